@@ -143,7 +143,7 @@ refused() {
 	section "a file that is wrong beside one that is right"
 	SETTINGS=("RUDP_KEY_FILE=$TMP/keys-a")
 	key_in keys-b 3 first "not-before tomorrow"
-	wait_until 5 "a line in the log" grep -q "keys-b/3:2:12: this is no time; expected" "$TMP/engine-b.log"
+	wait_until 5 "a line in the log" grep -q "keys-b/3:2:12: not a valid time; expected" "$TMP/engine-b.log"
 	fetch 10 page
 	rm "$TMP/keys-b/3"
 	ok "named in the log, and the other key serves"

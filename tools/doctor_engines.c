@@ -58,7 +58,7 @@ void rudp_doctor_engine(struct rudp_report *report, const struct rudp_control_en
 	const uint32_t all = RUDP_CONFINE_BIT(RUDP_CONFINE_COUNT) - 1;
 	char text[RUDP_CONFINE_TEXT_SIZE];
 
-	if (!(engine->confined & RUDP_CONFINE_TOLD))
+	if (!(engine->confined & RUDP_CONFINE_KNOWN))
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "confinement", NULL,
 				"engine %u is not confined: it lives in a program "
 				"(RUDP_ENGINE=thread), or is older than this command",

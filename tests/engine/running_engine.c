@@ -23,7 +23,7 @@
 #include "engine/loop/loop.h"
 
 #define NOBODY 65534
-#define TURN_MS 5000 /* much more than a turn of the loop on a busy machine, much less than WAIT_S */
+#define TURN_MS 5000 /* far above a turn of the loop on a busy machine, far below WAIT_S */
 
 struct rudp_nonce nonce;
 uint8_t token[RUDP_TOKEN_BYTES];
@@ -83,7 +83,7 @@ unsigned first_free_number(void)
 	return number - 1;
 }
 
-void wait_until_the_engine_rests(void)
+void wait_until_the_engine_sleeps(void)
 {
 	char path[32], state = 0;
 	FILE *file;
@@ -128,7 +128,7 @@ int open_channel(void)
 	return fd;
 }
 
-int strange_channel(void)
+int channel_of_other_user(void)
 {
 	uid_t me = geteuid();
 	int fd;
@@ -242,7 +242,7 @@ void expect_a_prompt_answer(void)
 	close(one.fd);
 }
 
-/* If a second descriptor is needed, it is a kernel TCP listener. */
+/* The second descriptor, if one is needed, is a kernel TCP listener. */
 struct rudp_control_reply ask(const struct rudp_control_request *request, int fd)
 {
 	const int fds[2] = {fd, socket(AF_INET, SOCK_STREAM, 0)};

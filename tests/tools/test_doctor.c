@@ -23,7 +23,7 @@ static const struct rudp_finding *finding_of(uint32_t confined, int files_error)
 
 Test(doctor, an_engine_that_has_given_up_everything_is_ok)
 {
-	const struct rudp_finding *finding = finding_of(RUDP_CONFINE_TOLD | ALL, 0);
+	const struct rudp_finding *finding = finding_of(RUDP_CONFINE_KNOWN | ALL, 0);
 
 	cr_assert(eq(int, finding->verdict, RUDP_DOCTOR_OK));
 	cr_assert(eq(str, (char *)finding->check, "confinement"));
@@ -35,19 +35,20 @@ Test(doctor, an_engine_that_has_given_up_everything_is_ok)
 Test(doctor, an_older_kernel_is_named_as_the_reason)
 {
 	const uint32_t files = RUDP_CONFINE_BIT(RUDP_CONFINE_FILES);
-	const struct rudp_finding *finding = finding_of(RUDP_CONFINE_TOLD | (ALL & ~files), ENOSYS);
+	const struct rudp_finding *finding =
+		finding_of(RUDP_CONFINE_KNOWN | (ALL & ~files), ENOSYS);
 
 	cr_assert(eq(int, finding->verdict, RUDP_DOCTOR_WARN));
 	cr_assert(ne(ptr, strstr(finding->text, "but not: files (Landlock); files: this kernel has no "
 						"Landlock (Linux 5.13 has it)"),
 		     NULL));
-	finding = finding_of(RUDP_CONFINE_TOLD | (ALL & ~files), EOPNOTSUPP);
+	finding = finding_of(RUDP_CONFINE_KNOWN | (ALL & ~files), EOPNOTSUPP);
 	cr_assert(eq(str, (char *)finding->remedy, "add landlock to lsm= on the kernel's command line"));
 }
 
 Test(doctor, an_engine_that_is_not_confined_is_named)
 {
-	cr_assert(eq(int, finding_of(RUDP_CONFINE_TOLD | RUDP_CONFINE_OFF, 0)->verdict,
+	cr_assert(eq(int, finding_of(RUDP_CONFINE_KNOWN | RUDP_CONFINE_OFF, 0)->verdict,
 		     RUDP_DOCTOR_WARN));
 	cr_assert(ne(ptr, strstr(report.findings[0].text, "RUDP_CONFINE=off"), NULL));
 	cr_assert(eq(int, finding_of(0, 0)->verdict, RUDP_DOCTOR_NOTE));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The active side's join: a one-shot listener bears the connection's name, the program's own descriptor
- * is connected to it. A gate, zeros in the send buffer, keeps it unwritable while the handshake
- * runs: AF_UNIX says POLLOUT as long as no more than a quarter of the send buffer is in use.
+ * Joins an outgoing connection: a one-shot listener is bound to the connection's name, and the
+ * engine connects the program's own descriptor to it. A gate (zeros in the send buffer) keeps that
+ * socket unwritable during the handshake: AF_UNIX reports POLLOUT while at most a quarter of the
+ * send buffer is used.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,18 +22,18 @@
 #define PAGE_BYTES 4096
 #define GATE_STEP_BYTES (3 * PAGE_BYTES)
 #define GATE_BYTES_MAX (8u << 20)
-#define GATE_TRIES_MAX (GATE_BYTES_MAX / GATE_STEP_BYTES + 64) /* some may be interrupted */
+#define GATE_TRIES_MAX (GATE_BYTES_MAX / GATE_STEP_BYTES + 64) /* + 64: some may be interrupted */
 #define JOIN_BACKLOG 64
 #define JOIN_WAIT_US 10000
 #define JOIN_TRIES_MAX 3
 
-static int memfd = -1; /* one engine a process; pages of zeros that every connect gate shares */
+static int memfd = -1; /* one engine per process; zero pages that all gates share */
 
 static int gate_file(void)
 {
 	if (memfd >= 0)
 		return memfd;
-	memfd = memfd_create("rudp-plug", MFD_CLOEXEC);
+	memfd = memfd_create("rudp-gate", MFD_CLOEXEC);
 	if (memfd >= 0 && ftruncate(memfd, GATE_BYTES_MAX) < 0) {
 		close(memfd);
 		memfd = -1;
@@ -48,9 +49,10 @@ static bool is_writable(int fd)
 }
 
 /*
- * sendfile() shares its pages, where copies would cost 117 KB and 30 us for each connect under way. But
- * it waits where the descriptor is a blocking one and another thread of the program makes the buffer
- * smaller meanwhile; for ever, as who should read is this thread. Another user might see to that.
+ * sendfile() shares the zero pages; copies would cost 117 KB and 30 us for each pending connect. But
+ * on a blocking descriptor sendfile() blocks if another thread of the program shrinks the buffer
+ * meanwhile. It would wait for this thread to read, for ever. Another user could change the flags of
+ * the descriptor to provoke that. So blocking and foreign descriptors get copies.
  */
 static ssize_t put_zeros(int program_fd, bool is_foreign, size_t bytes)
 {
@@ -67,7 +69,10 @@ static ssize_t put_zeros(int program_fd, bool is_foreign, size_t bytes)
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* As much as the program may have on its way to us; it is told when that becomes writable. */
+/*
+ * Limits what the program may have in flight to the engine. Changing the size signals a writable
+ * socket.
+ */
 static void set_send_buffer(const struct rudp_app *app, int fd)
 {
 	int bytes = rudp_socket_sndbuf(app->options.conn.send_max_bytes);
@@ -75,7 +80,7 @@ static void set_send_buffer(const struct rudp_app *app, int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
-/* Until it is not writable; first is tried at once. 0 or -errno. */
+/* Fills the buffer until it is not writable. first: size of the first piece. 0 or -errno. */
 static int fill(struct rudp_app *app, int program_fd, bool is_foreign, size_t first)
 {
 	size_t want = first;
@@ -95,8 +100,9 @@ static int fill(struct rudp_app *app, int program_fd, bool is_foreign, size_t fi
 }
 
 /*
- * sendfile() makes kernel buffers of 64 KB, and the sentinel would keep one: four of them do not fit
- * in a small send buffer, which would never become writable. There, a byte by itself is the sentinel.
+ * sendfile() makes kernel buffers of 64 KB, and the sentinel byte would keep one alive. Four of
+ * them do not fit in a small send buffer, which would never become writable. For such a buffer the
+ * sentinel is one byte of its own.
  */
 static int put_last(struct rudp_app *app, int program_fd)
 {
@@ -109,10 +115,9 @@ static int put_last(struct rudp_app *app, int program_fd)
 }
 
 /*
- * The buffer gets its size behind a connect gate that is large enough for it: to be given one makes
- * a writable socket say so, and who waits for an edge may then see two. A wake-up that finds the
- * socket gated again stays on epoll's list, and the end of the handshake may fall between that look
- * and its own.
+ * The gate is filled for the large size before SO_SNDBUF is set: setting SO_SNDBUF on a writable
+ * socket raises an edge, and the program could see two. After a wake-up that finds the socket
+ * gated, epoll still lists it; the handshake may end before the program looks again.
  */
 int rudp_app_connect_gate(struct rudp_app *app, int program_fd, bool is_foreign)
 {
@@ -143,12 +148,14 @@ int rudp_app_put_sentinel(struct rudp_app *app, int program_fd)
 	return 0;
 }
 
-void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app)
+void rudp_app_open_gate(struct rudp_engine *engine, struct rudp_app *app)
 {
 	uint32_t left = app->gate_bytes ? app->gate_bytes - 1 : 0;
 
-	/* Exactly the connect gate: the program may have written behind it. Its last byte is the
-	 * sentinel. */
+	/*
+	 * Reads exactly the gate, as the program may have written behind it. The gate's last byte
+	 * is the sentinel.
+	 */
 	while (left > 0) {
 		size_t want = left < RUDP_SCRATCH_BYTES ? left : RUDP_SCRATCH_BYTES;
 		ssize_t n = recv(app->fd, engine->scratch, want, MSG_DONTWAIT);
@@ -156,21 +163,21 @@ void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			break; /* closed meanwhile: epoll will say so */
+			break; /* closed meanwhile: epoll will report it */
 		left -= (uint32_t)n;
 	}
 	app->unread_tail = app->gate_bytes > 0 && left == 0;
-	/* Nothing can be behind a sentinel yet: the program is still in its connect. */
+	/* Nothing can follow a lone sentinel yet: the program is still in its connect(). */
 	app->may_read = app->gate_bytes != 1;
 	app->gate_bytes = 0;
 }
 
 /*
- * The name is open to all: what is not connected by ourselves, on the program's behalf, is an
- * unauthenticated caller who came in between, and may have sent something. Ours is in the queue, so
- * this ends.
+ * Every user can connect to the name. A connection that the engine did not make is from an
+ * unauthenticated caller, who may also have sent something. The engine's own is in the queue, so
+ * the loop ends.
  */
-static int accept_ours(const struct rudp_engine *engine, int listener)
+static int accept_own(const struct rudp_engine *engine, int listener)
 {
 	int end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -181,8 +188,11 @@ static int accept_ours(const struct rudp_engine *engine, int listener)
 	return end < 0 ? -errno : end;
 }
 
-/* Nobody comes any more; unauthenticated callers who have would be closed with it. */
-static void turn_unauthenticated_away(int listener)
+/*
+ * Shuts the listener first, then empties its queue in another thread: close() would close those
+ * sockets here.
+ */
+static void close_unauthenticated(int listener)
 {
 	int end;
 
@@ -192,9 +202,9 @@ static void turn_unauthenticated_away(int listener)
 }
 
 /*
- * Between listen() and connect() unauthenticated callers may have filled the queue, and then a
- * blocking descriptor would wait for this thread to empty it. The limit is the program's own
- * option: it has its value back.
+ * Between listen() and connect() unauthenticated callers may fill the queue. A blocking descriptor
+ * would then wait for this thread to empty it. SO_SNDTIMEO limits that; the program's own value is
+ * restored.
  */
 static int connect_within(int program_fd, const struct sockaddr_un *un, socklen_t un_len)
 {
@@ -212,7 +222,7 @@ static int connect_within(int program_fd, const struct sockaddr_un *un, socklen_
 	return rc;
 }
 
-/* The name is free again with the listener. */
+/* The name becomes free when the listener is closed. */
 static int join_through(struct rudp_engine *engine, const struct rudp_app *app, int listener,
 			int program_fd)
 {
@@ -235,7 +245,7 @@ static int try_join(struct rudp_engine *engine, struct rudp_app *app, int progra
 		return listener;
 	rc = join_through(engine, app, listener, program_fd);
 	if (rc < 0) {
-		turn_unauthenticated_away(listener);
+		close_unauthenticated(listener);
 		close(listener);
 		return rc;
 	}
@@ -254,7 +264,7 @@ int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int pr
 
 int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
 {
-	int end = accept_ours(engine, app->join_fd);
+	int end = accept_own(engine, app->join_fd);
 	int rc;
 
 	if (end < 0)
@@ -264,7 +274,7 @@ int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
 		close(end);
 		return rc;
 	}
-	turn_unauthenticated_away(app->join_fd);
+	close_unauthenticated(app->join_fd);
 	rudp_closer_take(&engine->closer, app->join_fd, engine->now_at_ns);
 	app->join_fd = -1;
 	return 0;

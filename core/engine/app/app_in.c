@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the program to the network: straight from the kernel into the send buffer, one byte behind, or
- * some bytes (app_side.h).
+ * From the program to the network: straight from the kernel into the send buffer. One forwarded
+ * byte, or some, stay unread (app_side.h).
  */
 #include <errno.h>
 #include <linux/sockios.h>
@@ -13,15 +13,14 @@
 #include "engine/app/app_side.h"
 #include "engine/loop/deferred_close.h"
 
-
 struct reading {
-	struct iovec iov[3];  /* [0]: the bytes behind, then the send buffer */
+	struct iovec iov[3];  /* [0]: the unread tail; then the send buffer */
 	int count;
-	size_t room;          /* of the send buffer part */
-	bool is_cut;          /* descriptors came with it, behind which the kernel stops */
+	size_t room;          /* bytes of the send buffer part */
+	bool is_cut;          /* a descriptor came along; the kernel stops reading after it */
 };
 
-static void let_go(struct msghdr *message)
+static void close_descriptors(struct msghdr *message)
 {
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg; cmsg = CMSG_NXTHDR(message, cmsg)) {
 		size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -37,10 +36,10 @@ static void let_go(struct msghdr *message)
 }
 
 /*
- * TCP takes no notice of descriptors in a message. Here they come along, and are not closed by this
- * thread: who holds the program's socket may be another user. *is_cut: there were some.
+ * TCP ignores descriptors in a message; so does rudp. They are closed in another thread, since the
+ * sender may be another user. *is_cut: there were some.
  */
-static ssize_t read_off(const struct rudp_app *app, struct iovec *iov, size_t count, bool *is_cut)
+static ssize_t receive(const struct rudp_app *app, struct iovec *iov, size_t count, bool *is_cut)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(RUDP_MESSAGE_FDS_MAX * sizeof(int))];
 	struct msghdr message = {.msg_iov = iov,
@@ -51,7 +50,7 @@ static ssize_t read_off(const struct rudp_app *app, struct iovec *iov, size_t co
 
 	*is_cut = n >= 0 && (message.msg_controllen > 0 || message.msg_flags & MSG_CTRUNC);
 	if (*is_cut)
-		let_go(&message);
+		close_descriptors(&message);
 	return n;
 }
 
@@ -84,8 +83,8 @@ static void reserve(struct rudp_engine *engine, struct rudp_app *app, size_t wan
 	}
 }
 
-/* The place of the byte at this offset of the send buffer part. */
-static uint8_t *place(const struct reading *reading, size_t at)
+/* The address of the byte at this offset of the send buffer part. */
+static uint8_t *address_at(const struct reading *reading, size_t at)
 {
 	int i = 1;
 
@@ -94,7 +93,7 @@ static uint8_t *place(const struct reading *reading, size_t at)
 	return (uint8_t *)reading->iov[i].iov_base + at;
 }
 
-/* Consumes the bytes behind and n more. Returns the bytes more, or -1 when nothing came. */
+/* Consumes the unread tail and n more bytes. Returns how many more came, or -1 if nothing came. */
 static ssize_t take(struct rudp_app *app, struct reading *reading, size_t n)
 {
 	struct iovec iov[3];
@@ -110,12 +109,12 @@ static ssize_t take(struct rudp_app *app, struct reading *reading, size_t n)
 	}
 	while (true) {
 		iov[0] = (struct iovec){reading->iov[0].iov_base, app->unread_tail};
-		got = read_off(app, iov, count, &reading->is_cut);
+		got = receive(app, iov, count, &reading->is_cut);
 		if (got <= 0)
 			return -1;
 		if (got >= (ssize_t)app->unread_tail)
 			break;
-		app->unread_tail -= (uint32_t)got; /* descriptors were among them */
+		app->unread_tail -= (uint32_t)got; /* descriptors cut the read short */
 	}
 	got -= app->unread_tail;
 	app->unread_tail = 0;
@@ -124,13 +123,13 @@ static ssize_t take(struct rudp_app *app, struct reading *reading, size_t n)
 	return got;
 }
 
-/* The last byte there is: forwarded, but left unread. */
+/* Forwards the last byte of the queue, but leaves it unread. */
 static bool take_last(struct rudp_engine *engine, struct rudp_app *app,
 		      const struct reading *reading, size_t offset)
 {
 	bool urgent = at_mark(app);
 
-	if (recv(app->fd, place(reading, offset), 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+	if (recv(app->fd, address_at(reading, offset), 1, MSG_PEEK | MSG_DONTWAIT) != 1)
 		return false;
 	rudp_carrier_send_commit(engine, &app->carrier, 1);
 	app->unread_tail = 1;
@@ -139,7 +138,7 @@ static bool take_last(struct rudp_engine *engine, struct rudp_app *app,
 	return true;
 }
 
-/* One urgent byte at the head of the queue that is not the last one. */
+/* Takes one urgent byte from the head of the queue, with more bytes behind it. */
 static bool take_urgent(struct rudp_engine *engine, struct rudp_app *app,
 			struct reading *reading)
 {
@@ -151,8 +150,8 @@ static bool take_urgent(struct rudp_engine *engine, struct rudp_app *app,
 }
 
 /*
- * One read. fresh bytes are unread and not forwarded yet. recvmsg stops short in front of an urgent
- * byte by itself; the next round finds it at the head then.
+ * One read. fresh: bytes that are neither read nor forwarded. recvmsg() stops before an urgent
+ * byte, which is at the head of the queue in the next round.
  */
 static bool read_once(struct rudp_engine *engine, struct rudp_app *app, size_t fresh)
 {
@@ -175,11 +174,14 @@ static bool read_once(struct rudp_engine *engine, struct rudp_app *app, size_t f
 	rudp_carrier_send_commit(engine, &app->carrier, (size_t)got);
 	if (!all || (size_t)got < whole)
 		return true;
-	/* Committing has not moved the places reserved. */
+	/* rudp_carrier_send_commit() has not moved the reserved bytes. */
 	return take_last(engine, app, &reading, (size_t)got);
 }
 
-/* Much, or with an urgent byte among it, or with nothing behind: asks what there is, and reads that. */
+/*
+ * For much data, urgent data, or an empty unread tail: asks the kernel how much there is, and reads
+ * it.
+ */
 static bool drain_by_asking(struct rudp_engine *engine, struct rudp_app *app)
 {
 	size_t moved = 0;
@@ -196,12 +198,12 @@ static bool drain_by_asking(struct rudp_engine *engine, struct rudp_app *app)
 		}
 		app->was_full = rudp_carrier_send_room(&app->carrier) == 0;
 		if (app->was_full)
-			return false; /* may_read stays: WRITABLE brings us back */
+			return false; /* may_read stays true: a writable carrier pumps again */
 		if (!read_once(engine, app, fresh))
 			return false;
 		moved += fresh;
 		if (app->unread_tail) {
-			/* Everything that was there: what comes now raises an edge. */
+			/* The queue is read: new bytes raise an edge. */
 			app->may_read = false;
 			return false;
 		}
@@ -209,7 +211,7 @@ static bool drain_by_asking(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
-/* Puts len bytes into the send buffer part; there is room. */
+/* Copies len bytes into the send buffer part, which has room for them. */
 static void scatter(const struct reading *reading, const uint8_t *from, size_t len)
 {
 	for (int i = 1; i < reading->count && len > 0; i++) {
@@ -222,9 +224,10 @@ static void scatter(const struct reading *reading, const uint8_t *from, size_t l
 }
 
 /*
- * Into one place, and from there: for a few bytes a vector costs the kernel more than it saves us.
+ * Peeks into one buffer and copies from there: for few bytes a vector costs more in the kernel than
+ * the copy here.
  *
- * Returns  the bytes that are new, at most the room; 0 or less: none.
+ * Returns  how many bytes are new, at most reading->room; 0 or less: none.
  */
 static ssize_t peek(struct rudp_engine *engine, struct rudp_app *app, struct reading *reading)
 {
@@ -242,7 +245,10 @@ static ssize_t peek(struct rudp_engine *engine, struct rudp_app *app, struct rea
 	return n;
 }
 
-/* The first words since something was given to the program are an answer, and likely the whole of it. */
+/*
+ * The first bytes after a delivery to the program are an answer, and likely all of it: leave them
+ * unread.
+ */
 static void leave_unread(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->answered || app->was_full || app->unread_tail > RUDP_APP_PEEK_BYTES) {
@@ -259,10 +265,10 @@ static void leave_unread(struct rudp_engine *engine, struct rudp_app *app)
 }
 
 /*
- * One look instead of four calls. The queue begins with the bytes behind, so that a look stops in front
- * of an urgent byte; that one's edge brings EPOLLPRI, and with it the other way.
+ * One call instead of four. The queue begins with the unread tail, so a peek stops before an urgent
+ * byte. The urgent byte's edge has EPOLLPRI, which selects drain_by_asking().
  *
- * Returns  false: there is more than a look shows; nothing has been taken.
+ * Returns  false: there is more than one peek shows; nothing was taken.
  */
 static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 {
@@ -272,12 +278,12 @@ static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 	reserve(engine, app, RUDP_APP_PEEK_BYTES, &reading);
 	if (reading.room == 0) {
 		app->was_full = rudp_carrier_send_room(&app->carrier) == 0;
-		return app->was_full; /* may_read stays, as above */
+		return app->was_full; /* may_read stays true, as above */
 	}
 	n = peek(engine, app, &reading);
 	if (n == (ssize_t)reading.room || reading.is_cut)
 		return false;
-	app->may_read = false; /* what comes now raises an edge */
+	app->may_read = false; /* new bytes raise an edge */
 	if (n <= 0)
 		return true;
 	rudp_carrier_send_commit(engine, &app->carrier, (size_t)n);
@@ -286,14 +292,14 @@ static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
-/* This pass is the app's last, unless there is more than it can take. */
-static bool ends_now(const struct rudp_app *app)
+/* This pass is the last, unless the queue holds more than one read takes. */
+static bool is_last_pass(const struct rudp_app *app)
 {
 	return rudp_ends_is_shut(&app->ends) && !rudp_app_close_resets(app);
 }
 
 /*
- * Nothing is added to it any more, so one read takes all there is, and the bytes behind as well.
+ * The program adds nothing any more, so one read takes all that is left, with the unread tail.
  *
  * Returns  false: there may be more.
  */
@@ -317,17 +323,17 @@ static bool drain_to_the_end(struct rudp_engine *engine, struct rudp_app *app)
 
 bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (ends_now(app) && !app->urgent && drain_to_the_end(engine, app))
+	if (is_last_pass(app) && !app->urgent && drain_to_the_end(engine, app))
 		return false;
 	if (app->unread_tail && !app->urgent && !app->bulk && drain_by_peeking(engine, app))
 		return false;
 	return drain_by_asking(engine, app);
 }
 
-/* After the program's last word nothing is added to what an exhausted pass has left. */
+/* After the program's end no byte is added, so a pass that emptied the queue was the last. */
 bool rudp_app_is_drained(const struct rudp_app *app)
 {
-	bool exhausted = rudp_ends_has_last_words(&app->ends) && !app->may_read &&
+	bool exhausted = rudp_ends_has_write_ended(&app->ends) && !app->may_read &&
 			 app->stage == RUDP_APP_OPEN;
 
 	return exhausted || queued_bytes(app) <= app->unread_tail;
@@ -340,7 +346,7 @@ static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t k
 	while (app->unread_tail > keep) {
 		struct iovec iov = {engine->scratch, app->unread_tail - keep};
 		bool is_cut;
-		ssize_t n = read_off(app, &iov, 1, &is_cut);
+		ssize_t n = receive(app, &iov, 1, &is_cut);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -10,7 +10,7 @@
 #include "engine/app/app_side.h"
 
 /* Cuts the vector to len bytes; returns the number of entries left. */
-static size_t cut(struct iovec *iov, int count, size_t len)
+static size_t cut_iov(struct iovec *iov, int count, size_t len)
 {
 	size_t entries = 0;
 
@@ -22,8 +22,8 @@ static size_t cut(struct iovec *iov, int count, size_t len)
 	return entries;
 }
 
-/* How much may go in one send, and whether it is the urgent byte. */
-static size_t portion(const struct rudp_app *app, int *flags)
+/* How many bytes may go in one send. flags: with MSG_OOB if it is the urgent byte. */
+static size_t send_limit(const struct rudp_app *app, int *flags)
 {
 	size_t ahead = rudp_carrier_urgent_ahead(&app->carrier);
 
@@ -35,8 +35,11 @@ static size_t portion(const struct rudp_app *app, int *flags)
 	return RUDP_APP_PASS_BYTES;
 }
 
-/* The program reads no more, but lives: its data is taken and dropped, as nobody else can. */
-static void drop(struct rudp_engine *engine, struct rudp_app *app)
+/*
+ * The program has shut its reading side but lives: the engine reads and drops its data, as TCP
+ * does.
+ */
+static void discard_input(struct rudp_engine *engine, struct rudp_app *app)
 {
 	rudp_ends_on_shutdown_receive(&app->ends);
 	rudp_carrier_shutdown_receive(engine, &app->carrier);
@@ -50,16 +53,16 @@ static bool has_closed(const struct rudp_app *app)
 }
 
 /*
- * EPIPE is SHUT_RD, or a close that epoll is just about to tell: then what could not be delivered must
- * stay unread, since that is what makes the close a reset. ECONNRESET is said only once.
+ * EPIPE means SHUT_RD, or a close that epoll is about to report. After a close the undelivered data
+ * must stay unread: it makes the close a reset. The kernel reports ECONNRESET only once.
  */
 static void on_refusal(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	if (error == ECONNRESET) {
 		rudp_ends_on_closed(&app->ends, true);
-		app->may_read = true; /* its last words, whether or not epoll has told of them */
+		app->may_read = true; /* its last bytes, whether or not epoll has reported them */
 	} else if (error == EPIPE && !has_closed(app)) {
-		drop(engine, app);
+		discard_input(engine, app);
 	}
 }
 
@@ -69,12 +72,12 @@ static bool is_same_host(const struct rudp_app *app)
 	       rudp_addr_same_host(&app->local, &app->remote);
 }
 
-/* SO_SNDBUF of our end; the other half of the program's SO_RCVBUF is the connection's window. */
+/* SO_SNDBUF of our end. The other half of the program's SO_RCVBUF is the connection's window. */
 static int end_buffer_bytes(const struct rudp_app *app)
 {
 	uint64_t bytes = RUDP_APP_SNDBUF_BYTES;
 
-	if (app->given_bytes < RUDP_APP_BULK_BYTES && is_same_host(app))
+	if (app->delivered_bytes < RUDP_APP_BULK_BYTES && is_same_host(app))
 		bytes = RUDP_APP_SAME_HOST_SNDBUF_BYTES;
 	if (app->options.conn.receive_max_bytes > 0 &&
 	    app->options.conn.receive_max_bytes / 2 < bytes)
@@ -86,47 +89,47 @@ void rudp_app_limit_unread(struct rudp_app *app)
 {
 	int bytes = end_buffer_bytes(app);
 
-	app->roomy = bytes < RUDP_APP_SNDBUF_BYTES;
-	if (app->roomy)
+	app->has_final_sndbuf = bytes < RUDP_APP_SNDBUF_BYTES;
+	if (app->has_final_sndbuf)
 		setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
-/* Most connections never need it. true: it is there since now. */
-static bool make_room(struct rudp_app *app)
+/* Sets the send buffer to its final size; most connections never need it. true: it has grown. */
+static bool grow_sndbuf(struct rudp_app *app)
 {
 	int bytes = end_buffer_bytes(app);
 
-	if (app->roomy)
+	if (app->has_final_sndbuf)
 		return false;
-	app->roomy = true;
+	app->has_final_sndbuf = true;
 	return setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0;
 }
 
-static ssize_t give_flagged(const struct rudp_app *app, const struct msghdr *message, int flags)
+static ssize_t send_with_flags(const struct rudp_app *app, const struct msghdr *message, int flags)
 {
 	if (message->msg_iovlen > 1)
 		return sendmsg(app->fd, message, flags);
 	return send(app->fd, message->msg_iov[0].iov_base, message->msg_iov[0].iov_len, flags);
 }
 
-/* A kernel without CONFIG_AF_UNIX_OOB knows no urgent bytes here: it is one like all others then. */
-static ssize_t give(const struct rudp_app *app, const struct msghdr *message, int flags)
+/* A kernel without CONFIG_AF_UNIX_OOB has no urgent bytes on AF_UNIX: send it as a normal byte. */
+static ssize_t send_to_program(const struct rudp_app *app, const struct msghdr *message, int flags)
 {
-	ssize_t n = give_flagged(app, message, flags);
+	ssize_t n = send_with_flags(app, message, flags);
 
 	if (n < 0 && errno == EOPNOTSUPP && flags & MSG_OOB)
-		n = give_flagged(app, message, flags & ~MSG_OOB);
+		n = send_with_flags(app, message, flags & ~MSG_OOB);
 	return n;
 }
 
-/* The first bulk that the program has read: its buffer may grow, when it is full next. */
-static void note_given(struct rudp_app *app, size_t bytes)
+/* After the first RUDP_APP_BULK_BYTES the buffer may grow when it is full the next time. */
+static void count_delivered(struct rudp_app *app, size_t bytes)
 {
-	bool was_bulk = app->given_bytes >= RUDP_APP_BULK_BYTES;
+	bool was_bulk = app->delivered_bytes >= RUDP_APP_BULK_BYTES;
 
-	app->given_bytes += bytes;
-	if (!was_bulk && app->given_bytes >= RUDP_APP_BULK_BYTES)
-		app->roomy = false;
+	app->delivered_bytes += bytes;
+	if (!was_bulk && app->delivered_bytes >= RUDP_APP_BULK_BYTES)
+		app->has_final_sndbuf = false;
 }
 
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
@@ -140,23 +143,26 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		int flags;
 		ssize_t n;
 
-		message.msg_iovlen = cut(iov, count, portion(app, &flags));
+		message.msg_iovlen = cut_iov(iov, count, send_limit(app, &flags));
 		if (message.msg_iovlen == 0)
 			return false;
-		/* A connection of small messages does not need its buffer's size set. */
-		if (!app->roomy && iov[0].iov_len > RUDP_APP_PEEK_BYTES)
+		/* A connection of small messages does not need this system call. */
+		if (!app->has_final_sndbuf && iov[0].iov_len > RUDP_APP_PEEK_BYTES)
 			rudp_app_limit_unread(app);
 		rudp_app_before_delivery(engine, app);
-		n = give(app, &message, flags);
+		n = send_to_program(app, &message, flags);
 		if (n > 0) {
 			rudp_carrier_receive_consume(engine, &app->carrier, (size_t)n);
 			moved += (size_t)n;
-			note_given(app, (size_t)n);
+			count_delivered(app, (size_t)n);
 			continue;
 		}
-		if (errno == EINTR || (errno == EAGAIN && make_room(app)))
+		if (errno == EINTR || (errno == EAGAIN && grow_sndbuf(app)))
 			continue;
-		/* There is room, but no memory for it in the kernel: rudp_app_pump comes back to it. */
+		/*
+		 * The socket has room, but the kernel has no memory: rudp_app_pump() tries again
+		 * later.
+		 */
 		if (errno == ENOBUFS || errno == ENOMEM)
 			return false;
 		app->may_write = false;

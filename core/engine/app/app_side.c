@@ -63,7 +63,7 @@ void rudp_app_take_conn(struct rudp_app *app, struct rudp_conn *conn)
 	rudp_conn_set_user(conn, (void *)(uintptr_t)app->id);
 }
 
-/* Its binding counts it among those that no accept has taken yet. */
+/* The binding counts connections that are handed over and not accepted yet. */
 static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
 {
 	struct rudp_binding *binding = rudp_binding_find(engine, app->binding_id);
@@ -77,18 +77,27 @@ static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
 	app->waiting_counted = false;
 }
 
-/* Where both directions are shut and nothing is left unread, a close tells the program nothing. */
+/*
+ * If both directions are shut and nothing is unread, a close tells the program nothing: it can
+ * wait.
+ */
 static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 {
-	/* The program sees a reset: nobody has taken what it was connected to. */
-	rudp_deferred_close(app->join_fd); /* unauthenticated callers may have come there */
+	/*
+	 * The program's socket was not accepted there: the program sees a reset. Other users may have
+	 * connected to that listener, too.
+	 */
+	rudp_deferred_close(app->join_fd);
 	if (rudp_ends_is_shut(&app->ends) && app->unread_tail == 0)
 		rudp_closer_take(&engine->closer, app->fd, engine->now_at_ns);
 	else if (app->fd >= 0)
 		close(app->fd);
 }
 
-/* What the peer has of an attempt that is given up is not all there was: no end of file behind it. */
+/*
+ * The peer may have early bytes of this attempt, which are not all: it must not get a FIN after
+ * them.
+ */
 static void abandon_attempt(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->stage != RUDP_APP_CONNECTING || app->early_bytes == 0 || !app->carrier.conn)
@@ -147,10 +156,10 @@ int rudp_app_attach(struct rudp_engine *engine, struct rudp_app *app, int fd)
 
 void rudp_app_await_reading(struct rudp_engine *engine, struct rudp_app *app)
 {
-	/* Room that has come since is told at once. */
-	if (!app->awaits_reading)
-		app->awaits_reading = rudp_engine_rewatch(engine, app->fd, END_EVENTS | EPOLLOUT,
-							  app->id) == 0;
+	/* If there is room already, epoll reports it at once. */
+	if (!app->watches_epollout)
+		app->watches_epollout =
+			rudp_engine_rewatch(engine, app->fd, END_EVENTS | EPOLLOUT, app->id) == 0;
 }
 
 void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app)
@@ -169,7 +178,7 @@ static void open_stage(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_listener_retry(engine, binding_id);
 }
 
-/* What it has written is all there by then. */
+/* All that the program wrote is in the queue by now. */
 static void on_closed(struct rudp_app *app, bool left_unread)
 {
 	rudp_ends_on_closed(&app->ends, left_unread);
@@ -177,10 +186,11 @@ static void on_closed(struct rudp_app *app, bool left_unread)
 }
 
 /*
- * Has the shim's accept put its sentinel in, or is the first thing there data of somebody else's
- * accept? Nothing may be read before this is known, or a nonce that comes meanwhile passes for data.
+ * Looks at the first bytes: the sentinel of the shim's accept, or data of a program that accepted
+ * without the shim? Nothing may be read before this is known: a sentinel that comes meanwhile would
+ * be taken for data.
  */
-static void decide(struct rudp_engine *engine, struct rudp_app *app)
+static void detect_sentinel(struct rudp_engine *engine, struct rudp_app *app)
 {
 	uint8_t first[RUDP_SENTINEL_BYTES + 1];
 	ssize_t n = recv(app->fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
@@ -191,18 +201,21 @@ static void decide(struct rudp_engine *engine, struct rudp_app *app)
 		app->may_read = false;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	/* It is read off together with what will come behind it. */
+	/* The sentinel is consumed together with the bytes that follow. */
 	if (by_shim)
 		app->unread_tail = RUDP_SENTINEL_BYTES;
 	if (n < 0 && errno == ECONNRESET)
-		on_closed(app, true); /* the listener was closed with us in its queue */
+		on_closed(app, true); /* the listener was closed with our end in its queue */
 	open_stage(engine, app);
-	/* An urgent byte would have ended the look. Else nothing is there: what comes raises an edge. */
+	/*
+	 * An urgent byte would have ended the peek. Else the queue is empty: new bytes raise an
+	 * edge.
+	 */
 	if (by_shim && n == RUDP_SENTINEL_BYTES && !app->urgent)
 		app->may_read = false;
 }
 
-/* Bytes have found no memory, and no event tells when there is some again. */
+/* There was no memory for bytes, and no event reports when there is some again. */
 static void wait_for_memory(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (!rudp_list_is_linked(&app->starved_link))
@@ -212,17 +225,17 @@ static void wait_for_memory(struct rudp_engine *engine, struct rudp_app *app)
 }
 
 /*
- * The kernel gives the program ECONNRESET since something unread is left in our end; as with TCP after
- * all that came before. Who writes is told at once.
+ * After all bytes the engine closes its end with unread input, so the kernel gives the program
+ * ECONNRESET, as with TCP. A program that writes gets the error at once.
  */
 static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->stage == RUDP_APP_UNDECIDED)
-		return; /* closed now, the accept would see a plain end of file */
+		return; /* a close now would look like an end of file to the accepting program */
 	if (app->may_write)
-		while (rudp_ends_gives(&app->ends) && rudp_app_deliver(engine, app))
+		while (rudp_ends_may_deliver(&app->ends) && rudp_app_deliver(engine, app))
 			;
-	if (rudp_ends_gives(&app->ends) && rudp_carrier_receive_available(&app->carrier) > 0) {
+	if (rudp_ends_may_deliver(&app->ends) && rudp_carrier_receive_available(&app->carrier) > 0) {
 		shutdown(app->fd, SHUT_RD);
 		if (app->may_write)
 			wait_for_memory(engine, app);
@@ -236,23 +249,26 @@ bool rudp_app_close_resets(const struct rudp_app *app)
 	return rudp_ends_close_resets(&app->ends, app->options.reset_on_close);
 }
 
-/* The program has closed, or shut both ways and then wants to read an end. true: the app is gone. */
+/*
+ * The program has closed, or shut both directions and waits for the end of file. true: the app is
+ * freed.
+ */
 static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (app->ends.out == RUDP_OUT_RESETS && app->last_call_turn != engine->turns) {
+	if (app->ends.out == RUDP_OUT_RESETTING && app->reset_due_turn != engine->turns) {
 		rudp_app_reset(engine, app);
 		return true;
 	}
 	if (rudp_app_close_resets(app)) {
-		/* What it wrote last gets the chance that the transmit at the end of this turn gives. */
-		if (app->ends.out != RUDP_OUT_RESETS) {
-			rudp_ends_on_last_call(&app->ends);
-			app->last_call_turn = engine->turns;
+		/* The last bytes may leave in the transmit phase at the end of this turn. */
+		if (app->ends.out != RUDP_OUT_RESETTING) {
+			rudp_ends_on_reset_due(&app->ends);
+			app->reset_due_turn = engine->turns;
 		}
 		rudp_app_again(engine, app);
 		return false;
 	}
-	if (rudp_ends_takes(&app->ends) && !rudp_app_is_drained(app))
+	if (rudp_ends_may_drain(&app->ends) && !rudp_app_is_drained(app))
 		return false;
 	rudp_app_consume_all(engine, app);
 	rudp_app_free(engine, app);
@@ -260,32 +276,33 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 }
 
 /*
- * The peer's end of file goes to the program. When the program has half-closed already, both ends shut
- * are a hang-up, which some programs take for "nothing to read": so only when it has read everything.
+ * Passes the peer's FIN on to the program. If the program has shut its sending half, both halves
+ * shut give POLLHUP, which some programs take for "nothing to read". So wait until it has read
+ * everything.
  */
-static void tell_end(struct rudp_engine *engine, struct rudp_app *app)
+static void send_eof(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (!rudp_ends_owes_telling(&app->ends) || !rudp_carrier_receive_eof(&app->carrier))
+	if (!rudp_ends_owes_eof(&app->ends) || !rudp_carrier_receive_eof(&app->carrier))
 		return;
-	if (rudp_ends_has_last_words(&app->ends) && rudp_app_unread(app) > 0) {
+	if (rudp_ends_has_write_ended(&app->ends) && rudp_app_unread(app) > 0) {
 		rudp_app_await_reading(engine, app);
 		return;
 	}
-	rudp_ends_on_told(&app->ends);
+	rudp_ends_on_eof_sent(&app->ends);
 	shutdown(app->fd, SHUT_WR);
 }
 
-/* true: the app is gone. */
-static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
+/* true: the app is freed. */
+static bool handle_ends(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (rudp_ends_is_closed(&app->ends))
 		return end_closed(engine, app);
-	if (app->stage == RUDP_APP_OPEN && rudp_ends_owes_end(&app->ends) &&
+	if (app->stage == RUDP_APP_OPEN && rudp_ends_owes_fin(&app->ends) &&
 	    rudp_app_is_drained(app)) {
-		rudp_ends_on_given(&app->ends);
+		rudp_ends_on_fin_sent(&app->ends);
 		rudp_carrier_shutdown_send(engine, &app->carrier);
 	}
-	tell_end(engine, app);
+	send_eof(engine, app);
 	if (!rudp_ends_is_over(&app->ends))
 		return false;
 	rudp_app_consume_all(engine, app);
@@ -293,8 +310,7 @@ static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
-/* The handshake is over, and its event is due: the peer is to have what was written behind the
- * connect gate. */
+/* The handshake is over and its event is pending: the peer must get the bytes behind the gate. */
 static bool is_about_to_open(const struct rudp_app *app)
 {
 	enum rudp_state state = app->stage == RUDP_APP_CONNECTING && app->carrier.conn
@@ -304,15 +320,15 @@ static bool is_about_to_open(const struct rudp_app *app)
 	return state == RUDP_STATE_ESTABLISHED || state == RUDP_STATE_CLOSE_WAIT;
 }
 
-/* Something is there to be taken, one way or the other, and only memory for it is lacking. */
+/* Bytes wait in one direction or the other, and only memory is missing. */
 static bool is_starved(const struct rudp_app *app)
 {
 	bool from_program = app->may_read && app->stage == RUDP_APP_OPEN &&
-			    rudp_ends_takes(&app->ends) && rudp_carrier_send_room(&app->carrier) > 0;
+			    rudp_ends_may_drain(&app->ends) && rudp_carrier_send_room(&app->carrier) > 0;
 
 	bool from_network = app->may_write && rudp_carrier_receive_available(&app->carrier) > 0;
 
-	return from_program || (rudp_ends_gives(&app->ends) &&
+	return from_program || (rudp_ends_may_deliver(&app->ends) &&
 				(from_network || rudp_carrier_is_starved(&app->carrier)));
 }
 
@@ -320,7 +336,7 @@ void rudp_app_retry_all(struct rudp_engine *engine)
 {
 	struct rudp_list turn, *link;
 
-	/* Any of them may go meanwhile, and leaves the list then. */
+	/* Pumping may free any app, which then leaves this list. */
 	rudp_list_init(&turn);
 	while ((link = rudp_list_pop(&engine->starved)))
 		rudp_list_append(&turn, link);
@@ -333,29 +349,31 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 	bool more = false;
 
 	if (app->stage == RUDP_APP_CONNECTING || app->stage == RUDP_APP_WAITING) {
-		/* The peer may have the first bytes: those behind the connect gate follow them. */
+		/* The peer may have the early bytes: the bytes behind the gate must follow. */
 		if (rudp_ends_is_closed(&app->ends) && app->early_bytes == 0 && !is_about_to_open(app))
 			rudp_app_free(engine, app);
 		return;
 	}
 	if (app->stage == RUDP_APP_UNDECIDED && app->may_read)
-		decide(engine, app);
-	if (app->ends.out == RUDP_OUT_LOST) {
+		detect_sentinel(engine, app);
+	if (app->ends.out == RUDP_OUT_FAILED) {
 		end_failed(engine, app);
 		return;
 	}
-	if (app->may_read && app->stage == RUDP_APP_OPEN && rudp_ends_takes(&app->ends))
+	if (app->may_read && app->stage == RUDP_APP_OPEN && rudp_ends_may_drain(&app->ends))
 		more = rudp_app_drain(engine, app);
-	if (app->may_write && rudp_ends_gives(&app->ends))
+	if (app->may_write && rudp_ends_may_deliver(&app->ends))
 		more |= rudp_app_deliver(engine, app);
-	if (!rudp_ends_gives(&app->ends))
+	if (!rudp_ends_may_deliver(&app->ends))
 		more |= rudp_carrier_discard(&app->carrier);
-	/* Reading on has found what no event told, since there was no room for what came before it. */
+	/*
+	 * Reading may have met an error that no event reported, as earlier bytes had no room then.
+	 */
 	if (app->carrier.by_tcp && rudp_carrier_error(&app->carrier)) {
 		rudp_app_fail(engine, app, rudp_carrier_error(&app->carrier));
 		return;
 	}
-	if (look_at_ends(engine, app))
+	if (handle_ends(engine, app))
 		return;
 	if (more)
 		rudp_app_again(engine, app);
@@ -363,7 +381,7 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 		wait_for_memory(engine, app);
 }
 
-static bool shows(const struct rudp_app *app, short bit)
+static bool has_poll_bit(const struct rudp_app *app, short bit)
 {
 	struct pollfd one = {.fd = app->fd, .events = bit};
 
@@ -372,7 +390,7 @@ static bool shows(const struct rudp_app *app, short bit)
 
 bool rudp_app_has_half_closed(const struct rudp_app *app)
 {
-	return rudp_ends_has_last_words(&app->ends) || shows(app, POLLRDHUP);
+	return rudp_ends_has_write_ended(&app->ends) || has_poll_bit(app, POLLRDHUP);
 }
 
 static bool hangup_is_close(const struct rudp_app *app)
@@ -391,7 +409,7 @@ void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_
 	if (events & EPOLLOUT)
 		app->may_write = true;
 	if (events & EPOLLRDHUP)
-		rudp_ends_on_last_words(&app->ends);
+		rudp_ends_on_write_end(&app->ends);
 	if (events & EPOLLERR && getsockopt(app->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
 	    error)
 		on_closed(app, true);
@@ -400,7 +418,7 @@ void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_
 	rudp_app_pump(engine, app);
 }
 
-/* Once for each, by their places, which hold whatever goes meanwhile. */
+/* Iterates over slots, as an event may free any app. Looks at each app once. */
 void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
 {
 	uint32_t place = 0;
@@ -413,11 +431,12 @@ void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
 
 		if (rudp_addr_port(&app->local) != port)
 			continue;
-		if (!rudp_ends_is_closed(&app->ends) && hangup_is_close(app) && shows(app, POLLHUP))
+		if (!rudp_ends_is_closed(&app->ends) && hangup_is_close(app) &&
+		    has_poll_bit(app, POLLHUP))
 			rudp_app_on_epoll(engine, app, EPOLLHUP | EPOLLIN | EPOLLERR);
-		/* One that resets would take two turns. */
+		/* An app that resets would take two turns. */
 		app = rudp_app_find(engine, id);
-		if (app && app->ends.out == RUDP_OUT_RESETS)
+		if (app && app->ends.out == RUDP_OUT_RESETTING)
 			rudp_app_reset(engine, app);
 	}
 }
@@ -436,7 +455,7 @@ void rudp_app_note_failure(struct rudp_engine *engine, const struct rudp_app *ap
 	rudp_failures_add(&engine->failures, &failure);
 }
 
-/* A reset is the peer's word, and common: only silence is worth a note once a connection stood. */
+/* The peer may reset for good reasons: after the handshake only silence is recorded. */
 static void note_end(struct rudp_engine *engine, const struct rudp_app *app, int error)
 {
 	enum rudp_failure_cause cause = rudp_failure_cause_of(error);
@@ -453,7 +472,7 @@ void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
-	rudp_ends_on_lost(&app->ends, error);
+	rudp_ends_on_failed(&app->ends, error);
 	rudp_closed_errors_put(&engine->closed_errors, app->id, app->ends.error);
 	note_end(engine, app, app->ends.error);
 	if (rudp_log_wants(RUDP_LOG_INFO))
@@ -476,7 +495,7 @@ void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 	}
 }
 
-/* The facts of an established connection, whatever carries it. */
+/* Events of an established connection, whatever carries it. */
 static void on_carrier(struct rudp_engine *engine, struct rudp_app *app)
 {
 	int error = rudp_carrier_error(&app->carrier);
@@ -499,7 +518,7 @@ void rudp_app_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned
 	} else if (app->options.conn.deferred && app->carrier.conn) {
 		rudp_race_on_deferred(engine, app, events);
 	}
-	if (app->ends.out != RUDP_OUT_LOST)
+	if (app->ends.out != RUDP_OUT_FAILED)
 		on_carrier(engine, app);
 }
 
@@ -513,6 +532,6 @@ void rudp_app_on_tcp(struct rudp_engine *engine, struct rudp_app *app)
 		if (!app || app->stage == RUDP_APP_CONNECTING)
 			return;
 	}
-	if (app->ends.out != RUDP_OUT_LOST)
+	if (app->ends.out != RUDP_OUT_FAILED)
 		on_carrier(engine, app);
 }

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Fibonacci hashing: ids differ in their low and in their high bits. */
+/* Fibonacci hashing, as ids differ both in their low and in their high bits. */
 static uint32_t bucket_of(uint64_t id)
 {
 	return (uint32_t)((id ^ id >> 40) * UINT64_C(0x9e3779b97f4a7c15) >> 48);

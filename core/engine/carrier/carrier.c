@@ -80,13 +80,13 @@ void rudp_carrier_shutdown_receive(struct rudp_engine *engine, struct rudp_carri
 		rudp_conn_shutdown_receive(carrier->conn, engine->now_at_ns);
 }
 
-/* A connection of the protocol is sent again what it had no memory for. */
+/* The peer of a rudp connection sends again what there was no memory for. */
 bool rudp_carrier_is_starved(const struct rudp_carrier *carrier)
 {
 	return carrier->by_tcp && rudp_tcp_is_starved(carrier->tcp);
 }
 
-/* A connection of the protocol drops it when it comes. */
+/* A rudp connection drops data when it arrives. */
 bool rudp_carrier_discard(struct rudp_carrier *carrier)
 {
 	return carrier->by_tcp && rudp_tcp_discard(carrier->tcp);
@@ -99,7 +99,7 @@ int rudp_carrier_error(const struct rudp_carrier *carrier)
 	return carrier->conn ? rudp_conn_error(carrier->conn) : 0;
 }
 
-/* One that lost a race, or was never established: nobody knows of it yet. */
+/* Drops the carrier that lost the race, or was never established; the program does not know it. */
 static void drop_idle(struct rudp_engine *engine, struct rudp_carrier *carrier)
 {
 	if (carrier->by_tcp && carrier->conn) {

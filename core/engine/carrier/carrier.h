@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * carrier - what carries a program's connection: the protocol, or a kernel TCP connection.
+ * carrier - what carries a program's connection: rudp or a kernel TCP connection.
  *
- * app_side moves bytes between the program's socket and this, and does not know which it is. While a
- * connection attempt races there may be both; the first to be established carries, and only
- * race.c looks at them apart. The verbs mean what those of proto/conn/conn.h mean.
+ * app_side moves bytes between the program's socket and the carrier, and does not know which it is.
+ * While a connection attempt races, there may be both, and the first to be established carries.
+ * Only race.c tells them apart. The functions mean the same as those of proto/conn/conn.h.
  */
 #ifndef RUDP_ENGINE_CARRIER_H
 #define RUDP_ENGINE_CARRIER_H
@@ -20,9 +20,9 @@
 struct rudp_tcp;
 
 struct rudp_carrier {
-	struct rudp_conn *conn;  /* ours until rudp_conn_close */
+	struct rudp_conn *conn;  /* NULL: none; the protocol frees it after rudp_conn_close() */
 	struct rudp_tcp *tcp;
-	bool by_tcp;             /* that carries, and conn, if any, is just being listened for */
+	bool by_tcp;             /* tcp carries; conn, if any, only waits for late answers */
 };
 
 size_t rudp_carrier_send_room(const struct rudp_carrier *carrier);
@@ -38,18 +38,18 @@ void rudp_carrier_receive_consume(struct rudp_engine *engine, struct rudp_carrie
 size_t rudp_carrier_urgent_ahead(const struct rudp_carrier *carrier);
 bool rudp_carrier_receive_eof(const struct rudp_carrier *carrier);
 void rudp_carrier_shutdown_receive(struct rudp_engine *engine, struct rudp_carrier *carrier);
-/* Something has come, and there is no memory for it. */
+/* Data has arrived, and there is no memory for it. */
 bool rudp_carrier_is_starved(const struct rudp_carrier *carrier);
-/* Drops what has come since then; nothing before it. true: more is there. */
+/* Drops received data after rudp_carrier_shutdown_receive(). true: there is more. */
 bool rudp_carrier_discard(struct rudp_carrier *carrier);
 
-/* errno with which the connection is over, else 0. What came before may still be read. */
+/* The errno with which the connection has ended, or 0. Data received before may still be read. */
 int rudp_carrier_error(const struct rudp_carrier *carrier);
-/* Gives the carrier up: the peer gets a reset at once. */
+/* Gives the carrier up; the peer gets a reset at once. */
 void rudp_carrier_reset(struct rudp_engine *engine, struct rudp_carrier *carrier);
 /*
- * Gives it up: what was written is delivered, and the peer gets an end behind it; if the program
- * left_unread what it had been given, a reset.
+ * Gives the carrier up. What was written is delivered, then the peer gets a FIN. With left_unread
+ * (the program left delivered bytes unread) it gets a reset instead of the FIN.
  */
 void rudp_carrier_close(struct rudp_engine *engine, struct rudp_carrier *carrier, bool left_unread);
 

@@ -17,9 +17,9 @@ static const char *reason(int rc)
 	case -ENOENT:
 		return "it lacks a function";
 	case -EPROTO:
-		return "it is of another version than the header that rudp was built with";
+		return "its version differs from the header that rudp was built with";
 	case -ENOTSUP:
-		return "it has nothing for this processor";
+		return "it does not support this processor";
 	default:
 		return strerrordesc_np(-rc);
 	}

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_open - opens files of the configuration, also in an engine that may not open them itself.
+ * config_open - opens configuration files, also for an engine that may not open them itself.
  *
- * A confined engine (confine.h) has its supervisor open what is out of its reach (proc_look.h);
- * every other program opens files itself.
+ * A confined engine (confine.h) asks its supervisor to open files that it cannot reach
+ * (proc_look.h). Every other program opens files itself.
  */
 #ifndef RUDP_ENGINE_CONFIG_OPEN_H
 #define RUDP_ENGINE_CONFIG_OPEN_H
 
 /*
- * Opens a file or directory for reading, not blocking: a fifo in its place must not hang the caller.
+ * Opens a file or directory for reading, with O_NONBLOCK: opening a FIFO must not block the caller.
  *
  * Returns  a descriptor, or -1 with errno; ETIMEDOUT: another try may succeed.
  */
 int rudp_config_open(const char *path);
 
-/* Who opens what open(2) refuses with EACCES: gives a descriptor or -errno. NULL: nobody. */
+/*
+ * Sets the function that opens files for which open(2) fails with EACCES. It returns a descriptor
+ * or -errno. NULL: none.
+ */
 void rudp_config_open_by(int (*other)(const char *path));
 
 #endif

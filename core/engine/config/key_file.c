@@ -17,11 +17,11 @@
 #define HEX_DIGITS (2 * RUDP_PSK_BYTES)
 #define BASE64_CHARACTERS 44 /* 43 and one '=' */
 #define TIME_CHARACTERS 20
-#define EXPECTED_KEY "expected are 64 hex digits or 44 characters of base64, alone on their line"
-#define EXPECTED_TIME "expected is a time in UTC, as 2026-12-01T00:00:00Z"
-#define EXPECTED_WORD "expected are not-before TIME, not-after TIME or revoked beside the key"
+#define EXPECTED_KEY "expected 64 hex digits or 44 characters of base64, alone on their line"
+#define EXPECTED_TIME "expected a time in UTC, as 2026-12-01T00:00:00Z"
+#define EXPECTED_WORD "expected not-before TIME, not-after TIME, revoked or the key"
 
-/* One line of the file, without blanks around it. */
+/* One line of the file, without leading and trailing blanks. */
 struct line {
 	const char *start;
 	size_t len;
@@ -85,7 +85,7 @@ static int base64_value(char c)
 	return -1;
 }
 
-/* Each returns the index of the first character that is wrong, or the length. */
+/* Each returns the index of the first wrong character, or the length. */
 static size_t decode_hex(uint8_t psk[RUDP_PSK_BYTES], const char *digits)
 {
 	for (size_t i = 0; i < HEX_DIGITS; i++) {
@@ -116,13 +116,13 @@ static size_t decode_base64(uint8_t psk[RUDP_PSK_BYTES], const char *text)
 		have -= 8;
 		psk[out++] = (uint8_t)(bits >> have);
 	}
-	/* 43 characters are 258 bits: the last two must be 0, or two texts would be one key. */
+	/* 43 characters are 258 bits: the last two must be 0, or two texts would mean the same key. */
 	if (bits & 3)
 		return BASE64_CHARACTERS - 2;
 	return text[BASE64_CHARACTERS - 1] == '=' ? BASE64_CHARACTERS : BASE64_CHARACTERS - 1;
 }
 
-/* Where a fault is, and what it is. */
+/* The state of parsing; line is where a fault is reported. */
 struct reading {
 	struct rudp_key *key;
 	const char *path;
@@ -155,7 +155,7 @@ bool rudp_key_time_parse(const char *text, size_t len, int64_t *time_s)
 	if (!strptime(copy, "%Y-%m-%dT%H:%M:%SZ", &tm))
 		return false;
 	*time_s = timegm(&tm);
-	/* The 31st of June is no day, and one time has one text. */
+	/* Formatting again finds days that do not exist (31 June) and other texts for the same time. */
 	return strcmp(rudp_key_time_format(*time_s, again), copy) == 0;
 }
 
@@ -172,7 +172,10 @@ const char *rudp_key_time_format(int64_t time_s, char text[RUDP_KEY_TIME_SIZE])
 
 uint64_t rudp_key_id(const uint8_t psk[RUDP_PSK_BYTES])
 {
-	/* Another use of the key than any in the protocol, so that nothing of those can be learnt. */
+	/*
+	 * A label of its own: the fingerprint must reveal nothing about other uses of the key in
+	 * the protocol.
+	 */
 	static const char label[] = "rudp key fingerprint, version 1";
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	uint64_t id = 0;
@@ -192,7 +195,7 @@ const char *rudp_key_id_format(uint64_t id, char text[RUDP_KEY_ID_SIZE])
 	return text;
 }
 
-/* A file filled by dd from /dev/zero gives this key, and an attacker tries it first. */
+/* A file made by dd from /dev/zero gives this key, and an attacker tries it first. */
 static bool is_all_zeros(const uint8_t psk[RUDP_PSK_BYTES])
 {
 	static const uint8_t zeros[RUDP_PSK_BYTES];
@@ -212,11 +215,11 @@ static bool read_key(struct reading *r)
 		good = decode_base64(r->key->psk, r->line.start);
 	else
 		return fault_at(r, 0,
-				r->line.len < HEX_DIGITS ? "this is too short for a key as text"
-							 : "this is too long for a key as text",
+				r->line.len < HEX_DIGITS ? "too short for a key"
+							 : "too long for a key",
 				EXPECTED_KEY);
 	if (good < r->line.len)
-		return fault_at(r, good, "this character does not belong there", EXPECTED_KEY);
+		return fault_at(r, good, "invalid character", EXPECTED_KEY);
 	if (is_all_zeros(r->key->psk))
 		return fault(r->text, r->path,
 			     "is all zeros, which is no secret; make a key with rudp keygen");
@@ -232,7 +235,7 @@ static const char *value_of(const struct line *line, const char *word)
 
 	if (line->len <= len || strncmp(line->start, word, len) != 0 || !is_blank(*value))
 		return NULL;
-	while (is_blank(*value)) /* a line does not end with one */
+	while (is_blank(*value)) /* a line does not end with a blank */
 		value++;
 	return value;
 }
@@ -242,10 +245,10 @@ static bool read_time(struct reading *r, const char *value, bool *has, int64_t *
 	size_t at = (size_t)(value - r->line.start);
 
 	if (*has)
-		return fault_at(r, 0, "this is said twice", EXPECTED_WORD);
+		return fault_at(r, 0, "this line occurs twice", EXPECTED_WORD);
 	*has = true;
 	if (!rudp_key_time_parse(value, r->line.len - at, time_s))
-		return fault_at(r, at, "this is no time", EXPECTED_TIME);
+		return fault_at(r, at, "not a valid time", EXPECTED_TIME);
 	return true;
 }
 
@@ -264,7 +267,7 @@ static bool read_line(struct reading *r)
 	if ((value = value_of(line, "not-after")))
 		return read_time(r, value, &r->has_not_after, &r->key->not_after_s);
 	if (memchr(line->start, ' ', line->len) || memchr(line->start, '\t', line->len))
-		return fault_at(r, 0, "this means nothing here", EXPECTED_WORD);
+		return fault_at(r, 0, "unknown line", EXPECTED_WORD);
 	return read_key(r);
 }
 
@@ -286,9 +289,10 @@ bool rudp_key_parse(struct rudp_key *key, const char *content, size_t len, const
 		return fault_at(&r, 0, "there is no key in the file", EXPECTED_KEY);
 	}
 	if (key->not_before_s >= key->not_after_s)
-		return fault(text, path, "is never valid: its not-after is not behind its not-before");
+		return fault(text, path,
+			     "is never valid: its not-after is not later than its not-before");
 	key->id = rudp_key_id(key->psk);
-	return key->id ? true : fault(text, path, "libcrypto makes no HMAC-SHA256");
+	return key->id ? true : fault(text, path, "libcrypto cannot compute HMAC-SHA256");
 }
 
 static bool read_all(int fd, char *content, size_t *len)
@@ -348,7 +352,7 @@ bool rudp_key_load(struct rudp_key *key, const char *path, char text[RUDP_KEY_TE
 
 	*key = (struct rudp_key){.id = 0};
 	if (fd < 0) {
-		/* Without a stamp it is read again soon. */
+		/* Without a stamp the file is read again soon. */
 		if (error != ETIMEDOUT)
 			key->stamp = rudp_file_stamp_at(path);
 		fault(text, path, strerrordesc_np(error));

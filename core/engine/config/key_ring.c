@@ -17,7 +17,7 @@ struct loading {
 	char text[RUDP_KEY_TEXT_SIZE];
 };
 
-static bool say(struct loading *l)
+static bool report_refusal(struct loading *l)
 {
 	l->ring->has_refused = true;
 	l->complain(l->context, l->text);
@@ -27,7 +27,7 @@ static bool say(struct loading *l)
 static bool refuse(struct loading *l, const char *what)
 {
 	snprintf(l->text, sizeof l->text, "RUDP_KEY_FILE: %.200s: %s", l->ring->path, what);
-	return say(l);
+	return report_refusal(l);
 }
 
 const char *rudp_key_ring_name(const struct rudp_key_ring *ring, unsigned index,
@@ -45,10 +45,10 @@ static bool load_file(struct loading *l, unsigned index)
 
 	if (rudp_key_load(&entry->key, rudp_key_ring_name(l->ring, index, path), l->text))
 		return true;
-	return say(l);
+	return report_refusal(l);
 }
 
-/* Keeps the first names in order. false: one is left out. */
+/* Inserts a name; keeps the first ones in order. false: a name was left out. */
 static bool add_name(struct rudp_key_ring *ring, const char *name)
 {
 	unsigned at = ring->count;
@@ -85,7 +85,7 @@ static bool load_directory(struct loading *l, int fd, const struct stat *st)
 	l->ring->is_directory = true;
 	if (!rudp_key_is_private(st, l->ring->path, l->text)) {
 		close(fd);
-		return say(l);
+		return report_refusal(l);
 	}
 	directory = fdopendir(fd);
 	if (!directory) {
@@ -173,7 +173,7 @@ static bool is_valid(const struct rudp_key *key, int64_t now_s)
 	return key->id && key->not_before_s <= now_s && now_s < key->not_after_s;
 }
 
-/* The newest key that is valid then and not among the chosen ones; NULL: none. */
+/* The newest key that is valid at at_s and not yet among psks; NULL: none. */
 static const struct rudp_key *newest(const struct rudp_key_ring *ring, int64_t at_s,
 				     const struct rudp_psk *psks, unsigned count)
 {
@@ -198,7 +198,7 @@ unsigned rudp_key_ring_choose(const struct rudp_key_ring *ring, int64_t now_s,
 	unsigned count = 0;
 
 	for (size_t i = 0; i < sizeof ends_s / sizeof ends_s[0]; i++) {
-		/* What is only valid later is nothing to be sent. */
+		/* A key that becomes valid later must not be sent. */
 		if (i > 0 && count == 0)
 			return 0;
 		while ((key = newest(ring, ends_s[i], psks, count))) {
@@ -220,7 +220,7 @@ void rudp_key_ring_explain(const struct rudp_key_ring *ring, int64_t now_s,
 			 "RUDP_KEY_FILE: %.200s: none of its keys is valid now ('rudp key list' tells "
 			 "when they are)", ring->path);
 	else if (!key->id)
-		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: is no usable key",
+		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: contains no usable key",
 			 ring->path);
 	else if (key->is_revoked)
 		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: is revoked", ring->path);
@@ -228,7 +228,7 @@ void rudp_key_ring_explain(const struct rudp_key_ring *ring, int64_t now_s,
 		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: is not valid before %s",
 			 ring->path, rudp_key_time_format(key->not_before_s, time));
 	else
-		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: is not valid since %s",
+		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: has expired at %s",
 			 ring->path, rudp_key_time_format(key->not_after_s, time));
 }
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define UNIFIED "0::" /* the line of version 2: hierarchy 0, without controllers */
+#define UNIFIED "0::" /* the line of version 2: hierarchy 0, no controllers */
 
-/* As a string; empty when it cannot be read. */
+/* Reads a file as a string; empty if it cannot be read. */
 static void read_text(const char *path, char *out, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -22,7 +22,10 @@ static void read_text(const char *path, char *out, size_t size)
 	out[n > 0 ? n : 0] = 0;
 }
 
-/* memory.max of the group in this directory; "max" is no limit, and the host's own group has none. */
+/*
+ * memory.max of the group in this directory. "max" means no limit; the host's root group has no
+ * such file.
+ */
 static uint64_t limit_of(const char *directory)
 {
 	char path[PATH_MAX], text[32];
@@ -50,7 +53,7 @@ uint64_t rudp_memory_group_bytes(const char *membership, const char *root)
 	if ((size_t)snprintf(directory, sizeof directory, "%s%.*s", root, (int)strcspn(line, "\n"),
 			     line) >= sizeof directory)
 		return least;
-	/* The topmost one, too: in a container that is the container's. */
+	/* Up to root: in a container that is the container's own group. */
 	while (true) {
 		uint64_t limit = limit_of(directory);
 

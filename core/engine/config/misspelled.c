@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Variables that nothing reads, and what they may be meant to be. */
+/* Finds RUDP_ variables that nothing reads, and the names that they may be meant to be. */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/environment.h"
 #include "engine/config/settings.h"
 
-#define PREFIX_LEN 5 /* of RUDP_ */
+#define PREFIX_LEN 5 /* strlen("RUDP_") */
 #define NAME_LEN_MAX 32
 #define DISTANCE_MAX 3
-#define OF_TESTS "RUDP_TEST_" /* of this project's own */
+#define OF_TESTS "RUDP_TEST_" /* prefix of variables that this project's tests use */
 
 static unsigned least(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
 }
 
-/* How many characters have to be put in, left out or changed (Levenshtein). b_len: NAME_LEN_MAX at
- * most. */
+/*
+ * How many characters must be inserted, deleted or changed (Levenshtein). b_len: at most
+ * NAME_LEN_MAX.
+ */
 static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	unsigned row[NAME_LEN_MAX + 1];
@@ -38,7 +40,7 @@ static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_le
 	return row[b_len];
 }
 
-/* The known name that comes nearest; NULL: none is near. RUDP_KEY is known only to be refused. */
+/* The most similar known name; NULL: none is similar. RUDP_KEY is known only to be refused. */
 static const char *nearest(const char *name, size_t len)
 {
 	const char *known, *found = NULL;

@@ -18,9 +18,9 @@ static const char *const texts[] = {
 };
 
 /*
- * What an engine does with them: binds ports below 1024, sets SO_MARK and buffers beyond the limits for
- * programs that may, reads key files that root may read, and has more descriptors on the way than
- * RLIMIT_NOFILE (unix(7), ETOOMANYREFS). It takes none that it did not have.
+ * The engine needs these to bind ports below 1024, to set SO_MARK and large buffers for programs
+ * that may, to read key files that only root may read, and to have more descriptors in flight than
+ * RLIMIT_NOFILE (unix(7), ETOOMANYREFS). It keeps only those that it already had.
  */
 static const unsigned engine_needs[] = {CAP_NET_BIND_SERVICE, CAP_NET_ADMIN,       CAP_NET_RAW,
 					CAP_DAC_OVERRIDE,     CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE};
@@ -35,7 +35,7 @@ static bool keep_capabilities(bool for_supervisor)
 
 	for (size_t i = 0; i < COUNT(engine_needs); i++)
 		needed[CAP_TO_INDEX(engine_needs[i])] |= CAP_TO_MASK(engine_needs[i]);
-	if (for_supervisor) /* reads /proc of a program that has more of them (ptrace(2)) */
+	if (for_supervisor) /* to read /proc of a program that has more capabilities (ptrace(2)) */
 		needed[CAP_TO_INDEX(CAP_SYS_PTRACE)] |= CAP_TO_MASK(CAP_SYS_PTRACE);
 	if (syscall(SYS_capget, &header, data) < 0)
 		return false;
@@ -49,7 +49,7 @@ static bool keep_capabilities(bool for_supervisor)
 
 static uint32_t confine_rights(bool for_supervisor)
 {
-	uint32_t in_force = RUDP_CONFINE_TOLD;
+	uint32_t in_force = RUDP_CONFINE_KNOWN;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		in_force |= RUDP_CONFINE_BIT(RUDP_CONFINE_PRIVILEGES);
@@ -89,14 +89,14 @@ static void report(const struct rudp_confinement *confinement)
 void rudp_confine_engine(struct rudp_confinement *confinement, const struct rudp_settings *settings,
 			 const char *run_dir)
 {
-	*confinement = (struct rudp_confinement){.in_force = RUDP_CONFINE_TOLD | RUDP_CONFINE_OFF};
+	*confinement = (struct rudp_confinement){.in_force = RUDP_CONFINE_KNOWN | RUDP_CONFINE_OFF};
 	if (settings->confine_off)
 		return;
 	confinement->in_force = confine_rights(false);
 	confinement->files_error = -rudp_confine_files(settings, run_dir);
 	if (!confinement->files_error)
 		confinement->in_force |= RUDP_CONFINE_BIT(RUDP_CONFINE_FILES);
-	/* Last: it takes the calls that the others make. */
+	/* Last: it blocks system calls that the other steps need. */
 	confinement->calls_error = -rudp_confine_calls(false);
 	if (!confinement->calls_error)
 		confinement->in_force |= RUDP_CONFINE_BIT(RUDP_CONFINE_CALLS);
@@ -105,7 +105,7 @@ void rudp_confine_engine(struct rudp_confinement *confinement, const struct rudp
 
 void rudp_confine_supervisor(const struct rudp_settings *settings)
 {
-	static bool is_done; /* a successor's supervisor is its fork, and has it all */
+	static bool is_done; /* a successor's supervisor is forked from this one and inherits all */
 
 	if (is_done || settings->confine_off)
 		return;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Which system calls an engine and its supervisor may make: seccomp(2), with filters of
- * filter/main.c. */
+/*
+ * Limits the system calls of an engine and of its supervisor by seccomp(2). filter/main.c makes the
+ * filters.
+ */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -11,7 +13,7 @@
 #include "engine/confine/confine.h"
 #include "engine_filters.h"
 
-/* A sanitizer makes calls of its own, ptrace(2) at the end. */
+/* A sanitizer needs further system calls, such as ptrace(2) at the end. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define IS_SANITIZED true
 #else
@@ -22,9 +24,9 @@
 #define PROGRAM(filter) {COUNT(filter), (struct sock_filter *)(filter)} /* the kernel copies it */
 
 /*
- * LOG: a call that is refused is in the kernel's log (Linux 4.14). SPEC_ALLOW: without the measures
- * against speculation that some kernels take for each process under a filter and that slow it down
- * (4.17; the engine runs no foreign code).
+ * LOG: the kernel logs refused calls (Linux 4.14). SPEC_ALLOW (4.17): no speculation mitigations,
+ * which some kernels enable for each process with a filter and which slow it down. The engine runs
+ * no foreign code.
  */
 static const unsigned wishes[] = {SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW,
 				  SECCOMP_FILTER_FLAG_LOG, 0};
@@ -42,7 +44,7 @@ int rudp_confine_calls(bool for_supervisor)
 		rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 			     SECCOMP_FILTER_FLAG_TSYNC | wishes[i],
 			     for_supervisor ? &supervisor : &engine);
-	if (rc > 0) /* the number of a thread that has another filter */
+	if (rc > 0) /* the id of a thread with another filter */
 		return -EBUSY;
 	return rc < 0 ? -errno : 0;
 }

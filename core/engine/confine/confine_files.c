@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which files an engine may reach: landlock(7). */
+/* Limits the files that an engine can reach, by landlock(7). */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -13,19 +13,19 @@
 #include "engine/config/policy.h"
 #include "engine/confine/confine.h"
 
-/* What linux/landlock.h may be too old for. */
+/* linux/landlock.h may be too old to have it. */
 #define RIGHT_TRUNCATE (1ull << 14)
 
-#define NO_FILE "/dev/null" /* how one asks for no policy file at all */
+#define NO_FILE "/dev/null" /* the setting for "no policy file" */
 
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define WRITE                                                                                      \
 	(READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |                      \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | RIGHT_TRUNCATE)
-/* It lists and locks the directory, binds sockets in it, and removes them (private_dir.h). */
+/* The engine lists and locks the directory, binds sockets in it, and removes them (private_dir.h). */
 #define LISTEN (READ | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE)
 
-/* The rights of each version of the interface; later ones have those of the last. */
+/* All rights by version of the Landlock interface. Later versions use those of the last one here. */
 static const uint64_t rights_of_version[] = {0, 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff};
 
 #define VERSIONS (sizeof rights_of_version / sizeof rights_of_version[0])
@@ -35,7 +35,10 @@ struct rules {
 	uint64_t rights; /* those that the kernel knows */
 };
 
-/* What is not there cannot be allowed, which is no error; nor can a file, as a directory. */
+/*
+ * A missing file cannot be allowed, which is no error. Rights of directories cannot be given for a
+ * file.
+ */
 static bool allow(const struct rules *rules, const char *path, uint64_t rights)
 {
 	struct landlock_path_beneath_attr beneath = {.allowed_access = rights & rules->rights};
@@ -50,8 +53,8 @@ static bool allow(const struct rules *rules, const char *path, uint64_t rights)
 }
 
 /*
- * A directory, or that of a file, as the file may be replaced by another of that name. The
- * supervisor opens what is elsewhere, as when the directory itself is replaced (proc_look.h).
+ * Allows a directory, or the directory of a file, as the file may be replaced by another one. If
+ * the directory itself is replaced, the supervisor opens the files (proc_look.h).
  */
 static void allow_configured(const struct rules *rules, const char *path)
 {
@@ -70,7 +73,7 @@ static void allow_all(const struct rules *rules, const struct rudp_settings *set
 	const char *path;
 
 	allow(rules, "/proc", READ);
-	allow(rules, NO_FILE, LANDLOCK_ACCESS_FS_READ_FILE); /* it keeps a descriptor in reserve */
+	allow(rules, NO_FILE, LANDLOCK_ACCESS_FS_READ_FILE); /* the engine's spare descriptor */
 	allow_configured(rules, settings->keys.path);
 	for (unsigned i = 0; (path = rudp_policy_file_path(settings->policy, i)) != NULL; i++)
 		allow_configured(rules, path);
@@ -92,7 +95,7 @@ int rudp_confine_files(const struct rudp_settings *settings, const char *run_dir
 	attr.handled_access_fs =
 		rights_of_version[(size_t)version < VERSIONS ? (size_t)version : VERSIONS - 1];
 	rules.rights = attr.handled_access_fs;
-	/* Only the first member: kernels of the first versions know no other. */
+	/* Only the first member: older kernels know no other. */
 	rules.fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
 	if (rules.fd < 0)
 		return -errno;

@@ -11,11 +11,11 @@
 #include "api/child.h"
 
 #define DOMAINS_MAX 16
-#define SCOPES_SINCE 6 /* version of the interface in which names came to be confined */
+#define SCOPES_SINCE 6 /* Landlock version that added LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET */
 #define ASK_VERSION 1u /* LANDLOCK_CREATE_RULESET_VERSION */
 #define SCOPE_ABSTRACT_NAMES 1
 
-/* As linux/landlock.h has it since then. */
+/* struct landlock_ruleset_attr of that version. */
 struct ruleset {
 	uint64_t access_fs, access_net, scoped;
 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * confined - whether the program that started this engine has confined it, too.
+ * confined - whether the program that started this engine runs in a Landlock domain.
  *
- * An engine lives in the Landlock domain of whoever happened to start it. Such a domain can keep it from
- * the abstract names of all processes outside (LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, since Linux 6.12),
- * and so from the accept queues of their listeners. It may serve only those inside: it takes no
- * well-known name.
+ * An engine inherits the Landlock domain of the program that started it. Such a domain can deny
+ * access to the abstract sockets of all processes outside (LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET,
+ * since Linux 6.12), and so to the accept queues of their listeners. Such an engine must serve only
+ * programs in the domain: it does not take the well-known name.
  */
 #ifndef RUDP_ENGINE_CONFINED_H
 #define RUDP_ENGINE_CONFINED_H
@@ -13,9 +13,9 @@
 #include <stdbool.h>
 
 /*
- * Whether this process is in a Landlock domain, of whatever kind. The kernel does not tell: a child is
- * put into further domains until there are as many as there may be (landlock(7): 16). false under a
- * filter of system calls, which may kill whoever makes these (@system-service of systemd 252 does).
+ * Whether this process is in any Landlock domain. The kernel has no call for that: a child enters
+ * further domains until the limit of 16 is reached (landlock(7)). false if a seccomp filter is in
+ * force: it might kill a process that makes these calls, as @system-service of systemd 252 does.
  */
 bool rudp_is_confined(void);
 

@@ -12,7 +12,7 @@
 #include "engine/ports/binding.h"
 #include "engine/udp/udp.h"
 
-/* Any address means this host; the rest is as kernel TCP answers it. */
+/* Checks the address as kernel TCP does. The unspecified address means this host. */
 static int check_remote(struct rudp_addr *remote, unsigned mark_flags)
 {
 	bool v6 = (mark_flags & RUDP_MARK_IPV6) != 0;
@@ -41,8 +41,8 @@ static bool is_connected(int fd)
 	return getpeername(fd, (struct sockaddr *)&un, &len) == 0;
 }
 
-static void log_left_alone(const struct rudp_client_program *program,
-			   const struct rudp_addr *remote, const struct rudp_decision *decision)
+static void log_left_to_kernel(const struct rudp_client_program *program,
+			       const struct rudp_addr *remote, const struct rudp_decision *decision)
 {
 	char text[RUDP_ADDR_TEXT_SIZE];
 
@@ -65,7 +65,7 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 	rudp_engine_look_at_program(engine, call->pid, &program);
 	entry->decision = rudp_engine_decide(engine, RUDP_DIRECTION_CONNECT, remote, &program);
 	if (entry->decision.way == RUDP_WAY_TCP && !entry->binding) {
-		log_left_alone(&program, remote, &entry->decision);
+		log_left_to_kernel(&program, remote, &entry->decision);
 		return RUDP_CONNECT_BY_KERNEL;
 	}
 	rudp_sock_options_read(&options, call->held_fd, (int)entry->mark_flags, &engine->settings);
@@ -98,13 +98,13 @@ static int join_with_sentinel(struct rudp_engine *engine, struct rudp_app *app, 
 	return rc < 0 ? rc : rudp_app_put_sentinel(app, program_fd);
 }
 
-/* To the program it is connected: what it writes comes through, and is what the SYN waits for. */
+/* For the program it is connected. The engine takes what it writes, and the SYN carries that. */
 static void open_deferred(struct rudp_engine *engine, struct rudp_app *app)
 {
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
 	app->stage = RUDP_APP_OPEN;
-	rudp_app_unplug(engine, app);
+	rudp_app_open_gate(engine, app);
 	if (rudp_log_wants(RUDP_LOG_INFO))
 		rudp_log(RUDP_LOG_INFO, "%s (pid %u): connects to %s with its first bytes",
 			 app->program.name, app->program.pid,
@@ -112,9 +112,9 @@ static void open_deferred(struct rudp_engine *engine, struct rudp_app *app)
 }
 
 /*
- * TCP_FASTOPEN_CONNECT makes connect(2) return 0 whether or not the socket blocks. Who has not asked for
- * it, and does not wait, expects EINPROGRESS and an edge when the socket becomes writable: the
- * connect gate's.
+ * TCP_FASTOPEN_CONNECT makes connect(2) return 0 whether or not the socket blocks. A non-blocking
+ * program that has not asked for it expects EINPROGRESS, and an edge when the socket becomes
+ * writable: the connect gate gives both.
  */
 static int join_without_waiting(struct rudp_engine *engine, struct rudp_app *app,
 				const struct rudp_call *call, bool as_in_progress)
@@ -174,7 +174,7 @@ int rudp_connect_go_on(struct rudp_engine *engine, struct rudp_call *call, struc
 	return rc;
 }
 
-/* false: who called has gone before the answer, whether or not epoll has told of it yet. */
+/* false: the caller has left before the reply, whether or not epoll has reported it. */
 static bool answer(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	struct rudp_call *call = rudp_call_find(engine, app->call_id);
@@ -214,7 +214,7 @@ static int join_now(struct rudp_engine *engine, struct rudp_app *app)
 	return rc;
 }
 
-/* The program goes on while the rest is done; that fails where the kernel has no memory. */
+/* The program goes on while the engine does the rest, which fails if the kernel has no memory. */
 static int answer_and_end_join(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (!answer(engine, app, 0))
@@ -233,7 +233,7 @@ void rudp_connect_on_established(struct rudp_engine *engine, struct rudp_app *ap
 	}
 	log_established(app);
 	app->stage = RUDP_APP_OPEN;
-	rudp_app_unplug(engine, app);
+	rudp_app_open_gate(engine, app);
 	if (app->call_id && answer_and_end_join(engine, app) < 0)
 		rudp_app_reset(engine, app);
 }
@@ -242,12 +242,14 @@ void rudp_connect_on_failed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->call_id)
 		answer(engine, app, app->ends.error);
-	/* A gated end is closed with the connect gate unread: the very poll bits of a refused TCP
-	 * connect. */
+	/*
+	 * A gated end is closed with the gate unread, which gives the poll bits of a refused TCP
+	 * connect.
+	 */
 	rudp_app_free(engine, app);
 }
 
-/* Two descriptors of one socket, whoever holds them. */
+/* Both descriptors refer to one socket, whichever process has them. */
 static bool is_same_socket(int a, int b)
 {
 	uint64_t a_cookie = 0, b_cookie = 1;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connection_tuples - which two names the connections out of this host have: as with TCP, there is
- * one connection between two names at a time.
+ * connection_tuples - the address pairs (local, remote) of outgoing connections. As with TCP, two
+ * connections must not have the same pair.
  *
- * A tuple is a member of what it belongs to; a zeroed one is in no table. Without memory for the table
- * a tuple is not in it: another connection may have the same names then, which the protocol can bear.
+ * A tuple is a member of its connection; a zeroed one is in no table. If there is no memory for the
+ * table, the tuple is left out. Another connection may then have the same pair, which the protocol
+ * can handle.
  */
 #ifndef RUDP_ENGINE_CONNECTION_TUPLES_H
 #define RUDP_ENGINE_CONNECTION_TUPLES_H
@@ -16,11 +17,11 @@
 
 struct rudp_connection_tuple {
 	struct rudp_addr_key names[2]; /* local, remote */
-	bool known;                    /* is in the table */
+	bool known;                    /* it is in the table */
 	UT_hash_handle hh;
 };
 
-/* Puts the tuple in with these names, in place of those that it had. */
+/* Adds the tuple with this address pair, in place of the pair that it had. */
 void rudp_connection_tuple_add(struct rudp_connection_tuple **table,
 			       struct rudp_connection_tuple *tuple, const struct rudp_addr *local,
 			       const struct rudp_addr *remote);

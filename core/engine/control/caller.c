@@ -27,7 +27,7 @@ bool rudp_caller_has_token(const struct rudp_engine *engine,
 	return difference == 0;
 }
 
-/* Without a free one the process of a caller cannot be looked at. */
+/* Without a free descriptor the process of a caller cannot be examined. */
 static bool is_out_of_descriptors(void)
 {
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -60,7 +60,7 @@ bool rudp_peer_is_engine(const struct rudp_engine *engine, int fd)
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 
-	/* An engine in a thread changes its user with the program around it. */
+	/* An engine in a thread changes its user together with the program. */
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
 	       ((uint32_t)peer.pid == engine->pid || (uint32_t)peer.pid == engine->pid_before) &&
 	       (peer.uid == engine->uid || peer.uid == geteuid());

@@ -17,9 +17,9 @@
 
 #include "engine/confine/proc_look.h"
 
-#define STATUS_BYTES 512 /* up to the line of the user */
+#define STATUS_BYTES 512 /* enough to reach the Uid line */
 #define USERS_BYTES 256
-#define AUXILIARY_BYTES 1024 /* twice what the kernel gives a program today */
+#define AUXILIARY_BYTES 1024 /* twice what the kernel provides today */
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* since Linux 6.5 */
@@ -28,7 +28,10 @@
 #define PIDFD_GET_USER_NAMESPACE _IO(0xff, 9) /* since Linux 6.11 */
 #endif
 
-/* The process itself, whoever has its pid by now. -1: this kernel does not give it, or it has ended. */
+/*
+ * A pidfd of the process that connected, even if its pid was reused. -1: it has ended, or the
+ * kernel is too old (*is_known: false).
+ */
 static int open_process(const struct rudp_call *call, bool *is_known)
 {
 	int fd = -1;
@@ -49,8 +52,8 @@ static bool has_ended(int process)
 	return poll(&one, 1, 0) != 0;
 }
 
-/* By what its users are called here, which everybody may read of everybody. */
-static bool has_these_users(uint32_t pid, const char *ours)
+/* Compares uid_map, which every process may read of every other. */
+static bool has_uid_map(uint32_t pid, const char *ours)
 {
 	char theirs[USERS_BYTES];
 
@@ -58,7 +61,7 @@ static bool has_these_users(uint32_t pid, const char *ours)
 	       strcmp(theirs, ours) == 0;
 }
 
-/* The number of the user namespace; 0: the kernel does not tell. */
+/* The inode number of the user namespace; 0: the kernel does not tell. */
 static uint64_t user_namespace_of(int process)
 {
 	int fd = ioctl(process, PIDFD_GET_USER_NAMESPACE, 0);
@@ -80,7 +83,7 @@ static uint64_t own_user_namespace(void)
 	return number;
 }
 
-/* otherwise: what is said where the kernel does not tell, and maps cannot be compared. */
+/* otherwise: the result if the kernel does not tell and the maps cannot be compared. */
 static bool is_in_our_user_namespace(const struct rudp_call *call, int process, bool otherwise)
 {
 	uint64_t ours = process >= 0 ? own_user_namespace() : 0;
@@ -91,7 +94,7 @@ static bool is_in_our_user_namespace(const struct rudp_call *call, int process, 
 		return theirs == ours;
 	if (!call->pid || rudp_read_text("/proc/self/uid_map", users, sizeof users) < 0)
 		return !ours && otherwise;
-	return has_these_users(call->pid, users) && (process < 0 || !has_ended(process));
+	return has_uid_map(call->pid, users) && (process < 0 || !has_ended(process));
 }
 
 bool rudp_caller_shares_user_namespace(const struct rudp_call *call)
@@ -106,8 +109,8 @@ bool rudp_caller_shares_user_namespace(const struct rudp_call *call)
 	return is_shared;
 }
 
-/* Whoever has called may have executed a set-user-ID program since. */
-static bool is_still(const struct rudp_call *call)
+/* The process still has the uid of the call: it has not executed a set-user-ID program since. */
+static bool has_same_user(const struct rudp_call *call)
 {
 	char text[STATUS_BYTES];
 	const char *line;
@@ -119,7 +122,7 @@ static bool is_still(const struct rudp_call *call)
 	return line && sscanf(line, "\nUid: %*u %" SCNu32, &effective) == 1 && effective == call->uid;
 }
 
-/* What the kernel told the program when it was executed. */
+/* The auxiliary vector, which the kernel gives a program when it is executed (getauxval(3)). */
 struct auxiliary {
 	char bytes[AUXILIARY_BYTES];
 	ssize_t len;
@@ -142,13 +145,13 @@ static bool was_executed_with_more_rights(const struct auxiliary *vector)
 	return true; /* not known */
 }
 
-/* The addresses in it are others after each execution (address space layout randomization). */
+/* The vector has addresses that differ in each execution (address space layout randomization). */
 static bool is_same_program(const struct auxiliary *a, const struct auxiliary *b)
 {
 	return a->len == b->len && memcmp(a->bytes, b->bytes, (size_t)a->len) == 0;
 }
 
-static bool has_now(uint32_t pid, unsigned capability)
+static bool has_capability_now(uint32_t pid, unsigned capability)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, (int)pid};
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
@@ -157,15 +160,15 @@ static bool has_now(uint32_t pid, unsigned capability)
 	       sets[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
 }
 
-/* The program must be the same before and behind the look at its capabilities. */
-static bool has_by_itself(const struct rudp_call *call, unsigned capability)
+/* The vector is read before and after the capability, to be sure that both belong to one program. */
+static bool has_without_execution(const struct rudp_call *call, unsigned capability)
 {
 	struct auxiliary before, after;
 
 	if (call->uid == 0 || call->pid == (uint32_t)getpid())
-		return has_now(call->pid, capability);
+		return has_capability_now(call->pid, capability);
 	read_auxiliary(&before, call->pid);
-	if (was_executed_with_more_rights(&before) || !has_now(call->pid, capability))
+	if (was_executed_with_more_rights(&before) || !has_capability_now(call->pid, capability))
 		return false;
 	read_auxiliary(&after, call->pid);
 	return is_same_program(&before, &after);
@@ -176,8 +179,8 @@ bool rudp_caller_has_capability(const struct rudp_call *call, unsigned capabilit
 	bool is_known, has;
 	int process = open_process(call, &is_known);
 
-	has = call->pid && (process >= 0 || !is_known) && has_by_itself(call, capability) &&
-	      is_in_our_user_namespace(call, process, false) && is_still(call) &&
+	has = call->pid && (process >= 0 || !is_known) && has_without_execution(call, capability) &&
+	      is_in_our_user_namespace(call, process, false) && has_same_user(call) &&
 	      (process < 0 || !has_ended(process));
 	if (process >= 0)
 		close(process);

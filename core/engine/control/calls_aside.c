@@ -8,7 +8,7 @@ static struct rudp_call *call_at(struct rudp_list *link)
 	return RUDP_LIST_OWNER(link, struct rudp_call, aside_link);
 }
 
-static void leave(struct rudp_engine *engine, struct rudp_call *call)
+static void move_to_epoll(struct rudp_engine *engine, struct rudp_call *call)
 {
 	rudp_call_leave_aside(engine, call);
 	if (rudp_engine_watch(engine, call->fd, EPOLLIN | EPOLLRDHUP, call->id) < 0)
@@ -25,19 +25,19 @@ void rudp_call_leave_aside(struct rudp_engine *engine, struct rudp_call *call)
 
 void rudp_call_put_aside(struct rudp_engine *engine, struct rudp_call *call)
 {
-	/* It is to be closed at once then. */
+	/* Descriptors are scarce: epoll reports the caller's close at once. */
 	if (call->fd >= engine->closer.fd_max) {
-		leave(engine, call);
+		move_to_epoll(engine, call);
 		return;
 	}
 	if (engine->calls_aside_count == RUDP_ASIDE_MAX)
-		leave(engine, call_at(engine->calls_aside.next));
+		move_to_epoll(engine, call_at(engine->calls_aside.next));
 	rudp_list_append(&engine->calls_aside, &call->aside_link);
 	engine->calls_aside_count++;
 }
 
-/* true: its request has come, or its caller has closed it. */
-static bool look_at(struct rudp_engine *engine, struct rudp_call *call)
+/* true: a request has come, or the caller has closed. */
+static bool serve_or_close(struct rudp_engine *engine, struct rudp_call *call)
 {
 	uint64_t id = call->id;
 	bool was_answered = call->answered;
@@ -53,7 +53,7 @@ bool rudp_calls_aside_look(struct rudp_engine *engine)
 
 	while (link != &engine->calls_aside && call_at(link)->app_id)
 		link = link->next;
-	return link != &engine->calls_aside && look_at(engine, call_at(link));
+	return link != &engine->calls_aside && serve_or_close(engine, call_at(link));
 }
 
 void rudp_calls_aside_settle(struct rudp_engine *engine)
@@ -65,8 +65,8 @@ void rudp_calls_aside_settle(struct rudp_engine *engine)
 		bool is_young = engine->now_at_ns - call->since_ns < RUDP_ASIDE_NS;
 
 		next = link->next;
-		if (!call->answered || (!look_at(engine, call) && !is_young))
-			leave(engine, call);
+		if (!call->answered || (!serve_or_close(engine, call) && !is_young))
+			move_to_epoll(engine, call);
 	}
 }
 

@@ -16,30 +16,32 @@
 #include "engine/ports/port_share.h"
 #include "engine/udp/udp_spare.h"
 
-
 struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id)
 {
 	return rudp_slots_find(&engine->slots, id, RUDP_KIND_CALL);
 }
 
-/* Into a program's end of a living connection only this engine writes: nothing lies in it that waits. */
-static bool is_joined(struct rudp_engine *engine, int fd)
+/*
+ * Only this engine writes to the program's end of a live connection, so no descriptor can be in its
+ * queue.
+ */
+static bool is_own_connection(struct rudp_engine *engine, int fd)
 {
 	return rudp_caller_fd_is_unix(fd) && rudp_app_of(engine, fd) && rudp_peer_is_engine(engine, fd);
 }
 
-/* What came with a message of this call. */
+/* Closes a descriptor that came with a message of this call. */
 static void close_one(struct rudp_engine *engine, const struct rudp_call *call, int fd)
 {
 	if (fd < 0)
 		return;
-	if (call->foreign && !is_joined(engine, fd))
+	if (call->foreign && !is_own_connection(engine, fd))
 		rudp_deferred_close(fd);
 	else
 		close(fd);
 }
 
-/* What another user has sent and nobody has read goes with his channel. */
+/* Another user may have sent descriptors that are still unread; the close closes them, too. */
 static void close_channel(struct rudp_engine *engine, const struct rudp_call *call)
 {
 	if (call->foreign)
@@ -78,7 +80,7 @@ void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
 {
 	struct rudp_app *app = rudp_app_find(engine, call->app_id);
 
-	/* The caller of a blocking connect is gone: its attempt ends with it. */
+	/* The caller of a blocking connect has gone, so its connection attempt ends. */
 	if (app) {
 		app->call_id = 0;
 		rudp_app_free(engine, app);
@@ -107,7 +109,7 @@ bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 
 	drop_held(engine, call);
 	reply->version = RUDP_CONTROL_VERSION;
-	/* Who has no room for one answer needs none. */
+	/* A caller with no room for one reply reads none. */
 	is_there = send(call->fd, reply, sizeof *reply, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 		   errno == EAGAIN;
 	call->answered = true;
@@ -116,7 +118,7 @@ bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 	return is_there;
 }
 
-/* What recvmsg brought besides the bytes. All but the first two descriptors are closed. */
+/* Takes the descriptors out of the message. All but the first two are closed. */
 static int take_fds(struct rudp_engine *engine, const struct rudp_call *call,
 		    struct msghdr *message, int fds[2])
 {
@@ -149,9 +151,9 @@ struct message {
 	ssize_t len;
 	int fd_count;
 	int fds[2];
-	bool fds_lost;
-	bool is_left;       /* still in the channel, which is to be closed with it */
-	bool is_denied;     /* it has descriptors, which are not taken from whoever has sent it */
+	bool fds_lost;      /* not all were received: no room in the header, or no free number */
+	bool is_left;       /* still in the socket's queue: closing the call discards it */
+	bool is_denied;     /* it has descriptors that this sender may not send */
 };
 
 static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
@@ -162,8 +164,8 @@ static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
 }
 
 /*
- * One message, with the flags of recvmsg. Descriptors for which the header has no room are told of by
- * fds_lost. false: no message is there now. len 0: the caller has closed, or was reset.
+ * Receives one message with these recvmsg() flags. Sets fds_lost if not all descriptors could be
+ * received. false: there is no message now. len 0: the caller has closed, or was reset.
  */
 static bool receive_one(int fd, struct message *message, struct msghdr *header, int flags)
 {
@@ -172,13 +174,13 @@ static bool receive_one(int fd, struct message *message, struct msghdr *header, 
 
 	header->msg_iov = iov;
 	header->msg_iovlen = 2;
-	/* MSG_TRUNC: the true length, so that a longer message is not taken for a right one. */
+	/* MSG_TRUNC: recvmsg() returns the full length, so a message that is too long is noticed. */
 	message->len = recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC | flags);
 	message->fds_lost = message->len >= 0 && header->msg_flags & MSG_CTRUNC;
 	if (message->len >= 0)
 		return true;
 	message->len = 0;
-	header->msg_controllen = 0; /* the kernel has left it as it was */
+	header->msg_controllen = 0; /* recvmsg() does not set it on failure */
 	return errno != EAGAIN && errno != EINTR;
 }
 
@@ -190,7 +192,10 @@ static bool receive_whole(struct rudp_engine *engine, const struct rudp_call *ca
 
 	if (!receive_one(call->fd, message, &header, flags))
 		return false;
-	/* For what finds no number the kernel closes its copy, in this thread. Ours are numbers now. */
+	/*
+	 * The peeked descriptors are open now; discarding the message closes the kernel's copies,
+	 * in this thread. If some found no number (fds_lost), the message stays.
+	 */
 	if (flags & MSG_PEEK && !message->fds_lost)
 		(void)recv(call->fd, NULL, 0, MSG_DONTWAIT);
 	message->fd_count = take_fds(engine, call, &header, message->fds);
@@ -198,7 +203,7 @@ static bool receive_whole(struct rudp_engine *engine, const struct rudp_call *ca
 	return true;
 }
 
-/* The fault in the bytes of the message; NULL: it has none. */
+/* What is wrong with the bytes of the message; NULL: nothing. */
 static const char *fault_of_bytes(const struct message *message)
 {
 	const struct rudp_control_request *request = &message->request;
@@ -215,7 +220,7 @@ static const char *fault_of_bytes(const struct message *message)
 	return NULL;
 }
 
-/* The fault in its bytes or its descriptors; NULL: it has none. */
+/* What is wrong with the message; NULL: nothing. */
 static const char *fault_of(const struct message *message)
 {
 	const char *fault = fault_of_bytes(message);
@@ -227,9 +232,9 @@ static const char *fault_of(const struct message *message)
 }
 
 /*
- * At the open control listener. A look at the bytes takes no descriptor, and tells whether there
- * are any. They are taken where the sender may have sent them. Else they stay where they are, and
- * are closed with the channel, by another thread.
+ * At the open listener. A peek without room for descriptors shows whether there are any. They are
+ * taken if the sender may send them. If not, they stay in the queue, and another thread closes them
+ * with the call.
  */
 static bool receive_foreign(struct rudp_engine *engine, const struct rudp_call *call,
 			    struct message *message)
@@ -255,7 +260,7 @@ static bool receive_foreign(struct rudp_engine *engine, const struct rudp_call *
 static bool receive(struct rudp_engine *engine, const struct rudp_call *call,
 		    struct message *message)
 {
-	message->request = (struct rudp_control_request){0}; /* a refusal is told with what came of it */
+	message->request = (struct rudp_control_request){0}; /* a refusal quotes it */
 	message->fds[0] = message->fds[1] = -1;
 	message->fd_count = 0;
 	message->is_left = message->is_denied = false;
@@ -281,9 +286,9 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 	rudp_call_answer(engine, call, &reply);
 }
 
-/* Passing a file makes no new one, so it was our own limit, never the system's. */
-static void out_of_descriptors(struct rudp_engine *engine, struct rudp_call *call,
-			       const struct message *message)
+/* Passing a descriptor creates no open file, so this process's own limit was reached. */
+static void reply_no_descriptors(struct rudp_engine *engine, struct rudp_call *call,
+				 const struct message *message)
 {
 	struct rudp_control_reply reply = {.error = EMFILE,
 					   .operation = message->request.operation};
@@ -299,7 +304,7 @@ static void on_message(struct rudp_engine *engine, struct rudp_call *call,
 
 	if (message->fds_lost && message->fd_count == 0 && !message->is_denied &&
 	    message->len >= (ssize_t)sizeof message->request)
-		out_of_descriptors(engine, call, message);
+		reply_no_descriptors(engine, call, message);
 	else if (fault)
 		refuse(engine, call, message, fault);
 	else {
@@ -312,7 +317,7 @@ static void on_message(struct rudp_engine *engine, struct rudp_call *call,
 	}
 }
 
-/* A connect that waits, or has waited, is closed by its caller. */
+/* The caller closes a blocking connect itself. */
 static bool stays_open(const struct rudp_call *call, bool waited)
 {
 	return !call->answered || waited;
@@ -323,7 +328,7 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 	struct message message;
 	bool waited = call->app_id != 0;
 
-	/* Whatever it has sent besides goes with it. */
+	/* Anything else that the caller has sent is discarded. */
 	if (call->answered && events & EPOLLHUP) {
 		rudp_call_close(engine, call);
 		return;
@@ -335,7 +340,10 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 	}
 	if (message.len == 0 || call->answered) {
 		close_fds(engine, call, &message);
-		/* A GO_ON that crossed the answer: the caller takes that for the answer to both. */
+		/*
+		 * A GO_ON crossed the reply on its way: the caller takes the reply as the answer to
+		 * both.
+		 */
 		if (message.len == 0 || message.is_left)
 			rudp_call_close(engine, call);
 		return;
@@ -345,19 +353,19 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 		rudp_call_close(engine, call);
 }
 
-static void shut_listener(struct rudp_engine *engine, struct rudp_control_listener *listener)
+static void pause_listener(struct rudp_engine *engine, struct rudp_control_listener *listener)
 {
 	engine->listeners_open_at_ns = engine->now_at_ns + RUDP_CONTROL_LISTENER_PAUSE_NS;
-	listener->shut = true;
+	listener->paused = true;
 	rudp_engine_rewatch(engine, listener->fd, 0, listener->id);
 }
 
-static void shut_listeners(struct rudp_engine *engine)
+static void pause_listeners(struct rudp_engine *engine)
 {
 	engine->counts.refused_listeners++;
 	for (struct rudp_list *link = engine->control_listeners.next;
 	     link != &engine->control_listeners; link = link->next)
-		shut_listener(engine, RUDP_LIST_OWNER(link, struct rudp_control_listener, link));
+		pause_listener(engine, RUDP_LIST_OWNER(link, struct rudp_control_listener, link));
 }
 
 void rudp_control_listeners_reopen(struct rudp_engine *engine)
@@ -368,15 +376,17 @@ void rudp_control_listeners_reopen(struct rudp_engine *engine)
 		struct rudp_control_listener *listener =
 			RUDP_LIST_OWNER(link, struct rudp_control_listener, link);
 
-		if (listener->shut)
+		if (listener->paused)
 			rudp_engine_rewatch(engine, listener->fd, EPOLLIN, listener->id);
-		listener->shut = false;
+		listener->paused = false;
 	}
 	rudp_port_shares_resume(engine);
 }
 
-/* A channel that was let in and has no call. What lies in it of an unauthenticated caller is not
- * for this thread. */
+/*
+ * Closes an accepted socket that gets no call. This thread must not close descriptors that an
+ * unauthenticated caller may have sent.
+ */
 static void close_unserved(const struct rudp_control_listener *listener, int fd)
 {
 	if (listener->kind == RUDP_CONTROL_LISTENER_OPEN)
@@ -386,11 +396,11 @@ static void close_unserved(const struct rudp_control_listener *listener, int fd)
 }
 
 /*
- * Says why. What was asked is taken: closed with it unread, the caller would be told of a reset in
- * place of this answer. But to take it closes the descriptors in it, for which there is no room: not
- * those of an unauthenticated caller, who is told of a reset then.
+ * Sends the error. The request is read first: with unread input the caller would see a reset and no
+ * reply. But reading it closes its descriptors in this thread. So the request of an unauthenticated
+ * caller that has descriptors stays unread, and that caller sees a reset.
  */
-static void send_away(const struct rudp_control_listener *listener, int fd)
+static void send_refusal(const struct rudp_control_listener *listener, int fd)
 {
 	struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION, .error = EMFILE};
 	struct rudp_control_request request;
@@ -400,7 +410,7 @@ static void send_away(const struct rudp_control_listener *listener, int fd)
 
 	if (n >= 4)
 		reply.operation = request.operation;
-	/* What has come since was not looked at. */
+	/* A message that came after the peek may have descriptors. */
 	if ((n >= 0 && !(header.msg_flags & MSG_CTRUNC)) ||
 	    listener->kind != RUDP_CONTROL_LISTENER_OPEN)
 		(void)recv(fd, &request, sizeof request, MSG_DONTWAIT);
@@ -408,15 +418,16 @@ static void send_away(const struct rudp_control_listener *listener, int fd)
 	close_unserved(listener, fd);
 }
 
-/* Where the last to be sent away is not closed yet there is none: the next time, then. */
+/* If there is no free descriptor now, a later call tries again. */
 static void keep_spare(struct rudp_engine *engine)
 {
 	if (engine->spare_fd < 0)
 		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Out of descriptors: one caller is let in and sent away, rather than left to wait for ever. */
-static void turn_away(struct rudp_engine *engine, const struct rudp_control_listener *listener)
+/* Without free descriptors one caller is accepted and refused, so that it does not wait for ever. */
+static void refuse_one_caller(struct rudp_engine *engine,
+			      const struct rudp_control_listener *listener)
 {
 	int fd;
 
@@ -426,12 +437,12 @@ static void turn_away(struct rudp_engine *engine, const struct rudp_control_list
 		engine->spare_fd = -1;
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
-			send_away(listener, fd);
+			send_refusal(listener, fd);
 		keep_spare(engine);
 	}
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
-		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
-	shut_listeners(engine);
+		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a request of a program was refused");
+	pause_listeners(engine);
 }
 
 static struct rudp_call *call_new(struct rudp_engine *engine,
@@ -462,7 +473,7 @@ free_call:
 	return NULL;
 }
 
-/* Each of the queue has had a turn of the loop or more to send his request. */
+/* The oldest has had at least one turn of the loop to send its request. */
 static void make_room_for_unauthenticated(struct rudp_engine *engine)
 {
 	if (engine->unauthenticated_count > RUDP_UNAUTHENTICATED_MAX)
@@ -470,8 +481,8 @@ static void make_room_for_unauthenticated(struct rudp_engine *engine)
 							struct rudp_call, link));
 }
 
-/* Most calls are over by now: the request was there already, and could be answered at once. */
-static void go_on_later(struct rudp_engine *engine, uint64_t id)
+/* Most calls are closed by now: the request had come already and was answered at once. */
+static void keep_aside(struct rudp_engine *engine, uint64_t id)
 {
 	struct rudp_call *call = rudp_call_find(engine, id);
 
@@ -479,8 +490,8 @@ static void go_on_later(struct rudp_engine *engine, uint64_t id)
 		rudp_call_put_aside(engine, call);
 }
 
-/* What could be done later gives its descriptors back now. */
-static void save_descriptors(struct rudp_engine *engine, bool scarce)
+/* Closes what waits to be closed: descriptors are scarce. */
+static void free_descriptors(struct rudp_engine *engine, bool scarce)
 {
 	rudp_sockets_on_scarce(&engine->sockets, scarce);
 	if (!scarce)
@@ -490,19 +501,19 @@ static void save_descriptors(struct rudp_engine *engine, bool scarce)
 }
 
 /*
- * To ask for one more than there are costs the kernel a socket, made and thrown away, 2 us. Callers
- * come one by one, mostly; only where the turn before has let one in, too, there may be a crowd.
+ * An accept that finds no caller costs the kernel a socket, made and discarded: 2 us. Callers mostly
+ * come one by one. So more than one is expected only if the turn before had a caller, too.
  */
 static int callers_expected(const struct rudp_engine *engine,
 			    struct rudp_control_listener *listener)
 {
-	bool again = listener->opened_at_turn + 1 == engine->turns;
+	bool again = listener->last_caller_turn + 1 == engine->turns;
 
-	listener->opened_at_turn = engine->turns;
+	listener->last_caller_turn = engine->turns;
 	return again ? RUDP_CALLS_PER_PASS : 1;
 }
 
-/* Whoever is left waits for the next turn: epoll tells of him again. */
+/* The rest waits for the next turn, in which epoll reports the listener again. */
 void rudp_control_listener_on_event(struct rudp_engine *engine,
 				    struct rudp_control_listener *listener)
 {
@@ -516,33 +527,33 @@ void rudp_control_listener_on_event(struct rudp_engine *engine,
 
 		if (listener->kind == RUDP_CONTROL_LISTENER_OPEN && rudp_deferred_close_is_full()) {
 			engine->counts.refused_listeners++;
-			shut_listener(engine, listener);
+			pause_listener(engine, listener);
 			return;
 		}
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		/* EINVAL: this control listener has been shut for good. */
+		/* EINVAL: the listener was shut down for good. */
 		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
 			       errno == EINVAL))
 			return;
 		if (fd < 0) {
-			save_descriptors(engine, true);
-			turn_away(engine, listener);
+			free_descriptors(engine, true);
+			refuse_one_caller(engine, listener);
 			return;
 		}
-		save_descriptors(engine, fd >= engine->closer.fd_max);
+		free_descriptors(engine, fd >= engine->closer.fd_max);
 		call = engine->call_count < RUDP_CALLS_MAX ? call_new(engine, listener, fd) : NULL;
 		if (!call) {
 			close_unserved(listener, fd);
-			shut_listeners(engine);
+			pause_listeners(engine);
 			return;
 		}
 		engine->callers_count++;
 		id = call->id;
 		rudp_call_on_event(engine, call, 0);
-		go_on_later(engine, id);
+		keep_aside(engine, id);
 		make_room_for_unauthenticated(engine);
-		/* What the caller wanted may have shown that there must be no such control listener. */
+		/* The request may have closed this listener. */
 		if (!rudp_slots_find(&engine->slots, listener_id, RUDP_KIND_CONTROL_LISTENER))
 			return;
 	}

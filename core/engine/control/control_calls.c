@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations, one function each. Errors are negative inside, positive in the reply. */
+/*
+ * The operations of the control protocol, one function each. Errors are negative here and positive
+ * in the reply.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,7 +22,7 @@
 #include "engine/ports/listener.h"
 #include "engine/ports/udp_port_release.h"
 
-/* The answer comes later. */
+/* The reply is sent later. */
 #define LATER 1
 
 struct work {
@@ -137,7 +140,7 @@ static int serve_udp_port_release(struct work *w)
 	return rudp_udp_port_release(w->engine, &w->request->addr);
 }
 
-static void say_which(struct work *w, const struct rudp_app *app)
+static void fill_identity(struct work *w, const struct rudp_app *app)
 {
 	w->reply.id = app->id;
 	w->reply.local = app->local;
@@ -160,7 +163,7 @@ static int serve_connect(struct work *w)
 		w->reply.flags = RUDP_CONTROL_DEFERRED;
 	else if (rc != -EINPROGRESS)
 		return rc;
-	say_which(w, app);
+	fill_identity(w, app);
 	return rc < 0 ? rc : 0;
 }
 
@@ -171,7 +174,7 @@ static int serve_go_on(struct work *w)
 
 	if (!app)
 		return -EINVAL;
-	say_which(w, app);
+	fill_identity(w, app);
 	rc = rudp_connect_go_on(w->engine, w->call, app);
 	return rc < 0 ? rc : -EINPROGRESS;
 }
@@ -246,7 +249,7 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 		       : rudp_conn_set_cc(conn, app->options.conn.cc->name, w->engine->now_at_ns);
 }
 
-/* For the connections that it will accept from now on, of either kind. */
+/* Applies to connections accepted from now on, over rudp and over TCP. */
 static int set_on_binding(struct work *w, struct rudp_binding *binding, size_t len)
 {
 	const struct rudp_binding *front = rudp_listener_on_tcp_for(binding);
@@ -300,7 +303,7 @@ static int serve_keys(struct work *w)
 	return 0;
 }
 
-/* A program that has given up its user's rights has the token, but not these rights. */
+/* A program that has changed its user still has the token, but not these rights. */
 static bool is_owner_or_root(const struct work *w)
 {
 	return w->call->uid == w->engine->uid || w->call->uid == 0;
@@ -339,9 +342,9 @@ static int serve_forget(struct work *w)
 }
 
 enum right {
-	KNOWN,          /* token; or same user, or root, of the engine's user namespace */
-	KNOWN_OR_OURS,  /* or the descriptor is one of this engine's */
-	ANYBODY,        /* only bound to the call itself */
+	KNOWN,          /* the token; or the engine's user or root, in the engine's user namespace */
+	KNOWN_OR_OURS,  /* or a descriptor of this engine */
+	ANYBODY,        /* acts only on the call itself */
 };
 
 static const struct {
@@ -356,7 +359,7 @@ static const struct {
 	[RUDP_CONTROL_ADOPT] = {"ADOPT", serve_adopt, 2, KNOWN},
 	[RUDP_CONTROL_CONNECT] = {"CONNECT", serve_connect, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_GO_ON] = {"GO_ON", serve_go_on, 0, ANYBODY},
-	[RUDP_CONTROL_UDP_PORT_RELEASE] = {"YIELD", serve_udp_port_release, 0, KNOWN},
+	[RUDP_CONTROL_UDP_PORT_RELEASE] = {"UDP_PORT_RELEASE", serve_udp_port_release, 0, KNOWN},
 	[RUDP_CONTROL_SHUTDOWN] = {"SHUTDOWN", serve_shutdown, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_ERROR] = {"ERROR", serve_error, 0, KNOWN},
 	[RUDP_CONTROL_SET] = {"SET", serve_set, 1, KNOWN_OR_OURS},
@@ -400,13 +403,14 @@ static int check_right(struct work *w)
 		return rc;
 	w->engine->counts.denied++;
 	if (rudp_log_ratelimit_allows(&w->engine->ratelimit, w->engine->now_at_ns))
-		rudp_log(RUDP_LOG_WARN, "denied %s to pid %u of user %u: no proof of who it is",
+		rudp_log(RUDP_LOG_WARN,
+			 "denied %s to pid %u of user %u: neither token nor user allows it",
 			 rudp_control_name(w->request->operation), w->call->pid, w->call->uid);
 	return rc;
 }
 
-/* What a program begins with an engine, in place of going on with what it has there. */
-static bool is_beginning(const struct work *w)
+/* The operation starts something new with this engine, instead of continuing with existing sockets. */
+static bool starts_something_new(const struct work *w)
 {
 	switch ((enum rudp_control_operation)w->request->operation) {
 	case RUDP_CONTROL_HELLO:
@@ -432,7 +436,7 @@ static bool is_beginning(const struct work *w)
 	return false;
 }
 
-/* 0, or why this cannot be served at all. */
+/* 0, or the error with which the request is refused. */
 static int check(struct work *w)
 {
 	unsigned operation = w->request->operation;
@@ -446,11 +450,11 @@ static int check(struct work *w)
 		return rc;
 	if (right != ANYBODY)
 		rudp_call_trust(w->engine, w->call);
-	if (w->engine->stopping && is_beginning(w)) {
+	if (w->engine->stopping && starts_something_new(w)) {
 		w->reply.flags = w->engine->retires ? RUDP_CONTROL_RETIRES : 0;
 		return -ECONNREFUSED;
 	}
-	/* Another operation on a connection that has a connect under way would mix two answers. */
+	/* A second operation during a connect on the same call would mix up two replies. */
 	if (w->call->app_id && operation != RUDP_CONTROL_GO_ON)
 		return -EPROTO;
 	if (operations[operation].fds == 0)
@@ -458,7 +462,7 @@ static int check(struct work *w)
 	flags = rudp_mark_get(w->call->held_fd);
 	if (flags < 0 && !rudp_caller_holds_ours(w->engine, w->call))
 		return -ENOTSOCK;
-	/* Without its mark nobody knows what was set on it: look. */
+	/* Without a mark the options of the descriptor are unknown: read them from the socket. */
 	w->mark = flags < 0 ? RUDP_MARK_NATIVE : (unsigned)flags;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The sockets at which programs call: in the private directory, and the abstract one. */
+/* The control listeners: two in the private directory, and an abstract one. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>

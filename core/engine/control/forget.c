@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "proto/conn/endpoint.h"
 
-/* Without a port. */
+/* The address without the port. */
 static const char *name_of(const struct rudp_addr *host, char text[INET6_ADDRSTRLEN])
 {
 	const void *bytes = host->family == AF_INET ? (const void *)&host->in4.sin_addr
@@ -28,7 +28,7 @@ void rudp_forget_host(struct rudp_engine *engine, const struct rudp_addr *host,
 		.associations = by_endpoint.associations,
 		.paths = by_endpoint.paths};
 	rudp_log(RUDP_LOG_INFO,
-		 "asked to forget %s: %u routes, %u failures, %u associations, %u paths were known",
+		 "forgets %s as asked: %u routes, %u failures, %u associations, %u paths",
 		 host ? name_of(host, text) : "all hosts", forgotten->routes,
 		 forgotten->failures, forgotten->associations, forgotten->paths);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * forget - removes, for `rudp forget`, what an engine remembers of a host or of all hosts.
+ * forget - removes what an engine has learnt about a host or about all hosts, for `rudp forget`.
  *
- * That is: whether UDP or TCP was faster (route_cache.h), failed connections (failures.h), associations,
- * measured paths and refused ports (rudp_endpoint_forget_host). The next connection to the host begins
- * as the first one did. Living connections, and the counts of failures, stay as they are.
+ * It removes whether UDP or TCP was faster (route_cache.h), failed connections (failures.h),
+ * associations, path measurements and refused ports (rudp_endpoint_forget_host). The next
+ * connection to the host starts without any knowledge. Live connections and the counts of failures
+ * are not changed.
  */
 #ifndef RUDP_ENGINE_FORGET_H
 #define RUDP_ENGINE_FORGET_H
 
 #include "engine/loop/engine.h"
 
-/* host: its port does not matter; NULL: all hosts. *forgotten says what there was. */
+/* host: its port is ignored; NULL: all hosts. Sets *forgotten to what was removed. */
 void rudp_forget_host(struct rudp_engine *engine, const struct rudp_addr *host,
 		      struct rudp_control_forgotten *forgotten);
 

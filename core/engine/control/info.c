@@ -62,7 +62,7 @@ static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_st
 		 stats->cc_state ? stats->cc_state : "");
 }
 
-/* What the program has written and the engine has not taken yet is unsent too. */
+/* Bytes that the program has written and the engine has not read are unsent, too. */
 static void add_queue(struct rudp_control_info *info, const struct rudp_app *app)
 {
 	int bytes = 0;
@@ -139,7 +139,7 @@ bool rudp_info_fill(struct rudp_engine *engine, uint64_t id, struct rudp_control
 	return app || binding;
 }
 
-/* A connection of the protocol alone: its program has closed it, or has not accepted it yet. */
+/* A connection without a program: closed by it, or not accepted yet. */
 static void fill_conn(const struct rudp_conn *conn, struct rudp_control_info *info)
 {
 	struct rudp_conn_stats stats = {0};
@@ -156,8 +156,11 @@ struct search {
 	const struct rudp_conn *found;
 };
 
-/* The one with the next higher id: such a cursor holds whatever comes and goes between two calls. */
-static bool look_at(void *context, struct rudp_conn *conn)
+/*
+ * Finds the next higher id: such a cursor stays valid when connections come and go between two
+ * calls.
+ */
+static bool consider_conn(void *context, struct rudp_conn *conn)
 {
 	struct search *search = context;
 	uint64_t id = rudp_conn_id(conn);
@@ -168,12 +171,15 @@ static bool look_at(void *context, struct rudp_conn *conn)
 	return true;
 }
 
-/* Cursors above all places of slots are ids of connections, which are random numbers of 64 bits. */
+/*
+ * Cursors up to UINT32_MAX are places in slots; higher ones are ids of connections (random 64-bit
+ * numbers).
+ */
 static bool next_conn(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info)
 {
 	struct search search = {*cursor < UINT32_MAX ? UINT32_MAX : *cursor, NULL};
 
-	rudp_endpoint_visit(engine->ep, look_at, &search);
+	rudp_endpoint_visit(engine->ep, consider_conn, &search);
 	if (!search.found)
 		return false;
 	*cursor = rudp_conn_id(search.found);
@@ -269,7 +275,7 @@ static bool has_file(const struct rudp_key_ring *ring, uint64_t id)
 	return false;
 }
 
-/* The next higher id of a key that has no file; 0: there is none. */
+/* The next higher id of a key without a file; 0: none. */
 static uint64_t next_withdrawn(const struct rudp_engine *engine, uint64_t after)
 {
 	uint64_t id = after;
@@ -285,7 +291,7 @@ bool rudp_info_next_key(const struct rudp_engine *engine, uint64_t *cursor,
 {
 	const struct rudp_key_ring *ring = &engine->settings.keys;
 
-	/* Cursors up to the number of files are places among these, higher ones ids. */
+	/* Cursors below the number of files are indexes of these, higher ones are key ids. */
 	while (*cursor < ring->count && !ring->entries[*cursor].key.id)
 		++*cursor;
 	if (*cursor < ring->count) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A successor takes the place of an engine that was killed: name, control listeners and listeners
- * (failover_state.h). */
+/* Makes a successor from the state of an engine that was killed (failover_state.h). */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -16,8 +15,9 @@
 #define GENERATIONS 0xffffffu
 
 /*
- * Programs still hold connections of the predecessor, and ask after them by its ids: none of ours may
- * have the same. It began with 1 everywhere; a random beginning makes two alike once in 2^24.
+ * Programs still have connections of the predecessor, and ask about them by id. No object of this
+ * engine may get one of those ids. The first engine starts generations at 1; a random start gives
+ * the same id once in 2^24.
  */
 static void avoid_ids_of_predecessor(struct rudp_engine *engine)
 {
@@ -53,62 +53,62 @@ static bool has_protocol(int fd, int protocol)
 	       value == protocol;
 }
 
-static bool is_sound(const struct rudp_failover_record *kept)
+static bool matches_kernel(const struct rudp_failover_record *record)
 {
-	const struct rudp_addr *local = &kept->binding.local;
+	const struct rudp_addr *local = &record->binding.local;
 	struct sockaddr_in6 name;
 	socklen_t len = sizeof name;
 	struct rudp_addr addr;
 
-	return rudp_slots_kind(kept->binding.id) == RUDP_KIND_BINDING && kept->binding.listening &&
-	       has_protocol(kept->binding.tcp_fd, IPPROTO_TCP) &&
-	       has_protocol(kept->udp_fd, IPPROTO_UDP) &&
-	       getsockname(kept->binding.tcp_fd, (struct sockaddr *)&name, &len) == 0 &&
+	return rudp_slots_kind(record->binding.id) == RUDP_KIND_BINDING &&
+	       record->binding.listening && has_protocol(record->binding.tcp_fd, IPPROTO_TCP) &&
+	       has_protocol(record->udp_fd, IPPROTO_UDP) &&
+	       getsockname(record->binding.tcp_fd, (struct sockaddr *)&name, &len) == 0 &&
 	       rudp_addr_from_sockaddr(&addr, (struct sockaddr *)&name, len) == 0 &&
 	       rudp_addr_equal(&addr, local);
 }
 
-/* Without what it was linked to, and what waited for its program. */
-static struct rudp_binding *revive(struct rudp_engine *engine,
-				   const struct rudp_failover_record *kept)
+/* Restores a binding without its links, and without connections that waited for the program. */
+static struct rudp_binding *restore_binding(struct rudp_engine *engine,
+					    const struct rudp_failover_record *record)
 {
-	struct rudp_binding *binding = is_sound(kept) ? malloc(sizeof *binding) : NULL;
+	struct rudp_binding *binding = matches_kernel(record) ? malloc(sizeof *binding) : NULL;
 
 	if (!binding)
 		return NULL;
-	*binding = kept->binding;
+	*binding = record->binding;
 	binding->port = NULL;
 	binding->link = binding->all_link = binding->number_link = (struct rudp_list){0};
 	binding->waiting_id = 0;
 	binding->queued = 0;
-	binding->kept = (unsigned)(kept - engine->failover->records) + 1;
+	binding->failover_index = (unsigned)(record - engine->failover->records) + 1;
 	if (rudp_slots_put(&engine->slots, binding->id, binding))
 		return binding;
 	free(binding);
 	return NULL;
 }
 
-/* One socket may serve many ports, and one port many programs. */
-static int take_udp(struct rudp_engine *engine, const struct rudp_failover_record *kept,
+/* One UDP socket may serve many ports, and one port many programs. */
+static int take_udp(struct rudp_engine *engine, const struct rudp_failover_record *record,
 		    struct rudp_udp **out)
 {
 	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
 		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
 
-		if (udp->fd == kept->udp_fd) {
+		if (udp->fd == record->udp_fd) {
 			rudp_udp_hold(udp);
 			*out = udp;
 			return 0;
 		}
 	}
-	return rudp_udp_adopt(engine, kept->udp_fd, kept->udp_v6only, out);
+	return rudp_udp_adopt(engine, record->udp_fd, record->udp_v6only, out);
 }
 
-static void restore(struct rudp_engine *engine, const struct rudp_failover_record *kept,
-		    struct rudp_binding *binding)
+static void restore_port(struct rudp_engine *engine, const struct rudp_failover_record *record,
+			 struct rudp_binding *binding)
 {
 	struct rudp_udp *udp;
-	int rc = take_udp(engine, kept, &udp);
+	int rc = take_udp(engine, record, &udp);
 
 	rudp_binding_enlist(engine, binding);
 	if (rc == 0)
@@ -130,24 +130,24 @@ void rudp_failover_restore_listeners(struct rudp_engine *engine)
 
 	if (!engine->succeeds)
 		return;
-	/* All of them have their ids before their sockets get some. */
+	/* All bindings get their ids before any UDP socket gets one. */
 	for (unsigned i = 0; i < failover->used_max && i < RUDP_FAILOVER_LISTENERS_MAX; i++) {
-		struct rudp_failover_record *kept = &failover->records[i];
+		struct rudp_failover_record *record = &failover->records[i];
 
-		if (kept->is_valid && !revive(engine, kept))
-			kept->is_valid = false;
-		count += kept->is_valid;
+		if (record->is_valid && !restore_binding(engine, record))
+			record->is_valid = false;
+		count += record->is_valid;
 	}
 	for (unsigned i = 0; i < failover->used_max && i < RUDP_FAILOVER_LISTENERS_MAX; i++) {
-		struct rudp_failover_record *kept = &failover->records[i];
-		struct rudp_binding *binding = rudp_binding_find(engine, kept->binding.id);
+		struct rudp_failover_record *record = &failover->records[i];
+		struct rudp_binding *binding = rudp_binding_find(engine, record->binding.id);
 
-		if (kept->is_valid && binding)
-			restore(engine, kept, binding);
+		if (record->is_valid && binding)
+			restore_port(engine, record, binding);
 	}
-	rudp_log(RUDP_LOG_WARN, "takes the place of an engine that was killed, with %u listeners",
+	rudp_log(RUDP_LOG_WARN, "continues for an engine that was killed, with %u listeners",
 		 count);
-	/* Some programs may have closed theirs while nobody was there to see it. */
+	/* Programs may have closed listeners while no engine was there. */
 	rudp_binding_probe_all(engine);
 }
 

@@ -22,7 +22,7 @@ void rudp_failover_state_free(struct rudp_failover_state *failover)
 		munmap(failover, sizeof *failover);
 }
 
-/* One that nobody has, or NULL. */
+/* A free record, or NULL. */
 static struct rudp_failover_record *take_record(struct rudp_failover_state *failover)
 {
 	for (unsigned i = 0; i < failover->used_max; i++)
@@ -36,42 +36,42 @@ static struct rudp_failover_record *take_record(struct rudp_failover_state *fail
 static struct rudp_failover_record *record_of(struct rudp_engine *engine,
 					      struct rudp_binding *binding)
 {
-	struct rudp_failover_record *kept;
+	struct rudp_failover_record *record;
 
-	if (binding->kept)
-		return &engine->failover->records[binding->kept - 1];
-	kept = take_record(engine->failover);
-	if (kept)
-		binding->kept = (unsigned)(kept - engine->failover->records) + 1;
+	if (binding->failover_index)
+		return &engine->failover->records[binding->failover_index - 1];
+	record = take_record(engine->failover);
+	if (record)
+		binding->failover_index = (unsigned)(record - engine->failover->records) + 1;
 	else if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
-			 "%s (pid %u): there is no room to keep this listener, as %u are kept",
+			 "%s (pid %u): this listener would be lost in a failover, as %u others are kept",
 			 binding->program.name, binding->program.pid, RUDP_FAILOVER_LISTENERS_MAX);
-	return kept;
+	return record;
 }
 
 void rudp_failover_listener(struct rudp_engine *engine, struct rudp_binding *binding)
 {
-	struct rudp_failover_record *kept;
+	struct rudp_failover_record *record;
 
 	if (!engine->failover || !binding->listening)
 		return;
-	kept = record_of(engine, binding);
-	if (!kept)
+	record = record_of(engine, binding);
+	if (!record)
 		return;
-	kept->is_valid = false;
-	kept->binding = *binding;
-	kept->udp_fd = binding->port->udp->fd;
-	kept->udp_v6only = binding->port->udp->v6only;
-	kept->is_valid = true;
+	record->is_valid = false;
+	record->binding = *binding;
+	record->udp_fd = binding->port->udp->fd;
+	record->udp_v6only = binding->port->udp->v6only;
+	record->is_valid = true;
 }
 
 void rudp_failover_forget(struct rudp_engine *engine, struct rudp_binding *binding)
 {
-	if (!engine->failover || !binding->kept)
+	if (!engine->failover || !binding->failover_index)
 		return;
-	engine->failover->records[binding->kept - 1].is_valid = false;
-	binding->kept = 0;
+	engine->failover->records[binding->failover_index - 1].is_valid = false;
+	binding->failover_index = 0;
 }
 
 void rudp_failover_control_listener(struct rudp_engine *engine,
@@ -100,7 +100,7 @@ void rudp_failover_end(struct rudp_engine *engine)
 		engine->failover->is_over = true;
 }
 
-/* What lies there was written by an engine that may have been about to crash. */
+/* used_max, checked: an engine that was about to crash may have overwritten it. */
 static unsigned used(const struct rudp_failover_state *failover)
 {
 	return failover->used_max < RUDP_FAILOVER_LISTENERS_MAX ? failover->used_max

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rudp-engine SETTINGS_HASH_HEX: the engine as a process of its own (the default host), with a
- * child that keeps it up (supervisor.h).
+ * rudp-engine SETTINGS_HASH_HEX: the engine as a process (the default). A supervisor restarts it if
+ * it is killed (supervisor.h).
  *
- * Started by the shim, without a terminal and with its settings alone as the environment. Descriptor 3
- * is a pipe that says what became of it (api/engine_ready.h).
+ * The shim starts it without a terminal, with the settings as its only environment. Descriptor 3 is
+ * a pipe on which it reports success or failure (api/engine_ready.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,9 +31,9 @@
 #include "engine/config/policy.h"
 
 #define FILES_MAX 1048576
-#define CORE_HEADERS_ONLY "0x10" /* of executables and libraries (core(5)) */
+#define CORE_HEADERS_ONLY "0x10" /* ELF headers of executables and libraries (core(5)) */
 
-static void say(enum rudp_ready_letter what, const void *more, size_t len)
+static void report(enum rudp_ready_letter what, const void *more, size_t len)
 {
 	char line[1 + RUDP_SETTINGS_TEXT_SIZE];
 
@@ -41,16 +41,16 @@ static void say(enum rudp_ready_letter what, const void *more, size_t len)
 	if (len > sizeof line - 1)
 		len = sizeof line - 1;
 	memcpy(line + 1, more, len);
-	/* Nobody may be listening (started by hand): that is fine. */
+	/* Without a reader (started by hand) the write fails, which is no error. */
 	if (write(RUDP_READY_FD, line, 1 + len) < 0)
-		rudp_log(RUDP_LOG_DEBUG, "nobody waits for this engine to be ready");
+		rudp_log(RUDP_LOG_DEBUG, "no process waits until this engine is ready");
 	close(RUDP_READY_FD);
 }
 
 static int fail(enum rudp_ready_letter what, const char *text)
 {
 	rudp_log(RUDP_LOG_ERROR, "%s", text);
-	say(what, text, strlen(text));
+	report(what, text, strlen(text));
 	return 1;
 }
 
@@ -62,7 +62,7 @@ static int fail_errno(const char *doing, int rc)
 	return fail(RUDP_READY_ERROR, text);
 }
 
-/* Ignored signals and blocked ones are inherited through exec. */
+/* exec keeps ignored and blocked signals. */
 static void reset_signals(void)
 {
 	sigset_t set;
@@ -71,14 +71,14 @@ static void reset_signals(void)
 		signal(i, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow must not end connections */
+	signal(SIGXFSZ, SIG_IGN); /* a log that cannot grow must not end connections */
 	rudp_engine_signals(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
 /*
- * The limits of the program that happened to start us are not meant for the connections of all the
- * others; what is hard of them stays.
+ * The soft limits of the program that started the engine are not meant for all other programs. Hard
+ * limits stay.
  */
 static void raise_limits(void)
 {
@@ -98,9 +98,9 @@ static void raise_limits(void)
 }
 
 /*
- * What programs say to each other, and the keys, must not end up on a disk or with who collects reports
- * of crashes: a core file gets no memory, only where each thread was. (RLIMIT_CORE alone is not heeded
- * where a program takes the core, core(5).) Who looks for a bug writes 0x33 there.
+ * Data of programs and keys must not get into core files or crash reports. So a core file has no
+ * memory, only where each thread was. RLIMIT_CORE is not enough, as it is ignored if core_pattern
+ * pipes the core to a program (core(5)). To debug, write 0x33 to coredump_filter.
  */
 static void keep_memory_out_of_core_files(void)
 {
@@ -114,8 +114,8 @@ static void keep_memory_out_of_core_files(void)
 		setrlimit(RLIMIT_CORE, &none);
 }
 
-/* 0 to 2 are ours to fill: a socket in their place would get what a library prints. */
-static void settle(void)
+/* Fills descriptors 0 to 2: a socket there would receive what a library prints. */
+static void fill_standard_descriptors(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -137,15 +137,18 @@ static bool parse_hash(const char *text, uint64_t *hash)
 	return errno == 0 && end == text + 16 && *end == 0;
 }
 
-static void say_ready(const struct rudp_engine *engine)
+static void report_ready(const struct rudp_engine *engine)
 {
 	struct rudp_engine_ready ready = {.nonce = engine->nonce, .pid = engine->pid};
 
 	memcpy(ready.token, engine->token, sizeof ready.token);
-	say(RUDP_READY, &ready, sizeof ready);
+	report(RUDP_READY, &ready, sizeof ready);
 }
 
-/* Without its name it serves those who know it by its nonce: who started it, and their children. */
+/*
+ * Without the well-known name it serves programs that know its nonce: the one that started it, and
+ * its children.
+ */
 static int publish(struct rudp_engine *engine, uint64_t hash)
 {
 	int rc;
@@ -162,13 +165,13 @@ static int publish(struct rudp_engine *engine, uint64_t hash)
 	return 0;
 }
 
-struct place {
+struct arguments {
 	const struct rudp_settings *settings;
 	uint64_t hash;
 };
 
-/* A successor has the name that its predecessor had, or none, and nobody waits for it. */
-static int become_known(struct rudp_engine *engine, uint64_t hash)
+/* A successor has its predecessor's name already, or none, and no process waits for it. */
+static int publish_first(struct rudp_engine *engine, uint64_t hash)
 {
 	int rc;
 
@@ -176,7 +179,7 @@ static int become_known(struct rudp_engine *engine, uint64_t hash)
 		return 0;
 	rc = publish(engine, hash);
 	if (rc == -EADDRINUSE)
-		say(RUDP_READY_BUSY, "", 0);
+		report(RUDP_READY_BUSY, "", 0);
 	else if (rc < 0)
 		fail_errno("cannot take the well-known name", rc);
 	return rc;
@@ -185,22 +188,22 @@ static int become_known(struct rudp_engine *engine, uint64_t hash)
 static int run(void *context, struct rudp_failover_state *failover)
 {
 	static struct rudp_engine engine;
-	const struct place *place = context;
-	const struct rudp_settings *settings = place->settings;
-	int rc = rudp_engine_init_kept(&engine, settings, failover);
+	const struct arguments *arguments = context;
+	const struct rudp_settings *settings = arguments->settings;
+	int rc = rudp_engine_init_supervised(&engine, settings, failover);
 
 	if (rc < 0)
 		return fail_errno("cannot start", rc);
 	rudp_engine_watch_signals(&engine);
-	rc = become_known(&engine, place->hash);
+	rc = publish_first(&engine, arguments->hash);
 	if (rc < 0)
 		return rc == -EADDRINUSE ? 0 : 1;
 	rudp_log(RUDP_LOG_INFO, "engine for user %u is ready, %s", engine.uid,
 		 settings->has_psk ? "with a key" : "without a key");
 	rudp_failover_begin(&engine);
 	if (!engine.succeeds)
-		say_ready(&engine);
-	/* Not before: whoever waits for this engine need not wait for a library to come off a disk. */
+		report_ready(&engine);
+	/* Loads libraries only now, so that the starting program does not wait for them. */
 	rudp_aead_choose(settings->aead);
 	rudp_private_dir_enter_descriptors();
 	rudp_confine_engine(&engine.confinement, settings, engine.run_dir);
@@ -211,8 +214,8 @@ static int run(void *context, struct rudp_failover_state *failover)
 	return 0;
 }
 
-/* Connections work, but not as the person thinks. */
-static void warn(const struct rudp_settings *settings)
+/* For settings with which connections work, but not as the user expects. */
+static void warn_of_log_and_names(const struct rudp_settings *settings)
 {
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 	int rc = rudp_log_file_check(settings);
@@ -225,7 +228,7 @@ static void warn(const struct rudp_settings *settings)
 			settings->log_path, strerror(-rc));
 }
 
-/* Likewise, what is written down of connections, and what programs start. */
+/* The same for the paths of traces and of the engine. */
 static void warn_of_paths(const struct rudp_settings *settings)
 {
 	const char *engine = getenv("RUDP_ENGINE_PATH");
@@ -248,7 +251,7 @@ static void warn_of_key(void *context, const char *text)
 	fprintf(stderr, "rudp-engine: warning: %s\n", text);
 }
 
-/* Files of a directory that are refused beside a good one. */
+/* Warns of refused files in a directory that also has a good key. */
 static void warn_of_keys(const struct rudp_settings *settings)
 {
 	static struct rudp_key_ring ring;
@@ -259,7 +262,7 @@ static void warn_of_keys(const struct rudp_settings *settings)
 	rudp_key_ring_wipe(&ring);
 }
 
-/* Nothing is wrong, but no connection is rudp; or somebody thinks so. */
+/* RUDP_DISABLE is valid, but no connection uses rudp; or it has no effect. */
 static void warn_of_disable(void)
 {
 	const char *disable = getenv("RUDP_DISABLE");
@@ -279,7 +282,7 @@ static void warn_of_disable(void)
 			disable);
 }
 
-/* For a person who wonders: are the RUDP_ variables right, and if not, what is wrong where? */
+/* For a user: checks the RUDP_ variables and says what is wrong where. */
 static int check_settings(void)
 {
 	static struct rudp_settings settings;
@@ -289,7 +292,7 @@ static int check_settings(void)
 		fprintf(stderr, "rudp-engine: %s\n", text);
 		return 1;
 	}
-	warn(&settings);
+	warn_of_log_and_names(&settings);
 	warn_of_paths(&settings);
 	warn_of_keys(&settings);
 	warn_of_disable();
@@ -301,7 +304,7 @@ static int check_settings(void)
 	return 0;
 }
 
-/* On stderr, too: who starts it by hand has no other way to know. */
+/* Also on stderr, for a user who starts it by hand. */
 static int usage(void)
 {
 	static const char text[] = "usage: rudp-engine --check | --version | SETTINGS_HASH, 16 hex "
@@ -316,7 +319,7 @@ int main(int argc, char **argv)
 	static struct rudp_settings settings;
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 	enum rudp_settings_fault fault;
-	struct place place = {.settings = &settings};
+	struct arguments arguments = {.settings = &settings};
 
 	reset_signals();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -325,10 +328,10 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && strcmp(argv[1], "--check") == 0)
 		return check_settings();
-	settle();
+	fill_standard_descriptors();
 	keep_memory_out_of_core_files();
 	raise_limits();
-	if (argc != 2 || !parse_hash(argv[1], &place.hash))
+	if (argc != 2 || !parse_hash(argv[1], &arguments.hash))
 		return usage();
 	fault = rudp_settings_load(&settings, getenv, geteuid(), text);
 	if (fault != RUDP_SETTINGS_OK) {
@@ -336,7 +339,7 @@ int main(int argc, char **argv)
 		return fail(fault == RUDP_SETTINGS_BAD_KEY ? RUDP_READY_BAD_KEY : RUDP_READY_ERROR,
 			    text);
 	}
-	/* Connections matter more than the story of them: without a file there is none. */
+	/* Connections matter more than their log: go on without a file. */
 	(void)rudp_log_file_open(&settings);
-	return rudp_supervisor_run(run, &place, &settings);
+	return rudp_supervisor_run(run, &arguments, &settings);
 }

@@ -24,10 +24,10 @@
 #include "engine/loop/loop.h"
 
 #define STACK_BYTES (512 << 10)
-#define EXIT_WAIT_S 8 /* a little more than RUDP_DRAIN_MAX_NS, and all tries to move before it */
+#define EXIT_WAIT_S 8 /* longer than RUDP_DRAIN_MAX_NS and all tries to move before it */
 
 static struct {
-	atomic_int starter;   /* process whose thread is starting the engine; 0: none */
+	atomic_int starter;   /* pid of the process that is starting the engine; 0: none */
 	struct rudp_engine engine;
 	struct rudp_settings settings;
 	struct rudp_thread_state thread;
@@ -35,14 +35,14 @@ static struct {
 	sem_t started, answered;
 	int result;
 	bool moved;           /* the engine is in another process */
-	pid_t owner;          /* 0: no engine here; fork does not copy the thread */
+	pid_t owner;          /* pid; 0: no engine here, as fork does not copy the thread */
 	atomic_bool left;     /* the program is ending */
-	atomic_bool moving;   /* a thread of the program waits for the engine to move */
-	bool *here;           /* becomes false by a fork */
+	atomic_bool moving;   /* a thread of the program waits for the move */
+	bool *here;           /* a fork sets it to false */
 } host;
 
-/* A table of its own, with nothing of the program's in it. */
-static int leave_descriptors(void)
+/* Gives the thread a table of its own, without the program's descriptors. */
+static int unshare_descriptors(void)
 {
 	if (unshare(CLONE_FILES) < 0)
 		return -errno;
@@ -60,7 +60,7 @@ static int leave_descriptors(void)
 
 static int prepare(void)
 {
-	int rc = leave_descriptors();
+	int rc = unshare_descriptors();
 
 	if (rc < 0)
 		return rc;
@@ -73,8 +73,9 @@ static int prepare(void)
 }
 
 /*
- * A process takes over what is still in use. If none can, an engine whose program ends delivers what was
- * written, and one whose program may go on serves it as before.
+ * Moves to a process everything that is still in use. If that fails and the program ends, the
+ * engine delivers what was written. If it fails and the program may go on, the engine serves it as
+ * before.
  */
 static bool move(void)
 {
@@ -122,7 +123,7 @@ static int create_thread(void)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* No signal of the program may be delivered to a thread that it does not know. */
+	/* The program does not know this thread, which must not receive its signals. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	rc = pthread_create(&thread, &attr, thread_main, NULL);
@@ -153,7 +154,10 @@ static int start(char *(*get)(const char *name))
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 	int rc;
 
-	/* Before the keys are read: else exit() would clean libcrypto up beside the thread. */
+	/*
+	 * Before the keys are read: otherwise exit() would clean up libcrypto while the thread uses
+	 * it.
+	 */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	switch (rudp_settings_load(&host.settings, get, geteuid(), text)) {
 	case RUDP_SETTINGS_OK:
@@ -183,8 +187,8 @@ static int start(char *(*get)(const char *name))
 }
 
 /*
- * A lock that knows whose it is: what a process held when it forked is nobody's in the child, where its
- * holder does not exist.
+ * A lock that records its holder's pid. If a process forks while a thread holds it, that thread
+ * does not exist in the child, where the lock counts as free.
  */
 static void begin_start(void)
 {
@@ -223,8 +227,8 @@ int rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *
 	return rc;
 }
 
-/* Its descriptors are in another table: a connection to its control listener is what wakes it. */
-static int knock(void)
+/* Wakes the engine by a connection to its control listener, as its descriptors are in another table. */
+static int connect_to_listener(void)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = host.engine.nonce};
 	struct sockaddr_un un;
@@ -238,11 +242,11 @@ static int knock(void)
 	return fd;
 }
 
-/* Wakes the engine, and waits until it has answered what it was asked. false: it was not reached. */
-static bool ask(void)
+/* Wakes the engine and waits until it has answered. false: it could not be reached. */
+static bool wake_and_wait(void)
 {
 	struct timespec deadline;
-	int fd = knock();
+	int fd = connect_to_listener();
 	int rc;
 
 	if (fd < 0)
@@ -255,18 +259,18 @@ static bool ask(void)
 	return rc == 0;
 }
 
-/* A forked child may live under a filter that kills: that it has no engine is seen without a call. */
-static bool is_here(void)
+/* Makes no system call if there is no engine: a forked child may be under a filter that kills it. */
+static bool has_engine(void)
 {
 	return host.here && *host.here && host.owner == getpid();
 }
 
 void rudp_engine_move_thread(void)
 {
-	if (!is_here() || atomic_load(&host.left) || atomic_exchange(&host.moving, true))
+	if (!has_engine() || atomic_load(&host.left) || atomic_exchange(&host.moving, true))
 		return;
 	atomic_store(&host.engine.leave_wanted, true);
-	if (ask() && host.moved) {
+	if (wake_and_wait() && host.moved) {
 		/* The next socket that does not find that process starts another engine here. */
 		*host.here = false;
 		host.owner = 0;
@@ -276,9 +280,9 @@ void rudp_engine_move_thread(void)
 
 __attribute__((destructor)) void rudp_engine_stop_thread(void)
 {
-	/* exit() may follow quick_exit() on its heels: one farewell is enough. */
-	if (!is_here() || atomic_exchange(&host.left, true))
+	/* exit() may follow quick_exit(): once is enough. */
+	if (!has_engine() || atomic_exchange(&host.left, true))
 		return;
 	atomic_store(&host.engine.leave_wanted, true);
-	(void)ask();
+	(void)wake_and_wait();
 }

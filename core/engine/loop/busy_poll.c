@@ -9,7 +9,7 @@ void rudp_busy_poll_init(struct rudp_busy_poll *busy_poll, bool has_processors, 
 					     .budget_at_ns = now_at_ns};
 }
 
-/* What is left of a division stays for the next time. */
+/* The remainder of the division counts next time. */
 static void fill_budget(struct rudp_busy_poll *busy_poll, int64_t now_at_ns)
 {
 	int64_t earned_ns = (now_at_ns - busy_poll->budget_at_ns) / RUDP_BUSY_POLL_WASTE_DIVISOR;
@@ -56,7 +56,7 @@ void rudp_busy_poll_on_found(struct rudp_busy_poll *busy_poll, int64_t looked_ns
 void rudp_busy_poll_on_missed(struct rudp_busy_poll *busy_poll, int64_t looked_ns)
 {
 	busy_poll->has_missed = true;
-	/* Beyond its span it was not the engine that ran. */
+	/* Time beyond the span was spent by another thread. */
 	busy_poll->budget_ns -= rudp_time_min(looked_ns, RUDP_BUSY_POLL_NS);
 	if (looked_ns >= RUDP_BUSY_POLL_LATE_NS)
 		sleep_at_once(busy_poll, RUDP_BUSY_POLL_SLEEPS_MAX);

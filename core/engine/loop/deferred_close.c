@@ -11,21 +11,21 @@
 #include <unistd.h>
 
 #define STACK_BYTES (256u << 10)
-#define RESERVE 1024 /* places that need no memory: it is full at 256, and a message brings 253 */
+#define RESERVE 1024 /* needs no memory: it is full at 256, and a message brings 253 */
 
 static struct {
 	pthread_mutex_t lock;
-	int *waiting; /* a ring of capacity places */
+	int *waiting; /* a ring of capacity entries */
 	unsigned capacity, first, count;
-	unsigned threads; /* that look for more when they are done */
+	unsigned threads; /* running; each takes the next when it has closed one */
 	unsigned closing;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static int reserve[RESERVE];
-static atomic_bool short_of_threads; /* the last that was wanted could not be had */
+static atomic_bool short_of_threads; /* the last thread that was needed could not be started */
 
 /* false: nothing is left, and the thread does not count any more. */
-static bool next(int *fd, bool has_closed)
+static bool take_next(int *fd, bool has_closed)
 {
 	bool found;
 
@@ -49,14 +49,14 @@ static void *close_all(void *unused)
 	bool has_closed = false;
 	int fd;
 
-	while (next(&fd, has_closed)) {
+	while (take_next(&fd, has_closed)) {
 		close(fd);
 		has_closed = true;
 	}
 	return unused;
 }
 
-/* It has the signal mask of the engine, which takes none. */
+/* The thread inherits the engine's signal mask, which blocks all signals. */
 static bool start_thread(void)
 {
 	pthread_attr_t attr;
@@ -72,25 +72,25 @@ static bool start_thread(void)
 	return rc == 0;
 }
 
-/* One thread more, where a descriptor waits. */
-static void employ(void)
+/* Starts one more thread if a descriptor waits. */
+static void start_if_needed(void)
 {
-	bool wanted, missed;
+	bool wanted, has_failed;
 
 	pthread_mutex_lock(&all.lock);
 	wanted = all.count > 0 && all.threads < RUDP_DEFERRED_CLOSE_THREADS;
 	all.threads += wanted;
 	pthread_mutex_unlock(&all.lock);
-	missed = wanted && !start_thread();
-	atomic_store(&short_of_threads, missed);
-	if (!missed)
+	has_failed = wanted && !start_thread();
+	atomic_store(&short_of_threads, has_failed);
+	if (!has_failed)
 		return;
 	pthread_mutex_lock(&all.lock);
 	all.threads--;
 	pthread_mutex_unlock(&all.lock);
 }
 
-/* The lock is held. false: there is no memory for more places. */
+/* The caller holds the lock. false: there is no memory for more entries. */
 static bool make_room(void)
 {
 	unsigned capacity = all.capacity ? 2 * all.capacity : RESERVE;
@@ -111,7 +111,7 @@ static bool make_room(void)
 	return true;
 }
 
-/* Each has a thread of its own while there are some, since any of them may be held up. */
+/* Each descriptor starts a thread of its own up to the maximum, as any close() may block. */
 void rudp_deferred_close(int fd)
 {
 	bool has_room;
@@ -123,16 +123,16 @@ void rudp_deferred_close(int fd)
 	if (has_room)
 		all.waiting[(all.first + all.count++) % all.capacity] = fd;
 	pthread_mutex_unlock(&all.lock);
-	/* Without memory for a number it is better to wait than to lose a descriptor. */
+	/* If there is no memory for the entry, blocking is better than a leaked descriptor. */
 	if (has_room)
-		employ();
+		start_if_needed();
 	else
 		close(fd);
 }
 
 /*
- * Nothing lies in it, and nothing more can come: asked without that, what is sent between question and
- * close would go with it. A name of the sender makes each message one that is cut, an empty one, too.
+ * The queue is empty and stays so. Without SHUT_RD a message could arrive between the check and the
+ * close. SO_PASSCRED adds control data to each message, so MSG_CTRUNC shows even an empty message.
  */
 static bool is_empty_for_good(int fd)
 {
@@ -144,7 +144,7 @@ static bool is_empty_for_good(int fd)
 	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
 		return false;
 	n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_PEEK);
-	/* Sockets of datagrams have no end of file. */
+	/* Datagram sockets have no end of file. */
 	return n == 0 ? !(header.msg_flags & MSG_CTRUNC) : n < 0 && errno == EAGAIN;
 }
 
@@ -154,7 +154,7 @@ void rudp_deferred_close_socket(int fd, int epoll_fd)
 		close(fd);
 		return;
 	}
-	/* It is not closed at once, and must not be heard of any more. */
+	/* epoll must not report it while it waits for its thread. */
 	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 	rudp_deferred_close(fd);
 }
@@ -184,17 +184,17 @@ void rudp_deferred_close_unlock(void)
 	pthread_mutex_unlock(&all.lock);
 }
 
-/* What a thread was closing is not in this process's table any more. */
+/* Descriptors that a thread was closing are not in this process's table any more. */
 void rudp_deferred_close_forked(void)
 {
 	all.threads = 0;
 	all.closing = 0;
 	pthread_mutex_unlock(&all.lock);
-	employ();
+	start_if_needed();
 }
 
 void rudp_deferred_close_go_on(void)
 {
 	if (rudp_deferred_close_is_short())
-		employ();
+		start_if_needed();
 }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * deferred_close - closes descriptors that other users sent, in threads of its own.
+ * deferred_close - closes descriptors that other users have sent, in separate threads.
  *
- * Anybody on this host can send the engine a descriptor and close his own copy. The engine's close is
- * then the last one, and it may wait for as long as the sender likes: a kernel TCP socket with
- * SO_LINGER (also one that lies unread in an AF_UNIX socket that was sent), a file of a FUSE file
- * system. A thread closes it, so that no connection waits. The threads end when nothing is left to
- * close.
+ * Every user of the host can send the engine a descriptor and close its own copy. The engine's
+ * close() is then the last one, and it may block for as long as the sender likes. Examples: a
+ * kernel TCP socket with SO_LINGER, also one that lies unread in an AF_UNIX socket that was sent; a
+ * file on a FUSE file system. A separate thread closes it, so that no connection has to wait. The
+ * threads end when nothing is left to close.
  *
- * Every descriptor that is given is closed, however long that takes. The control socket that everybody
- * can call stops while rudp_deferred_close_is_full(). Descriptors that come with the bytes of a
- * connection, and unauthenticated callers at the join of one, are taken beyond that.
+ * Every descriptor given to this module is closed, however long that takes. While
+ * rudp_deferred_close_is_full(), the control socket that all users can call accepts nothing.
+ * Descriptors in the data of a connection, and unauthenticated callers on the listener of a join,
+ * are taken even then.
  *
- * Limits   RUDP_DEFERRED_CLOSE_THREADS closes at once. RUDP_DEFERRED_CLOSE_MAX descriptors before it
- * is
- *          full, and what one message can bring beyond that.
- * Threads  any. The state is the process's: it outlives an engine.
+ * Limits   RUDP_DEFERRED_CLOSE_THREADS threads. It is full at RUDP_DEFERRED_CLOSE_MAX descriptors;
+ *          the last message may exceed that by RUDP_MESSAGE_FDS_MAX.
+ * Threads  any. The state belongs to the process and outlives an engine.
  */
 #ifndef RUDP_ENGINE_DEFERRED_CLOSE_H
 #define RUDP_ENGINE_DEFERRED_CLOSE_H
@@ -24,26 +24,30 @@
 
 #define RUDP_DEFERRED_CLOSE_THREADS 16
 #define RUDP_DEFERRED_CLOSE_MAX 256
-/* In one message (SCM_MAX_FD). What finds no room at a receiver the kernel closes in its thread. */
+/*
+ * The most descriptors in one message (SCM_MAX_FD). The kernel closes what a receiver has no room
+ * for, in the receiver's thread.
+ */
 #define RUDP_MESSAGE_FDS_MAX 253
 
-/* Takes fd over; -1 is none. */
+/* Takes fd over; -1: none. */
 void rudp_deferred_close(int fd);
 /*
- * Takes over an AF_UNIX socket to which others can send, and which epoll_fd watches. If nothing lies in
- * it, it is closed at once. Else descriptors in unread messages may be closed with it.
+ * Takes over an AF_UNIX socket to which other users can send and which epoll_fd watches. If its
+ * queue is empty, it is closed at once. Otherwise the close may have to close descriptors in unread
+ * messages, and is left to a thread.
  */
 void rudp_deferred_close_socket(int fd, int epoll_fd);
 /*
- * For a fork of the engine's thread, which holds the lock meanwhile. The new process has no other
- * thread; it says so, and the lock is free there, too.
+ * For a fork of the engine's thread: the caller takes the lock, and both processes release it. The
+ * new process has no other thread, so it calls rudp_deferred_close_forked() instead of _unlock().
  */
 void rudp_deferred_close_lock(void);
 void rudp_deferred_close_unlock(void);
 void rudp_deferred_close_forked(void);
-/* Too many are not closed yet, those included that a thread is closing. */
+/* Too many descriptors are not closed yet, counting those that a thread is closing. */
 bool rudp_deferred_close_is_full(void);
-/* The system has refused a thread: what waits is closed when rudp_deferred_close_go_on() gets one. */
+/* No thread could be started: the rest is closed once rudp_deferred_close_go_on() can start one. */
 bool rudp_deferred_close_is_short(void);
 void rudp_deferred_close_go_on(void);
 

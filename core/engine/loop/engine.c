@@ -59,7 +59,7 @@ static size_t read_file(const char *path, void *out, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
-static void look_at_executable(struct rudp_client_program *program)
+static void read_executable_name(struct rudp_client_program *program)
 {
 	char target[RUDP_PROC_LOOK_BYTES];
 	const char *slash;
@@ -84,13 +84,13 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 		if (len > 0 && name[len - 1] == '\n')
 			name[len - 1] = 0;
 		if (rudp_policy_names_programs(engine->settings.policy))
-			look_at_executable(&engine->last_program);
+			read_executable_name(&engine->last_program);
 		engine->last_program_at_ns = engine->now_at_ns;
 	}
 	*program = engine->last_program;
 }
 
-/* The variable goes first, as everywhere. */
+/* The environment variable has precedence, as for all settings. */
 static bool is_tail_on(const struct rudp_engine *engine)
 {
 	const struct rudp_settings *settings = &engine->settings;
@@ -106,7 +106,7 @@ void rudp_engine_follow_policy(struct rudp_engine *engine)
 	rudp_endpoint_set_early(engine->ep, rudp_policy_early(engine->settings.policy));
 }
 
-/* A rule may have come since the program was looked at. */
+/* A rule about executables may have been added after the program was looked up. */
 static const char *executable_of(struct rudp_engine *engine,
 				 const struct rudp_client_program *program,
 				 struct rudp_client_program *now)
@@ -133,8 +133,9 @@ struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_di
 }
 
 /*
- * The same after a restart, so that a new engine of this user on this host can tell the peers of the
- * old one that their connections are gone; a secret only with a key.
+ * Derives the secret for stateless resets. It is the same after a restart, so that a new engine of
+ * this user on this host can tell the peers of the old engine that their connections are gone.
+ * Without a pre-shared key it is not secret.
  */
 static void derive_reset_secret(const struct rudp_engine *engine, uint8_t secret[32])
 {
@@ -216,21 +217,21 @@ static int open_control(struct rudp_engine *engine)
 
 	if (engine->succeeds)
 		return rudp_failover_restore_control_listeners(engine);
-	/* Without it programs call the open control listener, with the token of whoever started them. */
+	/* Without this listener programs use the open one, with the token from their environment. */
 	rc = rudp_control_listener_open(engine, &name, RUDP_CONTROL_LISTENER_CONTROL);
-	if (rc < 0)
-		rudp_log(RUDP_LOG_WARN, "no control socket in a directory of user %u alone: %s",
-			 engine->uid, strerrordesc_np(-rc));
+		rudp_log(RUDP_LOG_WARN,
+			 "no control socket in the private directory of user %u: %s", engine->uid,
+			 strerrordesc_np(-rc));
 	return rudp_control_listener_open(engine, &name, RUDP_CONTROL_LISTENER_OPEN);
 }
 
 int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings)
 {
-	return rudp_engine_init_kept(engine, settings, NULL);
+	return rudp_engine_init_supervised(engine, settings, NULL);
 }
 
-int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings *settings,
-			  struct rudp_failover_state *failover)
+int rudp_engine_init_supervised(struct rudp_engine *engine, const struct rudp_settings *settings,
+				struct rudp_failover_state *failover)
 {
 	uint8_t table_key[16];
 	cpu_set_t processors;
@@ -240,7 +241,7 @@ int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings
 				       .pid = (uint32_t)getpid(),
 				       .uid = geteuid(),
 				       .failover = failover,
-				       .turns = 1, /* 0: never */
+				       .turns = 1, /* 0 means never */
 				       .probe_fd = -1,
 				       .path_probe_fd = -1,
 				       .roam = {.fd = -1, .check_at_ns = RUDP_NEVER},

@@ -21,9 +21,10 @@ static void trim(struct rudp_heap *heap)
 	malloc_trim(0);
 #endif
 	rudp_log(RUDP_LOG_DEBUG,
-		 "%" PRIu64 " connections came to rest, %" PRIu64 " went; gave memory back in %d us",
-		 heap->rests - heap->rests_trimmed, heap->frees - heap->frees_trimmed,
-		 (int)((rudp_clock_now_ns(&rudp_clock_monotonic) - before_ns) / RUDP_NS_PER_US));
+		 "returned free memory to the kernel in %d us, after %" PRIu64 " connections became "
+		 "idle and %" PRIu64 " closed",
+		 (int)((rudp_clock_now_ns(&rudp_clock_monotonic) - before_ns) / RUDP_NS_PER_US),
+		 heap->rests - heap->rests_trimmed, heap->frees - heap->frees_trimmed);
 	heap->rests_trimmed = heap->rests;
 	heap->frees_trimmed = heap->frees;
 	heap->trim_at_ns = RUDP_NEVER;
@@ -33,12 +34,12 @@ static void put_off(struct rudp_heap *heap, int64_t now_at_ns)
 {
 	uint64_t rests = heap->rests - heap->rests_trimmed;
 	uint64_t worth = rests + heap->frees - heap->frees_trimmed;
-	uint64_t stirs = heap->rests + heap->frees;
+	uint64_t changes = heap->rests + heap->frees;
 
 	if (worth < RUDP_HEAP_WORTH_MIN ||
-	    (heap->trim_at_ns != RUDP_NEVER && stirs - heap->stirs < RUDP_HEAP_QUIET_MAX))
+	    (heap->trim_at_ns != RUDP_NEVER && changes - heap->changes < RUDP_HEAP_QUIET_MAX))
 		return;
-	heap->stirs = stirs;
+	heap->changes = changes;
 	heap->trim_at_ns = now_at_ns + RUDP_HEAP_QUIET_NS;
 	if (rests >= RUDP_HEAP_WORTH_MIN)
 		heap->trim_at_ns = rudp_time_min(heap->trim_at_ns,

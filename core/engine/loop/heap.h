@@ -1,36 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap - gives memory back to the kernel when connections have come to rest, or have gone.
+ * heap - returns free memory to the kernel after many connections have become idle or have closed.
  *
- * What thousands of them have freed lies in holes between what others keep, and the C library gives back
- * only what is at the end of its heap. Measured with 4000 connections that were all active at once and
- * then idle: 11.3 KB each before, 7.3 KB after.
+ * Memory that thousands of connections have freed lies in gaps between memory still in use, and the
+ * C library returns only the end of its heap by itself. Measured with 4000 connections, all active
+ * at once and then idle: 11.3 KB each before malloc_trim(), 7.3 KB after.
  *
- * While connections come and go, those to come use what those before them have left, and a walk over the
- * heap would be in their way: it waits until hardly any go. Those that rest may never all do so.
+ * While connections open and close, new ones reuse that memory, and malloc_trim() would delay them.
+ * So it waits until few connections become idle or close. As that may never happen, there is a
+ * limit for idle connections.
  */
 #ifndef RUDP_ENGINE_HEAP_H
 #define RUDP_ENGINE_HEAP_H
 
 #include <stdint.h>
 
-#define RUDP_HEAP_WORTH_MIN 64                      /* rests and frees: fewer are not worth the walk */
-#define RUDP_HEAP_QUIET_NS (2 * RUDP_NS_PER_S)      /* quiet: in this time there were fewer than ... */
-#define RUDP_HEAP_QUIET_MAX 16                      /* ... so many */
-#define RUDP_HEAP_PUT_OFF_MAX_NS (20 * RUDP_NS_PER_S) /* quiet or not, so long after the first rest */
+/* Fewer idle and closed connections are not worth it */
+#define RUDP_HEAP_WORTH_MIN 64
+#define RUDP_HEAP_QUIET_NS (2 * RUDP_NS_PER_S)      /* quiet: in this time fewer than ... */
+/* ... this many connections became idle or closed */
+#define RUDP_HEAP_QUIET_MAX 16
+/* Limit after the first connection that became idle */
+#define RUDP_HEAP_PUT_OFF_MAX_NS (20 * RUDP_NS_PER_S)
 
 struct rudp_heap {
-	uint64_t rests, frees;                 /* seen so far */
-	uint64_t rests_trimmed, frees_trimmed; /* of these, before the last trim */
-	uint64_t stirs;               /* of both together, when it was last put off */
-	int64_t rests_since_ns;       /* the first rest after the last trim */
+	/* Connections that became idle, and that closed, so far */
+	uint64_t rests, frees;
+	uint64_t rests_trimmed, frees_trimmed; /* the same at the last trim */
+	uint64_t changes;                      /* rests + frees when the trim was last postponed */
+	int64_t rests_since_ns;       /* first rest after the last trim */
 	int64_t trim_at_ns;           /* RUDP_NEVER: not needed */
 };
 
 void rudp_heap_init(struct rudp_heap *heap);
 /*
- * rests, frees: how often connections have given memory back, and how many have gone, ever. Trims when
- * it is time to.
+ * rests: how often a connection has become idle and freed memory; frees: how many have closed; both
+ * since the start. Calls malloc_trim() when it is time.
  */
 void rudp_heap_look(struct rudp_heap *heap, uint64_t rests, uint64_t frees, int64_t now_at_ns);
 

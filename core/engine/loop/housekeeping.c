@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What nobody tells the engine: sockets closed, programs gone, itself no longer needed.
- */
+/* Finds what no event reports: closed sockets, ended programs, and that the engine is not needed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -20,7 +18,7 @@
 #include "engine/ports/port_leaving.h"
 #include "engine/udp/udp_spare.h"
 
-/* A living process that has asked for this engine. */
+/* A live process that has asked for this engine. */
 struct client {
 	uint64_t id;
 	int fd; /* pidfd: readable when it has ended */
@@ -51,7 +49,7 @@ static void client_free(struct rudp_engine *engine, struct client *client)
 	free(client);
 }
 
-/* Where this fails the engine just ends earlier, and the program's next socket starts another. */
+/* On failure the engine only ends earlier, and the program's next socket starts another one. */
 void rudp_client_add(struct rudp_engine *engine, uint32_t pid)
 {
 	struct client *client;
@@ -84,7 +82,7 @@ void rudp_client_on_event(struct rudp_engine *engine, uint64_t id)
 		return;
 	pid = client->pid;
 	client_free(engine, client);
-	/* Its listeners may have ended with it: plain TCP peers should be refused from now on. */
+	/* Its listeners may have closed with it: plain TCP peers should be refused from now on. */
 	rudp_binding_probe_all(engine);
 	if (pid == engine->pid_before)
 		rudp_ports_leaving_end(engine);
@@ -111,12 +109,12 @@ bool rudp_engine_is_idle(const struct rudp_engine *engine)
 }
 
 /*
- * A caller that is just coming must not be lost: the control listener is shut first (connect is
- * refused from then on, and the shim starts another engine), then those who came before are let in,
- * and only then does the name go. If somebody was there, the engine stays for that one, without its
- * well-known name.
+ * A caller that is about to connect must not be lost. First the listener is shut down: connects are
+ * refused from now on, and the shim starts another engine. Then the callers in its queue are
+ * served, and only then the name is given up. If there were any, the engine goes on for them,
+ * without its well-known name.
  */
-static void leave(struct rudp_engine *engine)
+static void try_to_end(struct rudp_engine *engine)
 {
 	struct rudp_control_listener *listener = rudp_control_listener_well_known(engine);
 	uint64_t before;
@@ -135,35 +133,36 @@ static void leave(struct rudp_engine *engine)
 	engine->over = rudp_engine_is_idle(engine);
 }
 
-static bool is_kept(const struct rudp_engine *engine)
+static bool has_knowledge_to_keep(const struct rudp_engine *engine)
 {
 	return !engine->is_moved && engine->now_at_ns < engine->keep_until_ns;
 }
 
 /*
- * Between two looks somebody may have come and gone: an engine that serves short connections
- * is idle at the moment of each look, and would leave in the middle of them.
+ * Connections may have come and gone since the last check. An engine with short connections is idle
+ * at each check, and would end between two of them.
  */
-static bool has_served(struct rudp_engine *engine)
+static bool has_served_since_check(struct rudp_engine *engine)
 {
-	bool served = engine->apps_made != engine->apps_at_look;
+	bool served = engine->apps_made != engine->apps_at_check;
 
-	engine->apps_at_look = engine->apps_made;
+	engine->apps_at_check = engine->apps_made;
 	return served;
 }
 
-static void look_for_end(struct rudp_engine *engine)
+static void check_for_end(struct rudp_engine *engine)
 {
 	if (!ends_by_itself(engine))
 		return;
-	if (has_served(engine) || !rudp_engine_is_idle(engine) || is_kept(engine)) {
+	if (has_served_since_check(engine) || !rudp_engine_is_idle(engine) ||
+	    has_knowledge_to_keep(engine)) {
 		engine->idle_since_ns = RUDP_NEVER;
 		return;
 	}
 	if (engine->idle_since_ns == RUDP_NEVER)
 		engine->idle_since_ns = engine->now_at_ns;
 	if (engine->now_at_ns - engine->idle_since_ns >= RUDP_IDLE_END_NS)
-		leave(engine);
+		try_to_end(engine);
 }
 
 static void begin_to_stop(struct rudp_engine *engine, int64_t max_ns)
@@ -171,7 +170,7 @@ static void begin_to_stop(struct rudp_engine *engine, int64_t max_ns)
 	engine->stopping = true;
 	engine->stop_at_ns = engine->now_at_ns + max_ns;
 	engine->housekeeping_at_ns = engine->now_at_ns;
-	rudp_log(RUDP_LOG_INFO, "ends as asked, with %u connections", engine->app_count);
+	rudp_log(RUDP_LOG_INFO, "was asked to end; %u connections are open", engine->app_count);
 }
 
 void rudp_engine_stop(struct rudp_engine *engine)
@@ -180,7 +179,7 @@ void rudp_engine_stop(struct rudp_engine *engine)
 		begin_to_stop(engine, RUDP_DRAIN_MAX_NS);
 }
 
-/* What its program has not ended, or is not delivered, must not look like all there was. */
+/* A connection that is not finished must not look like a complete one, so it is reset. */
 void rudp_engine_end(struct rudp_engine *engine)
 {
 	while (!rudp_list_is_empty(&engine->apps))
@@ -195,7 +194,7 @@ void rudp_engine_retire(struct rudp_engine *engine)
 	rudp_failover_end(engine);
 	engine->retires = true;
 	begin_to_stop(engine, RUDP_RETIRE_MAX_NS);
-	leave(engine);
+	try_to_end(engine);
 }
 
 static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
@@ -203,23 +202,23 @@ static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
 	struct rudp_conn_stats stats;
 
 	(void)engine;
-	if (app->ends.out == RUDP_OUT_LOST || app->stage != RUDP_APP_OPEN)
+	if (app->ends.out == RUDP_OUT_FAILED || app->stage != RUDP_APP_OPEN)
 		return true;
 	rudp_carrier_stats(&app->carrier, &stats);
 	return rudp_app_is_drained(app) && stats.unacked_bytes == 0;
 }
 
-/* As the end of the program would: what it has not read makes it a reset. */
+/* Acts as the end of the program would: unread data makes it a reset. */
 static void close_as_program(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (app->stage == RUDP_APP_OPEN && app->ends.out != RUDP_OUT_LOST &&
+	if (app->stage == RUDP_APP_OPEN && app->ends.out != RUDP_OUT_FAILED &&
 	    (rudp_app_unread(app) > 0 || rudp_carrier_receive_available(&app->carrier) > 0))
 		rudp_app_reset(engine, app);
 	else
 		rudp_app_free(engine, app);
 }
 
-/* The program ends with us: everything written so far has arrived, so its connections are closed. */
+/* The program ends, and all that it wrote has been delivered: closes its connections. */
 static void close_delivered(struct rudp_engine *engine)
 {
 	struct rudp_list *link, *next;
@@ -233,8 +232,11 @@ static void close_delivered(struct rudp_engine *engine)
 	}
 }
 
-/* Who retires has time to acknowledge what peers repeat; a program that ends is being waited for. */
-static bool has_done_all(const struct rudp_engine *engine)
+/*
+ * An engine that retires has time to acknowledge repeated packets; a program that ends waits for
+ * this one.
+ */
+static bool is_drained(const struct rudp_engine *engine)
 {
 	if (engine->app_count > 0 || engine->tcp_count > 0)
 		return false;
@@ -248,13 +250,13 @@ static void drain(struct rudp_engine *engine)
 
 	if (!engine->retires)
 		close_delivered(engine);
-	if (late || has_done_all(engine))
+	if (late || is_drained(engine))
 		rudp_engine_end(engine);
 }
 
 #define DRAIN_STEP_NS (5 * RUDP_NS_PER_MS)
 
-/* Descriptors, memory, room in an accept queue: nothing tells that there is some again. */
+/* No event reports that there are descriptors, memory or room in an accept queue again. */
 static void retry(struct rudp_engine *engine)
 {
 	engine->retry_at_ns = RUDP_NEVER;
@@ -280,21 +282,21 @@ void rudp_housekeeping(struct rudp_engine *engine)
 	if (engine->stopping)
 		drain(engine);
 	else
-		look_for_end(engine);
+		check_for_end(engine);
 	engine->housekeeping_at_ns =
 		engine->now_at_ns + (engine->stopping ? DRAIN_STEP_NS : RUDP_HOUSEKEEPING_NS);
 }
 
-/* A quiet engine that nothing can happen to unheard sleeps. */
+/* An idle engine sleeps without a deadline, unless something can change without an event. */
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 {
 	bool ends = ends_by_itself(engine) && rudp_engine_is_idle(engine);
 	bool needed = engine->binding_count || engine->call_count ||
 		      engine->unauthenticated_count || engine->stopping ||
-		      rudp_deferred_close_is_short() || (ends && !is_kept(engine));
+		      rudp_deferred_close_is_short() || (ends && !has_knowledge_to_keep(engine));
 	int64_t deadline = rudp_time_min(engine->retry_at_ns, engine->listeners_open_at_ns);
 
-	if (ends && is_kept(engine))
+	if (ends && has_knowledge_to_keep(engine))
 		deadline = rudp_time_min(deadline, engine->keep_until_ns);
 	return needed ? rudp_time_min(deadline, engine->housekeeping_at_ns) : deadline;
 }

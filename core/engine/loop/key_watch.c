@@ -24,24 +24,24 @@ static void set_keys(struct rudp_engine *engine, const struct rudp_psk *psks, un
 		rudp_log(RUDP_LOG_INFO, "%u associations have ended with their keys", ended);
 }
 
-/* A key that nobody has: no handshake is answered, and nothing goes out without a key. */
+/* Uses a random key that no peer has: no handshake is answered, and nothing is sent without a key. */
 static void withdraw_keys(struct rudp_engine *engine)
 {
 	char text[RUDP_KEY_TEXT_SIZE];
-	struct rudp_psk nobodys;
+	struct rudp_psk unknown_key;
 
 	if (engine->key_use.is_withdrawn)
 		return;
 	engine->key_use.is_withdrawn = true;
 	rudp_key_ring_explain(&engine->settings.keys, time(NULL), text);
-	rudp_log(RUDP_LOG_ERROR, "%s: no connection can begin until there is a key again", text);
-	rudp_random_fill(&nobodys, sizeof nobodys);
-	nobodys.id |= 1;
-	set_keys(engine, &nobodys, 1);
-	explicit_bzero(&nobodys, sizeof nobodys);
+	rudp_log(RUDP_LOG_ERROR, "%s: no new connections until a key is valid", text);
+	rudp_random_fill(&unknown_key, sizeof unknown_key);
+	unknown_key.id |= 1;
+	set_keys(engine, &unknown_key, 1);
+	explicit_bzero(&unknown_key, sizeof unknown_key);
 }
 
-static bool are_in_force(const struct rudp_key_use *use, const struct rudp_psk *psks, unsigned count)
+static bool are_in_use(const struct rudp_key_use *use, const struct rudp_psk *psks, unsigned count)
 {
 	for (unsigned i = 0; i < count && i < use->count; i++)
 		if (use->ids[i] != psks[i].id)
@@ -57,11 +57,11 @@ static void use_keys(struct rudp_engine *engine)
 
 	if (count == 0) {
 		withdraw_keys(engine);
-	} else if (!are_in_force(&engine->key_use, psks, count)) {
+	} else if (!are_in_use(&engine->key_use, psks, count)) {
 		set_keys(engine, psks, count);
 		rudp_log(RUDP_LOG_WARN,
-			 "keys have changed: connections that begin now use the key %s of %s; %u of its "
-			 "keys are taken",
+			 "keys have changed: new connections use the key %s of %s; %u of its "
+			 "keys are accepted",
 			 rudp_key_id_format(psks[0].id, id), engine->settings.keys.path, count);
 	}
 	if (count > 0)
@@ -116,7 +116,7 @@ void rudp_key_begin(struct rudp_engine *engine)
 
 	if (!engine->settings.has_psk)
 		return;
-	/* What is wrong was found before there was a log. */
+	/* Errors in the files were found before the log was open: read them again to log the errors. */
 	engine->key_use.must_read = engine->settings.keys.has_refused;
 	if (stat("/", &root) == 0) {
 		engine->key_use.root_device = root.st_dev;
@@ -130,8 +130,8 @@ void rudp_key_begin(struct rudp_engine *engine)
 	explicit_bzero(psks, sizeof psks);
 }
 
-/* The files are those that the settings meant. */
-static bool may_look(const struct rudp_engine *engine)
+/* The paths still name the files that the settings meant. */
+static bool may_read_files(const struct rudp_engine *engine)
 {
 	struct stat root;
 
@@ -148,7 +148,7 @@ void rudp_key_watch(struct rudp_engine *engine)
 	if (!engine->settings.has_psk || engine->now_at_ns < use->look_at_ns)
 		return;
 	use->look_at_ns = engine->now_at_ns + RUDP_KEY_LOOK_NS;
-	if (may_look(engine) &&
+	if (may_read_files(engine) &&
 	    (use->must_read || rudp_key_ring_is_stale(&engine->settings.keys)))
 		read_keys(engine);
 	use_keys(engine);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key_watch - the key files are looked at again while the engine runs, so that keys can be added,
- * replaced, withdrawn and revoked without a restart of any program.
+ * key_watch - checks the key files for changes while the engine runs. Keys can be added, replaced,
+ * withdrawn and revoked without a restart of any program.
  *
- * When     at the start of a turn of the loop, at most every RUDP_KEY_LOOK_NS: before the handshakes of
- *          the turn, and without a timer of its own. It costs a stat for each file.
- * Then     other files, another content, or the time of a key has come or is over: new handshakes use
- *          the keys that are valid now, and associations of all other keys end. Connections that stand
- *          go on, unless their key is revoked.
- * Revoked  by its file, or by rudp_key_revoke: its connections are reset.
- * None     is valid any more: no handshake succeeds until one is.
- * Thread   an engine in a thread of its program looks as long as the program has the user and the root
- *          directory that it began with; after that the files could mean something else to it. Times
- *          still count.
- * Limits   RUDP_KEYS_REVOKED_MAX keys are remembered as revoked without a word in their file; the
- *          oldest is forgotten.
+ * When     at the start of a turn of the loop, at most every RUDP_KEY_LOOK_NS: before the
+ *          handshakes of the turn, and without a timer of its own. It costs one stat() per file.
+ * Change   If files, their content or the valid keys have changed, new handshakes use the keys that
+ *          are valid now. Associations of all other keys end. Established connections continue,
+ *          unless their key is revoked.
+ * Revoked  by its file, or by rudp_key_revoke(): its connections are reset.
+ * None     If no key is valid, no handshake succeeds until one is.
+ * Thread   An engine in a thread checks files only while the program has the user and the root
+ *          directory that it started with. After that the paths could name other files. The times
+ *          of keys still count.
+ * Limits   The engine remembers RUDP_KEYS_REVOKED_MAX keys that were revoked by rudp_key_revoke();
+ *          the oldest is forgotten.
  */
 #ifndef RUDP_ENGINE_KEY_WATCH_H
 #define RUDP_ENGINE_KEY_WATCH_H
@@ -27,25 +27,26 @@
 
 struct rudp_engine;
 
-/* What an engine does with its keys. */
+/* The keys that an engine uses. */
 struct rudp_key_use {
 	int64_t look_at_ns;
-	bool must_read;               /* whether the files have changed or not */
+	bool must_read;               /* read the files even if they have not changed */
 	bool is_withdrawn;            /* no key is valid */
-	unsigned count;               /* of keys in force */
-	uint64_t ids[RUDP_PSKS_MAX];  /* of these; the first is sent */
-	uint64_t revoked[RUDP_KEYS_REVOKED_MAX]; /* 0: none; by rudp_key_revoke */
-	unsigned revocations;         /* so far */
-	uint64_t ended_conns, ended_associations; /* with their keys, so far */
-	uint64_t root_device, root_inode; /* of the root directory at first */
+	unsigned count;               /* of keys in use */
+	uint64_t ids[RUDP_PSKS_MAX];  /* ids of these; the first is sent */
+	uint64_t revoked[RUDP_KEYS_REVOKED_MAX]; /* by rudp_key_revoke(); 0: none */
+	unsigned revocations;         /* so far; % RUDP_KEYS_REVOKED_MAX: next index */
+	uint64_t ended_conns, ended_associations; /* because of their keys, so far */
+	uint64_t root_device, root_inode; /* the root directory at the start */
 };
 
-/* The endpoint gets the keys of the settings. */
+/* Gives the endpoint the keys of the settings. */
 void rudp_key_begin(struct rudp_engine *engine);
+/* Checks the files, if it is time, and applies changes. */
 void rudp_key_watch(struct rudp_engine *engine);
-/* No handshake with this key, and no connection, from now on. Returns how many connections ended. */
+/* Resets all connections with this key and refuses new ones. Returns how many were reset. */
 unsigned rudp_key_revoke(struct rudp_engine *engine, uint64_t id);
-/* The key of this id is in force. */
+/* The key with this id is in use. */
 bool rudp_key_is_used(const struct rudp_engine *engine, uint64_t id);
 
 #endif

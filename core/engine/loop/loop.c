@@ -29,7 +29,7 @@ static void on_signal(struct rudp_engine *engine, const int *signal_fd)
 	if (read(*signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
 		return;
 	if (info.ssi_signo == SIGINT && engine->stopping)
-		rudp_engine_end(engine); /* a person who has asked twice */
+		rudp_engine_end(engine); /* a user has pressed Ctrl-C twice */
 	else
 		rudp_engine_retire(engine);
 }
@@ -60,7 +60,7 @@ static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 	void *object = rudp_slots_find(&engine->slots, id, kind);
 
 	if (!object)
-		return; /* gone since the kernel noted the event */
+		return; /* freed after the kernel queued the event */
 	switch (kind) {
 	case RUDP_KIND_FREE:
 		break;
@@ -97,7 +97,10 @@ static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 	}
 }
 
-/* Those left over by a bounded pass; one that is still not done goes to the end of the line. */
+/*
+ * Continues the apps that a bounded pass left over. An app that is still not done goes to the end
+ * of the list.
+ */
 static void run_ready(struct rudp_engine *engine)
 {
 	struct rudp_list turn, *link;
@@ -131,7 +134,7 @@ static void run_conn_events(struct rudp_engine *engine)
 		on_conn_event(engine, conn);
 }
 
-/* Sends one train. false: there was none. own: where it has come to, if this engine has it. */
+/* Sends one train. false: there was none. *own: the receiving socket, if it belongs to this engine. */
 static bool transmit_one(struct rudp_engine *engine, struct rudp_udp **own)
 {
 	struct rudp_train train = {.data = engine->train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
@@ -145,7 +148,7 @@ static bool transmit_one(struct rudp_engine *engine, struct rudp_udp **own)
 	return true;
 }
 
-/* Returns the socket of ours that now has the last train; NULL: none, or there were many. */
+/* Returns this engine's socket that received the last train; NULL: none, or there were many trains. */
 static struct rudp_udp *transmit(struct rudp_engine *engine)
 {
 	struct rudp_udp *own = NULL;
@@ -157,8 +160,9 @@ static struct rudp_udp *transmit(struct rudp_engine *engine)
 }
 
 /*
- * On loopback the peer is often in this very engine. Then what was sent has come, and need not wait for
- * epoll to say so: a handshake, a request or an answer goes from socket to socket within the turn.
+ * On loopback the peer is often in this very engine. Then the datagrams have arrived already and
+ * need not wait for epoll: a handshake, a request or a reply goes from socket to socket in one
+ * turn.
  */
 static void transmit_and_receive(struct rudp_engine *engine)
 {
@@ -203,14 +207,14 @@ static int wait_ms(int64_t span_ns)
 	return (int)((span_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS);
 }
 
-/* Nanoseconds where the kernel has them (5.11), else milliseconds, rounded up. */
+/* With nanoseconds, if the kernel has them (5.11); else in milliseconds, rounded up. */
 static int wait_events(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
 {
 	static bool coarse;
 	struct timespec timeout = {span_ns / RUDP_NS_PER_S, span_ns % RUDP_NS_PER_S};
 	int n;
 
-	/* For a look without a wait the older call does less. */
+	/* For a poll without waiting the older call does less work. */
 	if (span_ns == 0)
 		return epoll_wait(engine->epoll_fd, events, RUDP_EVENTS_PER_TURN, 0);
 	if (!coarse) {
@@ -244,11 +248,11 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	rudp_closer_due(&engine->closer, engine->now_at_ns);
 	if (rudp_calls_aside_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_calls_aside_settle(engine);
-	/* Last: whatever was done above may have left a socket without a use, and no event tells. */
+	/* Last: the steps above may have left sockets unused, which no event reports. */
 	rudp_udp_close_orphans(engine);
 	rudp_udp_drop_old_spares(engine);
 	rudp_qlog_run(&engine->qlog);
-	/* A thread's heap is its program's. */
+	/* The heap of a thread belongs to its program. */
 	if (!engine->stays)
 		rudp_heap_look(&engine->heap, rudp_endpoint_rest_count(engine->ep),
 			       rudp_endpoint_free_count(engine->ep), engine->now_at_ns);
@@ -266,18 +270,18 @@ int64_t rudp_engine_busy_poll_ns(struct rudp_engine *engine)
 		       : rudp_busy_poll_span_ns(&engine->busy_poll, now_ns());
 }
 
-/* What can wait until there is nothing else to do, one piece at a time. false: nothing is left. */
-static bool do_aside(struct rudp_engine *engine)
+/* Does one piece of the work that can wait until nothing else is to be done. false: nothing is left. */
+static bool do_idle_work(struct rudp_engine *engine)
 {
 	return rudp_calls_aside_look(engine) || rudp_closer_one(&engine->closer) ||
 	       rudp_sockets_make(&engine->sockets);
 }
 
 /*
- * Others of this session who want this processor get it between two looks; not those of another, which
- * is in a group of its own (autogroup, cgroup), where giving way means nothing.
+ * sched_yield() lets other processes of this session run between two polls. It has no effect on
+ * processes of another scheduling group (autogroup, cgroup).
  */
-static int look_for(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
+static int poll_for(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
 {
 	int64_t since_ns = now_ns(), looked_ns = 0;
 	int count = wait_events(engine, events, 0);
@@ -287,7 +291,7 @@ static int look_for(struct rudp_engine *engine, struct epoll_event *events, int6
 	do {
 		if (wait_ns(engine) == 0)
 			return 0;
-		if (!do_aside(engine))
+		if (!do_idle_work(engine))
 			sched_yield();
 		count = wait_events(engine, events, 0);
 		looked_ns = now_ns() - since_ns;
@@ -309,7 +313,7 @@ static int sleep_for(struct rudp_engine *engine, struct epoll_event *events)
 	return count;
 }
 
-/* Nobody is kept waiting by more than the making of one pair of keys. */
+/* Prepares one key pair at a time while idle, so a new event waits for one at most. */
 static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *events)
 {
 	int64_t span_ns;
@@ -322,9 +326,9 @@ static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *event
 		rudp_endpoint_prepare(engine->ep);
 	}
 	span_ns = rudp_engine_busy_poll_ns(engine);
-	if (span_ns > 0 && (count = look_for(engine, events, span_ns)) != 0)
+	if (span_ns > 0 && (count = poll_for(engine, events, span_ns)) != 0)
 		return count;
-	/* Something is to be done at once; epoll has been asked. */
+	/* Something has to be done at once, and epoll was polled already. */
 	if (span_ns > 0 && wait_ns(engine) == 0)
 		return 0;
 	rudp_closer_all(&engine->closer);
@@ -345,7 +349,7 @@ void rudp_engine_run(struct rudp_engine *engine)
 		if (atomic_load(&engine->leave_wanted))
 			return;
 	}
-	/* Traces have an end, too. */
+	/* Traces have an end record. */
 	rudp_endpoint_end(engine->ep, engine->now_at_ns);
 	rudp_qlog_flush(&engine->qlog);
 }

@@ -33,7 +33,7 @@ struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd)
 	return rudp_binding_of_unconnected(engine, fd);
 }
 
-/* A number that no other socket has, ever; 0: this kernel has none. */
+/* A number that is unique for all time; 0: this kernel has none. */
 static uint64_t cookie_of(int fd)
 {
 	uint64_t cookie = 0;
@@ -91,8 +91,8 @@ static bool overlap(const struct rudp_addr *a, bool a_v6only, const struct rudp_
 	return rudp_addr_same_host(a, b) || covers(a, a_v6only, b) || covers(b, b_v6only, a);
 }
 
-/* Another one that listens where this one is, and may not share with it. */
-static bool is_in_the_way(const struct rudp_binding *other, const struct rudp_binding *binding)
+/* other listens on an overlapping address and may not share it. */
+static bool blocks(const struct rudp_binding *other, const struct rudp_binding *binding)
 {
 	if (other == binding || !other->listening ||
 	    !overlap(&binding->local, binding->v6only, &other->local, other->v6only))
@@ -136,7 +136,7 @@ bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_bindi
 			RUDP_LIST_OWNER(link, struct rudp_binding, number_link);
 
 		next = link->next;
-		if (is_in_the_way(other, binding) && !is_gone(engine, other))
+		if (blocks(other, binding) && !is_gone(engine, other))
 			return true;
 	}
 	return false;
@@ -190,30 +190,33 @@ static void log_new(const struct rudp_binding *binding)
 	char text[RUDP_ADDR_TEXT_SIZE];
 
 	if (rudp_log_wants(RUDP_LOG_DEBUG))
-		rudp_log(RUDP_LOG_DEBUG, "%s (pid %u) has %s", binding->program.name,
+		rudp_log(RUDP_LOG_DEBUG, "%s (pid %u) is bound to %s", binding->program.name,
 			 binding->program.pid, rudp_addr_format(&binding->local, text));
 }
 
-static void look_at_socket(struct rudp_binding *binding, int fd)
+static void note_socket(struct rudp_binding *binding, int fd)
 {
 	struct stat status = {.st_uid = UINT32_MAX};
 
 	(void)fstat(fd, &status);
-	/* Whoever made the socket, as with TCP, whatever he has become since. */
+	/*
+	 * As with TCP, the user who made the socket counts, even if the process has changed its
+	 * user since.
+	 */
 	binding->uid = status.st_uid;
 	binding->inode = status.st_ino;
 	binding->cookie = cookie_of(fd);
 }
 
-static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned mark_flags,
-				 uint32_t pid)
+static struct rudp_binding *binding_alloc(struct rudp_engine *engine, int fd, unsigned mark_flags,
+					  uint32_t pid)
 {
 	struct rudp_binding *binding = calloc(1, sizeof *binding);
 
 	if (!binding)
 		return NULL;
 	binding->tcp_fd = binding->path_fd = -1;
-	look_at_socket(binding, fd);
+	note_socket(binding, fd);
 	binding->v6only = (mark_flags & RUDP_MARK_V6ONLY) != 0;
 	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
 	rudp_sock_options_read(&binding->options, fd, (int)mark_flags, &engine->settings);
@@ -230,7 +233,7 @@ void rudp_binding_enlist(struct rudp_engine *engine, struct rudp_binding *bindin
 	engine->binding_count++;
 }
 
-/* Its port is taken by now, or rc says why not. */
+/* rc: 0 if the port is taken, or the error. */
 static int finish(struct rudp_engine *engine, struct rudp_binding *binding, int fd, int rc)
 {
 	if (rc == 0)
@@ -247,7 +250,7 @@ static int finish(struct rudp_engine *engine, struct rudp_binding *binding, int 
 int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
 		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out)
 {
-	struct rudp_binding *binding = make(engine, fd, mark_flags, pid);
+	struct rudp_binding *binding = binding_alloc(engine, fd, mark_flags, pid);
 
 	if (!binding)
 		return -ENOMEM;
@@ -264,8 +267,8 @@ static int get_int(int fd, int level, int option)
 	return getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
 }
 
-/* Whose it is and where it listens; nothing of it is changed yet. */
-static int look_at_listener(struct rudp_binding *binding, int tcp_fd)
+/* Reads address and options of the listener; changes nothing. */
+static int note_listener(struct rudp_binding *binding, int tcp_fd)
 {
 	struct sockaddr_in6 name;
 	socklen_t len = sizeof name;
@@ -281,7 +284,10 @@ static int look_at_listener(struct rudp_binding *binding, int tcp_fd)
 	return rudp_addr_from_sockaddr(&binding->local, (struct sockaddr *)&name, len);
 }
 
-/* Whoever made it waits for events at most: that it never blocks any more is no harm to him. */
+/*
+ * The others who have the listener wait for events before they accept, so O_NONBLOCK does not hurt
+ * them.
+ */
 static int take_listener(struct rudp_binding *binding, int tcp_fd)
 {
 	int flags = fcntl(tcp_fd, F_GETFL);
@@ -293,8 +299,8 @@ static int take_listener(struct rudp_binding *binding, int tcp_fd)
 	return binding->tcp_fd < 0 ? -errno : 0;
 }
 
-/* A listener that came with the program is left alone unless a rule takes it. */
-static bool is_to_be_taken(struct rudp_engine *engine, const struct rudp_binding *binding)
+/* A listener that came with the program stays with the kernel unless a rule takes it. */
+static bool is_taken_by_rule(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	struct rudp_decision decision = rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN,
 							   &binding->local, &binding->program);
@@ -305,14 +311,14 @@ static bool is_to_be_taken(struct rudp_engine *engine, const struct rudp_binding
 int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, int tcp_fd,
 		       uint32_t pid, struct rudp_binding **out)
 {
-	struct rudp_binding *binding = make(engine, fd, mark_flags, pid);
+	struct rudp_binding *binding = binding_alloc(engine, fd, mark_flags, pid);
 	int rc;
 
 	if (!binding)
 		return -ENOMEM;
 	*out = binding;
-	rc = look_at_listener(binding, tcp_fd);
-	if (rc == 0 && !is_to_be_taken(engine, binding))
+	rc = note_listener(binding, tcp_fd);
+	if (rc == 0 && !is_taken_by_rule(engine, binding))
 		rc = -EOPNOTSUPP;
 	if (rc == 0)
 		rc = take_listener(binding, tcp_fd);
@@ -331,7 +337,7 @@ void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding
 	discard(engine, binding);
 }
 
-/* true, too, where there is no way to know: alive until shown otherwise. */
+/* true, too, if the engine cannot find out: alive until proved closed. */
 static bool is_path_open(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	if (engine->path_probe_fd < 0)
@@ -354,11 +360,11 @@ bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding
 	if (engine->probe_fd < 0)
 		engine->probe_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (engine->probe_fd < 0)
-		return true; /* no way to know: alive until shown otherwise */
+		return true; /* cannot find out: alive until proved closed */
 	len = rudp_binding_address(engine, binding, &un);
 	if (bind(engine->probe_fd, (struct sockaddr *)&un, len) < 0)
 		return true;
-	/* The probe has the name now; it goes together with the binding. */
+	/* The probe is bound to the name now; close it together with the binding. */
 	close(engine->probe_fd);
 	engine->probe_fd = -1;
 	rudp_binding_close(engine, binding);

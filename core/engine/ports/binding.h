@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * binding - which program's socket owns which port.
+ * binding - records which socket of which program owns which port.
  *
- * A binding is one bound or listening socket of a program. It holds a kernel TCP socket bound to the
- * same address with the same options, so that EADDRINUSE, port 0 and SO_REUSE* mean to all programs of
- * the host what they always mean. Bindings of one address share one port object (port.h);
- * connections are dealt out to those that listen in turn.
+ * A binding is one bound or listening socket of a program. It holds a kernel TCP socket bound to
+ * the same address with the same options. So EADDRINUSE, port 0 and SO_REUSE* work as usual between
+ * all programs of the host. Bindings of one address share one port object (port.h). New connections
+ * go to the listening ones in turn.
  *
- * The program's socket is bound to a path in the user's private directory, which is removed at once:
- * only the engine can connect to it, through a descriptor of its file (private_dir.h). Without a
- * private directory the name is an abstract one, which every user can call; then the program's accept
- * is the only one to tell unauthenticated callers from the engine.
+ * The program's socket is bound to a path in the user's private directory, and the path is removed
+ * at once. So only the engine can connect to it, through a descriptor of its file (private_dir.h).
+ * Without a private directory the name is abstract, and every user can connect. Then only the
+ * accept in the program's shim can tell unauthenticated callers from the engine.
  *
- * Nobody tells that a program's socket was closed, so it is probed. A path: a connect of another type
- * of socket is refused when it is gone. An abstract name: another socket can be bound to it then.
- * Until that is seen the abstract name is free for anybody on this host, who can read it and may be
- * another user: so a descriptor with that name is the binding's only if it is the very socket, and no
- * connection goes to a listener there that is of another user (listener.h).
+ * No event reports that a program's socket was closed, so the engine probes it. A path: a connect
+ * from another type of socket is refused if the socket is gone. An abstract name: if the socket is
+ * gone, another socket can be bound to the name. Until the engine notices, any user of the host can
+ * read the abstract name and bind it. So a descriptor with that name belongs to the binding only if
+ * it is the same socket (cookie). A listener there that belongs to another user gets no connection
+ * (listener.h).
  */
 #ifndef RUDP_ENGINE_BINDING_H
 #define RUDP_ENGINE_BINDING_H
@@ -35,78 +36,87 @@ struct rudp_binding {
 	uint64_t id;
 	struct rudp_port *port;
 	int tcp_fd;
-	int path_fd;                     /* the file of the program's socket; -1: its name is abstract */
-	bool adopted;                    /* tcp_fd is others', too: it goes on listening without us */
+	/* O_PATH descriptor of the program's socket; -1: abstract name */
+	int path_fd;
+	/* tcp_fd is shared with others: it listens on without this engine */
+	bool adopted;
 	bool listening;
-	enum rudp_way way;               /* that its listener serves */
-	unsigned policy_line;            /* of the rule that decided; 0: none */
-	bool early;                      /* that rule lets data come with the SYN */
-	bool tcp_listening;              /* for others of the port, too (listener.h) */
-	bool tcp_may_accept;             /* an edge has been seen and not been used up */
+	enum rudp_way way;               /* which transports its listener serves */
+	unsigned policy_line;            /* line of the rule that decided; 0: none */
+	bool early;                      /* that rule allows data in the SYN */
+	/* tcp_fd listens, also for other bindings of the port (listener.h) */
+	bool tcp_listening;
+	bool tcp_may_accept;             /* an edge has been seen and not used up */
 	bool reuse_address, reuse_port, v6only;
-	uint32_t uid;                    /* SO_REUSEPORT is shared within one user only */
+	uint32_t uid;                    /* only bindings of one user share by SO_REUSEPORT */
 	uint64_t inode;                  /* of the program's socket */
-	uint64_t cookie;                 /* SO_COOKIE of the program's socket: its name may be taken */
+	/* SO_COOKIE of the program's socket, as another may take its name */
+	uint64_t cookie;
 	struct rudp_addr local;
 	struct rudp_sock_options options;
 	struct rudp_client_program program;
 	int backlog;
 	uint64_t waiting_id;             /* app that waits for room in the accept queue; 0: none */
-	unsigned queued;                 /* handed over, no accept seen yet */
-	unsigned kept; /* place of its record (failover_state.h) + 1; 0: it has none */
+	unsigned queued;                 /* handed over and not accepted yet */
+	unsigned failover_index;         /* index of its record (failover_state.h) + 1; 0: none */
 	struct rudp_list link;           /* in port->bindings */
 	struct rudp_list all_link;       /* in engine->bindings */
 	struct rudp_list number_link;    /* in engine->bindings_by_port */
 };
 
 /*
- * Takes addr's port (0: a free one) for the program's socket fd and gives fd its bound name. Whether
- * the program may have that port is the caller's affair (caller.h).
+ * Takes addr's port (0: a free one) for the program's socket fd, and binds fd to its AF_UNIX name.
+ * The caller checks whether the program may have that port (caller.h).
  *
- * Returns  0, or -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (fd has a name already), -errno.
+ * Returns  0, or -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (fd is bound already), -errno.
  */
 int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
 		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out);
 /*
- * The same with a kernel listener that somebody else has made (LISTEN_FDS), instead of addr: its
- * address is taken, and a duplicate of tcp_fd. -EINVAL: it is no listening TCP socket; -EOPNOTSUPP: no
- * rule takes it, and nothing of it has been touched.
+ * The same for a kernel listener that came with the program (LISTEN_FDS): uses its address and a
+ * duplicate of tcp_fd.
+ *
+ * Returns  0; -EINVAL: no listening TCP socket; -EOPNOTSUPP: no rule takes it, and it is unchanged;
+ *          -errno.
  */
 int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, int tcp_fd,
 		       uint32_t pid, struct rudp_binding **out);
 void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding);
-/* It has its id and its port's number: it belongs to the engine from now on. */
+/* Adds a binding with id and local port to the engine's lists. */
 void rudp_binding_enlist(struct rudp_engine *engine, struct rudp_binding *binding);
 
-/* The binding of the socket fd; NULL: not bound, not by this engine, or fd is a connection. */
+/* Finds the binding of the socket fd. NULL: fd is not bound by this engine, or is a connection. */
 struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd);
-/* The same where it is known already that fd is no connection. */
+/* The same for a descriptor that is known not to be a connection. */
 struct rudp_binding *rudp_binding_of_unconnected(struct rudp_engine *engine, int fd);
 struct rudp_binding *rudp_binding_find(struct rudp_engine *engine, uint64_t id);
 
-/* Where the program's socket is called: by this thread alone, if it is a path. */
+/* The address to connect to. If the name is a path, only this thread can use the address. */
 socklen_t rudp_binding_address(const struct rudp_engine *engine, const struct rudp_binding *binding,
 			       struct sockaddr_un *un);
-/* Name of the program's socket. */
+/* The AF_UNIX name of the program's socket. */
 void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_binding *binding,
 		       struct rudp_name *name);
-/* false: its last holder is gone, and so is the binding now. */
+/* Checks whether the program's socket is open. false: it was closed, and the binding is freed. */
 bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding);
 void rudp_binding_probe_all(struct rudp_engine *engine);
-/* The same for those with this port, which somebody wants: not deceived by who has taken the name. */
+/*
+ * The same for all with this port, which is requested again; notices if another socket has taken the
+ * name.
+ */
 void rudp_binding_probe_closely(struct rudp_engine *engine, const struct rudp_addr *local);
-/* Those that serve plain TCP on this port. */
+/* Probes the bindings that serve plain TCP on this port. */
 void rudp_binding_probe_port(struct rudp_engine *engine, const struct rudp_addr *remote);
 
-/* A connection has its kernel TCP socket now, and holds the port with it. */
+/* Closes tcp_fd: a connection owns that kernel TCP socket now, and holds the port with it. */
 void rudp_binding_drop_tcp(struct rudp_binding *binding);
 
-/* It listens, and not for plain TCP alone. */
+/* It listens, and not only for plain TCP. */
 bool rudp_binding_serves_rudp(const struct rudp_binding *binding);
-/* It listens, and not for rudp alone. */
+/* It listens, and not only for rudp. */
 bool rudp_binding_serves_tcp(const struct rudp_binding *binding);
 
-/* A listening binding stands in the way of this one: they overlap and may not share. */
+/* Another listening binding overlaps with this one and may not share the port. */
 bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_binding *binding);
 
 #endif

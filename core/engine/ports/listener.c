@@ -14,7 +14,10 @@
 #include "engine/failover/failover_state.h"
 #include "engine/ports/port.h"
 
-/* The engine calls listen: SO_PEERCRED of the listener then names it, which the shim's accept checks. */
+/*
+ * The engine calls listen(), so SO_PEERCRED of the listener names it, which the shim's accept
+ * checks.
+ */
 static int listen_native(int fd, int backlog)
 {
 	return listen(fd, backlog) < 0 ? -errno : 0;
@@ -26,7 +29,7 @@ static unsigned waiting_max_of(const struct rudp_binding *binding)
 								     : (unsigned)binding->backlog;
 }
 
-/* What all programs on this port together may have waiting. */
+/* The sum of the backlogs of all programs on this port. */
 static unsigned backlog_of(const struct rudp_port *port)
 {
 	unsigned sum = 0;
@@ -42,7 +45,7 @@ static unsigned backlog_of(const struct rudp_port *port)
 	return sum;
 }
 
-/* What the program says goes first; a rule speaks for one that says nothing. */
+/* The program's own setting has precedence; the rule is for programs without one. */
 static unsigned early_max_of_binding(const struct rudp_binding *binding)
 {
 	if (binding->options.early_max > 0 || !binding->early)
@@ -50,7 +53,7 @@ static unsigned early_max_of_binding(const struct rudp_binding *binding)
 	return waiting_max_of(binding);
 }
 
-/* Who gets the next connection is not known before it is there: all of them must want early data. */
+/* It is not known in advance which binding gets a connection: all of them must want early data. */
 static unsigned early_max_of(const struct rudp_port *port)
 {
 	unsigned sum = 0;
@@ -83,7 +86,10 @@ void rudp_listener_on_options(struct rudp_engine *engine, struct rudp_binding *b
 	rudp_failover_listener(engine, binding);
 }
 
-/* A port where rudp alone is served is as taken as one that listens: SO_REUSEADDR lets nobody in. */
+/*
+ * A port on which only rudp is served must be taken like a listening one: SO_REUSEADDR would let
+ * others in.
+ */
 static void guard_tcp(const struct rudp_binding *binding, bool guard)
 {
 	int value = binding->reuse_address && !guard;
@@ -105,7 +111,7 @@ struct rudp_binding *rudp_listener_on_tcp_for(const struct rudp_binding *binding
 	return NULL;
 }
 
-/* What all that share this one's kernel socket may have waiting, this one included. */
+/* The sum of the backlogs of all that share this one's kernel socket, this one included. */
 static int tcp_backlog_of(const struct rudp_binding *binding)
 {
 	const struct rudp_list *bindings = &binding->port->bindings;
@@ -140,43 +146,47 @@ static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, i
 }
 
 /*
- * The kernel resets handshakes under way when their socket stops listening, and here it stops at a
- * moment of the engine's choice, when the program has closed long ago: so it goes on for another.
+ * When a socket stops listening the kernel resets its pending handshakes. The engine closes it some
+ * time after the program has closed its listener. So the socket goes on listening for another
+ * binding.
  */
-static bool pass_tcp_on(struct rudp_engine *engine, struct rudp_binding *binding)
+static bool hand_tcp_socket_over(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	const struct rudp_list *bindings = &binding->port->bindings;
 
 	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
-		struct rudp_binding *heir = RUDP_LIST_OWNER(link, struct rudp_binding, link);
-		int fd = heir->tcp_fd;
+		struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+		int fd = other->tcp_fd;
 
-		if (heir == binding || !rudp_binding_serves_tcp(heir) ||
-		    !rudp_listener_shares_tcp(heir, binding) ||
-		    rudp_engine_rewatch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, heir->id) < 0)
+		if (other == binding || !rudp_binding_serves_tcp(other) ||
+		    !rudp_listener_shares_tcp(other, binding) ||
+		    rudp_engine_rewatch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, other->id) < 0)
 			continue;
-		heir->tcp_fd = binding->tcp_fd;
-		heir->tcp_listening = heir->tcp_may_accept = true;
+		other->tcp_fd = binding->tcp_fd;
+		other->tcp_listening = other->tcp_may_accept = true;
 		binding->tcp_fd = fd;
-		rudp_failover_listener(engine, heir);
+		rudp_failover_listener(engine, other);
 		return true;
 	}
 	return false;
 }
 
-/* The port stays ours; a peer is refused now. */
+/* The port stays taken, but peers are refused from now on. */
 static void stop_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	if (!binding->tcp_listening)
 		return;
 	binding->tcp_listening = binding->tcp_may_accept = false;
-	if (pass_tcp_on(engine, binding))
+	if (hand_tcp_socket_over(engine, binding))
 		return;
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, binding->tcp_fd, NULL);
 	if (binding->adopted)
 		return;
 	shutdown(binding->tcp_fd, SHUT_RD);
-	/* One that the kernel has chosen is given back by that; one that was asked for is not. */
+	/*
+	 * shutdown() gives back a port that the kernel has chosen, so bind it again. A requested
+	 * port stays bound.
+	 */
 	bind(binding->tcp_fd, &binding->local.sa, rudp_addr_len(&binding->local));
 }
 
@@ -194,7 +204,7 @@ static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 	return port->listener ? 0 : -ENOMEM;
 }
 
-static bool anybody_listens(const struct rudp_port *port)
+static bool any_serves_rudp(const struct rudp_port *port)
 {
 	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
 	     link = link->next)
@@ -207,7 +217,7 @@ static void stop_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	if (!binding->port->listener)
 		return;
-	if (anybody_listens(binding->port)) {
+	if (any_serves_rudp(binding->port)) {
 		set_limits(binding->port);
 		return;
 	}
@@ -243,7 +253,7 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 	binding->early = decision.early;
 	binding->listening = true;
 	guard_tcp(binding, binding->way == RUDP_WAY_RUDP);
-	/* A second listen may find other rules than the first. */
+	/* A second listen() may find other rules than the first. */
 	if (binding->way != RUDP_WAY_RUDP)
 		rc = start_tcp(engine, binding, fd);
 	else
@@ -282,7 +292,7 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
 	return rc;
 }
 
-/* What waits in the kernel's queues shows as an event once it is watched. */
+/* epoll reports what waits in the kernel's queues already. */
 int rudp_listener_go_on(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	int rc = 0;
@@ -330,7 +340,7 @@ void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_bi
 {
 	struct rudp_list *link, *before;
 
-	/* What no accept has taken is among the newest. */
+	/* Connections that are not accepted yet are among the newest. */
 	for (link = engine->apps.prev; binding->queued > 0 && link != &engine->apps; link = before) {
 		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
 
@@ -344,7 +354,7 @@ void rudp_listener_retry_all(struct rudp_engine *engine)
 {
 	struct rudp_list turn, *link;
 
-	/* Any of them may go meanwhile: each is in one of the two lists, and leaves it then. */
+	/* Handling one may close others. Each is in one of the two lists and leaves it then. */
 	rudp_list_init(&turn);
 	while ((link = rudp_list_pop(&engine->bindings)))
 		rudp_list_append(&turn, link);
@@ -363,7 +373,7 @@ static void probe_port(struct rudp_engine *engine, struct rudp_port *port)
 		bool last = link->next == &port->bindings;
 
 		next = link->next;
-		/* The last one to go takes the port object with it. */
+		/* The port object is freed with its last binding. */
 		rudp_binding_probe(engine, RUDP_LIST_OWNER(link, struct rudp_binding, link));
 		if (last)
 			return;
@@ -378,6 +388,6 @@ void rudp_listener_probe(struct rudp_engine *engine, const struct rudp_udp *udp,
 		if (one->number != port)
 			continue;
 		probe_port(engine, one);
-		return; /* it may have gone with that */
+		return; /* the port may be freed */
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Established connections, of rudp and of kernel TCP, into the programs' accept queues. */
+/* Hands established connections, of rudp and of kernel TCP, over to the programs' accept queues. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -58,8 +58,8 @@ static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *bindi
  * names the process that called listen() last: this engine, or the program itself. A path is called
  * through its file, which nobody can replace.
  */
-static bool is_programs(const struct rudp_engine *engine, const struct rudp_binding *binding,
-			int fd)
+static bool is_listener_of_program(const struct rudp_engine *engine,
+				   const struct rudp_binding *binding, int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
@@ -71,12 +71,12 @@ static bool is_programs(const struct rudp_engine *engine, const struct rudp_bind
 		peer.uid == 0);
 }
 
-/* The unauthenticated caller gets nothing, and may have sent something. */
-static void turn_from_unauthenticated(struct rudp_engine *engine, struct rudp_binding *binding,
-				      struct rudp_app *app)
+/* The other user gets no connection. It may have sent descriptors, so the close is deferred. */
+static void drop_foreign_listener(struct rudp_engine *engine, struct rudp_binding *binding,
+				  struct rudp_app *app)
 {
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
-		rudp_log(RUDP_LOG_WARN, "another user has the name of a listener of %s (pid %u)",
+		rudp_log(RUDP_LOG_WARN, "another user has taken the name of a listener of %s (pid %u)",
 			 binding->program.name, binding->program.pid);
 	rudp_deferred_close(app->fd);
 	app->fd = -1;
@@ -85,44 +85,45 @@ static void turn_from_unauthenticated(struct rudp_engine *engine, struct rudp_bi
 }
 
 /*
- * Something keeps this engine from the program's listener (a security module: it is confined as whoever
- * started it), as it will from every other program's out there: those that come now find another engine.
+ * A security module denies access to the program's listener: the engine inherits the domain of the
+ * program that started it. It will deny access to all other programs outside, too, so new programs
+ * must find another engine.
  */
-static void give_up_on(struct rudp_engine *engine, struct rudp_binding *binding,
-		       struct rudp_app *app, int rc)
+static void on_access_denied(struct rudp_engine *engine, struct rudp_binding *binding,
+			     struct rudp_app *app, int rc)
 {
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
-		rudp_log(RUDP_LOG_WARN, "may not connect to the listener of %s (pid %u): %s",
+		rudp_log(RUDP_LOG_WARN, "access denied to the listener of %s (pid %u): %s",
 			 binding->program.name, binding->program.pid, strerrordesc_np(-rc));
 	rudp_app_reset(engine, app);
 	rudp_binding_close(engine, binding);
 	rudp_engine_unpublish(engine);
 }
 
-/* Puts the app into the program's accept queue, or lets it wait. */
+/* Puts the connection into the program's accept queue, or lets it wait. */
 static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, struct rudp_app *app)
 {
 	int rc = app->fd >= 0 ? 0 : open_end(engine, app);
 
 	if (rc == 0)
 		rc = connect_end(engine, binding, app->fd);
-	/* Out of descriptors or memory: others will give some back. */
+	/* Out of descriptors or memory: try again later. */
 	if (rc == -EAGAIN || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
 		wait_for_room(engine, binding, app);
 		return;
 	}
-	if (rc == 0 && !is_programs(engine, binding, app->fd)) {
-		turn_from_unauthenticated(engine, binding, app);
+	if (rc == 0 && !is_listener_of_program(engine, binding, app->fd)) {
+		drop_foreign_listener(engine, binding, app);
 		return;
 	}
 	if (rc == -EPERM || rc == -EACCES) {
-		give_up_on(engine, binding, app, rc);
+		on_access_denied(engine, binding, app, rc);
 		return;
 	}
 	if (rc == 0)
 		rc = rudp_app_attach(engine, app, app->fd);
 	if (rc < 0) {
-		/* Shut down or closed: nobody will ever accept it. */
+		/* The listener was shut down or closed: nobody will accept the connection. */
 		rudp_app_reset(engine, app);
 		if (rc == -ECONNREFUSED && rudp_binding_probe(engine, binding))
 			rudp_listener_stop(engine, binding);
@@ -138,7 +139,7 @@ static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, st
 	rudp_app_pump(engine, app);
 }
 
-/* The next in turn that listens and has room, as far as is known. */
+/* The next binding in turn that listens and has no connection waiting. */
 static struct rudp_binding *next_in_turn(struct rudp_port *port)
 {
 	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
@@ -202,7 +203,7 @@ static bool hand_over_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 	if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
 		rudp_addr_from_sockaddr(&local, (struct sockaddr *)&name, len);
 	len = sizeof name;
-	/* A peer that has reset already has no name any more; its accept is told so, as with TCP. */
+	/* A peer that has reset already has no address any more. */
 	if (getpeername(fd, (struct sockaddr *)&name, &len) < 0 ||
 	    rudp_addr_from_sockaddr(&remote, (struct sockaddr *)&name, len) < 0)
 		return false;
@@ -226,7 +227,10 @@ bool rudp_listener_shares_tcp(const struct rudp_binding *a, const struct rudp_bi
 			  a->options.route.device == b->options.route.device);
 }
 
-/* The next in turn of those that this one's kernel socket listens for. *is_one_of: of several. */
+/*
+ * The next in turn of the bindings for which this one's kernel socket listens. *is_one_of: there
+ * are several.
+ */
 static struct rudp_binding *next_in_turn_for_tcp(struct rudp_binding *front, bool *is_one_of)
 {
 	struct rudp_list *bindings = &front->port->bindings;
@@ -250,14 +254,17 @@ static struct rudp_binding *next_in_turn_for_tcp(struct rudp_binding *front, boo
 	return next;
 }
 
-/* false: there is none, or nobody who has room for one. */
+/* false: there is no connection, or no binding with room for it. */
 static bool accept_tcp(struct rudp_engine *engine, struct rudp_binding *front)
 {
 	bool is_one_of;
 	struct rudp_binding *binding = next_in_turn_for_tcp(front, &is_one_of);
 	int fd;
 
-	/* The kernel does not know whose program is gone by now, and another worker gets it then. */
+	/*
+	 * With several bindings the program of this one may have closed: then another one gets the
+	 * connection.
+	 */
 	if (is_one_of && binding && !rudp_binding_probe(engine, binding))
 		return true;
 	if (!binding)
@@ -280,12 +287,15 @@ void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 	uint64_t id = binding->id;
 
 	binding->tcp_may_accept = true;
-	/* A hand-over may find a program gone. Who listens instead gets an event. */
+	/*
+	 * A hand-over may find that the program has closed. A binding that listens in its place
+	 * gets an event.
+	 */
 	while (binding && binding->tcp_may_accept && accept_tcp(engine, binding))
 		binding = rudp_binding_find(engine, id);
 }
 
-static bool lives(const struct rudp_udp *udp, const struct rudp_port *port)
+static bool port_exists(const struct rudp_udp *udp, const struct rudp_port *port)
 {
 	for (const struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
 		if (link == &port->link)
@@ -297,10 +307,10 @@ void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port)
 {
 	const struct rudp_udp *udp = port->udp;
 
-	/* The next SYN may be for a server that makes no call which would ask the policy. */
+	/* A listening program makes no calls that would update the policy before its next SYN. */
 	rudp_engine_follow_policy(engine);
-	/* A hand-over may find the last holder gone, and take the port object with it. */
-	while (lives(udp, port) && port->listener && hand_over_one(engine, port))
+	/* A hand-over may close the last binding, which frees the port object. */
+	while (port_exists(udp, port) && port->listener && hand_over_one(engine, port))
 		;
 }
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The port of a peer's SYN is another one at each attempt. */
+/* A peer's SYN has a new source port in each attempt, so only its host is compared. */
 static bool is_repeated(const struct rudp_failure *entry, const struct rudp_failure *what)
 {
 	if (entry->number == 0 || entry->cause != what->cause || entry->error != what->error)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * failures - the last connections that failed, with the reason, for `rudp ss --failed`.
+ * failures - the last connections that have failed, and why, for `rudp ss --failed`.
  *
- * A program prints one errno at best. The engine knows more: whether the key, a filter for UDP or the
- * peer's port was the cause, and that a connection went over TCP because nothing answered over UDP.
+ * A program reports one errno at best. The engine knows more: whether the key, a filter for UDP or
+ * the peer's port was the cause, and which connections used TCP because nothing answered over UDP.
  *
- * Limit    RUDP_FAILURES_MAX of this host's programs, and as many of peers: whoever sends SYNs with a
- *          wrong key displaces no failure of a program. A failure that repeats itself (same peer, cause,
- *          errno and program; of peers: same host and port here) is one entry with a count.
+ * Limit    RUDP_FAILURES_MAX of this host's programs, and as many of peers: SYNs with a wrong key
+ *          do not displace failures of programs. A repeated failure is one entry with a count. For
+ *          programs that means the same peer, cause, errno and program; for peers the same host,
+ *          cause, errno and local port.
  * Threads  none: one owner at a time.
  */
 #ifndef RUDP_ENGINE_FAILURES_H
@@ -22,37 +23,40 @@
 #define RUDP_FAILURES_MAX 64
 
 struct rudp_failure {
-	uint64_t number;          /* 0: free; a failure that repeats itself gets the newest number */
+	uint64_t number;          /* 0: free; a repeated failure gets a new number */
 	int64_t at_ns;
 	enum rudp_failure_cause cause;
 	enum rudp_transport transport;
 	int error;                /* the errno that the program gets; 0: none */
-	uint32_t count;           /* stops at its maximum */
-	uint32_t pid;             /* 0: no program of this host */
+	uint32_t count;           /* stops at UINT32_MAX */
+	uint32_t pid;             /* 0: no program of this host, but a peer */
 	char program[16];
-	struct rudp_addr local;   /* the listener's; family 0: not known */
+	struct rudp_addr local;   /* of the listener; family 0: unknown */
 	struct rudp_addr remote;
 };
 
 struct rudp_failures {
 	struct rudp_failure of_programs[RUDP_FAILURES_MAX], of_peers[RUDP_FAILURES_MAX];
 	uint64_t last_number;
-	uint64_t counts[RUDP_FAILURE_CAUSE_COUNT]; /* ever */
+	uint64_t counts[RUDP_FAILURE_CAUSE_COUNT]; /* so far, by cause */
 };
 
 /*
- * Keeps a copy of what, whose number and count do not matter. In each half the oldest entry makes room.
- * pid 0: of a peer.
+ * Adds a copy of what; its number and count are ignored. The oldest entry of its half is replaced.
+ * pid 0: a failure of a peer.
  */
 void rudp_failures_add(struct rudp_failures *failures, const struct rudp_failure *what);
 
-/* The entry with the lowest number above this one; NULL: no more. */
+/* The entry with the next higher number; NULL: none. */
 const struct rudp_failure *rudp_failures_next(const struct rudp_failures *failures, uint64_t number);
 
-/* Removes the entries with this remote host; host NULL: all. The counts stay. Returns how many. */
+/*
+ * Removes the entries with this remote host, or all if host is NULL; the counts stay. Returns how
+ * many.
+ */
 unsigned rudp_failures_forget_host(struct rudp_failures *failures, const struct rudp_addr *host);
 
-/* The cause that an errno of connect(2) stands for, over rudp. */
+/* The cause that an errno of connect(2) means, over rudp. */
 enum rudp_failure_cause rudp_failure_cause_of(int error);
 
 #endif

@@ -14,7 +14,7 @@
 
 static int log_fd = -1;
 
-/* One write a line, so that engines of the same user do not mix theirs (O_APPEND). */
+/* One write() per line: O_APPEND keeps the lines of several engines of a user apart. */
 static void write_line(void *context, enum rudp_log_level level, const char *text)
 {
 	char line[LINE_BYTES_MAX];
@@ -35,21 +35,21 @@ static void write_line(void *context, enum rudp_log_level level, const char *tex
 		len = sizeof line - 1;
 		line[len - 1] = '\n';
 	}
-	/* A full disk must not disturb connections: the line is lost. */
+	/* If the disk is full, the line is lost; connections go on. */
 	if (write(log_fd, line, (size_t)len) < 0)
 		return;
 }
 
 /*
- * The default lies in a directory where others may have put a file of theirs first, or a fifo that they
- * read. Devices are root's.
+ * The default path is in a directory where other users may create a file first, or a FIFO that they
+ * read. Device files belong to root.
  */
-static bool is_others(const struct stat *st)
+static bool belongs_to_other_user(const struct stat *st)
 {
 	return st->st_uid != geteuid() && (S_ISREG(st->st_mode) || st->st_uid != 0);
 }
 
-/* A descriptor, or -errno. */
+/* Returns  a descriptor, or -errno. */
 static int open_file(const char *path, int flags)
 {
 	int fd = open(path,
@@ -59,7 +59,7 @@ static int open_file(const char *path, int flags)
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0 || is_others(&st)) {
+	if (fstat(fd, &st) < 0 || belongs_to_other_user(&st)) {
 		close(fd);
 		return -EPERM;
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the program's end raises at ours: nothing that has no use. And how its words are taken. */
+/*
+ * Which events the program's end raises at the engine's end (only useful ones), and how bytes are
+ * read.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
@@ -43,15 +46,15 @@ static void teardown(void)
 
 TestSuite(app_side, .init = setup, .fini = teardown);
 
-/* What epoll has to say of our end, or 0. */
-static uint32_t raised(void)
+/* The events that epoll reports for the engine's end, or 0. */
+static uint32_t raised_events(void)
 {
 	struct epoll_event event;
 
 	return epoll_wait(engine.epoll_fd, &event, 1, 0) == 1 ? event.events : 0;
 }
 
-static void give(void)
+static void deliver_to_program(void)
 {
 	cr_assert(eq(sz, (size_t)send(app->fd, "word", 4, 0), 4));
 }
@@ -63,38 +66,38 @@ static void read_by_program(void)
 	cr_assert(eq(sz, (size_t)recv(program, word, sizeof word, 0), sizeof word));
 }
 
-Test(app_side, a_read_by_the_program_wakes_nobody)
+Test(app_side, a_read_by_the_program_raises_no_event)
 {
-	give();
+	deliver_to_program();
 	read_by_program();
-	cr_assert(zero(u32, raised()));
+	cr_assert(zero(u32, raised_events()));
 }
 
-Test(app_side, a_read_is_told_to_who_waits_for_it)
+Test(app_side, a_read_raises_an_event_if_the_engine_waits_for_it)
 {
-	give();
+	deliver_to_program();
 	rudp_app_await_reading(&engine, app);
-	cr_assert(eq(u32, raised(), EPOLLOUT), "there is room already");
+	cr_assert(eq(u32, raised_events(), EPOLLOUT), "there is room already");
 	read_by_program();
-	cr_assert(eq(u32, raised(), EPOLLOUT));
-	cr_assert(zero(u32, raised()), "an edge, once");
+	cr_assert(eq(u32, raised_events(), EPOLLOUT));
+	cr_assert(zero(u32, raised_events()), "an edge, once");
 }
 
-Test(app_side, a_read_before_somebody_waits_is_told_as_well)
+Test(app_side, a_read_before_the_engine_waits_raises_an_event_too)
 {
-	give();
+	deliver_to_program();
 	read_by_program();
 	rudp_app_await_reading(&engine, app);
-	cr_assert(eq(u32, raised(), EPOLLOUT));
+	cr_assert(eq(u32, raised_events(), EPOLLOUT));
 }
 
-Test(app_side, what_the_program_writes_is_told_alone)
+Test(app_side, a_write_by_the_program_raises_only_epollin)
 {
 	cr_assert(eq(sz, (size_t)send(program, "word", 4, 0), 4));
-	cr_assert(eq(u32, raised(), EPOLLIN));
+	cr_assert(eq(u32, raised_events(), EPOLLIN));
 }
 
-/* The peer has the word, and nothing else. */
+/* The peer has received exactly this word. */
 static void expect_word(struct rudp_conn *peer, const char *word)
 {
 	size_t len = 0;
@@ -111,8 +114,8 @@ static void expect_word(struct rudp_conn *peer, const char *word)
 	cr_assert(eq(str, got, (char *)word));
 }
 
-/* Together they are several times what the send buffer is at first: some lie across its end. */
-Test(app_side, short_words_arrive_whole_whatever_their_place_in_the_buffer)
+/* Together they are several times the initial send buffer, so some wrap around its end. */
+Test(app_side, short_words_arrive_whole_at_any_place_of_the_buffer)
 {
 	static struct pair pair;
 	char word[64];
@@ -164,7 +167,7 @@ static void expect_all(const char *words)
 	expect_word(pair.conn[1], words);
 }
 
-/* TCP takes no notice of descriptors; a unix socket stops reading behind them. */
+/* TCP ignores descriptors in messages; an AF_UNIX socket stops reading after them. */
 Test(app_side, words_behind_descriptors_are_read_one_by_one)
 {
 	char words[64] = "";
@@ -211,8 +214,8 @@ Test(app_side, words_behind_descriptors_are_read_to_the_end)
 	pair_fini(&pair);
 }
 
-/* It is another user's program, perhaps. */
-Test(app_side, a_descriptor_in_the_stream_holds_nobody_up, .timeout = 20)
+/* The program may belong to another user. */
+Test(app_side, a_descriptor_in_the_stream_does_not_block_the_engine, .timeout = 20)
 {
 	int fd = lingering();
 
@@ -226,7 +229,7 @@ Test(app_side, a_descriptor_in_the_stream_holds_nobody_up, .timeout = 20)
 	close_over_protocol();
 }
 
-/* Sockets of packets refuse urgent bytes, as those of streams do where CONFIG_AF_UNIX_OOB is not set. */
+/* SOCK_SEQPACKET refuses urgent bytes, like SOCK_STREAM without CONFIG_AF_UNIX_OOB. */
 Test(app_side, an_urgent_byte_that_the_kernel_does_not_know_is_delivered)
 {
 	char word[8];
@@ -252,7 +255,7 @@ Test(app_side, an_urgent_byte_that_the_kernel_does_not_know_is_delivered)
 	pair_fini(&pair);
 }
 
-/* It was ours to read, so nobody would ever have made room. */
+/* A blocking sendfile() would wait for the engine itself to read. */
 Test(app_side, a_blocking_descriptor_is_gated_without_waiting, .timeout = 20)
 {
 	struct pollfd one = {.fd = program, .events = POLLOUT};
@@ -263,7 +266,7 @@ Test(app_side, a_blocking_descriptor_is_gated_without_waiting, .timeout = 20)
 	cr_assert(zero(int, rudp_app_connect_gate(app, program, false)));
 	cr_assert(ne(u32, app->gate_bytes, 0));
 	cr_assert(zero(int, poll(&one, 1, 0)));
-	rudp_app_unplug(&engine, app);
+	rudp_app_open_gate(&engine, app);
 	cr_assert(eq(int, poll(&one, 1, 0), 1));
 	cr_assert(eq(int, (int)send(program, "", 1, MSG_DONTWAIT), 1));
 }
@@ -274,7 +277,7 @@ Test(app_side, a_large_buffer_of_a_blocking_descriptor_is_gated)
 	int bytes = 1 << 20, has = 0;
 	socklen_t len = sizeof has;
 
-	/* The kernel doubles it. Without a privilege there may be a lower limit, which is found then. */
+	/* The kernel doubles the value, and limits it without a privilege: read back what it is. */
 	cr_assert(zero(int, fcntl(program, F_SETFL, 0)));
 	for (; bytes <= 16 << 20; bytes *= 2) {
 		if (setsockopt(program, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
@@ -283,12 +286,15 @@ Test(app_side, a_large_buffer_of_a_blocking_descriptor_is_gated)
 		cr_assert(zero(int, rudp_app_connect_gate(app, program, false)), "of %d bytes",
 			  has);
 		cr_assert(zero(int, poll(&one, 1, 0)));
-		rudp_app_unplug(&engine, app);
+		rudp_app_open_gate(&engine, app);
 	}
 }
 
-/* Who comes to the name of a connection has no part in it, and what he brings holds nobody up. */
-Test(app_side, an_unauthenticated_caller_at_the_join_holds_nobody_up, .timeout = 20)
+/*
+ * Another user who connects to the name of a connection has no part in it, and cannot block the
+ * engine.
+ */
+Test(app_side, another_user_at_the_join_does_not_block_the_engine, .timeout = 20)
 {
 	struct sockaddr_un un;
 	socklen_t len = rudp_app_name(&engine, app, &un);

@@ -9,35 +9,35 @@
 
 Test(closed_errors, an_unknown_id_has_no_error)
 {
-	struct rudp_closed_errors stones;
+	struct rudp_closed_errors errors;
 
-	cr_assert(zero(int, rudp_closed_errors_init(&stones)));
-	rudp_closed_errors_put(&stones, 7, ECONNRESET);
-	rudp_closed_errors_put(&stones, 8, 0);
-	cr_assert(eq(int, rudp_closed_errors_get(&stones, 7), ECONNRESET));
-	cr_assert(zero(int, rudp_closed_errors_get(&stones, 8)));
-	rudp_closed_errors_fini(&stones);
+	cr_assert(zero(int, rudp_closed_errors_init(&errors)));
+	rudp_closed_errors_put(&errors, 7, ECONNRESET);
+	rudp_closed_errors_put(&errors, 8, 0);
+	cr_assert(eq(int, rudp_closed_errors_get(&errors, 7), ECONNRESET));
+	cr_assert(zero(int, rudp_closed_errors_get(&errors, 8)));
+	rudp_closed_errors_fini(&errors);
 }
 
-/* The stupid implementation: all that was ever put; the last RUDP_CLOSED_ERRORS_MAX of it count. */
+/* A simple model: all errors that were put, of which the last RUDP_CLOSED_ERRORS_MAX count. */
 Test(closed_errors, the_last_65536_are_known_and_no_older_one)
 {
 	enum { COUNT = 3 * RUDP_CLOSED_ERRORS_MAX };
-	struct rudp_closed_errors stones;
+	struct rudp_closed_errors errors;
 	uint64_t *ids = malloc(COUNT * sizeof *ids);
 
 	srand(1);
-	cr_assert(zero(int, rudp_closed_errors_init(&stones)));
+	cr_assert(zero(int, rudp_closed_errors_init(&errors)));
 	for (uint64_t i = 0; i < COUNT; i++) {
-		/* Few slots and many generations, as the engine's ids are. */
+		/* Few slots and many generations, as in ids of the engine. */
 		ids[i] = (i + 1) << 40 | (unsigned)rand() % 100;
-		rudp_closed_errors_put(&stones, ids[i], (int)(i % 100) + 1);
+		rudp_closed_errors_put(&errors, ids[i], (int)(i % 100) + 1);
 	}
 	for (unsigned i = 0; i < COUNT; i++)
-		cr_assert(eq(int, rudp_closed_errors_get(&stones, ids[i]),
+		cr_assert(eq(int, rudp_closed_errors_get(&errors, ids[i]),
 			     i < COUNT - RUDP_CLOSED_ERRORS_MAX ? 0 : (int)(i % 100) + 1));
 	free(ids);
-	rudp_closed_errors_fini(&stones);
+	rudp_closed_errors_fini(&errors);
 }
 
 Test(slots, an_object_is_found_by_its_id_until_removed)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How connections end, as two programs see it: each holds one end of a connection of the protocol
- * through an app of its own, and both do whatever comes to their minds between two turns of the engine.
+ * How connections end, as two programs see it. Each has one end of a rudp connection through an app
+ * of its own, and does random things between two turns of the engine.
  *
- * What they may see is told from what they have done alone:
+ * What a program may see follows from what both have done:
  *
- *   bytes     what arrives is what was written, from its beginning, without a gap
- *   end       comes once, behind all that was written, and only when the other has ended in order
- *   reset     never looks like an end; comes only when the other has closed with something unread, or
- *             asked for it, or closed while bytes were under way to it
+ *  bytes     the bytes received are those written, from the first on, without a gap
+ *  end       comes once, after all bytes, and only if the other has ended in order
+ *  reset     never looks like an end; comes only if the other has closed with unread bytes, has
+ *            asked for it, or has closed while bytes were on the way to it
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -34,17 +34,18 @@
 #define LATER_NS (200 * RUDP_NS_PER_MS)
 
 struct side {
-	struct rudp_app *app; /* asked for by id only */
+	struct rudp_app *app; /* look it up by id: it may be freed */
 	uint64_t app_id;
-	int program;          /* -1: it has closed */
-	bool accepted;        /* its descriptor is in its hands */
+	int program;   /* -1: the program has closed it */
+	bool accepted; /* the program has the descriptor */
 	bool is_server;
 	uint64_t written, read;
 	bool has_linger;      /* SO_LINGER of 0 */
 	bool shut_send, shut_receive, closed;
-	bool resets;          /* its close, by the option: it had not shut both ways before */
-	bool left_unread;     /* in the kernel's hands, at its close */
-	bool has_end, has_reset; /* seen */
+	/* Its close resets, by the option: it had not shut both directions before */
+	bool resets;
+	bool left_unread;        /* at its close, in the kernel's buffer */
+	bool has_end, has_reset; /* the program has seen it */
 };
 
 static struct rudp_engine engine;
@@ -62,7 +63,7 @@ static uint8_t letter(const struct side *from, uint64_t at)
 	return (uint8_t)(at * 7 + at / 251 + (from->is_server ? 3 : 0));
 }
 
-/* The engine's loop, with the pair's wire and time in place of sockets and clock. */
+/* The engine's loop, with the pair's network and time in place of sockets and a clock. */
 static bool take_epoll(void)
 {
 	struct epoll_event events[8];
@@ -140,7 +141,7 @@ static void put(struct side *s, size_t len)
 		s->written += (uint64_t)n;
 }
 
-/* A reset has to have a cause in what the other has done. */
+/* A reset must have a cause in what the other has done. */
 static bool may_be_reset(const struct side *s, const struct side *other)
 {
 	bool takes_none = other->closed || (other->shut_send && other->shut_receive);
@@ -163,7 +164,7 @@ static void see_end(struct side *s, const struct side *other)
 	s->has_end = true;
 }
 
-/* false: nothing more for now. */
+/* false: there is nothing more now. */
 static bool get(struct side *s, size_t len)
 {
 	const struct side *other = &sides[s == &sides[0]];
@@ -187,7 +188,7 @@ static bool get(struct side *s, size_t len)
 	return n > 0;
 }
 
-/* As serve_shutdown of control_calls.c and shutdown_connection of api/call_address.c do. */
+/* Does what serve_shutdown() of control_calls.c and shutdown_connection() of api/call_address.c do. */
 static void shut(struct side *s, int how)
 {
 	struct rudp_app *app = app_of(s);
@@ -204,7 +205,7 @@ static void shut(struct side *s, int how)
 	s->shut_send |= how != SHUT_RD;
 }
 
-/* As set_on_app does. */
+/* Does what set_on_app() does. */
 static void set_linger(struct side *s)
 {
 	struct rudp_app *app = app_of(s);
@@ -217,7 +218,7 @@ static void set_linger(struct side *s)
 		rudp_ends_on_shutdown_send(&app->ends);
 }
 
-/* Also what becomes of a program that is killed. */
+/* Also what happens to a program that is killed. */
 static void close_program(struct side *s)
 {
 	int unread = 0;
@@ -230,7 +231,7 @@ static void close_program(struct side *s)
 	s->left_unread = unread > 0;
 }
 
-/* fork, exec, dup: another descriptor of it stays when the first is closed. */
+/* Like fork, exec or dup: another descriptor of the socket stays open when the first is closed. */
 static void hold_by_another(struct side *s)
 {
 	int copy = dup(s->program);
@@ -240,7 +241,7 @@ static void hold_by_another(struct side *s)
 	s->program = copy;
 }
 
-/* In a message, and nobody holds it while it is under way. */
+/* Passes the descriptor in a message; no process has it in the meantime. */
 static void hand_over(struct side *s)
 {
 	uint8_t byte;
@@ -295,7 +296,7 @@ static void act(struct random *r, struct side *s)
 	}
 }
 
-/* The accept of the shim: only then is the descriptor in the program's hands. */
+/* The shim's accept: only now the program has the descriptor. */
 static void accept_at_server(void)
 {
 	struct side *server = &sides[1];
@@ -322,8 +323,10 @@ static void begin_side(struct side *s, bool is_server)
 	cr_assert(zero(int, rudp_app_attach(&engine, s->app, ends[0])));
 }
 
-/* The client's attempt, gated. It may write behind the connect gate and close before there is an
- * answer. */
+/*
+ * The client's connection attempt, with a gate. It may write behind the gate, and close before an
+ * answer comes.
+ */
 static void connect_client(void)
 {
 	struct side *client = &sides[0];
@@ -351,7 +354,7 @@ static void accept_connection(void)
 	server->app->stage = RUDP_APP_UNDECIDED;
 }
 
-/* Everything that can still be read is read; a program that lives goes on reading. */
+/* Reads all that can still be read; a program that lives goes on reading. */
 static void read_all(void)
 {
 	bool more = true;
@@ -417,7 +420,7 @@ static void run(void)
 	pair_fini(&pair);
 }
 
-Test(ends_model, whatever_two_programs_do_their_ends_are_told_right, .timeout = 300)
+Test(ends_model, two_programs_see_the_right_ends_after_random_actions, .timeout = 300)
 {
 	static struct rudp_settings settings;
 

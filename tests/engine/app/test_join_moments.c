@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * While the engine joins a program's socket to a connection there is an abstract name at which it
- * listens. Another user comes there at each moment at which the engine makes a system call: he has no
- * part in the connection, and what he sends does not hold the engine up.
+ * While the engine joins a program's socket to a connection it listens at an abstract name. Another
+ * user connects there before each system call of the engine: that user gets no part in the
+ * connection, and descriptors in its messages do not block the engine.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -21,7 +21,7 @@
 #define NOBODY 65534
 #define MOMENTS_MAX 200
 #define LISTENS 0x10000u /* flag in /proc/net/unix */
-#define NAME "@rudp1c"   /* of a connection; the @ is a 0 */
+#define NAME "@rudp1c"   /* name of a connection; @ stands for the leading 0 byte */
 
 TestSuite(join_moments, .init = engine_start, .fini = engine_end, .timeout = 300);
 
@@ -34,7 +34,7 @@ static void go_on_until_it_stops(int request)
 	cr_assert(eq(int, WIFSTOPPED(status) != 0, 1));
 }
 
-/* In front of its next system call. */
+/* Continues to the entry of its next system call. */
 static void go_on_to_a_call(void)
 {
 	struct __ptrace_syscall_info info;
@@ -53,7 +53,7 @@ static bool is_listening_name(const char *line, char name[sizeof((struct sockadd
 	       strncmp(name, NAME, strlen(NAME)) == 0;
 }
 
-/* As everybody can read it. The length of the name; 0: nothing listens. */
+/* Finds the listening name, as every user can. Returns its length; 0: nothing listens. */
 static socklen_t find_name(struct sockaddr_un *un)
 {
 	FILE *names = fopen("/proc/net/unix", "re");
@@ -71,8 +71,8 @@ static socklen_t find_name(struct sockaddr_un *un)
 	return len;
 }
 
-/* Returns the socket of another user who has come there; -1: he was not let in. */
-static int come_as_stranger(void)
+/* Returns the socket with which another user has connected there; -1: it could not. */
+static int connect_as_other_user(void)
 {
 	struct sockaddr_un un;
 	socklen_t len = find_name(&un);
@@ -100,12 +100,12 @@ static void expect_word(int from, int to)
 	cr_assert(eq(str, word, "word"));
 }
 
-static void expect_nothing(int stranger)
+static void expect_nothing(int other_user)
 {
 	char byte;
 
-	cr_assert(le(int, (int)recv(stranger, &byte, 1, MSG_DONTWAIT), 0));
-	close(stranger);
+	cr_assert(le(int, (int)recv(other_user, &byte, 1, MSG_DONTWAIT), 0));
+	close(other_user);
 }
 
 static bool is_readable(int fd)
@@ -113,14 +113,14 @@ static bool is_readable(int fd)
 	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) == 1;
 }
 
-static unsigned let_in; /* strangers */
+static unsigned let_in; /* connections of another user that were accepted */
 
-/* false: the engine has answered before that system call of its own. */
-static bool connect_with_stranger_at(int moment)
+/* false: the engine has answered before that system call. */
+static bool connect_with_other_user_at(int moment)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
 	struct rudp_control_reply reply;
-	int listener = kernel_listener(&request.addr), program = fresh(), to, peer, stranger;
+	int listener = kernel_listener(&request.addr), program = fresh(), to, peer, other_user;
 	bool is_over;
 
 	request.flags = RUDP_CONTROL_NONBLOCKING;
@@ -130,8 +130,8 @@ static bool connect_with_stranger_at(int moment)
 	for (int i = 0; i < moment && !is_readable(to); i++)
 		go_on_to_a_call();
 	is_over = is_readable(to);
-	stranger = come_as_stranger();
-	/* To let go of it would wake it from a close that waits. */
+	other_user = connect_as_other_user();
+	/* Detaching would wake it from a close that blocks. */
 	cr_assert(eq(long, ptrace(PTRACE_CONT, engine_pid, 0, 0), 0));
 	reply = answer(to);
 	cr_assert(eq(int, reply.error, EINPROGRESS), "before call %d", moment);
@@ -145,23 +145,23 @@ static bool connect_with_stranger_at(int moment)
 	close(peer);
 	close(program);
 	close(listener);
-	if (stranger >= 0) {
-		expect_nothing(stranger);
+	if (other_user >= 0) {
+		expect_nothing(other_user);
 		let_in++;
 	}
 	return !is_over;
 }
 
-Test(join_moments, a_stranger_has_no_part_in_a_connection)
+Test(join_moments, another_user_has_no_part_in_a_connection)
 {
 	int moment = 1;
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	cr_assert(zero(long, ptrace(PTRACE_SEIZE, engine_pid, 0, PTRACE_O_TRACESYSGOOD)));
-	while (moment < MOMENTS_MAX && connect_with_stranger_at(moment))
+	while (moment < MOMENTS_MAX && connect_with_other_user_at(moment))
 		moment++;
 	cr_assert(lt(int, moment, MOMENTS_MAX));
-	/* In front of the program's socket, and behind it. */
+	/* Both before and after the program's own socket. */
 	cr_assert(ge(uint, let_in, 2));
 }

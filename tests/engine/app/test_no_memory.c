@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * If there is no memory for bytes when they arrive, no later event reports them: the engine must
- * retry.
- */
+/* Bytes for which there is no memory when they arrive: no later event would report them. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -35,7 +32,7 @@ ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
 	return -1;
 }
 
-/* The state after accept() by the program: the sentinel byte is there and unread. */
+/* Like a program's socket after accept: the sentinel is there and stays unread. */
 static void setup(void)
 {
 	static struct rudp_settings settings;
@@ -87,7 +84,7 @@ static void leave_protocol(void)
 	pair_fini(&pair);
 }
 
-Test(no_memory, bytes_of_the_program_wait_for_it)
+Test(no_memory, bytes_of_the_program_wait_for_memory)
 {
 	use_protocol();
 	cr_assert(eq(sz, (size_t)send(program, "word", 4, 0), 4));
@@ -103,7 +100,7 @@ Test(no_memory, bytes_of_the_program_wait_for_it)
 	leave_protocol();
 }
 
-Test(no_memory, the_engine_retries_until_it_is_available)
+Test(no_memory, the_engine_retries_until_there_is_memory)
 {
 	use_protocol();
 	cr_assert(eq(sz, (size_t)send(program, "word", 4, 0), 4));
@@ -120,7 +117,7 @@ Test(no_memory, the_engine_retries_until_it_is_available)
 	leave_protocol();
 }
 
-Test(no_memory, an_app_closed_meanwhile_is_not_retried)
+Test(no_memory, a_freed_app_is_not_retried)
 {
 	use_protocol();
 	cr_assert(eq(sz, (size_t)send(program, "word", 4, 0), 4));
@@ -133,7 +130,7 @@ Test(no_memory, an_app_closed_meanwhile_is_not_retried)
 	cr_assert(eq(i64, engine.retry_at_ns, RUDP_NEVER));
 }
 
-/* Relays a kernel TCP connection. Returns its peer's socket. */
+/* A kernel TCP connection. Returns the peer's socket. */
 static int connect_relay(void)
 {
 	struct rudp_addr addr;
@@ -155,7 +152,7 @@ static int connect_relay(void)
 	return peer;
 }
 
-Test(no_memory, bytes_from_kernel_tcp_wait_for_it)
+Test(no_memory, bytes_from_kernel_tcp_wait_for_memory)
 {
 	int peer = connect_relay();
 	char word[8];
@@ -171,7 +168,7 @@ Test(no_memory, bytes_from_kernel_tcp_wait_for_it)
 	close(peer);
 }
 
-Test(no_memory, bytes_to_kernel_tcp_wait_for_it)
+Test(no_memory, bytes_to_kernel_tcp_wait_for_memory)
 {
 	int peer = connect_relay();
 	char word[8];
@@ -187,7 +184,7 @@ Test(no_memory, bytes_to_kernel_tcp_wait_for_it)
 	close(peer);
 }
 
-Test(no_memory, bytes_of_the_peer_wait_for_it_in_the_kernel)
+Test(no_memory, bytes_of_the_peer_wait_for_memory_of_the_kernel)
 {
 	char word[8];
 
@@ -207,7 +204,7 @@ Test(no_memory, bytes_of_the_peer_wait_for_it_in_the_kernel)
 	leave_protocol();
 }
 
-Test(no_memory, bytes_before_a_reset_wait_for_it_too)
+Test(no_memory, bytes_before_a_reset_wait_for_memory_too)
 {
 	char word[8];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One key file or a directory of them: which keys are good at which time. */
+/* One key file or a directory of them: which keys are used at which time. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static bool load(const char *path)
 	return rudp_key_ring_load(&ring, path, note, NULL);
 }
 
-/* The keys that are good then, as their digits. */
+/* The keys used at that time, as their digits. */
 static const char *good_at(int64_t now_s)
 {
 	static char digits[RUDP_PSKS_MAX + 1];
@@ -81,12 +81,12 @@ Test(key_ring, a_key_is_valid_between_its_times)
 
 Test(key_ring, faults_say_the_line_and_what_is_expected)
 {
-	expect_fault("not-before tomorrow\n", "/a:2:12: this is no time; expected is a time in UTC");
-	expect_fault("not-after 2026-06-31T00:00:00Z\n", "/a:2:11: this is no time");
+	expect_fault("not-before tomorrow\n", "/a:2:12: not a valid time; expected a time in UTC");
+	expect_fault("not-after 2026-06-31T00:00:00Z\n", "/a:2:11: not a valid time");
 	expect_fault("not-after 2026-12-01\n", "as 2026-12-01T00:00:00Z");
-	expect_fault("\nnot-after " NOON "\nnot-after " ONE "\n", "/a:4:1: this is said twice");
+	expect_fault("\nnot-after " NOON "\nnot-after " ONE "\n", "/a:4:1: this line occurs twice");
 	expect_fault("not-before " ONE "\nnot-after " NOON "\n", "is never valid");
-	expect_fault("valid for ever\n", "/a:2:1: this means nothing here; expected are not-before");
+	expect_fault("valid for ever\n", "/a:2:1: unknown line; expected not-before");
 	expect_fault("revoke\n", "there is more than one key");
 }
 
@@ -99,12 +99,12 @@ Test(key_ring, a_revoked_key_is_never_valid)
 	expect_good(NOON_S, "");
 	rudp_key_ring_explain(&ring, NOON_S, text);
 	cr_assert(ne(ptr, strstr(text, "/a: is revoked"), NULL), "%s", text);
-	make("b", '1', ""); /* the same, under another name */
+	make("b", '1', ""); /* the same key under another name */
 	cr_assert(load(directory));
 	expect_good(NOON_S, "");
 }
 
-Test(key_ring, the_newest_is_sent_and_all_valid_ones_are_taken)
+Test(key_ring, the_newest_is_sent_and_all_valid_ones_are_accepted)
 {
 	make("a", '1', "");
 	make("b", '2', "not-before " NOON "\n");
@@ -116,8 +116,8 @@ Test(key_ring, the_newest_is_sent_and_all_valid_ones_are_taken)
 	expect_good(NOON_S + HOUR_S, "231");
 }
 
-/* The clock of a peer may be ahead. */
-Test(key_ring, a_key_is_taken_a_minute_before_it_is_sent)
+/* A peer's clock may be ahead. */
+Test(key_ring, a_key_is_accepted_a_minute_before_it_is_sent)
 {
 	make("a", '1', "");
 	make("b", '2', "not-before " NOON "\n");
@@ -127,7 +127,7 @@ Test(key_ring, a_key_is_taken_a_minute_before_it_is_sent)
 	expect_good(NOON_S, "21");
 	cr_assert(zero(int, unlink(path_of("a"))));
 	cr_assert(load(directory));
-	expect_good(NOON_S - 1, ""); /* nothing to send */
+	expect_good(NOON_S - 1, ""); /* there is no key to send */
 }
 
 Test(key_ring, the_same_key_twice_is_one)
@@ -139,7 +139,7 @@ Test(key_ring, the_same_key_twice_is_one)
 	expect_good(NOON_S, "21");
 }
 
-Test(key_ring, what_is_wrong_with_one_file_leaves_the_others_in_force)
+Test(key_ring, a_refused_file_does_not_affect_the_others)
 {
 	make("a", '1', "");
 	make("b", '2', "nonsense\n");
@@ -156,8 +156,8 @@ Test(key_ring, what_is_wrong_with_one_file_leaves_the_others_in_force)
 	cr_assert(ring.has_refused);
 }
 
-/* That the other key is not valid yet is right, and no help. */
-Test(key_ring, without_a_valid_key_the_file_that_is_refused_is_the_reason)
+/* The other key is not valid yet, but the refused file is the more useful reason. */
+Test(key_ring, without_a_valid_key_the_refused_file_is_the_reason)
 {
 	uint8_t psk[RUDP_PSK_BYTES];
 	char text[RUDP_KEY_TEXT_SIZE];
@@ -208,14 +208,14 @@ Test(key_ring, every_change_of_a_file_is_seen)
 	make("a", '1', "");
 	cr_assert(load(directory));
 	cr_assert(not(rudp_key_ring_is_stale(&ring)));
-	make("a", '1', "revoked\n"); /* in place */
+	make("a", '1', "revoked\n"); /* changed in place */
 	cr_assert(rudp_key_ring_is_stale(&ring));
 	cr_assert(load(directory));
 	make("b", '2', "x y\n");
 	cr_assert(rudp_key_ring_is_stale(&ring));
 	cr_assert(load(directory));
 	cr_assert(not(rudp_key_ring_is_stale(&ring)));
-	make("b", '2', ""); /* one that was refused is mended */
+	make("b", '2', ""); /* the refused file is corrected */
 	cr_assert(rudp_key_ring_is_stale(&ring));
 	cr_assert(load(directory));
 	cr_assert(zero(int, chmod(path_of("b"), 0644)));
@@ -225,7 +225,7 @@ Test(key_ring, every_change_of_a_file_is_seen)
 	cr_assert(rudp_key_ring_is_stale(&ring));
 }
 
-Test(key_ring, a_key_that_is_revoked_by_word_stays_so)
+Test(key_ring, a_key_revoked_by_command_stays_revoked)
 {
 	make("a", '1', "");
 	make("b", '2', "");
@@ -235,7 +235,7 @@ Test(key_ring, a_key_that_is_revoked_by_word_stays_so)
 	expect_good(NOON_S, "1");
 }
 
-Test(key_ring, times_have_one_text)
+Test(key_ring, each_time_has_exactly_one_text)
 {
 	char text[RUDP_KEY_TIME_SIZE];
 	int64_t time_s;

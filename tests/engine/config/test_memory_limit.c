@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which part of the host's memory connections may take. */
+/* How much of the host's memory connections may use. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 static char root[64];
 
-/* A tree as of control groups: / has none of a limit, /a has one, /a/b another, /a/c has "max". */
+/* A tree like that of control groups: / has no limit, /a has one, /a/b another, /a/c has "max". */
 static void put(const char *directory, const char *limit)
 {
 	char path[128];
@@ -54,7 +54,7 @@ static void teardown(void)
 
 TestSuite(memory_limit, .init = setup, .fini = teardown);
 
-Test(memory_limit, the_least_of_a_group_and_those_above_holds)
+Test(memory_limit, the_smallest_limit_of_a_group_and_those_above_counts)
 {
 	cr_assert(eq(u64, rudp_memory_group_bytes("0::/a\n", root), 4000000));
 	cr_assert(eq(u64, rudp_memory_group_bytes("0::/a/b\n", root), 4000000));
@@ -63,14 +63,14 @@ Test(memory_limit, the_least_of_a_group_and_those_above_holds)
 	cr_assert(eq(u64, rudp_memory_group_bytes("4:memory:/x\n0::/a/b/d\n", root), 1000000));
 }
 
-Test(memory_limit, a_container_finds_its_own_at_the_top)
+Test(memory_limit, a_container_finds_its_limit_at_the_root)
 {
 	put("", "2000000");
 	cr_assert(eq(u64, rudp_memory_group_bytes("0::/\n", root), 2000000));
 	cr_assert(eq(u64, rudp_memory_group_bytes("0::/a\n", root), 2000000));
 }
 
-Test(memory_limit, where_nothing_says_so_there_is_none)
+Test(memory_limit, without_a_file_there_is_no_limit)
 {
 	cr_assert(eq(u64, rudp_memory_group_bytes("0::/\n", root), UINT64_MAX));
 	cr_assert(eq(u64, rudp_memory_group_bytes("0::/nowhere\n", root), UINT64_MAX));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a confined engine may still do, and what not; and what its supervisor reads for it. */
+/* What a confined engine may still do and what not, and what its supervisor reads for it. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -47,7 +47,7 @@ static void put(const char *name, const char *text)
 	close(fd);
 }
 
-/* keys/key and other/file. */
+/* Makes keys/key and other/file. */
 static void setup(void)
 {
 	char path[128];
@@ -72,7 +72,7 @@ static void cleanup(void)
 
 TestSuite(confine, .init = setup, .fini = cleanup, .timeout = 20);
 
-/* In a process that has been confined as an engine is; its status. */
+/* Runs function in a process that is confined like an engine. Returns its exit status. */
 static int status_of(int (*function)(void))
 {
 	pid_t pid = fork();
@@ -129,7 +129,7 @@ static int reads_a_replaced_key(void)
 {
 	char byte;
 
-	/* Until the other process has replaced it. */
+	/* Waits until the other process has replaced the file. */
 	return read(pipe_ends[0], &byte, 1) == 1 && open_errno("keys/key", O_RDONLY) == 0 ? 0 : 1;
 }
 
@@ -151,7 +151,7 @@ Test(confine, an_engine_reads_a_key_that_has_been_replaced)
 	cr_assert(zero(int, status));
 }
 
-/* Listens and is called by a path, and gives a program's socket a name that only it can call. */
+/* Listens on a path and is called there, then binds a program's socket so that only it can connect. */
 static int listens_in_its_directory(void)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX}, hidden = {.sun_family = AF_UNIX};
@@ -164,7 +164,7 @@ static int listens_in_its_directory(void)
 	snprintf(hidden.sun_path, sizeof hidden.sun_path, "%s/rudp1.b", run_dir);
 	if (rudp_private_dir_listen(run_dir, first, &un, sizeof un, 5) != 0)
 		return 1;
-	close(first); /* as one that was killed leaves it */
+	close(first); /* a killed engine leaves it like this */
 	if (rudp_private_dir_listen(run_dir, again, &un, sizeof un, 5) != 0)
 		return 2;
 	path_fd = rudp_private_dir_bind(run_dir, program, &hidden, sizeof hidden);
@@ -244,7 +244,7 @@ Test(confine, an_engine_has_few_capabilities)
 	cr_assert(zero(int, status_of(has_few_rights)));
 }
 
-/* As a kernel before 5.13 answers. */
+/* A kernel before 5.13 answers like this. */
 static bool take_landlock_away(void)
 {
 	struct sock_filter steps[] = {
@@ -258,7 +258,7 @@ static bool take_landlock_away(void)
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-Test(confine, an_engine_on_an_older_kernel_runs_with_what_there_is)
+Test(confine, an_engine_on_an_older_kernel_runs_without_landlock)
 {
 	pid_t pid = fork();
 	int status;
@@ -281,7 +281,7 @@ Test(confine, an_engine_on_an_older_kernel_runs_with_what_there_is)
 
 static int has_everything(void)
 {
-	return confinement.in_force == (RUDP_CONFINE_TOLD | RUDP_CONFINE_OFF) &&
+	return confinement.in_force == (RUDP_CONFINE_KNOWN | RUDP_CONFINE_OFF) &&
 			       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 &&
 			       open_errno("other/file", O_RDONLY) == 0
 		       ? 0
@@ -294,10 +294,10 @@ Test(confine, a_setting_switches_it_off)
 	cr_assert(zero(int, status_of(has_everything)));
 }
 
-Test(confine, what_is_in_force_is_said_in_words)
+Test(confine, the_text_lists_what_is_in_force)
 {
 	char text[RUDP_CONFINE_TEXT_SIZE];
-	uint32_t in_force = RUDP_CONFINE_TOLD | RUDP_CONFINE_BIT(RUDP_CONFINE_PRIVILEGES) |
+	uint32_t in_force = RUDP_CONFINE_KNOWN | RUDP_CONFINE_BIT(RUDP_CONFINE_PRIVILEGES) |
 			    RUDP_CONFINE_BIT(RUDP_CONFINE_CALLS);
 
 	cr_assert(eq(str, (char *)rudp_confine_list(in_force, true, text),
@@ -352,19 +352,19 @@ static int status_of_kept(int (*engine)(void *context, struct rudp_failover_stat
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-Test(confine, a_supervisor_reads_for_its_engine_what_that_may_not)
+Test(confine, a_supervisor_reads_files_of_proc_for_its_engine)
 {
 	cr_assert(zero(int, status_of_kept(asks_its_supervisor)));
 }
 
-Test(confine, an_engine_does_not_wait_for_a_supervisor_that_is_gone)
+Test(confine, an_engine_does_not_wait_for_a_dead_supervisor)
 {
 	cr_assert(zero(int, status_of_kept(asks_a_dead_supervisor)));
 }
 
 static int ready_ends[2];
 
-/* 0: it can be opened and says "new". */
+/* 0 if the file can be opened and contains "new"; else the errno. */
 static int new_text_errno(const char *path)
 {
 	char text[8] = "";
@@ -375,7 +375,7 @@ static int new_text_errno(const char *path)
 	return read(fd, text, sizeof text - 1) > 0 && strcmp(text, "new") == 0 ? 0 : ENOMSG;
 }
 
-/* context: of that path, when another directory has taken the place of the one with the key. */
+/* Reads the key at the path (context) after its directory was replaced by another one. */
 static int reads_the_new_key(void *context, struct rudp_failover_state *keep)
 {
 	char byte = 0, path[128];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection between two names at a time. */
+/* At most one connection for each address pair. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -29,7 +29,7 @@ static void add(struct rudp_connection_tuple *tuple, const char *local, const ch
 	rudp_connection_tuple_add(&table, tuple, &l, &r);
 }
 
-Test(connection_tuples, a_tuple_is_taken_until_its_owner_goes)
+Test(connection_tuples, a_tuple_is_taken_until_it_is_removed)
 {
 	struct rudp_connection_tuple tuple = {0};
 
@@ -41,7 +41,7 @@ Test(connection_tuples, a_tuple_is_taken_until_its_owner_goes)
 	rudp_connection_tuple_remove(&table, &tuple);
 }
 
-Test(connection_tuples, either_name_another_is_another_tuple)
+Test(connection_tuples, another_local_or_remote_address_is_another_tuple)
 {
 	struct rudp_connection_tuple tuple = {0};
 
@@ -54,7 +54,7 @@ Test(connection_tuples, either_name_another_is_another_tuple)
 	rudp_connection_tuple_remove(&table, &tuple);
 }
 
-Test(connection_tuples, new_names_take_the_place_of_the_old)
+Test(connection_tuples, new_addresses_replace_the_old_ones)
 {
 	struct rudp_connection_tuple tuple = {0};
 
@@ -66,7 +66,7 @@ Test(connection_tuples, new_names_take_the_place_of_the_old)
 	cr_assert(not(taken("127.0.0.1:5001", "127.0.0.1:80")));
 }
 
-Test(connection_tuples, of_two_alike_one_is_left_when_the_other_goes)
+Test(connection_tuples, of_two_equal_tuples_one_remains_when_the_other_is_removed)
 {
 	struct rudp_connection_tuple first = {0}, second = {0};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A rule, not the program, asks for early data. */
+/* Data in the SYN because a rule asks for it, not a program. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -15,7 +15,7 @@ TestSuite(open_by_rule, .fini = early_end, .timeout = 300);
 
 #define BY_RULE "any use rudp early; set early on"
 
-/* The socket is writable before the peer has answered; data written then travels with the SYN. */
+/* The socket is writable before the peer has heard anything; what is written then is in the SYN. */
 static void expect_early_by_rule(int from, const struct rudp_addr *local, uint32_t flags)
 {
 	struct pollfd writable = {.events = POLLOUT | POLLHUP};
@@ -37,7 +37,7 @@ static void expect_early_by_rule(int from, const struct rudp_addr *local, uint32
 	close(passive);
 }
 
-Test(open_by_rule, the_program_does_not_have_to_ask)
+Test(open_by_rule, a_rule_works_without_a_request_of_the_program)
 {
 	struct rudp_addr local;
 	int from;
@@ -66,8 +66,8 @@ Test(open_by_rule, a_rule_asks_and_the_setting_allows)
 	cr_assert(zero(u16, early_info(reply.id).early_bytes));
 }
 
-/* The peer sends first: neither side may wait for the other's data. */
-Test(open_by_rule, the_syn_also_leaves_without_data)
+/* The peer writes first: neither side must wait for the other. */
+Test(open_by_rule, without_bytes_the_syn_leaves_too)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -94,8 +94,8 @@ static int refused_by(const struct rudp_addr *local)
 	return error;
 }
 
-/* A port that has answered recently is presumed to answer, once; other ports are asked first. */
-Test(open_by_rule, only_a_port_that_has_answered_is_presumed_to_answer)
+/* A port that has answered recently is trusted once; any other port is asked first. */
+Test(open_by_rule, only_a_port_that_has_answered_is_trusted)
 {
 	struct rudp_addr local, closed;
 	struct rudp_control_reply reply;
@@ -106,12 +106,12 @@ Test(open_by_rule, only_a_port_that_has_answered_is_presumed_to_answer)
 	close(early_listener(0, &closed));
 	from = early_listener(0, &local);
 	early_meet(from, &local);
-	cr_assert(eq(int, refused_by(&closed), ECONNREFUSED)); /* another port of the same host */
+	cr_assert(eq(int, refused_by(&closed), ECONNREFUSED)); /* a closed port of the same host */
 	close(from);
 	reply = early_connect(active, &local, 0, "", 0);
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
 	cr_assert(eq(int, (int)recv(active, &byte, 1, 0), -1));
-	cr_assert(eq(int, errno, ECONNRESET)); /* of AF_UNIX; the engine has the real errno */
+	cr_assert(eq(int, errno, ECONNRESET)); /* from the kernel; the engine knows more */
 	cr_assert(eq(int, refused_by(&local), ECONNREFUSED));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An engine whose policy allows early data, and the requests of programs: bytes after a CONNECT, a
- * CONNECT that waits for bytes, a listener that accepts early data.
+ * An engine whose policy allows data in the SYN, and what programs can ask for: bytes behind a
+ * CONNECT, a CONNECT that waits for its first bytes, a listener that wants early data.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -38,7 +38,7 @@ static void expect_early(int from, const struct rudp_addr *local, uint16_t bytes
 	close(passive);
 }
 
-Test(open_fast, bytes_after_a_connect_are_counted)
+Test(open_fast, bytes_behind_a_connect_are_counted)
 {
 	static const uint8_t bytes[RUDP_CONTROL_EARLY_MAX + 1];
 	struct rudp_control_request request = {.operation = RUDP_CONTROL_CONNECT, .number = 5};
@@ -59,20 +59,20 @@ Test(open_fast, bytes_after_a_connect_are_counted)
 	cr_assert(zero(int, early_ask(hello, bytes, 0, -1).error));
 }
 
-Test(open_fast, data_travels_with_the_syn_if_both_have_met)
+Test(open_fast, after_a_first_contact_the_first_bytes_are_in_the_syn)
 {
 	struct rudp_addr local;
 	int from;
 
 	early_start("any use rudp; set early on");
 	from = early_listener(4, &local);
-	expect_early(from, &local,
-		     0); /* not met before: no early data, the program sends it again */
+	/* First contact: no early data is accepted, and the client sends it again. */
+	expect_early(from, &local, 0);
 	early_meet(from, &local);
 	expect_early(from, &local, 5);
 }
 
-Test(open_fast, not_to_a_listener_without_the_option)
+Test(open_fast, not_to_a_listener_that_has_not_asked)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -81,16 +81,13 @@ Test(open_fast, not_to_a_listener_without_the_option)
 	early_start("any use rudp; set early on");
 	from = early_listener(0, &local);
 	early_meet(from, &local);
-	/*
-	 * The initiator cannot know that the listener refuses early data, so it sends the bytes
-	 * twice.
-	 */
+	/* The initiator cannot know that: it has sent the bytes, and sends them again. */
 	reply = early_connect(active, &local, RUDP_CONTROL_NONBLOCKING, "first", 5);
 	cr_assert(eq(u32, reply.early_bytes, 5));
 	passive = early_accept(from);
 	early_expect_text(passive, "first");
 	cr_assert(zero(u16, early_info(reply.id).early_bytes));
-	/* The option is set while the socket listens. */
+	/* The program sets the option while it listens. */
 	early_ask((struct rudp_control_request){.operation = RUDP_CONTROL_SET,
 						.level = IPPROTO_TCP,
 						.option = TCP_FASTOPEN,
@@ -111,7 +108,7 @@ Test(open_fast, never_while_tcp_may_win_the_race)
 	expect_early(from, &local, 0);
 }
 
-Test(open_fast, never_unless_the_policy_allows_it)
+Test(open_fast, never_unless_the_policy_says_so)
 {
 	struct rudp_addr local;
 	int from;
@@ -122,10 +119,7 @@ Test(open_fast, never_unless_the_policy_allows_it)
 	expect_early(from, &local, 0);
 }
 
-/*
- * Opens a connection between two engines with five bytes for its SYN. Returns how many travelled
- * with it.
- */
+/* One connection with five bytes for the SYN, between two engines. Returns how many were in it. */
 static uint16_t early_between(const struct early_engine *client, const struct early_engine *server,
 			      int from, const struct rudp_addr *local)
 {
@@ -147,8 +141,9 @@ static uint16_t early_between(const struct early_engine *client, const struct ea
 	early_engine = *client;
 	early_bytes = early_info(reply.id).early_bytes;
 	/*
-	 * The side that closes first keeps its socket for some time. So the server closes first, as
-	 * one socket serves all its connections. Otherwise this loop could run out of descriptors.
+	 * The side that closes first keeps its UDP socket for a while. Let it be the server, whose
+	 * socket serves all connections; otherwise so many connections would need too many
+	 * descriptors.
 	 */
 	close(passive);
 	cr_assert(zero(int, (int)recv(active, &byte, 1, 0)));
@@ -156,8 +151,8 @@ static uint16_t early_between(const struct early_engine *client, const struct ea
 	return early_bytes;
 }
 
-/* No listen or connect makes the server check its policy; only arriving connections do. */
-Test(open_fast, a_server_reloads_its_policy_when_connections_arrive)
+/* No listen or connect asks the policy for the server any more. */
+Test(open_fast, a_server_learns_a_new_policy_from_new_connections)
 {
 	char path[] = "/tmp/rudp-open-fast.XXXXXX";
 	time_t limit = time(NULL) + 4 * WAIT_S;
@@ -191,7 +186,7 @@ Test(open_fast, a_connect_may_wait_for_the_first_bytes)
 	early_start("any use rudp; set early on");
 	from = early_listener(4, &local);
 	early_meet(from, &local);
-	reply = early_connect(active, &local, RUDP_CONTROL_DEFER, "", 0); /* a blocking one as well */
+	reply = early_connect(active, &local, RUDP_CONTROL_DEFER, "", 0); /* blocking, too */
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(u32, reply.flags, RUDP_CONTROL_DEFERRED));
 	cr_assert(ne(u16, rudp_addr_port(&reply.local), 0));
@@ -208,7 +203,7 @@ Test(open_fast, a_connect_may_wait_for_the_first_bytes)
 	cr_assert(eq(u16, early_info(reply.id).early_bytes, 5));
 }
 
-Test(open_fast, a_connect_to_an_unknown_peer_does_not_wait)
+Test(open_fast, before_a_first_contact_a_connect_does_not_wait)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -222,7 +217,7 @@ Test(open_fast, a_connect_to_an_unknown_peer_does_not_wait)
 	close(early_accept(from));
 }
 
-Test(open_fast, written_bytes_arrive_after_the_program_has_closed)
+Test(open_fast, bytes_arrive_although_the_program_has_closed)
 {
 	struct rudp_addr local;
 	int from, active, idle, passive;
@@ -231,11 +226,11 @@ Test(open_fast, written_bytes_arrive_after_the_program_has_closed)
 	early_start("any use rudp; set early on");
 	from = early_listener(4, &local);
 	early_meet(from, &local);
-	active = fresh(); /* not earlier: the engine would get a copy */
+	active = fresh(); /* not before: the engine would have a copy */
 	idle = fresh();
 	early_connect(idle, &local, RUDP_CONTROL_DEFER, "", 0);
 	early_connect(active, &local, RUDP_CONTROL_DEFER, "", 0);
-	close(idle); /* as if this connect had never been */
+	close(idle); /* it never sent anything */
 	cr_assert(eq(int, (int)send(active, "last words", 10, 0), 10));
 	close(active);
 	passive = early_accept(from);
@@ -243,77 +238,77 @@ Test(open_fast, written_bytes_arrive_after_the_program_has_closed)
 	cr_assert(zero(int, (int)recv(passive, &byte, 1, 0)));
 }
 
-/* Two engines that have met. The listener's engine is stopped until it is continued. */
-struct held {
+/* Two engines that have met. The server's engine is stopped until resume_server(). */
+struct stopped {
 	struct early_engine client, server;
 	struct rudp_addr local;
 	pid_t server_pid;
 	int from;
 };
 
-static struct held hold(void)
+static struct stopped stop_server(void)
 {
-	struct held held;
+	struct stopped stopped;
 
 	early_start("any use rudp; set early on");
-	held.server = early_engine;
-	held.server_pid = engine_pid;
-	held.from = early_listener(4, &held.local);
+	stopped.server = early_engine;
+	stopped.server_pid = engine_pid;
+	stopped.from = early_listener(4, &stopped.local);
 	early_start("any use rudp; set early on");
-	held.client = early_engine;
-	while (early_between(&held.client, &held.server, held.from, &held.local) == 0)
+	stopped.client = early_engine;
+	while (early_between(&stopped.client, &stopped.server, stopped.from, &stopped.local) == 0)
 		;
-	cr_assert(zero(int, kill(held.server_pid, SIGSTOP)));
-	return held;
+	cr_assert(zero(int, kill(stopped.server_pid, SIGSTOP)));
+	return stopped;
 }
 
-static void send_on(const struct held *held)
+static void resume_server(const struct stopped *stopped)
 {
-	/* Makes sure that the client's engine has handled everything before. */
+	/* The client's engine has handled everything before this request. */
 	early_ask((struct rudp_control_request){.operation = RUDP_CONTROL_HELLO}, "", 0, -1);
-	cr_assert(zero(int, kill(held->server_pid, SIGCONT)));
-	early_engine = held->server;
+	cr_assert(zero(int, kill(stopped->server_pid, SIGCONT)));
+	early_engine = stopped->server;
 }
 
-/* Bytes after the connect gate belong to the stream; the peer has the first ones already. */
-Test(open_fast, a_close_does_not_cut_early_data_short)
+/* The bytes behind the gate follow the early bytes, which the peer has already. */
+Test(open_fast, after_early_bytes_the_rest_arrives_despite_a_close)
 {
-	struct held held = hold();
+	struct stopped stopped = stop_server();
 	int active = fresh(), passive;
 	char byte;
 
 	cr_assert(eq(u32,
-		     early_connect(active, &held.local, RUDP_CONTROL_NONBLOCKING, "first", 5)
+		     early_connect(active, &stopped.local, RUDP_CONTROL_NONBLOCKING, "first", 5)
 			     .early_bytes,
 		     5));
 	cr_assert(eq(int, (int)send(active, " and last", 9, 0), 9));
 	close(active);
-	send_on(&held);
-	passive = early_accept(held.from);
+	resume_server(&stopped);
+	passive = early_accept(stopped.from);
 	early_expect_text(passive, "first and last");
 	cr_assert(zero(int, (int)recv(passive, &byte, 1, 0)));
 }
 
-/* The peer must not take the first bytes for the whole stream. */
-Test(open_fast, a_caller_that_dies_while_it_waits_resets_the_connection)
+/* The peer must not take the early bytes for the whole stream. */
+Test(open_fast, a_caller_that_dies_during_its_connect_resets)
 {
 	struct rudp_control_request request = {.operation = RUDP_CONTROL_CONNECT, .number = 5};
-	struct held held = hold();
+	struct stopped stopped = stop_server();
 	int to, passive;
 	char byte;
 
-	request.addr = held.local;
+	request.addr = stopped.local;
 	to = early_begin(request, "first", 5, fresh());
 	early_ask((struct rudp_control_request){.operation = RUDP_CONTROL_HELLO}, "", 0, -1);
 	close(to);
-	send_on(&held);
-	passive = early_accept(held.from);
+	resume_server(&stopped);
+	passive = early_accept(stopped.from);
 	early_expect_text(passive, "first");
 	cr_assert(eq(int, (int)recv(passive, &byte, 1, 0), -1));
 	cr_assert(eq(int, errno, ECONNRESET));
 }
 
-Test(open_fast, a_deferred_connect_to_a_closed_port_fails)
+Test(open_fast, a_listener_that_has_closed_is_a_reset)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -328,7 +323,7 @@ Test(open_fast, a_deferred_connect_to_a_closed_port_fails)
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
 	cr_assert(eq(int, (int)recv(active, &byte, 1, 0), -1));
-	cr_assert(eq(int, errno, ECONNRESET)); /* of AF_UNIX; the engine has the real errno */
+	cr_assert(eq(int, errno, ECONNRESET)); /* from the kernel; the engine knows more */
 	reply = early_ask(
 		(struct rudp_control_request){.operation = RUDP_CONTROL_ERROR, .id = reply.id}, "",
 		0, -1);

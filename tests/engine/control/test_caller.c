@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose rights count where the engine, which may have more, acts for a program. */
+/* Whose rights count when the engine, which may have more, acts for a program. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ static void open_listener(void)
 {
 	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	name.sun_family = AF_UNIX;
-	/* A name that the kernel finds. */
+	/* The kernel chooses the name (autobind). */
 	cr_assert(zero(int, bind(listener, (struct sockaddr *)&name, sizeof name.sun_family)));
 	cr_assert(zero(int, getsockname(listener, (struct sockaddr *)&name, &name_len)));
 	cr_assert(zero(int, listen(listener, 1)));
@@ -57,7 +57,7 @@ static void connect_to_listener(void)
 		abort();
 }
 
-/* As the engine makes it of the next connection. */
+/* Makes the call as the engine does for a new connection. */
 static struct rudp_call take_call(void)
 {
 	struct rudp_call call = {.fd = accept(listener, NULL, NULL)};
@@ -79,8 +79,8 @@ static uint32_t mark_granted(const struct rudp_call *call)
 }
 
 /*
- * Begins a process that connects as nobody after prepare, and behaves as become says then: it writes a
- * byte to its descriptor 1 when it has become that. false: it could not.
+ * Starts a process that connects as nobody after prepare(), then executes become(), which writes a
+ * byte to descriptor 1 when it is done. false: that failed.
  */
 static bool begin_caller(bool (*prepare)(void), void (*become)(void), struct rudp_call *call, pid_t *pid)
 {
@@ -138,8 +138,8 @@ Test(caller, root_may_mark)
 	cr_assert(eq(u32, mark_granted(&call), MARK));
 }
 
-/* He has asked, and then executed a program with more rights: the process is the same. */
-Test(caller, rights_that_came_after_the_request_do_not_count)
+/* The process asks, then executes a program with more rights; its pid stays the same. */
+Test(caller, rights_gained_after_the_request_do_not_count)
 {
 	struct rudp_call call;
 
@@ -152,7 +152,7 @@ Test(caller, rights_that_came_after_the_request_do_not_count)
 	cr_assert(zero(u32, mark_granted(&call)));
 }
 
-/* A copy of cat that gives whoever executes it these capabilities. */
+/* A copy of cat with file capabilities. */
 static char privileged[] = "/tmp/rudp-cat-XXXXXX";
 
 static bool make_privileged_program(void)
@@ -172,7 +172,7 @@ static bool make_privileged_program(void)
 	return made;
 }
 
-/* It copies a byte, and then waits for more. */
+/* It copies one byte, then waits for more. */
 static void execute_privileged_program(void)
 {
 	int ends[2];
@@ -181,7 +181,7 @@ static void execute_privileged_program(void)
 		execl(privileged, "cat", (char *)NULL);
 }
 
-Test(caller, nor_do_those_of_a_file_that_was_executed)
+Test(caller, capabilities_of_an_executed_file_do_not_count)
 {
 	struct rudp_call call;
 	bool binds, marks, has_begun;
@@ -201,7 +201,7 @@ Test(caller, nor_do_those_of_a_file_that_was_executed)
 	cr_assert(not(marks));
 }
 
-/* As a server that gives up root and keeps what it needs to bind ports. */
+/* Like a server that gives up root and keeps the capability to bind ports. */
 static bool keep_one_capability(void)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -227,7 +227,7 @@ Test(caller, rights_that_a_server_has_kept_count)
 	cr_assert(not(marks));
 }
 
-/* Its pid may be that of another process by now. */
+/* Its pid may belong to another process by now. */
 Test(caller, a_process_that_has_ended_has_no_rights)
 {
 	struct rudp_call call;
@@ -241,7 +241,7 @@ Test(caller, a_process_that_has_ended_has_no_rights)
 	cr_assert(zero(u32, mark_granted(&call)));
 }
 
-Test(caller, a_living_connection_gets_no_mark)
+Test(caller, a_live_connection_gets_no_mark)
 {
 	struct rudp_sock_options options = {0};
 	const int value = MARK;
@@ -253,7 +253,7 @@ Test(caller, a_living_connection_gets_no_mark)
 
 /* ---- user namespaces ---- */
 
-/* There anybody has all rights. */
+/* In its own user namespace every process has all rights. */
 static bool enter_own_namespace(void)
 {
 	return become_nobody() && unshare(CLONE_NEWUSER) == 0;

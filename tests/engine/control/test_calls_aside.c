@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls that epoll does not watch: what comes on them is seen, sooner or later, and they end. */
+/*
+ * Calls that epoll does not watch: every request on them is seen, sooner or later, and they are
+ * closed.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -31,8 +34,8 @@ static void teardown(void)
 
 TestSuite(calls_aside, .init = setup, .fini = teardown);
 
-/* A program has connected, and waits. */
-static int knock(void)
+/* Connects as a program and waits. */
+static int connect_as_program(void)
 {
 	struct rudp_control_call call;
 	int fd;
@@ -50,10 +53,10 @@ static void open_control_listener(void)
 		RUDP_LIST_OWNER(engine.control_listeners.next, struct rudp_control_listener, link));
 }
 
-/* Let in, and has said nothing yet. */
+/* A call that was accepted and has sent no request yet. */
 static int caller(void)
 {
-	int fd = knock();
+	int fd = connect_as_program();
 
 	open_control_listener();
 	return fd;
@@ -64,7 +67,7 @@ static struct rudp_call *first(void)
 	return RUDP_LIST_OWNER(engine.calls.next, struct rudp_call, link);
 }
 
-/* Answers the first, as if its connect had been under way, which does not end a call. */
+/* Answers the first call as if its connect was pending, which does not close it. */
 static void answer(void)
 {
 	struct rudp_control_reply reply = {.operation = RUDP_CONTROL_CONNECT};
@@ -72,8 +75,8 @@ static void answer(void)
 	rudp_call_answer(&engine, first(), &reply);
 }
 
-/* What epoll has to tell, served. */
-static int told(void)
+/* Handles what epoll reports. Returns how many events. */
+static int handle_events(void)
 {
 	struct epoll_event events[2 * RUDP_ASIDE_MAX];
 	int count = epoll_wait(engine.epoll_fd, events, 2 * RUDP_ASIDE_MAX, 0);
@@ -100,12 +103,12 @@ static bool is_answered(int fd)
 	return recv(fd, &reply, sizeof reply, MSG_DONTWAIT) == (ssize_t)sizeof reply;
 }
 
-Test(calls_aside, callers_are_let_in_one_by_one_and_a_crowd_at_once)
+Test(calls_aside, callers_are_accepted_one_by_one_and_many_at_once)
 {
 	int fds[4];
 
 	for (int i = 0; i < 4; i++)
-		fds[i] = knock();
+		fds[i] = connect_as_program();
 	engine.turns = 10;
 	open_control_listener();
 	cr_assert(eq(u32, engine.call_count, 1));
@@ -116,46 +119,46 @@ Test(calls_aside, callers_are_let_in_one_by_one_and_a_crowd_at_once)
 		close(fds[i]);
 }
 
-static void look_at_housekeeping(int64_t now_at_ns)
+static void run_housekeeping(int64_t now_at_ns)
 {
 	engine.now_at_ns = engine.housekeeping_at_ns = now_at_ns;
 	rudp_housekeeping(&engine);
 }
 
-Test(calls_aside, an_engine_that_leaves_lets_in_all_who_wait)
+Test(calls_aside, an_engine_that_ends_accepts_all_callers_that_wait)
 {
 	int fds[4];
 
 	RUDP_LIST_OWNER(engine.control_listeners.next, struct rudp_control_listener, link)->kind =
 		RUDP_CONTROL_LISTENER_WELL_KNOWN;
-	look_at_housekeeping(RUDP_NS_PER_S);
+	run_housekeeping(RUDP_NS_PER_S);
 	for (int i = 0; i < 4; i++)
-		fds[i] = knock();
-	look_at_housekeeping(RUDP_NS_PER_S + RUDP_IDLE_END_NS);
+		fds[i] = connect_as_program();
+	run_housekeeping(RUDP_NS_PER_S + RUDP_IDLE_END_NS);
 	cr_assert(eq(u32, engine.call_count + engine.unauthenticated_count, 4));
 	cr_assert(not(engine.over));
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
 }
 
-Test(calls_aside, an_engine_of_short_connections_stays_between_them)
+Test(calls_aside, an_engine_does_not_end_between_short_connections)
 {
 	int64_t now_at_ns = RUDP_NS_PER_S;
 
 	for (int i = 0; i < 10; i++) {
-		engine.apps_made++; /* one that has come and gone since */
-		look_at_housekeeping(now_at_ns += RUDP_NS_PER_S);
+		engine.apps_made++; /* a connection opened and closed since the last check */
+		run_housekeeping(now_at_ns += RUDP_NS_PER_S);
 		cr_assert(not(engine.over));
 	}
 	for (int i = 0; i < 2; i++) {
-		look_at_housekeeping(now_at_ns += RUDP_NS_PER_S);
+		run_housekeeping(now_at_ns += RUDP_NS_PER_S);
 		cr_assert(not(engine.over));
 	}
-	look_at_housekeeping(now_at_ns += RUDP_NS_PER_S);
+	run_housekeeping(now_at_ns += RUDP_NS_PER_S);
 	cr_assert(engine.over);
 }
 
-Test(calls_aside, a_late_request_is_found_by_looking)
+Test(calls_aside, a_late_request_is_found_by_polling)
 {
 	int fd = caller();
 
@@ -169,19 +172,19 @@ Test(calls_aside, a_late_request_is_found_by_looking)
 	close(fd);
 }
 
-Test(calls_aside, before_sleeping_epoll_gets_those_that_must_be_heard)
+Test(calls_aside, before_a_sleep_epoll_gets_calls_without_a_request)
 {
 	int fd = caller();
 
 	rudp_calls_aside_settle(&engine);
 	cr_assert(zero(u32, engine.calls_aside_count));
 	ask_list(fd);
-	cr_assert(eq(int, told(), 1));
+	cr_assert(eq(int, handle_events(), 1));
 	cr_assert(is_answered(fd));
 	close(fd);
 }
 
-Test(calls_aside, an_answered_one_ends_when_its_caller_has_closed_it)
+Test(calls_aside, an_answered_call_ends_when_its_caller_closes)
 {
 	int fd = caller();
 
@@ -210,7 +213,7 @@ static void send_with(int fd, const struct rudp_control_request *request, int pa
 	cr_assert(eq(sz, (size_t)sendmsg(fd, &message, 0), sizeof *request));
 }
 
-/* The lowest free number. */
+/* The lowest free descriptor number. */
 static int next_number(void)
 {
 	int fd = dup(0);
@@ -219,7 +222,7 @@ static int next_number(void)
 	return fd;
 }
 
-/* A reset says nothing of descriptors: those of the message before have other owners by now. */
+/* A reset carries no descriptors: the numbers of an earlier message belong to others by now. */
 Test(calls_aside, a_reset_closes_no_descriptor_but_its_own)
 {
 	const struct rudp_control_request request = {.version = RUDP_CONTROL_VERSION,
@@ -228,7 +231,7 @@ Test(calls_aside, a_reset_closes_no_descriptor_but_its_own)
 	int first_caller = caller(), second_caller = caller(), passed, number, taken;
 	struct rudp_call *second = RUDP_LIST_OWNER(first()->link.next, struct rudp_call, link);
 
-	/* The second has its answer, and closes without having read it. */
+	/* The second caller has its reply and closes without reading it. */
 	cr_assert(rudp_call_answer(&engine, second, &reply));
 	passed = dup(0);
 	send_with(first_caller, &request, passed);
@@ -243,7 +246,7 @@ Test(calls_aside, a_reset_closes_no_descriptor_but_its_own)
 	close(first_caller);
 }
 
-Test(calls_aside, an_answered_one_is_watched_only_when_it_grows_old)
+Test(calls_aside, an_answered_call_is_watched_only_when_it_is_old)
 {
 	int fd = caller();
 	int64_t answered_at_ns = engine.now_at_ns;
@@ -257,11 +260,11 @@ Test(calls_aside, an_answered_one_is_watched_only_when_it_grows_old)
 	cr_assert(zero(u32, engine.calls_aside_count));
 	cr_assert(eq(i64, rudp_calls_aside_deadline_ns(&engine), RUDP_NEVER));
 	close(fd);
-	cr_assert(eq(int, told(), 1));
+	cr_assert(eq(int, handle_events(), 1));
 	cr_assert(zero(u32, engine.call_count));
 }
 
-Test(calls_aside, of_too_many_the_oldest_is_watched)
+Test(calls_aside, beyond_the_maximum_the_oldest_is_watched)
 {
 	int fds[RUDP_ASIDE_MAX + 1];
 
@@ -269,17 +272,17 @@ Test(calls_aside, of_too_many_the_oldest_is_watched)
 		fds[i] = caller();
 	cr_assert(eq(u32, engine.calls_aside_count, RUDP_ASIDE_MAX));
 	ask_list(fds[0]);
-	cr_assert(eq(int, told(), 1));
+	cr_assert(eq(int, handle_events(), 1));
 	cr_assert(is_answered(fds[0]));
 	for (int i = 0; i <= RUDP_ASIDE_MAX; i++)
 		close(fds[i]);
 }
 
-Test(calls_aside, one_that_waits_does_not_hide_those_behind_it)
+Test(calls_aside, a_call_that_waits_does_not_hide_later_ones)
 {
 	int waiting = caller(), late;
 
-	first()->app_id = UINT64_MAX; /* nobody: but the call is not looked at */
+	first()->app_id = UINT64_MAX; /* of no app: but the engine skips this call */
 	late = caller();
 	ask_list(late);
 	cr_assert(rudp_calls_aside_look(&engine));
@@ -288,7 +291,7 @@ Test(calls_aside, one_that_waits_does_not_hide_those_behind_it)
 	close(waiting);
 }
 
-Test(calls_aside, none_is_put_aside_where_descriptors_are_scarce)
+Test(calls_aside, none_is_put_aside_if_descriptors_are_scarce)
 {
 	int fd;
 
@@ -298,7 +301,7 @@ Test(calls_aside, none_is_put_aside_where_descriptors_are_scarce)
 	cr_assert(zero(u32, engine.calls_aside_count));
 	cr_assert(zero(u32, engine.sockets.count));
 	ask_list(fd);
-	cr_assert(eq(int, told(), 1));
+	cr_assert(eq(int, handle_events(), 1));
 	cr_assert(is_answered(fd));
 	close(fd);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A running engine, in a child process, as programs see it: control messages, right and malformed, and
- * connections between two sockets of this test, without the shim.
+ * A running engine in a child process, as programs see it: valid and malformed control messages,
+ * and connections between two sockets of this test, without the shim.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -96,7 +96,7 @@ Test(control, random_messages_change_nothing)
 	cr_assert(zero(int, ask(&request, -1).error));
 }
 
-/* A descriptor of some kind that programs may hand over, ours or not. */
+/* A descriptor of some kind that programs may pass, of this engine or not. */
 static int some_descriptor(unsigned kind)
 {
 	int ends[2];
@@ -115,7 +115,7 @@ static int some_descriptor(unsigned kind)
 	}
 }
 
-/* Right in size, version and token, and of a known operation; everything else is chance. */
+/* The size, version, token and operation are valid; everything else is random. */
 static struct rudp_control_request random_request(void)
 {
 	struct rudp_control_request request;
@@ -127,9 +127,9 @@ static struct rudp_control_request random_request(void)
 	request.operation = (uint16_t)(rand() % RUDP_CONTROL_OPERATION_COUNT);
 	request.flags |= RUDP_CONTROL_NONBLOCKING;
 	if (request.operation == RUDP_CONTROL_CONNECT)
-		request.number = 0; /* bytes behind it */
+		request.number = 0; /* no bytes follow */
 	memcpy(request.token, token, sizeof token);
-	/* No address but loopback: nothing of this may leave the machine. */
+	/* Only loopback addresses: nothing may leave the machine. */
 	memset(&request.addr, 0, sizeof request.addr);
 	request.addr.family = (sa_family_t)(rand() % 3 ? AF_INET : rand() % 300);
 	request.addr.in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -151,7 +151,7 @@ Test(control, random_well_formed_requests_are_all_answered)
 		struct rudp_control_request request = random_request();
 		int fd = rudp_control_fds(request.operation) ? some_descriptor((unsigned)rand()) : -1;
 
-		/* Some live on, and meet the next requests in their new state. */
+		/* Some sockets are used again, in their new state. */
 		if (fd >= 0 && rand() % 2 && kept[i % 16] >= 0) {
 			close(fd);
 			fd = dup(kept[i % 16]);
@@ -278,7 +278,7 @@ Test(control, bytes_go_both_ways_and_each_end_of_file_arrives)
 	cr_assert(zero(int, (int)recv(ends.active, &byte, 1, 0)));
 }
 
-/* As under TCP: that the engine has read an answer is no event for who gave it. */
+/* As with TCP: that the engine has read an answer is no event for the program that wrote it. */
 Test(control, a_short_answer_raises_no_edge)
 {
 	struct ends ends = connected();
@@ -286,7 +286,7 @@ Test(control, a_short_answer_raises_no_edge)
 	int set = epoll_create1(0);
 
 	cr_assert(zero(int, epoll_ctl(set, EPOLL_CTL_ADD, ends.passive, &event)));
-	cr_assert(eq(int, epoll_wait(set, &event, 1, 0), 1)); /* there is room */
+	cr_assert(eq(int, epoll_wait(set, &event, 1, 0), 1)); /* the first event: there is room */
 	for (int i = 0; i < 5; i++) {
 		send(ends.active, "ask", 3, 0);
 		cr_assert(eq(int, epoll_wait(set, &event, 1, WAIT_S * 1000), 1));
@@ -327,7 +327,7 @@ Test(control, closing_with_unread_data_is_a_reset_for_the_peer)
 	cr_assert(eq(int, errno, ECONNRESET));
 }
 
-Test(control, a_raw_acceptors_first_bytes_are_data)
+Test(control, without_the_shims_accept_the_first_bytes_are_data)
 {
 	struct rudp_addr local;
 	int from = listener(&local), active = fresh(), passive;
@@ -338,7 +338,7 @@ Test(control, a_raw_acceptors_first_bytes_are_data)
 	expect_text(active, "no sentinel, all data");
 }
 
-Test(control, a_refused_connect_spends_nothing)
+Test(control, a_refused_connect_leaves_the_socket_as_it_was)
 {
 	struct rudp_addr local;
 	int from = listener(&local), fd = fresh();
@@ -350,7 +350,7 @@ Test(control, a_refused_connect_spends_nothing)
 	cr_assert(eq(int, connect_to(fd, &local, 0).error, EISCONN));
 }
 
-Test(control, a_failed_connect_is_told_with_its_cause_and_counted)
+Test(control, a_failed_connect_is_listed_with_its_cause_and_counted)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_FAILED);
 	struct rudp_control_reply reply;
@@ -451,8 +451,8 @@ Test(control, an_engine_without_a_key_lists_and_revokes_none)
 	cr_assert(eq(int, ask(&request, -1).error, ENOKEY));
 }
 
-/* A program that has given up its user's rights keeps its connections, and no more. */
-Test(control, who_has_only_the_token_revokes_and_forgets_nothing)
+/* A program that has changed its user keeps its connections, and nothing more. */
+Test(control, the_token_alone_does_not_allow_revoke_and_forget)
 {
 	static const enum rudp_control_operation operations[] = {RUDP_CONTROL_REVOKE,
 								 RUDP_CONTROL_FORGET};
@@ -461,7 +461,7 @@ Test(control, who_has_only_the_token_revokes_and_forgets_nothing)
 		cr_skip_test("needs root");
 	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
 		struct rudp_control_request request = request_of(operations[i]);
-		int to = strange_channel();
+		int to = channel_of_other_user();
 
 		request.id = 1;
 		send_raw(to, &request, sizeof request, NULL, 0);
@@ -519,28 +519,31 @@ static bool is_closed(int fd)
 	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
-Test(control, unauthenticated_callers_have_little_room_and_the_owner_has_his)
+Test(control, unauthenticated_callers_do_not_displace_the_owner)
 {
 	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
-	int strangers[2 * RUDP_UNAUTHENTICATED_MAX], own, late;
+	int other_users[2 * RUDP_UNAUTHENTICATED_MAX], own, late;
 	unsigned closed = 0;
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	own = channel();
 	for (unsigned i = 0; i < 2 * RUDP_UNAUTHENTICATED_MAX; i++)
-		strangers[i] = strange_channel();
-	/* One more call, answered, so that all before it have been seen. */
+		other_users[i] = channel_of_other_user();
+	/* One more request and its reply, so that the engine has seen all earlier ones. */
 	cr_assert(zero(int, ask(&hello, -1).error));
 	for (unsigned i = 0; i < 2 * RUDP_UNAUTHENTICATED_MAX; i++)
-		closed += is_closed(strangers[i]);
+		closed += is_closed(other_users[i]);
 	cr_assert(eq(uint, closed, RUDP_UNAUTHENTICATED_MAX));
-	cr_assert(not(is_closed(strangers[2 * RUDP_UNAUTHENTICATED_MAX - 1])));
-	/* The token proves a right, its lack none; the silent call of the owner is as it was. */
-	late = strange_channel();
+	cr_assert(not(is_closed(other_users[2 * RUDP_UNAUTHENTICATED_MAX - 1])));
+	/*
+	 * A token proves a right, and a lack of it does not. The silent call of the owner stays
+	 * open.
+	 */
+	late = channel_of_other_user();
 	send_raw(late, &hello, sizeof hello, NULL, 0);
 	cr_assert(zero(int, answer(late).error));
-	late = strange_channel();
+	late = channel_of_other_user();
 	memset(hello.token, 0, sizeof hello.token);
 	send_raw(late, &hello, sizeof hello, NULL, 0);
 	cr_assert(eq(int, answer(late).error, EACCES));
@@ -548,20 +551,20 @@ Test(control, unauthenticated_callers_have_little_room_and_the_owner_has_his)
 	cr_assert(zero(int, answer(own).error));
 }
 
-Test(control, a_unauthenticated_callers_descriptors_hold_nobody_up)
+Test(control, descriptors_of_unauthenticated_callers_do_not_block)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_SHUTDOWN);
 	int fd, to;
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	for (int i = 0; i < 8; i++) {
-		if (i == 4) /* the token proved a right, and yet he is another user */
+		if (i == 4) /* the token proved a right, but the caller is another user */
 			memset(request.token, 0, sizeof request.token);
 		fd = i % 2 ? wrapped(lingering()) : lingering();
-		to = strange_channel();
+		to = channel_of_other_user();
 		cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
-		if (i % 4 >= 2) /* then it lies behind a message that ends the call */
+		if (i % 4 >= 2) /* the descriptor follows a message that ends the call */
 			send_raw(to, "x", 1, NULL, 0);
 		send_raw(to, &request, sizeof request, &fd, 1);
 		close(fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A running engine that has no number left for a descriptor. */
+/* A running engine that has no descriptor number left. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -12,27 +12,28 @@
 
 TestSuite(control_full, .init = engine_start, .fini = engine_end, .timeout = 300);
 
-Test(control_full, what_finds_no_number_in_the_engine_is_one_file_too_many)
+Test(control_full, a_descriptor_without_a_free_number_is_emfile)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_HELLO);
 	int to = channel(), fd = fresh();
 
-	cr_assert(zero(int, ask(&request, -1).error)); /* the engine has the call before this one */
+	/* The engine has already accepted the call opened before this one */
+	cr_assert(zero(int, ask(&request, -1).error));
 	cr_assert(zero(int, prlimit(engine_pid, RLIMIT_NOFILE, &(struct rlimit){3, 3}, NULL)));
 	request.operation = RUDP_CONTROL_LISTEN;
 	send_raw(to, &request, sizeof request, &fd, 1);
 	cr_assert(eq(int, answer(to).error, EMFILE));
 }
 
-/* One step before: it has none for the caller himself. */
-Test(control_full, who_finds_no_number_in_the_engine_is_told_so)
+/* One step earlier: there is no number for the caller's own socket. */
+Test(control_full, a_caller_without_a_free_number_gets_emfile)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_HELLO);
 	struct rlimit limit;
 	int to;
 
 	cr_assert(zero(int, ask(&request, -1).error));
-	wait_until_the_engine_rests();
+	wait_until_the_engine_sleeps();
 	cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
 	limit.rlim_cur = limit.rlim_max = first_free_number();
 	cr_assert(zero(int, prlimit(engine_pid, RLIMIT_NOFILE, &limit, NULL)));
@@ -43,8 +44,8 @@ Test(control_full, who_finds_no_number_in_the_engine_is_told_so)
 	close(to);
 }
 
-/* What an unauthenticated caller has sent finds no number, as he himself, or though he has found one. */
-static void expect_nobody_held_up(unsigned numbers)
+/* There is no number for the descriptor of an unauthenticated caller, or not even for its call. */
+static void expect_no_block(unsigned numbers)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_SHUTDOWN);
 	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
@@ -54,11 +55,11 @@ static void expect_nobody_held_up(unsigned numbers)
 
 	fd = lingering();
 	cr_assert(zero(int, ask(&hello, -1).error));
-	wait_until_the_engine_rests();
+	wait_until_the_engine_sleeps();
 	cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
 	limit.rlim_cur = limit.rlim_max = first_free_number() + numbers;
 	cr_assert(zero(int, prlimit(engine_pid, RLIMIT_NOFILE, &limit, NULL)));
-	to = strange_channel();
+	to = channel_of_other_user();
 	send_raw(to, &request, sizeof request, &fd, 1);
 	close(fd);
 	close(to);
@@ -69,17 +70,16 @@ static void expect_nobody_held_up(unsigned numbers)
 	close(one.fd);
 }
 
-Test(control_full, a_unauthenticated_callers_descriptor_holds_nobody_up_where_it_finds_no_number)
+Test(control_full, an_unauthenticated_descriptor_without_a_free_number_does_not_block)
 {
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
-	expect_nobody_held_up(0);
+		cr_skip_test("needs root, to change the user");
+	expect_no_block(0);
 }
 
-Test(control_full,
-     a_unauthenticated_callers_descriptor_holds_nobody_up_where_he_has_the_last_number)
+Test(control_full, an_unauthenticated_descriptor_does_not_block_if_its_call_has_the_last_number)
 {
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
-	expect_nobody_held_up(1);
+		cr_skip_test("needs root, to change the user");
+	expect_no_block(1);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* An unauthenticated caller sends a descriptor whose close waits, at each moment at which the
- * engine makes a call. */
+/*
+ * An unauthenticated caller sends a descriptor whose close blocks, before each system call of the
+ * engine.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <poll.h>
@@ -26,7 +28,7 @@ static void go_on_until_it_stops(int request)
 	cr_assert(eq(int, WIFSTOPPED(status) != 0, 1));
 }
 
-/* In front of its next system call. */
+/* Continues to the entry of its next system call. */
 static void go_on_to_a_call(struct __ptrace_syscall_info *info)
 {
 	do {
@@ -49,7 +51,7 @@ static bool is_to_sleep(const struct __ptrace_syscall_info *info)
 	       info->entry.nr == SYS_epoll_pwait2;
 }
 
-/* What finds no way is closed here, at once. */
+/* If the message cannot be sent, the descriptor is closed here, at once. */
 static void send_lingering(int to, int fd, bool behind_nothing)
 {
 	static const struct linger at_once = {1, 0};
@@ -61,12 +63,12 @@ static void send_lingering(int to, int fd, bool behind_nothing)
 	close(fd);
 }
 
-/* false: the engine has been through with him before that moment. */
-static bool stranger_sends_at(int moment, bool behind_nothing)
+/* false: the engine has finished with the caller before that moment. */
+static bool other_user_sends_at(int moment, bool behind_nothing)
 {
 	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
 	struct __ptrace_syscall_info info;
-	int fd = lingering(), to = strange_channel(), own;
+	int fd = lingering(), to = channel_of_other_user(), own;
 	bool is_over = false;
 
 	go_on_until_it_stops(PTRACE_INTERRUPT);
@@ -79,7 +81,7 @@ static bool stranger_sends_at(int moment, bool behind_nothing)
 	}
 	send_lingering(to, fd, behind_nothing);
 	close(to);
-	/* To let go of it would wake it from a close that waits. */
+	/* Detaching would wake it from a close that blocks. */
 	cr_assert(eq(long, ptrace(PTRACE_CONT, engine_pid, 0, 0), 0));
 	cr_assert(zero(int, answer(own).error));
 	close(own);
@@ -91,14 +93,14 @@ static bool stranger_sends_at(int moment, bool behind_nothing)
 	return !is_over;
 }
 
-Test(control_moments, an_unauthenticated_caller_who_sends_at_any_of_them_holds_nobody_up)
+Test(control_moments, an_unauthenticated_caller_does_not_block_at_any_call)
 {
 	int moment = 1;
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	cr_assert(zero(long, ptrace(PTRACE_SEIZE, engine_pid, 0, PTRACE_O_TRACESYSGOOD)));
-	while (moment < MOMENTS_MAX && stranger_sends_at(moment, moment % 2))
+	while (moment < MOMENTS_MAX && other_user_sends_at(moment, moment % 2))
 		moment++;
 	cr_assert(ge(int, moment, 10));
 	cr_assert(lt(int, moment, MOMENTS_MAX));
@@ -109,8 +111,8 @@ static bool is_a_look(const struct __ptrace_syscall_info *info)
 	return info->entry.nr == SYS_recvmsg && info->entry.args[2] & MSG_PEEK;
 }
 
-/* Where the engine has no number for him it looks for his request, and finds none yet. */
-Test(control_moments, an_unauthenticated_caller_who_is_sent_away_holds_nobody_up_when_he_sends_late)
+/* The engine has no number for the caller and peeks for its request, which has not come yet. */
+Test(control_moments, a_refused_caller_that_sends_late_does_not_block)
 {
 	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
 	struct __ptrace_syscall_info info;
@@ -118,15 +120,15 @@ Test(control_moments, an_unauthenticated_caller_who_is_sent_away_holds_nobody_up
 	int fd, to, own;
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	fd = lingering();
 	cr_assert(zero(int, ask(&hello, -1).error));
-	wait_until_the_engine_rests();
+	wait_until_the_engine_sleeps();
 	limit.rlim_cur = limit.rlim_max = first_free_number();
 	cr_assert(zero(int, prlimit(engine_pid, RLIMIT_NOFILE, &limit, NULL)));
 	cr_assert(zero(long, ptrace(PTRACE_SEIZE, engine_pid, 0, PTRACE_O_TRACESYSGOOD)));
 	go_on_until_it_stops(PTRACE_INTERRUPT);
-	to = strange_channel();
+	to = channel_of_other_user();
 	do
 		go_on_to_a_call(&info);
 	while (!is_a_look(&info));
@@ -134,7 +136,7 @@ Test(control_moments, an_unauthenticated_caller_who_is_sent_away_holds_nobody_up
 	send_raw(to, "x", 1, &fd, 1);
 	close(fd);
 	close(to);
-	/* To let go of it would wake it from a close that waits. */
+	/* Detaching would wake it from a close that blocks. */
 	cr_assert(eq(long, ptrace(PTRACE_CONT, engine_pid, 0, 0), 0));
 	own = channel();
 	send_raw(own, &hello, sizeof hello, NULL, 0);

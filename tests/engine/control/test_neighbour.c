@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Another user of the host, without rights to the engine, sends what costs most. The owner's calls
- * must still be answered at once, and no descriptor may stay in the engine.
+ * Another user of the host, who has no right to the engine, sends the most expensive messages. The
+ * owner's requests are answered at once, and no descriptor stays open in the engine.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -34,14 +34,14 @@
 #define NOBODY 65534
 #define FDS_MAX 253 /* SCM_MAX_FD */
 #define MESSAGES 80
-#define KEPT_MAX 16 /* the engine's prepared sockets and probe sockets */
+#define KEPT_MAX 16 /* sockets that the engine makes in advance, and its probes */
 
 static void setup(void)
 {
 	struct rlimit limit;
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &limit)));
 	limit.rlim_cur = limit.rlim_max;
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
@@ -76,23 +76,20 @@ static struct rudp_control_request without_token(enum rudp_control_operation ope
 	return request;
 }
 
-/* If the closing threads are faster than the receiving thread, the receiving thread closes last. */
-Test(neighbour, a_message_with_many_descriptors_delays_no_call)
+/* If the closing threads are faster than the receiving one, that one closes last. */
+Test(neighbour, a_message_with_many_descriptors_does_not_block)
 {
 	static const enum rudp_control_operation operations[] = {RUDP_CONTROL_SHUTDOWN,
 								 RUDP_CONTROL_BIND};
 
 	for (int i = 0; i < 8; i++) {
 		struct rudp_control_request request = without_token(operations[i % 2]);
-		int fds[FDS_MAX], to = strange_channel();
+		int fds[FDS_MAX], to = channel_of_other_user();
 
 		for (int j = 0; j < FDS_MAX - 1; j++)
 			fds[j] = eventfd(0, 0);
 		fds[FDS_MAX - 1] = wrapped(lingering());
-		/*
-		 * While the engine is stopped, all other copies are closed, so that it has the last
-		 * ones.
-		 */
+		/* The engine gets the last copy of each. */
 		cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
 		cr_assert(send_many(to, &request, fds, FDS_MAX));
 		for (int j = 0; j < FDS_MAX; j++)
@@ -126,13 +123,13 @@ static void wait_for_descriptors(unsigned at_most)
 	}
 }
 
-/* Sends more lingering sockets than there are threads; each one blocks a thread. */
-static void block_closing_threads(void)
+/* More descriptors than threads, and each blocks one thread. */
+static void hold_threads_up(void)
 {
 	struct rudp_control_request request = without_token(RUDP_CONTROL_SHUTDOWN);
 
 	for (unsigned i = 0; i < RUDP_DEFERRED_CLOSE_THREADS + 4; i++) {
-		int to = strange_channel(), fd = lingering();
+		int to = channel_of_other_user(), fd = lingering();
 
 		cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
 		send_raw(to, &request, sizeof request, &fd, 1);
@@ -151,7 +148,7 @@ static void flood(void)
 	for (int i = 0; i < FDS_MAX; i++)
 		fds[i] = eventfd(0, 0);
 	for (int i = 0; i < MESSAGES; i++) {
-		int to = strange_channel();
+		int to = channel_of_other_user();
 
 		(void)send_many(to, &request, fds, FDS_MAX);
 		close(to);
@@ -162,21 +159,21 @@ static void flood(void)
 		close(fds[i]);
 }
 
-Test(neighbour, blocking_descriptors_are_limited_and_finally_closed)
+Test(neighbour, descriptors_that_block_are_few_and_closed_in_the_end)
 {
 	unsigned before = descriptors_of_engine();
 
-	block_closing_threads();
+	hold_threads_up();
 	flood();
 	expect_a_prompt_answer();
 	cr_assert(le(uint, descriptors_of_engine(),
 		     before + RUDP_DEFERRED_CLOSE_MAX + FDS_MAX + 2 * RUDP_UNAUTHENTICATED_MAX));
-	/* The lingering sockets are closed after WAIT_S; then no descriptor is left. */
+	/* A lingering close blocks for WAIT_S; after that nothing may be left of it. */
 	wait_for_descriptors(before + KEPT_MAX);
 	expect_a_prompt_answer();
 }
 
-/* A page whose first access blocks forever. NULL: the kernel does not support that. */
+/* A page whose first access blocks for ever. NULL: the kernel does not support that. */
 static void *endless_page(void)
 {
 	struct uffdio_api api = {.api = UFFD_API};
@@ -191,10 +188,7 @@ static void *endless_page(void)
 	return ioctl(fd, UFFDIO_REGISTER, &range) < 0 ? NULL : page;
 }
 
-/*
- * Sends from a page that is never provided: the kernel waits for it while it holds the socket's
- * lock.
- */
+/* Sends from a page that is never provided: the kernel waits for it with the socket locked. */
 static void hold_lock(int fd)
 {
 	void *page = endless_page();
@@ -205,7 +199,7 @@ static void hold_lock(int fd)
 	_exit(1);
 }
 
-/* Whether a call that needs the socket's lock blocks. Tested in a child, which can be killed. */
+/* Whether a call that takes the socket's lock blocks. In a child process, which may then be killed. */
 static bool is_locked(int fd)
 {
 	int status, ends[2];
@@ -226,7 +220,7 @@ static bool is_locked(int fd)
 	return poll(&one, 1, 1000) == 0;
 }
 
-Test(neighbour, a_socket_whose_lock_is_held_delays_no_call)
+Test(neighbour, a_socket_whose_lock_is_held_does_not_block)
 {
 	struct rudp_control_request request = without_token(RUDP_CONTROL_SHUTDOWN);
 	int fd = connected_tcp(), status, to;
@@ -238,7 +232,7 @@ Test(neighbour, a_socket_whose_lock_is_held_delays_no_call)
 		if (waitpid(holder, &status, WNOHANG) == holder)
 			cr_skip_test("needs userfaultfd");
 	for (int i = 0; i < 2; i++) {
-		to = strange_channel();
+		to = channel_of_other_user();
 		send_raw(to, &request, sizeof request, &fd, 1);
 		expect_a_prompt_answer();
 		close(to);
@@ -247,7 +241,7 @@ Test(neighbour, a_socket_whose_lock_is_held_delays_no_call)
 	waitpid(holder, NULL, 0);
 }
 
-Test(neighbour, the_uid_alone_gives_no_rights_at_the_open_listener)
+Test(neighbour, the_uid_of_the_engine_alone_proves_nothing_at_the_open_listener)
 {
 	struct rudp_control_request request = without_token(RUDP_CONTROL_HELLO);
 	int to = open_channel();
@@ -262,10 +256,7 @@ Test(neighbour, the_uid_alone_gives_no_rights_at_the_open_listener)
 	close(to);
 }
 
-/*
- * Unauthenticated callers fill the queue of the abstract name only, not that of the private
- * directory.
- */
+/* Callers that fill the queue can only use the abstract name. */
 Test(neighbour, a_full_queue_at_the_open_listener_delays_no_call_of_the_owner)
 {
 	int callers[2 * RUDP_CONTROL_LISTENER_BACKLOG], count = 0;
@@ -301,11 +292,8 @@ static bool may_connect_as(uid_t uid, const struct sockaddr_un *un, socklen_t le
 	return connects;
 }
 
-/*
- * If a program accepts without libc (by io_uring, for example), it does not check who has
- * connected.
- */
-Test(neighbour, only_the_engine_can_connect_to_a_programs_listener)
+/* A program may accept without libc (io_uring): then the shim's accept checks nothing. */
+Test(neighbour, nobody_but_the_engine_connects_to_a_programs_listener)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
 	struct sockaddr_un un = {0};
@@ -330,8 +318,8 @@ Test(neighbour, only_the_engine_can_connect_to_a_programs_listener)
 	cr_assert(ge(int, accept(fd, NULL, NULL), 0));
 }
 
-/* The listener's file has been removed, so the engine probes it by a descriptor of that file. */
-Test(neighbour, a_closed_listener_frees_its_port)
+/* The path of its socket was removed: the engine probes it through a descriptor of the file. */
+Test(neighbour, a_listener_that_was_closed_gives_its_port_back)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
 	int fd = fresh();
@@ -358,7 +346,7 @@ static void read_names(const char *file, char names[256])
 	names[strcspn(names, "\n")] = 0;
 }
 
-/* A congestion control of this kernel that needs CAP_NET_ADMIN. */
+/* An algorithm of this kernel that needs CAP_NET_ADMIN. */
 static const char *restricted_congestion(void)
 {
 	static char available[256], allowed[256];
@@ -373,10 +361,7 @@ static const char *restricted_congestion(void)
 	return NULL;
 }
 
-/*
- * The engine connects fd over kernel TCP for the program at the other end of this channel. Returns
- * its id.
- */
+/* Lets the engine connect fd over kernel TCP for the program at the other end of to. Returns the id. */
 static uint64_t connect_by_tcp(int fd, int to)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
@@ -409,7 +394,7 @@ Test(neighbour, the_token_gives_no_congestion_control_that_the_kernel_denies)
 {
 	const char *name = restricted_congestion();
 
-	cr_assert(ne(str, connected_with(name, strange_channel()).cc_name, (char *)name));
+	cr_assert(ne(str, connected_with(name, channel_of_other_user()).cc_name, (char *)name));
 	cr_assert(eq(str, connected_with(name, channel()).cc_name, (char *)name));
 }
 
@@ -437,7 +422,7 @@ Test(neighbour, nor_does_it_on_an_established_connection)
 	if (strcmp(name, "cubic") != 0 && strcmp(name, "bbr") != 0)
 		cr_skip_test("rudp has no algorithm of that name");
 	request.id = connect_by_tcp(fd, channel());
-	cr_assert(eq(int, set_congestion(fd, name, strange_channel()), EPERM));
+	cr_assert(eq(int, set_congestion(fd, name, channel_of_other_user()), EPERM));
 	cr_assert(ne(str, ask(&request, -1).info.cc_name, (char *)name));
 	cr_assert(zero(int, set_congestion(fd, name, channel())));
 	cr_assert(eq(str, ask(&request, -1).info.cc_name, (char *)name));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without a private directory the name of a program's socket is an abstract one. Any user can read
- * it, and it is free after the program has closed the socket. Another user who takes it before the
- * engine notices must get neither the program's connections nor its rights.
+ * Without a private directory a program's socket has an abstract name. Every user can read it, and
+ * it is free once that socket is closed. Another user who takes it before the engine has noticed
+ * gets neither the program's connections nor its rights.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -35,7 +35,7 @@ static void stop_engine(void)
 	cr_assert(eq(int, waitpid(engine_pid, &status, WUNTRACED), engine_pid));
 }
 
-/* Takes the name. The engine has had no chance to see that it was free. */
+/* Takes the name before the engine can see that it is free. */
 static void squat(void)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
@@ -45,7 +45,7 @@ static void squat(void)
 	int fd = fresh();
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	cr_assert(zero(int, rudp_addr_parse(&request.addr, "127.0.0.1:0")));
 	cr_assert(zero(int, ask(&request, fd).error));
 	request = request_of(RUDP_CONTROL_LISTEN);
@@ -71,7 +71,7 @@ static void setup(void)
 
 TestSuite(squatter, .init = setup, .fini = engine_end, .timeout = 60);
 
-Test(squatter, receives_no_connection_of_the_program)
+Test(squatter, gets_no_data_of_the_program)
 {
 	struct timeval limit = {WAIT_S, 0};
 	char word[16];
@@ -86,7 +86,7 @@ Test(squatter, receives_no_connection_of_the_program)
 	cr_assert(le(int, (int)recv(client, word, sizeof word, 0), 0));
 	/* The port is free again. */
 	close(client);
-	wait_until_the_engine_rests();
+	wait_until_the_engine_sleeps();
 	client = socket(AF_INET, SOCK_STREAM, 0);
 	cr_assert(eq(int, connect(client, &address.sa, rudp_addr_len(&address)), -1));
 	cr_assert(eq(int, errno, ECONNREFUSED));
@@ -95,14 +95,14 @@ Test(squatter, receives_no_connection_of_the_program)
 Test(squatter, has_no_right_to_the_engine)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_LISTEN);
-	int to = strange_channel();
+	int to = channel_of_other_user();
 
 	memset(request.token, 0, sizeof request.token);
 	send_raw(to, &request, sizeof request, &squatter, 1);
 	cr_assert(eq(int, answer(to).error, EACCES));
 	request.operation = RUDP_CONTROL_CONNECT;
 	request.addr = address;
-	to = strange_channel();
+	to = channel_of_other_user();
 	send_raw(to, &request, sizeof request, &squatter, 1);
 	cr_assert(eq(int, answer(to).error, EACCES));
 }
@@ -120,13 +120,13 @@ Test(squatter, does_not_keep_the_port)
 	wants_the_port();
 }
 
-Test(squatter, does_not_keep_the_port_by_not_listening)
+Test(squatter, does_not_keep_the_port_without_listening)
 {
 	shutdown(squatter, SHUT_RDWR);
 	wants_the_port();
 }
 
-/* The program's own socket is recognized; a socket accepted from it is not. */
+/* The program's own socket has the rights, and a socket accepted from it does not. */
 Test(squatter, is_distinguished_from_the_program)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
@@ -147,8 +147,8 @@ Test(squatter, is_distinguished_from_the_program)
 
 TestSuite(squatter_ahead, .init = engine_start_without_dir, .fini = engine_end, .timeout = 60);
 
-/* Takes the names that a counter would give next, in all slots that the engine may use. */
-static void take_next_names(const struct rudp_name *last)
+/* Binds the names that a counter would give next, for all slots that the engine may use. */
+static void take_the_next(const struct rudp_name *last)
 {
 	struct rudp_name name = *last;
 	struct sockaddr_un un;
@@ -164,7 +164,7 @@ static void take_next_names(const struct rudp_name *last)
 		}
 }
 
-Test(squatter_ahead, cannot_guess_the_next_name)
+Test(squatter_ahead, does_not_guess_the_next_name)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
 	struct sockaddr_un un;
@@ -173,14 +173,14 @@ Test(squatter_ahead, cannot_guess_the_next_name)
 	int fd = fresh();
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	cr_assert(zero(int, rudp_addr_parse(&request.addr, "127.0.0.1:0")));
 	request.addr = ask(&request, fd).local;
 	cr_assert(zero(int, getsockname(fd, (struct sockaddr *)&un, &len)));
 	cr_assert(eq(int, (int)rudp_name_parse(&name, &un, len), RUDP_NAME_BOUND));
 	close(fd);
 	be(NOBODY);
-	take_next_names(&name);
+	take_the_next(&name);
 	be(0);
 	for (unsigned i = 0; i < GENERATIONS; i++) {
 		fd = fresh();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A process of the engine's user in another user namespace, such as a container that shares the
- * host's network and sees the private directory, gets nothing without the token.
+ * host's network and sees the private directory: without the token it gets nothing.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -22,16 +22,16 @@
 #include "engine/control/control.h"
 #include "engine/running_engine.h"
 
-#define USER 47110 /* an unused user id */
+#define USER 47110 /* a uid that no one has */
 #define NO_NAMESPACE 77
 
 static char session[] = "/tmp/rudp-XXXXXX";
 
-/* Starts an engine of an unprivileged user. */
+/* An engine of a user without privileges. */
 static void setup(void)
 {
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	cr_assert(ne(ptr, mkdtemp(session), NULL));
 	cr_assert(zero(int, chown(session, USER, USER)));
 	setenv("XDG_RUNTIME_DIR", session, 1);
@@ -75,13 +75,13 @@ static bool write_file(const char *path, const char *text)
 	return written;
 }
 
-/* Like `unshare --user --map-user` without privileges: same user id, same files. */
+/* Like an unprivileged `unshare --user --map-user`: uid and files stay the same. */
 static bool enter_own_namespace(void)
 {
 	char map[64];
 
 	snprintf(map, sizeof map, "%d %d 1", USER, USER);
-	/* After a change of user a process cannot open its own files in /proc until it is dumpable. */
+	/* After a change of user the process cannot open its own files in /proc. */
 	return setresuid(USER, USER, USER) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0 &&
 	       unshare(CLONE_NEWUSER) == 0 &&
 	       write_file("/proc/self/uid_map", map) && geteuid() == USER;
@@ -112,13 +112,13 @@ static bool stay(void)
 	return setresuid(USER, USER, USER) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
 }
 
-Test(user_namespace, in_the_engines_namespace_the_user_needs_no_token)
+Test(user_namespace, in_the_engines_namespace_a_process_needs_no_token)
 {
 	cr_assert(zero(int, ask_from(stay, RUDP_CONTROL_HELLO, false)));
 	cr_assert(zero(int, ask_from(stay, RUDP_CONTROL_LIST, false)));
 }
 
-Test(user_namespace, in_another_namespace_the_user_needs_the_token)
+Test(user_namespace, in_another_namespace_it_gets_nothing_without_the_token)
 {
 	static const enum rudp_control_operation operations[] = {
 		RUDP_CONTROL_HELLO, RUDP_CONTROL_LIST,    RUDP_CONTROL_KEYS,   RUDP_CONTROL_INFO,
@@ -130,13 +130,13 @@ Test(user_namespace, in_another_namespace_the_user_needs_the_token)
 			  rudp_control_name(operations[i]));
 }
 
-Test(user_namespace, with_the_token_it_is_served)
+Test(user_namespace, in_another_namespace_it_is_served_with_the_token)
 {
 	cr_assert(zero(int, ask_from(enter_own_namespace, RUDP_CONTROL_HELLO, true)));
 	cr_assert(zero(int, ask_from(enter_own_namespace, RUDP_CONTROL_LIST, true)));
 }
 
-/* The engine cannot inspect a process that is not dumpable. */
+/* The engine cannot examine a process that is not dumpable. */
 static bool enter_undumpable(void)
 {
 	return enter_own_namespace() && prctl(PR_SET_DUMPABLE, 0) == 0;
@@ -147,14 +147,14 @@ static bool stay_undumpable(void)
 	return stay() && prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
-Test(user_namespace, an_undumpable_process_is_judged_by_its_uid_map)
+Test(user_namespace, for_an_undumpable_process_the_uid_map_counts)
 {
 	cr_assert(zero(int, ask_from(stay_undumpable, RUDP_CONTROL_HELLO, false)));
 	cr_assert(eq(int, ask_from(enter_undumpable, RUDP_CONTROL_HELLO, false), EACCES));
 }
 
-/* An engine outside does not block the name of an engine that programs in the namespace start. */
-Test(user_namespace, each_namespace_has_its_own_well_known_name)
+/* It does not conflict with the engine that programs in that namespace start. */
+Test(user_namespace, the_well_known_name_differs_between_namespaces)
 {
 	struct rudp_name names[2] = {{.kind = RUDP_NAME_WELL_KNOWN}, {.kind = RUDP_NAME_WELL_KNOWN}};
 	uint64_t *number = mmap(NULL, sizeof *number, PROT_READ | PROT_WRITE,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that are closed later: none too early, none forgotten. */
+/* Descriptors that are closed later: none too early, and none is forgotten. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static bool is_open(int fd)
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
-Test(closer, what_is_taken_stays_open_until_asked_for)
+Test(closer, a_descriptor_stays_open_until_a_close_is_asked_for)
 {
 	int first = any_fd(), second = any_fd();
 
@@ -55,7 +55,7 @@ Test(closer, no_descriptor_is_nothing_to_close)
 	cr_assert(not(rudp_closer_one(&closer)));
 }
 
-Test(closer, one_too_many_closes_the_oldest)
+Test(closer, beyond_the_maximum_the_oldest_is_closed)
 {
 	int fds[RUDP_CLOSER_MAX + 1];
 
@@ -71,7 +71,7 @@ Test(closer, one_too_many_closes_the_oldest)
 		cr_assert(not(is_open(fds[i])));
 }
 
-Test(closer, an_engine_without_pause_closes_what_is_old)
+Test(closer, an_engine_that_is_never_idle_closes_old_ones)
 {
 	int old = any_fd(), young = any_fd();
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that threads of their own close, also where the system has no thread to give just then. */
+/* Descriptors that separate threads close, also if the system cannot start a thread at the moment. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 
 TestSuite(deferred_close, .timeout = 120);
 
-/* Whether the other end of a pipe is closed within that time. */
+/* Whether the other end of a pipe is closed within wait_ms. */
 static bool is_closed(int end, int wait_ms)
 {
 	struct pollfd one = {.fd = end};
@@ -24,7 +24,7 @@ static bool is_closed(int end, int wait_ms)
 	return poll(&one, 1, wait_ms) == 1 && one.revents & POLLHUP;
 }
 
-/* Returns the end that tells. */
+/* Returns the end that shows whether the other was closed. */
 static int take_one(void)
 {
 	int ends[2];
@@ -43,19 +43,19 @@ static void limit_tasks(rlim_t count)
 	cr_assert(zero(int, setrlimit(RLIMIT_NPROC, &limit)));
 }
 
-Test(deferred_close, what_is_taken_is_closed)
+Test(deferred_close, a_descriptor_is_closed)
 {
 	cr_assert(is_closed(take_one(), WAIT_MS));
 	cr_assert(not(rudp_deferred_close_is_short()));
 }
 
-Test(deferred_close, what_finds_no_thread_is_closed_when_there_is_one)
+Test(deferred_close, without_a_thread_it_is_closed_once_there_is_one)
 {
 	static struct rudp_settings settings;
 	struct rudp_engine engine;
 	int end;
 
-	if (geteuid() == 0) /* whom no limit holds */
+	if (geteuid() == 0) /* root has no limit of tasks */
 		cr_assert(zero(int, setresuid(NOBODY, NOBODY, NOBODY)));
 	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
 	limit_tasks(0);
@@ -75,7 +75,7 @@ Test(deferred_close, what_finds_no_thread_is_closed_when_there_is_one)
 	rudp_engine_fini(&engine);
 }
 
-/* The engine's thread forks while others close: the fork has none of them, and closes all the same. */
+/* The engine's thread forks while others close: the fork has no such thread, but can start one. */
 Test(deferred_close, a_fork_closes_with_threads_of_its_own)
 {
 	int status;

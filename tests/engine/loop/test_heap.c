@@ -10,7 +10,7 @@
 
 #define S RUDP_NS_PER_S
 
-Test(heap, a_few_rests_and_frees_are_not_worth_a_walk)
+Test(heap, a_few_idle_and_closed_connections_do_not_trim)
 {
 	struct rudp_heap heap;
 
@@ -22,7 +22,7 @@ Test(heap, a_few_rests_and_frees_are_not_worth_a_walk)
 	cr_assert(eq(i64, heap.trim_at_ns, 100 * S + RUDP_HEAP_QUIET_NS));
 }
 
-Test(heap, many_rests_are_followed_by_one_trim_when_it_is_quiet)
+Test(heap, many_idle_connections_trim_once_when_it_is_quiet)
 {
 	struct rudp_heap heap;
 
@@ -38,7 +38,7 @@ Test(heap, many_rests_are_followed_by_one_trim_when_it_is_quiet)
 	cr_assert(eq(i64, heap.trim_at_ns, RUDP_NEVER));
 }
 
-Test(heap, rests_without_end_do_not_put_it_off_for_ever)
+Test(heap, continuous_changes_do_not_postpone_the_trim_for_ever)
 {
 	struct rudp_heap heap;
 	int64_t now = 0;
@@ -51,7 +51,7 @@ Test(heap, rests_without_end_do_not_put_it_off_for_ever)
 	cr_assert(le(i64, now, RUDP_HEAP_PUT_OFF_MAX_NS + 1 * S));
 }
 
-Test(heap, while_connections_come_and_go_nothing_is_given_back)
+Test(heap, while_connections_open_and_close_it_does_not_trim)
 {
 	struct rudp_heap heap;
 	int64_t now = 0;
@@ -67,7 +67,7 @@ Test(heap, while_connections_come_and_go_nothing_is_given_back)
 	cr_assert(eq(u64, heap.frees_trimmed, frees));
 }
 
-Test(heap, one_that_goes_now_and_then_does_not_put_it_off)
+Test(heap, a_rare_close_does_not_postpone_the_trim)
 {
 	struct rudp_heap heap;
 	int64_t now = 1 * S;
@@ -80,9 +80,9 @@ Test(heap, one_that_goes_now_and_then_does_not_put_it_off)
 	cr_assert(eq(i64, now, 1 * S + RUDP_HEAP_QUIET_NS));
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* it has an allocator of its own, which keeps what is freed */
-/* What the trim is for: whole pages between pieces that stay. */
-Test(heap, holes_between_pieces_go_back_to_the_kernel)
+#ifndef __SANITIZE_ADDRESS__ /* it has its own allocator, which keeps freed memory */
+/* The purpose of the trim: whole free pages between pieces in use. */
+Test(heap, free_pages_between_used_ones_are_returned)
 {
 	enum { PIECES = 2000, BYTES = 9000 };
 	static void *big[PIECES], *small[PIECES];

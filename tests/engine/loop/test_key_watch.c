@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An engine follows its key files, at the test's own time. */
+/* An engine follows changes of its key files, in virtual time. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static uint64_t id_of(char digit)
 	return rudp_key_id(psk);
 }
 
-/* The next look. */
+/* Time passes until the next check. */
 static void look(void)
 {
 	engine.now_at_ns += RUDP_KEY_LOOK_NS;
@@ -63,7 +63,7 @@ static void expect_keys(const char *digits)
 		cr_assert(eq(u64, use->ids[i], id_of(digits[i])));
 }
 
-/* A connection that begins now; nothing of it leaves. */
+/* A connection that starts now; no datagram is sent. */
 static struct rudp_conn *connect_now(void)
 {
 	struct rudp_addr local, remote;
@@ -76,7 +76,7 @@ static struct rudp_conn *connect_now(void)
 				     engine.now_at_ns, &error);
 }
 
-Test(key_watch, a_key_that_comes_is_taken_and_one_that_goes_is_not)
+Test(key_watch, an_added_key_is_used_and_a_removed_one_is_not)
 {
 	begin(directory);
 	expect_keys("1");
@@ -88,7 +88,7 @@ Test(key_watch, a_key_that_comes_is_taken_and_one_that_goes_is_not)
 	expect_keys("2");
 }
 
-Test(key_watch, the_files_are_looked_at_now_and_then_only)
+Test(key_watch, the_files_are_checked_at_intervals)
 {
 	begin(directory);
 	look();
@@ -97,7 +97,7 @@ Test(key_watch, the_files_are_looked_at_now_and_then_only)
 	expect_keys("1");
 }
 
-Test(key_watch, times_are_followed_though_no_file_changes)
+Test(key_watch, times_of_keys_take_effect_without_a_change_of_files)
 {
 	struct rudp_key *key;
 
@@ -105,7 +105,7 @@ Test(key_watch, times_are_followed_though_no_file_changes)
 	begin(directory);
 	expect_keys("21");
 	key = &engine.settings.keys.entries[1].key;
-	key->not_after_s = key->not_before_s + 1; /* as if that second were now */
+	key->not_after_s = key->not_before_s + 1; /* as if that second was now */
 	look();
 	expect_keys("1");
 	key->not_after_s = INT64_MAX;
@@ -113,7 +113,7 @@ Test(key_watch, times_are_followed_though_no_file_changes)
 	expect_keys("21");
 }
 
-Test(key_watch, without_a_valid_key_no_key_is_known_to_anybody)
+Test(key_watch, without_a_valid_key_a_random_one_is_used)
 {
 	begin(directory);
 	make("a", '1', "not-after 2020-01-01T00:00:00Z\n");
@@ -126,7 +126,7 @@ Test(key_watch, without_a_valid_key_no_key_is_known_to_anybody)
 	expect_keys("1");
 }
 
-Test(key_watch, one_file_in_the_place_of_another_is_followed)
+Test(key_watch, a_file_that_replaces_another_is_read)
 {
 	char single[128];
 
@@ -142,7 +142,7 @@ Test(key_watch, one_file_in_the_place_of_another_is_followed)
 	cr_assert(engine.key_use.is_withdrawn);
 }
 
-Test(key_watch, a_key_whose_file_says_so_is_revoked_with_its_connections)
+Test(key_watch, a_key_revoked_in_its_file_resets_its_connections)
 {
 	make("b", '2', "");
 	begin(directory);
@@ -154,7 +154,7 @@ Test(key_watch, a_key_whose_file_says_so_is_revoked_with_its_connections)
 	cr_assert(zero(uint, rudp_endpoint_count_psk(engine.ep, id_of('2'))));
 }
 
-Test(key_watch, a_key_that_is_withdrawn_leaves_its_connections)
+Test(key_watch, connections_of_a_withdrawn_key_continue)
 {
 	make("b", '2', "");
 	begin(directory);
@@ -163,11 +163,11 @@ Test(key_watch, a_key_that_is_withdrawn_leaves_its_connections)
 	look();
 	expect_keys("1");
 	cr_assert(eq(uint, rudp_endpoint_count_psk(engine.ep, id_of('2')), 1));
-	cr_assert(eq(uint, rudp_key_revoke(&engine, id_of('2')), 1)); /* until somebody says so */
+	cr_assert(eq(uint, rudp_key_revoke(&engine, id_of('2')), 1)); /* revoked only by command */
 	cr_assert(eq(uint, rudp_key_revoke(&engine, id_of('2')), 0));
 }
 
-Test(key_watch, a_key_that_is_revoked_by_word_does_not_come_back)
+Test(key_watch, a_key_revoked_by_command_does_not_come_back)
 {
 	make("b", '2', "");
 	begin(directory);
@@ -178,7 +178,7 @@ Test(key_watch, a_key_that_is_revoked_by_word_does_not_come_back)
 	expect_keys("1");
 }
 
-/* The next key that is listed. */
+/* The next key of the list. */
 static struct rudp_control_key listed(uint64_t *cursor)
 {
 	struct rudp_control_key info;
@@ -187,7 +187,7 @@ static struct rudp_control_key listed(uint64_t *cursor)
 	return info;
 }
 
-Test(key_watch, keys_are_listed_with_what_they_are_good_for)
+Test(key_watch, keys_are_listed_with_their_state)
 {
 	static const struct {
 		const char *name, *more;
@@ -232,7 +232,7 @@ Test(key_watch, a_withdrawn_key_is_listed_while_it_has_connections)
 	cr_assert(not(rudp_info_next_key(&engine, &cursor, &info)));
 }
 
-Test(key_watch, an_engine_in_a_thread_looks_while_its_program_is_what_it_was)
+Test(key_watch, an_engine_in_a_thread_checks_until_user_or_root_change)
 {
 	begin(directory);
 	engine.stays = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who says whether the engine looks or sleeps at once: the setting, else busy_poll.h. */
+/* Whether the engine polls or sleeps at once: the setting decides, otherwise busy_poll.h. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -29,25 +29,25 @@ static void sleep_shortly(void)
 		rudp_busy_poll_on_woken(&engine.busy_poll, 20 * RUDP_NS_PER_US);
 }
 
-Test(loop, an_engine_at_rest_sleeps_at_once)
+Test(loop, an_idle_engine_sleeps_at_once)
 {
 	cr_assert(zero(i64, rudp_engine_busy_poll_ns(&engine)));
 }
 
-Test(loop, it_looks_where_sleeps_were_short)
+Test(loop, after_short_sleeps_it_polls)
 {
 	sleep_shortly();
 	cr_assert(eq(i64, rudp_engine_busy_poll_ns(&engine), RUDP_BUSY_POLL_NS));
 }
 
-Test(loop, what_is_set_holds)
+Test(loop, the_setting_has_precedence)
 {
 	engine.settings.has_busy_poll = true;
 	engine.settings.busy_poll_ns = 10 * RUDP_BUSY_POLL_NS;
 	cr_assert(eq(i64, rudp_engine_busy_poll_ns(&engine), 10 * RUDP_BUSY_POLL_NS));
 }
 
-Test(loop, set_to_nothing_it_never_looks)
+Test(loop, set_to_0_it_never_polls)
 {
 	engine.settings.has_busy_poll = true;
 	sleep_shortly();

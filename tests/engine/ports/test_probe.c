@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a listener causes no event, so a listener is probed before a SYN to it is answered. */
+/* No event reports that a listener was closed: it is probed before a SYN for it is answered. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <netinet/in.h>
@@ -35,7 +35,7 @@ static uint16_t free_udp_port(void)
 	return ntohs(name.sin_port);
 }
 
-/* A listener whose program closes it at once. */
+/* A listener whose program's socket is closed already. */
 static uint64_t closed_listener(uint16_t *port)
 {
 	struct rudp_call call = {.held_fd = fresh()};
@@ -51,7 +51,7 @@ static uint64_t closed_listener(uint16_t *port)
 	return binding->id;
 }
 
-/* Two listeners with one UDP port. */
+/* Both listeners share one UDP port. */
 static void setup(void)
 {
 	static struct rudp_settings settings;
@@ -83,7 +83,7 @@ static void write_syn(uint8_t *syn, uint16_t port)
 	rudp_packet_write_syn(syn, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, 1, port, NULL, 0);
 }
 
-/* Sends datagrams of segment bytes, which the kernel delivers together. */
+/* In datagrams of segment bytes, which the kernel delivers together (UDP_SEGMENT, GRO). */
 static void receive(const uint8_t *bytes, size_t len, int segment)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -99,7 +99,7 @@ static bool is_there(uint64_t id)
 	return rudp_binding_find(&engine, id) != NULL;
 }
 
-Test(probe, only_the_named_listener_is_probed)
+Test(probe, only_the_listener_of_the_syn_is_probed)
 {
 	uint8_t syn[RUDP_DATAGRAM_MIN_SYN_BYTES];
 
@@ -112,7 +112,7 @@ Test(probe, only_the_named_listener_is_probed)
 	cr_assert(not(is_there(second_id)));
 }
 
-Test(probe, a_syn_after_other_datagrams_causes_a_probe)
+Test(probe, a_syn_behind_other_datagrams_is_seen_too)
 {
 	uint8_t train[2 * RUDP_DATAGRAM_MIN_SYN_BYTES] = {RUDP_PACKET_DATA << 4};
 
@@ -121,7 +121,7 @@ Test(probe, a_syn_after_other_datagrams_causes_a_probe)
 	cr_assert(not(is_there(second_id)));
 }
 
-Test(probe, other_packets_cause_no_probe)
+Test(probe, a_datagram_that_is_no_syn_causes_no_probe)
 {
 	uint8_t syn[RUDP_DATAGRAM_MIN_SYN_BYTES];
 

@@ -18,7 +18,7 @@ static void catch(void *context, enum rudp_log_level level, const char *text)
 	snprintf(last, sizeof last, "%s", text);
 }
 
-Test(drop_log, each_cause_is_told_once_in_a_while_and_the_rest_at_the_end)
+Test(drop_log, each_cause_is_logged_at_intervals_and_the_rest_at_the_end)
 {
 	struct rudp_drop_log drop_log = {.next_at_ns = 0};
 	struct rudp_verdict_counts counts = {{0}};

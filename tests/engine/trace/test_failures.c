@@ -45,7 +45,7 @@ static unsigned count_all(void)
 	return count;
 }
 
-Test(failures, one_that_repeats_itself_is_one_entry_and_the_newest)
+Test(failures, a_repeated_failure_is_one_entry_and_the_newest)
 {
 	const struct rudp_failure *first, *second;
 	char text[RUDP_ADDR_TEXT_SIZE];
@@ -82,7 +82,7 @@ Test(failures, a_peer_is_one_entry_whatever_ports_it_comes_from)
 	cr_assert(eq(uint, count_all(), 2));
 }
 
-Test(failures, the_oldest_makes_room_and_peers_displace_no_program)
+Test(failures, the_oldest_is_replaced_and_peers_displace_no_program)
 {
 	const struct rudp_failure *first;
 	char text[RUDP_ADDR_TEXT_SIZE];
@@ -119,7 +119,7 @@ Test(failures, a_host_is_forgotten_and_the_counts_stay)
 	cr_assert(eq(uint, count_all(), 1));
 	cr_assert(zero(uint, rudp_failures_forget_host(&failures, &failure.remote)));
 	cr_assert(eq(u64, failures.counts[RUDP_FAILURE_SILENT], 2));
-	add(of_program("192.0.2.1:80", RUDP_FAILURE_SILENT)); /* the places are free again */
+	add(of_program("192.0.2.1:80", RUDP_FAILURE_SILENT)); /* the entries are free again */
 	cr_assert(eq(uint, rudp_failures_forget_host(&failures, NULL), 2));
 	cr_assert(zero(uint, count_all()));
 }
