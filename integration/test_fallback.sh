@@ -301,7 +301,7 @@ fetches_by_new_rule() {
 }
 
 fetches_in_spite_of_wrong_rule() {
-	fetch 10 page && logged a "policy: $TMP/changing:1:13: 'udp' stands here"
+	fetch 10 page && logged a "policy: $TMP/changing:1:13: found 'udp'"
 }
 
 # listens_as RULE: what side b then has open on the port.

@@ -51,7 +51,7 @@ if [ -z "$PLAIN" ]; then
 	section "TCP first: the port of UDP is given up to the program"
 	launch server b python3 "$HERE/lib/both.py" "$PORT" tcp-first
 	greets
-	expect_match "$TMP/engine-b.log" "UDP port $PORT goes to a program" "a line in the log"
+	expect_match "$TMP/engine-b.log" "UDP port $PORT is released to a program" "a line in the log"
 	ok "the program has both; its listener serves plain TCP"
 	loopback_up
 	SETTINGS=()

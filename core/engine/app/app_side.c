@@ -460,7 +460,7 @@ static void note_end(struct rudp_engine *engine, const struct rudp_app *app, int
 {
 	enum rudp_failure_cause cause = rudp_failure_cause_of(error);
 
-	if (app->stage == RUDP_APP_CONNECTING && app->race.told_error == error)
+	if (app->stage == RUDP_APP_CONNECTING && app->race.reported_error == error)
 		return;
 	if (app->stage == RUDP_APP_CONNECTING)
 		rudp_app_note_failure(engine, app, cause, error);

@@ -10,7 +10,7 @@
 #include "api/mark.h"
 #include "base/time.h"
 
-#define SYN_TIMEOUT_FIRST_S 1 /* TCP_SYNCNT n: 1 + 2 + 4 + ... seconds, n + 1 terms */
+#define SYN_TIMEOUT_FIRST_S 1 /* TCP_SYNCNT n allows 1 + 2 + 4 + ... seconds, n + 1 terms */
 #define SYN_COUNT_MAX 16
 
 static int64_t syn_count_ns(unsigned count)
@@ -20,7 +20,7 @@ static int64_t syn_count_ns(unsigned count)
 	return (((int64_t)SYN_TIMEOUT_FIRST_S << (count + 1)) - 1) * RUDP_NS_PER_S;
 }
 
-/* Seconds and counts that TCP takes; zero and less mean nothing. */
+/* Options with a number, whose meaning is that of tcp(7). The protocol ignores zero and less. */
 static void set_number(struct rudp_conn_options *conn, int option, uint32_t value)
 {
 	switch (option) {
@@ -60,13 +60,13 @@ static void read_native(struct rudp_sock_options *options, int fd)
 		options->reuse_address = value != 0;
 }
 
-/* 0 is the least that there can be, as with TCP, and not the default. */
+/* As in TCP, 0 means the smallest buffer, not the default size. */
 static uint64_t buffer_bytes(uint32_t value)
 {
 	return value > 0 ? value : 1;
 }
 
-static void take(struct rudp_sock_options *options, const struct rudp_option *entry)
+static void apply_option(struct rudp_sock_options *options, const struct rudp_option *entry)
 {
 	switch (entry->level) {
 	case IPPROTO_TCP:
@@ -92,7 +92,7 @@ static void take(struct rudp_sock_options *options, const struct rudp_option *en
 			options->conn.send_max_bytes = buffer_bytes(entry->value);
 		else if (entry->option == SO_RCVBUF)
 			options->conn.receive_max_bytes = buffer_bytes(entry->value);
-		else if (entry->option == SO_MAX_PACING_RATE) /* all ones: no limit */
+		else if (entry->option == SO_MAX_PACING_RATE) /* UINT32_MAX: no limit */
 			options->conn.pacing_bytes_per_s_max =
 				entry->value == UINT32_MAX ? 0 : entry->value;
 		break;
@@ -110,14 +110,14 @@ void rudp_sock_options_read(struct rudp_sock_options *options, int fd, int mark_
 
 	*options = (struct rudp_sock_options){0};
 	options->conn.connect_timeout_ns = settings->connect_timeout_ns;
-	/* The mark says where there is nothing to be found. */
+	/* Without these flags the options have their defaults, so the system calls are spared. */
 	if (mark_flags < 0 || mark_flags & (RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR))
 		read_native(options, fd);
 	if (mark_flags < 0 || !(mark_flags & RUDP_MARK_STORED_OPTIONS) ||
 	    rudp_stored_options_get(fd, &stored) < 0)
 		return;
 	for (int i = 0; i < stored.count; i++)
-		take(options, &stored.options[i]);
+		apply_option(options, &stored.options[i]);
 	options->freebind =
 		(rudp_stored_options_find(&stored, IPPROTO_IP, IP_FREEBIND, &freebind) &&
 		 freebind) ||
@@ -159,7 +159,10 @@ int rudp_sock_options_set(struct rudp_sock_options *options, int level, int opti
 
 	if (level == IPPROTO_TCP && option == TCP_CONGESTION)
 		return set_congestion(options, value, len);
-	/* Where it goes out is settled, and its asker's rights were looked at then. */
+	/*
+	 * The connection keeps its device and mark: the program's right to set them was checked at
+	 * connect.
+	 */
 	if (level == SOL_SOCKET && (option == SO_MARK || option == SO_BINDTOIFINDEX))
 		return 0;
 	if (level == SOL_SOCKET && option == SO_LINGER)
@@ -170,6 +173,6 @@ int rudp_sock_options_set(struct rudp_sock_options *options, int level, int opti
 	if (level == SOL_SOCKET && option == SO_KEEPALIVE)
 		options->conn.keepalive = number != 0;
 	else if (number >= 0 || level == SOL_SOCKET)
-		take(options, &(struct rudp_option){level, option, (uint32_t)number});
+		apply_option(options, &(struct rudp_option){level, option, (uint32_t)number});
 	return 0;
 }

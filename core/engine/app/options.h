@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options - what a program has asked of its socket, read from the socket itself.
+ * options - the socket options that a program has set, read from its socket.
  *
- * AF_UNIX keeps SO_KEEPALIVE, SO_LINGER and SO_REUSEADDR natively; the rest waits in the stored
- * options (mark.h).
+ * The program's socket is an AF_UNIX socket. It keeps SO_KEEPALIVE, SO_LINGER and SO_REUSEADDR
+ * itself. All other options are stored options (mark.h).
  */
 #ifndef RUDP_ENGINE_OPTIONS_H
 #define RUDP_ENGINE_OPTIONS_H
@@ -17,23 +17,26 @@
 
 struct rudp_sock_options {
 	struct rudp_conn_options conn;
-	bool reset_on_close; /* SO_LINGER with time 0 */
+	bool reset_on_close; /* SO_LINGER with a timeout of 0 */
 	bool reuse_address;
 	bool freebind;       /* IP_FREEBIND */
-	unsigned early_max;  /* TCP_FASTOPEN: connections with early data at once */
+	unsigned early_max;  /* TCP_FASTOPEN: limit of pending connections with early data */
 	struct rudp_udp_route route; /* SO_BINDTODEVICE, SO_MARK */
-	bool cc_is_limited;  /* TCP_CONGESTION was set; the program may lack CAP_NET_ADMIN */
+	bool cc_is_limited;  /* TCP_CONGESTION is set, and the program may lack CAP_NET_ADMIN */
 };
 
-/* What fd says; mark_flags are those of its mark, negative: it has none. */
+/*
+ * Reads the options of the socket fd. mark_flags are the flags of its mark; negative: fd has no
+ * mark.
+ */
 void rudp_sock_options_read(struct rudp_sock_options *options, int fd, int mark_flags,
 			    const struct rudp_settings *settings);
 
 /*
- * One setsockopt on a living connection.
+ * Applies one setsockopt() call on an established connection.
  *
- * Returns  0; -EINVAL; -ENOENT (unknown congestion control); options that mean nothing to this
- *          transport are accepted.
+ * Returns  0; -EINVAL; -ENOENT: unknown congestion control. An option that this transport does not
+ *          know is accepted and ignored.
  */
 int rudp_sock_options_set(struct rudp_sock_options *options, int level, int option,
 			  const void *value, size_t len);

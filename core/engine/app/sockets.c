@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int make(void)
+static int make_socket(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -14,7 +14,7 @@ static int make(void)
 
 int rudp_sockets_take(struct rudp_sockets *sockets)
 {
-	return sockets->count > 0 ? sockets->fds[--sockets->count] : make();
+	return sockets->count > 0 ? sockets->fds[--sockets->count] : make_socket();
 }
 
 bool rudp_sockets_make(struct rudp_sockets *sockets)
@@ -23,7 +23,7 @@ bool rudp_sockets_make(struct rudp_sockets *sockets)
 
 	if (sockets->scarce || sockets->count == RUDP_SOCKETS_MAX)
 		return false;
-	fd = make();
+	fd = make_socket();
 	if (fd >= 0)
 		sockets->fds[sockets->count++] = fd;
 	return fd >= 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockets - AF_UNIX stream sockets made ahead.
+ * sockets - creates AF_UNIX stream sockets in advance, so that programs do not wait for it.
  *
- * Each end of a connection takes one: to be what the program is connected through, or our end of what a
- * program accepts. Making one takes the kernel 3 us, and a program waits for it. So some are made
- * while the engine waits for programs anyway.
+ * Each end of a connection needs one: the socket to which the program's socket is connected, or the
+ * engine's end of a connection that a program accepts. Creating a socket takes the kernel 3 us. So
+ * the engine creates a few while it would wait for programs anyway.
  */
 #ifndef RUDP_ENGINE_SOCKETS_H
 #define RUDP_ENGINE_SOCKETS_H
@@ -16,14 +16,17 @@
 struct rudp_sockets {
 	int fds[RUDP_SOCKETS_MAX];
 	unsigned count;
-	bool scarce;          /* descriptors are: none is kept */
+	bool scarce;          /* few descriptors are left: keep none in advance */
 };
 
-/* A fresh one, non-blocking and close-on-exec, the caller's: made ahead or now; -errno. */
+/*
+ * Returns a non-blocking, close-on-exec socket, which the caller owns; or -errno. Creates it now if
+ * there is none in advance.
+ */
 int rudp_sockets_take(struct rudp_sockets *sockets);
-/* Makes one ahead. false: there are enough, or descriptors are scarce. */
+/* Creates one in advance. false: there are enough, or descriptors are scarce. */
 bool rudp_sockets_make(struct rudp_sockets *sockets);
-/* Whether descriptors are scarce is seen by what numbers new ones get. */
+/* To be called when descriptors become scarce, or are not scarce any more. */
 void rudp_sockets_on_scarce(struct rudp_sockets *sockets, bool scarce);
 void rudp_sockets_close(struct rudp_sockets *sockets);
 

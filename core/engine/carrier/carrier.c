@@ -95,7 +95,7 @@ bool rudp_carrier_discard(struct rudp_carrier *carrier)
 int rudp_carrier_error(const struct rudp_carrier *carrier)
 {
 	if (carrier->by_tcp)
-		return carrier->tcp->error ? carrier->tcp->error : carrier->tcp->lost;
+		return carrier->tcp->error ? carrier->tcp->error : carrier->tcp->deferred_error;
 	return carrier->conn ? rudp_conn_error(carrier->conn) : 0;
 }
 

@@ -21,7 +21,10 @@ static void set_int(int fd, int level, int option, int value)
 	setsockopt(fd, level, option, &value, sizeof value);
 }
 
-/* The program's own Nagle has no say: the engine writes what has gathered in one piece. */
+/*
+ * Nagle is always off: the engine itself writes gathered data in one piece, so the program's
+ * TCP_NODELAY has no effect here.
+ */
 void rudp_tcp_prepare(int fd)
 {
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -50,7 +53,10 @@ struct rudp_tcp *rudp_tcp_new(struct rudp_engine *engine, uint64_t app_id, int f
 	tcp->fd = fd;
 	tcp->app_id = app_id;
 	tcp->ep = engine->ep;
-	/* An engine process that is killed must not end half a transfer like a whole one. */
+	/*
+	 * If the engine's process is killed, the peer must see a reset, not an orderly end of
+	 * partial data.
+	 */
 	if (!engine->stays)
 		set_reset_on_close(fd, true);
 	rudp_ring_init(&tcp->out, RUDP_TCP_RING_BYTES);
@@ -66,10 +72,10 @@ free_tcp:
 }
 
 /*
- * The attempt is over, but the socket stays with its binding, to be connected anew: no SYN of it may
- * be left, and no epoll entry, which a close does not take away where there is a duplicate.
+ * A failed attempt returns the socket to its binding, which may connect again. Disconnect it, so
+ * that no SYN remains. Remove it from epoll: closing a duplicate does not.
  */
-static void give_back(struct rudp_engine *engine, const struct rudp_tcp *tcp)
+static void return_to_binding(struct rudp_engine *engine, const struct rudp_tcp *tcp)
 {
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 
@@ -84,10 +90,10 @@ void rudp_tcp_own(struct rudp_tcp *tcp)
 
 static void destroy(struct rudp_engine *engine, struct rudp_tcp *tcp)
 {
-	if (!engine->stays && !tcp->resets)
+	if (!engine->stays && !tcp->reset_on_close)
 		set_reset_on_close(tcp->fd, false);
 	if (tcp->shared)
-		give_back(engine, tcp);
+		return_to_binding(engine, tcp);
 	rudp_list_remove(&tcp->dirty_link);
 	rudp_slots_remove(&engine->slots, tcp->id);
 	rudp_ring_fini(&tcp->out);
@@ -118,7 +124,7 @@ static int pending_error(const struct rudp_tcp *tcp)
 	return error;
 }
 
-/* The program is gone; bytes that come now find nobody, as with a closed socket: reset. */
+/* The program has closed its socket. Bytes that arrive now cause a reset, as on a closed socket. */
 static void serve_orphan(struct rudp_engine *engine, struct rudp_tcp *tcp)
 {
 	rudp_tcp_flush(tcp);
@@ -129,7 +135,7 @@ static void serve_orphan(struct rudp_engine *engine, struct rudp_tcp *tcp)
 		destroy(engine, tcp);
 }
 
-static void tell_app(struct rudp_engine *engine, const struct rudp_tcp *tcp)
+static void notify_app(struct rudp_engine *engine, const struct rudp_tcp *tcp)
 {
 	struct rudp_app *app = rudp_app_find(engine, tcp->app_id);
 
@@ -139,13 +145,16 @@ static void tell_app(struct rudp_engine *engine, const struct rudp_tcp *tcp)
 
 void rudp_tcp_flush_all(struct rudp_engine *engine)
 {
-	struct rudp_list turn, *link;
+	struct rudp_list this_round, *link;
 
-	/* Those that get more meanwhile have their turn when all others have had one. */
-	rudp_list_init(&turn);
+	/*
+	 * Connections that become dirty meanwhile wait for the next round, so that all others get a
+	 * turn.
+	 */
+	rudp_list_init(&this_round);
 	while ((link = rudp_list_pop(&engine->tcp_dirty)))
-		rudp_list_append(&turn, link);
-	while ((link = rudp_list_pop(&turn))) {
+		rudp_list_append(&this_round, link);
+	while ((link = rudp_list_pop(&this_round))) {
 		struct rudp_tcp *tcp = RUDP_LIST_OWNER(link, struct rudp_tcp, dirty_link);
 		bool was_full = rudp_tcp_send_room(tcp) == 0;
 
@@ -154,8 +163,8 @@ void rudp_tcp_flush_all(struct rudp_engine *engine)
 			continue;
 		}
 		rudp_tcp_flush(tcp);
-		if (tcp->error || tcp->lost || (was_full && rudp_tcp_send_room(tcp) > 0))
-			tell_app(engine, tcp);
+		if (tcp->error || tcp->deferred_error || (was_full && rudp_tcp_send_room(tcp) > 0))
+			notify_app(engine, tcp);
 	}
 }
 
@@ -172,17 +181,17 @@ static void on_connected(struct rudp_tcp *tcp, uint32_t events)
 	if (error)
 		rudp_tcp_fail(tcp, error);
 	else if (!(events & EPOLLOUT) || events & EPOLLHUP)
-		return; /* the first event of a fresh socket */
+		return; /* a socket that is not connected yet reports EPOLLHUP at first */
 	tcp->connecting = false;
 }
 
-/* A peer that had ended its half before it reset is no error to who reads. */
-static void look_for_error(struct rudp_tcp *tcp)
+/* If the peer has sent FIN before its reset, the reset is no error for the reader. */
+static void check_error(struct rudp_tcp *tcp)
 {
 	int error = pending_error(tcp);
 
 	if (error)
-		rudp_tcp_lose(tcp, error);
+		rudp_tcp_fail_after_reading(tcp, error);
 }
 
 void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_t events)
@@ -193,23 +202,23 @@ void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_
 		return;
 	if (!tcp->error && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		tcp->may_read = true;
-	if (!tcp->error && !tcp->lost && events & EPOLLOUT)
+	if (!tcp->error && !tcp->deferred_error && events & EPOLLOUT)
 		tcp->may_write = true;
 	if (!tcp->error && events & EPOLLERR)
-		look_for_error(tcp);
+		check_error(tcp);
 	if (!tcp->app_id) {
 		serve_orphan(engine, tcp);
 		return;
 	}
 	rudp_tcp_fill(tcp);
 	rudp_tcp_flush(tcp);
-	tell_app(engine, tcp);
+	notify_app(engine, tcp);
 }
 
 void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp)
 {
 	rudp_tcp_flush(tcp);
-	tcp->resets = true;
+	tcp->reset_on_close = true;
 	set_reset_on_close(tcp->fd, true);
 	destroy(engine, tcp);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernel TCP connections going out: from which socket and which port. */
+/* Opens outgoing kernel TCP connections and chooses their socket and port. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -14,24 +14,25 @@ static void set_reuse(int fd, int on)
 }
 
 /*
- * The port that getsockname has shown already, if it is free on this side, too. It is not where
- * another program connects from it without SO_REUSEADDR: then the network sees another port.
+ * Binds the port that getsockname() has already shown to the program, if it is free in TCP, too. It
+ * is not free if another program is connected from it without SO_REUSEADDR. Then the peer sees
+ * another port.
  */
-static void bind_near(int fd, const struct rudp_addr *local)
+static void bind_shown_port(int fd, const struct rudp_addr *local)
 {
 	set_reuse(fd, 1);
 	if (bind(fd, &local->sa, rudp_addr_len(local)) < 0)
 		set_reuse(fd, 0);
 }
 
-static int open_for(const struct rudp_addr *local, const struct rudp_addr *remote)
+static int open_socket_for(const struct rudp_addr *local, const struct rudp_addr *remote)
 {
 	int fd = socket(remote->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
 	if (local && rudp_addr_port(local) != 0)
-		bind_near(fd, local);
+		bind_shown_port(fd, local);
 	return fd;
 }
 
@@ -48,7 +49,10 @@ static int connect_to(int fd, const struct rudp_addr *remote)
 	return -errno;
 }
 
-/* An attempt that fails takes away a port that the kernel has chosen; else this is in vain. */
+/*
+ * After a failed attempt the kernel has released a port that it had chosen itself, so bind it
+ * again. If the socket still has its port, this fails, which is harmless.
+ */
 static int duplicate(const struct rudp_tcp_from *from)
 {
 	int fd = fcntl(from->bound_fd, F_DUPFD_CLOEXEC, 0);
@@ -60,9 +64,9 @@ static int duplicate(const struct rudp_tcp_from *from)
 }
 
 /* Returns a connecting socket or -errno. */
-static int begin(const struct rudp_tcp_from *from, const struct rudp_addr *remote)
+static int start_connect(const struct rudp_tcp_from *from, const struct rudp_addr *remote)
 {
-	int fd = from->bound_fd >= 0 ? duplicate(from) : open_for(from->local, remote);
+	int fd = from->bound_fd >= 0 ? duplicate(from) : open_socket_for(from->local, remote);
 	int rc;
 
 	if (fd < 0)
@@ -81,11 +85,14 @@ int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct r
 {
 	const struct rudp_tcp_from anywhere = {
 		.bound_fd = -1, .stored = from->stored, .options = from->options};
-	int fd = begin(from, remote);
+	int fd = start_connect(from, remote);
 
-	/* Between these two ports there was a connection just now. */
+	/*
+	 * A recent connection between these two ports is still known to the kernel: use another
+	 * port.
+	 */
 	if (fd == -EADDRNOTAVAIL && from->bound_fd < 0)
-		fd = begin(&anywhere, remote);
+		fd = start_connect(&anywhere, remote);
 	if (fd < 0)
 		return fd;
 	*out = rudp_tcp_new(engine, app_id, fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program has asked of its socket, for a kernel TCP socket; and what that one says of itself. */
+/* Sets a program's options on a kernel TCP socket, and reads the kernel's statistics of it. */
 #include <errno.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -12,10 +12,10 @@
 #include "engine/control/without_admin.h"
 
 /*
- * Those that reach the wire. The rest is of the program's own end, which this is not: the engine reads
- * as soon as there is something, writes in one piece what has gathered, and closes when the program
- * has. And what a program puts into its stored options by itself is not done with the rights of the
- * engine.
+ * Options that affect the network. All others concern the program's own end, not this socket: the
+ * engine reads as soon as there are bytes, writes gathered bytes in one piece, and closes when the
+ * program does. The list also prevents that options which a program has put into its stored options
+ * itself are set with the engine's rights.
  */
 static const struct {
 	int level, option;
@@ -86,7 +86,10 @@ int rudp_tcp_set(int fd, int level, int option, const void *value, size_t len)
 	return setsockopt(fd, level, option, value, (socklen_t)len) < 0 ? -errno : 0;
 }
 
-/* The states of include/net/tcp_states.h, which TCP_INFO makes part of the interface. */
+/*
+ * The states of include/net/tcp_states.h, whose numbers are part of the kernel's interface by
+ * TCP_INFO.
+ */
 static enum rudp_state state_of(unsigned kernel_state)
 {
 	static const enum rudp_state states[] = {

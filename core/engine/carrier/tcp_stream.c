@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of a kernel TCP connection: between its socket and its rings, and as a carrier's verbs. */
+/* Moves the bytes of a kernel TCP connection between its socket and its rings, as a carrier. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -10,7 +10,7 @@
 #include "proto/conn/endpoint.h"
 #include "proto/stream/budget.h"
 
-#define DISCARDS_MAX 16 /* reads in a row: the one who is sent what is dropped is not alone */
+#define DISCARDS_MAX 16 /* reads in a row while discarding, so that other connections get their turn */
 
 void rudp_tcp_charge(struct rudp_tcp *tcp)
 {
@@ -20,7 +20,7 @@ void rudp_tcp_charge(struct rudp_tcp *tcp)
 	tcp->charged_bytes = bytes;
 }
 
-/* When memory is scarce no ring grows beyond the floor; what is there already can be used. */
+/* If memory is scarce, no ring grows beyond RUDP_BUDGET_FLOOR_BYTES; larger rings keep their size. */
 static size_t room_of(const struct rudp_tcp *tcp, const struct rudp_ring *ring)
 {
 	const struct rudp_budget *budget = rudp_endpoint_budget(tcp->ep);
@@ -34,8 +34,8 @@ static size_t room_of(const struct rudp_tcp *tcp, const struct rudp_ring *ring)
 	return held > used ? held - used : 0;
 }
 
-/* Something has been taken from it. */
-static void give_back(struct rudp_tcp *tcp, struct rudp_ring *ring)
+/* Shrinks a ring after bytes were taken from it. */
+static void shrink_ring(struct rudp_tcp *tcp, struct rudp_ring *ring)
 {
 	if (rudp_ring_used(ring) == 0)
 		rudp_ring_trim(ring);
@@ -52,11 +52,12 @@ void rudp_tcp_fail(struct rudp_tcp *tcp, int error)
 }
 
 /*
- * The urgent byte is read alone, so that it can be handed on as one. A read stops in front of it, but
- * not at it: so each read asks first. Only once a byte is there does the kernel know whether it is
- * urgent: asked before, what comes between question and read would be read over.
+ * Reads the urgent byte by itself, so that it can be passed on as urgent. A read stops before the
+ * urgent byte, but the next read does not stop after it: so ask before each read whether the mark
+ * is reached. The kernel knows this only when a byte is available. If asked without one, an urgent
+ * byte that arrives between question and read would be missed.
  *
- * Returns  how much to read, 0 for nothing there, negative for an error in errno.
+ * Returns  how much to read; 0 at end of file; negative for an error in errno.
  */
 static ssize_t read_limit(struct rudp_tcp *tcp)
 {
@@ -74,28 +75,29 @@ static ssize_t read_limit(struct rudp_tcp *tcp)
 }
 
 /*
- * Once the kernel has said why the connection is over it says end of file, as if that were orderly. It
- * is where the peer had ended its half before: then the error is EPIPE, and concerns who writes.
+ * After the kernel has reported an error it reports end of file, as if the end were orderly. It was
+ * orderly only if the peer had sent FIN before: then the error is EPIPE and concerns only the
+ * writer.
  */
 static void on_end(struct rudp_tcp *tcp)
 {
-	if (!tcp->lost || tcp->lost == EPIPE)
+	if (!tcp->deferred_error || tcp->deferred_error == EPIPE)
 		tcp->peer_fin = true;
-	if (tcp->lost)
-		rudp_tcp_fail(tcp, tcp->lost);
+	if (tcp->deferred_error)
+		rudp_tcp_fail(tcp, tcp->deferred_error);
 }
 
-/* What it is will be known when all that came before has been read. */
-void rudp_tcp_lose(struct rudp_tcp *tcp, int error)
+/* The error takes effect when all received bytes have been read. */
+void rudp_tcp_fail_after_reading(struct rudp_tcp *tcp, int error)
 {
-	if (!tcp->lost)
-		tcp->lost = error;
+	if (!tcp->deferred_error)
+		tcp->deferred_error = error;
 	tcp->may_write = false;
 	tcp->may_read = true;
 }
 
-/* A read has brought nothing: n is what it returned. true: try again. */
-static bool fill_ends(struct rudp_tcp *tcp, ssize_t n)
+/* Handles a read that returned n <= 0. true: try again. */
+static bool on_read_end(struct rudp_tcp *tcp, ssize_t n)
 {
 	if (n < 0 && errno == EINTR)
 		return true;
@@ -107,7 +109,7 @@ static bool fill_ends(struct rudp_tcp *tcp, ssize_t n)
 	return false;
 }
 
-/* One read; false: nothing more for now. */
+/* Reads once. false: nothing more for now. */
 static bool fill_once(struct rudp_tcp *tcp)
 {
 	size_t room = room_of(tcp, &tcp->in);
@@ -119,7 +121,7 @@ static bool fill_once(struct rudp_tcp *tcp)
 		return false;
 	n = read_limit(tcp);
 	if (n <= 0)
-		return fill_ends(tcp, n);
+		return on_read_end(tcp, n);
 	count = rudp_ring_writable(&tcp->in, (size_t)n < room ? (size_t)n : room, iov);
 	rudp_tcp_charge(tcp);
 	if (count == 0)
@@ -130,7 +132,7 @@ static bool fill_once(struct rudp_tcp *tcp)
 	}
 	n = readv(tcp->fd, iov, count);
 	if (n <= 0)
-		return fill_ends(tcp, n);
+		return on_read_end(tcp, n);
 	rudp_ring_commit(&tcp->in, (size_t)n);
 	if (tcp->discarding)
 		rudp_ring_consume(&tcp->in, rudp_ring_used(&tcp->in));
@@ -144,7 +146,7 @@ void rudp_tcp_fill(struct rudp_tcp *tcp)
 			return;
 }
 
-/* Up to the urgent byte, or that byte alone. */
+/* How much to write: up to the urgent byte, or that byte alone. */
 static size_t write_portion(const struct rudp_tcp *tcp, int *flags)
 {
 	size_t used = rudp_ring_used(&tcp->out);
@@ -179,7 +181,7 @@ static bool write_once(struct rudp_tcp *tcp)
 		return true;
 	tcp->may_write = false;
 	if (errno != EAGAIN)
-		rudp_tcp_lose(tcp, errno);
+		rudp_tcp_fail_after_reading(tcp, errno);
 	return false;
 }
 
@@ -187,9 +189,9 @@ void rudp_tcp_flush(struct rudp_tcp *tcp)
 {
 	while (tcp->may_write && !tcp->error && write_once(tcp))
 		;
-	if (tcp->lost)
+	if (tcp->deferred_error)
 		rudp_tcp_fill(tcp);
-	give_back(tcp, &tcp->out);
+	shrink_ring(tcp, &tcp->out);
 	if (rudp_ring_used(&tcp->out) == 0 && tcp->fin_wanted && !tcp->fin_sent &&
 	    !tcp->connecting) {
 		shutdown(tcp->fd, SHUT_WR);
@@ -199,7 +201,7 @@ void rudp_tcp_flush(struct rudp_tcp *tcp)
 
 size_t rudp_tcp_send_room(const struct rudp_tcp *tcp)
 {
-	return tcp->error || tcp->lost || tcp->fin_wanted ? 0 : room_of(tcp, &tcp->out);
+	return tcp->error || tcp->deferred_error || tcp->fin_wanted ? 0 : room_of(tcp, &tcp->out);
 }
 
 int rudp_tcp_send_reserve(struct rudp_tcp *tcp, size_t want, struct iovec iov[2])
@@ -237,7 +239,7 @@ size_t rudp_tcp_receive_available(const struct rudp_tcp *tcp)
 void rudp_tcp_receive_consume(struct rudp_tcp *tcp, size_t n)
 {
 	rudp_ring_consume(&tcp->in, n);
-	give_back(tcp, &tcp->in);
+	shrink_ring(tcp, &tcp->in);
 }
 
 size_t rudp_tcp_urgent_ahead(const struct rudp_tcp *tcp)
@@ -262,7 +264,10 @@ void rudp_tcp_shutdown_receive(struct rudp_tcp *tcp)
 	rudp_ring_consume(&tcp->in, rudp_ring_used(&tcp->in));
 }
 
-/* What else ends a reading leaves nothing to be read, or something in the ring. */
+/*
+ * true only if memory was missing: any other reason to stop clears may_read or leaves bytes in the
+ * ring.
+ */
 bool rudp_tcp_is_starved(const struct rudp_tcp *tcp)
 {
 	return tcp->may_read && !tcp->connecting && !tcp->discarding &&

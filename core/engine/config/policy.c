@@ -67,7 +67,7 @@ static bool decide_by(const struct rudp_policy_source *source,
 	return false;
 }
 
-/* Names are looked up before any policy of the user is known to work: a resolver must not wait. */
+/* Default for DNS: TCP at once. A name lookup must not wait for an attempt over rudp. */
 static enum rudp_way default_way(const struct rudp_policy_question *question)
 {
 	if (question->direction == RUDP_DIRECTION_CONNECT &&
@@ -86,7 +86,9 @@ struct rudp_decision rudp_policy_decide(const struct rudp_policy *policy,
 	return decision;
 }
 
-/* ::1/128 has 128 bits of prefix, and 127.0.0.0/8 eight or more. */
+/*
+ * True only if the whole network is loopback: ::1/128, or a prefix of 8 or more bits within 127/8.
+ */
 static bool is_loopback(const struct rudp_policy_network *network)
 {
 	static const uint8_t one[16] = {[15] = 1};
@@ -153,13 +155,13 @@ bool rudp_policy_names_programs(const struct rudp_policy *policy)
 }
 
 static int64_t effective(const struct rudp_policy *policy, enum rudp_policy_setting setting,
-			 int64_t otherwise)
+			 int64_t default_value)
 {
 	if (policy->environment->settings[setting].line)
 		return policy->environment->settings[setting].value;
 	if (policy->file->settings[setting].line)
 		return policy->file->settings[setting].value;
-	return otherwise;
+	return default_value;
 }
 
 static bool names_programs(const struct rudp_policy_source *source)
@@ -170,7 +172,7 @@ static bool names_programs(const struct rudp_policy_source *source)
 	return false;
 }
 
-static void settle(struct rudp_policy *policy)
+static void apply_settings(struct rudp_policy *policy)
 {
 	policy->head_start_ns = effective(policy, RUDP_POLICY_HEAD_START, RUDP_POLICY_HEAD_START_NS);
 	policy->remember_ns = effective(policy, RUDP_POLICY_REMEMBER, RUDP_POLICY_REMEMBER_NS);
@@ -186,7 +188,7 @@ void rudp_policy_take(struct rudp_policy *policy, struct rudp_policy_source **pl
 {
 	free(*place);
 	*place = source;
-	settle(policy);
+	apply_settings(policy);
 }
 
 struct rudp_policy *rudp_policy_new(void)
@@ -198,7 +200,7 @@ struct rudp_policy *rudp_policy_new(void)
 	policy->environment = calloc(1, sizeof *policy->environment);
 	policy->file = calloc(1, sizeof *policy->file);
 	if (policy->environment && policy->file) {
-		settle(policy);
+		apply_settings(policy);
 		return policy;
 	}
 	rudp_policy_free(policy);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * policy - which connections are rudp, which are kernel TCP, and which are tried.
+ * policy - decides for each connection whether it uses rudp, kernel TCP, or tries both.
  *
- * Rules come from RUDP_POLICY and then from a file; the first that matches decides. The grammar is
- * rudp.conf(5). What no rule decides: connect to port 53 is tcp; the rest is rudp where a key is set
- * (clear text would be a downgrade), else auto.
+ * Rules come from the variable RUDP_POLICY, then from a file. The first matching rule decides. The
+ * grammar is in rudp.conf(5). If no rule matches: a connect to port 53 uses TCP; everything else
+ * uses rudp if a key is set (clear text would be a downgrade), else auto.
  *
- * A text is taken as a whole or not at all. A policy follows its file while it is in use; a file that
- * has become wrong changes nothing.
+ * A text is accepted as a whole or rejected as a whole. A policy in use is reloaded when its file
+ * changes. If the new file has an error, the old rules stay in force.
  *
  * Threads  none: one owner at a time.
  */
@@ -20,12 +20,12 @@
 
 #include "base/addr.h"
 
-#define RUDP_POLICY_RULES_MAX 1024          /* of one source */
-#define RUDP_POLICY_LINES_MAX 65535         /* that have statements; what a decision can name */
+#define RUDP_POLICY_RULES_MAX 1024          /* in one source */
+#define RUDP_POLICY_LINES_MAX 65535         /* statements beyond this line are an error */
 #define RUDP_POLICY_FILE_BYTES_MAX (256 << 10)
 #define RUDP_POLICY_TEXT_SIZE 512
 #define RUDP_POLICY_PATH_SIZE 1024
-#define RUDP_POLICY_PROGRAM_SIZE 64         /* of a pattern, with its 0 */
+#define RUDP_POLICY_PROGRAM_SIZE 64         /* of a pattern, with its terminating 0 */
 #define RUDP_POLICY_SYSTEM_FILE "/etc/rudp/rudp.conf"
 
 #define RUDP_POLICY_HEAD_START_NS (250 * INT64_C(1000000))
@@ -38,13 +38,13 @@ struct rudp_policy_source;
 struct rudp_policy_files;
 
 struct rudp_policy {
-	int64_t head_start_ns;        /* of rudp before TCP, in auto */
-	int64_t remember_ns;          /* how long the result of a race holds; 0: not at all */
-	uint16_t udp_port;            /* 0: that of the connection */
-	bool resume;                  /* endpoints that have met use what they know of each other */
+	int64_t head_start_ns;        /* head start of rudp before TCP, in auto */
+	int64_t remember_ns;          /* how long the result of a race is remembered */
+	uint16_t udp_port;            /* 0: same as the connection's port */
+	bool resume;                  /* session resumption with endpoints that this host has met */
 	bool tail;                    /* sparse traffic is protected by second copies */
-	bool early;                   /* data may travel with the SYN, where a program or a rule asks */
-	bool names_programs;          /* a rule does: without one nobody needs to know an executable */
+	bool early;                   /* data may travel with the SYN, if asked for */
+	bool names_programs;          /* if false, executables need not be looked up */
 
 	struct rudp_policy_source *environment, *file; /* never NULL */
 	struct rudp_policy_files *files;
@@ -53,55 +53,57 @@ struct rudp_policy {
 struct rudp_policy_question {
 	enum rudp_direction direction;
 	const struct rudp_addr *addr; /* connect: the peer; listen: the local address */
-	const char *program;          /* as /proc/PID/comm says; NULL or empty: not known */
-	const char *executable;       /* last part of its path; NULL or empty: not known */
-	bool has_key;                 /* what no rule decides is rudp then */
+	const char *program;          /* as in /proc/PID/comm; NULL or empty: not known */
+	const char *executable;       /* last component of its path; NULL or empty: not known */
+	bool has_key;                 /* then the default is rudp */
 };
 
 struct rudp_decision {
 	enum rudp_way way;
-	bool early;                   /* data may travel with the SYN, though no program asks for it */
-	unsigned line;                /* of the rule, in its source; 0: no rule matched */
-	const char *source;           /* "RUDP_POLICY" or a path, NULL with line 0; until a reload */
+	bool early;                   /* data may travel with the SYN, though not asked for */
+	unsigned line;                /* of the rule in its source; 0: no rule matched */
+	const char *source;           /* "RUDP_POLICY" or a path, until a reload; NULL: no rule */
 };
 
-/* No rules, default settings. NULL: no memory. */
+/* A policy without rules, with default settings. NULL: out of memory. */
 struct rudp_policy *rudp_policy_new(void);
 void rudp_policy_free(struct rudp_policy *policy);
 
 /*
- * Makes text what one source says, in place of what it said before: that of the environment, whose rules
- * and settings go first, or that of the file. name stands before the errors, as in "name:1:17: ...".
+ * Parses text and replaces the rules and settings of one source: those of the environment, which
+ * take precedence, or those of the file. name is the prefix of error messages, as in "name:1:17:
+ * ...".
  *
- * Returns  false: nothing has changed, error says the line, the column, what stands there and what was
- *          expected (or that there is no memory).
+ * Returns  false: nothing has changed; error names the line, the column, the wrong word and what
+ *          was expected (or says that memory ran out).
  */
 bool rudp_policy_parse(struct rudp_policy *policy, bool environment, const char *text, size_t len,
 		       const char *name, char error[RUDP_POLICY_TEXT_SIZE]);
 
 /*
- * The policy of an environment: RUDP_POLICY, and the file that RUDP_POLICY_FILE names, or else the first
- * that exists of $XDG_CONFIG_HOME/rudp/rudp.conf ($HOME/.config without that) and
- * RUDP_POLICY_SYSTEM_FILE. Reads the variables with get (getenv, or a test's own).
+ * Loads the policy of an environment: RUDP_POLICY, and one file. The file is the one that
+ * RUDP_POLICY_FILE names. Without that variable it is the first that exists of
+ * $XDG_CONFIG_HOME/rudp/rudp.conf (default $HOME/.config) and RUDP_POLICY_SYSTEM_FILE. get reads a
+ * variable: getenv, or a test's function.
  *
  * Returns  NULL: error says why.
  */
 struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
 				     char error[RUDP_POLICY_TEXT_SIZE]);
 
-/* The files that rules are read from, from index 0 on: the first that is there. NULL: no more. */
+/* The candidate files for rules, from index 0 on; the first that exists is used. NULL: no more. */
 const char *rudp_policy_file_path(const struct rudp_policy *policy, unsigned index);
 
-/* Reads the file again, whatever it may be by now. false: nothing has changed, error says why. */
+/* Reads the file again even if it has not changed. false: nothing has changed, error says why. */
 bool rudp_policy_reload(struct rudp_policy *policy, char error[RUDP_POLICY_TEXT_SIZE]);
 
 /*
- * Before a decision: looks at the file, at most once a second, and reloads where it has changed. What is
- * wrong with it is said in the log, once for each change. policy may be NULL.
+ * To be called before a decision. Checks the file at most once a second and reloads it if it has
+ * changed. An error in the file is logged once for each change. policy may be NULL.
  */
 void rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns);
 
-/* policy may be NULL in both: no rules, default settings. */
+/* In these functions a NULL policy means no rules and default settings. */
 struct rudp_decision rudp_policy_decide(const struct rudp_policy *policy,
 					const struct rudp_policy_question *question);
 int64_t rudp_policy_head_start_ns(const struct rudp_policy *policy);
@@ -113,13 +115,17 @@ bool rudp_policy_early(const struct rudp_policy *policy);
 bool rudp_policy_names_programs(const struct rudp_policy *policy);
 
 /*
- * The next rule, in order, that lets connections to or from other hosts go over TCP, which is clear
- * text. *index is 0 at first, and moves behind the rule. false: there are no more.
+ * Finds the next rule, in order, that lets connections to or from other hosts use TCP, which is
+ * clear text. *index is 0 at first; it is advanced past the rule. Returns false if there are no
+ * more.
  */
 bool rudp_policy_next_clear(const struct rudp_policy *policy, unsigned *index,
 			    struct rudp_decision *rule);
 
-/* "2 rules in RUDP_POLICY, 5 rules in /etc/rudp/rudp.conf, head-start 250ms, ..."; returns text. */
+/*
+ * Writes "2 rules in RUDP_POLICY, 5 rules in /etc/rudp/rudp.conf, head-start 250ms, ..."; returns
+ * text.
+ */
 char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a policy comes from: the variables, the file, and the file again when it has changed. */
+/* The sources of a policy: the variables and the file, which is read again after a change. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,34 +16,34 @@
 
 #define FILE_VARIABLE "RUDP_POLICY_FILE"
 #define FILES_MAX 2
-#define LOOK_INTERVAL_NS RUDP_NS_PER_S
+#define CHECK_INTERVAL_NS RUDP_NS_PER_S
 
-/* What a file was when it was last looked at. Equal ones are taken to hold the same text. */
-struct look {
+/* The state of a file when it was checked last. Equal states are taken to mean equal text. */
+struct file_state {
 	int error;                    /* 0, or the errno of open or stat */
-	unsigned index;               /* of the file in the list */
+	unsigned index;               /* of the file in the list; the count of files if none exists */
 	struct rudp_file_stamp stamp;
 };
 
 struct rudp_policy_files {
 	char paths[FILES_MAX][RUDP_POLICY_PATH_SIZE];
 	unsigned count;
-	bool named;                   /* by the variable: must exist */
-	uid_t uid;                    /* of the engine, when it read the policy first */
-	struct look look;
-	int64_t looked_at_ns;
+	bool named;                   /* RUDP_POLICY_FILE names it, so it must exist */
+	uid_t uid;                    /* of the engine when it first read the policy */
+	struct file_state state;
+	int64_t checked_at_ns;
 };
 
-/* A file that the variable names is told from one that we looked for ourselves. */
-static bool fault(const struct rudp_policy_files *files, char *error, const char *path,
-		  const char *what)
+/* The message names the variable if the user set it, since the path alone could surprise. */
+static bool fail(const struct rudp_policy_files *files, char *error, const char *path,
+		 const char *what)
 {
 	snprintf(error, RUDP_POLICY_TEXT_SIZE, "%s%.200s: %s", files->named ? FILE_VARIABLE ": " : "",
 		 path, what);
 	return false;
 }
 
-/* A directory that we may not look into is another user's home: nothing in it is meant for us. */
+/* EACCES on a directory also counts as missing: it is another user's home, not ours to read. */
 static bool is_missing(const char *path, int error)
 {
 	struct stat st;
@@ -53,24 +53,24 @@ static bool is_missing(const char *path, int error)
 	return error == ENOENT || error == ENOTDIR;
 }
 
-static bool changed(const struct look *a, const struct look *b)
+static bool changed(const struct file_state *a, const struct file_state *b)
 {
 	return a->error != b->error || a->index != b->index ||
 	       !rudp_file_stamp_equal(&a->stamp, &b->stamp);
 }
 
-static struct look look_of(unsigned index, const struct stat *st)
+static struct file_state state_of(unsigned index, const struct stat *st)
 {
-	return (struct look){.index = index, .stamp = rudp_file_stamp_of(st)};
+	return (struct file_state){.index = index, .stamp = rudp_file_stamp_of(st)};
 }
 
-/* /dev/null is how one asks for no file at all. */
+/* /dev/null is allowed: it is the usual way to ask for no file. */
 static bool is_text(const struct stat *st)
 {
 	return S_ISREG(st->st_mode) || (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3));
 }
 
-/* Whoever can change the file could send traffic in clear text that a key protects. */
+/* A user who can change the file could have traffic sent in clear text although a key is set. */
 static bool is_trusted(const struct rudp_policy_files *files, const struct stat *st,
 		       const char *path, char *error)
 {
@@ -80,13 +80,13 @@ static bool is_trusted(const struct rudp_policy_files *files, const struct stat 
 				      (st->st_uid == 0 || st->st_uid == files->uid)))
 		return true;
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return fault(files, error, path,
-			     "can be changed by others; take the right from them (chmod go-w)");
+		return fail(files, error, path,
+			    "can be changed by others; remove their write permission (chmod go-w)");
 	snprintf(text, sizeof text,
 		 "belongs to user %u, who can change it, and the engine's user is %u; give the file "
 		 "to that user or to root (chown), or use a copy",
 		 st->st_uid, files->uid);
-	return fault(files, error, path, text);
+	return fail(files, error, path, text);
 }
 
 static ssize_t read_all(int fd, char *text, size_t size)
@@ -107,9 +107,9 @@ static struct rudp_policy_source *parse_open_file(const struct rudp_policy_files
 	ssize_t len = text ? read_all(fd, text, RUDP_POLICY_FILE_BYTES_MAX + 1) : -ENOMEM;
 
 	if (len < 0)
-		fault(files, error, path, strerrordesc_np((int)-len));
+		fail(files, error, path, strerrordesc_np((int)-len));
 	else if (len > RUDP_POLICY_FILE_BYTES_MAX)
-		fault(files, error, path, "is longer than 256 KB");
+		fail(files, error, path, "is longer than 256 KB");
 	else
 		source = rudp_policy_parse_source(text, (size_t)len, path, error);
 	free(text);
@@ -123,36 +123,36 @@ static struct rudp_policy_source *read_open_file(struct rudp_policy_files *files
 	struct stat st;
 
 	if (fstat(fd, &st) < 0) {
-		fault(files, error, path, strerrordesc_np(errno));
+		fail(files, error, path, strerrordesc_np(errno));
 		return NULL;
 	}
-	files->look = look_of(index, &st);
+	files->state = state_of(index, &st);
 	if (!is_text(&st))
-		fault(files, error, path, "is not a regular file");
+		fail(files, error, path, "is not a regular file");
 	else if (is_trusted(files, &st, path, error))
 		return parse_open_file(files, fd, path, error);
 	return NULL;
 }
 
-/* The first that exists; an empty source where none need exist. */
+/* Reads the first file that exists. If none exists and none was named, returns an empty source. */
 static struct rudp_policy_source *read_files(struct rudp_policy_files *files, char *error)
 {
 	for (unsigned i = 0; i < files->count; i++) {
 		int fd = rudp_config_open(files->paths[i]);
 		struct rudp_policy_source *source;
 
-		files->look = (struct look){.index = i, .error = fd < 0 ? errno : 0};
+		files->state = (struct file_state){.index = i, .error = fd < 0 ? errno : 0};
 		if (fd >= 0) {
 			source = read_open_file(files, i, fd, error);
 			close(fd);
 			return source;
 		}
-		if (!files->named && is_missing(files->paths[i], files->look.error))
+		if (!files->named && is_missing(files->paths[i], files->state.error))
 			continue;
-		fault(files, error, files->paths[i], strerrordesc_np(files->look.error));
+		fail(files, error, files->paths[i], strerrordesc_np(files->state.error));
 		return NULL;
 	}
-	files->look = (struct look){.index = files->count};
+	files->state = (struct file_state){.index = files->count};
 	return rudp_policy_parse_source("", 0, "", error);
 }
 
@@ -176,35 +176,35 @@ const char *rudp_policy_file_path(const struct rudp_policy *policy, unsigned ind
 	return files && index < files->count ? files->paths[index] : NULL;
 }
 
-static struct look look_at(const struct rudp_policy_files *files)
+static struct file_state current_state(const struct rudp_policy_files *files)
 {
 	for (unsigned i = 0; i < files->count; i++) {
 		struct stat st;
 
 		if (stat(files->paths[i], &st) == 0)
-			return look_of(i, &st);
+			return state_of(i, &st);
 		if (files->named || !is_missing(files->paths[i], errno))
-			return (struct look){.index = i, .error = errno};
+			return (struct file_state){.index = i, .error = errno};
 	}
-	return (struct look){.index = files->count};
+	return (struct file_state){.index = files->count};
 }
 
 void rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns)
 {
 	struct rudp_policy_files *files = policy ? policy->files : NULL;
 	char text[RUDP_POLICY_TEXT_SIZE];
-	struct look now;
+	struct file_state now;
 
-	if (!files || now_ns - files->looked_at_ns < LOOK_INTERVAL_NS)
+	if (!files || now_ns - files->checked_at_ns < CHECK_INTERVAL_NS)
 		return;
-	files->looked_at_ns = now_ns;
-	now = look_at(files);
-	if (!changed(&now, &files->look))
+	files->checked_at_ns = now_ns;
+	now = current_state(files);
+	if (!changed(&now, &files->state))
 		return;
 	if (rudp_policy_reload(policy, text))
 		rudp_log(RUDP_LOG_INFO, "policy: %s", rudp_policy_describe(policy, text, sizeof text));
 	else
-		rudp_log(RUDP_LOG_ERROR, "policy: %s; the old one stays in force", text);
+		rudp_log(RUDP_LOG_ERROR, "policy: %s; the old policy stays in force", text);
 }
 
 static bool add_path(struct rudp_policy_files *files, const char *directory, const char *rest,
@@ -214,10 +214,10 @@ static bool add_path(struct rudp_policy_files *files, const char *directory, con
 	int len = snprintf(path, RUDP_POLICY_PATH_SIZE, "%s%s", directory, rest);
 
 	return (len > 0 && len < RUDP_POLICY_PATH_SIZE) ||
-	       fault(files, error, directory, "is too long a name");
+	       fail(files, error, directory, "the path is too long");
 }
 
-/* The program may go to another directory before the file is read again (engine in a thread). */
+/* Makes the path absolute: if the engine runs in a thread, the program may call chdir() later. */
 static bool add_named(struct rudp_policy_files *files, const char *name, char *error)
 {
 	char *path = files->paths[0];
@@ -227,11 +227,11 @@ static bool add_named(struct rudp_policy_files *files, const char *name, char *e
 	if (*name == '/')
 		return add_path(files, name, "", error);
 	if (!getcwd(path, RUDP_POLICY_PATH_SIZE))
-		return fault(files, error, name, strerrordesc_np(errno));
+		return fail(files, error, name, strerrordesc_np(errno));
 	len = strlen(path);
 	files->count = 1;
 	if (len + 1 + strlen(name) >= RUDP_POLICY_PATH_SIZE)
-		return fault(files, error, name, "is too long a name");
+		return fail(files, error, name, "the path is too long");
 	stpcpy(stpcpy(path + len, "/"), name);
 	return true;
 }
@@ -244,7 +244,7 @@ static bool find_files(struct rudp_policy_files *files, char *(*get)(const char 
 
 	if (named && *named)
 		return add_named(files, named, error);
-	/* XDG Base Directory Specification: a relative directory is to be ignored. */
+	/* XDG Base Directory Specification: a relative directory must be ignored. */
 	if (config && *config == '/') {
 		if (!add_path(files, config, "/rudp/rudp.conf", error))
 			return false;
@@ -274,8 +274,8 @@ struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
 	if (!policy || !policy->files) {
 		snprintf(error, RUDP_POLICY_TEXT_SIZE, "there is no memory for the policy");
 	} else {
-		/* Never; yet "how long ago" does not overflow. */
-		policy->files->looked_at_ns = INT64_MIN / 2;
+		/* Long before any time, and the difference to it does not overflow. */
+		policy->files->checked_at_ns = INT64_MIN / 2;
 		policy->files->uid = geteuid();
 		if (load(policy, get, error))
 			return policy;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The statements of a policy. The whole grammar is in rudp.conf(5). */
+/* Parses the statements of a policy. The grammar is in rudp.conf(5). */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 struct word {
 	const char *start;
-	size_t len;                   /* 0: the statement has ended */
+	size_t len;                   /* 0: end of the statement */
 	unsigned line;
 	size_t column;                /* in bytes, from 1 */
 };
@@ -51,7 +51,7 @@ static struct word next_word(struct parser *p)
 	return word;
 }
 
-/* Goes over what separates statements. false: there are no more. */
+/* Skips separators and comments between statements. false: there is no further statement. */
 static bool next_statement(struct parser *p)
 {
 	while (p->at < p->end && ends_word(*p->at)) {
@@ -72,7 +72,7 @@ static bool is(const struct word *word, const char *text)
 }
 
 __attribute__((format(printf, 4, 5)))
-static bool fault(struct parser *p, const struct word *word, size_t index, const char *format, ...)
+static bool fail(struct parser *p, const struct word *word, size_t index, const char *format, ...)
 {
 	int len = snprintf(p->error, RUDP_POLICY_TEXT_SIZE, "%.200s:%u:%zu: ", p->name, word->line,
 			   word->column + index);
@@ -90,13 +90,13 @@ static bool unexpected(struct parser *p, const struct word *word, const char *ex
 
 	if (word->len)
 		rudp_policy_quote(word->start, word->len, quote);
-	return fault(p, word, 0, "%s stands here, expected is %s", quote, expected);
+	return fail(p, word, 0, "found %s, expected %s", quote, expected);
 }
 
-/* Turns what a reader of a word says into an error with its place. */
-static bool read_well(struct parser *p, const struct word *word, int index, const char *text)
+/* Reports the error of a word's parser (index >= 0) with its line and column. */
+static bool report(struct parser *p, const struct word *word, int index, const char *text)
 {
-	return index < 0 || fault(p, word, (size_t)index, "%s", text);
+	return index < 0 || fail(p, word, (size_t)index, "%s", text);
 }
 
 static bool read_address(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
@@ -104,7 +104,7 @@ static bool read_address(struct parser *p, const struct word *word, struct rudp_
 	char text[RUDP_POLICY_TEXT_SIZE];
 	int index = rudp_policy_read_network(&rule->network, word->start, word->len, text);
 
-	return read_well(p, word, index, text);
+	return report(p, word, index, text);
 }
 
 static bool read_port(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
@@ -113,7 +113,7 @@ static bool read_port(struct parser *p, const struct word *word, struct rudp_pol
 	int index = rudp_policy_read_ports(&rule->port_min, &rule->port_max, word->start, word->len,
 					   text);
 
-	return read_well(p, word, index, text);
+	return report(p, word, index, text);
 }
 
 static bool read_program(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
@@ -121,7 +121,7 @@ static bool read_program(struct parser *p, const struct word *word, struct rudp_
 	char text[RUDP_POLICY_TEXT_SIZE];
 	int index = rudp_policy_read_program(rule->program, word->start, word->len, text);
 
-	return read_well(p, word, index, text);
+	return report(p, word, index, text);
 }
 
 #define ADDRESS 0
@@ -160,8 +160,8 @@ static bool read_selector(struct parser *p, const struct word *word, unsigned *s
 	if (i == SELECTORS)
 		return unexpected(p, word, "to, on, address, port, program or use");
 	if (*seen & 1U << selectors[i].kind)
-		return fault(p, word, 0, "'%s' is one too many: the rule has %s already",
-			     selectors[i].word, selectors[i].expected);
+		return fail(p, word, 0, "'%s' is repeated: the rule has %s already",
+			    selectors[i].word, selectors[i].expected);
 	*seen |= 1U << selectors[i].kind;
 	value = next_word(p);
 	if (!value.len)
@@ -184,7 +184,10 @@ static bool read_way(struct parser *p, enum rudp_way *way)
 	return true;
 }
 
-/* Where TCP may carry it as well, the same bytes could come twice (docs/protocol.md section 6.8). */
+/*
+ * Early data is refused with TCP or auto: if TCP may carry the connection too, the same bytes could
+ * arrive twice (docs/protocol.md section 6.8).
+ */
 static bool read_early(struct parser *p, struct rudp_policy_rule *rule)
 {
 	struct parser before = *p;
@@ -194,7 +197,7 @@ static bool read_early(struct parser *p, struct rudp_policy_rule *rule)
 	if (!rule->early)
 		*p = before;
 	else if (rule->way != RUDP_WAY_RUDP)
-		return fault(p, &word, 0, "'early' goes with 'use rudp' only");
+		return fail(p, &word, 0, "'early' goes with 'use rudp' only");
 	return true;
 }
 
@@ -213,12 +216,13 @@ static bool grow(struct parser *p)
 	return true;
 }
 
-static bool keep(struct parser *p, const struct word *first, const struct rudp_policy_rule *rule)
+static bool add_rule(struct parser *p, const struct word *first,
+		     const struct rudp_policy_rule *rule)
 {
 	if (p->source->rule_count == RUDP_POLICY_RULES_MAX)
-		return fault(p, first, 0, "there are more than %d rules", RUDP_POLICY_RULES_MAX);
+		return fail(p, first, 0, "there are more than %d rules", RUDP_POLICY_RULES_MAX);
 	if (p->source->rule_count == p->capacity && !grow(p))
-		return fault(p, first, 0, "there is no memory for this rule");
+		return fail(p, first, 0, "there is no memory for this rule");
 	p->source->rules[p->source->rule_count++] = *rule;
 	return true;
 }
@@ -236,7 +240,7 @@ static bool read_rule(struct parser *p, const struct word *first)
 	for (word = next_word(p); !is(&word, "use"); word = next_word(p))
 		if (!read_selector(p, &word, &seen, &rule))
 			return false;
-	return read_way(p, &rule.way) && read_early(p, &rule) && keep(p, first, &rule);
+	return read_way(p, &rule.way) && read_early(p, &rule) && add_rule(p, first, &rule);
 }
 
 static bool read_setting(struct parser *p)
@@ -250,15 +254,15 @@ static bool read_setting(struct parser *p)
 	if (setting == RUDP_POLICY_SETTINGS_COUNT)
 		return unexpected(p, &name, "head-start, remember, udp-port, resume, tail or early");
 	if (p->source->settings[setting].line)
-		return fault(p, &name, 0, "'%s' is set a second time (first in line %u)",
-			     rudp_policy_setting_name(setting), p->source->settings[setting].line);
+		return fail(p, &name, 0, "'%s' is set a second time (first in line %u)",
+			    rudp_policy_setting_name(setting), p->source->settings[setting].line);
 	value = next_word(p);
 	if (!value.len)
 		return unexpected(p, &value, "a value");
 	index = rudp_policy_read_value(setting, &number, value.start, value.len, text);
 	p->source->settings[setting].line = name.line;
 	p->source->settings[setting].value = number;
-	return read_well(p, &value, index, text);
+	return report(p, &value, index, text);
 }
 
 static bool read_statement(struct parser *p)
@@ -267,7 +271,7 @@ static bool read_statement(struct parser *p)
 	bool good;
 
 	if (first.line > RUDP_POLICY_LINES_MAX)
-		return fault(p, &first, 0, "there are more than %d lines", RUDP_POLICY_LINES_MAX);
+		return fail(p, &first, 0, "there are more than %d lines", RUDP_POLICY_LINES_MAX);
 	if (is(&first, "set"))
 		good = read_setting(p);
 	else if (is(&first, "connect") || is(&first, "listen") || is(&first, "any"))

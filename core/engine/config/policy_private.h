@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* policy_private - what the files of policy share: a source's rules and settings, and its words. */
+/*
+ * policy_private - shared by the files of policy: a source's rules and settings, and the parsers of
+ * single words.
+ */
 #ifndef RUDP_ENGINE_POLICY_PRIVATE_H
 #define RUDP_ENGINE_POLICY_PRIVATE_H
 
@@ -17,7 +20,7 @@ enum rudp_policy_setting {
 	RUDP_POLICY_SETTINGS_COUNT,
 };
 
-/* family 0: any address. bytes beyond the prefix are 0. */
+/* family 0: any address. Bits beyond the prefix are 0. */
 struct rudp_policy_network {
 	sa_family_t family;
 	unsigned prefix_bits;
@@ -30,8 +33,8 @@ struct rudp_policy_rule {
 	bool early;
 	bool connect, listen;
 	struct rudp_policy_network network;
-	uint16_t port_min, port_max;            /* port_min 0: any, also none */
-	char program[RUDP_POLICY_PROGRAM_SIZE]; /* empty: any, also an unknown one */
+	uint16_t port_min, port_max;            /* port_min 0: any port, also none */
+	char program[RUDP_POLICY_PROGRAM_SIZE]; /* empty: any program, also an unknown one */
 };
 
 struct rudp_policy_source {
@@ -44,16 +47,19 @@ struct rudp_policy_source {
 	struct rudp_policy_rule rules[];        /* rule_count */
 };
 
-/* Parses a whole text into a new source. NULL: error says why. Free it with free(3). */
+/* Parses a whole text into a new source, to be freed with free(3). NULL: error says why. */
 struct rudp_policy_source *rudp_policy_parse_source(const char *text, size_t len, const char *name,
 						    char error[RUDP_POLICY_TEXT_SIZE]);
-/* Puts a source in the place of an old one, and the settings that follow from both into force. */
+/*
+ * Replaces *place, a source of the policy, by a new one and frees the old one. Then computes the
+ * effective settings of the policy again.
+ */
 void rudp_policy_take(struct rudp_policy *policy, struct rudp_policy_source **place,
 		      struct rudp_policy_source *source);
 
 /*
- * What stands in one word of a text. Each returns the index of what is wrong, with error saying what it
- * is, or -1.
+ * Each function parses one word. Returns -1 if it is valid. Else returns the index of the wrong
+ * character, and error describes the problem.
  */
 int rudp_policy_read_network(struct rudp_policy_network *network, const char *word, size_t len,
 			     char error[RUDP_POLICY_TEXT_SIZE]);
@@ -64,11 +70,11 @@ int rudp_policy_read_program(char program[RUDP_POLICY_PROGRAM_SIZE], const char 
 int rudp_policy_read_value(enum rudp_policy_setting setting, int64_t *value, const char *word,
 			   size_t len, char error[RUDP_POLICY_TEXT_SIZE]);
 
-/* The setting of that name, RUDP_POLICY_SETTINGS_COUNT if there is none. */
+/* The setting with this name; RUDP_POLICY_SETTINGS_COUNT if there is none. */
 enum rudp_policy_setting rudp_policy_setting_find(const char *word, size_t len);
 const char *rudp_policy_setting_name(enum rudp_policy_setting setting);
 
-/* A word made fit for a message: short, printable. Returns text. */
+/* Quotes a word for an error message: shortened, unprintable characters replaced. Returns text. */
 #define RUDP_POLICY_QUOTE_SIZE 64
 char *rudp_policy_quote(const char *word, size_t len, char text[RUDP_POLICY_QUOTE_SIZE]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of a policy that carry a value: addresses, ports, patterns, durations. */
+/* Parses the words of a policy that carry a value: addresses, ports, patterns, durations. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,7 +28,10 @@ char *rudp_policy_quote(const char *word, size_t len, char text[RUDP_POLICY_QUOT
 	return text;
 }
 
-/* Digits only. Returns how many; *number is meaningless above NUMBER_DIGITS_MAX of them. */
+/*
+ * Reads leading decimal digits and returns their count. *number is undefined if there are more than
+ * NUMBER_DIGITS_MAX.
+ */
 static size_t read_digits(const char *word, size_t len, uint32_t *number)
 {
 	size_t digits = 0;
@@ -61,7 +64,7 @@ static bool read_address(struct rudp_policy_network *network, const char *word, 
 	return inet_pton(network->family, text, network->bytes) == 1;
 }
 
-/* false: there was something to clear. */
+/* Sets all bits beyond the prefix to 0. Returns false if one of them was 1. */
 static bool clear_host_bits(struct rudp_policy_network *network, unsigned bits)
 {
 	bool clear = true;
@@ -75,7 +78,10 @@ static bool clear_host_bits(struct rudp_policy_network *network, unsigned bits)
 	return clear;
 }
 
-/* A program cannot tell ::ffff:10.0.0.0/104 from 10.0.0.0/8 on the wire, so they are one here. */
+/*
+ * Turns a v4-mapped IPv6 network into its IPv4 network. A program can reach the same peer by
+ * ::ffff:10.0.0.0/104 and by 10.0.0.0/8, so both must match the same connections.
+ */
 static void unmap(struct rudp_policy_network *network)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
@@ -99,7 +105,7 @@ int rudp_policy_read_network(struct rudp_policy_network *network, const char *wo
 
 	memset(network, 0, sizeof *network);
 	if (!read_address(network, word, host_len)) {
-		say("%s is not an IPv4 or IPv6 address (names cannot stand here)",
+		say("%s is not an IPv4 or IPv6 address (host names are not allowed)",
 		    rudp_policy_quote(word, host_len, quote));
 		return 0;
 	}
@@ -177,7 +183,7 @@ int rudp_policy_read_program(char program[RUDP_POLICY_PROGRAM_SIZE], const char 
 #define S (1U << 1)
 #define MIN (1U << 2)
 #define H (1U << 3)
-#define ON_OFF (1U << 4)              /* no number, but one of two words */
+#define ON_OFF (1U << 4)              /* one of two words instead of a number */
 
 static const struct {
 	const char *name;
@@ -189,7 +195,7 @@ static const struct {
 
 static const struct {
 	const char *name;
-	unsigned units;               /* bits of the units that it takes; none: a plain number */
+	unsigned units;               /* bits of the units that it accepts; none: a plain number */
 	int64_t min, max;
 	const char *expected;
 } settings[RUDP_POLICY_SETTINGS_COUNT] = {
@@ -219,7 +225,10 @@ const char *rudp_policy_setting_name(enum rudp_policy_setting setting)
 	return settings[setting].name;
 }
 
-/* 0: not a unit that the setting takes. A 0 needs none, where there are any. */
+/*
+ * Returns the unit in nanoseconds, or 0 if the setting does not accept this unit. The number 0
+ * needs no unit.
+ */
 static int64_t read_unit(unsigned allowed, const char *word, size_t len, uint32_t number)
 {
 	if (len == 0)
@@ -231,7 +240,7 @@ static int64_t read_unit(unsigned allowed, const char *word, size_t len, uint32_
 	return 0;
 }
 
-/* 1, 0; -1: neither word. */
+/* 1: on, 0: off, -1: neither. */
 static int read_on_off(const char *word, size_t len)
 {
 	if (len == 2 && memcmp(word, "on", len) == 0)

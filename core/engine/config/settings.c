@@ -12,8 +12,8 @@
 #include "base/time.h"
 #include "engine/config/policy.h"
 
-_Static_assert(RUDP_POLICY_TEXT_SIZE == RUDP_SETTINGS_TEXT_SIZE, "their errors are ours");
-_Static_assert(RUDP_KEY_PATH_SIZE == RUDP_SETTINGS_PATH_SIZE, "and so are their paths");
+_Static_assert(RUDP_POLICY_TEXT_SIZE == RUDP_SETTINGS_TEXT_SIZE, "a policy error fits");
+_Static_assert(RUDP_KEY_PATH_SIZE == RUDP_SETTINGS_PATH_SIZE, "a key path fits");
 
 struct reading {
 	struct rudp_settings *settings;
@@ -22,7 +22,7 @@ struct reading {
 	char *text;
 };
 
-/* Says in text what is wrong with a value. */
+/* Formats the error message for a wrong value. */
 static enum rudp_settings_fault wrong(struct reading *r, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -36,7 +36,10 @@ static enum rudp_settings_fault wrong(struct reading *r, const char *format, ...
 	return RUDP_SETTINGS_BAD_VALUE;
 }
 
-/* The engine looks at the file again later, from another working directory. false: it is too long. */
+/*
+ * Makes the path absolute: the engine checks the file again later, from another working directory.
+ * false: the path is too long.
+ */
 static bool set_key_path(char path[RUDP_KEY_PATH_SIZE], const char *value)
 {
 	char directory[RUDP_SETTINGS_PATH_SIZE] = "";
@@ -55,7 +58,7 @@ static bool choose_key(struct reading *r)
 
 	if (count > 0)
 		memcpy(r->settings->psk, psks[0].bytes, RUDP_PSK_BYTES);
-	else if (!r->settings->keys.has_refused) /* a file that is refused is the likelier reason */
+	else if (!r->settings->keys.has_refused) /* a refused file is the more likely reason */
 		rudp_key_ring_explain(&r->settings->keys, time(NULL), r->text);
 	explicit_bzero(psks, sizeof psks);
 	return count > 0;
@@ -74,13 +77,19 @@ static enum rudp_settings_fault read_key_file(struct reading *r, const char *val
 	if (!rudp_key_ring_load(&r->settings->keys, path, rudp_key_keep_first, r->text) ||
 	    !choose_key(r))
 		return RUDP_SETTINGS_BAD_KEY;
-	/* The engine says in its log what is refused beside a good key (key_watch.h). */
+	/*
+	 * If there is a good key, refused files are not an error: the engine logs them
+	 * (key_watch.h).
+	 */
 	r->text[0] = 0;
 	r->settings->has_psk = true;
 	return RUDP_SETTINGS_OK;
 }
 
-/* A key in the environment is readable by every child and in /proc; silently ignoring it is worse. */
+/*
+ * Every child process and /proc show a key in the environment, so it is refused. Silently ignoring
+ * it would be worse.
+ */
 static enum rudp_settings_fault read_key(struct reading *r, const char *value)
 {
 	(void)value;
@@ -90,15 +99,12 @@ static enum rudp_settings_fault read_key(struct reading *r, const char *value)
 	return RUDP_SETTINGS_BAD_KEY;
 }
 
-/* Only programs read it, and take a wrong one for the default: whoever asks is told here. */
+/* Only programs use this variable, and they treat a wrong value as the default; report it here. */
 static enum rudp_settings_fault read_host(struct reading *r, const char *value)
 {
 	if (strcmp(value, "process") == 0 || strcmp(value, "thread") == 0)
 		return RUDP_SETTINGS_OK;
-	return wrong(r,
-		     "RUDP_ENGINE: '%.64s' is not where an engine can live; allowed are process "
-		     "and thread",
-		     value);
+	return wrong(r, "RUDP_ENGINE: '%.64s' is neither process nor thread", value);
 }
 
 static enum rudp_settings_fault read_cc(struct reading *r, const char *value)
@@ -182,7 +188,7 @@ static enum rudp_settings_fault read_log(struct reading *r, const char *value)
 		     RUDP_SETTINGS_PATH_SIZE - 1);
 }
 
-/* What is wrong with the directory itself only means that there are no traces. */
+/* Only the length is checked: an unusable directory is no error, it means that there are no traces. */
 static enum rudp_settings_fault read_qlog(struct reading *r, const char *value)
 {
 	if ((size_t)snprintf(r->settings->qlog_path, sizeof r->settings->qlog_path, "%s", value) <
@@ -225,7 +231,7 @@ static enum rudp_settings_fault read_busy_poll(struct reading *r, const char *va
 		     value, RUDP_BUSY_POLL_MAX_US);
 }
 
-/* 0: not a number, with or without one of the units. */
+/* Returns 0 if value is not a number, with or without a unit. */
 static uint64_t bytes_of(const char *value)
 {
 	static const char units[] = "KMG";
@@ -261,7 +267,7 @@ static const struct {
 	const char *name;
 	enum rudp_settings_fault (*read)(struct reading *r, const char *value);
 } variables[] = {
-	{"RUDP_LOG", read_log}, /* first: what is wrong with the others is said there */
+	{"RUDP_LOG", read_log}, /* first, since the errors of the others go to this log */
 	{"RUDP_KEY_FILE", read_key_file},
 	{"RUDP_KEY", read_key},
 	{"RUDP_CC", read_cc},
@@ -273,7 +279,7 @@ static const struct {
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
 	{"RUDP_BUSY_POLL", read_busy_poll},
 	{"RUDP_MEMORY", read_memory},
-	/* Known here, read elsewhere: by the policy, and by programs. */
+	/* Read elsewhere, by the policy and by programs; listed so that they count as known. */
 	{"RUDP_POLICY", NULL},
 	{"RUDP_POLICY_FILE", NULL},
 	{"RUDP_DISABLE", NULL},

@@ -22,9 +22,9 @@ static const char *const files[] = {
 #undef FILE_NAME
 };
 
-static struct rudp_proc_question *via;
-static int64_t silent_until_ns;
-static bool owes_descriptor; /* a question for one has not been answered in time */
+static struct rudp_proc_question *supervisor_question;
+static int64_t paused_until_ns;
+static bool owes_descriptor; /* a request to open a file timed out; its descriptor may still arrive */
 
 static ssize_t read_file(const char *path, char *text, size_t size)
 {
@@ -48,8 +48,8 @@ ssize_t rudp_read_text(const char *path, char *text, size_t size)
 	return len;
 }
 
-/* By this process itself. */
-static ssize_t look(uint32_t pid, unsigned file, char *text, size_t size)
+/* Reads without the supervisor's help. */
+static ssize_t read_proc(uint32_t pid, unsigned file, char *text, size_t size)
 {
 	char path[48];
 	ssize_t len;
@@ -81,8 +81,10 @@ static bool wait_for_answer(struct rudp_proc_question *question, uint32_t number
 	return seen == number;
 }
 
-/* false: the supervisor is not asked now. A question that it still works on would be mixed with the
- * next. */
+/*
+ * false: the supervisor cannot be asked now. While it still works on an earlier question, a new one
+ * would be mixed up with it.
+ */
 static bool may_ask(struct rudp_proc_question *question)
 {
 	bool is_answered = atomic_load(&question->answered) == atomic_load(&question->asked);
@@ -93,10 +95,10 @@ static bool may_ask(struct rudp_proc_question *question)
 			close(question->len);
 	}
 	return question->wake_fd && is_answered &&
-	       rudp_clock_now_ns(&rudp_clock_monotonic) >= silent_until_ns;
+	       rudp_clock_now_ns(&rudp_clock_monotonic) >= paused_until_ns;
 }
 
-/* Returns what the supervisor says, or -ETIMEDOUT. */
+/* Returns the supervisor's answer, or -ETIMEDOUT. */
 static int32_t put_question(struct rudp_proc_question *question, int64_t wait_ns)
 {
 	static const uint64_t one = 1;
@@ -106,7 +108,7 @@ static int32_t put_question(struct rudp_proc_question *question, int64_t wait_ns
 	if (write(question->wake_fd, &one, sizeof one) == sizeof one &&
 	    wait_for_answer(question, number, wait_ns))
 		return question->len;
-	silent_until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + RUDP_PROC_LOOK_PAUSE_NS;
+	paused_until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + RUDP_PROC_LOOK_PAUSE_NS;
 	return -ETIMEDOUT;
 }
 
@@ -129,18 +131,18 @@ static ssize_t ask(struct rudp_proc_question *question, uint32_t pid, unsigned f
 
 ssize_t rudp_proc_look(uint32_t pid, enum rudp_proc_file file, char *text, size_t size)
 {
-	ssize_t len = look(pid, file, text, size - 1);
+	ssize_t len = read_proc(pid, file, text, size - 1);
 
-	/* ENOENT: /proc may hide the programs that a process may not look into (hidepid, proc(5)). */
-	if (via && (len == -EACCES || len == -EPERM || len == -ENOENT))
-		len = ask(via, pid, file, text, size - 1);
+	/* ENOENT: with hidepid (proc(5)) /proc hides processes that this one may not inspect. */
+	if (supervisor_question && (len == -EACCES || len == -EPERM || len == -ENOENT))
+		len = ask(supervisor_question, pid, file, text, size - 1);
 	text[len > 0 ? len : 0] = 0;
 	return len;
 }
 
 static int ask_to_open(const char *path)
 {
-	struct rudp_proc_question *question = via;
+	struct rudp_proc_question *question = supervisor_question;
 	int fd;
 
 	if (strlen(path) >= sizeof question->text)
@@ -156,9 +158,9 @@ static int ask_to_open(const char *path)
 
 void rudp_proc_look_via(struct rudp_proc_question *question)
 {
-	via = question;
+	supervisor_question = question;
 	rudp_config_open_by(question ? ask_to_open : NULL);
-	silent_until_ns = 0;
+	paused_until_ns = 0;
 }
 
 static bool is_entry_of(const char *path, const char *directory)
@@ -180,7 +182,7 @@ static bool is_configured(const struct rudp_settings *settings, const char *path
 					  is_entry_of(path, settings->keys.path));
 }
 
-/* From a copy: the engine could change the text meanwhile. */
+/* Checks a copy of the path: the engine could change the shared text in between. */
 static int open_configured(const struct rudp_proc_question *question,
 			   const struct rudp_settings *settings)
 {
@@ -203,7 +205,7 @@ void rudp_proc_look_answer(struct rudp_proc_question *question, const struct rud
 	if (number == atomic_load(&question->answered))
 		return;
 	if (file < RUDP_PROC_COUNT)
-		len = look(question->pid, file, question->text, sizeof question->text);
+		len = read_proc(question->pid, file, question->text, sizeof question->text);
 	else
 		len = open_configured(question, settings);
 	question->len = (int32_t)len;

@@ -22,10 +22,13 @@ static void arm(struct rudp_engine *engine, struct rudp_app *app)
 
 	rudp_timer_arm(&engine->race_timers, &app->race.timer,
 		       rudp_time_min(rudp_time_min(race->tcp_due_at_ns, race->give_up_at_ns),
-				     race->tell_at_ns));
+				     race->report_at_ns));
 }
 
-/* Its own name is settled: nobody else may have it towards the same peer. */
+/*
+ * Stores the connection's local address and reserves the pair: no other connection to this peer may
+ * use it.
+ */
 static void set_local(struct rudp_engine *engine, struct rudp_app *app,
 		      const struct rudp_addr *local)
 {
@@ -36,8 +39,9 @@ static void set_local(struct rudp_engine *engine, struct rudp_app *app,
 }
 
 /*
- * A program that has bound its socket speaks from there. That socket stays unconnected: others may
- * share it. Where it was bound to any address, routing says which one it is.
+ * If the program has bound its socket, the connection uses that address. The UDP socket stays
+ * unconnected, as other connections may share it. If it is bound to any address, routing chooses
+ * the local address.
  */
 static int from_binding(const struct rudp_binding *binding, const struct rudp_addr *remote,
 			struct rudp_udp **udp, struct rudp_addr *local)
@@ -62,7 +66,7 @@ static int from_binding(const struct rudp_binding *binding, const struct rudp_ad
 	return 0;
 }
 
-/* With a fixed UDP port the target travels in the SYN alone. */
+/* With a fixed UDP port only the SYN contains the target port. */
 static struct rudp_addr wire_address(const struct rudp_engine *engine, const struct rudp_addr *to)
 {
 	struct rudp_addr wire = *to;
@@ -73,11 +77,11 @@ static struct rudp_addr wire_address(const struct rudp_engine *engine, const str
 }
 
 /*
- * Within this host: the UDP socket that the SYN would reach is a program's own, so that nobody there
- * speaks rudp. What this engine has itself need not be asked for.
+ * Peers on this host only: true if a program itself has the UDP port that the SYN would reach, so
+ * that no engine answers there. Ports of this engine need no lookup.
  */
-static bool is_udp_of_a_program(struct rudp_engine *engine, const struct rudp_addr *local,
-				const struct rudp_addr *wire)
+static bool is_udp_port_of_program(struct rudp_engine *engine, const struct rudp_addr *local,
+				   const struct rudp_addr *wire)
 {
 	return (rudp_addr_is_loopback(wire) || rudp_addr_same_host(local, wire)) &&
 	       !rudp_udp_has_port(engine, rudp_addr_port(wire)) && rudp_udp_owner_is_other(wire);
@@ -103,7 +107,7 @@ static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 		if (rc == 0)
 			local = udp->local;
 	}
-	if (rc == 0 && is_udp_of_a_program(engine, &local, &wire)) {
+	if (rc == 0 && is_udp_port_of_program(engine, &local, &wire)) {
 		rudp_udp_release(engine, udp);
 		rc = -ECONNREFUSED;
 	}
@@ -113,7 +117,7 @@ static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	app->carrier.conn = rudp_endpoint_connect(engine->ep, udp, &app->local, &wire,
 						  rudp_addr_port(&app->remote), &app->options.conn,
 						  engine->now_at_ns, &rc);
-	/* From here on the connection keeps the socket. */
+	/* The connection has its own reference to the socket now. */
 	rudp_udp_release(engine, udp);
 	if (!app->carrier.conn)
 		return rc;
@@ -143,7 +147,7 @@ static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	if (user_ns > 0)
 		app->race.give_up_at_ns = app->race.started_at_ns + user_ns;
 	arm(engine, app);
-	/* A listener of ours that was closed a moment ago would still be connected to by the kernel. */
+	/* Otherwise the kernel could still connect to a listener that its program has just closed. */
 	rudp_binding_probe_port(engine, &app->remote);
 	return connect_tcp(engine, app);
 }
@@ -159,8 +163,8 @@ static void learn_tcp_local(struct rudp_engine *engine, struct rudp_app *app)
 		set_local(engine, app, &local);
 }
 
-static bool recall(struct rudp_engine *engine, const struct rudp_app *app, bool *tcp,
-		   int64_t *rtt_ns)
+static bool find_in_route_cache(struct rudp_engine *engine, const struct rudp_app *app, bool *tcp,
+				int64_t *rtt_ns)
 {
 	return rudp_route_cache_find(&engine->route_cache, &app->remote,
 				     rudp_policy_remember_ns(engine->settings.policy),
@@ -168,10 +172,10 @@ static bool recall(struct rudp_engine *engine, const struct rudp_app *app, bool 
 }
 
 /*
- * What a race has shown is worth remembering; a rule says the same every time, but for one with "early",
- * which holds towards those that answer.
+ * Stores the result of a race. The result of a rule is always the same, so it is not stored, except
+ * for rules with "early": they need to know whether the peer answers.
  */
-static void remember(struct rudp_engine *engine, const struct rudp_app *app, bool tcp)
+static void store_result(struct rudp_engine *engine, const struct rudp_app *app, bool tcp)
 {
 	struct rudp_conn_stats stats = {0};
 
@@ -200,7 +204,7 @@ static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
 	bool tcp = false;
 	int rc;
 
-	if (recall(engine, app, &tcp, &rtt_ns) && tcp) {
+	if (find_in_route_cache(engine, app, &tcp, &rtt_ns) && tcp) {
 		app->reason = RUDP_REASON_REMEMBERED;
 		return begin_only_tcp(engine, app);
 	}
@@ -217,18 +221,18 @@ static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
 	return begin_only_tcp(engine, app);
 }
 
-/* It has answered lately, and has not failed since: the program may be told that it is connected. */
+/* The peer has answered recently, so the program may be told that it is connected. */
 static bool is_expected_to_answer(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	int64_t rtt_ns = 0;
 	bool tcp = false;
 
-	return recall(engine, app, &tcp, &rtt_ns) && !tcp;
+	return find_in_route_cache(engine, app, &tcp, &rtt_ns) && !tcp;
 }
 
 /*
- * Data goes with the SYN only where that is the one way to the program: what its peer has taken over
- * rudp must not come a second time over TCP (docs/protocol.md section 6.8).
+ * Early data is sent only if rudp is the only choice: the peer must not receive the same data again
+ * over TCP (docs/protocol.md section 6.8).
  */
 static bool may_be_early(struct rudp_engine *engine, const struct rudp_app *app,
 			 const struct rudp_race_entry *entry)
@@ -250,9 +254,9 @@ static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	options->deferred = options->early && entry->early_bytes == 0;
 	options->deferred_max_ns = entry->defer ? 0 : RUDP_RACE_DEFER_NS;
 	rc = begin_rudp(engine, app, entry->binding);
-	/* Who may write before the SYN leaves is not waiting for an answer. */
+	/* A program that may write before the SYN leaves does not wait for an answer. */
 	if (options->deferred)
-		app->race.tell_at_ns = RUDP_NEVER;
+		app->race.report_at_ns = RUDP_NEVER;
 	if (rc == 0)
 		arm(engine, app);
 	if (rc == 0 && options->early)
@@ -262,7 +266,7 @@ static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	return rc;
 }
 
-static void keep_stored(struct rudp_race *race, const struct rudp_race_entry *entry)
+static void copy_stored_options(struct rudp_race *race, const struct rudp_race_entry *entry)
 {
 	if (!(entry->mark_flags & RUDP_MARK_STORED_OPTIONS) || race->way == RUDP_WAY_RUDP)
 		return;
@@ -272,26 +276,26 @@ static void keep_stored(struct rudp_race *race, const struct rudp_race_entry *en
 }
 
 /*
- * What was learned - the way, and over rudp the path and an association - is worth a round trip and more
- * to programs that are started meanwhile; and who sees a failure asks for the reason some time later
- * (failures.h). On this host there is nothing to gain.
+ * Keeps the engine running after its last program. What it has learned (rudp or TCP, the path, the
+ * association) saves a later program one or more round trips. And a user may ask for the reason of
+ * a failure some time later (failures.h). For loopback there is nothing to save.
  */
-static void keep_engine(struct rudp_engine *engine, const struct rudp_app *app)
+static void extend_engine_life(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	if (!rudp_addr_is_loopback(&app->remote))
 		engine->keep_until_ns = engine->now_at_ns +
 					rudp_policy_remember_ns(engine->settings.policy);
 }
 
-/* The kernel refuses to send: no route leads there, or a firewall of this host forbids it. */
+/* The kernel refuses to send: there is no route, or a local firewall forbids it. */
 static void note_refusal(struct rudp_engine *engine, const struct rudp_app *app, int error)
 {
 	enum rudp_failure_cause cause = rudp_failure_cause_of(error);
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
 	if (cause != RUDP_FAILURE_UNREACHABLE && cause != RUDP_FAILURE_FILTERED)
-		return; /* something is wrong with the call, and only the program can mend that */
-	keep_engine(engine, app);
+		return; /* an error of the call, which only the program can correct */
+	extend_engine_life(engine, app);
 	rudp_app_note_failure(engine, app, cause, error);
 	if (rudp_log_wants(RUDP_LOG_INFO))
 		rudp_log(RUDP_LOG_INFO, "%s (pid %u): no connection to %s: %s", app->program.name,
@@ -326,22 +330,22 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 	race->early = entry->decision.early;
 	race->started_at_ns = engine->now_at_ns;
 	race->tcp_due_at_ns = race->give_up_at_ns = RUDP_NEVER;
-	race->tell_at_ns = engine->now_at_ns + RUDP_RACE_TELL_NS;
+	race->report_at_ns = engine->now_at_ns + RUDP_RACE_REPORT_NS;
 	race->binding_id = entry->binding ? entry->binding->id : 0;
 	app->policy_line = entry->decision.line;
-	keep_stored(race, entry);
+	copy_stored_options(race, entry);
 	rc = begin_by_way(engine, app, entry);
 	if (rc < 0)
 		note_refusal(engine, app, -rc);
 	return rc;
 }
 
-/* That the key was refused is the cause; a listener with a key refuses TCP as a consequence. */
+/* The refused key is the real cause: a listener with a key refuses TCP because of it. */
 static void fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	if (app->race.key_is_refused)
 		error = EKEYREJECTED;
-	keep_engine(engine, app);
+	extend_engine_life(engine, app);
 	rudp_route_cache_forget(&engine->route_cache, &app->remote);
 	rudp_app_fail(engine, app, error);
 }
@@ -367,15 +371,15 @@ static void drop_stored(struct rudp_race *race)
 
 static void on_answer(struct rudp_engine *engine, const struct rudp_app *app)
 {
-	remember(engine, app, false);
-	keep_engine(engine, app);
+	store_result(engine, app, false);
+	extend_engine_life(engine, app);
 }
 
-static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
+static void on_rudp_established(struct rudp_engine *engine, struct rudp_app *app)
 {
 	drop_tcp(engine, app);
 	drop_stored(&app->race);
-	app->race.tcp_due_at_ns = app->race.give_up_at_ns = app->race.tell_at_ns = RUDP_NEVER;
+	app->race.tcp_due_at_ns = app->race.give_up_at_ns = app->race.report_at_ns = RUDP_NEVER;
 	arm(engine, app);
 	on_answer(engine, app);
 	app->transport = RUDP_TRANSPORT_RUDP;
@@ -386,8 +390,8 @@ static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_connect_on_established(engine, app);
 }
 
-/* A close is the connection's end only if nobody else has its socket. */
-static void take_from_binding(struct rudp_engine *engine, struct rudp_app *app)
+/* The binding's duplicate would keep the connection open after a close, so the binding drops it. */
+static void take_socket_from_binding(struct rudp_engine *engine, struct rudp_app *app)
 {
 	struct rudp_binding *binding = rudp_binding_find(engine, app->race.binding_id);
 
@@ -398,8 +402,8 @@ static void take_from_binding(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_binding_drop_tcp(binding);
 }
 
-/* The program sees a connection; that it is not over rudp it does not see. */
-static void note_tcp(struct rudp_engine *engine, const struct rudp_app *app)
+/* Lists that TCP was used, since the program cannot see it. */
+static void note_tcp_used(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	if (app->race.key_is_refused)
 		rudp_app_note_failure(engine, app, RUDP_FAILURE_KEY, 0);
@@ -409,37 +413,37 @@ static void note_tcp(struct rudp_engine *engine, const struct rudp_app *app)
 		rudp_app_note_failure(engine, app, RUDP_FAILURE_TCP_REFUSED, 0);
 }
 
-static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
+static void on_tcp_established(struct rudp_engine *engine, struct rudp_app *app)
 {
 	drop_stored(&app->race);
-	app->race.give_up_at_ns = app->race.tell_at_ns = RUDP_NEVER;
+	app->race.give_up_at_ns = app->race.report_at_ns = RUDP_NEVER;
 	if (app->carrier.conn) {
 		app->reason = RUDP_REASON_SILENT;
 		app->race.give_up_at_ns = app->race.started_at_ns + RUDP_RACE_LATE_NS;
-		keep_engine(engine, app);
+		extend_engine_life(engine, app);
 	}
 	arm(engine, app);
-	remember(engine, app, true);
+	store_result(engine, app, true);
 	app->carrier.by_tcp = true;
 	app->transport = RUDP_TRANSPORT_TCP;
-	note_tcp(engine, app);
-	take_from_binding(engine, app);
+	note_tcp_used(engine, app);
+	take_socket_from_binding(engine, app);
 	if (app->fd < 0)
 		learn_tcp_local(engine, app);
 	rudp_connect_on_established(engine, app);
 }
 
-/* The late look: TCP carries already, rudp is only listened for. */
-static void on_late(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
+/* TCP carries the connection already; a late answer over rudp only updates the route cache. */
+static void on_late_answer(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
 {
 	if (events & RUDP_EVENT_ESTABLISHED)
-		remember(engine, app, false);
+		store_result(engine, app, false);
 	if (events & RUDP_EVENT_ESTABLISHED || rudp_conn_error(app->carrier.conn))
 		drop_conn(engine, app);
 }
 
-/* TCP is the last hope now. */
-static void lost_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
+/* rudp has failed: continue with TCP if that is possible. */
+static void on_rudp_failed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	int error = rudp_conn_error(app->carrier.conn);
 	int rc = 0;
@@ -462,11 +466,11 @@ void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigne
 	if (!app->carrier.conn)
 		return;
 	if (app->carrier.by_tcp)
-		on_late(engine, app, events);
+		on_late_answer(engine, app, events);
 	else if (rudp_conn_error(app->carrier.conn))
-		lost_by_rudp(engine, app);
+		on_rudp_failed(engine, app);
 	else if (events & RUDP_EVENT_ESTABLISHED)
-		won_by_rudp(engine, app);
+		on_rudp_established(engine, app);
 }
 
 void rudp_race_on_deferred(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
@@ -483,11 +487,11 @@ void rudp_race_on_deferred(struct rudp_engine *engine, struct rudp_app *app, uns
 }
 
 /*
- * The host is there and says no: that is the answer, as with TCP alone. With any other failure (a
- * firewall that has something against TCP, no descriptors) rudp has one head start more; the error of
- * TCP is what the program is told then.
+ * ECONNREFUSED is an answer of the host, so the connect fails as it would with TCP alone. After
+ * other failures (a firewall that blocks TCP, no descriptors) rudp gets one more head start. If it
+ * fails too, the program gets the error of TCP.
  */
-static void lost_by_tcp(struct rudp_engine *engine, struct rudp_app *app, int error)
+static void on_tcp_failed(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	drop_tcp(engine, app);
 	if (!app->carrier.conn || error == ECONNREFUSED) {
@@ -505,9 +509,9 @@ void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	const struct rudp_tcp *tcp = app->carrier.tcp;
 
 	if (tcp->error)
-		lost_by_tcp(engine, app, tcp->error);
+		on_tcp_failed(engine, app, tcp->error);
 	else if (!tcp->connecting)
-		won_by_tcp(engine, app);
+		on_tcp_established(engine, app);
 }
 
 static int give_up_error(const struct rudp_app *app)
@@ -517,25 +521,26 @@ static int give_up_error(const struct rudp_app *app)
 	return app->carrier.conn ? rudp_conn_timeout_error(app->carrier.conn) : ETIMEDOUT;
 }
 
-/* Somebody looks at a program that hangs: the log and `rudp ss --failed` say what it waits for. */
-static void tell_silence(struct rudp_engine *engine, struct rudp_app *app)
+/* For a user who examines a program that hangs: report in the log and in `rudp ss --failed`. */
+static void report_silence(struct rudp_engine *engine, struct rudp_app *app)
 {
 	const struct rudp_conn *conn = app->carrier.conn;
 	int error = conn ? rudp_conn_timeout_error(conn) : ETIMEDOUT;
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
-	app->race.tell_at_ns = RUDP_NEVER;
+	app->race.report_at_ns = RUDP_NEVER;
 	arm(engine, app);
-	app->race.told_error = error;
-	keep_engine(engine, app);
+	app->race.reported_error = error;
+	extend_engine_life(engine, app);
 	rudp_app_note_failure(engine, app, rudp_failure_cause_of(error), error);
-	rudp_log(RUDP_LOG_WARN, "%s (pid %u): no answer from %s for %lld s over %s (%s); goes on trying",
+	rudp_log(RUDP_LOG_WARN,
+		 "%s (pid %u): no answer from %s for %lld s over %s (%s); still trying",
 		 app->program.name, app->program.pid, rudp_addr_format(&app->remote, remote),
-		 (long long)(RUDP_RACE_TELL_NS / RUDP_NS_PER_S),
+		 (long long)(RUDP_RACE_REPORT_NS / RUDP_NS_PER_S),
 		 !conn ? "TCP" : app->carrier.tcp ? "UDP and TCP" : "UDP", strerrordesc_np(error));
 }
 
-static void on_time(struct rudp_engine *engine, struct rudp_app *app)
+static void on_timer(struct rudp_engine *engine, struct rudp_app *app)
 {
 	int rc;
 
@@ -547,9 +552,9 @@ static void on_time(struct rudp_engine *engine, struct rudp_app *app)
 	} else if (engine->now_at_ns >= app->race.tcp_due_at_ns) {
 		rc = begin_tcp(engine, app);
 		if (rc < 0)
-			lost_by_tcp(engine, app, -rc);
-	} else if (engine->now_at_ns >= app->race.tell_at_ns) {
-		tell_silence(engine, app);
+			on_tcp_failed(engine, app, -rc);
+	} else if (engine->now_at_ns >= app->race.report_at_ns) {
+		report_silence(engine, app);
 	}
 }
 
@@ -558,7 +563,7 @@ void rudp_race_run_timers(struct rudp_engine *engine)
 	struct rudp_timer *timer;
 
 	while ((timer = rudp_timer_wheel_pop(&engine->race_timers, engine->now_at_ns)))
-		on_time(engine, RUDP_LIST_OWNER(timer, struct rudp_app, race.timer));
+		on_timer(engine, RUDP_LIST_OWNER(timer, struct rudp_app, race.timer));
 }
 
 void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app)

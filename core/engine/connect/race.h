@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * race - which way a connection goes out: over rudp, over kernel TCP, or whichever answers first.
+ * race - opens a connection over rudp, over kernel TCP, or over whichever of both answers first.
  *
- * After RFC 8305 (happy eyeballs): rudp gets a head start. TCP is begun at once when the peer refuses
- * UDP, else when the head start is over; the first to be established carries. The outcome is
- * remembered for the destination (route_cache.h), both ways: TCP then goes without a head start, rudp
- * gets one of three round trips if that is longer than the usual one.
- * When TCP has won because rudp was silent, the silence may have been one lost SYN: the attempt is left
- * alone for RUDP_RACE_LATE_NS, and if it is answered after all, that is what is remembered.
+ * After RFC 8305 (happy eyeballs): rudp gets a head start. TCP begins when the head start is over,
+ * or at once if the peer refuses UDP. The first to be established carries the connection. The
+ * result is stored for the destination (route_cache.h). If TCP won, the next connection uses TCP
+ * without a head start. If rudp won, its head start is at least RUDP_RACE_RTTS round trips.
  *
- * Where a rule says "early" the same memory tells whether a program may be told that it is connected
- * before it is: only towards an address and port that has answered lately, and not since it has failed.
+ * If TCP won because rudp did not answer, the cause may have been one lost SYN. So the rudp attempt
+ * continues until RUDP_RACE_LATE_NS. If it is answered, the stored result is rudp.
+ *
+ * If a rule says "early", the cache also decides whether a program may be told that it is connected
+ * before the peer has answered: only if this address and port has answered recently and has not
+ * failed since.
  */
 #ifndef RUDP_ENGINE_RACE_H
 #define RUDP_ENGINE_RACE_H
@@ -24,9 +26,9 @@
 
 #define RUDP_RACE_LATE_NS (3 * RUDP_NS_PER_S)
 #define RUDP_RACE_RTTS 3
-/* A connect without any answer for so long gets a line in the log, and an entry in failures.h. */
-#define RUDP_RACE_TELL_NS (3 * RUDP_NS_PER_S)
-/* So long a SYN waits for the first bytes of a program that has not asked for it. */
+/* After this time without an answer, a connect is logged and listed in failures.h. */
+#define RUDP_RACE_REPORT_NS (3 * RUDP_NS_PER_S)
+/* How long a SYN waits for the first bytes of a program that has not asked for early data. */
 #define RUDP_RACE_DEFER_NS (10 * RUDP_NS_PER_MS)
 
 struct rudp_app;
@@ -34,19 +36,19 @@ struct rudp_stored_options;
 struct rudp_binding;
 struct rudp_engine;
 
-/* The part of an app that is only of use while it connects. */
+/* The part of an app that is needed only while it connects. */
 struct rudp_race {
 	struct rudp_timer timer;      /* in engine->race_timers */
 	enum rudp_way way;
-	bool early;                   /* a rule has it so, and the peer has not answered yet */
+	bool early;                   /* a rule says so, and the peer has not answered yet */
 	int64_t started_at_ns;
-	int64_t tcp_due_at_ns;        /* RUDP_NEVER: begun, or not to be begun */
+	int64_t tcp_due_at_ns;        /* RUDP_NEVER: already begun, or not planned */
 	int64_t give_up_at_ns;
-	int64_t tell_at_ns;           /* RUDP_NEVER: told, or there was an answer */
-	int told_error;               /* noted as its failure while it still tries; 0: nothing */
-	bool key_is_refused;          /* by the peer, over rudp; TCP is the last hope */
-	int error;                    /* of the attempt that has failed while the other runs */
-	uint64_t binding_id;          /* the program's bound socket, 0: none */
+	int64_t report_at_ns;         /* RUDP_NEVER: reported, or the peer answered */
+	int reported_error;           /* error listed while the connect still tries; 0: none */
+	bool key_is_refused;          /* the peer refused it over rudp; TCP may still work */
+	int error;                    /* of the attempt that failed while the other one runs */
+	uint64_t binding_id;          /* the program's bound socket; 0: none */
 	struct rudp_stored_options *stored; /* options for kernel TCP; NULL: none */
 };
 
@@ -55,27 +57,30 @@ struct rudp_race_entry {
 	const struct rudp_binding *binding; /* NULL: unbound */
 	int options_fd;               /* the program's socket */
 	unsigned mark_flags;
-	const uint8_t *early;         /* what the program has for the SYN, */
+	const uint8_t *early;         /* early data of the program, for the SYN */
 	size_t early_bytes;
-	bool defer;                   /* or will write, and the SYN may wait for it */
+	bool defer;                   /* the SYN may wait until the program writes */
 };
 
 /*
- * Begins what the decision allows; app->remote and app->options are in. Fills app->local, and
- * app->early_bytes or app->options.conn.deferred where that is possible.
+ * Starts the attempts that the decision allows. The caller has set app->remote and app->options.
+ * Sets app->local, and if possible app->early_bytes or app->options.conn.deferred.
  *
- * Returns  0, or -errno as connect(2) would give it at once.
+ * Returns  0, or the -errno that connect(2) would return at once.
  */
 int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 		    const struct rudp_race_entry *entry);
 
-/* Of one that was open to its program before the peer has answered: what it has come to. */
+/*
+ * For a connection that the program regarded as established before the peer answered: stores the
+ * result in the route cache.
+ */
 void rudp_race_on_deferred(struct rudp_engine *engine, struct rudp_app *app, unsigned events);
-/* Something has happened to one of the attempts. May free the app. */
+/* Handle an event of one of the attempts. May free the app. */
 void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events);
 void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_race_run_timers(struct rudp_engine *engine);
-/* The app goes. */
+/* Frees the race's resources when the app is freed. */
 void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app);
 
 #endif

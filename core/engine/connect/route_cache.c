@@ -25,7 +25,7 @@ static struct rudp_route_cache_entry *find(const struct rudp_route_cache *route_
 	return entry;
 }
 
-static void drop(struct rudp_route_cache *route_cache, struct rudp_route_cache_entry *entry)
+static void drop_entry(struct rudp_route_cache *route_cache, struct rudp_route_cache_entry *entry)
 {
 	HASH_DELETE(hh, route_cache->table, entry);
 	rudp_list_remove(&entry->age_link);
@@ -47,7 +47,7 @@ static struct rudp_route_cache_entry *oldest(const struct rudp_route_cache *rout
 void rudp_route_cache_fini(struct rudp_route_cache *route_cache)
 {
 	while (route_cache->count > 0)
-		drop(route_cache, oldest(route_cache));
+		drop_entry(route_cache, oldest(route_cache));
 }
 
 static struct rudp_route_cache_entry *add(struct rudp_route_cache *route_cache,
@@ -57,7 +57,7 @@ static struct rudp_route_cache_entry *add(struct rudp_route_cache *route_cache,
 	bool rudp_table_add_failed = false;
 
 	if (route_cache->count >= RUDP_ROUTE_CACHE_MAX)
-		drop(route_cache, oldest(route_cache));
+		drop_entry(route_cache, oldest(route_cache));
 	entry = calloc(1, sizeof *entry);
 	if (!entry)
 		return NULL;
@@ -95,11 +95,11 @@ void rudp_route_cache_forget(struct rudp_route_cache *route_cache, const struct 
 	struct rudp_route_cache_entry *entry = find(route_cache, &key);
 
 	if (entry)
-		drop(route_cache, entry);
+		drop_entry(route_cache, entry);
 }
 
 void rudp_route_cache_forget_unless(struct rudp_route_cache *route_cache,
-				    bool (*keeps)(void *context, const struct rudp_addr *from),
+				    bool (*keep)(void *context, const struct rudp_addr *from),
 				    void *context)
 {
 	struct rudp_list *link, *next;
@@ -109,8 +109,8 @@ void rudp_route_cache_forget_unless(struct rudp_route_cache *route_cache,
 			RUDP_LIST_OWNER(link, struct rudp_route_cache_entry, age_link);
 
 		next = link->next;
-		if (!keeps(context, &entry->from))
-			drop(route_cache, entry);
+		if (!keep(context, &entry->from))
+			drop_entry(route_cache, entry);
 	}
 }
 
@@ -129,7 +129,7 @@ unsigned rudp_route_cache_forget_host(struct rudp_route_cache *route_cache,
 		next = link->next;
 		key.port = 0;
 		if (!host || memcmp(&key, &wanted, sizeof key) == 0)
-			drop(route_cache, entry);
+			drop_entry(route_cache, entry);
 	}
 	return before - route_cache->count;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route_cache - which way the last connection to a destination took, so that only the first one races.
+ * route_cache - remembers whether the last connection to a destination used rudp or TCP, so that
+ * only the first connection has to try both.
  *
- * At most RUDP_ROUTE_CACHE_MAX destinations (address and port); the oldest entry makes room. An entry
- * counts for the time given when it is asked for.
+ * Limits   RUDP_ROUTE_CACHE_MAX destinations (address and port); the oldest entry is evicted. The
+ *          caller of a lookup decides how old an entry may be.
  * Threads  none: one owner at a time.
  */
 #ifndef RUDP_ENGINE_ROUTE_CACHE_H
@@ -30,27 +31,30 @@ void rudp_route_cache_init(struct rudp_route_cache *route_cache);
 void rudp_route_cache_fini(struct rudp_route_cache *route_cache);
 
 /*
- * from: this host's address, which it left from; rtt_ns: of a handshake over rudp.
- * Without memory nothing is remembered.
+ * Stores a result. from: this host's address that the connection used; rtt_ns: its round trip time
+ * over rudp. If there is no memory, nothing is stored.
  */
 void rudp_route_cache_put(struct rudp_route_cache *route_cache, const struct rudp_addr *to,
 			  const struct rudp_addr *from, bool tcp, int64_t rtt_ns,
 			  int64_t now_at_ns);
 void rudp_route_cache_forget(struct rudp_route_cache *route_cache, const struct rudp_addr *to);
-/* What has left from addresses of which keeps says false: this host is in another network by now. */
+/*
+ * Drops the entries for whose source address keep() returns false: this host has left that
+ * network.
+ */
 void rudp_route_cache_forget_unless(struct rudp_route_cache *route_cache,
-				    bool (*keeps)(void *context, const struct rudp_addr *from),
+				    bool (*keep)(void *context, const struct rudp_addr *from),
 				    void *context);
 
-/* All ports of a host; host NULL: every destination. Returns how many there were. */
+/* Drops all ports of a host; host NULL: all entries. Returns how many were dropped. */
 unsigned rudp_route_cache_forget_host(struct rudp_route_cache *route_cache,
 				      const struct rudp_addr *host);
 
-/* false: not known, or older than age_max_ns. */
+/* false: unknown, or older than age_max_ns. */
 bool rudp_route_cache_find(const struct rudp_route_cache *route_cache, const struct rudp_addr *to,
 			   int64_t age_max_ns, int64_t now_at_ns, bool *tcp, int64_t *rtt_ns);
 
-/* So many destinations are remembered to have taken TCP, and not longer ago. Looks at each. */
+/* Counts the destinations that used TCP at most age_max_ns ago. Visits all entries. */
 unsigned rudp_route_cache_tcp_count(const struct rudp_route_cache *route_cache, int64_t age_max_ns,
 				    int64_t now_at_ns);
 

@@ -7,16 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE "/proc/thread-self/net/unix" /* a thread's program may have another network namespace */
+#define TABLE "/proc/thread-self/net/unix" /* the thread's network namespace */
 
-static bool may_look(struct rudp_name_looks *looks, int64_t now_at_ns)
+static bool may_read(struct rudp_name_looks *looks, int64_t now_at_ns)
 {
 	if (now_at_ns - looks->since_ns >= RUDP_NAME_LOOKS_NS || looks->since_ns == 0)
 		*looks = (struct rudp_name_looks){.since_ns = now_at_ns};
 	return looks->count++ < RUDP_NAME_LOOKS_MAX;
 }
 
-/* An abstract name has an @ in place of its first byte there. What was accepted has its listener's. */
+/*
+ * The table shows the leading 0 of an abstract name as '@'. Accepted sockets have the name of their
+ * listener, so the inode number must match, too.
+ */
 static bool is_line_of(const char *line, const char *name, size_t name_len, uint64_t inode)
 {
 	const char *path = strchr(line, '@');
@@ -33,7 +36,7 @@ bool rudp_name_is_held(struct rudp_name_looks *looks, const struct sockaddr_un *
 	char *line = NULL;
 	size_t size = 0;
 	bool found = false;
-	FILE *table = may_look(looks, now_at_ns) ? fopen(TABLE, "re") : NULL;
+	FILE *table = may_read(looks, now_at_ns) ? fopen(TABLE, "re") : NULL;
 
 	if (!table)
 		return true;

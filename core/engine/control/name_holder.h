@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * name_holder - whose an abstract name is, of which only the kernel's table of all sockets tells.
+ * name_holder - tells whether a socket still has its abstract name, from the kernel's table of all
+ * sockets.
  *
- * When a program's socket is closed its name is free, and another user who takes it looks like the
- * program that still has it (binding.h): its port would never be free again. To read the table takes
- * milliseconds where there are many sockets, so it is read only where somebody wants that port, and
- * RUDP_NAME_LOOKS_MAX times in RUDP_NAME_LOOKS_NS.
+ * When a program closes its socket, the name is free. If another user takes the name, that user's
+ * socket looks like the program's socket (binding.h), and the program's port would never become
+ * free. Reading the table takes milliseconds if there are many sockets. So it is read only if a
+ * program wants that port, and at most RUDP_NAME_LOOKS_MAX times in RUDP_NAME_LOOKS_NS.
  */
 #ifndef RUDP_ENGINE_NAME_HOLDER_H
 #define RUDP_ENGINE_NAME_HOLDER_H
@@ -27,8 +28,8 @@ struct rudp_name_looks {
 };
 
 /*
- * Whether the socket with this number (st_ino) has the name still; true, too, where that is not to be
- * found out, or has been looked for too often.
+ * Whether the socket with this inode number (st_ino) still has the name. Also true if the table
+ * cannot be read, or has been read too often.
  */
 bool rudp_name_is_held(struct rudp_name_looks *looks, const struct sockaddr_un *name, socklen_t len,
 		       uint64_t inode, int64_t now_at_ns);

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OURS "rudp1"
-#define DESCRIPTORS "/proc/thread-self/fd" /* an engine in a thread has a table of its own */
+#define FILE_PREFIX "rudp1"
+#define OWN_FDS "/proc/thread-self/fd" /* an engine in a thread has its own descriptor table */
 
-static const char *descriptors = DESCRIPTORS "/";
+static const char *fd_prefix = OWN_FDS "/";
 
 bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE])
 {
@@ -27,7 +27,7 @@ bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE])
 	return false;
 }
 
-/* The directory, locked until it is closed; -errno. */
+/* Opens and locks the directory; close() unlocks it. Returns -errno on failure. */
 static int lock(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -43,7 +43,10 @@ static int lock(const char *dir)
 	return rc;
 }
 
-/* A socket of another type is not connected to, but its being there is told. */
+/*
+ * Connects with the wrong socket type: a socket that is open answers EPROTOTYPE and is not
+ * disturbed; one without holder answers ECONNREFUSED.
+ */
 static bool is_left_behind(const struct sockaddr_un *un, socklen_t len)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -71,7 +74,7 @@ void rudp_private_dir_clean(const char *dir)
 	const struct dirent *entry;
 
 	for (int i = 0; entries && i < RUDP_PRIVATE_DIR_CLEAN_MAX && (entry = readdir(entries)); i++)
-		if (strncmp(entry->d_name, OURS, strlen(OURS)) == 0)
+		if (strncmp(entry->d_name, FILE_PREFIX, strlen(FILE_PREFIX)) == 0)
 			remove_if_left_behind(dir, entry->d_name);
 	if (entries)
 		closedir(entries);
@@ -79,7 +82,7 @@ void rudp_private_dir_clean(const char *dir)
 		close(lock_fd);
 }
 
-static int bind_anew(int fd, const struct sockaddr_un *un, socklen_t len)
+static int bind_or_replace(int fd, const struct sockaddr_un *un, socklen_t len)
 {
 	if (bind(fd, (const struct sockaddr *)un, len) == 0)
 		return 0;
@@ -100,7 +103,7 @@ int rudp_private_dir_listen(const char *dir, int fd, const struct sockaddr_un *u
 
 	if (lock_fd < 0)
 		return lock_fd;
-	rc = bind_anew(fd, un, len);
+	rc = bind_or_replace(fd, un, len);
 	if (rc == 0 && listen(fd, backlog) < 0)
 		rc = -errno;
 	close(lock_fd);
@@ -131,7 +134,10 @@ void rudp_private_dir_remove(int fd, uint64_t inode)
 		(void)unlink(un.sun_path);
 }
 
-/* In a full table the number of the lock is one that is left. */
+/*
+ * If the descriptor table is full, open() fails at first. Closing the lock frees a number, so the
+ * second try succeeds.
+ */
 static int bind_and_hide(int fd, const struct sockaddr_un *un, socklen_t len, int lock_fd)
 {
 	int path_fd;
@@ -154,7 +160,7 @@ int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un,
 {
 	int lock_fd;
 
-	if (access(DESCRIPTORS, X_OK) < 0)
+	if (access(OWN_FDS, X_OK) < 0)
 		return -errno;
 	lock_fd = lock(dir);
 	if (lock_fd < 0)
@@ -164,14 +170,14 @@ int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un,
 
 void rudp_private_dir_enter_descriptors(void)
 {
-	if (chdir(DESCRIPTORS) == 0)
-		descriptors = "";
+	if (chdir(OWN_FDS) == 0)
+		fd_prefix = "";
 }
 
 socklen_t rudp_private_dir_address(int path_fd, struct sockaddr_un *un)
 {
 	*un = (struct sockaddr_un){.sun_family = AF_UNIX};
-	snprintf(un->sun_path, sizeof un->sun_path, "%s%d", descriptors, path_fd);
+	snprintf(un->sun_path, sizeof un->sun_path, "%s%d", fd_prefix, path_fd);
 	return sizeof *un;
 }
 

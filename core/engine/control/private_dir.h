@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * private_dir - the engine's side of the user's private directory (api/run_dir.h): makes it, listens
- * in it, and gives the listeners of programs names that nobody else can call.
+ * private_dir - makes the user's private directory (api/run_dir.h), listens in it, and gives the
+ * listeners of programs names that only the engine can connect to.
  *
- * Sockets of engines that were killed stay behind as files. An engine removes them when it starts. A
- * lock on the directory (flock(2)) keeps two engines from taking one name, or each other's new file
- * for one left behind.
+ * Sockets of killed engines remain as files. An engine removes them when it starts. A lock on the
+ * directory (flock(2)) prevents that two engines take one name, and that one engine removes
+ * another's new file as an old one.
  */
 #ifndef RUDP_ENGINE_PRIVATE_DIR_H
 #define RUDP_ENGINE_PRIVATE_DIR_H
@@ -17,44 +17,46 @@
 
 #include "api/run_dir.h"
 
-#define RUDP_PRIVATE_DIR_CLEAN_MAX 1024 /* entries that one start looks at */
+#define RUDP_PRIVATE_DIR_CLEAN_MAX 1024 /* directory entries checked at one start */
 
-/* Makes the first place that can be made and used. false: there is none, and dir is "". */
+/* Makes the first usable directory of the candidates. false: there is none, and dir is "". */
 bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE]);
-/* Removes the sockets that nobody has open any more. */
+/* Removes socket files that no process has open any more. */
 void rudp_private_dir_clean(const char *dir);
 
 /*
  * Binds fd to un, a path in dir, and listens there.
  *
- * Returns  0, -EADDRINUSE (another engine listens there), -errno.
+ * Returns  0; -EADDRINUSE: another engine listens there; -errno.
  */
 int rudp_private_dir_listen(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len,
 			    int backlog);
-/* The number of the file that the socket fd is bound to; 0: there is none at its path. */
+/* The inode number of the file that the socket fd is bound to; 0: the path does not exist. */
 uint64_t rudp_private_dir_inode(int fd);
-/* Removes the file that the socket fd is bound to, unless another engine has put its own there. */
+/* Removes the file that the socket fd is bound to, unless another engine has replaced it. */
 void rudp_private_dir_remove(int fd, uint64_t inode);
 
 /*
- * Binds a program's socket to un, a path in dir, and removes the path again: who is called through the
- * descriptor that this returns (O_PATH) is found by nobody else, and no file is left behind.
+ * Binds a program's socket to un, a path in dir, and removes the path again. Only a process with
+ * the descriptor that this returns (O_PATH) can connect to the socket, and no file remains.
  *
- * Returns  the descriptor, which the caller closes; or -errno. After -EOWNERDEAD fd has its name and
- *          cannot be called.
+ * Returns  the descriptor, which the caller closes; or -errno. After -EOWNERDEAD fd is bound, but
+ *          no process can connect to it.
  */
 int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len);
 /*
- * Makes the calling thread's descriptors in /proc the working directory of this process, which is the
- * engine's alone. The kernel then looks up one name instead of five when a program's listener is
- * called: 2.9 % instead of 4.7 % of the engine's time at the set-up of a connection.
+ * Makes the /proc directory of the calling thread's descriptors the working directory of this
+ * process, which must be the engine's alone. To connect to a program's listener the kernel then
+ * looks up one name instead of five. That takes 2.9 % instead of 4.7 % of the engine's time at
+ * connection setup.
  *
- * Threads  the only one that calls these addresses afterwards. A fork has to call this again.
+ * Threads  The thread that calls this must be the only one that uses these addresses afterwards. A
+ *          fork has to call this again.
  */
 void rudp_private_dir_enter_descriptors(void);
-/* The address under which a socket is called through that descriptor, by this thread alone. */
+/* The address that connects to a socket by that descriptor; valid only in this thread. */
 socklen_t rudp_private_dir_address(int path_fd, struct sockaddr_un *un);
-/* Whether the socket behind that descriptor is still open somewhere. probe_fd: a SOCK_DGRAM socket. */
+/* Whether any process still has that socket open. probe_fd: a SOCK_DGRAM socket. */
 bool rudp_private_dir_is_open(int path_fd, int probe_fd);
 
 #endif

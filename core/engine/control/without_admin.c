@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 
-/* These system calls concern the calling thread alone, in an engine within a program, too. */
+/* These system calls affect the calling thread only, also in an engine within a program. */
 struct capabilities {
 	struct __user_cap_header_struct header;
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
@@ -34,6 +34,7 @@ int rudp_set_without_admin(int fd, int level, int option, const void *value, soc
 		return -EPERM;
 	rc = set_option(fd, level, option, value, len);
 	if (syscall(SYS_capset, &own.header, own.sets) < 0)
-		rudp_log(RUDP_LOG_ERROR, "cannot take CAP_NET_ADMIN back: marks are not set any more");
+		rudp_log(RUDP_LOG_ERROR,
+			 "cannot regain CAP_NET_ADMIN: socket marks can no longer be set");
 	return rc;
 }

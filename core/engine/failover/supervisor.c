@@ -25,12 +25,15 @@
 #define SUPERVISOR_NAME "rudp-keeper"
 #define DEATH_SIGNAL SIGUSR1
 
-/* A supervisor reads nothing of strangers: it does not take the processor from an engine that starts. */
+/*
+ * The supervisor is confined some time after its start, so as not to compete with the starting
+ * engine for the processor. That is safe: it reads nothing from other users.
+ */
 #define CONFINE_AFTER_MS 1000
 
 /*
- * To enlarge a table that is shared the kernel waits for all processors, which takes it milliseconds: it
- * is made as large as most engines need before that.
+ * Enlarging a shared descriptor table takes milliseconds, because the kernel waits for all
+ * processors. So the table gets the size that most engines need before it is shared.
  */
 #define FD_TABLE_SIZE 1024
 
@@ -39,8 +42,8 @@ struct supervisor {
 	void *context;
 	const struct rudp_settings *settings;
 	struct rudp_failover_state *failover;
-	int signal_fd;                               /* of whoever reads it */
-	int64_t deaths_at_ns[RUDP_SUPERVISOR_DEATHS_MAX]; /* the last ones, a ring */
+	int signal_fd;                               /* shared; delivers the signals of its reader */
+	int64_t deaths_at_ns[RUDP_SUPERVISOR_DEATHS_MAX]; /* times of the last deaths, a ring */
 	unsigned deaths;
 };
 
@@ -49,7 +52,7 @@ static void name_process(const char *name)
 	prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
-static void make_room(void)
+static void enlarge_fd_table(void)
 {
 	int fd = fcntl(0, F_DUPFD_CLOEXEC, FD_TABLE_SIZE - 1);
 
@@ -57,7 +60,10 @@ static void make_room(void)
 		close(fd);
 }
 
-/* As fork, but both have one table of descriptors. This process has one thread, which holds no lock. */
+/*
+ * Like fork(), but with a shared descriptor table. Safe: this process has one thread and holds no
+ * lock.
+ */
 static pid_t fork_with_table(void)
 {
 #ifdef __s390__
@@ -68,8 +74,8 @@ static pid_t fork_with_table(void)
 }
 
 /*
- * An engine that dies before its end is waited for leaves the signal pending. It would kill this process
- * as soon as that is the next engine and no longer blocks it.
+ * If an engine dies before the supervisor waits for it, the signal stays pending. It would kill
+ * this process as soon as it becomes the next engine and unblocks the signal.
  */
 static void drop_death_signal(void)
 {
@@ -82,8 +88,8 @@ static void drop_death_signal(void)
 		;
 }
 
-/* Whoever wants this process to end means the engine. */
-static void take_signal(const struct supervisor *supervisor, pid_t engine)
+/* A signal that asks the supervisor to end is meant for the engine. */
+static void forward_signal(const struct supervisor *supervisor, pid_t engine)
 {
 	struct signalfd_siginfo info = {0};
 
@@ -92,7 +98,8 @@ static void take_signal(const struct supervisor *supervisor, pid_t engine)
 		kill(engine, SIGTERM);
 }
 
-static void answer(struct rudp_proc_question *question, const struct rudp_settings *settings)
+static void answer_question(struct rudp_proc_question *question,
+			    const struct rudp_settings *settings)
 {
 	uint64_t count;
 
@@ -101,7 +108,10 @@ static void answer(struct rudp_proc_question *question, const struct rudp_settin
 	rudp_proc_look_answer(question, settings);
 }
 
-/* Returns when the engine, which is the parent, has ended. It is asked meanwhile (proc_look.h). */
+/*
+ * Returns when the engine, the parent process, has ended. Meanwhile answers its questions
+ * (proc_look.h).
+ */
 static void wait_for_end(const struct supervisor *supervisor, pid_t engine)
 {
 	struct rudp_proc_question *question = &supervisor->failover->question;
@@ -117,9 +127,9 @@ static void wait_for_end(const struct supervisor *supervisor, pid_t engine)
 			timeout_ms = -1;
 		}
 		if (fds[0].revents)
-			take_signal(supervisor, engine);
+			forward_signal(supervisor, engine);
 		if (fds[1].revents)
-			answer(question, supervisor->settings);
+			answer_question(question, supervisor->settings);
 	}
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	drop_death_signal();
@@ -127,11 +137,11 @@ static void wait_for_end(const struct supervisor *supervisor, pid_t engine)
 
 static void log_death(const struct supervisor *supervisor, pid_t engine, const char *what)
 {
-	rudp_log(RUDP_LOG_ERROR, "engine %d was killed, with %u listeners; %s", (int)engine,
+	rudp_log(RUDP_LOG_ERROR, "engine %d was killed, it had %u listeners; %s", (int)engine,
 		 rudp_failover_count(supervisor->failover), what);
 }
 
-/* So many within so short a time that the next one would end like them. */
+/* Notes a death. true: there were too many in a short time. */
 static bool dies_too_often(struct supervisor *supervisor)
 {
 	int64_t now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
@@ -152,15 +162,15 @@ static bool is_to_be_replaced(struct supervisor *supervisor, pid_t engine)
 	if (!supervisor->failover->has_begun || supervisor->failover->is_over)
 		return false;
 	if (dies_too_often(supervisor)) {
-		log_death(supervisor, engine, "too often, there is no other");
+		log_death(supervisor, engine, "this is too frequent, not restarting it");
 		return false;
 	}
-	log_death(supervisor, engine, "another one takes its place");
+	log_death(supervisor, engine, "restarting it");
 	return true;
 }
 
-/* Kernels before 5.9, and some filters of system calls, have no such call. */
-static void close_span(unsigned first, unsigned last)
+/* Close one by one if there is no close_range(2): before Linux 5.9, or under a system call filter. */
+static void close_fd_range(unsigned first, unsigned last)
 {
 	struct rlimit limit;
 
@@ -170,8 +180,8 @@ static void close_span(unsigned first, unsigned last)
 		close((int)fd);
 }
 
-/* All but those that a successor needs. */
-static void close_rest(const struct rudp_failover_state *failover)
+/* Closes all descriptors that a successor does not need. */
+static void close_unneeded(const struct rudp_failover_state *failover)
 {
 	static int fds[RUDP_FAILOVER_FDS_MAX];
 	size_t count = rudp_failover_fds(failover, fds);
@@ -181,14 +191,14 @@ static void close_rest(const struct rudp_failover_state *failover)
 		unsigned fd = (unsigned)fds[i];
 
 		if (fd > from)
-			close_span(from, fd - 1);
+			close_fd_range(from, fd - 1);
 		if (fd >= from)
 			from = fd + 1;
 	}
-	close_span(from, UINT32_MAX);
+	close_fd_range(from, UINT32_MAX);
 }
 
-/* Or until the other one, who was to do it, is killed himself. */
+/* Or ends with its parent, if that is killed first. */
 static void wait_to_be_killed(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -198,33 +208,34 @@ static void wait_to_be_killed(pid_t parent)
 }
 
 /*
- * The last to close a socket may have to wait for as long as that lingers, unless he is about to end
- * (SO_LINGER; some are those of other users). So this process leaves the table, and somebody who ends
- * takes it along.
+ * The process that closes a socket last waits for SO_LINGER, which other users may have set on a
+ * socket they sent. A process that is ending does not wait. So this process gets its own copy of
+ * the table and closes its copies. The helper, which still shares the old table, closes the last
+ * ones by being killed.
  */
-static void close_what_died(const struct rudp_failover_state *failover)
+static void close_dead_engine_fds(const struct rudp_failover_state *failover)
 {
-	pid_t self = getpid(), last = fork_with_table();
+	pid_t self = getpid(), helper = fork_with_table();
 
-	if (last == 0)
+	if (helper == 0)
 		wait_to_be_killed(self);
-	if (last > 0)
+	if (helper > 0)
 		unshare(CLONE_FILES);
-	close_rest(failover);
-	if (last > 0) {
-		kill(last, SIGKILL);
-		waitpid(last, NULL, 0);
+	close_unneeded(failover);
+	if (helper > 0) {
+		kill(helper, SIGKILL);
+		waitpid(helper, NULL, 0);
 	}
 }
 
 static void prepare_to_succeed(const struct supervisor *supervisor)
 {
 	rudp_log_file_close();
-	close_what_died(supervisor->failover);
+	close_dead_engine_fds(supervisor->failover);
 	(void)rudp_log_file_open(supervisor->settings);
 }
 
-/* Of the engine, which is this process: its supervisor is reaped by itself if that is killed. */
+/* SIGCHLD is ignored so that the kernel reaps a killed supervisor. */
 static int run_engine(const struct supervisor *supervisor, const sigset_t *signals)
 {
 	signal(SIGCHLD, SIG_IGN);
@@ -234,10 +245,11 @@ static int run_engine(const struct supervisor *supervisor, const sigset_t *signa
 }
 
 /*
- * Both processes have these descriptors. Without the first there can be no supervisor; without the
- * second it is not asked, and an engine names a program as that names itself.
+ * Opens two descriptors that both processes share. Without the signalfd there can be no supervisor.
+ * Without the eventfd the engine cannot ask it, and identifies a program only by the name that the
+ * program gives itself.
  */
-static bool open_waited(struct supervisor *supervisor, const sigset_t *signals)
+static bool open_wait_fds(struct supervisor *supervisor, const sigset_t *signals)
 {
 	int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
@@ -249,20 +261,20 @@ static bool open_waited(struct supervisor *supervisor, const sigset_t *signals)
 
 static pid_t start_supervisor(struct supervisor *supervisor, const sigset_t *signals)
 {
-	/* Before there is an engine: nobody takes its supervisor for it. */
+	/* Named before the fork, so that the supervisor never appears under the engine's name. */
 	name_process(SUPERVISOR_NAME);
-	make_room();
-	return supervisor->failover && open_waited(supervisor, signals) ? fork_with_table() : -1;
+	enlarge_fd_table();
+	return supervisor->failover && open_wait_fds(supervisor, signals) ? fork_with_table() : -1;
 }
 
-/* For the supervisor, which waits for them; an engine has its own mask. */
-static void block_signals(sigset_t *waited, sigset_t *before)
+/* The supervisor reads these signals from a signalfd; the engine gets its original mask back. */
+static void block_signals(sigset_t *wait_signals, sigset_t *before)
 {
-	sigemptyset(waited);
-	sigaddset(waited, DEATH_SIGNAL);
-	sigaddset(waited, SIGTERM);
-	sigaddset(waited, SIGINT);
-	sigprocmask(SIG_BLOCK, waited, before);
+	sigemptyset(wait_signals);
+	sigaddset(wait_signals, DEATH_SIGNAL);
+	sigaddset(wait_signals, SIGTERM);
+	sigaddset(wait_signals, SIGINT);
+	sigprocmask(SIG_BLOCK, wait_signals, before);
 }
 
 int rudp_supervisor_run(int (*engine)(void *context, struct rudp_failover_state *failover),
@@ -272,21 +284,21 @@ int rudp_supervisor_run(int (*engine)(void *context, struct rudp_failover_state 
 					.context = context,
 					.settings = settings,
 					.failover = rudp_failover_state_new()};
-	sigset_t waited, of_engine;
+	sigset_t wait_signals, engine_signals;
 
-	block_signals(&waited, &of_engine);
+	block_signals(&wait_signals, &engine_signals);
 	for (;;) {
 		pid_t self = getpid(), pid;
 
-		pid = start_supervisor(&supervisor, &waited);
+		pid = start_supervisor(&supervisor, &wait_signals);
 		if (pid < 0)
 			rudp_log(RUDP_LOG_WARN,
-				 "there is no supervisor: listeners end with this engine");
+				 "cannot start a supervisor: a killed engine loses its listeners");
 		if (pid > 0)
 			supervisor.failover->supervisor_pid = pid;
 		rudp_proc_look_via(pid > 0 ? &supervisor.failover->question : NULL);
 		if (pid != 0)
-			return run_engine(&supervisor, &of_engine);
+			return run_engine(&supervisor, &engine_signals);
 		wait_for_end(&supervisor, self);
 		if (!is_to_be_replaced(&supervisor, self))
 			return 0;

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * supervisor - the process behind an engine's, which starts another in its place when that is killed.
+ * supervisor - a process that restarts the engine's process if it is killed, so that listeners
+ * survive.
  *
- * It is the engine's child, so that starting an engine does not wait for another process, shares its
- * table of descriptors, and the memory in which it notes what a successor needs (failover_state.h),
- * and only waits for its end. Then it closes what belonged to the dead engine alone (as the kernel
- * would have: programs see their connections reset), makes itself a supervisor, and is the
- * successor: with the same settings, though the key file may not be readable any more, the same
- * names and the same listeners. Calls of programs wait in the control listeners until it serves them.
+ * The supervisor is the engine's child: starting an engine does not have to wait for a further
+ * process. It shares the engine's descriptor table, and the memory in which the engine notes what a
+ * successor needs (failover_state.h). It waits for the engine's end. Then it closes the descriptors
+ * that only the dead engine needed. Programs see their connections reset, as if the kernel had
+ * closed them. It starts a supervisor for itself and becomes the successor, with the same settings
+ * (even if the key file is no longer readable), names and listeners. Calls of programs wait in the
+ * control listeners until the successor serves them.
  *
- * There is no successor for an engine that ends in order or has not begun to serve, nor after
- * RUDP_SUPERVISOR_DEATHS_MAX deaths within RUDP_SUPERVISOR_DEATHS_NS, where something kills each.
- * One that nobody needs, as there is no listener, ends by itself.
+ * There is no successor if the engine ends in an orderly way or has not begun to serve. Nor after
+ * RUDP_SUPERVISOR_DEATHS_MAX deaths within RUDP_SUPERVISOR_DEATHS_NS, since the next engine would
+ * probably be killed, too. A successor without listeners ends by itself.
  *
- * SIGTERM and SIGINT to it go to the engine as SIGTERM. When it is killed itself the engine goes on,
- * and has no successor. ps -o comm shows it as rudp-keeper.
+ * The supervisor passes SIGTERM and SIGINT on to the engine as SIGTERM. If the supervisor is
+ * killed, the engine continues and has no successor. ps -o comm shows the supervisor as
+ * rudp-keeper.
  */
 #ifndef RUDP_ENGINE_SUPERVISOR_H
 #define RUDP_ENGINE_SUPERVISOR_H
@@ -26,11 +29,12 @@
 #define RUDP_SUPERVISOR_DEATHS_NS (10 * RUDP_NS_PER_S)
 
 /*
- * Runs engine(context, keep) in this process, which has one thread, with a child that runs it again if
- * this is killed before failover says that it is over; and so on. Where there can be no child it has no
- * supervisor. settings say where the log is.
+ * Runs engine(context, failover) in this process, which must have one thread. A child process runs
+ * it again if this process is killed before failover says that the engine is over; and so on. If no
+ * child can be created, the engine runs without supervisor. settings name the log.
  *
- * Returns  for exit(), in each of them: the engine's status, or a supervisor's that is not needed.
+ * Returns  the argument for exit(), in each process: the engine's status, or the status of a
+ *          supervisor that is no longer needed.
  */
 int rudp_supervisor_run(int (*engine)(void *context, struct rudp_failover_state *failover),
 			void *context, const struct rudp_settings *settings);

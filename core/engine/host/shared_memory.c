@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #define TEXT_BYTES 16384
-#define PASSES_MAX 4096 /* each but the last unmaps something */
+#define PASSES_MAX 4096 /* each pass but the last one unmaps something */
 
-/* "START-END PERMISSIONS ...", where the fourth permission is s of what is shared. */
+/* A line is "START-END PERMISSIONS ..."; the fourth permission character of a shared mapping is s. */
 static size_t unmap_if_shared(const char *line)
 {
 	uintptr_t start, end;
@@ -25,7 +25,7 @@ static size_t unmap_if_shared(const char *line)
 	return munmap((void *)start, end - start) == 0; // NOLINT(performance-no-int-to-ptr)
 }
 
-/* Returns how many lines of text, which ends in a whole one, were of shared mappings. */
+/* text consists of complete lines. Returns how many of them were shared mappings. */
 static size_t unmap_lines(char *text)
 {
 	size_t count = 0;
@@ -36,7 +36,7 @@ static size_t unmap_lines(char *text)
 	return count;
 }
 
-/* The beginning of a line that has not been read to its end goes to the start of text. */
+/* Moves an incomplete last line to the start of text and returns its length. */
 static size_t unmap_read(char *text, size_t len, size_t *count)
 {
 	char *last = memrchr(text, '\n', len);

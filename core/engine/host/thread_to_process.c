@@ -30,7 +30,7 @@
 #define STATUS_BYTES 4096
 #define FILTERS_PER_MODE 65536
 #define NAME "rudp-engine"
-/* Fields 48 and 49, of which the first two are before the count. */
+/* Fields 48 and 49 of /proc/PID/stat; the first two fields precede the ')' from which we count. */
 #define STAT_ARG_START 46
 #define STAT_ARG_END 47
 
@@ -38,11 +38,11 @@ struct move {
 	struct rudp_engine *engine;
 	void *probe;
 	bool program_ends;
-	pid_t program, process; /* process: or -errno */
+	pid_t program, process; /* process: pid or -errno */
 	int ready_fd;
 };
 
-/* The number behind name in the text of /proc/thread-self/status, or 0. */
+/* The number after name in the text of /proc/thread-self/status; 0: not found. */
 static int number_of(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);
@@ -50,7 +50,7 @@ static int number_of(const char *text, const char *name)
 	return at ? atoi(at + strlen(name)) : 0;
 }
 
-/* The kernel counts filters from 5.9 on. The calls here are calls that an engine makes anyway. */
+/* Since Linux 5.9 the kernel shows the count. An engine makes the system calls used here anyway. */
 static int count_filters(void)
 {
 	char text[STATUS_BYTES];
@@ -84,8 +84,8 @@ static pid_t fork_this_thread(void)
 #endif
 }
 
-/* The process is killed when this has passed, unless it is set to 0 before. */
-static void limit_time(int us)
+/* The process is killed after this time, unless it is called again with 0. */
+static void kill_after(int us)
 {
 	const struct itimerval span = {.it_value.tv_usec = us};
 	sigset_t alarm;
@@ -98,9 +98,10 @@ static void limit_time(int us)
 }
 
 /*
- * Other threads of the program do not exist here, and a lock that one of them held is never released.
- * This takes those that the engine will need: of the heaps of both threads, of streams, of the time
- * zone. If one of them is held, the process is killed here, and the thread tries again.
+ * Other threads of the program do not exist in this process, so a lock that one of them held is
+ * never released. This takes every lock that the engine will need: of the heaps of both threads, of
+ * streams, of the time zone. If one of them is held, the timer kills the process here, and the
+ * thread tries again.
  */
 static void take_locks_once(void *probe)
 {
@@ -118,12 +119,15 @@ static void take_locks_once(void *probe)
 
 static void check_locks(void *probe)
 {
-	limit_time(RUDP_MOVE_LOCKS_US);
+	kill_after(RUDP_MOVE_LOCKS_US);
 	take_locks_once(probe);
-	limit_time(0);
+	kill_after(0);
 }
 
-/* The nth field behind the name of the program, which may have spaces (proc(5): stat), as an address. */
+/*
+ * The nth field after the program's name (which may contain spaces, see proc(5): stat), as an
+ * address.
+ */
 static char *stat_address(const char *text, unsigned n)
 {
 	const char *at = strrchr(text, ')');
@@ -133,7 +137,7 @@ static char *stat_address(const char *text, unsigned n)
 	return at ? (char *)strtoul(at, NULL, 10) : NULL; // NOLINT(performance-no-int-to-ptr)
 }
 
-/* Whoever looks for the program by its command line must not find this process. */
+/* A search for the program by its command line must not find this process. */
 static void rewrite_command_line(void)
 {
 	char text[STATUS_BYTES];
@@ -147,7 +151,7 @@ static void rewrite_command_line(void)
 	snprintf(start, (size_t)(end - start), "%s", NAME);
 }
 
-/* From here on the engine is this process's; the program sees of it no more than that it exists. */
+/* From here on this process runs the engine. It drops everything that ties it to the program. */
 static void leave_program(const struct move *move)
 {
 	struct rudp_engine *engine = move->engine;
@@ -164,12 +168,12 @@ static void leave_program(const struct move *move)
 	engine->is_moved = true;
 	rudp_engine_watch_signals(engine);
 	rudp_client_add(engine, (uint32_t)move->program);
-	/* Whose end is not seen would seem to be near for ever. */
+	/* If the program's end could not be seen, its ports would be announced as leaving forever. */
 	if (move->program_ends && engine->client_count > 0)
 		rudp_ports_leaving_begin(engine);
 }
 
-static void serve(const struct move *move)
+static void run_engine(const struct move *move)
 {
 	struct rudp_engine *engine = move->engine;
 
@@ -178,46 +182,49 @@ static void serve(const struct move *move)
 	if (write(move->ready_fd, "", 1) != 1)
 		_exit(1);
 	close(move->ready_fd);
-	rudp_log(RUDP_LOG_INFO, "goes on in process %u, as its program (pid %u) leaves it", engine->pid,
-		 engine->pid_before);
+	rudp_log(RUDP_LOG_INFO, "continues in process %u, after leaving its program (pid %u)",
+		 engine->pid, engine->pid_before);
 	rudp_engine_run(engine);
 	rudp_log(RUDP_LOG_INFO, "engine ends");
 	rudp_engine_fini(engine);
 	_exit(0);
 }
 
-/* Shares the program's memory and ends at once, so that init reaps the process and not the program. */
+/*
+ * Runs in a process that shares the program's memory and ends at once. So init, not the program,
+ * becomes the parent of the engine's process.
+ */
 static int fork_engine(void *context)
 {
 	struct move *move = context;
 	pid_t pid = fork_this_thread();
 
 	if (pid == 0)
-		serve(move);
+		run_engine(move);
 	move->process = pid < 0 ? -errno : pid;
 	return 0;
 }
 
-/* A program that adopts orphans must not get this one. */
+/* A program that adopts orphans (child subreaper) must not become the parent of this one. */
 static int fork_as_orphan(struct move *move, char *stack)
 {
-	int adopts = 0;
-	pid_t between;
+	int is_subreaper = 0;
+	pid_t helper;
 
-	prctl(PR_GET_CHILD_SUBREAPER, &adopts, 0, 0, 0);
-	if (adopts)
+	prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper, 0, 0, 0);
+	if (is_subreaper)
 		prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
-	between = clone(fork_engine, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, move);
-	if (between < 0)
+	helper = clone(fork_engine, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, move);
+	if (helper < 0)
 		move->process = -errno;
 	else
-		waitpid(between, NULL, (int)__WCLONE);
-	if (adopts)
+		waitpid(helper, NULL, (int)__WCLONE);
+	if (is_subreaper)
 		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	return move->process < 0 ? move->process : 0;
 }
 
-/* 0; -EDEADLK: a lock was held; -ETIMEDOUT: it does not get to say anything. */
+/* Returns 0; -EDEADLK: a lock was held; -ETIMEDOUT: the process did not report in time. */
 static int wait_until_ready(int fd)
 {
 	struct pollfd one = {.fd = fd, .events = POLLIN};
@@ -273,11 +280,11 @@ int rudp_thread_to_process(struct rudp_engine *engine, const struct rudp_thread_
 	if (rc < 0)
 		return rc;
 	rc = -EDEADLK;
-	/* A lock is held for a moment: another fork, a moment later, may find it free. */
+	/* Locks are held only for a moment, so another fork a little later may find them free. */
 	for (int i = 0; rc == -EDEADLK && i < RUDP_MOVE_TRIES_MAX; i++)
 		rc = try_to_move(&move);
 	if (rc < 0)
-		rudp_log(RUDP_LOG_WARN, "ends with its program: no process can take over: %s",
+		rudp_log(RUDP_LOG_WARN, "cannot continue in a process, ends with its program: %s",
 			 strerrordesc_np(-rc));
 	return rc;
 }

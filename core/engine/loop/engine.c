@@ -244,7 +244,7 @@ int rudp_engine_init_supervised(struct rudp_engine *engine, const struct rudp_se
 				       .turns = 1, /* 0 means never */
 				       .probe_fd = -1,
 				       .path_probe_fd = -1,
-				       .roam = {.fd = -1, .look_at_ns = RUDP_NEVER},
+				       .roam = {.fd = -1, .check_at_ns = RUDP_NEVER},
 				       .retry_at_ns = RUDP_NEVER,
 				       .listeners_open_at_ns = RUDP_NEVER,
 				       .idle_since_ns = RUDP_NEVER,

@@ -188,7 +188,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 	deadline = rudp_time_min(deadline, rudp_udp_spares_deadline_ns(engine));
 	deadline = rudp_time_min(deadline, rudp_udp_moderated_at_ns(engine));
 	deadline = rudp_time_min(deadline, rudp_qlog_deadline_ns(&engine->qlog));
-	deadline = rudp_time_min(deadline, engine->roam.look_at_ns);
+	deadline = rudp_time_min(deadline, engine->roam.check_at_ns);
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty) ||
 	    !rudp_list_is_empty(&engine->orphan_udps))
 		return 0;
@@ -233,7 +233,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	for (int i = 0; i < count; i++)
 		dispatch(engine, events[i].data.u64, events[i].events);
 	rudp_udp_read_moderated(engine);
-	if (engine->roam.look_at_ns <= engine->now_at_ns)
+	if (engine->roam.check_at_ns <= engine->now_at_ns)
 		rudp_roam_look(engine);
 	run_ready(engine);
 	rudp_app_consume_due(engine);

@@ -15,7 +15,7 @@ void rudp_random_fill(void *out, size_t len)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		/* Without randomness there is no security to be had: nothing else is right. */
+		/* Without random bytes nothing can be secure, so abort. */
 		if (n < 0)
 			abort();
 		next += n;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * random - the kernel's random bytes, fetched some thousand at a time: a connection wants several
- * handfuls, and each would be a system call.
+ * random - gives out the kernel's random bytes from a buffer, to save a system call for each use.
  *
- * What has been given out is wiped, so that the store never holds a key that is in use. A store belongs
- * to one engine: a fork of the program that an engine's thread lives in starts with another one.
+ * A connection needs random bytes several times. Bytes that are given out are wiped, so the buffer
+ * never holds a key in use. A buffer belongs to one engine. When a program with an engine in a
+ * thread forks, the child starts with a new buffer.
  */
 #ifndef RUDP_ENGINE_RANDOM_H
 #define RUDP_ENGINE_RANDOM_H
@@ -15,13 +15,13 @@
 #define RUDP_RANDOM_STORE_BYTES 2048
 
 struct rudp_random {
-	size_t left;                  /* at the end of bytes */
+	size_t left;                  /* unused bytes, at the end of the array */
 	uint8_t bytes[RUDP_RANDOM_STORE_BYTES];
 };
 
-/* Straight from getrandom; ends the process where that fails. */
+/* Reads directly from getrandom(2); aborts the process on failure. */
 void rudp_random_fill(void *out, size_t len);
-/* Out of the store (context); the signature is struct rudp_endpoint_config's. */
+/* Takes bytes from the buffer (context). The signature is that of struct rudp_endpoint_config. */
 void rudp_random_take(void *context, void *out, size_t len);
 
 #endif

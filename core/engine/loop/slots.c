@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define NONE UINT32_MAX
+#define NO_SLOT UINT32_MAX
 #define GENERATION_MASK 0xffffffu
 #define CAPACITY_FIRST 64
 
 void rudp_slots_init(struct rudp_slots *slots)
 {
-	*slots = (struct rudp_slots){.free_head = NONE};
+	*slots = (struct rudp_slots){.free_head = NO_SLOT};
 }
 
 void rudp_slots_fini(struct rudp_slots *slots)
@@ -24,7 +24,7 @@ static uint64_t id_of(uint32_t slot, enum rudp_kind kind, uint32_t generation)
 	return (uint64_t)generation << 40 | (uint64_t)kind << 32 | slot;
 }
 
-/* Makes room for one more than there are. */
+/* Makes room for one more slot. */
 static bool grow(struct rudp_slots *slots)
 {
 	uint32_t capacity = slots->capacity ? 2 * slots->capacity : CAPACITY_FIRST;
@@ -45,7 +45,7 @@ static bool grow(struct rudp_slots *slots)
 static uint32_t add_slot(struct rudp_slots *slots)
 {
 	if (!grow(slots))
-		return NONE;
+		return NO_SLOT;
 	slots->slots[slots->count] =
 		(struct rudp_slot){.generation = slots->generation_first, .kind = RUDP_KIND_FREE};
 	return slots->count++;
@@ -63,20 +63,20 @@ static uint32_t take_slot(struct rudp_slots *slots)
 {
 	uint32_t slot = slots->free_head;
 
-	if (slot == NONE)
+	if (slot == NO_SLOT)
 		return add_slot(slots);
 	slots->free_head = slots->slots[slot].next_free;
 	return slot;
 }
 
-/* false: somebody has it. */
-static bool take_this_slot(struct rudp_slots *slots, uint32_t slot)
+/* Removes this slot from the free list. false: it is in use. */
+static bool take_slot_at(struct rudp_slots *slots, uint32_t slot)
 {
 	uint32_t *link = &slots->free_head;
 
-	while (*link != NONE && *link != slot)
+	while (*link != NO_SLOT && *link != slot)
 		link = &slots->slots[*link].next_free;
-	if (*link == NONE)
+	if (*link == NO_SLOT)
 		return false;
 	*link = slots->slots[slot].next_free;
 	return true;
@@ -99,7 +99,7 @@ uint64_t rudp_slots_add(struct rudp_slots *slots, enum rudp_kind kind, void *obj
 	uint32_t slot = take_slot(slots);
 	struct rudp_slot *s;
 
-	if (slot == NONE)
+	if (slot == NO_SLOT)
 		return 0;
 	s = &slots->slots[slot];
 	s->generation = next_generation(slots, kind, s->generation);
@@ -118,11 +118,11 @@ bool rudp_slots_put(struct rudp_slots *slots, uint64_t id, void *object)
 	while (slots->count <= slot) {
 		uint32_t added = add_slot(slots);
 
-		if (added == NONE)
+		if (added == NO_SLOT)
 			return false;
 		free_slot(slots, added);
 	}
-	if (!take_this_slot(slots, slot))
+	if (!take_slot_at(slots, slot))
 		return false;
 	slots->slots[slot].generation = generation;
 	slots->slots[slot].kind = kind;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slots - small checked numbers for the engine's objects, instead of pointers.
+ * slots - gives the engine's objects numeric ids that are checked, so that others never hold a
+ * pointer.
  *
- * An id is generation(24) kind(8) slot(32), never 0. It is what epoll carries, what names show to
- * programs and what programs give back; an object that is gone, or of another kind, is not found.
+ * An id is generation (24 bits), kind (8 bits), slot (32 bits), and never 0. epoll carries ids,
+ * names show them to programs, and programs send them back. A lookup fails if the object has been
+ * removed or is of another kind.
  *
- * Generations are counted, but for objects whose id is part of an abstract name: theirs are random. Any
- * user of the host can see such names and bind the next ones, if he can tell them, before the engine.
+ * Generations count up, except for objects whose id is part of an abstract name: these have random
+ * generations. Any user of the host can see such names. If the next id were predictable, that user
+ * could bind its name before the engine does.
+ *
  * Threads  none: one owner at a time.
  */
 #ifndef RUDP_ENGINE_SLOTS_H
@@ -27,10 +31,10 @@ enum rudp_kind {
 	RUDP_KIND_TCP,        /* a relayed connection */
 	RUDP_KIND_APP,        /* the engine's end of a program's connection */
 	RUDP_KIND_BINDING,    /* a bound or listening socket of a program */
-	RUDP_KIND_CLIENT,     /* a process that has said HELLO */
+	RUDP_KIND_CLIENT,     /* a process that has sent HELLO */
 	RUDP_KIND_SIGNAL,     /* object: the signalfd, an int */
 	RUDP_KIND_PORT_SHARE, /* object: the UDP socket of a shared port */
-	RUDP_KIND_ROAM,       /* what tells of changed addresses */
+	RUDP_KIND_ROAM,       /* reports changes of addresses and routes */
 };
 
 struct rudp_slot {
@@ -42,31 +46,32 @@ struct rudp_slot {
 
 struct rudp_slots {
 	struct rudp_slot *slots;
-	uint32_t count;      /* used at least once */
+	uint32_t count;      /* slots used at least once */
 	uint32_t capacity;
 	uint32_t free_head;  /* UINT32_MAX: none */
-	uint32_t generation_first; /* slots begin after it */
-	struct rudp_random *random; /* NULL: all generations are counted */
+	uint32_t generation_first; /* new slots start after this generation */
+	struct rudp_random *random; /* NULL: all generations count up */
 };
 
 void rudp_slots_init(struct rudp_slots *slots);
 void rudp_slots_fini(struct rudp_slots *slots);
 
-/* 0: no memory, or RUDP_SLOTS_MAX reached. */
+/* Returns 0 if there is no memory, or RUDP_SLOTS_MAX is reached. */
 uint64_t rudp_slots_add(struct rudp_slots *slots, enum rudp_kind kind, void *object);
 /*
- * Gives the object an id that another table has given out, before this one is filled. It looks through
- * all slots that nobody has.
+ * Adds an object under an id that another table has assigned. To be called before this table is
+ * filled. Searches the whole list of free slots.
  *
- * Returns  false: that place is taken, or there is no memory, or it is no id.
+ * Returns  false: the slot is in use, there is no memory, or the id is invalid.
  */
 bool rudp_slots_put(struct rudp_slots *slots, uint64_t id, void *object);
-/* NULL: gone, or not of that kind. */
+/* NULL: removed, or not of that kind. */
 void *rudp_slots_find(const struct rudp_slots *slots, uint64_t id, enum rudp_kind kind);
 void rudp_slots_remove(struct rudp_slots *slots, uint64_t id);
 
 /*
- * The next object of one of two kinds at or after slot *place; moves *place behind it.
+ * Iterates over the objects of two kinds: returns the next one at or after slot *place, and moves
+ * *place past it.
  *
  * Returns  NULL at the end.
  */

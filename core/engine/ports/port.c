@@ -22,7 +22,7 @@ static void set_flag(int fd, int level, int option, bool on)
 	setsockopt(fd, level, option, &value, sizeof value);
 }
 
-/* The kernel's word on whether this port may be had. */
+/* Binds a kernel TCP socket: the kernel decides whether this port is free. Returns it or -errno. */
 static int hold_tcp(const struct rudp_binding *binding, struct rudp_addr *local)
 {
 	int fd = socket(local->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -48,15 +48,21 @@ static int hold_tcp(const struct rudp_binding *binding, struct rudp_addr *local)
 	return rc;
 }
 
-/* Connections of a closed listener still use the port: as with TCP, only SO_REUSEADDR may share it. */
-static bool orphan_in_the_way(const struct rudp_engine *engine, const struct rudp_udp *udp,
-			      const struct rudp_binding *binding)
+/*
+ * Connections of a closed listener still use its UDP socket. As with TCP, only a listener with
+ * SO_REUSEADDR or SO_REUSEPORT may share the port with them.
+ */
+static bool orphan_blocks(const struct rudp_engine *engine, const struct rudp_udp *udp,
+			  const struct rudp_binding *binding)
 {
 	return udp->owners == 0 && !binding->reuse_address && !binding->reuse_port &&
 	       rudp_udp_has_conn(engine, udp);
 }
 
-/* One socket for all ports; it is no use to anybody else, so nobody is in its way but other programs. */
+/*
+ * The policy's fixed UDP port: one socket serves all TCP ports of an address. Bindings do not
+ * compete for it, so only a socket of another program can be in the way.
+ */
 static int hold_fixed_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
 			  const struct rudp_addr *local, uint16_t fixed, struct rudp_udp **out)
 {
@@ -73,7 +79,10 @@ static int hold_fixed_udp(struct rudp_engine *engine, const struct rudp_binding 
 	return 0;
 }
 
-/* Engines in threads of workers that share their listener must share the port, too; no other does. */
+/*
+ * Workers with a common SO_REUSEPORT listener, each with an engine in a thread, must also share the
+ * UDP port. No other engine shares it.
+ */
 static int open_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
 		    const struct rudp_addr *local, const struct rudp_udp_options *options,
 		    struct rudp_udp **out)
@@ -96,7 +105,7 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 
 	if (fixed)
 		return hold_fixed_udp(engine, binding, local, fixed, out);
-	if (udp && orphan_in_the_way(engine, udp, binding))
+	if (udp && orphan_blocks(engine, udp, binding))
 		return -EADDRINUSE;
 	if (udp) {
 		rudp_udp_hold(udp);
@@ -106,15 +115,19 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 	rc = open_udp(engine, binding, local, &options, out);
 	if (rc != -EADDRINUSE || !rudp_udp_has_port(engine, port))
 		return rc;
-	/* Ours are connected elsewhere or bound to another address: the TCP side has allowed it. */
+	/*
+	 * Our own sockets with this port are connected, or bound to another address. The TCP side
+	 * has allowed the port already, so let the UDP sockets share it.
+	 */
 	rudp_udp_share_port(engine, port);
 	options.reuse_address = true;
 	return open_udp(engine, binding, local, &options, out);
 }
 
 /*
- * Programs use one number for both (iperf3 -u, HTTP/3): that of TCP is not refused because the one of
- * UDP is another program's, unless callers must be rudp; where they must be TCP, UDP is left alone.
+ * Programs use one number for TCP and UDP (iperf3 -u, HTTP/3). If another program has the UDP port,
+ * the TCP port is still granted, unless the policy requires rudp. If the policy requires TCP, the
+ * UDP port is not taken.
  */
 static int hold_udp_or_hide(struct rudp_engine *engine, const struct rudp_binding *binding,
 			    const struct rudp_addr *local, struct rudp_udp **out)
@@ -131,13 +144,13 @@ static int hold_udp_or_hide(struct rudp_engine *engine, const struct rudp_bindin
 	if (rc != -EADDRINUSE || way != RUDP_WAY_AUTO || rudp_addr_port(&binding->local) == 0 ||
 	    rudp_udp_has_port(engine, rudp_addr_port(local)))
 		return rc;
-	rudp_log(RUDP_LOG_INFO, "%s (pid %u): UDP port %u is another program's, so only plain TCP comes",
+	rudp_log(RUDP_LOG_INFO, "%s (pid %u): UDP port %u is in use; accepting plain TCP only",
 		 binding->program.name, binding->program.pid, rudp_addr_port(local));
 	return rudp_udp_open_hidden(engine, local, binding->v6only, binding->options.freebind,
 				    out);
 }
 
-/* A port that is free on both sides. */
+/* If any port will do, tries until one is free in TCP and UDP. */
 static int hold_both(struct rudp_engine *engine, struct rudp_binding *binding,
 		     struct rudp_udp **udp)
 {
@@ -192,7 +205,7 @@ int rudp_port_join(struct rudp_engine *engine, struct rudp_binding *binding, str
 	if (!port)
 		port = make_port(udp, number);
 	if (had || !port)
-		rudp_udp_release(engine, udp); /* the port object holds it once */
+		rudp_udp_release(engine, udp); /* the port object has one reference already */
 	if (!port)
 		return -ENOMEM;
 	binding->port = port;
@@ -223,7 +236,10 @@ int rudp_port_take(struct rudp_engine *engine, struct rudp_binding *binding)
 	int rc = hold_both(engine, binding, &udp);
 
 	if (rc == -EADDRINUSE) {
-		/* Perhaps one of ours was closed and nobody has told us, or not yet. */
+		/*
+		 * The port may belong to a program's socket that was closed a moment ago: check,
+		 * then try again.
+		 */
 		rudp_binding_probe_all(engine);
 		if (rudp_addr_port(&binding->local) != 0) {
 			rudp_binding_probe_closely(engine, &binding->local);

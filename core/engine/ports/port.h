@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * port - having a port on both sides: kernel TCP's, which says whether it may be had, and UDP's.
+ * port - takes a port in kernel TCP, which decides whether it is free, and in UDP.
  *
- * Bindings of one address share one port object, which has the UDP socket and the protocol's listener.
- * The UDP port is that of the TCP socket, or the policy's fixed one, which then serves all ports of an
- * address; or one that nobody knows of (hidden), where the listener is for plain TCP alone.
+ * All bindings of one address share one port object. It owns the UDP socket and the protocol's
+ * listener.
+ *
+ * The UDP port has the same number as the TCP port. Or it is the fixed port of the policy, which
+ * serves all TCP ports of an address. Or the UDP port is hidden: its number is not published, so
+ * that the listener serves plain TCP only.
  */
 #ifndef RUDP_ENGINE_PORT_H
 #define RUDP_ENGINE_PORT_H
@@ -19,26 +22,33 @@
 
 struct rudp_port {
 	struct rudp_udp *udp;
-	uint16_t number;                 /* what a SYN must name to come here */
+	uint16_t number;                 /* the port that a SYN must name to reach this listener */
 	struct rudp_listener *listener;  /* of the protocol; NULL: nobody listens */
-	struct rudp_list bindings;       /* first: whose turn it is */
+	struct rudp_list bindings;       /* the first gets the next connection */
 	struct rudp_list link;           /* in udp->ports */
 };
 
 /*
- * Takes the port of binding->local (0: a free one, which is put there) on both sides.
+ * Takes the port of binding->local in TCP and UDP. If the port is 0, chooses a free one and stores
+ * it there.
  *
  * Returns  0, or -EADDRINUSE, -errno.
  */
 int rudp_port_take(struct rudp_engine *engine, struct rudp_binding *binding);
-/* The same where the kernel's listener is there already. */
+/* The same for a kernel listener that exists already. */
 int rudp_port_take_adopted(struct rudp_engine *engine, struct rudp_binding *binding);
-/* Joins those on this socket who have its number, and takes over the caller's hold. 0 or -ENOMEM. */
+/*
+ * Adds the binding to the port object of its number on this UDP socket, creating it if necessary.
+ * The caller's reference to udp passes to the port object. Returns 0 or -ENOMEM.
+ */
 int rudp_port_join(struct rudp_engine *engine, struct rudp_binding *binding, struct rudp_udp *udp);
-/* Harmless for a binding that has none. */
+/* Does nothing for a binding without a port. */
 void rudp_port_leave(struct rudp_engine *engine, struct rudp_binding *binding);
 
-/* It has been given up, or was another program's from the start: no caller can find the listener. */
+/*
+ * The UDP port was released to a program, or another program had it from the start: no peer can
+ * reach the listener over rudp.
+ */
 bool rudp_port_is_hidden(const struct rudp_engine *engine, const struct rudp_port *port);
 
 #endif

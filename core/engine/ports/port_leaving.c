@@ -14,12 +14,12 @@
 
 #define BACKLOG 128
 
-_Static_assert(RUDP_PORT_SHARES_MAX <= UINT16_MAX, "no seat has the number of a port that leaves");
+_Static_assert(RUDP_PORT_SHARES_MAX <= UINT16_MAX, "no share has this number");
 
 static struct {
 	int fds[RUDP_PORTS_LEAVING_MAX];
 	unsigned count;
-} all;
+} leaving;
 
 static socklen_t name_port(uint16_t port, struct sockaddr_un *un)
 {
@@ -34,7 +34,9 @@ static int make_socket(void)
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* Without it another engine does not wait. A port that several bindings have gets its name once. */
+/*
+ * If this fails, other engines do not wait. Several bindings of one port need the name only once.
+ */
 static void announce(uint16_t port)
 {
 	struct sockaddr_un un;
@@ -44,7 +46,7 @@ static void announce(uint16_t port)
 	if (fd < 0)
 		return;
 	if (bind(fd, (struct sockaddr *)&un, len) == 0 && listen(fd, BACKLOG) == 0)
-		all.fds[all.count++] = fd;
+		leaving.fds[leaving.count++] = fd;
 	else
 		close(fd);
 }
@@ -52,18 +54,18 @@ static void announce(uint16_t port)
 void rudp_ports_leaving_begin(struct rudp_engine *engine)
 {
 	for (struct rudp_list *link = engine->bindings.next;
-	     link != &engine->bindings && all.count < RUDP_PORTS_LEAVING_MAX; link = link->next)
+	     link != &engine->bindings && leaving.count < RUDP_PORTS_LEAVING_MAX; link = link->next)
 		announce(rudp_addr_port(&RUDP_LIST_OWNER(link, struct rudp_binding, all_link)->local));
 }
 
 void rudp_ports_leaving_end(struct rudp_engine *engine)
 {
 	rudp_udp_close_orphans(engine);
-	while (all.count > 0)
-		close(all.fds[--all.count]);
+	while (leaving.count > 0)
+		close(leaving.fds[--leaving.count]);
 }
 
-/* Anybody may have the name: only this user's processes are waited for. */
+/* Any user can take the name, so wait only if the holder runs as this user. */
 static bool is_leaving(uint16_t port)
 {
 	struct sockaddr_un un;

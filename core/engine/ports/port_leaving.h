@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * port_leaving - an engine that has left its program says that ports are about to be free.
+ * port_leaving - announces ports that are about to become free, so that other engines wait for
+ * them.
  *
- * The engine has moved from a thread to a process, as its program ends (thread_to_process.h), and learns
- * of the program's end a moment after the parent that waits for it. An engine of another program that
- * wants a port of the program meanwhile would be refused, where kernel TCP has the port free. So the
- * moved engine has an abstract name (api/names.h) for each port until it has looked which listeners are
- * left, and other engines of the same user wait for that.
+ * When a program ends, its engine moves from a thread to a process (thread_to_process.h). That
+ * process learns of the program's end slightly later than the parent that waits for the program. If
+ * another program's engine wants the same port in between, it would be refused although kernel TCP
+ * has the port free. Therefore the moved engine holds an abstract name (api/names.h) for each of
+ * its ports until it has checked which listeners are left. Other engines of the same user wait
+ * while the name exists.
  *
- * Limits   RUDP_PORTS_LEAVING_MAX ports; another engine waits RUDP_PORT_LEAVING_WAIT_MS at most.
+ * Limits   RUDP_PORTS_LEAVING_MAX ports; another engine waits at most RUDP_PORT_LEAVING_WAIT_MS.
  */
 #ifndef RUDP_ENGINE_PORT_LEAVING_H
 #define RUDP_ENGINE_PORT_LEAVING_H
@@ -18,12 +20,15 @@
 #include "engine/loop/engine.h"
 
 #define RUDP_PORTS_LEAVING_MAX 16
-#define RUDP_PORT_LEAVING_WAIT_MS 40 /* of an engine's turn */
+#define RUDP_PORT_LEAVING_WAIT_MS 40 /* blocks the waiting engine's loop */
 
-/* The program ends; and it has ended, and what it alone had is closed. Once a process. */
+/*
+ * Begin: the program is about to end. End: it has ended, and the sockets that it alone had are
+ * closed. At most once in a process.
+ */
 void rudp_ports_leaving_begin(struct rudp_engine *engine);
 void rudp_ports_leaving_end(struct rudp_engine *engine);
-/* Returns when no engine of this user says so of the port. */
+/* Waits while an engine of this user announces that it is leaving the port. */
 void rudp_port_leaving_wait(uint16_t port);
 
 #endif

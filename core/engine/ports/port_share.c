@@ -15,8 +15,8 @@
 #include "engine/loop/deferred_close.h"
 
 
-/* In front of a datagram that is passed on. */
-struct cover {
+/* Precedes a datagram that is passed on. */
+struct pass_on_header {
 	struct rudp_addr local, remote;
 	uint8_t ecn;
 };
@@ -34,12 +34,12 @@ static int make_socket(void)
 	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* number: which one. Returns its socket, or -1. */
-static int take(uint16_t port, unsigned *number)
+/* Takes a free port share and stores its number. Returns its socket, or -1. */
+static int take_share(uint16_t port, unsigned *number)
 {
 	int fd = make_socket(), on = 1;
 
-	/* Else the first sender's credentials would be missing. */
+	/* Set before bind(): else messages sent in between would lack credentials. */
 	if (fd >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 	for (*number = 0; fd >= 0 && *number < RUDP_PORT_SHARES_MAX; ++*number) {
@@ -54,8 +54,8 @@ static int take(uint16_t port, unsigned *number)
 	return -1;
 }
 
-/* A datagram socket can be connected to every name that somebody has. */
-static bool is_somebody_else_there(uint16_t port, unsigned own)
+/* connect() of a datagram socket succeeds for every name that is bound. */
+static bool has_other_share(uint16_t port, unsigned own)
 {
 	int fd = make_socket();
 	bool found = false;
@@ -71,17 +71,19 @@ static bool is_somebody_else_there(uint16_t port, unsigned own)
 	return found;
 }
 
-static void nap(void)
+static void sleep_1_ms(void)
 {
 	const struct timespec millisecond = {0, 1000000};
 
 	nanosleep(&millisecond, NULL);
 }
 
-/* Alone it is had alone, and opened for others; else it is joined, once the first has opened it. */
-static int open_alone_or_join(struct rudp_engine *engine, const struct rudp_addr *local,
-			      struct rudp_udp_options options, unsigned own,
-			      struct rudp_udp **out)
+/*
+ * Binds the port exclusively and then opens it for others. If another engine has it, joins as soon
+ * as that engine has set SO_REUSEPORT.
+ */
+static int open_first_or_join(struct rudp_engine *engine, const struct rudp_addr *local,
+			      struct rudp_udp_options options, unsigned own, struct rudp_udp **out)
 {
 	int on = 1, rc = -EADDRINUSE;
 
@@ -90,18 +92,18 @@ static int open_alone_or_join(struct rudp_engine *engine, const struct rudp_addr
 		rc = rudp_udp_open(engine, local, &options, out);
 		if (rc == 0)
 			setsockopt((*out)->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-		if (rc != -EADDRINUSE || !is_somebody_else_there(rudp_addr_port(local), own))
+		if (rc != -EADDRINUSE || !has_other_share(rudp_addr_port(local), own))
 			return rc;
 		options.reuse_port = true;
 		rc = rudp_udp_open(engine, local, &options, out);
 		if (rc != -EADDRINUSE)
 			return rc;
-		nap();
+		sleep_1_ms();
 	}
 	return rc;
 }
 
-static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
+static int watch_share(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	int rc;
 
@@ -120,12 +122,12 @@ int rudp_port_share_open_udp(struct rudp_engine *engine, const struct rudp_addr 
 			     const struct rudp_udp_options *options, struct rudp_udp **out)
 {
 	unsigned own;
-	int share = take(rudp_addr_port(local), &own);
+	int share = take_share(rudp_addr_port(local), &own);
 	int rc;
 
 	if (share < 0)
 		return -EADDRINUSE;
-	rc = open_alone_or_join(engine, local, *options, own, out);
+	rc = open_first_or_join(engine, local, *options, own, out);
 	if (rc < 0) {
 		close(share);
 		return rc;
@@ -133,7 +135,7 @@ int rudp_port_share_open_udp(struct rudp_engine *engine, const struct rudp_addr 
 	(*out)->share_fd = share;
 	(*out)->share = own;
 	(*out)->share_uid = geteuid();
-	rc = enlist(engine, *out);
+	rc = watch_share(engine, *out);
 	if (rc < 0)
 		rudp_udp_close(engine, *out);
 	return rc;
@@ -159,20 +161,20 @@ int rudp_port_share_number(const void *socket)
 bool rudp_port_share_pass_on(void *socket, const struct rudp_datagram *datagram, unsigned number)
 {
 	const struct rudp_udp *udp = socket;
-	struct cover cover = {
+	struct pass_on_header header = {
 		.local = datagram->local, .remote = datagram->remote, .ecn = datagram->ecn};
-	struct iovec iov[] = {{&cover, sizeof cover}, {datagram->data, datagram->len}};
+	struct iovec iov[] = {{&header, sizeof header}, {datagram->data, datagram->len}};
 	struct sockaddr_un un;
 	struct msghdr message = {.msg_name = &un, .msg_iov = iov, .msg_iovlen = 2};
 
 	message.msg_namelen = name_share(udp->share_uid, rudp_addr_port(&udp->local), number, &un);
-	/* A queue that is full loses it, as the network may. */
+	/* A full queue drops the datagram, as the network may. */
 	return sendmsg(udp->share_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 	       errno != ECONNREFUSED;
 }
 
-/* Descriptors that came along: another user's may keep who closes them waiting. */
-static void let_go(const struct cmsghdr *cmsg)
+/* Closing a descriptor of another user may block, so threads do it. */
+static void close_received_fds(const struct cmsghdr *cmsg)
 {
 	size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	int fd;
@@ -183,8 +185,10 @@ static void let_go(const struct cmsghdr *cmsg)
 	}
 }
 
-/* A process of this user has sent it, or of the one that he was when he took the port share. */
-static bool is_ours(const struct rudp_udp *udp, struct msghdr *message)
+/*
+ * The sender has the user id of this process, or the one that it had when it took the port share.
+ */
+static bool is_from_own_user(const struct rudp_udp *udp, struct msghdr *message)
 {
 	struct ucred from = {.uid = (uid_t)-1};
 
@@ -194,12 +198,15 @@ static bool is_ours(const struct rudp_udp *udp, struct msghdr *message)
 		if (cmsg->cmsg_type == SCM_CREDENTIALS)
 			memcpy(&from, CMSG_DATA(cmsg), sizeof from);
 		else if (cmsg->cmsg_type == SCM_RIGHTS)
-			let_go(cmsg);
+			close_received_fds(cmsg);
 	}
 	return from.uid == udp->share_uid || from.uid == geteuid();
 }
 
-/* What lies there meanwhile counts as its sender's descriptors. */
+/*
+ * The messages stay in the queue; descriptors in them count against the sender's limit of
+ * descriptors in flight.
+ */
 static void pause_share(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	engine->counts.refused_listeners++;
@@ -207,56 +214,58 @@ static void pause_share(struct rudp_engine *engine, struct rudp_udp *udp)
 	udp->share_paused = rudp_engine_rewatch(engine, udp->share_fd, 0, udp->share_id) == 0;
 }
 
-/* Copies of the descriptors become ours; those that found no number are left where they are. */
-static ssize_t look_at(int fd, struct msghdr *message)
+/*
+ * With MSG_PEEK this process gets copies of the descriptors. Descriptors for which it has no free
+ * number stay in the queue.
+ */
+static ssize_t peek_message(int fd, struct msghdr *message)
 {
 	ssize_t n = recvmsg(fd, message, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
-		message->msg_controllen = 0; /* the kernel has left it as it was */
+		message->msg_controllen = 0; /* the kernel leaves it unchanged on error */
 	return n;
 }
 
-static void serve(struct rudp_engine *engine, struct rudp_datagram *datagram,
-		  const struct cover *cover)
+static void deliver(struct rudp_engine *engine, struct rudp_datagram *datagram,
+		    const struct pass_on_header *header)
 {
-	datagram->local = cover->local;
-	datagram->remote = cover->remote;
-	datagram->ecn = cover->ecn;
+	datagram->local = header->local;
+	datagram->remote = header->remote;
+	datagram->ecn = header->ecn;
 	rudp_endpoint_on_datagram(engine->ep, datagram, engine->now_at_ns);
 }
 
 /*
- * It is dropped once copies of all that it brought are ours, so that this thread never closes the last.
- * false: nothing is there, or nothing that can be taken now.
+ * Removes the message only after this process has copies of all its descriptors: so this thread
+ * never closes the last copy. false: the queue is empty, or the message cannot be taken now.
  */
-static bool take_passed(struct rudp_engine *engine, struct rudp_udp *udp)
+static bool receive_passed_on(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred)) +
 						 CMSG_SPACE(RUDP_MESSAGE_FDS_MAX * sizeof(int))];
-	struct cover cover = {0};
+	struct pass_on_header header = {0};
 	struct rudp_datagram datagram = {.socket = udp, .data = engine->receive_buffers};
-	struct iovec iov[] = {{&cover, sizeof cover},
-			      {datagram.data, RUDP_RECEIVE_BUFFER_BYTES}};
+	struct iovec iov[] = {{&header, sizeof header}, {datagram.data, RUDP_RECEIVE_BUFFER_BYTES}};
 	struct msghdr message = {.msg_iov = iov,
 				 .msg_iovlen = 2,
 				 .msg_control = control,
 				 .msg_controllen = sizeof control};
-	ssize_t n = look_at(udp->share_fd, &message);
-	bool is_whole = !(message.msg_flags & MSG_CTRUNC), ours;
+	ssize_t n = peek_message(udp->share_fd, &message);
+	bool is_whole = !(message.msg_flags & MSG_CTRUNC), is_trusted;
 
 	if (n >= 0 && is_whole)
 		(void)recv(udp->share_fd, NULL, 0, MSG_DONTWAIT);
-	ours = is_ours(udp, &message);
+	is_trusted = is_from_own_user(udp, &message);
 	if (n < 0)
 		return false;
 	if (!is_whole) {
 		pause_share(engine, udp);
 		return false;
 	}
-	if (ours && n > (ssize_t)sizeof cover && !(message.msg_flags & MSG_TRUNC)) {
-		datagram.len = (size_t)n - sizeof cover;
-		serve(engine, &datagram, &cover);
+	if (is_trusted && n > (ssize_t)sizeof header && !(message.msg_flags & MSG_TRUNC)) {
+		datagram.len = (size_t)n - sizeof header;
+		deliver(engine, &datagram, &header);
 	}
 	return true;
 }
@@ -279,7 +288,7 @@ void rudp_port_share_on_event(struct rudp_engine *engine, struct rudp_udp *udp)
 			pause_share(engine, udp);
 			return;
 		}
-		if (!take_passed(engine, udp))
+		if (!receive_passed_on(engine, udp))
 			return;
 	}
 }

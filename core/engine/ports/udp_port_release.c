@@ -10,8 +10,8 @@
 #include "engine/udp/udp.h"
 #include "engine/udp/udp_spare.h"
 
-/* Two sockets of one number exclude each other unless they are bound to different hosts. */
-static bool is_in_the_way(const struct rudp_udp *udp, const struct rudp_addr *addr)
+/* Two sockets with the same port conflict unless they are bound to different addresses. */
+static bool conflicts(const struct rudp_udp *udp, const struct rudp_addr *addr)
 {
 	if (udp->connected || rudp_addr_port(&udp->local) != rudp_addr_port(addr))
 		return false;
@@ -36,7 +36,7 @@ static bool may_be_plain(struct rudp_engine *engine, const struct rudp_port *por
 
 static bool may_release(struct rudp_engine *engine, const struct rudp_udp *udp)
 {
-	/* A fixed port is everybody's. */
+	/* All listeners share a fixed port. */
 	if (rudp_policy_udp_port(engine->settings.policy))
 		return false;
 	for (const struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
@@ -65,12 +65,12 @@ static int move_port(struct rudp_engine *engine, struct rudp_port *port)
 	     link = link->next)
 		rudp_failover_listener(engine, RUDP_LIST_OWNER(link, struct rudp_binding, link));
 	rudp_udp_release(engine, old);
-	rudp_log(RUDP_LOG_INFO, "UDP port %u goes to a program that wants it: only plain TCP comes",
+	rudp_log(RUDP_LOG_INFO, "UDP port %u is released to a program; accepting plain TCP only",
 		 port->number);
 	return 0;
 }
 
-static int yield(struct rudp_engine *engine, struct rudp_udp *udp)
+static int release_socket(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	int rc = 0;
 
@@ -95,9 +95,9 @@ int rudp_udp_port_release(struct rudp_engine *engine, const struct rudp_addr *ad
 		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, port_link);
 
 		next = link->next;
-		if (!is_in_the_way(udp, addr))
+		if (!conflicts(udp, addr))
 			continue;
-		rc = yield(engine, udp);
+		rc = release_socket(engine, udp);
 		if (rc < 0)
 			return rc;
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp_port_release - a listener's UDP port is given up to a program that wants it for itself.
+ * udp_port_release - releases a listener's UDP port to a program that wants to bind it.
  *
- * Programs use one number for TCP and UDP (name servers, HTTP/3). When such a program binds its UDP
- * socket after its TCP one, it is this engine that has the port; then the listener serves plain TCP
- * alone from there on.
+ * Programs use one number for TCP and UDP (name servers, HTTP/3). If such a program binds its UDP
+ * socket after its TCP socket, this engine already has the UDP port. The engine releases it; from
+ * then on the listener serves plain TCP only.
  */
 #ifndef RUDP_ENGINE_UDP_PORT_RELEASE_H
 #define RUDP_ENGINE_UDP_PORT_RELEASE_H
@@ -14,10 +14,11 @@
 #include "engine/ports/binding.h"
 
 /*
- * Gives up every UDP socket that is in the way of one bound to addr.
+ * Releases every UDP socket that conflicts with a socket bound to addr.
  *
- * Returns  0: the port may be free now; -EADDRINUSE: nothing has changed, since a connection uses the
- *          socket, or callers must be rudp there; -ENOENT: it is no socket of this engine.
+ * Returns  0: the port may be free now; -EADDRINUSE: nothing has changed, because a connection uses
+ *          the socket, or the policy requires rudp for this listener; -ENOENT: this engine does not
+ *          have the port.
  */
 int rudp_udp_port_release(struct rudp_engine *engine, const struct rudp_addr *addr);
 

@@ -16,18 +16,18 @@
 
 #define NAME_SIZE 64
 #define BUFFER_MIN_BYTES 4096u
-#define REMARK_MAX_BYTES 256u /* kept free at each limit for what ends the trace */
+#define REMARK_MAX_BYTES 256u /* reserved at each limit for the remark that ends the trace */
 
 struct trace {
 	struct rudp_qlog *qlog;
-	struct rudp_list link;        /* in waiting or full, with text to write */
-	struct rudp_qlog_said said;
+	struct rudp_list link;        /* in waiting or full if it has text to write */
+	struct rudp_qlog_reported reported;
 	char name[NAME_SIZE];
-	uint64_t file_bytes;          /* written */
+	uint64_t file_bytes;          /* bytes written */
 	char *text;
 	size_t len, cap;
-	uint64_t left_out;            /* facts, since the last one that was written down */
-	bool held;                    /* an unauthenticated peer's, not yet established: no file */
+	uint64_t left_out;            /* facts, since the last fact that was added */
+	bool unconfirmed;             /* begun by a peer and not yet established: no file */
 	bool has_file;
 	bool over;
 };
@@ -60,11 +60,11 @@ static bool grow(struct trace *trace, size_t wanted)
 	return true;
 }
 
-static void line_up(struct trace *trace)
+static void enqueue(struct trace *trace)
 {
 	struct rudp_qlog *qlog = trace->qlog;
 
-	if (trace->held)
+	if (trace->unconfirmed)
 		return;
 	if (trace->len >= RUDP_QLOG_WRITE_BYTES) {
 		rudp_list_remove(&trace->link);
@@ -83,14 +83,14 @@ static bool append(struct trace *trace, const char *text, size_t len)
 	memcpy(trace->text + trace->len, text, len);
 	trace->len += len;
 	trace->qlog->all_bytes += len;
-	line_up(trace);
+	enqueue(trace);
 	return true;
 }
 
 static bool remark(struct trace *trace, const char *message, uint64_t count)
 {
 	char text[RUDP_QLOG_RECORD_MAX_BYTES];
-	size_t len = rudp_qlog_write_remark(text, &trace->said, message, count,
+	size_t len = rudp_qlog_write_remark(text, &trace->reported, message, count,
 					    *trace->qlog->now_at_ns);
 
 	return append(trace, text, len);
@@ -104,7 +104,10 @@ static void cut_short(struct trace *trace)
 	trace->qlog->counts.cut_short++;
 }
 
-/* Room for a remark stays free, so that what was left out is told as soon as there is room again. */
+/*
+ * Space for a remark stays reserved. So the count of omitted facts is written as soon as there is
+ * room again.
+ */
 static bool add_to_buffer(struct trace *trace, const char *text, size_t len)
 {
 	if (trace->len + len + 2 * REMARK_MAX_BYTES > RUDP_QLOG_BUFFER_MAX_BYTES)
@@ -159,8 +162,8 @@ static struct trace *begin(struct rudp_qlog *qlog, struct rudp_conn *conn)
 		return NULL;
 	}
 	trace->qlog = qlog;
-	trace->said.began_at_ns = *qlog->now_at_ns;
-	trace->held = !rudp_conn_is_initiator(conn);
+	trace->reported.began_at_ns = *qlog->now_at_ns;
+	trace->unconfirmed = !rudp_conn_is_initiator(conn);
 	name_trace(trace, conn, wall_ns);
 	add(trace, text, rudp_qlog_write_header(text, conn, wall_ns));
 	rudp_conn_set_trace(conn, trace);
@@ -168,8 +171,8 @@ static struct trace *begin(struct rudp_qlog *qlog, struct rudp_conn *conn)
 	return trace;
 }
 
-/* The first failure ends all traces: one line in the log, and no more trying with each packet. */
-static void give_up(struct rudp_qlog *qlog, const char *name, int error)
+/* The first failure ends all tracing: one line in the log, and no further attempt for each packet. */
+static void stop_tracing(struct rudp_qlog *qlog, const char *name, int error)
 {
 	if (qlog->directory_fd < 0)
 		return;
@@ -187,7 +190,7 @@ static int open_file(const struct trace *trace)
 	return openat(trace->qlog->directory_fd, trace->name, how, 0600);
 }
 
-/* 0 or an errno; the file ends with a whole record in any case. */
+/* Returns 0 or an errno. In both cases the file ends with a complete record. */
 static int write_all(int fd, const struct trace *trace)
 {
 	size_t done = 0;
@@ -224,7 +227,7 @@ static void write_out(struct trace *trace)
 		if (error && trace->file_bytes == 0)
 			unlinkat(qlog->directory_fd, trace->name, 0);
 		if (error)
-			give_up(qlog, trace->name, error);
+			stop_tracing(qlog, trace->name, error);
 		else
 			trace->file_bytes += trace->len;
 	}
@@ -233,7 +236,7 @@ static void write_out(struct trace *trace)
 
 static void end(struct trace *trace)
 {
-	if (trace->held)
+	if (trace->unconfirmed)
 		trace->qlog->all_bytes -= trace->len;
 	else
 		write_out(trace);
@@ -261,8 +264,9 @@ static void on_fact(void *context, struct rudp_conn *conn, const struct rudp_fac
 	if (!trace || trace->over)
 		return;
 	if (fact->kind == RUDP_FACT_STATE && fact->state.to == RUDP_STATE_ESTABLISHED)
-		trace->held = false;
-	add(trace, text, rudp_qlog_write_fact(text, &trace->said, conn, fact, *qlog->now_at_ns));
+		trace->unconfirmed = false;
+	add(trace, text,
+	    rudp_qlog_write_fact(text, &trace->reported, conn, fact, *qlog->now_at_ns));
 }
 
 static int check_directory(int fd)
@@ -276,7 +280,7 @@ static int check_directory(int fd)
 	return st.st_mode & 022 && !(st.st_mode & S_ISVTX) ? -EPERM : 0;
 }
 
-/* A descriptor, or -errno. */
+/* Returns a descriptor or -errno. */
 static int open_directory(const char *directory)
 {
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -291,7 +295,8 @@ static int open_directory(const char *directory)
 
 const char *rudp_qlog_open_error(int rc)
 {
-	return rc == -EPERM ? "it belongs to, or can be written by, others" : strerror(-rc);
+	return rc == -EPERM ? "it belongs to another user, or others can write to it"
+			    : strerror(-rc);
 }
 
 int rudp_qlog_check(const char *directory)

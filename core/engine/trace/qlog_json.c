@@ -35,7 +35,7 @@ void rudp_qlog_put_number(struct rudp_qlog_text *t, uint64_t number)
 	rudp_qlog_put_bytes(t, first, (size_t)(digits + sizeof digits - first));
 }
 
-/* Milliseconds, as qlog counts time, to the microsecond. */
+/* qlog counts time in milliseconds; three decimals give microseconds. */
 void rudp_qlog_put_ms(struct rudp_qlog_text *t, int64_t ns)
 {
 	uint64_t us = ns > 0 ? (uint64_t)ns / 1000 : 0;
@@ -54,7 +54,7 @@ void rudp_qlog_put_id(struct rudp_qlog_text *t, uint64_t id)
 	rudp_qlog_put_bytes(t, hex, 16);
 }
 
-/* Words of ours, and yet: no quote, backslash or control character gets through. */
+/* All strings are our own. Still, quotes, backslashes and control characters are replaced. */
 void rudp_qlog_put_string(struct rudp_qlog_text *t, const char *words)
 {
 	rudp_qlog_put(t, "\"");
@@ -67,11 +67,11 @@ void rudp_qlog_put_string(struct rudp_qlog_text *t, const char *words)
 	rudp_qlog_put(t, "\"");
 }
 
-void rudp_qlog_event_begin(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
+void rudp_qlog_event_begin(struct rudp_qlog_text *t, const struct rudp_qlog_reported *reported,
 			   const char *name, int64_t now_at_ns)
 {
 	rudp_qlog_put(t, "\x1e{\"time\":");
-	rudp_qlog_put_ms(t, now_at_ns - said->began_at_ns);
+	rudp_qlog_put_ms(t, now_at_ns - reported->began_at_ns);
 	rudp_qlog_put(t, ",\"name\":\"");
 	rudp_qlog_put(t, name);
 	rudp_qlog_put(t, "\",\"data\":{");
@@ -82,7 +82,7 @@ void rudp_qlog_event_end(struct rudp_qlog_text *t)
 	rudp_qlog_put(t, "}}\n");
 }
 
-/* ,"key": with no comma in front of the first. */
+/* Writes ,"key": but omits the comma before the first member. */
 void rudp_qlog_put_key(struct rudp_qlog_text *t, const char *key)
 {
 	if (t->next > t->start && t->next[-1] != '{' && t->next[-1] != '[')

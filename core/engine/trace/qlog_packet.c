@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Packets and their frames as records of qlog. */
+/* Writes packets and their frames as qlog records. */
 #include "engine/trace/qlog_json.h"
 #include "proto/wire/frame.h"
 
-#define TAIL_BYTES 512 /* kept free behind the list of frames */
+#define TAIL_BYTES 512 /* reserved for what follows the list of frames */
 
 static void put_ack(struct rudp_qlog_text *t, const struct rudp_ack *ack)
 {
@@ -45,12 +45,12 @@ static void put_reset(struct rudp_qlog_text *t, uint64_t reason)
 	rudp_qlog_put_pair(t, "raw_error_code", reason);
 }
 
-/* QUIC's word for the frame where it has one that means the same. */
+/* Uses the frame type of QUIC if one means the same, else "unknown". */
 static void put_frame(struct rudp_qlog_text *t, const struct rudp_frame *frame,
 		      const struct rudp_ack *ack)
 {
 	switch ((enum rudp_frame_type)frame->type) {
-	case RUDP_FRAME_PADDING: /* told together */
+	case RUDP_FRAME_PADDING: /* all padding of a packet is reported together */
 		return;
 	case RUDP_FRAME_PING:
 		rudp_qlog_put_word(t, "frame_type", "ping");
@@ -114,8 +114,8 @@ static void put_padding(struct rudp_qlog_text *t, size_t bytes)
 }
 
 /*
- * The frames that fit; a peer may put thousands of the smallest into one packet. Returns how many do
- * not. Padding is only counted here.
+ * Writes the frames that fit, and returns how many do not: a peer may put thousands of the smallest
+ * frames into one packet. Padding is only counted.
  */
 static uint64_t put_frames(struct rudp_qlog_text *t, const struct rudp_fact_packet *packet,
 			   size_t *padding_bytes)
@@ -173,14 +173,14 @@ void rudp_qlog_put_length(struct rudp_qlog_text *t, size_t bytes)
 	rudp_qlog_put(t, "}");
 }
 
-void rudp_qlog_put_packet(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
+void rudp_qlog_put_packet(struct rudp_qlog_text *t, const struct rudp_qlog_reported *reported,
 			  const char *name, const struct rudp_fact_packet *packet,
 			  int64_t now_at_ns)
 {
 	size_t padding_bytes = packet->padding_bytes;
 	uint64_t left_out = 0;
 
-	rudp_qlog_event_begin(t, said, name, now_at_ns);
+	rudp_qlog_event_begin(t, reported, name, now_at_ns);
 	rudp_qlog_put_header(t, packet->type, packet->number);
 	rudp_qlog_put_length(t, packet->size_bytes);
 	rudp_qlog_put(t, ",\"frames\":[");

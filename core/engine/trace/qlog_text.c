@@ -31,32 +31,32 @@ size_t rudp_qlog_write_header(char *out, const struct rudp_conn *conn, int64_t w
 	return t.ok ? (size_t)(t.next - t.start) : 0;
 }
 
-size_t rudp_qlog_write_remark(char *out, const struct rudp_qlog_said *said, const char *message,
-			      uint64_t count, int64_t now_at_ns)
+size_t rudp_qlog_write_remark(char *out, const struct rudp_qlog_reported *reported,
+			      const char *message, uint64_t count, int64_t now_at_ns)
 {
 	struct rudp_qlog_text t = rudp_qlog_begin(out);
 
-	rudp_qlog_event_begin(&t, said, "loglevel:warning", now_at_ns);
+	rudp_qlog_event_begin(&t, reported, "loglevel:warning", now_at_ns);
 	rudp_qlog_put_word(&t, "message", message);
 	rudp_qlog_put_pair(&t, "count", count);
 	rudp_qlog_event_end(&t);
 	return t.ok ? (size_t)(t.next - t.start) : 0;
 }
 
-/* What of the metrics has changed, in the order of the schema. */
-static void put_changed_times(struct rudp_qlog_text *t, struct rudp_qlog_said *said,
+/* Writes the metrics that have changed, in the order of the schema. */
+static void put_changed_times(struct rudp_qlog_text *t, struct rudp_qlog_reported *reported,
 			      const struct rudp_conn_stats *now)
 {
 	const struct {
 		const char *key;
 		int64_t *last, value;
-	} spans[] = {{"min_rtt", &said->min_rtt_ns, now->min_rtt_ns},
-		     {"smoothed_rtt", &said->srtt_ns, now->srtt_ns},
-		     {"latest_rtt", &said->latest_rtt_ns, now->latest_rtt_ns},
-		     {"rtt_variance", &said->rttvar_ns, now->rttvar_ns}};
+	} spans[] = {{"min_rtt", &reported->min_rtt_ns, now->min_rtt_ns},
+		     {"smoothed_rtt", &reported->srtt_ns, now->srtt_ns},
+		     {"latest_rtt", &reported->latest_rtt_ns, now->latest_rtt_ns},
+		     {"rtt_variance", &reported->rttvar_ns, now->rttvar_ns}};
 
 	if (now->min_rtt_ns == RUDP_NEVER)
-		return; /* no sample: what stands there is a guess */
+		return; /* without an RTT sample the values are only initial estimates */
 	for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
 		if (*spans[i].last == spans[i].value)
 			continue;
@@ -74,54 +74,54 @@ static void put_changed(struct rudp_qlog_text *t, const char *key, uint64_t *las
 	rudp_qlog_put_pair(t, key, value);
 }
 
-static void write_metrics(struct rudp_qlog_text *t, struct rudp_qlog_said *said,
+static void write_metrics(struct rudp_qlog_text *t, struct rudp_qlog_reported *reported,
 			  const struct rudp_conn_stats *now, int64_t now_at_ns)
 {
 	char *before = t->next, *body;
-	uint64_t pto_count = said->pto_count;
-	uint64_t pacing = 8 * said->pacing_bytes_per_s;
+	uint64_t pto_count = reported->pto_count;
+	uint64_t pacing = 8 * reported->pacing_bytes_per_s;
 
-	rudp_qlog_event_begin(t, said, "recovery:metrics_updated", now_at_ns);
+	rudp_qlog_event_begin(t, reported, "recovery:metrics_updated", now_at_ns);
 	body = t->next;
-	put_changed_times(t, said, now);
+	put_changed_times(t, reported, now);
 	put_changed(t, "pto_count", &pto_count, now->pto_count);
-	put_changed(t, "congestion_window", &said->cwnd_bytes, now->cwnd_bytes);
-	put_changed(t, "bytes_in_flight", &said->inflight_bytes, now->inflight_bytes);
+	put_changed(t, "congestion_window", &reported->cwnd_bytes, now->cwnd_bytes);
+	put_changed(t, "bytes_in_flight", &reported->inflight_bytes, now->inflight_bytes);
 	if (now->ssthresh_bytes < UINT64_MAX)
-		put_changed(t, "ssthresh", &said->ssthresh_bytes, now->ssthresh_bytes);
+		put_changed(t, "ssthresh", &reported->ssthresh_bytes, now->ssthresh_bytes);
 	put_changed(t, "pacing_rate", &pacing, 8 * now->pacing_bytes_per_s);
-	put_changed(t, "packets_spurious", &said->packets_spurious, now->packets_spurious);
-	said->pto_count = now->pto_count;
-	said->pacing_bytes_per_s = now->pacing_bytes_per_s;
+	put_changed(t, "packets_spurious", &reported->packets_spurious, now->packets_spurious);
+	reported->pto_count = now->pto_count;
+	reported->pacing_bytes_per_s = now->pacing_bytes_per_s;
 	if (t->next == body)
 		t->next = before;
 	else
 		rudp_qlog_event_end(t);
 }
 
-static void write_stats(struct rudp_qlog_text *t, struct rudp_qlog_said *said,
+static void write_stats(struct rudp_qlog_text *t, struct rudp_qlog_reported *reported,
 			const struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_conn_stats now;
 
 	rudp_conn_stats(conn, &now);
-	write_metrics(t, said, &now, now_at_ns);
-	if (said->cc_state != now.cc_state && *now.cc_state) {
-		rudp_qlog_event_begin(t, said, "recovery:congestion_state_updated", now_at_ns);
-		if (said->cc_state)
-			rudp_qlog_put_word(t, "old", said->cc_state);
+	write_metrics(t, reported, &now, now_at_ns);
+	if (reported->cc_state != now.cc_state && *now.cc_state) {
+		rudp_qlog_event_begin(t, reported, "recovery:congestion_state_updated", now_at_ns);
+		if (reported->cc_state)
+			rudp_qlog_put_word(t, "old", reported->cc_state);
 		rudp_qlog_put_word(t, "new", now.cc_state);
 		rudp_qlog_event_end(t);
-		said->cc_state = now.cc_state;
+		reported->cc_state = now.cc_state;
 	}
-	if (said->datagram_bytes == now.datagram_bytes)
+	if (reported->datagram_bytes == now.datagram_bytes)
 		return;
-	rudp_qlog_event_begin(t, said, "connectivity:mtu_updated", now_at_ns);
-	if (said->datagram_bytes)
-		rudp_qlog_put_pair(t, "old", said->datagram_bytes);
+	rudp_qlog_event_begin(t, reported, "connectivity:mtu_updated", now_at_ns);
+	if (reported->datagram_bytes)
+		rudp_qlog_put_pair(t, "old", reported->datagram_bytes);
 	rudp_qlog_put_pair(t, "new", now.datagram_bytes);
 	rudp_qlog_event_end(t);
-	said->datagram_bytes = now.datagram_bytes;
+	reported->datagram_bytes = now.datagram_bytes;
 }
 
 static void put_address(struct rudp_qlog_text *t, const char *ip_key, const char *port_key,
@@ -137,12 +137,12 @@ static void put_address(struct rudp_qlog_text *t, const char *ip_key, const char
 	rudp_qlog_put_pair(t, port_key, rudp_addr_port(addr));
 }
 
-static void write_started(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
+static void write_started(struct rudp_qlog_text *t, const struct rudp_qlog_reported *reported,
 			  const struct rudp_conn *conn, int64_t now_at_ns)
 {
 	const struct rudp_addr *remote = rudp_conn_remote(conn);
 
-	rudp_qlog_event_begin(t, said, "connectivity:connection_started", now_at_ns);
+	rudp_qlog_event_begin(t, reported, "connectivity:connection_started", now_at_ns);
 	rudp_qlog_put_word(t, "ip_version", remote->family == AF_INET6 ? "v6" : "v4");
 	put_address(t, "src_ip", "src_port", rudp_conn_local(conn));
 	put_address(t, "dst_ip", "dst_port", remote);
@@ -162,13 +162,13 @@ static const char *close_trigger(int error)
 	return error == ECONNRESET ? "application" : "error";
 }
 
-static void write_closed(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
+static void write_closed(struct rudp_qlog_text *t, const struct rudp_qlog_reported *reported,
 			 const struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_conn_stats stats;
 
 	rudp_conn_stats(conn, &stats);
-	rudp_qlog_event_begin(t, said, "connectivity:connection_closed", now_at_ns);
+	rudp_qlog_event_begin(t, reported, "connectivity:connection_closed", now_at_ns);
 	rudp_qlog_put_word(t, "trigger", close_trigger(rudp_conn_error(conn)));
 	rudp_qlog_put_pair(t, "internal_code", (uint64_t)rudp_conn_error(conn));
 	rudp_qlog_put_pair(t, "packets_sent", stats.packets_sent);
@@ -181,7 +181,7 @@ static void write_closed(struct rudp_qlog_text *t, const struct rudp_qlog_said *
 	rudp_qlog_event_end(t);
 }
 
-/* QUIC's states are fewer; ours stands beside. */
+/* qlog has fewer states than rudp; the record has the rudp state as well. */
 static const char *state_word(enum rudp_state state)
 {
 	switch (state) {
@@ -207,22 +207,22 @@ static const char *state_word(enum rudp_state state)
 	return "closed";
 }
 
-static void write_state(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
+static void write_state(struct rudp_qlog_text *t, const struct rudp_qlog_reported *reported,
 			const struct rudp_conn *conn, const struct rudp_fact *fact,
 			int64_t now_at_ns)
 {
 	enum rudp_state from = fact->state.from, to = fact->state.to;
 
 	if (from == RUDP_STATE_CLOSED)
-		write_started(t, said, conn, now_at_ns);
-	rudp_qlog_event_begin(t, said, "connectivity:connection_state_updated", now_at_ns);
+		write_started(t, reported, conn, now_at_ns);
+	rudp_qlog_event_begin(t, reported, "connectivity:connection_state_updated", now_at_ns);
 	if (from != RUDP_STATE_CLOSED)
 		rudp_qlog_put_word(t, "old", state_word(from));
 	rudp_qlog_put_word(t, "new", state_word(to));
 	rudp_qlog_put_word(t, "rudp_state", rudp_state_name(to));
 	rudp_qlog_event_end(t);
 	if (to == RUDP_STATE_CLOSED)
-		write_closed(t, said, conn, now_at_ns);
+		write_closed(t, reported, conn, now_at_ns);
 }
 
 static const char *drop_trigger(enum rudp_verdict verdict)
@@ -232,23 +232,23 @@ static const char *drop_trigger(enum rudp_verdict verdict)
 	return verdict == RUDP_VERDICT_NO_MEMORY ? "internal_error" : "decryption_failure";
 }
 
-static void write_dropped(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
+static void write_dropped(struct rudp_qlog_text *t, const struct rudp_qlog_reported *reported,
 			  const struct rudp_fact *fact, int64_t now_at_ns)
 {
-	rudp_qlog_event_begin(t, said, "transport:packet_dropped", now_at_ns);
+	rudp_qlog_event_begin(t, reported, "transport:packet_dropped", now_at_ns);
 	rudp_qlog_put_length(t, fact->dropped.size_bytes);
 	rudp_qlog_put_word(t, "trigger", drop_trigger(fact->dropped.verdict));
 	rudp_qlog_event_end(t);
 }
 
-static void write_lost(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
+static void write_lost(struct rudp_qlog_text *t, const struct rudp_qlog_reported *reported,
 		       const struct rudp_conn *conn, const struct rudp_fact *fact,
 		       int64_t now_at_ns)
 {
 	enum rudp_packet_type first =
 		rudp_conn_is_initiator(conn) ? RUDP_PACKET_SYN : RUDP_PACKET_SYNACK;
 
-	rudp_qlog_event_begin(t, said, "recovery:packet_lost", now_at_ns);
+	rudp_qlog_event_begin(t, reported, "recovery:packet_lost", now_at_ns);
 	rudp_qlog_put_header(t, fact->lost.number ? RUDP_PACKET_DATA : first, fact->lost.number);
 	rudp_qlog_put_length(t, fact->lost.size_bytes);
 	rudp_qlog_put_word(t, "trigger",
@@ -256,69 +256,71 @@ static void write_lost(struct rudp_qlog_text *t, const struct rudp_qlog_said *sa
 	rudp_qlog_event_end(t);
 }
 
-static void write_moved(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
+static void write_moved(struct rudp_qlog_text *t, const struct rudp_qlog_reported *reported,
 			const struct rudp_fact *fact, int64_t now_at_ns)
 {
-	rudp_qlog_event_begin(t, said, "connectivity:path_updated", now_at_ns);
+	rudp_qlog_event_begin(t, reported, "connectivity:path_updated", now_at_ns);
 	put_address(t, "src_ip", "src_port", fact->moved.local);
 	put_address(t, "dst_ip", "dst_port", fact->moved.remote);
 	rudp_qlog_event_end(t);
 }
 
-static void write_probe(struct rudp_qlog_text *t, struct rudp_qlog_said *said,
+static void write_probe(struct rudp_qlog_text *t, struct rudp_qlog_reported *reported,
 			const struct rudp_conn *conn, int64_t now_at_ns)
 {
-	rudp_qlog_event_begin(t, said, "recovery:loss_timer_updated", now_at_ns);
+	rudp_qlog_event_begin(t, reported, "recovery:loss_timer_updated", now_at_ns);
 	rudp_qlog_put_word(t, "event_type", "expired");
 	rudp_qlog_put_word(t, "timer_type", "pto");
 	rudp_qlog_event_end(t);
-	write_stats(t, said, conn, now_at_ns);
+	write_stats(t, reported, conn, now_at_ns);
 }
 
-static void write_keys(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
+static void write_keys(struct rudp_qlog_text *t, const struct rudp_qlog_reported *reported,
 		       int64_t now_at_ns)
 {
-	rudp_qlog_event_begin(t, said, "security:key_updated", now_at_ns);
+	rudp_qlog_event_begin(t, reported, "security:key_updated", now_at_ns);
 	rudp_qlog_put_word(t, "key_type", "client_1rtt_secret");
 	rudp_qlog_event_end(t);
-	rudp_qlog_event_begin(t, said, "security:key_updated", now_at_ns);
+	rudp_qlog_event_begin(t, reported, "security:key_updated", now_at_ns);
 	rudp_qlog_put_word(t, "key_type", "server_1rtt_secret");
 	rudp_qlog_event_end(t);
 }
 
-size_t rudp_qlog_write_fact(char *out, struct rudp_qlog_said *said, const struct rudp_conn *conn,
-			    const struct rudp_fact *fact, int64_t now_at_ns)
+size_t rudp_qlog_write_fact(char *out, struct rudp_qlog_reported *reported,
+			    const struct rudp_conn *conn, const struct rudp_fact *fact,
+			    int64_t now_at_ns)
 {
 	struct rudp_qlog_text t = rudp_qlog_begin(out);
 
 	switch (fact->kind) {
 	case RUDP_FACT_STATE:
-		write_state(&t, said, conn, fact, now_at_ns);
+		write_state(&t, reported, conn, fact, now_at_ns);
 		break;
 	case RUDP_FACT_PACKET_SENT:
-		rudp_qlog_put_packet(&t, said, "transport:packet_sent", &fact->packet, now_at_ns);
+		rudp_qlog_put_packet(&t, reported, "transport:packet_sent", &fact->packet,
+				     now_at_ns);
 		break;
 	case RUDP_FACT_PACKET_RECEIVED:
-		rudp_qlog_put_packet(&t, said, "transport:packet_received", &fact->packet,
+		rudp_qlog_put_packet(&t, reported, "transport:packet_received", &fact->packet,
 				     now_at_ns);
 		break;
 	case RUDP_FACT_PACKET_DROPPED:
-		write_dropped(&t, said, fact, now_at_ns);
+		write_dropped(&t, reported, fact, now_at_ns);
 		break;
 	case RUDP_FACT_PACKET_LOST:
-		write_lost(&t, said, conn, fact, now_at_ns);
+		write_lost(&t, reported, conn, fact, now_at_ns);
 		break;
 	case RUDP_FACT_PROBE_TIMEOUT:
-		write_probe(&t, said, conn, now_at_ns);
+		write_probe(&t, reported, conn, now_at_ns);
 		break;
 	case RUDP_FACT_METRICS:
-		write_stats(&t, said, conn, now_at_ns);
+		write_stats(&t, reported, conn, now_at_ns);
 		break;
 	case RUDP_FACT_KEYS_UPDATED:
-		write_keys(&t, said, now_at_ns);
+		write_keys(&t, reported, now_at_ns);
 		break;
 	case RUDP_FACT_MOVED:
-		write_moved(&t, said, fact, now_at_ns);
+		write_moved(&t, reported, fact, now_at_ns);
 		break;
 	case RUDP_FACT_GONE:
 		break;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * qlog_text - facts of a connection as records of qlog: text in memory, no files.
+ * qlog_text - turns facts of a connection into qlog records: text in memory, no files.
  *
- * The format is qlog's JSON-SEQ (RFC 7464), version "0.3", with that version's names of events,
- * because it is what the viewer qvis opens; docs/qlog.md tells what is in it. Numbers, fixed words
- * and addresses only, never a byte of the stream.
+ * The format is JSON-SEQ (RFC 7464), qlog version "0.3", with the event names of that version,
+ * because the viewer qvis reads it. docs/qlog.md describes the content: numbers, fixed words and
+ * addresses, never a byte of the stream.
  *
  * Source   draft-ietf-quic-qlog-main-schema, draft-ietf-quic-qlog-quic-events.
  */
@@ -17,31 +17,37 @@
 #include "proto/conn/observer.h"
 
 #define RUDP_QLOG_RECORD_MAX_BYTES                                                                 \
-	8192 /* all records of one fact; frames beyond are only counted */
+	8192 /* all records of one fact; further frames of a packet are only counted */
 
-/* What a trace has said last: metrics are told when they change. All 0 at the beginning but began.
+/*
+ * The values that a trace has reported last: metrics are written only when they change. At the
+ * start all are 0 except began_at_ns.
  */
-struct rudp_qlog_said {
-	int64_t began_at_ns; /* the trace's time 0 */
+struct rudp_qlog_reported {
+	int64_t began_at_ns; /* time 0 of the trace */
 	int64_t min_rtt_ns, srtt_ns, latest_rtt_ns, rttvar_ns;
 	uint64_t cwnd_bytes, ssthresh_bytes, inflight_bytes, pacing_bytes_per_s;
 	uint64_t packets_spurious;
 	uint32_t pto_count, datagram_bytes;
-	const char *cc_state; /* NULL: nothing yet */
+	const char *cc_state; /* NULL: not reported yet */
 };
 
-/* Each writes to out, at least RUDP_QLOG_RECORD_MAX_BYTES of room, and returns the length. */
+/*
+ * Each function writes to out, which must have at least RUDP_QLOG_RECORD_MAX_BYTES, and returns the
+ * length.
+ */
 
-/* The first record. wall_began_ns: time 0 since the epoch. */
+/* Writes the first record. wall_began_ns: time 0 of the trace, in nanoseconds since the epoch. */
 size_t rudp_qlog_write_header(char *out, const struct rudp_conn *conn, int64_t wall_began_ns);
-/* 0: nothing that is told. */
-size_t rudp_qlog_write_fact(char *out, struct rudp_qlog_said *said, const struct rudp_conn *conn,
-			    const struct rudp_fact *fact, int64_t now_at_ns);
-/* A remark about the trace itself; count stands behind the message. */
-size_t rudp_qlog_write_remark(char *out, const struct rudp_qlog_said *said, const char *message,
-			      uint64_t count, int64_t now_at_ns);
+/* Returns 0 if the trace has no record for this fact. */
+size_t rudp_qlog_write_fact(char *out, struct rudp_qlog_reported *reported,
+			    const struct rudp_conn *conn, const struct rudp_fact *fact,
+			    int64_t now_at_ns);
+/* Writes a remark about the trace itself: a message and a count. */
+size_t rudp_qlog_write_remark(char *out, const struct rudp_qlog_reported *reported,
+			      const char *message, uint64_t count, int64_t now_at_ns);
 
-/* The id by which both ends call the connection: that of its initiator. */
+/* The id under which both ends trace the connection: the id that its initiator has chosen. */
 uint64_t rudp_qlog_group_id(const struct rudp_conn *conn);
 
 #endif

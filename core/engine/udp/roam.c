@@ -15,20 +15,23 @@
 #include "engine/udp/udp.h"
 #include "engine/udp/udp_spare.h"
 
-/* Of IPv4 routes that go down with their interface the kernel says nothing: so the links, too. */
+/*
+ * The link group is needed too: when an interface goes down, the kernel does not report the removal
+ * of its IPv4 routes.
+ */
 #define GROUPS                                                                                     \
 	(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR |               \
 	 RTMGRP_IPV6_ROUTE)
 
-/* One look at all connections. */
-struct look {
+/* State of one check of all connections. */
+struct check {
 	struct rudp_engine *engine;
 	const struct ifaddrs *own; /* this host's addresses */
-	struct rudp_addr remote;   /* asked about last, and what routing said: many have one peer */
+	struct rudp_addr remote;   /* of the last lookup: many connections have the same peer */
 	struct rudp_udp_route route;
 	struct rudp_addr source;
 	int rc;
-	struct rudp_addr from, to; /* of the first that has moved */
+	struct rudp_addr from, to; /* addresses of the first connection that moved */
 	unsigned moved;
 };
 
@@ -39,10 +42,13 @@ void rudp_roam_open(struct rudp_engine *engine)
 	struct rudp_roam *roam = &engine->roam;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
-	*roam = (struct rudp_roam){.fd = -1, .look_at_ns = RUDP_NEVER};
+	*roam = (struct rudp_roam){.fd = -1, .check_at_ns = RUDP_NEVER};
 	if (fd < 0)
 		return;
-	/* Too many messages are no error: epoll would report one even of what it does not look for. */
+	/*
+	 * An overrun of messages must not be an error: epoll reports errors even on a socket that
+	 * it does not watch for input.
+	 */
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
 	if (bind(fd, (const struct sockaddr *)&groups, sizeof groups) < 0 ||
 	    !(roam->id = rudp_slots_add(&engine->slots, RUDP_KIND_ROAM, roam))) {
@@ -69,16 +75,19 @@ void rudp_roam_on_event(struct rudp_engine *engine)
 {
 	struct rudp_roam *roam = &engine->roam;
 
-	if (roam->look_at_ns != RUDP_NEVER)
-		return; /* an error is reported, whatever is looked for: nothing puts a look off */
-	roam->look_at_ns =
+	if (roam->check_at_ns != RUDP_NEVER)
+		return; /* epoll reports errors anyway; do not postpone the check */
+	roam->check_at_ns =
 		rudp_time_max(engine->now_at_ns + RUDP_ROAM_SETTLE_NS, roam->not_before_ns);
-	/* Routers change their routes all the time: what comes until then wakes nobody. */
+	/*
+	 * Until the check no further message wakes the engine: a router changes its routes all the
+	 * time.
+	 */
 	rudp_engine_rewatch(engine, roam->fd, 0, roam->id);
 }
 
-/* What they say is looked up afterwards, as it is by then. */
-static void take_off(const struct rudp_roam *roam)
+/* The content is ignored: the check reads the present state. */
+static void discard_messages(const struct rudp_roam *roam)
 {
 	uint8_t ignored[1];
 
@@ -100,76 +109,83 @@ static const char *interface_of(const struct ifaddrs *own, const struct rudp_add
 	return NULL;
 }
 
-static bool is_same_way(const struct look *look, const struct rudp_addr *remote,
-			const struct rudp_udp_route *route)
+static bool is_same_lookup(const struct check *check, const struct rudp_addr *remote,
+			   const struct rudp_udp_route *route)
 {
-	return look->remote.family == remote->family &&
-	       rudp_addr_same_host(&look->remote, remote) && look->route.device == route->device &&
-	       look->route.mark == route->mark;
+	return check->remote.family == remote->family &&
+	       rudp_addr_same_host(&check->remote, remote) &&
+	       check->route.device == route->device && check->route.mark == route->mark;
 }
 
-/* What leaves from local should leave from look->source now. false: it should stay, or has no way. */
-static bool must_move(struct look *look, const struct rudp_addr *local,
+/*
+ * Whether the connection from local should move to check->source. false: it should stay, or there
+ * is no route to the peer.
+ */
+static bool must_move(struct check *check, const struct rudp_addr *local,
 		      const struct rudp_addr *remote, const struct rudp_udp_route *route)
 {
 	const char *before, *now;
 
 	if (rudp_addr_is_loopback(remote))
 		return false;
-	if (!is_same_way(look, remote, route)) {
-		look->remote = *remote;
-		look->route = *route;
-		look->rc = rudp_udp_source_by(remote, route, &look->source);
+	if (!is_same_lookup(check, remote, route)) {
+		check->remote = *remote;
+		check->route = *route;
+		check->rc = rudp_udp_source_by(remote, route, &check->source);
 	}
-	if (look->rc < 0 || rudp_addr_same_host(&look->source, local))
+	if (check->rc < 0 || rudp_addr_same_host(&check->source, local))
 		return false;
-	before = interface_of(look->own, local);
-	now = interface_of(look->own, &look->source);
+	before = interface_of(check->own, local);
+	now = interface_of(check->own, &check->source);
 	return !before || (now && strcmp(before, now) != 0);
 }
 
-/* Of a socket that is connected there is one connection; from one that is not, many may speak. */
-static int find_source(struct look *look, struct rudp_udp *udp, struct rudp_addr *local)
+/*
+ * A connected socket belongs to one connection, so it is reconnected. An unconnected socket may
+ * serve many, so only the connection's source address changes.
+ */
+static int find_source(struct check *check, struct rudp_udp *udp, struct rudp_addr *local)
 {
 	int rc;
 
 	if (!udp->connected) {
-		*local = look->source;
+		*local = check->source;
 		rudp_addr_set_port(local, rudp_addr_port(&udp->local));
 		return 0;
 	}
-	rc = rudp_udp_connect_anew(look->engine, udp);
+	rc = rudp_udp_connect_anew(check->engine, udp);
 	*local = udp->local;
 	return rc;
 }
 
-static void move(struct look *look, struct rudp_conn *conn, struct rudp_udp *udp)
+static void move(struct check *check, struct rudp_conn *conn, struct rudp_udp *udp)
 {
 	struct rudp_addr before = *rudp_conn_path_local(conn), local;
 
-	if (find_source(look, udp, &local) < 0)
+	if (find_source(check, udp, &local) < 0)
 		return;
-	if (look->moved++ == 0) {
-		look->from = before;
-		look->to = local;
+	if (check->moved++ == 0) {
+		check->from = before;
+		check->to = local;
 	}
-	rudp_conn_rebind(conn, udp, &local, look->engine->now_at_ns);
+	rudp_conn_rebind(conn, udp, &local, check->engine->now_at_ns);
 }
 
-static bool look_at(void *context, struct rudp_conn *conn)
+static bool check_conn(void *context, struct rudp_conn *conn)
 {
-	static const struct rudp_udp_route anyhow;
-	struct look *look = context;
+	static const struct rudp_udp_route no_route_options;
+	struct check *check = context;
 	struct rudp_udp *udp = rudp_conn_socket(conn);
 
 	if (udp)
-		rudp_conn_probe(conn, look->engine->now_at_ns);
+		rudp_conn_probe(conn, check->engine->now_at_ns);
 	if (!udp || !rudp_conn_is_initiator(conn) ||
 	    (!udp->connected && !rudp_addr_is_any(&udp->local)))
 		return true;
-	if (udp->adrift || must_move(look, rudp_conn_path_local(conn), rudp_conn_remote(conn),
-				     udp->connected ? &udp->route : &anyhow))
-		move(look, conn, udp);
+	if (udp->reconnect_failed ||
+	    must_move(check, rudp_conn_path_local(conn), rudp_conn_remote(conn),
+		      udp->connected ? &udp->route : &no_route_options))
+		move(check, conn, udp);
 	return true;
 }
 
@@ -178,38 +194,40 @@ static bool is_own(void *own, const struct rudp_addr *addr)
 	return rudp_addr_is_loopback(addr) || interface_of(own, addr);
 }
 
-/* Where connections are many a look is long: a small part of the time at most goes by looking. */
-static void put_off(struct rudp_roam *roam, int64_t began_at_ns)
+/*
+ * With many connections a check takes long. The pause after it is a multiple of its duration, so
+ * that checks use a small part of the time.
+ */
+static void set_pause(struct rudp_roam *roam, int64_t began_at_ns)
 {
 	int64_t ended_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
-	int64_t rest_ns = RUDP_ROAM_REST_TIMES * rudp_time_max(ended_at_ns - began_at_ns, 0);
+	int64_t pause_ns = RUDP_ROAM_REST_TIMES * rudp_time_max(ended_at_ns - began_at_ns, 0);
 
-	roam->not_before_ns = began_at_ns + rudp_time_max(RUDP_ROAM_AGAIN_NS, rest_ns);
+	roam->not_before_ns = began_at_ns + rudp_time_max(RUDP_ROAM_AGAIN_NS, pause_ns);
 }
 
 void rudp_roam_look(struct rudp_engine *engine)
 {
 	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
 	struct rudp_roam *roam = &engine->roam;
-	struct look look = {.engine = engine};
+	struct check check = {.engine = engine};
 	unsigned conns = rudp_endpoint_conn_count(engine->ep);
 	struct ifaddrs *own;
 
-	take_off(roam);
-	roam->look_at_ns = RUDP_NEVER;
+	discard_messages(roam);
+	roam->check_at_ns = RUDP_NEVER;
 	rudp_engine_rewatch(engine, roam->fd, EPOLLIN, roam->id);
 	rudp_udp_drop_spares(engine);
 	if ((conns > 0 || engine->route_cache.count > 0) && getifaddrs(&own) == 0) {
-		look.own = own;
+		check.own = own;
 		rudp_route_cache_forget_unless(&engine->route_cache, is_own, own);
-		rudp_endpoint_visit(engine->ep, look_at, &look);
+		rudp_endpoint_visit(engine->ep, check_conn, &check);
 		freeifaddrs(own);
 	}
-	put_off(roam, engine->now_at_ns);
-	if (look.moved > 0)
+	set_pause(roam, engine->now_at_ns);
+	if (check.moved > 0)
 		rudp_log(RUDP_LOG_INFO,
-			 "this host's addresses have changed: connections that go on from others: "
-			 "%u; one from %s, before %s",
-			 look.moved, rudp_addr_format(&look.to, to),
-			 rudp_addr_format(&look.from, from));
+			 "addresses have changed: %u connections moved, one from %s to %s",
+			 check.moved, rudp_addr_format(&check.from, from),
+			 rudp_addr_format(&check.to, to));
 }

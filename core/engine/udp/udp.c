@@ -52,8 +52,8 @@ void rudp_udp_widen(struct rudp_udp *udp)
 }
 
 /*
- * None of these may fail the socket: each only makes something better. PROBE sets don't-fragment and
- * ignores what the kernel believes of the path: the protocol measures it (RFC 8899).
+ * Errors are ignored: each option is an improvement, not a requirement. PMTUDISC_PROBE sets
+ * don't-fragment and ignores the kernel's path MTU: the protocol measures it itself (RFC 8899).
  */
 static void set_options(int fd, sa_family_t family)
 {
@@ -67,7 +67,10 @@ static void set_options(int fd, sa_family_t family)
 	set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 }
 
-/* A socket with one address, connected or bound to it, gets nothing that was sent to another. */
+/*
+ * Only needed on a socket without a fixed address: others receive only datagrams to their own
+ * address.
+ */
 static void ask_for_addresses(const struct rudp_udp *udp)
 {
 	set_int(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
@@ -85,7 +88,7 @@ static int learn_local(struct rudp_udp *udp)
 	return rudp_addr_from_sockaddr(&udp->local, (struct sockaddr *)&name, len);
 }
 
-static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
+static int register_udp(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	int rc;
 
@@ -102,7 +105,7 @@ static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
 	return 0;
 }
 
-/* A descriptor, or -errno. */
+/* Returns a descriptor or -errno. */
 static int open_fd(sa_family_t family)
 {
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -110,7 +113,7 @@ static int open_fd(sa_family_t family)
 	return fd < 0 ? -errno : fd;
 }
 
-static void equip(struct rudp_udp *udp, sa_family_t family)
+static void init_fields(struct rudp_udp *udp, sa_family_t family)
 {
 	udp->share_fd = -1;
 	udp->family = family;
@@ -136,27 +139,27 @@ static struct rudp_udp *make(struct rudp_engine *engine, sa_family_t family, int
 		rudp_pool_give(&engine->udp_pool, udp);
 		return NULL;
 	}
-	equip(udp, family);
+	init_fields(udp, family);
 	set_options(udp->fd, family);
 	return udp;
 }
 
-static int give_up(struct rudp_engine *engine, struct rudp_udp *udp, int rc)
+static int abort_open(struct rudp_engine *engine, struct rudp_udp *udp, int rc)
 {
 	close(udp->fd);
 	rudp_pool_give(&engine->udp_pool, udp);
 	return rc;
 }
 
-/* Its name is settled. */
+/* Last step of opening, when the local address is final. */
 static int finish(struct rudp_engine *engine, struct rudp_udp *udp, struct rudp_udp **out)
 {
 	int rc = learn_local(udp);
 
 	if (rc == 0)
-		rc = enlist(engine, udp);
+		rc = register_udp(engine, udp);
 	if (rc < 0)
-		return give_up(engine, udp, rc);
+		return abort_open(engine, udp, rc);
 	*out = udp;
 	return 0;
 }
@@ -167,7 +170,7 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 	int rc;
 	struct rudp_udp *udp;
 
-	/* A spare is nobody's: it is in no program's way. */
+	/* A spare socket is unused, so it must not keep anyone from this port. */
 	rudp_udp_drop_spares_with(engine, rudp_addr_port(local));
 	udp = make(engine, local->family, &rc);
 	if (!udp)
@@ -187,7 +190,7 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 	if (options->freebind)
 		set_int(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (bind(udp->fd, &local->sa, rudp_addr_len(local)) < 0)
-		return give_up(engine, udp, -errno);
+		return abort_open(engine, udp, -errno);
 	rudp_udp_owner_mark(udp->fd);
 	return finish(engine, udp, out);
 }
@@ -204,15 +207,18 @@ int rudp_udp_adopt(struct rudp_engine *engine, int fd, bool v6only, struct rudp_
 	}
 	udp->fd = fd;
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
-		return give_up(engine, udp, -errno);
-	equip(udp, (sa_family_t)domain);
+		return abort_open(engine, udp, -errno);
+	init_fields(udp, (sa_family_t)domain);
 	udp->v6only = v6only;
 	udp->wide = true;
 	return finish(engine, udp, out);
 }
 
-/* A broadcast address wants an option of a UDP socket, and has no route for a stream. */
-static int connect_there(int fd, const struct rudp_addr *remote)
+/*
+ * connect() to a broadcast address needs SO_BROADCAST on a UDP socket. A stream socket would fail
+ * for want of a route, so return that error.
+ */
+static int connect_to(int fd, const struct rudp_addr *remote)
 {
 	if (connect(fd, &remote->sa, rudp_addr_len(remote)) == 0)
 		return 0;
@@ -221,7 +227,7 @@ static int connect_there(int fd, const struct rudp_addr *remote)
 	return connect(fd, &remote->sa, rudp_addr_len(remote)) == 0 ? -ENETUNREACH : -errno;
 }
 
-/* Routing must not find another way: what cannot be had fails as the connect would. */
+/* Fails if device or mark cannot be set: the connection must not take another route. */
 static int set_route(int fd, const struct rudp_udp_route *route)
 {
 	int rc = 0;
@@ -248,9 +254,9 @@ int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *
 		return rc;
 	rc = set_route(udp->fd, route);
 	if (rc == 0)
-		rc = connect_there(udp->fd, remote);
+		rc = connect_to(udp->fd, remote);
 	if (rc < 0)
-		return give_up(engine, udp, rc == -EAGAIN ? -EADDRNOTAVAIL : rc);
+		return abort_open(engine, udp, rc == -EAGAIN ? -EADDRNOTAVAIL : rc);
 	udp->connected = true;
 	udp->remote = *remote;
 	udp->route = *route;
@@ -277,14 +283,14 @@ int rudp_udp_connect_anew(struct rudp_engine *engine, struct rudp_udp *udp)
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 	int rc = connect(udp->fd, &nobody, sizeof nobody) < 0 ? -errno : 0;
 
-	/* With the peer it forgets its device. */
+	/* Disconnecting has also removed the device. */
 	if (rc == 0)
 		rc = set_route(udp->fd, &udp->route);
 	if (rc == 0)
-		rc = connect_there(udp->fd, &udp->remote);
+		rc = connect_to(udp->fd, &udp->remote);
 	if (rc == 0)
 		rc = learn_local(udp);
-	udp->adrift = rc < 0;
+	udp->reconnect_failed = rc < 0;
 	if (rc < 0)
 		return rc;
 	rudp_list_remove(&udp->port_link);
@@ -303,7 +309,7 @@ int rudp_udp_source_by(const struct rudp_addr *remote, const struct rudp_udp_rou
 		return -errno;
 	rc = set_route(scratch.fd, route);
 	if (rc == 0)
-		rc = connect_there(scratch.fd, remote);
+		rc = connect_to(scratch.fd, remote);
 	if (rc == 0)
 		rc = learn_local(&scratch);
 	close(scratch.fd);
@@ -347,12 +353,12 @@ bool rudp_udp_has_conn(const struct rudp_engine *engine, const struct rudp_udp *
 	return rudp_endpoint_uses_socket(engine->ep, udp, false);
 }
 
-/* Datagrams that wait for room are somebody's last words. */
-static void look_at_orphan(struct rudp_engine *engine, struct rudp_udp *udp, bool in_order)
+/* If datagrams wait for space in the socket, they may be the last of a connection: do not close. */
+static void close_if_unused(struct rudp_engine *engine, struct rudp_udp *udp, bool ended_well)
 {
 	if (udp->owners == 0 && udp->pending_count == 0 &&
 	    !rudp_endpoint_uses_socket(engine->ep, udp, true) &&
-	    !(in_order && rudp_udp_spare(engine, udp)))
+	    !(ended_well && rudp_udp_spare(engine, udp)))
 		rudp_udp_close(engine, udp);
 }
 
@@ -360,15 +366,15 @@ void rudp_udp_close_orphans(struct rudp_engine *engine)
 {
 	struct rudp_list *link;
 	struct rudp_udp *udp;
-	bool in_order = false;
+	bool ended_well = false;
 
-	while ((udp = rudp_endpoint_next_unused_socket(engine->ep, &in_order)))
-		look_at_orphan(engine, udp, in_order);
+	while ((udp = rudp_endpoint_next_unused_socket(engine->ep, &ended_well)))
+		close_if_unused(engine, udp, ended_well);
 	while ((link = rudp_list_pop(&engine->orphan_udps)))
-		look_at_orphan(engine, RUDP_LIST_OWNER(link, struct rudp_udp, orphan_link), false);
+		close_if_unused(engine, RUDP_LIST_OWNER(link, struct rudp_udp, orphan_link), false);
 }
 
-/* The next one with this port, or NULL; before is NULL at first. */
+/* The next socket with this port, or NULL; before is NULL at first. */
 static struct rudp_udp *next_with_port(const struct rudp_engine *engine, uint16_t port,
 				       const struct rudp_udp *before)
 {

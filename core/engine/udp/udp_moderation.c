@@ -5,10 +5,10 @@
 
 #include "engine/udp/udp.h"
 
-#define FAR_APART_NS (64 * RUDP_MODERATION_NS_MAX) /* some forty reads until they may be close again */
-#define GAP_NS_MAX (8 * RUDP_MODERATION_NS_MAX)    /* of one read: a pause is not a hundred of them */
-#define GAP_SHARE 8                                /* of the smoothed one */
-#define READS_MAX 8                                /* in one look */
+#define FAR_APART_NS (64 * RUDP_MODERATION_NS_MAX) /* forty reads until the average is small again */
+#define GAP_NS_MAX (8 * RUDP_MODERATION_NS_MAX)    /* so that a pause does not count as many gaps */
+#define GAP_SHARE 8                                /* weight of a new gap in the average: 1/8 */
+#define READS_MAX 8                                /* calls of rudp_udp_receive() in one read */
 
 void rudp_moderation_init(struct rudp_moderation *m)
 {
@@ -46,8 +46,8 @@ bool rudp_moderation_on_read(struct rudp_moderation *m, int64_t now_at_ns)
 	return m->gap_ns * RUDP_MODERATION_WAKES_MIN <= RUDP_MODERATION_NS_MAX;
 }
 
-/* The first instant after now that all have in common whose span is this one or a part of it. */
-static int64_t next_look_at_ns(int64_t span_ns, int64_t now_at_ns)
+/* The first multiple of span_ns after now: sockets with related intervals are read together. */
+static int64_t next_read_at_ns(int64_t span_ns, int64_t now_at_ns)
 {
 	return (now_at_ns & -span_ns) + span_ns;
 }
@@ -65,8 +65,8 @@ static void start(struct rudp_engine *engine, struct rudp_udp *udp, int64_t span
 	struct rudp_moderation *m = &udp->moderation;
 
 	m->span_ns = span_ns;
-	m->look_at_ns = next_look_at_ns(span_ns, engine->now_at_ns);
-	m->vain = 0;
+	m->read_due_at_ns = next_read_at_ns(span_ns, engine->now_at_ns);
+	m->sparse_reads = 0;
 	udp->batch = RUDP_RECEIVE_BATCH;
 	rudp_list_append(&engine->moderated_udps, &m->link);
 	rudp_udp_rewatch(engine, udp);
@@ -89,7 +89,7 @@ static int64_t wanted_span_ns(struct rudp_engine *engine, struct rudp_udp *udp)
 		rudp_endpoint_find_peer(engine->ep, udp, &udp->moderation.from);
 	struct rudp_conn_stats stats;
 
-	/* Who asks for busy polling wants each one as soon as it can be had. */
+	/* A user who asks for busy polling wants low latency. */
 	if (!conn || (engine->settings.has_busy_poll && engine->settings.busy_poll_ns > 0))
 		return 0;
 	rudp_conn_stats(conn, &stats);
@@ -115,10 +115,10 @@ void rudp_udp_moderate(struct rudp_engine *engine, struct rudp_udp *udp, bool al
 	if (m->gap_ns * RUDP_MODERATION_WAKES_MIN <= span_ns)
 		start(engine, udp, span_ns);
 	else if (span_ns == 0)
-		m->gap_ns = FAR_APART_NS; /* asked again in a while */
+		m->gap_ns = FAR_APART_NS; /* ask again after some time */
 }
 
-static void look(struct rudp_engine *engine, struct rudp_udp *udp)
+static void read_due(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	struct rudp_moderation *m = &udp->moderation;
 	bool more = true;
@@ -127,32 +127,33 @@ static void look(struct rudp_engine *engine, struct rudp_udp *udp)
 	for (int i = 0; more && i < READS_MAX; i++)
 		more = rudp_udp_receive(engine, udp);
 	if (m->span_ns == 0)
-		return; /* somebody else was heard */
-	m->look_at_ns = more ? engine->now_at_ns : next_look_at_ns(m->span_ns, engine->now_at_ns);
-	m->vain = m->heard < RUDP_MODERATION_WAKES_MIN ? m->vain + 1 : 0;
+		return; /* another sender was found */
+	m->read_due_at_ns =
+		more ? engine->now_at_ns : next_read_at_ns(m->span_ns, engine->now_at_ns);
+	m->sparse_reads = m->heard < RUDP_MODERATION_WAKES_MIN ? m->sparse_reads + 1 : 0;
 	if (m->heard > RUDP_MODERATION_HEARD_MAX && m->span_ns > RUDP_MODERATION_NS_MIN)
-		m->span_ns /= 2; /* and its buffer may be small */
-	if (m->vain == RUDP_MODERATION_VAIN_MAX)
+		m->span_ns /= 2; /* read more often: the socket's buffer may be small */
+	if (m->sparse_reads == RUDP_MODERATION_SPARSE_MAX)
 		stop(engine, udp);
 }
 
 void rudp_udp_read_moderated(struct rudp_engine *engine)
 {
-	struct rudp_list turn, *link;
+	struct rudp_list this_round, *link;
 
-	rudp_list_init(&turn);
+	rudp_list_init(&this_round);
 	while ((link = rudp_list_pop(&engine->moderated_udps)))
-		rudp_list_append(&turn, link);
-	while ((link = rudp_list_pop(&turn))) {
+		rudp_list_append(&this_round, link);
+	while ((link = rudp_list_pop(&this_round))) {
 		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, moderation.link);
 
 		rudp_list_append(&engine->moderated_udps, link);
-		if (udp->moderation.look_at_ns <= engine->now_at_ns)
-			look(engine, udp);
+		if (udp->moderation.read_due_at_ns <= engine->now_at_ns)
+			read_due(engine, udp);
 	}
 }
 
-/* They are few: each has more than a thousand datagrams a second. */
+/* The list is short: each of these sockets receives more than a thousand datagrams a second. */
 int64_t rudp_udp_moderated_at_ns(const struct rudp_engine *engine)
 {
 	const struct rudp_list *head = &engine->moderated_udps;
@@ -162,7 +163,7 @@ int64_t rudp_udp_moderated_at_ns(const struct rudp_engine *engine)
 		const struct rudp_moderation *m =
 			RUDP_LIST_OWNER(link, const struct rudp_moderation, link);
 
-		at_ns = rudp_time_min(at_ns, m->look_at_ns);
+		at_ns = rudp_time_min(at_ns, m->read_due_at_ns);
 	}
 	return at_ns;
 }

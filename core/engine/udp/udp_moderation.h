@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp_moderation - bulk that comes over a path is taken now and then, not at every datagram.
+ * udp_moderation - during bulk transfer, reads a socket at intervals instead of at every datagram.
  *
- * Datagrams that a bottleneck spaces by a tenth of a millisecond would wake the engine, and the
- * program behind it, one by one: most of what bulk costs who receives it. So a socket on which one
- * connection alone receives, and is woken twice and more in a sixteenth of its round trip, is not
- * watched: it is read at common instants, up to two milliseconds apart, until there is little to find.
- * Network cards do the same with their interrupts. What it delays is that connection's bytes and
- * acknowledgements, by less than a sixteenth of the round trip. Not moderated are short
- * round trips, sockets on which others are heard, too, and what comes first: start-up measures the
- * path by the spacing of answers.
+ * If a bottleneck spaces datagrams by a tenth of a millisecond, each one would wake the engine and
+ * then the program. These wake-ups are most of a receiver's cost. So under two conditions epoll
+ * does not watch a socket: a single connection receives on it, and it has been woken at least twice
+ * in a sixteenth of the round trip time. Then it is read at common times, up to two milliseconds
+ * apart, until reads find little. Network cards moderate interrupts in the same way.
+ *
+ * This delays the bytes and acknowledgements of that connection by less than a sixteenth of the
+ * round trip time. There is no moderation for short round trips, for sockets that receive from
+ * several peers, and at the start of a connection: then the spacing of acknowledgements measures
+ * the path.
  *
  * Threads  the engine's.
  */
@@ -29,39 +31,42 @@ struct rudp_udp;
 #define RUDP_MODERATION_NS_MAX (INT64_C(1) << 21) /* about two milliseconds */
 #define RUDP_MODERATION_NS_MIN (INT64_C(1) << 18) /* powers of two; shorter ones save too little */
 #define RUDP_MODERATION_RTT_DIVISOR 16
-#define RUDP_MODERATION_WAKES_MIN 2               /* in a span: fewer are not worth it */
-#define RUDP_MODERATION_HEARD_MAX 64u             /* in a look: more should not have to wait so long */
-#define RUDP_MODERATION_PACKETS_MIN 512u          /* received by the connection before */
-#define RUDP_MODERATION_VAIN_MAX 2                /* looks in a row that find less than two datagrams */
+#define RUDP_MODERATION_WAKES_MIN 2               /* per interval; fewer are not worth it */
+#define RUDP_MODERATION_HEARD_MAX 64u             /* per read; more should not have to wait so long */
+#define RUDP_MODERATION_PACKETS_MIN 512u          /* received by the connection before moderation */
+#define RUDP_MODERATION_SPARSE_MAX 2              /* reads in a row with fewer than two datagrams */
 
-/* In its socket. */
+/* Part of struct rudp_udp. */
 struct rudp_moderation {
 	struct rudp_list link;        /* in engine->moderated_udps */
-	struct rudp_addr from;        /* who was heard last */
+	struct rudp_addr from;        /* sender of the last datagram */
 	int64_t read_at_ns;
 	int64_t gap_ns;               /* between two reads, smoothed */
-	int64_t span_ns;              /* between two looks; 0: not moderated */
-	int64_t look_at_ns;
-	unsigned heard;               /* datagrams, in this look */
-	unsigned vain;                /* looks in a row that found too little */
+	int64_t span_ns;              /* interval between reads; 0: not moderated */
+	int64_t read_due_at_ns;
+	unsigned heard;               /* datagrams in the current read */
+	unsigned sparse_reads;        /* reads in a row that found too little */
 };
 
 void rudp_moderation_init(struct rudp_moderation *m);
-/* So long between two looks, for a connection with this least round trip; 0: it is not moderated. */
+/* The interval for a connection with this minimum round trip time; 0: it is not moderated. */
 int64_t rudp_moderation_span_ns(int64_t min_rtt_ns);
-/* So many datagrams have come from there; false: what came before did not. */
+/* Counts datagrams from this sender. false: those before came from another sender. */
 bool rudp_moderation_on_heard(struct rudp_moderation *m, const struct rudp_addr *from,
 			      unsigned datagrams);
-/* A read that an event has brought about found something. true: they are close together. */
+/* A read after an epoll event found datagrams. true: such reads are close together. */
 bool rudp_moderation_on_read(struct rudp_moderation *m, int64_t now_at_ns);
 
-/* After every read that has found something; alone: all of it from where the last was heard before. */
+/*
+ * To be called after every read that found datagrams. alone: all came from the same sender as those
+ * before.
+ */
 void rudp_udp_moderate(struct rudp_engine *engine, struct rudp_udp *udp, bool alone);
-/* Reads those whose instant has come. */
+/* Reads the moderated sockets that are due. */
 void rudp_udp_read_moderated(struct rudp_engine *engine);
-/* When that wants to be called; RUDP_NEVER. */
+/* When the next of these reads is due; RUDP_NEVER: none. */
 int64_t rudp_udp_moderated_at_ns(const struct rudp_engine *engine);
-/* What epoll should look for, as things are. */
+/* Updates what epoll watches, according to the socket's state. */
 void rudp_udp_rewatch(struct rudp_engine *engine, const struct rudp_udp *udp);
 
 #endif

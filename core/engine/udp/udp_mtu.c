@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What our own interfaces say of the size of datagrams; the rest of the path the protocol finds out. */
+/* Reads the MTU of local interfaces and routes. The protocol itself measures the rest of the path. */
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -40,7 +40,7 @@ static uint32_t mtu_of(int fd, const char *interface)
 		       : 0;
 }
 
-/* The MTU of the interface that has the address which a connected socket sends from; 0: not known. */
+/* The MTU of the interface that has the source address of a connected socket; 0: not known. */
 static uint32_t interface_mtu(int fd)
 {
 	struct sockaddr_in6 name;
@@ -61,9 +61,9 @@ static uint32_t interface_mtu(int fd)
 }
 
 /*
- * The MTU of the route of a connected socket; 0: not known. What the kernel says of a route is
- * lowered by ICMP from anybody who knows two ports, for ten minutes; so small a word is held
- * against the interface's.
+ * The MTU of the route of a connected socket; 0: not known. An attacker who knows two ports can
+ * lower the kernel's value by ICMP, for ten minutes. So a small value is ignored if the interface
+ * has a larger MTU.
  */
 static uint32_t route_mtu(int fd, sa_family_t family)
 {
@@ -77,7 +77,7 @@ static uint32_t route_mtu(int fd, sa_family_t family)
 	return own > known ? own : known;
 }
 
-/* Of a socket that speaks to many only another one, connected for the purpose, can tell. */
+/* An unconnected socket does not know the route, so this connects another one. */
 static uint32_t route_mtu_towards(const struct rudp_addr *remote)
 {
 	int fd = socket(remote->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);

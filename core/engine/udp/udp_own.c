@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/udp/udp.h"
 
-/* A wrong guess costs one look at an empty queue. */
+/* A false match only costs one read of an empty queue. */
 static bool is_for(const struct rudp_udp *udp, const struct rudp_addr *to)
 {
 	if (rudp_addr_port(&udp->local) != rudp_addr_port(to))

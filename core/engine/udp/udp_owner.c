@@ -14,7 +14,7 @@
 #define HEADER_BYTES sizeof(struct nlattr)
 #define ALIGNMENT ((size_t)NLA_ALIGNTO)
 
-struct question {
+struct diag_request {
 	struct nlmsghdr header;
 	struct inet_diag_req_v2 body;
 };
@@ -28,13 +28,16 @@ void rudp_udp_owner_mark(int fd)
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 }
 
-/* "src" and "dst" are those of a datagram that arrives: the socket's own address is the destination. */
-static void ask_for(struct question *question, const struct rudp_addr *to)
+/*
+ * "src" and "dst" are those of an arriving datagram, so the address of the socket is the
+ * destination.
+ */
+static void fill_request(struct diag_request *request, const struct rudp_addr *to)
 {
-	struct inet_diag_sockid *id = &question->body.id;
+	struct inet_diag_sockid *id = &request->body.id;
 
-	*question = (struct question){
-		.header = {.nlmsg_len = sizeof *question,
+	*request = (struct diag_request){
+		.header = {.nlmsg_len = sizeof *request,
 			   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			   .nlmsg_flags = NLM_F_REQUEST},
 		.body = {.sdiag_family = (uint8_t)to->family,
@@ -51,15 +54,18 @@ static void ask_for(struct question *question, const struct rudp_addr *to)
 		id->idiag_if = to->in6.sin6_scope_id;
 }
 
-/* 0 or more: its length; negative: no answer. The kernel answers within the call that asks. */
-static ssize_t ask(const struct question *question, void *reply, size_t size)
+/*
+ * Returns the length of the reply; negative: no reply. The kernel answers within send(), so no wait
+ * is needed.
+ */
+static ssize_t query(const struct diag_request *request, void *reply, size_t size)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
 	ssize_t n = -1;
 
 	if (fd < 0)
 		return -1;
-	if (send(fd, question, sizeof *question, 0) == (ssize_t)sizeof *question)
+	if (send(fd, request, sizeof *request, 0) == (ssize_t)sizeof *request)
 		n = recv(fd, reply, size, 0);
 	close(fd);
 	return n;
@@ -70,7 +76,7 @@ static bool is_marked(const struct inet_diag_sockopt *options)
 	return !options->mc_loop && !options->mc_all && options->bind_address_no_port;
 }
 
-/* false, too, where the kernel does not tell. */
+/* false also if the reply does not tell. */
 static bool is_other(const struct nlmsghdr *header)
 {
 	const struct inet_diag_msg *message = NLMSG_DATA(header);
@@ -99,10 +105,10 @@ bool rudp_udp_owner_is_other(const struct rudp_addr *to)
 {
 	_Alignas(struct nlmsghdr) uint8_t reply[REPLY_BYTES];
 	const struct nlmsghdr *header = (const struct nlmsghdr *)reply;
-	struct question question;
+	struct diag_request request;
 	ssize_t n;
 
-	ask_for(&question, to);
-	n = ask(&question, reply, sizeof reply);
+	fill_request(&request, to);
+	n = query(&request, reply, sizeof reply);
 	return n >= (ssize_t)sizeof *header && header->nlmsg_len <= (size_t)n && is_other(header);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams in, a batch a call, coalesced by the kernel where it can (UDP_GRO); and ICMP errors. */
+/*
+ * Receives datagrams, several in one call and coalesced by the kernel if possible (UDP_GRO), and
+ * ICMP errors.
+ */
 #include <errno.h>
 #include <time.h>
 #include <linux/errqueue.h>
@@ -21,22 +24,23 @@ struct arrival {
 	_Alignas(struct cmsghdr) uint8_t control[CONTROL_BYTES];
 };
 
-/* What the control messages of a datagram say. */
-struct facts {
+/* The contents of a datagram's control messages. */
+struct metadata {
 	struct rudp_addr local;
 	uint8_t ecn;
 	size_t segment_bytes; /* 0: a single datagram */
 };
 
-static void take_pktinfo4(struct facts *facts, const struct cmsghdr *cmsg)
+static void parse_pktinfo4(struct metadata *metadata, const struct cmsghdr *cmsg)
 {
 	struct in_pktinfo info;
 
 	memcpy(&info, CMSG_DATA(cmsg), sizeof info);
-	facts->local = (struct rudp_addr){.in4 = {.sin_family = AF_INET, .sin_addr = info.ipi_addr}};
+	metadata->local =
+		(struct rudp_addr){.in4 = {.sin_family = AF_INET, .sin_addr = info.ipi_addr}};
 }
 
-static void take_pktinfo6(struct facts *facts, const struct cmsghdr *cmsg)
+static void parse_pktinfo6(struct metadata *metadata, const struct cmsghdr *cmsg)
 {
 	struct in6_pktinfo info;
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
@@ -45,7 +49,7 @@ static void take_pktinfo6(struct facts *facts, const struct cmsghdr *cmsg)
 	in6.sin6_addr = info.ipi6_addr;
 	if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
 		in6.sin6_scope_id = (uint32_t)info.ipi6_ifindex;
-	rudp_addr_from_sockaddr(&facts->local, (struct sockaddr *)&in6, sizeof in6);
+	rudp_addr_from_sockaddr(&metadata->local, (struct sockaddr *)&in6, sizeof in6);
 }
 
 static int int_of(const struct cmsghdr *cmsg)
@@ -53,29 +57,29 @@ static int int_of(const struct cmsghdr *cmsg)
 	int value = 0;
 	size_t len = cmsg->cmsg_len - CMSG_LEN(0);
 
-	/* IP_TOS comes as one byte, the others as int. */
+	/* IP_TOS is one byte, the others are int. */
 	memcpy(&value, CMSG_DATA(cmsg), len < sizeof value ? len : sizeof value);
 	return value;
 }
 
-static void take_control(struct facts *facts, struct msghdr *message)
+static void parse_control(struct metadata *metadata, struct msghdr *message)
 {
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
 	     cmsg = CMSG_NXTHDR(message, cmsg)) {
 		if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO)
-			take_pktinfo4(facts, cmsg);
+			parse_pktinfo4(metadata, cmsg);
 		else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO)
-			take_pktinfo6(facts, cmsg);
+			parse_pktinfo6(metadata, cmsg);
 		else if ((cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_TOS) ||
 			 (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_TCLASS))
-			facts->ecn = (uint8_t)(int_of(cmsg) & ECN_MASK);
+			metadata->ecn = (uint8_t)(int_of(cmsg) & ECN_MASK);
 		else if (cmsg->cmsg_level == IPPROTO_UDP && cmsg->cmsg_type == UDP_GRO)
-			facts->segment_bytes = (size_t)int_of(cmsg);
+			metadata->segment_bytes = (size_t)int_of(cmsg);
 	}
 }
 
-/* Nobody tells us that a listener was closed: look before its SYN is answered. */
-static void look_before_answer(struct rudp_engine *engine, const struct rudp_datagram *datagram)
+/* A closed listener is noticed only by probing, so probe it before the protocol answers its SYN. */
+static void probe_listener_of_syn(struct rudp_engine *engine, const struct rudp_datagram *datagram)
 {
 	struct rudp_packet packet;
 
@@ -85,7 +89,7 @@ static void look_before_answer(struct rudp_engine *engine, const struct rudp_dat
 		rudp_listener_probe(engine, datagram->socket, packet.target_port);
 }
 
-/* The caller there sees a refusal; the one who can mend it may be here. */
+/* The caller only sees a refusal. The user who can correct the key may be on this host. */
 static void note_wrong_key(struct rudp_engine *engine, const struct rudp_datagram *datagram)
 {
 	struct rudp_failure failure = {.at_ns = engine->now_at_ns,
@@ -101,9 +105,9 @@ static void note_wrong_key(struct rudp_engine *engine, const struct rudp_datagra
 	rudp_failures_add(&engine->failures, &failure);
 }
 
-/* Returns how many there were. */
-static unsigned hand_over(struct rudp_engine *engine, struct rudp_datagram *datagram, uint8_t *data,
-		      size_t len, size_t segment_bytes)
+/* Returns the number of datagrams. */
+static unsigned deliver(struct rudp_engine *engine, struct rudp_datagram *datagram, uint8_t *data,
+			size_t len, size_t segment_bytes)
 {
 	size_t step = segment_bytes ? segment_bytes : len;
 
@@ -112,7 +116,7 @@ static unsigned hand_over(struct rudp_engine *engine, struct rudp_datagram *data
 	for (size_t at = 0; at < len; at += step) {
 		datagram->data = data + at;
 		datagram->len = len - at < step ? len - at : step;
-		look_before_answer(engine, datagram);
+		probe_listener_of_syn(engine, datagram);
 		if (rudp_endpoint_on_datagram(engine->ep, datagram, engine->now_at_ns) ==
 		    RUDP_VERDICT_KEY_MISMATCH)
 			note_wrong_key(engine, datagram);
@@ -120,8 +124,8 @@ static unsigned hand_over(struct rudp_engine *engine, struct rudp_datagram *data
 	return (unsigned)((len + step - 1) / step);
 }
 
-/* The next flight may be twice as large as this one. */
-static void note_bytes(struct rudp_udp *udp, unsigned bytes)
+/* The peer's next flight may be twice as large as this one, so enlarge the buffers in time. */
+static void count_bytes(struct rudp_udp *udp, unsigned bytes)
 {
 	if (udp->wide)
 		return;
@@ -130,39 +134,39 @@ static void note_bytes(struct rudp_udp *udp, unsigned bytes)
 		rudp_udp_widen(udp);
 }
 
-/* false: from somewhere else than what came before. */
-static bool take(struct rudp_engine *engine, struct rudp_udp *udp, struct mmsghdr *message,
-		 uint8_t *data)
+/* false: the datagram was dropped, or its sender differs from the one before. */
+static bool process_message(struct rudp_engine *engine, struct rudp_udp *udp,
+			    struct mmsghdr *message, uint8_t *data)
 {
-	struct facts facts = {.local = udp->local};
+	struct metadata metadata = {.local = udp->local};
 	struct rudp_datagram datagram = {.socket = udp};
 	unsigned count;
 
 	if (message->msg_hdr.msg_flags & MSG_TRUNC)
 		return false;
-	note_bytes(udp, message->msg_len);
-	take_control(&facts, &message->msg_hdr);
+	count_bytes(udp, message->msg_len);
+	parse_control(&metadata, &message->msg_hdr);
 	if (rudp_addr_from_sockaddr(&datagram.remote, message->msg_hdr.msg_name,
 				    message->msg_hdr.msg_namelen) < 0)
 		return false;
-	datagram.local = facts.local;
+	datagram.local = metadata.local;
 	rudp_addr_set_port(&datagram.local, rudp_addr_port(&udp->local));
-	datagram.ecn = facts.ecn;
-	count = hand_over(engine, &datagram, data, message->msg_len, facts.segment_bytes);
+	datagram.ecn = metadata.ecn;
+	count = deliver(engine, &datagram, data, message->msg_len, metadata.segment_bytes);
 	return rudp_moderation_on_heard(&udp->moderation, &datagram.remote, count);
 }
 
 /*
- * Asking for more than there are costs another look at the queue each time, and the preparations. So a
- * socket on which they come one by one is asked for one; what else is there shows in the next turn,
- * and makes the batch grow.
+ * A call that asks for more datagrams than there are costs an extra check of the queue, and the
+ * preparation of the buffers. So a socket whose datagrams arrive one by one is asked for one. If
+ * more are waiting, the next turn finds them, and the batch grows.
  */
 static void adapt_batch(struct rudp_engine *engine, struct rudp_udp *udp, unsigned count)
 {
 	bool again = udp->full_at_turn + 1 == engine->turns;
 
 	if (udp->moderation.span_ns > 0)
-		return; /* as many as there may be, then */
+		return; /* uses the largest batch */
 	if (count < udp->batch) {
 		udp->batch -= udp->batch / 2;
 		return;
@@ -172,7 +176,7 @@ static void adapt_batch(struct rudp_engine *engine, struct rudp_udp *udp, unsign
 	udp->full_at_turn = engine->turns;
 }
 
-/* For one there is a call that costs less. Returns how many have come, or -1. */
+/* For a single datagram recvmsg() costs less. Returns how many were received, or -1. */
 static int receive_some(const struct rudp_udp *udp, struct mmsghdr *messages)
 {
 	ssize_t len;
@@ -207,14 +211,17 @@ bool rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 	}
 	count = receive_some(udp, messages);
 	if (count < 0) {
-		/* A pending ICMP error is reported here too; reading it off the queue clears it. */
+		/*
+		 * A pending ICMP error is also reported by recvmsg(); reading the error queue
+		 * clears it.
+		 */
 		if (errno != EAGAIN && errno != EINTR)
 			rudp_udp_receive_errors(engine, udp);
 		return false;
 	}
 	adapt_batch(engine, udp, (unsigned)count);
 	for (int i = 0; i < count; i++)
-		alone &= take(engine, udp, &messages[i], iov[i].iov_base);
+		alone &= process_message(engine, udp, &messages[i], iov[i].iov_base);
 	rudp_udp_moderate(engine, udp, alone);
 	return (unsigned)count == asked;
 }
@@ -229,7 +236,7 @@ static const struct sock_extended_err *error_of(struct msghdr *message)
 	return NULL;
 }
 
-static void tell(struct rudp_engine *engine, struct rudp_udp *udp, struct msghdr *message)
+static void report_error(struct rudp_engine *engine, struct rudp_udp *udp, struct msghdr *message)
 {
 	const struct sock_extended_err *error = error_of(message);
 	struct rudp_addr remote;
@@ -257,7 +264,7 @@ void rudp_udp_receive_errors(struct rudp_engine *engine, struct rudp_udp *udp)
 	int error;
 	socklen_t len = sizeof error;
 
-	udp->troubled = true;
+	udp->had_error = true;
 	for (int i = 0; i < ERRORS_PER_PASS; i++) {
 		struct arrival arrival;
 		struct iovec iov = {engine->scratch, RUDP_SCRATCH_BYTES};
@@ -270,8 +277,11 @@ void rudp_udp_receive_errors(struct rudp_engine *engine, struct rudp_udp *udp)
 
 		if (recvmsg(udp->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 			break;
-		tell(engine, udp, &message);
+		report_error(engine, udp, &message);
 	}
-	/* What has no queue entry would keep epoll reporting: asking clears it. */
+	/*
+	 * An error without a queue entry would make epoll report it again and again; SO_ERROR
+	 * clears it.
+	 */
 	getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 }

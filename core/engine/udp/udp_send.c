@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trains out: one call each with UDP_SEGMENT; singly where the kernel or the card refuses that (EIO: no
- * checksum offload on the way; EINVAL: segment larger than the route's MTU).
+ * Sends trains: one call each with UDP_SEGMENT, or one datagram at a time where the kernel or the
+ * network card refuses that (EIO: an interface without checksum offload; EINVAL: segments larger
+ * than the route's MTU).
  */
 #include <errno.h>
 #include <linux/udp.h>
@@ -18,8 +19,8 @@
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +                        \
 	 CMSG_SPACE(sizeof(uint16_t)))
 
-/* Everything sendmsg wants but the bytes. */
-struct envelope {
+/* The arguments of sendmsg() except the data. */
+struct message {
 	struct sockaddr_in6 to;
 	_Alignas(struct cmsghdr) uint8_t control[CONTROL_BYTES];
 	struct msghdr header;
@@ -37,7 +38,7 @@ static void add_control(struct msghdr *header, int level, int type, const void *
 	header->msg_controllen += CMSG_SPACE(len);
 }
 
-/* The reply leaves from the address that was spoken to. */
+/* A reply must leave from the address to which the peer sent. */
 static void add_source(struct msghdr *header, const struct rudp_addr *local)
 {
 	if (local->family == AF_INET) {
@@ -52,8 +53,8 @@ static void add_source(struct msghdr *header, const struct rudp_addr *local)
 	}
 }
 
-/* Without success it goes on by message. */
-static void make_tos_its_own(struct rudp_udp *udp, const struct rudp_held_train *train)
+/* If this fails, the TOS is still sent in control messages. */
+static void set_socket_tos(struct rudp_udp *udp, const struct rudp_queued_train *train)
 {
 	int level = udp->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
 	int option = udp->family == AF_INET ? IP_TOS : IPV6_TCLASS;
@@ -65,34 +66,34 @@ static void make_tos_its_own(struct rudp_udp *udp, const struct rudp_held_train 
 }
 
 /*
- * For a message with a TOS byte the kernel looks for the route again, though the socket is connected. So
- * the byte becomes the socket's own when some in a row have had the same.
+ * For a message with a TOS the kernel looks up the route again, even on a connected socket. So
+ * after several messages in a row with the same TOS it becomes the TOS of the socket.
  */
-static void note_tos(struct rudp_udp *udp, const struct rudp_held_train *train)
+static void note_tos(struct rudp_udp *udp, const struct rudp_queued_train *train)
 {
 	if (!udp->connected || udp->no_tos || train->tos == udp->tos)
 		return;
 	udp->tos_repeated = train->tos == udp->tos_before ? udp->tos_repeated + 1 : 0;
 	udp->tos_before = train->tos;
 	if (udp->tos_repeated == RUDP_UDP_TOS_REPEATED)
-		make_tos_its_own(udp, train);
+		set_socket_tos(udp, train);
 }
 
-static void seal(struct envelope *envelope, const struct rudp_udp *udp,
-		 const struct rudp_held_train *train, bool segmented)
+static void prepare_message(struct message *message, const struct rudp_udp *udp,
+			    const struct rudp_queued_train *train, bool segmented)
 {
 	int tos = train->tos;
 	bool tos_differs = !udp->no_tos && train->tos != udp->tos;
 	uint16_t segment = (uint16_t)train->segment_bytes;
-	struct msghdr *header = &envelope->header;
+	struct msghdr *header = &message->header;
 
-	memset(envelope->control, 0, sizeof envelope->control);
-	*header = (struct msghdr){.msg_control = envelope->control};
+	memset(message->control, 0, sizeof message->control);
+	*header = (struct msghdr){.msg_control = message->control};
 	if (!udp->connected) {
-		header->msg_name = &envelope->to;
+		header->msg_name = &message->to;
 		header->msg_namelen =
-			rudp_udp_address_for(udp->family, &train->remote, &envelope->to);
-		/* One bound to an address leaves from there anyway. */
+			rudp_udp_address_for(udp->family, &train->remote, &message->to);
+		/* A socket bound to an address uses that address anyway. */
 		if (rudp_addr_is_any(&udp->local) && train->local.family != AF_UNSPEC &&
 		    !rudp_addr_is_any(&train->local))
 			add_source(header, &train->local);
@@ -107,24 +108,24 @@ static void seal(struct envelope *envelope, const struct rudp_udp *udp,
 		header->msg_control = NULL;
 }
 
-static bool is_many(const struct rudp_held_train *train)
+static bool is_segmented(const struct rudp_queued_train *train)
 {
 	return train->len > train->segment_bytes;
 }
 
-/* Bytes sent from the front of the train (whole segments), or -errno. */
-static ssize_t send_segmented(const struct rudp_udp *udp, const struct rudp_held_train *train)
+/* Returns how many bytes were sent from the front of the train (whole segments), or -errno. */
+static ssize_t send_segmented(const struct rudp_udp *udp, const struct rudp_queued_train *train)
 {
 	const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-	struct envelope envelope;
-	struct msghdr *header = &envelope.header;
+	struct message message;
+	struct msghdr *header = &message.header;
 	struct iovec iov = {train->data, train->len};
 	ssize_t rc;
 
-	seal(&envelope, udp, train, is_many(train));
+	prepare_message(&message, udp, train, is_segmented(train));
 	header->msg_iov = &iov;
 	header->msg_iovlen = 1;
-	/* A message without anything beside it costs the kernel less to understand. */
+	/* The kernel handles sendto() faster than a sendmsg() without control messages. */
 	if (header->msg_control)
 		rc = sendmsg(udp->fd, header, flags);
 	else
@@ -133,22 +134,22 @@ static ssize_t send_segmented(const struct rudp_udp *udp, const struct rudp_held
 	return rc < 0 ? -errno : (ssize_t)train->len;
 }
 
-static ssize_t send_singly(const struct rudp_udp *udp, const struct rudp_held_train *train)
+static ssize_t send_singly(const struct rudp_udp *udp, const struct rudp_queued_train *train)
 {
-	struct envelope envelope;
+	struct message message;
 	struct mmsghdr messages[RUDP_TRAIN_DATAGRAMS_MAX];
 	struct iovec iov[RUDP_TRAIN_DATAGRAMS_MAX];
 	unsigned count = 0;
 	size_t sent = 0;
 	int rc;
 
-	seal(&envelope, udp, train, false);
+	prepare_message(&message, udp, train, false);
 	for (size_t at = 0; at < train->len && count < RUDP_TRAIN_DATAGRAMS_MAX; count++) {
 		size_t left = train->len - at;
 
 		iov[count].iov_base = train->data + at;
 		iov[count].iov_len = left < train->segment_bytes ? left : train->segment_bytes;
-		messages[count].msg_hdr = envelope.header;
+		messages[count].msg_hdr = message.header;
 		messages[count].msg_hdr.msg_iov = &iov[count];
 		messages[count].msg_hdr.msg_iovlen = 1;
 		at += iov[count].iov_len;
@@ -167,27 +168,31 @@ static bool is_refusal_of_segments(ssize_t rc)
 }
 
 static ssize_t send_by_segments(struct rudp_engine *engine, struct rudp_udp *udp,
-				const struct rudp_held_train *train)
+				const struct rudp_queued_train *train)
 {
 	ssize_t rc;
 
-	if (is_many(train) && !udp->gso)
+	if (is_segmented(train) && !udp->gso)
 		return send_singly(udp, train);
 	rc = send_segmented(udp, train);
-	if (!is_many(train) || !is_refusal_of_segments(rc))
+	if (!is_segmented(train) || !is_refusal_of_segments(rc))
 		return rc;
 	rc = send_singly(udp, train);
 	if (rc > 0) {
 		udp->gso = false;
 		engine->counts.gso_fallbacks++;
-		rudp_log(RUDP_LOG_INFO, "the kernel refuses UDP_SEGMENT here: datagrams go singly");
+		rudp_log(RUDP_LOG_INFO,
+			 "the kernel refuses UDP_SEGMENT: sending datagrams one by one");
 	}
 	return rc;
 }
 
-/* Without its TOS byte a train is still a train: DSCP is a wish, and the loss of ECN is noticed. */
+/*
+ * If the kernel rejects the TOS, send without it: DSCP is only a preference, and the protocol
+ * notices that ECN does not work.
+ */
 static ssize_t send_once(struct rudp_engine *engine, struct rudp_udp *udp,
-			 const struct rudp_held_train *train)
+			 const struct rudp_queued_train *train)
 {
 	ssize_t rc = send_by_segments(engine, udp, train);
 
@@ -196,15 +201,16 @@ static ssize_t send_once(struct rudp_engine *engine, struct rudp_udp *udp,
 	udp->no_tos = true;
 	rc = send_by_segments(engine, udp, train);
 	if (rc > 0)
-		rudp_log(RUDP_LOG_INFO, "the kernel takes no TOS with a message: no DSCP, no ECN");
+		rudp_log(RUDP_LOG_INFO,
+			 "the kernel rejects TOS in a control message: no DSCP, no ECN");
 	else
-		udp->no_tos = false; /* that was not it */
+		udp->no_tos = false; /* the TOS was not the cause */
 	return rc;
 }
 
-/* The interface takes less than when it was asked. This is lost; what follows need not be. */
-static void tell_too_big(struct rudp_engine *engine, struct rudp_udp *udp,
-			 const struct rudp_held_train *train)
+/* The interface's MTU has become smaller. This train is lost; later ones will fit. */
+static void report_too_big(struct rudp_engine *engine, struct rudp_udp *udp,
+			   const struct rudp_queued_train *train)
 {
 	struct rudp_conn *conn = rudp_endpoint_find_peer(engine->ep, udp, &train->remote);
 
@@ -213,16 +219,16 @@ static void tell_too_big(struct rudp_engine *engine, struct rudp_udp *udp,
 				     engine->now_at_ns);
 }
 
-static void tell_local_error(struct rudp_engine *engine, struct rudp_udp *udp,
-			     const struct rudp_held_train *train, int error)
+static void report_local_error(struct rudp_engine *engine, struct rudp_udp *udp,
+			       const struct rudp_queued_train *train, int error)
 {
 	struct rudp_conn *conn;
 
 	if (error == EMSGSIZE) {
-		tell_too_big(engine, udp, train);
+		report_too_big(engine, udp, train);
 		return;
 	}
-	/* EINVAL: what a blackhole of the routing table says. */
+	/* EINVAL: the error of a blackhole route. */
 	if (error != ENETUNREACH && error != EHOSTUNREACH && error != ENETDOWN && error != EACCES &&
 	    error != EPERM && error != EINVAL)
 		return;
@@ -232,12 +238,13 @@ static void tell_local_error(struct rudp_engine *engine, struct rudp_udp *udp,
 }
 
 /*
- * Sends as much as goes. Advances the train.
+ * Sends as much of the train as possible and advances it.
  *
- * Returns  false when the rest must wait for room; true when nothing of it is left, be it lost.
+ * Returns  false: the rest must wait until the socket has space; true: the train is sent or
+ *          dropped.
  */
 static bool send_all(struct rudp_engine *engine, struct rudp_udp *udp,
-		     struct rudp_held_train *train)
+		     struct rudp_queued_train *train)
 {
 	unsigned soft_errors = 0;
 
@@ -252,10 +259,13 @@ static bool send_all(struct rudp_engine *engine, struct rudp_udp *udp,
 		} else if (rc == -EAGAIN) {
 			return false;
 		} else if ((rc == -ECONNREFUSED || rc == -EMSGSIZE) && soft_errors++ == 0) {
-			/* Perhaps an ICMP answer to earlier ones; nothing of this one has been tried. */
+			/*
+			 * Perhaps the ICMP answer to an earlier datagram; then nothing of this
+			 * train has been sent.
+			 */
 			rudp_udp_receive_errors(engine, udp);
 		} else if (rc != -EINTR) {
-			tell_local_error(engine, udp, train, (int)-rc);
+			report_local_error(engine, udp, train, (int)-rc);
 			engine->counts.trains_dropped++;
 			return true;
 		}
@@ -263,7 +273,7 @@ static bool send_all(struct rudp_engine *engine, struct rudp_udp *udp,
 	return true;
 }
 
-/* In bulk the same few trains wait again and again: their memory is kept. */
+/* During bulk transfer trains wait again and again, so their buffers are reused. */
 static uint8_t *take_buffer(struct rudp_engine *engine)
 {
 	if (engine->spare_train_count > 0)
@@ -279,8 +289,8 @@ static void give_buffer(struct rudp_engine *engine, uint8_t *buffer)
 		free(buffer);
 }
 
-static void hold(struct rudp_engine *engine, struct rudp_udp *udp,
-		 const struct rudp_held_train *train)
+static void queue_train(struct rudp_engine *engine, struct rudp_udp *udp,
+			const struct rudp_queued_train *train)
 {
 	uint8_t *data;
 
@@ -301,8 +311,8 @@ static void hold(struct rudp_engine *engine, struct rudp_udp *udp,
 void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
 		   const struct rudp_train *train)
 {
-	struct rudp_held_train now = {train->data,  train->len,    train->segment_bytes,
-				      train->local, train->remote, train->tos};
+	struct rudp_queued_train now = {train->data,  train->len,    train->segment_bytes,
+					train->local, train->remote, train->tos};
 
 	if (train->len == 0)
 		return;
@@ -312,7 +322,7 @@ void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
 	if (udp->pending_count == RUDP_UDP_PENDING_MAX)
 		engine->counts.trains_dropped++;
 	else
-		hold(engine, udp, &now);
+		queue_train(engine, udp, &now);
 }
 
 void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp)
@@ -320,8 +330,8 @@ void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp)
 	unsigned done = 0;
 
 	while (done < udp->pending_count) {
-		struct rudp_held_train *held = &udp->pending[done];
-		struct rudp_held_train rest = *held;
+		struct rudp_queued_train *held = &udp->pending[done];
+		struct rudp_queued_train rest = *held;
 
 		if (!send_all(engine, udp, &rest)) {
 			memmove(held->data, rest.data, rest.len);

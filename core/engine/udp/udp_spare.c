@@ -17,17 +17,19 @@ void rudp_udp_unspare(struct rudp_engine *engine, struct rudp_udp *udp)
 	engine->spare_udp_count--;
 }
 
-/* With wide buffers it would be what the next one hardly needs. */
-static bool leads_there(const struct rudp_udp *udp, const struct rudp_addr *remote,
-			const struct rudp_udp_route *route)
+/* A socket with large buffers is not reused: the next connection rarely needs them. */
+static bool fits(const struct rudp_udp *udp, const struct rudp_addr *remote,
+		 const struct rudp_udp_route *route)
 {
-	return !udp->troubled && !udp->wide && udp->route.device == route->device &&
+	return !udp->had_error && !udp->wide && udp->route.device == route->device &&
 	       udp->route.mark == route->mark && rudp_addr_equal(&udp->remote, remote);
 }
 
-/* This host may have lost the address of it, and not have looked yet (roam.h): the first SYN must not be
- * what finds that out, as it would be the last. */
-static bool has_way(const struct rudp_udp *udp)
+/*
+ * Reconnects the socket. It fails if this host has lost the socket's address and has not noticed
+ * yet (roam.h). Without this check the SYN would fail, and the connect with it.
+ */
+static bool reconnect(const struct rudp_udp *udp)
 {
 	return connect(udp->fd, &udp->remote.sa, rudp_addr_len(&udp->remote)) == 0;
 }
@@ -45,9 +47,9 @@ struct rudp_udp *rudp_udp_take_spare(struct rudp_engine *engine, const struct ru
 		before = link->prev;
 		if (udp->spare_since_ns <= since_ns)
 			return NULL;
-		if (!leads_there(udp, remote, route))
+		if (!fits(udp, remote, route))
 			continue;
-		if (!has_way(udp)) {
+		if (!reconnect(udp)) {
 			rudp_udp_close(engine, udp);
 			continue;
 		}
@@ -59,7 +61,7 @@ struct rudp_udp *rudp_udp_take_spare(struct rudp_engine *engine, const struct ru
 	return NULL;
 }
 
-/* The limit is twice fd_max. */
+/* fd_max is half of the descriptor limit, so this is a sixteenth of the limit. */
 static unsigned spares_max(const struct rudp_engine *engine)
 {
 	unsigned share = (unsigned)engine->closer.fd_max / 8;
@@ -71,7 +73,7 @@ static unsigned spares_max(const struct rudp_engine *engine)
 
 bool rudp_udp_spare(struct rudp_engine *engine, struct rudp_udp *udp)
 {
-	if (!udp->connected || udp->troubled || udp->fd >= engine->closer.fd_max)
+	if (!udp->connected || udp->had_error || udp->fd >= engine->closer.fd_max)
 		return false;
 	if (engine->spare_udp_count >= spares_max(engine))
 		rudp_udp_close(engine, spare_of(engine->spare_udps.next));

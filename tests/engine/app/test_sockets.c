@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets made ahead: no more than fit, none forgotten, and one is always to be had. */
+/* Sockets created in advance: never too many, none leaked, and one is always available. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static void expect_fresh(int fd)
 	cr_assert(eq(int, fcntl(fd, F_GETFD), FD_CLOEXEC));
 }
 
-Test(sockets, one_is_to_be_had_though_none_was_made)
+Test(sockets, one_is_available_though_none_was_created_in_advance)
 {
 	int fd = rudp_sockets_take(&sockets);
 
@@ -38,7 +38,7 @@ Test(sockets, one_is_to_be_had_though_none_was_made)
 	close(fd);
 }
 
-Test(sockets, those_made_ahead_are_given_once_each)
+Test(sockets, each_one_created_in_advance_is_given_once)
 {
 	int fds[RUDP_SOCKETS_MAX + 1];
 

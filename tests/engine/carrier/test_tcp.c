@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The relay's side of a kernel TCP connection, over the loopback interface. */
+/* The relay's side of a kernel TCP connection, over loopback. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static struct rudp_tcp *tcp;
 static int peer, listener;
 static bool urgent_after_question;
 
-/* One round of what the loop does for it. */
+/* One turn of the loop, as far as it concerns the connection. */
 static void step(void)
 {
 	struct epoll_event events[8];
@@ -64,7 +64,7 @@ static void setup(void)
 
 	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
 	addr = listen_somewhere();
-	/* The id of an app that is not there: facts find nobody, which is allowed. */
+	/* 1 is the id of no app: events are not delivered, which is allowed. */
 	cr_assert(zero(int, rudp_tcp_connect(&engine, 1, &from, &addr, &tcp)));
 	while (tcp->connecting)
 		step();
@@ -92,7 +92,7 @@ static void put(const char *text)
 	rudp_tcp_send_commit(&engine, tcp, len);
 }
 
-/* All that the peer gets until it has as much as text, or the end. */
+/* Receives at the peer until text is complete, or until the end; compares. */
 static void peer_gets(const char *text)
 {
 	char got[64] = "";
@@ -121,7 +121,7 @@ static void take(const char *text)
 	rudp_tcp_receive_consume(tcp, want);
 }
 
-Test(tcp, bytes_and_ends_go_both_ways)
+Test(tcp, bytes_and_half_closes_are_relayed_both_ways)
 {
 	put("hello ");
 	put("world");
@@ -142,7 +142,7 @@ Test(tcp, bytes_and_ends_go_both_ways)
 	cr_assert(zero(uint, engine.tcp_count));
 }
 
-Test(tcp, a_reset_of_the_peer_comes_after_its_bytes)
+Test(tcp, a_reset_is_reported_after_the_bytes_before_it)
 {
 	const struct linger at_once = {.l_onoff = 1};
 
@@ -158,7 +158,7 @@ Test(tcp, a_reset_of_the_peer_comes_after_its_bytes)
 	peer = -1;
 }
 
-Test(tcp, unread_bytes_make_the_close_a_reset)
+Test(tcp, a_close_with_unread_bytes_sends_a_reset)
 {
 	cr_assert(eq(long, send(peer, "unread", 6, 0), 6));
 	take("un");
@@ -177,8 +177,8 @@ static void reset_by_peer(void)
 	peer = -1;
 }
 
-/* The kernel says it once, to whoever asks first; after that it says end of file. */
-Test(tcp, a_reset_that_a_write_has_met_is_no_end_of_file)
+/* The kernel reports the error only once, to the first call; after that it reports end of file. */
+Test(tcp, a_reset_seen_by_a_write_is_not_end_of_file)
 {
 	cr_assert(eq(long, send(peer, "last", 4, 0), 4));
 	reset_by_peer();
@@ -192,7 +192,7 @@ Test(tcp, a_reset_that_a_write_has_met_is_no_end_of_file)
 	cr_assert(eq(int, tcp->error, ECONNRESET));
 }
 
-Test(tcp, who_writes_to_a_closed_peer_learns_of_it)
+Test(tcp, a_write_to_a_closed_peer_fails)
 {
 	close(peer);
 	peer = -1;
@@ -206,7 +206,7 @@ Test(tcp, who_writes_to_a_closed_peer_learns_of_it)
 	cr_assert(rudp_tcp_receive_eof(tcp));
 }
 
-/* Fills all buffers on the way. Returns how much that was. */
+/* Fills all buffers of the connection. Returns the number of bytes. */
 static uint64_t put_all_there_is_room_for(void)
 {
 	static char bytes[65536];
@@ -229,13 +229,13 @@ Test(tcp, an_orphan_ends_with_the_reset_of_its_peer)
 	rudp_tcp_close(&engine, tcp);
 	cr_assert(eq(uint, engine.tcp_count, 1));
 	reset_by_peer();
-	tcp->may_write = true; /* as if there had been room just before */
+	tcp->may_write = true; /* as if the socket had been writable just before */
 	rudp_tcp_on_event(&engine, tcp, EPOLLOUT);
 	while (engine.tcp_count > 0)
 		step();
 }
 
-Test(tcp, an_orphan_ends_when_its_peer_closes_unread)
+Test(tcp, an_orphan_ends_when_its_peer_closes_without_reading)
 {
 	put_all_there_is_room_for();
 	rudp_tcp_close(&engine, tcp);
@@ -245,8 +245,8 @@ Test(tcp, an_orphan_ends_when_its_peer_closes_unread)
 		step();
 }
 
-/* What came before somebody stopped reading must not close the window for ever. */
-Test(tcp, what_is_dropped_is_dropped_to_the_end)
+/* Bytes received before shutdown_receive() must not keep the window closed forever. */
+Test(tcp, discarding_continues_to_the_end)
 {
 	static char bytes[65536];
 	uint64_t sent = 0;
@@ -272,8 +272,8 @@ Test(tcp, what_is_dropped_is_dropped_to_the_end)
 	cr_assert(zero(sz, rudp_tcp_receive_available(tcp)));
 }
 
-/* More than all buffers of the kernel hold: what is left over is an orphan's, and still arrives. */
-Test(tcp, what_was_written_arrives_after_the_close)
+/* More than the kernel's buffers hold: the rest belongs to an orphan, and must still arrive. */
+Test(tcp, bytes_written_before_the_close_arrive)
 {
 	uint64_t sent = put_all_there_is_room_for(), got = 0;
 	static char bytes[65536];
@@ -320,7 +320,10 @@ Test(tcp, an_urgent_byte_stays_urgent_both_ways)
 	take("3");
 }
 
-/* Stands before the C library's: right after the first question for the mark "!3" comes, "!" urgent. */
+/*
+ * Overrides the C library's function: right after the first question for the mark "!3" arrives,
+ * with the "!" urgent.
+ */
 int ioctl(int fd, unsigned long request, ...)
 {
 	va_list arguments;
@@ -339,7 +342,7 @@ int ioctl(int fd, unsigned long request, ...)
 	return (int)answer;
 }
 
-Test(tcp, a_byte_that_becomes_urgent_after_the_question_is_not_read_over)
+Test(tcp, a_byte_that_becomes_urgent_late_is_not_missed)
 {
 	urgent_after_question = true;
 	cr_assert(eq(long, send(peer, "12", 2, 0), 2));
@@ -354,7 +357,7 @@ Test(tcp, a_byte_that_becomes_urgent_after_the_question_is_not_read_over)
 	take("12!3");
 }
 
-Test(tcp, what_is_not_acknowledged_is_told)
+Test(tcp, unacknowledged_bytes_are_counted)
 {
 	struct rudp_conn_stats stats;
 	uint64_t unsent;
@@ -371,7 +374,10 @@ Test(tcp, what_is_not_acknowledged_is_told)
 	cr_assert(eq(u64, stats.stream_acked, 6)); /* the kernel counts the SYN */
 }
 
-/* A bound socket of a program: its binding has the kernel's, and keeps it when an attempt fails. */
+/*
+ * A program's bound socket: the binding owns the kernel TCP socket and keeps it when an attempt
+ * fails.
+ */
 static int bound_to(struct rudp_addr *local, const char *text)
 {
 	socklen_t len = sizeof local->in4;
@@ -392,7 +398,7 @@ static struct rudp_tcp *connect_from(int fd, const struct rudp_addr *local, stru
 	return one;
 }
 
-Test(tcp, a_bound_socket_that_was_refused_connects_from_the_same_port)
+Test(tcp, a_bound_socket_keeps_its_port_after_a_refusal)
 {
 	struct rudp_addr local, seen, refuses, accepts;
 	socklen_t len = sizeof accepts.in4;
@@ -431,8 +437,8 @@ static int get_int(int fd, int level, int option)
 	return value;
 }
 
-/* A program can put into its stored options what it likes; the engine may have more rights than it. */
-Test(tcp, options_of_a_forged_store_are_left_out)
+/* A program can write anything into its stored options, and the engine may have more rights. */
+Test(tcp, forged_stored_options_are_not_set)
 {
 	const struct rudp_stored_options stored = {
 		.options = {{IPPROTO_TCP, TCP_KEEPIDLE, 77},
@@ -462,7 +468,7 @@ Test(tcp, options_of_a_forged_store_are_left_out)
 	close(fd);
 }
 
-Test(tcp, options_of_a_living_connection_are_those_of_the_wire)
+Test(tcp, later_options_are_set_if_they_affect_the_network)
 {
 	const int value = 9;
 
@@ -472,8 +478,8 @@ Test(tcp, options_of_a_living_connection_are_those_of_the_wire)
 	cr_assert(eq(int, get_int(tcp->fd, IPPROTO_IP, IP_TTL), 9));
 }
 
-/* An attempt that nobody waits for any more must not come about later. */
-Test(tcp, an_attempt_that_is_given_up_leaves_nothing)
+/* An attempt that was cancelled must not succeed later. */
+Test(tcp, a_cancelled_attempt_leaves_nothing)
 {
 	struct rudp_addr local, remote;
 	socklen_t len = sizeof remote.in4;
@@ -493,7 +499,7 @@ static uint64_t buffered_bytes(void)
 	return rudp_endpoint_budget(engine.ep)->used_bytes;
 }
 
-/* The peer writes and nobody reads: what has come until nothing more does. */
+/* The peer writes and the program does not read. Returns how much arrives in the end. */
 static size_t fill_from_peer(void)
 {
 	static const uint8_t bytes[65536];
@@ -510,7 +516,7 @@ static size_t fill_from_peer(void)
 	return before;
 }
 
-Test(tcp, rings_count_with_the_buffers_of_all)
+Test(tcp, rings_count_against_the_memory_budget)
 {
 	uint64_t before = buffered_bytes();
 	size_t got = fill_from_peer();
@@ -524,7 +530,7 @@ Test(tcp, rings_count_with_the_buffers_of_all)
 	cr_assert(rudp_endpoint_check(engine.ep));
 }
 
-Test(tcp, rings_grow_to_the_floor_where_memory_is_scarce)
+Test(tcp, rings_grow_only_to_the_floor_if_memory_is_scarce)
 {
 	int64_t others = (int64_t)rudp_endpoint_budget(engine.ep)->limit_bytes;
 	struct iovec iov[2];
@@ -532,7 +538,7 @@ Test(tcp, rings_grow_to_the_floor_where_memory_is_scarce)
 	rudp_endpoint_charge(engine.ep, others);
 	cr_assert(eq(sz, fill_from_peer(), RUDP_BUDGET_FLOOR_BYTES));
 	cr_assert(eq(sz, rudp_tcp_send_room(tcp), RUDP_BUDGET_FLOOR_BYTES));
-	/* It goes on with what the program reads, and beyond when there is memory again. */
+	/* After the program reads, more is received; once memory is available again, a full ring. */
 	rudp_tcp_receive_consume(tcp, RUDP_BUDGET_FLOOR_BYTES - 1);
 	rudp_tcp_receive_readable(tcp, iov);
 	cr_assert(ge(sz, rudp_tcp_receive_available(tcp), 2));

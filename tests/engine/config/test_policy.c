@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a policy says is taken, and what is wrong with one is said with line and column. */
+/* Policies are parsed as a whole; errors are reported with line and column. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static struct rudp_policy *policy_of(const char *environment, const char *file)
 	return policy;
 }
 
-/* "connect 1.2.3.4:80 comm executable": the decision as "rudp", "tcp", "auto", with the rule's line. */
+/* The decision for a question, as "rudp", "tcp" or "auto" with the rule's line. */
 static struct rudp_decision ask(const struct rudp_policy *policy, enum rudp_direction direction,
 				const char *address, const char *program, const char *executable)
 {
@@ -36,7 +36,7 @@ static struct rudp_decision ask(const struct rudp_policy *policy, enum rudp_dire
 	return rudp_policy_decide(policy, &question);
 }
 
-Test(policy, it_says_whether_a_rule_names_programs)
+Test(policy, tells_whether_a_rule_names_programs)
 {
 	static const struct {
 		const char *environment, *file;
@@ -71,53 +71,53 @@ struct wrong {
 	const char *text, *error;
 };
 
-#define STATEMENT "expected is connect, listen, any or set"
-#define SELECTOR "expected is to, on, address, port, program or use"
-#define WAY "expected is rudp, tcp or auto"
-#define END "expected is the end of the line or ';'"
+#define STATEMENT "expected connect, listen, any or set"
+#define SELECTOR "expected to, on, address, port, program or use"
+#define WAY "expected rudp, tcp or auto"
+#define END "expected the end of the line or ';'"
 #define HEAD_START "is not a duration from 0ms to 10s (as in 250ms, 2s)"
 #define REMEMBER "is not a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"
-#define NOT_ADDRESS "is not an IPv4 or IPv6 address (names cannot stand here)"
+#define NOT_ADDRESS "is not an IPv4 or IPv6 address (host names are not allowed)"
 
 static const struct wrong statements[] = {
-	{"conect use tcp", "p:1:1: 'conect' stands here, " STATEMENT},
-	{"Connect use tcp", "p:1:1: 'Connect' stands here, " STATEMENT},
-	{"\n\n  conect", "p:3:3: 'conect' stands here, " STATEMENT},
-	{"any use tcp;; use", "p:1:15: 'use' stands here, " STATEMENT},
-	{"# connect\n\tuse", "p:2:2: 'use' stands here, " STATEMENT},
-	{"any use tcp # ; x\nx", "p:2:1: 'x' stands here, " STATEMENT},
-	{"any use tcp\r\nx\r\n", "p:2:1: 'x' stands here, " STATEMENT},
-	{"\x01x\xff", "p:1:1: '?x?' stands here, " STATEMENT},
-	{"any", "p:1:4: the end of the statement stands here, " SELECTOR},
-	{"any ;", "p:1:5: the end of the statement stands here, " SELECTOR},
-	{"any # use tcp", "p:1:5: the end of the statement stands here, " SELECTOR},
-	{"any\nuse tcp", "p:1:4: the end of the statement stands here, " SELECTOR},
-	{"any from 1.2.3.4 use tcp", "p:1:5: 'from' stands here, " SELECTOR},
-	{"any use", "p:1:8: the end of the statement stands here, " WAY},
-	{"any use;tcp", "p:1:8: the end of the statement stands here, " WAY},
-	{"any use udp", "p:1:9: 'udp' stands here, " WAY},
-	{"any use TCP", "p:1:9: 'TCP' stands here, " WAY},
-	{"any use tcp tcp", "p:1:13: 'tcp' stands here, " END},
-	{"any use tcp, any use tcp", "p:1:9: 'tcp,' stands here, " WAY},
-	{"any use rudp earl", "p:1:14: 'earl' stands here, " END},
-	{"any use rudp early early", "p:1:20: 'early' stands here, " END},
+	{"conect use tcp", "p:1:1: found 'conect', " STATEMENT},
+	{"Connect use tcp", "p:1:1: found 'Connect', " STATEMENT},
+	{"\n\n  conect", "p:3:3: found 'conect', " STATEMENT},
+	{"any use tcp;; use", "p:1:15: found 'use', " STATEMENT},
+	{"# connect\n\tuse", "p:2:2: found 'use', " STATEMENT},
+	{"any use tcp # ; x\nx", "p:2:1: found 'x', " STATEMENT},
+	{"any use tcp\r\nx\r\n", "p:2:1: found 'x', " STATEMENT},
+	{"\x01x\xff", "p:1:1: found '?x?', " STATEMENT},
+	{"any", "p:1:4: found the end of the statement, " SELECTOR},
+	{"any ;", "p:1:5: found the end of the statement, " SELECTOR},
+	{"any # use tcp", "p:1:5: found the end of the statement, " SELECTOR},
+	{"any\nuse tcp", "p:1:4: found the end of the statement, " SELECTOR},
+	{"any from 1.2.3.4 use tcp", "p:1:5: found 'from', " SELECTOR},
+	{"any use", "p:1:8: found the end of the statement, " WAY},
+	{"any use;tcp", "p:1:8: found the end of the statement, " WAY},
+	{"any use udp", "p:1:9: found 'udp', " WAY},
+	{"any use TCP", "p:1:9: found 'TCP', " WAY},
+	{"any use tcp tcp", "p:1:13: found 'tcp', " END},
+	{"any use tcp, any use tcp", "p:1:9: found 'tcp,', " WAY},
+	{"any use rudp earl", "p:1:14: found 'earl', " END},
+	{"any use rudp early early", "p:1:20: found 'early', " END},
 	{"any use auto early", "p:1:14: 'early' goes with 'use rudp' only"},
 	{"listen use tcp early", "p:1:16: 'early' goes with 'use rudp' only"},
-	{"any early use rudp", "p:1:5: 'early' stands here, " SELECTOR},
-	{"set remember 0 0", "p:1:16: '0' stands here, " END},
-	{"any to", "p:1:7: the end of the statement stands here, expected is an address"},
-	{"any port ;", "p:1:10: the end of the statement stands here, expected is a port or a range "
+	{"any early use rudp", "p:1:5: found 'early', " SELECTOR},
+	{"set remember 0 0", "p:1:16: found '0', " END},
+	{"any to", "p:1:7: found the end of the statement, expected an address"},
+	{"any port ;", "p:1:10: found the end of the statement, expected a port or a range "
 		       "of ports"},
-	{"any program\n", "p:1:12: the end of the statement stands here, expected is the name of a "
+	{"any program\n", "p:1:12: found the end of the statement, expected the name of a "
 			  "program"},
 	{"any port 1 port 2 use tcp",
-	 "p:1:12: 'port' is one too many: the rule has a port or a range of ports already"},
+	 "p:1:12: 'port' is repeated: the rule has a port or a range of ports already"},
 	{"any program a program b use tcp",
-	 "p:1:15: 'program' is one too many: the rule has the name of a program already"},
+	 "p:1:15: 'program' is repeated: the rule has the name of a program already"},
 	{"any to 1.1.1.1 on 1.1.1.1 use tcp",
-	 "p:1:16: 'on' is one too many: the rule has an address already"},
+	 "p:1:16: 'on' is repeated: the rule has an address already"},
 	{"any address 1.1.1.1 to 1.1.1.1 use tcp",
-	 "p:1:21: 'to' is one too many: the rule has an address already"},
+	 "p:1:21: 'to' is repeated: the rule has an address already"},
 };
 
 static const struct wrong words[] = {
@@ -170,11 +170,11 @@ static const struct wrong words[] = {
 };
 
 static const struct wrong settings[] = {
-	{"set", "p:1:4: the end of the statement stands here, expected is head-start, remember, "
+	{"set", "p:1:4: found the end of the statement, expected head-start, remember, "
 		"udp-port, resume, tail or early"},
-	{"set headstart 1s", "p:1:5: 'headstart' stands here, expected is head-start, remember, "
+	{"set headstart 1s", "p:1:5: found 'headstart', expected head-start, remember, "
 			     "udp-port, resume, tail or early"},
-	{"set head-start", "p:1:15: the end of the statement stands here, expected is a value"},
+	{"set head-start", "p:1:15: found the end of the statement, expected a value"},
 	{"set head-start 250", "p:1:16: '250' " HEAD_START},
 	{"set head-start 10001ms", "p:1:16: '10001ms' " HEAD_START},
 	{"set head-start 11s", "p:1:16: '11s' " HEAD_START},
@@ -191,14 +191,14 @@ static const struct wrong settings[] = {
 	{"set remember off", "p:1:14: 'off' " REMEMBER},
 	{"set udp-port 0", "p:1:14: '0' is not a port from 1 to 65535"},
 	{"set udp-port 65536", "p:1:14: '65536' is not a port from 1 to 65535"},
-	{"set resume", "p:1:11: the end of the statement stands here, expected is a value"},
+	{"set resume", "p:1:11: found the end of the statement, expected a value"},
 	{"set resume 1", "p:1:12: '1' is not on or off"},
 	{"set resume o", "p:1:12: 'o' is not on or off"},
 	{"set resume on1", "p:1:12: 'on1' is not on or off"},
-	{"set tail", "p:1:9: the end of the statement stands here, expected is a value"},
+	{"set tail", "p:1:9: found the end of the statement, expected a value"},
 	{"set tail 1", "p:1:10: '1' is not on or off"},
 	{"set tail offf", "p:1:10: 'offf' is not on or off"},
-	{"set early", "p:1:10: the end of the statement stands here, expected is a value"},
+	{"set early", "p:1:10: found the end of the statement, expected a value"},
 	{"set early yes", "p:1:11: 'yes' is not on or off"},
 	{"set tail on; set resume on; set tail off",
 	 "p:1:33: 'tail' is set a second time (first in line 1)"},
@@ -217,7 +217,7 @@ static void expect_faults(const struct wrong *wrong, size_t count)
 
 		cr_expect(not(taken), "%s", wrong[i].text);
 		cr_expect(eq(str, error, (char *)wrong[i].error), "%s", wrong[i].text);
-		/* Nothing half applied: what held before holds. */
+		/* Nothing of the wrong text is in force: the old rules and settings still are. */
 		cr_expect(eq(u32, ask(policy, LISTEN, "1.1.1.1:1", NULL, NULL).line, 1));
 		cr_expect(eq(u16, policy->udp_port, 9));
 		cr_expect(eq(i64, policy->remember_ns, RUDP_POLICY_REMEMBER_NS));
@@ -225,17 +225,17 @@ static void expect_faults(const struct wrong *wrong, size_t count)
 	}
 }
 
-Test(policy, a_wrong_statement_is_refused_with_its_place)
+Test(policy, a_wrong_statement_is_reported_with_its_position)
 {
 	expect_faults(statements, sizeof statements / sizeof statements[0]);
 }
 
-Test(policy, a_wrong_address_port_or_program_is_refused_with_its_place)
+Test(policy, a_wrong_address_port_or_program_is_reported_with_its_position)
 {
 	expect_faults(words, sizeof words / sizeof words[0]);
 }
 
-Test(policy, a_wrong_setting_is_refused_with_its_place)
+Test(policy, a_wrong_setting_is_reported_with_its_position)
 {
 	expect_faults(settings, sizeof settings / sizeof settings[0]);
 }
@@ -247,13 +247,13 @@ Test(policy, a_zero_byte_is_a_character_like_others)
 	struct rudp_policy *policy = rudp_policy_new();
 
 	cr_assert(not(rudp_policy_parse(policy, false, text, sizeof text - 1, "p", error)));
-	cr_assert(eq(str, error, "p:1:9: 'tcp?' stands here, " WAY));
+	cr_assert(eq(str, error, "p:1:9: found 'tcp?', " WAY));
 	cr_assert(not(rudp_policy_parse(policy, false, program, sizeof program - 1, "p", error)));
 	cr_assert(eq(str, error, "p:1:14: 'a?b': this character does not belong there"));
 	rudp_policy_free(policy);
 }
 
-Test(policy, one_rule_too_many_is_refused)
+Test(policy, more_rules_than_the_limit_are_refused)
 {
 	static char text[(RUDP_POLICY_RULES_MAX + 1) * 12 + 1];
 	struct rudp_policy *policy = rudp_policy_new();
@@ -267,7 +267,7 @@ Test(policy, one_rule_too_many_is_refused)
 	rudp_policy_free(policy);
 }
 
-Test(policy, a_line_too_far_down_is_refused)
+Test(policy, a_line_beyond_the_limit_is_refused)
 {
 	static char text[RUDP_POLICY_LINES_MAX + 32];
 	struct rudp_policy *policy = rudp_policy_new();
@@ -304,7 +304,7 @@ Test(policy, the_first_rule_that_matches_decides)
 	rudp_policy_free(policy);
 }
 
-Test(policy, the_environment_goes_before_the_file)
+Test(policy, the_environment_takes_precedence_over_the_file)
 {
 	struct rudp_policy *policy = policy_of("connect port 80 use rudp; set head-start 1s",
 					       "connect use tcp\n"
@@ -320,7 +320,7 @@ Test(policy, the_environment_goes_before_the_file)
 	rudp_policy_free(policy);
 }
 
-Test(policy, what_no_rule_decides_depends_on_key_direction_and_port)
+Test(policy, the_default_depends_on_key_direction_and_port)
 {
 	static const struct {
 		enum rudp_direction direction;
@@ -353,7 +353,7 @@ Test(policy, what_no_rule_decides_depends_on_key_direction_and_port)
 	rudp_policy_free(policy);
 }
 
-Test(policy, port_53_and_clear_text_are_had_when_asked_for)
+Test(policy, rules_override_the_defaults_for_port_53_and_keys)
 {
 	struct rudp_policy *policy = policy_of("", "connect port 53 use rudp; connect use auto");
 	struct rudp_addr addr;
@@ -439,7 +439,7 @@ Test(policy, a_rule_matches_when_all_its_selectors_do)
 	}
 }
 
-Test(policy, blanks_comments_and_line_ends_separate)
+Test(policy, blanks_comments_and_line_ends_are_separators)
 {
 	static const char text[] = "\n ;;# nothing\r\n\tany\tport 1\tuse tcp#comment;any use tcp\r\n"
 				   ";any port 2 use tcp;any port 3 use tcp ; # end";
@@ -495,7 +495,7 @@ Test(policy, is_described_in_one_line)
 	rudp_policy_free(policy);
 }
 
-/* "set NAME on", "set NAME off", or nothing. */
+/* Values of one switch in the environment and in the file ("": not set), and the effective value. */
 static const struct {
 	const char *environment, *file;
 	bool on;
@@ -546,7 +546,7 @@ Test(policy, a_rule_may_ask_for_early_data)
 	cr_assert(eq(int, ask(policy, CONNECT, "1.2.3.4:80", "", "").way, RUDP_WAY_RUDP));
 	cr_assert(not(ask(policy, CONNECT, "1.2.3.4:81", "", "").early));
 	cr_assert(ask(policy, LISTEN, "1.2.3.4:81", "", "").early);
-	/* It may ask; it is for the setting to allow. */
+	/* The rule asks for early data; the setting still forbids it. */
 	cr_assert(not(rudp_policy_early(policy)));
 	rudp_policy_describe(policy, text, sizeof text);
 	cr_assert(ne(ptr, strstr(text, ", early off: rules that say early need 'set early on'"), NULL));
@@ -579,7 +579,7 @@ Test(policy, early_is_off_unless_set_on)
 	}
 }
 
-/* For rudp doctor: with a key, these rules are the ways out in clear text. */
+/* `rudp doctor` lists these rules: with a key they are the ones that allow clear text. */
 Test(policy, rules_that_allow_clear_text_are_found_with_their_lines)
 {
 	struct rudp_policy *policy = policy_of(

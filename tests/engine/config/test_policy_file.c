@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a policy is found, which files are refused, and that it follows its file. */
+/* Where a policy file is searched, which files are refused, and that a policy follows its file. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ static void write_to(const char *name, const char *content)
 static void set_up(void)
 {
 	clearenv();
-	umask(022); /* modes are as they stand here, whoever runs the test */
+	umask(022); /* the modes below must not depend on the caller's umask */
 	cr_assert(ne(ptr, mkdtemp(directory), NULL));
 	snprintf(path, sizeof path, "%s/p", directory);
 	rudp_log_set(keep_line, NULL, RUDP_LOG_INFO);
@@ -57,7 +57,7 @@ static void tear_down(void)
 	cr_assert(zero(int, system(command)));
 }
 
-/* As if all were written in the same tick of the clock. */
+/* Gives files equal timestamps, as if they were written in the same clock tick. */
 static void set_time(const char *name, time_t seconds)
 {
 	const struct timespec times[2] = {{seconds, 0}, {seconds, 0}};
@@ -88,7 +88,7 @@ static void expect_fault(const char *before, const char *name, const char *after
 
 TestSuite(policy_file, .init = set_up, .fini = tear_down);
 
-Test(policy_file, that_is_named_must_be_there)
+Test(policy_file, named_by_the_variable_must_exist)
 {
 	setenv("RUDP_POLICY_FILE", path, 1);
 	expect_fault("RUDP_POLICY_FILE: ", path, ": No such file or directory");
@@ -98,18 +98,19 @@ Test(policy_file, errors_say_its_name_line_and_column)
 {
 	write_to(path, "any use tcp\nany use  udp\n");
 	setenv("RUDP_POLICY_FILE", path, 1);
-	expect_fault("", path, ":2:10: 'udp' stands here, expected is rudp, tcp or auto");
+	expect_fault("", path, ":2:10: found 'udp', expected rudp, tcp or auto");
 }
 
 Test(policy_file, errors_in_the_environment_say_its_line_and_column)
 {
 	setenv("RUDP_POLICY", "any use tcp; any usetcp", 1);
 	setenv("RUDP_POLICY_FILE", "/dev/null", 1);
-	expect_fault("RUDP_POLICY:1:18: 'usetcp' stands here, expected is to, on, address, port, "
-		     "program or use", "", "");
+	expect_fault("RUDP_POLICY:1:18: found 'usetcp', expected to, on, address, port, "
+		     "program or use",
+		     "", "");
 }
 
-Test(policy_file, that_is_no_file_is_refused)
+Test(policy_file, must_be_a_regular_file)
 {
 	setenv("RUDP_POLICY_FILE", directory, 1);
 	expect_fault("RUDP_POLICY_FILE: ", directory, ": is not a regular file");
@@ -118,7 +119,7 @@ Test(policy_file, that_is_no_file_is_refused)
 	expect_fault("RUDP_POLICY_FILE: ", path, ": is not a regular file");
 }
 
-Test(policy_file, that_is_null_holds_nothing)
+Test(policy_file, dev_null_is_an_empty_policy)
 {
 	struct rudp_policy *policy;
 	char text[RUDP_POLICY_TEXT_SIZE];
@@ -142,7 +143,7 @@ Test(policy_file, may_be_256_kb_long_and_no_longer)
 	expect_fault("RUDP_POLICY_FILE: ", path, ": is longer than 256 KB");
 }
 
-/* Root may read everything. */
+/* Root could read any file, so become an unprivileged user. */
 static void become_ordinary(void)
 {
 	if (geteuid() == 0)
@@ -155,9 +156,10 @@ static void become_again(void)
 		cr_assert(zero(int, seteuid(0)));
 }
 
-Test(policy_file, that_others_may_change_is_refused_whoever_owns_it)
+Test(policy_file, writable_by_others_is_refused_whoever_owns_it)
 {
-	static const char why[] = ": can be changed by others; take the right from them (chmod go-w)";
+	static const char why[] =
+		": can be changed by others; remove their write permission (chmod go-w)";
 
 	rudp_policy_free(load_file("any use tcp"));
 	cr_assert(zero(int, chmod(directory, 0755)));
@@ -182,7 +184,7 @@ static const char other_owner[] =
 	": belongs to user 65534, who can change it, and the engine's user is 0; give the file to that "
 	"user or to root (chown), or use a copy";
 
-Test(policy_file, of_another_user_is_refused_and_one_of_root_is_not)
+Test(policy_file, owned_by_another_user_is_refused_but_not_by_root)
 {
 	if (geteuid() != 0)
 		cr_skip_test("only root can give a file away");
@@ -200,8 +202,8 @@ Test(policy_file, of_another_user_is_refused_and_one_of_root_is_not)
 	become_again();
 }
 
-/* The one in force is that from before, whatever the new owner writes. */
-Test(policy_file, given_to_another_user_changes_nothing)
+/* The old policy stays in force, whatever the file's new owner writes. */
+Test(policy_file, given_to_another_user_is_not_reloaded)
 {
 	struct rudp_policy *policy = load_file("set head-start 1s");
 
@@ -212,14 +214,15 @@ Test(policy_file, given_to_another_user_changes_nothing)
 	rudp_policy_refresh(policy, 2 * RUDP_NS_PER_S);
 	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), RUDP_NS_PER_S));
 	cr_assert(ne(ptr, strstr(logged, "belongs to user 65534"), NULL), "logged: %s", logged);
-	cr_assert(ne(ptr, strstr(logged, "the old one stays in force"), NULL), "logged: %s", logged);
+	cr_assert(ne(ptr, strstr(logged, "the old policy stays in force"), NULL), "logged: %s",
+		  logged);
 	cr_assert(zero(int, chown(path, 0, 0)));
 	rudp_policy_refresh(policy, 4 * RUDP_NS_PER_S);
 	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), 2 * RUDP_NS_PER_S));
 	rudp_policy_free(policy);
 }
 
-Test(policy_file, that_cannot_be_read_is_refused_named_or_not)
+Test(policy_file, unreadable_is_refused_named_or_default)
 {
 	char name[sizeof directory + 32];
 
@@ -279,8 +282,8 @@ static void make_default(char name[64], const char *below)
 	write_to(name, "any use tcp");
 }
 
-/* The directory of another user is what the home of a program that has changed its user looks like. */
-Test(policy_file, is_looked_for_in_the_config_directory_then_in_etc)
+/* A home directory of another user: as seen by a program that has changed its user. */
+Test(policy_file, is_searched_in_the_config_directory_then_in_etc)
 {
 	char config[64], home[64], directory_of_config[64];
 
@@ -309,7 +312,7 @@ Test(policy_file, is_looked_for_in_the_config_directory_then_in_etc)
 	}
 }
 
-Test(policy_file, named_relatively_stays_where_it_was)
+Test(policy_file, with_relative_path_is_found_after_chdir)
 {
 	struct rudp_policy *policy;
 	char here[512];
@@ -327,25 +330,25 @@ Test(policy_file, named_relatively_stays_where_it_was)
 	cr_assert(zero(int, chdir(here)));
 }
 
-Test(policy_file, with_too_long_a_name_is_refused)
+Test(policy_file, with_too_long_a_path_is_refused)
 {
 	static char name[RUDP_POLICY_PATH_SIZE + 1];
 
 	memset(name, 'n', sizeof name - 1);
 	setenv("RUDP_POLICY_FILE", name, 1);
 	cr_assert(eq(ptr, rudp_policy_load(getenv, error), NULL));
-	cr_assert(ne(ptr, strstr(error, "is too long a name"), NULL));
+	cr_assert(ne(ptr, strstr(error, "the path is too long"), NULL));
 	name[0] = '/';
 	setenv("RUDP_POLICY_FILE", name, 1);
 	cr_assert(eq(ptr, rudp_policy_load(getenv, error), NULL));
-	cr_assert(ne(ptr, strstr(error, "is too long a name"), NULL));
+	cr_assert(ne(ptr, strstr(error, "the path is too long"), NULL));
 	unsetenv("RUDP_POLICY_FILE");
 	setenv("HOME", name, 1);
 	cr_assert(eq(ptr, rudp_policy_load(getenv, error), NULL));
-	cr_assert(ne(ptr, strstr(error, "is too long a name"), NULL));
+	cr_assert(ne(ptr, strstr(error, "the path is too long"), NULL));
 }
 
-Test(policy_file, is_read_again_when_it_has_changed)
+Test(policy_file, is_reloaded_after_a_change)
 {
 	struct rudp_policy *policy = load_file("any use tcp");
 	int64_t now_ns = 5 * RUDP_NS_PER_S;
@@ -364,8 +367,8 @@ Test(policy_file, is_read_again_when_it_has_changed)
 	rudp_policy_free(policy);
 }
 
-/* By one sign alone each: another file, another length, another time. */
-Test(policy_file, put_in_its_place_is_noticed)
+/* One difference at a time: another file, another length, another time. */
+Test(policy_file, replaced_by_another_file_is_reloaded)
 {
 	struct rudp_policy *policy = load_file("\nany use tcp");
 	char other[sizeof path + 1];
@@ -381,7 +384,7 @@ Test(policy_file, put_in_its_place_is_noticed)
 	rudp_policy_free(policy);
 }
 
-Test(policy_file, of_another_length_is_noticed)
+Test(policy_file, with_another_length_is_reloaded)
 {
 	struct rudp_policy *policy = load_file("any use tcp");
 
@@ -394,7 +397,7 @@ Test(policy_file, of_another_length_is_noticed)
 	rudp_policy_free(policy);
 }
 
-Test(policy_file, of_another_time_is_noticed)
+Test(policy_file, with_another_timestamp_is_reloaded)
 {
 	struct rudp_policy *policy = load_file("any use tcp\n");
 
@@ -407,7 +410,7 @@ Test(policy_file, of_another_time_is_noticed)
 	rudp_policy_free(policy);
 }
 
-Test(policy_file, that_has_become_wrong_is_complained_of_once_and_changes_nothing)
+Test(policy_file, with_a_new_error_is_logged_once_and_not_applied)
 {
 	struct rudp_policy *policy = load_file("\n\nany use tcp; set udp-port 7");
 	char expected[256];
@@ -417,8 +420,9 @@ Test(policy_file, that_has_become_wrong_is_complained_of_once_and_changes_nothin
 	rudp_policy_refresh(policy, 9 * RUDP_NS_PER_S);
 	cr_assert(eq(u32, logged_count, 1));
 	snprintf(expected, sizeof expected,
-		 "policy: %s:2:8: the end of the statement stands here, expected is rudp, tcp or auto; "
-		 "the old one stays in force", path);
+		 "policy: %s:2:8: found the end of the statement, expected rudp, tcp or auto; "
+		 "the old policy stays in force",
+		 path);
 	cr_assert(eq(str, logged, expected));
 	cr_assert(eq(u32, line_of(policy), 3));
 	cr_assert(eq(u16, rudp_policy_udp_port(policy), 7));
@@ -429,7 +433,7 @@ Test(policy_file, that_has_become_wrong_is_complained_of_once_and_changes_nothin
 	rudp_policy_free(policy);
 }
 
-Test(policy_file, that_is_gone_is_complained_of_once_and_changes_nothing)
+Test(policy_file, removed_is_logged_once_and_stays_in_force)
 {
 	struct rudp_policy *policy = load_file("any use tcp");
 
@@ -443,7 +447,7 @@ Test(policy_file, that_is_gone_is_complained_of_once_and_changes_nothing)
 	rudp_policy_free(policy);
 }
 
-Test(policy_file, in_a_default_place_may_come_and_go)
+Test(policy_file, at_a_default_path_may_appear_and_disappear)
 {
 	struct rudp_policy *policy;
 	char name[64];
@@ -463,7 +467,7 @@ Test(policy_file, in_a_default_place_may_come_and_go)
 	rudp_policy_free(policy);
 }
 
-Test(policy_file, reload_of_what_came_from_no_file_does_nothing)
+Test(policy_file, reload_without_a_file_does_nothing)
 {
 	struct rudp_policy *policy = rudp_policy_new();
 

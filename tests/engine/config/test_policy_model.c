@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Random rules and questions, against a matcher that compares bit by bit and letter by letter. */
+/*
+ * Random rules and questions are compared with a model that matches bit by bit and letter by
+ * letter.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <arpa/inet.h>
@@ -16,7 +19,7 @@
 
 static const char *const ways[] = {"auto", "rudp", "tcp"};
 
-/* Few values, close to each other, so that both answers are frequent. */
+/* A few similar values, so that rules match and do not match about equally often. */
 static const char *const addresses[] = {
 	"10.0.0.0", "10.0.0.1", "10.128.0.0", "11.0.0.0", "0.0.0.0", "255.255.255.255",
 	"::", "::1", "fd00::", "fd00::1", "fd80::", "::ffff:10.0.0.1", "::ffff:11.0.0.0",
@@ -29,10 +32,10 @@ static const char *const patterns[] = {"a", "ab", "*", "a*", "*b", "?", "?b", "a
 #define PATTERNS (sizeof patterns / sizeof patterns[0])
 
 struct model_rule {
-	const char *direction;        /* connect, listen, any */
+	const char *direction;        /* connect, listen or any */
 	bool has_address, has_port, has_program;
 	bool bits[128];
-	unsigned bit_count;           /* compared ones */
+	unsigned bit_count;           /* of the prefix */
 	bool is_v4;
 	unsigned port_min, port_max;
 	const char *pattern;
@@ -47,8 +50,8 @@ struct model_question {
 	const char *program, *executable;
 };
 
-/* The bits of an address; a mapped one is IPv4. mapped says that 96 bits were taken off. */
-static bool explode(const char *text, bool bits[128], bool *mapped)
+/* The bits of an address. A v4-mapped address counts as IPv4; mapped: 96 bits were removed. */
+static bool address_bits(const char *text, bool bits[128], bool *mapped)
 {
 	uint8_t bytes[16];
 	bool v4 = inet_pton(AF_INET, text, bytes) == 1;
@@ -99,7 +102,7 @@ static const char *pick(struct random *r, const char *const *words, size_t count
 	return words[random_below(r, count)];
 }
 
-/* A prefix that leaves no bit of the address beyond it. */
+/* Chooses a prefix length for which all bits beyond the prefix are 0. */
 static size_t write_address(struct random *r, struct model_rule *rule, char *out, size_t size)
 {
 	static const char *const selectors[] = {"to", "on", "address"};
@@ -107,7 +110,7 @@ static size_t write_address(struct random *r, struct model_rule *rule, char *out
 	unsigned total, least = 0;
 	bool mapped;
 
-	rule->is_v4 = explode(address, rule->bits, &mapped);
+	rule->is_v4 = address_bits(address, rule->bits, &mapped);
 	total = rule->is_v4 ? 32 : 128;
 	for (unsigned i = 0; i < total; i++)
 		if (rule->bits[i])
@@ -150,7 +153,7 @@ static size_t write_rule(struct random *r, struct model_rule *rule, char *out, s
 	return len + (size_t)snprintf(out + len, size - len, " use %s", ways[rule->way]);
 }
 
-/* count rules with random separators; the lines of the rules are counted on the way. */
+/* Writes count rules with random separators, and stores the line of each. */
 static void write_rules(struct random *r, struct model_rule *rules, unsigned count, char *out)
 {
 	static const char *const separators[] = {";", "\n", " # use\n", "\r\n\n", " ; ;"};
@@ -177,7 +180,7 @@ static void make_question(struct random *r, struct model_question *question, str
 	char text[RUDP_ADDR_TEXT_SIZE];
 
 	question->listen = coin(r);
-	question->is_v4 = explode(address, question->bits, &mapped);
+	question->is_v4 = address_bits(address, question->bits, &mapped);
 	question->port = (unsigned)random_below(r, 10);
 	question->program = pick(r, programs, PROGRAMS);
 	question->executable = pick(r, programs, PROGRAMS);
@@ -207,7 +210,7 @@ static void compare(struct random *r, const struct rudp_policy *policy,
 		cr_assert(eq(str, (char *)decision.source, i < of_environment ? "e" : "f"));
 }
 
-Test(policy_model, random_rules_decide_as_a_simple_matcher_does)
+Test(policy_model, random_rules_decide_like_a_simple_matcher)
 {
 	static char text[TEXT_BYTES], error[RUDP_POLICY_TEXT_SIZE];
 	static struct model_rule rules[2 * RULES_MAX];

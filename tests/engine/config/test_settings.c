@@ -20,7 +20,10 @@
 
 static char text[RUDP_SETTINGS_TEXT_SIZE];
 
-/* The policy has tests of its own, and the one of whoever runs these is not theirs. */
+/*
+ * Loads settings without a policy: the policy has its own tests, and the user's policy file must
+ * not matter here.
+ */
 static enum rudp_settings_fault load(struct rudp_settings *settings, uint32_t uid)
 {
 	enum rudp_settings_fault fault;
@@ -45,7 +48,7 @@ static bool parse(struct rudp_key *key, const char *content)
 	return rudp_key_parse(key, content, strlen(content), "k", text);
 }
 
-Test(settings, nothing_set_means_defaults)
+Test(settings, without_variables_there_are_defaults)
 {
 	struct rudp_settings settings;
 
@@ -57,7 +60,7 @@ Test(settings, nothing_set_means_defaults)
 	cr_assert(zero(ptr, (void *)settings.cc));
 }
 
-Test(settings, an_empty_variable_is_not_set)
+Test(settings, an_empty_variable_counts_as_not_set)
 {
 	struct rudp_settings settings;
 
@@ -72,7 +75,7 @@ Test(settings, congestion_control_is_found_by_name)
 	cr_assert(eq(ptr, (void *)settings.cc, (void *)&rudp_cc_cubic));
 }
 
-Test(settings, the_library_that_encrypts_is_found_by_name)
+Test(settings, the_encryption_library_is_found_by_name)
 {
 	struct rudp_settings settings;
 
@@ -90,7 +93,7 @@ Test(settings, tail_protection_is_on_unless_off)
 
 	cr_assert(eq(int, load_one(&settings, "RUDP_TAIL", ""), RUDP_SETTINGS_OK));
 	cr_assert(not(settings.tail_off));
-	cr_assert(not(settings.has_tail)); /* the policy says it */
+	cr_assert(not(settings.has_tail)); /* the policy decides */
 	cr_assert(eq(int, load_one(&settings, "RUDP_TAIL", "on"), RUDP_SETTINGS_OK));
 	cr_assert(not(settings.tail_off));
 	cr_assert(settings.has_tail);
@@ -127,7 +130,7 @@ Test(settings, memory_is_in_bytes_or_larger_units)
 	cr_assert(eq(u64, settings.memory_max_bytes, UINT64_C(1) << 50));
 }
 
-Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
+Test(settings, a_wrong_value_is_reported_with_variable_and_allowed_values)
 {
 	struct rudp_settings settings;
 	const char *const wrong[][2] = {
@@ -165,7 +168,7 @@ Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
 	}
 }
 
-Test(settings, connect_timeout_takes_fractions)
+Test(settings, connect_timeout_accepts_fractions)
 {
 	struct rudp_settings settings;
 
@@ -214,7 +217,7 @@ static void expect_fault(const char *content, const char *place)
 	cr_assert(not(zero(ptr, strstr(text, place))), "%s", text);
 }
 
-Test(key, faults_say_line_and_column)
+Test(key, errors_say_line_and_column)
 {
 	expect_fault("", "k:1:1:");
 	expect_fault("# only words\n", "k:1:1:");
@@ -238,7 +241,7 @@ static void write_file(const char *path, mode_t mode)
 	chmod(path, mode);
 }
 
-Test(key, only_a_private_regular_file_is_taken)
+Test(key, only_a_private_regular_file_is_accepted)
 {
 	struct rudp_settings settings;
 	char path[] = "/tmp/rudp-test-key-XXXXXX";
@@ -266,7 +269,7 @@ Test(key, only_a_private_regular_file_is_taken)
 	rmdir(directory);
 }
 
-Test(settings, what_is_wrong_is_said_in_the_log_that_they_name)
+Test(settings, errors_are_written_to_the_configured_log)
 {
 	struct rudp_settings settings;
 	char path[] = "/tmp/rudp-settings-XXXXXX", log[64], content[1024] = "";
@@ -288,7 +291,7 @@ Test(settings, what_is_wrong_is_said_in_the_log_that_they_name)
 	cr_assert(ne(ptr, strstr(content, "RUDP_KEY_FILE: /nonexistent/key: No such file"), NULL));
 }
 
-Test(settings, a_misspelled_variable_is_told_with_what_it_may_mean)
+Test(settings, a_misspelled_variable_is_reported_with_a_suggestion)
 {
 	static const struct {
 		char *variable;
@@ -317,7 +320,7 @@ Test(settings, a_misspelled_variable_is_told_with_what_it_may_mean)
 	}
 }
 
-Test(settings, every_known_variable_and_what_is_empty_or_not_ours_is_let_pass)
+Test(settings, known_empty_and_foreign_variables_are_not_reported)
 {
 	char known[32][64];
 	char *environment[40] = {"PATH=/bin", "RUDPKEY=x", "RUDP_KEYFILE=", "RUDP_KEYFILE",
@@ -346,7 +349,7 @@ static int check_log(const char *path)
 	return rudp_log_file_check(&settings);
 }
 
-Test(settings, a_log_that_cannot_be_is_found_without_making_it)
+Test(settings, a_log_check_creates_no_file)
 {
 	char directory[] = "/tmp/rudp-test-log-XXXXXX", path[64], below[80];
 	FILE *file;
@@ -371,7 +374,7 @@ Test(settings, a_log_that_cannot_be_is_found_without_making_it)
 	rmdir(directory);
 }
 
-Test(settings, a_log_is_nothing_that_another_user_has_put_there)
+Test(settings, a_log_file_of_another_user_is_refused)
 {
 	char directory[] = "/tmp/rudp-test-log-XXXXXX", path[64];
 	int reader;

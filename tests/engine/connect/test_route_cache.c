@@ -30,7 +30,7 @@ static struct rudp_addr address(const char *text)
 	return addr;
 }
 
-/* 'r', 't', or '?' when it is not known. */
+/* 'r': rudp, 't': TCP, '?': not known. */
 static char way(const struct rudp_addr *to, int64_t now_ns)
 {
 	int64_t rtt_ns;
@@ -41,7 +41,7 @@ static char way(const struct rudp_addr *to, int64_t now_ns)
 	return tcp ? 't' : 'r';
 }
 
-Test(route_cache, the_newest_outcome_counts_until_it_is_old)
+Test(route_cache, the_newest_result_is_valid_until_its_age_limit)
 {
 	struct rudp_addr to = address("192.0.2.1:80");
 
@@ -56,7 +56,7 @@ Test(route_cache, the_newest_outcome_counts_until_it_is_old)
 	rudp_route_cache_forget(&route_cache, &to);
 }
 
-Test(route_cache, port_host_family_and_scope_tell_destinations_apart)
+Test(route_cache, port_host_family_and_scope_distinguish_destinations)
 {
 	const char *const texts[] = {"192.0.2.1:80", "192.0.2.1:81", "192.0.2.2:80", "[2001:db8::1]:80",
 				     "[fe80::1]:80"};
@@ -74,8 +74,11 @@ Test(route_cache, port_host_family_and_scope_tell_destinations_apart)
 	cr_assert(eq(chr, way(&scoped, 0), 't'));
 }
 
-/* The stupid implementation: when each was last put; the newest RUDP_ROUTE_CACHE_MAX count. */
-Test(route_cache, the_oldest_makes_room)
+/*
+ * Compares with a simple model: the time of each put; the newest RUDP_ROUTE_CACHE_MAX must be
+ * known.
+ */
+Test(route_cache, the_oldest_entry_is_evicted)
 {
 	enum { DESTINATIONS = 3 * RUDP_ROUTE_CACHE_MAX, STEPS = 20000 };
 	static int put_at[DESTINATIONS], ways[DESTINATIONS];
@@ -111,7 +114,7 @@ static bool is_kept(void *context, const struct rudp_addr *from)
 	return rudp_addr_same_host(context, from);
 }
 
-Test(route_cache, what_was_found_out_in_another_network_is_forgotten)
+Test(route_cache, results_from_another_network_are_dropped)
 {
 	struct rudp_addr home = address("192.0.2.7:0"), away = address("198.51.100.7:0");
 	struct rudp_addr a = address("203.0.113.1:80"), b = address("203.0.113.2:80");
@@ -127,7 +130,7 @@ Test(route_cache, what_was_found_out_in_another_network_is_forgotten)
 	cr_assert(zero(uint, route_cache.count));
 }
 
-Test(route_cache, a_host_is_forgotten_with_all_its_ports)
+Test(route_cache, a_host_is_dropped_with_all_its_ports)
 {
 	struct rudp_addr web = address("192.0.2.1:80"), tls = address("192.0.2.1:443");
 	struct rudp_addr other = address("192.0.2.2:80"), v6 = address("[2001:db8::1]:80");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The process behind an engine: when it starts another, and what that one finds open. */
+/* The supervisor of an engine: when it starts a successor, and which descriptors are open there. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -24,29 +24,30 @@
 #define KILLS 400
 #define KILL_STEP_NS 2000
 
-/* What all processes of a test see. */
-static struct world {
+/* Shared by all processes of a test. */
+static struct shared {
 	unsigned starts;
 	pid_t supervisor;
 	int kept_fd, other_fd;
 	bool kept_is_open, other_is_open, standard_are_open, has_supervisor;
 	char name[16], supervisor_name[16];
 	int ends[2];
-} *world;
+} * shared;
 
 typedef int fake_engine(void *context, struct rudp_failover_state *failover);
 
 static void setup(void)
 {
-	prctl(PR_SET_CHILD_SUBREAPER, 1); /* successors and supervisors come to this process */
-	world = mmap(NULL, sizeof *world, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	cr_assert(ne(ptr, (void *)world, MAP_FAILED));
-	cr_assert(zero(int, pipe2(world->ends, O_CLOEXEC)));
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans of a test become children of this process */
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	cr_assert(ne(ptr, (void *)shared, MAP_FAILED));
+	cr_assert(zero(int, pipe2(shared->ends, O_CLOEXEC)));
 }
 
 TestSuite(supervisor, .init = setup, .timeout = 25);
 
-/* In a process of its own, as in rudp-engine. */
+/* Runs an engine with supervisor in its own process, as rudp-engine does. */
 static pid_t begin(fake_engine *engine)
 {
 	static struct rudp_settings settings;
@@ -59,10 +60,10 @@ static pid_t begin(fake_engine *engine)
 	sigaddset(&watched, SIGTERM);
 	sigaddset(&watched, SIGINT);
 	sigprocmask(SIG_SETMASK, &watched, NULL);
-	_exit(rudp_supervisor_run(engine, world, &settings));
+	_exit(rudp_supervisor_run(engine, shared, &settings));
 }
 
-/* Of the first; the others have ended, too. */
+/* Returns the exit status of the first process, after all others have ended, too. */
 static int end(pid_t pid)
 {
 	int status;
@@ -102,86 +103,86 @@ static int twice_killed(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	failover->has_begun = true;
-	read_name(getpid(), world->name);
-	read_name(failover->supervisor_pid, world->supervisor_name);
-	return ++world->starts < 3 ? die() : is_done(failover, 0);
+	read_name(getpid(), shared->name);
+	read_name(failover->supervisor_pid, shared->supervisor_name);
+	return ++shared->starts < 3 ? die() : is_done(failover, 0);
 }
 
-Test(supervisor, starts_another_in_place_of_one_that_was_killed)
+Test(supervisor, restarts_an_engine_that_was_killed)
 {
 	cr_assert(eq(int, end(begin(twice_killed)), 128 + SIGKILL));
-	cr_assert(eq(uint, world->starts, 3));
-	cr_assert(eq(str, world->name, "rudp-engine\n"));
-	cr_assert(eq(str, world->supervisor_name, "rudp-keeper\n"));
+	cr_assert(eq(uint, shared->starts, 3));
+	cr_assert(eq(str, shared->name, "rudp-engine\n"));
+	cr_assert(eq(str, shared->supervisor_name, "rudp-keeper\n"));
 }
 
 static int once_failed(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	failover->has_begun = true;
-	return ++world->starts < 2 ? 9 : is_done(failover, 0);
+	return ++shared->starts < 2 ? 9 : is_done(failover, 0);
 }
 
-Test(supervisor, starts_another_in_place_of_one_that_has_failed)
+Test(supervisor, restarts_an_engine_that_has_failed)
 {
 	cr_assert(eq(int, end(begin(once_failed)), 9));
-	cr_assert(eq(uint, world->starts, 2));
+	cr_assert(eq(uint, shared->starts, 2));
 }
 
 static int always_killed(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	failover->has_begun = true;
-	world->starts++;
+	shared->starts++;
 	return die();
 }
 
-Test(supervisor, gives_up_where_each_one_is_killed_at_once)
+Test(supervisor, gives_up_after_repeated_early_deaths)
 {
 	cr_assert(eq(int, end(begin(always_killed)), 128 + SIGKILL));
-	cr_assert(eq(uint, world->starts, RUDP_SUPERVISOR_DEATHS_MAX));
+	cr_assert(eq(uint, shared->starts, RUDP_SUPERVISOR_DEATHS_MAX));
 }
 
 static int killed_before_it_serves(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	(void)failover;
-	world->starts++;
+	shared->starts++;
 	return die();
 }
 
-Test(supervisor, starts_no_other_where_the_first_one_has_not_begun)
+Test(supervisor, does_not_restart_an_engine_that_has_not_begun)
 {
 	cr_assert(eq(int, end(begin(killed_before_it_serves)), 128 + SIGKILL));
-	cr_assert(eq(uint, world->starts, 1));
+	cr_assert(eq(uint, shared->starts, 1));
 }
 
 static int fails_before_it_serves(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	(void)failover;
-	world->starts++;
+	shared->starts++;
 	return 7;
 }
 
-Test(supervisor, tells_the_status_of_one_that_could_not_begin)
+Test(supervisor, passes_on_the_status_of_an_engine_that_could_not_begin)
 {
 	cr_assert(eq(int, end(begin(fails_before_it_serves)), 7));
-	cr_assert(eq(uint, world->starts, 1));
+	cr_assert(eq(uint, shared->starts, 1));
 }
 
 static int killed_while_it_ends(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	failover->has_begun = failover->is_over = true;
-	world->starts++;
+	shared->starts++;
 	return die();
 }
 
-Test(supervisor, starts_no_other_where_one_was_asked_to_end)
+Test(supervisor, does_not_restart_an_engine_that_was_asked_to_end)
 {
 	cr_assert(eq(int, end(begin(killed_while_it_ends)), 128 + SIGKILL));
-	cr_assert(eq(uint, world->starts, 1));
+	cr_assert(eq(uint, shared->starts, 1));
 }
 
 static bool is_open(int fd)
@@ -192,42 +193,42 @@ static bool is_open(int fd)
 static int killed_with_descriptors(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	if (++world->starts > 1) {
-		world->kept_is_open = is_open(world->kept_fd);
-		world->other_is_open = is_open(world->other_fd);
-		world->standard_are_open = is_open(0) && is_open(1) && is_open(2);
+	if (++shared->starts > 1) {
+		shared->kept_is_open = is_open(shared->kept_fd);
+		shared->other_is_open = is_open(shared->other_fd);
+		shared->standard_are_open = is_open(0) && is_open(1) && is_open(2);
 		return is_done(failover, 0);
 	}
 	failover->has_begun = true;
-	failover->listener_fds[RUDP_CONTROL_LISTENER_CONTROL] = world->kept_fd =
+	failover->listener_fds[RUDP_CONTROL_LISTENER_CONTROL] = shared->kept_fd =
 		fcntl(0, F_DUPFD_CLOEXEC, 700);
-	world->other_fd = fcntl(0, F_DUPFD_CLOEXEC, 600);
+	shared->other_fd = fcntl(0, F_DUPFD_CLOEXEC, 600);
 	return die();
 }
 
 Test(supervisor, keeps_what_a_successor_needs_and_closes_the_rest)
 {
 	cr_assert(eq(int, end(begin(killed_with_descriptors)), 128 + SIGKILL));
-	cr_assert(eq(int, world->standard_are_open, 1));
-	cr_assert(eq(uint, world->starts, 2));
-	cr_assert(eq(int, world->kept_is_open, 1));
-	cr_assert(zero(int, world->other_is_open));
+	cr_assert(eq(int, shared->standard_are_open, 1));
+	cr_assert(eq(uint, shared->starts, 2));
+	cr_assert(eq(int, shared->kept_is_open, 1));
+	cr_assert(zero(int, shared->other_is_open));
 }
 
 static int killed_with_one_that_lingers(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	if (++world->starts > 1)
+	if (++shared->starts > 1)
 		return is_done(failover, 0);
 	failover->has_begun = true;
-	(void)lingering(); /* its close would take longer than this test may */
+	(void)lingering(); /* closing it takes longer than the test may last */
 	return die();
 }
 
-Test(supervisor, waits_for_no_descriptor_that_lingers)
+Test(supervisor, does_not_wait_for_lingering_sockets)
 {
 	cr_assert(eq(int, end(begin(killed_with_one_that_lingers)), 128 + SIGKILL));
-	cr_assert(eq(uint, world->starts, 2));
+	cr_assert(eq(uint, shared->starts, 2));
 }
 
 static int ends_when_asked(void *context, struct rudp_failover_state *failover)
@@ -237,11 +238,11 @@ static int ends_when_asked(void *context, struct rudp_failover_state *failover)
 
 	(void)context;
 	failover->has_begun = true;
-	world->supervisor = failover->supervisor_pid;
+	shared->supervisor = failover->supervisor_pid;
 	sigemptyset(&watched);
 	sigaddset(&watched, SIGTERM);
 	sigaddset(&watched, SIGINT);
-	if (write(world->ends[1], "r", 1) != 1)
+	if (write(shared->ends[1], "r", 1) != 1)
 		return 1;
 	return is_done(failover, sigwait(&watched, &number) == 0 && number == SIGTERM ? 0 : 1);
 }
@@ -251,18 +252,18 @@ static void asks_to_end_with(int number)
 	pid_t pid = begin(ends_when_asked);
 	char letter;
 
-	cr_assert(eq(int, (int)read(world->ends[0], &letter, 1), 1));
-	cr_assert(zero(int, kill(world->supervisor, number)));
+	cr_assert(eq(int, (int)read(shared->ends[0], &letter, 1), 1));
+	cr_assert(zero(int, kill(shared->supervisor, number)));
 	cr_assert(zero(int, end(pid)));
 }
 
-Test(supervisor, passes_on_that_it_shall_end)
+Test(supervisor, passes_on_SIGTERM)
 {
 	asks_to_end_with(SIGTERM);
 }
 
-/* Two of these would be an end at once; a terminal sends one to both. */
-Test(supervisor, passes_on_an_interrupt_as_a_wish_to_end)
+/* Two SIGINTs would end an engine at once, and a terminal sends SIGINT to both processes. */
+Test(supervisor, passes_on_SIGINT_as_SIGTERM)
 {
 	asks_to_end_with(SIGINT);
 }
@@ -271,22 +272,22 @@ static int outlives_its_supervisor(void *context, struct rudp_failover_state *fa
 {
 	(void)context;
 	failover->has_begun = true;
-	world->supervisor = failover->supervisor_pid;
-	if (write(world->ends[1], "r", 1) != 1)
+	shared->supervisor = failover->supervisor_pid;
+	if (write(shared->ends[1], "r", 1) != 1)
 		return 1;
-	while (kill(world->supervisor, 0) == 0)
+	while (kill(shared->supervisor, 0) == 0)
 		;
-	return write(world->ends[1], "o", 1) == 1 ? 0 : 1;
+	return write(shared->ends[1], "o", 1) == 1 ? 0 : 1;
 }
 
-Test(supervisor, leaves_the_engine_alone_when_it_is_killed_itself)
+Test(supervisor, may_be_killed_without_ending_the_engine)
 {
 	pid_t pid = begin(outlives_its_supervisor);
 	char letter;
 
-	cr_assert(eq(int, (int)read(world->ends[0], &letter, 1), 1));
-	cr_assert(zero(int, kill(world->supervisor, SIGKILL)));
-	cr_assert(eq(int, (int)read(world->ends[0], &letter, 1), 1));
+	cr_assert(eq(int, (int)read(shared->ends[0], &letter, 1), 1));
+	cr_assert(zero(int, kill(shared->supervisor, SIGKILL)));
+	cr_assert(eq(int, (int)read(shared->ends[0], &letter, 1), 1));
 	cr_assert(eq(chr, letter, 'o'));
 	cr_assert(zero(int, end(pid)));
 }
@@ -294,13 +295,13 @@ Test(supervisor, leaves_the_engine_alone_when_it_is_killed_itself)
 static int runs_alone(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	world->starts++;
-	world->has_supervisor = failover->supervisor_pid != 0;
-	read_name(getpid(), world->name);
+	shared->starts++;
+	shared->has_supervisor = failover->supervisor_pid != 0;
+	read_name(getpid(), shared->name);
 	return 0;
 }
 
-Test(supervisor, does_without_where_there_can_be_no_process)
+Test(supervisor, runs_without_a_supervisor_if_fork_fails)
 {
 	const struct rlimit none = {0, 0};
 	static struct rudp_settings settings;
@@ -312,22 +313,22 @@ Test(supervisor, does_without_where_there_can_be_no_process)
 	if (pid == 0) {
 		if (setrlimit(RLIMIT_NPROC, &none) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
 			_exit(77);
-		_exit(rudp_supervisor_run(runs_alone, world, &settings));
+		_exit(rudp_supervisor_run(runs_alone, shared, &settings));
 	}
 	cr_assert(zero(int, end(pid)));
-	cr_assert(eq(uint, world->starts, 1));
-	cr_assert(zero(int, world->has_supervisor));
-	cr_assert(eq(str, world->name, "rudp-engine\n"));
+	cr_assert(eq(uint, shared->starts, 1));
+	cr_assert(zero(int, shared->has_supervisor));
+	cr_assert(eq(str, shared->name, "rudp-engine\n"));
 }
 
 static int waits_to_be_killed(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	failover->has_begun = true;
-	if (++world->starts > 1)
+	if (++shared->starts > 1)
 		return is_done(failover, 0);
-	world->supervisor = failover->supervisor_pid;
-	if (write(world->ends[1], "r", 1) == 1)
+	shared->supervisor = failover->supervisor_pid;
+	if (write(shared->ends[1], "r", 1) == 1)
 		pause();
 	return 1;
 }
@@ -340,19 +341,19 @@ static void let_pass(int64_t ns)
 		;
 }
 
-/* At each instant of its taking the place. end() waits for all processes. */
-Test(supervisor, leaves_no_process_behind_when_it_is_killed_soon_after_the_engine)
+/* Kills the supervisor at different instants of its takeover. end() waits for all processes. */
+Test(supervisor, leaves_no_process_if_killed_soon_after_the_engine)
 {
 	for (int i = 0; i < KILLS; i++) {
 		pid_t pid;
 		char letter;
 
-		world->starts = 0;
+		shared->starts = 0;
 		pid = begin(waits_to_be_killed);
-		cr_assert(eq(int, (int)read(world->ends[0], &letter, 1), 1));
+		cr_assert(eq(int, (int)read(shared->ends[0], &letter, 1), 1));
 		cr_assert(zero(int, kill(pid, SIGKILL)));
 		let_pass(i * KILL_STEP_NS);
-		kill(world->supervisor, SIGKILL); /* it may have ended */
+		kill(shared->supervisor, SIGKILL); /* it may have ended already */
 		cr_assert(eq(int, end(pid), 128 + SIGKILL));
 	}
 }

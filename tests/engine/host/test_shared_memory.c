@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A fork drops what its program shares with others, and keeps its private memory. */
+/* A fork unmaps the memory that its program shares with others, and keeps its private memory. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 
 #include "engine/host/shared_memory.h"
 
-#define MAPPINGS 600 /* their lines are longer together than what is read at once */
+#define MAPPINGS 600 /* more lines in /proc/self/maps than one read returns */
 #define PAGE 4096u
 
 static void *map(int kind)
@@ -21,8 +21,8 @@ static bool is_mapped(void *page)
 	return msync(page, PAGE, MS_ASYNC) == 0;
 }
 
-/* A number for each thing that is wrong; the test itself needs criterion's shared memory. */
-static int leave_and_look(void)
+/* Returns a number for each kind of error. It runs in a fork: Criterion needs its shared memory. */
+static int leave_and_check(void)
 {
 	static void *shared[MAPPINGS], *private[MAPPINGS];
 
@@ -43,13 +43,13 @@ static int leave_and_look(void)
 	return 0;
 }
 
-Test(shared_memory, shared_mappings_go_and_private_ones_stay)
+Test(shared_memory, shared_mappings_are_unmapped_and_private_ones_stay)
 {
 	pid_t pid = fork();
 	int status;
 
 	if (pid == 0)
-		_exit(leave_and_look());
+		_exit(leave_and_check());
 	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
 	cr_assert(eq(int, status, 0));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A UDP port that engines in threads share with each other, and with nobody else. */
+/* Engines in threads share a UDP port with each other, but not with other sockets. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -24,7 +24,7 @@ static struct rudp_engine engines[ENGINES];
 static struct rudp_udp *udps[ENGINES];
 static struct rudp_addr place;
 
-/* A port that was free just now. */
+/* Finds a free port. */
 static void setup(void)
 {
 	static struct rudp_settings settings;
@@ -56,8 +56,8 @@ static int open_in(int number)
 	return rudp_port_share_open_udp(&engines[number], &place, &options, &udps[number]);
 }
 
-/* The program's own, which would share with anybody. */
-static int bind_stranger(void)
+/* A program's own socket, which allows sharing. */
+static int bind_other_program(void)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	int on = 1;
@@ -101,9 +101,9 @@ Test(share, engines_in_workers_share_a_port)
 	cr_assert(eq(int, counts[0] + counts[1] + counts[2], DATAGRAMS));
 }
 
-Test(share, a_strangers_port_is_left_to_him)
+Test(share, a_port_of_another_program_is_not_shared)
 {
-	int stranger = bind_stranger();
+	int stranger = bind_other_program();
 
 	cr_assert(eq(int, open_in(0), -EADDRINUSE));
 	cr_assert(eq(int, open_in(1), -EADDRINUSE));
@@ -113,8 +113,8 @@ Test(share, a_strangers_port_is_left_to_him)
 	cr_assert(zero(int, open_in(0)));
 }
 
-/* Whoever was the first: the others know each other. */
-Test(share, a_worker_joins_when_the_first_has_gone)
+/* It does not matter which engine was first: the others find each other by their shares. */
+Test(share, a_worker_can_join_after_the_first_has_left)
 {
 	cr_assert(zero(int, open_in(0)));
 	cr_assert(zero(int, open_in(1)));
@@ -124,7 +124,7 @@ Test(share, a_worker_joins_when_the_first_has_gone)
 	cr_assert(zero(int, open_in(0)));
 }
 
-Test(share, when_all_have_gone_the_port_is_anybodys)
+Test(share, the_port_is_free_after_all_have_left)
 {
 	int stranger;
 
@@ -132,7 +132,7 @@ Test(share, when_all_have_gone_the_port_is_anybodys)
 	cr_assert(zero(int, open_in(1)));
 	rudp_udp_close(&engines[0], udps[0]);
 	rudp_udp_close(&engines[1], udps[1]);
-	stranger = bind_stranger();
+	stranger = bind_other_program();
 	cr_assert(eq(int, open_in(2), -EADDRINUSE));
 	close(stranger);
 }
@@ -152,7 +152,7 @@ static uint64_t unparsable(int number)
 	return rudp_endpoint_verdicts(engines[number].ep)->count[RUDP_VERDICT_BAD_TYPE];
 }
 
-Test(share, a_datagram_goes_to_the_engine_that_has_the_number)
+Test(share, a_datagram_is_passed_to_the_engine_with_its_number)
 {
 	cr_assert(zero(int, open_in(0)));
 	cr_assert(zero(int, open_in(1)));
@@ -175,7 +175,7 @@ static socklen_t name_of_first(struct sockaddr_un *un)
 	return rudp_name_write(&name, un);
 }
 
-Test(share, what_another_user_passes_on_is_dropped)
+Test(share, datagrams_passed_on_by_another_user_are_dropped)
 {
 	struct sockaddr_un un;
 	socklen_t len;
@@ -204,7 +204,7 @@ Test(share, what_another_user_passes_on_is_dropped)
 
 #define FDS_MAX 253 /* SCM_MAX_FD */
 
-/* A datagram with count copies of the descriptor. */
+/* Sends a datagram with count copies of the descriptor. */
 static void send_copies_with(const char *text, int fd, size_t count)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))] = {0};
@@ -233,7 +233,7 @@ static void send_copies(int fd, size_t count)
 	send_copies_with("x", fd, count);
 }
 
-/* Its last close waits until its peer, which this returns, is closed. */
+/* Sends a socket whose last close() blocks until its peer, which this returns, is closed. */
 static int send_lingering_with(const char *text)
 {
 	static const struct linger linger = {1, 60};
@@ -266,7 +266,7 @@ static bool has_one_more(void)
 	return recv(udps[0]->share_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
-/* More than the threads that close can take at once: the rest waits. */
+/* Sends more than the closing threads can take at once, so that the rest is queued. */
 static void fill_deferred_close(int peers[RUDP_DEFERRED_CLOSE_THREADS])
 {
 	int pair[2];
@@ -293,8 +293,8 @@ static void release(const int peers[RUDP_DEFERRED_CLOSE_THREADS])
 		usleep(1000);
 }
 
-/* A wait of this thread for one of these closes would end the test by its time limit. */
-Test(share, descriptors_that_come_along_hold_nobody_up_and_do_not_pile_up, .timeout = 30)
+/* If this thread had to wait for one of these closes, the test would run into its time limit. */
+Test(share, received_descriptors_block_nothing_and_do_not_accumulate, .timeout = 30)
 {
 	int peers[RUDP_DEFERRED_CLOSE_THREADS];
 	uint64_t refused;
@@ -313,7 +313,7 @@ Test(share, descriptors_that_come_along_hold_nobody_up_and_do_not_pile_up, .time
 	cr_assert(not(has_one_more()));
 }
 
-Test(share, what_is_left_at_its_end_holds_nobody_up, .timeout = 30)
+Test(share, unread_messages_do_not_block_the_close, .timeout = 30)
 {
 	int peer;
 
@@ -323,7 +323,7 @@ Test(share, what_is_left_at_its_end_holds_nobody_up, .timeout = 30)
 	close(peer);
 }
 
-Test(share, an_empty_datagram_at_its_end_holds_nobody_up, .timeout = 30)
+Test(share, an_unread_empty_datagram_does_not_block_the_close, .timeout = 30)
 {
 	int peer;
 
@@ -333,7 +333,7 @@ Test(share, an_empty_datagram_at_its_end_holds_nobody_up, .timeout = 30)
 	close(peer);
 }
 
-Test(share, descriptors_that_find_no_number_are_left, .timeout = 30)
+Test(share, descriptors_without_free_number_stay_queued, .timeout = 30)
 {
 	struct rlimit limit, less;
 	int peer;

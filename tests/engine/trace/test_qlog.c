@@ -77,7 +77,7 @@ static void end(void)
 	list_files();
 }
 
-/* The client sends bytes; every lose-th full datagram of it does not arrive. */
+/* The client sends bytes; one in lose of its full datagrams is lost. */
 static void send_and_read(size_t bytes, unsigned lose)
 {
 	struct pair_datagram *datagram;
@@ -114,7 +114,7 @@ static void close_both(void)
 	pair_run(&pair, 10 * RUDP_NS_PER_S);
 }
 
-/* A whole file; the caller frees it. */
+/* Reads a whole file; the caller frees the result. */
 static char *read_file(const char *path, size_t *len)
 {
 	FILE *file = fopen(path, "r");
@@ -131,7 +131,7 @@ static char *read_file(const char *path, size_t *len)
 	return text;
 }
 
-/* Its records, each parsed: RS, an object, a newline (RFC 7464). */
+/* Parses the records of a file: RS, an object, a newline (RFC 7464). */
 static json_t *read_records(const char *path)
 {
 	json_t *records = json_array();
@@ -191,7 +191,7 @@ static const json_t *last_of(const json_t *records)
 
 TestSuite(qlog, .init = setup, .fini = teardown);
 
-Test(qlog, both_ends_of_a_connection_tell_the_same_story)
+Test(qlog, both_ends_of_a_connection_trace_the_same_events)
 {
 	json_t *client, *server;
 	const char *id;
@@ -288,7 +288,7 @@ Test(qlog, packets_and_metrics_have_the_fields_of_the_schema)
 	json_decref(client);
 }
 
-/* The record of the first packet of so many bytes; NULL: there is none. */
+/* The first record with this name whose packet has this length; NULL: there is none. */
 static const json_t *packet_of(const json_t *records, const char *name, json_int_t bytes)
 {
 	size_t i;
@@ -301,7 +301,7 @@ static const json_t *packet_of(const json_t *records, const char *name, json_int
 	return NULL;
 }
 
-Test(qlog, a_probe_of_the_path_is_told_by_both_ends)
+Test(qlog, a_path_probe_is_traced_by_both_ends)
 {
 	json_t *ends[2];
 
@@ -377,7 +377,7 @@ Test(qlog, a_file_ends_at_its_limit_with_a_remark)
 	json_decref(client);
 }
 
-Test(qlog, all_files_together_stay_below_the_directorys_limit)
+Test(qlog, all_files_together_stay_below_the_limit)
 {
 	uint64_t sum = 0;
 	struct stat st;
@@ -402,7 +402,7 @@ Test(qlog, all_files_together_stay_below_the_directorys_limit)
 	cr_assert(ge(u64, qlog.counts.connections_left_out, 6));
 }
 
-Test(qlog, memory_for_what_is_not_yet_written_is_bounded)
+Test(qlog, memory_for_unwritten_text_is_bounded)
 {
 	static const char *const sides[] = {"-client.sqlog", "-server.sqlog"};
 	json_t *records, *record;
@@ -411,7 +411,7 @@ Test(qlog, memory_for_what_is_not_yet_written_is_bounded)
 
 	begin();
 	pair_establish(&pair);
-	/* One turn of the loop that never ends: nothing is written meanwhile. */
+	/* One single turn of the loop, so nothing is written in the meantime. */
 	for (i = 0; i < 20000; i++) {
 		cr_assert(eq(sz, rudp_conn_write(pair.conn[0], "x", 1, pair.now_ns), 1));
 		pair_run(&pair, RUDP_NS_PER_MS);
@@ -434,7 +434,7 @@ Test(qlog, memory_for_what_is_not_yet_written_is_bounded)
 	cr_assert(ge(uint, remarks, 1));
 }
 
-Test(qlog, a_stranger_who_only_sends_a_SYN_gets_no_file)
+Test(qlog, a_peer_that_only_sends_a_SYN_gets_no_file)
 {
 	struct pair_datagram *syn;
 
@@ -450,7 +450,7 @@ Test(qlog, a_stranger_who_only_sends_a_SYN_gets_no_file)
 	cr_assert(ne(ptr, strstr(files[0], "-client.sqlog"), NULL));
 }
 
-Test(qlog, little_text_is_written_after_a_second)
+Test(qlog, a_small_amount_is_written_after_a_second)
 {
 	struct stat st;
 
@@ -470,10 +470,10 @@ Test(qlog, little_text_is_written_after_a_second)
 	end();
 }
 
-/* A full disk looks the same: some bytes are taken, the next write fails. */
-Test(qlog, a_file_that_cannot_grow_ends_with_a_whole_record_and_nothing_else_breaks)
+/* This behaves like a full disk: some bytes are written, the next write fails. */
+Test(qlog, a_file_that_cannot_grow_ends_with_a_whole_record)
 {
-	/* Room for a first write, whatever gathers in one turn. */
+	/* Large enough for a first write, however much one turn produces. */
 	const struct rlimit small = {3 * RUDP_QLOG_WRITE_BYTES, 3 * RUDP_QLOG_WRITE_BYTES};
 
 	begin();
@@ -490,7 +490,7 @@ Test(qlog, a_file_that_cannot_grow_ends_with_a_whole_record_and_nothing_else_bre
 		json_decref(read_records(files[i]));
 }
 
-Test(qlog, a_directory_that_vanishes_ends_the_traces_only)
+Test(qlog, a_removed_directory_only_ends_tracing)
 {
 	begin();
 	pair_establish(&pair);
@@ -522,11 +522,11 @@ Test(qlog, an_unsuitable_directory_means_no_traces)
 	rudp_qlog_close(&qlog);
 }
 
-Test(qlog, thousands_of_frames_in_a_packet_are_listed_as_far_as_there_is_room)
+Test(qlog, frames_beyond_the_record_size_are_only_counted)
 {
 	static uint8_t pings[2000];
 	static char text[RUDP_QLOG_RECORD_MAX_BYTES];
-	struct rudp_qlog_said said = {0};
+	struct rudp_qlog_reported reported = {0};
 	struct rudp_fact fact = {.kind = RUDP_FACT_PACKET_RECEIVED,
 				 .packet = {.type = RUDP_PACKET_DATA, .number = 7,
 					    .size_bytes = 2029, .frames = pings,
@@ -535,7 +535,7 @@ Test(qlog, thousands_of_frames_in_a_packet_are_listed_as_far_as_there_is_room)
 	size_t len;
 
 	memset(pings, RUDP_FRAME_PING, sizeof pings);
-	len = rudp_qlog_write_fact(text, &said, NULL, &fact, 0);
+	len = rudp_qlog_write_fact(text, &reported, NULL, &fact, 0);
 	cr_assert(all(ge(sz, len, 4001), le(sz, len, sizeof text)));
 	record = json_loadb(text + 1, len - 2, 0, NULL);
 	cr_assert(ne(ptr, record, NULL));

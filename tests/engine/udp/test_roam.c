@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A connected socket that is connected anew, as when this host's addresses have changed. */
+/* A connected socket is reconnected, as after a change of this host's addresses. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <poll.h>
@@ -34,7 +34,7 @@ static void teardown(void)
 
 TestSuite(roam, .init = setup, .fini = teardown);
 
-Test(roam, the_peer_is_the_same_and_the_name_is_known)
+Test(roam, reconnecting_keeps_the_peer_and_updates_the_address)
 {
 	struct sockaddr_in from;
 	socklen_t len = sizeof from;
@@ -42,7 +42,7 @@ Test(roam, the_peer_is_the_same_and_the_name_is_known)
 	char byte;
 
 	cr_assert(zero(int, rudp_udp_connect_anew(&engine, udp)));
-	cr_assert(not(udp->adrift));
+	cr_assert(not(udp->reconnect_failed));
 	cr_assert(eq(i64, send(udp->fd, "x", 1, 0), 1));
 	cr_assert(eq(int, poll(&arrival, 1, WAIT_MS), 1));
 	cr_assert(eq(i64, recvfrom(there->fd, &byte, 1, 0, (struct sockaddr *)&from, &len), 1));
@@ -50,19 +50,19 @@ Test(roam, the_peer_is_the_same_and_the_name_is_known)
 	cr_assert(rudp_udp_has_port(&engine, rudp_addr_port(&udp->local)));
 }
 
-Test(roam, without_a_way_it_is_adrift_until_there_is_one)
+Test(roam, without_a_route_reconnecting_fails_until_there_is_one)
 {
 	struct rudp_addr remote = udp->remote;
 
 	rudp_addr_parse(&udp->remote, "255.255.255.255:9");
 	cr_assert(lt(int, rudp_udp_connect_anew(&engine, udp), 0));
-	cr_assert(udp->adrift);
+	cr_assert(udp->reconnect_failed);
 	udp->remote = remote;
 	cr_assert(zero(int, rudp_udp_connect_anew(&engine, udp)));
-	cr_assert(not(udp->adrift));
+	cr_assert(not(udp->reconnect_failed));
 }
 
-Test(roam, ways_found_out_from_an_address_that_is_gone_are_forgotten)
+Test(roam, cached_routes_from_a_lost_address_are_dropped)
 {
 	struct rudp_addr to, gone;
 	int64_t rtt_ns;
@@ -80,20 +80,20 @@ Test(roam, ways_found_out_from_an_address_that_is_gone_are_forgotten)
 					engine.now_at_ns, &tcp, &rtt_ns));
 }
 
-/* Routers tell of something all the time. */
-Test(roam, after_a_change_there_is_one_look_and_the_next_one_not_soon)
+/* A router changes its routes all the time, so checks are limited. */
+Test(roam, a_change_causes_one_check_and_then_a_pause)
 {
 	if (engine.roam.fd < 0)
-		return; /* this host does not tell */
-	cr_assert(eq(i64, engine.roam.look_at_ns, RUDP_NEVER));
+		return; /* the kernel reports no changes here */
+	cr_assert(eq(i64, engine.roam.check_at_ns, RUDP_NEVER));
 	rudp_roam_on_event(&engine);
-	cr_assert(eq(i64, engine.roam.look_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS));
+	cr_assert(eq(i64, engine.roam.check_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS));
 	engine.now_at_ns += RUDP_ROAM_SETTLE_NS / 2;
-	rudp_roam_on_event(&engine); /* epoll reports errors, whatever is looked for */
-	cr_assert(eq(i64, engine.roam.look_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS / 2));
-	engine.now_at_ns = engine.roam.look_at_ns;
+	rudp_roam_on_event(&engine); /* epoll reports errors even without interest in input */
+	cr_assert(eq(i64, engine.roam.check_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS / 2));
+	engine.now_at_ns = engine.roam.check_at_ns;
 	rudp_roam_look(&engine);
-	cr_assert(eq(i64, engine.roam.look_at_ns, RUDP_NEVER));
+	cr_assert(eq(i64, engine.roam.check_at_ns, RUDP_NEVER));
 	rudp_roam_on_event(&engine);
-	cr_assert(eq(i64, engine.roam.look_at_ns, engine.now_at_ns + RUDP_ROAM_AGAIN_NS));
+	cr_assert(eq(i64, engine.roam.check_at_ns, engine.now_at_ns + RUDP_ROAM_AGAIN_NS));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The sockets on the wire, over the loopback interface. */
+/* The engine's UDP sockets, over loopback. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -50,8 +50,8 @@ static void teardown(void)
 
 TestSuite(udp, .init = setup, .fini = teardown);
 
-/* A plain socket on 127.0.0.1; its address in *self. */
-static int plain(struct rudp_addr *self)
+/* Opens a plain socket on 127.0.0.1 and stores its address in *self. */
+static int open_plain(struct rudp_addr *self)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	socklen_t len = sizeof self->in4;
@@ -76,7 +76,7 @@ static void send_train(size_t len, size_t segment_bytes)
 	static uint8_t data[8000];
 	struct rudp_addr self, from;
 	struct rudp_train train = {.data = data, .len = len, .segment_bytes = segment_bytes};
-	int fd = plain(&self);
+	int fd = open_plain(&self);
 	size_t sent = 0;
 
 	for (size_t i = 0; i < len; i++)
@@ -98,12 +98,12 @@ static void send_train(size_t len, size_t segment_bytes)
 	close(fd);
 }
 
-Test(udp, a_train_arrives_as_its_datagrams_from_the_source_asked_for)
+Test(udp, a_train_arrives_as_datagrams_from_the_requested_source)
 {
 	send_train(3500, 1000);
 }
 
-Test(udp, without_segmentation_offload_the_same_arrives)
+Test(udp, without_segmentation_offload_the_same_datagrams_arrive)
 {
 	udp->gso = false;
 	send_train(3500, 1000);
@@ -114,15 +114,18 @@ Test(udp, a_single_datagram_needs_no_segmentation)
 	send_train(700, 1200);
 }
 
-Test(udp, a_datagram_is_shown_with_the_address_it_was_sent_to)
+Test(udp, a_datagram_has_its_destination_address)
 {
 	struct rudp_addr self, to = address("127.0.0.2:0"), from;
 	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
 	uint8_t packet[100] = {RUDP_PACKET_DATA << 4, 1, 2, 3}, got[2000];
-	int fd = plain(&self);
+	int fd = open_plain(&self);
 	struct pollfd one = {.fd = udp->fd, .events = POLLIN};
 
-	/* Data for a connection that nobody knows is answered by a RESET, from where it came to. */
+	/*
+	 * Data of an unknown connection is answered by a RESET, from the address to which it was
+	 * sent.
+	 */
 	rudp_addr_set_port(&to, rudp_addr_port(&udp->local));
 	cr_assert(eq(int, (int)sendto(fd, packet, sizeof packet, 0, &to.sa, sizeof to.in4),
 		     (int)sizeof packet));
@@ -138,14 +141,14 @@ Test(udp, a_datagram_is_shown_with_the_address_it_was_sent_to)
 	close(fd);
 }
 
-Test(udp, a_dual_stack_socket_shows_ipv4_as_ipv4)
+Test(udp, a_dual_stack_socket_reports_ipv4_as_ipv4)
 {
 	struct rudp_addr any = {.family = AF_INET6}, self, to = address("127.0.0.1:0");
 	struct rudp_udp_options options = {0};
 	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
 	uint8_t packet[100] = {RUDP_PACKET_DATA << 4}, got[2000];
 	struct rudp_udp *dual;
-	int fd = plain(&self);
+	int fd = open_plain(&self);
 	struct pollfd one = {.events = POLLIN};
 
 	cr_assert(zero(int, rudp_udp_open(&engine, &any, &options, &dual)));
@@ -162,18 +165,19 @@ Test(udp, a_dual_stack_socket_shows_ipv4_as_ipv4)
 	close(fd);
 }
 
-Test(udp, a_refused_connection_attempt_is_told_at_once)
+Test(udp, a_refused_connection_attempt_fails_at_once)
 {
 	struct rudp_addr self;
 	struct rudp_udp *connected;
-	struct rudp_udp_route anyhow = {0};
+	struct rudp_udp_route no_route_options = {0};
 	struct rudp_conn *conn;
 	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
 	struct pollfd one = {.events = 0};
-	int fd = plain(&self), error;
+	int fd = open_plain(&self), error;
 
 	close(fd);
-	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &anyhow, &connected)));
+	cr_assert(
+		zero(int, rudp_udp_open_connected(&engine, &self, &no_route_options, &connected)));
 	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
 				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
 	rudp_conn_set_user(conn, &engine);
@@ -186,22 +190,23 @@ Test(udp, a_refused_connection_attempt_is_told_at_once)
 	rudp_conn_close(conn, engine.now_at_ns);
 }
 
-Test(udp, the_route_says_how_much_fits_a_datagram)
+Test(udp, the_route_limits_the_datagram_size)
 {
-	const struct rudp_udp_route anyhow = {0};
+	const struct rudp_udp_route no_route_options = {0};
 	struct rudp_addr four = address("127.0.0.1:9"), six = address("[::1]:9");
 	struct rudp_udp *connected;
 
-	/* The loopback interface has 65536, of which the kernel counts no more than IP can say. */
+	/* The MTU of loopback is 65536, but the kernel limits it to the maximum of IP. */
 	cr_assert(eq(u32, rudp_udp_datagram_max(&engine, udp, &four), 65507));
 	cr_assert(ge(u32, rudp_udp_datagram_max(&engine, udp, &six), 65487));
-	cr_assert(zero(int, rudp_udp_open_connected(&engine, &four, &anyhow, &connected)));
+	cr_assert(
+		zero(int, rudp_udp_open_connected(&engine, &four, &no_route_options, &connected)));
 	cr_assert(eq(u32, rudp_udp_datagram_max(&engine, connected, &four), 65507));
 }
 
-Test(udp, without_a_route_nobody_knows_how_much_fits)
+Test(udp, without_a_route_the_datagram_size_is_unknown)
 {
-	struct rudp_addr nowhere = address("[fe80::1]:9"); /* without its interface */
+	struct rudp_addr nowhere = address("[fe80::1]:9"); /* link-local, without its interface */
 
 	cr_assert(zero(u32, rudp_udp_datagram_max(&engine, udp, &nowhere)));
 }
@@ -229,7 +234,7 @@ static uint16_t internet_sum(const void *bytes, size_t len)
 	return (uint16_t)~sum;
 }
 
-/* "Fragmentation needed", from somebody who has seen no datagram of ours but knows both ports. */
+/* A forged "fragmentation needed" of an attacker who knows both ports but has seen no packet. */
 static void forge_too_big(const struct rudp_addr *from, const struct rudp_addr *to, uint16_t mtu)
 {
 	struct {
@@ -252,7 +257,7 @@ static void forge_too_big(const struct rudp_addr *from, const struct rudp_addr *
 	close(fd);
 }
 
-/* What the kernel believes of the path, as soon as it is this. */
+/* Waits until the kernel's path MTU has the wanted value; returns the last value. */
 static int believed_mtu(const struct rudp_addr *to, int wanted)
 {
 	time_t limit = time(NULL) + WAIT_MS / 1000;
@@ -268,21 +273,21 @@ static int believed_mtu(const struct rudp_addr *to, int wanted)
 	return mtu;
 }
 
-Test(udp, a_forged_icmp_does_not_lower_what_the_interface_takes)
+Test(udp, a_forged_icmp_does_not_lower_the_mtu_of_the_interface)
 {
-	const struct rudp_udp_route anyhow = {0};
+	const struct rudp_udp_route no_route_options = {0};
 	struct rudp_addr to = address("127.0.0.1:9");
 	struct rudp_udp *connected;
 
 	enter_network_of_its_own();
-	cr_assert(zero(int, rudp_udp_open_connected(&engine, &to, &anyhow, &connected)));
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &to, &no_route_options, &connected)));
 	forge_too_big(&connected->local, &to, 700);
 	cr_assert(eq(int, believed_mtu(&to, 700), 700), "the kernel has not believed it");
 	cr_assert(ge(u32, rudp_udp_datagram_max(&engine, connected, &to), 65507));
 	cr_assert(ge(u32, rudp_udp_datagram_max(&engine, udp, &to), 65507));
 }
 
-Test(udp, headers_larger_than_the_packet_leave_nothing)
+Test(udp, an_mtu_smaller_than_the_headers_leaves_no_payload)
 {
 	cr_assert(all(eq(u32, rudp_udp_payload_of(AF_INET, 1500), 1472),
 		      eq(u32, rudp_udp_payload_of(AF_INET6, 1500), 1452),
@@ -290,20 +295,21 @@ Test(udp, headers_larger_than_the_packet_leave_nothing)
 		      zero(u32, rudp_udp_payload_of(AF_INET6, 0))));
 }
 
-/* Larger than any interface takes. That the connection follows is seen in integration/test_mtu.sh. */
-Test(udp, a_datagram_that_the_interface_refuses_ends_no_connection)
+/* Larger than any interface's MTU. integration/test_mtu.sh tests that the connection adapts to it. */
+Test(udp, a_datagram_above_the_mtu_does_not_end_the_connection)
 {
 	static uint8_t data[RUDP_DATAGRAM_MAX_BYTES + 1000];
-	const struct rudp_udp_route anyhow = {0};
+	const struct rudp_udp_route no_route_options = {0};
 	struct rudp_addr self;
 	struct rudp_udp *connected;
 	struct rudp_conn *conn;
 	struct rudp_conn_stats stats;
-	int fd = plain(&self), error;
+	int fd = open_plain(&self), error;
 	struct rudp_train train = {
 		.data = data, .len = sizeof data, .segment_bytes = sizeof data, .remote = self};
 
-	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &anyhow, &connected)));
+	cr_assert(
+		zero(int, rudp_udp_open_connected(&engine, &self, &no_route_options, &connected)));
 	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
 				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
 	rudp_udp_send(&engine, connected, &train);
@@ -328,15 +334,16 @@ Test(udp, an_orphan_is_closed_when_no_connection_uses_it)
 
 Test(udp, a_socket_is_closed_when_its_connection_ends)
 {
-	const struct rudp_udp_route anyhow = {0};
+	const struct rudp_udp_route no_route_options = {0};
 	struct rudp_addr self;
 	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
 	struct rudp_udp *connected;
 	struct rudp_conn *conn;
 	uint64_t id;
-	int fd = plain(&self), error;
+	int fd = open_plain(&self), error;
 
-	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &anyhow, &connected)));
+	cr_assert(
+		zero(int, rudp_udp_open_connected(&engine, &self, &no_route_options, &connected)));
 	id = connected->id;
 	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
 				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
@@ -352,7 +359,7 @@ Test(udp, a_socket_is_closed_when_its_connection_ends)
 	close(fd);
 }
 
-/* Without checksums the kernel itself refuses UDP_SEGMENT, with EINVAL, as a card without them does. */
+/* Without checksums the kernel refuses UDP_SEGMENT with EINVAL, like a card without offload. */
 Test(udp, a_refused_segmentation_falls_back_to_single_datagrams)
 {
 	int on = 1;
@@ -367,7 +374,7 @@ Test(udp, a_refused_segmentation_falls_back_to_single_datagrams)
 	cr_assert(eq(u64, engine.counts.gso_fallbacks, 1));
 }
 
-/* What lies in the queue of a socket, as the kernel counts it. */
+/* The bytes in the socket's receive queue, as the kernel counts them. */
 static uint32_t queued_at(int fd)
 {
 	uint32_t memory[SK_MEMINFO_VARS];
@@ -377,12 +384,14 @@ static uint32_t queued_at(int fd)
 	return memory[SK_MEMINFO_RMEM_ALLOC];
 }
 
-/* Puts count datagrams into the socket's queue; then says how many turns it takes to have them all.
- * On a busy machine a datagram may come later than the call that sends it returns. */
+/*
+ * Puts count datagrams into the socket's queue and returns how many turns it takes to receive them.
+ * On a busy machine a datagram may arrive after the call that sends it has returned.
+ */
 static unsigned turns_for(unsigned count)
 {
 	struct rudp_addr self, to = address("127.0.0.1:0");
-	int fd = plain(&self);
+	int fd = open_plain(&self);
 	unsigned turns = 0;
 
 	rudp_addr_set_port(&to, rudp_addr_port(&udp->local));
@@ -399,11 +408,11 @@ static unsigned turns_for(unsigned count)
 		turns++;
 		rudp_udp_receive(&engine, udp);
 	}
-	engine.turns++; /* that brings nothing */
+	engine.turns++; /* a turn that receives nothing */
 	return turns;
 }
 
-Test(udp, datagrams_that_come_one_by_one_are_asked_for_one_by_one)
+Test(udp, single_datagrams_shrink_the_batch_to_one)
 {
 	for (int i = 0; i < 10; i++) {
 		cr_assert(eq(u32, turns_for(1), 1));
@@ -411,9 +420,9 @@ Test(udp, datagrams_that_come_one_by_one_are_asked_for_one_by_one)
 	}
 }
 
-Test(udp, what_comes_in_heaps_is_asked_for_in_batches)
+Test(udp, many_waiting_datagrams_enlarge_the_batch)
 {
-	/* 1, 1, then twice as many each time up to the largest batch. */
+	/* Batches of 1 and 1, then doubled each time up to the largest batch. */
 	cr_assert(le(u32, turns_for(2 * RUDP_RECEIVE_BATCH), 8));
 	cr_assert(le(u32, udp->batch, RUDP_RECEIVE_BATCH));
 	cr_assert(ge(u32, udp->batch, RUDP_RECEIVE_BATCH / 2));
@@ -422,7 +431,7 @@ Test(udp, what_comes_in_heaps_is_asked_for_in_batches)
 	cr_assert(eq(u32, udp->batch, 1));
 }
 
-Test(udp, what_goes_to_loopback_is_found_at_our_own_socket)
+Test(udp, a_loopback_destination_is_found_among_own_sockets)
 {
 	struct rudp_addr there = address("127.0.0.1:0"), six = address("[::1]:0");
 	struct rudp_addr elsewhere = address("192.0.2.1:0"), nobody = address("127.0.0.1:1");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bulk that comes in is looked for now and then; what is not bulk, or not alone, at once. */
+/* Bulk from one sender is read at intervals; everything else is read at once. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <poll.h>
@@ -15,12 +15,12 @@
 #define APART_NS (100 * RUDP_NS_PER_US)
 #define RTT_NS (RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MAX)
 
-enum { READS = 100 }; /* enough for what is smoothed */
+enum { READS = 100 }; /* enough for the average to settle */
 
 static struct rudp_engine engine;
 static struct rudp_udp *udp;
 static struct rudp_conn *conn;
-static int peer, stranger;
+static int peer, other;
 static struct rudp_addr peers_addr;
 
 static int plain(struct rudp_addr *self)
@@ -34,11 +34,11 @@ static int plain(struct rudp_addr *self)
 	return fd;
 }
 
-/* A connection from udp to peer that has received bulk over a path of 50 ms. */
+/* Makes a connection from udp to peer that has received bulk over a path of 50 ms. */
 static void setup(void)
 {
 	static struct rudp_settings settings;
-	struct rudp_addr here, strangers_addr;
+	struct rudp_addr here, other_addr;
 	struct rudp_udp_options options = {0};
 	int error;
 
@@ -47,7 +47,7 @@ static void setup(void)
 	cr_assert(zero(int, rudp_addr_parse(&here, "127.0.0.1:0")));
 	cr_assert(zero(int, rudp_udp_open(&engine, &here, &options, &udp)));
 	peer = plain(&peers_addr);
-	stranger = plain(&strangers_addr);
+	other = plain(&other_addr);
 	conn = rudp_endpoint_connect(engine.ep, udp, &udp->local, &peers_addr, 80, NULL,
 				     engine.now_at_ns, &error);
 	cr_assert(ne(ptr, conn, NULL));
@@ -59,12 +59,12 @@ static void teardown(void)
 {
 	rudp_engine_fini(&engine);
 	close(peer);
-	close(stranger);
+	close(other);
 }
 
 TestSuite(udp_moderation, .init = setup, .fini = teardown);
 
-static void say(int fd)
+static void send_from(int fd)
 {
 	uint8_t nonsense[20] = {0xff};
 
@@ -73,7 +73,7 @@ static void say(int fd)
 		     (int)sizeof nonsense));
 }
 
-/* On loopback it has come by then. */
+/* On loopback a datagram has arrived when the send returns. */
 static bool is_unread(void)
 {
 	struct pollfd one = {.fd = udp->fd, .events = POLLIN};
@@ -97,23 +97,23 @@ static bool is_moderated(void)
 	return udp->moderation.span_ns > 0;
 }
 
-/* So many, or until it is moderated. */
+/* Receives up to count datagrams, until the socket is moderated. */
 static void receive_one_by_one(int64_t apart_ns, int count)
 {
 	for (int i = 0; i < count && !is_moderated(); i++) {
 		engine.now_at_ns += apart_ns;
-		say(peer);
+		send_from(peer);
 		rudp_udp_receive(&engine, udp);
 	}
 }
 
-static void look(void)
+static void read_due(void)
 {
 	engine.now_at_ns = rudp_udp_moderated_at_ns(&engine);
 	rudp_udp_read_moderated(&engine);
 }
 
-Test(udp_moderation, bulk_is_read_at_common_instants)
+Test(udp_moderation, bulk_is_read_at_common_times)
 {
 	receive_one_by_one(APART_NS, READS);
 	cr_assert(is_moderated());
@@ -121,90 +121,90 @@ Test(udp_moderation, bulk_is_read_at_common_instants)
 	cr_assert(lt(i64, engine.now_at_ns, rudp_udp_moderated_at_ns(&engine)));
 	cr_assert(zero(i64, rudp_udp_moderated_at_ns(&engine) % RUDP_MODERATION_NS_MAX));
 	for (int i = 0; i < 5; i++) {
-		say(peer);
-		say(peer);
-		rudp_udp_read_moderated(&engine); /* not yet */
+		send_from(peer);
+		send_from(peer);
+		rudp_udp_read_moderated(&engine); /* the interval is not over */
 		cr_assert(all(is_unread(), not(is_watched())));
-		look();
+		read_due();
 		cr_assert(all(not(is_unread()), is_moderated()));
 	}
 }
 
-Test(udp_moderation, all_that_has_come_is_read_at_once)
+Test(udp_moderation, one_read_takes_all_waiting_datagrams)
 {
 	receive_one_by_one(APART_NS, READS);
 	for (int i = 0; i < 3 * RUDP_RECEIVE_BATCH + 1; i++)
-		say(peer);
-	look();
+		send_from(peer);
+	read_due();
 	cr_assert(not(is_unread()));
 	cr_assert(lt(i64, engine.now_at_ns, rudp_udp_moderated_at_ns(&engine)));
 }
 
-Test(udp_moderation, when_little_comes_it_is_watched_again)
+Test(udp_moderation, little_traffic_ends_it)
 {
 	receive_one_by_one(APART_NS, READS);
-	say(peer);
-	look();
+	send_from(peer);
+	read_due();
 	cr_assert(is_moderated());
-	look();
+	read_due();
 	cr_assert(not(is_moderated()));
 	cr_assert(eq(i64, rudp_udp_moderated_at_ns(&engine), RUDP_NEVER));
-	say(peer);
+	send_from(peer);
 	cr_assert(is_watched());
 }
 
-Test(udp_moderation, another_who_is_heard_ends_it)
+Test(udp_moderation, a_second_sender_ends_it)
 {
 	receive_one_by_one(APART_NS, READS);
 	cr_assert(is_moderated());
-	say(peer);
-	say(stranger);
-	look();
+	send_from(peer);
+	send_from(other);
+	read_due();
 	cr_assert(not(is_moderated()));
 	receive_one_by_one(APART_NS, 8);
 	cr_assert(not(is_moderated()));
 }
 
-Test(udp_moderation, what_waits_to_be_sent_is_still_watched_for)
+Test(udp_moderation, pending_trains_are_still_watched_for)
 {
 	receive_one_by_one(APART_NS, READS);
 	udp->pending_count = 1;
 	rudp_udp_rewatch(&engine, udp);
-	say(peer);
-	cr_assert(is_watched()); /* there is room */
+	send_from(peer);
+	cr_assert(is_watched()); /* for room to send */
 	udp->pending_count = 0;
 	rudp_udp_rewatch(&engine, udp);
 	cr_assert(not(is_watched()));
 }
 
-Test(udp_moderation, not_what_comes_slowly)
+Test(udp_moderation, not_for_slow_traffic)
 {
 	receive_one_by_one(RUDP_MODERATION_NS_MAX, 2 * READS);
 	cr_assert(not(is_moderated()));
 }
 
-Test(udp_moderation, not_over_a_short_path)
+Test(udp_moderation, not_for_a_short_round_trip)
 {
 	conn->rtt.min_ns = RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MIN - 1;
 	receive_one_by_one(APART_NS, 2 * READS);
 	cr_assert(not(is_moderated()));
 }
 
-Test(udp_moderation, not_for_less_than_two_in_a_look)
+Test(udp_moderation, not_for_less_than_two_datagrams_in_an_interval)
 {
 	conn->rtt.min_ns = RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MIN;
 	receive_one_by_one(RUDP_MODERATION_NS_MIN * 3 / 4, 2 * READS);
 	cr_assert(not(is_moderated()));
 }
 
-Test(udp_moderation, not_without_a_round_trip)
+Test(udp_moderation, not_without_a_round_trip_sample)
 {
 	conn->rtt.min_ns = RUDP_NEVER;
 	receive_one_by_one(APART_NS, 2 * READS);
 	cr_assert(not(is_moderated()));
 }
 
-Test(udp_moderation, not_in_the_beginning)
+Test(udp_moderation, not_at_the_start_of_a_connection)
 {
 	conn->packets_received = RUDP_MODERATION_PACKETS_MIN - 1;
 	receive_one_by_one(APART_NS, 2 * READS);
@@ -219,24 +219,24 @@ Test(udp_moderation, not_with_busy_polling)
 	cr_assert(not(is_moderated()));
 }
 
-Test(udp_moderation, half_as_long_over_a_shorter_path)
+Test(udp_moderation, a_shorter_path_has_a_shorter_interval)
 {
 	conn->rtt.min_ns = RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MAX - 1;
 	receive_one_by_one(APART_NS, READS);
 	cr_assert(eq(i64, udp->moderation.span_ns, RUDP_MODERATION_NS_MAX / 2));
 }
 
-/* Unprivileged, its buffer may hold no more than some two hundred. */
-Test(udp_moderation, where_much_comes_it_is_read_more_often)
+/* Without privileges the socket's buffer may hold only about two hundred datagrams. */
+Test(udp_moderation, much_traffic_shortens_the_interval)
 {
 	receive_one_by_one(APART_NS, READS);
 	for (unsigned i = 0; i <= RUDP_MODERATION_HEARD_MAX; i++)
-		say(peer);
-	look();
+		send_from(peer);
+	read_due();
 	cr_assert(eq(i64, udp->moderation.span_ns, RUDP_MODERATION_NS_MAX / 2));
 }
 
-Test(udp_moderation, one_that_is_closed_is_forgotten)
+Test(udp_moderation, a_closed_socket_is_removed)
 {
 	receive_one_by_one(APART_NS, READS);
 	cr_assert(is_moderated());

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Engines' UDP sockets and those of programs, as the kernel shows them. */
+/* Engines' UDP sockets are told from those of programs. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -26,7 +26,7 @@ static void teardown(void)
 
 TestSuite(udp_owner, .init = setup, .fini = teardown);
 
-/* A program's, bound here; *place gets its address. */
+/* Opens a program's socket bound to here; *place gets its address. */
 static int open_program(const char *here, struct rudp_addr *place)
 {
 	socklen_t len = sizeof place->in6;
@@ -48,7 +48,7 @@ static bool is_other_at(const char *host, uint16_t port)
 	return rudp_udp_owner_is_other(&to);
 }
 
-Test(udp_owner, a_programs_socket_is_known)
+Test(udp_owner, a_socket_of_a_program_is_recognized)
 {
 	static const char *const places[] = {"127.0.0.1:0", "[::1]:0"};
 
@@ -62,7 +62,7 @@ Test(udp_owner, a_programs_socket_is_known)
 	}
 }
 
-Test(udp_owner, a_socket_of_all_addresses_is_found_by_each)
+Test(udp_owner, a_socket_bound_to_any_address_is_found)
 {
 	struct rudp_addr place;
 	int fd = open_program("[::]:0", &place);
@@ -72,7 +72,7 @@ Test(udp_owner, a_socket_of_all_addresses_is_found_by_each)
 	close(fd);
 }
 
-Test(udp_owner, an_engines_socket_is_not_a_programs)
+Test(udp_owner, a_socket_of_an_engine_is_recognized)
 {
 	static const char *const places[] = {"127.0.0.1:0", "[::1]:0", "0.0.0.0:0"};
 
@@ -89,8 +89,8 @@ Test(udp_owner, an_engines_socket_is_not_a_programs)
 	}
 }
 
-/* Datagrams from elsewhere do not reach it. */
-Test(udp_owner, a_connected_socket_is_not_in_the_way)
+/* It does not receive datagrams from other addresses, so it does not count. */
+Test(udp_owner, a_connected_socket_does_not_count)
 {
 	struct rudp_addr place, peer;
 	int fd = open_program("127.0.0.1:0", &place), peer_fd = open_program("127.0.0.1:0", &peer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Connected sockets that serve again: which, for whom, and how long. */
+/* Connected sockets are reused: which ones, for which connection, and for how long. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <netinet/in.h>
@@ -41,8 +41,8 @@ static void teardown(void)
 
 TestSuite(udp_spare, .init = setup, .fini = teardown);
 
-/* Nobody holds used any more; true: it was kept. */
-static bool give_back(void)
+/* Drops the last reference to used. true: the socket was kept as a spare. */
+static bool keep_as_spare(void)
 {
 	used->owners = 0;
 	if (rudp_udp_spare(&engine, used))
@@ -59,9 +59,11 @@ static struct rudp_udp *open_there(void)
 	return udp;
 }
 
-/* Everything that wants to leave arrives, until nothing does. On a busy machine it comes later than
- * the call that sends it returns. */
-static void carry(void)
+/*
+ * Delivers everything that is sent, until nothing is left. On a busy machine a datagram may arrive
+ * after the call that sends it has returned.
+ */
+static void deliver_all(void)
 {
 	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
 
@@ -81,8 +83,8 @@ static void carry(void)
 	}
 }
 
-/* As when this host has moved to another network: to be told that nothing leads there would be wrong. */
-Test(udp_spare, one_whose_address_is_gone_is_not_used_again)
+/* As after a move to another network: the connect must not fail because of the old address. */
+Test(udp_spare, a_socket_whose_address_is_gone_is_not_reused)
 {
 	int stale = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
 	struct rudp_addr gone;
@@ -92,12 +94,12 @@ Test(udp_spare, one_whose_address_is_gone_is_not_used_again)
 	cr_assert(zero(int, bind(stale, &gone.sa, rudp_addr_len(&gone))));
 	cr_assert(eq(int, dup2(stale, used->fd), used->fd));
 	cr_assert(zero(int, close(stale)));
-	cr_assert(give_back());
+	cr_assert(keep_as_spare());
 	cr_assert(eq(i64, send(open_there()->fd, "x", 1, 0), 1));
 	cr_assert(zero(u32, engine.spare_udp_count));
 }
 
-/* A connection over used, established; its other end too. */
+/* Establishes a connection over used; *peer is its other end. */
 static struct rudp_conn *establish(struct rudp_conn **peer)
 {
 	struct rudp_listener *listener = rudp_endpoint_listen(
@@ -109,33 +111,33 @@ static struct rudp_conn *establish(struct rudp_conn **peer)
 				     rudp_addr_port(&there), NULL, engine.now_at_ns, &error);
 	cr_assert(not(zero(ptr, conn)));
 	rudp_udp_release(&engine, used);
-	carry();
+	deliver_all();
 	*peer = rudp_listener_accept(listener);
 	cr_assert(not(zero(ptr, *peer)));
 	return conn;
 }
 
-Test(udp_spare, the_socket_of_an_orderly_end_serves_again)
+Test(udp_spare, the_socket_of_an_orderly_close_is_reused)
 {
 	struct rudp_conn *peer, *conn = establish(&peer);
 
 	rudp_conn_close(peer, engine.now_at_ns);
-	carry();
+	deliver_all();
 	rudp_conn_close(conn, engine.now_at_ns);
-	carry();
+	deliver_all();
 	rudp_udp_close_orphans(&engine);
 	cr_assert(eq(ptr, open_there(), used));
 	cr_assert(eq(uint, used->owners, 1));
 }
 
-Test(udp_spare, the_socket_of_a_reset_does_not)
+Test(udp_spare, the_socket_of_a_reset_is_not_reused)
 {
 	struct rudp_conn *peer, *conn = establish(&peer);
 	uint64_t id = used->id;
 
 	rudp_conn_reset(peer, RUDP_RESET_APPLICATION, engine.now_at_ns);
 	rudp_conn_close(peer, engine.now_at_ns);
-	carry();
+	deliver_all();
 	rudp_conn_close(conn, engine.now_at_ns);
 	engine.now_at_ns += 10 * RUDP_NS_PER_S;
 	rudp_endpoint_on_time(engine.ep, engine.now_at_ns);
@@ -151,14 +153,14 @@ Test(udp_spare, the_socket_of_a_reset_does_not)
 	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
 }
 
-/* A peer that has missed our last words repeats itself when we have forgotten the connection. */
-Test(udp_spare, one_who_repeats_himself_is_told_that_it_is_over)
+/* A peer that missed our last acknowledgements retransmits when we have forgotten the connection. */
+Test(udp_spare, a_late_retransmission_is_answered_by_a_reset)
 {
 	uint8_t repeated[100] = {0x40}, answer[100];
 	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
 	struct pollfd arrival = {.fd = used->fd, .events = POLLIN};
 
-	cr_assert(give_back());
+	cr_assert(keep_as_spare());
 	engine.now_at_ns += RUDP_UDP_LINGER_NS - 1;
 	rudp_udp_drop_old_spares(&engine);
 	cr_assert(eq(i64,
@@ -176,22 +178,22 @@ Test(udp_spare, one_who_repeats_himself_is_told_that_it_is_over)
 	cr_assert(eq(u8, answer[0] >> 4, RUDP_PACKET_RESET));
 }
 
-Test(udp_spare, what_is_older_than_a_moment_only_answers)
+Test(udp_spare, an_older_spare_only_answers)
 {
-	cr_assert(give_back());
+	cr_assert(keep_as_spare());
 	engine.now_at_ns += RUDP_UDP_SPARE_NS;
 	cr_assert(ne(ptr, open_there(), used));
 	cr_assert(eq(uint, engine.spare_udp_count, 1));
 }
 
-Test(udp_spare, when_descriptors_are_scarce_they_are_given_back)
+Test(udp_spare, spares_are_closed_if_descriptors_are_scarce)
 {
 	struct rlimit limit, before;
 	uint64_t id = used->id;
 	int next = dup(used->fd);
 	struct rudp_udp *udp;
 
-	cr_assert(give_back());
+	cr_assert(keep_as_spare());
 	engine.now_at_ns += RUDP_UDP_SPARE_NS;
 	cr_assert(zero(int, close(next)));
 	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &before)));
@@ -203,7 +205,7 @@ Test(udp_spare, when_descriptors_are_scarce_they_are_given_back)
 	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
 }
 
-Test(udp_spare, where_few_descriptors_may_be_few_are_kept)
+Test(udp_spare, a_low_descriptor_limit_means_few_spares)
 {
 	struct rudp_udp *all[20];
 
@@ -212,53 +214,53 @@ Test(udp_spare, where_few_descriptors_may_be_few_are_kept)
 		all[i] = open_there();
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		used = all[i];
-		cr_assert(give_back());
+		cr_assert(keep_as_spare());
 	}
 	cr_assert(eq(uint, engine.spare_udp_count, 100 / 8));
 }
 
-Test(udp_spare, it_serves_one_at_a_time)
+Test(udp_spare, a_spare_serves_one_connection_at_a_time)
 {
 	struct rudp_udp *next;
 
-	cr_assert(give_back());
+	cr_assert(keep_as_spare());
 	next = open_there();
 	cr_assert(eq(ptr, next, used));
 	cr_assert(ne(ptr, open_there(), used));
 	cr_assert(zero(uint, engine.spare_udp_count));
 }
 
-Test(udp_spare, another_place_has_another_socket)
+Test(udp_spare, another_address_gets_another_socket)
 {
 	const struct rudp_udp_route marked = {.mark = 7};
 
-	cr_assert(give_back());
+	cr_assert(keep_as_spare());
 	cr_assert(zero(ptr, rudp_udp_take_spare(&engine, &there, &marked)));
 	rudp_addr_set_port(&there, (uint16_t)(rudp_addr_port(&there) ^ 1));
 	cr_assert(zero(ptr, rudp_udp_take_spare(&engine, &there, &anyhow)));
 }
 
-Test(udp_spare, one_that_saw_an_error_is_not_kept)
+Test(udp_spare, a_socket_with_an_error_is_not_kept)
 {
 	rudp_udp_receive_errors(&engine, used);
-	cr_assert(not(give_back()));
+	cr_assert(not(keep_as_spare()));
 }
 
-Test(udp_spare, an_error_ends_one_that_waits)
+Test(udp_spare, an_error_closes_a_spare)
 {
 	uint64_t id = used->id;
 
-	cr_assert(give_back());
+	cr_assert(keep_as_spare());
 	rudp_udp_on_event(&engine, used, EPOLLERR);
 	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
 	cr_assert(zero(uint, engine.spare_udp_count));
 }
 
-Test(udp_spare, it_waits_no_longer_than_it_may)
+Test(udp_spare, a_spare_is_closed_after_its_time)
 {
 	uint64_t id = used->id;
 
-	cr_assert(give_back());
+	cr_assert(keep_as_spare());
 	cr_assert(eq(i64, rudp_udp_spares_deadline_ns(&engine),
 		     engine.now_at_ns + RUDP_UDP_LINGER_NS));
 	engine.now_at_ns += RUDP_UDP_LINGER_NS - 1;
@@ -270,18 +272,18 @@ Test(udp_spare, it_waits_no_longer_than_it_may)
 	cr_assert(eq(i64, rudp_udp_spares_deadline_ns(&engine), RUDP_NEVER));
 }
 
-Test(udp_spare, a_program_may_have_its_port)
+Test(udp_spare, a_program_can_bind_the_port_of_a_spare)
 {
 	const struct rudp_udp_options options = {0};
 	struct rudp_addr wanted = used->local;
 	struct rudp_udp *udp;
 
-	cr_assert(give_back());
+	cr_assert(keep_as_spare());
 	cr_assert(zero(int, rudp_udp_open(&engine, &wanted, &options, &udp)));
 	cr_assert(eq(u16, rudp_addr_port(&udp->local), rudp_addr_port(&wanted)));
 }
 
-Test(udp_spare, the_oldest_goes_for_one_too_many)
+Test(udp_spare, the_oldest_spare_is_closed_above_the_limit)
 {
 	static struct rudp_udp *all[RUDP_UDP_SPARES_MAX + 1];
 	struct rlimit limit;
@@ -298,7 +300,7 @@ Test(udp_spare, the_oldest_goes_for_one_too_many)
 		all[i] = open_there();
 	for (unsigned i = 0; i <= RUDP_UDP_SPARES_MAX; i++) {
 		used = all[i];
-		cr_assert(give_back());
+		cr_assert(keep_as_spare());
 	}
 	cr_assert(eq(uint, engine.spare_udp_count, RUDP_UDP_SPARES_MAX));
 	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, first_id, RUDP_KIND_UDP)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The TOS byte of what a connected socket sends: by message, or the socket's own when it repeats. */
+/* The TOS of a connected socket: in a control message, or set on the socket when it repeats. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -35,7 +35,7 @@ static void teardown(void)
 
 TestSuite(udp_tos, .init = setup, .fini = teardown);
 
-/* A plain socket there that is told the byte, and ours connected to it. */
+/* Opens a plain socket there that receives the TOS, and connects ours to it. */
 static void connect_to(const char *there)
 {
 	const int on = 1;
@@ -59,12 +59,12 @@ static int told(struct msghdr *message)
 	int value = 0;
 
 	cr_assert(not(zero(ptr, cmsg)));
-	/* IP_TOS comes as one byte, IPV6_TCLASS as an int. */
+	/* IP_TOS is one byte, IPV6_TCLASS an int. */
 	memcpy(&value, CMSG_DATA(cmsg), cmsg->cmsg_type == IP_TOS ? 1 : sizeof value);
 	return value;
 }
 
-/* Sends one datagram with this byte; returns the one that has come with it. */
+/* Sends one datagram with this TOS; returns the TOS with which it arrives. */
 static int comes_with(uint8_t tos)
 {
 	_Alignas(struct cmsghdr) uint8_t control[256];
@@ -100,19 +100,19 @@ static void send_changing(void)
 		cr_assert(eq(int, comes_with(n % 2 ? ECT : 0), n % 2 ? ECT : 0));
 }
 
-Test(udp_tos, every_datagram_has_its_own_byte)
+Test(udp_tos, every_datagram_has_its_own_tos)
 {
 	connect_to("127.0.0.1:0");
 	send_changing();
 }
 
-Test(udp_tos, every_datagram_has_its_own_byte_over_ipv6)
+Test(udp_tos, every_datagram_has_its_own_tos_over_ipv6)
 {
 	connect_to("[::1]:0");
 	send_changing();
 }
 
-Test(udp_tos, a_byte_that_repeats_becomes_the_sockets)
+Test(udp_tos, a_repeated_tos_becomes_the_sockets)
 {
 	int tos = 0;
 	socklen_t len = sizeof tos;
@@ -127,7 +127,7 @@ Test(udp_tos, a_byte_that_repeats_becomes_the_sockets)
 	cr_assert(eq(int, tos, ECT));
 }
 
-Test(udp_tos, one_byte_and_another_in_turn_stay_with_their_messages)
+Test(udp_tos, alternating_tos_values_stay_in_control_messages)
 {
 	connect_to("127.0.0.1:0");
 	for (int n = 0; n < 4 * RUDP_UDP_TOS_REPEATED; n++)
@@ -135,7 +135,7 @@ Test(udp_tos, one_byte_and_another_in_turn_stay_with_their_messages)
 	cr_assert(zero(u8, udp->tos));
 }
 
-Test(udp_tos, a_kernel_that_refuses_the_byte_is_not_asked_to_keep_it)
+Test(udp_tos, after_a_refusal_the_tos_is_not_set)
 {
 	connect_to("127.0.0.1:0");
 	udp->no_tos = true;

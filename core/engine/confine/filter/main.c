@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filter - prints the seccomp filters of an engine and of its supervisor, as a C header.
+ * filter - prints the seccomp filters of the engine and its supervisor as a C header.
  *
- * It runs while rudp is built: libseccomp needs more than a millisecond to make a filter, for which a
- * program that starts an engine would wait. The header holds two arrays of struct sock_filter for this
- * architecture, engine_filter and supervisor_filter, which confine_calls.c loads.
+ * It runs while rudp is built: libseccomp needs more than a millisecond to generate a filter, and a
+ * program that starts an engine would wait for it. The header contains two arrays of struct
+ * sock_filter for this architecture, engine_filter and supervisor_filter. confine_calls.c loads
+ * them.
  *
- * Errors  1, with a line on stderr.
+ * Errors  exits with 1 and a line on stderr.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -20,11 +21,14 @@
 #include <sys/socket.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define BINARY_TREE 2 /* of the numbers of calls: ten comparisons instead of a hundred */
+#define BINARY_TREE 2 /* search by call number: ten comparisons instead of a hundred */
 
-/* Of an engine; libc chooses among some. The names of other architectures mean nothing on this one. */
+/*
+ * System calls of the engine. Some are alternatives among which libc chooses. Calls that exist only
+ * on other architectures have no effect.
+ */
 static const int engine_calls[] = {
-	/* sockets, what waits for them, and their bytes */
+	/* sockets, waiting for them, and their bytes */
 	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect),
 	SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(listen),
 	SCMP_SYS(recv), SCMP_SYS(recvfrom), SCMP_SYS(recvmmsg), SCMP_SYS(recvmmsg_time64),
@@ -43,7 +47,7 @@ static const int engine_calls[] = {
 	SCMP_SYS(pread64), SCMP_SYS(read), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
 	SCMP_SYS(readv), SCMP_SYS(signalfd), SCMP_SYS(signalfd4), SCMP_SYS(stat), SCMP_SYS(stat64),
 	SCMP_SYS(statx), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(write), SCMP_SYS(writev),
-	/* memory, threads, signals of its own, time */
+	/* memory, threads, its own signals, time */
 	SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(mremap), SCMP_SYS(munmap), SCMP_SYS(exit),
 	SCMP_SYS(exit_group), SCMP_SYS(futex), SCMP_SYS(futex_time64), SCMP_SYS(membarrier),
 	SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield),
@@ -52,7 +56,7 @@ static const int engine_calls[] = {
 	SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(clock_getres), SCMP_SYS(clock_gettime),
 	SCMP_SYS(clock_gettime64), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_nanosleep_time64),
 	SCMP_SYS(gettimeofday), SCMP_SYS(nanosleep), SCMP_SYS(time), SCMP_SYS(getrandom),
-	/* who it is, and who calls */
+	/* its own identity, and that of callers */
 	SCMP_SYS(capget), SCMP_SYS(getegid), SCMP_SYS(getegid32), SCMP_SYS(geteuid),
 	SCMP_SYS(geteuid32), SCMP_SYS(getgid), SCMP_SYS(getgid32), SCMP_SYS(getpid),
 	SCMP_SYS(getppid), SCMP_SYS(getrlimit), SCMP_SYS(gettid), SCMP_SYS(getuid),
@@ -61,8 +65,8 @@ static const int engine_calls[] = {
 };
 
 /*
- * Of a supervisor besides: what waits for an engine, replaces it and confines the successor, which loads
- * libraries.
+ * Additional system calls of the supervisor: it waits for an engine, replaces it, and confines the
+ * successor, which loads libraries.
  */
 static const int supervisor_calls[] = {
 	SCMP_SYS(capset),
@@ -98,7 +102,7 @@ static int add_calls(scmp_filter_ctx filter, const int *calls, size_t count)
 	return rc;
 }
 
-/* No process but threads, no new code, no socket of a rare family. */
+/* Allows new threads but no processes, no executable memory, and only the usual socket families. */
 static int add_engine_arguments(scmp_filter_ctx filter)
 {
 #ifdef __s390__
@@ -119,7 +123,7 @@ static int add_engine_arguments(scmp_filter_ctx filter)
 	return rc;
 }
 
-/* Any other call fails with ENOSYS (confine.h). */
+/* All other calls fail with ENOSYS (confine.h). */
 static int make(scmp_filter_ctx filter, bool for_supervisor)
 {
 	int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
