@@ -69,12 +69,12 @@ tcp_is_forgotten() {
 	launch server b python3 -m http.server --bind "$B4" --directory "$TMP/www" "$PORT"
 	wait_listening b "$PORT"
 	fetch 10 page
-	carried_by tcp "as it was the last time"
+	carried_by tcp "remembered from an earlier connection"
 	on a "$RUDP" ss -s >"$TMP/summary"
 	expect_match "$TMP/summary" ": 1 destination reached by TCP +\(rudp forget\)$" "the remembered destination"
 	forgets "^192.0.2.1: forgotten: routes 0, failures 0, associations 0, paths 0; engines asked: 1$" 192.0.2.1
 	fetch 10 page
-	carried_by tcp "as it was the last time"
+	carried_by tcp "remembered from an earlier connection"
 	forgets "^$B4: forgotten: routes 1, " "$B4"
 	fetch 10 page
 	carried_by rudp "the peer answered"
