@@ -215,7 +215,7 @@ Test(ss, an_engine_that_never_answers_is_given_up, .timeout = 120)
 	pretend(answer_nothing);
 	cr_assert(eq(int, files_run("$RUDP ss -H pid = $PID", output), 0));
 	stop_pretending();
-	cr_assert(ne(ptr, strstr(output, "without a right answer"), NULL), "%s", output);
+	cr_assert(ne(ptr, strstr(output, "did not answer correctly"), NULL), "%s", output);
 }
 
 Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
@@ -268,7 +268,7 @@ static void print_summary(bool json)
 		{.pid = 8, .buffered_bytes = UINT64_MAX, .limit_bytes = UINT64_MAX},
 		{.pid = 0},
 	};
-	struct rudp_ss_list list = {.tellers = engines, .engines = 3};
+	struct rudp_ss_list list = {.engine_stats = engines, .engines = 3};
 	struct rudp_ss ss = {.json = true, .summary = true};
 
 	cr_assert(ne(ptr, freopen(files_path("out"), "w", stdout), NULL));
@@ -284,7 +284,7 @@ Test(ss, the_summary_tells_what_the_buffers_of_each_engine_hold)
 	print_summary(false);
 	cr_assert(zero(int, files_run("cat $FILES/out", output)));
 	cr_assert(ne(ptr, strstr(output, "\nBuffers of engine 7: 5 of 1048576 bytes, 3 packets dropped "
-				 "for want of memory\nFailures of engine 7: key 4 key-of-peer 1 "),
+				 "for lack of memory\nFailures of engine 7: key 4 key-of-peer 1 "),
 		     NULL), "%s", output);
 	cr_assert(ne(ptr, strstr(output, "\nRemembered by engine 7: 2 destinations "), NULL), "%s",
 		  output);
