@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp ss against engines that are none: what they say must not harm it. */
+/* rudp ss asks mock engines. Whatever they answer must not harm it. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -26,11 +26,13 @@ TestSuite(doctor, .init = files_init, .fini = files_fini);
 
 static char output[OUTPUT_BYTES_MAX];
 static pid_t server;
-/* Of the programs that it tells of. No kernel gives such a number, and no other test that runs beside
- * this one has the same: ss asks whatever calls itself an engine. */
+/*
+ * The pid in the answers. No kernel gives such a number, and no other test that runs at the same
+ * time uses it: ss asks every process with an engine's name.
+ */
 static uint32_t impossible_pid;
 
-/* Fills the reply to a request; false: there shall be none. */
+/* Fills the reply to a request. Returns false to send no reply. */
 typedef bool answer_function(const struct rudp_control_request *request,
 			     struct rudp_control_reply *reply);
 
@@ -51,7 +53,7 @@ static void serve(int listener, answer_function *answer)
 	}
 }
 
-/* Takes the name of an engine, as anybody could. */
+/* Binds the name of an engine, as any process could. */
 static void pretend(answer_function *answer)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL};
@@ -79,7 +81,7 @@ static void stop_pretending(void)
 	waitpid(server, NULL, 0);
 }
 
-/* Nonsense in every byte, three times. */
+/* Three replies with nonsense in every byte. */
 static bool answer_nonsense(const struct rudp_control_request *request,
 			    struct rudp_control_reply *reply)
 {
@@ -258,7 +260,7 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 	json_decref(all);
 }
 
-/* What the summary is, of two engines that may be asked and one of an earlier release. */
+/* The summary of two current engines and one of an earlier release. */
 static void print_summary(bool json)
 {
 	struct rudp_control_engine engines[] = {
