@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The confinement of the running engines (engine/confine.h), as they report it. */
+/* The confinement of the running engines (engine/confine/confine.h), as they report it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "doctor.h"
-#include "engine/confine.h"
+#include "engine/confine/confine.h"
 #include "ss.h"
 
 #define ENGINES_SHOWN_MAX 8

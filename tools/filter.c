@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 /* The names that ss(8) prints in its first column. */
 static const char *const state_names[] = {

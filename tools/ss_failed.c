@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/time.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 #include "ss.h"
 
 /* An engine keeps 64 for programs and 64 for peers; a process that lists more is no engine. */

@@ -37,9 +37,9 @@ static bool is_from(const struct ucred *engine, int fd)
 
 /*
  * If the listener's engine was killed, another engine of the same user and with the same nonce
- * serves the listener (engine/supervisor.h). It proves that by calling listen() on it. To let it do
- * so, the listener is given to it here, once; then all who accept from the listener see its
- * credentials.
+ * serves the listener (engine/failover/supervisor.h). It proves that by calling listen() on it. To
+ * let it do so, the listener is given to it here, once; then all who accept from the listener see
+ * its credentials.
  */
 static bool is_from_successor(int listener, const struct ucred *before, int fd,
 			      const struct rudp_name *name, bool quietly)

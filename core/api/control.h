@@ -162,13 +162,13 @@ struct rudp_control_request {
 /* All data about a connection or listener, for TCP_INFO, SIOCOUTQ and rudp ss. */
 struct rudp_control_info {
 	uint64_t id;
-	uint8_t state;            /* enum rudp_state of proto/conn.h */
+	uint8_t state;            /* enum rudp_state of proto/conn/conn.h */
 	uint8_t transport;        /* enum rudp_transport */
 	uint8_t reason;           /* enum rudp_reason */
 	uint8_t authenticated;
 	uint8_t suite;
-	uint8_t aead;             /* enum rudp_aead_kind of proto/aead.h */
-	uint8_t handshake_kind;   /* enum rudp_handshake_kind of proto/conn.h */
+	uint8_t aead;             /* enum rudp_aead_kind of proto/crypto/aead.h */
+	uint8_t handshake_kind;   /* enum rudp_handshake_kind of proto/conn/conn.h */
 	uint8_t flows;            /* connections that share its bandwidth, at most; 0: none */
 	uint16_t early_bytes;     /* stream bytes in the SYN */
 	uint16_t known_kib; /* first window, from what was known of the path; 0: nothing known */
@@ -198,13 +198,14 @@ struct rudp_control_info {
 
 /* Data about an engine, at the end of a list. An older engine gives zeros. */
 struct rudp_control_engine {
-	uint64_t buffered_bytes;  /* in the buffers of all connections (proto/budget.h) */
+	uint64_t buffered_bytes;  /* in the buffers of all connections (proto/stream/budget.h) */
 	uint64_t limit_bytes;     /* limit of buffered_bytes; never 0 */
 	uint64_t dropped_packets; /* for lack of memory, since the engine began */
 	uint32_t pid;
 	uint32_t remembered_tcp;  /* destinations that get no SYN over UDP, as TCP was faster */
 	uint64_t failures[RUDP_FAILURE_CAUSE_COUNT]; /* for each cause, since the engine began */
-	uint32_t confined;        /* struct rudp_confinement of engine/confine.h, and its errors */
+	/* struct rudp_confinement of engine/confine/confine.h, and its errors */
+	uint32_t confined;
 	int32_t files_error, calls_error;
 };
 

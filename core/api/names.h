@@ -13,7 +13,7 @@
  *	            "rudp1b" nonce(22) id(11) local(30) 30 x '-'
  *	control     the engine accepts control calls here:    "rudp1e" nonce(22)
  *	well-known  a user's first call finds an engine here: "rudp1w" uid "-" settings(16 hex)
- *	port share  an engine in a thread shares this UDP port (engine/port_share.h):
+ *	port share  an engine in a thread shares this UDP port (engine/ports/port_share.h):
  *	            "rudp1s" uid "-" port and port share (16 hex, port << 16 | port share)
  *
  * Every user of the host can call an abstract name. So if an engine has a private directory

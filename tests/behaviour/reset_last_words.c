@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A server answers and closes with the request unread. The client reads the answer, then the reset.
- * tests/proto/test_conn_close.c tests answers that do not leave at once.
+ * tests/proto/conn/test_conn_close.c tests answers that do not leave at once.
  */
 #include <errno.h>
 #include <string.h>
