@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# rudp: one non-recursive Makefile. `make help` lists what it can do.
+# rudp: one non-recursive Makefile. `make help` lists the targets.
 
 VERSION := 0.1.0
 SOVERSION := 0
@@ -10,7 +10,7 @@ AR ?= ar
 PREFIX ?= /usr/local
 DESTDIR ?=
 LIBDIR ?= $(PREFIX)/lib
-# Of the chat server's unit; without one systemd makes one up at each start.
+# The user in the chat server's systemd unit; if empty, systemd allocates a user at each start.
 SERVICE_USER ?=
 SANITIZER ?=
 CI ?=
@@ -30,14 +30,14 @@ endif
 export SANITIZER_RUNTIME := $(if $(SANITIZER),$(shell $(CC) -print-file-name=$(if \
 	$(filter address,$(SANITIZER)),libasan.so,libtsan.so)))
 
-# The policy of the user who runs tests and measurements is not part of them.
+# Tests and measurements must not read the policy of the user who runs them.
 export RUDP_POLICY :=
 export RUDP_POLICY_FILE := /dev/null
 
 OPT ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla \
 	-Wformat=2 -Wundef
-# Criterion's macros convert int to a one-bit field everywhere.
+# Criterion's macros convert int to a one-bit field, which -Wconversion reports.
 WARN_PRODUCT := -Wconversion
 ifneq ($(CI),)
 WARN += -Werror
@@ -45,9 +45,9 @@ endif
 comma := ,
 HIDE := -fPIC -fvisibility=hidden -fno-common -fno-omit-frame-pointer
 
-# Hardening, as far as the compiler and the linker have it: each option is tried by itself. A sanitizer
-# watches the same places itself. FORTIFY is for the products only, as tests make wrong calls on purpose.
-# -U: some distributions set it already.
+# Hardening options, each only if the compiler and the linker support it. A sanitizer build has none: the
+# sanitizer checks the same things. FORTIFY is for the products only, because tests make wrong calls on
+# purpose. -U: some distributions already define it.
 tried = $(if $(SAN),,$(shell echo 'int main(void) { return 0; }' | \
 	$(CC) $(OPT) -Werror $(1) -include string.h -x c -o /dev/null - 2>/dev/null && echo '$(1)'))
 fortify = $(call tried,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(1))
@@ -62,13 +62,13 @@ override CPPFLAGS += -D_GNU_SOURCE -I. -Icore -Icore/include -Imessaging/include
 override CFLAGS += -std=gnu11 $(OPT) $(WARN) $(HIDE) $(SAN) $(HARDEN)
 override LDFLAGS += $(SAN) $(HARDEN_LINK)
 
-# gcc optimizes the engine's process as a whole, which takes 4 to 7 % off its work for a connection. What
-# others link (archives, tests) is plain, and so is what a sanitizer sees.
+# gcc optimizes the engine process as one unit, which saves 4 to 7 % of its work for a connection. Archives,
+# tests and sanitizer builds are compiled file by file.
 LTO := $(if $(SAN),,$(shell $(CC) --version 2>/dev/null | grep -q 'Free Software Foundation' && \
 	echo 'int main(void) { return 0; }' | $(CC) -flto=auto -x c -o /dev/null - 2>/dev/null && \
 	echo -flto=auto))
 
-# The name of the directory is not part of what is built in it: make check-reproducible.
+# Removes the name of the build directory from the outputs, so that builds are reproducible.
 override CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 
 BASE_SRC := $(wildcard core/base/*.c)
@@ -84,12 +84,12 @@ MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
 CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store/*.c)
 CONVERSE_SRC := $(wildcard conversation/converse/*.c)
 CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
-# Parts of a node and of the chat client that do no I/O.
+# The parts of a node and of the chat client that do no I/O.
 MSG_PURE_SRC := $(wildcard messaging/hub*.c) $(patsubst %,messaging/%.c,batch inbox outbox record wire dispatch_queues)
 CONVERSE_PURE_SRC := $(wildcard conversation/converse/chat*.c) \
 	$(patsubst %,conversation/converse/%.c,clean command format dedup)
 
-# One line for each file that is made; V=1 shows the commands instead.
+# Prints one line for each file that is built; V=1 prints the commands instead.
 V ?=
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %s %s\n' '$(1)' '$(2)')
@@ -97,8 +97,8 @@ say = $(if $(V),,@printf '  %s %s\n' '$(1)' '$(2)')
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 whole_obj = $(patsubst %.c,$(BUILD)/obj/$(if $(LTO),whole/)%.o,$(1))
 
-# libcrypto goes into the in-process engine as a static, hidden copy: no symbol of it can meet the
-# program's own. A sanitizer's runtime wants the shared one.
+# The engine that runs inside a program has a static copy of libcrypto with hidden symbols, so that it cannot
+# conflict with the program's libcrypto. Sanitizer builds need the shared library.
 CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,--gc-sections)
 
 PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
@@ -114,7 +114,7 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools net
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
-# Said before the compiler says it less plainly.
+# Names missing packages before the compiler fails with a less clear error.
 .PHONY: needs
 needs:
 	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n#include <seccomp.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
@@ -123,7 +123,7 @@ needs:
 
 all: needs $(PRODUCTS) $(EXAMPLES) ## build everything into build/ (needs no root)
 
-help: ## this list
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  SANITIZER=address|thread   for check, check-unit, sim: another build with a sanitizer"
@@ -148,7 +148,7 @@ $(BUILD)/obj/whole/%.o: %.c
 	$(call say,CC,$< (whole))
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(FORTIFY) $(WARN_PRODUCT) $(LTO) -MMD -MP -c -o $@ $<
 
-# The filters of system calls, made here by libseccomp for the architecture of this machine.
+# The system call filters, generated by libseccomp for the architecture of this machine.
 FILTERS := $(BUILD)/made/engine_filters.h
 $(BUILD)/made/filter: core/engine/confine/filter/main.c
 	@mkdir -p $(@D)
@@ -162,7 +162,7 @@ FILTER_USERS := $(call obj,core/engine/confine/confine_calls.c) \
 $(sort $(FILTER_USERS)): $(FILTERS)
 $(sort $(FILTER_USERS)): override CPPFLAGS += -I$(dir $(FILTERS))
 
-# These know where the engine is installed: `make install PREFIX=` after a `make` without it makes them anew.
+# These files contain the install path: `make install PREFIX=...` after a `make` without PREFIX rebuilds them.
 $(sort $(call obj,core/api/engine_start.c tools/place.c) $(call whole_obj,core/api/engine_start.c)): \
 	$(BUILD)/obj/libdir
 .PHONY: always
@@ -184,21 +184,21 @@ $(BUILD)/libproto.a: $(call obj,$(PROTO_SRC))
 	$(archive)
 $(BUILD)/libengine.a: $(call obj,$(ENGINE_SRC))
 	$(archive)
-# What a native program links: the client side and what it needs of base.
+# The library for native programs: the client side, and the modules of base that it needs.
 $(BUILD)/librudp.a: $(call obj,$(API_SRC) $(BASE_SRC))
 	$(archive)
 
-# The second storey: what it needs of librudp it links from there.
+# The messaging library. It links librudp.
 $(BUILD)/librudpmsg.a: $(call obj,$(MSG_SRC))
 	$(archive)
 $(BUILD)/rudpmsg: $(call obj,$(MSG_COMMAND_SRC)) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
-# The third storey: the conversation without its sockets. Hashes and timers come from librudp.
+# The chat server without its sockets. Hashes and timers come from librudp.
 $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
 	$(archive)
-# The running part without its main, and the store; and what makes sure of a key, before it is used.
+# The chat server's I/O without its main(), its store, and the check of key files.
 $(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATION_SERVER_SRC))) \
 		$(call obj,$(patsubst %,core/engine/config/%.c,key_file key_ring file_stamp config_open))
 	$(archive)
@@ -208,7 +208,7 @@ $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversa
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -ldl
 
-# The client without its main.
+# The chat client without its main().
 $(BUILD)/libconverse.a: $(filter-out %/main.o,$(call obj,$(CONVERSE_SRC)))
 	$(archive)
 CONVERSE_LIBS := -ledit -lsodium -lsqlite3 -llmdb -pthread
@@ -233,8 +233,8 @@ $(BUILD)/librudp_shim.so: $(call obj,$(SHIM_SRC)) $(BUILD)/librudp.a shim/shim.m
 	$(Q)$(CC) $(LDFLAGS) -shared -Wl,--version-script=shim/shim.map -Wl,--exclude-libs,ALL \
 		$(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete -Wl,-z,now -o $@ $(filter-out %.map,$^) -ldl
 
-# A shared library of the whole first prerequisite, with what it needs of the others. It shows what the map
-# says. $(call shared,LIBRARIES)
+# $(call shared,LIBRARIES): links the whole first prerequisite, and the needed parts of the others, to a shared
+# library. The map file lists the exported symbols.
 define shared
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,$(@F).$(SOVERSION) -Wl,--version-script=$(filter %.map,$^) \
@@ -242,13 +242,13 @@ define shared
 		$(filter-out %.map $<,$^) -o $@ $(1)
 endef
 
-# The name by which the loader looks for it.
+# The soname, by which the loader searches the library.
 $(BUILD)/%.so.$(SOVERSION): | $(BUILD)/%.so
 	$(Q)ln -sf $*.so $@
 
 $(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
 	$(call shared,-ldl)
-# Streams come from the librudp that the program has; of what that does not show it has a copy.
+# Streams come from the program's librudp. Functions that librudp does not export are copied in.
 $(BUILD)/librudpmsg.so: $(BUILD)/librudpmsg.a $(BUILD)/librudp.so $(BUILD)/libbase.a messaging/rudpmsg.map
 	$(call shared,-llmdb -pthread)
 
@@ -266,20 +266,20 @@ $(BUILD)/linkem: $(call obj,$(LINKEM_SRC))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lm
 
-# Clients of a chat server, as many as wanted.
+# Many clients of a chat server.
 $(BUILD)/bench/chat: bench/chat.c bench/plain.c bench/plain.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -O2 -g $(WARN) -o $@ $(filter %.c,$^) -lm
 
-# What encrypting a packet costs, by itself.
+# Measures the encryption of a packet alone.
 $(BUILD)/bench/aead: $(call obj,bench/aead.c core/engine/config/aead_choice.c) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ldl
 
-# Several engines that share a port: docs/decisions/several-engines.md.
+# The prototype of several engines that share a port: docs/decisions/several-engines.md.
 $(BUILD)/bench/engines: $(call obj,bench/engines.c bench/speaker.c bench/steer.c bench/plain.c) \
 		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
@@ -287,24 +287,24 @@ $(BUILD)/bench/engines: $(call obj,bench/engines.c bench/speaker.c bench/steer.c
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -pthread
 
 tests_of = $(call obj,$(wildcard $(patsubst %,tests/%/*.c,$(1))))
-# One criterion program for each folder of unit tests.
+# One Criterion program for each folder of unit tests.
 units_of = $(call tests_of,$(1)) $(call obj,tests/leaks.c)
 $(BUILD)/tests/base: $(call units_of,base) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion
-# The loader of libIPSec_MB is the engine's; the backend behind it is tested beside libcrypto.
+# The engine loads libIPSec_MB. This test compares that backend with libcrypto.
 $(BUILD)/tests/proto: $(call units_of,proto proto/*) $(call obj,core/engine/config/aead_choice.c) \
 		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lm -ldl
-# A test stands before the calls that write a mark.
+# A test intercepts the calls that write a mark.
 $(BUILD)/tests/api: $(call units_of,api) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=rudp_raw_setsockopt -o $@ $^ -lcriterion -pthread -ldl
-# There is no memory in the kernel when a test says so.
+# A test makes send() fail, as if the kernel had no memory.
 $(BUILD)/tests/engine: $(call units_of,engine engine/*) \
 		$(call obj,tests/proto/pair.c tests/proto/faulty_ring.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a | $(BUILD)/rudp-engine
@@ -338,7 +338,7 @@ $(BUILD)/tests/linkem: $(call units_of,linkem) \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
-# The steering program, and what the design of several engines takes for granted of the kernel.
+# The steering program, and the kernel behaviour that the design of several engines relies on.
 $(BUILD)/tests/bench: $(call units_of,bench) \
 		$(call obj,bench/steer.c bench/speaker.c bench/plain.c) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
@@ -361,7 +361,7 @@ $(BUILD)/tests/converse: $(call units_of,converse) $(BUILD)/libconverse.a \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(CONVERSE_LIBS) -ldl
-# Allocations of the model fail on demand.
+# The tests can make the model's allocations fail.
 WRAPPED := malloc calloc realloc strdup
 $(BUILD)/tests/conversation: $(call units_of,conversation) $(BUILD)/libconversation-model.a \
 		$(BUILD)/librudp.a
@@ -380,7 +380,7 @@ $(BUILD)/tests/behaviour-module.so: tests/behaviour/module/module.c
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
-# A program like any other: only what is loaded into it has the sanitizer.
+# An ordinary program without a sanitizer: only the loaded shim has it.
 $(BUILD)/tests/behaviour: override SAN :=
 $(BUILD)/tests/behaviour: $(call tests_of,behaviour) $(BUILD)/tests/behaviour-module.so
 	@mkdir -p $(@D)
@@ -398,7 +398,7 @@ $(BUILD)/tests/threads-messages: $(call tests_of,threads/messages) $(BUILD)/libr
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
-# The same program with the shared libraries.
+# The same program, linked with the shared libraries.
 $(BUILD)/tests/threads-shared: $(call tests_of,threads/messages) $(BUILD)/librudpmsg.so \
 		| $(BUILD)/librudp.so.$(SOVERSION) $(BUILD)/librudpmsg.so.$(SOVERSION)
 	@mkdir -p $(@D)
@@ -418,7 +418,7 @@ $(BUILD)/tests/threads-dispatch: $(call tests_of,threads/dispatch) $(BUILD)/libr
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
-# The sides of the kill matrix, and what kills them (integration/test_messages_kill.sh).
+# The programs of the kill matrix, and the library that kills them (integration/test_messages_kill.sh).
 $(BUILD)/tests/kill-sender: $(call obj,tests/kill/sender.c) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -461,9 +461,9 @@ else ifeq ($(SANITIZER),thread)
 CHECKS := check-sim check-threads
 endif
 
-# Integration tests mostly wait; the other stages use the processors meanwhile. One of these runs after the other,
-# since they share the loopback of the machine; integration tests have network namespaces of their own. The
-# number of system calls depends on who else runs, so check-economy has the machine to itself.
+# Integration tests mostly wait, so the other stages run at the same time. Those run one after the other, because
+# they share the loopback of the machine; integration tests have network namespaces of their own. Other load changes
+# the number of system calls, so check-economy runs alone.
 BESIDE_INTEGRATION := $(filter-out check-integration check-economy,$(CHECKS))
 JOBS ?= $(shell nproc)
 
@@ -478,8 +478,8 @@ check: ## set up, build, run every test (JOBS=n: so many integration tests side 
 		done; exit 1; }
 	@echo "make check: everything passed"
 
-# Each stage prints its output when it has ended, so that only whole outputs come between lines of others. After
-# one that fails the others run all the same, and say what they find.
+# Each stage prints its output when it ends, so that outputs are not mixed. If a stage fails, the other stages still
+# run.
 .PHONY: check-build check-beside-integration
 check-beside-integration:
 	@mkdir -p $(BUILD)
@@ -489,10 +489,10 @@ check-beside-integration:
 		cat $(BUILD)/$$stage.log; \
 	done; exit $$failed
 
-# Tests are not to depend on what whoever runs them has left open, ignored or set.
+# Tests must not depend on open descriptors, ignored signals or variables of the caller.
 KNOWN_SURROUNDINGS := tests/surroundings.sh
 
-# Without optimization there is no FORTIFY.
+# FORTIFY needs optimization.
 HARDENED := $(if $(SAN)$(filter -O0,$(OPT)),,$(filter-out %.a,$(PRODUCTS)))
 
 check-unit: $(UNIT_TESTS) $(HARDENED) check-sans-io check-includes ## unit and model tests, hardening of the products, check-sans-io, check-includes
@@ -508,37 +508,37 @@ check-sans-io: $(call obj,$(PROTO_SRC) $(NETMODEL_SRC) $(MSG_PURE_SRC) $(CONVERS
 	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC) $(CONVERSE_PURE_SRC))
 
 .PHONY: check-includes
-check-includes: ## no folder of core includes one that is above it (docs/architecture.md)
+check-includes: ## check that no folder of core includes one above it (docs/architecture.md)
 	@tests/check_includes.sh
 
-# The inner loop: programs whose tests have passed since they were built are not run again. In turn, since they
-# share the loopback of the machine.
+# For use between edits: test programs that have passed since they were built are not run again. They run one after
+# the other, because they share the loopback of the machine.
 UNITS_PASSED := $(UNIT_TESTS:=.passed)
-check-quick: ## what a change may have broken: its unit tests, 1000 random scenarios, style (two minutes)
+check-quick: ## after a change: unit tests of changed code, 1000 random scenarios, style (two minutes)
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNIT_TESTS) $(BUILD)/tests/sim
 	@$(MAKE) --no-print-directory -k -j1 $(UNITS_PASSED) check-sans-io check-includes
 	@$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim --seeds 1 1000
 	@scripts/check-style.sh quick
 
-# Most of these tests start programs, too, or load libraries.
+# Most of these tests also start programs or load libraries.
 $(UNITS_PASSED): $(BUILD)/tests/%.passed: $(BUILD)/tests/%
 	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $<
 	@touch $@
 $(patsubst %,$(BUILD)/tests/%.passed,engine shim tools messaging): $(PRODUCTS)
 
-check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
+check-sim: $(BUILD)/tests/sim ## simulate the named scenarios and 1000 random ones
 	$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim
 
-check-spin: ## the model of reconnection, all its states (spin); with a rule taken out it must fail
+check-spin: ## check all states of the model of reconnection (spin); without a rule it must fail
 	@tests/spin/check.sh $(TOP_BUILD)/spin
 
 check-fuzz: ## every fuzz target for a few seconds (clang)
 	@tests/fuzz/run.sh $(TOP_BUILD)/fuzz 5
 
-check-style: ## shell scripts through shellcheck, sizes of files
+check-style: ## shellcheck, sizes of files and lines
 	@scripts/check-style.sh
 
-# With ThreadSanitizer the threads only: Criterion cannot start under it.
+# With ThreadSanitizer only the tests of threads run: Criterion cannot start under it.
 .PHONY: check-sanitizers
 check-sanitizers: ## unit tests with ASan and UBSan, threads with TSan
 	@$(MAKE) --no-print-directory SANITIZER=address -j$(JOBS) $(patsubst $(BUILD)/%,$(TOP_BUILD)/address/%,$(UNIT_TESTS))
@@ -547,26 +547,26 @@ check-sanitizers: ## unit tests with ASan and UBSan, threads with TSan
 		$(patsubst $(BUILD)/%,$(TOP_BUILD)/thread/%,$(PRODUCTS) $(THREAD_TESTS))
 	@$(MAKE) --no-print-directory SANITIZER=thread check-threads
 
-# Two compilers see more than one. Of tests the warnings are enough, which takes half the time.
+# A second compiler finds more errors. Tests are only compiled for their warnings, which takes half the time.
 .PHONY: check-clang
-check-clang: ## clang builds everything without a warning, and has none about the tests
+check-clang: ## build everything with clang, without warnings
 	@$(MAKE) --no-print-directory CC=clang CI=true BUILD=$(TOP_BUILD)/clang -j$(JOBS) all
 	@find tests integration -name '*.c' -not -path '*/fuzz/*' -print0 | xargs -0 -P $(JOBS) -n 8 \
 		clang $(CPPFLAGS) -Itests -std=gnu11 $(OPT) $(WARN) -Werror -fsyntax-only
 	@echo "clang: no warnings"
 
 .PHONY: check-reproducible
-check-reproducible: ## two builds in different directories are the same byte by byte
+check-reproducible: ## check that two builds in different directories are equal byte by byte
 	@scripts/check-reproducible.sh $(TOP_BUILD)/reproducible
 
 INTEGRATION_PARTS := $(BUILD)/linkem $(BUILD)/bench/chat $(BUILD)/tests/kill-sender \
 	$(BUILD)/tests/die_at.so
 
-# curl hangs at its start with AddressSanitizer's runtime preloaded, with or without the shim.
+# curl hangs at start if AddressSanitizer's runtime is preloaded, with or without the shim.
 check-integration: all $(INTEGRATION_PARTS) ## real programs over emulated links (root: namespaces)
 	@BUILD=$(abspath $(BUILD)) integration/run.sh $(if $(filter address,$(SANITIZER)),nc)
 
-# ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.
+# The ThreadSanitizer of these compilers does not work with the address randomization of recent kernels.
 RUN_THREADS = $(if $(filter thread,$(SANITIZER)),setarch -R env \
 	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp) $(KNOWN_SURROUNDINGS)
 check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/tests/threads-shared \
@@ -580,13 +580,13 @@ check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/t
 	$(RUN_THREADS) $(BUILD)/tests/threads-shared
 	$(RUN_THREADS) $(BUILD)/tests/threads-dispatch
 
-check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kernel TCP beside the shim
+check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## compare the shim with kernel TCP, as programs see them
 	@$(KNOWN_SURROUNDINGS) tests/behaviour/run.sh $(BUILD)
 
-check-economy: $(BUILD)/tests/economy ## what a connection at work costs: allocations, system calls
+check-economy: $(BUILD)/tests/economy ## count the allocations and system calls of a busy connection
 	$(KNOWN_SURROUNDINGS) RUDP_ENGINE=process $< $(abspath $(BUILD))/tests/economy-engine
 
-# All programs of all stages, so that no stage compiles while others run. Fuzzing compiles with clang, by itself.
+# Builds the programs of all stages, so that no stage compiles while others run. Fuzzing compiles its own, with clang.
 THREAD_TESTS := $(patsubst %,$(BUILD)/tests/%,threads threads-messages threads-shared \
 	threads-dispatch threads-conversation)
 check-build: all $(BUILD)/tests/sim $(THREAD_TESTS) $(if $(filter check-unit,$(CHECKS)),$(UNIT_TESTS)) \
@@ -595,7 +595,7 @@ check-build: all $(BUILD)/tests/sim $(THREAD_TESTS) $(if $(filter check-unit,$(C
 	$(if $(filter check-integration,$(CHECKS)),$(INTEGRATION_PARTS))
 
 .PHONY: coverage
-coverage: ## the lines that unit tests and the simulator execute, by folder
+coverage: ## measure which lines unit tests and the simulator execute, by folder
 	@mkdir -p $(TOP_BUILD)/coverage && find $(TOP_BUILD)/coverage -name '*.gcda' -delete
 	@$(MAKE) --no-print-directory BUILD=$(TOP_BUILD)/coverage OPT='-O1 -g --coverage' LDFLAGS=--coverage LTO= \
 		-j$(JOBS) check-unit check-sim
@@ -616,14 +616,14 @@ bench: all $(BUILD)/linkem $(BUILD)/tests/sim ## measure side by side with kerne
 	@scripts/install-packages.sh bench
 	@BUILD=$(abspath $(BUILD)) bench/run.py $(BENCH)
 
-bench-quick: all $(BUILD)/linkem $(BUILD)/tests/sim ## a choice of it in less than five minutes
+bench-quick: all $(BUILD)/linkem $(BUILD)/tests/sim ## a selection of these measurements, in less than five minutes
 	@scripts/install-packages.sh bench
 	@BUILD=$(abspath $(BUILD)) bench/run.py --quick $(BENCH)
 
-bench-docs: ## put what was measured last into docs/performance.md and docs/plots
+bench-docs: ## write the last results into docs/performance.md and docs/plots
 	@bench/report.py $(BUILD)/bench --into docs/performance.md
 
-# Without it the names without a directory (LD_PRELOAD, -lrudp) are not found until some package does it.
+# Without ldconfig, names without a directory (LD_PRELOAD, -lrudp) are not found until some package runs it.
 renew_loader_cache = $(if $(DESTDIR),,@[ "$$(id -u)" != 0 ] || PATH="$$PATH:/sbin:/usr/sbin" ldconfig)
 
 install: all ## install into DESTDIR/PREFIX
@@ -670,7 +670,7 @@ deb: ## Debian packages, into build/deb
 check-deb: deb ## the packages: lintian, installed, used, upgraded, purged in a root of their own (root; a minute)
 	@scripts/check-deb.sh $(abspath $(TOP_BUILD))/deb
 
-uninstall: ## take out what install put there
+uninstall: ## remove the files that install has installed
 	rm -rf $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(PREFIX)/include/rudp \
 		$(DESTDIR)$(PREFIX)/share/doc/rudp
 	rm -f $(DESTDIR)$(LIBDIR)/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp.a \

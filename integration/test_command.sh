@@ -145,20 +145,20 @@ run_refuses_what_cannot_be() {
 	printf 'int main(void) { return 0; }\n' >"$TMP/small.c"
 	gcc -static -o "$TMP/static" "$TMP/small.c"
 	gcc -o "$TMP/raised" "$TMP/small.c"
-	refused 126 "linked statically" "$RUDP" run "$TMP/static"
+	refused 126 "is statically linked" "$RUDP" run "$TMP/static"
 	# The note that the Go linker writes, in a program without interpreter.
 	printf '.section .note.go.buildid,"a",@note\n.long 4, 4, 4\n.ascii "Go\\0\\0abcd"\n.section .note.GNU-stack,"",@progbits\n' >"$TMP/go.s"
 	gcc -static -o "$TMP/go" "$TMP/small.c" "$TMP/go.s"
 	refused 126 "is a Go program" "$RUDP" run "$TMP/go"
-	refused 127 "is not there" "$RUDP" run "$TMP/nothing"
+	refused 127 "does not exist" "$RUDP" run "$TMP/nothing"
 	printf '#!/no/such/interpreter\n' >"$TMP/script"
 	chmod 755 "$TMP/script"
-	refused 127 "wants an interpreter" "$RUDP" run "$TMP/script"
+	refused 127 "needs an interpreter" "$RUDP" run "$TMP/script"
 	# What is missing of an installation is named where it belongs, not beside the command.
 	mkdir -p "$TMP/prefix/bin" "$TMP/prefix/lib/rudp"
 	cp "$RUDP" "$TMP/prefix/bin"
 	[ -e /usr/local/lib/rudp ] ||
-		refused 125 "$TMP/prefix/lib/rudp/librudp_shim.so is not there" "$TMP/prefix/bin/rudp" run true
+		refused 125 "$TMP/prefix/lib/rudp/librudp_shim.so is missing" "$TMP/prefix/bin/rudp" run true
 	refused 125 "RUDP_CC" "$RUDP" run --cc nosuch true
 	refused 125 "^rudp run: --key $TMP/nokey: No such file" "$RUDP" run --key "$TMP/nokey" true
 	expect_match "$TMP/refused.err" "rudp keygen $TMP/nokey" "the command that makes the key"

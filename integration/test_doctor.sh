@@ -51,7 +51,7 @@ nftables_filters() {
 	local status=0
 	"$RUDP" ping -c 1 127.0.0.1:7 >"$TMP/ping.out" 2>"$TMP/ping.err" || status=$?
 	expect_eq "$status" 2 "exit code of ping behind a firewall of its own host"
-	expect_match "$TMP/ping.err" "127.0.0.1: a firewall of this host does not let UDP out; rudp doctor" "what ping says"
+	expect_match "$TMP/ping.err" "127.0.0.1: a firewall of this host blocks UDP; rudp doctor" "what ping says"
 	expect_eq "$(cat "$TMP/ping.out")" "" "what ping says of answers"
 	# The command that is proposed is one that mends it.
 	bash -c "$(sed 's/.* -> //' "$TMP/found")"
@@ -62,14 +62,14 @@ nftables_filters() {
 			chain in { type filter hook input priority 0; policy drop; tcp dport 22 accept; }
 		}
 	END
-	says 1 self-test fail "datagrams do not arrive.* by table ip guard, chain in, as it seems: policy drop"
+	says 1 self-test fail "datagrams do not arrive.* by table ip guard, chain in, probably: policy drop"
 	nft flush ruleset
 	nft -f - <<-'END'
 		table inet guard {
 			chain in { type filter hook input priority 0; udp dport != 53 reject; }
 		}
 	END
-	says 1 self-test fail "datagrams are rejected.* by table inet guard, chain in, as it seems: udp dport != 53 reject"
+	says 1 self-test fail "datagrams are rejected.* by table inet guard, chain in, probably: udp dport != 53 reject"
 	others_are_told_whom_to_ask
 	nft flush ruleset
 }
@@ -81,7 +81,7 @@ others_are_told_whom_to_ask() {
 		return
 	fi
 	"${setpriv[@]}" "$RUDP" doctor >"$TMP/other.out" || true
-	expect_match "$TMP/other.out" "fail  self-test .*datagrams are rejected; root is told which rule" "what others are told"
+	expect_match "$TMP/other.out" "fail  self-test .*datagrams are rejected; as root it also names the firewall rule" "what others are told"
 	ok "who may not see the rules is told to ask root"
 }
 

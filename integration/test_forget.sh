@@ -69,12 +69,12 @@ tcp_is_forgotten() {
 	launch server b python3 -m http.server --bind "$B4" --directory "$TMP/www" "$PORT"
 	wait_listening b "$PORT"
 	fetch 10 page
-	carried_by tcp "as it was the last time"
+	carried_by tcp "remembered from an earlier connection"
 	on a "$RUDP" ss -s >"$TMP/summary"
 	expect_match "$TMP/summary" ": 1 destination reached by TCP +\(rudp forget\)$" "the remembered destination"
 	forgets "^192.0.2.1: forgotten: routes 0, failures 0, associations 0, paths 0; engines asked: 1$" 192.0.2.1
 	fetch 10 page
-	carried_by tcp "as it was the last time"
+	carried_by tcp "remembered from an earlier connection"
 	forgets "^$B4: forgotten: routes 1, " "$B4"
 	fetch 10 page
 	carried_by rudp "the peer answered"
@@ -118,7 +118,7 @@ others_may_not() {
 	fi
 	on a "${setpriv[@]}" "$RUDP" forget >"$TMP/other.out" 2>"$TMP/other.err" || status=$?
 	expect_eq "$status" 1 "exit code of another user"
-	expect_match "$TMP/other.err" "engines of other users that forget nothing: [1-9]" "what another user is told"
+	expect_match "$TMP/other.err" "engines of other users, which have forgotten nothing: [1-9]" "what another user is told"
 	status=0
 	on a "$RUDP" forget nowhere.invalid 2>"$TMP/other.err" || status=$?
 	expect_eq "$status" 2 "exit code for a name that nobody has"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds the Debian packages from the files of this tree, in a copy of it, so that neither debian/ nor
-# anything beside the tree changes. The copy keeps its objects: the next build compiles what has changed.
+# Builds the Debian packages in a copy of this tree, so that neither debian/ nor the parent directory changes.
+# The copy keeps its objects: the next build compiles only changed files.
 #
-#   build-deb.sh DIRECTORY       the packages come to lie there, the copy in DIRECTORY/src
+#   build-deb.sh DIRECTORY       writes the packages there, and the copy to DIRECTORY/src
 set -euo pipefail
 cd "$(dirname "$0")/.."
 directory=$1
@@ -29,7 +29,7 @@ list_sources() {
 }
 
 mkdir -p "$copy"
-# Objects of other flags, or of another compiler, are none.
+# Removes objects that were built with other flags or another compiler.
 flags=$(cat Makefile debian/rules; dpkg-buildflags; cc --version)
 if ! printf '%s' "$flags" | cmp -s - "$directory/flags"; then
 	rm -rf "$copy/build"
@@ -37,12 +37,12 @@ fi
 printf '%s' "$flags" >"$directory/flags"
 find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 rm -f "$directory"/*.deb "$directory"/*.changes "$directory"/*.buildinfo
-# What was removed and not yet committed is still in the list.
+# The list still contains files whose removal is not committed.
 list_sources | while IFS= read -r -d '' file; do
 	[ ! -f "$file" ] || printf '%s\0' "$file"
 done | tar --null -T - -cf - | tar -C "$copy" -xf -
 
-# Names of tools and settings of the one who builds are not part of what is built.
+# The caller's compiler and settings must not affect the result.
 (cd "$copy" && env -u BUILD -u CI -u SANITIZER -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
 	dpkg-buildpackage --build=binary --no-sign --no-pre-clean --root-command=) \
 	>"$directory/build.log" 2>&1 || {

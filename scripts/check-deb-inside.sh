@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The part of check-deb.sh that lives in the root of its own. What has changed against the machine's files
-# is in /tmp/upper.
-# One path fits the pattern; the names of both sides of a pipe differ.
+# The part of check-deb.sh that runs inside the temporary root. Changed files are in /tmp/upper.
+# The pattern matches one path; the two sides of each pipe use different files.
 # shellcheck disable=SC2202,SC2094
 set -euo pipefail
 cd /tmp
@@ -19,7 +18,7 @@ ok() {
 	echo "ok: $*"
 }
 
-# wait_for WHAT COMMAND...: until it succeeds.
+# wait_for WHAT COMMAND...: repeats the command until it succeeds.
 wait_for() {
 	local what=$1 end=$((SECONDS + 20))
 	shift
@@ -29,7 +28,7 @@ wait_for() {
 	done
 }
 
-# Of the packages that are being tested none may be there yet.
+# The packages under test must not be installed yet.
 for name in "${NAMES[@]}"; do
 	! dpkg-query -W "$name" >/dev/null 2>&1 || dpkg --purge --force-depends "$name" >/dev/null
 done
@@ -95,7 +94,7 @@ kill $server
 wait $server || fail "the chat server ends with $?"
 ok "apollonion as its user"
 
-# Two programs that talk all the time, while what carries them is replaced and taken away.
+# Two programs exchange data all the time while the packages are upgraded and removed.
 export RUDP_POLICY='any use rudp'
 mkfifo line
 rudp run nc -l 127.0.0.1 9000 >talk.out &
@@ -129,7 +128,7 @@ grep -qx '# mine' /etc/rudp/rudp.conf || fail "the administrator's rudp.conf is 
 grep -qx 'description = mine' /etc/apollonion/apollonion.conf || fail "the administrator's apollonion.conf is lost"
 [ "$(stat -c '%U:%G %a' /etc/apollonion/apollonion.conf)" = 'root:_apollonion 640' ] ||
 	fail "the owner of apollonion.conf after the upgrade"
-# Programs that begin now have the new shim.
+# Programs that start now use the new shim.
 rudp run nc -l 127.0.0.1 9001 >second.out &
 wait_for "the second listener" sh -c 'rudp ss -lnH | grep -q :9001'
 echo "second" | rudp run nc -N 127.0.0.1 9001
@@ -146,7 +145,7 @@ printf '%s\n' "before" "after the upgrade" "after the removal" | cmp - talk.out 
 install -d -o _apollonion /var/lib/apollonion
 touch /var/lib/apollonion/accounts.db
 quietly dpkg --purge "${NAMES[@]}"
-# But for the user, who may own files elsewhere, and what the package manager keeps for itself.
+# Nothing may stay, except the user, who may own other files, and the records of the package manager.
 find /tmp/upper ! -type d |
 	sed -E '\@/upper/(var/(lib/dpkg|log|cache)|etc/((passwd|group|g?shadow)-?|ld\.so\.cache|\.pwd\.lock)$)@d' | sort | comm -13 before - >left
 [ ! -s left ] || fail "left behind: $(head -n 10 left)"

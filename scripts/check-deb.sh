@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The packages that `make deb` has made: lintian finds nothing, and in a root of their own - this machine's
-# files with a layer over them that is thrown away, without its network - they are installed, used,
-# upgraded while connections go on, removed and purged.
+# Tests the packages that `make deb` has built. lintian must find nothing. Then they are installed, used, upgraded
+# while connections are open, removed and purged, in a temporary root: an overlay over this machine's files, without
+# its network.
 #
-#   check-deb.sh DIRECTORY       needs root; nothing of this machine is changed
+#   check-deb.sh DIRECTORY       needs root; changes nothing on this machine
 set -euo pipefail
 directory=$(realpath "$1")
 here=$(dirname "$(realpath "$0")")
@@ -17,14 +17,14 @@ fail() {
 [ "$(id -u)" = 0 ] || fail "a root of its own takes root"
 command -v lintian >/dev/null || fail "lintian is missing: scripts/install-packages.sh deb"
 
-# Older ones do not know Static-Built-Using, which the policy asks for since 4.6.2.
+# Older versions of lintian do not know Static-Built-Using, which the Debian policy requires since 4.6.2.
 lintian --allow-root --fail-on error,warning --suppress-tags unknown-field "$directory"/rudp_*.changes ||
 	fail "lintian has found something"
 echo "ok: lintian"
 
 layer=$(mktemp -d "${TMPDIR:-/tmp}/rudp-deb.XXXXXX")
 trap 'rm -rf "$layer"' EXIT
-# All that is mounted and started in there ends with it. It has no systemd, so no service is started.
+# Its mounts and processes end with it. It has no systemd, so no service is started.
 # shellcheck disable=SC2016
 timeout 300 unshare --mount --pid --net --ipc --fork --kill-child bash -euc '
 	mount -t tmpfs tmpfs "$1"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds the sources twice, in directories with names of different lengths, with another locale, time zone,
-# umask and number of jobs, and compares what comes out: byte by byte the same, or the name of what differs.
+# Builds the sources twice, in directories with names of different lengths, with another locale, time zone, umask
+# and number of jobs. Compares the outputs byte by byte, and names those that differ.
 #
 #   check-reproducible.sh DIRECTORY [OUTPUT...]   the directory is emptied first; all outputs by default
 set -euo pipefail
@@ -16,7 +16,7 @@ rm -rf "$root"
 mkdir -p "$root"
 root=$(realpath "$root")
 
-# copy_to DIRECTORY: the sources as they are here, committed or not; those of a release are all files.
+# copy_to DIRECTORY: copies the sources, committed or not; without git, all files.
 copy_to() {
 	mkdir -p "$1"
 	if git rev-parse --git-dir >/dev/null 2>&1; then
@@ -26,7 +26,7 @@ copy_to() {
 	fi | xargs -0 cp -P --parents -t "$1"
 }
 
-# build_in DIRECTORY UMASK JOBS: the log is shown if the build fails.
+# build_in DIRECTORY UMASK JOBS: prints the log if the build fails.
 build_in() {
 	(
 		umask "$2"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What can be checked about style, so that reviews talk about design: shell scripts, lengths of files
-# and lines, words that must not stay, the licence line, links between texts.
+# Checks style automatically, so that reviews can discuss design: shell scripts, lengths of files and lines, words
+# that must not be committed, the licence line, links between texts.
 #
-#   check-style.sh [quick]   quick: of the shell scripts only those that differ from the last commit, as
-#                            nearly all of the time goes to shellcheck
+#   check-style.sh [quick]   quick: checks only shell scripts that differ from the last commit, because shellcheck
+#                            takes most of the time
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 bad=0
@@ -37,22 +37,23 @@ labels=$(grep -nE '^ \*.*[.:;)] (Cost|Errors|Limits|Lock|Memory|Model|Returns|So
 [ -z "$labels" ] || complain "run together, each label begins a line: $labels"
 banned=$(grep -nE '\b(strcat|sprintf|strtok|gets)\(' "${sources[@]}" | head -n 5)
 [ -z "$banned" ] || complain "banned calls: $banned"
-# criterion 2.4.1's gt() holds for equal values, too, and so always for gt(u64, x, 0): lt() the other way round.
+# The gt() of criterion 2.4.1 is also true for equal values, so gt(u64, x, 0) is always true. Use lt() with the
+# arguments exchanged.
 greater=$(grep -nE '\bgt\(' "${sources[@]}" | head -n 5)
 [ -z "$greater" ] || complain "gt() of criterion is no more than ge(): $greater"
-# Where a text says that there is more to read or to see.
+# Links between texts must lead to existing files.
 while IFS=: read -r file link; do
 	[ -e "$(dirname "$file")/$link" ] || complain "$file points to $link, which is not there"
 done < <(grep -HoE '\]\([^)#:[:space:]]+[)#]' "${texts[@]}" | sed -E 's/:\]\(/:/; s/[)#]$//')
-# What a reader has time for.
+# A reader should be able to read the README in a few minutes.
 [ "$(wc -l <README.md)" -le 150 ] || complain "README.md has more than 150 lines"
-# The shells' completions know what rudp run --cc takes.
+# The shell completions must list all values of rudp run --cc.
 names=$(sed -nE 's/^\tX\(([a-z]+)\).*/\1/p' core/proto/cc/cc_names.h | paste -sd ' ')
 for file in tools/completion/_rudp tools/completion/rudp.bash; do
 	grep -qF "$names" "$file" || complain "$file does not offer: $names"
 done
-# A folder of sources with an index has all its modules in it; a folder with more than a dozen needs one. A
-# folder that the index above it names (| wire/ |) has its modules there.
+# A folder's index (README.md) must name all modules. A folder with more than 12 modules needs an index. If
+# a folder is a row of the index above it (| wire/ |), that index names its modules.
 while read -r folder; do
 	mapfile -t modules < <(printf '%s\n' "${sources[@]}" | sed -nE "s|^(\./)?$folder/([^/]+)\.[ch]$|\2|p" | sort -u)
 	index=$folder/README.md
@@ -70,7 +71,7 @@ done < <(printf '%s\n' "${sources[@]}" | sed -nE 's,^(\./)?((core|messaging|conv
 if [ "${1:-}" = quick ] && git rev-parse --git-dir >/dev/null 2>&1; then
 	mapfile -t scripts < <(git ls-files -mo --exclude-standard '*.sh' '.ci/run')
 fi
-# One process a file: the libraries are read for each file anyway, and so every processor has its part.
+# One process a file, so that all processors are used. The sourced libraries are read for each file anyway.
 [ ${#scripts[@]} -eq 0 ] || printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 -P "$(nproc)" shellcheck -x ||
 	complain "shellcheck"
 [ $bad -eq 0 ] && echo "style: clean"

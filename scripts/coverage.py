@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Which lines of the product the unit tests and the simulator have executed, by folder.
+"""Prints which lines of the product the unit tests and the simulator have executed, by folder.
 
     coverage.py BUILD    a build with --coverage, after its tests (make coverage)
 
@@ -20,7 +20,7 @@ NOTES_PER_CALL = 50
 
 
 def executed(build):
-    """Of each source: the lines with code, and whether one was executed."""
+    """For each source file: its lines with code, and whether each was executed."""
     sources = collections.defaultdict(dict)
     notes = sorted(str(path) for path in pathlib.Path(build, "obj").rglob("*.gcno"))
     for i in range(0, len(notes), NOTES_PER_CALL):

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian/Ubuntu packages that a goal needs and that are missing. As root, or through
-# sudo; with neither it prints the exact line and stops.
+# Installs the missing Debian or Ubuntu packages for a goal, as root or with sudo. If neither is possible, it prints
+# the command and stops.
 #
 #   install-packages.sh build|demo|test|bench|deb|all
 set -euo pipefail
 
 build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-dev liblmdb-dev
 	libsqlite3-dev libxxhash-dev libedit-dev libseccomp-dev pkg-config)
-# A faster AEAD; Intel's and AMD's processors only.
+# A faster AEAD, for processors of Intel and AMD only.
 [ "$(uname -m)" != x86_64 ] || build+=(libipsec-mb-dev)
 demo=(iproute2 nginx-light curl python3)
 test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 valgrind
@@ -24,11 +24,11 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	nftables iptables
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 
-# What stands beside us in measurements, and what measures.
+# The programs that measurements compare rudp with, and the measuring tools.
 bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine
 	mosquitto libmosquitto-dev libnng-dev libzmq3-dev ngircd inspircd)
 
-# What makes packages, and tries them.
+# The tools that build and check packages.
 deb=(dpkg-dev debhelper lintian man-db netcat-openbsd python3 curl procps iproute2 systemd)
 
 case ${1:-} in
@@ -47,7 +47,7 @@ is_installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# The fuzzers' runtime bears its compiler's version in its name, which differs between releases.
+# The name of the fuzzers' runtime package contains the compiler's version, which differs between releases.
 fuzz_runtime() {
 	local version
 	version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
@@ -87,6 +87,6 @@ done
 mapfile -t missing < <(missing_of "${missing[@]}")
 [ ${#missing[@]} -gt 0 ] || exit 0
 echo "installing: ${missing[*]}"
-# No server must start on its own and take a port of this machine.
+# No server may start automatically and take a port of this machine.
 "${run[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
 	apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -10,7 +10,7 @@ RUDP_EXPORT int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 	return rc == RUDP_NOT_OURS ? REAL(connect)(fd, addr, len) : (int)rudp_result(rc);
 }
 
-/* libc's has the same two names. */
+/* libc has this second name too. */
 RUDP_EXPORT int __connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
 	return connect(fd, addr, len);

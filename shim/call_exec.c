@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exec family, only to hand on LD_PRELOAD and the engine, which leaves this process if it is a
- * thread of it. The new environment lies on the stack of the call itself: alloca, because a child of
- * vfork must not allocate and shares the heap.
+ * The exec family. These functions only pass LD_PRELOAD and the engine on; an engine in a thread
+ * first moves out of this process. The new environment is on the caller's stack (alloca), because a
+ * child of vfork shares the heap and must not allocate.
  */
 #include <alloca.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "filtered.h"
 #include "real.h"
 
-/* The statement form is what keeps the space in the frame of the caller. */
+/* A statement expression, so that alloca takes the memory in the caller's stack frame. */
 #define WITH_SHIM(path, environment)                                                               \
 	({                                                                                         \
 		char *const *given = (environment);                                                \
@@ -21,10 +21,10 @@
 		size ? rudp_exec_environment(alloca(size), given, path) : (char **)given;          \
 	})
 
-/* What is looked for along PATH is not known yet. */
+/* The path of the program; NULL if it is yet to be searched along PATH. */
 #define PLACE(file) (strchr(file, '/') ? (file) : NULL)
 
-/* Nothing in a child, of vfork either: the engine is not its own. */
+/* This does nothing in a child, of vfork too: the engine belongs to the parent. */
 static void move_engine(void)
 {
 	if (!rudp_is_filtered())
@@ -87,8 +87,8 @@ RUDP_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 }
 
 /*
- * Who looks these up at run time finds ours with any libc. Where that has none the answer is as from a
- * kernel that cannot do it.
+ * A program that looks these names up at run time finds ours with any libc. If libc lacks them,
+ * they return the error of a kernel that does not have the feature.
  */
 RUDP_EXPORT int pidfd_spawn(int *pidfd, const char *path,
 			    const posix_spawn_file_actions_t *actions,
@@ -112,7 +112,10 @@ RUDP_EXPORT int pidfd_spawnp(int *pidfd, const char *file,
 				  WITH_SHIM(PLACE(file), environment));
 }
 
-/* The shell gets libc's environ, out of our reach: what that lacks goes into the command. */
+/*
+ * libc passes its environ to the shell, and we cannot change that. Missing variables go into the
+ * command.
+ */
 #define COMMAND_WITH_SHIM(command)                                                                 \
 	({                                                                                         \
 		const char *given = (command);                                                     \
@@ -135,7 +138,7 @@ RUDP_EXPORT FILE *popen(const char *command, const char *mode)
 	return REAL(popen)(COMMAND_WITH_SHIM(command), mode);
 }
 
-/* Arguments of execl and its like, with the NULL at their end. */
+/* Counts the arguments of execl and its variants, the final NULL included. */
 static size_t count_arguments(const char *first, va_list list)
 {
 	size_t count = 1;

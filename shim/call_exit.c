@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * _exit and daemon, for an engine in a thread of this program alone: no destructor runs at the end of
- * the process then, and connections and listeners would be lost with the thread. (exit and quick_exit
- * call the engine's own handlers.)
+ * _exit and daemon, for an engine in a thread of this program. They end the process without running
+ * destructors, so the thread's connections and listeners would be lost. (exit and quick_exit call
+ * the engine's own handlers.)
  */
 #include "api/engine_start.h"
 #include "filtered.h"
@@ -21,7 +21,7 @@ RUDP_EXPORT void _Exit(int status)
 	_exit(status);
 }
 
-/* libc's daemon ends this process past our _exit. */
+/* libc's daemon ends this process without calling our _exit. */
 RUDP_EXPORT int daemon(int stay_in_directory, int keep_output)
 {
 	if (!rudp_is_filtered())

@@ -30,7 +30,7 @@ RUDP_EXPORT int setsockopt(int fd, int level, int option, const void *value, soc
 				   : (int)rudp_result(rc);
 }
 
-/* The kernel has one argument at most; reading one that is not there is what libc does too. */
+/* The kernel takes at most one argument. Reading one that was not passed is what libc does too. */
 RUDP_EXPORT int ioctl(int fd, unsigned long request, ...)
 {
 	void *argument;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #undef _FORTIFY_SOURCE /* libc would define read, recv and recvfrom inline, which are defined here */
 /*
- * Receiving: straight to the kernel. We look only at calls that failed, at names that came, and at flags
- * that AF_UNIX understands differently.
+ * Receiving. The calls go straight to the kernel. The shim acts only on calls that failed, on
+ * returned names, and on flags that AF_UNIX treats differently.
  *
- * Every call takes the same way: by us or by the kernel (rudp_receive_is_ours), then through received().
+ * Each call is made by rudp_receive_special() or by the kernel (rudp_receive_is_ours() decides).
+ * Its result passes through received().
  */
 #include <limits.h>
 
@@ -18,7 +19,7 @@
 #include "receive_queue.h"
 #include "receive_several.h"
 
-/* No urgent byte is EINVAL with or without a connection; only a listener says something else. */
+/* If there is no urgent byte, TCP says EINVAL, connected or not. Only a listener says ENOTCONN. */
 static int urgent_error(int fd)
 {
 	int listening = 0;
@@ -29,8 +30,11 @@ static int urgent_error(int fd)
 	return EINVAL;
 }
 
-/* What the kernel has said, as TCP says it. false: no error of ours, errno is as it was. */
-static bool mend_error(int fd, ssize_t rc, int flags)
+/*
+ * Translates the kernel's errno to TCP's. Returns false, with errno unchanged, if it is none of
+ * ours.
+ */
+static bool translate_error(int fd, ssize_t rc, int flags)
 {
 	if (rc >= 0 || (errno != EINVAL && errno != ECONNRESET) || rudp_is_filtered())
 		return false;
@@ -40,13 +44,13 @@ static bool mend_error(int fd, ssize_t rc, int flags)
 }
 
 /*
- * The end of every call; before is errno at its beginning. Where the peer had ended its half before it
- * reset, only who writes is told: who reads has his end. An EPIPE that we have not mended is one of the
- * devices' that say so themselves.
+ * The end of each call. before is errno at its start. If the peer ended its direction before it
+ * reset, TCP reports EPIPE to senders only: a reader gets end of file. An EPIPE that was not
+ * translated comes from another kind of file, whose driver reports it.
  */
 static ssize_t received(int fd, ssize_t rc, int flags, int before)
 {
-	if (!mend_error(fd, rc, flags) || errno != EPIPE)
+	if (!translate_error(fd, rc, flags) || errno != EPIPE)
 		return rc;
 	errno = before;
 	return 0;
@@ -71,7 +75,7 @@ RUDP_EXPORT ssize_t __read_chk(int fd, void *data, size_t len, size_t room)
 	return received(fd, REAL(__read_chk)(fd, data, len, room), 0, before);
 }
 
-/* More pieces than there may be are wrong with and without a connection. */
+/* With too many elements, the error is EINVAL with and without a connection, so it stays. */
 RUDP_EXPORT ssize_t readv(int fd, const struct iovec *pieces, int count)
 {
 	int before = errno;
@@ -96,15 +100,15 @@ RUDP_EXPORT ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int 
 	return recv(fd, data, len, flags);
 }
 
-/* Behind a filter what came must tell by itself. */
+/* Under a system call filter, only the address itself shows whether it is a rudp name. */
 static bool is_name_of_ours(int fd, const void *addr, socklen_t len)
 {
 	return rudp_is_filtered() ? rudp_name_is_connection(addr, len) : rudp_mark_get(fd) >= 0;
 }
 
 /*
- * TCP has no address to give here and says so with a length of 0. A wrong pointer to the length is found
- * only when the data has been taken, as Linux does it.
+ * TCP returns no address here, only a length of 0. As in Linux, a wrong pointer to the length is
+ * noticed only after the data has been taken.
  */
 static ssize_t receive_named(int fd, void *data, size_t len, int flags, socklen_t *addr_len)
 {
@@ -146,16 +150,16 @@ RUDP_EXPORT ssize_t __recvfrom_chk(int fd, void *data, size_t len, size_t room, 
 	return recvfrom(fd, data, len, flags, addr, addr_len);
 }
 
-/* The kernel has been through the message by now: it can be read. */
-static void forget_name(int fd, struct msghdr *message)
+/* The kernel has read the message before, so it is readable. */
+static void clear_name(int fd, struct msghdr *message)
 {
 	if (message->msg_name && message->msg_namelen &&
 	    is_name_of_ours(fd, message->msg_name, message->msg_namelen))
 		message->msg_namelen = 0;
 }
 
-/* As the kernel leaves a message at the end of file. */
-static ssize_t found_end(struct msghdr *message)
+/* Sets the output members to what the kernel leaves at an end of file. */
+static ssize_t set_end_of_file(struct msghdr *message)
 {
 	message->msg_namelen = 0;
 	message->msg_controllen = 0;
@@ -174,26 +178,26 @@ RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	else
 		rc = REAL(recvmsg)(fd, message, flags);
 	if (rc < 0)
-		return received(fd, rc, flags, before) == 0 ? found_end(message) : rc;
-	forget_name(fd, message);
+		return received(fd, rc, flags, before) == 0 ? set_end_of_file(message) : rc;
+	clear_name(fd, message);
 	if (room > 0)
 		rudp_receive_queue_add(fd, message, room);
 	return rc;
 }
 
-/* The one call that says a pending error before it looks for bytes, EPIPE too. */
+/* Unlike the other calls, recvmmsg reports a pending error before it reads, EPIPE too. */
 RUDP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 			 struct timespec *timeout)
 {
 	int rc;
 
-	if (rudp_receive_is_by_one(fd, flags)) {
+	if (rudp_receive_is_one_by_one(fd, flags)) {
 		rc = rudp_receive_several(fd, messages, count, flags, timeout);
 	} else {
 		rc = REAL(recvmmsg)(fd, messages, count, flags, timeout);
 		for (int i = 0; i < rc; i++)
-			forget_name(fd, &messages[i].msg_hdr);
+			clear_name(fd, &messages[i].msg_hdr);
 	}
-	mend_error(fd, rc, flags);
+	translate_error(fd, rc, flags);
 	return rc;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sending: straight to the kernel. We look only at calls that failed, and at names in them.
+ * Sending. The calls go straight to the kernel. The shim acts only on calls that failed, and on the
+ * address of those.
  *
- * Every call takes the way of SEND, in this order: quietly (unless filtered.h), mended. What was
- * refused because of a name is then sent without it. write, writev and sendfile go past us.
+ * Each call goes through SEND: it suppresses SIGPIPE (except under a filter, filtered.h) and
+ * translates the error. If the kernel refused a call because of its address, the call is made again
+ * without the address. write, writev and sendfile are not interposed.
  */
 #include <limits.h>
 #include <signal.h>
@@ -15,7 +17,7 @@
 #include "policy.h"
 #include "real.h"
 
-/* One that is ignored is not sent: a filter of system calls may stand in the way. */
+/* An ignored signal is not raised, because a system call filter may forbid it. */
 static void signal_pipe(void)
 {
 	struct sigaction action;
@@ -24,39 +26,46 @@ static void signal_pipe(void)
 		raise(SIGPIPE);
 }
 
-/* TCP says first what has ended the connection, and only then EPIPE, with its signal. */
-static int quiet(int flags)
+/*
+ * TCP first reports what ended the connection, and only then EPIPE with its signal. So suppress it.
+ */
+static int without_sigpipe(int flags)
 {
 	return rudp_is_filtered() ? flags : flags | MSG_NOSIGNAL;
 }
 
-/* Without a connection AF_UNIX says ENOTCONN, where TCP says EPIPE. The signal is ours to send. */
-static ssize_t sent(int fd, ssize_t rc, int flags)
+/*
+ * Without a connection AF_UNIX says ENOTCONN and TCP says EPIPE. Then the shim raises the signal.
+ */
+static ssize_t after_send(int fd, ssize_t rc, int flags)
 {
-	int error = errno, told;
+	int error = errno, error_of_tcp;
 
 	if (rc >= 0 || (error != ENOTCONN && error != EPIPE && error != ECONNRESET) ||
 	    rudp_is_filtered())
 		return rc;
-	told = rudp_call_send_error(fd, error);
-	if (error == ENOTCONN && told == EPIPE && flags & MSG_FASTOPEN)
-		told = EINVAL; /* nowhere to connect to */
-	else if (told == EPIPE && !(flags & MSG_NOSIGNAL))
+	error_of_tcp = rudp_call_send_error(fd, error);
+	if (error == ENOTCONN && error_of_tcp == EPIPE && flags & MSG_FASTOPEN)
+		error_of_tcp = EINVAL; /* no address to connect to */
+	else if (error_of_tcp == EPIPE && !(flags & MSG_NOSIGNAL))
 		signal_pipe();
-	errno = told; /* whatever the handler did */
+	errno = error_of_tcp; /* the handler may have changed it */
 	return rc;
 }
 
-/* One send: the call, its flags in how, and what TCP says then. A few families refuse MSG_NOSIGNAL. */
+/*
+ * Makes one call with the flags in how, and translates its error. Some families refuse
+ * MSG_NOSIGNAL.
+ */
 #define SEND(rc, fd, flags, call)                                                                  \
 	do {                                                                                       \
-		int how = quiet(flags);                                                            \
+		int how = without_sigpipe(flags);                                                  \
 		(rc) = (call);                                                                     \
 		if ((rc) < 0 && how != (flags) && (errno == EINVAL || errno == EOPNOTSUPP)) {      \
 			how = (flags);                                                             \
 			(rc) = (call);                                                             \
 		}                                                                                  \
-		(rc) = sent(fd, rc, flags);                                                        \
+		(rc) = after_send(fd, rc, flags);                                                  \
 	} while (0)
 
 RUDP_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
@@ -72,8 +81,10 @@ RUDP_EXPORT ssize_t __send(int fd, const void *data, size_t len, int flags)
 	return send(fd, data, len, flags);
 }
 
-/* What stands behind the first bytes, which are taken; a piece that is taken in part goes by itself. */
-static ssize_t send_behind(int fd, const struct msghdr *message, size_t taken, int flags)
+/*
+ * Sends what follows the first taken bytes. If an element was sent in part, its rest is sent alone.
+ */
+static ssize_t send_rest(int fd, const struct msghdr *message, size_t taken, int flags)
 {
 	const struct iovec *piece = message->msg_iov, *end = piece + message->msg_iovlen;
 	struct msghdr rest = *message;
@@ -84,7 +95,8 @@ static ssize_t send_behind(int fd, const struct msghdr *message, size_t taken, i
 		done -= (piece++)->iov_len;
 	if (done > 0) {
 		left = piece->iov_len - done;
-		rc = REAL(send)(fd, (const char *)piece->iov_base + done, left, quiet(flags));
+		rc = REAL(send)(fd, (const char *)piece->iov_base + done, left,
+				without_sigpipe(flags));
 		if (rc != (ssize_t)left)
 			return (ssize_t)taken + (rc > 0 ? rc : 0);
 		taken += left;
@@ -96,13 +108,13 @@ static ssize_t send_behind(int fd, const struct msghdr *message, size_t taken, i
 	rest.msg_namelen = 0;
 	rest.msg_iov = (struct iovec *)piece;
 	rest.msg_iovlen = (size_t)(end - piece);
-	rc = REAL(sendmsg)(fd, &rest, quiet(flags));
+	rc = REAL(sendmsg)(fd, &rest, without_sigpipe(flags));
 	if (taken == 0)
-		return sent(fd, rc, flags);
+		return after_send(fd, rc, flags);
 	return (ssize_t)taken + (rc > 0 ? rc : 0);
 }
 
-/* Connects; what the SYN has not taken follows. An urgent byte has no place in it. */
+/* Connects, and sends what the SYN did not carry. An urgent byte cannot be sent with the SYN. */
 static ssize_t send_fast(int fd, const struct msghdr *message, int flags)
 {
 	struct rudp_early early = {.iov = message->msg_iov,
@@ -113,30 +125,35 @@ static ssize_t send_fast(int fd, const struct msghdr *message, int flags)
 
 	if (rc == RUDP_NOT_OURS)
 		return REAL(sendmsg)(fd, message, flags);
-	/* Linux would have it sent twice after EINTR: it says so although the bytes are on their way. */
+	/*
+	 * After EINTR Linux makes the program send the bytes twice: it reports EINTR although they
+	 * are sent.
+	 */
 	if ((rc == -EINPROGRESS || rc == -EINTR) && early.taken > 0)
 		return (ssize_t)early.taken;
 	if (rc < 0)
 		return rudp_result(rc);
-	return send_behind(fd, message, early.taken, flags & ~MSG_FASTOPEN);
+	return send_rest(fd, message, early.taken, flags & ~MSG_FASTOPEN);
 }
 
-/* AF_UNIX has refused because of the name, and nothing was sent: again without it. */
+/*
+ * AF_UNIX refused the call because of its address, and nothing was sent. Send without the address.
+ */
 static ssize_t send_unnamed(int fd, const struct msghdr *message, int flags)
 {
 	if (flags & MSG_FASTOPEN)
 		return send_fast(fd, message, flags);
-	return send_behind(fd, message, 0, flags);
+	return send_rest(fd, message, 0, flags);
 }
 
-/* The mark is asked for behind a filter, too: what was refused cannot be told from it otherwise. */
+/* The mark is read under a filter too: nothing else shows that the socket is a rudp socket. */
 static bool refused_name(int fd, const struct msghdr *message)
 {
 	return (errno == EISCONN || errno == EOPNOTSUPP) && rudp_mark_get(fd) >= 0 &&
 	       message->msg_name && message->msg_namelen;
 }
 
-/* A connected TCP socket takes no notice of a name, but for its pointer. */
+/* A connected TCP socket ignores the address, but checks its pointer. */
 static ssize_t send_named(int fd, const struct msghdr *message, int flags)
 {
 	struct sockaddr_storage copy;
@@ -149,7 +166,9 @@ static ssize_t send_named(int fd, const struct msghdr *message, int flags)
 	return send(fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags);
 }
 
-/* Behind a filter it is tried as it is: sockets of UDP send so, and none of them is ours. */
+/*
+ * Under a filter the call is first made unchanged: UDP sockets send so, and they are none of ours.
+ */
 RUDP_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
 			   __CONST_SOCKADDR_ARG addr, socklen_t addr_len)
 {

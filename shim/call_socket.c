@@ -34,7 +34,7 @@ RUDP_EXPORT int bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 	return REAL(bind)(fd, addr, len);
 }
 
-/* libc's own calls a bind that we do not see. */
+/* libc's bindresvport calls bind internally, which the shim does not see. */
 RUDP_EXPORT int bindresvport(int fd, struct sockaddr_in *addr)
 {
 	int rc = rudp_call_bindresvport(fd, addr);

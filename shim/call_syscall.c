@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * syscall(2), for the numbers of socket control calls; older libuv makes accept4 so. And for
- * seccomp(2), which libc has under no other name: filtered.h has to know of it. Every other number
- * goes through untouched, refusing what one does not know has broken programs before. On x86-64 the
- * way through is the very instructions of libc, without a frame of ours: a raw clone with a stack
- * of its own must come back where libc's would.
+ * syscall(2). It interposes the numbers of socket control calls, because older versions of libuv
+ * call accept4 this way, and seccomp(2), which libc has under no other name and which filtered.h
+ * must notice. Every other number goes to the kernel unchanged: refusing unknown numbers has broken
+ * programs. On x86-64 this path has the same instructions as libc, without a stack frame: a raw
+ * clone with a stack of its own must return where it would return from libc.
  */
 #include <stdarg.h>
 #include <sys/syscall.h>
@@ -65,7 +65,7 @@ __attribute__((used)) long rudp_syscall_failed(long rc)
 #define NUMBER_SPAN 14       /* to SYS_getsockopt */
 #define NUMBER_ACCEPT4 288
 #define NUMBER_SECCOMP 317
-#define NUMBER_MASK 0x6f87   /* a bit for each of ours from SYS_socket on */
+#define NUMBER_MASK 0x6f87 /* a bit for each interposed number, counted from SYS_socket */
 
 #define IN_MASK(number)                                                                            \
 	_Static_assert((number) == NUMBER_ACCEPT4 || (number) == NUMBER_SECCOMP ||                 \

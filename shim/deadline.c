@@ -7,7 +7,7 @@
 
 #include "api/raw_syscall.h"
 
-#define SPAN_S_MAX (INT64_C(1) << 32) /* longer is never: the sum must not overflow */
+#define SPAN_S_MAX (INT64_C(1) << 32) /* longer timeouts count as none: the sum must not overflow */
 
 int64_t rudp_deadline_of_call(int fd)
 {

@@ -17,7 +17,9 @@
 #include "policy.h"
 
 #define PRELOAD "LD_PRELOAD="
-/* LD_PRELOAD, nonce, token, settings, final NULL, and what the program has dropped. */
+/*
+ * LD_PRELOAD, nonce, token, settings, the final NULL, and variables that the program has removed.
+ */
 #define ADDED_MAX (5 + RUDP_ENVIRONMENT_REMEMBERED_MAX)
 #define EXPORT "export "
 #define SHELL_NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
@@ -44,7 +46,9 @@ void rudp_exec_environment_begin(void)
 	user_at_start = current_user();
 }
 
-/* Of this process since it has its engine. Behind a filter of system calls the kernel is not asked. */
+/*
+ * Whether the user has changed since the engine was found. Under a filter it makes no call: false.
+ */
 static bool has_other_user(void)
 {
 	struct rudp_engine_ref engine;
@@ -105,7 +109,7 @@ static const char *base_of(const char *path, size_t len)
 	return slash ? slash + 1 : path;
 }
 
-static bool is_us(const char *entry, size_t len)
+static bool is_shim(const char *entry, size_t len)
 {
 	const char *own = base_of(rudp_self_path(), strlen(rudp_self_path()));
 	const char *base = base_of(entry, len);
@@ -114,8 +118,11 @@ static bool is_us(const char *entry, size_t len)
 	return strlen(own) == base_len && memcmp(own, base, base_len) == 0;
 }
 
-/* In this very form, anywhere: a sanitizer's runtime may have to be first. */
-static bool names_us_in_full(const char *list)
+/*
+ * Whether list has the shim's full path, in any position: a sanitizer's runtime may have to be
+ * first.
+ */
+static bool has_full_path(const char *list)
 {
 	const char *own = rudp_self_path();
 	size_t own_len = strlen(own);
@@ -132,8 +139,9 @@ static bool names_us_in_full(const char *list)
 }
 
 /*
- * We come first, by our full name: a relative one, or a second copy, may lead nowhere from the directory
- * that the program is in by now, and the loader says so aloud. Room is in the space behind the pointers.
+ * Puts the shim first, by its full path. A relative path, or a second copy, may not be found from
+ * the new working directory, and the loader prints an error then. The text is written to the space
+ * after the pointers.
  */
 static char *add_preload(char *text, char ***next, const char *list)
 {
@@ -142,7 +150,7 @@ static char *add_preload(char *text, char ***next, const char *list)
 	while (list && *list) {
 		size_t len = entry_length(list);
 
-		if (len && !is_us(list, len)) {
+		if (len && !is_shim(list, len)) {
 			*text++ = ':';
 			text = mempcpy(text, list, len);
 		}
@@ -181,7 +189,7 @@ static bool has_name_of(char *const environment[], const char *variable)
 	return false;
 }
 
-static bool is_our_own(const char *variable)
+static bool is_current(const char *variable)
 {
 	struct rudp_environment_walk walk;
 	const char *ours;
@@ -193,19 +201,20 @@ static bool is_our_own(const char *variable)
 	return false;
 }
 
-/* false: a setting was changed on purpose, so the engine we have is not the new program's. */
+/* Returns false if a setting was changed on purpose. Then the new program needs another engine. */
 static bool keeps_settings(char *const environment[])
 {
 	for (size_t i = 0; environment && environment[i]; i++) {
-		if (rudp_environment_is_setting(environment[i]) && !is_our_own(environment[i]))
+		if (rudp_environment_is_setting(environment[i]) && !is_current(environment[i]))
 			return false;
 	}
 	return true;
 }
 
 /*
- * It runs as its owner, or as whom that one makes it run (su): the token of this engine is for its user.
- * Behind a filter of system calls the kernel is not asked.
+ * Whether the program is setuid. It runs as its owner, or as the user that it changes to (su), but
+ * the engine's token is for our user. Under a system call filter it makes no call and returns
+ * false.
  */
 static bool changes_user(const char *path)
 {
@@ -226,24 +235,24 @@ char **rudp_exec_environment(void *space, char *const environment[], const char 
 	struct rudp_engine_ref engine;
 	const char *ours;
 	bool other_user = has_other_user();
-	bool alone = other_user || changes_user(path);
+	bool without_engine = other_user || changes_user(path);
 	bool known = rudp_engine_known(&engine);
-	bool replaced = known || alone;
-	bool named = names_us_in_full(preload);
+	bool drops_engine = known || without_engine;
+	bool named = has_full_path(preload);
 
 	for (size_t i = 0; environment && environment[i]; i++)
-		if (!(replaced && leads_to_engine(environment[i])) &&
+		if (!(drops_engine && leads_to_engine(environment[i])) &&
 		    (named || !starts_with(environment[i], PRELOAD)))
 			*next++ = environment[i];
 	rudp_environment_begin(&walk);
 	while ((ours = rudp_environment_next(&walk)))
-		if (rudp_environment_is_ours(ours) && !(replaced && leads_to_engine(ours)) &&
+		if (rudp_environment_is_ours(ours) && !(drops_engine && leads_to_engine(ours)) &&
 		    !(other_user && starts_with(ours, key_variable)) &&
 		    !has_name_of(environment, ours))
 			*next++ = (char *)ours;
 	if (!named)
 		text = add_preload(text, &next, preload);
-	if (known && !alone && keeps_settings(environment))
+	if (known && !without_engine && keeps_settings(environment))
 		add_engine(text, &next, &engine);
 	*next = NULL;
 	return first;
@@ -270,17 +279,23 @@ static bool is_in_environ(const char *variable)
 	return false;
 }
 
-/* A shell's quotes end at the next one: what has one inside is left out, as is what is no name to it. */
+/*
+ * The value is put between single quotes, so one that contains a quote is left out. So is a name
+ * that is not valid in a shell.
+ */
 static bool is_missing(const char *variable)
 {
 	return variable[strspn(variable, SHELL_NAME)] == '=' && !strchr(variable, '\'') &&
 	       !is_in_environ(variable);
 }
 
-/* Mostly nothing is missing: the engine alone is found again without being named. */
+/*
+ * Usually nothing is missing. A missing nonce needs no change: the engine is found without
+ * it.
+ */
 size_t rudp_exec_command_size(char *const wanted[], const char *command)
 {
-	bool missing = preload_of(environ) == NULL || !names_us_in_full(preload_of(environ));
+	bool missing = preload_of(environ) == NULL || !has_full_path(preload_of(environ));
 	size_t size = strlen(command) + 1;
 
 	for (size_t i = 0; missing && wanted[i]; i++)

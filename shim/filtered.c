@@ -17,7 +17,9 @@ bool rudp_is_filtered(void)
 	return atomic_load_explicit(&filtered, memory_order_relaxed);
 }
 
-/* The kernel has four arguments at most; reading some that are not there is what libc does too. */
+/*
+ * The kernel takes at most four arguments. Reading some that were not passed is what libc does too.
+ */
 RUDP_EXPORT int prctl(int option, ...)
 {
 	unsigned long a[4];
@@ -34,7 +36,10 @@ RUDP_EXPORT int prctl(int option, ...)
 	return rc;
 }
 
-/* Above 0 is a thread that could not be put under the filter, unless a descriptor was asked for. */
+/*
+ * A positive result is the id of a thread to which the filter could not be applied, unless the
+ * caller asked for a descriptor.
+ */
 long rudp_filtered_seccomp(unsigned operation, unsigned flags, void *arguments)
 {
 	long rc = rudp_raw_syscall(SYS_seccomp, operation, flags, (long)arguments, 0, 0, 0);
@@ -45,7 +50,10 @@ long rudp_filtered_seccomp(unsigned operation, unsigned flags, void *arguments)
 	return rudp_result(rc);
 }
 
-/* AF_UNIX refuses a level that it lacks with EOPNOTSUPP, which no socket of TCP says. */
+/*
+ * AF_UNIX refuses an unknown level with EOPNOTSUPP, which a TCP socket never returns. So it
+ * succeeds.
+ */
 bool rudp_filtered_setsockopt(int fd, int level, int option, const void *value, socklen_t len,
 			      int *rc)
 {

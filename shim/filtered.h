@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filtered - whether this program has put itself under a system call filter (seccomp), which kills
- * it for a call that it would not have made itself: the pre-authentication child of sshd, for example.
+ * filtered - tells whether this program has installed a system call filter (seccomp). Such a filter
+ * kills the program for calls that it would not have made itself, for example the
+ * pre-authentication child of sshd.
  *
- * Seen in prctl(2) and, as libseccomp has it, in syscall(SYS_seccomp); fork hands it on. Then a
- * call on a socket is made as the program made it, and no other: what costs more (the reason of a
- * reset, options of TCP that only the engine knows) is left out.
+ * The shim notices the filter in prctl(2) and in syscall(SYS_seccomp), which libseccomp uses; fork
+ * keeps the state. From then on a call on a socket makes only that system call. What needs more
+ * calls (the reason of a reset, TCP options that only the engine knows) is left out.
  */
 #ifndef RUDP_SHIM_FILTERED_H
 #define RUDP_SHIM_FILTERED_H
@@ -16,10 +17,10 @@
 /* Threads  any; no system call. */
 bool rudp_is_filtered(void);
 
-/* The system call seccomp(2), errno included. */
+/* Makes the system call seccomp(2), and notes a filter. Returns as libc would, errno included. */
 long rudp_filtered_seccomp(unsigned operation, unsigned flags, void *arguments);
 
-/* true: *rc is the answer (errno set), given without another call than this one. */
+/* Return true if *rc is the result (with errno). They make no other call than this one. */
 bool rudp_filtered_setsockopt(int fd, int level, int option, const void *value, socklen_t len,
 			      int *rc);
 bool rudp_filtered_getsockopt(int fd, int level, int option, void *value, socklen_t *len,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All that loading the shim does. */
+/* The work that is done when the shim is loaded. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,8 +13,9 @@
 #define LISTEN_FDS_MAX 1024
 
 /*
- * Sockets that a service manager hands over exist before any call that could be interposed. Only a
- * process that has been given some is asked for them, and only a rule of the policy takes them.
+ * A service manager may pass sockets that exist before any interposed call. Only a process that was
+ * given some asks the engine about them, and the engine takes only those that a rule of its policy
+ * names.
  */
 static void adopt_listeners(void)
 {

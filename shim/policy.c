@@ -5,7 +5,7 @@
 
 #include "api/environment.h"
 
-#define TYPE_MASK 0xf /* include/linux/net.h: the rest of type is flags */
+#define TYPE_MASK 0xf /* include/linux/net.h; the other bits of type are flags */
 
 bool rudp_policy_disabled(void)
 {

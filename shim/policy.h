@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * policy - what the shim takes and what it leaves to kernel TCP.
+ * policy - decides which sockets the shim takes and which it leaves to kernel TCP.
  *
- * RUDP_DISABLE=1 leaves everything alone. Name servers (port 53) stay kernel TCP: they answer nothing
- * else; port 0 is no port, and the kernel words its refusal.
+ * RUDP_DISABLE=1 leaves all sockets to the kernel. A connection to port 0 is left to it too,
+ * because no such port exists and the kernel gives the right error.
  */
 #ifndef RUDP_SHIM_POLICY_H
 #define RUDP_SHIM_POLICY_H
@@ -12,7 +12,7 @@
 
 #include "base/addr.h"
 
-/* New sockets of this kind become rudp's. */
+/* Whether the shim makes a rudp socket of a new socket of this kind. */
 bool rudp_policy_takes(int domain, int type, int protocol);
 bool rudp_policy_disabled(void);
 

@@ -30,8 +30,9 @@ static function *look_up(enum rudp_real_index index)
 }
 
 /*
- * Threads that come here at once write the same values. dlsym takes the loader's lock: a signal handler
- * that interrupted it, and then waited for a thread that comes here, too, would do so for ever.
+ * Threads that come here at the same time write the same values. Signals are blocked because dlsym
+ * takes the loader's lock. A handler that interrupted dlsym, and then waited for a thread that
+ * comes here too, would wait for ever.
  */
 static void resolve(void)
 {

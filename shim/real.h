@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * real - the libc (or the next preloaded library) underneath us.
+ * real - finds the functions of libc, or of the next preloaded library, that the shim interposes.
  *
- * All names that libc has are looked up together when the shim is loaded, or at the first call of any
- * where one comes before, with dlsym alone: no allocation, and no look-up later in a child of vfork, or
- * by a thread while another is in dlopen, whose lock that takes. The first call may come from inside the
- * program's own allocator (Chromium's says prctl under its lock), and dlsym allocates when it finds
- * nothing: so names that only later versions have are looked up when they are called themselves.
+ * All names that every libc has are looked up together, with dlsym alone: when the shim is loaded,
+ * or at the first call if that comes earlier. So there is no allocation, and no later look-up in a
+ * child of vfork, or in a thread while another one holds dlopen's lock. The first call may come
+ * from inside the program's own allocator (Chromium's calls prctl under its lock). dlsym allocates
+ * memory if it finds nothing. So names that only later versions of libc have are looked up when
+ * they are called.
  * Threads  any.
  */
 #ifndef RUDP_SHIM_REAL_H
@@ -28,12 +29,12 @@ ssize_t __read_chk(int fd, void *data, size_t len, size_t room);
 ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *data, size_t len, size_t room, int flags, __SOCKADDR_ARG addr,
 		       socklen_t *addr_len);
-/* libc.so has these beside the names without underscores. */
+/* libc.so has these names besides those without underscores. */
 ssize_t __read(int fd, void *data, size_t len);
 ssize_t __send(int fd, const void *data, size_t len, int flags);
 int __connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len);
 int bindresvport(int fd, struct sockaddr_in *addr);
-/* From glibc 2.39 on; named here for headers that are older. */
+/* Since glibc 2.39; declared here for older headers. */
 int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
 		const posix_spawnattr_t *attributes, char *const arguments[],
 		char *const environment[]);
@@ -61,7 +62,7 @@ enum rudp_real_index {
 
 void rudp_real_resolve(void);
 
-/* Never NULL: a name that libc lacks is a function that fails with ENOSYS, as -1 and errno. */
+/* Never NULL. A name that libc lacks gives a function that returns -1 with ENOSYS. */
 void (*rudp_real(enum rudp_real_index index))(void);
 
 bool rudp_real_has(enum rudp_real_index index);
@@ -71,7 +72,7 @@ bool rudp_real_has(enum rudp_real_index index);
 
 #define RUDP_EXPORT __attribute__((visibility("default")))
 
-/* -errno to errno and -1; anything else as it is. */
+/* Converts -errno to -1 with errno. Returns other values unchanged. */
 static inline long rudp_result(long rc)
 {
 	if (rc >= 0)

@@ -8,7 +8,7 @@
 #include "deadline.h"
 #include "real.h"
 
-static int asked(int fd, unsigned long request)
+static int query_int(int fd, unsigned long request)
 {
 	int value = 0;
 
@@ -16,8 +16,9 @@ static int asked(int fd, unsigned long request)
 }
 
 /*
- * false: a signal, the time-out, the end, an error, or urgent data, in front of which TCP stops. Where
- * nothing but data has been told of and none is there, another thread was faster.
+ * Waits until bytes can be read. Returns false after a signal, the timeout, an end of file or an
+ * error, and before urgent data, where TCP stops too. If poll reports data but there is none,
+ * another thread has read it; then it waits again.
  */
 static bool wait_for_more(int fd, int64_t deadline_at_ns)
 {
@@ -26,15 +27,15 @@ static bool wait_for_more(int fd, int64_t deadline_at_ns)
 
 	do {
 		if (poll(&one, 1, rudp_deadline_remaining_ms(deadline_at_ns)) <= 0 ||
-		    asked(fd, SIOCATMARK))
+		    query_int(fd, SIOCATMARK))
 			return false;
-		is_there = asked(fd, FIONREAD) > 0;
+		is_there = query_int(fd, FIONREAD) > 0;
 	} while (!is_there && one.revents == POLLIN);
 	return is_there;
 }
 
-/* What is left of the part that the next byte belongs to. */
-static struct iovec place(const struct msghdr *message, size_t done)
+/* The rest of the buffer into which the next byte goes. */
+static struct iovec rest_of_buffer(const struct msghdr *message, size_t done)
 {
 	size_t i = 0;
 
@@ -54,7 +55,7 @@ ssize_t rudp_receive_all(int fd, struct msghdr *message, size_t len, int flags)
 	if (rc <= 0)
 		return rc;
 	while (waits && done < len && wait_for_more(fd, deadline_at_ns)) {
-		struct iovec iov = place(message, done);
+		struct iovec iov = rest_of_buffer(message, done);
 
 		rc = REAL(recv)(fd, iov.iov_base, iov.iov_len,
 				(flags & ~MSG_WAITALL) | MSG_DONTWAIT);

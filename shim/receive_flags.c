@@ -11,16 +11,16 @@
 #include "receive_all.h"
 #include "receive_look.h"
 
-#define SINK_BYTES 65536
+#define DISCARDED_BYTES 65536
 #define PEEK_PAUSE_NS_MIN 50000
 #define PEEK_PAUSE_NS_MAX 5000000
 
-/* Nobody reads what is written here, so all threads share it. */
-static char sink[SINK_BYTES];
+/* All threads share this buffer, because nobody reads what is written to it. */
+static char discarded[DISCARDED_BYTES];
 
-static ssize_t sink_some(int fd, size_t len, int flags)
+static ssize_t discard_some(int fd, size_t len, int flags)
 {
-	struct iovec iov = {sink, len < SINK_BYTES ? len : SINK_BYTES};
+	struct iovec iov = {discarded, len < DISCARDED_BYTES ? len : DISCARDED_BYTES};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	flags &= ~MSG_TRUNC;
@@ -28,18 +28,18 @@ static ssize_t sink_some(int fd, size_t len, int flags)
 				   : REAL(recvmsg)(fd, &message, flags);
 }
 
-/* Only the first look waits, unless all is wanted. */
+/* Only the first read waits, unless MSG_WAITALL is set. */
 static ssize_t discard(int fd, size_t len, int flags)
 {
-	ssize_t done = sink_some(fd, len, flags);
+	ssize_t done = discard_some(fd, len, flags);
 	ssize_t more = done;
 
 	if (flags & MSG_PEEK)
 		return done;
 	if (!(flags & MSG_WAITALL))
 		flags |= MSG_DONTWAIT;
-	while (more == SINK_BYTES && (size_t)done < len) {
-		more = sink_some(fd, len - (size_t)done, flags);
+	while (more == DISCARDED_BYTES && (size_t)done < len) {
+		more = discard_some(fd, len - (size_t)done, flags);
 		if (more > 0)
 			done += more;
 	}
@@ -54,8 +54,8 @@ static bool ended(int fd)
 }
 
 /*
- * No readiness of the kernel says "more than before, still peeked at": looking again, ever more
- * seldom, is left.
+ * The kernel cannot report that more bytes have arrived while some are still unread. So this polls,
+ * with growing pauses.
  */
 static ssize_t peek_all(int fd, struct msghdr *message, size_t len, int flags)
 {
@@ -64,7 +64,8 @@ static ssize_t peek_all(int fd, struct msghdr *message, size_t len, int flags)
 	bool waits = !(flags & MSG_DONTWAIT) && !rudp_socket_is_nonblocking(fd);
 
 	for (;;) {
-		bool over = ended(fd); /* asked first: what came before the end is in the next look */
+		/* Asked before the peek, so that the peek sees all bytes before the end. */
+		bool over = ended(fd);
 		ssize_t rc = REAL(recvmsg)(fd, message, flags & ~MSG_WAITALL);
 
 		if (rc <= 0 || (size_t)rc >= len || !waits || over ||
@@ -103,7 +104,7 @@ static ssize_t receive(int fd, struct msghdr *message, int flags)
 		rc = rudp_receive_all(fd, message, total_len(message), flags);
 	if (rc < 0)
 		return rc;
-	errno = before; /* what ended the wait for more is not the caller's business */
+	errno = before; /* an error that ended the wait for more bytes is not reported */
 	message->msg_namelen = 0;
 	return rc;
 }
@@ -118,7 +119,7 @@ ssize_t rudp_receive_special(int fd, void *data, size_t len, int flags)
 
 ssize_t rudp_receive_special_message(int fd, struct msghdr *message, int flags)
 {
-	int rc = rudp_receive_look(message);
+	int rc = rudp_receive_check(message);
 
 	return rc < 0 ? rudp_result(rc) : receive(fd, message, flags);
 }

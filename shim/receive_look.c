@@ -7,8 +7,8 @@
 #include "api/raw_syscall.h"
 #include "filtered.h"
 
-/* A socket without a connection has nothing to receive, and says so when the message has been read. */
-int rudp_receive_look(const struct msghdr *message)
+/* On a socket without a connection, recvmsg first reads the message and then fails. */
+int rudp_receive_check(const struct msghdr *message)
 {
 	int scratch;
 	long rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receive_look - the kernel's look at a message that a program wants filled, where we are to read it
- * ourselves: a wrong pointer must give EFAULT as with TCP, never a signal.
+ * receive_look - lets the kernel check a struct msghdr that the shim must read itself. A wrong
+ * pointer gives EFAULT, as with TCP, and never a signal.
  */
 #ifndef RUDP_SHIM_RECEIVE_LOOK_H
 #define RUDP_SHIM_RECEIVE_LOOK_H
@@ -9,11 +9,13 @@
 #include <sys/socket.h>
 
 /*
- * Of the message and its vector, not of where that points; nothing is written.
+ * Checks that the message and its vector can be read, but not the buffers of the vector. Writes
+ * nothing.
  *
- * Returns  0; -EFAULT; -EMSGSIZE: a vector of too many pieces.
- * Threads  any. Without a free descriptor, and behind a filter of system calls, everything is right.
+ * Returns  0; -EFAULT; -EMSGSIZE: the vector has too many elements.
+ * Threads  any. Without a free descriptor, or under a system call filter, it checks nothing and
+ *          returns 0.
  */
-int rudp_receive_look(const struct msghdr *message);
+int rudp_receive_check(const struct msghdr *message);
 
 #endif

@@ -22,7 +22,7 @@ void rudp_receive_queue_on_option(int level, int option)
 		atomic_store_explicit(&wanted, true, memory_order_relaxed);
 }
 
-bool rudp_receive_queue_is_told(int fd)
+bool rudp_receive_queue_is_on(int fd)
 {
 	int flags;
 
@@ -34,12 +34,12 @@ bool rudp_receive_queue_is_told(int fd)
 
 size_t rudp_receive_queue_room(int fd, const struct msghdr *message)
 {
-	if (!rudp_receive_queue_is_told(fd) || rudp_receive_look(message) < 0)
+	if (!rudp_receive_queue_is_on(fd) || rudp_receive_check(message) < 0)
 		return 0;
 	return message->msg_control ? message->msg_controllen : 0;
 }
 
-/* At the end of file there is more, too: the end. */
+/* The number of unread bytes. At the end of file it is 1, as with TCP. */
 static int unread(int fd)
 {
 	int bytes = 0;

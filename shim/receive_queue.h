@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receive_queue - TCP_INQ: with every message comes how much more lies unread, as a control message.
+ * receive_queue - TCP_INQ: each received message carries the number of bytes that are left to read,
+ * as a control message.
  *
- * A program that has not asked for it pays nothing.
+ * It costs nothing in a program that does not use the option.
  * Source   tcp_recvmsg in Linux.
  * Threads  any.
  */
@@ -13,16 +14,16 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-/* setsockopt has succeeded with this. */
+/* Call it after setsockopt has succeeded with this option. */
 void rudp_receive_queue_on_option(int level, int option);
 
-/* It has, on this socket. */
-bool rudp_receive_queue_is_told(int fd);
+/* Whether the option is on for this socket. */
+bool rudp_receive_queue_is_on(int fd);
 
-/* Before recvmsg: bytes that the program gives for control messages; 0: nothing is to be added. */
+/* Call it before recvmsg. Returns the program's room for control messages; 0: add nothing. */
 size_t rudp_receive_queue_room(int fd, const struct msghdr *message);
 
-/* After recvmsg has given data, with the room from before. */
+/* Call it after recvmsg has returned data, with the room from before. Adds the control message. */
 void rudp_receive_queue_add(int fd, struct msghdr *message, size_t room);
 
 #endif

@@ -9,14 +9,14 @@
 #include "receive_flags.h"
 #include "receive_queue.h"
 
-bool rudp_receive_is_by_one(int fd, int flags)
+bool rudp_receive_is_one_by_one(int fd, int flags)
 {
 	if (rudp_is_filtered())
 		return false;
-	return rudp_receive_is_ours(fd, flags) || rudp_receive_queue_is_told(fd);
+	return rudp_receive_is_ours(fd, flags) || rudp_receive_queue_is_on(fd);
 }
 
-/* The time-out is looked at between two messages, and not while one is waited for. */
+/* As in Linux, the timeout is checked between two messages, and not while waiting for one. */
 static bool is_late(int64_t begun_at_ns, const struct timespec *span, struct timespec *left)
 {
 	int64_t passed_ns = rudp_deadline_now_ns() - begun_at_ns;
@@ -41,7 +41,7 @@ int rudp_receive_several(int fd, struct mmsghdr *messages, unsigned count, int f
 	int64_t begun_at_ns = 0;
 	unsigned taken = 0;
 
-	/* No messages: an error that waits comes first, and so does what is wrong with the time-out. */
+	/* With no messages: reports a pending error first, and an invalid timeout. */
 	if (REAL(recvmmsg)(fd, messages, 0, flags, timeout) < 0)
 		return -1;
 	if (timeout) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receive_several - recvmmsg one message at a time, for what the kernel would do otherwise on AF_UNIX:
- * flags that it understands differently there (receive_flags.h), and TCP_INQ (receive_queue.h).
+ * receive_several - recvmmsg, done one message at a time. It is used if the kernel would act
+ * differently on AF_UNIX: with the flags of receive_flags.h and with TCP_INQ (receive_queue.h).
  *
  * Source   do_recvmmsg in Linux.
  */
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* fd is one of ours, and this call is to go that way. */
-bool rudp_receive_is_by_one(int fd, int flags);
+/* Whether fd is a rudp descriptor and this call must be done one message at a time. */
+bool rudp_receive_is_one_by_one(int fd, int flags);
 
 /* As recvmmsg, errno included. */
 int rudp_receive_several(int fd, struct mmsghdr *messages, unsigned count, int flags,

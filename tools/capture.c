@@ -32,7 +32,7 @@ static int start(char *const command[], char *const environment[], int out, pid_
 	return -rc;
 }
 
-/* Until its end of file. false: that took too long. */
+/* Reads until end of file. Returns false if the time ran out. */
 static bool read_all(int in, char *out, size_t size)
 {
 	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + SECONDS_MAX * RUDP_NS_PER_S;

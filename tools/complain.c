@@ -4,11 +4,11 @@
 
 #include "tool.h"
 
-static const char *speaker = "rudp";
+static const char *prefix = "rudp";
 
 void rudp_complain_as(const char *name)
 {
-	speaker = name;
+	prefix = name;
 }
 
 void rudp_complain(const char *format, ...)
@@ -16,7 +16,7 @@ void rudp_complain(const char *format, ...)
 	va_list arguments;
 
 	fflush(stdout);
-	fprintf(stderr, "%s: ", speaker);
+	fprintf(stderr, "%s: ", prefix);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp doctor: one line for each thing that rudp needs, and the command that mends what is wrong. */
+/*
+ * rudp doctor: prints one line for each thing that rudp needs, and the command that fixes a
+ * problem.
+ */
 #include "doctor.h"
 
 #include <argp.h>
@@ -41,8 +44,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Looks whether this machine, and the settings in the environment, are fit for rudp.\v"
-	       "Exit code: 1 when something does not work.",
+	.doc = "Checks whether rudp works on this machine with the settings in the environment.\v"
+	       "Exit code: 1 if something does not work.",
 };
 
 static void (*const checks[])(struct rudp_report *report) = {
@@ -98,7 +101,7 @@ static void print_text(const struct rudp_report *report)
 	       count_of(report, RUDP_DOCTOR_FAIL));
 }
 
-/* The words of other programs are in some texts: what is no UTF-8 would be no JSON. */
+/* Some texts contain the output of other programs. JSON does not allow text that is not UTF-8. */
 static json_t *text_of(const char *text)
 {
 	char clean[RUDP_FINDING_TEXT_SIZE];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the running engines have given up (engine/confine/confine.h), as they tell it. */
+/* The confinement of the running engines (engine/confine/confine.h), as they report it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +14,9 @@ static const char *why_not_files(int error)
 {
 	switch (error) {
 	case ENOSYS:
-		return "this kernel has no Landlock (Linux 5.13 has it)";
+		return "this kernel has no Landlock (it needs Linux 5.13)";
 	case EOPNOTSUPP:
-		return "Landlock is not switched on in this kernel";
+		return "Landlock is not enabled in this kernel";
 	default:
 		return strerror(error);
 	}
@@ -60,12 +60,12 @@ void rudp_doctor_engine(struct rudp_report *report, const struct rudp_control_en
 
 	if (!(engine->confined & RUDP_CONFINE_KNOWN))
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "confinement", NULL,
-				"engine %u is not confined: it lives in a program "
+				"engine %u is not confined: it is a thread of a program "
 				"(RUDP_ENGINE=thread), or is older than this command",
 				engine->pid);
 	else if (engine->confined & RUDP_CONFINE_OFF)
 		rudp_report_add(report, RUDP_DOCTOR_WARN, "confinement",
-				"unset RUDP_CONFINE   # for programs that are started then",
+				"unset RUDP_CONFINE   # then restart the programs",
 				"engine %u is not confined: RUDP_CONFINE=off", engine->pid);
 	else if ((engine->confined & all) == all)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "confinement", NULL, "engine %u is confined: %s",
@@ -80,10 +80,10 @@ void rudp_doctor_engines(struct rudp_report *report)
 
 	if (rudp_ss_collect(&list) == 0) {
 		for (size_t i = 0; i < list.engines && i < ENGINES_SHOWN_MAX; i++)
-			rudp_doctor_engine(report, &list.tellers[i]);
+			rudp_doctor_engine(report, &list.engine_stats[i]);
 		if (list.engines == 0)
 			rudp_report_add(report, RUDP_DOCTOR_NOTE, "confinement", NULL,
-					"none of yours runs here now");
+					"no engine that you may ask is running");
 	}
 	rudp_ss_list_fini(&list);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Does UDP cross loopback? If not: which rule of nftables or iptables drops or rejects it? */
+/*
+ * Tests UDP over loopback. If it fails, finds the rule of nftables or iptables that drops or
+ * rejects it.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -15,9 +18,9 @@
 
 #define PROBE_BYTES 1200 /* a SYN (docs/protocol.md section 6) */
 #define WAIT_MS 1000
-#define RULES_BYTES (256 << 10) /* of a ruleset; what is beyond is not looked at */
+#define RULES_BYTES (256 << 10) /* of a ruleset; the rest is not read */
 #define SUSPECTS_MAX 256
-#define PROVEN 10 /* likelihood of a rule that has counted the probe */
+#define PROVEN 10 /* added to the likelihood of a rule that has counted the test datagram */
 #define NAME_SIZE 64
 #define RULE_SIZE 160
 
@@ -25,7 +28,7 @@
 struct suspect {
 	char table[NAME_SIZE], chain[NAME_SIZE]; /* "inet filter", "input" */
 	char rule[RULE_SIZE];                    /* without its counter */
-	uint64_t packets;                        /* that it has counted */
+	uint64_t packets;                        /* value of its counter */
 	unsigned likelihood;                     /* 1 to 3 */
 };
 
@@ -34,7 +37,10 @@ struct suspects {
 	unsigned count;
 };
 
-/* What lists the rules; and the command that accepts UDP before them: TABLE and CHAIN stand between. */
+/*
+ * The program that lists the rules, and the parts of the command that accepts UDP before them, into
+ * which TABLE and CHAIN are put.
+ */
 struct lister {
 	const char *program, *arguments[3];
 	void (*parse)(struct suspects *suspects, char *text);
@@ -73,7 +79,7 @@ static int open_socket(struct sockaddr_in *addr)
 	return -1;
 }
 
-/* A rejected datagram comes back as an error of its sender. */
+/* The sender of a rejected datagram gets an error. */
 static const char *cross(int from, int to)
 {
 	char bytes[PROBE_BYTES] = "";
@@ -119,7 +125,7 @@ static bool has_any(const char *text, const char *const words[])
 	return false;
 }
 
-/* 0: this rule drops nothing, or nothing of UDP that crosses loopback. */
+/* Returns 0 if the rule drops nothing, or no UDP over loopback. */
 static unsigned likelihood_of(const char *rule)
 {
 	static const char *const verdicts[] = {"drop", "reject", NULL};
@@ -171,7 +177,7 @@ static char *trim(char *line)
 	return line;
 }
 
-/* `nft list ruleset`. Of IPv4, which the self-test uses. */
+/* Parses `nft list ruleset`. Only rules that apply to IPv4, which the self-test uses. */
 static void parse_nft(struct suspects *suspects, char *text)
 {
 	char table[NAME_SIZE] = "", chain[NAME_SIZE] = "", family[NAME_SIZE], name[NAME_SIZE], *rest;
@@ -196,7 +202,7 @@ static void parse_nft(struct suspects *suspects, char *text)
 	}
 }
 
-/* `iptables-save -c`: "*filter", ":INPUT DROP [0:0]", "[3:90] -A INPUT -p udp -j DROP". */
+/* Parses `iptables-save -c`: "*filter", ":INPUT DROP [0:0]", "[3:90] -A INPUT -p udp -j DROP". */
 static void parse_iptables(struct suspects *suspects, char *text)
 {
 	char table[NAME_SIZE] = "", chain[NAME_SIZE], policy[NAME_SIZE], *rest;
@@ -240,7 +246,7 @@ static bool list(const struct lister *lister, struct suspects *suspects)
 	return suspects->count > 0;
 }
 
-/* A counter that has risen with one more datagram is a proof. */
+/* A rule whose counter has risen with one more datagram is certain. */
 static bool has_counted(const struct suspect *suspect, const struct suspects *before)
 {
 	for (unsigned i = 0; i < before->count; i++) {
@@ -253,7 +259,7 @@ static bool has_counted(const struct suspect *suspect, const struct suspects *be
 	return false;
 }
 
-/* The likeliest of one list, if it is likelier than *best. */
+/* Finds the likeliest rule of one list, if it is likelier than *best. */
 static bool find_better(const struct lister *lister, struct suspect *best)
 {
 	static struct suspects before, after;
@@ -276,8 +282,8 @@ static bool find_better(const struct lister *lister, struct suspect *best)
 	return is_better;
 }
 
-static void blame(struct rudp_report *report, const char *fault, const struct lister *lister,
-		  const struct suspect *suspect)
+static void report_rule(struct rudp_report *report, const char *fault, const struct lister *lister,
+			const struct suspect *suspect)
 {
 	char remedy[RUDP_FINDING_TEXT_SIZE];
 
@@ -286,7 +292,7 @@ static void blame(struct rudp_report *report, const char *fault, const struct li
 	rudp_report_add(report, RUDP_DOCTOR_FAIL, "self-test", remedy,
 			"UDP is filtered on this host (%s) by table %s, chain %s%s: %s", fault,
 			suspect->table, suspect->chain,
-			suspect->likelihood >= PROVEN ? "" : ", as it seems", suspect->rule);
+			suspect->likelihood >= PROVEN ? "" : ", probably", suspect->rule);
 }
 
 void rudp_doctor_explain_filter(struct rudp_report *report, const char *fault)
@@ -304,11 +310,12 @@ void rudp_doctor_explain_filter(struct rudp_report *report, const char *fault)
 		if (find_better(&listers[i], &best))
 			found = &listers[i];
 	if (found)
-		blame(report, fault, found, &best);
+		report_rule(report, fault, found, &best);
 	else
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "self-test",
-				is_root ? "nft list ruleset; iptables-save" : "rudp doctor   # as root",
-				"UDP does not cross loopback of this host: %s; %s", fault,
-				is_root ? "no rule of nftables or iptables was found that does it"
-					: "root is told which rule of a firewall does it");
+				is_root ? "nft list ruleset; iptables-save"
+					: "rudp doctor   # as root",
+				"UDP does not work over the loopback of this host: %s; %s", fault,
+				is_root ? "no rule of nftables or iptables was found that blocks it"
+					: "as root it also names the firewall rule");
 }

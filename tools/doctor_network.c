@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* UDP: room in the sockets, offloads, and what may stand in the way. */
+/* UDP: socket buffers, offloads, IPv6, firewall. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -24,7 +24,7 @@
 #define SEGMENTS 3
 #define WAIT_MS 1000
 
-/* With CAP_NET_ADMIN an engine takes what it wants; in a namespace the file may not be there. */
+/* With CAP_NET_ADMIN an engine is not limited; in a namespace the sysctl file may not exist. */
 static void check_buffer(struct rudp_report *report, const char *name, const char *check, int option,
 			 int force)
 {
@@ -36,17 +36,17 @@ static void check_buffer(struct rudp_report *report, const char *name, const cha
 	if (fd < 0 || (setsockopt(fd, SOL_SOCKET, force, &want, sizeof want) < 0 &&
 		       setsockopt(fd, SOL_SOCKET, option, &want, sizeof want) < 0) ||
 	    getsockopt(fd, SOL_SOCKET, option, &have, &len) < 0) {
-		rudp_report_add(report, RUDP_DOCTOR_FAIL, check, NULL, "no UDP socket can be had: %s",
-				strerror(errno));
-	} else if (have / 2 >= want) { /* the kernel counts its own overhead as as much again */
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, check, NULL,
+				"no UDP socket can be made: %s", strerror(errno));
+	} else if (have / 2 >= want) { /* the kernel doubles the size for its own overhead */
 		rudp_report_add(report, RUDP_DOCTOR_OK, check, NULL, "UDP sockets get %d bytes",
 				have / 2);
 	} else {
 		snprintf(remedy, sizeof remedy, "sysctl -w net.core.%s=%d   # as root", name, want);
 		rudp_report_add(report, RUDP_DOCTOR_WARN, check, remedy,
 				"UDP sockets get %d bytes, and engines want %d: fast "
-				"transfers lose packets "
-				"on this host", have / 2, want);
+				"transfers lose packets on this host",
+				have / 2, want);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -79,15 +79,15 @@ static const char *try_send(int sender, int receiver)
 	ssize_t n;
 
 	if (setsockopt(sender, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment) < 0)
-		return "the kernel has no UDP_SEGMENT (4.18 has it)";
+		return "the kernel has no UDP_SEGMENT (it needs Linux 4.18)";
 	if (setsockopt(receiver, IPPROTO_UDP, UDP_GRO, &on, sizeof on) < 0)
-		return "the kernel has no UDP_GRO (5.0 has it)";
+		return "the kernel has no UDP_GRO (it needs Linux 5.0)";
 	if (send(sender, bytes, sizeof bytes, 0) != sizeof bytes)
 		return "sending several datagrams at once is refused";
 	if (poll(&poll_in, 1, WAIT_MS) != 1)
-		return "datagrams sent over loopback do not arrive: a firewall?";
+		return "datagrams sent over loopback do not arrive: perhaps a firewall drops them";
 	n = recv(receiver, bytes, sizeof bytes, MSG_DONTWAIT);
-	return n == sizeof bytes ? NULL : "datagrams sent at once arrive one by one";
+	return n == sizeof bytes ? NULL : "datagrams sent in one call arrive one by one";
 }
 
 const char *rudp_doctor_try_offload(void)
@@ -109,7 +109,7 @@ static void check_offload(struct rudp_report *report)
 
 	if (fault)
 		rudp_report_add(report, RUDP_DOCTOR_WARN, "udp-offload", NULL,
-				"%s; rudp works without, at a fraction of the speed", fault);
+				"%s; rudp works without it, but much slower", fault);
 	else
 		rudp_report_add(report, RUDP_DOCTOR_OK, "udp-offload", NULL,
 				"UDP_SEGMENT and UDP_GRO work over loopback");
@@ -122,7 +122,7 @@ static void check_ipv6(struct rudp_report *report)
 	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof addr) == 0;
 
 	rudp_report_add(report, ok ? RUDP_DOCTOR_OK : RUDP_DOCTOR_NOTE, "ipv6", NULL,
-			ok ? "IPv6 is there" : "no IPv6 on this host, so there is none over rudp");
+			ok ? "IPv6 works" : "no IPv6 on this host, so rudp has none either");
 	if (fd >= 0)
 		close(fd);
 }
@@ -146,7 +146,7 @@ static bool is_program(const char *name)
 	return rudp_doctor_find_program(name, path);
 }
 
-/* What the rules say cannot be known for all kinds of them; what a server needs can be said. */
+/* There are too many kinds of rules to read them all here. But what a server needs can be told. */
 static void check_firewall(struct rudp_report *report)
 {
 	const char *remedy = NULL;
@@ -161,12 +161,12 @@ static void check_firewall(struct rudp_report *report)
 		remedy = "iptables -I INPUT -p udp --dport PORT -j ACCEPT";
 	if (remedy)
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "firewall", remedy,
-				"a server is reached at the UDP port with the number "
-				"of its TCP port, which a "
-				"firewall here must let in:");
+				"clients reach a server at the UDP port with the number of its TCP "
+				"port; a firewall on this host must allow it:");
 	else
-		rudp_report_add(report, RUDP_DOCTOR_OK, "firewall", NULL,
-				"no firewall is installed here; others on the way must let UDP through");
+		rudp_report_add(
+			report, RUDP_DOCTOR_OK, "firewall", NULL,
+			"no firewall is installed here; firewalls on the path must allow UDP");
 }
 
 void rudp_doctor_network(struct rudp_report *report)

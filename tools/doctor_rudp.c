@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp itself: its files, its settings, and one connection from end to end. */
+/* rudp itself: its files, its settings, and one test connection. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -51,8 +51,8 @@ static void check_engine(struct rudp_report *report)
 	char *command[] = {path, "--version", NULL};
 
 	if (!find_engine(path)) {
-		rudp_report_add(report, RUDP_DOCTOR_FAIL, "engine", INSTALL_AGAIN, "%.400s is not there",
-				path);
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, "engine", INSTALL_AGAIN,
+				"%.400s is missing", path);
 		return;
 	}
 	if (rudp_capture(command, NULL, version, sizeof version) != 0)
@@ -60,7 +60,8 @@ static void check_engine(struct rudp_report *report)
 				"%.300s cannot be run: %.200s", path, version);
 	else if (strcmp(version, ENGINE " " RUDP_VERSION_TEXT) != 0)
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "engine", INSTALL_AGAIN,
-				"%.300s is of another version than this command: %.100s", path, version);
+				"%.300s has another version than this command: %.100s", path,
+				version);
 	else
 		rudp_report_add(report, RUDP_DOCTOR_OK, "engine", NULL, "%.500s", path);
 }
@@ -88,19 +89,21 @@ void rudp_doctor_files(struct rudp_report *report)
 	char path[RUDP_PLACE_SIZE];
 
 	if (!rudp_place_find(SHIM, path))
-		rudp_report_add(report, RUDP_DOCTOR_FAIL, "shim", INSTALL_AGAIN, "%.400s is not there",
-				path);
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, "shim", INSTALL_AGAIN,
+				"%.400s is missing", path);
 	else if (!has_text(path, SHIM_VERSION))
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "shim", INSTALL_AGAIN,
-				"%.400s is of another version than this command "
-				"(" RUDP_VERSION_TEXT ")", path);
+				"%.400s has another version than this command "
+				"(" RUDP_VERSION_TEXT ")",
+				path);
 	else
 		rudp_report_add(report, RUDP_DOCTOR_OK, "shim", NULL, "%.500s", path);
 	check_engine(report);
 	if (!rudp_place_find(ENGINE_LIBRARY, path))
 		rudp_report_add(report, RUDP_DOCTOR_WARN, "engine-thread", INSTALL_AGAIN,
-				"%.400s is not there: no engine in a thread, where "
-				"none can be a process", path);
+				"%.400s is missing: if no engine process can be "
+				"started, rudp cannot use a thread instead",
+				path);
 }
 
 static void check_key(struct rudp_report *report)
@@ -110,23 +113,27 @@ static void check_key(struct rudp_report *report)
 	uint8_t psk[RUDP_PSK_BYTES];
 
 	if (!file || !*file)
-		rudp_report_add(report, RUDP_DOCTOR_NOTE, "key",
-				"rudp keygen FILE   # then RUDP_KEY_FILE=FILE, or rudp run --key FILE",
-				"none is set: traffic is encrypted, but who the other "
-				"end is nobody proves");
+		rudp_report_add(
+			report, RUDP_DOCTOR_NOTE, "key",
+			"rudp keygen FILE   # then RUDP_KEY_FILE=FILE, or rudp run --key FILE",
+			"no key is set: traffic is encrypted, but the other "
+			"end is not authenticated");
 	else if (!rudp_key_load_sent(psk, file, text))
-		rudp_report_add(report, RUDP_DOCTOR_FAIL, "key",
-				access(file, F_OK) < 0
-					? "rudp keygen FILE   # makes one; the other end needs the same"
-					: NULL, /* the text says what to do with the file */
-				"%s", text);
+		rudp_report_add(
+			report, RUDP_DOCTOR_FAIL, "key",
+			access(file, F_OK) < 0
+				? "rudp keygen FILE   # makes a key; the other end needs the same"
+				: NULL, /* the text says what to do with the file */
+			"%s", text);
 	else if (rudp_fingerprint(psk, fingerprint))
 		rudp_report_add(report, RUDP_DOCTOR_OK, "key", NULL, "%.400s: private, fingerprint %s",
 				file, fingerprint);
 	explicit_bzero(psk, sizeof psk);
 }
 
-/* With a key, what no rule decides is rudp alone; a rule may say otherwise, perhaps of long ago. */
+/*
+ * With a key, rudp is used alone unless a rule says otherwise. That rule may be old and forgotten.
+ */
 static void check_clear_rules(struct rudp_report *report)
 {
 	const char *key = getenv("RUDP_KEY_FILE");
@@ -136,19 +143,20 @@ static void check_clear_rules(struct rudp_report *report)
 	unsigned index = 0;
 
 	if (!policy)
-		return; /* without a key there is no promise; what is wrong is said by the engine */
+		return; /* no key: clear text is allowed; the engine reports policy errors */
 	for (unsigned count = 0; rudp_policy_next_clear(policy, &index, &rule); count++) {
 		if (count == CLEAR_RULES_MAX) {
 			rudp_report_add(report, RUDP_DOCTOR_WARN, "clear-text", NULL,
-					"and there are more such rules");
+					"there are more such rules");
 			break;
 		}
-		rudp_report_add(report, RUDP_DOCTOR_WARN, "clear-text",
-				"take the rule out, or let it say `use rudp'",
-				"%.300s, line %u: the rule says `use %s', so connections %s in clear "
-				"text though a key is set", rule.source, rule.line,
-				rule.way == RUDP_WAY_TCP ? "tcp" : "auto",
-				rule.way == RUDP_WAY_TCP ? "go" : "may go");
+		rudp_report_add(
+			report, RUDP_DOCTOR_WARN, "clear-text",
+			"remove the rule, or change it to `use rudp'",
+			"%.300s, line %u: the rule says `use %s', so connections %s in clear "
+			"text although a key is set",
+			rule.source, rule.line, rule.way == RUDP_WAY_TCP ? "tcp" : "auto",
+			rule.way == RUDP_WAY_TCP ? "go" : "may go");
 	}
 	rudp_policy_free(policy);
 }
@@ -173,7 +181,7 @@ static void join_lines(char *text)
 	*out = 0;
 }
 
-/* The engine's own check, which covers the policy as well; warnings come first. */
+/* Uses the engine's own check, which includes the policy. Its warnings come first. */
 void rudp_doctor_settings(struct rudp_report *report)
 {
 	char path[RUDP_PLACE_SIZE], text[RUDP_FINDING_TEXT_SIZE];
@@ -183,7 +191,7 @@ void rudp_doctor_settings(struct rudp_report *report)
 
 	check_key(report);
 	if (!find_engine(path))
-		return; /* said already */
+		return; /* already reported */
 	rc = rudp_capture(command, NULL, text, sizeof text);
 	join_lines(text);
 	if (rc != 0)
@@ -191,7 +199,7 @@ void rudp_doctor_settings(struct rudp_report *report)
 	else if (strncmp(text, WARNING, strlen(WARNING)) == 0)
 		verdict = RUDP_DOCTOR_WARN;
 	rudp_report_add(report, verdict, "settings", NULL, "%s",
-			text[0] ? text : "the engine does not say what it thinks of them");
+			text[0] ? text : "the engine printed nothing about the settings");
 	if (rc == 0)
 		check_clear_rules(report);
 }
@@ -203,7 +211,7 @@ static bool sets(const char *variable, const char *name)
 	return strncmp(variable, name, len) == 0 && variable[len] == '=';
 }
 
-/* This environment, with the shim in it and rudp as the only way. NULL: no memory. */
+/* A copy of the environment, with the shim, and with rudp for all connections. NULL: no memory. */
 static char **test_environment(char *preload)
 {
 	static const char *const replaced[] = {"LD_PRELOAD", "RUDP_POLICY", "RUDP_DISABLE"};
@@ -239,7 +247,7 @@ void rudp_doctor_self_test(struct rudp_report *report)
 	int rc;
 
 	if (!rudp_place_find(SHIM, shim) || len <= 0)
-		return; /* said already */
+		return; /* already reported */
 	fault = rudp_doctor_try_udp();
 	if (fault) {
 		rudp_doctor_explain_filter(report, fault);
@@ -252,12 +260,13 @@ void rudp_doctor_self_test(struct rudp_report *report)
 	rc = environment ? rudp_capture(command, environment, text, sizeof text) : -ENOMEM;
 	free(environment);
 	if (rc == -EINTR)
-		snprintf(text, sizeof text, "a signal has killed a program under the shim");
+		snprintf(text, sizeof text, "a signal killed the test program under the shim");
 	else if (rc < 0)
 		snprintf(text, sizeof text, "%s", strerror(-rc));
 	rudp_report_add(report, rc == 0 ? RUDP_DOCTOR_OK : RUDP_DOCTOR_FAIL, "self-test",
-			rc == 0 ? NULL : "RUDP_LOG=debug:/tmp/rudp.log rudp doctor; cat /tmp/rudp.log",
-			"%s", text[0] ? text : "a program under the shim has died");
+			rc == 0 ? NULL
+				: "RUDP_LOG=debug:/tmp/rudp.log rudp doctor; cat /tmp/rudp.log",
+			"%s", text[0] ? text : "the test program under the shim printed nothing");
 }
 
 static bool send_all(int fd, const char *bytes, size_t len)
@@ -278,7 +287,9 @@ static bool receive_all(int fd, char *bytes, size_t len)
 	return recv(fd, bytes, len, MSG_WAITALL) == (ssize_t)len;
 }
 
-/* Both ends of a connection over loopback; the name of the step that failed, or NULL. */
+/*
+ * Makes both ends of a connection over loopback. Returns NULL, or the name of the call that failed.
+ */
 static const char *connect_ends(int *caller, int *accepted)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -298,7 +309,7 @@ static const char *connect_ends(int *caller, int *accepted)
 	return *accepted < 0 ? "accept" : NULL;
 }
 
-/* Otherwise sockets are plain TCP, and all of this would prove nothing. */
+/* If the sockets were plain TCP, the test would prove nothing. */
 static bool goes_over_rudp(void)
 {
 	struct rudp_ss_list list;
@@ -318,10 +329,11 @@ static int64_t now_ns(void)
 	return rudp_clock_now_ns(&rudp_clock_monotonic);
 }
 
-/* Nothing but what a signal handler may do. */
+/* Makes only async-signal-safe calls. */
 static void on_alarm(int number)
 {
-	static const char text[] = "no answer over rudp on this host, though UDP over loopback works\n";
+	static const char text[] =
+		"no answer over rudp on this host, although UDP over loopback works\n";
 
 	(void)number;
 	_exit(write(STDOUT_FILENO, text, sizeof text - 1) < 0 ? 2 : 1);
@@ -343,15 +355,14 @@ int rudp_doctor_self_test_child(void)
 	}
 	if (!goes_over_rudp()) {
 		printf("the connection is plain TCP: no engine could be started; the "
-		       "reason stands in the "
-		       "log (RUDP_LOG)\n");
+		       "reason is in the log (RUDP_LOG)\n");
 		return 1;
 	}
 	for (size_t i = 0; i < sizeof sent; i++)
 		sent[i] = (char)(i * 31 >> 3);
 	if (!send_all(caller, sent, sizeof sent) || !receive_all(accepted, received, sizeof received) ||
 	    memcmp(sent, received, sizeof sent) != 0) {
-		printf("bytes do not come through: %s\n", strerror(errno));
+		printf("the bytes did not arrive: %s\n", strerror(errno));
 		return 1;
 	}
 	printf("an engine was started and carried a connection over loopback, in %.1f ms\n",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine and what it allows. */
+/* The kernel, the limits and the confinement of this process. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,20 +25,21 @@
 static void check_mark(struct rudp_report *report)
 {
 	const struct rudp_option option = {.level = SOL_SOCKET, .option = SO_KEEPALIVE, .value = 1};
-	struct rudp_stored_options bag = {.count = 0};
+	struct rudp_stored_options stored = {.count = 0};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool ok = fd >= 0 && rudp_mark_set(fd, 0) == 0 && rudp_mark_get(fd) == 0 &&
 		  rudp_stored_options_put(fd, &option) == 0 &&
-		  rudp_stored_options_get(fd, &bag) == 0 && bag.count == 1;
+		  rudp_stored_options_get(fd, &stored) == 0 && stored.count == 1;
 
 	if (ok)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "socket-marks", NULL,
 				"marks and options on a socket can be written and read back");
 	else
-		rudp_report_add(report, RUDP_DOCTOR_FAIL, "socket-marks", NULL,
-				"SO_MAX_PACING_RATE or SO_ATTACH_FILTER cannot be written and read back "
-				"(%s): this kernel, or a sandbox around it, is not fit for rudp",
-				strerror(errno));
+		rudp_report_add(
+			report, RUDP_DOCTOR_FAIL, "socket-marks", NULL,
+			"SO_MAX_PACING_RATE or SO_ATTACH_FILTER cannot be written and read back "
+			"(%s): rudp cannot work with this kernel or in this sandbox",
+			strerror(errno));
 	if (fd >= 0)
 		close(fd);
 }
@@ -52,9 +53,9 @@ static void check_urgent(struct rudp_report *report)
 
 	rudp_report_add(report, ok ? RUDP_DOCTOR_OK : RUDP_DOCTOR_WARN, "urgent-data", NULL,
 			ok ? "MSG_OOB works on AF_UNIX sockets"
-			   : "MSG_OOB does not work on AF_UNIX sockets (Linux 5.15 has "
-			     "it): urgent bytes, "
-			     "as of telnet and ftp, are not carried");
+			   : "MSG_OOB does not work on AF_UNIX sockets (it needs Linux "
+			     "5.15): urgent bytes, which telnet and ftp use, are not "
+			     "transferred");
 	for (int i = 0; i < 2; i++)
 		if (ends[i] >= 0)
 			close(ends[i]);
@@ -70,9 +71,11 @@ void rudp_doctor_kernel(struct rudp_report *report)
 	if (fd >= 0)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "kernel", NULL, "Linux %s", name.release);
 	else
-		rudp_report_add(report, RUDP_DOCTOR_WARN, "kernel", NULL,
-				"Linux %s has no pidfd_open (5.3 has it), or a sandbox forbids it: "
-				"engines end and start more often than they need", name.release);
+		rudp_report_add(
+			report, RUDP_DOCTOR_WARN, "kernel", NULL,
+			"Linux %s has no pidfd_open (it needs 5.3), or a sandbox forbids it: "
+			"engines end and start more often than necessary",
+			name.release);
 	if (fd >= 0)
 		close(fd);
 	check_mark(report);
@@ -96,7 +99,7 @@ static void check_files(struct rudp_report *report)
 				(uintmax_t)limit.rlim_max);
 }
 
-/* Tasks of this user now, as far as /proc shows; the limit counts threads. */
+/* The limit counts the threads of all processes of this user. */
 static void check_tasks(struct rudp_report *report)
 {
 	struct rlimit limit = {0, 0};
@@ -104,7 +107,7 @@ static void check_tasks(struct rudp_report *report)
 	getrlimit(RLIMIT_NPROC, &limit);
 	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= TASKS_FEW)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "processes", NULL,
-				"an engine is one process more; allowed are %s",
+				"an engine is one more process; the limit allows %s",
 				limit.rlim_cur == RLIM_INFINITY ? "any number" : "enough");
 	else
 		rudp_report_add(report, RUDP_DOCTOR_WARN, "processes",
@@ -119,7 +122,7 @@ void rudp_doctor_limits(struct rudp_report *report)
 	check_tasks(report);
 }
 
-/* Nobody has this name: a nonce is random. */
+/* The name is free: the nonce of a real engine is random. */
 static void check_abstract(struct rudp_report *report)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL};
@@ -140,8 +143,7 @@ static void check_abstract(struct rudp_report *report)
 	else
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "abstract-names",
 				"allow AF_UNIX (RestrictAddressFamilies=AF_UNIX ... of "
-				"the service; `unix,' in "
-				"its AppArmor profile)",
+				"the service; `unix,' in its AppArmor profile)",
 				"abstract AF_UNIX names cannot be used (%s): programs "
 				"cannot reach their engine",
 				strerror(errno));
@@ -166,16 +168,15 @@ static void check_namespaces(struct rudp_report *report)
 	if (!read_link("/proc/self/ns/net", own, sizeof own) ||
 	    !read_link("/proc/1/ns/net", first, sizeof first))
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "namespaces", NULL,
-				"which one this is cannot be told; rudp ss shows the "
-				"engines of its own network "
-				"namespace only");
+				"the network namespace cannot be identified; rudp ss "
+				"shows only the engines of its own");
 	else if (strcmp(own, first) == 0)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "namespaces", NULL,
-				"in the network namespace of the system");
+				"this is the network namespace of the system");
 	else
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "namespaces", NULL,
-				"in a network namespace of its own: it has its own engines, and rudp ss "
-				"shows only those");
+				"this is a separate network namespace: it has its own engines, and "
+				"rudp ss shows only those");
 }
 
 static int seccomp_mode(void)
@@ -195,27 +196,26 @@ static int seccomp_mode(void)
 static void check_seccomp(struct rudp_report *report)
 {
 	if (seccomp_mode() == 2)
-		rudp_report_add(report, RUDP_DOCTOR_NOTE, "seccomp", NULL,
-				"a filter of system calls is in force here; where the "
-				"self-test fails it must "
-				"let pass socket(AF_UNIX), sendmsg, setsockopt, clone and execve");
+		rudp_report_add(
+			report, RUDP_DOCTOR_NOTE, "seccomp", NULL,
+			"a system call filter is active; if the self-test fails, the filter "
+			"must allow socket(AF_UNIX), sendmsg, setsockopt, clone and execve");
 	else
-		rudp_report_add(report, RUDP_DOCTOR_OK, "seccomp", NULL,
-				"no filter of system calls");
+		rudp_report_add(report, RUDP_DOCTOR_OK, "seccomp", NULL, "no system call filter");
 }
 
-/* What a program asks of a ring never comes by the shim. */
+/* The shim does not see requests made through io_uring. */
 static void check_io_uring(struct rudp_report *report)
 {
 	char line[16] = "";
 
 	if (rudp_read_line("/proc/sys/kernel/io_uring_disabled", line, sizeof line) && line[0] == '2')
-		rudp_report_add(report, RUDP_DOCTOR_OK, "io_uring", NULL, "is switched off");
+		rudp_report_add(report, RUDP_DOCTOR_OK, "io_uring", NULL, "io_uring is disabled");
 	else
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "io_uring", NULL,
 				"sockets that a program opens through io_uring "
-				"stay TCP, and "
-				"others cannot be connected that way");
+				"stay TCP, and rudp sockets cannot be connected "
+				"through it");
 }
 
 void rudp_doctor_confinement(struct rudp_report *report)
@@ -243,22 +243,27 @@ void rudp_doctor_machine(struct rudp_report *report)
 
 	if (rudp_cipher_preferred() == RUDP_CIPHER_AES_256_GCM)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "cipher", NULL,
-				"the processor has instructions for AES: AES-256-GCM");
+				"the processor has AES instructions: AES-256-GCM");
 	else
-		rudp_report_add(report, RUDP_DOCTOR_NOTE, "cipher", NULL,
-				"the processor has no instructions for AES: ChaCha20-Poly1305, which is "
-				"slower");
+		rudp_report_add(
+			report, RUDP_DOCTOR_NOTE, "cipher", NULL,
+			"the processor has no AES instructions: ChaCha20-Poly1305, which is "
+			"slower");
 	check_aead(report);
 	rudp_read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", source,
 		       sizeof source);
 	if (strcmp(source, "hpet") == 0 || strcmp(source, "acpi_pm") == 0 ||
 	    strcmp(source, "jiffies") == 0)
-		rudp_report_add(report, RUDP_DOCTOR_WARN, "clock",
-				"echo tsc > "
-				"/sys/devices/system/clocksource/clocksource0/current_clocksource   # "
-				"as root, where the kernel trusts that clock",
-				"reading the clock %s takes long, which costs speed", source);
+		rudp_report_add(
+			report, RUDP_DOCTOR_WARN, "clock",
+			"echo tsc > "
+			"/sys/devices/system/clocksource/clocksource0/current_clocksource   # "
+			"as root, if the kernel trusts that clock",
+			"reading the clock source %s is slow, which reduces speed", source);
 	else
-		rudp_report_add(report, RUDP_DOCTOR_OK, "clock", NULL, "%s",
-				source[0] ? source : "the kernel does not say which, which is no harm");
+		rudp_report_add(
+			report, RUDP_DOCTOR_OK, "clock", NULL, "%s",
+			source[0]
+				? source
+				: "the kernel does not report the clock source, which is harmless");
 }

@@ -8,14 +8,14 @@
 
 #define HEADERS_MAX 128
 #define NOTE_BYTES_MAX 4096
-#define DYNAMIC_MAX 4096    /* entries looked at */
+#define DYNAMIC_MAX 4096 /* a file with more entries is damaged */
 #define DYNAMIC_CHUNK 64
-#define GO_BUILD_ID 4       /* type of the note that the Go linker writes under the name "Go" */
+#define GO_BUILD_ID 4 /* type of the note named "Go", which the Go linker writes */
 
-/* Of this very program, placed there by the linker. */
+/* The ELF header of this program. The linker defines the symbol. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-/* false: the file ends before. */
+/* Returns false if the file is too short. */
 static bool read_at(int fd, uint64_t offset, void *out, size_t len)
 {
 	return offset <= INT64_MAX - len && pread(fd, out, len, (off_t)offset) == (ssize_t)len;
@@ -39,7 +39,7 @@ static bool read_interpreter(int fd, const ElfW(Phdr) *segment, struct rudp_elf 
 {
 	size_t len = segment->p_filesz;
 
-	/* As the kernel wants it: not empty, and with its 0. */
+	/* The kernel requires a path that is not empty and ends with 0. */
 	return len >= 2 && len <= sizeof elf->interpreter &&
 	       read_at(fd, segment->p_offset, elf->interpreter, len) &&
 	       elf->interpreter[len - 1] == 0;
@@ -80,7 +80,7 @@ static void read_notes(int fd, const ElfW(Phdr) *segment, struct rudp_elf *elf)
 		elf->is_go = true;
 }
 
-/* Adds the DT_NEEDED among these; false: the end of the list is among them. */
+/* Counts the DT_NEEDED entries. Returns false if the end of the list was found. */
 static bool count_libraries(const ElfW(Dyn) *entries, size_t count, struct rudp_elf *elf)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -134,7 +134,10 @@ enum rudp_program_fault rudp_elf_read(int fd, struct rudp_elf *elf)
 	enum rudp_program_fault fault;
 
 	*elf = (struct rudp_elf){.libraries = 0};
-	/* Both word sizes have e_machine, the last that is compared then, at the same place. */
+	/*
+	 * check_header() reads no further than e_machine here, which has the same offset in both
+	 * word sizes.
+	 */
 	if (!read_at(fd, 0, &header, sizeof(Elf32_Ehdr)))
 		return RUDP_PROGRAM_DAMAGED;
 	fault = check_header(&header);
@@ -149,7 +152,7 @@ enum rudp_program_fault rudp_elf_read(int fd, struct rudp_elf *elf)
 	return RUDP_PROGRAM_NONE;
 }
 
-/* The first object is the program itself. */
+/* Called first for the program itself. */
 static int look_at_own(struct dl_phdr_info *info, size_t size, void *found)
 {
 	(void)size;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What passes, and the words for states. Reading is filter_parse.c. */
+/* Matching, and the names of states. The parser is filter_parse.c. */
 #include "filter.h"
 
 #include <string.h>
 
 #include "proto/conn/conn.h"
 
-/* As ss(8) writes them in its first column. */
+/* The names that ss(8) prints in its first column. */
 static const char *const state_names[] = {
 	[RUDP_STATE_CLOSED] = "UNCONN",
 	[RUDP_STATE_LISTEN] = "LISTEN",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filter - which connections rudp ss shows: the useful part of ss(8)'s grammar.
+ * filter - selects the connections that rudp ss shows. The grammar is a part of that of ss(8):
  *
  *	expression  and { ("or" | "|" | "||") and }
  *	and         not { ["and" | "&" | "&&"] not }
@@ -10,7 +10,8 @@
  *	            ("sport" | "dport") OPERATOR [:]PORT = == != < <= > >= or eq ne lt le gt ge
  *	            ("transport" | "program" | "pid") ["=" | "!="] WORD
  *
- * Addresses are numbers; IPv6 with a port stands in brackets. A PORT may be a service's name.
+ * Addresses are numeric; an IPv6 address with a port is in brackets. A PORT may be the name of a
+ * service.
  */
 #ifndef RUDP_TOOLS_FILTER_H
 #define RUDP_TOOLS_FILTER_H
@@ -60,19 +61,19 @@ struct rudp_filter_node {
 struct rudp_filter {
 	struct rudp_filter_node nodes[RUDP_FILTER_NODES_MAX];
 	int count;
-	int root;                 /* -1: everything passes */
+	int root; /* -1: every connection passes */
 	bool names_states;
 };
 
 /*
- * Returns  false: error says what was expected, and *at is where in the text (0 first).
+ * Returns  false on a syntax error: error says what was expected, *at is the offset in text.
  */
 bool rudp_filter_parse(struct rudp_filter *filter, const char *text,
 		       char error[RUDP_FILTER_ERROR_SIZE], unsigned *at);
 
 bool rudp_filter_match(const struct rudp_filter *filter, const struct rudp_control_info *info);
 
-/* "ESTAB", as ss writes it; "?" for what is none. And the word of a transport. */
+/* The name of a state as ss prints it ("ESTAB"), and of a transport; "?" for an unknown number. */
 const char *rudp_filter_state_name(unsigned state);
 const char *rudp_filter_transport_name(unsigned transport);
 

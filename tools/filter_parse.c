@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Recursive descent over the grammar of filter.h. */
+/* A recursive descent parser for the grammar in filter.h. */
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static const struct {
 	{">=", RUDP_FILTER_GE}, {"ge", RUDP_FILTER_GE},
 };
 
-/* The token at hand stands in word; "" at the end. */
+/* word is the current token; "" at the end. */
 struct parser {
 	struct rudp_filter *filter;
 	const char *start, *next; /* of the token, and behind it */
@@ -84,10 +84,11 @@ static int fail(struct parser *p, const char *expected)
 	if (p->error[0])
 		return -1;
 	if (*p->start)
-		snprintf(p->error, RUDP_FILTER_ERROR_SIZE, "'%.60s' stands where %s was expected",
-			 p->word, expected);
+		snprintf(p->error, RUDP_FILTER_ERROR_SIZE, "found '%.60s', expected %s", p->word,
+			 expected);
 	else
-		snprintf(p->error, RUDP_FILTER_ERROR_SIZE, "it ends where %s was expected", expected);
+		snprintf(p->error, RUDP_FILTER_ERROR_SIZE, "the filter ends, expected %s",
+			 expected);
 	return -1;
 }
 
@@ -99,7 +100,7 @@ static void advance(struct parser *p)
 	len = token_length(p->start);
 	p->next = p->start + len;
 	if (len >= sizeof p->word)
-		len = sizeof p->word - 1; /* no right word is that long */
+		len = sizeof p->word - 1; /* no valid word is that long */
 	memcpy(p->word, p->start, len);
 	p->word[len] = 0;
 }
@@ -120,7 +121,7 @@ static bool take(struct parser *p, const char *word)
 static int add(struct parser *p, const struct rudp_filter_node *node)
 {
 	if (p->filter->count == RUDP_FILTER_NODES_MAX)
-		return fail(p, "the end, as it is too long");
+		return fail(p, "the end, because the filter is too long");
 	p->filter->nodes[p->filter->count] = *node;
 	return p->filter->count++;
 }
@@ -136,7 +137,7 @@ static bool parse_state_name(struct parser *p, uint32_t *mask)
 	return false;
 }
 
-/* "state A state B" is A or B, "exclude A" all others; as ss has it. */
+/* As in ss, "state A state B" means A or B, and "exclude A" means all other states. */
 static int parse_states(struct parser *p)
 {
 	struct rudp_filter_node node = {.kind = RUDP_FILTER_STATE};
@@ -169,7 +170,7 @@ static bool parse_compare(struct parser *p, enum rudp_filter_compare *compare)
 	return false;
 }
 
-/* Only = and !=; = where nothing stands. */
+/* Accepts only = and !=; no operator means =. */
 static bool parse_equality(struct parser *p, enum rudp_filter_compare *compare)
 {
 	*compare = RUDP_FILTER_EQ;
@@ -256,7 +257,7 @@ static bool read_host(char *host, struct rudp_filter_node *node)
 	return false;
 }
 
-/* Cuts [v6]/n:port, v4/n:port or v6/n into host with prefix, and port ("" for none). */
+/* Splits [v6]/n:port, v4/n:port or v6/n into host with prefix, and port ("" for none). */
 static bool split(char *word, char *host, const char **port)
 {
 	char *close = strchr(word, ']');
@@ -330,9 +331,9 @@ static int parse_word(struct parser *p, enum rudp_filter_kind kind)
 	if (!parse_equality(p, &node.compare))
 		return -1;
 	if (kind == RUDP_FILTER_PID && !read_number(p->word, INT32_MAX, &node.number))
-		return fail(p, "the number of a process");
+		return fail(p, "a process id");
 	if (p->word[0] == 0 || p->word[0] == '(' || p->word[0] == ')')
-		return fail(p, "the name of a program");
+		return fail(p, "a program name");
 	memcpy(node.word, p->word, sizeof node.word);
 	advance(p);
 	return add(p, &node);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fingerprint - what may be shown of a key, so that two people can see that they have the same one.
+ * fingerprint - a short hash of a key that may be shown, so that two people can compare their keys.
  */
 #ifndef RUDP_TOOLS_FINGERPRINT_H
 #define RUDP_TOOLS_FINGERPRINT_H
@@ -12,9 +12,9 @@
 
 #define RUDP_FINGERPRINT_SIZE RUDP_KEY_ID_SIZE
 
-/* 64 bits of a hash that is made of the key for this alone. false: libcrypto fails. */
+/* Writes 64 bits of a hash that is used for nothing else. Returns false if libcrypto fails. */
 bool rudp_fingerprint(const uint8_t psk[RUDP_PSK_BYTES], char text[RUDP_FINGERPRINT_SIZE]);
-/* Without "RUDP_KEY_FILE: " in front, for errors of a file that an option names. */
+/* Skips "RUDP_KEY_FILE: " at the beginning of an error, for a file that was given by an option. */
 const char *rudp_without_variable(const char *text);
 
 #endif

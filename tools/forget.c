@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp forget: removes what the engines remember of a host, or of all hosts. */
+/* rudp forget: removes what the engines know about one host or all hosts. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +12,8 @@
 #include "ss.h"
 #include "tool.h"
 
-#define STEP_S 2        /* an engine that is alive answers at once */
-#define ADDRESSES_MAX 64 /* of one name; the rest is left out, and said */
+#define STEP_S 2         /* a running engine answers at once */
+#define ADDRESSES_MAX 64 /* of one name; others are ignored with a message */
 
 struct forget {
 	const char *host; /* NULL: all */
@@ -38,13 +38,14 @@ static error_t parse(int key, char *value, struct argp_state *state)
 static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[HOST]",
-	.doc = "Makes the running engines forget what they remember of HOST, a name or an address, or "
-	       "of all hosts: that TCP was faster, failures, associations for resumption, and measured "
-	       "paths. Connections go on.\v"
-	       "The next connection tries rudp again. Exit code: 1 if an engine could not be asked.",
+	.doc = "Makes the running engines forget what they know about HOST, a name or an address, "
+	       "or about all hosts: that TCP was faster, failures, associations for resumption, and "
+	       "measured paths. Connections continue.\v"
+	       "The next connection tries rudp again. Exit code: 1 if an engine could not "
+	       "be asked.",
 };
 
-/* 0, or -errno: the engine's, or that of the call. */
+/* Returns 0 or -errno, of the call or from the engine. */
 static int ask(const struct rudp_engine_place *engine, const struct rudp_addr *host,
 	       struct rudp_control_forgotten *forgotten)
 {
@@ -78,11 +79,11 @@ static int forget_at(void *context, const struct rudp_engine_place *engine)
 	}
 	forget->engines += rc == 0;
 	forget->denied += rc == -EACCES;
-	/* An engine that has ended meanwhile remembers nothing. */
+	/* An engine that has ended meanwhile knows nothing any more. */
 	if (rc < 0 && rc != -EACCES && rc != -ECONNREFUSED && rc != -ECONNRESET) {
 		forget->failed++;
-		rudp_complain("an engine forgets nothing: %s",
-			      rc == -EPROTO ? "it is of another version (its memory ends with it)"
+		rudp_complain("an engine has forgotten nothing: %s",
+			      rc == -EPROTO ? "it has another version (it forgets all when it ends)"
 					    : strerror(-rc));
 	}
 	return 0;
@@ -117,14 +118,15 @@ static void print(const struct forget *forget)
 	const char *host = forget->host ? forget->host : "all hosts";
 
 	if (forget->engines == 0 && forget->denied == 0 && forget->failed == 0)
-		printf("%s: no engine is running, so nothing is remembered\n", host);
+		printf("%s: no engine is running, so there is nothing to forget\n", host);
 	else if (forget->engines > 0)
 		printf("%s: forgotten: routes %" PRIu64 ", failures %" PRIu64 ", associations %" PRIu64
 		       ", paths %" PRIu64 "; engines asked: %u\n",
 		       host, forget->routes, forget->failures, forget->associations, forget->paths,
 		       forget->engines);
 	if (forget->denied)
-		rudp_complain("engines of other users that forget nothing: %u (root may ask them)",
+		rudp_complain("engines of other users, which have forgotten nothing: %u (root can "
+			      "ask them)",
 			      forget->denied);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp key: the keys of all engines that the caller may ask, and the end of one of them. */
+/* rudp key: lists the keys of all engines that the caller may ask, or revokes a key. */
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,18 +17,18 @@
 #include "tool.h"
 
 #define KEYS_MAX 1024u      /* of all engines */
-#define PER_ENGINE_MAX 256u /* who tells of more keys is none */
-#define STEP_S 2            /* an engine that is alive answers at once */
+#define PER_ENGINE_MAX 256u /* a process that lists more keys is no engine */
+#define STEP_S 2            /* a running engine answers at once */
 
-/* What the engines tell, and the files that RUDP_KEY_FILE names here. */
+/* The keys of the engines, and those in the files of RUDP_KEY_FILE. */
 struct keys {
 	struct rudp_control_key list[KEYS_MAX];
 	unsigned count;
-	struct rudp_control_ended ended; /* sums */
+	struct rudp_control_ended ended; /* sums over all engines */
 	unsigned engines, denied;
 };
 
-/* The key to be revoked, and what that does. */
+/* The key to be revoked, and counts of what was done. */
 struct revocation {
 	uint64_t id;
 	uint64_t connections;
@@ -72,8 +72,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "list\nrevoke FINGERPRINT|FILE",
 	.doc = "Lists the keys of the running engines and of RUDP_KEY_FILE, or revokes one.\v"
-	       "A key that is revoked begins no connection any more, and the connections that began "
-	       "with it are reset. Its file says so from then on, in a line of its own.",
+	       "A revoked key cannot begin a connection, and the connections that began with it "
+	       "are reset. The line `revoked' is added to its file.",
 };
 
 static void add(const struct rudp_control_key *key)
@@ -84,7 +84,7 @@ static void add(const struct rudp_control_key *key)
 		return;
 	entry = &keys.list[keys.count++];
 	*entry = *key;
-	/* What comes from another process goes to a terminal. */
+	/* Text from another process goes to a terminal. */
 	entry->file[sizeof entry->file - 1] = 0;
 	for (char *c = entry->file; *c; c++)
 		if (*c < ' ' || *c == 0x7f)
@@ -152,7 +152,7 @@ static enum rudp_key_state state_of(const struct rudp_key *key, const struct rud
 	return key->not_before_s > time(NULL) ? RUDP_KEY_FUTURE : RUDP_KEY_EXPIRED;
 }
 
-/* Keys that no engine uses yet. */
+/* Adds keys that no engine uses yet. */
 static void add_own_files(void)
 {
 	static struct rudp_key_ring ring;
@@ -231,7 +231,7 @@ static json_t *time_json(int64_t time_s)
 		       : json_string(rudp_key_time_format(time_s, text));
 }
 
-/* A name that is no UTF-8 cannot stand in JSON as it is. */
+/* JSON does not allow a file name that is not UTF-8. */
 static json_t *file_json(const char *file)
 {
 	char clean[sizeof((struct rudp_control_key *)0)->file];
@@ -299,7 +299,8 @@ static bool parse_id(const char *text, uint64_t *id)
 
 static bool append(const char *file)
 {
-	static const char line[] = "\nrevoked\n"; /* the last line may have no end */
+	/* The last line of the file may lack its newline. */
+	static const char line[] = "\nrevoked\n";
 	int fd = open(file, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	bool ok;
 
@@ -310,7 +311,10 @@ static bool append(const char *file)
 	return ok;
 }
 
-/* Whoever named the file: it is only written to if it is a key file, with this key. */
+/*
+ * The name may come from any process, so the file is changed only if it is a key file with this
+ * key.
+ */
 static void mark_file(struct revocation *r, const char *file)
 {
 	char text[RUDP_KEY_TEXT_SIZE];
@@ -324,7 +328,7 @@ static void mark_file(struct revocation *r, const char *file)
 	if (key.is_revoked || append(file))
 		return;
 	r->failed = true;
-	rudp_complain("%s: %s; remove it, or engines that start will take the key again", file,
+	rudp_complain("%s: %s; remove the file, or new engines will accept the key again", file,
 		      strerror(errno));
 }
 
@@ -357,7 +361,7 @@ static int revoke_key(const char *what)
 	const char *file = parse_id(what, &r.id) ? NULL : what;
 
 	if (file && !rudp_key_load(&key, file, text)) {
-		rudp_complain("%s is no fingerprint, nor a key file: %s", file, text);
+		rudp_complain("%s is neither a fingerprint nor a key file: %s", file, text);
 		return 1;
 	}
 	if (file)
@@ -379,7 +383,8 @@ static int revoke_key(const char *what)
 	printf("%s: revoked, %" PRIu64 " connections were reset\n", rudp_key_id_format(r.id, id),
 	       r.connections);
 	if (r.denied)
-		rudp_complain("%u engines of other users were not asked to (root may)", r.denied);
+		rudp_complain("%u engines of other users have not revoked it (root can ask them)",
+			      r.denied);
 	return r.failed || fflush(stdout) == EOF ? 1 : 0;
 }
 
@@ -392,6 +397,6 @@ int rudp_tool_key(int argc, char **argv)
 		return list_keys(input.json);
 	if (input.word_count == 2 && strcmp(input.words[0], "revoke") == 0 && !input.json)
 		return revoke_key(input.words[1]);
-	rudp_complain("say list, list --json, or revoke with a FINGERPRINT or FILE");
+	rudp_complain("expected list, list --json, or revoke FINGERPRINT|FILE");
 	return RUDP_EXIT_USAGE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp keygen: 32 random bytes for both ends, or a look at such a file. */
+/* rudp keygen: makes a key file with 32 random bytes, or checks a key file. */
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "tool.h"
 
 #define LINE_BYTES (2 * RUDP_PSK_BYTES + 1)
-#define CONTENT_SIZE 192 /* the line of the key, and those of two times */
+#define CONTENT_SIZE 192 /* the line of the key and the lines of two times */
 
 /* Keys of options that have no short name. */
 enum { NOT_BEFORE = 256, NOT_AFTER };
@@ -31,20 +31,24 @@ static const struct argp_option options[] = {
 	 "the new key is not valid before this time (UTC, as 2026-12-01T00:00:00Z)", 0},
 	{"not-after", NOT_AFTER, "TIME", 0, "the new key is not valid from this time on", 0},
 	{"check", 'c', "FILE", 0,
-	 "say whether FILE can be used, and its fingerprint: equal on two machines, equal keys", 0},
+	 "check that FILE can be used, and print its fingerprint: equal keys have equal "
+	 "fingerprints",
+	 0},
 	{0},
 };
 
-/* At most once, and written as a key file has it. */
+/* An option may be given once, and its value must have the form of a key file. */
 static void set_time(struct argp_state *state, const char **time, const char *option, const char *value)
 {
 	int64_t time_s;
 
 	if (*time)
-		argp_error(state, "--%s is given twice", option);
+		argp_error(state, "--%s was given twice", option);
 	if (!rudp_key_time_parse(value, strlen(value), &time_s))
-		argp_error(state, "--%s: '%s' is no time; expected is a time in UTC, as "
-			   "2026-12-01T00:00:00Z", option, value);
+		argp_error(state,
+			   "--%s: '%s' is not a time; expected is a time in UTC, as "
+			   "2026-12-01T00:00:00Z",
+			   option, value);
 	*time = value;
 }
 
@@ -59,11 +63,13 @@ static void check_times(struct argp_state *state, const struct keygen *keygen)
 	if (keygen->not_after)
 		rudp_key_time_parse(keygen->not_after, strlen(keygen->not_after), &until_s);
 	if (until_s <= time(NULL))
-		argp_error(state, "--not-after %s is over: the key would never be valid",
+		argp_error(state, "--not-after %s is in the past: the key would never be valid",
 			   keygen->not_after);
 	if (from_s >= until_s)
-		argp_error(state, "--not-after %s is not behind --not-before %s: the key would never "
-			   "be valid", keygen->not_after, keygen->not_before);
+		argp_error(state,
+			   "--not-after %s is not after --not-before %s: the key would never "
+			   "be valid",
+			   keygen->not_after, keygen->not_before);
 }
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -97,13 +103,14 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "[FILE]",
-	.doc = "Writes a fresh key into the new file FILE, which only you can read, or to stdout.\v"
-	       "Copy the file to the other machine by a safe way (scp), and name it on both sides with "
+	.doc = "Writes a new key to the new file FILE, which only you can read, or to stdout.\v"
+	       "Copy the file to the other machine over a secure channel (scp), and name it on "
+	       "both sides with "
 	       "rudp run --key FILE.",
 };
 
-/* What to do now is said where it is in nobody's way: stdout may be a file. */
-static void say_next_step(const uint8_t key[RUDP_PSK_BYTES], const struct keygen *keygen)
+/* Printed to stderr, because stdout may be a file. */
+static void print_next_step(const uint8_t key[RUDP_PSK_BYTES], const struct keygen *keygen)
 {
 	char fingerprint[RUDP_FINGERPRINT_SIZE];
 	const char *file = keygen->file;
@@ -115,8 +122,10 @@ static void say_next_step(const uint8_t key[RUDP_PSK_BYTES], const struct keygen
 			      keygen->not_after ? ", not after " : "",
 			      keygen->not_after ? keygen->not_after : "");
 	if (keygen->not_before)
-		rudp_complain("next: copy it into the directory of keys of both machines before that "
-			      "time (scp -p %s HOST:DIRECTORY/); engines take it by themselves", file);
+		rudp_complain(
+			"next: copy it into the directory of keys of both machines before that "
+			"time (scp -p %s HOST:DIRECTORY/); engines load it by themselves",
+			file);
 	else
 		rudp_complain("next: copy it to the other machine (scp -p %s HOST:), and start the "
 			      "programs at both ends with rudp run --key %s", file, file);
@@ -136,7 +145,7 @@ static bool make_line(uint8_t key[RUDP_PSK_BYTES], char line[LINE_BYTES])
 	return true;
 }
 
-/* The line of the key is there. Returns how many bytes there are in all. */
+/* Appends the times to the line of the key. Returns the total length. */
 static size_t add_times(char content[CONTENT_SIZE], const struct keygen *keygen)
 {
 	size_t len = LINE_BYTES;
@@ -156,7 +165,8 @@ static int write_file(const char *file, const char *content, size_t len)
 
 	if (fd < 0) {
 		rudp_complain("%s: %s", file,
-			      errno == EEXIST ? "is there already; it stays as it is" : strerror(errno));
+			      errno == EEXIST ? "already exists and was not changed"
+					      : strerror(errno));
 		return 1;
 	}
 	if (fchmod(fd, 0600) < 0 || write(fd, content, len) != (ssize_t)len || fsync(fd) < 0) {
@@ -176,8 +186,9 @@ static int write_stdout(const char *content, size_t len)
 		return 1;
 	}
 	if (isatty(STDOUT_FILENO))
-		rudp_complain("this key stands on your screen; `rudp keygen FILE' puts one where only "
-			      "you can read it");
+		rudp_complain(
+			"this key is visible on your screen; `rudp keygen FILE' writes one to a "
+			"file that only you can read");
 	return 0;
 }
 
@@ -196,7 +207,7 @@ static int make(const struct keygen *keygen)
 	len = add_times(content, keygen);
 	rc = to_file ? write_file(keygen->file, content, len) : write_stdout(content, len);
 	if (rc == 0 && to_file)
-		say_next_step(key, keygen);
+		print_next_step(key, keygen);
 	explicit_bzero(key, sizeof key);
 	explicit_bzero(content, sizeof content);
 	return rc;

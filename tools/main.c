@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp COMMAND ...: finds the command and leaves the rest to it. */
+/* rudp COMMAND ...: finds the sub-command and calls it. */
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +47,7 @@ static int start(const struct command *command, int argc, char **argv)
 	return command->run(argc, argv);
 }
 
-/* help COMMAND is COMMAND --help. */
+/* `rudp help COMMAND` is the same as `rudp COMMAND --help`. */
 static int help(int argc, char **argv)
 {
 	const struct command *command;

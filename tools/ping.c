@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp ping: a SYN now and then, and what comes back. */
+/* rudp ping: sends a SYN at intervals and prints the answers. */
 #include <argp.h>
 #include <errno.h>
 #include <jansson.h>
@@ -26,7 +26,7 @@ struct ping {
 	const char *key_file;
 	unsigned long count; /* 0: until interrupted */
 	int64_t interval_ns, span_ns;
-	uint16_t udp_port;   /* 0: the port asked for */
+	uint16_t udp_port; /* 0: the port of the listener */
 	bool json;
 
 	char host[NI_MAXHOST], service[NI_MAXSERV];
@@ -42,9 +42,9 @@ struct ping {
 static volatile sig_atomic_t interrupted;
 
 static const struct argp_option options[] = {
-	{"count", 'c', "N", 0, "so many attempts (default 4; 0: until interrupted)", 0},
-	{"interval", 'i', "SECONDS", 0, "between them (default 1)", 0},
-	{"timeout", 'W', "SECONDS", 0, "wait so long for each answer (default 2)", 0},
+	{"count", 'c', "N", 0, "number of attempts (default 4; 0: until interrupted)", 0},
+	{"interval", 'i', "SECONDS", 0, "pause between attempts (default 1)", 0},
+	{"timeout", 'W', "SECONDS", 0, "time to wait for each answer (default 2)", 0},
 	{"key", 'k', "FILE", 0, "the key (default: that of RUDP_KEY_FILE)", 0},
 	{"udp-port", 'u', "PORT", 0, "the one UDP port of a listener behind a firewall", 0},
 	{"json", 'j', NULL, 0, "the result as one JSON object", 0},
@@ -100,7 +100,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		ping->words[ping->word_count++] = value;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no host is named");
+		argp_error(state, "no host was given");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -111,13 +111,13 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "HOST:PORT\nHOST PORT",
-	.doc = "Asks whether a rudp listener answers there, and whether its key is the same. The "
+	.doc = "Tests whether a rudp listener answers, and whether it has the same key. The "
 	       "server's program sees no connection.\v"
-	       "Exit code: 0 when it answers and the keys match, 1 when not, 2 when it "
-	       "could not be asked.",
+	       "Exit code: 0 if it answers and the keys match, 1 if not, 2 if it could not "
+	       "be asked.",
 };
 
-/* HOST:PORT, [V6]:PORT, or two words. false: no port. */
+/* Accepts HOST:PORT, [V6]:PORT, or two words. Returns false without a port. */
 static bool split(struct ping *ping)
 {
 	const char *word = ping->words[0], *colon = strrchr(word, ':');
@@ -137,7 +137,7 @@ static bool split(struct ping *ping)
 	return true;
 }
 
-/* getaddrinfo takes 65616 for port 80. */
+/* getaddrinfo silently uses port 80 for 65616. */
 static bool is_beyond_ports(const char *service)
 {
 	return service[strspn(service, "0123456789")] == 0 && strtoul(service, NULL, 10) > UINT16_MAX;
@@ -162,7 +162,7 @@ static bool resolve(struct ping *ping)
 	freeaddrinfo(found);
 	ping->port = rudp_addr_port(&ping->remote);
 	if (rc < 0 || ping->port == 0) {
-		rudp_complain("%s port %s: is no place where anybody could listen", ping->host,
+		rudp_complain("%s port %s: nothing can listen on this address", ping->host,
 			      ping->service);
 		return false;
 	}
@@ -196,7 +196,7 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
-/* The signal comes through only while the probe waits: none is missed. */
+/* The signal is blocked except while the probe waits, so none is missed. */
 static void catch_interrupt(sigset_t *while_waiting)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -214,9 +214,9 @@ static const char *text_of(const struct ping *ping, enum rudp_probe_result resul
 	if (result == RUDP_PROBE_ANSWERS)
 		return ping->has_psk ? "answers, key matches"
 				     : "answers; no key on either side: encrypted, but "
-				       "nobody knows who it is";
+				       "not authenticated";
 	if (result == RUDP_PROBE_KEY && !ping->has_psk)
-		return "answers, but wants a key (--key FILE)";
+		return "answers, but needs a key (--key FILE)";
 	return rudp_probe_text(result);
 }
 
@@ -252,7 +252,7 @@ static bool is_last(const struct ping *ping)
 	return interrupted || (ping->count && ping->sent >= ping->count);
 }
 
-/* 0, or -errno: it could not be asked. */
+/* Returns 0, or -errno if the probe failed locally. */
 static int ask_all(struct ping *ping, struct rudp_probe *probe, const sigset_t *mask)
 {
 	while (!is_last(ping)) {
@@ -271,7 +271,7 @@ static int ask_all(struct ping *ping, struct rudp_probe *probe, const sigset_t *
 	return 0;
 }
 
-/* The most telling of what has come. */
+/* The result that says most about the listener. */
 static enum rudp_probe_result overall(const struct ping *ping)
 {
 	enum rudp_probe_result result = RUDP_PROBE_ANSWERS;
@@ -281,7 +281,7 @@ static enum rudp_probe_result overall(const struct ping *ping)
 	return result;
 }
 
-/* A router that says "unreachable" is not the host that was asked. */
+/* An "unreachable" of a router is no answer of the host. */
 static unsigned long answered(const struct ping *ping)
 {
 	return ping->sent - ping->results[RUDP_PROBE_SILENT] - ping->results[RUDP_PROBE_UNREACHABLE];
@@ -327,7 +327,7 @@ static bool print_json(const struct ping *ping)
 static const char *local_fault(int error)
 {
 	if (error == EPERM || error == EACCES)
-		return "a firewall of this host does not let UDP out; rudp doctor names its rule";
+		return "a firewall of this host blocks UDP; rudp doctor names its rule";
 	return strerror(error);
 }
 
@@ -364,7 +364,7 @@ int rudp_tool_ping(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &ping);
 	if (!split(&ping)) {
-		rudp_complain("'%s' names no port; say HOST:PORT, [ADDRESS]:PORT or HOST PORT",
+		rudp_complain("'%s' has no port; expected HOST:PORT, [ADDRESS]:PORT or HOST PORT",
 			      ping.words[0]);
 		return RUDP_EXIT_USAGE;
 	}

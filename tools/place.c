@@ -6,7 +6,7 @@
 
 #include "tool.h"
 
-/* The directory of this command, without its last slash; empty when the kernel does not tell. */
+/* The directory of this command, without the last slash; empty if the kernel does not tell. */
 static void own_directory(char directory[RUDP_PLACE_SIZE])
 {
 	ssize_t len = readlink("/proc/self/exe", directory, RUDP_PLACE_SIZE - 1);
@@ -18,7 +18,7 @@ static void own_directory(char directory[RUDP_PLACE_SIZE])
 		*slash = 0;
 }
 
-/* Then its name is made the shortest one: others will see it in LD_PRELOAD. */
+/* If the file exists, path becomes its canonical path, because LD_PRELOAD will show it. */
 static bool is_there(char path[RUDP_PLACE_SIZE])
 {
 	char *real = realpath(path, NULL);
@@ -30,8 +30,8 @@ static bool is_there(char path[RUDP_PLACE_SIZE])
 	return there;
 }
 
-/* Beside an installed command nobody would look for it. */
-static void name_where_it_should_be(const char *here, const char *file, char path[RUDP_PLACE_SIZE])
+/* An installed command reports the library directory, where a user expects the file. */
+static void name_expected_place(const char *here, const char *file, char path[RUDP_PLACE_SIZE])
 {
 	char *real;
 
@@ -43,7 +43,7 @@ static void name_where_it_should_be(const char *here, const char *file, char pat
 
 bool rudp_place_find(const char *file, char path[RUDP_PLACE_SIZE])
 {
-	/* PREFIX/bin/rudp: the libraries lie in PREFIX/lib/rudp. */
+	/* For PREFIX/bin/rudp the libraries are in PREFIX/lib/rudp. */
 	static const char *const from_here[] = {"", "/../lib/rudp"};
 	char here[RUDP_PLACE_SIZE];
 
@@ -57,7 +57,7 @@ bool rudp_place_find(const char *file, char path[RUDP_PLACE_SIZE])
 	snprintf(path, RUDP_PLACE_SIZE, "%s/%s", RUDP_LIBDIR, file);
 	if (is_there(path))
 		return true;
-	name_where_it_should_be(here, file, path);
+	name_expected_place(here, file, path);
 	return false;
 }
 

@@ -22,8 +22,8 @@ struct rudp_probe {
 	struct rudp_addr local, remote;
 	uint16_t target_port;
 	struct rudp_endpoint_config config;
-	struct rudp_endpoint *nobody;  /* knows no connection: answers every SYNACK with a RESET */
-	struct rudp_endpoint *ep;      /* of the attempt under way, or NULL */
+	struct rudp_endpoint *nobody; /* has no connection: answers a SYNACK with a RESET */
+	struct rudp_endpoint *ep;     /* of the current attempt, or NULL */
 	struct rudp_conn *conn;
 	int64_t sent_at_ns;
 	uint8_t datagram[DATAGRAM_BYTES], copy[DATAGRAM_BYTES], train[RUDP_TRAIN_BYTES_MAX];
@@ -43,13 +43,13 @@ static void random_bytes(void *context, void *out, size_t len)
 		ssize_t n = getrandom(at, len, 0);
 
 		if (n < 0 && errno != EINTR)
-			abort(); /* no kernel of the last ten years: nothing here is safe without */
+			abort(); /* only kernels before 3.17: nothing here is safe without it */
 		at += n > 0 ? n : 0;
 		len -= n > 0 ? (size_t)n : 0;
 	}
 }
 
-/* IP_RECVERR: a host or network that cannot be reached is told, too. */
+/* With IP_RECVERR the socket also reports an unreachable host or network. */
 static int open_socket(struct rudp_probe *probe)
 {
 	struct sockaddr_in6 local;
@@ -81,7 +81,7 @@ struct rudp_probe *rudp_probe_open(const struct rudp_addr *remote, uint16_t targ
 	probe->target_port = target_port;
 	probe->config.random = random_bytes;
 	random_bytes(NULL, probe->config.reset_secret, sizeof probe->config.reset_secret);
-	probe->config.resume_off = true; /* one packet and no more: nothing to come back to */
+	probe->config.resume_off = true; /* the connection is never used, so never resumed */
 	probe->config.has_psk = psk != NULL;
 	if (psk)
 		memcpy(probe->config.psk, psk, sizeof probe->config.psk);
@@ -115,7 +115,7 @@ void rudp_probe_close(struct rudp_probe *probe)
 	free(probe);
 }
 
-/* 0, or -errno: of the datagram, or of an earlier one that the network has reported. */
+/* Returns 0 or -errno; the error may be that of an earlier datagram, reported by the network. */
 static int send_all(struct rudp_probe *probe, struct rudp_endpoint *ep)
 {
 	struct rudp_train train = {.data = probe->train, .cap = sizeof probe->train};
@@ -142,7 +142,8 @@ static int begin_attempt(struct rudp_probe *probe)
 	return send_all(probe, probe->ep);
 }
 
-static void give(struct rudp_probe *probe, struct rudp_endpoint *ep, uint8_t *data, size_t len)
+static void process_datagram(struct rudp_probe *probe, struct rudp_endpoint *ep, uint8_t *data,
+			     size_t len)
 {
 	struct rudp_datagram datagram = {.socket = probe,
 					 .local = probe->local,
@@ -166,27 +167,28 @@ static int result_of_error(int error)
 }
 
 /*
- * What the attempt has come to, or -EAGAIN. Once the connection is established its endpoint is forgotten
- * before it can send a word, which would complete it on the other side as well.
+ * Returns the result of the attempt, or -EAGAIN if there is none yet. When the connection is
+ * established, its endpoint is freed before it can send a packet, which would establish the
+ * connection at the peer too.
  */
-static int take_datagram(struct rudp_probe *probe, size_t len)
+static int on_datagram(struct rudp_probe *probe, size_t len)
 {
 	memcpy(probe->copy, probe->datagram, len);
 	if (!probe->ep) {
-		give(probe, probe->nobody, probe->copy, len);
+		process_datagram(probe, probe->nobody, probe->copy, len);
 		send_all(probe, probe->nobody);
 		return -EAGAIN;
 	}
-	give(probe, probe->ep, probe->copy, len);
+	process_datagram(probe, probe->ep, probe->copy, len);
 	if (rudp_conn_state(probe->conn) == RUDP_STATE_ESTABLISHED) {
 		forget_attempt(probe);
-		give(probe, probe->nobody, probe->datagram, len);
+		process_datagram(probe, probe->nobody, probe->datagram, len);
 		send_all(probe, probe->nobody);
 		return RUDP_PROBE_ANSWERS;
 	}
 	if (rudp_conn_error(probe->conn) != 0)
 		return result_of_error(rudp_conn_error(probe->conn));
-	/* A cookie: the SYN goes once more, with it. */
+	/* The peer has sent a cookie: send the SYN again, with the cookie. */
 	if (rudp_endpoint_deadline_ns(probe->ep) <= now_ns()) {
 		probe->sent_at_ns = now_ns();
 		send_all(probe, probe->ep);
@@ -194,7 +196,7 @@ static int take_datagram(struct rudp_probe *probe, size_t len)
 	return -EAGAIN;
 }
 
-/* The queue is emptied so that poll becomes quiet; the newest error is what counts. */
+/* Empties the error queue, so that poll does not report it again. Only the newest error counts. */
 static int take_error(struct rudp_probe *probe)
 {
 	int error = 0;
@@ -232,14 +234,14 @@ static int receive(struct rudp_probe *probe)
 
 		if (n < 0)
 			return -errno;
-		rc = take_datagram(probe, (size_t)n);
+		rc = on_datagram(probe, (size_t)n);
 		if (rc != -EAGAIN)
 			return rc;
 	}
 	return -EAGAIN;
 }
 
-/* -EAGAIN: nothing yet; -ETIME: until is over. */
+/* Returns -EAGAIN if there is nothing yet, -ETIME if the time is over. */
 static int wait_once(struct rudp_probe *probe, int64_t until_ns, const sigset_t *mask)
 {
 	int64_t left_ns = until_ns - now_ns();
@@ -269,7 +271,7 @@ int rudp_probe_ask(struct rudp_probe *probe, int64_t span_ns, const sigset_t *ma
 	int rc;
 
 	*rtt_ns = 0;
-	/* What the network has said of the attempt before is no answer to this one. */
+	/* An error of the previous attempt is no answer to this one. */
 	take_error(probe);
 	rc = begin_attempt(probe);
 	if (rc < 0)

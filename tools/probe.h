@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * probe - asks a rudp listener for its SYNACK and leaves it at that.
+ * probe - tests whether a rudp listener answers: it sends a SYN and waits for the SYNACK.
  *
- * A true SYN goes out, from an endpoint of the protocol on a socket of the probe's own. The SYNACK is
- * checked (it shows that the keys match) and answered with a RESET packet, by which the listener forgets
- * the half-open connection (docs/protocol.md section 12.4): its program never hears of it.
+ * The SYN is real: it comes from a protocol endpoint on a socket of the probe. The SYNACK is
+ * verified, which shows that the keys match, and answered with a RESET packet. The listener then
+ * drops the half-open connection (docs/protocol.md section 12.4), so its program never sees it.
  *
  * Threads  one.
  */
@@ -17,15 +17,19 @@
 
 #include "base/addr.h"
 
-/* name, word for programs, what it means; the more telling first */
+/*
+ * Result, word for programs, text for users. The earlier one in the list says more about the
+ * listener.
+ */
 #define RUDP_PROBE_RESULTS(X)                                                                      \
 	X(ANSWERS, "answers", "answers")                                                           \
-	X(KEY, "key-mismatch", "answers, but the keys of the two sides differ, or only one has one") \
-	X(VERSION, "version", "answers, but speaks another version of the protocol")               \
-	X(CLOSED, "closed", "rudp is there, but nothing listens on this port")                     \
-	X(REFUSED, "refused", "port refuses: the host is there, but nothing listens on this UDP port") \
+	X(KEY, "key-mismatch",                                                                     \
+	  "answers, but the keys of the two sides differ, or only one has one")                    \
+	X(VERSION, "version", "answers, but has another version of the protocol")                  \
+	X(CLOSED, "closed", "rudp is running, but nothing listens on this port")                   \
+	X(REFUSED, "refused", "refused: the host is up, but nothing listens on this UDP port")     \
 	X(UNREACHABLE, "unreachable", "host or network cannot be reached")                         \
-	X(SILENT, "silent", "no answer: filtered, or the host is down")
+	X(SILENT, "silent", "no answer: a firewall drops the packets, or the host is down")
 
 #define RUDP_PROBE_ENUM(name, word, what) RUDP_PROBE_##name,
 enum rudp_probe_result { RUDP_PROBE_RESULTS(RUDP_PROBE_ENUM) };
@@ -38,7 +42,7 @@ enum { RUDP_PROBE_RESULT_COUNT = 0 RUDP_PROBE_RESULTS(RUDP_PROBE_ONE) };
 struct rudp_probe;
 
 /*
- * remote is where the SYN goes, target_port the listener that it asks for. psk NULL: no key.
+ * The SYN goes to remote and asks for a listener on target_port. psk NULL: no key.
  *
  * Returns  NULL, with *error -errno.
  */
@@ -47,14 +51,15 @@ struct rudp_probe *rudp_probe_open(const struct rudp_addr *remote, uint16_t targ
 void rudp_probe_close(struct rudp_probe *probe);
 
 /*
- * One SYN, and what comes of it within the span; rtt_ns is set when something answered (0: a host or a
- * router on the way did). Signals of mask come through while it waits, and end the wait.
+ * Sends one SYN and waits for the result for at most span_ns. *rtt_ns is the time until an answer
+ * came, and 0 if none came. An answer may also be an ICMP error of the host or of a router. Signals
+ * that mask does not block can arrive during the wait, and end it.
  *
- * Returns  a result, or -EINTR, or -errno for what is wrong on this side.
+ * Returns  a result, or -EINTR, or -errno for a local failure.
  */
 int rudp_probe_ask(struct rudp_probe *probe, int64_t span_ns, const sigset_t *mask, int64_t *rtt_ns);
 
-/* Answers to what still comes for attempts that are over, until then. 0 or -EINTR. */
+/* Until until_ns, answers late packets for attempts that have ended. Returns 0 or -EINTR. */
 int rudp_probe_rest(struct rudp_probe *probe, int64_t until_ns, const sigset_t *mask);
 
 const char *rudp_probe_word(enum rudp_probe_result result);

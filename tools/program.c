@@ -13,10 +13,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define HEAD_BYTES 256         /* that the kernel looks at for a #! line */
-#define INTERPRETERS_MAX 5     /* scripts in a row, as in the kernel */
+#define HEAD_BYTES 256     /* the kernel reads so much to find a #! line */
+#define INTERPRETERS_MAX 5 /* scripts that interpret scripts, as in the kernel */
 #define DEFAULT_SEARCH "/bin:/usr/bin"
-#define SHELL "/bin/sh"        /* what execvp gives a file to that the kernel does not know */
+#define SHELL "/bin/sh" /* runs a file that is neither ELF nor has #!, as with execvp */
 
 struct check {
 	struct rudp_program *program;
@@ -36,7 +36,7 @@ struct rudp_program_caller rudp_program_caller_self(void)
 	};
 }
 
-static void keep(char out[PATH_MAX], const char *path)
+static void copy_path(char out[PATH_MAX], const char *path)
 {
 	snprintf(out, PATH_MAX, "%s", path);
 }
@@ -49,7 +49,10 @@ static bool is_executable_file(const char *path)
 	       faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
 }
 
-/* As execvp: the first in the list that can be executed. false: none; *found: one that cannot be. */
+/*
+ * As execvp: finds the first executable file in the list. Returns false if there is none; then
+ * *found says whether a file was found that is not executable.
+ */
 static bool search_path(const char *name, const char *search, char out[PATH_MAX], bool *found)
 {
 	*found = false;
@@ -63,7 +66,7 @@ static bool search_path(const char *name, const char *search, char out[PATH_MAX]
 			bool executable = is_executable_file(path);
 
 			if (executable || !*found)
-				keep(out, path);
+				copy_path(out, path);
 			*found = true;
 			if (executable)
 				return true;
@@ -93,7 +96,7 @@ static bool raises_by_mode(const struct stat *st, const struct rudp_program_call
 	       st->st_gid != caller->gid;
 }
 
-/* Root has them all already, so that nothing is raised. */
+/* Root already has all capabilities, so the program gets no more. */
 static bool raises_by_capabilities(int fd, const struct rudp_program_caller *caller)
 {
 	struct vfs_ns_cap_data data = {0};
@@ -127,7 +130,9 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Loaders bear the names of their C libraries: ld-linux-x86-64.so.2, ld-musl-x86_64.so.1, linker64. */
+/*
+ * The name of the loader shows the C library: ld-linux-x86-64.so.2, ld-musl-x86_64.so.1, linker64.
+ */
 static enum rudp_program_fault check_interpreter(struct check *c, const char *interpreter)
 {
 	const char *own = rudp_elf_own_interpreter();
@@ -166,14 +171,14 @@ static size_t word_length(const char *text)
 	return strcspn(text, " \t");
 }
 
-static bool is_passed_over_by_env(const char *word)
+static bool is_skipped_by_env(const char *word)
 {
 	return strcmp(word, "-S") == 0 || strcmp(word, "-i") == 0 || strcmp(word, "-") == 0 ||
 	       (word[0] != '-' && strchr(word, '='));
 }
 
-/* #!/usr/bin/env [-S] [NAME=VALUE]... PROGRAM: the one that is meant is PROGRAM. */
-static enum rudp_program_fault check_behind_env(struct check *c, const char *words)
+/* #!/usr/bin/env [-S] [NAME=VALUE]... PROGRAM: checks PROGRAM. */
+static enum rudp_program_fault check_after_env(struct check *c, const char *words)
 {
 	char name[HEAD_BYTES], path[PATH_MAX];
 	bool found;
@@ -182,8 +187,8 @@ static enum rudp_program_fault check_behind_env(struct check *c, const char *wor
 		words += strspn(words, " \t");
 		snprintf(name, sizeof name, "%.*s", (int)word_length(words), words);
 		words += word_length(words);
-	} while (is_passed_over_by_env(name));
-	/* Other options may take a word of their own: nothing is known then. */
+	} while (is_skipped_by_env(name));
+	/* Other options may have an argument, so the program cannot be found. */
 	if (name[0] == 0 || name[0] == '-')
 		return RUDP_PROGRAM_NONE;
 	if (strchr(name, '/'))
@@ -194,7 +199,7 @@ static enum rudp_program_fault check_behind_env(struct check *c, const char *wor
 	return RUDP_PROGRAM_NO_INTERPRETER;
 }
 
-/* line is what follows #!, one line. */
+/* line is the text after #!. */
 static enum rudp_program_fault check_script(struct check *c, char *line)
 {
 	char *interpreter = line + strspn(line, " \t");
@@ -212,15 +217,15 @@ static enum rudp_program_fault check_script(struct check *c, char *line)
 		snprintf(c->program->detail, sizeof c->program->detail, "%s", interpreter);
 		return RUDP_PROGRAM_NO_INTERPRETER;
 	}
-	keep(script, c->program->culprit);
+	copy_path(script, c->program->culprit);
 	fault = check_file(c, interpreter);
 	if (fault != RUDP_PROGRAM_NONE || strcmp(last_part(interpreter), "env") != 0)
 		return fault;
-	keep(c->program->culprit, script);
-	return check_behind_env(c, rest);
+	copy_path(c->program->culprit, script);
+	return check_after_env(c, rest);
 }
 
-/* Neither ELF nor script: execvp hands it to the shell. */
+/* execvp runs a file that is neither ELF nor a script with the shell. */
 static enum rudp_program_fault check_content(struct check *c, int fd)
 {
 	char head[HEAD_BYTES + 1];
@@ -243,11 +248,11 @@ static enum rudp_program_fault check_file(struct check *c, const char *path)
 	enum rudp_program_fault fault = check_access(path);
 	int fd;
 
-	keep(c->program->culprit, path);
+	copy_path(c->program->culprit, path);
 	if (fault != RUDP_PROGRAM_NONE)
 		return fault;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	/* It may be executed, but not read: nobody can tell, and the loader does what it does. */
+	/* The file may be executable but not readable. Then nothing can be checked. */
 	if (fd < 0)
 		return RUDP_PROGRAM_NONE;
 	fault = check_content(c, fd);
@@ -263,8 +268,8 @@ enum rudp_program_fault rudp_program_check(struct rudp_program *program, const c
 	bool found = true;
 
 	*program = (struct rudp_program){.is_go = false};
-	keep(program->path, name);
-	keep(program->culprit, name);
+	copy_path(program->path, name);
+	copy_path(program->culprit, name);
 	if (name[0] == 0 || (!strchr(name, '/') &&
 			     !search_path(name, c.search, program->path, &found) && !found))
 		return RUDP_PROGRAM_MISSING;

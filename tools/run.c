@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp run: looks first, then sets the environment and becomes the program. */
+/* rudp run: checks the program and the settings, sets the environment and executes the program. */
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "strict.h"
 #include "tool.h"
 
-/* As env(1) and timeout(1): 125 for what is our own affair, 126 and 127 for the program. */
+/* As env(1) and timeout(1): 125 for an error of rudp run, 126 and 127 for the program. */
 #define EXIT_OWN 125
 #define EXIT_NOT_RUN 126
 #define EXIT_MISSING 127
@@ -37,21 +37,21 @@ struct run {
 static const struct argp_option options[] = {
 	{"key", 'k', "FILE", 0, "the key that both ends share (rudp keygen makes one)", 0},
 	{"policy", 'p', "FILE", 0, "rules: what goes over rudp, what over TCP; rudp.conf(5)", 0},
-	{"engine", 'e', "process|thread", 0, "where the engine lives (default: process)", 0},
+	{"engine", 'e', "process|thread", 0, "how the engine runs (default: process)", 0},
 	{"cc", 'c', "NAME", 0, "congestion control:" RUDP_CC_NAMES_TEXT " (default: bbr)", 0},
-	{"log", 'l', "LEVEL[:FILE]", 0, "error, warn, info or debug, and where to", 0},
-	{"strict", 's', NULL, 0, "rudp or nothing: the kernel denies PROGRAM any TCP of its own", 0},
+	{"log", 'l', "LEVEL[:FILE]", 0, "error, warn, info or debug, and the file", 0},
+	{"strict", 's', NULL, 0, "only rudp: the kernel denies PROGRAM all other TCP", 0},
 	{0},
 };
 
-/* Sets the variable to prefix and the file's absolute name. */
+/* Sets the variable to prefix followed by the absolute path of the file. */
 static bool set_file(const char *variable, const char *prefix, size_t prefix_len, const char *file)
 {
 	char absolute[RUDP_PLACE_SIZE], value[VALUE_SIZE];
 	int len;
 
 	if (!rudp_place_absolute(file, absolute)) {
-		rudp_complain("the name of this file is too long: %s", file);
+		rudp_complain("this file name is too long: %s", file);
 		return false;
 	}
 	len = snprintf(value, sizeof value, "%.*s%s", (int)prefix_len, prefix, absolute);
@@ -100,19 +100,19 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		run->strict = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		/* The program; what follows is its own business. */
+		/* The program. The words after it are its arguments. */
 		run->command = state->argv + state->next - 1;
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no program is named");
+		argp_error(state, "no program was given");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-/* The engine would say it of RUDP_KEY_FILE, which the caller has not set. */
+/* Checked here, because the engine would name RUDP_KEY_FILE, which the caller has not set. */
 static int check_key(const char *file)
 {
 	int error = access(file, R_OK) < 0 ? errno : 0;
@@ -125,8 +125,8 @@ static int check_key(const char *file)
 	return error ? EXIT_OWN : 0;
 }
 
-/* What is wrong the engine has said, in the words of the variables. */
-static void say_not_started(const struct run *run)
+/* The engine has already printed the error, with the names of the variables. */
+static void report_not_started(const struct run *run)
 {
 	rudp_complain("%s was not started%s%s", run->command[0],
 		      run->key ? "; --key sets RUDP_KEY_FILE" : "",
@@ -137,10 +137,10 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "PROGRAM [ARGUMENTS]",
-	.doc = "Starts PROGRAM with its TCP connections carried over rudp, and says so plainly when "
-	       "that cannot be.\v"
-	       "Exit code: that of PROGRAM; 125 when the settings are wrong or rudp is not installed "
-	       "whole, 126 when PROGRAM cannot be run under rudp, 127 when it is not there.",
+	.doc = "Starts PROGRAM so that its TCP connections go over rudp, or explains why that is "
+	       "not possible.\v"
+	       "Exit code: that of PROGRAM; 125 if the settings are wrong or files of rudp are "
+	       "missing, 126 if PROGRAM cannot be run under rudp, 127 if it does not exist.",
 };
 
 static int refuse(const struct rudp_program *program, enum rudp_program_fault fault)
@@ -151,28 +151,30 @@ static int refuse(const struct rudp_program *program, enum rudp_program_fault fa
 		      program->detail[0] ? " (" : "", program->detail,
 		      program->detail[0] ? ")" : "");
 	if (strcmp(program->culprit, program->path) != 0)
-		rudp_complain("it is what runs %s", program->path);
+		rudp_complain("it is the interpreter of %s", program->path);
 	if (advice)
 		rudp_complain("instead: %s", advice);
 	return rudp_program_exit_code(fault);
 }
 
-/* The separators of LD_PRELOAD cannot be quoted. */
+/* LD_PRELOAD has no quoting for its separators. */
 static bool find_shim(struct run *run)
 {
 	if (!rudp_place_find(SHIM, run->shim)) {
-		rudp_complain("%s is not there; build it with `make', or install rudp again", run->shim);
+		rudp_complain("%s is missing; build it with `make', or install rudp again",
+			      run->shim);
 		return false;
 	}
 	if (strpbrk(run->shim, ": \t\n")) {
-		rudp_complain("the name of %s has a blank or a colon in it, which LD_PRELOAD cannot "
-			      "take; move it elsewhere", run->shim);
+		rudp_complain("the path %s contains a blank or a colon, which LD_PRELOAD does not "
+			      "allow; move it to another directory",
+			      run->shim);
 		return false;
 	}
 	return true;
 }
 
-/* What is wrong it says itself, on our stderr. */
+/* The engine checks the settings and prints errors to our stderr. */
 static int check_settings(void)
 {
 	char engine[RUDP_PLACE_SIZE];
@@ -185,7 +187,7 @@ static int check_settings(void)
 	if (named && *named)
 		snprintf(engine, sizeof engine, "%s", named);
 	else if (!rudp_place_find(ENGINE, engine)) {
-		rudp_complain("%s is not there; build it with `make', or install rudp again", engine);
+		rudp_complain("%s is missing; build it with `make', or install rudp again", engine);
 		return EXIT_OWN;
 	}
 	posix_spawn_file_actions_init(&actions);
@@ -202,7 +204,7 @@ static int check_settings(void)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : EXIT_OWN;
 }
 
-/* In front of what is preloaded already, but for the shim itself. */
+/* Puts the shim before the other preloaded libraries, and removes a second entry of it. */
 static bool set_preload(const char *shim)
 {
 	const char *rest = getenv("LD_PRELOAD");
@@ -228,13 +230,13 @@ static bool set_preload(const char *shim)
 	return ok;
 }
 
-/* Before anything of the program is looked at. */
+/* Called before the program is checked. */
 static bool prepare_strict(void)
 {
 	char why[RUDP_STRICT_WHY_SIZE];
 
 	if (!rudp_strict_is_possible(why)) {
-		rudp_complain("--strict: the kernel cannot keep the program from TCP: %s", why);
+		rudp_complain("--strict: the kernel cannot deny TCP to the program: %s", why);
 		return false;
 	}
 	return setenv("RUDP_POLICY", STRICT_POLICY, 1) == 0;
@@ -251,11 +253,11 @@ static bool enter_strict(void)
 	}
 	rc = rudp_strict_enter();
 	if (rc < 0)
-		rudp_complain("--strict: the program cannot be kept from TCP: %s", strerror(-rc));
+		rudp_complain("--strict: TCP cannot be denied to the program: %s", strerror(-rc));
 	return rc == 0;
 }
 
-static int become(const struct run *run, const struct rudp_program *program)
+static int execute(const struct run *run, const struct rudp_program *program)
 {
 	if (!set_preload(run->shim)) {
 		rudp_complain("no memory for the environment");
@@ -284,15 +286,17 @@ int rudp_tool_run(int argc, char **argv)
 	if (fault != RUDP_PROGRAM_NONE)
 		return refuse(&program, fault);
 	if (program.is_go)
-		rudp_complain("note: %s is a Go program: only the sockets of its C libraries go over "
-			      "rudp, those of its Go code stay TCP", program.path);
-	/* Who says rudp run wants it, whatever is set further out. */
+		rudp_complain(
+			"note: %s is a Go program: only the sockets of its C libraries use rudp, "
+			"those of its Go code use TCP",
+			program.path);
+	/* The user asks for rudp here, whatever the outer environment says. */
 	unsetenv("RUDP_DISABLE");
 	if (run.key && check_key(run.key) != 0)
 		return EXIT_OWN;
 	rc = check_settings();
 	if (rc == 0)
-		return become(&run, &program);
-	say_not_started(&run);
+		return execute(&run, &program);
+	report_not_started(&run);
 	return rc;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp ss: every connection and listener of every engine that the caller may ask. */
+/* rudp ss: shows the connections and listeners of every engine that the caller may ask. */
 #include "ss.h"
 
 #include <argp.h>
@@ -14,7 +14,7 @@
 
 #define FILTER_SIZE 4096
 #define BIT(state) (1u << (state))
-/* As ss without -a. */
+/* The states that ss does not show without -a. */
 #define HIDDEN                                                                                     \
 	(BIT(RUDP_STATE_LISTEN) | BIT(RUDP_STATE_CLOSED) | BIT(RUDP_STATE_TIME_WAIT) |             \
 	 BIT(RUDP_STATE_SYN_RCVD))
@@ -29,12 +29,12 @@ static const struct argp_option options[] = {
 	{"listening", 'l', NULL, 0, "listeners only", 0},
 	{"processes", 'p', NULL, 0, "show the programs", 0},
 	{"numeric", 'n', NULL, 0, "ports as numbers, not as names of services", 0},
-	{"no-header", 'H', NULL, 0, "no first line", 0},
+	{"no-header", 'H', NULL, 0, "no header line", 0},
 	{"summary", 's', NULL, 0, "counts only", 0},
-	{"failed", 'f', NULL, 0, "what has failed of late, and why", 0},
+	{"failed", 'f', NULL, 0, "recent failed connections, and why they failed", 0},
 	{"json", 'j', NULL, 0, "as JSON, one array of objects", 0},
-	{"tcp", 't', NULL, 0, "accepted, as for ss; there is nothing else", 0},
-	{"info", 'i', NULL, 0, "accepted, as for ss; the details are always shown", 0},
+	{"tcp", 't', NULL, 0, "ignored; for compatibility with ss", 0},
+	{"info", 'i', NULL, 0, "ignored; the details are always shown", 0},
 	{0},
 };
 
@@ -108,7 +108,7 @@ static bool is_wanted(const struct rudp_ss *ss, const struct rudp_filter *filter
 	return (shown || filter->names_states) && rudp_filter_match(filter, info);
 }
 
-static void keep_wanted(const struct rudp_ss *ss, const struct rudp_filter *filter,
+static void filter_list(const struct rudp_ss *ss, const struct rudp_filter *filter,
 			struct rudp_ss_list *list)
 {
 	size_t kept = 0;
@@ -119,13 +119,13 @@ static void keep_wanted(const struct rudp_ss *ss, const struct rudp_filter *filt
 	list->count = kept;
 }
 
-static void say_missing(const struct rudp_ss_list *list)
+static void report_missing(const struct rudp_ss_list *list)
 {
 	if (list->denied)
 		rudp_complain("%u engine%s of other users not shown (root sees all)", list->denied,
 			      list->denied == 1 ? "" : "s");
 	if (list->silent)
-		rudp_complain("%u engine%s without a right answer: of another version, or hung",
+		rudp_complain("%u engine%s did not answer correctly: another version, or hanging",
 			      list->silent, list->silent == 1 ? "" : "s");
 }
 
@@ -176,10 +176,10 @@ int rudp_tool_ss(int argc, char **argv)
 		rudp_ss_list_fini(&list);
 		return 1;
 	}
-	keep_wanted(&input.ss, &filter, &list);
+	filter_list(&input.ss, &filter, &list);
 	rudp_ss_filter_failed(&list, &filter);
 	rc = show(&input.ss, &list);
-	say_missing(&list);
+	report_missing(&list);
 	rudp_ss_list_fini(&list);
 	return rc;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp ss --failed: the last connections that failed, and why. */
+/* rudp ss --failed: the recent failed connections, and the causes. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "proto/conn/conn.h"
 #include "ss.h"
 
-/* An engine keeps 64 of programs and 64 of peers; one that tells of more is none. */
+/* An engine keeps 64 for programs and 64 for peers; a process that lists more is no engine. */
 #define PER_ENGINE_MAX 1024
 #define TIME_SIZE 40
 
@@ -95,7 +95,7 @@ void rudp_ss_filter_failed(struct rudp_ss_list *list, const struct rudp_filter *
 	list->failure_count = kept;
 }
 
-/* Any age may come from another process: a year that no calendar has is "?". */
+/* The age comes from another process and may be absurd: a time that cannot be formatted is "?". */
 static void time_of(const struct rudp_control_failure *failure, bool utc, char text[TIME_SIZE])
 {
 	time_t at = time(NULL) - (time_t)(failure->age_ns / RUDP_NS_PER_S);

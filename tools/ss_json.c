@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every figure under a name that ends in its unit; what is not known is null or left out. */
+/*
+ * The JSON output. The name of each number ends in its unit; unknown values are null or left out.
+ */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -12,7 +14,10 @@
 
 #define FORMAT (JSON_INDENT(1) | JSON_REAL_PRECISION(6))
 
-/* Peers and programs choose some of these numbers; beyond the range of JSON's reader they are cut. */
+/*
+ * Peers and programs choose some of these numbers, so they are limited to the range of JSON
+ * readers.
+ */
 static json_t *number(uint64_t value)
 {
 	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
@@ -23,7 +28,7 @@ static json_t *duration(int64_t ns)
 	return ns <= 0 || ns == RUDP_NEVER ? json_null() : json_integer(ns);
 }
 
-/* Without the port, and without the brackets that only a port makes necessary. */
+/* The address without the port, and without the brackets that are only needed with a port. */
 json_t *rudp_ss_json_address(const struct rudp_addr *addr)
 {
 	char text[RUDP_ADDR_TEXT_SIZE];
@@ -50,7 +55,7 @@ static json_t *text_or_null(const char *text)
 	return *text ? json_string(text) : json_null();
 }
 
-/* json_object_set_new frees the value itself when it fails, and takes NULL for a failure. */
+/* json_object_set_new frees the value if it fails, and fails for NULL. */
 static bool put(json_t *object, const char *key, json_t *value)
 {
 	return json_object_set_new(object, key, value) == 0;
@@ -168,7 +173,7 @@ static bool add_one(json_t *object, const char *key)
 	return put(object, key, json_integer(was + 1));
 }
 
-/* Every cause by its word, zeros too. NULL: no memory. */
+/* All causes by their words, zeros included. NULL: no memory. */
 static json_t *failures_of(const struct rudp_control_engine *engine)
 {
 	json_t *o = json_object();
@@ -181,13 +186,13 @@ static json_t *failures_of(const struct rudp_control_engine *engine)
 	return o;
 }
 
-/* Of the engines that tell: those of an earlier release do not. NULL: no memory. */
+/* Engines of earlier releases do not report their buffers. NULL: no memory. */
 static json_t *buffers_of(const struct rudp_ss_list *list)
 {
 	json_t *array = json_array();
 
 	for (unsigned i = 0; array && i < list->engines; i++) {
-		const struct rudp_control_engine *engine = &list->tellers[i];
+		const struct rudp_control_engine *engine = &list->engine_stats[i];
 		json_t *o;
 
 		if (!engine->limit_bytes)

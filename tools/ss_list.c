@@ -14,11 +14,11 @@
 #include "ss.h"
 
 #define NAMES "/proc/net/unix"
-#define LISTENS 0x10000ul /* __SO_ACCEPTCON: the connections that were accepted bear the name too */
-#define STEP_S 2          /* an engine that is alive answers at once */
+#define LISTENS 0x10000ul /* __SO_ACCEPTCON: accepted connections have the same name, without it */
+#define STEP_S 2          /* a running engine answers at once */
 #define ENGINE_NS (20 * RUDP_NS_PER_S)
 
-/* false: this line tells of no engine. */
+/* Returns false if the line is not that of an engine. */
 static bool read_line(const char *line, struct rudp_engine_place *engine)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -43,7 +43,7 @@ static bool read_line(const char *line, struct rudp_engine_place *engine)
 	return true;
 }
 
-/* An engine has a path, which its user and root can call, and an abstract name. */
+/* An engine has two names: a path, for its user and root, and an abstract name. */
 static void note(struct rudp_engine_place *engines, size_t *count,
 		 const struct rudp_engine_place *engine)
 {
@@ -89,12 +89,13 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_info *info)
 
 static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engine *told)
 {
-	void *more = reallocarray(list->tellers, list->engines + 1, sizeof *list->tellers);
+	void *more =
+		reallocarray(list->engine_stats, list->engines + 1, sizeof *list->engine_stats);
 
 	if (!more)
 		return -ENOMEM;
-	list->tellers = more;
-	list->tellers[list->engines++] = *told;
+	list->engine_stats = more;
+	list->engine_stats[list->engines++] = *told;
 	return 0;
 }
 
@@ -106,7 +107,7 @@ int rudp_engine_ask(const struct rudp_engine_place *engine, struct rudp_control_
 	rc = rudp_control_make(call);
 	if (rc != -ENOENT || !call->path)
 		return rc;
-	/* The path is one of another mount namespace. */
+	/* The path belongs to another mount namespace. */
 	call->path = NULL;
 	return rudp_control_make(call);
 }
@@ -128,7 +129,7 @@ int rudp_ss_call(const struct rudp_engine_place *engine, enum rudp_control_opera
 	return -call.reply.error;
 }
 
-/* Anybody can take such a name: neither the number of answers nor their slowness is trusted. */
+/* Any process can bind such a name, so the number of answers and the total time are limited. */
 static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine, void *context)
 {
 	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ENGINE_NS;
@@ -159,7 +160,7 @@ static int count_answer(struct rudp_ss_list *list, int rc)
 	case -EACCES:
 		list->denied++;
 		return 0;
-	case -ECONNREFUSED: /* it has ended meanwhile */
+	case -ECONNREFUSED: /* the engine has ended meanwhile */
 	case -ECONNRESET:
 		return 0;
 	case -ENOMEM:
@@ -231,7 +232,7 @@ void rudp_ss_list_fini(struct rudp_ss_list *list)
 {
 	free(list->failures);
 	free(list->entries);
-	free(list->tellers);
+	free(list->engine_stats);
 }
 
 const char *rudp_ss_reason(const struct rudp_control_info *info)

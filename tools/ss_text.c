@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two lines for each, as ss -tin writes them: what it is, and how it fares. */
+/* The text output: two lines for each connection, as ss -tin prints them. */
 #include <inttypes.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void port_text(uint16_t port, bool numeric, char text[PORT_SIZE])
 		snprintf(text, PORT_SIZE, "*");
 }
 
-/* The text of the address without its port is what comes before the last colon. */
+/* The address without its port is the text before the last colon. */
 char *rudp_ss_side(const struct rudp_addr *addr, bool numeric, char text[RUDP_SS_SIDE_SIZE])
 {
 	char address[RUDP_ADDR_TEXT_SIZE], port[PORT_SIZE];
@@ -185,12 +185,12 @@ void rudp_ss_print_text(const struct rudp_ss *ss, const struct rudp_ss_list *lis
 		print_entry(ss, &list->entries[i], local, peer);
 }
 
-/* An engine of an earlier release does not tell its limit. */
+/* An engine of an earlier release does not report its limit. */
 static void print_buffers(const struct rudp_control_engine *engine)
 {
 	if (engine->limit_bytes)
 		printf("Buffers of engine %u: %" PRIu64 " of %" PRIu64 " bytes, %" PRIu64
-		       " packets dropped for want of memory\n",
+		       " packets dropped for lack of memory\n",
 		       engine->pid, engine->buffered_bytes, engine->limit_bytes,
 		       engine->dropped_packets);
 }
@@ -239,7 +239,7 @@ void rudp_ss_print_summary(const struct rudp_ss_list *list)
 			printf(" %s %u", rudp_filter_transport_name(i), by_transport[i]);
 	putchar('\n');
 	for (unsigned i = 0; i < list->engines; i++) {
-		print_buffers(&list->tellers[i]);
-		print_failures(&list->tellers[i]);
+		print_buffers(&list->engine_stats[i]);
+		print_failures(&list->engine_stats[i]);
 	}
 }

@@ -17,7 +17,7 @@
 #include "api/environment.h"
 
 #define ASK_VERSION 1u /* LANDLOCK_CREATE_RULESET_VERSION */
-#define NET_SINCE 4    /* version of the interface in which TCP came to be confined */
+#define NET_SINCE 4    /* the first Landlock version that restricts TCP */
 #define NET_BIND_TCP 1
 #define NET_CONNECT_TCP 2
 
@@ -31,7 +31,7 @@
 #define MSG_FASTOPEN 0x20000000
 #endif
 
-/* As linux/landlock.h has it since then. */
+/* As in linux/landlock.h since that version. */
 struct ruleset {
 	uint64_t access_fs, access_net;
 };
@@ -50,7 +50,7 @@ bool rudp_strict_is_enough(long version, char why[RUDP_STRICT_WHY_SIZE])
 		return true;
 	if (version == -EOPNOTSUPP)
 		snprintf(why, RUDP_STRICT_WHY_SIZE,
-			 "Landlock is not switched on; "
+			 "Landlock is not enabled; "
 			 "add landlock to lsm= on the kernel's command line");
 	else if (version == -EPERM)
 		snprintf(why, RUDP_STRICT_WHY_SIZE,
@@ -73,12 +73,12 @@ int rudp_strict_start_engine(void)
 	int rc;
 
 	if (host && strcmp(host, "thread") == 0)
-		return 0; /* each program has its own, in its own domain */
+		return 0; /* each program has an engine thread, in its own domain */
 	rc = rudp_engine_find(&engine);
 	/*
-	 * It stays for a process that has said HELLO, which one that was started here has not heard
-	 * yet. Without, the program may have to start another, in its own domain, which carries rudp
-	 * as well.
+	 * An engine stays as long as a process that has sent HELLO to it. An engine that was just
+	 * started has not got that yet. Without HELLO it might end, and the program would have to
+	 * start another engine in its own domain, which works as well.
 	 */
 	if (rc == 0)
 		(void)rudp_engine_hello(rudp_environment_hash(), &engine);
@@ -113,7 +113,7 @@ static int deny_fast_open(scmp_filter_ctx filter, int call, unsigned argument)
 				SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
 }
 
-/* Calls of another architecture, which may number them otherwise, do not exist. */
+/* System calls of another architecture may have other numbers, so they are all refused. */
 static int deny_rest(scmp_filter_ctx filter)
 {
 	int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));

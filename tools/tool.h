@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tool - what the sub-commands of rudp have in common.
+ * tool - the functions that all sub-commands of rudp use.
  *
- * Each sub-command has one function here, in a file of its own name. It gets the command line from its
- * own name on (argv[0] is "rudp NAME"), says on stderr what goes wrong, and returns the exit code.
+ * Each sub-command has one function here, and a file of its own name. The function gets the command
+ * line, with argv[0] "rudp NAME". It prints errors to stderr and returns the exit code.
  *
  * Threads  one.
  */
@@ -13,15 +13,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* name, and what `rudp help` says of it */
+/* Name, and the text of `rudp help`. */
 #define RUDP_TOOLS(X)                                                                              \
 	X(run, "start a program whose TCP connections go over rudp")                               \
 	X(ss, "show connections and listeners")                                                    \
 	X(keygen, "make a key file, or check one")                                                 \
 	X(key, "list the keys in use, or revoke one")                                              \
 	X(forget, "make the engines forget a host, or all hosts")                                  \
-	X(ping, "does a rudp listener answer there?")                                              \
-	X(doctor, "what is wrong on this machine, and what mends it")
+	X(ping, "test whether a rudp listener answers")                                            \
+	X(doctor, "find problems on this machine, and how to fix them")
 
 #define RUDP_TOOL_DECLARE(name, what) int rudp_tool_##name(int argc, char **argv);
 RUDP_TOOLS(RUDP_TOOL_DECLARE)
@@ -29,23 +29,24 @@ RUDP_TOOLS(RUDP_TOOL_DECLARE)
 
 #define RUDP_EXIT_USAGE 2
 
-/* One line on stderr, "rudp NAME: " in front. */
+/* Prints one line to stderr, after "rudp NAME: ". */
 void rudp_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The name in that line; "rudp" at first. The text stays the caller's. */
+/* Sets the name in that line, which is "rudp" at first. The caller keeps name valid. */
 void rudp_complain_as(const char *name);
 
 #define RUDP_PLACE_SIZE 4096
 
 /*
- * Where the file of an installed or built rudp (librudp_shim.so, rudp-engine, ...) lies: beside this
- * command, where `make install` puts it relative to this command, or where it was to be installed.
+ * Finds a file of an installed or built rudp (librudp_shim.so, rudp-engine, ...): beside this
+ * command, where `make install` puts it relative to this command, or at the configured install
+ * path.
  *
- * Returns  false: nowhere; path then names the first place looked at.
+ * Returns  false if it is not found; path is then the first place that was tried.
  */
 bool rudp_place_find(const char *file, char path[RUDP_PLACE_SIZE]);
 
-/* Path as seen from the root. false: it does not fit, or there is no working directory. */
+/* Makes path absolute. Returns false if it does not fit, or if there is no working directory. */
 bool rudp_place_absolute(const char *path, char absolute[RUDP_PLACE_SIZE]);
 
 #endif

@@ -8,12 +8,12 @@
 
 #define NO_SUCH_OPTION 0x7fff
 #define FAMILY_BYTES sizeof(sa_family_t)
-#define SIN6_LEN_MIN 24 /* RFC 2133 had no scope id; Linux still takes that */
+#define SIN6_LEN_MIN 24 /* RFC 2133 had no scope id; Linux still accepts this length */
 
 /*
- * connect(2) with any family but AF_UNIX, or without a path, on one of our descriptors reads the
- * address and then says EINVAL: just the look at the pointer that is wanted, by the call
- * that a seccomp filter of such a program allows.
+ * connect(2) on a rudp descriptor with another family than AF_UNIX, or without a path, reads the
+ * address and then fails with EINVAL. So the kernel checks the pointer, by a call that a seccomp
+ * filter of a program that connects allows.
  */
 int rudp_address_copy_in(int fd, const struct sockaddr *user, socklen_t len,
 			 struct sockaddr_storage *copy)
@@ -47,7 +47,7 @@ int rudp_address_check(const struct rudp_socket *s, const struct sockaddr_storag
 	if (copy->ss_family != rudp_socket_family(s))
 		return -EAFNOSUPPORT;
 	rc = rudp_addr_from_sockaddr(addr, (const struct sockaddr *)copy, whole);
-	/* Where it means nothing Linux does not keep it. */
+	/* Linux drops the scope id of addresses that are not link-local. */
 	if (rc == 0 && addr->family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
 		addr->in6.sin6_scope_id = 0;
 	return rc;
@@ -89,7 +89,10 @@ socklen_t rudp_address_present(const struct rudp_addr *addr, unsigned flags,
 
 int rudp_address_give(int fd, const struct sockaddr_in6 *shown, void *user, socklen_t len)
 {
-	/* Up to 36 bytes that say nothing, written just as far as the address will be. */
+	/*
+	 * SO_MEMINFO writes up to 36 bytes: the kernel checks as many bytes as the address will
+	 * take.
+	 */
 	socklen_t written = len;
 	int rc = rudp_raw_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, user, &written);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The native API: the calls of call.h under their public names, with errno. */
+/* The native API: the functions of call.h with their public names and with errno. */
 #include "rudp/rudp.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@ static const char *const state_names[] = {RUDP_STATES(STATE_NAME)};
 #undef STATE_NAME
 #define STATE_COUNT (sizeof state_names / sizeof state_names[0])
 
-/* A descriptor that is not ours is no socket here, or none at all. */
-static int give(int fd, long rc)
+/* RUDP_NOT_OURS becomes EBADF if fd is not open, else ENOTSOCK. */
+static int result_of(int fd, long rc)
 {
 	if (rc == RUDP_NOT_OURS)
 		rc = rudp_mark_get(fd) < 0 && rudp_raw_fcntl(fd, F_GETFD, 0) < 0 ? -EBADF
@@ -37,44 +37,48 @@ PUBLIC int rudp_socket(int family, int flags)
 	int rc;
 
 	if (family != AF_INET && family != AF_INET6)
-		return give(-1, -EAFNOSUPPORT);
+		return result_of(-1, -EAFNOSUPPORT);
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
-		return give(-1, -EINVAL);
+		return result_of(-1, -EINVAL);
 	rc = rudp_call_socket(family, SOCK_STREAM | flags);
-	return give(-1, rc == RUDP_NOT_OURS ? -EPROTONOSUPPORT : rc);
+	return result_of(-1, rc == RUDP_NOT_OURS ? -EPROTONOSUPPORT : rc);
 }
 
-/* From here on what is not ours is the kernel's: a rule (rudp.conf(5)) may have made rudp_connect put a
- * socket of its TCP in the place of ours. */
+/*
+ * The functions below pass descriptors that are not rudp's on to the kernel: a rule of rudp.conf(5)
+ * may have made rudp_connect replace a rudp socket by a kernel TCP socket.
+ */
 PUBLIC int rudp_bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int rc = rudp_call_bind(fd, address, length);
 
-	return rc == RUDP_NOT_OURS ? bind(fd, address, length) : give(fd, rc);
+	return rc == RUDP_NOT_OURS ? bind(fd, address, length) : result_of(fd, rc);
 }
 
 PUBLIC int rudp_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int rc = rudp_call_connect(fd, address, length, NULL);
 
-	return rc == RUDP_NOT_OURS ? connect(fd, address, length) : give(fd, rc);
+	return rc == RUDP_NOT_OURS ? connect(fd, address, length) : result_of(fd, rc);
 }
 
 PUBLIC int rudp_listen(int fd, int backlog)
 {
 	int rc = rudp_call_listen(fd, backlog);
 
-	return rc == RUDP_NOT_OURS ? listen(fd, backlog) : give(fd, rc);
+	return rc == RUDP_NOT_OURS ? listen(fd, backlog) : result_of(fd, rc);
 }
 
 PUBLIC int rudp_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
 	int rc = rudp_call_accept(fd, address, length, flags, false);
 
-	return rc == RUDP_NOT_OURS ? accept4(fd, address, length, flags) : give(fd, rc);
+	return rc == RUDP_NOT_OURS ? accept4(fd, address, length, flags) : result_of(fd, rc);
 }
 
-/* By libc's names, where they are cancellation points; a shim in the same process sees them too. */
+/*
+ * libc's send and recv are cancellation points. If a shim is loaded too, these calls go through it.
+ */
 PUBLIC ssize_t rudp_send(int fd, const void *data, size_t length, int flags)
 {
 	ssize_t rc = send(fd, data, length, flags | MSG_NOSIGNAL);
@@ -97,40 +101,42 @@ PUBLIC int rudp_shutdown(int fd, int how)
 {
 	int rc = rudp_call_shutdown(fd, how);
 
-	return rc == RUDP_NOT_OURS ? shutdown(fd, how) : give(fd, rc);
+	return rc == RUDP_NOT_OURS ? shutdown(fd, how) : result_of(fd, rc);
 }
 
 PUBLIC int rudp_close(int fd)
 {
-	return give(fd, rudp_raw_close(fd));
+	return result_of(fd, rudp_raw_close(fd));
 }
 
 PUBLIC int rudp_set_option(int fd, int level, int option, const void *value, socklen_t length)
 {
 	int rc = rudp_call_setsockopt(fd, level, option, value, length);
 
-	return rc == RUDP_NOT_OURS ? setsockopt(fd, level, option, value, length) : give(fd, rc);
+	return rc == RUDP_NOT_OURS ? setsockopt(fd, level, option, value, length)
+				   : result_of(fd, rc);
 }
 
 PUBLIC int rudp_get_option(int fd, int level, int option, void *value, socklen_t *length)
 {
 	int rc = rudp_call_getsockopt(fd, level, option, value, length);
 
-	return rc == RUDP_NOT_OURS ? getsockopt(fd, level, option, value, length) : give(fd, rc);
+	return rc == RUDP_NOT_OURS ? getsockopt(fd, level, option, value, length)
+				   : result_of(fd, rc);
 }
 
 PUBLIC int rudp_local_address(int fd, struct sockaddr *address, socklen_t *length)
 {
 	int rc = rudp_call_getsockname(fd, address, length);
 
-	return rc == RUDP_NOT_OURS ? getsockname(fd, address, length) : give(fd, rc);
+	return rc == RUDP_NOT_OURS ? getsockname(fd, address, length) : result_of(fd, rc);
 }
 
 PUBLIC int rudp_peer_address(int fd, struct sockaddr *address, socklen_t *length)
 {
 	int rc = rudp_call_getpeername(fd, address, length);
 
-	return rc == RUDP_NOT_OURS ? getpeername(fd, address, length) : give(fd, rc);
+	return rc == RUDP_NOT_OURS ? getpeername(fd, address, length) : result_of(fd, rc);
 }
 
 static uint64_t span(int64_t span_ns)
@@ -180,10 +186,10 @@ PUBLIC int rudp_stats(int fd, struct rudp_stats *stats, size_t size)
 	int rc;
 
 	if (size == 0)
-		return give(fd, -EINVAL);
+		return result_of(fd, -EINVAL);
 	rc = rudp_call_info(fd, &info);
 	if (rc < 0)
-		return give(fd, rc);
+		return result_of(fd, rc);
 	fill(&filled, &info);
 	memset(stats, 0, size);
 	memcpy(stats, &filled, size < sizeof filled ? size : sizeof filled);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * call - the socket calls on rudp descriptors, for the shim and the native API alike.
+ * call - the socket calls (bind, connect, accept ...) on rudp descriptors. The shim and the native
+ * API both use them.
  *
- * Each behaves as the call of the same name on a TCP socket, pointers included, but returns -errno
- * instead of setting errno. RUDP_NOT_OURS means that the descriptor is none of rudp's, and nothing has
- * been done: the caller's business.
+ * Each function behaves as the call of the same name on a TCP socket, wrong pointers included, but
+ * it returns -errno instead of setting errno. RUDP_NOT_OURS means that fd is not a rudp descriptor;
+ * then nothing was done, and the caller makes the kernel's call.
  * Threads  any; async-signal-safe; no allocation.
- * Source   the man pages of section 2 and tcp(7), ip(7), ipv6(7), socket(7); where they are silent,
- *          what Linux does.
+ * Source   the man pages of section 2 and tcp(7), ip(7), ipv6(7), socket(7). Where they say
+ *          nothing, the behaviour of Linux.
  */
 #ifndef RUDP_API_CALL_H
 #define RUDP_API_CALL_H
@@ -23,71 +24,77 @@
 #define RUDP_NOT_OURS (-65536)
 
 /*
- * domain AF_INET or AF_INET6; type SOCK_STREAM with SOCK_NONBLOCK or SOCK_CLOEXEC.
+ * Creates a socket. domain is AF_INET or AF_INET6; type is SOCK_STREAM, with SOCK_NONBLOCK or
+ * SOCK_CLOEXEC.
  *
- * Returns  a descriptor; -ENOKEY, -EACCES: a key is set and rudp cannot serve; RUDP_NOT_OURS: use
- *          kernel TCP; -errno.
+ * Returns  a descriptor; -ENOKEY, -EACCES: a key is set, but rudp cannot be used; RUDP_NOT_OURS:
+ *          use kernel TCP; -errno.
  */
 int rudp_call_socket(int domain, int type);
 
 int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len);
-/* Of the next free port below 1024, from any that the engine lets the caller have. */
+/* bindresvport(3): binds to a free port below 1024, if the engine may give one to the caller. */
 int rudp_call_bindresvport(int fd, struct sockaddr_in *addr);
 int rudp_call_listen(int fd, int backlog);
 
 /*
- * Puts a listener of ours in the place of the kernel's, if the engine's policy wants it so.
+ * Replaces fd, a listener of kernel TCP, by a rudp listener if a rule of the engine says so.
  *
- * Returns  0; RUDP_NOT_OURS: no listening TCP socket; -EOPNOTSUPP: no rule takes it; -errno. Where it is
- *          not 0 nothing has changed.
+ * Returns  0; RUDP_NOT_OURS: fd is not a listening TCP socket; -EOPNOTSUPP: no rule takes it;
+ *          -errno. If the result is not 0, nothing has changed.
  */
 int rudp_call_adopt(int fd);
 
 /*
- * The kernel has refused the program's bind of fd, a socket of UDP, with EADDRINUSE: perhaps the port
- * is the engine's, for a TCP listener of the same number.
+ * Asks the engine for a UDP port. Call it after the kernel has refused the program's bind of fd, a
+ * UDP socket, with EADDRINUSE: the engine may hold the port for a TCP listener of the same number.
  *
- * Returns  0: it may be free now; RUDP_NOT_OURS, -errno: it is not.
+ * Returns  0: the port may be free now, try again; RUDP_NOT_OURS, -errno: it is not free.
  */
 int rudp_call_udp_port_release(int fd, const struct sockaddr *addr, socklen_t len);
 
 /*
- * The program is about to bind fd. A socket of UDP with SO_REUSEPORT would come to share the port with
- * an engine in a thread that shares it with others, and lose half of its datagrams: the engine goes.
+ * Call it before the program binds fd. If fd is a UDP socket with SO_REUSEPORT, it could share the
+ * port with an engine in a thread whose socket has SO_REUSEPORT too. The kernel would then give
+ * half of the program's datagrams to the engine. So the engine is asked to leave the port.
  *
  * Returns  0: go on; -EADDRINUSE: the engine must keep the port.
  */
 int rudp_call_udp_port_release_shared(int fd, const struct sockaddr *addr, socklen_t len);
 
 /*
- * wants_kernel, which may be NULL, decides on a fresh or bound socket, with the checked destination,
- * whether kernel TCP shall take its place (then it has, and the result is the kernel's).
+ * wants_kernel may be NULL. It is called for a fresh or bound socket, with the checked destination.
+ * If it returns true, a kernel TCP socket replaces fd, and the result is that of the kernel's
+ * connect.
  */
 typedef bool rudp_wants_kernel(const struct rudp_addr *remote);
 int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
 		      rudp_wants_kernel *wants_kernel);
 
-/* The first bytes of a connection, as sendmsg with MSG_FASTOPEN has them. */
+/* The first bytes of a connection, as given to sendmsg with MSG_FASTOPEN. */
 struct rudp_early {
 	const struct iovec *iov;
 	size_t count;
 	bool dont_wait;               /* MSG_DONTWAIT */
-	size_t taken;                 /* out: these need not be sent again, unless there is an error */
+	size_t taken;                 /* out: bytes that are sent already, unless the call fails */
 };
 
 /*
- * What MSG_FASTOPEN does before it sends: it connects, and where the engine can have it so the first
- * bytes go with the SYN. addr NULL: no name was given.
+ * Does the connect of a sendmsg with MSG_FASTOPEN, and sends the first bytes with the SYN if the
+ * engine allows it. addr is NULL if the program gave no address.
  *
- * Returns  0: connected, the rest may be sent; -EINPROGRESS: it connects, and with taken 0 nothing has
- *          been sent, as with TCP; RUDP_NOT_OURS: also when kernel TCP has just taken the socket's
- *          place, which is then to be asked the same; -EISCONN, -EALREADY, -EOPNOTSUPP (switched off
- *          by net.ipv4.tcp_fastopen), -EINVAL, or as rudp_call_connect.
+ * Returns  0: connected, the caller sends the rest; -EINPROGRESS: the handshake goes on, and with
+ *          taken 0 nothing has been sent, as with TCP; RUDP_NOT_OURS: not a rudp descriptor, or a
+ *          kernel TCP socket has just replaced it, so make the same call on that; -EISCONN,
+ *          -EALREADY, -EOPNOTSUPP (net.ipv4.tcp_fastopen is off), -EINVAL, or as rudp_call_connect.
  */
 int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
 			rudp_wants_kernel *wants_kernel, struct rudp_early *early);
 
-/* quietly: with no calls but those on the sockets themselves, as a filter may kill for others. */
+/*
+ * quietly: makes system calls on the sockets alone. Other calls could kill the process if it has
+ * installed a seccomp filter.
+ */
 int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags, bool quietly);
 int rudp_call_shutdown(int fd, int how);
 int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
@@ -95,17 +102,21 @@ int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
 int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
 int rudp_call_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 
-/* SIOCOUTQ, SIOCOUTQNSD and interface requests; RUDP_NOT_OURS for others too. */
+/*
+ * SIOCOUTQ, SIOCOUTQNSD and requests about interfaces. Returns RUDP_NOT_OURS for other requests
+ * too.
+ */
 int rudp_call_ioctl(int fd, unsigned long request, void *argument);
 
 /*
- * After send or receive has failed with error (positive): what TCP would have said, or error itself.
+ * error (positive) is the errno of a failed send or receive. Returns the errno that TCP would have
+ * given, or error itself.
  */
 int rudp_call_send_error(int fd, int error);
 int rudp_call_receive_error(int fd, int error);
 
 struct rudp_control_info;
-/* What the engine knows of a connection or listener: 0, -ENOTCONN, -errno. */
+/* Asks the engine about a connection or listener. Returns 0, -ENOTCONN or -errno. */
 int rudp_call_info(int fd, struct rudp_control_info *info);
 
 #endif

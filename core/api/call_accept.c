@@ -15,7 +15,7 @@
 	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |             \
 		    RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR | RUDP_MARK_REUSEPORT | RUDP_MARK_INQ))
 
-static bool peer_of(int fd, struct ucred *peer)
+static bool peer_credentials(int fd, struct ucred *peer)
 {
 	socklen_t len = sizeof *peer;
 
@@ -23,21 +23,23 @@ static bool peer_of(int fd, struct ucred *peer)
 }
 
 /*
- * The engine called listen() on the listener, so both ends of an honest one say the same: but for an
- * engine in a thread of a program that was root then, and is somebody else now.
+ * The engine called listen() on the listener, so SO_PEERCRED of the listener and of a genuine
+ * connection are equal. One difference is allowed: an engine in a thread of a program that was root
+ * when it called listen(), and now is another user.
  */
 static bool is_from(const struct ucred *engine, int fd)
 {
 	struct ucred peer;
 
-	return peer_of(fd, &peer) && engine->pid == peer.pid &&
+	return peer_credentials(fd, &peer) && engine->pid == peer.pid &&
 	       (engine->uid == peer.uid || engine->uid == 0);
 }
 
 /*
- * When the listener's engine was killed another of the same user, and of the same nonce, serves it
- * (engine/failover/supervisor.h). That one says so by calling listen() on it, for which it is
- * given the listener here, once: then it is known to all who accept from it.
+ * If the listener's engine was killed, another engine of the same user and with the same nonce
+ * serves the listener (engine/failover/supervisor.h). It proves that by calling listen() on it. To
+ * let it do so, the listener is given to it here, once; then all who accept from the listener see
+ * its credentials.
  */
 static bool is_from_successor(int listener, const struct ucred *before, int fd,
 			      const struct rudp_name *name, bool quietly)
@@ -46,31 +48,32 @@ static bool is_from_successor(int listener, const struct ucred *before, int fd,
 	struct ucred peer, engine;
 	struct rudp_socket s;
 
-	if (!peer_of(fd, &peer) || (peer.uid != before->uid && before->uid != 0))
+	if (!peer_credentials(fd, &peer) || (peer.uid != before->uid && before->uid != 0))
 		return false;
 	if (quietly)
 		return peer.uid == before->uid;
-	if (!rudp_socket_look(listener, &s) || s.state != RUDP_SOCKET_LISTENING ||
+	if (!rudp_socket_inspect(listener, &s) || s.state != RUDP_SOCKET_LISTENING ||
 	    memcmp(&s.name.nonce, &name->nonce, sizeof name->nonce) != 0)
 		return false;
-	/* Somebody else may have asked meanwhile. */
-	if (peer_of(listener, &engine) && is_from(&engine, fd))
+	/* Another thread or process may have asked meanwhile. */
+	if (peer_credentials(listener, &engine) && is_from(&engine, fd))
 		return true;
 	rudp_socket_begin(&s, &call, RUDP_CONTROL_LISTEN, listener);
 	call.request.number = RUDP_CONTROL_AS_BEFORE;
 	return rudp_socket_call(&s, &call) == 0 && call.reply.error == 0 &&
-	       peer_of(listener, &engine) && is_from(&engine, fd);
+	       peer_credentials(listener, &engine) && is_from(&engine, fd);
 }
 
 /*
- * Returns a connection from the engine, or -errno. Whose the listener is must be known before: a signal
- * handler may close it after a connection was taken (the children of Apache do), and this one counts.
+ * Returns a connection from the engine, or -errno. The listener's credentials are read before
+ * accept, because a signal handler may close the listener after a connection was taken (the
+ * children of Apache do), and this connection must not be lost.
  */
-static int take(int listener, int flags, bool quietly, struct rudp_name *name)
+static int accept_from_engine(int listener, int flags, bool quietly, struct rudp_name *name)
 {
 	struct ucred engine;
 
-	if (!peer_of(listener, &engine))
+	if (!peer_credentials(listener, &engine))
 		return -EBADF;
 	for (;;) {
 		struct sockaddr_un un;
@@ -83,7 +86,8 @@ static int take(int listener, int flags, bool quietly, struct rudp_name *name)
 		    (is_from(&engine, fd) ||
 		     is_from_successor(listener, &engine, fd, name, quietly)))
 			return fd;
-		rudp_raw_close(fd); /* an unauthenticated caller: abstract names are open to all */
+		/* An unauthenticated caller: every user can connect to an abstract name. */
+		rudp_raw_close(fd);
 	}
 }
 
@@ -92,12 +96,13 @@ static void keep_inherited(struct rudp_stored_options *stored)
 	int kept = 0;
 
 	for (int i = 0; i < stored->count; i++)
-		if (!rudp_option_row(stored->options[i].level, stored->options[i].option)->own)
+		if (!rudp_option_row(stored->options[i].level, stored->options[i].option)
+			     ->not_inherited)
 			stored->options[kept++] = stored->options[i];
 	stored->count = kept;
 }
 
-static void dress(int listener, int fd, unsigned mark, const struct rudp_name *name)
+static void set_up_accepted(int listener, int fd, unsigned mark, const struct rudp_name *name)
 {
 	bool has_stored = mark & RUDP_MARK_STORED_OPTIONS;
 	int none = 0; /* Linux does not inherit SO_PRIORITY */
@@ -118,14 +123,17 @@ static void dress(int listener, int fd, unsigned mark, const struct rudp_name *n
 		keep_inherited(&stored);
 		rudp_stored_options_write(fd, &stored);
 	}
-	/* Tells the engine that somebody has it. One that has been reset by now does not care. */
+	/*
+	 * Tells the engine that the program has the connection. If it was reset meanwhile, that is
+	 * no error.
+	 */
 	rudp_raw_sendto(fd, name->nonce.bytes, RUDP_SENTINEL_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT,
 			NULL, 0);
 }
 
 int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags, bool quietly)
 {
-	int mark = rudp_mark_get(fd); /* enough of a listener: a look at its names is two calls */
+	int mark = rudp_mark_get(fd); /* enough here; rudp_socket_inspect makes two more calls */
 	struct rudp_name name;
 	int accepted;
 	int rc;
@@ -134,10 +142,10 @@ int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags, b
 		return RUDP_NOT_OURS;
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC) || !(mark & RUDP_MARK_LISTENING))
 		return -EINVAL;
-	accepted = take(fd, flags, quietly, &name);
+	accepted = accept_from_engine(fd, flags, quietly, &name);
 	if (accepted < 0)
 		return accepted;
-	dress(fd, accepted, (unsigned)mark, &name);
+	set_up_accepted(fd, accepted, (unsigned)mark, &name);
 	if (!addr)
 		return accepted;
 	rc = rudp_address_copy_out(accepted, &name.remote, (unsigned)mark, addr, len);

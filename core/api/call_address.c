@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* getsockname, getpeername, shutdown: what the names and the kernel's poll bits can answer. */
+/*
+ * getsockname, getpeername, shutdown. The names and the kernel's poll bits are enough to answer
+ * them.
+ */
 #include "api/call.h"
 
 #include <errno.h>
@@ -21,9 +24,9 @@ int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 }
 
 /*
- * SHUT_RDWR looks as the end of both, but TCP has a peer as long as that has not ended its half, and
- * nobody has reset. The error of a reset is gone once the program has read it; the engine knows it
- * longer.
+ * After SHUT_RDWR, poll reports the end of both directions. But TCP still has a peer until the peer
+ * ends its direction or one side resets. The kernel forgets the error of a reset when the program
+ * has read it; the engine knows it longer.
  */
 static bool is_shut_by_us(int fd, const struct rudp_socket *s)
 {
@@ -55,7 +58,7 @@ static void tell_engine(int fd, const struct rudp_socket *s, int how)
 	rudp_socket_call(s, &call);
 }
 
-/* Another thread may wait in connect(): until that is over, only the engine knows of it. */
+/* Another thread may wait in connect(). Until that ends, only the engine knows the connection. */
 static int end_blocking_connect(int fd, const struct rudp_socket *s, int how)
 {
 	struct rudp_control_call call;
@@ -74,7 +77,7 @@ static int shutdown_listener(int fd, const struct rudp_socket *s, int how)
 	return rudp_raw_shutdown(fd, SHUT_RDWR); /* wakes accept */
 }
 
-/* SO_LINGER of 0: whether the program ends its half or closes is not the same to the peer. */
+/* With SO_LINGER of 0, the peer sees a difference between the end of one direction and a close. */
 static bool resets_on_close(int fd)
 {
 	struct linger linger = {0};
@@ -84,7 +87,7 @@ static bool resets_on_close(int fd)
 	       linger.l_onoff && linger.l_linger == 0;
 }
 
-/* Both ends have ended: the engine has let go of it, or is about to. */
+/* Whether both directions have ended, so that the engine has freed the connection or soon will. */
 static bool is_over(int fd)
 {
 	struct rudp_control_info info;
@@ -100,17 +103,17 @@ static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 	if (s->flags & RUDP_MARK_PENDING) {
 		enum rudp_progress progress = rudp_socket_progress(fd, s);
 
-		/* TCP gives the attempt up and the socket is like new. */
+		/* TCP gives up the connect attempt, and the socket is like new. */
 		if (progress == RUDP_PROGRESS_CONNECTING)
 			return rudp_socket_abort(fd, s);
 		if (progress == RUDP_PROGRESS_OVER)
 			return -ENOTCONN;
-		/* It cannot be asked about any more when this is done. */
+		/* After the shutdown this state cannot be read any more. */
 		rudp_mark_change(fd, 0, RUDP_MARK_PENDING);
 	}
 	if (bits < 0 || bits & POLLERR)
-		return -ENOTCONN; /* reset */
-	/* After SHUT_RDWR the hang-up is our own, and TCP takes the same call again. */
+		return -ENOTCONN;
+	/* After our SHUT_RDWR, poll reports POLLHUP too, and TCP allows the same call again. */
 	if (bits & POLLHUP && !(s->flags & RUDP_MARK_SHUT_RD) && is_over(fd))
 		return -ENOTCONN;
 	if (how != SHUT_WR) {
@@ -126,7 +129,7 @@ int rudp_call_shutdown(int fd, int how)
 {
 	struct rudp_socket s;
 
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return -EINVAL;

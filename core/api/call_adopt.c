@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Listeners that a service manager has made before the program began (sd_listen_fds(3)). */
+/* Listeners that a service manager opened before the program started (sd_listen_fds(3)). */
 #include "api/call.h"
 
 #include <errno.h>
@@ -69,7 +69,10 @@ int rudp_call_adopt(int fd)
 	if (fresh < 0)
 		return fresh;
 	rudp_fd_copy_native_options(fd, fresh);
-	/* The engine's part of the listener must not block from now on; the program's is as it was. */
+	/*
+	 * The engine makes its listener non-blocking, and the program's shares the flag: restore it
+	 * below.
+	 */
 	status = rudp_raw_fcntl(fd, F_GETFL, 0);
 	rc = ask_engine(&engine, fresh, fd);
 	if (rc == 0)

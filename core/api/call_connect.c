@@ -15,18 +15,18 @@
 #include "api/fd_replace.h"
 #include "api/raw_syscall.h"
 
-#define LEFT_TO_KERNEL 2 /* the engine's policy has it so */
+#define LEFT_TO_KERNEL 2 /* a rule of the engine's policy says so */
 
-/* Where to, as the program has it and as it was read, and what is done besides. */
+/* The destination, and the options of the call. */
 struct destination {
-	const struct sockaddr *addr; /* the program's: only the kernel may look */
+	const struct sockaddr *addr; /* the program's pointer: only the kernel may read it */
 	socklen_t len;
 	struct sockaddr_storage copy;
 	rudp_wants_kernel *wants_kernel;
 	struct rudp_early *early;    /* NULL: connect(2) */
 };
 
-/* Any address means this host, as with TCP. Multicast and broadcast have no route for a stream. */
+/* The any address means this host, as with TCP. A stream cannot go to multicast or broadcast. */
 static int check_destination(const struct rudp_socket *s, const struct sockaddr_storage *copy,
 			     struct rudp_addr *remote)
 {
@@ -69,7 +69,7 @@ static bool wants_deferral(int fd, const struct rudp_socket *s)
 	       value;
 }
 
-/* As much as a SYN could hold, in as many pieces as a call takes. */
+/* Adds as many bytes as a SYN can hold, in as many pieces as the call can carry. */
 static void add_early(struct rudp_control_call *call, const struct rudp_early *early,
 		      struct iovec pieces[RUDP_CONTROL_EARLY_PIECES])
 {
@@ -140,7 +140,7 @@ static int connect_new(int fd, const struct rudp_socket *s, const struct destina
 	if (to->wants_kernel && to->wants_kernel(&remote))
 		return connect_by_kernel(fd, s, to);
 	rc = ask_engine(fd, s, &remote, to->early);
-	/* -ENOENT: the engine that was there at socket() is gone, and no other can be had. */
+	/* -ENOENT: the engine that was found at socket() has ended, and there is no other. */
 	if (rc == -ENOENT && rudp_environment_want_key())
 		return -EACCES;
 	if (rc == LEFT_TO_KERNEL || rc == -ENOENT)
@@ -148,7 +148,9 @@ static int connect_new(int fd, const struct rudp_socket *s, const struct destina
 	return rc;
 }
 
-/* TCP gives the pending error, or ECONNABORTED when that was taken already, and is then like new. */
+/*
+ * TCP reports the pending error (ECONNABORTED if it was read already). Then the socket is like new.
+ */
 static int report_failure(int fd, const struct rudp_socket *s)
 {
 	int error = rudp_socket_take_error(fd, s);
@@ -173,7 +175,7 @@ static int wait_writable(int fd)
 	return rc;
 }
 
-/* A connect that was begun without waiting is asked about again. */
+/* Another connect() on a socket whose connect attempt has begun. */
 static int connect_pending(int fd, const struct rudp_socket *s)
 {
 	enum rudp_progress progress = rudp_socket_progress(fd, s);
@@ -207,12 +209,12 @@ static void ask_for_reset(int fd, const struct rudp_socket *s)
 	call.request.option = SO_LINGER;
 	call.request.number = sizeof at_once;
 	memcpy(call.request.value, &at_once, sizeof at_once);
-	/* It fails where the engine has no such connection any more, which is as good. */
+	/* A failure is no problem: then the engine does not have the connection any more. */
 	rudp_socket_call(s, &call);
 }
 
-/* connect to AF_UNSPEC dissolves whatever is there; to a peer that is a reset. */
-static int dissolve(int fd, struct rudp_socket *s)
+/* connect() with AF_UNSPEC undoes the present state. The peer gets a reset. */
+static int disconnect(int fd, struct rudp_socket *s)
 {
 	if (s->state == RUDP_SOCKET_FRESH || s->state == RUDP_SOCKET_BOUND)
 		return 0;
@@ -224,7 +226,7 @@ static int dissolve(int fd, struct rudp_socket *s)
 	return rudp_socket_abort(fd, s);
 }
 
-static int connect_as_it_stands(int fd, const struct rudp_socket *s, const struct destination *to)
+static int connect_by_state(int fd, const struct rudp_socket *s, const struct destination *to)
 {
 	switch (s->state) {
 	case RUDP_SOCKET_FRESH:
@@ -245,7 +247,7 @@ int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
 	struct rudp_socket s;
 	int rc;
 
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	rc = rudp_address_copy_in(fd, addr, len, &to.copy);
 	if (rc < 0)
@@ -253,11 +255,11 @@ int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
 	if (len < sizeof to.copy.ss_family)
 		return -EINVAL;
 	if (to.copy.ss_family == AF_UNSPEC)
-		return dissolve(fd, &s);
-	return connect_as_it_stands(fd, &s, &to);
+		return disconnect(fd, &s);
+	return connect_by_state(fd, &s, &to);
 }
 
-/* net.ipv4.tcp_fastopen, bit 0: the option that needs it too is refused without. */
+/* Whether bit 0 of net.ipv4.tcp_fastopen is 0: then TCP_FASTOPEN_CONNECT is refused. */
 static bool is_switched_off(const struct rudp_socket *s)
 {
 	int on = 1, scratch = rudp_option_scratch(s), rc;
@@ -269,7 +271,7 @@ static bool is_switched_off(const struct rudp_socket *s)
 	return rc == -EOPNOTSUPP;
 }
 
-/* In the order in which Linux complains. */
+/* The checks are in the order in which Linux makes them. */
 int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
 			rudp_wants_kernel *wants_kernel, struct rudp_early *early)
 {
@@ -279,7 +281,7 @@ int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
 	int rc = 0;
 
 	early->taken = 0;
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	if (addr)
 		rc = rudp_address_copy_in(fd, addr, len, &to.copy);
@@ -291,5 +293,5 @@ int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
 		return -EINVAL;
 	if (addr && to.copy.ss_family == AF_UNSPEC)
 		return -EOPNOTSUPP;
-	return connect_as_it_stands(fd, &s, &to);
+	return connect_by_state(fd, &s, &to);
 }

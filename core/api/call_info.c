@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What has to be asked of the engine, and what errors mean afterwards. */
+/* Calls that the engine must answer, and the translation of errors of send and receive. */
 #include "api/call.h"
 
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include "api/socket.h"
 #include "api/raw_syscall.h"
 
-#define SIOC_FIRST 0x890bul /* below are requests that AF_UNIX answers as TCP does, or stamps */
+#define SIOC_FIRST 0x890bul /* below: requests that AF_UNIX answers as TCP does, and timestamps */
 #define SIOC_LAST 0x89fful
-#define SIOC_STAMP 0x8906ul   /* SIOCGSTAMP; the next one is in nanoseconds */
+#define SIOC_STAMP 0x8906ul /* SIOCGSTAMP; the next number is SIOCGSTAMPNS */
 
 int rudp_call_info(int fd, struct rudp_control_info *info)
 {
@@ -23,7 +23,7 @@ int rudp_call_info(int fd, struct rudp_control_info *info)
 	struct rudp_socket s;
 	int rc;
 
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	if (s.state != RUDP_SOCKET_CONNECTED && s.state != RUDP_SOCKET_LISTENING)
 		return -ENOTCONN;
@@ -41,9 +41,9 @@ static int give_queue(int fd, bool unsent_only, int *argument)
 	uint64_t bytes;
 	int rc = rudp_call_info(fd, &info);
 
-	if (rc < 0) /* as TCP without a connection; an ended engine holds nothing either */
+	if (rc < 0) /* as TCP without a connection; an engine that has ended holds nothing */
 		memset(&info, 0, sizeof info);
-	/* The kernel's look at the pointer. */
+	/* The kernel checks the pointer. */
 	rc = rudp_raw_ioctl(fd, SIOCINQ, argument);
 	if (rc < 0)
 		return rc;
@@ -65,7 +65,7 @@ int rudp_call_ioctl(int fd, unsigned long request, void *argument)
 
 	if (request != SIOCOUTQ && request != SIOCOUTQNSD && !is_for_tcp(request))
 		return RUDP_NOT_OURS;
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	if (request == SIOCOUTQ || request == SIOCOUTQNSD)
 		return s.state == RUDP_SOCKET_LISTENING
@@ -83,7 +83,7 @@ int rudp_call_receive_error(int fd, int error)
 {
 	struct rudp_socket s;
 
-	if ((error != EINVAL && error != ECONNRESET) || !rudp_socket_look(fd, &s))
+	if ((error != EINVAL && error != ECONNRESET) || !rudp_socket_inspect(fd, &s))
 		return error;
 	if (error == EINVAL && s.flags & RUDP_MARK_ABORTED)
 		return rudp_socket_take_error(fd, &s);
@@ -92,14 +92,16 @@ int rudp_call_receive_error(int fd, int error)
 	return rudp_socket_true_error(&s, error);
 }
 
-/* TCP gives the pending error once; the signal that came with EPIPE cannot be taken back. */
+/*
+ * As with TCP a pending error is reported once. The SIGPIPE that came with EPIPE cannot be undone.
+ */
 int rudp_call_send_error(int fd, int error)
 {
 	struct rudp_socket s;
 	int pending;
 
 	if ((error != ENOTCONN && error != EPIPE && error != ECONNRESET) ||
-	    !rudp_socket_look(fd, &s))
+	    !rudp_socket_inspect(fd, &s))
 		return error;
 	if (error == ENOTCONN)
 		return s.flags & RUDP_MARK_ABORTED ? rudp_socket_take_error(fd, &s) : EPIPE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * getsockopt, setsockopt. Values, lengths and errors come from a scratch kernel TCP socket wherever
- * possible: it is given the program's own pointers, so even the order of its complaints is TCP's.
+ * getsockopt and setsockopt. If possible, a temporary kernel TCP socket supplies values, lengths
+ * and errors. It gets the program's own pointers, so even the order of its checks is TCP's.
  */
 #include "api/call.h"
 
@@ -23,8 +23,11 @@
 static const char *const own_congestion[] = {RUDP_CC_NAMES(TEXT_OF)};
 #undef TEXT_OF
 
-/* SO_TYPE writes an int with the very checks that any int option makes; then the int is ours. */
-static int give_int(int fd, int answer, void *value, socklen_t *len)
+/*
+ * getsockopt(SO_TYPE) makes the same checks as any int option and writes an int, which we
+ * overwrite.
+ */
+static int write_int(int fd, int answer, void *value, socklen_t *len)
 {
 	int rc = rudp_raw_getsockopt(fd, SOL_SOCKET, SO_TYPE, value, len);
 
@@ -33,7 +36,7 @@ static int give_int(int fd, int answer, void *value, socklen_t *len)
 	return rc;
 }
 
-static void replay(int from, int scratch, int level, int option)
+static void copy_stored(int from, int scratch, int level, int option)
 {
 	struct rudp_stored_options stored;
 	uint32_t kept;
@@ -50,14 +53,14 @@ static int get_by_scratch(int fd, const struct rudp_socket *s, int level, int op
 	int on = 1;
 	int rc;
 
-	if (scratch < 0) /* no number free: zero is the default of most */
-		return give_int(fd, 0, value, len);
+	if (scratch < 0) /* no free descriptor: 0 is the default of most options */
+		return write_int(fd, 0, value, len);
 	if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY && s->flags & RUDP_MARK_V6ONLY)
 		rudp_raw_setsockopt(scratch, level, option, &on, sizeof on);
 	if (s->flags & RUDP_MARK_STORED_OPTIONS)
-		replay(fd, scratch, level, option == SO_BINDTODEVICE && level == SOL_SOCKET
-						   ? SO_BINDTOIFINDEX
-						   : option);
+		copy_stored(fd, scratch, level,
+			    option == SO_BINDTODEVICE && level == SOL_SOCKET ? SO_BINDTOIFINDEX
+									     : option);
 	rc = rudp_raw_getsockopt(scratch, level, option, value, len);
 	rudp_raw_close(scratch);
 	return rc;
@@ -81,7 +84,7 @@ static int get_congestion(int fd, const struct rudp_socket *s, void *value, sock
 	if (rc < 0)
 		return rc;
 	room = *len < RUDP_CONGESTION_BYTES ? *len : RUDP_CONGESTION_BYTES;
-	rc = rudp_raw_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, value, &room); /* the kernel's look */
+	rc = rudp_raw_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, value, &room); /* checks the pointer */
 	if (rc < 0)
 		return rc;
 	memcpy(value, name, room);
@@ -89,7 +92,7 @@ static int get_congestion(int fd, const struct rudp_socket *s, void *value, sock
 	return 0;
 }
 
-/* Unlike getpeername it wants no more room than there is address. */
+/* Unlike getpeername, it fails if *len is larger than the address. */
 static int get_peer_name(int fd, const struct rudp_socket *s, void *value, socklen_t *len)
 {
 	struct sockaddr_in6 shown;
@@ -109,7 +112,8 @@ static int get_special(int fd, const struct rudp_socket *s, int option, void *va
 {
 	switch (option) {
 	case SO_ERROR: {
-		int rc = give_int(fd, 0, value, len); /* wrong pointers must not cost the error */
+		/* First write 0, so that a wrong pointer does not clear the pending error. */
+		int rc = write_int(fd, 0, value, len);
 		int error = rc == 0 ? rudp_socket_take_error(fd, s) : 0;
 
 		if (error)
@@ -117,7 +121,7 @@ static int get_special(int fd, const struct rudp_socket *s, int option, void *va
 		return rc;
 	}
 	case SO_ACCEPTCONN:
-		return give_int(fd, s->state == RUDP_SOCKET_LISTENING, value, len);
+		return write_int(fd, s->state == RUDP_SOCKET_LISTENING, value, len);
 	case SO_PEERNAME:
 		return get_peer_name(fd, s, value, len);
 	default:
@@ -134,7 +138,7 @@ static int get_mtu(int fd, const struct rudp_socket *s, int level, int option, v
 	    (level == IPPROTO_IPV6 && rudp_socket_family(s) == AF_INET) ||
 	    rudp_call_info(fd, &info) < 0)
 		return get_by_scratch(fd, s, level, option, value, len);
-	return give_int(fd, (int)rudp_tcp_info_mtu(&info), value, len);
+	return write_int(fd, (int)rudp_tcp_info_mtu(&info), value, len);
 }
 
 int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
@@ -142,15 +146,15 @@ int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *
 	const struct rudp_option_row *row = rudp_option_row(level, option);
 	struct rudp_socket s;
 
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	switch (row->home) {
 	case RUDP_OPTION_NATIVE:
 		return rudp_raw_getsockopt(fd, level, option, value, len);
 	case RUDP_OPTION_FLAG:
-		if (level == IPPROTO_IPV6) /* which takes lengths that others do not */
+		if (level == IPPROTO_IPV6) /* accepts other lengths than other int options */
 			break;
-		return give_int(fd, (s.flags & row->flag) != 0, value, len);
+		return write_int(fd, (s.flags & row->flag) != 0, value, len);
 	case RUDP_OPTION_SPECIAL:
 		if (level == SOL_SOCKET)
 			return get_special(fd, &s, option, value, len);
@@ -166,9 +170,12 @@ int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *
 	return get_by_scratch(fd, &s, level, option, value, len);
 }
 
-/* What was on the socket before is what the engine will read; on a live one it must be told. */
-static int tell(int fd, const struct rudp_socket *s, int level, int option, const void *value,
-		socklen_t len)
+/*
+ * Tells the engine about an option of a connection or listener. Before that, it reads them from the
+ * socket.
+ */
+static int tell_engine(int fd, const struct rudp_socket *s, int level, int option,
+		       const void *value, socklen_t len)
 {
 	struct rudp_control_call call;
 	int rc;
@@ -186,7 +193,7 @@ static int tell(int fd, const struct rudp_socket *s, int level, int option, cons
 	return rc < 0 ? rc : -call.reply.error;
 }
 
-/* Only after the kernel has read the value: it can be, now. IP options may be a single byte. */
+/* The kernel has read the value before, so it is readable. IP options may be a single byte. */
 static uint32_t value_of(const void *value, socklen_t len)
 {
 	uint32_t number = 0;
@@ -198,8 +205,8 @@ static uint32_t value_of(const void *value, socklen_t len)
 	return number;
 }
 
-static int judge(const struct rudp_socket *s, int level, int option, const void *value,
-		 socklen_t len)
+static int check_by_tcp(const struct rudp_socket *s, int level, int option, const void *value,
+			socklen_t len)
 {
 	int scratch = rudp_option_scratch(s);
 	int rc;
@@ -213,7 +220,7 @@ static int judge(const struct rudp_socket *s, int level, int option, const void 
 	return rc;
 }
 
-/* One that is not connected yet gets its size with the connection. */
+/* A socket that is not connected yet gets its buffer size with the connection. */
 static void limit_unsent(int fd, uint32_t asked)
 {
 	int bytes = rudp_socket_sndbuf(asked > 0 ? asked : 1);
@@ -226,7 +233,7 @@ static int set_stored(int fd, const struct rudp_socket *s, const struct rudp_opt
 {
 	struct rudp_option entry = {level, option, 0};
 	uint64_t wide;
-	int rc = judge(s, level, option, value, len);
+	int rc = check_by_tcp(s, level, option, value, len);
 
 	if (rc == 0)
 		rc = rudp_option_check_state(row, s);
@@ -238,21 +245,23 @@ static int set_stored(int fd, const struct rudp_socket *s, const struct rudp_opt
 		entry.value = wide > UINT32_MAX ? UINT32_MAX : (uint32_t)wide;
 	}
 	rc = rudp_stored_options_put(fd, &entry);
-	/* Levels that the stored options have no code for, and what is more than one number, are
-	 * accepted only. */
+	/*
+	 * Options that cannot be stored (unknown level, more than one number) are accepted without
+	 * effect.
+	 */
 	if (rc < 0 && rc != -EINVAL && rc != -ENOSPC)
 		return rc;
 	if (level == SOL_SOCKET && option == SO_SNDBUF && s->state == RUDP_SOCKET_CONNECTED)
 		limit_unsent(fd, entry.value);
-	if (row->tell)
-		tell(fd, s, level, option, &entry.value, sizeof entry.value);
+	if (row->tells_engine)
+		tell_engine(fd, s, level, option, &entry.value, sizeof entry.value);
 	return 0;
 }
 
 static int set_flag(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
 		    const void *value, socklen_t len)
 {
-	int rc = judge(s, row->level, row->option, value, len);
+	int rc = check_by_tcp(s, row->level, row->option, value, len);
 
 	if (rc < 0)
 		return rc;
@@ -263,8 +272,8 @@ static int set_flag(int fd, const struct rudp_socket *s, const struct rudp_optio
 }
 
 /*
- * Programs set it on every connection. The kernel's look at pointer and length comes from an option that
- * has the same form, and means nothing to AF_UNIX.
+ * Programs set TCP_NODELAY on every connection, so no temporary socket is made here. SO_NO_CHECK
+ * has the same form and no effect on AF_UNIX: the kernel checks the pointer and the length with it.
  */
 static int set_nodelay(int fd, const void *value, socklen_t len)
 {
@@ -281,7 +290,10 @@ static int set_nodelay(int fd, const void *value, socklen_t len)
 	return flags & RUDP_MARK_NODELAY ? rudp_mark_change(fd, 0, RUDP_MARK_NODELAY) : 0;
 }
 
-/* Without a privilege a device may be chosen once: the scratch socket is first as ours is. */
+/*
+ * Without CAP_NET_RAW the device can be set once only, so the temporary socket first gets the
+ * device that fd has.
+ */
 static int set_device(int fd, const struct rudp_socket *s, int option, const void *value,
 		      socklen_t len)
 {
@@ -292,7 +304,7 @@ static int set_device(int fd, const struct rudp_socket *s, int option, const voi
 
 	if (scratch < 0)
 		return scratch;
-	replay(fd, scratch, SOL_SOCKET, SO_BINDTOIFINDEX);
+	copy_stored(fd, scratch, SOL_SOCKET, SO_BINDTOIFINDEX);
 	rc = rudp_raw_setsockopt(scratch, SOL_SOCKET, option, value, len);
 	if (rc == 0)
 		rc = rudp_raw_getsockopt(scratch, SOL_SOCKET, SO_BINDTOIFINDEX, &entry.value,
@@ -301,11 +313,14 @@ static int set_device(int fd, const struct rudp_socket *s, int option, const voi
 	return rc < 0 ? rc : rudp_stored_options_put(fd, &entry);
 }
 
-/* What is wrong with it is said first; then, that it cannot be had. Off it is. */
+/*
+ * A wrong value gives TCP's error. Else switching the option on is refused, switching it off
+ * succeeds.
+ */
 static int refuse(const struct rudp_socket *s, const struct rudp_option_row *row,
 		  const void *value, socklen_t len)
 {
-	int rc = judge(s, row->level, row->option, value, len);
+	int rc = check_by_tcp(s, row->level, row->option, value, len);
 
 	if (rc == 0)
 		rc = rudp_option_check_state(row, s);
@@ -324,8 +339,8 @@ static int set_native(int fd, const struct rudp_socket *s, const struct rudp_opt
 		return rc;
 	if (!(s->flags & flag))
 		rudp_mark_change(fd, flag, 0);
-	if (row->tell)
-		tell(fd, s, row->level, row->option, value, len);
+	if (row->tells_engine)
+		tell_engine(fd, s, row->level, row->option, value, len);
 	return 0;
 }
 
@@ -337,11 +352,11 @@ static bool is_own_congestion(const char *name)
 	return false;
 }
 
-/* Names that rudp has need not be known to this kernel; others are refused or not by it. */
+/* rudp's own algorithms need not exist in this kernel. For other names the kernel decides. */
 static int set_congestion(int fd, const struct rudp_socket *s, const void *value, socklen_t len)
 {
 	char name[RUDP_CONGESTION_BYTES] = "";
-	int rc = judge(s, IPPROTO_TCP, TCP_CONGESTION, value, len);
+	int rc = check_by_tcp(s, IPPROTO_TCP, TCP_CONGESTION, value, len);
 
 	if (rc < 0 && rc != -ENOENT && rc != -EPERM)
 		return rc;
@@ -350,7 +365,8 @@ static int set_congestion(int fd, const struct rudp_socket *s, const void *value
 		return rc;
 	rc = rudp_stored_options_put_congestion(fd, name);
 	if (rc == 0 && is_own_congestion(name))
-		rc = tell(fd, s, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name) + 1);
+		rc = tell_engine(fd, s, IPPROTO_TCP, TCP_CONGESTION, name,
+				 (socklen_t)strlen(name) + 1);
 	return rc;
 }
 
@@ -361,7 +377,7 @@ int rudp_call_setsockopt(int fd, int level, int option, const void *value, sockl
 
 	if (level == IPPROTO_TCP && option == TCP_NODELAY)
 		return set_nodelay(fd, value, len);
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	switch (row->home) {
 	case RUDP_OPTION_NATIVE:
@@ -371,7 +387,7 @@ int rudp_call_setsockopt(int fd, int level, int option, const void *value, sockl
 	case RUDP_OPTION_SPECIAL:
 		if (level == IPPROTO_TCP && option == TCP_CONGESTION)
 			return set_congestion(fd, &s, value, len);
-		return judge(&s, level, option, value, len);
+		return check_by_tcp(&s, level, option, value, len);
 	case RUDP_OPTION_REFUSED:
 		return refuse(&s, row, value, len);
 	case RUDP_OPTION_DEVICE:

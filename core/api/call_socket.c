@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* socket, bind, listen: a socket's life before it has a peer. */
+/* socket, bind, listen: the calls before a socket has a peer. */
 #include "api/call.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #define RESERVED_PORT_MIN 600
 #define RESERVED_PORT_MAX 1023
 
-/* What rudp cannot give becomes kernel TCP, but never where a key was asked for. */
+/* Without rudp the program gets kernel TCP, but never if a key is set. */
 static int without_rudp(void)
 {
 	return rudp_environment_want_key() ? -EACCES : RUDP_NOT_OURS;
@@ -36,7 +36,10 @@ int rudp_call_socket(int domain, int type)
 		return rc;
 	fd = rudp_socket_make(domain == AF_INET6 ? RUDP_MARK_IPV6 : 0,
 			      type & (SOCK_NONBLOCK | SOCK_CLOEXEC));
-	/* No AF_UNIX for this program (RestrictAddressFamilies), or no kernel that keeps a mark. */
+	/*
+	 * This program may not use AF_UNIX (RestrictAddressFamilies), or the kernel cannot store a
+	 * mark.
+	 */
 	if (fd == -EAFNOSUPPORT || fd == -EPERM || fd == -EACCES || fd == -ENOPROTOOPT)
 		return without_rudp();
 	return fd;
@@ -53,7 +56,7 @@ static int bind_to(int fd, const struct rudp_socket *s, const struct rudp_addr *
 	return rc < 0 ? rc : -call.reply.error;
 }
 
-/* The engine that was there at socket() is gone, and no other can be had. */
+/* The engine that was found at socket() has ended, and there is no other. */
 static int bind_without_rudp(int fd, const struct rudp_socket *s)
 {
 	int rc = without_rudp();
@@ -69,7 +72,10 @@ static int check_bind(const struct rudp_socket *s, const struct sockaddr_storage
 	struct sockaddr_storage named = *copy;
 	struct sockaddr_in *in4 = (struct sockaddr_in *)&named;
 
-	/* Linux takes AF_UNSPEC for the any address of IPv4: ip(7) does not say so, programs do it. */
+	/*
+	 * Linux accepts AF_UNSPEC for the IPv4 any address. ip(7) does not say so, but programs use
+	 * it.
+	 */
 	if (!(s->flags & RUDP_MARK_IPV6) && named.ss_family == AF_UNSPEC &&
 	    in4->sin_addr.s_addr == htonl(INADDR_ANY))
 		named.ss_family = AF_INET;
@@ -83,7 +89,7 @@ int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	struct rudp_addr local;
 	int rc;
 
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	rc = rudp_address_copy_in(fd, addr, len, &copy);
 	if (rc == 0)
@@ -97,7 +103,7 @@ int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	rc = bind_to(fd, &s, &local);
 	if (rc == -ENOENT)
 		return bind_without_rudp(fd, &s);
-	/* Linux: an address of IPv6 serves nobody else. */
+	/* Linux: a socket bound to an IPv6 address does not accept IPv4. */
 	if (rc == 0 && local.family == AF_INET6 && !rudp_addr_is_any(&local))
 		rudp_mark_change(fd, RUDP_MARK_V6ONLY, 0);
 	return rc;
@@ -111,7 +117,7 @@ int rudp_call_bindresvport(int fd, struct sockaddr_in *addr)
 	struct rudp_addr local;
 	int rc = -EADDRINUSE;
 
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	if (addr && addr->sin_family != AF_INET)
 		return -EAFNOSUPPORT;
@@ -137,7 +143,7 @@ int rudp_socket_renew(int fd, const struct rudp_socket *s)
 	bool bound = rudp_socket_own_name(fd, &own);
 	int rc = rudp_fd_replace_fresh(fd, s);
 
-	if (rc < 0 || !bound || !rudp_socket_look(fd, &fresh))
+	if (rc < 0 || !bound || !rudp_socket_inspect(fd, &fresh))
 		return rc;
 	return bind_to(fd, &fresh, &own.local);
 }
@@ -166,16 +172,16 @@ int rudp_call_listen(int fd, int backlog)
 	struct rudp_socket s;
 	int rc;
 
-	if (!rudp_socket_look(fd, &s))
+	if (!rudp_socket_inspect(fd, &s))
 		return RUDP_NOT_OURS;
 	if (s.state == RUDP_SOCKET_CONNECTED)
 		return -EINVAL;
 	if (was_listener(fd, &s)) {
-		/* The kernel's listener will never wake again; TCP's can listen anew. */
+		/* An AF_UNIX listener cannot listen again after shutdown; a TCP listener can. */
 		rc = rudp_socket_renew(fd, &s);
 		if (rc < 0)
 			return rc;
-		rudp_socket_look(fd, &s);
+		rudp_socket_inspect(fd, &s);
 	}
 	rudp_socket_begin(&s, &call, RUDP_CONTROL_LISTEN, fd);
 	call.request.number = backlog;

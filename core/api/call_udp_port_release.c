@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The program's own UDP sockets, where the engine of its TCP sockets has their port. */
+/* UDP sockets of the program whose port the engine holds for the program's TCP sockets. */
 #include "api/call.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ static bool is_udp(int fd)
 	return get_int(fd, SO_TYPE) == SOCK_DGRAM && get_int(fd, SO_PROTOCOL) == IPPROTO_UDP;
 }
 
-/* addr: what can be read. */
+/* addr must be readable. */
 static int ask(const struct sockaddr *addr, socklen_t len)
 {
 	struct rudp_engine_ref engine;
@@ -46,10 +46,13 @@ static int ask(const struct sockaddr *addr, socklen_t len)
 
 int rudp_call_udp_port_release(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	return is_udp(fd) ? ask(addr, len) : RUDP_NOT_OURS; /* the kernel has read addr just now */
+	return is_udp(fd) ? ask(addr, len) : RUDP_NOT_OURS; /* bind has just read addr */
 }
 
-/* What is wrong with addr bind will say; the look at it takes a socket that no such name is good for. */
+/*
+ * Errors in addr are left for bind to report. rudp_address_copy_in() needs a socket on which
+ * connect fails with any IP address, so a temporary AF_UNIX socket is made.
+ */
 static int copy_in(const struct sockaddr *addr, socklen_t len, struct sockaddr_storage *copy)
 {
 	int scratch = rudp_raw_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -28,7 +28,9 @@ int rudp_child_run(int (*function)(void *argument), void *argument)
 		errno = saved;
 		return rc;
 	}
-	/* A cancellation or setuid broadcast must not run on the borrowed stack. */
+	/*
+	 * The signals that libc uses for cancellation and setuid must not run on this small stack.
+	 */
 	blocked = rudp_raw_signals_block(0, &before);
 	pid = clone(function, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, argument);
 	if (pid < 0)

@@ -15,7 +15,7 @@
 #include "api/run_dir.h"
 #include "api/raw_syscall.h"
 
-#define DOOR_TIMEOUT_S 10 /* an engine lets callers in within a turn of its loop */
+#define ACCEPT_TIMEOUT_S 10 /* an engine accepts callers in each turn of its event loop */
 
 void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce *nonce,
 			enum rudp_control_operation operation, int fd)
@@ -33,40 +33,44 @@ static bool has_timeout(const struct rudp_control_call *call)
 	return call->timeout.tv_sec || call->timeout.tv_usec;
 }
 
-/* It waits no longer than it says, and gives nothing away: so root lists the engines of all users. */
-static bool may_ask_anybody(const struct rudp_control_call *call)
+/*
+ * A call with a timeout and without a descriptor needs no trust: root lists the engines of all
+ * users so.
+ */
+static bool needs_no_trust(const struct rudp_control_call *call)
 {
 	return call->fd < 0 && has_timeout(call) && !call->interruptible;
 }
 
 /*
- * Abstract names can be read by all users, and when an engine has ended its name is free for anybody,
- * who must not get a descriptor of ours. Only the engine's user, root, and the user who made the
- * descriptor may have it.
+ * All users can read abstract names, and bind a name whose engine has ended. Such a user must not
+ * get a descriptor of ours. Only the engine's user, root, and the user who made the descriptor may
+ * have it.
  */
-static int check_bearer(int channel, const struct rudp_control_call *call)
+static int check_listening_user(int channel, const struct rudp_control_call *call)
 {
-	struct ucred owner;
-	socklen_t len = sizeof owner;
+	struct ucred credentials;
+	socklen_t len = sizeof credentials;
 	struct stat made;
-	int rc = rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len);
+	int rc = rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &credentials, &len);
 
 	if (rc < 0)
 		return rc;
-	if (may_ask_anybody(call) || owner.uid == 0 || rudp_engine_was_of(&call->to.nonce, owner.uid) ||
-	    (call->fd >= 0 && fstat(call->fd, &made) == 0 && made.st_uid == owner.uid))
+	if (needs_no_trust(call) || credentials.uid == 0 ||
+	    rudp_engine_was_of(&call->to.nonce, credentials.uid) ||
+	    (call->fd >= 0 && fstat(call->fd, &made) == 0 && made.st_uid == credentials.uid))
 		return 0;
-	return owner.uid == geteuid() ? 0 : -ECONNREFUSED;
+	return credentials.uid == geteuid() ? 0 : -ECONNREFUSED;
 }
 
-/* Who bears the name need not be an engine, and need not let anybody in, or answer. */
+/* The listening process may be no engine: it may never accept or never answer. */
 static void limit_steps(int channel, const struct rudp_control_call *call)
 {
-	static const struct timeval door = {DOOR_TIMEOUT_S, 0};
+	static const struct timeval accept_timeout = {ACCEPT_TIMEOUT_S, 0};
 	bool all = has_timeout(call) && !call->interruptible;
 
-	rudp_raw_setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, all ? &call->timeout : &door,
-			    sizeof door);
+	rudp_raw_setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO,
+			    all ? &call->timeout : &accept_timeout, sizeof accept_timeout);
 	if (all)
 		rudp_raw_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
 				    sizeof call->timeout);
@@ -87,7 +91,7 @@ static int connect_to(int channel, const struct rudp_control_call *call, const s
 {
 	int rc = connect_channel(channel, un, len);
 
-	return rc == 0 ? check_bearer(channel, call) : rc;
+	return rc == 0 ? check_listening_user(channel, call) : rc;
 }
 
 static int connect_to_path(int channel, const struct rudp_control_call *call)
@@ -101,23 +105,26 @@ static int connect_to_path(int channel, const struct rudp_control_call *call)
 	return connect_to(channel, call, &un, sizeof un);
 }
 
-/* The place is not there, or no engine of this name is in it. */
-static bool is_elsewhere(int error)
+/* The engine does not listen in this place. */
+static bool is_not_there(int error)
 {
 	return error == -ENOENT || error == -ECONNREFUSED || error == -EACCES || error == -ENOTDIR;
 }
 
-/* Whoever listens is the user who had this engine when this process found it; or root. */
-static bool is_listened_at_by_its_user(int channel, const struct rudp_nonce *nonce)
+/*
+ * Whether the listening process belongs to root, or to the user who had this engine when it was
+ * found.
+ */
+static bool is_of_known_user(int channel, const struct rudp_nonce *nonce)
 {
-	struct ucred owner;
-	socklen_t len = sizeof owner;
+	struct ucred credentials;
+	socklen_t len = sizeof credentials;
 
-	return rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0 &&
-	       (owner.uid == 0 || rudp_engine_was_of(nonce, owner.uid));
+	return rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0 &&
+	       (credentials.uid == 0 || rudp_engine_was_of(nonce, credentials.uid));
 }
 
-/* The directory is not checked again, so whoever listens there is. */
+/* The directory is not checked again; instead the user of the listening process is. */
 static int connect_in_known_place(int channel, const struct rudp_name *name)
 {
 	char dir[RUDP_RUN_DIR_SIZE];
@@ -127,14 +134,14 @@ static int connect_in_known_place(int channel, const struct rudp_name *name)
 	if (name->kind != RUDP_NAME_CONTROL || !rudp_known_place(&name->nonce, dir))
 		return -ENOENT;
 	rc = connect_channel(channel, &un, rudp_name_write_path(name, dir, &un));
-	if (rc == 0 && !is_listened_at_by_its_user(channel, &name->nonce))
+	if (rc == 0 && !is_of_known_user(channel, &name->nonce))
 		rc = -EPERM;
 	if (rc < 0)
 		rudp_known_place_forget(&name->nonce);
 	return rc;
 }
 
-/* Only where the engine can be told by its user. */
+/* Only for an engine that can be recognised by its user later. */
 static void note_place(const struct rudp_name *name, const char *dir, uint32_t uid)
 {
 	if (name->kind == RUDP_NAME_CONTROL && rudp_engine_was_of(&name->nonce, uid))
@@ -148,7 +155,7 @@ static int search_private_dir(int channel, const struct rudp_control_call *call,
 	uint32_t uid = geteuid();
 	int rc = -ENOENT;
 
-	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES && is_elsewhere(rc); i++) {
+	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES && is_not_there(rc); i++) {
 		struct sockaddr_un un;
 		socklen_t len;
 
@@ -169,7 +176,7 @@ static int connect_in_private_dir(int channel, const struct rudp_control_call *c
 
 	rudp_run_dir_place_name(&name, channel);
 	rc = connect_in_known_place(channel, &name);
-	return is_elsewhere(rc) ? search_private_dir(channel, call, &name) : rc;
+	return is_not_there(rc) ? search_private_dir(channel, call, &name) : rc;
 }
 
 static int connect_to_abstract(int channel, const struct rudp_control_call *call)
@@ -189,7 +196,7 @@ static int open_channel(const struct rudp_control_call *call)
 		return channel;
 	limit_steps(channel, call);
 	rc = call->path ? connect_to_path(channel, call) : connect_in_private_dir(channel, call);
-	if (!call->path && is_elsewhere(rc))
+	if (!call->path && is_not_there(rc))
 		rc = call->to.kind == RUDP_NAME_CONTROL ? connect_to_abstract(channel, call)
 							: -ECONNREFUSED;
 	if (rc < 0) {
@@ -203,7 +210,7 @@ int rudp_control_open(const struct rudp_control_call *call)
 {
 	int channel = open_channel(call);
 
-	/* It was connected to somebody else in a place that was known, and is not any more. */
+	/* A known place is used by another user now, and was forgotten. Search again. */
 	return channel == -EPERM ? open_channel(call) : channel;
 }
 
@@ -240,7 +247,7 @@ static int send_request(int channel, const struct rudp_control_call *call,
 	return rc < 0 ? (int)rc : 0;
 }
 
-/* The engine's answer to the caller's leaving is prompt: no signal cuts this short. */
+/* The engine answers GO_ON at once, so a signal does not interrupt the wait. */
 static ssize_t receive(int channel, struct rudp_control_reply *reply)
 {
 	ssize_t rc;
@@ -251,7 +258,7 @@ static ssize_t receive(int channel, struct rudp_control_reply *reply)
 	return rc;
 }
 
-/* Leaves the engine to go on alone. Returns as receive(). */
+/* Tells the engine to go on without the caller. Returns as receive(). */
 static ssize_t leave(int channel, struct rudp_control_call *call)
 {
 	struct rudp_control_request request = call->request;
@@ -270,7 +277,7 @@ struct waiting {
 	struct rudp_control_call *call;
 };
 
-/* A connect whose thread is cancelled is under way still, as with TCP. */
+/* If the thread is cancelled, the connect attempt goes on, as with TCP. */
 static void on_cancelled(void *argument)
 {
 	const struct waiting *waiting = argument;
@@ -320,7 +327,7 @@ static int make(struct rudp_control_call *call)
 		rc = call->interruptible ? receive_interruptible(channel, call)
 					 : receive(channel, &call->reply);
 	else if (rc == -EPIPE)
-		rc = receive(channel, &call->reply); /* turned away before the request was there */
+		rc = receive(channel, &call->reply); /* the engine refused it before this */
 	else
 		rc = rc < 0 ? rc : -EPROTO;
 	rudp_raw_close(channel);
@@ -338,7 +345,10 @@ struct child_call {
 	int result;
 };
 
-/* In a table of its own a number can be had by closing one that the call does not need. */
+/*
+ * The child has a descriptor table of its own, so it may close a number that the call does not
+ * need.
+ */
 static int make_in_child(void *argument)
 {
 	struct child_call *child = argument;

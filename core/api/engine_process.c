@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting rudp-engine so that the program cannot tell: no child of its own, no SIGCHLD, nothing for
- * wait(-1), no inherited descriptor that would keep a pipe open, no terminal.
+ * Starts rudp-engine so that the program does not notice: the engine is no child of the program,
+ * raises no SIGCHLD, is never returned by wait(-1), keeps no inherited descriptor (such as the end
+ * of a pipe) open, and has no terminal.
  */
 #include "api/engine_start.h"
 
@@ -29,7 +30,10 @@
 #define ANSWER_BYTES_MAX 256
 #define STACK_BYTES (32 * 1024)
 
-/* Everything that the child needs, laid out before it exists: it must not allocate. */
+/*
+ * All data for the child. It is prepared before the child starts, because the child must not
+ * allocate.
+ */
 struct plan {
 	char paths[RUDP_ENGINE_PLACES][PATH_SIZE];
 	char hash[17];
@@ -41,8 +45,10 @@ struct plan {
 	int ready; /* write end of the readiness pipe */
 };
 
-/* false: something has no room, or no name without the directory that we are in. All or nothing: the
- * variable left out could be the one that names the key. */
+/*
+ * Returns false if a variable does not fit or the working directory has no name. Then no engine is
+ * started: the variable left out could be the one that names the key.
+ */
 static bool plan_environment(struct plan *plan)
 {
 	struct rudp_environment_walk walk;
@@ -81,7 +87,7 @@ static long sys(long number, long a, long b, long c)
 	return rudp_raw_syscall(number, a, b, c, 0, 0, 0);
 }
 
-/* Only raw calls from here on: the memory, errno included, is the program's. */
+/* From here on only raw system calls: the memory, errno included, is shared with the program. */
 static int become_engine(void *argument)
 {
 	struct plan *plan = argument;
@@ -94,7 +100,7 @@ static int become_engine(void *argument)
 	sys(SYS_close_range, RUDP_READY_FD + 1, UINT32_MAX, 0);
 	for (int fd = 0; fd < RUDP_READY_FD; fd++)
 		rudp_raw_close(fd);
-	/* With room for it now, also where the program's table is full: it becomes number 0. */
+	/* A full descriptor table has room now. The file gets number 0. */
 	rudp_raw_syscall(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR, 0, 0, 0);
 	for (int fd = 1; fd < RUDP_READY_FD; fd++)
 		sys(SYS_dup3, 0, fd, 0);
@@ -108,8 +114,11 @@ static int become_engine(void *argument)
 	return 127;
 }
 
-/* The engine's parent is gone at once, so that init, not the program, will reap it. */
-static int leave_engine_behind(void *argument)
+/*
+ * The engine's parent exits at once, so init becomes the parent and reaps the engine, not the
+ * program.
+ */
+static int start_and_exit(void *argument)
 {
 	struct plan *plan = argument;
 	static const char failed = RUDP_READY_NO_EXEC;
@@ -131,7 +140,7 @@ static ssize_t read_answer(int fd, char *answer)
 	struct timespec timeout = {READY_TIMEOUT_MS / 1000, 0};
 	ssize_t len = 0, n;
 
-	/* The kernel writes the remaining time back, so that signals do not prolong it. */
+	/* The kernel writes the remaining time back, so signals do not prolong the wait. */
 	while (len < ANSWER_BYTES_MAX) {
 		n = rudp_raw_syscall(SYS_ppoll, (long)&one, 1, (long)&timeout, 0, 0, 0);
 		if (n == -EINTR)
@@ -150,7 +159,7 @@ static ssize_t read_answer(int fd, char *answer)
 	return len;
 }
 
-static int understand(const char *answer, ssize_t len, struct rudp_engine_ref *engine)
+static int parse_answer(const char *answer, ssize_t len, struct rudp_engine_ref *engine)
 {
 	struct rudp_engine_ready ready;
 
@@ -175,7 +184,7 @@ static int understand(const char *answer, ssize_t len, struct rudp_engine_ref *e
 	}
 }
 
-/* Where the program has asked for orphans, our engine must not be the first that it gets. */
+/* If the program is a child subreaper, it must not become the engine's parent. */
 static int run_as_orphan(int (*function)(void *argument), void *argument)
 {
 	int adopts = 0;
@@ -200,11 +209,11 @@ static int run(struct plan *plan, struct rudp_engine_ref *engine)
 	if (rc < 0)
 		return rc;
 	plan->ready = ends[1];
-	rc = run_as_orphan(leave_engine_behind, plan);
+	rc = run_as_orphan(start_and_exit, plan);
 	rudp_raw_close(ends[1]);
 	len = rc < 0 ? 0 : read_answer(ends[0], answer);
 	rudp_raw_close(ends[0]);
-	return understand(answer, len, engine);
+	return parse_answer(answer, len, engine);
 }
 
 struct child_start {
@@ -213,7 +222,7 @@ struct child_start {
 	int result;
 };
 
-/* In a table of its own the pipe takes the numbers of two that the start does not need. */
+/* The child has a descriptor table of its own, so it closes 0 and 1 to make room for the pipe. */
 static int run_in_child(void *argument)
 {
 	struct child_start *child = argument;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine_ready - what a new engine process says, once, on descriptor 3 to the program that started it:
- * one letter, and behind it what the letter asks for.
+ * engine_ready - the message that a new engine process writes once to descriptor 3, to tell the program
+ * that started it whether it is ready. It is one letter, followed by the data named below.
  */
 #ifndef RUDP_API_ENGINE_READY_H
 #define RUDP_API_ENGINE_READY_H
@@ -13,11 +13,11 @@
 #define RUDP_READY_FD 3
 
 enum rudp_ready_letter {
-	RUDP_READY = 'R',         /* struct rudp_engine_ready */
-	RUDP_READY_BUSY = 'B',    /* another engine has the well-known name: not an error */
-	RUDP_READY_BAD_KEY = 'K', /* text */
-	RUDP_READY_ERROR = 'E',   /* text */
-	RUDP_READY_NO_EXEC = 'F', /* from the starter itself: no process could be made */
+	RUDP_READY = 'R',         /* followed by struct rudp_engine_ready */
+	RUDP_READY_BUSY = 'B',    /* another engine has the well-known name; not an error */
+	RUDP_READY_BAD_KEY = 'K', /* followed by text */
+	RUDP_READY_ERROR = 'E',   /* followed by text */
+	RUDP_READY_NO_EXEC = 'F', /* from the starting program itself: no process could be made */
 };
 
 struct rudp_engine_ready {

@@ -15,17 +15,18 @@
 #define SLOTS 16u
 #define TRIES 3
 #define HELLO_TIMEOUT_S 10
-#define ANSWER_TIMEOUT_US 200000 /* other users may keep an abstract name busy */
+#define ANSWER_TIMEOUT_US 200000 /* a process of another user may have the abstract name */
 
 /*
- * What is remembered is written into a slot of its own and then named by number: readers never wait,
- * and a fork in the middle leaves nothing locked. A slot is used again only SLOTS engines later.
+ * An engine is written into a slot of its own; then the slot's number is published. So readers
+ * never wait, and a fork in the middle leaves nothing locked. A slot is used again only after SLOTS
+ * engines.
  */
 static struct rudp_engine_ref slots[SLOTS];
 static atomic_uint taken;
 static atomic_uint current; /* index + 1; 0: none */
-static atomic_int failure;  /* errno of a failure that lasts */
-static atomic_bool is_past; /* that engine is forgotten which the environment names */
+static atomic_int failure;  /* errno of a permanent failure */
+static atomic_bool environment_is_stale; /* the engine named in the environment was forgotten */
 
 static void remember(const struct rudp_engine_ref *engine)
 {
@@ -53,7 +54,7 @@ void rudp_engine_forget(const struct rudp_nonce *nonce)
 	struct rudp_nonce named;
 
 	if (text && rudp_nonce_parse(&named, text) && memcmp(&named, nonce, sizeof named) == 0)
-		atomic_store(&is_past, true);
+		atomic_store(&environment_is_stale, true);
 	if (number && memcmp(&slots[number - 1].nonce, nonce, sizeof *nonce) == 0)
 		atomic_compare_exchange_strong(&current, &number, 0);
 }
@@ -74,14 +75,14 @@ bool rudp_engine_was_of(const struct rudp_nonce *nonce, uint32_t uid)
 	return false;
 }
 
-/* An abstract name is free for anybody when its engine has ended. */
+/* Any user may bind an abstract name after its engine has ended. */
 static bool is_ours(int channel)
 {
-	struct ucred owner;
-	socklen_t len = sizeof owner;
+	struct ucred credentials;
+	socklen_t len = sizeof credentials;
 
-	return rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0 &&
-	       (owner.uid == 0 || owner.uid == geteuid());
+	return rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0 &&
+	       (credentials.uid == 0 || credentials.uid == geteuid());
 }
 
 static bool answers(const struct rudp_nonce *nonce)
@@ -108,7 +109,7 @@ static bool from_environment(struct rudp_engine_ref *engine)
 	struct rudp_nonce token_bytes;
 	char hash[17];
 
-	if (!nonce || !token || !settings || atomic_load(&is_past))
+	if (!nonce || !token || !settings || atomic_load(&environment_is_stale))
 		return false;
 	snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rudp_environment_hash_written());
 	/* A token has the size and the text form of a nonce. */
@@ -131,7 +132,7 @@ int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine)
 		.uid = geteuid(),
 		.settings = settings,
 	};
-	/* An engine that is stopped never answers. */
+	/* A stopped engine never answers. */
 	call.timeout.tv_sec = HELLO_TIMEOUT_S;
 	rc = rudp_control_make(&call);
 	if (rc < 0)
@@ -157,7 +158,7 @@ static int start(uint64_t settings, struct rudp_engine_ref *engine)
 	return rc == -ENOENT ? rudp_engine_load_thread(engine) : rc;
 }
 
-static bool lasts(int error)
+static bool is_permanent(int error)
 {
 	return error != -EMFILE && error != -ENFILE && error != -EEXIST;
 }
@@ -167,28 +168,31 @@ static int search(struct rudp_engine_ref *engine)
 	uint64_t settings = rudp_environment_hash();
 	int rc;
 
-	/* What is asked for is a thread of this very program, also where an engine process is about. */
+	/* The user wants a thread of this program, even if an engine process runs. */
 	if (wants_thread() && !rudp_engine_thread_is_torn()) {
 		rc = rudp_engine_load_thread(engine);
-		/* The program may have left the network namespace in which its thread is. */
+		/*
+		 * If the program has left the network namespace of its engine thread, another is
+		 * needed.
+		 */
 		if (rc < 0 || answers(&engine->nonce))
 			return rc;
 	}
 	if (from_environment(engine))
 		return 0;
-	/* Each turn: the winner of a race may not listen yet, or may just be ending. */
+	/* Retries: an engine that won the race may not listen yet, or may be about to end. */
 	for (int i = 0; i < TRIES; i++) {
-		bool is_late;
+		bool timed_out;
 
 		rc = rudp_engine_hello(settings, engine);
 		if (rc == 0 || rc == -EMFILE || rc == -ENFILE)
 			return rc;
-		/* It may have ended meanwhile. */
-		is_late = rc == -ETIMEDOUT;
+		/* The engine may have ended meanwhile. */
+		timed_out = rc == -ETIMEDOUT;
 		rc = start(settings, engine);
 		if (rc != -EEXIST)
 			return rc;
-		if (is_late)
+		if (timed_out)
 			return -ETIMEDOUT;
 	}
 	return rudp_engine_hello(settings, engine);
@@ -208,7 +212,7 @@ int rudp_engine_find(struct rudp_engine_ref *engine)
 		remember(engine);
 		return 0;
 	}
-	if (!lasts(rc))
+	if (!is_permanent(rc))
 		return rc;
 	if (rc != -ENOKEY)
 		rc = rudp_environment_want_key() ? -EACCES : -ENOENT;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine_start - the engine that serves this process: remembered, found, or started.
+ * engine_start - finds the engine that serves this process, or starts one.
  *
- * Looked for, in this order: the memory of this process (fork carries it); RUDP_NONCE and RUDP_TOKEN
- * in the environment (exec wrappers carry them), when RUDP_SETTINGS says that they belong to the
- * present settings; the well-known name of user and settings; else a new engine is started, as a
- * process or, where no process can be started, as a thread. With RUDP_ENGINE=thread what is not in
- * memory is always a new thread, that no other program shares.
+ * Places to look, in this order:
+ * 1. the memory of this process, which fork copies;
+ * 2. RUDP_NONCE and RUDP_TOKEN in the environment, which the exec wrappers pass on, if
+ *    RUDP_SETTINGS says that they belong to the present settings;
+ * 3. the well-known name of the user and the settings;
+ * 4. a new engine: a process or, if no process can be started, a thread of this process.
+ * With RUDP_ENGINE=thread, an engine that is not in memory is always a new thread, which serves this
+ * program alone.
  *
- * No locks and no allocation (but for dlopen in thread mode), so that fork in a threaded program
- * and a first call in another library's constructor are safe.
+ * No locks and no allocation, except dlopen in thread mode. So fork in a threaded program is safe,
+ * and so is a first call in the constructor of another library.
  * Threads  any.
  */
 #ifndef RUDP_API_ENGINE_START_H
@@ -24,56 +27,66 @@
 struct rudp_engine_ref {
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
-	uint32_t uid; /* ours when we found it; the engine's, or that is root's */
+	uint32_t uid; /* our euid when we found it, or the engine's (root's) */
 };
 
 /*
- * Returns  0; -ENOENT: there is none and none can be started, use kernel TCP; -ENOKEY: the key file
- *          is unusable; -EACCES: there is none, but a key is set, so clear text is no way out;
- *          -EMFILE, -ENFILE: no descriptor to load a thread with, or no room for a single one at all.
- *          But for the last two, failures are remembered for good.
+ * Returns  0; -ENOENT: no engine runs and none can be started, use kernel TCP; -ENOKEY: the key
+ *          file cannot be used; -EACCES: no engine, but a key is set, so clear text is not allowed;
+ *          -EMFILE, -ENFILE: no descriptor is free to load the thread's library, or none at all.
+ *          This process remembers every failure but these two, and does not try again.
  */
 int rudp_engine_find(struct rudp_engine_ref *engine);
 
-/* Only what this process remembers. */
+/* As rudp_engine_find, but only from the memory of this process. */
 bool rudp_engine_known(struct rudp_engine_ref *engine);
 
-/* Its control name refuses, or it retires: rudp_engine_find looks for another, and not for it again. */
+/*
+ * Forgets an engine that does not answer on its control name, or that retires. rudp_engine_find
+ * then looks for another and does not return this one again.
+ */
 void rudp_engine_forget(const struct rudp_nonce *nonce);
 
-/* The token known for this nonce, zeros if none. */
+/* Writes the token of the engine with this nonce, zeros if it is not known. */
 void rudp_engine_token(const struct rudp_nonce *nonce, uint8_t token[RUDP_TOKEN_BYTES]);
 
-/* An engine of this nonce is remembered from when we were this user. */
+/* Returns whether this process found the engine with this nonce when its effective uid was uid. */
 bool rudp_engine_was_of(const struct rudp_nonce *nonce, uint32_t uid);
-/* Well-known name: HELLO. 0 or -errno as rudp_control_make. */
+/*
+ * Asks for an engine with HELLO on the well-known name. Returns 0 or -errno as rudp_control_make.
+ */
 int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine);
 
-/* engine_process.c and engine_thread.c: one start. Same returns, and -EEXIST: lost the race. */
+/*
+ * One attempt to start an engine (engine_process.c, engine_thread.c). Also -EEXIST: another start
+ * won.
+ */
 int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine);
 int rudp_engine_load_thread(struct rudp_engine_ref *engine);
 
 /*
- * true: the engine's library was loaded, or half loaded, before this process was forked. The parent's
- * engine may have been inside libcrypto then, whose locks nobody would ever release here: no engine in a
- * thread of this process, but that of the parent, or a process.
+ * Returns true if this process was forked after its parent had begun to load the engine's library.
+ * The parent's engine may have been inside libcrypto at the fork, and its locks would stay locked
+ * here for ever. Then no engine thread is started in this process; it uses the parent's engine or a
+ * process.
  */
 bool rudp_engine_thread_is_torn(void);
 
-/* _exit() is near: lets an engine in a thread of this process deliver what was written. */
+/* Call it before _exit(): an engine in a thread of this process first delivers what was written. */
 void rudp_engine_leave_thread(void);
 
 /*
- * exec() or daemon() is near: an engine in a thread of this process goes on in another process, and
- * serves this one and others from there.
+ * Call it before exec() or daemon(): an engine in a thread of this process moves to a process of
+ * its own. There it goes on to serve this process and others.
  */
 void rudp_engine_move_thread(void);
 
 /*
- * The index-th place where file may lie: in the directory of RUDP_ENGINE_PATH, beside this library,
- * in the folder rudp beside it (an installed tree that was moved), where it was to be installed.
+ * Writes the index-th path where file may be installed: in the directory of RUDP_ENGINE_PATH,
+ * beside this library, in the folder rudp beside it (an installed tree that was moved), at the
+ * configured install path.
  *
- * Returns  false: there is no such place, or it does not fit.
+ * Returns  false: there is no such place, or the path is too long for size.
  */
 bool rudp_engine_place(unsigned index, const char *file, char *path, size_t size);
 #define RUDP_ENGINE_PLACES 4

@@ -19,10 +19,10 @@
 #define STACK_BYTES (256 * 1024)
 #define LIBRARY "librudp_engine.so"
 #define ENTRY "rudp_engine_start_thread"
-#define FAREWELL "rudp_engine_stop_thread"
+#define STOP "rudp_engine_stop_thread"
 #define MOVE "rudp_engine_move_thread"
 
-/* DEEPBIND keeps the engine's libcrypto apart from the program's; sanitizers cannot live with it. */
+/* DEEPBIND keeps the engine's libcrypto apart from the program's. Sanitizers do not support it. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANITIZED 1
@@ -34,16 +34,16 @@
 #define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)
 #endif
 
-/* Both: core/engine/host/host_thread.h. 0 or -errno. */
+/* These functions: core/engine/host/host_thread.h. They return 0 or -errno. */
 typedef int start_thread(char *(*get)(const char *name), struct rudp_nonce *nonce,
 			 uint8_t token[RUDP_TOKEN_BYTES]);
 
 typedef void stop_thread(void);
-static _Atomic(stop_thread *) farewell, move;
+static _Atomic(stop_thread *) stop_entry, move_entry;
 
 void rudp_engine_leave_thread(void)
 {
-	stop_thread *stop = atomic_load(&farewell);
+	stop_thread *stop = atomic_load(&stop_entry);
 
 	if (stop)
 		stop();
@@ -51,7 +51,7 @@ void rudp_engine_leave_thread(void)
 
 void rudp_engine_move_thread(void)
 {
-	stop_thread *leave = atomic_load(&move);
+	stop_thread *leave = atomic_load(&move_entry);
 	int saved = errno;
 
 	if (leave)
@@ -64,7 +64,7 @@ static char *setting(const char *name)
 	return (char *)rudp_environment_get(name);
 }
 
-/* The process that has loaded the library, or is about to. */
+/* The id of the process that has loaded the library, or is about to load it; 0: none. */
 static atomic_int loaded_by;
 
 bool rudp_engine_thread_is_torn(void)
@@ -75,8 +75,8 @@ bool rudp_engine_thread_is_torn(void)
 }
 
 /*
- * dlopen does not tell a table that is full just now from a file that is not there, and -ENOENT lasts.
- * So a number is had for the file before.
+ * dlopen gives the same error for a full descriptor table as for a missing file, but only -ENOENT
+ * is permanent. So the file is opened first, which shows a full table.
  */
 static int open_library(void **library)
 {
@@ -114,30 +114,32 @@ static int load(struct rudp_engine_ref *engine)
 	if (rc < 0)
 		return rc;
 	*(void **)&entry = dlsym(library, ENTRY);
-	*(void **)&stop = dlsym(library, FAREWELL);
+	*(void **)&stop = dlsym(library, STOP);
 	*(void **)&leave = dlsym(library, MOVE);
-	atomic_store(&farewell, stop);
-	atomic_store(&move, leave);
+	atomic_store(&stop_entry, stop);
+	atomic_store(&move_entry, leave);
 	return entry ? entry(setting, &engine->nonce, engine->token) : -ENOENT;
 }
 
-/* At the low end of the memory that load() has for a stack. */
+/* At the low end of the memory that load() uses as its stack. */
 struct loading {
 	struct rudp_engine_ref *engine;
 	int result;
-	ucontext_t before, there;
+	ucontext_t before, own;
 };
 
-/* makecontext passes nothing wider than an int. */
-static void load_there(unsigned high, unsigned low)
+/* makecontext passes only int arguments, so the pointer comes in two halves. */
+static void load_on_stack(unsigned high, unsigned low)
 {
 	struct loading *loading = (struct loading *)((uintptr_t)high << 16 << 16 | low);
 
 	loading->result = load(loading->engine);
 }
 
-/* dlopen takes more than there is on the stack of a signal handler (sigaltstack, 8 KB). */
-static int load_elsewhere(struct rudp_engine_ref *engine)
+/*
+ * dlopen needs more stack than a signal handler may have (sigaltstack, 8 KB), so it gets its own.
+ */
+static int load_on_own_stack(struct rudp_engine_ref *engine)
 {
 	struct loading *loading = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
 				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -148,19 +150,21 @@ static int load_elsewhere(struct rudp_engine_ref *engine)
 		return -ENOENT;
 	loading->engine = engine;
 	loading->result = -ENOENT;
-	getcontext(&loading->there);
-	loading->there.uc_stack.ss_sp = loading + 1;
-	loading->there.uc_stack.ss_size = STACK_BYTES - sizeof *loading;
-	loading->there.uc_link = &loading->before;
-	makecontext(&loading->there, (void (*)(void))load_there, 2, (unsigned)(address >> 16 >> 16),
-		    (unsigned)address);
-	swapcontext(&loading->before, &loading->there);
+	getcontext(&loading->own);
+	loading->own.uc_stack.ss_sp = loading + 1;
+	loading->own.uc_stack.ss_size = STACK_BYTES - sizeof *loading;
+	loading->own.uc_link = &loading->before;
+	makecontext(&loading->own, (void (*)(void))load_on_stack, 2,
+		    (unsigned)(address >> 16 >> 16), (unsigned)address);
+	swapcontext(&loading->before, &loading->own);
 	rc = loading->result;
 	munmap(loading, STACK_BYTES);
 	return rc;
 }
 
-/* A handler that opened a socket in the middle of this would wait for what it has interrupted. */
+/*
+ * Signals are blocked: a handler that opened a socket here would wait for the code it interrupted.
+ */
 int rudp_engine_load_thread(struct rudp_engine_ref *engine)
 {
 	int saved = errno;
@@ -169,7 +173,7 @@ int rudp_engine_load_thread(struct rudp_engine_ref *engine)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = load_elsewhere(engine);
+	rc = load_on_own_stack(engine);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
 	return rc;

@@ -24,23 +24,23 @@ static const char *const not_settings[] = {
 	"RUDP_NONCE=", "RUDP_TOKEN=", "RUDP_SETTINGS=",
 };
 
-/* Where the log goes that has no file name, and where the policy is that has none. */
+/* They decide where a log without a file name is written, and where a policy is searched. */
 static const char *const directories[] = {"XDG_RUNTIME_DIR=", CONFIG "=", HOME "="};
 
-/* Not on the heap, and not the strings that the program was started with: it may overwrite those. */
+/* Copies, not pointers to the strings that the program was started with: it may overwrite those. */
 static struct {
 	const char *variables[RUDP_ENVIRONMENT_REMEMBERED_MAX];
 	size_t count;
 	char text[RUDP_ENVIRONMENT_BYTES_MAX];
 	size_t text_len;
-} memory;
+} copies;
 
 static bool starts_with(const char *text, const char *start)
 {
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* The value in "name=value", NULL if that is another variable. */
+/* The value in "name=value", or NULL if variable has another name. */
 static const char *value_in(const char *variable, const char *name, size_t name_len)
 {
 	bool same = strncmp(variable, name, name_len) == 0 && variable[name_len] == '=';
@@ -48,7 +48,7 @@ static const char *value_in(const char *variable, const char *name, size_t name_
 	return same ? variable + name_len + 1 : NULL;
 }
 
-static bool matters(const char *variable)
+static bool is_relevant(const char *variable)
 {
 	if (rudp_environment_is_ours(variable))
 		return true;
@@ -69,19 +69,19 @@ static const char *value_among(char *const list[], const char *name, size_t name
 	return NULL;
 }
 
-/* The one that may be long comes last: it must not take the place of the key. */
+/* RUDP_POLICY may be long, so it is copied last: it must not take the room of the key. */
 static void remember(bool policy)
 {
 	for (char **variable = environ; variable && *variable; variable++) {
 		size_t size = strlen(*variable) + 1;
-		char *copy = memory.text + memory.text_len;
+		char *copy = copies.text + copies.text_len;
 
-		if (!matters(*variable) || starts_with(*variable, POLICY) != policy ||
-		    size > sizeof memory.text - memory.text_len ||
-		    memory.count == RUDP_ENVIRONMENT_REMEMBERED_MAX)
+		if (!is_relevant(*variable) || starts_with(*variable, POLICY) != policy ||
+		    size > sizeof copies.text - copies.text_len ||
+		    copies.count == RUDP_ENVIRONMENT_REMEMBERED_MAX)
 			continue;
-		memory.variables[memory.count++] = memcpy(copy, *variable, size);
-		memory.text_len += size;
+		copies.variables[copies.count++] = memcpy(copy, *variable, size);
+		copies.text_len += size;
 	}
 }
 
@@ -96,7 +96,7 @@ void rudp_environment_begin(struct rudp_environment_walk *walk)
 	bool secure = getauxval(AT_SECURE);
 
 	walk->now = secure ? NULL : environ;
-	walk->remembered = secure ? memory.count : 0;
+	walk->remembered = secure ? copies.count : 0;
 }
 
 const char *rudp_environment_next(struct rudp_environment_walk *walk)
@@ -104,11 +104,11 @@ const char *rudp_environment_next(struct rudp_environment_walk *walk)
 	while (walk->now && *walk->now) {
 		const char *variable = *walk->now++;
 
-		if (matters(variable))
+		if (is_relevant(variable))
 			return variable;
 	}
-	while (walk->remembered < memory.count) {
-		const char *variable = memory.variables[walk->remembered++];
+	while (walk->remembered < copies.count) {
+		const char *variable = copies.variables[walk->remembered++];
 
 		if (!value_among(environ, variable, strcspn(variable, "=")))
 			return variable;
@@ -123,8 +123,8 @@ const char *rudp_environment_get(const char *name)
 
 	if (getauxval(AT_SECURE))
 		return NULL;
-	for (size_t i = 0; i < memory.count && !value; i++)
-		value = value_in(memory.variables[i], name, len);
+	for (size_t i = 0; i < copies.count && !value; i++)
+		value = value_in(copies.variables[i], name, len);
 	return value && *value ? value : NULL;
 }
 
@@ -146,7 +146,7 @@ bool rudp_environment_is_setting(const char *variable)
 bool rudp_environment_is_for_engine(const char *variable)
 {
 	return rudp_environment_is_setting(variable) ||
-	       (matters(variable) && !rudp_environment_is_ours(variable));
+	       (is_relevant(variable) && !rudp_environment_is_ours(variable));
 }
 
 bool rudp_environment_want_key(void)
@@ -184,7 +184,7 @@ size_t rudp_environment_copy(char *out, size_t size, const char *variable)
 	memcpy(out, variable, len + 1);
 	if (!file)
 		return len;
-	/* The kernel counts the final 0, in whose place the slash goes. */
+	/* The kernel's count includes the final 0, which the slash replaces. */
 	cwd = rudp_raw_syscall(SYS_getcwd, (long)(out + head), (long)(size - head), 0, 0, 0, 0);
 	if (cwd <= 0 || out[head] != '/' || head + (size_t)cwd + len - head + 1 > size)
 		return 0;
@@ -198,7 +198,10 @@ static const char *absolute(const char *directory)
 	return directory && *directory == '/' ? directory : NULL;
 }
 
-/* Programs with another policy need another engine; which one the engine finds, these say. */
+/*
+ * Programs with different policies need different engines. These variables decide which policy is
+ * found.
+ */
 static uint64_t hash_policy_place(void)
 {
 	const char *config = absolute(rudp_environment_get(CONFIG));
@@ -227,7 +230,7 @@ static uint64_t hash_settings(bool with_directory)
 		if (!rudp_environment_is_setting(variable))
 			continue;
 		len = with_directory ? rudp_environment_copy(copy, sizeof copy, variable) : 0;
-		/* A sum, since the order of the environment means nothing. */
+		/* The hashes are added, so that the order of the variables does not matter. */
 		sum += len ? rudp_siphash(key, copy, len)
 			   : rudp_siphash(key, variable, strlen(variable));
 	}

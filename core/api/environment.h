@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * environment - the RUDP_* variables of the environment, which an engine runs with.
+ * environment - reads the RUDP_* environment variables, from which an engine takes its settings.
  *
- * Programs share an engine when all their settings are equal; a hash over them is part of its
- * well-known name. Not settings: RUDP_DISABLE, RUDP_ENGINE, RUDP_ENGINE_PATH (about the caller), and
- * RUDP_NONCE, RUDP_TOKEN, RUDP_SETTINGS (which lead to an engine that runs already). Without
- * RUDP_POLICY_FILE the engine looks for a policy below XDG_CONFIG_HOME or HOME: the one of these that
- * decides is then part of the hash.
- * In a program with raised privileges (AT_SECURE) there are no variables.
+ * Programs share an engine if all their settings are equal: a hash of the settings is part of the
+ * engine's well-known name. Six variables are not settings. RUDP_DISABLE, RUDP_ENGINE and
+ * RUDP_ENGINE_PATH concern only the calling program. RUDP_NONCE, RUDP_TOKEN and RUDP_SETTINGS lead
+ * to an engine that already runs. Without RUDP_POLICY_FILE the engine looks for a policy below
+ * XDG_CONFIG_HOME or HOME; the variable that is used is then part of the hash. A program with
+ * raised privileges (AT_SECURE) has no variables.
  *
- * Programs clean their environment before they open a socket (a worker of nginx keeps TZ): that must not
- * lose the key. So the shim has the variables copied when it is loaded; each holds for as long as the
- * program has no other value for it. To take one back, set it to nothing.
+ * Some programs clear their environment before they open a socket (a worker of nginx keeps only
+ * TZ). They must not lose the key, so the shim copies the variables when it is loaded. A copy is
+ * valid as long as the program has no other value for the variable. To remove a variable, the
+ * program sets it to the empty string.
  *
  * Threads  as getenv(3). No allocation.
  */
@@ -23,16 +24,16 @@
 #include <stdint.h>
 
 /*
- * Remembers the variables that are set now: the first RUDP_ENVIRONMENT_REMEMBERED_MAX that fit into
- * RUDP_ENVIRONMENT_BYTES_MAX. Once, before any thread.
+ * Copies the variables that are set now: the first RUDP_ENVIRONMENT_REMEMBERED_MAX that fit into
+ * RUDP_ENVIRONMENT_BYTES_MAX. Call it once, before any thread is started.
  */
 void rudp_environment_remember(void);
 #define RUDP_ENVIRONMENT_REMEMBERED_MAX 32
 #define RUDP_ENVIRONMENT_BYTES_MAX 32768
 
 /*
- * All RUDP_ variables, XDG_RUNTIME_DIR, XDG_CONFIG_HOME and HOME: those of the program, then those
- * remembered.
+ * Iterates over all RUDP_ variables, XDG_RUNTIME_DIR, XDG_CONFIG_HOME and HOME: first those that
+ * the program has, then the copied ones.
  */
 struct rudp_environment_walk {
 	char **now;
@@ -41,27 +42,35 @@ struct rudp_environment_walk {
 void rudp_environment_begin(struct rudp_environment_walk *walk);
 const char *rudp_environment_next(struct rudp_environment_walk *walk); /* NULL: no more */
 
-/* NULL when not set or empty. */
+/* Returns NULL if the variable is not set or empty. */
 const char *rudp_environment_get(const char *name);
 
-/* "RUDP_x=y" is a setting (see above), or any RUDP_ variable. */
+/* Whether "RUDP_x=y" is a setting (see above), and whether it is any RUDP_ variable. */
 bool rudp_environment_is_setting(const char *variable);
 bool rudp_environment_is_ours(const char *variable);
 
-/* What an engine process is started with: the settings, and the directories of its log and policy. */
+/*
+ * Whether an engine process is started with the variable: settings and directories of log and
+ * policy.
+ */
 bool rudp_environment_is_for_engine(const char *variable);
 
-/* Key material is named: without an engine a connection must fail, not fall back to clear text. */
+/*
+ * Whether a variable names a key. If so, a connection must fail without an engine, not use clear
+ * text.
+ */
 bool rudp_environment_want_key(void);
 
 /*
- * Of the settings, with file names made absolute, and of the place where a policy file would be looked
- * for: programs with equal ones share an engine. The order of the variables does not matter.
+ * The hash by which programs share an engine. It covers the settings, with file names made
+ * absolute, and the place where a policy file is searched. The order of the variables does not
+ * matter.
  */
 uint64_t rudp_environment_hash(void);
 /*
- * Of the settings as written, by which an executed program knows that the engine handed on to it is that
- * of its settings. It keeps that engine in another home directory, too, as a session under sshd does.
+ * The hash of the settings as written. An executed program compares it to see that the engine
+ * passed on to it has its own settings. It uses that engine even if HOME has changed, as in a
+ * session under sshd.
  */
 uint64_t rudp_environment_hash_written(void);
 

@@ -100,7 +100,7 @@ void rudp_epoll_entries_restore(int fd, const struct rudp_epoll_entries *found)
 			.data.u64 = found->entries[i].data,
 		};
 
-		/* EPOLLHUP and EPOLLERR are shown always and taken back without harm. */
+		/* EPOLLHUP and EPOLLERR are always listed; setting them again has no effect. */
 		rudp_raw_syscall(SYS_epoll_ctl, found->entries[i].set, EPOLL_CTL_ADD, fd,
 				 (long)&event, 0, 0);
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * epoll_entries - what the process's epoll sets hold about one descriptor, to be put back after
- * another file has been placed under its number (which drops it from every set).
+ * epoll_entries - saves and restores the entries of one descriptor in this process's epoll sets.
  *
- * Read from /proc: the sets that this process has descriptors of, up to RUDP_EPOLL_ENTRIES_MAX.
+ * Placing another file under a number (fd_replace.h) removes the number from every epoll set. This
+ * module puts the entries back. It reads them from /proc, of all sets that this process has open,
+ * up to RUDP_EPOLL_ENTRIES_MAX.
  */
 #ifndef RUDP_API_EPOLL_ENTRIES_H
 #define RUDP_API_EPOLL_ENTRIES_H

@@ -13,7 +13,7 @@
 #include "api/option.h"
 #include "api/raw_syscall.h"
 
-#define VALUE_BYTES_MAX 16 /* a struct timeval, a struct linger, an interface's name */
+#define VALUE_BYTES_MAX 16 /* struct timeval, struct linger, or the name of an interface */
 
 void rudp_fd_copy_native_option(int from, int to, int option)
 {
@@ -92,8 +92,8 @@ int rudp_fd_replace_fresh(int fd, const struct rudp_socket *s)
 }
 
 /*
- * The engine keeps the port until it notices that the bound socket is gone; then the
- * address alone must do.
+ * The engine holds the port until it notices that the bound socket was closed. If the port is still
+ * in use, only the address is bound.
  */
 static int bind_same(int fd, const struct rudp_socket *s)
 {

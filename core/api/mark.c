@@ -14,7 +14,7 @@
 #define MAGIC_SHIFT 48
 #define FLAGS_MASK UINT64_C(0xffff)
 #define STORED_MAGIC UINT32_C(0x72756470)
-#define STORED_LEN_MAX (RUDP_STORED_OPTIONS_MAX + 2) /* the magic in front, the return behind */
+#define STORED_LEN_MAX (RUDP_STORED_OPTIONS_MAX + 2) /* the magic first, the return last */
 #define LOAD (BPF_LD | BPF_IMM)
 #define RETURN (BPF_RET | BPF_K)
 #define CONGESTION_OPTIONS (RUDP_CONGESTION_BYTES / 4)
@@ -22,7 +22,7 @@
 
 _Static_assert(sizeof(long) == 8, "the kernel keeps SO_MAX_PACING_RATE in an unsigned long");
 
-/* The place in this list, counted from 1, is the code of the level in the stored options. */
+/* An option's level is stored as its position in this list, counted from 1. */
 static const int levels[] = {SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6};
 #define LEVEL_COUNT (sizeof levels / sizeof levels[0])
 
@@ -33,7 +33,10 @@ int rudp_mark_get(int fd)
 
 	if (rudp_raw_getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len) < 0)
 		return -1;
-	/* All bits between magic and flags are 0: a program's own rate hardly ever looks so. */
+	/*
+	 * All bits between magic and flags are 0, so a program's own rate hardly ever looks like a
+	 * mark.
+	 */
 	if (len != sizeof word || (word & ~FLAGS_MASK) != RUDP_MARK_MAGIC << MAGIC_SHIFT)
 		return -1;
 	return (int)(word & FLAGS_MASK);
@@ -46,7 +49,7 @@ int rudp_mark_set(int fd, unsigned flags)
 	return rudp_raw_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof word);
 }
 
-static int change_held(int fd, unsigned set, unsigned clear)
+static int change_locked(int fd, unsigned set, unsigned clear)
 {
 	int flags = rudp_mark_get(fd);
 	unsigned changed = ((unsigned)flags & ~clear) | set;
@@ -64,7 +67,7 @@ static uint8_t level_code(int level)
 	return 0;
 }
 
-/* false: not stored options of ours. */
+/* Returns false if the filter is not one of ours. */
 static bool stored_decode(struct rudp_stored_options *stored, const struct sock_filter *code,
 			  size_t count)
 {
@@ -84,9 +87,9 @@ static bool stored_decode(struct rudp_stored_options *stored, const struct sock_
 
 int rudp_stored_options_get(int fd, struct rudp_stored_options *stored)
 {
-	/* Zeroed for valgrind, which takes the length that comes back for bytes. */
+	/* Zeroed for valgrind, which takes the returned length for a number of bytes. */
 	struct sock_filter code[STORED_LEN_MAX] = {0};
-	/* in instructions, both ways: socket(7) says nothing of it */
+	/* Counted in instructions, in and out; socket(7) does not say so. */
 	socklen_t count = STORED_LEN_MAX;
 	int flags = rudp_mark_get(fd);
 	int rc;
@@ -102,7 +105,7 @@ int rudp_stored_options_get(int fd, struct rudp_stored_options *stored)
 	return 0;
 }
 
-static int write_held(int fd, const struct rudp_stored_options *stored)
+static int write_locked(int fd, const struct rudp_stored_options *stored)
 {
 	struct sock_filter code[STORED_LEN_MAX];
 	struct sock_fprog program = {.len = (unsigned short)(stored->count + 2), .filter = code};
@@ -120,7 +123,7 @@ static int write_held(int fd, const struct rudp_stored_options *stored)
 		};
 	code[stored->count + 1] = (struct sock_filter){.code = RETURN, .k = UINT32_MAX};
 	rc = rudp_raw_setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-	return rc < 0 ? rc : change_held(fd, RUDP_MARK_STORED_OPTIONS, 0);
+	return rc < 0 ? rc : change_locked(fd, RUDP_MARK_STORED_OPTIONS, 0);
 }
 
 static struct rudp_option *stored_place(struct rudp_stored_options *stored, int level, int option)
@@ -133,7 +136,7 @@ static struct rudp_option *stored_place(struct rudp_stored_options *stored, int 
 	return &stored->options[stored->count++];
 }
 
-static int put_all_held(int fd, const struct rudp_option *options, size_t count)
+static int put_all_locked(int fd, const struct rudp_option *options, size_t count)
 {
 	struct rudp_stored_options stored;
 	int rc = rudp_stored_options_get(fd, &stored);
@@ -151,10 +154,10 @@ static int put_all_held(int fd, const struct rudp_option *options, size_t count)
 			return -ENOSPC;
 		*place = options[i];
 	}
-	return write_held(fd, &stored);
+	return write_locked(fd, &stored);
 }
 
-/* Flags, or the options of the stored options if there are any. */
+/* A change of the mark's flags, or of stored options if option_count is not 0. */
 struct change {
 	int fd;
 	unsigned set, clear;
@@ -162,7 +165,7 @@ struct change {
 	size_t option_count;
 };
 
-/* Changes by handlers that have interrupted the turn that is being taken, oldest first. */
+/* Changes by handlers that have interrupted the change that is being made, oldest first. */
 static struct {
 	atomic_uint count;
 	struct change changes[NESTED_MAX];
@@ -171,11 +174,14 @@ static struct {
 static int apply(const struct change *change)
 {
 	if (change->option_count > 0)
-		return put_all_held(change->fd, change->options, change->option_count);
-	return change_held(change->fd, change->set, change->clear);
+		return put_all_locked(change->fd, change->options, change->option_count);
+	return change_locked(change->fd, change->set, change->clear);
 }
 
-/* Before it is applied: a handler that interrupts this one comes behind it. */
+/*
+ * Noted before it is applied, so that a change by a handler that interrupts this one is noted after
+ * it.
+ */
 static void note_nested(const struct change *change)
 {
 	unsigned place = atomic_fetch_add(&nested.count, 1);
@@ -193,7 +199,7 @@ static void begin(struct rudp_mark_lock *lock, const struct change *change)
 		note_nested(change);
 }
 
-/* A handler's change of this socket may have come between our reading and our writing: once more. */
+/* A handler may have changed this socket between our read and our write. Make its changes again. */
 static void end(struct rudp_mark_lock *lock, int fd)
 {
 	if (!rudp_mark_lock_is_nested(lock))
@@ -225,7 +231,7 @@ int rudp_stored_options_write(int fd, const struct rudp_stored_options *stored)
 	int rc;
 
 	begin(&lock, NULL);
-	rc = write_held(fd, stored);
+	rc = write_locked(fd, stored);
 	end(&lock, fd);
 	return rc;
 }

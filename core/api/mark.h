@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mark - how a socket of ours is told from the program's own AF_UNIX sockets, and where options wait.
+ * mark - marks a descriptor as a rudp socket, and stores TCP options that AF_UNIX does not know.
  *
- * mark  SO_MAX_PACING_RATE is a 64-bit value that any user may set on any socket, that AF_UNIX
- *       ignores, and that dup, fork, exec and SCM_RIGHTS carry: 16 bits of magic and our flags.
- * stored options that AF_UNIX does not know wait in a classic BPF program (SO_ATTACH_FILTER, read back
- *       by SO_GET_FILTER; never run on AF_UNIX stream sockets): one load-immediate instruction each,
- *       k = value, jt = level code, jf = option; the first instruction is a magic constant, the last
- *       returns -1. At most RUDP_STORED_OPTIONS_MAX options.
+ * Both are kept in the kernel's socket, so that dup, fork, exec and SCM_RIGHTS carry them.
  *
- * getsockopt and setsockopt go to the kernel directly (raw_syscall.h), past any interposed name.
+ * Mark: 16 bits of magic and our flags, in SO_MAX_PACING_RATE. This is a 64-bit value that any user
+ * may set on any socket and that AF_UNIX ignores.
+ *
+ * Stored options: a classic BPF program (SO_ATTACH_FILTER, read back with SO_GET_FILTER), which
+ * AF_UNIX stream sockets never run. Each option is one load-immediate instruction: k = value, jt =
+ * level code, jf = option. The first instruction is a magic constant, the last returns -1. At most
+ * RUDP_STORED_OPTIONS_MAX options.
+ *
+ * getsockopt and setsockopt call the kernel directly (raw_syscall.h), not an interposed function.
  * No allocation.
- * Threads  any; async-signal-safe. Changes by threads and signal handlers of one process come one
- *          after the other, and no handler waits for what it has interrupted: a change that it makes in
- *          the midst of one is made again behind it. Of two processes that change one socket at once,
- *          one may be lost.
+ * Threads  any; async-signal-safe. Changes by threads and signal handlers of one process are made
+ *          one after the other (mark_lock.h). A handler that interrupts a change does not wait: its
+ *          own change is made at once, and made again after the interrupted one. If two processes
+ *          change one socket at once, one change may be lost.
  */
 #ifndef RUDP_API_MARK_H
 #define RUDP_API_MARK_H
@@ -29,22 +32,23 @@ enum rudp_mark_flag {
 	RUDP_MARK_V6ONLY = 1 << 1,
 	RUDP_MARK_NODELAY = 1 << 2,
 	RUDP_MARK_REUSEPORT = 1 << 3,
-	RUDP_MARK_STORED_OPTIONS = 1 << 4, /* options are stored */
-	RUDP_MARK_ACCEPTED = 1 << 5,       /* came from accept */
+	RUDP_MARK_STORED_OPTIONS = 1 << 4, /* the socket has stored options */
+	RUDP_MARK_ACCEPTED = 1 << 5,       /* accept returned it */
 	RUDP_MARK_SHUT_RD = 1 << 6,
 	RUDP_MARK_LISTENING = 1 << 7,
-	RUDP_MARK_NATIVE = 1 << 8,  /* an option that AF_UNIX keeps itself was set: accept copies */
-	RUDP_MARK_PENDING = 1 << 9, /* connect has begun and not yet told its result */
-	RUDP_MARK_ABORTED = 1 << 10, /* the program gave its connection up: ECONNRESET, once */
-	RUDP_MARK_REUSEADDR =
-		1 << 11,         /* such an option, too, which every server sets, so by itself */
-	RUDP_MARK_INQ = 1 << 12, /* TCP_INQ: recvmsg says how much more there is */
+	RUDP_MARK_NATIVE = 1 << 8,     /* an option that AF_UNIX keeps was set: accept copies it */
+	RUDP_MARK_PENDING = 1 << 9,    /* connect has begun and has not reported its result yet */
+	RUDP_MARK_ABORTED = 1 << 10,   /* the program gave its connection up: ECONNRESET, once */
+	RUDP_MARK_REUSEADDR = 1 << 11, /* as NATIVE, for the option that every server sets */
+	RUDP_MARK_INQ = 1 << 12, /* TCP_INQ: recvmsg reports how many bytes are left to read */
 };
 
 #define RUDP_STORED_OPTIONS_MAX 48
 
-/* The name given to TCP_CONGESTION lies in four options of level IPPROTO_TCP from this number on, four
- * characters each, the first in the lowest byte, zeros at the end. */
+/*
+ * The algorithm name of TCP_CONGESTION is stored in four options of level IPPROTO_TCP from this
+ * number on. Each holds four characters, the first in the lowest byte, with zeros at the end.
+ */
 #define RUDP_STORED_OPTIONS_CONGESTION 240
 #define RUDP_CONGESTION_BYTES 16
 
@@ -59,38 +63,43 @@ struct rudp_stored_options {
 	int count;
 };
 
-/* flags >= 0 if fd is marked as ours, -1 if not (errno untouched). */
+/* Returns flags >= 0 if fd is marked as a rudp socket, -1 if not (errno unchanged). */
 int rudp_mark_get(int fd);
-/* Of a socket that nobody else has yet: 0 or -errno. */
+/* Sets the mark of a new socket that nobody else has yet. Returns 0 or -errno. */
 int rudp_mark_set(int fd, unsigned flags);
-/* Of any other: 0, -EINVAL (not marked), -errno. */
+/*
+ * Sets and clears bits in the mark of any other socket. Returns 0, -EINVAL (not marked) or -errno.
+ */
 int rudp_mark_change(int fd, unsigned set, unsigned clear);
 
-/* 0 or -errno; an unmarked or empty one gives count 0. */
+/* Reads all stored options. Returns 0 or -errno; without a mark or options, count is 0. */
 int rudp_stored_options_get(int fd, struct rudp_stored_options *stored);
-/* Adds or replaces one option: 0, -ENOSPC, -EINVAL (a level or number that fits no
- * instruction), -errno. Sets RUDP_MARK_STORED_OPTIONS in the mark. */
+/*
+ * Adds or replaces one option and sets RUDP_MARK_STORED_OPTIONS. Returns 0, -ENOSPC, -EINVAL (an
+ * instruction cannot hold the level or number), or -errno.
+ */
 int rudp_stored_options_put(int fd, const struct rudp_option *option);
-/* false: not in it. */
+/* Returns false if the option is not stored. */
 bool rudp_stored_options_find(const struct rudp_stored_options *stored, int level, int option,
 			      uint32_t *value);
 
 /*
- * SO_SNDBUF of the AF_UNIX socket in the program, which the kernel doubles: half of the SO_SNDBUF that
- * the program asked for (0: it did not), because the connection's own send buffer has the other half. No
- * more than any user may ask for. No less than leaves room for a byte that the engine leaves unread:
- * AF_UNIX counts the whole kernel buffer around it (37,120 bytes at most, on Linux 6.18), and is
- * writable while no more than a quarter is in use.
+ * Computes SO_SNDBUF for the program's AF_UNIX socket. It is half of the SO_SNDBUF that the program
+ * asked for (0: it did not ask), because the connection's own send buffer has the other half. The
+ * kernel doubles the value. It is at most what any user may ask for. It is at least large enough
+ * that the socket stays writable while one byte that the engine has not read occupies it. AF_UNIX
+ * counts the whole kernel buffer around such a byte (at most 37,120 bytes, on Linux 6.18), and is
+ * writable while at most a quarter is in use.
  */
 #define RUDP_SOCKET_SNDBUF_BYTES 212992
 #define RUDP_SOCKET_SNDBUF_LEAST_BYTES 77824
 int rudp_socket_sndbuf(uint64_t asked_bytes);
-/* The same, of the SO_SNDBUF in the stored options. */
+/* The same, for the SO_SNDBUF in the stored options. */
 int rudp_stored_options_sndbuf(const struct rudp_stored_options *stored);
 
-/* Puts all stored options on another socket of ours at once: 0 or -errno. */
+/* Writes all stored options to another rudp socket at once. Returns 0 or -errno. */
 int rudp_stored_options_write(int fd, const struct rudp_stored_options *stored);
-/* name ends with a 0 within 16 bytes; false: none was set. */
+/* name has at most 15 characters and a final 0. find returns false if no name is stored. */
 int rudp_stored_options_put_congestion(int fd, const char *name);
 bool rudp_stored_options_find_congestion(const struct rudp_stored_options *stored,
 					 char name[RUDP_CONGESTION_BYTES]);

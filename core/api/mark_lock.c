@@ -13,43 +13,43 @@
 #include "api/raw_syscall.h"
 
 #define TRIES_MAX 100
-#define NAPS_MAX 10000 /* of a millisecond at least */
-#define NAP_NS 1000000
+#define SLEEPS_MAX 10000 /* each at least 1 ms */
+#define SLEEP_NS 1000000
 
-/* A filter's trap of one of our calls kills whoever has it blocked. */
-#define LEFT_OPEN (UINT64_C(1) << (SIGSYS - 1))
+/* A seccomp filter may trap one of our calls with SIGSYS, which kills a thread that blocks it. */
+#define NOT_BLOCKED (UINT64_C(1) << (SIGSYS - 1))
 
-static _Atomic uint32_t holder; /* gettid(); 0: nobody has the lock */
+static _Atomic uint32_t holder; /* thread id; 0: the lock is free */
 
-/* After fork the holder may be a thread that only the parent has; of a vfork child, or its parent. */
-static bool is_elsewhere(uint32_t thread)
+/* After fork or vfork the holder may be a thread of another process. */
+static bool is_of_other_process(uint32_t thread)
 {
 	return rudp_raw_syscall(SYS_tgkill, getpid(), (long)thread, 0, 0, 0, 0) == -ESRCH;
 }
 
-/* By the one call that every program with threads makes; nobody wakes us. */
-static void nap(uint32_t seen)
+/* Sleeps with futex, which seccomp filters of threaded programs allow. Nobody wakes this thread. */
+static void sleep_briefly(uint32_t seen)
 {
-	const struct timespec span = {.tv_nsec = NAP_NS};
+	const struct timespec span = {.tv_nsec = SLEEP_NS};
 
 	rudp_raw_syscall(SYS_futex, (long)&holder, FUTEX_WAIT_PRIVATE, (long)seen, (long)&span, 0,
 			 0);
 }
 
-/* Who has it has hardly begun; or another program has his processor, for as long as that pleases. */
-static bool is_given_up(uint32_t seen, int tries)
+/* Either the holder will release it soon, or it does not run now, for an unknown time. */
+static bool may_take_over(uint32_t seen, int tries)
 {
 	if (tries < TRIES_MAX) {
 		sched_yield();
 		return false;
 	}
-	if (is_elsewhere(seen) || tries >= TRIES_MAX + NAPS_MAX)
+	if (is_of_other_process(seen) || tries >= TRIES_MAX + SLEEPS_MAX)
 		return true;
-	nap(seen);
+	sleep_briefly(seen);
 	return false;
 }
 
-/* false: this thread has it. */
+/* Returns false if this thread already holds the lock. */
 static bool take(uint32_t self)
 {
 	for (int tries = 0;; tries++) {
@@ -59,7 +59,8 @@ static bool take(uint32_t self)
 			return true;
 		if (seen == self)
 			return false;
-		if (is_given_up(seen, tries) && atomic_compare_exchange_strong(&holder, &seen, self))
+		if (may_take_over(seen, tries) &&
+		    atomic_compare_exchange_strong(&holder, &seen, self))
 			return true;
 	}
 }
@@ -68,7 +69,7 @@ void rudp_mark_lock_take(struct rudp_mark_lock *lock)
 {
 	lock->thread = (uint32_t)rudp_raw_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 	lock->blocked = (pid_t)lock->thread == getpid() &&
-			rudp_raw_signals_block(LEFT_OPEN, &lock->signals);
+			rudp_raw_signals_block(NOT_BLOCKED, &lock->signals);
 	if (!take(lock->thread))
 		lock->thread = 0;
 }

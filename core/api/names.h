@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names - what rudp writes into the AF_UNIX names of its sockets.
+ * names - encodes what rudp must know about a socket into the AF_UNIX names of that socket.
  *
- * The descriptor in a program's hand is an AF_UNIX stream socket; the kernel's own getpeername and
- * getsockname on it are our only table, so they hold all that anybody needs later: in any thread,
- * after dup, fork, exec or SCM_RIGHTS, and even when the engine is gone.
+ * The program's descriptor is an AF_UNIX stream socket. rudp keeps no table of descriptors in the
+ * process: the names that the kernel returns from getpeername and getsockname are the only record.
+ * So they hold all that is needed later, in any thread, after dup, fork, exec or SCM_RIGHTS, and
+ * even when the engine has ended.
  *
- *	connection  name of the ENGINE's end, seen by the program as its peer:
- *	            "rudp1c" nonce(22) id(11) local(30) remote(30), as the program sees local/remote
+ *	connection  name of the ENGINE's end, which the program's end sees as its peer:
+ *	            "rudp1c" nonce(22) id(11) local(30) remote(30), both as the program sees them
  *	bound       the program's own name after bind or listen:
  *	            "rudp1b" nonce(22) id(11) local(30) 30 x '-'
- *	control     where an engine takes control calls:      "rudp1e" nonce(22)
- *	well-known  where a user's first call finds an engine: "rudp1w" uid "-" settings(16 hex)
+ *	control     the engine accepts control calls here:    "rudp1e" nonce(22)
+ *	well-known  a user's first call finds an engine here: "rudp1w" uid "-" settings(16 hex)
  *	port share  an engine in a thread shares this UDP port (engine/ports/port_share.h):
  *	            "rudp1s" uid "-" port and port share (16 hex, port << 16 | port share)
  *
- * Where an engine has a private directory (run_dir.h), three of them are paths in it, since an abstract
- * name can be called by every user. The network namespace (16 hex) is part of those by which programs
- * find an engine: unlike abstract names, paths are shared by all network namespaces. In the well-known
- * name the number says the user namespace, too.
+ * Every user of the host can call an abstract name. So if an engine has a private directory
+ * (run_dir.h), three of these names are paths in it. The control and the well-known path contain
+ * the network namespace (16 hex), because network namespaces share paths but not abstract names. In
+ * the well-known path this number also depends on the user namespace.
  *
  *	bound       "DIR/rudp1b" nonce(22) id(11) local(30)
  *	control     "DIR/rudp1e" nonce(22) "-" network
  *	well-known  "DIR/rudp1w" uid "-" settings(16 hex) "-" network
  *
- * All printable (base64url), since /proc/net/unix shows them to everybody; a nonce is therefore no
- * secret. An address is 16 bytes of IPv6 (IPv4 as mapped), port, scope id: 22 bytes, 30 characters.
- * An address decodes to AF_INET when mapped; presenting it to an AF_INET6 program is the caller's job.
+ * All characters are printable (base64url), because /proc/net/unix shows the names to every user. A
+ * nonce is therefore no secret. An address is 16 bytes of IPv6 (IPv4 as a mapped address), port and
+ * scope id: 22 bytes, 30 characters. A mapped address decodes to AF_INET; the caller converts it
+ * for an AF_INET6 program.
  *
- * Uses libc alone, no allocation, async-signal-safe.
+ * Uses only libc and allocates nothing; async-signal-safe.
  * Threads  any.
  */
 #ifndef RUDP_API_NAMES_H
@@ -48,7 +50,7 @@ struct rudp_nonce {
 };
 
 enum rudp_name_kind {
-	RUDP_NAME_NONE, /* not one of ours, or malformed */
+	RUDP_NAME_NONE, /* not written by rudp, or malformed */
 	RUDP_NAME_CONNECTION,
 	RUDP_NAME_BOUND,
 	RUDP_NAME_CONTROL,
@@ -58,36 +60,38 @@ enum rudp_name_kind {
 
 struct rudp_name {
 	enum rudp_name_kind kind;
-	struct rudp_nonce nonce; /* of the engine that made it; not WELL_KNOWN, PORT_SHARE */
+	struct rudp_nonce nonce; /* of the engine that wrote it; not in WELL_KNOWN, PORT_SHARE */
 	uint64_t id;             /* CONNECTION: connection id; BOUND: the engine's id of the binding */
 	struct rudp_addr local;  /* CONNECTION, BOUND */
 	struct rudp_addr remote; /* CONNECTION */
 	uint32_t uid;            /* WELL_KNOWN, PORT_SHARE */
-	uint64_t settings;       /* WELL_KNOWN: hash of the settings the engine runs with */
-	uint64_t network;        /* CONTROL, WELL_KNOWN in a directory: the namespaces (run_dir.h) */
+	uint64_t settings;       /* WELL_KNOWN: hash of the engine's settings */
+	uint64_t network;        /* CONTROL, WELL_KNOWN as paths: the namespaces (run_dir.h) */
 	uint16_t port, share;    /* PORT_SHARE */
 };
 
-/* Fills *un; returns the length to give to bind(2) or connect(2). */
+/* Fills *un. Returns the length to give to bind(2) or connect(2). */
 socklen_t rudp_name_write(const struct rudp_name *name, struct sockaddr_un *un);
 
 /*
- * The same as a path in dir, for BOUND, CONTROL and WELL_KNOWN. Returns 0 if it is longer than a path of
- * AF_UNIX may be.
+ * Fills *un with a path in dir instead, for BOUND, CONTROL and WELL_KNOWN. Returns 0 if the path is
+ * too long for AF_UNIX.
  */
 socklen_t rudp_name_write_path(const struct rudp_name *name, const char *dir, struct sockaddr_un *un);
 
-/* Reads a name that the kernel returned. Returns its kind, RUDP_NAME_NONE if rudp did not write it. */
+/* Parses a name that the kernel returned. Returns its kind, or NONE if rudp did not write it. */
 enum rudp_name_kind rudp_name_parse(struct rudp_name *name, const struct sockaddr_un *un,
 				    socklen_t len);
 
 /*
- * Whether this is a CONNECTION, by length and kind alone: of what the kernel has written it reads no
- * more than a struct sockaddr has, so that addr may have been cut to that.
+ * Returns whether addr is a CONNECTION name, judged by len and the kind alone. It reads no more of
+ * addr than sizeof(struct sockaddr), so the caller may have cut addr to that size.
  */
 bool rudp_name_is_connection(const void *addr, socklen_t len);
 
-/* 22 characters and a 0; and back (false: malformed). For the environment. */
+/*
+ * Converts to 22 characters and a final 0, and back (false: malformed). For environment variables.
+ */
 void rudp_nonce_write(const struct rudp_nonce *nonce, char text[23]);
 bool rudp_nonce_parse(struct rudp_nonce *nonce, const char *text);
 

@@ -20,9 +20,9 @@ const int rudp_option_native[] = {
 const size_t rudp_option_native_count = sizeof rudp_option_native / sizeof rudp_option_native[0];
 
 /*
- * What is not here is judged by a scratch socket and kept in the stored options. So is SO_RCVLOWAT,
- * though AF_UNIX knows it: a read of less than the mark would take the reset behind it with it, and
- * leave end of file.
+ * For options that are not listed, a temporary TCP socket checks the value, and the stored options
+ * keep it. SO_RCVLOWAT is not listed although AF_UNIX has it: on AF_UNIX, a read below the
+ * low-water mark would also consume the reset that follows the data, and leave an end of file.
  */
 static const struct rudp_option_row rows[] = {
 	{SOL_SOCKET, SO_REUSEADDR, RUDP_OPTION_NATIVE, RUDP_MARK_REUSEADDR, false, false, 0, 0},

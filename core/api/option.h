@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * option - which socket option lives where, on a descriptor that is AF_UNIX and should look like TCP.
+ * option - a table of where each socket option is stored. The descriptor is AF_UNIX and must look
+ * like TCP to the program.
  */
 #ifndef RUDP_API_OPTION_H
 #define RUDP_API_OPTION_H
@@ -12,13 +13,15 @@
 #include "api/socket.h"
 
 enum rudp_option_home {
-	/* a scratch TCP socket judges, the stored options remember (and all unknown ones) */
+	/*
+	 * a temporary TCP socket checks the value, the stored options keep it; unknown options too
+	 */
 	RUDP_OPTION_STORED,
-	RUDP_OPTION_NATIVE,  /* AF_UNIX keeps it with TCP's meaning */
+	RUDP_OPTION_NATIVE,  /* the AF_UNIX socket keeps it, with TCP's meaning */
 	RUDP_OPTION_FLAG,    /* a bit of the mark */
-	RUDP_OPTION_SPECIAL, /* answered by code of its own */
-	RUDP_OPTION_REFUSED, /* switching it on gives ENOPROTOOPT; TCP itself may say so */
-	RUDP_OPTION_DEVICE, /* an interface by name or number: the stored options keep the number */
+	RUDP_OPTION_SPECIAL, /* code of its own handles it */
+	RUDP_OPTION_REFUSED, /* switching it on gives ENOPROTOOPT, or the error of TCP itself */
+	RUDP_OPTION_DEVICE, /* an interface by name or number; the stored options keep the number */
 };
 
 enum rudp_option_states {
@@ -31,23 +34,25 @@ struct rudp_option_row {
 	int level, option;
 	enum rudp_option_home home;
 	unsigned flag;   /* FLAG: enum rudp_mark_flag */
-	bool tell;       /* a change on a live socket goes to the engine */
-	bool own;        /* of a listener: accepted sockets do not inherit it */
-	unsigned states; /* enum rudp_option_states in which it may be set; 0: all */
-	int error;       /* else */
+	bool tells_engine;  /* the engine is told of a change on a connection or listener */
+	bool not_inherited; /* a listener's own option: accepted sockets do not inherit it */
+	unsigned states;    /* enum rudp_option_states in which it may be set; 0: in all */
+	int error;          /* positive errno if it is set in another state */
 };
 
-/* Never NULL: unknown ones are BAG, not told. */
+/*
+ * Never NULL. An unknown option gets a row with RUDP_OPTION_STORED that is not told to the engine.
+ */
 const struct rudp_option_row *rudp_option_row(int level, int option);
 
-/* 0, or what setting the option in this state gives (-errno). */
+/* Returns 0, or -errno if the option may not be set in the socket's state. */
 int rudp_option_check_state(const struct rudp_option_row *row, const struct rudp_socket *s);
 
-/* The native ones that accept hands down, all of SOL_SOCKET. */
+/* The RUDP_OPTION_NATIVE options that accepted sockets inherit, all of level SOL_SOCKET. */
 extern const int rudp_option_native[];
 extern const size_t rudp_option_native_count;
 
-/* A kernel TCP socket of the same family, to be closed by the caller, or -errno. */
+/* Creates a temporary kernel TCP socket of the same family, which the caller closes; or -errno. */
 int rudp_option_scratch(const struct rudp_socket *s);
 
 #endif

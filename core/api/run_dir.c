@@ -10,7 +10,7 @@
 #include "api/environment.h"
 #include "api/raw_syscall.h"
 
-#define OVERFLOW_UID 65534 /* kernel.overflowuid, which nobody has a reason to change */
+#define OVERFLOW_UID 65534 /* the default of kernel.overflowuid, which is hardly ever changed */
 #define ALL_USERS_MAPPED "         0          0 4294967295"
 
 #define NETWORK "/proc/thread-self/ns/net"
@@ -27,7 +27,7 @@ static bool lstat_of(const char *path, struct stat *status)
 	       S_ISDIR(status->st_mode);
 }
 
-/* A user who may rename entries of the parent could replace our directory. */
+/* A user who may rename entries of the parent directory could replace ours. */
 static bool is_safe_parent(const char *dir, uint32_t uid)
 {
 	struct stat status;
@@ -36,7 +36,7 @@ static bool is_safe_parent(const char *dir, uint32_t uid)
 	       (!(status.st_mode & (S_IWGRP | S_IWOTH)) || status.st_mode & S_ISVTX);
 }
 
-/* The first user namespace maps every user to itself. */
+/* In the initial user namespace every user is mapped to itself. */
 static bool maps_all_users(void)
 {
 	char text[sizeof ALL_USERS_MAPPED - 1];
@@ -91,7 +91,7 @@ bool rudp_run_dir_is_private(const char *dir, uint32_t uid)
 	       !(status.st_mode & (S_IRWXG | S_IRWXO));
 }
 
-/* 0: there is no /proc here. */
+/* Returns 0 without /proc. */
 static uint64_t number_of(const char *namespace)
 {
 	struct stat status;
@@ -112,7 +112,10 @@ static uint64_t network_of(int fd)
 	return number_of(NETWORK);
 }
 
-/* The kernel numbers user namespaces with 32 bits, and network namespaces from 1 on. */
+/*
+ * User namespaces have 32-bit numbers and network namespaces count from 1, so the two rarely
+ * collide.
+ */
 void rudp_run_dir_place_name(struct rudp_name *name, int fd)
 {
 	name->network = network_of(fd);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run_dir - the directory in which the engines of a user listen, and which nobody else can enter.
+ * run_dir - the private directory in which a user's engines listen.
  *
- * An abstract AF_UNIX name can be bound and called by every user of the host. A socket in a directory
- * with owner and mode 0700 can be reached by that user and root alone, and only by programs that see
- * the same directory: another mount namespace or a chroot keeps a program out.
+ * Every user of the host can bind and call an abstract AF_UNIX name. A socket in a directory of mode
+ * 0700 can be reached by the directory's owner and root alone, and only by programs that see the same
+ * directory: another mount namespace or a chroot keeps a program out.
  *
  * Places, in this order: $XDG_RUNTIME_DIR/rudp; /run/rudp for root, /run/user/UID/rudp for others;
- * /tmp/rudp-UID; /dev/shm/rudp-UID. An engine takes the first that it can make, a program looks into
- * all of them.
+ * /tmp/rudp-UID; /dev/shm/rudp-UID. An engine uses the first place that it can create. A program
+ * searches all of them.
  *
- * The overflow uid (65534 in a user namespace that does not map it) stands for any number of users,
- * so it has no place.
+ * The overflow uid (65534 in a user namespace that does not map the user) stands for any number of
+ * users, so it has no place.
  *
  * Threads  any; async-signal-safe; no allocation.
  */
@@ -25,18 +25,19 @@
 #include "api/names.h"
 
 #define RUDP_RUN_DIR_PLACES 4
-#define RUDP_RUN_DIR_SIZE 38 /* with its 0: the longest name still fits into sun_path behind it */
+#define RUDP_RUN_DIR_SIZE 38 /* with its final 0; sun_path then has room for the longest name */
 
-/* The place with this number. false: this user has none of that number, or its path is too long. */
+/* Writes the path of place number. Returns false if this user has no such place or it is too long. */
 bool rudp_run_dir_place(unsigned number, uint32_t uid, char dir[RUDP_RUN_DIR_SIZE]);
 
-/* Whether dir is a directory, no symbolic link, of uid, and closed to all others. */
+/* Returns whether dir is a directory (no symbolic link) of uid with no permission for others. */
 bool rudp_run_dir_is_private(const char *dir, uint32_t uid);
 
 /*
- * The namespaces by which programs find an engine in the directory: name->network. It is the network
- * namespace in which the socket fd was made. For the well-known name it has the user namespace of this
- * process, too: an engine gives nothing to those of another one that do not know its token.
+ * Fills name->network, by which programs find their engine in the directory. It identifies the network
+ * namespace in which the socket fd was made. For a well-known name it also identifies the user
+ * namespace of this process: an engine refuses callers of another user namespace that do not know its
+ * token.
  */
 void rudp_run_dir_place_name(struct rudp_name *name, int fd);
 

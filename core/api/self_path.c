@@ -17,7 +17,10 @@
 static char path[RUDP_SELF_PATH_SIZE];
 static atomic_bool known;
 
-/* One pass over the text of /proc/self/maps, character by character: a line may be of any length. */
+/*
+ * State of one pass over /proc/self/maps, character by character, because a line may have any
+ * length.
+ */
 struct scan {
 	uintptr_t target, from, to;
 	int field;
@@ -105,7 +108,7 @@ static int find(struct scan *s)
 	return found ? 0 : -ENOENT;
 }
 
-/* In a table of its own: the program's may be full. */
+/* The child has a descriptor table of its own, because the program's may be full. */
 static int find_in_child(void *argument)
 {
 	struct scan *s = argument;
@@ -127,7 +130,7 @@ const char *rudp_self_path(void)
 		rudp_child_run(find_in_child, &s);
 	if (s.result < 0)
 		return NULL;
-	/* Threads that come here at once write the same bytes. */
+	/* Threads that come here at the same time write the same bytes. */
 	memcpy(path, s.text, s.len);
 	atomic_store_explicit(&known, true, memory_order_release);
 	return path;

@@ -39,7 +39,7 @@ static void find_state(int fd, struct rudp_socket *s)
 							   : RUDP_SOCKET_BOUND;
 }
 
-bool rudp_socket_look(int fd, struct rudp_socket *s)
+bool rudp_socket_inspect(int fd, struct rudp_socket *s)
 {
 	int flags = rudp_mark_get(fd);
 
@@ -56,7 +56,7 @@ bool rudp_socket_recognise(int fd, struct rudp_socket *s)
 	int domain = 0;
 	socklen_t len = sizeof domain;
 
-	if (rudp_socket_look(fd, s))
+	if (rudp_socket_inspect(fd, s))
 		return true;
 	if (rudp_raw_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
 		return false;
@@ -78,7 +78,7 @@ enum rudp_progress rudp_socket_progress(int fd, const struct rudp_socket *s)
 		return RUDP_PROGRESS_OVER;
 	if (bits & POLLOUT || !(s->flags & RUDP_MARK_PENDING))
 		return RUDP_PROGRESS_ESTABLISHED;
-	/* Unwritable: by the connect gate of a connection attempt, or by a full buffer. */
+	/* Not writable: either connecting (the connect gate), or the buffer is full. */
 	rudp_socket_begin(s, &call, RUDP_CONTROL_ERROR, -1);
 	if (rudp_socket_call(s, &call) < 0)
 		return RUDP_PROGRESS_OVER;
@@ -153,8 +153,9 @@ static bool has_gone(int rc, const struct rudp_control_call *call)
 }
 
 /*
- * A fresh socket belongs to no engine yet: when the one we knew has ended, is about to, or is out of
- * reach (EPERM: Landlock keeps a program from names that were there before), another will do.
+ * A fresh socket belongs to no engine yet. If the known engine has ended, is about to end, or
+ * cannot be reached, another engine can serve it. (EPERM: Landlock keeps a program from sockets
+ * that were bound before its restriction.)
  */
 static int call_remembered(struct rudp_control_call *call)
 {

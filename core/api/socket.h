@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * socket - what a descriptor of ours is at this moment, asked of the kernel each time.
+ * socket - finds out what state a rudp descriptor is in. It asks the kernel each time and caches
+ * nothing.
  *
  * Threads  any. No allocation; async-signal-safe.
  */
@@ -17,7 +18,7 @@ enum rudp_socket_state {
 	RUDP_SOCKET_FRESH,
 	RUDP_SOCKET_BOUND,
 	RUDP_SOCKET_LISTENING,
-	RUDP_SOCKET_CONNECTED, /* has an engine's end: connecting, established or over */
+	RUDP_SOCKET_CONNECTED, /* an engine has the other end: connecting, established, closed */
 };
 
 struct rudp_socket {
@@ -26,20 +27,23 @@ struct rudp_socket {
 	struct rudp_name name;       /* BOUND, LISTENING, CONNECTED */
 };
 
-/* How far a connection has come. */
+/* The progress of a connection, from connect to its end. */
 enum rudp_progress {
 	RUDP_PROGRESS_CONNECTING,
 	RUDP_PROGRESS_ESTABLISHED,
-	RUDP_PROGRESS_OVER, /* failed, reset, or finished in both directions */
+	RUDP_PROGRESS_OVER, /* failed, reset, or both directions have ended */
 };
 
-/* false: not ours, *s is not filled. */
-bool rudp_socket_look(int fd, struct rudp_socket *s);
+/* Fills *s. Returns false, with *s unchanged, if fd is not a rudp descriptor. */
+bool rudp_socket_inspect(int fd, struct rudp_socket *s);
 
-/* As look, but takes also a connection that an unshimmed process has accepted (by its peer's name). */
+/*
+ * The same, but it also takes a connection that a process without the shim has accepted. Such a
+ * socket has no mark; the name of its peer identifies it.
+ */
 bool rudp_socket_recognise(int fd, struct rudp_socket *s);
 
-/* Of a CONNECTED one. Asks the engine only when the kernel cannot tell. */
+/* The progress of a CONNECTED socket. Asks the engine only if the kernel does not know. */
 enum rudp_progress rudp_socket_progress(int fd, const struct rudp_socket *s);
 
 /* AF_INET or AF_INET6. */
@@ -47,34 +51,46 @@ int rudp_socket_family(const struct rudp_socket *s);
 bool rudp_socket_is_nonblocking(int fd);
 
 /*
- * Takes the error that SO_ERROR would give, as TCP words it; 0 if there is none. The kernel's own
- * "once, then 0" decides; the engine then knows the true errno.
+ * Takes the error that SO_ERROR would give, translated to TCP's errno; 0 if there is none. As with
+ * TCP, an error is given once: the kernel keeps and clears it, and the engine tells the true errno.
  */
 int rudp_socket_take_error(int fd, const struct rudp_socket *s);
-/* The true errno of a dead connection for one that the kernel reported. */
+/*
+ * Translates error, which the kernel reported for a dead connection, to the errno that the engine
+ * knows.
+ */
 int rudp_socket_true_error(const struct rudp_socket *s, int error);
 
-/* The name that bind or listen has given fd, which a connection hides. false: none. */
+/*
+ * Reads the name that bind or listen gave to fd. A connection's name hides it from
+ * rudp_socket_inspect. Returns false if there is none.
+ */
 bool rudp_socket_own_name(int fd, struct rudp_name *name);
 
 /*
- * Puts a new socket in fd's place, with the options and the bound name of the old one (call_socket.c).
+ * Replaces fd by a new socket with the options and the bound name of the old one (call_socket.c).
  *
- * Returns  0 or -errno; -EADDRINUSE: it is new, but could not have its name again.
+ * Returns  0 or -errno; -EADDRINUSE: fd is a new socket, but the name could not be bound again.
  */
 int rudp_socket_renew(int fd, const struct rudp_socket *s);
 
-/* Renews a socket whose connection, or attempt, the program gives up; TCP calls that ECONNRESET. */
+/*
+ * Renews a socket after the program gave its connection or connect attempt up. The next call on it
+ * then reports ECONNRESET, as TCP does.
+ */
 int rudp_socket_abort(int fd, const struct rudp_socket *s);
 
-/* A new unconnected descriptor with this mark, or -errno. type_flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
+/*
+ * Makes a new unconnected rudp descriptor, or -errno. flags: its mark; type_flags: SOCK_NONBLOCK,
+ * SOCK_CLOEXEC.
+ */
 int rudp_socket_make(unsigned flags, int type_flags);
 
 /*
- * One call to the engine about this socket: to the one in its name, or for a fresh one to the one that
- * this process remembers (started anew if that is gone).
+ * One call to the engine about this socket. It goes to the engine in the socket's name. For a fresh
+ * socket it goes to the engine that this process remembers, or to a new one if that has ended.
  *
- * Returns  0 with the reply, -errno as rudp_control_make or rudp_engine_find.
+ * Returns  0 with the reply; -errno as rudp_control_make or rudp_engine_find.
  */
 struct rudp_control_call;
 void rudp_socket_begin(const struct rudp_socket *s, struct rudp_control_call *call,

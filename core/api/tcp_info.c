@@ -15,9 +15,11 @@
 #define UDP_HEADER_BYTES 8
 #define IP_HEADER_BYTES 20
 #define IPV6_HEADER_BYTES 40
-#define PIECE_BYTES 36 /* the longest that SO_MEMINFO writes */
+#define PIECE_BYTES 36 /* SO_MEMINFO writes at most so many bytes */
 
-/* Numbers of the kernel's include/net/tcp_states.h; part of its interface by TCP_INFO. */
+/*
+ * Numbers of the kernel's include/net/tcp_states.h. TCP_INFO makes them part of its user interface.
+ */
 enum { KERNEL_ESTABLISHED = 1, KERNEL_SYN_SENT, KERNEL_SYN_RECV, KERNEL_FIN_WAIT1,
        KERNEL_FIN_WAIT2, KERNEL_TIME_WAIT, KERNEL_CLOSE, KERNEL_CLOSE_WAIT, KERNEL_LAST_ACK,
        KERNEL_LISTEN, KERNEL_CLOSING };
@@ -108,7 +110,7 @@ void rudp_tcp_info_fill(struct tcp_info *out, const struct rudp_control_info *in
 	out->tcpi_snd_wnd = clamp(info->window_send_bytes);
 }
 
-/* The kernel writes into each piece first, so that a wrong pointer is found without a signal. */
+/* The kernel writes to each piece first, so that a wrong pointer gives an error and no signal. */
 static int write_out(int fd, uint8_t *user, const uint8_t *bytes, socklen_t len)
 {
 	for (socklen_t at = 0; at < len; at += PIECE_BYTES) {

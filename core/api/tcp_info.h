@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcp_info - TCP_INFO and SIOCOUTQ, made of what the engine knows of a connection.
+ * tcp_info - TCP_INFO and the path MTU, computed from the engine's data about a connection.
  */
 #ifndef RUDP_API_TCP_INFO_H
 #define RUDP_API_TCP_INFO_H
@@ -10,12 +10,12 @@
 #include "api/control.h"
 #include "api/socket.h"
 
-struct tcp_info; /* of linux/tcp.h, which cannot meet netinet/tcp.h in one file */
+struct tcp_info; /* of linux/tcp.h, which conflicts with netinet/tcp.h */
 
-/* Pure. Fields that rudp has no counterpart of are 0. */
+/* No side effects. Fields that rudp has no value for are 0. */
 void rudp_tcp_info_fill(struct tcp_info *out, const struct rudp_control_info *info);
 
-/* The largest IP packet that fits the path, as IP_MTU has it. */
+/* The largest IP packet that fits the path, as IP_MTU reports it. */
 uint32_t rudp_tcp_info_mtu(const struct rudp_control_info *info);
 
 /* getsockopt(TCP_INFO): 0 or -errno. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The ways in which Java programs serve and call, as an echo:
+// An echo server and client, in the ways in which Java programs are written:
 //
 //     Echo serve nio|blocking|async PORT               until it is killed
-//     Echo call nio|blocking HOST PORT CALLERS BYTES   all at once; exit code 1 if one went wrong
+//     Echo call nio|blocking HOST PORT CALLERS BYTES   all at once; exit code 1 if one failed
 //
-// A caller sends random bytes, closes its sending half, and must get the same bytes and then the end.
+// A client sends random bytes, closes its sending direction, and must get the same bytes and then end of file.
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A service that was started with its listening socket: answers each line of a caller with its address.
+"""A service that was started with its listening socket. It answers each line of a client with the client's
+address.
 
 usage: activated.py [--poll]
 
-With --poll it waits for events on the socket before it asks anything of it.
+With --poll it waits for events on the socket before any other call on it.
 """
 import os
 import select

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A server for one caller that answers only when the caller has closed its sending half.
+"""A server for one client. It answers only after the client has closed its sending direction.
 
 usage: answer.py PORT QUESTION-FILE ANSWER-FILE: stores the question, then sends the answer.
 """

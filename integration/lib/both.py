@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Takes a port for UDP and for TCP, in this order or the other, and greets one caller of each.
+"""Binds a port for UDP and for TCP, in either order, and greets one client of each.
 
 usage: both.py PORT [tcp-first] [reuse-port]
 """

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Many clients in one channel who all talk, and count: what one says every other hears once, in order.
+"""Many clients in one channel. All of them talk, and check that each hears every line once and in order.
 
     chatters.py HOST PORT CLIENTS READY_FILE
 
-Writes READY_FILE when all are in the channel, talks until SIGTERM, then waits until everybody has heard
-the last line of everybody. Lines leave in two pieces, and some clients do not read for a while: what is
-half said and what is half written is always there. Exit code 0: nothing was lost, doubled or out of
-order, and no message id came twice.
+Writes READY_FILE when all are in the channel, talks until SIGTERM, then waits until every client has heard
+the last line of every other. Lines are sent in two pieces, and some clients do not read for a while, so that
+there are always incomplete lines and full buffers. Exit code 0: nothing was lost, doubled or out of order,
+and no message id came twice.
 """
 
 import random

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Saying what is right and what is wrong, and waiting for what must come.
+# Assertions, and waiting for conditions.
 
 ok() {
 	printf '  ok    %s\n' "$*"
@@ -19,7 +19,7 @@ section() {
 	printf '%s\n' "$*"
 }
 
-# The last lines of every log, when a test has failed.
+# Prints the last lines of every log, after a test has failed.
 show_logs() {
 	local file
 	for file in "$TMP"/*.log "$TMP"/*.err; do
@@ -61,11 +61,12 @@ expect_match() {
 	grep -qE -- "$2" "$1" || fail "$3: no line of ${1##*/} matches '$2'"
 }
 
-# A limit of waiting says what an idle machine never needs, and is there to end a test that hangs: a loaded
-# machine has so many times more. What must be fast is measured (expect_took).
+# A limit of waiting is only there to end a test that hangs. An idle machine never needs it, and a
+# loaded machine gets a multiple of it. What must be fast is measured (expect_took).
 PATIENCE=8
 
-# wait_until SECONDS WHAT COMMAND...: until the command succeeds; fails the test when it never does.
+# wait_until SECONDS WHAT COMMAND...: waits until the command succeeds; if it never does, the test
+# fails.
 wait_until() {
 	local seconds=$(($1 * PATIENCE)) what=$2 limit
 	shift 2
@@ -76,8 +77,8 @@ wait_until() {
 	done
 }
 
-# in_two_parts FILE LINES: says so many of them, and the rest when $TMP/go-on is there: what is to happen in
-# the middle cannot come too late.
+# in_two_parts FILE LINES: prints so many lines of the file, and the rest when $TMP/go-on exists. So
+# what must happen in the middle cannot come too late.
 in_two_parts() {
 	head -n "$2" "$1"
 	until [ -e "$TMP/go-on" ] || [ ! -e "$TMP" ]; do
@@ -86,9 +87,9 @@ in_two_parts() {
 	tail -n "+$(($2 + 1))" "$1"
 }
 
-# A clock that goes slower where we do: its hand moves ten milliseconds on whenever a process that has slept so
-# long gets a processor again. On an idle machine it shows the time; what a loaded one keeps from all of its
-# programs, it does not show.
+# A clock that runs slower on a loaded machine. It advances by ten milliseconds whenever a process
+# that has slept so long gets a processor again. On an idle machine it shows the real time. Time in
+# which a loaded machine runs no program of the test does not count.
 start_own_clock() {
 	mkfifo "$TMP/never"
 	(
@@ -110,13 +111,14 @@ begin_to_measure() {
 	BEGUN=$(now_ms) BEGUN_OWN=$(own_ms)
 }
 
-# TOOK: milliseconds since then; TOOK_OWN: by our own clock.
+# TOOK: milliseconds since then; TOOK_OWN: the same by our own clock.
 measure_to_here() {
 	TOOK=$(($(now_ms) - BEGUN))
 	TOOK_OWN=$(($(own_ms) - BEGUN_OWN))
 }
 
-# expect_took LOW HIGH WHAT: of what was measured last. Nothing can make it seem to be faster than it is.
+# expect_took LOW HIGH WHAT: checks the last measurement. Load can make it only slower, never
+# faster.
 expect_took() {
 	[ "$TOOK" -ge "$1" ] || fail "ms $3: $TOOK, should be $1 at least"
 	[ "$TOOK_OWN" -le "$2" ] || fail "ms $3: $TOOK_OWN by our own clock ($TOOK), should be $2 at most"

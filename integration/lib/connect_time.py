@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Connects COUNT times in a row and prints how long each took, in whole milliseconds, the same by a clock
-of the tests' own (check.sh), and its errno.
+"""Connects COUNT times in a row. Prints for each how long it took, in whole milliseconds, the same by the
+tests' own clock (check.sh), and its errno.
 
 usage: connect_time.py CLOCK HOST PORT COUNT WARM_UP_PORT
 
-A first connection, which is not counted, goes to WARM_UP_PORT (it may be refused): whatever is started by a
-first connection has started then.
+A first connection, which is not counted, goes to WARM_UP_PORT (it may be refused). So all that the first
+connection of a process starts is running before the measurement.
 """
 import errno
 import os

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-# Many connections that are open all at once and mostly idle:
+# Many simultaneous connections that are mostly idle:
 #
-#     crowd.py serve ADDRESS PORT        an echo; until it is killed
-#     crowd.py hold ADDRESS PORT COUNT   opens them; asks once over each for every line that it reads;
-#                                        ends when there are no more lines
+#     crowd.py serve ADDRESS PORT        echoes, until it is killed
+#     crowd.py hold ADDRESS PORT COUNT   opens them; for each line on its input sends a request over
+#     each
+#                                        connection; ends at the end of its input
 import resource
 import selectors
 import socket

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-# The ways in which Python programs serve and call, as an echo:
+# An echo server and client, in the ways in which Python programs are written:
 #
 #     echo.py serve WAY ADDRESS PORT               until SIGTERM
-#     echo.py call ADDRESS PORT CONNECTIONS BYTES  all at once, with asyncio; exit code 1 if one went wrong
+#     echo.py call ADDRESS PORT CONNECTIONS BYTES  all at once, with asyncio; exit code 1 if one
+#     failed
 #
-# A caller sends random bytes, closes its sending half, and must get the same bytes and then the end.
+# A client sends random bytes, closes its sending direction, and must get the same bytes and then
+# end of file.
 import asyncio
 import hashlib
 import multiprocessing

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""One end of one connection, which does one thing and says what it saw.
+"""One end of one connection. It does one thing and reports what it saw.
 
 usage: ends.py listen|call HOST PORT THING [FILE]
 
-    send FILE      sends it, closes its half, reads to the end
+    send FILE      sends it, ends its direction, reads to the end
     answer FILE    reads to the end, then sends it and closes
     reset          reads one byte, then closes with a reset
-    look           reads until something ends it
-    flood          sends until nobody takes more, says how much was acknowledged, resets
+    look           reads until the connection ends
+    flood          sends until nothing more is taken, reports how much was acknowledged, resets
     late           writes until that fails, then reads what had come before
     urgent         sends "before", an urgent "!", "after"
     urgent_look    reads with the urgent byte in line
 
-Prints the peer's address, and how many bytes came (as their SHA-256) and what ended them.
+Prints the peer's address, how many bytes came, their SHA-256, and how the connection ended.
 """
 import fcntl
 import hashlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Connects, writes a whole file and is gone in the same instant, without closing anything.
+"""Connects, writes a whole file, and exits immediately without closing the connection.
 
 usage: exit_after_write.py HOST PORT FILE
 """

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Requests that ask to travel with the SYN, and a server that lets them, or does not.
+"""Requests that are to be sent with the SYN, and a server that allows this or not.
 
 usage: fast_open.py serve PORT fastopen|plain
        fast_open.py ask HOST PORT COUNT connect|sendto|option
 
-A request is a line with an id of its own; the answer repeats it, after how often the server has seen it by now.
-ask prints one line for each: the ms until connected (of connect alone), the ms until the first byte of
-the answer, whether data went with the SYN, as TCP_INFO has it, the times that the server saw it, and the ms until
-the request was written.
+A request is a line with a unique id. The answer repeats it, after the number of times that the server has seen it.
+ask prints one line for each request: the ms until connected (for connect alone), the ms until the first byte of
+the answer, whether data was sent with the SYN (by TCP_INFO), how often the server saw it, and the ms until the
+request was written.
 """
 import collections
 import os

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-# fork_server.pl PORT COUNT: a child for each of so many connections. It reads a line with a command:
-# "echo" sends back what follows, "count" says at the end of the input how many bytes that was, "who"
-# says who has called. Children are collected in a handler of SIGCHLD, which interrupts accept.
+# fork_server.pl PORT COUNT: forks a child for each of COUNT connections. It reads a line with a
+# command: "echo" sends back what follows, "count" sends the number of bytes at the end of the
+# input, "who" sends the client's address. Children are reaped in a handler of SIGCHLD, which
+# interrupts accept.
 use strict;
 use warnings;
 use IO::Socket::IP;

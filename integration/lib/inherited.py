@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A server on a listener that it has inherited: as the descriptor named, or as systemd hands it over
-# (LISTEN_FDS). It serves COUNT callers: all that comes, and then a digest of it, goes back.
+# A server on an inherited listener: the given descriptor, or as systemd passes it (LISTEN_FDS). It
+# serves COUNT clients: it sends back all bytes that it gets, and then their digest.
 #
 #     inherited.py DESCRIPTOR COUNT
 import hashlib

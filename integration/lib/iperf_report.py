@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""iperf_report.py FILE STREAMS RTT_MS LOSS: whether what iperf3 --json says is possible.
+"""iperf_report.py FILE STREAMS RTT_MS LOSS: checks that the results of iperf3 --json are plausible.
 
-STREAMS is the number in each direction that was asked for; LOSS is 1 where packets got lost.
-Retransmits, congestion window and round-trip time come from TCP_INFO of the sending side, and are only
-there when the caller sends."""
+STREAMS is the requested number in each direction; LOSS is 1 if packets were lost.
+Retransmits, congestion window and round-trip time come from TCP_INFO of the sending side, so they are only
+present if the client sends."""
 import json
 import sys
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Kills a sender or a receiver with stores, starts it anew, and looks at what has arrived.
+"""Kills a sender or a receiver with stores, restarts it, and checks what has arrived.
 
     kill_messages.py BUILD DIRECTORY PORT SECONDS [again]
 
-Each round sends some numbers. One side dies on the way: at its n-th step (tests/kill/die_at.c), or at a
-random moment. Then it is started anew, and the round ends when the sender has nothing left and the
-receiver has written all. Stores live on from round to round. What must hold at any time:
+Each round sends some numbers. One side dies: at its n-th step (tests/kill/die_at.c), or at a random moment.
+Then it is restarted, and the round ends when the sender has nothing left and the receiver has written all.
+Stores are kept from round to round. What must always hold:
 
-- what rudpmsg_send had accepted arrives;
+- what rudpmsg_send has accepted arrives;
 - each process of the receiver writes what it gets in order, without a gap, and nothing twice;
-- the next one begins at the latest where they have come to, and what it repeats is the end of that.
+- the next process begins no later than where the previous one stopped, and repeats only the end of that.
 """
 import os
 import random

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Life and death of connections on one host, as TCP has them: one function a check, its expected result
-beside it. lifecycle.py NAME... runs those named, or all; every line must say ok."""
+"""Begin and end of connections on one host, compared with TCP: one function for each check, with its expected
+result. lifecycle.py NAME... runs the named checks, or all; every line must say ok."""
 import contextlib
 import ctypes
 import errno
@@ -191,7 +191,7 @@ def a_refused_nonblocking_socket_can_try_again():
 @check(1)
 def exactly_one_edge_tells_of_the_connection():
     counts = set()
-    for _ in range(300):  # one in ten thousand had a second one: a wake-up before the plug was in
+    for _ in range(300):  # one in ten thousand saw a second edge, before the connect gate was filled
         s, door, edges = socket.socket(), listener(), select.epoll()
         s.setblocking(False)
         edges.register(s, select.EPOLLOUT | select.EPOLLET)

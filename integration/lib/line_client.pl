@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# line_client.pl HOST PORT COMMAND [FILE]: says the command to fork_server.pl, sends the file from a
-# child while it reads the answer to its end, and prints that.
+# line_client.pl HOST PORT COMMAND [FILE]: sends the command to fork_server.pl, sends the file from
+# a child process while it reads the answer to its end, and prints the answer.
 use strict;
 use warnings;
 use IO::Socket::IP;

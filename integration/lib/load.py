@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-# Fetches a URL again and again, each time over a new connection, in several threads, until SIGTERM:
+# Fetches a URL repeatedly, each time over a new connection, in several threads, until SIGTERM:
 #
 #     load.py URL FILE THREADS
 #
-# Each answer must be 200 with the bytes of FILE. One line on standard output for each request, "ok" or
-# what was wrong; exit code 1 if anything was.
+# Each answer must be 200 with the bytes of FILE. Prints one line for each request, "ok" or the
+# error; exit code 1 if there was an error.
 import os
 import signal
 import sys

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A load of requests in the background, while something is done to the server.
+# Makes requests in the background while the test does something to the server.
 
 # start_load NAME URL FILE THREADS
 start_load() {
@@ -9,7 +9,7 @@ start_load() {
 	wait_served "$1" 10
 }
 
-# answers NAME: how many requests of this load are over.
+# answers NAME: the number of finished requests.
 answers() {
 	wc -l <"$TMP/$1.out"
 }
@@ -18,12 +18,12 @@ has_answers() {
 	[ "$(answers "$1")" -ge "$2" ]
 }
 
-# wait_served NAME COUNT: so many more requests are over.
+# wait_served NAME COUNT: waits until so many more requests are finished.
 wait_served() {
 	wait_until 20 "$2 more requests of $1" has_answers "$1" $(($(answers "$1") + $2))
 }
 
-# end_load NAME: not one of its requests may have failed.
+# end_load NAME: ends the load. Not one of its requests may have failed.
 end_load() {
 	send TERM "$1"
 	finish "$1" 25

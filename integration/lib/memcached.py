@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""memcached.py HOST PORT CONNECTIONS: stores and fetches over all of these connections at the same time.
+"""memcached.py HOST PORT CONNECTIONS: stores and fetches over all connections at the same time.
 
-Each has its own keys: values of many sizes are set, with several commands in a write, and must come back
-unchanged to another connection."""
+Each connection has its own keys. Values of many sizes are set, with several commands in one write, and must come
+back unchanged over another connection."""
 import random
 import selectors
 import socket

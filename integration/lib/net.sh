@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Namespaces, the link between them, and what it has counted.
+# Namespaces, the link between them, and the link's counters.
 #
 #     namespace a                                     namespace b
 #     10.77.0.1, fd77::1  ──link0── linkem ──link0──  10.77.0.2, fd77::2
@@ -12,17 +12,17 @@ LINK_PID=
 LINKS=0
 export A4 B4 A6 B6
 
-# In a container the device may be there and yet forbidden: only opening it tells.
+# In a container the device may exist but be forbidden. Only opening it shows that.
 tun_possible() {
 	(exec 3<>/dev/net/tun) 2>/dev/null
 }
 
-# Whether this process may make namespaces and devices.
+# Whether this process may create namespaces and devices.
 net_possible() {
 	tun_possible && ip netns add "$NS_A" 2>/dev/null && ip netns del "$NS_A"
 }
 
-# How a process here gets a network of its own: as root, as user (in a user namespace), or none.
+# How this process gets a network of its own: as root, as user (in a user namespace), or none.
 own_network_by() {
 	if unshare --net true 2>/dev/null; then
 		echo root
@@ -33,9 +33,9 @@ own_network_by() {
 	fi
 }
 
-# Runs the script again in a network namespace of its own. No port, abstract socket name or engine on its
-# loopback meets those of a test that runs beside it, or of the machine. If there can be no such namespace, the
-# script goes on where it is.
+# Runs the script again in a network namespace of its own. So its ports, abstract socket names and
+# engines do not conflict with tests that run at the same time, or with the machine. If no such
+# namespace can be created, the script continues where it is.
 enter_own_network() {
 	[ -z "${RUDP_TEST_NETWORK:-}" ] || return 0
 	RUDP_TEST_NETWORK=$(own_network_by)
@@ -54,7 +54,7 @@ net_impossible() {
 	exit 77
 }
 
-# A user namespace's root is the only user in it.
+# In a user namespace, root is the only user.
 may_be_many_users() {
 	[ "$(id -u)" = 0 ] && [ -z "${RUDP_TEST_INSIDE:-}" ]
 }
@@ -75,14 +75,14 @@ net_up() {
 		return
 	fi
 	[ -x "$BUILD/linkem" ] || fail "$BUILD/linkem is not built"
-	# By nsenter, here and below: `ip -n` mounts, and cannot where / is no mount point (chroot).
+	# With nsenter, here and below: `ip -n` mounts, which fails if / is no mount point (chroot).
 	for ns in "$NS_A" "$NS_B"; do
 		ip netns add "$ns"
 		nsenter "--net=/run/netns/$ns" ip link set lo up
 	done
 }
 
-# Both sides here, and a port that nobody uses.
+# Both sides are in this namespace, with a port that nobody uses.
 loopback_up() {
 	A4=127.0.0.1 B4=127.0.0.1 A6=::1 B6=::1
 	until PORT=$((20000 + RANDOM % 10000)) && [ -z "$(ss -Htuan "sport = :$PORT")" ]; do
@@ -91,8 +91,8 @@ loopback_up() {
 	set_urls
 }
 
-# kill_all COMMAND...: until the command names no process any more. While an engine is killed, its supervisor may
-# start another.
+# kill_all COMMAND...: kills the processes that the command lists, until it lists none. While an
+# engine is killed, its supervisor may start another.
 kill_all() {
 	local pids=
 	for _ in {1..100}; do
@@ -104,7 +104,7 @@ kill_all() {
 	echo "cannot be killed: $pids" >&2
 }
 
-# Engines on loopback: one that remembers who does not speak rudp stays for a while. Their log is in $TMP.
+# Engines on loopback: one that remembers hosts without rudp stays for a while. The log is in $TMP.
 loopback_engines() {
 	local environ pid
 	grep -slzF "RUDP_LOG=info:$TMP/" /proc/[0-9]*/environ | while read -r environ; do
@@ -113,7 +113,7 @@ loopback_engines() {
 	done
 }
 
-# What is still running in our namespaces is ours: engines, daemons.
+# All processes that still run in our namespaces belong to the test: engines, daemons.
 net_down() {
 	local ns
 	link_stop
@@ -134,7 +134,7 @@ netns_of() {
 	esac
 }
 
-# host_add hNUMBER: one more namespace, a side of its own for those who join it to others.
+# host_add hNUMBER: creates one more namespace, a side that the caller connects to others.
 host_add() {
 	local ns
 	ns=$(netns_of "$1")
@@ -143,12 +143,12 @@ host_add() {
 	nsenter "--net=/run/netns/$ns" ip link set lo up
 }
 
-# One word per line: what leads a command to this side.
+# The words of the command that enters this side, one a line.
 entrance_of() {
 	[ "$LOOPBACK" = 1 ] || printf '%s\n' nsenter "--net=/run/netns/$(netns_of "$1")" --
 }
 
-# on SIDE COMMAND...: in the namespace, without the shim.
+# on SIDE COMMAND...: runs the command in the namespace, without the shim.
 on() {
 	local entrance
 	mapfile -t entrance < <(entrance_of "$1")
@@ -168,7 +168,8 @@ link_snapshot() {
 	sed -n '1s/.*"snapshot": \([0-9]*\),.*/\1/p' "$LINK_STATS"
 }
 
-# link_up [OPTION...]: a link with these properties (see linkem --help), in place of the one before.
+# link_up [OPTION...]: creates a link with these properties (linkem --help), and replaces the
+# previous one.
 link_up() {
 	link_down
 	LINKS=$((LINKS + 1))
@@ -186,7 +187,7 @@ link_stop() {
 	LINK_PID=
 }
 
-# Takes the link away; what it carried must have been UDP, but in a test of plain TCP (TCP_MEANT=1).
+# Removes the link. It must have carried only UDP, except in a test of plain TCP (TCP_MEANT=1).
 link_down() {
 	[ -n "$LINK_PID" ] || return 0
 	link_running || fail "linkem has ended: $(cat "$TMP/linkem-$LINKS.err")"
@@ -210,7 +211,7 @@ link_sum() {
 	EOF
 }
 
-# count PATH...: the sum of counters as they are now: count '*.sent.udp.packets' ab.drops.loss
+# count PATH...: the present sum of counters: count '*.sent.udp.packets' ab.drops.loss
 count() {
 	local before
 	before=$(link_snapshot)
@@ -219,7 +220,7 @@ count() {
 	link_sum "$@"
 }
 
-# prove_udp BYTES: at least so many bytes have come over the link in UDP, and none in TCP.
+# prove_udp BYTES: checks that at least so many bytes have passed the link in UDP, and none in TCP.
 prove_udp() {
 	local udp
 	if [ -n "$PLAIN" ]; then

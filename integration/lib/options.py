@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Options whose effect is seen on the wire, or when the wire goes dead.
+"""Options whose effect is visible on the wire, or when the path fails.
 
-    options.py serve PORT       accepts all, keeps them; the first byte says what to do
-    options.py tos HOST PORT    asks for type of service, before connect and after accept
+    options.py serve PORT       accepts and keeps all connections; the first byte says what to do
+    options.py tos HOST PORT    sets the type of service, before connect and after accept
     options.py device HOST PORT DEVICE SECONDS
-    options.py dead HOST PORT READY   ends when every connection has said what it sees of a dead path
+    options.py dead HOST PORT READY   ends when every connection has reported the failed path
     options.py watch DEVICE HOST FILE  writes the types of service of packets from and to HOST
 """
 import errno

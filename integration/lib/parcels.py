@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Parcels over one connection that stays: parcels.py serve PORT | parcels.py send HOST PORT
+"""Transfers over one lasting connection: parcels.py serve PORT | parcels.py send HOST PORT
 
-The sender reads sizes from its standard input, one a line, sends so many bytes, and says "arrived" when
-the server has taken and compared them all."""
+The sender reads sizes from its standard input, one a line, sends so many bytes, and prints "arrived" when
+the server has received and compared them all."""
 import socket
 import struct
 import sys

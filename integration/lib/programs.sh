@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Starting programs in the namespaces, under the shim, and seeing them end.
+# Starts programs in the namespaces under the shim, and waits for their end.
 
 declare -A PID=()
-# Of the program that finish() saw end last.
+# The exit code of the last program that finish() has waited for.
 STATUS=
 # More variables for programs under the shim: SETTINGS=(RUDP_CONNECT_TIMEOUT=3)
 SETTINGS=()
@@ -14,37 +14,37 @@ programs_init() {
 	make_key key
 }
 
-# make_key NAME: a fresh pre-shared key in $TMP/NAME.
+# make_key NAME: writes a new pre-shared key to $TMP/NAME.
 make_key() {
 	(umask 077 && od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$TMP/$1")
 }
 
-# A shim built with a sanitizer needs its runtime before it (SANITIZER_RUNTIME, from the Makefile); what
-# the programs under test leak is theirs.
+# A shim that was built with a sanitizer needs the sanitizer's runtime before it (SANITIZER_RUNTIME,
+# from the Makefile). Leaks of the programs under test are not reported.
 [ -z "${SANITIZER_RUNTIME:-}" ] || export ASAN_OPTIONS=detect_leaks=0
 
-# One word per line: the settings of this side's engine.
+# The settings of this side's engine, one a line.
 engine_settings_of() {
 	printf '%s\n' "RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
 		"RUDP_ENGINE=${RUDP_TEST_ENGINE:-process}" \
 		"RUDP_KEY_FILE=$TMP/key" "RUDP_LOG=info:$TMP/engine-$1.log" "${SETTINGS[@]}"
 }
 
-# Likewise: what a program on this side gets into its environment.
+# The environment variables of a program on this side, one a line.
 settings_of() {
 	[ -z "$PLAIN" ] || return 0
 	printf '%s\n' "LD_PRELOAD=${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$BUILD/librudp_shim.so"
 	engine_settings_of "$1"
 }
 
-# Whether connections outlive a program that is killed or executes another: an engine that is a thread
-# in it does not.
+# Whether connections survive when a program is killed or executes another program. With an engine
+# in a thread they do not.
 engine_outlives() {
 	[ "${RUDP_TEST_ENGINE:-process}" = process ]
 }
 
-# home_of USER: $TMP/USER, which belongs to that user, with a copy of the key; and in SETTINGS what
-# a program needs that runs as that user.
+# home_of USER: makes $TMP/USER, which belongs to that user, with a copy of the key. SETTINGS gets
+# the variables for programs of that user.
 home_of() {
 	install -d -o "$1" "$TMP/$1"
 	[ -z "$PLAIN" ] || return 0
@@ -52,8 +52,8 @@ home_of() {
 	SETTINGS+=("RUDP_KEY_FILE=$TMP/$1/key" "RUDP_LOG=info:$TMP/$1/engine.log")
 }
 
-# The command line for a program of this side under the shim, in the array COMMAND. The shell starts
-# its background jobs with SIGINT ignored, which a program under test must not inherit.
+# Writes the command line of a program on this side under the shim to the array COMMAND. The shell
+# starts background jobs with SIGINT ignored, which the program must not inherit.
 command_of() {
 	local entrance settings
 	mapfile -t entrance < <(entrance_of "$1")
@@ -63,7 +63,7 @@ command_of() {
 		"${settings[@]}" "$@")
 }
 
-# under SIDE COMMAND...: in the namespace, under the shim, in the foreground.
+# under SIDE COMMAND...: runs the command in the namespace, under the shim, in the foreground.
 under() {
 	local COMMAND
 	command_of "$@"
@@ -83,7 +83,7 @@ has_ended() {
 	! kill -0 "${PID[$1]}" 2>/dev/null
 }
 
-# is_gone PID: of a process that this shell did not start.
+# is_gone PID: for a process that this shell did not start.
 is_gone() {
 	! kill -0 "$1" 2>/dev/null
 }
@@ -94,8 +94,8 @@ launch_plain() {
 	launch "$@"
 }
 
-# launch_native NAME SIDE COMMAND...: a program that uses the library. It finds engine and key by the
-# variables, and nothing is preloaded.
+# launch_native NAME SIDE COMMAND...: starts a program that links the library. It finds engine and
+# key through the variables, and nothing is preloaded.
 launch_native() {
 	local name=$1 side=$2 settings
 	shift 2
@@ -103,7 +103,8 @@ launch_native() {
 	launch_plain "$name" "$side" env "${settings[@]}" "$@"
 }
 
-# finish NAME SECONDS: waits for its end, which must come in time. Its exit code is in STATUS.
+# finish NAME SECONDS: waits for the end of the program, which must come in time. Its exit code is
+# in STATUS.
 finish() {
 	wait_until "$2" "end of $1" has_ended "$1"
 	reap "$1"
@@ -120,7 +121,7 @@ send() {
 	kill "-$1" "${PID[$2]}"
 }
 
-# stop NAME: ends it and waits.
+# stop NAME: ends the program and waits for it.
 stop() {
 	send TERM "$1" 2>/dev/null || true
 	finish "$1" 5
@@ -141,14 +142,14 @@ stop_all() {
 	done
 }
 
-# holds_port SIDE PORT: a rudp program shows as a UDP port, from bind() on.
+# holds_port SIDE PORT: a rudp program has the UDP port, which it gets by bind().
 holds_port() {
 	local family=-uln
 	[ -n "$PLAIN" ] && family=-tln
 	[ -n "$(on "$1" ss -H "$family" "sport = :$2")" ]
 }
 
-# is_listening SIDE PORT: listen() has been called, too; who calls before is refused.
+# is_listening SIDE PORT: listen() has been called too; before that, callers are refused.
 is_listening() {
 	if [ -n "$PLAIN" ]; then
 		holds_port "$1" "$2"
@@ -169,7 +170,7 @@ wait_not_listening() {
 	wait_until 10 "end of port $2 on side $1" is_not_listening "$1" "$2"
 }
 
-# has_bytes FILE COUNT: the file has grown to at least so many bytes.
+# has_bytes FILE COUNT: the file has at least so many bytes.
 has_bytes() {
 	[ -e "$1" ] && [ "$(stat -c %s "$1")" -ge "$2" ]
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# qlog.py client|server BYTES FILE...: reads traces as any tool for qlog would, and says what is in them.
-# The server has sent BYTES of a page to the client in each.
+# qlog.py client|server BYTES FILE...: reads traces as a qlog tool would, and checks their content.
+# In each, the server has sent BYTES of a page to the client.
 import json
 import sys
 

@@ -10,7 +10,7 @@ set_urls() {
 }
 set_urls
 
-# The user for workers of servers, where there is one to change to.
+# The user for the workers of servers, if the test can change to another user.
 worker_user() {
 	if may_be_many_users && id www-data >/dev/null 2>&1; then
 		echo www-data
@@ -19,7 +19,7 @@ worker_user() {
 	fi
 }
 
-# For the section http, so that nothing is written elsewhere.
+# Paths for the section http, so that nothing is written elsewhere.
 nginx_paths() {
 	cat <<-EOF
 		client_body_temp_path $TMP/nginx/body;
@@ -30,8 +30,8 @@ nginx_paths() {
 	EOF
 }
 
-# A minimal nginx of our own: no file of the machine's configuration is read or written. What a test
-# puts into $TMP/nginx-server.conf becomes part of the server.
+# A minimal nginx of our own: it reads and writes no file of the machine's configuration. The test
+# may add to the server section by $TMP/nginx-server.conf.
 write_nginx_conf() {
 	mkdir -p "$TMP/www/upload" "$TMP/nginx"
 	chmod 777 "$TMP/www/upload" "$TMP/nginx"
@@ -56,7 +56,7 @@ write_nginx_conf() {
 	EOF
 }
 
-# In the foreground of a background job.
+# Runs in the foreground of a background job.
 start_nginx() {
 	write_nginx_conf
 	launch nginx b nginx -p "$TMP/nginx" -e "$TMP/nginx-error.log" -c "$TMP/nginx.conf" \
@@ -64,7 +64,7 @@ start_nginx() {
 	wait_listening b "$PORT"
 }
 
-# start_python ADDRESS: it serves one address family at a time.
+# start_python ADDRESS: http.server serves one address family at a time.
 start_python() {
 	mkdir -p "$TMP/www"
 	launch python b python3 -u -m http.server --protocol HTTP/1.1 --bind "$1" \
@@ -72,26 +72,26 @@ start_python() {
 	wait_listening b "$PORT"
 }
 
-# stop_server NAME: and wait until its port is free again.
+# stop_server NAME: stops it and waits until its port is free.
 stop_server() {
 	stop "$1"
 	wait_not_listening b "$PORT"
 }
 
-# make_page NAME BYTES: a file to fetch.
+# make_page NAME BYTES: makes a file to fetch.
 make_page() {
 	mkdir -p "$TMP/www"
 	make_file "www/$1" "$2"
 }
 
-# curl_a SECONDS ARGUMENT...: curl on side a under the shim; fails when it hangs (as wait_until).
+# curl_a SECONDS ARGUMENT...: curl on side a under the shim; fails if it hangs (as wait_until).
 curl_a() {
 	local seconds=$(($1 * PATIENCE))
 	shift
 	under a curl -sS --max-time "$seconds" "$@" 2>>"$TMP/curl.err"
 }
 
-# fetch SECONDS NAME [ARGUMENT...]: the file comes whole and unchanged; how long that took is measured.
+# fetch SECONDS NAME [ARGUMENT...]: fetches the file, compares it, and measures the time.
 fetch() {
 	local seconds=$1 name=$2
 	shift 2

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# Short connections, one after the other, with a question and an answer on each:
+# Short connections, one after the other, each with one request and one answer:
 #
 #     short.py serve ADDRESS PORT        until it is killed
-#     short.py call ADDRESS PORT COUNT   exit code 1 if one went wrong
+#     short.py call ADDRESS PORT COUNT   exit code 1 if one failed
 import socket
 import sys
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # sshd on side b, with keys and settings of its own: no file of the machine's configuration is used.
-# A caller says "ssh -F $TMP/ssh/config server". For tests that source this file.
+# Clients use "ssh -F $TMP/ssh/config server". For tests that source this file.
 
 SSH_PORT=2222
 
@@ -41,7 +41,7 @@ write_ssh_config() {
 
 start_sshd() {
 	[ -e "$TMP/ssh/config" ] || write_ssh_config
-	# Its name is compiled into sshd.
+	# This path is compiled into sshd.
 	mkdir -p /run/sshd
 	launch sshd b "$(command -v sshd)" -D -e -f "$TMP/ssh/sshd_config"
 	wait_listening b "$SSH_PORT"

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A process that is handed over to, and what happens when it has everything in its hands.
+"""The new process of an upgrade, which fails when it has received everything.
 
-    successor.py GOOD_PROGRAM die|hang|SIGNAL ARGUMENT...   (the last of them: the number of the passage)
+    successor.py GOOD_PROGRAM die|hang|SIGNAL ARGUMENT...   (the last one: the descriptor of the upgrade channel)
 
-The good program stands behind another passage, and all that is said is passed on, descriptors too; but
-not its TAKEN: at that moment this process dies, or is silent for ever. Or it sends the old one a signal
-(as SIGHUP), goes on, and passes on to the good program what signal the old one sends to it.
+The good program is behind a second channel, and this process relays all messages, descriptors included. It does
+not relay TAKEN: at that moment it dies, or stays silent for ever. Or it sends the old process a signal (as SIGHUP),
+continues, and relays to the good program the signal that the old process sends to it.
 """
 
 import array

@@ -4,7 +4,7 @@
 
 declare -A PEN=()
 
-# talk HOW NAME COMMAND...: a client on side a whose standard input is written by say().
+# talk HOW NAME COMMAND...: starts a client on side a; say() writes to its standard input.
 talk() {
 	local how=$1 name=$2 pen
 	shift 2
@@ -44,7 +44,7 @@ leave() {
 	done
 }
 
-# It has been killed, or has closed the connection: nothing more is to be heard.
+# The client was killed, or has closed the connection: it receives nothing more.
 drop() {
 	local name pen
 	for name in "$@"; do
@@ -54,7 +54,7 @@ drop() {
 	done
 }
 
-# The server by $TMP/conf, on side b.
+# Starts the server with $TMP/conf, on side b.
 serve() {
 	rm -f "$TMP/server.err"
 	launch_plain server b "$BUILD/apollonion" --config "$TMP/conf"
@@ -67,7 +67,7 @@ end_server() {
 	expect_eq "$STATUS" 0 "exit code of the server"
 }
 
-# register HOW NAME [COMMAND...]: comes in as NAME and joins #hall.
+# register HOW NAME [COMMAND...]: connects as NAME and joins #hall.
 register() {
 	local how=$1 name=$2
 	shift 2

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""tls_upload.py HOST PORT CERTIFICATE FILE: sends the file over TLS and closes its half, first of TLS and
-then of the connection; reads on until the other side has done the same."""
+"""tls_upload.py HOST PORT CERTIFICATE FILE: sends the file over TLS, then ends its direction, first of TLS and
+then of the connection; reads until the other side has done the same."""
 import socket
 import ssl
 import sys

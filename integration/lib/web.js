@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Node as a web server with two workers, and as a caller with a pool of connections:
+// Node as a web server with two workers, and as a client with a pool of connections:
 //
-//     web.js serve PORT               a POST comes back as it was, and in "worker" who has answered
-//     web.js call URL REQUESTS BYTES  eight at a time, of random bytes; says how many connections it took
-//                                     and how many workers have answered; exit code 1 if one went wrong
+//     web.js serve PORT               returns each POST unchanged, with the worker's id in the header "worker"
+//     web.js call URL REQUESTS BYTES  eight at a time, of random bytes; prints how many connections were used
+//                                     and how many workers have answered; exit code 1 if one failed
 'use strict';
 const cluster = require('node:cluster');
 const crypto = require('node:crypto');

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Eight listeners share a port (SO_REUSEPORT). One after the other leaves, and who calls at once must be served.
+"""Eight listeners share a port (SO_REUSEPORT). They leave one after another, and new clients must still be served.
 
-usage: workers.py serve HOST PORT             one leaves at each SIGUSR1
-       workers.py call HOST PORT PID OUTPUT   sends it, waits for the word of it in OUTPUT, calls 24 times; 7 times
+usage: workers.py serve HOST PORT             one listener leaves at each SIGUSR1
+       workers.py call HOST PORT PID OUTPUT   sends it, waits for its report in OUTPUT, calls 24 times; 7 times
 
-Four call at once, so that a handshake is under way whenever a socket stops listening for the one that left.
+Four clients call at once, so that a handshake is in progress whenever the socket of a leaving listener stops.
 """
 import os
 import select

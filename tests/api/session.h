@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A private directory of the test's own, and names that nobody has. */
+/* A private session directory for a test, and engine names that nobody else has. */
 #ifndef RUDP_TESTS_API_SESSION_H
 #define RUDP_TESTS_API_SESSION_H
 
@@ -8,11 +8,13 @@
 #include "api/names.h"
 #include "api/run_dir.h"
 
-/* Tests run beside each other, and what one has left behind may live: a nonce at random. */
+/* A random nonce: tests run side by side, and an earlier test may have left a socket. */
 struct rudp_nonce unused_nonce(void);
-/* Makes a session's directory, which the environment then names, and the place for engines in it. */
+/*
+ * Makes a session directory, puts it into the environment, and makes the engines' directory in it.
+ */
 void make_run_dir(char dir[RUDP_RUN_DIR_SIZE]);
-/* Removes them, and the socket un. */
+/* Removes both, and the socket un. */
 void remove_run_dir(const char *dir, const struct sockaddr_un *un);
 
 #endif

@@ -21,15 +21,15 @@
 #include "api/run_dir.h"
 #include "session.h"
 
-/* One engine that answers as it is told, on a control name of its own. */
+/* A mock engine that gives the answers that the test sets, on a control name of its own. */
 struct engine {
 	struct rudp_nonce nonce;
 	int listener;
 	pthread_t thread;
 	void (*serve)(struct engine *engine, int channel);
 	struct rudp_control_request seen[2];
-	int passed;    /* descriptors that came with the first request */
-	int same_file; /* the one that came is the socket named by expected */
+	int passed;    /* number of descriptors that came with the first request */
+	int same_file; /* the descriptor that came is the socket named by expected */
 	int expected;
 	pthread_t waiter;
 };
@@ -94,7 +94,7 @@ static void serve_after_signal(struct engine *engine, int channel)
 	char byte;
 
 	receive_request(engine, channel, 0);
-	/* The signal may arrive before the caller waits: it is sent until GO_ON is there. */
+	/* The signal may arrive before the caller waits, so it is sent until GO_ON arrives. */
 	while (recv(channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0) {
 		pthread_kill(engine->waiter, SIGUSR1);
 		sched_yield();
@@ -140,7 +140,7 @@ static struct engine *start(void (*serve)(struct engine *engine, int channel))
 	return engine;
 }
 
-/* The lowest number that is free; standard input may be, too. */
+/* The lowest free number. Standard input may be free too. */
 static int any_fd(void)
 {
 	return open("/dev/null", O_RDONLY);
@@ -179,7 +179,7 @@ Test(control_client, leaves_no_descriptor_open)
 	struct rudp_control_call call;
 	int before = any_fd(), after;
 
-	/* Looked at while there is no thread yet: one that starts may have a file of libc's open. */
+	/* Counted before the thread starts: a starting thread may have a file of libc open. */
 	close(before);
 	cr_assert(eq(int, pthread_create(&engine->thread, NULL, engine_main, engine), 0));
 	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_INFO, -1);
@@ -247,7 +247,7 @@ Test(control_client, asks_to_go_on_when_a_signal_comes)
 	struct engine *engine;
 	sigset_t usr1;
 
-	/* Whoever runs the test may have blocked it. */
+	/* The caller of the test may have blocked the signal. */
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
 	sigprocmask(SIG_UNBLOCK, &usr1, NULL);
@@ -274,7 +274,7 @@ Test(control_client, gets_through_with_a_full_descriptor_table)
 	struct engine *engine = prepare(serve_13_if_passed);
 	int fd = marked_file();
 
-	/* A process of its own, since it needs free numbers. */
+	/* Done in another process, because this one needs free numbers. */
 	if (fork() == 0) {
 		engine_main(engine);
 		_exit(0);
@@ -285,12 +285,12 @@ Test(control_client, gets_through_with_a_full_descriptor_table)
 	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_LISTEN, fd);
 	cr_assert(eq(int, rudp_control_make(&call), 0));
 	cr_assert(eq(int, call.reply.error, 13));
-	cr_assert(ge(int, fcntl(0, F_GETFD), 0)); /* closed in the helper's table only */
+	cr_assert(ge(int, fcntl(0, F_GETFD), 0)); /* the child closed it only in its own table */
 }
 
 #define NOBODY 65534
 
-/* A name that an attacker can bind is not asked for: it is that of an abstract socket. */
+/* An attacker can bind an abstract well-known name, so programs do not call it. */
 Test(control_client, finds_no_engine_by_a_well_known_name_that_is_abstract)
 {
 	const struct rudp_nonce random = unused_nonce();
@@ -342,7 +342,7 @@ Test(control_client, uses_no_directory_that_others_may_change)
 	}
 }
 
-/* Whoever may rename what is in a directory could put a directory of his own in our place. */
+/* A user who may rename entries of a directory could replace ours by another. */
 Test(control_client, uses_no_session_directory_of_another_user)
 {
 	char session[] = "/tmp/rudp-XXXXXX", dir[RUDP_RUN_DIR_SIZE];
@@ -360,7 +360,7 @@ Test(control_client, uses_no_session_directory_of_another_user)
 	rmdir(session);
 }
 
-/* Takes the name of an engine that has ended; stays until it or the test is killed. */
+/* Binds the name of an engine that has ended, and stays until it or the test is killed. */
 static void pose_as_engine(const struct rudp_name *name, int ready)
 {
 	struct sockaddr_un un;
@@ -369,7 +369,7 @@ static void pose_as_engine(const struct rudp_name *name, int ready)
 	bool poses = setresuid(NOBODY, NOBODY, NOBODY) == 0 &&
 		     bind(fd, (struct sockaddr *)&un, len) == 0 && listen(fd, 1) == 0;
 
-	/* Another user's credentials take it away. */
+	/* A change of credentials clears PR_SET_PDEATHSIG, so it is set after that. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (write(ready, &poses, 1) == 1)
 		pause();
@@ -424,7 +424,7 @@ Test(control_client, waits_for_no_answer_of_another_user, .timeout = 60)
 	poser_end(child);
 }
 
-/* rudp ss of root, say, of the engines of all users. */
+/* For example rudp ss of root, which asks the engines of all users. */
 Test(control_client, asks_another_user_who_may_keep_it_waiting_for_so_long_only, .timeout = 60)
 {
 	const struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = unused_nonce()};
@@ -454,7 +454,7 @@ Test(control_client, does_not_wait_for_ever_to_be_let_in, .timeout = 120)
 	poser_end(child);
 }
 
-/* An engine may be stopped and take no calls: programs must not wait for ever. */
+/* A stopped engine accepts no calls. Programs must not wait for it for ever. */
 Test(control_client, gives_up_on_a_well_known_name_that_does_not_answer, .timeout = 120)
 {
 	const struct rudp_nonce random = unused_nonce();

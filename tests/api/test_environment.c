@@ -141,7 +141,7 @@ Test(environment, an_engine_handed_on_is_kept_in_another_home)
 	cr_assert(ne(u64, rudp_environment_hash_written(), written));
 }
 
-/* Each character of the variables' contents, overwritten as setproctitle does it. */
+/* Overwrites each character of the variables' text, as setproctitle does. */
 Test(environment, what_was_remembered_is_a_copy)
 {
 	static char variable[] = "RUDP_KEY_FILE=/key";

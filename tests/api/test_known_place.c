@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where an engine was reached before it is called again, whoever listens there. */
+/* An engine is first called where it was reached before, if the right user listens there. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -57,7 +57,7 @@ static int begin_known_engine(void)
 	return listener;
 }
 
-/* 0 or -errno. */
+/* Returns 0 or -errno. */
 static int call_known_engine(void)
 {
 	struct rudp_control_call call;
@@ -71,7 +71,9 @@ static int call_known_engine(void)
 	return 0;
 }
 
-/* Nothing but the name says where it is: a session directory is not looked at again. */
+/*
+ * Only the remembered directory leads to the engine: the session directory is not searched again.
+ */
 Test(known_place, calls_an_engine_where_it_was_reached_before)
 {
 	int listener = begin_known_engine();
@@ -109,7 +111,7 @@ Test(known_place, searches_an_engine_that_is_not_where_it_was)
 	remove(before);
 }
 
-/* The directory was removed, and another user has made one of that name. */
+/* The directory was removed, and another user has made a directory of the same name. */
 Test(known_place, does_not_take_another_user_for_an_engine_that_it_knows)
 {
 	int listener = begin_known_engine();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changes of one socket's marks at the same time. A hook stands before each call that writes to the
- * kernel: in the midst of a change, when it has read and not yet written.
+ * Concurrent changes of one socket's mark. A hook is called before each system call that writes, so
+ * that the test can act in the middle of a change, between its read and its write.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -64,7 +64,7 @@ static void expect_both(void)
 }
 
 static pthread_t other;
-static atomic_int other_thread; /* its number while it changes, 0 before, -1 after */
+static atomic_int other_thread; /* thread id during its change, 0 before, -1 after */
 
 static void *change_beside(void *unused)
 {
@@ -95,7 +95,7 @@ static void let_another_change(void)
 		sched_yield();
 }
 
-/* However long it takes: it may have lost its processor to another program. */
+/* However long it takes: the holder may have lost its processor to another program. */
 Test(lock, who_is_in_the_midst_of_a_change_is_waited_for)
 {
 	change_with(let_another_change);
@@ -121,7 +121,7 @@ Test(lock, a_handler_does_not_come_in_between)
 	expect_both();
 }
 
-/* The thread is there before, as a handler may start none. */
+/* The thread is started before, because a handler may not start one. */
 static atomic_bool other_may;
 
 static void *change_when_told(void *argument)
@@ -160,7 +160,7 @@ static void change_in_child(void)
 	cr_assert(eq(int, rudp_mark_get(fd), RUDP_MARK_NODELAY));
 }
 
-/* Who has the turn there is a thread of the parent's. */
+/* In the child, the lock is held by a thread that only the parent has. */
 Test(lock, a_child_of_fork_does_not_wait_for_ever)
 {
 	change_with(change_in_child);
@@ -184,7 +184,7 @@ static void die(void)
 	kill(getpid(), SIGKILL);
 }
 
-/* A vfork child has its parent's memory, and may be killed at any moment. */
+/* A vfork child shares its parent's memory, and may be killed at any moment. */
 Test(lock, a_child_that_is_killed_in_the_midst_leaves_nothing_locked)
 {
 	in_the_midst = die;
@@ -230,7 +230,7 @@ Test(lock, of_two_options_put_at_once_none_is_lost)
 	cr_assert(eq(u32, count, 7));
 }
 
-/* A thread's signals stay open: a handler comes in the midst of its change, and both are kept. */
+/* A thread does not block signals: a handler interrupts its change, and both changes are kept. */
 static void *change_and_be_interrupted(void *unused)
 {
 	change_with(interrupt);
@@ -292,7 +292,7 @@ static void *change_until_all_are_sent(void *unused)
 	return unused;
 }
 
-/* A thread that is being started lifts a block, too. */
+/* A starting thread unblocks the signal too. */
 static void *send_signals(void *unused)
 {
 	while (!begun)
@@ -306,10 +306,10 @@ static void *send_signals(void *unused)
 	return unused;
 }
 
-/* As without us: what waits there for a signal would wait on. */
+/* As without rudp: a call that only the signal ends would otherwise never return. */
 Test(lock, a_signal_of_the_process_is_the_main_threads)
 {
-	/* The next signal may come while its handler runs, and must not find it blocked there. */
+	/* The next signal may arrive while its handler runs, and must not be blocked there. */
 	const struct sigaction action = {.sa_handler = note_thread, .sa_flags = SA_NODEFER};
 	pthread_t sender;
 
@@ -326,7 +326,7 @@ static const unsigned own_flags[CHANGERS] = {RUDP_MARK_V6ONLY, RUDP_MARK_NODELAY
 					     RUDP_MARK_INQ};
 static atomic_int lost, handled;
 
-/* Its own flag is as it has left it, whatever the others do. */
+/* The flag of this thread must be as the thread has set it, whatever the others do. */
 static void *change_often(void *argument)
 {
 	const unsigned *own = argument;
@@ -341,7 +341,7 @@ static void *change_often(void *argument)
 	return NULL;
 }
 
-/* It, too, finds what it has left. */
+/* The same for the handler's flag. */
 static void change_one_by_one(int number)
 {
 	bool on = handled % 2 == 0;
@@ -354,7 +354,7 @@ static void change_one_by_one(int number)
 	handled++;
 }
 
-/* One handler at a time: the main thread's alone. */
+/* Only the main thread runs handlers, one at a time. */
 Test(lock, threads_and_handlers_that_change_all_the_time_lose_nothing)
 {
 	struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};

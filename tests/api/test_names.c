@@ -84,7 +84,7 @@ Test(names, those_in_a_directory_survive_a_round_trip)
 		cr_assert(eq(int, un.sun_path[0], '/'));
 		cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len), (int)before.kind));
 		cr_assert(zero(int, memcmp(&after, &before, sizeof after)));
-		/* The kernel may count the 0 at its end, or not. */
+			/* The kernel may or may not count the final 0. */
 		cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len - 1), (int)before.kind));
 		cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len - 2), RUDP_NAME_NONE));
 	}

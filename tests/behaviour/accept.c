@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A client connected to the listener, and the listener knows. */
+/* A client that is connected, and that the listener already knows. */
 static int call(int server, const struct sockaddr_storage *addr)
 {
 	int fd = fresh(addr->ss_family, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Apache's children close their listener in a signal handler, also when it comes in the midst of accept.
- * Another thread does the same where it can be waited for.
+ * Apache's children close their listener in a signal handler, which may interrupt accept. Another
+ * thread closes a listener in the same way, if the check can wait for it.
  */
 #include <pthread.h>
 #include <stdatomic.h>

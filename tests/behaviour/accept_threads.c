@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* accept() with several threads and processes: who wakes, and each connection exactly once. */
+/*
+ * accept() in several threads and processes: which of them wake, and that each connection is
+ * returned once.
+ */
 #include "behaviour/setup.h"
 
 #include <errno.h>
@@ -257,7 +260,7 @@ static void *set_options(void *argument)
 	return argument;
 }
 
-/* A thread sets options of a socket while another makes it a listener. */
+/* A thread sets options of a socket while another calls listen() on it. */
 CHECK(a_socket_listens_while_its_options_are_set)
 {
 	pthread_t thread = spawn(set_options, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The queue of established connections: its length, and what clients of a full one see. */
+/* The queue of established connections: its length, and what clients of a full queue see. */
 #include "behaviour/setup.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static int listening(int backlog, struct sockaddr_storage *addr)
 	return server;
 }
 
-/* All clients come through in the end, however short the queue. */
+/* In the end all clients get through, however short the queue is. */
 static void overflow(int backlog, int clients)
 {
 	struct sockaddr_storage addr;

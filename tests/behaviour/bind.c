@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bind(): which names can be had at the same time, and what a socket is called. */
+/* bind(): which addresses can be bound at the same time, and what getsockname returns. */
 #include "behaviour/setup.h"
 
 #include <errno.h>
@@ -149,7 +149,7 @@ CHECK(bind_to_what_is_not_an_own_address)
 	say_bind("192.0.2.77 with IP_FREEBIND", fd, "192.0.2.77", 0);
 }
 
-/* Who can be bound beside a socket that is bound, or listens. */
+/* The addresses that can be bound beside a bound or listening socket. */
 static void beside(bool listening, bool reuse)
 {
 	struct sockaddr_storage addr;

@@ -99,7 +99,7 @@ bool wait_for(int fd, short events)
 			return true;
 		if (ms_now() > deadline)
 			break;
-		/* Some of the bits are there already: poll() returns at once. */
+		/* Some of the events are already there, so poll() returns at once. */
 		if (entry.revents)
 			nap();
 	}

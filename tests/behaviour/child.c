@@ -15,7 +15,7 @@ extern const struct part __start_parts[], __stop_parts[];
 
 static char path[4096];
 
-/* Early: later there may be no /proc. */
+/* Read at the start, because /proc may be gone later. */
 __attribute__((constructor)) static void find_own_path(void)
 {
 	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * child - what checks do in other processes: how those have ended, and this very program executed anew.
+ * child - runs parts of checks in other processes, and executes this program again.
  */
 #ifndef RUDP_TESTS_BEHAVIOUR_CHILD_H
 #define RUDP_TESTS_BEHAVIOUR_CHILD_H
@@ -9,12 +9,12 @@
 
 /* fork that must succeed. */
 pid_t begin_child(void);
-/* Waits, and says "who: exit code N" or "who: killed by SIGNAME". */
+/* Waits for the child, and prints "who: exit code N" or "who: killed by SIGNAME". */
 void say_end(const char *who, pid_t pid);
 
 /*
- * A piece of this program that runs when it is executed with arguments from part_arguments(). It gets
- * the descriptor named there, and may say() as the check does.
+ * A part of this program that runs when it is executed with the arguments from part_arguments(). It
+ * gets the descriptor named there, and may use say() as the check does.
  */
 #define PART(part_name)                                                                            \
 	static void part_##part_name(int fd);                                                      \
@@ -28,7 +28,7 @@ struct part {
 	void (*run)(int fd);
 };
 
-/* Does not return when the program was executed for a part. */
+/* Does not return if the program was executed to run a part. */
 void part_run_if_asked(int argc, char **argv);
 
 struct arguments {
@@ -36,11 +36,11 @@ struct arguments {
 	char *list[5];
 };
 char **part_arguments(struct arguments *arguments, const char *name, int fd);
-/* Where this program lies, also when there is no /proc any more. */
+/* The path of this program, also after /proc was unmounted. */
 const char *own_path(void);
-/* Executes the part in place of this process, with its environment. */
+/* Executes the part in this process, with its environment. */
 void become_part(const char *name, int fd) __attribute__((noreturn));
-/* The same with an empty environment and past the shim, which would put itself back in. */
+/* The same with an empty environment and without the shim, which would restore itself. */
 void become_plain_part(const char *name, int fd) __attribute__((noreturn));
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* connect() that blocks: success, refusal, time-out, and what the socket is afterwards. */
+/* Blocking connect(): success, refusal, timeout, and the state of the socket afterwards. */
 #include "behaviour/setup.h"
 
 #include <errno.h>
@@ -255,7 +255,7 @@ static bool has_begun(void *argument)
 	return ((struct attempt *)argument)->tid != 0;
 }
 
-/* Under the shim a first connection starts the engine, and that is waited for as an answer is. */
+/* Under the shim a first connect() starts the engine, and waits for that as for an answer. */
 static void start_engine(void)
 {
 	int client, server;
@@ -340,7 +340,7 @@ CHECK(connect_before_the_server_accepts_carries_data)
 	say_bytes("recv", accepted);
 }
 
-/* A SYN of rudp would come to it; then its reader is told of something that nobody has sent it. */
+/* rudp's SYN would come to this socket, and its reader would see data that no program has sent. */
 static void say_untouched(int family, const char *host)
 {
 	struct sockaddr_storage addr;

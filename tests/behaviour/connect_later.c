@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* connect() that does not block: errno, SO_ERROR and poll bits before, meanwhile and afterwards. */
+/* Non-blocking connect(): errno, SO_ERROR and poll events before it, during it and after it. */
 #include "behaviour/setup.h"
 
 #include <errno.h>
@@ -17,7 +17,9 @@ static void begin_refused(int family, int *fd, struct sockaddr_storage *addr)
 	refusing(family, addr);
 	*fd = fresh(family, SOCK_NONBLOCK);
 	say_result("connect", connect_to(*fd, addr));
-	/* The kernel wakes the other end of an AF_UNIX pair before it frees what lies unread there. */
+	/*
+	 * The kernel wakes the other end of an AF_UNIX pair before it frees the unread bytes there.
+	 */
 	wait_for(*fd, POLLHUP | POLLOUT);
 }
 
@@ -134,7 +136,7 @@ CHECK(refusal_is_told_by_send)
 	say_error("SO_ERROR", fd);
 }
 
-/* The idiom of programs that cannot ask for SO_ERROR: getpeername, then read to learn the error. */
+/* Programs without SO_ERROR call getpeername, and then read to get the error. */
 CHECK(error_is_found_by_getpeername_and_read)
 {
 	struct sockaddr_storage addr, name;

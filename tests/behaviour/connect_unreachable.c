@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connect() to what cannot be reached: routes that say no, and routers and firewalls that do.
+ * connect() to unreachable destinations: routes that forbid it, and routers and firewalls that
+ * refuse.
  *
- * Behind the devices "says" and "differs", which run.sh makes, stands a thread of the check, whose
- * answer is in the address: A.B.U.T and ...::U:T answer UDP with U and TCP with T.
+ * run.sh makes the devices "says" and "differs". A thread of the check answers for them. The
+ * address selects the answer: A.B.U.T and ...::U:T answer UDP with U and TCP with T.
  */
 #include "behaviour/setup.h"
 
@@ -24,11 +25,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define QUOTE_BYTES 48  /* of what is answered: its header and more than eight bytes behind it */
+#define QUOTE_BYTES 48  /* of the packet that caused the answer: its headers and at least 8 bytes */
 #define PACKET_BYTES_MAX 2048
 #define ICMP6_CODES_LAST 6
 
-/* What is answered: nothing, an ICMP message, a segment of TCP that resets. */
+/* The answers: none, an ICMP message, or a TCP reset. */
 enum answer {
 	SILENCE,
 	UNREACHABLE,            /* + code, 0 to 15 */
@@ -63,7 +64,7 @@ static const unsigned char icmp4_types[] = {
 static const unsigned char icmp6_types[] = {
 	[TIME_EXCEEDED] = ICMP6_TIME_EXCEEDED, [PARAMETER_PROBLEM] = ICMP6_PARAM_PROB};
 
-/* The segment that a closed port answers a SYN with. */
+/* The segment with which a closed port answers a SYN. */
 static void make_reset(struct tcphdr *out, const struct tcphdr *syn, uint32_t sum_of_names)
 {
 	*out = (struct tcphdr){.source = syn->dest,
@@ -147,8 +148,9 @@ static size_t answer6(const struct packet *in, unsigned char *out)
 }
 
 /*
- * Who connects sleeps before an answer comes, as on any real way: of one that comes while it still has
- * its socket, the kernel keeps the reason aside, and says it once more as SO_ERROR.
+ * The answer comes only when the caller sleeps in connect, as over a real path. If it came while
+ * the caller still holds the socket's lock, the kernel would store the reason and report it again
+ * as SO_ERROR.
  */
 static void *answer_all(void *argument)
 {
@@ -202,7 +204,7 @@ static void where(struct sockaddr_storage *addr, const struct router *router, in
 	address(addr, text, 80);
 }
 
-/* Both ways of connecting; each ends within a second and a half. */
+/* Blocking and non-blocking connect; each ends within 1.5 seconds. */
 static void try_both(const char *what, const struct sockaddr_storage *addr)
 {
 	char text[80];
@@ -234,7 +236,7 @@ static void try_answers(const struct router *router, int family, int udp, int tc
 
 static bool is_a_refusal(int code)
 {
-	return code != ICMP_FRAG_NEEDED; /* says how large a packet may be */
+	return code != ICMP_FRAG_NEEDED; /* this code tells the path MTU */
 }
 
 CHECK(no_way_says_icmp)
@@ -251,7 +253,7 @@ CHECK(no_way_says_icmp)
 	try_answers(&says, AF_INET6, PARAMETER_PROBLEM, PARAMETER_PROBLEM);
 }
 
-/* Whatever is done to UDP, what is done to TCP counts. */
+/* Whatever is answered to UDP, only the answer to TCP counts. */
 CHECK(a_firewall_with_different_answers_for_udp_and_tcp)
 {
 	begin_answering(&differs);
@@ -321,7 +323,7 @@ static void set_up(const char *device, bool up)
 	close(fd);
 }
 
-/* The first SYN has left when it comes out of the device. */
+/* Waits until the first SYN has come out of the device. */
 static void wait_for_packet_to(int tun, const struct sockaddr_storage *addr)
 {
 	const struct in_addr *to = &((const struct sockaddr_in *)addr)->sin_addr;
@@ -333,7 +335,10 @@ static void wait_for_packet_to(int tun, const struct sockaddr_storage *addr)
 	} while (header.version != 4 || header.daddr != to->s_addr);
 }
 
-/* The way goes amid the attempt: that does not end it, but is the reason when it is given up. */
+/*
+ * The route disappears during the attempt. That does not end the attempt, but is the error when it
+ * times out.
+ */
 CHECK(no_way_any_more_when_connect_gives_up)
 {
 	struct sockaddr_storage addr;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* connect() with wrong arguments, and to addresses that mean something else than they say. */
+/* connect() with wrong arguments, and to addresses with a special meaning. */
 #include "behaviour/setup.h"
 
 #include <errno.h>

@@ -51,7 +51,7 @@ static char *map(int fd, size_t len, off_t offset)
 	return at;
 }
 
-/* false, and said: rings are switched off here. */
+/* Returns false, and prints it, if io_uring is disabled here. */
 static bool open_ring(struct ring *ring)
 {
 	struct io_uring_params params = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls that files know too: seeking, sendfile, splice, stdio. */
+/* Calls that also work on files: seeking, sendfile, splice, stdio. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

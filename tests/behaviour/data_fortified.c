@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls as a fortified build makes them: with lengths that the compiler cannot see. */
+/* The calls as a fortified build makes them: with lengths that are not known at compile time. */
 #undef _FORTIFY_SOURCE
 #ifdef __OPTIMIZE__
 #define _FORTIFY_SOURCE 2
@@ -40,7 +40,7 @@ CHECK(fortified_calls_receive)
 	say_result("recv", recv(fd, data, eight, 0));
 }
 
-/* Without optimisation there is no fortification; then nothing is too long either. */
+/* Without optimization there is no fortification, so no length is too long. */
 CHECK(fortified_calls_end_a_program_that_gives_too_little_room)
 {
 	int client, server;

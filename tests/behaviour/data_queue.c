@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How much is queued where, and when a reader or writer wakes. */
+/* How many bytes are queued at each place, and when readers and writers wake. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>

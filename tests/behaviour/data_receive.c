@@ -67,7 +67,7 @@ struct late {
 	bool then_close;
 };
 
-/* Sends once the reader sleeps. */
+/* Sends when the reader sleeps. */
 static void *send_late(void *argument)
 {
 	struct late *late = argument;
@@ -158,7 +158,7 @@ CHECK(waitall_with_a_time_out_gives_what_there_is)
 	say_data("recv", data, recv(server, data, 16, MSG_WAITALL));
 }
 
-/* Some programs look at errno alone. */
+/* Some programs check only errno. */
 #define MARKED 4711
 
 static void say_errno(const char *what, long rc)
@@ -205,7 +205,7 @@ CHECK(a_handler_does_not_change_the_errno_of_a_broken_pipe)
 	say_result("send", send(fd, "x", 1, 0));
 }
 
-/* The system calls in which a reader sleeps that looks until all is there differ: sends by and by. */
+/* The implementations sleep in different system calls, so the bytes are sent one by one. */
 static void *send_parts(void *argument)
 {
 	struct late *late = argument;

@@ -249,7 +249,7 @@ CHECK(dup_shares_the_stream_in_order)
 	say_data("recv", data, recv(server, data, sizeof(data), 0));
 }
 
-/* Until it may write no more; what went in. */
+/* Writes until the socket takes no more. Returns the number of bytes. */
 static size_t fill(int fd)
 {
 	static char block[4096];
@@ -259,15 +259,16 @@ static size_t fill(int fd)
 		if (n > 0)
 			sent += (size_t)n;
 		else
-			len = len > 1; /* a single byte may still find room */
+			len = len > 1; /* there may still be room for a single byte */
 	}
 	return sent;
 }
 
 /*
- * Room that the way there still makes is used up, too: full is when the peer's side is full. A kernel
- * TCP's peer may open its window late, and its timers (delayed acks 40 ms, persist 200 ms and more) say
- * when that is known: it is quiet once nothing has gone in for a second.
+ * Also fills the room that becomes free when bytes move on to the peer: full means that the peer's
+ * buffers are full. A kernel TCP's peer may open its window late, and the sender learns of it by
+ * timers (delayed ACK 40 ms, persist 200 ms and more). So the connection counts as full when
+ * nothing was taken for a second.
  */
 static size_t fill_to_the_brim(int fd)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* recvmmsg with flags that AF_UNIX takes otherwise than TCP, and messages that cannot be read. */
+/* recvmmsg with flags that AF_UNIX and TCP treat differently, and messages that cannot be read. */
 #include "behaviour/data.h"
 #include "behaviour/setup.h"
 

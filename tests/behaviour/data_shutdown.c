@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Half close both ways, and what is seen at each step. */
+/* Half close in both directions, and what is seen at each step. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -11,7 +11,7 @@
 #include "behaviour/data.h"
 #include "behaviour/setup.h"
 
-/* Both half closes, and both ends know it. */
+/* Both directions are shut down, and both ends know it. */
 static void end_both(int client, int server)
 {
 	shutdown(client, SHUT_WR);

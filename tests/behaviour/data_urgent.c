@@ -195,7 +195,7 @@ CHECK(the_owner_gets_a_signal_for_data_when_asked)
 	say("signals when off: %d", signal_count() - signals_of_io);
 }
 
-/* Whatever the way of asking. A listener says ENOTCONN before it looks for one. */
+/* In every way of asking. A listener reports ENOTCONN before it looks for urgent data. */
 static void ask_for_urgent(int fd, int flags)
 {
 	char byte;

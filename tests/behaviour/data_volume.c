@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Much data, in very small and in large pieces, both ways at once. */
+/* Much data, in very small and in large pieces, in both directions at once. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

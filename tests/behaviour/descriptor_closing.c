@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs that close everything they do not know: then new connections work, and kept ones live. */
+/*
+ * Programs that close all descriptors they do not know. New connections work, and kept ones stay
+ * open.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <linux/close_range.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dup and its kin: several numbers, one socket. */
+/* dup and similar calls: several descriptors of one socket. */
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <unistd.h>

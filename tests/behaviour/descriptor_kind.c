@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a socket looks like to calls that are not about sockets. */
+/* What calls that are not about sockets report for a socket. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which numbers sockets get, and that nothing of ours takes any. */
+/* The numbers that sockets get; rudp's own descriptors must not take any. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -58,7 +58,7 @@ CHECK(every_state_of_a_socket_costs_one_number)
 	say("connected: %d", count_descriptors() - before);
 }
 
-/* The in-process engine is a thread, and /proc says so. */
+/* The in-process engine is a thread, which /proc shows. */
 CHECK(no_thread_appears_in_the_program)
 {
 	int before = count_threads();
@@ -116,7 +116,10 @@ CHECK(sixty_four_numbers_hold_fifty_connection_ends)
 	int clients[25], servers[25];
 	int waiting, works = 0;
 
-	/* The limit is the program's: an engine that nobody has started so far is to be there before. */
+	/*
+	 * An engine must run before the limit is lowered, because a new one would inherit the
+	 * limit.
+	 */
 	close(socket(AF_INET, SOCK_STREAM, 0));
 	must(lower_limit(64) == 0, "setrlimit");
 	waiting = listener(AF_INET, &addr);
@@ -135,7 +138,7 @@ CHECK(sixty_four_numbers_hold_fifty_connection_ends)
 	say("connections that work: %d", works);
 }
 
-/* Fills the table up to its limit; returns the last number taken. */
+/* Fills the descriptor table up to its limit. Returns the last number. */
 static int fill_table(void)
 {
 	int last = -1, fd;
@@ -157,7 +160,7 @@ CHECK(socket_at_a_full_table_is_emfile)
 	     socket(AF_INET, SOCK_STREAM, 0) == last ? "that number" : "another");
 }
 
-/* Rudp's mark (proof.c): what could not be begun at a full table must not be given up for good. */
+/* A failure because of a full table must not be permanent. Only for the shim (proof.c). */
 CHECK(sockets_after_a_full_table_show_wrband)
 {
 	int last, client, server;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets that travel through unix sockets (SCM_RIGHTS) and by pidfd_getfd. */
+/* Sockets passed over unix sockets (SCM_RIGHTS) and by pidfd_getfd. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>

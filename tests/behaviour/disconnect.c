@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* connect() to AF_UNSPEC: what it does to a socket in each of its states. */
+/* connect() with AF_UNSPEC: its effect on a socket in each state. */
 #include "behaviour/setup.h"
 
 #include <errno.h>

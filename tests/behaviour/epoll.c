@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* epoll entries that are older than what happens to the socket. */
+/* Epoll entries that were made before the socket changes its state. */
 #include "behaviour/setup.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ static int watch(int fd, uint32_t events)
 	return ep;
 }
 
-/* What one epoll_wait gives; ms is 0 where nothing more may come. */
+/* The events of one epoll_wait. ms is 0 if no more events may come. */
 static void say_wait(const char *what, int ep, int ms)
 {
 	struct epoll_event events[4];
@@ -46,10 +46,10 @@ static void say_wait(const char *what, int ep, int ms)
 }
 
 /*
- * Whether the kernel holds nothing of a refused socket any more. What the engine had put there to keep
- * it unwritable is freed piece by piece, and each piece tells epoll anew: who is woken by the first
- * may meet a second edge, as epoll(7) allows. The shim has its own answer to SIOCOUTQ; the kernel is
- * asked. TCP counts the SYN that was refused.
+ * Whether the kernel holds no bytes of a refused socket any more. The engine's connect gate, which
+ * kept it unwritable, is freed piece by piece, and each piece causes an epoll event. A program that
+ * was woken by the first may see a second edge, as epoll(7) allows. The shim answers SIOCOUTQ
+ * itself, so the kernel is asked directly. TCP counts the refused SYN.
  */
 static bool holds_nothing(void *fd)
 {

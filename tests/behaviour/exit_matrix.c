@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a program ends, and what its peer sees of it: every way of ending, with nothing, little and much
- * written just before, and with something that it has not read.
+ * All ways in which a program can end, and what its peer sees: after writing nothing, little or
+ * much, and with unread input.
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #define LITTLE_BYTES 10240
 #define MUCH_BYTES (10 << 20)
 
-/* What the started program is to do stands in its environment. */
+/* An environment variable tells the started program what to do. */
 static long number_of(const char *name)
 {
 	const char *text = getenv(name);
@@ -47,7 +47,7 @@ static void set_number(const char *name, long number)
 	setenv(name, text, 1);
 }
 
-/* A program of its own with its own connection, as a whole life is what is looked at. */
+/* A separate program with its own connection, because its whole life is tested. */
 PART(connects_to_a_port_and_ends)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET,
@@ -77,7 +77,7 @@ static pid_t start(int waiting, const struct sockaddr_storage *addr, enum exit_w
 	return pid;
 }
 
-/* The greeting has the program wait until the connection is there at both ends. */
+/* The program waits for the greeting, so that the connection exists at both ends. */
 static int take(int waiting)
 {
 	int server = accept(waiting, NULL, NULL);
@@ -86,7 +86,7 @@ static int take(int waiting)
 	return server;
 }
 
-/* All that was written and an orderly end, soon. */
+/* Everything that was written arrives, followed by an orderly end, soon. */
 static bool got_everything(int fd, size_t bytes)
 {
 	static const struct timeval patience = {PATIENCE_S, 0};
@@ -104,7 +104,7 @@ static bool got_everything(int fd, size_t bytes)
 	return n == 0 && len == bytes;
 }
 
-/* false: the peer did not get it. */
+/* Returns false if the peer did not get it. */
 static bool written_before(enum exit_way way, const char *what, long bytes)
 {
 	bool whole;
@@ -117,7 +117,9 @@ static bool written_before(enum exit_way way, const char *what, long bytes)
 	set_number("WRITES", bytes);
 	pid = start(waiting, &addr, way);
 	server = take(waiting);
-	/* Much does not fit in the buffers: the program cannot end before it is read. */
+	/*
+	 * The buffers do not hold so much, so the program can end only when the peer has read it.
+	 */
 	if (bytes <= LITTLE_BYTES)
 		say_end(what, pid);
 	whole = got_everything(server, (size_t)bytes);
@@ -143,7 +145,10 @@ static void unread_before(enum exit_way way)
 	must(write(server, "unread", 6) == 6, "write");
 	entry.fd = server;
 	say_end("program", pid);
-	/* Killed together with its engine it says nothing: then the peer learns of it when it sends. */
+	/*
+	 * If engine and program are killed together, nothing is sent. The peer notices when it
+	 * sends.
+	 */
 	poll(&entry, 1, PATIENCE_S * 1000);
 	if (!(entry.revents & POLLHUP))
 		send(server, "x", 1, MSG_NOSIGNAL);

@@ -17,7 +17,9 @@
 enum exit_way { EXIT_WAYS(EXIT_ENUM) };
 #undef EXIT_ENUM
 
-/* Ends this program so. RETURN_FROM_MAIN comes back: then a part returns, and main does. */
+/*
+ * Ends this program in this way. RETURN_FROM_MAIN returns: then the part returns, and so does main.
+ */
 void end_by(enum exit_way way);
 
 #endif

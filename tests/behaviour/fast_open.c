@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP Fast Open with a peer that has been met: what calls return, what poll shows, which bytes arrive.
- * The names begin with fast_open: run.sh has these checks once more with early data switched on.
+ * TCP Fast Open with a known peer: what calls return, what poll shows, which bytes arrive. The
+ * names begin with fast_open: run.sh runs these checks again with early data switched on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static long send_fast(int fd, const void *data, size_t len, const struct sockadd
 		      address_len(addr));
 }
 
-/* A first connection brings the cookie, or what rudp has in its place. */
+/* A first connection gets the cookie, or rudp's equivalent. */
 static struct met meet_over(int family)
 {
 	struct met met;
@@ -70,7 +70,7 @@ static void say_info(const char *what, int fd)
 	    (info.tcpi_options & TCPI_OPT_SYN_DATA) != 0);
 }
 
-/* To a connection that was not there at once it is now; else nothing has to be waited for. */
+/* Waits if the connection was not established at once. */
 static void finish_connect(int fd, long result)
 {
 	if (result < 0 && errno == EINPROGRESS)

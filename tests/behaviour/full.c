@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection whose reader does not read: it becomes full, and stays full until the reader reads. */
+/* A connection whose reader does not read becomes full, and stays full until the reader reads. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -12,13 +12,13 @@
 
 #define SMALL_BUFFER_BYTES 16384
 /*
- * SO_SNDBUF, and SO_RCVBUF twice (the window, and the receiver's socket), each doubled as the kernel
- * does; the sender's socket; one message more in the receiver's: librudp_shim(7). A writer beside which
- * the engine runs fills all of it.
+ * The bytes that a full connection holds (librudp_shim(7)): SO_SNDBUF; twice SO_RCVBUF (the window,
+ * and the receiver's socket), each doubled as by the kernel; the sender's socket; and one more
+ * message in the receiver's. A writer that runs beside the engine fills all of it.
  */
 #define SMALL_BYTES_MAX (6 * SMALL_BUFFER_BYTES + (160 << 10) + SMALL_BUFFER_BYTES + 2 * 554)
-#define PROMISED_BYTES 131072 /* no window is taken back */
-#define FILLS_MAX 30 /* what is on its way leaves room once or twice, longer on a busy machine */
+#define PROMISED_BYTES 131072 /* a window that was promised is never taken back */
+#define FILLS_MAX 30 /* bytes in flight make room once or twice, longer on a busy machine */
 #define PAUSES 10         /* of PAUSE_MS each, in which a full connection takes nothing */
 #define PAUSE_MS 100
 
@@ -42,8 +42,8 @@ static bool is_writable(int fd, int ms)
 }
 
 /*
- * Large pieces, then single bytes as long as any are taken after a pause; returns the bytes taken.
- * Ends the check if that goes on.
+ * Writes large pieces, then single bytes as long as any are taken after a pause. Returns the number
+ * of bytes. Ends the check if it does not stop.
  */
 static long fill_up(int fd, size_t piece)
 {
@@ -175,7 +175,7 @@ CHECK(small_buffers_bound_what_is_taken)
 	must(connect_to(client, &addr) == 0, "connect");
 	server = accept(listening, NULL, NULL);
 	must(server >= 0, "accept");
-	/* The buffers of the listener became small after listen(2). */
+	/* The listener's buffers became small after listen(2). */
 	say_bounded(client, SMALL_BYTES_MAX + PROMISED_BYTES);
 	say_bounded(server, SMALL_BYTES_MAX);
 }

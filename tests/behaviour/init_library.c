@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets before main, after it, and in libraries that come and go. */
+/* Sockets before main, after main, and in libraries that are loaded and unloaded. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,7 +14,7 @@
 
 #define PATH_BYTES 4200
 
-/* It lies beside this program. */
+/* The library is beside this program. */
 static const char *module_path(void)
 {
 	static char path[PATH_BYTES];
@@ -82,7 +82,7 @@ CHECK(a_module_connects)
 	use_module(RTLD_NOW | RTLD_LOCAL);
 }
 
-/* Its calls go to libc and past every preloaded library. */
+/* This library calls libc directly, without any preloaded library. */
 CHECK(a_module_that_binds_deeply_connects)
 {
 	use_module(RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
@@ -105,7 +105,7 @@ CHECK(a_module_opens_sockets_when_it_comes_and_goes)
 	}
 }
 
-/* Who loads it has the loader's lock meanwhile: a call on a socket must do without. */
+/* The loading thread holds the loader's lock, so a socket call must not need that lock. */
 CHECK(a_module_waits_for_a_thread_with_a_socket_while_it_is_loaded)
 {
 	setenv("MODULE_THREAD", "1", 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the checks, each in a child that leads a session of its own, and prints what they said, in the
- * order of their names' places in the program.
+ * Runs the checks, each in a child with a session of its own. Prints their outputs in the order of
+ * the checks in the program.
  *
  *   behaviour --list            one name a line
  *   behaviour [-j N] [NAME...]  these, or all; N at a time (default 1)
@@ -25,7 +25,7 @@ extern const struct check __start_checks[], __stop_checks[];
 
 struct run {
 	const struct check *check;
-	int result_fd; /* before it starts and after it was printed: -1 */
+	int result_fd; /* -1 before it starts and after it was printed */
 	pid_t pid;     /* while it runs */
 	bool ended;
 	time_t deadline;
@@ -80,10 +80,13 @@ static void run_in_child(const struct run *run)
 static void start(struct run *run)
 {
 	run->result_fd = memfd_create("result", 0);
-	/* Without O_APPEND two threads' lines can meet at one place: a memfd has no lock for that. */
+	/*
+	 * Without O_APPEND two threads could write at the same offset: a memfd has no lock for
+	 * that.
+	 */
 	if (run->result_fd < 0 || fcntl(run->result_fd, F_SETFL, O_APPEND) < 0)
 		die("memfd_create");
-	/* Out of the way of the numbers that the checks see. */
+	/* Away from the numbers that the checks see. */
 	int high = fcntl(run->result_fd, F_DUPFD_CLOEXEC, RESULT_FD + 1);
 	if (high < 0)
 		die("fcntl");
@@ -104,7 +107,7 @@ static void add_line(const struct run *run, const char *line)
 		die("result");
 }
 
-/* What the check left behind in its group goes with it. */
+/* Kills the check's process group, with all that the check left behind. */
 static void end(struct run *run, int status)
 {
 	char line[64];

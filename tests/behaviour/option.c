@@ -20,7 +20,7 @@
 #define IP_REFUSED(name, sample) {IPPROTO_IP, name, #name, false, true, sample}
 #define IP6_REFUSED(name, sample) {IPPROTO_IPV6, name, #name, false, true, sample}
 
-/* Younger than the headers of some systems. */
+/* Newer than the headers of some systems. */
 #ifndef SO_RESERVE_MEM
 #define SO_RESERVE_MEM 73
 #endif
@@ -210,7 +210,7 @@ const struct option ipv6_options[] = {
 	END,
 };
 
-/* Four bytes are a number; anything else is bytes. */
+/* Four bytes are printed as a number, other lengths as bytes. */
 static void describe(char *out, size_t room, const unsigned char *value, socklen_t len)
 {
 	int number;

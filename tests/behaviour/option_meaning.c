@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What options mean: values that the kernel changes, names, structures, and what they do. */
+/* The effects of options: values that the kernel changes, names, structures, and behaviour. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -401,7 +401,7 @@ CHECK(a_pacing_limit_is_the_programs_own)
 	}
 }
 
-/* 1 MB/s; the first flight may go at once. */
+/* 1 MB/s; the first window may be sent at once. */
 static void send_paced(struct trio trio)
 {
 	static unsigned char data[2000000];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every option that programs use: its default in each state of a socket, setting, lengths, pointers. */
+/* Every option that programs use: its default in each state, setting it, lengths, pointers. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,7 +145,7 @@ CHECK(setting_options_of_an_ipv6_connection)
 	set_on(trio.listening, ipv6_options);
 }
 
-/* One listener for each: some options do away with connections. */
+/* A listener for each option, because some options prevent connections. */
 static void set_then_accept(int family, const struct option *options)
 {
 	EACH_SETTABLE (option, options) {
@@ -153,7 +153,7 @@ static void set_then_accept(int family, const struct option *options)
 		int listening = listener(family, &addr), client = fresh(family, 0);
 		set_and_say("listener", listening, option, option->sample);
 		must(connect_to(client, &addr) == 0, option->name);
-		put(client, "x"); /* or TCP_DEFER_ACCEPT lets nobody in */
+		put(client, "x"); /* with TCP_DEFER_ACCEPT, accept waits for data */
 		int server = accept(listening, NULL, NULL);
 		must(server >= 0, "accept");
 		say_option("  accepted", server, option);
@@ -371,7 +371,7 @@ CHECK(levels_that_a_socket_does_not_know)
 	}
 }
 
-/* As somebody whom the kernel allows nothing. */
+/* As a user without any capability. */
 CHECK(options_that_want_privileges)
 {
 	static const struct option options[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs that give up rights, or live where little is left: before their first socket, and after. */
+/* Programs with restricted rights or resources, before and after their first socket. */
 #include <errno.h>
 #include <grp.h>
 #include <net/if.h>
@@ -30,7 +30,7 @@ static bool become_nobody(void)
 	return setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 && setuid(NOBODY) == 0;
 }
 
-/* Its name is gone at once: nobody could take it away afterwards. */
+/* The name is removed at once, because it could not be removed later. */
 static bool enter_empty_root(void)
 {
 	char path[] = "/tmp/rudp-empty.XXXXXX";
@@ -38,7 +38,7 @@ static bool enter_empty_root(void)
 	return mkdtemp(path) && chdir(path) == 0 && rmdir(path) == 0 && chroot(".") == 0;
 }
 
-/* A network of one's own, with loopback. */
+/* A new network namespace with loopback. */
 static bool enter_new_network(void)
 {
 	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
@@ -71,7 +71,7 @@ static bool start_no_processes(void)
 	return become_nobody() && limit(RLIMIT_NPROC, 0);
 }
 
-/* A little more than is in use, which no engine fits in. */
+/* A little more than is in use: too little for an engine. */
 static bool have_little_memory(void)
 {
 	unsigned long pages = 0;
@@ -155,7 +155,7 @@ static void say_another(const struct sockaddr_storage *addr, int waiting)
 		say_alive("another to the old listener", client, accept(waiting, NULL, NULL));
 }
 
-/* What was there lives, and new ones can be had. */
+/* Existing connections work, and new ones can be made. */
 static void after_the_first_socket(bool (*confine)(void))
 {
 	struct sockaddr_storage addr;
@@ -175,7 +175,7 @@ static void after_the_first_socket(bool (*confine)(void))
 	say_rest("peer", server);
 }
 
-/* As linux/landlock.h has it from Linux 6.12 on; without, there is nothing to be confined by. */
+/* As in linux/landlock.h since Linux 6.12. Without it there is no such restriction. */
 struct ruleset {
 	uint64_t access_fs, access_net, scoped;
 };
@@ -235,13 +235,13 @@ CHECK(sockets_from_before_when_no_older_names_are_seen)
 	say_result("listen", listen(bound, 5));
 }
 
-/* Whatever the first program's sockets began in its confinement, others must have theirs without it. */
+/* What the first program starts within its restrictions must not affect other programs. */
 CHECK(the_first_to_open_a_socket_sees_no_older_names)
 {
 	int channel[2];
 	pid_t pid;
 
-	/* An engine of this check's own, where there are engines. */
+	/* An engine for this check alone (under the shim). */
 	setenv("RUDP_CC", "cubic", 1);
 	must(socketpair(AF_UNIX, SOCK_STREAM, 0, channel) == 0, "socketpair");
 	pid = begin_child();
@@ -263,7 +263,7 @@ CHECK(the_first_to_open_a_socket_sees_no_older_names)
 	say_end("the first", pid);
 }
 
-/* As daemons do it: root's port, then nobody, then a cage. */
+/* As daemons do: bind a port as root, change to nobody, then chroot. */
 CHECK(a_server_drops_everything_between_listen_and_accept)
 {
 	struct sockaddr_storage addr;
@@ -321,7 +321,7 @@ CHECK(a_child_in_a_new_process_namespace)
 	say_end("child", pid);
 }
 
-/* The engine must not become a child that wait() then waits for. */
+/* The engine must not be a child for which wait() waits. */
 CHECK(a_reaper_of_orphans_finds_none)
 {
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0, "PR_SET_CHILD_SUBREAPER");

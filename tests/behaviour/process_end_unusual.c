@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program leaves behind at its end arrives, also where no other process can take its engine over.
- * It is always forked before the check has a socket, so that an engine in a thread is its own.
+ * What a program has written before its end arrives, even if no other process can continue its
+ * engine. The program is always forked before the check has a socket, so an engine thread belongs
+ * to that program alone.
  */
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -25,7 +26,7 @@
 #define ALLOCATING_ENDS 20
 #define LITTLE_BYTES 10240
 
-/* Writes until nothing more is taken for a while: all buffers up to the peer's program are full. */
+/* Writes until nothing is taken for a while: all buffers up to the peer's program are full. */
 static size_t fill(int fd)
 {
 	static char bytes[65536];
@@ -41,7 +42,7 @@ static size_t fill(int fd)
 	return written;
 }
 
-/* How much of what was written does not come, up to the end of file. */
+/* The number of written bytes that are missing at the end of file. */
 static size_t missing(int fd, size_t written)
 {
 	static char bytes[65536];
@@ -115,7 +116,7 @@ static void serve_in_its_place(void)
 	_exit(client < 0 || accept(waiting, NULL, NULL) < 0);
 }
 
-/* Their locks are held at any moment, and the program ends in the middle of it. */
+/* Other threads hold libc's locks at any moment, also when the program ends. */
 CHECK(a_program_whose_threads_allocate_ends_before_its_listener)
 {
 	int served = 0;
@@ -132,7 +133,7 @@ CHECK(a_program_whose_threads_allocate_ends_before_its_listener)
 	say("served: %d", served);
 }
 
-/* What a program writes right before its end comes, where confine() has been called after connect. */
+/* What a program writes right before its end arrives, if confine() was called after connect. */
 static void write_and_end_confined(void (*confine)(void), bool in_new_namespace)
 {
 	struct sockaddr_storage addr;
@@ -161,7 +162,7 @@ static void confine_nothing(void)
 	must(getpid() == 1, "the first process");
 }
 
-/* All that exists later in the namespace ends with it. */
+/* All processes that are made later in the namespace end with the program. */
 CHECK(the_first_process_of_a_namespace_ends_and_what_it_has_written_arrives)
 {
 	write_and_end_confined(confine_nothing, true);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets that live through exec, with and without the shim in the new program. */
+/* Sockets that stay open across exec, with and without the shim in the new program. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ PART(connects)
 	say_new_connection("in the new program");
 }
 
-/* A client that any exec keeps as KEPT_FD, and the other end. */
+/* A client that stays open as KEPT_FD across exec, and the other end. */
 static int keep_client(void)
 {
 	int client, server;
@@ -196,8 +196,8 @@ CHECK(exec_that_fails_leaves_everything)
 }
 
 /*
- * Every way to execute: the new program must find the names of a socket, which it does only when the
- * shim is in it, whatever the environment it was given.
+ * Every way to execute a program. The new program must get the addresses of a socket, which needs
+ * the shim, whatever environment it was given.
  */
 static char *const stripped[] = {(char *)"KEPT=1", NULL};
 
@@ -278,7 +278,7 @@ static void by_posix_spawnp(const struct way *way)
 		wait_and_exit(pid);
 }
 
-/* Only later versions of libc have these, so they are looked up. */
+/* Only later versions of libc have these functions, so they are looked up. */
 typedef int spawn_for_pidfd(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
 			    const posix_spawnattr_t *attributes, char *const arguments[],
 			    char *const environment[]);
@@ -338,7 +338,7 @@ static void by_popen(const struct way *way)
 	exit(0);
 }
 
-/* unsetenv is what a program does that cares: sshd, sudo, cron. */
+/* Careful programs call unsetenv: sshd, sudo, cron. */
 static void executed(void (*how)(const struct way *))
 {
 	struct arguments arguments;

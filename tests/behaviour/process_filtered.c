@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* System call filters that kill: the shim must not make calls that the program would not make itself. */
+/* System call filters that kill: the shim must not make calls that the program would not make. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -46,7 +46,7 @@ static long by_prctl(struct sock_fprog *program)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program);
 }
 
-/* As libseccomp does it. */
+/* Installs the filter as libseccomp does. */
 static long by_seccomp(struct sock_fprog *program)
 {
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program);
@@ -63,7 +63,7 @@ static void enter_filter(struct filter *filter, unsigned otherwise)
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && install(&program) == 0, "the filter");
 }
 
-/* What a worker needs that was handed a connection, the call also, and nothing else. */
+/* The system calls that a worker with one connection needs, the tested call, and no others. */
 static void keep_data_calls_and(long also)
 {
 	static const long calls[] = {SYS_read, SYS_write, SYS_close, SYS_exit_group, SYS_poll,
@@ -130,7 +130,7 @@ CHECK(the_most_strict_mode_of_seccomp)
 	say_rest("then", client);
 }
 
-/* The very call that the filter allows is the one that counts; each in a process of its own. */
+/* Only the call that the filter allows may be made; each in a process of its own. */
 static void only_call(const char *what, long number, int (*call)(int fd))
 {
 	int client, server;
@@ -209,7 +209,7 @@ static void see_reset_and_shut_down(void)
 	}
 	close(server);
 	must(write(client, "x", 1) == 1, "write");
-	wait_acknowledged(client); /* a reset may overtake what is under way */
+	wait_acknowledged(client); /* a reset may overtake bytes in flight */
 	must(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0, "SO_LINGER");
 	close(client);
 	say_end("worker", pid);
@@ -226,7 +226,7 @@ CHECK(a_worker_under_a_filter_of_libseccomp_sees_a_reset_and_shuts_down)
 	see_reset_and_shut_down();
 }
 
-/* libseccomp asks so whether the kernel has filters; nobody is under one after that. */
+/* libseccomp tests so whether the kernel has filters. That installs none. */
 CHECK(the_question_for_filters_changes_nothing)
 {
 	int client, server, idle = 77;
@@ -374,7 +374,7 @@ CHECK(a_filter_that_forbids_new_sockets)
 	say_rest("peer", server);
 }
 
-/* RestrictAddressFamilies=AF_INET of systemd: the family is the first argument. */
+/* As RestrictAddressFamilies=AF_INET of systemd: the family is the first argument. */
 CHECK(a_filter_that_forbids_unix_sockets)
 {
 	struct filter filter;
@@ -390,7 +390,7 @@ CHECK(a_filter_that_forbids_unix_sockets)
 	say_new_connection("a connection");
 }
 
-/* Where no process and no thread can be made any more. */
+/* No process and no thread can be made any more. */
 CHECK(a_filter_that_forbids_to_start_processes)
 {
 	struct filter filter;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program that has opened a socket ends first, or executes another, and others go on with the
- * socket: its children, a daemon, whoever it has passed the descriptor to. It is always forked before
- * the check has a socket, so that an engine in a thread is its own.
+ * The program that opened a socket ends first, or executes another program, and other processes
+ * continue to use the socket: its children, a daemon, a receiver of the descriptor. The program is
+ * always forked before the check has a socket, so an engine thread belongs to that program alone.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -46,7 +46,7 @@ static void say_greeted(const char *what, const struct sockaddr_storage *addr, i
 	say("%s: %d greeted", what, greeted);
 }
 
-/* Serves as many as come, until the channel ends. */
+/* Serves all callers until the channel ends. */
 static void serve_until_channel_ends(int waiting, int channel)
 {
 	struct pollfd both[2] = {{.fd = waiting, .events = POLLIN}, {.fd = channel, .events = POLLIN}};
@@ -61,7 +61,7 @@ static void serve_until_channel_ends(int waiting, int channel)
 	_exit(0);
 }
 
-/* Nobody listens there any more, now or soon. */
+/* Waits until nobody listens there any more. */
 static bool is_refused(void *addr)
 {
 	int client = dial(addr);
@@ -71,7 +71,7 @@ static bool is_refused(void *addr)
 	return client < 0 && errno == ECONNREFUSED;
 }
 
-/* A program that listens, and becomes a daemon by become(), which does not return in the program. */
+/* Listens, and becomes a daemon by become(), which does not return in the first process. */
 static void check_daemon(void (*become)(void), const char *program)
 {
 	struct sockaddr_storage addr;
@@ -173,7 +173,7 @@ CHECK(workers_serve_when_the_program_that_listened_has_ended)
 	say("refused when the workers have ended");
 }
 
-/* The first process has both the listener and a connection, with bytes in both directions. */
+/* The first process has the listener and a connection, with bytes in both directions. */
 CHECK(a_child_goes_on_with_a_connection_when_its_parent_has_ended)
 {
 	struct sockaddr_storage addr;
@@ -205,7 +205,7 @@ CHECK(a_child_goes_on_with_a_connection_when_its_parent_has_ended)
 	say_rest("then", server);
 }
 
-/* What a program passes on is there when it has ended, however it ends. */
+/* A socket that a program has passed on works after the program has ended, in any way. */
 static void pass_and_end(enum exit_way way, const char *what)
 {
 	struct sockaddr_storage addr;
@@ -348,7 +348,7 @@ CHECK(exec_that_fails_leaves_the_own_listener)
 	}
 }
 
-/* Listens on the port of addr, or on any, which is put there, and ends. */
+/* Listens on the port of addr, or on a free one, which is written to addr. Then it ends. */
 static void listen_and_end(const struct sockaddr_storage *addr, int channel)
 {
 	struct sockaddr_storage own;
@@ -365,7 +365,7 @@ static void listen_and_end(const struct sockaddr_storage *addr, int channel)
 	exit(0);
 }
 
-/* A restart takes the port that the program had a moment ago. */
+/* After a restart, a program can bind the port that it had just before. */
 CHECK(the_port_of_a_program_that_has_ended_is_free)
 {
 	struct sockaddr_storage addr = {0};
@@ -387,7 +387,7 @@ CHECK(the_port_of_a_program_that_has_ended_is_free)
 	say("restarts: %d", restarts);
 }
 
-/* Also for another program that waits for it, and has sockets. */
+/* The same if another program waits for it and has sockets itself. */
 CHECK(the_port_of_a_child_that_has_ended_is_free)
 {
 	struct sockaddr_storage addr[HEIRS];
@@ -417,7 +417,7 @@ CHECK(the_port_of_a_child_that_has_ended_is_free)
 	say("taken: %d", taken);
 }
 
-/* Whoever reads from a pipe of the program sees its end, though its listener lives. */
+/* The reader of a pipe of the program sees its end, although its listener still works. */
 CHECK(a_program_that_has_ended_holds_nothing_else)
 {
 	struct sockaddr_storage addr;
@@ -481,7 +481,9 @@ static int count_processes(const char *word)
 	return count;
 }
 
-/* A script that looks whether the program runs must not find what serves its listener. */
+/*
+ * A script that checks whether the program runs must not find the process that serves its listener.
+ */
 CHECK(a_program_that_has_ended_is_not_found_by_its_command_line)
 {
 	static const char part[] = "passes_its_listener_on_and_ends";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fork, and both processes with the same sockets, in every order of ends. */
+/* fork, with both processes using the same sockets, and ending in every order. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -197,7 +197,7 @@ CHECK(a_killed_holder_ends_its_sockets)
 	say_result("connect", dial(&addr));
 }
 
-/* Each worker greets with its number until its connection to the check is gone. */
+/* Each worker sends its number to each client until its connection to the check ends. */
 static void work(int waiting, int *taken)
 {
 	for (;;) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Control calls that do not go through the names of libc. */
+/* Control calls that do not use the usual functions of libc. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -87,7 +87,7 @@ CHECK(raw_data_calls_work_on_a_connection)
 	say_rest("peer", server);
 }
 
-/* In libc.so beside connect, send and read; in no header. */
+/* In libc.so besides connect, send and read; declared in no header. */
 int __connect(int fd, const struct sockaddr *addr, socklen_t len);
 ssize_t __send(int fd, const void *data, size_t len, int flags);
 ssize_t __read(int fd, void *data, size_t len);

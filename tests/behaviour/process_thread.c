@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vfork, threads and signal handlers: what runs where little is allowed. */
+/* vfork, threads and signal handlers: code that may do only little. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,7 +25,7 @@ PART(writes_to_its_output)
 	must(write(fd, "from the part", 13) == 13, "write of the part");
 }
 
-/* As python's subprocess, make and java do it. */
+/* As Python's subprocess, make and Java do it. */
 CHECK(a_child_of_vfork_moves_sockets_and_executes)
 {
 	struct arguments arguments;
@@ -174,7 +174,7 @@ CHECK(a_signal_handler_opens_the_first_socket)
 	say_new_connection("then");
 }
 
-/* The least stack that sigaltstack(2) tells programs to take, above a page that nobody may touch. */
+/* The smallest stack that sigaltstack(2) recommends, above a page without access. */
 CHECK(a_handler_on_a_small_stack_opens_the_first_socket)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);

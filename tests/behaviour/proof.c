@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* That the checks ran over rudp at all: listed as an expected difference, so it cannot go unnoticed. */
+/*
+ * Proves that the checks ran over rudp: it is listed as an expected difference, so a failure is
+ * noticed.
+ */
 #include "behaviour/check.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
 
-/* An established connection of the kernel's TCP with these ports (the table may name it twice). */
+/*
+ * Whether kernel TCP has an established connection with these ports (the table may list it twice).
+ */
 static bool kernel_has(unsigned from, unsigned to)
 {
 	bool found = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What poll and FIONREAD say in the corners: urgent bytes, ended halves, resets behind them. */
+/* poll and FIONREAD in special cases: urgent bytes, half-closed connections, resets after them. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -27,7 +27,7 @@ static void say_all(const char *what, int fd)
 	say_count("  at the mark", fd, SIOCATMARK);
 }
 
-/* Whether AF_UNIX goes on counting an urgent byte that is passed depends on the kernel. */
+/* Whether AF_UNIX still counts a skipped urgent byte depends on the kernel. */
 static void say_passed(const char *what, int fd)
 {
 	say_poll(what, fd);

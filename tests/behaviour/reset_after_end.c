@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A reset by a peer that has ended its half before, and one after the own half has ended. */
+/* A reset by a peer that has ended its direction before, and a reset after this end has done so. */
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -12,7 +12,7 @@
 
 static const struct linger at_once = {.l_onoff = 1};
 
-/* The client has its answer and the end of it; the server goes with something unread. */
+/* The client gets the answer and the end of file; the server ends with unread bytes. */
 static int client_of_a_server_that_answers_and_resets(void)
 {
 	int client, server;
@@ -73,7 +73,7 @@ CHECK(the_end_after_a_reset_leaves_errno_alone)
 		swallow(fd[i], 6);
 	}
 	for (int i = 0; i < 6; i++) {
-		errno = EXDEV; /* which none of them says */
+		errno = EXDEV; /* an errno that none of the calls gives */
 		switch (i) {
 		case 0: rc[i] = read(fd[i], bytes, sizeof bytes); break;
 		case 1: rc[i] = readv(fd[i], &iov, 1); break;
@@ -164,7 +164,7 @@ static void half_closed_pair(int *client, int *server)
 	wait_unread(*client, 10);
 }
 
-/* Else an answer that was cut short looks like a whole one. */
+/* Otherwise a truncated answer would look complete. */
 CHECK(a_close_that_resets_does_so_after_the_peers_end)
 {
 	int client, server;
@@ -254,7 +254,7 @@ static void *read_pieces(void *argument)
 	return NULL;
 }
 
-/* A few less than there are pieces may be whole: at the end each reader may have a part of one. */
+/* Some pieces may be split: at the end each reader may have a part of one. */
 CHECK(several_threads_that_want_all_get_all)
 {
 	char bytes[PIECE_BYTES / 10];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A server answers and closes with the request unread: the client reads the answer, then the reset.
- * tests/proto/conn/test_conn_close.c has answers that do not leave at once. */
+/*
+ * A server answers and closes with the request unread. The client reads the answer, then the reset.
+ * tests/proto/conn/test_conn_close.c tests answers that do not leave at once.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,11 +11,11 @@
 #include "behaviour/data.h"
 #include "behaviour/setup.h"
 
-#define ROUNDS 25 /* whether the write and the close are seen together is chance */
+#define ROUNDS 25 /* whether the engine sees the write and the close together is chance */
 
 static const struct linger at_once = {.l_onoff = 1};
 
-/* true: all of the answer, and then the reset. */
+/* Returns true if the whole answer and then the reset was read. */
 static bool reads_it_all(int fd, size_t size)
 {
 	char bytes[4096];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whoever resets, whatever was under way, however one looks: a reset is never an end of file, and what
- * came before it can be read.
+ * In all combinations of who resets, what is in flight and which call is used: a reset is never
+ * reported as an end of file, and the bytes before it can be read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +65,7 @@ static void with_recv(struct reset *reset)
 	say_result("peek", recv(reset->observer, text, sizeof(text), MSG_PEEK));
 }
 
-/* One that was asleep when it came. */
+/* An observer that slept when the reset came. */
 static void with_recv_of_everything(struct reset *reset)
 {
 	char text[2 * UNREAD_BYTES];
@@ -97,9 +97,9 @@ static void with_poll(struct reset *reset)
 }
 
 /*
- * Bytes that are still to be read make epoll_wait() return at once, so who waits for the end with it
- * looks all the time. AF_UNIX looks for the error before it looks for the end: when both come in between
- * it says HUP without ERR, once. An edge comes behind both.
+ * Unread bytes make epoll_wait() return at once, so a program that waits for the end polls all the
+ * time. AF_UNIX tests for the error before it tests for the end. If both come in between, it
+ * reports HUP without ERR, once. An edge is reported after both.
  */
 static void look_until_settled(int set, struct epoll_event *event)
 {

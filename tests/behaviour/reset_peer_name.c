@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* getpeername of a connection that the peer has reset: there is no peer, whatever was done before. */
+/*
+ * getpeername on a connection that the peer has reset: there is no peer, whatever was shut down
+ * before.
+ */
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,7 +20,7 @@ static void say_peer(const char *what, int fd)
 
 #define NO_SHUTDOWN (-1)
 
-/* how: what the one whose connection is reset has shut before. */
+/* how: what the observer has shut down before the reset. */
 static void reset_after(int how, bool has_bytes, bool by_linger)
 {
 	const struct linger at_once = {.l_onoff = 1};

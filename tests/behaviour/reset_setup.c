@@ -33,7 +33,7 @@ static bool is_unread_there(void *argument)
 	return ioctl(reset->server, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-/* Until nothing more fits, for a while at least: what is on its way makes room behind it. */
+/* Writes until nothing fits for a while: bytes in flight make room when they arrive. */
 static void fill(int fd)
 {
 	static const char chunk[65536];
@@ -62,7 +62,7 @@ void reset_prepare(struct reset *reset, enum resetter who, enum under_way what)
 		wait_true(is_unread_there, reset);
 }
 
-/* In a process that is the last to hold the socket. */
+/* In a process that holds the last descriptor of the socket. */
 static void end_in_child(struct reset *reset, bool killed)
 {
 	int go[2];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reset_setup - connections that get reset: by whom, and what was under way at that moment.
+ * reset_setup - makes connections that will be reset, in all combinations of who resets and what is
+ * in flight.
  */
 #ifndef RUDP_TESTS_BEHAVIOUR_RESET_SETUP_H
 #define RUDP_TESTS_BEHAVIOUR_RESET_SETUP_H
@@ -18,7 +19,9 @@ enum resetter { RESETTERS(RESETTER_ENUM) };
 
 #define UNREAD_BYTES 1000
 
-/* What the observer has not read, and has written without it being read, when the reset comes. */
+/*
+ * The bytes that the observer has not read, or has written and the peer has not read, at the reset.
+ */
 enum under_way {
 	NOTHING_UNDER_WAY,
 	SOMETHING_UNREAD, /* UNREAD_BYTES of the pattern */
@@ -35,9 +38,9 @@ struct reset {
 	enum resetter who;
 };
 
-/* A connection in that state, not reset yet. */
+/* Makes a connection in that state, not reset yet. */
 void reset_prepare(struct reset *reset, enum resetter who, enum under_way what);
-/* Resets it; the observer may not know yet when this returns. */
+/* Resets it. The observer may not know yet when this returns. */
 void reset_now(struct reset *reset);
 
 #endif

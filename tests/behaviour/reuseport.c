@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SO_REUSEPORT: several listeners of one name, each with a queue of its own. */
+/* SO_REUSEPORT: several listeners on one address, each with a queue of its own. */
 #include "behaviour/setup.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static int worker(const struct sockaddr_storage *addr)
 	return fd;
 }
 
-/* How many connections each listener has; -1 is a listener that has left. */
+/* The number of connections of each listener; -1 for a closed listener. */
 static int take_all(const int *fds, int *counts, int wanted)
 {
 	struct pollfd entries[WORKERS];
@@ -147,7 +147,7 @@ CHECK(reuseport_of_another_user_is_refused)
 	reap(child);
 }
 
-/* Serves one connection after the other, byte by byte, until it is killed. */
+/* Serves one connection after another, byte by byte, until it is killed. */
 static void serve_bytes(const struct sockaddr_storage *addr, int ready)
 {
 	struct pollfd entries[CLIENTS + 1] = {{.fd = worker(addr), .events = POLLIN}};

@@ -46,7 +46,7 @@ void address(struct sockaddr_storage *addr, const char *text, uint16_t port)
 	set_port(addr, port);
 }
 
-/* sin_port and sin6_port lie at the same place. */
+/* sin_port and sin6_port have the same offset. */
 uint16_t port_of(const struct sockaddr_storage *addr)
 {
 	return ntohs(((const struct sockaddr_in *)addr)->sin_port);
@@ -139,7 +139,10 @@ struct sleeper {
 	long number;
 };
 
-/* Under the shim a connect() that blocks waits for the engine's answer, a recv of all for more. */
+/*
+ * Under the shim a blocking connect() waits for the engine's answer in recv, and MSG_WAITALL in
+ * poll.
+ */
 static bool stands_for(long now, long wanted)
 {
 	if (wanted == SYS_connect && (now == SYS_recvmsg || now == SYS_recvfrom || now == SYS_ppoll))
@@ -151,7 +154,7 @@ static bool stands_for(long now, long wanted)
 	return now == wanted || wanted == ANY_SYSCALL;
 }
 
-/* "running", or the number of the system call, then its arguments. */
+/* "running", or the number of the system call followed by its arguments. */
 static bool is_in_syscall(void *argument)
 {
 	const struct sleeper *sleeper = argument;

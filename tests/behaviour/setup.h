@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the checks of set-up share. Every function ends the check when it cannot do its work. */
+/* Functions that set up sockets. Each function ends the check if it fails. */
 #ifndef RUDP_TESTS_BEHAVIOUR_SETUP_H
 #define RUDP_TESTS_BEHAVIOUR_SETUP_H
 
@@ -12,7 +12,7 @@
 /* A new stream socket; flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
 int fresh(int family, int flags);
 
-/* connect(2) to an address of its full length, and bind(2) to it. */
+/* connect(2) to an address with its full length, and bind(2) to it. */
 int connect_to(int fd, const struct sockaddr_storage *addr);
 int bind_to(int fd, const struct sockaddr_storage *addr);
 
@@ -22,36 +22,41 @@ uint16_t port_of(const struct sockaddr_storage *addr);
 void set_port(struct sockaddr_storage *addr, uint16_t port);
 bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
-/* What getsockname and getpeername say of fd. */
+/* The results of getsockname and getpeername. */
 void name_of(int fd, struct sockaddr_storage *addr);
 void peer_of(int fd, struct sockaddr_storage *addr);
 
-/* A loopback address that refuses: a bound socket (the result) that does not listen has it. */
+/*
+ * A loopback address that refuses connections. The result is a socket that is bound to it and does
+ * not listen.
+ */
 int refusing(int family, struct sockaddr_storage *addr);
 
-/* An address behind which nobody ever answers. */
+/* An address from which no answer ever comes. */
 void silent(int family, struct sockaddr_storage *addr);
 
-/* Says "what: 0" or "what: ERRNONAME" of SO_ERROR. */
+/* Prints SO_ERROR as "what: 0" or "what: ERRNONAME". */
 void say_error(const char *what, int fd);
 
-/* Says "what: IP, port is P|zero|not zero"; loopback and any addresses only. */
+/* Prints "what: IP, port is P|zero|not zero". Only for loopback and any addresses. */
 void say_address(const char *what, const struct sockaddr_storage *addr, socklen_t len);
 
-/* Says the bytes of one recv: "what: 5 hello", or its error. */
+/* Prints the bytes of one recv ("what: 5 hello") or its error. */
 void say_bytes(const char *what, int fd);
 
-/* Runs run(argument) in a thread; finish() joins it. */
+/* Calls run(argument) in a thread; finish() joins it. */
 pthread_t spawn(void *(*run)(void *), void *argument);
 void finish(pthread_t thread);
 
 #define ANY_SYSCALL (-1)
-/* Waits until a thread of this process, by its thread id, sleeps in the system call number (SYS_...). */
+/*
+ * Waits until a thread of this process (by thread id) sleeps in the system call number (SYS_...).
+ */
 void wait_in_syscall(pid_t pid, pid_t tid, long number);
-/* Likewise, of a child with one thread; or until that has ended. */
+/* The same for a child with one thread; it also returns when the child has ended. */
 void wait_in_syscall_or_through(pid_t child, long number);
 
-/* Waits for a child, and says how it ended if that was not exit code 0. */
+/* Waits for a child. Prints how it ended if the exit code was not 0. */
 void reap(pid_t child);
 
 /* Calls handler on this signal, with or without SA_RESTART. */

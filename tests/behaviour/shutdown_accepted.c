@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A server shuts down connections that are over: its listener is none of their business. */
+/* A server shuts down finished connections. That must not affect its listener. */
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ static void shut_down_and_close(int fd)
 	close(fd);
 }
 
-/* The state of another connection to the same listener says whether that still listens. */
+/* The state of another connection to the same listener shows whether the listener still works. */
 static int accept_one(int listening, const struct sockaddr_storage *addr, int *client)
 {
 	*client = socket(AF_INET, SOCK_STREAM, 0);

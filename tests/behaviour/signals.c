@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals and time-outs that interrupt calls, and calls that are made in a signal handler. */
+/* Signals and timeouts that interrupt calls, and calls made in a signal handler. */
 #include "behaviour/setup.h"
 
 #include <errno.h>
@@ -22,13 +22,13 @@ static void count(int number)
 }
 
 /*
- * The main thread makes a call that blocks; this thread sends it signals until the call is over. One
- * signal is not enough: with SA_RESTART nothing would end the call, so afterwards it acts.
+ * The main thread makes a blocking call. This thread sends it signals until the call ends. With
+ * SA_RESTART signals do not end the call, so afterwards act() does.
  */
 struct disturber {
 	long syscall;
-	int wanted;          /* how many signals */
-	void (*act)(int fd); /* after them, may be NULL */
+	int wanted;          /* number of signals to send */
+	void (*act)(int fd); /* called after them; may be NULL */
 	int fd;
 	pthread_t main;
 	pid_t tid;
@@ -154,7 +154,7 @@ CHECK(signal_interrupts_connect_with_a_time_out_despite_restart)
 	say_poll("under way", fd);
 }
 
-/* The peer that was silent is there in the end: its address was missing. */
+/* The peer that did not answer starts to: its address was missing before. */
 CHECK(interrupted_connect_goes_on)
 {
 	struct disturber d = {.syscall = SYS_connect, .wanted = 1};
@@ -239,7 +239,7 @@ static void fill(int fd)
 	static char bytes[65536];
 	int flags = fcntl(fd, F_GETFL);
 	must(fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0, "F_SETFL");
-	/* Full means: it stays full for a moment, with nobody reading. */
+	/* Full means that nothing is taken for a moment while nobody reads. */
 	for (int idle = 0; idle < 50;) {
 		ssize_t n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
 		if (n > 0) {
@@ -352,8 +352,8 @@ static void *answer_all(void *argument)
 }
 
 /*
- * The next one comes a while after the end of this one: at a fixed rate a slow machine would be in the
- * handler all the time.
+ * The next signal is sent some time after the end of this handler. At a fixed rate a slow machine
+ * would spend all its time in the handler.
  */
 static void interrupt_soon(void)
 {
@@ -367,7 +367,10 @@ static void whole_life_again_and_again(int number)
 	interrupt_soon();
 }
 
-/* Timers hit socket, connect, send, recv and close at any place, and their handler does the same. */
+/*
+ * Timers interrupt socket, connect, send, recv and close at any point, and the handler makes the
+ * same calls.
+ */
 CHECK(sockets_in_a_handler_that_interrupts_the_same)
 {
 	struct itimerval never = {{0, 0}, {0, 0}};
@@ -377,7 +380,7 @@ CHECK(sockets_in_a_handler_that_interrupts_the_same)
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	/* One for the connection that the handler interrupts, one for its own. */
+	/* One for the interrupted connection, one for the handler's own. */
 	spawn(answer_all, &server);
 	spawn(answer_all, &server);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);

@@ -96,7 +96,7 @@ bool is_greeted(const struct sockaddr_storage *addr)
 	return greeted;
 }
 
-/* Without must(): it runs where nothing can be said any more. */
+/* Does not use must(), because it runs where nothing can be printed any more. */
 bool new_connection_works(void)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET,
@@ -201,7 +201,7 @@ static int count_entries(const char *folder)
 
 int count_descriptors(void)
 {
-	return count_entries("/proc/self/fd") - 1; /* the one of the listing itself */
+	return count_entries("/proc/self/fd") - 1; /* without the descriptor of the listing */
 }
 
 int count_threads(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * support - running programs under the shim that was built beside this test.
+ * support - runs programs under the shim that was built beside this test.
  */
 #ifndef RUDP_TESTS_SHIM_SUPPORT_H
 #define RUDP_TESTS_SHIM_SUPPORT_H
@@ -9,19 +9,22 @@
 
 #define OUTPUT_BYTES_MAX 65536
 
-/* Path of a file in the build directory (the test lies in its folder tests/). */
+/* The path of a file in the build directory. (The test is in its folder tests/.) */
 const char *in_build(const char *file);
 
 /*
- * What LD_PRELOAD must hold for the shim to be loaded: a shim built with a sanitizer needs the
- * sanitizer's runtime in front of it (SANITIZER_RUNTIME, from the Makefile).
+ * The value of LD_PRELOAD that loads the shim. If the shim was built with a sanitizer, the
+ * sanitizer's runtime comes first (SANITIZER_RUNTIME, from the Makefile).
  */
 const char *preload(void);
 
-/* Runs a shell command; gives its exit code and what it wrote to stdout and stderr. */
+/* Runs a shell command. Returns its exit code and what it wrote to stdout and stderr. */
 int run(const char *command, char output[OUTPUT_BYTES_MAX]);
 
-/* Lets programs find their engine by its environment, which only root may read of a confined one. */
+/*
+ * Lets programs find their engine through its environment, which only root may read of a confined
+ * engine.
+ */
 void let_engine_be_read(void);
 
 /* A sanitizer's runtime must be loaded before a shim that was built with it. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A fresh socket under the shim beside a fresh one of kernel TCP: the same program runs both ways. */
+/*
+ * Compares a fresh socket under the shim with one of kernel TCP: the same program runs both ways.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -11,7 +13,7 @@
 
 #define COMMAND_BYTES 8192
 
-/* Each line is one observation; the whole output must be equal. */
+/* Each line is one observation. The outputs must be equal. */
 static const char program[] =
 	"import socket, select, errno, os, struct\n"
 	"def attempt(f, *a):\n"
@@ -92,7 +94,7 @@ static void compare(char *kernel, char *rudp)
 	cr_assert(eq(ptr, a, b));
 }
 
-/* AddressSanitizer's own wrappers follow the wild pointers that this program passes on purpose. */
+/* AddressSanitizer's wrappers would read the wrong pointers that this program passes on purpose. */
 Test(fresh, socket_looks_like_one_of_kernel_tcp, .timeout = 120, .disabled = SANITIZED)
 {
 	static char kernel[OUTPUT_BYTES_MAX], rudp[OUTPUT_BYTES_MAX];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls that only later versions of libc have, with one that has them and without. */
+/*
+ * Functions that only later versions of libc have, tested with a libc that has them and with one
+ * that does not.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -12,7 +15,9 @@
 
 #define COMMAND_BYTES 8192
 
-/* Python looks the names up at run time, as a program does that must live with an older libc. */
+/*
+ * Python looks the functions up at run time, like a program that must also work with an older libc.
+ */
 static const char program[] =
 	"import ctypes\n"
 	"libc = ctypes.CDLL(None)\n"
@@ -27,7 +32,7 @@ static void run_with(const char *further, char output[OUTPUT_BYTES_MAX])
 {
 	char command[COMMAND_BYTES];
 
-	/* Of settings this one alone: which there are otherwise depends on who runs the tests. */
+	/* Only this setting is compared: the others depend on who runs the tests. */
 	snprintf(command, sizeof command,
 		 "env -u RUDP_POLICY -u RUDP_POLICY_FILE RUDP_CC=cubic LD_PRELOAD='%s%s%s' "
 		 "python3 -c '%s' 2>&1",
@@ -50,7 +55,7 @@ Test(later_libc, pidfd_spawn_hands_the_shim_on, .disabled = SANITIZED)
 	cr_assert(eq(str, output, expected));
 }
 
-/* These return their errors; a libc without them is to a program as a kernel without. */
+/* A libc without these functions must look to a program like a kernel without the system call. */
 Test(later_libc, pidfd_spawn_fails_as_it_should_without, .disabled = SANITIZED)
 {
 	bool has = dlsym(RTLD_DEFAULT, "pidfd_spawn") != NULL;

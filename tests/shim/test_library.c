@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The shim as a file: what it shows, what it needs, that loading it does nothing. */
+/* The shim as a file: its exported names, its libraries, and that loading it does nothing. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -12,7 +12,7 @@
 #define COMMAND_BYTES 8192
 
 
-/* The command is before, the quoted path of the shim, after. */
+/* The command is: before, the quoted path of the shim, after. */
 static int run_about_shim(const char *before, const char *after, char output[OUTPUT_BYTES_MAX])
 {
 	char command[COMMAND_BYTES];
@@ -60,7 +60,7 @@ Test(library, has_one_constructor, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX];
 
-	/* Of 8 bytes each: the compiler's frame_dummy, and load.c. */
+	/* 8 bytes for each constructor: the compiler's frame_dummy, and that of load.c. */
 	run_about_shim("readelf -SW ", " | awk '/init_array/ {print $6}'", output);
 	cr_assert(eq(str, output, "000010\n"));
 }
@@ -78,7 +78,9 @@ Test(library, loads_silently_and_leaves_the_exit_code, .disabled = SANITIZED)
 	cr_assert(eq(str, output, ""));
 }
 
-/* Its allocator calls prctl under its lock: what is looked up at that must not allocate. */
+/*
+ * The program's allocator calls prctl under its lock, so a look-up in that call must not allocate.
+ */
 Test(library, looks_nothing_up_that_would_allocate_in_an_allocator, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX], program[COMMAND_BYTES / 2];
@@ -134,7 +136,7 @@ Test(library, hands_no_engine_on_to_a_setuid_program, .disabled = SANITIZED)
 
 static const char as_nobody[] = "python3 -c 'import os, sys; os.setuid(65534); ";
 
-/* The first process has the token in its environment, as one that was executed itself. */
+/* The first process gets the token from its environment, as if it had been executed by another. */
 Test(library, hands_no_engine_on_after_a_change_of_user, .disabled = SANITIZED)
 {
 	static const char before[] = "RUDP_TOKEN=secret RUDP_NONCE=name RUDP_SETTINGS=0 "
@@ -155,7 +157,7 @@ Test(library, hands_no_engine_on_after_a_change_of_user, .disabled = SANITIZED)
 		cr_assert(eq(ptr, strstr(output, "RUDP_TOKEN"), NULL), "way %zu", i);
 		cr_assert(eq(ptr, strstr(output, "RUDP_KEY_FILE"), NULL), "way %zu", i);
 	}
-	/* Whoever passes the name of the key on himself means it. */
+		/* If the program itself passes the name of the key file, it is kept. */
 	snprintf(after, sizeof after, " %sos.system(\"env\")' 2>/dev/null", as_nobody);
 	cr_assert(eq(int, run_about_shim(before, after, output), 0));
 	cr_assert(eq(ptr, strstr(output, "RUDP_TOKEN"), NULL));
@@ -163,7 +165,7 @@ Test(library, hands_no_engine_on_after_a_change_of_user, .disabled = SANITIZED)
 	cr_assert(ne(ptr, strstr(output, "RUDP_KEY_FILE=/key\n"), NULL));
 }
 
-/* A name that a shell would take for a command. */
+/* A variable name that a shell would take for a command. */
 Test(library, commands_get_only_what_is_a_name_to_the_shell, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX];
@@ -175,8 +177,10 @@ Test(library, commands_get_only_what_is_a_name_to_the_shell, .disabled = SANITIZ
 	cr_assert(eq(str, output, "done\n"));
 }
 
-/* The engine, started by hand, finds nobody who wants it, and ends by itself. With settings of its own:
- * where there is an engine for them already a second one ends at once. */
+/*
+ * An engine that is started by hand serves nobody and ends by itself. It needs settings of its own:
+ * if an engine with these settings already runs, a second one ends at once.
+ */
 Test(library, an_engine_whose_log_may_not_grow_lives_on, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX], command[4096];
@@ -189,7 +193,7 @@ Test(library, an_engine_whose_log_may_not_grow_lives_on, .disabled = SANITIZED)
 	cr_assert(zero(int, run(command, output)));
 }
 
-/* The one byte says that it is ready; by then its key is in memory. */
+/* The one byte means that the engine is ready. By then its key is in memory. */
 Test(library, an_engine_that_crashes_leaves_no_memory_behind)
 {
 	char output[OUTPUT_BYTES_MAX], command[4096];

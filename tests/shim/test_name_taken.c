@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The name under which a user's programs find their engine can be taken by another user first. */
+/* Another user can bind the well-known name of a user's engine first. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -11,7 +11,7 @@
 
 #define COMMAND_BYTES 8192
 
-/* SQUATTER says what he does with it. RUDP_MEMORY tells the engine of this test from all others. */
+/* SQUATTER selects what the other user does. RUDP_MEMORY gives this test an engine of its own. */
 static const char program[] =
 	"import glob, os, signal, socket, subprocess, sys\n"
 	"probe = '''import os, socket\n"

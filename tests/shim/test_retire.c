@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An engine that is asked to end, and a program that lives on: it begins anew with another one. */
+/* An engine is asked to end while a program runs. The program then uses another engine. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -11,7 +11,7 @@
 
 #define COMMAND_BYTES 8192
 
-/* RUDP_MEMORY tells the engine of this test from all others. */
+/* RUDP_MEMORY gives this test an engine of its own. */
 static const char program[] =
 	"import glob, os, signal, socket, subprocess, sys\n"
 	"def engines():\n"
@@ -45,7 +45,7 @@ static const char program[] =
 	"    os.kill(pid, signal.SIGTERM)\n"
 	"    while 'ShdPnd:\\t0000000000000000' not in open('/proc/%d/status' % pid).read():\n"
 	"        pass\n"
-	"before.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)\n" /* done with the signal by now */
+	"before.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)\n" /* the signal was handled */
 	"talk('fresh', fresh)\n"
 	"after = socket.socket()\n"
 	"talk('after', after)\n"
@@ -78,7 +78,7 @@ Test(retire, programs_begin_anew_with_another_engine, .timeout = 120)
 	cr_assert(eq(str, output, (char *)wanted));
 }
 
-/* Who was started by a program of the engine is led to it by the environment. */
+/* A program started by a program of the engine finds the engine through its environment. */
 Test(retire, who_is_led_to_it_by_the_environment_looks_for_another, .timeout = 120)
 {
 	static char output[OUTPUT_BYTES_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An engine that is killed while servers listen: their listeners go on with its successor. */
+/* An engine is killed while servers listen. Its successor continues their listeners. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -12,7 +12,7 @@
 #define COMMAND_BYTES 2048
 #define PROGRAM_BYTES 16384
 
-/* RUDP_MEMORY tells the engine of a test from all others. */
+/* RUDP_MEMORY gives each test an engine of its own. */
 static const char common[] =
 	"import glob, os, resource, select, signal, socket, subprocess, sys, threading\n"
 	"mark = ('RUDP_MEMORY=' + os.environ['RUDP_MEMORY']).encode()\n"
@@ -36,7 +36,7 @@ static const char common[] =
 	"    os.kill(pid, signal.SIGKILL)\n"
 	"    while lives(pid):\n"
 	"        pass\n"
-	/* Its connection is not reset before somebody has closed what the dead engine had. */
+	/* The connection is reset only when the descriptors of the dead engine are closed. */
 	"def kill_engine(*connections):\n"
 	"    kill(only('rudp-engine'))\n"
 	"    for s in connections:\n"
@@ -78,7 +78,7 @@ static const char common[] =
 	"def talk_plainly(name, server):\n"
 	"    answer(name, server, call_plainly(server))\n";
 
-/* Runs it under the shim, with more settings where there are some. */
+/* Runs the program under the shim, with more settings if there are any. */
 static void expect(const char *program, const char *settings, const char *wanted)
 {
 	static char output[OUTPUT_BYTES_MAX], text[PROGRAM_BYTES];
@@ -113,7 +113,10 @@ Test(supervisor, listeners_accept_again_each_time_their_engine_is_killed)
 	       "1 1\n");
 }
 
-/* With its port the listener goes where a program closes it, as soon as if there were no successor. */
+/*
+ * If the program closes its listener, the port must be free as soon as it would be without a
+ * successor.
+ */
 Test(supervisor, a_port_is_free_when_its_listener_is_closed_under_a_successor)
 {
 	expect("server, other = listen(), listen()\n"
@@ -191,7 +194,7 @@ Test(supervisor, a_server_that_has_become_another_user_accepts_again)
 	       "", "before word from him\n65534 65534\n");
 }
 
-/* It may accept, and would be killed for what else is to be asked: for socket(), here. */
+/* The filter allows accept, but kills the program for the other calls, such as socket(). */
 Test(supervisor, a_server_under_a_filter_that_kills_accepts_again)
 {
 	expect("import ctypes, struct\n"
@@ -221,8 +224,9 @@ Test(supervisor, a_server_under_a_filter_that_kills_accepts_again)
 }
 
 /*
- * The supervisor is stopped: nobody takes the place of the dead engine until it goes on. Who calls
- * meanwhile waits, a plain TCP client in the kernel's queue, a program in the engine's control listener.
+ * The supervisor is stopped, so the dead engine is not replaced until the supervisor continues.
+ * Callers wait meanwhile: a plain TCP client in the kernel's queue, a program in the queue of the
+ * engine's control listener.
  */
 Test(supervisor, what_happens_while_there_is_no_engine_is_made_up_for)
 {
@@ -257,7 +261,7 @@ Test(supervisor, what_happens_while_there_is_no_engine_is_made_up_for)
 	       "", "before word from him\ncaller word from him\nplain word\nreply\nfree 0\n1\n");
 }
 
-/* One UDP socket serves both. */
+/* Both listeners use one UDP socket. */
 Test(supervisor, listeners_with_one_udp_port_keep_it)
 {
 	char settings[64];
@@ -293,7 +297,10 @@ Test(supervisor, a_listener_for_rudp_alone_goes_on_and_lets_no_other_in)
 	       "before word from him\nafter word from him\nplain 1\n");
 }
 
-/* As by a service manager. Only an engine that serves it lets a client in that must be rudp. */
+/*
+ * The listener comes from a service manager. Only an engine that serves it can accept a rudp
+ * client.
+ */
 Test(supervisor, a_listener_that_was_handed_over_goes_on)
 {
 	expect("if os.environ['RUDP_DISABLE']:\n"
@@ -309,7 +316,7 @@ Test(supervisor, a_listener_that_was_handed_over_goes_on)
 	       "before word from him\nafter word from him\n");
 }
 
-/* Workers with a listener each, on one port. */
+/* Workers with one listener each, on one port. */
 Test(supervisor, listeners_of_one_port_go_on_sharing_it)
 {
 	expect("def worker(port):\n"
@@ -336,7 +343,7 @@ Test(supervisor, listeners_of_one_port_go_on_sharing_it)
 	       "", "both\n");
 }
 
-/* As today: it serves on, and when it is killed too nobody takes its place. */
+/* The engine continues. If it is killed too, nothing replaces it. */
 Test(supervisor, an_engine_without_its_supervisor_serves_on)
 {
 	expect("server = listen()\n"
@@ -352,7 +359,7 @@ Test(supervisor, an_engine_without_its_supervisor_serves_on)
 	       "before word from him\non word from him\non word from him\nnew word from him\nTrue\n");
 }
 
-/* Where something kills each of them at once the processor is not to burn. */
+/* If something kills every engine at once, restarts must not use up the processor. */
 Test(supervisor, gives_up_an_engine_that_is_killed_again_and_again)
 {
 	expect("server = listen()\n"
@@ -367,7 +374,9 @@ Test(supervisor, gives_up_an_engine_that_is_killed_again_and_again)
 	       "", "before word from him\n5\nnew word from him\n");
 }
 
-/* Who asks the supervisor to end means the engine, which delivers what there is first. */
+/*
+ * A request to end that is sent to the supervisor is for the engine, which first delivers its data.
+ */
 Test(supervisor, passes_on_that_it_shall_end)
 {
 	expect("server = listen()\n"

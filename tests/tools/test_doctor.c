@@ -40,7 +40,7 @@ Test(doctor, an_older_kernel_is_named_as_the_reason)
 
 	cr_assert(eq(int, finding->verdict, RUDP_DOCTOR_WARN));
 	cr_assert(ne(ptr, strstr(finding->text, "but not: files (Landlock); files: this kernel has no "
-						"Landlock (Linux 5.13 has it)"),
+						"Landlock (it needs Linux 5.13)"),
 		     NULL));
 	finding = finding_of(RUDP_CONFINE_KNOWN | (ALL & ~files), EOPNOTSUPP);
 	cr_assert(eq(str, (char *)finding->remedy, "add landlock to lsm= on the kernel's command line"));

@@ -173,7 +173,10 @@ Test(filter, too_long_and_too_deep_is_refused)
 	cr_assert(ne(ptr, strstr(error, "too long"), NULL), "%s", error);
 }
 
-/* Whatever is made of these pieces is read or refused; what is read can be asked. */
+/*
+ * Any text made of these pieces is parsed or refused without harm, and a parsed filter can be
+ * matched.
+ */
 Test(filter, any_text_is_harmless)
 {
 	static const char *const pieces[] = {

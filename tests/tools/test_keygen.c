@@ -121,15 +121,16 @@ Test(keygen, times_that_make_no_sense_make_no_key)
 	static const struct {
 		const char *options, *says;
 	} wrong[] = {
-		{"--not-before tomorrow", "--not-before: 'tomorrow' is no time; expected is a time"},
-		{"--not-after 2099-02-29T00:00:00Z", "--not-after: '2099-02-29T00:00:00Z' is no time"},
-		{"--not-after 2099-01-01T00:00:00", "is no time"},
-		{"--not-after '2099-01-01T00:00:00Z '", "is no time"},
-		{"--not-after 2001-01-01T00:00:00Z", "--not-after 2001-01-01T00:00:00Z is over"},
+		{"--not-before tomorrow", "--not-before: 'tomorrow' is not a time; expected is a time"},
+		{"--not-after 2099-02-29T00:00:00Z",
+		 "--not-after: '2099-02-29T00:00:00Z' is not a time"},
+		{"--not-after 2099-01-01T00:00:00", "is not a time"},
+		{"--not-after '2099-01-01T00:00:00Z '", "is not a time"},
+		{"--not-after 2001-01-01T00:00:00Z", "--not-after 2001-01-01T00:00:00Z is in the past"},
 		{"--not-before 2099-01-01T00:00:00Z --not-after 2099-01-01T00:00:00Z",
-		 "--not-after 2099-01-01T00:00:00Z is not behind --not-before 2099-01-01T00:00:00Z"},
+		 "--not-after 2099-01-01T00:00:00Z is not after --not-before 2099-01-01T00:00:00Z"},
 		{"--not-before 2099-01-01T00:00:00Z --not-before 2099-01-01T00:00:00Z",
-		 "--not-before is given twice"},
+		 "--not-before was given twice"},
 		{"--not-before 2099-01-01T00:00:00Z --check", "not for --check"},
 	};
 	char command[256];

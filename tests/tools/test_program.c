@@ -17,7 +17,7 @@ TestSuite(program, .init = files_init, .fini = files_fini);
 
 #define SEGMENTS 4
 
-/* An executable file as small as can be: headers, and what they point to. */
+/* The smallest possible executable file: headers, and the data that they point to. */
 struct image {
 	ElfW(Ehdr) header;
 	ElfW(Phdr) segments[SEGMENTS];
@@ -39,7 +39,7 @@ static void point(struct image *image, unsigned index, ElfW(Word) type, const vo
 	image->segments[index].p_filesz = len;
 }
 
-/* Like a usual program of this machine: an interpreter, and one library that it needs. */
+/* Like a usual program of this machine: it has an interpreter and needs one library. */
 static struct image usual(void)
 {
 	struct image image;
@@ -182,7 +182,7 @@ Test(program, another_word_size_or_machine_is_named)
 	cr_assert(eq(int, check_image(&image, sizeof image), RUDP_PROGRAM_OTHER_MACHINE));
 	image = usual();
 	image.header.e_ident[EI_CLASS] ^= ELFCLASS32 ^ ELFCLASS64;
-	/* As short as the headers of the smaller word size. */
+	/* As long as the headers of the smaller word size. */
 	cr_assert(eq(int, check_image(&image, sizeof(Elf32_Ehdr)), RUDP_PROGRAM_OTHER_WORD_SIZE));
 }
 
@@ -268,7 +268,7 @@ Test(program, set_id_matters_to_others_than_the_owner)
 	cr_assert(eq(int, rudp_program_check(&program, path, NULL, &caller), RUDP_PROGRAM_NONE));
 	chmod(path, 02755);
 	cr_assert(eq(int, rudp_program_check(&program, path, NULL, &caller), RUDP_PROGRAM_SET_ID));
-	/* Without the bit to execute it means something else: mandatory locking, once. */
+	/* setgid without the execute bit once meant mandatory locking. */
 	chmod(path, 02745);
 	cr_assert(eq(int, rudp_program_check(&program, path, NULL, &caller), RUDP_PROGRAM_NONE));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp ss against engines that are none: what they say must not harm it. */
+/* rudp ss asks mock engines. Whatever they answer must not harm it. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -26,11 +26,13 @@ TestSuite(doctor, .init = files_init, .fini = files_fini);
 
 static char output[OUTPUT_BYTES_MAX];
 static pid_t server;
-/* Of the programs that it tells of. No kernel gives such a number, and no other test that runs beside
- * this one has the same: ss asks whatever calls itself an engine. */
+/*
+ * The pid in the answers. No kernel gives such a number, and no other test that runs at the same
+ * time uses it: ss asks every process with an engine's name.
+ */
 static uint32_t impossible_pid;
 
-/* Fills the reply to a request; false: there shall be none. */
+/* Fills the reply to a request. Returns false to send no reply. */
 typedef bool answer_function(const struct rudp_control_request *request,
 			     struct rudp_control_reply *reply);
 
@@ -51,7 +53,7 @@ static void serve(int listener, answer_function *answer)
 	}
 }
 
-/* Takes the name of an engine, as anybody could. */
+/* Binds the name of an engine, as any process could. */
 static void pretend(answer_function *answer)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL};
@@ -79,7 +81,7 @@ static void stop_pretending(void)
 	waitpid(server, NULL, 0);
 }
 
-/* Nonsense in every byte, three times. */
+/* Three replies with nonsense in every byte. */
 static bool answer_nonsense(const struct rudp_control_request *request,
 			    struct rudp_control_reply *reply)
 {
@@ -215,7 +217,7 @@ Test(ss, an_engine_that_never_answers_is_given_up, .timeout = 120)
 	pretend(answer_nothing);
 	cr_assert(eq(int, files_run("$RUDP ss -H pid = $PID", output), 0));
 	stop_pretending();
-	cr_assert(ne(ptr, strstr(output, "without a right answer"), NULL), "%s", output);
+	cr_assert(ne(ptr, strstr(output, "did not answer correctly"), NULL), "%s", output);
 }
 
 Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
@@ -258,7 +260,7 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 	json_decref(all);
 }
 
-/* What the summary is, of two engines that may be asked and one of an earlier release. */
+/* The summary of two current engines and one of an earlier release. */
 static void print_summary(bool json)
 {
 	struct rudp_control_engine engines[] = {
@@ -268,7 +270,7 @@ static void print_summary(bool json)
 		{.pid = 8, .buffered_bytes = UINT64_MAX, .limit_bytes = UINT64_MAX},
 		{.pid = 0},
 	};
-	struct rudp_ss_list list = {.tellers = engines, .engines = 3};
+	struct rudp_ss_list list = {.engine_stats = engines, .engines = 3};
 	struct rudp_ss ss = {.json = true, .summary = true};
 
 	cr_assert(ne(ptr, freopen(files_path("out"), "w", stdout), NULL));
@@ -284,7 +286,7 @@ Test(ss, the_summary_tells_what_the_buffers_of_each_engine_hold)
 	print_summary(false);
 	cr_assert(zero(int, files_run("cat $FILES/out", output)));
 	cr_assert(ne(ptr, strstr(output, "\nBuffers of engine 7: 5 of 1048576 bytes, 3 packets dropped "
-				 "for want of memory\nFailures of engine 7: key 4 key-of-peer 1 "),
+				 "for lack of memory\nFailures of engine 7: key 4 key-of-peer 1 "),
 		     NULL), "%s", output);
 	cr_assert(ne(ptr, strstr(output, "\nRemembered by engine 7: 2 destinations "), NULL), "%s",
 		  output);

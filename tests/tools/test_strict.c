@@ -60,7 +60,7 @@ static bool is_denied(ssize_t rc, int error)
 	return rc < 0 && errno == error;
 }
 
-/* The number of the first attempt that the kernel did not deny; 0: all were. */
+/* Returns the number of the first attempt that the kernel did not deny; 0: it denied all. */
 static int try_all(void)
 {
 	const struct sockaddr *name = (const struct sockaddr *)&listening;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a later libc has, for a machine whose libc has it not, to be preloaded behind the shim: the calls
- * say what they were given, and start nothing.
+ * Functions of a later libc, for a machine whose libc lacks them. It is preloaded after the shim.
+ * The functions print their arguments and start nothing.
  */
 #include <spawn.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program with an allocator of its own that calls prctl under its lock, as Chromium's does: whatever
- * allocates in there would wait for itself for ever. This one says so and aborts.
+ * A program whose own allocator calls prctl under its lock, as Chromium's does. An allocation
+ * inside that call would wait for the lock for ever. This allocator reports it and aborts instead.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -29,7 +29,10 @@ static void lock(void)
 	locked = true;
 }
 
-/* Nothing is given back: few bytes are asked for. Never written before, so it is zero. */
+/*
+ * Memory is never freed, because little is allocated. It is zero, because it was never written
+ * before.
+ */
 static void *take(size_t size)
 {
 	char *taken = heap + used;
@@ -63,7 +66,7 @@ EXPORT void *realloc(void *old, size_t size)
 	char *taken = take(size);
 	size_t behind = old ? (size_t)(taken - (char *)old) : 0;
 
-	/* The old block ends before the new one begins. */
+	/* The new block is after the old one, so they do not overlap. */
 	if (old)
 		memcpy(taken, old, size < behind ? size : behind);
 	return taken;
