@@ -183,7 +183,8 @@ Test(loop, without_descriptors_a_node_is_not_opened_and_leaves_none, .timeout = 
 			cr_expect(eq(u32, entries_of("/proc/self/fd"), files));
 		}
 	} while (rc < 0);
-	cr_expect(eq(u32, allowed, 4)); /* the nudge's, the epoll set, what wakes it */
+	cr_expect(
+		eq(u32, allowed, 4)); /* the event descriptor, the epoll set, the loop's eventfd */
 	free_nodes(1);
 }
 
