@@ -51,7 +51,8 @@ static inline bool rudpmsg_batch_is_full(const struct rudpmsg_batch *batch)
 	return batch->used >= RUDPMSG_BATCH_BYTES_MAX;
 }
 
-/* Reserves room for one more operation with length bytes: the next add cannot fail. 0 or -ENOMEM. */
+/* Reserves room for one more operation with length bytes: the next add cannot fail. 0 or
+ * -ENOMEM. */
 int rudpmsg_batch_reserve(struct rudpmsg_batch *batch, size_t length);
 void rudpmsg_batch_add(struct rudpmsg_batch *batch, const struct rudpmsg_op *op);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * decide - decides which link a connection keeps when a second one arrives. The rules are in
- * docs/messaging.md "One connection for a pair". A pure function, so that the unit test and the Spin
- * model can check all cases.
+ * docs/messaging.md "One connection for a pair". A pure function, so that the unit test and the
+ * Spin model can check all cases.
  */
 #ifndef RUDPMSG_DECIDE_H
 #define RUDPMSG_DECIDE_H

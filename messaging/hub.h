@@ -4,9 +4,9 @@
  * sockets or a clock.
  *
  * The caller reports facts: bytes were read, a stream has ended, the time is now. The hub keeps
- * lists of what the caller must do: streams to dial, to close, to write to, and operations to store.
- * The node (node_private.h) does this with real streams, a disk and a clock; the simulator in
- * tests/messaging does it without them. docs/messaging.md has the rules.
+ * lists of what the caller must do: streams to dial, to close, to write to, and operations to
+ * store. The node (node_private.h) does this with real streams, a disk and a clock; the simulator
+ * in tests/messaging does it without them. docs/messaging.md has the rules.
  *
  * Threads    none: call it with the node's lock held.
  */
@@ -38,7 +38,8 @@ struct rudpmsg_hub_config {
 	uint64_t run;  /* with a store: larger than in each earlier run; 0: the hub draws it */
 };
 
-/* What has changed since rudpmsg_hub_take_changes was called last: it says which waiters to wake. */
+/* What has changed since rudpmsg_hub_take_changes was called last: it says which waiters to
+ * wake. */
 #define RUDPMSG_CHANGED_ROOM (1u << 0)     /* an outbox has room, or a connection was removed */
 #define RUDPMSG_CHANGED_READABLE (1u << 1) /* a message can be received */
 #define RUDPMSG_CHANGED_ANSWER (1u << 2)   /* messages were acknowledged or have failed */
@@ -57,7 +58,8 @@ struct rudpmsg_stats *rudpmsg_hub_stats(struct rudpmsg_hub *hub);
 
 /* ---- streams ---- */
 
-/* A stream of an unauthenticated peer was accepted. NULL: no memory; the caller closes the stream. */
+/* A stream of an unauthenticated peer was accepted. NULL: no memory; the caller closes the
+ * stream. */
 struct rudpmsg_link *rudpmsg_hub_on_accepted(struct rudpmsg_hub *hub, void *user,
 					     int64_t now_at_ns);
 /* Dialing has ended: with error 0 the stream is open, with a positive errno value it failed. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Input and output of a link: frames are parsed where they were read, and written without a copy. */
+/* Input and output of a link: frames are parsed where they were read, and written without a
+ * copy. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -165,8 +166,8 @@ static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_conn_leave(hub, conn, ECONNABORTED);
 		return;
 	}
-	/* After TAKEN_OVER wait longest: otherwise two programs with one name would take the link from
-	 * each other at each round trip. */
+	/* After TAKEN_OVER wait longest: otherwise two programs with one name would take the link
+	 * from each other at each round trip. */
 	if (reason == RUDPMSG_REASON_STORE || reason == RUDPMSG_REASON_TAKEN_OVER)
 		link->conn->failures = LONGEST_PAUSE_FAILURES;
 	rudpmsg_link_on_broken(hub, link, rudpmsg_reason_error(reason), now_at_ns);
@@ -291,8 +292,8 @@ void rudpmsg_link_read_on(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	hub->changes |= RUDPMSG_CHANGED_WORK;
 }
 
-/* Of what comes behind our last word only the peer's own counts: where both have said it, each would
- * wait for the other to end the link. */
+/* Of what comes behind our last word only the peer's own counts: where both have said it, each
+ * would wait for the other to end the link. */
 static void await_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 {
 	enum rudpmsg_wire_verdict verdict;

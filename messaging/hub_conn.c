@@ -34,7 +34,8 @@ static bool is_removable(const struct rudpmsg_conn *conn)
 	       rudpmsg_inbox_is_empty(&conn->inbox);
 }
 
-/* Removes a connection without a link: peers that came only once must not keep others out for ever. */
+/* Removes a connection without a link: peers that came only once must not keep others out for
+ * ever. */
 static bool make_room(struct rudpmsg_hub *hub)
 {
 	struct rudpmsg_conn *conn;

@@ -19,8 +19,8 @@ static void fill(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn,
 	handshake->known_link = conn->known_link;
 	handshake->stream = conn->stream;
 	handshake->peer_stream = conn->peer_stream;
-	/* After a restart we do not know which acknowledgement the peer asks for until its handshake.
-	 * Claim the least: what was handled. */
+	/* After a restart we do not know which acknowledgement the peer asks for until its
+	 * handshake. Claim the least: what was handled. */
 	handshake->received = conn->was_ready || !conn->inbox.has_store
 				      ? rudpmsg_conn_acknowledged(conn)
 				      : conn->inbox.handled_id;
@@ -41,8 +41,8 @@ void rudpmsg_link_greet(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int6
 		hub, link, rudpmsg_handshake_write(room, RUDPMSG_FRAME_HANDSHAKE, &handshake));
 }
 
-/* Fails messages that the peer does not take: each of them would end every new link, and the messages
- * behind it would never arrive. */
+/* Fails messages that the peer does not take: each of them would end every new link, and the
+ * messages behind it would never arrive. */
 static void fail_longer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
 	uint64_t id = 0, count;

@@ -50,17 +50,16 @@ struct rudpmsg_link {
 	struct rudp_list all;             /* hub->links */
 	struct rudp_list unauthenticated; /* hub->unauthenticated_links, while in that state */
 	struct rudp_list dial, write, read, close; /* the hub's lists of work */
-	struct rudp_list read_blocked;             /* in hub->read_blocked: the hub refused room to read */
+	struct rudp_list read_blocked;             /* in hub->read_blocked: may not be read now */
 	struct hub_timer timer;                    /* limits the handshake, and CLOSING */
 	enum link_state state;
 	bool is_dialed;     /* by us */
-	bool was_ready;     /* CLOSING after READY: the peer must end the link first, or it
-				    * could lose what was written last */
+	bool was_ready;     /* CLOSING after READY: the peer must end the link first, or it could
+			     * lose what was written last */
 	bool is_stream_new; /* the peer has a new stream, and no message of it has come yet */
-	struct rudpmsg_conn
-		*conn;         /* the connection that this link or attempt belongs to, or NULL */
-	struct ticket *ticket; /* the connect call, while the peer's name is unknown, or NULL */
-	uint64_t number;       /* the dialer's count of its HANDSHAKEs */
+	struct rudpmsg_conn *conn; /* the connection that the link or attempt is for, or NULL */
+	struct ticket *ticket;     /* the connect call, while the peer's name is unknown, or NULL */
+	uint64_t number;           /* the dialer's count of its HANDSHAKEs */
 	char *host;
 	uint16_t port;
 	void *user;
@@ -128,7 +127,8 @@ struct rudpmsg_conn {
 
 /*
  * A sender without a connection, and up to which id its messages have come. With a store there is
- * one for each peer that the store knows; it is in hub->sender_ages while the peer has no connection.
+ * one for each peer that the store knows; it is in hub->sender_ages while the peer has no
+ * connection.
  */
 struct sender {
 	UT_hash_handle hh;
@@ -186,8 +186,8 @@ void rudpmsg_hub_arm(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t d
 
 /* hub_senders.c */
 
-/* Remembers up to which id the peer's messages have come, so that duplicates are recognized after the
- * connection is removed. Without memory nothing is remembered, unless there is a store. */
+/* Remembers up to which id the peer's messages have come, so that duplicates are recognized after
+ * the connection is removed. Without memory nothing is remembered, unless there is a store. */
 void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
 /* Gives a new connection what is remembered of its peer. 0 or -ENOMEM. */
 int rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
@@ -248,7 +248,8 @@ void rudpmsg_link_on_ack_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link 
 struct rudpmsg_link *rudpmsg_link_new(struct rudpmsg_hub *hub, enum link_state state);
 void rudpmsg_link_enter(struct rudpmsg_hub *hub, struct rudpmsg_link *link, enum link_state next,
 			int64_t deadline_at_ns);
-/* Ends the link, with a REFUSE or CLOSE frame if its state allows one. Does not tell its connection. */
+/* Ends the link, with a REFUSE or CLOSE frame if its state allows one. Does not tell its
+ * connection. */
 void rudpmsg_link_bye(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		      enum rudpmsg_reason reason, int64_t now_at_ns);
 /* Ends the link without a frame. Does not tell its connection. */

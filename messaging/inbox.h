@@ -22,8 +22,8 @@
 /* Bytes read from a link: whole messages and, at the end, part of one. */
 struct rudpmsg_chunk {
 	unsigned references;
-	size_t size, used; /* room, bytes read */
-	size_t uncharged; /* bytes of parsed frames that are not charged to a message of an inbox yet */
+	size_t size, used;       /* room, bytes read */
+	size_t uncharged;        /* bytes of parsed frames, not charged to a message yet */
 	size_t uncharged_before; /* the same, of earlier chunks that are still in memory */
 	uint8_t bytes[];
 };
@@ -42,8 +42,7 @@ struct rudpmsg_entry {
 	const uint8_t *bytes;
 	uint32_t length;
 	enum rudpmsg_entry_state state : 2;
-	unsigned charged
-	    : RUDPMSG_CHARGED_BITS; /* bytes of memory that are charged to this message */
+	unsigned charged : RUDPMSG_CHARGED_BITS; /* bytes of memory charged to this message */
 	struct rudpmsg_chunk *chunk;
 	uint64_t stored_as; /* its number in the store; 0: none */
 };
@@ -56,8 +55,7 @@ struct rudpmsg_inbox {
 	uint32_t capacity;
 	bool has_store;
 	uint64_t bytes;       /* memory charged to the messages, entries included */
-	uint64_t received_id; /* the largest id ever added: an id that is not larger is a
-				 duplicate */
+	uint64_t received_id; /* the largest id ever added; smaller and equal ids are duplicates */
 	uint64_t handled_id;  /* all messages up to it are done */
 	uint64_t stored_id;   /* all messages up to it are stored */
 };

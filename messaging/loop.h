@@ -64,7 +64,8 @@ int rudpmsg_loop_watch(struct watch *watch, unsigned before, unsigned events);
 
 /* ---- what a node does in its loop's thread ---- */
 
-/* Does the work in the node's lists. Returns the instant of the next call if nothing happens before. */
+/* Does the work in the node's lists. Returns the instant of the next call if nothing happens
+ * before. */
 int64_t rudpmsg_node_serve(struct rudpmsg_loop_member *member);
 void rudpmsg_node_on_event(struct watch *watch, unsigned events);
 /* The loop must not watch any descriptor of this node from now on. */

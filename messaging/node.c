@@ -100,8 +100,8 @@ static struct waiters *waiters_of(struct rudpmsg_node *node, size_t i)
 	return (struct waiters *)(void *)((char *)node + waiters_by_change[i].waiters);
 }
 
-/* Wakes the node's own threads and sets its descriptor. Returns the changes that calls wait for. The
- * caller holds the lock. */
+/* Wakes the node's own threads and sets its descriptor. Returns the changes that calls wait for.
+ * The caller holds the lock. */
 static unsigned take_changes(struct rudpmsg_node *node)
 {
 	unsigned changes = rudpmsg_hub_take_changes(node->hub), awaited = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls of rudp/dispatch.h: waiting, and the queues (dispatch_queues.h) under the node's lock. */
+/* The calls of rudp/dispatch.h: waiting, and the queues (dispatch_queues.h) under the node's
+ * lock. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -100,8 +100,9 @@ void rudpmsg_node_write(struct rudpmsg_node *node);
 /* Waits until something may have changed. The caller holds the lock. Returns 0; -ETIMEDOUT. */
 int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_t until_ns);
 
-/* node_dispatch.c. In this order: moves waiting posts to connections that have room again; the node
- * is being closed; no other thread uses the node. The caller holds the lock, except for the last. */
+/* node_dispatch.c. In this order: moves waiting posts to connections that have room again; the
+ * node is being closed; no other thread uses the node. The caller holds the lock, except for the
+ * last. */
 void rudpmsg_node_dispatch(struct rudpmsg_node *node);
 void rudpmsg_node_end_dispatchers(struct rudpmsg_node *node);
 void rudpmsg_node_free_dispatchers(struct rudpmsg_node *node);
@@ -122,8 +123,8 @@ void rudpmsg_stream_dial(struct rudpmsg_node *node, struct rudpmsg_link *link);
 void rudpmsg_stream_on_resolved(struct rudpmsg_node *node, struct stream *stream);
 void rudpmsg_stream_on_dial_event(struct rudpmsg_node *node, struct stream *stream);
 
-/* Hands the stream to the resolver's thread, which returns it in node->resolved. The caller does not
- * hold the lock. */
+/* Hands the stream to the resolver's thread, which returns it in node->resolved. The caller does
+ * not hold the lock. */
 int rudpmsg_resolve(struct rudpmsg_node *node, struct stream *stream);
 void rudpmsg_resolver_stop(struct rudpmsg_node *node);
 

@@ -45,8 +45,9 @@ struct rudpmsg_outbox {
 	unsigned failure_count;
 };
 
-/* bytes_max limits the frames in the ring, with their headers. first_id is 1, or comes from a store.
- */
+/* bytes_max limits the frames in the ring, with their headers. first_id is 1, or comes from a
+ * store.
+ *  */
 void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint64_t count_max,
 			 uint64_t first_id, bool has_store);
 void rudpmsg_outbox_fini(struct rudpmsg_outbox *outbox);
@@ -104,8 +105,8 @@ uint64_t rudpmsg_outbox_on_received(struct rudpmsg_outbox *outbox, uint64_t id);
 /* All messages fail. Returns how many. */
 uint64_t rudpmsg_outbox_fail(struct rudpmsg_outbox *outbox, int reason);
 /* The peer of a new link takes no messages of more than bytes_max: longer ones fail. Call it before
- * anything is sent on the link. Returns how many failed; *last is the newest of them. Without memory
- * none fails. */
+ * anything is sent on the link. Returns how many failed; *last is the newest of them. Without
+ * memory none fails. */
 uint64_t rudpmsg_outbox_fail_longer(struct rudpmsg_outbox *outbox, uint64_t bytes_max, int reason,
 				    uint64_t *last);
 /* The oldest message that has a larger id than id and more than bytes_max bytes; 0: none. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport - opens, accepts, reads and writes a node's streams, over rudp's or the kernel's sockets.
+ * transport - opens, accepts, reads and writes a node's streams, over rudp's or the kernel's
+ * sockets.
  *
  * Both kinds of sockets have the same calls. So a transport is a table of calls, and the code that
- * uses them exists once; tests bring tables of their own. All descriptors are non-blocking, pollable
- * and close-on-exec.
+ * uses them exists once; tests bring tables of their own. All descriptors are non-blocking,
+ * pollable and close-on-exec.
  *
  * Returns  0 or more, or a negative errno value.
  * Threads  the node's loop thread; rudpmsg_transport_listen: the caller of rudpmsg_listen.

@@ -54,14 +54,14 @@ void command_complain(const char *format, ...) __attribute__((format(printf, 1, 
 
 /* Another program with our --id has connected to the peer. Prints which one, if /proc shows it. */
 void command_complain_of_same_id(const struct command_options *options);
-/* Finds another process in proc ("/proc") that was started with this --id; self is skipped. text gets
- * its process id and command line. false: none was found. */
+/* Finds another process in proc ("/proc") that was started with this --id; self is skipped. text
+ * gets its process id and command line. false: none was found. */
 bool command_find_same_id(const char *proc, long self, const char *id,
 			  char text[COMMAND_PROCESS_TEXT_SIZE]);
 
 /* Reads one message from in: a line without its end, or a frame. Returns its length; -1 at the end
- * of the input; -2 if the input is truncated, too long or unreadable (the reason is printed). *bytes
- * is reused by the next call; the caller frees it. */
+ * of the input; -2 if the input is truncated, too long or unreadable (the reason is printed).
+ * *bytes is reused by the next call; the caller frees it. */
 long command_read_message(const struct command_options *options, FILE *in, char **bytes,
 			  size_t *capacity);
 /* false: writing failed (the reason is printed). */

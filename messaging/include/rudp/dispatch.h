@@ -4,8 +4,9 @@
  *
  * rudpmsg_send waits, or fails, while the outgoing queue of its connection is full. A dispatcher
  * takes the message in that case, too. If the connection has room, the message goes into its queue
- * at once. Otherwise the dispatcher keeps the message, in a waiting queue for each connection, until
- * acknowledgements have made room. So a slow peer delays only the messages posted to that peer.
+ * at once. Otherwise the dispatcher keeps the message, in a waiting queue for each connection,
+ * until acknowledgements have made room. So a slow peer delays only the messages posted to that
+ * peer.
  *
  * Each post has exactly one *outcome*: either the connection's queue took the message, as message
  * number id, or the post failed for the reason given. A post to an unknown connection fails.
@@ -41,15 +42,16 @@ typedef uint64_t rudpmsg_ticket;
  * A post that would be the only one to wait is taken whatever its length.
  */
 struct rudpmsg_dispatch_options {
-	uint32_t posts_max;      /* [65,536] posts that wait, for all connections together */
-	uint64_t bytes_max;      /* [64 MiB] bytes of these posts */
-	uint32_t lane_posts_max; /* [a quarter of posts_max] posts that wait for one connection, so
-				    that one slow peer cannot use all of posts_max */
+	uint32_t posts_max; /* [65,536] posts that wait, for all connections together */
+	uint64_t bytes_max; /* [64 MiB] bytes of these posts */
+	/* [a quarter of posts_max] Posts that wait for one connection. So one slow peer cannot use
+	 * all of posts_max. */
+	uint32_t lane_posts_max;
 	uint64_t lane_bytes_max; /* [a quarter of bytes_max] bytes of these posts */
-	uint32_t outcomes_max;   /* [65,536] outcomes that the program has not read. Posts that wait
-				    can still add theirs: there are at most outcomes_max +
-				    posts_max */
-	bool failures_only;      /* report only failed posts, no accepted ones */
+	/* [65,536] Outcomes that the program has not read. Posts that wait can still add theirs, so
+	 * there are at most outcomes_max + posts_max. */
+	uint32_t outcomes_max;
+	bool failures_only; /* report only failed posts, no accepted ones */
 };
 
 /*
@@ -98,11 +100,11 @@ struct rudpmsg_outcome {
 	rudpmsg_ticket ticket;
 	rudpmsg_conn_id conn;  /* 0: no connection had that name */
 	rudpmsg_message_id id; /* for rudpmsg_state and rudpmsg_wait; 0: the post failed */
-	int reason;            /* 0: the message is in the connection's queue (with a store: see
-		     * rudpmsg_accepted). Else why the post failed: ENOENT there is no such
-		     * connection, or it was removed meanwhile; EMSGSIZE the message is longer than
-		     * the peer takes; ECANCELED the dispatcher was closed; ESHUTDOWN the node was
-		     * closed; ENOSPC or EIO the store failed; ENOMEM */
+	/* 0: the message is in the connection's queue (with a store: see rudpmsg_accepted). Else
+	 * why the post failed: ENOENT there is no such connection, or it was removed meanwhile;
+	 * EMSGSIZE the message is longer than the peer takes; ECANCELED the dispatcher was closed;
+	 * ESHUTDOWN the node was closed; ENOSPC or EIO the store failed; ENOMEM. */
+	int reason;
 };
 
 /*

@@ -50,17 +50,18 @@ typedef uint64_t rudpmsg_message_id;
 
 /* What an acknowledgement means. The sender asks the peer for it, for each connection. */
 enum rudpmsg_ack {
-	RUDPMSG_ACK_RECEIVED, /* the message is in the memory of the peer's node, and lost if that
-			       * process dies. If the peer has a store: the same as STORED */
-	RUDPMSG_ACK_HANDLED,  /* the peer's application has called rudpmsg_done for the message */
-	RUDPMSG_ACK_STORED, /* the message is on the peer's disk (fsync): it survives kill -9 and a
-			     * loss of power */
+	/* The message is in the memory of the peer's node, and lost if that process dies. If the
+	 * peer has a store: the same as STORED. */
+	RUDPMSG_ACK_RECEIVED,
+	/* The peer's application has called rudpmsg_done for the message. */
+	RUDPMSG_ACK_HANDLED,
+	/* The message is on the peer's disk (fsync): it survives kill -9 and a loss of power. */
+	RUDPMSG_ACK_STORED,
 };
 
 enum rudpmsg_transport {
 	RUDPMSG_TRANSPORT_RUDP, /* librudp: encrypted, over UDP */
-	RUDPMSG_TRANSPORT_TCP,  /* kernel sockets. If the program runs under the shim, rudp carries
-				  them as well */
+	RUDPMSG_TRANSPORT_TCP,  /* kernel sockets; under the shim rudp carries them as well */
 };
 
 /*
@@ -68,44 +69,50 @@ enum rudpmsg_transport {
  * in brackets.
  */
 struct rudpmsg_limits {
-	uint32_t message_bytes_max;  /* [1 MiB] a longer message: sending fails with EMSGSIZE; from
-					a peer: the link ends (counter frames_malformed) */
-	uint64_t queue_bytes_max;    /* [64 MiB] unacknowledged bytes of a connection: sending
-					blocks, or fails with EAGAIN */
-	uint64_t queue_messages_max; /* [1,000,000] unacknowledged messages: the same */
-	uint64_t
-		unread_bytes_max; /* [16 MiB] memory of a connection for messages that were received
-				    * and are not done yet: the node stops reading, so that the
-				    * stream's flow control stops the peer */
-	uint32_t connections_max; /* [65,536] the node removes a connection that the peer used to
-				    * dial, that has no link and nothing queued or unread
-				    * (DISCONNECTED, ENFILE). If there is none, rudpmsg_connect fails
-				    * with ENFILE, and unauthenticated peers are refused. Calls of
-				    * rudpmsg_connect under way have the same limit */
-	uint32_t strangers_max; /* [256] links whose handshake is not over: the oldest is closed */
-	uint64_t store_bytes_max; /* [16 GiB, at least 4 MiB] size of the store's file, without a
-				   * reserve of 4 MiB that is needed to delete from a full store:
-				   * sending fails with ENOSPC, and peers keep their messages */
-	uint32_t senders_max; /* [65,536] senders that are remembered without a connection. Beyond
-			       * it the node forgets the sender that has been silent longest. That
-			       * sender's messages could then be delivered twice */
+	/* [1 MiB] Longer messages: sending fails with EMSGSIZE. If a peer sends one, the link ends
+	 * and frames_malformed counts it. */
+	uint32_t message_bytes_max;
+	/* [64 MiB] Unacknowledged bytes of a connection: sending blocks, or fails with EAGAIN. */
+	uint64_t queue_bytes_max;
+	/* [1,000,000] Unacknowledged messages of a connection: the same. */
+	uint64_t queue_messages_max;
+	/* [16 MiB] Memory of a connection for received messages that are not done: the node stops
+	 * reading, and the stream's flow control stops the peer. */
+	uint64_t unread_bytes_max;
+	/* [65,536] The node removes a connection that the peer used to dial, and that has no link
+	 * and nothing queued or unread (event DISCONNECTED, ENFILE). If there is none,
+	 * rudpmsg_connect fails with ENFILE, and unauthenticated peers are refused. Calls of
+	 * rudpmsg_connect under way have the same limit. */
+	uint32_t connections_max;
+	/* [256] Links whose handshake is not over: the oldest is closed. */
+	uint32_t strangers_max;
+	/* [16 GiB, at least 4 MiB] Size of the store's file, without a reserve of 4 MiB that is
+	 * needed to delete from a full store: sending fails with ENOSPC, and peers keep their
+	 * messages. */
+	uint64_t store_bytes_max;
+	/* [65,536] Senders that are remembered without a connection: the one that has been silent
+	 * longest is forgotten. Its messages could then be delivered twice. */
+	uint32_t senders_max;
 };
 
 /* Options of a node. 0 means the default, for every member. The node copies what it needs. */
 struct rudpmsg_options {
-	/* Directory of the store (docs/messaging.md "The store"); NULL: messages are in memory only.
-	 * It must be empty or this node's store, on a local file system. A missing one is made, with
-	 * mode 0700. */
+	/* Directory of the store (docs/messaging.md "The store"); NULL: messages are in memory
+	 * only. It must be empty or this node's store, on a local file system. A missing one is
+	 * made, with mode 0700. */
 	const char *store_directory;
 	enum rudpmsg_transport transport;
 	enum rudpmsg_ack ack; /* what peers are asked for, for the messages of this node */
 	struct rudpmsg_limits limits;
-	int64_t handshake_timeout_ns; /* [10 s] */
-	int64_t backoff_first_ns; /* [100 ms] pause before the second attempt to connect. Each later
-				   * pause is twice as long, with jitter, ... */
-	int64_t backoff_max_ns;   /* [30 s] ... but not longer than this */
-	int64_t give_up_ns; /* [never] after this time without a link queued messages fail with
-			     * ETIMEDOUT */
+	/* [10 s] */
+	int64_t handshake_timeout_ns;
+	/* [100 ms] Pause before the second attempt to connect. Each later pause is twice as long,
+	 * with jitter, ... */
+	int64_t backoff_first_ns;
+	/* [30 s] ... but not longer than this. */
+	int64_t backoff_max_ns;
+	/* [never] After this time without a link queued messages fail with ETIMEDOUT. */
+	int64_t give_up_ns;
 };
 
 /*
@@ -118,8 +125,9 @@ struct rudpmsg_options {
  * Errors   Nothing was changed after each of these: -EINVAL name or options; -ENOMEM; -EMFILE;
  *          -EAGAIN no thread can be made. Errors of a store: -EBUSY another node has it open;
  *          -EACCES it belongs to another node, or may not be written; -EBADMSG it is damaged, or no
- *          store; -EPROTONOSUPPORT its format has another version; -ENOTEMPTY the directory contains
- *          other files; -ENFILE more connections than limits.connections_max; -ENOSPC; -EIO.
+ *          store; -EPROTONOSUPPORT its format has another version; -ENOTEMPTY the directory
+ *          contains other files; -ENFILE more connections than limits.connections_max; -ENOSPC;
+ *          -EIO.
  */
 int rudpmsg_node_open(struct rudpmsg_node **node, const char *name,
 		      const struct rudpmsg_options *options,
@@ -134,9 +142,10 @@ int rudpmsg_node_open(struct rudpmsg_node **node, const char *name,
  */
 int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *left);
 
-/* Frees the node. If it was not closed with rudpmsg_node_close, everything ends at once. No other
- * thread may be in a call on the node, or make one later. The call waits for a host name look-up that
- * is under way, as long as the system's resolver takes (resolv.conf(5): usually 10 s at most). */
+/* Frees the node. If it was not closed with rudpmsg_node_close, everything ends at once. No
+ * other thread may be in a call on the node, or make one later. The call waits for a host name
+ * look-up that is under way, as long as the system's resolver takes (resolv.conf(5): usually 10
+ * s at most). */
 void rudpmsg_node_free(struct rudpmsg_node *node);
 
 /*
@@ -155,8 +164,8 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
  * refused, and the connection can be used at once: messages are queued until there is a link. If an
  * attempt to another address of this peer is under way, this call replaces it.
  *
- * Blocks   until there is a link, at most timeout_ns. If the peer refuses, does not answer or resets
- *          the link, the call dials again, with pauses of options.backoff_first_ns to
+ * Blocks   until there is a link, at most timeout_ns. If the peer refuses, does not answer or
+ *          resets the link, the call dials again, with pauses of options.backoff_first_ns to
  *          options.backoff_max_ns.
  * Returns  0: there is a link. -EINPROGRESS: there is none yet, and the node goes on dialing after
  *          the call; rudpmsg_conn_error says why there is none, and the event CONNECTED reports a
@@ -183,7 +192,8 @@ int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
  * Says why a connection has no link. Never blocks.
  *
  * Returns  0: it has one; -EINPROGRESS: no attempt has ended yet; -ENOENT: no such connection. Else
- *          why the last link or attempt ended: an error of rudpmsg_connect, or the reason of BROKEN.
+ *          why the last link or attempt ended: an error of rudpmsg_connect, or the reason of
+ *          BROKEN.
  */
 int rudpmsg_conn_error(struct rudpmsg_node *node, rudpmsg_conn_id conn);
 
@@ -197,7 +207,8 @@ int rudpmsg_conn_error(struct rudpmsg_node *node, rudpmsg_conn_id conn);
 int rudpmsg_disconnect(struct rudpmsg_node *node, rudpmsg_conn_id conn, bool drain,
 		       int64_t timeout_ns);
 
-/* Finds a connection's id by the peer's name, or the name by the id. -ENOENT: no such connection. */
+/* Finds a connection's id by the peer's name, or the name by the id. -ENOENT: no such
+ * connection. */
 int rudpmsg_conn_find(struct rudpmsg_node *node, const char *peer_name, rudpmsg_conn_id *conn);
 int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id conn,
 		      char name[RUDPMSG_NAME_MAX + 1]);
@@ -213,8 +224,8 @@ int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id conn,
  *          node, wake it. A broken link does not wake it: room comes when the next link has brought
  *          acknowledgements.
  * Returns  0 and the message's id (id may be NULL).
- * Errors   After each of these the message was not accepted: -EMSGSIZE; -EAGAIN the queue is full and
- *          timeout_ns is 0; -ETIMEDOUT; -ENOENT there is no such connection, or it was removed
+ * Errors   After each of these the message was not accepted: -EMSGSIZE; -EAGAIN the queue is full
+ *          and timeout_ns is 0; -ETIMEDOUT; -ENOENT there is no such connection, or it was removed
  *          meanwhile; -ESHUTDOWN; -ENOMEM; -ENOSPC, -EIO the store could not write it.
  */
 int rudpmsg_send(struct rudpmsg_node *node, rudpmsg_conn_id conn, const void *bytes, size_t length,
@@ -250,8 +261,8 @@ struct rudpmsg_message {
 /*
  * Takes the next message of a connection. With conn 0: of any connection, in turn.
  *
- * Blocks   until there is a message, at most timeout_ns. The end of the connection or the node wakes
- *          it.
+ * Blocks   until there is a message, at most timeout_ns. The end of the connection or the node
+ *          wakes it.
  * Returns  0. Each message goes to one caller.
  * Errors   -EAGAIN, -ETIMEDOUT, -ENOENT; -ESHUTDOWN the node is closed, and all messages that had
  *          arrived are taken.
@@ -260,9 +271,10 @@ int rudpmsg_receive(struct rudpmsg_node *node, rudpmsg_conn_id conn, int64_t tim
 		    struct rudpmsg_message *message);
 
 /* Tells the node that the application has handled the message. If the sender asked for
- * RUDPMSG_ACK_HANDLED, the node acknowledges it now. With a store the message is not delivered again,
- * unless the process dies before the store knows: within 20 ms, or longer if the disk takes longer.
- * The messages of a connection may be done in any order; the node acknowledges up to the first gap. */
+ * RUDPMSG_ACK_HANDLED, the node acknowledges it now. With a store the message is not delivered
+ * again, unless the process dies before the store knows: within 20 ms, or longer if the disk takes
+ * longer. The messages of a connection may be done in any order; the node acknowledges up to the
+ * first gap. */
 void rudpmsg_done(struct rudpmsg_node *node, struct rudpmsg_message *message);
 
 /* The state of a sent message. */
@@ -271,9 +283,9 @@ enum rudpmsg_state {
 	RUDPMSG_STATE_QUEUED,  /* not on the present link yet; will be sent, or sent again */
 	RUDPMSG_STATE_SENT,    /* on the present link, not yet acknowledged */
 	RUDPMSG_STATE_ACKNOWLEDGED, /* in the sense of options.ack */
-	RUDPMSG_STATE_FAILED,  /* reason: ETIMEDOUT give_up_ns is over, ECONNABORTED the peer has
-				 disconnected, EMSGSIZE longer than the peer takes, EIO, ENOSPC or
-				 ENOMEM the store failed */
+	/* reason: ETIMEDOUT give_up_ns is over, ECONNABORTED the peer has disconnected, EMSGSIZE
+	 * the message is longer than the peer takes, EIO, ENOSPC or ENOMEM the store failed. */
+	RUDPMSG_STATE_FAILED,
 	RUDPMSG_STATE_STORING, /* being written to the store: not accepted yet (rudpmsg_submit) */
 };
 
@@ -287,24 +299,30 @@ int rudpmsg_state(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_messa
  * Blocks   at most timeout_ns. A broken link does not end the wait.
  * Returns  0: acknowledged; the negative reason of RUDPMSG_STATE_FAILED: the message has failed;
  *          -EINPROGRESS: the time is over, the message is still queued and will be sent (again);
- *          -ENOENT: the message is unknown, or its connection was removed (events say up to which id
- *          messages failed); -ESHUTDOWN: the node was closed first.
+ *          -ENOENT: the message is unknown, or its connection was removed (events say up to which
+ *          id messages failed); -ESHUTDOWN: the node was closed first.
  */
 int rudpmsg_wait(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_message_id id,
 		 int64_t timeout_ns);
 
 enum rudpmsg_event_kind {
-	RUDPMSG_EVENT_CONNECTED, /* there is a link: the first one, or a new one */
-	RUDPMSG_EVENT_BROKEN, /* the link has ended; reason says why. The node dials again, or waits
-			       * for the peer to dial. ESTALE: another program uses the name of this
-			       * node, and has connected to the same peer */
-	RUDPMSG_EVENT_READABLE,     /* there are messages for rudpmsg_receive. The event comes again
-				       only after all messages were taken */
-	RUDPMSG_EVENT_ACKNOWLEDGED, /* all messages up to id are acknowledged */
-	RUDPMSG_EVENT_FAILED, /* the messages up to id that were not acknowledged have failed */
-	RUDPMSG_EVENT_DISCONNECTED, /* the connection is removed: this program disconnected, the peer
-				       disconnected, or give_up_ns is over. In the last two cases the
-				       event comes once all messages received from the peer are done */
+	/* There is a link: the first one, or a new one. */
+	RUDPMSG_EVENT_CONNECTED,
+	/* The link has ended; reason says why. The node dials again, or waits for the peer to
+	 * dial. ESTALE: another program uses the name of this node, and has connected to the
+	 * same peer. */
+	RUDPMSG_EVENT_BROKEN,
+	/* There are messages for rudpmsg_receive. Comes again only after all messages were
+	 * taken. */
+	RUDPMSG_EVENT_READABLE,
+	/* All messages up to id are acknowledged. */
+	RUDPMSG_EVENT_ACKNOWLEDGED,
+	/* The messages up to id that were not acknowledged before have failed. */
+	RUDPMSG_EVENT_FAILED,
+	/* The connection is removed: this program disconnected, the peer disconnected, or
+	 * give_up_ns is over. In the last two cases the event comes once all received messages are
+	 * done. */
+	RUDPMSG_EVENT_DISCONNECTED,
 };
 
 struct rudpmsg_event {
@@ -315,16 +333,17 @@ struct rudpmsg_event {
 };
 
 /*
- * Reads the next event. The descriptor is readable while there are events; use it with poll, epoll or
- * any event loop. The node owns it. Events of one kind and connection are merged: they need bounded
- * memory, and none is lost. (Of removed connections the last RUDPMSG_FINAL_EVENTS_MAX keep events.)
+ * Reads the next event. The descriptor is readable while there are events; use it with poll, epoll
+ * or any event loop. The node owns it. Events of one kind and connection are merged: they need
+ * bounded memory, and none is lost. (Of removed connections the last RUDPMSG_FINAL_EVENTS_MAX keep
+ * events.)
  *
  * rudpmsg_event: -EAGAIN when there is none. Never blocks.
  */
 int rudpmsg_fd(struct rudpmsg_node *node);
 int rudpmsg_event(struct rudpmsg_node *node, struct rudpmsg_event *event);
-/* As rudpmsg_event, but blocks, at most timeout_ns. -ETIMEDOUT; -ESHUTDOWN: the node is closed and no
- * event is left. */
+/* As rudpmsg_event, but blocks, at most timeout_ns. -ETIMEDOUT; -ESHUTDOWN: the node is closed and
+ * no event is left. */
 int rudpmsg_event_wait(struct rudpmsg_node *node, int64_t timeout_ns, struct rudpmsg_event *event);
 
 /* Counters of the node since it was opened; docs/messaging.md, "Counters". */
