@@ -60,7 +60,7 @@ static void echo(int fd)
 		die("recv");
 }
 
-/* A child for each connection: descriptors of rudp cross fork as any other. */
+/* A child process serves each connection: descriptors of rudp survive fork like any other. */
 static void serve(const char *host, const char *port)
 {
 	struct addrinfo *at = resolve(host, port);
@@ -98,8 +98,8 @@ static void report(int fd)
 	struct rudp_stats stats;
 
 	if (rudp_stats(fd, &stats, sizeof stats) == 0)
-		fprintf(stderr, "echo: %s, %.3f ms, %s\n", stats.state,
-			(double)stats.srtt_ns / 1e6, stats.congestion_control);
+		fprintf(stderr, "echo: %s, %.3f ms, %s\n", stats.state, (double)stats.srtt_ns / 1e6,
+			stats.congestion_control);
 }
 
 static void ask(const char *host, const char *port)
@@ -115,7 +115,8 @@ static void ask(const char *host, const char *port)
 		die("connect");
 	freeaddrinfo(to);
 	report(fd);
-	/* Sending and receiving at once, or two full buffers would wait for each other. */
+	/* Sends and receives at the same time. Otherwise both sides could wait with full
+	 * buffers. */
 	switch (fork()) {
 	case -1:
 		die("fork");

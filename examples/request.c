@@ -2,13 +2,13 @@
 /*
  * request - requests and replies over messages, with a deadline.
  *
- *	cc -o request request.c $(pkg-config --cflags --libs rudpmsg)
- *	./request 7000                          # a service that shouts
- *	./request localhost 7000 2 hello world  # asks it, and waits 2 seconds at most
+ *  cc -o request request.c $(pkg-config --cflags --libs rudpmsg) ./request 7000
+ *  # a service that answers in capitals ./request localhost 7000 2 hello world  # asks it, and
+ *  waits 2 seconds at most
  *
- * An acknowledgement says that the other side has a message, not what it thinks of it: the answer
- * is a message of its own, "NUMBER ANSWER" to "NUMBER QUESTION". The client chooses the number, so
- * that answers may come in any order, and each finds its question.
+ * An acknowledgement says only that the peer has a message. So the answer is another message,
+ * "NUMBER ANSWER" to "NUMBER QUESTION". The client chooses the number: answers may come in any
+ * order, and each is matched with its question.
  */
 #include <ctype.h>
 #include <err.h>
@@ -31,8 +31,8 @@ static void must(int rc, const char *what)
 		errx(1, "cannot %s: %s", what, strerror(-rc));
 }
 
-/* The next message from conn, or if that is 0 from anybody; *from is who it was. Longer ones are
- * cut off. */
+/* Receives the next message from conn, or from any peer if *from is 0; *from is its sender. Longer
+ * messages are cut. */
 static int receive_text(rudpmsg_conn_id conn, char text[TEXT_SIZE], int64_t timeout_ns,
 			rudpmsg_conn_id *from)
 {
@@ -56,7 +56,8 @@ static void serve(uint16_t port)
 	while (receive_text(0, text, RUDPMSG_FOREVER, &client) == 0) {
 		for (c = text; *c; c++)
 			*c = (char)toupper((unsigned char)*c);
-		/* A client that does not take its answers gets none: nobody else waits for it. */
+		/* If a client does not read its answers, they are dropped: others must not wait for
+		 * it. */
 		rudpmsg_send(node, client, text, strlen(text), 0, NULL);
 	}
 }
@@ -69,7 +70,7 @@ static int64_t now_ns(void)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
-/* Asks all at once. Returns how many have no answer in time. */
+/* Sends all questions at once. Returns how many were not answered in time. */
 static int ask(const char *host, uint16_t port, int64_t span_ns, char **questions, int count)
 {
 	int64_t deadline_ns = now_ns() + span_ns;

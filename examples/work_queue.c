@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * work_queue - jobs for several workers; none is lost when a worker dies.
+ * work_queue - gives jobs to several workers; no job is lost when a worker dies.
  *
- *	cc -o work_queue work_queue.c $(pkg-config --cflags --libs rudpmsg)
- *	ls *.log | ./work_queue 7000                   # each line is a job
- *	./work_queue ann localhost 7000 'gzip "$JOB"'  # a worker; and more of them, elsewhere
+ *  cc -o work_queue work_queue.c $(pkg-config --cflags --libs rudpmsg) ls *.log | ./work_queue 7000
+ *  # each line is a job ./work_queue ann localhost 7000 'gzip "$JOB"'  # a worker; start as many as
+ *  you like
  *
- * A worker acknowledges a job when it is done with it (RUDPMSG_ACK_HANDLED). One that is gone for
- * two seconds is given up: its job fails, and goes to another. A job is done twice if its worker
- * dies between doing it and saying so.
+ * A worker acknowledges a job when it has done it (RUDPMSG_ACK_HANDLED). After two seconds without
+ * a worker its job fails, and is given to another one. A job is done twice if its worker dies after
+ * doing it and before acknowledging it.
  */
 #include <err.h>
 #include <stdio.h>
@@ -17,12 +17,12 @@
 
 #include <rudp/msg.h>
 
-#define TEXT_SIZE 1000 /* of a job */
+#define TEXT_SIZE 1000 /* bytes of a job */
 #define JOBS_MAX 10000
-#define WORKERS_MAX 1000 /* that ever came: ids of connections are 1, 2, 3 ... */
+#define WORKERS_MAX 1000 /* during the whole run: ids of connections are 1, 2, 3 ... */
 
-static char *waiting[JOBS_MAX];       /* jobs that nobody has */
-static char *job_of[WORKERS_MAX + 1]; /* by connection: what it has to do, or NULL */
+static char *waiting[JOBS_MAX];       /* jobs that no worker has */
+static char *job_of[WORKERS_MAX + 1]; /* by connection: the worker's job, or NULL */
 static size_t waiting_count, undone_count;
 static struct rudpmsg_node *node;
 
@@ -32,7 +32,7 @@ static void must(int rc, const char *what)
 		errx(1, "cannot %s: %s", what, strerror(-rc));
 }
 
-/* To one that is gone nothing can be sent. */
+/* Sending to a worker that is gone fails. */
 static void hand_out(rudpmsg_conn_id worker)
 {
 	const char *job = waiting_count > 0 ? waiting[waiting_count - 1] : NULL;
@@ -66,14 +66,14 @@ static void be_boss(uint16_t port)
 	for (undone_count = waiting_count; undone_count > 0;) {
 		must(rudpmsg_event_wait(node, RUDPMSG_FOREVER, &event), "wait");
 		if (event.conn > WORKERS_MAX)
-			continue; /* it gets no job */
+			continue; /* too many workers: this one gets no job */
 		newest = event.conn > newest ? event.conn : newest;
 		on_event(&event);
 		for (worker = 1; worker <= newest; worker++)
 			hand_out(worker);
 	}
 	for (worker = 1; worker <= newest; worker++)
-		rudpmsg_disconnect(node, worker, false, 0); /* it goes home */
+		rudpmsg_disconnect(node, worker, false, 0); /* no job is left for this worker */
 }
 
 static void be_worker(const char *host, uint16_t port, const char *command)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SIZE_MIN ((size_t)4096)
-#define SIZE_KEPT ((size_t)1 << 20) /* of a batch that was cleared */
+#define SIZE_KEPT ((size_t)1 << 20) /* a batch that is cleared frees larger memory */
 
 void rudpmsg_batch_init(struct rudpmsg_batch *batch)
 {
@@ -28,7 +28,7 @@ void rudpmsg_batch_clear(struct rudpmsg_batch *batch)
 	batch->puts = batch->count = 0;
 }
 
-/* Each operation begins where a structure may. */
+/* Rounded up, so that each operation is aligned like a structure. */
 static size_t size_of(size_t length)
 {
 	return sizeof(struct rudpmsg_op) + ((length + 7) & ~(size_t)7);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a store, making one, and reading what is in it. */
+/* Opens a store, creates one, and loads its records. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ struct rudpmsg_disk_key rudpmsg_disk_key(uint64_t peer, uint64_t number)
 	return key;
 }
 
-/* false: it has not the size of a key. */
+/* Returns false if value does not have the size of a key. */
 static bool read_key(const MDB_val *value, size_t size, uint64_t *peer, uint64_t *number)
 {
 	struct rudp_reader reader = rudp_reader(value->mv_data, value->mv_size);
@@ -53,7 +53,7 @@ static bool read_key(const MDB_val *value, size_t size, uint64_t *peer, uint64_t
 
 /* ---- the directory ---- */
 
-/* Is there anything in it that a store does not put there? */
+/* Checks that the directory has no files besides the store's lock. */
 static int check_empty(const char *directory, char *text)
 {
 	DIR *dir = opendir(directory);
@@ -74,7 +74,7 @@ static int check_empty(const char *directory, char *text)
 	return rc;
 }
 
-/* For as long as the process lives, whoever opens it again, be it this process. */
+/* The lock lasts until the store is closed, and also keeps this process from opening it twice. */
 static int take_lock(struct rudpmsg_disk *disk, int dir_fd, const char *directory, char *text)
 {
 	disk->lock_fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -87,7 +87,7 @@ static int take_lock(struct rudpmsg_disk *disk, int dir_fd, const char *director
 	return complain(text, -errno, "cannot lock %s: %s", directory, strerror(errno));
 }
 
-/* A store, or a place for one. */
+/* The directory must have a store, or be empty. */
 static int check_place(int dir_fd, const char *directory, char *text)
 {
 	return faccessat(dir_fd, FILE_NAME, F_OK, 0) == 0 ? 0 : check_empty(directory, text);
@@ -105,7 +105,7 @@ static int check_pages(int fd, off_t size)
 	return rc;
 }
 
-/* *size: of the file that is there; 0: none, or one whose making was cut short. */
+/* *size: bytes of the file. 0: there is none, or its creation was interrupted. */
 static int check_file(int dir_fd, const char *directory, off_t *size, char *text)
 {
 	struct stat st;
@@ -133,7 +133,7 @@ static int check_file(int dir_fd, const char *directory, off_t *size, char *text
 	return 0;
 }
 
-/* ---- the environment ---- */
+/* ---- the LMDB environment ---- */
 
 static int open_env(struct rudpmsg_disk *disk, const char *directory, off_t size, char *text)
 {
@@ -144,11 +144,11 @@ static int open_env(struct rudpmsg_disk *disk, const char *directory, off_t size
 		return complain(text, -ENOMEM, "no memory for a store");
 	if (snprintf(path, sizeof path, "%s/" FILE_NAME, directory) >= (int)sizeof path)
 		return complain(text, -ENAMETOOLONG, "the name of the store is too long");
-	/* LMDB never makes the map smaller than what is used. */
+	/* LMDB never makes the map smaller than the part that is used. */
 	disk->map_bytes = DISK_FIRST_BYTES;
 	mdb_env_set_maxdbs(disk->env, 4);
 	rc = mdb_env_set_mapsize(disk->env, disk->map_bytes);
-	/* Our own lock keeps others out, so LMDB's tables for that are not needed. */
+	/* Our own lock keeps other processes out, so LMDB needs no lock file. */
 	if (rc == 0)
 		rc = mdb_env_open(disk->env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS, 0600);
 	if (rc)
@@ -182,8 +182,8 @@ static bool is_new(MDB_txn *txn)
 	       stat.ms_entries == 0;
 }
 
-/* A store is as old as its first run, so one that is made anew has larger runs than the one that
- * was deleted; in the same second, too: peers would take its links for late ones of that run. */
+/* Run numbers begin at the present time, down to 64 ns. So the runs of a new store are larger than
+ * those of a deleted one. Otherwise peers would refuse its links as late links of an older run. */
 static struct rudpmsg_mark new_mark(const char *name)
 {
 	struct rudpmsg_mark mark;
@@ -216,8 +216,8 @@ static int read_mark(struct rudpmsg_disk *disk, MDB_txn *txn, const char *name,
 	return 0;
 }
 
-/* Opens the databases, or makes them, and counts the run. */
-static int enter(struct rudpmsg_disk *disk, MDB_txn *txn, const char *name, char *text)
+/* Opens or creates the databases, and counts the new run. */
+static int open_or_create(struct rudpmsg_disk *disk, MDB_txn *txn, const char *name, char *text)
 {
 	uint8_t bytes[RUDPMSG_MARK_BYTES_MAX];
 	MDB_val key = {4, "mark"}, value = {0, bytes};
@@ -248,7 +248,7 @@ static int begin_run(struct rudpmsg_disk *disk, const char *name, char *text)
 
 	if (rc)
 		return complain(text, rudpmsg_disk_error(rc), "cannot write: %s", mdb_strerror(rc));
-	rc = enter(disk, txn, name, text);
+	rc = open_or_create(disk, txn, name, text);
 	if (rc < 0) {
 		mdb_txn_abort(txn);
 		return rc;
@@ -290,7 +290,7 @@ int rudpmsg_disk_open(struct rudpmsg_disk **out, const char *directory, const ch
 		rc = open_env(disk, directory, size, text);
 	if (rc == 0)
 		rc = begin_run(disk, name, text);
-	/* The names in the directory, and its own. */
+	/* Makes the file names and the directory itself durable. */
 	if (rc == 0 && fsync(dir_fd) < 0)
 		rc = complain(text, -errno, "cannot write in %s: %s", directory, strerror(errno));
 	if (rc < 0)
@@ -312,7 +312,8 @@ void rudpmsg_disk_close(struct rudpmsg_disk *disk)
 		return;
 	if (disk->env)
 		mdb_env_close(disk->env);
-	/* Closing is not enough while a child of this process has not executed its program yet. */
+	/* Unlock explicitly: a child process that has not called exec yet still has the
+	 * descriptor. */
 	if (disk->lock_fd >= 0) {
 		(void)flock(disk->lock_fd, LOCK_UN);
 		close(disk->lock_fd);
@@ -331,7 +332,7 @@ struct loading {
 	struct rudpmsg_hub *hub;
 	MDB_txn *txn;
 	MDB_cursor *peers, *sent, *received;
-	uint64_t messages; /* that belonged to a peer */
+	uint64_t messages; /* messages that belong to a peer */
 };
 
 static int restore_sent(struct loading *loading, uint64_t peer, uint64_t id, const MDB_val *value)
@@ -354,7 +355,7 @@ static int restore_received(struct loading *loading, uint64_t peer, uint64_t num
 	return rc < 0 ? rc : rudpmsg_hub_restore_received(loading->hub, number, &record);
 }
 
-/* The messages of one peer, of one of the two databases. */
+/* Loads the messages of one peer from one of the two databases. */
 static int load_messages(struct loading *loading, MDB_cursor *cursor, uint64_t peer,
 			 int (*restore)(struct loading *, uint64_t, uint64_t, const MDB_val *))
 {
@@ -401,7 +402,7 @@ static int load_peers(struct loading *loading)
 	return rc == MDB_NOTFOUND ? 0 : rudpmsg_disk_error(rc);
 }
 
-/* Messages of nobody would never be found again. */
+/* Every message must belong to a peer: others would stay in the store for ever. */
 static int check_counts(const struct rudpmsg_disk *disk, const struct loading *loading)
 {
 	MDB_stat sent, received;

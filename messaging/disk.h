@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * disk - the store of a node in a directory: an LMDB environment, docs/messaging.md "The store".
+ * disk - keeps a node's messages in a directory, in an LMDB database (docs/messaging.md "The
+ * store").
  *
- * Model      a batch is one transaction: it is on the disk when rudpmsg_disk_commit has returned 0,
- *            or nothing of it is. Room is claimed from the file system before it is used, with a
- *            reserve for deleting: a full disk is met before a transaction, and never locks what
- *            would make room.
- * Threads    one at a time. Commits wait for the disk: without any lock held.
+ * Model      A batch is one transaction. If rudpmsg_disk_commit returns 0, all of it is on the
+ *            disk, else nothing of it is. Room is allocated in the file system before it is used,
+ *            with a reserve for deleting. So a full disk is noticed before a transaction, and never
+ *            prevents the deletions that would make room.
+ * Threads    one at a time. A commit waits for the disk: call it without a lock.
  */
 #ifndef RUDPMSG_DISK_H
 #define RUDPMSG_DISK_H
@@ -16,28 +17,29 @@
 struct rudpmsg_disk;
 
 /*
- * Opens the store of the node of that name, or makes one in a directory that is empty or not there.
- * bytes_max bounds its file. Why it cannot be opened is told in text.
+ * Opens the store of the node of that name. Creates it if the directory is empty or missing.
+ * bytes_max limits the size of its file. After an error text says why.
  *
  * Errors   -EBUSY another node has it open; -EBADMSG it is damaged, or no store of messages;
- *          -EPROTONOSUPPORT of another version; -EACCES it is another node's, or not ours to write;
- *          -ENOTEMPTY there are other things in the directory; -ENOSPC; -EIO and whatever else the
- *          system says.
+ *          -EPROTONOSUPPORT its format has another version; -EACCES it belongs to another node, or
+ *          may not be written; -ENOTEMPTY the directory contains other files; -ENOSPC; -EIO and
+ *          other errors of system calls.
  */
 int rudpmsg_disk_open(struct rudpmsg_disk **disk, const char *directory, const char *name,
 		      uint64_t bytes_max, char text[RUDPMSG_ERROR_TEXT_SIZE]);
 void rudpmsg_disk_close(struct rudpmsg_disk *disk);
 
-/* The number of this opening, which is on the disk: above that of each one before. */
+/* The run number of this opening. It is on the disk, and larger than that of each opening
+ * before. */
 uint64_t rudpmsg_disk_run(const struct rudpmsg_disk *disk);
 
-/* All that is in it, into a hub that is new (rudpmsg_hub_restore_peer ...). 0 or as these say;
- * -EBADMSG. */
+/* Loads all records into a new hub (rudpmsg_hub_restore_peer ...). 0; the errors of those
+ * functions; -EBADMSG. */
 int rudpmsg_disk_load(struct rudpmsg_disk *disk, struct rudpmsg_hub *hub, int64_t now_at_ns,
 		      char text[RUDPMSG_ERROR_TEXT_SIZE]);
 
-/* 0; -ENOSPC the disk or bytes_max is full: later ones may do; -EIO the disk or the store has
- * failed: so will all later ones. */
+/* Writes a batch. 0; -ENOSPC the disk or bytes_max is full: later commits may succeed; -EIO the
+ * disk or the store has failed: all later commits fail, too. */
 int rudpmsg_disk_commit(struct rudpmsg_disk *disk, const struct rudpmsg_batch *batch);
 
 #endif

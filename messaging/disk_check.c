@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The layout is that of lmdb 0.9's mdb.c: MDB_page, MDB_node, MDB_meta, MDB_db. */
+/* The file's layout is that of mdb.c in lmdb 0.9: MDB_page, MDB_node, MDB_meta, MDB_db. */
 #include "messaging/disk_check.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #define PAGE_BYTES_MIN 512
 #define PAGE_BYTES_MAX 32768
 #define DEPTH_MAX 32
-#define FREE_FLAGS 0x4008 /* of free pages: keys are integers, and the file is no directory */
+#define FREE_FLAGS 0x4008 /* of the database of free pages: integer keys; MDB_NOSUBDIR file */
 #define NO_PAGE UINT64_MAX
 
 enum { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8, PAGE_KINDS = 0x6f };
@@ -29,16 +29,16 @@ struct db {
 struct meta {
 	uint32_t magic, version;
 	uint64_t address, map_bytes;
-	struct db dbs[2]; /* of free pages, and of databases */
+	struct db dbs[2]; /* the database of free pages, and the main one */
 	uint64_t last_page, transaction;
 };
 
 struct walk {
 	const uint8_t *file;
 	size_t page_bytes;
-	uint64_t pages;  /* in use or once in use */
-	uint8_t *seen;   /* a bit for each */
-	uint64_t leaves; /* nodes of the tree under way */
+	uint64_t pages;  /* number of pages that are or were in use */
+	uint8_t *seen;   /* one bit for each page */
+	uint64_t leaves; /* nodes in the leaves of the present tree */
 	enum tree { TREE_FREE, TREE_MAIN, TREE_RECORDS } tree;
 };
 
@@ -66,8 +66,8 @@ static uint64_t u64_at(const uint8_t *bytes)
 	return value;
 }
 
-/* Each page has one owner. */
-static bool own(struct walk *walk, uint64_t page, uint64_t count)
+/* Marks pages as reached. Returns false if one was reached before: each page has one owner. */
+static bool claim_pages(struct walk *walk, uint64_t page, uint64_t count)
 {
 	if (page < 2 || page >= walk->pages || count == 0 || count > walk->pages - page)
 		return false;
@@ -81,7 +81,7 @@ static bool own(struct walk *walk, uint64_t page, uint64_t count)
 
 static bool walk_tree(struct walk *walk, const struct db *db, enum tree tree);
 
-/* The database of free pages: a count, and their numbers, the largest first. */
+/* A record of free pages: their count, then their numbers, the largest first. */
 static bool check_free(struct walk *walk, const uint8_t *data, size_t size)
 {
 	uint64_t count = size >= 8 ? u64_at(data) : 0, i, page, before = NO_PAGE;
@@ -90,7 +90,7 @@ static bool check_free(struct walk *walk, const uint8_t *data, size_t size)
 		return false;
 	for (i = 1; i <= count; i++) {
 		page = u64_at(data + 8 * i);
-		if (page >= before || !own(walk, page, 1))
+		if (page >= before || !claim_pages(walk, page, 1))
 			return false;
 		before = page;
 	}
@@ -115,7 +115,7 @@ static bool check_data(struct walk *walk, unsigned flags, const uint8_t *data, s
 	return false;
 }
 
-/* What is too long for its page lies in pages of its own, behind a head of the first. */
+/* A value that is too long for its page has pages of its own; the first begins with a header. */
 static bool check_big(struct walk *walk, uint64_t page, size_t size)
 {
 	uint64_t least = (PAGE_HEAD_BYTES - 1 + (uint64_t)size) / walk->page_bytes + 1;
@@ -125,7 +125,7 @@ static bool check_big(struct walk *walk, uint64_t page, size_t size)
 		return false;
 	head = walk->file + page * walk->page_bytes;
 	return u64_at(head) == page && (u16_at(head + 10) & PAGE_KINDS) == PAGE_OVERFLOW &&
-	       u32_at(head + 12) >= least && own(walk, page, u32_at(head + 12)) &&
+	       u32_at(head + 12) >= least && claim_pages(walk, page, u32_at(head + 12)) &&
 	       check_data(walk, 0, head + PAGE_HEAD_BYTES, size);
 }
 
@@ -159,14 +159,14 @@ static bool check_branch_node(struct walk *walk, const uint8_t *node, size_t lef
 	return check_page(walk, child, depth - 1);
 }
 
-/* depth: 1 is a leaf. */
+/* depth 1 is a leaf. */
 static bool check_page(struct walk *walk, uint64_t number, unsigned depth)
 {
 	const uint8_t *page, *node;
 	size_t lower, upper, i, at;
 	bool good = true;
 
-	if (!own(walk, number, 1))
+	if (!claim_pages(walk, number, 1))
 		return false;
 	page = walk->file + number * walk->page_bytes;
 	if (u64_at(page) != number)
@@ -178,7 +178,7 @@ static bool check_page(struct walk *walk, uint64_t number, unsigned depth)
 	if (lower < PAGE_HEAD_BYTES + 2 || lower > upper || upper > walk->page_bytes || lower % 2)
 		return false;
 	if (depth > 1 && lower < PAGE_HEAD_BYTES + 4)
-		return false; /* a branch has two children */
+		return false; /* a branch has at least two children */
 	for (i = PAGE_HEAD_BYTES; good && i < lower; i += 2) {
 		at = u16_at(page + i);
 		if (at < upper || at % 2 || at + NODE_HEAD_BYTES > walk->page_bytes)
@@ -197,7 +197,7 @@ static bool walk_tree(struct walk *walk, const struct db *db, enum tree tree)
 	enum tree before = walk->tree;
 	bool good;
 
-	/* What is ours has no flags, such as for duplicates. */
+	/* Our databases have no flags; duplicate keys, for example, need one. */
 	if (db->flags & ~(tree == TREE_FREE ? FREE_FLAGS : 0))
 		return false;
 	if (db->root == NO_PAGE)
@@ -212,7 +212,7 @@ static bool walk_tree(struct walk *walk, const struct db *db, enum tree tree)
 	return good;
 }
 
-/* The newer of the two that are written in turn. */
+/* Reads the newer of the two meta pages, which LMDB writes in turn. */
 static bool read_metas(const uint8_t *file, size_t size, struct meta *newest, size_t *page_bytes)
 {
 	struct meta meta;

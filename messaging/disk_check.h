@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rudpmsg_disk_check - is this file what LMDB can read? LMDB trusts its pages: a damaged one ends the
- * process that reads it. So all of them are looked at before LMDB is: each page that can be reached
- * lies in the file, is reached once, and holds what it says within its bounds; pages that are free
- * are reached by nobody. What stands in the records is record.h's.
+ * disk_check - checks that LMDB can safely read a file.
+ *
+ * LMDB trusts the pages of its file: a damaged page crashes the process that reads it. So all pages
+ * are checked before LMDB opens the file. Each reachable page must lie in the file, be reached only
+ * once and have valid contents; free pages must not be reachable. record.h checks the records.
  */
 #ifndef RUDPMSG_DISK_CHECK_H
 #define RUDPMSG_DISK_CHECK_H
@@ -11,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A file of LMDB's format 1 (versions 0.9), of this machine's byte order. 0; -EBADMSG; -ENOMEM. */
+/* Checks a file of LMDB's format 1 (versions 0.9) in this machine's byte order. 0; -EBADMSG;
+ * -ENOMEM. */
 int rudpmsg_disk_check(const uint8_t *file, size_t size);
 
 #endif

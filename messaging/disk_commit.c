@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches into transactions, and room for them. */
+/* Writes batches as transactions, and makes room for them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "messaging/disk_private.h"
 
-#define RESERVE_BYTES ((uint64_t)4 << 20) /* of the file, for transactions that only delete */
+#define RESERVE_BYTES ((uint64_t)4 << 20) /* part of the file for transactions that only delete */
 #define GROW_BYTES_MAX ((uint64_t)256 << 20)
 
-/* The cursors of a transaction: what is put comes at one end, what is deleted goes at the other. */
+/* The cursors of a transaction. New messages are added at one end, old ones deleted at the
+ * other. */
 struct change {
 	MDB_txn *txn;
-	MDB_cursor *put_sent, *put_received, *cut_sent, *cut_received;
+	MDB_cursor *put_sent, *put_received, *delete_sent, *delete_received;
 };
 
 int rudpmsg_disk_error(int rc)
@@ -24,10 +25,10 @@ int rudpmsg_disk_error(int rc)
 	return rc ? -EIO : 0;
 }
 
-/* ---- room ---- */
+/* ---- room in the file ---- */
 
-/* Where a file system cannot claim room ahead a full disk is met while writing: LMDB's transaction
- * ends in an orderly way then, too, but the reserve is only hoped for. */
+/* Allocates room in the file system. If the file system cannot do that, a full disk is noticed only
+ * while writing. LMDB then aborts the transaction cleanly, but the reserve is not guaranteed. */
 static int claim(struct rudpmsg_disk *disk, uint64_t bytes)
 {
 	mdb_filehandle_t fd;
@@ -72,7 +73,7 @@ int rudpmsg_disk_claim(struct rudpmsg_disk *disk, uint64_t file_bytes)
 	rc = claim(disk, disk->map_bytes + RESERVE_BYTES);
 	if (rc < 0 && (rc != -ENOSPC || file_bytes == 0))
 		return rc;
-	/* Counting the run may use the reserve. */
+	/* Writing the run number may use the reserve. */
 	return rudpmsg_disk_error(mdb_env_set_mapsize(disk->env, disk->map_bytes + RESERVE_BYTES));
 }
 
@@ -81,7 +82,7 @@ static int grow_more(struct rudpmsg_disk *disk)
 	uint64_t more = disk->map_bytes < GROW_BYTES_MAX ? disk->map_bytes : GROW_BYTES_MAX;
 	int rc = grow(disk, disk->map_bytes + more);
 
-	/* A disk that is nearly full may still have some. */
+	/* A disk that is almost full may still have a smaller part free. */
 	while (rc == -ENOSPC && more > RESERVE_BYTES && disk->map_bytes < disk->bytes_max)
 		rc = grow(disk, disk->map_bytes + (more /= 2));
 	return rc;
@@ -116,8 +117,8 @@ static int put_received(struct change *change, const struct rudpmsg_op *op)
 	return 0;
 }
 
-/* All of the peer's from number from to number to. */
-static int cut(MDB_cursor *cursor, uint64_t peer, uint64_t from, uint64_t to)
+/* Deletes the peer's messages numbered from to to. */
+static int delete_range(MDB_cursor *cursor, uint64_t peer, uint64_t from, uint64_t to)
 {
 	struct rudpmsg_disk_key at = rudpmsg_disk_key(peer, from), end = rudpmsg_disk_key(peer, to);
 	MDB_val key = {sizeof at, &at}, value;
@@ -138,7 +139,7 @@ static int put_peer(const struct rudpmsg_disk *disk, struct change *change,
 	MDB_val key = {sizeof op->peer, &at}, value = {op->length, (void *)(uintptr_t)op->bytes};
 	int rc = mdb_put(change->txn, disk->peers, &key, &value, 0);
 
-	return rc ? rc : cut(change->cut_sent, op->peer, 0, op->id);
+	return rc ? rc : delete_range(change->delete_sent, op->peer, 0, op->id);
 }
 
 static int delete_peer(const struct rudpmsg_disk *disk, struct change *change,
@@ -150,8 +151,8 @@ static int delete_peer(const struct rudpmsg_disk *disk, struct change *change,
 
 	if (rc && rc != MDB_NOTFOUND)
 		return rc;
-	rc = cut(change->cut_sent, op->peer, 0, UINT64_MAX);
-	return rc ? rc : cut(change->cut_received, op->peer, 0, UINT64_MAX);
+	rc = delete_range(change->delete_sent, op->peer, 0, UINT64_MAX);
+	return rc ? rc : delete_range(change->delete_received, op->peer, 0, UINT64_MAX);
 }
 
 static int apply(const struct rudpmsg_disk *disk, struct change *change,
@@ -163,9 +164,9 @@ static int apply(const struct rudpmsg_disk *disk, struct change *change,
 	case RUDPMSG_OP_PUT_RECEIVED:
 		return put_received(change, op);
 	case RUDPMSG_OP_DELETE_SENT:
-		return cut(change->cut_sent, op->peer, op->from, op->to);
+		return delete_range(change->delete_sent, op->peer, op->from, op->to);
 	case RUDPMSG_OP_DELETE_RECEIVED:
-		return cut(change->cut_received, op->peer, op->from, op->to);
+		return delete_range(change->delete_received, op->peer, op->from, op->to);
 	case RUDPMSG_OP_PUT_PEER:
 		return put_peer(disk, change, op);
 	case RUDPMSG_OP_DELETE_PEER:
@@ -181,15 +182,15 @@ static int open_cursors(const struct rudpmsg_disk *disk, struct change *change)
 	int rc = mdb_cursor_open(change->txn, disk->sent, &change->put_sent);
 
 	if (rc == 0)
-		rc = mdb_cursor_open(change->txn, disk->sent, &change->cut_sent);
+		rc = mdb_cursor_open(change->txn, disk->sent, &change->delete_sent);
 	if (rc == 0)
 		rc = mdb_cursor_open(change->txn, disk->received, &change->put_received);
 	if (rc == 0)
-		rc = mdb_cursor_open(change->txn, disk->received, &change->cut_received);
+		rc = mdb_cursor_open(change->txn, disk->received, &change->delete_received);
 	return rc;
 }
 
-/* Cursors of a transaction that writes go with it. Returns what LMDB says. */
+/* Returns LMDB's result. The end of a write transaction also closes its cursors. */
 static int write_batch(struct rudpmsg_disk *disk, const struct rudpmsg_batch *batch)
 {
 	struct change change = {0};
@@ -208,7 +209,7 @@ static int write_batch(struct rudpmsg_disk *disk, const struct rudpmsg_batch *ba
 	return rc;
 }
 
-/* What only deletes may use the reserve; what puts, may not. */
+/* A batch that only deletes may use the reserve; others may not. */
 static int commit_in(struct rudpmsg_disk *disk, const struct rudpmsg_batch *batch, bool in_reserve)
 {
 	uint64_t bytes = disk->map_bytes + (in_reserve ? RESERVE_BYTES : 0);
@@ -217,8 +218,9 @@ static int commit_in(struct rudpmsg_disk *disk, const struct rudpmsg_batch *batc
 	return rc ? rc : write_batch(disk, batch);
 }
 
-/* LMDB gives what a transaction has freed to the next but one: here is one in between. */
-static int let_go(struct rudpmsg_disk *disk)
+/* LMDB reuses freed pages only in the transaction after the next one. This writes an empty one in
+ * between. */
+static int commit_empty(struct rudpmsg_disk *disk)
 {
 	uint8_t bytes[RUDPMSG_MARK_BYTES_MAX];
 	MDB_val key = {4, "mark"}, value;
@@ -257,9 +259,9 @@ int rudpmsg_disk_commit(struct rudpmsg_disk *disk, const struct rudpmsg_batch *b
 		else
 			rc = grow_more(disk);
 		if (rc == -ENOSPC && batch->puts > 0 && disk->has_freed)
-			rc = let_go(disk);
+			rc = commit_empty(disk);
 	}
-	/* After an error of the disk nobody knows what it has: only opening it anew tells. */
+	/* After a disk error it is unknown what was written: only opening the store again tells. */
 	if (rc != -ENOSPC && rc != -ENOMEM && rc != 0)
 		disk->error = -EIO;
 	return disk->error ? disk->error : rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* disk_private - the inside of a store on disk, for disk*.c only: disk.c (opening, loading),
+/* disk_private - what the files of the on-disk store share: disk.c (opening, loading) and
  * disk_commit.c (writing). */
 #ifndef RUDPMSG_DISK_PRIVATE_H
 #define RUDPMSG_DISK_PRIVATE_H
@@ -15,8 +15,8 @@ struct rudpmsg_disk {
 	MDB_dbi marks, peers, sent, received;
 	uint64_t map_bytes, bytes_max;
 	int lock_fd;
-	bool has_freed; /* the newest transaction has: room that the next but one can use */
-	int error;      /* negative: it has failed for good */
+	bool has_freed; /* the newest transaction freed pages, usable by the one after the next */
+	int error;      /* negative: the store has failed permanently */
 	uint64_t run;
 };
 
@@ -24,16 +24,16 @@ struct rudpmsg_disk_key {
 	uint8_t bytes[KEY_BYTES];
 };
 
-/* The key of a message, or with number 0 of the peer (its first 8 bytes). */
+/* The key of a message. With number 0: the key of the peer, in the first 8 bytes. */
 struct rudpmsg_disk_key rudpmsg_disk_key(uint64_t peer, uint64_t number);
 
-/* A negative errno value for what LMDB has returned; 0 stays 0. */
+/* Converts LMDB's return value to 0 or a negative errno value. */
 int rudpmsg_disk_error(int rc);
 
-#define DISK_FIRST_BYTES ((uint64_t)4 << 20) /* of the map of a new store */
+#define DISK_FIRST_BYTES ((uint64_t)4 << 20) /* size of the memory map of a new store */
 
-/* The map and the room of a store that is opened, whose file has so many bytes. -ENOSPC for a new
- * one; one that is there can be opened when the disk is full, too. */
+/* Sets the memory map and reserves room for a store that is opened; file_bytes is the file's size.
+ * -ENOSPC only for a new store: an existing one can be opened while the disk is full. */
 int rudpmsg_disk_claim(struct rudpmsg_disk *disk, uint64_t file_bytes);
 
 #endif

@@ -12,13 +12,13 @@
 #define BYTES_MAX (UINT64_C(64) << 20)
 #define OUTCOMES_MAX 65536u
 #define QUEUE_SHARE 4u
-#define RING_KEPT_BYTES (64u << 10) /* of outcomes, when there is none */
+#define RING_KEPT_BYTES (64u << 10) /* an empty ring of outcomes frees larger memory */
 
 struct dispatch_queue {
 	UT_hash_handle hh;
 	struct rudpmsg_dispatch_queues *queues;
 	rudpmsg_conn_id conn;
-	struct rudpmsg_room room; /* always waiting: or there would be no queue */
+	struct rudpmsg_room room; /* waits for room as long as the queue exists */
 	struct rudp_list posts;   /* oldest first, never empty */
 	uint64_t count, bytes;
 };
@@ -57,7 +57,7 @@ static uint64_t outcome_count(const struct rudpmsg_dispatch_queues *queues)
 	return rudp_ring_used(&queues->outcomes) / sizeof(struct rudpmsg_outcome);
 }
 
-/* Room for the outcomes of all that wait, and of one more. */
+/* Reserves room for the outcomes of all waiting posts, and of one more. */
 static int reserve_outcome(struct rudpmsg_dispatch_queues *queues)
 {
 	uint64_t due = queues->stats.posts_waiting + 1;
@@ -190,7 +190,7 @@ void rudpmsg_dispatch_queues_fini(struct rudpmsg_dispatch_queues *queues)
 	rudp_ring_fini(&queues->outcomes);
 }
 
-/* Until all is handed over, or there is no room again. */
+/* Moves posts to the connection, until none is left or the connection has no room. */
 static void hand_over(struct dispatch_queue *dispatch_queue, struct rudpmsg_conn *conn,
 		      int64_t now_at_ns)
 {
@@ -274,7 +274,7 @@ static int add_post(struct rudpmsg_dispatch_queues *queues, struct dispatch_queu
 	return 0;
 }
 
-/* Straight to the connection, if nothing waits before it. */
+/* Sends straight to the connection if no post waits before this one; else queues it. */
 static int post_one(struct rudpmsg_dispatch_queues *queues, rudpmsg_conn_id id, const void *bytes,
 		    size_t length, int64_t now_at_ns, rudpmsg_ticket ticket)
 {

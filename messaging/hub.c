@@ -6,7 +6,7 @@
 
 #include "messaging/hub_private.h"
 
-/* splitmix64: for numbers that must differ, not for secrets. */
+/* splitmix64: for numbers that must differ. It is not secure: do not use it for secrets. */
 uint64_t rudpmsg_hub_random(struct rudpmsg_hub *hub)
 {
 	uint64_t z = hub->random += UINT64_C(0x9e3779b97f4a7c15);
@@ -34,13 +34,13 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 	rudp_list_init(&hub->to_write);
 	rudp_list_init(&hub->to_read);
 	rudp_list_init(&hub->to_close);
-	rudp_list_init(&hub->eventful);
+	rudp_list_init(&hub->with_events);
 	rudp_list_init(&hub->readable);
 	rudp_list_init(&hub->tickets);
 	rudp_list_init(&hub->final_events_list);
 	rudp_list_init(&hub->busy);
-	rudp_list_init(&hub->roomy);
-	rudp_list_init(&hub->held);
+	rudp_list_init(&hub->rooms_ready);
+	rudp_list_init(&hub->read_blocked);
 	rudp_list_init(&hub->awaited);
 	hub->quiet.kind = TIMER_QUIET;
 	hub->seen_at_ns = now_at_ns;
@@ -190,7 +190,7 @@ void rudpmsg_hub_on_time(struct rudpmsg_hub *hub, int64_t now_at_ns)
 	struct rudp_timer *timer;
 
 	hub->seen_at_ns = now_at_ns;
-	/* What is armed meanwhile lies in the future, so this ends. */
+	/* Timers that are set meanwhile expire in the future, so this loop ends. */
 	while ((timer = rudp_timer_wheel_pop(&hub->wheel, now_at_ns)))
 		on_timer(hub, RUDP_LIST_OWNER(timer, struct hub_timer, timer), now_at_ns);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes in and out of a link: frames are parsed in place, and written from where they lie. */
+/* Input and output of a link: frames are parsed where they were read, and written without a
+ * copy. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 
 /* ---- in ---- */
 
-/* A link whose application is behind is not read: the stream's flow control holds the peer back. */
+/* While its application is behind, a link is not read: the stream's flow control stops the peer. */
 static bool is_behind(const struct rudpmsg_hub *hub, const struct rudpmsg_link *link)
 {
 	return link->state == LINK_READY &&
@@ -18,13 +19,13 @@ static bool is_behind(const struct rudpmsg_hub *hub, const struct rudpmsg_link *
 		rudpmsg_store_is_full(hub));
 }
 
-static void hold(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
+static void block_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 {
-	if (!rudp_list_is_linked(&link->held))
-		rudp_list_append(&hub->held, &link->held);
+	if (!rudp_list_is_linked(&link->read_blocked))
+		rudp_list_append(&hub->read_blocked, &link->read_blocked);
 }
 
-/* A chunk with room behind what is not parsed yet; the rest of a frame moves to the new one. */
+/* Makes room to read after the unparsed bytes. An incomplete frame moves to a new chunk. */
 static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 {
 	struct rudpmsg_chunk *old = link->chunk, *chunk;
@@ -33,7 +34,7 @@ static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 
 	if (old && rest == 0 && old->references == 1) {
 		old->used = link->parsed = 0;
-		old->unpaid = old->owed;
+		old->uncharged = old->uncharged_before;
 		return true;
 	}
 	if (old && old->size - old->used >= READ_ROOM_MIN_BYTES)
@@ -41,15 +42,17 @@ static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	if (rest > 0 && rudpmsg_frame_read(old->bytes + link->parsed, rest,
 					   hub->config.limits.message_bytes_max, &frame,
 					   &wanted) != RUDPMSG_WIRE_MORE)
-		wanted = 0; /* held back before it was parsed */
+		wanted = 0; /* complete, but reading stopped before it was parsed */
 	chunk = rudpmsg_chunk_new((wanted > rest ? wanted : rest) + RUDPMSG_CHUNK_BYTES);
 	if (!chunk)
 		return false;
 	if (rest > 0)
 		memcpy(chunk->bytes, old->bytes + link->parsed, rest);
 	chunk->used = rest;
-	chunk->owed = !old ? link->owed : old->references > 1 ? old->unpaid : old->owed;
-	chunk->unpaid = chunk->owed;
+	chunk->uncharged_before = !old                  ? link->uncharged_before
+				  : old->references > 1 ? old->uncharged
+							: old->uncharged_before;
+	chunk->uncharged = chunk->uncharged_before;
 	link->parsed = 0;
 	link->chunk = chunk;
 	rudpmsg_chunk_put(old);
@@ -64,7 +67,7 @@ bool rudpmsg_link_trim(struct rudpmsg_link *link)
 		return true;
 	if (link->parsed < chunk->used || chunk->references > 1)
 		return false;
-	link->owed = chunk->owed;
+	link->uncharged_before = chunk->uncharged_before;
 	rudpmsg_chunk_put(chunk);
 	link->chunk = NULL;
 	link->parsed = 0;
@@ -76,12 +79,12 @@ size_t rudpmsg_hub_read_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	if (link->state == LINK_ENDED || link->state == LINK_DIALING)
 		return 0;
 	if (is_behind(hub, link)) {
-		hold(hub, link);
+		block_read(hub, link);
 		return 0;
 	}
 	if (!ensure_room(hub, link)) {
-		/* Nothing would ever say when to go on: what was not read comes over the next link.
-		 */
+		/* Nothing would tell us when to go on reading. So the link ends, and the peer sends
+		 * the rest again on the next link. */
 		rudpmsg_hub_on_ended(hub, link, ENOMEM, hub->seen_at_ns);
 		return 0;
 	}
@@ -99,7 +102,7 @@ static void on_message(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	int rc;
 
 	if (rudpmsg_id_read(frame, &id) != RUDPMSG_WIRE_OK || id == 0) {
-		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		return;
 	}
 	if (link->is_stream_new)
@@ -111,7 +114,7 @@ static void on_message(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	if (rc == 0)
 		rc = rudpmsg_inbox_add(&conn->inbox, id, bytes, length, link->chunk,
 				       conn->received_as + 1);
-	/* Not taken, not acknowledged: it comes again on the next link. */
+	/* The message was not taken and is not acknowledged: it comes again on the next link. */
 	if (rc == -ENOMEM) {
 		rudpmsg_link_on_broken(hub, link, ENOMEM, now_at_ns);
 		return;
@@ -140,7 +143,7 @@ static void on_ack(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 
 	if (rudpmsg_id_read(frame, &id) != RUDPMSG_WIRE_OK ||
 	    (count = rudpmsg_outbox_on_ack(&link->conn->outbox, id)) < 0) {
-		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		return;
 	}
 	rudpmsg_conn_on_answered(hub, link->conn, (uint64_t)count);
@@ -152,7 +155,7 @@ static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	uint8_t reason;
 
 	if (rudpmsg_reason_read(frame, &reason) != RUDPMSG_WIRE_OK) {
-		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		return;
 	}
 	if (reason == RUDPMSG_REASON_GOODBYE) {
@@ -163,9 +166,10 @@ static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_conn_leave(hub, conn, ECONNABORTED);
 		return;
 	}
-	/* Two programs with one name would take the link from each other at each round trip. */
+	/* After TAKEN_OVER wait longest: otherwise two programs with one name would take the link
+	 * from each other at each round trip. */
 	if (reason == RUDPMSG_REASON_STORE || reason == RUDPMSG_REASON_TAKEN_OVER)
-		link->conn->failures = PATIENT_FAILURES;
+		link->conn->failures = LONGEST_PAUSE_FAILURES;
 	rudpmsg_link_on_broken(hub, link, rudpmsg_reason_error(reason), now_at_ns);
 }
 
@@ -174,11 +178,11 @@ static void on_refuse(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 {
 	uint8_t reason;
 
-	/* Whoever refuses says why: an attempt that fails for nothing would look like one that has
-	 * not failed. */
+	/* A refusal must have a reason: an attempt that fails with reason NONE would look like one
+	 * that has not failed. */
 	if (rudpmsg_reason_read(frame, &reason) != RUDPMSG_WIRE_OK ||
 	    reason == RUDPMSG_REASON_NONE) {
-		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		return;
 	}
 	hub->stats.links_refused++;
@@ -187,17 +191,17 @@ static void on_refuse(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 
 static void on_who(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns)
 {
-	/* An ACK_HANDSHAKE must find room behind it: nothing may be written in between. */
+	/* Before IAM is written there must also be room for an ACK_HANDSHAKE after it. */
 	uint8_t *room = rudpmsg_link_control_room(link, 2 * RUDPMSG_HANDSHAKE_BYTES_MAX);
 
 	if (!room) {
-		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		return;
 	}
 	rudpmsg_link_control_commit(hub, link, rudpmsg_iam_write(room, hub->config.name));
 }
 
-static bool may_come(enum link_state state, enum rudpmsg_frame_type type)
+static bool is_allowed(enum link_state state, enum rudpmsg_frame_type type)
 {
 	switch (type) {
 	case RUDPMSG_FRAME_HANDSHAKE:
@@ -221,8 +225,8 @@ static bool may_come(enum link_state state, enum rudpmsg_frame_type type)
 static void on_frame(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		     const struct rudpmsg_frame *frame, int64_t now_at_ns)
 {
-	if (!may_come(link->state, frame->type)) {
-		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+	if (!is_allowed(link->state, frame->type)) {
+		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		return;
 	}
 	switch (frame->type) {
@@ -267,30 +271,30 @@ static void parse(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t no
 		if (verdict == RUDPMSG_WIRE_MORE)
 			return;
 		if (verdict != RUDPMSG_WIRE_OK) {
-			rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+			rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 			return;
 		}
 		link->parsed += used;
-		link->chunk->unpaid += used;
+		link->chunk->uncharged += used;
 		on_frame(hub, link, &frame, now_at_ns);
 	}
 	if (link->state == LINK_READY)
-		hold(hub, link);
+		block_read(hub, link);
 }
 
 void rudpmsg_link_read_on(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 {
-	if (!rudp_list_is_linked(&link->held) || rudp_list_is_linked(&link->read) ||
+	if (!rudp_list_is_linked(&link->read_blocked) || rudp_list_is_linked(&link->read) ||
 	    is_behind(hub, link))
 		return;
-	rudp_list_remove(&link->held);
+	rudp_list_remove(&link->read_blocked);
 	rudp_list_append(&hub->to_read, &link->read);
 	hub->changes |= RUDPMSG_CHANGED_WORK;
 }
 
-/* Of what comes behind our last word only the peer's own counts: where both have said it, each would
- * wait for the other to end the link. */
-static void hear_out(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
+/* Of what comes behind our last word only the peer's own counts: where both have said it, each
+ * would wait for the other to end the link. */
+static void await_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 {
 	enum rudpmsg_wire_verdict verdict;
 	struct rudpmsg_frame frame;
@@ -316,14 +320,14 @@ void rudpmsg_hub_on_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link, siz
 {
 	if (link->state == LINK_ENDED)
 		return;
-	if (link->state == LINK_CLOSING && !link->has_stood)
+	if (link->state == LINK_CLOSING && !link->was_ready)
 		return; /* the room is used again */
 	if (!link->chunk)
 		return; /* held back before anything was read */
 	hub->seen_at_ns = now_at_ns;
 	link->chunk->used += bytes;
 	if (link->state == LINK_CLOSING)
-		hear_out(hub, link);
+		await_close(hub, link);
 	else
 		parse(hub, link, now_at_ns);
 }
@@ -382,6 +386,6 @@ void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, 
 		rudpmsg_conn_on_answered(
 			hub, link->conn,
 			rudpmsg_outbox_on_written(&link->conn->outbox, bytes - control));
-	else if (link->state == LINK_CLOSING && link->control_end == 0 && !link->has_stood)
+	else if (link->state == LINK_CLOSING && link->control_end == 0 && !link->was_ready)
 		rudpmsg_link_end(hub, link);
 }

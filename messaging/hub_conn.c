@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections: their life, the manager that finds them, and the memory of those that are quiet. */
+/* Connections: creation and removal, look-up, and giving back the memory of quiet ones. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "messaging/hub_private.h"
 
-/* ---- life ---- */
+/* ---- creation and removal ---- */
 
 static struct rudpmsg_conn *conn_alloc(struct rudpmsg_hub *hub, const char *name)
 {
@@ -27,22 +27,23 @@ static struct rudpmsg_conn *conn_alloc(struct rudpmsg_hub *hub, const char *name
 	return conn;
 }
 
-/* Nothing goes with it but its id: what the peer has sent is remembered as of a sender. */
-static bool is_spare(const struct rudpmsg_conn *conn)
+/* Removing it loses only its id: the peer's stream is remembered like that of any sender. */
+static bool is_removable(const struct rudpmsg_conn *conn)
 {
 	return !conn->link && !conn->attempt && !conn->host && conn->outbox.count == 0 &&
 	       rudpmsg_inbox_is_empty(&conn->inbox);
 }
 
-/* Peers that came once and never again must not keep others out for ever. */
+/* Removes a connection without a link: peers that came only once must not keep others out for
+ * ever. */
 static bool make_room(struct rudpmsg_hub *hub)
 {
 	struct rudpmsg_conn *conn;
 	int i;
 
-	for (i = 0; i < SPARE_LOOKS_MAX && !rudp_list_is_empty(&hub->linkless); i++) {
+	for (i = 0; i < REMOVABLE_CHECKS_MAX && !rudp_list_is_empty(&hub->linkless); i++) {
 		conn = RUDP_LIST_OWNER(hub->linkless.next, struct rudpmsg_conn, linkless);
-		if (is_spare(conn)) {
+		if (is_removable(conn)) {
 			rudpmsg_conn_forget(hub, conn, ENFILE);
 			return true;
 		}
@@ -92,7 +93,7 @@ static void conn_free(struct rudpmsg_conn *conn)
 	free(conn);
 }
 
-/* No link, no attempt, no timer. */
+/* Ends the link, the attempt and the timers. */
 static void detach(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
 	if (conn->attempt)
@@ -135,7 +136,7 @@ void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int
 	rudpmsg_sender_remember(hub, conn);
 	rudpmsg_tickets_on_forgotten(hub, conn->id, reason);
 	rudpmsg_conn_final_events(hub, conn, reason);
-	rudp_list_remove(&conn->eventful);
+	rudp_list_remove(&conn->with_events);
 	rudp_list_remove(&conn->waiting);
 	rudp_list_remove(&conn->busy);
 	rudp_list_remove(&conn->linkless);
@@ -169,7 +170,7 @@ void rudpmsg_hub_disconnect(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, 
 	rudpmsg_conn_forget(hub, conn, reason);
 }
 
-/* ---- finding ---- */
+/* ---- look-up ---- */
 
 struct rudpmsg_conn *rudpmsg_hub_conn(const struct rudpmsg_hub *hub, rudpmsg_conn_id id)
 {
@@ -204,7 +205,7 @@ int rudpmsg_conn_last_error(const struct rudpmsg_conn *conn)
 	return conn->error ? -conn->error : -EINPROGRESS;
 }
 
-bool rudpmsg_hub_is_passing(int error)
+bool rudpmsg_hub_is_temporary(int error)
 {
 	return error == -ETIMEDOUT || error == -ECONNREFUSED || error == -ECONNRESET;
 }
@@ -215,12 +216,12 @@ int rudpmsg_conn_attempt_result(const struct rudpmsg_conn *conn)
 
 	if (conn->is_leaving)
 		return error;
-	if (conn->attempt) /* the error is of the attempt before */
+	if (conn->attempt) /* the error belongs to the previous attempt */
 		return -EINPROGRESS;
-	return rudpmsg_hub_is_passing(error) ? -EINPROGRESS : error;
+	return rudpmsg_hub_is_temporary(error) ? -EINPROGRESS : error;
 }
 
-/* ---- memory of those that are quiet ---- */
+/* ---- memory of quiet connections ---- */
 
 void rudpmsg_conn_note_active(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns)
 {
@@ -232,7 +233,7 @@ void rudpmsg_conn_note_active(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 	rudp_list_append(&hub->busy, &conn->busy);
 }
 
-/* Returns true when nothing is left to give back later. */
+/* Returns true when the connection has no memory left to give back. */
 static bool trim(struct rudpmsg_conn *conn)
 {
 	bool is_chunk_free = !conn->link || rudpmsg_link_trim(conn->link);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Attempts to reach a peer, and what becomes of those that fail. */
+/* Attempts to reach a peer, and what follows when they fail. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ int rudpmsg_conn_dial(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_
 	return 0;
 }
 
-/* Shortened at random by up to a half, or nodes that lost a link together would come together. */
+/* Shortened at random by up to a half: nodes that lost a link together must not dial together. */
 int64_t rudpmsg_hub_backoff_ns(struct rudpmsg_hub *hub, unsigned failures)
 {
 	int64_t span_ns = hub->config.backoff_first_ns;
@@ -67,7 +67,7 @@ void rudpmsg_conn_on_retry(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, i
 		rudpmsg_conn_retry_later(hub, conn, now_at_ns);
 }
 
-/* Refusals that another attempt will meet as well. */
+/* Would another attempt be refused as well? */
 static bool is_final(enum rudpmsg_reason reason)
 {
 	switch (reason) {
@@ -98,13 +98,13 @@ static void on_attempt_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 	conn->error = error;
 	hub->changes |= RUDPMSG_CHANGED_CONNECT;
 	if (conn->link)
-		return; /* the peer's came first */
-	if (is_final(reason) && !conn->has_stood && !conn->is_restored) {
+		return; /* the link that the peer dialed came first */
+	if (is_final(reason) && !conn->was_ready && !conn->is_restored) {
 		rudpmsg_conn_forget(hub, conn, error);
 		return;
 	}
 	if (reason == RUDPMSG_REASON_CROSSED) {
-		/* The peer's link is on its way; if it does not come, ours shall. */
+		/* The peer's link is on its way. If it does not come, we dial again. */
 		conn->error = 0;
 		rudpmsg_hub_arm(hub, &conn->retry, now_at_ns + hub->config.handshake_timeout_ns);
 		return;
@@ -131,7 +131,7 @@ void rudpmsg_link_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 
 /* ---- connect ---- */
 
-/* Attempts that nobody waits for any more count as well. */
+/* Attempts that no call waits for any more count as well. */
 static int ticket_new(struct rudpmsg_hub *hub, struct ticket **ticket)
 {
 	if (hub->ticket_count >= hub->config.limits.connections_max)
@@ -188,8 +188,8 @@ static struct ticket *ticket_find(const struct rudpmsg_hub *hub, uint64_t number
 	return NULL;
 }
 
-static int connect_to_whoever(struct rudpmsg_hub *hub, const char *host, uint16_t port,
-			      int64_t now_at_ns, uint64_t *number)
+static int connect_to_anyone(struct rudpmsg_hub *hub, const char *host, uint16_t port,
+			     int64_t now_at_ns, uint64_t *number)
 {
 	struct ticket *ticket;
 	int error = ticket_new(hub, &ticket);
@@ -207,7 +207,7 @@ static int connect_to_whoever(struct rudpmsg_hub *hub, const char *host, uint16_
 	return 0;
 }
 
-/* The address that was named last is the one to dial. */
+/* The address given last is the one to dial. */
 static int set_address(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const char *host,
 		       uint16_t port)
 {
@@ -223,7 +223,7 @@ static int set_address(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const
 	return 0;
 }
 
-/* Whoever has moved is not found where it was: an attempt there would only hold up the next. */
+/* A peer that has moved is not at its old address: an attempt there would delay the new one. */
 static void drop_attempt_elsewhere(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 				   const char *host, uint16_t port)
 {
@@ -289,7 +289,7 @@ int rudpmsg_hub_connect(struct rudpmsg_hub *hub, const char *host, uint16_t port
 	if (!host || host[0] == '\0' || strlen(host) > RUDPMSG_HOST_MAX || port == 0)
 		return -EINVAL;
 	if (!peer_name)
-		return connect_to_whoever(hub, host, port, now_at_ns, ticket);
+		return connect_to_anyone(hub, host, port, now_at_ns, ticket);
 	if (!rudpmsg_name_is_valid(peer_name, strlen(peer_name)) ||
 	    strcmp(peer_name, hub->config.name) == 0)
 		return -EINVAL;
@@ -309,7 +309,7 @@ int rudpmsg_hub_connect_result(const struct rudpmsg_hub *hub, uint64_t number,
 
 void rudpmsg_hub_connect_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int error)
 {
-	if (conn->link || conn->has_stood || conn->is_restored || conn->outbox.count > 0)
+	if (conn->link || conn->was_ready || conn->is_restored || conn->outbox.count > 0)
 		return;
 	rudpmsg_conn_forget(hub, conn, error);
 }
@@ -321,7 +321,7 @@ void rudpmsg_hub_connect_forget(struct rudpmsg_hub *hub, uint64_t number)
 	if (!ticket)
 		return;
 	if (ticket->link) {
-		ticket->is_forgotten = true; /* the attempt goes on, and may make a connection */
+		ticket->is_forgotten = true; /* the attempt goes on and may make a connection */
 		return;
 	}
 	ticket_free(hub, ticket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Events wait as one bit for each kind and connection: a bounded room, and none is lost. */
+/* Events: one bit for each kind and connection. They need bounded memory, and none is lost. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -14,14 +14,14 @@ void rudpmsg_conn_event(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 			enum rudpmsg_event_kind kind)
 {
 	if (kind == RUDPMSG_EVENT_READABLE) {
-		if (conn->told_readable)
+		if (conn->readable_reported)
 			return;
-		conn->told_readable = true;
+		conn->readable_reported = true;
 	}
 	conn->events |= bit(kind);
-	if (rudp_list_is_linked(&conn->eventful))
+	if (rudp_list_is_linked(&conn->with_events))
 		return;
-	rudp_list_append(&hub->eventful, &conn->eventful);
+	rudp_list_append(&hub->with_events, &conn->with_events);
 	hub->changes |= RUDPMSG_CHANGED_EVENT;
 }
 
@@ -32,8 +32,8 @@ static void final_events_free(struct rudpmsg_hub *hub, struct final_events *fina
 	free(final_events);
 }
 
-/* What is left to say of a connection that goes. Without memory for it, waiters still learn it by
- * ENOENT. */
+/* Keeps the last events of a connection that is being removed. Without memory the events are lost,
+ * but waiting calls still return ENOENT. */
 void rudpmsg_conn_final_events(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason)
 {
 	struct final_events *final_events = calloc(1, sizeof *final_events);
@@ -81,7 +81,7 @@ static int next_final_event(struct rudpmsg_hub *hub, struct rudpmsg_event *event
 	return 0;
 }
 
-/* A link that stands now has come last, one that does not has gone last. */
+/* If there is a link, CONNECTED came after BROKEN; else BROKEN came last. */
 static enum rudpmsg_event_kind next_kind(const struct rudpmsg_conn *conn)
 {
 	static const enum rudpmsg_event_kind orders[2][5] = {
@@ -102,9 +102,9 @@ int rudpmsg_hub_event(struct rudpmsg_hub *hub, struct rudpmsg_event *event)
 {
 	struct rudpmsg_conn *conn;
 
-	if (rudp_list_is_empty(&hub->eventful))
+	if (rudp_list_is_empty(&hub->with_events))
 		return next_final_event(hub, event);
-	conn = RUDP_LIST_OWNER(hub->eventful.next, struct rudpmsg_conn, eventful);
+	conn = RUDP_LIST_OWNER(hub->with_events.next, struct rudpmsg_conn, with_events);
 	*event = (struct rudpmsg_event){.kind = next_kind(conn), .conn = conn->id};
 	conn->events &= ~bit(event->kind);
 	if (event->kind == RUDPMSG_EVENT_ACKNOWLEDGED)
@@ -115,8 +115,9 @@ int rudpmsg_hub_event(struct rudpmsg_hub *hub, struct rudpmsg_event *event)
 	}
 	if (event->kind == RUDPMSG_EVENT_BROKEN)
 		event->reason = conn->broken_reason;
-	rudp_list_remove(&conn->eventful);
+	rudp_list_remove(&conn->with_events);
 	if (conn->events)
-		rudp_list_append(&hub->eventful, &conn->eventful); /* connections take turns */
+		rudp_list_append(&hub->with_events,
+				 &conn->with_events); /* connections take turns */
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* HANDSHAKE and ACK_HANDSHAKE: whose link it is, and where the messages go on. */
+/* HANDSHAKE and ACK_HANDSHAKE: which connection a link belongs to, and where its messages go on. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -19,9 +19,9 @@ static void fill(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn,
 	handshake->known_link = conn->known_link;
 	handshake->stream = conn->stream;
 	handshake->peer_stream = conn->peer_stream;
-	/* After a restart we do not know what the peer asks for before it has said so: the least.
-	 */
-	handshake->received = conn->has_stood || !conn->inbox.has_store
+	/* After a restart we do not know which acknowledgement the peer asks for until its
+	 * handshake. Claim the least: what was handled. */
+	handshake->received = conn->was_ready || !conn->inbox.has_store
 				      ? rudpmsg_conn_acknowledged(conn)
 				      : conn->inbox.handled_id;
 	strcpy(handshake->name, hub->config.name);
@@ -35,13 +35,14 @@ void rudpmsg_link_greet(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int6
 
 	link->number = ++hub->last_link;
 	fill(hub, link->conn, link, &handshake);
-	link->conn->told = handshake.received;
+	link->conn->acked_to_peer = handshake.received;
 	rudpmsg_link_enter(hub, link, LINK_GREETING, now_at_ns + hub->config.handshake_timeout_ns);
 	rudpmsg_link_control_commit(
 		hub, link, rudpmsg_handshake_write(room, RUDPMSG_FRAME_HANDSHAKE, &handshake));
 }
 
-/* What the peer does not take would end each link anew, and nothing behind it would ever arrive. */
+/* Fails messages that the peer does not take: each of them would end every new link, and the
+ * messages behind it would never arrive. */
 static void fail_longer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
 	uint64_t id = 0, count;
@@ -55,11 +56,11 @@ static void fail_longer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 }
 
 /*
- * Whoever dials can be long gone when its HANDSHAKE is read, and a message on the link shows that
- * it is not. Before that its stream must not take the place of the one that we know: duplicates
- * would not be known any more.
+ * The dialer can be dead when its HANDSHAKE is read; only a message on the link proves that it is
+ * alive. Until then its new stream must not replace the stream that we know, because duplicates
+ * would not be recognized any more.
  */
-static void meet_stream(struct rudpmsg_conn *conn, struct rudpmsg_link *link, uint64_t stream)
+static void note_stream(struct rudpmsg_conn *conn, struct rudpmsg_link *link, uint64_t stream)
 {
 	if (conn->peer_stream == stream)
 		return;
@@ -68,9 +69,9 @@ static void meet_stream(struct rudpmsg_conn *conn, struct rudpmsg_link *link, ui
 		rudpmsg_conn_take_stream(conn, stream);
 }
 
-/* The link is the connection's from now on. */
-static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rudpmsg_link *link,
-		  const struct rudpmsg_handshake *peer, int64_t now_at_ns)
+/* Makes link the connection's link. */
+static void establish(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rudpmsg_link *link,
+		      const struct rudpmsg_handshake *peer, int64_t now_at_ns)
 {
 	link->conn = conn;
 	conn->link = link;
@@ -78,7 +79,7 @@ static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rud
 	rudpmsg_link_enter(hub, link, LINK_READY, RUDP_NEVER);
 	rudpmsg_hub_arm(hub, &conn->retry, RUDP_NEVER);
 	rudpmsg_hub_arm(hub, &conn->give_up, RUDP_NEVER);
-	conn->has_stood = true;
+	conn->was_ready = true;
 	conn->is_leaving = false;
 	rudpmsg_conn_note_active(hub, conn, now_at_ns);
 	conn->failures = 0;
@@ -91,7 +92,7 @@ static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rud
 	conn->peer_message_bytes_max = peer->message_bytes_max;
 	if (!link->is_dialed)
 		conn->known_link = link->number;
-	meet_stream(conn, link, peer->stream);
+	note_stream(conn, link, peer->stream);
 	hub->stats.messages_resent += rudpmsg_outbox_on_link(&conn->outbox);
 	if (peer->peer_stream == conn->stream)
 		rudpmsg_conn_on_answered(hub, conn,
@@ -103,7 +104,7 @@ static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rud
 	rudpmsg_link_want_write(hub, link);
 }
 
-/* What there was before the new link. */
+/* Gives up the link and the attempt that the new link replaces. */
 static void give_up_others(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 			   const struct rudpmsg_link *link, int64_t now_at_ns)
 {
@@ -140,7 +141,7 @@ static enum rudpmsg_decision decide(const struct rudpmsg_hub *hub, const struct 
 	return rudpmsg_decide(&facts);
 }
 
-/* RUDPMSG_REASON_NONE: *conn may have the link. */
+/* Checks a HANDSHAKE. RUDPMSG_REASON_NONE: *conn takes the link. */
 static enum rudpmsg_reason admit(struct rudpmsg_hub *hub, const struct rudpmsg_handshake *handshake,
 				 struct rudpmsg_conn **conn)
 {
@@ -205,12 +206,12 @@ static void answer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct ru
 		handshake.peer_stream = link->greeting.stream;
 		handshake.received = 0;
 	}
-	conn->told = handshake.received;
+	conn->acked_to_peer = handshake.received;
 	rudpmsg_link_control_commit(
 		hub, link, rudpmsg_handshake_write(room, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake));
 }
 
-/* The same once more is answered by nothing: one HANDSHAKE, one ACK_HANDSHAKE. */
+/* A repeated HANDSHAKE is ignored: each HANDSHAKE gets one ACK_HANDSHAKE. */
 static void on_repeated(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 			const struct rudpmsg_handshake *handshake, int64_t now_at_ns)
 {
@@ -218,7 +219,7 @@ static void on_repeated(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		hub->stats.handshakes_repeated++;
 		return;
 	}
-	rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+	rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 }
 
 void rudpmsg_link_on_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
@@ -243,7 +244,7 @@ void rudpmsg_link_on_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *lin
 	give_up_others(hub, conn, link, now_at_ns);
 	link->number = handshake.link;
 	link->greeting = handshake;
-	stand(hub, conn, link, &handshake, now_at_ns);
+	establish(hub, conn, link, &handshake, now_at_ns);
 	answer(hub, conn, link);
 }
 
@@ -272,11 +273,11 @@ void rudpmsg_link_on_ack_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link 
 	assert(conn->attempt == link && !conn->link);
 	conn->attempt = NULL;
 	if (conn->peer_stream != handshake.stream)
-		conn->told = 0; /* what was said in our HANDSHAKE was of another stream */
-	stand(hub, conn, link, &handshake, now_at_ns);
+		conn->acked_to_peer = 0; /* the id in our HANDSHAKE belonged to another stream */
+	establish(hub, conn, link, &handshake, now_at_ns);
 }
 
-/* Whoever answers has a name: the connection with it is what was asked for. */
+/* The peer has told its name: the caller of connect gets the connection with that name. */
 void rudpmsg_link_on_iam(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 			 const struct rudpmsg_frame *frame, int64_t now_at_ns)
 {
@@ -301,7 +302,7 @@ void rudpmsg_link_on_iam(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_NONE, -error, now_at_ns);
 		return;
 	}
-	/* The address that was named last, and has answered, is the one to dial. */
+	/* The address that was given last, and has answered, is the one to dial from now on. */
 	link->host = conn->host;
 	conn->host = host;
 	conn->port = link->port;

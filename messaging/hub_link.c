@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a link: its states, its last word, and what becomes of its connection. */
+/* The states of a link: how it begins and ends, and what its end means for its connection. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -88,7 +88,7 @@ void rudpmsg_link_end(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	rudp_list_remove(&link->dial);
 	rudp_list_remove(&link->write);
 	rudp_list_remove(&link->read);
-	rudp_list_remove(&link->held);
+	rudp_list_remove(&link->read_blocked);
 	link->conn = NULL;
 	rudp_list_append(&hub->to_close, &link->close);
 	hub->changes |= RUDPMSG_CHANGED_WORK;
@@ -136,13 +136,13 @@ void rudpmsg_link_add_ack(struct rudpmsg_link *link)
 	uint64_t id = rudpmsg_conn_acknowledged(conn);
 	uint8_t *room;
 
-	if (id <= conn->told || link->is_stream_new)
+	if (id <= conn->acked_to_peer || link->is_stream_new)
 		return;
 	room = rudpmsg_link_control_room(link, RUDPMSG_MESSAGE_HEAD_BYTES);
 	if (!room)
-		return; /* a later one says it, too */
+		return; /* a later ACK covers this one */
 	link->control_end += rudpmsg_ack_write(room, id);
-	conn->told = id;
+	conn->acked_to_peer = id;
 }
 
 void rudpmsg_link_bye(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
@@ -156,28 +156,28 @@ void rudpmsg_link_bye(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	room = rudpmsg_link_control_room(link, RUDPMSG_MESSAGE_HEAD_BYTES +
 						       RUDPMSG_FRAME_HEAD_BYTES + 1 +
 						       RUDPMSG_REASON_TEXT_MAX);
-	/* In the middle of a message no other frame can be said. */
+	/* In the middle of a MESSAGE frame no other frame can be written. */
 	if (link->state == LINK_DIALING || !room ||
 	    (was_ready && link->conn && rudpmsg_outbox_is_in_frame(&link->conn->outbox))) {
 		rudpmsg_link_end(hub, link);
 		return;
 	}
 	if (was_ready && link->conn) {
-		rudpmsg_link_add_ack(link); /* or what has been taken comes again */
+		rudpmsg_link_add_ack(link); /* otherwise the peer would send these messages again */
 		room = rudpmsg_link_control_room(link, RUDPMSG_FRAME_HEAD_BYTES + 1);
 	}
 	rudpmsg_link_enter(hub, link, LINK_CLOSING, now_at_ns + BYE_NS);
 	link->conn = NULL;
-	link->has_stood = was_ready;
+	link->was_ready = was_ready;
 	rudpmsg_link_control_commit(
 		hub, link,
 		rudpmsg_reason_write(room, was_ready ? RUDPMSG_FRAME_CLOSE : RUDPMSG_FRAME_REFUSE,
 				     reason));
 }
 
-/* Its link has ended, or will once it has said why. */
-static void go_on_without(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int error,
-			  int64_t now_at_ns)
+/* Its link has ended, or ends once the CLOSE frame is written. */
+static void on_link_lost(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int error,
+			 int64_t now_at_ns)
 {
 	conn->link = NULL;
 	if (!conn->host && !rudp_list_is_linked(&conn->linkless))
@@ -197,7 +197,7 @@ void rudpmsg_link_on_broken(struct rudpmsg_hub *hub, struct rudpmsg_link *link, 
 
 	assert(link->state == LINK_READY && conn->link == link);
 	rudpmsg_link_end(hub, link);
-	go_on_without(hub, conn, error, now_at_ns);
+	on_link_lost(hub, conn, error, now_at_ns);
 }
 
 void rudpmsg_link_on_store_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
@@ -206,13 +206,13 @@ void rudpmsg_link_on_store_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *
 	struct rudpmsg_conn *conn = link->conn;
 
 	assert(link->state == LINK_READY && conn->link == link);
-	conn->failures = PATIENT_FAILURES;
+	conn->failures = LONGEST_PAUSE_FAILURES;
 	rudpmsg_link_bye(hub, link, RUDPMSG_REASON_STORE, now_at_ns);
-	go_on_without(hub, conn, ENOSPC, now_at_ns);
+	on_link_lost(hub, conn, ENOSPC, now_at_ns);
 }
 
-void rudpmsg_link_on_wrong(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
-			   enum rudpmsg_reason reason, int64_t now_at_ns)
+void rudpmsg_link_on_violation(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+			       enum rudpmsg_reason reason, int64_t now_at_ns)
 {
 	struct rudpmsg_conn *conn = link->conn;
 
@@ -220,7 +220,7 @@ void rudpmsg_link_on_wrong(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	switch (link->state) {
 	case LINK_READY:
 		rudpmsg_link_bye(hub, link, reason, now_at_ns);
-		go_on_without(hub, conn, EPROTO, now_at_ns);
+		on_link_lost(hub, conn, EPROTO, now_at_ns);
 		break;
 	case LINK_ASKING:
 	case LINK_GREETING:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages of a connection: what the application does with them, and what becomes of them. */
+/* Messages of a connection: the application's calls, and the results of messages. */
 #include <errno.h>
 
 #include "messaging/hub_private.h"
@@ -10,7 +10,7 @@ uint64_t rudpmsg_conn_acknowledged(const struct rudpmsg_conn *conn)
 	case RUDPMSG_ACK_RECEIVED:
 		if (!conn->inbox.has_store)
 			return conn->inbox.received_id;
-		return conn->inbox.stored_id; /* what is not stored can still be rolled back */
+		return conn->inbox.stored_id; /* messages that are not stored can be rolled back */
 	case RUDPMSG_ACK_HANDLED:
 		return conn->inbox.handled_id;
 	case RUDPMSG_ACK_STORED:
@@ -49,7 +49,7 @@ void rudpmsg_conn_await_room(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 
 struct rudpmsg_room *rudpmsg_hub_next_room(struct rudpmsg_hub *hub)
 {
-	struct rudp_list *link = rudp_list_pop(&hub->roomy);
+	struct rudp_list *link = rudp_list_pop(&hub->rooms_ready);
 
 	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_room, link) : NULL;
 }
@@ -61,7 +61,7 @@ void rudpmsg_conn_note_room(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 	hub->changes |= RUDPMSG_CHANGED_ROOM;
 	rudp_list_remove(&conn->awaited);
 	while ((link = rudp_list_pop(&conn->for_room))) {
-		rudp_list_append(&hub->roomy, link);
+		rudp_list_append(&hub->rooms_ready, link);
 		hub->changes |= RUDPMSG_CHANGED_WORK;
 	}
 }
@@ -136,12 +136,12 @@ int rudpmsg_hub_receive(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 		return -EAGAIN;
 	*message = (struct rudpmsg_message){conn->id,      entry->id, entry->bytes,
 					    entry->length, place,     entry->chunk};
-	/* To the end of the line: connections take turns. */
+	/* To the end of the list: connections take turns. */
 	rudp_list_remove(&conn->waiting);
 	if (rudpmsg_inbox_is_waiting(&conn->inbox))
 		rudp_list_append(&hub->readable, &conn->waiting);
 	else
-		conn->told_readable = false;
+		conn->readable_reported = false;
 	return 0;
 }
 

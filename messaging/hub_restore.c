@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a store had when the node was opened: peers become senders that are known again, and those
- * with messages connections.
+ * Loads what the store had when the node was opened. Each peer becomes a remembered sender; a peer
+ * with messages also gets a connection.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ int rudpmsg_hub_restore_peer(struct rudpmsg_hub *hub, uint64_t number,
 	return 0;
 }
 
-/* The connection that the peer's messages belong to. */
+/* The connection of the peer whose messages are being loaded; makes it for the first message. */
 static struct rudpmsg_conn *restored_conn(struct rudpmsg_hub *hub, int *error)
 {
 	const struct rudpmsg_peer *record;
@@ -47,7 +47,7 @@ static struct rudpmsg_conn *restored_conn(struct rudpmsg_hub *hub, int *error)
 		return NULL;
 	conn->port = record->port;
 	conn->is_restored = true;
-	rudpmsg_inbox_restart(&conn->inbox, 0); /* how far it has come is known at the end */
+	rudpmsg_inbox_restart(&conn->inbox, 0); /* restore_end sets up to which id messages came */
 	return hub->restored = conn;
 }
 
@@ -66,7 +66,7 @@ int rudpmsg_hub_restore_sent(struct rudpmsg_hub *hub, uint64_t id, const uint8_t
 	return rc;
 }
 
-/* A piece of memory that the application may hold for as long as it likes. */
+/* Memory for a message that the application may keep for any time. */
 static uint8_t *chunk_room(struct rudpmsg_hub *hub, size_t length)
 {
 	struct rudpmsg_chunk *chunk = hub->restored_chunk;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How far those senders have got that have no connection any more: the window of duplicates. */
+/* Remembers up to which id the messages of senders without a connection have come, so that
+ * duplicates are recognized when such a sender connects again. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ void rudpmsg_sender_retire(struct rudpmsg_hub *hub, struct sender *sender)
 	}
 }
 
-/* With a store all is prepared: nothing can fail. */
+/* With a store the memory is already allocated: this cannot fail. */
 static void remember_in_store(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
 	struct sender *sender = conn->sender;
@@ -88,8 +89,8 @@ void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 	}
 	strcpy(sender->name, conn->name);
 	sender->stream = conn->peer_stream;
-	/* What was not handled is gone with the connection, and must be taken when it comes again.
-	 */
+	/* Messages that were not handled are lost with the connection. If they come again they must
+	 * be accepted. */
 	sender->received = conn->peer_ack == RUDPMSG_ACK_HANDLED ? conn->inbox.handled_id
 								 : conn->inbox.received_id;
 	sender->handled = conn->inbox.handled_id;
@@ -110,7 +111,7 @@ static void recall_from_store(struct rudpmsg_conn *conn, struct sender *sender)
 
 	conn->sender = sender;
 	if (record->stream == 0)
-		return; /* it is new */
+		return; /* it has never been stored */
 	conn->stream = record->stream;
 	conn->peer_stream = record->peer_stream;
 	rudpmsg_inbox_on_restored(&conn->inbox, record->received);

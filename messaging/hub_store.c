@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is to be stored: messages when they come, positions when a batch is taken, so that each
- * batch takes the store from one state of the hub to a later one.
+ * What the hub stores. Messages are added to the batch when they come, positions when the batch is
+ * taken. So each batch takes the store from one consistent state of the hub to a later one.
  */
 #include <assert.h>
 #include <errno.h>
@@ -45,7 +45,7 @@ int rudpmsg_store_room(struct rudpmsg_hub *hub, size_t length)
 	return rudpmsg_batch_reserve(hub->filling, length);
 }
 
-/* ---- when ---- */
+/* ---- when to store ---- */
 
 static void want_batch(struct rudpmsg_hub *hub)
 {
@@ -97,7 +97,7 @@ void rudpmsg_store_note_sender(struct rudpmsg_hub *hub, struct sender *sender)
 	want_batch_soon(hub);
 }
 
-/* ---- what ---- */
+/* ---- what to store ---- */
 
 void rudpmsg_store_sent(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t id,
 			const void *bytes, size_t length)
@@ -144,7 +144,7 @@ static int add_span(struct rudpmsg_hub *hub, enum rudpmsg_op_kind kind, uint64_t
 	return rc;
 }
 
-/* Without memory they stay in the store, and come again after a restart. */
+/* Without memory these messages stay in the store, and are delivered again after a restart. */
 static void flush_done(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
 	if (conn->done_from)
@@ -167,7 +167,7 @@ void rudpmsg_store_done(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint
 
 void rudpmsg_store_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t id)
 {
-	/* Without memory it fails once more after a restart. */
+	/* Without memory the message stays in the store, and fails again after a restart. */
 	(void)add_span(hub, RUDPMSG_OP_DELETE_SENT, conn->sender->number, id, id);
 }
 
@@ -198,7 +198,7 @@ void rudpmsg_store_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 								  : conn->inbox.stored_id;
 
 	flush_done(hub, conn);
-	/* What came and was not done goes with the connection. */
+	/* Messages that are not done are removed with the connection. */
 	if (!rudpmsg_inbox_is_empty(&conn->inbox))
 		(void)add_span(hub, RUDPMSG_OP_DELETE_RECEIVED, conn->sender->number, 1,
 			       conn->received_as);
@@ -213,7 +213,7 @@ int rudpmsg_store_drop_sender(struct rudpmsg_hub *hub, struct sender *sender)
 	return add_span(hub, RUDPMSG_OP_DELETE_PEER, sender->number, 0, 0);
 }
 
-/* ---- a batch goes ---- */
+/* ---- a batch is taken ---- */
 
 static void add_record(struct rudpmsg_batch *batch, const struct sender *sender)
 {
@@ -227,7 +227,7 @@ static void add_record(struct rudpmsg_batch *batch, const struct sender *sender)
 	rudpmsg_batch_add(batch, &op);
 }
 
-/* Room for a record of each that has changed, and for what is done. */
+/* Reserves room for a record of each changed peer, and for deleting the messages that are done. */
 static int reserve_records(struct rudpmsg_hub *hub)
 {
 	const struct rudp_list *at;
@@ -251,8 +251,8 @@ static void save_conn(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 	rudp_list_append(&hub->saving, &conn->saving);
 }
 
-/* Room where there was none, for whoever waits for it. Those that wait for other room go on
- * waiting. */
+/* There is room in the batch again. Wakes all who wait for it; those that wait for other room wait
+ * again. */
 static void resume(struct rudpmsg_hub *hub)
 {
 	struct rudp_list *at, *next;
@@ -260,9 +260,9 @@ static void resume(struct rudpmsg_hub *hub)
 	while (!rudp_list_is_empty(&hub->awaited))
 		rudpmsg_conn_note_room(
 			hub, RUDP_LIST_OWNER(hub->awaited.next, struct rudpmsg_conn, awaited));
-	for (at = hub->held.next; at != &hub->held; at = next) {
+	for (at = hub->read_blocked.next; at != &hub->read_blocked; at = next) {
 		next = at->next;
-		rudpmsg_link_read_on(hub, RUDP_LIST_OWNER(at, struct rudpmsg_link, held));
+		rudpmsg_link_read_on(hub, RUDP_LIST_OWNER(at, struct rudpmsg_link, read_blocked));
 	}
 	hub->changes |= RUDPMSG_CHANGED_ROOM;
 }
@@ -294,7 +294,7 @@ const struct rudpmsg_batch *rudpmsg_hub_take_batch(struct rudpmsg_hub *hub)
 	return batch;
 }
 
-/* ---- and it is there ---- */
+/* ---- a batch was written ---- */
 
 static void on_saved(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
@@ -304,14 +304,14 @@ static void on_saved(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 	rudpmsg_inbox_on_stored(&conn->inbox, conn->saving_place);
 	if (rudpmsg_inbox_is_waiting(&conn->inbox))
 		rudpmsg_conn_note_readable(hub, conn);
-	if (link &&
-	    (rudpmsg_outbox_is_due(&conn->outbox) || rudpmsg_conn_acknowledged(conn) > conn->told))
+	if (link && (rudpmsg_outbox_is_due(&conn->outbox) ||
+		     rudpmsg_conn_acknowledged(conn) > conn->acked_to_peer))
 		rudpmsg_link_want_write(hub, link);
 }
 
-/* ---- or it is not ---- */
+/* ---- a batch failed ---- */
 
-/* Nothing that was not stored is accepted, and nothing was received. */
+/* Messages sent that were not stored fail; received ones count as never received. */
 static void roll_back(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason,
 		      int64_t now_at_ns)
 {
@@ -338,7 +338,7 @@ static bool is_delete(enum rudpmsg_op_kind kind)
 	return false;
 }
 
-/* What is to be deleted is to be deleted still; records are made anew. */
+/* Keeps deletions for the next batch; records are written anew. */
 static void keep_deletes(struct rudpmsg_batch *to, const struct rudpmsg_batch *from)
 {
 	struct rudpmsg_op op;
@@ -371,7 +371,7 @@ static void on_failure(struct rudpmsg_hub *hub, struct rudpmsg_batch *batch, int
 	if (was_full)
 		resume(hub);
 	hub->stats.store_failures++;
-	/* Positions alone need next to no room. */
+	/* A batch of positions only, which needs almost no room, may still succeed. */
 	if (had_puts) {
 		want_batch(hub);
 		return;

@@ -20,7 +20,7 @@ struct rudpmsg_chunk *rudpmsg_chunk_new(size_t size)
 		return NULL;
 	chunk->references = 1;
 	chunk->size = size;
-	chunk->used = chunk->unpaid = chunk->owed = 0;
+	chunk->used = chunk->uncharged = chunk->uncharged_before = 0;
 	return chunk;
 }
 
@@ -55,7 +55,7 @@ void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox, uint64_t received)
 {
 	uint64_t place;
 
-	/* Ids of the old stream mean nothing in the new one: what is left of it is never
+	/* Ids of the old stream have no meaning in the new one: its remaining messages are never
 	 * acknowledged. */
 	for (place = inbox->head; place < inbox->tail; place++)
 		entry_at(inbox, place)->id = 0;
@@ -83,16 +83,16 @@ static int grow(struct rudpmsg_inbox *inbox)
 
 static uint64_t cost(const struct rudpmsg_entry *entry)
 {
-	return entry->paid + sizeof *entry;
+	return entry->charged + sizeof *entry;
 }
 
-/* Bytes of the chunk that are to be counted from now on. */
-static unsigned pay(struct rudpmsg_chunk *chunk, uint32_t length)
+/* The bytes of the chunk to charge to a message of this length. */
+static unsigned charge(struct rudpmsg_chunk *chunk, uint32_t length)
 {
-	size_t bytes = chunk->unpaid > length ? chunk->unpaid : length;
+	size_t bytes = chunk->uncharged > length ? chunk->uncharged : length;
 
-	chunk->unpaid = chunk->owed = 0;
-	return bytes < RUDPMSG_PAID_MAX ? (unsigned)bytes : RUDPMSG_PAID_MAX;
+	chunk->uncharged = chunk->uncharged_before = 0;
+	return bytes < RUDPMSG_CHARGED_MAX ? (unsigned)bytes : RUDPMSG_CHARGED_MAX;
 }
 
 int rudpmsg_inbox_restore(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *bytes,
@@ -107,7 +107,7 @@ int rudpmsg_inbox_restore(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_
 					bytes,
 					length,
 					RUDPMSG_ENTRY_WAITING,
-					pay(chunk, length) & RUDPMSG_PAID_MAX,
+					charge(chunk, length) & RUDPMSG_CHARGED_MAX,
 					chunk,
 					stored_as};
 	chunk->references++;
@@ -126,7 +126,7 @@ int rudpmsg_inbox_add(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *b
 		return -EEXIST;
 	rc = rudpmsg_inbox_restore(inbox, id, bytes, length, chunk, stored_as);
 	if (rc == 0 && !inbox->has_store)
-		inbox->held = inbox->tail;
+		inbox->unstored = inbox->tail;
 	return rc;
 }
 
@@ -134,22 +134,22 @@ void rudpmsg_inbox_on_stored(struct rudpmsg_inbox *inbox, uint64_t place)
 {
 	const struct rudpmsg_entry *newest;
 
-	if (place <= inbox->held)
+	if (place <= inbox->unstored)
 		return;
 	assert(place <= inbox->tail);
 	newest = entry_at(inbox, place - 1);
 	if (newest->id > inbox->stored_id)
 		inbox->stored_id = newest->id;
-	inbox->held = place;
+	inbox->unstored = place;
 }
 
 bool rudpmsg_inbox_roll_back(struct rudpmsg_inbox *inbox)
 {
 	struct rudpmsg_entry *entry;
 
-	if (inbox->held == inbox->tail)
+	if (inbox->unstored == inbox->tail)
 		return false;
-	while (inbox->tail > inbox->held) {
+	while (inbox->tail > inbox->unstored) {
 		entry = entry_at(inbox, --inbox->tail);
 		inbox->bytes -= cost(entry);
 		rudpmsg_chunk_put(entry->chunk);
@@ -158,12 +158,12 @@ bool rudpmsg_inbox_roll_back(struct rudpmsg_inbox *inbox)
 	return true;
 }
 
-/* What is older than the oldest that is here has been handled, or will never come. */
+/* All messages before the oldest one here were handled, or will never come. */
 static void update_handled(struct rudpmsg_inbox *inbox)
 {
 	uint64_t handled = inbox->has_store ? inbox->stored_id : inbox->received_id;
 
-	if (inbox->head < inbox->held) {
+	if (inbox->head < inbox->unstored) {
 		handled = entry_at(inbox, inbox->head)->id;
 		handled = handled ? handled - 1 : 0;
 	}
@@ -174,7 +174,7 @@ static void update_handled(struct rudpmsg_inbox *inbox)
 void rudpmsg_inbox_on_restored(struct rudpmsg_inbox *inbox, uint64_t received)
 {
 	inbox->received_id = inbox->stored_id = received;
-	inbox->held = inbox->tail;
+	inbox->unstored = inbox->tail;
 	update_handled(inbox);
 }
 
@@ -185,7 +185,7 @@ bool rudpmsg_inbox_is_empty(const struct rudpmsg_inbox *inbox)
 
 bool rudpmsg_inbox_is_waiting(const struct rudpmsg_inbox *inbox)
 {
-	return inbox->next < inbox->held;
+	return inbox->next < inbox->unstored;
 }
 
 const struct rudpmsg_entry *rudpmsg_inbox_take(struct rudpmsg_inbox *inbox, uint64_t *place)
@@ -244,8 +244,8 @@ bool rudpmsg_inbox_check(const struct rudpmsg_inbox *inbox)
 	uint64_t place, bytes = 0, previous = 0;
 	const struct rudpmsg_entry *entry;
 
-	if (inbox->head > inbox->next || inbox->next > inbox->held || inbox->held > inbox->tail ||
-	    (!inbox->has_store && inbox->held < inbox->tail) ||
+	if (inbox->head > inbox->next || inbox->next > inbox->unstored ||
+	    inbox->unstored > inbox->tail || (!inbox->has_store && inbox->unstored < inbox->tail) ||
 	    inbox->tail - inbox->head > inbox->capacity || inbox->handled_id > inbox->received_id)
 		return false;
 	for (place = inbox->head; place < inbox->tail; place++) {

@@ -17,27 +17,28 @@ struct rudpmsg_loop {
 	pthread_t thread;
 	int epoll_fd;
 	struct watch wake;
-	pthread_mutex_t lock; /* of what follows, and of each member's due, is_leaving, has_left */
+	pthread_mutex_t lock; /* protects the members below, and each member's due, is_leaving and
+			       * has_left */
 	pthread_cond_t left;
 	struct rudp_list due;
-	bool is_asleep; /* it waits for the kernel, or is about to */
+	bool is_asleep; /* the thread waits in epoll_wait, or is about to */
 	bool is_over;
-	int64_t written_at_ns;  /* when one of its nodes has written last */
-	struct rudp_list ready; /* the thread's own from here on */
+	int64_t written_at_ns;  /* when bytes of one of its nodes were written last */
+	struct rudp_list ready; /* used by the thread only, like timers */
 	struct rudp_timer_wheel timers;
-	unsigned users; /* the pool's */
+	unsigned users; /* number of nodes; protected by the pool's lock */
 };
 
 static struct {
 	pthread_mutex_t lock;
-	pid_t owner; /* a child has the memory of its parent's loops, and not their threads */
+	pid_t owner; /* after a fork the child has the loops' memory, but not their threads */
 	struct rudpmsg_loop *loops[RUDPMSG_LOOPS_MAX];
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- the thread ---- */
 
-/* With the lock. */
-static void rouse(struct rudpmsg_loop *loop)
+/* Wakes the thread if it sleeps. The caller holds the loop's lock. */
+static void wake_thread(struct rudpmsg_loop *loop)
 {
 	uint64_t one = 1;
 
@@ -64,7 +65,7 @@ static void let_go(struct rudpmsg_loop *loop, struct rudpmsg_loop_member *member
 	pthread_mutex_unlock(&loop->lock);
 }
 
-/* Those that are due now; who becomes it meanwhile has the next round. */
+/* Takes the nodes that have work now. Nodes that get work later are served in the next round. */
 static void take_due(struct rudpmsg_loop *loop)
 {
 	struct rudpmsg_loop_member *member;
@@ -101,8 +102,8 @@ static int timeout_ms(const struct rudpmsg_loop *loop)
 	return rudp_time_poll_ms(rudp_timer_wheel_next_at_ns(&loop->timers), rudpmsg_now_ns());
 }
 
-/* How long to wait for the kernel: not at all while somebody is due. */
-static int fall_asleep(struct rudpmsg_loop *loop)
+/* How long epoll_wait may wait: not at all while a node has work. */
+static int prepare_to_wait(struct rudpmsg_loop *loop)
 {
 	int wait_ms = timeout_ms(loop);
 
@@ -158,7 +159,7 @@ static void *run(void *context)
 	for (;;) {
 		take_due(loop);
 		serve_ready(loop);
-		count = epoll_wait(loop->epoll_fd, events, EVENTS_AT_ONCE, fall_asleep(loop));
+		count = epoll_wait(loop->epoll_fd, events, EVENTS_AT_ONCE, prepare_to_wait(loop));
 		if (!wake_up(loop))
 			return NULL;
 		for (i = 0; i < count; i++)
@@ -225,19 +226,19 @@ static int loop_new(struct rudpmsg_loop **out)
 	return rc;
 }
 
-/* Nobody is left in it. */
+/* Ends the thread of a loop without nodes, and frees the loop. */
 static void loop_end(struct rudpmsg_loop *loop)
 {
 	pthread_mutex_lock(&loop->lock);
 	loop->is_over = true;
-	rouse(loop);
+	wake_thread(loop);
 	pthread_mutex_unlock(&loop->lock);
 	pthread_join(loop->thread, NULL);
 	loop_free(loop);
 }
 
-/* Where a node is best off: the place of a loop that is yet to be made, or of the one with fewest.
- */
+/* Chooses the place for a new node: a free slot, in which a loop is made, or the loop with the
+ * fewest nodes. */
 static struct rudpmsg_loop **choose(void)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN), i;
@@ -297,7 +298,7 @@ void rudpmsg_loop_leave(struct rudpmsg_loop_member *member)
 	member->is_leaving = true;
 	if (!rudp_list_is_linked(&member->due))
 		rudp_list_append(&loop->due, &member->due);
-	rouse(loop);
+	wake_thread(loop);
 	while (!member->has_left)
 		pthread_cond_wait(&loop->left, &loop->lock);
 	pthread_mutex_unlock(&loop->lock);
@@ -312,7 +313,7 @@ void rudpmsg_loop_serve(struct rudpmsg_loop_member *member)
 	pthread_mutex_lock(&loop->lock);
 	if (!rudp_list_is_linked(&member->due))
 		rudp_list_append(&loop->due, &member->due);
-	rouse(loop);
+	wake_thread(loop);
 	pthread_mutex_unlock(&loop->lock);
 }
 

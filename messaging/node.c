@@ -57,7 +57,7 @@ int rudpmsg_thread_start(pthread_t *thread, void *(*run)(void *), void *context)
 	return -rc;
 }
 
-/* ---- telling and waiting ---- */
+/* ---- waking and waiting ---- */
 
 void rudpmsg_node_wake(struct rudpmsg_node *node)
 {
@@ -69,49 +69,49 @@ void rudpmsg_node_wake(struct rudpmsg_node *node)
 	rudpmsg_loop_serve(&node->member);
 }
 
-static void nudge(struct rudpmsg_node *node)
+static void set_event_fd(struct rudpmsg_node *node)
 {
 	uint64_t one = 1;
 
-	if (node->is_nudged)
+	if (node->is_fd_readable)
 		return;
-	node->is_nudged = true;
-	while (write(node->nudge_fd, &one, sizeof one) < 0 && errno == EINTR)
+	node->is_fd_readable = true;
+	while (write(node->event_fd, &one, sizeof one) < 0 && errno == EINTR)
 		;
 }
 
-/* Who waits for what: a bit of the hub's changes, and whom it concerns. */
+/* The changes of the hub, and the waiters that each of them concerns. */
 static struct {
 	unsigned change;
 	size_t waiters;
-} const concerned[] = {
+} const waiters_by_change[] = {
 	{RUDPMSG_CHANGED_ROOM, offsetof(struct rudpmsg_node, room)},
 	{RUDPMSG_CHANGED_READABLE, offsetof(struct rudpmsg_node, readable)},
 	{RUDPMSG_CHANGED_ANSWER, offsetof(struct rudpmsg_node, answer)},
 	{RUDPMSG_CHANGED_CONNECT, offsetof(struct rudpmsg_node, connect)},
-	{RUDPMSG_CHANGED_EVENT, offsetof(struct rudpmsg_node, eventful)},
+	{RUDPMSG_CHANGED_EVENT, offsetof(struct rudpmsg_node, event_read)},
 	{RUDPMSG_CHANGED_SAVED, offsetof(struct rudpmsg_node, saved)},
 };
 
-#define KINDS_OF_WAITERS (sizeof concerned / sizeof *concerned)
+#define KINDS_OF_WAITERS (sizeof waiters_by_change / sizeof *waiters_by_change)
 
 static struct waiters *waiters_of(struct rudpmsg_node *node, size_t i)
 {
-	return (struct waiters *)(void *)((char *)node + concerned[i].waiters);
+	return (struct waiters *)(void *)((char *)node + waiters_by_change[i].waiters);
 }
 
-/* With the lock: tells the node's own threads and descriptor. Returns the changes that somebody
- * waits for. */
+/* Wakes the node's own threads and sets its descriptor. Returns the changes that calls wait for.
+ * The caller holds the lock. */
 static unsigned take_changes(struct rudpmsg_node *node)
 {
 	unsigned changes = rudpmsg_hub_take_changes(node->hub), awaited = 0;
 	size_t i;
 
 	for (i = 0; i < KINDS_OF_WAITERS; i++)
-		if ((changes & concerned[i].change) && waiters_of(node, i)->count > 0)
-			awaited |= concerned[i].change;
+		if ((changes & waiters_by_change[i].change) && waiters_of(node, i)->count > 0)
+			awaited |= waiters_by_change[i].change;
 	if (changes & RUDPMSG_CHANGED_EVENT)
-		nudge(node);
+		set_event_fd(node);
 	if ((changes & RUDPMSG_CHANGED_STORE) && node->has_storer)
 		pthread_cond_signal(&node->to_store_cond);
 	if (changes & (RUDPMSG_CHANGED_WORK | RUDPMSG_CHANGED_WRITE))
@@ -124,7 +124,7 @@ static void tell(struct rudpmsg_node *node, unsigned awaited)
 	size_t i;
 
 	for (i = 0; awaited && i < KINDS_OF_WAITERS; i++)
-		if (awaited & concerned[i].change)
+		if (awaited & waiters_by_change[i].change)
 			pthread_cond_broadcast(&waiters_of(node, i)->cond);
 }
 
@@ -238,7 +238,7 @@ void rudpmsg_waiters_fini(struct waiters *waiters)
 	pthread_cond_destroy(&waiters->cond);
 }
 
-/* What the last process with this store left. */
+/* Opens the store, and loads what the last process left in it. */
 static int open_store(struct rudpmsg_node *node, struct rudpmsg_hub_config *config,
 		      const char *directory, char *text)
 {
@@ -250,7 +250,7 @@ static int open_store(struct rudpmsg_node *node, struct rudpmsg_hub_config *conf
 	return rc;
 }
 
-/* With neither hub nor store nor threads. nudge_fd < 0: errno says why. NULL: no memory. */
+/* Makes a node without hub, store and threads. event_fd < 0: errno says why. NULL: no memory. */
 static struct rudpmsg_node *node_new(const struct rudpmsg_options *options)
 {
 	struct rudpmsg_node *node = calloc(1, sizeof *node);
@@ -270,20 +270,21 @@ static struct rudpmsg_node *node_new(const struct rudpmsg_options *options)
 	node->transport = options && options->transport == RUDPMSG_TRANSPORT_TCP
 				  ? &rudpmsg_transport_tcp
 				  : &rudpmsg_transport_rudp;
-	node->is_due = true; /* the storer wakes no loop that it is not in yet; joining serves it */
-	node->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	/* The storer must not wake a loop that the node is not in yet; joining serves the node. */
+	node->is_due = true;
+	node->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return node;
 }
 
-/* No thread has it any more. */
+/* No thread uses the node any more. */
 static void node_dispose(struct rudpmsg_node *node)
 {
 	size_t i;
 
 	rudpmsg_hub_free(node->hub);
 	rudpmsg_disk_close(node->disk);
-	if (node->nudge_fd >= 0)
-		close(node->nudge_fd);
+	if (node->event_fd >= 0)
+		close(node->event_fd);
 	for (i = 0; i < KINDS_OF_WAITERS; i++)
 		rudpmsg_waiters_fini(waiters_of(node, i));
 	pthread_cond_destroy(&node->to_store_cond);
@@ -292,11 +293,11 @@ static void node_dispose(struct rudpmsg_node *node)
 	free(node);
 }
 
-/* What of it comes to be before an error is rudpmsg_node_open's to undo. */
+/* Starts the node. After an error rudpmsg_node_open undoes the part that was done. */
 static int start(struct rudpmsg_node *node, struct rudpmsg_hub_config *config,
 		 const char *store_directory, char *text)
 {
-	int rc = node->nudge_fd < 0 ? -errno : 0;
+	int rc = node->event_fd < 0 ? -errno : 0;
 
 	if (rc == 0 && store_directory)
 		rc = open_store(node, config, store_directory, text);
@@ -341,7 +342,7 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 
 /* ---- closing ---- */
 
-static void wake_everybody(struct rudpmsg_node *node)
+static void wake_all(struct rudpmsg_node *node)
 {
 	size_t i;
 
@@ -359,7 +360,7 @@ int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *
 	rudpmsg_hub_stop_accepting(node->hub);
 	rudpmsg_node_end_dispatchers(node);
 	rudpmsg_node_tell(node);
-	wake_everybody(node);
+	wake_all(node);
 	while (rudpmsg_hub_unanswered(node->hub) > 0)
 		if (rudpmsg_node_wait(node, &node->answer, until_ns) < 0)
 			break;
@@ -369,7 +370,7 @@ int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *
 	pthread_cond_broadcast(&node->answer.cond);
 	rudpmsg_hub_end_links(node->hub, rudpmsg_now_ns());
 	rudpmsg_node_tell(node);
-	/* Last words have two seconds at most: the hub ends whom they do not reach. */
+	/* The last frames have two seconds at most: after that the hub ends the links. */
 	while (rudpmsg_hub_has_links(node->hub))
 		if (rudpmsg_node_wait(node, &node->connect, rudpmsg_now_ns() + 3 * NS_PER_S) < 0)
 			break;
@@ -386,7 +387,7 @@ static void free_streams(struct rudpmsg_node *node)
 	struct stream *stream;
 
 	rudpmsg_hub_end_links(node->hub, rudpmsg_now_ns());
-	rudpmsg_hub_on_time(node->hub, RUDP_NEVER - 1); /* last words are not waited for */
+	rudpmsg_hub_on_time(node->hub, RUDP_NEVER - 1); /* does not wait for last frames */
 	while ((link = rudpmsg_hub_next_close(node->hub))) {
 		stream = rudpmsg_link_user(link);
 		rudpmsg_link_free(link);
@@ -408,9 +409,9 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 		return;
 	pthread_mutex_lock(&node->lock);
 	node->is_closing = node->is_closed = node->is_over = true;
-	wake_everybody(node);
+	wake_all(node);
 	rudpmsg_node_end_dispatchers(node);
-	node->is_due = true; /* nobody wakes a loop that it is not in */
+	node->is_due = true; /* no thread may wake the loop once the node has left it */
 	pthread_mutex_unlock(&node->lock);
 	rudpmsg_loop_leave(&node->member);
 	rudpmsg_resolver_stop(node);
@@ -424,7 +425,7 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 
 /* ---- listening ---- */
 
-/* The resolver may say one address twice. */
+/* The resolver may return the same address twice. */
 static bool is_repeated(const struct addrinfo *first, const struct addrinfo *at)
 {
 	for (; first != at; first = first->ai_next)
@@ -442,7 +443,8 @@ static void close_all(const struct rudpmsg_node *node, const int *fds, int count
 		node->transport->close(fds[i]);
 }
 
-/* On all that this host has; where one is somebody else's, on none. Returns how many. */
+/* Listens on all addresses that this host supports. If one of them fails, listens on none. Returns
+ * how many. */
 static int open_listeners(const struct rudpmsg_node *node, const struct addrinfo *addresses,
 			  int fds[RUDPMSG_LISTENERS_MAX])
 {
@@ -454,8 +456,9 @@ static int open_listeners(const struct rudpmsg_node *node, const struct addrinfo
 			continue;
 		fd = count == RUDPMSG_LISTENERS_MAX
 			     ? -EMFILE
-			     : rudpmsg_transport_listen(node->transport, at->ai_addr, at->ai_addrlen);
-		/* A host without IPv6 is no reason to fail where IPv4 works. */
+			     : rudpmsg_transport_listen(node->transport, at->ai_addr,
+							at->ai_addrlen);
+		/* On a host without IPv6, listening on IPv4 is enough. */
 		if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)
 			missing = fd;
 		else if (fd < 0) {
@@ -467,7 +470,7 @@ static int open_listeners(const struct rudpmsg_node *node, const struct addrinfo
 	return count > 0 ? count : missing;
 }
 
-/* One that is watched stays whatever becomes of the next: the loop may be at it. */
+/* A listener that is watched stays, even if the next one fails: the loop may be using it. */
 static int add_listeners(struct rudpmsg_node *node, const int *fds, int count)
 {
 	struct watch *watch;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls of rudp/msg.h: the hub's answer, and waiting until it is another. */
+/* The calls of rudp/msg.h: each asks the hub, and waits until the hub's answer changes. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,13 +14,13 @@ struct connect_call {
 	uint16_t port;
 	const char *peer_name;
 	uint64_t ticket;      /* 0: no attempt is under way */
-	rudpmsg_conn_id conn; /* 0: the name of the peer is not known yet */
+	rudpmsg_conn_id conn; /* 0: the peer's name is not known yet */
 	unsigned failures;
-	int64_t again_at_ns; /* the next attempt without a name */
-	int error;           /* of the last attempt without a name */
+	int64_t again_at_ns; /* without a peer name: time of the next attempt */
+	int error;           /* without a peer name: error of the last attempt */
 };
 
-/* With the lock. Without a name no connection dials again: the call does. */
+/* Without a peer name no connection dials again, so the call does. The caller holds the lock. */
 static int retry_later(struct rudpmsg_node *node, struct connect_call *call, int error)
 {
 	rudpmsg_hub_connect_forget(node->hub, call->ticket);
@@ -30,15 +30,15 @@ static int retry_later(struct rudpmsg_node *node, struct connect_call *call, int
 	return -EINPROGRESS;
 }
 
-/* With the lock. -EINPROGRESS while the peer only has to be there. */
+/* -EINPROGRESS while the peer may still start to answer. The caller holds the lock. */
 static int connect_result(struct rudpmsg_node *node, struct connect_call *call)
 {
 	struct rudpmsg_conn *conn;
 	int rc = rudpmsg_hub_connect_result(node->hub, call->ticket, &call->conn);
 
 	if (rc < 0)
-		return call->conn == 0 && rudpmsg_hub_is_passing(rc) ? retry_later(node, call, rc)
-								     : rc;
+		return call->conn == 0 && rudpmsg_hub_is_temporary(rc) ? retry_later(node, call, rc)
+								       : rc;
 	conn = rudpmsg_hub_conn(node->hub, call->conn);
 	if (!conn)
 		return -ECONNABORTED;
@@ -48,7 +48,7 @@ static int connect_result(struct rudpmsg_node *node, struct connect_call *call)
 	return rc;
 }
 
-/* With the lock. Begins an attempt if none is under way and it is time for one. */
+/* Begins an attempt if none is under way and the next one is due. The caller holds the lock. */
 static int go_on_connecting(struct rudpmsg_node *node, struct connect_call *call)
 {
 	int64_t now_at_ns;
@@ -69,7 +69,8 @@ static int go_on_connecting(struct rudpmsg_node *node, struct connect_call *call
 	return connect_result(node, call);
 }
 
-/* With the lock. Until something has changed, or the next attempt is due. -ETIMEDOUT: it is until_ns. */
+/* Waits for a change, or for the next attempt. -ETIMEDOUT: until_ns is over. The caller holds the
+ * lock. */
 static int wait_to_connect(struct rudpmsg_node *node, const struct connect_call *call,
 			   int64_t until_ns)
 {
@@ -163,7 +164,7 @@ int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id id,
 
 /* ---- sending ---- */
 
-/* With the lock. */
+/* The caller holds the lock. */
 static int submit(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *bytes, size_t length,
 		  int64_t timeout_ns, rudpmsg_message_id *message)
 {
@@ -190,7 +191,7 @@ static int submit(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *byt
 	return rc;
 }
 
-/* With the lock. The disk answers in any case: there is no other end of this. */
+/* Has no timeout: the disk always answers. The caller holds the lock. */
 static int await_store(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_message_id message)
 {
 	enum rudpmsg_state state = RUDPMSG_STATE_UNKNOWN;
@@ -260,7 +261,7 @@ int rudpmsg_state(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_message
 	return conn ? 0 : -ENOENT;
 }
 
-/* With the lock. -EINPROGRESS: neither acknowledged nor failed. */
+/* -EINPROGRESS: neither acknowledged nor failed. The caller holds the lock. */
 static int answer_of(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_message_id message)
 {
 	struct rudpmsg_conn *conn = rudpmsg_hub_conn(node->hub, id);
@@ -347,7 +348,7 @@ void rudpmsg_done(struct rudpmsg_node *node, struct rudpmsg_message *message)
 
 int rudpmsg_fd(struct rudpmsg_node *node)
 {
-	return node->nudge_fd;
+	return node->event_fd;
 }
 
 int rudpmsg_event(struct rudpmsg_node *node, struct rudpmsg_event *event)
@@ -357,9 +358,9 @@ int rudpmsg_event(struct rudpmsg_node *node, struct rudpmsg_event *event)
 
 	pthread_mutex_lock(&node->lock);
 	rc = rudpmsg_hub_event(node->hub, event);
-	if (rc == -EAGAIN && node->is_nudged) {
-		node->is_nudged = false;
-		while (read(node->nudge_fd, &count, sizeof count) < 0 && errno == EINTR)
+	if (rc == -EAGAIN && node->is_fd_readable) {
+		node->is_fd_readable = false;
+		while (read(node->event_fd, &count, sizeof count) < 0 && errno == EINTR)
 			;
 	}
 	pthread_mutex_unlock(&node->lock);
@@ -375,7 +376,7 @@ int rudpmsg_event_wait(struct rudpmsg_node *node, int64_t timeout_ns, struct rud
 	while ((rc = rudpmsg_hub_event(node->hub, event)) == -EAGAIN) {
 		if (node->is_closing)
 			rc = -ESHUTDOWN;
-		else if (rudpmsg_node_wait(node, &node->eventful, until_ns) < 0)
+		else if (rudpmsg_node_wait(node, &node->event_read, until_ns) < 0)
 			rc = -ETIMEDOUT;
 		else
 			continue;

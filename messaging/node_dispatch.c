@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls of rudp/dispatch.h: queues under the node's lock, and waiting. */
+/* The calls of rudp/dispatch.h: waiting, and the queues (dispatch_queues.h) under the node's
+ * lock. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,39 +15,39 @@ struct rudpmsg_dispatcher {
 	struct rudpmsg_node *node;
 	struct rudpmsg_dispatch_queues queues;
 	struct waiters room, outcome;
-	int fd; /* an eventfd: readable while outcomes wait, once somebody has asked for it */
-	bool is_watched; /* somebody has */
-	bool is_nudged;  /* it is readable */
-	bool is_closing; /* nothing more is posted */
+	int fd; /* an eventfd, readable while there are outcomes; used once the program asked for it */
+	bool is_watched;     /* the program has asked for fd */
+	bool is_fd_readable; /* fd is readable */
+	bool is_closing;     /* no more posts are taken */
 };
 
-/* ---- telling ---- */
+/* ---- waking ---- */
 
-/* All with the lock. */
+/* The caller of each function holds the lock. */
 
-static void tell_room(struct rudpmsg_dispatcher *dispatcher)
+static void wake_room(struct rudpmsg_dispatcher *dispatcher)
 {
 	if (dispatcher->room.count > 0)
 		pthread_cond_broadcast(&dispatcher->room.cond);
 }
 
-static void nudge(struct rudpmsg_dispatcher *dispatcher)
+static void set_fd(struct rudpmsg_dispatcher *dispatcher)
 {
 	uint64_t one = 1;
 
-	if (!dispatcher->is_watched || dispatcher->is_nudged ||
+	if (!dispatcher->is_watched || dispatcher->is_fd_readable ||
 	    !rudpmsg_dispatch_queues_has_outcome(&dispatcher->queues))
 		return;
-	dispatcher->is_nudged = true;
+	dispatcher->is_fd_readable = true;
 	while (write(dispatcher->fd, &one, sizeof one) < 0 && errno == EINTR)
 		;
 }
 
-static void tell_outcomes(struct rudpmsg_dispatcher *dispatcher)
+static void wake_outcomes(struct rudpmsg_dispatcher *dispatcher)
 {
 	if (dispatcher->outcome.count > 0)
 		pthread_cond_broadcast(&dispatcher->outcome.cond);
-	nudge(dispatcher);
+	set_fd(dispatcher);
 }
 
 void rudpmsg_node_dispatch(struct rudpmsg_node *node)
@@ -56,14 +57,14 @@ void rudpmsg_node_dispatch(struct rudpmsg_node *node)
 
 	while ((room = rudpmsg_hub_next_room(node->hub))) {
 		queues = rudpmsg_dispatch_queues_on_room(room, rudpmsg_now_ns());
-		tell_room(queues->user);
-		tell_outcomes(queues->user);
+		wake_room(queues->user);
+		wake_outcomes(queues->user);
 	}
 }
 
 /* ---- opening and closing ---- */
 
-/* With the lock, or alone. */
+/* The caller holds the lock, or no other thread uses the node. */
 static void dispatcher_free(struct rudpmsg_dispatcher *dispatcher)
 {
 	rudp_list_remove(&dispatcher->all);
@@ -104,15 +105,15 @@ int rudpmsg_dispatcher_open(struct rudpmsg_dispatcher **out, struct rudpmsg_node
 	return rc;
 }
 
-/* With the lock. */
+/* The caller holds the lock. */
 static uint64_t end(struct rudpmsg_dispatcher *dispatcher, int reason)
 {
 	uint64_t failed;
 
 	dispatcher->is_closing = true;
 	failed = rudpmsg_dispatch_queues_fail(&dispatcher->queues, reason);
-	tell_room(dispatcher);
-	tell_outcomes(dispatcher);
+	wake_room(dispatcher);
+	wake_outcomes(dispatcher);
 	return failed;
 }
 
@@ -125,7 +126,7 @@ int rudpmsg_dispatcher_close(struct rudpmsg_dispatcher *dispatcher, bool drain, 
 
 	pthread_mutex_lock(&node->lock);
 	dispatcher->is_closing = true;
-	tell_room(dispatcher);
+	wake_room(dispatcher);
 	while (drain && dispatcher->queues.stats.posts_waiting > 0)
 		if (rudpmsg_node_wait(node, &dispatcher->room, until_ns) < 0)
 			break;
@@ -165,7 +166,8 @@ void rudpmsg_node_free_dispatchers(struct rudpmsg_node *node)
 
 /* ---- posting ---- */
 
-/* To the connection, or if there is a name to whom it stands for now. With the lock. */
+/* Posts to connection id, or, with a name, to the present connection of that name. The caller holds
+ * the lock. */
 static int try_to_post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id, const char *name,
 		       const void *bytes, size_t length, rudpmsg_ticket *ticket)
 {
@@ -200,7 +202,7 @@ static int post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id, const
 			break;
 	}
 	dispatcher->queues.stats.posts_refused += rc == -EAGAIN || rc == -ETIMEDOUT;
-	tell_outcomes(dispatcher);
+	wake_outcomes(dispatcher);
 	rudpmsg_node_write(node);
 	rudpmsg_node_unlock(node);
 	return rc;
@@ -224,21 +226,22 @@ int rudpmsg_dispatcher_fd(struct rudpmsg_dispatcher *dispatcher)
 {
 	pthread_mutex_lock(&dispatcher->node->lock);
 	dispatcher->is_watched = true;
-	nudge(dispatcher);
+	set_fd(dispatcher);
 	pthread_mutex_unlock(&dispatcher->node->lock);
 	return dispatcher->fd;
 }
 
-/* With the lock. Outcomes that are taken make room for posts. */
+/* Reads an outcome, which makes room for posts. The caller holds the lock. */
 static int take(struct rudpmsg_dispatcher *dispatcher, struct rudpmsg_outcome *outcome)
 {
 	int rc = rudpmsg_dispatch_queues_outcome(&dispatcher->queues, outcome);
 	uint64_t count;
 
 	if (rc == 0)
-		tell_room(dispatcher);
-	if (dispatcher->is_nudged && !rudpmsg_dispatch_queues_has_outcome(&dispatcher->queues)) {
-		dispatcher->is_nudged = false;
+		wake_room(dispatcher);
+	if (dispatcher->is_fd_readable &&
+	    !rudpmsg_dispatch_queues_has_outcome(&dispatcher->queues)) {
+		dispatcher->is_fd_readable = false;
 		while (read(dispatcher->fd, &count, sizeof count) < 0 && errno == EINTR)
 			;
 	}

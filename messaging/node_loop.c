@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the loop's thread does for a node: it alone touches descriptors of links, but
- * for rudpmsg_node_write. */
+/* The loop thread's work for a node. Only this thread uses the descriptors of links, except for
+ * rudpmsg_node_write. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,11 +8,11 @@
 
 #include "messaging/node_private.h"
 
-#define WORD_BYTES_MAX 64 /* of what is written without the lock */
+#define CONTROL_COPY_MAX 64 /* longest control frame that is written without the lock */
 
-/* ---- in ---- */
+/* ---- reading ---- */
 
-/* Returns false when there is nothing more to read now. */
+/* Returns false if there is nothing more to read now. */
 static bool read_once(struct rudpmsg_node *node, struct stream *stream)
 {
 	uint8_t *room = NULL;
@@ -21,7 +21,7 @@ static bool read_once(struct rudpmsg_node *node, struct stream *stream)
 
 	pthread_mutex_lock(&node->lock);
 	size = stream->link ? rudpmsg_hub_read_room(node->hub, stream->link, &room) : 0;
-	if (size == 0) /* whoever takes messages lets it go on: rudpmsg_hub_next_read */
+	if (size == 0) /* reading goes on once messages are taken: rudpmsg_hub_next_read */
 		(void)rudpmsg_stream_watch(stream, false, stream->wants_out);
 	pthread_mutex_unlock(&node->lock);
 	if (size == 0)
@@ -91,7 +91,7 @@ static void accept_some(struct rudpmsg_node *node, const struct watch *listener)
 			break;
 		accept_one(node, fd);
 	}
-	/* It stays readable: without a rest the loop would spin until others close something. */
+	/* It stays readable: without a pause the loop would spin until a descriptor is free. */
 	if (node->accept_at_ns)
 		listeners_watch(node, EPOLLIN, 0);
 }
@@ -104,9 +104,9 @@ static void accept_again(struct rudpmsg_node *node)
 	listeners_watch(node, 0, EPOLLIN);
 }
 
-/* ---- out ---- */
+/* ---- writing ---- */
 
-/* All with the lock. */
+/* The caller of each function holds the lock. */
 
 static bool can_write(const struct stream *stream)
 {
@@ -114,18 +114,18 @@ static bool can_write(const struct stream *stream)
 }
 
 /*
- * Writes an ACK or the like by the loop, without the lock: the message that it is for has just woken
- * somebody, who would else wait for the lock until this is written. Nobody else writes meanwhile
- * (is_due), and what else comes up is served in the next round.
+ * Writes an ACK or another control frame without the lock, in the loop's thread. The message that
+ * the ACK is for has just woken a thread, which would otherwise wait for the lock until the ACK is
+ * written. No other thread writes meanwhile (is_due); new work is done in the next round.
  */
-static ssize_t write_word(struct rudpmsg_node *node, const struct stream *stream,
-			  const struct iovec *word)
+static ssize_t write_control(struct rudpmsg_node *node, const struct stream *stream,
+			     const struct iovec *control)
 {
-	uint8_t copy[WORD_BYTES_MAX];
-	struct iovec iov = {copy, word->iov_len};
+	uint8_t copy[CONTROL_COPY_MAX];
+	struct iovec iov = {copy, control->iov_len};
 	ssize_t n;
 
-	memcpy(copy, word->iov_base, word->iov_len);
+	memcpy(copy, control->iov_base, control->iov_len);
 	node->is_woken = false;
 	pthread_mutex_unlock(&node->lock);
 	n = rudpmsg_transport_write(node->transport, stream->watch.fd, &iov, 1);
@@ -135,12 +135,12 @@ static ssize_t write_word(struct rudpmsg_node *node, const struct stream *stream
 	return n;
 }
 
-static bool is_word(const struct rudpmsg_link *link, const struct iovec *iov, int count)
+static bool is_control(const struct rudpmsg_link *link, const struct iovec *iov, int count)
 {
-	return count == 1 && iov->iov_len <= WORD_BYTES_MAX && rudpmsg_hub_is_control(link, iov);
+	return count == 1 && iov->iov_len <= CONTROL_COPY_MAX && rudpmsg_hub_is_control(link, iov);
 }
 
-/* 0: all is written; -EAGAIN and the like, or why nothing can be written any more. */
+/* 0: all is written; -EAGAIN and similar: later; else why nothing can be written any more. */
 static int write_all(struct rudpmsg_node *node, struct rudpmsg_link *link, struct stream *stream)
 {
 	struct iovec iov[3];
@@ -148,8 +148,8 @@ static int write_all(struct rudpmsg_node *node, struct rudpmsg_link *link, struc
 	int count;
 
 	while ((count = rudpmsg_hub_write_next(link, iov, 3)) > 0) {
-		if (node->is_serving && is_word(link, iov, count))
-			n = write_word(node, stream, iov);
+		if (node->is_serving && is_control(link, iov, count))
+			n = write_control(node, stream, iov);
 		else
 			n = rudpmsg_transport_write(node->transport, stream->watch.fd, iov, count);
 		if (n <= 0)
@@ -167,7 +167,7 @@ static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
 	if (!can_write(stream))
 		return;
 	rc = write_all(node, link, stream);
-	/* What the peer said before it went is still to be read: the reader ends the link. */
+	/* What the peer sent before it went must still be read: the reader ends the link. */
 	stream->cannot_write =
 		rc < 0 && rc != -EAGAIN && rc != -EINTR && rc != -ENOBUFS && rc != -ENOMEM;
 	(void)rudpmsg_stream_watch(stream, stream->wants_in, rc < 0 && !stream->cannot_write);
@@ -215,7 +215,7 @@ static void close_all(struct rudpmsg_node *node)
 		if (!rudp_list_is_linked(&stream->resolved) &&
 		    !(stream->is_dialing && stream->watch.fd < 0))
 			rudpmsg_stream_free(node, stream);
-		/* else: its host is being looked up, and it is freed when that is over */
+		/* else its host name is being looked up; it is freed after that */
 	}
 }
 
@@ -237,7 +237,7 @@ static bool take_resolved(struct rudpmsg_node *node)
 	return true;
 }
 
-/* Links whose application was behind and is not any more. */
+/* Reads from links again whose application was behind. */
 static void read_on(struct rudpmsg_node *node)
 {
 	struct rudpmsg_link *link;
@@ -256,14 +256,14 @@ static struct rudpmsg_node *node_of(struct rudpmsg_loop_member *member)
 	return RUDP_LIST_OWNER(member, struct rudpmsg_node, member);
 }
 
-/* With the lock. */
+/* The caller holds the lock. */
 static void serve(struct rudpmsg_node *node)
 {
 	int64_t now_at_ns = rudpmsg_now_ns();
 	struct rudpmsg_link *link;
 
 	rudpmsg_hub_on_time(node->hub, now_at_ns);
-	/* Both let go of the lock: what comes to either list meanwhile wakes nobody. */
+	/* Both release the lock: entries that are added meanwhile do not wake the loop. */
 	while (take_resolved(node) || dial_one(node))
 		;
 	read_on(node);

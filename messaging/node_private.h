@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * node_private - the inside of a node, for node*.c only: a hub with a lock, a member of a loop whose
- * thread moves its bytes, and condition variables for those who wait.
+ * node_private - what the files of a node share; only node*.c include it. A node is a hub with a
+ * lock, a membership in a loop whose thread moves its bytes, and condition variables for waiting
+ * calls.
  *
- * node.c (opening, closing), node_loop.c (the loop's side), node_stream.c (descriptors),
- * node_resolve.c (names of hosts, in a thread of its own, as looking up blocks), node_calls.c
- * (rudp/msg.h), node_dispatch.c (rudp/dispatch.h), node_store.c (what goes to the disk, in a thread
- * of its own).
+ * node.c (opening, closing), node_loop.c (work in the loop's thread), node_stream.c (descriptors),
+ * node_resolve.c (host names; a separate thread, since a look-up blocks), node_calls.c
+ * (rudp/msg.h), node_dispatch.c (rudp/dispatch.h), node_store.c (writing the store; a separate
+ * thread).
  *
- * Lock  one for everything. The loop thread holds it while it parses and while it writes messages,
- *       not while it waits, reads, dials, accepts or writes an ACK. A stream that stands changes
- *       under it.
+ * Lock  One for everything. The loop thread holds it while it parses and while it writes messages,
+ *       but not while it waits, reads, dials, accepts or writes an ACK. A stream whose connect has
+ *       ended changes only under the lock.
  */
 #ifndef RUDPMSG_NODE_PRIVATE_H
 #define RUDPMSG_NODE_PRIVATE_H
@@ -23,7 +24,7 @@
 #include "messaging/loop.h"
 #include "messaging/transport.h"
 
-#define READS_AT_ONCE 8 /* of one stream, before others have their turn */
+#define READS_AT_ONCE 8 /* of one stream, before other streams are served */
 #define ACCEPTS_AT_ONCE 64
 #define ACCEPT_PAUSE_NS (RUDP_NS_PER_S / 10)
 
@@ -31,11 +32,11 @@ struct stream {
 	struct watch watch;   /* first */
 	struct rudp_list all; /* node->streams */
 	struct rudpmsg_link *link;
-	struct addrinfo *addresses, *next; /* still to be tried */
+	struct addrinfo *addresses, *next; /* resolved addresses; the next one to try */
 	bool is_dialing;
-	bool wants_in, wants_out;  /* as epoll was told */
-	bool cannot_write;         /* it failed: the reader will learn why */
-	struct rudp_list resolved; /* in node->resolved */
+	bool wants_in, wants_out;  /* the events that epoll watches for */
+	bool cannot_write;         /* writing failed: the reader will learn why */
+	struct rudp_list resolved; /* in node->to_resolve, then node->resolved */
 	int resolve_error;
 	char *host;
 	uint16_t port;
@@ -50,78 +51,80 @@ struct rudpmsg_node {
 	pthread_mutex_t lock;
 	struct rudpmsg_hub *hub;
 	const struct rudpmsg_transport_ops *transport;
-	struct waiters room, readable, answer, connect, eventful, saved;
+	struct waiters room, readable, answer, connect, event_read, saved;
 	struct rudpmsg_loop_member member;
-	int nudge_fd;
-	struct rudp_list streams; /* the loop's */
+	int event_fd;
+	struct rudp_list streams; /* used by the loop thread only */
 	struct watch listeners[RUDPMSG_LISTENERS_MAX];
 	unsigned listener_count;
-	int64_t accept_at_ns; /* out of descriptors: listeners rest until then; 0: they do not */
-	bool is_due;          /* the loop has been told that there is work, or is at it */
-	bool is_woken;        /* and since then somebody had more */
-	bool is_serving;      /* it is at it, and nobody else writes */
-	bool is_nudged;       /* nudge_fd is readable */
+	int64_t accept_at_ns; /* no descriptor was left: listeners pause until then; 0: no pause */
+	bool is_due;          /* the loop was told of work, or is serving the node */
+	bool is_woken;        /* more work came since then */
+	bool is_serving;      /* the loop is serving the node: no other thread writes */
+	bool is_fd_readable;  /* event_fd is readable */
 	bool is_closing;      /* calls return -ESHUTDOWN */
-	bool is_closed;       /* what is not acknowledged never will be */
-	bool is_over;         /* it leaves the loop */
-	/* Looking up names. */
+	bool is_closed;       /* unacknowledged messages will not be acknowledged any more */
+	bool is_over;         /* the node leaves the loop */
+	/* Looking up host names. */
 	pthread_t resolver;
 	bool has_resolver;
 	pthread_cond_t to_resolve_cond;
 	struct rudp_list to_resolve, resolved;
 	struct rudp_list dispatchers;
-	/* With a store. */
+	/* Only with a store: */
 	struct rudpmsg_disk *disk;
 	pthread_t storer;
 	pthread_cond_t to_store_cond;
 	bool has_storer;
-	bool is_storing_over; /* the storer ends, when all is stored */
+	bool is_storing_over; /* the storer ends once everything is stored */
 };
 
 int64_t rudpmsg_now_ns(void);
-/* As pthread_create; the thread blocks all signals: the host program's are none of its business.
+/* As pthread_create, but the thread blocks all signals: those are for the host program's threads.
  * Returns 0 or a negative errno value. */
 int rudpmsg_thread_start(pthread_t *thread, void *(*run)(void *), void *context);
-/* The instant at which a timeout of rudp/msg.h is over. */
+/* The instant at which a timeout of rudp/msg.h ends. */
 int64_t rudpmsg_until_ns(int64_t timeout_ns);
 
 void rudpmsg_waiters_init(struct waiters *waiters);
 void rudpmsg_waiters_fini(struct waiters *waiters);
 
-/* With the lock held, after calls of the hub: tells those whom its changes concern. */
+/* After calls of the hub: wakes the waiters that its changes concern. The caller holds the lock. */
 void rudpmsg_node_tell(struct rudpmsg_node *node);
-/* The same, and lets go of the lock first: who is woken while it is held sleeps again at once. */
+/* The same, but unlocks first: a thread woken while the lock is held would sleep again at once. */
 void rudpmsg_node_unlock(struct rudpmsg_node *node);
 void rudpmsg_node_wake(struct rudpmsg_node *node);
-/* With the lock, by the thread of whoever calls the library: writes what there is, if that is
- * better than to wake the loop for it (rudpmsg_loop_may_write). Before rudpmsg_node_tell. */
+/* Writes pending bytes in the calling thread, if that is better than waking the loop
+ * (rudpmsg_loop_may_write). Before rudpmsg_node_tell. The caller holds the lock. */
 void rudpmsg_node_write(struct rudpmsg_node *node);
-/* Waits with the lock held until something may have changed. Returns 0; -ETIMEDOUT. */
+/* Waits until something may have changed. The caller holds the lock. Returns 0; -ETIMEDOUT. */
 int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_t until_ns);
 
-/* node_dispatch.c, all with the lock held but for the last: hands over what waits for connections
- * that have room again; the node is being closed; nobody else is left. */
+/* node_dispatch.c. In this order: moves waiting posts to connections that have room again; the
+ * node is being closed; no other thread uses the node. The caller holds the lock, except for the
+ * last. */
 void rudpmsg_node_dispatch(struct rudpmsg_node *node);
 void rudpmsg_node_end_dispatchers(struct rudpmsg_node *node);
 void rudpmsg_node_free_dispatchers(struct rudpmsg_node *node);
 
-/* node_store.c. Without a store they do nothing. */
+/* node_store.c. Without a store these do nothing. */
 int rudpmsg_storer_start(struct rudpmsg_node *node);
-/* All that is to be stored is, or cannot be. Without the lock. */
+/* Returns once everything is stored, or cannot be. The caller does not hold the lock. */
 void rudpmsg_storer_stop(struct rudpmsg_node *node);
-/* Waits until that is so, for now. With the lock. */
+/* Waits until everything so far is stored, or cannot be. The caller holds the lock. */
 void rudpmsg_storer_flush(struct rudpmsg_node *node);
 
 struct stream *rudpmsg_stream_new(struct rudpmsg_node *node, int fd);
-/* With neither it leaves the set: a stream that is over would wake the loop for ever. */
+/* With neither in nor out epoll does not watch it: an ended stream would wake the loop for ever. */
 int rudpmsg_stream_watch(struct stream *stream, bool in, bool out);
 void rudpmsg_stream_free(struct rudpmsg_node *node, struct stream *stream);
-/* Begins to dial for the link; the hub hears of the end. Without the lock. */
+/* Begins to dial for the link; reports the result to the hub. The caller does not hold the lock. */
 void rudpmsg_stream_dial(struct rudpmsg_node *node, struct rudpmsg_link *link);
 void rudpmsg_stream_on_resolved(struct rudpmsg_node *node, struct stream *stream);
 void rudpmsg_stream_on_dial_event(struct rudpmsg_node *node, struct stream *stream);
 
-/* Hands the stream to the resolver's thread; it comes back in node->resolved. Without the lock. */
+/* Hands the stream to the resolver's thread, which returns it in node->resolved. The caller does
+ * not hold the lock. */
 int rudpmsg_resolve(struct rudpmsg_node *node, struct stream *stream);
 void rudpmsg_resolver_stop(struct rudpmsg_node *node);
 

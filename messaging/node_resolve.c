@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of hosts are looked up in a thread of its own: getaddrinfo may take its time. */
+/* Looks up host names in a thread of its own, because getaddrinfo blocks. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -29,7 +29,7 @@ static void *run(void *context)
 			continue;
 		}
 		stream = RUDP_LIST_OWNER(link, struct stream, resolved);
-		/* One that was given up while others were slow must not make the next ones slow. */
+		/* Skip a stream that was given up meanwhile: it must not delay those behind it. */
 		if (stream->link) {
 			pthread_mutex_unlock(&node->lock);
 			look_up(stream);

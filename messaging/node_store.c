@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The storer: a thread that takes what the hub wants stored, batch after batch. While one is on its
- * way to the disk the next fills: that is the group commit, and the busier the node the larger.
+ * The storer: a thread that writes the hub's batches to the store. While one batch is being written
+ * the next one fills (group commit). So the busier the node, the more messages share a commit.
  */
 #include <errno.h>
 
 #include "messaging/node_private.h"
 
-/* With the lock, which it gives away while it waits for the disk. */
+/* The caller holds the lock; it is released while the disk is written. */
 static void store_batch(struct rudpmsg_node *node, const struct rudpmsg_batch *batch)
 {
 	int rc;
@@ -29,7 +29,7 @@ static void *run(void *context)
 		if (node->is_storing_over)
 			rudpmsg_hub_store_now(node->hub);
 		batch = rudpmsg_hub_take_batch(node->hub);
-		rudpmsg_node_tell(node); /* there may be room again */
+		rudpmsg_node_tell(node); /* taking the batch may have made room */
 		if (batch)
 			store_batch(node, batch);
 		else if (node->is_storing_over)

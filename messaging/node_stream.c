@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams: a descriptor for each link, and the way to one for a link that is to be dialed. */
+/* Streams: the descriptor of each link, and dialing. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static void drop_descriptor(struct rudpmsg_node *node, struct stream *stream)
 {
 	if (stream->watch.fd < 0)
 		return;
-	/* Closing alone would leave it watched as long as a child of ours has it. */
+	/* If a child process has the descriptor too, closing alone would leave it watched. */
 	(void)rudpmsg_stream_watch(stream, false, false);
 	node->transport->close(stream->watch.fd);
 	stream->watch.fd = -1;
@@ -69,7 +69,7 @@ static void settle(struct rudpmsg_node *node, struct stream *stream, int error)
 	pthread_mutex_unlock(&node->lock);
 }
 
-/* Address after address, until one works or begins to. */
+/* Tries the next addresses, until one is connected or connecting. */
 static void try_next(struct rudpmsg_node *node, struct stream *stream, int error)
 {
 	const struct addrinfo *address;

@@ -16,8 +16,8 @@ void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint
 			 uint64_t first_id, bool has_store)
 {
 	memset(outbox, 0, sizeof *outbox);
-	/* One message is taken however long it is, so the ring must be able to hold more than the
-	 * bound. */
+	/* An empty outbox takes a message of any length, so the ring must be able to exceed
+	 * bytes_max. */
 	rudp_ring_init(&outbox->ring, SIZE_MAX / 4);
 	outbox->bytes_max = bytes_max;
 	outbox->count_max = count_max;
@@ -41,7 +41,7 @@ bool rudpmsg_outbox_has_room(const struct rudpmsg_outbox *outbox, size_t length)
 	       (outbox->count < outbox->count_max && used <= outbox->bytes_max);
 }
 
-/* Where nothing is to be waited for it counts as stored. */
+/* is_stored: without a store, or for a restored message, there is nothing to wait for. */
 static int append(struct rudpmsg_outbox *outbox, uint64_t id, const void *bytes, size_t length,
 		  bool is_stored)
 {
@@ -78,13 +78,13 @@ int rudpmsg_outbox_restore(struct rudpmsg_outbox *outbox, uint64_t id, const voi
 {
 	int rc = append(outbox, id, bytes, length, true);
 
-	/* The process that died may have sent it. */
+	/* The previous process may have sent it. */
 	if (rc == 0)
 		outbox->sent_ever = id;
 	return rc;
 }
 
-/* The frame at a ring offset, which is a boundary before the tail. */
+/* Reads the frame at a ring offset, which must be a frame's start before the tail. */
 static struct frame frame_at(const struct rudpmsg_outbox *outbox, uint64_t offset)
 {
 	uint8_t head[RUDPMSG_MESSAGE_HEAD_BYTES];
@@ -103,7 +103,7 @@ static struct frame frame_at(const struct rudpmsg_outbox *outbox, uint64_t offse
 	return frame;
 }
 
-/* Nothing is on the link. */
+/* A new link: none of the bytes were written to it. */
 static void rewind_to_head(struct rudpmsg_outbox *outbox)
 {
 	outbox->sent_end = outbox->frame_at = outbox->ring.head;
@@ -173,7 +173,7 @@ uint64_t rudpmsg_outbox_on_written(struct rudpmsg_outbox *outbox, size_t bytes)
 	return outbox->acked_id ? (uint64_t)rudpmsg_outbox_on_ack(outbox, outbox->acked_id) : 0;
 }
 
-/* Takes all up to id out of the ring. */
+/* Removes all messages up to id from the ring. */
 static uint64_t answer(struct rudpmsg_outbox *outbox, uint64_t id)
 {
 	uint64_t offset = outbox->ring.head, answered = 0;
@@ -234,7 +234,7 @@ void rudpmsg_outbox_note_failure(struct rudpmsg_outbox *outbox, uint64_t from, u
 		return;
 	}
 	if (outbox->failure_count == RUDPMSG_FAILURES_MAX) {
-		/* Once forgotten it would look acknowledged: nothing up to it is known any more. */
+		/* Its state would be reported as ACKNOWLEDGED: from now on it is UNKNOWN. */
 		outbox->known_from = outbox->failures[0].to + 1;
 		memmove(outbox->failures, outbox->failures + 1,
 			sizeof *outbox->failures * --outbox->failure_count);
@@ -264,7 +264,7 @@ void rudpmsg_outbox_on_storing(struct rudpmsg_outbox *outbox)
 
 void rudpmsg_outbox_on_stored(struct rudpmsg_outbox *outbox)
 {
-	/* What failed meanwhile has moved on already. */
+	/* If messages failed meanwhile, the positions have moved on already. */
 	if (outbox->stored_end < outbox->storing_end)
 		outbox->stored_end = outbox->storing_end;
 	if (outbox->stored_id < outbox->storing_id)
@@ -290,7 +290,7 @@ uint64_t rudpmsg_outbox_roll_back(struct rudpmsg_outbox *outbox, int reason)
 	return dropped;
 }
 
-/* Where the first frame with an id above this one begins. */
+/* The ring offset of the first frame with an id larger than id. */
 static uint64_t offset_behind(const struct rudpmsg_outbox *outbox, uint64_t id)
 {
 	uint64_t offset = outbox->ring.head;

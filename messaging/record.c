@@ -20,7 +20,7 @@ static uint64_t sum(uint64_t peer, uint64_t number, const void *bytes, size_t le
 	return XXH3_64bits_withSeed(bytes, length, peer ^ number * UINT64_C(0x9e3779b97f4a7c15));
 }
 
-/* The sum stands before what it is of. */
+/* Writes the checksum in front of the bytes that it covers. */
 static void seal(uint8_t *out, uint64_t peer, size_t length)
 {
 	struct rudp_writer writer = rudp_writer(out, SUM_BYTES);
@@ -28,7 +28,7 @@ static void seal(uint8_t *out, uint64_t peer, size_t length)
 	rudp_write_u64(&writer, sum(peer, 0, out + SUM_BYTES, length - SUM_BYTES));
 }
 
-/* A reader behind the sum; not ok if that is wrong. */
+/* Returns a reader for the bytes after the checksum; it is not ok if the checksum is wrong. */
 static struct rudp_reader unseal(const uint8_t *value, size_t length, uint64_t peer,
 				 uint64_t number)
 {
@@ -60,7 +60,7 @@ static void read_text(struct rudp_reader *reader, char *text, size_t max)
 	text[length] = '\0';
 }
 
-/* ---- the mark ---- */
+/* ---- the mark (format, node) ---- */
 
 size_t rudpmsg_mark_write(uint8_t *out, const struct rudpmsg_mark *mark)
 {
@@ -143,7 +143,7 @@ static void read_failures(struct rudp_reader *reader, struct rudpmsg_peer *recor
 	}
 }
 
-/* So many messages nobody sends: a record with more was not written here, and ids would wrap. */
+/* No node sends this many messages: a larger id was not written by us, and ids would overflow. */
 #define NEXT_ID_MAX ((uint64_t)INT64_MAX)
 
 static bool is_sane(const struct rudpmsg_peer *record)
@@ -151,8 +151,7 @@ static bool is_sane(const struct rudpmsg_peer *record)
 	return rudpmsg_name_is_valid(record->name, strlen(record->name)) &&
 	       (record->host[0] == '\0') == (record->port == 0) && record->stream != 0 &&
 	       record->next_id > record->answered && record->next_id <= NEXT_ID_MAX &&
-	       record->known_from >= 1 &&
-	       record->known_from <= record->next_id &&
+	       record->known_from >= 1 && record->known_from <= record->next_id &&
 	       (record->peer_stream != 0 || record->received == 0);
 }
 
@@ -191,7 +190,7 @@ int rudpmsg_sent_read(const uint8_t *value, size_t length, uint64_t peer, uint64
 	return unseal(value, length, peer, id).ok ? 0 : -EBADMSG;
 }
 
-/* The numbers are in the sum by its seed, so that the message need not stand beside them. */
+/* The numbers are in the checksum as its seed, so the message need not be stored next to them. */
 static uint64_t seed_of(uint64_t number, uint64_t stream, uint64_t id)
 {
 	return (number * UINT64_C(0xbf58476d1ce4e5b9) ^ stream) * UINT64_C(0x94d049bb133111eb) ^ id;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record - what stands in a store, docs/messaging.md "The store": values with a checksum that knows
- * their key, so that one that was changed, cut or moved is found out. Readers take a file that may
- * be damaged or forged, and give a verdict. No state.
+ * record - encodes and decodes the records of a store, docs/messaging.md "The store".
+ *
+ * Each value has a checksum that includes its key: a record that was changed, cut or moved is
+ * detected. The decoders take bytes of a file that may be damaged or forged, and return a verdict.
+ * No state.
  */
 #ifndef RUDPMSG_RECORD_H
 #define RUDPMSG_RECORD_H
@@ -17,18 +19,18 @@
 #define RUDPMSG_HOST_MAX 255
 #define RUDPMSG_STORE_VERSION 1
 
-/* The format mark, and what lasts of the node itself. */
+/* The record that identifies the format and the node. */
 struct rudpmsg_mark {
 	char name[RUDPMSG_NAME_MAX + 1];
 	uint64_t run;
 };
 
-/* What lasts of a peer. */
+/* What is stored of a peer. */
 struct rudpmsg_peer {
 	char name[RUDPMSG_NAME_MAX + 1];
-	char host[RUDPMSG_HOST_MAX + 1]; /* empty: it comes to us */
+	char host[RUDPMSG_HOST_MAX + 1]; /* empty: the peer dials us */
 	uint16_t port;
-	uint64_t age; /* grows with each peer that is forgotten, 0: it was not */
+	uint64_t age; /* larger for each peer that is disconnected later; 0: it never was */
 	/* Sent: */
 	uint64_t stream, next_id, answered, known_from;
 	unsigned failure_count;
@@ -48,16 +50,16 @@ struct rudpmsg_received {
 #define RUDPMSG_SENT_HEAD_BYTES 8
 #define RUDPMSG_RECEIVED_HEAD_BYTES 24
 
-/* Writers return the bytes written. peer and number are the key. */
+/* Writers return the bytes written. peer and number form the key. */
 size_t rudpmsg_mark_write(uint8_t *out, const struct rudpmsg_mark *mark);
 size_t rudpmsg_peer_write(uint8_t *out, uint64_t peer, const struct rudpmsg_peer *record);
-/* The head only: the message comes behind it. */
+/* Write only the header: the message follows it. */
 void rudpmsg_sent_head_write(uint8_t *out, uint64_t peer, uint64_t id, const uint8_t *bytes,
 			     size_t length);
 void rudpmsg_received_head_write(uint8_t *out, uint64_t peer, uint64_t number,
 				 const struct rudpmsg_received *record);
 
-/* -EBADMSG it is damaged; -EPROTONOSUPPORT the mark is another version's. */
+/* 0; -EBADMSG the record is damaged; -EPROTONOSUPPORT the format has another version. */
 int rudpmsg_mark_read(const uint8_t *value, size_t length, struct rudpmsg_mark *mark);
 int rudpmsg_peer_read(const uint8_t *value, size_t length, uint64_t peer,
 		      struct rudpmsg_peer *record);

@@ -10,10 +10,10 @@
 
 #define FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
 #define BACKLOG 4096
-#define KEEP_IDLE_S 30 /* a peer that is gone is found after at most a minute ... */
+#define KEEP_IDLE_S 30 /* a dead peer is noticed after at most a minute ... */
 #define KEEP_INTERVAL_S 10
 #define KEEP_COUNT 3
-#define USER_TIMEOUT_MS 60000 /* ... also with bytes under way */
+#define USER_TIMEOUT_MS 60000 /* ... also while bytes are unacknowledged */
 
 static int tcp_socket(int family, int flags)
 {
@@ -30,7 +30,7 @@ const struct rudpmsg_transport_ops rudpmsg_transport_tcp = {
 	setsockopt, getsockopt, recv, sendmsg, close,
 };
 
-/* A descriptor of rudp is a socket of the kernel's: sendmsg needs nobody in between. */
+/* A descriptor of rudp is a kernel socket, so the kernel's sendmsg can be used directly. */
 const struct rudpmsg_transport_ops rudpmsg_transport_rudp = {
 	"rudp",          rudp_socket,     rudp_bind, rudp_listen, rudp_accept, rudp_connect,
 	rudp_set_option, rudp_get_option, rudp_recv, sendmsg,     rudp_close,
@@ -39,13 +39,14 @@ const struct rudpmsg_transport_ops rudpmsg_transport_rudp = {
 static void set(const struct rudpmsg_transport_ops *transport, int fd, int level, int option,
 		int value)
 {
-	/* What is refused only makes a break known later, or an address taken longer. */
+	/* Without these options a break is noticed later, or an address stays in use longer. */
 	(void)transport->set_option(fd, level, option, &value, sizeof value);
 }
 
 static void set_up(const struct rudpmsg_transport_ops *transport, int fd)
 {
-	set(transport, fd, IPPROTO_TCP, TCP_NODELAY, 1); /* messages are gathered here already */
+	set(transport, fd, IPPROTO_TCP, TCP_NODELAY,
+	    1); /* the node combines small messages itself */
 	set(transport, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set(transport, fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
 	set(transport, fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);

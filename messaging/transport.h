@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport - how a node makes its streams. rudp's sockets and the kernel's have the same calls, so
- * a transport is a table of them, and what is done with them is written once; a test brings a table
- * of its own. All descriptors are non-blocking, pollable and close-on-exec.
+ * transport - opens, accepts, reads and writes a node's streams, over rudp's or the kernel's
+ * sockets.
+ *
+ * Both kinds of sockets have the same calls. So a transport is a table of calls, and the code that
+ * uses them exists once; tests bring tables of their own. All descriptors are non-blocking,
+ * pollable and close-on-exec.
  *
  * Returns  0 or more, or a negative errno value.
- * Threads  called by the node's loop thread, listen by the caller of rudpmsg_listen.
+ * Threads  the node's loop thread; rudpmsg_transport_listen: the caller of rudpmsg_listen.
  */
 #ifndef RUDPMSG_TRANSPORT_H
 #define RUDPMSG_TRANSPORT_H
@@ -14,7 +17,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* As the system's calls of these names: -1 and errno. flags are SOCK_NONBLOCK and SOCK_CLOEXEC. */
+/* Like the system calls of these names: -1 and errno. flags: SOCK_NONBLOCK and SOCK_CLOEXEC. */
 struct rudpmsg_transport_ops {
 	const char *name;
 	int (*socket)(int family, int flags);
@@ -29,23 +32,24 @@ struct rudpmsg_transport_ops {
 	int (*close)(int fd);
 };
 
-/* librudp's own: encrypted, over UDP. */
+/* librudp's sockets: encrypted, over UDP. */
 extern const struct rudpmsg_transport_ops rudpmsg_transport_rudp;
-/* The kernel's. Under the shim they are rudp's, too. */
+/* The kernel's sockets. Under the shim, rudp carries them too. */
 extern const struct rudpmsg_transport_ops rudpmsg_transport_tcp;
 
-/* A listening descriptor. */
+/* Returns a listening descriptor. */
 int rudpmsg_transport_listen(const struct rudpmsg_transport_ops *transport,
 			     const struct sockaddr *address, socklen_t length);
-/* -EAGAIN: nobody waits. */
+/* -EAGAIN: no connection is waiting. */
 int rudpmsg_transport_accept(const struct rudpmsg_transport_ops *transport, int listener);
-/* *fd is a descriptor that becomes writable when it is decided (-EINPROGRESS); 0: it is connected
- * already. */
+/* Begins to connect. -EINPROGRESS: *fd becomes writable when the connect has ended. 0: it is
+ * connected already. */
 int rudpmsg_transport_dial(const struct rudpmsg_transport_ops *transport,
 			   const struct sockaddr *address, socklen_t length, int *fd);
-/* Once it was writable: 0, or why not; -EINPROGRESS not yet; -EKEYREJECTED the peer has another key. */
+/* The result, once *fd was writable: 0; an error; -EINPROGRESS not yet; -EKEYREJECTED the peer has
+ * another key. */
 int rudpmsg_transport_dial_result(const struct rudpmsg_transport_ops *transport, int fd);
-/* 0: end of the stream. -EAGAIN. */
+/* 0: end of the stream. -EAGAIN: nothing to read now. */
 ssize_t rudpmsg_transport_read(const struct rudpmsg_transport_ops *transport, int fd, void *bytes,
 			       size_t length);
 ssize_t rudpmsg_transport_write(const struct rudpmsg_transport_ops *transport, int fd,

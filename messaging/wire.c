@@ -108,7 +108,7 @@ enum rudpmsg_wire_verdict rudpmsg_frame_read(const uint8_t *bytes, size_t length
 	return RUDPMSG_WIRE_OK;
 }
 
-/* An empty name is left to the caller. */
+/* An empty name is accepted: the caller decides. */
 static bool read_name(struct rudp_reader *reader, char name[RUDPMSG_NAME_MAX + 1])
 {
 	size_t length = rudp_read_u8(reader);
@@ -116,7 +116,7 @@ static bool read_name(struct rudp_reader *reader, char name[RUDPMSG_NAME_MAX + 1
 
 	name[0] = '\0';
 	if (!bytes || length == 0)
-		return true; /* the reader knows if it was cut off */
+		return true; /* if the frame is cut off, the reader has noted it */
 	if (!rudpmsg_name_is_valid((const char *)bytes, length))
 		return false;
 	memcpy(name, bytes, length);
@@ -200,7 +200,7 @@ static struct rudp_writer begin(uint8_t *out, size_t cap, enum rudpmsg_frame_typ
 	return writer;
 }
 
-/* Now that its length is known. */
+/* Fills in the frame's length, which is known now. */
 static size_t end(struct rudp_writer *writer)
 {
 	struct rudp_writer length = rudp_writer(writer->start, sizeof(uint32_t));

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wire - frames of the messaging protocol, docs/messaging.md "Wire format".
+ * wire - encodes and decodes the frames of the messaging protocol, docs/messaging.md "Wire format".
  *
- * Readers take what a peer sent, and give a verdict: nothing of it is trusted. No allocation, no
- * state.
+ * The decoders take bytes from an untrusted peer and return a verdict. No allocation, no state.
  */
 #ifndef RUDPMSG_WIRE_H
 #define RUDPMSG_WIRE_H
@@ -15,11 +14,11 @@
 #include "rudp/msg.h"
 
 #define RUDPMSG_FRAME_HEAD_BYTES 5    /* length and type */
-#define RUDPMSG_MESSAGE_HEAD_BYTES 13 /* and the message id */
+#define RUDPMSG_MESSAGE_HEAD_BYTES 13 /* length, type and message id */
 #define RUDPMSG_HANDSHAKE_BYTES_MAX 256
 #define RUDPMSG_REASON_TEXT_MAX 255
 #define RUDPMSG_MESSAGE_BYTES_TOP                                                                  \
-	(UINT32_MAX - 64) /* what the length field can carry, and room to add */
+	(UINT32_MAX - 64) /* largest value of the length field, with room to add a header */
 
 #define RUDPMSG_FRAMES(X)                                                                          \
 	X(HANDSHAKE, 1)                                                                            \
@@ -37,9 +36,9 @@ enum rudpmsg_frame_type {
 #undef X
 };
 
-/* name, value, what a person reads, errno of a call that fails by it */
+/* X(name, value, text for people, errno value of the call that fails) */
 #define RUDPMSG_REASONS(X)                                                                         \
-	X(NONE, 0, "the link ended without a word", ECONNRESET)                                    \
+	X(NONE, 0, "the link ended without a reason", ECONNRESET)                                  \
 	X(VERSION, 1, "the peer does not speak this version", EPROTO)                              \
 	X(NAME, 2, "the peer has another name", ENXIO)                                             \
 	X(SELF, 3, "the name is the peer's own", EEXIST)                                           \
@@ -48,10 +47,10 @@ enum rudpmsg_frame_type {
 	X(NO_STORE, 6, "the peer has no store, and STORED was asked", EOPNOTSUPP)                  \
 	X(CLOSING, 7, "the peer is closing", ECONNREFUSED)                                         \
 	X(PROTOCOL, 8, "a frame broke the protocol", EPROTO)                                       \
-	X(GOODBYE, 9, "the peer has forgotten the connection", ECONNABORTED)                       \
+	X(GOODBYE, 9, "the peer has removed the connection", ECONNABORTED)                         \
 	X(TAKEN_OVER, 10, "a newer link has taken over", ESTALE)                                   \
 	X(TIMEOUT, 11, "no handshake in time", ETIMEDOUT)                                          \
-	X(STALE, 12, "a newer link of the same dialer stands", ESTALE)                             \
+	X(STALE, 12, "the same dialer has a newer link", ESTALE)                                   \
 	X(STORE, 13, "the peer's store cannot take more", ENOSPC)
 
 enum rudpmsg_reason {
@@ -61,25 +60,25 @@ enum rudpmsg_reason {
 };
 
 const char *rudpmsg_reason_text(unsigned reason);
-/* A positive errno value; ECONNRESET for reasons that are not known. */
+/* A positive errno value; ECONNRESET for an unknown reason. */
 int rudpmsg_reason_error(unsigned reason);
 
-/* HANDSHAKE and ACK_HANDSHAKE. Names are strings; known_link and wanted are not in ACK_HANDSHAKE.
- */
+/* A HANDSHAKE or ACK_HANDSHAKE frame. Names are terminated strings. ACK_HANDSHAKE has neither
+ * known_link nor wanted. */
 struct rudpmsg_handshake {
 	enum rudpmsg_ack ack;
-	bool is_lasting; /* the sender has a store: its runs are counted */
+	bool is_lasting; /* the sender has a store, which counts its runs */
 	uint32_t message_bytes_max;
-	uint64_t run;        /* drawn when the node was opened */
-	uint64_t link;       /* the dialer's count of its attempts */
-	uint64_t known_link; /* the last link dialed by the receiver that stood, as far as the
-				sender knows */
+	uint64_t run;        /* drawn when the node was opened, or counted in its store */
+	uint64_t link;       /* the dialer's count of its HANDSHAKEs */
+	uint64_t known_link; /* the last link that the receiver dialed and that was established, as
+				far as the sender knows */
 	uint64_t stream, peer_stream, received;
 	char name[RUDPMSG_NAME_MAX + 1];
 	char wanted[RUDPMSG_NAME_MAX + 1];
 };
 
-/* A frame in place. */
+/* A frame, pointing into the bytes that were read. */
 struct rudpmsg_frame {
 	enum rudpmsg_frame_type type;
 	const uint8_t *content;
@@ -89,9 +88,9 @@ struct rudpmsg_frame {
 #define RUDPMSG_WIRE_VERDICTS(X)                                                                   \
 	X(OK)                                                                                      \
 	X(MORE)     /* the frame is not complete */                                                \
-	X(TOO_LONG) /* longer than its type may be */                                              \
+	X(TOO_LONG) /* longer than its type allows */                                              \
 	X(BAD_TYPE)                                                                                \
-	X(BAD_SHAPE) /* fields do not fill the content exactly */                                  \
+	X(BAD_SHAPE) /* the fields do not fill the content exactly */                              \
 	X(BAD_MAGIC) /* not this protocol, or another version of it */                             \
 	X(BAD_NAME)                                                                                \
 	X(BAD_VALUE)
@@ -104,18 +103,18 @@ enum rudpmsg_wire_verdict {
 
 const char *rudpmsg_wire_verdict_name(enum rudpmsg_wire_verdict verdict);
 
-/* 1 to RUDPMSG_NAME_MAX bytes of printable ASCII without space. */
+/* true: 1 to RUDPMSG_NAME_MAX bytes of printable ASCII without space. */
 bool rudpmsg_name_is_valid(const char *name, size_t length);
 
 /*
- * The first frame of bytes. OK: *frame points into bytes, *used bytes belong to it. MORE: *used is
- * the size of the whole frame if that is known already, else of its head.
+ * Decodes the first frame in bytes. OK: *frame points into bytes, and *used is the size of the
+ * frame. MORE: *used is the size of the whole frame if that is known, else of its header.
  */
 enum rudpmsg_wire_verdict rudpmsg_frame_read(const uint8_t *bytes, size_t length,
 					     uint32_t message_bytes_max,
 					     struct rudpmsg_frame *frame, size_t *used);
 
-/* The content of a frame of the type that the function is named after. */
+/* Each decodes the content of a frame of the type that it is named after. */
 enum rudpmsg_wire_verdict rudpmsg_handshake_read(const struct rudpmsg_frame *frame,
 						 struct rudpmsg_handshake *handshake);
 enum rudpmsg_wire_verdict rudpmsg_id_read(const struct rudpmsg_frame *frame,
@@ -125,7 +124,7 @@ enum rudpmsg_wire_verdict rudpmsg_reason_read(const struct rudpmsg_frame *frame,
 enum rudpmsg_wire_verdict rudpmsg_iam_read(const struct rudpmsg_frame *frame,
 					   char name[RUDPMSG_NAME_MAX + 1]);
 
-/* All return the bytes written to out, which has room for as many as the comment says. */
+/* Each returns the bytes written to out; the comment says how much room out must have. */
 size_t rudpmsg_handshake_write(uint8_t *out, enum rudpmsg_frame_type type,
 			       const struct rudpmsg_handshake *handshake); /* HANDSHAKE_BYTES_MAX */
 size_t rudpmsg_who_write(uint8_t *out);                                    /* FRAME_HEAD_BYTES */
@@ -133,7 +132,7 @@ size_t rudpmsg_iam_write(uint8_t *out, const char *name);                  /* HA
 size_t rudpmsg_ack_write(uint8_t *out, uint64_t id);                       /* MESSAGE_HEAD_BYTES */
 size_t rudpmsg_message_head_write(uint8_t *out, uint64_t id,
 				  size_t length); /* MESSAGE_HEAD_BYTES */
-/* REFUSE with the text of the reason, or CLOSE. FRAME_HEAD_BYTES + 1 + REASON_TEXT_MAX */
+/* Writes REFUSE with the text of the reason, or CLOSE. FRAME_HEAD_BYTES + 1 + REASON_TEXT_MAX */
 size_t rudpmsg_reason_write(uint8_t *out, enum rudpmsg_frame_type type, enum rudpmsg_reason reason);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions: how one begins, what it begins with, how it is lost. */
+/* Sessions: how they begin, and how they are lost. */
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@ static void copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from);
 }
 
-/* ---- out ---- */
+/* ---- output ---- */
 
 void cv_send_line(struct cv_chat *chat, const char *format, ...)
 {
@@ -94,7 +94,7 @@ static void on_hello(struct cv_chat *chat, const struct apo_frame *hello)
 		return;
 	if (chat->session) {
 		cv_tell(chat, CV_STATUS, NULL, "%s",
-			is_other_run ? "the server has been started anew" : "the session was lost");
+			is_other_run ? "the server was restarted" : "the session was lost");
 		cv_on_session_lost(chat);
 	}
 	begin_session(chat);
@@ -118,8 +118,8 @@ void cv_chat_on_message(struct cv_chat *chat, const void *bytes, size_t len)
 	struct apo_frame frame = {.kind = APO_FRAME_HELLO};
 	enum apo_frame_verdict verdict = apo_frame_read(bytes, len, &frame);
 
-	if (verdict == APO_FRAME_OTHER && !chat->misfit[0]) {
-		snprintf(chat->misfit, sizeof chat->misfit,
+	if (verdict == APO_FRAME_OTHER && !chat->version_error[0]) {
+		snprintf(chat->version_error, sizeof chat->version_error,
 			 "the server speaks another version of the frames than %d",
 			 APO_FRAME_VERSION);
 		return;
@@ -139,7 +139,7 @@ void cv_chat_on_message(struct cv_chat *chat, const void *bytes, size_t len)
 	case APO_FRAME_CLOSE:
 		on_close(chat, &frame);
 		break;
-	case APO_FRAME_OPEN: /* a client's word */
+	case APO_FRAME_OPEN: /* only clients send it */
 		break;
 	}
 }
@@ -149,7 +149,7 @@ void cv_on_welcome(struct cv_chat *chat, const char *nick)
 	if (chat->state != CV_OPENED)
 		return;
 	if ((chat->caps & CV_CAPS_NEEDED) != CV_CAPS_NEEDED) {
-		snprintf(chat->misfit, sizeof chat->misfit,
+		snprintf(chat->version_error, sizeof chat->version_error,
 			 "the server does not have all of message-tags, batch, echo-message and "
 			 "labeled-response");
 		return;
@@ -190,7 +190,7 @@ void cv_chat_on_time(struct cv_chat *chat)
 	cv_pump(chat);
 }
 
-/* ---- what the user wants ---- */
+/* ---- the user's requests ---- */
 
 void cv_chat_nick(struct cv_chat *chat, const char *nick)
 {
@@ -215,7 +215,7 @@ void cv_chat_quit(struct cv_chat *chat, const char *reason)
 	chat->retry_at_ns = RUDP_NEVER;
 }
 
-/* ---- facts ---- */
+/* ---- state ---- */
 
 bool cv_chat_is_ready(const struct cv_chat *chat)
 {
@@ -227,9 +227,9 @@ bool cv_chat_is_over(const struct cv_chat *chat)
 	return chat->state == CV_OVER && chat->session == 0;
 }
 
-const char *cv_chat_misfit(const struct cv_chat *chat)
+const char *cv_chat_version_error(const struct cv_chat *chat)
 {
-	return chat->misfit[0] ? chat->misfit : NULL;
+	return chat->version_error[0] ? chat->version_error : NULL;
 }
 
 const char *cv_chat_own_nick(const struct cv_chat *chat)
@@ -237,7 +237,7 @@ const char *cv_chat_own_nick(const struct cv_chat *chat)
 	return chat->nick;
 }
 
-/* ---- life ---- */
+/* ---- creation ---- */
 
 struct cv_chat *cv_chat_new(const struct cv_start *start)
 {

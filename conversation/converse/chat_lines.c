@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the server says, line by line. */
+/* Handles the lines that the server sends. */
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -12,9 +12,9 @@ struct heard {
 	struct apo_message message;
 	struct apo_source from;
 	const char *time, *msgid, *name; /* tags; NULL: none */
-	struct cv_batch *batch;          /* that it is in; NULL: none */
-	uint64_t label;                  /* of ours that it answers; 0: none */
-	const char *line;                /* as it came */
+	struct cv_batch *batch;          /* the batch that it belongs to; NULL: none */
+	uint64_t label;                  /* of our line that it answers; 0: none */
+	const char *line;                /* unparsed */
 	size_t len;
 };
 
@@ -36,8 +36,8 @@ static bool is_own(const struct cv_chat *chat, const char *nick)
 
 /* ---- messages ---- */
 
-/* The same message comes twice when its sender said it again, not knowing that it had been said, or
- * when it is in the history as well. */
+/* Has this message come before? It comes twice if its sender repeated it after a lost session, or
+ * if it is in the history as well. */
 static bool is_known(struct cv_chat *chat, const char *name)
 {
 	uint64_t hash;
@@ -47,7 +47,7 @@ static bool is_known(struct cv_chat *chat, const char *name)
 	hash = cv_dedup_hash(name);
 	if (cv_dedup_has(&chat->dedup, hash))
 		return true;
-	chat->calls->keep_seen(chat->of, cv_dedup_add(&chat->dedup, hash), hash);
+	chat->calls->keep_received(chat->of, cv_dedup_add(&chat->dedup, hash), hash);
 	return false;
 }
 
@@ -73,20 +73,20 @@ static void on_message(struct cv_chat *chat, const struct heard *heard)
 				 .is_history = heard->batch && heard->batch->is_history};
 	struct cv_channel *channel = cv_channel_of(chat, shown.channel);
 	uint64_t number = cv_number_of(chat, heard->name);
-	bool is_had;
+	bool is_duplicate;
 
 	if (channel && !shown.is_history && cv_channel_defers(channel, heard->line, heard->len))
 		return;
-	/* Both names are to be known, whichever comes the next time. */
-	is_had = is_known(chat, heard->msgid);
-	is_had = is_known(chat, heard->name) || is_had;
+	/* Both names must be remembered: either may come the next time. */
+	is_duplicate = is_known(chat, heard->msgid);
+	is_duplicate = is_known(chat, heard->name) || is_duplicate;
 	note_last(chat, heard);
 	if (channel && shown.is_history)
 		channel->page_lines++;
 	if (number)
 		cv_on_echo(chat, number, &shown, heard->msgid,
 			   shown.is_history || !heard->batch || !heard->batch->label);
-	else if (!is_had)
+	else if (!is_duplicate)
 		cv_show(chat, shown);
 }
 
@@ -184,7 +184,7 @@ static void on_authenticate(struct cv_chat *chat, const struct heard *heard)
 	sodium_memzero(text, sizeof text);
 }
 
-/* Logged in or not: without it there is a conversation, too. */
+/* The login has succeeded or failed. We go on in both cases: the chat works without one. */
 static void on_login(struct cv_chat *chat, const struct heard *heard)
 {
 	cv_tell(chat, CV_STATUS, NULL, "%s", last_param(heard));
@@ -197,7 +197,7 @@ static void on_welcome(struct cv_chat *chat, const struct heard *heard)
 	cv_on_welcome(chat, param(heard, 0));
 }
 
-/* Before the welcome another one must do; when it is taken one tail more. */
+/* Before the welcome we try another nick; if that is taken as well, one with a longer tail. */
 static void on_nick_taken(struct cv_chat *chat, const struct heard *heard)
 {
 	size_t len = strlen(chat->nick);
@@ -392,7 +392,7 @@ static void on_not_joined(struct cv_chat *chat, const struct heard *heard)
 	cv_pump(chat);
 }
 
-/* FAIL command code [context ...] :words */
+/* FAIL command code [context ...] :text */
 static void on_fail(struct cv_chat *chat, const struct heard *heard)
 {
 	unsigned i;
@@ -418,7 +418,7 @@ static void ignore(struct cv_chat *chat, const struct heard *heard)
 	(void)heard;
 }
 
-/* ---- which is which ---- */
+/* ---- dispatch ---- */
 
 static const struct {
 	const char *command;
@@ -465,7 +465,7 @@ static void dispatch(struct cv_chat *chat, const struct heard *heard)
 	cv_tell(chat, CV_INFO, NULL, "%s", words);
 }
 
-/* An error that answers a line of ours: 4xx, 5xx, FAIL. */
+/* Is it an error that answers a line of ours: 4xx, 5xx, FAIL? */
 static bool is_refusal(const struct heard *heard)
 {
 	const char *command = heard->message.command;
@@ -498,9 +498,9 @@ static void read_tags(struct cv_chat *chat, struct heard *heard)
 		heard->label = heard->batch->label;
 }
 
-/* A server's tags and a client's together can be longer than what is parsed: then those of clients
- * go, but for the name of the line. Returns how much is left. */
-static size_t without_strange_tags(char *line, size_t len)
+/* The tags of a server and of a client together can exceed what is parsed. Then other clients' tags
+ * are removed, except the name of the line. Returns the new length. */
+static size_t without_other_tags(char *line, size_t len)
 {
 	const char *space = *line == '@' ? memchr(line, ' ', len) : NULL, *from = line + 1, *end;
 	char *to = line + 1;
@@ -531,14 +531,14 @@ void cv_on_line(struct cv_chat *chat, const char *line, size_t len, bool is_pres
 	if (len > APO_FRAME_LINE_MAX)
 		return;
 	memcpy(copy, line, len);
-	len = without_strange_tags(copy, len);
+	len = without_other_tags(copy, len);
 	if (apo_message_parse(copy, len, &heard.message) != APO_MESSAGE_OK)
 		return;
 	snprintf(source, sizeof source, "%s", heard.message.source ? heard.message.source : "");
 	heard.from = apo_source_split(source);
 	read_tags(chat, &heard);
 	if (!is_present) {
-		/* Of a session before: nothing of its state counts any more, but what was said. */
+		/* Of an earlier session only messages count; its state does not. */
 		heard.batch = NULL;
 		if (strcmp(heard.message.command, "PRIVMSG") == 0)
 			on_message(chat, &heard);
@@ -551,7 +551,7 @@ void cv_on_line(struct cv_chat *chat, const char *line, size_t len, bool is_pres
 	dispatch(chat, &heard);
 }
 
-void cv_chat_restore_seen(struct cv_chat *chat, uint64_t hash)
+void cv_chat_restore_received(struct cv_chat *chat, uint64_t hash)
 {
 	(void)cv_dedup_add(&chat->dedup, hash);
 }

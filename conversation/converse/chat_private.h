@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* chat_private - the inside of a chat, for chat*.c only. */
+/* chat_private - what the files of the chat share; only chat*.c include it. */
 #ifndef CV_CHAT_PRIVATE_H
 #define CV_CHAT_PRIVATE_H
 
@@ -13,22 +13,22 @@
 #define CV_BATCHES_MAX 8
 #define CV_RECEIPTS_MAX 256
 #define CV_MSGID_SIZE 65
-#define CV_PAGE_LINES 100 /* of history asked for at once */
+#define CV_PAGE_LINES 100 /* lines of history in one request */
 #define CV_PAGES_MAX 100
 
-/* States say what has happened. */
+/* The session. Each state says what has happened. */
 enum cv_state {
-	CV_OFFLINE, /* nothing has come from the server yet, or it has closed the session */
-	CV_OPENED,  /* OPEN and the registration have been sent */
-	CV_READY,   /* welcomed */
+	CV_OFFLINE, /* the server has sent nothing yet, or has closed the session */
+	CV_OPENED,  /* OPEN and the registration were sent */
+	CV_READY,   /* the server has sent the welcome */
 	CV_OVER,    /* we have left */
 };
 
 enum cv_channel_state {
 	CV_WANTED,
 	CV_JOINING,
-	CV_CATCHING_UP, /* history is on its way */
-	CV_GATHERING,   /* those who were here are not all back */
+	CV_CATCHING_UP, /* waiting for the history */
+	CV_GATHERING,   /* waiting for members of the lost session to be back */
 	CV_IN,
 };
 
@@ -48,15 +48,15 @@ struct cv_channel {
 	char name[APO_CHANNEL_BYTES_MAX + 1], key[64];
 	char last[CV_MSGID_SIZE]; /* msgid of the last message; "": none */
 	enum cv_channel_state state;
-	bool was_in;      /* in an earlier session: history and company are looked for */
-	int64_t until_ns; /* of CATCHING_UP and GATHERING */
+	bool was_in;      /* in an earlier session: get the history, and wait for its members */
+	int64_t until_ns; /* deadline of CATCHING_UP and GATHERING */
 	struct cv_members members, awaited;
 	struct rudp_list deferred;
 	unsigned deferred_count;
-	unsigned page_lines, pages; /* of the history that is on its way */
+	unsigned page_lines, pages; /* of the history that is being received */
 };
 
-/* In the present session. */
+/* State of a line in the present session. */
 enum cv_line_state {
 	CV_LINE_WAITING,
 	CV_LINE_UNDER_WAY,
@@ -67,9 +67,9 @@ struct cv_line {
 	struct rudp_list link; /* chat->lines */
 	uint64_t number;
 	enum cv_line_state state;
-	bool is_shown;    /* as said, in whichever session */
-	bool has_receipt; /* in the present session: there will be a final one */
-	bool is_final;    /* which has come */
+	bool is_shown;    /* was shown as said, in this session or an earlier one */
+	bool has_receipt; /* in the present session: a final receipt will come */
+	bool is_final;    /* the final receipt has come */
 	char target[APO_CHANNEL_BYTES_MAX + 2];
 	char text[];
 };
@@ -111,7 +111,7 @@ struct cv_chat {
 	enum cv_state state;
 	char wanted_nick[APO_NICK_BYTES_MAX + 1], nick[APO_NICK_BYTES_MAX + 1];
 	char user[APO_NICK_BYTES_MAX + 1];
-	char misfit[160];
+	char version_error[160];
 	char password[CV_PASSWORD_MAX + 1]; /* "": no login */
 	unsigned history;
 	uint64_t epoch, session, seed, stream, last_number;
@@ -120,7 +120,7 @@ struct cv_chat {
 	int64_t now_at_ns, wall_ms, retry_at_ns, retry_ns;
 	struct cv_channel *channels[CV_CHANNELS_MAX];
 	unsigned channel_count;
-	struct rudp_list lines; /* by number; each until it is said and its receipt is final */
+	struct rudp_list lines; /* the outbox, by number */
 	size_t line_count, shown_count;
 	unsigned under_way, said_count; /* lines in these states */
 	struct cv_batch batches[CV_BATCHES_MAX];
@@ -134,7 +134,7 @@ struct cv_chat {
 /* ---- chat.c ---- */
 void cv_send_line(struct cv_chat *chat, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* What is NULL is left as it is: "" and the present time. */
+/* Shows it. Members that are NULL become "", time the present time. */
 void cv_show(struct cv_chat *chat, struct cv_shown shown);
 void cv_tell(struct cv_chat *chat, enum cv_kind kind, const char *channel, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -150,29 +150,29 @@ void cv_channels_on_session_lost(struct cv_chat *chat);
 void cv_channels_on_time(struct cv_chat *chat);
 int64_t cv_channels_next_at_ns(const struct cv_chat *chat);
 void cv_channel_on_joined(struct cv_chat *chat, struct cv_channel *channel);
-/* NAMES is complete. */
+/* The list of NAMES is complete. */
 void cv_channel_on_company(struct cv_chat *chat, struct cv_channel *channel);
 void cv_channel_on_history_end(struct cv_chat *chat, struct cv_channel *channel);
-/* true: the line waits until history has come. */
+/* true: the line was kept, to be shown after the history. */
 bool cv_channel_defers(struct cv_channel *channel, const char *line, size_t len);
 void cv_members_add(struct cv_members *members, const char *nick);
 void cv_members_remove(struct cv_members *members, const char *nick);
 bool cv_members_has(const struct cv_members *members, const char *nick);
 
 /* ---- chat_lines.c ---- */
-/* is_present: of the session that we are in; else only messages count. */
+/* is_present: the line belongs to the present session; of an earlier one only messages count. */
 void cv_on_line(struct cv_chat *chat, const char *line, size_t len, bool is_present);
 
 /* ---- chat_say.c ---- */
 void cv_pump(struct cv_chat *chat);
-/* Its own echo has come; is_whole: and the answer to it is nothing else. */
+/* Our line was echoed. is_whole: the echo is the complete answer. */
 void cv_on_echo(struct cv_chat *chat, uint64_t number, const struct cv_shown *echo,
 		const char *msgid, bool is_whole);
-/* The answer to it has come as a whole. */
+/* The answer to our line is complete. */
 void cv_on_answered(struct cv_chat *chat, uint64_t number);
-/* What was said needs no more care: there will be no next session. */
+/* Said lines are dropped: no later session will say them again. */
 void cv_lines_on_quit(struct cv_chat *chat);
-/* The name of a line of ours. */
+/* The name of one of our lines. */
 #define CV_NAME_SIZE 40
 char *cv_name_of(const struct cv_chat *chat, uint64_t number, char name[CV_NAME_SIZE]);
 void cv_on_refused(struct cv_chat *chat, uint64_t number, const char *reason);
@@ -180,7 +180,7 @@ void cv_on_receipt(struct cv_chat *chat, uint64_t label, const struct apo_messag
 		   const char *time);
 void cv_lines_on_session_lost(struct cv_chat *chat);
 void cv_lines_free(struct cv_chat *chat);
-/* The number in a line's name that is ours; 0: another's, or none. */
+/* The number in a line's name; 0: the line is not ours, or has no name. */
 uint64_t cv_number_of(const struct cv_chat *chat, const char *line_tag);
 
 #endif

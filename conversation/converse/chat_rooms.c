@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels: joined anew in each session, caught up with, and their company waited for. */
+/* Channels: joined in each session, then their history is read and their members are waited for. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static void members_clear(struct cv_members *members)
 	memset(members, 0, sizeof *members);
 }
 
-/* ---- which there are ---- */
+/* ---- the list of channels ---- */
 
 struct cv_channel *cv_channel_of(const struct cv_chat *chat, const char *name)
 {
@@ -152,7 +152,7 @@ bool cv_chat_is_in(const struct cv_chat *chat, const char *name)
 	return channel && (channel->state == CV_IN || channel->state == CV_GATHERING);
 }
 
-/* ---- what was missed ---- */
+/* ---- missed messages ---- */
 
 static void ask_history(struct cv_chat *chat, struct cv_channel *channel)
 {
@@ -244,7 +244,7 @@ void cv_channel_on_history_end(struct cv_chat *chat, struct cv_channel *channel)
 		ask_history(chat, channel);
 		return;
 	}
-	channel->state = CV_JOINING; /* nothing is deferred any more */
+	channel->state = CV_JOINING; /* in this state lines are not deferred */
 	channel->deferred_count = 0;
 	while ((link = rudp_list_pop(&channel->deferred))) {
 		struct cv_deferred *deferred = RUDP_LIST_OWNER(link, struct cv_deferred, link);
@@ -261,7 +261,7 @@ static void lose(struct cv_channel *channel)
 {
 	struct rudp_list *link;
 
-	/* One that was lost again before all were back waits for the same. */
+	/* If the session is lost again before all are back, we wait for the same members. */
 	if (channel->state == CV_IN && !channel->members.is_partial) {
 		members_clear(&channel->awaited);
 		channel->awaited = channel->members;

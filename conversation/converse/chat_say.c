@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is to be said: kept until the server has answered; and what is known of its arrival. */
+/* The outbox: lines are kept until the server has answered, and until their receipts are final. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,8 +9,8 @@
 #include "conversation/converse/chat_private.h"
 #include "conversation/irc/utf8.h"
 
-/* What a server puts in front of it for those who get it: the longest source, " PRIVMSG ", " :". */
-#define AROUND_BYTES (1 + APO_SOURCE_BYTES_MAX + 9 + 2)
+/* What the server puts before the text, at most: the longest source, " PRIVMSG ", " :". */
+#define PREFIX_BYTES (1 + APO_SOURCE_BYTES_MAX + 9 + 2)
 
 static struct cv_line *line_of(struct rudp_list *link)
 {
@@ -55,7 +55,7 @@ static struct cv_line *find(const struct cv_chat *chat, uint64_t number)
 {
 	struct rudp_list *link = chat->lines.next;
 
-	/* What is answered is among the first. */
+	/* An answer is for one of the first lines. */
 	for (; link != &chat->lines && line_of(link)->number <= number; link = link->next)
 		if (line_of(link)->number == number)
 			return line_of(link);
@@ -81,7 +81,7 @@ static bool is_sayable(const char *target, const char *text)
 
 int cv_chat_say(struct cv_chat *chat, const char *target, const char *text, uint64_t *last)
 {
-	size_t max = APO_BODY_BYTES_MAX - 2 - AROUND_BYTES - strlen(target), len = strlen(text), n;
+	size_t max = APO_BODY_BYTES_MAX - 2 - PREFIX_BYTES - strlen(target), len = strlen(text), n;
 	char part[APO_BODY_BYTES_MAX];
 	int count = 0;
 
@@ -114,13 +114,13 @@ static void send_line(struct cv_chat *chat, struct cv_line *line)
 		     cv_name_of(chat, line->number, name), line->target, line->text);
 }
 
-/* There is a place for the receipt of each: who receives slowly holds up the rest. */
+/* Each said line needs a place for its receipt: slow recipients delay later lines. */
 static bool may_send(const struct cv_chat *chat)
 {
 	return chat->under_way < CV_WINDOW && chat->under_way + chat->said_count < CV_RECEIPTS_MAX;
 }
 
-/* In order: one that must wait holds up those behind it. */
+/* Sends in order: a line that must wait delays those behind it. */
 void cv_pump(struct cv_chat *chat)
 {
 	struct rudp_list *link = chat->lines.next;
@@ -162,7 +162,7 @@ static struct cv_receipt *receipt_of(struct cv_chat *chat, const char *msgid)
 	return NULL;
 }
 
-/* Whether it has arrived will never be known: its place is needed. */
+/* Gives up waiting for a receipt, because its place is needed: delivery will stay unknown. */
 static void give_up_receipt(struct cv_chat *chat, struct cv_receipt *receipt)
 {
 	struct cv_line *line = receipt->msgid[0] ? find(chat, receipt->number) : NULL;
@@ -201,7 +201,7 @@ static void show_said(struct cv_chat *chat, struct cv_line *line, const struct c
 	cv_show(chat, said);
 }
 
-/* The server's memory is not safe: a line is let go only when those who should have it do. */
+/* A restart of the server can lose a line. So it stays here until all recipients have it. */
 static void let_go(struct cv_chat *chat, struct cv_line *line, bool is_whole)
 {
 	if (line->is_final || (is_whole && !line->has_receipt))
@@ -322,7 +322,7 @@ void cv_lines_free(struct cv_chat *chat)
 		free(line_of(link));
 }
 
-/* ---- facts ---- */
+/* ---- state ---- */
 
 size_t cv_chat_unsaid(const struct cv_chat *chat)
 {

@@ -9,7 +9,7 @@
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* Length of the character at text; 0: it is none. */
+/* The length of the UTF-8 character at text; 0: it is invalid. */
 static size_t char_len(const char *text)
 {
 	unsigned char first = (unsigned char)*text;
@@ -36,7 +36,7 @@ static bool is_treacherous(uint32_t code)
 	       (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
 }
 
-/* Colours and emphasis: ^B ^C(digits) ^O ^Q ^R ^V ^] ^^ ^_. Returns how many bytes. */
+/* The length of a code for colour or emphasis: ^B ^C(digits) ^O ^Q ^R ^V ^] ^^ ^_; 0: none. */
 static size_t emphasis_len(const char *text)
 {
 	size_t n = 1, digits = 0;
@@ -50,7 +50,7 @@ static size_t emphasis_len(const char *text)
 	return n;
 }
 
-/* One character; *used bytes of text are told by it. Returns what stands for it. */
+/* Cleans one character, which takes *used bytes of text. Writes the result to piece. */
 static size_t piece_of(const char *text, char piece[5], size_t *used)
 {
 	size_t len = char_len(text);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clean - text of others for a terminal: nothing in it can move the cursor, change colours, turn
- * the direction of writing, or look like another line.
+ * clean - makes other people's text safe for a terminal: it cannot move the cursor, change colours,
+ * change the writing direction, or look like another line.
  */
 #ifndef CV_CLEAN_H
 #define CV_CLEAN_H
 
 #include <stddef.h>
 
-/* Each byte of text takes three at most. */
+/* The result needs at most three bytes for each byte of text. */
 #define CV_CLEAN_SIZE(len) (3 * (len) + 1)
 
 /*
- * Controls (C0, DEL) become ^X, what IRC has for colours and emphasis goes, controls of C1, of the
- * direction of writing and separators of lines become U+FFFD, and bytes that are no UTF-8 "?".
- * Returns to.
+ * Replaces control characters (C0, DEL) by ^X, and removes IRC's codes for colours and emphasis.
+ * Controls of C1, of the writing direction and line separators become U+FFFD; bytes that are not
+ * UTF-8 become "?". Returns to.
  */
 char *cv_clean(char *to, size_t size, const char *text);
 

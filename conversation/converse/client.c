@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "conversation/converse/format.h"
 
-#define SEND_AHEAD 256 /* lines of a pipe that are read before the first of them has been said */
-#define FAREWELL_NS (2 * RUDP_NS_PER_S)
+#define SEND_AHEAD 256 /* lines read from a pipe before the first of them was said */
+#define QUIT_NS (2 * RUDP_NS_PER_S)
 #define BACKOFF_MAX_NS (2 * RUDP_NS_PER_S)
 
 void cv_complain(const char *format, ...)
@@ -32,7 +32,7 @@ void cv_complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
-/* ---- what the chat asks for ---- */
+/* ---- calls of the chat ---- */
 
 static void send_later(void *of, const struct apo_frame *frame)
 {
@@ -86,12 +86,12 @@ static void drop_line(void *of, uint64_t number)
 		cv_outbox_db_drop(client->outbox, number);
 }
 
-static void keep_seen(void *of, uint32_t place, uint64_t hash)
+static void keep_received(void *of, uint32_t place, uint64_t hash)
 {
 	struct client *client = of;
 
 	if (client->outbox)
-		cv_outbox_db_seen(client->outbox, place, hash);
+		cv_outbox_db_received(client->outbox, place, hash);
 }
 
 static void keep_last(void *of, const char *channel, const char *msgid)
@@ -102,14 +102,14 @@ static void keep_last(void *of, const char *channel, const char *msgid)
 		cv_outbox_db_last(client->outbox, channel, msgid);
 }
 
-/* ---- showing ---- */
+/* ---- output ---- */
 
 void cv_client_leave(struct client *client, int exit_code)
 {
-	if (client->farewell_at_ns != RUDP_NEVER)
+	if (client->quit_at_ns != RUDP_NEVER)
 		return;
 	client->exit_code = exit_code;
-	client->farewell_at_ns = client->now_at_ns + FAREWELL_NS;
+	client->quit_at_ns = client->now_at_ns + QUIT_NS;
 	cv_chat_quit(client->chat, "converse");
 }
 
@@ -119,7 +119,7 @@ static void show_tail(struct client *client, const struct cv_shown *shown)
 	bool is_said = shown->kind == CV_MESSAGE || shown->kind == CV_NOTICE;
 
 	if (!is_said || !apo_is_same(shown->channel, client->options->target) ||
-	    client->farewell_at_ns != RUDP_NEVER)
+	    client->quit_at_ns != RUDP_NEVER)
 		return;
 	puts(cv_format_plain(text, shown));
 	if (++client->shown_count == client->options->count)
@@ -156,26 +156,26 @@ static void show(void *of, const struct cv_shown *shown)
 		cv_client_leave(client, CV_EXIT_FAILED);
 }
 
-/* ---- what comes ---- */
+/* ---- messages of the node ---- */
 
-/* Why there is no connection, and will be none, to somebody who types commands. */
+/* Explains an error that makes a connection impossible, for people who type commands. */
 static const char *cause_of(int error)
 {
 	switch (error) {
 	case EKEYREJECTED:
 		return "the server has another key (--key)";
 	case ENXIO:
-		return "what answers there has another name than --peer says";
+		return "the node there does not have the name given with --peer";
 	case EEXIST:
-		return "what answers there has the name that --id says";
+		return "the node there has the name given with --id";
 	case ESTALE:
 		return "another program has connected to the server with this --id";
 	case EPROTO:
-		return "what answers there is no server with a door for converse ([peers])";
+		return "the program there is not a server that accepts converse ([peers])";
 	case ENOKEY:
 		return "the key cannot be used; 'rudp keygen --check FILE' says why";
 	case EACCES:
-		return "no engine of rudp can be found or started here; 'rudp doctor' says why";
+		return "no rudp engine can be found or started here; 'rudp doctor' says why";
 	default:
 		return strerror(error);
 	}
@@ -187,7 +187,8 @@ static void on_event(struct client *client, const struct rudpmsg_event *event)
 		cv_chat_on_link(client->chat, event->kind == RUDPMSG_EVENT_CONNECTED);
 	if (event->kind != RUDPMSG_EVENT_DISCONNECTED)
 		return;
-	cv_complain("the connection has ended for good: %s", cause_of(event->reason));
+	cv_complain("the connection has ended and will not be made again: %s",
+		    cause_of(event->reason));
 	client->exit_code = CV_EXIT_FAILED;
 	client->is_over = true;
 }
@@ -205,7 +206,7 @@ static void take_messages(struct client *client)
 	}
 }
 
-/* All that came of the turn is kept before anybody is told of it. */
+/* Stores everything of this turn before the server is told that it is handled. */
 static void end_turn(struct client *client)
 {
 	unsigned i;
@@ -222,14 +223,14 @@ static void end_turn(struct client *client)
 		client->is_over = true;
 		return;
 	}
-	/* Before a QUIT that may be among the frames: whoever has said it has them. */
+	/* Before the frames are sent: one may be QUIT, and the messages must be done by then. */
 	for (i = 0; i < client->taken_count; i++)
 		rudpmsg_done(client->node, client->taken + i);
 	client->taken_count = 0;
 	send_frames(client);
 }
 
-/* ---- the end ---- */
+/* ---- quitting ---- */
 
 static void complain_unsaid(const struct client *client, const char *when)
 {
@@ -242,10 +243,10 @@ static void complain_unsaid(const struct client *client, const char *when)
 			    client->outbox ? "kept in the store" : "lost");
 }
 
-/* For lines to be said, or receipts: not for somebody to type some. */
+/* Is the client waiting for lines to be said, or for receipts, and not for the user to type? */
 static bool is_waiting(const struct client *client)
 {
-	return client->farewell_at_ns == RUDP_NEVER &&
+	return client->quit_at_ns == RUDP_NEVER &&
 	       (client->has_input_ended ||
 		(client->options->mode == CV_SEND && cv_chat_unsaid(client->chat) > 0));
 }
@@ -275,12 +276,12 @@ static void look_at_said(struct client *client)
 						: CV_EXIT_DONE);
 }
 
-/* Somebody does not want to wait. */
+/* The user has interrupted us. */
 static void on_signal(struct client *client)
 {
 	bool is_done = client->options->mode != CV_SEND && cv_chat_unsaid(client->chat) == 0;
 
-	if (client->farewell_at_ns == RUDP_NEVER)
+	if (client->quit_at_ns == RUDP_NEVER)
 		complain_unsaid(client, "");
 	cv_client_leave(client, is_done ? CV_EXIT_DONE : CV_EXIT_FAILED);
 }
@@ -288,12 +289,12 @@ static void on_signal(struct client *client)
 static void look_at_end(struct client *client)
 {
 	look_at_said(client);
-	if (cv_chat_misfit(client->chat)) {
-		cv_complain("%s", cv_chat_misfit(client->chat));
+	if (cv_chat_version_error(client->chat)) {
+		cv_complain("%s", cv_chat_version_error(client->chat));
 		client->exit_code = CV_EXIT_FAILED;
 		client->is_over = true;
 	}
-	if (cv_chat_is_over(client->chat) || client->farewell_at_ns <= client->now_at_ns)
+	if (cv_chat_is_over(client->chat) || client->quit_at_ns <= client->now_at_ns)
 		client->is_over = true;
 }
 
@@ -301,7 +302,7 @@ static void look_at_end(struct client *client)
 
 static int timeout_ms(const struct client *client)
 {
-	int64_t next_ns = rudp_time_min(cv_chat_next_at_ns(client->chat), client->farewell_at_ns);
+	int64_t next_ns = rudp_time_min(cv_chat_next_at_ns(client->chat), client->quit_at_ns);
 
 	if (is_waiting(client))
 		next_ns = rudp_time_min(next_ns,
@@ -312,7 +313,7 @@ static int timeout_ms(const struct client *client)
 static bool wants_input(const struct client *client)
 {
 	return client->options->mode != CV_TAIL && !client->has_input_ended &&
-	       client->farewell_at_ns == RUDP_NEVER &&
+	       client->quit_at_ns == RUDP_NEVER &&
 	       (client->options->mode == CV_TALK || cv_chat_unsaid(client->chat) < SEND_AHEAD);
 }
 
@@ -349,7 +350,7 @@ static void turn(struct client *client)
 	end_turn(client);
 }
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 static int watch_signals(void)
 {
@@ -374,7 +375,7 @@ static uint64_t draw(void)
 }
 
 static const struct cv_calls calls = {
-	send_later, show, keep_line, drop_line, keep_seen, keep_last,
+	send_later, show, keep_line, drop_line, keep_received, keep_last,
 };
 
 static void join_all(struct client *client)
@@ -438,7 +439,7 @@ static bool connect_server(struct client *client)
 	error = rudpmsg_connect(client->node, options->host, options->port, options->peer,
 				RUDP_NS_PER_S, &client->conn);
 	if (error == -EINPROGRESS) {
-		cv_complain("%s does not answer at %s port %u yet; trying on", options->peer,
+		cv_complain("%s does not answer at %s port %u yet; trying again", options->peer,
 			    options->host, (unsigned)options->port);
 		error = 0;
 	}
@@ -470,7 +471,7 @@ int cv_client_run(const struct cv_options *options)
 	if (!client)
 		return exit_code;
 	client->options = options;
-	client->farewell_at_ns = RUDP_NEVER;
+	client->quit_at_ns = RUDP_NEVER;
 	client->signal_fd = watch_signals();
 	client->input = cv_input_open(options->mode == CV_TALK, cv_client_on_input, client);
 	if (client->input && make_chat(client) && connect_server(client)) {

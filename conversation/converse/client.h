@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client - the running part of converse: a node of the messaging library, the store, what is typed
- * or piped in, and the chat between them.
+ * client - runs converse: connects the messaging node, the database, the user's input and the chat.
  *
- * Order    of a turn: what has come is shown, all that must be kept is brought to the disk, then
- *          the server is told that what it sent is dealt with, and frames are sent.
+ * Order    In each turn: show what was received; write to the disk what must survive; tell the
+ *          server that its messages are handled; send frames.
  * Threads  one.
  */
 #ifndef CV_CLIENT_H
@@ -19,9 +18,9 @@
 /* Exit codes (converse(1)). */
 enum {
 	CV_EXIT_DONE = 0,
-	CV_EXIT_FAILED = 1, /* not all was said, or there is no conversation to be had */
+	CV_EXIT_FAILED = 1, /* not every line was said, or there is no connection */
 	CV_EXIT_USAGE = 2,
-	CV_EXIT_UNDELIVERED = 3, /* all was said, and somebody has not got it, or nobody knows */
+	CV_EXIT_UNDELIVERED = 3, /* every line was said, but not all recipients have it for sure */
 };
 
 enum cv_mode { CV_TALK, CV_SEND, CV_TAIL };
@@ -31,11 +30,11 @@ struct cv_options {
 	uint16_t port;
 	const char *id, *nick, *peer, *store; /* store NULL: none */
 	const char *password;                 /* NULL: none */
-	char *join;                           /* channels, with commas between them; NULL: none */
+	char *join;                           /* channels, separated by commas; NULL: none */
 	enum cv_mode mode;
-	const char *target; /* of SEND and TAIL */
-	uint64_t count;     /* lines of TAIL; 0: no end */
-	int64_t timeout_ns; /* of SEND, without any progress */
+	const char *target; /* for SEND and TAIL */
+	uint64_t count;     /* of TAIL: lines to show; 0: no end */
+	int64_t timeout_ns; /* of SEND: longest time without progress */
 	unsigned history;
 	bool is_quiet;
 };

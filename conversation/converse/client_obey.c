@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is typed. */
+/* Executes what the user types. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -16,7 +16,7 @@ static void say(struct client *client, const char *target, const char *text)
 	uint64_t last;
 	int result;
 
-	/* Its time begins now, however long there was nothing to say. */
+	/* The timeout begins now, not when the line before was said. */
 	if (cv_chat_unsaid(client->chat) == 0)
 		client->progress_at_ns = client->now_at_ns;
 	result = cv_chat_say(client->chat, target, text, &last);
@@ -25,9 +25,9 @@ static void say(struct client *client, const char *target, const char *text)
 		return;
 	client->failed_count++;
 	if (client->options->mode == CV_SEND)
-		cv_complain("a line that is no UTF-8 cannot be said");
+		cv_complain("a line that is not UTF-8 cannot be said");
 	else
-		print(client, result == -EAGAIN ? "-- too much is waiting already"
+		print(client, result == -EAGAIN ? "-- too many lines are waiting already"
 						: "-- that cannot be said");
 }
 
@@ -38,8 +38,8 @@ void cv_client_join(struct client *client, const char *channel, const char *key)
 	if (result == 0)
 		snprintf(client->present, sizeof client->present, "%s", channel);
 	else
-		print(client, result == -EINVAL ? "-- that is no channel"
-						: "-- these are too many channels");
+		print(client, result == -EINVAL ? "-- that is not a channel name"
+						: "-- you are in too many channels");
 }
 
 static void say_action(struct client *client, const char *target, const char *what)
@@ -67,7 +67,7 @@ static void help(struct client *client)
 		print(client, cv_command_help(i));
 }
 
-/* What is left is said first (client.c). */
+/* The input has ended: quits after the remaining lines are said (client.c). */
 static void end_input(struct client *client)
 {
 	char text[128];
@@ -77,8 +77,9 @@ static void end_input(struct client *client)
 	client->progress_at_ns = client->now_at_ns;
 	if (unsaid == 0 || client->options->mode != CV_TALK)
 		return;
-	snprintf(text, sizeof text, "-- leaves when all is said, %zu %s left; CTRL-C does not wait",
-		 unsaid, unsaid == 1 ? "line is" : "lines are");
+	snprintf(text, sizeof text,
+		 "-- quits when all lines are said, %zu %s left; CTRL-C quits now", unsaid,
+		 unsaid == 1 ? "line is" : "lines are");
 	print(client, text);
 }
 

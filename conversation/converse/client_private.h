@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* client_private - the inside of a client, for client*.c only. */
+/* client_private - what the files of the client share; only client*.c include it. */
 #ifndef CV_CLIENT_PRIVATE_H
 #define CV_CLIENT_PRIVATE_H
 
@@ -11,7 +11,7 @@
 #define MESSAGES_AT_ONCE 256
 
 struct frame_list {
-	uint8_t *bytes; /* length (2), frame */
+	uint8_t *bytes; /* frames, each after its length (2 bytes) */
 	size_t len, size;
 };
 
@@ -25,21 +25,21 @@ struct client {
 	struct rudpmsg_message taken[MESSAGES_AT_ONCE];
 	unsigned taken_count;
 	struct frame_list frames;
-	char present[APO_CHANNEL_BYTES_MAX + 2]; /* channel that is spoken to; "": none */
+	char present[APO_CHANNEL_BYTES_MAX + 2]; /* channel that typed text goes to; "": none */
 	int signal_fd;
-	int64_t now_at_ns, progress_at_ns, farewell_at_ns; /* RUDP_NEVER: not yet */
+	int64_t now_at_ns, progress_at_ns, quit_at_ns; /* RUDP_NEVER: not yet */
 	uint64_t shown_count, failed_count;
 	bool has_input_ended, is_over;
 	int exit_code;
 };
 
-/* Says good bye; the first exit code counts. */
+/* Begins to quit. The exit code of the first call counts. */
 void cv_client_leave(struct client *client, int exit_code);
 
 /* ---- client_obey.c ---- */
 
 void cv_client_join(struct client *client, const char *channel, const char *key);
-/* A line that was typed or piped in; NULL: the end. */
+/* A line was typed or read from the pipe. NULL: the end of the input. */
 void cv_client_on_input(void *client, char *line);
 
 #endif

@@ -8,7 +8,7 @@
 
 static const struct {
 	const char *word;
-	unsigned words; /* that must follow */
+	unsigned words; /* number of words that must follow */
 	const char *help;
 } rows[] = {
 #define X(name, word, words, help) {word, words, help},
@@ -21,7 +21,7 @@ const char *cv_command_help(unsigned i)
 	return i < sizeof rows / sizeof rows[0] ? rows[i].help : NULL;
 }
 
-/* Cuts off the first word. */
+/* Splits off the first word. */
 static char *next(char **rest)
 {
 	char *word = *rest + strspn(*rest, " ");
@@ -39,7 +39,7 @@ static struct cv_command wrong(const char *what)
 	return (struct cv_command){CV_NO_COMMAND, what, ""};
 }
 
-/* [#channel] [rest] */
+/* Parses [#channel] [rest]. */
 static struct cv_command about_channel(enum cv_command_kind kind, char *rest, const char *channel)
 {
 	struct cv_command command = {kind, channel, rest};

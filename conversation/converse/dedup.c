@@ -9,15 +9,15 @@
 
 uint64_t cv_dedup_hash(const char *name)
 {
-	/* The names are made by servers and by other clients of ours; who makes two alike can hide
-	 * a line of its own. The key is the same in each run, since hashes are kept. */
+	/* Names are made by servers and by other converse clients. A client that makes two equal
+	 * names hides only its own lines. The key is constant, because hashes are stored. */
 	static const uint8_t key[16] = "converse: lines";
 	uint64_t hash = rudp_siphash(key, name, strlen(name));
 
 	return hash ? hash : 1;
 }
 
-/* Where it is, or where it would be. */
+/* The place of the hash in the table, or the free place for it. */
 static uint32_t find(const struct cv_dedup *dedup, uint64_t hash)
 {
 	uint32_t at = (uint32_t)hash & MASK;
@@ -32,8 +32,9 @@ bool cv_dedup_has(const struct cv_dedup *dedup, uint64_t hash)
 	return dedup->table[find(dedup, hash)] != 0;
 }
 
-/* Entries behind a gap move up, so that a search still finds them (Knuth, 6.4, algorithm R). */
-static void take_out(struct cv_dedup *dedup, uint64_t hash)
+/* Removes a hash. Entries after the gap move up, so that searches still find them (Knuth, 6.4,
+ * algorithm R). */
+static void remove_hash(struct cv_dedup *dedup, uint64_t hash)
 {
 	uint32_t gap = find(dedup, hash), at = gap, home;
 
@@ -59,7 +60,7 @@ uint32_t cv_dedup_add(struct cv_dedup *dedup, uint64_t hash)
 	if (dedup->table[at])
 		return dedup->table[at] - 1;
 	if (dedup->ring[place])
-		take_out(dedup, dedup->ring[place]);
+		remove_hash(dedup, dedup->ring[place]);
 	dedup->ring[place] = hash;
 	dedup->table[find(dedup, hash)] = place + 1;
 	dedup->next = (place + 1) % CV_DEDUP_MAX;

@@ -14,7 +14,7 @@ struct parts {
 	bool is_action;
 };
 
-/* "\1ACTION waves\1": what somebody does. */
+/* "\1ACTION waves\1": the sender describes an action. */
 static bool is_action(const char *text)
 {
 	return strncmp(text, "\1ACTION ", 8) == 0;

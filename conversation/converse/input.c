@@ -15,7 +15,7 @@ struct cv_input {
 	void (*on_line)(void *of, char *line);
 	void *of;
 	bool is_edited, has_ended, is_cut;
-	bool is_between; /* lines: nothing is being typed */
+	bool is_between; /* between two lines: nothing is being typed */
 	size_t len;
 	char bytes[CV_INPUT_LINE_MAX + 1];
 };
@@ -24,10 +24,10 @@ struct cv_input {
 
 static struct cv_input *edited; /* libedit's callback has no context */
 
-/* libedit leaves its way of reading with each line: it is entered anew, with an empty line. */
+/* libedit resets the terminal after each line, so its line editor is started again. */
 static void on_edited(char *line)
 {
-	/* What was typed is shown again when it has been said. */
+	/* Erase the typed line: it is shown again once it has been said. */
 	fputs("\033[A\r\033[K", stdout);
 	fflush(stdout);
 	if (line && *line)
@@ -71,7 +71,7 @@ static void hand_over(struct cv_input *input, char *line, size_t len)
 	if (len > 0 && line[len - 1] == '\r')
 		len--;
 	line[len] = 0;
-	/* A 0 in it would hide the rest. */
+	/* A NUL byte would hide the rest of the line, so the whole line is overwritten. */
 	if (strlen(line) < len)
 		memset(line, 1, len);
 	if (!input->is_cut)
@@ -122,7 +122,8 @@ void cv_input_on_readable(struct cv_input *input)
 	input->on_line(input->of, NULL);
 }
 
-/* libedit believes that what it has drawn is still there, so it must draw all of it again. */
+/* libedit assumes that its output is still on the screen. So it is stopped, and draws everything
+ * again. */
 static void print_above(const char *line)
 {
 	char *typed = strndup(rl_line_buffer ? rl_line_buffer : "", (size_t)rl_end);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* converse - a chat client that loses no line and says none twice (converse(1)). */
+/* converse - a chat client that loses no line and says no line twice (converse(1)). */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -17,30 +17,30 @@
 static const char help[] =
 	"usage: converse --server HOST[:PORT] --id NAME [OPTION...]\n"
 	"\n"
-	"Talks on an Apollonion server over the messaging library: lines are neither lost nor "
-	"doubled\n"
-	"when the network breaks or the server is started anew. /help lists what can be typed.\n"
+	"Chats on an Apollonion server over the messaging library. No line is lost or said twice\n"
+	"when the network breaks or the server restarts. /help lists the commands.\n"
 	"\n"
-	"  -s, --server HOST[:PORT]  where the server is (port 6680)\n"
-	"  -i, --id NAME         who this is to the server, each client another\n"
-	"  -k, --key FILE        the key that the server has, too (default: RUDP_KEY_FILE)\n"
+	"  -s, --server HOST[:PORT]  address of the server (port 6680)\n"
+	"  -i, --id NAME         name of this client; each running client needs another\n"
+	"  -k, --key FILE        the server's key (default: RUDP_KEY_FILE)\n"
 	"      --peer NAME       the id of the server (default: apollonion)\n"
-	"      --store DIRECTORY what is not said yet, and what was had, outlives the program\n"
+	"      --store DIRECTORY keep lines that are not said yet for the next start\n"
 	"  -n, --nick NAME       (default: that of --id)\n"
-	"      --password FILE   logs in to the account called like --nick: its first line\n"
-	"  -j, --join #A,#B      goes to these channels\n"
-	"      --history LINES   to be shown in a channel at first (default 20, or 0 with --tail)\n"
-	"      --send TARGET     says each line of the standard input there, and ends\n"
-	"      --tail CHANNEL    prints what others say there: time, nick, text, with tabs\n"
-	"      --count N         of --tail: ends after so many lines\n"
-	"  -w, --timeout S       of --send: gives up when nothing has moved for so long (default "
+	"      --password FILE   log in to the account named like --nick; first line of FILE\n"
+	"  -j, --join #A,#B      join these channels\n"
+	"      --history LINES   history to show on joining (default 20, or 0 with --tail)\n"
+	"      --send TARGET     say each line of the standard input there, then end\n"
+	"      --tail CHANNEL    print what others say there: time, nick, text, with tabs\n"
+	"      --count N         of --tail: end after N lines\n"
+	"  -w, --timeout S       of --send: give up after S seconds without progress (default "
 	"60)\n"
-	"  -q, --quiet           nothing about the connection on the standard error\n"
+	"  -q, --quiet           print nothing about the connection on standard error\n"
 	"      --version\n"
 	"  -h, --help\n"
 	"\n"
-	"Exit codes: 0 done; 1 not all was said; 2 wrong usage; 3 all was said, but with --send\n"
-	"somebody has not got all of it, or that could not be told.\n";
+	"Exit codes: 0 done; 1 not every line was said; 2 wrong usage; 3 with --send: every line "
+	"was\n"
+	"said, but not every recipient has received it for certain.\n";
 
 enum { PEER = 256, PASSWORD, STORE, HISTORY, SEND, TAIL, COUNT, VERSION };
 
@@ -77,7 +77,7 @@ static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *
 	return false;
 }
 
-/* HOST, HOST:PORT, [HOST] or [HOST]:PORT. */
+/* Parses HOST, HOST:PORT, [HOST] or [HOST]:PORT. */
 static bool read_server(struct cv_options *options, const char *text)
 {
 	const char *from = *text == '[' ? text + 1 : text;
@@ -128,7 +128,7 @@ static bool set_mode(struct cv_options *options, enum cv_mode mode, const char *
 	return true;
 }
 
-/* 1: there is nothing left to do; 0: go on; -1: wrong. */
+/* 1: it was help or version; 0: go on; -1: invalid. */
 static int read_option(struct cv_options *options, int option, char *value)
 {
 	uint64_t number = 0;

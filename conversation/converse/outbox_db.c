@@ -72,7 +72,7 @@ static int insert_self(struct cv_outbox_db *outbox, const char *id, uint64_t str
 	return result == SQLITE_DONE ? 0 : -EIO;
 }
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or the problem as text. */
 static const char *read_self(struct cv_outbox_db *outbox, const char *id, uint64_t *stream,
 			     uint64_t *last_number)
 {
@@ -105,7 +105,7 @@ static int prepare(struct cv_outbox_db *outbox, sqlite3_stmt **statement, const 
 static const char *set_up(struct cv_outbox_db *outbox, const char *id, uint64_t *stream,
 			  uint64_t *last_number)
 {
-	/* Exclusive: two processes with one store would say lines twice. */
+	/* Exclusive: two processes with the same store would say lines twice. */
 	if (run(outbox, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
 			"PRAGMA synchronous=FULL; BEGIN IMMEDIATE; COMMIT;") < 0)
 		return sqlite3_errcode(outbox->db) == SQLITE_BUSY ? "another converse has it open"
@@ -189,7 +189,7 @@ static void restore_line(struct cv_chat *chat, sqlite3_stmt *query)
 
 static void restore_seen(struct cv_chat *chat, sqlite3_stmt *query)
 {
-	cv_chat_restore_seen(chat, (uint64_t)sqlite3_column_int64(query, 0));
+	cv_chat_restore_received(chat, (uint64_t)sqlite3_column_int64(query, 0));
 }
 
 static void restore_last(struct cv_chat *chat, sqlite3_stmt *query)
@@ -197,7 +197,7 @@ static void restore_last(struct cv_chat *chat, sqlite3_stmt *query)
 	cv_chat_restore_last(chat, text_of(query, 0), text_of(query, 1));
 }
 
-/* Places are given anew, from 0, by the ages of what is there. */
+/* Places in the ring are assigned anew, from 0, in the order of age. */
 int cv_outbox_db_restore(struct cv_outbox_db *outbox, struct cv_chat *chat)
 {
 	if (run(outbox,
@@ -256,7 +256,7 @@ void cv_outbox_db_drop(struct cv_outbox_db *outbox, uint64_t number)
 	finish(outbox, outbox->drop_line);
 }
 
-void cv_outbox_db_seen(struct cv_outbox_db *outbox, uint32_t place, uint64_t hash)
+void cv_outbox_db_received(struct cv_outbox_db *outbox, uint32_t place, uint64_t hash)
 {
 	begin(outbox);
 	sqlite3_bind_int64(outbox->add_seen, 1, place);

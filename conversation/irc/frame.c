@@ -30,7 +30,7 @@ static void put_u64(uint8_t *bytes, uint64_t value)
 		bytes[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
-/* HELLO and OPEN, which bear the version. */
+/* HELLO and OPEN, the frames that carry the version. */
 static enum apo_frame_verdict read_first(const uint8_t *bytes, size_t len, struct apo_frame *frame)
 {
 	bool is_hello = bytes[0] == APO_FRAME_HELLO;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame - what a message of the messaging library means between a chat client and Apollonion: one
- * line of IRC, or a word about the session that lines belong to (docs/conversation.md, "Lines in
- * messages").
+ * frame - encodes and decodes the messages between a chat client and Apollonion. Each carries one
+ * line of IRC, or opens or closes a session (docs/conversation.md, "Lines in messages").
  *
- * Memory   nothing is allocated; what is taken apart points into the message.
- * Threads  none kept: any.
+ * Memory   Nothing is allocated; a decoded frame points into the message.
+ * Threads  Any; there is no state.
  */
 #ifndef APO_FRAME_H
 #define APO_FRAME_H
@@ -16,33 +15,34 @@
 
 #define APO_FRAME_VERSION 1
 #define APO_FRAME_HEAD_BYTES ((size_t)9)  /* of LINE and CLOSE: kind and session */
-#define APO_FRAME_LINE_MAX ((size_t)8701) /* the longest line of IRC, without its end */
+#define APO_FRAME_LINE_MAX ((size_t)8701) /* the longest line of IRC, without CR LF */
 #define APO_FRAME_BYTES_MAX (APO_FRAME_HEAD_BYTES + APO_FRAME_LINE_MAX)
 
 enum apo_frame_kind {
-	APO_FRAME_HELLO = 1, /* server: which run of it this is, and which session it knows; on each
-				link */
-	APO_FRAME_OPEN = 2,  /* client: begins a session; one before is over */
-	APO_FRAME_OPENED = 3, /* server: that session has begun */
-	APO_FRAME_LINE = 4,   /* both: a line of the session */
-	APO_FRAME_CLOSE = 5,  /* both: the session is over, text says why */
+	/* From the server, on each link: its run (epoch), and the client's session if it has
+	 * one. */
+	APO_FRAME_HELLO = 1,
+	APO_FRAME_OPEN = 2,   /* from the client: begins a session, and ends the previous one */
+	APO_FRAME_OPENED = 3, /* from the server: the session has begun */
+	APO_FRAME_LINE = 4,   /* from both: a line of the session */
+	APO_FRAME_CLOSE = 5,  /* from both: the session has ended; text says why */
 };
 
 struct apo_frame {
 	enum apo_frame_kind kind;
-	uint64_t epoch;   /* of HELLO: another number, another run of the server */
-	uint64_t session; /* chosen by the client, never 0; 0 in HELLO: none */
-	const char *text; /* of LINE (without its end) and CLOSE: text_len bytes */
+	uint64_t epoch;   /* of HELLO: differs for each run of the server */
+	uint64_t session; /* chosen by the client, never 0. In HELLO 0 means that there is none */
+	const char *text; /* of LINE (without CR LF) and CLOSE: text_len bytes */
 	size_t text_len;
 };
 
 #define APO_FRAME_VERDICTS(X)                                                                      \
 	X(OK)                                                                                      \
 	X(LENGTH)  /* too short or too long for its kind */                                        \
-	X(KIND)    /* not known */                                                                 \
-	X(OTHER)   /* of another version: kind is set */                                           \
-	X(SESSION) /* 0 where one must be named */                                                 \
-	X(TEXT)    /* NUL, CR or LF in it */
+	X(KIND)    /* unknown kind */                                                              \
+	X(OTHER)   /* of another version; kind is set */                                           \
+	X(SESSION) /* the session is 0, but the kind needs one */                                  \
+	X(TEXT)    /* contains NUL, CR or LF */
 
 enum apo_frame_verdict {
 #define APO_FRAME_ENUM(name) APO_FRAME_##name,
@@ -50,14 +50,15 @@ enum apo_frame_verdict {
 #undef APO_FRAME_ENUM
 };
 
-/* Nothing of frame is set but on OK (and the kind on OTHER). */
+/* Decodes a message. frame is set only if the verdict is OK (on OTHER: its kind). */
 enum apo_frame_verdict apo_frame_read(const void *bytes, size_t len, struct apo_frame *frame);
 
-/* Writes it into at most APO_FRAME_BYTES_MAX bytes. Longer text is cut. Returns how many. */
+/* Encodes a frame into at most APO_FRAME_BYTES_MAX bytes. Longer text is cut. Returns the
+ * length. */
 size_t apo_frame_write(const struct apo_frame *frame, void *bytes);
 
-/* A client's name that a server takes, which is a part of its host name: 1 to
- * APO_FRAME_NAME_MAX letters, digits, ".", "-" and "_", the first one a letter or digit. */
+/* Is the name allowed for a client? The server makes it part of the client's host name: 1 to
+ * APO_FRAME_NAME_MAX letters, digits, ".", "-" and "_", beginning with a letter or digit. */
 #define APO_FRAME_NAME_MAX 50
 bool apo_frame_name_is_valid(const char *name);
 

@@ -14,7 +14,7 @@ static const char *next_char(const char *text)
 	return text;
 }
 
-/* Only the last "*" is ever tried again: an earlier one could not do better. */
+/* After a mismatch only the last "*" is tried again: an earlier one cannot match more. */
 bool apo_mask_is_match(const char *mask, const char *text)
 {
 	const char *star = NULL, *retry = NULL;

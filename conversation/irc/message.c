@@ -7,7 +7,7 @@
 
 #include "conversation/irc/utf8.h"
 
-/* ---- taking apart ---- */
+/* ---- parsing ---- */
 
 static char unescaped(char c)
 {
@@ -21,7 +21,7 @@ static char unescaped(char c)
 	case 'n':
 		return '\n';
 	default:
-		return c; /* a backslash before anything else goes */
+		return c; /* a backslash before any other character is removed */
 	}
 }
 
@@ -41,7 +41,7 @@ static void unescape(char *value)
 	*to = '\0';
 }
 
-/* Of equal keys the last one stands. */
+/* If a key comes twice, the last one counts. */
 static void add_tag(struct apo_message *message, char *key, char *value)
 {
 	unsigned i;
@@ -71,7 +71,7 @@ static void parse_tags(char *tags, struct apo_message *message)
 	}
 }
 
-/* The next word, terminated; NULL: there is none. */
+/* The next word, terminated. NULL: there is none. */
 static char *next_word(char **line)
 {
 	char *word = *line + strspn(*line, " ");
@@ -106,7 +106,7 @@ static bool is_command(const char *command)
 				       "0123456789")] == '\0';
 }
 
-/* How long the tags are, with their "@" and one space. */
+/* The length of the tags, with "@" and one space. */
 static size_t tags_len(const char *line, size_t len)
 {
 	const char *space;

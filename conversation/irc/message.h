@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * message - one line of IRC in its parts, and parts made into a line.
+ * message - parses a line of IRC into its parts, and builds lines.
  *
- * Grammar    [@tags SPACE] [:source SPACE] command {SPACE parameter} [SPACE :last parameter], parts
- *            separated by one or more spaces (modern-irc "Message Format", IRCv3 message-tags).
- * Memory     nothing is allocated: the parser puts terminators into the line itself, so each part
- *            is a C string in it; the formatter writes into a line of the largest size there is.
- * Threads    none kept: any.
+ * Grammar    [@tags SPACE] [:source SPACE] command {SPACE parameter} [SPACE :last parameter]. Parts
+ *            are separated by one or more spaces (modern-irc "Message Format", IRCv3 message-tags).
+ * Memory     Nothing is allocated. The parser writes terminators into the line, so that each part
+ *            is a C string in it. The formatter writes into a line of the largest size.
+ * Threads    Any; there is no state.
  */
 #ifndef APO_MESSAGE_H
 #define APO_MESSAGE_H
@@ -16,21 +16,22 @@
 #include <stddef.h>
 
 #define APO_BODY_BYTES_MAX 512         /* without tags, with CR LF */
-#define APO_CLIENT_TAGS_BYTES_MAX 4096 /* what a client may send: "@", 4094 bytes, space */
-#define APO_SERVER_TAGS_BYTES_MAX 8191 /* "@", 4094 of a client, ";", 4094 of ours, space */
-#define APO_PARAMS_MAX 15              /* the last one takes the rest of the line */
-#define APO_TAGS_MAX 64                /* that a line may carry; each has two bytes at least */
+#define APO_CLIENT_TAGS_BYTES_MAX 4096 /* tags that a client may send: "@", 4094 bytes, space */
+#define APO_SERVER_TAGS_BYTES_MAX 8191 /* "@", 4094 of a client, ";", 4094 of the server, space */
+#define APO_PARAMS_MAX 15              /* the last one is the rest of the line */
+#define APO_TAGS_MAX 64                /* tags of a line that are kept */
 
-/* The longest line that a client may send, without its CR LF (or LF). Whoever cuts lines hands a
- * longer one over cut to one byte more: apo_message_parse refuses it then by its length. */
+/* The longest line that a client may send, without its CR LF (or LF). The code that splits input
+ * into lines cuts a longer one to one byte more; apo_message_parse then refuses it for its
+ * length. */
 #define APO_LINE_BYTES_MAX (APO_CLIENT_TAGS_BYTES_MAX + APO_BODY_BYTES_MAX - 2)
 
 #define APO_MESSAGE_VERDICTS(X)                                                                    \
 	X(OK)                                                                                      \
-	X(EMPTY)         /* no command: ignored without a word (modern-irc) */                     \
-	X(TAGS_TOO_LONG) /* 417 */                                                                 \
-	X(TOO_LONG)      /* 417: the part behind the tags */                                       \
-	X(BAD)           /* NUL, CR or LF in it, or a command of other than letters and digits */
+	X(EMPTY)         /* no command: silently ignored (modern-irc) */                           \
+	X(TAGS_TOO_LONG) /* answered with 417 */                                                   \
+	X(TOO_LONG)      /* the part after the tags; answered with 417 */                          \
+	X(BAD)           /* contains NUL, CR or LF, or the command is not letters or digits */
 
 enum apo_message_verdict {
 #define APO_MESSAGE_ENUM(name) APO_MESSAGE_##name,
@@ -39,34 +40,34 @@ enum apo_message_verdict {
 };
 
 struct apo_tag {
-	const char *key;   /* with its "+" and vendor */
-	const char *value; /* unescaped; "" where there is none */
+	const char *key;   /* with "+" and vendor, if any */
+	const char *value; /* unescaped; "" if it has none */
 };
 
 struct apo_message {
-	struct apo_tag tags[APO_TAGS_MAX]; /* each key once: of equal ones the last stands */
+	struct apo_tag tags[APO_TAGS_MAX]; /* each key once: the last one in the line counts */
 	unsigned tag_count;
 	const char *source; /* NULL: none */
 	const char *command;
-	const char *params[APO_PARAMS_MAX]; /* behind the last one: "" */
+	const char *params[APO_PARAMS_MAX]; /* "" after the last one */
 	unsigned param_count;
 };
 
 /*
- * Takes a line without its end apart.
+ * Parses a line without CR LF.
  *
- * line     len bytes, and one more that may be written to. Terminators are put into it, and tags
- *          are unescaped in place; the parts of message point into it and live as long.
- * Returns  the verdict. On TAGS_TOO_LONG and TOO_LONG nothing of message is set; on BAD and EMPTY
- *          the tags may be (so that a label can be answered). Of more than APO_TAGS_MAX tags the
- *          rest is left out.
+ * line     len bytes, and one more that may be written to. The parser writes terminators and
+ *          unescaped tags into it. The parts of message point into it, and live as long.
+ * Returns  the verdict. On TAGS_TOO_LONG and TOO_LONG nothing of message is set. On BAD and EMPTY
+ *          the tags may be set, so that a label can be answered. Tags beyond APO_TAGS_MAX are
+ *          ignored.
  */
 enum apo_message_verdict apo_message_parse(char *line, size_t len, struct apo_message *message);
 
-/* The value of the tag; NULL: it is not there. */
+/* The value of the tag; NULL: the message does not have it. */
 const char *apo_message_tag(const struct apo_message *message, const char *key);
 
-/* "nick!user@host" in its parts, in place; what is missing is "". nick is never NULL. */
+/* Splits "nick!user@host", in place. Missing parts are "". nick is never NULL. */
 struct apo_source {
 	const char *nick, *user, *host;
 };
@@ -75,28 +76,28 @@ struct apo_source apo_source_split(char *source);
 /* ---- writing ---- */
 
 /*
- * A line that is being written: at most APO_BODY_BYTES_MAX with its end. What does not fit is cut,
- * at a character's boundary of UTF-8. The parts are put in order: begin, params, end.
+ * A line that is being built: at most APO_BODY_BYTES_MAX with CR LF. What does not fit is cut, at
+ * the boundary of a UTF-8 character. Call begin first, then the parameters, then end.
  */
 struct apo_line {
 	char bytes[APO_BODY_BYTES_MAX];
 	size_t len;
 };
 
-/* ":source command"; source NULL: only the command. */
+/* Writes ":source command". source NULL: only the command. */
 void apo_line_begin(struct apo_line *line, const char *source, const char *command);
-/* " value": one word, neither empty nor beginning with a colon (or it must be the last). */
+/* Writes " value": one word, not empty, without ":" in front (else it must be the last one). */
 void apo_line_param(struct apo_line *line, const char *value);
-/* " :value", whatever is in it. The last one. */
+/* Writes " :value", with any content, as the last parameter. */
 void apo_line_last(struct apo_line *line, const char *value);
-/* " " and what printf makes of it. */
+/* Writes a space and formatted text. */
 void apo_line_format(struct apo_line *line, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void apo_line_vformat(struct apo_line *line, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
-/* CR LF, for which there is always room. */
+/* Writes CR LF, for which there is always room. */
 void apo_line_end(struct apo_line *line);
-/* Bytes that still fit before the end. */
+/* The number of bytes that still fit before CR LF. */
 size_t apo_line_room(const struct apo_line *line);
 
 /*

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * message_record - a message as history keeps it, and what can be asked of history. Values only:
- * the model makes them, the store keeps and answers them.
+ * message_record - a message as the history keeps it, and the questions that the history answers.
+ * Plain values: the model makes them, the store keeps and answers them.
  *
- * Positions  number all messages that the server ever relays, over its runs, in the order in which
- *            they were said; a msgid is a run and a position. Joining a channel takes one, too.
+ * Positions  All messages that the server relays are numbered in order, across its runs. A msgid
+ *            consists of a run and a position. Joining a channel takes a position, too.
  */
 #ifndef APO_MESSAGE_RECORD_H
 #define APO_MESSAGE_RECORD_H
@@ -13,21 +13,21 @@
 #include <stdint.h>
 
 #define APO_POSITION_MAX INT64_MAX
-#define APO_PAGE_MAX 1000               /* messages of one answer, whatever is configured */
-#define APO_PAGE_BYTES_MAX (192u << 10) /* and their bytes: the answer ends there */
-#define APO_KEPT_TAGS_BYTES_MAX 1024    /* with more of a client's tags a message is kept without */
+#define APO_PAGE_MAX 1000               /* messages in one answer, whatever is configured */
+#define APO_PAGE_BYTES_MAX (192u << 10) /* bytes of messages after which an answer ends */
+#define APO_KEPT_TAGS_BYTES_MAX 1024    /* longer client tags are not kept with their message */
 
-/* One message. Strings are NULL only where that is said. */
+/* One message. A string can be NULL only where the comment says so. */
 struct apo_said {
 	int64_t position;
 	uint64_t run;
 	int64_t time_ms; /* since 1970 */
-	bool is_notice;  /* else PRIVMSG */
+	bool is_notice;  /* NOTICE; else PRIVMSG */
 	const char *source, *target, *text;
 	const char *account;    /* of the source; NULL: none */
-	const char *tags;       /* a client's own, escaped; NULL: none */
-	const char *channel;    /* folded; NULL: it is private, and then */
-	const char *between[2]; /* between these accounts */
+	const char *tags;       /* client-only tags, escaped; NULL: none */
+	const char *channel;    /* folded; NULL: a private message ... */
+	const char *between[2]; /* ... between these two accounts */
 };
 
 enum apo_reference_kind { APO_REFERENCE_NONE, APO_REFERENCE_MSGID, APO_REFERENCE_TIME };
@@ -39,7 +39,7 @@ struct apo_reference {
 	int64_t time_ms;
 };
 
-/* Subcommand of CHATHISTORY, and how many references it takes. */
+/* Subcommands of CHATHISTORY, and how many references each takes. */
 #define APO_HISTORY_WAYS(X)                                                                        \
 	X(AFTER, 1)                                                                                \
 	X(AROUND, 1)                                                                               \
@@ -56,27 +56,27 @@ enum apo_history_way {
 
 struct apo_question {
 	enum apo_history_way way;
-	const char *account; /* who asks; NULL: somebody without */
-	const char *channel; /* folded; NULL: what was said privately */
-	const char *other;   /* with this account */
-	bool is_member;      /* who asks is in the channel now */
-	int64_t since;       /* and, without an account, since behind this position */
+	const char *account; /* of the client that asks; NULL: not logged in */
+	const char *channel; /* folded; NULL: private messages ... */
+	const char *other;   /* ... with this account */
+	bool is_member;      /* the client is in the channel now */
+	int64_t since; /* client without an account: it may see messages after this position */
 	struct apo_reference first, second;
 	unsigned limit;
 };
 
 enum apo_asked {
 	APO_ASKED_DONE,
-	APO_ASKED_NO_TARGET,  /* not for who asks */
-	APO_ASKED_NO_MESSAGE, /* that a reference names */
+	APO_ASKED_NO_TARGET,  /* the client may not read this target */
+	APO_ASKED_NO_MESSAGE, /* a reference names a message that does not exist */
 	APO_ASKED_FAILED
 };
 
-/* The answer: messages, oldest first. Of TARGETS: of each only the target, and when something was
- * said there last. */
+/* An answer: messages, oldest first. For TARGETS each entry has only the target, and the time of
+ * its last message. */
 struct apo_page {
 	unsigned count;
-	struct apo_said *said[APO_PAGE_MAX]; /* each with its strings in one piece of memory */
+	struct apo_said *said[APO_PAGE_MAX]; /* each is one allocation, with its strings */
 };
 
 #endif

@@ -69,7 +69,7 @@ bool apo_channel_is_valid(const char *name, size_t len_max)
 	return len > 1 && len <= len_max;
 }
 
-/* Length of a label that is right, else 0. */
+/* The length of a valid label; 0: it is not valid. */
 static size_t label_len(const char *label)
 {
 	size_t len = 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * numerics - every numeric that the server says: name, number, and what follows the client's nick.
+ * numerics - every numeric reply of the server: its name, its number and the format of the part
+ * after the client's nick.
  *
- * The formats are printf's; whoever says one lets the compiler check the arguments
- * (model_private.h). A "%s" in the middle is a word (names.h: apo_is_word), only the last may be
- * anything.
+ * The formats are those of printf, and the compiler checks the arguments of each use
+ * (model_private.h). A "%s" that is not at the end must get a word (names.h: apo_is_word).
  *
- * Source  modern-irc, "Numerics"; WHOX, MONITOR, SASL of IRCv3 where they come from there.
+ * Source  modern-irc, "Numerics"; those of WHOX, MONITOR and SASL are from IRCv3.
  */
 #ifndef APO_NUMERICS_H
 #define APO_NUMERICS_H
@@ -148,7 +148,7 @@ enum apo_numeric {
 #undef APO_NUMERIC_ENUM
 };
 
-/* Each format as a constant of its own, so that the compiler sees it where it is used. */
+/* Each format is a constant, so that the compiler can check the arguments where it is used. */
 #define APO_NUMERIC_FORMAT(name, number, format)                                                   \
 	static const char apo_format_##name[] __attribute__((unused)) = format;
 APO_NUMERICS(APO_NUMERIC_FORMAT)

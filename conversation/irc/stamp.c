@@ -20,7 +20,7 @@ static bool is_leap(int64_t year)
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-/* Days since 1970 of the first of January. */
+/* Days from 1970 to the first of January of the year. */
 static int64_t days_before(int64_t year)
 {
 	int64_t last = year - 1;
@@ -29,7 +29,7 @@ static int64_t days_before(int64_t year)
 	       (1969 / 4 - 1969 / 100 + 1969 / 400);
 }
 
-/* Digits where the pattern has zeros, and else what it has. */
+/* Does text have digits where the pattern has zeros, and otherwise equal the pattern? */
 static bool is_of_form(const char *text, const char *pattern)
 {
 	for (; *pattern; text++, pattern++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stamp - an instant as IRCv3 server-time writes it. */
+/* stamp - writes and reads times in the format of IRCv3 server-time. */
 #ifndef APO_STAMP_H
 #define APO_STAMP_H
 
@@ -11,7 +11,7 @@
 /* wall_ms: milliseconds since 1970, in the years 0 to 9999. */
 void apo_stamp_write(char to[APO_STAMP_BYTES], int64_t wall_ms);
 
-/* Such an instant, of the years 1970 to 9999. false: it is none. */
+/* Reads such a time, of the years 1970 to 9999. false: it is not one. */
 bool apo_stamp_read(const char *text, int64_t *wall_ms);
 
 #endif

@@ -6,7 +6,7 @@
 
 #define CONTINUATIONS_MAX 3
 
-/* What may follow a first byte: how many bytes, and the range of the first of them (RFC 3629,
+/* What may follow a lead byte: the number of bytes, and the range of the first of them (RFC 3629,
  * section 4). */
 struct lead {
 	uint8_t from, to, following, second_from, second_to;
@@ -33,7 +33,7 @@ static bool is_continuation(uint8_t byte)
 	return (byte & 0xc0) == 0x80;
 }
 
-/* Most of what is said is ASCII: eight bytes at once. */
+/* The length of the ASCII prefix. Most text is ASCII, so eight bytes are checked at once. */
 static size_t ascii_prefix(const uint8_t *bytes, size_t len)
 {
 	uint64_t word;

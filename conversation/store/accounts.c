@@ -26,7 +26,7 @@ static int copy_column(sqlite3_stmt *statement, int column, char *to, size_t siz
 	if (!text)
 		return -ENOMEM;
 	if (!fits(text, size))
-		return -EIO; /* not written by us */
+		return -EIO; /* we did not write it */
 	strcpy(to, text);
 	return 0;
 }
@@ -45,17 +45,17 @@ int apo_account_find(struct apo_store *store, const char *name, struct apo_accou
 	} else {
 		error = result == SQLITE_DONE ? -ENOENT : apo_sql_error(result);
 	}
-	apo_sql_let_go(store->find);
+	apo_sql_reset(store->find);
 	return error;
 }
 
-/* result is that of binding. What would be written to a file that has moved would be lost with the
- * process. */
+/* Runs a statement; result is that of binding. If the file was moved, what is written would be lost
+ * with this process. */
 static int write_row(struct apo_store *store, sqlite3_stmt *statement, int result)
 {
 	if (result == SQLITE_OK)
 		result = apo_sql_has_moved(store->db) ? SQLITE_IOERR : sqlite3_step(statement);
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
 }
 
@@ -116,7 +116,7 @@ int apo_accounts_tell_new(struct apo_store *store, apo_tell_account *tell, void 
 		tell(of, store->last_told_id, name);
 		result = sqlite3_step(statement);
 	}
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	return result == SQLITE_DONE ? 0 : result == SQLITE_ROW ? -ENOMEM : apo_sql_error(result);
 }
 

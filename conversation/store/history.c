@@ -27,11 +27,11 @@ int apo_history_run(sqlite3_stmt *statement)
 {
 	int result = sqlite3_step(statement);
 
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
 }
 
-/* The first column of the row of that name; 0: there is none. */
+/* The first column of the row with that name; 0: there is none. */
 static int64_t find(struct apo_history *history, enum apo_history_statement which, const char *name)
 {
 	sqlite3_stmt *statement = history->statements[which];
@@ -42,7 +42,7 @@ static int64_t find(struct apo_history *history, enum apo_history_statement whic
 		result = sqlite3_step(statement);
 	if (result == SQLITE_ROW)
 		id = sqlite3_column_int64(statement, 0);
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	return result == SQLITE_ROW || result == SQLITE_DONE ? id : apo_sql_error(result);
 }
 
@@ -61,7 +61,7 @@ void apo_history_name_private(char name[APO_BUFFER_NAME_SIZE], int64_t a, int64_
 	snprintf(name, APO_BUFFER_NAME_SIZE, "@%" PRId64 ",%" PRId64, a < b ? a : b, a < b ? b : a);
 }
 
-/* ---- groups ---- */
+/* ---- transactions ---- */
 
 int apo_history_begin(struct apo_history *history)
 {
@@ -92,14 +92,14 @@ int apo_history_commit(struct apo_history *history)
 void apo_history_roll_back(struct apo_history *history)
 {
 	history->buffer_name[0] = '\0';
-	/* SQLite may have done it itself: then there is nothing to roll back. */
+	/* SQLite may have rolled back itself. */
 	if (!sqlite3_get_autocommit(history->db))
 		(void)apo_history_run(history->statements[APO_SQL_ROLL_BACK]);
 }
 
 /* ---- messages ---- */
 
-/* a, b: the accounts of a private one, else 0. */
+/* a, b: the accounts of a private buffer, else 0. */
 static int use_buffer(struct apo_history *history, const char *name, int64_t a, int64_t b)
 {
 	sqlite3_stmt *statement = history->statements[APO_SQL_BUFFER_MAKE];
@@ -128,7 +128,7 @@ static int use_buffer(struct apo_history *history, const char *name, int64_t a, 
 	return 0;
 }
 
-/* Returns 1: it has one now; 0: it is between accounts of which one is gone. */
+/* Finds or makes the buffer of a message. Returns 1; 0: one of its accounts no longer exists. */
 static int buffer_of(struct apo_history *history, const struct apo_said *said)
 {
 	char name[APO_BUFFER_NAME_SIZE];
@@ -187,7 +187,7 @@ int apo_presence_begin(struct apo_history *history, int64_t id, const char *acco
 	return apo_history_run(statement);
 }
 
-/* One in which nothing was said shows nothing, and is not kept. */
+/* A presence without messages gives access to nothing, so it is not kept. */
 int apo_presence_end(struct apo_history *history, int64_t id, int64_t last)
 {
 	const int64_t values[] = {id, last};
@@ -213,10 +213,10 @@ int apo_marker_set(struct apo_history *history, const char *account, const char 
 	return apo_history_run(statement);
 }
 
-/* ---- life ---- */
+/* ---- opening and closing ---- */
 
-/* Whoever was in a channel when the last run died has heard all that it has left on the disk. And
- * markers of accounts that are no more are nobody's. */
+/* Ends the presences that were open when the last run died, at the last message on the disk. Also
+ * removes the markers of accounts that no longer exist. */
 int apo_history_begin_run(struct apo_history *history)
 {
 	static const char sql[] =
@@ -271,7 +271,7 @@ static const char *open_history(struct apo_history *history, const char *file)
 		result = prepare(history);
 	if (result == SQLITE_OK)
 		result = look(history);
-	return result == SQLITE_OK ? NULL : apo_sql_words(result);
+	return result == SQLITE_OK ? NULL : apo_sql_error_text(result);
 }
 
 struct apo_history *apo_history_open(const char *file, char *reason, size_t reason_size)
@@ -304,7 +304,7 @@ const char *apo_history_file(const struct apo_history *history)
 
 const char *apo_history_error(const struct apo_history *history)
 {
-	return apo_sql_last_words(history->db);
+	return apo_sql_last_error_text(history->db);
 }
 
 int64_t apo_history_last_position(const struct apo_history *history)

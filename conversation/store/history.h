@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * history - messages on disk, in the store's database: written in groups, read by who was there,
- * pruned in small steps.
+ * history - keeps the messages of the chat on disk, in the store's database.
  *
- * Who sees   what was said in a channel is seen by an account that was in it then (its presences),
- * what            and by who asks without one behind the position that its question names. What
- *            was said privately is seen by the two accounts. Accounts are meant by their id: who
- *            registers a name anew inherits nothing.
- * Disk       WAL without a sync for each group: a process that dies loses no group that was
- *            committed, a machine without power may lose the last ones, always from the end. So of
- *            whatever is there, all presences that ended before it have ended on the disk, too.
- * Threads    one owner. The file is open by a struct apo_store as well, which has checked it.
+ * Access     An account may read the messages of a channel that were sent while it was in the
+ *            channel (its presences). A client without an account may read those after the position
+ *            in its question. Private messages can be read by both accounts. An account is
+ *            identified by its id: a new account of the same name inherits nothing.
+ * Disk       WAL mode without a sync for each group. If the process dies, no committed group is
+ *            lost. If the power fails, the newest groups can be lost, always from the end. So if a
+ *            message is on the disk, each presence that ended before it has ended on the disk, too.
+ * Pruning    Old messages are removed in small steps.
+ * Threads    One owner. The file is also open as a struct apo_store, which has checked it.
  */
 #ifndef APO_STORE_HISTORY_H
 #define APO_STORE_HISTORY_H
@@ -24,8 +24,9 @@
 struct apo_history;
 
 /*
- * file     that apo_store_open has opened (and brought to our version).
- * Returns  NULL: reason has one line without its end.
+ * Opens the history in a file that apo_store_open has opened, and has brought to our version.
+ *
+ * Returns  NULL: reason has one line without line end.
  */
 struct apo_history *apo_history_open(const char *file, char *reason, size_t reason_size);
 void apo_history_close(struct apo_history *history);
@@ -38,60 +39,60 @@ void apo_history_close(struct apo_history *history);
  */
 int apo_history_begin_run(struct apo_history *history);
 
-/* Its path, from the root. */
+/* The absolute path of the file. */
 const char *apo_history_file(const struct apo_history *history);
-/* Of the call that failed last, in words, for the log. */
+/* The error of the last call that failed, as text for the log. */
 const char *apo_history_error(const struct apo_history *history);
 
-/* The highest position that is used: this run's begin behind it. */
+/* The highest position in use: the positions of this run begin after it. */
 int64_t apo_history_last_position(const struct apo_history *history);
 
-/* ---- writing: between begin and commit. Each returns 0, -ENOSPC, -ENOMEM or -EIO; after an error
- * nothing but apo_history_roll_back is of use, and nothing since begin has happened. ---- */
+/* ---- writing, between begin and commit. Each call returns 0, -ENOSPC, -ENOMEM or -EIO. After an
+ * error only apo_history_roll_back may follow, and nothing since begin has been written. ---- */
 
 int apo_history_begin(struct apo_history *history);
 int apo_history_commit(struct apo_history *history);
 void apo_history_roll_back(struct apo_history *history);
 
-/* Private ones between accounts of which one is there no more are not kept, and 0 is returned. Also
- * -EEXIST: the position is taken, and nothing has happened. */
+/* Adds a message. A private message is not kept, with 0, if one of its accounts no longer exists.
+ * Also -EEXIST: the position is in use, and nothing has changed. */
 int apo_history_add(struct apo_history *history, const struct apo_said *said);
 
-/* account is in the channel from now on: it hears what is said behind first. id is a position that
- * nothing else has. */
+/* The account is in the channel from now on: it may read messages after position first. id is a
+ * position that nothing else uses. */
 int apo_presence_begin(struct apo_history *history, int64_t id, const char *account,
 		       const char *channel, int64_t first);
-/* ... and hears nothing behind last. */
+/* The account has left: it may read messages up to position last. */
 int apo_presence_end(struct apo_history *history, int64_t id, int64_t last);
 
-/* account has read what was said there until then; a marker never goes back. */
+/* The account has read the target's messages up to this time. A marker never goes back. */
 int apo_marker_set(struct apo_history *history, const char *account, const char *target,
 		   int64_t time_ms);
 
-/* ---- reading: also between begin and commit, and sees what was written ---- */
+/* ---- reading; may be called between begin and commit, and sees what was written ---- */
 
 struct apo_page *apo_page_new(void);
-/* NULL is harmless. */
+/* page may be NULL. */
 void apo_page_free(struct apo_page *page);
 
-/* page: empty; filled when it is DONE. */
+/* Answers a question. page must be empty; it is filled if the result is DONE. */
 enum apo_asked apo_history_ask(struct apo_history *history, const struct apo_question *question,
 			       struct apo_page *page);
 
 /* ---- pruning ---- */
 
 struct apo_retention {
-	int64_t age_ms;     /* older ones go */
-	unsigned count_max; /* of a channel, or of two accounts */
-	uint64_t bytes_max; /* of the file; the oldest go */
+	int64_t age_ms;     /* older messages are removed */
+	unsigned count_max; /* messages of a channel, or between two accounts */
+	uint64_t bytes_max; /* size of the file: beyond it the oldest messages are removed */
 };
 
-#define APO_PRUNE_STEP 256 /* messages, or presences, or buffers, that one step looks at */
+#define APO_PRUNE_STEP 256 /* messages, presences or buffers that one step examines */
 
 /*
- * One step, between begin and commit.
+ * Does one step of pruning, between begin and commit.
  *
- * Returns  1: there is more to do; 0; or an error as of writing.
+ * Returns  1: there is more to do; 0: there is not; or an error as of writing.
  */
 int apo_history_prune(struct apo_history *history, const struct apo_retention *retention,
 		      int64_t now_ms);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages: what history answers, in memory that another thread gives back. */
+/* Pages: the answers of the history. Another thread frees them. */
 #include <stdlib.h>
 #include <string.h>
 

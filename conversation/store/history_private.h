@@ -66,41 +66,41 @@ enum apo_history_statement {
 struct apo_history {
 	sqlite3 *db;
 	sqlite3_stmt *statements[APO_SQL_COUNT];
-	/* Many messages in a row are for one buffer: its row is written once for them. */
+	/* The buffer of the last message. Its row is written once for many messages in a row. */
 	char buffer_name[APO_BUFFER_NAME_SIZE]; /* "": none */
 	int64_t buffer_id;
-	int64_t buffer_more; /* that its count lacks */
+	int64_t buffer_more; /* messages to add to the count in its row */
 	int64_t last_position;
 	int64_t page_bytes;
-	int64_t buffers_seen, presences_seen; /* the pruner's: ids up to which it has come */
+	int64_t buffers_seen, presences_seen; /* ids up to which pruning has come */
 };
 
-/* Binds integers to the parameters in their order. Returns the statement. */
+/* Binds integers to the statement's parameters, in order. Returns the statement. */
 sqlite3_stmt *apo_history_bind(struct apo_history *history, enum apo_history_statement which,
 			       unsigned count, const int64_t *values);
-/* The id of an account, of the buffer of a channel, of that of two accounts; 0: there is none. A
- * negative errno value. */
+/* The id of an account, or of a buffer: that of a channel, or the one named by
+ * apo_history_name_private for two accounts. 0: there is none. Or a negative errno value. */
 int64_t apo_history_account(struct apo_history *history, const char *name);
 int64_t apo_history_buffer(struct apo_history *history, const char *name);
 void apo_history_name_private(char name[APO_BUFFER_NAME_SIZE], int64_t a, int64_t b);
-/* Runs a statement that returns no rows; lets it go. 0 or a negative errno value. */
+/* Runs and resets a statement that returns no rows. 0 or a negative errno value. */
 int apo_history_run(sqlite3_stmt *statement);
-/* The count of the last buffer is right in the database, and no buffer is remembered. */
+/* Writes the count of the remembered buffer to the database, and forgets the buffer. */
 int apo_history_settle(struct apo_history *history);
 
 /* ---- reading ---- */
 
-#define APO_STRETCHES_MAX 1024 /* of one account in one channel: the newest */
+#define APO_INTERVALS_MAX 1024 /* of one account in one channel; the newest are used */
 
-/* Positions from first to last, both of them in it. */
-struct apo_stretch {
+/* An interval of positions, from first to last, both included. */
+struct apo_interval {
 	int64_t first, last;
 };
 
 struct apo_page_reading {
 	struct apo_history *history;
 	int64_t buffer;
-	struct apo_stretch *stretches; /* in their order, none touching another */
+	struct apo_interval *intervals; /* sorted, not overlapping, not adjacent */
 	unsigned count;
 	struct apo_page *page;
 	unsigned limit;
@@ -113,19 +113,19 @@ static inline const char *apo_column_text(sqlite3_stmt *statement, int column)
 }
 
 void apo_page_clear(struct apo_page *page);
-/* A copy in one piece, but for where it was said: who asks knows that. Adds to bytes. NULL without
- * memory. */
+/* Copies a message into one allocation, without its channel or accounts, which the asker knows.
+ * Adds its size to bytes. NULL without memory. */
 struct apo_said *apo_said_copy(const struct apo_said *from, size_t *bytes);
 
-/* Those added must come with the one that begins last first. */
-void apo_history_add_stretch(struct apo_page_reading *reading, int64_t first, int64_t last);
-/* The stretches are those in which the account was in the channel. 0 or a negative errno value. */
+/* Adds an interval. Call it for the interval that ends last first. */
+void apo_history_add_interval(struct apo_page_reading *reading, int64_t first, int64_t last);
+/* Sets the intervals in which the account was in the channel. 0 or a negative errno value. */
 int apo_history_find_presences(struct apo_page_reading *reading, int64_t account,
 			       const char *channel);
-/* Adds what was said within the stretches to the page, up to the limit, in the order of the
- * statement: FORWARD or BACKWARD. 0 or a negative errno value. */
+/* Adds the messages of the intervals that lie within to the page, up to the limit, in the order of
+ * the statement way: FORWARD or BACKWARD. 0 or a negative errno value. */
 int apo_history_walk(struct apo_page_reading *reading, enum apo_history_statement way,
-		     struct apo_stretch within);
+		     struct apo_interval within);
 
 enum apo_asked apo_history_ask_targets(struct apo_page_reading *reading,
 				       const struct apo_question *question);

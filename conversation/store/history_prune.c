@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is too old or too much goes, a little at a time: who writes and who asks waits for one step
- * at most. */
+/* Removes messages that are too old or too many, in small steps: writers and readers wait for one
+ * step at most. */
 #include "conversation/store/history_private.h"
 
 static int64_t number_of(sqlite3_stmt *statement, int *error)
@@ -9,12 +9,12 @@ static int64_t number_of(sqlite3_stmt *statement, int *error)
 	int64_t number = result == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
 
 	*error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : apo_sql_error(result);
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	return number;
 }
 
-/* The position up to which a step's worth of the oldest messages goes: those said before until_ms.
- * 0: none. */
+/* The last position of the oldest messages, at most one step's worth, that were sent before
+ * until_ms. 0: there are none. */
 static int64_t end_of_old(struct apo_history *history, int64_t until_ms, int *error)
 {
 	const int64_t limit = APO_PRUNE_STEP;
@@ -26,7 +26,7 @@ static int64_t end_of_old(struct apo_history *history, int64_t until_ms, int *er
 	       sqlite3_column_int64(statement, 1) < until_ms)
 		position = sqlite3_column_int64(statement, 0);
 	*error = result == SQLITE_ROW || result == SQLITE_DONE ? 0 : apo_sql_error(result);
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	return position;
 }
 
@@ -59,7 +59,7 @@ static int prune_buffer(struct apo_history *history, int64_t id, int64_t over)
 	return error < 0 ? error : 1;
 }
 
-/* The next buffers in the order of their ids: the first that is too long, if one is. */
+/* Examines the next buffers in the order of their ids, and shortens the first that is too long. */
 static int prune_buffers(struct apo_history *history, unsigned count_max)
 {
 	const int64_t values[] = {history->buffers_seen, APO_PRUNE_STEP};
@@ -72,9 +72,9 @@ static int prune_buffers(struct apo_history *history, unsigned count_max)
 		over = sqlite3_column_int64(statement, 1) - (int64_t)count_max;
 		seen++;
 	}
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	if (over > 0) {
-		history->buffers_seen = id - 1; /* again, until it is short enough */
+		history->buffers_seen = id - 1; /* examine it again, until it is short enough */
 		return prune_buffer(history, id, over);
 	}
 	history->buffers_seen = seen < APO_PRUNE_STEP ? 0 : id;
@@ -83,7 +83,7 @@ static int prune_buffers(struct apo_history *history, unsigned count_max)
 	return seen == APO_PRUNE_STEP;
 }
 
-/* Presences that ended before the oldest message show nothing any more. */
+/* Removes presences that ended before the oldest message: they give access to nothing. */
 static int prune_presences(struct apo_history *history)
 {
 	const int64_t one = 1, from = history->presences_seen;
@@ -100,7 +100,7 @@ static int prune_presences(struct apo_history *history)
 		up_to = sqlite3_column_int64(statement, 0);
 		seen++;
 	}
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	if (result != SQLITE_DONE)
 		return apo_sql_error(result);
 	history->presences_seen = seen < APO_PRUNE_STEP ? 0 : up_to;
@@ -113,7 +113,7 @@ static int prune_presences(struct apo_history *history)
 	return error < 0 ? error : seen == APO_PRUNE_STEP;
 }
 
-/* Each looks only when the ones before it have nothing to do. */
+/* Each kind of pruning runs only when the ones before it have nothing to do. */
 int apo_history_prune(struct apo_history *history, const struct apo_retention *retention,
 		      int64_t now_ms)
 {

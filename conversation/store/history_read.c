@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading: a reference becomes a position, and only stretches in which who asks was there are
- * walked over. */
+/* Answers questions. References become positions, and only messages of the intervals in which the
+ * client was in the channel are read. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -30,15 +30,15 @@ static int add_row(struct apo_page_reading *reading, sqlite3_stmt *row)
 	return 0;
 }
 
-/* ---- walking ---- */
+/* ---- reading intervals ---- */
 
 static bool is_full(const struct apo_page_reading *reading)
 {
 	return reading->page->count >= reading->limit || reading->bytes >= APO_PAGE_BYTES_MAX;
 }
 
-static int walk_stretch(struct apo_page_reading *reading, enum apo_history_statement way,
-			struct apo_stretch within)
+static int read_interval(struct apo_page_reading *reading, enum apo_history_statement way,
+			 struct apo_interval within)
 {
 	const int64_t values[] = {reading->buffer, within.first, within.last,
 				  reading->limit - reading->page->count};
@@ -47,19 +47,20 @@ static int walk_stretch(struct apo_page_reading *reading, enum apo_history_state
 
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW && error == 0 && !is_full(reading))
 		error = add_row(reading, statement);
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	if (error)
 		return error;
 	return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : apo_sql_error(result);
 }
 
-/* What of the nth stretch from that end is within, may be nothing. */
-static struct apo_stretch common(const struct apo_page_reading *reading,
-				 enum apo_history_statement way, unsigned nth,
-				 struct apo_stretch within)
+/* The part of the nth interval, counted from the end where way begins, that lies within. It may be
+ * empty. */
+static struct apo_interval common(const struct apo_page_reading *reading,
+				  enum apo_history_statement way, unsigned nth,
+				  struct apo_interval within)
 {
-	struct apo_stretch one =
-		reading->stretches[way == APO_SQL_FORWARD ? nth : reading->count - 1 - nth];
+	struct apo_interval one =
+		reading->intervals[way == APO_SQL_FORWARD ? nth : reading->count - 1 - nth];
 
 	one.first = one.first > within.first ? one.first : within.first;
 	one.last = one.last < within.last ? one.last : within.last;
@@ -67,16 +68,16 @@ static struct apo_stretch common(const struct apo_page_reading *reading,
 }
 
 int apo_history_walk(struct apo_page_reading *reading, enum apo_history_statement way,
-		     struct apo_stretch within)
+		     struct apo_interval within)
 {
-	struct apo_stretch one;
+	struct apo_interval one;
 	unsigned i;
 	int error = 0;
 
 	for (i = 0; i < reading->count && error == 0 && !is_full(reading); i++) {
 		one = common(reading, way, i, within);
 		if (one.first <= one.last)
-			error = walk_stretch(reading, way, one);
+			error = read_interval(reading, way, one);
 	}
 	return error;
 }
@@ -93,7 +94,7 @@ static void turn_around(struct apo_page *page)
 	}
 }
 
-static int walk_backward(struct apo_page_reading *reading, struct apo_stretch within)
+static int walk_backward(struct apo_page_reading *reading, struct apo_interval within)
 {
 	int error = apo_history_walk(reading, APO_SQL_BACKWARD, within);
 
@@ -101,20 +102,20 @@ static int walk_backward(struct apo_page_reading *reading, struct apo_stretch wi
 	return error;
 }
 
-/* ---- where who asks was there ---- */
+/* ---- when the client was in the channel ---- */
 
-/* They come with the one that began last first; there is room for all. */
-void apo_history_add_stretch(struct apo_page_reading *reading, int64_t first, int64_t last)
+/* The interval that ends last comes first; there is room for all. */
+void apo_history_add_interval(struct apo_page_reading *reading, int64_t first, int64_t last)
 {
-	struct apo_stretch *one = reading->stretches + reading->count++;
+	struct apo_interval *one = reading->intervals + reading->count++;
 
-	*one = (struct apo_stretch){first, last};
+	*one = (struct apo_interval){first, last};
 }
 
-/* In their order from the back of what was added, overlapping ones made one. */
+/* Sorts the intervals, by reversing them, and joins overlapping ones. */
 static void merge(struct apo_page_reading *reading)
 {
-	struct apo_stretch *all = reading->stretches, one;
+	struct apo_interval *all = reading->intervals, one;
 	unsigned i, kept = 0;
 
 	for (i = 0; i < reading->count / 2; i++) {
@@ -135,7 +136,7 @@ static void merge(struct apo_page_reading *reading)
 int apo_history_find_presences(struct apo_page_reading *reading, int64_t account,
 			       const char *channel)
 {
-	const int64_t limit = APO_STRETCHES_MAX;
+	const int64_t limit = APO_INTERVALS_MAX;
 	sqlite3_stmt *statement =
 		apo_history_bind(reading->history, APO_SQL_PRESENCES, 1, &account);
 	int64_t last;
@@ -148,14 +149,14 @@ int apo_history_find_presences(struct apo_page_reading *reading, int64_t account
 		last = sqlite3_column_type(statement, 1) == SQLITE_NULL
 			       ? APO_POSITION_MAX
 			       : sqlite3_column_int64(statement, 1);
-		apo_history_add_stretch(reading, sqlite3_column_int64(statement, 0) + 1, last);
+		apo_history_add_interval(reading, sqlite3_column_int64(statement, 0) + 1, last);
 	}
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	merge(reading);
 	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
 }
 
-/* Returns 1: who asks may ask that; 0: it may not. */
+/* Finds what the client may read of a channel. Returns 1; 0: it may read nothing there. */
 static int find_in_channel(struct apo_page_reading *reading, const struct apo_question *question)
 {
 	int64_t account = 0, buffer = apo_history_buffer(reading->history, question->channel);
@@ -169,7 +170,7 @@ static int find_in_channel(struct apo_page_reading *reading, const struct apo_qu
 		if (account > 0)
 			error = apo_history_find_presences(reading, account, question->channel);
 	} else if (question->is_member) {
-		apo_history_add_stretch(reading, question->since + 1, APO_POSITION_MAX);
+		apo_history_add_interval(reading, question->since + 1, APO_POSITION_MAX);
 	}
 	if (account < 0 || error < 0)
 		return account < 0 ? (int)account : error;
@@ -191,7 +192,7 @@ static int find_private(struct apo_page_reading *reading, const struct apo_quest
 	reading->buffer = apo_history_buffer(reading->history, name);
 	if (reading->buffer < 0)
 		return (int)reading->buffer;
-	apo_history_add_stretch(reading, 1, APO_POSITION_MAX);
+	apo_history_add_interval(reading, 1, APO_POSITION_MAX);
 	return 1;
 }
 
@@ -215,14 +216,14 @@ static int look(struct apo_history *history, enum apo_history_statement which, i
 		place->run = (uint64_t)sqlite3_column_int64(statement, 1);
 		place->time_ms = sqlite3_column_int64(statement, 2);
 	}
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : apo_sql_error(result);
 }
 
 /*
- * The first position at which something was said at time_ms or later, by halving: positions are
- * said in the order of time but for a clock that is set back, and there it is one of the places
- * between which that happened.
+ * Finds the first position with a message at time_ms or later, by binary search. Later positions
+ * have later times, unless the clock was set back. Then the result is one of the positions where
+ * the time passes time_ms.
  */
 static int position_of_time(struct apo_history *history, int64_t time_ms, int64_t *position)
 {
@@ -243,8 +244,8 @@ static int position_of_time(struct apo_history *history, int64_t time_ms, int64_
 	return error;
 }
 
-/* The message may have been pruned, or be of a kind that is not kept: it is enough that its
- * neighbours do not belie it. Returns 1: it is a place; 0: no message was called so. */
+/* Does the message exist, or did it? It may have been pruned, or be of a kind that is not kept. So
+ * it is enough if its neighbours do not contradict it. Returns 1: yes; 0: no. */
 static int is_place(struct apo_history *history, const struct apo_reference *reference)
 {
 	struct place before, behind;
@@ -260,13 +261,14 @@ static int is_place(struct apo_history *history, const struct apo_reference *ref
 	       (!behind.is_there || reference->run <= behind.run);
 }
 
-/* What a client says may be the last there is. */
+/* The client may have given the largest value. */
 static int64_t next_of(int64_t value)
 {
 	return value < INT64_MAX ? value + 1 : value;
 }
 
-/* first: of what is not before the reference; behind: of what is after it. 1, 0: no message. */
+/* *first: first position that is not before the reference; *behind: first one after it. Returns 1;
+ * 0: no such message. */
 static int place_of(struct apo_history *history, const struct apo_reference *reference,
 		    int64_t *first, int64_t *behind)
 {
@@ -289,7 +291,7 @@ static int place_of(struct apo_history *history, const struct apo_reference *ref
 	return 1;
 }
 
-/* ---- the ways ---- */
+/* ---- the subcommands ---- */
 
 static int read_around(struct apo_page_reading *reading, int64_t first)
 {
@@ -297,11 +299,11 @@ static int read_around(struct apo_page_reading *reading, int64_t first)
 	int error;
 
 	reading->limit = limit / 2;
-	error = walk_backward(reading, (struct apo_stretch){1, first - 1});
+	error = walk_backward(reading, (struct apo_interval){1, first - 1});
 	reading->limit = limit;
 	return error ? error
 		     : apo_history_walk(reading, APO_SQL_FORWARD,
-					(struct apo_stretch){first, APO_POSITION_MAX});
+					(struct apo_interval){first, APO_POSITION_MAX});
 }
 
 static int read_messages(struct apo_page_reading *reading, const struct apo_question *question)
@@ -315,23 +317,24 @@ static int read_messages(struct apo_page_reading *reading, const struct apo_ques
 		return result;
 	switch (question->way) {
 	case APO_HISTORY_LATEST:
-		result = walk_backward(reading, (struct apo_stretch){behind, APO_POSITION_MAX});
+		result = walk_backward(reading, (struct apo_interval){behind, APO_POSITION_MAX});
 		break;
 	case APO_HISTORY_BEFORE:
-		result = walk_backward(reading, (struct apo_stretch){1, first - 1});
+		result = walk_backward(reading, (struct apo_interval){1, first - 1});
 		break;
 	case APO_HISTORY_AFTER:
 		result = apo_history_walk(reading, APO_SQL_FORWARD,
-					  (struct apo_stretch){behind, APO_POSITION_MAX});
+					  (struct apo_interval){behind, APO_POSITION_MAX});
 		break;
 	case APO_HISTORY_AROUND:
 		result = read_around(reading, first);
 		break;
 	case APO_HISTORY_BETWEEN:
-		result = first <= first2
-				 ? apo_history_walk(reading, APO_SQL_FORWARD,
-						    (struct apo_stretch){behind, first2 - 1})
-				 : walk_backward(reading, (struct apo_stretch){behind2, first - 1});
+		result =
+			first <= first2
+				? apo_history_walk(reading, APO_SQL_FORWARD,
+						   (struct apo_interval){behind, first2 - 1})
+				: walk_backward(reading, (struct apo_interval){behind2, first - 1});
 		break;
 	case APO_HISTORY_TARGETS:
 		break;
@@ -359,12 +362,12 @@ enum apo_asked apo_history_ask(struct apo_history *history, const struct apo_que
 	enum apo_asked asked = APO_ASKED_FAILED;
 
 	reading.limit = question->limit < APO_PAGE_MAX ? question->limit : APO_PAGE_MAX;
-	reading.stretches = calloc(APO_STRETCHES_MAX, sizeof *reading.stretches);
-	if (reading.stretches)
+	reading.intervals = calloc(APO_INTERVALS_MAX, sizeof *reading.intervals);
+	if (reading.intervals)
 		asked = question->way == APO_HISTORY_TARGETS
 				? apo_history_ask_targets(&reading, question)
 				: ask_messages(&reading, question);
-	free(reading.stretches);
+	free(reading.intervals);
 	if (asked != APO_ASKED_DONE)
 		apo_page_clear(page);
 	return asked;

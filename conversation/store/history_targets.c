@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* TARGETS: channels and accounts with whom something was said in a time. */
+/* TARGETS: the channels and accounts that had messages in a period. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conversation/store/history_private.h"
 
-#define TARGETS_MAX 1000 /* of which as many as half are channels */
+#define TARGETS_MAX 1000 /* that are examined; at most half of them are channels */
 
-/* The newest of the stretches is added to the page, if it is of that time; it says where. */
+/* Adds the target to the page, with the time of its newest readable message, if that lies in the
+ * period. */
 static int add_newest(struct apo_page_reading *reading, const struct apo_question *question,
 		      const char *target)
 {
@@ -24,7 +25,7 @@ static int add_newest(struct apo_page_reading *reading, const struct apo_questio
 	}
 	reading->limit = before + 1;
 	error = apo_history_walk(reading, APO_SQL_BACKWARD,
-				 (struct apo_stretch){1, APO_POSITION_MAX});
+				 (struct apo_interval){1, APO_POSITION_MAX});
 	if (error < 0 || reading->page->count == before)
 		return error;
 	said = reading->page->said[before];
@@ -57,13 +58,13 @@ static int add_channels(struct apo_page_reading *reading, const struct apo_quest
 		if (error == 0 && reading->buffer > 0)
 			error = add_newest(reading, question, NULL);
 	}
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	if (error)
 		return error;
 	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
 }
 
-/* Who registered the other's name anew has another id, and is not meant. */
+/* If the other's name belongs to a newer account, which has another id, the target is left out. */
 static int add_private(struct apo_page_reading *reading, const struct apo_question *question,
 		       enum apo_history_statement which, int64_t account)
 {
@@ -76,15 +77,15 @@ static int add_private(struct apo_page_reading *reading, const struct apo_questi
 		reading->buffer = sqlite3_column_int64(statement, 0);
 		other = sqlite3_column_int64(statement, 1);
 		reading->count = 0;
-		apo_history_add_stretch(reading, 1, APO_POSITION_MAX);
+		apo_history_add_interval(reading, 1, APO_POSITION_MAX);
 		name = apo_history_bind(reading->history, APO_SQL_ACCOUNT_NAME, 1, &other);
 		if (sqlite3_step(name) == SQLITE_ROW)
 			error = apo_column_text(name, 0)
 					? add_newest(reading, question, apo_column_text(name, 0))
 					: -ENOMEM;
-		apo_sql_let_go(name);
+		apo_sql_reset(name);
 	}
-	apo_sql_let_go(statement);
+	apo_sql_reset(statement);
 	if (error)
 		return error;
 	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
@@ -97,7 +98,7 @@ static int compare_positions(const void *a, const void *b)
 	return (*one)->position < (*other)->position ? -1 : (*one)->position > (*other)->position;
 }
 
-/* Of more than the limit those nearest to the first reference stay. */
+/* If there are more than the limit, keeps those nearest to the first reference. */
 static void cut_targets(struct apo_page *page, const struct apo_question *question)
 {
 	unsigned over = page->count > question->limit ? page->count - question->limit : 0, i;

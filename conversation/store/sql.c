@@ -18,7 +18,7 @@ int apo_sql_error(int result)
 	}
 }
 
-const char *apo_sql_words(int result)
+const char *apo_sql_error_text(int result)
 {
 	switch (result & 0xff) {
 	case SQLITE_NOTADB:
@@ -34,7 +34,7 @@ const char *apo_sql_words(int result)
 	}
 }
 
-void apo_sql_let_go(sqlite3_stmt *statement)
+void apo_sql_reset(sqlite3_stmt *statement)
 {
 	(void)sqlite3_reset(statement);
 	(void)sqlite3_clear_bindings(statement);
@@ -75,7 +75,7 @@ bool apo_sql_has_moved(sqlite3 *db)
 	return result == SQLITE_OK && has_moved;
 }
 
-const char *apo_sql_last_words(sqlite3 *db)
+const char *apo_sql_last_error_text(sqlite3 *db)
 {
 	return apo_sql_has_moved(db) ? "the file is not there any more, or is another one"
 				     : sqlite3_errmsg(db);

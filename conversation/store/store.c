@@ -16,10 +16,10 @@
 #define NUMBER_TEXT(number) #number
 #define NUMBER_TEXT_OF(number) NUMBER_TEXT(number)
 
-/* What makes version n + 1 of version n, in one transaction. */
+/* steps[n] changes a database of version n to version n + 1, in one transaction. */
 static const char *const steps[APO_STORE_VERSION] = {
-	/* AUTOINCREMENT: an id is never used twice, so "added since" can be asked for, and nobody
-	 * inherits what belonged to an account that is there no more. */
+	/* AUTOINCREMENT: an id is never used twice. So "added since" can be queried, and a new
+	 * account inherits nothing from a removed one. */
 	"CREATE TABLE accounts ("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  name TEXT NOT NULL UNIQUE COLLATE NOCASE,"
@@ -28,8 +28,9 @@ static const char *const steps[APO_STORE_VERSION] = {
 	") STRICT;"
 	"PRAGMA application_id = " NUMBER_TEXT_OF(APO_STORE_APPLICATION_ID),
 
-	/* Where something is said: a channel by its folded name, or two accounts as "@id,id". Who
-	 * was in a channel heard what stands behind "first" up to "last" (NULL: it is in it). */
+	/* A buffer holds the messages of a channel (name: folded) or of two accounts (name:
+	 * "@id,id"). A presence: the account may read positions after "first" up to "last" (NULL:
+	 * it is still in the channel). */
 	"CREATE TABLE buffers ("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  name TEXT NOT NULL UNIQUE,"
@@ -73,7 +74,7 @@ static const char *const steps[APO_STORE_VERSION] = {
 	") STRICT, WITHOUT ROWID",
 };
 
-/* ---- small questions ---- */
+/* ---- helpers ---- */
 
 static int read_text(sqlite3 *db, const char *sql, char *text, size_t size)
 {
@@ -89,7 +90,7 @@ static int read_text(sqlite3 *db, const char *sql, char *text, size_t size)
 	return result == SQLITE_ROW ? SQLITE_OK : result == SQLITE_DONE ? SQLITE_CORRUPT : result;
 }
 
-/* ---- what kind of file is it? Each returns NULL, or what is wrong in words. ---- */
+/* ---- checking the file. Each function returns NULL, or the problem as text. ---- */
 
 static int take_step(sqlite3 *db, int64_t version)
 {
@@ -100,15 +101,15 @@ static int take_step(sqlite3 *db, int64_t version)
 	return result == SQLITE_OK ? sqlite3_exec(db, set, NULL, NULL, NULL) : result;
 }
 
-/* From whatever version to ours, or not at all. */
+/* Upgrades the database to our version, completely or not at all. */
 static const char *bring_up(sqlite3 *db)
 {
 	int64_t version = 0;
 	int result = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
 	if (result != SQLITE_OK)
-		return apo_sql_words(result);
-	/* Another process may have done it meanwhile. */
+		return apo_sql_error_text(result);
+	/* Another process may have upgraded it meanwhile. */
 	result = apo_sql_number(db, "PRAGMA user_version", &version);
 	for (; result == SQLITE_OK && version < APO_STORE_VERSION; version++)
 		result = take_step(db, version);
@@ -117,10 +118,10 @@ static const char *bring_up(sqlite3 *db)
 	if (result == SQLITE_OK)
 		return NULL;
 	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return apo_sql_words(result);
+	return apo_sql_error_text(result);
 }
 
-/* Before anything that could write, WAL mode included. */
+/* Runs before anything that could write, including the switch to WAL mode. */
 static const char *recognize(sqlite3 *db)
 {
 	int64_t id = 0, version = 0, pages = 0;
@@ -134,7 +135,7 @@ static const char *recognize(sqlite3 *db)
 	if (result == SQLITE_OK)
 		result = apo_sql_number(db, "PRAGMA user_version", &version);
 	if (result != SQLITE_OK)
-		return apo_sql_words(result);
+		return apo_sql_error_text(result);
 	if (id != APO_STORE_APPLICATION_ID)
 		return "is the database of another program";
 	if (version > APO_STORE_VERSION)
@@ -148,7 +149,7 @@ static const char *check_integrity(sqlite3 *db)
 	int result = read_text(db, "PRAGMA integrity_check(1)", text, sizeof text);
 
 	if (result != SQLITE_OK)
-		return apo_sql_words(result);
+		return apo_sql_error_text(result);
 	return strcmp(text, "ok") == 0 ? NULL : "is damaged";
 }
 
@@ -160,7 +161,7 @@ static const char *set_up(sqlite3 *db)
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(db, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
 	if (result != SQLITE_OK)
-		return apo_sql_words(result);
+		return apo_sql_error_text(result);
 	return strcmp(mode, "wal") == 0 ? NULL : "cannot be used in WAL mode there";
 }
 
@@ -186,12 +187,12 @@ static const char *prepare(struct apo_store *store)
 	for (i = 0; i < sizeof rows / sizeof *rows && result == SQLITE_OK; i++)
 		result = sqlite3_prepare_v3(store->db, rows[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
 					    rows[i].statement, NULL);
-	return result == SQLITE_OK ? NULL : apo_sql_words(result);
+	return result == SQLITE_OK ? NULL : apo_sql_error_text(result);
 }
 
-/* ---- life ---- */
+/* ---- opening and closing ---- */
 
-/* SQLite would make it readable to all. */
+/* Creates the file with mode 600; SQLite would let others read it. */
 static const char *touch(const char *file)
 {
 	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
@@ -211,8 +212,8 @@ static const char *open_database(struct apo_store *store, const char *file)
 		return wrong;
 	result = apo_sql_open(file, &store->db);
 	if (result != SQLITE_OK)
-		return apo_sql_words(result);
-	/* The log of somebody else's database is not ours to work off when we go. */
+		return apo_sql_error_text(result);
+	/* If the file is not ours, its WAL must not be checkpointed when we close it. */
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	wrong = recognize(store->db);
 	if (!wrong)
@@ -226,7 +227,7 @@ static const char *open_database(struct apo_store *store, const char *file)
 	return wrong ? wrong : prepare(store);
 }
 
-/* What SQLite keeps beside a file that is open somewhere, or was when somebody was killed. */
+/* A WAL file exists while a process has the database open, or after it was killed. */
 static bool has_log(const char *file)
 {
 	char path[PATH_MAX];
@@ -235,7 +236,8 @@ static bool has_log(const char *file)
 	return access(path, F_OK) == 0;
 }
 
-/* Without a log nobody has it open, and nothing need be made beside it to read it. */
+/* Opens for reading. Without a WAL file no process has it open; then SQLite need not create
+ * files. */
 static int open_to_read(const char *file, sqlite3 **db)
 {
 	const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI |
@@ -261,7 +263,7 @@ static const char *look_at(sqlite3 *db)
 	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	result = apo_sql_number(db, "PRAGMA page_count", &pages);
 	if (result != SQLITE_OK)
-		return apo_sql_words(result);
+		return apo_sql_error_text(result);
 	if (pages == 0)
 		return NULL;
 	wrong = recognize(db);
@@ -272,7 +274,7 @@ bool apo_store_try(const char *file, char *reason, size_t reason_size)
 {
 	sqlite3 *db = NULL;
 	int result = open_to_read(file, &db);
-	const char *wrong = result == SQLITE_OK ? look_at(db) : apo_sql_words(result);
+	const char *wrong = result == SQLITE_OK ? look_at(db) : apo_sql_error_text(result);
 
 	if (wrong)
 		snprintf(reason, reason_size, "%s: %s", file, wrong);
@@ -306,5 +308,5 @@ void apo_store_close(struct apo_store *store)
 
 const char *apo_store_error(const struct apo_store *store)
 {
-	return apo_sql_last_words(store->db);
+	return apo_sql_last_error_text(store->db);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* store_private - what the files of the store, and its tests, know of it. */
+/* store_private - what the files of the store and its tests share. */
 #ifndef APO_STORE_PRIVATE_H
 #define APO_STORE_PRIVATE_H
 

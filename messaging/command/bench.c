@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How many messages a second: the sender counts acknowledgements, the receiver takes and forgets.
- */
+/* bench: measures messages per second. The sender waits for acknowledgements; the receiver discards
+ * messages. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,8 +20,8 @@ static double seconds(clockid_t clock)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* What the disk can do by itself, beside which the store's rate is to be seen. */
-static void tell_disk(const char *directory)
+/* Measures what the disk itself can do, to compare the store's rate with. */
+static void measure_disk(const char *directory)
 {
 	static const char page[4096];
 	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -34,7 +34,7 @@ static void tell_disk(const char *directory)
 		span = seconds(CLOCK_MONOTONIC) - start;
 	}
 	if (count > 0)
-		printf("the disk: %.0f times a second 4 KiB and fdatasync\n", count / span);
+		printf("disk: %.0f writes of 4 KiB with fdatasync per second\n", count / span);
 	if (fd >= 0)
 		close(fd);
 }
@@ -68,7 +68,7 @@ static int send_many(const struct command_options *options, struct rudpmsg_node 
 	if (options->node.store_directory) {
 		rudpmsg_stats(node, &stats, sizeof stats);
 		printf("%" PRIu64 " commits of the sender's store\n", stats.store_commits);
-		tell_disk(options->node.store_directory);
+		measure_disk(options->node.store_directory);
 	}
 	return EXIT_DELIVERED;
 }

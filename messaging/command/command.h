@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * command - rudpmsg, the messaging library on the command line: lines in, lines out, and an exit
- * code that says whether they were delivered.
+ * command - what the files of the program rudpmsg share. rudpmsg sends and receives lines with the
+ * messaging library, and its exit code says whether they were delivered.
  */
 #ifndef RUDPMSG_COMMAND_H
 #define RUDPMSG_COMMAND_H
@@ -26,15 +26,15 @@ enum {
 
 struct command_options {
 	const char *id;
-	char to_host[256]; /* empty: nobody is dialed */
+	char to_host[256]; /* empty: do not dial */
 	uint16_t to_port;
-	const char *peer;      /* name that must answer, or NULL */
+	const char *peer;      /* name that the peer must have, or NULL */
 	char listen_host[256]; /* empty: every address */
-	uint16_t listen_port;  /* 0: not listening */
-	uint64_t count;        /* of messages to receive, or of the benchmark; 0: no end */
-	uint64_t size;         /* of a message of the benchmark */
+	uint16_t listen_port;  /* 0: do not listen */
+	uint64_t count;        /* messages to receive, or to send in the benchmark; 0: no end */
+	uint64_t size;         /* bytes of a message in the benchmark */
 	int64_t timeout_ns;    /* for connecting, and for the last acknowledgement */
-	bool framed;           /* 4 bytes of length and as many, in place of lines */
+	bool framed;           /* a message is 4 bytes of length and its bytes, not a line */
 	bool quiet;
 	struct rudpmsg_options node;
 };
@@ -44,28 +44,27 @@ int command_receive(const struct command_options *options);
 int command_pipe(const struct command_options *options);
 int command_bench(const struct command_options *options);
 
-/* ---- what they share ---- */
+/* ---- what the commands share ---- */
 
-/* Opens the node, listens, connects, as the options say. NULL: the reason was told, *exit_code is
- * set. */
+/* Opens the node, listens and connects as the options say. NULL: it failed, the reason is printed
+ * and *exit_code is set. */
 struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg_conn_id *conn,
 				  int *exit_code);
 void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Another program has connected to the peer with our --id: says which, if this host shows it. */
+/* Another program with our --id has connected to the peer. Prints which one, if /proc shows it. */
 void command_complain_of_same_id(const struct command_options *options);
-/* The process below proc ("/proc") that runs a command with this --id: its number and command line. self
- * is not looked at. false: none is seen. */
+/* Finds another process in proc ("/proc") that was started with this --id; self is skipped. text
+ * gets its process id and command line. false: none was found. */
 bool command_find_same_id(const char *proc, long self, const char *id,
 			  char text[COMMAND_PROCESS_TEXT_SIZE]);
 
-/* One message from in: a line without its end, or a frame. Returns its length, -1 at the end, -2 if
- * the input is cut off, too long or cannot be read (it was told). *bytes is the caller's to free, and
- * used again.
- */
+/* Reads one message from in: a line without its end, or a frame. Returns its length; -1 at the end
+ * of the input; -2 if the input is truncated, too long or unreadable (the reason is printed).
+ * *bytes is reused by the next call; the caller frees it. */
 long command_read_message(const struct command_options *options, FILE *in, char **bytes,
 			  size_t *capacity);
-/* false: the output has failed (it was told). */
+/* false: writing failed (the reason is printed). */
 bool command_write_message(const struct command_options *options, FILE *out,
 			   const struct rudpmsg_message *message);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What comes in on standard input, message by message. */
+/* Reads messages from standard input: lines or frames. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -44,9 +44,8 @@ static long read_frame(FILE *in, char **bytes, size_t *capacity)
 		return fail_to_read(in, cut_off);
 	length = ntohl(length);
 	if (length > COMMAND_MESSAGE_MAX) {
-		command_complain(
-			"a frame of %u bytes is longer than the %u that a message may have", length,
-			COMMAND_MESSAGE_MAX);
+		command_complain("a frame has %u bytes, more than the %u that a message may have",
+				 length, COMMAND_MESSAGE_MAX);
 		return -2;
 	}
 	if (!reserve(bytes, capacity, length ? length : 1))
@@ -56,7 +55,7 @@ static long read_frame(FILE *in, char **bytes, size_t *capacity)
 	return (long)length;
 }
 
-/* No more of it than a message may have, however long it is. */
+/* Reads at most as many bytes as a message may have, even if the line is longer. */
 static long read_line(FILE *in, char **bytes, size_t *capacity)
 {
 	size_t length = 0;
@@ -64,9 +63,8 @@ static long read_line(FILE *in, char **bytes, size_t *capacity)
 
 	while ((byte = getc_unlocked(in)) != EOF && byte != '\n') {
 		if (length == COMMAND_MESSAGE_MAX) {
-			command_complain(
-				"a line is longer than the %u bytes that a message may have",
-				COMMAND_MESSAGE_MAX);
+			command_complain("a line is longer than %u bytes, the limit for a message",
+					 COMMAND_MESSAGE_MAX);
 			return -2;
 		}
 		if (length == *capacity && !reserve(bytes, capacity, 2 * length + 256))

@@ -7,7 +7,7 @@
 
 #include "messaging/command/command.h"
 
-/* The C library looks for it. */
+/* argp prints it for --version. */
 __attribute__((visibility("default"))) const char *argp_program_version =
 	"rudpmsg " RUDP_VERSION_TEXT;
 
@@ -15,37 +15,38 @@ enum { OPTION_TCP = 1000, OPTION_FRAMED, OPTION_SIZE, OPTION_STORE };
 
 static const struct argp_option known[] = {
 	{"id", 'i', "NAME", 0, "name of this node (required)", 0},
-	{"to", 't', "HOST[:PORT]", 0, "dial the node that answers there (port 8080)", 0},
-	{"peer", 'p', "NAME", 0, "the node there must have this name", 0},
-	{"listen", 'l', "[HOST:]PORT", 0, "accept links here", 0},
-	{"ack", 'a', "received|handled|stored", 0, "what an acknowledgement shall mean (handled)",
-	 0},
+	{"to", 't', "HOST[:PORT]", 0, "dial the node at this address (port 8080)", 0},
+	{"peer", 'p', "NAME", 0, "the node at that address must have this name", 0},
+	{"listen", 'l', "[HOST:]PORT", 0, "accept links on this address", 0},
+	{"ack", 'a', "received|handled|stored", 0, "what an acknowledgement means (handled)", 0},
 	{"store", OPTION_STORE, "DIR", 0,
-	 "keep messages there, on the disk: neither kill nor loss of power loses any", 0},
+	 "keep messages in this directory, on the disk: they survive kill and loss of power", 0},
 	{"count", 'n', "N", 0, "receive: end after N messages; bench: send N", 0},
 	{"size", OPTION_SIZE, "BYTES", 0, "bench: size of a message (100)", 0},
 	{"timeout", 'w', "SECONDS", 0,
-	 "wait so long for the peer, and for acknowledgements at the end (30)", 0},
+	 "how long to wait for the peer, and for acknowledgements at the end (30)", 0},
 	{"framed", OPTION_FRAMED, NULL, 0,
-	 "messages are 4 bytes of length, big-endian, and as many bytes", 0},
-	{"tcp", OPTION_TCP, NULL, 0, "plain TCP in place of rudp", 0},
+	 "a message is 4 bytes of length, big-endian, and that many bytes; not a line", 0},
+	{"tcp", OPTION_TCP, NULL, 0, "use plain TCP instead of rudp", 0},
 	{"quiet", 'q', NULL, 0, "no progress on standard error", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 
 static const char doc[] =
-	"Messages between named nodes, delivered at least once over links that break."
-	"\vsend     standard input to the peer, a line a message; ends when all are acknowledged\n"
-	"receive  messages to standard output\n"
+	"Sends and receives messages between named nodes. Each arrives at least once, even if the\n"
+	"network breaks meanwhile."
+	"\vsend     sends standard input to the peer, one message per line, until all are "
+	"acknowledged\n"
+	"receive  writes messages to standard output\n"
 	"pipe     both\n"
-	"bench    how many a second: --listen at one end, --to at the other\n"
+	"bench    measures messages per second: --listen at one end, --to at the other\n"
 	"\n"
-	"With --store, what was not delivered is kept for the next send or pipe of this\n"
-	"node, which delivers it first, and alone if there is nothing on standard input.\n"
+	"With --store, undelivered messages are kept. The next send or pipe of this node delivers\n"
+	"them first; it may have nothing on standard input.\n"
 	"\n"
 	"Exit code 0: all was delivered; 1: not all; 2: wrong usage. More: rudpmsg(1).";
 
-/* Digits only, and no more than most. */
+/* Reads digits only, and a value of at most most. */
 static bool read_number(const char *text, uint64_t most, uint64_t *number)
 {
 	unsigned long long value;
@@ -187,7 +188,7 @@ int main(int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, 0, &first, &options))
 		return EXIT_USAGE;
 	if (first + 1 < argc) {
-		command_complain("'%s' is one word too many; %s --help tells more", argv[first + 1],
+		command_complain("unexpected argument '%s'; see %s --help", argv[first + 1],
 				 argv[0]);
 		return EXIT_USAGE;
 	}
@@ -204,7 +205,7 @@ int main(int argc, char **argv)
 		}
 		return commands[i].run(&options);
 	}
-	command_complain("%s%s%sone of send, receive, pipe, bench is needed; %s --help tells more",
+	command_complain("%s%s%sexpected one of send, receive, pipe, bench; see %s --help",
 			 first < argc ? "'" : "", first < argc ? argv[first] : "",
 			 first < argc ? "' is no command: " : "", argv[0]);
 	return EXIT_USAGE;

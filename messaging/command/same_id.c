@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which other process of this host has the same --id: /proc shows the command lines. */
+/* Finds another process on this host with the same --id, by the command lines in /proc. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -9,8 +9,8 @@
 
 #include "messaging/command/command.h"
 
-#define LINE_BYTES_MAX 4096  /* of a command line that are read */
-#define PROCESSES_MAX 100000 /* that are looked at */
+#define LINE_BYTES_MAX 4096  /* of a command line; the rest is not read */
+#define PROCESSES_MAX 100000 /* processes that are examined */
 
 static size_t read_line(int proc, const char *pid, char line[LINE_BYTES_MAX + 1])
 {
@@ -30,7 +30,7 @@ static size_t read_line(int proc, const char *pid, char line[LINE_BYTES_MAX + 1]
 	return (size_t)n;
 }
 
-/* The value of --id in one argument, or in the next one; NULL: it is another option. */
+/* The value of --id in this argument or the next one. NULL: it is another option. */
 static const char *id_in(const char *argument, const char *next)
 {
 	if (strcmp(argument, "--id") == 0 || strcmp(argument, "-i") == 0)
@@ -47,7 +47,7 @@ static bool is_node_command(const char *path)
 	return strcmp(name, "rudpmsg") == 0 || strcmp(name, "converse") == 0;
 }
 
-/* Arguments end with zeros; behind the last one read there is one more. */
+/* Each argument ends with a zero byte; the caller added one after the last byte that was read. */
 static bool has_id(const char *line, size_t length, const char *id)
 {
 	const char *at = line, *end = line + length, *value;
@@ -62,7 +62,7 @@ static bool has_id(const char *line, size_t length, const char *id)
 	return false;
 }
 
-/* For a terminal: what others wrote may contain anything. */
+/* For output to a terminal: other programs' arguments can contain any bytes. */
 static void make_printable(char *line, size_t length)
 {
 	size_t i;

@@ -9,7 +9,7 @@
 #include "messaging/command/command.h"
 #include "rudp/rudp.h"
 
-#define NOTICE_NS INT64_C(1000000000) /* nobody has answered for so long: it is told */
+#define NOTICE_NS INT64_C(1000000000) /* without an answer for this long the user is told */
 
 void command_complain(const char *format, ...)
 {
@@ -24,29 +24,28 @@ void command_complain(const char *format, ...)
 	funlockfile(stderr);
 }
 
-/* What a failure of connecting means to somebody who types commands. */
+/* The meaning of errors of connecting, for people who type commands. */
 static const struct {
 	int error;
 	const char *text;
 } causes[] = {
 	{ETIMEDOUT,
-	 "nobody answers. Is a node listening there, with the same key (RUDP_KEY_FILE), and does "
-	 "the network let UDP to that port pass?"},
+	 "no answer. Does a node listen there, with the same key (RUDP_KEY_FILE), and does the "
+	 "network let UDP to that port pass?"},
 	{ECONNREFUSED, "no node listens there"},
-	{EHOSTUNREACH, "there is no such host, or no way to it"},
-	{EPROTO, "what answers there is no node"},
+	{EHOSTUNREACH, "the host does not exist, or there is no route to it"},
+	{EPROTO, "the program that answers there is not a messaging node"},
 	{EKEYREJECTED, "the node there has another key, or none is set here (RUDP_KEY_FILE)"},
-	{ENXIO, "the node there has not the name that --peer says"},
-	{EEXIST, "the node there has the same name: each needs an --id of its own"},
+	{ENXIO, "the node there does not have the name given with --peer"},
+	{EEXIST, "the node there has the same name: each node needs its own --id"},
 	{EOPNOTSUPP, "--ack stored needs a node with a store there (--store)"},
-	{EUSERS, "the node there has as many connections as it may"},
+	{EUSERS, "the node there has reached its limit of connections"},
 	{EADDRINUSE, "another program listens there"},
 	{ESTALE,
 	 "another program has connected to that node with this --id. No message was sent: each "
-	 "program needs an --id of its own"},
-	{EINVAL,
-	 "--peer is the name of another node: 1 to 63 printable characters without space, and not "
-	 "that of --id"},
+	 "program needs its own --id"},
+	{EINVAL, "--peer is the name of another node: 1 to 63 printable characters without space, "
+		 "different from --id"},
 	{ENOKEY, "RUDP_KEY_FILE cannot be used; 'rudp keygen --check FILE' says why"},
 };
 
@@ -60,7 +59,7 @@ static const char *cause_of(int error)
 	return strerror(error);
 }
 
-/* One that has a key does not answer those who have none. */
+/* Without a key: a node that has one does not answer, so the key may be the reason. */
 static const char *refusal(const struct command_options *options)
 {
 	const char *key = getenv("RUDP_KEY_FILE");
@@ -78,7 +77,7 @@ void command_complain_of_same_id(const struct command_options *options)
 	command_complain("another program uses --id %s, and has taken the link to %s%s%s: %s",
 			 options->id, options->peer ? options->peer : "the peer",
 			 options->to_host[0] ? " at " : "", options->to_host,
-			 is_here ? other : "no process of this host is seen to have it");
+			 is_here ? other : "no process of this host seems to use it");
 }
 
 static int connect_within(const struct command_options *options, struct rudpmsg_node *node,
@@ -89,14 +88,14 @@ static int connect_within(const struct command_options *options, struct rudpmsg_
 }
 
 /* error: of the last attempt. */
-static void tell_of_waiting(const struct command_options *options, int error)
+static void report_waiting(const struct command_options *options, int error)
 {
 	if (options->quiet)
 		return;
-	command_complain("%s %s at %s port %u yet%s%s; trying on",
-			 options->peer ? options->peer : "nobody",
-			 options->peer ? "does not answer" : "answers", options->to_host,
-			 (unsigned)options->to_port, error == -ECONNREFUSED ? ": " : "",
+	command_complain("no answer %s%s%sat %s port %u yet%s%s; trying again",
+			 options->peer ? "from " : "", options->peer ? options->peer : "",
+			 options->peer ? " " : "", options->to_host, (unsigned)options->to_port,
+			 error == -ECONNREFUSED ? ": " : "",
 			 error == -ECONNREFUSED ? refusal(options) : "");
 }
 
@@ -108,13 +107,13 @@ static int connect_peer(const struct command_options *options, struct rudpmsg_no
 	int rc = connect_within(options, node, first_ns, conn);
 
 	if (rc == -EINPROGRESS) {
-		tell_of_waiting(options, rudpmsg_conn_error(node, *conn));
+		report_waiting(options, rudpmsg_conn_error(node, *conn));
 		return 0;
 	}
-	/* Without --peer nothing can be sent before somebody has answered. */
+	/* Without --peer nothing can be sent until a node has answered. */
 	if ((rc == -ETIMEDOUT || rc == -ECONNREFUSED || rc == -ECONNRESET) &&
 	    first_ns < options->timeout_ns) {
-		tell_of_waiting(options, rc);
+		report_waiting(options, rc);
 		rc = connect_within(options, node, options->timeout_ns - first_ns, conn);
 	}
 	if (rc < 0) {
@@ -130,8 +129,8 @@ static int connect_peer(const struct command_options *options, struct rudpmsg_no
 	return 0;
 }
 
-/* What is wrong here must not be taken for what is wrong with the peer: some of the numbers are the
- * same. */
+/* Checks that rudp works here. Otherwise an error of this host could be reported as the peer's:
+ * some errno values are the same. */
 static bool has_transport(const struct command_options *options)
 {
 	int fd;
@@ -145,8 +144,8 @@ static bool has_transport(const struct command_options *options)
 	}
 	if (errno == EACCES || errno == EPROTONOSUPPORT)
 		command_complain(
-			"no engine of rudp can be found or started here; 'rudp doctor' says "
-			"why, and --tcp needs none");
+			"no rudp engine can be found or started here; 'rudp doctor' says why. "
+			"--tcp works without one");
 	else
 		command_complain("rudp cannot be used here: %s", cause_of(errno));
 	return false;
@@ -174,8 +173,7 @@ struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg
 		if (rc < 0) {
 			command_complain("cannot listen on %s%sport %u: %s", options->listen_host,
 					 options->listen_host[0] ? " " : "",
-					 (unsigned)options->listen_port,
-					 cause_of(-rc));
+					 (unsigned)options->listen_port, cause_of(-rc));
 			goto free_node;
 		}
 		if (!options->quiet)

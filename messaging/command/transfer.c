@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* send, receive and pipe. */
+/* The commands send, receive and pipe. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -8,7 +8,7 @@
 
 #include "messaging/command/command.h"
 
-/* Standard input, message by message, to the connection. Returns an exit code. */
+/* Sends the messages on standard input to the connection. Returns an exit code. */
 static int send_all(const struct command_options *options, struct rudpmsg_node *node,
 		    rudpmsg_conn_id conn)
 {
@@ -30,13 +30,13 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 		sent++;
 	}
 	free(bytes);
-	/* Whether all of them were is told by the counters in the end. */
+	/* The result is not needed: the counters will show whether all messages were accepted. */
 	if (last)
 		(void)rudpmsg_accepted(node, conn, last);
 	return length == -2 ? EXIT_NOT_DELIVERED : exit_code;
 }
 
-/* Says once that another program uses the --id. The node goes on: it takes the link back. */
+/* Reports once that another program uses the --id. The node goes on, and takes the link back. */
 struct id_watch {
 	const struct command_options *options;
 	struct rudpmsg_node *node;
@@ -59,7 +59,7 @@ static void *watch_id(void *of)
 	return NULL;
 }
 
-/* Without a thread it is not told. */
+/* If no thread can be made, it is not reported. */
 static void id_watch_start(struct id_watch *watch, const struct command_options *options,
 			   struct rudpmsg_node *node)
 {
@@ -68,7 +68,7 @@ static void id_watch_start(struct id_watch *watch, const struct command_options 
 	watch->has_thread = pthread_create(&watch->thread, NULL, watch_id, watch) == 0;
 }
 
-/* Waits for the rest to be acknowledged, and closes. Returns an exit code. */
+/* Waits until the rest is acknowledged, and closes the node. Returns an exit code. */
 static int close_node(const struct command_options *options, struct rudpmsg_node *node,
 		      struct id_watch *watch)
 {
@@ -83,13 +83,12 @@ static int close_node(const struct command_options *options, struct rudpmsg_node
 		command_complain("%" PRIu64 " messages failed%s", stats.messages_failed,
 				 stats.store_failures > 0 ? ": the store could not take them" : "");
 	if (rc < 0)
-		command_complain("%" PRIu64 " of %" PRIu64
-				 " messages were not acknowledged within %" PRId64
-				 " s (--timeout), and %s",
-				 left, stats.messages_acknowledged + left,
-				 options->timeout_ns / INT64_C(1000000000),
-				 options->node.store_directory ? "are kept in the store"
-							       : "are lost");
+		command_complain(
+			"%" PRIu64 " of %" PRIu64 " messages were not acknowledged within %" PRId64
+			" s (--timeout), and %s",
+			left, stats.messages_acknowledged + left,
+			options->timeout_ns / INT64_C(1000000000),
+			options->node.store_directory ? "are kept in the store" : "are lost");
 	else if (!options->quiet && stats.messages_acknowledged > 0)
 		command_complain("%" PRIu64 " messages delivered", stats.messages_acknowledged);
 	return rc < 0 || stats.messages_failed > 0 ? EXIT_NOT_DELIVERED : EXIT_DELIVERED;
@@ -98,7 +97,7 @@ static int close_node(const struct command_options *options, struct rudpmsg_node
 typedef int transfer_messages(const struct command_options *options, struct rudpmsg_node *node,
 			      rudpmsg_conn_id conn);
 
-/* From opening a node to freeing it. Returns an exit code. */
+/* Opens a node, transfers messages and frees the node. Returns an exit code. */
 static int run(const struct command_options *options, transfer_messages *transfer)
 {
 	rudpmsg_conn_id conn;
@@ -120,7 +119,7 @@ int command_send(const struct command_options *options)
 	return run(options, send_all);
 }
 
-/* From any peer. */
+/* Receives from any peer. */
 static int receive_all(const struct command_options *options, struct rudpmsg_node *node,
 		       rudpmsg_conn_id conn)
 {
@@ -158,7 +157,7 @@ static void *run_receiver(void *context)
 	return NULL;
 }
 
-/* Whoever only listens speaks to the first that comes. */
+/* A node that only listens talks to the first peer that connects. */
 static int await_peer(struct rudpmsg_node *node, rudpmsg_conn_id *conn)
 {
 	struct rudpmsg_event event;
@@ -193,7 +192,7 @@ int command_pipe(const struct command_options *options)
 	}
 	id_watch_start(&watch, options, node);
 	exit_code = send_all(options, node, conn);
-	/* Closing ends the receiver once all that was sent has been acknowledged. */
+	/* Closing the node ends the receiver, once all sent messages are acknowledged. */
 	if (options->count > 0)
 		pthread_join(thread, NULL);
 	rest = close_node(options, node, &watch);

@@ -391,7 +391,7 @@ static void begin_chat(struct fake_server *fake_server, unsigned client)
 	cv_chat_set_now(one->chat, fake_server->now_ns, 1700000000000);
 	cr_assert(eq(int, cv_chat_join(one->chat, "#a", ""), 0));
 	for (i = one->seen_count > 8192 ? one->seen_count - 8192 : 0; i < one->seen_count; i++)
-		cv_chat_restore_seen(one->chat, one->seen[i % 8192]);
+		cv_chat_restore_received(one->chat, one->seen[i % 8192]);
 	for (i = 0; i < one->kept_count; i++)
 		cv_chat_restore_line(one->chat, one->kept[i].number, one->kept[i].target,
 				     one->kept[i].text);

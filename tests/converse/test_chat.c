@@ -239,7 +239,7 @@ Test(chat, a_server_without_what_is_needed_is_a_misfit)
 {
 	fake_server.caps = "message-tags batch";
 	fake_server_settle(&fake_server);
-	cr_assert(ne(ptr, (void *)cv_chat_misfit(fake_server.clients[0].chat), NULL));
+	cr_assert(ne(ptr, (void *)cv_chat_version_error(fake_server.clients[0].chat), NULL));
 }
 
 Test(chat, another_version_of_the_frames_is_a_misfit)
@@ -247,7 +247,7 @@ Test(chat, another_version_of_the_frames_is_a_misfit)
 	static const uint8_t hello[] = {1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0};
 
 	cv_chat_on_message(fake_server.clients[0].chat, hello, sizeof hello);
-	cr_assert(ne(ptr, (void *)cv_chat_misfit(fake_server.clients[0].chat), NULL));
+	cr_assert(ne(ptr, (void *)cv_chat_version_error(fake_server.clients[0].chat), NULL));
 }
 
 Test(chat, a_session_that_the_server_closes_is_opened_anew_later)

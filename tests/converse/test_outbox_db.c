@@ -73,7 +73,7 @@ Test(outbox, what_was_kept_is_there_again)
 	cv_outbox_db_line(outbox, 2, "#a", "two");
 	cv_outbox_db_line(outbox, 3, "bob", "three");
 	cv_outbox_db_drop(outbox, 2);
-	cv_outbox_db_seen(outbox, 0, 77);
+	cv_outbox_db_received(outbox, 0, 77);
 	cv_outbox_db_last(outbox, "#a", "m1");
 	cv_outbox_db_last(outbox, "#a", "m2");
 	cr_assert(eq(int, cv_outbox_db_commit(outbox), 0), "%s", cv_outbox_db_error(outbox));

@@ -183,7 +183,8 @@ Test(loop, without_descriptors_a_node_is_not_opened_and_leaves_none, .timeout = 
 			cr_expect(eq(u32, entries_of("/proc/self/fd"), files));
 		}
 	} while (rc < 0);
-	cr_expect(eq(u32, allowed, 4)); /* the nudge's, the epoll set, what wakes it */
+	/* Of the node the event descriptor; of the loop the epoll set and an eventfd. */
+	cr_expect(eq(u32, allowed, 4));
 	free_nodes(1);
 }
 

@@ -98,7 +98,7 @@ bool has_conn[2], is_leaving[2];
 byte link[2], attempt[2]; /* slot + 1, or 0 */
 byte retry[2];
 bool gives_up[2]; /* conn->give_up is armed */
-byte known_link[2], peer_run[2], stream[2], peer_stream[2], told[2];
+byte known_link[2], peer_run[2], stream[2], peer_stream[2], acked_to_peer[2];
 byte received[2], handled[2], waiting[2]; /* the inbox: ids, and how many are not done */
 byte last_id[2], answered[2], position[2], sent_id[2], sent_ever[2]; /* the outbox */
 byte sender_stream[2], sender_received[2];                  /* struct sender */
@@ -266,7 +266,8 @@ inline conn_new(n) {
 inline clear_conn(n) {
 	has_conn[n] = 0; is_leaving[n] = 0; link[n] = 0; attempt[n] = 0; retry[n] = NEVER;
 	gives_up[n] = 0; known_link[n] = 0; peer_run[n] = 0; stream[n] = 0; peer_stream[n] = 0;
-	told[n] = 0; received[n] = 0; handled[n] = 0; waiting[n] = 0; last_id[n] = 0; answered[n] = 0;
+	acked_to_peer[n] = 0; received[n] = 0;
+	handled[n] = 0; waiting[n] = 0; last_id[n] = 0; answered[n] = 0;
 	position[n] = 0; sent_id[n] = 0; sent_ever[n] = 0
 }
 
@@ -429,13 +430,13 @@ inline link_greet(n, s) {
 	h_stream[s] = stream[n];
 	h_peer_stream[s] = peer_stream[n];
 	h_received[s] = ACKNOWLEDGED(n);
-	told[n] = ACKNOWLEDGED(n);
+	acked_to_peer[n] = ACKNOWLEDGED(n);
 	state[END(s, n)] = GREETING;
 	printf("%d greets on link %d\n", n, number[s]);
 	put(n, s, HANDSHAKE, 0)
 }
 
-inline stand(n, s, its_run, its_stream, its_peer_stream, its_received) {
+inline establish(n, s, its_run, its_stream, its_peer_stream, its_received) {
 	printf("link %d of %d stands at %d\n", number[s], dialer[s], n);
 	link[n] = s + 1;
 	state[END(s, n)] = READY;
@@ -452,7 +453,7 @@ inline stand(n, s, its_run, its_stream, its_peer_stream, its_received) {
 	:: dialer[s] != n -> known_link[n] = number[s]
 	:: else
 	fi;
-	/* meet_stream */
+	/* note_stream */
 	if
 	:: peer_stream[n] == its_stream
 #ifndef NO_PROOF_OF_LIFE
@@ -492,7 +493,7 @@ inline answer(n, s) {
 	a_stream[s] = stream[n];
 	a_peer_stream[s] = h_stream[s];
 	a_received[s] = (is_stream_new[s] -> 0 : ACKNOWLEDGED(n));
-	told[n] = a_received[s];
+	acked_to_peer[n] = a_received[s];
 	put(n, s, ACK_HANDSHAKE, 0)
 }
 
@@ -515,7 +516,7 @@ inline link_on_handshake(n, s) {
 		:: verdict == STALE -> link_bye(n, s, REFUSE_OTHER)
 		:: else ->
 			give_up_others(n, s);
-			stand(n, s, h_run[s], h_stream[s], h_peer_stream[s], h_received[s]);
+			establish(n, s, h_run[s], h_stream[s], h_peer_stream[s], h_received[s]);
 			answer(n, s)
 		fi;
 		verdict = 0
@@ -526,10 +527,10 @@ inline link_on_ack_handshake(n, s) {
 	assert(attempt[n] == s + 1 && !link[n]);
 	attempt[n] = 0;
 	if
-	:: peer_stream[n] != a_stream[s] -> told[n] = 0
+	:: peer_stream[n] != a_stream[s] -> acked_to_peer[n] = 0
 	:: else
 	fi;
-	stand(n, s, a_run[s], a_stream[s], a_peer_stream[s], a_received[s])
+	establish(n, s, a_run[s], a_stream[s], a_peer_stream[s], a_received[s])
 }
 
 /* ---- hub_link.c: in ---- */
@@ -544,7 +545,7 @@ inline on_message(n, s, id) {
 	inbox_add(n, id)
 }
 
-/* Nobody here breaks the protocol, so nobody must be accused of it: on_wrong. */
+/* Nobody here breaks the protocol, so nobody must be accused of it: on_violation. */
 inline on_ack(n, s, id) {
 #ifdef NO_ACK_FROM_BEFORE
 	assert(id <= sent_id[n] || id <= answered[n]);
@@ -613,7 +614,7 @@ inline link_on_time(n, s) {
 				  state[END(s, n)] == STRANGER))
 #define CAN_SEND(n) (link[n] && position[n] < last_id[n] && CAN_PUT(n, SLOT(n)))
 #define CAN_ACK(n) (link[n] && !(is_stream_new[SLOT(n)] && dialer[SLOT(n)] != n) && \
-	ACKNOWLEDGED(n) > told[n] && CAN_PUT(n, SLOT(n)))
+	ACKNOWLEDGED(n) > acked_to_peer[n] && CAN_PUT(n, SLOT(n)))
 #define HAS_APP(n) (HAS_ADDRESS(n) || MESSAGES(n))
 #define IS_ITS_CONN(n) (has_conn[n] && !is_leaving[n] && stream[n] == app_stream[n])
 
@@ -736,9 +737,9 @@ end:	do
 		printf("%d writes message %d\n", me, position[me]);
 		s = SLOT(me); put(me, s, MESSAGE, position[me]); s = 0 }
 	:: atomic { CAN_ACK(me) ->
-		told[me] = ACKNOWLEDGED(me);
-		printf("%d writes ACK %d\n", me, told[me]);
-		s = SLOT(me); put(me, s, ACK, told[me]); s = 0 }
+		acked_to_peer[me] = ACKNOWLEDGED(me);
+		printf("%d writes ACK %d\n", me, acked_to_peer[me]);
+		s = SLOT(me); put(me, s, ACK, acked_to_peer[me]); s = 0 }
 #ifdef HANDLED
 	/* rudpmsg_hub_done */
 	:: atomic { waiting[me] > 0 ->

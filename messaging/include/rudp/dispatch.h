@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dispatch - posting messages to many connections without waiting for any of them.
+ * dispatch - sends messages on many connections, without waiting for any single one of them.
  *
- * rudpmsg_send waits, or fails, when the queue of its connection is full. A dispatcher of a node
- * takes the message all the same: where there is room it goes to the connection at once, otherwise
- * it waits in a queue of its own for each connection, until acknowledgements have made room. So a
- * slow peer holds up what is posted to it, and nothing that is posted to others. What becomes of a
- * post is told by exactly one *outcome*: the connection's queue has taken it, as message number id,
- * or it has failed and why; an unknown connection is such a failure.
+ * rudpmsg_send waits, or fails, while the outgoing queue of its connection is full. A dispatcher
+ * takes the message in that case, too. If the connection has room, the message goes into its queue
+ * at once. Otherwise the dispatcher keeps the message, in a waiting queue for each connection,
+ * until acknowledgements have made room. So a slow peer delays only the messages posted to that
+ * peer.
  *
- * Order    of the posts to one connection is kept. rudpmsg_send beside them goes in between.
- * Bounds   every queue has a limit below, and the caller chooses what happens at it: waiting, with
- *          a deadline, or failing at once. Nothing is dropped in silence: outcomes that nobody
- *          takes hold up posting in the end.
- * Threads  none of its own: the node's loop hands over what waits. Any thread may call any function
- *          at any time, but for rudpmsg_dispatcher_free.
- * Errors   0 or a negative errno value, as in rudp/msg.h. Timeouts are as there.
+ * Each post has exactly one *outcome*: either the connection's queue took the message, as message
+ * number id, or the post failed for the reason given. A post to an unknown connection fails.
+ *
+ * Order    Posts to one connection stay in order. A message that rudpmsg_send sends meanwhile can
+ *          come between them.
+ * Bounds   Every queue has a limit below. At a limit the caller waits, at most for its timeout, or
+ *          fails at once. Nothing is dropped silently: if the program does not read the outcomes,
+ *          posting stops in the end.
+ * Threads  A dispatcher has none; the node's loop thread serves its queues. Any thread may call any
+ *          function at any time, except rudpmsg_dispatcher_free.
+ * Errors   Functions return 0 or a negative errno value, and take timeouts, as in rudp/msg.h.
  */
 #ifndef RUDP_DISPATCH_H
 #define RUDP_DISPATCH_H
@@ -26,32 +29,34 @@
 extern "C" {
 #endif
 
-/* The shared library shows what is declared here, and nothing else. */
+/* The shared library exports only what is declared from here on. */
 #pragma GCC visibility push(default)
 
 struct rudpmsg_dispatcher;
 
-/* A post: 1, 2, 3 ... for each dispatcher. */
+/* The number of a post: 1, 2, 3 ... for each dispatcher. */
 typedef uint64_t rudpmsg_ticket;
 
 /*
- * 0 takes the default in brackets. At each of the limits posting blocks or fails with EAGAIN. A
- * post that would wait alone is taken whatever its length.
+ * A value of 0 means the default, in brackets. At each limit posting blocks, or fails with EAGAIN.
+ * A post that would be the only one to wait is taken whatever its length.
  */
 struct rudpmsg_dispatch_options {
-	uint32_t posts_max;      /* [65,536] waiting, of all connections */
-	uint64_t bytes_max;      /* [64 MiB] of them */
-	uint32_t lane_posts_max; /* [a quarter of posts_max] waiting for one connection: no slow
-				    peer has it all */
-	uint64_t lane_bytes_max; /* [a quarter of bytes_max] of them */
-	uint32_t outcomes_max;   /* [65,536] not taken yet. Posts that waited may add theirs to so
-				    many, so there are at most outcomes_max + posts_max */
-	bool failures_only;      /* no outcomes of what was accepted */
+	uint32_t posts_max; /* [65,536] posts that wait, for all connections together */
+	uint64_t bytes_max; /* [64 MiB] bytes of these posts */
+	/* [a quarter of posts_max] Posts that wait for one connection. So one slow peer cannot use
+	 * all of posts_max. */
+	uint32_t lane_posts_max;
+	uint64_t lane_bytes_max; /* [a quarter of bytes_max] bytes of these posts */
+	/* [65,536] Outcomes that the program has not read. Posts that wait can still add theirs, so
+	 * there are at most outcomes_max + posts_max. */
+	uint32_t outcomes_max;
+	bool failures_only; /* report only failed posts, no accepted ones */
 };
 
 /*
- * Opens a dispatcher. It ends with its node: rudpmsg_node_close fails what waits, and
- * rudpmsg_node_free frees it.
+ * Opens a dispatcher of a node. options NULL means the defaults. rudpmsg_node_close fails the posts
+ * that still wait; rudpmsg_node_free frees the dispatcher.
  *
  * Errors   -ENOMEM; -EMFILE; -ESHUTDOWN the node is being closed.
  */
@@ -59,29 +64,32 @@ int rudpmsg_dispatcher_open(struct rudpmsg_dispatcher **dispatcher, struct rudpm
 			    const struct rudpmsg_dispatch_options *options);
 
 /*
- * Nothing more is posted. With drain the call waits until all posts have been handed over, at most
- * timeout_ns; what waits then fails with ECANCELED. Outcomes can be taken afterwards. That messages
- * which were accepted arrive is rudpmsg_node_close's to wait for.
+ * Closes the dispatcher: it takes no more posts. With drain the call waits, at most timeout_ns,
+ * until the connections have taken all waiting posts. The remaining posts fail with ECANCELED.
+ * Outcomes can still be read afterwards. Whether accepted messages arrive is not waited for here:
+ * rudpmsg_node_close does that.
  *
- * Returns  0; -ETIMEDOUT the time was too short. *failed, which may be NULL, posts were cancelled.
+ * Returns  0; -ETIMEDOUT the time was too short, and *failed posts were cancelled. failed may be
+ *          NULL.
  */
 int rudpmsg_dispatcher_close(struct rudpmsg_dispatcher *dispatcher, bool drain, int64_t timeout_ns,
 			     uint64_t *failed);
 
-/* Fails what waits, and frees it all. No other thread may be in a call, or call later. */
+/* Fails the waiting posts and frees the dispatcher. No other thread may be in a call on it, or make
+ * one later. */
 void rudpmsg_dispatcher_free(struct rudpmsg_dispatcher *dispatcher);
 
 /*
- * Posts a message to a connection, or to the one with the peer of that name as it is now. The bytes
- * are copied.
+ * Posts a message to a connection (rudpmsg_post), or to the present connection with the peer of
+ * that name (rudpmsg_post_to). The bytes are copied.
  *
- * Blocks   while a limit is reached, at most timeout_ns. Woken by room and by the end of dispatcher
- *          or node.
- * Returns  0 and the ticket (which may be NULL): its outcome will be told, also when there is no
- *          such connection.
- * Errors   (in all of them nothing was taken, and no outcome follows) -EMSGSIZE longer than
- *          limits.message_bytes_max of the node; -EAGAIN a limit is reached, with a timeout of 0;
- *          -ETIMEDOUT; -ENOMEM; -ESHUTDOWN.
+ * Blocks   while a limit is reached, at most timeout_ns. Room, and the end of the dispatcher or the
+ *          node, wake it.
+ * Returns  0 and the ticket (ticket may be NULL): an outcome will follow, also if there is no such
+ *          connection.
+ * Errors   After each of these the message was not taken, and no outcome follows: -EMSGSIZE it is
+ *          longer than limits.message_bytes_max of the node; -EAGAIN a limit is reached and
+ *          timeout_ns is 0; -ETIMEDOUT; -ENOMEM; -ESHUTDOWN the dispatcher or the node is closed.
  */
 int rudpmsg_post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id conn, const void *bytes,
 		 size_t length, int64_t timeout_ns, rudpmsg_ticket *ticket);
@@ -90,38 +98,40 @@ int rudpmsg_post_to(struct rudpmsg_dispatcher *dispatcher, const char *peer_name
 
 struct rudpmsg_outcome {
 	rudpmsg_ticket ticket;
-	rudpmsg_conn_id conn;  /* 0: nobody had that name */
-	rudpmsg_message_id id; /* what rudpmsg_state and rudpmsg_wait are asked with; 0: failed */
-	int reason; /* 0: the connection's queue has it (with a store: rudpmsg_accepted). ENOENT no
-		     * such connection (any more), EMSGSIZE longer than the peer takes, ECANCELED
-		     * the dispatcher was closed, ESHUTDOWN the node was, ENOSPC or EIO the store
-		     * fails, ENOMEM */
+	rudpmsg_conn_id conn;  /* 0: no connection had that name */
+	rudpmsg_message_id id; /* for rudpmsg_state and rudpmsg_wait; 0: the post failed */
+	/* 0: the message is in the connection's queue (with a store: see rudpmsg_accepted). Else
+	 * why the post failed: ENOENT there is no such connection, or it was removed meanwhile;
+	 * EMSGSIZE the message is longer than the peer takes; ECANCELED the dispatcher was closed;
+	 * ESHUTDOWN the node was closed; ENOSPC or EIO the store failed; ENOMEM. */
+	int reason;
 };
 
 /*
- * The next outcome, in order of posting for each connection. The descriptor is readable while
- * outcomes wait; it is the dispatcher's, for poll, epoll or any event loop.
+ * Reads the next outcome. Outcomes of one connection come in the order of posting. The descriptor
+ * is readable while there are outcomes to read; use it with poll, epoll or any event loop. The
+ * dispatcher owns it.
  *
- * rudpmsg_outcome       -EAGAIN: none. Never blocks.
- * rudpmsg_outcome_wait  blocks at most timeout_ns. -ETIMEDOUT; -ESHUTDOWN: closed, and none is
- *                       left.
+ * rudpmsg_outcome       never blocks. -EAGAIN: there is none.
+ * rudpmsg_outcome_wait  blocks at most timeout_ns. -ETIMEDOUT; -ESHUTDOWN: the dispatcher is closed
+ *                       and no outcome is left.
  */
 int rudpmsg_dispatcher_fd(struct rudpmsg_dispatcher *dispatcher);
 int rudpmsg_outcome(struct rudpmsg_dispatcher *dispatcher, struct rudpmsg_outcome *outcome);
 int rudpmsg_outcome_wait(struct rudpmsg_dispatcher *dispatcher, int64_t timeout_ns,
 			 struct rudpmsg_outcome *outcome);
 
-/* Counters since it was opened; the first three are what is there now. */
+/* Counters since the dispatcher was opened. The first three are present numbers. */
 #define RUDPMSG_DISPATCH_COUNTERS(X)                                                               \
 	X(posts_waiting)                                                                           \
 	X(bytes_waiting)                                                                           \
 	X(connections_waiting)                                                                     \
-	X(posts_taken)    /* = accepted + failed + waiting */                                      \
-	X(posts_delayed)  /* of these: had to wait for room */                                     \
-	X(posts_accepted) /* by their connection */                                                \
+	X(posts_taken)    /* = posts_accepted + posts_failed + posts_waiting */                    \
+	X(posts_delayed)  /* posts_taken that had to wait for room */                              \
+	X(posts_accepted) /* the connection's queue took the message */                            \
 	X(posts_failed)                                                                            \
-	X(posts_unknown) /* of these: no such connection, or none any more */                      \
-	X(posts_refused) /* a limit was reached: EAGAIN or ETIMEDOUT */
+	X(posts_unknown) /* posts_failed because there was no such connection (any more) */        \
+	X(posts_refused) /* posts that failed at a limit: EAGAIN or ETIMEDOUT */
 
 struct rudpmsg_dispatch_stats {
 #define X(name) uint64_t name;
@@ -129,7 +139,7 @@ struct rudpmsg_dispatch_stats {
 #undef X
 };
 
-/* size is sizeof *stats as the program was built with; a newer library fills that much. */
+/* Fills stats. size is sizeof *stats in the calling program: a newer library fills no more. */
 void rudpmsg_dispatcher_stats(struct rudpmsg_dispatcher *dispatcher,
 			      struct rudpmsg_dispatch_stats *stats, size_t size);
 
