@@ -36,7 +36,7 @@ uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client
 	return caps;
 }
 
-/* What can be switched on and off; sts is only for reading. */
+/* The capabilities that a client may switch on and off; sts is information only. */
 static uint32_t requestable(const struct apo_model *model, const struct apo_client *client)
 {
 	return apo_caps_offered(model, client) & ~(uint32_t)APO_CAP_STS;
@@ -52,7 +52,7 @@ static uint32_t cap_named(const char *name)
 	return 0;
 }
 
-/* "=value" where there is one and the client knows of values. */
+/* Writes "=value" if the capability has a value and the client understands values. */
 static void write_value(char *to, size_t size, const struct apo_model *model,
 			const struct apo_client *client, uint32_t cap)
 {
@@ -67,7 +67,7 @@ static void write_value(char *to, size_t size, const struct apo_model *model,
 		snprintf(to, size, "=port=%u", model->config->sts_port);
 }
 
-/* All of them fit in one line: tests/conversation says so. */
+/* All capabilities fit in one line; a test in tests/conversation checks that. */
 static void tell(struct apo_model *model, struct apo_client *client, const char *what,
 		 uint32_t caps, bool with_values)
 {
@@ -94,7 +94,8 @@ static void tell(struct apo_model *model, struct apo_client *client, const char 
 void apo_caps_tell_changes(struct apo_model *model, struct apo_client *client, uint32_t before)
 {
 	uint32_t now = apo_caps_offered(model, client);
-	uint32_t gone = before & ~now & ~(uint32_t)APO_CAP_STS; /* sts never goes by DEL */
+	uint32_t gone =
+		before & ~now & ~(uint32_t)APO_CAP_STS; /* the specification forbids DEL for sts */
 
 	apo_client_set_caps(client, client->caps & ~gone);
 	if (!(client->caps & APO_CAP_CAP_NOTIFY))
@@ -105,7 +106,7 @@ void apo_caps_tell_changes(struct apo_model *model, struct apo_client *client, u
 		tell(model, client, "DEL", gone, false);
 }
 
-/* All of the list or nothing. */
+/* Switches on all capabilities of the list or none. */
 static void request(struct apo_model *model, struct apo_client *client, const char *list)
 {
 	uint32_t can = requestable(model, client), caps = client->caps, cap;

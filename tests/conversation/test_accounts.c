@@ -97,7 +97,7 @@ Test(accounts, another_account_does_not_help)
 	HEARS_LIKE(&w, 1, ":irc.example 433 x eve *");
 }
 
-/* A password that is being looked at holds the welcome up. */
+/* A password check delays the welcome. */
 Test(accounts, a_nick_waits_for_the_answer)
 {
 	remember("dan");
@@ -159,14 +159,15 @@ Test(accounts, register_says_why_not)
 	fixture_say(&w, 1, "NICK dan");
 	fixture_forget(&w);
 	refused(1, "REGISTER * * password",
-		":irc.example FAIL REGISTER COMPLETE_CONNECTION_REQUIRED dan :Come in first");
+		":irc.example FAIL REGISTER COMPLETE_CONNECTION_REQUIRED dan :Register your "
+		"connection first (NICK and USER)");
 	fixture_say(&w, 1, "USER dan 0 * :Dan");
 	fixture_say(&w, 1, "CAP END");
 	fixture_forget(&w);
 	refused(1, "REGISTER * *", ":irc.example 461 dan REGISTER :Not enough parameters");
 	refused(1, "REGISTER eve * password",
 		":irc.example FAIL REGISTER ACCOUNT_NAME_MUST_BE_NICK eve "
-		":An account is called as your nick");
+		":The name of an account must be your nick");
 	refused(1, "REGISTER DAN * passwor",
 		":irc.example FAIL REGISTER WEAK_PASSWORD DAN :A password has at least 8 bytes");
 	snprintf(said, sizeof said, "REGISTER * * %0301d", 0);
@@ -208,13 +209,14 @@ Test(accounts, nobody_registers_where_others_listen_or_it_is_closed)
 {
 	fixture_join(&w, 0, "dan", "standard-replies");
 	fixture_say(&w, 0, "REGISTER * * password");
-	HEARS_LIKE(&w, 0, ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan :Accounts are *");
+	HEARS_LIKE(&w, 0,
+		   ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan :Accounts cannot *");
 	fixture_say(&w, 0, "CAP REQ draft/account-registration");
 	HEARS(&w, 0, ":irc.example CAP dan NAK :draft/account-registration");
 	w.config.open_registration = false;
 	fixture_join(&w, 1, "eve", NULL);
 	fixture_say(&w, 1, "REGISTER * * password");
-	HEARS_LIKE(&w, 1, ":irc.example NOTICE eve :REGISTER: Accounts are *");
+	HEARS_LIKE(&w, 1, ":irc.example NOTICE eve :REGISTER: Accounts cannot *");
 	w.config.open_registration = true;
 	w.config.accounts_max = 1;
 	remember("fay");
@@ -332,7 +334,8 @@ Test(accounts, a_64_of_ipv6_is_one_address)
 }
 
 /* How many of count wrong tries are looked at, each from another address: before, a number, behind. */
-static unsigned wrong_tries_from(const char *before, unsigned first, const char *behind, unsigned count)
+static unsigned wrong_tries_from(const char *before, unsigned first, const char *behind,
+				 unsigned count)
 {
 	char address[64];
 	unsigned i, asked = 0;

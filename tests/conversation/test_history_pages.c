@@ -35,7 +35,7 @@ static void begin(void)
 					    .tags = "+x=y"};
 		page.said[i] = said + i;
 	}
-	told_come_in(&w, 1, "dan", TOLD_CAPS);
+	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	fixture_say(&w, 1, "JOIN #a");
 	fixture_step_all(&w);
 	fixture_forget(&w);
@@ -79,12 +79,12 @@ static unsigned look(unsigned first, unsigned batch)
 	char *line;
 
 	snprintf(tag, sizeof tag, "@batch=%u;", batch);
-	for (i = first; mock->at < mock->len &&
-			strncmp(mock->out + mock->at, tag, strlen(tag)) == 0;
-	     i++) {
+	for (i = first;
+	     mock->at < mock->len && strncmp(mock->out + mock->at, tag, strlen(tag)) == 0; i++) {
 		line = fixture_next(&w, 1);
 		snprintf(expected, sizeof expected,
-			 "%stime=*;account=eve;msgid=1-%x;+x=y :eve!~eve@host PRIVMSG #a :said %02u.",
+			 "%stime=*;account=eve;msgid=1-%x;+x=y :eve!~eve@host PRIVMSG #a :said "
+			 "%02u.",
 			 tag, i + 1, i);
 		cr_assert(fixture_is_like(expected, line), "%s instead of %s", line, expected);
 	}

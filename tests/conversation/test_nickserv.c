@@ -150,7 +150,7 @@ Test(nickserv, nobody_is_called_so)
 	fixture_say(&w, 2, "NICK nickSERV");
 	HEARS(&w, 2, ":irc.example 433 fay nickSERV :Nickname is already in use");
 	fixture_say(&w, 2, "NS nonsense");
-	SAYS(2, "fay", "HELP says what there is");
+	SAYS(2, "fay", "Unknown command; HELP lists the commands");
 	fixture_say(&w, 2, "NOTICE NickServ :HELP");
 	QUIET(&w, 2);
 	fixture_say(&w, 2, "PRIVMSG nickserv :HELP");
@@ -191,7 +191,7 @@ Test(nickserv, drop_with_the_password_ends_the_account)
 	HEARS(&w, 3, ":irc.example 901 dan_ dan_!~dan@host3.example :You are now logged out");
 	HEARS(&w, 3, ":dan_!~dan@host3.example ACCOUNT *");
 	HEARS(&w, 3,
-	      "@label=7 :NickServ!services@irc.example NOTICE dan_ :The account dan is no more");
+	      "@label=7 :NickServ!services@irc.example NOTICE dan_ :The account dan was removed");
 	HEARS(&w, 1, ":irc.example 901 dan dan!~dan@host1.example :You are now logged out");
 	HEARS(&w, 2, ":dan!~dan@host1.example ACCOUNT *");
 	cr_assert(eq(u64, figures()->accounts_removed, 1));

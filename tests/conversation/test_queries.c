@@ -320,7 +320,7 @@ Test(operators, who_has_the_password_is_one)
 	cr_assert(eq(str, w.asked[0], "#root"));
 	cr_assert(eq(str, w.asked[1], "secret"));
 	fixture_say(&w, 0, "OPER root secret");
-	HEARS(&w, 0, ":irc.example NOTICE dan :OPER: Another password is being looked at");
+	HEARS(&w, 0, ":irc.example NOTICE dan :OPER: Another password is being checked");
 	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
 	HEARS(&w, 0, ":irc.example 381 dan :You are now an IRC operator");
 	HEARS(&w, 0, ":dan MODE dan :+o");
@@ -410,7 +410,7 @@ Test(operators, rehash_and_die_are_asked_of_the_server)
 	fixture_say(&w, 0, "REHASH");
 	apo_model_on_rehashed(w.model, w.ticket, NULL, w.now_ns);
 	HEARS_LIKE(&w, 0, "* 382 *");
-	HEARS(&w, 0, ":irc.example NOTICE dan :The configuration has been read anew");
+	HEARS(&w, 0, ":irc.example NOTICE dan :The configuration has been read again");
 	fixture_say(&w, 0, "DIE");
 	cr_assert(eq(uint, w.die_count, 1));
 }

@@ -341,12 +341,12 @@ Test(registration, who_is_silent_is_pinged_and_then_goes)
 
 Test(registration, who_has_a_lasting_transport_is_not_pinged)
 {
-	w.mocks[0].is_lasting = true;
+	w.mocks[0].reports_end = true;
 	fixture_join(&w, 0, "dan", NULL);
 	fixture_wait(&w, 10 * (w.config.ping_interval_ns + w.config.ping_timeout_ns));
 	QUIET(&w, 0);
 	cr_assert(not(w.mocks[0].is_closed));
-	w.mocks[3].is_lasting = true;
+	w.mocks[3].reports_end = true;
 	fixture_connect(&w, 3);
 	fixture_wait(&w, w.config.registration_timeout_ns + RUDP_NS_PER_S);
 	cr_assert(w.mocks[3].is_closed);
@@ -380,12 +380,10 @@ Test(registration, lines_that_are_none_get_an_answer)
 	HEARS(&w, 0, ":irc.example 421 dan * :Unknown command");
 	fixture_say(&w, 0, "@label=7 PRIVMSG dan :\xff");
 	HEARS(&w, 0,
-	      "@label=7 :irc.example FAIL PRIVMSG INVALID_UTF8 :Only UTF-8 is spoken here; the "
-	      "line was dropped");
+	      "@label=7 :irc.example FAIL PRIVMSG INVALID_UTF8 :The line was dropped: it is "
+	      "not UTF-8");
 	fixture_say(&w, 0, "@label=\xff PING x");
-	HEARS(&w, 0,
-	      ":irc.example FAIL PING INVALID_UTF8 :Only UTF-8 is spoken here; the line was "
-	      "dropped");
+	HEARS(&w, 0, ":irc.example FAIL PING INVALID_UTF8 :The line was dropped: it is not UTF-8");
 	fixture_say(&w, 0, "NONSENSE");
 	HEARS(&w, 0, ":irc.example 421 dan NONSENSE :Unknown command");
 	fixture_say(&w, 0, "   ");

@@ -150,7 +150,7 @@ Test(acceptor, who_comes_in_is_given_to_the_workers_in_turn)
 		cr_assert(eq(ptr, mail->next, NULL));
 		let_go((struct apo_adopt *)mail);
 	}
-	cr_assert(eq(uint, acceptor.inside_count, 0));
+	cr_assert(eq(uint, acceptor.active_count, 0));
 	cr_assert(eq(u64, acceptor.counters.accepted, 2));
 }
 

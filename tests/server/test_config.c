@@ -173,15 +173,15 @@ Test(config, values_come_to_where_they_belong)
 Test(config, what_is_wrong_is_told_with_line_and_key)
 {
 	refused("[limits]\nclients = many\n",
-		":7: limits: clients must be a whole number, or one with k, M or G behind it\n");
+		":7: limits: clients must be a whole number, optionally followed by k, M or G\n");
 	refused("[limits]\nclients = 0\n", ":7: limits: clients must be from 1 to 1000000\n");
 	refused("[limits]\nclient = 5\n", ":7: there is no key client in section limits\n");
 	refused("[limit]\nclients = 5\n", ":7: there is no section [limit] (key clients)\n");
 	refused("[limits]\nclients = 5\nclients = 6\n", ":8: limits: clients is there twice\n");
 	refused("[limits]\nclients =\n", ":7: limits: clients has no value\n");
 	refused("[flood]\nburst = 1x\n",
-		":7: flood: burst must be a span of time: a whole number with ms, s, m, h or d "
-		"behind it\n");
+		":7: flood: burst must be a time: a whole number followed by ms, s, m, h or "
+		"d\n");
 	refused("[cloak]\nkey = abc\n", ":7: cloak: key must be 64 hexadecimal digits\n");
 	refused("[lengths]\nnick = 400\n", ":7: lengths: nick must be from 1 to 32\n");
 	refused("nonsense\n", ":6: is neither a [section] nor key = value\n");
@@ -196,7 +196,7 @@ Test(config, what_is_wrong_is_told_with_line_and_key)
 		":8: operator a: mask must be one word\n");
 	refused("tls = 6697\n", ":6: listen: tls needs certificate and key\n");
 	refused("[history]\nenabled = yes\n",
-		":7: history: is kept in the file of the accounts, and there is none\n");
+		":7: history: needs the accounts file, and none is configured\n");
 	refused("[server]\nlog-level = loud\n",
 		":7: server: log-level must be error, warn, info, debug or off\n");
 	refused("[server]\nmotd = /nowhere/motd\n",
@@ -239,8 +239,8 @@ Test(config, all_that_is_wrong_is_told_at_once)
 	cr_assert(eq(ptr, read_text("[server]\nname = x\n[limits]\nwaiting = -1\n"), NULL));
 	cr_assert(
 		eq(str, complaints,
-		   ":4: limits: waiting must be a whole number, or one with k, M or G behind it\n"
-		   ": listen: no address is listened on\n"
+		   ":4: limits: waiting must be a whole number, optionally followed by k, M or G\n"
+		   ": listen: no address is configured\n"
 		   ":2: server: name must be a host name with a dot in it, of at most 63 bytes\n"));
 }
 
@@ -261,12 +261,12 @@ Test(config, a_byte_0_is_told_as_one)
 			  last[] = FINE "[limits]\nclients = 5\0000";
 
 	cr_assert(eq(ptr, read_bytes(middle, sizeof middle - 1), NULL));
-	cr_assert(
-		eq(str, complaints,
-		   ":7: has a byte 0, so this is no text\n"
-		   ":8: limits: waiting must be a whole number, or one with k, M or G behind it\n"));
+	cr_assert(eq(
+		str, complaints,
+		":7: has a zero byte, so this is not a text file\n"
+		":8: limits: waiting must be a whole number, optionally followed by k, M or G\n"));
 	cr_assert(eq(ptr, read_bytes(last, sizeof last - 1), NULL));
-	cr_assert(eq(str, complaints, ":7: has a byte 0, so this is no text\n"));
+	cr_assert(eq(str, complaints, ":7: has a zero byte, so this is not a text file\n"));
 }
 
 Test(config, a_file_that_is_not_there_is_no_crash)
@@ -307,8 +307,7 @@ Test(config, nobody_is_asked_for_a_passphrase, .timeout = 20)
 
 	snprintf(more, sizeof more, TLS, public.name, key.name);
 	snprintf(words, sizeof words,
-		 ":7: listen: key %s: has a passphrase, and there is nobody to ask for it\n",
-		 key.name);
+		 ":7: listen: key %s: has a passphrase, which a server cannot ask for\n", key.name);
 	refused(more, words);
 	unlink(public.name);
 	unlink(key.name);

@@ -270,14 +270,14 @@ Test(history_thread, who_rests_has_written_all_and_begins_again)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
-	cr_assert(apo_history_thread_rest(&history_thread));
+	cr_assert(apo_history_thread_pause(&history_thread));
 	cr_assert(eq(u64, history_thread.counters.kept, 1));
 	say(3, "b");
 	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 	sees("dan", "ab");
 }
 
-/* What is owed to the disk is in no other process: this one goes on, and pays. */
+/* What is unwritten to the disk is in no other process: this one goes on, and pays. */
 Test(history_thread, who_owes_the_disk_who_has_left_says_so)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
@@ -285,11 +285,11 @@ Test(history_thread, who_owes_the_disk_who_has_left_says_so)
 	sees("dan", "a");
 	by_other("BEGIN IMMEDIATE");
 	apo_history_thread_left(&history_thread, 1, 2);
-	cr_assert(not(apo_history_thread_rest(&history_thread)));
+	cr_assert(not(apo_history_thread_pause(&history_thread)));
 	by_other("COMMIT");
 	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 	say(3, "b");
 	sees("dan", "a");
-	cr_assert(apo_history_thread_rest(&history_thread));
+	cr_assert(apo_history_thread_pause(&history_thread));
 	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 }

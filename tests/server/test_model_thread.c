@@ -127,15 +127,15 @@ Test(model_thread, abandoned_before_it_begins_it_ends_at_once)
 Test(model_thread, what_nobody_takes_any_more_is_dropped)
 {
 	struct apo_configure *configure = calloc(1, sizeof *configure);
-	struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+	struct apo_end_notice *end_notice = calloc(1, sizeof *end_notice);
 	int references = atomic_load(&config.references);
 
 	configure->mail.kind = APO_MAIL_CONFIGURE;
 	configure->config = apo_config_get(&config);
-	farewell->mail.kind = APO_MAIL_END;
+	end_notice->mail.kind = APO_MAIL_END;
 	say_much();
 	apo_mailbox_put(&model_thread.box, &configure->mail);
-	apo_mailbox_put(&model_thread.box, &farewell->mail);
+	apo_mailbox_put(&model_thread.box, &end_notice->mail);
 	say_much();
 	apo_model_thread_drop_mail(&model_thread);
 	cr_assert(eq(sz, atomic_load(&events.in_flight_bytes), 0));

@@ -93,7 +93,7 @@ static void on_event(const struct apo_record *record)
 		last_peer = connected->peer;
 		snprintf(at, left, "+ %s %s%s%s\n", connected->address, connected->host,
 			 connected->is_secure ? " secure" : "",
-			 connected->is_lasting ? " lasting" : "");
+			 connected->reports_end ? " lasting" : "");
 		break;
 	case APO_EVENT_LINE:
 		snprintf(at, left, "%.*s\n", (int)text->len, text->text);

@@ -23,12 +23,12 @@
 
 static struct apo_config config;
 static struct server old, new;
-static bool goes_on_with_history; /* what was passed last */
-static int ends[CLIENTS];         /* of the clients */
+static bool continues_history; /* what was passed last */
+static int ends[CLIENTS];      /* of the clients */
 
-static void open_server(struct server *server, unsigned worker_count, bool is_heir)
+static void open_server(struct server *server, unsigned worker_count, bool is_takeover)
 {
-	cr_assert(eq(int, server_open(server, &config, worker_count, is_heir), 0));
+	cr_assert(eq(int, server_open(server, &config, worker_count, is_takeover), 0));
 }
 
 static void begin(void)
@@ -102,8 +102,8 @@ static void come_in_all(void)
  * apo_upgrade_channel_receive says; -EBADMSG when it came, and was not right. */
 static int pass(struct apo_upgrade_state *upgrade)
 {
-	struct apo_server_parts parts = server_house(&new);
-	struct apo_arrival arrival;
+	struct apo_server_parts parts = server_parts(&new);
+	struct apo_received_state received;
 	struct apo_upgrade_state come;
 	int fds[2], error;
 
@@ -113,22 +113,23 @@ static int pass(struct apo_upgrade_state *upgrade)
 					      upgrade->serializer.len, upgrade->fds,
 					      upgrade->fd_count, SOON),
 		     0));
-	error = apo_upgrade_channel_receive(fds[1], &arrival, SOON);
+	error = apo_upgrade_channel_receive(fds[1], &received, SOON);
 	close(fds[0]);
 	close(fds[1]);
 	if (error < 0)
 		return error;
-	apo_upgrade_state_from(&come, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
+	apo_upgrade_state_from(&come, received.state, received.len, received.fds,
+			       received.fd_count);
 	if (!apo_upgrade_state_read(&come, &parts))
 		error = -EBADMSG;
-	goes_on_with_history = come.goes_on_with_history;
-	apo_arrival_fini(&arrival);
+	continues_history = come.continues_history;
+	apo_received_state_fini(&received);
 	return error;
 }
 
 static void hand_over(unsigned worker_count)
 {
-	struct apo_server_parts parts = server_house(&old);
+	struct apo_server_parts parts = server_parts(&old);
 	struct apo_upgrade_state upgrade;
 
 	apo_upgrade_state_to(&upgrade);
@@ -136,7 +137,7 @@ static void hand_over(unsigned worker_count)
 	open_server(&new, worker_count, true);
 	cr_assert(eq(int, pass(&upgrade), 0));
 	apo_upgrade_state_fini(&upgrade);
-	apo_upgrade_state_let_go(&parts, "gone");
+	apo_upgrade_state_release(&parts, "gone");
 }
 
 Test(upgrade, half_a_line_and_what_is_unwritten_go_along)
@@ -150,7 +151,7 @@ Test(upgrade, half_a_line_and_what_is_unwritten_go_along)
 	cr_assert(eq(str, (char *)heard(1), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 	cr_assert(eq(str, (char *)heard(2), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 	cr_assert(eq(str, (char *)heard(0), ""));
-	cr_assert(eq(uint, new.acceptor.inside_count, CLIENTS));
+	cr_assert(eq(uint, new.acceptor.active_count, CLIENTS));
 	server_close(&new);
 }
 
@@ -218,10 +219,10 @@ static void check_all_hear_of_it(struct server *server)
 		cr_assert(eq(str, (char *)heard(i), ":c0!~c@0.0.0.0 PRIVMSG #a :x\r\n"));
 	}
 	for (i = 0; i < server->worker_count; i++) {
-		struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+		struct apo_end_notice *end_notice = calloc(1, sizeof *end_notice);
 
-		farewell->mail.kind = APO_MAIL_STOP;
-		apo_mailbox_put(&server->workers[i].box, &farewell->mail);
+		end_notice->mail.kind = APO_MAIL_STOP;
+		apo_mailbox_put(&server->workers[i].box, &end_notice->mail);
 		pthread_join(threads[i], NULL);
 	}
 }
@@ -275,7 +276,7 @@ Test(upgrade, listeners_and_counters_go_along)
  * was. */
 Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 {
-	struct apo_server_parts parts = server_house(&old);
+	struct apo_server_parts parts = server_parts(&old);
 	unsigned refused = 0;
 	struct apo_upgrade_state upgrade;
 	size_t at;
@@ -283,7 +284,7 @@ Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 	come_in_all();
 	say(0, "PRIVMSG #a :half of ");
 	server_turn(&old);
-	parts = server_house(&old);
+	parts = server_parts(&old);
 	apo_upgrade_state_to(&upgrade);
 	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	for (at = 0; at < upgrade.serializer.len; at++) {
@@ -302,12 +303,12 @@ Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 
 Test(upgrade, what_is_cut_off_is_refused)
 {
-	struct apo_server_parts parts = server_house(&old);
+	struct apo_server_parts parts = server_parts(&old);
 	struct apo_upgrade_state upgrade;
 	size_t len;
 
 	come_in_all();
-	parts = server_house(&old);
+	parts = server_parts(&old);
 	apo_upgrade_state_to(&upgrade);
 	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	for (len = upgrade.serializer.len - 1; len > 0; len--) {
@@ -326,7 +327,7 @@ Test(upgrade, descriptors_are_counted)
 	struct apo_upgrade_state upgrade;
 
 	come_in_all();
-	parts = server_house(&old);
+	parts = server_parts(&old);
 	apo_upgrade_state_to(&upgrade);
 	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	upgrade.fd_count--;
@@ -344,25 +345,27 @@ Test(upgrade, descriptors_are_counted)
 
 Test(upgrade, an_upgrade_channel_tells_what_is_no_message_of_it)
 {
-	struct apo_arrival arrival;
+	struct apo_received_state received;
 	int fds[2];
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0));
 	cr_assert(eq(int,
-		     apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_HELLO,
-					      rudp_clock_now_ns(&rudp_clock_monotonic) + 1000000),
+		     apo_upgrade_channel_await(fds[1], APO_UPGRADE_CHANNEL_HELLO,
+					       rudp_clock_now_ns(&rudp_clock_monotonic) + 1000000),
 		     -ETIME));
-	cr_assert(eq(int, apo_upgrade_channel_say(fds[0], APO_UPGRADE_CHANNEL_TAKEN, SOON), 0));
-	cr_assert(eq(int, apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_HELLO, SOON),
+	cr_assert(
+		eq(int, apo_upgrade_channel_send_kind(fds[0], APO_UPGRADE_CHANNEL_TAKEN, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_await(fds[1], APO_UPGRADE_CHANNEL_HELLO, SOON),
 		     -EPROTO));
 	cr_assert(eq(sz, (size_t)send(fds[0], "nonsense", 8, 0), 8));
-	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &arrival, SOON), -EPROTO));
-	cr_assert(eq(int, apo_upgrade_channel_say(fds[0], APO_UPGRADE_CHANNEL_STATE, SOON), 0));
-	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &arrival, SOON), -EPROTO));
-	cr_assert(eq(int, apo_upgrade_channel_say(fds[0], APO_UPGRADE_CHANNEL_GO, SOON), 0));
-	cr_assert(eq(int, apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &received, SOON), -EPROTO));
+	cr_assert(
+		eq(int, apo_upgrade_channel_send_kind(fds[0], APO_UPGRADE_CHANNEL_STATE, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &received, SOON), -EPROTO));
+	cr_assert(eq(int, apo_upgrade_channel_send_kind(fds[0], APO_UPGRADE_CHANNEL_GO, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_await(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), 0));
 	close(fds[0]);
-	cr_assert(eq(int, apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), -EPIPE));
+	cr_assert(eq(int, apo_upgrade_channel_await(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), -EPIPE));
 	close(fds[1]);
 }
 
@@ -377,13 +380,13 @@ Test(upgrade, history_goes_on_in_the_same_file_alone)
 	come_in_all();
 	for (i = 0; i < 5; i++) {
 		old.history_file = files[i][0];
-		parts = server_house(&old);
+		parts = server_parts(&old);
 		apo_upgrade_state_to(&upgrade);
 		cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 		open_server(&new, 1, true);
 		new.history_file = files[i][1];
 		cr_assert(eq(int, pass(&upgrade), 0));
-		cr_assert(eq(int, goes_on_with_history, i == 0));
+		cr_assert(eq(int, continues_history, i == 0));
 		apo_upgrade_state_fini(&upgrade);
 		server_close(&new);
 	}

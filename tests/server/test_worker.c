@@ -262,11 +262,11 @@ Test(worker, who_does_not_read_is_closed_and_nobody_else)
 
 static void drain_until(int64_t deadline_at_ns)
 {
-	struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+	struct apo_end_notice *end_notice = calloc(1, sizeof *end_notice);
 
-	farewell->mail.kind = APO_MAIL_DRAIN;
-	farewell->deadline_at_ns = deadline_at_ns;
-	apo_mailbox_put(&lone.worker.box, &farewell->mail);
+	end_notice->mail.kind = APO_MAIL_DRAIN;
+	end_notice->deadline_at_ns = deadline_at_ns;
+	apo_mailbox_put(&lone.worker.box, &end_notice->mail);
 }
 
 /* So that whoever ends the server knows it, though the worker comes to the deadline first. */
@@ -360,10 +360,9 @@ Test(worker, a_line_without_end_is_excess_flood)
 	for (i = 0; i < 10 && !strstr(turn(), "Excess Flood"); i++)
 		say(fd, much);
 	cr_assert(lt(int, i, 10));
-	cr_assert(
-		ne(ptr,
-		   (void *)strstr(read_all(fd), "ERROR :Closing Link: local (Excess Flood)\r\n"),
-		   NULL));
+	cr_assert(ne(ptr,
+		     (void *)strstr(read_all(fd), "ERROR :Closing Link: local (Excess Flood)\r\n"),
+		     NULL));
 	close(fd);
 }
 
