@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* History when another process goes on with the conversation (state.h). */
+/* History after a hand-over to another process (state.h). */
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +33,7 @@ Test(history_moves, presences_go_on_in_another_process)
 	TOLD_NOTHING();
 }
 
-/* It was absent in one and comes back in the other. */
+/* The account becomes absent in one process and comes back in the other. */
 Test(history_moves, absences_go_on_in_another_process)
 {
 	told_join_two(&w);
@@ -61,7 +61,7 @@ Test(history_moves, an_absence_ends_at_its_time_in_another_process)
 	TOLD("3 dan in #a from 3");
 }
 
-/* Whose account was removed behind the back of both is nobody when it is another's. */
+/* If the account was removed by another program meanwhile, its name may belong to someone else. */
 Test(history_moves, absences_of_accounts_that_are_no_more_are_not_carried)
 {
 	told_join_two(&w);
@@ -94,7 +94,7 @@ Test(history_moves, a_question_is_waited_for)
 	cr_assert(apo_model_is_settled(w.model));
 }
 
-/* The other process keeps history elsewhere, or this one has kept none. */
+/* The other process keeps its history elsewhere, or this one has kept none. */
 Test(history_moves, where_it_begins_whoever_is_there_has_just_joined)
 {
 	told_join_two(&w);
@@ -114,7 +114,7 @@ Test(history_moves, where_it_begins_whoever_is_there_has_just_joined)
 	TOLD_NOTHING();
 }
 
-/* The next one has none: nobody calls what is not there. */
+/* The next process has no history: the model must not call what is not there. */
 Test(history_moves, it_may_end_with_the_process)
 {
 	struct apo_serializer serializer, reading;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* NickServ: sessions in the way of their owner, and the end of an account. The store is a mock. */
+/* NickServ: ghost sessions, and DROP. The store is a mock. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ TestSuite(nickserv, .init = begin, .fini = end);
 
 #define SAYS(i, nick, text) HEARS(&w, i, ":NickServ!services@irc.example NOTICE " nick " :" text)
 
-/* Inside as nick, logged in to the account dan. i must be odd (secure). */
+/* Registers a client with the nick, logged in to the account dan. i must be odd (secure). */
 static void come_as_dan(unsigned i, const char *nick, const char *caps)
 {
 	fixture_connect(&w, i);
@@ -88,7 +88,7 @@ Test(nickserv, regain_takes_the_nick_back)
 	SAYS(3, "dan", "You are dan again");
 }
 
-/* Who has the nick may not have come in yet: it holds the nick all the same. */
+/* A client that is not registered yet holds its nick, too. */
 Test(nickserv, a_session_that_is_not_registered_is_in_the_way_too)
 {
 	come_as_dan(3, "dan_", NULL);
@@ -130,7 +130,7 @@ Test(nickserv, nobody_ends_the_sessions_of_others)
 	cr_assert(eq(u64, figures()->ghosts, 0));
 }
 
-/* The QUIT of the ghost is no answer. */
+/* The QUIT of the ghost is not part of the labeled response. */
 Test(nickserv, a_label_is_answered_with_what_is_the_answer)
 {
 	come_as_dan(1, "dan", NULL);
@@ -239,7 +239,7 @@ Test(nickserv, drop_tells_nobody_which_accounts_there_are)
 	SAYS(1, "dan", "DROP <account> <password>: the password is missing");
 	fixture_say(&w, 1, "NS DROP");
 	SAYS(1, "dan", "DROP <account> <password>");
-	cr_assert(eq(str, w.asked[0], "dan")); /* of its login */
+	cr_assert(eq(str, w.asked[0], "dan")); /* from its login */
 }
 
 Test(nickserv, an_operator_drops_without_a_password)
@@ -281,7 +281,8 @@ Test(nickserv, accounts_that_are_not_told_again_have_gone)
 	HEARS(&w, 2, ":eve!~fay@host2.example NICK :hal");
 }
 
-/* Removed and made again by another program, which nobody has told us between the two. */
+/* Another program has removed and registered the account again, and the model was told of
+ * neither. */
 Test(nickserv, an_account_of_another_number_is_another_account)
 {
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 5, w.now_ns), 0));

@@ -14,7 +14,7 @@
 	"+8K4euBTX9SvJnORzDsqpJCZz+m8wscpbsVR6uSJFS4"
 #define FINE "[server]\nname = irc.test\nnetwork = Test\n[listen]\nplain = 127.0.0.1:6667\n"
 
-/* What was complained of, without the name of the file; a line each. */
+/* The complaints, one line each, without the name of the file. */
 static char complaints[4096];
 
 static void complain(void *of, const char *line)
@@ -45,7 +45,7 @@ static struct apo_config *read_text(const char *text)
 	return read_bytes(text, strlen(text));
 }
 
-/* The text behind a configuration that is right must be refused with these words. */
+/* A valid configuration followed by this text must be refused with these words. */
 static void refused(const char *more, const char *words)
 {
 	char text[2048];
@@ -55,7 +55,7 @@ static void refused(const char *more, const char *words)
 	cr_assert(eq(str, complaints, (char *)words), "%s", more);
 }
 
-/* A file with that content, which is taken away at the end. */
+/* A file with that content, which is removed at the end. */
 struct temporary {
 	char name[40];
 };
@@ -119,7 +119,7 @@ Test(config, peers_need_a_key)
 		":8: peers: key /nowhere/at/all: No such file or directory\n");
 }
 
-/* What the server could not begin with, it does not pass. */
+/* A configuration with which the server could not start is not accepted. */
 Test(config, a_key_of_peers_is_private_and_whole)
 {
 	struct temporary key = make_file(KEY, 0644), half = make_file("abc\n", 0600);
@@ -205,7 +205,7 @@ Test(config, what_is_wrong_is_told_with_line_and_key)
 	refused("[history]\nage = 1s\n", ":7: history: age must be from 60s to 3153600000s\n");
 }
 
-/* Nobody could ever log in with it, and would wonder why. */
+/* With a plain password nobody could ever log in, and the reason would be hard to find. */
 Test(config, a_password_is_its_hash)
 {
 	struct apo_config *config = read_text(FINE "[server]\npassword = " HASH "\n");
@@ -254,7 +254,7 @@ Test(config, a_line_that_is_too_long_is_not_cut_in_two)
 	refused(more, ":7: is longer than 198 bytes\n");
 }
 
-/* What is behind it must not be lost without a word, nor the next line with it. */
+/* Neither the rest of the line nor the next line may be lost without an error. */
 Test(config, a_byte_0_is_told_as_one)
 {
 	static const char middle[] = FINE "[limits]\nclients = 5\0000\nwaiting = -1\n",
@@ -289,7 +289,7 @@ static const char certificate[] =
 	"hkjOPQQDAgNHADBEAiADoSPZ0B4bKLV0ZVDF6dz8zztDFqod6EOoMubRw/I9gwIg\n"
 	"EMdx5TxDUJxhjim5aSwas2E8QLUvuNU6lG5RY5Ltvm8=\n"
 	"-----END CERTIFICATE-----\n";
-/* Its key, under a passphrase. */
+/* A key of the certificate, encrypted with a passphrase. */
 static const char locked_key[] =
 	"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
 	"MIHjME4GCSqGSIb3DQEFDTBBMCkGCSqGSIb3DQEFDDAcBAhefXPK5ToexgICCAAw\n"
@@ -299,7 +299,7 @@ static const char locked_key[] =
 	"YLqcB8Jk/ELs8pZnu8ahC3M/QS9orl2B9iM/VCIeC0nfk1ZixaA=\n"
 	"-----END ENCRYPTED PRIVATE KEY-----\n";
 
-/* OpenSSL would ask at the terminal, at the start as at each SIGHUP. */
+/* OpenSSL would ask at the terminal, at the start and at each SIGHUP. */
 Test(config, nobody_is_asked_for_a_passphrase, .timeout = 20)
 {
 	struct temporary public = make_file(certificate, 0600), key = make_file(locked_key, 0600);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one server hands over to the next, without processes: two servers stand beside each other
- * here, neither of which has threads, and everything goes through an upgrade channel between them.
+ * A hand-over between two servers in one process, neither of which has threads. Everything passes
+ * through an upgrade channel between them.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -23,8 +23,8 @@
 
 static struct apo_config config;
 static struct server old, new;
-static bool continues_history; /* what was passed last */
-static int ends[CLIENTS];      /* of the clients */
+static bool continues_history; /* of the state that was passed last */
+static int ends[CLIENTS];      /* the clients' sockets */
 
 static void open_server(struct server *server, unsigned worker_count, bool is_takeover)
 {
@@ -74,7 +74,7 @@ static void come_in(unsigned i)
 	int fds[2], bytes = 64 * 1024;
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0));
-	/* However much a socket takes on this machine: these take little. */
+	/* Small socket buffers, whatever this machine's default. */
 	(void)setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = fds[0];
@@ -98,8 +98,8 @@ static void come_in_all(void)
 		(void)heard(i);
 }
 
-/* By an upgrade channel whose both ends are here; what fits into its buffers, that is. Returns 0 or what
- * apo_upgrade_channel_receive says; -EBADMSG when it came, and was not right. */
+/* Passes the state through an upgrade channel, as far as it fits in the channel's buffers. Returns
+ * 0 or the error of apo_upgrade_channel_receive; -EBADMSG if it arrived and was refused. */
 static int pass(struct apo_upgrade_state *upgrade)
 {
 	struct apo_server_parts parts = server_parts(&new);
@@ -155,8 +155,8 @@ Test(upgrade, half_a_line_and_what_is_unwritten_go_along)
 	server_close(&new);
 }
 
-/* More is written to it than its socket takes; all comes out of two processes, once and in order.
- */
+/* More is queued than the socket takes; all of it arrives from the two processes, once and in
+ * order. */
 Test(upgrade, who_does_not_read_misses_nothing)
 {
 	static char all[4 << 20];
@@ -184,9 +184,9 @@ Test(upgrade, who_does_not_read_misses_nothing)
 	server_close(&new);
 }
 
-/* ---- what came while all stood still ---- */
+/* ---- messages that arrive while the threads stand still ---- */
 
-/* It is in the queues of its recipients, and nobody writes. */
+/* The message is in the queues of its recipients, and no worker writes. */
 static void say_to_who_stands_still(void)
 {
 	unsigned i;
@@ -202,7 +202,7 @@ static void say_to_who_stands_still(void)
 		cr_assert(eq(str, (char *)heard(i), ""));
 }
 
-/* By threads, as a server has them, that nobody says anything to. */
+/* With threads, as in a real server. */
 static void check_all_hear_of_it(struct server *server)
 {
 	pthread_t threads[WORKERS];
@@ -241,7 +241,7 @@ Test(upgrade, what_came_while_all_stood_still_is_written_by_the_same_one)
 	check_all_hear_of_it(&old);
 }
 
-/* ---- what else goes along ---- */
+/* ---- other parts ---- */
 
 Test(upgrade, listeners_and_counters_go_along)
 {
@@ -251,7 +251,7 @@ Test(upgrade, listeners_and_counters_go_along)
 	come_in_all();
 	old.acceptor.counters.accepted = 77;
 	old.peers.counters.opened = 7;
-	/* The port that it has got. */
+	/* The port that the kernel chose. */
 	cr_assert(
 		eq(int,
 		   getsockname(old.acceptor.listeners[0]->source.fd, (struct sockaddr *)&at, &len),
@@ -270,10 +270,9 @@ Test(upgrade, listeners_and_counters_go_along)
 	server_close(&new);
 }
 
-/* ---- what is not right ---- */
+/* ---- invalid state ---- */
 
-/* Whatever is changed in it is seen by the sum; past that, by who reads it. The old one is as it
- * was. */
+/* Any changed byte is found by the checksum, or by the reader. The old server is unchanged. */
 Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 {
 	struct apo_server_parts parts = server_parts(&old);
@@ -320,7 +319,7 @@ Test(upgrade, what_is_cut_off_is_refused)
 	apo_upgrade_state_fini(&upgrade);
 }
 
-/* A descriptor too few, one too many. */
+/* One descriptor missing, one too many. */
 Test(upgrade, descriptors_are_counted)
 {
 	struct apo_server_parts parts;
