@@ -12,7 +12,7 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/registration.h"
 
-static const char *const names[] = {
+const char *const apo_cap_names[APO_CAP_COUNT] = {
 #define CAP_NAME(name, text) text,
 	APO_CAPS(CAP_NAME)
 #undef CAP_NAME
@@ -42,12 +42,12 @@ static uint32_t requestable(const struct apo_model *model, const struct apo_clie
 	return apo_caps_offered(model, client) & ~(uint32_t)APO_CAP_STS;
 }
 
-static uint32_t cap_named(const char *name)
+uint32_t apo_cap_named(const char *name)
 {
 	unsigned i;
 
 	for (i = 0; i < APO_CAP_COUNT; i++)
-		if (strcmp(name, names[i]) == 0)
+		if (strcmp(name, apo_cap_names[i]) == 0)
 			return 1u << i;
 	return 0;
 }
@@ -81,7 +81,7 @@ static void tell(struct apo_model *model, struct apo_client *client, const char 
 			continue;
 		write_value(value, sizeof value, model, client, with_values ? 1u << i : 0);
 		len += (size_t)snprintf(list + len, sizeof list - len, "%s%s%s", len ? " " : "",
-					names[i], value);
+					apo_cap_names[i], value);
 	}
 	apo_line_begin(&line, model->config->server_name, "CAP");
 	apo_line_param(&line, apo_shown_nick(client));
@@ -119,7 +119,7 @@ static void request(struct apo_model *model, struct apo_client *client, const ch
 	while ((word = strsep(&rest, " "))) {
 		if (!*word)
 			continue;
-		cap = cap_named(word + (*word == '-'));
+		cap = apo_cap_named(word + (*word == '-'));
 		is_right &= (cap & can) != 0;
 		caps = *word == '-' ? caps & ~cap : caps | cap;
 	}

@@ -6,6 +6,11 @@
 
 #include "conversation/model/model_private.h"
 
+/* By number. */
+extern const char *const apo_cap_names[APO_CAP_COUNT];
+/* The bit of the capability of that name; 0 if there is none. */
+uint32_t apo_cap_named(const char *name);
+
 /* The capabilities that this client may switch on. */
 uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client *client);
 /* After a change of the configuration: sends CAP NEW and CAP DEL to a client with cap-notify. */

@@ -94,22 +94,6 @@ void apo_state_anybody(struct apo_state *state, struct apo_client **client)
 
 /* ---- items identified by name, since another version may lack them ---- */
 
-static const char *const cap_names[] = {
-#define CAP_NAME(name, text) text,
-	APO_CAPS(CAP_NAME)
-#undef CAP_NAME
-};
-
-static uint32_t cap_named(const char *name)
-{
-	uint32_t i;
-
-	for (i = 0; i < APO_CAP_COUNT; i++)
-		if (strcmp(cap_names[i], name) == 0)
-			return 1u << i;
-	return 0;
-}
-
 static void serialize_caps(struct apo_state *state)
 {
 	uint32_t count = APO_CAP_COUNT, i;
@@ -119,9 +103,9 @@ static void serialize_caps(struct apo_state *state)
 	apo_serializer_expect(state->serializer, count <= 32);
 	for (i = 0; i < count && state->serializer->ok; i++) {
 		if (!state->serializer->is_reading)
-			strcpy(name, cap_names[i]);
+			strcpy(name, apo_cap_names[i]);
 		apo_serializer_string(state->serializer, name, sizeof name);
-		state->caps[i] = cap_named(name);
+		state->caps[i] = apo_cap_named(name);
 	}
 }
 

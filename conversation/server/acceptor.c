@@ -271,19 +271,30 @@ void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_event_so
 
 /* ---- listening ---- */
 
-static int listen_at(const struct apo_listen *listen_on)
+int apo_bind_socket(const struct rudp_addr *address, int type)
 {
-	const struct rudp_addr *address = &listen_on->address;
-	int fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+	int fd = socket(address->family, type | SOCK_CLOEXEC, 0), error;
 	static const int on = 1, off = 0;
 
 	if (fd < 0)
 		return -errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (type & SOCK_STREAM)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (address->family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 				 rudp_addr_is_any(address) ? &off : &on, sizeof on);
-	if (bind(fd, &address->sa, rudp_addr_len(address)) == 0 && listen(fd, BACKLOG) == 0)
+	if (bind(fd, &address->sa, rudp_addr_len(address)) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+static int listen_at(const struct apo_listen *listen_on)
+{
+	int fd = apo_bind_socket(&listen_on->address, SOCK_STREAM | SOCK_NONBLOCK), error;
+
+	if (fd < 0 || listen(fd, BACKLOG) == 0)
 		return fd;
 	error = -errno;
 	close(fd);

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "conversation/server/acceptor.h"
 #include "conversation/store/store.h"
 
 struct dry_run {
@@ -109,20 +110,12 @@ static void try_metrics(struct dry_run *dry_run)
 /* Binds and closes again without listening, so no client can notice. */
 static int try_address(const struct rudp_addr *address, int type)
 {
-	static const int on = 1, off = 0;
-	int fd = socket(address->family, type | SOCK_CLOEXEC, 0), error = 0;
+	int fd = apo_bind_socket(address, type);
 
 	if (fd < 0)
-		return -errno;
-	if (type == SOCK_STREAM)
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (address->family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
-				 rudp_addr_is_any(address) ? &off : &on, sizeof on);
-	if (bind(fd, &address->sa, rudp_addr_len(address)) < 0)
-		error = -errno;
+		return fd;
 	close(fd);
-	return error;
+	return 0;
 }
 
 static void try_listeners(struct dry_run *dry_run)

@@ -358,9 +358,8 @@ static int timeout_ms(const struct apo_history_thread *history_thread)
 {
 	int64_t next_at_ns = history_thread->group_count > 0 ? history_thread->group_at_ns
 							     : history_thread->prune_at_ns;
-	int64_t left_ns = next_at_ns - now_ns();
 
-	return left_ns <= 0 ? 0 : (int)((left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS);
+	return rudp_time_poll_ms(next_at_ns, now_ns());
 }
 
 static void turn(struct apo_history_thread *history_thread)
