@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 #include "steer.h"
 
 #define SPEAKER_BATCH 16 /* datagrams in one call, like the engine's RUDP_RECEIVE_BATCH */
