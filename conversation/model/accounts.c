@@ -151,7 +151,7 @@ void apo_account_refuse_nick(struct apo_model *model, struct apo_client *client,
 		    "%s :Nickname is registered; log in (SASL) to use it", nick);
 }
 
-/* ---- logged in ---- */
+/* ---- login and logout ---- */
 
 static void say_account(struct apo_model *model, struct apo_client *client)
 {

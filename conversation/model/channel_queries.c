@@ -45,8 +45,8 @@ static void add_name(struct apo_model *model, struct apo_client *client, struct 
 
 struct names {
 	struct apo_answer answer;
-	struct apo_channel
-		*channel; /* valid while answer.iterator is linked in its list of members */
+	/* Valid while answer.iterator is linked in its list of members. */
+	struct apo_channel *channel;
 	char name[APO_BODY_BYTES_MAX];
 };
 

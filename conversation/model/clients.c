@@ -27,7 +27,7 @@ int apo_text_set(char **to, const char *text)
 	return 0;
 }
 
-/* ---- found ---- */
+/* ---- look-up ---- */
 
 struct apo_client *apo_client_at(const struct apo_model *model, struct apo_peer peer)
 {
@@ -59,7 +59,7 @@ struct apo_client *apo_client_named(const struct apo_model *model, const char *n
 	return client && client->is_registered ? client : NULL;
 }
 
-/* ---- made ---- */
+/* ---- creation ---- */
 
 static int grow_slots(struct apo_slots *slots, uint32_t slot)
 {
@@ -244,7 +244,7 @@ void apo_client_registered(struct apo_model *model, struct apo_client *client)
 		       model->now_at_ns + model->config->ping_interval_ns);
 }
 
-/* ---- timed ---- */
+/* ---- timers ---- */
 
 static void ping(struct apo_model *model, struct apo_client *client)
 {
@@ -290,7 +290,7 @@ void apo_client_on_timer(struct apo_model *model, struct apo_client *client)
 	}
 }
 
-/* ---- gone ---- */
+/* ---- removal ---- */
 
 void apo_client_end(struct apo_model *model, struct apo_client *client, const char *reason)
 {

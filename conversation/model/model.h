@@ -59,8 +59,8 @@ struct apo_model;
 struct apo_operator {
 	const char *name;
 	const char *password_hash; /* passed to check_password unchanged */
-	const char
-		*mask; /* "user@host" with wildcards: who may become this operator; NULL: anybody */
+	/* "user@host" with wildcards: who may become this operator; NULL: anybody. */
+	const char *mask;
 };
 
 /*
@@ -71,8 +71,8 @@ struct apo_operator {
  * comment allows it. New lower limits do not shorten what exists already.
  */
 struct apo_model_config {
-	const char *
-		server_name; /* a valid host name with a dot: the source of all that the server sends */
+	/* A valid host name with a dot: the source of all that the server sends. */
+	const char *server_name;
 	const char *network; /* one word */
 	const char *description;
 	const char *version;       /* one word, "apollonion-0.1.0" */
@@ -130,7 +130,7 @@ void apo_model_config_init(struct apo_model_config *config);
  */
 const char *apo_model_config_check(const struct apo_model_config *config, const char **member);
 
-/* ---- what the model asks of its owner ---- */
+/* ---- calls to the owner ---- */
 
 enum apo_checked {
 	APO_CHECKED_RIGHT,
@@ -241,8 +241,8 @@ struct apo_model_start {
 	const struct apo_model_calls *calls;   /* the model keeps the pointer */
 	void *of;                              /* passed to each call */
 	unsigned workers;                      /* 1 .. APO_WORKERS_MAX */
-	uint64_t
-		run; /* random or counted: message ids must differ between two runs of the server */
+	/* Random or counted: message ids must differ between two runs of the server. */
+	uint64_t run;
 	int64_t now_at_ns;
 	int64_t wall_ms;       /* milliseconds since 1970 at now_at_ns */
 	int64_t last_position; /* the last one that history has; 0 without history */

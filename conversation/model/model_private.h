@@ -102,8 +102,8 @@ struct apo_client {
 	char *end_reason;
 	struct apo_registration *registration;
 	struct apo_ticket *ticket; /* the request that waits for an answer; NULL: none */
-	struct apo_backlog
-		*backlog; /* it is receiving a long answer (answers.h); NULL: it is not */
+	/* It is receiving a long answer (answers.h); NULL: it is not. */
+	struct apo_backlog *backlog;
 	int64_t connected_at_ns, heard_at_ns, spoke_at_ns;
 	int64_t signed_on_s; /* wall clock */
 	uint32_t caps;

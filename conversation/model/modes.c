@@ -31,8 +31,8 @@ struct change {
 	unsigned param_count, next_param, params_used;
 	bool is_operator, has_refused;
 	bool is_adding;
-	bool has_told
-		[APO_LIST_KINDS]; /* a list is sent once, even if it is requested several times */
+	/* A list is sent once, even if it is requested several times. */
+	bool has_told[APO_LIST_KINDS];
 	char said_sign;
 	char letters[64];
 	size_t letters_len, args_len;
@@ -126,8 +126,8 @@ static bool may_change(struct change *change)
 /* A list of masks that is being sent. */
 struct masks {
 	struct apo_answer answer;
-	struct apo_channel
-		*channel; /* valid while answer.iterator is linked in its list of members */
+	/* Valid while answer.iterator is linked in its list of members. */
+	struct apo_channel *channel;
 	enum apo_list_kind kind;
 	uint64_t told; /* the number of the last entry that was sent */
 	char name[APO_CHANNEL_BYTES_MAX + 1];

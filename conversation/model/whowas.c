@@ -150,8 +150,8 @@ static void tell(struct apo_model *model, struct apo_client *client,
 
 struct whowas {
 	struct apo_answer answer;
-	struct apo_nick_history
-		*nick_history; /* valid while answer.iterator is linked in its list */
+	/* Valid while answer.iterator is linked in its list. */
+	struct apo_nick_history *nick_history;
 	long left;
 	char nick[APO_BODY_BYTES_MAX];
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* acceptor_private - what the files of the acceptor share. */
+/* acceptor_private - the declarations that only the files of the acceptor use. */
 #ifndef APO_SERVER_ACCEPTOR_PRIVATE_H
 #define APO_SERVER_ACCEPTOR_PRIVATE_H
 

@@ -27,7 +27,7 @@
 struct apo_batcher {
 	struct apo_mailbox *to;
 	struct apo_mailbox *back; /* woken when there is room again */
-	int kind;                 /* of the mail */
+	int kind;                 /* kind of the mail */
 	uint16_t sender;          /* the receiver sees it */
 	struct apo_batch *open;
 	atomic_size_t in_flight_bytes;

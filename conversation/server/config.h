@@ -52,7 +52,7 @@ struct apo_config {
 	const char *accounts_file;     /* NULL: no accounts */
 	int64_t history_age_ns;        /* older messages are removed */
 	unsigned history_messages_max; /* of a channel, or of a pair of accounts */
-	size_t history_bytes_max;      /* of the file */
+	size_t history_bytes_max;      /* of the database file */
 	uint32_t flood_burst_ms;       /* 0: no flood control */
 
 	/* Clients over the messaging library. */

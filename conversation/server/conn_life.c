@@ -87,7 +87,7 @@ void apo_conn_greet(struct apo_worker *worker, struct apo_conn *conn)
 	conn->state = APO_CONN_OPEN;
 	tell_connected(worker, conn);
 	apo_conn_arm(worker, conn);
-	/* TLS may have taken the first lines off the socket with the handshake. */
+	/* TLS may have read the first lines from the socket together with the handshake. */
 	if (conn->stream.ops->is_secret)
 		apo_conn_read(worker, conn);
 }

@@ -68,7 +68,7 @@ void apo_hand_over_abandon(struct apo_service *service, const char *reason)
 /* The path with which this program was executed; the file there may now be a newer version. */
 static const char *own_path(void)
 {
-	return (const char *)getauxval(AT_EXECFN); /* NOLINT: the kernel's word */
+	return (const char *)getauxval(AT_EXECFN); /* NOLINT: getauxval returns an integer */
 }
 
 /* The new main process is reported to the service manager (notify.h). Without a manager, this

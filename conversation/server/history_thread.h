@@ -47,16 +47,16 @@ struct apo_history_thread {
 	pthread_t thread;
 	struct apo_mailbox box;
 	struct apo_mailbox *answers;
-	struct apo_history *history; /* the thread's while it runs */
-	struct apo_batcher batcher;  /* the model's */
+	struct apo_history *history; /* used only by the thread while it runs */
+	struct apo_batcher batcher;  /* used only by the model's thread */
 	bool is_dropping;            /* owned by the model's thread: dropping was logged */
 	bool is_running;             /* owned by the main thread */
 	atomic_bool is_urgent;       /* a question waits */
 
 	/* The members below belong to the history thread. */
 	struct apo_retention retention;
-	struct apo_batch
-		*group[APO_GROUP_BATCHES]; /* written together, in the order that they came */
+	/* Written together, in the order that they came. */
+	struct apo_batch *group[APO_GROUP_BATCHES];
 	unsigned group_count;
 	unsigned group_answers;  /* questions among them that were answered */
 	uint64_t group_messages; /* messages in the transaction */

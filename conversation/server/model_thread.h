@@ -28,9 +28,9 @@ struct apo_model_thread {
 	struct apo_model_calls calls;
 	struct apo_model *model;
 	struct apo_config *config;
-	struct apo_batcher *to_workers; /* one for each */
-	struct apo_effect_deliver *
-		*last; /* of each worker: its last effect, if that is a delivery */
+	struct apo_batcher *to_workers; /* one for each worker */
+	/* Of each worker: its last effect, if that is a delivery. */
+	struct apo_effect_deliver **last;
 	unsigned worker_count;
 	int64_t now_at_ns;
 	bool is_over;

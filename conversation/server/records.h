@@ -154,7 +154,7 @@ enum apo_effect_kind {
 
 struct apo_effect_deliver {
 	struct apo_record record;
-	struct apo_text *text; /* one reference, the taker's */
+	struct apo_text *text; /* one reference, which the receiver owns */
 	uint64_t watch;        /* of DELIVER_WATCHED */
 	uint32_t first, count;
 	struct apo_peer to[];

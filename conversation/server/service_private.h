@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* service_private - what the files of the service share. */
+/* service_private - the declarations that only the files of the service use. */
 #ifndef APO_SERVER_SERVICE_PRIVATE_H
 #define APO_SERVER_SERVICE_PRIVATE_H
 
