@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What sealing and opening one packet costs, by library, cipher and length: nanoseconds of CPU time, the
- * lowest of some runs, since other work on the machine only ever adds. Frames and stream bytes are
- * two pieces, as in a packet.
+ * The cost of sealing and opening one packet by library, cipher and length: nanoseconds of CPU
+ * time, the minimum of several runs, since other work on the machine can only add time. Frames and
+ * stream bytes are two pieces, as in a packet.
  *
- *	make build/bench/aead && build/bench/aead
+ *     make build/bench/aead && build/bench/aead
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static void open_it(struct packet *packet, size_t len)
 	exit(1);
 }
 
-/* Seconds of one run are kept short, so that some of them meet nobody else. */
+/* Runs are short, so that some of them are not disturbed by other processes. */
 static void measure(struct packet *packet, size_t len, double *seal_ns, double *open_ns)
 {
 	size_t count = BYTES_PER_RUN / len < COUNT_MAX ? BYTES_PER_RUN / len : COUNT_MAX;
@@ -85,8 +85,8 @@ static void report(const char *cipher_name, enum rudp_cipher cipher)
 
 		measure(&packet, lengths[i], &seal_ns, &open_ns);
 		printf("| %s | %s | %zu | %.0f | %.0f |\n",
-		       rudp_aead_kind_text(rudp_aead_used()->kind), cipher_name, lengths[i], seal_ns,
-		       open_ns);
+		       rudp_aead_kind_text(rudp_aead_used()->kind), cipher_name, lengths[i],
+		       seal_ns, open_ns);
 	}
 	rudp_aead_fini(&packet.sealer);
 	rudp_aead_fini(&packet.opener);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bytes in one direction for a given time. The time begins before the client's first socket(), so
- * that connecting and starting up count, and what counts is what the server has read when it is
- * over: both programs read the same clock. Nothing that can be compressed is sent.
+ * that connecting and starting up count. The result is what the server has read at the end: both
+ * programs read the same clock. The data cannot be compressed.
  */
 #include "plain.h"
 
@@ -26,7 +26,7 @@ enum {
 	CC_NAME_SIZE = 16,
 };
 
-/* First on every connection. */
+/* The first message on every connection. */
 struct order {
 	double start_s, end_s;
 };
@@ -88,7 +88,7 @@ static void drain(int epoll, int fd, size_t number)
 		epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* Jain's index of fairness: 1 when all have the same. */
+/* Jain's index of fairness: 1 if all have the same. */
 static double fairness(void)
 {
 	double sum = 0, squares = 0;
@@ -137,7 +137,7 @@ static void serve(const char *port, size_t connections)
 	report_served();
 }
 
-/* Blocking writes of this size, as most programs do them. */
+/* Blocking writes of this size, as in most programs. */
 static void pour_one(int fd, size_t write_bytes, double end_s)
 {
 	int left_ms;
@@ -145,7 +145,7 @@ static void pour_one(int fd, size_t write_bytes, double end_s)
 	while ((left_ms = ms_until(end_s)) > 0) {
 		struct timeval limit = {left_ms / 1000, left_ms % 1000 * 1000};
 
-		/* Small writes are many: the clock is read less often for them. */
+		/* With small writes the clock is read less often. */
 		if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
 			die("SO_SNDTIMEO");
 		for (size_t sent = 0; sent < CHUNK_SIZE; sent += write_bytes)
@@ -187,7 +187,7 @@ static void get_cc(int fd, char name[CC_NAME_SIZE])
 		die("TCP_CONGESTION");
 }
 
-/* All at once: one after the other a thousand would take longer than the transfer. */
+/* Connects all at once: a thousand connects in sequence would take longer than the transfer. */
 static void connect_all(int *fd, size_t count, char **argument)
 {
 	for (size_t i = 0; i < count; i++)
@@ -196,7 +196,7 @@ static void connect_all(int *fd, size_t count, char **argument)
 		dial_finish(fd[i]);
 }
 
-/* The time of one connection counts from its connect(), that of many from when they all stand. */
+/* For one connection the time counts from its connect(), for many from when all are established. */
 static void transfer(char **argument)
 {
 	static int fd[CONNECTIONS_MAX];

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Clients of a chat server, as many as wanted, in one thread: what IRC costs. Nothing here knows
- * which server it is.
+ * Clients of a chat server, as many as wanted, in one thread: the cost of IRC. It works with any
+ * server.
  *
- *     login N        N clients register, so many at a time as --at-once says
+ *     login N        N clients register, at most --at-once of them at a time
  *     connect N      N clients connect at once, and register
- *     idle N         N clients register, and then say nothing until the standard input ends
- *     join N         N clients are there, and join one channel at once
+ *     idle N         N clients register, and then send nothing until the standard input ends
+ *     join N         N registered clients join one channel at once
  *     quit N         N clients are in one channel, and all but one quit at once
- *     fanout N S     one of N in a channel speaks for S seconds, as fast as its lines come out
- *     pace N S       the same at 10,000 deliveries a second; how late they come
+ *     fanout N S     one of N in a channel sends for S seconds, as fast as its lines are delivered
+ *     pace N S       the same at 10,000 deliveries a second; measures their delay
  *
- * Prints one line of JSON. A client that is closed before it quits ends the program: a measurement
- * that went wrong has no result.
+ * Prints one line of JSON. A client that is closed before it quits ends the program: a failed
+ * measurement has no result.
  */
 #include "plain.h"
 
@@ -33,7 +33,7 @@ enum {
 	PART_SIZE = 1024, /* of a line, between two reads */
 	READ_SIZE = 256 * 1024,
 	EVENTS_AT_ONCE = 512,
-	WINDOW = 64, /* lines of a speaker that nobody has heard yet */
+	WINDOW = 64, /* lines of a sender that are not delivered yet */
 	TEXT_LEN = 60,
 	PACE_DELIVERIES = 10000,
 	PATIENCE_S = 120,
@@ -52,10 +52,10 @@ static size_t client_count, logins_at_once = LOGINS_AT_ONCE;
 static int epoll;
 static char room[PART_SIZE + READ_SIZE];
 
-/* What was heard, by all together. */
+/* Received lines, of all clients together. */
 static uint64_t registered, joins, quits, messages, bytes, closed;
-static uint64_t heard_by_last; /* messages, by the client that came last */
-static double *late_ms;        /* of each message, where it bears the time; NULL: not wanted */
+static uint64_t heard_by_last; /* messages, of the client that connected last */
+static double *late_ms;        /* of each message that carries its time; NULL: not measured */
 static size_t late_count, late_max;
 
 /* ---- out ---- */
@@ -109,7 +109,7 @@ static bool is_command(const char *word, const char *end, const char *command)
 	return (size_t)(end - word) > len && memcmp(word, command, len) == 0 && word[len] == ' ';
 }
 
-/* The text of a paced message begins with when it was said. */
+/* The text of a paced message begins with its sending time. */
 static void note_lateness(const char *line, const char *end)
 {
 	const char *mark = memmem(line, (size_t)(end - line), " :@", 3);
@@ -194,7 +194,7 @@ static void serve(int wait_ms)
 		on_readable(events[i].data.ptr);
 }
 
-/* Until the count has been reached; ends the program when it never is. */
+/* Serves until the count is reached; ends the program if that takes too long. */
 static void serve_until(const uint64_t *count, uint64_t wanted, const char *what)
 {
 	double until_s = now_s() + PATIENCE_S;
@@ -209,7 +209,7 @@ static void serve_until(const uint64_t *count, uint64_t wanted, const char *what
 	}
 }
 
-/* ---- what is measured ---- */
+/* ---- the measurements ---- */
 
 static void log_in(size_t count, size_t at_once)
 {
@@ -229,7 +229,7 @@ static void say_to_all(size_t from, const char *text)
 		say(clients + i, text, strlen(text));
 }
 
-/* Everybody hears the joins of all who come later. */
+/* Each client receives the joins of all later ones. */
 static uint64_t joins_of(uint64_t count)
 {
 	return count * (count + 1) / 2;
@@ -263,7 +263,7 @@ static void measure_idle(size_t count)
 {
 	measure_logins(count, logins_at_once);
 	fflush(stdout);
-	/* The welcome's lines behind 001 are read, too. */
+	/* The lines of the welcome after 001 are read, too. */
 	for (;;) {
 		struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
 		char byte;

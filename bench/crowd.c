@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many connections through one listener, all open at once. They carry a byte each way when they are
- * made, and then nothing until the client is told on its standard input how many requests to send,
- * and over how many of the connections: one after the other, over each in turn. Whoever started the
- * program measures before, between and after; it ends when its standard input does.
+ * Many connections through one listener, all open at once. Each carries a byte each way when it is
+ * made. Then nothing happens until the client reads on its standard input how many requests to send
+ * and over how many of the connections; it sends them one after the other, over each connection in
+ * turn. The caller measures before, between and after; the program ends when its standard input
+ * does.
  */
 #include "plain.h"
 
@@ -73,7 +74,7 @@ static size_t common_divisor(size_t a, size_t b)
 	return a;
 }
 
-/* A stride that visits every connection, and not one neighbour after the other. */
+/* A stride that visits every connection, without visiting neighbours one after the other. */
 static size_t stride_for(size_t connections)
 {
 	size_t stride = connections / 3 + 1;
@@ -105,7 +106,7 @@ static void ask_all(size_t connections, size_t requests)
 	free(samples);
 }
 
-/* The byte says that the server, too, holds the connection. */
+/* The byte shows that the server has accepted the connection. */
 static void open_all(const char *host, const char *port, size_t connections)
 {
 	double start_s = now_s();

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server's day: one server with many clients, of which some download all the time (pours), some
- * ask a small request once a second (askers), and most are idle. When all of them are connected the
- * server tells them the schedule: first only the askers ask (the quiet part), then the server sends
- * on the pours as well, and then it is over. All programs read the same clock. The server prints a
- * line when each part begins, so that whoever started it can measure the parts. All of them
- * have to be killed in the end.
+ * A server with many clients: some download all the time (pours), some send a small request once a
+ * second (askers), and most are idle. When all are connected the server sends them the schedule:
+ * first only the askers are active (the quiet part), then the server also sends on the pours, and
+ * then it is over. All programs read the same clock. The server prints a line at the begin of each
+ * part, so that the caller can measure the parts. The caller must kill all programs at the end.
  */
 #include "plain.h"
 
@@ -26,7 +25,7 @@ enum {
 	REQUEST_BYTES = 200,
 	RESPONSE_BYTES = 1000,
 	ASKED_MAX = 2 * SECONDS_MAX, /* requests of one asker, one a second */
-	LEAD_S = 1,                  /* the schedule reaches all before it begins */
+	LEAD_S = 1, /* time for the schedule to reach all clients before it begins */
 };
 
 enum kind { POUR = 'p', IDLE = 'i', ASKER = 'a' };
@@ -39,7 +38,7 @@ struct schedule {
 struct connection {
 	int fd;
 	char kind;
-	size_t received_bytes; /* of a message; of a pour: while pours are sent */
+	size_t received_bytes; /* of a message; of a pour: during the pour part */
 	/* Only a client that asks uses these. */
 	double ask_at_s, asked_at_s[ASKED_MAX], latency_ms[ASKED_MAX];
 	size_t asked, answered;
@@ -65,7 +64,7 @@ static void watch(int epoll, int how, uint32_t events, size_t number)
 		die("epoll_ctl");
 }
 
-/* Returns whether a whole message is there. */
+/* Returns whether a whole message has arrived. */
 static bool receive(struct connection *c, size_t message_bytes)
 {
 	ssize_t n = recv(c->fd, chunk, message_bytes - c->received_bytes, MSG_DONTWAIT);
@@ -83,7 +82,7 @@ static bool receive(struct connection *c, size_t message_bytes)
 	return true;
 }
 
-/* Until whoever measures has seen what the connections take. */
+/* Keeps the connections open until the caller has measured their cost. */
 static _Noreturn void keep_open(void)
 {
 	for (;;)
@@ -109,7 +108,7 @@ static void accept_all(int epoll, const char *port)
 	}
 }
 
-/* The askers' phases fill the second evenly, however many there are. */
+/* Spreads the askers' phases evenly over the second, for any number of askers. */
 static void tell_schedule(double quiet_s, double pour_s)
 {
 	const double golden = 0.6180339887;
@@ -212,7 +211,8 @@ static void on_input(struct connection *c)
 	c->answered++;
 }
 
-/* Asks although earlier answers may be missing, as others would. Returns when the next is due. */
+/* Sends requests when they are due, even if earlier answers are missing. Returns when the next one
+ * is due. */
 static double ask_those_due(void)
 {
 	double next_s = schedule.end_at_s, now = now_s();
@@ -244,7 +244,7 @@ static void take_part(int epoll)
 	}
 }
 
-/* A request without an answer counts with the time for which it has been waited for. */
+/* A request without an answer counts with its waiting time so far. */
 static void print_latencies(const char *name, double from_s, double to_s)
 {
 	const char *comma = "";

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small requests of many hosts to one or several engines that share a UDP port: how many are answered
- * in a second, and how much processor time that takes. An engine is a thread with an endpoint of the
- * protocol and a socket, without programs; generators, threads of this process too, are the hosts.
+ * Small requests of many hosts to one or several engines that share a UDP port: requests answered
+ * in a second, and the processor time that takes. An engine is a thread with an endpoint of the
+ * protocol and a socket, without programs. Generators, also threads of this process, act as the
+ * hosts.
  *
- * Each host has an address of its own (127.16.0.0/12) and each connection a socket; a connection asks
- * again as soon as it has its answer. On loopback the sender's thread does the kernel's work of
- * receiving, the steering included: only the sum of all threads' time is the cost.
+ * Each host has its own address (127.16.0.0/12) and each connection its own socket; a connection
+ * sends the next request as soon as it has its answer. On loopback the sender's thread does the
+ * kernel's work of receiving, the steering included: only the sum of all threads' time is the cost.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -32,9 +33,9 @@ enum {
 };
 
 enum mode {
-	MODE_PLAIN, /* one engine, a socket of its own */
+	MODE_PLAIN, /* one engine with its own socket */
 	MODE_HASH,  /* the kernel hashes addresses and ports */
-	MODE_STEER, /* the program decides */
+	MODE_STEER, /* the BPF program selects the engine */
 };
 
 static struct speaker engines[SPEAKERS_MAX], generators[SPEAKERS_MAX];
@@ -94,7 +95,7 @@ static void on_engine_event(struct speaker *speaker, struct rudp_conn *conn, uns
 	}
 }
 
-/* An answer is one datagram, so it is whole. */
+/* An answer is one datagram, so it is complete. */
 static void on_generator_event(struct speaker *speaker, struct rudp_conn *conn, unsigned events)
 {
 	if (events & (RUDP_EVENT_FAILED | RUDP_EVENT_DEAD)) {
@@ -116,7 +117,7 @@ static struct rudp_addr host_address(unsigned number, bool moved)
 	return addr;
 }
 
-/* To another address, in the middle of everything. */
+/* Moves to another address during the measurement. */
 static bool move(void *context, struct rudp_conn *conn)
 {
 	struct speaker *speaker = context;

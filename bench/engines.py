@@ -18,7 +18,7 @@ ONE_CORE = ("plain", "0", "0", "32")
 OTHER_CORE = ("plain", "1", "1", "32")
 ACROSS = ("plain", "0", "1", "32")
 BACK = ("plain", "1", "0", "32")
-# Name, and what runs at the same time: mode, processors of engines and of generators, hosts.
+# Name, and the parts that run at the same time: mode, processors of engines and of generators, hosts.
 CASES = [
     ("1 core: 1 engine", [ONE_CORE]),
     ("1 core: 1 engine, steered", [("steer", "0", "0", "32")]),
@@ -51,7 +51,7 @@ def measure(rounds, seconds, text):
     cases = [case for case in CASES if text in case[0]]
     results = {case[0]: [] for case in cases}
     for number in range(rounds):
-        # In turn, and from another end each time: what the machine does besides meets all alike.
+        # In alternating order, so that disturbances of the machine affect all cases equally.
         for name, parts in cases if number % 2 == 0 else reversed(cases):
             results[name].append(run(parts, seconds))
     return results
@@ -63,7 +63,7 @@ def print_table(results):
     print("|---|" + "---|" * (len(FIGURES) + 2))
     for name, runs in results.items():
         values = [f"{statistics.median(run[figure] for run in runs):.4g}" for figure in FIGURES]
-        # Within a round, as the machine has not always the same speed.
+        # Compared within a round, since the speed of the machine varies.
         for figure in ("requests_per_s", "all_us_per_request"):
             parts = sorted(run[figure] / base[figure] for run, base in zip(runs, first))
             values.append(f"{statistics.median(parts):.3f} ({parts[0]:.2f} to {parts[-1]:.2f})")

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many events an epoll server is told of for each request: the cost that a busy server pays for
- * every wake-up too many. The asking side is pingpong. In edge mode connections are registered
- * once, for everything, and read until there is nothing, as nginx and netty do it; in level mode
- * for input. Prints its counts when the last connection has ended.
+ * The number of events that an epoll server gets for each request: each needless wake-up costs a
+ * busy server time. The client is pingpong. In edge mode connections are registered once, for all
+ * events, and read until nothing is left, like in nginx and netty; in level mode they are
+ * registered for input. Prints its counts when the last connection has ended.
  */
 #include "plain.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages from one program to another, over what it is linked with: as many as possible, or at an
- * even rate, each with the time of its sending.
+ * Messages from one program to another over the carrier that it is linked with: as many as
+ * possible, or at an even rate, each with its sending time.
  */
 #include "exchange.h"
 
@@ -53,12 +53,12 @@ static _Noreturn void serve(const char *port, uint64_t count)
 	print_quantiles("late_us", samples, sampled);
 	puts("}");
 	fflush(stdout);
-	/* The last acknowledgements are still to be written: whoever runs us ends us. */
+	/* The last acknowledgements must still be written: the caller ends this program. */
 	for (;;)
 		pause();
 }
 
-/* A rate of 0: as fast as it goes. */
+/* rate 0: as fast as possible. */
 static void run(char **argument, uint64_t rate)
 {
 	size_t size = count_from(argument[2], SIZE_MAX_BYTES);

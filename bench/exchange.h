@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What carries messages in exchange.c: one of exchange_*.c, linked with it. A failure ends the
- * program with a message. One thread sends, round over all connections; one receives.
+ * The message carrier of exchange.c: one of exchange_*.c, linked with it. A failure ends the
+ * program with an error message. One thread sends over all connections in turn; one receives.
  */
 #ifndef BENCH_EXCHANGE_H
 #define BENCH_EXCHANGE_H
@@ -9,16 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Listens; whoever cannot (mosquitto's clients) subscribes instead. */
+/* Listens. Carriers that cannot listen (mosquitto's clients) subscribe instead. */
 void carrier_listen(const char *port);
-/* The next message, whose bytes stay until the next call. */
+/* The next message. Its bytes are valid until the next call. */
 const void *carrier_receive(size_t *size);
 
 void carrier_connect(const char *host, const char *port, size_t connections);
-/* Takes the message, and waits where the carrier's own queue is full. */
+/* Accepts the message; waits while the carrier's own queue is full. */
 void carrier_send(size_t connection, const void *bytes, size_t size);
-/* Until all that was sent is acknowledged, where there are acknowledgements, and else as far as the
- * carrier can tell. */
+/* Waits until everything is acknowledged; without acknowledgements, as far as the carrier can
+ * tell. */
 void carrier_finish(void);
 
 _Noreturn void carrier_die(const char *what, const char *why);

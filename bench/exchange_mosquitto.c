@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* MQTT, QoS 1, over a broker: its acknowledgement is the broker's. Libmosquitto's own threads. */
+/* MQTT, QoS 1, over a broker: the acknowledgement is the broker's. Uses libmosquitto's own
+ * threads. */
 #include <mosquitto.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -86,7 +87,8 @@ static void on_message(struct mosquitto *client, void *context,
 	pthread_mutex_unlock(&lock);
 }
 
-/* The context does not tell who of the two it is: where that is NULL libmosquitto gives the client. */
+/* The context is NULL, for which libmosquitto passes the client itself: so the callbacks do not use it
+ * to tell the clients apart. */
 static struct mosquitto *start(const char *host, const char *port, connect_callback *on_connect)
 {
 	struct mosquitto *client = mosquitto_new(NULL, true, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nng, push and pull over TCP: no acknowledgements, nothing is sent again. */
+/* nng, push and pull over TCP: no acknowledgements, no retransmission. */
 #include <nng/nng.h>
 #include <nng/protocol/pipeline0/pull.h>
 #include <nng/protocol/pipeline0/push.h>
@@ -10,8 +10,8 @@
 #include "exchange.h"
 
 #define SOCKETS_MAX 1000
-#define BUFFERED 8192 /* messages, the most that it takes */
-#define LINGER_S 2    /* it does not say what is still under way */
+#define BUFFERED 8192 /* messages, the maximum of nng */
+#define LINGER_S 2    /* nng does not report what is still unsent */
 
 static nng_socket sockets[SOCKETS_MAX];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * librudpmsg: a node for each sending connection. EXCHANGE_TRANSPORT=tcp takes plain TCP;
- * EXCHANGE_STORE=DIRECTORY keeps every message on the disk at both ends, and asks for STORED.
+ * librudpmsg: one node for each sending connection. EXCHANGE_TRANSPORT=tcp uses plain TCP;
+ * EXCHANGE_STORE=DIRECTORY keeps every message on disk at both ends and requests STORED.
  */
 #include <stdio.h>
 #include <stdlib.h>

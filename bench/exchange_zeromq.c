@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ZeroMQ, push and pull over TCP: no acknowledgements, nothing is sent again. */
+/* ZeroMQ, push and pull over TCP: no acknowledgements, no retransmission. */
 #include <errno.h>
 #include <stdio.h>
 #include <zmq.h>
@@ -60,7 +60,7 @@ void carrier_send(size_t i, const void *bytes, size_t size)
 	check(zmq_send(sockets[i], bytes, size, 0), "send");
 }
 
-/* Ending the context waits until all is written. */
+/* Ending the context waits until everything is written. */
 void carrier_finish(void)
 {
 	for (size_t i = 0; i < socket_count; i++)

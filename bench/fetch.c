@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One fresh connection after the other, each for one request and one answer of a given size; the
- * server closes first, so that the waiting of TIME-WAIT is on its side and the client does not run
- * out of ports. Times run from before socket(): until connected, until the first byte and until the
- * last. Without bytes nothing is said: connected, accepted and closed, and then the next.
+ * New connections one after the other, each for one request and one answer of a given size. The
+ * server closes first, so that TIME-WAIT is on its side and the client does not run out of ports.
+ * Times run from before socket(): until connected, until the first byte and until the last. With
+ * zero bytes nothing is sent: connect, accept, close, and the next one.
  */
 #include "plain.h"
 
@@ -95,7 +95,8 @@ static void one(char **name, uint64_t bytes, const char *cc, const struct times 
 	close(fd);
 }
 
-/* The first one is told apart: it may have to start an engine, or to fetch a cookie. */
+/* The first connection is reported separately: it may have to start an engine or to fetch a
+ * cookie. */
 static void report(const struct times *times, size_t count, double elapsed_s)
 {
 	size_t first = count > 1 ? 1 : 0;

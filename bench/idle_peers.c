@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a connected and idle peer costs a node of librudpmsg: bytes that the library has allocated
- * in its process (mallinfo2, in one arena). The peers are streams of another process that say the
- * handshake and one message, over the library's own transports.
+ * The memory cost of a connected and idle peer for a node of librudpmsg: bytes that the library has
+ * allocated in its process (mallinfo2, in one arena). The peers are streams of another process that
+ * send the handshake and one message, over the library's own transports.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -23,7 +23,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#define STEADY_S 3 /* no byte less for so long */
+#define STEADY_S 3 /* no decrease for that long */
 #define LONGEST_S 30
 #define DIAL_MS 10000
 
@@ -65,7 +65,7 @@ static int dial_peer(uint16_t port)
 	return fd;
 }
 
-/* HANDSHAKE and a message, and the answer. */
+/* Sends HANDSHAKE and a message, and reads the answer. */
 static void greet(int fd, uint64_t number)
 {
 	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX + RUDPMSG_MESSAGE_HEAD_BYTES + 4] = {0};
@@ -111,7 +111,7 @@ static size_t allocated(void)
 	return info.uordblks + info.hblkhd;
 }
 
-/* Memory is given back once a connection was quiet. */
+/* Waits, since memory is freed only after a connection was idle for a while. */
 static size_t steady(void)
 {
 	size_t least = allocated(), now;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small messages one way at an even rate, as games, meters and terminals send them. Each carries
- * the time of its sending; the receiving program reads the same clock, since both are on one
- * machine.
+ * Small messages one way at an even rate, like those of games, meters and terminals. Each carries
+ * its sending time; the receiving program reads the same clock, since both are on one machine.
  */
 #include "plain.h"
 
@@ -89,7 +88,7 @@ static void serve(const char *port, size_t size_bytes, size_t connections)
 	report();
 }
 
-/* The connections take turns within a period, so that their packets do not travel together. */
+/* The connections take turns within a period, so that their packets are not sent together. */
 static void run(char **argument)
 {
 	size_t size_bytes = count_from(argument[2], SIZE_MAX_BYTES);

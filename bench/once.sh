@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# One run of one measurement, in namespaces, with programs and engines of its own; prints its result as
-# JSON. bench/run.py calls this again and again; by hand it is good for a look at a single case:
+# Runs one measurement once, in namespaces, with its own programs and engines, and prints its result as
+# JSON. bench/run.py calls it repeatedly; by hand it shows a single case:
 #
 #   BUILD=build bench/once.sh bulk P2 rudp-bbr 7 | python3 -m json.tool
 #
 #   once.sh MEASUREMENT CASE VARIANT ROUND
 #
-# Cases are paths (paths.txt, or wild-SEED for a random one), numbers of connections, or "-"; variants are
-# explained in lib/variants.sh.
-# The round is the seed of the link, too: the variants of one round meet the same chance.
+# Cases are paths (paths.txt, or wild-SEED for a random one), numbers of connections, or "-";
+# lib/variants.sh explains the variants.
+# The round is also the seed of the link: all variants of a round get the same random events.
 measurement=${1:?} case=${2:?} variant=${3:?} round=${4:?}
 HERE_BENCH=$(cd "$(dirname "$0")" && pwd)
 export BENCH_SIM=${BENCH_SIM:-${BUILD:-}/tests/sim}
@@ -33,7 +33,7 @@ done
 	RUN_LIMIT_S=150
 }
 
-# What a destination taught one connection (its slow start threshold) must not help the next.
+# The kernel must not apply a destination's metrics (its slow start threshold) to the next connection.
 forget_destinations() {
 	local side
 	for side in a b; do
@@ -41,20 +41,20 @@ forget_destinations() {
 	done
 }
 
-# await_end NAME SECONDS: wait_until polls every 20 ms and makes a process each time: that would take a tenth
-# of a processor from what is measured.
+# await_end NAME SECONDS. wait_until polls every 20 ms and starts a process each time, which would take a
+# tenth of a processor from the measurement.
 await_end() {
 	timeout "$2" tail --pid="${PID[$1]}" -s 0.2 -f /dev/null || fail "waited $2 s in vain for: end of $1"
 }
 
-# As in integration/lib/programs.sh, without its polling.
+# Like that of integration/lib/programs.sh, without polling.
 finish() {
 	await_end "$@"
 	reap "$1"
 }
 
-# serve VARIANT SIDE PROGRAM [ARGUMENT...]: a server of ours on $PORT. Its kernel TCP is controlled as the
-# clients' is: answers are what objects are made of.
+# serve VARIANT SIDE PROGRAM [ARGUMENT...]: starts a server of bench/ on $PORT. Its kernel TCP uses the
+# same congestion control as the clients, since the answers are the large transfers.
 serve() {
 	local variant=$1 side=$2 program=$3 port=$PORT cc
 	shift 3
@@ -63,7 +63,7 @@ serve() {
 	wait_until 10 "$program to listen" grep -qs listening "$TMP/server$port.out"
 }
 
-# ask VARIANT SIDE COMMAND...: what it printed last is in $RESULT.
+# ask VARIANT SIDE COMMAND...: runs a client; its last line of output is in $RESULT.
 # shellcheck disable=SC2034 # read by lib/*.sh
 ask() {
 	local variant=$1
@@ -74,7 +74,7 @@ ask() {
 	RESULT=$(tail -n 1 "$TMP/client.out")
 }
 
-# served [PORT]: what a server printed at its end is in $SERVED.
+# served [PORT]: the last output of a server is in $SERVED.
 # shellcheck disable=SC2034 # read by lib/*.sh
 served() {
 	local port=${1:-$PORT}
@@ -83,7 +83,7 @@ served() {
 	SERVED=$(tail -n 1 "$TMP/server$port.out")
 }
 
-# say RESULT [KEY VALUE]...: a JSON object, with more members.
+# say RESULT [KEY VALUE]...: prints the JSON object with further members.
 say() {
 	local result=${1%\}}
 	shift

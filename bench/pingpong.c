@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Request and response, each of a size of its own, over several connections at once, each asking
- * again as soon as it has its answer. Several, because each loss is rare and each answer takes a
- * round trip: one connection alone would need minutes for a 99th percentile that means something.
+ * Request and response, each with its own size, over several connections at once; each connection
+ * sends the next request when it has its answer. Losses are rare and each answer takes a round
+ * trip, so a single connection would need minutes for a meaningful 99th percentile.
  */
 #include "plain.h"
 
@@ -30,7 +30,7 @@ static struct pollfd polled[CONNECTIONS_MAX + 1];
 static struct exchange exchanges[CONNECTIONS_MAX + 1];
 static char message[SIZE_MAX_BYTES];
 
-/* Returns whether a whole message has come. *open becomes false at the end of the stream. */
+/* Returns whether a whole message has arrived. *open becomes false at the end of the stream. */
 static bool receive(int fd, struct exchange *x, size_t size_bytes, bool *open)
 {
 	ssize_t n = recv(fd, message, size_bytes - x->received_bytes, 0);
@@ -97,7 +97,7 @@ static void ask(size_t i, size_t size_bytes)
 	send_all(polled[i].fd, message, size_bytes);
 }
 
-/* Returns whether one more sample, in milliseconds, is there. */
+/* Returns true if there is a new sample, in milliseconds. */
 static bool on_input(size_t i, const struct sizes *sizes, double *sample)
 {
 	bool open;

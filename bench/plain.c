@@ -204,7 +204,7 @@ void recv_all(int fd, void *data, size_t size)
 	}
 }
 
-/* Marsaglia's xorshift: fast and always the same. */
+/* Marsaglia's xorshift: fast and deterministic. */
 void fill_random(void *data, size_t size)
 {
 	uint64_t state = 88172645463325252u;
@@ -236,7 +236,7 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Nearest rank: the smallest sample that is not below this share of them. */
+/* Nearest rank: the smallest sample that is at or above this share of them. */
 static double quantile(const double *sorted, size_t count, unsigned percent)
 {
 	size_t rank = (count * percent + PERCENTS - 1) / PERCENTS;

@@ -16,9 +16,9 @@
 #include "plain.h"
 
 /*
- * Ids of connections and associations are drawn in eight bytes, and so are the bytes of a path
- * challenge, which do not mind. Their lowest bits say which engine has drawn them. In a product this
- * would be a setting of the endpoint.
+ * Random ids of connections and associations are drawn as eight bytes; the bytes of a path
+ * challenge are, too, and may be changed without harm. The lowest bits are set to the number of the
+ * engine. In a product this would be a setting of the endpoint.
  */
 static void draw(void *context, void *out, size_t len)
 {
@@ -36,7 +36,7 @@ static void draw(void *context, void *out, size_t len)
 
 static struct rudp_endpoint *make_endpoint(struct speaker *speaker)
 {
-	/* How many copies of sparse traffic there are depends on the round trip, and so on the load. */
+	/* The number of copies of sparse traffic depends on the round trip, and so on the load. */
 	struct rudp_endpoint_config config = {
 		.random = draw, .random_context = speaker, .tail_off = true};
 	struct rudp_endpoint *ep;
@@ -133,7 +133,7 @@ static void receive(struct speaker *speaker, struct speaker_socket *socket_)
 	struct mmsghdr messages[SPEAKER_BATCH] = {0};
 	struct rudp_addr from[SPEAKER_BATCH];
 	struct iovec iov[SPEAKER_BATCH];
-	/* One connection has one packet under way, a listener's socket many. */
+	/* A connection's socket has one packet in flight, a listener's socket many. */
 	unsigned wanted = socket_->remote.family == AF_UNSPEC ? SPEAKER_BATCH : 1;
 	int count;
 

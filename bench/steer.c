@@ -16,15 +16,15 @@
 #define TABLE_WORDS (STEER_BUCKETS / ENTRIES_PER_WORD)
 #define CODE_MAX 100
 
-/* Where the lowest byte of the id is, in bytes from the start of the UDP payload. */
+/* The offset of the lowest byte of the id from the start of the UDP payload. */
 #define ID_AT_SHORT_DATA 4
 #define ID_AT_LONG 8 /* DATA, COOKIE, REFUSE */
 #define ID_AT_SYNACK 11
 #define SYN_FLAGS_AT 3
 #define SYN_COOKIE_BYTES_AT 14
-#define ID_AT_RESUMED_SYN 23 /* of the association, where there is no cookie */
+#define ID_AT_RESUMED_SYN 23 /* of the association, if there is no cookie */
 
-/* The first byte of a packet, without the key phase. */
+/* A mask for the first byte of a packet that removes the key phase. */
 #define FIRST_BYTE_MASK 0xf2u
 #define FIRST_BYTE(type) ((uint32_t)(type) << 4)
 #define SHORT_DATA (FIRST_BYTE(RUDP_PACKET_DATA) | 2)
@@ -49,7 +49,7 @@ static void add(struct code *code, uint16_t operation, uint32_t k)
 	code->code[code->len++] = (struct sock_filter){.code = operation, .k = k};
 }
 
-/* Goes on with the next instruction if A is k, else skips so many behind it. */
+/* Continues with the next instruction if A equals k, else skips that many after it. */
 static void skip_unless(struct code *code, uint32_t k, uint8_t skipped)
 {
 	add(code, BPF_JMP | BPF_JEQ | BPF_K, k);
@@ -62,7 +62,7 @@ static void return_engine(struct code *code, const struct steer *steer)
 	add(code, BPF_RET | BPF_A, 0);
 }
 
-/* Packets with this first byte go by the byte at this offset. */
+/* Selects the engine of packets with this first byte by the byte at this offset. */
 static void add_id(struct code *code, const struct steer *steer, uint32_t first_byte, uint32_t at)
 {
 	skip_unless(code, first_byte, 3);
@@ -70,7 +70,7 @@ static void add_id(struct code *code, const struct steer *steer, uint32_t first_
 	return_engine(code, steer);
 }
 
-/* A SYN with RESUME goes by the association's id, which is behind the cookie. */
+/* Selects the engine of a SYN with RESUME by the association's id, which follows the cookie. */
 static void add_resumed_syn(struct code *code, const struct steer *steer)
 {
 	skip_unless(code, FIRST_BYTE(RUDP_PACKET_SYN), 8);
@@ -88,7 +88,7 @@ static void load_from_ip(struct code *code, uint16_t size, uint32_t at)
 	add(code, BPF_LD | size | BPF_ABS, (uint32_t)SKF_NET_OFF + at);
 }
 
-/* A becomes (A xor the next word of the address) times the multiplier; X is free. */
+/* A becomes (A xor the next word of the address) times the multiplier; X may be overwritten. */
 static void mix_in(struct code *code, const struct steer *steer, uint32_t at)
 {
 	add(code, BPF_MISC | BPF_TAX, 0);
@@ -97,7 +97,7 @@ static void mix_in(struct code *code, const struct steer *steer, uint32_t at)
 	add(code, BPF_ALU | BPF_MUL | BPF_K, steer->multiplier);
 }
 
-/* A: the hash of the source address. */
+/* A becomes the hash of the source address. */
 static void add_hash(struct code *code, const struct steer *steer)
 {
 	load_from_ip(code, BPF_B, 0);
@@ -122,7 +122,7 @@ static uint32_t table_word(const struct steer *steer, unsigned index)
 	return word;
 }
 
-/* Classic BPF has no table that it could index: a comparison for each word of eight entries. */
+/* Classic BPF cannot index a table, so there is a comparison for each word of eight entries. */
 static void add_table(struct code *code, const struct steer *steer)
 {
 	add(code, BPF_ALU | BPF_RSH | BPF_K, 32 - BUCKET_BITS);
@@ -200,7 +200,7 @@ uint64_t steer_id(const struct steer *steer, uint64_t random, unsigned engine)
 	return (random & ~(uint64_t)(steer->engines - 1)) | engine;
 }
 
-/* How many idle buckets each engine may have: its part of the spare time, rounded up. */
+/* The number of idle buckets for each engine: its part of the spare time, rounded up. */
 static bool share_out(const struct steer *steer, const unsigned load_permille[], unsigned idle,
 		      unsigned may_have[])
 {
@@ -216,7 +216,8 @@ static bool share_out(const struct steer *steer, const unsigned load_permille[],
 	return true;
 }
 
-/* While one engine has too many, another may have more: together they may have all. */
+/* If one engine has too many buckets, another one may take more, since together they may have
+ * all. */
 static unsigned find_taker(unsigned engines, const unsigned may_have[], const unsigned owned[])
 {
 	unsigned taker = 0;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# One and two workers with an engine in a thread of each, which share a port: requests a second of the
-# whole product, programs and AF_UNIX included. docs/decisions/several-engines.md.
+# One and two workers, each with an engine in a thread, which share a port: requests per second of the
+# whole product, including programs and AF_UNIX. See docs/decisions/several-engines.md.
 #
 # Usage   workers.sh PINGPONG [ROUNDS]        BUILD: where the product is, else build
 
@@ -20,14 +20,14 @@ trap 'kill "${started[@]}" 2>/dev/null; rm -rf "$tmp"' EXIT
 export RUDP_ENGINE=thread RUDP_ENGINE_PATH=$build/rudp-engine RUDP_POLICY='' RUDP_POLICY_FILE=/dev/null
 export SERVE_SHARED=1
 
-# on CPU COMMAND...: in place of this (background) shell, so that $! is the command's.
+# on CPU COMMAND...: replaces this (background) shell, so that $! is the command's process.
 on() {
 	local cpu=$1
 	shift
 	exec env LD_PRELOAD="$build/librudp_shim.so" taskset -c "$cpu" "$@"
 }
 
-# measure NAME WORKER-CPUS CLIENT-CPUS: one line, requests a second of all clients together.
+# measure NAME WORKER-CPUS CLIENT-CPUS: prints one line, the requests per second of all clients together.
 measure() {
 	local name=$1 clients=() cpu
 	started=()

@@ -182,7 +182,7 @@ removing() {
 	hears ida 'NickServ!\S+ NOTICE ida :The password is wrong'
 	say ida "NS DROP ida a fine password"
 	hears ida ' 901 ida '
-	hears ida 'NOTICE ida :The account ida is no more'
+	hears ida 'NOTICE ida :The account ida was removed'
 	leave ida
 	come_in jan jan
 	hears jan ' 001 jan '
@@ -222,7 +222,7 @@ refuses() {
 	on b timeout $((20 * PATIENCE)) "$BUILD/apollonion" --config "$TMP/conf" 2>"$TMP/server.err" || status=$?
 	[ "$status" = 1 ] || fail "exit code $status"
 	grep -qF "accounts.db: $1" "$TMP/server.err" || fail "it does not say '$1'"
-	! grep -q 'cannot begin reason' "$TMP/server.err" || fail "it says another reason, too"
+	! grep -q 'cannot start reason' "$TMP/server.err" || fail "it says another reason, too"
 	[ "$before" = "$(sha256sum <"$TMP/accounts.db")" ] || fail "the file was written to"
 	operator 1 "accounts.db: $1" --add-account hal <<<"a fine password"
 	[ "$before" = "$(sha256sum <"$TMP/accounts.db")" ] || fail "the file was written to"

@@ -247,10 +247,10 @@ faults() {
 	mv "$PROGRAM" "$PROGRAM.good"
 	fails_with 'No such file or directory'
 	successor 'exit 1'
-	fails_with 'the new one has ended at once'
+	fails_with 'the new process has ended at once'
 	# An older version does not know what it is asked for.
 	successor 'exec /bin/false --take-over'
-	fails_with 'the new one has ended at once'
+	fails_with 'the new process has ended at once'
 	# It says something else.
 	successor "printf x >&\$4; exec sleep 1000"
 	fails_with 'Protocol error'
@@ -280,7 +280,7 @@ before_hello() {
 	wait_until 20 "the other process is there" has_times ' handing over ' 1
 	silent=$(sed -n 's/.* handing over .* pid=\([0-9]*\)$/\1/p' "$TMP/server.err")
 	kill -USR2 "$LAST"
-	wait_until 20 "one at a time" has_times ' not handed over reason="another one is under way"' 1
+	wait_until 20 "one at a time" has_times ' not handed over reason="another hand-over is in progress"' 1
 	say alice "PING one-at-a-time"
 	hears alice 'PONG irc.test :?one-at-a-time'
 	! is_gone "$silent" || fail "the other process has been given up"
@@ -325,7 +325,7 @@ port_is_late() {
 	launch_plain holder b nc -l "$PEERS_PORT"
 	PLAIN=1 wait_listening b "$PEERS_PORT"
 	hand_over
-	wait_until 20 "it waits" has_times " peers wait for their port port=$PEERS_PORT" 1
+	wait_until 20 "it waits" has_times " port of peers still in use port=$PEERS_PORT" 1
 	stop holder
 	wait_until 20 "it listens for peers" has_times " listening for peers port=$PEERS_PORT " 1
 	end_server
@@ -376,7 +376,7 @@ serve_one_process() {
 	wait_until 10 "the server listens" grep -qs ' serving ' "$TMP/server.err"
 	register launch_plain alice
 	hand_over_by "$KNOWN"
-	wait_until 20 "the first process stands in" has_times " standing in for pid=$LAST" 1
+	wait_until 20 "the first process stands in" has_times " acting as proxy of pid=$LAST" 1
 	say alice "PING still-there"
 	hears alice 'PONG irc.test :?still-there'
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What rudp wants to reach, and whether the results do. All of the default, BBR."""
+"""The goals of rudp with its default, BBR, and whether the results meet them."""
 from collections import namedtuple
 
 from paths import ACCESS, BARRED, PATHS, bdp_ms
@@ -74,7 +74,7 @@ def day_bars():
 
 
 def wild_bars():
-    """Over random paths; the ratio is how many times better than the better one of the kernel's two."""
+    """Over random paths; the ratio compares with the better one of the kernel's two."""
     for measure in wild.MEASURES:
         for name, limit in (("median", 1.05), ("p10", 0.97), ("worst", 0.85)):
             yield Bar(f"random paths: {measure.says}, of the kernel's better one, {name}",
@@ -144,13 +144,13 @@ def chat_bars():
 
 
 def better_kernel(results, name):
-    """Of the kernel's two the one with more goodput."""
+    """The one of the kernel's two with more goodput."""
     goodput = {v: results.median("access", name, v, "goodput") for v in KERNELS}
     return max((v for v in KERNELS if goodput[v] is not None), key=goodput.get, default=None)
 
 
 def of_better_kernel(name, figure_name, least=0):
-    """Ours over that of the better kernel, which counts as no less than this."""
+    """rudp's value divided by the better kernel's; a kernel's value below `least` counts as that."""
     def ratio(results):
         ours, best = results.median("access", name, DEFAULT, figure_name), better_kernel(results, name)
         if ours is None or best is None:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Chat servers side by side, over loopback in namespace a: limits off, TCP_NODELAY on as they all set it.
+# Compares chat servers over loopback in namespace a: limits off, TCP_NODELAY on, which all of them set.
 
 CHAT_SECONDS=${CHAT_SECONDS:-5}
 
-# chat_serve VARIANT: on $PORT.
+# chat_serve VARIANT: starts the server on $PORT.
 chat_serve() {
 	write_"$1"_conf
 	case $1 in
@@ -72,8 +72,8 @@ chat_server_kb() {
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/${PID[server]}/status"
 }
 
-# chat_client VARIANT WHAT COUNT [SECONDS]. ngIRCd lets ten connections wait to be accepted, a number that it
-# has from its source; what does not fit the kernel tries again after 1, 3, 7 ... 63 seconds.
+# chat_client VARIANT WHAT COUNT [SECONDS]. ngIRCd has a backlog of ten connections, fixed in its source;
+# the kernel retries further ones after 1, 3, 7 ... 63 seconds.
 chat_client() {
 	local few=()
 	[ "$1" != ngircd ] || few=(--at-once 8)
@@ -81,7 +81,7 @@ chat_client() {
 	launch_plain client a "$BIN/chat" "${few[@]}" 127.0.0.1 "$PORT" "$@"
 }
 
-# chat_idle VARIANT COUNT: what so many clients take that are registered and silent.
+# chat_idle VARIANT COUNT: the cost of COUNT clients that are registered and silent.
 chat_idle() {
 	local before fd
 	before=$(chat_server_kb)

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What many open connections cost, from a to b over a link without delay.
+# The cost of many open connections, from a to b over a link without delay.
 
-# After its last data a connection of rudp asks six times, ever more rarely, whether the way back still
-# stands: that takes 25 s, and is not what an idle connection costs. Its keepalive, every 25 s, is: four of
-# them are one that asks and three that do not.
+# After its last data a connection of rudp tests six times, at growing intervals, whether the path back
+# still works. That takes 25 s and is not part of the cost of an idle connection. Its keepalive every 25
+# s is: of four keepalives one tests the path and three do not.
 CROWD_SETTLE_S=${CROWD_SETTLE_S:-28}
 CROWD_IDLE_S=${CROWD_IDLE_S:-100}
 CROWD_REQUESTS=${CROWD_REQUESTS:-10000}
 CROWD_ACTIVE=10
 
-# open_crowd NAME VARIANT COUNT: so many connections that stay until the end of this run; $HOLD_NAME
-# takes orders for them.
+# open_crowd NAME VARIANT COUNT: opens COUNT connections that stay until the end of this run; the client
+# reads its orders from $HOLD_NAME.
 open_crowd() {
 	local fd
 	mkfifo "$TMP/hold-$1"
@@ -27,14 +27,15 @@ has_lines() {
 	[ "$(wc -l <"$TMP/$1.out")" -ge "$2" ]
 }
 
-# fitting COUNT: as many as there may be where descriptors are few. One at the client costs its engine two.
+# fitting COUNT: limits COUNT to the available descriptors. A connection of the client costs its engine
+# two.
 fitting() {
 	local most=$((($(ulimit -Hn) - 200) / 2))
 	echo $(($1 < most ? $1 : most))
 }
 
-# The first connection is there before the counting, so that what an engine needs once is not shared
-# out among the connections.
+# The first connection is opened before the measurement, so that one-time costs of an engine are not
+# distributed over the connections.
 run_crowd() {
 	local kb_a kb_b slab cpu idle busy waking count
 	link_up
@@ -48,8 +49,8 @@ run_crowd() {
 	cpu=$(carriers_cpu_s)
 	[ -z "$(engines_on a)" ] || sleep "$CROWD_IDLE_S"
 	idle=$(seconds_between "$cpu" "$(carriers_cpu_s)") cpu=$(carriers_cpu_s)
-	# Over a few, so that what is seen is the price of the others that are there; then once over each,
-	# which wakes it from its rest.
+	# First over a few connections, which shows the cost of the other open ones; then once over each
+	# connection, which ends its idle state.
 	echo "$CROWD_REQUESTS $CROWD_ACTIVE" >&"$ORDERS"
 	wait_until "$RUN_LIMIT_S" "answers" has_lines all 2
 	busy=$(seconds_between "$cpu" "$(carriers_cpu_s)") cpu=$(carriers_cpu_s)

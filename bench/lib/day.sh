@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# A server's day: clients behind many hosts, each a namespace with a slow access of its own.
+# A server's day: clients on many hosts, each host a namespace with its own slow access link.
 #
 #     h1 ──veth, 2 Mbit/s── a ──linkem, 20 ms── b, the server
 #     h2 ──veth, 2 Mbit/s──/
 
-DAY_POURS=10 DAY_IDLE=40 DAY_ASKERS=4 # of each host
+DAY_POURS=10 DAY_IDLE=40 DAY_ASKERS=4 # for each host
 DAY_QUIET_S=10 DAY_POUR_S=20
-# The queue is 4 BDP of the access. An emulator for each host would take more of the machine than what is
-# measured: it wakes for each packet.
+# The queue is 4 BDP of the access link. One emulator for each host would use more of the machine than
+# the measured programs, since it wakes for each packet.
 DAY_DELAY=20ms
 DAY_ACCESS=(tbf rate 2mbit burst 3100 limit 40000)
 DAY_CONNECT_LIMIT_S=20
-DAY_LATE_S=10 # for a part to end
+DAY_LATE_S=10 # a part may end that much later
 
-# router_of NUMBER: what a host needs in a, as lines of `ip -batch`.
+# router_of NUMBER: the commands for a host's link in namespace a, as lines of `ip -batch`.
 router_of() {
 	printf '%s\n' "link add host$1 type veth peer name link0 netns $(netns_of "h$1")" \
 		"address add 10.78.$1.1/24 dev host$1" "link set host$1 up"
@@ -42,19 +42,19 @@ hosts_up() {
 	done
 }
 
-# await_part NAME SECONDS: the server's next line, without polling; it is in $SAID.
+# await_part NAME SECONDS: waits for the server's next line without polling; the line is in $SAID.
 await_part() {
 	read -r -t "$2" -u "$PARTS" SAID || fail "waited $2 s in vain for the server's part: $1"
 	[[ $SAID == *"\"$1\""* ]] || fail "the server's part $1: $SAID"
 }
 
-# sample: what the server's engine, the server itself (as it says) and the whole machine have used.
+# sample: the resources used by the server's engine, the server (as it reports) and the whole machine.
 sample() {
 	printf '{"carriers_cpu_s": %s, "machine_busy_s": %s, "server": %s}' \
 		"$(carriers_cpu_s)" "$(machine_busy_s)" "$SAID"
 }
 
-# kernel_tcp_kb: sockets' buffers of all namespaces, both ends.
+# kernel_tcp_kb: the socket buffers of all namespaces, both ends.
 kernel_tcp_kb() {
 	awk -v kb=$(($(getconf PAGESIZE) / 1024)) '$1 == "TCP:" { print $NF * kb }' /proc/net/sockstat
 }
@@ -63,7 +63,7 @@ program_kb() {
 	awk '$1 == "Pss:" { print $2 }' "/proc/$1/smaps_rollup"
 }
 
-# clients_up HOSTS VARIANT: one program on each host.
+# clients_up HOSTS VARIANT: starts one program on each host.
 clients_up() {
 	local i cc
 	cc=$(cc_of "$2")
@@ -73,7 +73,7 @@ clients_up() {
 	done
 }
 
-# end_clients HOSTS: when all have said what they saw.
+# end_clients HOSTS: waits until all have printed their results.
 end_clients() {
 	local i
 	for ((i = 1; i <= $1; i++)); do

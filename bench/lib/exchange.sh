@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Messages between two programs over loopback in namespace a. A variant is what carries them:
+# Messages between two programs over loopback in namespace a. A variant is the message carrier:
 #
 #   rudpmsg-rudp    librudpmsg over rudp, in memory          mosquitto   QoS 1, both ways over its broker
 #   rudpmsg-tcp     the same over TCP                        nng, zeromq   push and pull: no promise
@@ -8,10 +8,10 @@
 #
 # A case is SIZE-CONNECTIONS, or pace: 100 bytes, 1,000 a second, one connection.
 
-EXCHANGE_PART=${EXCHANGE_PART:-1} # one in so many messages, for a quicker look
+EXCHANGE_PART=${EXCHANGE_PART:-1} # divides the number of messages, for a quicker look
 FSYNC_SECONDS=1
 
-# So many take some seconds.
+# The number of messages: enough for several seconds.
 exchange_count() {
 	local count
 	case $2 in
@@ -24,7 +24,7 @@ exchange_count() {
 	echo $((count / EXCHANGE_PART))
 }
 
-# exchange_env VARIANT: what rudpmsg's library finds engine, key, transport and store by.
+# exchange_env VARIANT: the environment with which librudpmsg finds engine, key, transport and store.
 exchange_env() {
 	echo "RUDP_ENGINE_PATH=$BUILD/rudp-engine" "RUDP_ENGINE=process" "RUDP_KEY_FILE=$TMP/key" \
 		"RUDP_LOG=error:$TMP/engine.log"
@@ -48,7 +48,7 @@ exchange_others_cpu_s() {
 	threads_cpu_s_of "${pids[@]}"
 }
 
-# The disk's own: 4 KB behind the last, and fdatasync.
+# The speed of the disk itself: appends 4 KB and calls fdatasync.
 fsyncs_per_s() {
 	python3 - "$TMP/fsync" "$FSYNC_SECONDS" <<-'EOT'
 		import os, sys, time
@@ -85,7 +85,7 @@ run_exchange() {
 		fsyncs_per_s "$fsyncs"
 }
 
-# run_idle_peers tcp|rudp: over rudp each stream takes more descriptors of the one engine.
+# run_idle_peers tcp|rudp: over rudp each stream needs more descriptors of the one engine.
 run_idle_peers() {
 	local peers=10000
 	[ "$1" = tcp ] || peers=3000

@@ -16,7 +16,7 @@ MESSAGE_SECONDS=${MESSAGE_SECONDS:-20}
 FIRST_BYTE_COUNT=20
 TRACE_SECONDS=12
 
-# path NAME: its row, in RATE RTT LOSS QUEUE SECONDS_BULK STARTUP and the array OPTIONS.
+# path NAME: reads its row into RATE RTT LOSS QUEUE SECONDS_BULK STARTUP and the array OPTIONS.
 path() {
 	local row options
 	case $1 in
@@ -37,7 +37,7 @@ path_up() {
 		--settled "${STARTUP}s,${3}s"
 }
 
-# A bulk transfer for a time, on $PORT: client in the background.
+# A bulk transfer of a given time on $PORT; the client runs in the background.
 pour() {
 	local variant=$1 seconds=$2 connections=$3 cc
 	serve "$variant" b bulk "$connections"
@@ -65,7 +65,7 @@ run_bulk() {
 		"$(tail -n 1 "$TMP/client$PORT.out")"
 }
 
-# As bulk, while nothing else runs: the plan sees to that, and what else there is on the machine is said.
+# Like bulk, while nothing else runs (the plan ensures that); the load of other processes is reported.
 run_cost() {
 	local disturbed
 	not_niced
@@ -74,14 +74,14 @@ run_cost() {
 	say "$(tail -n 1 "$TMP/bulk.json")" disturbance "[$disturbed, $(disturbance)]"
 }
 
-# As bulk, over a path that marks; kernels may then ask for it.
+# Like bulk, over a path with ECN marks; kernels may then request ECN.
 run_ecn() {
 	on a sysctl -qw net.ipv4.tcp_ecn=1
 	on b sysctl -qw net.ipv4.tcp_ecn=1
 	run_bulk "$@"
 }
 
-# As bulk, over an access network; where the path marks by time, kernels may ask for it.
+# Like bulk, over an access network; if the path marks by waiting time, kernels may request ECN.
 run_access() {
 	if grep "^$1 " "$HERE_BENCH/paths.txt" | grep -q -e --mark-delay; then
 		on a sysctl -qw net.ipv4.tcp_ecn=1
@@ -90,7 +90,7 @@ run_access() {
 	run_bulk "$@"
 }
 
-# run_share PATH ONE:OTHER: both start at once.
+# run_share PATH ONE:OTHER: both transfers start at once.
 run_share() {
 	local one=${2%:*} other=${2#*:} first=() result
 	path_up "$1" "$3" "$SHARE_SECONDS"
@@ -112,7 +112,7 @@ run_share() {
 	EOF
 }
 
-# A thousand connections at once: do they share?
+# A thousand connections at once: is the rate shared fairly?
 run_crowd_share() {
 	path_up "$1" "$3" 30
 	pour "$2" 30 "${CROWD_SHARE:-1000}"
@@ -159,7 +159,7 @@ run_message() {
 		payload_bytes $((MESSAGE_RATE * MESSAGE_SECONDS * MESSAGE_CONNECTIONS * MESSAGE_BYTES))
 }
 
-# run_first_byte plain|fastopen VARIANT: fresh connections at 50 ms.
+# run_first_byte plain|fastopen VARIANT: new connections with a round trip of 50 ms.
 run_first_byte() {
 	local verb=run serving=()
 	link_up --delay 25ms --seed "$3"
@@ -183,7 +183,7 @@ run_first_byte() {
 	say "$RESULT"
 }
 
-# What the engine itself thinks, from its trace.
+# The state of the engine's congestion control over time, from its trace.
 run_trace() {
 	path_up "$1" "$3" "$TRACE_SECONDS"
 	mkdir "$TMP/qlog"

@@ -7,7 +7,7 @@ SETUP_COUNT=${SETUP_COUNT:-3000}
 PINGPONG_COUNT=${PINGPONG_COUNT:-20000}
 EVENT_REQUESTS_EACH=2000 EVENT_CONNECTIONS=10 EVENT_BYTES=200
 REDIS_REQUESTS=${REDIS_REQUESTS:-100000}
-REDIS_PIPELINED_TIMES=16 # so many more in a pipeline, or a run would be over before it has settled
+REDIS_PIPELINED_TIMES=16 # more requests with a pipeline, or a run would end before it is steady
 LOAD_RUNS=300
 SIZES=(64 256 1024 4096 16384 65536 262144 1048576)
 SIZE_SECONDS=2
@@ -32,7 +32,7 @@ run_iperf() {
 	EOF
 }
 
-# is_served VARIANT SIDE PORT: whoever serves it.
+# is_served VARIANT SIDE PORT: is there a server on the port?
 is_served() {
 	case $1 in
 	rudp-*) is_udp_served "$2" "$3" ;;
@@ -49,7 +49,7 @@ run_pingpong() {
 	say "$RESULT" carriers_cpu_s "$(seconds_between "$before" "$(carriers_cpu_s)")"
 }
 
-# run_setup alone|request VARIANT: connect, accept, close; or with a request and its answer between them.
+# run_setup alone|request VARIANT: connect, accept, close; "request" adds a request and its answer.
 run_setup() {
 	local before bytes=1
 	if [ "$1" = alone ]; then
@@ -64,7 +64,7 @@ run_setup() {
 	say "$RESULT" carriers_cpu_s "$(seconds_between "$before" "$(carriers_cpu_s)")"
 }
 
-# run_events edge|level VARIANT: what counts is said by the server when its last connection has ended.
+# run_events edge|level VARIANT: the server prints the result when its last connection has ended.
 run_events() {
 	serve "$2" a events "$EVENT_BYTES" "$1"
 	ask "$2" a "$BIN/pingpong" ask 127.0.0.1 "$PORT" "$EVENT_BYTES" "$EVENT_BYTES" \
@@ -93,7 +93,7 @@ run_redis() {
 		carriers_cpu_s "$(seconds_between "$before" "$(carriers_cpu_s)")"
 }
 
-# A program that opens no socket: what loading the shim costs it.
+# A program that opens no socket: the cost of loading the shim.
 run_load() {
 	run_as "$2" client a hyperfine --shell=none --warmup 20 --runs "$LOAD_RUNS" \
 		--export-json "$TMP/load" /bin/true
@@ -106,7 +106,7 @@ run_load() {
 	EOF
 }
 
-# Throughput against the size of a write, each on a fresh connection.
+# Throughput by the size of a write; each size on a new connection.
 run_sizes() {
 	local size results=()
 	for size in "${SIZES[@]}"; do

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What is measured: cases, variants, rounds, and how much of the machine one run takes."""
+"""The plan of measurements: cases, variants, rounds, and the share of the machine that a run needs."""
 from collections import namedtuple
 
 from paths import ACCESS, BARRED, PATHS, RANDOM, path_named
 
-# weight: the share of this machine that a run may take; runs side by side never exceed 1 together.
+# weight: the share of this machine that a run may use; concurrent runs never exceed 1 together.
 Job = namedtuple("Job", "measurement case variant round weight seconds env")
 
 KERNELS = ["tcp-cubic", "tcp-bbr"]
@@ -23,12 +23,12 @@ KERNEL = ["tcp-bbr", "tcp-cubic"]
 WILD_PATHS = 200
 
 
-# What a server cannot do, and why: the table says so, and nobody waits for it.
+# What a server cannot do, and why. Tables show the reason; the run is skipped.
 CANNOT = {("chat", "connect-2000", "ngircd"): "only 10 may wait"}
 
 
 def bulk_weight(case, variant):
-    """Slow transfers leave the machine to others; fast ones must not be disturbed."""
+    """Slow transfers leave room for concurrent runs; fast ones must not be disturbed."""
     if case == "P7":
         return 1.0
     if case in ("P4", "P6") or (variant.endswith("cubic") and case in ("P2", "P3", "P5")):
@@ -37,7 +37,7 @@ def bulk_weight(case, variant):
 
 
 def wild_weight(case, _):
-    """By the rate, after what bulk runs take; a floor for starting and ending a run."""
+    """By the rate, as measured for bulk runs; at least the share for starting and ending a run."""
     return min(1.0, 0.12 + path_named(case).mbps / 250)
 
 
@@ -81,7 +81,7 @@ class Measurement:
     def sensible(self, case, variant):
         if (self.name, case, variant) in CANNOT:
             return False
-        # A tunnel's requests cost a hundred times more, and its ten thousand connections are none.
+        # A tunnel's requests cost a hundred times more, and it does not make ten thousand connections.
         return not (self.name == "redis" and case == "16" and variant.startswith("kcptun"))
 
 
@@ -124,9 +124,9 @@ PLAN = [
     Measurement("exchange", EXCHANGES, CARRIERS, 3, 1.0, 6,
                 {"cases": ["100-1", "pace"], "rounds": 1, "seconds": 3, "env": {"EXCHANGE_PART": "5"}}),
     Measurement("idle_peers", ["tcp", "rudp"], ["rudpmsg"], 1, 1.0, 20),
-    # The busy time of the whole machine: alone on it.
+    # It measures the busy time of the whole machine, so it runs alone.
     Measurement("cost", BARRED, KERNEL + [DEFAULT], 3, 1.0, 0),
-    # Hosts: ten times as many must not cost more for a GB.
+    # Cases are numbers of hosts: ten times as many must not cost more per GB.
     Measurement("day", ["5", "50"], KERNEL + [DEFAULT], 2, 1.0, 50),
     Measurement("trace", ["P1", "P2", "P3", "P5", "P6"], [DEFAULT, "rudp-cubic"], 1, 0.5, 14),
     Measurement("wild_bulk", [], KERNEL + [DEFAULT], 1, wild_weight, 0, wild=True),
@@ -134,7 +134,7 @@ PLAN = [
     Measurement("wild_request", [], KERNEL + [DEFAULT], 1, lambda case, _: 0.2, 9, wild=True),
 ]
 
-# A tunnel is slow where it counts requests: fewer of them say as much.
+# A tunnel is slow with many requests; fewer of them give the same information.
 FEWER = {"redis": {"REDIS_REQUESTS": "10000"}, "pingpong": {"PINGPONG_COUNT": "1000"}}
 
 

@@ -8,7 +8,7 @@ import statistics
 from paths import PATHS, ideal_mbps
 
 LATE_MAX_US = 5000
-DISTURBANCE_MAX = 0.1  # of a processor
+DISTURBANCE_MAX = 0.1  # of one processor
 LATE_MAX_OF_RTT, LATE_ALWAYS_US = 0.25, 1000  # of random paths, whose round trip may be a millisecond
 
 NAMES = {
@@ -28,12 +28,12 @@ def cpu_per_gb(result):
 
 
 def crowd_kb(result):
-    """The engine with more of it: client's or server's."""
+    """The greater value of the client's and the server's engine."""
     return max(result["client_engine_kb"], result["server_engine_kb"]) / result["open"]["connections"]
 
 
 def exchange_cpu_us(result):
-    """Both programs, and whoever stands between them."""
+    """The sum over both programs and the processes between them, such as a broker."""
     return (result["sender"]["sender_cpu_s"] + result["receiver_cpu_s"] + result["others_cpu_s"]) / result["messages"] * 1e6
 
 
@@ -118,12 +118,12 @@ FIGURES = {
 
 
 def is_disturbed(run):
-    """Others kept the machine busy, whose busy time was to be measured."""
+    """Other programs kept the machine busy while its busy time was measured."""
     return max((run["result"] or {}).get("disturbance", [0])) > DISTURBANCE_MAX
 
 
 def is_late(run):
-    """The emulator itself was kept from the processor: that was not the path that was to be measured."""
+    """The emulator did not get the processor in time, so the path was not emulated correctly."""
     limit_us = LATE_MAX_US
     if run.get("path"):
         limit_us = min(LATE_MAX_US, max(LATE_ALWAYS_US, run["path"]["rtt_ms"] * 1e3 * LATE_MAX_OF_RTT))
@@ -140,7 +140,7 @@ class Results:
             self.runs = [json.loads(line) for line in lines]
 
     def of(self, measurement, case, variant):
-        """All runs, those that failed (result is None) included."""
+        """All runs, including failed ones (result is None)."""
         return [run for run in self.runs
                 if (run["measurement"], run["case"], run["variant"]) == (measurement, case, variant)]
 
@@ -156,7 +156,7 @@ class Results:
         return [value for value in map(take, self.results(measurement, case, variant)) if value is not None]
 
     def median(self, measurement, case, variant, figure):
-        """None where no run came to an end."""
+        """None if all runs failed."""
         values = self.values(measurement, case, variant, figure)
         return statistics.median(values) if values else None
 

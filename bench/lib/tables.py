@@ -154,7 +154,7 @@ def verdicts(results):
     return markdown(["bar", "wanted", "measured", ""], rows)
 
 
-# Where more is better; of all other figures less is. Figures of cost beside peers that have none are left out.
+# Figures of which more is better; of all others less is. Costs are left out if the peers have none.
 MORE = {("bulk", "goodput"), ("iperf", "goodput"), ("redis", "set"), ("redis", "get"), ("setup", "rate"),
         ("crowd", "rate"), ("crowd_share", "jain"), ("crowd_share", "goodput"),
         ("day", "goodput"), ("day", "jain")}
@@ -178,7 +178,7 @@ WORSE = 1.02
 
 
 def factor(measurement, figure, ours, theirs):
-    """How many times worse ours is; below 1: better."""
+    """The factor by which rudp is worse; below 1: better."""
     if (measurement, figure) in MORE:
         ours, theirs = theirs, ours
     return ours / theirs if theirs else 1.0
@@ -204,7 +204,7 @@ def beside_kernel(results):
 
 
 def since(results, before):
-    """What of ours got worse since an earlier summary, by more than two percent and beyond the spread."""
+    """Figures of rudp that got worse since an earlier summary, by more than two percent and beyond the spread."""
     rows = []
     for old in before.get("figures", []):
         measurement, case, variant, figure = (old[k] for k in ("measurement", "case", "variant", "figure"))
@@ -234,7 +234,7 @@ def access(results):
     return markdown([""] + heads, rows)
 
 
-# name in the document: (measurement that it needs, title, how it is made)
+# name in the document: (measurement that it needs, title, function)
 TABLES = {
     "machine": (None, "Machine", about),
     "goodput": ("bulk", "Bulk transfer, goodput, Mbit/s", goodput),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What engines, programs and the kernel have used, read from /proc. An engine is known by its
-# executable and the namespace it is in.
+# Resources used by engines, programs and the kernel, read from /proc. An engine is found by its
+# executable and its namespace.
 
 engines_on() {
 	local pid
@@ -12,7 +12,7 @@ engines_on() {
 	done
 }
 
-# cpu_s_of PID...: CPU seconds of all their threads, those that have ended included, in ticks of 10 ms.
+# cpu_s_of PID...: CPU seconds of all their threads, including ended ones, in ticks of 10 ms.
 cpu_s_of() {
 	local pid
 	for pid in "$@"; do
@@ -20,7 +20,7 @@ cpu_s_of() {
 	done 2>/dev/null | awk -v hz="$(getconf CLK_TCK)" '{ sum += $12 + $13 } END { printf "%.2f", sum / hz }'
 }
 
-# threads_cpu_s_of PID...: of the threads that are there, to the nanosecond.
+# threads_cpu_s_of PID...: CPU seconds of their present threads, to the nanosecond.
 threads_cpu_s_of() {
 	local pid
 	for pid in "$@"; do
@@ -29,21 +29,22 @@ threads_cpu_s_of() {
 }
 
 # Busy time of all processors in seconds, from /proc/stat: user, system, irq and softirq. The kernel does
-# much of TCP's work in the context of another process, such as the emulator: only the sum over the machine
-# has all of it. Left out: steal, which is time of other virtual machines, and nice, since nothing that is
-# measured is niced.
+# much of TCP's work in the context of other processes, such as the emulator, so only the sum over the
+# machine is complete. Left out: steal, the time of other virtual machines, and nice, since no measured
+# program is niced.
 machine_busy_s() {
 	local user system irq softirq
 	read -r _ user _ system _ _ irq softirq _ </proc/stat
 	awk -v ticks=$((user + system + irq + softirq)) -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.2f", ticks / hz }'
 }
 
-# No part of a measurement may be niced, for it would not count.
+# Fails if a process of the measurement is niced, since its time would not count.
 not_niced() {
 	[ "$(nice)" -le 0 ] || fail "niced: machine_busy_s does not count niced programs"
 }
 
-# disturbance: processors that others keep busy; for a second, while nothing is measured.
+# disturbance: the number of processors that other programs keep busy, over one second without a
+# measurement.
 disturbance() {
 	local before
 	before=$(machine_busy_s)
@@ -51,7 +52,7 @@ disturbance() {
 	seconds_between "$before" "$(machine_busy_s)"
 }
 
-# Their memory in KB, with pages that several processes share counted by share.
+# The engines' memory in KB; shared pages count in proportion.
 engine_kb() {
 	local pid
 	for pid in $(engines_on "$1"); do
@@ -59,7 +60,7 @@ engine_kb() {
 	done | awk '$1 == "Pss:" { sum += $2 } END { print sum + 0 }'
 }
 
-# Of the whole machine, so only a rough measure of what connections cost the kernel.
+# For the whole machine, so only a rough measure of the kernel's memory for connections.
 kernel_slab_kb() {
 	awk '$1 == "Slab:" { print $2 }' /proc/meminfo
 }

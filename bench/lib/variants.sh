@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Who carries the bytes. A variant is a word:
+# The transports that are compared. A variant is a word:
 #
 #   tcp            kernel TCP, the system's congestion control    rudp-bbr    the shim, its default
 #   tcp-cubic, tcp-bbr                                            rudp-cubic
@@ -9,16 +9,16 @@
 #                                                                 rudp-early      requests in the SYN, by a rule
 #   kcptun-fast2, kcptun-fast3   a tunnel, AES-256, mode as said
 #
-# Programs are the same for all of them. Where there is a tunnel, clients dial its near end.
+# The programs are the same for all variants. With a tunnel, clients connect to its near end.
 
 KCPTUN_PORT=4001 TLS_PORT=4433 TUNNEL_PORT=5101
-# Beyond its defaults: a send window that fits the widest path (the client's default, 128 packets, would
-# hold it to 27 Mbit/s on P1), and no compressing of what cannot be compressed.
+# Differences from its defaults: a send window for the widest path (the client's default of 128 packets
+# would limit it to 27 Mbit/s on P1), and no compression, since the data cannot be compressed.
 KCPTUN_SETTINGS=(--key bench --crypt aes --nocomp --sndwnd 1024 --rcvwnd 1024 --quiet)
 
 TUNNELS=()
 
-# settings_for VARIANT NAME: SETTINGS of a program under the shim.
+# settings_for VARIANT NAME: writes the settings of a program under the shim to SETTINGS.
 settings_for() {
 	local cc=${1#rudp-} log=$TMP/engine.log
 	case $1 in
@@ -37,7 +37,7 @@ settings_for() {
 	[ ! -e "$TMP/$1.conf" ] || SETTINGS+=("RUDP_POLICY_FILE=$TMP/$1.conf")
 }
 
-# run_as VARIANT NAME SIDE COMMAND...: in the background.
+# run_as VARIANT NAME SIDE COMMAND...: runs a command in the background.
 run_as() {
 	local variant=$1 name=$2
 	shift
@@ -50,7 +50,7 @@ run_as() {
 	esac
 }
 
-# cc_of VARIANT: the name that a client gives to TCP_CONGESTION, nothing for the default.
+# cc_of VARIANT: the name that a client passes to TCP_CONGESTION; empty for the default.
 cc_of() {
 	case $1 in
 	tcp-*) echo "${1#tcp-}" ;;
@@ -104,8 +104,9 @@ tls_up() {
 		"connect=$host:$((TLS_PORT + offset))"
 }
 
-# carry VARIANT CLIENT-SIDE SERVER-SIDE SERVER-HOST PORT [OFFSET]: whatever must stand between the two;
-# then $HOST and $DIAL say what a client dials. OFFSET keeps several of them apart.
+# carry VARIANT CLIENT-SIDE SERVER-SIDE SERVER-HOST PORT [OFFSET]: starts the tunnel between the two
+# sides, if the variant has one; $HOST and $DIAL are then the address for clients. OFFSET separates
+# several tunnels.
 # shellcheck disable=SC2034 # read by the measurements
 carry() {
 	local variant=$1 client=$2 server=$3 offset=${6:-0}
@@ -120,7 +121,7 @@ carry() {
 	wait_until 10 "near end of $variant" is_tcp_served "$client" "$DIAL"
 }
 
-# What carries the bytes besides programs and kernel: engines and tunnels.
+# CPU seconds of engines and tunnels, that is, of the transport outside programs and kernel.
 carriers_cpu_s() {
 	local pids=()
 	mapfile -t pids < <(engines_on a && engines_on b)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Random paths: rudp beside the better one of kernel BBR and CUBIC on each, and what that says over all."""
+"""Random paths: rudp compared with the better one of kernel BBR and CUBIC on each, and statistics over all."""
 import statistics
 from collections import namedtuple
 
@@ -17,7 +17,7 @@ MEASURES = [Measure("bulk goodput", "wild_bulk", "goodput", "rudp-bbr"),
             Measure("request p99", "wild_request", "p99", "rudp-cubic")]
 WORST = 10
 TENTH = 10       # the tenth percentile is the path with a tenth of all below it
-RATIO_MAX = 100  # a kernel that hardly gets anything through says no more than this
+RATIO_MAX = 100  # a kernel that transfers almost nothing counts as this
 NONE = "–"
 
 
@@ -35,7 +35,7 @@ def medians(results, measurement, figure):
 
 
 def ratio_of(ours, best, more_is_better):
-    """None: nobody came to an end."""
+    """None: all runs failed."""
     if not ours:
         return 0 if best else None
     if not best:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Measurements over random paths. On one of seven the way from b to a is slower: what is large goes from a to b.
+# Measurements over random paths. On one path of seven the direction from b to a is slower; large data
+# goes from a to b.
 
-WILD_OBJECTS=("small 100000 8 4" "large 1000000 5 6") # name, bytes, how many, seconds after which none is begun
+WILD_OBJECTS=("small 100000 8 4" "large 1000000 5 6") # name, bytes, count, seconds after which no further one begins
 WILD_LIMIT_S=60
 WILD_REQUEST_SECONDS=8
-WILD_REQUEST_LOAD=0.25 # of the path's rate, which must not be what is measured
+WILD_REQUEST_LOAD=0.25 # share of the path's rate, so that the load itself is not measured
 WILD_REQUEST_CONNECTIONS_MAX=10
 WILD_REQUESTS_EACH_MAX=400
 
@@ -28,7 +29,7 @@ run_wild_object() {
 	printf '{%s}\n' "$(IFS=,; echo "${results[*]}")"
 }
 
-# request_plan RATE-MBPS RTT-MS: how many connections ask, and how often each.
+# request_plan RATE-MBPS RTT-MS: the number of connections with requests, and their rate.
 request_plan() {
 	awk -v mbps="$1" -v rtt_ms="$2" -v load="$WILD_REQUEST_LOAD" -v most="$WILD_REQUEST_CONNECTIONS_MAX" \
 		-v most_each="$WILD_REQUESTS_EACH_MAX" -v bits=$(((REQUEST_BYTES + RESPONSE_BYTES) * 8)) -v seconds="$WILD_REQUEST_SECONDS" '

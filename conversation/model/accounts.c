@@ -14,25 +14,26 @@
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
-struct apo_owned {
+struct apo_account_entry {
 	UT_hash_handle by_name;
 	uint32_t mark;
 	struct apo_readers readers;
-	uint64_t id; /* of no other, be it of the same name */
-	int64_t kept_id; /* the same where it is kept; 0: not known */
+	uint64_t id;     /* accounts never share an id, not even with the same name */
+	int64_t kept_id; /* its id in the store; 0: not known */
 	char folded[];
 };
 
 /* ---- names ---- */
 
-static struct apo_owned *find(const struct apo_model *model, const char *name)
+static struct apo_account_entry *find(const struct apo_model *model, const char *name)
 {
-	char folded[APO_NICK_BYTES_MAX + 2]; /* one too long is nobody's */
-	struct apo_owned *owned;
+	char folded[APO_NICK_BYTES_MAX +
+		    2]; /* a longer name is cut to this size and matches no account */
+	struct apo_account_entry *account;
 	size_t len = apo_fold(folded, sizeof folded, name);
 
-	HASH_FIND(by_name, model->owned, folded, len, owned);
-	return owned;
+	HASH_FIND(by_name, model->accounts, folded, len, account);
+	return account;
 }
 
 int apo_account_remember(struct apo_model *model, const char *name, int64_t kept_id)
@@ -40,24 +41,24 @@ int apo_account_remember(struct apo_model *model, const char *name, int64_t kept
 	bool rudp_table_add_failed = false;
 	char folded[APO_NICK_BYTES_MAX + 2];
 	size_t len = apo_fold(folded, sizeof folded, name);
-	struct apo_owned *owned = find(model, name);
+	struct apo_account_entry *account = find(model, name);
 
-	if (owned) {
-		owned->mark = model->owned_mark;
-		owned->kept_id = kept_id ? kept_id : owned->kept_id;
+	if (account) {
+		account->mark = model->account_mark;
+		account->kept_id = kept_id ? kept_id : account->kept_id;
 		return 0;
 	}
-	owned = calloc(1, sizeof *owned + len + 1);
-	if (!owned)
+	account = calloc(1, sizeof *account + len + 1);
+	if (!account)
 		return -ENOMEM;
-	owned->mark = model->owned_mark;
-	owned->id = ++model->last_owned;
-	owned->kept_id = kept_id;
-	rudp_list_init(&owned->readers.clients);
-	memcpy(owned->folded, folded, len);
-	HASH_ADD_KEYPTR(by_name, model->owned, owned->folded, len, owned);
+	account->mark = model->account_mark;
+	account->id = ++model->last_account_id;
+	account->kept_id = kept_id;
+	rudp_list_init(&account->readers.clients);
+	memcpy(account->folded, folded, len);
+	HASH_ADD_KEYPTR(by_name, model->accounts, account->folded, len, account);
 	if (rudp_table_add_failed) {
-		free(owned);
+		free(account);
 		return -ENOMEM;
 	}
 	return 0;
@@ -65,92 +66,92 @@ int apo_account_remember(struct apo_model *model, const char *name, int64_t kept
 
 bool apo_account_is_other(const struct apo_model *model, const char *name, int64_t kept_id)
 {
-	const struct apo_owned *owned = find(model, name);
+	const struct apo_account_entry *account = find(model, name);
 
-	return owned && owned->kept_id && kept_id && owned->kept_id != kept_id;
+	return account && account->kept_id && kept_id && account->kept_id != kept_id;
 }
 
-static void drop(struct apo_model *model, struct apo_owned *owned)
+static void drop(struct apo_model *model, struct apo_account_entry *account)
 {
-	HASH_DELETE(by_name, model->owned, owned);
-	while (rudp_list_pop(&owned->readers.clients))
+	HASH_DELETE(by_name, model->accounts, account);
+	while (rudp_list_pop(&account->readers.clients))
 		;
-	apo_markers_free(owned->readers.markers);
-	free(owned);
+	apo_markers_free(account->readers.markers);
+	free(account);
 }
 
 void apo_accounts_forget(struct apo_model *model)
 {
-	struct apo_owned *owned, *next;
+	struct apo_account_entry *account, *next;
 
-	HASH_ITER(by_name, model->owned, owned, next)
-	drop(model, owned);
+	HASH_ITER(by_name, model->accounts, account, next)
+	drop(model, account);
 }
 
 bool apo_account_forget(struct apo_model *model, const char *name)
 {
-	struct apo_owned *owned = find(model, name);
+	struct apo_account_entry *account = find(model, name);
 
-	if (owned)
-		drop(model, owned);
-	return owned != NULL;
+	if (account)
+		drop(model, account);
+	return account != NULL;
 }
 
 unsigned apo_accounts_forget_unmarked(struct apo_model *model)
 {
-	unsigned before = HASH_CNT(by_name, model->owned);
-	struct apo_owned *owned, *next;
+	unsigned before = HASH_CNT(by_name, model->accounts);
+	struct apo_account_entry *account, *next;
 
-	HASH_ITER(by_name, model->owned, owned, next)
-	if (owned->mark != model->owned_mark)
-		drop(model, owned);
-	return before - HASH_CNT(by_name, model->owned);
+	HASH_ITER(by_name, model->accounts, account, next)
+	if (account->mark != model->account_mark)
+		drop(model, account);
+	return before - HASH_CNT(by_name, model->accounts);
 }
 
 struct apo_readers *apo_account_readers(const struct apo_model *model, const char *name)
 {
-	struct apo_owned *owned = find(model, name);
+	struct apo_account_entry *account = find(model, name);
 
-	return owned ? &owned->readers : NULL;
+	return account ? &account->readers : NULL;
 }
 
 uint64_t apo_account_id(const struct apo_model *model, const char *name)
 {
-	const struct apo_owned *owned = find(model, name);
+	const struct apo_account_entry *account = find(model, name);
 
-	return owned ? owned->id : 0;
+	return account ? account->id : 0;
 }
 
-/* A table goes through its items in the order in which they came. */
-struct apo_owner *apo_account_owners(const struct apo_model *model, uint32_t *count)
+/* A hash table iterates in the order of insertion, so by id. */
+struct apo_account_key *apo_accounts_list(const struct apo_model *model, uint32_t *count)
 {
-	struct apo_owner *owners =
-		calloc((size_t)HASH_CNT(by_name, model->owned) + 1, sizeof *owners);
-	struct apo_owned *owned, *next;
+	struct apo_account_key *account_keys =
+		calloc((size_t)HASH_CNT(by_name, model->accounts) + 1, sizeof *account_keys);
+	struct apo_account_entry *account, *next;
 	uint32_t i = 0;
 
 	*count = 0;
-	if (!owners)
+	if (!account_keys)
 		return NULL;
-	HASH_ITER(by_name, model->owned, owned, next)
-	owners[i++] = (struct apo_owner){owned->id, owned->folded};
+	HASH_ITER(by_name, model->accounts, account, next)
+	account_keys[i++] = (struct apo_account_key){account->id, account->folded};
 	*count = i;
-	return owners;
+	return account_keys;
 }
 
-bool apo_account_lets(const struct apo_model *model, const struct apo_client *client,
-		      const char *nick)
+bool apo_account_allows_nick(const struct apo_model *model, const struct apo_client *client,
+			     const char *nick)
 {
 	return !find(model, nick) || (client->account && apo_is_same(client->account, nick));
 }
 
-void apo_account_refuse(struct apo_model *model, struct apo_client *client, const char *nick)
+void apo_account_refuse_nick(struct apo_model *model, struct apo_client *client, const char *nick)
 {
 	apo_numeric(model, client, ERR_NICKNAMEINUSE,
 		    "%s :Nickname is registered; log in (SASL) to use it", nick);
 }
 
-/* ---- logged in ---- */
+/* ---- login and logout ---- */
 
 static void say_account(struct apo_model *model, struct apo_client *client)
 {
@@ -166,8 +167,7 @@ static void say_account(struct apo_model *model, struct apo_client *client)
 	apo_monitor_say(model, client, &say, APO_CAP_ACCOUNT_NOTIFY);
 }
 
-/* With the other connections of its account. */
-static void sit_with(struct apo_model *model, struct apo_client *client)
+static void list_under_account(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_readers *readers = apo_account_readers(model, client->account);
 
@@ -176,12 +176,12 @@ static void sit_with(struct apo_model *model, struct apo_client *client)
 		rudp_list_append(&readers->clients, &client->of_account);
 }
 
-int apo_account_sit(struct apo_model *model, struct apo_client *client)
+int apo_account_attach(struct apo_model *model, struct apo_client *client)
 {
-	/* It may be one that was added behind our back. */
+	/* The account may have been added while this process did not watch the store. */
 	int error = apo_account_remember(model, client->account, 0);
 
-	sit_with(model, client);
+	list_under_account(model, client);
 	return error;
 }
 
@@ -196,7 +196,7 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
 	apo_history_on_account_left(model, client);
 	if (apo_text_set(&client->account, account) < 0)
 		return -ENOMEM;
-	(void)apo_account_sit(model, client);
+	(void)apo_account_attach(model, client);
 	apo_history_on_account(model, client, is_first);
 	model->figures.logins++;
 	apo_client_source(client, source);
@@ -232,24 +232,28 @@ static const struct refusal unavailable = {"TEMPORARILY_UNAVAILABLE",
 static const struct refusal *refusal_of(struct apo_model *model, const struct apo_client *client,
 					const char *name, const char *password)
 {
-	static const struct refusal
-		too_early = {"COMPLETE_CONNECTION_REQUIRED", "Come in first"},
-		not_here = {"TEMPORARILY_UNAVAILABLE",
-			    "Accounts are not registered here, or not over "
-			    "a connection that others can read"},
-		inside = {"ALREADY_AUTHENTICATED", "You are logged in already"},
-		other_name = {"ACCOUNT_NAME_MUST_BE_NICK", "An account is called as your nick"},
-		weak = {"WEAK_PASSWORD", "A password has at least 8 bytes"},
-		too_long = {"UNACCEPTABLE_PASSWORD", "A password has at most 300 bytes"},
-		taken = {"ACCOUNT_EXISTS", "That name is registered already"},
-		full = {"TEMPORARILY_UNAVAILABLE", "There are too many accounts"},
-		too_often = {"TEMPORARILY_UNAVAILABLE",
-			     "Too many tries from your address; try again later"};
+	static const struct refusal too_early = {"COMPLETE_CONNECTION_REQUIRED",
+						 "Register your connection first (NICK and USER)"},
+				    disabled = {"TEMPORARILY_UNAVAILABLE",
+						"Accounts cannot be registered here, or not over "
+						"a connection that others can read"},
+				    inside = {"ALREADY_AUTHENTICATED", "You are logged in already"},
+				    other_name = {"ACCOUNT_NAME_MUST_BE_NICK",
+						  "The name of an account must be your nick"},
+				    weak = {"WEAK_PASSWORD", "A password has at least 8 bytes"},
+				    too_long = {"UNACCEPTABLE_PASSWORD",
+						"A password has at most 300 bytes"},
+				    taken = {"ACCOUNT_EXISTS", "That name is registered already"},
+				    full = {"TEMPORARILY_UNAVAILABLE",
+					    "There are too many accounts"},
+				    too_often = {
+					    "TEMPORARILY_UNAVAILABLE",
+					    "Too many tries from your address; try again later"};
 
 	if (!client->is_registered)
 		return &too_early;
 	if (!(apo_caps_offered(model, client) & APO_CAP_ACCOUNT_REGISTRATION))
-		return &not_here;
+		return &disabled;
 	if (client->account)
 		return &inside;
 	if (!apo_is_same(name, client->nick))
@@ -260,7 +264,7 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 		return &too_long;
 	if (find(model, name))
 		return &taken;
-	if (HASH_CNT(by_name, model->owned) >= model->config->accounts_max)
+	if (HASH_CNT(by_name, model->accounts) >= model->config->accounts_max)
 		return &full;
 	return apo_throttle_is_open(model, client) ? NULL : &too_often;
 }
@@ -315,7 +319,7 @@ void apo_account_on_registered(struct apo_model *model, struct apo_client *clien
 	apo_tell(model, client, &line);
 }
 
-/* Nobody has been sent a code. */
+/* The server sends no codes, so every code is wrong. */
 void apo_on_verify(struct apo_model *model, struct apo_client *client,
 		   const struct apo_message *message)
 {

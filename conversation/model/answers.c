@@ -19,16 +19,16 @@ struct held_line {
 
 bool apo_turn_is_long(const struct apo_model *model)
 {
-	return model->turn.told_bytes >= model->turn.told_bytes_max ||
-	       model->turn.looks >= APO_SLICE_LOOKS;
+	return model->turn.sent_bytes >= model->turn.sent_bytes_max ||
+	       model->turn.examined >= APO_SLICE_EXAMINED_MAX;
 }
 
-void apo_turn_look(struct apo_model *model, unsigned count)
+void apo_turn_count_examined(struct apo_model *model, unsigned count)
 {
-	model->turn.looks += count;
+	model->turn.examined += count;
 }
 
-/* ---- who waits ---- */
+/* ---- clients that wait ---- */
 
 static struct apo_backlog *backlog_of(struct apo_model *model, struct apo_client *client)
 {
@@ -75,11 +75,11 @@ void apo_answers_drop(struct apo_model *model, struct apo_client *client)
 	model->backlog_count--;
 }
 
-/* More would not fit into the send queue of one who does not read. */
+/* Would more exceed the send queue of a client that does not read? */
 static bool is_full(const struct apo_model *model, const struct apo_client *client)
 {
 	return model->calls->want_room && model->hurried_bytes == 0 &&
-	       client->told_bytes > model->slice_bytes;
+	       client->sent_bytes > model->slice_bytes;
 }
 
 static bool may_ask(const struct apo_client *client)
@@ -87,7 +87,7 @@ static bool may_ask(const struct apo_client *client)
 	return client->history_count < APO_REQUESTS_MAX;
 }
 
-/* What it waits for now; without anything it is read from again. */
+/* Decides what the client waits for. If it waits for nothing, its lines are read again. */
 static void decide(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_backlog *backlog = client->backlog;
@@ -110,11 +110,11 @@ static void decide(struct apo_model *model, struct apo_client *client)
 }
 
 void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *client,
-			       size_t told_bytes)
+			       size_t sent_bytes)
 {
 	if (client->is_gone || rudp_list_is_linked(&client->ending))
 		return;
-	client->told_bytes += (uint32_t)told_bytes;
+	client->sent_bytes += (uint32_t)sent_bytes;
 	if (!client->backlog && !is_full(model, client) && may_ask(client))
 		return;
 	if (backlog_of(model, client))
@@ -123,7 +123,7 @@ void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *clien
 
 void apo_answers_on_room(struct apo_model *model, struct apo_client *client)
 {
-	client->told_bytes = 0;
+	client->sent_bytes = 0;
 	if (!client->backlog)
 		return;
 	client->backlog->waits_for_room = false;
@@ -150,8 +150,7 @@ static bool has_answers(const struct apo_client *client)
 	return client->backlog && !rudp_list_is_empty(&client->backlog->answers);
 }
 
-void apo_answer_begin(struct apo_model *model, struct apo_client *client,
-		      struct apo_answer *answer)
+void apo_answer_begin(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)
 {
 	struct apo_backlog *backlog = client->backlog;
 	bool must_wait = has_answers(client) || (backlog && backlog->waits_for_room);
@@ -169,10 +168,12 @@ void apo_answer_begin(struct apo_model *model, struct apo_client *client,
 	answer->batch = apo_turn_leave_open(model);
 }
 
-/* The process is about to be replaced: nothing waits for room any more, so there is an end. */
+/* The process is about to be replaced. Answers do not wait for room, so that they end; long ones
+ * are cut. */
 static void hurry(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)
 {
-	if (model->hurried_bytes == 0 || answer->is_cut || client->told_bytes < model->hurried_bytes)
+	if (model->hurried_bytes == 0 || answer->is_cut ||
+	    client->sent_bytes < model->hurried_bytes)
 		return;
 	answer->is_cut = true;
 	apo_notice(model, client,
@@ -181,19 +182,19 @@ static void hurry(struct apo_model *model, struct apo_client *client, struct apo
 
 static struct apo_answer *first_answer(const struct apo_client *client)
 {
-	return has_answers(client) ? RUDP_LIST_OWNER(client->backlog->answers.next,
-						     struct apo_answer, link)
-				   : NULL;
+	return has_answers(client)
+		       ? RUDP_LIST_OWNER(client->backlog->answers.next, struct apo_answer, link)
+		       : NULL;
 }
 
-/* Those of one response. */
-static void tell_on(struct apo_model *model, struct apo_client *client)
+/* Continues the answers of one response. */
+static void continue_answers(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_answer *answer = first_answer(client);
 	uint64_t batch = answer->batch;
 
 	apo_turn_begin(model, client, NULL);
-	model->turn.told_bytes_max = model->slice_bytes;
+	model->turn.sent_bytes_max = model->slice_bytes;
 	apo_turn_resume_label(model, batch);
 	while (answer && answer->batch == batch && !apo_turn_is_long(model)) {
 		hurry(model, client, answer);
@@ -229,13 +230,13 @@ void apo_answers_hold_line(struct apo_model *model, struct apo_client *client, c
 		decide(model, client);
 }
 
-static void hear_on(struct apo_model *model, struct apo_client *client)
+static void handle_held_line(struct apo_model *model, struct apo_client *client)
 {
 	struct rudp_list *link = rudp_list_pop(&client->backlog->lines);
 	struct held_line *held = RUDP_LIST_OWNER(link, struct held_line, link);
 
 	client->backlog->lines_bytes -= sizeof *held + held->len;
-	apo_line_hear(model, client, held->text, held->len);
+	apo_line_handle(model, client, held->text, held->len);
 	free(held);
 }
 
@@ -248,12 +249,12 @@ void apo_answers_serve(struct apo_model *model)
 		return;
 	client = RUDP_LIST_OWNER(link, struct apo_backlog, ready)->client;
 	if (has_answers(client))
-		tell_on(model, client);
+		continue_answers(model, client);
 	else
-		hear_on(model, client);
+		handle_held_line(model, client);
 }
 
-/* ---- all of them ---- */
+/* ---- events ---- */
 
 void apo_model_on_room(struct apo_model *model, struct apo_peer who, int64_t now_at_ns)
 {
@@ -262,7 +263,7 @@ void apo_model_on_room(struct apo_model *model, struct apo_peer who, int64_t now
 	model->now_at_ns = now_at_ns;
 	if (!client)
 		return;
-	client->heard_at_ns = now_at_ns; /* it reads, though nobody lets it speak */
+	client->heard_at_ns = now_at_ns; /* it reads, even though its lines are held */
 	apo_answers_on_room(model, client);
 }
 

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answers - long ones are told in slices, and not faster than who asked takes them.
+ * answers - sends long answers in slices, no faster than the client takes them.
  *
- * Model    an answer that is longer than what may be told at once goes on in turns of its own, one
- *          slice each (apo_model_on_time); those of many clients take turns. After so much as a
- *          slice the client's worker is asked for room in its send queue (want_room), and nothing more
- *          is told until that is there (apo_model_on_room). Meanwhile nothing is read from the client
- *          (hold); lines of it that were on their way wait here. So what it says next is answered
- *          behind the answer, and whatever it asks for, its send queue has room for others.
- * Between   two slices members come, go and are called otherwise, the channel or the client goes: an
- * slices    answer holds on to nothing but its link in a list (safe_iterator.h), and looks at
- * everything anew.
- * Limits   APO_HELD_LINES_BYTES_MAX of lines that wait, of a client: beyond, it is closed with "Excess
- *          Flood". A worker that has been told to hold does not send so many.
+ * Model    An answer may be longer than one turn may send. It then continues in turns of its own,
+ *          one
+ *          slice each (apo_model_on_time); the answers of many clients take turns. After each slice the
+ *          model asks the client's worker for room in its send queue (want_room) and sends nothing more
+ *          until there is room (apo_model_on_room). Meanwhile the worker reads nothing from the client
+ *          (hold); lines that were on their way wait here. So the client's next command is answered
+ *          after the long answer, and its send queue always has room for messages of others.
+ * Changes  Between two slices members join, leave and change their nicks, and the channel or the
+ *          client may
+ *          disappear. An answer therefore keeps only its link in a list (safe_iterator.h), and reads
+ *          everything else anew.
+ * Limits   APO_HELD_LINES_BYTES_MAX of waiting lines of one client: at more it is closed with
+ *          "Excess
+ *          Flood". A worker that was told to hold the client does not send so many.
  */
 #ifndef APO_ANSWERS_H
 #define APO_ANSWERS_H
@@ -21,53 +24,54 @@
 #include "conversation/model/safe_iterator.h"
 
 #define APO_SLICE_BYTES (16u << 10)
-#define APO_SLICE_LOOKS 512 /* at clients or channels, whether they are meant */
+#define APO_SLICE_EXAMINED_MAX 512 /* clients or channels that one slice tests for a match */
 #define APO_HELD_LINES_BYTES_MAX (8u << 20)
 
-/* Embedded as the first member in what tells somebody something. */
+/* The first member of each struct that describes a long answer. */
 struct apo_answer {
-	struct rudp_list link; /* of its client's answers */
+	struct rudp_list link; /* in its client's list of answers */
 	struct apo_safe_link iterator;
-	uint64_t batch; /* of the response that it belongs to; 0: none */
-	bool is_cut;    /* nothing more is looked for: only the end is to be told */
-	/* Tells on until there is nothing more (true), or apo_turn_is_long. The client is that whose
-	 * turn it is. */
+	uint64_t batch; /* the batch of the response to which it belongs; 0: none */
+	bool is_cut;    /* the search is over: only the closing lines are still to be sent */
+	/* Sends more of the answer. Returns true when all has been sent; false when
+	 * apo_turn_is_long. The client is the one of the current turn. */
 	bool (*go_on)(struct apo_model *model, struct apo_client *client,
 		      struct apo_answer *answer);
 };
 
-/* Of size bytes, zeroed but for go_on. NULL without memory: then the client is to be closed. */
+/* Allocates size bytes, zeroed except go_on. NULL if memory is short: then the client will be
+ * closed. */
 void *apo_answer_new(struct apo_model *model, struct apo_client *client, size_t size,
 		     bool (*go_on)(struct apo_model *model, struct apo_client *client,
 				   struct apo_answer *answer));
-/* Tells it, or its first part, to the client whose turn it is; behind what that is being told
- * already. Takes the answer over. */
+/* Sends the answer, or its first slice, to the client of the turn, after the answers that it is
+ * already receiving. Takes ownership of the answer. */
 void apo_answer_begin(struct apo_model *model, struct apo_client *client,
 		      struct apo_answer *answer);
 
-/* As much has been told in this turn, or looked at, as may be at once. */
+/* Has this turn sent, or examined, as much as one turn may? */
 bool apo_turn_is_long(const struct apo_model *model);
-/* Something has been looked at; count of such steps. */
-void apo_turn_look(struct apo_model *model, unsigned count);
+/* Counts that many examined clients or channels. */
+void apo_turn_count_examined(struct apo_model *model, unsigned count);
 
 /* ---- for model.c, replies.c and clients.c ---- */
 
-/* A line of a client that is being told something: it waits. */
+/* Queues a line of a client that is receiving a long answer. */
 void apo_answers_hold_line(struct apo_model *model, struct apo_client *client, const char *line,
 			   size_t len);
-/* The client's turn is over, in which it was told so much. */
+/* The client's turn has ended; it sent sent_bytes to the client. */
 void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *client,
-			       size_t told_bytes);
+			       size_t sent_bytes);
 void apo_answers_on_room(struct apo_model *model, struct apo_client *client);
-/* One slice of one client, or one of its lines; in a turn of its own. */
+/* Sends one slice to one client, or handles one of its queued lines, in a turn of its own. */
 void apo_answers_serve(struct apo_model *model);
-/* The client goes. */
+/* Frees the client's answers and queued lines. The client is leaving. */
 void apo_answers_drop(struct apo_model *model, struct apo_client *client);
 
-/* Of a client that is being told something. */
+/* The state of a client that is receiving a long answer. */
 struct apo_backlog {
 	struct apo_client *client;
-	struct rudp_list ready; /* model->ready: it may go on */
+	struct rudp_list ready; /* in model->ready: its answer may continue */
 	struct rudp_list answers;
 	struct rudp_list lines;
 	size_t lines_bytes;

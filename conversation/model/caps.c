@@ -12,7 +12,7 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/registration.h"
 
-static const char *const names[] = {
+const char *const apo_cap_names[APO_CAP_COUNT] = {
 #define CAP_NAME(name, text) text,
 	APO_CAPS(CAP_NAME)
 #undef CAP_NAME
@@ -36,23 +36,23 @@ uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client
 	return caps;
 }
 
-/* What can be switched on and off; sts is only for reading. */
+/* The capabilities that a client may switch on and off; sts is information only. */
 static uint32_t requestable(const struct apo_model *model, const struct apo_client *client)
 {
 	return apo_caps_offered(model, client) & ~(uint32_t)APO_CAP_STS;
 }
 
-static uint32_t cap_named(const char *name)
+uint32_t apo_cap_named(const char *name)
 {
 	unsigned i;
 
 	for (i = 0; i < APO_CAP_COUNT; i++)
-		if (strcmp(name, names[i]) == 0)
+		if (strcmp(name, apo_cap_names[i]) == 0)
 			return 1u << i;
 	return 0;
 }
 
-/* "=value" where there is one and the client knows of values. */
+/* Writes "=value" if the capability has a value and the client understands values. */
 static void write_value(char *to, size_t size, const struct apo_model *model,
 			const struct apo_client *client, uint32_t cap)
 {
@@ -67,7 +67,7 @@ static void write_value(char *to, size_t size, const struct apo_model *model,
 		snprintf(to, size, "=port=%u", model->config->sts_port);
 }
 
-/* All of them fit in one line: tests/conversation says so. */
+/* All capabilities fit in one line; a test in tests/conversation checks that. */
 static void tell(struct apo_model *model, struct apo_client *client, const char *what,
 		 uint32_t caps, bool with_values)
 {
@@ -81,7 +81,7 @@ static void tell(struct apo_model *model, struct apo_client *client, const char 
 			continue;
 		write_value(value, sizeof value, model, client, with_values ? 1u << i : 0);
 		len += (size_t)snprintf(list + len, sizeof list - len, "%s%s%s", len ? " " : "",
-					names[i], value);
+					apo_cap_names[i], value);
 	}
 	apo_line_begin(&line, model->config->server_name, "CAP");
 	apo_line_param(&line, apo_shown_nick(client));
@@ -94,7 +94,8 @@ static void tell(struct apo_model *model, struct apo_client *client, const char 
 void apo_caps_tell_changes(struct apo_model *model, struct apo_client *client, uint32_t before)
 {
 	uint32_t now = apo_caps_offered(model, client);
-	uint32_t gone = before & ~now & ~(uint32_t)APO_CAP_STS; /* sts never goes by DEL */
+	uint32_t gone =
+		before & ~now & ~(uint32_t)APO_CAP_STS; /* the specification forbids DEL for sts */
 
 	apo_client_set_caps(client, client->caps & ~gone);
 	if (!(client->caps & APO_CAP_CAP_NOTIFY))
@@ -105,7 +106,7 @@ void apo_caps_tell_changes(struct apo_model *model, struct apo_client *client, u
 		tell(model, client, "DEL", gone, false);
 }
 
-/* All of the list or nothing. */
+/* Switches on all capabilities of the list or none. */
 static void request(struct apo_model *model, struct apo_client *client, const char *list)
 {
 	uint32_t can = requestable(model, client), caps = client->caps, cap;
@@ -118,7 +119,7 @@ static void request(struct apo_model *model, struct apo_client *client, const ch
 	while ((word = strsep(&rest, " "))) {
 		if (!*word)
 			continue;
-		cap = cap_named(word + (*word == '-'));
+		cap = apo_cap_named(word + (*word == '-'));
 		is_right &= (cap & can) != 0;
 		caps = *word == '-' ? caps & ~cap : caps | cap;
 	}

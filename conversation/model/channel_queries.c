@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TOPIC, NAMES, LIST: what there is to see of channels. */
+/* TOPIC, NAMES, LIST. */
 #include "conversation/model/channel_queries.h"
 
 #include <stdio.h>
@@ -45,11 +45,12 @@ static void add_name(struct apo_model *model, struct apo_client *client, struct 
 
 struct names {
 	struct apo_answer answer;
-	struct apo_channel *channel; /* as long as answer.walk is among its members */
+	/* Valid while answer.iterator is linked in its list of members. */
+	struct apo_channel *channel;
 	char name[APO_BODY_BYTES_MAX];
 };
 
-/* Until all are named, or no more may be said at once. */
+/* Adds names until all are added (true) or the turn is long enough. */
 static bool add_names(struct apo_model *model, struct apo_client *client, struct names *names,
 		      struct apo_words *words)
 {
@@ -63,7 +64,7 @@ static bool add_names(struct apo_model *model, struct apo_client *client, struct
 		membership = APO_SAFE_LINK_OWNER(safe_link, struct apo_membership, of_channel);
 		if (is_in || !membership->pair.client->is_invisible)
 			add_name(model, client, words, membership);
-		apo_turn_look(model, 1);
+		apo_turn_count_examined(model, 1);
 		if (apo_turn_is_long(model))
 			return false;
 	}
@@ -81,8 +82,7 @@ static bool tell_names(struct apo_model *model, struct apo_client *client,
 	if (rudp_list_is_linked(&answer->iterator.link) && !answer->is_cut &&
 	    apo_channel_is_seen(model, names->channel, client)) {
 		snprintf(before, sizeof before, "%c %s",
-			 names->channel->modes & APO_MODE_SECRET ? '@' : '=',
-			 names->channel->name);
+			 names->channel->modes & APO_MODE_SECRET ? '@' : '=', names->channel->name);
 		is_over = add_names(model, client, names, &words);
 		apo_words_end(model, client, &words);
 	}
@@ -91,8 +91,8 @@ static bool tell_names(struct apo_model *model, struct apo_client *client,
 	return is_over;
 }
 
-void apo_names_tell(struct apo_model *model, struct apo_client *client,
-		    struct apo_channel *channel, const char *name)
+void apo_names_tell(struct apo_model *model, struct apo_client *client, struct apo_channel *channel,
+		    const char *name)
 {
 	struct names *names = apo_answer_new(model, client, sizeof *names, tell_names);
 
@@ -191,7 +191,7 @@ void apo_on_topic(struct apo_model *model, struct apo_client *client,
 
 /* ---- LIST ---- */
 
-/* What is asked for: bounds (ELIST C, T, U) and masks (M, N). */
+/* The conditions of a LIST: bounds (ELIST C, T, U) and masks (M, N). */
 struct search {
 	int64_t users_above, users_below;
 	int64_t created_after_s, created_before_s, topic_after_s, topic_before_s;
@@ -262,12 +262,13 @@ static void tell_channel(struct apo_model *model, struct apo_client *client,
 struct listing {
 	struct apo_answer answer;
 	struct search search;
-	bool is_search; /* else all has been told but the end */
+	bool is_search; /* false: only RPL_LISTEND is left to send */
 	unsigned left;
-	char copies[2][APO_BODY_BYTES_MAX]; /* what was asked, with the search's masks in it */
+	char copies[2]
+		   [APO_BODY_BYTES_MAX]; /* the parameters; the masks of search point into them */
 };
 
-/* false: no more may be told. */
+/* Returns false if no further channel may be sent. */
 static bool tell_if_met(struct apo_model *model, struct apo_client *client, struct listing *listing,
 			const struct apo_channel *channel)
 {
@@ -283,7 +284,8 @@ static bool tell_if_met(struct apo_model *model, struct apo_client *client, stru
 	return true;
 }
 
-/* Names without wildcards are looked up; else all channels are looked at. */
+/* Names without wildcards were looked up directly (take_word); conditions need a search over all
+ * channels. */
 static bool tell_listing(struct apo_model *model, struct apo_client *client,
 			 struct apo_answer *answer)
 {
@@ -295,7 +297,7 @@ static bool tell_listing(struct apo_model *model, struct apo_client *client,
 		if (!tell_if_met(model, client, listing,
 				 APO_SAFE_LINK_OWNER(safe_link, struct apo_channel, of_model)))
 			break;
-		apo_turn_look(model, 1);
+		apo_turn_count_examined(model, 1);
 		if (apo_turn_is_long(model))
 			return false;
 	}

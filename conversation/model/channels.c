@@ -13,7 +13,8 @@
 
 struct apo_channel *apo_channel_find(const struct apo_model *model, const char *name)
 {
-	char folded[APO_CHANNEL_BYTES_MAX + 2]; /* one too long is none */
+	char folded[APO_CHANNEL_BYTES_MAX +
+		    2]; /* a longer name is cut to this size and matches no channel */
 	struct apo_channel *channel;
 	size_t len = apo_fold(folded, sizeof folded, name);
 
@@ -70,7 +71,7 @@ void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *chan
 	while (!rudp_list_is_empty(&channel->invites))
 		apo_invite_remove(
 			RUDP_LIST_OWNER(channel->invites.next, struct apo_invite, of_channel));
-	apo_history_on_door_closed(channel);
+	apo_history_on_channel_restricted(channel);
 	apo_safe_iterators_end(&channel->members);
 	rudp_list_remove(&channel->of_model.link);
 	HASH_DELETE(by_name, model->channels, channel);
@@ -146,7 +147,7 @@ struct apo_membership *apo_membership_add(struct apo_model *model, struct apo_cl
 	return membership;
 }
 
-/* The last one takes the place that is free. */
+/* The last slot moves into the slot that becomes free. */
 void apo_membership_remove(struct apo_model *model, struct apo_membership *membership)
 {
 	struct apo_channel *channel = membership->pair.channel;

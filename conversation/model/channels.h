@@ -1,55 +1,59 @@
 /* SPDX-License-Identifier: MIT */
-/* channels - channels, who sits in them, and the lists of masks. A channel is there while somebody
- * is. */
+/* channels - channels, their members, and their lists of masks. A channel exists while it has
+ * members. */
 #ifndef APO_CHANNELS_H
 #define APO_CHANNELS_H
 
 #include "conversation/model/model_private.h"
 
 struct apo_channel *apo_channel_find(const struct apo_model *model, const char *name);
-/* A valid name that no channel has. Without a membership it must not stay. NULL without memory. */
+/* The name is valid and no channel has it. The caller adds a member or frees the channel. NULL if
+ * memory is short. */
 struct apo_channel *apo_channel_new(struct apo_model *model, const char *name);
-/* An empty one goes. */
+/* Frees the channel if it has no members. */
 void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *channel);
 
 struct apo_membership *apo_membership_find(const struct apo_model *model,
 					   const struct apo_client *client,
 					   const struct apo_channel *channel);
-/* NULL without memory. */
+/* NULL if memory is short. */
 struct apo_membership *apo_membership_add(struct apo_model *model, struct apo_client *client,
 					  struct apo_channel *channel, uint32_t modes);
-/* The same of one that has joined in another process, where history was told of it. */
+/* Like apo_membership_add, for a member who joined in the previous process: history already knows
+ * of it. */
 struct apo_membership *apo_membership_put(struct apo_model *model, struct apo_client *client,
 					  struct apo_channel *channel, uint32_t modes);
-/* The channel goes with the last one. */
+/* Frees the channel, too, when its last member leaves. */
 void apo_membership_remove(struct apo_model *model, struct apo_membership *membership);
 struct apo_member_slot *apo_membership_slot(const struct apo_membership *membership);
-/* APO_SEAT_ bits, 0 for who is not there. */
+/* APO_MEMBERSHIP_ bits; 0 for a client that is not in the channel. */
 uint32_t apo_membership_modes(const struct apo_model *model, const struct apo_client *client,
 			      const struct apo_channel *channel);
 bool apo_is_operator_in(const struct apo_model *model, const struct apo_client *client,
 			const struct apo_channel *channel);
 
-/* Everybody who shares a channel with client (and client itself) bears the mark returned. */
+/* Marks the client and every client that shares a channel with it. Returns the mark. */
 uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client);
-/* May client know that the channel is there? */
+/* May the client know that the channel exists? A secret one is hidden from clients that are not in
+ * it. */
 bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel *channel,
 			 const struct apo_client *client);
 
-/* Does a mask of the list fit the client, by what others see or by its address? */
+/* Does a mask of the list match the client's visible host or its address? */
 bool apo_channel_lists(const struct apo_channel *channel, enum apo_list_kind kind,
 		       const struct apo_client *client);
-/* Banned, and not excepted. */
+/* Is the client banned, without an exception? */
 bool apo_channel_bans(const struct apo_channel *channel, const struct apo_client *client);
-/* 1: added; 0: it was there; -ENOMEM. */
+/* Returns 1: added; 0: the mask was in the list already; -ENOMEM. */
 int apo_entry_add(struct apo_channel *channel, enum apo_list_kind kind, const char *mask,
 		  const char *by, int64_t set_at_s);
-/* Returns true if it was there. */
+/* Returns true if the mask was in the list. */
 bool apo_entry_remove(struct apo_channel *channel, enum apo_list_kind kind, const char *mask);
 
 struct apo_invite *apo_invite_find(const struct apo_client *client,
 				   const struct apo_channel *channel);
-/* -ENOMEM. Once is enough; beyond the maximum the client's oldest goes. */
+/* Returns 0 or -ENOMEM. A second invitation changes nothing. At more than max the client's oldest
+ * one is removed. */
 int apo_invite_add(struct apo_client *client, struct apo_channel *channel, unsigned max);
 void apo_invite_remove(struct apo_invite *invite);
 

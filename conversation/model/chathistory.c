@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CHATHISTORY: a question goes to the store, its answer comes in another turn. */
+/* CHATHISTORY: the question goes to the store, the answer comes in another turn. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +15,13 @@
 
 #define TARGET_SIZE (APO_CHANNEL_BYTES_MAX + 1)
 
-/* A question on its way. */
+/* A question that waits for its answer. */
 struct apo_history_request {
 	UT_hash_handle by_id;
 	uint64_t id;
 	struct apo_client *client; /* a reference */
 	enum apo_history_way way;
-	char target[TARGET_SIZE];            /* as the answer names it; "": TARGETS */
+	char target[TARGET_SIZE];            /* as the answer spells it; "": TARGETS */
 	char label[APO_LABEL_BYTES_MAX + 1]; /* "": none */
 };
 
@@ -79,7 +79,7 @@ void apo_requests_forget(struct apo_model *model)
 	request_free(model, request);
 }
 
-/* NULL without memory. */
+/* NULL if memory is short. */
 static struct apo_history_request *request_new(struct apo_model *model, struct apo_client *client,
 					       enum apo_history_way way, const char *target)
 {
@@ -103,12 +103,12 @@ static struct apo_history_request *request_new(struct apo_model *model, struct a
 	return request;
 }
 
-/* ---- what is asked ---- */
+/* ---- the question ---- */
 
 struct asking {
 	struct apo_model *model;
 	struct apo_client *client;
-	const char *way;    /* as it was said */
+	const char *way;    /* the subcommand as the client wrote it */
 	const char *target; /* "": TARGETS */
 	char shown[TARGET_SIZE];
 	struct apo_question question;
@@ -125,7 +125,7 @@ static uint64_t read_hex(const char *text, size_t len)
 	return value;
 }
 
-/* "run-position", both in hexadecimal digits as we write them. */
+/* "run-position", both in the hexadecimal digits that the server writes. */
 static bool read_msgid(const char *text, struct apo_reference *reference)
 {
 	size_t run_len = strspn(text, hex_digits), position_len;
@@ -222,7 +222,8 @@ static bool find_channel(struct asking *asking, char folded[TARGET_SIZE])
 	return membership || asking->client->account;
 }
 
-/* Who has the nick now is meant if it is logged in, else the account of that name. */
+/* The nick means the account of its current user, if that user is logged in, else the account of
+ * that name. */
 static bool find_other(struct asking *asking)
 {
 	const struct apo_client *other = apo_client_named(asking->model, asking->target);
@@ -290,7 +291,7 @@ void apo_on_chathistory(struct apo_model *model, struct apo_client *client,
 		fail_target(model, client, asking.way, asking.target);
 }
 
-/* ---- what is answered ---- */
+/* ---- the answer ---- */
 
 static void tell_said(struct apo_model *model, struct apo_client *client,
 		      const struct apo_said *said)
@@ -326,14 +327,14 @@ static void tell_target(struct apo_model *model, struct apo_client *client,
 	apo_tell(model, client, &line);
 }
 
-/* What came of a question, with a copy of the page: a slow client takes a slice of it now and then. */
+/* The answer to a question, with a copy of the page, since a slow client takes it in slices. */
 struct telling {
 	struct apo_answer answer;
 	enum apo_history_way way;
 	enum apo_asked asked;
 	char target[TARGET_SIZE];
 	unsigned count, next;
-	struct apo_said said[]; /* and their strings */
+	struct apo_said said[]; /* followed by their strings */
 };
 
 #define STRINGS 5
@@ -359,7 +360,7 @@ static size_t size_of(struct apo_said *said)
 	return size;
 }
 
-/* Returns where the next strings go. */
+/* Returns the place for the next strings. */
 static char *copy_said(struct apo_said *to, const struct apo_said *from, char *at)
 {
 	const char **strings[STRINGS], *text;
@@ -416,7 +417,7 @@ static bool tell(struct apo_model *model, struct apo_client *client, struct apo_
 	return true;
 }
 
-/* NULL without memory. */
+/* NULL if memory is short. */
 static struct telling *telling_new(struct apo_model *model,
 				   const struct apo_history_request *request, enum apo_asked asked,
 				   const struct apo_page *page)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every invariant of the model, by looking at all of it. For tests. */
+/* Checks every invariant of the model by visiting all of it. For tests. */
 #include <string.h>
 
 #include "conversation/model/answers.h"
@@ -36,7 +36,7 @@ static bool check_membership(const struct apo_model *model, const struct apo_cli
 	return count == client->channel_count && (count == 0 || client->is_registered);
 }
 
-/* Whoever is being told something can go on, or waits for room or for history. */
+/* A client with a backlog is ready to continue, or waits for room or for history. */
 static bool check_backlog(const struct apo_client *client)
 {
 	const struct apo_backlog *backlog = client->backlog;
@@ -150,7 +150,7 @@ bool apo_model_check(const struct apo_model *model)
 	       sums.operators == figures->operators && sums.invisible == figures->invisible &&
 	       sums.memberships == figures->memberships && sums.backlogs == model->backlog_count &&
 	       sums.named == HASH_CNT(by_nick, model->by_nick) &&
-	       model->past_count <= model->config->whowas_max &&
+	       model->former_user_count <= model->config->whowas_max &&
 	       rudp_list_is_empty(&model->ending) && check_channels(model, &sums) &&
 	       check_watched(model, &sums);
 }

@@ -27,7 +27,7 @@ int apo_text_set(char **to, const char *text)
 	return 0;
 }
 
-/* ---- found ---- */
+/* ---- look-up ---- */
 
 struct apo_client *apo_client_at(const struct apo_model *model, struct apo_peer peer)
 {
@@ -43,7 +43,8 @@ struct apo_client *apo_client_at(const struct apo_model *model, struct apo_peer 
 
 struct apo_client *apo_nick_owner(const struct apo_model *model, const char *nick)
 {
-	char folded[APO_NICK_BYTES_MAX + 2]; /* one too long is nobody's */
+	char folded[APO_NICK_BYTES_MAX +
+		    2]; /* a longer nick is cut to this size and matches no client */
 	struct apo_client *client;
 	size_t len = apo_fold(folded, sizeof folded, nick);
 
@@ -58,7 +59,7 @@ struct apo_client *apo_client_named(const struct apo_model *model, const char *n
 	return client && client->is_registered ? client : NULL;
 }
 
-/* ---- made ---- */
+/* ---- creation ---- */
 
 static int grow_slots(struct apo_slots *slots, uint32_t slot)
 {
@@ -78,7 +79,7 @@ static int grow_slots(struct apo_slots *slots, uint32_t slot)
 	return 0;
 }
 
-/* What was a secret does not stay in memory that is free. */
+/* Secrets are wiped before their memory is freed. */
 static void drop_registration(struct apo_client *client)
 {
 	if (!client->registration)
@@ -118,7 +119,7 @@ struct apo_client *apo_client_blank(struct apo_peer peer)
 	return client;
 }
 
-void apo_client_unmake(struct apo_client *client)
+void apo_client_discard(struct apo_client *client)
 {
 	client_free(client);
 }
@@ -140,7 +141,7 @@ static struct apo_client *allocate(struct apo_peer peer, const struct apo_peer_f
 	if (!client)
 		return NULL;
 	client->is_secure = facts->is_secure;
-	client->is_lasting = facts->is_lasting;
+	client->reports_end = facts->reports_end;
 	client->registration = calloc(1, sizeof *client->registration);
 	if (!client->registration || apo_text_set(&client->address, facts->address) < 0 ||
 	    apo_text_set(&client->host, facts->host) < 0 ||
@@ -181,7 +182,7 @@ static int put_into_table(struct apo_model *model, struct apo_client *client, co
 	return rudp_table_add_failed ? -ENOMEM : 0;
 }
 
-int apo_client_place(struct apo_model *model, struct apo_client *client)
+int apo_client_insert(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_slots *slots = &model->slots[client->peer.worker];
 
@@ -200,7 +201,7 @@ int apo_client_set_nick(struct apo_model *model, struct apo_client *client, cons
 	if (client->nick[0])
 		HASH_DELETE(by_nick, model->by_nick, client);
 	if (put_into_table(model, client, nick) < 0) {
-		/* There was room for the old one, and nobody has taken it. */
+		/* The table had room for the old nick before, and nobody has taken it. */
 		if (client->nick[0] && put_into_table(model, client, client->nick) < 0)
 			client->nick[0] = '\0';
 		return -ENOMEM;
@@ -243,7 +244,7 @@ void apo_client_registered(struct apo_model *model, struct apo_client *client)
 		       model->now_at_ns + model->config->ping_interval_ns);
 }
 
-/* ---- timed ---- */
+/* ---- timers ---- */
 
 static void ping(struct apo_model *model, struct apo_client *client)
 {
@@ -268,7 +269,7 @@ static void end_silent(struct apo_model *model, struct apo_client *client)
 	apo_client_end(model, client, reason);
 }
 
-/* What was heard since is only looked at here: a line costs no timer. */
+/* A line does not re-arm the timer; the timer checks here when the last line arrived. */
 void apo_client_on_timer(struct apo_model *model, struct apo_client *client)
 {
 	int64_t due_at_ns = client->heard_at_ns + model->config->ping_interval_ns;
@@ -279,7 +280,7 @@ void apo_client_on_timer(struct apo_model *model, struct apo_client *client)
 	} else if (model->now_at_ns < due_at_ns) {
 		client->is_pinged = false;
 		rudp_timer_arm(&model->wheel, &client->timer, due_at_ns);
-	} else if (client->is_lasting) {
+	} else if (client->reports_end) {
 		rudp_timer_arm(&model->wheel, &client->timer,
 			       model->now_at_ns + model->config->ping_interval_ns);
 	} else if (client->is_pinged) {
@@ -289,7 +290,7 @@ void apo_client_on_timer(struct apo_model *model, struct apo_client *client)
 	}
 }
 
-/* ---- gone ---- */
+/* ---- removal ---- */
 
 void apo_client_end(struct apo_model *model, struct apo_client *client, const char *reason)
 {
@@ -318,7 +319,7 @@ static void say_quit(struct apo_model *model, struct apo_client *client, const c
 
 static void leave_registered(struct apo_model *model, struct apo_client *client, const char *reason)
 {
-	if (!model->over[0]) { /* else everybody goes, and nobody needs to be told of each */
+	if (!model->end_reason[0]) { /* else all clients leave, and QUIT for each one is needless */
 		say_quit(model, client, reason);
 		apo_whowas_add(model, client);
 		apo_monitor_tell(model, client, client->nick, RPL_MONOFFLINE);
@@ -359,7 +360,7 @@ static void say_last_words(struct apo_model *model, struct apo_client *client, c
 	apo_text_put(text);
 }
 
-static void go(struct apo_model *model, struct apo_client *client)
+static void remove_client(struct apo_model *model, struct apo_client *client)
 {
 	const char *reason = client->end_reason ? client->end_reason : "Out of memory";
 
@@ -379,15 +380,15 @@ void apo_client_end_now(struct apo_model *model, struct apo_client *client, cons
 {
 	apo_client_end(model, client, reason);
 	rudp_list_remove(&client->ending);
-	go(model, client);
+	remove_client(model, client);
 }
 
-void apo_clients_go(struct apo_model *model)
+void apo_clients_remove_ended(struct apo_model *model)
 {
 	struct rudp_list *link;
 
 	while ((link = rudp_list_pop(&model->ending)))
-		go(model, RUDP_LIST_OWNER(link, struct apo_client, ending));
+		remove_client(model, RUDP_LIST_OWNER(link, struct apo_client, ending));
 }
 
 struct apo_client *apo_client_get(struct apo_client *client)

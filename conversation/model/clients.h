@@ -1,59 +1,59 @@
 /* SPDX-License-Identifier: MIT */
-/* clients - who is connected: found by peer and by nick, timed, and gone again. */
+/* clients - the connected clients: found by peer and by nick, their timers, and how they leave. */
 #ifndef APO_CLIENTS_H
 #define APO_CLIENTS_H
 
 #include "conversation/model/model_private.h"
 
-/* NULL: nobody, or another generation. */
+/* NULL if the slot is empty or has a client of another generation. */
 struct apo_client *apo_client_at(const struct apo_model *model, struct apo_peer peer);
-/* Whoever has the nick, registered or not; NULL. */
+/* The client that has the nick, registered or not; NULL if there is none. */
 struct apo_client *apo_nick_owner(const struct apo_model *model, const char *nick);
-/* Who can be talked to: registered; NULL. */
+/* The registered client that has the nick; NULL if there is none. */
 struct apo_client *apo_client_named(const struct apo_model *model, const char *nick);
 
-/* NULL without memory. */
+/* NULL if memory is short. */
 struct apo_client *apo_client_new(struct apo_model *model, struct apo_peer peer,
 				  const struct apo_peer_facts *facts);
-/* ---- from another process (state.h) ---- */
+/* ---- taken over from another process (state.h) ---- */
 
-/* With nothing in it yet; NULL without memory. */
+/* A client without any data yet; NULL if memory is short. */
 struct apo_client *apo_client_blank(struct apo_peer peer);
-/* It is as it will be, its nick nobody else's, and takes its place. -EEXIST: its peer is somebody
- * already; -ENOMEM. */
-int apo_client_place(struct apo_model *model, struct apo_client *client);
-/* One that has not been placed. */
-void apo_client_unmake(struct apo_client *client);
-/* One that has gone, and one reference to it. */
+/* Adds a complete client, whose nick nobody else has, to the tables. Returns 0, -ENOMEM, or
+ * -EEXIST: its peer is taken. */
+int apo_client_insert(struct apo_model *model, struct apo_client *client);
+/* Frees a client that was not added to the tables. */
+void apo_client_discard(struct apo_client *client);
+/* A client that has already gone, with one reference to it. */
 struct apo_client *apo_client_gone_new(void);
 
-/* ---- changed ---- */
+/* ---- changes ---- */
 
-/* The nick is valid and nobody else's. -ENOMEM: the old one stays. */
+/* The nick is valid and free. Returns 0, or -ENOMEM: the old nick stays. */
 int apo_client_set_nick(struct apo_model *model, struct apo_client *client, const char *nick);
-/* It has none any more, and is not registered yet. */
+/* Takes the nick from a client that is not registered yet. */
 void apo_client_drop_nick(struct apo_model *model, struct apo_client *client);
 void apo_client_set_caps(struct apo_client *client, uint32_t caps);
-/* Registration is over: what only that needed goes, the clock of PING begins. */
+/* Ends registration: frees what only registration needed, and starts the PING timer. */
 void apo_client_registered(struct apo_model *model, struct apo_client *client);
 
-/* It goes when the turn is over: others are told QUIT with the reason, it gets an ERROR line. Only
- * the first reason counts. */
+/* Ends the client when the turn is over: other users are sent QUIT with the reason, the client an
+ * ERROR line. Later calls do not change the reason. */
 void apo_client_end(struct apo_model *model, struct apo_client *client, const char *reason);
-/* The same at once, for one whose turn it is not and whom nobody has in hand: its nick is free
- * then. */
+/* Ends the client at once, so that its nick is free. It must not be the client of the turn, and no
+ * caller may still use it. */
 void apo_client_end_now(struct apo_model *model, struct apo_client *client, const char *reason);
-/* The connection is gone already. */
+/* Like apo_client_end, for a connection that is already closed. */
 void apo_client_closed(struct apo_model *model, struct apo_client *client, const char *reason);
-/* Who is to go, goes. Nobody's turn. */
-void apo_clients_go(struct apo_model *model);
+/* Removes the clients that were ended. No turn may be running. */
+void apo_clients_remove_ended(struct apo_model *model);
 
 void apo_client_on_timer(struct apo_model *model, struct apo_client *client);
 
 struct apo_client *apo_client_get(struct apo_client *client);
 void apo_client_put(struct apo_client *client);
 
-/* Forgotten without a word to anybody (the end of the model). */
+/* Frees all clients and sends nothing (the end of the model). */
 void apo_clients_forget(struct apo_model *model);
 
 #endif

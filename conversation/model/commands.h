@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * commands - one row a command: its name, its handler, who may say it, how many parameters it
- * takes, and what it costs in milliseconds (flood.h). What the row can check, no handler checks.
+ * commands - one row for each command: its name, its handler, who may send it, how many parameters
+ * it
+ * takes, and its cost in milliseconds (flood.h). Handlers do not repeat the checks that the row
+ * makes.
  */
 #ifndef APO_COMMANDS_H
 #define APO_COMMANDS_H
 
 #include "conversation/model/model_private.h"
 
-/* Parameters are at least as many as the row asks for, and none beyond its maximum is seen. */
+/* The message has at least as many parameters as the row asks for; those beyond the row's maximum
+ * are dropped. */
 typedef void apo_handler(struct apo_model *model, struct apo_client *client,
 			 const struct apo_message *message);
 
 #define APO_BY_NEW 1u  /* before registration */
-#define APO_BY_USER 2u /* after it */
+#define APO_BY_USER 2u /* after registration */
 #define APO_BY_OPER 4u /* only operators */
 #define APO_BY_ANY (APO_BY_NEW | APO_BY_USER)
 
@@ -26,11 +29,11 @@ struct apo_command {
 	const char *help;
 };
 
-/* In the order of their names. */
+/* Sorted by name. */
 extern const struct apo_command apo_commands[];
 extern const unsigned apo_command_count;
 
-/* name: of any case; NULL: there is none. */
+/* The name may be in any case. NULL if there is no such command. */
 const struct apo_command *apo_command_find(const char *name);
 void apo_command_run(struct apo_model *model, struct apo_client *client,
 		     struct apo_message *message);
@@ -38,13 +41,17 @@ void apo_command_run(struct apo_model *model, struct apo_client *client,
 #define APO_HANDLERS(X)                                                                            \
 	X(admin)                                                                                   \
 	X(authenticate)                                                                            \
-	X(away) X(cap) X(chathistory) X(chghost) X(die) X(help) X(info) X(invite) X(ison) X(join)  \
-		X(kick) X(kill) X(links) X(list) X(lusers) X(markread) X(mode) X(monitor) X(motd)  \
-			X(names) X(nick) X(nickserv) X(notice) X(oper) X(part) X(pass) X(ping)     \
-				X(pong) X(privmsg) X(quit) X(register) X(rehash) X(setname)        \
-					X(stats) X(tagmsg) X(time) X(topic) X(user) X(userhost)    \
-						X(verify) X(version) X(wallops) X(who) X(whois)    \
-							X(whowas)
+	X(away)                                                                                    \
+	X(cap)                                                                                     \
+	X(chathistory)                                                                             \
+	X(chghost)                                                                                 \
+	X(die)                                                                                     \
+	X(help) X(info) X(invite) X(ison) X(join) X(kick) X(kill) X(links) X(list) X(lusers)       \
+		X(markread) X(mode) X(monitor) X(motd) X(names) X(nick) X(nickserv) X(notice)      \
+			X(oper) X(part) X(pass) X(ping) X(pong) X(privmsg) X(quit) X(register)     \
+				X(rehash) X(setname) X(stats) X(tagmsg) X(time) X(topic) X(user)   \
+					X(userhost) X(verify) X(version) X(wallops) X(who)         \
+						X(whois) X(whowas)
 
 #define APO_HANDLER_DECLARE(name) apo_handler apo_on_##name;
 APO_HANDLERS(APO_HANDLER_DECLARE)

@@ -4,15 +4,14 @@
 #include "conversation/model/model_private.h"
 
 #define REAL_BYTES_MAX 256
-#define TEXT_BYTES_MAX                                                                             \
-	400 /* of topics, reasons: they go into a line with a source and a channel                 \
-	     */
+/* Of topics and reasons: they share a line with a source and a channel. */
+#define TEXT_BYTES_MAX 400
 
-/* Numbers, not the names of numbers, in what people read. */
+/* Puts the values of the bounds into messages for users, not the names of macros. */
 #define TEXT(value) #value
 #define TEXT_OF(value) TEXT(value)
 
-/* Each number with its default and its bounds: one row. */
+/* One row for each number: its default and its bounds. */
 #define NUMBERS(X)                                                                                 \
 	X(nick_len_max, 30, 1, APO_NICK_BYTES_MAX)                                                 \
 	X(user_len_max, 11, 2, APO_USER_BYTES_MAX)                                                 \

@@ -7,10 +7,11 @@
 #include "conversation/model/commands.h"
 
 #define UNKNOWN_PENALTY_MS 500
-#define BYTES_PER_MS 2 /* a line of 500 bytes costs a quarter of a second more */
+#define BYTES_PER_MS 2 /* a line of 500 bytes costs 250 ms more */
 #define NAME_BYTES_MAX 16
 
-/* The command's name, behind tags and source. "" where there is none so short. */
+/* Finds the name of the command after tags and source. "" if there is none, or if it is too long
+ * for a command. */
 static void find_command(const char *line, size_t len, char name[NAME_BYTES_MAX + 1])
 {
 	const char *end = line + len, *word = line;

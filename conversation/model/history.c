@@ -13,8 +13,8 @@
 
 struct absence {
 	struct rudp_list of_channel;
-	uint64_t owner; /* apo_account_id */
-	int64_t since;  /* the last position that was heard */
+	uint64_t account_id; /* apo_account_id */
+	int64_t since;       /* the last position before the absence */
 	int64_t end_at_ns;
 };
 
@@ -23,7 +23,7 @@ bool apo_history_is_on(const struct apo_model *model)
 	return model->calls->ask_history && model->config->has_history;
 }
 
-/* ---- what is said ---- */
+/* ---- messages ---- */
 
 void apo_history_keep(struct apo_model *model, const struct apo_client *client,
 		      const struct apo_channel *channel, const struct apo_client *other,
@@ -62,17 +62,17 @@ static void absence_free(struct apo_channel *channel, struct absence *absence)
 	free(absence);
 }
 
-void apo_history_on_door_closed(struct apo_channel *channel)
+void apo_history_on_channel_restricted(struct apo_channel *channel)
 {
 	while (!rudp_list_is_empty(&channel->absences))
 		absence_free(channel,
 			     RUDP_LIST_OWNER(channel->absences.next, struct absence, of_channel));
 }
 
-/* The account's absences from the channel are over. Returns since when the longest that is not too
- * long was; 0: there was none. */
+/* Ends the account's absences from the channel. Returns the start of the longest one that has not
+ * expired; 0: there is none. */
 static int64_t take_absences(const struct apo_model *model, struct apo_channel *channel,
-			     uint64_t owner)
+			     uint64_t account_id)
 {
 	struct rudp_list *link, *next;
 	struct absence *absence;
@@ -81,7 +81,7 @@ static int64_t take_absences(const struct apo_model *model, struct apo_channel *
 	for (link = channel->absences.next; link != &channel->absences; link = next) {
 		next = link->next;
 		absence = RUDP_LIST_OWNER(link, struct absence, of_channel);
-		if (absence->owner != owner)
+		if (absence->account_id != account_id)
 			continue;
 		if (absence->end_at_ns > model->now_at_ns && (since == 0 || absence->since < since))
 			since = absence->since;
@@ -90,8 +90,8 @@ static int64_t take_absences(const struct apo_model *model, struct apo_channel *
 	return since;
 }
 
-/* Without memory there is no absence: it sees less. */
-static void begin_absence(struct apo_channel *channel, uint64_t owner, int64_t since,
+/* If memory is short there is no absence: the account then sees fewer messages. */
+static void begin_absence(struct apo_channel *channel, uint64_t account_id, int64_t since,
 			  int64_t end_at_ns)
 {
 	struct absence *absence = calloc(1, sizeof *absence);
@@ -101,12 +101,13 @@ static void begin_absence(struct apo_channel *channel, uint64_t owner, int64_t s
 	if (channel->absence_count >= APO_ABSENCES_MAX)
 		absence_free(channel,
 			     RUDP_LIST_OWNER(channel->absences.next, struct absence, of_channel));
-	*absence = (struct absence){.owner = owner, .since = since, .end_at_ns = end_at_ns};
+	*absence =
+		(struct absence){.account_id = account_id, .since = since, .end_at_ns = end_at_ns};
 	rudp_list_append(&channel->absences, &absence->of_channel);
 	channel->absence_count++;
 }
 
-/* ---- who is where ---- */
+/* ---- presence ---- */
 
 static void begin_presence(struct apo_model *model, struct apo_membership *membership,
 			   int64_t first)
@@ -139,20 +140,20 @@ void apo_history_on_joined(struct apo_model *model, struct apo_membership *membe
 void apo_history_on_left(struct apo_model *model, struct apo_membership *membership)
 {
 	const char *account = membership->pair.client->account;
-	uint64_t owner = account && membership->has_presence ? apo_account_id(model, account) : 0;
+	uint64_t account_id =
+		account && membership->has_presence ? apo_account_id(model, account) : 0;
 
 	if (model->is_forgetting)
 		return;
 	if (membership->has_presence)
 		end_presence(model, membership);
-	if (owner == 0)
+	if (account_id == 0)
 		return;
-	/* It has left itself, or was put out: then it is not there by its other connections'
-	 * absences either. */
+	/* The client left, or was removed: then its other connections' absences end, too. */
 	if (!membership->pair.client->is_gone)
-		(void)take_absences(model, membership->pair.channel, owner);
+		(void)take_absences(model, membership->pair.channel, account_id);
 	else if (model->config->absence_ns > 0)
-		begin_absence(membership->pair.channel, owner, (int64_t)model->last_msgid,
+		begin_absence(membership->pair.channel, account_id, (int64_t)model->last_msgid,
 			      model->now_at_ns + model->config->absence_ns);
 }
 
@@ -165,7 +166,7 @@ void apo_history_on_account(struct apo_model *model, struct apo_client *client, 
 		return;
 	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
 		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
-		/* what it heard before was for another account */
+		/* What it received before was sent to another account. */
 		if (!is_first || !membership->since)
 			membership->since = (int64_t)++model->last_msgid;
 		begin_presence(model, membership, membership->since);
@@ -182,12 +183,12 @@ void apo_history_on_account_left(struct apo_model *model, struct apo_client *cli
 		if (!membership->has_presence)
 			continue;
 		end_presence(model, membership);
-		/* Who is logged out has heard what it has heard as somebody else. */
+		/* After the logout the client must not see what was sent to the account. */
 		membership->since = (int64_t)++model->last_msgid;
 	}
 }
 
-/* ---- from one process to another ---- */
+/* ---- hand-over to another process ---- */
 
 static void membership_forget(struct apo_membership *membership)
 {
@@ -211,24 +212,25 @@ void apo_membership_serialize_history(struct apo_state *state, struct apo_member
 		membership_forget(membership);
 }
 
-static int compare_owners(const void *a, const void *b)
+static int compare_keys(const void *a, const void *b)
 {
-	const struct apo_owner *left = a, *right = b;
+	const struct apo_account_key *left = a, *right = b;
 
 	return left->id < right->id ? -1 : left->id > right->id;
 }
 
-/* NULL: it is nobody's absence any more. */
+/* NULL: the account was removed. */
 static const char *name_of(const struct apo_state *state, const struct absence *absence)
 {
-	struct apo_owner wanted = {.id = absence->owner};
-	const struct apo_owner *owner = bsearch(&wanted, state->owners, state->owner_count,
-						sizeof *state->owners, compare_owners);
+	struct apo_account_key wanted = {.id = absence->account_id};
+	const struct apo_account_key *found =
+		bsearch(&wanted, state->account_keys, state->account_key_count,
+			sizeof *state->account_keys, compare_keys);
 
-	return owner ? owner->name : NULL;
+	return found ? found->name : NULL;
 }
 
-/* It is known by the account's name: ids are of one process. */
+/* Written with the account's name, since ids are valid in one process only. */
 static void write_absence(struct apo_state *state, struct absence *absence)
 {
 	char name[APO_ACCOUNT_BYTES_MAX + 1];
@@ -239,7 +241,7 @@ static void write_absence(struct apo_state *state, struct absence *absence)
 	apo_serializer_instant(state->serializer, &absence->end_at_ns);
 }
 
-/* Whose account was removed meanwhile is not absent. */
+/* If the account was removed meanwhile, the absence is dropped. */
 static void read_absence(struct apo_state *state, struct apo_channel *channel)
 {
 	struct absence absence = {.since = 0};
@@ -253,9 +255,9 @@ static void read_absence(struct apo_state *state, struct apo_channel *channel)
 				      (uint64_t)absence.since <= state->model->last_msgid);
 	if (!state->serializer->ok || !state->model->calls->keep_joined)
 		return;
-	absence.owner = apo_account_id(state->model, name);
-	if (absence.owner != 0)
-		begin_absence(channel, absence.owner, absence.since, absence.end_at_ns);
+	absence.account_id = apo_account_id(state->model, name);
+	if (absence.account_id != 0)
+		begin_absence(channel, absence.account_id, absence.since, absence.end_at_ns);
 }
 
 void apo_absences_serialize(struct apo_state *state, struct apo_channel *channel)
@@ -286,7 +288,7 @@ void apo_state_begin_history(struct apo_model *model)
 
 	HASH_ITER(by_name, model->channels, channel, next)
 	{
-		apo_history_on_door_closed(channel);
+		apo_history_on_channel_restricted(channel);
 		for (i = 0; i < channel->count; i++) {
 			membership_forget(channel->member_slots[i].membership);
 			apo_history_on_joined(model, channel->member_slots[i].membership);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* RPL_ISUPPORT: each token says what is true of this configuration, and no token says more. */
+/* RPL_ISUPPORT: the tokens that describe this configuration. */
 #include <stdio.h>
 #include <string.h>
 

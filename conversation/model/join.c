@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JOIN, PART, KICK, INVITE: who is in a channel. */
+/* JOIN, PART, KICK, INVITE. */
 #include <stdio.h>
 #include <string.h>
 
@@ -62,7 +62,7 @@ static void say_join(struct apo_model *model, struct apo_client *client,
 			&(struct apo_audience){.with = APO_CAP_AWAY_NOTIFY, .except = client});
 }
 
-/* Why not; 0: it may. */
+/* The reason to refuse a JOIN; 0: the client may join. */
 static enum apo_numeric refusal(const struct apo_client *client, const struct apo_channel *channel,
 				const char *key)
 {
@@ -91,8 +91,8 @@ static void refuse(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_CHANNELISFULL, channel->name);
 }
 
-static void sit_down(struct apo_model *model, struct apo_client *client,
-		     struct apo_channel *channel, uint32_t modes)
+static void add_member(struct apo_model *model, struct apo_client *client,
+		       struct apo_channel *channel, uint32_t modes)
 {
 	struct apo_invite *invite = apo_invite_find(client, channel);
 
@@ -121,7 +121,7 @@ static void found_channel(struct apo_model *model, struct apo_client *client, co
 	}
 	channel = apo_channel_new(model, name);
 	if (channel)
-		sit_down(model, client, channel, APO_MEMBERSHIP_OPERATOR);
+		add_member(model, client, channel, APO_MEMBERSHIP_OPERATOR);
 	else
 		apo_client_end(model, client, "Out of memory");
 }
@@ -151,7 +151,7 @@ static void join(struct apo_model *model, struct apo_client *client, const char 
 	if (why)
 		refuse(model, client, channel, why);
 	else
-		sit_down(model, client, channel, 0);
+		add_member(model, client, channel, 0);
 }
 
 static void part(struct apo_model *model, struct apo_membership *membership, const char *text)
@@ -254,7 +254,7 @@ static void kick(struct apo_model *model, struct apo_client *client, const char 
 	apo_membership_remove(model, victim);
 }
 
-/* One channel and many nicks, or as many of each. */
+/* One channel and many nicks, or equally many of both. */
 void apo_on_kick(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The lines that are said again and again: numerics, notices, failures, those of a client. */
+/* Lines that many commands send: numerics, notices, failures, and those with a client as source. */
 #include <stdio.h>
 #include <string.h>
 

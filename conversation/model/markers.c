@@ -11,7 +11,7 @@
 #include "conversation/model/replies.h"
 
 struct apo_marker {
-	UT_hash_handle by_target; /* of one account */
+	UT_hash_handle by_target; /* in the table of one account */
 	int64_t time_ms;
 	char folded[];
 };
@@ -59,7 +59,7 @@ void apo_markers_free(struct apo_marker *markers)
 	}
 }
 
-/* It only goes forward. */
+/* A marker never goes back in time. */
 static int put(struct apo_readers *readers, const char *target, int64_t time_ms)
 {
 	struct apo_marker *marker = find(readers, target);
@@ -79,9 +79,9 @@ int apo_model_on_marker(struct apo_model *model, const char *account, const char
 	return readers ? put(readers, target, time_ms) : 0;
 }
 
-/* ---- what is told ---- */
+/* ---- MARKREAD lines ---- */
 
-/* time_ms 0: none is known. */
+/* time_ms 0: no marker is known. */
 static void tell(struct apo_model *model, struct apo_client *client, const char *target,
 		 int64_t time_ms)
 {

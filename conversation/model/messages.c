@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* PRIVMSG, NOTICE, TAGMSG: to channels, to some of a channel, to people; and WALLOPS. */
+/* PRIVMSG, NOTICE, TAGMSG to channels, to some members of a channel, to users; and WALLOPS. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,14 +12,14 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/receipts.h"
 
-/* One message on its way to one target. */
+/* One message to one target. */
 struct post {
 	struct apo_model *model;
 	struct apo_client *client;
 	const char *command;
 	const char *text; /* NULL: TAGMSG */
-	const char *tags; /* the client's own; NULL: none */
-	bool is_quiet;    /* NOTICE: nothing is answered */
+	const char *tags; /* client-only tags; NULL: none */
+	bool is_quiet;    /* NOTICE: no errors are sent */
 	char msgid[APO_MSGID_BYTES];
 	struct apo_line line;
 };
@@ -33,7 +33,7 @@ static bool is_client_only(const char *key)
 			       "0123456789")] == '\0';
 }
 
-/* What the parser has unescaped is not longer escaped again than it was (message-tags). */
+/* Escaping again never makes a value longer than what the parser has unescaped (message-tags). */
 static const char *relayed_tags(const struct apo_client *client, const struct apo_message *message,
 				char *to, size_t cap)
 {
@@ -59,7 +59,7 @@ static const char *relayed_tags(const struct apo_client *client, const struct ap
 	return len > 0 ? to : NULL;
 }
 
-/* ---- what is said ---- */
+/* ---- sending ---- */
 
 static struct apo_say prepare(struct post *post, const char *target)
 {
@@ -79,7 +79,8 @@ static struct apo_say prepare(struct post *post, const char *target)
 				.tags = post->tags};
 }
 
-/* To itself, if it wishes (echo-message): that is the answer, whatever else it gets. */
+/* Sends the message back to its sender if it wants that (echo-message); the echo is the answer to
+ * the command. */
 static void echo(struct post *post, struct apo_say say)
 {
 	uint32_t with = APO_CAP_ECHO_MESSAGE | (post->text ? 0 : APO_CAP_MESSAGE_TAGS);
@@ -96,7 +97,7 @@ static uint64_t watch(struct post *post, const char *target, uint32_t recipients
 			  : 0;
 }
 
-/* After everybody has it: the position is that of the msgid. */
+/* After delivery, since the position in history is that of the msgid. */
 static void keep(const struct post *post, const char *target, const struct apo_channel *channel,
 		 const struct apo_client *other)
 {
@@ -132,7 +133,7 @@ static bool may_speak(const struct post *post, const struct apo_channel *channel
 	return !(channel->modes & APO_MODE_MODERATED) && !apo_channel_bans(channel, post->client);
 }
 
-/* "@#c" reaches operators, "+#c" also the voiced. */
+/* "@#c" reaches channel operators, "+#c" also members with voice. */
 static uint32_t memberships_named(const char **target)
 {
 	uint32_t modes = 0;
@@ -181,13 +182,13 @@ static void post_to_client(struct post *post, const char *nick)
 
 	if (!other) {
 		if (post->is_quiet || !post->text || !apo_nickserv_is_meant(nick) ||
-		    !apo_nickserv_hear(post->model, post->client, post->text))
+		    !apo_nickserv_handle(post->model, post->client, post->text))
 			refuse(post, ERR_NOSUCHNICK, nick);
 		return;
 	}
 	say = prepare(post, other->nick);
 	echo(post, say);
-	say.is_unlabeled = true; /* where it is to itself, it is the echo that answers */
+	say.is_unlabeled = true; /* if the recipient is the sender, the echo is the answer */
 	if (other != post->client)
 		say.watch = watch(post, other->nick, 1);
 	if (post->text || (other->caps & APO_CAP_MESSAGE_TAGS))

@@ -58,7 +58,7 @@ struct apo_model *apo_model_new(const struct apo_model_start *start)
 	rudp_list_init(&model->ending);
 	rudp_list_init(&model->ready);
 	rudp_list_init(&model->channel_order);
-	rudp_list_init(&model->past_order);
+	rudp_list_init(&model->former_user_order);
 	rudp_list_init(&model->throttle_order);
 	if (allocate(model) < 0) {
 		apo_model_free(model);
@@ -98,7 +98,7 @@ int64_t apo_wall_s(const struct apo_model *model)
 	return apo_wall_ms(model) / 1000;
 }
 
-/* ---- everybody ---- */
+/* ---- all clients ---- */
 
 typedef void each_client(struct apo_model *model, struct apo_client *client, const void *of);
 
@@ -114,7 +114,7 @@ static void for_each_client(struct apo_model *model, each_client *call, const vo
 }
 
 struct before {
-	uint32_t caps[2]; /* offered to who is not secure, and to who is */
+	uint32_t caps[2]; /* offered to clients that are not secure, and that are */
 	bool is_isupport_other;
 };
 
@@ -131,12 +131,12 @@ const struct apo_model_config *apo_model_configure(struct apo_model *model,
 						   const struct apo_model_config *config)
 {
 	const struct apo_model_config *old = model->config;
-	struct apo_client stranger = {.is_secure = false};
+	struct apo_client sample = {.is_secure = false};
 	struct before before;
 
-	before.caps[0] = apo_caps_offered(model, &stranger);
-	stranger.is_secure = true;
-	before.caps[1] = apo_caps_offered(model, &stranger);
+	before.caps[0] = apo_caps_offered(model, &sample);
+	sample.is_secure = true;
+	before.caps[1] = apo_caps_offered(model, &sample);
 	before.is_isupport_other = apo_isupport_is_other(old, config);
 	model->config = config;
 	apo_whowas_trim(model);
@@ -148,15 +148,15 @@ const struct apo_model_config *apo_model_configure(struct apo_model *model,
 static void end_client(struct apo_model *model, struct apo_client *client, const void *of)
 {
 	(void)of;
-	apo_client_end(model, client, model->over);
+	apo_client_end(model, client, model->end_reason);
 }
 
 void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_ns)
 {
 	model->now_at_ns = now_at_ns;
-	if (model->over[0])
+	if (model->end_reason[0])
 		return;
-	snprintf(model->over, sizeof model->over, "%s", reason);
+	snprintf(model->end_reason, sizeof model->end_reason, "%s", reason);
 	for_each_client(model, end_client, NULL);
 	apo_turn_end(model);
 }
@@ -172,14 +172,14 @@ void apo_model_on_connected(struct apo_model *model, struct apo_peer who,
 	client = apo_client_new(model, who, facts);
 	if (!client)
 		model->calls->close(model->of, who, NULL);
-	else if (model->over[0])
-		apo_client_end(model, client, model->over);
+	else if (model->end_reason[0])
+		apo_client_end(model, client, model->end_reason);
 	else if (model->figures.clients + model->figures.unregistered > model->config->clients_max)
 		apo_client_end(model, client, "This server is full");
 	apo_turn_end(model);
 }
 
-/* The line may be refused as no UTF-8, and its label be right. */
+/* A line that is refused since it is not UTF-8 may still have a valid label. */
 static const char *label_of(const struct apo_message *message)
 {
 	const char *label = apo_message_tag(message, "label");
@@ -190,8 +190,8 @@ static const char *label_of(const struct apo_message *message)
 	return label;
 }
 
-static void hear(struct apo_model *model, struct apo_client *client,
-		 enum apo_message_verdict verdict, struct apo_message *message, bool is_utf8)
+static void handle(struct apo_model *model, struct apo_client *client,
+		   enum apo_message_verdict verdict, struct apo_message *message, bool is_utf8)
 {
 	switch (verdict) {
 	case APO_MESSAGE_EMPTY:
@@ -209,14 +209,14 @@ static void hear(struct apo_model *model, struct apo_client *client,
 			return;
 		}
 		apo_fail(model, client, message->command, "INVALID_UTF8",
-			 "Only UTF-8 is spoken here; the line was dropped");
+			 "The line was dropped: it is not UTF-8");
 		break;
 	}
 	model->figures.lines_refused++;
 }
 
-void apo_line_hear(struct apo_model *model, struct apo_client *client, const char *line,
-		   size_t len)
+void apo_line_handle(struct apo_model *model, struct apo_client *client, const char *line,
+		     size_t len)
 {
 	char copy[APO_LINE_BYTES_MAX + 2];
 	struct apo_message message;
@@ -227,7 +227,7 @@ void apo_line_hear(struct apo_model *model, struct apo_client *client, const cha
 	is_utf8 = apo_utf8_is_valid(copy, len);
 	verdict = apo_message_parse(copy, len, &message);
 	apo_turn_begin(model, client, verdict == APO_MESSAGE_OK ? label_of(&message) : NULL);
-	hear(model, client, verdict, &message, is_utf8);
+	handle(model, client, verdict, &message, is_utf8);
 	apo_turn_end(model);
 }
 
@@ -243,7 +243,7 @@ void apo_model_on_line(struct apo_model *model, struct apo_peer who, const char 
 	model->figures.lines++;
 	len = len > APO_LINE_BYTES_MAX ? APO_LINE_BYTES_MAX + 1 : len;
 	if (!client->backlog) {
-		apo_line_hear(model, client, line, len);
+		apo_line_handle(model, client, line, len);
 		return;
 	}
 	apo_answers_hold_line(model, client, line, len);
@@ -270,9 +270,10 @@ void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t reci
 	apo_turn_end(model);
 }
 
-/* The ticket is used up, and its client's turn begins, with the label that it came with. NULL: the
- * client has gone meanwhile. */
-static struct apo_client *redeem(struct apo_model *model, uint64_t id, enum apo_ticket_kind *kind)
+/* Uses the ticket up and begins its client's turn with the label of its command. NULL: the client
+ * has gone meanwhile. */
+static struct apo_client *take_ticket(struct apo_model *model, uint64_t id,
+				      enum apo_ticket_kind *kind)
 {
 	struct apo_ticket *ticket = apo_ticket_find(model, id);
 	struct apo_client *client;
@@ -293,7 +294,7 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 	struct apo_client *client;
 
 	model->now_at_ns = now_at_ns;
-	client = redeem(model, id, &kind);
+	client = take_ticket(model, id, &kind);
 	if (!client)
 		return;
 	switch (kind) {
@@ -344,7 +345,7 @@ int apo_model_on_account(struct apo_model *model, const char *account, int64_t i
 
 void apo_model_accounts_begin(struct apo_model *model)
 {
-	model->owned_mark++;
+	model->account_mark++;
 }
 
 void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns)
@@ -366,7 +367,7 @@ void apo_model_on_rehashed(struct apo_model *model, uint64_t id, const char *err
 	struct apo_client *client;
 
 	model->now_at_ns = now_at_ns;
-	client = redeem(model, id, &kind);
+	client = take_ticket(model, id, &kind);
 	if (!client)
 		return;
 	if (kind == APO_TICKET_REHASH)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_private - what the files of the model share: clients, channels, memberships, what is being said.
+ * model_private - the structures that the files of the model share: clients, channels, memberships,
+ * lines.
  *
- * Event     each event of model.h is a turn (replies.h says how what is said in it leaves). Clients
- * that are to go are noted (apo_client_end) and go when the turn is over: during a turn nobody
- *           disappears under anybody's hands.
+ * Each event of model.h is one turn (replies.h says how a turn sends its lines). Clients that are
+ * to be
+ * removed are noted (apo_client_end) and removed when the turn is end_reason, so no pointer to a client
+ * becomes invalid during a turn.
  */
 #ifndef APO_MODEL_PRIVATE_H
 #define APO_MODEL_PRIVATE_H
@@ -23,9 +25,9 @@
 #define APO_KEY_BYTES_MAX 32
 #define APO_MSGID_BYTES 40
 #define APO_ACCOUNT_BYTES_MAX 64
-#define APO_SASL_BYTES_MAX 1024 /* base64, of all pieces */
+#define APO_SASL_BYTES_MAX 1024 /* base64, all pieces together */
 
-/* The first three say which tags a client gets: they number the variants of a text. */
+/* The first three decide which tags a client gets: their bits number the variants of a text. */
 #define APO_CAPS(X)                                                                                \
 	X(SERVER_TIME, "server-time")                                                              \
 	X(MESSAGE_TAGS, "message-tags")                                                            \
@@ -68,7 +70,7 @@ enum apo_cap {
 #define APO_VARIANTS 8
 #define APO_VARIANT_OF(caps) ((caps) & (APO_VARIANTS - 1))
 
-/* What only somebody who registers or authenticates has. */
+/* What a client has only while it registers or authenticates. */
 struct apo_registration {
 	char *password; /* of PASS */
 	bool is_password_right;
@@ -82,7 +84,7 @@ struct apo_backlog;
 struct apo_ticket;
 struct apo_marker;
 
-/* Of an account: who is logged in to it, and how far they have read. */
+/* The state of an account: the clients that are logged in to it, and how far its owner has read. */
 struct apo_readers {
 	struct rudp_list clients; /* apo_client.of_account */
 	struct apo_marker *markers;
@@ -94,35 +96,36 @@ struct apo_client {
 	struct rudp_timer timer;
 	struct rudp_list memberships; /* apo_membership.of_client */
 	struct rudp_list watches;     /* apo_nick_watch.of_client */
-	struct rudp_list invites; /* apo_invite.of_client */
+	struct rudp_list invites;     /* apo_invite.of_client */
 	struct rudp_list of_account;
-	struct rudp_list ending; /* linked: it goes when the turn is over */
+	struct rudp_list ending; /* linked: the client is removed when the turn is end_reason */
 	char *end_reason;
 	struct apo_registration *registration;
-	struct apo_ticket *ticket; /* the password that is being looked at; NULL: none */
-	struct apo_backlog *backlog; /* it is being told something long (answers.h); NULL: not */
+	struct apo_ticket *ticket; /* the request that waits for an answer; NULL: none */
+	/* It is receiving a long answer (answers.h); NULL: it is not. */
+	struct apo_backlog *backlog;
 	int64_t connected_at_ns, heard_at_ns, spoke_at_ns;
 	int64_t signed_on_s; /* wall clock */
 	uint32_t caps;
-	uint32_t mark;       /* of the last pass that met it */
-	uint32_t references; /* of receipts; the memory stays till they go */
-	uint32_t ordinal;    /* while it is carried (state.h) */
-	uint32_t told_bytes; /* of answers, since there was room for them */
+	uint32_t mark;       /* of the last search that met the client (apo_mark_common) */
+	uint32_t references; /* by receipts; the memory stays until they are put */
+	uint32_t ordinal;    /* while the state is serialized (state.h) */
+	uint32_t sent_bytes; /* of answers, since the worker last reported room */
 	uint16_t channel_count, watch_count, invite_count;
 	uint8_t wrong_passwords;
-	uint8_t history_count; /* questions to history that wait for their answers */
+	uint8_t history_count; /* questions to history that are not yet answered */
 	bool is_registered : 1;
-	bool has_cap_302 : 1; /* knows values of capabilities */
+	bool has_cap_302 : 1; /* it understands values of capabilities */
 	bool is_secure : 1;
-	bool is_lasting : 1; /* is never asked whether it is there */
+	bool reports_end : 1; /* the transport reports its end: no PING is sent */
 	bool is_pinged : 1;
 	bool is_operator : 1;
 	bool is_invisible : 1;
 	bool hears_wallops : 1;
 	bool is_gone : 1;
-	char *address, *host, *certificate; /* host may be another after CHGHOST */
+	char *address, *host, *certificate; /* host may be changed by CHGHOST */
 	char *real, *away, *account;        /* NULL: none */
-	char nick[APO_NICK_BYTES_MAX + 1];  /* "": none yet, and in no table */
+	char nick[APO_NICK_BYTES_MAX + 1];  /* "": none yet, and not in the table */
 	char folded[APO_NICK_BYTES_MAX + 1];
 	char user[APO_USER_BYTES_MAX + 1]; /* "": none yet */
 };
@@ -130,7 +133,7 @@ struct apo_client {
 #define APO_MEMBERSHIP_VOICE 1u
 #define APO_MEMBERSHIP_OPERATOR 2u
 
-/* A client in a channel: found by both, O(1). */
+/* A client's membership in a channel, found by the pair in constant time. */
 struct apo_membership {
 	UT_hash_handle by_pair;
 	struct apo_pair {
@@ -139,16 +142,16 @@ struct apo_membership {
 	} pair;
 	struct rudp_list of_client;
 	struct apo_safe_link of_channel;
-	uint32_t member_slot; /* in the channel's array */
-	bool has_presence; /* history knows of it */
-	int64_t since;     /* the position of joining; 0: there is no history */
+	uint32_t member_slot; /* its index in the channel's array */
+	bool has_presence;    /* history has a record of it */
+	int64_t since;        /* the position at which it joined; 0: there is no history */
 };
 
-/* What a message to a channel must know of each member, side by side in memory. */
+/* What a message to a channel needs of each member, contiguous in memory. */
 struct apo_member_slot {
 	struct apo_peer peer;
 	uint32_t caps;
-	uint32_t modes; /* APO_SEAT_ */
+	uint32_t modes; /* APO_MEMBERSHIP_ bits */
 	struct apo_membership *membership;
 };
 
@@ -162,7 +165,7 @@ enum apo_list_kind { APO_LIST_BAN, APO_LIST_EXCEPT, APO_LIST_INVITE, APO_LIST_KI
 
 struct apo_entry {
 	struct rudp_list link;
-	uint64_t number; /* rises along the list */
+	uint64_t number; /* increases along the list */
 	int64_t set_at_s;
 	char *by;
 	char mask[];
@@ -171,12 +174,12 @@ struct apo_entry {
 struct apo_channel {
 	UT_hash_handle by_name;
 	struct apo_safe_link of_model; /* model->channel_order */
-	struct rudp_list members;  /* apo_membership.of_channel, as they came */
+	struct rudp_list members;      /* apo_membership.of_channel, in the order of joining */
 	struct apo_member_slot *member_slots;
 	uint32_t count, capacity;
 	uint32_t modes;
 	uint32_t limit;   /* 0: none */
-	uint32_t ordinal; /* while it is carried (state.h) */
+	uint32_t ordinal; /* while the state is serialized (state.h) */
 	char key[APO_KEY_BYTES_MAX + 1];
 	int64_t created_at_s, topic_at_s;
 	char *topic, *topic_by; /* NULL: none */
@@ -196,7 +199,7 @@ struct apo_invite {
 	struct apo_channel *channel;
 };
 
-/* MONITOR: a name that somebody watches, and who does. */
+/* MONITOR: a name that clients watch, and the list of its watches. */
 struct apo_watched {
 	UT_hash_handle by_name;
 	struct rudp_list watches;
@@ -227,21 +230,23 @@ struct apo_ticket {
 	char label[APO_LABEL_BYTES_MAX + 1]; /* "": none */
 };
 
-/* What one line says, before tags: those that a recipient gets depend on its capabilities. */
+/* A line to send, without its tags: they depend on each recipient's capabilities. */
 struct apo_say {
 	const struct apo_line *line; /* ended */
 	const char *msgid;           /* NULL: none */
 	const char *account;         /* of the source; NULL: none */
-	const char *tags;            /* a client's own, escaped, without "@"; NULL: none */
-	uint64_t watch;              /* receipts are wished for; 0: no */
-	int64_t at_ms;               /* when it was said, since 1970; 0: now */
-	bool is_unlabeled; /* no answer to the one whose turn it is, though it is told it */
+	const char *tags;            /* client-only tags, escaped, without "@"; NULL: none */
+	uint64_t watch;              /* the sender wants receipts; 0: it does not */
+	int64_t at_ms;               /* when it was sent, in ms since 1970; 0: now */
+	/* Not part of the labeled response, even if it is sent to the client of the turn. */
+	bool is_unlabeled;
 };
 
-/* Whom of a channel, or of all channels of a client, it is said to. */
+/* Which members of a channel, or of all channels of a client, get the line. */
 struct apo_audience {
-	uint32_t with, without; /* capabilities: all of the former, none of the latter */
-	uint32_t membership_modes; /* one of them; 0: whatever */
+	uint32_t with,
+		without; /* capabilities: the recipient has all of the former, none of the latter */
+	uint32_t membership_modes; /* the recipient has one of them; 0: any member */
 	const struct apo_client *except;
 };
 
@@ -249,12 +254,12 @@ struct apo_audience {
 #define APO_GATHER_MAX 512
 
 struct apo_turn {
-	struct apo_client *client; /* whose turn it is; NULL: nobody's (time) */
+	struct apo_client *client; /* whose event it is; NULL: no client's (a timer) */
 	char label[APO_LABEL_BYTES_MAX + 1];
 	bool is_labeled, is_answered, is_batch, has_first;
-	bool is_unfinished; /* the answer goes on in other turns, and so does what its label wants */
-	unsigned looks;
-	size_t told_bytes, told_bytes_max;
+	bool is_unfinished; /* the response continues in later turns, which close its batch */
+	unsigned examined;
+	size_t sent_bytes, sent_bytes_max;
 	uint64_t batch;
 	size_t first_len, len;
 	char first[APO_SERVER_TAGS_BYTES_MAX + APO_BODY_BYTES_MAX];
@@ -271,9 +276,9 @@ struct apo_slots {
 	uint32_t count;
 };
 
-struct apo_past;
+struct apo_nick_history;
 struct apo_receipts;
-struct apo_owned;
+struct apo_account_entry;
 struct apo_throttle;
 struct apo_history_request;
 
@@ -291,43 +296,44 @@ struct apo_model {
 	struct rudp_timer_wheel wheel;
 	struct apo_client *by_nick;
 	struct apo_channel *channels;
-	struct rudp_list channel_order; /* as they were founded */
+	struct rudp_list channel_order; /* in the order of creation */
 	struct apo_membership *memberships;
 	struct apo_watched *watched;
 	struct apo_ticket *tickets;
 	struct apo_history_request *requests; /* to history */
-	struct apo_owned *owned;      /* names of accounts */
-	uint64_t last_owned;
-	uint32_t owned_mark; /* of those told since apo_model_accounts_begin */
+	struct apo_account_entry *accounts;   /* the accounts */
+	uint64_t last_account_id;
+	uint32_t account_mark; /* of the accounts told since apo_model_accounts_begin */
 	struct apo_throttle *throttles;
 	struct rudp_list throttle_order;
-	struct apo_past *past;
-	struct rudp_list past_order;
-	unsigned past_count;
+	struct apo_nick_history *nick_histories;
+	struct rudp_list former_user_order;
+	unsigned former_user_count;
 	struct apo_receipts *receipts;
 	struct rudp_list ending;
-	struct rudp_list ready; /* apo_backlog: who may be told on */
+	struct rudp_list ready; /* apo_backlog: clients whose answers may continue */
 	unsigned backlog_count;
 	uint32_t slice_bytes;
-	uint32_t hurried_bytes; /* answers go on to so much without waiting for room; 0: they wait */
-	bool is_forgetting; /* the end: nothing is said to anybody any more */
+	/* Long answers send that many bytes without waiting for room; 0: they wait. */
+	uint32_t hurried_bytes;
+	bool is_forgetting; /* the model is being freed: nothing is sent any more */
 	uint32_t last_mark;
-	char over[APO_MASK_BYTES_MAX]; /* the end has come: why; "": it has not */
+	char end_reason[APO_MASK_BYTES_MAX]; /* the reason if the end has come, else "" */
 	struct apo_model_figures figures;
 	unsigned long *command_counts;
 	struct apo_turn turn;
 	struct apo_gather *gathers; /* of APO_VARIANTS * workers */
 };
 
-/* Wall clock of the event. */
+/* The wall clock at the event. */
 int64_t apo_wall_ms(const struct apo_model *model);
 int64_t apo_wall_s(const struct apo_model *model);
 
-/* Replaces *to by a copy of text (NULL: by nothing). -ENOMEM: *to is as before. */
+/* Replaces *to by a copy of text, or by NULL. Returns 0, or -ENOMEM: *to is unchanged. */
 int apo_text_set(char **to, const char *text);
 
-/* The client has said it, and waits for nothing: in a turn of its own. */
-void apo_line_hear(struct apo_model *model, struct apo_client *client, const char *line,
-		   size_t len);
+/* Handles a line of a client that waits for no answer, in a turn of its own. */
+void apo_line_handle(struct apo_model *model, struct apo_client *client, const char *line,
+		     size_t len);
 
 #endif

@@ -22,7 +22,7 @@ static const struct {
 
 static const char list_letters[] = "beI"; /* in the order of enum apo_list_kind */
 
-/* A MODE command at work: where it reads, and the line that says what has changed. */
+/* A MODE command in progress: its parameters, and the line that announces the changes. */
 struct change {
 	struct apo_model *model;
 	struct apo_client *client;
@@ -31,7 +31,8 @@ struct change {
 	unsigned param_count, next_param, params_used;
 	bool is_operator, has_refused;
 	bool is_adding;
-	bool has_told[APO_LIST_KINDS]; /* once is enough, however often it is asked for */
+	/* A list is sent once, even if it is requested several times. */
+	bool has_told[APO_LIST_KINDS];
 	char said_sign;
 	char letters[64];
 	size_t letters_len, args_len;
@@ -48,7 +49,7 @@ static uint32_t flag_of(char letter)
 	return 0;
 }
 
-/* ---- what is said of it ---- */
+/* ---- the announcement ---- */
 
 static void say_changes(struct change *change)
 {
@@ -69,7 +70,7 @@ static void say_changes(struct change *change)
 	change->said_sign = '\0';
 }
 
-/* So long that whatever source and channel stand before it, the line takes it. */
+/* The rest of the line has room for any source and channel. */
 #define ARGS_BYTES_MAX (APO_BODY_BYTES_MAX - APO_SOURCE_BYTES_MAX - APO_CHANNEL_BYTES_MAX - 64 - 16)
 
 static void note(struct change *change, char letter, const char *arg)
@@ -95,13 +96,13 @@ static bool has_param(const struct change *change)
 	return change->next_param < change->param_count;
 }
 
-/* There is one, and it is not taken any more: nor is its letter. */
+/* True if the next parameter exceeds the limit of one line: then its letter is ignored, too. */
 static bool has_too_many(const struct change *change)
 {
 	return has_param(change) && change->params_used >= change->model->config->modes_max;
 }
 
-/* The next parameter; NULL: there is none. */
+/* The next parameter; NULL if there is none. */
 static const char *take_param(struct change *change)
 {
 	if (!has_param(change))
@@ -122,12 +123,13 @@ static bool may_change(struct change *change)
 
 /* ---- lists ---- */
 
-/* A list of masks on its way. */
+/* A list of masks that is being sent. */
 struct masks {
 	struct apo_answer answer;
-	struct apo_channel *channel; /* as long as answer.walk is among its members */
+	/* Valid while answer.iterator is linked in its list of members. */
+	struct apo_channel *channel;
 	enum apo_list_kind kind;
-	uint64_t told; /* the number of the last one */
+	uint64_t told; /* the number of the last entry that was sent */
 	char name[APO_CHANNEL_BYTES_MAX + 1];
 };
 
@@ -144,7 +146,7 @@ static void tell_entry(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, RPL_INVITELIST, masks->name, entry->mask, entry->by, at_s);
 }
 
-/* false: there are more, but no more may be said at once. */
+/* Returns false if there are more entries for a later turn. */
 static bool tell_entries(struct apo_model *model, struct apo_client *client, struct masks *masks)
 {
 	const struct rudp_list *head = &masks->channel->lists[masks->kind], *link;
@@ -216,7 +218,7 @@ static void add_entry(struct change *change, enum apo_list_kind kind, const char
 	apo_client_source(change->client, source);
 	rc = apo_entry_add(change->channel, kind, mask, source, apo_wall_s(change->model));
 	if (rc > 0 && kind == APO_LIST_BAN)
-		apo_history_on_door_closed(change->channel);
+		apo_history_on_channel_restricted(change->channel);
 	if (rc > 0)
 		note(change, letter, mask);
 	else if (rc < 0)
@@ -270,7 +272,7 @@ static void change_key(struct change *change)
 		apo_reply(change->model, change->client, ERR_INVALIDKEY, channel->name);
 	} else if (strcmp(channel->key, key) != 0) {
 		strcpy(channel->key, key);
-		apo_history_on_door_closed(channel);
+		apo_history_on_channel_restricted(channel);
 		note(change, 'k', key);
 	}
 }
@@ -320,7 +322,7 @@ static void change_flag(struct change *change, char letter)
 		return;
 	change->channel->modes = after;
 	if (change->is_adding && bit == APO_MODE_INVITE_ONLY)
-		apo_history_on_door_closed(change->channel);
+		apo_history_on_channel_restricted(change->channel);
 	note(change, letter, NULL);
 }
 
@@ -377,12 +379,13 @@ static void change_one(struct change *change, char letter)
 		change_member(change, letter);
 	else if (flag_of(letter))
 		change_flag(change, letter);
-	else if ((letter & 0xc0) != 0x80) /* of a character of several bytes only the first */
+	else if ((letter & 0xc0) !=
+		 0x80) /* report a character of several bytes once, at its first byte */
 		apo_reply(change->model, change->client, ERR_UNKNOWNMODE,
 			  apo_is_letter(letter) ? letter : '?');
 }
 
-/* The key is for those inside. */
+/* Only members and operators see the key. */
 static void tell_modes(struct apo_model *model, struct apo_client *client,
 		       const struct apo_channel *channel)
 {

@@ -73,7 +73,7 @@ static void remove_watch(struct apo_model *model, struct apo_nick_watch *watch)
 	drop_if_unwatched(model, watched);
 }
 
-/* false: no memory. */
+/* Returns false if memory is short. */
 static bool add_watch(struct apo_model *model, struct apo_client *client, const char *nick)
 {
 	struct apo_watched *watched = find_or_make(model, nick);
@@ -129,7 +129,7 @@ void apo_monitor_say(struct apo_model *model, struct apo_client *client, const s
 
 	if (!watched)
 		return;
-	mark = apo_mark_common(model, client); /* those have been told */
+	mark = apo_mark_common(model, client); /* those have received the line already */
 	with |= APO_CAP_EXTENDED_MONITOR;
 	for (link = watched->watches.next; link != &watched->watches; link = link->next) {
 		watcher = RUDP_LIST_OWNER(link, struct apo_nick_watch, of_name)->client;
@@ -232,7 +232,7 @@ void apo_on_monitor(struct apo_model *model, struct apo_client *client,
 		tell_all(model, client);
 }
 
-/* ---- carried ---- */
+/* ---- hand-over ---- */
 
 static void serialize_names(struct apo_state *state, struct apo_client *client)
 {

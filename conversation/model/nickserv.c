@@ -14,7 +14,7 @@
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
-/* ---- what it says ---- */
+/* ---- replies ---- */
 
 static void answer(struct apo_model *model, struct apo_client *client, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -51,7 +51,7 @@ static void on_help(struct apo_model *model, struct apo_client *client, char *re
 		answer(model, client, "%s", lines[i]);
 }
 
-/* ---- sessions that are dead, or in the way ---- */
+/* ---- GHOST and REGAIN ---- */
 
 static bool is_own(const struct apo_client *client, const struct apo_client *other,
 		   const char *nick)
@@ -60,8 +60,8 @@ static bool is_own(const struct apo_client *client, const struct apo_client *oth
 	       (other && other->account && apo_is_same(other->account, client->account));
 }
 
-/* Nothing of who has the nick is told that WHOIS would not tell. false: told why not. *other is
- * NULL where nobody has the nick. */
+/* Reveals nothing about the owner of the nick that WHOIS would not show. Returns false after
+ * telling the client why not. *other is NULL if nobody has the nick. */
 static bool find_ghost(struct apo_model *model, struct apo_client *client, const char *nick,
 		       struct apo_client **other)
 {
@@ -117,16 +117,16 @@ static void on_regain(struct apo_model *model, struct apo_client *client, char *
 	answer(model, client, "You are %s again", client->nick);
 }
 
-/* ---- the end of an account ---- */
+/* ---- DROP ---- */
 
-/* An operator needs no password, and says whose account it is. */
+/* An operator needs no password and may name any account. */
 static void ask_to_drop(struct apo_model *model, struct apo_client *client, const char *account,
 			const char *password)
 {
 	struct apo_ticket *ticket = apo_ticket_open(model, client, APO_TICKET_DROP);
 
 	if (!ticket) {
-		answer(model, client, "Another password is being looked at; try again later");
+		answer(model, client, "Another password is being checked; try again later");
 		return;
 	}
 	if (!password)
@@ -134,7 +134,8 @@ static void ask_to_drop(struct apo_model *model, struct apo_client *client, cons
 	model->calls->remove_account(model->of, apo_ticket_asker(ticket), account, password);
 }
 
-/* Which accounts there are is not told: whose it is not gets the same answer for any name. */
+/* Which accounts exist stays secret: unless the client is logged in to the account, the answer is
+ * the same for every name. */
 static void on_drop(struct apo_model *model, struct apo_client *client, char *rest)
 {
 	const char *account = strsep(&rest, " "), *password = rest && *rest ? rest : NULL;
@@ -160,7 +161,7 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 			     enum apo_checked result, const char *account)
 {
 	if (result == APO_CHECKED_RIGHT && account) {
-		answer(model, client, "The account %s is no more", account);
+		answer(model, client, "The account %s was removed", account);
 		return;
 	}
 	if (result == APO_CHECKED_WRONG && !client->is_operator) {
@@ -173,7 +174,7 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 					   : "The password is wrong");
 }
 
-/* ---- what it hears ---- */
+/* ---- commands ---- */
 
 static const struct {
 	const char *name;
@@ -188,7 +189,7 @@ bool apo_nickserv_is_meant(const char *nick)
 	return apo_is_same(nick, APO_NICKSERV);
 }
 
-bool apo_nickserv_hear(struct apo_model *model, struct apo_client *client, const char *text)
+bool apo_nickserv_handle(struct apo_model *model, struct apo_client *client, const char *text)
 {
 	char copy[APO_BODY_BYTES_MAX + 1], nothing[] = "";
 	char *rest = copy;
@@ -205,7 +206,7 @@ bool apo_nickserv_hear(struct apo_model *model, struct apo_client *client, const
 			explicit_bzero(copy, sizeof copy);
 			return true;
 		}
-	answer(model, client, "HELP says what there is");
+	answer(model, client, "Unknown command; HELP lists the commands");
 	return true;
 }
 
@@ -226,7 +227,7 @@ void apo_on_nickserv(struct apo_model *model, struct apo_client *client,
 	char text[APO_BODY_BYTES_MAX + 1];
 
 	join_words(text, message);
-	if (!apo_nickserv_hear(model, client, text))
+	if (!apo_nickserv_handle(model, client, text))
 		apo_notice(model, client, "There are no accounts here");
 	explicit_bzero(text, sizeof text);
 }

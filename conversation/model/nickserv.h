@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nickserv - what an owner may do with its account and its nicks, said as clients are used to say
- * it: NS, NICKSERV, or PRIVMSG to NickServ. Nobody is behind that nick, and nobody can have it.
+ * nickserv - NickServ: commands with which an owner manages an account and its nicks. Clients send
+ * them
+ * as NS, NICKSERV, or PRIVMSG to NickServ. No client has that nick, and none can take it.
  */
 #ifndef APO_NICKSERV_H
 #define APO_NICKSERV_H
@@ -10,12 +11,13 @@
 
 #define APO_NICKSERV "NickServ"
 
-/* The nick is kept for it, whether there are accounts or not. */
+/* Is it NickServ's nick? It is reserved even if the server has no accounts. */
 bool apo_nickserv_is_meant(const char *nick);
-/* false: there are no accounts here, so there is none to hear it. */
-bool apo_nickserv_hear(struct apo_model *model, struct apo_client *client, const char *text);
+/* Handles a command. Returns false if the server has no accounts, so there is no such recipient. */
+bool apo_nickserv_handle(struct apo_model *model, struct apo_client *client, const char *text);
 
-/* The answer to DROP. The account has gone (apo_model_on_account_gone) by then, if it has. */
+/* Sends the reply to DROP. If the account was removed, apo_model_on_account_gone has been called
+ * before. */
 void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 			     enum apo_checked result, const char *account);
 

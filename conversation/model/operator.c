@@ -25,7 +25,7 @@ void apo_operator_log(struct apo_model *model, const char *name, const char *for
 	model->calls->log(model->of, name, text);
 }
 
-/* The mask is of user and host as others see them, or with the address. */
+/* The mask is compared with user@host as others see it, and with user@address. */
 static bool may_from_here(const struct apo_operator *operator, const struct apo_client * client)
 {
 	char shown[APO_SOURCE_BYTES_MAX + 1], real[APO_SOURCE_BYTES_MAX + 1];
@@ -69,11 +69,12 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_OPERATOR);
 	if (ticket)
-		model->calls->check_password(model->of, apo_ticket_asker(ticket),
-					     operator->password_hash, message->params[1]);
+		model->calls->check_password(model->of,
+					     apo_ticket_asker(ticket), operator->password_hash,
+					     message->params[1]);
 	else
 		apo_fail(model, client, "OPER", "TEMPORARILY_UNAVAILABLE",
-			 "Another password is being looked at");
+			 "Another password is being checked");
 }
 
 void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
@@ -137,7 +138,7 @@ void apo_on_rehash(struct apo_model *model, struct apo_client *client,
 		model->calls->rehash(model->of, ticket->id);
 	else
 		apo_fail(model, client, "REHASH", "TEMPORARILY_UNAVAILABLE",
-			 "Something else is under way");
+			 "Another request of yours is in progress; try again later");
 }
 
 void apo_operator_on_rehashed(struct apo_model *model, struct apo_client *client, const char *error)
@@ -145,7 +146,7 @@ void apo_operator_on_rehashed(struct apo_model *model, struct apo_client *client
 	if (error)
 		apo_notice(model, client, "The configuration stays as it was: %s", error);
 	else
-		apo_notice(model, client, "The configuration has been read anew");
+		apo_notice(model, client, "The configuration has been read again");
 }
 
 void apo_on_die(struct apo_model *model, struct apo_client *client,
@@ -158,7 +159,7 @@ void apo_on_die(struct apo_model *model, struct apo_client *client,
 
 /* ---- CHGHOST ---- */
 
-/* To those who do not know CHGHOST nothing is said: the next line of the client shows it. */
+/* Clients without the capability CHGHOST get no line; the client's next line shows the new host. */
 static void say_host(struct apo_model *model, struct apo_client *other, const char *host)
 {
 	struct apo_line line;
@@ -186,7 +187,7 @@ void apo_on_chghost(struct apo_model *model, struct apo_client *client,
 	if (!other)
 		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
 	else if (!apo_shown_host_is_valid(host))
-		apo_fail(model, client, "CHGHOST", "INVALID_HOST", "That is no host to be shown");
+		apo_fail(model, client, "CHGHOST", "INVALID_HOST", "Not a valid host name");
 	else
 		say_host(model, other, host);
 }

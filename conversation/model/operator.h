@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* operator - OPER, and what operators may. */
+/* operator - OPER, and the commands of operators. */
 #ifndef APO_OPERATOR_H
 #define APO_OPERATOR_H
 
 #include "conversation/model/model_private.h"
 
-/* A line for the log, if somebody keeps one. */
+/* Writes a line to the log, if the owner has one. */
 void apo_operator_log(struct apo_model *model, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -11,12 +11,11 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/state_private.h"
 
-#define FIRST_WORD_NS                                                                              \
-	RUDP_NS_PER_S /* who is missing then, is told; and again after 2, 4, 8 ... s */
+#define FIRST_REPORT_NS RUDP_NS_PER_S /* later reports follow after 2, 4, 8 ... s */
 
 struct recipient {
 	struct apo_client *client; /* a reference */
-	bool is_over, has_arrived;
+	bool is_settled, has_arrived;
 };
 
 struct watch {
@@ -25,7 +24,7 @@ struct watch {
 	uint64_t id;
 	struct apo_client *sender; /* a reference */
 	int64_t end_at_ns, step_ns;
-	uint32_t capacity, count, arrived, over;
+	uint32_t capacity, count, arrived, settled;
 	bool is_closed;
 	char msgid[APO_MSGID_BYTES];
 	char target[APO_CHANNEL_BYTES_MAX + 3];
@@ -56,7 +55,7 @@ static void watch_free(struct apo_receipts *receipts, struct watch *watch)
 	rudp_timer_cancel(&receipts->wheel, &watch->timer);
 	for (i = 0; i < watch->count; i++)
 		apo_client_put(watch->recipients[i].client);
-	if (watch->sender) /* else it was not read to its end */
+	if (watch->sender) /* NULL if reading the state failed */
 		apo_client_put(watch->sender);
 	receipts->count--;
 	free(watch);
@@ -114,14 +113,15 @@ uint64_t apo_receipts_open(struct apo_model *model, struct apo_client *sender, c
 	}
 	watch->sender = apo_client_get(sender);
 	watch->end_at_ns = model->now_at_ns + model->config->receipt_timeout_ns;
-	watch->step_ns = FIRST_WORD_NS;
+	watch->step_ns = FIRST_REPORT_NS;
 	strcpy(watch->msgid, msgid);
 	snprintf(watch->target, sizeof watch->target, "%s", target);
 	model->figures.receipts_watched++;
 	return watch->id;
 }
 
-/* No more than was said at the opening comes: the memberships of a channel, or one client. */
+/* The caller of apo_receipts_open counted at least as many recipients: the members of a channel, or
+ * one client. */
 void apo_receipts_deliver(struct apo_model *model, uint64_t id, unsigned worker,
 			  struct apo_text *text, const struct apo_peer *to, unsigned count)
 {
@@ -136,14 +136,15 @@ void apo_receipts_deliver(struct apo_model *model, uint64_t id, unsigned worker,
 	model->calls->deliver_watched(model->of, worker, text, to, count, id, first);
 }
 
-/* ---- what the sender is told ---- */
+/* ---- reports to the sender ---- */
 
 static const char *state_of(const struct watch *watch, int64_t now_at_ns)
 {
-	return watch->over == watch->count || now_at_ns >= watch->end_at_ns ? "final" : "partial";
+	return watch->settled == watch->count || now_at_ns >= watch->end_at_ns ? "final"
+									       : "partial";
 }
 
-/* Who is missing is named as far as the line goes. */
+/* Appends the nicks of the recipients that are missing, as many as the line has room for. */
 static void add_missing(struct apo_line *line, const struct watch *watch)
 {
 	const struct recipient *r;
@@ -175,7 +176,7 @@ static void tell(struct apo_model *model, const struct watch *watch, const char 
 	apo_tell(model, watch->sender, &line);
 }
 
-static void tell_and_go_on(struct apo_model *model, struct watch *watch)
+static void report(struct apo_model *model, struct watch *watch)
 {
 	const char *state = state_of(watch, model->now_at_ns);
 
@@ -191,8 +192,8 @@ void apo_receipts_close(struct apo_model *model, uint64_t id)
 	if (!watch)
 		return;
 	watch->is_closed = true;
-	if (watch->over == watch->count) {
-		tell_and_go_on(model, watch);
+	if (watch->settled == watch->count) {
+		report(model, watch);
 		return;
 	}
 	tell(model, watch, "sent");
@@ -204,15 +205,15 @@ void apo_receipts_on_receipt(struct apo_model *model, uint64_t id, uint32_t reci
 	struct watch *watch = find(model->receipts, id);
 	struct recipient *r;
 
-	if (!watch || recipient >= watch->count || watch->recipients[recipient].is_over)
+	if (!watch || recipient >= watch->count || watch->recipients[recipient].is_settled)
 		return;
 	r = &watch->recipients[recipient];
-	r->is_over = true;
+	r->is_settled = true;
 	r->has_arrived = arrived;
 	watch->arrived += arrived;
-	watch->over++;
-	if (watch->is_closed && watch->over == watch->count)
-		tell_and_go_on(model, watch);
+	watch->settled++;
+	if (watch->is_closed && watch->settled == watch->count)
+		report(model, watch);
 }
 
 int64_t apo_receipts_next_at_ns(const struct apo_model *model)
@@ -232,18 +233,18 @@ void apo_receipts_on_time(struct apo_model *model)
 			rudp_timer_arm(
 				&model->receipts->wheel, timer,
 				rudp_time_min(model->now_at_ns + watch->step_ns, watch->end_at_ns));
-		tell_and_go_on(model, watch);
+		report(model, watch);
 	}
 }
 
-/* ---- carried ---- */
+/* ---- hand-over ---- */
 
 static void serialize_recipient(struct apo_state *state, struct recipient *r)
 {
 	apo_state_anybody(state, &r->client);
-	apo_serializer_flag(state->serializer, &r->is_over);
+	apo_serializer_flag(state->serializer, &r->is_settled);
 	apo_serializer_flag(state->serializer, &r->has_arrived);
-	apo_serializer_expect(state->serializer, r->is_over || !r->has_arrived);
+	apo_serializer_expect(state->serializer, r->is_settled || !r->has_arrived);
 }
 
 static void serialize_members(struct apo_state *state, struct watch *watch, int64_t *due_at_ns)
@@ -262,7 +263,8 @@ static void serialize_members(struct apo_state *state, struct watch *watch, int6
 	apo_state_anybody(state, &watch->sender);
 }
 
-/* What was read of it counts from the beginning: a reference that is there is given back. */
+/* Adds each recipient as soon as it is read, so that watch_free puts the references if reading
+ * fails later. */
 static void read_recipients(struct apo_state *state, struct watch *watch, uint32_t count)
 {
 	struct recipient r;
@@ -274,11 +276,11 @@ static void read_recipients(struct apo_state *state, struct watch *watch, uint32
 		if (!r.client)
 			return;
 		watch->recipients[watch->count++] = r;
-		watch->over += r.is_over;
+		watch->settled += r.is_settled;
 		watch->arrived += r.has_arrived;
 	}
-	/* One that is over has been told, and is no more. */
-	apo_serializer_expect(state->serializer, watch->over < watch->count);
+	/* If all recipients were settled, the watch would have been freed. */
+	apo_serializer_expect(state->serializer, watch->settled < watch->count);
 }
 
 static void read_watch(struct apo_state *state, uint64_t id, uint32_t count)

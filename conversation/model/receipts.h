@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receipts - what became of a message whose sender wishes to know (docs/conversation.md,
- * "Receipts").
+ * receipts - tells a sender who asks for it which recipients have received a message
+ * (docs/conversation.md, "Receipts").
  *
- * A watch is opened before the message is said, told the recipients while it is, and closed after;
- * then it lives until all recipients are known to have it or to have gone, or its time is over.
+ * A watch is opened before the message is sent, gets its recipients while it is sent, and is closed
+ * after
+ * that. It then lives until each recipient has received the message or has gone, or until its time
+ * is over.
  */
 #ifndef APO_RECEIPTS_H
 #define APO_RECEIPTS_H
 
 #include "conversation/model/model_private.h"
 
-/* -ENOMEM. */
+/* Returns 0 or -ENOMEM. */
 int apo_receipts_init(struct apo_model *model);
 void apo_receipts_fini(struct apo_model *model);
 
-/* recipients: at most so many. 0: it is not watched (the sender did not ask, too many, no memory).
- */
+/* recipients: an upper bound. Returns the watch; 0: the message is not watched (the sender did not
+ * ask, too many recipients, memory is short). */
 uint64_t apo_receipts_open(struct apo_model *model, struct apo_client *sender, const char *msgid,
 			   const char *target, uint32_t recipients);
 void apo_receipts_deliver(struct apo_model *model, uint64_t watch, unsigned worker,
 			  struct apo_text *text, const struct apo_peer *to, unsigned count);
-/* All has been delivered: the sender is told how many there are. */
+/* All has been delivered: the sender is told the number of recipients. */
 void apo_receipts_close(struct apo_model *model, uint64_t watch);
 
 void apo_receipts_on_receipt(struct apo_model *model, uint64_t watch, uint32_t recipient,

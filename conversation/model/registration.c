@@ -59,18 +59,18 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 		apo_client_end(model, client, "Out of memory");
 }
 
-/* Whose nick is somebody else's chooses another one. */
-static void come_in(struct apo_model *model, struct apo_client *client)
+/* If the nick belongs to an account of someone else, the client must choose another one. */
+static void welcome_or_refuse(struct apo_model *model, struct apo_client *client)
 {
 	char nick[APO_NICK_BYTES_MAX + 1];
 
-	if (apo_account_lets(model, client, client->nick)) {
+	if (apo_account_allows_nick(model, client, client->nick)) {
 		welcome(model, client);
 		return;
 	}
 	strcpy(nick, client->nick);
 	apo_client_drop_nick(model, client);
-	apo_account_refuse(model, client, nick);
+	apo_account_refuse_nick(model, client, nick);
 }
 
 void apo_registration_try(struct apo_model *model, struct apo_client *client)
@@ -81,7 +81,7 @@ void apo_registration_try(struct apo_model *model, struct apo_client *client)
 	if (model->config->password_hash && !client->registration->is_password_right)
 		check_password(model, client);
 	else
-		come_in(model, client);
+		welcome_or_refuse(model, client);
 }
 
 void apo_registration_on_password(struct apo_model *model, struct apo_client *client,
@@ -96,7 +96,7 @@ void apo_registration_on_password(struct apo_model *model, struct apo_client *cl
 	apo_reply(model, client, ERR_PASSWDMISMATCH);
 	apo_client_end(model, client,
 		       result == APO_CHECKED_WRONG ? "Bad password"
-						   : "The password could not be looked at");
+						   : "The password could not be checked");
 }
 
 void apo_on_pass(struct apo_model *model, struct apo_client *client,
@@ -120,7 +120,7 @@ void apo_on_user(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_ALREADYREGISTERED);
 		return;
 	}
-	if (!*message->params[0]) { /* the real name may be empty: ii has none */
+	if (!*message->params[0]) { /* the real name may be empty: the client ii sends none */
 		apo_reply(model, client, ERR_NEEDMOREPARAMS, "USER");
 		return;
 	}
@@ -131,7 +131,7 @@ void apo_on_user(struct apo_model *model, struct apo_client *client,
 		apo_client_end(model, client, "Out of memory");
 		return;
 	}
-	/* Nobody has checked it, says the tilde. */
+	/* The tilde says that the user name is not verified. */
 	client->user[0] = '~';
 	if (!apo_user_clean(client->user + 1, model->config->user_len_max - 1, message->params[0]))
 		strcpy(client->user + 1, "u");
@@ -183,9 +183,10 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 	}
 	if (strcmp(client->nick, nick) == 0)
 		return;
-	/* Before the welcome it may be on its way to log in. */
-	if (client->is_registered && owner != client && !apo_account_lets(model, client, nick)) {
-		apo_account_refuse(model, client, nick);
+	/* Before the welcome the client may still log in to the account. */
+	if (client->is_registered && owner != client &&
+	    !apo_account_allows_nick(model, client, nick)) {
+		apo_account_refuse_nick(model, client, nick);
 		return;
 	}
 	if (client->is_registered)
@@ -196,7 +197,7 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 		apo_registration_try(model, client);
 }
 
-/* ---- there, and gone ---- */
+/* ---- PING, PONG, QUIT ---- */
 
 void apo_on_ping(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
@@ -218,7 +219,7 @@ void apo_on_ping(struct apo_model *model, struct apo_client *client,
 	apo_tell(model, client, &line);
 }
 
-/* That something was heard is all that it is for. */
+/* PONG only proves that the client is alive. */
 void apo_on_pong(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* registration - from a connection to somebody with a name: passwords, NICK, USER, SASL, the welcome. */
+/* registration - makes a connection a user: passwords, NICK, USER, SASL, the welcome. */
 #ifndef APO_REGISTRATION_H
 #define APO_REGISTRATION_H
 
 #include "conversation/model/model_private.h"
 
-#define APO_WRONG_PASSWORDS_MAX 3 /* then the connection ends */
+#define APO_WRONG_PASSWORDS_MAX 3 /* after that many the connection ends */
 
 /* Welcomes the client if nothing is missing any more. */
 void apo_registration_try(struct apo_model *model, struct apo_client *client);
 void apo_registration_on_password(struct apo_model *model, struct apo_client *client,
 				  enum apo_checked result);
-/* Wrong once more: the client may have to go. */
+/* Counts a wrong password; at the limit the client is ended. */
 void apo_registration_count_wrong(struct apo_model *model, struct apo_client *client);
 
-/* Called otherwise from now on, and everybody who should know is told. The nick is valid and free.
- */
+/* Changes the nick and tells all who should know. The nick is valid and free. */
 void apo_nick_change(struct apo_model *model, struct apo_client *client, const char *nick);
 
 void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,

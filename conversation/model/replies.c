@@ -32,7 +32,8 @@ static size_t add_tag(char *to, size_t len, const char *key, const char *value)
 	return len + strlen(value);
 }
 
-/* Our own tags are short (4094 bytes is far away), and a client's were measured by the parser. */
+/* The server's own tags are far shorter than the limit of 4094 bytes; the parser has measured the
+ * client's. */
 static size_t write_tags(struct apo_model *model, const struct apo_say *say, uint32_t caps,
 			 char *to)
 {
@@ -72,7 +73,7 @@ static struct apo_text *encode(struct apo_model *model, const struct apo_say *sa
 	return text;
 }
 
-/* ---- the answer to whose turn it is ---- */
+/* ---- the answer to the client of the turn ---- */
 
 static void flush_answer(struct apo_model *model)
 {
@@ -93,7 +94,7 @@ static void flush_answer(struct apo_model *model)
 	apo_text_put(text);
 }
 
-/* Room for a whole line: a text ends with one. */
+/* Makes room for a whole line: a text never ends inside a line. */
 static void reserve(struct apo_model *model, size_t len)
 {
 	if (model->turn.len + len > sizeof model->turn.bytes)
@@ -104,7 +105,7 @@ static void put(struct apo_turn *turn, const char *bytes, size_t len)
 {
 	memcpy(turn->bytes + turn->len, bytes, len);
 	turn->len += len;
-	turn->told_bytes += len;
+	turn->sent_bytes += len;
 }
 
 static void append(struct apo_model *model, const char *line, size_t len)
@@ -113,7 +114,7 @@ static void append(struct apo_model *model, const char *line, size_t len)
 	put(&model->turn, line, len);
 }
 
-/* The encoded line with one more tag in front of those it has. */
+/* Appends an encoded line with one more tag before its other tags. */
 static void append_tagged(struct apo_model *model, const char *key, const char *value,
 			  const char *line, size_t len)
 {
@@ -210,9 +211,10 @@ void apo_turn_begin(struct apo_model *model, struct apo_client *client, const ch
 	turn->client = client;
 	turn->is_labeled = label && *label && client && may_label(client);
 	turn->is_answered = turn->is_batch = turn->has_first = turn->is_unfinished = false;
-	turn->len = turn->told_bytes = turn->looks = 0;
-	/* Many who ask at the same moment must not hold the others up together. */
-	turn->told_bytes_max =
+	turn->len = turn->sent_bytes = turn->examined = 0;
+	/* If many clients ask at once, each gets a shorter slice, so that together they do not
+	 * delay the others. */
+	turn->sent_bytes_max =
 		model->backlog_count > 0 ? model->slice_bytes / 4 : model->slice_bytes;
 	turn->label[0] = '\0';
 	if (turn->is_labeled)
@@ -239,7 +241,7 @@ void apo_turn_batch(struct apo_model *model, const char *type, const char *about
 		append_escaped_label(model, bytes, len);
 	else
 		append(model, bytes, len);
-	/* From here on as a labeled response that has begun: its end is the batch's. */
+	/* From here on the turn is a labeled response in progress; ending it ends the batch. */
 	turn->is_labeled = turn->is_answered = turn->is_batch = true;
 }
 
@@ -270,7 +272,7 @@ void apo_turn_resume_label(struct apo_model *model, uint64_t batch)
 	turn->is_labeled = turn->is_answered = turn->is_batch = batch != 0;
 }
 
-/* Those turns know the label no more. */
+/* Opens the batch now, since the later turns do not know the label. */
 uint64_t apo_turn_leave_open(struct apo_model *model)
 {
 	struct apo_turn *turn = &model->turn;
@@ -293,19 +295,20 @@ void apo_turn_end(struct apo_model *model)
 			end_label(model);
 		flush_answer(model);
 		model->turn.client = NULL;
-		apo_answers_on_turn_ended(model, client, model->turn.told_bytes);
+		apo_answers_on_turn_ended(model, client, model->turn.sent_bytes);
 	}
-	apo_clients_go(model);
+	apo_clients_remove_ended(model);
 }
 
-/* ---- to others ---- */
+/* ---- recipients other than the client of the turn ---- */
 
-/* One line on its way to many: what of it is encoded, and who waits for it (model->gathers). */
-struct fan {
+/* One line to many recipients: its encoded variants; model->gathers has the recipients that wait
+ * for each. */
+struct multicast {
 	struct apo_model *model;
 	const struct apo_say *say;
-	uint64_t actor; /* the peer whose turn it is; that one is answered */
-	bool is_short;  /* there was no memory for a text: others have not got it */
+	uint64_t actor;  /* the peer of the turn; its line is part of its answer */
+	bool has_failed; /* memory for a text was short: some recipients did not get it */
 	struct apo_text *texts[APO_VARIANTS];
 };
 
@@ -318,61 +321,61 @@ static uint64_t peer_word(const struct apo_peer *peer)
 	return word;
 }
 
-static struct fan fan_begin(struct apo_model *model, const struct apo_say *say)
+static struct multicast multicast_begin(struct apo_model *model, const struct apo_say *say)
 {
-	struct fan fan = {.model = model, .say = say};
+	struct multicast multicast = {.model = model, .say = say};
 
-	fan.actor = model->turn.client ? peer_word(&model->turn.client->peer) : UINT64_MAX;
-	return fan;
+	multicast.actor = model->turn.client ? peer_word(&model->turn.client->peer) : UINT64_MAX;
+	return multicast;
 }
 
-static void fan_flush(struct fan *fan, unsigned variant, unsigned worker)
+static void multicast_flush(struct multicast *multicast, unsigned variant, unsigned worker)
 {
-	struct apo_model *model = fan->model;
+	struct apo_model *model = multicast->model;
 	struct apo_gather *gather = &model->gathers[worker * APO_VARIANTS + variant];
 
-	if (!fan->texts[variant])
-		fan->texts[variant] = encode(model, fan->say, variant);
-	if (fan->texts[variant]) {
+	if (!multicast->texts[variant])
+		multicast->texts[variant] = encode(model, multicast->say, variant);
+	if (multicast->texts[variant]) {
 		model->figures.deliveries += gather->count;
-		if (fan->say->watch)
-			apo_receipts_deliver(model, fan->say->watch, worker, fan->texts[variant],
-					     gather->to, gather->count);
+		if (multicast->say->watch)
+			apo_receipts_deliver(model, multicast->say->watch, worker,
+					     multicast->texts[variant], gather->to, gather->count);
 		else
-			model->calls->deliver(model->of, worker, fan->texts[variant], gather->to,
-					      gather->count);
+			model->calls->deliver(model->of, worker, multicast->texts[variant],
+					      gather->to, gather->count);
 	}
-	fan->is_short |= !fan->texts[variant];
+	multicast->has_failed |= !multicast->texts[variant];
 	gather->count = 0;
 }
 
-static void fan_add(struct fan *fan, const struct apo_peer *peer, uint32_t caps)
+static void multicast_add(struct multicast *multicast, const struct apo_peer *peer, uint32_t caps)
 {
 	unsigned variant = APO_VARIANT_OF(caps);
 	struct apo_gather *gather;
 
-	if (peer_word(peer) == fan->actor) {
-		answer(fan->model, fan->say);
+	if (peer_word(peer) == multicast->actor) {
+		answer(multicast->model, multicast->say);
 		return;
 	}
-	gather = &fan->model->gathers[peer->worker * APO_VARIANTS + variant];
+	gather = &multicast->model->gathers[peer->worker * APO_VARIANTS + variant];
 	gather->to[gather->count++] = *peer;
 	if (gather->count == APO_GATHER_MAX)
-		fan_flush(fan, variant, peer->worker);
+		multicast_flush(multicast, variant, peer->worker);
 }
 
-static void fan_end(struct fan *fan)
+static void multicast_end(struct multicast *multicast)
 {
 	unsigned variant, worker;
 
-	for (worker = 0; worker < fan->model->workers; worker++)
+	for (worker = 0; worker < multicast->model->workers; worker++)
 		for (variant = 0; variant < APO_VARIANTS; variant++)
-			if (fan->model->gathers[worker * APO_VARIANTS + variant].count > 0)
-				fan_flush(fan, variant, worker);
+			if (multicast->model->gathers[worker * APO_VARIANTS + variant].count > 0)
+				multicast_flush(multicast, variant, worker);
 	for (variant = 0; variant < APO_VARIANTS; variant++)
-		apo_text_put(fan->texts[variant]);
-	if (fan->is_short && fan->model->turn.client)
-		apo_client_end(fan->model, fan->model->turn.client, "Out of memory");
+		apo_text_put(multicast->texts[variant]);
+	if (multicast->has_failed && multicast->model->turn.client)
+		apo_client_end(multicast->model, multicast->model->turn.client, "Out of memory");
 }
 
 static bool is_meant(const struct apo_audience *audience, uint32_t caps)
@@ -380,8 +383,8 @@ static bool is_meant(const struct apo_audience *audience, uint32_t caps)
 	return (caps & audience->with) == audience->with && !(caps & audience->without);
 }
 
-static void fan_channel(struct fan *fan, const struct apo_channel *channel,
-			const struct apo_audience *audience)
+static void multicast_channel(struct multicast *multicast, const struct apo_channel *channel,
+			      const struct apo_audience *audience)
 {
 	uint64_t except = audience->except ? peer_word(&audience->except->peer) : UINT64_MAX;
 	const struct apo_member_slot *member_slot;
@@ -394,21 +397,21 @@ static void fan_channel(struct fan *fan, const struct apo_channel *channel,
 		if (audience->membership_modes &&
 		    !(member_slot->modes & audience->membership_modes))
 			continue;
-		fan_add(fan, &member_slot->peer, member_slot->caps);
+		multicast_add(multicast, &member_slot->peer, member_slot->caps);
 	}
 }
 
 void apo_say_channel(struct apo_model *model, const struct apo_channel *channel,
 		     const struct apo_say *say, const struct apo_audience *audience)
 {
-	struct fan fan = fan_begin(model, say);
+	struct multicast multicast = multicast_begin(model, say);
 
-	fan_channel(&fan, channel, audience);
-	fan_end(&fan);
+	multicast_channel(&multicast, channel, audience);
+	multicast_end(&multicast);
 }
 
-static void fan_marked(struct fan *fan, const struct apo_channel *channel,
-		       const struct apo_audience *audience, uint32_t mark)
+static void multicast_marked(struct multicast *multicast, const struct apo_channel *channel,
+			     const struct apo_audience *audience, uint32_t mark)
 {
 	struct apo_client *other;
 	unsigned i;
@@ -419,14 +422,14 @@ static void fan_marked(struct fan *fan, const struct apo_channel *channel,
 			continue;
 		other->mark = mark;
 		if (is_meant(audience, other->caps))
-			fan_add(fan, &other->peer, other->caps);
+			multicast_add(multicast, &other->peer, other->caps);
 	}
 }
 
 void apo_say_common(struct apo_model *model, struct apo_client *client, const struct apo_say *say,
 		    const struct apo_audience *audience)
 {
-	struct fan fan = fan_begin(model, say);
+	struct multicast multicast = multicast_begin(model, say);
 	struct apo_audience others = *audience;
 	struct rudp_list *link;
 	struct apo_membership *membership;
@@ -435,12 +438,13 @@ void apo_say_common(struct apo_model *model, struct apo_client *client, const st
 	client->mark = ++model->last_mark;
 	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
 		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
-		if (client->channel_count == 1) /* nobody can be met twice */
-			fan_channel(&fan, membership->pair.channel, &others);
+		if (client->channel_count == 1) /* one channel: no client is met twice */
+			multicast_channel(&multicast, membership->pair.channel, &others);
 		else
-			fan_marked(&fan, membership->pair.channel, &others, client->mark);
+			multicast_marked(&multicast, membership->pair.channel, &others,
+					 client->mark);
 	}
-	fan_end(&fan);
+	multicast_end(&multicast);
 }
 
 void apo_say_to(struct apo_model *model, struct apo_client *client, const struct apo_say *say)

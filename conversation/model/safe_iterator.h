@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * safe_iterator - a place in a list that others change while somebody goes along it, now and then a
- * piece.
+ * safe_iterator - a position in a list that stays valid while others change the list between two
+ * steps.
  *
- * Model    the place is a link in the list itself, behind what has been met: what is removed needs
- *          not tell anybody, what is appended is met, and nothing is met twice.
+ * Model    The position is a link in the list itself, after the members already visited. Removing a
+ *          member
+ *          needs no notification, appended members are visited, and none is visited twice.
  */
 #ifndef APO_SAFE_ITERATOR_H
 #define APO_SAFE_ITERATOR_H
 
 #include "base/list.h"
 
-/* All that is in such a list: its members have one each, and so has whoever goes along it. */
+/* A link of such a list: each member has one, and so has each iterator. */
 struct apo_safe_link {
 	struct rudp_list link;
 	bool is_iterator;
@@ -19,14 +20,14 @@ struct apo_safe_link {
 
 #define APO_SAFE_LINK_OWNER(safe_link, type, member) RUDP_LIST_OWNER(safe_link, type, member)
 
-/* In front of all. */
+/* Places the iterator before all members. */
 static inline void apo_safe_iterator_begin(struct apo_safe_link *iterator, struct rudp_list *list)
 {
 	iterator->is_iterator = true;
 	rudp_list_append(list->next, &iterator->link);
 }
 
-/* The next member, which is behind us then; NULL: there is none yet. */
+/* Moves past the next member and returns it; NULL if there is none (yet). */
 static inline struct apo_safe_link *apo_safe_iterator_next(struct apo_safe_link *iterator,
 							   struct rudp_list *list)
 {
@@ -41,7 +42,7 @@ static inline struct apo_safe_link *apo_safe_iterator_next(struct apo_safe_link 
 	return RUDP_LIST_OWNER(link, struct apo_safe_link, link);
 }
 
-/* The list goes, and has no members any more: who walks there is in no list then. */
+/* Unlinks the iterators that are left in an empty list before the list is freed. */
 static inline void apo_safe_iterators_end(struct rudp_list *list)
 {
 	while (rudp_list_pop(list))

@@ -14,9 +14,9 @@
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
-#define PIECE_BYTES 400 /* a piece of this length is not the last */
+#define PIECE_BYTES 400 /* a shorter piece is the last one */
 
-/* Passwords were in it. */
+/* Wipes the buffer, which may have held a password. */
 static void forget(struct apo_client *client)
 {
 	client->registration->is_sasl = false;
@@ -49,7 +49,8 @@ static void begin(struct apo_model *model, struct apo_client *client, const char
 	apo_tell(model, client, &line);
 }
 
-/* Bytes decoded, terminated; -1: no base64. EVP_DecodeBlock counts the padding as bytes. */
+/* Returns the number of decoded bytes, without the terminator; -1: not base64. EVP_DecodeBlock
+ * counts the padding as bytes. */
 static int decode(const char *base64, size_t len, char *to)
 {
 	int bytes;
@@ -67,7 +68,8 @@ static int decode(const char *base64, size_t len, char *to)
 	return bytes;
 }
 
-/* "authzid NUL authcid NUL password": who logs in acts as itself. false: it is no such thing. */
+/* "authzid NUL authcid NUL password". A client may act only as itself. Returns false if the text is
+ * no such triple, or if it is refused. */
 static bool check(struct apo_model *model, struct apo_client *client, const char *plain, size_t len)
 {
 	const char *as = plain, *account, *password;
@@ -145,7 +147,8 @@ void apo_on_authenticate(struct apo_model *model, struct apo_client *client,
 	}
 }
 
-/* Who has tried too often learns nothing, not that it is right at last. */
+/* After too many tries even a right password is refused, so that the client does not learn that it
+ * is right. */
 static bool is_right(struct apo_model *model, const struct apo_client *client,
 		     enum apo_checked result, const char *account)
 {

@@ -7,7 +7,7 @@
 #include "base/time.h"
 #include "conversation/irc/utf8.h"
 
-#define SECOND_MAX INT64_C(253402300799) /* the last of the year 9999 */
+#define SECOND_MAX INT64_C(253402300799) /* the last second of the year 9999 */
 #define FIRST_BYTES ((size_t)4096)
 
 void apo_serializer_to(struct apo_serializer *serializer)
@@ -30,7 +30,7 @@ void apo_serializer_fini(struct apo_serializer *serializer)
 	*serializer = (struct apo_serializer){0};
 }
 
-/* realloc would leave what was a secret in memory that is free. */
+/* realloc would leave secrets behind in freed memory. */
 static bool grow(struct apo_serializer *serializer, size_t more)
 {
 	size_t capacity = serializer->capacity ? serializer->capacity : FIRST_BYTES;
@@ -123,7 +123,7 @@ void apo_serializer_i64(struct apo_serializer *serializer, int64_t *value)
 	*value = (int64_t)integer(serializer, (uint64_t)*value, 8);
 }
 
-/* An instant leaves room in 64 bits for the spans that are added to it. */
+/* The bound leaves room in 64 bits for the spans that are added to a time. */
 void apo_serializer_instant(struct apo_serializer *serializer, int64_t *at_ns)
 {
 	apo_serializer_i64(serializer, at_ns);
@@ -141,7 +141,8 @@ void apo_serializer_second(struct apo_serializer *serializer, int64_t *second)
 
 void apo_serializer_flag(struct apo_serializer *serializer, bool *value)
 {
-	uint8_t byte = serializer->is_reading ? 0 : *value; /* which may be anything before */
+	uint8_t byte =
+		serializer->is_reading ? 0 : *value; /* reading: *value may be uninitialized */
 
 	apo_serializer_u8(serializer, &byte);
 	apo_serializer_expect(serializer, byte <= 1);

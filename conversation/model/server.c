@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* VERSION, TIME, INFO, MOTD, LUSERS, ADMIN, LINKS, STATS, HELP: about the server. */
+/* VERSION, TIME, INFO, MOTD, LUSERS, ADMIN, LINKS, STATS, HELP. */
 #include "conversation/model/server.h"
 
 #include <stdio.h>
@@ -10,8 +10,8 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/replies.h"
 
-/* The parameter says another server than this one (or one where that client would be): false, and
- * the client has been told. */
+/* Does the parameter name this server, or one of its clients? If not, the client is told and false
+ * is returned. */
 static bool is_here(struct apo_model *model, struct apo_client *client,
 		    const struct apo_message *message, unsigned i)
 {

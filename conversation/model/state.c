@@ -17,9 +17,10 @@ bool apo_model_is_settled(const struct apo_model *model)
 	       rudp_list_is_empty(&model->ending) && model->backlog_count == 0;
 }
 
-/* ---- who is who ---- */
+/* ---- clients by ordinal ---- */
 
-/* In the order in which they were named, which WALLOPS follows; then those without a name. */
+/* Clients with nicks in the order of the nick table, which WALLOPS follows; then those without
+ * nick. */
 uint32_t apo_state_number(struct apo_model *model)
 {
 	struct apo_client *client, *next;
@@ -49,8 +50,8 @@ static bool gather_clients(struct apo_state *state)
 
 	state->client_count = apo_state_number(state->model);
 	state->clients = calloc((size_t)state->client_count + 1, sizeof(struct apo_client *));
-	state->owners = apo_account_owners(state->model, &state->owner_count);
-	if (!state->clients || !state->owners)
+	state->account_keys = apo_accounts_list(state->model, &state->account_key_count);
+	if (!state->clients || !state->account_keys)
 		return false;
 	for (slots = state->model->slots; slots < state->model->slots + state->model->workers;
 	     slots++)
@@ -71,7 +72,7 @@ void apo_state_client(struct apo_state *state, struct apo_client **client)
 	*client = state->serializer->ok ? state->clients[ordinal] : NULL;
 }
 
-/* Of who has gone only the nick is ever asked for. */
+/* Of a client that has gone only the nick is needed. */
 void apo_state_anybody(struct apo_state *state, struct apo_client **client)
 {
 	bool is_gone = !state->serializer->is_reading && (*client)->is_gone;
@@ -91,23 +92,7 @@ void apo_state_anybody(struct apo_state *state, struct apo_client **client)
 		apo_serializer_string(state->serializer, (*client)->nick, sizeof(*client)->nick);
 }
 
-/* ---- what has a name, and may not be there in another version ---- */
-
-static const char *const cap_names[] = {
-#define CAP_NAME(name, text) text,
-	APO_CAPS(CAP_NAME)
-#undef CAP_NAME
-};
-
-static uint32_t cap_named(const char *name)
-{
-	uint32_t i;
-
-	for (i = 0; i < APO_CAP_COUNT; i++)
-		if (strcmp(cap_names[i], name) == 0)
-			return 1u << i;
-	return 0;
-}
+/* ---- items identified by name, since another version may lack them ---- */
 
 static void serialize_caps(struct apo_state *state)
 {
@@ -118,9 +103,9 @@ static void serialize_caps(struct apo_state *state)
 	apo_serializer_expect(state->serializer, count <= 32);
 	for (i = 0; i < count && state->serializer->ok; i++) {
 		if (!state->serializer->is_reading)
-			strcpy(name, cap_names[i]);
+			strcpy(name, apo_cap_names[i]);
 		apo_serializer_string(state->serializer, name, sizeof name);
-		state->caps[i] = cap_named(name);
+		state->caps[i] = apo_cap_named(name);
 	}
 }
 
@@ -153,8 +138,8 @@ static const char *const figure_names[] = {
 
 #define FIGURE_COUNT (sizeof figure_names / sizeof *figure_names)
 _Static_assert(sizeof(struct apo_model_figures) == FIGURE_COUNT * sizeof(uint64_t),
-	       "figures are counted one after the other");
-_Static_assert(FIGURE_COUNT <= APO_SERIALIZER_COUNTERS_MAX, "all can be read again");
+	       "the figures are an array of uint64_t");
+_Static_assert(FIGURE_COUNT <= APO_SERIALIZER_COUNTERS_MAX, "all figures can be read again");
 
 static void serialize_figures(struct apo_state *state)
 {
@@ -162,9 +147,10 @@ static void serialize_figures(struct apo_state *state)
 				(uint64_t *)&state->model->figures);
 }
 
-/* ---- all ---- */
+/* ---- the whole state ---- */
 
-/* They go on behind what history knows, too: here it may be another. */
+/* New message ids must also exceed those in the history of this process, which may be another
+ * one. */
 static void serialize_last_msgid(struct apo_state *state)
 {
 	uint64_t last = state->model->last_msgid;
@@ -192,7 +178,7 @@ static void serialize_counters(struct apo_state *state)
 		model->started_ms = started_s * 1000;
 }
 
-/* Figures last: making channels and memberships has counted them already. */
+/* Figures last: creating channels and memberships has already changed them. */
 static void serialize_all(struct apo_state *state)
 {
 	serialize_counters(state);
@@ -209,13 +195,13 @@ static void serialize_all(struct apo_state *state)
 
 static void serialize_offers(struct apo_state *state, uint32_t offered[2])
 {
-	struct apo_client stranger = {.is_secure = false};
+	struct apo_client sample = {.is_secure = false};
 	uint32_t theirs, bit;
 	unsigned i;
 
 	for (i = 0; i < 2; i++) {
-		stranger.is_secure = i == 1;
-		theirs = apo_caps_offered(state->model, &stranger);
+		sample.is_secure = i == 1;
+		theirs = apo_caps_offered(state->model, &sample);
 		apo_serializer_u32(state->serializer, &theirs);
 		offered[i] = 0;
 		for (bit = 0; bit < 32; bit++)
@@ -229,7 +215,7 @@ void apo_state_write(struct apo_serializer *serializer, struct apo_model *model)
 	struct apo_state state = {.serializer = serializer, .model = model};
 	uint32_t offered[2];
 
-	apo_serializer_expect(serializer, apo_model_is_settled(model) && !model->over[0]);
+	apo_serializer_expect(serializer, apo_model_is_settled(model) && !model->end_reason[0]);
 	if (!gather_clients(&state))
 		serializer->ok = false;
 	if (serializer->ok) {
@@ -238,7 +224,7 @@ void apo_state_write(struct apo_serializer *serializer, struct apo_model *model)
 	}
 	free(state.clients);
 	free(state.channels);
-	free(state.owners);
+	free(state.account_keys);
 }
 
 bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
@@ -263,14 +249,16 @@ bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
 }
 
 /*
- * Who adds a member to one of these: is it carried? If it must be, carry it where the others are,
- * and raise APO_STATE_VERSION. Then say here how large it is now.
+ * A build stops here if one of these structs changed its size. Must the new member be handed over?
+ * If so,
+ * serialize it with the others of its struct and raise APO_STATE_VERSION. Then enter the new size
+ * here.
  */
 #if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct apo_client) == 408, "is the new member carried?");
-_Static_assert(sizeof(struct apo_registration) == 1056, "is the new member carried?");
-_Static_assert(sizeof(struct apo_channel) == 424, "is the new member carried?");
-_Static_assert(sizeof(struct apo_membership) == 128, "is the new member carried?");
-_Static_assert(sizeof(struct apo_entry) == 40, "is the new member carried?");
-_Static_assert(offsetof(struct apo_model, turn) == 11064, "is the new member carried?");
+_Static_assert(sizeof(struct apo_client) == 408, "serialize the new member");
+_Static_assert(sizeof(struct apo_registration) == 1056, "serialize the new member");
+_Static_assert(sizeof(struct apo_channel) == 424, "serialize the new member");
+_Static_assert(sizeof(struct apo_membership) == 128, "serialize the new member");
+_Static_assert(sizeof(struct apo_entry) == 40, "serialize the new member");
+_Static_assert(offsetof(struct apo_model, turn) == 11064, "serialize the new member");
 #endif

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state - all that a model knows, as bytes, for another process that goes on with it (hand-over).
+ * state - serializes the whole state of a model, so that another process can continue it
+ * (hand-over).
  *
- * Model    clients have ordinals while they are carried: whoever owns the connections carries them
- *          with the ordinals of their clients, and says at the other end which peer each ordinal is
- *          there. Timers, receipts, message ids, invitations, penalties of tries and who hears what
- *          for history go on. Not carried: accounts and read markers (the store has them; the
- *          reader is told of them before), and what only lives in a turn.
- * Trust    what is read may be anybody's: it is all there and consistent, or nothing of it is used.
- * Version  APO_STATE_VERSION says what is carried, and how. Another one is not understood: who adds
- *          a member to the model's structs carries it in the module that has it, and raises it. The
- *          assertions at the end of state.c are there to be met by whoever forgets.
+ * Model    During the transfer clients have ordinals: the owner of the connections transfers them
+ *          with the ordinals of their clients, and the new owner says which peer each ordinal is
+ *          there. Timers, receipts, message ids, invitations, throttles of passwords and presences
+ *          in history continue. Not transferred: accounts and read markers (the new process reads
+ *          them from the store before), and what lives only during a turn.
+ * Trust    The input is untrusted: it is complete and consistent, or nothing of it is used.
+ * Version  APO_STATE_VERSION identifies the format; another version is refused. If you add a member
+ *          to one of the model's structs, serialize it in its module and raise the version. The
+ *          assertions at the end of state.c fail if the size of a struct changes, as a reminder.
  */
 #ifndef APO_STATE_H
 #define APO_STATE_H
@@ -21,25 +22,25 @@
 #define APO_STATE_VERSION 2u
 #define APO_ORDINAL_NONE UINT32_MAX
 
-/* Every client gets its ordinal. Returns how many there are. */
+/* Gives every client its ordinal. Returns the number of clients. */
 uint32_t apo_state_number(struct apo_model *model);
-/* Of the client that is this peer; APO_ORDINAL_NONE: there is none. */
+/* The ordinal of the client that is this peer; APO_ORDINAL_NONE if there is none. */
 uint32_t apo_state_ordinal(const struct apo_model *model, struct apo_peer peer);
 
-/* Not ok where apo_model_is_settled says no, or after apo_model_end. */
+/* Fails (serializer->ok is false) if apo_model_is_settled is false, or after apo_model_end. */
 void apo_state_write(struct apo_serializer *serializer, struct apo_model *model);
 
 /*
- * Into a model that is new. peers[ordinal]: who each is here; count of them, which must be as many
- * as there are. Clients are told of capabilities that are others here.
+ * Reads the state into a new model. peers[ordinal] is the peer of each client; count must equal the
+ * number of clients. Clients are told which capabilities differ in this process.
  *
- * Returns  false: it cannot be used, nor can the model, but for apo_model_free.
+ * Returns  false: the state is refused. Then only apo_model_free may be called for the model.
  */
 bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
 		    const struct apo_peer *peers, uint32_t count);
 
-/* History here is not that which the other process has kept (or it has kept none): whoever is in a
- * channel has just joined it, for history. */
+/* The history of this process is not the one that the previous process kept (or that one kept
+ * none): for history every member of a channel joins it now. */
 void apo_state_begin_history(struct apo_model *model);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels and who sits in them, as state.h carries them. */
+/* Serializes channels and their members (state.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,7 +65,7 @@ static void serialize_list(struct apo_serializer *serializer, struct apo_channel
 
 /* ---- channels ---- */
 
-/* NULL: it cannot be. */
+/* NULL: the membership is not possible. */
 static struct apo_membership *read_membership(struct apo_state *state, struct apo_channel *channel,
 					      struct apo_client *client, uint32_t modes)
 {
@@ -142,7 +142,7 @@ static void read_channel(struct apo_state *state, uint32_t ordinal)
 	}
 	state->channels[ordinal] = channel;
 	serialize_members(state, channel);
-	/* Nobody is in it that would take it along. */
+	/* Without members nothing else would free the channel. */
 	apo_channel_free_if_empty(state->model, channel);
 }
 
@@ -160,7 +160,7 @@ static void write_channels(struct apo_state *state)
 	}
 }
 
-/* ---- what clients have of channels ---- */
+/* ---- memberships and invitations of each client ---- */
 
 static void serialize_channel(struct apo_state *state, struct apo_channel **channel)
 {
@@ -173,8 +173,8 @@ static void serialize_channel(struct apo_state *state, struct apo_channel **chan
 	*channel = state->serializer->ok ? state->channels[ordinal] : NULL;
 }
 
-/* WHOIS tells them in the order in which the client has joined: the memberships are put into it
- * again. */
+/* WHOIS lists channels in the order of joining, so the client's list is put back into that
+ * order. */
 static void serialize_membership(struct apo_state *state, struct apo_client *client)
 {
 	struct rudp_list *link = client->memberships.next;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Clients, as state.h carries them. */
+/* Serializes clients (state.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #define TEXT_BYTES_MAX 512
 #define CLIENT_BYTES_MIN 100
 
-/* Each flag is one bit of a word. */
+/* Each flag is one bit of a byte. */
 static void serialize_flags(struct apo_state *state, struct apo_client *client)
 {
 	uint8_t flags = 0;
@@ -22,7 +22,7 @@ static void serialize_flags(struct apo_state *state, struct apo_client *client)
 	flags |= (uint8_t)(client->is_operator << 4);
 	flags |= (uint8_t)(client->is_invisible << 5);
 	flags |= (uint8_t)(client->hears_wallops << 6);
-	flags |= (uint8_t)(client->is_lasting << 7);
+	flags |= (uint8_t)(client->reports_end << 7);
 	apo_serializer_u8(state->serializer, &flags);
 	client->is_registered = flags >> 0 & 1;
 	client->has_cap_302 = flags >> 1 & 1;
@@ -31,7 +31,7 @@ static void serialize_flags(struct apo_state *state, struct apo_client *client)
 	client->is_operator = flags >> 4 & 1;
 	client->is_invisible = flags >> 5 & 1;
 	client->hears_wallops = flags >> 6 & 1;
-	client->is_lasting = flags >> 7 & 1;
+	client->reports_end = flags >> 7 & 1;
 }
 
 static void serialize_caps(struct apo_state *state, uint32_t *caps)
@@ -101,7 +101,7 @@ static void serialize_members(struct apo_state *state, struct apo_client *client
 	serialize_registration(state, client);
 }
 
-/* What every other file takes for granted. */
+/* Checks what all other files take for granted. */
 static bool is_right(const struct apo_model *model, const struct apo_client *client)
 {
 	if (!client->address || !client->host || !apo_shown_host_is_valid(client->host))
@@ -128,15 +128,15 @@ static void read_client(struct apo_state *state, uint32_t ordinal)
 	}
 	serialize_members(state, client, &due_at_ns);
 	if (state->serializer->ok && is_right(state->model, client) &&
-	    apo_client_place(state->model, client) == 0) {
+	    apo_client_insert(state->model, client) == 0) {
 		client->ordinal = ordinal;
-		if (client->account && apo_account_sit(state->model, client) < 0)
+		if (client->account && apo_account_attach(state->model, client) < 0)
 			state->serializer->ok = false;
 		rudp_timer_arm(&state->model->wheel, &client->timer, due_at_ns);
 		state->clients[ordinal] = client;
 	} else {
 		state->serializer->ok = false;
-		apo_client_unmake(client);
+		apo_client_discard(client);
 	}
 }
 

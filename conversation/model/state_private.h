@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* state_private - for the modules of the model that carry their own part of its state (state.h). */
+/* state_private - shared by the modules of the model that serialize their part of its state
+ * (state.h). */
+/* state_private - shared by the modules of the model that serialize their part of its state
+ * (state.h). */
 #ifndef APO_STATE_PRIVATE_H
 #define APO_STATE_PRIVATE_H
 
@@ -12,19 +15,20 @@ struct apo_state {
 	const struct apo_peer *peers;
 	struct apo_client **clients; /* by ordinal */
 	uint32_t client_count;
-	struct apo_owner *owners; /* writing: by their ids */
-	uint32_t owner_count;
+	struct apo_account_key *account_keys; /* writing: sorted by id */
+	uint32_t account_key_count;
 	struct apo_channel **channels;
 	uint32_t channel_count;
-	uint32_t caps[32]; /* reading: ours, for each bit of theirs */
+	uint32_t caps[32]; /* reading: our bit for each of the writer's bits */
 };
 
-/* One that is there, by its ordinal. Read, NULL is never ok. */
+/* A connected client, by its ordinal. Reading NULL is an error. */
 void apo_state_client(struct apo_state *state, struct apo_client **client);
-/* One that is there, or that has gone and is only remembered: a reference. Read, NULL is not ok. */
+/* A connected client, or one that has gone and is only referenced. Takes a reference. Reading NULL
+ * is an error. */
 void apo_state_anybody(struct apo_state *state, struct apo_client **client);
 
-/* What history keeps for each membership, and for each user who is absent from a channel. */
+/* The history data of a membership, and of each account that is absent from a channel. */
 void apo_membership_serialize_history(struct apo_state *state, struct apo_membership *membership);
 void apo_absences_serialize(struct apo_state *state, struct apo_channel *channel);
 

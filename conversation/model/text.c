@@ -34,7 +34,7 @@ struct apo_text *apo_text_get(struct apo_text *text)
 	return text;
 }
 
-/* Who adds has one already, so nothing needs to be ordered. */
+/* The caller has a reference already, so no ordering is needed. */
 void apo_text_get_many(struct apo_text *text, unsigned count)
 {
 	atomic_fetch_add_explicit(&text->references, count, memory_order_relaxed);
@@ -46,7 +46,7 @@ void apo_text_put(struct apo_text *text)
 		apo_text_put_many(text, 1);
 }
 
-/* The last reader's reads come before the free. */
+/* Acquire and release: all reads of other threads come before the free. */
 void apo_text_put_many(struct apo_text *text, unsigned count)
 {
 	unsigned before = atomic_fetch_sub_explicit(&text->references, count, memory_order_acq_rel);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text - encoded lines, written once and shared by everybody who gets them.
+ * text - encoded lines, written once and shared by all recipients.
  *
- * A text holds one or more whole lines, each with its CR LF, exactly as they leave. Whoever made it
- * writes the bytes before the text is given to anybody else; from then on nobody does.
+ * A text holds one or more whole lines, each with its CR LF, as they are sent. Its creator writes
+ * the bytes
+ * before it shares the text; after that nobody changes them.
  *
- * Threads    any, once it is shared: the count is atomic, the bytes do not change.
+ * Threads    any, once it is shared: the reference count is atomic, the bytes do not change.
  */
 #ifndef APO_TEXT_H
 #define APO_TEXT_H
@@ -20,15 +21,16 @@ struct apo_text {
 	char bytes[];
 };
 
-/* Room for len bytes, and one reference, the caller's. NULL without memory. */
+/* Room for len bytes, and one reference, which the caller owns. NULL if memory is short. */
 struct apo_text *apo_text_new(size_t len);
-/* The same, with a copy of the bytes. */
+/* Like apo_text_new, with a copy of the bytes. */
 struct apo_text *apo_text_copy(const void *bytes, size_t len);
 
-/* One more reference, or several for one atomic operation (one for each recipient of a batch). */
+/* Takes one more reference, or several with one atomic operation (one for each recipient of a
+ * batch). */
 struct apo_text *apo_text_get(struct apo_text *text);
 void apo_text_get_many(struct apo_text *text, unsigned count);
-/* Gives back; the last one frees. NULL is harmless. */
+/* Releases references; the last release frees the text. NULL is ignored. */
 void apo_text_put(struct apo_text *text);
 void apo_text_put_many(struct apo_text *text, unsigned count);
 

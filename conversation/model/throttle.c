@@ -12,19 +12,19 @@
 #define ADDRESS_BYTES 16
 
 struct key {
-	uint8_t address[ADDRESS_BYTES]; /* the bits behind the prefix are 0 */
+	uint8_t address[ADDRESS_BYTES]; /* the bits after the prefix are 0 */
 	uint8_t prefix_bits;
 };
 
 struct apo_throttle {
 	UT_hash_handle by_key;
-	struct rudp_list in_order; /* of ends_at_ns */
+	struct rudp_list in_order; /* sorted by ends_at_ns */
 	int64_t ends_at_ns;
 	unsigned count;
 	struct key key;
 };
 
-/* A network around an address, and how many times login_tries_max it may try. */
+/* A network around an address. It may try share times login_tries_max. */
 struct level {
 	uint8_t prefix_bits;
 	uint8_t share;
@@ -34,15 +34,16 @@ struct level {
 
 static const struct level ipv6_levels[LEVELS_MAX] = {
 	{64, 1}, {56, APO_THROTTLE_SHARE_56}, {48, APO_THROTTLE_SHARE_48}};
-/* An IPv4 address is ::ffff:a.b.c.d here: its /32 and /24. */
+/* IPv4 addresses are stored as ::ffff:a.b.c.d; these are the /32 and /24. */
 static const struct level ipv4_levels[LEVELS_MAX] = {{128, 1}, {120, APO_THROTTLE_SHARE_24}};
-/* A peer has a name in place of an address: one level for it, one for all peers. */
+/* A client over messaging has a name in place of an address: one level for the name, one for all
+ * names. */
 static const struct level peer_levels[LEVELS_MAX] = {{128, 1}, {0, APO_THROTTLE_SHARE_PEERS}};
 
-/* Eight bytes of zeros follow: no IPv4 address has those. */
+/* The hash and eight zero bytes, which no mapped IPv4 address has. */
 static const struct level *levels_of_peer(const char *name, uint8_t address[ADDRESS_BYTES])
 {
-	static const uint8_t key[16]; /* the next process must find the same */
+	static const uint8_t key[16]; /* a fixed key: the next process must compute the same hash */
 	uint64_t hash = rudp_siphash(key, name, strlen(name));
 
 	memset(address, 0, ADDRESS_BYTES);
@@ -50,13 +51,13 @@ static const struct level *levels_of_peer(const char *name, uint8_t address[ADDR
 	return peer_levels;
 }
 
-/* Writes the address as IPv6, an IPv4 one as ::ffff:a.b.c.d. Returns LEVELS_MAX levels; one with a share
- * of 0 is none. */
+/* Writes the address as IPv6; an IPv4 address becomes ::ffff:a.b.c.d. Returns LEVELS_MAX levels; a
+ * share of 0 ends the list. */
 static const struct level *levels_of(const char *text, uint8_t address[ADDRESS_BYTES])
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	char copy[INET6_ADDRSTRLEN] = "";
-	size_t len = strcspn(text, "%"); /* the interface of a link-local one */
+	size_t len = strcspn(text, "%"); /* without the interface of a link-local address */
 
 	memset(address, 0, ADDRESS_BYTES);
 	if (len >= sizeof copy)
@@ -71,7 +72,7 @@ static const struct level *levels_of(const char *text, uint8_t address[ADDRESS_B
 	return memcmp(address, mapped, sizeof mapped) == 0 ? ipv4_levels : ipv6_levels;
 }
 
-/* Prefixes are whole bytes. */
+/* All prefixes are whole bytes. */
 static struct key key_of(const uint8_t address[ADDRESS_BYTES], const struct level *level)
 {
 	struct key key;
@@ -89,7 +90,7 @@ uint64_t apo_throttle_network(const struct apo_client *client)
 	/* A /48 is bytes 0 to 5, a /24 is bytes 12 to 14. */
 	const uint8_t *bytes = levels == ipv6_levels ? address : address + 12;
 	size_t count = levels == ipv6_levels ? 6 : levels == ipv4_levels ? 3 : 0, i;
-	uint64_t number = count; /* no /48 has the number of a /24 */
+	uint64_t number = count; /* the number of a /48 never equals that of a /24 */
 
 	for (i = 0; i < count; i++)
 		number = number << 8 | bytes[i];
@@ -123,7 +124,8 @@ static void drop_ended(struct apo_model *model)
 		drop(model, first(model));
 }
 
-/* Behind those that end earlier: at the end, unless a configuration has made the span shorter. */
+/* After those that end earlier. That is the end of the list, unless a new configuration has
+ * shortened the span. */
 static void put_in_order(struct apo_model *model, struct apo_throttle *throttle)
 {
 	struct rudp_list *before = model->throttle_order.prev;
@@ -205,7 +207,7 @@ void apo_throttles_forget(struct apo_model *model)
 		drop(model, first(model));
 }
 
-/* ---- carried ---- */
+/* ---- hand-over ---- */
 
 static void serialize_one(struct apo_state *state, struct apo_throttle *throttle, int64_t *last_ns)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* AWAY, SETNAME, and MODE of oneself. */
+/* AWAY, SETNAME, and MODE of the own nick. */
 #include "conversation/model/user.h"
 
 #include <string.h>
@@ -79,7 +79,7 @@ static void tell_own_modes(struct apo_model *model, struct apo_client *client)
 	apo_reply(model, client, RPL_UMODEIS, modes);
 }
 
-/* Returns true if something is otherwise now. To become an operator takes OPER. */
+/* Returns true if the mode has changed. +o is ignored: only OPER makes an operator. */
 static bool change_own(struct apo_model *model, struct apo_client *client, char letter,
 		       bool is_adding)
 {

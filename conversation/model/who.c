@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* WHO and WHOX: one line for each who fits. */
+/* WHO and WHOX: one line for each client that matches. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,22 +11,23 @@
 #include "conversation/model/channel_queries.h"
 
 #define TOKEN_BYTES_MAX 3
-#define FIELDS "tcuihsnfdlaor" /* in the order in which they are told */
+#define FIELDS "tcuihsnfdlaor" /* in the order of the answer */
 
 struct who {
 	struct apo_answer answer;
 	struct apo_model *model;
 	struct apo_client *client;
-	struct apo_channel *channel; /* as long as answer.walk is among its members */
-	uint32_t worker, slot;       /* whom a mask is compared with next */
+	struct apo_channel
+		*channel;      /* valid while answer.iterator is linked in its list of members */
+	uint32_t worker, slot; /* the next client to compare with the mask */
 	bool is_operators_only, is_extended;
 	char fields[sizeof FIELDS];
 	char token[TOKEN_BYTES_MAX + 1];
-	unsigned left; /* that may still be told */
+	unsigned left; /* lines that may still be sent */
 	char mask[APO_BODY_BYTES_MAX];
 };
 
-/* Looked for among the channels of the one who is in fewer. */
+/* Searches the channels of the client that is in fewer. */
 static bool is_common(struct apo_model *model, const struct apo_client *one,
 		      const struct apo_client *other)
 {
@@ -34,7 +35,7 @@ static bool is_common(struct apo_model *model, const struct apo_client *one,
 	const struct apo_client *in_more = in_fewer == one ? other : one;
 	const struct rudp_list *link;
 
-	apo_turn_look(model, in_fewer->channel_count);
+	apo_turn_count_examined(model, in_fewer->channel_count);
 	for (link = in_fewer->memberships.next; link != &in_fewer->memberships; link = link->next)
 		if (apo_membership_find(
 			    model, in_more,
@@ -49,7 +50,7 @@ static bool is_visible(const struct who *who, const struct apo_client *other)
 	       is_common(who->model, who->client, other);
 }
 
-/* "H", "G" when away, "*" for an operator, then what it is in the channel. */
+/* "H", or "G" for away; "*" for an operator; then the prefixes in the channel. */
 static void write_flags(const struct who *who, const struct apo_client *other, uint32_t modes,
 			char to[8])
 {
@@ -134,7 +135,7 @@ static void tell_extended(struct who *who, const struct apo_client *other, const
 	apo_tell(who->model, who->client, &line);
 }
 
-/* false: it is none of those who are asked for. */
+/* Returns false if the client is not among those asked for. */
 static bool tell(struct who *who, const struct apo_client *other, const char *channel,
 		 uint32_t modes)
 {
@@ -172,7 +173,7 @@ static bool tell_members(struct apo_model *model, struct apo_client *client,
 		if (is_in || !membership->pair.client->is_invisible)
 			tell(who, membership->pair.client, who->channel->name,
 			     apo_membership_slot(membership)->modes);
-		apo_turn_look(model, 1);
+		apo_turn_count_examined(model, 1);
 		if (apo_turn_is_long(model))
 			return false;
 	}
@@ -196,7 +197,7 @@ static bool tell_if_meant(struct who *who, const struct apo_client *other)
 	       tell(who, other, "*", 0);
 }
 
-/* Looks at everybody, by their places: those nobody changes but who comes and goes. */
+/* Visits all clients by their slots. A slot changes only when a client connects or leaves. */
 static bool tell_fitting(struct apo_model *model, struct apo_client *client,
 			 struct apo_answer *answer)
 {
@@ -207,7 +208,7 @@ static bool tell_fitting(struct apo_model *model, struct apo_client *client,
 		slots = &model->slots[who->worker];
 		while (who->slot < slots->count && who->left > 0 && !answer->is_cut) {
 			who->left -= tell_if_meant(who, slots->clients[who->slot++]);
-			apo_turn_look(model, 1);
+			apo_turn_count_examined(model, 1);
 			if (apo_turn_is_long(model))
 				return false;
 		}
@@ -227,7 +228,7 @@ static bool tell_one(struct apo_model *model, struct apo_client *client, struct 
 	return true;
 }
 
-/* "o", "%fields", "%fields,token", in one. */
+/* "o", "%fields" and "%fields,token", all in one parameter. */
 static void take_options(struct who *who, const char *options)
 {
 	const char *percent = strchr(options, '%');

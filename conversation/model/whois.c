@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* WHOIS, USERHOST, ISON: about people by their nicks. */
+/* WHOIS, USERHOST, ISON: questions about users by their nicks. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +10,7 @@
 #include "conversation/model/channel_queries.h"
 #include "conversation/model/words.h"
 
-/* A secret channel is shown to those inside, all channels of an invisible one to those who share
- * one. */
+/* A channel that client is not in is hidden if it is secret, or if other is invisible. */
 static bool is_channel_shown(const struct apo_model *model, const struct apo_client *client,
 			     const struct apo_client *other, const struct apo_channel *channel)
 {
@@ -41,7 +40,7 @@ static void tell_channels(struct apo_model *model, struct apo_client *client,
 	apo_words_end(model, client, &words);
 }
 
-/* What only oneself and operators see. */
+/* Sends what only the user itself and operators may see. */
 static void tell_private(struct apo_model *model, struct apo_client *client,
 			 const struct apo_client *other)
 {
@@ -78,7 +77,7 @@ static void tell_all(struct apo_model *model, struct apo_client *client,
 		  (long)other->signed_on_s);
 }
 
-/* "WHOIS nick", or "WHOIS server nick" where the server is this one or the nick's. */
+/* "WHOIS nick", or "WHOIS server nick" if the server is this one or that of a connected nick. */
 void apo_on_whois(struct apo_model *model, struct apo_client *client,
 		  const struct apo_message *message)
 {
@@ -123,7 +122,7 @@ void apo_on_userhost(struct apo_model *model, struct apo_client *client,
 	apo_reply(model, client, RPL_USERHOST, text);
 }
 
-/* The nicks may be words, or many words in the last one. */
+/* Each parameter may hold several nicks, separated by spaces. */
 void apo_on_ison(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {

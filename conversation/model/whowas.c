@@ -11,11 +11,11 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/state_private.h"
 
-/* One who was; the newest of a nick is the first of its list. */
-struct was {
+/* An earlier user of a nick. The newest one is the first of its nick's list. */
+struct former_user {
 	struct apo_safe_link of_nick;
 	struct rudp_list order;
-	struct apo_past *past;
+	struct apo_nick_history *nick_history;
 	int64_t until_s;
 	char *real;
 	char nick[APO_NICK_BYTES_MAX + 1];
@@ -23,132 +23,135 @@ struct was {
 	char host[APO_HOST_BYTES_MAX + 1];
 };
 
-struct apo_past {
+struct apo_nick_history {
 	UT_hash_handle by_nick;
 	struct rudp_list list;
 	unsigned count;
 	char folded[APO_NICK_BYTES_MAX + 1];
 };
 
-static struct apo_past *find(const struct apo_model *model, const char *nick)
+static struct apo_nick_history *find(const struct apo_model *model, const char *nick)
 {
 	char folded[APO_NICK_BYTES_MAX + 2];
 	size_t len = apo_fold(folded, sizeof folded, nick);
-	struct apo_past *past;
+	struct apo_nick_history *nick_history;
 
-	HASH_FIND(by_nick, model->past, folded, len, past);
-	return past;
+	HASH_FIND(by_nick, model->nick_histories, folded, len, nick_history);
+	return nick_history;
 }
 
-static struct apo_past *find_or_make(struct apo_model *model, const char *nick)
+static struct apo_nick_history *find_or_make(struct apo_model *model, const char *nick)
 {
 	bool rudp_table_add_failed = false;
-	struct apo_past *past = find(model, nick);
+	struct apo_nick_history *nick_history = find(model, nick);
 	size_t len;
 
-	if (past || !(past = calloc(1, sizeof *past)))
-		return past;
-	rudp_list_init(&past->list);
-	len = apo_fold(past->folded, sizeof past->folded, nick);
-	HASH_ADD_KEYPTR(by_nick, model->past, past->folded, len, past);
+	if (nick_history || !(nick_history = calloc(1, sizeof *nick_history)))
+		return nick_history;
+	rudp_list_init(&nick_history->list);
+	len = apo_fold(nick_history->folded, sizeof nick_history->folded, nick);
+	HASH_ADD_KEYPTR(by_nick, model->nick_histories, nick_history->folded, len, nick_history);
 	if (rudp_table_add_failed) {
-		free(past);
+		free(nick_history);
 		return NULL;
 	}
-	return past;
+	return nick_history;
 }
 
-static void drop_past_if_empty(struct apo_model *model, struct apo_past *past)
+static void drop_history_if_empty(struct apo_model *model, struct apo_nick_history *nick_history)
 {
-	if (past->count > 0)
+	if (nick_history->count > 0)
 		return;
-	apo_safe_iterators_end(&past->list);
-	HASH_DELETE(by_nick, model->past, past);
-	free(past);
+	apo_safe_iterators_end(&nick_history->list);
+	HASH_DELETE(by_nick, model->nick_histories, nick_history);
+	free(nick_history);
 }
 
 static void forget_oldest(struct apo_model *model)
 {
-	struct rudp_list *link = rudp_list_pop(&model->past_order);
-	struct was *was = RUDP_LIST_OWNER(link, struct was, order);
+	struct rudp_list *link = rudp_list_pop(&model->former_user_order);
+	struct former_user *former = RUDP_LIST_OWNER(link, struct former_user, order);
 
-	rudp_list_remove(&was->of_nick.link);
-	was->past->count--;
-	drop_past_if_empty(model, was->past);
-	free(was->real);
-	free(was);
-	model->past_count--;
+	rudp_list_remove(&former->of_nick.link);
+	former->nick_history->count--;
+	drop_history_if_empty(model, former->nick_history);
+	free(former->real);
+	free(former);
+	model->former_user_count--;
 }
 
-static struct was *make(const struct apo_model *model, const struct apo_client *client)
+static struct former_user *make(const struct apo_model *model, const struct apo_client *client)
 {
-	struct was *was = calloc(1, sizeof *was);
+	struct former_user *former = calloc(1, sizeof *former);
 
-	if (!was || apo_text_set(&was->real, client->real) < 0) {
-		free(was);
+	if (!former || apo_text_set(&former->real, client->real) < 0) {
+		free(former);
 		return NULL;
 	}
-	was->until_s = apo_wall_s(model);
-	strcpy(was->nick, client->nick);
-	strcpy(was->user, client->user);
-	snprintf(was->host, sizeof was->host, "%s", client->host);
-	return was;
+	former->until_s = apo_wall_s(model);
+	strcpy(former->nick, client->nick);
+	strcpy(former->user, client->user);
+	snprintf(former->host, sizeof former->host, "%s", client->host);
+	return former;
 }
 
 void apo_whowas_trim(struct apo_model *model)
 {
-	while (model->past_count > model->config->whowas_max)
+	while (model->former_user_count > model->config->whowas_max)
 		forget_oldest(model);
 }
 
-static void was_free(struct was *was)
+static void former_user_free(struct former_user *former)
 {
-	free(was->real);
-	free(was);
+	free(former->real);
+	free(former);
 }
 
-/* false: without memory it is freed instead. */
-static bool put(struct apo_model *model, struct was *was)
+/* Without memory it frees former and returns false. */
+static bool put(struct apo_model *model, struct former_user *former)
 {
-	was->past = find_or_make(model, was->nick);
-	if (!was->past) {
-		was_free(was);
+	former->nick_history = find_or_make(model, former->nick);
+	if (!former->nick_history) {
+		former_user_free(former);
 		return false;
 	}
-	/* In front: the newest is told first. */
-	rudp_list_append(was->past->list.next, &was->of_nick.link);
-	was->past->count++;
-	rudp_list_append(&model->past_order, &was->order);
-	model->past_count++;
+	/* At the beginning of the list: the newest is sent first. */
+	rudp_list_append(former->nick_history->list.next, &former->of_nick.link);
+	former->nick_history->count++;
+	rudp_list_append(&model->former_user_order, &former->order);
+	model->former_user_count++;
 	return true;
 }
 
 void apo_whowas_add(struct apo_model *model, const struct apo_client *client)
 {
-	struct was *was = make(model, client);
+	struct former_user *former = make(model, client);
 
-	if (was && put(model, was))
+	if (former && put(model, former))
 		apo_whowas_trim(model);
 }
 
 void apo_whowas_clear(struct apo_model *model)
 {
-	while (model->past_count > 0)
+	while (model->former_user_count > 0)
 		forget_oldest(model);
 }
 
-static void tell(struct apo_model *model, struct apo_client *client, const struct was *was)
+static void tell(struct apo_model *model, struct apo_client *client,
+		 const struct former_user *former)
 {
 	char when[APO_STAMP_BYTES];
 
-	apo_stamp_write(when, was->until_s * 1000);
-	apo_reply(model, client, RPL_WHOWASUSER, was->nick, was->user, was->host, was->real);
-	apo_reply(model, client, RPL_WHOISSERVER, was->nick, model->config->server_name, when);
+	apo_stamp_write(when, former->until_s * 1000);
+	apo_reply(model, client, RPL_WHOWASUSER, former->nick, former->user, former->host,
+		  former->real);
+	apo_reply(model, client, RPL_WHOISSERVER, former->nick, model->config->server_name, when);
 }
 
 struct whowas {
 	struct apo_answer answer;
-	struct apo_past *past; /* as long as answer.walk is in its list */
+	/* Valid while answer.iterator is linked in its list. */
+	struct apo_nick_history *nick_history;
 	long left;
 	char nick[APO_BODY_BYTES_MAX];
 };
@@ -160,8 +163,9 @@ static bool tell_all(struct apo_model *model, struct apo_client *client, struct 
 
 	while (rudp_list_is_linked(&answer->iterator.link) && !answer->is_cut &&
 	       whowas->left-- > 0 &&
-	       (safe_link = apo_safe_iterator_next(&answer->iterator, &whowas->past->list))) {
-		tell(model, client, APO_SAFE_LINK_OWNER(safe_link, struct was, of_nick));
+	       (safe_link =
+			apo_safe_iterator_next(&answer->iterator, &whowas->nick_history->list))) {
+		tell(model, client, APO_SAFE_LINK_OWNER(safe_link, struct former_user, of_nick));
 		if (apo_turn_is_long(model))
 			return false;
 	}
@@ -184,48 +188,48 @@ void apo_on_whowas(struct apo_model *model, struct apo_client *client,
 	if (!whowas)
 		return;
 	whowas->left = max > 0 ? max : LONG_MAX;
-	whowas->past = find(model, nick);
+	whowas->nick_history = find(model, nick);
 	snprintf(whowas->nick, sizeof whowas->nick, "%s", apo_word(nick));
-	if (whowas->past)
-		apo_safe_iterator_begin(&whowas->answer.iterator, &whowas->past->list);
+	if (whowas->nick_history)
+		apo_safe_iterator_begin(&whowas->answer.iterator, &whowas->nick_history->list);
 	else
 		apo_reply(model, client, ERR_WASNOSUCHNICK, whowas->nick);
 	apo_answer_begin(model, client, &whowas->answer);
 }
 
-/* ---- carried ---- */
+/* ---- hand-over ---- */
 
-static void serialize_members(struct apo_serializer *serializer, struct was *was)
+static void serialize_members(struct apo_serializer *serializer, struct former_user *former)
 {
-	apo_serializer_second(serializer, &was->until_s);
-	apo_serializer_text(serializer, &was->real, APO_BODY_BYTES_MAX);
-	apo_serializer_string(serializer, was->nick, sizeof was->nick);
-	apo_serializer_string(serializer, was->user, sizeof was->user);
-	apo_serializer_string(serializer, was->host, sizeof was->host);
+	apo_serializer_second(serializer, &former->until_s);
+	apo_serializer_text(serializer, &former->real, APO_BODY_BYTES_MAX);
+	apo_serializer_string(serializer, former->nick, sizeof former->nick);
+	apo_serializer_string(serializer, former->user, sizeof former->user);
+	apo_serializer_string(serializer, former->host, sizeof former->host);
 	apo_serializer_expect(serializer,
-			      was->real && apo_nick_is_valid(was->nick, APO_NICK_BYTES_MAX) &&
-				      apo_is_word(was->user) && apo_is_word(was->host));
+			      former->real && apo_nick_is_valid(former->nick, APO_NICK_BYTES_MAX) &&
+				      apo_is_word(former->user) && apo_is_word(former->host));
 }
 
 static void read_one(struct apo_state *state)
 {
-	struct was *was = calloc(1, sizeof *was);
+	struct former_user *former = calloc(1, sizeof *former);
 
-	if (!was) {
+	if (!former) {
 		state->serializer->ok = false;
 		return;
 	}
-	serialize_members(state->serializer, was);
+	serialize_members(state->serializer, former);
 	if (!state->serializer->ok)
-		was_free(was);
+		former_user_free(former);
 	else
-		state->serializer->ok = put(state->model, was);
+		state->serializer->ok = put(state->model, former);
 }
 
 void apo_whowas_serialize(struct apo_state *state)
 {
-	struct rudp_list *link = state->model->past_order.next;
-	uint32_t count = state->model->past_count, i;
+	struct rudp_list *link = state->model->former_user_order.next;
+	uint32_t count = state->model->former_user_count, i;
 
 	apo_serializer_count(state->serializer, &count, 25);
 	for (i = 0; i < count && state->serializer->ok; i++) {
@@ -233,7 +237,8 @@ void apo_whowas_serialize(struct apo_state *state)
 			read_one(state);
 			continue;
 		}
-		serialize_members(state->serializer, RUDP_LIST_OWNER(link, struct was, order));
+		serialize_members(state->serializer,
+				  RUDP_LIST_OWNER(link, struct former_user, order));
 		link = link->next;
 	}
 	if (state->serializer->is_reading)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* words - many words, as few numerics as they fit in. */
+/* words - packs a long list of words into as few numerics as possible. */
 #ifndef APO_WORDS_H
 #define APO_WORDS_H
 
@@ -9,15 +9,15 @@
 struct apo_words {
 	enum apo_numeric numeric;
 	char separator;
-	const char *before; /* parameters in front of the words; NULL: none */
+	const char *before; /* parameters before the words; NULL: none */
 	bool is_open;
 	struct apo_line line;
 };
 
-/* Begins a line where none is, or where the word does not fit; a full one is told. */
+/* Adds the word to the line. Sends a full line first, and begins a line if none is open. */
 void apo_words_add(struct apo_model *model, struct apo_client *client, struct apo_words *words,
 		   const char *word);
-/* What is left is told. */
+/* Sends the open line, if there is one. */
 void apo_words_end(struct apo_model *model, struct apo_client *client, struct apo_words *words);
 
 #endif

@@ -36,7 +36,8 @@ static void drop(struct apo_acceptor *acceptor, int fd, struct apo_ip_entry *ip_
 static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
 		      bool is_tls, struct apo_ip_entry *ip_entry, const char *refusal)
 {
-	/* Without a context: the certificate has gone since the configuration was checked. */
+	/* acceptor->tls is NULL if the certificate has disappeared since the configuration was
+	 * checked. */
 	bool can_serve = !is_tls || acceptor->tls;
 	struct apo_adopt *adopt = can_serve ? malloc(sizeof *adopt) : NULL;
 
@@ -54,7 +55,7 @@ static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_a
 	if (refusal)
 		acceptor->refusals_count++;
 	else
-		acceptor->inside_count++;
+		acceptor->active_count++;
 	acceptor->next_worker = (acceptor->next_worker + 1) % acceptor->worker_count;
 	apo_mailbox_put(&acceptor->workers[acceptor->next_worker].box, &adopt->mail);
 }
@@ -68,8 +69,8 @@ static void refuse(struct apo_acceptor *acceptor, int fd, const struct rudp_addr
 		drop(acceptor, fd, ip_entry);
 }
 
-/* Sessions of one peer follow each other, so the same worker has them: the end of one is told
- * before the beginning of the next. */
+/* Sessions of one peer go to the same worker, so that the end of one is reported before the
+ * beginning of the next. */
 static unsigned worker_of(const struct apo_acceptor *acceptor, const char *name)
 {
 	static const uint8_t key[16] = {0};
@@ -84,7 +85,7 @@ const char *apo_acceptor_admit(void *of, struct apo_session *session)
 
 	if (acceptor->is_closed)
 		return "The server is shutting down";
-	if (acceptor->inside_count >= acceptor->config->model.clients_max ||
+	if (acceptor->active_count >= acceptor->config->model.clients_max ||
 	    acceptor->waiting_count > 0)
 		return "The server is full";
 	adopt = malloc(sizeof *adopt);
@@ -92,7 +93,7 @@ const char *apo_acceptor_admit(void *of, struct apo_session *session)
 		return "Out of memory";
 	*adopt = (struct apo_adopt){
 		.mail.kind = APO_MAIL_ADOPT, .fd = -1, .session = apo_session_get(session)};
-	acceptor->inside_count++;
+	acceptor->active_count++;
 	apo_mailbox_put(&acceptor->workers[worker_of(acceptor, apo_session_name(session))].box,
 			&adopt->mail);
 	return NULL;
@@ -121,7 +122,7 @@ void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct r
 	waiter->ip_entry = ip_entry;
 	waiter->is_tls = is_tls;
 	waiter->until_ns = until_ns;
-	/* The bytes of a waiting client are not read; only its end is watched for. */
+	/* The bytes of a waiting client are not read; epoll only reports its end. */
 	if (apo_acceptor_watch(acceptor, &waiter->source, EPOLLRDHUP, EPOLL_CTL_ADD) < 0) {
 		drop(acceptor, fd, ip_entry);
 		free(waiter);
@@ -131,7 +132,7 @@ void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct r
 	acceptor->waiting_count++;
 }
 
-/* The first of those who wait leaves the queue, to come in or to go. */
+/* Removes the longest waiting connection from the queue and admits or refuses it. */
 static void end_waiting(struct apo_acceptor *acceptor, const char *refusal)
 {
 	struct apo_waiter *waiter =
@@ -150,7 +151,7 @@ static void end_waiting(struct apo_acceptor *acceptor, const char *refusal)
 static void fill_places(struct apo_acceptor *acceptor)
 {
 	while (acceptor->waiting_count > 0 &&
-	       acceptor->inside_count < acceptor->config->model.clients_max)
+	       acceptor->active_count < acceptor->config->model.clients_max)
 		end_waiting(acceptor, NULL);
 }
 
@@ -169,7 +170,7 @@ void apo_acceptor_on_gone(struct apo_acceptor *acceptor, const struct apo_note *
 	if (note->was_refused)
 		acceptor->refusals_count--;
 	else
-		acceptor->inside_count--;
+		acceptor->active_count--;
 	fill_places(acceptor);
 }
 
@@ -213,7 +214,7 @@ static void on_accepted(struct apo_acceptor *acceptor, int fd, bool is_tls,
 		close(fd);
 	else if (reason)
 		refuse(acceptor, fd, address, is_tls, ip_entry, reason);
-	else if (acceptor->inside_count < acceptor->config->model.clients_max &&
+	else if (acceptor->active_count < acceptor->config->model.clients_max &&
 		 acceptor->waiting_count == 0)
 		hand_over(acceptor, fd, address, is_tls, ip_entry, NULL);
 	else if (acceptor->waiting_count < acceptor->config->waiting_max)
@@ -233,7 +234,7 @@ static void watch_listeners(struct apo_acceptor *acceptor, uint32_t events)
 					 EPOLL_CTL_MOD);
 }
 
-/* It stays readable: without a rest the loop would spin until somebody goes. */
+/* The listener stays readable; without a pause the loop would spin until a connection ends. */
 static void pause_accepting(struct apo_acceptor *acceptor, int error, int64_t now_at_ns)
 {
 	if (error != EMFILE && error != ENFILE && error != ENOMEM && error != ENOBUFS)
@@ -270,19 +271,30 @@ void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_event_so
 
 /* ---- listening ---- */
 
-static int listen_at(const struct apo_listen *listen_on)
+int apo_bind_socket(const struct rudp_addr *address, int type)
 {
-	const struct rudp_addr *address = &listen_on->address;
-	int fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+	int fd = socket(address->family, type | SOCK_CLOEXEC, 0), error;
 	static const int on = 1, off = 0;
 
 	if (fd < 0)
 		return -errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (type & SOCK_STREAM)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (address->family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 				 rudp_addr_is_any(address) ? &off : &on, sizeof on);
-	if (bind(fd, &address->sa, rudp_addr_len(address)) == 0 && listen(fd, BACKLOG) == 0)
+	if (bind(fd, &address->sa, rudp_addr_len(address)) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+static int listen_at(const struct apo_listen *listen_on)
+{
+	int fd = apo_bind_socket(&listen_on->address, SOCK_STREAM | SOCK_NONBLOCK), error;
+
+	if (fd < 0 || listen(fd, BACKLOG) == 0)
 		return fd;
 	error = -errno;
 	close(fd);
@@ -376,7 +388,7 @@ static int open_wanted(struct apo_acceptor *acceptor)
 
 /* ---- life ---- */
 
-/* The configuration has been checked; what can fail now has changed since. */
+/* The configuration has been checked; an error here means that the files have changed since. */
 static void renew_tls(struct apo_acceptor *acceptor)
 {
 	const struct apo_config *config = acceptor->config;
@@ -397,7 +409,7 @@ static void renew_tls(struct apo_acceptor *acceptor)
 }
 
 int apo_acceptor_open(struct apo_acceptor *acceptor, int epoll_fd, struct apo_worker *workers,
-		      unsigned worker_count, struct apo_config *config, bool is_heir)
+		      unsigned worker_count, struct apo_config *config, bool is_takeover)
 {
 	int error;
 
@@ -410,7 +422,7 @@ int apo_acceptor_open(struct apo_acceptor *acceptor, int epoll_fd, struct apo_wo
 	rudp_list_init(&acceptor->waiting);
 	apo_ip_limits_init(&acceptor->ip_limits);
 	renew_tls(acceptor);
-	error = is_heir ? 0 : open_wanted(acceptor);
+	error = is_takeover ? 0 : open_wanted(acceptor);
 	if (error < 0)
 		apo_acceptor_fini(acceptor);
 	return error;

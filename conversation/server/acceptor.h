@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * acceptor - who comes in: listening, limits by address, whose turn it is, and which worker gets it.
+ * acceptor - accepts TCP connections: listening sockets, limits for each address, the waiting
+ * queue, and the choice of a worker.
  *
- * Model    as many connections as there may be clients are with the workers. Beyond that they are
- *          accepted and wait here in the order in which they came, and take the places of those who
- *          go. Beyond waiting_max, after waiting_ns, or against a limit of their address they are
- *          told why in an ERROR line, and closed (by a worker, which waits until they have heard
- *          it).
- * Limits   APO_ACCEPTS_AT_ONCE connections of a listener in a turn; APO_REFUSALS_MAX that are being
- *          told why: more are closed without a word.
- * Threads  the main thread's.
+ * Model    At most clients_max connections are with the workers. Further ones are accepted and wait
+ *          here in the order of arrival until a place is free. A connection is refused if
+ *          waiting_max others wait, after waiting_ns, or at a limit of its address. A worker then
+ *          sends it an ERROR line with the reason and closes it after the client has received the
+ *          line.
+ * Limits   APO_ACCEPTS_AT_ONCE connections of a listener in a turn; APO_REFUSALS_MAX refusals in
+ *          progress: at more, connections are closed without an ERROR line.
+ * Threads  the main thread.
  */
 #ifndef APO_SERVER_ACCEPTOR_H
 #define APO_SERVER_ACCEPTOR_H
@@ -23,13 +24,13 @@
 
 #define APO_ACCEPTOR_COUNTERS(X)                                                                   \
 	X(accepted, "connections accepted")                                                        \
-	X(refused_full, "of these, refused because neither a place nor one to wait was free")      \
+	X(refused_full, "of these, refused because the server and its queue were full")            \
 	X(refused_waited, "refused because they had waited too long")                              \
 	X(refused_address, "refused because their address had too many")                           \
 	X(refused_pace, "refused because their address connected too often")                       \
 	X(waited, "had to wait for a place")                                                       \
-	X(take_overs, "times that the next process has taken everything over")                     \
-	X(hand_overs_failed, "times that it could not, and this one went on")                      \
+	X(take_overs, "hand-overs to a new process")                                               \
+	X(hand_overs_failed, "times that a hand-over failed and this process continued")           \
 	X(accept_failures, "times that accept failed for want of descriptors or memory")
 
 struct apo_acceptor {
@@ -41,10 +42,11 @@ struct apo_acceptor {
 	struct apo_ip_limits ip_limits;
 	struct apo_listener *listeners[APO_LISTENS_MAX];
 	unsigned listener_count;
-	unsigned inside_count, refusals_count;
-	struct rudp_list waiting; /* who came first is first */
+	unsigned active_count, refusals_count;
+	struct rudp_list waiting; /* oldest first */
 	unsigned waiting_count;
-	int64_t accept_at_ns; /* RUDP_NEVER: now */
+	/* When accepting resumes after a pause; RUDP_NEVER: it is not paused. */
+	int64_t accept_at_ns;
 	bool is_closed;
 	struct {
 #define APO_ACCEPTOR_COUNTER(name, help) uint64_t name;
@@ -53,42 +55,47 @@ struct apo_acceptor {
 	} counters;
 };
 
-/* Listens, unless it is to take listeners over (is_heir). Returns 0; else what could not be done is
- * in the log, and nothing is left. */
+/* Makes a close-on-exec socket of that type (with further flags of socket(2)) bound to the address; the
+ * address "any" includes IPv4. Returns the descriptor or a negative errno value. */
+int apo_bind_socket(const struct rudp_addr *address, int type);
+
+/* Opens the listening sockets; is_takeover: none yet, they will be taken over. Returns 0, or a
+ * negative errno value: the reason is in the log and nothing stays open. */
 int apo_acceptor_open(struct apo_acceptor *acceptor, int epoll_fd, struct apo_worker *workers,
-		      unsigned worker_count, struct apo_config *config, bool is_heir);
-/* Another configuration: listeners that are in both stay. What fails is in the log. */
+		      unsigned worker_count, struct apo_config *config, bool is_takeover);
+/* Changes to another configuration; listeners that are in both stay open. Errors go to the log. */
 void apo_acceptor_configure(struct apo_acceptor *acceptor, struct apo_config *config);
-/* Listens no more; who waits is told the reason. */
+/* Stops listening, and refuses all waiting connections with the reason. */
 void apo_acceptor_close(struct apo_acceptor *acceptor, const char *reason);
 void apo_acceptor_fini(struct apo_acceptor *acceptor);
 
-/* A session of a peer: a reference is taken when it comes in. NULL, or why it may not. */
+/* Admits a session of a peer and takes a reference to it. Returns NULL, or the reason to refuse
+ * it. */
 const char *apo_acceptor_admit(void *acceptor, struct apo_session *session);
 
-/* Something of the acceptor's is readable. */
+/* A listening socket is readable. */
 void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_event_source *source,
 			      int64_t now_at_ns);
 void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_event_source *source);
-/* A worker says that one has gone. */
+/* A worker reports that a connection has gone. */
 void apo_acceptor_on_gone(struct apo_acceptor *acceptor, const struct apo_note *note);
 
-/* ---- from one process to another (upgrade_state.h) ---- */
+/* ---- hand-over (upgrade_state.h) ---- */
 
 struct apo_upgrade_state;
 
-/* Listeners, who waits, who has connected how often, counters. Read: into an acceptor that was
- * opened with nothing to listen on. */
+/* Listeners, waiting connections, connection counts of addresses, counters. Reading needs an
+ * acceptor that was opened with is_takeover. */
 void apo_acceptor_serialize(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor);
-/* A connection that is there already is counted. NULL without memory. */
+/* Counts a connection that was taken over. NULL if memory is short. */
 struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,
 					  const struct rudp_addr *address);
-/* So many of them are with the workers. */
-void apo_acceptor_set_inside(struct apo_acceptor *acceptor, unsigned count);
-/* Listens where the configuration says, beside what it does already. What fails is in the log. */
+/* count connections are with the workers. */
+void apo_acceptor_set_active(struct apo_acceptor *acceptor, unsigned count);
+/* Opens the listeners of the configuration that are not open yet. Errors go to the log. */
 void apo_acceptor_listen(struct apo_acceptor *acceptor);
-/* Listeners and those who wait are another process's now: they are forgotten. */
-void apo_acceptor_let_go(struct apo_acceptor *acceptor);
+/* Forgets listeners and waiting connections, which now belong to another process. */
+void apo_acceptor_release(struct apo_acceptor *acceptor);
 
 int64_t apo_acceptor_next_at_ns(const struct apo_acceptor *acceptor);
 void apo_acceptor_on_time(struct apo_acceptor *acceptor, int64_t now_at_ns);

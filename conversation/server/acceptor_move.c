@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The acceptor, from one process to another. */
+/* Hand-over of the acceptor to another process. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,7 +20,7 @@ static void serialize_counters(struct apo_serializer *serializer, struct apo_acc
 
 	_Static_assert(sizeof acceptor->counters ==
 			       sizeof counter_names / sizeof *counter_names * sizeof(uint64_t),
-		       "counters stand one after the other");
+		       "the counters are an array of uint64_t");
 	apo_serializer_counters(serializer, counter_names, count, (uint64_t *)&acceptor->counters);
 }
 
@@ -123,13 +123,14 @@ struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,
 	return apo_ip_limits_readmit(&acceptor->ip_limits, address);
 }
 
-void apo_acceptor_set_inside(struct apo_acceptor *acceptor, unsigned count)
+void apo_acceptor_set_active(struct apo_acceptor *acceptor, unsigned count)
 {
-	acceptor->inside_count = count;
+	acceptor->active_count = count;
 }
 
-/* The other process keeps the sockets open, so epoll would not forget them by itself. */
-void apo_acceptor_let_go(struct apo_acceptor *acceptor)
+/* The other process keeps the sockets open, so closing them here does not remove them from
+ * epoll. */
+void apo_acceptor_release(struct apo_acceptor *acceptor)
 {
 	struct rudp_list *link;
 	unsigned i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* acceptor_private - what the files of the acceptor share. */
+/* acceptor_private - the declarations that only the files of the acceptor use. */
 #ifndef APO_SERVER_ACCEPTOR_PRIVATE_H
 #define APO_SERVER_ACCEPTOR_PRIVATE_H
 
@@ -22,7 +22,8 @@ struct apo_waiter {
 int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_event_source *source,
 		       uint32_t events, int how);
 
-/* Until a place is free, or until_ns. Takes fd and ip_entry; without memory they go. */
+/* The connection waits until a place is free, or until until_ns. Takes ownership of fd and
+ * ip_entry; both are released if memory is short. */
 void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
 			   bool is_tls, struct apo_ip_entry *ip_entry, int64_t until_ns);
 void apo_acceptor_stop_listening(struct apo_acceptor *acceptor);

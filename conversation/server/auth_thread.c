@@ -12,7 +12,7 @@
 #include "conversation/server/records.h"
 #include "conversation/store/store.h"
 
-/* No client is in it (throttle.h). */
+/* No client is in this network (throttle.h). */
 #define REFRESH_NETWORK UINT64_MAX
 
 _Static_assert(APO_HASH_SIZE >= crypto_pwhash_STRBYTES, "a hash fits");
@@ -106,7 +106,7 @@ static enum apo_checked make_account(struct apo_auth_thread *auth_thread,
 	if (error == -ENOENT)
 		error = apo_auth_thread_hash(question->password, account->password_hash);
 	else if (error == 0)
-		error = -EEXIST; /* without the work of a hash */
+		error = -EEXIST; /* avoids the work of hashing */
 	if (error == 0)
 		error = apo_account_add(auth_thread->store, question->about, account->password_hash,
 					time(NULL));
@@ -120,7 +120,7 @@ static enum apo_checked make_account(struct apo_auth_thread *auth_thread,
 	return APO_CHECKED_RIGHT;
 }
 
-/* false: no memory. */
+/* Returns false if memory is short. */
 static bool tell(struct apo_auth_thread *auth_thread, enum apo_account_news news, int64_t id,
 		 const char *name)
 {
@@ -163,7 +163,8 @@ static enum apo_checked remove_account(struct apo_auth_thread *auth_thread,
 	return result;
 }
 
-/* One name that could not be told would be taken for one that has gone. */
+/* If one name were lost, the model would take its account for removed; then ACCOUNTS_END is not
+ * sent. */
 struct telling {
 	struct apo_auth_thread *auth_thread;
 	bool is_whole;
@@ -257,7 +258,7 @@ static struct question *question_new(enum kind kind, uint64_t ticket, const char
 	return question;
 }
 
-/* No room: that is answered at once. */
+/* The queue has no room: answers at once. */
 static void refuse(struct apo_auth_thread *auth_thread, struct question *question)
 {
 	if (question->kind != REFRESH)
@@ -294,7 +295,7 @@ void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker a
 void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 				 const char *account, const char *password)
 {
-	/* One too long is nobody's. */
+	/* A name that is too long belongs to no account. */
 	ask(auth_thread, ACCOUNT, asker, strlen(account) < APO_HASH_SIZE ? account : "", password);
 }
 

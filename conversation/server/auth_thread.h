@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * auth_thread - a thread for passwords and accounts: to check a password costs a tenth of a second by
- * intention, and the store waits for the disk.
+ * auth_thread - a thread for passwords and accounts: checking a password takes a tenth of a second
+ * by design, and the store waits for the disk.
  *
- * Model    questions in, answers as mail (struct apo_auth_answer) to the model. argon2id by libsodium.
- *          Names that are new in the store, whoever has added them, are mail too (struct
- *          apo_account_mail), before the answer of the question that made them known; so are those
- *          that were removed here. Those that another process has removed are found by refresh.
- * Limits   APO_CHECKS_MAX questions wait, in an order that is fair to networks (fair_queue.h); those for
- *          which there is no room are answered at once with APO_CHECKED_FAILED.
- * Threads  ask any; start and stop the main thread. The store is the thread's until it has
- *          stopped.
+ * Model    Questions come in; answers go as mail (struct apo_auth_answer) to the model. The hash is
+ *          argon2id of libsodium. The model also gets mail (struct apo_account_mail) for each new
+ *          account name, no matter which process added it, before the answer to the question that
+ *          revealed it, and for each account removed here. refresh finds accounts removed by other
+ *          processes.
+ * Limits   APO_CHECKS_MAX questions wait, in an order that is fair to networks (fair_queue.h).
+ *          Questions without room are answered at once with APO_CHECKED_FAILED.
+ * Threads  asking: any; start and stop: the main thread. The store belongs to this thread until it
+ *          has stopped.
  */
 #ifndef APO_SERVER_AUTH_THREAD_H
 #define APO_SERVER_AUTH_THREAD_H
@@ -42,27 +43,27 @@ struct apo_auth_thread {
 /* store NULL: there are no accounts. Returns 0 or a negative errno value. */
 int apo_auth_thread_start(struct apo_auth_thread *auth_thread, struct apo_mailbox *answers,
 			  struct apo_store *store);
-/* What waits is not answered. */
+/* Stops the thread. Waiting questions get no answer. */
 void apo_auth_thread_stop(struct apo_auth_thread *auth_thread);
 
 void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			 const char *hash, const char *password);
 
-/* Is it the password of the account? With a store only, like the next three. */
+/* Is it the password of the account? Only with a store, like the next three. */
 void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 				 const char *account, const char *password);
-/* Makes an account: WRONG when there is one of that name. */
+/* Makes an account; WRONG if there is one of that name. */
 void apo_auth_thread_register(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			      const char *account, const char *password);
-/* The account is to be no more. password NULL: whoever asks needs none. WRONG when it is, or when
- * there is no such account. */
+/* Removes the account. password NULL: the caller needs none (an operator). WRONG if the password is
+ * wrong or there is no such account. */
 void apo_auth_thread_remove(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			    const char *account, const char *password);
-/* Looks for names that another process has added or removed. No answer. */
+/* Looks for names that another process has added or removed. There is no answer. */
 void apo_auth_thread_refresh(struct apo_auth_thread *auth_thread);
 
-/* Waits until all questions are answered, at most until the deadline (CLOCK_MONOTONIC). false: they
- * are not. */
+/* Waits until all questions are answered, at most until the deadline (CLOCK_MONOTONIC). Returns
+ * false if the deadline has passed first. */
 bool apo_auth_thread_wait(struct apo_auth_thread *auth_thread, int64_t deadline_at_ns);
 
 /* The hash of a password, as a string for the configuration. Returns 0 or -ENOMEM. */

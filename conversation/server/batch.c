@@ -85,7 +85,8 @@ bool apo_batcher_is_full(struct apo_batcher *batcher)
 {
 	if (atomic_load(&batcher->in_flight_bytes) < APO_BATCH_IN_FLIGHT_BYTES)
 		return false;
-	/* Said first and looked at again, so that one of the two sees the other. */
+	/* Sets the flag first, then tests again: either this thread or the receiver sees the
+	 * other's write. */
 	atomic_store(&batcher->is_waiting, true);
 	return atomic_load(&batcher->in_flight_bytes) >= APO_BATCH_IN_FLIGHT_BYTES;
 }

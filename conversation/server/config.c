@@ -12,12 +12,12 @@
 #include "conversation/server/config_private.h"
 #include "conversation/server/config_values.h"
 
-#define LINE_LEN_MAX 198 /* of a line of the file: what inih takes */
+#define LINE_LEN_MAX 198 /* the longest line that inih takes */
 #define MOTD_LINE_MAX 400
 
-/* Strings of a configuration, which go with it. */
-struct apo_kept {
-	struct apo_kept *next;
+/* The strings of a configuration; freed with it. */
+struct apo_config_string {
+	struct apo_config_string *next;
 	char text[];
 };
 
@@ -45,7 +45,7 @@ unsigned apo_config_line(const struct apo_config_reading *reading, const char *s
 const char *apo_config_keep(struct apo_config *config, const char *text)
 {
 	size_t size = strlen(text) + 1;
-	struct apo_kept *kept = malloc(sizeof *kept + size);
+	struct apo_config_string *kept = malloc(sizeof *kept + size);
 
 	if (!kept)
 		return NULL;
@@ -55,7 +55,7 @@ const char *apo_config_keep(struct apo_config *config, const char *text)
 	return kept->text;
 }
 
-/* ---- operators: a section each ---- */
+/* ---- operators, one section each ---- */
 
 static struct apo_operator *operator_of(struct apo_config *config, const char *name)
 {
@@ -75,7 +75,7 @@ static struct apo_operator *operator_of(struct apo_config *config, const char *n
 	return operator;
 }
 
-/* Where the value of the key goes; NULL: there is no such key. */
+/* The member for the key's value; NULL if there is no such key. */
 static const char **operator_place(struct apo_operator *op, const char *key)
 {
 	if (strcmp(key, "password") == 0)
@@ -159,8 +159,8 @@ static int on_key(void *of, const char *section, const char *key, const char *va
 	return 1;
 }
 
-/* Counts lines; what is too long for inih would be cut in two without a word, and what is behind a
- * byte 0 would be lost. */
+/* Reads and counts a line. inih would split a line that is too long, and lose what follows a zero
+ * byte, without an error. */
 static char *read_line(char *text, int size, void *of)
 {
 	struct apo_config_reading *reading = of;
@@ -176,9 +176,11 @@ static char *read_line(char *text, int size, void *of)
 		return NULL;
 	reading->line++;
 	if (has_nul)
-		apo_config_complain(reading, reading->line, "has a byte 0, so this is no text");
+		apo_config_complain(reading, reading->line,
+				    "has a zero byte, so this is not a text file");
 	else if (len > size - 2)
-		apo_config_complain(reading, reading->line, "is longer than %d bytes", LINE_LEN_MAX);
+		apo_config_complain(reading, reading->line, "is longer than %d bytes",
+				    LINE_LEN_MAX);
 	if (has_nul || len > size - 2)
 		len = 0;
 	text[len] = '\n';
@@ -205,7 +207,7 @@ static void read_motd(struct apo_config_reading *reading)
 		lines[config->model.motd_count] = apo_config_keep(config, text);
 		config->model.motd_count += lines[config->model.motd_count] != NULL;
 	}
-	if (file && ferror(file)) /* a directory is one that opens */
+	if (file && ferror(file)) /* fopen succeeds for a directory */
 		apo_config_complain(reading, apo_config_line(reading, "server", "motd"),
 				    "server: motd %s: %s", config->motd_file, strerror(errno));
 	if (file)
@@ -247,7 +249,7 @@ static void read_file(struct apo_config_reading *reading)
 
 	errno = 0;
 	result = ini_parse_stream(read_line, reading, on_key, reading);
-	if (ferror(reading->file)) { /* a directory can be opened */
+	if (ferror(reading->file)) { /* fopen succeeds for a directory */
 		apo_config_complain(reading, 0, "%s", strerror(errno ? errno : EIO));
 		return;
 	}
@@ -292,7 +294,7 @@ struct apo_config *apo_config_get(struct apo_config *config)
 
 void apo_config_put(struct apo_config *config)
 {
-	struct apo_kept *kept;
+	struct apo_config_string *kept;
 
 	if (!config || atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) > 1)
 		return;

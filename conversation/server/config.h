@@ -2,9 +2,9 @@
 /*
  * config - the configuration file of Apollonion (apollonion.conf(5)).
  *
- * Model    a file becomes one object that is never changed; another file, another object. What
- *          reads it holds a reference. Wrong lines are told one by one, with file, line and key; a
- *          file with one is not used at all.
+ * Model    A file becomes one object, which never changes; reading the file again makes another
+ *          object. Each user holds a reference. Each wrong line is reported with file, line and
+ *          key. A file with a wrong line is not used at all.
  * Threads  any may read, get and put.
  */
 #ifndef APO_SERVER_CONFIG_H
@@ -37,43 +37,43 @@ struct apo_config {
 	const char *certificate_file, *key_file; /* NULL: no TLS */
 
 	unsigned workers;     /* 0: one for each processor */
-	int64_t drain_ns;     /* how long what is queued may take to be written at the end */
+	int64_t drain_ns;     /* how long queued data may take to be written at the end */
 	const char *log_file; /* NULL: the standard error */
 	const char *log_level;
-	const char *metrics_path; /* NULL: none */
+	const char *metrics_path; /* NULL: no metrics */
 
-	unsigned waiting_max;     /* connections beyond clients_max that wait for their turn */
-	int64_t waiting_ns;       /* and for how long */
-	unsigned per_address_max; /* connections at once of a /32 or /64 */
-	unsigned connects_max;    /* of one of these in connects_ns */
+	unsigned waiting_max;     /* connections beyond clients_max that may wait */
+	int64_t waiting_ns;       /* how long they may wait */
+	unsigned per_address_max; /* simultaneous connections of an IPv4 address or IPv6 /64 */
+	unsigned connects_max;    /* new connections of one of these within connects_ns */
 	int64_t connects_ns;
-	size_t receive_queue_bytes; /* of a client: what may wait for its turn */
+	size_t receive_queue_bytes; /* unprocessed input of one client */
 	size_t send_queue_bytes;
-	const char *accounts_file;     /* NULL: there are none */
-	int64_t history_age_ns;        /* what is older goes */
-	unsigned history_messages_max; /* of a channel, or of two accounts */
-	size_t history_bytes_max;      /* of the file */
+	const char *accounts_file;     /* NULL: no accounts */
+	int64_t history_age_ns;        /* older messages are removed */
+	unsigned history_messages_max; /* of a channel, or of a pair of accounts */
+	size_t history_bytes_max;      /* of the database file */
 	uint32_t flood_burst_ms;       /* 0: no flood control */
 
 	/* Clients over the messaging library. */
-	uint16_t peers_port; /* 0: there are none */
+	uint16_t peers_port; /* 0: off */
 	const char *peers_key_file, *peers_id;
 	unsigned peers_max;
-	int64_t peers_away_ns; /* so long a peer may be without a link and is still there */
+	int64_t peers_away_ns; /* how long a peer without a link is kept */
 
 	bool is_cloaked;
 	uint8_t cloak_key[APO_CLOAK_KEY_BYTES];
-	bool has_cloak_key; /* else one of this process is used */
+	bool has_cloak_key; /* false: the random key of the process is used */
 
 	struct apo_operator operators[APO_OPERATORS_MAX];
 	const char *motd_file;
-	struct apo_kept *kept; /* the strings */
+	struct apo_config_string *kept; /* the memory of the strings */
 };
 
-/* Where complaints go: one line each, without its end. */
+/* Receives error messages, each one line without line end. */
 typedef void apo_complain(void *of, const char *line);
 
-/* Returns NULL when something is wrong with it: complain has been told what. */
+/* Returns NULL if the file has errors; complain has received them. */
 struct apo_config *apo_config_read(const char *file, apo_complain *complain, void *of);
 
 struct apo_config *apo_config_get(struct apo_config *config);

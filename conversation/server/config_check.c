@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What can only be seen when all of the file has been read. */
+/* Checks that need the whole file. */
 #include <string.h>
 
 #include "base/log.h"
@@ -33,7 +33,8 @@ static void check_tls(struct apo_config_reading *reading)
 				    "listen: %s", reason);
 }
 
-/* The library wants it in the environment, and says so; here it is a key of the configuration. */
+/* The library names its environment variable in the error; here a key of the file takes its
+ * place. */
 static const char *without_variable(const char *text)
 {
 	static const char variable[] = "RUDP_KEY_FILE: ";
@@ -42,7 +43,7 @@ static const char *without_variable(const char *text)
 	return strncmp(text, variable, len) == 0 ? text + len : text;
 }
 
-/* Without a key of its own anybody could take anybody's name. */
+/* Without a key, anybody could connect under any name. */
 static void check_peers_key(struct apo_config_reading *reading)
 {
 	const char *file = reading->config->peers_key_file;
@@ -84,7 +85,7 @@ static bool are_operators_whole(struct apo_config_reading *reading)
 	return are_whole;
 }
 
-/* What the model does not like of a value: the row that set it. */
+/* Reports an error of the model's check at the line of the key that set the value. */
 static void complain_of_member(struct apo_config_reading *reading, const char *member,
 			       const char *wrong)
 {
@@ -118,16 +119,15 @@ void apo_config_check(struct apo_config_reading *reading)
 	enum rudp_log_level level;
 
 	if (config->listen_count == 0)
-		apo_config_complain(reading, 0, "listen: no address is listened on");
+		apo_config_complain(reading, 0, "listen: no address is configured");
 	if (!rudp_log_level_parse(config->log_level, &level))
 		apo_config_complain(reading, apo_config_line(reading, "server", "log-level"),
 				    "server: log-level must be error, warn, info, debug or off");
 	check_tls(reading);
 	check_peers(reading);
 	if (config->model.has_history && !config->accounts_file)
-		apo_config_complain(
-			reading, apo_config_line(reading, "history", "enabled"),
-			"history: is kept in the file of the accounts, and there is none");
+		apo_config_complain(reading, apo_config_line(reading, "history", "enabled"),
+				    "history: needs the accounts file, and none is configured");
 	if (!config->model.server_name)
 		apo_config_complain(reading, 0, "server: name is missing");
 	else if (are_whole)

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "conversation/server/acceptor.h"
 #include "conversation/store/store.h"
 
 struct dry_run {
@@ -23,7 +24,7 @@ struct dry_run {
 	bool is_fine;
 };
 
-/* error: a negative errno value; of one that has the address already it is only mentioned. */
+/* error: a negative errno value. An address in use is only mentioned. */
 static void tell(struct dry_run *dry_run, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -44,7 +45,7 @@ static void tell(struct dry_run *dry_run, int error, const char *format, ...)
 	dry_run->is_fine = false;
 }
 
-/* 0: a file could be made there. */
+/* Returns 0 if a file could be created there. */
 static int can_make(const char *file)
 {
 	char path[PATH_MAX];
@@ -73,7 +74,7 @@ static void try_log(struct dry_run *dry_run)
 		tell(dry_run, error, "server: log %s", file);
 }
 
-/* 0: nobody serves there, and what lies there can be replaced. */
+/* Returns 0 if no process serves the socket and its file can be replaced. */
 static int try_socket(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -106,23 +107,15 @@ static void try_metrics(struct dry_run *dry_run)
 		tell(dry_run, error, "server: metrics %s", path);
 }
 
-/* Bound and let go: nobody has heard of it. */
+/* Binds and closes again without listening, so no client can notice. */
 static int try_address(const struct rudp_addr *address, int type)
 {
-	static const int on = 1, off = 0;
-	int fd = socket(address->family, type | SOCK_CLOEXEC, 0), error = 0;
+	int fd = apo_bind_socket(address, type);
 
 	if (fd < 0)
-		return -errno;
-	if (type == SOCK_STREAM)
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (address->family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
-				 rudp_addr_is_any(address) ? &off : &on, sizeof on);
-	if (bind(fd, &address->sa, rudp_addr_len(address)) < 0)
-		error = -errno;
+		return fd;
 	close(fd);
-	return error;
+	return 0;
 }
 
 static void try_listeners(struct dry_run *dry_run)
@@ -160,7 +153,7 @@ static void try_store(struct dry_run *dry_run)
 		return;
 	if (faccessat(AT_FDCWD, file, R_OK | W_OK, AT_EACCESS) < 0 && errno != ENOENT)
 		error = -errno;
-	else /* SQLite makes files beside it */
+	else /* SQLite creates files in the same directory */
 		error = can_make(file);
 	if (error < 0) {
 		tell(dry_run, error, "accounts: file %s", file);

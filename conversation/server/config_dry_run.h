@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_dry_run - what a start would fail on, tried without leaving anything behind: no file is made or
- * changed, nobody can connect. Beside a server that runs, too.
+ * config_dry_run - tries what a start of the server might fail on, without side effects: no file is
+ * created or changed, and nothing listens. It also works beside a running server.
  */
 #ifndef APO_CONFIG_DRY_RUN_H
 #define APO_CONFIG_DRY_RUN_H
@@ -9,10 +9,10 @@
 #include "conversation/server/config.h"
 
 /*
- * complain  each thing that would keep the server from beginning.
- * mention   each address that somebody has now: the server itself, perhaps, which runs.
+ * complain  is called for each problem that would prevent a start.
+ * mention   is called for each address that is in use, perhaps by the running server itself.
  *
- * Returns   false: there was something to complain of.
+ * Returns   false if there was a problem.
  */
 bool apo_config_dry_run(const struct apo_config *config, apo_complain *complain,
 			apo_complain *mention, void *of);

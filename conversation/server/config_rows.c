@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The keys of a configuration: one row each. */
+/* The keys of the configuration file, one row each. */
 #include "conversation/server/config_rows.h"
 
 #include <errno.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_rows - the keys that a configuration may have: what each is, and where its value goes.
+ * config_rows - the keys of the configuration file: the type of each value, and the member that
+ * gets it.
  *
- * Returns  of apo_config_set: NULL, or what is wrong with the value, to be read behind the key.
+ * Returns  apo_config_set returns NULL, or a description of the error to follow the key's name.
  */
 #ifndef APO_SERVER_CONFIG_ROWS_H
 #define APO_SERVER_CONFIG_ROWS_H
@@ -30,22 +31,22 @@ struct apo_config_row {
 	const char *section, *key;
 	enum apo_config_kind kind;
 	bool is_repeated;
-	const char *member; /* as apo_model_config_check calls it, behind "model." */
+	const char *member; /* the name in apo_model_config_check, after "model." */
 	size_t offset;
-	uint64_t min, max; /* of numbers; of spans in nanoseconds */
+	uint64_t min, max; /* of numbers; spans are in nanoseconds */
 };
 
 extern const struct apo_config_row apo_config_rows[];
 extern const size_t apo_config_row_count;
 
-/* NULL: there is none. */
+/* NULL if there is no such key. */
 const struct apo_config_row *apo_config_row_of(const char *section, const char *key);
 bool apo_config_is_section(const char *section);
 
 const char *apo_config_set(struct apo_config *config, const struct apo_config_row *row,
 			   const char *text);
 
-/* A copy that lives as long as the configuration. NULL without memory. (config.c) */
+/* Copies text; the copy is freed with the configuration. NULL if memory is short. (In config.c.) */
 const char *apo_config_keep(struct apo_config *config, const char *text);
 
 #endif

@@ -17,7 +17,7 @@ struct unit {
 	int64_t size;
 };
 
-/* A number and one of the units behind it. */
+/* A number followed by one of the units. */
 static bool number_and_unit(const char *text, const struct unit *units, size_t count,
 			    uint64_t *number)
 {
@@ -46,7 +46,7 @@ const char *apo_value_number(const char *text, uint64_t *number)
 
 	return number_and_unit(text, units, COUNT_OF(units), number)
 		       ? NULL
-		       : "must be a whole number, or one with k, M or G behind it";
+		       : "must be a whole number, optionally followed by k, M or G";
 }
 
 const char *apo_value_span(const char *text, int64_t *span_ns)
@@ -59,7 +59,7 @@ const char *apo_value_span(const char *text, int64_t *span_ns)
 	uint64_t value;
 
 	if (!number_and_unit(text, units, COUNT_OF(units), &value))
-		return "must be a span of time: a whole number with ms, s, m, h or d behind it";
+		return "must be a time: a whole number followed by ms, s, m, h or d";
 	*span_ns = (int64_t)value;
 	return NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_values - the values of a configuration: text into what it means.
+ * config_values - converts the values of a configuration from text.
  *
- * Returns  NULL, or what should have stood there, in words (static).
+ * Returns  NULL, or a static description of the expected value.
  */
 #ifndef APO_SERVER_CONFIG_VALUES_H
 #define APO_SERVER_CONFIG_VALUES_H
@@ -19,11 +19,11 @@ const char *apo_value_number(const char *text, uint64_t *number);
 const char *apo_value_span(const char *text, int64_t *span_ns);
 /* yes, no, on, off, true, false. */
 const char *apo_value_bool(const char *text, bool *is);
-/* "6667", "127.0.0.1:6667", "[::1]:6667", "*:6667": the last and a port alone are every address. */
+/* "6667", "127.0.0.1:6667", "[::1]:6667", "*:6667". "*" and a port alone mean all addresses. */
 const char *apo_value_address(const char *text, struct rudp_addr *address);
 /* 2 * bytes hexadecimal digits. */
 const char *apo_value_hex(const char *text, uint8_t *key, size_t bytes);
-/* What apollonion --hash-password has written: a password as it is would never be met. */
+/* Is it a hash written by apollonion --hash-password? A plain password would never match. */
 const char *apo_value_hash(const char *text);
 
 #endif

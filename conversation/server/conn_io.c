@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of a connection: in as lines, out of its queue. */
+/* Input and output of a connection: lines in, queued texts out. */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "conversation/server/worker.h"
 
-#define LINGER_NS (1 * RUDP_NS_PER_S) /* for the other side to end, too */
-#define ROOM_PARTS 4 /* there is room when no more than such a part of a queue is full */
+#define LINGER_NS (1 * RUDP_NS_PER_S) /* for the peer to close its side, too */
+#define ROOM_PARTS 4 /* there is room when at most that fraction of the queue is used */
 
 /* ---- in ---- */
 
@@ -23,7 +23,7 @@ static void tell_line(struct apo_worker *worker, struct apo_conn *conn, const ch
 	APO_COUNT(worker, lines_in);
 }
 
-/* false: the next line has to wait, and the timer is set. */
+/* Returns false if the next line must wait; the timer is set if it waits for flood control. */
 static bool may_speak(struct apo_worker *worker, struct apo_conn *conn)
 {
 	uint32_t burst_ms = worker->config->flood_burst_ms;
@@ -43,7 +43,7 @@ static bool may_speak(struct apo_worker *worker, struct apo_conn *conn)
 	return false;
 }
 
-/* Returns how many bytes have been used up. */
+/* Returns the number of bytes used up. */
 static size_t hand_over(struct apo_worker *worker, struct apo_conn *conn, const char *bytes,
 			size_t len)
 {
@@ -66,7 +66,7 @@ static size_t hand_over(struct apo_worker *worker, struct apo_conn *conn, const 
 	return used;
 }
 
-/* The model is behind, or all that was there has not been read: later, without being told. */
+/* Reads later without an event of epoll: the model is behind, or not everything was read. */
 static void read_later(struct apo_worker *worker, struct apo_conn *conn)
 {
 	if (!rudp_list_is_linked(&conn->unread))
@@ -127,7 +127,7 @@ void apo_conn_hold(struct apo_worker *worker, struct apo_conn *conn, bool is_pau
 	conn->is_paused = is_paused;
 	if (is_paused)
 		apo_conn_arm(worker, conn);
-	else /* what is kept is handed over without being told of */
+	else /* kept lines need no event of epoll */
 		read_later(worker, conn);
 }
 
@@ -160,7 +160,8 @@ void apo_conn_deliver(struct apo_worker *worker, struct apo_conn *conn, struct a
 		rudp_list_append(&worker->dirty, &conn->dirty);
 	if (conn->out.bytes <= worker->config->send_queue_bytes)
 		return;
-	/* Much has come at once: only who does not take it is too slow. */
+	/* Much has come at once: the client is too slow only if its transport does not take it
+	 * now. */
 	apo_conn_write(worker, conn);
 	if (conn->generation != generation || conn->state != APO_CONN_OPEN ||
 	    conn->out.bytes <= worker->config->send_queue_bytes)
@@ -188,7 +189,7 @@ void apo_conn_want_room(struct apo_worker *worker, struct apo_conn *conn)
 	tell_room(worker, conn);
 }
 
-/* Everything is written: the other side is told so. */
+/* Everything is written: tells the peer so. */
 static void finish(struct apo_worker *worker, struct apo_conn *conn)
 {
 	if (conn->has_ended) {
@@ -202,7 +203,7 @@ static void finish(struct apo_worker *worker, struct apo_conn *conn)
 	apo_conn_arm(worker, conn);
 }
 
-/* Returns 0, -EAGAIN when the transport takes no more, another negative errno value. */
+/* Returns 0, -EAGAIN if the transport takes no more now, or another negative errno value. */
 static ssize_t write_some(struct apo_worker *worker, struct apo_conn *conn)
 {
 	size_t length;
@@ -217,7 +218,7 @@ static ssize_t write_some(struct apo_worker *worker, struct apo_conn *conn)
 		APO_COUNT_MORE(worker, bytes_out, n);
 		apo_sendq_consume(&conn->out, (size_t)n);
 		conn->written_bytes += (uint64_t)n;
-		/* TLS takes no more than a record at once. */
+		/* TLS takes at most one record at a time. */
 		if ((size_t)n < length && !conn->stream.ops->is_secret)
 			return -EAGAIN;
 	}
@@ -240,7 +241,7 @@ void apo_conn_write(struct apo_worker *worker, struct apo_conn *conn)
 		apo_conn_arm(worker, conn);
 }
 
-/* ---- what happens to it ---- */
+/* ---- events ---- */
 
 static void on_readable(struct apo_worker *worker, struct apo_conn *conn)
 {
@@ -276,7 +277,7 @@ void apo_conn_on_events(struct apo_worker *worker, struct apo_conn *conn, uint32
 		apo_conn_greet(worker, conn);
 		return;
 	}
-	/* Nobody reads now, and epoll would say it for ever. */
+	/* Reading is off, so the hang-up would be reported in an endless loop. */
 	if (is_over && !(conn->armed & EPOLLIN)) {
 		apo_conn_broken(worker, conn, ECONNRESET);
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a connection begins and ends. */
+/* The beginning and the end of a connection. */
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -39,8 +39,8 @@ void apo_conn_arm(struct apo_worker *worker, struct apo_conn *conn)
 
 /* ---- the beginning ---- */
 
-/* For operators and the log: the address, or what stands for it. */
-static const char *whence(const struct apo_conn *conn, char text[RUDP_ADDR_TEXT_SIZE])
+/* For operators and the log: the address, or the name of a peer over messaging. */
+static const char *address_or_name(const struct apo_conn *conn, char text[RUDP_ADDR_TEXT_SIZE])
 {
 	if (!conn->stream.ops->peer_name)
 		return apo_address_text(&conn->address, text);
@@ -55,9 +55,9 @@ static void tell_connected(struct apo_worker *worker, struct apo_conn *conn)
 
 	event->peer = apo_conn_peer(worker, conn);
 	event->is_secure = conn->stream.ops->is_secret;
-	event->is_lasting = conn->stream.ops->peer_name != NULL;
-	whence(conn, event->address);
-	if (event->is_lasting)
+	event->reports_end = conn->stream.ops->peer_name != NULL;
+	address_or_name(conn, event->address);
+	if (event->reports_end)
 		snprintf(event->host, sizeof event->host, "%.58s.peer", event->address);
 	else
 		apo_cloak(worker->config, &conn->address, event->host);
@@ -87,7 +87,7 @@ void apo_conn_greet(struct apo_worker *worker, struct apo_conn *conn)
 	conn->state = APO_CONN_OPEN;
 	tell_connected(worker, conn);
 	apo_conn_arm(worker, conn);
-	/* TLS may have taken the first lines off the socket with the handshake. */
+	/* TLS may have read the first lines from the socket together with the handshake. */
 	if (conn->stream.ops->is_secret)
 		apo_conn_read(worker, conn);
 }
@@ -139,7 +139,7 @@ static struct apo_conn *conn_new(struct apo_worker *worker, struct apo_adopt *ad
 	return NULL;
 }
 
-/* As a connection is closed that nobody has read from. */
+/* Closes a session that has no connection, as if it had been opened and closed without reading. */
 static void abandon(struct apo_session *session)
 {
 	struct apo_stream stream;
@@ -208,7 +208,7 @@ static void tell_closed(struct apo_worker *worker, struct apo_conn *conn, const 
 	memcpy(event->text, reason, len + 1);
 }
 
-/* What is queued is still written, within bounds; nothing new comes in. */
+/* Queued texts are still written until a deadline; nothing more is read. */
 static void begin_closing(struct apo_worker *worker, struct apo_conn *conn)
 {
 	int64_t until_ns = worker->now_at_ns + worker->config->drain_ns;
@@ -253,9 +253,10 @@ void apo_conn_expel(struct apo_worker *worker, struct apo_conn *conn, const char
 {
 	char line[256], address[RUDP_ADDR_TEXT_SIZE];
 	int len = snprintf(line, sizeof line, "ERROR :Closing Link: %s (%s)\r\n",
-			   whence(conn, address), reason);
+			   address_or_name(conn, address), reason);
 
-	/* Who comes again as fast as he is refused must not fill the disk with it. */
+	/* A client that reconnects as fast as it is refused must not fill the disk with log
+	 * lines. */
 	if (rudp_log_wants(RUDP_LOG_INFO) &&
 	    rudp_log_ratelimit_allows(&worker->ratelimit, worker->now_at_ns))
 		rudp_log(RUDP_LOG_INFO, "expelled address=%s reason=\"%s\"", address, reason);

@@ -14,7 +14,7 @@ bool apo_conn_can_move(const struct apo_conn *conn)
 	       !conn->has_failed;
 }
 
-/* ---- its parts ---- */
+/* ---- parts of a connection ---- */
 
 static void serialize_address(struct apo_serializer *serializer, struct rudp_addr *address)
 {
@@ -44,7 +44,7 @@ static void serialize_lines(struct apo_serializer *serializer, struct apo_worker
 
 	apo_serializer_u32(serializer, &lines->skipped_bytes);
 	apo_serializer_count(serializer, &len, 1);
-	/* What fits into the buffer that it will be put back into. */
+	/* It must fit in the buffer to which it will be restored. */
 	apo_serializer_expect(serializer, len <= worker->in_bytes - APO_READ_BYTES);
 	if (serializer->is_reading && serializer->ok && len > 0) {
 		lines->kept = malloc(len);
@@ -68,7 +68,7 @@ static void write_queue(struct apo_serializer *serializer, struct apo_worker *wo
 	}
 }
 
-/* One text of all that there is. */
+/* Reads the whole queue as one text. */
 static void read_queue(struct apo_serializer *serializer, struct apo_conn *conn, uint32_t len)
 {
 	struct apo_text *text = serializer->ok ? apo_text_new(len) : NULL;
@@ -153,9 +153,9 @@ void apo_conn_serialize(struct apo_serializer *serializer, struct apo_worker *wo
 	serialize_watches(serializer, worker, conn);
 }
 
-/* ---- its life ---- */
+/* ---- resume and release ---- */
 
-int apo_conn_begin_again(struct apo_worker *worker, struct apo_conn *conn)
+int apo_conn_resume(struct apo_worker *worker, struct apo_conn *conn)
 {
 	struct epoll_event event = {.data.u64 = (uint64_t)conn->generation << 32 | conn->slot};
 	int64_t due_at_ns = conn->timer.deadline_at_ns;
@@ -167,7 +167,7 @@ int apo_conn_begin_again(struct apo_worker *worker, struct apo_conn *conn)
 		rudp_timer_arm(&worker->wheel, &conn->timer, due_at_ns);
 	if (conn->out.bytes > 0)
 		rudp_list_append(&worker->dirty, &conn->dirty);
-	/* Lines that waited for the model have come already: no event will tell of them. */
+	/* Lines that waited for the model have been read already, so no event will report them. */
 	if ((conn->lines.kept_bytes > 0 || conn->has_ended) && !conn->is_held)
 		rudp_list_append(&worker->unread, &conn->unread);
 	conn->armed = 0;
@@ -175,9 +175,10 @@ int apo_conn_begin_again(struct apo_worker *worker, struct apo_conn *conn)
 	return 0;
 }
 
-void apo_conn_let_go(struct apo_worker *worker, struct apo_conn *conn)
+void apo_conn_release(struct apo_worker *worker, struct apo_conn *conn)
 {
-	/* The other process keeps the socket open, so epoll would not forget it by itself. */
+	/* The other process keeps the socket open, so closing it here does not remove it from
+	 * epoll. */
 	(void)epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, conn->stream.fd, NULL);
 	apo_conn_destroy(worker, conn);
 }

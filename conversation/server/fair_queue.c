@@ -14,7 +14,7 @@ void apo_fair_queue_init(struct apo_fair_queue *queue, unsigned max)
 	queue->round = 0;
 }
 
-/* The latest item of a network has its greatest round. */
+/* The last item of a network in the queue has its greatest round. */
 static uint64_t next_round(const struct apo_fair_queue *queue, uint64_t network)
 {
 	struct rudp_list *link;
@@ -31,7 +31,7 @@ static void insert(struct apo_fair_queue *queue, struct apo_fair_item *item)
 
 	while (before != &queue->items && item_of(before)->round > item->round)
 		before = before->prev;
-	/* Appended to a list that begins behind "before". */
+	/* Appends to the list as if it began after "before". */
 	rudp_list_append(before->next, &item->link);
 	queue->count++;
 }

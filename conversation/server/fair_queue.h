@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fair_queue - a queue in which no network that asks much delays or displaces another one.
+ * fair_queue - a queue in which a network that asks often cannot delay or displace the others.
  *
- * Model    Fair queueing with items of equal cost: each item has a round, the one after that of the item
- *          before it from its network. A network that has nothing in the queue begins in the round after
- *          the present one. Items leave in order of rounds, within a round in order of arrival; those of
- *          one network keep their order.
- *          So the first item of a network waits for at most two items of each other network, and no item
- *          waits for ever.
- * Limits   max items. If the queue is full, the last item makes room for one of an earlier round.
- * Cost     both calls walk over the queue at most once.
+ * Model    Fair queueing with items of equal cost. Each item has a round: the round after that of
+ *          its network's previous item. A network without items in the queue begins in the round
+ *          after the current one. Items leave in order of rounds, and within a round in order of
+ *          arrival; items of one network keep their order. So the first item of a network waits for
+ *          at most two items of each other network, and no item waits forever.
+ * Limits   max items. If the queue is full, its last item makes room for one of an earlier round.
+ * Cost     push and pop walk over the queue at most once.
  * Threads  the caller's lock.
  */
 #ifndef APO_SERVER_FAIR_QUEUE_H
@@ -19,7 +18,7 @@
 
 #include "base/list.h"
 
-/* Embedded in what waits. */
+/* Embedded in each queued item. */
 struct apo_fair_item {
 	struct rudp_list link;
 	uint64_t network;
@@ -34,11 +33,11 @@ struct apo_fair_queue {
 
 void apo_fair_queue_init(struct apo_fair_queue *queue, unsigned max);
 
-/* Returns  NULL, or the item for which there is no room: item itself, or one that was taken before. */
+/* Returns  NULL, or the item that has no room: item itself, or one queued earlier. */
 struct apo_fair_item *apo_fair_queue_push(struct apo_fair_queue *queue, struct apo_fair_item *item,
 					  uint64_t network);
 
-/* NULL: it is empty. */
+/* NULL if the queue is empty. */
 struct apo_fair_item *apo_fair_queue_pop(struct apo_fair_queue *queue);
 
 #endif

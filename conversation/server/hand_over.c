@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The old process of a hand-over (upgrade_channel.h). The successor reads its configuration while
- * we serve on; then all threads stop, what is under way is finished, all is carried, and the successor
- * serves. What fails before its TAKEN is undone by starting the threads again: nothing has changed.
+ * The old process of a hand-over (upgrade_channel.h). While the successor reads its configuration,
+ * this process still serves. Then all threads stop, pending requests are completed, the state is
+ * sent, and the successor serves. If something fails before the successor's TAKEN, the threads are
+ * started again and nothing has changed.
  */
 #include <errno.h>
 #include <limits.h>
@@ -29,7 +30,7 @@
 #include "conversation/server/pid_proxy.h"
 
 #define HELLO_NS (30 * RUDP_NS_PER_S)  /* for the successor to read its configuration */
-#define SETTLE_NS (15 * RUDP_NS_PER_S) /* for passwords and questions to history */
+#define SETTLE_NS (15 * RUDP_NS_PER_S) /* for password checks and questions to history */
 #define UPGRADE_NS (10 * RUDP_NS_PER_S)
 #define REASON "The server is being replaced; please connect again"
 
@@ -64,13 +65,14 @@ void apo_hand_over_abandon(struct apo_service *service, const char *reason)
 	rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"%s\"", reason);
 }
 
-/* The path that this program was executed by: what lies there now may be a newer version. */
+/* The path with which this program was executed; the file there may now be a newer version. */
 static const char *own_path(void)
 {
-	return (const char *)getauxval(AT_EXECFN); /* NOLINT: the kernel's word */
+	return (const char *)getauxval(AT_EXECFN); /* NOLINT: getauxval returns an integer */
 }
 
-/* A manager that listens is told who goes on (notify.h). Without one we are that, for all who follow. */
+/* The new main process is reported to the service manager (notify.h). Without a manager, this
+ * process acts as one for all later processes (pid_proxy.h). */
 static int open_notices(struct apo_service *service)
 {
 	const char *manager = getenv("NOTIFY_SOCKET");
@@ -81,7 +83,7 @@ static int open_notices(struct apo_service *service)
 	return service->notices_fd < 0 ? service->notices_fd : 0;
 }
 
-/* The environment of the successor, of which the array alone is the caller's; NULL: no memory. */
+/* The environment of the successor. The caller frees only the array. NULL if memory is short. */
 static char **environment_of(struct apo_service *service)
 {
 	size_t count = 0, at = 0, i;
@@ -116,7 +118,8 @@ static int spawn(struct apo_service *service, int upgrade_fd)
 		arguments[3] = take_over;
 		arguments[4] = number;
 		arguments[5] = NULL;
-		/* Onto itself: it stays open there. */
+		/* dup2 onto itself clears close-on-exec, so the descriptor stays open at the same
+		 * number. */
 		error = posix_spawn_file_actions_adddup2(&actions, upgrade_fd, upgrade_fd);
 		if (error == 0)
 			error = posix_spawn(&service->successor_pid, path, &actions, NULL,
@@ -153,10 +156,11 @@ void apo_hand_over_begin(struct apo_service *service)
 	int error;
 
 	if (service->successor_pid > 0 || service->predecessor.fd >= 0) {
-		rudp_log(RUDP_LOG_WARN, "not handed over reason=\"another one is under way\"");
+		rudp_log(RUDP_LOG_WARN,
+			 "not handed over reason=\"another hand-over is in progress\"");
 		return;
 	}
-	/* What the successor would complain of is complained of here. */
+	/* Errors in the configuration are reported here, before the successor would find them. */
 	if (!apo_service_reload(service)) {
 		service->acceptor.counters.hand_overs_failed++;
 		rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"the configuration is wrong\"");
@@ -174,7 +178,7 @@ void apo_hand_over_begin(struct apo_service *service)
 		 (int)service->successor_pid);
 }
 
-/* ---- standing still ---- */
+/* ---- stopping ---- */
 
 static void absorb_workers(struct apo_service *service)
 {
@@ -185,7 +189,8 @@ static void absorb_workers(struct apo_service *service)
 	apo_service_take_mail(service);
 }
 
-/* Until somebody has mail for who stands still, or the model's thread has ended. */
+/* Waits until a stopped worker or the main thread has mail, or until the model's thread has
+ * ended. */
 static void wait_for_mail(struct apo_service *service, int64_t until_ns)
 {
 	struct pollfd waits[APO_WORKERS_MAX + 1];
@@ -199,14 +204,15 @@ static void wait_for_mail(struct apo_service *service, int64_t until_ns)
 	(void)poll(waits, i + 1, until_ns == RUDP_NEVER ? -1 : left_ms);
 }
 
-/* The model's thread goes on until no answer is waited for; its effects are taken here. */
+/* The model's thread runs until the model waits for no answer; meanwhile its effects are absorbed
+ * here. */
 static bool settle(struct apo_service *service)
 {
 	int64_t until_ns = service->now_at_ns + SETTLE_NS;
 	bool is_in_time = true;
 
 	atomic_store(&service->model_thread.has_ended, false);
-	while (!apo_service_farewell(&service->model_thread.box, APO_MAIL_SETTLE, 0, ""))
+	while (!apo_service_send_end_notice(&service->model_thread.box, APO_MAIL_SETTLE, 0, ""))
 		;
 	while (!atomic_load(&service->model_thread.has_ended)) {
 		wait_for_mail(service, is_in_time ? until_ns : RUDP_NEVER);
@@ -215,7 +221,8 @@ static bool settle(struct apo_service *service)
 		if (!is_in_time || service->now_at_ns < until_ns)
 			continue;
 		is_in_time = false;
-		while (!apo_service_farewell(&service->model_thread.box, APO_MAIL_STOP, 0, ""))
+		while (!apo_service_send_end_notice(&service->model_thread.box, APO_MAIL_STOP, 0,
+						    ""))
 			;
 	}
 	pthread_join(service->model_thread.thread, NULL);
@@ -223,35 +230,36 @@ static bool settle(struct apo_service *service)
 	return is_in_time;
 }
 
-/* What was still on its way arrives. Every round passes it on, and nothing new comes in. */
-static void come_to_rest(struct apo_service *service)
+/* Delivers what is still in the mailboxes. Nothing new is read, so the rounds come to an end. */
+static void drain_mailboxes(struct apo_service *service)
 {
-	service->model_thread.is_alone = true;
+	service->model_thread.is_unattended = true;
 	do
 		absorb_workers(service);
 	while (apo_model_thread_absorb(&service->model_thread));
-	service->model_thread.is_alone = false;
+	service->model_thread.is_unattended = false;
 }
 
-/* Returns NULL, or what does not. History last: all that was said has been handed to it. */
-static const char *stand_still(struct apo_service *service)
+/* Stops all threads. Returns NULL, or the reason why that failed. History is last, since all
+ * messages have been passed to it by then. */
+static const char *stop_all(struct apo_service *service)
 {
 	bool is_settled;
 
 	apo_service_stop_workers(service);
 	is_settled = settle(service);
-	come_to_rest(service);
-	if (service->state != APO_RUNNING) /* an operator said DIE meanwhile, which abandons it */
+	drain_mailboxes(service);
+	if (service->state != APO_RUNNING) /* an operator's DIE has abandoned the hand-over */
 		return "the server ends";
 	if (!is_settled || !apo_model_is_settled(service->model_thread.model) ||
 	    !apo_auth_thread_wait(&service->auth_thread, service->now_at_ns + SETTLE_NS))
-		return "passwords or history are being looked at for too long";
-	if (service->has_history && !apo_history_thread_rest(&service->history_thread))
+		return "password checks or questions to history take too long";
+	if (service->has_history && !apo_history_thread_pause(&service->history_thread))
 		return "history cannot be written";
 	return NULL;
 }
 
-static void go_on(struct apo_service *service)
+static void restart_all(struct apo_service *service)
 {
 	if (apo_service_start_history_thread(service) == 0 &&
 	    apo_service_start_workers(service) == 0 && apo_service_start_model_thread(service) == 0)
@@ -262,7 +270,7 @@ static void go_on(struct apo_service *service)
 
 /* ---- handing over ---- */
 
-/* Returns NULL, or why not. */
+/* Returns NULL, or the reason why it failed. */
 static const char *send_all(struct apo_service *service, struct apo_upgrade_state *upgrade)
 {
 	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + UPGRADE_NS;
@@ -270,27 +278,29 @@ static const char *send_all(struct apo_service *service, struct apo_upgrade_stat
 	int fd = service->successor.fd, error;
 
 	if (!apo_upgrade_state_write(upgrade, &parts))
-		return "it is too much, or there is no memory";
+		return "the state is too large, or memory is short";
 	error = apo_upgrade_channel_send(fd, upgrade->serializer.bytes, upgrade->serializer.len,
 					 upgrade->fds, upgrade->fd_count, until_ns);
 	if (error == 0)
-		error = apo_upgrade_channel_hear(fd, APO_UPGRADE_CHANNEL_TAKEN, until_ns);
+		error = apo_upgrade_channel_await(fd, APO_UPGRADE_CHANNEL_TAKEN, until_ns);
 	if (error < 0)
 		return strerror(-error);
-	error = apo_upgrade_channel_say(fd, APO_UPGRADE_CHANNEL_GO, until_ns);
+	error = apo_upgrade_channel_send_kind(fd, APO_UPGRADE_CHANNEL_GO, until_ns);
 	if (error < 0)
 		return strerror(-error);
-	/* Before we are gone, or systemd would take it for the end of the service; and not before it is
-	 * sure: a manager listens to the main process, and would not hear us take it back. */
+	/* Before this process ends, since systemd would take its end for the end of the service.
+	 * Not before the hand-over is certain, since the manager would not accept a correction from
+	 * a process that is no longer the main one. */
 	apo_notify("MAINPID=%d", (int)service->successor_pid);
 	return NULL;
 }
 
-/* What is said to us from now on, or was while we stood still, is meant for who serves. */
-void apo_hand_over_pass_on(const struct apo_service *service, int number)
+/* Signals that arrive from now on, or that arrived while the threads were stopped, are for the
+ * serving process. */
+void apo_hand_over_forward_signal(const struct apo_service *service, int number)
 {
 	if (number != SIGCHLD)
-		(void)kill(service->heir_pid, number);
+		(void)kill(service->serving_pid, number);
 }
 
 void apo_hand_over_on_reload(const struct apo_service *service)
@@ -299,8 +309,8 @@ void apo_hand_over_on_reload(const struct apo_service *service)
 		(void)kill(service->successor_pid, SIGHUP);
 }
 
-/* The other one serves. Here ends what could not go along. */
-static void end_here(struct apo_service *service, const struct apo_upgrade_state *upgrade)
+/* The successor serves. Ends the connections that could not be handed over. */
+static void finish_hand_over(struct apo_service *service, const struct apo_upgrade_state *upgrade)
 {
 	struct apo_server_parts parts = apo_service_parts(service);
 	unsigned i;
@@ -308,19 +318,20 @@ static void end_here(struct apo_service *service, const struct apo_upgrade_state
 	rudp_log(RUDP_LOG_INFO, "handed over pid=%d connections=%lu left=%lu bytes=%zu",
 		 (int)service->successor_pid, upgrade->moved, upgrade->left,
 		 upgrade->serializer.len);
-	service->heir_pid = service->successor_pid;
+	service->serving_pid = service->successor_pid;
 	service->successor_pid = 0;
-	/* Nothing more is said there; that it is closed tells the other one that we are through. */
+	/* Nothing more is sent on the channel; closing it will tell the successor that this process
+	 * has ended. */
 	(void)epoll_ctl(service->epoll_fd, EPOLL_CTL_DEL, service->successor.fd, NULL);
-	/* Who takes over from the one that takes over from us is to be a child of ours, too. */
+	/* The successor of the successor must become a child of this process, too. */
 	if (service->notices_fd >= 0)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	apo_upgrade_state_let_go(&parts, REASON);
+	apo_upgrade_state_release(&parts, REASON);
 	service->state = APO_ENDING;
 	service->deadline_at_ns = service->now_at_ns + service->config->drain_ns;
 	for (i = 0; i < service->worker_count; i++)
-		if (!apo_service_farewell(&service->workers[i].box, APO_MAIL_DRAIN,
-					  service->deadline_at_ns, ""))
+		if (!apo_service_send_end_notice(&service->workers[i].box, APO_MAIL_DRAIN,
+						 service->deadline_at_ns, ""))
 			service->state = APO_OVER;
 	if (apo_service_start_workers(service) < 0)
 		service->state = APO_OVER;
@@ -332,14 +343,14 @@ static void hand_over(struct apo_service *service)
 	const char *wrong;
 
 	apo_upgrade_state_to(&upgrade);
-	wrong = stand_still(service);
+	wrong = stop_all(service);
 	if (!wrong)
 		wrong = send_all(service, &upgrade);
 	if (wrong) {
 		apo_hand_over_abandon(service, wrong);
-		go_on(service);
+		restart_all(service);
 	} else
-		end_here(service, &upgrade);
+		finish_hand_over(service, &upgrade);
 	apo_upgrade_state_fini(&upgrade);
 }
 
@@ -349,12 +360,12 @@ void apo_hand_over_on_successor(struct apo_service *service)
 
 	if (service->successor_pid <= 0 || service->state != APO_RUNNING)
 		return;
-	error = apo_upgrade_channel_hear(service->successor.fd, APO_UPGRADE_CHANNEL_HELLO,
-					 service->now_at_ns + RUDP_NS_PER_S);
+	error = apo_upgrade_channel_await(service->successor.fd, APO_UPGRADE_CHANNEL_HELLO,
+					  service->now_at_ns + RUDP_NS_PER_S);
 	if (error == 0)
 		hand_over(service);
 	else
-		apo_hand_over_abandon(service, error == -EPIPE ? "the new one has ended at once"
+		apo_hand_over_abandon(service, error == -EPIPE ? "the new process has ended at once"
 							       : strerror(-error));
 }
 
@@ -366,5 +377,5 @@ int64_t apo_hand_over_next_at_ns(const struct apo_service *service)
 void apo_hand_over_on_time(struct apo_service *service)
 {
 	if (apo_hand_over_next_at_ns(service) <= service->now_at_ns)
-		apo_hand_over_abandon(service, "the new one says nothing");
+		apo_hand_over_abandon(service, "the new process does not answer");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The model's and the main thread's side; the thread is history_thread_run.c. */
+/* The side of the model's thread and the main thread; the thread itself is in
+ * history_thread_run.c. */
 #include "conversation/server/history_thread.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static void copy(char *to, const char **const *strings, unsigned count)
 	}
 }
 
-/* ---- the model's ---- */
+/* ---- called by the model's thread ---- */
 
 static bool has_room(struct apo_history_thread *history_thread)
 {
@@ -116,7 +117,7 @@ void apo_history_thread_flush(struct apo_history_thread *history_thread)
 	apo_batcher_flush(&history_thread->batcher);
 }
 
-/* ---- the main thread's ---- */
+/* ---- called by the main thread ---- */
 
 struct apo_retention apo_retention_of(const struct apo_config *config)
 {
@@ -175,23 +176,23 @@ void apo_history_thread_configure(struct apo_history_thread *history_thread,
 		rudp_log(RUDP_LOG_ERROR, "history not configured reason=\"%s\"", strerror(ENOMEM));
 }
 
-bool apo_history_thread_rest(struct apo_history_thread *history_thread)
+bool apo_history_thread_pause(struct apo_history_thread *history_thread)
 {
 	apo_history_thread_flush(history_thread);
 	while (!tell(history_thread, APO_HISTORY_THREAD_STOP, NULL))
 		;
 	pthread_join(history_thread->thread, NULL);
 	history_thread->is_running = false;
-	return history_thread->owed_count == 0 && !history_thread->is_blind;
+	return history_thread->unwritten_count == 0 && !history_thread->has_lost_parts;
 }
 
 void apo_history_thread_stop(struct apo_history_thread *history_thread)
 {
 	if (history_thread->is_running)
-		(void)apo_history_thread_rest(history_thread);
+		(void)apo_history_thread_pause(history_thread);
 	apo_batcher_fini(&history_thread->batcher);
 	apo_mailbox_fini(&history_thread->box);
 	apo_history_close(history_thread->history);
-	apo_history_thread_forget_owed(history_thread);
-	free(history_thread->owed);
+	apo_history_thread_forget_unwritten(history_thread);
+	free(history_thread->unwritten);
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * history_thread - the thread that writes history and answers what is asked of it.
+ * history_thread - the thread that writes history and answers questions to it.
  *
- * Model    takes records from the model, writes them in groups (a group is what has come within
- *          APO_LINGER_MS, or before a question), prunes in steps when nothing else is to be done.
- *          Questions are answered as mail (struct apo_history_mail), in the order in which they and
- *          the messages came: who has said something finds it.
- * Limits   APO_BATCH_IN_FLIGHT_BYTES of records wait; more messages are dropped and counted, so
- *          that a slow disk never holds up the conversation. Who joined and left is never dropped.
- * Errors   a group that cannot be written is lost and counted. Who has joined and left in it is
- *          written with the next one that can be; until then questions are answered with FAILED.
- * Rest     the thread may end and begin again, with nothing lost between: for a hand-over.
- * Threads  keep, joined, left, ask, flush: the model's. init, start, configure, rest, stop: the
- *          main thread. Counters any.
+ * Model    It takes records from the model and writes them in groups. A group is what arrives
+ *          within APO_LINGER_MS, or before a question. When idle, it removes old messages in steps.
+ *          Answers are mail (struct apo_history_mail), in the order of the questions and messages:
+ *          an answer includes the messages sent before the question.
+ * Limits   APO_BATCH_IN_FLIGHT_BYTES of waiting records. At more, messages are dropped and counted,
+ *          so that a slow disk does not delay the chat. Joins and parts are never dropped.
+ * Errors   A group that cannot be written is lost and counted. Its joins and parts are written with
+ *          a later group; until then questions are answered with FAILED.
+ * Pause    The thread may stop and start again without loss, for a hand-over.
+ * Threads  keep, joined, left, ask, flush: the model's thread. init, start, configure, pause, stop:
+ *          the main thread. Counters: any.
  */
 #ifndef APO_SERVER_HISTORY_THREAD_H
 #define APO_SERVER_HISTORY_THREAD_H
@@ -27,10 +27,11 @@
 #include "conversation/server/config.h"
 #include "conversation/store/history.h"
 
-#define APO_LINGER_MS 20     /* that a message waits for others to be written with */
-#define APO_PRUNE_WAIT_S 60  /* between two looks for what may go */
-#define APO_OWED_MAX 100000  /* of who has joined and cannot be written; they see less */
-#define APO_GROUP_BATCHES 64 /* that are written at once */
+#define APO_LINGER_MS 20    /* how long a message waits, to be written together with others */
+#define APO_PRUNE_WAIT_S 60 /* between two searches for old messages */
+/* joins and parts that could not be written; at more, accounts see less */
+#define APO_UNWRITTEN_MAX 100000
+#define APO_GROUP_BATCHES 64 /* batches that are written at once */
 
 #define APO_HISTORY_THREAD_COUNTERS(X)                                                             \
 	X(kept, "messages that were written to history")                                           \
@@ -46,24 +47,24 @@ struct apo_history_thread {
 	pthread_t thread;
 	struct apo_mailbox box;
 	struct apo_mailbox *answers;
-	struct apo_history *history; /* the thread's while it runs */
-	struct apo_batcher batcher;  /* the model's */
-	bool is_dropping;            /* the model's: that was logged */
-	bool is_running;             /* the main thread's */
+	struct apo_history *history; /* used only by the thread while it runs */
+	struct apo_batcher batcher;  /* used only by the model's thread */
+	bool is_dropping;            /* owned by the model's thread: dropping was logged */
+	bool is_running;             /* owned by the main thread */
 	atomic_bool is_urgent;       /* a question waits */
 
-	/* The thread's. */
+	/* The members below belong to the history thread. */
 	struct apo_retention retention;
-	struct apo_batch
-		*group[APO_GROUP_BATCHES]; /* written together, in the order that they came */
+	/* Written together, in the order that they came. */
+	struct apo_batch *group[APO_GROUP_BATCHES];
 	unsigned group_count;
-	unsigned group_answers;   /* of its questions */
-	uint64_t group_messages;  /* that are in the transaction */
-	bool is_writing;          /* a transaction is open */
-	bool has_failed;          /* that was logged */
-	bool is_blind;            /* it has forgotten who has left: nothing is answered any more */
-	struct apo_record **owed; /* who has joined and left, and the disk does not know it */
-	size_t owed_count, owed_cap;
+	unsigned group_answers;  /* questions among them that were answered */
+	uint64_t group_messages; /* messages in the transaction */
+	bool is_writing;         /* a transaction is open */
+	bool has_failed;         /* the failure was logged */
+	bool has_lost_parts;     /* it has lost joins and parts: no question is answered any more */
+	struct apo_record **unwritten; /* joins and parts that are not on disk yet */
+	size_t unwritten_count, unwritten_capacity;
 	int64_t group_at_ns, prune_at_ns;
 	bool is_over;
 
@@ -74,7 +75,7 @@ struct apo_history_thread {
 	} counters;
 };
 
-/* An answer; whoever takes it frees the page (NULL: none). */
+/* An answer. The receiver frees the page (NULL: none). */
 struct apo_history_mail {
 	struct apo_mail mail;
 	uint64_t ticket;
@@ -82,23 +83,24 @@ struct apo_history_mail {
 	struct apo_page *page;
 };
 
-/* history becomes the history thread's, whatever is returned: 0 or a negative errno value. */
+/* Takes ownership of history in any case. Returns 0 or a negative errno value. */
 int apo_history_thread_init(struct apo_history_thread *history_thread, struct apo_mailbox *answers,
 			    struct apo_history *history, const struct apo_config *config);
-/* Its thread. Returns 0 or a negative errno value. */
+/* Starts the thread. Returns 0 or a negative errno value. */
 int apo_history_thread_start(struct apo_history_thread *history_thread);
-/* Another age, count and size. */
+/* Applies new limits of age, count and size. */
 void apo_history_thread_configure(struct apo_history_thread *history_thread,
 				  const struct apo_config *config);
 /*
- * What has been handed over is written, and the thread ends; it can be started again. The model's
- * thread must have ended.
+ * Writes what has been handed over and ends the thread; it can be started again. The model's thread
+ * must have ended.
  *
- * Returns  false: the disk does not know of all who have joined and left. Started again, it tries
- *          again.
+ * Returns  false if some joins and parts are not on disk. When the thread is started again, it
+ *          tries again.
  */
-bool apo_history_thread_rest(struct apo_history_thread *history_thread);
-/* What has been handed over is written, if the thread runs. The model's must have ended. */
+bool apo_history_thread_pause(struct apo_history_thread *history_thread);
+/* Writes what has been handed over and ends the thread, if it runs. The model's thread must have
+ * ended. */
 void apo_history_thread_stop(struct apo_history_thread *history_thread);
 
 void apo_history_thread_keep(struct apo_history_thread *history_thread,
@@ -110,7 +112,7 @@ void apo_history_thread_marked(struct apo_history_thread *history_thread, const 
 			       const char *target, int64_t time_ms);
 void apo_history_thread_ask(struct apo_history_thread *history_thread, uint64_t ticket,
 			    const struct apo_question *question);
-/* At the end of each of the model's turns. */
+/* Call it at the end of each turn of the model. */
 void apo_history_thread_flush(struct apo_history_thread *history_thread);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* history_thread_records - what the model's side of the history thread says to its thread. */
+/* history_thread_records - the records that the model's thread sends to the history thread. */
 #ifndef APO_SERVER_HISTORY_THREAD_RECORDS_H
 #define APO_SERVER_HISTORY_THREAD_RECORDS_H
 
@@ -13,20 +13,20 @@ enum apo_history_record_kind {
 	APO_HISTORY_ASKED,
 };
 
-/* Mail of others than the model. */
+/* Mail to the history thread: batches of the model, and mail of the main thread. */
 enum apo_history_thread_mail_kind {
 	APO_HISTORY_THREAD_BATCH,
 	APO_HISTORY_THREAD_CONFIGURE,
 	APO_HISTORY_THREAD_STOP
 };
 
-/* Strings stand behind the fixed part, each with its terminator, in the order of the pointers of
- * the value; those that are NULL are left out, and the pointers of the value say which. */
+/* Strings follow the fixed part, each with its terminator, in the order of the struct's pointers.
+ * Strings that are NULL are left out; the pointers tell which. */
 #define APO_SAID_STRINGS 8
 
 struct apo_record_said {
 	struct apo_record record;
-	struct apo_said said; /* its pointers: whether there is one */
+	struct apo_said said; /* a pointer that is not NULL means that its string follows */
 	char strings[];
 };
 
@@ -50,7 +50,7 @@ struct apo_record_marked {
 struct apo_record_asked {
 	struct apo_record record;
 	uint64_t ticket;
-	struct apo_question question; /* as of said */
+	struct apo_question question; /* its pointers likewise */
 	char strings[];
 };
 
@@ -59,7 +59,7 @@ struct apo_history_thread_configure {
 	struct apo_retention retention;
 };
 
-/* The pointers of a value in the order of their strings. */
+/* The struct's pointers, in the order of the strings. */
 static inline void apo_said_strings(struct apo_said *said, const char **strings[APO_SAID_STRINGS])
 {
 	strings[0] = &said->source;
@@ -84,9 +84,9 @@ static inline void apo_question_strings(struct apo_question *question,
 
 struct apo_retention apo_retention_of(const struct apo_config *config);
 
-/* What could not be written will not be. */
-void apo_history_thread_forget_owed(struct apo_history_thread *history_thread);
-/* The thread. */
+/* Gives up the joins and parts that could not be written. */
+void apo_history_thread_forget_unwritten(struct apo_history_thread *history_thread);
+/* The main function of the thread. */
 void *apo_history_thread_run(void *history_thread);
 
 #endif

@@ -58,47 +58,49 @@ static struct apo_question question_in(const struct apo_record_asked *record)
 	return question;
 }
 
-/* ---- what could not be written ---- */
+/* ---- joins and parts that could not be written ---- */
 
-static bool make_room_to_owe(struct apo_history_thread *history_thread)
+static bool reserve_unwritten(struct apo_history_thread *history_thread)
 {
-	size_t cap = history_thread->owed_cap ? 2 * history_thread->owed_cap : 64;
-	struct apo_record **owed;
+	size_t cap =
+		history_thread->unwritten_capacity ? 2 * history_thread->unwritten_capacity : 64;
+	struct apo_record **unwritten;
 
-	if (history_thread->owed_count < history_thread->owed_cap)
+	if (history_thread->unwritten_count < history_thread->unwritten_capacity)
 		return true;
-	owed = realloc(history_thread->owed, cap * sizeof(struct apo_record *));
-	if (!owed)
+	unwritten = realloc(history_thread->unwritten, cap * sizeof(struct apo_record *));
+	if (!unwritten)
 		return false;
-	history_thread->owed = owed;
-	history_thread->owed_cap = cap;
+	history_thread->unwritten = unwritten;
+	history_thread->unwritten_capacity = cap;
 	return true;
 }
 
-/* A record that somebody has left is never dropped: history would show the user as present. */
-static void owe(struct apo_history_thread *history_thread, const struct apo_record *record)
+/* A record of a part is never dropped: history would show the account as present. */
+static void keep_unwritten(struct apo_history_thread *history_thread,
+			   const struct apo_record *record)
 {
 	bool has_left = record->kind == APO_HISTORY_LEFT;
 	struct apo_record *copy = NULL;
 
-	if (!has_left && history_thread->owed_count >= APO_OWED_MAX)
+	if (!has_left && history_thread->unwritten_count >= APO_UNWRITTEN_MAX)
 		return;
-	if (make_room_to_owe(history_thread))
+	if (reserve_unwritten(history_thread))
 		copy = malloc(record->size_bytes);
 	if (copy)
-		history_thread->owed[history_thread->owed_count++] =
+		history_thread->unwritten[history_thread->unwritten_count++] =
 			memcpy(copy, record, record->size_bytes);
 	else if (has_left)
-		history_thread->is_blind = true;
+		history_thread->has_lost_parts = true;
 }
 
-void apo_history_thread_forget_owed(struct apo_history_thread *history_thread)
+void apo_history_thread_forget_unwritten(struct apo_history_thread *history_thread)
 {
-	while (history_thread->owed_count > 0)
-		free(history_thread->owed[--history_thread->owed_count]);
+	while (history_thread->unwritten_count > 0)
+		free(history_thread->unwritten[--history_thread->unwritten_count]);
 }
 
-/* The whole group is lost, but for who has joined and left. */
+/* The whole group is lost, except joins, parts and markers. */
 static void fail_group(struct apo_history_thread *history_thread)
 {
 	const struct apo_record *record;
@@ -116,7 +118,7 @@ static void fail_group(struct apo_history_thread *history_thread)
 		for (record = NULL; (record = apo_batch_next(history_thread->group[i], record));) {
 			history_thread->counters.lost += record->kind == APO_HISTORY_SAID;
 			if (record->kind != APO_HISTORY_SAID && record->kind != APO_HISTORY_ASKED)
-				owe(history_thread, record);
+				keep_unwritten(history_thread, record);
 		}
 }
 
@@ -131,14 +133,14 @@ static int end_writing(struct apo_history_thread *history_thread)
 	if (history_thread->has_failed)
 		rudp_log(RUDP_LOG_INFO, "history written again");
 	history_thread->is_writing = history_thread->has_failed = false;
-	apo_history_thread_forget_owed(history_thread);
+	apo_history_thread_forget_unwritten(history_thread);
 	history_thread->counters.groups++;
 	history_thread->counters.kept += history_thread->group_messages;
 	history_thread->group_messages = 0;
 	return 0;
 }
 
-/* One that the disk does not take for itself (its position is used) is lost alone. */
+/* If only this message fails (its position is taken), only this message is lost. */
 static int write_said(struct apo_history_thread *history_thread,
 		      const struct apo_record_said *record)
 {
@@ -152,7 +154,7 @@ static int write_said(struct apo_history_thread *history_thread,
 	return error == -EEXIST ? 0 : error;
 }
 
-/* It may be there: a group may fail when all of it is on the disk. */
+/* The presence may exist already: a group may fail after it has reached the disk. */
 static int write_joined(struct apo_history_thread *history_thread,
 			const struct apo_record_joined *record)
 {
@@ -177,7 +179,7 @@ static int write_marked(struct apo_history_thread *history_thread,
 	return apo_marker_set(history_thread->history, record->strings, target, record->time_ms);
 }
 
-static int write_owed(struct apo_history_thread *history_thread, const struct apo_record *record)
+static int write_kept(struct apo_history_thread *history_thread, const struct apo_record *record)
 {
 	if (record->kind == APO_HISTORY_LEFT)
 		return write_left(history_thread, (const void *)record);
@@ -186,13 +188,13 @@ static int write_owed(struct apo_history_thread *history_thread, const struct ap
 	return write_joined(history_thread, (const void *)record);
 }
 
-static int pay(struct apo_history_thread *history_thread)
+static int write_unwritten(struct apo_history_thread *history_thread)
 {
 	size_t i;
 	int error = 0;
 
-	for (i = 0; i < history_thread->owed_count && error == 0; i++)
-		error = write_owed(history_thread, history_thread->owed[i]);
+	for (i = 0; i < history_thread->unwritten_count && error == 0; i++)
+		error = write_kept(history_thread, history_thread->unwritten[i]);
 	return error;
 }
 
@@ -205,7 +207,7 @@ static int begin_writing(struct apo_history_thread *history_thread)
 	error = apo_history_begin(history_thread->history);
 	if (error == 0) {
 		history_thread->is_writing = true;
-		error = pay(history_thread);
+		error = write_unwritten(history_thread);
 	}
 	return error;
 }
@@ -222,9 +224,9 @@ static void answer(struct apo_history_thread *history_thread, const struct apo_r
 	mail->mail.kind = APO_MAIL_HISTORY;
 	mail->ticket = record->ticket;
 	mail->asked = APO_ASKED_FAILED;
-	/* Owed records outside a transaction may say that a user has left: no page is shown then. */
-	if (!history_thread->is_blind &&
-	    (history_thread->is_writing || history_thread->owed_count == 0))
+	/* Outside a transaction, unwritten records may contain parts: then no page is shown. */
+	if (!history_thread->has_lost_parts &&
+	    (history_thread->is_writing || history_thread->unwritten_count == 0))
 		mail->page = apo_page_new();
 	if (mail->page)
 		mail->asked = apo_history_ask(history_thread->history, &question, mail->page);
@@ -258,8 +260,8 @@ static int write_record(struct apo_history_thread *history_thread, const struct 
 	return error;
 }
 
-/* All of it, or (but for the answers) nothing. Questions are answered where they stand, from what
- * was written before them. */
+/* Writes the whole group or nothing of it, except answers. Each question is answered at its place,
+ * from what was written before it. */
 static int write_group(struct apo_history_thread *history_thread)
 {
 	const struct apo_record *record;
@@ -273,7 +275,7 @@ static int write_group(struct apo_history_thread *history_thread)
 	return error ? error : end_writing(history_thread);
 }
 
-/* Those that a group which failed has not come to. */
+/* Answers the questions that a failed group did not reach. */
 static void answer_the_rest(struct apo_history_thread *history_thread)
 {
 	const struct apo_record *record;
@@ -356,9 +358,8 @@ static int timeout_ms(const struct apo_history_thread *history_thread)
 {
 	int64_t next_at_ns = history_thread->group_count > 0 ? history_thread->group_at_ns
 							     : history_thread->prune_at_ns;
-	int64_t left_ns = next_at_ns - now_ns();
 
-	return left_ns <= 0 ? 0 : (int)((left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS);
+	return rudp_time_poll_ms(next_at_ns, now_ns());
 }
 
 static void turn(struct apo_history_thread *history_thread)
@@ -368,7 +369,7 @@ static void turn(struct apo_history_thread *history_thread)
 	bool is_urgent;
 
 	(void)poll(&wait, 1, timeout_ms(history_thread));
-	/* Before the mail: a question that comes behind it says so again. */
+	/* Before the mail is taken: a question that comes later sets the flag again. */
 	is_urgent = atomic_exchange(&history_thread->is_urgent, false);
 	for (mail = apo_mailbox_take(&history_thread->box); mail; mail = next) {
 		next = mail->next;

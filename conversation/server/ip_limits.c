@@ -8,14 +8,14 @@
 #include "base/table.h"
 
 struct key {
-	uint8_t network[8]; /* v6: the /64; v4: the address */
+	uint8_t network[8]; /* IPv6: the /64; IPv4: the address */
 	uint8_t family;
 };
 
 struct apo_ip_entry {
 	struct key key;
 	unsigned count;           /* connections */
-	int64_t paid_until_at_ns; /* of the pace at which it may connect */
+	int64_t paid_until_at_ns; /* for the limit of connections in connects_ns */
 	struct rudp_list idle;
 	UT_hash_handle hh;
 };
@@ -90,7 +90,8 @@ static struct apo_ip_entry *ip_entry_of(struct apo_ip_limits *ip_limits,
 	return ip_entry;
 }
 
-/* The pace: each connection costs a part of the span, and the whole span may be spent at once. */
+/* A token bucket of time: each connection costs a part of connects_ns, and the whole of it may be
+ * spent at once. */
 static bool may_connect(const struct apo_config *config, struct apo_ip_entry *ip_entry,
 			int64_t now_at_ns)
 {
@@ -127,7 +128,7 @@ void apo_ip_limits_leave(struct apo_ip_limits *ip_limits, struct apo_ip_entry *i
 		forget(ip_limits, RUDP_LIST_OWNER(ip_limits->idle.next, struct apo_ip_entry, idle));
 }
 
-/* ---- from another process ---- */
+/* ---- hand-over ---- */
 
 struct apo_ip_entry *apo_ip_limits_readmit(struct apo_ip_limits *ip_limits,
 					   const struct rudp_addr *address)

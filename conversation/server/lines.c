@@ -49,7 +49,7 @@ size_t apo_lines_cut(struct apo_lines *lines, const char *bytes, size_t len, con
 		lines->skipped_bytes = end ? 0 : more(lines->skipped_bytes, n);
 		return end ? n + 1 : len;
 	}
-	/* The CR of a line that is just not too long may be there while its LF is not. */
+	/* The CR of a line of maximal length may have arrived without its LF. */
 	if (!end && n <= APO_LINE_BYTES_MAX + 1)
 		return 0;
 	lines->skipped_bytes = end ? 0 : more(0, n);

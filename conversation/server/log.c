@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-static _Atomic int log_fd =
-	STDERR_FILENO; /* the same number for ever once it is a file: dup3 replaces it */
+/* Once the log is a file the number never changes: dup3 replaces the file. */
+static _Atomic int log_fd = STDERR_FILENO;
 static bool is_journal;
 static _Atomic(enum rudp_log_level) level_wanted;
 
-/* systemd says which device and inode its journal has as our standard error. */
+/* systemd passes the device and inode of the journal's socket; is it the standard error? */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -41,7 +41,7 @@ static int time_text(char *text, size_t size)
 			now.tv_nsec / 1000000);
 }
 
-/* One write a line: lines of several threads do not mix. */
+/* Writes a line with one system call, so that lines of several threads do not mix. */
 static void write_line(void *context, enum rudp_log_level level, const char *text)
 {
 	static const char *const priorities[] = {"", "<3>", "<4>", "<6>", "<7>"};
@@ -76,7 +76,7 @@ static int open_file(const char *file)
 		log_fd = fd;
 		return 0;
 	}
-	/* Other threads may write meanwhile: the number stays theirs. */
+	/* Other threads may be writing, so the file is replaced under the same number. */
 	error = dup3(fd, log_fd, O_CLOEXEC) < 0 ? -errno : 0;
 	close(fd);
 	return error;

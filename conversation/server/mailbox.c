@@ -24,7 +24,7 @@ void apo_mailbox_wake(struct apo_mailbox *box)
 {
 	uint64_t one = 1;
 
-	/* It fails only when the counter is full, and then the descriptor is readable already. */
+	/* The write fails only if the counter is full; then the descriptor is readable anyway. */
 	while (write(box->fd, &one, sizeof one) < 0 && errno == EINTR)
 		;
 }
@@ -53,7 +53,7 @@ struct apo_mail *apo_mailbox_take(struct apo_mailbox *box)
 {
 	struct apo_mail *newest, *next, *oldest = NULL;
 
-	/* First the descriptor: mail that comes between the two makes it readable again. */
+	/* Reads the descriptor first: mail that arrives after that makes it readable again. */
 	apo_mailbox_forget_wake(box);
 	newest = atomic_exchange_explicit(&box->newest, NULL, memory_order_acquire);
 	for (; newest; newest = next) {

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mailbox - how one thread hands something to another: any number of threads put, one takes.
+ * mailbox - passes messages between threads: any number of threads put, one takes.
  *
- * Model    a stack without locks that its owner takes as a whole and turns around: mail of one
- *          sender is taken in the order in which it was put. The first mail in an empty box makes
- *          the descriptor readable, the rest of it costs no system call.
- * Limits   none of its own: who puts must know when it is too much (batch.h).
- * Threads  put any, the rest the owner.
+ * Model    A lock-free stack that its owner takes as a whole and reverses: mail of one sender is
+ *          taken in the order in which it was put. The first mail in an empty box makes the
+ *          descriptor readable; further mail costs no system call.
+ * Limits   none of its own: senders limit themselves (batch.h).
+ * Threads  put: any; the rest: the owner.
  */
 #ifndef APO_SERVER_MAILBOX_H
 #define APO_SERVER_MAILBOX_H
 
 #include <stdatomic.h>
 
-/* Embedded in what is sent, which must stay until it is taken. */
+/* Embedded in each message, which must stay in memory until it is taken. */
 struct apo_mail {
 	struct apo_mail *next;
-	int kind; /* the owner's word for what it is embedded in */
+	int kind; /* chosen by the owner: the type in which it is embedded */
 };
 
 struct apo_mailbox {
@@ -34,12 +34,12 @@ void apo_mailbox_put(struct apo_mailbox *box, struct apo_mail *mail);
 /* Makes the descriptor readable without mail. */
 void apo_mailbox_wake(struct apo_mailbox *box);
 
-/* The descriptor is not readable any more, and the mail stays: for a taker who waits for something
- * else first. It must make it readable again, or take. */
+/* Makes the descriptor unreadable and leaves the mail: for an owner that must wait for something
+ * else first. It must later wake itself or take. */
 void apo_mailbox_forget_wake(struct apo_mailbox *box);
 
-/* All that is there, linked by next, oldest first; NULL when nothing is. The descriptor is not
- * readable any more until new mail comes. */
+/* Takes all mail, linked by next, oldest first; NULL if there is none. The descriptor becomes
+ * unreadable until new mail comes. */
 struct apo_mail *apo_mailbox_take(struct apo_mailbox *box);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* apollonion - the conversation service (apollonion(8)). */
+/* apollonion - the chat server (apollonion(8)). */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -32,17 +32,17 @@ static const char help[] =
 	"       apollonion [--config FILE] --remove-account NAME\n"
 	"\n"
 	"  -c, --config FILE    the configuration (default " DEFAULT_FILE ")\n"
-	"      --check-config   only say what is wrong with it; exit code 1 if something is\n"
-	"      --hash-password  the hash of the line on the standard input, for the configuration\n"
-	"      --add-account NAME   makes an account; its password is the line on the standard "
+	"      --check-config   only check the configuration; exit code 1 if it has errors\n"
+	"      --hash-password  print the hash of the password on the standard input\n"
+	"      --add-account NAME   add an account; its password is the line on the standard "
 	"input\n"
-	"      --set-password NAME  gives an account another password, likewise\n"
-	"      --remove-account NAME  removes an account\n"
-	"      --version        the version\n"
-	"  -h, --help           this\n"
+	"      --set-password NAME  change the password of an account, likewise\n"
+	"      --remove-account NAME  remove an account\n"
+	"      --version        print the version\n"
+	"  -h, --help           print this text\n"
 	"\n"
-	"SIGHUP reads the configuration anew, SIGUSR2 hands over to the program as it is now on\n"
-	"disk, SIGTERM ends in an orderly way.\n";
+	"SIGHUP reads the configuration again, SIGUSR2 hands over to a new process of the program\n"
+	"on disk, SIGTERM ends the server gracefully.\n";
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, 'c'},
@@ -52,7 +52,7 @@ static const struct option options[] = {
 	{"add-account", required_argument, NULL, 'a'},
 	{"set-password", required_argument, NULL, 's'},
 	{"remove-account", required_argument, NULL, 'r'},
-	{"take-over", required_argument, NULL, 't'}, /* of a server that hands over: its word */
+	{"take-over", required_argument, NULL, 't'}, /* only passed by a server that hands over */
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -63,7 +63,8 @@ static void complain(void *of, const char *line)
 	fprintf(stderr, "apollonion: %s\n", line);
 }
 
-/* Names of clients are keys of tables: whoever chooses them must not know where they lie. */
+/* Clients choose their names, which are keys of hash tables. A random hash key prevents them from
+ * choosing collisions. */
 static void set_table_key(void)
 {
 	uint8_t key[16];
@@ -72,7 +73,7 @@ static void set_table_key(void)
 	rudp_table_set_key(key);
 }
 
-/* The line on the standard input. EXIT_FINE, or complained. */
+/* Reads the line on the standard input. Returns EXIT_FINE, or EXIT_USAGE after an error message. */
 static int read_password(char password[PASSWORD_SIZE])
 {
 	size_t len;
@@ -90,7 +91,7 @@ static int read_password(char password[PASSWORD_SIZE])
 	return EXIT_FINE;
 }
 
-/* As REGISTER has it. */
+/* The same limits as for REGISTER. */
 static int check_account_password(const char *password)
 {
 	size_t len = strlen(password);
@@ -181,7 +182,9 @@ static int change_account(const char *file, enum mode mode, const char *name)
 static void mention(void *of, const char *line)
 {
 	(void)of;
-	fprintf(stderr, "apollonion: %s (a server that runs? another one could not begin)\n", line);
+	fprintf(stderr,
+		"apollonion: %s (perhaps by a running server; a second one could not start)\n",
+		line);
 }
 
 static int serve(const char *file, bool is_check, int upgrade_fd)
@@ -196,11 +199,12 @@ static int serve(const char *file, bool is_check, int upgrade_fd)
 	is_fine = apo_config_dry_run(config, complain, mention, NULL);
 	apo_config_put(config);
 	if (is_fine)
-		printf("%s: nothing is wrong with it\n", file);
+		printf("%s: no errors\n", file);
 	return is_fine ? EXIT_FINE : EXIT_FAILED;
 }
 
-/* The end of a pair of sockets that keep messages apart, or nobody hands anything over. */
+/* The descriptor of the upgrade channel. If it is no socket of that type, the option was not passed
+ * by a server. */
 static int upgrade_of(const char *number)
 {
 	int fd = (int)strtol(number, NULL, 10), type = 0;
@@ -208,7 +212,7 @@ static int upgrade_of(const char *number)
 
 	if (fd < 3 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
 	    type != SOCK_SEQPACKET || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-		complain(NULL, "--take-over is said by a server that hands over, and nobody else");
+		complain(NULL, "--take-over is only for a server that hands over");
 		exit(EXIT_USAGE);
 	}
 	return fd;
@@ -249,12 +253,11 @@ int main(int argc, char **argv)
 			fputs(help, stdout);
 			return EXIT_FINE;
 		default:
-			fputs("apollonion --help says how it is used\n", stderr);
+			fputs("Try apollonion --help\n", stderr);
 			return EXIT_USAGE;
 		}
 	if (optind < argc) {
-		fprintf(stderr,
-			"apollonion: %s: what is that?\napollonion --help says how it is used\n",
+		fprintf(stderr, "apollonion: unexpected argument %s\nTry apollonion --help\n",
 			argv[optind]);
 		return EXIT_USAGE;
 	}

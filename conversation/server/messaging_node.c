@@ -24,7 +24,7 @@ static void message_done(void *of, struct rudpmsg_message *message)
 	rudpmsg_done(of, message);
 }
 
-/* ---- what comes ---- */
+/* ---- input ---- */
 
 static void on_event(struct apo_messaging_node *messaging_node, const struct rudpmsg_event *event)
 {
@@ -42,9 +42,9 @@ static void on_event(struct apo_messaging_node *messaging_node, const struct rud
 		apo_peers_on_gone(&messaging_node->peers, event->conn,
 				  event->reason == ETIMEDOUT ? ETIMEDOUT : 0);
 		break;
-	case RUDPMSG_EVENT_READABLE: /* looked for after all events */
-	case RUDPMSG_EVENT_BROKEN:   /* it comes back, or is given up */
-	case RUDPMSG_EVENT_FAILED:   /* with the connection */
+	case RUDPMSG_EVENT_READABLE: /* messages are taken after all events */
+	case RUDPMSG_EVENT_BROKEN:   /* the link comes back, or DISCONNECTED follows */
+	case RUDPMSG_EVENT_FAILED:   /* DISCONNECTED follows */
 		break;
 	}
 }
@@ -91,7 +91,8 @@ static int open_node(struct apo_messaging_node *messaging_node, const struct apo
 	char text[RUDPMSG_ERROR_TEXT_SIZE];
 	int error;
 
-	/* The library takes the key from the environment; whoever has none could take any name. */
+	/* The library reads the key from the environment. Without a key, anybody could connect
+	 * under any name. */
 	if (setenv("RUDP_KEY_FILE", config->peers_key_file, 1) < 0)
 		return -errno;
 	error = rudpmsg_node_open(&messaging_node->node, config->peers_id, &options, text);
@@ -103,7 +104,7 @@ static int open_node(struct apo_messaging_node *messaging_node, const struct apo
 	if (error == 0)
 		return 0;
 	if (messaging_node->may_wait && error == -EADDRINUSE)
-		rudp_log(RUDP_LOG_INFO, "peers wait for their port port=%u",
+		rudp_log(RUDP_LOG_INFO, "port of peers still in use port=%u",
 			 (unsigned)config->peers_port);
 	else
 		rudp_log(RUDP_LOG_ERROR, "peers not served port=%u reason=\"%s\"",
@@ -160,7 +161,9 @@ void apo_messaging_node_close(struct apo_messaging_node *messaging_node, int64_t
 	apo_peers_fini(&messaging_node->peers);
 	if (rudpmsg_node_close(messaging_node->node, left_ns > 0 ? left_ns : 0, &left) < 0)
 		rudp_log(RUDP_LOG_WARN,
-			 "ending reason=\"peers have not got all\" messages=%" PRIu64, left);
+			 "ending reason=\"some peers have not received everything\" "
+			 "messages=%" PRIu64,
+			 left);
 	rudpmsg_node_free(messaging_node->node);
 	messaging_node->source.fd = -1;
 }

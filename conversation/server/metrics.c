@@ -39,7 +39,7 @@ static void put_workers(FILE *out, const struct apo_metrics *metrics)
 #undef PUT
 }
 
-/* Those of the model that go down again; the others are counters. */
+/* The figures of the model that can decrease are gauges; the others are counters. */
 static const char *type_of(const char *name)
 {
 	static const char *const gauges[] = {"clients",  "unregistered", "operators",   "invisible",
@@ -69,7 +69,7 @@ static void put_acceptor(FILE *out, const struct apo_metrics *metrics)
 	APO_ACCEPTOR_COUNTERS(PUT)
 #undef PUT
 	put(out, "door_inside", "connections with the workers", "gauge",
-	    metrics->acceptor->inside_count);
+	    metrics->acceptor->active_count);
 	put(out, "door_waiting", "connections that wait for a place", "gauge",
 	    metrics->acceptor->waiting_count);
 }
@@ -112,7 +112,8 @@ static void answer(const struct apo_metrics *metrics, int fd)
 	put_peers(out, metrics);
 	put_history(out, metrics);
 	put_workers(out, metrics);
-	/* It is far smaller than what the socket takes: who does not read loses it. */
+	/* The text is far smaller than the socket's buffer. A client that does not read loses
+	 * it. */
 	if (fclose(out) == 0)
 		(void)send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 	free(text);
@@ -140,7 +141,7 @@ static void client_close(struct apo_event_source *client)
 	client->fd = -1;
 }
 
-/* It stays readable: without a rest the loop would spin until there are descriptors again. */
+/* The listener stays readable; without a pause the loop would spin until descriptors are free. */
 static void pause_accepting(struct apo_metrics *metrics, int error, int64_t now_at_ns)
 {
 	if (error != EMFILE && error != ENFILE && error != ENOMEM && error != ENOBUFS)
@@ -186,7 +187,8 @@ void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_event_source 
 
 	ssize_t n = client->fd < 0 ? -1 : recv(client->fd, request, sizeof request, 0);
 
-	/* Nothing has come: the event was of one that was here before, or there is none. */
+	/* Nothing was read: the event was for an earlier client of this entry, or the entry is
+	 * empty. */
 	if (n < 0 && (client->fd < 0 || errno == EAGAIN || errno == EINTR))
 		return;
 	if (n > 0)
@@ -194,12 +196,13 @@ void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_event_source 
 	client_close(client);
 }
 
-/* Whether the socket that lies there was left behind by somebody who was killed. */
+/* Was the socket file left behind by a process that was killed? */
 static bool is_abandoned(const struct sockaddr_un *address)
 {
 	struct stat there;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	/* What is no socket at all refuses, too, and is not ours to remove. */
+	/* Connecting to another kind of file is refused, too, but such a file must not be
+	 * removed. */
 	bool is = fd >= 0 && lstat(address->sun_path, &there) == 0 && S_ISSOCK(there.st_mode) &&
 		  connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
 		  errno == ECONNREFUSED;
@@ -262,10 +265,10 @@ void apo_metrics_close(struct apo_metrics *metrics)
 {
 	if (metrics->source.fd >= 0)
 		(void)unlink(metrics->path);
-	apo_metrics_let_go(metrics);
+	apo_metrics_release(metrics);
 }
 
-/* ---- from one process to another ---- */
+/* ---- hand-over ---- */
 
 void apo_metrics_serialize(struct apo_upgrade_state *upgrade, struct apo_metrics *metrics)
 {
@@ -292,7 +295,7 @@ void apo_metrics_serialize(struct apo_upgrade_state *upgrade, struct apo_metrics
 		close(fd);
 }
 
-void apo_metrics_let_go(struct apo_metrics *metrics)
+void apo_metrics_release(struct apo_metrics *metrics)
 {
 	unsigned i;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * metrics - counters and gauges in the text form of Prometheus, over HTTP/1.0 on a unix socket:
+ * metrics - counters and gauges in the text format of Prometheus, over HTTP/1.0 on a Unix socket:
  *
  *     curl --unix-socket /run/apollonion/metrics http://localhost/metrics
  *
- * Limits   APO_METRICS_CLIENTS_MAX at once: then the oldest is dropped. Without descriptors or memory
- *          nobody is accepted for a while.
- * Threads  the main thread's; the counters of others are read while they go on.
+ * Limits   APO_METRICS_CLIENTS_MAX clients at once; at more the oldest is dropped. Without
+ *          descriptors or memory, accepting pauses for a while.
+ * Threads  the main thread; the counters of other threads are read while they run.
  */
 #ifndef APO_SERVER_METRICS_H
 #define APO_SERVER_METRICS_H
@@ -22,12 +22,13 @@
 
 struct apo_metrics {
 	int epoll_fd;
-	struct apo_event_source source; /* fd < 0: there is none */
+	struct apo_event_source source; /* fd < 0: off */
 	struct apo_event_source clients[APO_METRICS_CLIENTS_MAX];
 	unsigned next_client;
-	int64_t accept_at_ns; /* RUDP_NEVER: now */
+	/* When accepting resumes after a pause; RUDP_NEVER: it is not paused. */
+	int64_t accept_at_ns;
 	char *path;
-	const char *wanted_path; /* where one is taken over from another process; NULL: not */
+	const char *wanted_path; /* the path at which a socket is taken over; NULL: none is */
 	const struct apo_acceptor *acceptor;
 	const struct apo_messaging_node *messaging_node;
 	const struct apo_model_thread *model_thread;
@@ -36,20 +37,20 @@ struct apo_metrics {
 	unsigned worker_count;
 };
 
-/* Nothing is open. Before all others; the members above the sockets are the caller's to fill in. */
+/* Opens nothing. Call it first; the caller fills in the members after wanted_path. */
 void apo_metrics_init(struct apo_metrics *metrics);
-/* path NULL: there will be none. One that has been taken over stays. A socket that nobody serves any
- * more is replaced.
- * Returns 0 or a negative errno value. */
+/* path NULL: off. A socket that was taken over stays. A socket file that no process serves any more
+ * is replaced. Returns 0 or a negative errno value. */
 int apo_metrics_open(struct apo_metrics *metrics, const char *path);
 void apo_metrics_close(struct apo_metrics *metrics);
 
 struct apo_upgrade_state;
 
-/* The socket, for another process, if that wants it at the same path. Before apo_metrics_open there. */
+/* Hands the socket over if the other process wants it at the same path. Reading comes before
+ * apo_metrics_open. */
 void apo_metrics_serialize(struct apo_upgrade_state *upgrade, struct apo_metrics *metrics);
-/* It is another process's now. */
-void apo_metrics_let_go(struct apo_metrics *metrics);
+/* Forgets the socket, which now belongs to another process. */
+void apo_metrics_release(struct apo_metrics *metrics);
 
 void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns);
 void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_event_source *client);

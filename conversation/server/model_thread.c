@@ -22,7 +22,7 @@ static int64_t wall_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / RUDP_NS_PER_MS;
 }
 
-/* ---- what the model asks for ---- */
+/* ---- the calls of the model ---- */
 
 static void fill(struct apo_effect_deliver *effect, const struct apo_peer *to, size_t count)
 {
@@ -30,7 +30,8 @@ static void fill(struct apo_effect_deliver *effect, const struct apo_peer *to, s
 	effect->count += (uint32_t)count;
 }
 
-/* A text is given to a worker in several calls when its recipients were found one by one. */
+/* The model may deliver one text to a worker in several calls, if it found the recipients one by
+ * one. They become one effect. */
 static bool extend(struct apo_model_thread *model_thread, unsigned worker, struct apo_text *text,
 		   const struct apo_peer *to, size_t count)
 {
@@ -119,8 +120,7 @@ static void want_room(void *of, struct apo_peer who)
 	add_flag(of, APO_EFFECT_WANT_ROOM, who, true);
 }
 
-static void check_password(void *of, struct apo_asker asker, const char *hash,
-			   const char *password)
+static void check_password(void *of, struct apo_asker asker, const char *hash, const char *password)
 {
 	struct apo_model_thread *model_thread = of;
 
@@ -240,7 +240,7 @@ static void on_connected(struct apo_model_thread *model_thread,
 				       .certificate =
 					       event->certificate[0] ? event->certificate : NULL,
 				       .is_secure = event->is_secure,
-				       .is_lasting = event->is_lasting};
+				       .reports_end = event->reports_end};
 
 	apo_model_on_connected(model_thread->model, event->peer, &facts, model_thread->now_at_ns);
 }
@@ -274,7 +274,7 @@ static void on_event(struct apo_model_thread *model_thread, const struct apo_rec
 	}
 }
 
-static bool somebody_is_behind(struct apo_model_thread *model_thread)
+static bool is_worker_behind(struct apo_model_thread *model_thread)
 {
 	unsigned i;
 
@@ -294,19 +294,19 @@ static void flush(struct apo_model_thread *model_thread)
 	}
 }
 
-/* The thread that abandons this one sets is_abandoned before it wakes it. */
+/* apo_model_thread_abandon sets is_abandoned before it wakes this thread. */
 static void wait_for_workers(struct apo_model_thread *model_thread)
 {
 	struct pollfd wait = {.fd = model_thread->box.fd, .events = POLLIN};
 
-	if (model_thread->is_alone || !somebody_is_behind(model_thread))
+	if (model_thread->is_unattended || !is_worker_behind(model_thread))
 		return;
 	flush(model_thread);
-	while (!atomic_load(&model_thread->is_abandoned) && somebody_is_behind(model_thread)) {
+	while (!atomic_load(&model_thread->is_abandoned) && is_worker_behind(model_thread)) {
 		(void)poll(&wait, 1, -1);
 		apo_mailbox_forget_wake(&model_thread->box);
 	}
-	/* The wake-up that was taken may have announced mail. */
+	/* The wake-up that was consumed may have announced mail. */
 	apo_mailbox_wake(&model_thread->box);
 }
 
@@ -323,7 +323,7 @@ static void on_batch(struct apo_model_thread *model_thread, struct apo_batch *ba
 	flush(model_thread);
 }
 
-/* A client with at most a quarter of its queue unread is not expelled by new messages. */
+/* A client with at most a quarter of its queue in use must not exceed the queue by new messages. */
 static uint32_t hurried_bytes(const struct apo_config *config)
 {
 	size_t part = config->send_queue_bytes / 4;
@@ -369,7 +369,7 @@ static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail
 {
 	struct apo_auth_answer *answer = (void *)mail;
 	struct apo_history_mail *history = (void *)mail;
-	struct apo_farewell *farewell = (void *)mail;
+	struct apo_end_notice *end_notice = (void *)mail;
 
 	switch ((enum apo_mail_kind)mail->kind) {
 	case APO_MAIL_BATCH:
@@ -392,7 +392,7 @@ static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail
 		apo_page_free(history->page);
 		break;
 	case APO_MAIL_END:
-		apo_model_end(model_thread->model, farewell->reason, model_thread->now_at_ns);
+		apo_model_end(model_thread->model, end_notice->reason, model_thread->now_at_ns);
 		break;
 	case APO_MAIL_STOP:
 		model_thread->is_over = true;
@@ -404,7 +404,7 @@ static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail
 	case APO_MAIL_ADOPT:
 	case APO_MAIL_DRAIN:
 	case APO_MAIL_REQUEST:
-		abort(); /* nobody sends that to the model */
+		abort(); /* no thread sends that to the model */
 	}
 	free(mail);
 }
@@ -439,7 +439,7 @@ bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
 		on_mail(model_thread, mail);
 		is_any = true;
 	}
-	/* Mail behind SETTLE is answered here, as no turn follows. */
+	/* After SETTLE no further turn may follow, so long answers are sent here. */
 	while (model_thread->is_settling &&
 	       apo_model_next_at_ns(model_thread->model) <= model_thread->now_at_ns)
 		apo_model_on_time(model_thread->model, model_thread->now_at_ns);
@@ -497,7 +497,7 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 					.wall_ms = wall_ms()};
 	unsigned i;
 
-	/* Two runs do not begin in the same millisecond. */
+	/* The id of the run: two runs of the server never start in the same millisecond. */
 	start.run = (uint64_t)start.wall_ms;
 	model_thread->acceptor = acceptor;
 	model_thread->auth_thread = auth_thread;

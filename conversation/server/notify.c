@@ -22,7 +22,7 @@ void apo_notify(const char *format, ...)
 	if (path_len < 2 || path_len >= sizeof address.sun_path || !strchr("/@", *path))
 		return;
 	memcpy(address.sun_path, path, path_len + 1);
-	if (*path == '@') /* an abstract name */
+	if (*path == '@') /* an abstract socket name */
 		address.sun_path[0] = '\0';
 	va_start(args, format);
 	len = vsnprintf(text, sizeof text, format, args);

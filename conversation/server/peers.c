@@ -13,10 +13,11 @@ struct apo_guest {
 	UT_hash_handle by_conn;
 	rudpmsg_conn_id conn;
 	struct apo_session *session; /* a reference; NULL: none */
-	struct apo_session *before;  /* a reference: it ends, and session waits for that */
-	struct rudp_list turn;       /* peers->in_turn, while there is one before */
-	bool owes_hello;             /* there was no room for it */
-	unsigned opens;              /* since opens_from_ns */
+	/* A reference to the previous session; session waits for its end. */
+	struct apo_session *previous;
+	struct rudp_list queued; /* in peers->queued while the previous session has not ended */
+	bool hello_pending;      /* the send queue had no room for it */
+	unsigned opens;          /* since opens_from_ns */
 	int64_t opens_from_ns;
 	char name[RUDPMSG_NAME_MAX + 1];
 };
@@ -59,7 +60,7 @@ static int send_frame(struct apo_peers *peers, struct apo_guest *guest,
 				    apo_frame_write(frame, bytes), &id);
 }
 
-/* Its session, unless the worker has closed it. */
+/* The guest's session, unless the worker has closed it. */
 static struct apo_session *session_of(struct apo_guest *guest)
 {
 	if (guest->session && apo_session_is_closed(guest->session)) {
@@ -69,7 +70,7 @@ static struct apo_session *session_of(struct apo_guest *guest)
 	return guest->session;
 }
 
-/* ---- facts ---- */
+/* ---- events ---- */
 
 static void say_hello(struct apo_peers *peers, struct apo_guest *guest)
 {
@@ -78,7 +79,7 @@ static void say_hello(struct apo_peers *peers, struct apo_guest *guest)
 				  .epoch = peers->epoch,
 				  .session = session ? apo_session_number(session) : 0};
 
-	guest->owes_hello = send_frame(peers, guest, &hello) == -EAGAIN;
+	guest->hello_pending = send_frame(peers, guest, &hello) == -EAGAIN;
 }
 
 void apo_peers_on_connected(struct apo_peers *peers, rudpmsg_conn_id conn, const char *name)
@@ -123,12 +124,12 @@ static bool opens_too_often(struct apo_peers *peers, struct apo_guest *guest, in
 	return ++guest->opens > peers->config->connects_max;
 }
 
-/* NULL: the session is there, and can take lines. */
+/* Returns NULL (the session can take lines), or the reason to refuse it. */
 static const char *make_session(struct apo_peers *peers, struct apo_guest *guest, uint64_t number,
 				int64_t now_at_ns)
 {
 	if (!apo_frame_name_is_valid(guest->name))
-		return "Your id must be of letters, digits, dots and dashes, 50 at most";
+		return "Your id must consist of letters, digits, dots and dashes, at most 50";
 	if (opens_too_often(peers, guest, now_at_ns))
 		return "You open sessions too often, wait a while";
 	guest->session = apo_session_new(peers->carrier, guest->conn, number, guest->name);
@@ -144,7 +145,7 @@ static void refuse(struct apo_peers *peers, struct apo_guest *guest, uint64_t nu
 	end_session(guest, 0);
 }
 
-static void let_in(struct apo_peers *peers, struct apo_guest *guest)
+static void admit(struct apo_peers *peers, struct apo_guest *guest)
 {
 	struct apo_frame opened = {.kind = APO_FRAME_OPENED,
 				   .session = apo_session_number(guest->session)};
@@ -158,20 +159,20 @@ static void let_in(struct apo_peers *peers, struct apo_guest *guest)
 		peers->counters.opened++;
 }
 
-/* All that was said in the one before is heard before the first word of the next, and its nick is
- * free then. */
-static void wait_for_the_one_before(struct apo_peers *peers, struct apo_guest *guest)
+/* The new session begins after the previous one has ended: then all lines of the previous one have
+ * been handled and its nick is free. */
+static void queue_after_previous(struct apo_peers *peers, struct apo_guest *guest)
 {
 	peers->counters.replaced++;
 	apo_session_end(guest->session, 0);
-	/* One that waits already was never let in. */
-	if (guest->before) {
+	/* A session that is still waiting was never admitted, so it needs no end. */
+	if (guest->previous) {
 		forget(&guest->session);
 		return;
 	}
-	guest->before = guest->session;
+	guest->previous = guest->session;
 	guest->session = NULL;
-	rudp_list_append(&peers->in_turn, &guest->turn);
+	rudp_list_append(&peers->queued, &guest->queued);
 }
 
 static void on_open(struct apo_peers *peers, struct apo_guest *guest, uint64_t number,
@@ -182,33 +183,33 @@ static void on_open(struct apo_peers *peers, struct apo_guest *guest, uint64_t n
 	if (session_of(guest)) {
 		if (apo_session_number(guest->session) == number)
 			return;
-		wait_for_the_one_before(peers, guest);
+		queue_after_previous(peers, guest);
 	}
 	refusal = make_session(peers, guest, number, now_at_ns);
 	if (refusal)
 		refuse(peers, guest, number, refusal);
-	else if (!guest->before)
-		let_in(peers, guest);
+	else if (!guest->previous)
+		admit(peers, guest);
 }
 
 void apo_peers_on_closed(struct apo_peers *peers)
 {
-	struct rudp_list *link = peers->in_turn.next, *next;
+	struct rudp_list *link = peers->queued.next, *next;
 
-	for (; link != &peers->in_turn; link = next) {
-		struct apo_guest *guest = RUDP_LIST_OWNER(link, struct apo_guest, turn);
+	for (; link != &peers->queued; link = next) {
+		struct apo_guest *guest = RUDP_LIST_OWNER(link, struct apo_guest, queued);
 
 		next = link->next;
-		if (!apo_session_is_closed(guest->before))
+		if (!apo_session_is_closed(guest->previous))
 			continue;
-		forget(&guest->before);
-		rudp_list_remove(&guest->turn);
+		forget(&guest->previous);
+		rudp_list_remove(&guest->queued);
 		if (guest->session)
-			let_in(peers, guest);
+			admit(peers, guest);
 	}
 }
 
-/* Returns whether the session has taken the message over. */
+/* Returns true if the session has taken ownership of the message. */
 static bool on_line(struct apo_peers *peers, struct apo_guest *guest,
 		    const struct rudpmsg_message *message, const struct apo_frame *line)
 {
@@ -222,14 +223,14 @@ static bool on_line(struct apo_peers *peers, struct apo_guest *guest,
 	return false;
 }
 
-/* The peer's own word that it is over; it has its own words for its reason (QUIT). */
+/* The peer ends the session; the reason for other users came with its QUIT. */
 static void on_close(struct apo_guest *guest, uint64_t number)
 {
 	if (session_of(guest) && apo_session_number(guest->session) == number)
 		end_session(guest, 0);
 }
 
-/* Returns whether somebody else is done with the message later. */
+/* Returns true if the session releases the message later. */
 static bool on_frame(struct apo_peers *peers, struct apo_guest *guest,
 		     const struct rudpmsg_message *message, int64_t now_at_ns)
 {
@@ -237,7 +238,7 @@ static bool on_frame(struct apo_peers *peers, struct apo_guest *guest,
 	enum apo_frame_verdict verdict = apo_frame_read(message->bytes, message->length, &frame);
 
 	if (verdict == APO_FRAME_OTHER && frame.kind == APO_FRAME_OPEN) {
-		say_hello(peers, guest); /* from which it learns ours */
+		say_hello(peers, guest); /* tells the peer the current epoch */
 		return false;
 	}
 	if (verdict == APO_FRAME_OK && frame.kind == APO_FRAME_LINE)
@@ -268,7 +269,7 @@ void apo_peers_on_acknowledged(struct apo_peers *peers, rudpmsg_conn_id conn, ru
 		return;
 	if (guest->session)
 		apo_session_on_acknowledged(guest->session, id);
-	if (guest->owes_hello)
+	if (guest->hello_pending)
 		say_hello(peers, guest);
 }
 
@@ -276,8 +277,8 @@ static void guest_free(struct apo_peers *peers, struct apo_guest *guest, int err
 {
 	HASH_DELETE(by_conn, peers->table, guest);
 	end_session(guest, error);
-	forget(&guest->before);
-	rudp_list_remove(&guest->turn);
+	forget(&guest->previous);
+	rudp_list_remove(&guest->queued);
 	free(guest);
 }
 
@@ -298,7 +299,7 @@ void apo_peers_init(struct apo_peers *peers, const struct apo_carrier *carrier,
 	peers->config = config;
 	peers->epoch = epoch;
 	peers->table = NULL;
-	rudp_list_init(&peers->in_turn);
+	rudp_list_init(&peers->queued);
 }
 
 void apo_peers_fini(struct apo_peers *peers)
@@ -307,7 +308,7 @@ void apo_peers_fini(struct apo_peers *peers)
 		guest_free(peers, peers->table, 0);
 }
 
-/* ---- from one process to another ---- */
+/* ---- hand-over ---- */
 
 static const char *const counter_names[] = {
 #define COUNTER_NAME(name, help) #name,
@@ -319,8 +320,8 @@ void apo_peers_serialize(struct apo_serializer *serializer, struct apo_peers *pe
 {
 	const uint32_t count = sizeof counter_names / sizeof *counter_names;
 
-	_Static_assert(sizeof peers->counters == sizeof counter_names / sizeof *counter_names *
-							 sizeof(uint64_t),
-		       "counters stand one after the other");
+	_Static_assert(sizeof peers->counters ==
+			       sizeof counter_names / sizeof *counter_names * sizeof(uint64_t),
+		       "the counters are an array of uint64_t");
 	apo_serializer_counters(serializer, counter_names, count, (uint64_t *)&peers->counters);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peers - chat clients that come over the messaging library: which session of which peer a message
- * belongs to (docs/conversation.md, "Lines in messages").
+ * peers - chat clients over the messaging library: finds the session of each message
+ * (docs/conversation.md, "Lines in messages").
  *
- * Model    a peer is a name that has a connection of the library with us; it has one session at
- *          most. Facts come in (a link stands, a message has come, the connection is gone), and
- *          sessions are opened at the acceptor and ended. Links may break and come back meanwhile: that
- *          is none of a session's business.
- * Limits   config->peers_max connections (the library's limit); of each one, as many OPENs in
+ * Model    A peer is a name that has a connection of the library with this server. It has at most
+ *          one session. Events come in (a link is up, a message has come, the connection has gone);
+ *          sessions are opened at the acceptor and ended. A link may break and come back: that does
+ *          not affect the session.
+ * Limits   config->peers_max connections (enforced by the library); each may send as many OPENs in
  *          config->connects_ns as an address may connect.
- * Threads  the main thread's. No clock, no node of its own: messaging_node.h has those.
+ * Threads  the main thread. It has no clock and no node; messaging_node.h has those.
  */
 #ifndef APO_SERVER_PEERS_H
 #define APO_SERVER_PEERS_H
@@ -30,14 +30,14 @@ struct apo_serializer;
 
 struct apo_peers {
 	const struct apo_carrier *carrier;
-	/* Lets a session in, and takes a reference of it then. NULL, or why not. The owner's to
-	 * set. */
+	/* Admits a session and takes a reference to it. Returns NULL, or the reason to refuse it.
+	 * Set by the owner. */
 	const char *(*admit)(void *of, struct apo_session *session);
 	void *of;
 	const struct apo_config *config;
 	uint64_t epoch;
-	struct apo_guest *table;  /* by connection */
-	struct rudp_list in_turn; /* guests whose session waits for the end of the one before */
+	struct apo_guest *table; /* by connection */
+	struct rudp_list queued; /* guests whose session waits for the end of their previous one */
 	struct {
 #define APO_PEERS_COUNTER(name, help) uint64_t name;
 		APO_PEERS_COUNTERS(APO_PEERS_COUNTER)
@@ -45,28 +45,28 @@ struct apo_peers {
 	} counters;
 };
 
-/* carrier and config must stay. Runs of the server must have different epochs. What has been counted
- * stays. */
+/* carrier and config must outlive peers. epoch must differ between runs of the server. Counters
+ * keep their values. */
 void apo_peers_init(struct apo_peers *peers, const struct apo_carrier *carrier,
 		    const struct apo_config *config, uint64_t epoch);
-/* Sessions are their workers' alone then. */
+/* From then on only the workers use the sessions. */
 void apo_peers_fini(struct apo_peers *peers);
 
-/* A link of this connection stands: the peer is greeted. */
+/* A link of this connection is up: greets the peer. */
 void apo_peers_on_connected(struct apo_peers *peers, rudpmsg_conn_id conn, const char *name);
-/* Takes over the message: done with here, or by the session. name is asked for by who has come
- * before we were told of the link. */
+/* Takes ownership of the message. name is needed for a peer whose message comes before the event of
+ * its link. */
 void apo_peers_on_message(struct apo_peers *peers, struct rudpmsg_message *message,
 			  const char *name, int64_t now_at_ns);
 void apo_peers_on_acknowledged(struct apo_peers *peers, rudpmsg_conn_id conn,
 			       rudpmsg_message_id id);
-/* A worker has closed a session: another may have waited for that. */
+/* A worker has closed a session; the next session of that peer may wait for it. */
 void apo_peers_on_closed(struct apo_peers *peers);
 
-/* Counters, from one process to another. Read: before apo_peers_init there. */
+/* Counters, for a hand-over. Reading comes before apo_peers_init. */
 void apo_peers_serialize(struct apo_serializer *serializer, struct apo_peers *peers);
 
-/* The connection is gone for good; error is why, 0 or a positive errno value. */
+/* The connection has gone for good; error: 0, or a positive errno value as the reason. */
 void apo_peers_on_gone(struct apo_peers *peers, rudpmsg_conn_id conn, int error);
 
 #endif

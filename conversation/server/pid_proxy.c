@@ -19,7 +19,7 @@
 
 struct pid_proxy {
 	int notices_fd, signals_fd;
-	pid_t heir; /* that serves */
+	pid_t serving; /* the serving process */
 };
 
 /* ---- notices ---- */
@@ -30,7 +30,7 @@ static int name_socket(int fd, char variable[APO_PID_PROXY_NAME_SIZE])
 	socklen_t len = sizeof name;
 	static const int on = 1;
 
-	/* The kernel chooses a name that no file has. */
+	/* An abstract name, chosen by the kernel. */
 	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ||
 	    bind(fd, (const struct sockaddr *)&name, sizeof name.sun_family) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&name, &len) < 0)
@@ -54,7 +54,7 @@ int apo_pid_proxy_open(char variable[APO_PID_PROXY_NAME_SIZE])
 	return error;
 }
 
-/* Who has sent it, by the kernel's word; 0: nobody knows. */
+/* The pid of the sender as the kernel reports it; 0: unknown. */
 static pid_t sender_of(struct msghdr *notice)
 {
 	struct cmsghdr *header = CMSG_FIRSTHDR(notice);
@@ -65,68 +65,69 @@ static pid_t sender_of(struct msghdr *notice)
 	return sender.pid;
 }
 
-static void take_notices(struct pid_proxy *us)
+static void take_notices(struct pid_proxy *proxy)
 {
 	char text[256], rights[CMSG_SPACE(sizeof(struct ucred))];
 	struct iovec part = {text, sizeof text - 1};
 	struct msghdr notice;
 	ssize_t len;
-	int heir;
+	int pid;
 
 	for (;;) {
 		notice = (struct msghdr){.msg_iov = &part,
 					 .msg_iovlen = 1,
 					 .msg_control = rights,
 					 .msg_controllen = sizeof rights};
-		len = recvmsg(us->notices_fd, &notice, MSG_DONTWAIT);
+		len = recvmsg(proxy->notices_fd, &notice, MSG_DONTWAIT);
 		if (len < 0)
 			return;
 		text[len] = 0;
-		if (sender_of(&notice) == us->heir && sscanf(text, "MAINPID=%d", &heir) == 1 &&
-		    heir > 0)
-			us->heir = heir;
+		if (sender_of(&notice) == proxy->serving && sscanf(text, "MAINPID=%d", &pid) == 1 &&
+		    pid > 0)
+			proxy->serving = pid;
 	}
 }
 
 /* ---- signals ---- */
 
-static void pass_signals_on(const struct pid_proxy *us)
+static void pass_signals_on(const struct pid_proxy *proxy)
 {
 	struct signalfd_siginfo info;
 
-	while (read(us->signals_fd, &info, sizeof info) == sizeof info)
+	while (read(proxy->signals_fd, &info, sizeof info) == sizeof info)
 		if (info.ssi_signo != SIGCHLD)
-			(void)kill(us->heir, (int)info.ssi_signo);
+			(void)kill(proxy->serving, (int)info.ssi_signo);
 }
 
-/* Whoever served and has ended may have said before who goes on. false: nobody does. */
-static bool is_served(struct pid_proxy *us, int *exit_code)
+/* A process that has ended may have named its successor before. Returns false if no process
+ * serves. */
+static bool is_served(struct pid_proxy *proxy, int *exit_code)
 {
 	int status;
 	pid_t ended;
 
 	while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
-		take_notices(us);
-		if (ended != us->heir)
+		take_notices(proxy);
+		if (ended != proxy->serving)
 			continue;
 		*exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 		return false;
 	}
 	*exit_code = FAILED;
-	return ended == 0; /* or there is no child at all */
+	return ended == 0; /* < 0: there is no child */
 }
 
-int apo_pid_proxy_run(int notices_fd, int signals_fd, pid_t heir)
+int apo_pid_proxy_run(int notices_fd, int signals_fd, pid_t successor)
 {
-	struct pid_proxy us = {notices_fd, signals_fd, heir};
+	struct pid_proxy proxy = {notices_fd, signals_fd, successor};
 	struct pollfd waits[] = {{notices_fd, POLLIN, 0}, {signals_fd, POLLIN, 0}};
 	int exit_code;
 
 	(void)malloc_trim(0);
-	while (is_served(&us, &exit_code)) {
+	while (is_served(&proxy, &exit_code)) {
 		(void)poll(waits, 2, -1);
-		take_notices(&us);
-		pass_signals_on(&us);
+		take_notices(&proxy);
+		pass_signals_on(&proxy);
 	}
 	return exit_code;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * records - what the threads of the server say to each other: kinds of mail, and the records in
- * batches. Who may send what to whom:
+ * records - the messages between the threads of the server: kinds of mail, and records in batches.
+ * Who sends what to whom:
  *
- *     acceptor (main thread)  -> worker  ADOPT, CONFIGURE, DRAIN, STOP
- *     worker               -> model    BATCH of events
- *     model                -> worker   BATCH of effects
- *     worker               -> acceptor  BATCH of notes
- *     acceptor             -> model    CONFIGURE, END, SETTLE, STOP
- *     password thread      -> model    CHECKED, ACCOUNT
- *     history thread       -> model    HISTORY (history_thread.h)
- *     model                -> acceptor  REQUEST
+ *     acceptor (main thread)  -> worker    ADOPT, CONFIGURE, DRAIN, STOP
+ *     worker                  -> model     BATCH of events
+ *     model                   -> worker    BATCH of effects
+ *     worker                  -> acceptor  BATCH of notes
+ *     acceptor                -> model     CONFIGURE, END, SETTLE, STOP
+ *     password thread         -> model     CHECKED, ACCOUNT
+ *     history thread          -> model     HISTORY (history_thread.h)
+ *     model                   -> acceptor  REQUEST
  */
 #ifndef APO_SERVER_RECORDS_H
 #define APO_SERVER_RECORDS_H
@@ -40,34 +40,37 @@ enum apo_mail_kind {
 	APO_MAIL_SETTLE,
 };
 
-/* A connection for a worker. The taker frees it. */
+/* A connection for a worker. The receiver frees it. */
 struct apo_adopt {
 	struct apo_mail mail;
 	int fd;
-	apo_tls_context *tls;        /* a reference, or NULL: a line socket */
+	apo_tls_context *tls;        /* a reference, or NULL: no TLS */
 	struct apo_session *session; /* a reference: then there is neither fd nor tls; else NULL */
 	struct rudp_addr address;
-	void *ip_entry;      /* the acceptor's, told when the connection has gone; NULL: none */
-	const char *refusal; /* static: it is told why, and closed; NULL: it is welcome */
+	/* Of the acceptor, which gets it back when the connection has gone; NULL: none. */
+	void *ip_entry;
+	const char *refusal; /* static: send this reason and close; NULL: admit */
 };
 
-/* Another configuration: a reference, the taker's. For the model also who has asked. */
+/* Another configuration, with a reference for the receiver. For the model also the operator who
+ * asked. */
 struct apo_configure {
 	struct apo_mail mail;
-	struct apo_config *config; /* NULL: it could not be read, and nothing changes */
+	struct apo_config *config; /* NULL: it could not be read; nothing changes */
 	bool has_ticket;
 	uint64_t ticket;
-	char error[256]; /* of the first line that was wrong */
+	char error[256]; /* the first error */
 };
 
-/* The end is near: to a worker, how long it may take to write what is left; to the model, why. */
-struct apo_farewell {
+/* The end of the server. For a worker: the deadline to write what is queued; for the model: the
+ * reason. */
+struct apo_end_notice {
 	struct apo_mail mail;
 	int64_t deadline_at_ns;
 	char reason[128];
 };
 
-/* An answer of the password thread. */
+/* An answer of the auth thread. */
 struct apo_auth_answer {
 	struct apo_mail mail;
 	uint64_t ticket;
@@ -75,7 +78,7 @@ struct apo_auth_answer {
 	char account[APO_NICK_BYTES_MAX + 1]; /* empty: none */
 };
 
-/* What the store says of its accounts (model.h has the words). */
+/* Changes of the accounts in the store (see model.h). */
 enum apo_account_news {
 	APO_ACCOUNT_IS_THERE,
 	APO_ACCOUNT_IS_GONE,
@@ -90,7 +93,7 @@ struct apo_account_mail {
 	char account[APO_NICK_BYTES_MAX + 1];
 };
 
-/* What an operator wants of the process. */
+/* An operator's request to the process. */
 struct apo_operator_request {
 	struct apo_mail mail;
 	bool is_die; /* else REHASH */
@@ -111,7 +114,7 @@ enum apo_event_kind {
 struct apo_event_connected {
 	struct apo_record record;
 	struct apo_peer peer;
-	bool is_secure, is_lasting;
+	bool is_secure, reports_end;
 	char address[RUDP_ADDR_TEXT_SIZE];
 	char host[64];
 	char certificate[APO_FINGERPRINT_SIZE]; /* empty: none */
@@ -151,7 +154,7 @@ enum apo_effect_kind {
 
 struct apo_effect_deliver {
 	struct apo_record record;
-	struct apo_text *text; /* one reference, the taker's */
+	struct apo_text *text; /* one reference, which the receiver owns */
 	uint64_t watch;        /* of DELIVER_WATCHED */
 	uint32_t first, count;
 	struct apo_peer to[];
@@ -163,7 +166,7 @@ struct apo_effect_close {
 	struct apo_text *last_words; /* one reference, or NULL */
 };
 
-/* OPERATOR: is one; HOLD: is held; WANT_ROOM: true. */
+/* OPERATOR: is an operator; HOLD: is held; WANT_ROOM: always true. */
 struct apo_effect_flag {
 	struct apo_record record;
 	struct apo_peer peer;
@@ -174,14 +177,14 @@ struct apo_effect_flag {
 
 enum apo_note_kind {
 	APO_NOTE_GONE,
-	APO_NOTE_DRAINED, /* nobody is left: the answer to DRAIN */
+	APO_NOTE_DRAINED, /* no connection is left: the answer to DRAIN */
 };
 
 struct apo_note {
 	struct apo_record record;
 	void *ip_entry;
 	bool was_refused;
-	uint32_t cut_count; /* DRAINED: of connections whose queues the time was too short for */
+	uint32_t cut_count; /* DRAINED: connections closed before their queues were written */
 };
 
 #endif

@@ -17,21 +17,21 @@
 #include "conversation/server/service_private.h"
 
 #define EVENTS_AT_ONCE 64
-#define DESCRIPTORS_SPARE 64 /* beside those of clients */
+#define DESCRIPTORS_SPARE 64 /* besides those of clients */
 
 /* ---- the end ---- */
 
-bool apo_service_farewell(struct apo_mailbox *box, int kind, int64_t deadline_at_ns,
-			  const char *reason)
+bool apo_service_send_end_notice(struct apo_mailbox *box, int kind, int64_t deadline_at_ns,
+				 const char *reason)
 {
-	struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+	struct apo_end_notice *end_notice = calloc(1, sizeof *end_notice);
 
-	if (!farewell)
+	if (!end_notice)
 		return false;
-	farewell->mail.kind = kind;
-	farewell->deadline_at_ns = deadline_at_ns;
-	snprintf(farewell->reason, sizeof farewell->reason, "%s", reason);
-	apo_mailbox_put(box, &farewell->mail);
+	end_notice->mail.kind = kind;
+	end_notice->deadline_at_ns = deadline_at_ns;
+	snprintf(end_notice->reason, sizeof end_notice->reason, "%s", reason);
+	apo_mailbox_put(box, &end_notice->mail);
 	return true;
 }
 
@@ -45,13 +45,13 @@ static void begin_end(struct apo_service *service, const char *reason)
 	apo_hand_over_abandon(service, "the server ends");
 	service->deadline_at_ns = service->now_at_ns + service->config->drain_ns;
 	rudp_log(RUDP_LOG_INFO, "ending reason=\"%s\" clients=%u", reason,
-		 service->acceptor.inside_count);
+		 service->acceptor.active_count);
 	apo_acceptor_close(&service->acceptor, reason);
 	for (i = 0; i < service->worker_count; i++)
-		if (!apo_service_farewell(&service->workers[i].box, APO_MAIL_DRAIN,
-					  service->deadline_at_ns, ""))
+		if (!apo_service_send_end_notice(&service->workers[i].box, APO_MAIL_DRAIN,
+						 service->deadline_at_ns, ""))
 			service->state = APO_OVER;
-	if (!apo_service_farewell(&service->model_thread.box, APO_MAIL_END, 0, reason))
+	if (!apo_service_send_end_notice(&service->model_thread.box, APO_MAIL_END, 0, reason))
 		service->state = APO_OVER;
 }
 
@@ -62,7 +62,8 @@ static void end_in_time(struct apo_service *service, unsigned clients)
 	service->state = APO_OVER;
 }
 
-/* The workers have the same deadline: where they are the first to come to it, they know who lost. */
+/* Workers have the same deadline. If they reach it first, they report how many connections were
+ * cut. */
 static void on_drained(struct apo_service *service, const struct apo_note *note)
 {
 	service->cut_count += note->cut_count;
@@ -128,13 +129,13 @@ static bool has_other_peers(const struct apo_config *a, const struct apo_config 
 	       is_other(a->peers_key_file, b->peers_key_file);
 }
 
-/* Before anybody else has the configuration. */
+/* Call it before any thread gets the configuration. */
 static void use_history(struct apo_service *service, struct apo_config *config)
 {
 	if (service->has_history)
 		apo_history_thread_configure(&service->history_thread, config);
 	else if (config->model.has_history)
-		rudp_log(RUDP_LOG_WARN, "configuration of history is used after a restart");
+		rudp_log(RUDP_LOG_WARN, "configuration of history takes effect after a restart");
 	config->model.has_history = config->model.has_history && service->has_history;
 }
 
@@ -143,12 +144,12 @@ static void use(struct apo_service *service, struct apo_config *config)
 	unsigned i;
 
 	if (has_other_peers(config, service->config))
-		rudp_log(RUDP_LOG_WARN, "configuration of peers is used after a restart");
+		rudp_log(RUDP_LOG_WARN, "configuration of peers takes effect after a restart");
 	if (config->workers != service->config->workers ||
 	    is_other(config->metrics_path, service->config->metrics_path) ||
 	    is_other(config->accounts_file, service->config->accounts_file))
-		rudp_log(RUDP_LOG_WARN, "configuration of workers, metrics and the file of "
-					"accounts is used after a restart");
+		rudp_log(RUDP_LOG_WARN, "configuration of workers, metrics and the accounts "
+					"file takes effect after a restart");
 	(void)use_log(config);
 	use_history(service, config);
 	apo_acceptor_configure(&service->acceptor, config);
@@ -159,7 +160,7 @@ static void use(struct apo_service *service, struct apo_config *config)
 	service->config = apo_config_get(config);
 }
 
-/* request NULL: by signal. */
+/* request NULL: the request was a signal. */
 static bool reload(struct apo_service *service, const struct apo_operator_request *request)
 {
 	struct first_error first = {""};
@@ -183,7 +184,7 @@ bool apo_service_reload(struct apo_service *service)
 	return reload(service, NULL);
 }
 
-/* ---- what the main thread is told ---- */
+/* ---- events ---- */
 
 static void on_batch(struct apo_service *service, struct apo_batch *batch)
 {
@@ -207,7 +208,7 @@ static void on_request(struct apo_service *service, struct apo_operator_request 
 	char reason[128];
 
 	if (request->is_die) {
-		service->was_told = true;
+		service->end_requested = true;
 		snprintf(reason, sizeof reason, "Shut down by %s", request->who);
 		begin_end(service, reason);
 	} else if (service->state == APO_RUNNING)
@@ -228,16 +229,18 @@ void apo_service_take_mail(struct apo_service *service)
 	}
 }
 
-/* The second one ends it at once. But whoever tells us and the process before, who stands in for us
- * (pid_proxy.h) and passes it on, has told us once: a group of processes, say, at CTRL-C. */
+/* A second signal ends the server at once. A signal may arrive twice, directly and forwarded by the
+ * parent that acts as a proxy (pid_proxy.h), for example at CTRL-C to a process group. So signals
+ * of the parent are counted separately. */
 static void on_end_signal(struct apo_service *service, pid_t sender)
 {
-	bool is_by_parent = service->is_heir && sender == getppid();
-	bool *was_told = is_by_parent ? &service->was_told_by_parent : &service->was_told;
+	bool is_by_parent = service->is_takeover && sender == getppid();
+	bool *end_requested =
+		is_by_parent ? &service->end_requested_by_parent : &service->end_requested;
 
-	if (*was_told && service->state == APO_ENDING)
+	if (*end_requested && service->state == APO_ENDING)
 		service->state = APO_OVER;
-	*was_told = true;
+	*end_requested = true;
 	begin_end(service, "The server is shutting down");
 }
 
@@ -246,8 +249,8 @@ static void on_signal(struct apo_service *service)
 	struct signalfd_siginfo info;
 
 	while (read(service->signal_source.fd, &info, sizeof info) == sizeof info) {
-		if (service->heir_pid > 0)
-			apo_hand_over_pass_on(service, (int)info.ssi_signo);
+		if (service->serving_pid > 0)
+			apo_hand_over_forward_signal(service, (int)info.ssi_signo);
 		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			on_end_signal(service, (pid_t)info.ssi_pid);
 		else if (info.ssi_signo == SIGHUP && service->state == APO_RUNNING)
@@ -280,7 +283,7 @@ static void on_source(struct apo_service *service, struct apo_event_source *sour
 		break;
 	case APO_SOURCE_SUCCESSOR:
 	case APO_SOURCE_PREDECESSOR:
-		break; /* last in a turn */
+		break; /* handled last in a turn */
 	case APO_SOURCE_PEERS:
 		apo_messaging_node_on_readable(&service->messaging_node, service->now_at_ns);
 		break;
@@ -301,7 +304,8 @@ static int timeout_ms(const struct apo_service *service)
 	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns(&rudp_clock_monotonic));
 }
 
-/* Mail last: it frees waiters, of whom an event of this turn may tell. */
+/* Mail is handled after the other events: it frees waiting connections to which an event of this
+ * turn may refer. */
 static void turn(struct apo_service *service)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
@@ -321,7 +325,7 @@ static void turn(struct apo_service *service)
 	}
 	if (has_mail)
 		apo_service_take_mail(service);
-	/* Before a signal, which may ask for the next hand-over. */
+	/* Before signals, since a signal may request the next hand-over. */
 	if (has_predecessor)
 		apo_take_over_on_predecessor(service);
 	if (has_signal)
@@ -335,13 +339,13 @@ static void turn(struct apo_service *service)
 	apo_hand_over_on_time(service);
 	apo_take_over_on_time(service);
 	if (service->state == APO_ENDING && service->deadline_at_ns <= service->now_at_ns)
-		end_in_time(service, service->acceptor.inside_count);
+		end_in_time(service, service->acceptor.active_count);
 }
 
 /* ---- life ---- */
 
 int apo_service_watch(struct apo_service *service, struct apo_event_source *source,
-		      enum apo_source_kind kind, int fd)
+		      enum apo_event_source_kind kind, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
 
@@ -360,7 +364,7 @@ static int watch_signals(struct apo_service *service)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGUSR2);
-	sigaddset(&signals, SIGCHLD); /* for who stands in */
+	sigaddset(&signals, SIGCHLD); /* for the pid proxy */
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return apo_service_watch(service, &service->signal_source, APO_SOURCE_SIGNAL,
@@ -412,7 +416,7 @@ int apo_service_start_model_thread(struct apo_service *service)
 	return -error;
 }
 
-/* All of them, or none. */
+/* Starts all workers, or none. */
 int apo_service_start_workers(struct apo_service *service)
 {
 	struct apo_worker *worker;
@@ -462,7 +466,7 @@ static int open_all(struct apo_service *service)
 	return error < 0 ? error : apo_service_open_messaging_node(service);
 }
 
-/* What has begun ends with the process when this fails. */
+/* If it fails, the process ends, and the process's end releases what was opened. */
 static int begin(struct apo_service *service)
 {
 	struct apo_config *config = service->config;
@@ -512,7 +516,7 @@ void apo_service_stop_workers(struct apo_service *service)
 
 	while (service->running_count > 0) {
 		worker = service->workers + --service->running_count;
-		while (!apo_service_farewell(&worker->box, APO_MAIL_STOP, 0, ""))
+		while (!apo_service_send_end_notice(&worker->box, APO_MAIL_STOP, 0, ""))
 			;
 		pthread_join(worker->thread, NULL);
 	}
@@ -563,7 +567,7 @@ int apo_service_run(struct apo_config *config, const char *file, int upgrade_fd)
 				      .config = config,
 				      .successor = {APO_SOURCE_SUCCESSOR, -1},
 				      .notices_fd = -1,
-				      .is_heir = upgrade_fd >= 0,
+				      .is_takeover = upgrade_fd >= 0,
 				      .predecessor = {APO_SOURCE_PREDECESSOR, upgrade_fd},
 				      .node_at_ns = RUDP_NEVER};
 	int error = use_log(config);
@@ -572,23 +576,24 @@ int apo_service_run(struct apo_config *config, const char *file, int upgrade_fd)
 		raise_descriptors(config);
 		error = begin(&service);
 	}
-	if (error == APO_ERROR_TOLD)
-		rudp_log(RUDP_LOG_ERROR, "cannot begin");
+	if (error == APO_ERROR_LOGGED)
+		rudp_log(RUDP_LOG_ERROR, "cannot start");
 	else if (error < 0)
-		rudp_log(RUDP_LOG_ERROR, "cannot begin reason=\"%s\"", strerror(-error));
+		rudp_log(RUDP_LOG_ERROR, "cannot start reason=\"%s\"", strerror(-error));
 	if (error < 0)
 		return 1;
 	rudp_log(RUDP_LOG_INFO, "serving name=%s workers=%u version=%s", config->model.server_name,
 		 service.worker_count, config->model.version);
-	if (!service.is_heir) /* else it is known, and who is not the main process yet is not heard */
+	/* After a hand-over the manager knows, and ignores processes other than the main one. */
+	if (!service.is_takeover)
 		apo_notify("READY=1");
 	while (service.state != APO_OVER)
 		turn(&service);
 	end(&service);
-	if (service.heir_pid == 0 || service.notices_fd < 0) {
+	if (service.serving_pid == 0 || service.notices_fd < 0) {
 		rudp_log(RUDP_LOG_INFO, "ended");
 		return 0;
 	}
-	rudp_log(RUDP_LOG_INFO, "standing in for pid=%d", (int)service.heir_pid);
-	return apo_pid_proxy_run(service.notices_fd, service.signal_source.fd, service.heir_pid);
+	rudp_log(RUDP_LOG_INFO, "acting as proxy of pid=%d", (int)service.serving_pid);
+	return apo_pid_proxy_run(service.notices_fd, service.signal_source.fd, service.serving_pid);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the service has on disk: accounts, read markers, history. */
+/* The files of the service: accounts, read markers, history. */
 #include <errno.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ int apo_service_open_store(struct apo_service *service)
 	if (service->store)
 		return 0;
 	rudp_log(RUDP_LOG_ERROR, "accounts not opened reason=\"%s\"", reason);
-	return APO_ERROR_TOLD;
+	return APO_ERROR_LOGGED;
 }
 
 int apo_service_open_history(struct apo_service *service)
@@ -32,7 +32,7 @@ int apo_service_open_history(struct apo_service *service)
 	history = apo_history_open(config->accounts_file, reason, sizeof reason);
 	if (!history) {
 		rudp_log(RUDP_LOG_ERROR, "history not opened reason=\"%s\"", reason);
-		return APO_ERROR_TOLD;
+		return APO_ERROR_LOGGED;
 	}
 	error = apo_history_thread_init(&service->history_thread, &service->model_thread.box,
 					history, config);
@@ -111,7 +111,7 @@ int apo_service_load_accounts(struct apo_service *service)
 	return error < 0 ? error : loading.error;
 }
 
-/* The one that is open: the configuration may name another meanwhile. */
+/* The file that is open; the configuration may name another one since. */
 static const char *history_file(const struct apo_service *service)
 {
 	return service->has_history ? apo_history_file(service->history_thread.history) : NULL;

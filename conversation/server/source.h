@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source - what the main thread's epoll tells about: embedded first in whatever has the descriptor.
+ * source - an event source of the main thread's epoll. It is the first member of the struct that
+ * owns the descriptor.
  */
 #ifndef APO_SERVER_SOURCE_H
 #define APO_SERVER_SOURCE_H
 
-enum apo_source_kind {
+enum apo_event_source_kind {
 	APO_SOURCE_BOX,
 	APO_SOURCE_SIGNAL,
 	APO_SOURCE_LISTENER,
@@ -18,7 +19,7 @@ enum apo_source_kind {
 };
 
 struct apo_event_source {
-	enum apo_source_kind kind;
+	enum apo_event_source_kind kind;
 	int fd;
 };
 

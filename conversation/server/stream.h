@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream - what a connection is made of, as its consumer (the worker) wants it: bytes in, bytes
- * out, who is there, and what of it the other side has. A line socket, TLS and the messaging library
- * (stream_peer.h) are implementations here, tests bring others.
+ * stream - the transport of a connection, as the worker uses it: reading, writing, the peer's
+ * identity, and how much the peer has acknowledged. Implementations: TCP socket, TLS, the messaging
+ * library (stream_peer.h); tests have others.
  *
- * Returns  0 or more, or a negative errno value; -EAGAIN: later, when the descriptor is readable,
- *          or writable if wants_out says so.
+ * Returns  0 or more, or a negative errno value; -EAGAIN: try again when the descriptor is
+ *          readable, or writable if wants_out is set.
  * Threads  one owner at a time.
  */
 #ifndef APO_SERVER_STREAM_H
@@ -20,46 +20,46 @@
 
 struct apo_stream {
 	const struct apo_stream_ops *ops;
-	void *of; /* the implementation's */
+	void *of; /* of the implementation */
 	int fd;
-	bool wants_out; /* the last -EAGAIN of greet or read waits for room to write */
-	bool wants_in;  /* the last -EAGAIN of write waits for something to read */
+	bool wants_out; /* the last -EAGAIN of greet or read needs the descriptor to be writable */
+	bool wants_in;  /* the last -EAGAIN of write needs the descriptor to be readable */
 };
 
 struct apo_stream_ops {
 	const char *name;
-	bool is_secret; /* nobody on the way can read it */
-	bool can_move;  /* all there is of it is the descriptor, and what apo_stream_moved is told */
-	/* What must be done before anything can be read or written; 0: it is. */
+	bool is_secret; /* encrypted */
+	bool can_move;  /* its whole state is the descriptor and the argument of apo_stream_moved */
+	/* Continues the handshake; 0: it is complete. */
 	int (*greet)(struct apo_stream *stream);
-	/* 0: the end. */
+	/* Returns 0 at the end of the stream. */
 	ssize_t (*read)(struct apo_stream *stream, void *bytes, size_t size);
-	/* May take a part; the rest may come from another place of memory the next time. */
+	/* May write a part; the rest may then come from another buffer. */
 	ssize_t (*write)(struct apo_stream *stream, const void *bytes, size_t length);
-	/* Tells the other side that nothing follows; reading goes on. */
+	/* Tells the peer that nothing follows; reading continues. */
 	void (*finish)(struct apo_stream *stream);
 	void (*close)(struct apo_stream *stream);
-	/* All that was given to the transport so far, what the transport added with it; in whatever
-	 * the transport counts, as the next. */
+	/* All bytes given to the transport so far, with the transport's own overhead; in the
+	 * transport's unit, like the next. */
 	uint64_t (*sent_bytes)(const struct apo_stream *stream);
-	/* What of that the other side's transport has not acknowledged. */
+	/* The part of them that the peer's transport has not acknowledged. */
 	uint64_t (*unacknowledged_bytes)(const struct apo_stream *stream);
-	/* The fingerprint of the other side's certificate; false: it has shown none. */
+	/* The fingerprint of the peer's certificate; false: it has shown none. */
 	bool (*fingerprint)(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE]);
-	/* Of a client that has a lasting name in place of an address, and whose transport comes
-	 * back when it breaks; NULL: of one that has not. */
+	/* The peer's name, for transports whose peers have a lasting name in place of an address
+	 * and whose broken links come back; NULL for other transports. */
 	const char *(*peer_name)(const struct apo_stream *stream);
 };
 
-/* A connected non-blocking stream socket, which is the stream's from now on. */
+/* Opens a stream on a connected non-blocking socket and takes ownership of it. */
 void apo_stream_open_line(struct apo_stream *stream, int fd);
 
-/* The same for one that another process has had (can_move), which had given so many bytes to the
+/* The same for a socket of the previous process (can_move), which had given sent_bytes to the
  * transport. */
 void apo_stream_moved(struct apo_stream *stream, int fd, uint64_t sent_bytes);
 
-/* The bytes that the transport of a socket has not got acknowledged: SIOCOUTQ, 0 where the kernel
- * does not know. */
+/* The bytes of a socket that the peer has not acknowledged: SIOCOUTQ; 0 if the kernel cannot
+ * tell. */
 uint64_t apo_socket_unacknowledged_bytes(int fd);
 
 #endif

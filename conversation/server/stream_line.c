@@ -7,7 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The bytes written stand in the pointer itself: an idle connection keeps nothing elsewhere. */
+/* The number of bytes written is stored in the pointer, so an idle connection needs no further
+ * memory. */
 _Static_assert(sizeof(void *) >= sizeof(uint64_t), "counts bytes in a pointer");
 
 uint64_t apo_socket_unacknowledged_bytes(int fd)

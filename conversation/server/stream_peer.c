@@ -9,9 +9,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* A line that has come and has not been read. */
-struct said {
-	struct said *next;
+/* A line that has come and was not read yet. */
+struct pending_line {
+	struct pending_line *next;
 	struct rudpmsg_message message;
 	const char *text;
 	size_t len;
@@ -24,17 +24,17 @@ struct apo_session {
 	uint64_t number;
 	char name[RUDPMSG_NAME_MAX + 1];
 	_Atomic rudpmsg_message_id acknowledged_id;
-	atomic_bool wants_room; /* the worker waits for acknowledgements */
+	atomic_bool wants_room; /* the worker waits until send accepts messages again */
 	atomic_bool is_closed;
-	pthread_mutex_t lock; /* the rest but for the worker's */
+	pthread_mutex_t lock; /* protects the rest, except the worker's members */
 	int wake_fd;          /* -1: the worker has closed it */
-	struct said *first, *last;
+	struct pending_line *first, *last;
 	bool has_ended;
-	int error; /* of the end; 0: none */
-	/* The worker's alone. */
+	int error; /* the reason of the end; 0: none */
+	/* Only the worker uses these. */
 	rudpmsg_message_id sent_id;
 	size_t read_bytes; /* of the first line */
-	bool is_finished;  /* the peer has been told the end */
+	bool is_finished;  /* CLOSE was sent to the peer */
 };
 
 /* ---- life ---- */
@@ -66,19 +66,19 @@ struct apo_session *apo_session_get(struct apo_session *session)
 	return session;
 }
 
-static void said_free(struct apo_session *session, struct said *said)
+static void pending_line_free(struct apo_session *session, struct pending_line *pending_line)
 {
-	session->carrier->done(session->carrier->of, &said->message);
-	free(said);
+	session->carrier->done(session->carrier->of, &pending_line->message);
+	free(pending_line);
 }
 
-static void drop_said(struct apo_session *session)
+static void drop_pending_lines(struct apo_session *session)
 {
-	struct said *said;
+	struct pending_line *pending_line;
 
-	while ((said = session->first)) {
-		session->first = said->next;
-		said_free(session, said);
+	while ((pending_line = session->first)) {
+		session->first = pending_line->next;
+		pending_line_free(session, pending_line);
 	}
 }
 
@@ -86,7 +86,7 @@ void apo_session_put(struct apo_session *session)
 {
 	if (atomic_fetch_sub_explicit(&session->references, 1, memory_order_acq_rel) > 1)
 		return;
-	drop_said(session);
+	drop_pending_lines(session);
 	if (session->wake_fd >= 0)
 		close(session->wake_fd);
 	pthread_mutex_destroy(&session->lock);
@@ -110,7 +110,7 @@ bool apo_session_is_closed(const struct apo_session *session)
 
 /* ---- the main thread's side ---- */
 
-/* With the lock. */
+/* The caller holds the lock. */
 static void wake(struct apo_session *session)
 {
 	static const uint64_t one = 1;
@@ -122,21 +122,22 @@ static void wake(struct apo_session *session)
 void apo_session_on_line(struct apo_session *session, const struct rudpmsg_message *message,
 			 const struct apo_frame *line)
 {
-	struct said *said = malloc(sizeof *said);
+	struct pending_line *pending_line = malloc(sizeof *pending_line);
 	struct rudpmsg_message unwanted = *message;
 	bool is_taken;
 
 	pthread_mutex_lock(&session->lock);
-	is_taken = said && !session->has_ended && session->wake_fd >= 0;
+	is_taken = pending_line && !session->has_ended && session->wake_fd >= 0;
 	if (is_taken) {
-		*said = (struct said){NULL, *message, line->text, line->text_len};
+		*pending_line = (struct pending_line){NULL, *message, line->text, line->text_len};
 		if (session->first)
-			session->last->next = said;
+			session->last->next = pending_line;
 		else
-			session->first = said;
-		session->last = said;
-	} else if (!said && !session->has_ended) {
-		/* Going on without the line would be worse. */
+			session->first = pending_line;
+		session->last = pending_line;
+	} else if (!pending_line && !session->has_ended) {
+		/* Without memory for the line the session must end: a lost line would go
+		 * unnoticed. */
 		session->has_ended = true;
 		session->error = ENOMEM;
 	}
@@ -145,7 +146,7 @@ void apo_session_on_line(struct apo_session *session, const struct rudpmsg_messa
 	if (is_taken)
 		return;
 	session->carrier->done(session->carrier->of, &unwanted);
-	free(said);
+	free(pending_line);
 }
 
 void apo_session_on_acknowledged(struct apo_session *session, rudpmsg_message_id id)
@@ -176,20 +177,20 @@ static int peer_greet(struct apo_stream *stream)
 	return 0;
 }
 
-/* As much of the first line, and its end, as there is room for. With the lock. */
+/* Reads as much of the first line and its LF as there is room for. The caller holds the lock. */
 static size_t read_first(struct apo_session *session, char *bytes, size_t size)
 {
-	struct said *said = session->first;
-	size_t left = said->len - session->read_bytes, n = left < size ? left : size;
+	struct pending_line *pending_line = session->first;
+	size_t left = pending_line->len - session->read_bytes, n = left < size ? left : size;
 
-	memcpy(bytes, said->text + session->read_bytes, n);
+	memcpy(bytes, pending_line->text + session->read_bytes, n);
 	session->read_bytes += n;
 	if (n == size)
 		return n;
 	bytes[n] = '\n';
-	session->first = said->next;
+	session->first = pending_line->next;
 	session->read_bytes = 0;
-	said_free(session, said);
+	pending_line_free(session, pending_line);
 	return n + 1;
 }
 
@@ -210,8 +211,8 @@ static ssize_t peer_read(struct apo_stream *stream, void *bytes, size_t size)
 		result = -session->error;
 	else
 		result = -EAGAIN;
-	/* The end is told by the next read, and room (which the descriptor may have told of) to who
-	 * wants to write. */
+	/* Keeps the descriptor readable for the next read, which reports the end, and for a waiting
+	 * writer (this read may have consumed the wake-up about room). */
 	if ((n > 0 && session->has_ended) ||
 	    (stream->wants_in && !atomic_load(&session->wants_room)))
 		wake(session);
@@ -230,7 +231,7 @@ static int send_frame(struct apo_session *session, enum apo_frame_kind kind, con
 				      apo_frame_write(&frame, bytes), &session->sent_id);
 }
 
-/* Room may have come between the refusal and the word that it is waited for. */
+/* Tries again after setting wants_room, since room may have come in between. */
 static int send_line(struct apo_session *session, const char *text, size_t len)
 {
 	int result = send_frame(session, APO_FRAME_LINE, text, len);
@@ -244,7 +245,7 @@ static int send_line(struct apo_session *session, const char *text, size_t len)
 	return result;
 }
 
-/* Whole lines: what is behind the last end comes again. */
+/* Sends whole lines only. The worker passes the rest again later. */
 static ssize_t peer_write(struct apo_stream *stream, const void *of, size_t length)
 {
 	struct apo_session *session = stream->of;
@@ -272,7 +273,7 @@ static void peer_finish(struct apo_stream *stream)
 	static const char reason[] = "Connection closed";
 	struct apo_session *session = stream->of;
 
-	/* Without room for it the peer learns it by the next HELLO. */
+	/* If there is no room for it, the peer learns of the end from the next HELLO. */
 	(void)send_frame(session, APO_FRAME_CLOSE, reason, sizeof reason - 1);
 	session->is_finished = true;
 	apo_session_end(session, 0);
@@ -287,7 +288,7 @@ static void peer_close(struct apo_stream *stream)
 	pthread_mutex_lock(&session->lock);
 	close(session->wake_fd);
 	session->wake_fd = -1;
-	drop_said(session);
+	drop_pending_lines(session);
 	pthread_mutex_unlock(&session->lock);
 	atomic_store(&session->is_closed, true);
 	stream->of = NULL;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_peer - a chat client that comes over the messaging library: the third stream (stream.h),
- * between the main thread, which takes what peers send, and the worker that has the client.
+ * stream_peer - a stream (stream.h) to a chat client over the messaging library. It connects the
+ * main thread, which takes the peers' messages, with the client's worker.
  *
- * Model    a session is one client of one peer. Lines that have come wait in it until the worker
- *          reads; lines that the worker writes go to the library at once, one message each. The
- *          descriptor is an eventfd: readable when there is something to read, room to write again
- *          after -EAGAIN, or the end.
- * Receipts what has been acknowledged is counted in messages: the library's ids stand for the bytes
- *          of stream.h.
- * Limits   the library's: unread_bytes_max of messages that wait (they are not done until they
- *          have been read), queue_bytes_max of those that the peer has not acknowledged.
- * Threads  on_..., end: the main thread's; the stream: the worker's. Each has a reference.
+ * Model    A session is one client of one peer. Lines that have come wait in it until the worker
+ *          reads them. Lines that the worker writes go to the library at once, one message each.
+ *          The descriptor is an eventfd: readable if there is something to read, if there is room
+ *          to write again after -EAGAIN, or at the end.
+ * Receipts Acknowledged data is counted in messages: ids of the library take the place of the bytes
+ * of
+ *          stream.h.
+ * Limits   the library's: unread_bytes_max of waiting messages (a message is done when it has been
+ *          read), queue_bytes_max of messages that the peer has not acknowledged.
+ * Threads  on_..., end: the main thread; the stream: the worker. Each has a reference.
  */
 #ifndef APO_SERVER_STREAM_PEER_H
 #define APO_SERVER_STREAM_PEER_H
@@ -20,7 +21,8 @@
 #include "conversation/server/stream.h"
 #include "rudp/msg.h"
 
-/* What carries messages: a node of the library, or a mock. Any thread; neither call waits. */
+/* The transport of messages: a node of the library, or a mock. Both calls may come from any thread
+ * and do not block. */
 struct apo_carrier {
 	/* Returns 0 and the message's id; -EAGAIN: no room now; another negative errno value. */
 	int (*send)(void *of, rudpmsg_conn_id conn, const void *bytes, size_t len,
@@ -31,7 +33,7 @@ struct apo_carrier {
 
 struct apo_session;
 
-/* One reference. NULL without memory or descriptors. */
+/* Returns a session with one reference. NULL if memory or descriptors are short. */
 struct apo_session *apo_session_new(const struct apo_carrier *carrier, rudpmsg_conn_id conn,
 				    uint64_t number, const char *name);
 struct apo_session *apo_session_get(struct apo_session *session);
@@ -39,19 +41,20 @@ void apo_session_put(struct apo_session *session);
 
 uint64_t apo_session_number(const struct apo_session *session);
 const char *apo_session_name(const struct apo_session *session);
-/* The worker has closed it. */
+/* True if the worker has closed the session. */
 bool apo_session_is_closed(const struct apo_session *session);
 
-/* A LINE of it has come: message, whose text is a part of its bytes, is the session's to be done
- * with. */
+/* The frame LINE has come. The session takes ownership of message; the text of line points into
+ * it. */
 void apo_session_on_line(struct apo_session *session, const struct rudpmsg_message *message,
 			 const struct apo_frame *line);
 /* The peer has acknowledged all messages up to this one. */
 void apo_session_on_acknowledged(struct apo_session *session, rudpmsg_message_id id);
-/* Nothing follows: 0, or a positive errno value that says why. What has come is still read. */
+/* Nothing follows; error: 0, or a positive errno value as the reason. Lines that have come are
+ * still read. */
 void apo_session_end(struct apo_session *session, int error);
 
-/* Consumes a reference. */
+/* Opens the stream; consumes a reference. */
 void apo_stream_open_peer(struct apo_stream *stream, struct apo_session *session);
 
 #endif

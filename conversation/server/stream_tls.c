@@ -14,17 +14,16 @@
 
 /* ---- contexts ---- */
 
-/* Certificates of clients prove who they are to accounts that know their fingerprint: nobody
- * needs to have signed them. */
-static int take_any_certificate(int is_fine, X509_STORE_CTX *store)
+/* Any client certificate is accepted, signed or not: it serves only to show its fingerprint. */
+static int accept_any_certificate(int is_fine, X509_STORE_CTX *store)
 {
 	(void)is_fine;
 	(void)store;
 	return 1;
 }
 
-/* A server has nobody to ask. OpenSSL would ask at the terminal, and all wait for the answer. */
-static int know_no_passphrase(char *to, int size, int is_for_writing, void *of)
+/* OpenSSL would ask for a passphrase at the terminal and block the server. */
+static int refuse_passphrase(char *to, int size, int is_for_writing, void *of)
 {
 	(void)to;
 	(void)size;
@@ -34,19 +33,19 @@ static int know_no_passphrase(char *to, int size, int is_for_writing, void *of)
 	return -1;
 }
 
-/* NULL: nobody knows. */
+/* NULL: unknown. */
 static const char *words_of(unsigned long code)
 {
 	if (ERR_SYSTEM_ERROR(code))
 		return strerror(ERR_GET_REASON(code));
 	if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ)
-		return "has a passphrase, and there is nobody to ask for it";
+		return "has a passphrase, which a server cannot ask for";
 	return code ? ERR_reason_error_string(code) : NULL;
 }
 
-static void say_why(const char *what, const char *file, char *reason, size_t size)
+static void describe_error(const char *what, const char *file, char *reason, size_t size)
 {
-	/* The first is the cause, what comes later follows from it. */
+	/* The first error is the cause; later ones follow from it. */
 	const char *text = words_of(ERR_peek_error());
 
 	snprintf(reason, size, "%s %s: %s", what, file, text ? text : "cannot be used");
@@ -60,25 +59,26 @@ apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *k
 
 	ERR_clear_error();
 	if (!context) {
-		say_why("TLS", "context", reason, reason_size);
+		describe_error("TLS", "context", reason, reason_size);
 		return NULL;
 	}
 	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-	/* A client that just closes has ended: lines say where they end. */
+	/* Some clients close without close_notify. That is no attack here: truncation is visible,
+	 * since each line has an end. */
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					     SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 					  SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, take_any_certificate);
-	SSL_CTX_set_default_passwd_cb(context, know_no_passphrase);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any_certificate);
+	SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
 	SSL_CTX_set_session_id_context(context, (const unsigned char *)"apollonion", 10);
 	if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
-		say_why("certificate", certificate_file, reason, reason_size);
+		describe_error("certificate", certificate_file, reason, reason_size);
 	else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
-		say_why("key", key_file, reason, reason_size);
+		describe_error("key", key_file, reason, reason_size);
 	else if (SSL_CTX_check_private_key(context) != 1)
-		say_why("key of another certificate:", key_file, reason, reason_size);
+		describe_error("key of another certificate:", key_file, reason, reason_size);
 	else
 		return context;
 	SSL_CTX_free(context);
@@ -98,7 +98,7 @@ void apo_tls_context_put(apo_tls_context *context)
 
 /* ---- streams ---- */
 
-/* What a call that has not succeeded means. is_writing: and what it would do without TLS. */
+/* Converts the result of an OpenSSL call that has not succeeded. */
 static int verdict(struct apo_stream *stream, int result, bool is_writing)
 {
 	int error = errno, what = SSL_get_error(stream->of, result);
@@ -131,7 +131,8 @@ static int tls_greet(struct apo_stream *stream)
 	return error ? error : -ECONNRESET;
 }
 
-/* Until the room is full: a record that stays inside SSL would not make the descriptor readable. */
+/* Reads until the buffer is full: data left inside OpenSSL would not make the descriptor
+ * readable. */
 static ssize_t tls_read(struct apo_stream *stream, void *bytes, size_t size)
 {
 	size_t n = 0;

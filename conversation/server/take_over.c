@@ -11,41 +11,45 @@
 #include "conversation/server/upgrade_channel.h"
 #include "conversation/server/service_private.h"
 
-#define UPGRADE_NS (60 * RUDP_NS_PER_S) /* the old one waits less long, and ends us then */
-/* Between looks for the port of the one before: the first span, and the last; twenty seconds in all. */
+/* the old process waits for a shorter time and then kills this one */
+#define UPGRADE_NS (60 * RUDP_NS_PER_S)
+/* The waits between tries for the messaging port: the first one, and the last one; twenty seconds
+ * in all. */
 #define NODE_WAIT_NS (20 * RUDP_NS_PER_MS)
 #define NODE_WAIT_MAX_NS (512 * NODE_WAIT_NS)
 
 static int receive(struct apo_service *service, struct apo_upgrade_state *upgrade)
 {
 	struct apo_server_parts parts = apo_service_parts(service);
-	struct apo_arrival arrival;
-	int error = apo_upgrade_channel_receive(service->predecessor.fd, &arrival,
+	struct apo_received_state received;
+	int error = apo_upgrade_channel_receive(service->predecessor.fd, &received,
 						service->now_at_ns + UPGRADE_NS);
 
 	if (error < 0)
 		return error;
-	/* What was registered and read while the old one still served: it stands still now. */
+	/* Loads accounts that were registered and markers that were set while the old process still
+	 * served. It stands still now. */
 	error = apo_service_load_accounts(service);
-	apo_upgrade_state_from(upgrade, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
+	apo_upgrade_state_from(upgrade, received.state, received.len, received.fds,
+			       received.fd_count);
 	if (error == 0 && !apo_upgrade_state_read(upgrade, &parts))
 		error = -EPROTO;
-	apo_arrival_fini(&arrival);
-	if (error == 0 && !upgrade->goes_on_with_history)
+	apo_received_state_fini(&received);
+	if (error == 0 && !upgrade->continues_history)
 		error = apo_service_begin_history(service);
 	return error;
 }
 
-/* Nobody serves meanwhile: the old one stands still. Its end is as good as its GO. */
+/* No process serves during this exchange. The old process's end counts as GO. */
 static int agree(struct apo_service *service)
 {
 	int fd = service->predecessor.fd, error;
 	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + UPGRADE_NS;
 
-	error = apo_upgrade_channel_say(fd, APO_UPGRADE_CHANNEL_TAKEN, until_ns);
+	error = apo_upgrade_channel_send_kind(fd, APO_UPGRADE_CHANNEL_TAKEN, until_ns);
 	if (error < 0)
 		return error;
-	error = apo_upgrade_channel_hear(fd, APO_UPGRADE_CHANNEL_GO, until_ns);
+	error = apo_upgrade_channel_await(fd, APO_UPGRADE_CHANNEL_GO, until_ns);
 	return error == -EPIPE ? 0 : error;
 }
 
@@ -55,8 +59,8 @@ int apo_take_over(struct apo_service *service)
 	struct apo_upgrade_state upgrade;
 
 	service->metrics.wanted_path = service->config->metrics_path;
-	error = apo_upgrade_channel_say(fd, APO_UPGRADE_CHANNEL_HELLO,
-					service->now_at_ns + UPGRADE_NS);
+	error = apo_upgrade_channel_send_kind(fd, APO_UPGRADE_CHANNEL_HELLO,
+					      service->now_at_ns + UPGRADE_NS);
 	if (error == 0)
 		error = receive(service, &upgrade);
 	service->metrics.wanted_path = NULL;
@@ -65,28 +69,30 @@ int apo_take_over(struct apo_service *service)
 	if (error < 0)
 		return error;
 	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
-	/* What clients are told of it: that some could not come along. */
-	service->model_thread.is_alone = true;
+	/* Sends what clients must be told: that some users could not be handed over. */
+	service->model_thread.is_unattended = true;
 	(void)apo_model_thread_absorb(&service->model_thread);
-	service->model_thread.is_alone = false;
+	service->model_thread.is_unattended = false;
 	service->acceptor.counters.take_overs++;
 	(void)apo_service_open_metrics(service);
 	apo_acceptor_listen(&service->acceptor);
-	/* Accounts that were made or removed since ours were read. */
+	/* Finds accounts that other processes have added or removed since the accounts were
+	 * loaded. */
 	apo_auth_thread_refresh(&service->auth_thread);
 	rudp_log(RUDP_LOG_INFO, "taken over pid=%d connections=%lu left=%lu", (int)getpid(),
 		 upgrade.moved, upgrade.left);
 	return apo_service_watch(service, &service->predecessor, APO_SOURCE_PREDECESSOR, fd);
 }
 
-/* The port of its messaging connections is free now, or soon: one that was killed has its descriptors
- * closed one after the other, and our end of the upgrade channel may be the first. */
+/* The port for messaging is free now, or soon: the descriptors of a killed process are closed one
+ * after the other, and the upgrade channel may be the first. */
 static void open_messaging_node(struct apo_service *service)
 {
 	int error;
 
 	service->node_at_ns = RUDP_NEVER;
-	if (service->state != APO_RUNNING) /* who goes on in our place wants the port */
+	/* This process is ending: its own successor wants the port. */
+	if (service->state != APO_RUNNING)
 		return;
 	service->messaging_node.may_wait = service->node_wait_ns <= NODE_WAIT_MAX_NS;
 	error = apo_service_open_messaging_node(service);

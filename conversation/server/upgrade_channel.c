@@ -24,7 +24,7 @@ struct message {
 	uint64_t len, sum;
 };
 
-/* What is sent with it. */
+/* Ancillary data of a message: descriptors. */
 union rights {
 	struct cmsghdr header;
 	char bytes[CMSG_SPACE(APO_UPGRADE_CHANNEL_AT_ONCE * sizeof(int))];
@@ -88,7 +88,7 @@ static void close_all(const int *fds, uint32_t count)
 			close(fds[i]);
 }
 
-/* All that came with it, whatever it was. */
+/* Takes all descriptors of the message, whatever its kind. */
 static uint32_t take_rights(struct msghdr *whole, int fds[APO_UPGRADE_CHANNEL_AT_ONCE])
 {
 	uint32_t count = 0, more;
@@ -104,7 +104,7 @@ static uint32_t take_rights(struct msghdr *whole, int fds[APO_UPGRADE_CHANNEL_AT
 	return count;
 }
 
-/* fds: room for APO_UPGRADE_CHANNEL_AT_ONCE; *fd_count of them came. */
+/* fds has room for APO_UPGRADE_CHANNEL_AT_ONCE; *fd_count is the number received. */
 static int receive_message(int fd, struct message *message, enum apo_upgrade_channel_kind kind,
 			   int *fds, uint32_t *fd_count, int64_t deadline_at_ns)
 {
@@ -138,14 +138,15 @@ static int receive_message(int fd, struct message *message, enum apo_upgrade_cha
 	return -EPROTO;
 }
 
-int apo_upgrade_channel_say(int fd, enum apo_upgrade_channel_kind kind, int64_t deadline_at_ns)
+int apo_upgrade_channel_send_kind(int fd, enum apo_upgrade_channel_kind kind,
+				  int64_t deadline_at_ns)
 {
 	struct message message = {.kind = (uint32_t)kind};
 
 	return send_message(fd, &message, NULL, 0, deadline_at_ns);
 }
 
-int apo_upgrade_channel_hear(int fd, enum apo_upgrade_channel_kind kind, int64_t deadline_at_ns)
+int apo_upgrade_channel_await(int fd, enum apo_upgrade_channel_kind kind, int64_t deadline_at_ns)
 {
 	int fds[APO_UPGRADE_CHANNEL_AT_ONCE];
 	struct message message;
@@ -163,7 +164,7 @@ static uint64_t sum_of(const void *bytes, size_t len)
 	return XXH3_64bits(bytes, len);
 }
 
-/* A file that is nowhere but in memory. */
+/* A file that exists only in memory. */
 static int memory_file(const void *bytes, size_t len)
 {
 	int fd = memfd_create("apollonion-state", MFD_CLOEXEC);
@@ -208,51 +209,51 @@ int apo_upgrade_channel_send(int fd, const void *state, size_t len, const int *f
 	return error;
 }
 
-static int map_state(struct apo_arrival *arrival, int file, const struct message *message)
+static int map_state(struct apo_received_state *received, int file, const struct message *message)
 {
 	struct stat status;
 
 	if (message->len == 0 || message->len > APO_SERIALIZER_BYTES_MAX ||
 	    fstat(file, &status) < 0 || (uint64_t)status.st_size != message->len)
 		return -EPROTO;
-	arrival->state = mmap(NULL, message->len, PROT_READ, MAP_PRIVATE, file, 0);
-	if (arrival->state == MAP_FAILED) {
-		arrival->state = NULL;
+	received->state = mmap(NULL, message->len, PROT_READ, MAP_PRIVATE, file, 0);
+	if (received->state == MAP_FAILED) {
+		received->state = NULL;
 		return -errno;
 	}
-	arrival->len = message->len;
-	return sum_of(arrival->state, arrival->len) == message->sum ? 0 : -EPROTO;
+	received->len = message->len;
+	return sum_of(received->state, received->len) == message->sum ? 0 : -EPROTO;
 }
 
-static int receive_descriptors(int fd, struct apo_arrival *arrival, uint32_t wanted,
+static int receive_descriptors(int fd, struct apo_received_state *received, uint32_t wanted,
 			       int64_t deadline_at_ns)
 {
 	int fds[APO_UPGRADE_CHANNEL_AT_ONCE], error;
 	struct message message;
 	uint32_t count;
 
-	while (arrival->fd_count < wanted) {
+	while (received->fd_count < wanted) {
 		error = receive_message(fd, &message, APO_UPGRADE_CHANNEL_DESCRIPTORS, fds, &count,
 					deadline_at_ns);
 		if (error < 0)
 			return error;
-		if (count == 0 || count != message.count || count > wanted - arrival->fd_count) {
+		if (count == 0 || count != message.count || count > wanted - received->fd_count) {
 			close_all(fds, count);
 			return -EPROTO;
 		}
-		memcpy(arrival->fds + arrival->fd_count, fds, count * sizeof *fds);
-		arrival->fd_count += count;
+		memcpy(received->fds + received->fd_count, fds, count * sizeof *fds);
+		received->fd_count += count;
 	}
 	return 0;
 }
 
-int apo_upgrade_channel_receive(int fd, struct apo_arrival *arrival, int64_t deadline_at_ns)
+int apo_upgrade_channel_receive(int fd, struct apo_received_state *received, int64_t deadline_at_ns)
 {
 	int files[APO_UPGRADE_CHANNEL_AT_ONCE], error;
 	struct message message;
 	uint32_t count;
 
-	memset(arrival, 0, sizeof *arrival);
+	memset(received, 0, sizeof *received);
 	error = receive_message(fd, &message, APO_UPGRADE_CHANNEL_STATE, files, &count,
 				deadline_at_ns);
 	if (error < 0)
@@ -260,23 +261,23 @@ int apo_upgrade_channel_receive(int fd, struct apo_arrival *arrival, int64_t dea
 	if (count != 1 || message.count > APO_UPGRADE_CHANNEL_DESCRIPTORS_MAX)
 		error = -EPROTO;
 	else
-		error = map_state(arrival, files[0], &message);
+		error = map_state(received, files[0], &message);
 	close_all(files, count);
-	if (error == 0 && !(arrival->fds = calloc((size_t)message.count + 1, sizeof(int))))
+	if (error == 0 && !(received->fds = calloc((size_t)message.count + 1, sizeof(int))))
 		error = -ENOMEM;
 	if (error == 0)
-		error = receive_descriptors(fd, arrival, message.count, deadline_at_ns);
+		error = receive_descriptors(fd, received, message.count, deadline_at_ns);
 	if (error < 0)
-		apo_arrival_fini(arrival);
+		apo_received_state_fini(received);
 	return error;
 }
 
-void apo_arrival_fini(struct apo_arrival *arrival)
+void apo_received_state_fini(struct apo_received_state *received)
 {
-	if (arrival->fds)
-		close_all(arrival->fds, arrival->fd_count);
-	free(arrival->fds);
-	if (arrival->state)
-		munmap(arrival->state, arrival->len);
-	memset(arrival, 0, sizeof *arrival);
+	if (received->fds)
+		close_all(received->fds, received->fd_count);
+	free(received->fds);
+	if (received->state)
+		munmap(received->state, received->len);
+	memset(received, 0, sizeof *received);
 }

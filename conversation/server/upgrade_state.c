@@ -74,7 +74,7 @@ void apo_upgrade_state_descriptor(struct apo_upgrade_state *upgrade, int *fd)
 	upgrade->fds[upgrade->fds_read++] = -1;
 }
 
-/* ---- counters: those of all workers go on in the first one ---- */
+/* ---- counters: the first worker continues the sums of all workers ---- */
 
 static const char *const counter_names[] = {
 #define COUNTER_NAME(name, help) #name,
@@ -84,7 +84,7 @@ static const char *const counter_names[] = {
 
 #define COUNTER_COUNT (sizeof counter_names / sizeof *counter_names)
 _Static_assert(sizeof(struct apo_worker_counters) == COUNTER_COUNT * sizeof(uint64_t),
-	       "counters stand one after the other");
+	       "the counters are an array of uint64_t");
 
 static uint64_t sum_of(const struct apo_server_parts *parts, size_t counter)
 {
@@ -112,7 +112,7 @@ static void serialize_worker_counters(struct apo_serializer *serializer,
 		atomic_fetch_add_explicit(counters + i, values[i], memory_order_relaxed);
 }
 
-/* ---- history's ---- */
+/* ---- counters of history ---- */
 
 static const char *const history_names[] = {
 #define HISTORY_NAME(name, help) #name,
@@ -122,7 +122,7 @@ static const char *const history_names[] = {
 
 #define HISTORY_COUNT (sizeof history_names / sizeof *history_names)
 _Static_assert(sizeof((struct apo_history_thread *)0)->counters == HISTORY_COUNT * sizeof(uint64_t),
-	       "counters stand one after the other");
+	       "the counters are an array of uint64_t");
 
 static void serialize_history(struct apo_upgrade_state *upgrade,
 			      const struct apo_server_parts *parts)
@@ -136,7 +136,7 @@ static void serialize_history(struct apo_upgrade_state *upgrade,
 
 	snprintf(file, sizeof file, "%s", own);
 	apo_serializer_string(&upgrade->serializer, file, sizeof file);
-	upgrade->goes_on_with_history = upgrade->serializer.ok && own[0] && strcmp(file, own) == 0;
+	upgrade->continues_history = upgrade->serializer.ok && own[0] && strcmp(file, own) == 0;
 	for (i = 0; i < HISTORY_COUNT && counters && !upgrade->serializer.is_reading; i++)
 		values[i] = atomic_load(counters + i);
 	apo_serializer_counters(&upgrade->serializer, history_names, HISTORY_COUNT, values);
@@ -144,7 +144,7 @@ static void serialize_history(struct apo_upgrade_state *upgrade,
 		atomic_fetch_add(counters + i, values[i]);
 }
 
-/* ---- connections, written ---- */
+/* ---- writing connections ---- */
 
 static void write_conn(struct apo_upgrade_state *upgrade, struct apo_worker *worker,
 		       struct apo_conn *conn, uint32_t ordinal)
@@ -162,7 +162,7 @@ static void write_conn(struct apo_upgrade_state *upgrade, struct apo_worker *wor
 		upgrade->left++;
 }
 
-/* Of each client of the model there is one: the threads stand still, and nothing is on its way. */
+/* Each client of the model has a connection: the threads stand still and no event is pending. */
 static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts,
 			uint32_t count)
 {
@@ -185,7 +185,7 @@ static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_serv
 	apo_serializer_expect(&upgrade->serializer, written == count);
 }
 
-/* ---- connections, read ---- */
+/* ---- reading connections ---- */
 
 struct place {
 	struct apo_worker *worker;
@@ -243,22 +243,23 @@ static void read_conn(struct reading *reading, uint32_t turn)
 		apo_conn_serialize(serializer, worker, place->conn, false);
 }
 
-static bool begin_again(struct reading *reading)
+static bool resume_all(struct reading *reading)
 {
 	uint32_t i;
 
 	for (i = 0; i < reading->count; i++) {
 		if (!reading->places[i].moves)
 			continue;
-		if (apo_conn_begin_again(reading->places[i].worker, reading->places[i].conn) < 0)
+		if (apo_conn_resume(reading->places[i].worker, reading->places[i].conn) < 0)
 			return false;
 		reading->upgrade->moved++;
 	}
 	return true;
 }
 
-/* Those who could not come along end here, too: nobody will ever hear of them again. */
-static void end_those_left(struct reading *reading)
+/* Connections that could not be handed over end in the model, too, since no event will come from
+ * them. */
+static void end_left_behind(struct reading *reading)
 {
 	const struct apo_server_parts *parts = reading->parts;
 	const struct apo_text_watch *watch;
@@ -312,12 +313,12 @@ static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_serve
 	apo_serializer_count(&upgrade->serializer, &reading.count, CONN_BYTES_MIN);
 	reading.places = calloc((size_t)reading.count + 1, sizeof *reading.places);
 	reading.peers = calloc((size_t)reading.count + 1, sizeof *reading.peers);
-	is_right = reading.places && reading.peers && read_all(&reading) && begin_again(&reading);
+	is_right = reading.places && reading.peers && read_all(&reading) && resume_all(&reading);
 	if (is_right) {
-		if (!upgrade->goes_on_with_history)
+		if (!upgrade->continues_history)
 			apo_state_begin_history(parts->model);
-		end_those_left(&reading);
-		apo_acceptor_set_inside(parts->acceptor, (unsigned)upgrade->moved);
+		end_left_behind(&reading);
+		apo_acceptor_set_active(parts->acceptor, (unsigned)upgrade->moved);
 	} else if (reading.places)
 		undo(&reading);
 	free(reading.places);
@@ -325,7 +326,7 @@ static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_serve
 	return is_right;
 }
 
-/* ---- all ---- */
+/* ---- the whole state ---- */
 
 static void serialize_head(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts)
 {
@@ -355,20 +356,20 @@ bool apo_upgrade_state_read(struct apo_upgrade_state *upgrade, const struct apo_
 	return upgrade->serializer.ok && read_conns(upgrade, to);
 }
 
-void apo_upgrade_state_let_go(const struct apo_server_parts *from, const char *reason)
+void apo_upgrade_state_release(const struct apo_server_parts *from, const char *reason)
 {
 	struct apo_worker *worker;
 	struct apo_conn *conn;
 	uint32_t slot;
 
-	apo_acceptor_let_go(from->acceptor);
-	apo_metrics_let_go(from->metrics);
+	apo_acceptor_release(from->acceptor);
+	apo_metrics_release(from->metrics);
 	for (worker = from->workers; worker < from->workers + from->worker_count; worker++) {
 		worker->now_at_ns = from->now_at_ns;
 		for (slot = 0; slot < worker->slot_count; slot++) {
 			conn = apo_worker_conn(worker, slot);
 			if (conn->state == APO_CONN_OPEN && apo_conn_can_move(conn))
-				apo_conn_let_go(worker, conn);
+				apo_conn_release(worker, conn);
 			else if (conn->state == APO_CONN_OPEN)
 				apo_conn_expel(worker, conn, reason);
 		}

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upgrade_state - all that a server hands over to the next: who listens, who waits, connections
- * with what is on its way, the model's state, counters.
+ * upgrade_state - everything that a server hands over to the next process: listeners, waiting
+ * connections, connections with their unsent data, the state of the model, counters.
  *
- * Model    bytes (serializer.h) and descriptors, which stand in the order in which they are carried.
- *          What cannot go along (TLS: OpenSSL gives its state to nobody; messaging connections) is
- *          named in it, so that others are told of its end where they are.
- * Trust    what is read is complete and right, or nothing of it is used.
- * Threads  the main thread's, while all others stand still.
+ * Model    Bytes (serializer.h), and descriptors in the order in which they are serialized.
+ *          Connections that cannot be handed over (TLS: OpenSSL does not export its state;
+ *          messaging) are named in the state, so that the new process tells other clients of their
+ *          end.
+ * Trust    The input is complete and valid, or nothing of it is used.
+ * Threads  the main thread, while all other threads stand still.
  */
 #ifndef APO_SERVER_UPGRADE_STATE_H
 #define APO_SERVER_UPGRADE_STATE_H
@@ -26,44 +27,44 @@ struct apo_worker;
 struct apo_upgrade_state {
 	struct apo_serializer serializer;
 	int *fds;
-	uint32_t fd_count, fd_capacity; /* of fds; those that were read have been taken out (-1) */
+	uint32_t fd_count, fd_capacity; /* of fds; those that were read are replaced by -1 */
 	uint32_t fds_read;
-	unsigned long moved, left; /* connections that went along, and that could not */
-	bool goes_on_with_history; /* read: it is kept in the same file */
+	unsigned long moved, left; /* connections that were handed over, and that could not be */
+	bool continues_history;    /* reading: both processes keep history in the same file */
 };
 
-/* Whose it is: what is written, or what it is read into. */
+/* The parts of a server that are written, or that the state is read into. */
 struct apo_server_parts {
 	struct apo_worker *workers;
 	unsigned worker_count;
 	struct apo_model *model;
 	struct apo_acceptor *acceptor;
 	struct apo_metrics *metrics;
-	struct apo_peers *peers; /* only what they have counted */
+	struct apo_peers *peers;                   /* only their counters */
 	struct apo_history_thread *history_thread; /* NULL: there is no history */
-	const char *history_file;        /* NULL: none */
+	const char *history_file;                  /* NULL: none */
 	int64_t now_at_ns;
 };
 
 void apo_upgrade_state_to(struct apo_upgrade_state *upgrade);
-/* bytes stay the caller's; of fds those are taken (and -1 instead) that are used. */
+/* The caller keeps bytes. Each descriptor that is used is taken out of fds (replaced by -1). */
 void apo_upgrade_state_from(struct apo_upgrade_state *upgrade, const void *bytes, size_t len,
 			    int *fds, uint32_t fd_count);
-/* Of one that was written. */
+/* Frees a state that was written. */
 void apo_upgrade_state_fini(struct apo_upgrade_state *upgrade);
 
-/* A descriptor: written, it stays the caller's; read, it is. */
+/* A descriptor. Writing: the caller keeps it. Reading: the caller owns it. */
 void apo_upgrade_state_descriptor(struct apo_upgrade_state *upgrade, int *fd);
 
-/* Returns whether it could be; nothing has changed but the clients' ordinals. */
+/* Returns false on failure. Changes nothing but the clients' ordinals. */
 bool apo_upgrade_state_write(struct apo_upgrade_state *upgrade,
 			     const struct apo_server_parts *from);
-/* Into a server that is new and has not begun. Returns whether it could be: else the server is not
- * to be used. */
+/* Reads into a new server that has not started. Returns false on failure: then that server must not
+ * be used. */
 bool apo_upgrade_state_read(struct apo_upgrade_state *upgrade, const struct apo_server_parts *to);
 
-/* What went along is forgotten here; who could not is told why, and closed as soon as it has been.
- */
-void apo_upgrade_state_let_go(const struct apo_server_parts *from, const char *reason);
+/* Forgets the connections that were handed over. The others get the reason and are closed when it
+ * has been written. */
+void apo_upgrade_state_release(const struct apo_server_parts *from, const char *reason);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Receipts: when has the transport of a recipient acknowledged a text? */
+/* Receipts: finds out when a recipient's transport has acknowledged a text. */
 #include <stdlib.h>
 
 #include "conversation/server/worker.h"
@@ -49,8 +49,8 @@ void apo_conn_watch(struct apo_worker *worker, struct apo_conn *conn, uint64_t w
 	apo_conn_add_watch(worker, conn, new);
 }
 
-/* From now on it is the transport that counts: with TLS its bytes are others, and more. What has
- * been written later in the same turn is waited for, too: a receipt may come late, never early. */
+/* From now on positions count the transport's bytes: with TLS these differ and are more. Bytes
+ * written later in the same turn are included, so a receipt may be late but never early. */
 void apo_conn_on_written(struct apo_worker *worker, struct apo_conn *conn)
 {
 	uint64_t sent_bytes = conn->stream.ops->sent_bytes(&conn->stream);
@@ -97,7 +97,7 @@ void apo_conn_poll_watches(struct apo_worker *worker, struct apo_conn *conn)
 
 void apo_conn_drop_watches(struct apo_worker *worker, struct apo_conn *conn)
 {
-	/* Of a broken one the kernel has forgotten what was acknowledged. */
+	/* After an error the kernel no longer knows what was acknowledged. */
 	if (!conn->has_failed)
 		apo_conn_poll_watches(worker, conn);
 	while (conn->watches) {

@@ -13,7 +13,7 @@
 #define EVENTS_AT_ONCE 256
 #define BOX_EVENT UINT64_MAX
 #define WATCHES_PERIOD_NS (5 * RUDP_NS_PER_MS)
-#define WATCHES_AT_ONCE 256 /* connections asked for receipts in a turn */
+#define WATCHES_AT_ONCE 256 /* connections that are asked for receipts in one turn */
 
 /* ---- slots ---- */
 
@@ -32,7 +32,7 @@ struct apo_conn *apo_worker_find(struct apo_worker *worker, struct apo_peer peer
 	return conn->generation == peer.generation && conn->state == APO_CONN_OPEN ? conn : NULL;
 }
 
-/* A chunk more; its slots go onto the list of free ones. */
+/* Allocates one more chunk and adds its slots to the free list. */
 static int more_slots(struct apo_worker *worker)
 {
 	uint32_t count = 1u << APO_SLOTS_BITS, chunk = worker->slot_count >> APO_SLOTS_BITS, i;
@@ -175,7 +175,7 @@ static void on_batch(struct apo_worker *worker, struct apo_batch *batch)
 
 /* ---- mail ---- */
 
-/* The buffer for reading only grows: what is kept by connections may be of before. */
+/* The buffer never shrinks: lines that connections keep may date from an earlier configuration. */
 static int make_room(struct apo_worker *worker, const struct apo_config *config)
 {
 	size_t size = config->receive_queue_bytes + APO_READ_BYTES;
@@ -201,13 +201,13 @@ static void on_configure(struct apo_worker *worker, struct apo_configure *config
 	free(configure);
 }
 
-/* Those that the model does not know have nothing to write; the others it will close. */
-static void on_drain(struct apo_worker *worker, struct apo_farewell *farewell)
+/* Connections that the model does not know are closed now; the model will close the others. */
+static void on_drain(struct apo_worker *worker, struct apo_end_notice *end_notice)
 {
 	uint32_t slot;
 
-	worker->drain_at_ns = farewell->deadline_at_ns;
-	free(farewell);
+	worker->drain_at_ns = end_notice->deadline_at_ns;
+	free(end_notice);
 	for (slot = 0; slot < worker->slot_count; slot++) {
 		struct apo_conn *conn = apo_worker_conn(worker, slot);
 
@@ -222,20 +222,20 @@ static void on_drain(struct apo_worker *worker, struct apo_farewell *farewell)
 
 static void on_mail(struct apo_worker *worker, struct apo_mail *mail)
 {
-	void *letter = mail;
+	void *message = mail;
 
 	switch ((enum apo_mail_kind)mail->kind) {
 	case APO_MAIL_BATCH:
-		on_batch(worker, letter);
+		on_batch(worker, message);
 		break;
 	case APO_MAIL_ADOPT:
-		apo_conn_adopt(worker, letter);
+		apo_conn_adopt(worker, message);
 		break;
 	case APO_MAIL_CONFIGURE:
-		on_configure(worker, letter);
+		on_configure(worker, message);
 		break;
 	case APO_MAIL_DRAIN:
-		on_drain(worker, letter);
+		on_drain(worker, message);
 		break;
 	case APO_MAIL_STOP:
 		worker->is_over = true;
@@ -247,7 +247,7 @@ static void on_mail(struct apo_worker *worker, struct apo_mail *mail)
 	case APO_MAIL_REQUEST:
 	case APO_MAIL_HISTORY:
 	case APO_MAIL_SETTLE:
-		abort(); /* nobody sends that to a worker */
+		abort(); /* no thread sends that to a worker */
 	}
 }
 
@@ -271,7 +271,7 @@ static void on_event(struct apo_worker *worker, const struct epoll_event *event)
 	if (event->data.u64 == BOX_EVENT)
 		return;
 	conn = apo_worker_conn(worker, slot);
-	/* One that was closed earlier in this turn. */
+	/* The connection may have been closed earlier in this turn. */
 	if (conn->generation == generation && conn->state != APO_CONN_FREE)
 		apo_conn_on_events(worker, conn, event->events);
 }
@@ -284,7 +284,7 @@ static void serve_timers(struct apo_worker *worker)
 		apo_conn_on_timer(worker, RUDP_LIST_OWNER(timer, struct apo_conn, timer));
 }
 
-/* Each that is there now once: reading may put it back. */
+/* Reads each listed connection once; reading may add it again. */
 static void serve_unread(struct apo_worker *worker)
 {
 	struct rudp_list now, *link;
@@ -298,7 +298,7 @@ static void serve_unread(struct apo_worker *worker)
 		apo_conn_read(worker, RUDP_LIST_OWNER(link, struct apo_conn, unread));
 }
 
-/* In turn, so that all of many are asked. */
+/* Round robin, so that all connections are asked eventually. */
 static void serve_watches(struct apo_worker *worker)
 {
 	uint32_t left = worker->watched_count;
@@ -339,13 +339,13 @@ static int timeout_ms(struct apo_worker *worker)
 {
 	int64_t next_at_ns = rudp_timer_wheel_next_at_ns(&worker->wheel);
 
-	/* Filled while nobody took turns (apo_worker_absorb, apo_conn_begin_again): no event will
-	 * tell of it. */
+	/* Texts were queued while the thread was stopped (apo_worker_absorb, apo_conn_resume), so
+	 * no event will report them. */
 	if (!rudp_list_is_empty(&worker->dirty))
 		return 0;
 	if (worker->watched_count > 0)
 		next_at_ns = rudp_time_min(next_at_ns, worker->watches_at_ns);
-	/* Held back by the model, they wait for its wake. */
+	/* If the model is behind, its wake-up continues reading. */
 	if (!rudp_list_is_empty(&worker->unread) && !apo_batcher_is_full(&worker->to_model))
 		return 0;
 	return rudp_time_poll_ms(next_at_ns, rudp_clock_now_ns(&rudp_clock_monotonic));
@@ -361,7 +361,7 @@ void apo_worker_turn(struct apo_worker *worker)
 		on_event(worker, events + i);
 	serve_unread(worker);
 	serve_timers(worker);
-	/* What was read is the model's while we write what came from it. */
+	/* The model can work on what was read while this thread writes. */
 	apo_batcher_flush(&worker->to_model);
 	take_mail(worker);
 	serve_dirty(worker);

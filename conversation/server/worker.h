@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker - a thread that owns connections entirely: it alone reads, writes and closes them.
+ * worker - a thread that owns connections: it alone reads, writes and closes them.
  *
- * Model    a turn: what epoll tells, what is in the mailbox, what is due, then one gathering write
- *          for each connection that has something to say. Lines go to the model in batches, effects
- *          come in batches; there is no lock.
- * Limits   of the configuration: receive queue, send queue, time for TLS to be set up.
- *          APO_BATCH_IN_FLIGHT_BYTES of events that the model has not taken: no more is read until
- *          then.
+ * Model    One turn handles the events of epoll, the mail in the mailbox and expired timers, then
+ *          makes one gathering write for each connection with queued texts. Lines go to the model
+ *          in batches, effects come back in batches; there is no lock.
+ * Limits   from the configuration: receive queue, send queue, time for the TLS handshake. While the
+ *          model has APO_BATCH_IN_FLIGHT_BYTES of unread events, the worker reads nothing.
  * Threads  apo_worker_run is the thread; the other calls are the main thread's. Mail may come from
  *          any.
  */
@@ -19,13 +18,13 @@
 #include "base/log_ratelimit.h"
 #include "conversation/server/conn.h"
 
-#define APO_SLOTS_BITS 8 /* connections are allocated so many at a time */
+#define APO_SLOTS_BITS 8 /* connections are allocated 1 << APO_SLOTS_BITS at a time */
 #define APO_READ_BYTES ((size_t)64 * 1024)
 #define APO_WRITE_BYTES ((size_t)64 * 1024)
 
 #define APO_WORKER_COUNTERS(X)                                                                     \
 	X(connections, "connections taken over")                                                   \
-	X(connections_gone, "of these, over")                                                      \
+	X(connections_gone, "of these, ended")                                                     \
 	X(bytes_in, "bytes read")                                                                  \
 	X(bytes_out, "bytes written")                                                              \
 	X(lines_in, "lines handed to the model")                                                   \
@@ -34,14 +33,14 @@
 	X(writes, "writes")                                                                        \
 	X(texts_queued, "texts queued for a connection")                                           \
 	X(effects_late, "texts and closes for connections that had gone")                          \
-	X(send_queue_exceeded, "connections ended because they did not take what they were sent")  \
+	X(send_queue_exceeded, "connections ended because they were too slow to read")             \
 	X(receive_queue_exceeded, "connections ended because they sent more than they may")        \
-	X(tls_failed, "connections over before TLS was set up")                                    \
+	X(tls_failed, "connections that ended during the TLS handshake")                           \
 	X(receipts_arrived, "watched texts acknowledged by the transport of their recipient")      \
-	X(receipts_missing, "watched texts that never will be")                                    \
+	X(receipts_missing, "watched texts whose recipient ended without acknowledging")           \
 	X(reading_paused, "times that reading waited for the model")
 
-/* Written by the worker alone, read by anybody. */
+/* Written only by the worker, read by any thread. */
 struct apo_worker_counters {
 #define APO_WORKER_COUNTER(name, help) _Atomic uint64_t name;
 	APO_WORKER_COUNTERS(APO_WORKER_COUNTER)
@@ -57,45 +56,45 @@ struct apo_worker {
 	struct apo_config *config; /* a reference */
 	struct rudp_timer_wheel wheel;
 	struct rudp_list dirty, unread, watched;
-	struct apo_conn **chunks; /* of 1 << APO_SLOTS_BITS */
-	uint32_t slot_count;      /* that were ever used */
+	struct apo_conn **chunks; /* each of 1 << APO_SLOTS_BITS connections */
+	uint32_t slot_count;      /* slots that were ever used */
 	uint32_t first_free;
 	uint32_t conn_count, watched_count;
-	uint32_t cut_count;    /* while it drained, with something left to write */
-	int64_t now_at_ns;     /* of this turn */
-	int64_t watches_at_ns; /* when to look for receipts */
-	int64_t drain_at_ns;   /* RUDP_NEVER: not the end */
-	bool is_drained;       /* and told */
+	uint32_t cut_count;    /* connections closed while draining with a queue left to write */
+	int64_t now_at_ns;     /* the time of this turn */
+	int64_t watches_at_ns; /* when to look for acknowledged texts */
+	int64_t drain_at_ns;   /* the deadline of draining; RUDP_NEVER: not draining */
+	bool is_drained;       /* draining is complete and was reported */
 	bool is_over;
-	struct rudp_log_ratelimit ratelimit; /* about those who were refused or expelled */
+	/* For log lines about refused and expelled connections. */
+	struct rudp_log_ratelimit ratelimit;
 	struct apo_worker_counters counters;
-	char *in; /* the largest receive queue and APO_READ_BYTES */
+	char *in; /* room for the largest receive queue and APO_READ_BYTES */
 	size_t in_bytes;
 	char *out; /* APO_WRITE_BYTES */
 };
 
-/* Its thread is not started. Returns 0 or a negative errno value. */
+/* Does not start the thread. Returns 0 or a negative errno value. */
 int apo_worker_init(struct apo_worker *worker, unsigned index, struct apo_mailbox *model,
 		    struct apo_mailbox *acceptor, struct apo_config *config);
-/* After its thread has ended (or never begun): its connections are closed without a word, and it has
- * told so. */
+/* Closes all connections and reports them as gone. The thread must have ended (or never begun). */
 void apo_worker_clear(struct apo_worker *worker);
-/* Cleared, and when the mail that it has sent has been taken. */
+/* The worker must be cleared, and the mail that it has sent must have been taken. */
 void apo_worker_fini(struct apo_worker *worker);
 
 void *apo_worker_run(void *worker);
-/* One turn of it: waits for an event, mail or time first. For tests, which are their own thread. */
+/* One turn: waits for an event, mail or a timer first. Tests call it in their own thread. */
 void apo_worker_turn(struct apo_worker *worker);
 
-/* Takes what is in the mailbox, and neither reads nor waits: for the main thread, while the worker's own
- * has stopped. What it leaves to write is written in the next turn, which does not wait. */
+/* Takes the mail in the mailbox without reading or waiting, for the main thread while the worker's
+ * thread has stopped. Queued texts are written in the next turn, which does not wait. */
 void apo_worker_absorb(struct apo_worker *worker, int64_t now_at_ns);
 
-/* The one of a slot below slot_count, whatever its state. */
+/* The connection in a slot below slot_count, in any state. */
 struct apo_conn *apo_worker_conn(const struct apo_worker *worker, uint32_t slot);
-/* NULL: it has gone. */
+/* NULL if it has gone. */
 struct apo_conn *apo_worker_find(struct apo_worker *worker, struct apo_peer peer);
-/* NULL without memory. */
+/* NULL if memory is short. */
 struct apo_conn *apo_worker_take_slot(struct apo_worker *worker);
 void apo_worker_free_slot(struct apo_worker *worker, struct apo_conn *conn);
 

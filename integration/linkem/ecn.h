@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Explicit congestion notification, as a router does it (RFC 3168 section 5). */
+/* Explicit congestion notification as in a router (RFC 3168 section 5). */
 #ifndef LINKEM_ECN_H
 #define LINKEM_ECN_H
 
@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* Sets "congestion experienced" in a packet that allows it; returns whether it was set just now. */
+/* Sets "congestion experienced" in an ECN-capable packet; returns whether the mark is new. */
 bool ecn_mark(const struct packet_view *view);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Flows, and which TCP acknowledgements a cable modem may leave out. */
+/* Flows, and the TCP acknowledgements that a cable modem may suppress. */
 #include "packet.h"
 
 #include <string.h>
@@ -49,7 +49,7 @@ uint32_t packet_flow_hash(const struct packet_view *view)
 	return hash ^ hash >> 16;
 }
 
-/* Selective acknowledgements, and all that is not understood, must not be lost. */
+/* Selective acknowledgements and unknown options must not be lost. */
 static bool has_plain_options(const uint8_t *option, size_t bytes)
 {
 	for (size_t i = 0; i < bytes && option[i] != OPTION_END;) {
@@ -81,7 +81,7 @@ struct packet_ack packet_ack_of(const struct packet_view *view)
 	return ack;
 }
 
-/* Equal numbers are duplicates, which tell of losses. */
+/* Equal numbers are duplicates, which report losses. */
 bool packet_ack_supersedes(const struct packet_ack *newer, const struct packet_ack *older)
 {
 	return newer->is_pure && older->is_pure && (int32_t)(newer->number - older->number) > 0 &&

@@ -5,7 +5,8 @@
 
 enum { SUB_COUNT = 1 << HISTOGRAM_SUB_BITS };
 
-/* Spans below SUB_COUNT have a bucket each; above, the leading bits below the top one count. */
+/* Spans below SUB_COUNT have a bucket each; above, the leading bits below the top bit select the
+ * bucket. */
 static size_t bucket_of(uint64_t span_ns)
 {
 	unsigned shift;

@@ -56,7 +56,7 @@ static const char *set_network(struct direction_conf *d, const char *name, const
 	return NULL;
 }
 
-/* A trace lives as long as the process. */
+/* A trace is never freed. */
 static const char *set_trace(struct direction_conf *d, const char *text)
 {
 	static char wrong[128];
@@ -207,7 +207,7 @@ static const char *set_loss(struct direction_conf *d, const char *text)
 	return units_probability(text, &d->loss) ? NULL : "not a probability";
 }
 
-/* "MEAN,LENGTHp" is told from "P,R" by the p, which counts packets as in --queue. */
+/* The p distinguishes "MEAN,LENGTHp" from "P,R"; as in --queue it means packets. */
 static const char *set_burst_loss(struct direction_conf *d, const char *text)
 {
 	struct burst_conf burst = {.loss_bad = 1};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The options that spoil one direction, as a table: --delay, --ab-delay and --ba-delay each. */
+/* The options that impair one direction, as a table: --delay, --ab-delay and --ba-delay each. */
 #ifndef LINKEM_IMPAIRMENTS_H
 #define LINKEM_IMPAIRMENTS_H
 
@@ -7,14 +7,14 @@
 
 struct impairment {
 	const char *name, *argument, *help;
-	/* Takes the value over into the direction. Returns NULL or what is wrong with it. */
+	/* Stores the value in the direction. Returns NULL or a description of the error. */
 	const char *(*set)(struct direction_conf *direction, const char *text);
 };
 
 extern const struct impairment impairments[];
 extern const size_t impairments_count;
 
-/* What a direction is without any option: perfect. */
+/* A direction without any impairment. */
 extern const struct direction_conf impairments_none;
 
 #endif

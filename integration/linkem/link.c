@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Streams of the seed: one per direction, one for the NAT. */
+/* Streams of the seed: one for each direction, one for the NAT. */
 enum { STREAM_NAT = DIRECTIONS };
 
 static enum direction reverse_of(enum direction direction)
@@ -155,7 +155,7 @@ uint64_t link_queue_delay_ns(struct link *link, enum direction direction, uint64
 	return nm_bottleneck_wait_ns(&link->lane[direction].hop.bottleneck, now_ns);
 }
 
-/* The delay of one packet: the fixed one, jitter around it, and now and then a detour. */
+/* The delay of one packet: the fixed delay, jitter around it, and sometimes a reordering delay. */
 static uint64_t draw_due_at(struct lane *lane, uint64_t departs_at_ns)
 {
 	const struct direction_conf *conf = lane->conf;
@@ -185,7 +185,7 @@ static void put_on_line(struct lane *lane, uint64_t departs_at_ns, struct line_p
 		lane->stats.drops[DROP_OVERFLOW]++;
 }
 
-/* Behind the hop: what the medium does to the packet. */
+/* After the hop: the impairments of the medium. */
 static void transmit(struct lane *lane, uint64_t departs_at_ns, struct line_packet *packet)
 {
 	const struct direction_conf *conf = lane->conf;
@@ -247,7 +247,7 @@ static void mark(struct lane *lane, struct line_packet *packet)
 		lane->stats.marked += ecn_mark(&view);
 }
 
-/* Packets that have left the hop by now go on to the line. */
+/* Moves packets that have left the hop to the line. */
 static void advance(struct link *link, struct lane *lane, uint64_t now_ns)
 {
 	struct nm_item *item;
@@ -316,7 +316,7 @@ static void refuse(struct link *link, enum direction direction, uint64_t now_ns,
 		back->stats.drops[DROP_OVERFLOW]++;
 }
 
-/* Traces and gaps count from the first packet. */
+/* Traces and gaps start at the first packet. */
 static void lane_start(struct lane *lane, uint64_t now_ns)
 {
 	struct nm_bottleneck_conf *conf = &lane->hop.bottleneck.conf;
@@ -376,7 +376,7 @@ void link_submit(struct link *link, enum direction direction, uint64_t now_ns, u
 		enqueue(link, lane, now_ns, &view);
 }
 
-/* The NAT is A's: it sees what comes from B when that arrives, not when it was sent. */
+/* The NAT is at A: it sees packets from B when they arrive, not when they are sent. */
 static bool passes_nat(struct link *link, struct lane *lane, const struct packet_view *view)
 {
 	switch (nat_enter(&link->nat, view)) {
@@ -426,8 +426,8 @@ void link_on_refused_by_device(struct link *link, enum direction direction,
 }
 
 /*
- * What leaves the hop is due no sooner than after the shortest delay, and need not be looked at
- * before: one wake-up a packet.
+ * A packet that leaves the hop is due after the shortest delay at the earliest, so the hop need not
+ * be polled before: one wake-up for each packet.
  */
 static uint64_t lane_next_at(const struct lane *lane)
 {

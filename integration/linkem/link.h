@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The link itself, without any device: packets in, packets out, when next. Each direction passes
- * a packet through, in this order: filter, NAT (A's side), blackout, path MTU, then the hop of
- * netmodel (bottleneck queue, policer, aggregation), then loss, damage, duplication, delay. Losses
- * come after the bottleneck, as on a radio hop: a lost packet has used its share of the rate.
+ * The link itself, without any device: packets in, packets out, and the time of the next one. A
+ * packet of a direction passes, in this order: filter, NAT (A's side), blackout, path MTU, then the
+ * hop of netmodel (bottleneck queue, policer, aggregation), then loss, damage, duplication, delay.
+ * Losses come after the bottleneck, as on a radio link: a lost packet has used its share of the
+ * rate.
  */
 #ifndef LINKEM_LINK_H
 #define LINKEM_LINK_H
@@ -19,8 +20,8 @@ struct lane {
 	struct prng prng;
 	struct burst burst;
 	struct nm_hop hop;
-	struct nm_trace trace;               /* of a synthetic network */
-	struct nm_gap gaps[BLACKOUTS_MAX];   /* by the clock of the caller */
+	struct nm_trace trace;             /* of a synthetic network */
+	struct nm_gap gaps[BLACKOUTS_MAX]; /* in the caller's clock */
 	struct line line;
 	uint64_t last_due_at_ns; /* for jitter that keeps the order */
 	struct direction_stats stats;
@@ -34,32 +35,33 @@ struct link {
 	uint64_t started_at_ns;
 };
 
-/* Returns false when there is no memory; link_fini() is due all the same. */
+/* Returns false if memory is short; link_fini() must be called even then. */
 bool link_init(struct link *link, const struct linkem_conf *conf);
 void link_fini(struct link *link);
 
-/* What one end of this direction would wait for if it sent now. */
+/* The queueing delay of a packet that would be sent in this direction now. */
 uint64_t link_queue_delay_ns(struct link *link, enum direction direction, uint64_t now_ns);
 
 /* The queue limits of a direction in bytes and packets, SIZE_MAX for none. */
 void link_queue_limits(const struct linkem_conf *conf, enum direction direction, size_t *bytes_max,
 		       size_t *packets_max);
 
-/* A packet from the sending side of this direction; may be changed in place. */
+/* A packet from the sending side of this direction. It may be changed in place. */
 void link_submit(struct link *link, enum direction direction, uint64_t now_ns, uint8_t *data,
 		 size_t size);
 
-/* The next packet for the receiving side that is due; the caller's to free(). NULL: none. */
+/* The next packet that is due at the receiving side; the caller must free() it. NULL if there is
+ * none. */
 struct line_packet *link_take(struct link *link, enum direction direction, uint64_t now_ns);
 
-/* The kernel would not take it after all: corrects the counters. */
+/* The kernel has refused the packet: corrects the counters. */
 void link_on_refused_by_device(struct link *link, enum direction direction,
 			       struct line_packet *packet);
 
-/* When link_take() will have something next; LINE_NEVER: nothing under way. */
+/* When link_take() will return the next packet; LINE_NEVER: none is in flight. */
 uint64_t link_next_at(const struct link *link);
 
-/* The packets that were sent and are not delivered, the queue included. */
+/* The packets that were sent and not delivered yet, including the queue. */
 void link_under_way(const struct link *link, enum direction direction, size_t *packets,
 		    size_t *bytes);
 

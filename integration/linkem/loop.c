@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Read from one side before looking at what is due: bounds the lateness of the other. */
+/* Read from one side before due packets are checked; bounds the lateness of the other side. */
 enum { BATCH_PACKETS = 32 };
 
 struct loop {
@@ -23,7 +23,7 @@ struct loop {
 	uint64_t snapshots;
 };
 
-/* Signals are let in during ppoll() alone, so these need no more care. */
+/* Signals are delivered only during ppoll(), so plain flags suffice. */
 static volatile sig_atomic_t stop_wanted, snapshot_wanted;
 
 static void on_signal(int number)
@@ -46,7 +46,7 @@ static void catch_signals(sigset_t *outside)
 		sigaction(numbers[i], &action, NULL);
 	}
 	sigprocmask(SIG_BLOCK, &blocked, outside);
-	/* A caller in a script's background job may have left some of them blocked. */
+	/* A script's background job may have inherited some of them blocked. */
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		sigdelset(outside, numbers[i]);
 }
@@ -92,7 +92,8 @@ static int write_snapshot(struct loop *loop, bool final)
 	return result;
 }
 
-/* A device never blocks on writing; it refuses only what it cannot use (or when it is down). */
+/* Writing to a device never blocks; the device refuses only invalid packets (or all while it is
+ * down). */
 static void deliver(struct loop *loop, enum direction direction)
 {
 	int fd = loop->fd[direction == DIRECTION_AB ? DIRECTION_BA : DIRECTION_AB];
@@ -105,7 +106,7 @@ static void deliver(struct loop *loop, enum direction direction)
 	}
 }
 
-/* Returns 0, or -errno when the device is gone. */
+/* Returns 0, or -errno if the device is gone. */
 static int collect(struct loop *loop, enum direction direction)
 {
 	static uint8_t data[MTU_MAX + 1];
@@ -122,7 +123,8 @@ static int collect(struct loop *loop, enum direction direction)
 	return 0;
 }
 
-/* What comes meanwhile is taken together: half the wake-ups at some 40,000 packets a second. */
+/* Sleeps so that several packets are handled together: half the wake-ups at some 40,000 packets a
+ * second. */
 static void nap(const struct loop *loop)
 {
 	struct timespec span = {.tv_nsec = (long)loop->conf->nap_ns};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* linkem: a bad network between two namespaces. `linkem --help` says what it can spoil. */
+/* linkem emulates a bad network between two namespaces. `linkem --help` lists the impairments. */
 #include "loop.h"
 #include "options.h"
 #include "tun.h"
@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 /*
- * The emulated delay is only as good as our wake-ups on a busy machine. Where real-time scheduling
- * is not allowed the best niceness must do; where neither is, the "late" statistics tell.
+ * The accuracy of the emulated delay depends on timely wake-ups on a busy machine. If real-time
+ * scheduling is not allowed, the lowest nice value is used; if neither is allowed, the "late"
+ * statistics show the effect.
  */
 static void become_punctual(void)
 {

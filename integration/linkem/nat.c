@@ -47,7 +47,8 @@ static struct nat_endpoint endpoint_of(const struct packet_view *view, bool dest
 	return endpoint;
 }
 
-/* Rewrites one end and mends both checksums by the difference: a damaged packet stays damaged. */
+/* Rewrites one end and adjusts both checksums by the difference, so that a damaged packet stays
+ * damaged. */
 static void rewrite(const struct packet_view *view, bool destination,
 		    const struct nat_endpoint *endpoint)
 {
@@ -67,7 +68,7 @@ static void rewrite(const struct packet_view *view, bool destination,
 		sum[0] = sum[1] = 0xff;
 }
 
-/* FNV-1a; the peers of a test link are no attackers. */
+/* FNV-1a; the hosts on a test link are no attackers. */
 static size_t bucket_of(const struct nat_endpoint *near, const struct nat_endpoint *remote)
 {
 	const struct nat_endpoint *part[] = {near, remote};
@@ -148,7 +149,7 @@ static struct nat_flow *insert(struct nat *nat, const struct nat_flow *flow)
 	return &nat->flow[index];
 }
 
-/* Adds to a big-endian number of these bytes. */
+/* Adds to a big-endian number of size bytes. */
 static void add_to_address(uint8_t *address, size_t size, uint64_t amount)
 {
 	while (size-- > 0) {
@@ -175,7 +176,7 @@ static void choose_port(struct nat *nat, struct nat_flow *flow)
 {
 	uint32_t port;
 
-	/* With more flows than ports the last one tried is shared; the limits exclude it. */
+	/* With more flows than ports the last port tried is shared; the limits exclude that. */
 	for (unsigned i = 0; i < NAT_PORTS; i++) {
 		nat->next_port = (nat->next_port + 1) % NAT_PORTS;
 		port = NAT_PORT_FIRST + nat->next_port;
@@ -238,7 +239,7 @@ enum nat_verdict nat_enter(struct nat *nat, const struct packet_view *view)
 	outside = endpoint_of(view, true);
 	remote = endpoint_of(view, false);
 	flow = find_outside(nat, view->version, &outside, &remote);
-	/* Somebody on the other side who calls a server on A comes here first. */
+	/* A client on the other side that connects to a server on A has no flow yet. */
 	if (!flow)
 		return NAT_UNCHANGED;
 	if (flow->epoch != nat->epoch)

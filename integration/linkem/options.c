@@ -289,7 +289,7 @@ static error_t on_option(int key, char *text, struct argp_state *state)
 	return EINVAL;
 }
 
-/* Only the form for both directions is listed by --help; the other two are said to exist. */
+/* --help lists only the form for both directions, and mentions the other two. */
 static void list_impairments(struct argp_option *option, char (*name)[NAME_SIZE])
 {
 	static const char *const prefix[PREFIXES] = {"", "ab-", "ba-"};

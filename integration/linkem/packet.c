@@ -60,7 +60,7 @@ static bool parse_v4(struct packet_view *view)
 	return true;
 }
 
-/* Walks the extension headers of RFC 8200 that can stand before a transport. */
+/* Skips the extension headers of RFC 8200 before the transport header. */
 static bool parse_v6(struct packet_view *view)
 {
 	size_t at = V6_HEADER_BYTES;
@@ -88,7 +88,7 @@ static bool parse_v6(struct packet_view *view)
 	return true;
 }
 
-/* Where the payload begins; the end of the packet where the header is cut short. */
+/* The start of the payload; the end of the packet if the header is truncated. */
 static size_t payload_offset(const struct packet_view *view)
 {
 	size_t left = view->size - view->transport;
@@ -149,7 +149,7 @@ uint8_t *packet_checksum_field(const struct packet_view *view)
 	return view->data + view->transport + offset[view->protocol];
 }
 
-/* IPv4's ICMP alone has no pseudo-header. */
+/* Only IPv4's ICMP has no pseudo-header. */
 static uint64_t pseudo_header_sum(const struct packet_view *view)
 {
 	size_t size = view->size - view->transport;

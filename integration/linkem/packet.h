@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IP packets as the devices give them: what they carry, how to damage them, how to refuse them. */
+/* IP packets as the devices deliver them: parsing, damaging and refusing them. */
 #ifndef LINKEM_PACKET_H
 #define LINKEM_PACKET_H
 
@@ -24,7 +24,7 @@ enum protocol {
 
 extern const char *const protocol_names[PROTOCOLS_COUNT];
 
-/* Where things are in a packet; offsets from data. */
+/* The positions of headers and payload, as offsets from data. */
 struct packet_view {
 	uint8_t *data;
 	size_t size;
@@ -33,12 +33,13 @@ struct packet_view {
 	bool whole;       /* not a fragment: transport header and payload are all here */
 	size_t transport; /* of the transport header */
 	size_t payload;   /* behind the transport header; = size where there is none */
-};
+};                        /* 4 or 6; 0: not IP or truncated */
 
-/* Never fails: what cannot be understood is PROTOCOL_OTHER without payload. Borrows data. */
+/* Never fails: a packet that cannot be parsed is PROTOCOL_OTHER without payload. Borrows data. */
+/* After the transport header; = size if there is none. */
 struct packet_view packet_parse(uint8_t *data, size_t size);
 
-/* A hash of addresses, protocol and ports: packets of one flow and direction have the same. */
+/* A hash of addresses, protocol and ports: equal for packets of one flow and direction. */
 uint32_t packet_flow_hash(const struct packet_view *view);
 
 /* The fields by which TCP acknowledgements are compared. */
@@ -50,33 +51,34 @@ struct packet_ack {
 
 struct packet_ack packet_ack_of(const struct packet_view *view);
 
-/* Whether the newer acknowledgement says all that the older one of its flow says, and more. */
+/* Does the newer acknowledgement carry all information of the older one of its flow, and more? */
 bool packet_ack_supersedes(const struct packet_ack *newer, const struct packet_ack *older);
 
-/* Whether a router may mark the packet instead of dropping it. */
+/* May a router mark the packet instead of dropping it? */
 bool packet_is_ecn_capable(const struct packet_view *view);
 
-/* Bytes behind the TCP or UDP header. */
+/* The number of bytes after the TCP or UDP header. */
 size_t packet_payload_bytes(const struct packet_view *view);
 
-/* The checksum field of the transport, NULL unless a whole TCP, UDP or ICMP packet has one. */
+/* The checksum field of the transport header; NULL unless the packet is a whole TCP, UDP or ICMP
+ * packet with a checksum. */
 uint8_t *packet_checksum_field(const struct packet_view *view);
 
-/* Computes the transport's checksum anew; a UDP packet without one (IPv4) stays so. */
+/* Recomputes the transport checksum; a UDP packet without one (IPv4) stays without. */
 void packet_checksum_fix(const struct packet_view *view);
 
 /*
- * Flips one random bit of the TCP or UDP payload; with undetected, also makes the checksum right
- * so that the damage reaches the program. Returns false when there is no payload to damage.
+ * Flips one random bit of the TCP or UDP payload. With undetected the checksum is recomputed, so
+ * that the damage reaches the program. Returns false if there is no payload.
  */
 bool packet_corrupt(const struct packet_view *view, struct prng *prng, bool undetected);
 
-/* Room that an answer of packet_refusal() needs. */
+/* The space that packet_refusal() needs. */
 #define PACKET_REFUSAL_BYTES_MAX 1280
 
 /*
  * Writes the ICMP (or ICMPv6) port unreachable that the addressed host would send for this packet.
- * Returns its size, or 0 where none may be sent: ICMP itself, fragments, multicast.
+ * Returns its size, or 0 if none may be sent: for ICMP itself, fragments, multicast.
  */
 size_t packet_refusal(const struct packet_view *view, uint8_t out[PACKET_REFUSAL_BYTES_MAX]);
 

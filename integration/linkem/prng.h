@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Seeded pseudo-random numbers: xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom
- * number generators"), its state filled by SplitMix64. Every draw is made whether or not its
- * outcome matters, so that one seed means one fate for the n-th packet.
+ * number generators"), its state filled by SplitMix64. Callers draw every number whether or not
+ * they need it, so that with one seed the n-th packet always has the same fate.
  */
 #ifndef LINKEM_PRNG_H
 #define LINKEM_PRNG_H
@@ -14,7 +14,7 @@ struct prng {
 	uint64_t state[4];
 };
 
-/* The same seed and stream give the same numbers; streams of one seed are independent. */
+/* The same seed and stream give the same numbers; the streams of a seed are independent. */
 void prng_init(struct prng *prng, uint64_t seed, uint64_t stream);
 
 uint64_t prng_next(struct prng *prng);
@@ -29,8 +29,8 @@ uint64_t prng_below(struct prng *prng, uint64_t bound);
 bool prng_chance(struct prng *prng, double probability);
 
 /*
- * Heavy-tailed excess (Lomax, shape 3): median 0.26, mean 0.5, one in a thousand above 9; cut at
- * PRNG_PARETO_MAX so that a single draw cannot stall a test.
+ * Heavy-tailed excess (Lomax, shape 3): median 0.26, mean 0.5, one in a thousand above 9. It is
+ * limited to PRNG_PARETO_MAX so that one draw cannot stall a test.
  */
 #define PRNG_PARETO_MAX 20.0
 double prng_pareto(struct prng *prng);

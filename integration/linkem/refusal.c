@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The answer of a host where nobody listens: RFC 792 and RFC 1812 for IPv4, RFC 4443 for IPv6. */
+/* The answer of a host to a closed port: RFC 792 and RFC 1812 for IPv4, RFC 4443 for IPv6. */
 #include "checksum.h"
 #include "packet.h"
 

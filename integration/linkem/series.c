@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* An hour at 20 ms; after that the file stays as it is. */
+/* One hour at 20 ms; after that no rows are written. */
 enum { ROWS_MAX = 180000 };
 
 int series_open(struct series *series, const struct linkem_conf *conf)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the link did over time: a row of counters at even intervals from the first packet on. */
+/* Counters over time: one row at each interval, from the first packet on. */
 #ifndef LINKEM_SERIES_H
 #define LINKEM_SERIES_H
 
@@ -8,18 +8,19 @@
 #include <stdio.h>
 
 struct series {
-	FILE *out; /* NULL: nothing is written */
+	FILE *out; /* NULL: off */
 	uint64_t interval_ns, rows;
 };
 
-/* Opens conf's file and writes the names of the columns. Returns 0 or -errno. */
+/* Opens conf's file and writes the column names. Returns 0 or -errno. */
 int series_open(struct series *series, const struct linkem_conf *conf);
 void series_close(struct series *series);
 
 /* When the next row is due; LINE_NEVER without a file or before the first packet. */
 uint64_t series_next_at(const struct series *series, const struct link *link);
 
-/* Writes the rows that are due; those of a time when linkem slept are all alike. */
+/* Writes the rows that are due. If linkem was not scheduled for several intervals, their rows are
+ * equal. */
 void series_write(struct series *series, struct link *link, uint64_t now_ns);
 
 #endif

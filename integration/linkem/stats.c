@@ -101,7 +101,7 @@ static void put_snapshot(FILE *out, const struct snapshot *snapshot)
 	fputs("}\n", out);
 }
 
-/* Written beside and renamed, so that a reader never sees half a document. */
+/* Writes a temporary file and renames it, so that a reader never sees half a document. */
 int stats_write(const char *path, const struct snapshot *snapshot)
 {
 	char beside[PATH_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What went over the link, and what became of the rest. */
+/* Statistics: delivered packets, and the reasons why others were lost. */
 #ifndef LINKEM_STATS_H
 #define LINKEM_STATS_H
 
@@ -8,9 +8,9 @@
 #include "packet.h"
 
 #define DROPS(X)                                                                                   \
-	X(LOSS, loss)   /* independent loss */                                                     \
-	X(BURST, burst) /* Gilbert-Elliott */                                                      \
-	X(QUEUE, queue) /* did not fit in the bottleneck's queue */                                \
+	X(LOSS, loss)       /* independent loss */                                                 \
+	X(BURST, burst)     /* Gilbert-Elliott */                                                  \
+	X(QUEUE, queue)     /* did not fit in the bottleneck's queue */                            \
 	X(AQM, aqm)         /* by CoDel, FQ-CoDel or PIE */                                        \
 	X(POLICER, policer) /* beyond --police */                                                  \
 	X(ACK, ack)         /* superfluous by a newer one (--acks newest) */                       \
@@ -42,23 +42,23 @@ struct direction_stats {
 	size_t queue_bytes_limit, queue_packets_limit;     /* SIZE_MAX: none */
 	struct histogram queue_delay, queue_delay_settled; /* all; within --settled */
 	uint64_t queue_delay_peak_ns;                      /* since the last row of --series */
-	struct histogram late; /* how much after its instant a packet was delivered */
+	struct histogram late; /* delay between a packet's due time and its delivery */
 };
 
 struct snapshot {
-	uint64_t number; /* 1, 2, 3 ... so that a reader knows a fresh one */
+	uint64_t number; /* 1, 2, 3 ... so that a reader recognizes a new snapshot */
 	bool final;
 	uint64_t seed, elapsed_ns, rebinds;
 	const struct direction_stats *direction[DIRECTIONS];
 	struct {
 		size_t packets, bytes;
 	} under_way[DIRECTIONS]; /* sent, not yet delivered */
-	double cpu_s;            /* that linkem itself has used */
+	double cpu_s;            /* CPU time of linkem itself */
 };
 
 void traffic_add(struct traffic *traffic, const struct packet_view *view);
 
-/* Puts a JSON document into the file, atomically. Returns 0 or -errno. */
+/* Replaces the file by a JSON document, atomically. Returns 0 or -errno. */
 int stats_write(const char *path, const struct snapshot *snapshot);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists in option values, taken apart without changing the argument. */
+/* Splits lists in option values without changing the argument. */
 #ifndef LINKEM_TEXT_H
 #define LINKEM_TEXT_H
 
@@ -13,10 +13,11 @@ struct text_parts {
 	unsigned count;
 };
 
-/* Splits at commas; empty parts count. False when there are too many or the text is too long. */
+/* Splits at commas; empty parts count. Returns false if there are too many parts or the text is too
+ * long. */
 bool text_split(struct text_parts *parts, const char *text);
 
-/* The rest of text behind the prefix, or NULL. */
+/* The rest of text after the prefix, or NULL. */
 const char *text_after(const char *text, const char *prefix);
 
 #endif

@@ -21,10 +21,10 @@ struct reader {
 	bool is_mahimahi, has_ended;
 	uint64_t opportunity_ms; /* of the lines counted in opportunities */
 	uint64_t opportunities;
-	uint64_t from_ms; /* the next segment begins there */
+	uint64_t from_ms; /* start of the next segment */
 };
 
-/* The opportunities of a millisecond spread over the millisecond that ends then. */
+/* Spreads the opportunities of a millisecond over the millisecond that ends then. */
 static bool put_millisecond(struct reader *r)
 {
 	double bits_per_s = (double)r->opportunities * OPPORTUNITY_BYTES * 8 * 1000;

@@ -15,13 +15,14 @@
 
 #include "../netmodel/trace.h"
 
-/* Returns NULL and a trace that is the caller's to fini, or what is wrong in which line. */
+/* Returns NULL and a trace that the caller must fini, or a description of the error and its
+ * line. */
 const char *trace_parse(struct nm_trace *trace, const char *text, unsigned *line_number);
 
-/* Likewise of a file; line_number 0: the file cannot be read, or memory is short. */
+/* The same for a file; line_number 0: the file cannot be read, or memory is short. */
 const char *trace_read(struct nm_trace *trace, const char *path, unsigned *line_number);
 
-/* The mean rate of a period. A trace that does not repeat has its first rate as the mean. */
+/* The mean rate of a period. For a trace that does not repeat it is the first rate. */
 double trace_mean_bps(const struct nm_trace *trace);
 
 #endif

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Deep enough that packets are dropped in the emulated queue and never in front of it. */
+/* So deep that packets are dropped in the emulated queue and never before it. */
 enum { DEVICE_QUEUE_PACKETS = 20000 };
 
 static int failed(const struct side_conf *side, const char *step)
@@ -105,7 +105,7 @@ static void add_number(struct link_request *request, unsigned short type, uint32
 	request->header.nlmsg_len = (uint32_t)(at + RTA_LENGTH(sizeof value));
 }
 
-/* Sends a request and waits for the kernel's verdict. */
+/* Sends a request and waits for the kernel's answer. */
 static int ask_kernel(int netlink, const struct nlmsghdr *request)
 {
 	struct {
@@ -124,8 +124,8 @@ static int ask_kernel(int netlink, const struct nlmsghdr *request)
 }
 
 /*
- * MTU, queue length and up, in one netlink request: SIOCSIFTXQLEN would want a capability over the
- * whole machine, which the root of a user namespace does not have.
+ * Sets MTU, queue length and up in one netlink request: SIOCSIFTXQLEN would need a capability over
+ * the whole machine, which the root of a user namespace does not have.
  */
 static int set_link(const struct side_conf *side, unsigned mtu_bytes, int control)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The two devices of the link, each made inside the network namespace that shall have it. */
+/* The two devices of the link, each created inside its network namespace. */
 #ifndef LINKEM_TUN_H
 #define LINKEM_TUN_H
 
 #include "conf.h"
 
 /*
- * Enters the side's namespace, makes its TUN device with addresses and MTU, brings it up and comes
- * back to the caller's namespace. The device lives as long as the returned non-blocking
- * descriptor. Returns it, or -errno after saying on stderr which step failed. Changes the calling
- * thread's namespace meanwhile, so call it from the only thread.
+ * Enters the side's namespace, creates its TUN device with addresses and MTU, brings it up and
+ * returns to the caller's namespace. The device exists as long as the returned non-blocking
+ * descriptor. Returns the descriptor, or -errno after printing on stderr which step failed. The
+ * calling thread's namespace changes meanwhile, so call it while the process has one thread.
  */
 int tun_open(const struct side_conf *side, unsigned mtu_bytes);
 

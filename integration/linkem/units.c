@@ -22,7 +22,7 @@ static const struct unit rates[] = {
 	{"M", 1e6}, {"Mbit", 1e6}, {"G", 1e9}, {"Gbit", 1e9}, {NULL, 0},
 };
 
-/* strtod() would also take signs, "inf", "nan" and hexadecimal floats. */
+/* strtod() would also accept signs, "inf", "nan" and hexadecimal floats. */
 static bool number(const char *text, double *out, const char **rest)
 {
 	size_t digits = strspn(text, "0123456789.");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers with units as people write them. Every function returns false, and leaves *out alone,
- * unless the whole text is one non-negative number of the wanted kind.
+ * Numbers with units. Every function returns false and leaves *out unchanged unless the whole text
+ * is one non-negative number of the expected kind.
  */
 #ifndef LINKEM_UNITS_H
 #define LINKEM_UNITS_H
@@ -21,7 +21,7 @@ bool units_probability(const char *text, double *out);
 /* A number followed by exactly this suffix. */
 bool units_number(const char *text, const char *suffix, double *out);
 
-/* A whole number in decimal, 0x or 0 notation, no more than max. */
+/* A whole number in decimal, 0x or 0 notation, at most max. */
 bool units_integer(const char *text, uint64_t max, uint64_t *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault - allocations of the model (the linker wraps them) fail on demand: the nth since fault_arm,
- * between fault_arm and fault_pause.
+ * fault - makes an allocation of the model fail on demand (the linker wraps the allocation
+ * functions): the nth one after fault_arm, not counting those between fault_pause and fault_resume.
  */
 #ifndef CONVERSATION_FAULT_H
 #define CONVERSATION_FAULT_H
@@ -12,7 +12,7 @@ void fault_arm(unsigned nth);
 /* Returns whether it was armed, for fault_resume. */
 bool fault_pause(void);
 void fault_resume(bool was_armed);
-/* Has the nth allocation come (and failed)? */
+/* Has the nth allocation happened (and failed)? */
 bool fault_has_come(void);
 
 #endif

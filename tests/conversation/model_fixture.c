@@ -77,7 +77,7 @@ static void on_close(void *of, struct apo_peer who, struct apo_text *last_words)
 	cr_assert(ne(ptr, mock, NULL));
 	cr_assert(not(mock->is_closed));
 	mock->is_closed = true;
-	if (last_words) /* else there was no memory for them */
+	if (last_words) /* NULL if memory was short */
 		snprintf(mock->last_words, sizeof mock->last_words, "%.*s",
 			 (int)last_words->len - 2, last_words->bytes);
 }
@@ -204,7 +204,7 @@ static void write_state(struct apo_model *model, struct apo_serializer *serializ
 	cr_assert(serializer->ok, "the state cannot be written");
 }
 
-/* Who is there moves: the peers of the new model, by ordinal. */
+/* Moves the clients to other slots; fills in their new peers by ordinal. */
 static uint32_t move(struct fixture *fixture, struct apo_peer peers[FIXTURE_CLIENTS])
 {
 	uint32_t count = apo_state_number(fixture->model), ordinal;
@@ -225,11 +225,11 @@ static uint32_t move(struct fixture *fixture, struct apo_peer peers[FIXTURE_CLIE
 	return count;
 }
 
-/* As the store tells all of them to a process that begins. */
+/* The new process learns the accounts from its store. */
 static void tell_accounts(const struct apo_model *from, struct apo_model *to)
 {
 	uint32_t count, i;
-	struct apo_owner *owners = apo_account_owners(from, &count);
+	struct apo_account_key *owners = apo_accounts_list(from, &count);
 
 	cr_assert(ne(ptr, owners, NULL));
 	for (i = 0; i < count; i++)
@@ -273,7 +273,7 @@ void fixture_connect(struct fixture *fixture, unsigned i)
 	struct apo_peer_facts facts = {.address = address,
 				       .host = host,
 				       .is_secure = i % 2,
-				       .is_lasting = mock->is_lasting};
+				       .reports_end = mock->reports_end};
 
 	snprintf(host, sizeof host, "host%u.example", i);
 	snprintf(address, sizeof address, "192.0.2.%u", i);

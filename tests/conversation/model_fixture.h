@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_fixture - a model with mock clients in virtual time: what one says, what the others hear.
+ * model_fixture - a model with mock clients in virtual time: a test sends lines as one client and
+ * checks what the others receive.
  *
- * Line by line: HEARS takes the next line that a client has got and compares it, HEARS_LIKE by a
- * mask (irc/mask.h), ANSWERS says something first, QUIET says that there is none left.
+ * HEARS takes the next line that a client received and compares it, HEARS_LIKE compares it with a
+ * mask (irc/mask.h), ANSWERS sends a line first, QUIET checks that no line is left.
  */
 #ifndef FIXTURE_H
 #define FIXTURE_H
@@ -20,14 +21,14 @@
 #define FIXTURE_WATCHED 256
 
 struct mock {
-	unsigned other_slot; /* that it connects in; 0: its number */
+	unsigned other_slot; /* the slot in which it connects; 0: its index */
 	struct apo_peer peer;
-	char *out; /* what it got and has not been looked at */
+	char *out; /* what it received and the test has not taken yet */
 	size_t len, at, cap;
-	bool is_lasting; /* as it connects */
+	bool reports_end; /* passed on when it connects */
 	bool is_connected, is_closed, is_operator;
-	bool is_slow;          /* it reads nothing: there is no room until fixture_read */
-	bool is_held;          /* nothing is read from it */
+	bool is_slow; /* it reads nothing, so there is no room until fixture_read */
+	bool is_held; /* the model wants no lines from it */
 	bool is_room_wanted;
 	char last_words[600];
 };
@@ -45,7 +46,7 @@ struct fixture {
 	struct apo_model_calls calls;
 	int64_t now_ns;
 	struct mock mocks[FIXTURE_CLIENTS];
-	uint64_t ticket; /* the last one asked with */
+	uint64_t ticket; /* of the last request */
 	uint64_t asked_network;
 	char asked[2][200];
 	struct watched watched[FIXTURE_WATCHED];
@@ -53,45 +54,46 @@ struct fixture {
 	unsigned deliver_calls, rehash_count, die_count, texts_open;
 	uint64_t receipts; /* of all clients: lines got */
 	char logged[200];
-	uint8_t *state; /* that was carried last */
+	uint8_t *state; /* the state at the last hand-over */
 	size_t state_len;
 	unsigned hand_overs;
-	uint32_t slice_bytes;  /* of long answers; 0: as the model likes it */
-	bool is_stepwise;      /* long answers go on only by fixture_step */
+	uint32_t slice_bytes; /* of long answers; 0: the default */
+	bool is_stepwise;     /* long answers continue only by fixture_step */
 };
 
 /* calls and config may be changed until fixture_start. */
 void fixture_init(struct fixture *fixture);
 void fixture_start(struct fixture *fixture);
-/* With three in it, dan (0), eve (1) and fay (2), who has caps (NULL: none). */
+/* With three clients, dan (0), eve (1) and fay (2), of which fay has caps (NULL: none). */
 void fixture_start_three(struct fixture *fixture, const char *caps);
 void fixture_fini(struct fixture *fixture);
-/* A model with the fixture's calls and configuration, not the fixture's. */
+/* Another model with the fixture's calls and configuration; it is not fixture->model. */
 struct apo_model *fixture_model(struct fixture *fixture);
 
 /* Each client i is in worker i % FIXTURE_WORKERS. */
 void fixture_connect(struct fixture *fixture, unsigned i);
-/* Connected, with caps (NULL: none) and as nick; what it heard by then is forgotten. */
+/* Connects and registers a client with caps (NULL: none); drops all lines received so far. */
 void fixture_join(struct fixture *fixture, unsigned i, const char *nick, const char *caps);
-/* The first count clients join channel; what anyone heard by then is forgotten. */
+/* The first count clients join channel; drops all lines received so far. */
 void fixture_gather(struct fixture *fixture, unsigned count, const char *channel);
 void fixture_say(struct fixture *fixture, unsigned i, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void fixture_close(struct fixture *fixture, unsigned i, const char *reason);
-/* One slice of a long answer. false: none can go on. */
+/* One slice of a long answer. Returns false if no answer can continue. */
 bool fixture_step(struct fixture *fixture);
-/* What can be told is. */
+/* Sends everything that can be sent now. */
 void fixture_step_all(struct fixture *fixture);
-/* There is room for i, if that was asked. */
+/* Reports room to client i, if the model asked for that. */
 void fixture_read(struct fixture *fixture, unsigned i);
 void fixture_wait(struct fixture *fixture, int64_t span_ns);
 void fixture_answer(struct fixture *fixture, enum apo_checked result, const char *account);
 
-/* Another model goes on with all that this one knew, its clients in other slots of other workers. What
- * it writes is what it has read. The bytes are in state. */
+/* Replaces the model by a new one that reads its state, with the clients in other slots of other
+ * workers. Checks that the new model writes the same state. The bytes are in fixture->state. */
 void fixture_hand_over(struct fixture *fixture);
 
-/* The next line without its end; NULL: there is none. Valid until the client gets something. */
+/* The next line without its end; NULL if there is none. Valid until the client receives
+ * something. */
 char *fixture_next(struct fixture *fixture, unsigned i);
 void fixture_forget(struct fixture *fixture);
 bool fixture_is_like(const char *mask, const char *line);
@@ -108,7 +110,7 @@ bool fixture_is_like(const char *mask, const char *line);
 		cr_assert(ne(ptr, heard_, NULL), "nothing instead of %s", mask);                   \
 		cr_assert(fixture_is_like(mask, heard_), "%s instead of %s", heard_, mask);        \
 	} while (0)
-/* What i says is answered to it by a line. */
+/* Client i sends a line and receives one. */
 #define ANSWERS(fixture, i, said, line)                                                            \
 	do {                                                                                       \
 		fixture_say(fixture, i, "%s", said);                                               \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Accounts: whose a nick is, REGISTER, and how often may be tried. The store is a mock. */
+/* Accounts: protected nicks, REGISTER, and limits of tries. The store is a mock. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ static void remember(const char *name)
 	cr_assert(eq(int, apo_model_on_account(w.model, name, 0, w.now_ns), 0));
 }
 
-/* Up to the question, which is answered by fixture_answer. */
+/* Logs in up to the password check, which fixture_answer completes. */
 static void ask_in(unsigned i)
 {
 	fixture_say(&w, i, "AUTHENTICATE PLAIN");
@@ -97,7 +97,7 @@ Test(accounts, another_account_does_not_help)
 	HEARS_LIKE(&w, 1, ":irc.example 433 x eve *");
 }
 
-/* A password that is being looked at holds the welcome up. */
+/* A password check delays the welcome. */
 Test(accounts, a_nick_waits_for_the_answer)
 {
 	remember("dan");
@@ -159,14 +159,15 @@ Test(accounts, register_says_why_not)
 	fixture_say(&w, 1, "NICK dan");
 	fixture_forget(&w);
 	refused(1, "REGISTER * * password",
-		":irc.example FAIL REGISTER COMPLETE_CONNECTION_REQUIRED dan :Come in first");
+		":irc.example FAIL REGISTER COMPLETE_CONNECTION_REQUIRED dan :Register your "
+		"connection first (NICK and USER)");
 	fixture_say(&w, 1, "USER dan 0 * :Dan");
 	fixture_say(&w, 1, "CAP END");
 	fixture_forget(&w);
 	refused(1, "REGISTER * *", ":irc.example 461 dan REGISTER :Not enough parameters");
 	refused(1, "REGISTER eve * password",
 		":irc.example FAIL REGISTER ACCOUNT_NAME_MUST_BE_NICK eve "
-		":An account is called as your nick");
+		":The name of an account must be your nick");
 	refused(1, "REGISTER DAN * passwor",
 		":irc.example FAIL REGISTER WEAK_PASSWORD DAN :A password has at least 8 bytes");
 	snprintf(said, sizeof said, "REGISTER * * %0301d", 0);
@@ -208,13 +209,14 @@ Test(accounts, nobody_registers_where_others_listen_or_it_is_closed)
 {
 	fixture_join(&w, 0, "dan", "standard-replies");
 	fixture_say(&w, 0, "REGISTER * * password");
-	HEARS_LIKE(&w, 0, ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan :Accounts are *");
+	HEARS_LIKE(&w, 0,
+		   ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan :Accounts cannot *");
 	fixture_say(&w, 0, "CAP REQ draft/account-registration");
 	HEARS(&w, 0, ":irc.example CAP dan NAK :draft/account-registration");
 	w.config.open_registration = false;
 	fixture_join(&w, 1, "eve", NULL);
 	fixture_say(&w, 1, "REGISTER * * password");
-	HEARS_LIKE(&w, 1, ":irc.example NOTICE eve :REGISTER: Accounts are *");
+	HEARS_LIKE(&w, 1, ":irc.example NOTICE eve :REGISTER: Accounts cannot *");
 	w.config.open_registration = true;
 	w.config.accounts_max = 1;
 	remember("fay");
@@ -233,8 +235,8 @@ static void is_throttled(unsigned i)
 	cr_assert(eq(str, w.asked[0], ""));
 }
 
-/* Each connection tries once: what counts is the address. All of the fixture have their own, so the
- * same client comes again. */
+/* The limit counts tries of an address, each over a new connection. Each client of the fixture has
+ * its own address, so the same client connects again. */
 static void try_wrong(unsigned i, unsigned times)
 {
 	while (times-- > 0) {
@@ -277,7 +279,7 @@ Test(accounts, right_ones_are_not_counted)
 	}
 }
 
-/* Asked before the others were answered, a right one is refused, too. */
+/* A right password that was checked together with too many wrong ones is refused, too. */
 Test(accounts, many_at_once_learn_no_more_than_one)
 {
 	uint64_t ticket;
@@ -331,8 +333,9 @@ Test(accounts, a_64_of_ipv6_is_one_address)
 	HEARS_LIKE(&w, 4, ":irc.example 900 *");
 }
 
-/* How many of count wrong tries are looked at, each from another address: before, a number, behind. */
-static unsigned wrong_tries_from(const char *before, unsigned first, const char *behind, unsigned count)
+/* How many of count wrong tries are checked. Each has another address: before, a number, behind. */
+static unsigned wrong_tries_from(const char *before, unsigned first, const char *behind,
+				 unsigned count)
 {
 	char address[64];
 	unsigned i, asked = 0;
@@ -392,7 +395,7 @@ Test(accounts, a_24_has_the_tries_of_sixteen_addresses)
 	cr_assert(logs_in_from("192.0.3.1"));
 }
 
-/* Peers come with a name in place of an address. */
+/* Clients over messaging have a name in place of an address. */
 Test(accounts, a_peer_has_three_tries_and_all_of_them_have_sixteen_times_as_many)
 {
 	cr_assert(eq(uint, wrong_tries_from("bob", 1, "", 1), 1));
@@ -413,7 +416,7 @@ Test(accounts, the_limits_of_networks_are_handed_over)
 	cr_assert(logs_in_from("192.0.3.1"));
 }
 
-/* A new configuration has made the span shorter: what was counted first ends last. */
+/* With a new configuration of shorter spans the entry that was made first ends last. */
 Test(accounts, spans_of_two_configurations_end_in_their_order_and_are_handed_over)
 {
 	wrong_tries_from("192.0.2.", 1, "", 1);
@@ -427,7 +430,7 @@ Test(accounts, spans_of_two_configurations_end_in_their_order_and_are_handed_ove
 	cr_assert(logs_in_from("198.51.100.11"));
 }
 
-/* The auth thread gives each network a part of its time. */
+/* The auth thread gives each network an equal share of its time. */
 Test(accounts, who_asks_is_told_by_network)
 {
 	uint64_t first;

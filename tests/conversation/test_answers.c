@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Long answers, a slice at a time: who comes, goes and is called otherwise between two of them, who
- * reads slowly, what is said meanwhile. Slices are of a few lines here.
+ * Long answers in slices: members join, leave and change their nicks between two slices, the client
+ * reads slowly or sends further lines. Slices have a few lines here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static void gather(const char *caps)
 	w.is_stepwise = true;
 }
 
-/* Whom it has been told about, how often; and how many lines have end in them. */
+/* How often each member was mentioned; how many lines contain the end mark. */
 struct told {
 	unsigned count[MEMBERS + 1];
 	unsigned lines, ends;
@@ -120,7 +120,7 @@ Test(answers, nothing_is_told_until_there_is_room)
 	look_to_the_end(&told, " 315 ");
 }
 
-/* Though nothing is heard of it. */
+/* Although it sends nothing. */
 Test(answers, who_reads_slowly_is_there)
 {
 	unsigned waits = 0;
@@ -195,7 +195,7 @@ static void depart(unsigned i, unsigned how)
 		fixture_say(&w, i, "NICK other%u", i);
 }
 
-/* Whoever stays is told once, under whatever name; who goes at most once. */
+/* Members who stay are listed once, under any nick; members who leave at most once. */
 Test(answers, members_go_and_change_their_nicks_between_slices)
 {
 	static const char *const asks[] = {"WHO #all", "NAMES #all", "WHO m*"};
@@ -333,7 +333,8 @@ Test(answers, lists_of_channels_and_masks_go_on_while_they_change)
 	cr_assert(ge(uint, steps, 12));
 }
 
-/* A process that is about to be replaced waits for nobody, and does not fill send queues. */
+/* A process that will be replaced does not wait for slow clients, and does not overfill their
+ * queues. */
 Test(answers, a_hurried_one_ends_without_room)
 {
 	gather(NULL);

@@ -321,7 +321,7 @@ Test(channels, list_is_bounded_and_says_so)
 	QUIET(&w, 1);
 }
 
-/* Who says LIST must not be ended by it, however long strangers have made their topics. */
+/* LIST must not end its own client, however long the topics of other users are. */
 Test(channels, list_waits_for_who_reads_slowly)
 {
 	unsigned i, told = 0, rounds = 0;

@@ -24,7 +24,7 @@ Test(flood, a_line_costs_its_command_and_its_length)
 	cr_assert(eq(u32, penalty("QUIT :so long"), 100 + 6));
 }
 
-/* Who may not say DIE is told so, each time. */
+/* Even a refused DIE is answered each time. */
 Test(flood, no_command_is_free)
 {
 	unsigned i;

@@ -39,7 +39,7 @@ Test(frame, each_kind_is_read_as_it_was_written)
 	}
 }
 
-/* As docs/conversation.md has them. */
+/* The bytes as documented in docs/conversation.md. */
 Test(frame, bytes_are_those_of_the_document)
 {
 	static const uint8_t hello[] = {1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* History as the model tells it to the store, and CHATHISTORY: the store is a mock that writes down
- * what it is told. */
+/* History and CHATHISTORY. The store is a mock that records the model's calls. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +25,7 @@ TestSuite(history, .init = begin, .fini = end);
 
 Test(history, what_is_said_is_kept_with_who_hears_it)
 {
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_join(&w, 0, "eve", NULL);
 	fixture_say(&w, 1, "JOIN #Room");
 	TOLD("1 dan in #room from 1");
@@ -45,7 +44,7 @@ Test(history, what_is_said_is_kept_with_who_hears_it)
 
 Test(history, what_only_some_hear_is_not_kept)
 {
-	told_come_in(&w, 1, "dan", "message-tags");
+	told_log_in(&w, 1, "dan", "message-tags");
 	fixture_join(&w, 0, "eve", NULL);
 	fixture_say(&w, 0, "JOIN #a");
 	fixture_say(&w, 1, "JOIN #a");
@@ -63,8 +62,8 @@ Test(history, what_only_some_hear_is_not_kept)
 
 Test(history, private_ones_are_kept_between_accounts)
 {
-	told_come_in(&w, 1, "dan", NULL);
-	told_come_in(&w, 3, "eve", NULL);
+	told_log_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 3, "eve", NULL);
 	fixture_say(&w, 3, "NICK other");
 	fixture_say(&w, 1, "PRIVMSG other :hello");
 	TOLD("1 dan!~dan@host1.example PRIVMSG other: hello");
@@ -74,7 +73,7 @@ Test(history, private_ones_are_kept_between_accounts)
 
 Test(history, what_goes_to_nickserv_is_not_kept)
 {
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "PRIVMSG NickServ :DROP dan secret");
 	fixture_say(&w, 1, "PRIVMSG NickServ :GHOST dan");
 	TOLD_NOTHING();
@@ -96,17 +95,17 @@ Test(history, without_it_nothing_is_kept)
 
 /* ---- who was there ---- */
 
-/* 3 was the last that it heard, and it comes back behind 4. */
+/* The client is lost after position 3 and comes back after position 4. */
 static void back_from_a_lost_connection(const char *what_then, const char *told_then)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	told_talk(&w);
 	fixture_close(&w, 1, "gone");
 	TOLD("2 until 3");
 	told_talk(&w);
 	if (what_then)
 		fixture_say(&w, 0, "%s", what_then);
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 0, "MODE #a -bik *!*@nowhere");
 	fixture_say(&w, 0, "MODE #a -k x");
 	fixture_say(&w, 1, "JOIN #a");
@@ -146,33 +145,33 @@ Test(history, other_modes_do_not)
 
 Test(history, being_away_too_long_ends_it)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	w.now_ns += w.config.absence_ns;
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 }
 
 Test(history, a_channel_that_ends_and_is_founded_by_others_is_another)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	fixture_say(&w, 0, "PART #a");
 	fixture_say(&w, 0, "JOIN #a");
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "JOIN #a");
 	TOLD("4 dan in #a from 4");
 }
 
 Test(history, being_put_out_ends_it)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 2");
 	fixture_say(&w, 0, "KICK #a dan");
@@ -181,15 +180,15 @@ Test(history, being_put_out_ends_it)
 	TOLD("4 dan in #a from 4");
 }
 
-/* Two connections of one account: one is lost, the other is put out. */
+/* Two connections of one account: one is lost, the other is kicked. */
 Test(history, who_is_put_out_is_not_absent_elsewhere)
 {
 	fixture_join(&w, 0, "eve", NULL);
 	fixture_say(&w, 0, "JOIN #a");
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "JOIN #a");
 	fixture_say(&w, 1, "NICK dan1");
-	told_come_in(&w, 3, "dan", NULL);
+	told_log_in(&w, 3, "dan", NULL);
 	fixture_say(&w, 3, "JOIN #a");
 	told_at = told_count;
 	fixture_close(&w, 1, "gone");
@@ -215,11 +214,11 @@ Test(history, who_logs_in_later_was_there_before)
 
 Test(history, who_registers_a_name_that_was_dropped_is_somebody_else)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
@@ -240,7 +239,7 @@ static void told_of(const char *said, const char *expected)
 
 Test(history, questions_are_understood)
 {
-	told_come_in(&w, 1, "dan", TOLD_CAPS);
+	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	fixture_say(&w, 1, "JOIN #Room");
 	TOLD("1 dan in #room from 1");
 	told_of("LATEST #room * 10", "way 4 dan #room - since 1 in: * * 10");
@@ -257,8 +256,8 @@ Test(history, questions_are_understood)
 
 Test(history, who_has_the_nick_now_is_meant)
 {
-	told_come_in(&w, 1, "dan", TOLD_CAPS);
-	told_come_in(&w, 3, "eve", NULL);
+	told_log_in(&w, 1, "dan", TOLD_CAPS);
+	told_log_in(&w, 3, "eve", NULL);
 	fixture_say(&w, 3, "NICK fay");
 	told_of("LATEST fay * 10", "way 4 dan - eve since 0: * * 10");
 	fixture_close(&w, 3, "gone");
@@ -280,7 +279,7 @@ Test(history, what_is_wrong_is_said)
 {
 	char said[500];
 
-	told_come_in(&w, 1, "dan", "draft/chathistory");
+	told_log_in(&w, 1, "dan", "draft/chathistory");
 	refused("CHATHISTORY", "INVALID_PARAMS * :Unknown subcommand");
 	refused("CHATHISTORY FIRST #a * 1", "INVALID_PARAMS FIRST :Unknown subcommand");
 	refused("CHATHISTORY latest #a *", "INVALID_PARAMS LATEST :Insufficient parameters");
@@ -324,7 +323,7 @@ Test(history, what_is_said_behind_many_questions_waits_for_their_answers)
 {
 	unsigned i;
 
-	told_come_in(&w, 1, "dan", "draft/chathistory");
+	told_log_in(&w, 1, "dan", "draft/chathistory");
 	fixture_say(&w, 1, "JOIN #a");
 	fixture_forget(&w);
 	for (i = 0; i < 2; i++) {
@@ -380,7 +379,7 @@ static void ask_and_answer(const char *tags, enum apo_asked asked)
 
 Test(history, an_answer_is_a_batch_of_lines_as_they_were)
 {
-	told_come_in(&w, 1, "dan", TOLD_CAPS);
+	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	fixture_say(&w, 1, "JOIN #Room");
 	fixture_forget(&w);
 	ask_and_answer("", APO_ASKED_DONE);
@@ -397,7 +396,7 @@ Test(history, an_answer_is_a_batch_of_lines_as_they_were)
 
 Test(history, the_batch_has_the_label)
 {
-	told_come_in(&w, 1, "dan", TOLD_CAPS);
+	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	fixture_say(&w, 1, "JOIN #Room");
 	fixture_forget(&w);
 	page.count = 0;
@@ -414,7 +413,7 @@ Test(history, the_batch_has_the_label)
 
 Test(history, who_knows_no_batches_gets_lines)
 {
-	told_come_in(&w, 1, "dan", "draft/chathistory");
+	told_log_in(&w, 1, "dan", "draft/chathistory");
 	fixture_say(&w, 1, "JOIN #Room");
 	fixture_forget(&w);
 	ask_and_answer("", APO_ASKED_DONE);
@@ -433,7 +432,7 @@ Test(history, who_knows_no_batches_gets_lines)
 
 Test(history, targets_are_told_with_their_times)
 {
-	told_come_in(&w, 1, "dan", "draft/chathistory batch");
+	told_log_in(&w, 1, "dan", "draft/chathistory batch");
 	fixture_say(&w, 1,
 		    "CHATHISTORY TARGETS timestamp=2000-01-01T00:00:00.000Z "
 		    "timestamp=2030-01-01T00:00:00.000Z 5");
@@ -446,13 +445,14 @@ Test(history, targets_are_told_with_their_times)
 
 Test(history, who_has_gone_is_not_answered)
 {
-	told_come_in(&w, 1, "dan", TOLD_CAPS);
+	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	fixture_say(&w, 1, "CHATHISTORY LATEST #room * 10");
 	fixture_close(&w, 1, "gone");
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_DONE, &page, w.now_ns);
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_DONE, &page, w.now_ns);
-	told_come_in(&w, 3, "eve", TOLD_CAPS);
-	fixture_say(&w, 3, "CHATHISTORY LATEST #room * 10"); /* is open when the model ends */
+	told_log_in(&w, 3, "eve", TOLD_CAPS);
+	/* Still pending when the model is freed. */
+	fixture_say(&w, 3, "CHATHISTORY LATEST #room * 10");
 }
 
 Test(history, it_is_advertised_as_it_is)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* History when another process goes on with the conversation (state.h). */
+/* History after a hand-over to another process (state.h). */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ TestSuite(history_moves, .init = begin, .fini = end);
 
 Test(history_moves, presences_go_on_in_another_process)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	told_talk(&w);
 	fixture_hand_over(&w);
 	TOLD_NOTHING();
@@ -33,16 +33,16 @@ Test(history_moves, presences_go_on_in_another_process)
 	TOLD_NOTHING();
 }
 
-/* It was absent in one and comes back in the other. */
+/* The account becomes absent in one process and comes back in the other. */
 Test(history_moves, absences_go_on_in_another_process)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	told_talk(&w);
 	fixture_hand_over(&w);
 	told_talk(&w);
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "JOIN #a");
 	TOLD("5 dan in #a from 2");
 	TOLD_NOTHING();
@@ -50,34 +50,34 @@ Test(history_moves, absences_go_on_in_another_process)
 
 Test(history_moves, an_absence_ends_at_its_time_in_another_process)
 {
-	told_two_in_a_room(&w);
-	w.mocks[0].is_lasting = true;
+	told_join_two(&w);
+	w.mocks[0].reports_end = true;
 	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	fixture_hand_over(&w);
 	w.now_ns += w.config.absence_ns;
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 }
 
-/* Whose account was removed behind the back of both is nobody when it is another's. */
+/* If the account was removed by another program meanwhile, its name may belong to someone else. */
 Test(history_moves, absences_of_accounts_that_are_no_more_are_not_carried)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 	fixture_hand_over(&w);
-	told_come_in(&w, 1, "dan", NULL);
+	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 }
 
 Test(history_moves, who_has_none_asks_for_what_it_has_heard_in_both_processes)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	fixture_hand_over(&w);
 	fixture_say(&w, 0, "CAP REQ :" TOLD_CAPS);
 	fixture_say(&w, 0, "CHATHISTORY LATEST #a * 10");
@@ -86,7 +86,7 @@ Test(history_moves, who_has_none_asks_for_what_it_has_heard_in_both_processes)
 
 Test(history_moves, a_question_is_waited_for)
 {
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	fixture_say(&w, 0, "CAP REQ :" TOLD_CAPS);
 	fixture_say(&w, 0, "CHATHISTORY LATEST #a * 10");
 	cr_assert(not(apo_model_is_settled(w.model)));
@@ -94,11 +94,11 @@ Test(history_moves, a_question_is_waited_for)
 	cr_assert(apo_model_is_settled(w.model));
 }
 
-/* The other process keeps history elsewhere, or this one has kept none. */
+/* The other process keeps its history elsewhere, or this one has kept none. */
 Test(history_moves, where_it_begins_whoever_is_there_has_just_joined)
 {
-	told_two_in_a_room(&w);
-	told_come_in(&w, 3, "fay", NULL);
+	told_join_two(&w);
+	told_log_in(&w, 3, "fay", NULL);
 	fixture_say(&w, 3, "JOIN #a");
 	TOLD("3 fay in #a from 3");
 	fixture_close(&w, 3, "gone");
@@ -106,7 +106,7 @@ Test(history_moves, where_it_begins_whoever_is_there_has_just_joined)
 	fixture_hand_over(&w);
 	apo_state_begin_history(w.model);
 	TOLD("5 dan in #a from 5");
-	told_come_in(&w, 3, "fay", NULL);
+	told_log_in(&w, 3, "fay", NULL);
 	fixture_say(&w, 3, "JOIN #a");
 	TOLD("6 fay in #a from 6");
 	fixture_say(&w, 1, "PART #a");
@@ -114,13 +114,13 @@ Test(history_moves, where_it_begins_whoever_is_there_has_just_joined)
 	TOLD_NOTHING();
 }
 
-/* The next one has none: nobody calls what is not there. */
+/* The next process has no history: the model must not call what is not there. */
 Test(history_moves, it_may_end_with_the_process)
 {
 	struct apo_serializer serializer, reading;
 	struct apo_peer peers[2];
 
-	told_two_in_a_room(&w);
+	told_join_two(&w);
 	apo_serializer_to(&serializer);
 	cr_assert(eq(u32, apo_state_number(w.model), 2));
 	peers[apo_state_ordinal(w.model, w.mocks[0].peer)] = w.mocks[0].peer;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Long answers of history, a slice at a time: to one who reads slowly and asks again and again. Slices
- * are of a few lines here. */
+/* Long answers of history in slices, to a client that reads slowly and asks again and again. Slices
+ * have a few lines here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static void begin(void)
 					    .tags = "+x=y"};
 		page.said[i] = said + i;
 	}
-	told_come_in(&w, 1, "dan", TOLD_CAPS);
+	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	fixture_say(&w, 1, "JOIN #a");
 	fixture_step_all(&w);
 	fixture_forget(&w);
@@ -48,7 +48,7 @@ static void end(void)
 
 TestSuite(history_pages, .init = begin, .fini = end);
 
-/* The ticket. */
+/* Returns the ticket. */
 static uint64_t ask(const char *label)
 {
 	told_count = told_at = 0;
@@ -57,7 +57,7 @@ static uint64_t ask(const char *label)
 	return told_ticket;
 }
 
-/* The page is its owner's again, and may change, as soon as that returns. */
+/* The owner gets the page back, and may change it, when the call returns. */
 static void answer(uint64_t ticket, enum apo_asked asked)
 {
 	struct apo_page *theirs = malloc(sizeof *theirs);
@@ -70,7 +70,7 @@ static void answer(uint64_t ticket, enum apo_asked asked)
 	cr_assert(apo_model_check(w.model));
 }
 
-/* How many of the page follow from the first on, all of the batch. */
+/* How many messages of the page follow from the first on, all in the batch. */
 static unsigned look(unsigned first, unsigned batch)
 {
 	const struct mock *mock = w.mocks + 1;
@@ -79,12 +79,12 @@ static unsigned look(unsigned first, unsigned batch)
 	char *line;
 
 	snprintf(tag, sizeof tag, "@batch=%u;", batch);
-	for (i = first; mock->at < mock->len &&
-			strncmp(mock->out + mock->at, tag, strlen(tag)) == 0;
-	     i++) {
+	for (i = first;
+	     mock->at < mock->len && strncmp(mock->out + mock->at, tag, strlen(tag)) == 0; i++) {
 		line = fixture_next(&w, 1);
 		snprintf(expected, sizeof expected,
-			 "%stime=*;account=eve;msgid=1-%x;+x=y :eve!~eve@host PRIVMSG #a :said %02u.",
+			 "%stime=*;account=eve;msgid=1-%x;+x=y :eve!~eve@host PRIVMSG #a :said "
+			 "%02u.",
 			 tag, i + 1, i);
 		cr_assert(fixture_is_like(expected, line), "%s instead of %s", line, expected);
 	}
@@ -136,7 +136,7 @@ Test(history_pages, others_are_heard_between_slices)
 	cr_assert(not(w.mocks[1].is_held));
 }
 
-/* Whatever it asks, no more than two answers wait for it to read. */
+/* Whatever the client asks, at most two answers wait for it to read. */
 Test(history_pages, who_asks_on_and_on_and_does_not_read_waits)
 {
 	uint64_t tickets[2];
@@ -165,7 +165,7 @@ Test(history_pages, who_asks_on_and_on_and_does_not_read_waits)
 	cr_assert(apo_model_check(w.model));
 }
 
-/* Each keeps its label, and answers are in the order of the questions. */
+/* Each answer keeps its label, and answers come in the order of the questions. */
 Test(history_pages, an_answer_waits_behind_the_one_before)
 {
 	uint64_t first = ask("@label=a "), second = ask("@label=b ");
@@ -175,7 +175,7 @@ Test(history_pages, an_answer_waits_behind_the_one_before)
 	HEARS_LIKE(&w, 1, "@label=a;time=* BATCH +1 chathistory #a");
 	cr_assert(lt(uint, look(0, 1), MESSAGES));
 	HEARS_LIKE(&w, 1, "@label=b;time=* BATCH +2 labeled-response");
-	answer(told_ticket, APO_ASKED_DONE); /* of nobody */
+	answer(told_ticket, APO_ASKED_DONE); /* no request has that ticket */
 	QUIET(&w, 1);
 	fixture_step_all(&w);
 	while (strstr(fixture_next(&w, 1), "batch=1;"))
@@ -186,7 +186,7 @@ Test(history_pages, an_answer_waits_behind_the_one_before)
 	cr_assert(not(w.mocks[1].is_held));
 }
 
-/* A question to the model comes before the answer to the one to history, both are long. */
+/* A question to the model comes before the answer of history; both answers are long. */
 Test(history_pages, two_long_answers_of_different_kinds_are_apart)
 {
 	unsigned i, names = 0, lines = 0;
@@ -209,7 +209,7 @@ Test(history_pages, two_long_answers_of_different_kinds_are_apart)
 	HEARS_LIKE(&w, 1, "@label=b;time=* BATCH +1 labeled-response");
 	while ((line = fixture_next(&w, 1)) && strncmp(line, "@batch=1;", 9) == 0)
 		names += strstr(line, " 352 ") != NULL;
-	/* It begins between the slices of the first. */
+	/* It begins only after the last slice of the first. */
 	cr_assert(ne(ptr, line, NULL));
 	cr_assert(fixture_is_like("@label=a;time=* BATCH +2 chathistory #a", line), "%s", line);
 	while ((line = fixture_next(&w, 1)) && strncmp(line, "@batch=1;", 9) == 0)
@@ -232,7 +232,7 @@ Test(history_pages, the_asker_goes_between_slices)
 	cr_assert(apo_model_check(w.model));
 }
 
-/* A hand-over waits for nobody: what does not fit is left out, and said to be. */
+/* A hand-over waits for no client: the rest of an answer is left out, and the client is told so. */
 Test(history_pages, in_a_hurry_the_rest_is_left_out)
 {
 	unsigned lines = 0;

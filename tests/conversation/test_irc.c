@@ -13,7 +13,7 @@
 
 static char line[APO_LINE_BYTES_MAX + 2];
 
-/* prefix, count times fill, suffix. */
+/* Builds prefix, count times fill, suffix. */
 static size_t build(const char *prefix, char fill, size_t count, const char *suffix)
 {
 	size_t len = strlen(prefix);
@@ -133,7 +133,7 @@ Test(line, what_does_not_fit_is_cut_between_characters)
 	apo_line_param(&out, "#abc");
 	apo_line_last(&out, text);
 	apo_line_end(&out);
-	cr_assert(eq(sz, out.len, 511)); /* one more byte would have been half a character */
+	cr_assert(eq(sz, out.len, 511)); /* one more byte would have split a character */
 	cr_assert(apo_utf8_is_valid(out.bytes, out.len));
 	cr_assert(eq(int, memcmp(out.bytes + out.len - 2, "\r\n", 2), 0));
 }
@@ -197,7 +197,7 @@ Test(utf8, what_rfc_3629_allows_and_nothing_else)
 		cr_assert(not(apo_utf8_is_valid(bad[i], strlen(bad[i]))), "%zu", i);
 }
 
-/* Every code point, as it is encoded by the definition. */
+/* Every code point, encoded by the definition. */
 Test(utf8, every_character_is_valid_and_never_cut)
 {
 	char c[4];

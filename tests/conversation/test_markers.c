@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Read markers: MARKREAD, and who is told. */
+/* Read markers: MARKREAD, and which connections are told. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "conversation/model_fixture.h"
 
-#define THEN "timestamp=2023-11-14T22:13:19.000Z" /* a second before the fixture begins */
+#define THEN "timestamp=2023-11-14T22:13:19.000Z" /* one second before the fixture's time */
 #define EARLIER "timestamp=2023-11-14T22:13:18.000Z"
 
 static struct fixture w;
@@ -139,7 +139,7 @@ Test(markers, a_marker_only_goes_forward)
 	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
 	QUIET(&w, 3);
 	cr_assert(eq(str, kept, ""));
-	/* And not into the future. */
+	/* A marker is never in the future. */
 	answered(1, "MARKREAD #a timestamp=2100-01-01T00:00:00.000Z",
 		 "MARKREAD #a timestamp=2023-11-14T22:13:20.000Z");
 }
@@ -186,7 +186,8 @@ Test(markers, without_history_there_are_none)
 	HEARS_LIKE(&w, 0, ":irc.example 421 eve MARKREAD *");
 }
 
-/* Those of before are told by the store, and who is logged in is still with the others. */
+/* The store reports older markers, and a client that is logged in is still among the connections of
+ * its account. */
 Test(markers, all_of_an_account_are_told_in_another_process)
 {
 	log_in(1, "one", "dan");

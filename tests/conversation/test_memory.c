@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The nth allocation fails, n = 1, 2, 3 ...: the model stays whole, and who did nothing stays. */
+/* The nth allocation fails, n = 1, 2, 3 ...: the model stays consistent, and clients that did
+ * nothing stay connected. */
 #include "conversation/fault.h"
 #include "conversation/model_fixture.h"
 
@@ -66,7 +67,7 @@ static void settle(void)
 	fault_resume(was_armed);
 }
 
-/* Who says something and is closed for want of memory comes anew, without a name. */
+/* A client that is closed because memory is short connects again, without a nick. */
 static void say(unsigned who, const char *line)
 {
 	uint64_t ticket = w.ticket;
@@ -80,7 +81,7 @@ static void say(unsigned who, const char *line)
 	settle();
 }
 
-/* Returns false when there were not so many allocations. */
+/* Returns false if there were fewer than nth allocations. */
 static bool run(unsigned nth)
 {
 	bool has_come;
@@ -112,5 +113,5 @@ Test(memory, the_nth_allocation_fails_and_the_model_stays_whole)
 
 	while (run(nth))
 		cr_assert(lt(uint, ++nth, FAULTS_MAX));
-	cr_assert(ge(uint, nth, 101)); /* or hardly anything was tried */
+	cr_assert(ge(uint, nth, 101)); /* else hardly anything was tested */
 }

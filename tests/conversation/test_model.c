@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random commands of many clients against a simple model: arrays of who is where as what, and for
- * each step the lines that each must hear from others, by looking at everybody. Nothing is shared
- * with the real one but the protocol. Now and then another process goes on with the real one
- * (fixture_hand_over), and nobody may notice.
+ * Random commands of many clients, compared with a simple model: arrays with each client's channels
+ * and modes. For each step a search over all clients gives the lines that each must receive. The
+ * real model and this one share only the protocol. Now and then the real model is handed over to
+ * another process (fixture_hand_over), which no client may notice.
  *
- * History is told who is where, and checked against the same arrays: half of the clients have an
- * account each, and one whose connection was lost is absent till it joins again, or till nobody is
- * there or the door is closed.
+ * The calls to history are checked against the same arrays. Half of the clients have an account
+ * each. An account whose connection was lost is absent until it joins again, until the channel is
+ * empty, or until the channel is restricted.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ struct simple {
 	unsigned membership[CLIENTS][CHANNELS];
 	bool invited[CLIENTS][CHANNELS];
 	bool is_absent[CLIENTS][CHANNELS];
-	int64_t presence[CLIENTS][CHANNELS]; /* what history was told; 0: it is not there */
+	int64_t presence[CLIENTS][CHANNELS]; /* as told to history; 0: not present */
 	bool mode[CHANNELS][128];
 	char heard[CLIENTS][LINES][LINE];
 	unsigned heard_count[CLIENTS];
@@ -120,7 +120,7 @@ static void close_door(unsigned channel)
 		s.is_absent[i][channel] = false;
 }
 
-/* ---- what history is told: before the arrays know of it ---- */
+/* ---- calls to history, which come before the arrays are updated ---- */
 
 static void keep(void *of, const struct apo_said *said)
 {
@@ -128,7 +128,7 @@ static void keep(void *of, const struct apo_said *said)
 	(void)said;
 }
 
-/* Of the account that is called so. */
+/* The client whose account has that name. */
 static unsigned named(const char *account)
 {
 	unsigned who;
@@ -438,7 +438,7 @@ static void invite(unsigned who, unsigned channel, unsigned other)
 	expect(other, line);
 }
 
-/* Questions are answered by the server alone: nobody else hears a thing. */
+/* Questions to the server: no other client receives anything. */
 static void ask(unsigned who)
 {
 	static const char *const lines[] = {"WHO *",      "NAMES #0,#1", "LIST",
@@ -455,11 +455,12 @@ static void act(void)
 	unsigned who = below(CLIENTS), channel = below(CHANNELS), other = below(CLIENTS);
 	unsigned what = below(100);
 
-	if (owner_of(s.nick[other]) >= 0) /* who has gone may have left the nick to another */
+	/* The client has gone, and its nick may be another's now. */
+	if (owner_of(s.nick[other]) >= 0)
 		other = (unsigned)owner_of(s.nick[other]);
 	if (!s.is_here[who])
 		come(who);
-	else if (!s.nick[other][0]) /* never came */
+	else if (!s.nick[other][0]) /* the client never connected */
 		ask(who);
 	else if (what < 3)
 		go(who);
@@ -489,7 +490,7 @@ static void act(void)
 
 /* ---- what they hear ---- */
 
-/* Lines that come from a client, without their tags. */
+/* Returns the lines with a client as source, without their tags. */
 static char *next_of_clients(unsigned who)
 {
 	char *line, *source;
@@ -539,7 +540,7 @@ static void run(uint64_t seed)
 	w.calls.keep_marker = keep_marker;
 	w.calls.ask_history = ask_history;
 	w.config.has_history = true;
-	w.slice_bytes = seed % 2 ? 0 : 60; /* hardly any answer is told at once */
+	w.slice_bytes = seed % 2 ? 0 : 60; /* most answers need several slices */
 	fixture_start(&w);
 	for (step = 0; step < STEPS; step++) {
 		act();
@@ -560,7 +561,7 @@ Test(model, everybody_hears_what_a_simple_model_says)
 
 	for (seed = 1; seed <= SEEDS; seed++)
 		run(seed);
-	cr_assert(lt(u64, SEEDS * STEPS / 30, s.messages)); /* or it was about nothing */
+	cr_assert(lt(u64, SEEDS * STEPS / 30, s.messages)); /* else hardly anything was tested */
 	cr_assert(lt(u64, SEEDS * STEPS / 30, s.refused));
 	cr_assert(lt(u64, SEEDS, s.resumed));
 }

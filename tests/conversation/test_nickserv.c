@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* NickServ: sessions in the way of their owner, and the end of an account. The store is a mock. */
+/* NickServ: ghost sessions, and DROP. The store is a mock. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ TestSuite(nickserv, .init = begin, .fini = end);
 
 #define SAYS(i, nick, text) HEARS(&w, i, ":NickServ!services@irc.example NOTICE " nick " :" text)
 
-/* Inside as nick, logged in to the account dan. i must be odd (secure). */
+/* Registers a client with the nick, logged in to the account dan. i must be odd (secure). */
 static void come_as_dan(unsigned i, const char *nick, const char *caps)
 {
 	fixture_connect(&w, i);
@@ -88,7 +88,7 @@ Test(nickserv, regain_takes_the_nick_back)
 	SAYS(3, "dan", "You are dan again");
 }
 
-/* Who has the nick may not have come in yet: it holds the nick all the same. */
+/* A client that is not registered yet holds its nick, too. */
 Test(nickserv, a_session_that_is_not_registered_is_in_the_way_too)
 {
 	come_as_dan(3, "dan_", NULL);
@@ -130,7 +130,7 @@ Test(nickserv, nobody_ends_the_sessions_of_others)
 	cr_assert(eq(u64, figures()->ghosts, 0));
 }
 
-/* The QUIT of the ghost is no answer. */
+/* The QUIT of the ghost is not part of the labeled response. */
 Test(nickserv, a_label_is_answered_with_what_is_the_answer)
 {
 	come_as_dan(1, "dan", NULL);
@@ -150,7 +150,7 @@ Test(nickserv, nobody_is_called_so)
 	fixture_say(&w, 2, "NICK nickSERV");
 	HEARS(&w, 2, ":irc.example 433 fay nickSERV :Nickname is already in use");
 	fixture_say(&w, 2, "NS nonsense");
-	SAYS(2, "fay", "HELP says what there is");
+	SAYS(2, "fay", "Unknown command; HELP lists the commands");
 	fixture_say(&w, 2, "NOTICE NickServ :HELP");
 	QUIET(&w, 2);
 	fixture_say(&w, 2, "PRIVMSG nickserv :HELP");
@@ -191,7 +191,7 @@ Test(nickserv, drop_with_the_password_ends_the_account)
 	HEARS(&w, 3, ":irc.example 901 dan_ dan_!~dan@host3.example :You are now logged out");
 	HEARS(&w, 3, ":dan_!~dan@host3.example ACCOUNT *");
 	HEARS(&w, 3,
-	      "@label=7 :NickServ!services@irc.example NOTICE dan_ :The account dan is no more");
+	      "@label=7 :NickServ!services@irc.example NOTICE dan_ :The account dan was removed");
 	HEARS(&w, 1, ":irc.example 901 dan dan!~dan@host1.example :You are now logged out");
 	HEARS(&w, 2, ":dan!~dan@host1.example ACCOUNT *");
 	cr_assert(eq(u64, figures()->accounts_removed, 1));
@@ -239,7 +239,7 @@ Test(nickserv, drop_tells_nobody_which_accounts_there_are)
 	SAYS(1, "dan", "DROP <account> <password>: the password is missing");
 	fixture_say(&w, 1, "NS DROP");
 	SAYS(1, "dan", "DROP <account> <password>");
-	cr_assert(eq(str, w.asked[0], "dan")); /* of its login */
+	cr_assert(eq(str, w.asked[0], "dan")); /* from its login */
 }
 
 Test(nickserv, an_operator_drops_without_a_password)
@@ -281,7 +281,8 @@ Test(nickserv, accounts_that_are_not_told_again_have_gone)
 	HEARS(&w, 2, ":eve!~fay@host2.example NICK :hal");
 }
 
-/* Removed and made again by another program, which nobody has told us between the two. */
+/* Another program has removed and registered the account again, and the model was told of
+ * neither. */
 Test(nickserv, an_account_of_another_number_is_another_account)
 {
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 5, w.now_ns), 0));

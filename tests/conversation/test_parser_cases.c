@@ -151,7 +151,8 @@ Test(parser_cases, msg_split)
 	}
 }
 
-/* Where several forms are right, ours comes first. A tag whose value is NULL is one without. */
+/* Where several forms are correct, the one that this server writes comes first. A tag without value
+ * has NULL. */
 static const struct {
 	struct parts parts;
 	const char *line;

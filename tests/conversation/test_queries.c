@@ -111,7 +111,7 @@ Test(queries, whois_tells_what_others_may_know)
 	fixture_forget(&w);
 	fixture_say(&w, 0, "WHOIS eve eve");
 	HEARS_LIKE(&w, 0, "* 311 *");
-	HEARS_LIKE(&w, 0, "* 312 *"); /* not its channels */
+	HEARS_LIKE(&w, 0, "* 312 *"); /* the channels are not shown */
 	fixture_forget(&w);
 }
 
@@ -259,7 +259,7 @@ Test(queries, commands_stand_in_order_and_ask_for_what_they_take)
 	}
 }
 
-/* Each of them with nothing, and with more than it could want: an answer or none, and no harm. */
+/* Each command without parameters and with too many: it may answer or not, but must do no harm. */
 Test(queries, no_command_minds_odd_parameters)
 {
 	static const char *const tails[] = {
@@ -273,7 +273,8 @@ Test(queries, no_command_minds_odd_parameters)
 	for (i = 0; i < apo_command_count; i++) {
 		if (strcmp(apo_commands[i].name, "QUIT") == 0 ||
 		    strcmp(apo_commands[i].name, "OPER") == 0)
-			continue; /* they end it: at once, or when the guesses have been too many */
+			/* These end the connection, at once or after too many wrong passwords. */
+			continue;
 		for (j = 0; j < sizeof tails / sizeof *tails; j++) {
 			fixture_say(&w, 0, "%s%s", apo_commands[i].name, tails[j]);
 			cr_assert(apo_model_check(w.model), "%s%s", apo_commands[i].name, tails[j]);
@@ -320,7 +321,7 @@ Test(operators, who_has_the_password_is_one)
 	cr_assert(eq(str, w.asked[0], "#root"));
 	cr_assert(eq(str, w.asked[1], "secret"));
 	fixture_say(&w, 0, "OPER root secret");
-	HEARS(&w, 0, ":irc.example NOTICE dan :OPER: Another password is being looked at");
+	HEARS(&w, 0, ":irc.example NOTICE dan :OPER: Another password is being checked");
 	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
 	HEARS(&w, 0, ":irc.example 381 dan :You are now an IRC operator");
 	HEARS(&w, 0, ":dan MODE dan :+o");
@@ -410,7 +411,7 @@ Test(operators, rehash_and_die_are_asked_of_the_server)
 	fixture_say(&w, 0, "REHASH");
 	apo_model_on_rehashed(w.model, w.ticket, NULL, w.now_ns);
 	HEARS_LIKE(&w, 0, "* 382 *");
-	HEARS(&w, 0, ":irc.example NOTICE dan :The configuration has been read anew");
+	HEARS(&w, 0, ":irc.example NOTICE dan :The configuration has been read again");
 	fixture_say(&w, 0, "DIE");
 	cr_assert(eq(uint, w.die_count, 1));
 }

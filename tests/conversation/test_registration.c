@@ -80,7 +80,7 @@ Test(registration, user_needs_four_words_once)
 	fixture_connect(&w, 0);
 	ANSWERS(&w, 0, "USER a b c", ":irc.example 461 * USER :Not enough parameters");
 	ANSWERS(&w, 0, "USER : 0 * :x", ":irc.example 461 * USER :Not enough parameters");
-	fixture_say(&w, 0, "USER averyverylongname 0 * :"); /* as ii says it */
+	fixture_say(&w, 0, "USER averyverylongname 0 * :"); /* as the client ii sends it */
 	ANSWERS(&w, 0, "USER b 0 * :x", ":irc.example 462 * :You may not reregister");
 	fixture_say(&w, 0, "NICK dan");
 	HEARS(&w, 0,
@@ -160,7 +160,7 @@ Test(registration, sasl_plain_logs_in)
 	cr_assert(eq(str, w.asked[0], "jilles"));
 	cr_assert(eq(str, w.asked[1], "sesame"));
 	fixture_say(&w, 1, "CAP END");
-	QUIET(&w, 1); /* the password is still being looked at */
+	QUIET(&w, 1); /* the password check is pending */
 	fixture_answer(&w, APO_CHECKED_RIGHT, "Jilles");
 	HEARS(&w, 1,
 	      ":irc.example 900 dan dan!~dan@host1.example Jilles :You are now logged in as "
@@ -341,12 +341,12 @@ Test(registration, who_is_silent_is_pinged_and_then_goes)
 
 Test(registration, who_has_a_lasting_transport_is_not_pinged)
 {
-	w.mocks[0].is_lasting = true;
+	w.mocks[0].reports_end = true;
 	fixture_join(&w, 0, "dan", NULL);
 	fixture_wait(&w, 10 * (w.config.ping_interval_ns + w.config.ping_timeout_ns));
 	QUIET(&w, 0);
 	cr_assert(not(w.mocks[0].is_closed));
-	w.mocks[3].is_lasting = true;
+	w.mocks[3].reports_end = true;
 	fixture_connect(&w, 3);
 	fixture_wait(&w, w.config.registration_timeout_ns + RUDP_NS_PER_S);
 	cr_assert(w.mocks[3].is_closed);
@@ -380,12 +380,10 @@ Test(registration, lines_that_are_none_get_an_answer)
 	HEARS(&w, 0, ":irc.example 421 dan * :Unknown command");
 	fixture_say(&w, 0, "@label=7 PRIVMSG dan :\xff");
 	HEARS(&w, 0,
-	      "@label=7 :irc.example FAIL PRIVMSG INVALID_UTF8 :Only UTF-8 is spoken here; the "
-	      "line was dropped");
+	      "@label=7 :irc.example FAIL PRIVMSG INVALID_UTF8 :The line was dropped: it is "
+	      "not UTF-8");
 	fixture_say(&w, 0, "@label=\xff PING x");
-	HEARS(&w, 0,
-	      ":irc.example FAIL PING INVALID_UTF8 :Only UTF-8 is spoken here; the line was "
-	      "dropped");
+	HEARS(&w, 0, ":irc.example FAIL PING INVALID_UTF8 :The line was dropped: it is not UTF-8");
 	fixture_say(&w, 0, "NONSENSE");
 	HEARS(&w, 0, ":irc.example 421 dan NONSENSE :Unknown command");
 	fixture_say(&w, 0, "   ");
@@ -399,7 +397,7 @@ Test(registration, quit_says_goodbye)
 	fixture_say(&w, 0, "QUIT :so long");
 	cr_assert(eq(str, w.mocks[0].last_words,
 		     "ERROR :Closing Link: host0.example (Quit: so long)"));
-	fixture_say(&w, 0, "PRIVMSG dan :x"); /* it is nobody any more */
+	fixture_say(&w, 0, "PRIVMSG dan :x"); /* the connection has ended */
 	fixture_close(&w, 0, "gone");
 	cr_assert(eq(u64, apo_model_figures(w.model)->clients, 0));
 }

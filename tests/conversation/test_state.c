@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a model carries into another one, and what it makes of bytes that are none of ours. */
+/* The state of a model read by another one, and what reading does with invalid bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static void end(void)
 
 TestSuite(state, .init = begin, .fini = end);
 
-/* Something of everything. */
+/* A model with something of everything. */
 static void populate(void)
 {
 	fixture_join(&w, 1, "dan", "sasl server-time apollonion/receipts message-tags");
@@ -117,10 +117,10 @@ Test(state, timers_go_on)
 	fixture_forget(&w);
 	fixture_hand_over(&w);
 	fixture_wait(&w, w.config.ping_timeout_ns);
-	cr_assert(w.mocks[1].is_closed); /* pinged before, never answered */
+	cr_assert(w.mocks[1].is_closed); /* pinged before, and never answered */
 }
 
-/* One of two had it before, the other has it after. */
+/* One recipient received the text before the hand-over, the other after it. */
 Test(state, a_receipt_is_final_in_the_other_process)
 {
 	populate();
@@ -131,7 +131,7 @@ Test(state, a_receipt_is_final_in_the_other_process)
 	cr_assert(ne(u64, w.watched[2].watch, w.watched[1].watch));
 }
 
-/* Who has gone is named by the nick that it had last. */
+/* A client that has gone is named by its last nick. */
 Test(state, who_is_missing_may_have_gone)
 {
 	populate();
@@ -179,7 +179,7 @@ Test(state, tries_of_passwords_are_still_counted)
 	HEARS_LIKE(&w, 1, ":irc.example NOTICE x :Too many wrong passwords *");
 }
 
-/* Another configuration, or another version, offers something else. */
+/* Another configuration, or another version, offers other capabilities. */
 Test(state, capabilities_that_have_changed_are_told)
 {
 	struct apo_peer peer[1];
@@ -201,7 +201,7 @@ Test(state, capabilities_that_have_changed_are_told)
 	HEARS(&w, 1, ":irc.example CAP ivy LIST :cap-notify");
 }
 
-/* ---- what is not ours ---- */
+/* ---- invalid bytes ---- */
 
 static bool is_read(const uint8_t *bytes, size_t len)
 {
@@ -243,7 +243,7 @@ static void silent(void *of, unsigned worker, struct apo_text *text, const struc
 	(void)count;
 }
 
-/* Whatever is changed in it: it is refused, or a model that is whole comes of it. */
+/* Any changed byte: the state is refused, or the model that results is consistent. */
 Test(state, a_byte_that_is_another_does_no_harm)
 {
 	static const uint8_t bits[] = {0x01, 0x80, 0xff};

@@ -79,7 +79,7 @@ void told_init(struct fixture *fixture)
 	fixture->config.has_history = true;
 }
 
-void told_come_in(struct fixture *fixture, unsigned i, const char *nick, const char *caps)
+void told_log_in(struct fixture *fixture, unsigned i, const char *nick, const char *caps)
 {
 	char all[300];
 
@@ -96,11 +96,11 @@ void told_come_in(struct fixture *fixture, unsigned i, const char *nick, const c
 	fixture_forget(fixture);
 }
 
-void told_two_in_a_room(struct fixture *fixture)
+void told_join_two(struct fixture *fixture)
 {
 	fixture_join(fixture, 0, "eve", NULL);
 	fixture_say(fixture, 0, "JOIN #a");
-	told_come_in(fixture, 1, "dan", NULL);
+	told_log_in(fixture, 1, "dan", NULL);
 	fixture_say(fixture, 1, "JOIN #a");
 	TOLD("2 dan in #a from 2");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* told - a fixture whose history is a mock: it writes down what it is told, a line each. */
+/* told - a fixture with a mock of history, which records the calls, one line each. */
 #ifndef TOLD_H
 #define TOLD_H
 
@@ -8,18 +8,18 @@
 #define TOLD_CAPS "draft/chathistory batch server-time message-tags account-tag labeled-response"
 #define TOLD_MAX 64
 
-/* What has not been looked at is told[told_at] and behind. */
+/* The lines that the test has not taken begin at told[told_at]. */
 extern char told[TOLD_MAX][160];
 extern unsigned told_count, told_at;
 extern uint64_t told_ticket; /* of the last question */
 
 /* Before fixture_start. */
 void told_init(struct fixture *fixture);
-/* Comes in, logged in to the account of its nick. */
-void told_come_in(struct fixture *fixture, unsigned i, const char *nick, const char *caps);
-/* dan is in #a with eve, who founded it: 1 and 2. */
-void told_two_in_a_room(struct fixture *fixture);
-/* eve says something there, and it is kept. */
+/* Connects a client that is logged in to the account of its nick. */
+void told_log_in(struct fixture *fixture, unsigned i, const char *nick, const char *caps);
+/* dan (client 1) joins #a, which eve (client 0) has created. */
+void told_join_two(struct fixture *fixture);
+/* eve sends a message to #a, which is kept. */
 void told_talk(struct fixture *fixture);
 
 #define TOLD(text)                                                                                 \

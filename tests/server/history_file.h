@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* history_file - a store with three accounts and its history, in a directory that goes again. */
+/* history_file - a store with three accounts and its history, in a temporary directory. */
 #ifndef HISTORY_FILE_H
 #define HISTORY_FILE_H
 
@@ -12,7 +12,7 @@ struct history_file {
 	char directory[64], path[80];
 	struct apo_store *store;
 	struct apo_history *history;
-	bool goes_on; /* what is opened next has been handed over */
+	bool goes_on; /* the next open continues after a hand-over */
 };
 
 /* Accounts: dan, eve, fay. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker without a thread: the test gives it its turns, and reads what it tells model and acceptor. */
+/* lone_worker - a worker without a thread: the test runs its turns and reads its mail to model and
+ * acceptor. */
 #ifndef TESTS_SERVER_LONE_WORKER_H
 #define TESTS_SERVER_LONE_WORKER_H
 
@@ -10,12 +11,12 @@
 struct lone_worker {
 	struct apo_worker worker;
 	struct apo_mailbox model_box, acceptor_box;
-	struct apo_batcher effects;                       /* the model's, of its next turn */
+	struct apo_batcher effects; /* the effects that the model sends in the next turn */
 	void (*on_event)(const struct apo_record *event); /* for the model */
 	void (*on_note)(const struct apo_record *note);   /* for the acceptor */
 };
 
-/* The two functions are set already. Returns 0 or what went wrong. */
+/* The two functions must be set. Returns 0 or an error. */
 static inline int lone_open(struct lone_worker *lone, struct apo_config *config)
 {
 	int error = apo_mailbox_init(&lone->model_box);
@@ -42,14 +43,14 @@ static inline void lone_take_from(struct apo_mailbox *box,
 	}
 }
 
-/* What it has told. */
+/* Takes the worker's mail to model and acceptor. */
 static inline void lone_take(struct lone_worker *lone)
 {
 	lone_take_from(&lone->model_box, lone->on_event);
 	lone_take_from(&lone->acceptor_box, lone->on_note);
 }
 
-/* One that does not wait. */
+/* Runs one turn that does not wait. */
 static inline void lone_turn(struct lone_worker *lone)
 {
 	apo_batcher_flush(&lone->effects);
@@ -70,7 +71,7 @@ static inline void lone_close(struct lone_worker *lone)
 
 /* ---- effects ---- */
 
-/* watch 0: it is not watched. */
+/* watch 0: not watched. */
 static inline void lone_deliver(struct lone_worker *lone, struct apo_peer to, const char *line,
 				uint64_t watch)
 {

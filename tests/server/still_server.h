@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server that stands still: all that one process hands over to the next, without threads, clients
- * or files of its own. It moves when it is given a turn.
+ * still_server - everything that a process hands over, as a server without threads, clients or
+ * files. The test runs its turns.
  */
 #ifndef TESTS_SERVER_STILL_SERVER_H
 #define TESTS_SERVER_STILL_SERVER_H
@@ -24,16 +24,16 @@ struct server {
 	struct apo_worker workers[WORKERS];
 	unsigned worker_count;
 	struct apo_mailbox acceptor_box;
-	struct apo_auth_thread auth_thread; /* asked by nobody: there are no passwords */
+	struct apo_auth_thread auth_thread; /* never asked: there are no passwords */
 	struct apo_model_thread model_thread;
 	struct apo_acceptor acceptor;
 	struct apo_metrics metrics;
 	struct apo_peers peers;
-	const char *history_file; /* NULL: it keeps none */
+	const char *history_file; /* NULL: no history */
 	int epoll_fd;
 };
 
-/* One for all servers of a test; nobody frees it. */
+/* One configuration for all servers of a test; it is never freed. */
 static inline void server_config_init(struct apo_config *config)
 {
 	*config = (struct apo_config){
@@ -53,9 +53,9 @@ static inline void server_config_init(struct apo_config *config)
 	config->model.version = "v";
 }
 
-/* Returns 0, or what went wrong (errno values, negative, one or more in one). */
+/* Returns 0, or the negative errno values of all failures combined by OR. */
 static inline int server_open(struct server *server, struct apo_config *config,
-			      unsigned worker_count, bool is_heir)
+			      unsigned worker_count, bool is_takeover)
 {
 	int error = 0;
 	unsigned i;
@@ -70,15 +70,15 @@ static inline int server_open(struct server *server, struct apo_config *config,
 					 &server->acceptor_box, config);
 	error |= apo_model_thread_init(&server->model_thread, server->workers, worker_count,
 				       &server->acceptor_box, &server->auth_thread, NULL, config);
-	server->model_thread.is_alone = true;
+	server->model_thread.is_unattended = true;
 	server->metrics.epoll_fd = server->epoll_fd;
 	apo_metrics_init(&server->metrics);
 	error |= apo_acceptor_open(&server->acceptor, server->epoll_fd, server->workers,
-				   worker_count, config, is_heir);
+				   worker_count, config, is_takeover);
 	return error;
 }
 
-/* What the acceptor would have been told, an operator's REHASH or DIE among it. */
+/* Drops the mail to the acceptor, with operators' REHASH and DIE. */
 static inline void server_drop_notes(struct server *server)
 {
 	struct apo_mail *mail = apo_mailbox_take(&server->acceptor_box), *next;
@@ -96,7 +96,7 @@ static inline void server_close(struct server *server)
 {
 	unsigned i;
 
-	(void)apo_model_thread_absorb(&server->model_thread); /* what it has begun to say */
+	(void)apo_model_thread_absorb(&server->model_thread); /* handles mail already sent */
 	for (i = 0; i < server->worker_count; i++)
 		apo_worker_clear(server->workers + i);
 	server_drop_notes(server);
@@ -104,14 +104,14 @@ static inline void server_close(struct server *server)
 	for (i = 0; i < server->worker_count; i++)
 		apo_worker_fini(server->workers + i);
 	apo_model_thread_fini(&server->model_thread);
-	apo_metrics_let_go(&server->metrics);
+	apo_metrics_release(&server->metrics);
 	apo_acceptor_fini(&server->acceptor);
 	apo_mailbox_fini(&server->model_thread.box);
 	apo_mailbox_fini(&server->acceptor_box);
 	close(server->epoll_fd);
 }
 
-/* Everything that can happen by itself. */
+/* Runs all parts of the server until nothing is pending. */
 static inline void server_turn(struct server *server)
 {
 	unsigned round, i;
@@ -126,8 +126,8 @@ static inline void server_turn(struct server *server)
 	server_drop_notes(server);
 }
 
-/* All of it, to be handed over or to be filled. */
-static inline struct apo_server_parts server_house(struct server *server)
+/* The parts of the server that are handed over, or that the state is read into. */
+static inline struct apo_server_parts server_parts(struct server *server)
 {
 	return (struct apo_server_parts){.workers = server->workers,
 					 .worker_count = server->worker_count,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The acceptor: who comes in, who waits, who is refused. Workers are mailboxes that this test empties.
- */
+/* The acceptor: admitted, waiting and refused connections. The workers are mailboxes that the test
+ * empties. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #define S RUDP_NS_PER_S
 
 static struct apo_config config;
-static struct apo_worker workers[WORKERS]; /* of which only the mailboxes are there */
+static struct apo_worker workers[WORKERS]; /* only their mailboxes are initialized */
 static struct apo_acceptor acceptor;
 static int epoll_fd, callers[CALLERS];
 static int64_t now_ns;
@@ -26,7 +26,7 @@ static void begin(void)
 	unsigned i;
 
 	config = (struct apo_config){
-		.references = 1000, /* nobody frees it */
+		.references = 1000, /* never freed */
 		.listen_count = 1,
 		.model.clients_max = 2,
 		.waiting_max = 2,
@@ -44,7 +44,8 @@ static void begin(void)
 		     0));
 }
 
-/* The next that a worker was given, in the order of the workers; NULL: none. The caller's. */
+/* The next connection that a worker was given, in the order of the workers; NULL: none. The caller
+ * owns it. */
 static struct apo_adopt *given(void)
 {
 	static struct apo_mail *waiting;
@@ -86,8 +87,8 @@ static void end(void)
 
 TestSuite(acceptor, .init = begin, .fini = end, .timeout = 120);
 
-/* What epoll tells is passed on, once. There is something to come: a connection or an end on its way
- * may need longer than the call that began it. */
+/* Handles one event of epoll. There must be one to come: a connection, or its end, may need longer
+ * than the call that begins it. */
 static void serve(void)
 {
 	struct epoll_event events[16];
@@ -116,7 +117,7 @@ static void call(unsigned i)
 	serve();
 }
 
-/* The first count callers, each with a place. */
+/* The first count callers connect and are admitted. */
 static void let_in(struct apo_adopt **inside, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -150,7 +151,7 @@ Test(acceptor, who_comes_in_is_given_to_the_workers_in_turn)
 		cr_assert(eq(ptr, mail->next, NULL));
 		let_go((struct apo_adopt *)mail);
 	}
-	cr_assert(eq(uint, acceptor.inside_count, 0));
+	cr_assert(eq(uint, acceptor.active_count, 0));
 	cr_assert(eq(u64, acceptor.counters.accepted, 2));
 }
 
@@ -171,7 +172,7 @@ Test(acceptor, who_finds_no_place_waits_and_the_first_gets_the_next_one)
 	cr_assert(ne(ptr, third, NULL));
 	cr_assert(eq(ptr, (void *)third->refusal, NULL));
 	cr_assert(eq(uint, acceptor.waiting_count, 1));
-	/* Who comes now comes after those who wait. */
+	/* A new caller queues behind the waiting ones. */
 	call(4);
 	cr_assert(eq(ptr, given(), NULL));
 	let_go(second);
@@ -276,7 +277,7 @@ Test(acceptor, more_places_are_taken_at_once)
 	wider = config;
 	wider.model.clients_max = 3;
 	apo_acceptor_configure(&acceptor, &wider);
-	is_given(NULL); /* and as that one has gone again, the next */
+	is_given(NULL); /* after that one has gone, too, the next is admitted */
 	is_given(NULL);
 	for (i = 0; i < 2; i++)
 		let_go(inside[i]);
@@ -300,7 +301,7 @@ Test(acceptor, a_listener_that_is_in_both_configurations_stays)
 	is_given(NULL);
 }
 
-/* At the end those who wait are told why, and nobody comes in any more. */
+/* When the acceptor closes, waiting connections are told why, and none is admitted any more. */
 Test(acceptor, closed_it_tells_those_who_wait)
 {
 	struct apo_adopt *inside[2];

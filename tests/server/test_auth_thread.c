@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread for passwords and accounts, with a store of its own: what comes back as mail. */
+/* The auth thread with a store: its answers as mail. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <poll.h>
@@ -13,14 +13,14 @@
 #include "conversation/server/records.h"
 #include "conversation/store/store_private.h"
 
-/* All in one network, but for the tests that say another. */
+/* All clients are in one network unless a test uses another. */
 #define FROM(number) ((struct apo_asker){.ticket = (number), .network = 1})
 
 static struct apo_mailbox box;
 static struct apo_auth_thread auth_thread;
 static struct apo_store *store;
 static char directory[64], file[80];
-static struct apo_mail *mail; /* that was taken and not looked at */
+static struct apo_mail *mail; /* taken from the mailbox and not looked at yet */
 
 static void begin(void)
 {
@@ -47,7 +47,7 @@ static void end(void)
 
 TestSuite(auth_thread, .init = begin, .fini = end, .timeout = 600);
 
-/* The next piece of mail, which must be of this kind; the caller's. */
+/* The next piece of mail, which must be of this kind; the caller owns it. */
 static void *next(enum apo_mail_kind kind)
 {
 	struct pollfd wait = {.fd = box.fd, .events = POLLIN};
@@ -199,7 +199,7 @@ Test(auth_thread, a_long_name_is_nobodys)
 	answered(2, APO_CHECKED_FAILED, "");
 }
 
-/* The thread has not been asked yet, so the store is still ours. */
+/* The thread has no question yet, so the test may use the store. */
 Test(auth_thread, a_full_disk_fails_and_nothing_more)
 {
 	char name[16];
@@ -232,7 +232,7 @@ Test(auth_thread, more_questions_than_fit_are_answered_at_once)
 		cr_assert(ne(int, (int)answer->result, (int)APO_CHECKED_RIGHT));
 		free(answer);
 	}
-	/* One or none of them was being worked on. */
+	/* At most one of them was being worked on. */
 	cr_assert(ge(uint, failed, 1));
 	cr_assert(le(uint, failed, 10));
 }
@@ -259,6 +259,6 @@ Test(auth_thread, a_network_that_fills_the_queue_leaves_room_for_another)
 		free(answer);
 	}
 	cr_assert(is_answered);
-	/* A check takes longer than all the questions, but the machine may be busy. */
+	/* A check takes longer than all the questions together, but the machine may be busy. */
 	cr_assert(le(uint, checked_before, APO_CHECKS_MAX / 2));
 }

@@ -29,7 +29,7 @@ static bool is_readable(const struct apo_mailbox *box)
 	return poll(&poll_fd, 1, 0) == 1;
 }
 
-/* Counts them and gives them back; the numbers must go on from next. */
+/* Counts the records and releases the batches; their numbers must continue from next. */
 static uint64_t take_all(struct apo_mailbox *box, uint64_t next)
 {
 	struct apo_mail *mail = apo_mailbox_take(box), *later;
@@ -175,7 +175,7 @@ static void *send_all(void *of)
 	return NULL;
 }
 
-/* Of each sender everything comes, and in order. */
+/* From each sender everything arrives, in order. */
 static unsigned take_of_all(struct apo_mailbox *box, uint64_t *next)
 {
 	struct apo_mail *mail = apo_mailbox_take(box), *later;

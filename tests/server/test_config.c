@@ -14,7 +14,7 @@
 	"+8K4euBTX9SvJnORzDsqpJCZz+m8wscpbsVR6uSJFS4"
 #define FINE "[server]\nname = irc.test\nnetwork = Test\n[listen]\nplain = 127.0.0.1:6667\n"
 
-/* What was complained of, without the name of the file; a line each. */
+/* The complaints, one line each, without the name of the file. */
 static char complaints[4096];
 
 static void complain(void *of, const char *line)
@@ -45,7 +45,7 @@ static struct apo_config *read_text(const char *text)
 	return read_bytes(text, strlen(text));
 }
 
-/* The text behind a configuration that is right must be refused with these words. */
+/* A valid configuration followed by this text must be refused with these words. */
 static void refused(const char *more, const char *words)
 {
 	char text[2048];
@@ -55,7 +55,7 @@ static void refused(const char *more, const char *words)
 	cr_assert(eq(str, complaints, (char *)words), "%s", more);
 }
 
-/* A file with that content, which is taken away at the end. */
+/* A file with that content, which is removed at the end. */
 struct temporary {
 	char name[40];
 };
@@ -119,7 +119,7 @@ Test(config, peers_need_a_key)
 		":8: peers: key /nowhere/at/all: No such file or directory\n");
 }
 
-/* What the server could not begin with, it does not pass. */
+/* A configuration with which the server could not start is not accepted. */
 Test(config, a_key_of_peers_is_private_and_whole)
 {
 	struct temporary key = make_file(KEY, 0644), half = make_file("abc\n", 0600);
@@ -173,15 +173,15 @@ Test(config, values_come_to_where_they_belong)
 Test(config, what_is_wrong_is_told_with_line_and_key)
 {
 	refused("[limits]\nclients = many\n",
-		":7: limits: clients must be a whole number, or one with k, M or G behind it\n");
+		":7: limits: clients must be a whole number, optionally followed by k, M or G\n");
 	refused("[limits]\nclients = 0\n", ":7: limits: clients must be from 1 to 1000000\n");
 	refused("[limits]\nclient = 5\n", ":7: there is no key client in section limits\n");
 	refused("[limit]\nclients = 5\n", ":7: there is no section [limit] (key clients)\n");
 	refused("[limits]\nclients = 5\nclients = 6\n", ":8: limits: clients is there twice\n");
 	refused("[limits]\nclients =\n", ":7: limits: clients has no value\n");
 	refused("[flood]\nburst = 1x\n",
-		":7: flood: burst must be a span of time: a whole number with ms, s, m, h or d "
-		"behind it\n");
+		":7: flood: burst must be a time: a whole number followed by ms, s, m, h or "
+		"d\n");
 	refused("[cloak]\nkey = abc\n", ":7: cloak: key must be 64 hexadecimal digits\n");
 	refused("[lengths]\nnick = 400\n", ":7: lengths: nick must be from 1 to 32\n");
 	refused("nonsense\n", ":6: is neither a [section] nor key = value\n");
@@ -196,7 +196,7 @@ Test(config, what_is_wrong_is_told_with_line_and_key)
 		":8: operator a: mask must be one word\n");
 	refused("tls = 6697\n", ":6: listen: tls needs certificate and key\n");
 	refused("[history]\nenabled = yes\n",
-		":7: history: is kept in the file of the accounts, and there is none\n");
+		":7: history: needs the accounts file, and none is configured\n");
 	refused("[server]\nlog-level = loud\n",
 		":7: server: log-level must be error, warn, info, debug or off\n");
 	refused("[server]\nmotd = /nowhere/motd\n",
@@ -205,7 +205,7 @@ Test(config, what_is_wrong_is_told_with_line_and_key)
 	refused("[history]\nage = 1s\n", ":7: history: age must be from 60s to 3153600000s\n");
 }
 
-/* Nobody could ever log in with it, and would wonder why. */
+/* With a plain password nobody could ever log in, and the reason would be hard to find. */
 Test(config, a_password_is_its_hash)
 {
 	struct apo_config *config = read_text(FINE "[server]\npassword = " HASH "\n");
@@ -239,8 +239,8 @@ Test(config, all_that_is_wrong_is_told_at_once)
 	cr_assert(eq(ptr, read_text("[server]\nname = x\n[limits]\nwaiting = -1\n"), NULL));
 	cr_assert(
 		eq(str, complaints,
-		   ":4: limits: waiting must be a whole number, or one with k, M or G behind it\n"
-		   ": listen: no address is listened on\n"
+		   ":4: limits: waiting must be a whole number, optionally followed by k, M or G\n"
+		   ": listen: no address is configured\n"
 		   ":2: server: name must be a host name with a dot in it, of at most 63 bytes\n"));
 }
 
@@ -254,19 +254,19 @@ Test(config, a_line_that_is_too_long_is_not_cut_in_two)
 	refused(more, ":7: is longer than 198 bytes\n");
 }
 
-/* What is behind it must not be lost without a word, nor the next line with it. */
+/* Neither the rest of the line nor the next line may be lost without an error. */
 Test(config, a_byte_0_is_told_as_one)
 {
 	static const char middle[] = FINE "[limits]\nclients = 5\0000\nwaiting = -1\n",
 			  last[] = FINE "[limits]\nclients = 5\0000";
 
 	cr_assert(eq(ptr, read_bytes(middle, sizeof middle - 1), NULL));
-	cr_assert(
-		eq(str, complaints,
-		   ":7: has a byte 0, so this is no text\n"
-		   ":8: limits: waiting must be a whole number, or one with k, M or G behind it\n"));
+	cr_assert(eq(
+		str, complaints,
+		":7: has a zero byte, so this is not a text file\n"
+		":8: limits: waiting must be a whole number, optionally followed by k, M or G\n"));
 	cr_assert(eq(ptr, read_bytes(last, sizeof last - 1), NULL));
-	cr_assert(eq(str, complaints, ":7: has a byte 0, so this is no text\n"));
+	cr_assert(eq(str, complaints, ":7: has a zero byte, so this is not a text file\n"));
 }
 
 Test(config, a_file_that_is_not_there_is_no_crash)
@@ -289,7 +289,7 @@ static const char certificate[] =
 	"hkjOPQQDAgNHADBEAiADoSPZ0B4bKLV0ZVDF6dz8zztDFqod6EOoMubRw/I9gwIg\n"
 	"EMdx5TxDUJxhjim5aSwas2E8QLUvuNU6lG5RY5Ltvm8=\n"
 	"-----END CERTIFICATE-----\n";
-/* Its key, under a passphrase. */
+/* A key of the certificate, encrypted with a passphrase. */
 static const char locked_key[] =
 	"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
 	"MIHjME4GCSqGSIb3DQEFDTBBMCkGCSqGSIb3DQEFDDAcBAhefXPK5ToexgICCAAw\n"
@@ -299,7 +299,7 @@ static const char locked_key[] =
 	"YLqcB8Jk/ELs8pZnu8ahC3M/QS9orl2B9iM/VCIeC0nfk1ZixaA=\n"
 	"-----END ENCRYPTED PRIVATE KEY-----\n";
 
-/* OpenSSL would ask at the terminal, at the start as at each SIGHUP. */
+/* OpenSSL would ask at the terminal, at the start and at each SIGHUP. */
 Test(config, nobody_is_asked_for_a_passphrase, .timeout = 20)
 {
 	struct temporary public = make_file(certificate, 0600), key = make_file(locked_key, 0600);
@@ -307,8 +307,7 @@ Test(config, nobody_is_asked_for_a_passphrase, .timeout = 20)
 
 	snprintf(more, sizeof more, TLS, public.name, key.name);
 	snprintf(words, sizeof words,
-		 ":7: listen: key %s: has a passphrase, and there is nobody to ask for it\n",
-		 key.name);
+		 ":7: listen: key %s: has a passphrase, which a server cannot ask for\n", key.name);
 	refused(more, words);
 	unlink(public.name);
 	unlink(key.name);

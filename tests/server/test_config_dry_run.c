@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What --check-config tries: it tells what a start would fail on, and leaves nothing behind. */
+/* What --check-config tries: it reports what a start would fail on, and leaves nothing behind. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <dirent.h>
@@ -17,7 +17,7 @@
 #include "conversation/store/store.h"
 
 static char directory[] = "/tmp/apollonion-rehearsal.XXXXXX", said[1000], mentioned[1000];
-static char at[3][80]; /* "log", "socket", "db" there */
+static char at[3][80]; /* the paths of "log", "socket", "db" there */
 static struct apo_config config;
 
 static void begin(void)
@@ -157,7 +157,7 @@ Test(dry_run, our_own_is_read_beside_who_has_it_open_and_alone)
 	cr_assert(eq(int, unlink(at[2]), 0));
 }
 
-/* SIGHUP is what comes next, mostly. */
+/* The usual next step is SIGHUP. */
 Test(dry_run, what_a_server_that_runs_has_is_only_mentioned)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -177,7 +177,7 @@ Test(dry_run, what_a_server_that_runs_has_is_only_mentioned)
 	cr_assert(ne(ptr, strstr(mentioned, "listen: 127.0.0.1:"), NULL));
 	close(listener);
 	close(fd);
-	cr_assert(dry_run_it(), "%s", said); /* it was killed */
+	cr_assert(dry_run_it(), "%s", said); /* its process was killed */
 	cr_assert(eq(str, mentioned, (char *)""));
 	cr_assert(eq(int, unlink(at[1]), 0));
 }

@@ -55,7 +55,7 @@ Test(fair_queue, networks_take_turns)
 	pops(2);
 }
 
-/* Also one that comes while the first network is in a late round. */
+/* Also for an item that comes while the first network is in a late round. */
 Test(fair_queue, a_newcomer_waits_for_two_of_each_other_network_at_most)
 {
 	unsigned i;
@@ -70,7 +70,7 @@ Test(fair_queue, a_newcomer_waits_for_two_of_each_other_network_at_most)
 	pops(3);
 }
 
-/* A network that is new comes with each item that leaves. */
+/* With each item that leaves, one of a new network arrives. */
 Test(fair_queue, newcomers_do_not_keep_an_item_waiting)
 {
 	unsigned left;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* History on disk: who reads what, what a death leaves, what a full disk does, and how it shrinks.
- */
+/* History on disk: access to messages, crashes, a full disk, and pruning. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -91,7 +90,7 @@ static enum apo_asked ask(const struct apo_question *question)
 	return apo_history_ask(file.history, question, page);
 }
 
-/* All that the account sees in #room: of each text the first letter. */
+/* All that the account sees in #room: the first letter of each text. */
 static const char *seen_by(const char *account)
 {
 	static char words[256];
@@ -177,7 +176,7 @@ Test(history, what_is_private_is_for_two)
 	cr_assert(eq(int, ask(&question), APO_ASKED_NO_TARGET));
 }
 
-/* Its names are the same; its accounts are not. */
+/* The names are the same; the accounts are not. */
 Test(history, who_registers_a_name_anew_inherits_nothing)
 {
 	struct apo_question question = {
@@ -233,7 +232,8 @@ Test(history, a_message_comes_back_as_it_was)
 	cr_assert(eq(str, (char *)back->tags, "+a=b"));
 }
 
-/* A msgid that was pruned, or is of what is not kept, is a place; one of another run is none. */
+/* The id of a pruned message, or of one that is not kept, is still a valid position; an id of
+ * another run is not. */
 Test(history, a_reference_need_not_be_kept_but_must_be_possible)
 {
 	struct apo_question question = {
@@ -338,7 +338,7 @@ Test(history, markers_go_forward_and_go_with_their_account)
 	cr_assert(eq(i64, number("SELECT count(*) FROM markers"), 1));
 }
 
-/* ---- death ---- */
+/* ---- crash ---- */
 
 Test(history, what_was_committed_outlives_its_process)
 {
@@ -347,7 +347,7 @@ Test(history, what_was_committed_outlives_its_process)
 	end_group();
 	cr_assert(eq(int, apo_history_begin(file.history), 0));
 	say("#room", "b");
-	/* Dies here: nothing is committed, nobody has left. */
+	/* The process dies here: nothing is committed, and no presence has ended. */
 	history_file_close(&file);
 	history_file_open(&file);
 	cr_assert(eq(i64, apo_history_last_position(file.history), 2));
@@ -358,8 +358,8 @@ Test(history, what_was_committed_outlives_its_process)
 	sees("dan", "a");
 }
 
-/* The process that hands over is still there, and writes nothing more: presences are open till somebody
- * ends them; a run that begins does. */
+/* The old process of a hand-over still exists and writes nothing more. Presences stay open until
+ * they are ended, which the begin of a run does. */
 Test(history, a_presence_goes_on_where_it_is_handed_over)
 {
 	int64_t id = join("dan", "#room");
@@ -428,7 +428,7 @@ static void limit_pages(unsigned more)
 	cr_assert(eq(int, sqlite3_exec(file.history->db, sql, NULL, NULL, NULL), SQLITE_OK));
 }
 
-/* Groups until one does not fit: all before it stay, and of it nothing. */
+/* Writes groups until one does not fit: all earlier groups stay, and nothing of the last one. */
 Test(history, a_full_disk_loses_the_group_and_no_more)
 {
 	unsigned in_group, kept = 0;
@@ -460,7 +460,7 @@ Test(history, a_full_disk_loses_the_group_and_no_more)
 	cr_assert(eq(i64, number("SELECT sum(count) FROM buffers"), kept + 1));
 }
 
-/* What is written to it would be gone with the process. */
+/* What is written to a removed file would be lost with the process. */
 Test(history, a_file_that_was_removed_is_not_written)
 {
 	char aside[96];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Random joining, leaving and talking, beside a list of what each account has heard with its own
- * ears: whatever is asked, the answer is what the list says, no line more and none less. */
+/* Random joins, parts and messages, compared with a list of what each account has received: each
+ * answer must contain exactly the lines of the list. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -10,9 +10,10 @@
 
 #define STEPS 1500
 #define ACCOUNTS 3
-#define SEATS 8 /* of all accounts: one may be in a channel twice */
+#define SEATS 8 /* of all accounts; an account may be in a channel twice */
 #define CHANNELS 2
-#define BUFFERS (CHANNELS + ACCOUNTS) /* channels, and those between i and i + 1 */
+/* One for each channel, and one for messages between accounts i and i + 1. */
+#define BUFFERS (CHANNELS + ACCOUNTS)
 
 static const char *const names[ACCOUNTS] = {"dan", "eve", "fay"};
 static const char *const channels[CHANNELS] = {"#a", "#b"};
@@ -27,7 +28,7 @@ static struct history_file file;
 static struct line lines[STEPS];
 static unsigned line_count;
 static struct {
-	int64_t id; /* 0: empty */
+	int64_t id; /* 0: not used */
 	unsigned account, channel;
 } seats[SEATS];
 static int64_t last, time_ms;
@@ -101,7 +102,7 @@ static struct apo_reference reference(void)
 	return one;
 }
 
-/* -1, 0, 1: the line is before, at, behind it. */
+/* -1, 0, 1: the line is before, at, after the reference. */
 static int side(const struct line *line, const struct apo_reference *one)
 {
 	int64_t there = one->kind == APO_REFERENCE_TIME ? one->time_ms : one->position;
@@ -137,7 +138,7 @@ static bool is_meant(const struct line *line, const struct apo_question *questio
 	return true;
 }
 
-/* Whatever of both kinds the references are: by the lines that they are before. */
+/* The references may be of both kinds: compares the lines that they precede. */
 static bool is_backwards(const struct apo_question *question)
 {
 	unsigned i;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread of history, with a database that another connection locks when a test wants it to
- * fail. */
+/* The history thread, with a database that another connection locks when a test needs a failure. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <poll.h>
@@ -15,7 +14,7 @@
 static struct history_file file;
 static struct apo_history_thread history_thread;
 static struct apo_mailbox box;
-static struct apo_mail *mail; /* that was taken and not looked at */
+static struct apo_mail *mail; /* taken from the mailbox and not looked at yet */
 static struct apo_config config;
 static bool is_running;
 static uint64_t ticket;
@@ -37,7 +36,7 @@ static void begin(void)
 	config.history_messages_max = 1000000;
 	config.history_bytes_max = (size_t)1 << 30;
 	cr_assert(eq(int, apo_mailbox_init(&box), 0));
-	/* A lock is an error at once. */
+	/* A locked database is an error at once. */
 	sqlite3_busy_timeout(file.history->db, 0);
 	start();
 }
@@ -94,7 +93,7 @@ static struct apo_history_mail *next_answer(void)
 	return taken;
 }
 
-/* All that the account sees in #a: of each text the first letter. */
+/* All that the account sees in #a: the first letter of each text. */
 static const char *seen_by(const char *account)
 {
 	struct apo_history_mail *answer;
@@ -163,8 +162,8 @@ Test(history_thread, what_was_handed_over_is_written_at_the_end)
 	sees("dan", "ab");
 }
 
-/* dan leaves while nothing can be written: what is said then is lost, and nobody may think that dan
- * has stayed. */
+/* dan leaves while nothing can be written. The messages are lost, but dan must not be shown as
+ * present later. */
 Test(history_thread, who_has_left_has_left_whatever_the_disk_does)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
@@ -186,7 +185,7 @@ Test(history_thread, who_has_left_has_left_whatever_the_disk_does)
 	sees("dan", "a");
 }
 
-/* eve comes while nothing can be written, and hears what comes behind. */
+/* eve joins while nothing can be written, and sees the messages that follow. */
 Test(history_thread, who_has_joined_has_joined_whatever_the_disk_does)
 {
 	int64_t marked = 0;
@@ -209,7 +208,7 @@ Test(history_thread, who_has_joined_has_joined_whatever_the_disk_does)
 	cr_assert(eq(i64, marked, 7));
 }
 
-/* Nobody has left: what is on the disk can be read although nothing can be written. */
+/* No part is missing: what is on the disk can be read although nothing can be written. */
 Test(history_thread, a_disk_that_takes_nothing_can_be_read)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
@@ -223,7 +222,8 @@ Test(history_thread, a_disk_that_takes_nothing_can_be_read)
 	sees("dan", "ac");
 }
 
-/* More than may wait: the model is never held up, and who is where is not lost with it. */
+/* More than the limit of waiting records: the model does not wait, and joins and parts are not
+ * lost. */
 Test(history_thread, a_disk_that_is_too_slow_loses_messages_alone)
 {
 	static char text[400];
@@ -234,7 +234,7 @@ Test(history_thread, a_disk_that_is_too_slow_loses_messages_alone)
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
 	sees("dan", "a");
-	/* Its thread is idle now: from here on it waits for the lock. */
+	/* The thread is idle now; its next write waits for the lock. */
 	sqlite3_busy_timeout(db, 300000);
 	by_other("BEGIN IMMEDIATE");
 	for (position = 3; history_thread.counters.dropped < 100; position++) {
@@ -270,14 +270,15 @@ Test(history_thread, who_rests_has_written_all_and_begins_again)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
-	cr_assert(apo_history_thread_rest(&history_thread));
+	cr_assert(apo_history_thread_pause(&history_thread));
 	cr_assert(eq(u64, history_thread.counters.kept, 1));
 	say(3, "b");
 	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 	sees("dan", "ab");
 }
 
-/* What is owed to the disk is in no other process: this one goes on, and pays. */
+/* Parts that are not on disk are in no other process, so this process continues and writes them
+ * later. */
 Test(history_thread, who_owes_the_disk_who_has_left_says_so)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
@@ -285,11 +286,11 @@ Test(history_thread, who_owes_the_disk_who_has_left_says_so)
 	sees("dan", "a");
 	by_other("BEGIN IMMEDIATE");
 	apo_history_thread_left(&history_thread, 1, 2);
-	cr_assert(not(apo_history_thread_rest(&history_thread)));
+	cr_assert(not(apo_history_thread_pause(&history_thread)));
 	by_other("COMMIT");
 	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 	say(3, "b");
 	sees("dan", "a");
-	cr_assert(apo_history_thread_rest(&history_thread));
+	cr_assert(apo_history_thread_pause(&history_thread));
 	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 }

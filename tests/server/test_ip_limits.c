@@ -9,7 +9,7 @@
 
 #define S RUDP_NS_PER_S
 
-/* Three at once; ten a second. */
+/* Three connections at once; ten new ones a second. */
 static const struct apo_config config = {
 	.per_address_max = 3,
 	.connects_max = 10,
@@ -56,7 +56,7 @@ Test(ip_limits, an_address_has_so_many_connections_and_no_more)
 			     APO_IP_LIMIT_WELCOME));
 	cr_assert(eq(int, enter(&ip_limits, "192.0.2.1:1001", S, of + 3), APO_IP_LIMIT_TOO_MANY));
 	cr_assert(eq(int, enter_and_leave(&ip_limits, "192.0.2.2:1000", S), APO_IP_LIMIT_WELCOME));
-	/* Who is refused counts until it has gone. */
+	/* A refused connection counts until it has gone. */
 	apo_ip_limits_leave(&ip_limits, of[0]);
 	cr_assert(eq(int, enter(&ip_limits, "192.0.2.1:1002", S, of), APO_IP_LIMIT_TOO_MANY));
 	apo_ip_limits_leave(&ip_limits, of[0]);
@@ -130,7 +130,7 @@ static const char *cloak(const char *text, char host[APO_HOST_SIZE])
 	return host;
 }
 
-/* The text behind the n-th dot. */
+/* The text after the n-th dot. */
 static const char *behind(const char *host, int n)
 {
 	while (n-- > 0)

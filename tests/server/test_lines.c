@@ -11,7 +11,7 @@
 #define STREAM_BYTES 60000
 #define LINES_MAX 4000
 
-/* What came out: every line, each with a newline behind it. */
+/* The output: every line, each followed by a newline. */
 struct heard {
 	char *text;
 	size_t len;
@@ -26,7 +26,7 @@ static void hear(struct heard *heard, const char *line, size_t len)
 	heard->count++;
 }
 
-/* As a worker does it: what was kept and what was read now, then what is left is kept. */
+/* Like a worker: takes what was kept and what was read, and keeps the rest. */
 static void feed(struct apo_lines *lines, const char *bytes, size_t len, struct heard *heard)
 {
 	char *room = malloc(2 * (size_t)APO_LINE_BYTES_MAX + 16 + len);
@@ -120,7 +120,7 @@ Test(lines, the_longest_line_is_whole_wherever_it_is_cut)
 	free(stream);
 }
 
-/* The stupid implementation: the whole stream at once, byte by byte. */
+/* The simple implementation: the whole stream at once, byte by byte. */
 static void split_simply(const char *stream, size_t len, struct heard *heard)
 {
 	size_t from = 0, at, n;

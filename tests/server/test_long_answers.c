@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker and the model together, without threads: a client asks for more than its send queue and its
- * socket hold, and reads nothing for long. */
+/* A worker and the model together, without threads: a client asks for more than its send queue and
+ * its socket hold, and reads nothing for a long time. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "server/still_server.h"
 
 #define MEMBERS 300
-#define QUESTIONS 40 /* their answers are far more than a queue and a socket take */
+#define QUESTIONS 40 /* their answers exceed a queue and a socket by far */
 #define TURNS_MAX 10000
 
 static struct apo_config config;
@@ -44,7 +44,7 @@ static void turn(void)
 	(void)apo_model_thread_absorb(model_thread);
 }
 
-/* Everything that has come to one. */
+/* Reads all that has arrived. */
 static size_t read_all(int fd, char *bytes, size_t size)
 {
 	ssize_t n = recv(fd, bytes, size - 1, MSG_DONTWAIT);

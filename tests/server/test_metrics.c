@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket of the counters, whose loop is this test. */
+/* The socket for metrics; the test is its event loop. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -54,7 +54,7 @@ static int connect_one(void)
 	return fd;
 }
 
-/* What the loop is told now; NULL: nothing. */
+/* The next event of epoll; NULL: none. */
 static struct apo_event_source *event(void)
 {
 	struct epoll_event one;
@@ -95,7 +95,7 @@ Test(metrics, who_asks_is_answered_and_closed)
 	cr_assert(eq(ptr, event(), NULL));
 }
 
-/* A source is used again while an event of its last one is still to be worked off. */
+/* An entry is used again while an event of its previous client is still pending. */
 Test(metrics, an_event_of_who_was_there_before_closes_nobody)
 {
 	int fd = connect_one();
@@ -107,7 +107,7 @@ Test(metrics, an_event_of_who_was_there_before_closes_nobody)
 	close(fd);
 }
 
-/* All there are; returns how many were free. */
+/* Takes all free descriptors; returns their number. */
 static int take_descriptors(int *taken, int most)
 {
 	struct rlimit limit;

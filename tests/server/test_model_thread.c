@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The model's thread, whose worker is this test: it has no thread, and takes only what it is told to. */
+/* The model's thread. Its worker is this test, which takes mail only when it wants to. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <sched.h>
@@ -9,11 +9,11 @@
 #include "conversation/server/auth_thread.h"
 #include "conversation/server/model_thread.h"
 
-#define CLIENTS 1000 /* none of them is told so much that it would have to be read first */
-#define LINES 300000 /* their answers are far more than may be on their way to a worker */
+#define CLIENTS 1000 /* so many that none has a full queue */
+#define LINES 300000 /* their answers exceed the limit of bytes on their way to a worker */
 
 static struct apo_config config = {
-	.references = 1000, /* nobody frees it */
+	.references = 1000, /* never freed */
 	.drain_ns = RUDP_NS_PER_S,
 	.receive_queue_bytes = 8192,
 	.send_queue_bytes = 65536,
@@ -52,7 +52,7 @@ static void end(void)
 	apo_mailbox_fini(&acceptor_box);
 }
 
-/* In place of a hang: what is waited for comes, or the test fails. */
+/* A hang becomes a failure. */
 TestSuite(model_thread, .init = begin, .fini = end, .timeout = 60);
 
 static void connect_one(uint32_t slot)
@@ -127,15 +127,15 @@ Test(model_thread, abandoned_before_it_begins_it_ends_at_once)
 Test(model_thread, what_nobody_takes_any_more_is_dropped)
 {
 	struct apo_configure *configure = calloc(1, sizeof *configure);
-	struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+	struct apo_end_notice *end_notice = calloc(1, sizeof *end_notice);
 	int references = atomic_load(&config.references);
 
 	configure->mail.kind = APO_MAIL_CONFIGURE;
 	configure->config = apo_config_get(&config);
-	farewell->mail.kind = APO_MAIL_END;
+	end_notice->mail.kind = APO_MAIL_END;
 	say_much();
 	apo_mailbox_put(&model_thread.box, &configure->mail);
-	apo_mailbox_put(&model_thread.box, &farewell->mail);
+	apo_mailbox_put(&model_thread.box, &end_notice->mail);
 	say_much();
 	apo_model_thread_drop_mail(&model_thread);
 	cr_assert(eq(sz, atomic_load(&events.in_flight_bytes), 0));

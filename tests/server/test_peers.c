@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Clients over the messaging library, without the library: messages are brought and taken by a mock
- * carrier, a worker is driven by turns, and the model is this test.
+ * Clients over the messaging library, without the library: a mock carrier delivers and takes the
+ * messages, the test runs the worker's turns and acts as the model.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -17,7 +17,7 @@
 #define CONN 5
 
 static struct apo_config config = {
-	.references = 1000, /* nobody frees it */
+	.references = 1000, /* never freed */
 	.model = {.registration_timeout_ns = 10 * RUDP_NS_PER_S},
 	.drain_ns = RUDP_NS_PER_S,
 	.receive_queue_bytes = 8192,
@@ -93,7 +93,7 @@ static void on_event(const struct apo_record *record)
 		last_peer = connected->peer;
 		snprintf(at, left, "+ %s %s%s%s\n", connected->address, connected->host,
 			 connected->is_secure ? " secure" : "",
-			 connected->is_lasting ? " lasting" : "");
+			 connected->reports_end ? " lasting" : "");
 		break;
 	case APO_EVENT_LINE:
 		snprintf(at, left, "%.*s\n", (int)text->len, text->text);
@@ -113,12 +113,12 @@ static void on_event(const struct apo_record *record)
 
 static void on_note(const struct apo_record *record)
 {
-	(void)record; /* somebody has gone */
+	(void)record; /* a connection has gone */
 	gone_count++;
 	apo_peers_on_closed(&peers);
 }
 
-/* Turns until nothing more comes of them; each does not wait. */
+/* Runs turns, which do not wait, until nothing more happens. */
 static char *turns(void)
 {
 	int i;
@@ -198,7 +198,7 @@ Test(peers, a_link_that_comes_back_finds_the_same_client)
 	open_session(7);
 	apo_peers_on_connected(&peers, CONN, "anna");
 	cr_assert(eq(str, what_was_sent(), "HELLO 7\n"));
-	bring(APO_FRAME_OPEN, 7, ""); /* said twice */
+	bring(APO_FRAME_OPEN, 7, ""); /* sent twice */
 	bring(APO_FRAME_LINE, 7, "PING x");
 	cr_assert(eq(str, turns(), "PING x\n"));
 }
@@ -279,7 +279,7 @@ Test(peers, what_has_no_room_waits_and_comes_in_order)
 	cr_assert(eq(str, what_was_sent(), "LINE 7 one\n"));
 	room = 10;
 	turns();
-	cr_assert(eq(str, what_was_sent(), "")); /* nobody has said that there is room */
+	cr_assert(eq(str, what_was_sent(), "")); /* no room was reported */
 	apo_peers_on_acknowledged(&peers, CONN, last_id);
 	turns();
 	cr_assert(eq(str, what_was_sent(), "LINE 7 two\nLINE 7 three\n"));
@@ -299,7 +299,7 @@ Test(peers, who_does_not_take_it_has_too_much_at_last)
 	cr_assert(eq(str, turns(), "- SendQ exceeded\n"));
 }
 
-/* As when a line has waited for its time, or the model was behind: nobody has looked whether there is
+/* The worker reads for another reason (flood control, or the model was behind) while it waits for
  * room. */
 Test(peers, room_is_heard_of_though_a_read_comes_between)
 {
@@ -356,7 +356,7 @@ Test(peers, what_is_no_frame_is_counted)
 	cr_assert(eq(str, turns(), ""));
 }
 
-/* Longer than what a worker reads at once, in pieces of any size. */
+/* More than a worker reads at once, in pieces of any size. */
 Test(peers, a_crowd_of_lines_comes_whole_and_in_order)
 {
 	static char expected[TEXT_SIZE * 4];

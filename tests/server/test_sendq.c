@@ -95,7 +95,7 @@ Test(sendq, cutting_leaves_only_what_is_half_written)
 	apo_sendq_fini(&queue);
 }
 
-/* Beside a flat buffer. */
+/* Compared with a flat buffer. */
 Test(sendq, random_use_gives_the_bytes_of_a_flat_buffer)
 {
 	static char flat[BYTES_MAX], bytes[4096], text[600];

@@ -57,7 +57,7 @@ static void close_store(void)
 	store = NULL;
 }
 
-/* The file as it is now, to see that nobody has written to it. */
+/* The content of the file, to check that nothing was written to it. */
 static char *content(size_t *size)
 {
 	FILE *in = fopen(file, "re");
@@ -88,7 +88,7 @@ static void make_by_sql(const char *sql)
 	cr_assert(eq(int, sqlite3_close(db), SQLITE_OK));
 }
 
-/* It is refused in these words, and not a byte of it changes. */
+/* The file is refused with these words, and no byte of it changes. */
 static void refused(const char *words)
 {
 	char expected[256];
@@ -128,7 +128,7 @@ Test(store, an_account_is_found_again_by_any_case)
 	cr_assert(eq(int, apo_account_find(store, "dAN[X]", &account), 0));
 	cr_assert(eq(str, account.name, "Dan[x]"));
 	cr_assert(eq(str, account.password_hash, HASH));
-	/* Casemapping is ascii: brackets are no braces. */
+	/* Case mapping is ascii: brackets and braces differ. */
 	cr_assert(eq(int, apo_account_find(store, "dan{x}", &account), -ENOENT));
 }
 
@@ -279,7 +279,7 @@ Test(store, a_newer_version_is_refused)
 	refused("is damaged: it has no version");
 }
 
-/* Every page of it but the first, one after the other. */
+/* Each page of the file except the first, one after the other. */
 Test(store, a_damaged_page_is_refused)
 {
 	char *whole, garbage[4096];
@@ -328,8 +328,8 @@ Test(store, what_cannot_be_opened_is_said)
 	cr_assert(eq(str, reason, expected));
 }
 
-/* A full disk: what was there stays, what could not be written is not there, and it goes on when
- * there is room again. */
+/* A full disk: existing accounts stay, the failed one does not exist, and adding works again when
+ * there is room. */
 Test(store, a_full_disk_loses_nothing)
 {
 	struct apo_account account;
@@ -359,7 +359,7 @@ Test(store, a_full_disk_loses_nothing)
 	}
 }
 
-/* SQLite would go on with the file that nobody finds again, and call it success. */
+/* SQLite would write to the removed file without an error. */
 Test(store, a_file_that_was_removed_takes_no_changes)
 {
 	struct apo_account account;
@@ -380,7 +380,7 @@ Test(store, a_file_that_was_removed_takes_no_changes)
 	cr_assert(eq(int, apo_account_add(store, "eve", HASH, 1), 0));
 }
 
-/* What was acknowledged is there although the process has not closed the database. */
+/* An acknowledged account is on disk even if the process never closes the database. */
 Test(store, an_account_outlives_its_process)
 {
 	struct apo_account account;
@@ -392,7 +392,7 @@ Test(store, an_account_outlives_its_process)
 
 	open_store();
 	cr_assert(eq(int, apo_account_add(store, "dan", HASH, 1), 0));
-	/* As the disk is now: the database and its log. */
+	/* The state of the disk: the database and its log. */
 	copy = content(&size);
 	snprintf(path, sizeof path, "%s-wal", file);
 	in = fopen(path, "re");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one server hands over to the next, without processes: two servers stand beside each other
- * here, neither of which has threads, and everything goes through an upgrade channel between them.
+ * A hand-over between two servers in one process, neither of which has threads. Everything passes
+ * through an upgrade channel between them.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -23,12 +23,12 @@
 
 static struct apo_config config;
 static struct server old, new;
-static bool goes_on_with_history; /* what was passed last */
-static int ends[CLIENTS];         /* of the clients */
+static bool continues_history; /* of the state that was passed last */
+static int ends[CLIENTS];      /* the clients' sockets */
 
-static void open_server(struct server *server, unsigned worker_count, bool is_heir)
+static void open_server(struct server *server, unsigned worker_count, bool is_takeover)
 {
-	cr_assert(eq(int, server_open(server, &config, worker_count, is_heir), 0));
+	cr_assert(eq(int, server_open(server, &config, worker_count, is_takeover), 0));
 }
 
 static void begin(void)
@@ -74,7 +74,7 @@ static void come_in(unsigned i)
 	int fds[2], bytes = 64 * 1024;
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0));
-	/* However much a socket takes on this machine: these take little. */
+	/* Small socket buffers, whatever this machine's default. */
 	(void)setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = fds[0];
@@ -98,12 +98,12 @@ static void come_in_all(void)
 		(void)heard(i);
 }
 
-/* By an upgrade channel whose both ends are here; what fits into its buffers, that is. Returns 0 or what
- * apo_upgrade_channel_receive says; -EBADMSG when it came, and was not right. */
+/* Passes the state through an upgrade channel, as far as it fits in the channel's buffers. Returns
+ * 0 or the error of apo_upgrade_channel_receive; -EBADMSG if it arrived and was refused. */
 static int pass(struct apo_upgrade_state *upgrade)
 {
-	struct apo_server_parts parts = server_house(&new);
-	struct apo_arrival arrival;
+	struct apo_server_parts parts = server_parts(&new);
+	struct apo_received_state received;
 	struct apo_upgrade_state come;
 	int fds[2], error;
 
@@ -113,22 +113,23 @@ static int pass(struct apo_upgrade_state *upgrade)
 					      upgrade->serializer.len, upgrade->fds,
 					      upgrade->fd_count, SOON),
 		     0));
-	error = apo_upgrade_channel_receive(fds[1], &arrival, SOON);
+	error = apo_upgrade_channel_receive(fds[1], &received, SOON);
 	close(fds[0]);
 	close(fds[1]);
 	if (error < 0)
 		return error;
-	apo_upgrade_state_from(&come, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
+	apo_upgrade_state_from(&come, received.state, received.len, received.fds,
+			       received.fd_count);
 	if (!apo_upgrade_state_read(&come, &parts))
 		error = -EBADMSG;
-	goes_on_with_history = come.goes_on_with_history;
-	apo_arrival_fini(&arrival);
+	continues_history = come.continues_history;
+	apo_received_state_fini(&received);
 	return error;
 }
 
 static void hand_over(unsigned worker_count)
 {
-	struct apo_server_parts parts = server_house(&old);
+	struct apo_server_parts parts = server_parts(&old);
 	struct apo_upgrade_state upgrade;
 
 	apo_upgrade_state_to(&upgrade);
@@ -136,7 +137,7 @@ static void hand_over(unsigned worker_count)
 	open_server(&new, worker_count, true);
 	cr_assert(eq(int, pass(&upgrade), 0));
 	apo_upgrade_state_fini(&upgrade);
-	apo_upgrade_state_let_go(&parts, "gone");
+	apo_upgrade_state_release(&parts, "gone");
 }
 
 Test(upgrade, half_a_line_and_what_is_unwritten_go_along)
@@ -150,12 +151,12 @@ Test(upgrade, half_a_line_and_what_is_unwritten_go_along)
 	cr_assert(eq(str, (char *)heard(1), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 	cr_assert(eq(str, (char *)heard(2), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 	cr_assert(eq(str, (char *)heard(0), ""));
-	cr_assert(eq(uint, new.acceptor.inside_count, CLIENTS));
+	cr_assert(eq(uint, new.acceptor.active_count, CLIENTS));
 	server_close(&new);
 }
 
-/* More is written to it than its socket takes; all comes out of two processes, once and in order.
- */
+/* More is queued than the socket takes; all of it arrives from the two processes, once and in
+ * order. */
 Test(upgrade, who_does_not_read_misses_nothing)
 {
 	static char all[4 << 20];
@@ -183,9 +184,9 @@ Test(upgrade, who_does_not_read_misses_nothing)
 	server_close(&new);
 }
 
-/* ---- what came while all stood still ---- */
+/* ---- messages that arrive while the threads stand still ---- */
 
-/* It is in the queues of its recipients, and nobody writes. */
+/* The message is in the queues of its recipients, and no worker writes. */
 static void say_to_who_stands_still(void)
 {
 	unsigned i;
@@ -201,7 +202,7 @@ static void say_to_who_stands_still(void)
 		cr_assert(eq(str, (char *)heard(i), ""));
 }
 
-/* By threads, as a server has them, that nobody says anything to. */
+/* With threads, as in a real server. */
 static void check_all_hear_of_it(struct server *server)
 {
 	pthread_t threads[WORKERS];
@@ -218,10 +219,10 @@ static void check_all_hear_of_it(struct server *server)
 		cr_assert(eq(str, (char *)heard(i), ":c0!~c@0.0.0.0 PRIVMSG #a :x\r\n"));
 	}
 	for (i = 0; i < server->worker_count; i++) {
-		struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+		struct apo_end_notice *end_notice = calloc(1, sizeof *end_notice);
 
-		farewell->mail.kind = APO_MAIL_STOP;
-		apo_mailbox_put(&server->workers[i].box, &farewell->mail);
+		end_notice->mail.kind = APO_MAIL_STOP;
+		apo_mailbox_put(&server->workers[i].box, &end_notice->mail);
 		pthread_join(threads[i], NULL);
 	}
 }
@@ -240,7 +241,7 @@ Test(upgrade, what_came_while_all_stood_still_is_written_by_the_same_one)
 	check_all_hear_of_it(&old);
 }
 
-/* ---- what else goes along ---- */
+/* ---- other parts ---- */
 
 Test(upgrade, listeners_and_counters_go_along)
 {
@@ -250,7 +251,7 @@ Test(upgrade, listeners_and_counters_go_along)
 	come_in_all();
 	old.acceptor.counters.accepted = 77;
 	old.peers.counters.opened = 7;
-	/* The port that it has got. */
+	/* The port that the kernel chose. */
 	cr_assert(
 		eq(int,
 		   getsockname(old.acceptor.listeners[0]->source.fd, (struct sockaddr *)&at, &len),
@@ -269,13 +270,12 @@ Test(upgrade, listeners_and_counters_go_along)
 	server_close(&new);
 }
 
-/* ---- what is not right ---- */
+/* ---- invalid state ---- */
 
-/* Whatever is changed in it is seen by the sum; past that, by who reads it. The old one is as it
- * was. */
+/* Any changed byte is found by the checksum, or by the reader. The old server is unchanged. */
 Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 {
-	struct apo_server_parts parts = server_house(&old);
+	struct apo_server_parts parts = server_parts(&old);
 	unsigned refused = 0;
 	struct apo_upgrade_state upgrade;
 	size_t at;
@@ -283,7 +283,7 @@ Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 	come_in_all();
 	say(0, "PRIVMSG #a :half of ");
 	server_turn(&old);
-	parts = server_house(&old);
+	parts = server_parts(&old);
 	apo_upgrade_state_to(&upgrade);
 	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	for (at = 0; at < upgrade.serializer.len; at++) {
@@ -302,12 +302,12 @@ Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 
 Test(upgrade, what_is_cut_off_is_refused)
 {
-	struct apo_server_parts parts = server_house(&old);
+	struct apo_server_parts parts = server_parts(&old);
 	struct apo_upgrade_state upgrade;
 	size_t len;
 
 	come_in_all();
-	parts = server_house(&old);
+	parts = server_parts(&old);
 	apo_upgrade_state_to(&upgrade);
 	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	for (len = upgrade.serializer.len - 1; len > 0; len--) {
@@ -319,14 +319,14 @@ Test(upgrade, what_is_cut_off_is_refused)
 	apo_upgrade_state_fini(&upgrade);
 }
 
-/* A descriptor too few, one too many. */
+/* One descriptor missing, one too many. */
 Test(upgrade, descriptors_are_counted)
 {
 	struct apo_server_parts parts;
 	struct apo_upgrade_state upgrade;
 
 	come_in_all();
-	parts = server_house(&old);
+	parts = server_parts(&old);
 	apo_upgrade_state_to(&upgrade);
 	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	upgrade.fd_count--;
@@ -344,25 +344,27 @@ Test(upgrade, descriptors_are_counted)
 
 Test(upgrade, an_upgrade_channel_tells_what_is_no_message_of_it)
 {
-	struct apo_arrival arrival;
+	struct apo_received_state received;
 	int fds[2];
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0));
 	cr_assert(eq(int,
-		     apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_HELLO,
-					      rudp_clock_now_ns(&rudp_clock_monotonic) + 1000000),
+		     apo_upgrade_channel_await(fds[1], APO_UPGRADE_CHANNEL_HELLO,
+					       rudp_clock_now_ns(&rudp_clock_monotonic) + 1000000),
 		     -ETIME));
-	cr_assert(eq(int, apo_upgrade_channel_say(fds[0], APO_UPGRADE_CHANNEL_TAKEN, SOON), 0));
-	cr_assert(eq(int, apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_HELLO, SOON),
+	cr_assert(
+		eq(int, apo_upgrade_channel_send_kind(fds[0], APO_UPGRADE_CHANNEL_TAKEN, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_await(fds[1], APO_UPGRADE_CHANNEL_HELLO, SOON),
 		     -EPROTO));
 	cr_assert(eq(sz, (size_t)send(fds[0], "nonsense", 8, 0), 8));
-	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &arrival, SOON), -EPROTO));
-	cr_assert(eq(int, apo_upgrade_channel_say(fds[0], APO_UPGRADE_CHANNEL_STATE, SOON), 0));
-	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &arrival, SOON), -EPROTO));
-	cr_assert(eq(int, apo_upgrade_channel_say(fds[0], APO_UPGRADE_CHANNEL_GO, SOON), 0));
-	cr_assert(eq(int, apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &received, SOON), -EPROTO));
+	cr_assert(
+		eq(int, apo_upgrade_channel_send_kind(fds[0], APO_UPGRADE_CHANNEL_STATE, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &received, SOON), -EPROTO));
+	cr_assert(eq(int, apo_upgrade_channel_send_kind(fds[0], APO_UPGRADE_CHANNEL_GO, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_await(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), 0));
 	close(fds[0]);
-	cr_assert(eq(int, apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), -EPIPE));
+	cr_assert(eq(int, apo_upgrade_channel_await(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), -EPIPE));
 	close(fds[1]);
 }
 
@@ -377,13 +379,13 @@ Test(upgrade, history_goes_on_in_the_same_file_alone)
 	come_in_all();
 	for (i = 0; i < 5; i++) {
 		old.history_file = files[i][0];
-		parts = server_house(&old);
+		parts = server_parts(&old);
 		apo_upgrade_state_to(&upgrade);
 		cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 		open_server(&new, 1, true);
 		new.history_file = files[i][1];
 		cr_assert(eq(int, pass(&upgrade), 0));
-		cr_assert(eq(int, goes_on_with_history, i == 0));
+		cr_assert(eq(int, continues_history, i == 0));
 		apo_upgrade_state_fini(&upgrade);
 		server_close(&new);
 	}

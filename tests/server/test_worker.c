@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker by itself: its turns are taken here, its connections are socket pairs, and the model is
- * this test, which reads the events and sends effects.
+ * A worker alone: the test runs its turns, its connections are socket pairs, and the test acts as
+ * the model, which reads events and sends effects.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -21,18 +21,18 @@
 #define CONNS 8
 
 static struct apo_config config = {
-	.references = 1000, /* nobody frees it */
+	.references = 1000, /* never freed */
 	.model = {.registration_timeout_ns = 10 * RUDP_NS_PER_S},
 	.drain_ns = 3600 * RUDP_NS_PER_S,
 	.receive_queue_bytes = 8192,
 	.send_queue_bytes = 65536,
 };
 static struct lone_worker lone;
-/* What the worker has told, as words: "+0.0", "0.0 NICK a", "-0.0 Connection closed"
+/* The worker's events and notes as words: "+0.0", "0.0 NICK a", "-0.0 Connection closed"
  * (slot.generation). */
 static char heard[HEARD_SIZE];
 static unsigned gone;
-static int cut = -1; /* of who drained; -1: it has not */
+static int cut = -1; /* connections cut while draining; -1: not drained */
 static struct apo_peer last_peer;
 
 static void on_event(const struct apo_record *record)
@@ -74,7 +74,7 @@ static void on_note(const struct apo_record *record)
 		cut = (int)((const struct apo_note *)record)->cut_count;
 }
 
-/* What is told is in heard. */
+/* Runs a turn; the result is in heard. */
 static const char *turn(void)
 {
 	heard[0] = 0;
@@ -107,13 +107,13 @@ static void adopt(int fd, const char *refusal)
 	apo_mailbox_put(&lone.worker.box, &adopt->mail);
 }
 
-/* The other end of a connection that the worker has now. */
+/* The peer's end of a new connection of the worker. */
 static int connect_one(void)
 {
 	int fds[2], bytes = 64 * 1024;
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0));
-	/* However much a socket takes on this machine: these take little. */
+	/* Small socket buffers, whatever this machine's default. */
 	(void)setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 	adopt(fds[0], NULL);
 	turn();
@@ -190,7 +190,7 @@ Test(worker, closing_writes_what_is_queued_and_the_last_words)
 	cr_assert(eq(str, (char *)turn(), ""));
 	cr_assert(eq(str, (char *)read_all(fd), "before\r\nERROR :go\r\n"));
 	cr_assert(has_ended(fd));
-	/* What it still says is nobody's. */
+	/* What it still sends is ignored. */
 	say(fd, "late\r\n");
 	cr_assert(eq(str, (char *)turn(), ""));
 	cr_assert(eq(uint, gone, 0));
@@ -229,7 +229,7 @@ Test(worker, nothing_is_written_after_the_last_words)
 	close(fd);
 }
 
-/* Of 1000 bytes. */
+/* A line of 1000 bytes. */
 static const char *long_line(void)
 {
 	static char line[1001];
@@ -262,14 +262,15 @@ Test(worker, who_does_not_read_is_closed_and_nobody_else)
 
 static void drain_until(int64_t deadline_at_ns)
 {
-	struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+	struct apo_end_notice *end_notice = calloc(1, sizeof *end_notice);
 
-	farewell->mail.kind = APO_MAIL_DRAIN;
-	farewell->deadline_at_ns = deadline_at_ns;
-	apo_mailbox_put(&lone.worker.box, &farewell->mail);
+	end_notice->mail.kind = APO_MAIL_DRAIN;
+	end_notice->deadline_at_ns = deadline_at_ns;
+	apo_mailbox_put(&lone.worker.box, &end_notice->mail);
 }
 
-/* So that whoever ends the server knows it, though the worker comes to the deadline first. */
+/* The service learns the number of cut connections, even if the worker reaches the deadline
+ * first. */
 Test(worker, what_was_not_written_in_time_is_told_with_the_end)
 {
 	int slow = connect_one(), fast;
@@ -328,7 +329,7 @@ static void refuse_one(void)
 	close(fds[1]);
 }
 
-/* Who comes again as fast as he is refused fills no disk with it. */
+/* A client that reconnects as fast as it is refused must not fill the disk with log lines. */
 Test(worker, few_of_those_that_are_refused_at_once_are_logged)
 {
 	unsigned i;
@@ -337,7 +338,7 @@ Test(worker, few_of_those_that_are_refused_at_once_are_logged)
 	rudp_log_set(note_log, NULL, RUDP_LOG_INFO);
 	refuse_one();
 	cr_assert(eq(uint, times_logged("expelled address="), 1));
-	/* a span that does not end, however slow we are */
+	/* A span that does not end, however slow the machine is. */
 	lone.worker.ratelimit.since_ns = RUDP_NEVER;
 	for (i = 1; i < RUDP_LOG_RATELIMIT_MAX + 5; i++)
 		refuse_one();
@@ -360,10 +361,9 @@ Test(worker, a_line_without_end_is_excess_flood)
 	for (i = 0; i < 10 && !strstr(turn(), "Excess Flood"); i++)
 		say(fd, much);
 	cr_assert(lt(int, i, 10));
-	cr_assert(
-		ne(ptr,
-		   (void *)strstr(read_all(fd), "ERROR :Closing Link: local (Excess Flood)\r\n"),
-		   NULL));
+	cr_assert(ne(ptr,
+		     (void *)strstr(read_all(fd), "ERROR :Closing Link: local (Excess Flood)\r\n"),
+		     NULL));
 	close(fd);
 }
 
@@ -379,7 +379,7 @@ Test(worker, penalties_hold_lines_back_and_lose_none)
 	cr_assert(eq(str, (char *)turn(), "0.0 PRIVMSG a :1\n"));
 	cr_assert(eq(u64, atomic_load(&lone.worker.counters.lines_held), 1));
 	cr_assert(rudp_timer_is_armed(&apo_worker_find(&lone.worker, last_peer)->timer));
-	/* However long this test is kept waiting. */
+	/* However long this test is delayed. */
 	*paid_until = INT64_MAX / 2;
 	cr_assert(eq(str, (char *)turn(), ""));
 	*paid_until = 0;
@@ -411,7 +411,7 @@ Test(worker, a_receipt_comes_when_it_was_read_and_not_before)
 {
 	int fd = connect_one();
 
-	/* A socket pair counts as unacknowledged what has not been read. */
+	/* A socket pair counts unread bytes as unacknowledged. */
 	lone_deliver(&lone, last_peer, "watched\r\n", 7);
 	cr_assert(eq(str, (char *)turn(), ""));
 	lone.worker.watches_at_ns = 0;
@@ -436,7 +436,7 @@ Test(worker, a_receipt_of_one_that_has_gone_is_missing_and_told_first)
 
 /* ---- model ---- */
 
-/* What a connection of the model must have heard. */
+/* What a connection must have received. */
 struct should {
 	int fd;
 	struct apo_peer peer;
@@ -470,7 +470,7 @@ static void random_step(struct random *random, struct should *of, unsigned numbe
 
 	snprintf(line, sizeof line, "%u\r\n", number);
 	switch (random_below(random, 8)) {
-	case 0: /* the client goes; what is sent to it now is lost */
+	case 0: /* the client closes; what is sent to it now is lost */
 		if (of->is_open)
 			close(of->fd);
 		of->is_open = false;
@@ -486,7 +486,7 @@ static void random_step(struct random *random, struct should *of, unsigned numbe
 		close(of->fd);
 		of->is_open = false;
 		break;
-	default: /* also to who has gone */
+	default: /* also to one that has gone */
 		lone_deliver(&lone, of->peer, line, 0);
 		if (of->is_open)
 			append(of->text, line);
@@ -526,13 +526,13 @@ Test(worker, random_comings_and_goings_mix_nothing_up)
 	cr_assert(eq(u32, lone.worker.conn_count, 0));
 }
 
-/* More words than fit into one batch, and so some are in the mail already. */
+/* More events than fit in one batch, so some are in the mailbox already. */
 Test(worker, cleared_it_has_told_of_all_who_came_and_went)
 {
 	struct apo_note *note;
 	unsigned i;
 
-	lone.worker.drain_at_ns = lone.worker.now_at_ns; /* nobody is taken in any more */
+	lone.worker.drain_at_ns = lone.worker.now_at_ns; /* no connection is accepted any more */
 	for (i = 0; i < 2 * APO_BATCH_CHUNK_BYTES / sizeof *note; i++)
 		adopt(-1, NULL);
 	apo_worker_clear(&lone.worker);
