@@ -44,7 +44,7 @@ Test(ratelimit, a_few_are_heard_and_the_rest_is_counted)
 	cr_assert(zero(uint, lines));
 	cr_assert(eq(uint, allowed(&ratelimit, 1, now_at_ns + RUDP_LOG_RATELIMIT_SPAN_NS), 1));
 	cr_assert(eq(uint, lines, 1));
-	cr_assert(eq(str, last, "991 more lines that strangers have caused were left out"));
+	cr_assert(eq(str, last, "991 more log lines caused by peers were suppressed"));
 }
 
 Test(ratelimit, where_none_was_left_out_nothing_is_said)
