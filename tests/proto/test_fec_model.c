@@ -47,7 +47,7 @@ static void teardown(void)
 {
 	fault_arm(0);
 	renew();
-	cr_assert(all(zero(u64, store.bytes), zero(uint, store.sum_count)));
+	cr_assert(all(zero(u64, store.bytes), zero(uint, store.symbol_count)));
 	rudp_recvbuf_fini(&buf);
 	rudp_ring_fini(&sent);
 }
@@ -121,7 +121,7 @@ static void solve(void)
 {
 	rudp_fec_store_solve(&store, &buf, UINT64_MAX, take_back, NULL);
 	cr_assert(rudp_recvbuf_check(&buf));
-	cr_assert(le(uint, store.group_count, store.sum_count));
+	cr_assert(le(uint, store.group_count, store.symbol_count));
 	cr_assert(eq(int, store.bytes == 0, store.group_count == 0));
 }
 
@@ -131,7 +131,7 @@ static void add(const struct rudp_fec_block *block, uint8_t row)
 
 	rudp_fec_symbol(&sent, block, row, sum);
 	(void)rudp_fec_store_add(&store, &buf, block, row, sum);
-	cr_assert(le(uint, store.sum_count, RUDP_FEC_SYMBOLS_MAX));
+	cr_assert(le(uint, store.symbol_count, RUDP_FEC_SYMBOLS_MAX));
 }
 
 static struct rudp_fec_block any_block(uint32_t start_below)

@@ -51,9 +51,9 @@ static void expect_sound(void)
 		bytes += sizeof *store.groups[i] +
 			 (uint64_t)store.groups[i]->count * store.groups[i]->block.symbol_bytes;
 	}
-	cr_assert(all(eq(uint, store.sum_count, sums), eq(u64, store.bytes, bytes)));
+	cr_assert(all(eq(uint, store.symbol_count, sums), eq(u64, store.bytes, bytes)));
 	cr_assert(all(le(uint, store.group_count, RUDP_FEC_BLOCKS_MAX),
-		      le(uint, store.sum_count, RUDP_FEC_SYMBOLS_MAX)));
+		      le(uint, store.symbol_count, RUDP_FEC_SYMBOLS_MAX)));
 }
 
 static void teardown(void)
@@ -61,7 +61,7 @@ static void teardown(void)
 	fault_arm(0);
 	expect_sound();
 	rudp_fec_store_clear(&store);
-	cr_assert(all(zero(u64, store.bytes), zero(uint, store.sum_count),
+	cr_assert(all(zero(u64, store.bytes), zero(uint, store.symbol_count),
 		      zero(uint, store.group_count)));
 	rudp_recvbuf_fini(&buf);
 	rudp_ring_fini(&sent);
@@ -181,7 +181,7 @@ Test(fec_store, the_same_row_counts_once)
 	arrive_without(1100, 1300);
 	cr_assert(zero(int, add(&ten, 3)));
 	cr_assert(zero(int, add(&ten, 3)));
-	cr_assert(eq(uint, store.sum_count, 1));
+	cr_assert(eq(uint, store.symbol_count, 1));
 	solve();
 	cr_assert(zero(uint, given));
 	cr_assert(zero(int, add(&ten, 4)));
@@ -197,7 +197,7 @@ Test(fec_store, a_block_of_another_shape_at_the_same_place_is_refused)
 	cr_assert(zero(int, add(&ten, 3)));
 	for (size_t i = 0; i < 2; i++)
 		cr_assert(eq(int, add(&others[i], 4), -ERANGE));
-	cr_assert(eq(uint, store.sum_count, 1));
+	cr_assert(eq(uint, store.symbol_count, 1));
 }
 
 Test(fec_store, a_block_whose_bytes_are_overwritten_is_refused_and_dropped)
@@ -284,7 +284,7 @@ Test(fec_store, sums_of_all_blocks_are_bounded)
 	cr_assert(eq(int, add(&block, 0), -ENOSPC));
 	arrive(0, 1000);
 	solve();
-	cr_assert(eq(uint, store.sum_count, RUDP_FEC_SYMBOLS_MAX - 20));
+	cr_assert(eq(uint, store.symbol_count, RUDP_FEC_SYMBOLS_MAX - 20));
 	cr_assert(zero(int, add(&block, 0)));
 }
 
@@ -378,7 +378,7 @@ Test(fec_store, without_memory_a_sum_is_not_kept)
 	cr_assert(eq(uint, nth, 3));
 	fault_arm(1);
 	cr_assert(eq(int, add(&ten, 4), -ENOMEM));
-	cr_assert(eq(uint, store.sum_count, 1));
+	cr_assert(eq(uint, store.symbol_count, 1));
 }
 
 Test(fec_store, without_memory_nothing_is_given_and_the_block_is_dropped)
