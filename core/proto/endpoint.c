@@ -151,10 +151,7 @@ static struct rudp_conn *find_short(const struct rudp_endpoint *ep, uint32_t sho
 	return conn;
 }
 
-/*
- * A random id whose low 32 bits are unused. They are not 0, because 0 means "no id" for full and
- * short ids.
- */
+/* 0 means "no id", for full and short ids. */
 static uint64_t new_id(struct rudp_endpoint *ep, const void *socket)
 {
 	int number = rudp_endpoint_share_number(ep, socket);
@@ -193,11 +190,7 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 	return conn;
 }
 
-/*
- * True if half_open is an earlier, resumed SYN of the same attempt as conn, which uses a full
- * handshake. The initiator believes that the resumption was refused, so it will not answer the
- * first SYNACK.
- */
+/* half_open is a resumed SYN of this attempt, whose initiator now uses a full handshake. */
 static bool was_given_up(const struct rudp_conn *half_open, const struct rudp_conn *conn)
 {
 	return half_open->state == RUDP_STATE_SYN_RCVD &&
@@ -211,10 +204,7 @@ int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
 	bool rudp_table_add_failed = false;
 	struct rudp_conn *other;
 
-	/*
-	 * Ids are random, so equal ids are malicious. The second connection only lacks stateless
-	 * reset.
-	 */
+	/* Equal ids are malicious. The second connection only lacks stateless reset. */
 	HASH_FIND(hh_peer, ep->by_peer_id, &conn->peer_id, sizeof conn->peer_id, other);
 	if (other && !was_given_up(other, conn))
 		return 0;
@@ -288,10 +278,7 @@ static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_pa
 	if (!conn || !rudp_bytes_equal(conn->peer_reset_token, packet->reset_token,
 				       RUDP_RESET_TOKEN_BYTES))
 		return RUDP_VERDICT_BAD_RESET;
-	/*
-	 * The peer has already forgotten a finished connection; only its last acknowledgement was
-	 * lost.
-	 */
+	/* The peer has already finished; only its last acknowledgement was lost. */
 	if (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING ||
 	    conn->state == RUDP_STATE_TIME_WAIT || conn->state == RUDP_STATE_RESET_SENT ||
 	    conn->user_closed)
@@ -324,9 +311,8 @@ static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_pa
 		return on_reset(ep, packet, now_at_ns);
 	conn = find_again(ep, packet);
 	/*
-	 * A dead connection only waits for its user to close it, and a deferred one must look
-	 * unknown, so their peers get a RESET as well. A RESET needs the full id, which the peer
-	 * sends when it gets no answer.
+	 * A dead connection only waits for its user; a deferred one must look unknown. Their peers
+	 * get a RESET. A RESET needs the full id, which the peer sends when it gets no answer.
 	 */
 	if (!conn || conn->dead || conn->is_deferred) {
 		if (!conn && rudp_endpoint_pass_on(ep, datagram, packet->id))
