@@ -124,7 +124,7 @@ Test(pool, one_that_comes_and_goes_keeps_its_slab)
 {
 	void *object;
 
-	if (EACH_BY_ITSELF)
+	if (SEPARATE_OBJECTS)
 		cr_skip("an allocation each, under AddressSanitizer");
 	rudp_pool_init(&pool, 100);
 	for (int i = 0; i < 10; i++) {
@@ -141,7 +141,7 @@ Test(pool, of_many_that_have_gone_one_slab_is_left)
 {
 	static void *objects[OBJECTS_MAX];
 
-	if (EACH_BY_ITSELF)
+	if (SEPARATE_OBJECTS)
 		cr_skip("an allocation each, under AddressSanitizer");
 	rudp_pool_init(&pool, 4000);
 	for (int i = 0; i < OBJECTS_MAX; i++)
@@ -155,7 +155,7 @@ Test(pool, of_many_that_have_gone_one_slab_is_left)
 
 Test(pool, without_memory_what_there_is_can_be_taken)
 {
-	if (EACH_BY_ITSELF)
+	if (SEPARATE_OBJECTS)
 		cr_skip("an allocation each, under AddressSanitizer");
 	rudp_pool_init(&pool, 16000);
 	no_memory = true;
