@@ -5,7 +5,7 @@
 #ifndef RUDP_SIM_AGE_H
 #define RUDP_SIM_AGE_H
 
-#include "proto/conn_private.h"
+#include "proto/conn/conn_private.h"
 
 /*
  * As if millions of packets had gone: the next one that leaves begins a key update. For every third

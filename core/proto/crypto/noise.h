@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * noise - the Noise handshake NNpsk0 (and NN, for the published test vectors).
+ *
+ * Source   The Noise Protocol Framework, revision 34: sections 5 (objects), 7.4 (NN), 9 (psk).
+ *          X25519, AES-256-GCM or ChaCha20-Poly1305, SHA-256. docs/protocol.md section 6.
+ *
+ *	NNpsk0:  -> psk, e
+ *	         <- e, ee
+ */
+#ifndef RUDP_PROTO_NOISE_H
+#define RUDP_PROTO_NOISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/crypto/aead.h"
+#include "proto/crypto/crypto.h"
+
+#define RUDP_NOISE_DH_BYTES 32
+#define RUDP_NOISE_HASH_BYTES 32
+#define RUDP_NOISE_OVERHEAD_BYTES (RUDP_NOISE_DH_BYTES + RUDP_AEAD_TAG_BYTES) /* in each message */
+
+struct rudp_noise {
+	enum rudp_cipher cipher;
+	bool initiator;
+	bool has_psk;
+	bool has_key;
+	bool has_remote;
+	uint8_t message_index; /* the next message, 0 or 1; 2: ready to split */
+	uint64_t nonce;
+	uint8_t chaining_key[RUDP_NOISE_HASH_BYTES];
+	uint8_t hash[RUDP_NOISE_HASH_BYTES];
+	uint8_t key[RUDP_KEY_BYTES];
+	uint8_t psk[RUDP_KEY_BYTES];
+	struct rudp_x25519 ephemeral;
+	uint8_t remote_public[RUDP_NOISE_DH_BYTES];
+	/* initiator to responder, responder to initiator; set after message 1 */
+	uint8_t split[2][RUDP_KEY_BYTES];
+};
+
+/*
+ * Starts a handshake. psk NULL: plain NN. ephemeral_private is 32 fresh random bytes of the caller.
+ *
+ * Returns  0 or -ENOMEM.
+ */
+int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
+		    const uint8_t *psk, const void *prologue, size_t prologue_len,
+		    const uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES]);
+
+/*
+ * Like init, without a key pair. The initiator needs the key pair before write; the responder needs
+ * it only after read, so that a message that does not authenticate costs no key generation.
+ */
+void rudp_noise_start(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
+		      const uint8_t *psk, const void *prologue, size_t prologue_len);
+/* Moves a key pair, which no other handshake uses, into noise. *ephemeral is empty afterwards. */
+void rudp_noise_give_key(struct rudp_noise *noise, struct rudp_x25519 *ephemeral);
+
+/* Copies the state of a handshake, to try a message on the copy. Each needs its own fini. */
+void rudp_noise_copy(struct rudp_noise *copy, const struct rudp_noise *noise);
+
+/* Wipes all secrets. */
+void rudp_noise_fini(struct rudp_noise *noise);
+
+/*
+ * Writes the next message with its payload. message_cap >= payload_len + RUDP_NOISE_OVERHEAD_BYTES.
+ *
+ * Returns  bytes written; -ENOMEM; -EBADMSG (all-zero shared secret); -EINVAL (not this side's
+ *          turn).
+ */
+int rudp_noise_write(struct rudp_noise *noise, const void *payload, size_t payload_len,
+		     uint8_t *message, size_t message_cap);
+
+/*
+ * Reads the next message and writes its payload to payload (payload_cap >= message_len suffices).
+ *
+ * Returns  payload bytes; -EBADMSG (does not authenticate, too short, all-zero shared secret);
+ *          -ENOMEM; -EINVAL (not this side's turn). After an error only fini may be called.
+ */
+int rudp_noise_read(struct rudp_noise *noise, const uint8_t *message, size_t message_len,
+		    uint8_t *payload, size_t payload_cap);
+
+/* After both messages: gives the keys to send and to receive with. */
+void rudp_noise_split(const struct rudp_noise *noise, uint8_t send_key[RUDP_KEY_BYTES],
+		      uint8_t receive_key[RUDP_KEY_BYTES]);
+
+/*
+ * After both messages: derives a further secret, different for each label (at most 32 characters),
+ * equal on both sides. It is independent of the keys of split.
+ *
+ * Source   HMAC under the chaining key over the label and the handshake hash. Split() uses the
+ *          chaining key only on the empty string.
+ */
+void rudp_noise_export(const struct rudp_noise *noise, const char *label,
+		       uint8_t secret[RUDP_NOISE_HASH_BYTES]);
+
+/* HMAC-SHA256. Also used for cookies and reset tokens. */
+void rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
+		      uint8_t out[32]);
+
+/* Overwrites memory in a way that compilers do not optimise away. */
+void rudp_wipe(void *memory, size_t len);
+
+#endif
