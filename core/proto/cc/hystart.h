@@ -2,22 +2,21 @@
 /*
  * hystart - HyStart++: ends slow start when the delay grows, before the queue overflows.
  *
- * Model     Rounds are counted by packet numbers. Conservative Slow Start (CSS) begins if eight
- *           consecutive RTT samples are all above the minimum of the previous round by an eighth
- *           (at least 4 ms, at most 16 ms). In CSS the window grows at a quarter of the rate for up
- *           to five rounds. If the RTT falls below the RTT that started CSS, there was no queue,
- *           and slow start resumes. If it rises by the same threshold again, or after five rounds,
- *           congestion avoidance begins.
- * Source    RFC 9406 with its constants. L is infinite (section 4.3), because all senders are
- *           paced. Two differences. With the RFC's rules alone a window grew to 2.6 times the BDP
- *           (100 Mbit/s, 50 ms) before slow start ended, and a queue of one BDP dropped 500
- *           packets.
- * 1.        The RFC compares the minimum of a whole round. Here a window is sent in half a round
- *           trip: its first packets find an empty queue and hide the queue that the others build.
- *           So each eight samples are judged separately.
- * 2.        The RFC stays in CSS for five rounds in any case, which triples the window. Here CSS
- *           ends early if the delay rises again: a delay that doubles during slow growth is not
- *           jitter.
+ * Model    Rounds are counted by packet numbers. Conservative Slow Start (CSS) begins if eight
+ *          consecutive RTT samples are all above the minimum of the previous round by an eighth (at
+ *          least 4 ms, at most 16 ms). In CSS the window grows at a quarter of the rate for up to
+ *          five rounds. If the RTT falls below the RTT that started CSS, there was no queue, and
+ *          slow start resumes. If it rises by the same threshold again, or after five rounds,
+ *          congestion avoidance begins.
+ * Source   RFC 9406 with its constants. L is infinite (section 4.3), because all senders are paced.
+ *
+ * There are two differences from the RFC. With its rules alone a window grew to 2.6 times the BDP
+ * (100 Mbit/s, 50 ms) before slow start ended, and a queue of one BDP dropped 500 packets.
+ * - The RFC compares the minimum of a whole round. Here a window is sent in half a round trip: its
+ * first packets find an empty queue and hide the queue that the others build. So each eight samples
+ * are judged separately.
+ * - The RFC stays in CSS for five rounds in any case, which triples the window. Here CSS ends early
+ * if the delay rises again: a delay that doubles during slow growth is not jitter.
  */
 #ifndef RUDP_PROTO_HYSTART_H
 #define RUDP_PROTO_HYSTART_H

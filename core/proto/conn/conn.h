@@ -181,7 +181,7 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns);
  * This host could not send a packet of the connection: errno. Ends an attempt of which nothing else has
  * left; otherwise the packet is lost, as with TCP: the way may be back when it is sent again.
  */
-void rudp_conn_on_no_way(struct rudp_conn *conn, int error, int64_t now_at_ns);
+void rudp_conn_on_unreachable(struct rudp_conn *conn, int error, int64_t now_at_ns);
 /*
  * What is told when it is given up now since nothing has come for too long: the last that these two have
  * said since the peer was heard (but for "port unreachable"), else ETIMEDOUT.

@@ -104,7 +104,7 @@ struct rudp_endpoint {
 	struct rudp_verdict_counts verdicts;
 	struct rudp_log_ratelimit ratelimit;             /* for log lines that peers can cause */
 	/* repair symbol of the packet being built */
-	uint8_t repair_sum[RUDP_FEC_DATAGRAM_MAX_BYTES];
+	uint8_t repair_symbol[RUDP_FEC_DATAGRAM_MAX_BYTES];
 };
 
 /*

@@ -21,7 +21,7 @@
 struct rudp_icmp_errors {
 	int64_t refused_at_ns; /* when the first refusal arrived */
 	unsigned refusals;
-	int no_way_error;      /* errno of the last error for an unreachable peer; 0: none */
+	int unreachable_error; /* errno of the last error for an unreachable peer; 0: none */
 };
 
 /* What the connection must do about a refusal. */
@@ -38,7 +38,7 @@ void rudp_icmp_errors_forget(struct rudp_icmp_errors *icmp_errors);
 enum rudp_icmp_errors_advice rudp_icmp_errors_on_refused(struct rudp_icmp_errors *icmp_errors,
 							 int64_t pto_ns, int64_t now_at_ns);
 /* An error says that the peer is unreachable; error is the errno. */
-void rudp_icmp_errors_on_no_way(struct rudp_icmp_errors *icmp_errors, int error);
+void rudp_icmp_errors_on_unreachable(struct rudp_icmp_errors *icmp_errors, int error);
 
 /* errno for a time-out: the last error for an unreachable peer, else ETIMEDOUT. */
 int rudp_icmp_errors_timeout_error(const struct rudp_icmp_errors *icmp_errors);

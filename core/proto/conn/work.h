@@ -6,19 +6,19 @@
  * one engine, so a peer that sends packets that are cheap to send and expensive to process would
  * delay the other connections.
  *
- * Unit       About 10 ns on a processor of 2020. Each module counts its own work: range_set the
- *            ranges that it moves, fec_store the blocks that it examines and solves, the connection
- *            its frames.
- * Packet     A packet may cost RUDP_WORK_PACKET_MAX plus one frame. The rest of the packet is then
- *            dropped and the packet is not acknowledged: verdict TOO_COSTLY. Packets that a normal
- *            implementation sends cost a tenth of that. Over time  RUDP_WORK_FREE units of each
- *            packet are free: they cost less than its decryption. The rest is added to a debt,
- *            which decreases by RUDP_WORK_PER_S. A connection whose debt reaches RUDP_WORK_DEBT_MAX
- *            accepts no packet (TOO_COSTLY) until it is lower. So one connection can take 1 % of a
- *            processor from the others.
- * Excluded   Work that the peer has paid for otherwise: acknowledged and lost packets of this side,
- *            once each; decryption; bytes copied when a buffer grows, once per doubling.
- * Threads    none: belongs to one connection.
+ * Unit      About 10 ns on a processor of 2020. Each module counts its own work: range_set the
+ *           ranges that it moves, fec_store the blocks that it examines and solves, the connection
+ *           its frames.
+ * Packet    A packet may cost RUDP_WORK_PACKET_MAX plus one frame. The rest of the packet is then
+ *           dropped and the packet is not acknowledged: verdict TOO_COSTLY. Packets that a normal
+ *           implementation sends cost a tenth of that.
+ * Debt      RUDP_WORK_FREE units of each packet are free: they cost less than its decryption. The
+ *           rest is added to a debt, which decreases by RUDP_WORK_PER_S. A connection whose debt
+ *           reaches RUDP_WORK_DEBT_MAX accepts no packet (TOO_COSTLY) until it is lower. So one
+ *           connection can take 1 % of a processor from the others.
+ * Excluded  Work that the peer has paid for otherwise: acknowledged and lost packets of this side,
+ *           once each; decryption; bytes copied when a buffer grows, once per doubling.
+ * Threads   none: belongs to one connection.
  */
 #ifndef RUDP_PROTO_WORK_H
 #define RUDP_PROTO_WORK_H

@@ -2,17 +2,18 @@
 /*
  * recvbuf - the receive buffer: holds stream bytes until the program reads them, and flow control.
  *
- * Model        ring holds the in-order bytes [head, tail) and beyond them the out-of-order bytes
- *              that pending lists. window_end is the flow control limit announced to the peer; it
- *              only grows. Auto-tuning  The window (up to window_max) doubles if the program reads
- *              half of it within two round trips. It is also at least RUDP_RECVBUF_WINDOW_ROUNDS
- *              times the bytes that arrive in one round trip, in order or not, as long as the
- *              program keeps up. That rule is needed because a loss stops reading for one or two
- *              round trips, in which a sender in start-up grows many times over. The window returns
- *              to the initial size after RUDP_RECVBUF_IDLE_NS without data.
- * Limit        limit() bounds the window: for SO_RCVBUF, or for a peer on the same host, where a
- *              larger window gains nothing. A limit already announced stays valid.
- * Budget       The memory of all connections is bounded together (proto/stream/budget.h).
+ * Model    ring holds the in-order bytes [head, tail) and beyond them the out-of-order bytes that
+ *          pending lists. window_end is the flow control limit announced to the peer; it only
+ *          grows.
+ * Tuning   The window (up to window_max) doubles if the program reads half of it within two round
+ *          trips. It is also at least RUDP_RECVBUF_WINDOW_ROUNDS times the bytes that arrive in one
+ *          round trip, in order or not, as long as the program keeps up. That rule is needed
+ *          because a loss stops reading for one or two round trips, in which a sender in start-up
+ *          grows many times over. The window returns to the initial size after RUDP_RECVBUF_IDLE_NS
+ *          without data.
+ * Limit    limit() bounds the window: for SO_RCVBUF, or for a peer on the same host, where a larger
+ *          window gains nothing. A limit already announced stays valid.
+ * Budget   The memory of all connections is bounded together (proto/stream/budget.h).
  */
 #ifndef RUDP_PROTO_RECVBUF_H
 #define RUDP_PROTO_RECVBUF_H
@@ -56,7 +57,7 @@ struct rudp_recvbuf {
 	uint64_t window_max_bytes;
 	uint64_t window_end;           /* announced */
 	bool has_announced;            /* window_end was sent in the handshake */
-	uint64_t drained_mark;         /* auto-tuning: head when the current measurement began */
+	uint64_t drained_mark;         /* tuning: head when the current measurement began */
 	int64_t drained_mark_at_ns;
 	uint64_t arrived_bytes;        /* new bytes of about the last round trip */
 	int64_t arrived_at_ns;
