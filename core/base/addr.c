@@ -11,7 +11,7 @@
 #define PORT_DIGITS_MAX 5
 #define SCOPE_DIGITS_MAX 10
 
-/* RFC 2133 had no scope id yet; the kernel still takes addresses of that length, so we do. */
+/* RFC 2133 had no scope id. The kernel still accepts addresses of that length, so rudp does too. */
 #define IN6_LEN_MIN offsetof(struct sockaddr_in6, sin6_scope_id)
 
 bool rudp_addr_same_host(const struct rudp_addr *a, const struct rudp_addr *b)
@@ -102,7 +102,7 @@ bool rudp_addr_is_loopback(const struct rudp_addr *a)
 	return a->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
 }
 
-/* Every field that is not named stays zero, so that equal addresses are also equal bytes. */
+/* All other bytes stay zero, so that equal addresses are also equal as bytes. */
 static void set_in4(struct rudp_addr *a, struct in_addr host, in_port_t port_be)
 {
 	memset(a, 0, sizeof *a);
@@ -134,7 +134,7 @@ int rudp_addr_from_sockaddr(struct rudp_addr *a, const struct sockaddr *sa, sock
 
 	if (len < sizeof in.family)
 		return -EINVAL;
-	memcpy(&in, sa, len < sizeof in ? len : sizeof in); /* the host's may be unaligned */
+	memcpy(&in, sa, len < sizeof in ? len : sizeof in); /* the caller's may be unaligned */
 	switch (in.family) {
 	case AF_INET:
 		if (len < sizeof in.in4)
@@ -152,7 +152,9 @@ int rudp_addr_from_sockaddr(struct rudp_addr *a, const struct sockaddr *sa, sock
 	}
 }
 
-/* All of text is a decimal number of at most digits_max digits and not above max. */
+/*
+ * Parses text as a decimal number. False unless it has 1 to digits_max digits and is at most max.
+ */
 static bool parse_number(const char *text, size_t digits_max, uint32_t max, uint32_t *number)
 {
 	uint64_t value = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock - the seam through which time enters what is tested in virtual time.
+ * clock - a clock behind an interface, so that tests can run in virtual time.
  *
- * The protocol is never given a clock, only instants. The engine owns a clock and the simulator
- * owns another one.
+ * The protocol never reads a clock: callers pass it the time. The engine uses the monotonic clock,
+ * the simulator a virtual one.
  */
 #ifndef RUDP_BASE_CLOCK_H
 #define RUDP_BASE_CLOCK_H

@@ -9,11 +9,11 @@
 #include <arm_neon.h>
 #endif
 
-#define REDUCTION 0x1d /* what x^8 is */
+#define REDUCTION 0x1d /* x^8 modulo the field's polynomial */
 
-#define LANES 4        /* vectors at a time: they need not wait for each other */
+#define LANES 4        /* vectors in one step, so that the processor can work on them in parallel */
 
-/* The compiler makes of it what the processor has. */
+/* The compiler maps these vectors to the SIMD registers of the target. */
 typedef uint8_t vector __attribute__((vector_size(16)));
 typedef int8_t signed_vector __attribute__((vector_size(16)));
 
@@ -31,7 +31,7 @@ uint8_t rudp_gf256_multiply(uint8_t a, uint8_t b)
 	return (uint8_t)product;
 }
 
-/* Of 0 there is none. */
+/* inverses[a] * a == 1. 0 has no inverse. */
 static const uint8_t inverses[256] = {
 	0x00, 0x01, 0x8e, 0xf4, 0x47, 0xa7, 0x7a, 0xba, 0xad, 0x9d, 0xdd, 0x98, 0x3d, 0xaa, 0x5d, 0x96,
 	0xd8, 0x72, 0xc0, 0x58, 0xe0, 0x3e, 0x4c, 0x66, 0x90, 0xde, 0x55, 0x80, 0xa0, 0x83, 0x4b, 0x2a,
@@ -56,15 +56,16 @@ uint8_t rudp_gf256_inverse(uint8_t a)
 	return inverses[a];
 }
 
-/* Every byte times x. */
+/* Multiplies every byte by x. */
 static inline vector doubled(vector v)
 {
-	vector overflow = (vector)((signed_vector)v < 0); /* all ones where it does */
+	/* all ones in bytes whose top bit is shifted out */
+	vector overflow = (vector)((signed_vector)v < 0);
 
 	return (v + v) ^ (overflow & REDUCTION);
 }
 
-/* product += factor * v, in place of v. */
+/* product += factor * v. Overwrites v. */
 static inline void multiply_add(vector product[LANES], vector v[LANES], unsigned factor)
 {
 	for (; factor; factor >>= 1) {
@@ -81,7 +82,7 @@ static inline void multiply_add(vector product[LANES], vector v[LANES], unsigned
 	}
 }
 
-/* Whole groups of vectors; how many bytes that was. */
+/* Processes whole groups of LANES vectors. Returns the number of bytes processed. */
 static size_t add_by_doubling(uint8_t *restrict to, const uint8_t *restrict from, uint8_t factor,
 			      size_t len)
 {
@@ -98,7 +99,10 @@ static size_t add_by_doubling(uint8_t *restrict to, const uint8_t *restrict from
 }
 
 #if defined(__x86_64__) || defined(__aarch64__)
-/* What factor makes of a byte is what it makes of its two halves: so two tables of 16 do. */
+/*
+ * A product of a byte is the sum of the products of its low and high four bits. Fills one table of
+ * 16 products for each half.
+ */
 static void make_tables(uint8_t factor, uint8_t low[16], uint8_t high[16])
 {
 	unsigned power = factor;

@@ -64,7 +64,8 @@ uint64_t rudp_siphash(const uint8_t key[16], const void *data, size_t len)
 {
 	struct sip s = start(key);
 	const uint8_t *next = data;
-	uint64_t last = (uint64_t)len << 56; /* the rest of the bytes, under the length modulo 256 */
+	/* the last 0 to 7 bytes; the top byte is len modulo 256 */
+	uint64_t last = (uint64_t)len << 56;
 	size_t left;
 
 	for (left = len; left >= 8; left -= 8, next += 8)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hash - SipHash-2-4, the keyed hash under every table whose keys a peer can choose.
+ * hash - SipHash-2-4, a keyed hash for tables whose keys a peer can choose.
  *
  * Source   Aumasson & Bernstein, "SipHash: a fast short-input PRF" (2012); tested with its vectors.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * list - intrusive circular doubly linked list; the head is a link like any other.
+ * list - intrusive circular doubly linked list. The head is a link like any other.
  *
- * A link that is in no list is zero (next == NULL), so a zeroed owner is right.
+ * A link that is in no list has next == NULL, so a zeroed structure holds valid unlinked links.
  */
 #ifndef RUDP_BASE_LIST_H
 #define RUDP_BASE_LIST_H
@@ -40,7 +40,7 @@ static inline void rudp_list_append(struct rudp_list *head, struct rudp_list *li
 	head->prev = link;
 }
 
-/* Harmless on a link that is in no list. */
+/* Does nothing if the link is in no list. */
 static inline void rudp_list_remove(struct rudp_list *link)
 {
 	if (!link->next)
@@ -50,7 +50,7 @@ static inline void rudp_list_remove(struct rudp_list *link)
 	link->next = link->prev = NULL;
 }
 
-/* Takes the first link out; NULL when empty. */
+/* Removes and returns the first link; NULL if the list is empty. */
 static inline struct rudp_list *rudp_list_pop(struct rudp_list *head)
 {
 	struct rudp_list *first = head->next;

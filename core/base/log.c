@@ -47,7 +47,10 @@ bool rudp_log_level_parse(const char *name, enum rudp_log_level *level)
 	return false;
 }
 
-/* Names and reasons can come from a peer: they must not forge a second line or move a cursor. */
+/*
+ * Replaces control characters: text from a peer must not forge a second line or move the terminal's
+ * cursor.
+ */
 static void keep_to_one_line(char *text)
 {
 	size_t len = strlen(text);
@@ -62,7 +65,7 @@ static void keep_to_one_line(char *text)
 void rudp_log(enum rudp_log_level level, const char *format, ...)
 {
 	char text[LINE_LEN_MAX + 1];
-	int saved_errno = errno; /* logging a failure must not hide it from the caller */
+	int saved_errno = errno; /* logging must not change the errno that the caller reports */
 	va_list args;
 
 	if (!rudp_log_wants(level))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log - the one place where words leave the library.
+ * log - log messages of the library, given to a hook.
  *
- * Silent until a hook is set. Levels are ordered; a message above the level set costs one compare.
+ * Nothing is logged until a hook is set. Levels are ordered; a message above the current level
+ * costs one comparison.
  */
 #ifndef RUDP_BASE_LOG_H
 #define RUDP_BASE_LOG_H
@@ -16,11 +17,11 @@
 enum rudp_log_level { RUDP_LOG_LEVELS(RUDP_LOG_ENUM) };
 #undef RUDP_LOG_ENUM
 
-/* text is one line without its newline, valid during the call only. */
+/* text is one line without a newline. It is valid during the call only. */
 typedef void rudp_log_hook(void *context, enum rudp_log_level level, const char *text);
 
 /*
- * Sends messages up to level to hook; NULL or RUDP_LOG_OFF silences.
+ * Passes messages up to level to hook. NULL or RUDP_LOG_OFF turns logging off.
  *
  * Threads  call once, before other threads log.
  */
@@ -28,11 +29,14 @@ void rudp_log_set(rudp_log_hook *hook, void *context, enum rudp_log_level level)
 
 bool rudp_log_wants(enum rudp_log_level level);
 
-/* "error", "warn", ...; the parser returns false, leaving *level alone, on an unknown word. */
+/*
+ * Names are "error", "warn", ... The parser returns false for an unknown word and leaves *level
+ * unchanged.
+ */
 const char *rudp_log_level_name(enum rudp_log_level level);
 bool rudp_log_level_parse(const char *name, enum rudp_log_level *level);
 
-/* One line of at most 512 bytes; longer ones are cut. Never allocates. */
+/* Logs one line. Lines above 512 bytes are truncated. Never allocates; keeps errno. */
 void rudp_log(enum rudp_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

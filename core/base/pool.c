@@ -9,21 +9,24 @@
 #define ALIGNMENT _Alignof(max_align_t)
 
 #if defined(__SANITIZE_ADDRESS__)
-#define EACH_BY_ITSELF 1
+#define SEPARATE_OBJECTS 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define EACH_BY_ITSELF 1
+#define SEPARATE_OBJECTS 1
 #endif
 #endif
-#ifndef EACH_BY_ITSELF
-#define EACH_BY_ITSELF 0
+#ifndef SEPARATE_OBJECTS
+#define SEPARATE_OBJECTS 0
 #endif
 
-/* At the beginning of its memory, which is aligned to its size: so each object leads to it. */
+/*
+ * The header at the start of a slab. A slab is aligned to its size, so an object's address gives
+ * its slab.
+ */
 struct slab {
-	struct rudp_list link;       /* in with_room; not linked: full */
-	void *given_back;            /* objects, each beginning with a pointer to the next */
-	unsigned untouched;          /* objects at the end that nobody has had yet */
+	struct rudp_list link;       /* in with_room; not linked if the slab is full */
+	void *given_back; /* free list of objects; each starts with a pointer to the next */
+	unsigned untouched;          /* objects at the end that were never in use */
 	unsigned used;
 	_Alignas(ALIGNMENT) unsigned char objects[];
 };
@@ -61,7 +64,9 @@ static struct slab *add_slab(struct rudp_pool *pool)
 	return slab;
 }
 
-/* Pages that no object has been on stay untouched: they cost nothing. */
+/*
+ * Reuses freed objects first, so that pages at the end of a slab stay untouched and use no memory.
+ */
 static void *take_from(const struct rudp_pool *pool, struct slab *slab)
 {
 	void *object = slab->given_back;
@@ -93,7 +98,7 @@ static void *take(struct rudp_pool *pool)
 
 void *rudp_pool_take(struct rudp_pool *pool)
 {
-	void *object = EACH_BY_ITSELF ? calloc(1, pool->object_bytes) : take(pool);
+	void *object = SEPARATE_OBJECTS ? calloc(1, pool->object_bytes) : take(pool);
 
 	pool->count += object != NULL;
 	return object;
@@ -127,7 +132,7 @@ void rudp_pool_give(struct rudp_pool *pool, void *object)
 	if (!object)
 		return;
 	pool->count--;
-	if (EACH_BY_ITSELF)
+	if (SEPARATE_OBJECTS)
 		free(object);
 	else
 		give(pool, object);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool - many objects of one size that live long, side by side.
+ * pool - a slab allocator for many long-lived objects of one size.
  *
- * From malloc each of them would lie among the buffers that its neighbours had while they were busy,
- * and keep the pages of those from going back to the kernel: of 10,000 idle connections a third of the
- * memory was such holes. Here they lie in slabs of their own.
+ * With malloc, long-lived objects lie between short-lived buffers and keep the pages of freed
+ * buffers from returning to the kernel. With 10,000 idle connections a third of the memory was lost
+ * to such fragmentation. A pool keeps its objects together in slabs.
  *
- * A slab whose last object is given back is freed, but for one, so that a single object that comes and
- * goes costs nothing. Under AddressSanitizer each object is an allocation by itself, so that nothing
- * that it would find is hidden.
+ * A slab is freed when its last object is given back. One empty slab is kept, so that taking and
+ * giving back a single object in turn costs no allocation. Under AddressSanitizer each object is an
+ * allocation of its own, so that the sanitizer sees every use after free.
  *
  * Threads  none: one owner at a time.
  */
@@ -23,19 +23,19 @@
 
 struct rudp_pool {
 	size_t object_bytes;
-	struct rudp_list with_room;  /* slabs; those without any are known by their objects alone */
-	unsigned count;              /* objects taken */
-	unsigned empty_slabs;        /* of those with room; at most one */
+	struct rudp_list with_room;  /* slabs with free objects; full slabs are in no list */
+	unsigned count;              /* objects in use */
+	unsigned empty_slabs;        /* slabs without objects in use; at most one */
 };
 
-/* object_bytes: more than 0, and at most a quarter of a slab. */
+/* object_bytes must be more than 0 and at most a quarter of a slab. */
 void rudp_pool_init(struct rudp_pool *pool, size_t object_bytes);
-/* What has not been given back is lost. */
+/* Frees the slabs. Objects in full slabs that were not given back leak. */
 void rudp_pool_fini(struct rudp_pool *pool);
 
-/* All zero, aligned for any type. NULL: no memory. */
+/* Returns a zeroed object, aligned for any type; NULL if there is no memory. */
 void *rudp_pool_take(struct rudp_pool *pool);
-/* NULL is fine. */
+/* Frees an object of this pool. NULL is allowed. */
 void rudp_pool_give(struct rudp_pool *pool, void *object);
 
 #endif

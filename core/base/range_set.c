@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory has `skipped` free places before the first range, as well as free ones behind the last:
- * these sets are mostly queues (added to at the upper end, taken from at the lower), and taking from
- * the lower end must not move all the rest.
+ * The memory has `skipped` free entries before the first range, and free ones behind the last. Most
+ * of these sets are queues: ranges are added at the upper end and removed at the lower end.
+ * Removing from the lower end must not move all other ranges.
  */
 #include "base/range_set.h"
 
@@ -12,9 +12,9 @@
 #include <string.h>
 
 #define CAPACITY_MIN 8
-#define SHRINK_RATIO 8 /* memory is given back when less than one part in 8 is used ... */
-#define SHRINK_SLACK 4 /* ... down to about four times what is used */
-#define FRONT_SHARE 4  /* a quarter of the memory is free before the ranges are moved up in it */
+#define SHRINK_RATIO 8 /* Shrink when less than one part in 8 is used, ... */
+#define SHRINK_SLACK 4 /* ... to about four times what is used. */
+#define FRONT_SHARE 4  /* Ranges are moved up only if a quarter of the memory is free. */
 
 void rudp_range_set_init(struct rudp_range_set *set, uint32_t count_max)
 {
@@ -33,11 +33,11 @@ void rudp_range_set_fini(struct rudp_range_set *set)
 	*set = (struct rudp_range_set){.count_max = set->count_max};
 }
 
-/* Index of the first range that ends above number. Looks near the upper end first. */
+/* Index of the first range that ends above number. Searches near the upper end first. */
 static uint32_t index_above(const struct rudp_range_set *set, uint64_t number)
 {
 	uint32_t low = 0;
-	uint32_t high = set->count; /* everything from here on ends above number */
+	uint32_t high = set->count; /* all ranges from here on end above number */
 	uint32_t step = 1;
 
 	while (step < high && set->ranges[high - step].end > number) {
@@ -57,7 +57,7 @@ static uint32_t index_above(const struct rudp_range_set *set, uint64_t number)
 	return low;
 }
 
-/* n ranges are moved, or looked at one after the other. */
+/* Adds the work of moving or visiting n ranges. */
 static void count_work(struct rudp_range_set *set, uint32_t n)
 {
 	set->work += n / RUDP_RANGES_PER_WORK;
@@ -101,8 +101,8 @@ static uint32_t doubled(const struct rudp_range_set *set)
 }
 
 /*
- * Makes sure of a free place before the first range. Half of what is free goes there, a quarter of the
- * memory or more: so many ranges added at the lower end pay for the move.
+ * Ensures a free entry before the first range. Half of the free entries go there, which is at least
+ * a quarter of the memory. So many ranges can be added at the lower end before the next move.
  */
 static int reserve_front(struct rudp_range_set *set)
 {
@@ -123,7 +123,7 @@ static int reserve_front(struct rudp_range_set *set)
 	return 0;
 }
 
-/* Makes sure of a free place behind the last range. */
+/* Ensures a free entry behind the last range. */
 static int reserve_back(struct rudp_range_set *set)
 {
 	if (!set->ranges) {
@@ -132,7 +132,10 @@ static int reserve_back(struct rudp_range_set *set)
 	}
 	if (set->skipped + set->count < set->capacity)
 		return 0;
-	/* A quarter of the memory has been skipped since the last slide: that pays for this one. */
+	/*
+	 * A quarter of the memory was skipped since the last slide, which keeps slides O(1)
+	 * amortised.
+	 */
 	if (set->skipped && set->skipped >= set->capacity / 4) {
 		slide_down(set);
 		return 0;
@@ -140,7 +143,7 @@ static int reserve_back(struct rudp_range_set *set)
 	return resize(set, doubled(set));
 }
 
-/* Opens a place at index, moving whichever side is shorter. */
+/* Inserts range at index. Moves the shorter side. */
 static int insert_at(struct rudp_range_set *set, uint32_t index, struct rudp_range range)
 {
 	bool front = index < set->count / 2;
@@ -174,7 +177,7 @@ static void shrink(struct rudp_range_set *set)
 	(void)resize(set, capacity > CAPACITY_MIN ? capacity : CAPACITY_MIN);
 }
 
-/* Closes n places from index, moving whichever side is shorter. */
+/* Removes n ranges from index on. Moves the shorter side. */
 static void erase_at(struct rudp_range_set *set, uint32_t index, uint32_t n)
 {
 	uint32_t behind = set->count - index - n;
@@ -204,7 +207,8 @@ int rudp_range_set_add(struct rudp_range_set *set, uint64_t start, uint64_t end)
 	assert(start <= end);
 	if (start == end)
 		return 0;
-	first = start ? index_above(set, start - 1) : 0; /* one that ends at start touches */
+	/* a range that ends at start is adjacent */
+	first = start ? index_above(set, start - 1) : 0;
 	for (after = first; after < set->count && set->ranges[after].start <= end; after++)
 		;
 	count_work(set, after - first);
@@ -219,7 +223,7 @@ int rudp_range_set_add(struct rudp_range_set *set, uint64_t start, uint64_t end)
 	return 0;
 }
 
-/* A hole strictly inside one range makes two of it. */
+/* Removes [start, end) from inside one range, which makes two of it. */
 static int split_at(struct rudp_range_set *set, uint32_t index, uint64_t start, uint64_t end)
 {
 	struct rudp_range lower = {set->ranges[index].start, start};

@@ -41,7 +41,7 @@ void rudp_ring_fini(struct rudp_ring *ring)
 	*ring = (struct rudp_ring){.capacity_max_bytes = ring->capacity_max_bytes};
 }
 
-/* The place of [offset, offset + len), which must fit: at most two pieces. */
+/* Maps [offset, offset + len), which must fit into the memory, to at most two pieces. */
 static int map(const struct rudp_ring *ring, uint64_t offset, size_t len, struct iovec iov[2])
 {
 	size_t at, first;
@@ -77,7 +77,7 @@ uint64_t rudp_ring_kept(const struct rudp_ring *ring)
 	return kept < ring->head ? kept : ring->head;
 }
 
-/* Moves [from, extent); the content includes what has been written beyond the tail. */
+/* Moves [from, extent) to new memory. That includes bytes written beyond the tail. */
 static int resize(struct rudp_ring *ring, uint64_t from, size_t capacity_bytes)
 {
 	struct rudp_ring to = *ring;
@@ -99,7 +99,7 @@ static int resize(struct rudp_ring *ring, uint64_t from, size_t capacity_bytes)
 	return 0;
 }
 
-/* The capacity to have for content_bytes, which are not more than the maximum. */
+/* The capacity for content_bytes, which must not exceed the maximum. */
 static size_t fitting_capacity(const struct rudp_ring *ring, size_t content_bytes)
 {
 	return min_size(power_of_two_at_least(content_bytes > CAPACITY_MIN_BYTES
@@ -142,7 +142,8 @@ int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end)
 		return -ENOBUFS;
 	if (resize(ring, oldest, fitting_capacity(ring, (size_t)(highest - oldest))) == 0)
 		return 0;
-	return end - ring->head <= ring->capacity_bytes ? 0 : -ENOMEM; /* without history, if need be */
+	/* without the history it may still fit */
+	return end - ring->head <= ring->capacity_bytes ? 0 : -ENOMEM;
 }
 
 int rudp_ring_writable(struct rudp_ring *ring, size_t want, struct iovec iov[2])
@@ -151,7 +152,7 @@ int rudp_ring_writable(struct rudp_ring *ring, size_t want, struct iovec iov[2])
 
 	if (rudp_ring_reserve(ring, ring->tail + len))
 		len = min_size(len, ring->capacity_bytes - rudp_ring_used(ring));
-	/* The history in this place is gone: it may be written to, and yet never be committed. */
+	/* The history here is lost even if the caller writes to it and never commits. */
 	if (ring->tail + len > ring->capacity_bytes)
 		ring->moved = max_u64(ring->moved, ring->tail + len - ring->capacity_bytes);
 	return map(ring, ring->tail, len, iov);
@@ -226,7 +227,8 @@ void rudp_ring_trim(struct rudp_ring *ring)
 	}
 	capacity_bytes = fitting_capacity(ring, content_bytes);
 	if (capacity_bytes < ring->capacity_bytes)
-		(void)resize(ring, ring->head, capacity_bytes); /* or it stays as it is */
+		/* without memory the ring stays as it is */
+		(void)resize(ring, ring->head, capacity_bytes);
 }
 
 void rudp_ring_shrink(struct rudp_ring *ring)

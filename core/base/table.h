@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table - uthash as rudp uses it: include this, never <uthash.h>.
+ * table - uthash hash tables as configured for rudp. Include this file, never <uthash.h>.
  *
- * Running out of memory is reported instead of ending the host program (uthash's default): a
- * function that adds declares
+ * When memory runs out, uthash by default exits the program. Here it sets a flag instead: a
+ * function that adds an element declares
  *
  *	bool rudp_table_add_failed = false;
  *	HASH_ADD(hh, table, key, sizeof element->key, element);
  *	if (rudp_table_add_failed)
  *		return -ENOMEM;
  *
- * Hashes are keyed (hash.h) with a random key that is set once a process, because peers choose
+ * Hashes are keyed (hash.h) with a random key that is set once per process, because peers choose
  * many of the keys.
  */
 #ifndef RUDP_BASE_TABLE_H
@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The process-wide key; all zero until set, which must precede the first table. */
+/* The process-wide key, all zeros until set. Set it before the first table is used. */
 void rudp_table_set_key(const uint8_t key[16]);
 unsigned rudp_table_hash(const void *key, size_t len);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * time - instants and spans.
+ * time - instants and durations in nanoseconds.
  *
- * Both are int64_t nanoseconds. A name ending in _at_ns is an instant of the clock handed to
- * the module (see clock.h), one ending in _ns a span. "Never" is RUDP_NEVER, never 0 or -1.
+ * Both are int64_t. A name ending in _at_ns is an instant of the clock that the module uses (see
+ * clock.h). A name ending in _ns is a duration. "Never" is RUDP_NEVER, never 0 or -1.
  */
 #ifndef RUDP_BASE_TIME_H
 #define RUDP_BASE_TIME_H
@@ -27,8 +27,8 @@ static inline int64_t rudp_time_max(int64_t a_ns, int64_t b_ns)
 }
 
 /*
- * For poll(2) and epoll_wait(2): the milliseconds from now to at, rounded up, at most RUDP_POLL_MS_MAX;
- * 0: it has come; -1: never.
+ * The time-out for poll(2) and epoll_wait(2): the milliseconds from now to at, rounded up, at most
+ * RUDP_POLL_MS_MAX. 0 if the instant has come, -1 if it is RUDP_NEVER.
  */
 #define RUDP_POLL_MS_MAX 60000
 
@@ -45,8 +45,9 @@ static inline int rudp_time_poll_ms(int64_t at_ns, int64_t now_at_ns)
 }
 
 /*
- * Common instants, a little over seven a second: what nobody waits for happens at one of them, so that
- * one wake-up does for many. The last one not after at, the first one not before it.
+ * Common instants, a little over seven per second. Timers that are not urgent fire at these
+ * instants, so that one wake-up serves many of them. common_before gives the last common instant at
+ * or before at, common_after the first one at or after it.
  */
 #define RUDP_TIME_COMMON_NS (INT64_C(1) << 27)
 

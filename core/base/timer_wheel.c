@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A timer lives at the level of the highest digit (of 6 bits) in which the tick of its deadline
- * differs from the present tick. So all timers of a level are earlier than all of the next, the slots
- * of a level lie ahead of its present digit without wrapping, and the lowest bit of the first mask
- * that is not 0 is the earliest slot. Only the top level wraps: its digit has no end.
+ * A timer is at the level of the highest digit (of 6 bits) in which the tick of its deadline
+ * differs from the current tick. So all timers of a level are earlier than all timers of the next
+ * level. The slots of a level lie ahead of its current digit and do not wrap. The first level whose
+ * mask is not 0 has the earliest slot at its lowest bit. Only the top level wraps: its digit has no
+ * end.
  *
- * Time may pass without any timer being moved: as long as the present tick stays before the start of
- * each occupied slot, every timer's highest differing digit stays the same.
+ * Time may pass without moving timers. While the current tick is before the start of each occupied
+ * slot, every timer's highest differing digit stays the same.
  */
 #include "base/timer_wheel.h"
 
@@ -78,7 +79,9 @@ static void put_in_slot(struct rudp_timer_wheel *wheel, struct rudp_timer *timer
 	link_at(&wheel->slots[level][slot], timer);
 }
 
-/* Beyond the top level's reach a timer waits in the farthest slot and is placed again from there. */
+/*
+ * A timer beyond the top level's reach waits in the farthest slot and is placed again from there.
+ */
 static void put_at_top(struct rudp_timer_wheel *wheel, struct rudp_timer *timer, uint64_t tick)
 {
 	uint64_t present = wheel->now_tick >> shift_of(TOP_LEVEL);
@@ -138,7 +141,7 @@ static uint64_t rotate_right(uint64_t x, unsigned bits)
 	return x >> bits | x << (-bits & SLOT_MASK);
 }
 
-/* The earliest slot that is occupied. */
+/* Finds the earliest occupied slot. False if there is none. */
 static bool find_first(const struct rudp_timer_wheel *wheel, struct position *first)
 {
 	uint64_t present, ahead;
@@ -157,7 +160,10 @@ static bool find_first(const struct rudp_timer_wheel *wheel, struct position *fi
 	return true;
 }
 
-/* Takes all timers out of the slots that start by new_tick; a list by next alone. */
+/*
+ * Removes all timers from the slots that start at or before new_tick. The returned list is linked
+ * by next only.
+ */
 static struct rudp_timer *gather(struct rudp_timer_wheel *wheel, uint64_t new_tick)
 {
 	struct rudp_timer *gathered = NULL;
@@ -165,7 +171,7 @@ static struct rudp_timer *gather(struct rudp_timer_wheel *wheel, uint64_t new_ti
 	struct position at;
 
 	while (find_first(wheel, &at) && at.start_tick <= new_tick) {
-		/* What is later within the present tick stays; all other slots are later still. */
+		/* Timers later within the current tick stay; all other slots are later still. */
 		if (wheel->earliest_at_ns[at.level][at.slot] > wheel->now_at_ns && at.level == 0)
 			break;
 		while ((timer = wheel->slots[at.level][at.slot])) {
@@ -191,7 +197,7 @@ static void advance(struct rudp_timer_wheel *wheel, int64_t now_at_ns)
 	}
 }
 
-/* Both sorted, by next alone; on equal deadlines those of a come first. */
+/* Merges two sorted lists, linked by next only. With equal deadlines those of a come first. */
 static struct rudp_timer *merge(struct rudp_timer *a, struct rudp_timer *b)
 {
 	struct rudp_timer *merged = NULL;
@@ -252,7 +258,7 @@ struct rudp_timer *rudp_timer_wheel_pop(struct rudp_timer_wheel *wheel, int64_t 
 
 	if (now_at_ns > wheel->now_at_ns)
 		advance(wheel, now_at_ns);
-	/* Fresh ones are left to gather until one could be the earliest: one sort serves many. */
+	/* Expired timers collect in fresh until one could be the earliest: one sort serves many. */
 	if (wheel->fresh &&
 	    (!wheel->due || wheel->fresh_earliest_at_ns < wheel->due->deadline_at_ns))
 		sort_fresh_into_due(wheel);
@@ -264,8 +270,8 @@ struct rudp_timer *rudp_timer_wheel_pop(struct rudp_timer_wheel *wheel, int64_t 
 }
 
 /*
- * The bound kept for a slot is exact but for cancelled timers. In the top level's slots can also be
- * timers of a later turn, and the next slot may then be earlier: there the end of the slot counts.
+ * The bound of a slot is exact unless timers were cancelled. A slot of the top level can also hold
+ * timers of a later turn, so the next slot may be earlier. Then the start of the slot is returned.
  */
 int64_t rudp_timer_wheel_next_at_ns(const struct rudp_timer_wheel *wheel)
 {

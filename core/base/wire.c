@@ -63,7 +63,7 @@ uint64_t rudp_read_varint(struct rudp_reader *r)
 	return (first & VARINT_VALUE_MASK) << (8 * rest_size) | rest;
 }
 
-/* The next len bytes to be filled, or NULL. */
+/* Returns a pointer to len bytes to write and skips them, or NULL. */
 static uint8_t *take_room(struct rudp_writer *w, size_t len)
 {
 	uint8_t *bytes = w->next;

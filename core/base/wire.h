@@ -2,9 +2,9 @@
 /*
  * wire - bounds-checked reading and writing of integers in network byte order.
  *
- * Both cursors are sticky: after the first access that does not fit, ok is false, every later read
- * gives 0 and every later write does nothing, so a decoder checks once at the end of a step.
- * Variable-length integers are those of RFC 9000 section 16 (1, 2, 4 or 8 bytes; at most 2^62 - 1).
+ * Errors are sticky: the first access that does not fit sets ok to false. Later reads return 0 and
+ * later writes do nothing, so a decoder checks ok once at the end of a step. Variable-length
+ * integers are those of RFC 9000 section 16 (1, 2, 4 or 8 bytes; at most 2^62 - 1).
  */
 #ifndef RUDP_BASE_WIRE_H
 #define RUDP_BASE_WIRE_H
@@ -58,14 +58,15 @@ uint16_t rudp_read_u16(struct rudp_reader *r);
 uint32_t rudp_read_u32(struct rudp_reader *r);
 uint64_t rudp_read_u64(struct rudp_reader *r);
 uint64_t rudp_read_varint(struct rudp_reader *r);
-/* The next len bytes in place, or NULL. */
+/* Returns a pointer to the next len bytes and skips them, or NULL. */
 const uint8_t *rudp_read_bytes(struct rudp_reader *r, size_t len);
 
 void rudp_write_u8(struct rudp_writer *w, uint8_t value);
 void rudp_write_u16(struct rudp_writer *w, uint16_t value);
 void rudp_write_u32(struct rudp_writer *w, uint32_t value);
 void rudp_write_u64(struct rudp_writer *w, uint64_t value);
-void rudp_write_varint(struct rudp_writer *w, uint64_t value); /* > RUDP_VARINT_MAX: not ok */
+/* a value above RUDP_VARINT_MAX fails */
+void rudp_write_varint(struct rudp_writer *w, uint64_t value);
 void rudp_write_bytes(struct rudp_writer *w, const void *data, size_t len);
 void rudp_write_zeros(struct rudp_writer *w, size_t len);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault - allocations that fail on demand.
+ * fault - allocation functions that fail on demand.
  *
- * A test file includes the .c file that it tests, with malloc and realloc replaced by these:
+ * A test file includes the .c file under test, with malloc and realloc replaced by these:
  *
  *	#define malloc fault_malloc
  *	#include "base/ring.c"
  *	#undef malloc
  *
- * The linker then has no need of that file's object in the library, so every test of the program
- * runs over the same code.
+ * The linker then does not use that file's object in the library, so all tests of the program run
+ * over the same code.
  */
 #ifndef TESTS_BASE_FAULT_H
 #define TESTS_BASE_FAULT_H
@@ -17,12 +17,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The nth allocation from now fails, 1 being the next; only that one. 0: none. Counts from 0. */
+/*
+ * Makes the nth allocation from now fail (1 is the next one), and only that one. 0: none. Resets
+ * the count of allocations.
+ */
 void fault_arm(unsigned nth);
-/* All of them fail, until this is taken back. */
+/* Makes all allocations fail until called with false. */
 void fault_deny(bool all);
 
-/* Allocations, failed ones too, since fault_arm. */
+/* The number of allocations, including failed ones, since fault_arm. */
 unsigned fault_count(void);
 
 void *fault_malloc(size_t size);

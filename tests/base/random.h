@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* random - numbers for models: the same seed gives the same run (splitmix64). */
+/* random - random numbers for model tests (splitmix64): the same seed gives the same run. */
 #ifndef TESTS_BASE_RANDOM_H
 #define TESTS_BASE_RANDOM_H
 

@@ -146,7 +146,7 @@ Test(addr, takes_the_old_short_ipv6_sockaddr_without_scope)
 	cr_assert(eq(int, rudp_addr_from_sockaddr(&to, &from.sa, 23), -EINVAL));
 }
 
-Test(addr, refuses_short_and_foreign_sockaddrs)
+Test(addr, refuses_short_sockaddrs_and_other_families)
 {
 	struct rudp_addr a = parsed("1.2.3.4:5"), b;
 	struct sockaddr foreign = {.sa_family = AF_UNIX};
@@ -158,7 +158,7 @@ Test(addr, refuses_short_and_foreign_sockaddrs)
 	cr_assert(eq(int, rudp_addr_from_sockaddr(&b, &foreign, sizeof foreign), -EAFNOSUPPORT));
 }
 
-Test(addr, equality_minds_family_host_port_and_scope)
+Test(addr, equality_compares_family_host_port_and_scope)
 {
 	struct rudp_addr a = parsed("[fe80::1%1]:80");
 	struct rudp_addr other_port = parsed("[fe80::1%1]:81");
@@ -177,7 +177,7 @@ Test(addr, equality_minds_family_host_port_and_scope)
 	cr_assert(eq(int, rudp_addr_equal(&none, &none_either), true));
 }
 
-Test(addr, ipv4_equality_minds_host_and_port)
+Test(addr, ipv4_equality_compares_host_and_port)
 {
 	struct rudp_addr a = parsed("10.0.0.1:80");
 	struct rudp_addr other_port = parsed("10.0.0.1:81");
@@ -201,7 +201,7 @@ Test(addr, port_can_be_changed)
 	cr_assert(eq(u16, rudp_addr_port(&none), 0));
 }
 
-Test(addr, knows_any_and_loopback)
+Test(addr, detects_any_and_loopback)
 {
 	struct rudp_addr any4 = parsed("0.0.0.0:1"), any6 = parsed("[::]:1");
 	struct rudp_addr loop4 = parsed("127.255.0.1:1"), loop6 = parsed("[::1]:1");

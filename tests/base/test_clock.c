@@ -22,7 +22,7 @@ static int64_t read_counter(void *context)
 	return ++*(int64_t *)context;
 }
 
-Test(clock, asks_whatever_stands_behind_it)
+Test(clock, calls_the_function_of_the_clock)
 {
 	int64_t counter = 41;
 	struct rudp_clock clock = {read_counter, &counter};

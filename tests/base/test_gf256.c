@@ -9,9 +9,9 @@
 #include "random.h"
 
 #define LEN_MAX 200
-#define SHIFT_MAX 17 /* places that no vector is aligned to, and back to one that is */
+#define SHIFT_MAX 17 /* unaligned positions, then an aligned one */
 
-/* The stupid implementation: the product of two polynomials, divided by 0x11d on paper. */
+/* The reference implementation: the product of two polynomials, then long division by 0x11d. */
 static uint8_t slow_multiply(uint8_t a, uint8_t b)
 {
 	unsigned product = 0;
@@ -25,7 +25,7 @@ static uint8_t slow_multiply(uint8_t a, uint8_t b)
 	return (uint8_t)product;
 }
 
-Test(gf256, multiplies_as_on_paper)
+Test(gf256, multiplies_like_the_reference)
 {
 	for (unsigned a = 0; a < 256; a++)
 		for (unsigned b = 0; b < 256; b++)
@@ -71,7 +71,7 @@ static void randomize(struct random *random, uint8_t *bytes, size_t len)
 		bytes[i] = (uint8_t)random_next(random);
 }
 
-/* Both arrays begin anywhere; what lies around the target must stay. */
+/* Both arrays start at any alignment; the bytes around the target must not change. */
 static void try_multiply_add(struct random *random, size_t to_at, size_t from_at, size_t len,
 			     uint8_t factor)
 {
@@ -89,7 +89,7 @@ static void try_multiply_add(struct random *random, size_t to_at, size_t from_at
 		cr_fatal("%zu bytes times %u, to %zu from %zu", len, factor, to_at, from_at);
 }
 
-Test(gf256, adds_products_of_any_length_at_any_place)
+Test(gf256, adds_products_of_any_length_and_alignment)
 {
 	struct random random = {2};
 
@@ -107,7 +107,7 @@ Test(gf256, adds_products_with_every_factor)
 		try_multiply_add(&random, 1, 2, LEN_MAX, (uint8_t)factor);
 }
 
-Test(gf256, what_has_been_added_twice_is_gone)
+Test(gf256, adding_twice_cancels_out)
 {
 	struct random random = {4};
 	uint8_t to[LEN_MAX], from[LEN_MAX], before[LEN_MAX];
@@ -121,7 +121,10 @@ Test(gf256, what_has_been_added_twice_is_gone)
 	cr_assert(eq(int, memcmp(to, before, sizeof to), 0));
 }
 
-/* Both ways are there, whatever this processor takes; each does whole vectors, and says how much. */
+/*
+ * Both implementations are tested whatever the processor uses. Each processes whole vectors and
+ * returns the number of bytes.
+ */
 typedef size_t way(uint8_t *restrict to, const uint8_t *restrict from, uint8_t factor, size_t len);
 
 static void try_way(struct random *random, way *add, uint8_t factor, size_t len)
@@ -140,7 +143,7 @@ static void try_way(struct random *random, way *add, uint8_t factor, size_t len)
 	cr_assert(zero(int, memcmp(to, expected, sizeof to)));
 }
 
-Test(gf256, every_way_of_adding_products_gives_the_same)
+Test(gf256, all_implementations_give_the_same_sums)
 {
 	struct random random = {5};
 

@@ -6,7 +6,7 @@
 
 #define VECTOR_COUNT 64
 
-/* Published with the paper: key 00 01 .. 0f, message 00 01 .. of each length from 0 to 63. */
+/* From the paper: key 00 01 .. 0f, messages 00 01 .. of each length from 0 to 63. */
 static const uint64_t vectors[VECTOR_COUNT] = {
 	0x726fdb47dd0e0e31, 0x74f839c593dc67fd, 0x0d6c8009d9a94f5a, 0x85676696d7fb7e2d,
 	0xcf2794e0277187b7, 0x18765564cd99a68d, 0xcbc9466e58fee3ce, 0xab0200f58b01d137,
@@ -42,7 +42,7 @@ Test(hash, gives_the_published_vectors)
 		cr_assert(eq(u64, rudp_siphash(key, message, len), vectors[len]), "length %zu", len);
 }
 
-Test(hash, does_not_care_for_alignment)
+Test(hash, result_is_independent_of_alignment)
 {
 	uint8_t key[17], message[VECTOR_COUNT + 1];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A log that strangers cannot fill. */
+/* Tests that peers cannot fill the log. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static unsigned allowed(struct rudp_log_ratelimit *ratelimit, unsigned tries, in
 	return count;
 }
 
-Test(ratelimit, a_few_are_heard_and_the_rest_is_counted)
+Test(ratelimit, a_few_lines_are_allowed_and_the_rest_is_counted)
 {
 	struct rudp_log_ratelimit ratelimit = {0};
 	int64_t now_at_ns = 5000 * RUDP_NS_PER_S;
@@ -44,10 +44,10 @@ Test(ratelimit, a_few_are_heard_and_the_rest_is_counted)
 	cr_assert(zero(uint, lines));
 	cr_assert(eq(uint, allowed(&ratelimit, 1, now_at_ns + RUDP_LOG_RATELIMIT_SPAN_NS), 1));
 	cr_assert(eq(uint, lines, 1));
-	cr_assert(eq(str, last, "991 more lines that strangers have caused were left out"));
+	cr_assert(eq(str, last, "991 more log lines caused by peers were suppressed"));
 }
 
-Test(ratelimit, where_none_was_left_out_nothing_is_said)
+Test(ratelimit, without_suppressed_lines_nothing_is_logged)
 {
 	struct rudp_log_ratelimit ratelimit = {0};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects of a pool, against a plain list of what is taken. */
+/* Compares the objects of a pool with a plain list of the objects in use. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 
 #include "random.h"
 
-/* Slabs fail on demand, and are counted. */
+/* Allocations of slabs can fail on demand, and are counted. */
 static bool no_memory;
 static int slabs;
 
@@ -21,7 +21,7 @@ static void *slab_alloc(size_t alignment, size_t size)
 	return slab;
 }
 
-/* Under AddressSanitizer, in place of slabs. */
+/* Used under AddressSanitizer instead of slabs. */
 static inline void *object_alloc(size_t members, size_t size)
 {
 	void *object = no_memory ? NULL : calloc(members, size);
@@ -80,7 +80,7 @@ static void take_one(struct mine *mine, size_t bytes, unsigned char mark)
 	memset(mine->object, mark, bytes);
 }
 
-/* Nobody else has written there. */
+/* No other object overlaps it. */
 static void give_one(const struct mine *mine, size_t bytes)
 {
 	cr_assert(is_all(mine->object, bytes, mine->mark));
@@ -114,17 +114,17 @@ static void take_and_give(struct random *random)
 	cr_assert(zero(int, slabs));
 }
 
-Test(pool, objects_are_zero_at_first_and_nobody_elses)
+Test(pool, new_objects_are_zero_and_do_not_overlap)
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
 		take_and_give(&(struct random){seed});
 }
 
-Test(pool, one_that_comes_and_goes_keeps_its_slab)
+Test(pool, the_last_empty_slab_is_kept)
 {
 	void *object;
 
-	if (EACH_BY_ITSELF)
+	if (SEPARATE_OBJECTS)
 		cr_skip("an allocation each, under AddressSanitizer");
 	rudp_pool_init(&pool, 100);
 	for (int i = 0; i < 10; i++) {
@@ -137,11 +137,11 @@ Test(pool, one_that_comes_and_goes_keeps_its_slab)
 	cr_assert(zero(int, slabs));
 }
 
-Test(pool, of_many_that_have_gone_one_slab_is_left)
+Test(pool, after_freeing_all_objects_one_slab_is_left)
 {
 	static void *objects[OBJECTS_MAX];
 
-	if (EACH_BY_ITSELF)
+	if (SEPARATE_OBJECTS)
 		cr_skip("an allocation each, under AddressSanitizer");
 	rudp_pool_init(&pool, 4000);
 	for (int i = 0; i < OBJECTS_MAX; i++)
@@ -153,9 +153,9 @@ Test(pool, of_many_that_have_gone_one_slab_is_left)
 	rudp_pool_fini(&pool);
 }
 
-Test(pool, without_memory_what_there_is_can_be_taken)
+Test(pool, without_memory_free_objects_can_still_be_taken)
 {
-	if (EACH_BY_ITSELF)
+	if (SEPARATE_OBJECTS)
 		cr_skip("an allocation each, under AddressSanitizer");
 	rudp_pool_init(&pool, 16000);
 	no_memory = true;
@@ -177,7 +177,7 @@ Test(pool, without_memory_what_there_is_can_be_taken)
 	rudp_pool_fini(&pool);
 }
 
-Test(pool, nothing_is_given_back_for_nothing)
+Test(pool, giving_back_null_does_nothing)
 {
 	rudp_pool_init(&pool, 8);
 	rudp_pool_give(&pool, NULL);

@@ -60,7 +60,7 @@ Test(range_set, an_empty_range_adds_and_takes_nothing)
 	rudp_range_set_fini(&set);
 }
 
-Test(range_set, touching_ranges_become_one)
+Test(range_set, adjacent_ranges_merge)
 {
 	struct rudp_range_set set = new_set(COUNT_MAX);
 
@@ -163,7 +163,7 @@ Test(range_set, a_few_ranges_take_no_memory_and_more_do)
 	rudp_range_set_fini(&set);
 }
 
-/* A window of a hundred ranges moves up a million steps: the memory must be used over and over. */
+/* A window of a hundred ranges moves up a million steps: the memory must be reused. */
 Test(range_set, a_queue_of_ranges_hardly_allocates)
 {
 	struct rudp_range_set set = new_set(16384);
@@ -192,13 +192,13 @@ Test(range_set, taking_from_the_lower_end_moves_nothing)
 	rudp_range_set_remove(&set, 0, 5);
 	cr_assert(eq(ptr, set.ranges, (void *)second));
 	expect_range(&set, 0, 10, 15);
-	rudp_range_set_add(&set, 0, 5); /* and its place is used again */
+	rudp_range_set_add(&set, 0, 5); /* its entry is used again */
 	cr_assert(eq(ptr, &set.ranges[1], (void *)second));
 	expect_range(&set, 0, 0, 5);
 	rudp_range_set_fini(&set);
 }
 
-Test(range_set, gives_memory_back_when_it_has_emptied)
+Test(range_set, frees_memory_when_it_becomes_empty)
 {
 	struct rudp_range_set set = new_set(16384);
 
@@ -220,7 +220,10 @@ static uint64_t work_of_add(struct rudp_range_set *set, uint64_t start)
 	return set->work - before;
 }
 
-/* Peers choose where they leave holes: no order of them may cost more than half of the ranges. */
+/*
+ * Peers choose where they leave gaps: whatever their order, a change must not move more than half
+ * of the ranges.
+ */
 Test(range_set, a_change_moves_half_of_the_ranges_at_most)
 {
 	struct rudp_range_set set = new_set(4096);
@@ -232,7 +235,7 @@ Test(range_set, a_change_moves_half_of_the_ranges_at_most)
 		work = work_of_add(&set, 100000 - 10 * i);
 		most = work > most ? work : most;
 	}
-	/* The memory is moved as a whole now and then: to grow, and within itself. */
+	/* Sometimes all ranges are moved: to grow, or within the memory. */
 	cr_assert(le(u64, most, 2 + (4096 + 4096 + 2048) / RUDP_RANGES_PER_WORK));
 	cr_assert(eq(u32, set.count, 4096));
 	rudp_range_set_fini(&set);
@@ -265,7 +268,7 @@ Test(range_set, total_within_counts_what_lies_between)
 	rudp_range_set_fini(&set);
 }
 
-/* The stupid implementation: one bool a number, the numbers from base on. */
+/* The reference implementation: one bool per number, for the numbers from base on. */
 #define UNIVERSE 400
 
 struct model {
@@ -324,7 +327,7 @@ static void expect_same_answers(const struct rudp_range_set *set, const struct m
 	}
 }
 
-/* Changes both, or neither if the set refuses; and it may refuse only for a reason. */
+/* Changes both, or neither if the set refuses, which must have a valid reason. */
 static void change(struct rudp_range_set *set, struct model *model, bool value, unsigned start,
 		   unsigned end, unsigned nth_fails)
 {
@@ -351,7 +354,7 @@ static void change(struct rudp_range_set *set, struct model *model, bool value, 
 static void remove_below(struct rudp_range_set *set, struct model *model, unsigned limit,
 			 unsigned nth_fails)
 {
-	fault_arm(nth_fails); /* of shrinking: must not be seen */
+	fault_arm(nth_fails); /* the failure of an allocation to shrink must have no effect */
 	rudp_range_set_remove_below(set, model->base + limit);
 	fault_arm(0);
 	memset(model->has, 0, limit * sizeof model->has[0]);

@@ -17,7 +17,7 @@
 
 #define CAPACITY_MAX ((size_t)65536)
 
-/* The byte that belongs at an offset of the stream, different in each turn of the ring. */
+/* The expected byte at an offset of the stream, different in each turn of the ring. */
 static uint8_t byte_at(uint64_t offset)
 {
 	return (uint8_t)((offset * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
@@ -127,7 +127,7 @@ Test(ring, out_of_order_bytes_survive_growth)
 	rudp_ring_init(&ring, CAPACITY_MAX);
 	write_tail(&ring, 3000);
 	rudp_ring_consume(&ring, 3000);
-	write_at(&ring, 4000, 2000); /* wraps, with a hole of 1000 before it */
+	write_at(&ring, 4000, 2000); /* wraps, after a gap of 1000 */
 	cr_assert(eq(u64, ring.tail, 3000));
 	cr_assert(eq(u64, ring.extent, 6000));
 	write_at(&ring, 20000, 500); /* grows */
@@ -161,7 +161,7 @@ Test(ring, refuses_beyond_its_maximum_and_changes_nothing)
 	rudp_ring_fini(&ring);
 }
 
-Test(ring, trim_gives_back_what_is_not_needed)
+Test(ring, trim_frees_unneeded_memory)
 {
 	struct rudp_ring ring;
 
@@ -180,7 +180,7 @@ Test(ring, trim_gives_back_what_is_not_needed)
 	rudp_ring_fini(&ring);
 }
 
-Test(ring, growth_is_what_reserving_takes)
+Test(ring, growth_is_the_memory_that_reserve_adds)
 {
 	struct rudp_ring ring;
 
@@ -282,7 +282,7 @@ Test(ring, without_memory_a_write_changes_nothing)
 	rudp_ring_fini(&ring);
 }
 
-/* The stupid implementation: what has been written, one bool a byte of the whole stream. */
+/* The reference implementation: one bool per byte of the whole stream, true if written. */
 #define STREAM_LEN ((size_t)1 << 20)
 
 struct model {
@@ -323,7 +323,7 @@ static void step_write(struct model *model, size_t len)
 	cr_assert(eq(u64, model->ring.tail, err ? tail : tail + len));
 }
 
-/* As the send buffer does it: bytes are placed behind the tail, then taken over. */
+/* Like the send buffer: writes bytes behind the tail, then commits them. */
 static void step_writable(struct model *model, size_t want)
 {
 	struct rudp_ring *ring = &model->ring;
@@ -343,7 +343,7 @@ static void step_writable(struct model *model, size_t want)
 	rudp_ring_commit(ring, (size_t)(offset - ring->tail));
 }
 
-/* As the receive buffer does it: the tail moves when the gap has closed. */
+/* Like the receive buffer: the tail moves when the gap is closed. */
 static void step_commit(struct model *model)
 {
 	uint64_t tail = model->ring.tail;
@@ -416,7 +416,8 @@ static void run_model(uint64_t seed, size_t capacity_max_bytes, size_t len_max)
 		step_once(model, len_max);
 		expect_sound(model);
 	}
-	cr_assert(lt(u64, 4 * capacity_max_bytes, model->ring.head)); /* it has turned often */
+	/* the ring has wrapped many times */
+	cr_assert(lt(u64, 4 * capacity_max_bytes, model->ring.head));
 	rudp_ring_fini(&model->ring);
 	free(model);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a ring keeps of what has been consumed. */
+/* Tests the history: the consumed bytes that a ring keeps. */
 #include "base/ring.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #define CAPACITY_MAX ((size_t)65536)
 #define STREAM_LEN ((size_t)1 << 20)
 
-static uint8_t stream[STREAM_LEN]; /* what is written, at its offset */
+static uint8_t stream[STREAM_LEN]; /* the byte written at this offset */
 static struct rudp_ring ring;
 
 static void setup(void)
@@ -47,7 +47,7 @@ static void pass(size_t len)
 	rudp_ring_consume(&ring, rudp_ring_used(&ring));
 }
 
-/* All from kept on, which is there, is what has been written. */
+/* All bytes from kept on, which must exist, are those written. */
 static void expect_kept(uint64_t kept)
 {
 	struct iovec iov[2];
@@ -71,7 +71,7 @@ Test(ring_history, of_a_ring_without_memory_is_empty)
 	cr_assert(zero(int, rudp_ring_look(&ring, 0, 0, iov)));
 }
 
-Test(ring_history, is_there_until_its_place_is_taken)
+Test(ring_history, is_readable_until_it_is_overwritten)
 {
 	pass(3000);
 	expect_kept(0);
@@ -84,14 +84,14 @@ Test(ring_history, is_there_until_its_place_is_taken)
 	expect_kept(5096);
 }
 
-Test(ring_history, place_is_taken_by_bytes_out_of_order_too)
+Test(ring_history, is_overwritten_by_out_of_order_bytes_too)
 {
 	pass(4000);
 	cr_assert(zero(int, rudp_ring_write_at(&ring, 5000, stream + 5000, 100)));
 	cr_assert(eq(u64, rudp_ring_kept(&ring), 5100 - 4096));
 }
 
-Test(ring_history, without_a_wish_does_not_come_along_when_memory_grows)
+Test(ring_history, is_lost_when_memory_grows_without_keep_bytes)
 {
 	pass(3000);
 	cr_assert(zero(int, append(5000)));
@@ -100,7 +100,7 @@ Test(ring_history, without_a_wish_does_not_come_along_when_memory_grows)
 	expect_kept(3000);
 }
 
-Test(ring_history, that_is_wished_for_makes_memory_grow)
+Test(ring_history, with_keep_bytes_makes_memory_grow)
 {
 	ring.keep_bytes = 10000;
 	for (int i = 0; i < 4; i++)
@@ -113,7 +113,7 @@ Test(ring_history, that_is_wished_for_makes_memory_grow)
 	expect_kept(24 * 4000 - 16384);
 }
 
-Test(ring_history, gives_way_to_what_is_held)
+Test(ring_history, gives_way_to_unread_bytes)
 {
 	ring.keep_bytes = CAPACITY_MAX;
 	pass(CAPACITY_MAX / 2);
@@ -127,7 +127,7 @@ Test(ring_history, gives_way_to_what_is_held)
 	expect_kept(CAPACITY_MAX / 2);
 }
 
-Test(ring_history, at_the_maximum_of_memory_is_what_is_left)
+Test(ring_history, at_maximum_capacity_uses_the_free_space)
 {
 	ring.keep_bytes = 3 * CAPACITY_MAX;
 	for (int i = 0; i < 10; i++)
@@ -144,12 +144,12 @@ Test(ring_history, counts_as_growth)
 	cr_assert(zero(sz, rudp_ring_growth(&ring, 4096)));
 	cr_assert(zero(sz, rudp_ring_growth(&ring, 4096 + CAPACITY_MAX + 1)));
 	cr_assert(eq(sz, rudp_ring_growth(&ring, 4096 + CAPACITY_MAX), CAPACITY_MAX - 4096));
-	ring.keep_bytes = 1000; /* 4096 of memory have room for 3096 beside them */
+	ring.keep_bytes = 1000; /* 4096 bytes of memory have room for 3096 more */
 	cr_assert(zero(sz, rudp_ring_growth(&ring, 4096 + 3096)));
 	cr_assert(eq(sz, rudp_ring_growth(&ring, 4096 + 3097), 4096));
 }
 
-Test(ring_history, wished_for_later_is_what_there_still_is)
+Test(ring_history, with_keep_bytes_set_later_is_what_still_exists)
 {
 	pass(5000);
 	pass(5000);
@@ -161,7 +161,7 @@ Test(ring_history, wished_for_later_is_what_there_still_is)
 	expect_kept(15000 - 8192);
 }
 
-Test(ring_history, goes_with_all_when_an_empty_ring_is_trimmed)
+Test(ring_history, is_freed_when_an_empty_ring_is_trimmed)
 {
 	ring.keep_bytes = 10000;
 	pass(5000);
@@ -172,7 +172,7 @@ Test(ring_history, goes_with_all_when_an_empty_ring_is_trimmed)
 	expect_kept(5000);
 }
 
-Test(ring_history, goes_when_memory_shrinks)
+Test(ring_history, is_lost_when_memory_shrinks)
 {
 	ring.keep_bytes = CAPACITY_MAX;
 	pass(40000);
@@ -205,7 +205,7 @@ Test(ring_history, stays_where_there_is_no_memory_to_trim_into)
 	expect_kept(0);
 }
 
-Test(ring_history, is_given_up_before_what_is_held)
+Test(ring_history, is_given_up_before_unread_bytes)
 {
 	ring.keep_bytes = 8192;
 	pass(4096);
@@ -216,7 +216,7 @@ Test(ring_history, is_given_up_before_what_is_held)
 	expect_kept(1096);
 }
 
-Test(ring_history, does_not_help_where_there_is_no_memory_for_what_is_to_be_held)
+Test(ring_history, given_up_still_fails_without_memory_for_new_bytes)
 {
 	ring.keep_bytes = 8192;
 	pass(4096);
@@ -226,7 +226,7 @@ Test(ring_history, does_not_help_where_there_is_no_memory_for_what_is_to_be_held
 	expect_kept(0);
 }
 
-Test(ring_history, is_no_more_where_memory_was_given_out_to_be_written)
+Test(ring_history, is_lost_where_writable_space_was_given)
 {
 	struct iovec iov[2];
 
@@ -239,12 +239,12 @@ Test(ring_history, is_no_more_where_memory_was_given_out_to_be_written)
 	expect_kept(1000);
 }
 
-/* The stupid implementation: the stream, and one bool a byte of it that has been written. */
+/* The reference implementation: the stream, and one bool per byte of it that was written. */
 struct model {
 	struct random random;
 	bool written[STREAM_LEN];
-	uint64_t reached;  /* one past the highest place that has ever been asked for */
-	uint64_t given_up; /* for want of memory, by a trim, or not wished for at that time */
+	uint64_t reached;  /* one past the highest offset ever reserved */
+	uint64_t given_up; /* lost for lack of memory or by a trim, or not kept at that time */
 };
 
 static void note_reached(struct model *model, uint64_t end)
@@ -262,7 +262,7 @@ static void step_write_at(struct model *model, size_t len)
 		memset(&model->written[offset], true, len);
 }
 
-/* Not all that is placed is taken over. */
+/* Not all bytes written are committed. */
 static void step_writable(struct model *model, size_t want)
 {
 	uint64_t offset = ring.tail;
@@ -273,7 +273,7 @@ static void step_writable(struct model *model, size_t want)
 	note_reached(model, offset + (want < rudp_ring_room(&ring) ? want : rudp_ring_room(&ring)));
 	pieces = rudp_ring_writable(&ring, want, iov);
 	for (int i = 0; i < pieces; i++) {
-		/* Bytes out of order are there already, and stay the same. */
+		/* Out-of-order bytes are already present, and do not change. */
 		memcpy(iov[i].iov_base, stream + offset, iov[i].iov_len);
 		offset += iov[i].iov_len;
 	}
@@ -314,7 +314,7 @@ static void step_once(struct model *model, size_t len_max)
 	}
 }
 
-/* Now and then memory is short, or something changes that no history survives. */
+/* Sometimes an allocation fails, or an operation discards the history. */
 static void disturb(struct model *model)
 {
 	switch (random_below(&model->random, 3)) {
@@ -374,12 +374,12 @@ static void run_model(uint64_t seed, size_t capacity_max_bytes, size_t len_max, 
 			disturb(model);
 		expect_sound(model);
 	}
-	cr_assert(lt(u64, 4 * capacity_max_bytes, ring.head)); /* it has turned often */
+	cr_assert(lt(u64, 4 * capacity_max_bytes, ring.head)); /* the ring has wrapped many times */
 	rudp_ring_fini(&ring);
 	free(model);
 }
 
-Test(ring_history, is_what_has_been_written)
+Test(ring_history, has_the_bytes_written)
 {
 	run_model(1, 64, 40, 0);
 	run_model(2, 8192, 3000, 0);
@@ -387,7 +387,7 @@ Test(ring_history, is_what_has_been_written)
 	run_model(4, 65536, 20000, 0);
 }
 
-Test(ring_history, is_what_has_been_written_whatever_happens)
+Test(ring_history, behaves_like_a_plain_array)
 {
 	run_model(5, 64, 40, 5);
 	run_model(6, 8192, 3000, 5);

@@ -62,7 +62,10 @@ Test(table, hash_is_keyed)
 	cr_assert(eq(uint, rudp_table_hash("rudp", 4), (unsigned)rudp_siphash(key, "rudp", 4)));
 }
 
-/* Whichever allocation fails, the element is either in the table or reported, and all others stay. */
+/*
+ * Whichever allocation fails: the element is in the table or the failure is reported, and all other
+ * elements stay.
+ */
 Test(table, reports_failed_allocations)
 {
 	bool never_failed = false;

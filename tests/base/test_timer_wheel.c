@@ -147,7 +147,7 @@ Test(timer_wheel, one_cancelled_during_the_pass_does_not_fire)
 	expect_pop(HOUR_NS, NULL);
 }
 
-/* Of equal ones none can starve another by arming itself for the same instant again and again. */
+/* A timer that arms itself again for the same instant must not starve others of that instant. */
 Test(timer_wheel, equal_deadlines_take_turns)
 {
 	struct rudp_timer a = {0}, b = {0};
@@ -193,7 +193,7 @@ Test(timer_wheel, the_next_instant_is_the_deadline_however_far)
 	}
 }
 
-/* A timer of a later turn waits in a slot that comes before that of an earlier timer. */
+/* A timer of a later turn is in a slot before that of an earlier timer. */
 Test(timer_wheel, the_far_future_does_not_hide_the_nearer)
 {
 	struct rudp_timer near = {0}, far = {0};
@@ -226,7 +226,9 @@ Test(timer_wheel, time_that_goes_back_fires_nothing_early)
 	expect_pop(HOUR_NS - 5, &timer);
 }
 
-/* All of ten thousand overdue timers arm themselves again for the past: still quick, still in order. */
+/*
+ * Ten thousand overdue timers arm themselves again for the past: the wheel stays fast and in order.
+ */
 Test(timer_wheel, a_backlog_of_periodic_timers_is_worked_off_in_order)
 {
 	enum { COUNT = 10000, ROUNDS = 20 };
@@ -249,7 +251,7 @@ Test(timer_wheel, a_backlog_of_periodic_timers_is_worked_off_in_order)
 	free(timers);
 }
 
-/* The stupid implementation: look at each timer. */
+/* The reference implementation: visits every timer. */
 #define MODEL_TIMERS 200
 
 struct model {
@@ -277,7 +279,7 @@ static size_t armed_count(const struct model *model)
 	return count;
 }
 
-/* Mostly short, at times up to months, at times exactly at a border of slots. */
+/* Mostly short spans, sometimes up to months, sometimes exactly at a slot border. */
 static int64_t random_span(struct random *random)
 {
 	int64_t span_ns = (int64_t)(random_next(random) >> (10 + random_below(random, 54)));
@@ -328,7 +330,10 @@ static void expire(struct model *model)
 	}
 }
 
-/* Following next_at, in vain or not, reaches the earliest deadline in few steps, and never passes it. */
+/*
+ * Stepping to next_at, even if nothing is due, reaches the earliest deadline in few steps and never
+ * passes it.
+ */
 static void follow_next(struct model *model)
 {
 	int64_t expected_at_ns = earliest(model);

@@ -189,7 +189,10 @@ Test(wire, bytes_and_zeros_are_written)
 	cr_assert(eq(int, w.ok, false));
 }
 
-/* Any byte string is either read whole or refused; what is read, written again, reads the same. */
+/*
+ * Any byte string is either read completely or refused; what was read and written again reads the
+ * same.
+ */
 Test(wire, random_varints_survive_a_round_trip)
 {
 	struct random random = {1};

@@ -115,7 +115,7 @@ static void solve(struct run *run)
 
 	rudp_fec_store_solve(store, &run->buf, UINT64_MAX, take_back, run);
 	assert(rudp_recvbuf_check(&run->buf));
-	assert(store->group_count <= store->sum_count && store->sum_count <= RUDP_FEC_SYMBOLS_MAX);
+	assert(store->group_count <= store->symbol_count && store->symbol_count <= RUDP_FEC_SYMBOLS_MAX);
 	assert((store->group_count == 0) == (store->bytes == 0));
 }
 

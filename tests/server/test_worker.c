@@ -346,7 +346,7 @@ Test(worker, few_of_those_that_are_refused_at_once_are_logged)
 	cr_assert(eq(uint, times_logged("more lines"), 0));
 	lone.worker.ratelimit.since_ns = lone.worker.now_at_ns - RUDP_LOG_RATELIMIT_SPAN_NS;
 	refuse_one();
-	cr_assert(eq(uint, times_logged("5 more lines that strangers have caused"), 1));
+	cr_assert(eq(uint, times_logged("5 more log lines caused by peers"), 1));
 	cr_assert(eq(uint, times_logged("expelled address="), RUDP_LOG_RATELIMIT_MAX + 1));
 	rudp_log_set(NULL, NULL, RUDP_LOG_OFF);
 }

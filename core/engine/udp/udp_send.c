@@ -234,7 +234,7 @@ static void report_local_error(struct rudp_engine *engine, struct rudp_udp *udp,
 		return;
 	conn = rudp_endpoint_find_peer(engine->ep, udp, &train->remote);
 	if (conn)
-		rudp_conn_on_no_way(conn, error, engine->now_at_ns);
+		rudp_conn_on_unreachable(conn, error, engine->now_at_ns);
 }
 
 /*

@@ -6,18 +6,23 @@
 
 #include "proto/cc/cc_pace.h"
 
-#define LITTLE_PERCENT 99    /* of an equal part: it asks, if grants have shown; */
-#define JUDGED_PERCENT 5     /* missing, if not. What is less does not show, and is not judged */
-#define SHOWS_PERCENT 40     /* of what was taken must be delivered */
-#define ASK_DIVISOR 4        /* of what a flow has: at first it asks for no more, */
-#define DOUBLINGS_MAX 2      /* and for twice as much after a grant that showed, so often */
-#define TRUST_GAINED 2       /* by a grant that shows; one that does not takes one away, */
+/* A flow below this part of its share asks for more, once grants were confirmed. */
+#define LITTLE_PERCENT 99
+/*
+ * Before that it asks if this part is missing. A smaller grant cannot be measured, and is not
+ * judged.
+ */
+#define JUDGED_PERCENT 5
+#define SHOWS_PERCENT 40     /* part of a grant that the delivery rate must show */
+#define ASK_DIVISOR 4        /* the first request is this fraction of the flow's bandwidth; ... */
+#define DOUBLINGS_MAX 2      /* ... it doubles after each confirmed grant, at most this often */
+#define TRUST_GAINED 2       /* by a confirmed grant; an unconfirmed one subtracts 1 */
 #define TRUST_MAX 6
-#define TRUST_LEAST (-3)     /* down to here, and one more for every fourth flow */
+#define TRUST_LEAST (-3)     /* minimum before the group parts; one lower for every four flows */
 #define JUDGED_AFTER 3       /* round trips */
 
-static struct rudp_flow_group *made(struct rudp_flow_group **all,
-				    const struct rudp_flow_group_key *key)
+static struct rudp_flow_group *new_group(struct rudp_flow_group **all,
+					 const struct rudp_flow_group_key *key)
 {
 	struct rudp_flow_group *group = calloc(1, sizeof *group);
 	bool rudp_table_add_failed = false;
@@ -43,7 +48,7 @@ struct rudp_flow_group *rudp_flow_group_hold(struct rudp_flow_group **all,
 
 	HASH_FIND(hh, *all, &key, sizeof key, group);
 	if (!group)
-		group = made(all, &key);
+		group = new_group(all, &key);
 	if (group)
 		group->holders++;
 	return group;
@@ -90,7 +95,7 @@ bool rudp_flow_group_is_apart(const struct rudp_flow_group *group, int64_t now_a
 	return now_at_ns < group->apart_until_ns;
 }
 
-static void part_ways(struct rudp_flow_group *group, int64_t now_at_ns)
+static void stop_exchange(struct rudp_flow_group *group, int64_t now_at_ns)
 {
 	group->apart_until_ns = now_at_ns + group->apart_ns;
 	group->apart_ns = rudp_time_min(2 * group->apart_ns, RUDP_FLOW_APART_NS_MAX);
@@ -104,7 +109,7 @@ static void judge(struct rudp_flow_group *group, const struct rudp_flow *flow, i
 								       : group->trust + TRUST_GAINED;
 		group->apart_ns = RUDP_FLOW_APART_NS;
 	} else if (--group->trust <= TRUST_LEAST - (int)group->flows / 4) {
-		part_ways(group, now_at_ns);
+		stop_exchange(group, now_at_ns);
 	}
 }
 

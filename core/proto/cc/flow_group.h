@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flow_group - connections between the same two hosts that all send as fast as their path lets them:
- * they share a bottleneck, so that they need not fight for their parts of it, but can agree.
+ * flow_group - shares bandwidth fairly between connections of the same two hosts.
  *
- * Exchange   each says at the end of a round trip what it has. Who has less than an equal part asks for
- *            more, at first a quarter of what it has; who has more than that gives as much away; who
- *            has asked takes it. The sum stays as it is, and so does what everybody else has to suffer
- *            from them. It costs the same, however many they are.
- * Judgement  what was taken must show, three round trips later, in what is delivered. If it does, twice
- *            as much may be asked for next time, and then four times. If it does not, again and again,
- *            they do not share a bottleneck, whatever their hosts are (the network sends them different
- *            ways, or limits each by itself): the group is apart for ten seconds, then for twenty, and
- *            so on.
- * Probes     who looks for more, or for the path without a queue, asks the others to do so at the same
- *            time: they are then one flow, with one flow's queue, and not as many.
+ * Connections that all send at the full rate of the path probably share a bottleneck. They exchange
+ * bandwidth instead of competing for it.
  *
- * Source     RFC 8699 (coupled congestion control), whose names are kept: flow group, flow state
- *            exchange. There windows of media are exchanged, of senders that are known to share; here
- *            BBR's bandwidth. docs/protocol.md section 11.2.
- * Memory     a group lives while somebody holds it, which a connection does from its first bulk on: no
- *            more groups than connections, and nothing is allocated when they come and go.
- * Threads    none: an endpoint's own.
+ * Exchange   At the end of a round trip each flow reports its bandwidth. A flow with less than an
+ *            equal share asks for more, at first for a quarter of what it has. A flow with more
+ *            than its share gives away as much as is asked for, and the asking flow takes it. The
+ *            sum stays the same, and so does the effect on other traffic. The cost does not depend
+ *            on the number of flows.
+ * Judgement  Three round trips after a grant, the delivery rate must show the granted bandwidth. If
+ *            it does, the next request may be twice as large, then four times. If it repeatedly
+ *            does not, the flows do not share a bottleneck: the network routes them differently, or
+ *            limits each flow separately. Then the group stops the exchange ("apart") for 10
+ *            seconds, next time for 20, and so on.
+ * Probes     A flow that probes for more bandwidth, or for the minimum RTT, asks the others to
+ *            probe at the same time. Together they then behave like one flow, with the queue of one
+ *            flow.
+ *
+ * Source     RFC 8699 (coupled congestion control), whose terms are used here: flow group, flow
+ *            state exchange. RFC 8699 couples the windows of media flows that are known to share a
+ *            bottleneck; here BBR's bandwidth is exchanged. docs/protocol.md section 11.2.
+ * Memory     A group lives while it has holders. A connection holds it from its first bulk transfer
+ *            on. So there are no more groups than connections, and join and leave allocate nothing.
+ * Threads    none: belongs to one endpoint.
  */
 #ifndef RUDP_PROTO_FLOW_GROUP_H
 #define RUDP_PROTO_FLOW_GROUP_H
@@ -41,43 +45,52 @@ struct rudp_flow_group_key {
 struct rudp_flow_group {
 	struct rudp_flow_group_key key;
 	unsigned holders;                /* at least 1 */
-	unsigned flows;                  /* of these, that send as fast as they may */
-	unsigned probes[RUDP_CC_PROBES]; /* begun by them together, so far */
-	int trust;                       /* that they share a bottleneck: what grants have shown */
-	uint64_t bytes_per_s;            /* of all of them, as they have said */
-	uint64_t wanted_bytes_per_s;     /* asked for, and not taken yet */
-	uint64_t spare_bytes_per_s;      /* of these, what has been given; no more than that */
+	unsigned flows;                  /* holders that send at full rate */
+	unsigned probes[RUDP_CC_PROBES]; /* joint probes started, by kind */
+	int trust; /* confidence that the flows share a bottleneck, from the results of grants */
+	uint64_t bytes_per_s;            /* sum over all flows, as reported */
+	uint64_t wanted_bytes_per_s;     /* requested and not yet taken */
+	uint64_t spare_bytes_per_s; /* given away and not yet taken; at most wanted_bytes_per_s */
 	int64_t apart_until_ns, apart_ns;
 	UT_hash_handle hh;
 };
 
-/* One of them. All zeros at first; the first two are told, the rest is the group's. */
+/*
+ * A flow of a group. Initialise to all zeros. The caller sets the first two members; the group owns
+ * the others.
+ */
 struct rudp_flow {
-	uint64_t bytes_per_s;             /* at which it goes on */
-	uint64_t delivered_bytes_per_s;   /* by the path, of late; 0: not known */
-	uint64_t counted_bytes_per_s;     /* of it in the group's sum */
-	uint64_t asked_bytes_per_s;       /* of what is wanted */
-	uint64_t expected_bytes_per_s;    /* that must be delivered when a grant is judged */
-	unsigned rounds_left;             /* until then; 0: none is judged */
+	uint64_t bytes_per_s;             /* its bandwidth; exchange changes it */
+	uint64_t delivered_bytes_per_s;   /* recent delivery rate; 0: unknown */
+	uint64_t counted_bytes_per_s;     /* its part of the group's sum */
+	uint64_t asked_bytes_per_s;       /* its part of wanted_bytes_per_s */
+	uint64_t expected_bytes_per_s;    /* delivery rate that confirms the grant */
+	unsigned rounds_left; /* round trips until the grant is judged; 0: no grant to judge */
 };
 
-/* The group between these hosts. NULL: no memory; then there is none. */
+/* Gives the group of these hosts and adds a holder; creates it if needed. NULL: no memory. */
 struct rudp_flow_group *rudp_flow_group_hold(struct rudp_flow_group **all,
 					     const struct rudp_addr *local,
 					     const struct rudp_addr *remote);
-/* The last holder frees it. His flow has left. */
+/* Removes a holder, whose flow must have left. The last holder frees the group. */
 void rudp_flow_group_drop(struct rudp_flow_group **all, struct rudp_flow_group *group);
 
-/* A holder's flow, with nothing yet; and none any more, with what it had. */
+/* Adds a holder's flow without bandwidth; removes a flow and its bandwidth. */
 void rudp_flow_group_join(struct rudp_flow_group *group, struct rudp_flow *flow);
 void rudp_flow_group_leave(struct rudp_flow_group *group, struct rudp_flow *flow);
 
-/* Counts what a flow has, but exchanges nothing. */
+/* Updates the group's sum with the flow's bandwidth. Exchanges nothing. */
 void rudp_flow_group_count(struct rudp_flow_group *group, struct rudp_flow *flow);
-/* A round trip is over. Counts and exchanges: flow->bytes_per_s is then what it is to go on with. */
+/*
+ * To be called at the end of each round trip. Updates the sum and exchanges bandwidth:
+ * flow->bytes_per_s is the new bandwidth of the flow.
+ */
 void rudp_flow_group_exchange(struct rudp_flow_group *group, struct rudp_flow *flow,
 			      int64_t now_at_ns);
-/* They were found not to share a bottleneck, of late. */
+/*
+ * True while the exchange is stopped, because the flows recently showed that they share no
+ * bottleneck.
+ */
 bool rudp_flow_group_is_apart(const struct rudp_flow_group *group, int64_t now_at_ns);
 
 #endif

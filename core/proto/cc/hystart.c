@@ -17,7 +17,7 @@ static void start_bucket(struct rudp_hystart *hystart)
 
 static void start_round(struct rudp_hystart *hystart, uint64_t next_number)
 {
-	/* A round without a sample says nothing about the path: what is known stays. */
+	/* A round without a sample gives no information: keep the previous minimum. */
 	if (hystart->round_samples > 0)
 		hystart->last_round_rtt_min_ns = hystart->round_rtt_min_ns;
 	hystart->round_rtt_min_ns = RUDP_NEVER;
@@ -61,7 +61,9 @@ static void note_rtt(struct rudp_hystart *hystart, int64_t rtt_ns)
 	start_bucket(hystart);
 }
 
-/* The round in which CSS began counts as its first, even if it was only the rest of one. */
+/*
+ * The round in which CSS began counts as the first, even if it was only partly in CSS (RFC 9406).
+ */
 static void count_css_round(struct rudp_hystart *hystart)
 {
 	if (hystart->phase != RUDP_HYSTART_CSS)

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hystart - HyStart++: leaving slow start by delay, before the queue overflows.
+ * hystart - HyStart++: ends slow start when the delay grows, before the queue overflows.
  *
- * Model     rounds are counted by packet numbers. Eight RTT samples in a row, all an eighth (4 ms to
- *           16 ms) above the smallest of the round before, start Conservative Slow Start: growth at
- *           a quarter for up to five rounds. If the RTT falls below what started it, the growth was
- *           no queue and slow start goes on; if it grows by as much again, or the rounds are over,
- *           congestion avoidance begins.
- * Source    RFC 9406, its constants. L is infinite (section 4.3), since all senders here are paced.
- *           Two departures, both because with the document's rules alone a window has grown to
- *           2.6 times what the path holds (100 Mbit/s, 50 ms) before slow start ends, and a queue
- *           of one BDP drops 500 packets. It compares the minimum of a whole round; but a window
- *           leaves in half a round trip here, its first packets find the queue drained and hide
- *           what the rest builds until a round trip later: so each eight samples are judged by
- *           themselves. And it stays in CSS for five rounds in any case, a growth to threefold;
- *           but a delay that doubles while the growth is slow is no jitter.
+ * Model    Rounds are counted by packet numbers. Conservative Slow Start (CSS) begins if eight
+ *          consecutive RTT samples are all above the minimum of the previous round by an eighth (at
+ *          least 4 ms, at most 16 ms). In CSS the window grows at a quarter of the rate for up to
+ *          five rounds. If the RTT falls below the RTT that started CSS, there was no queue, and
+ *          slow start resumes. If it rises by the same threshold again, or after five rounds,
+ *          congestion avoidance begins.
+ * Source   RFC 9406 with its constants. L is infinite (section 4.3), because all senders are paced.
+ *
+ * There are two differences from the RFC. With its rules alone a window grew to 2.6 times the BDP
+ * (100 Mbit/s, 50 ms) before slow start ended, and a queue of one BDP dropped 500 packets.
+ * - The RFC compares the minimum of a whole round. Here a window is sent in half a round trip: its
+ * first packets find an empty queue and hide the queue that the others build. So each eight samples
+ * are judged separately.
+ * - The RFC stays in CSS for five rounds in any case, which triples the window. Here CSS ends early
+ * if the delay rises again: a delay that doubles during slow growth is not jitter.
  */
 #ifndef RUDP_PROTO_HYSTART_H
 #define RUDP_PROTO_HYSTART_H
@@ -39,11 +41,11 @@ enum rudp_hystart_phase {
 
 struct rudp_hystart {
 	enum rudp_hystart_phase phase;
-	uint64_t round_end_number; /* its ack, or a later one, ends the round */
-	int64_t round_rtt_min_ns;  /* RUDP_NEVER: no sample yet, in both */
+	uint64_t round_end_number; /* an ACK of this packet or a later one ends the round */
+	int64_t round_rtt_min_ns;  /* RUDP_NEVER: no sample yet; also in last_round_rtt_min_ns */
 	int64_t last_round_rtt_min_ns;
 	int64_t css_baseline_rtt_ns;
-	int64_t bucket_rtt_min_ns; /* of the samples, eight at most, since the last judgement */
+	int64_t bucket_rtt_min_ns; /* minimum of the samples, at most eight, since the last check */
 	uint32_t bucket_samples;
 	uint32_t round_samples;
 	uint32_t css_rounds;
@@ -52,14 +54,15 @@ struct rudp_hystart {
 void rudp_hystart_init(struct rudp_hystart *hystart);
 
 /*
- * Takes the facts of one ACK: has_rtt with the RTT sample, the largest number acknowledged and the
- * number the next packet gets. Returns the phase that holds for the growth by this ACK.
+ * Processes one ACK. has_rtt: the ACK gave an RTT sample. largest_acked_number is its Largest
+ * Acknowledged, next_number the number of the next packet. Returns the phase for the window growth
+ * by this ACK.
  */
 enum rudp_hystart_phase rudp_hystart_on_ack(struct rudp_hystart *hystart, bool has_rtt,
 					    int64_t rtt_ns, uint64_t largest_acked_number,
 					    uint64_t next_number);
 
-/* Slow start has ended by other means: a loss or a mark. */
+/* Slow start has ended for another reason: a loss or a CE mark. */
 void rudp_hystart_stop(struct rudp_hystart *hystart);
 
 #endif

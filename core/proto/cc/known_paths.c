@@ -9,18 +9,18 @@
 #include "proto/cc/cc_pace.h"
 
 struct rudp_known_path {
-	struct rudp_addr_key remote; /* without port, as local */
+	struct rudp_addr_key remote; /* remote and local are without ports */
 	struct rudp_addr_key local;
 	uint64_t bytes_per_s;
 	int64_t min_rtt_ns;
-	int64_t base_rtt_ns;  /* without a queue; 0: not known */
+	int64_t base_rtt_ns;  /* without queueing; 0: unknown */
 	int64_t noted_at_ns;
-	int64_t reached_at_ns; /* four fifths of it at least */
+	int64_t reached_at_ns; /* when 80 percent of bytes_per_s was last reached */
 	int64_t busy_until_ns;
-	int64_t taken_at_ns;  /* the first of those that share */
-	uint64_t taken_bytes; /* by all of them */
+	int64_t taken_at_ns;  /* when the first of the connections that share took its part */
+	uint64_t taken_bytes; /* taken by all of them */
 	struct rudp_known_loss loss;
-	unsigned starters;    /* that began together, last time; 0: not known */
+	unsigned starters;    /* connections that started together last time; 0: unknown */
 	struct rudp_list use_link;
 	UT_hash_handle hh;
 };
@@ -55,7 +55,7 @@ static bool is_same(const struct rudp_addr_key *a, const struct rudp_addr_key *b
 	return memcmp(a, b, sizeof *a) == 0;
 }
 
-/* However long ago. */
+/* Finds a path of any age. */
 static struct rudp_known_path *look_up(const struct rudp_known_paths *all,
 				       const struct rudp_addr_key *remote)
 {
@@ -75,7 +75,7 @@ bool rudp_known_paths_forget_host(struct rudp_known_paths *all, const struct rud
 	return path != NULL;
 }
 
-/* NULL: not known, or too long ago. */
+/* Finds a path and marks it as used. NULL if it is unknown or expired. */
 static struct rudp_known_path *find(struct rudp_known_paths *all,
 				    const struct rudp_addr_key *remote, int64_t now_at_ns)
 {
@@ -144,7 +144,7 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 	if (use == RUDP_KNOWN_FREED)
 		path->busy_until_ns = now_at_ns;
 	if (use == RUDP_KNOWN_DONE || use == RUDP_KNOWN_FREED)
-		path->taken_bytes = 0; /* by this one, perhaps, and it has left */
+		path->taken_bytes = 0; /* this connection may have taken them, and it has ended */
 	if (measured->bytes_per_s >= path->bytes_per_s / 100 * RUDP_KNOWN_PATH_SHARE)
 		path->reached_at_ns = now_at_ns;
 	note_base(path, measured);
@@ -217,13 +217,16 @@ int64_t rudp_known_paths_rtt_ns(struct rudp_known_paths *all, const struct rudp_
 	return path ? path->min_rtt_ns : 0;
 }
 
-/* What is less than half as long is another path, and what is half as long again too, or a full one. */
+/*
+ * An RTT below half of the known one, or more than half above it, means another path or a full
+ * queue.
+ */
 bool rudp_known_paths_is_same_length(int64_t known_ns, int64_t rtt_ns)
 {
 	return rtt_ns >= known_ns / 2 && rtt_ns <= known_ns * 3 / 2;
 }
 
-/* One that had sent until then would send at all of it now, after an idle spell. */
+/* A connection that had sent until then would still use its whole rate after this idle time. */
 static bool is_recent(const struct rudp_known_path *path, int64_t now_at_ns)
 {
 	return now_at_ns - path->reached_at_ns <= RUDP_KNOWN_PATH_RECENT_NS;

@@ -3,14 +3,16 @@
 
 #include "proto/cc/cc_pace.h"
 
-/* Later than this is not a late timer but a sender with nothing to send. */
+/* Beyond this the timer was not late: the sender had nothing to send. */
 #define LATE_NS_MAX (10 * RUDP_NS_PER_MS)
 
-/* What a late timer may make up. A quantum is capped for the sake of one system call, the time that
- * a busy engine loses is not: so a millisecond of the rate if that is more. */
+/*
+ * How much a late timer may make up. The quantum is limited by what fits into one system call, but
+ * the delay of a busy engine is not. So it is one millisecond at the rate if that is more.
+ */
 #define MAKE_UP_NS (1 * RUDP_NS_PER_MS)
 
-/* One packet holds back the next no longer than this, whatever the rate. */
+/* A packet delays the next one by at most this, at any rate. */
 #define SPAN_NS_MAX (3600 * RUDP_NS_PER_S)
 
 static int64_t span_ns(uint64_t bytes, uint64_t rate_bytes_per_s)
@@ -18,7 +20,7 @@ static int64_t span_ns(uint64_t bytes, uint64_t rate_bytes_per_s)
 	return rudp_time_min(rudp_cc_span_ns(bytes, rate_bytes_per_s), SPAN_NS_MAX);
 }
 
-/* How much of the lateness counts: all of a late timer within the bound, nothing after idling. */
+/* The part of the delay that is made up: all of it within the bound, nothing after idle time. */
 static int64_t credit_ns(const struct rudp_pacer *pacer, uint64_t rate_bytes_per_s,
 			 uint64_t quantum_bytes, int64_t now_at_ns)
 {

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-static struct rudp_startup_group *found(struct rudp_startup_group *all,
+static struct rudp_startup_group *find(struct rudp_startup_group *all,
 					const struct rudp_addr_key *remote)
 {
 	struct rudp_startup_group *group;
@@ -12,8 +12,8 @@ static struct rudp_startup_group *found(struct rudp_startup_group *all,
 	return group;
 }
 
-static struct rudp_startup_group *made(struct rudp_startup_group **all,
-				       const struct rudp_addr_key *remote)
+static struct rudp_startup_group *new_group(struct rudp_startup_group **all,
+					    const struct rudp_addr_key *remote)
 {
 	struct rudp_startup_group *group = calloc(1, sizeof *group);
 	bool rudp_table_add_failed = false;
@@ -32,10 +32,10 @@ struct rudp_startup_group *rudp_startup_group_join(struct rudp_startup_groups *g
 						   const struct rudp_addr *remote)
 {
 	struct rudp_addr_key key = rudp_addr_key_of_host(remote);
-	struct rudp_startup_group *group = found(groups->by_host, &key);
+	struct rudp_startup_group *group = find(groups->by_host, &key);
 
 	if (!group)
-		group = made(&groups->by_host, &key);
+		group = new_group(&groups->by_host, &key);
 	if (!group)
 		return NULL;
 	if (group == groups->empty) {

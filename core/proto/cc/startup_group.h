@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * startup_group - connections to one host that look for their rate at the same time. What one of them
- * finds is for all: six that a browser opens at once would each take the path for its own.
+ * startup_group - counts the connections to one host that are in start-up at the same time.
  *
- * Memory   a group lives while it has members: no more groups than connections. The last one that
- *          became empty is kept for the next, as a connection leaves and joins again at each pause.
- * Threads  none: an endpoint's own.
+ * They share the measured bandwidth. Otherwise six connections that a browser opens at once would
+ * each use the whole path for itself.
+ *
+ * Memory   A group lives while it has members, so there are no more groups than connections. The
+ *          last group that became empty is kept, because a connection leaves and joins again at
+ *          each pause.
+ * Threads  none: belongs to one endpoint.
  */
 #ifndef RUDP_PROTO_STARTUP_GROUP_H
 #define RUDP_PROTO_STARTUP_GROUP_H
@@ -15,21 +18,21 @@
 
 struct rudp_startup_group {
 	struct rudp_addr_key remote; /* without port */
-	unsigned count, peak;        /* now, and at most so far */
+	unsigned count, peak;        /* members now, and their maximum so far */
 	UT_hash_handle hh;
 };
 
 struct rudp_startup_groups {
 	struct rudp_startup_group *by_host;
-	struct rudp_startup_group *empty; /* one of them; NULL: none is */
+	struct rudp_startup_group *empty; /* the kept empty group; NULL: none */
 };
 
-/* One more to this host. NULL: no memory; then it starts as if alone. */
+/* Adds a member for this host. NULL: no memory; then the connection starts as if alone. */
 struct rudp_startup_group *rudp_startup_group_join(struct rudp_startup_groups *groups,
 						   const struct rudp_addr *remote);
-/* One less. */
+/* Removes a member. */
 void rudp_startup_group_leave(struct rudp_startup_groups *groups, struct rudp_startup_group *group);
-/* Frees the empty one. */
+/* Frees the empty group. */
 void rudp_startup_groups_fini(struct rudp_startup_groups *groups);
 
 #endif

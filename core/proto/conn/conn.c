@@ -415,14 +415,14 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 		return;
 	}
 	if (error != ECONNREFUSED)
-		rudp_icmp_errors_on_no_way(&conn->icmp_errors, error);
+		rudp_icmp_errors_on_unreachable(&conn->icmp_errors, error);
 	else if (!conn->dead)
 		on_refused(conn, now_at_ns);
 }
 
-void rudp_conn_on_no_way(struct rudp_conn *conn, int error, int64_t now_at_ns)
+void rudp_conn_on_unreachable(struct rudp_conn *conn, int error, int64_t now_at_ns)
 {
-	rudp_icmp_errors_on_no_way(&conn->icmp_errors, error);
+	rudp_icmp_errors_on_unreachable(&conn->icmp_errors, error);
 	if (conn->state == RUDP_STATE_SYN_SENT && conn->packets_sent <= 1)
 		rudp_conn_fail(conn, error, now_at_ns);
 }

@@ -204,7 +204,7 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns);
  * connection attempt was sent, the attempt ends. Otherwise the packet is lost, as with TCP: the
  * route may be back when it is sent again.
  */
-void rudp_conn_on_no_way(struct rudp_conn *conn, int error, int64_t now_at_ns);
+void rudp_conn_on_unreachable(struct rudp_conn *conn, int error, int64_t now_at_ns);
 /*
  * errno for a timeout: the last ICMP or local error since the peer was heard ("port unreachable"
  * excepted), else ETIMEDOUT.

@@ -232,9 +232,9 @@ void rudp_plan_fill_fec(struct rudp_plan *plan, size_t datagram_max)
 				     conn->fec_sender.row);
 	assert(plan->head.ok);
 	assert(rudp_writer_len(&plan->head) + block->symbol_bytes <= plan->plain_max_bytes);
-	rudp_fec_symbol(&conn->sendbuf.ring, block, conn->fec_sender.row, conn->ep->repair_sum);
+	rudp_fec_symbol(&conn->sendbuf.ring, block, conn->fec_sender.row, conn->ep->repair_symbol);
 	plan->repair_bytes = block->symbol_bytes;
-	plan->stream[0] = (struct iovec){conn->ep->repair_sum, plan->repair_bytes};
+	plan->stream[0] = (struct iovec){conn->ep->repair_symbol, plan->repair_bytes};
 	plan->stream_count = 1;
 	plan->sent.content |= RUDP_CONTENT_REPAIR;
 }

@@ -151,7 +151,7 @@ static struct rudp_conn *find_short(const struct rudp_endpoint *ep, uint32_t sho
 	return conn;
 }
 
-/* 0 is "no id", whole or half. */
+/* 0 means "no id", for full and short ids. */
 static uint64_t new_id(struct rudp_endpoint *ep, const void *socket)
 {
 	int number = rudp_endpoint_share_number(ep, socket);
@@ -178,7 +178,7 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 	conn->short_id = (uint32_t)conn->id;
 	HASH_ADD(hh, ep->by_short_id, short_id, sizeof conn->short_id, conn);
 	if (rudp_table_add_failed) {
-		conn->id = 0; /* not in the table */
+		conn->id = 0; /* it is not in the table */
 		rudp_conn_free(conn);
 		return NULL;
 	}
@@ -190,7 +190,7 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 	return conn;
 }
 
-/* The same attempt has been refused to resume, by somebody, and begins anew: it will not answer that. */
+/* half_open is a resumed SYN of this attempt, whose initiator now uses a full handshake. */
 static bool was_given_up(const struct rudp_conn *half_open, const struct rudp_conn *conn)
 {
 	return half_open->state == RUDP_STATE_SYN_RCVD &&
@@ -204,7 +204,7 @@ int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
 	bool rudp_table_add_failed = false;
 	struct rudp_conn *other;
 
-	/* Ids are random: only malice makes two alike. The second has no stateless RESET, no more. */
+	/* Equal ids are malicious. The second connection only lacks stateless reset. */
 	HASH_FIND(hh_peer, ep->by_peer_id, &conn->peer_id, sizeof conn->peer_id, other);
 	if (other && !was_given_up(other, conn))
 		return 0;
@@ -222,7 +222,7 @@ int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
 	return 0;
 }
 
-/* Takes a connection out of every table, list and timer. */
+/* Removes a connection from every table, list and timer. */
 void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn)
 {
 	rudp_listener_forget(conn);
@@ -278,7 +278,7 @@ static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_pa
 	if (!conn || !rudp_bytes_equal(conn->peer_reset_token, packet->reset_token,
 				       RUDP_RESET_TOKEN_BYTES))
 		return RUDP_VERDICT_BAD_RESET;
-	/* The peer has finished and forgotten: only our notice of that was missing. */
+	/* The peer has already finished; only its last acknowledgement was lost. */
 	if (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING ||
 	    conn->state == RUDP_STATE_TIME_WAIT || conn->state == RUDP_STATE_RESET_SENT ||
 	    conn->user_closed)
@@ -288,7 +288,7 @@ static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_pa
 	return RUDP_VERDICT_OK;
 }
 
-/* Packets come in trains: the one before was most likely for the same connection. */
+/* Packets arrive in trains: the next packet is probably for the same connection as the last one. */
 static struct rudp_conn *find_again(struct rudp_endpoint *ep, const struct rudp_packet *packet)
 {
 	uint32_t short_id = (uint32_t)packet->id;
@@ -311,8 +311,8 @@ static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_pa
 		return on_reset(ep, packet, now_at_ns);
 	conn = find_again(ep, packet);
 	/*
-	 * A dead one only waits for its user: the peer need not. Of a deferred one nobody knows. A RESET
-	 * needs the whole id, which the peer tells us when it gets no answer.
+	 * A dead connection only waits for its user; a deferred one must look unknown. Their peers
+	 * get a RESET. A RESET needs the full id, which the peer sends when it gets no answer.
 	 */
 	if (!conn || conn->dead || conn->is_deferred) {
 		if (!conn && rudp_endpoint_pass_on(ep, datagram, packet->id))
@@ -356,7 +356,7 @@ static void reap(struct rudp_endpoint *ep)
 		rudp_conn_free(RUDP_LIST_OWNER(link, struct rudp_conn, ready_link));
 }
 
-/* Nothing more to send now: the timer says when to look again. */
+/* The connection has nothing to send now: arms its timer. */
 static void settle(struct rudp_endpoint *ep, struct rudp_conn *conn, int64_t now_at_ns)
 {
 	int64_t deadline = rudp_conn_deadline_ns(conn, now_at_ns);
@@ -385,7 +385,7 @@ bool rudp_endpoint_transmit(struct rudp_endpoint *ep, struct rudp_train *train, 
 		conn = RUDP_LIST_OWNER(link, struct rudp_conn, ready_link);
 		if (!conn->dead && conn->path.socket &&
 		    rudp_conn_transmit(conn, train, now_at_ns)) {
-			rudp_endpoint_touch(ep, conn); /* to the end of the line */
+			rudp_endpoint_touch(ep, conn); /* to the end of the ready list */
 			return true;
 		}
 		if (conn->fec_store.has_news)
@@ -493,7 +493,7 @@ const struct rudp_verdict_counts *rudp_endpoint_verdicts(const struct rudp_endpo
 	return &ep->verdicts;
 }
 
-static bool is_listed_right(const struct rudp_conn *conn)
+static bool has_right_path_key(const struct rudp_conn *conn)
 {
 	struct rudp_path_key key = rudp_path_key_of(conn->path.socket, &conn->path.remote);
 
@@ -503,16 +503,16 @@ static bool is_listed_right(const struct rudp_conn *conn)
 
 static bool check_links(const struct rudp_conn *conn)
 {
-	if (is_listed_right(conn) &&
+	if (has_right_path_key(conn) &&
 	    rudp_list_is_linked(&conn->user_link) == (conn->path.socket != NULL) &&
 	    rudp_list_is_linked(&conn->returner_link) == (conn->previous.socket != NULL))
 		return true;
-	rudp_log(RUDP_LOG_ERROR, "connection %016llx is not where its sockets look for it",
+	rudp_log(RUDP_LOG_ERROR, "connection %016llx is missing from the lists of its sockets",
 		 (unsigned long long)conn->id);
 	return false;
 }
 
-static unsigned startup_group_of(const struct rudp_endpoint *ep)
+static unsigned count_starting(const struct rudp_endpoint *ep)
 {
 	const struct rudp_startup_group *group = ep->startup_groups.by_host;
 	unsigned count = 0;
@@ -522,7 +522,7 @@ static unsigned startup_group_of(const struct rudp_endpoint *ep)
 	return count;
 }
 
-/* What the groups of flows say of themselves is what their flows say. */
+/* The sums of the flow groups must equal the sums over their flows. */
 static bool check_flows(const struct rudp_endpoint *ep)
 {
 	const struct rudp_flow_group *group, *next_group;
@@ -544,7 +544,7 @@ static bool check_flows(const struct rudp_endpoint *ep)
 	}
 	if (holders == 0 && flows == 0 && bytes_per_s == 0 && wanted == 0)
 		return true;
-	rudp_log(RUDP_LOG_ERROR, "groups of flows do not agree with their connections");
+	rudp_log(RUDP_LOG_ERROR, "flow groups are inconsistent with their connections");
 	return false;
 }
 
@@ -571,18 +571,18 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 		return false;
 	}
 	if (!rudp_associations_check(&ep->associations)) {
-		rudp_log(RUDP_LOG_ERROR, "the tables of associations do not agree");
+		rudp_log(RUDP_LOG_ERROR, "the tables of associations are inconsistent");
 		return false;
 	}
-	if (starting != startup_group_of(ep)) {
+	if (starting != count_starting(ep)) {
 		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u starting connections, has %u",
-			 startup_group_of(ep), starting);
+			 count_starting(ep), starting);
 		return false;
 	}
 	if (!check_flows(ep))
 		return false;
 	if (!rudp_known_paths_check(&ep->known_paths)) {
-		rudp_log(RUDP_LOG_ERROR, "the table of known paths does not agree");
+		rudp_log(RUDP_LOG_ERROR, "the table of known paths is inconsistent");
 		return false;
 	}
 	if (early != ep->early_count) {

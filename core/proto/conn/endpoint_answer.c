@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams that belong to no connection. docs/protocol.md sections 6.2 to 6.5 and 12. */
+/* Datagrams sent outside a connection. docs/protocol.md sections 6.2 to 6.5 and 12. */
 #include <string.h>
 
 #include "proto/conn/endpoint_private.h"
@@ -11,7 +11,7 @@ void rudp_endpoint_answer(struct rudp_endpoint *ep, const struct rudp_datagram *
 	struct rudp_answer *answer;
 
 	if (ep->answer_count == RUDP_ANSWERS_MAX || len > RUDP_ANSWER_MAX_BYTES)
-		return; /* the peer asks again */
+		return; /* dropped; the peer retransmits */
 	answer = &ep->answers[(ep->answer_first + ep->answer_count) % RUDP_ANSWERS_MAX];
 	ep->answer_count++;
 	answer->socket = to->socket;
@@ -36,7 +36,10 @@ void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_dat
 	uint8_t token[RUDP_RESET_TOKEN_BYTES];
 	uint8_t bytes[RUDP_RESET_BYTES];
 
-	/* Always shorter than its cause: two endpoints cannot keep each other busy. */
+	/*
+	 * A RESET is always shorter than its trigger, so two endpoints cannot loop (RFC 9000
+	 * section 10.3.3).
+	 */
 	if (to->len <= RUDP_RESET_BYTES ||
 	    !rudp_answer_limit_take(&ep->answer_limit, RUDP_ANSWER_RESET, &to->remote, now_at_ns))
 		return;
@@ -79,7 +82,7 @@ bool rudp_endpoint_transmit_answer(struct rudp_endpoint *ep, struct rudp_train *
 		ep->answer_first = (ep->answer_first + 1) % RUDP_ANSWERS_MAX;
 		ep->answer_count--;
 		if (answer->len == 0)
-			continue; /* its socket has gone */
+			continue; /* its socket is closed */
 		memcpy(train->data, answer->bytes, answer->len);
 		train->len = train->segment_bytes = answer->len;
 		train->count = 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Forgets, on request, what connections have left behind about hosts. */
+/* Removes, on request, what connections have stored about hosts. */
 #include "proto/conn/endpoint_private.h"
 
 static struct rudp_forgotten forget_all(struct rudp_endpoint *ep)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* LISTEN: SYNs become connections, once each. docs/protocol.md section 6. */
+/* LISTEN: turns SYNs into connections, one per attempt. docs/protocol.md section 6. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +98,10 @@ static void uncount_half_open(struct rudp_endpoint *ep, const struct rudp_conn *
 	rudp_syn_shares_remove(&ep->syn_shares, &conn->first_remote);
 }
 
-/* SYN_RCVD has become ESTABLISHED, or is as good: from the half-open list to the established queue. */
+/*
+ * Moves a connection from the half-open list to the established queue: it is ESTABLISHED, or it has
+ * early data.
+ */
 void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_conn *conn)
 {
 	rudp_list_remove(&conn->queue_link);
@@ -108,7 +111,7 @@ void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_co
 	conn->in_queue = true;
 }
 
-/* There is something to read: nobody has to wait for the rest of the handshake. */
+/* Early data has arrived: the program can accept and read before the handshake is complete. */
 void rudp_listener_on_early(struct rudp_listener *listener, struct rudp_conn *conn)
 {
 	conn->is_early = true;
@@ -117,7 +120,7 @@ void rudp_listener_on_early(struct rudp_listener *listener, struct rudp_conn *co
 	rudp_conn_raise(conn, RUDP_EVENT_ESTABLISHED | RUDP_EVENT_READABLE | RUDP_EVENT_WRITABLE);
 }
 
-/* The connection leaves its listener, whichever list it is in; nobody has it then. */
+/* Removes a connection from its listener's lists. It has no user then. */
 void rudp_listener_forget(struct rudp_conn *conn)
 {
 	struct rudp_listener *listener = conn->listener;
@@ -131,7 +134,7 @@ void rudp_listener_forget(struct rudp_conn *conn)
 		uncount_half_open(listener->ep, conn);
 	conn->in_queue = false;
 	conn->listener = NULL;
-	/* Never given to a user: nobody will close it. */
+	/* It was never accepted, so no user will close it. */
 	conn->user_closed = true;
 	conn->events = 0;
 	rudp_list_remove(&conn->event_link);
@@ -149,7 +152,7 @@ static void reset_all(struct rudp_list *head, const struct rudp_listener *listen
 		if (conn->listener != listener)
 			continue;
 		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
-		if (conn->listener) /* already ending for another reason */
+		if (conn->listener) /* it was already closing for another reason */
 			rudp_listener_forget(conn);
 	}
 }
@@ -235,8 +238,10 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 	return RUDP_VERDICT_OK;
 }
 
-/* Among the oldest, one of a network that has far more than this one. */
-static bool make_room_for_light(struct rudp_endpoint *ep, const struct rudp_addr *from,
+/*
+ * Evicts one of the oldest half-open connections, if its network has far more of them than from's.
+ */
+static bool make_room_by_weight(struct rudp_endpoint *ep, const struct rudp_addr *from,
 				int64_t now_at_ns)
 {
 	struct rudp_list *link = ep->half_open.next;
@@ -254,8 +259,9 @@ static bool make_room_for_light(struct rudp_endpoint *ep, const struct rudp_addr
 }
 
 /*
- * Who answers at all does so within a few round trips. Without this one host could shut out all others
- * for as long as a handshake may take, and from all listeners by what it does to one.
+ * A peer that answers does so within a few round trips, so an old half-open connection can be
+ * evicted. Otherwise one host could block all others for the duration of a handshake time-out, and
+ * an attack on one listener would block all listeners.
  */
 static bool make_room(struct rudp_endpoint *ep, const struct rudp_addr *from, int64_t now_at_ns)
 {
@@ -267,12 +273,15 @@ static bool make_room(struct rudp_endpoint *ep, const struct rudp_addr *from, in
 		return false;
 	oldest = RUDP_LIST_OWNER(ep->half_open.next, struct rudp_conn, queue_link);
 	if (now_at_ns - oldest->opened_at_ns < RUDP_HALF_OPEN_FAIR_NS)
-		return make_room_for_light(ep, from, now_at_ns);
+		return make_room_by_weight(ep, from, now_at_ns);
 	rudp_conn_die(oldest, now_at_ns);
 	return true;
 }
 
-/* Among the oldest, one of the network that has too many: its hosts do not wait for each other. */
+/*
+ * Evicts one of the oldest half-open connections of the network that has reached its share. Hosts
+ * of other networks need not wait.
+ */
 static bool make_room_in(struct rudp_endpoint *ep, int length, const struct rudp_addr *from,
 			 int64_t now_at_ns)
 {
@@ -292,7 +301,7 @@ static bool make_room_in(struct rudp_endpoint *ep, int length, const struct rudp
 	return false;
 }
 
-/* Shares are of addresses that are proven: as long as no cookie is asked for, anybody can claim any. */
+/* Shares apply only when cookies are required: before, source addresses are not validated. */
 static bool has_share(struct rudp_endpoint *ep, const struct rudp_addr *from, int64_t now_at_ns)
 {
 	unsigned free_count = ep->config.half_open_max - ep->half_open_count;
@@ -305,8 +314,8 @@ static bool has_share(struct rudp_endpoint *ep, const struct rudp_addr *from, in
 }
 
 /*
- * A resumed SYN that cannot be taken is refused, and its sender begins anew with a full handshake:
- * also where the counter was taken, as the connection that it made may be gone without its
+ * A resumed SYN that cannot be accepted is refused, and its sender starts a full handshake. This
+ * includes a replayed counter: the connection that first used the counter may be gone without its
  * initiator's knowledge.
  */
 static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_listener *listener,
@@ -318,7 +327,8 @@ static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_lis
 
 	HASH_FIND(hh_peer, ep->by_peer_id, &packet->id, sizeof packet->id, conn);
 	if (conn && rudp_addr_equal(&conn->first_remote, &datagram->remote))
-		return RUDP_VERDICT_DUPLICATE_SYN; /* late: its initiator has begun anew */
+		/* it is late: its initiator has already started a full handshake */
+		return RUDP_VERDICT_DUPLICATE_SYN;
 	if (verdict == RUDP_VERDICT_OK)
 		verdict = admit(ep, listener, packet, datagram, now_at_ns);
 	if (verdict == RUDP_VERDICT_NO_ASSOCIATION || verdict == RUDP_VERDICT_REPLAYED_SYN ||
@@ -328,8 +338,9 @@ static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_lis
 }
 
 /*
- * Somebody has refused a SYN whose early data our program has, and the initiator has believed it. To
- * take this one would give our program the same bytes again, and nobody answers on the first any more.
+ * The initiator accepted a REFUSE (which is not authenticated) for a SYN whose early data the
+ * program already has. Accepting this second SYN would deliver the same bytes twice, and the
+ * initiator no longer answers on the first connection. So both attempts end.
  */
 static void refuse_second_attempt(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				  const struct rudp_datagram *datagram, int64_t now_at_ns)
@@ -342,7 +353,7 @@ static void refuse_second_attempt(struct rudp_endpoint *ep, const struct rudp_pa
 		rudp_conn_fail(conn, ECONNRESET, now_at_ns);
 }
 
-static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
+static enum rudp_verdict on_new_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				      const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
 	struct rudp_listener *listener = find_listener(ep, datagram->socket, packet->target_port);
@@ -380,13 +391,13 @@ enum rudp_verdict rudp_endpoint_on_syn(struct rudp_endpoint *ep, const struct ru
 	struct rudp_syn_answer *answer;
 	struct rudp_syn_key key;
 
-	/* Damage must not look like a wrong key or a closed port. */
+	/* A damaged SYN must not be reported as a wrong key or a closed port. */
 	if (!rudp_syn_check(datagram->data, datagram->len))
 		return RUDP_VERDICT_AUTH_FAILED;
 	rudp_syn_key_of(packet, &key);
 	answer = rudp_endpoint_find_syn(ep, &key);
 	if (!answer)
-		return on_fresh_syn(ep, packet, datagram, now_at_ns);
+		return on_new_syn(ep, packet, datagram, now_at_ns);
 	if (!rudp_addr_equal(&answer->remote, &datagram->remote)) {
 		answer->told_elsewhere = true;
 		rudp_conn_distrust(answer->conn);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * endpoint_private - the inside of an endpoint, for conn*.c and endpoint*.c only.
- */
+/* endpoint_private - the private state of an endpoint, for conn*.c and endpoint*.c only. */
 #ifndef RUDP_PROTO_ENDPOINT_PRIVATE_H
 #define RUDP_PROTO_ENDPOINT_PRIVATE_H
 
@@ -20,10 +18,12 @@
 
 #define RUDP_ANSWERS_MAX 64
 #define RUDP_ANSWER_MAX_BYTES RUDP_SYNACK_MAX_BYTES
-#define RUDP_SPARE_KEYS_MAX 16      /* what a browser opens at once, and little to compute in vain */
-/* in one transmit: about 1 ms; then other datagrams are taken first */
+/* as many connections as a browser opens at once; cheap if never used */
+#define RUDP_SPARE_KEYS_MAX 16
+/* steps of FEC decoding in one transmit, about 1 ms; then received datagrams come first */
 #define RUDP_FEC_TURNS_MAX 64u
-#define RUDP_TIMERS_PER_PASS 100000 /* a bound on one on_time, whatever timers do */
+/* limit for one on_time, even if timers are armed again at once */
+#define RUDP_TIMERS_PER_PASS 100000
 
 struct rudp_listener_key {
 	uint64_t socket; /* the handle as a number, so that the key has no padding */
@@ -35,8 +35,8 @@ struct rudp_listener {
 	struct rudp_listener_key key;
 	void *user;
 	unsigned backlog;
-	unsigned early_max;           /* 0: early data is not taken */
-	unsigned queued;              /* in established */
+	unsigned early_max;           /* 0: early data is not accepted */
+	unsigned queued;              /* length of established */
 	struct rudp_list established; /* oldest first */
 	struct rudp_conn_options options;
 	UT_hash_handle hh;
@@ -44,14 +44,14 @@ struct rudp_listener {
 
 struct rudp_endpoint_socket {
 	uint64_t handle;
-	struct rudp_list users;       /* connections whose path stands on it (user_link) */
-	struct rudp_list returners;   /* and those that may go back to it (returner_link) */
+	struct rudp_list users;       /* connections whose current path uses it (user_link) */
+	struct rudp_list returners;   /* connections whose previous path uses it (returner_link) */
 	struct rudp_list unused_link; /* in endpoint->unused_sockets */
-	bool left_in_order;           /* the last user: rudp_endpoint_next_unused_socket() */
+	bool left_in_order; /* how the last user ended, see rudp_endpoint_next_unused_socket() */
 	UT_hash_handle hh;
 };
 
-/* A datagram that belongs to no connection: COOKIE, REFUSE, RESET, a SYNACK once more. */
+/* A datagram sent outside a connection: COOKIE, REFUSE, RESET, or a repeated SYNACK. */
 struct rudp_answer {
 	void *socket;
 	struct rudp_addr local, remote;
@@ -61,94 +61,100 @@ struct rudp_answer {
 
 struct rudp_endpoint {
 	struct rudp_endpoint_config config;
-	struct rudp_psk psks[RUDP_PSKS_MAX]; /* the first is sent; without a key: one of zeros, id 0 */
+	/* initiators use the first; if there is no key: one of zeros, id 0 */
+	struct rudp_psk psks[RUDP_PSKS_MAX];
 	unsigned psk_count;           /* at least 1 */
 	uint8_t cookie_secret[32];
-	struct rudp_x25519 spare_keys[RUDP_SPARE_KEYS_MAX]; /* each for one handshake to come */
+	struct rudp_x25519 spare_keys[RUDP_SPARE_KEYS_MAX]; /* each used for one future handshake */
 	unsigned spare_key_count;
-	bool spare_keys_wanted;       /* there have been handshakes since they were complete */
+	bool spare_keys_wanted;       /* a handshake has started since the array was full */
 	struct rudp_associations associations;
 	struct rudp_known_paths known_paths;
 	struct rudp_flow_group *flow_groups;
 	struct rudp_startup_groups startup_groups;
 	struct rudp_conn *by_short_id;
-	struct rudp_conn *last_found; /* by its id; NULL: nobody */
+	struct rudp_conn *last_found; /* the connection of the last packet (a cache); NULL: none */
 	struct rudp_conn *by_peer_id;
-	struct rudp_conn *by_path;    /* several may have one path */
+	struct rudp_conn *by_path;    /* several connections may have the same path */
 	struct rudp_syn_answer *by_syn;
 	struct rudp_listener *listeners;
 	struct rudp_endpoint_socket *sockets;
-	struct rudp_list unused_sockets; /* the owner has not heard that their last user has left */
+	struct rudp_list unused_sockets; /* sockets without users; not yet reported to the owner */
 	unsigned conn_count;
 	struct rudp_budget budget;
-	uint64_t owner_bytes;          /* of those used, by rudp_endpoint_charge */
-	uint64_t rest_count, free_count; /* ever */
-	struct rudp_list half_open;   /* SYN_RCVD, and nobody's yet; of all listeners, oldest first */
+	/* part of the budget that the owner charged with rudp_endpoint_charge */
+	uint64_t owner_bytes;
+	uint64_t rest_count, free_count; /* total */
+	/* in SYN_RCVD and without a user, of all listeners, oldest first */
+	struct rudp_list half_open;
 	unsigned half_open_count;
-	struct rudp_syn_shares syn_shares; /* of those */
-	unsigned early_count;         /* SYN_RCVD, but the program has it */
+	struct rudp_syn_shares syn_shares; /* of the half-open connections */
+	unsigned early_count; /* in SYN_RCVD, but queued or accepted because of early data */
 	struct rudp_list ready;       /* connections that may have something to send */
 	struct rudp_list events;      /* connections with events to report */
-	struct rudp_list free_list;   /* dead and given up by their users (ready_link) */
+	struct rudp_list free_list;   /* dead and closed by their users (ready_link) */
 	struct rudp_timer_wheel wheel;
-	struct rudp_pool conns, syn_answers; /* the memory of connections, and of their SYNACKs */
+	struct rudp_pool conns, syn_answers; /* memory of connections and of their SYNACKs */
 	struct rudp_answer answers[RUDP_ANSWERS_MAX];
 	unsigned answer_first, answer_count;
 	struct rudp_answer_limit answer_limit;
 	int64_t early_syn_window_at_ns;
-	unsigned early_syn_count;     /* second SYNs in this second */
+	unsigned early_syn_count;     /* repeated SYNs in this second */
 	struct rudp_refusals refusals;
 	struct rudp_verdict_counts verdicts;
-	struct rudp_log_ratelimit ratelimit;             /* about peers */
-	uint8_t repair_sum[RUDP_FEC_DATAGRAM_MAX_BYTES]; /* on its way into a packet */
+	struct rudp_log_ratelimit ratelimit;             /* for log lines that peers can cause */
+	/* repair symbol of the packet being built */
+	uint8_t repair_symbol[RUDP_FEC_DATAGRAM_MAX_BYTES];
 };
 
 /*
- * The next connection in the line solves first, a little (conn_fec.c). turns: taken so far, at most
- * RUDP_FEC_TURNS_MAX; false: enough of that, it goes on in the next transmit.
+ * Lets the next ready connection do a limited part of its FEC decoding (conn_fec.c). *turns counts
+ * the steps of this transmit, at most RUDP_FEC_TURNS_MAX. False: the limit is reached, and decoding
+ * continues in the next transmit.
  */
 bool rudp_endpoint_fec(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at_ns);
-/* Something may have to leave, a deadline may have moved, or its buffers have another size. */
+/* A connection may have something to send, another deadline, or buffers of another size. */
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn);
 void rudp_endpoint_random(struct rudp_endpoint *ep, void *out, size_t len);
-/* An ephemeral key pair that nobody has used. 0 or -ENOMEM. */
+/* Gives an unused ephemeral key pair. Returns 0 or -ENOMEM. */
 int rudp_endpoint_take_key(struct rudp_endpoint *ep, struct rudp_x25519 *key);
-/* A new connection under a fresh id, in state CLOSED; NULL: no memory. */
+/* Creates a connection with a new id, in state CLOSED; NULL: no memory. */
 struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 				    const struct rudp_addr *local, const struct rudp_addr *remote,
 				    const struct rudp_conn_options *options, int64_t now_at_ns);
 /*
- * 0: the peer's id is known now. -ENOMEM; -EEXIST: the program has early data of the same attempt, which
- * goes under an association that is not known any more.
+ * Adds the connection to the table of the peers' ids. Returns 0 or -ENOMEM. -EEXIST: the program
+ * has early data of the same connection attempt, which came under an association that is now
+ * unknown.
  */
 int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
 			       int64_t now_at_ns);
 void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn);
 struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
 					       const struct rudp_syn_key *key);
-/* The key of this id is still good (endpoint_psks.c). */
+/* True if the key of this id is still accepted (endpoint_psks.c). */
 bool rudp_endpoint_has_psk(const struct rudp_endpoint *ep, uint64_t id);
 
 /*
- * Sockets (endpoint_sockets.c). use_socket puts the path on another socket, NULL: on none; 0, or -ENOMEM
- * with nothing changed. remember_path keeps a copy to go back to; NULL, or no memory: none. Whoever
- * changes the path otherwise says so with list_path.
+ * Sockets (endpoint_sockets.c). use_socket moves the path to another socket; NULL: to none. Returns
+ * 0, or -ENOMEM with nothing changed. remember_path stores a copy of the path to return to; NULL,
+ * or no memory: none. Code that changes the path otherwise must call list_path.
  */
 int rudp_conn_use_socket(struct rudp_conn *conn, void *handle);
 void rudp_conn_list_path(struct rudp_conn *conn);
 void rudp_conn_remember_path(struct rudp_conn *conn, const struct rudp_path *path);
 
-/* Stateless answers (endpoint_answer.c). */
+/* Datagrams sent outside a connection (endpoint_answer.c). */
 void rudp_endpoint_answer(struct rudp_endpoint *ep, const struct rudp_datagram *to,
 			  const uint8_t *bytes, size_t len);
-/* Nothing where too many have been sent of late (answer_limit.h). */
+/* Sends a REFUSE unless the rate limit is reached (answer_limit.h). */
 void rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
 			  enum rudp_refusal reason, int64_t now_at_ns);
-/* This endpoint's number at the socket's port; negative: the port is not shared. */
+/* This endpoint's number at the socket's port; negative if the port is not shared. */
 int rudp_endpoint_share_number(const struct rudp_endpoint *ep, const void *socket);
 /*
- * For a datagram whose id is not known here. The id may be another endpoint's at the same port, which
- * may well know it: a RESET from here would end a living connection. true: the other endpoint has it.
+ * Passes a datagram with an unknown id to the endpoint that shares the port and owns the id. A
+ * RESET from this endpoint would end a live connection of the other. True: it was passed on.
  */
 bool rudp_endpoint_pass_on(const struct rudp_endpoint *ep, const struct rudp_datagram *datagram,
 			   uint64_t id);

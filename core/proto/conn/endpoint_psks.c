@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The keys of an endpoint change, and what was made under one of them ends. */
+/* Changes the keys of an endpoint, and ends what was made under an old key. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@ bool rudp_endpoint_has_psk(const struct rudp_endpoint *ep, uint64_t id)
 	return false;
 }
 
-static bool is_good(const void *context, uint64_t psk_id)
+static bool is_accepted(const void *context, uint64_t psk_id)
 {
 	return rudp_endpoint_has_psk(context, psk_id);
 }
@@ -27,7 +27,7 @@ unsigned rudp_endpoint_set_psks(struct rudp_endpoint *ep, const struct rudp_psk 
 	memcpy(ep->psks, psks, count * sizeof *psks);
 	ep->psk_count = count;
 	ep->config.has_psk = true;
-	return rudp_associations_keep(&ep->associations, is_good, ep);
+	return rudp_associations_keep(&ep->associations, is_accepted, ep);
 }
 
 static bool lives(const struct rudp_conn *conn)
@@ -56,7 +56,7 @@ uint64_t rudp_endpoint_next_psk(const struct rudp_endpoint *ep, uint64_t after)
 	return next;
 }
 
-/* Whoever has it is told, as when the peer resets it. */
+/* The user gets an event, as if the peer had sent the RESET. */
 static void reset_for_both(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	conn->error = ECONNRESET;

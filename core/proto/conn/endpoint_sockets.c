@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which connections use a socket. Thousands of connections may live on one socket, and thousands of
- * sockets in one endpoint: what concerns one socket must not look at all the rest.
+ * Tracks which connections use a socket. Thousands of connections may use one socket, and one
+ * endpoint may have thousands of sockets: an operation on one socket must not visit all
+ * connections.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -54,7 +55,7 @@ static bool ended_in_order(const struct rudp_conn *conn)
 	       conn->sendbuf.fin_acked && rudp_recvbuf_is_complete(&conn->recvbuf);
 }
 
-/* A user has left: if that was the last, the owner of the socket is told. */
+/* A connection has left the socket. If it was the last, the socket is reported to its owner. */
 static void on_left(const struct rudp_conn *conn, const void *handle)
 {
 	struct rudp_endpoint *ep = conn->ep;
@@ -109,8 +110,9 @@ static void unlist_path(struct rudp_conn *conn)
 }
 
 /*
- * Without memory the connection hears of no ICMP errors, no more. Nor does one in TIME_WAIT: there may
- * be many on one path, when one connection after the other has come from the same port.
+ * Adds the path to the table for ICMP errors. Without memory the connection only misses ICMP
+ * errors. Connections in TIME_WAIT are left out: many of them may have the same path, when
+ * connections were made from the same port one after the other.
  */
 void rudp_conn_list_path(struct rudp_conn *conn)
 {
@@ -179,7 +181,7 @@ void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *handle)
 		conn->path.socket = NULL;
 		unlist_path(conn);
 		if (conn->user_closed)
-			conn->close_at_ns = 0; /* nobody will rebind it */
+			conn->close_at_ns = 0; /* a closed connection is never rebound */
 		rudp_endpoint_touch(ep, conn);
 	}
 	rudp_list_remove(&socket->unused_link);
@@ -187,7 +189,7 @@ void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *handle)
 	free(socket);
 }
 
-/* The next behind it in the table with the same path, or NULL. */
+/* The next connection in the hash bucket with the same path, or NULL. */
 static struct rudp_conn *next_on_path(const struct rudp_endpoint *ep, const struct rudp_conn *conn)
 {
 	for (const UT_hash_handle *hh = conn->hh_path.hh_next; hh; hh = hh->hh_next) {

@@ -11,7 +11,7 @@ void rudp_icmp_errors_forget(struct rudp_icmp_errors *icmp_errors)
 enum rudp_icmp_errors_advice rudp_icmp_errors_on_refused(struct rudp_icmp_errors *icmp_errors,
 							 int64_t pto_ns, int64_t now_at_ns)
 {
-	/* Silence before the first hint proves nothing: nobody had been asked. */
+	/* The time before the first refusal does not count: no probe had been sent. */
 	if (icmp_errors->refusals++ == 0)
 		icmp_errors->refused_at_ns = now_at_ns;
 	if (icmp_errors->refusals < RUDP_ICMP_ERRORS_REFUSALS_MIN)
@@ -20,12 +20,12 @@ enum rudp_icmp_errors_advice rudp_icmp_errors_on_refused(struct rudp_icmp_errors
 								   : RUDP_ICMP_ERRORS_WAIT;
 }
 
-void rudp_icmp_errors_on_no_way(struct rudp_icmp_errors *icmp_errors, int error)
+void rudp_icmp_errors_on_unreachable(struct rudp_icmp_errors *icmp_errors, int error)
 {
-	icmp_errors->no_way_error = error;
+	icmp_errors->unreachable_error = error;
 }
 
 int rudp_icmp_errors_timeout_error(const struct rudp_icmp_errors *icmp_errors)
 {
-	return icmp_errors->no_way_error ? icmp_errors->no_way_error : ETIMEDOUT;
+	return icmp_errors->unreachable_error ? icmp_errors->unreachable_error : ETIMEDOUT;
 }

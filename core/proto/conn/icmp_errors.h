@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * icmp_errors - what others have said of a peer since it was last heard itself: that its port is
- * closed, or that no way leads to it. ICMP says so, which anybody can forge, or the own host.
+ * icmp_errors - ICMP and local errors about a peer since its last packet: port closed, or no route.
  *
- * Belief   that a port is closed: not before RUDP_ICMP_ERRORS_REFUSALS_MIN have said so, all but
- *          the last of which were a reason to ask the peer, and only when it has had time to
- *          answer. That no way leads there is never believed: it is the reason given when the peer
- * was silent too long.
+ * Anybody can forge an ICMP error, so it alone does not end a connection.
+ * Rules    Port closed (refused): believed after RUDP_ICMP_ERRORS_REFUSALS_MIN errors. Each earlier
+ *          error makes the connection probe the peer, and the peer must have had time to answer. No
+ *          route (unreachable): never believed. If the peer stays silent until a time-out, it is
+ *          the error that the program gets.
  * Source   docs/protocol.md section 12.5.
- * Threads  none: a connection's own.
+ * Threads  none: belongs to one connection.
  */
 #ifndef RUDP_PROTO_ICMP_ERRORS_H
 #define RUDP_PROTO_ICMP_ERRORS_H
@@ -17,29 +17,30 @@
 
 #define RUDP_ICMP_ERRORS_REFUSALS_MIN 3u
 
-/* All zero: nothing has been said. */
+/* All zeros: no errors. */
 struct rudp_icmp_errors {
-	int64_t refused_at_ns; /* for the first time, if ever */
+	int64_t refused_at_ns; /* when the first refusal arrived */
 	unsigned refusals;
-	int no_way_error;      /* the last; 0: none */
+	int unreachable_error; /* errno of the last error for an unreachable peer; 0: none */
 };
 
-/* What to do about one more refusal. */
+/* What the connection must do about a refusal. */
 enum rudp_icmp_errors_advice {
-	RUDP_ICMP_ERRORS_ASK,  /* the peer, whether it is there */
-	RUDP_ICMP_ERRORS_WAIT, /* it has been asked, and may still answer */
+	RUDP_ICMP_ERRORS_ASK,  /* probe the peer */
+	RUDP_ICMP_ERRORS_WAIT, /* nothing: a probe was sent and may still be answered */
 	RUDP_ICMP_ERRORS_BELIEVE,
 };
 
-/* The peer has been heard: what was said of it is void. */
+/* A packet of the peer has arrived: clears all errors. */
 void rudp_icmp_errors_forget(struct rudp_icmp_errors *icmp_errors);
 
-/* Its port is said to be closed; it needs pto_ns for an answer. */
+/* An error says that the peer's port is closed. The peer needs pto_ns for an answer to a probe. */
 enum rudp_icmp_errors_advice rudp_icmp_errors_on_refused(struct rudp_icmp_errors *icmp_errors,
 							 int64_t pto_ns, int64_t now_at_ns);
-void rudp_icmp_errors_on_no_way(struct rudp_icmp_errors *icmp_errors, int error);
+/* An error says that the peer is unreachable; error is the errno. */
+void rudp_icmp_errors_on_unreachable(struct rudp_icmp_errors *icmp_errors, int error);
 
-/* An errno for who has waited in vain: ETIMEDOUT if nobody has said why. */
+/* errno for a time-out: the last error for an unreachable peer, else ETIMEDOUT. */
 int rudp_icmp_errors_timeout_error(const struct rudp_icmp_errors *icmp_errors);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * observer - somebody who wants to know what connections do, and writes it down: a trace.
+ * observer - the interface for traces of what connections do.
  *
- * The protocol names facts as they happen; what to make of them, when it is and where it goes is the
- * observer's affair. Without one nothing is gathered: one branch a packet is all the cost.
+ * The protocol reports facts as they happen. The observer adds the time and decides what to record.
+ * Without an observer nothing is collected; the cost is one branch per packet.
  *
- * An observer must not call anything that changes the connection; everything const in conn.h it may.
- * Threads  that of the endpoint.
+ * An observer may call every function of conn.h that takes a const connection, but nothing that
+ * changes the connection.
+ * Threads  the endpoint's thread.
  */
 #ifndef RUDP_PROTO_OBSERVER_H
 #define RUDP_PROTO_OBSERVER_H
@@ -20,29 +21,33 @@
 #include "proto/wire/verdict.h"
 
 enum rudp_fact_kind {
-	RUDP_FACT_STATE,           /* first of all for a new one: from CLOSED */
+	RUDP_FACT_STATE, /* a state change; the first fact of a connection is one from CLOSED */
 	RUDP_FACT_PACKET_SENT,
-	RUDP_FACT_PACKET_RECEIVED, /* authentic and new; before what it brings about */
+	/* authenticated and not a duplicate; reported before its effects */
+	RUDP_FACT_PACKET_RECEIVED,
 	RUDP_FACT_PACKET_DROPPED,
 	RUDP_FACT_PACKET_LOST,     /* declared lost */
 	RUDP_FACT_PROBE_TIMEOUT,
-	RUDP_FACT_METRICS,         /* what rudp_conn_stats says may have changed */
+	RUDP_FACT_METRICS,         /* the result of rudp_conn_stats may have changed */
 	RUDP_FACT_KEYS_UPDATED,
-	RUDP_FACT_MOVED,           /* to another address of the peer */
-	RUDP_FACT_GONE,            /* last of all: freed when the observer returns */
+	RUDP_FACT_MOVED,           /* the peer's address has changed */
+	RUDP_FACT_GONE,            /* the last fact: the connection is freed after the call */
 };
 
 struct rudp_fact_packet {
 	enum rudp_packet_type type;  /* SYN, SYNACK or DATA */
 	uint64_t number;
 	size_t size_bytes;           /* UDP payload */
-	/* DATA: as frame.h reads them. Of one sent without the STREAM frame, which comes last. */
+	/*
+	 * DATA: the frames, in the format of frame.h. A sent packet's STREAM frame, which comes
+	 * last, is not included but described below.
+	 */
 	const uint8_t *frames;
 	size_t frames_bytes;
-	bool has_stream, fin;        /* of one sent: that frame */
+	bool has_stream, fin;        /* sent packet: about its STREAM frame */
 	uint64_t stream_start;
 	size_t stream_bytes;
-	size_t padding_bytes;        /* of one sent: behind the frames */
+	size_t padding_bytes;        /* sent packet: padding after the frames */
 };
 
 struct rudp_fact {
@@ -59,7 +64,7 @@ struct rudp_fact {
 		struct {
 			uint64_t number;
 			size_t size_bytes;
-			bool by_count;           /* enough later ones were answered; else too old */
+			bool by_count; /* by the packet threshold; else by the time threshold */
 		} lost;
 		struct {
 			const struct rudp_addr *local, *remote;
@@ -67,13 +72,13 @@ struct rudp_fact {
 	};
 };
 
-/* What the endpoint's owner gives in its configuration; it stays his. */
+/* Part of the endpoint's configuration. It remains the property of the endpoint's owner. */
 struct rudp_observer {
 	void *context;
 	void (*on_fact)(void *context, struct rudp_conn *conn, const struct rudp_fact *fact);
 };
 
-/* The observer's own pointer, NULL at first. */
+/* A pointer for the observer's own use; NULL at first. */
 void *rudp_conn_trace(const struct rudp_conn *conn);
 void rudp_conn_set_trace(struct rudp_conn *conn, void *trace);
 

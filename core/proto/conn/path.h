@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path - the pair of addresses that a connection uses now, and whether the peer really is there.
+ * path - the addresses that a connection uses now, and the validation of the peer's address.
  *
  * Source   docs/protocol.md section 13; RFC 9000 sections 8 and 9.
  */
@@ -15,11 +15,14 @@
 #include "proto/recovery/path_mtu.h"
 
 #define RUDP_AMPLIFICATION_FACTOR 3
-/* A challenge with a short ACK. Three times the smallest packet, a PING, must allow it. */
+/*
+ * The size of a challenge with a short ACK. The anti-amplification limit must allow it after the
+ * smallest packet, a PING.
+ */
 #define RUDP_PATH_PACKET_MIN_BYTES 64
-#define RUDP_PATH_CHALLENGES_MAX 5 /* unanswered, before the path is given up */
+#define RUDP_PATH_CHALLENGES_MAX 5 /* unanswered challenges before validation fails */
 
-/* Where it goes to, without padding. */
+/* Identifies a path by socket and peer address; without padding, to be hashed. */
 struct rudp_path_key {
 	uint64_t socket;
 	struct rudp_addr_key remote;
@@ -30,12 +33,12 @@ struct rudp_path {
 	struct rudp_addr local;
 	struct rudp_addr remote;
 	bool validated;
-	uint64_t received_bytes; /* on this path, until validated */
+	uint64_t received_bytes; /* on this path, counted until it is validated */
 	uint64_t sent_bytes;
 	uint8_t challenge[8];
-	unsigned challenges;     /* sent and not answered */
-	int64_t challenge_at_ns; /* next one; RUDP_NEVER: none wanted */
-	uint32_t datagram_bytes; /* largest UDP payload it is known to carry */
+	unsigned challenges;     /* sent without a response */
+	int64_t challenge_at_ns; /* when to send the next; RUDP_NEVER: none */
+	uint32_t datagram_bytes; /* largest UDP payload known to pass */
 	struct rudp_path_mtu mtu;
 };
 
@@ -44,24 +47,27 @@ void rudp_path_init(struct rudp_path *path, void *socket, const struct rudp_addr
 
 struct rudp_path_key rudp_path_key_of(const void *socket, const struct rudp_addr *remote);
 
-/* Bytes that may still be sent there: unlimited once validated. */
+/* Bytes that the anti-amplification limit still allows; unlimited once validated. */
 uint64_t rudp_path_allowance_bytes(const struct rudp_path *path);
-/* Not even the smallest useful packet may be sent: only a packet from the peer changes that. */
+/*
+ * True if not even the smallest useful packet may be sent. Only a packet from the peer can change
+ * that.
+ */
 bool rudp_path_is_mute(const struct rudp_path *path);
 
-/* What it was validated by holds no longer. What has left until now does not count. */
+/* Revokes the validation. Bytes sent before do not count against the limit. */
 void rudp_path_distrust(struct rudp_path *path);
 
 void rudp_path_on_received(struct rudp_path *path, uint64_t bytes);
 void rudp_path_on_sent(struct rudp_path *path, uint64_t bytes);
 
-/* Wants the peer's presence proven: a PATH_CHALLENGE with these bytes leaves at once. */
+/* Starts path validation: a PATH_CHALLENGE with these bytes is to be sent at once. */
 void rudp_path_challenge(struct rudp_path *path, const uint8_t data[8], int64_t now_at_ns);
-/* The challenge has left; the next one after pto_ns, doubled each time. */
+/* A challenge was sent. The next one is due after pto_ns, doubled each time. */
 void rudp_path_on_challenge_sent(struct rudp_path *path, int64_t pto_ns, int64_t now_at_ns);
-/* true: the response proves the path. */
+/* Processes a PATH_RESPONSE. True if it validates the path. */
 bool rudp_path_on_response(struct rudp_path *path, const uint8_t data[8]);
-/* Too many challenges went unanswered. */
+/* True if validation has failed: too many challenges without a response. */
 bool rudp_path_is_failed(const struct rudp_path *path, int64_t now_at_ns);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/conn/refusals.h"
 
-/* Index of the entry of this host; RUDP_REFUSALS_MAX: it has none. */
+/* Index of the entry of this host; RUDP_REFUSALS_MAX if there is none. */
 static unsigned find(const struct rudp_refusals *refusals, const struct rudp_addr *host)
 {
 	unsigned i = 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * refusals - hosts that have lately said that a port of theirs is not open.
+ * refusals - hosts that recently reported a port of theirs as closed.
  *
- * An engine closes the port of a connection that it has forgotten, and its kernel answers what still
- * comes with "port unreachable"; but to each asker only about once a second (icmp(7), icmp_ratelimit),
- * however many ports are asked. Who waits for the last word on many connections would hear of a few. So
- * what was said about one port is remembered of its host.
+ * An engine closes the port of a connection that it has forgotten, and its kernel then answers
+ * packets with ICMP "port unreachable". But the kernel answers each sender only about once a second
+ * (icmp(7), icmp_ratelimit), for all ports together. A host that waits for the end of many
+ * connections would get few answers. So a refusal of one port is remembered for its host.
  *
- * Cost     a look at RUDP_REFUSALS_MAX entries; the oldest makes room.
+ * Cost     a search in RUDP_REFUSALS_MAX entries; the oldest is overwritten.
  * Threads  none: one owner at a time.
  */
 #ifndef RUDP_PROTO_REFUSALS_H
@@ -20,7 +20,7 @@
 #include "base/time.h"
 
 #define RUDP_REFUSALS_MAX 8
-#define RUDP_REFUSAL_NS (5 * RUDP_NS_PER_S) /* for so long it counts */
+#define RUDP_REFUSAL_NS (5 * RUDP_NS_PER_S) /* how long a refusal counts */
 
 struct rudp_refusals {
 	struct {
@@ -34,7 +34,7 @@ void rudp_refusals_note(struct rudp_refusals *refusals, const struct rudp_addr *
 			int64_t now_at_ns);
 bool rudp_refusals_has(const struct rudp_refusals *refusals, const struct rudp_addr *host,
 		       int64_t now_at_ns);
-/* host NULL: all of them. */
+/* host NULL: all hosts. */
 void rudp_refusals_forget(struct rudp_refusals *refusals, const struct rudp_addr *host);
 
 #endif

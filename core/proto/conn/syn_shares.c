@@ -6,8 +6,8 @@
 #include "base/table.h"
 
 struct length {
-	uint8_t prefix_bytes; /* 0: no such length */
-	uint8_t factor;       /* of the free places */
+	uint8_t prefix_bytes; /* 0: end of the list */
+	uint8_t factor;       /* limit as a multiple of the free entries */
 };
 
 static const struct length lengths_ipv4[RUDP_SYN_SHARE_LENGTHS_MAX] = {{4, 1}, {3, 1}, {2, 2}};
@@ -19,7 +19,7 @@ static const struct length *length_of(const struct rudp_addr *addr, int length)
 	return addr->family == AF_INET ? &lengths_ipv4[length] : &lengths_ipv6[length];
 }
 
-/* What is hashed: no two networks, lengths or rows read alike. */
+/* The hash input, different for each network, prefix length and row. */
 struct network {
 	struct rudp_addr_key prefix;
 	uint8_t length, row;

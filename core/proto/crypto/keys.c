@@ -103,7 +103,7 @@ static void derive_next(const struct rudp_keys *keys, struct rudp_aead *aead,
 	rudp_wipe(salt, sizeof salt);
 }
 
-/* In place, without memory: following the peer can then not fail halfway. */
+/* Works in place and allocates nothing, so following the peer's update cannot fail halfway. */
 static void move_send(struct rudp_keys *keys)
 {
 	derive_next(keys, &keys->send, keys->send_key);
@@ -113,8 +113,10 @@ static void move_send(struct rudp_keys *keys)
 	keys->updates++;
 }
 
-/* The next receive key is kept once derived: a flood of packets with the phase bit flipped costs no key
- * schedule each. */
+/*
+ * The derived key is kept, so that a flood of packets with the wrong phase bit costs no key
+ * schedule each.
+ */
 static int prepare_receive_next(struct rudp_keys *keys)
 {
 	uint8_t key[RUDP_KEY_BYTES];
@@ -141,10 +143,9 @@ static void move_receive(struct rudp_keys *keys, uint64_t number)
 }
 
 /*
- * Which key a packet claims. One bit tells three keys apart with the packet number: whatever the
- * peer sealed under the previous key is numbered below all that it sealed under the current one,
- * and whatever it seals under the next key above. Trying both would not do: opening in place has
- * one try.
+ * Selects the key of a packet by its phase bit and number. The peer's packets under the previous
+ * key have lower numbers than all packets under the current key; packets under the next key have
+ * higher ones. Trying several keys is impossible, because opening in place destroys the input.
  */
 static struct rudp_aead *claimed_key(struct rudp_keys *keys, uint64_t number, bool key_phase)
 {
@@ -165,7 +166,8 @@ enum rudp_verdict rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool k
 	    (rudp_keys_wake_to_send(keys) < 0 || prepare_receive_next(keys) < 0))
 		return RUDP_VERDICT_NO_MEMORY;
 	if (!key->context)
-		return RUDP_VERDICT_AUTH_FAILED; /* too late, but perhaps authentic */
+		/* its key is discarded; the packet may be authentic */
+		return RUDP_VERDICT_AUTH_FAILED;
 	if (!rudp_aead_open(key, number, header, header_len, in, len, out)) {
 		keys->forgeries++;
 		return RUDP_VERDICT_AUTH_FAILED;
@@ -182,7 +184,7 @@ enum rudp_verdict rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool k
 	return RUDP_VERDICT_OK;
 }
 
-/* The phases differ while an update of ours waits for the peer to follow. */
+/* The phases differ until the peer follows an update of this side. */
 bool rudp_keys_is_unanswered(const struct rudp_keys *keys)
 {
 	return keys->send_phase != keys->receive_phase;
@@ -197,7 +199,8 @@ void rudp_keys_mix(struct rudp_keys *keys, const uint8_t secret[RUDP_KEY_BYTES])
 {
 	assert(!rudp_keys_is_unanswered(keys) && !keys->fresh);
 	keys->fresh = secret;
-	rudp_aead_fini(&keys->receive_next); /* it was derived without, for a forged packet */
+	/* it was derived without the secret, for a forged packet */
+	rudp_aead_fini(&keys->receive_next);
 }
 
 bool rudp_keys_update_due(const struct rudp_keys *keys, int64_t age_ns,

@@ -10,7 +10,7 @@
 
 #define MESSAGES 2
 #define MESSAGE_MAX_BYTES 65535 /* Noise revision 34 section 3 */
-#define SPENT UINT8_MAX         /* message_index after an error: never anybody's turn again */
+#define SPENT UINT8_MAX         /* message_index after an error: no further message is allowed */
 
 #define HMAC_INNER_PAD 0x36
 #define HMAC_OUTER_PAD 0x5c
@@ -22,8 +22,10 @@ void rudp_wipe(void *memory, size_t len)
 	OPENSSL_cleanse(memory, len);
 }
 
-/* RFC 2104 by hand: it takes two digests, where libcrypto's HMAC looks up and copies all over for
- * every key, and each key here serves once. */
+/*
+ * RFC 2104, implemented here because every key is used once: libcrypto's HMAC looks up and copies
+ * its algorithm for each new key.
+ */
 void rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
 		      uint8_t out[32])
 {
@@ -49,8 +51,9 @@ static void hkdf(const uint8_t chaining_key[RUDP_NOISE_HASH_BYTES], const uint8_
 		 size_t material_len, uint8_t out[][RUDP_NOISE_HASH_BYTES], uint8_t out_count)
 {
 	uint8_t secret[RUDP_NOISE_HASH_BYTES];
-	uint8_t input[RUDP_NOISE_HASH_BYTES + 1]; /* the output before, and which one this is */
-	size_t skipped = RUDP_NOISE_HASH_BYTES;   /* the first has none before it */
+	/* the previous output, then the index of this one */
+	uint8_t input[RUDP_NOISE_HASH_BYTES + 1];
+	size_t skipped = RUDP_NOISE_HASH_BYTES;   /* the first output has no previous one */
 
 	rudp_hmac_sha256(chaining_key, RUDP_NOISE_HASH_BYTES, material, material_len, secret);
 	for (uint8_t i = 0; i < out_count; i++) {
@@ -101,8 +104,10 @@ static void mix_psk(struct rudp_noise *noise)
 	rudp_wipe(out, sizeof out);
 }
 
-/* Token e. With a psk the ephemeral goes into the key as well (section 9.2), so that no two
- * handshakes encrypt under one key. */
+/*
+ * Token e. With a psk the ephemeral key is mixed into the key as well (section 9.2), so that no two
+ * handshakes encrypt under the same key.
+ */
 static void mix_ephemeral(struct rudp_noise *noise, const uint8_t public_key[RUDP_NOISE_DH_BYTES])
 {
 	mix_hash(noise, public_key, RUDP_NOISE_DH_BYTES);
@@ -177,7 +182,7 @@ static int decrypt_and_hash(struct rudp_noise *noise, const uint8_t *in, size_t 
 	return rc < 0 ? rc : (int)(len - tag_bytes);
 }
 
-/* A name that fits stands for itself, a longer one for its hash (section 5.2). */
+/* A protocol name that fits is used directly; a longer one is hashed (section 5.2). */
 static void start_hash(struct rudp_noise *noise)
 {
 	static const char *const names[2][2] = {
@@ -248,7 +253,7 @@ static bool is_turn(const struct rudp_noise *noise, bool writing)
 	return noise->message_index < MESSAGES && (is_initiators == noise->initiator) == writing;
 }
 
-/* The tokens of the next message up to its payload. */
+/* Processes the tokens of the next message up to its payload. */
 static int mix_tokens(struct rudp_noise *noise, const uint8_t ephemeral[RUDP_NOISE_DH_BYTES])
 {
 	if (noise->message_index == 0 && noise->has_psk)
@@ -257,7 +262,7 @@ static int mix_tokens(struct rudp_noise *noise, const uint8_t ephemeral[RUDP_NOI
 	return noise->message_index == 1 ? mix_shared(noise) : 0;
 }
 
-/* Ends a message, whose result so far is len or an error. */
+/* Ends a message. len is its result so far: a length or an error. */
 static int finish(struct rudp_noise *noise, int len)
 {
 	if (len >= 0 && noise->message_index == MESSAGES - 1)

@@ -7,8 +7,8 @@
 #define WORD_BITS 64
 
 /*
- * A ring of words with one word more than the window: the word that the newest number is in may be
- * only just begun, and the window still reaches back in full. So moving on clears whole words.
+ * A ring of words with one word more than the window needs: the word of the newest number may be
+ * only partly used, and the window must still reach back in full. So advancing clears whole words.
  */
 static uint64_t *word_of(struct rudp_replay *replay, uint64_t number)
 {
@@ -36,7 +36,7 @@ void rudp_replay_trim(struct rudp_replay *replay)
 	rudp_replay_fini(replay);
 }
 
-/* A window in which all below next are marked, and nothing else. */
+/* Allocates a window in which exactly the numbers below next are marked. */
 static void open_window(struct rudp_replay *replay)
 {
 	uint64_t next = replay->next;
@@ -56,7 +56,7 @@ static bool is_below_window(const struct rudp_replay *replay, uint64_t number)
 
 bool rudp_replay_is_fresh(const struct rudp_replay *replay, uint64_t number)
 {
-	if (number == UINT64_MAX) /* never sent, and next could not stand behind it */
+	if (number == UINT64_MAX) /* never sent; next could not be above it */
 		return false;
 	if (number >= replay->next)
 		return true;
@@ -65,7 +65,7 @@ bool rudp_replay_is_fresh(const struct rudp_replay *replay, uint64_t number)
 	return !(replay->words[number / WORD_BITS % RUDP_REPLAY_WORDS] & bit_of(number));
 }
 
-/* Empties the words that begin between the newest number so far and this one. */
+/* Clears the words that begin between the previous newest number and this one. */
 static void advance(struct rudp_replay *replay, uint64_t number)
 {
 	uint64_t words = number / WORD_BITS - (replay->next - 1) / WORD_BITS;

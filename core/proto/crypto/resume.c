@@ -8,16 +8,16 @@
 #include "base/wire.h"
 #include "proto/crypto/noise.h"
 
-/* Before what is hashed under a secret; each key has its own byte after that. */
+/* Prefix of the data hashed under a secret. Each derived key uses one more byte, below. */
 static const char label[] = "rudp resume";
 #define LABEL_BYTES (sizeof label - 1)
 
 static const char spent_label[] = "rudp spent";
 #define SPENT_LABEL_BYTES (sizeof spent_label - 1)
 
-#define SYN_KEY 1 /* under the chain of the SYN */
+#define SYN_KEY 1 /* derived from the chain of the SYN, like SYNACK_CHAIN */
 #define SYNACK_CHAIN 2
-#define SYNACK_KEY 1 /* under that of the SYNACK */
+#define SYNACK_KEY 1 /* derived from the chain of the SYNACK, like those below */
 #define INITIATOR_KEY 2
 #define LISTENER_KEY 3
 #define FRESH_SECRET 4
@@ -80,7 +80,7 @@ static void derive(const uint8_t chain[RUDP_SHA256_BYTES], uint8_t which,
 	rudp_hmac_sha256(chain, RUDP_SHA256_BYTES, &which, 1, out);
 }
 
-/* One message under a key of its own: the counter of the nonce is 0. */
+/* Each key seals one message, so the nonce counter is 0. */
 static int seal(enum rudp_cipher cipher, const uint8_t key[RUDP_KEY_BYTES], const uint8_t *aad,
 		size_t aad_len, const uint8_t *payload, size_t len, uint8_t *out)
 {
@@ -109,7 +109,9 @@ static int unseal(enum rudp_cipher cipher, const uint8_t key[RUDP_KEY_BYTES], co
 	return rc;
 }
 
-/* What the SYN says before its sealed part, behind the label: associated data of that part, too. */
+/*
+ * The plaintext part of a SYN, after the label. It is also the associated data of the sealed part.
+ */
 struct context {
 	uint8_t bytes[CONTEXT_MAX_BYTES];
 	size_t len;
@@ -126,7 +128,7 @@ static void context_init(struct context *context, const uint8_t prologue[RUDP_SY
 	context->len = rudp_writer_len(&writer);
 }
 
-/* The chain of this one connection, and the key of its SYN. */
+/* Derives the chain of this connection and the key of its SYN. */
 static void start_chain(struct rudp_resume *resume, const uint8_t secret[RUDP_RESUME_SECRET_BYTES],
 			const struct context *context, uint8_t key[RUDP_KEY_BYTES])
 {
@@ -189,8 +191,8 @@ int rudp_resume_read_syn(struct rudp_resume *resume, const uint8_t secret[RUDP_R
 	 RUDP_X25519_BYTES)
 
 /*
- * The chain goes on over both messages. A SYN that has authenticated is the only one with its tag:
- * who could make another has the key.
+ * Extends the chain over both messages. The tag identifies the authenticated SYN: only a holder of
+ * the key could make another SYN with the same tag.
  */
 static int continue_chain(const struct rudp_resume *resume,
 			  const uint8_t header[RUDP_SYNACK_HEADER_BYTES],
@@ -231,7 +233,7 @@ static void end_chain(const struct rudp_resume *resume, const uint8_t chain[RUDP
 	derive(chain, LASTING_SECRET, keys->secrets.lasting);
 }
 
-/* Associated data of the SYNACK: its header and the fresh bytes. */
+/* The associated data of the SYNACK: its header and the fresh bytes. */
 static void write_synack_aad(uint8_t aad[RUDP_SYNACK_HEADER_BYTES + RUDP_RESUME_FRESH_BYTES],
 			     const uint8_t header[RUDP_SYNACK_HEADER_BYTES],
 			     const uint8_t fresh[RUDP_RESUME_FRESH_BYTES])

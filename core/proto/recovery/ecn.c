@@ -36,14 +36,16 @@ void rudp_ecn_on_answered(struct rudp_ecn *ecn)
 	ecn->answered++;
 }
 
-/* Some networks drop what is marked: then all of the test is lost. */
+/* Some networks drop marked packets: if all test packets are lost, ECN is off. */
 void rudp_ecn_on_lost(struct rudp_ecn *ecn)
 {
 	if (ecn->state == RUDP_ECN_UNKNOWN && ++ecn->test_lost >= ecn->test_sent)
 		ecn->state = RUDP_ECN_FAILED;
 }
 
-/* RFC 9000 section 13.4.2.1. What is counted must at least explain what is acknowledged. */
+/*
+ * RFC 9000 section 13.4.2.1. The reported counts must account for all newly acknowledged packets.
+ */
 static bool is_valid(const struct rudp_ecn *ecn, const struct rudp_ack *ack)
 {
 	if (!ack->has_ecn)
@@ -57,7 +59,7 @@ static bool is_valid(const struct rudp_ecn *ecn, const struct rudp_ack *ack)
 
 void rudp_ecn_on_ack(struct rudp_ecn *ecn, const struct rudp_ack *ack)
 {
-	/* An ACK that was overtaken tells of the past. */
+	/* A reordered ACK reports old counts. */
 	if (ecn->largest != UINT64_MAX && ack->largest <= ecn->largest)
 		return;
 	ecn->largest = ack->largest;

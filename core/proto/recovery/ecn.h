@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ecn - whether what we send may be marked ECT(0), and how many of the marks came back as CE.
+ * ecn - validation of ECN for sent packets: whether to mark them ECT(0), and new CE marks.
  *
- * Model      TESTING: the first packets on a path are marked. UNKNOWN: no more of them until an ACK
- *            tells what became of those. CAPABLE: all are marked, and each ACK is checked. FAILED: the
- *            path or the peer loses or invents marks, or swallows marked packets; none are sent.
+ * Model      TESTING: the first packets on a path are marked. UNKNOWN: all test packets were sent;
+ *            no packet is marked until an ACK reports their counts. CAPABLE: all packets are
+ *            marked, and each ACK is checked. FAILED: the path or the peer loses or invents marks,
+ *            or the path drops marked packets; no packet is marked.
  * Threads    none: one owner at a time.
  * Source     RFC 9000 section 13.4.2 and appendix A.4; docs/protocol.md section 11.
  */
@@ -28,29 +29,32 @@ enum rudp_ecn_state {
 
 struct rudp_ecn {
 	uint8_t state;                /* enum rudp_ecn_state */
-	bool marking;                 /* the packets that leave now bear ECT(0) */
-	uint32_t test_left;           /* packets still to be marked while TESTING */
+	bool marking;                 /* packets sent now carry ECT(0) */
+	uint32_t test_left;           /* test packets still to send while TESTING */
 	uint32_t test_lost;
 	uint64_t test_sent;
 	uint64_t sent;                /* marked packets, on all paths */
-	uint64_t answered;            /* of them newly acknowledged, since the last count was checked */
-	uint64_t ect0, ce;            /* what the peer has counted last */
-	uint64_t largest;             /* acknowledged with that; UINT64_MAX: none */
-	uint64_t ce_new;              /* marks that congestion control has not been told of */
+	/* marked packets newly acknowledged since the counts of an ACK were last checked */
+	uint64_t answered;
+	uint64_t ect0, ce;            /* the peer's last reported counts */
+	uint64_t largest;             /* Largest Acknowledged of that ACK; UINT64_MAX: none */
+	uint64_t ce_new;              /* CE marks not yet reported to congestion control */
 };
 
 void rudp_ecn_init(struct rudp_ecn *ecn);
-/* Another path: the counts go on, the test begins anew. */
+/* The path has changed: starts a new test; the counters continue. */
 void rudp_ecn_restart(struct rudp_ecn *ecn);
 
-/* Packets are about to leave: the ECN field that they shall bear. */
+/* Decides on packets about to be sent. Returns the ECN field that they must carry. */
 uint8_t rudp_ecn_mark(struct rudp_ecn *ecn);
-/* One of them has left, marked. */
+/* A marked packet was sent. */
 void rudp_ecn_on_sent(struct rudp_ecn *ecn);
-/* A marked one was acknowledged, or lost. */
+/* A marked packet was acknowledged, or declared lost. */
 void rudp_ecn_on_answered(struct rudp_ecn *ecn);
 void rudp_ecn_on_lost(struct rudp_ecn *ecn);
-/* An ACK has been taken, after its packets were told by on_answered. */
+/*
+ * An ACK was processed; on_answered was called for each marked packet that it newly acknowledged.
+ */
 void rudp_ecn_on_ack(struct rudp_ecn *ecn, const struct rudp_ack *ack);
 
 #endif

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What is overdue: lost by packet or time threshold, or time to probe. */
+/* Loss detection (RFC 9002 section 6): packet and time thresholds, and probe time-outs. */
 #include "proto/recovery/reliability_private.h"
 
-/* How long after its sending a packet is lost, once a later one has been answered. */
+/*
+ * The time threshold: a packet is lost this long after it was sent, once a later one was
+ * acknowledged.
+ */
 static int64_t loss_delay_ns(const struct rudp_reliability *r, const struct rudp_rtt *rtt)
 {
 	int64_t rtt_ns = rudp_time_max(rtt->srtt_ns, rtt->believed_ns);
@@ -16,7 +19,7 @@ static uint32_t relaxed_threshold(const struct rudp_reliability *r)
 	return RUDP_PACKET_THRESHOLD + (r->packet_threshold - RUDP_PACKET_THRESHOLD) / 2;
 }
 
-/* A step back towards the thresholds of an orderly path, once nothing has spoken for wider ones. */
+/* Moves the thresholds halfway back to their defaults, after recoveries without reordering. */
 static void relax_reordering(struct rudp_reliability *r)
 {
 	r->clean_recoveries = 0;
@@ -25,7 +28,7 @@ static void relax_reordering(struct rudp_reliability *r)
 		RUDP_REORDER_EIGHTHS + (r->reorder_shift_eighths - RUDP_REORDER_EIGHTHS) / 2;
 }
 
-/* Packets sent before a recovery began belong to the loss that began it. */
+/* Losses of packets sent before a recovery began belong to that recovery. */
 static void count_recovery(struct rudp_reliability *r, uint64_t number)
 {
 	if (number < r->recovery_end)
@@ -36,8 +39,9 @@ static void count_recovery(struct rudp_reliability *r, uint64_t number)
 }
 
 /*
- * Learnt from every late packet, before one is taken for lost. Twice what was seen: extents have a long
- * tail, and RFC 8985 counts no packets at all once a path has reordered. Time still finds the losses.
+ * Called for every reordered packet, before one is declared lost. The threshold becomes twice the
+ * observed extent, because extents have a long tail. RFC 8985 does not use a packet threshold at
+ * all once a path has reordered. The time threshold still finds losses.
  */
 void rudp_loss_on_reordering(struct rudp_reliability *r, uint64_t extent)
 {
@@ -48,14 +52,15 @@ void rudp_loss_on_reordering(struct rudp_reliability *r, uint64_t extent)
 	if (wanted > r->packet_threshold)
 		r->packet_threshold = (uint32_t)wanted;
 	if (wanted > relaxed_threshold(r))
-		r->clean_recoveries = 0; /* the path still needs it as wide as this */
+		r->clean_recoveries = 0; /* the path still needs a threshold this wide */
 }
 
 void rudp_loss_on_spurious(struct rudp_reliability *r)
 {
 	r->clean_recoveries = 0;
-	r->lost_run_from_ns = RUDP_NEVER; /* it has been answered meanwhile, for one */
-	/* What was sent before the last widening could not profit from it: it proves nothing new.
+	r->lost_run_from_ns = RUDP_NEVER; /* one packet of the run was acknowledged after all */
+	/*
+	 * Packets sent before the last widening could not profit from it: they prove nothing new.
 	 */
 	if (r->largest_answered < r->reorder_round_end)
 		return;
@@ -65,9 +70,9 @@ void rudp_loss_on_spurious(struct rudp_reliability *r)
 }
 
 /*
- * RFC 9002 section 7.6: nothing came through for so long that it is no loss but an outage. Said
- * once for each such span of sending times. Losses in one run count together even when several
- * ACKs revealed them.
+ * Persistent congestion, RFC 9002 section 7.6: all packets over a long time were lost. Reported
+ * once for each such period of send times. Losses of one run count together even if several ACKs
+ * reveal them.
  */
 static void extend_lost_run(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 			    int64_t ack_delay_max_ns, int64_t sent_at_ns,
@@ -75,7 +80,7 @@ static void extend_lost_run(struct rudp_reliability *r, const struct rudp_rtt *r
 {
 	int64_t limit_ns;
 
-	/* Without a sample before, the initial RTT is a guess that proves nothing. */
+	/* Without an RTT sample before, the initial RTT is only a guess. */
 	if (rtt->samples == 0 || sent_at_ns < r->first_rtt_at_ns)
 		return;
 	if (r->lost_run_from_ns == RUDP_NEVER) {
@@ -129,7 +134,7 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 		      struct rudp_reliability_result *result)
 {
 	int64_t delay_ns = loss_delay_ns(r, rtt);
-	uint32_t packet_threshold = r->packet_threshold; /* losses found below may relax it */
+	uint32_t packet_threshold = r->packet_threshold; /* losses found below may lower it */
 	uint64_t end = r->largest_answered == RUDP_NUMBER_NONE ? 0 : r->largest_answered;
 	uint64_t number = r->loss_next > r->base ? r->loss_next : r->base;
 
@@ -161,9 +166,9 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 }
 
 /*
- * The first time-outs of a short path are not backed off. Other transports have not sent their
- * first probe by then, and where losses come in bursts, of acknowledgements too, several probes
- * have to be lost.
+ * The number of initial time-outs without backoff. On short paths other transports have not even
+ * sent their first probe by then. If losses come in bursts, which include acknowledgements, several
+ * probes may be needed.
  */
 static uint32_t steady_ptos(const struct rudp_reliability *r, int64_t base_ns)
 {
@@ -183,7 +188,7 @@ int64_t rudp_reliability_pto_ns(const struct rudp_reliability *r, const struct r
 		shift = RUDP_PTO_BACKOFF_SHIFT_MAX;
 	if (base_ns <= cap_ns >> shift)
 		return base_ns << shift;
-	/* At the cap the span varies: an outage that comes and goes in step would hide every probe. */
+	/* At the cap the interval varies: otherwise a periodic outage could hide every probe. */
 	return cap_ns - cap_ns / RUDP_PTO_DITHER_PARTS * (r->pto_count % RUDP_PTO_DITHER_STEPS);
 }
 
@@ -207,7 +212,10 @@ unsigned rudp_reliability_retransmit(struct rudp_reliability *r, const struct ru
 	if (result->lost_packets > 0 ||
 	    rudp_reliability_deadline_ns(r, rtt, ack_delay_max_ns) > now_at_ns)
 		return 0;
-	/* The clock starts anew even if the owner cannot send just now: no spinning on the past. */
+	/*
+	 * The timer restarts even if the owner cannot send now, so that it does not expire again at
+	 * once.
+	 */
 	r->pto_from_ns = now_at_ns;
 	if (r->pto_count < UINT32_MAX)
 		r->pto_count++;

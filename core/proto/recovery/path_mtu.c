@@ -5,7 +5,7 @@
 
 #include "proto/wire/packet.h"
 
-/* MTUs of the field: jumbo frames, Ethernet, PPPoE, WireGuard over either, IPv6's least. */
+/* Common MTUs: jumbo frames, Ethernet, PPPoE, WireGuard over either, the minimum of IPv6. */
 static const uint16_t likely_mtus[] = {9000, 1500, 1492, 1420, 1400, 1280};
 
 void rudp_path_mtu_init(struct rudp_path_mtu *m, bool enabled)
@@ -33,7 +33,7 @@ bool rudp_path_mtu_is_due(const struct rudp_path_mtu *m, int64_t now_at_ns)
 	return false;
 }
 
-/* The largest size that may yet turn out to pass. */
+/* The largest size that may still pass. */
 static uint32_t ceiling(const struct rudp_path_mtu *m)
 {
 	return m->failed_bytes ? m->failed_bytes - 1 : m->max_bytes;
@@ -44,7 +44,7 @@ static bool is_worth(const struct rudp_path_mtu *m, uint32_t size_bytes)
 	return size_bytes > m->bytes + m->bytes / RUDP_MTU_RESOLUTION;
 }
 
-/* The largest likely size that is worth trying and not above most_bytes; 0: none. */
+/* The largest common size that is worth trying and at most most_bytes; 0: none. */
 static uint32_t likely(const struct rudp_path_mtu *m, uint32_t most_bytes)
 {
 	for (size_t i = 0; i < sizeof likely_mtus / sizeof likely_mtus[0]; i++) {
@@ -56,7 +56,7 @@ static uint32_t likely(const struct rudp_path_mtu *m, uint32_t most_bytes)
 	return 0;
 }
 
-/* What to try next, if windows do not matter; 0: nothing more is worth it. */
+/* The next size to try, without regard to windows; 0: the search is complete. */
 static uint32_t next_size(const struct rudp_path_mtu *m)
 {
 	uint32_t most_bytes = ceiling(m);
@@ -82,7 +82,7 @@ static void complete(struct rudp_path_mtu *m, int64_t now_at_ns)
 	m->losses = 0;
 }
 
-/* Another size: the next one, or the end of the search. */
+/* Goes on to the next size, or ends the search. */
 static void move_on(struct rudp_path_mtu *m, int64_t now_at_ns)
 {
 	m->probe_bytes = 0;
@@ -101,7 +101,10 @@ static uint32_t between(uint32_t value, uint32_t least, uint32_t most)
 void rudp_path_mtu_start(struct rudp_path_mtu *m, uint32_t max_bytes, uint8_t header_bytes,
 			 uint32_t hint_bytes, int64_t now_at_ns)
 {
-	/* After RUDP_MTU_RAISE_NS all is open again; after a black hole what it swallowed is not. */
+	/*
+	 * A search after RUDP_MTU_RAISE_NS forgets earlier failures; one after a black hole does
+	 * not.
+	 */
 	if (m->state == RUDP_MTU_COMPLETE) {
 		m->failed_bytes = 0;
 		m->doubts = 0;
@@ -129,7 +132,7 @@ uint32_t rudp_path_mtu_probe_bytes(const struct rudp_path_mtu *m, uint32_t limit
 		return 0;
 	if (size_bytes == 0 || size_bytes > limit_bytes)
 		size_bytes = next_size(m);
-	/* Too much for the windows of now: what is common meanwhile, if it is within them. */
+	/* Too large for the current windows: try a common size that fits. */
 	if (size_bytes > limit_bytes)
 		size_bytes = likely(m, between(limit_bytes, 0, ceiling(m)));
 	if ((m->spent_bytes + size_bytes) * RUDP_MTU_COST_SHARE > carried_bytes)
@@ -151,7 +154,7 @@ void rudp_path_mtu_on_probe_sent(struct rudp_path_mtu *m, uint64_t number, uint3
 bool rudp_path_mtu_on_probe_answered(struct rudp_path_mtu *m, uint64_t number, uint32_t size_bytes,
 				     int64_t now_at_ns)
 {
-	/* Another one may have been sent on another path. */
+	/* It may be a probe of another path. */
 	if (number != m->probe_number)
 		return false;
 	m->probe_out = false;
@@ -160,10 +163,10 @@ bool rudp_path_mtu_on_probe_answered(struct rudp_path_mtu *m, uint64_t number, u
 		return false;
 	m->bytes = size_bytes;
 	if (m->failed_bytes && m->failed_bytes <= size_bytes)
-		m->failed_bytes = 0; /* it came late, and was not lost */
+		m->failed_bytes = 0; /* the probe was late, not lost */
 	if (m->state != RUDP_MTU_SEARCHING)
 		return true;
-	/* An earlier search has ended there: no need to look beyond again so soon. */
+	/* An earlier search ended with this size: do not search beyond it so soon. */
 	if (size_bytes == m->hint_bytes && m->hint_is_found)
 		complete(m, now_at_ns);
 	else
@@ -185,7 +188,7 @@ void rudp_path_mtu_on_probe_lost(struct rudp_path_mtu *m, uint64_t number, int64
 	move_on(m, now_at_ns);
 }
 
-/* Had ICMP told the truth, this packet could not have come through. */
+/* The ICMP message was wrong: a packet larger than its size has passed. */
 static void refute(struct rudp_path_mtu *m)
 {
 	if (m->hint_bytes == m->told_bytes && !m->hint_is_found)
@@ -205,10 +208,10 @@ void rudp_path_mtu_on_answered(struct rudp_path_mtu *m, uint64_t number, uint32_
 }
 
 /*
- * The size did pass. Either the path has changed, or a queue that ran over has swallowed the end of a
- * burst, and only the small packets of a probe time-out came after it. So the size is asked for once
- * more, but not for ever: where probes pass and bulk does not, what is below it must do. That ICMP has
- * spoken changes nothing of that, but what is asked for first.
+ * Handles a black hole. The size passed before. Either the path has changed, or a full queue
+ * dropped the end of a burst and only small probe packets followed. So the size is probed once
+ * more, but not for ever: if probes pass and bulk data repeatedly does not, a smaller size must do.
+ * An ICMP message only changes which size is tried first.
  */
 static void fall_back(struct rudp_path_mtu *m)
 {
@@ -228,8 +231,8 @@ static void fall_back(struct rudp_path_mtu *m)
 }
 
 /*
- * A packet is lost only when a later one has been answered. Had that been a large one, this would not
- * be a suspect: so small ones pass and large ones do not.
+ * A packet is declared lost only when a later one was acknowledged. If that was a large one, the
+ * loss is not counted here. So small packets pass and large ones do not.
  */
 bool rudp_path_mtu_on_lost(struct rudp_path_mtu *m, uint64_t number, uint32_t size_bytes)
 {
@@ -265,7 +268,7 @@ bool rudp_path_mtu_on_refused(struct rudp_path_mtu *m, uint32_t max_bytes, int64
 	return false;
 }
 
-static void listen_to(struct rudp_path_mtu *m, uint32_t max_bytes, uint64_t next_number)
+static void accept_hint(struct rudp_path_mtu *m, uint32_t max_bytes, uint64_t next_number)
 {
 	m->hint_bytes = m->told_bytes = max_bytes;
 	m->hint_is_found = false;
@@ -277,11 +280,11 @@ void rudp_path_mtu_on_hint(struct rudp_path_mtu *m, uint32_t max_bytes, uint64_t
 	if (max_bytes < RUDP_DATAGRAM_BASE_BYTES || m->state == RUDP_MTU_DISABLED || m->icmp_lies)
 		return;
 	if (max_bytes < m->bytes && m->suspects + 1 < RUDP_MTU_SUSPECTS) {
-		m->suspects = RUDP_MTU_SUSPECTS - 1; /* one loss will do */
-		listen_to(m, max_bytes, next_number);
+		m->suspects = RUDP_MTU_SUSPECTS - 1; /* one more loss suffices */
+		accept_hint(m, max_bytes, next_number);
 	} else if (max_bytes > m->bytes && max_bytes < m->probe_bytes) {
-		m->losses = RUDP_MTU_PROBES_MAX - 1; /* the one under way will do */
-		listen_to(m, max_bytes, next_number);
+		m->losses = RUDP_MTU_PROBES_MAX - 1; /* the loss of the probe in flight suffices */
+		accept_hint(m, max_bytes, next_number);
 	}
 }
 

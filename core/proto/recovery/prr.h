@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prr - Proportional Rate Reduction: how much leaves while a window is being reduced.
+ * prr - Proportional Rate Reduction: how much to send while the congestion window is being reduced.
  *
- * Cutting the window at once silences the sender until as much has been delivered as was cut. Here for
- * each delivered byte a part of one leaves, so that the flight arrives at the threshold when the
- * recovery ends, on the clock of the acknowledgements. Where losses alone have brought the flight below
- * the threshold, no more leaves than has arrived (the conservative bound).
+ * If the window were cut at once, the sender would be silent until as much was delivered as was
+ * cut. With PRR a part of each delivered byte may be sent, paced by acknowledgements, so that the
+ * flight size reaches ssthresh when the recovery ends. If losses alone bring the flight size below
+ * ssthresh, no more is sent than was delivered (the conservative bound).
  *
- * Departures  The first datagram of a recovery may always leave, and not only where nothing else may:
- *            shares are bytes here, and less than a datagram cannot leave. What the document calls a
- *            safe ACK, one that shows what was sent again to have arrived, ends a recovery here, where
- *            packets have numbers of their own: so it has no bound for them.
+ * Differences from the RFC: The first datagram of a recovery may always be sent, because the shares
+ * are counted in bytes and less than a datagram cannot be sent. There is no bound for "safe ACKs",
+ * which show the arrival of retransmissions: with packet numbers such an ACK ends the recovery
+ * here.
+ *
  * Limits     none: three counters.
- * Threads    none.
+ * Threads    none: belongs to one connection.
  * Source     RFC 9937 section 6, with bytes of packets in place of sequence numbers.
  */
 #ifndef RUDP_PROTO_PRR_H
@@ -21,23 +22,27 @@
 #include <stdint.h>
 
 struct rudp_prr {
-	uint64_t flight_bytes;    /* RecoverFS: in flight when it began, what was lost included; > 0 */
+	/* RecoverFS: in flight when the recovery began, lost bytes included; > 0 */
+	uint64_t flight_bytes;
 	uint64_t delivered_bytes; /* prr_delivered */
 	uint64_t out_bytes;       /* prr_out */
 };
 
-/* What has happened by now to the bytes of a recovery. */
+/* The state after an ACK of a recovery. */
 struct rudp_prr_ack {
 	uint64_t ssthresh_bytes;
-	uint64_t inflight_bytes;  /* after it */
-	uint64_t acked_bytes;     /* by this ACK; 0: a timer has found a loss */
+	uint64_t inflight_bytes;  /* after the ACK */
+	uint64_t acked_bytes;     /* acknowledged by this ACK; 0: a timer found a loss */
 	uint32_t datagram_bytes;
 };
 
-/* The window is reduced: flight_bytes before anything was lost, or acknowledged by the same ACK. */
+/* A recovery begins. flight_bytes was in flight before the loss and before the same ACK. */
 void rudp_prr_begin(struct rudp_prr *prr, uint64_t flight_bytes);
 void rudp_prr_on_sent(struct rudp_prr *prr, uint64_t bytes);
-/* Each ACK of a recovery, the first included. Returns the window until the next. */
+/*
+ * To be called for each ACK of a recovery, including the first. Returns the window until the next
+ * ACK.
+ */
 uint64_t rudp_prr_on_ack(struct rudp_prr *prr, const struct rudp_prr_ack *ack);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* send and recv: records of what was sent, and their answers. */
+/* Records of sent packets, and the processing of acknowledgements. */
 #include "proto/recovery/reliability.h"
 
 #include <assert.h>
@@ -11,17 +11,19 @@
 RUDP_FRAMES(HAS_A_BIT)
 #undef HAS_A_BIT
 
-/* One pass over an answer: what is known only when all of it has been looked at. */
+/* State of processing one ACK (or SYNACK): results that are known only at its end. */
 struct pass {
 	struct rudp_reliability *r;
 	struct rudp_reliability_result *result;
 	int64_t now_at_ns;
-	uint64_t largest_before; /* RUDP_NUMBER_NONE: nothing was answered before */
-	uint64_t rtt_number;     /* whose answer measures the round trip, if it is new */
-	int64_t rtt_ns;          /* RUDP_NEVER: it is not */
-	bool eliciting;          /* something newly answered did expect an answer */
-	uint64_t newest;         /* in flight and newly answered; RUDP_NUMBER_NONE: none */
-	uint64_t extent;         /* of reordering: how far below the largest one came late */
+	uint64_t largest_before; /* RUDP_NUMBER_NONE: nothing was acknowledged before */
+	uint64_t rtt_number;     /* its acknowledgement gives an RTT sample, if it is new */
+	int64_t rtt_ns;          /* RUDP_NEVER: no RTT sample */
+	bool eliciting;          /* a newly acknowledged packet was ack-eliciting */
+	/* newest packet in flight that is newly acknowledged; RUDP_NUMBER_NONE: none */
+	uint64_t newest;
+	/* largest distance of a late packet below the largest acknowledged number */
+	uint64_t extent;
 };
 
 int rudp_reliability_init(struct rudp_reliability *r, const struct rudp_reliability_owner *owner)
@@ -43,7 +45,9 @@ void rudp_reliability_fini(struct rudp_reliability *r)
 	rudp_sent_records_fini(r);
 }
 
-/* draft-cheng-iccrg-delivery-rate-estimation section 3.2: the state to measure against later. */
+/*
+ * draft-cheng-iccrg-delivery-rate-estimation section 3.2: stores the delivery state at send time.
+ */
 static void stamp_rate(struct rudp_reliability *r, struct rudp_sent *sent)
 {
 	if (sent->in_flight && r->bytes_in_flight == 0)
@@ -58,7 +62,7 @@ static void stamp_rate(struct rudp_reliability *r, struct rudp_sent *sent)
 	};
 }
 
-/* The record awaits its answer, from its sent_at_ns on. */
+/* Marks a record as outstanding since its sent_at_ns. */
 static void await(struct rudp_reliability *r, struct rudp_sent *sent)
 {
 	stamp_rate(r, sent);
@@ -99,8 +103,11 @@ static bool has_skipped(const struct rudp_reliability *r, const struct rudp_rang
 	return false;
 }
 
-/* The decoder has made sure that the ranges are in order: the first reaches highest. */
-static bool is_of_what_was_sent(const struct rudp_reliability *r, const struct rudp_ack *ack)
+/*
+ * False if the ACK covers a number that was never sent. The decoder has checked the order of the
+ * ranges, so the first is the highest.
+ */
+static bool covers_only_sent(const struct rudp_reliability *r, const struct rudp_ack *ack)
 {
 	if (ack->largest >= r->next || ack->range_count == 0 || ack->ranges[0].end > r->next)
 		return false;
@@ -165,7 +172,7 @@ static void note_spurious(struct pass *pass, uint64_t number, const struct rudp_
 		result->spurious_bytes += sent->size_bytes;
 }
 
-/* RFC 8985 section 6.2 step 3: what is answered now was overtaken, lost or not so far. */
+/* RFC 8985 section 6.2 step 3: the packet was overtaken, whether or not it was declared lost. */
 static void note_reordering(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
 {
 	if (pass->largest_before == RUDP_NUMBER_NONE || number > pass->largest_before ||
@@ -182,12 +189,12 @@ static void note_delivered(struct pass *pass, uint64_t number, const struct rudp
 	pass->result->answered_bytes += sent->size_bytes;
 	r->delivered_bytes += sent->size_bytes;
 	r->delivered_at_ns = pass->now_at_ns;
-	/* Which copy of a resent packet was answered is unknown: it measures nothing. */
+	/* A resent packet gives no sample, because it is unknown which copy was acknowledged. */
 	if (!sent->resent)
 		pass->newest = number;
 }
 
-/* number, not ANSWERED so far, is. */
+/* Marks a packet as acknowledged that was not so before. */
 static void answer(struct pass *pass, uint64_t number)
 {
 	struct rudp_reliability *r = pass->r;
@@ -212,7 +219,10 @@ static void answer(struct pass *pass, uint64_t number)
 	r->owner.on_answered(r->owner.context, number, sent);
 }
 
-/* number is ANSWERED: the first after it that may not be. Halves the way for who comes next. */
+/*
+ * number is ANSWERED. Returns the first number after it that may not be. Halves the path for later
+ * calls.
+ */
 static uint64_t step_over(struct rudp_reliability *r, uint64_t number)
 {
 	struct rudp_sent *sent = rudp_sent_at(r, number);
@@ -224,8 +234,8 @@ static uint64_t step_over(struct rudp_reliability *r, uint64_t number)
 }
 
 /*
- * All of [start, end) is answered. ACKs repeat what earlier ones said: each stretch answered before
- * is stepped over at once, as in a union-find structure with path halving.
+ * Marks [start, end) as acknowledged. ACKs repeat earlier ones, so each run of acknowledged records
+ * is skipped at once, as in a union-find structure with path halving.
  */
 static void answer_range(struct pass *pass, uint64_t start, uint64_t end)
 {
@@ -259,13 +269,15 @@ static void begin(struct pass *pass, struct rudp_reliability *r,
 	};
 }
 
-/* RFC 9002 section 5.1: from the largest number if it is newly answered, and something asked for
- * it. */
+/*
+ * RFC 9002 section 5.1: a sample needs that the largest number is newly acknowledged, and that a
+ * newly acknowledged packet was ack-eliciting.
+ */
 static void measure_rtt(const struct pass *pass, struct rudp_rtt *rtt, int64_t ack_delay_ns)
 {
 	if (pass->rtt_ns == RUDP_NEVER || !pass->eliciting)
 		return;
-	/* Also after a change of path, on which the owner begins the measurement anew. */
+	/* Also after a change of path, when the owner has reset the RTT. */
 	if (rtt->samples == 0)
 		pass->r->first_rtt_at_ns = pass->now_at_ns;
 	rudp_rtt_sample(rtt, pass->rtt_ns, ack_delay_ns);
@@ -316,7 +328,9 @@ void rudp_reliability_leave_path(struct rudp_reliability *r)
 {
 	uint64_t number = r->path_first > r->base ? r->path_first : r->base;
 
-	/* A peer may change its address with each packet: each record is walked over once. */
+	/*
+	 * A peer may change its address with each packet, so each record must be visited only once.
+	 */
 	for (; r->bytes_in_flight > 0 && number < r->next; number++) {
 		struct rudp_sent *sent = rudp_sent_at(r, number);
 
@@ -325,8 +339,8 @@ void rudp_reliability_leave_path(struct rudp_reliability *r)
 		if (sent->in_flight)
 			r->bytes_in_flight -= sent->size_bytes;
 		sent->in_flight = false;
-		sent->resent = true; /* its answer may come either way */
-		sent->content &= (unsigned)~RUDP_CONTENT_ECT; /* it tests nothing on the new one */
+		sent->resent = true; /* it is unknown by which path its acknowledgement comes */
+		sent->content &= (unsigned)~RUDP_CONTENT_ECT; /* it tests nothing on the new path */
 	}
 	r->path_first = r->next;
 	r->lost_run_from_ns = RUDP_NEVER;
@@ -342,7 +356,7 @@ enum rudp_verdict rudp_reliability_recv(struct rudp_reliability *r, struct rudp_
 	struct pass pass;
 
 	begin(&pass, r, result, ack->largest, now_at_ns);
-	if (!is_of_what_was_sent(r, ack))
+	if (!covers_only_sent(r, ack))
 		return RUDP_VERDICT_BAD_ACK;
 	do {
 		left--;

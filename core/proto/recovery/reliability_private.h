@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reliability_private - what the files of the reliability layer share: reliability.c (send, recv),
- * loss.c (retransmit), sent_records.c (the ring). Nobody else includes it.
+ * reliability_private - internals shared by reliability.c (send, recv), loss.c (retransmit) and
+ * sent_records.c (the ring). No other file includes it.
  */
 #ifndef RUDP_PROTO_RELIABILITY_PRIVATE_H
 #define RUDP_PROTO_RELIABILITY_PRIVATE_H
@@ -10,7 +10,7 @@
 
 #define RUDP_NUMBER_NONE UINT64_MAX
 
-/* The record under number, which must be in [base, next). */
+/* The record of number, which must be in [base, next). */
 static inline struct rudp_sent *rudp_sent_at(const struct rudp_reliability *r, uint64_t number)
 {
 	return &r->records[number & (r->capacity - 1)];
@@ -21,24 +21,28 @@ static inline bool rudp_sent_is_awaited(const struct rudp_sent *sent)
 	return sent->fate == RUDP_FATE_OUTSTANDING && sent->expects != RUDP_EXPECTS_NOTHING;
 }
 
-/* Memory of the ring. init: 0 or -ENOMEM. */
+/* Allocates and frees the ring. init returns 0 or -ENOMEM. */
 int rudp_sent_records_init(struct rudp_reliability *r);
 void rudp_sent_records_fini(struct rudp_reliability *r);
 
-/* Moves base over what nobody will ask for again. Losses up to lost_until_ns are given up. */
+/*
+ * Moves base over records that are no longer needed. Lost records are dropped if they were declared
+ * lost at or before lost_until_ns.
+ */
 void rudp_sent_records_prune(struct rudp_reliability *r, int64_t lost_until_ns);
 
 /*
- * Declares lost what the thresholds say, finds the next deadline, prunes. Cost: O(1) amortised,
- * since numbers and sending times grow together: all lost ones come before the first that is not.
+ * Declares packets lost by the thresholds, computes the next deadline, and prunes. The cost is O(1)
+ * amortised: numbers and send times grow together, so all lost packets precede the first that is
+ * not.
  */
 void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 		      int64_t ack_delay_max_ns, int64_t now_at_ns,
 		      struct rudp_reliability_result *result);
 
-/* A packet was answered that is extent numbers below one answered before. */
+/* A packet was acknowledged that is extent numbers below one acknowledged before. */
 void rudp_loss_on_reordering(struct rudp_reliability *r, uint64_t extent);
-/* Losses have proved spurious. */
+/* A packet declared lost was acknowledged. */
 void rudp_loss_on_spurious(struct rudp_reliability *r);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/recovery/rtt.h"
 
-/* No path is shorter; a clock that stands still must not make rates infinite. */
+/* No path is shorter. Prevents infinite rates if the clock does not advance. */
 #define SAMPLE_MIN_NS (1 * RUDP_NS_PER_US)
 
-/* What is believed of the first sample, and of any other however short the path has been so far. */
+/* Limits of the first sample, and of any later one on a short path. */
 #define FIRST_NS_MAX (10 * RUDP_NS_PER_S)
 #define STEP_NS_MIN (1 * RUDP_NS_PER_S)
 
@@ -36,9 +36,9 @@ static int64_t distance_ns(int64_t a_ns, int64_t b_ns)
 }
 
 /*
- * A host that was stopped answers afterwards: minutes that say nothing of the path, and would put off
- * the next probe, and what is taken for lost, by more of them. A path that has become so long is
- * believed a step at a time.
+ * Limits a sample to twice the current PTO. A suspended host answers late: such minutes say nothing
+ * about the path, and would delay the next probe and loss detection by minutes. If the path has
+ * really become that long, the estimate grows step by step.
  */
 static int64_t believable_ns(const struct rudp_rtt *rtt, int64_t sample_ns)
 {
@@ -56,7 +56,7 @@ void rudp_rtt_sample(struct rudp_rtt *rtt, int64_t latest_ns, int64_t ack_delay_
 		return;
 	}
 	rtt->min_ns = rudp_time_min(rtt->min_ns, rtt->latest_ns);
-	/* A delay that would lead below the minimum is not believed (RFC 9002 section 5.3). */
+	/* An ACK delay that would give less than the minimum is ignored (RFC 9002 section 5.3). */
 	if (ack_delay_ns > 0 && rtt->latest_ns - rtt->min_ns >= ack_delay_ns)
 		adjusted_ns -= ack_delay_ns;
 	rtt->believed_ns = believable_ns(rtt, rtt->latest_ns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ring of sent-packet records: memory, what is kept how long, and its invariants. */
+/* The ring of sent-packet records: its memory, how long records are kept, and its invariants. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static uint64_t kept(const struct rudp_reliability *r)
 	return r->next - r->base;
 }
 
-/* Records keep their numbers; only their places follow the capacity. */
+/* Moves the records to a ring of another capacity. Their numbers stay the same. */
 static int resize(struct rudp_reliability *r, uint32_t capacity)
 {
 	struct rudp_sent *records = malloc(capacity * sizeof *records);
@@ -56,7 +56,7 @@ void rudp_sent_records_fini(struct rudp_reliability *r)
 	r->capacity = 0;
 }
 
-/* How many records from base on, at least, are of no more use; 0: the oldest is. */
+/* The number of records from base on that are no longer needed; 0: the oldest is needed. */
 static uint64_t prunable(const struct rudp_reliability *r, int64_t lost_until_ns)
 {
 	const struct rudp_sent *sent = rudp_sent_at(r, r->base);
@@ -67,8 +67,7 @@ static uint64_t prunable(const struct rudp_reliability *r, int64_t lost_until_ns
 	case RUDP_FATE_LOST:
 		return sent->lost_at_ns <= lost_until_ns;
 	case RUDP_FATE_OUTSTANDING:
-		/* An ACK that has passed over an ACK of ours will hardly be followed by its answer.
-		 */
+		/* A non-eliciting packet is hardly ever acknowledged once a later packet was. */
 		return sent->expects == RUDP_EXPECTS_NOTHING &&
 		       r->largest_answered != RUDP_NUMBER_NONE && r->base < r->largest_answered;
 	}
@@ -83,7 +82,7 @@ void rudp_sent_records_prune(struct rudp_reliability *r, int64_t lost_until_ns)
 		r->base += n;
 }
 
-/* Forgets the oldest ones that nothing depends on, to make room. */
+/* Makes room: drops the oldest records that do not expect an answer. */
 static void prune_for_room(struct rudp_reliability *r, int64_t lost_until_ns)
 {
 	do {
@@ -132,7 +131,7 @@ void rudp_reliability_trim(struct rudp_reliability *r)
 	while (capacity < kept(r))
 		capacity *= 2;
 	if (capacity < r->capacity)
-		(void)resize(r, capacity); /* without memory to move, it stays as it is */
+		(void)resize(r, capacity); /* without memory the ring stays as it is */
 }
 
 const struct rudp_sent *rudp_reliability_find(const struct rudp_reliability *r, uint64_t number)
@@ -185,7 +184,7 @@ bool rudp_reliability_check(const struct rudp_reliability *r)
 {
 	uint64_t bytes_in_flight = 0;
 	uint64_t outstanding = 0;
-	uint64_t run_end = r->next; /* of the answered records that number is among */
+	uint64_t run_end = r->next; /* end of the run of answered records that contains number */
 
 	if (!check_state(r))
 		return false;

@@ -8,30 +8,32 @@
 
 #define MILLI 1000u
 #define DEVIATIONS 3u
-#define MARGIN_MILLI 1000u /* few losses are less even than that */
+#define MARGIN_MILLI 1000u /* one symbol more, because losses come in bursts */
 
-/* Rows and symbols are two halves of the field: their sum is never 0, and never the same twice. */
+/*
+ * Rows and symbols are disjoint halves of the field, so row + symbol is never 0 (a Cauchy matrix).
+ */
 uint8_t rudp_fec_factor(uint8_t row, uint32_t symbol)
 {
 	return rudp_gf256_inverse((uint8_t)((RUDP_FEC_COUNT_MAX + row) ^ symbol));
 }
 
-/* A piece inside one symbol. */
+/* Adds factor times a piece inside one symbol. */
 static void add_piece(const struct rudp_ring *ring, uint64_t start, size_t len, uint8_t factor,
-		      uint8_t *sum)
+		      uint8_t *repair)
 {
 	struct iovec iov[2];
 	int pieces = rudp_ring_look(ring, start, len, iov);
 
 	for (int i = 0; i < pieces; i++) {
-		rudp_gf256_multiply_add(sum, iov[i].iov_base, factor, iov[i].iov_len);
-		sum += iov[i].iov_len;
+		rudp_gf256_multiply_add(repair, iov[i].iov_base, factor, iov[i].iov_len);
+		repair += iov[i].iov_len;
 	}
 }
 
-/* In this field to add and to subtract are the same. */
+/* In this field addition and subtraction are the same. */
 void rudp_fec_subtract(const struct rudp_ring *ring, const struct rudp_fec_block *block,
-		       uint8_t row, uint64_t start, uint64_t end, uint8_t *sum)
+		       uint8_t row, uint64_t start, uint64_t end, uint8_t *repair)
 {
 	while (start < end) {
 		uint32_t symbol = (uint32_t)((start - block->start) / block->symbol_bytes);
@@ -40,19 +42,19 @@ void rudp_fec_subtract(const struct rudp_ring *ring, const struct rudp_fec_block
 		uint64_t piece_end = end < symbol_end ? end : symbol_end;
 
 		add_piece(ring, start, (size_t)(piece_end - start), rudp_fec_factor(row, symbol),
-			  sum + (start - symbol_start));
+			  repair + (start - symbol_start));
 		start = piece_end;
 	}
 }
 
 void rudp_fec_symbol(const struct rudp_ring *ring, const struct rudp_fec_block *block, uint8_t row,
-		     uint8_t *sum)
+		     uint8_t *repair)
 {
-	memset(sum, 0, block->symbol_bytes);
-	rudp_fec_subtract(ring, block, row, block->start, rudp_fec_end(block), sum);
+	memset(repair, 0, block->symbol_bytes);
+	rudp_fec_subtract(ring, block, row, block->start, rudp_fec_end(block), repair);
 }
 
-/* Whole ones: the arithmetic takes 64 bytes at a time. */
+/* Padded to full rows, because the arithmetic works on 64 bytes at a time. */
 #define ROW_BYTES (2 * RUDP_FEC_SOLVE_MAX)
 
 static void scale(uint8_t row[ROW_BYTES], uint8_t factor)
@@ -64,8 +66,8 @@ static void scale(uint8_t row[ROW_BYTES], uint8_t factor)
 }
 
 /*
- * Gauss and Jordan, with the unit matrix beside it. No pivot is 0, so none is looked for: the leading
- * parts of a Cauchy matrix are Cauchy matrices themselves.
+ * Gauss-Jordan elimination, with the unit matrix on the right. No pivot search is needed: the
+ * leading submatrices of a Cauchy matrix are Cauchy matrices, so no pivot is 0.
  */
 void rudp_fec_solve(const uint8_t *rows, const uint8_t *symbols, unsigned n, uint8_t *inverse)
 {
@@ -87,7 +89,7 @@ void rudp_fec_solve(const uint8_t *rows, const uint8_t *symbols, unsigned n, uin
 		memcpy(inverse + i * n, work[i] + n, n);
 }
 
-/* Rounded up. */
+/* The square root, rounded up. */
 static unsigned square_root(unsigned n)
 {
 	unsigned root = 0;

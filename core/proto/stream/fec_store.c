@@ -8,32 +8,33 @@
 
 #include "base/gf256.h"
 
-#define HOLES_MAX 64u          /* in a block that is worth a look: each is a packet at least */
-#define PIECES_PER_BYTE_MAX 2u /* to solve for each byte of a repair symbol, at most ... */
-#define SUM_COST_BYTES 32u     /* ... and as many as for these, whatever its length */
+/* a block with more holes is not examined; each hole is at least one packet */
+#define HOLES_MAX 64u
+#define PIECES_PER_BYTE_MAX 2u /* pieces to solve per byte of a repair symbol, at most, ... */
+#define SYMBOL_COST_BYTES 32u /* ... plus those for this many bytes, whatever the symbol's length */
 
 /* Work, in units of about 10 ns. */
-#define BYTES_PER_WORK 100u      /* of multiply_add (gf256.h) */
-#define WORK_PER_BLOCK 10u       /* to look at what is missing in a block, */
-#define WORK_PER_HOLE 6u         /* and for each hole in it */
-#define SLICE_BYTES (32u << 10)  /* of a block are subtracted at a time: 330 units */
+#define BYTES_PER_WORK 100u      /* bytes that multiply_add (gf256.h) handles */
+#define WORK_PER_BLOCK 10u       /* to find the holes of a block, ... */
+#define WORK_PER_HOLE 6u         /* ... and for each hole */
+#define SLICE_BYTES (32u << 10)  /* bytes of a block subtracted in one step: 330 units */
 
 struct rudp_fec_group {
 	struct rudp_fec_block block;
-	bool has_news; /* bytes of it or repair symbols have come since it was last looked at */
+	bool has_news; /* bytes or repair symbols of it arrived since it was last examined */
 	unsigned count;
 	uint8_t rows[RUDP_FEC_SOLVE_MAX];
 	uint8_t *symbols[RUDP_FEC_SOLVE_MAX];
 };
 
-/* Bytes of a block, from its start on. */
+/* Byte positions in a block, relative to its start. */
 struct span {
 	uint32_t start, end;
 };
 
 /*
- * What is missing in a block. The columns between two cuts miss the same symbols: no hole begins or
- * ends in between.
+ * The missing bytes of a block. Between two cuts all columns miss the same symbols: no hole begins
+ * or ends in between.
  */
 struct gaps {
 	const struct rudp_fec_block *block;
@@ -44,21 +45,22 @@ struct gaps {
 };
 
 /*
- * A block that is being solved, as it was when that began. What comes meanwhile changes nothing: from
- * each repair symbol all is subtracted that was there then.
+ * The state of solving a block, with its holes as they were at the beginning. Bytes that arrive
+ * meanwhile do not matter: only the bytes present at the beginning are subtracted from the repair
+ * symbols.
  */
 struct rudp_fec_job {
 	struct rudp_fec_group *group;
 	struct gaps gaps;
 	unsigned needed;
-	unsigned reduced;  /* repair symbols from which all is subtracted; */
-	uint32_t at;       /* and up to here, from the next one */
-	unsigned cut;      /* the columns solved next, */
-	unsigned symbol;   /* and which of the symbols missing in them */
-	unsigned symbol_count; /* 0: the matrix is not inverted yet */
+	unsigned reduced;  /* repair symbols from which all known bytes are subtracted */
+	uint32_t at;       /* subtracted from the next repair symbol up to this position */
+	unsigned cut;      /* index of the columns to solve next */
+	unsigned symbol;   /* index in symbols of the one to recover next */
+	unsigned symbol_count; /* missing in these columns; 0: the matrix is not inverted yet */
 	uint8_t symbols[RUDP_FEC_SOLVE_MAX];
 	uint8_t inverse[RUDP_FEC_SOLVE_MAX * RUDP_FEC_SOLVE_MAX];
-	uint8_t piece[]; /* symbol_bytes */
+	uint8_t piece[]; /* symbol_bytes long */
 };
 
 void rudp_fec_store_init(struct rudp_fec_store *store)
@@ -96,7 +98,7 @@ static void drop(struct rudp_fec_store *store, unsigned at)
 	store->group_count--;
 	for (unsigned i = at; i < store->group_count; i++)
 		store->groups[i] = store->groups[i + 1];
-	store->sum_count -= group->count;
+	store->symbol_count -= group->count;
 	store->bytes -= sizeof *group + (uint64_t)group->count * group->block.symbol_bytes;
 	free_group(group);
 }
@@ -122,7 +124,7 @@ static bool is_gone(const struct rudp_recvbuf *buf, const struct rudp_fec_block 
 	return buf->discarding || block->start < rudp_ring_kept(&buf->ring);
 }
 
-/* No sender of ours makes larger ones: what a peer can have us compute and hold is bounded by it. */
+/* No rudp sender uses larger blocks. The limit bounds the work and memory that a peer can cause. */
 static bool is_fitting(const struct rudp_fec_block *block)
 {
 	return block->symbol_bytes <= RUDP_FEC_DATAGRAM_MAX_BYTES &&
@@ -160,7 +162,7 @@ static bool is_same_block(const struct rudp_fec_block *a, const struct rudp_fec_
 	return a->start == b->start && a->count == b->count && a->symbol_bytes == b->symbol_bytes;
 }
 
-/* group: its block's, or NULL. No group stays without a repair symbol. */
+/* group is the block's group, or NULL. No group is created without a repair symbol. */
 static int keep(struct rudp_fec_store *store, struct rudp_fec_group *group,
 		const struct rudp_fec_block *block, uint8_t row, const uint8_t *symbol)
 {
@@ -177,7 +179,7 @@ static int keep(struct rudp_fec_store *store, struct rudp_fec_group *group,
 	group->symbols[group->count++] = copy;
 	group->has_news = true;
 	store->has_news = true;
-	store->sum_count++;
+	store->symbol_count++;
 	store->bytes += block->symbol_bytes;
 	return 0;
 }
@@ -187,7 +189,10 @@ static bool is_useless(const struct rudp_recvbuf *buf, const struct rudp_fec_gro
 	return is_complete(buf, &group->block) || is_gone(buf, &group->block);
 }
 
-/* Blocks of which nothing has come since they became useless are still there. */
+/*
+ * Drops useless blocks. Such blocks remain if none of their bytes arrived since they became
+ * useless.
+ */
 static void make_room(struct rudp_fec_store *store, const struct rudp_recvbuf *buf)
 {
 	store->work += WORK_PER_BLOCK * store->group_count;
@@ -198,7 +203,7 @@ static void make_room(struct rudp_fec_store *store, const struct rudp_recvbuf *b
 
 static bool is_full(const struct rudp_fec_store *store, const struct rudp_fec_group *group)
 {
-	return store->sum_count == RUDP_FEC_SYMBOLS_MAX ||
+	return store->symbol_count == RUDP_FEC_SYMBOLS_MAX ||
 	       (group ? group->count == RUDP_FEC_SOLVE_MAX
 		      : store->group_count == RUDP_FEC_BLOCKS_MAX);
 }
@@ -234,14 +239,14 @@ void rudp_fec_store_on_bytes(struct rudp_fec_store *store, uint64_t start, uint6
 	}
 }
 
-/* false: too many. */
+/* Finds the holes. False if there are too many. */
 static bool find_holes(const struct rudp_recvbuf *buf, struct gaps *gaps)
 {
 	const struct rudp_fec_block *block = gaps->block;
 	uint64_t end = rudp_fec_end(block);
 	uint64_t at = block->start > buf->ring.tail ? block->start : buf->ring.tail;
 	const struct rudp_range *range = rudp_range_set_find(&buf->pending, at);
-	/* Without a range there is no array to count from. */
+	/* If there is no range, the array may not exist. */
 	const struct rudp_range *last = range ? buf->pending.ranges + buf->pending.count : NULL;
 
 	gaps->hole_count = 0;
@@ -286,7 +291,9 @@ static void find_cuts(struct gaps *gaps)
 	}
 }
 
-/* The symbols that miss the columns between two cuts. Their number; more than max are not looked for. */
+/*
+ * Lists the symbols that miss the columns between two cuts. Returns their number; stops above max.
+ */
 static unsigned missing_symbols(const struct gaps *gaps, unsigned cut, unsigned max, uint8_t *symbols)
 {
 	uint32_t first = gaps->cuts[cut], end = gaps->cuts[cut + 1];
@@ -308,7 +315,7 @@ static unsigned missing_symbols(const struct gaps *gaps, unsigned cut, unsigned 
 	return count;
 }
 
-/* The cut at this column, of which there is one. */
+/* The index of the cut at this column, which must exist. */
 static unsigned cut_at(const struct gaps *gaps, uint32_t column)
 {
 	unsigned low = 0, high = gaps->cut_count - 1;
@@ -325,12 +332,14 @@ static unsigned cut_at(const struct gaps *gaps, uint32_t column)
 }
 
 /*
- * How many repair symbols it takes: as many as symbols miss the same column. A hole takes a byte of
- * each column as often as it is symbols long, and one more from where it begins to where it ends.
+ * The number of repair symbols needed: the largest number of symbols that miss the same column. A
+ * hole contains each column once per whole symbol of its length, and the columns from its start to
+ * its end once more.
  */
-static unsigned sums_needed(const struct gaps *gaps)
+static unsigned symbols_needed(const struct gaps *gaps)
 {
-	int change[2 * HOLES_MAX + 2] = {0}; /* at each cut, of the symbols missing from there on */
+	/* change at each cut of the number of missing symbols */
+	int change[2 * HOLES_MAX + 2] = {0};
 	int missing = 0, most = 0;
 
 	for (unsigned i = 0; i < gaps->hole_count; i++) {
@@ -339,7 +348,7 @@ static unsigned sums_needed(const struct gaps *gaps)
 		uint32_t end = hole->end % gaps->block->symbol_bytes;
 
 		missing += (int)((hole->end - hole->start) / gaps->block->symbol_bytes);
-		missing += first > end; /* around the end of the columns */
+		missing += first > end; /* it wraps around the end of the columns */
 		change[cut_at(gaps, first)]++;
 		change[cut_at(gaps, end)]--;
 	}
@@ -351,8 +360,10 @@ static unsigned sums_needed(const struct gaps *gaps)
 	return (unsigned)most;
 }
 
-/* Of all that is there in [start, end) of the block: a repair symbol of what is missing is left in
- * the end. */
+/*
+ * Subtracts the known bytes in [start, end) of the block from a repair symbol. In the end it covers
+ * only the missing bytes.
+ */
 static void reduce(const struct gaps *gaps, const struct rudp_ring *ring, uint8_t row,
 		   uint8_t *symbol, uint32_t start, uint32_t end)
 {
@@ -375,7 +386,7 @@ static void reduce(const struct gaps *gaps, const struct rudp_ring *ring, uint8_
 		rudp_fec_subtract(ring, block, row, block->start + at, block->start + end, symbol);
 }
 
-/* The next slice of the next repair symbol. */
+/* Subtracts the next slice of the block from the current repair symbol. */
 static void reduce_slice(struct rudp_fec_store *store, const struct rudp_ring *ring)
 {
 	struct rudp_fec_job *job = store->job;
@@ -395,8 +406,7 @@ static void reduce_slice(struct rudp_fec_store *store, const struct rudp_ring *r
 	job->reduced++;
 }
 
-/* For the columns between two cuts: which symbols miss them, and what each repair symbol counts for
- * those. */
+/* Computes, for the columns between two cuts, which symbols miss them, and the inverse matrix. */
 static void invert(struct rudp_fec_store *store)
 {
 	struct rudp_fec_job *job = store->job;
@@ -410,7 +420,9 @@ static void invert(struct rudp_fec_store *store)
 		job->cut++;
 }
 
-/* What the next symbol misses between the cuts. false: enough; the store may be empty then. */
+/*
+ * Recovers the bytes of the next symbol between the cuts. False: stop; the store may be empty then.
+ */
 static bool give(struct rudp_fec_store *store, rudp_fec_recovered *repaired, void *context)
 {
 	struct rudp_fec_job *job = store->job;
@@ -433,18 +445,19 @@ static bool give(struct rudp_fec_store *store, rudp_fec_recovered *repaired, voi
 }
 
 /*
- * To solve takes time in proportion to pieces and the square of the repair symbols; who sends them
- * pays for their bytes. Packets of a burst are about as long as a symbol, so there are few pieces,
- * and long ones. Whoever fragments the block until there is a piece for each byte would have us
- * work for milliseconds for each datagram of his: that block comes again instead.
+ * The time to solve is proportional to the number of pieces and to the square of the number of
+ * repair symbols, while a sender pays for the bytes of repair symbols only. Packets of a burst are
+ * about as long as a symbol, so there are few and long pieces. A peer could fragment a block until
+ * each byte is a piece, and cause milliseconds of work per datagram. Such a block is left to
+ * retransmission.
  */
 static bool is_worth_it(const struct gaps *gaps, unsigned needed)
 {
 	return (gaps->cut_count - 1) * needed <=
-	       PIECES_PER_BYTE_MAX * (gaps->block->symbol_bytes + SUM_COST_BYTES);
+	       PIECES_PER_BYTE_MAX * (gaps->block->symbol_bytes + SYMBOL_COST_BYTES);
 }
 
-/* Each repair symbol gives a byte of each column, so more bytes than that cannot be had back. */
+/* A repair symbol recovers one byte of each column, so this is the upper limit. */
 static bool may_suffice(const struct gaps *gaps, unsigned symbols)
 {
 	uint64_t missing = 0;
@@ -454,7 +467,7 @@ static bool may_suffice(const struct gaps *gaps, unsigned symbols)
 	return missing <= (uint64_t)symbols * gaps->block->symbol_bytes;
 }
 
-/* Without memory the block is dropped: what it would have repaired comes again. */
+/* Without memory the block is dropped, and the sender retransmits its missing bytes. */
 static void begin_job(struct rudp_fec_store *store, unsigned at, const struct gaps *gaps,
 		      unsigned needed)
 {
@@ -470,7 +483,7 @@ static void begin_job(struct rudp_fec_store *store, unsigned at, const struct ga
 	store->bytes += job_bytes(group);
 }
 
-/* What is useless goes, what can be solved becomes the job. */
+/* Drops the block if it is useless; starts to solve it if that is possible. */
 static void examine(struct rudp_fec_store *store, unsigned at, const struct rudp_recvbuf *buf)
 {
 	struct rudp_fec_group *group = store->groups[at];
@@ -487,12 +500,12 @@ static void examine(struct rudp_fec_store *store, unsigned at, const struct rudp
 		return;
 	store->work += WORK_PER_HOLE * gaps.hole_count;
 	find_cuts(&gaps);
-	needed = sums_needed(&gaps);
+	needed = symbols_needed(&gaps);
 	if (needed <= group->count && is_worth_it(&gaps, needed))
 		begin_job(store, at, &gaps, needed);
 }
 
-/* false: there is no block of which anything has come. */
+/* Examines the next block that has news. False if there is none. */
 static bool examine_next(struct rudp_fec_store *store, const struct rudp_recvbuf *buf)
 {
 	for (unsigned at = 0; at < store->group_count; at++)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fec_store - repair symbols that have come for blocks of the stream in which something is missing.
+ * fec_store - stores received FEC repair symbols and recovers the missing bytes of their blocks.
  *
- * Model      a block is kept until it is complete, or its repair symbols have given what was
- *            missing. A block of which a byte has been read and overwritten cannot be solved any
- * more, and is dropped.
- * Cost       a block is looked at only if bytes or repair symbols of it have come, and solved a
- *            step at a time: a step is RUDP_FEC_STEP_WORK_MAX units at most, of about 10 ns. work
- * counts them.
- * Limits     RUDP_FEC_BLOCKS_MAX blocks and RUDP_FEC_SYMBOLS_MAX repair symbols; more are dropped:
- *            what they would have repaired comes again anyway.
- * Memory     allocated with the first repair symbol, given back with the last block. The owner
- * counts it.
+ * Model      A block is kept until it is complete or its repair symbols have given the missing
+ *            bytes. A block is dropped if one of its bytes was read and overwritten: it can no
+ *            longer be solved.
+ * Cost       A block is examined only if bytes or repair symbols of it have arrived. It is solved
+ *            in steps of at most RUDP_FEC_STEP_WORK_MAX units of about 10 ns. The member work
+ *            counts them.
+ * Limits     RUDP_FEC_BLOCKS_MAX blocks and RUDP_FEC_SYMBOLS_MAX repair symbols. More are dropped:
+ *            the sender retransmits what they would have repaired.
+ * Memory     Allocated with the first repair symbol, freed with the last block. The owner counts
+ *            it.
  * Threads    none: one owner at a time.
  * Source     docs/protocol.md section 9.7.
  */
@@ -26,7 +26,7 @@
 
 #define RUDP_FEC_BLOCKS_MAX 16
 #define RUDP_FEC_SYMBOLS_MAX 256u
-/* to invert a matrix for RUDP_FEC_SOLVE_MAX repair symbols, mostly */
+/* mostly the inversion of a matrix for RUDP_FEC_SOLVE_MAX repair symbols */
 #define RUDP_FEC_STEP_WORK_MAX 1200u
 
 struct rudp_fec_group;
@@ -35,37 +35,41 @@ struct rudp_fec_job;
 struct rudp_fec_store {
 	struct rudp_fec_group *groups[RUDP_FEC_BLOCKS_MAX];
 	unsigned group_count;
-	unsigned sum_count;
-	uint64_t bytes;               /* of memory */
-	uint64_t repaired_bytes;      /* total for statistics */
-	struct rudp_fec_job *job;     /* the block that is being solved; NULL: none */
+	unsigned symbol_count; /* of all groups */
+	uint64_t bytes;               /* memory in use */
+	uint64_t repaired_bytes;      /* total, for statistics */
+	struct rudp_fec_job *job;     /* the block being solved; NULL: none */
 	uint64_t work;                /* total */
-	bool has_news;                /* solve has something to do */
+	bool has_news;                /* rudp_fec_store_solve has something to do */
 };
 
 void rudp_fec_store_init(struct rudp_fec_store *store);
-/* Drops all; it may be used on. */
+/* Drops all blocks. The store can still be used. */
 void rudp_fec_store_clear(struct rudp_fec_store *store);
 
 /*
- * Keeps a copy of the repair symbol unless nothing is missing in its block, or it has come before.
- * 0 or -ENOMEM,
- * -ENOSPC, -ERANGE (bytes of the block are gone, it does not match what has come before of it, or it is
- * larger than RUDP_FEC_BLOCK_BYTES_MAX, or its symbols are than RUDP_FEC_DATAGRAM_MAX_BYTES).
+ * Stores a copy of a repair symbol, unless its block is complete or the symbol is a duplicate.
+ *
+ * Returns  0; -ENOMEM; -ENOSPC: the store is full; -ERANGE: bytes of the block are gone, or the
+ *          block does not match its earlier repair symbols, or it is larger than
+ *          RUDP_FEC_BLOCK_BYTES_MAX, or its symbols are larger than RUDP_FEC_DATAGRAM_MAX_BYTES.
  */
 int rudp_fec_store_add(struct rudp_fec_store *store, const struct rudp_recvbuf *buf,
 		       const struct rudp_fec_block *block, uint8_t row, const uint8_t *symbol);
 
-/* What was missing in a block; in order of the columns, not of the stream. false: no more of it. */
+/*
+ * Gets recovered bytes of a block, in the order of columns, not of the stream. Returns false to
+ * stop.
+ */
 typedef bool rudp_fec_recovered(void *context, uint64_t offset, const uint8_t *bytes, size_t len);
 
-/* Stream bytes [start, end) have come. */
+/* Stream bytes [start, end) have arrived. */
 void rudp_fec_store_on_bytes(struct rudp_fec_store *store, uint64_t start, uint64_t end);
 
 /*
- * Goes on until nothing is left to do, or so much work is done; a step more than that is possible.
- * Gives what can be had back to repaired, which may put it into buf and even clear the store; and drops
- * what is of no use any more.
+ * Solves blocks until nothing is left to do or work_max units are done; one step may exceed them.
+ * Passes recovered bytes to repaired, which may put them into buf and may even clear the store.
+ * Drops blocks that are no longer useful.
  */
 void rudp_fec_store_solve(struct rudp_fec_store *store, const struct rudp_recvbuf *buf,
 			  uint64_t work_max, rudp_fec_recovered *repaired, void *context);

@@ -6,10 +6,11 @@
 #include "proto/recovery/rtt.h"
 
 #define FINAL_SIZE_UNKNOWN UINT64_MAX
-#define ARRIVAL_STEPS 16   /* in a round trip, in which arrivals are averaged */
-#define WINDOW_DUE_SHARE 4 /* a WINDOW frame is worth sending for a quarter of the window */
+#define ARRIVAL_STEPS 16   /* parts of a round trip over which arrivals are averaged */
+#define WINDOW_DUE_SHARE 4 /* send a WINDOW frame after a quarter of the window */
 #define TRIM_IDLE_NS (1 * RUDP_NS_PER_S)
-#define HISTORY_BUDGET_SHARE 4 /* of all the memory; half of it is scarce */
+/* part of the budget up to which history is kept; memory is scarce at half of it */
+#define HISTORY_BUDGET_SHARE 4
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -26,8 +27,8 @@ static uint64_t initial_window_bytes(const struct rudp_recvbuf *buf)
 	return min_u64(RUDP_RECVBUF_INITIAL_WINDOW_BYTES, buf->window_max_bytes);
 }
 
-/* How far beyond head a new promise goes. */
-static uint64_t promise_bytes(const struct rudp_recvbuf *buf)
+/* How far beyond head a new limit goes. */
+static uint64_t announced_bytes(const struct rudp_recvbuf *buf)
 {
 	return rudp_budget_is_scarce(buf->budget)
 		       ? min_u64(buf->window_bytes, RUDP_BUDGET_FLOOR_BYTES)
@@ -46,7 +47,7 @@ void rudp_recvbuf_init(struct rudp_recvbuf *buf, size_t capacity_max_bytes,
 	rudp_range_set_init(&buf->pending, RUDP_RECVBUF_RANGES_MAX);
 	buf->window_max_bytes = buf->ring.capacity_max_bytes;
 	buf->window_bytes = initial_window_bytes(buf);
-	buf->window_end = promise_bytes(buf); /* the handshake's */
+	buf->window_end = announced_bytes(buf); /* the limit sent in the handshake */
 }
 
 void rudp_recvbuf_fini(struct rudp_recvbuf *buf)
@@ -60,11 +61,11 @@ void rudp_recvbuf_limit(struct rudp_recvbuf *buf, uint64_t window_max_bytes)
 	buf->window_max_bytes = min_u64(window_max_bytes, buf->ring.capacity_max_bytes);
 	buf->window_bytes = max_u64(min_u64(buf->window_bytes, buf->window_max_bytes),
 				    initial_window_bytes(buf));
-	if (!buf->has_promised)
-		buf->window_end = promise_bytes(buf);
+	if (!buf->has_announced)
+		buf->window_end = announced_bytes(buf);
 }
 
-/* One past the highest byte that has ever arrived. */
+/* One past the highest byte received. */
 static uint64_t highest(const struct rudp_recvbuf *buf)
 {
 	const struct rudp_range_set *pending = &buf->pending;
@@ -83,14 +84,16 @@ static bool is_allowed(const struct rudp_recvbuf *buf, uint64_t offset, size_t l
 	return !fin || end >= highest(buf);
 }
 
-/* Nobody will read: the stream goes on in numbers only, the ring without memory. */
+/* Nothing will be read: only the offsets advance, and the ring needs no memory. */
 static void skip_to(struct rudp_ring *ring, uint64_t offset)
 {
 	ring->head = ring->tail = offset;
 	ring->extent = max_u64(ring->extent, offset);
 }
 
-/* All up to end is there, and with it what pending lists from there on. */
+/*
+ * All bytes up to end are received: moves the tail over them and over the adjacent pending range.
+ */
 static void advance(struct rudp_recvbuf *buf, uint64_t end)
 {
 	const struct rudp_range *range = rudp_range_set_find(&buf->pending, end);
@@ -104,7 +107,7 @@ static void advance(struct rudp_recvbuf *buf, uint64_t end)
 	rudp_range_set_remove_below(&buf->pending, end);
 }
 
-/* Only where there is plenty of memory: what has been read must not make it scarce for all. */
+/* Keeps history only while memory is plentiful: read bytes must not make memory scarce. */
 static void keep_history(struct rudp_recvbuf *buf, uint64_t end)
 {
 	const struct rudp_budget *budget = buf->budget;
@@ -115,7 +118,7 @@ static void keep_history(struct rudp_recvbuf *buf, uint64_t end)
 		buf->ring.keep_bytes = 0;
 }
 
-/* There is memory for [start, end) in the common budget. */
+/* True if the common budget has memory for [start, end). */
 static bool is_affordable(const struct rudp_recvbuf *buf, uint64_t start, uint64_t end)
 {
 	if (buf->discarding)
@@ -126,7 +129,7 @@ static bool is_affordable(const struct rudp_recvbuf *buf, uint64_t start, uint64
 	return rudp_budget_allows(buf->budget, &buf->ring, end);
 }
 
-/* New bytes [start, end), of which some may have come before; from the tail or beyond it. */
+/* Stores bytes [start, end), at the tail or beyond it. Some of them may be duplicates. */
 static bool store(struct rudp_recvbuf *buf, uint64_t start, uint64_t end, const uint8_t *bytes)
 {
 	keep_history(buf, end);
@@ -140,8 +143,7 @@ static bool store(struct rudp_recvbuf *buf, uint64_t start, uint64_t end, const 
 	return true;
 }
 
-/* What the program needed in busier times is not held ready for ever. The promise stands, though.
- */
+/* After idle time the window returns to its initial size. A limit already announced stays valid. */
 static void decay(struct rudp_recvbuf *buf, int64_t now_at_ns)
 {
 	if (now_at_ns - buf->last_data_at_ns >= RUDP_RECVBUF_IDLE_NS)
@@ -149,13 +151,19 @@ static void decay(struct rudp_recvbuf *buf, int64_t now_at_ns)
 	buf->last_data_at_ns = now_at_ns;
 }
 
-/* A program that has not read half of what has just come may want to hold the sender back. */
+/*
+ * Counts new bytes and may raise the window. If the program has not read half of what arrived
+ * recently, it may want to slow down the sender, so the window stays.
+ */
 static void note_arrival(struct rudp_recvbuf *buf, size_t bytes, int64_t now_at_ns)
 {
 	int64_t span_ns = rudp_time_min(now_at_ns - buf->arrived_at_ns, buf->srtt_ns);
 	uint64_t wanted;
 
-	/* What came a round trip ago leaks away, in steps large enough for the rounding. */
+	/*
+	 * Bytes older than a round trip leave the average, in steps large enough for integer
+	 * rounding.
+	 */
 	if (span_ns >= buf->srtt_ns / ARRIVAL_STEPS) {
 		buf->arrived_bytes -= rudp_cc_mul_div(buf->arrived_bytes, (uint64_t)span_ns,
 						      (uint64_t)buf->srtt_ns);
@@ -177,7 +185,7 @@ enum rudp_verdict rudp_recvbuf_take(struct rudp_recvbuf *buf, uint64_t offset, c
 {
 	uint64_t end = offset + len;
 	uint64_t start = max_u64(offset, buf->ring.tail);
-	uint64_t known = len; /* bytes that have come before */
+	uint64_t known = len; /* duplicate bytes */
 
 	if (!is_allowed(buf, offset, len, fin))
 		return RUDP_VERDICT_BAD_STREAM;
@@ -207,8 +215,9 @@ int rudp_recvbuf_readable(const struct rudp_recvbuf *buf, struct iovec iov[2])
 }
 
 /*
- * A program that drains half of the window within two round trips may be held back by it. One that
- * takes a big bite now and then is not: the measurement begins behind the first bite.
+ * If a program reads half of the window within two round trips, the window may be too small. A
+ * program that reads a large block now and then is not limited by it: the measurement begins after
+ * the first block.
  */
 static void tune(struct rudp_recvbuf *buf, int64_t srtt_ns, int64_t now_at_ns)
 {
@@ -223,7 +232,7 @@ static void tune(struct rudp_recvbuf *buf, int64_t srtt_ns, int64_t now_at_ns)
 	buf->drained_mark_at_ns = now_at_ns;
 }
 
-/* Nothing is held, and little speaks for more to come: the memory goes back. */
+/* Frees the memory if the buffer is empty and little more is expected. */
 static void trim(struct rudp_recvbuf *buf, int64_t now_at_ns)
 {
 	bool idle = now_at_ns - buf->last_data_at_ns >= TRIM_IDLE_NS;
@@ -258,27 +267,27 @@ void rudp_recvbuf_discard(struct rudp_recvbuf *buf)
 {
 	buf->discarding = true;
 	skip_to(&buf->ring, buf->ring.tail);
-	buf->ring.extent = buf->ring.tail; /* what is pending counts, but is not kept */
+	buf->ring.extent = buf->ring.tail; /* pending bytes count as received but are not kept */
 	rudp_ring_trim(&buf->ring);
 }
 
 uint64_t rudp_recvbuf_window_end(const struct rudp_recvbuf *buf)
 {
-	return max_u64(buf->window_end, buf->ring.head + promise_bytes(buf));
+	return max_u64(buf->window_end, buf->ring.head + announced_bytes(buf));
 }
 
 bool rudp_recvbuf_window_due(const struct rudp_recvbuf *buf)
 {
-	/* Once the end is known the peer needs no more room: it had enough to send all. */
+	/* Once the final size is known, the peer needs no larger window. */
 	return buf->final_size == FINAL_SIZE_UNKNOWN &&
 	       rudp_recvbuf_window_end(buf) - buf->window_end >=
-		       promise_bytes(buf) / WINDOW_DUE_SHARE;
+		       announced_bytes(buf) / WINDOW_DUE_SHARE;
 }
 
 void rudp_recvbuf_on_window_sent(struct rudp_recvbuf *buf, uint64_t window_end)
 {
 	buf->window_end = max_u64(buf->window_end, window_end);
-	buf->has_promised = true;
+	buf->has_announced = true;
 }
 
 #define CHECK(condition)                                                                           \

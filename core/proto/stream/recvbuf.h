@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * recvbuf - stream bytes from the moment they arrive until the program has read them; flow control.
+ * recvbuf - the receive buffer: holds stream bytes until the program reads them, and flow control.
  *
- * Model      ring holds the in-order bytes [head, tail) and, beyond, the out-of-order ones listed in
- *            pending. window_end is what the peer has been allowed; it only grows.
- * Auto-tuning  the window (up to window_max) doubles when the program has drained half of it within
- *            two round trips, and is at least RUDP_RECVBUF_WINDOW_ROUNDS times what arrives in one,
- *            in order or not, as long as the program keeps up: a loss stops the draining for a round
- *            trip or two, in which a sender that still looks for the bandwidth grows many times over.
- *            It decays to the initial size after RUDP_RECVBUF_IDLE_NS without data.
- * Limit      limit() bounds the window: SO_RCVBUF, or a peer on the same host, where a larger one gains
- *            nothing. What has been promised stands.
- * Budget     memory of all connections is bounded together (proto/stream/budget.h).
+ * Model    ring holds the in-order bytes [head, tail) and beyond them the out-of-order bytes that
+ *          pending lists. window_end is the flow control limit announced to the peer; it only
+ *          grows.
+ * Tuning   The window (up to window_max) doubles if the program reads half of it within two round
+ *          trips. It is also at least RUDP_RECVBUF_WINDOW_ROUNDS times the bytes that arrive in one
+ *          round trip, in order or not, as long as the program keeps up. That rule is needed
+ *          because a loss stops reading for one or two round trips, in which a sender in start-up
+ *          grows many times over. The window returns to the initial size after RUDP_RECVBUF_IDLE_NS
+ *          without data.
+ * Limit    limit() bounds the window: for SO_RCVBUF, or for a peer on the same host, where a larger
+ *          window gains nothing. A limit already announced stays valid.
+ * Budget   The memory of all connections is bounded together (proto/stream/budget.h).
  */
 #ifndef RUDP_PROTO_RECVBUF_H
 #define RUDP_PROTO_RECVBUF_H
@@ -28,73 +30,78 @@
 #include "proto/wire/verdict.h"
 
 /*
- * More holes than these have no place: bytes that would make another are dropped without an
- * acknowledgement, and come again. A window of 32 MB in packets of 1200 bytes has so many only when one
- * packet of six is lost. It bounds what one frame can cost: half of these ranges are moved, in 1 us.
+ * The maximum number of out-of-order ranges. Bytes that would need another range are dropped, not
+ * acknowledged, and retransmitted. A window of 32 MB in packets of 1200 bytes reaches the maximum
+ * only if one packet in six is lost. It bounds the work of one frame: half of the ranges are moved,
+ * in 1 us.
  */
 #define RUDP_RECVBUF_RANGES_MAX 4096
 #define RUDP_RECVBUF_INITIAL_WINDOW_BYTES (1u << 20)
 #define RUDP_RECVBUF_WINDOW_ROUNDS 8
-#define RUDP_RECVBUF_YOUNG_ROUNDS 32 /* up to RUDP_RECVBUF_YOUNG_BYTES: start-up grows fastest */
+/* up to RUDP_RECVBUF_YOUNG_BYTES, because start-up grows fastest */
+#define RUDP_RECVBUF_YOUNG_ROUNDS 32
 #define RUDP_RECVBUF_YOUNG_BYTES (2u << 20)
-/* What arrives without being drained earns no more: a peer that leaves a hole holds so much. */
+/*
+ * Bytes that arrive unread raise the window only up to this: a peer that leaves a gap occupies this
+ * much.
+ */
 #define RUDP_RECVBUF_ARRIVAL_WINDOW_BYTES_MAX (8u << 20)
 #define RUDP_RECVBUF_IDLE_NS (10 * RUDP_NS_PER_S)
 
 struct rudp_recvbuf {
 	const struct rudp_budget *budget;
 	struct rudp_ring ring;
-	struct rudp_range_set pending; /* out of order, all above ring.tail */
-	uint64_t final_size;           /* UINT64_MAX until a FIN has come */
+	struct rudp_range_set pending; /* out-of-order bytes, all above ring.tail */
+	uint64_t final_size;           /* UINT64_MAX until a FIN has arrived */
 	uint64_t window_bytes;         /* how far beyond head the peer may send */
 	uint64_t window_max_bytes;
-	uint64_t window_end;           /* promised */
-	bool has_promised;             /* the handshake has told the peer of window_end */
-	uint64_t drained_mark;         /* auto-tuning: head when the present measurement began */
+	uint64_t window_end;           /* announced */
+	bool has_announced;            /* window_end was sent in the handshake */
+	uint64_t drained_mark;         /* tuning: head when the current measurement began */
 	int64_t drained_mark_at_ns;
-	uint64_t arrived_bytes;        /* new ones, about those of the last round trip */
+	uint64_t arrived_bytes;        /* new bytes of about the last round trip */
 	int64_t arrived_at_ns;
-	int64_t srtt_ns;               /* as last heard */
+	int64_t srtt_ns;               /* last value from the owner */
 	int64_t last_data_at_ns;
-	size_t history_bytes;          /* of what has been read: kept while there is plenty of memory */
-	bool discarding;               /* the program shut its reading side: take and drop */
+	size_t history_bytes; /* bytes to keep after they were read, while memory is plentiful */
+	bool discarding;               /* SHUT_RD: received bytes are acknowledged and dropped */
 	uint64_t duplicate_bytes;      /* total, for statistics */
 };
 
-/* budget outlives it; the owner charges to it what the buffer holds. */
+/* budget must outlive the buffer. The owner charges the buffer's memory to it. */
 void rudp_recvbuf_init(struct rudp_recvbuf *buf, size_t capacity_max_bytes,
 		       const struct rudp_budget *budget);
 void rudp_recvbuf_fini(struct rudp_recvbuf *buf);
 
-/* The window does not grow beyond window_max_bytes, nor beyond the capacity. */
+/* The window will not grow beyond window_max_bytes, nor beyond the capacity. */
 void rudp_recvbuf_limit(struct rudp_recvbuf *buf, uint64_t window_max_bytes);
 
 /*
- * Takes bytes of a STREAM frame.
+ * Stores the bytes of a STREAM frame.
  *
- * Returns  OK; BAD_STREAM (beyond the promised window, or beyond or against the final size);
- *          NO_MEMORY, be it the host's or the budget's (nothing taken: the packet must not be
- *          acknowledged).
+ * Returns  OK; BAD_STREAM: beyond the announced window, or in conflict with the final size;
+ *          NO_MEMORY, of the host or in the budget: nothing was stored, and the packet must not be
+ *          acknowledged.
  */
 enum rudp_verdict rudp_recvbuf_take(struct rudp_recvbuf *buf, uint64_t offset, const uint8_t *bytes,
 				    size_t len, bool fin, int64_t now_at_ns);
 
-/* In-order bytes that the program can read; their place; and reading them. */
+/* The number of in-order bytes that the program can read, their location, and their removal. */
 size_t rudp_recvbuf_available(const struct rudp_recvbuf *buf);
 int rudp_recvbuf_readable(const struct rudp_recvbuf *buf, struct iovec iov[2]);
 void rudp_recvbuf_consume(struct rudp_recvbuf *buf, size_t n, int64_t srtt_ns, int64_t now_at_ns);
 
-/* All bytes up to the FIN have been read. / Have arrived. */
+/* All bytes up to the FIN were read; were received. */
 bool rudp_recvbuf_is_drained(const struct rudp_recvbuf *buf);
 bool rudp_recvbuf_is_complete(const struct rudp_recvbuf *buf);
 
-/* The program will read no more: what is there and what comes is dropped, the window keeps moving. */
+/* The program will read no more: drops stored and future bytes; the window keeps moving. */
 void rudp_recvbuf_discard(struct rudp_recvbuf *buf);
 
-/* The window that could be promised now; and whether it has moved enough to be worth a frame. */
+/* The limit that could be announced now; and whether it has grown enough for a WINDOW frame. */
 uint64_t rudp_recvbuf_window_end(const struct rudp_recvbuf *buf);
 bool rudp_recvbuf_window_due(const struct rudp_recvbuf *buf);
-/* It has been promised in a frame. */
+/* window_end was sent in a frame. */
 void rudp_recvbuf_on_window_sent(struct rudp_recvbuf *buf, uint64_t window_end);
 
 bool rudp_recvbuf_check(const struct rudp_recvbuf *buf);

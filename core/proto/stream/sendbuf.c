@@ -43,7 +43,7 @@ static bool is_fin_due(const struct rudp_sendbuf *buf)
 	return buf->fin_wanted && !buf->fin_acked && (!buf->fin_sent || buf->fin_lost);
 }
 
-/* The bytes due, in the order in which they are to leave; false: none are. */
+/* Gives the next range of due bytes. False: none. */
 static bool due_bytes(const struct rudp_sendbuf *buf, uint64_t window_end, struct rudp_range *due)
 {
 	if (buf->lost.count > 0)
@@ -102,12 +102,12 @@ int rudp_sendbuf_on_sent(struct rudp_sendbuf *buf, const struct rudp_sendbuf_chu
 }
 
 /*
- * There is no memory, or no place, left to list what must be sent again: all from start on counts
- * as never sent. It costs bandwidth, but nothing is forgotten.
+ * The list of lost bytes is full or there is no memory: all bytes from start on count as never
+ * sent. That costs bandwidth, but no byte is forgotten.
  */
 static void go_back(struct rudp_sendbuf *buf, uint64_t start)
 {
-	/* Nothing reaches beyond sent, so neither splits a range: they cannot fail. */
+	/* No range reaches beyond sent, so no range is split and the calls cannot fail. */
 	(void)rudp_range_set_remove(&buf->acked, start, buf->sent);
 	(void)rudp_range_set_remove(&buf->lost, start, buf->sent);
 	buf->sent = start;
@@ -119,7 +119,7 @@ static void want_again(struct rudp_sendbuf *buf, uint64_t start, uint64_t end)
 		go_back(buf, start);
 }
 
-/* All up to end has been acknowledged, and with it what acked lists from there on. */
+/* All bytes up to end are acknowledged, and so is the adjacent range of acked. */
 static size_t advance(struct rudp_sendbuf *buf, uint64_t end)
 {
 	const struct rudp_range *range = rudp_range_set_find(&buf->acked, end);
@@ -147,11 +147,11 @@ size_t rudp_sendbuf_on_acked(struct rudp_sendbuf *buf, uint64_t start, size_t le
 		return 0;
 	if (start == buf->ring.head)
 		return advance(buf, end);
-	/* What cannot be taken out of lost stays there: it is sent, and acknowledged, once more. */
+	/* Without memory the bytes stay in lost: they are sent and acknowledged again. */
 	if (rudp_range_set_remove(&buf->lost, start, end))
 		return 0;
 	if (rudp_range_set_add(&buf->acked, start, end)) {
-		/* No answer will come for the same bytes twice, unless they are sent again. */
+		/* The same bytes are acknowledged again only if they are sent again. */
 		rudp_sendbuf_on_lost(buf, start, (size_t)(end - start), false);
 	}
 	return 0;
@@ -164,7 +164,7 @@ void rudp_sendbuf_on_lost(struct rudp_sendbuf *buf, uint64_t start, size_t len, 
 	if (fin && buf->fin_sent && !buf->fin_acked)
 		buf->fin_lost = true;
 	start = max_offset(start, buf->ring.head);
-	while (start < min_offset(end, buf->sent)) { /* sent moves when it goes back */
+	while (start < min_offset(end, buf->sent)) { /* go_back may lower sent */
 		const struct rudp_range *acked = rudp_range_set_find(&buf->acked, start);
 		uint64_t hole_end = min_offset(end, buf->sent);
 
@@ -209,7 +209,8 @@ uint64_t rudp_sendbuf_hole_start(const struct rudp_sendbuf *buf, uint64_t offset
 void rudp_sendbuf_probe(struct rudp_sendbuf *buf, size_t len_max)
 {
 	const struct rudp_range_set *acked = &buf->acked;
-	uint32_t below = acked->count; /* acked ranges below the newest unacknowledged bytes */
+	/* number of acked ranges below the newest unacknowledged bytes */
+	uint32_t below = acked->count;
 	uint64_t start = buf->ring.head;
 	uint64_t end = buf->sent;
 
@@ -221,7 +222,7 @@ void rudp_sendbuf_probe(struct rudp_sendbuf *buf, size_t len_max)
 		start = acked->ranges[below - 1].end;
 	if (end - start > len_max)
 		start = end - len_max;
-	/* Without memory there is no probe of bytes: the owner sends one without. */
+	/* Without memory the probe carries no bytes: the owner sends one without. */
 	(void)rudp_range_set_add(&buf->lost, start, end);
 }
 

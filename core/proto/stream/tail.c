@@ -32,7 +32,10 @@ static int64_t delay_ns(const struct rudp_rtt *rtt, bool burst)
 void rudp_tail_on_idle(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool burst,
 		       int64_t now_at_ns)
 {
-	/* Not put off by what follows: a stream of keystrokes would never have its copies. */
+	/*
+	 * Later data does not move the time: otherwise a stream of keystrokes would never be
+	 * duplicated.
+	 */
 	if (!tail->disabled && tail->due_at_ns == RUDP_NEVER)
 		tail->due_at_ns = now_at_ns + delay_ns(rtt, burst);
 }

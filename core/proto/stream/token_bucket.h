@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * token_bucket - a budget of bytes that fills up at a given rate, up to a given burst.
- */
+/* token_bucket - a token bucket in bytes: fills at a given rate, up to a given burst size. */
 #ifndef RUDP_PROTO_TOKEN_BUCKET_H
 #define RUDP_PROTO_TOKEN_BUCKET_H
 
@@ -11,10 +9,10 @@
 
 struct rudp_token_bucket {
 	uint64_t bytes;
-	int64_t at_ns; /* it was so much then */
+	int64_t at_ns; /* when bytes was last updated */
 };
 
-/* What there is now. To spend is to take from bytes. */
+/* Updates and returns the bytes available now. The caller spends by subtracting from bytes. */
 static inline uint64_t rudp_token_bucket_now(struct rudp_token_bucket *bucket, uint64_t bytes_per_s,
 					     uint64_t max_bytes, int64_t now_at_ns)
 {

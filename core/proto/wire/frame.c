@@ -7,10 +7,15 @@
 
 #include "base/time.h"
 
-/* A longer delay says no more than this one does; it keeps nanoseconds within int64_t. */
+/*
+ * Longer delays are clamped: they carry no more information, and nanoseconds must fit into int64_t.
+ */
 #define ACK_DELAY_MAX_US UINT32_MAX
 
-/* Between two ranges at least one number is missing: gaps and lengths are written less one. */
+/*
+ * At least one number is missing between two ranges, and no range is empty: both are written minus
+ * one.
+ */
 #define GAP_MIN 1
 #define LENGTH_MIN 1
 
@@ -27,8 +32,8 @@ bool rudp_frame_is_ack_eliciting(uint8_t type)
 }
 
 /*
- * The next lower range: gap and length are those on the wire. All numbers here are below 2^62 and
- * at most two of them are added, so that no sum wraps.
+ * Reads the next lower range. All numbers are below 2^62 and at most two of them are added, so no
+ * sum wraps.
  */
 static bool read_range(struct rudp_reader *r, uint64_t smallest_above, struct rudp_range *range)
 {
@@ -106,7 +111,7 @@ static bool read_key_share(struct rudp_reader *r, struct rudp_frame *frame)
 	return r->ok && frame->share.number > 0;
 }
 
-/* The symbol is what is left of the packet. */
+/* The repair symbol is the rest of the packet. */
 static bool read_repair(struct rudp_reader *r, struct rudp_frame *frame)
 {
 	frame->repair.offset = rudp_read_varint(r);
@@ -168,7 +173,7 @@ enum rudp_verdict rudp_frame_next(struct rudp_reader *reader, struct rudp_frame 
 	return RUDP_VERDICT_OK;
 }
 
-/* The end of every writer: all of the frame, or nothing. */
+/* Ends every write function: the whole frame was written, or the writer is restored. */
 static bool finish(struct rudp_writer *w, const struct rudp_writer *before)
 {
 	if (w->ok)
@@ -288,7 +293,10 @@ static size_t ecn_bytes(const uint64_t ecn[3])
 	return rudp_varint_size(ecn[0]) + rudp_varint_size(ecn[1]) + rudp_varint_size(ecn[2]);
 }
 
-/* Ranges below newest, downwards, while tail_bytes stay free. Returns their number. */
+/*
+ * Writes ranges below the newest, in descending order, and leaves tail_bytes free. Returns their
+ * number.
+ */
 static uint8_t write_older(struct rudp_writer *w, const struct rudp_range_set *received,
 			   size_t tail_bytes)
 {
@@ -317,7 +325,7 @@ bool rudp_frame_write_ack(struct rudp_writer *w, const struct rudp_range_set *re
 	const struct rudp_range *newest;
 	uint8_t *further_count;
 
-	/* The count of further ranges, at most 63, is known last and always takes one byte. */
+	/* The count of further ranges, at most 63, is known last. It always takes one byte. */
 	_Static_assert(RUDP_ACK_RANGES_MAX <= 64, "count of further ranges is a one-byte varint");
 	assert(received->count > 0);
 	newest = &received->ranges[received->count - 1];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frame - the inside of a DATA packet, and the parameters inside SYN and SYNACK.
+ * frame - encoding and decoding of the frames in a DATA packet, and of the transport parameters in
+ * SYN and SYNACK.
  *
- * Specified in docs/protocol.md sections 4 and 5. A frame is a type byte and its fields; integers
- * are variable-length unless said otherwise.
+ * Specified in docs/protocol.md sections 4 and 5. A frame is a type byte and its fields. Integers
+ * are variable-length unless stated otherwise.
  */
 #ifndef RUDP_PROTO_FRAME_H
 #define RUDP_PROTO_FRAME_H
@@ -18,44 +19,45 @@
 #include "proto/wire/packet.h"
 #include "proto/wire/verdict.h"
 
-/* name, type byte, ack-eliciting (expects an answer) */
+/* name, type byte, ack-eliciting (the peer must acknowledge it) */
 #define RUDP_FRAMES(X)                                                                             \
-	X(PADDING, 0x00, false)        /* nothing follows; may repeat */                           \
-	X(PING, 0x01, true)            /* nothing */                                               \
+	X(PADDING, 0x00, false)        /* no fields; may repeat */                                 \
+	X(PING, 0x01, true)            /* no fields */                                             \
 	X(ACK, 0x02, false)            /* largest, delay us, more ranges, first, (gap, length)* */ \
-	X(ACK_ECN, 0x03, false)        /* ACK, then counts of ECT(0), ECT(1), CE */                \
+	X(ACK_ECN, 0x03, false)        /* the same, then counts of ECT(0), ECT(1), CE */           \
 	X(STREAM, 0x04, true)          /* offset, length, bytes */                                 \
-	X(STREAM_FIN, 0x05, true)      /* the same; the stream ends behind these bytes */          \
+	X(STREAM_FIN, 0x05, true)      /* the same; the stream ends after these bytes */           \
 	X(WINDOW, 0x06, true)          /* offset up to which the peer may send */                  \
-	X(BLOCKED, 0x07, true)         /* the window at which the sender is stuck */               \
-	X(RESET, 0x08, true)           /* reason: the connection is over in both directions */     \
+	X(BLOCKED, 0x07, true)         /* the window limit that blocks the sender */               \
+	X(RESET, 0x08, true)           /* reason; ends both directions */                          \
 	X(PATH_CHALLENGE, 0x09, true)  /* 8 bytes */                                               \
 	X(PATH_RESPONSE, 0x0a, true)   /* the same 8 bytes */                                      \
 	X(URGENT, 0x0b, true)          /* offset of the newest urgent byte (MSG_OOB) */            \
-	X(REPAIR, 0x0c, true)          /* offset, count, row, then a sum up to the end */          \
-	X(ARRIVED, 0x0d, true)         /* all stream bytes below this offset have arrived */       \
-	X(KEY_SHARE, 0x0e, true)       /* number of the exchange, X25519 public key of 32 bytes */
+	X(REPAIR, 0x0c, true)          /* offset, count, row, then the repair symbol */            \
+	X(ARRIVED, 0x0d, true)         /* all stream bytes below it have arrived */                \
+	X(KEY_SHARE, 0x0e, true)       /* number of the exchange, X25519 public key */
 
-#define RUDP_FRAME_TYPES_MAX 24 /* type bytes are below it: each is a bit of what a packet carried */
+/* Type bytes are below it; each type is a bit in the mask of frames in a packet. */
+#define RUDP_FRAME_TYPES_MAX 24
 
 #define RUDP_FRAME_ENUM(name, value, eliciting) RUDP_FRAME_##name = (value),
 enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
 #undef RUDP_FRAME_ENUM
 
-/* Why a connection was reset; on the wire in RESET frames. The errno is what the program sees. */
+/* Reasons of a connection reset, sent in RESET frames. The errno is what the program gets. */
 #define RUDP_RESET_REASONS(X)                                                                      \
-	X(APPLICATION, 0, ECONNRESET)  /* closed with unread data, SO_LINGER 0, program killed */  \
-	X(TIMED_OUT, 1, ETIMEDOUT)     /* no answer for too long */                                \
-	X(PROTOCOL, 2, EPROTO)         /* an authentic packet broke the rules */                   \
+	X(APPLICATION, 0, ECONNRESET)  /* closed with unread data, SO_LINGER 0, killed */          \
+	X(TIMED_OUT, 1, ETIMEDOUT)     /* nothing received before a time-out */                    \
+	X(PROTOCOL, 2, EPROTO)         /* a peer violated the protocol */                          \
 	X(NO_RESOURCES, 3, ENOBUFS)                                                                \
-	X(STATELESS, 4, ECONNRESET)    /* the peer no longer knows the connection */
+	X(STATELESS, 4, ECONNRESET)    /* the peer does not know the connection */
 
 #define RUDP_RESET_ENUM(name, value, error) RUDP_RESET_##name = (value),
 enum rudp_reset_reason { RUDP_RESET_REASONS(RUDP_RESET_ENUM) };
 #undef RUDP_RESET_ENUM
 
-#define RUDP_FRAMES_MAX 64     /* in one packet; a run of PADDING is one */
-#define RUDP_ACK_RANGES_MAX 64 /* in one ACK frame, in both directions */
+#define RUDP_FRAMES_MAX 64     /* in one packet; consecutive PADDING counts as one */
+#define RUDP_ACK_RANGES_MAX 64 /* in one ACK frame, sent or received */
 #define RUDP_KEY_SHARE_BYTES 32
 
 struct rudp_ack {
@@ -64,7 +66,7 @@ struct rudp_ack {
 	struct rudp_range ranges[RUDP_ACK_RANGES_MAX]; /* descending; [start, end) */
 	uint32_t range_count;                        /* >= 1 */
 	bool has_ecn;
-	uint64_t ecn_ect0, ecn_ect1, ecn_ce;         /* packets received with each mark, ever */
+	uint64_t ecn_ect0, ecn_ect1, ecn_ce;         /* total packets received with each mark */
 };
 
 struct rudp_frame {
@@ -72,13 +74,13 @@ struct rudp_frame {
 	union {
 		struct {
 			uint64_t offset;
-			const uint8_t *bytes; /* into the packet */
+			const uint8_t *bytes; /* points into the packet */
 			size_t len;
 			bool fin;
 		} stream;
 		struct {
 			uint64_t offset;
-			const uint8_t *bytes; /* into the packet */
+			const uint8_t *bytes; /* points into the packet */
 			size_t len;
 			uint8_t count, row;
 		} repair;
@@ -94,24 +96,24 @@ struct rudp_frame {
 
 bool rudp_frame_is_ack_eliciting(uint8_t type);
 
-#define RUDP_FEC_COUNT_MAX 128 /* symbols of a block */
-#define RUDP_FEC_ROWS_MAX 128  /* rows: 0 to one less */
+#define RUDP_FEC_COUNT_MAX 128 /* symbols in a block */
+#define RUDP_FEC_ROWS_MAX 128  /* rows are numbered from 0 */
 
 /*
- * Decodes the next frame of a packet; runs of PADDING count as one. ACK frames are decoded into
- * *ack, the others into *frame (whose type is set in any case).
+ * Decodes the next frame of a packet. Consecutive PADDING counts as one frame. ACK frames are
+ * decoded into *ack, others into *frame, whose type is always set.
  *
- * Returns  OK or BAD_FRAME (unknown type, cut off, a range below zero or out of order, an offset
- *          plus length beyond RUDP_VARINT_MAX, more ranges than RUDP_ACK_RANGES_MAX, a count or row
- *          out of its range).
+ * Returns  OK, or BAD_FRAME: unknown type, truncated, a range below zero or out of order, offset
+ *          plus length above RUDP_VARINT_MAX, more ranges than RUDP_ACK_RANGES_MAX, or a count or
+ *          row out of its range.
  */
 enum rudp_verdict rudp_frame_next(struct rudp_reader *reader, struct rudp_frame *frame,
 				  struct rudp_ack *ack);
 
 /*
- * Each appends one frame; false, with the writer as it was, when it does not fit.
- * ACK writes the newest ranges of received (ascending, non-empty) that fit, at least one, at most
- * RUDP_ACK_RANGES_MAX; ecn may be NULL, else {ECT(0), ECT(1), CE}.
+ * Each appends one frame. False if it does not fit; the writer is unchanged then. ACK writes the
+ * newest ranges of received (ascending, non-empty) that fit: at least one, at most
+ * RUDP_ACK_RANGES_MAX. ecn is NULL or {ECT(0), ECT(1), CE}.
  */
 bool rudp_frame_write_ping(struct rudp_writer *w);
 bool rudp_frame_write_ack(struct rudp_writer *w, const struct rudp_range_set *received,
@@ -126,57 +128,62 @@ bool rudp_frame_write_key_share(struct rudp_writer *w, uint64_t number,
 				const uint8_t public_key[RUDP_KEY_SHARE_BYTES]);
 
 /*
- * Appends the head of a STREAM frame; its len bytes follow in the packet, whoever puts them there.
- * The length is always written in two bytes (16 bits, not variable), so that the head's size does not
- * depend on it.
+ * Appends the header of a STREAM frame. The caller must put its len bytes behind it. The length
+ * always takes two bytes (not variable), so that the size of the header does not depend on it.
  */
 bool rudp_frame_write_stream_head(struct rudp_writer *w, uint64_t offset, size_t len, bool fin);
 size_t rudp_frame_stream_head_bytes(uint64_t offset);
 
-/* The head of a REPAIR frame; its symbol follows, up to the end of the packet. */
+/*
+ * Appends the header of a REPAIR frame. The caller must put the repair symbol behind it; it extends
+ * to the end of the packet.
+ */
 bool rudp_frame_write_repair_head(struct rudp_writer *w, uint64_t offset, uint8_t count, uint8_t row);
 size_t rudp_frame_repair_head_bytes(uint64_t offset);
 
-/* The longest acknowledgement delay that a peer may announce. */
+/* The largest max_ack_delay that a peer may announce. */
 #define RUDP_PARAM_ACK_DELAY_MAX_NS (1 * RUDP_NS_PER_S)
 
 /*
- * The association and counter of the refused SYN that this one takes the place of, where that had
- * early data; proof shows that the sender has the association. docs/protocol.md section 6.8.
+ * The association and counter of a refused SYN with early data, which this SYN replaces. proof
+ * shows that the sender has the association. docs/protocol.md section 6.8.
  */
 #define RUDP_SPENT_PROOF_BYTES 16
-#define RUDP_PARAM_EARLY_HEAD_BYTES 3 /* type and length, before the early data of one SYN */
+#define RUDP_PARAM_EARLY_HEAD_BYTES 3 /* type and length before the early data of a SYN */
 
 struct rudp_spent {
 	uint64_t association_id, counter;
 	uint8_t proof[RUDP_SPENT_PROOF_BYTES];
 };
 
-/* Parameters: what each end tells the other inside its handshake message. */
+/* Transport parameters that each side sends in its handshake message. */
 struct rudp_params {
-	uint64_t source_id;            /* SYNACK: the id the listener chose; SYN: as in the header;
-					* never 0 */
-	uint64_t window_bytes;         /* stream bytes the peer may send before any WINDOW frame */
-	uint64_t datagram_max_bytes;   /* largest UDP payload it takes, >= 1200 */
-	int64_t ack_delay_max_ns;      /* it acknowledges within this time; on the wire in
-					* microseconds, rounded up */
-	uint8_t reset_token[RUDP_RESET_TOKEN_BYTES]; /* proves a stateless RESET from it */
+	/* the sender's id. SYNACK: chosen by the listener; SYN: as in the header; never 0 */
+	uint64_t source_id;
+	uint64_t window_bytes; /* stream bytes that the peer may send before a WINDOW frame */
+	uint64_t datagram_max_bytes;   /* largest UDP payload that the sender accepts, >= 1200 */
+	int64_t ack_delay_max_ns;      /* max_ack_delay; on the wire in microseconds, rounded up */
+	uint8_t reset_token[RUDP_RESET_TOKEN_BYTES]; /* proves a stateless RESET from the sender */
 
-	/* These may be absent, and are then 0. */
-	bool wants_association;        /* SYN: it would keep one */
-	uint64_t association_id;       /* SYNACK: of the one offered; not 0 */
-	const uint8_t *early;          /* SYN: the first bytes of the stream; parsed: in the data */
+	/* Optional parameters; 0 if absent. */
+	bool wants_association;        /* SYN: it asks for an association */
+	uint64_t association_id;       /* SYNACK: id of the offered association; not 0 */
+	const uint8_t *early; /* SYN: early data; after parsing it points into the packet */
 	size_t early_bytes;
-	uint64_t early_taken_bytes;    /* SYNACK: so many of them need not be sent again */
-	bool takes_repairs;            /* it understands REPAIR and ARRIVED frames */
-	bool takes_short_ids;          /* and knows its connections by half of their ids */
-	bool takes_key_shares;         /* it answers KEY_SHARE frames */
-	struct rudp_spent spent;       /* SYN of a full handshake; association id 0: none */
+	uint64_t early_taken_bytes;    /* SYNACK: the number of early bytes accepted */
+	bool takes_repairs;            /* accepts REPAIR and ARRIVED frames */
+	bool takes_short_ids;          /* accepts packets with short ids */
+	bool takes_key_shares;         /* answers KEY_SHARE frames */
+	struct rudp_spent spent;       /* SYN of a full handshake; association_id 0: none */
 };
 
-/* Type-length-value list; unknown types are skipped; zero bytes behind the last are padding. */
+/* Writes the parameters as a type-length-value list. */
 bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params);
-/* Returns  OK or BAD_PARAM (cut off, missing, twice, out of its range). */
+/*
+ * Parses the list. Skips unknown types; zero bytes after the last parameter are padding.
+ *
+ * Returns  OK, or BAD_PARAM: truncated, missing, duplicate or out of range.
+ */
 enum rudp_verdict rudp_params_parse(const uint8_t *data, size_t len, struct rudp_params *out);
 
 #endif

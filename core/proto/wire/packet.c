@@ -9,27 +9,27 @@
 #define TYPE_SHIFT 4
 #define LOW_BITS 0x0f
 #define KEY_PHASE_BIT 0x01 /* DATA */
-#define SHORT_BIT 0x02     /* DATA; every other low bit of every type is 0 */
+#define SHORT_BIT 0x02     /* DATA; all other low bits must be 0 */
 
-#define NUMBER_WINDOW (UINT64_C(1) << 32) /* what the low 32 bits can tell apart */
+#define NUMBER_WINDOW (UINT64_C(1) << 32) /* numbers that differ in their low 32 bits */
 
-static bool suite_is_spoken(uint8_t suite)
+static bool suite_is_supported(uint8_t suite)
 {
 	return suite == RUDP_SUITE_NNPSK0_AES_256_GCM ||
 	       suite == RUDP_SUITE_NNPSK0_CHACHA20_POLY1305;
 }
 
-static bool flags_are_spoken(uint8_t flags)
+static bool flags_are_supported(uint8_t flags)
 {
 	return flags == 0 || flags == RUDP_SYN_RESUME || flags == (RUDP_SYN_RESUME | RUDP_SYN_DH);
 }
 
 /*
- * What SYN and SYNACK begin with, behind the type: in every version to come a stranger's version
- * and id stand here, so that it can be told which version is spoken. An unknown flag asks for something
- * that version 1 does not have.
+ * Parses the start of SYN and SYNACK. It has the same layout in all future versions, so that a peer
+ * of another version can be told the supported one. An unknown flag requests a feature that version
+ * 1 does not have.
  */
-static enum rudp_verdict parse_greeting(struct rudp_reader *r, struct rudp_packet *out)
+static enum rudp_verdict parse_version_part(struct rudp_reader *r, struct rudp_packet *out)
 {
 	out->version = rudp_read_u8(r);
 	out->suite = rudp_read_u8(r);
@@ -37,9 +37,9 @@ static enum rudp_verdict parse_greeting(struct rudp_reader *r, struct rudp_packe
 	out->id = rudp_read_u64(r);
 	if (!r->ok)
 		return RUDP_VERDICT_TRUNCATED;
-	if (out->version != RUDP_VERSION || !flags_are_spoken(out->flags))
+	if (out->version != RUDP_VERSION || !flags_are_supported(out->flags))
 		return RUDP_VERDICT_BAD_VERSION;
-	return suite_is_spoken(out->suite) ? RUDP_VERDICT_OK : RUDP_VERDICT_BAD_CIPHER;
+	return suite_is_supported(out->suite) ? RUDP_VERDICT_OK : RUDP_VERDICT_BAD_CIPHER;
 }
 
 static void take_body(struct rudp_reader *r, struct rudp_packet *out)
@@ -50,7 +50,7 @@ static void take_body(struct rudp_reader *r, struct rudp_packet *out)
 
 static enum rudp_verdict parse_syn(struct rudp_reader *r, size_t len, struct rudp_packet *out)
 {
-	enum rudp_verdict verdict = parse_greeting(r, out);
+	enum rudp_verdict verdict = parse_version_part(r, out);
 	uint8_t reserved;
 
 	if (verdict != RUDP_VERDICT_OK)
@@ -74,14 +74,14 @@ static enum rudp_verdict parse_syn(struct rudp_reader *r, size_t len, struct rud
 
 static enum rudp_verdict parse_synack(struct rudp_reader *r, struct rudp_packet *out)
 {
-	enum rudp_verdict verdict = parse_greeting(r, out);
+	enum rudp_verdict verdict = parse_version_part(r, out);
 
 	if (verdict == RUDP_VERDICT_OK)
 		take_body(r, out);
 	return verdict;
 }
 
-/* For packets of one exact length. */
+/* For packets with one exact length. */
 static enum rudp_verdict check_end(const struct rudp_reader *r)
 {
 	if (!r->ok)
@@ -165,8 +165,8 @@ static void write_type(struct rudp_writer *w, enum rudp_packet_type type, uint8_
 	rudp_write_u8(w, (uint8_t)((unsigned)type << TYPE_SHIFT | low_bits));
 }
 
-static void write_greeting(struct rudp_writer *w, enum rudp_packet_type type, uint8_t suite,
-			   uint8_t flags, uint64_t id)
+static void write_version_part(struct rudp_writer *w, enum rudp_packet_type type, uint8_t suite,
+			       uint8_t flags, uint64_t id)
 {
 	write_type(w, type, 0);
 	rudp_write_u8(w, RUDP_VERSION);
@@ -181,7 +181,7 @@ size_t rudp_packet_write_syn(uint8_t *out, uint8_t suite, uint8_t flags, uint64_
 	struct rudp_writer w = rudp_writer(out, RUDP_SYN_HEADER_BYTES + cookie_bytes);
 
 	assert(cookie_bytes <= RUDP_COOKIE_MAX_BYTES);
-	write_greeting(&w, RUDP_PACKET_SYN, suite, flags, source_id);
+	write_version_part(&w, RUDP_PACKET_SYN, suite, flags, source_id);
 	rudp_write_u16(&w, target_port);
 	rudp_write_u8(&w, (uint8_t)cookie_bytes);
 	rudp_write_u8(&w, 0);
@@ -193,7 +193,7 @@ size_t rudp_packet_write_synack(uint8_t *out, uint8_t suite, uint8_t flags, uint
 {
 	struct rudp_writer w = rudp_writer(out, RUDP_SYNACK_HEADER_BYTES);
 
-	write_greeting(&w, RUDP_PACKET_SYNACK, suite, flags, dest_id);
+	write_version_part(&w, RUDP_PACKET_SYNACK, suite, flags, dest_id);
 	return rudp_writer_len(&w);
 }
 

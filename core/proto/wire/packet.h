@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * packet - the outside of a datagram: what can be read without a key.
+ * packet - encoding and decoding of packet headers: the part of a datagram that needs no key.
  *
- * Every byte and constant is specified in docs/protocol.md section 3. One datagram holds one packet.
- * All integers are in network byte order.
+ * docs/protocol.md section 3 specifies every byte and constant. A datagram holds one packet. All
+ * integers are in network byte order.
  *
  *	SYN      type|0  version  suite  flags  source id(8)  target port(2)  cookie len(1)  0(1)
  *	         cookie  message 1  check(8)                    (padded inside; >= 1200 bytes in all)
@@ -12,7 +12,7 @@
  *	DATA     type|short, key phase  dest id(8; short: its low 4)  packet number, low 32 bits(4)
  *	         sealed frames  tag(16)
  *	RESET    type|0  unknown dest id(8)  token(16)
- *	REFUSE   type|0  dest id(8)  reason(1)  version spoken(1)
+ *	REFUSE   type|0  dest id(8)  reason(1)  supported version(1)
  */
 #ifndef RUDP_PROTO_PACKET_H
 #define RUDP_PROTO_PACKET_H
@@ -25,15 +25,16 @@
 
 #define RUDP_VERSION 1
 
-#define RUDP_DATAGRAM_MIN_SYN_BYTES 1200 /* SYN is padded to this: amplification, path MTU */
-#define RUDP_DATAGRAM_BASE_BYTES 1200    /* UDP payload that every path is taken to carry */
+/* SYN is padded to this: against amplification, and to test the path MTU */
+#define RUDP_DATAGRAM_MIN_SYN_BYTES 1200
+#define RUDP_DATAGRAM_BASE_BYTES 1200    /* UDP payload that every path is assumed to carry */
 #define RUDP_DATAGRAM_MAX_BYTES 65507
 #define RUDP_ID_BYTES 8
 #define RUDP_TAG_BYTES 16
 #define RUDP_COOKIE_MAX_BYTES 64
 #define RUDP_RESET_TOKEN_BYTES 16
-#define RUDP_DATA_HEADER_BYTES 13      /* with the whole id */
-#define RUDP_DATA_HEADER_SHORT_BYTES 9 /* with its low 32 bits */
+#define RUDP_DATA_HEADER_BYTES 13      /* with the full id */
+#define RUDP_DATA_HEADER_SHORT_BYTES 9 /* with the low 32 bits of the id */
 #define RUDP_DATA_OVERHEAD_BYTES (RUDP_DATA_HEADER_BYTES + RUDP_TAG_BYTES)
 #define RUDP_DATA_OVERHEAD_SHORT_BYTES (RUDP_DATA_HEADER_SHORT_BYTES + RUDP_TAG_BYTES)
 #define RUDP_SYN_HEADER_BYTES 16 /* without the cookie */
@@ -54,17 +55,17 @@ enum rudp_suite {
 	RUDP_SUITE_NNPSK0_CHACHA20_POLY1305 = 2,
 };
 
-/* The fourth byte of SYN and SYNACK: what kind of handshake the message behind the header is of. */
-#define RUDP_SYN_RESUME 0x01 /* under an association; without: Noise */
+/* The fourth byte of SYN and SYNACK: the kind of handshake. */
+#define RUDP_SYN_RESUME 0x01 /* resumption of an association; without it: Noise */
 #define RUDP_SYN_DH 0x02     /* with ephemeral keys; only with RESUME */
 
 #define RUDP_REFUSALS(X)                                                                           \
-	X(PORT_CLOSED, 1, "nobody listens on this port")                                           \
+	X(PORT_CLOSED, 1, "no listener on this port")                                              \
 	X(KEY_MISMATCH, 2, "the pre-shared keys differ")                                           \
-	X(VERSION, 3, "protocol version or cipher suite not spoken")                               \
+	X(VERSION, 3, "protocol version or cipher suite not supported")                            \
 	X(BUSY, 4, "too many connections")                                                         \
-	X(RESUME, 5, "the association is not known (any more)")                                    \
-	X(EARLY_TAKEN, 6, "early data of the same attempt was taken before")
+	X(RESUME, 5, "the association is unknown or has expired")                                  \
+	X(EARLY_TAKEN, 6, "early data of the same attempt was already accepted")
 
 #define RUDP_REFUSAL_ENUM(name, value, why) RUDP_REFUSAL_##name = (value),
 enum rudp_refusal { RUDP_REFUSALS(RUDP_REFUSAL_ENUM) };
@@ -77,17 +78,17 @@ struct rudp_packet {
 	uint8_t suite;                /* SYN, SYNACK */
 	uint8_t flags;                /* SYN, SYNACK: RUDP_SYN_* */
 	bool key_phase;               /* DATA */
-	bool is_short;                /* DATA: id is the low 32 bits of it */
+	bool is_short;                /* DATA: id holds only the low 32 bits */
 	uint8_t refusal;              /* REFUSE: enum rudp_refusal, or an unknown value */
-	uint16_t target_port;         /* SYN: port of the listener meant */
+	uint16_t target_port;         /* SYN: port of the listener */
 	uint64_t id;                  /* SYN: source id; else destination id */
 	uint32_t number_low;          /* DATA */
 	const uint8_t *header;        /* start of the datagram */
-	size_t header_bytes;          /* DATA: what the tag covers besides the ciphertext */
+	size_t header_bytes;          /* DATA: length of the associated data */
 	const uint8_t *cookie;        /* SYN (may be absent), COOKIE */
 	size_t cookie_bytes;
-	const uint8_t *body;          /* SYN, SYNACK: message (and in SYN the check behind it);
-				       * DATA: ciphertext with tag */
+	/* SYN, SYNACK: message (in SYN followed by the check); DATA: ciphertext with tag */
+	const uint8_t *body;
 	size_t body_bytes;
 	const uint8_t *reset_token;   /* RESET */
 };
@@ -95,12 +96,12 @@ struct rudp_packet {
 /*
  * Parses the header of a datagram.
  *
- * Returns  OK, TRUNCATED, BAD_TYPE, BAD_VERSION (SYN, SYNACK: type, version and id are set; an
- *          unknown flag, or the reserved byte not 0, counts as another version), BAD_CIPHER
- *          (likewise), SHORT_SYN, BAD_COOKIE (longer than RUDP_COOKIE_MAX_BYTES; in COOKIE also
- *          empty). Trailing bytes on COOKIE, RESET, REFUSE are TRUNCATED's sibling BAD_TYPE: those
- *          have one exact length. Low bits of the first byte that the type does not use are
- *          BAD_TYPE when set.
+ * Returns  OK, TRUNCATED, BAD_TYPE, BAD_VERSION, BAD_CIPHER, SHORT_SYN or BAD_COOKIE. BAD_VERSION:
+ *          in SYN and SYNACK; type, version and id are set. An unknown flag, or a reserved byte
+ *          that is not 0, counts as another version. BAD_CIPHER: unknown suite; the same fields are
+ *          set. BAD_COOKIE: longer than RUDP_COOKIE_MAX_BYTES, or empty in a COOKIE packet.
+ *          BAD_TYPE: also if COOKIE, RESET or REFUSE have trailing bytes (they have one exact
+ *          length), or if a low bit of the first byte is set that the type does not use.
  */
 enum rudp_verdict rudp_packet_parse(const uint8_t *datagram, size_t len, struct rudp_packet *out);
 
@@ -109,14 +110,14 @@ static inline size_t rudp_packet_data_overhead_bytes(bool is_short)
 	return is_short ? RUDP_DATA_OVERHEAD_SHORT_BYTES : RUDP_DATA_OVERHEAD_BYTES;
 }
 
-/* Each writes one header to out (room is the caller's duty) and returns its length in bytes. */
+/* Each writes one header to out, which must be large enough, and returns its length in bytes. */
 size_t rudp_packet_write_syn(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t source_id,
 			     uint16_t target_port, const uint8_t *cookie, size_t cookie_bytes);
 size_t rudp_packet_write_synack(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t dest_id);
 size_t rudp_packet_write_cookie(uint8_t *out, uint64_t dest_id, const uint8_t *cookie,
 				size_t cookie_bytes);
 size_t rudp_packet_write_data(uint8_t *out, bool key_phase, uint64_t dest_id, uint64_t number);
-/* The same, of which the receiver learns only the low 32 bits of its id. */
+/* The same with a short id: only the low 32 bits of dest_id. */
 size_t rudp_packet_write_short_data(uint8_t *out, bool key_phase, uint64_t dest_id,
 				    uint64_t number);
 size_t rudp_packet_write_reset(uint8_t *out, uint64_t dest_id,
@@ -124,15 +125,15 @@ size_t rudp_packet_write_reset(uint8_t *out, uint64_t dest_id,
 size_t rudp_packet_write_refuse(uint8_t *out, uint64_t dest_id, enum rudp_refusal reason);
 
 /*
- * What both ends mix into the handshake first, the prologue: the SYN's header with its cookie left
- * out (length 0), so that a SYN repeated with a cookie is the same handshake. Writes
- * RUDP_SYN_HEADER_BYTES.
+ * Writes the prologue, RUDP_SYN_HEADER_BYTES that both sides mix into the handshake first. It is
+ * the SYN's header with an empty cookie (length 0), so that a SYN repeated with a cookie continues
+ * the same handshake.
  */
 void rudp_packet_write_prologue(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t source_id,
 				uint16_t target_port);
 
 /*
- * The full packet number nearest to expected whose low 32 bits are these.
+ * Returns the packet number nearest to expected that has these low 32 bits.
  *
  * Source   RFC 9000 appendix A.3.
  */

@@ -26,7 +26,7 @@ enum param_type {
 #define SPENT_BYTES (8 + 8 + RUDP_SPENT_PROOF_BYTES)
 
 #define PARAM_BIT(type) (1u << (type))
-#define PARAMS_NEEDED                                                                                 \
+#define PARAMS_NEEDED                                                                              \
 	(PARAM_BIT(PARAM_SOURCE_ID) | PARAM_BIT(PARAM_WINDOW) | PARAM_BIT(PARAM_DATAGRAM_MAX) |    \
 	 PARAM_BIT(PARAM_ACK_DELAY_MAX) | PARAM_BIT(PARAM_RESET_TOKEN))
 
@@ -41,20 +41,20 @@ static void write_number(struct rudp_writer *w, enum param_type type, uint64_t v
 	rudp_write_varint(w, value);
 }
 
-/* To be there is all that it says. */
+/* Writes a flag: a parameter without a value. */
 static void write_ability(struct rudp_writer *w, enum param_type type)
 {
 	rudp_write_varint(w, type);
 	rudp_write_varint(w, 0);
 }
 
-/* Rounded up: an acknowledgement may come earlier than promised, not later. */
+/* Rounded up: an acknowledgement may come earlier than announced, not later. */
 static uint64_t whole_us(int64_t ns)
 {
 	return (uint64_t)(ns / RUDP_NS_PER_US + (ns % RUDP_NS_PER_US > 0));
 }
 
-/* Empty it is a wish, with an id the offer. */
+/* An empty parameter asks for an association; one with an id offers it. */
 static void write_association(struct rudp_writer *w, const struct rudp_params *params)
 {
 	rudp_write_varint(w, PARAM_ASSOCIATION);
@@ -210,7 +210,7 @@ static bool read_known(enum param_type type, struct rudp_reader *value, struct r
 	return false;
 }
 
-/* Most of a SYN is padding, so it is compared with itself, one byte further on. */
+/* Compares the padding with itself, one byte further on, because most of a SYN is padding. */
 static bool is_zeros(const struct rudp_reader *r)
 {
 	size_t left = rudp_reader_left(r);
@@ -218,7 +218,7 @@ static bool is_zeros(const struct rudp_reader *r)
 	return left == 0 || (*r->next == 0 && memcmp(r->next, r->next + 1, left - 1) == 0);
 }
 
-/* Reads one parameter; seen collects the bits of those met. */
+/* Reads one parameter. *seen collects a bit for each type, to find duplicates. */
 static bool read_one(struct rudp_reader *r, uint64_t type, unsigned *seen, struct rudp_params *out)
 {
 	uint64_t len = rudp_read_varint(r);
@@ -228,7 +228,7 @@ static bool read_one(struct rudp_reader *r, uint64_t type, unsigned *seen, struc
 	if (!r->ok || !bytes)
 		return false;
 	if (type > PARAM_LAST)
-		return true; /* of a later version */
+		return true; /* a parameter of a later version: skip it */
 	if (*seen & PARAM_BIT(type))
 		return false;
 	*seen |= PARAM_BIT(type);
@@ -246,7 +246,7 @@ enum rudp_verdict rudp_params_parse(const uint8_t *data, size_t len, struct rudp
 
 	while (rudp_reader_left(&r) > 0 && *r.next != 0) {
 		type = rudp_read_varint(&r);
-		/* 0 in more bytes than one is neither a parameter nor padding. */
+		/* Type 0 in more than one byte is neither a parameter nor padding. */
 		if (!r.ok || type == 0 || !read_one(&r, type, &seen, &params))
 			return RUDP_VERDICT_BAD_PARAM;
 	}

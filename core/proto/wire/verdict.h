@@ -1,44 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verdict - what became of a datagram. What a peer sends is never an error of ours: each decoder
- * returns a verdict, and each verdict has a counter of the same name (struct rudp_verdict_counts).
+ * verdict - the result of processing a received datagram.
+ *
+ * Peer input never causes an error of this side. Each decoder returns a verdict, and each verdict
+ * has a counter (struct rudp_verdict_counts).
  */
 #ifndef RUDP_PROTO_VERDICT_H
 #define RUDP_PROTO_VERDICT_H
 
 #include <stdint.h>
 
-/* name, and why such a datagram was dropped */
+/* name, and the reason to drop such a datagram */
 #define RUDP_VERDICTS(X)                                                                           \
 	X(OK, "accepted")                                                                          \
 	X(TRUNCATED, "shorter than its header or a field says")                                    \
 	X(BAD_TYPE, "unknown packet type")                                                         \
-	X(BAD_VERSION, "protocol version not spoken here")                                         \
-	X(BAD_CIPHER, "cipher or handshake pattern not spoken here")                               \
+	X(BAD_VERSION, "protocol version not supported")                                           \
+	X(BAD_CIPHER, "cipher or handshake pattern not supported")                                 \
 	X(SHORT_SYN, "SYN smaller than 1200 bytes")                                                \
 	X(UNKNOWN_ID, "no connection has this id")                                                 \
-	X(PASSED_ON, "for another engine at the same port, which has it now")                      \
-	X(NO_LISTENER, "SYN for a port nobody listens on")                                         \
-	X(KEY_MISMATCH, "handshake did not authenticate: other pre-shared key, or damaged")        \
+	X(PASSED_ON, "passed on to another engine that shares the port")                           \
+	X(NO_LISTENER, "SYN for a port without a listener")                                        \
+	X(KEY_MISMATCH, "handshake did not authenticate: different pre-shared key, or damaged")    \
 	X(AUTH_FAILED, "packet did not authenticate: damaged or forged")                           \
-	X(REPLAYED, "packet number seen before or too old")                                        \
-	X(DUPLICATE_SYN, "copy of a SYN already answered; same answer sent again")                 \
-	X(DUPLICATE_SYNACK, "copy of a SYNACK already taken; acknowledged again")                  \
-	X(NO_ASSOCIATION, "SYN under an association that is not known, or too old for it")         \
-	X(REPLAYED_SYN, "SYN under an association with a counter that was taken before")           \
-	X(EARLY_TAKEN, "SYN in place of one whose early data was taken")                           \
+	X(REPLAYED, "packet number is a duplicate or too old")                                     \
+	X(DUPLICATE_SYN, "duplicate of a SYN already answered; the answer was repeated")           \
+	X(DUPLICATE_SYNACK, "duplicate of a SYNACK already accepted; acknowledged again")          \
+	X(NO_ASSOCIATION, "resumed SYN whose association or secret is unknown or expired")         \
+	X(REPLAYED_SYN, "resumed SYN with a counter that was already used")                        \
+	X(EARLY_TAKEN, "SYN that replaces one whose early data was already accepted")              \
 	X(BAD_COOKIE, "cookie wrong or too old")                                                   \
 	X(BAD_PARAM, "malformed handshake parameter")                                              \
-	X(BAD_FRAME, "malformed frame inside an authentic packet")                                 \
+	X(BAD_FRAME, "malformed frame in an authenticated packet")                                 \
 	X(BAD_ACK, "acknowledges a packet never sent")                                             \
 	X(BAD_STREAM, "stream bytes beyond the window or the final size")                          \
-	X(BAD_KEY_SHARE, "public key out of turn, or one that leads to no secret")                 \
-	X(BAD_RESET, "reset or refusal that proves nothing")                                       \
-	X(WRONG_STATE, "packet that means nothing in this state")                                  \
-	X(NO_MEMORY, "no memory to take it")                                                       \
-	X(TOO_COSTLY, "more work than a peer may cause; it must send again, and less of it")       \
+	X(BAD_KEY_SHARE, "unexpected public key, or one that gives no shared secret")              \
+	X(BAD_RESET, "reset or refusal without valid proof")                                       \
+	X(WRONG_STATE, "packet type not expected in this state")                                   \
+	X(NO_MEMORY, "not enough memory to process it")                                            \
+	X(TOO_COSTLY, "more work than a peer may cause; the peer must retransmit")                 \
 	X(TOO_MANY, "a limit on half-open or open connections is reached")                         \
-	X(SHARE_FULL, "too many half-open connections from this network; others still get in")
+	X(SHARE_FULL, "too many half-open connections from this network; others are accepted")
 
 #define RUDP_VERDICT_ENUM(name, why) RUDP_VERDICT_##name,
 enum rudp_verdict { RUDP_VERDICTS(RUDP_VERDICT_ENUM) };

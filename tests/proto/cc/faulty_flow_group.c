@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* faulty_flow_group - groups of flows, with allocations that fail on demand. */
+/* faulty_flow_group - flow groups, with allocations that fail on demand. */
 #include <stdlib.h>
 
 #include "base/fault.h"

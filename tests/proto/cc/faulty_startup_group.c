@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* faulty_startup_group - groups of starters, with allocations that fail on demand. */
+/* faulty_startup_group - start-up groups, with allocations that fail on demand. */
 #include <stdlib.h>
 
 #include "base/fault.h"

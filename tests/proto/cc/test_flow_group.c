@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Flows of a group: parts become equal, the sum stays, and who does not share goes apart. */
+/*
+ * Flows of a group: shares become equal, the sum stays the same, and flows without a common
+ * bottleneck stop the exchange.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -74,7 +77,10 @@ static void check(void)
 	cr_assert(le(u64, group->spare_bytes_per_s, group->wanted_bytes_per_s));
 }
 
-/* A round trip of all of them, each of which gets what it sends, but no more than limits[i] (0: any). */
+/*
+ * One round trip of all flows. Each is delivered what it sends, but at most limits[i] (0: no
+ * limit).
+ */
 static void round_trip(const uint64_t *limits)
 {
 	now_at_ns += S / 20;
@@ -95,7 +101,7 @@ static void round_trips(unsigned rounds, const uint64_t *limits)
 		round_trip(limits);
 }
 
-/* All of them have an equal part, or nearly. */
+/* All flows have nearly equal shares. */
 static void expect_equal(void)
 {
 	uint64_t part = sum() / count;
@@ -106,14 +112,14 @@ static void expect_equal(void)
 	}
 }
 
-Test(flow_group, who_is_alone_keeps_what_he_has)
+Test(flow_group, a_single_flow_keeps_its_bandwidth)
 {
 	join(90 * MBIT);
 	round_trips(10, NULL);
 	cr_assert(eq(u64, flows[0].bytes_per_s, 90 * MBIT));
 }
 
-Test(flow_group, two_become_equal_and_their_sum_stays)
+Test(flow_group, two_flows_become_equal_with_the_same_sum)
 {
 	join(90 * MBIT);
 	join(6 * MBIT);
@@ -124,7 +130,7 @@ Test(flow_group, two_become_equal_and_their_sum_stays)
 	expect_equal();
 }
 
-Test(flow_group, little_is_changed_where_little_differs)
+Test(flow_group, small_differences_cause_small_changes)
 {
 	join(51 * MBIT);
 	join(49 * MBIT);
@@ -133,37 +139,37 @@ Test(flow_group, little_is_changed_where_little_differs)
 	cr_assert(eq(u64, flows[1].bytes_per_s, 49 * MBIT));
 }
 
-Test(flow_group, at_first_a_quarter_more_is_asked_for)
+Test(flow_group, the_first_request_is_a_quarter)
 {
 	join(90 * MBIT);
 	join(8 * MBIT);
 	round_trip(NULL); /* it asks */
 	cr_assert(eq(u64, group->wanted_bytes_per_s, 2 * MBIT));
-	round_trip(NULL); /* the other one gives, and it takes */
+	round_trip(NULL); /* the other flow gives, and this one takes */
 	cr_assert(eq(u64, flows[0].bytes_per_s, 88 * MBIT));
 	cr_assert(eq(u64, flows[1].bytes_per_s, 10 * MBIT));
-	round_trips(2, NULL); /* that is judged first, three round trips after it */
+	round_trips(2, NULL); /* this grant is judged first, three round trips later */
 	cr_assert(zero(u64, group->wanted_bytes_per_s));
-	round_trip(NULL); /* it shows: half as much again */
+	round_trip(NULL); /* the delivery rate shows half of the grant */
 	cr_assert(eq(u64, group->wanted_bytes_per_s, 5 * MBIT));
 }
 
-Test(flow_group, nobody_gives_what_nobody_asks_for)
+Test(flow_group, nothing_is_given_without_a_request)
 {
 	join(90 * MBIT);
 	join(8 * MBIT);
-	flows[1].rounds_left = 100; /* he is judged */
+	flows[1].rounds_left = 100; /* its grant is judged */
 	round_trips(20, NULL);
 	cr_assert(eq(u64, flows[0].bytes_per_s, 90 * MBIT));
 }
 
-Test(flow_group, who_leaves_takes_his_wish_and_his_part_with_him)
+Test(flow_group, a_leaving_flow_removes_its_request_and_its_share)
 {
 	join(90 * MBIT);
 	join(8 * MBIT);
 	round_trip(NULL);
 	now_at_ns += S / 20;
-	rudp_flow_group_exchange(group, &flows[0], now_at_ns); /* has given */
+	rudp_flow_group_exchange(group, &flows[0], now_at_ns); /* it has given bandwidth away */
 	cr_assert(eq(u64, group->spare_bytes_per_s, 2 * MBIT));
 	leave();
 	check();
@@ -171,7 +177,7 @@ Test(flow_group, who_leaves_takes_his_wish_and_his_part_with_him)
 	cr_assert(eq(u64, group->bytes_per_s, 88 * MBIT));
 }
 
-Test(flow_group, those_who_do_not_share_are_apart_for_longer_and_longer)
+Test(flow_group, without_a_common_bottleneck_the_pause_doubles)
 {
 	const uint64_t limits[] = {90 * MBIT, 10 * MBIT};
 	int64_t apart_ns = RUDP_FLOW_APART_NS;
@@ -185,7 +191,7 @@ Test(flow_group, those_who_do_not_share_are_apart_for_longer_and_longer)
 			round_trip(limits);
 		cr_assert(rudp_flow_group_is_apart(group, now_at_ns));
 		since_ns = now_at_ns;
-		cr_assert(ge(u64, flows[0].bytes_per_s, 75 * MBIT)); /* so much it has cost at most */
+		cr_assert(ge(u64, flows[0].bytes_per_s, 75 * MBIT)); /* the maximum cost */
 		while (rudp_flow_group_is_apart(group, now_at_ns)) {
 			cr_assert(zero(u64, group->wanted_bytes_per_s));
 			round_trip(limits);
@@ -193,11 +199,11 @@ Test(flow_group, those_who_do_not_share_are_apart_for_longer_and_longer)
 		cr_assert(ge(i64, now_at_ns - since_ns, apart_ns - S / 20));
 		cr_assert(le(i64, now_at_ns - since_ns, apart_ns + S / 20));
 		apart_ns *= 2;
-		flows[0].bytes_per_s = 90 * MBIT; /* it has probed meanwhile */
+		flows[0].bytes_per_s = 90 * MBIT; /* it has probed in the meantime */
 	}
 }
 
-Test(flow_group, there_is_a_longest_time_apart)
+Test(flow_group, the_pause_has_a_maximum)
 {
 	const uint64_t limits[] = {90 * MBIT, 10 * MBIT};
 
@@ -213,8 +219,8 @@ Test(flow_group, there_is_a_longest_time_apart)
 	cr_assert(eq(i64, group->apart_ns, RUDP_FLOW_APART_NS_MAX));
 }
 
-/* The path changes, and one bottleneck becomes another. */
-Test(flow_group, trust_does_not_last_where_grants_do_not_show_any_more)
+/* The path changes: a common bottleneck becomes separate ones. */
+Test(flow_group, trust_is_lost_when_grants_stop_showing)
 {
 	const uint64_t limits[] = {0, 10 * MBIT};
 
@@ -225,7 +231,7 @@ Test(flow_group, trust_does_not_last_where_grants_do_not_show_any_more)
 	for (int i = 0; i < 300 && !rudp_flow_group_is_apart(group, now_at_ns); i++) {
 		round_trip(limits);
 		if (i % 40 == 0)
-			flows[0].bytes_per_s = 90 * MBIT; /* by its probes */
+			flows[0].bytes_per_s = 90 * MBIT; /* bandwidth gained by its probes */
 	}
 	cr_assert(rudp_flow_group_is_apart(group, now_at_ns));
 }
@@ -249,7 +255,7 @@ Test(flow_group, other_hosts_have_another_group)
 	rudp_flow_group_drop(&all, other);
 }
 
-Test(flow_group, any_number_in_any_order)
+Test(flow_group, any_number_of_flows_in_any_order)
 {
 	for (unsigned seed = 1; seed <= 40; seed++) {
 		srand(seed);
@@ -270,7 +276,7 @@ Test(flow_group, any_number_in_any_order)
 	}
 }
 
-Test(flow_group, without_memory_there_is_none)
+Test(flow_group, without_memory_there_is_no_group)
 {
 	for (unsigned nth = 1;; nth++) {
 		fault_arm(nth);
@@ -286,8 +292,8 @@ Test(flow_group, without_memory_there_is_none)
 	}
 }
 
-/* Nothing is allocated when those who hold it come and go. */
-Test(flow_group, who_comes_back_finds_it)
+/* Holding and dropping a group that exists allocates nothing. */
+Test(flow_group, a_returning_holder_finds_the_group)
 {
 	struct rudp_flow_group *before;
 

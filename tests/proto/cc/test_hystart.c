@@ -117,8 +117,8 @@ Test(hystart, rtt_below_the_baseline_resumes_slow_start)
 	cr_assert(eq(int, (int)go_round(&rig, 60 * MS - 1, 10), RUDP_HYSTART_SLOW_START));
 }
 
-/* A window that leaves in half a round trip finds the queue drained, and fills it. */
-Test(hystart, queue_at_the_end_of_a_window_shows)
+/* A window sent in half a round trip finds an empty queue, and fills it. */
+Test(hystart, queue_at_the_end_of_a_window_is_detected)
 {
 	struct rig rig = new_rig();
 
@@ -128,7 +128,7 @@ Test(hystart, queue_at_the_end_of_a_window_shows)
 	cr_assert(eq(int, (int)go_split_round(&rig, 80 * MS, 90 * MS), RUDP_HYSTART_CSS));
 }
 
-Test(hystart, drained_queue_resumes_slow_start_until_it_stands)
+Test(hystart, drained_queue_resumes_slow_start_until_it_persists)
 {
 	struct rig rig = new_rig();
 
@@ -138,7 +138,7 @@ Test(hystart, drained_queue_resumes_slow_start_until_it_stands)
 	cr_assert(eq(int, (int)go_round(&rig, 90 * MS, 8), RUDP_HYSTART_CSS));
 }
 
-Test(hystart, jitter_of_seven_samples_in_a_row_is_none)
+Test(hystart, jitter_of_seven_samples_is_no_queue)
 {
 	struct rig rig = new_rig();
 
@@ -162,7 +162,7 @@ Test(hystart, delay_that_doubles_in_css_ends_it)
 	cr_assert(eq(int, (int)go_split_round(&rig, 90 * MS, 100 * MS), RUDP_HYSTART_DONE));
 }
 
-Test(hystart, round_without_samples_keeps_what_is_known)
+Test(hystart, round_without_samples_keeps_the_minimum)
 {
 	struct rig rig = new_rig();
 
@@ -171,7 +171,7 @@ Test(hystart, round_without_samples_keeps_what_is_known)
 	cr_assert(eq(int, (int)go_round(&rig, 60 * MS, 10), RUDP_HYSTART_CSS));
 }
 
-Test(hystart, stop_is_for_good)
+Test(hystart, stop_is_permanent)
 {
 	struct rig rig = new_rig();
 

@@ -10,10 +10,10 @@
 #define START_NS (5 * RUDP_NS_PER_S)
 #define RTT_NS (50 * MS)
 #define RATE UINT64_C(10000000)
-#define HOLDS UINT64_C(500000) /* of them in a round trip */
+#define HOLDS UINT64_C(500000) /* bytes in one round trip */
 #define SHARE (HOLDS / 100 * RUDP_KNOWN_PATH_RECENT_SHARE)
 #define LONG_AGO_NS (2 * RUDP_KNOWN_PATH_RECENT_NS)
-#define OLD_SHARE (HOLDS / 100 * RUDP_KNOWN_PATH_SHARE) /* of what was reached longer ago */
+#define OLD_SHARE (HOLDS / 100 * RUDP_KNOWN_PATH_SHARE) /* of a rate that was reached longer ago */
 #define IDLE RUDP_KNOWN_FREED
 #define BUSY RUDP_KNOWN_BUSY
 
@@ -53,7 +53,7 @@ static uint64_t take(int64_t now_ns)
 	return rudp_known_paths_take(&all, &here, &there, RTT_NS, 0, now_ns);
 }
 
-Test(known_paths, nearly_all_of_what_the_path_has_just_held)
+Test(known_paths, a_recent_rate_is_used_to_95_percent)
 {
 	cr_assert(zero(u64, take(START_NS)));
 	note(RATE, true, IDLE, START_NS);
@@ -66,7 +66,7 @@ static uint64_t take_recent(int64_t now_ns, int64_t *rtt_ns)
 	return rudp_known_paths_take_recent(&all, &here, &there, 0, now_ns, rtt_ns);
 }
 
-Test(known_paths, without_a_round_trip_only_what_is_recent)
+Test(known_paths, without_an_rtt_only_a_recent_rate_is_used)
 {
 	int64_t rtt_ns;
 
@@ -79,7 +79,7 @@ Test(known_paths, without_a_round_trip_only_what_is_recent)
 	cr_assert(zero(i64, rtt_ns));
 }
 
-Test(known_paths, who_reaches_most_of_it_says_that_it_still_is_so)
+Test(known_paths, reaching_four_fifths_keeps_the_rate_recent)
 {
 	int64_t rtt_ns, later_ns = START_NS + 9 * RUDP_NS_PER_S;
 
@@ -91,7 +91,7 @@ Test(known_paths, who_reaches_most_of_it_says_that_it_still_is_so)
 	cr_assert(zero(u64, take_recent(later_ns + RUDP_KNOWN_PATH_RECENT_NS + 1, &rtt_ns)));
 }
 
-Test(known_paths, not_beside_one_who_uses_it_either)
+Test(known_paths, a_recent_rate_is_not_used_on_a_busy_path)
 {
 	int64_t rtt_ns;
 
@@ -99,13 +99,13 @@ Test(known_paths, not_beside_one_who_uses_it_either)
 	cr_assert(zero(u64, take_recent(START_NS + 1, &rtt_ns)));
 }
 
-Test(known_paths, four_fifths_of_what_it_has_held_longer_ago)
+Test(known_paths, an_older_rate_is_used_to_80_percent)
 {
 	note(RATE, true, IDLE, START_NS);
 	cr_assert(eq(u64, take(START_NS + RUDP_KNOWN_PATH_RECENT_NS + 1), OLD_SHARE));
 }
 
-Test(known_paths, those_who_begin_together_share_it)
+Test(known_paths, connections_that_start_together_share_it)
 {
 	uint64_t sum = 0, last = HOLDS;
 
@@ -122,7 +122,7 @@ Test(known_paths, those_who_begin_together_share_it)
 	cr_assert(eq(u64, take(START_NS + LONG_AGO_NS + RUDP_KNOWN_PATH_SHARE_NS + MS), OLD_SHARE));
 }
 
-Test(known_paths, who_is_done_leaves_it_to_the_next)
+Test(known_paths, a_finished_connection_leaves_it_to_the_next)
 {
 	note(RATE, true, IDLE, START_NS);
 	cr_assert(eq(u64, take(START_NS), SHARE));
@@ -140,7 +140,7 @@ static void expect(unsigned starters)
 
 Test(known_paths, as_many_as_last_time_get_equal_parts)
 {
-	expect(6); /* of what nobody knows */
+	expect(6); /* loss of an unknown path */
 	cr_assert(zero(uint, all.count));
 	note(RATE, true, IDLE, START_NS);
 	expect(6);
@@ -151,7 +151,7 @@ Test(known_paths, as_many_as_last_time_get_equal_parts)
 	cr_assert(eq(u64, take(START_NS), SHARE));
 }
 
-Test(known_paths, more_than_last_time_get_what_there_is)
+Test(known_paths, more_than_last_time_get_the_rest)
 {
 	uint64_t sum = 0;
 
@@ -162,14 +162,14 @@ Test(known_paths, more_than_last_time_get_what_there_is)
 	cr_assert(all(ge(u64, sum, HOLDS / 100 * RUDP_KNOWN_PATH_RECENT_SHARE), le(u64, sum, HOLDS)));
 }
 
-Test(known_paths, what_helps_nobody_is_left_to_the_others)
+Test(known_paths, a_share_below_the_initial_window_is_not_taken)
 {
 	note(RATE, true, IDLE, START_NS);
 	cr_assert(zero(u64, rudp_known_paths_take(&all, &here, &there, RTT_NS, SHARE, START_NS)));
 	cr_assert(eq(u64, take(START_NS), SHARE));
 }
 
-Test(known_paths, nothing_beside_one_who_uses_it)
+Test(known_paths, a_busy_path_gives_nothing)
 {
 	note(RATE, true, BUSY, START_NS);
 	cr_assert(zero(u64, take(START_NS + RUDP_KNOWN_PATH_NOTE_NS)));
@@ -179,7 +179,7 @@ Test(known_paths, nothing_beside_one_who_uses_it)
 	cr_assert(eq(u64, take(START_NS + 11 * RUDP_NS_PER_S), SHARE));
 }
 
-Test(known_paths, who_sends_little_or_has_not_been_busy_says_nothing_of_the_others)
+Test(known_paths, only_a_busy_connection_ends_the_busy_state)
 {
 	note(RATE, true, BUSY, START_NS);
 	note(RATE, true, RUDP_KNOWN_LIMITED, START_NS + 1);
@@ -192,7 +192,7 @@ Test(known_paths, who_sends_little_or_has_not_been_busy_says_nothing_of_the_othe
 	cr_assert(eq(u64, take(START_NS + RUDP_KNOWN_PATH_BUSY_NS + 3), SHARE));
 }
 
-Test(known_paths, ports_make_no_difference_hosts_do)
+Test(known_paths, paths_differ_by_hosts_not_by_ports)
 {
 	note(RATE, true, IDLE, START_NS);
 	rudp_addr_parse(&here, "10.0.0.1:20001");
@@ -202,7 +202,7 @@ Test(known_paths, ports_make_no_difference_hosts_do)
 	cr_assert(zero(u64, take(START_NS)));
 }
 
-Test(known_paths, from_another_address_of_ours_it_is_another_one)
+Test(known_paths, another_local_address_is_another_path)
 {
 	note(RATE, true, IDLE, START_NS);
 	rudp_addr_parse(&here, "10.0.1.1:20000");
@@ -212,7 +212,7 @@ Test(known_paths, from_another_address_of_ours_it_is_another_one)
 	cr_assert(eq(uint, all.count, 1));
 }
 
-Test(known_paths, another_length_is_another_path)
+Test(known_paths, another_rtt_is_another_path)
 {
 	static const struct {
 		int64_t rtt_ns;
@@ -231,7 +231,7 @@ Test(known_paths, another_length_is_another_path)
 	}
 }
 
-Test(known_paths, an_application_that_has_less_to_say_takes_nothing_away)
+Test(known_paths, an_application_limited_rate_does_not_lower_it)
 {
 	note(RATE, true, IDLE, START_NS);
 	note(RATE / 10, false, IDLE, START_NS + 1);
@@ -242,7 +242,7 @@ Test(known_paths, an_application_that_has_less_to_say_takes_nothing_away)
 	cr_assert(eq(u64, take(START_NS + 6 * RUDP_NS_PER_S), SHARE / 10));
 }
 
-Test(known_paths, ten_minutes_later_nothing_is_known)
+Test(known_paths, a_path_expires_after_ten_minutes)
 {
 	note(RATE, true, IDLE, START_NS);
 	cr_assert(eq(i64, rudp_known_paths_rtt_ns(&all, &there, START_NS + RUDP_KNOWN_PATH_LIFE_NS),
@@ -250,19 +250,19 @@ Test(known_paths, ten_minutes_later_nothing_is_known)
 	cr_assert(zero(i64, rudp_known_paths_rtt_ns(&all, &there,
 						     START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1)));
 	cr_assert(zero(uint, all.count));
-	/* And the application's words do not keep it alive. */
+	/* Rates limited by the application do not extend its lifetime. */
 	note(RATE, true, IDLE, START_NS);
 	note(RATE / 10, false, IDLE, START_NS + RUDP_KNOWN_PATH_LIFE_NS);
 	cr_assert(zero(u64, take(START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1)));
 }
 
-Test(known_paths, the_one_unused_longest_makes_room)
+Test(known_paths, the_least_recently_used_is_evicted)
 {
 	for (unsigned i = 0; i <= RUDP_KNOWN_PATHS_MAX; i++) {
 		there.in4.sin_addr.s_addr = htonl(0x0a000000u + i);
 		note(RATE, true, IDLE, START_NS);
 		there.in4.sin_addr.s_addr = htonl(0x0a000000u);
-		if (i > 0) /* that one is used all the time */
+		if (i > 0) /* this path is used all the time */
 			cr_assert(eq(i64, rudp_known_paths_rtt_ns(&all, &there, START_NS), RTT_NS));
 	}
 	cr_assert(eq(uint, all.count, RUDP_KNOWN_PATHS_MAX));
@@ -315,7 +315,7 @@ Test(known_paths, losses_add_up)
 	expect_loss(150, 3);
 }
 
-Test(known_paths, of_what_nobody_knows_no_losses_are_kept)
+Test(known_paths, losses_of_unknown_paths_are_not_kept)
 {
 	note_loss(100, 3, START_NS);
 	expect_loss(0, 0);
@@ -337,13 +337,13 @@ Test(known_paths, older_losses_count_for_less)
 		      zero(u64, loss(START_NS).lost)));
 }
 
-Test(known_paths, losses_from_another_address_of_ours_are_not_of_this_path)
+Test(known_paths, losses_from_another_local_address_are_separate)
 {
 	note(RATE, true, IDLE, START_NS);
 	note_loss(100, 3, START_NS);
 	rudp_addr_parse(&here, "10.0.1.1:20000");
 	expect_loss(0, 0);
-	note_loss(10, 1, START_NS); /* not known from there */
+	note_loss(10, 1, START_NS); /* unknown from that address */
 	rudp_addr_parse(&here, "10.0.0.1:20000");
 	expect_loss(100, 3);
 	rudp_addr_parse(&here, "10.0.1.1:20000");
@@ -356,7 +356,7 @@ Test(known_paths, losses_live_as_long_as_their_path)
 	note(RATE, true, IDLE, START_NS);
 	note_loss(100, 3, START_NS);
 	cr_assert(eq(u64, loss(START_NS + RUDP_KNOWN_PATH_LIFE_NS).lost, 3));
-	note_loss(100, 3, START_NS + RUDP_KNOWN_PATH_LIFE_NS); /* and do not prolong it */
+	note_loss(100, 3, START_NS + RUDP_KNOWN_PATH_LIFE_NS); /* and do not extend its lifetime */
 	cr_assert(zero(u64, loss(START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1).packets));
 }
 

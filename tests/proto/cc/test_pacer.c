@@ -5,7 +5,7 @@
 #include "proto/cc/cc_pace.h"
 #include "proto/cc/pacer.h"
 
-#define RATE UINT64_C(1000000) /* a byte a microsecond */
+#define RATE UINT64_C(1000000) /* one byte per microsecond */
 #define QUANTUM UINT64_C(2400) /* 2.4 ms */
 #define START_NS (5 * RUDP_NS_PER_S)
 
@@ -44,7 +44,7 @@ Test(pacer, each_packet_moves_the_release_on_by_its_time)
 	cr_assert(eq(u64, budget(&pacer, 1200 * RUDP_NS_PER_US), QUANTUM));
 }
 
-Test(pacer, packets_sent_ahead_are_paid_for)
+Test(pacer, packets_sent_ahead_delay_later_ones)
 {
 	struct rudp_pacer pacer = new_pacer();
 
@@ -60,7 +60,7 @@ Test(pacer, late_timer_is_made_up)
 	send_at(&pacer, QUANTUM, 0);
 	cr_assert(eq(u64, budget(&pacer, 3000 * RUDP_NS_PER_US), QUANTUM + 600));
 	send_at(&pacer, QUANTUM + 600, 3000 * RUDP_NS_PER_US);
-	/* 5400 bytes have left: as if the timer had been on time. */
+	/* 5400 bytes were sent, as if the timer had not been late. */
 	cr_assert(eq(i64, rudp_pacer_release_at_ns(&pacer), START_NS + 5400 * RUDP_NS_PER_US));
 }
 
@@ -85,7 +85,7 @@ Test(pacer, makes_up_a_millisecond_of_a_fast_rate)
 		     65536 + 1250000));
 }
 
-Test(pacer, idling_saves_up_nothing)
+Test(pacer, idle_time_earns_nothing)
 {
 	struct rudp_pacer pacer = new_pacer();
 
@@ -114,8 +114,10 @@ Test(pacer, slowest_rate_does_not_overflow)
 	cr_assert(lt(i64, START_NS, rudp_pacer_release_at_ns(&pacer)));
 }
 
-/* Whatever the timers do, never more has left than the rate, a quantum ahead and one made up allow;
- * and with timers less than a quantum late, not less than the rate either. */
+/*
+ * For any timing: never more is sent than the rate allows plus one quantum ahead and one made up.
+ * If timers are less than a quantum late, not less than the rate is sent.
+ */
 Test(pacer, random_timers_keep_the_rate)
 {
 	for (uint64_t seed = 1; seed <= 20; seed++) {

@@ -326,7 +326,7 @@ Test(conn, only_a_first_syn_that_cannot_leave_ends_the_attempt)
 
 	pair_init(&pair, 0, 0);
 	pair_connect(&pair, PAIR_PORT);
-	rudp_conn_on_no_way(pair.conn[0], ENETUNREACH, pair.now_ns);
+	rudp_conn_on_unreachable(pair.conn[0], ENETUNREACH, pair.now_ns);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ENETUNREACH));
 	pair_drop(&pair);
 	pair_connect(&pair, PAIR_PORT);
@@ -334,11 +334,11 @@ Test(conn, only_a_first_syn_that_cannot_leave_ends_the_attempt)
 	while (pair.wire_count == 0)
 		pair_wait(&pair, RUDP_NS_PER_S);
 	pair_drop(&pair);
-	rudp_conn_on_no_way(pair.conn[0], ENETUNREACH, pair.now_ns);
+	rudp_conn_on_unreachable(pair.conn[0], ENETUNREACH, pair.now_ns);
 	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_SYN_SENT));
 	pair_run(&pair, 10 * RUDP_NS_PER_S);
 	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
-	rudp_conn_on_no_way(pair.conn[0], ENETUNREACH, pair.now_ns);
+	rudp_conn_on_unreachable(pair.conn[0], ENETUNREACH, pair.now_ns);
 	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
 	pair_fini(&pair);
 }
@@ -354,7 +354,7 @@ Test(conn, a_time_out_tells_why_the_peer_could_not_be_reached)
 	while (pair.wire_count == 0)
 		pair_wait(&pair, RUDP_NS_PER_S);
 	pair_drop(&pair);
-	rudp_conn_on_no_way(pair.conn[0], ENETUNREACH, pair.now_ns);
+	rudp_conn_on_unreachable(pair.conn[0], ENETUNREACH, pair.now_ns);
 	cr_assert(eq(int, rudp_conn_timeout_error(pair.conn[0]), ENETUNREACH));
 	while (rudp_conn_error(pair.conn[0]) == 0) {
 		pair_wait(&pair, RUDP_NS_PER_S);

@@ -54,7 +54,7 @@ Test(conn_fec_ends, a_sum_beyond_the_window_ends_the_connection)
 	burst_establish(50 * MS);
 	end = burst_listening()->recvbuf.window_end;
 	cr_assert(eq(int, tell_sum(end - 1000, 10, 100), RUDP_VERDICT_OK));
-	cr_assert(eq(uint, burst_listening()->fec_store.sum_count, 1));
+	cr_assert(eq(uint, burst_listening()->fec_store.symbol_count, 1));
 	cr_assert(eq(int, tell_sum(end - 999, 10, 100), RUDP_VERDICT_BAD_STREAM));
 	cr_assert(eq(int, rudp_conn_error(burst_listening()), EPROTO));
 	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
@@ -70,7 +70,7 @@ Test(conn_fec_ends, a_sum_beyond_the_final_size_ends_the_connection)
 		     RUDP_VERDICT_OK));
 	cr_assert(eq(u64, burst_listening()->recvbuf.final_size, 990));
 	cr_assert(eq(int, tell_sum(0, 99, 10), RUDP_VERDICT_OK));
-	cr_assert(eq(uint, burst_listening()->fec_store.sum_count, 1));
+	cr_assert(eq(uint, burst_listening()->fec_store.symbol_count, 1));
 	cr_assert(eq(int, tell_sum(1, 99, 10), RUDP_VERDICT_BAD_STREAM));
 	cr_assert(eq(int, rudp_conn_error(burst_listening()), EPROTO));
 }
@@ -93,7 +93,7 @@ static void leave_sums_waiting(void)
 	burst_say(BURST_BYTES);
 	burst_run_until_sums(1);
 	burst_run_for(burst.rtt_ns);
-	cr_assert(ge(uint, burst_listening()->fec_store.sum_count, 1));
+	cr_assert(ge(uint, burst_listening()->fec_store.symbol_count, 1));
 }
 
 Test(conn_fec_ends, sums_that_wait_count_in_the_budget)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The handshake in numbers of docs/protocol.md appendix A: what it prints is what we send. */
+/*
+ * Checks the example handshake of docs/protocol.md appendix A: the code sends what the document
+ * prints.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -189,7 +192,10 @@ Test(examples, first_data_packet_is_as_printed)
 	drop_example(&e);
 }
 
-/* The next connection of the same two, under the association of the first one; without DH, and with. */
+/*
+ * The next connection of the same endpoints under the association of the first, without and with
+ * DH.
+ */
 struct resumed_example {
 	struct rudp_resume initiator, listener;
 	struct rudp_resume_keys keys;
@@ -272,7 +278,7 @@ Test(examples, association_is_as_printed)
 			 "091b2708de62495ffb8955ab281b0d06fa5ae077903e319cb24162123b547566"));
 }
 
-/* What docs/protocol.md prints of one: the SYN's beginning and end, the SYNACK, two keys. */
+/* The parts that docs/protocol.md prints: the SYN's beginning and end, the SYNACK, two keys. */
 struct printed {
 	size_t syn_bytes;
 	const char *syn, *syn_end, *synack, *initiator, *listener;
@@ -363,7 +369,7 @@ static void expect_next_key(const uint8_t *key, const uint8_t *secret, const cha
 	rudp_keys_fini(&keys);
 }
 
-/* The numbers were computed without this code. */
+/* The expected values were computed by other software. */
 Test(examples, fresh_keys_are_as_printed)
 {
 	struct rudp_key_exchange initiator, listener;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections that have lived long: numbers beyond 32 bits, bytes beyond 4 GiB. */
+/* Long-lived connections: packet numbers above 32 bits, bytes above 4 GiB. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 static uint8_t bytes[1u << 18];
 static struct pair pair;
 
-/* As if so many packets, and as many bytes, had passed each way. */
+/* Makes both sides believe that this many packets and bytes were exchanged. */
 static void age(int side, uint64_t number)
 {
 	struct rudp_conn *conn = pair.conn[side], *peer = pair.conn[!side];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An initiator that wants no more than the SYNACK. docs/protocol.md section 12.4. */
+/* An initiator that only tests whether a listener answers. docs/protocol.md section 12.4. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static void deliver_next(enum rudp_verdict verdict)
 	free(datagram);
 }
 
-/* The client has sent its SYN, and knows nothing of it when the SYNACK is on its way. */
+/* The client has sent its SYN and forgotten it when the SYNACK is in flight. */
 static void ask_and_forget(void)
 {
 	pair_connect(&pair, PAIR_PORT);
@@ -69,7 +69,7 @@ Test(forgotten_syn, a_lost_reset_is_sent_again_for_the_next_synack)
 	expect_forgotten();
 }
 
-Test(forgotten_syn, the_next_caller_comes_through)
+Test(forgotten_syn, the_next_connect_succeeds)
 {
 	ask_and_forget();
 	pair_settle(&pair);

@@ -37,7 +37,7 @@ Test(handshake, one_round_trip_establishes_both_ends)
 	pair_fini(&pair);
 }
 
-/* Prepares until there is nothing left to do; how often that was. */
+/* Prepares keys until there is nothing left to do. Returns the number of calls. */
 static unsigned prepare_all(struct rudp_endpoint *ep)
 {
 	unsigned count = 0;
@@ -68,14 +68,14 @@ Test(handshake, keys_are_prepared_after_a_first_handshake_and_used_once)
 	cr_assert(eq(int, pair_deliver(&pair, second), RUDP_VERDICT_OK));
 	pair_settle(&pair);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
-	/* Two have gone: two are made anew, and one look finds all complete. */
+	/* Two keys were used: two are generated, and one more call finds the array full. */
 	cr_assert(eq(uint, prepare_all(pair.ep[0]), 3));
 	free(first);
 	free(second);
 	pair_fini(&pair);
 }
 
-/* The mission's test, first half. */
+/* A requirement of the project, first half. */
 Test(handshake, copies_of_one_syn_give_one_connection_and_the_same_synack)
 {
 	struct pair pair;
@@ -104,7 +104,7 @@ Test(handshake, copies_of_one_syn_give_one_connection_and_the_same_synack)
 	pair_settle(&pair);
 	cr_assert(ne(ptr, rudp_listener_accept(pair.listener), NULL));
 
-	/* Late: the connection stands, and the answer is still the same one. */
+	/* A late duplicate: the connection is established, and the answer is still the same. */
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_DUPLICATE_SYN));
 	pair_collect(&pair);
 	answer = pair_take(&pair);
@@ -117,7 +117,7 @@ Test(handshake, copies_of_one_syn_give_one_connection_and_the_same_synack)
 	pair_fini(&pair);
 }
 
-/* Not byte for byte: what pads the first field and those behind the figures may be anything. */
+/* Not compared byte for byte: padding in the structure may have any value. */
 static bool are_equal(const struct rudp_conn_stats *a, const struct rudp_conn_stats *b)
 {
 	const size_t first = offsetof(struct rudp_conn_stats, id);
@@ -130,7 +130,7 @@ static bool are_equal(const struct rudp_conn_stats *a, const struct rudp_conn_st
 	       a->jump_bytes == b->jump_bytes && a->flows == b->flows;
 }
 
-/* The mission's test, second half. */
+/* The requirement, second half. */
 Test(handshake, a_synack_copy_after_established_changes_nothing)
 {
 	struct pair pair;
@@ -183,7 +183,7 @@ Test(handshake, syn_is_repeated_until_answered_and_always_the_same)
 	pair_fini(&pair);
 }
 
-Test(handshake, a_lost_ack_is_made_up_for)
+Test(handshake, a_lost_ack_is_repaired)
 {
 	struct pair pair;
 	struct pair_datagram *datagram;
@@ -222,7 +222,7 @@ Test(handshake, other_key_is_refused_and_nothing_is_accepted)
 	}
 }
 
-Test(handshake, who_does_not_know_the_key_takes_none_that_was_made_ahead)
+Test(handshake, a_syn_under_a_wrong_key_uses_no_prepared_key_pair)
 {
 	struct pair pair;
 	unsigned keys;
@@ -297,7 +297,7 @@ Test(handshake, forged_synack_does_not_spoil_the_true_one)
 	pair_fini(&pair);
 }
 
-Test(handshake, nobody_there_times_out)
+Test(handshake, connect_without_a_listener_times_out)
 {
 	struct pair pair;
 	struct rudp_conn_options options = {.connect_timeout_ns = 3 * RUDP_NS_PER_S};
@@ -330,7 +330,7 @@ static void flood(struct pair *pair, unsigned count)
 		pair_deliver(pair, syn);
 		free(syn);
 		pair_collect(pair);
-		while (pair->wire_count) /* the SYNACKs reach nobody */
+		while (pair->wire_count) /* the SYNACKs are lost */
 			free(pair_take(pair));
 	}
 }
@@ -358,7 +358,7 @@ Test(handshake, flooded_listener_asks_for_cookies_and_keeps_no_state)
 	pair_fini(&pair);
 }
 
-/* A SYN arrives, and its sender hears nothing and is gone. */
+/* A SYN arrives whose sender receives nothing and never answers. */
 static enum rudp_verdict half_open(struct pair *pair, uint16_t port)
 {
 	struct pair_datagram *datagram;
@@ -375,8 +375,8 @@ static enum rudp_verdict half_open(struct pair *pair, uint16_t port)
 	return verdict;
 }
 
-/* Whoever floods one port must not shut out those who come to another. */
-Test(handshake, old_half_open_connections_of_one_listener_make_room_for_another)
+/* A flood of SYNs at one port must not block clients of another port. */
+Test(handshake, old_half_open_connections_are_evicted_for_another_listener)
 {
 	struct rudp_listener *other;
 	struct pair pair;
@@ -390,7 +390,8 @@ Test(handshake, old_half_open_connections_of_one_listener_make_room_for_another)
 	pair.now_ns += RUDP_HALF_OPEN_FAIR_NS;
 	cr_assert(eq(int, half_open(&pair, PAIR_PORT + 1), RUDP_VERDICT_OK));
 	rudp_listener_close(pair.listener, pair.now_ns);
-	cr_assert(eq(uint, pair.ep[1]->half_open_count, 1)); /* not that one's */
+	/* it does not belong to that connection */
+	cr_assert(eq(uint, pair.ep[1]->half_open_count, 1));
 	rudp_listener_close(other, pair.now_ns);
 	cr_assert(eq(uint, pair.ep[1]->half_open_count, 0));
 	pair_fini(&pair);

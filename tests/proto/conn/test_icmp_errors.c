@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What others say of a peer, and when it is believed. */
+/* ICMP and local errors about a peer, and when they are believed. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -20,7 +20,7 @@ static void start(void)
 	icmp_errors = (struct rudp_icmp_errors){0};
 }
 
-Test(icmp_errors, one_or_two_refusals_make_us_ask_however_late, .init = start)
+Test(icmp_errors, one_or_two_refusals_cause_a_probe_at_any_time, .init = start)
 {
 	cr_assert(eq(int, refused(1), RUDP_ICMP_ERRORS_ASK));
 	cr_assert(eq(int, refused(1 + 100 * PTO_NS), RUDP_ICMP_ERRORS_ASK));
@@ -34,18 +34,18 @@ Test(icmp_errors, the_third_is_believed_when_the_peer_has_had_time_to_answer, .i
 	cr_assert(eq(int, refused(2 + 2 * PTO_NS), RUDP_ICMP_ERRORS_BELIEVE));
 }
 
-Test(icmp_errors, silence_counts_from_the_first_refusal_on_not_from_the_start, .init = start)
+Test(icmp_errors, silence_counts_from_the_first_refusal, .init = start)
 {
 	refused(1000 * PTO_NS);
 	refused(1000 * PTO_NS);
 	cr_assert(eq(int, refused(1001 * PTO_NS), RUDP_ICMP_ERRORS_WAIT));
 }
 
-Test(icmp_errors, a_word_of_the_peer_makes_all_of_it_void, .init = start)
+Test(icmp_errors, a_packet_of_the_peer_clears_all_errors, .init = start)
 {
 	for (int i = 0; i < 3; i++)
 		refused(i);
-	rudp_icmp_errors_on_no_way(&icmp_errors, EHOSTUNREACH);
+	rudp_icmp_errors_on_unreachable(&icmp_errors, EHOSTUNREACH);
 	rudp_icmp_errors_forget(&icmp_errors);
 	cr_assert(eq(int, rudp_icmp_errors_timeout_error(&icmp_errors), ETIMEDOUT));
 	cr_assert(eq(int, refused(50 * PTO_NS), RUDP_ICMP_ERRORS_ASK));
@@ -53,11 +53,11 @@ Test(icmp_errors, a_word_of_the_peer_makes_all_of_it_void, .init = start)
 	cr_assert(eq(int, refused(50 * PTO_NS), RUDP_ICMP_ERRORS_WAIT));
 }
 
-Test(icmp_errors, who_waits_in_vain_is_told_the_last_reason, .init = start)
+Test(icmp_errors, a_time_out_gives_the_last_error, .init = start)
 {
 	cr_assert(eq(int, rudp_icmp_errors_timeout_error(&icmp_errors), ETIMEDOUT));
-	rudp_icmp_errors_on_no_way(&icmp_errors, ENETUNREACH);
-	rudp_icmp_errors_on_no_way(&icmp_errors, EHOSTUNREACH);
+	rudp_icmp_errors_on_unreachable(&icmp_errors, ENETUNREACH);
+	rudp_icmp_errors_on_unreachable(&icmp_errors, EHOSTUNREACH);
 	refused(1);
 	cr_assert(eq(int, rudp_icmp_errors_timeout_error(&icmp_errors), EHOSTUNREACH));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What idle connections cost: they ask and rest together, and are answered at once (section 14). */
+/* The cost of idle connections: their timers fire at common instants (section 14). */
 #include "proto/pair.h"
 
 #include <criterion/criterion.h>
@@ -12,7 +12,7 @@
 #define S RUDP_NS_PER_S
 #define MS RUDP_NS_PER_MS
 
-enum { COUNT = 40, APART_MS = 17 }; /* begun within 0.7 s, at odd instants */
+enum { COUNT = 40, APART_MS = 17 }; /* opened within 0.7 s, at different instants */
 
 static struct rudp_conn *begin_one(struct pair *pair)
 {
@@ -29,7 +29,10 @@ static uint64_t sent(const struct rudp_conn *conn)
 	return stats.packets_sent;
 }
 
-/* Steps from deadline to deadline; at how many instants an endpoint had something to do. */
+/*
+ * Steps from deadline to deadline. Returns the number of instants at which an endpoint had work to
+ * do.
+ */
 static unsigned count_wakes(struct pair *pair, int64_t ns)
 {
 	int64_t end = pair->now_ns + ns;
@@ -48,7 +51,7 @@ static unsigned count_wakes(struct pair *pair, int64_t ns)
 	return wakes;
 }
 
-Test(idle, connections_ask_together_and_rest_together)
+Test(idle, connections_send_keepalives_and_release_memory_together)
 {
 	struct pair pair;
 	struct rudp_conn *conns[COUNT];
@@ -58,14 +61,17 @@ Test(idle, connections_ask_together_and_rest_together)
 	pair_init(&pair, 0, 0);
 	for (int i = 0; i < COUNT; i++)
 		conns[i] = begin_one(&pair);
-	pair_run(&pair, 60 * S); /* what follows the handshake is over, and the first PINGs, too */
+	pair_run(&pair, 60 * S); /* the exchange after the handshake and the first PINGs are over */
 	for (int i = 0; i < COUNT; i++)
 		before[i] = sent(conns[i]);
 	wakes = count_wakes(&pair, 250 * S);
 	for (int i = 0; i < COUNT; i++)
 		cr_assert(all(ge(u64, sent(conns[i]) - before[i], 9),
 			      le(u64, sent(conns[i]) - before[i], 11)));
-	/* Ten times each; by itself every one would wake for its PING and to rest at both ends. */
+	/*
+	 * Ten times each. Without common instants each connection would wake up for its PING and to
+	 * release memory, on both sides.
+	 */
 	cr_assert(le(uint, wakes, 10 * 2 * (COUNT * APART_MS * MS / RUDP_TIME_COMMON_NS + 2)),
 		  "%u wake-ups", wakes);
 	pair_fini(&pair);
@@ -92,7 +98,9 @@ Test(idle, a_nats_mapping_is_refreshed_before_25_s_are_over)
 	pair_fini(&pair);
 }
 
-/* To refresh a mapping costs the peer no answer, but for one of four: the way back has to stand, too. */
+/*
+ * Only one of four keepalives asks the peer for an answer, to keep the mapping of the reverse path.
+ */
 Test(idle, one_refresh_of_four_is_answered)
 {
 	struct pair pair;
@@ -137,7 +145,7 @@ Test(idle, a_refresh_without_an_answer_leaves_both_ends_at_rest)
 	pair_fini(&pair);
 }
 
-Test(idle, a_refresh_finds_out_that_the_peer_has_forgotten)
+Test(idle, a_refresh_detects_that_the_peer_has_forgotten)
 {
 	struct pair pair;
 
@@ -146,7 +154,7 @@ Test(idle, a_refresh_finds_out_that_the_peer_has_forgotten)
 	pair_run(&pair, 60 * S);
 	rudp_conn_abandon(pair.conn[1], pair.now_ns);
 	pair.conn[1] = NULL;
-	pair.conn[0]->refreshes = 1; /* the next one asks for nothing */
+	pair.conn[0]->refreshes = 1; /* the next one is not ack-eliciting */
 	pair_run(&pair, 26 * S);
 	cr_assert(eq(uint, pair.conn[0]->refreshes, 2));
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A fresh X25519 while a connection lasts: when, that nothing is lost by it, and hostile peers. */
+/*
+ * Key exchanges of established connections: when they happen, that nothing is lost, and hostile
+ * peers.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -13,7 +16,7 @@
 #define HOUR_NS (3600 * RUDP_NS_PER_S)
 #define AGED_NS (RUDP_KEY_EXCHANGE_DUE_NS + RUDP_NS_PER_S)
 #define FRAME_BYTES (2 + RUDP_KEY_SHARE_BYTES)
-#define FAR_NUMBER 1000 /* of a hostile packet; the connection does not get there */
+#define FAR_NUMBER 1000 /* packet number of a hostile packet; the connection does not reach it */
 
 static struct pair pair;
 
@@ -31,7 +34,7 @@ static void teardown(void)
 
 TestSuite(key_exchange, .init = setup, .fini = teardown);
 
-/* A few bytes arrive at the other end, behind what was on its way, and are acknowledged. */
+/* Sends a few bytes, which arrive after earlier packets and are acknowledged. */
 static void use(int from)
 {
 	char text[64];
@@ -63,14 +66,14 @@ static void expect_exchanges(uint64_t count)
 	}
 }
 
-/* As after an hour, within which no other update is due. */
+/* Pretends that an hour has passed without another update being due. */
 static void age(void)
 {
 	for (int side = 0; side < 2; side++)
 		pair.conn[side]->exchange_from_ns -= AGED_NS;
 }
 
-/* Who has come to know the keys with which the side receives, and follows their updates. */
+/* An attacker who knows the receive keys of a side and follows its updates. */
 static void spy_init(struct rudp_keys *spy, int side)
 {
 	const struct rudp_keys *keys = &pair.conn[side]->keys;
@@ -81,7 +84,7 @@ static void spy_init(struct rudp_keys *spy, int side)
 	spy->first_received_number = keys->first_received_number;
 }
 
-/* Of the next packet to the server. */
+/* The key phase of the next packet to the server. */
 static bool spy_reads(struct rudp_keys *spy)
 {
 	struct pair_datagram *datagram;
@@ -118,7 +121,7 @@ static void make_share(struct rudp_x25519 *key)
 	cr_assert(zero(int, rudp_x25519_init(key, private_key)));
 }
 
-Test(key_exchange, comes_with_every_hour_of_use)
+Test(key_exchange, happens_every_hour_of_use)
 {
 	use_for(HOUR_NS);
 	expect_exchanges(1);
@@ -141,13 +144,13 @@ Test(key_exchange, is_not_for_idle_connections)
 	expect_exchanges(2);
 }
 
-Test(key_exchange, ends_what_who_knows_the_keys_can_read)
+Test(key_exchange, locks_out_an_attacker_who_knows_the_keys)
 {
 	struct rudp_keys spy;
 
 	spy_init(&spy, 1);
 	cr_assert(spy_reads(&spy));
-	for (int i = 0; i < 5; i++) { /* it follows updates */
+	for (int i = 0; i < 5; i++) { /* the attacker follows updates */
 		pair_run(&pair, RUDP_KEY_DUE_NS + RUDP_NS_PER_S);
 		cr_assert(spy_reads(&spy));
 		use(0);
@@ -159,8 +162,8 @@ Test(key_exchange, ends_what_who_knows_the_keys_can_read)
 	rudp_keys_fini(&spy);
 }
 
-/* The same number of updates of the same keys, with the exchange and without. */
-Test(key_exchange, is_what_the_new_keys_come_from)
+/* Compares the same number of updates with and without the exchange. */
+Test(key_exchange, determines_the_new_keys)
 {
 	struct rudp_keys spy;
 
@@ -175,7 +178,7 @@ Test(key_exchange, is_what_the_new_keys_come_from)
 	rudp_keys_fini(&spy);
 }
 
-/* Each packet in turn is lost, of those that leave from the moment on when it is due. */
+/* Drops each packet in turn, from the moment when the exchange is due. */
 Test(key_exchange, survives_the_loss_of_any_packet)
 {
 	for (unsigned lost = 0; lost < 8; lost++) {
@@ -201,7 +204,7 @@ Test(key_exchange, survives_the_loss_of_any_packet)
 	}
 }
 
-/* A fifth of all packets is lost, others are copied or late by up to a second. */
+/* A fifth of all packets is lost, others are duplicated or late by up to a second. */
 Test(key_exchange, survives_a_bad_path)
 {
 	uint64_t prng = 1;
@@ -241,7 +244,7 @@ Test(key_exchange, survives_a_bad_path)
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 1200));
 }
 
-/* Each allocation of libcrypto in turn fails: what is not done now is done with a later packet. */
+/* Each allocation of libcrypto fails in turn: the exchange continues with a later packet. */
 Test(key_exchange, survives_a_lack_of_memory)
 {
 	unsigned nth = 0, all;
@@ -265,7 +268,7 @@ Test(key_exchange, survives_a_lack_of_memory)
 	cr_assert(ge(uint, nth, 10));
 }
 
-/* Packets that were sealed before the exchange arrive behind it. */
+/* Packets sealed before the exchange arrive after it. */
 Test(key_exchange, leaves_late_packets_readable)
 {
 	struct pair_datagram *late[2];
@@ -286,7 +289,7 @@ Test(key_exchange, leaves_late_packets_readable)
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 5));
 }
 
-/* The listener updates its keys while the share is on its way. */
+/* The listener updates its keys while the share is in flight. */
 Test(key_exchange, waits_for_an_update_that_crosses_it)
 {
 	struct pair_datagram *share;
@@ -326,7 +329,7 @@ Test(key_exchange, goes_on_at_another_address)
 	cr_assert(eq(u64, pair_stats(&pair, 1).path_changes, 1));
 }
 
-Test(key_exchange, is_not_asked_of_a_peer_that_does_not_know_it)
+Test(key_exchange, is_not_requested_from_a_peer_without_support)
 {
 	pair.conn[0]->peer_takes_key_shares = false;
 	use_for(HOUR_NS + 600 * RUDP_NS_PER_S);
@@ -334,7 +337,7 @@ Test(key_exchange, is_not_asked_of_a_peer_that_does_not_know_it)
 	cr_assert(ge(u64, pair_stats(&pair, 0).key_updates, 40));
 }
 
-/* Every public key that leads to a shared secret of zeros is of low order; zero is one. */
+/* Every public key that gives an all-zero secret is of low order, for example zero. */
 Test(key_exchange, refuses_a_key_that_leads_to_no_secret)
 {
 	static const uint8_t zero_key[RUDP_KEY_SHARE_BYTES];
@@ -362,7 +365,7 @@ Test(key_exchange, refuses_an_answer_that_leads_to_no_secret)
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EPROTO));
 }
 
-Test(key_exchange, refuses_an_answer_that_nobody_has_asked_for)
+Test(key_exchange, refuses_an_unrequested_answer)
 {
 	struct rudp_x25519 key;
 
@@ -394,7 +397,10 @@ Test(key_exchange, takes_no_share_of_number_zero)
 	rudp_x25519_fini(&key);
 }
 
-/* However often a peer asks, X25519 is done once a minute. The packet that asks costs what others do. */
+/*
+ * However often a peer asks, X25519 is computed once a minute. The requesting packet costs no more
+ * than others.
+ */
 Test(key_exchange, is_answered_once_in_a_while)
 {
 	static const uint8_t ping = RUDP_FRAME_PING;
@@ -423,7 +429,7 @@ Test(key_exchange, is_answered_once_in_a_while)
 	rudp_x25519_fini(&key);
 }
 
-/* A peer that owes work waits for the answer until it owes less. */
+/* A peer with a debt of work gets the answer only when the debt is lower. */
 Test(key_exchange, is_not_answered_to_a_peer_that_owes_work)
 {
 	static const uint8_t ping = RUDP_FRAME_PING;
@@ -444,7 +450,7 @@ Test(key_exchange, is_not_answered_to_a_peer_that_owes_work)
 	rudp_x25519_fini(&key);
 }
 
-/* Copies of its shares that come when it is over, each in a packet of its own. */
+/* Duplicates of its shares that arrive after the exchange, each in a packet of its own. */
 Test(key_exchange, ignores_copies_of_old_shares)
 {
 	struct rudp_x25519 key;
@@ -461,7 +467,10 @@ Test(key_exchange, ignores_copies_of_old_shares)
 	rudp_x25519_fini(&key);
 }
 
-/* The initiator asks and never moves on: the listener's keys serve until they are spent, no longer. */
+/*
+ * The initiator requests an exchange and never updates: the listener's keys are used until their
+ * limit.
+ */
 Test(key_exchange, of_a_peer_that_never_ends_it_spends_the_keys)
 {
 	struct rudp_x25519 key;

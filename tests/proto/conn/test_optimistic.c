@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Receivers that acknowledge what has not reached them: docs/protocol.md section 16. */
+/* Receivers that acknowledge packets that they did not receive: docs/protocol.md section 16. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -25,7 +25,7 @@ static void teardown(void)
 
 TestSuite(optimistic, .init = setup, .fini = teardown);
 
-/* All that the client has sent so far. */
+/* All packets that the client has sent so far. */
 static enum rudp_verdict acknowledge_all(uint64_t number)
 {
 	uint64_t largest = pair.conn[0]->reliability.next - 1;
@@ -40,7 +40,7 @@ static enum rudp_verdict acknowledge_all(uint64_t number)
 	return pair_say(&pair, 1, number, frame, rudp_writer_len(&writer));
 }
 
-Test(optimistic, receiver_is_found_out)
+Test(optimistic, receiver_is_detected)
 {
 	enum rudp_verdict verdict = RUDP_VERDICT_OK;
 	struct rudp_conn *conn = pair.conn[0];
@@ -72,7 +72,7 @@ Test(optimistic, others_notice_nothing)
 					  pair.now_ns);
 	}
 	stats = pair_stats(&pair, 0);
-	cr_assert(ge(u64, pair.conn[0]->reliability.next, stats.packets_sent + 5)); /* left out */
+	cr_assert(ge(u64, pair.conn[0]->reliability.next, stats.packets_sent + 5)); /* skipped */
 	cr_assert(zero(u64, stats.packets_lost));
 	cr_assert(zero(u64, stats.stream_resent));
 }

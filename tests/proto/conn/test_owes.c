@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an endpoint still has to deliver before it may end: rudp_endpoint_owes(). */
+/* What an endpoint must still deliver before it may end: rudp_endpoint_owes(). */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

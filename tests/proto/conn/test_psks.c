@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Several keys are good at once, and each of them can go. docs/protocol.md section 6.1. */
+/* Several keys are accepted at once, and each can be removed. docs/protocol.md section 6.1. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -22,7 +22,10 @@ static void fini(void)
 
 TestSuite(psks, .init = init, .fini = fini);
 
-/* The keys of this side, each of 32 times its letter, which is its id, too. Returns what ended. */
+/*
+ * Sets the keys of this side. Each is 32 times its letter, which is also its id. Returns the number
+ * of associations removed.
+ */
 static unsigned set(int side, const char *letters)
 {
 	struct rudp_psk psks[RUDP_PSKS_MAX];
@@ -77,7 +80,10 @@ Test(psks, an_initiator_sends_the_first)
 	expect_key('a');
 }
 
-/* Old at both, new beside it at both, new first, old gone: at no time a connect fails. */
+/*
+ * Old key on both sides, new key added on both, new key first, old key removed: connect never
+ * fails.
+ */
 Test(psks, keys_rotate_without_a_refusal)
 {
 	static const char *const steps[][2] = {{"a", "a"}, {"a", "ab"}, {"ab", "ab"}, {"ba", "ab"},
@@ -92,7 +98,7 @@ Test(psks, keys_rotate_without_a_refusal)
 	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_KEY_MISMATCH), 0));
 }
 
-Test(psks, what_was_made_under_a_key_that_stays_stays)
+Test(psks, associations_of_kept_keys_stay)
 {
 	set(0, "a");
 	set(1, "a");
@@ -104,7 +110,7 @@ Test(psks, what_was_made_under_a_key_that_stays_stays)
 	expect_key('a');
 	pair_part(&pair);
 	cr_assert(eq(uint, set(1, "b"), 1));
-	pair_establish(&pair); /* the initiator is refused to resume, and sends its first key */
+	pair_establish(&pair); /* resumption is refused, and the initiator uses its first key */
 	cr_assert(eq(u8, handshake_kind(), RUDP_HANDSHAKE_KIND_FULL));
 	expect_key('b');
 	pair_part(&pair);
@@ -161,8 +167,8 @@ Test(psks, the_connections_of_one_key_are_reset_at_both_ends)
 	cr_assert(all(rudp_endpoint_check(pair.ep[0]), rudp_endpoint_check(pair.ep[1])));
 }
 
-/* Attempts, half-open connections and those that nobody has accepted. */
-Test(psks, connections_that_no_program_has_are_reset_too)
+/* Connection attempts, half-open connections, and connections not yet accepted. */
+Test(psks, connections_not_accepted_are_reset_too)
 {
 	pair_connect(&pair, PAIR_PORT);
 	cr_assert(eq(uint, rudp_endpoint_reset_psk(pair.ep[0], RUDP_PSK_ID_FIRST, pair.now_ns), 1));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hosts that say that their ports are closed, and what that means for a last FIN. */
+/* Hosts that report closed ports, and the effect on a last FIN. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -32,7 +32,7 @@ Test(refusals, one_counts_for_all_ports_of_its_host_for_a_while)
 	cr_assert(not(rudp_refusals_has(&refusals, &same, RUDP_REFUSAL_NS + 1)));
 }
 
-Test(refusals, the_oldest_makes_room_and_one_host_has_one_place)
+Test(refusals, the_oldest_is_evicted_and_a_host_has_one_entry)
 {
 	struct rudp_refusals refusals = {0};
 	struct rudp_addr first = host(1, 1), second = host(2, 1), next;
@@ -64,7 +64,7 @@ Test(refusals, one_host_or_all_can_be_forgotten)
 	cr_assert(not(rudp_refusals_has(&refusals, &second, 1)));
 }
 
-/* Time passes for the server, and nothing arrives. */
+/* Time passes for the server, and it receives nothing. */
 static void run_deaf(struct pair *pair, int64_t ns)
 {
 	for (int64_t end = pair->now_ns + ns; pair->now_ns < end;) {
@@ -76,7 +76,10 @@ static void run_deaf(struct pair *pair, int64_t ns)
 	}
 }
 
-/* A server's connection that waits for the answer to its FIN, and another one with the same host. */
+/*
+ * A connection of the server that waits for the acknowledgement of its FIN, and another with the
+ * same host.
+ */
 static struct rudp_conn *begin_last_ack(struct pair *pair)
 {
 	struct rudp_conn *last;
@@ -92,7 +95,7 @@ static struct rudp_conn *begin_last_ack(struct pair *pair)
 	return last;
 }
 
-Test(refusals, a_last_fin_is_in_vain_where_the_host_refuses_another)
+Test(refusals, a_last_fin_is_given_up_if_the_host_refuses_another_port)
 {
 	struct pair pair;
 
@@ -106,7 +109,7 @@ Test(refusals, a_last_fin_is_in_vain_where_the_host_refuses_another)
 	pair_fini(&pair);
 }
 
-Test(refusals, a_last_fin_is_repeated_before_it_is_in_vain)
+Test(refusals, a_last_fin_is_retransmitted_before_it_is_given_up)
 {
 	struct pair pair;
 	struct rudp_conn *last = begin_last_ack(&pair);
@@ -114,13 +117,13 @@ Test(refusals, a_last_fin_is_repeated_before_it_is_in_vain)
 	rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
 	run_deaf(&pair, 50 * RUDP_NS_PER_MS);
 	cr_assert(eq(int, rudp_conn_state(last), RUDP_STATE_LAST_ACK));
-	pair_run(&pair, RUDP_NS_PER_S); /* and its repetition is answered */
+	pair_run(&pair, RUDP_NS_PER_S); /* and its retransmission is acknowledged */
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[0]), 1));
 	pair_fini(&pair);
 }
 
-Test(refusals, they_mean_nothing_to_who_has_more_to_say)
+Test(refusals, a_connection_with_data_ignores_them)
 {
 	struct pair pair;
 

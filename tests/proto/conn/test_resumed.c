@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections of endpoints that have met. docs/protocol.md section 6.7. */
+/* Resumed connections. docs/protocol.md section 6.7. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ static uint8_t handshake_kind(int side)
 	return stats.handshake_kind;
 }
 
-/* The connection stands, in both directions. */
+/* Checks that the connection works in both directions. */
 static void expect_talk(void)
 {
 	struct iovec iov[2];
@@ -65,7 +65,7 @@ static void meet(void)
 	pair_part(&pair);
 }
 
-/* The next SYN of the client, off the wire. */
+/* Takes the next SYN of the client off the wire. */
 static struct pair_datagram *next_syn(uint8_t flags)
 {
 	struct pair_datagram *syn;
@@ -87,7 +87,7 @@ static void expect_accepted(enum rudp_handshake_kind expected)
 	expect_handshake_kind(expected);
 }
 
-/* Makes the check right again after something was changed. */
+/* Recomputes the check of a modified SYN. */
 static void mend_check(struct pair_datagram *syn)
 {
 	static const uint8_t zero_key[16];
@@ -97,7 +97,7 @@ static void mend_check(struct pair_datagram *syn)
 		syn->data[syn->len - 1 - i] = (uint8_t)(check >> 8 * i);
 }
 
-/* Another listener in the place of the one that is known: a restart. */
+/* Replaces the listener by one that knows nothing, as after a restart. */
 static void restart_server(uint8_t psk)
 {
 	struct pair fresh;
@@ -108,12 +108,12 @@ static void restart_server(uint8_t psk)
 	pair.listener = fresh.listener;
 	rudp_endpoint_free(fresh.ep[0]);
 	free(fresh.train);
-	/* Its listener stands on the handle of the pair that is gone. */
+	/* Its listener uses the socket handle of the previous pair. */
 	rudp_listener_close(pair.listener, pair.now_ns);
 	pair.listener = rudp_endpoint_listen(pair.ep[1], &pair.addr[1], PAIR_PORT, 16, &pair, NULL);
 }
 
-Test(resumed, the_second_connection_has_no_strangers)
+Test(resumed, the_second_connection_is_resumed)
 {
 	meet();
 	for (int i = 0; i < 10; i++) {
@@ -155,7 +155,7 @@ Test(resumed, nothing_is_kept_before_the_initiator_has_shown_the_keys)
 	pair_connect(&pair, PAIR_PORT);
 	pair_deliver_as(&pair, pair_take(&pair), RUDP_VERDICT_OK);
 	pair_collect(&pair);
-	/* The SYNACK; what answers it is lost. */
+	/* Delivers the SYNACK; its answer is lost. */
 	pair_deliver_as(&pair, pair_take(&pair), RUDP_VERDICT_OK);
 	pair_collect(&pair);
 	while (pair.wire_count)
@@ -184,14 +184,14 @@ Test(resumed, several_with_dh_at_once_do_not_refuse_each_other)
 	meet();
 	pair_run(&pair, 121 * RUDP_NS_PER_S);
 	late = next_syn(RESUME_DH);
-	pair_establish(&pair); /* its association replaces the one of the late SYN */
+	pair_establish(&pair); /* its association replaces that of the late SYN */
 	expect_handshake_kind(RUDP_HANDSHAKE_KIND_RESUMED_DH);
 	pair_deliver_as(&pair, late, RUDP_VERDICT_OK);
 	pair_settle(&pair);
 	cr_assert(ne(ptr, rudp_listener_accept(pair.listener), NULL));
 }
 
-Test(resumed, after_a_day_they_are_strangers)
+Test(resumed, after_a_day_the_handshake_is_full)
 {
 	meet();
 	pair_run(&pair, 24 * 3600 * RUDP_NS_PER_S);
@@ -209,7 +209,7 @@ Test(resumed, a_syn_without_dh_that_took_too_long_is_refused)
 	pair_deliver_as(&pair, syn, RUDP_VERDICT_NO_ASSOCIATION);
 }
 
-/* The mission's test, for the other handshake. */
+/* The requirement that a duplicate SYN makes one connection, for resumed handshakes. */
 Test(resumed, copies_of_one_syn_give_one_connection_and_the_same_synack)
 {
 	struct pair_datagram *syn, *first = NULL, *answer;
@@ -258,7 +258,7 @@ Test(resumed, a_recorded_syn_makes_no_second_connection)
 	free(syn);
 }
 
-Test(resumed, a_restarted_listener_is_met_anew_within_the_same_attempt)
+Test(resumed, a_restarted_listener_gets_a_full_handshake_in_the_same_attempt)
 {
 	meet();
 	restart_server(7);
@@ -294,7 +294,7 @@ Test(resumed, a_lost_refusal_is_asked_for_again)
 	expect_accepted(RUDP_HANDSHAKE_KIND_FULL);
 }
 
-/* As a listener does that has told too many others within this second. */
+/* Like a listener that has reached its limit of REFUSE packets in this second. */
 static void run_without_refusals(int64_t ns)
 {
 	const int64_t step_ns = 10 * RUDP_NS_PER_MS;
@@ -313,7 +313,7 @@ static void run_without_refusals(int64_t ns)
 	}
 }
 
-Test(resumed, silence_makes_strangers_of_them_as_well)
+Test(resumed, silence_leads_to_a_full_handshake)
 {
 	meet();
 	restart_server(7);
@@ -324,7 +324,7 @@ Test(resumed, silence_makes_strangers_of_them_as_well)
 	expect_accepted(RUDP_HANDSHAKE_KIND_FULL);
 }
 
-Test(resumed, another_version_is_no_place_to_resume)
+Test(resumed, another_version_ends_the_attempt_and_the_association)
 {
 	struct pair_datagram refusal = {
 		.to = 0, .from_addr = pair.addr[1], .to_addr = pair.addr[0]};
@@ -339,9 +339,8 @@ Test(resumed, another_version_is_no_place_to_resume)
 	expect_handshake_kind(RUDP_HANDSHAKE_KIND_FULL);
 }
 
-/* It costs a round trip and four operations of X25519; a REFUSE of another reason ends the attempt.
- */
-Test(resumed, a_forged_refusal_only_makes_strangers_of_them)
+/* It costs a round trip and four X25519 operations. A REFUSE of another reason ends the attempt. */
+Test(resumed, a_forged_refusal_only_causes_a_full_handshake)
 {
 	struct pair_datagram *syn, *forged;
 
@@ -355,15 +354,16 @@ Test(resumed, a_forged_refusal_only_makes_strangers_of_them)
 					       RUDP_REFUSAL_RESUME);
 	cr_assert(eq(int, pair_deliver(&pair, forged), RUDP_VERDICT_OK));
 	cr_assert(
-		eq(int, pair_deliver(&pair, forged), RUDP_VERDICT_BAD_RESET)); /* no second time */
+		/* not a second time */
+		eq(int, pair_deliver(&pair, forged), RUDP_VERDICT_BAD_RESET));
 	free(forged);
-	/* Both SYNs arrive, and two SYNACKs; one connection comes of it. */
+	/* Both SYNs arrive, and two SYNACKs; they make one connection. */
 	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
 	pair_settle(&pair);
 	cr_assert(eq(u64, pair_verdicts(&pair, 0, RUDP_VERDICT_WRONG_STATE), 1));
 	expect_accepted(RUDP_HANDSHAKE_KIND_FULL);
 	cr_assert(eq(ptr, rudp_listener_accept(pair.listener), NULL));
-	/* The half-open one has made room, and with it for the peer's resets. */
+	/* The half-open connection was evicted. */
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
 	rudp_conn_abandon(pair.conn[0], pair.now_ns);
 	rudp_conn_write(pair.conn[1], "?", 1, pair.now_ns);
@@ -401,7 +401,7 @@ Test(resumed, a_forged_syn_takes_no_counter)
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_AUTH_FAILED));
 	cr_assert(zero(uint, rudp_endpoint_conn_count(pair.ep[1])));
 	pair_collect(&pair);
-	free(pair_take(&pair)); /* the REFUSE that the forger has asked for */
+	free(pair_take(&pair)); /* the REFUSE caused by the forger */
 	syn->data[600] = flipped ^ 1;
 	mend_check(syn);
 	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
@@ -426,7 +426,7 @@ Test(resumed, a_forged_syn_with_dh_takes_no_key)
 	cr_assert(eq(uint, pair.ep[1]->spare_key_count, keys));
 	cr_assert(eq(int, rudp_endpoint_may_prepare(pair.ep[1]), 0));
 	pair_collect(&pair);
-	free(pair_take(&pair)); /* the REFUSE that the forger has asked for */
+	free(pair_take(&pair)); /* the REFUSE caused by the forger */
 	syn->data[600] ^= 1;
 	mend_check(syn);
 	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
@@ -454,7 +454,7 @@ Test(resumed, a_cookie_does_not_make_it_another_syn)
 	struct pair_datagram *syn, *cookie;
 
 	meet();
-	/* as many that never answer */
+	/* as many initiators that never answer */
 	for (unsigned i = 0; i < RUDP_HALF_OPEN_COOKIE_COUNT; i++) {
 		pair_deliver_as(&pair, next_syn(RESUME), RUDP_VERDICT_OK);
 		pair_collect(&pair);
@@ -470,7 +470,7 @@ Test(resumed, a_cookie_does_not_make_it_another_syn)
 	expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED);
 }
 
-Test(resumed, either_side_can_do_without)
+Test(resumed, either_side_can_disable_resumption)
 {
 	for (int side = 0; side < 2; side++) {
 		meet();
@@ -509,8 +509,11 @@ Test(resumed, a_synack_copy_after_established_changes_nothing)
 	expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED);
 }
 
-/* Whichever side forgets, the next handshake is a full one, and the one after it is resumed again. */
-Test(resumed, endpoints_that_forget_each_other_begin_as_strangers)
+/*
+ * Whichever side loses the association, the next handshake is a full one, and the one after is
+ * resumed.
+ */
+Test(resumed, endpoints_without_an_association_use_a_full_handshake)
 {
 	meet();
 	for (int side = 0; side < 2; side++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The initiator's host has joined another network: docs/protocol.md section 13. */
+/* The initiator's host changes its network: docs/protocol.md section 13. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -10,7 +10,8 @@
 #define RTT_NS (50 * MS)
 #define OUTAGE_NS (3 * RUDP_NS_PER_S)
 #define MUCH (100u << 10)
-#define ROUND_TRIPS_MAX 12 /* one for the news, one to prove the path, a slow start from there */
+/* one round trip to notify the peer, one to validate the path, then a slow start */
+#define ROUND_TRIPS_MAX 12
 
 static struct pair pair;
 
@@ -59,7 +60,7 @@ static void join(const char *network)
 	pair_collect(&pair);
 }
 
-/* Until all of it is there. */
+/* Runs until all bytes have arrived. */
 static int round_trips(int side)
 {
 	int count = 0;
@@ -101,7 +102,7 @@ Test(roaming, of_another_network_nothing_is_presumed)
 	cr_assert(eq(u64, stats.datagram_bytes, 1200));
 }
 
-/* A link that was down for long is back, with the address as before. */
+/* A link that was down for a long time is up again, with the same address. */
 Test(roaming, who_is_told_of_a_way_asks_at_once)
 {
 	say(0);
@@ -111,7 +112,8 @@ Test(roaming, who_is_told_of_a_way_asks_at_once)
 	pair_collect(&pair);
 	cr_assert(ge(uint, pair.wire_count, 1));
 	pair_drop(&pair);
-	rudp_conn_probe(pair.conn[0], pair.now_ns); /* told again: routers talk a lot */
+	/* notified again, as routing daemons often do */
+	rudp_conn_probe(pair.conn[0], pair.now_ns);
 	pair_collect(&pair);
 	cr_assert(zero(uint, pair.wire_count));
 }
@@ -130,7 +132,7 @@ static void read_all(int side)
 	rudp_conn_receive_consume(pair.conn[side], heard(side), pair.now_ns);
 }
 
-/* Both addresses of the host work, and what was under way comes to the one before. */
+/* Both addresses of the host work, and packets in flight arrive at the previous one. */
 Test(roaming, the_initiator_alone_says_where_it_is)
 {
 	static const uint8_t text[1000];
@@ -141,7 +143,7 @@ Test(roaming, the_initiator_alone_says_where_it_is)
 		for (int side = 0; side < 2; side++)
 			rudp_conn_write(pair.conn[side], text, sizeof text, pair.now_ns);
 		pair_collect(&pair);
-		if (i == 20) { /* as from a socket that is not connected: it hears at both */
+		if (i == 20) { /* like an unconnected socket: it receives at both */
 			rudp_conn_rebind(pair.conn[0], &pair.addr[0], &other, pair.now_ns);
 			pair_collect(&pair);
 		}
@@ -153,7 +155,7 @@ Test(roaming, the_initiator_alone_says_where_it_is)
 	cr_assert(rudp_addr_same_host(rudp_conn_path_local(pair.conn[0]), &other));
 }
 
-/* As much as there is room for, a round trip long. */
+/* As much as the window allows, for one round trip. */
 static void pour(void)
 {
 	static const uint8_t text[MUCH];
@@ -165,7 +167,7 @@ static void pour(void)
 	pair_travel(&pair, RTT_NS / 2);
 }
 
-/* Marked packets of the path before that are lost there test nothing on the new one. */
+/* Marked packets lost on the previous path do not count for ECN validation on the new one. */
 Test(roaming, ecn_is_tested_by_what_leaves_on_the_new_path)
 {
 	for (int i = 0; i < 20; i++)

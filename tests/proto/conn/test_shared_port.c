@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Endpoints that share a port and the secret of reset tokens: who answers for which id. */
+/* Endpoints that share a port and the secret of reset tokens: which one answers for which id. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 static struct pair pair;
 static int number_here;
-static uint64_t taken; /* numbers that some endpoint has: bits */
+static uint64_t taken; /* bit mask of the endpoint numbers in use */
 static unsigned passed, passed_to;
 
 static int share_number(const void *socket)
@@ -49,7 +49,7 @@ static void teardown(void)
 
 TestSuite(shared_port, .init = setup, .fini = teardown);
 
-/* A packet as the client would send it, to an id with this number; what the server says to it. */
+/* Sends a packet of the client to an id with this number. Returns the server's verdict. */
 static enum rudp_verdict say_to(unsigned number, bool *answered)
 {
 	struct pair_datagram *datagram;
@@ -83,7 +83,7 @@ Test(shared_port, another_endpoints_packet_is_passed_on_and_not_answered)
 	cr_assert(not(answered));
 }
 
-Test(shared_port, a_packet_that_nobody_has_the_number_of_is_answered)
+Test(shared_port, a_packet_with_an_unused_number_is_answered)
 {
 	bool answered;
 
@@ -101,7 +101,7 @@ Test(shared_port, an_unknown_id_with_the_own_number_is_answered)
 	cr_assert(answered);
 }
 
-Test(shared_port, a_port_of_its_own_is_as_ever)
+Test(shared_port, a_port_that_is_not_shared_works_as_usual)
 {
 	bool answered;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* DATA packets that name their connection by half of its id, and when they do. docs/protocol.md 3.4. */
+/* DATA packets with short ids, and when they are used. docs/protocol.md section 3.4. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,10 @@ static void end(void)
 
 TestSuite(short_ids, .init = begin, .fini = end);
 
-/* The next datagram on the wire is a DATA packet; whether it is short. The caller frees it. */
+/*
+ * Takes the next datagram, a DATA packet, off the wire. Reports whether its id is short. The caller
+ * frees it.
+ */
 static struct pair_datagram *take_data(bool *is_short)
 {
 	struct pair_datagram *datagram = pair_take(&pair);
@@ -61,7 +64,7 @@ static void expect_heard(int side, const char *text)
 	cr_assert(zero(int, memcmp(iov[0].iov_base, text, strlen(text))));
 }
 
-Test(short_ids, half_an_id_does_while_the_peer_is_there)
+Test(short_ids, ids_are_short_while_the_peer_answers)
 {
 	cr_assert(says_shortly(0, "ping"));
 	expect_heard(1, "ping");
@@ -69,7 +72,7 @@ Test(short_ids, half_an_id_does_while_the_peer_is_there)
 	expect_heard(0, "pong");
 }
 
-Test(short_ids, a_peer_not_heard_for_a_second_is_told_the_whole)
+Test(short_ids, after_a_second_of_silence_ids_are_full)
 {
 	pair_run(&pair, RUDP_NS_PER_S);
 	cr_assert(not(says_shortly(0, "are you there?")));
@@ -77,7 +80,7 @@ Test(short_ids, a_peer_not_heard_for_a_second_is_told_the_whole)
 	cr_assert(says_shortly(0, "you are"));
 }
 
-Test(short_ids, who_does_not_say_that_it_takes_them_gets_none)
+Test(short_ids, a_peer_without_support_gets_full_ids)
 {
 	cr_assert(all(pair.conn[0]->peer_takes_short_ids, pair.conn[1]->peer_takes_short_ids));
 	pair.conn[0]->peer_takes_short_ids = false;
@@ -85,7 +88,7 @@ Test(short_ids, who_does_not_say_that_it_takes_them_gets_none)
 	cr_assert(says_shortly(1, "pong"));
 }
 
-Test(short_ids, they_make_room_for_four_bytes_more)
+Test(short_ids, packets_carry_four_bytes_more)
 {
 	static const char text[3000];
 	struct pair_datagram *datagram;
@@ -109,8 +112,8 @@ Test(short_ids, they_make_room_for_four_bytes_more)
 	}
 }
 
-/* What it says is not that it does not know the connection, for which it would need the whole id. */
-Test(short_ids, who_has_forgotten_is_asked_again_with_the_whole)
+/* The answer is not a RESET for an unknown id, which would need the full id. */
+Test(short_ids, a_peer_that_has_forgotten_gets_the_full_id)
 {
 	struct pair_datagram *datagram;
 	bool is_short;
@@ -130,7 +133,7 @@ Test(short_ids, who_has_forgotten_is_asked_again_with_the_whole)
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
 }
 
-Test(short_ids, half_of_an_id_that_is_wrong_in_the_other_half_is_no_id)
+Test(short_ids, a_full_id_must_match_in_both_halves)
 {
 	struct pair_datagram *datagram;
 	bool is_short;
@@ -144,7 +147,7 @@ Test(short_ids, half_of_an_id_that_is_wrong_in_the_other_half_is_no_id)
 	pair_deliver_as(&pair, datagram, RUDP_VERDICT_UNKNOWN_ID);
 }
 
-/* The header is what the tag covers: nobody on the way makes the one form of the other. */
+/* The tag covers the header: nobody on the path can convert one form into the other. */
 Test(short_ids, forms_cannot_be_exchanged)
 {
 	struct pair_datagram *datagram;
@@ -162,7 +165,7 @@ Test(short_ids, forms_cannot_be_exchanged)
 	pair_deliver_as(&pair, datagram, RUDP_VERDICT_AUTH_FAILED);
 }
 
-/* Ids are what this says, one after the other; the rest is zeros. */
+/* The endpoint takes its random ids from this list; other random bytes are zeros. */
 static const uint64_t *ids_to_come;
 
 static void random_ids(void *context, void *out, size_t len)
@@ -175,7 +178,7 @@ static void random_ids(void *context, void *out, size_t len)
 		memset(out, 7, len); /* keys */
 }
 
-Test(short_ids, no_two_connections_share_a_half)
+Test(short_ids, no_two_connections_share_a_short_id)
 {
 	static const uint64_t ids[] = {UINT64_C(0x1111111122222222), UINT64_C(0x3333333300000000),
 				       UINT64_C(0x4444444422222222), UINT64_C(0x5555555566666666)};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hosts that are stopped for a while: what they miss is neither a long path nor a dead peer. */
+/* Hosts that are suspended for a while: this means neither a long path nor a dead peer. */
 #include "proto/pair.h"
 
 #include <criterion/criterion.h>
@@ -18,7 +18,7 @@ static void setup(void)
 {
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
-	for (int i = 0; i < 20; i++) { /* the round trip is known, and short */
+	for (int i = 0; i < 20; i++) { /* the RTT is known and short */
 		rudp_conn_write(pair.conn[0], "x", 1, pair.now_ns);
 		pair_collect(&pair);
 		for (int hop = 0; hop < 4; hop++)
@@ -45,7 +45,7 @@ static void deliver_all(void)
 	}
 }
 
-/* The client says a word, and is stopped. The server's answer lies in its socket. */
+/* The client sends a message and is suspended. The server's answer is in its socket. */
 static void stop_client(int64_t ns)
 {
 	rudp_conn_write(pair.conn[0], "y", 1, pair.now_ns);
@@ -73,7 +73,7 @@ static int64_t ns_until_a_lost_word_has_come(int from)
 	return pair.now_ns - since_ns;
 }
 
-Test(slept, what_is_lost_after_it_comes_again_soon)
+Test(slept, losses_after_a_suspension_are_repaired_soon)
 {
 	pair.conn[0]->tail.disabled = true;
 	stop_client(300 * S);
@@ -81,8 +81,8 @@ Test(slept, what_is_lost_after_it_comes_again_soon)
 	cr_assert(le(i64, ns_until_a_lost_word_has_come(0), 2 * S));
 }
 
-/* The answer shows a gap that was overdue long ago, whatever it seems to say of the round trip. */
-Test(slept, what_was_lost_before_it_comes_again_soon)
+/* The answer reveals a gap that was overdue long ago, whatever its RTT sample suggests. */
+Test(slept, losses_before_a_suspension_are_repaired_soon)
 {
 	size_t known = rudp_conn_receive_available(pair.conn[1]);
 	int64_t since_ns;
@@ -100,12 +100,12 @@ Test(slept, what_was_lost_before_it_comes_again_soon)
 	}
 }
 
-/* To the server it looks the same from the other side: its word is answered when the client goes on. */
-Test(slept, what_a_peer_of_it_loses_comes_again_soon)
+/* The server has the opposite view: its message is answered when the client continues. */
+Test(slept, losses_of_its_peer_are_repaired_soon)
 {
 	pair.conn[1]->tail.disabled = true;
 	rudp_conn_write(pair.conn[1], "y", 1, pair.now_ns);
-	pair_collect(&pair); /* in the client's socket; all that follows is lost */
+	pair_collect(&pair); /* in the client's socket; all later packets are lost */
 	for (unsigned i = 0; i < 3000; i++) {
 		struct rudp_train train = {.data = pair.train, .cap = RUDP_TRAIN_BYTES_MAX};
 
@@ -120,7 +120,7 @@ Test(slept, what_a_peer_of_it_loses_comes_again_soon)
 	cr_assert(le(i64, ns_until_a_lost_word_has_come(1), 2 * S));
 }
 
-Test(slept, nobody_is_given_up_for_what_nobody_listened_to)
+Test(slept, time_while_suspended_does_not_count_as_silence)
 {
 	stop_client(RUDP_USER_TIMEOUT_NS + S);
 	rudp_endpoint_on_time(pair.ep[0], pair.now_ns); /* before it reads */
@@ -130,7 +130,7 @@ Test(slept, nobody_is_given_up_for_what_nobody_listened_to)
 	cr_assert(zero(uint, pair_events(&pair, 0) & RUDP_EVENT_FAILED));
 }
 
-Test(slept, keepalive_asks_again_first)
+Test(slept, keepalive_probes_again_first)
 {
 	struct rudp_conn_options options = {.keepalive = true,
 					    .keepalive_idle_ns = 10 * S,
@@ -139,7 +139,7 @@ Test(slept, keepalive_asks_again_first)
 
 	rudp_conn_set_options(pair.conn[1], &options, pair.now_ns);
 	pair_run(&pair, 9 * S);
-	pair_wait(&pair, 2 * S); /* it has asked */
+	pair_wait(&pair, 2 * S); /* it has sent a probe */
 	cr_assert(ge(uint, pair.wire_count, 1));
 	pair.now_ns += 60 * S;
 	rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
@@ -147,11 +147,11 @@ Test(slept, keepalive_asks_again_first)
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
 }
 
-Test(slept, a_connect_goes_on_where_it_was)
+Test(slept, a_connect_continues_after_a_suspension)
 {
 	pair_connect(&pair, PAIR_PORT);
 	deliver_all();
-	pair_collect(&pair); /* the SYNACK waits to be read */
+	pair_collect(&pair); /* the SYNACK is in the socket */
 	pair.now_ns += RUDP_CONNECT_TIMEOUT_NS + S;
 	rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
 	pair_run(&pair, S);

@@ -18,7 +18,7 @@ static struct rudp_addr addr_of(const char *text)
 	return addr;
 }
 
-/* Takes as many as it gets, of so many places. */
+/* Adds as many as are allowed, of this many entries. */
 static unsigned fill(const struct rudp_addr *from, unsigned places)
 {
 	unsigned count = 0;
@@ -55,7 +55,7 @@ Test(syn_shares, all_ports_and_the_whole_of_a_64_are_one)
 	cr_assert(rudp_syn_shares_same(0, &one, &other));
 	cr_assert(not(rudp_syn_shares_same(0, &one, &neighbour)));
 	cr_assert(rudp_syn_shares_same(1, &one, &neighbour));
-	cr_assert(eq(uint, fill(&far, 4096), 1024)); /* and so is left as much again */
+	cr_assert(eq(uint, fill(&far, 4096), 1024)); /* so as much remains */
 }
 
 static void fill_network(unsigned network)
@@ -75,7 +75,7 @@ Test(syn_shares, a_large_network_gets_two_thirds_and_outweighs_others)
 	fill_network(0);
 	cr_assert(all(ge(uint, total, 2700), le(uint, total, 2731)));
 	for (unsigned network = 1; network < 10; network++)
-		fill_network(network); /* each some of what is left, until all are gone */
+		fill_network(network); /* each takes a part of the rest, until nothing is left */
 	cr_assert(eq(uint, total, 4096));
 	cr_assert(lt(int, rudp_syn_shares_full(&shares, &victim, 0), 0));
 	cr_assert(rudp_syn_shares_outweighs(&shares, &hog, &victim));
@@ -83,7 +83,7 @@ Test(syn_shares, a_large_network_gets_two_thirds_and_outweighs_others)
 	cr_assert(not(rudp_syn_shares_outweighs(&shares, &victim, &victim)));
 }
 
-/* The client's SYN, which is on the wire, comes from there. */
+/* The client's SYN on the wire comes from this address. */
 static enum rudp_verdict deliver_from(struct pair *pair, const struct rudp_addr *from)
 {
 	struct pair_datagram *syn = pair_take(pair);
@@ -96,7 +96,7 @@ static enum rudp_verdict deliver_from(struct pair *pair, const struct rudp_addr 
 	return verdict;
 }
 
-/* A host that brings the cookies that it is asked for, and completes no handshake. */
+/* A host that returns its cookies and completes no handshake. */
 static enum rudp_verdict syn_from(struct pair *pair, const char *text, unsigned port)
 {
 	struct rudp_addr from = addr_of(text);
@@ -133,7 +133,7 @@ Test(syn_shares, one_host_does_not_keep_others_out)
 	cr_assert(eq(int, syn_from(&pair, "192.0.2.77:1", 2000), RUDP_VERDICT_SHARE_FULL));
 	cr_assert(eq(int, syn_from(&pair, "198.51.100.1:1", 2000), RUDP_VERDICT_OK));
 	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_SHARE_FULL), 2));
-	/* Its neighbours need not wait until its handshakes have timed out. */
+	/* Its neighbours need not wait for the time-outs of its handshakes. */
 	pair.now_ns += RUDP_HALF_OPEN_FAIR_NS;
 	cr_assert(eq(int, syn_from(&pair, "192.0.2.77:1", 2001), RUDP_VERDICT_OK));
 	cr_assert(eq(uint, pair.ep[1]->half_open_count, 17));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Peers that break the rules, one connection after another: the log stays short. */
+/* Peers that violate the protocol, one connection after another: the log stays short. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <string.h>
@@ -10,14 +10,14 @@
 #include "proto/conn/endpoint_private.h"
 
 static struct pair pair;
-static unsigned resets, left_out;
+static unsigned resets, suppressed;
 
 static void count_line(void *context, enum rudp_log_level level, const char *text)
 {
 	(void)context;
 	(void)level;
 	resets += strstr(text, " reset: ") != NULL;
-	left_out += strncmp(text, "25 more lines ", strlen("25 more lines ")) == 0;
+	suppressed += strncmp(text, "25 more log lines ", strlen("25 more log lines ")) == 0;
 }
 
 static void setup(void)
@@ -33,7 +33,7 @@ static void teardown(void)
 
 TestSuite(violations, .init = setup, .fini = teardown);
 
-/* The client says more than it may: the server has promised less than the client believes. */
+/* The client sends beyond the window: the server has announced less than the client believes. */
 static void break_a_rule(void)
 {
 	pair_establish(&pair);
@@ -55,5 +55,5 @@ Test(violations, fill_no_log)
 	pair_run(&pair, RUDP_LOG_RATELIMIT_SPAN_NS);
 	break_a_rule();
 	cr_assert(eq(uint, resets, RUDP_LOG_RATELIMIT_MAX + 1));
-	cr_assert(eq(uint, left_out, 1));
+	cr_assert(eq(uint, suppressed, 1));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Peers that have the keys, and send what costs most: what a packet makes us compute is bounded. */
+/* Peers that have the keys and send the most expensive packets: the work per packet is limited. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <string.h>
@@ -9,13 +9,13 @@
 #include "proto/pair.h"
 #include "proto/recovery/sender.h"
 
-/* The most that the frame costs during which RUDP_WORK_PACKET_MAX is passed: half of all ranges move. */
+/* The maximum cost of the frame that exceeds RUDP_WORK_PACKET_MAX: half of all ranges move. */
 #define FRAME_MAX (RUDP_RECVBUF_RANGES_MAX / RUDP_RANGES_PER_WORK)
 #define PACKET_MAX (RUDP_WORK_PACKET_MAX + FRAME_MAX)
 #define FRAMES_BYTES 1150
 
 static struct pair pair;
-static uint64_t number; /* of the hostile client's next packet */
+static uint64_t number; /* packet number of the hostile client's next packet */
 
 static void setup(void)
 {
@@ -32,7 +32,7 @@ static void teardown(void)
 
 TestSuite(work, .init = setup, .fini = teardown);
 
-/* What it costs the server; checked. */
+/* Returns and checks the work that it causes at the server. */
 static uint64_t say(const struct rudp_writer *w, const uint8_t *frames, enum rudp_verdict *verdict)
 {
 	struct rudp_conn *server = pair.conn[1];
@@ -50,7 +50,10 @@ static void stream_byte(struct rudp_writer *w, uint64_t offset)
 	rudp_write_u8(w, 'x');
 }
 
-/* As many bytes as go into a packet, with a hole behind each, from the middle of the window outwards. */
+/*
+ * As many single bytes as fit into a packet, with gaps between them, from the middle of the window
+ * outwards.
+ */
 static enum rudp_verdict say_scattered(uint64_t *low, uint64_t *high)
 {
 	uint8_t frames[FRAMES_BYTES];
@@ -70,13 +73,13 @@ Test(work, of_small_frames_out_of_order_is_bounded)
 	uint64_t low = 100000, high = 900000;
 	unsigned taken = 0, refused = 0, full = 0;
 
-	/* They meet in the middle of the set: the worst place for it. */
+	/* They meet in the middle of the set, which is the worst case. */
 	for (unsigned i = 0; i < 2000; i++) {
 		enum rudp_verdict verdict = say_scattered(&low, &high);
 
 		taken += verdict == RUDP_VERDICT_OK;
 		refused += verdict == RUDP_VERDICT_TOO_COSTLY;
-		full += verdict == RUDP_VERDICT_NO_MEMORY; /* all holes that there is a place for */
+		full += verdict == RUDP_VERDICT_NO_MEMORY; /* the maximum number of gaps */
 	}
 	cr_assert(all(ge(uint, taken, 5), ge(uint, refused, 100)));
 	cr_assert(eq(uint, taken + refused + full, 2000));
@@ -86,8 +89,8 @@ Test(work, of_small_frames_out_of_order_is_bounded)
 	cr_assert(rudp_endpoint_check(pair.ep[1]));
 }
 
-/* The peer that owes work is taken again when it has waited: a thousandth of a second for 1000 units. */
-Test(work, that_is_owed_is_paid_by_waiting)
+/* A peer with a debt is accepted again after a wait: a millisecond for 1000 units. */
+Test(work, debt_decreases_with_time)
 {
 	uint64_t low = 100000, high = 900000;
 	uint8_t ping = RUDP_FRAME_PING;
@@ -127,14 +130,14 @@ static enum rudp_verdict say_pings(unsigned count)
 	return pair_say(&pair, 0, number++, frames, count);
 }
 
-Test(work, a_packet_of_too_many_frames_breaks_the_rules)
+Test(work, a_packet_of_too_many_frames_violates_the_protocol)
 {
 	cr_assert(eq(int, say_pings(RUDP_FRAMES_MAX), RUDP_VERDICT_OK));
 	cr_assert(eq(int, say_pings(RUDP_FRAMES_MAX + 1), RUDP_VERDICT_BAD_FRAME));
 	cr_assert(ne(uint, pair_events(&pair, 1) & RUDP_EVENT_FAILED, 0));
 }
 
-/* Another host with each packet. */
+/* Each packet comes from another host. */
 Test(work, of_moving_is_bounded)
 {
 	uint8_t ping = RUDP_FRAME_PING;
@@ -151,7 +154,7 @@ Test(work, of_moving_is_bounded)
 #define SYMBOLS 100u
 #define SYMBOL_BYTES 1100u
 
-/* Sums of blocks that lie over each other, for the same holes. */
+/* Repair symbols of overlapping blocks, for the same gaps. */
 static void say_sum(unsigned block, uint8_t row)
 {
 	uint8_t frames[SYMBOL_BYTES + 20] = {0};
@@ -164,7 +167,7 @@ static void say_sum(unsigned block, uint8_t row)
 	cr_assert(eq(int, verdict, RUDP_VERDICT_OK));
 }
 
-/* All of the stream up to bytes but a byte in each of so many symbols, all in one column. */
+/* The stream up to bytes, except for a byte in each of several symbols, all in one column. */
 static void say_stream_with_holes(uint64_t bytes, unsigned holes)
 {
 	for (uint64_t at = 0; at < bytes; at += SYMBOL_BYTES) {
@@ -180,7 +183,9 @@ static void say_stream_with_holes(uint64_t bytes, unsigned holes)
 	}
 }
 
-/* A packet that makes blocks solvable does not wait for them; they are solved in turns. */
+/*
+ * A packet that makes blocks solvable does not wait for the decoding; blocks are decoded in turns.
+ */
 Test(work, of_solving_is_done_in_turns)
 {
 	struct rudp_conn *server = pair.conn[1];
@@ -199,13 +204,13 @@ Test(work, of_solving_is_done_in_turns)
 		cr_assert(le(u64, rudp_conn_work_total(server) - before,
 			     RUDP_WORK_FEC_TURN + RUDP_FEC_STEP_WORK_MAX + FRAME_MAX));
 	}
-	cr_assert(ge(uint, turns, 50)); /* the most expensive block that there is */
+	cr_assert(ge(uint, turns, 50)); /* the most expensive block */
 	cr_assert(eq(u64, pair_stats(&pair, 1).stream_repaired, RUDP_FEC_SOLVE_MAX - 1));
 	rudp_conn_charge(server);
 	cr_assert(rudp_endpoint_check(pair.ep[1]));
 }
 
-/* A packet with a byte of each of 16 blocks has each of them looked at once, in turns. */
+/* A packet with a byte of each of 16 blocks causes each of them to be examined once, in turns. */
 Test(work, of_blocks_without_news_is_none)
 {
 	struct rudp_conn *server = pair.conn[1];
@@ -230,7 +235,10 @@ static bool never(const void *context)
 	return false;
 }
 
-/* What an ACK says beyond the bound is left to the next one; nothing is taken for lost meanwhile. */
+/*
+ * The ranges of an ACK beyond the limit are left to the next ACK; nothing is declared lost
+ * meanwhile.
+ */
 Test(work, of_an_ack_is_bounded)
 {
 	struct sender *s = sender_new();

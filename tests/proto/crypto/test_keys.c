@@ -64,7 +64,7 @@ static struct packet seal(struct side *from)
 	return packet;
 }
 
-/* In place, as the connection does it. */
+/* Works in place, like the connection. */
 static bool open(struct side *to, const struct packet *packet)
 {
 	uint8_t bytes[SEALED_BYTES], plain[PLAIN_BYTES];
@@ -89,7 +89,7 @@ static void update(struct side *side)
 	cr_assert(eq(int, rudp_keys_update(&side->keys, side->next), 0));
 }
 
-/* All that a forged packet must leave alone; a next key derived is none of it. */
+/* The state that a forged packet must not change; a derived next key is not part of it. */
 static void expect_same(const struct rudp_keys *a, const struct rudp_keys *b)
 {
 	cr_assert(eq(ptr, a->send.context, b->send.context));
@@ -127,7 +127,7 @@ Test(keys, both_ends_follow_an_update_of_one)
 	}
 }
 
-Test(keys, updates_from_both_ends_at_once_meet)
+Test(keys, simultaneous_updates_of_both_ends_agree)
 {
 	struct packet from_a, from_b;
 	struct side sides[2];
@@ -171,7 +171,7 @@ Test(keys, late_packets_open_under_the_previous_key_until_forgotten)
 	stop(sides);
 }
 
-/* The bit of the previous phase is the bit of the next one. */
+/* The phase bit of the previous key is also that of the next key. */
 Test(keys, the_first_packets_of_a_phase_may_come_in_any_order)
 {
 	struct packet early[3], late, packet;
@@ -216,7 +216,7 @@ Test(keys, a_forged_packet_with_the_phase_bit_flipped_changes_nothing)
 		cr_assert(eq(u64, sides[1].keys.forgeries, 100));
 		expect_open(&sides[1], &good);
 
-		/* nor does it spoil the update that comes */
+		/* nor does it disturb the following update */
 		update(&sides[0]);
 		good = seal(&sides[0]);
 		expect_open(&sides[1], &good);
@@ -278,7 +278,7 @@ Test(keys, an_update_is_due_near_the_limit_once_the_last_is_acknowledged)
 	packet = seal(&sides[0]);
 	sides[0].keys.sent_under_key = NEAR_LIMIT;
 	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, packet.number - 1), 0));
-	/* An acknowledgement that came under the old key proves nothing. */
+	/* An acknowledgement received under the old key is no proof. */
 	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, packet.number), 0));
 	expect_open(&sides[1], &packet);
 	packet = seal(&sides[1]);
@@ -305,7 +305,7 @@ Test(keys, an_update_is_due_when_a_key_is_old_or_has_sealed_much)
 	stop(sides);
 }
 
-/* The end that followed counts from the first packet that it seals under the new key. */
+/* The side that followed counts from the first packet that it seals under the new key. */
 Test(keys, the_end_that_followed_waits_for_its_own_acknowledgement)
 {
 	struct side sides[2];
@@ -386,7 +386,7 @@ Test(keys, a_failed_allocation_leaves_the_keys_as_they_were)
 	cr_assert(ge(uint, failed, 3));
 }
 
-Test(keys, asleep_they_hold_no_memory_and_wake_as_they_were)
+Test(keys, sleeping_keys_hold_no_memory_and_wake_unchanged)
 {
 	struct side sides[2];
 	struct packet late, packet;
@@ -409,13 +409,13 @@ Test(keys, asleep_they_hold_no_memory_and_wake_as_they_were)
 		cr_assert(eq(int, rudp_keys_wake_to_send(&sides[0].keys), 0));
 		packet = seal(&sides[0]);
 		cr_assert(eq(int, open(&sides[1], &packet), 1));
-		rudp_keys_sleep(&sides[1].keys); /* late packets are still wanted */
+		rudp_keys_sleep(&sides[1].keys); /* late packets are still accepted */
 		cr_assert(eq(int, rudp_keys_are_asleep(&sides[1].keys), 0));
 		stop(sides);
 	}
 }
 
-Test(keys, without_memory_they_sleep_on)
+Test(keys, without_memory_they_stay_asleep)
 {
 	struct side sides[2];
 	struct packet packet;

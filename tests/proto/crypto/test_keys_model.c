@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random packets, reordering, loss, forgeries and updates from both ends, against a model that
- * counts generations of keys and knows nothing of phases.
+ * Random packets, reordering, loss, forgeries and updates from both sides, compared with a model
+ * that counts generations of keys and does not know phases.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -18,7 +18,7 @@
 
 struct flight {
 	uint64_t number;
-	uint64_t acked; /* what its sender had received when it left: the acknowledgement inside */
+	uint64_t acked; /* what its sender had received when it was sent: its acknowledgement */
 	unsigned generation;
 	bool phase;
 	uint8_t sealed[SEALED_BYTES];
@@ -103,12 +103,12 @@ static void forge(struct end *to, const struct flight *flight)
 	cr_assert(eq(int, try_open(to, &bad), 0));
 	before.forgeries = to->keys.forgeries;
 	if (!before.receive.context)
-		before.receive = to->keys.receive; /* it has woken for that */
+		before.receive = to->keys.receive; /* it was woken for that */
 	before.receive_next = to->keys.receive_next;
 	cr_assert(eq(int, memcmp(&before, &to->keys, sizeof before), 0));
 }
 
-/* What has to become of a packet, by generations alone. */
+/* The expected verdict of a packet, by generations alone. */
 static bool model_opens(const struct end *to, unsigned generation)
 {
 	if (generation + 1 == to->receive_generation)
@@ -142,7 +142,7 @@ static void deliver_any(struct end *from, struct end *to)
 
 	if (draw(3) == 0)
 		forge(to, &flight);
-	if (draw(4) == 0) /* copied on the way: the replay window is not here to stop it */
+	if (draw(4) == 0) /* duplicated by the network; there is no replay window here */
 		cr_assert(eq(int, try_open(to, &flight), expected));
 	else
 		from->wire[which] = from->wire[--from->wire_count];
@@ -208,7 +208,7 @@ static void run(enum rudp_cipher cipher)
 		rudp_keys_fini(&ends[0].keys);
 		rudp_keys_fini(&ends[1].keys);
 	}
-	/* The walk was not an idle one. */
+	/* The random walk has covered all cases. */
 	cr_assert(ge(uint, opened_late, 101));
 	cr_assert(ge(uint, opened_next, 101));
 	cr_assert(ge(uint, refused_forgotten, 11));

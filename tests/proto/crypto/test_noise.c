@@ -65,7 +65,7 @@ static void expect_message(struct rudp_noise *from, struct rudp_noise *to, const
 	hex_expect(payload, payload_len, payload_hex);
 }
 
-/* The messages after the split, under the keys of both ends. */
+/* Checks the messages after the split, under the keys of both sides. */
 static void expect_transport(const struct noise_vector *vector, const struct ends *ends)
 {
 	uint8_t key[4][RUDP_KEY_BYTES], plain[MESSAGE_CAP], sealed[MESSAGE_CAP];
@@ -174,7 +174,7 @@ Test(noise, a_payload_that_does_not_fit_is_refused)
 	}
 }
 
-Test(noise, ends_that_differ_do_not_meet)
+Test(noise, different_parameters_do_not_authenticate)
 {
 	static const uint8_t other_psk[32] = {0x8};
 	uint8_t message[MESSAGE_CAP], payload[MESSAGE_CAP];
@@ -207,7 +207,7 @@ Test(noise, ends_that_differ_do_not_meet)
 	fini_ends(&ends);
 }
 
-Test(noise, nobody_speaks_out_of_turn)
+Test(noise, messages_out_of_turn_are_refused)
 {
 	uint8_t message[MESSAGE_CAP], payload[MESSAGE_CAP];
 	struct ends ends;
@@ -252,7 +252,7 @@ Test(noise, a_handshake_is_spent_after_an_error)
 	fini_ends(&ends);
 }
 
-/* RFC 7748 section 6.1: these and their like give a secret of zeros whatever our key is. */
+/* RFC 7748 section 6.1: such points give an all-zero secret with any private key. */
 Test(noise, points_of_low_order_are_refused)
 {
 	static const char *const points[] = {
@@ -292,7 +292,7 @@ Test(noise, fini_leaves_no_secret)
 		cr_assert(eq(u8, bytes[i], 0));
 }
 
-/* A whole handshake; the first error of it, or 0. */
+/* Runs a whole handshake. Returns its first error, or 0. */
 static int shake_hands(struct ends *ends)
 {
 	uint8_t message[MESSAGE_CAP], payload[MESSAGE_CAP];
@@ -324,7 +324,7 @@ static int whole_handshake(void)
 	return rc;
 }
 
-/* Fails every allocation of a handshake in turn; how often that ended it. */
+/* Fails every allocation of a handshake in turn. Returns how many handshakes that ended. */
 static unsigned fail_each(bool count_blocks)
 {
 	unsigned failed = 0;
@@ -346,7 +346,7 @@ static unsigned fail_each(bool count_blocks)
 	cr_fatal("a handshake allocates more than %d times", FAULTS_MAX);
 }
 
-/* The first round fills what libcrypto keeps for the thread; then, what is taken is given back. */
+/* The first round fills libcrypto's caches of the thread; after that all memory must be freed. */
 Test(noise, any_failed_allocation_ends_the_handshake_without_leak)
 {
 	cr_assert(eq(int, whole_handshake(), 0));

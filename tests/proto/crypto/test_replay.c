@@ -106,7 +106,7 @@ Test(replay, without_a_gap_there_is_no_window)
 	rudp_replay_fini(&replay);
 }
 
-/* The stupid model: one flag for each number there is. */
+/* The reference model: one flag per number. */
 static bool model_is_fresh(const uint8_t *taken, uint64_t next, uint64_t number)
 {
 	return !taken[number] && number + RUDP_REPLAY_WINDOW >= next;

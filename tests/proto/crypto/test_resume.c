@@ -14,7 +14,7 @@
 #define FAULTS_MAX 1000
 #define ID UINT64_C(0x0102030405060708)
 
-/* Both ends of one handshake. */
+/* Both sides of one handshake. */
 struct meeting {
 	struct rudp_resume initiator, listener;
 	struct rudp_resume_keys initiator_keys, listener_keys;
@@ -113,7 +113,7 @@ Test(resume, both_ends_come_to_the_same_keys)
 			     memcmp(m.initiator_keys.initiator, m.initiator_keys.listener,
 				    RUDP_KEY_BYTES),
 			     0));
-		/* Without a new DH there is nothing that a new association could stand on. */
+		/* Without a new DH there is no secret for a new association. */
 		cr_assert(eq(int,
 			     is_zero((uint8_t *)&m.listener_keys.secrets,
 				     sizeof m.listener_keys.secrets),
@@ -170,7 +170,7 @@ Test(resume, any_changed_byte_of_a_synack_is_noticed_and_spoils_nothing)
 		write_synack(&m);
 		for (int i = 0; i < m.synack_len; i++) {
 			m.synack[i] ^= 1;
-			/* X25519 does not look at the top bit of a point; the tag does. */
+			/* X25519 ignores the top bit of a point; the tag covers it. */
 			cr_assert(eq(int, read_synack(&m), -EBADMSG), "byte %d", i);
 			m.synack[i] ^= 1;
 		}
@@ -205,7 +205,7 @@ Test(resume, cut_messages_do_not_authenticate)
 	}
 }
 
-/* The counter alone makes the key another one, and so does the listener's share. */
+/* A different counter alone gives another key, and so does the listener's share. */
 Test(resume, no_two_handshakes_have_a_key_in_common)
 {
 	struct meeting one, other;
@@ -255,7 +255,7 @@ static int whole_handshake(struct meeting *m)
 	return rc >= 0 ? read_synack(m) : rc;
 }
 
-/* Fails every allocation of a handshake in turn; how often that ended it. */
+/* Fails every allocation of a handshake in turn. Returns how many handshakes that ended. */
 static unsigned fail_each(bool with_dh, bool count_blocks)
 {
 	unsigned failed = 0;
@@ -279,7 +279,7 @@ static unsigned fail_each(bool with_dh, bool count_blocks)
 	cr_fatal("a handshake allocates more than %d times", FAULTS_MAX);
 }
 
-/* The first round fills what libcrypto keeps for the thread; then, what is taken is given back. */
+/* The first round fills libcrypto's caches of the thread; after that all memory must be freed. */
 Test(resume, any_failed_allocation_ends_the_handshake_without_leak)
 {
 	cr_assert(eq(int, rudp_crypto_start(), 0)); /* it remembers its failure */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The vectors of Wycheproof through both backends; tests/vectors/README.md says where they are from. */
+/* Runs the vectors of Wycheproof with both backends; tests/vectors/README.md gives their source. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <dlfcn.h>
@@ -20,7 +20,7 @@ uint8_t vector_nonce[RUDP_NONCE_BYTES];
 
 /* One line of a file. */
 struct fields {
-	unsigned number; /* of the case, as Wycheproof counts */
+	unsigned number; /* number of the case in Wycheproof */
 	char result[16];
 	uint8_t bytes[FIELDS_MAX][BYTES_MAX];
 	size_t len[FIELDS_MAX];
@@ -40,7 +40,7 @@ static void read_fields(struct fields *fields, char *line)
 	}
 }
 
-/* Runs each case of a file of tests/vectors. Returns how many there were. */
+/* Runs each case of a file of tests/vectors. Returns their number. */
 static unsigned for_each_case(const char *name, void (*run)(const struct fields *fields, const void *of),
 			      const void *of)
 {
@@ -70,7 +70,7 @@ static unsigned for_each_case(const char *name, void (*run)(const struct fields 
 
 enum { KEY, NONCE, AAD, MESSAGE, CIPHERTEXT, TAG };
 
-/* ciphertext and tag, as they stand in a packet. */
+/* ciphertext and tag, as in a packet */
 static size_t sealed_of(const struct fields *fields, uint8_t sealed[2 * BYTES_MAX])
 {
 	memcpy(sealed, fields->bytes[CIPHERTEXT], fields->len[CIPHERTEXT]);
@@ -92,7 +92,7 @@ static void expect_open(const struct fields *fields, struct rudp_aead *opener)
 			  "case %u, byte %zu", fields->number, i);
 }
 
-/* In two pieces that meet at cut. */
+/* The input is in two pieces, divided at cut. */
 static void expect_seal(const struct fields *fields, struct rudp_aead *sealer, size_t cut)
 {
 	uint8_t sealed[2 * BYTES_MAX], out[2 * BYTES_MAX], message[BYTES_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sender - a reliability layer with an owner that writes down the fate of each packet. */
+/* sender - a reliability layer with an owner that records the fate of each packet. */
 #ifndef TESTS_PROTO_SENDER_H
 #define TESTS_PROTO_SENDER_H
 
@@ -19,20 +19,20 @@ struct sender {
 	uint64_t last_told; /* number of the last callback */
 };
 
-/* On the heap; ends the test when there is no memory. */
+/* Allocates a sender; fails the test without memory. */
 struct sender *sender_new(void);
 void sender_free(struct sender *s);
 
-/* n data packets (or ACKs alone), now. */
+/* Sends n data packets (or packets with only an ACK) now. */
 void sender_data(struct sender *s, unsigned n);
 void sender_acks(struct sender *s, unsigned n);
-/* A probe of the path's size. */
+/* Sends a path MTU probe. */
 void sender_mtu_probe(struct sender *s);
 
-/* The clock moves on. */
+/* Advances the clock. */
 void sender_wait(struct sender *s, int64_t ns);
 
-/* An ACK of [start, end), or of [start, end) and [0, low_end) below it. */
+/* Processes an ACK of [start, end), or of [start, end) and [0, low_end) below it. */
 enum rudp_verdict sender_acked(struct sender *s, uint64_t start, uint64_t end);
 enum rudp_verdict sender_acked_two(struct sender *s, uint64_t low_end, uint64_t start,
 				   uint64_t end);

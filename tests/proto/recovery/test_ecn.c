@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* RFC 9000 section 13.4.2, rule by rule; and what CE does to a connection. */
+/* ECN validation of RFC 9000 section 13.4.2, rule by rule; and the effect of CE on a connection. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ Test(ecn, ack_without_counts_of_a_marked_packet_fails)
 	struct rudp_ack ack = {.largest = 1};
 
 	leave(3);
-	rudp_ecn_on_ack(&ecn, &ack); /* of packets that bore no mark */
+	rudp_ecn_on_ack(&ecn, &ack); /* of unmarked packets */
 	cr_assert(eq(int, state(), RUDP_ECN_TESTING));
 	rudp_ecn_on_answered(&ecn);
 	ack.largest = 2;
@@ -132,7 +132,7 @@ Test(ecn, another_path_is_tested_anew)
 	cr_assert(eq(u8, rudp_ecn_mark(&ecn), RUDP_ECN_ECT0));
 }
 
-/* Sends text from the client; each datagram bears what mark says, where it bore anything. */
+/* Sends text from the client; each marked datagram arrives with the given mark. */
 static void exchange(struct pair *pair, uint8_t mark)
 {
 	static const uint8_t text[4000];
@@ -169,7 +169,7 @@ Test(ecn, clean_path_is_capable_and_the_handshake_bears_no_mark)
 	pair_fini(&pair);
 }
 
-Test(ecn, bleached_path_goes_on_without)
+Test(ecn, bleached_path_continues_without_marks)
 {
 	struct pair pair;
 

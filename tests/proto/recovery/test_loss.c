@@ -46,7 +46,7 @@ Test(loss, third_packet_after_declares_lost)
 	cr_assert(eq(u64, s->r.lost_bytes, SENDER_PACKET_BYTES));
 }
 
-Test(loss, a_lost_probe_of_the_path_is_told_to_the_owner_and_to_nobody_else)
+Test(loss, a_lost_mtu_probe_is_reported_to_the_owner_only)
 {
 	uint64_t lost = s->r.lost_packets;
 
@@ -64,7 +64,7 @@ Test(loss, a_lost_probe_of_the_path_is_told_to_the_owner_and_to_nobody_else)
 		      eq(u32, s->r.packet_threshold, RUDP_PACKET_THRESHOLD)));
 }
 
-Test(loss, lost_probes_of_the_path_are_no_persistent_congestion)
+Test(loss, lost_mtu_probes_are_no_persistent_congestion)
 {
 	sender_mtu_probe(s);
 	sender_wait(s, 100 * RTT);
@@ -143,7 +143,7 @@ Test(loss, probes_come_one_pto_after_the_last_packet)
 	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + 2 * pto_ns));
 }
 
-/* At the cap the span is 16/16, 15/16 ... 12/16 of it, in turn. */
+/* At the cap the interval is 16/16, 15/16 ... 12/16 of it, in turn. */
 static int64_t capped_ns(int64_t cap_ns, unsigned pto_count)
 {
 	return cap_ns - cap_ns / 16 * (pto_count % 5);
@@ -219,7 +219,7 @@ Test(loss, answer_ends_the_backoff)
 	sender_wait(s, RTT);
 	acked(2, 3);
 	cr_assert(eq(u32, s->r.pto_count, 0));
-	cr_assert(eq(u8, s->lost[first], 1)); /* long overdue, and a later one has come */
+	cr_assert(eq(u8, s->lost[first], 1)); /* long overdue, and a later one was acknowledged */
 }
 
 Test(loss, late_answer_of_a_lost_packet_is_spurious)
@@ -328,7 +328,7 @@ Test(loss, widening_is_bounded)
 	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + RTT));
 }
 
-/* A flight whose first packet is truly lost, one recovery each. */
+/* Sends a flight whose first packet is lost: one recovery. */
 static void lossy_flight(void)
 {
 	uint64_t from = s->r.next;
@@ -370,7 +370,7 @@ Test(loss, spurious_loss_begins_the_count_of_clean_recoveries_anew)
 	cr_assert(lt(u32, s->r.packet_threshold, 40));
 }
 
-/* RFC 9002 section 7.6.2: probes into an outage, the last of which comes through. */
+/* RFC 9002 section 7.6.2: probes are lost in an outage, until the last arrives. */
 static void outage(int64_t length_ns)
 {
 	sender_data(s, 1);

@@ -53,7 +53,7 @@ static void lose_all_three(void)
 	}
 }
 
-/* A path of so many bytes; returns how many probes the search took. */
+/* Simulates a path of this size. Returns how many probes the search took. */
 static unsigned search(uint32_t path_bytes)
 {
 	unsigned probes = 0;
@@ -71,7 +71,7 @@ static unsigned search(uint32_t path_bytes)
 	return probes;
 }
 
-Test(path_mtu, without_anybody_who_knows_the_interface_the_base_stays)
+Test(path_mtu, without_an_interface_limit_the_base_is_used)
 {
 	rudp_path_mtu_init(&mtu, false);
 	cr_assert(not(rudp_path_mtu_is_due(&mtu, RUDP_NEVER - 1)));
@@ -141,7 +141,7 @@ Test(path_mtu, a_loss_or_two_by_chance_do_no_harm)
 	cr_assert(eq(u32, mtu.bytes, ETHERNET));
 }
 
-Test(path_mtu, sizes_of_the_field_come_before_halves)
+Test(path_mtu, common_sizes_come_before_binary_search)
 {
 	begin(8972);
 	lose_all_three();
@@ -167,7 +167,7 @@ Test(path_mtu, every_path_is_found_to_a_sixteenth)
 		}
 }
 
-Test(path_mtu, what_was_found_before_is_tried_first_and_ends_the_search)
+Test(path_mtu, an_earlier_result_is_tried_first_and_ends_the_search)
 {
 	begin(8972);
 	rudp_path_mtu_init(&mtu, true);
@@ -177,7 +177,7 @@ Test(path_mtu, what_was_found_before_is_tried_first_and_ends_the_search)
 	cr_assert(eq(int, mtu.state, RUDP_MTU_COMPLETE));
 }
 
-Test(path_mtu, what_was_found_before_and_fails_is_forgotten)
+Test(path_mtu, an_earlier_result_that_fails_is_forgotten)
 {
 	rudp_path_mtu_init(&mtu, true);
 	rudp_path_mtu_start(&mtu, 1472, IPV4, 1400, 0);
@@ -197,7 +197,7 @@ Test(path_mtu, probes_cost_a_sixteenth_at_most)
 	cr_assert(eq(u32, rudp_path_mtu_probe_bytes(&mtu, ANY, ETHERNET * 32), ETHERNET));
 }
 
-Test(path_mtu, what_the_windows_do_not_bear_waits_and_common_sizes_come_first)
+Test(path_mtu, sizes_above_the_window_wait_and_common_sizes_come_first)
 {
 	begin(RUDP_DATAGRAM_MAX_BYTES);
 	cr_assert(eq(u32, rudp_path_mtu_probe_bytes(&mtu, 1200, MUCH), 0));
@@ -280,7 +280,7 @@ Test(path_mtu, the_end_of_a_burst_lost_in_a_queue_costs_a_round_trip_of_small_pa
 	cr_assert(all(eq(u32, mtu.bytes, ETHERNET), eq(int, mtu.state, RUDP_MTU_COMPLETE)));
 }
 
-Test(path_mtu, where_probes_pass_and_bulk_does_not_the_fourth_hole_is_believed)
+Test(path_mtu, if_probes_pass_and_bulk_does_not_the_fourth_black_hole_is_final)
 {
 	begin(ETHERNET);
 	answer(probe());
@@ -323,7 +323,7 @@ Test(path_mtu, losses_of_small_packets_say_nothing)
 		cr_assert(not(rudp_path_mtu_on_lost(&mtu, n, RUDP_DATAGRAM_BASE_BYTES)));
 }
 
-Test(path_mtu, what_a_black_hole_swallowed_is_not_tried_again_so_soon)
+Test(path_mtu, a_size_failed_before_a_black_hole_is_not_tried_soon)
 {
 	begin(ETHERNET);
 	answer(probe());
@@ -337,7 +337,7 @@ Test(path_mtu, what_a_black_hole_swallowed_is_not_tried_again_so_soon)
 	cr_assert(eq(u32, probe(), ETHERNET));
 }
 
-Test(path_mtu, our_own_interface_is_believed)
+Test(path_mtu, the_local_interface_is_believed)
 {
 	begin(8972);
 	answer(probe());
@@ -379,7 +379,7 @@ Test(path_mtu, icmp_and_one_loss_are_a_black_hole_and_its_size_is_tried_first)
 	cr_assert(eq(u32, probe(), 1372));
 }
 
-/* The queue that ran over was none of ICMP's, and ICMP was somebody else. */
+/* The losses came from a full queue, and the ICMP messages from an attacker. */
 Test(path_mtu, forged_icmp_and_a_loss_cost_one_search_and_not_the_size)
 {
 	begin(8972);
@@ -402,7 +402,7 @@ Test(path_mtu, forged_icmp_that_a_large_answer_refutes_is_forgotten)
 	answer(probe());
 	number = 20;
 	rudp_path_mtu_on_hint(&mtu, 1300, 20);
-	rudp_path_mtu_on_answered(&mtu, 19, ETHERNET); /* sent before it was said */
+	rudp_path_mtu_on_answered(&mtu, 19, ETHERNET); /* sent before the ICMP message */
 	cr_assert(eq(u32, mtu.hint_bytes, 1300));
 	rudp_path_mtu_on_answered(&mtu, 20, ETHERNET);
 	cr_assert(zero(u32, mtu.hint_bytes));
@@ -410,7 +410,7 @@ Test(path_mtu, forged_icmp_that_a_large_answer_refutes_is_forgotten)
 	cr_assert(eq(u32, probe(), ETHERNET));
 }
 
-Test(path_mtu, icmp_is_listened_to_again_by_the_next_search)
+Test(path_mtu, icmp_is_accepted_again_by_the_next_search)
 {
 	begin(ETHERNET);
 	answer(probe());
@@ -421,7 +421,7 @@ Test(path_mtu, icmp_is_listened_to_again_by_the_next_search)
 	cr_assert(rudp_path_mtu_on_lost(&mtu, 12, ETHERNET));
 }
 
-Test(path_mtu, icmp_that_tells_the_truth_costs_probes_and_no_data)
+Test(path_mtu, true_icmp_costs_probes_and_no_data)
 {
 	begin(ETHERNET);
 	answer(probe());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The search against paths drawn at random that lose packets by chance and change their size. An
- * answer needs a round trip of some packets, and a packet is lost when a later one is answered.
+ * Tests the search on random paths that lose packets and change their size. An acknowledgement
+ * takes a round trip of some packets; a packet is declared lost when a later one is acknowledged.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -14,7 +14,7 @@
 #define STEPS 1500
 #define ROUND_TRIP 20 /* packets */
 #define PERCENT 100
-#define PROBES_MAX 120 /* chance makes some sizes fail that pass, and holes that are none */
+#define PROBES_MAX 120 /* random losses make some passing sizes fail, and look like black holes */
 #define WAITING_BYTES (64u << 20) /* to be sent */
 
 struct packet {
@@ -26,7 +26,7 @@ struct model {
 	struct random random;
 	struct rudp_path_mtu mtu;
 	struct packet packets[STEPS + 1];
-	uint64_t sent, judged;        /* numbers up to these */
+	uint64_t sent, judged;        /* largest packet numbers */
 	uint32_t path_bytes, interface_bytes, proven_bytes;
 	unsigned loss_percent;
 	uint64_t carried_bytes, probe_bytes;
@@ -75,7 +75,7 @@ static void judge(struct model *m, uint64_t number)
 	}
 }
 
-/* The answer to number has come: so has the news that what was sent before it is lost. */
+/* number is acknowledged, so packets sent before it are known to be lost. */
 static void answer_up_to(struct model *m, uint64_t number)
 {
 	if (!m->packets[number].arrived)

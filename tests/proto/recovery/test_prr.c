@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The numbers of RFC 9937, in segments (a datagram is one byte), and what holds for all others. */
+/*
+ * The examples of RFC 9937, in segments (a datagram is one byte), and properties that always hold.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <string.h>
@@ -8,13 +10,13 @@
 
 #define ACKS_MAX 400
 
-/* A sender that always has more to send, and its flight; nothing more is lost. */
+/* A sender that always has data, and its flight; no further losses. */
 struct flight {
 	struct rudp_prr prr;
 	uint64_t ssthresh_bytes, inflight_bytes;
 	uint32_t datagram_bytes;
 	unsigned acks;
-	char sent[ACKS_MAX + 1]; /* a digit each ACK: the datagrams that it let go */
+	char sent[ACKS_MAX + 1]; /* one digit per ACK: the datagrams that it released */
 };
 
 static void begin(struct flight *f, unsigned datagrams, unsigned lost, uint64_t ssthresh_bytes,
@@ -71,7 +73,7 @@ Test(prr, three_tenths_less_sends_with_seven_of_ten_acks)
 	cr_assert(eq(u64, f.inflight_bytes, 70));
 }
 
-Test(prr, an_ack_of_several_lets_several_go)
+Test(prr, an_ack_of_several_releases_several)
 {
 	struct flight f;
 
@@ -92,7 +94,7 @@ Test(prr, below_the_threshold_no_more_leaves_than_arrives)
 	cr_assert(eq(u64, f.inflight_bytes, 5));
 }
 
-Test(prr, what_a_paused_program_has_not_sent_is_made_up_for_below_the_threshold)
+Test(prr, after_a_pause_unsent_bytes_are_made_up_below_the_threshold)
 {
 	struct rudp_prr prr;
 	const struct rudp_prr_ack acks[] = {
@@ -102,10 +104,11 @@ Test(prr, what_a_paused_program_has_not_sent_is_made_up_for_below_the_threshold)
 
 	rudp_prr_begin(&prr, 20);
 	cr_assert(eq(u64, rudp_prr_on_ack(&prr, &acks[0]), 10));
-	cr_assert(eq(u64, rudp_prr_on_ack(&prr, &acks[1]), 10)); /* 12 arrived, none has left */
+	/* 12 were delivered, none was sent */
+	cr_assert(eq(u64, rudp_prr_on_ack(&prr, &acks[1]), 10));
 }
 
-Test(prr, the_first_datagram_leaves_whole_where_its_share_is_less)
+Test(prr, the_first_datagram_may_always_be_sent)
 {
 	struct flight f;
 
@@ -123,7 +126,7 @@ static uint64_t draw(uint64_t *state, uint64_t below)
 	return (*state >> 33) % below;
 }
 
-/* Whatever is lost and however acknowledgements come: never a burst, never above, always there. */
+/* For any losses and acknowledgements: no burst, never above ssthresh, never a stall. */
 Test(prr, the_flight_comes_down_in_proportion_and_to_the_threshold)
 {
 	for (uint64_t seed = 1; seed <= 3000; seed++) {

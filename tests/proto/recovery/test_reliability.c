@@ -77,14 +77,14 @@ Test(reliability, ack_of_a_number_left_out_changes_nothing)
 	cr_assert(eq(int, sender_acked_two(s, 4, 5, 8), RUDP_VERDICT_OK));
 	cr_assert(zero(u64, s->r.outstanding));
 	cr_assert(zero(u64, s->r.lost_packets));
-	cr_assert(eq(u64, s->r.base, 8)); /* nothing is kept of it */
+	cr_assert(eq(u64, s->r.base, 8)); /* no record of it is kept */
 	cr_assert(rudp_reliability_check(&s->r));
 }
 
 Test(reliability, leaves_no_number_out_without_a_record_for_it)
 {
 	rudp_reliability_skip(&s->r);
-	cr_assert(zero(u64, s->r.next)); /* that is the SYN's */
+	cr_assert(zero(u64, s->r.next)); /* that is the sample of the SYN */
 	sender_data(s, s->r.capacity);
 	rudp_reliability_skip(&s->r);
 	cr_assert(eq(u64, s->r.next, s->r.capacity));
@@ -113,7 +113,7 @@ Test(reliability, older_packets_newly_answered_measure_nothing)
 	sender_acked(s, 2, 3);
 	cr_assert(eq(u64, s->rtt.samples, 1));
 	sender_wait(s, 10 * MS);
-	sender_acked(s, 0, 3); /* the largest is not new */
+	sender_acked(s, 0, 3); /* the largest number is not newly acknowledged */
 	cr_assert(eq(int, s->result.has_rtt, 0));
 	cr_assert(eq(u64, s->rtt.samples, 1));
 }
@@ -186,7 +186,7 @@ Test(reliability, packet_sent_twice_measures_nothing)
 	cr_assert(eq(u64, s->rtt.samples, 0));
 	cr_assert(eq(int, s->result.has_sample, 0));
 	cr_assert(eq(u64, s->r.delivered_bytes, SENDER_PACKET_BYTES));
-	rudp_reliability_resend(&s->r, 0, s->now_at_ns); /* answered: nothing is awaited any more */
+	rudp_reliability_resend(&s->r, 0, s->now_at_ns); /* all answered: no answer is expected */
 	cr_assert(eq(u64, s->r.outstanding, 0));
 }
 
@@ -336,14 +336,16 @@ Test(reliability, at_the_limit_old_losses_are_forgotten)
 	cr_assert(eq(u64, s->r.next, 7 + RUDP_SENT_RECORDS_MAX));
 }
 
-/* A peer may move with each packet: what is outstanding is walked over once, not each time. */
+/*
+ * A peer may change its address with each packet: each outstanding record is visited once in all.
+ */
 Test(reliability, leaving_a_path_walks_over_each_record_once)
 {
 	sender_data(s, 3000);
 	rudp_reliability_leave_path(&s->r);
 	cr_assert(eq(u64, s->r.bytes_in_flight, 0));
 	sender_data(s, 2);
-	cr_assert(eq(u64, s->r.path_first, 3000)); /* where the next walk begins */
+	cr_assert(eq(u64, s->r.path_first, 3000)); /* where the next visit starts */
 	cr_assert(eq(u64, s->r.bytes_in_flight, 2 * SENDER_PACKET_BYTES));
 	rudp_reliability_leave_path(&s->r);
 	cr_assert(eq(u64, s->r.path_first, 3002));
@@ -367,7 +369,7 @@ Test(reliability, trim_gives_memory_back_and_keeps_the_records)
 Test(reliability, trim_leaves_nothing_when_nothing_is_awaited)
 {
 	sender_data(s, 20);
-	sender_acked(s, 10, 20); /* the first ones are lost, which might prove spurious */
+	sender_acked(s, 10, 20); /* the first ones are lost and might prove spurious */
 	rudp_reliability_trim(&s->r);
 	cr_assert(eq(u32, s->r.capacity, 0));
 	cr_assert(eq(int, rudp_reliability_check(&s->r), 1));
@@ -390,7 +392,7 @@ Test(reliability, without_memory_sending_waits)
 	fault_arm(1);
 	cr_assert(eq(int, rudp_reliability_can_send(&s->r), 0));
 	cr_assert(eq(u64, s->r.outstanding, 16));
-	cr_assert(eq(int, rudp_reliability_can_send(&s->r), 1)); /* memory is back */
+	cr_assert(eq(int, rudp_reliability_can_send(&s->r), 1)); /* memory is available again */
 	cr_assert(eq(u32, s->r.capacity, 32));
 	fault_arm(1);
 	sender_acked(s, 0, 15);

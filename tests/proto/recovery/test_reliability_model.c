@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reliability layer against one that keeps everything for ever and looks at all of it each
- * time, over a network that loses, reorders and repeats packets and ACKs.
+ * Compares the reliability layer with a model that keeps all records for ever and visits all of
+ * them each time, over a network that loses, reorders and duplicates packets and ACKs.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -14,7 +14,7 @@
 #define NUMBERS_MAX 12000
 #define ACKS_KEPT 8
 #define ACK_DELAY_NS (25 * RUDP_NS_PER_MS)
-#define LOST_KEPT_MIN_NS (120 * RUDP_NS_PER_MS) /* less than 3 PTOs, whatever is measured */
+#define LOST_KEPT_MIN_NS (120 * RUDP_NS_PER_MS) /* less than 3 PTOs, for any measurement */
 #define NONE UINT64_MAX
 
 struct packet {
@@ -37,7 +37,7 @@ struct model {
 	uint64_t largest; /* answered */
 	/* adaptation to reordering */
 	uint64_t threshold, eighths, round_end, recovery_end, clean;
-	/* expectations of the call under way, and what was told */
+	/* expectations for the current call, and what was reported */
 	uint64_t want_answered, want_lost, want_spurious, want_lost_bytes, want_answered_bytes;
 	uint64_t told_answered, told_lost;
 	struct rudp_ack acks[ACKS_KEPT];
@@ -103,7 +103,7 @@ static void send_one(void)
 	m.next++;
 }
 
-/* The receiver's ACK of all that has arrived, as far as 64 ranges reach. */
+/* The receiver's ACK of all received packets, within 64 ranges. */
 static bool make_ack(struct rudp_ack *ack)
 {
 	*ack = (struct rudp_ack){.delay_ns = (int64_t)random_below(&m.random, 30) * RUDP_NS_PER_MS};
@@ -197,7 +197,10 @@ static void expect_ack(const struct rudp_ack *ack)
 	for (uint64_t n = 0; n < m.next; n++) {
 		struct packet *packet = &m.packets[n];
 
-		/* What is no longer kept cannot be answered; what may be forgotten is checked. */
+		/*
+		 * A record no longer kept cannot be acknowledged; checks that it was allowed to be
+		 * dropped.
+		 */
 		if (packet->fate == RUDP_FATE_ANSWERED || !covers(ack, n) ||
 		    !rudp_reliability_find(&m.r, n))
 			continue;
@@ -305,7 +308,7 @@ static void pass_time(void)
 	probes = rudp_reliability_retransmit(&m.r, &m.rtt, ACK_DELAY_NS, m.now_at_ns, &result);
 	check_result(&result);
 	cr_assert(eq(u32, probes, loss_timer ? 0 : 2));
-	cr_assert(eq(int, loss_timer, m.want_lost > 0)); /* a deadline is never idle */
+	cr_assert(eq(int, loss_timer, m.want_lost > 0)); /* a deadline always has an effect */
 }
 
 static void receive(void)
@@ -317,7 +320,7 @@ static void receive(void)
 		if (!chance(10))
 			deliver_ack(ack);
 	}
-	if (m.ack_count >= ACKS_KEPT && chance(20)) /* late, or once more */
+	if (m.ack_count >= ACKS_KEPT && chance(20)) /* late or duplicated */
 		deliver_ack(&m.acks[random_below(&m.random, ACKS_KEPT)]);
 	if (chance(2))
 		forge_ack();

@@ -93,7 +93,7 @@ Test(rtt, ack_delay_never_leads_below_the_minimum)
 	struct rudp_rtt rtt = fresh();
 
 	rudp_rtt_sample(&rtt, 40 * MS, 0);
-	rudp_rtt_sample(&rtt, 48 * MS, 9 * MS); /* 39 would be below 40: not believed */
+	rudp_rtt_sample(&rtt, 48 * MS, 9 * MS); /* 39 would be below 40: ignored */
 	cr_assert(eq(i64, rtt.srtt_ns, 41 * MS));
 }
 

@@ -21,7 +21,7 @@ Test(fec_code, no_factor_is_zero)
 				cr_fatal("row %u, symbol %u", row, symbol);
 }
 
-/* n different ones of 0 to count - 1, in any order. */
+/* n different numbers from 0 to count - 1, in any order. */
 static void choose(struct random *random, uint8_t *chosen, unsigned n, unsigned count)
 {
 	uint8_t deck[UINT8_MAX];
@@ -74,7 +74,7 @@ Test(fec_code, any_one_row_gives_any_one_symbol)
 			expect_solved(&(uint8_t){(uint8_t)row}, &(uint8_t){(uint8_t)symbol}, 1);
 }
 
-/* A ring that has been written full and holds [head, head + RING_BYTES) of a random stream. */
+/* A full ring that holds [head, head + RING_BYTES) of a random stream. */
 static struct rudp_ring ring;
 static uint8_t stream[3 * RING_BYTES];
 static struct random random_state;
@@ -107,7 +107,7 @@ static void slow_sum(const struct rudp_fec_block *block, uint8_t row, uint8_t *s
 			sum[i] ^= rudp_gf256_multiply(*from++, rudp_fec_factor(row, symbol));
 }
 
-/* Somewhere in what the ring has, most often across its end. */
+/* A block in the ring's content, mostly across its end. */
 static struct rudp_fec_block any_block(void)
 {
 	struct rudp_fec_block block = {
@@ -135,7 +135,7 @@ Test(repair_sum, is_the_same_across_the_end_of_the_ring)
 	}
 }
 
-Test(repair_sum, piece_by_piece_nothing_is_left)
+Test(repair_sum, subtracting_all_pieces_leaves_zero)
 {
 	static const uint8_t zeros[RING_BYTES];
 	uint8_t sum[RING_BYTES];
@@ -155,7 +155,7 @@ Test(repair_sum, piece_by_piece_nothing_is_left)
 	}
 }
 
-Test(repair_sum, without_one_symbol_is_its_product)
+Test(repair_sum, without_one_symbol_is_the_product_of_that_symbol)
 {
 	uint8_t sum[RING_BYTES];
 

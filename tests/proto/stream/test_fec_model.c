@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams that lose packets, and what sums give back of them. */
+/* Streams that lose packets, and the bytes that repair symbols recover. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +47,7 @@ static void teardown(void)
 {
 	fault_arm(0);
 	renew();
-	cr_assert(all(zero(u64, store.bytes), zero(uint, store.sum_count)));
+	cr_assert(all(zero(u64, store.bytes), zero(uint, store.symbol_count)));
 	rudp_recvbuf_fini(&buf);
 	rudp_ring_fini(&sent);
 }
@@ -67,7 +67,7 @@ struct packet {
 static struct packet packets[PACKETS_MAX + 1];
 static unsigned packet_count;
 
-/* [from, to) in packets of at most so many bytes, most of them as long. */
+/* Sends [from, to) in packets of at most this size, most of them of exactly it. */
 static void cut(uint64_t from, uint64_t to, uint32_t most)
 {
 	for (packet_count = 0; from < to; packet_count++) {
@@ -81,7 +81,7 @@ static void cut(uint64_t from, uint64_t to, uint32_t most)
 	}
 }
 
-/* false: there was no memory for it. */
+/* False if there was no memory. */
 static bool arrive(uint64_t start, uint64_t end)
 {
 	enum rudp_verdict verdict = rudp_recvbuf_take(&buf, start, stream + start,
@@ -93,7 +93,7 @@ static bool arrive(uint64_t start, uint64_t end)
 	return verdict == RUDP_VERDICT_OK;
 }
 
-/* The program reads, and sees what has been sent. */
+/* The program reads, and gets the bytes that were sent. */
 static void read_some(size_t n)
 {
 	uint64_t offset = buf.ring.head;
@@ -121,7 +121,7 @@ static void solve(void)
 {
 	rudp_fec_store_solve(&store, &buf, UINT64_MAX, take_back, NULL);
 	cr_assert(rudp_recvbuf_check(&buf));
-	cr_assert(le(uint, store.group_count, store.sum_count));
+	cr_assert(le(uint, store.group_count, store.symbol_count));
 	cr_assert(eq(int, store.bytes == 0, store.group_count == 0));
 }
 
@@ -131,7 +131,7 @@ static void add(const struct rudp_fec_block *block, uint8_t row)
 
 	rudp_fec_symbol(&sent, block, row, sum);
 	(void)rudp_fec_store_add(&store, &buf, block, row, sum);
-	cr_assert(le(uint, store.sum_count, RUDP_FEC_SYMBOLS_MAX));
+	cr_assert(le(uint, store.symbol_count, RUDP_FEC_SYMBOLS_MAX));
 }
 
 static struct rudp_fec_block any_block(uint32_t start_below)
@@ -154,7 +154,7 @@ static void shuffle(unsigned from, unsigned count)
 	}
 }
 
-/* The first n of the packets, in any order, that touch the block, or lie inside it; their number. */
+/* Chooses n packets that touch the block, or lie inside it. Returns their number. */
 static unsigned lose(const struct rudp_fec_block *block, unsigned n, bool inside)
 {
 	uint64_t end = rudp_fec_end(block);
@@ -177,7 +177,7 @@ static void arrive_all_but_lost(void)
 			cr_assert(arrive(packets[i].start, packets[i].end));
 }
 
-/* So many sums, rows at random. */
+/* Adds this many repair symbols of random rows. */
 static void add_sums(const struct rudp_fec_block *block, unsigned n)
 {
 	uint8_t row = (uint8_t)roll(RUDP_FEC_ROWS_MAX);
@@ -194,7 +194,7 @@ static bool is_there(const struct rudp_fec_block *block)
 	       rudp_range_set_covers(&buf.pending, tail > block->start ? tail : block->start, end);
 }
 
-/* Packets as long as so many symbols at most; at last all but n that the block misses are there. */
+/* Packets of at most this many symbols; in the end all but n packets of the block are present. */
 static unsigned arrive_around(const struct rudp_fec_block *block, uint32_t times, unsigned n)
 {
 	uint32_t margin = 3 * block->symbol_bytes;
@@ -210,13 +210,13 @@ static unsigned arrive_around(const struct rudp_fec_block *block, uint32_t times
 	return n;
 }
 
-/* Each packet that is missing may begin a piece and end one: more than may be solved are no promise. */
+/* Each missing packet may start and end a piece: solving is not promised above the limit. */
 static bool is_promised(const struct rudp_fec_block *block, unsigned lost, unsigned sums)
 {
 	return (2 * lost + 1) * sums <= 2 * (block->symbol_bytes + 32);
 }
 
-Test(fec_model, as_many_sums_as_symbols_are_missing_give_all_back)
+Test(fec_model, as_many_repair_symbols_as_missing_ones_recover_all)
 {
 	unsigned promised = 0;
 
@@ -238,7 +238,7 @@ Test(fec_model, as_many_sums_as_symbols_are_missing_give_all_back)
 	cr_assert(ge(u64, given_bytes, 1000000));
 }
 
-/* Packets of exactly a symbol each, at borders of their own. */
+/* Packets of exactly one symbol each, with their own borders. */
 static unsigned lose_whole_ones(const struct rudp_fec_block *block)
 {
 	uint64_t from = block->start - roll(block->symbol_bytes), end = rudp_fec_end(block);
@@ -255,7 +255,7 @@ static unsigned lose_whole_ones(const struct rudp_fec_block *block)
 	return n;
 }
 
-Test(fec_model, with_one_sum_less_one_packet_more_is_waited_for)
+Test(fec_model, with_one_repair_symbol_less_one_more_packet_is_needed)
 {
 	for (int trial = 0; trial < 400; trial++) {
 		struct rudp_fec_block block = any_block(100000);
@@ -278,7 +278,7 @@ Test(fec_model, with_one_sum_less_one_packet_more_is_waited_for)
 	}
 }
 
-/* A burst of sums of some block, or a packet, or a look by the program. */
+/* Some repair symbols of a block, or a packet, or a read by the program. */
 static void anything_happens(unsigned *next, unsigned loss_percent)
 {
 	struct rudp_fec_block block = any_block(STREAM_BYTES / 4);
@@ -297,7 +297,7 @@ static void anything_happens(unsigned *next, unsigned loss_percent)
 	}
 }
 
-/* What was lost comes again, and then nothing waits any more. */
+/* Lost packets are retransmitted, and then no block remains. */
 static void end_of_it(void)
 {
 	for (unsigned i = 0; i < packet_count; i++) {
@@ -329,7 +329,7 @@ static void run(unsigned loss_percent, unsigned faults_percent)
 	end_of_it();
 }
 
-Test(fec_model, whatever_is_given_back_is_right)
+Test(fec_model, recovered_bytes_are_right)
 {
 	static const unsigned percents[] = {0, 1, 5, 20, 50, 100};
 
@@ -338,7 +338,7 @@ Test(fec_model, whatever_is_given_back_is_right)
 	cr_assert(ge(u64, given_bytes, 100000));
 }
 
-Test(fec_model, whatever_is_given_back_is_right_without_memory)
+Test(fec_model, recovered_bytes_are_right_without_memory)
 {
 	for (int trial = 0; trial < 12; trial++)
 		run(1 + roll(40), 1 + roll(50));

@@ -51,9 +51,9 @@ static void expect_sound(void)
 		bytes += sizeof *store.groups[i] +
 			 (uint64_t)store.groups[i]->count * store.groups[i]->block.symbol_bytes;
 	}
-	cr_assert(all(eq(uint, store.sum_count, sums), eq(u64, store.bytes, bytes)));
+	cr_assert(all(eq(uint, store.symbol_count, sums), eq(u64, store.bytes, bytes)));
 	cr_assert(all(le(uint, store.group_count, RUDP_FEC_BLOCKS_MAX),
-		      le(uint, store.sum_count, RUDP_FEC_SYMBOLS_MAX)));
+		      le(uint, store.symbol_count, RUDP_FEC_SYMBOLS_MAX)));
 }
 
 static void teardown(void)
@@ -61,7 +61,7 @@ static void teardown(void)
 	fault_arm(0);
 	expect_sound();
 	rudp_fec_store_clear(&store);
-	cr_assert(all(zero(u64, store.bytes), zero(uint, store.sum_count),
+	cr_assert(all(zero(u64, store.bytes), zero(uint, store.symbol_count),
 		      zero(uint, store.group_count)));
 	rudp_recvbuf_fini(&buf);
 	rudp_ring_fini(&sent);
@@ -95,8 +95,8 @@ static int add(const struct rudp_fec_block *block, uint8_t row)
 }
 
 static unsigned given;       /* calls */
-static unsigned stops_after; /* so many; 0: never */
-static bool clears;          /* then, as the end of a connection does */
+static unsigned stops_after; /* number of calls; 0: never */
+static bool clears;          /* clears the store then, like the end of a connection */
 
 static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size_t len)
 {
@@ -117,7 +117,7 @@ static void solve(void)
 	expect_sound();
 }
 
-/* A block of ten symbols of 100 bytes, of which all has come but [from, to). */
+/* A block of ten symbols of 100 bytes, of which all bytes but [from, to) are present. */
 static const struct rudp_fec_block ten = {1000, 10, 100};
 
 static void arrive_without(uint64_t from, uint64_t to)
@@ -126,7 +126,7 @@ static void arrive_without(uint64_t from, uint64_t to)
 	arrive(to, 2000);
 }
 
-Test(fec_store, one_sum_gives_one_packet_back)
+Test(fec_store, one_repair_symbol_recovers_one_packet)
 {
 	arrive_without(1250, 1350); /* across a border of symbols: two pieces */
 	cr_assert(zero(int, add(&ten, 7)));
@@ -138,7 +138,7 @@ Test(fec_store, one_sum_gives_one_packet_back)
 	cr_assert(zero(u64, store.bytes));
 }
 
-Test(fec_store, a_longer_packet_takes_two)
+Test(fec_store, a_longer_packet_needs_two)
 {
 	arrive_without(1250, 1351);
 	cr_assert(zero(int, add(&ten, 7)));
@@ -150,7 +150,7 @@ Test(fec_store, a_longer_packet_takes_two)
 	cr_assert(eq(u64, buf.ring.tail, 2000));
 }
 
-Test(fec_store, a_sum_of_what_is_complete_is_not_kept)
+Test(fec_store, a_repair_symbol_of_a_complete_block_is_not_kept)
 {
 	arrive(0, 1500);
 	arrive(1500, 2000);
@@ -181,7 +181,7 @@ Test(fec_store, the_same_row_counts_once)
 	arrive_without(1100, 1300);
 	cr_assert(zero(int, add(&ten, 3)));
 	cr_assert(zero(int, add(&ten, 3)));
-	cr_assert(eq(uint, store.sum_count, 1));
+	cr_assert(eq(uint, store.symbol_count, 1));
 	solve();
 	cr_assert(zero(uint, given));
 	cr_assert(zero(int, add(&ten, 4)));
@@ -197,7 +197,7 @@ Test(fec_store, a_block_of_another_shape_at_the_same_place_is_refused)
 	cr_assert(zero(int, add(&ten, 3)));
 	for (size_t i = 0; i < 2; i++)
 		cr_assert(eq(int, add(&others[i], 4), -ERANGE));
-	cr_assert(eq(uint, store.sum_count, 1));
+	cr_assert(eq(uint, store.symbol_count, 1));
 }
 
 Test(fec_store, a_block_whose_bytes_are_overwritten_is_refused_and_dropped)
@@ -218,7 +218,7 @@ Test(fec_store, a_block_whose_bytes_are_overwritten_is_refused_and_dropped)
 	cr_assert(all(zero(uint, given), zero(u64, store.bytes)));
 }
 
-Test(fec_store, what_has_been_read_is_of_use_as_long_as_it_is_there)
+Test(fec_store, read_bytes_are_used_while_they_are_kept)
 {
 	arrive(0, 4096);
 	read_some(4096);
@@ -230,7 +230,7 @@ Test(fec_store, what_has_been_read_is_of_use_as_long_as_it_is_there)
 	cr_assert(eq(u64, buf.ring.tail, 9000));
 }
 
-Test(fec_store, who_discards_wants_no_sums)
+Test(fec_store, a_discarding_receiver_keeps_no_repair_symbols)
 {
 	arrive_without(1100, 1300);
 	cr_assert(zero(int, add(&ten, 3)));
@@ -251,20 +251,20 @@ Test(fec_store, blocks_are_bounded)
 	block.start += 20;
 	cr_assert(eq(int, add(&block, 0), -ENOSPC));
 	block.start = 0;
-	cr_assert(zero(int, add(&block, 1))); /* room for sums there is */
+	cr_assert(zero(int, add(&block, 1))); /* there is room for repair symbols */
 	solve();
 	cr_assert(eq(u64, buf.ring.tail, 20));
 	cr_assert(eq(uint, store.group_count, RUDP_FEC_BLOCKS_MAX - 1));
 }
 
-Test(fec_store, sums_of_a_block_are_bounded)
+Test(fec_store, repair_symbols_of_a_block_are_bounded)
 {
 	static const struct rudp_fec_block block = {0, 128, 10};
 
 	for (unsigned i = 0; i < RUDP_FEC_SOLVE_MAX; i++)
 		cr_assert(zero(int, add(&block, (uint8_t)(127 - i))));
 	cr_assert(eq(int, add(&block, 0), -ENOSPC));
-	cr_assert(zero(int, add(&block, 127))); /* that one is there */
+	cr_assert(zero(int, add(&block, 127))); /* this symbol is present */
 	solve();
 	cr_assert(zero(uint, given));
 	arrive(0, 960);
@@ -272,7 +272,7 @@ Test(fec_store, sums_of_a_block_are_bounded)
 	cr_assert(eq(u64, buf.ring.tail, 1280));
 }
 
-Test(fec_store, sums_of_all_blocks_are_bounded)
+Test(fec_store, repair_symbols_of_all_blocks_are_bounded)
 {
 	struct rudp_fec_block block = {.count = 100, .symbol_bytes = 10};
 
@@ -284,11 +284,11 @@ Test(fec_store, sums_of_all_blocks_are_bounded)
 	cr_assert(eq(int, add(&block, 0), -ENOSPC));
 	arrive(0, 1000);
 	solve();
-	cr_assert(eq(uint, store.sum_count, RUDP_FEC_SYMBOLS_MAX - 20));
+	cr_assert(eq(uint, store.symbol_count, RUDP_FEC_SYMBOLS_MAX - 20));
 	cr_assert(zero(int, add(&block, 0)));
 }
 
-/* Every other symbol has come. */
+/* Every other symbol is present. */
 static void arrive_torn(const struct rudp_fec_block *block)
 {
 	for (uint32_t i = 0; i < block->count; i++)
@@ -297,7 +297,7 @@ static void arrive_torn(const struct rudp_fec_block *block)
 			       block->start + (i + 1) * block->symbol_bytes);
 }
 
-Test(fec_store, more_than_can_be_solved_is_left_to_come)
+Test(fec_store, more_missing_symbols_than_solvable_are_waited_for)
 {
 	static const struct rudp_fec_block block = {0, 128, 10};
 
@@ -312,7 +312,7 @@ Test(fec_store, more_than_can_be_solved_is_left_to_come)
 	cr_assert(eq(u64, buf.ring.tail, 1280));
 }
 
-Test(fec_store, more_holes_than_it_looks_at_are_left_to_close)
+Test(fec_store, more_gaps_than_the_limit_are_waited_for)
 {
 	static const struct rudp_fec_block block = {0, 1, 400};
 
@@ -326,8 +326,8 @@ Test(fec_store, more_holes_than_it_looks_at_are_left_to_close)
 	cr_assert(eq(u64, buf.ring.tail, 400));
 }
 
-/* Of 32 symbols of 130 bytes nothing has come but a byte here and there: a system for each column. */
-Test(fec_store, tiny_pieces_are_not_solved_piece_by_piece)
+/* Of 32 symbols of 130 bytes only single bytes are present: each column has its own equations. */
+Test(fec_store, too_many_tiny_pieces_are_not_solved)
 {
 	static const struct rudp_fec_block block = {0, 32, 130};
 
@@ -340,12 +340,12 @@ Test(fec_store, tiny_pieces_are_not_solved_piece_by_piece)
 		cr_assert(zero(int, add(&block, (uint8_t)i)));
 	solve();
 	cr_assert(zero(uint, given));
-	arrive(0, 130 * 25); /* few enough are left */
+	arrive(0, 130 * 25); /* few enough are missing */
 	solve();
 	cr_assert(eq(u64, buf.ring.tail, 130 * 32));
 }
 
-/* What a heavy loss leaves of packets that are a little shorter than symbols is. */
+/* The remains after a heavy loss of packets that are a little shorter than symbols. */
 Test(fec_store, packets_that_lie_across_symbols_are_solved_however_many)
 {
 	static const struct rudp_fec_block block = {0, 128, 1200};
@@ -363,7 +363,7 @@ Test(fec_store, packets_that_lie_across_symbols_are_solved_however_many)
 	cr_assert(eq(u64, buf.ring.tail, end));
 }
 
-Test(fec_store, without_memory_a_sum_is_not_kept)
+Test(fec_store, without_memory_a_repair_symbol_is_not_kept)
 {
 	unsigned nth = 0;
 	int err;
@@ -378,10 +378,10 @@ Test(fec_store, without_memory_a_sum_is_not_kept)
 	cr_assert(eq(uint, nth, 3));
 	fault_arm(1);
 	cr_assert(eq(int, add(&ten, 4), -ENOMEM));
-	cr_assert(eq(uint, store.sum_count, 1));
+	cr_assert(eq(uint, store.symbol_count, 1));
 }
 
-Test(fec_store, without_memory_nothing_is_given_and_the_block_is_dropped)
+Test(fec_store, without_memory_nothing_is_recovered_and_the_block_is_dropped)
 {
 	arrive_without(1100, 1200);
 	cr_assert(zero(int, add(&ten, 3)));
@@ -390,7 +390,7 @@ Test(fec_store, without_memory_nothing_is_given_and_the_block_is_dropped)
 	cr_assert(all(zero(uint, given), zero(u64, store.bytes)));
 }
 
-/* Two blocks, each with two pieces to give back. */
+/* Two blocks, each with two pieces to recover. */
 static void have_two_to_solve(void)
 {
 	static const struct rudp_fec_block second = {2000, 10, 100};
@@ -402,7 +402,7 @@ static void have_two_to_solve(void)
 	cr_assert(zero(int, add(&second, 3)));
 }
 
-Test(fec_store, who_takes_may_say_that_it_is_enough)
+Test(fec_store, the_callback_may_stop)
 {
 	have_two_to_solve();
 	stops_after = 1;
@@ -411,7 +411,7 @@ Test(fec_store, who_takes_may_say_that_it_is_enough)
 	cr_assert(zero(u64, store.bytes));
 }
 
-Test(fec_store, who_takes_may_clear_it_in_the_middle)
+Test(fec_store, the_callback_may_clear_the_store)
 {
 	for (stops_after = 1; stops_after <= 4; stops_after++) {
 		rudp_recvbuf_fini(&buf);
@@ -425,7 +425,7 @@ Test(fec_store, who_takes_may_clear_it_in_the_middle)
 	}
 }
 
-Test(fec_store, cleared_it_may_be_used_on)
+Test(fec_store, a_cleared_store_can_be_used)
 {
 	have_two_to_solve();
 	rudp_fec_store_clear(&store);

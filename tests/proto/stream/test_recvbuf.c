@@ -30,7 +30,7 @@ static void teardown(void)
 
 TestSuite(recvbuf, .init = setup, .fini = teardown);
 
-/* The byte that belongs at offset. */
+/* The expected byte at offset. */
 static uint8_t byte_at(uint64_t offset)
 {
 	return (uint8_t)(offset * 31 + (offset >> 8) * 7);
@@ -45,7 +45,7 @@ static enum rudp_verdict take(uint64_t offset, size_t len, bool fin)
 	return rudp_recvbuf_take(&buf, offset, bytes, len, fin, now_at_ns);
 }
 
-/* Reads n bytes, which must be the right ones. */
+/* Reads n bytes and checks them. */
 static void drain(size_t n)
 {
 	uint64_t offset = buf.ring.head;
@@ -117,7 +117,7 @@ Test(recvbuf, duplicates_are_counted_and_dropped)
 	cr_assert(eq(sz, rudp_recvbuf_available(&buf), 0));
 }
 
-Test(recvbuf, bytes_beyond_the_promise_are_refused)
+Test(recvbuf, bytes_beyond_the_window_are_refused)
 {
 	cr_assert(eq(int, take(WINDOW - 10, 10, false), RUDP_VERDICT_OK));
 	cr_assert(eq(int, take(WINDOW - 10, 11, false), RUDP_VERDICT_BAD_STREAM));
@@ -136,7 +136,7 @@ Test(recvbuf, end_is_known_with_the_fin)
 	cr_assert(eq(int, rudp_recvbuf_is_drained(&buf), 0));
 	drain(200);
 	cr_assert(eq(int, rudp_recvbuf_is_drained(&buf), 1));
-	cr_assert(eq(int, take(100, 100, true), RUDP_VERDICT_OK)); /* a copy */
+	cr_assert(eq(int, take(100, 100, true), RUDP_VERDICT_OK)); /* a duplicate */
 }
 
 Test(recvbuf, empty_stream_ends_at_once)
@@ -156,7 +156,7 @@ Test(recvbuf, end_never_moves)
 	cr_assert(eq(u64, buf.final_size, 200));
 }
 
-Test(recvbuf, fin_below_what_has_come_is_refused)
+Test(recvbuf, fin_below_received_bytes_is_refused)
 {
 	take(500, 100, false);
 	cr_assert(eq(int, take(0, 599, true), RUDP_VERDICT_BAD_STREAM));
@@ -184,7 +184,7 @@ Test(recvbuf, window_frame_is_not_due_after_the_end)
 	cr_assert(eq(int, rudp_recvbuf_window_due(&buf), 0));
 }
 
-/* The program drains a whole window each span. */
+/* The program reads a whole window in each round trip. */
 static void flow(int64_t span_ns, int windows)
 {
 	for (int i = 0; i < windows; i++) {
@@ -211,7 +211,7 @@ Test(recvbuf, window_does_not_grow_for_a_slow_program)
 	cr_assert(eq(u64, buf.window_bytes, WINDOW));
 }
 
-Test(recvbuf, window_does_not_grow_for_big_bites_taken_now_and_then)
+Test(recvbuf, window_does_not_grow_for_occasional_large_reads)
 {
 	for (int i = 0; i < 10; i++) {
 		now_at_ns += 100 * RTT;
@@ -226,19 +226,19 @@ Test(recvbuf, window_follows_what_arrives_behind_a_gap)
 {
 	take(0, 1000, false);
 	drain(1000);
-	now_at_ns += 2 * RTT; /* what has come so far is forgotten */
+	now_at_ns += 2 * RTT; /* earlier arrivals no longer count */
 	for (uint64_t i = 1; i <= 4; i++)
 		take(i * 15000, 15000, false);
 	cr_assert(eq(u64, buf.window_bytes, 32 * 60000));
 	cr_assert(eq(int, rudp_recvbuf_window_due(&buf), 1));
-	/* As much again in each of the next round trips is no reason for more. */
+	/* The same amount in each of the next round trips does not raise the window. */
 	for (uint64_t round = 1; round <= 4; round++) {
 		now_at_ns += 2 * RTT;
 		for (uint64_t i = 1; i <= 4; i++)
 			take((round * 4 + i) * 15000, 15000, false);
 	}
 	cr_assert(eq(u64, buf.window_bytes, 32 * 60000));
-	/* 2 MiB at most that way; from there on eight times what arrives has to be more. */
+	/* Up to 2 MiB by that rule; above it eight times the arrivals must be more. */
 	promise();
 	now_at_ns += 2 * RTT;
 	take(400000, 200000, false);
@@ -246,7 +246,7 @@ Test(recvbuf, window_follows_what_arrives_behind_a_gap)
 	promise();
 	take(600000, 200000, false);
 	cr_assert(eq(u64, buf.window_bytes, 8 * 400000));
-	/* The capacity of this buffer ends it, and elsewhere the bound for what is not drained. */
+	/* Here the buffer's capacity is the limit, elsewhere the limit for unread arrivals. */
 	promise();
 	take(800000, 500000, false);
 	cr_assert(eq(u64, buf.window_bytes, CAPACITY_BYTES));
@@ -278,7 +278,7 @@ Test(recvbuf, window_of_a_small_buffer_is_the_buffer)
 	rudp_recvbuf_fini(&small);
 }
 
-Test(recvbuf, window_decays_when_idle_but_the_promise_stands)
+Test(recvbuf, window_decays_when_idle_but_the_limit_stays)
 {
 	uint64_t promised;
 
@@ -292,7 +292,7 @@ Test(recvbuf, window_decays_when_idle_but_the_promise_stands)
 	cr_assert(eq(int, take(promised - 1, 1, false), RUDP_VERDICT_OK));
 }
 
-Test(recvbuf, memory_goes_back_when_idle)
+Test(recvbuf, memory_is_freed_when_idle)
 {
 	take(0, 100000, false);
 	drain(100000);
@@ -303,7 +303,7 @@ Test(recvbuf, memory_goes_back_when_idle)
 	cr_assert(eq(sz, buf.ring.capacity_bytes, 0));
 }
 
-Test(recvbuf, memory_goes_back_at_the_end)
+Test(recvbuf, memory_is_freed_at_the_end)
 {
 	take(0, 100000, true);
 	drain(99999);
@@ -343,7 +343,7 @@ Test(recvbuf, without_memory_nothing_is_taken)
 	fault_arm(0);
 	for (uint64_t i = 0; i < RUDP_RANGES_FEW; i++)
 		take(20 + 20 * i, 10, false);
-	fault_arm(1); /* there is a ring, but the list of ranges does not grow */
+	fault_arm(1); /* the ring has memory, but the list of ranges cannot grow */
 	cr_assert(eq(int, take(100, 100, true), RUDP_VERDICT_NO_MEMORY));
 	cr_assert(eq(u64, buf.final_size, UNKNOWN));
 	cr_assert(eq(int, rudp_recvbuf_check(&buf), 1));
@@ -441,7 +441,7 @@ Test(recvbuf, agrees_with_a_mark_for_each_byte_2)
 	model_run(2, false, UNKNOWN);
 }
 
-Test(recvbuf, agrees_though_memory_is_short)
+Test(recvbuf, agrees_when_memory_is_short)
 {
 	model_run(3, true, UNKNOWN);
 }
@@ -451,7 +451,7 @@ Test(recvbuf, agrees_when_the_program_stops_reading)
 	model_run(4, false, MODEL_BYTES / 2);
 }
 
-Test(recvbuf, limit_bounds_the_first_promise_and_the_growth)
+Test(recvbuf, limit_bounds_the_first_window_and_the_growth)
 {
 	rudp_recvbuf_limit(&buf, 10000);
 	cr_assert(eq(u64, rudp_recvbuf_window_end(&buf), 10000));
@@ -464,7 +464,7 @@ Test(recvbuf, limit_bounds_the_first_promise_and_the_growth)
 	}
 }
 
-Test(recvbuf, limit_takes_no_promise_back)
+Test(recvbuf, limit_never_lowers_an_announced_window)
 {
 	rudp_recvbuf_on_window_sent(&buf, WINDOW);
 	rudp_recvbuf_limit(&buf, 10000);

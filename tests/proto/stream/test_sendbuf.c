@@ -90,7 +90,7 @@ Test(sendbuf, window_holds_bytes_back)
 	cr_assert(eq(int, rudp_sendbuf_has_due(&buf, 41), 1));
 }
 
-Test(sendbuf, fin_rides_on_the_last_bytes)
+Test(sendbuf, fin_is_sent_with_the_last_bytes)
 {
 	write_bytes(150);
 	buf.fin_wanted = true;
@@ -102,12 +102,12 @@ Test(sendbuf, fin_rides_on_the_last_bytes)
 	cr_assert(eq(int, send_some(100), 0));
 }
 
-Test(sendbuf, fin_leaves_alone_when_all_bytes_are_out)
+Test(sendbuf, fin_is_sent_alone_when_all_bytes_were_sent)
 {
 	write_bytes(100);
 	send_some(100);
 	buf.fin_wanted = true;
-	cr_assert(eq(int, rudp_sendbuf_has_due(&buf, 100), 1)); /* it takes no room in the window */
+	cr_assert(eq(int, rudp_sendbuf_has_due(&buf, 100), 1)); /* it needs no window */
 	cr_assert(eq(int, send_some(100), 1));
 	expect_chunk(100, 0, true, false);
 	cr_assert(eq(int, send_some(100), 0));
@@ -145,7 +145,7 @@ Test(sendbuf, lost_bytes_leave_before_new_ones)
 	cr_assert(eq(u64, buf.resent_bytes, 100));
 }
 
-Test(sendbuf, lost_fin_rides_on_lost_bytes)
+Test(sendbuf, lost_fin_is_sent_with_lost_bytes)
 {
 	write_bytes(100);
 	buf.fin_wanted = true;
@@ -290,13 +290,14 @@ Test(sendbuf, loss_that_cannot_be_listed_goes_back)
 	fault_arm(0);
 	cr_assert(eq(u64, buf.sent, 300));
 	cr_assert(eq(int, rudp_sendbuf_check(&buf), 1));
-	cr_assert(eq(sz, rudp_sendbuf_on_acked(&buf, 900, 100, false), 0)); /* as never sent */
+	/* counts as never sent */
+	cr_assert(eq(sz, rudp_sendbuf_on_acked(&buf, 900, 100, false), 0));
 	send_some(10000);
 	expect_chunk(300, 700, false, false);
 	cr_assert(eq(sz, rudp_sendbuf_on_acked(&buf, 0, 1000, true), 1000));
 }
 
-Test(sendbuf, acknowledgement_that_cannot_be_listed_is_asked_for_again)
+Test(sendbuf, bytes_whose_acknowledgement_cannot_be_listed_are_sent_again)
 {
 	write_bytes(1000);
 	for (int i = 0; i < 10; i++)
@@ -310,7 +311,7 @@ Test(sendbuf, acknowledgement_that_cannot_be_listed_is_asked_for_again)
 	expect_chunk(500, 100, false, true);
 }
 
-/* What a byte of the model has come to. */
+/* The state of a byte in the model. */
 enum fate { UNSENT, SENT, LOST, ACKED };
 
 #define MODEL_BYTES 30000
@@ -348,7 +349,10 @@ static void model_send(struct random *random, uint64_t window_end)
 		flights[flight_count++] = chunk;
 }
 
-/* Bytes may have become due again, by probes and lack of memory, before the model says so. */
+/*
+ * Bytes may have become due again, by probes or lack of memory, before the model reports their
+ * loss.
+ */
 static void model_follow(void)
 {
 	for (uint64_t i = buf.ring.head; i < buf.ring.tail; i++) {
@@ -369,7 +373,7 @@ static void model_fate(struct random *random)
 	enum fate to = acked ? ACKED : LOST;
 
 	if (random_below(random, 10) > 0)
-		flights[at] = flights[--flight_count]; /* else it meets its fate twice */
+		flights[at] = flights[--flight_count]; /* else its fate is reported twice */
 	for (size_t i = 0; i < flight.len; i++) {
 		if (fates[flight.offset + i] != ACKED && fates[flight.offset + i] != UNSENT)
 			fates[flight.offset + i] = to;
@@ -438,7 +442,7 @@ Test(sendbuf, agrees_with_a_fate_for_each_byte_3)
 	model_run(3);
 }
 
-/* A path that loses every third packet, and a host that refuses each nth allocation. */
+/* A path that loses every third packet, and a host on which each nth allocation fails. */
 static void deliver_all(uint64_t seed, unsigned fault_every)
 {
 	static bool arrived[CAPACITY_BYTES];

@@ -40,14 +40,14 @@ static int64_t delay_at(int64_t srtt_ns)
 	return tail.due_at_ns - now_at_ns;
 }
 
-Test(tail, copy_keeps_an_eighth_of_the_round_trip_away_within_bounds)
+Test(tail, duplicate_is_delayed_by_an_eighth_of_the_rtt_within_bounds)
 {
 	cr_assert(eq(i64, delay_at(80 * MS), 10 * MS));
 	cr_assert(eq(i64, delay_at(1 * MS), RUDP_TAIL_DELAY_MIN_NS));
 	cr_assert(eq(i64, delay_at(600 * MS), RUDP_TAIL_DELAY_MAX_NS));
 }
 
-Test(tail, what_follows_does_not_put_the_copy_off)
+Test(tail, later_data_does_not_delay_the_duplicate)
 {
 	int64_t due_at_ns;
 
@@ -102,7 +102,7 @@ Test(tail, standing_queue_closes_the_path_until_it_is_gone)
 	cr_assert(eq(int, is_clear(), 1));
 }
 
-Test(tail, longer_way_is_learnt_within_two_minutes)
+Test(tail, longer_path_is_learnt_within_two_minutes)
 {
 	for (int second = 0; second <= 121; second++) {
 		sample(2 * RTT);
@@ -133,7 +133,7 @@ static void fates(unsigned n, unsigned loss_every)
 				   now_at_ns);
 }
 
-Test(tail, three_percent_of_loss_are_an_accident_thirty_are_not)
+Test(tail, three_percent_loss_is_no_congestion_thirty_percent_is)
 {
 	fates(1000, 33);
 	cr_assert(eq(int, is_clear(), 1));
@@ -145,7 +145,7 @@ Test(tail, three_percent_of_loss_are_an_accident_thirty_are_not)
 	cr_assert(eq(int, is_clear(), 1));
 }
 
-Test(tail, another_path_has_another_past)
+Test(tail, a_change_of_path_resets_the_measurements)
 {
 	rudp_tail_on_congestion(&tail, &rtt, now_at_ns);
 	fates(1000, 2);

@@ -14,7 +14,7 @@
 
 static const uint8_t eight[8] = {1, 2, 3, 4, 5, 6, 7, 8};
 
-/* Writes one frame of each kind that has fixed content; returns false when it did not fit. */
+/* Writes one frame of each kind with fixed content. False if it does not fit. */
 typedef bool write_fn(struct rudp_writer *w);
 
 static bool put_padding(struct rudp_writer *w)
@@ -115,7 +115,7 @@ static const struct {
 	{put_key_share, RUDP_FRAME_KEY_SHARE, 35, {14, 0x40, 64, 1, 2, [34] = 32}},
 };
 
-/* Decodes one frame out of memory of exactly its size; left is what stays behind it. */
+/* Decodes one frame from memory of exactly its size. *left is the number of bytes after it. */
 static enum rudp_verdict decode(const uint8_t *bytes, size_t len, struct rudp_frame *frame,
 				struct rudp_ack *ack, size_t *left)
 {
@@ -165,7 +165,7 @@ Test(frame, each_is_decoded_to_its_end)
 		bytes[samples[i].len] = RUDP_FRAME_PING;
 		cr_assert(eq(int, decode(bytes, samples[i].len + 1, &frame, &ack, &left),
 			     RUDP_VERDICT_OK));
-		/* To the end of the packet is what a REPAIR frame goes. */
+		/* A REPAIR frame extends to the end of the packet. */
 		cr_assert(all(eq(u8, frame.type, samples[i].type),
 			      eq(sz, left, samples[i].type != RUDP_FRAME_REPAIR)),
 			  "sample %zu", i);
@@ -239,7 +239,7 @@ static bool is_known(unsigned type)
 #undef IS_THIS
 }
 
-Test(frame, unknown_types_are_bad_and_told)
+Test(frame, unknown_types_are_bad_and_reported)
 {
 	for (unsigned type = 0; type <= UINT8_MAX; type++) {
 		uint8_t bytes[64] = {(uint8_t)type};

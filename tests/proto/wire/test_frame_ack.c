@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ACK frames, which have a room of their own: most of what can go wrong in a frame goes wrong here.
- */
+/* ACK frames, in a file of their own because most errors in frames are possible there. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +29,7 @@ static enum rudp_verdict decode(const uint8_t *bytes, size_t len, struct rudp_ac
 	return verdict;
 }
 
-/* The frame holds the newest ranges of the set, as many as it says. */
+/* Checks that the frame has the newest ranges of the set, as many as its count. */
 static void check_newest(const struct rudp_ack *ack, const struct rudp_range_set *set)
 {
 	cr_assert(all(ge(u32, ack->range_count, 1), le(u32, ack->range_count, set->count)));
@@ -96,7 +95,7 @@ Test(frame_ack, more_ranges_than_the_limit_leave_the_oldest_out)
 	check_newest(&ack, &set);
 }
 
-/* With any room: all ranges that fit, or false and the writer untouched. */
+/* With any amount of room: all ranges that fit, or false and the writer unchanged. */
 static void try_room(const struct rudp_range_set *set, size_t room, const uint64_t ecn[3],
 		     uint32_t *count_before)
 {
@@ -233,7 +232,9 @@ Test(frame_ack, more_than_64_ranges_are_bad)
 	cr_assert(eq(int, decode(bytes, 7 + 64 * 2, &ack), RUDP_VERDICT_BAD_FRAME));
 }
 
-/* A bitmap of received numbers against the frame, over random sets made by the real range set. */
+/*
+ * Compares a bitmap of received numbers with the frame, for random sets made by the real range set.
+ */
 Test(frame_ack, says_of_every_number_what_was_received)
 {
 	struct random random = {37};

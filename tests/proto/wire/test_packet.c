@@ -19,7 +19,10 @@
 static const uint8_t cookie[RUDP_COOKIE_MAX_BYTES] = "twenty-four bytes of it";
 static const uint8_t token[RUDP_RESET_TOKEN_BYTES] = "0123456789abcde";
 
-/* A datagram in memory of exactly its size, so that the address sanitizer sees any step outside. */
+/*
+ * Puts a datagram into memory of exactly its size, so that AddressSanitizer detects any access
+ * outside.
+ */
 struct datagram {
 	uint8_t *bytes;
 	size_t len;
@@ -294,12 +297,12 @@ Test(packet, first_byte_admits_only_known_types_and_their_bits)
 		verdict = rudp_packet_parse(bytes, len, &p);
 		if (first == 0x10 || first == 0x20 || (first & 0xfc) == 0x40)
 			cr_assert(eq(int, verdict, RUDP_VERDICT_OK));
-		else if (first != 0x30) /* COOKIE, whose length byte these bytes do not honour */
+		else if (first != 0x30) /* a COOKIE whose length byte does not match these bytes */
 			cr_assert(eq(int, verdict, RUDP_VERDICT_BAD_TYPE));
 	}
 }
 
-Test(packet, greeting_of_another_version_gives_its_id)
+Test(packet, syn_of_another_version_gives_its_id)
 {
 	uint8_t bytes[RUDP_DATAGRAM_MIN_SYN_BYTES + RUDP_COOKIE_MAX_BYTES];
 	size_t len = write_syn(bytes, 0);
@@ -322,7 +325,7 @@ Test(packet, greeting_of_another_version_gives_its_id)
 	cr_assert(eq(int, rudp_packet_parse(bytes, len, &p), RUDP_VERDICT_BAD_CIPHER));
 }
 
-Test(packet, cookies_of_bad_length_are_told)
+Test(packet, cookies_of_bad_length_are_reported)
 {
 	uint8_t bytes[RUDP_DATAGRAM_MIN_SYN_BYTES + RUDP_COOKIE_MAX_BYTES];
 	size_t len = write_syn(bytes, 0);
@@ -404,14 +407,14 @@ Test(packet, number_expands_around_what_is_expected)
 	cr_assert(eq(u64, rudp_packet_number_expand(UINT32_MAX, UINT64_C(1) << 32), UINT32_MAX));
 	cr_assert(eq(u64, rudp_packet_number_expand(5, UINT64_C(0x700000003)),
 		     UINT64_C(0x700000005)));
-	/* Equally far from both: the higher one. */
+	/* Equal distance to both: the higher one. */
 	cr_assert(eq(u64, rudp_packet_number_expand(0, UINT64_C(1) << 31), UINT64_C(1) << 32));
-	/* The last number of all is not followed by another round. */
+	/* There is no higher number after the maximum. */
 	cr_assert(eq(u64, rudp_packet_number_expand(0, (UINT64_C(1) << 62) - 1),
 		     (UINT64_C(1) << 62) - (UINT64_C(1) << 32)));
 }
 
-/* Any number less than half a round away from what is expected survives being cut to 32 bits. */
+/* Any number less than half the window away from the expected one is expanded correctly. */
 Test(packet, number_expands_to_any_near_number)
 {
 	struct random random = {11};

@@ -27,7 +27,10 @@ static size_t write_sample(uint8_t bytes[BUFFER_BYTES])
 	return rudp_writer_len(&w);
 }
 
-/* In memory of exactly its size, so that the address sanitizer sees any step outside. */
+/*
+ * Puts the data into memory of exactly its size, so that AddressSanitizer detects any access
+ * outside.
+ */
 static enum rudp_verdict parse(const uint8_t *bytes, size_t len, struct rudp_params *out)
 {
 	uint8_t *copy = malloc(len ? len : 1);
@@ -112,7 +115,7 @@ Test(params, cut_off_anywhere_are_bad)
 		cr_assert(eq(int, parse(bytes, cut, &out), RUDP_VERDICT_BAD_PARAM));
 }
 
-/* Where each parameter of the sample begins; the last entry is the end. */
+/* The start of each parameter of the sample; the last entry is the end. */
 static const size_t starts[] = {0, 10, 16, 22, 28, 46};
 
 Test(params, each_is_needed_once)
@@ -285,7 +288,7 @@ Test(params, damaged_bytes_are_never_read_outside)
 	cr_assert(ge(uint, taken, 1001));
 }
 
-Test(params, an_association_is_wished_for_or_offered)
+Test(params, an_association_is_requested_or_offered)
 {
 	uint8_t bytes[BUFFER_BYTES];
 	struct rudp_params in = sample, out;
@@ -302,7 +305,7 @@ Test(params, an_association_is_wished_for_or_offered)
 		check_equal(&in, &out);
 		cr_assert(all(eq(int, out.wants_association, !offered),
 			      eq(u64, out.association_id, in.association_id)));
-		/* Twice is malformed. */
+		/* A duplicate is malformed. */
 		memcpy(bytes + rudp_writer_len(&w), bytes + plain, rudp_writer_len(&w) - plain);
 		cr_assert(eq(int, parse(bytes, 2 * rudp_writer_len(&w) - plain, &out),
 			     RUDP_VERDICT_BAD_PARAM));
@@ -326,7 +329,7 @@ Test(params, an_association_of_another_length_or_without_id_is_malformed)
 	}
 }
 
-/* A parameter that says all by being there. */
+/* A parameter without a value. */
 static void expect_ability(uint8_t type, const struct rudp_params *in, const bool *in_out,
 			   struct rudp_params *out)
 {
@@ -342,7 +345,7 @@ static void expect_ability(uint8_t type, const struct rudp_params *in, const boo
 	cr_assert(eq(int, parse(bytes, plain + 2, out), RUDP_VERDICT_OK));
 	check_equal(in, out);
 	cr_assert(eq(int, *in_out, 1));
-	/* Twice is malformed, and so is any value. */
+	/* A duplicate is malformed, and so is any value. */
 	memcpy(bytes + plain + 2, bytes + plain, 2);
 	cr_assert(eq(int, parse(bytes, plain + 4, out), RUDP_VERDICT_BAD_PARAM));
 	memcpy(bytes + plain, (const uint8_t[]){type, 1, 1}, 3);
@@ -352,7 +355,7 @@ static void expect_ability(uint8_t type, const struct rudp_params *in, const boo
 	cr_assert(eq(int, parse(bytes, plain + 1, out), RUDP_VERDICT_BAD_PARAM));
 }
 
-Test(params, what_one_takes_it_says_in_two_bytes)
+Test(params, an_ability_takes_two_bytes)
 {
 	struct rudp_params in = sample, out = {0};
 
