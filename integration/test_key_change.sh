@@ -63,7 +63,7 @@ removed() {
 	section "no key any more"
 	mv "$TMP/key" "$TMP/away"
 	wait_until 5 "the server to refuse" is_refused old
-	wait_until 5 "a line in the log" grep -q "no connection can begin" "$TMP/engine-b.log"
+	wait_until 5 "a line in the log" grep -q "no new connections" "$TMP/engine-b.log"
 	mv "$TMP/away" "$TMP/key"
 	wait_until 5 "the server to serve again" asks old
 	chmod 644 "$TMP/key"

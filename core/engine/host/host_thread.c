@@ -35,10 +35,10 @@ static struct {
 	sem_t started, answered;
 	int result;
 	bool moved;           /* the engine is in another process */
-	pid_t owner;          /* pid; 0: no engine here, as fork does not copy the thread */
-	atomic_bool left;     /* the program is ending */
+	pid_t owner;        /* process with the engine thread, which fork does not copy; 0: none */
+	atomic_bool ending; /* the program is ending */
 	atomic_bool moving;   /* a thread of the program waits for the move */
-	bool *here;           /* a fork sets it to false */
+	bool *in_this_process; /* a fork sets it to false (MADV_WIPEONFORK) */
 } host;
 
 /* Gives the thread a table of its own, without the program's descriptors. */
@@ -79,7 +79,7 @@ static int prepare(void)
  */
 static bool move(void)
 {
-	bool ends = atomic_load(&host.left);
+	bool ends = atomic_load(&host.ending);
 
 	if (!rudp_engine_is_idle(&host.engine) &&
 	    rudp_thread_to_process(&host.engine, &host.thread, ends) == 0)
@@ -134,19 +134,19 @@ static int create_thread(void)
 
 static void mark_process(void)
 {
-	if (!host.here) {
-		void *page = mmap(NULL, sizeof *host.here, PROT_READ | PROT_WRITE,
+	if (!host.in_this_process) {
+		void *page = mmap(NULL, sizeof *host.in_this_process, PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (page == MAP_FAILED)
 			return;
 		if (madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) < 0) {
-			munmap(page, sizeof *host.here);
+			munmap(page, sizeof *host.in_this_process);
 			return;
 		}
-		host.here = page;
+		host.in_this_process = page;
 	}
-	*host.here = true;
+	*host.in_this_process = true;
 }
 
 static int start(char *(*get)(const char *name))
@@ -171,7 +171,7 @@ static int start(char *(*get)(const char *name))
 	}
 	sem_init(&host.started, 0, 0);
 	sem_init(&host.answered, 0, 0);
-	atomic_store(&host.left, false);
+	atomic_store(&host.ending, false);
 	atomic_store(&host.moving, false);
 	host.moved = false;
 	if (!host.probe)
@@ -262,17 +262,17 @@ static bool wake_and_wait(void)
 /* Makes no system call if there is no engine: a forked child may be under a filter that kills it. */
 static bool has_engine(void)
 {
-	return host.here && *host.here && host.owner == getpid();
+	return host.in_this_process && *host.in_this_process && host.owner == getpid();
 }
 
 void rudp_engine_move_thread(void)
 {
-	if (!has_engine() || atomic_load(&host.left) || atomic_exchange(&host.moving, true))
+	if (!has_engine() || atomic_load(&host.ending) || atomic_exchange(&host.moving, true))
 		return;
 	atomic_store(&host.engine.leave_wanted, true);
 	if (wake_and_wait() && host.moved) {
 		/* The next socket that does not find that process starts another engine here. */
-		*host.here = false;
+		*host.in_this_process = false;
 		host.owner = 0;
 	}
 	atomic_store(&host.moving, false);
@@ -281,7 +281,7 @@ void rudp_engine_move_thread(void)
 __attribute__((destructor)) void rudp_engine_stop_thread(void)
 {
 	/* exit() may follow quick_exit(): once is enough. */
-	if (!has_engine() || atomic_exchange(&host.left, true))
+	if (!has_engine() || atomic_exchange(&host.ending, true))
 		return;
 	atomic_store(&host.engine.leave_wanted, true);
 	(void)wake_and_wait();
