@@ -199,7 +199,7 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 
 	rudp_conn_enter(conn, RUDP_STATE_ESTABLISHED);
 	conn->handshake_ns = now_at_ns - conn->opened_at_ns;
-	if (conn->initiator || !conn->syn_answer->told_elsewhere)
+	if (conn->initiator || !conn->syn_answer->sent_elsewhere)
 		conn->path.validated = true;
 	else
 		rudp_conn_path_validate(conn, now_at_ns);

@@ -76,7 +76,7 @@ void rudp_conn_prove_address(struct rudp_conn *conn)
 	const struct rudp_syn_answer *answer = conn->syn_answer;
 
 	/* Only the receiver of the SYNACK can answer it, and it was sent to this address only. */
-	if (!answer->told_elsewhere)
+	if (!answer->sent_elsewhere)
 		rudp_association_on_proven(&conn->ep->associations, answer->association_id,
 					   &answer->remote);
 }

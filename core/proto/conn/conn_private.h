@@ -163,7 +163,7 @@ struct rudp_syn_answer {
 	struct rudp_conn *conn;
 	struct rudp_syn_key key;
 	struct rudp_addr remote; /* source of the first SYN */
-	bool told_elsewhere; /* also sent to another address: an answer does not validate remote */
+	bool sent_elsewhere; /* also sent to another address: an answer does not validate remote */
 	uint16_t len;
 	uint64_t association_id;  /* of the SYN, or the new one; 0: none */
 	uint8_t copies;           /* extra SYNACKs sent between the packets of an early answer */

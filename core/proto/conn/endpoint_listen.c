@@ -399,7 +399,7 @@ enum rudp_verdict rudp_endpoint_on_syn(struct rudp_endpoint *ep, const struct ru
 	if (!answer)
 		return on_new_syn(ep, packet, datagram, now_at_ns);
 	if (!rudp_addr_equal(&answer->remote, &datagram->remote)) {
-		answer->told_elsewhere = true;
+		answer->sent_elsewhere = true;
 		rudp_conn_distrust(answer->conn);
 	}
 	rudp_endpoint_answer(ep, datagram, answer->synack, answer->len);

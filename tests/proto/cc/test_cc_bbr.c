@@ -135,7 +135,7 @@ Test(cc_bbr, cycle_goes_through_its_phases_with_their_gains)
 	bbr_rig_until(rig, BBR_CRUISE);
 }
 
-Test(cc_bbr, pace_is_a_hundredth_below_the_bandwidth_on_short_paths)
+Test(cc_bbr, pacing_is_one_percent_below_the_bandwidth_on_short_paths)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
@@ -148,7 +148,7 @@ Test(cc_bbr, pace_is_a_hundredth_below_the_bandwidth_on_short_paths)
 	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 99 / 100));
 }
 
-Test(cc_bbr, pace_is_a_hundredth_below_the_bandwidth_beside_others)
+Test(cc_bbr, pacing_is_one_percent_below_the_bandwidth_next_to_others)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
@@ -172,14 +172,14 @@ static uint64_t down_gain(int64_t queue_before_ns, uint32_t excess_percent)
 	return bbr_rig_gain(rig);
 }
 
-Test(cc_bbr, down_empties_its_own_queue_in_a_round_trip)
+Test(cc_bbr, down_drains_its_own_queue_in_a_round_trip)
 {
 	cr_assert(eq(u64, down_gain(0, 5), 90));
 	cr_assert(eq(u64, down_gain(0, 30), 70));
 	cr_assert(eq(u64, down_gain(0, 100), 50));
 }
 
-Test(cc_bbr, down_gives_a_tenth_where_others_stand_in_the_queue)
+Test(cc_bbr, down_reduces_by_a_tenth_if_others_share_the_queue)
 {
 	cr_assert(eq(u64, down_gain(7 * RUDP_NS_PER_MS, 30), 90));
 }
@@ -330,7 +330,7 @@ static void go_through_probe_rtt_of(struct bbr_rig *rig, int64_t rtt_ns)
 	rig->inflight_bytes = inflight;
 }
 
-Test(cc_bbr, deep_queue_that_stands_in_probe_rtt_is_anothers)
+Test(cc_bbr, deep_queue_during_probe_rtt_is_foreign)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
@@ -348,7 +348,7 @@ Test(cc_bbr, deep_queue_that_stands_in_probe_rtt_is_anothers)
 	cr_assert(not(rig->b->foreign));
 }
 
-Test(cc_bbr, queue_that_has_always_stood_is_foreign_if_the_path_is_known_without_it)
+Test(cc_bbr, constant_queue_is_foreign_if_the_rtt_without_it_is_known)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
@@ -363,7 +363,7 @@ Test(cc_bbr, queue_that_has_always_stood_is_foreign_if_the_path_is_known_without
 }
 
 /* RTTs near the minimum have put PROBE_RTT off for as long as possible. */
-Test(cc_bbr, steady_round_trip_is_the_paths_whatever_was_known)
+Test(cc_bbr, steady_rtt_is_that_of_the_path_whatever_was_known)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	struct rudp_cc_measured measured;
@@ -433,7 +433,7 @@ Test(cc_bbr, long_queue_in_cruise_takes_five_percent_of_what_is_delivered)
 	cr_assert(le(u64, after, before / 100 * 96));
 }
 
-Test(cc_bbr, path_that_has_become_longer_is_no_queue)
+Test(cc_bbr, longer_path_is_no_queue)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 

@@ -80,7 +80,7 @@ static struct bbr_rig *after_losses(bool alone, int64_t queue_ns)
 	return rig;
 }
 
-Test(cc_bbr_alone, what_losses_took_comes_back_before_the_probe)
+Test(cc_bbr_alone, bandwidth_lost_to_losses_returns_before_the_probe)
 {
 	struct bbr_rig *rig = after_losses(true, 0);
 
@@ -89,7 +89,7 @@ Test(cc_bbr_alone, what_losses_took_comes_back_before_the_probe)
 	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
 
-Test(cc_bbr_alone, nothing_comes_back_while_a_queue_stands)
+Test(cc_bbr_alone, no_bandwidth_returns_while_there_is_a_queue)
 {
 	struct bbr_rig *rig = after_losses(true, QUEUE_NS);
 
@@ -98,7 +98,7 @@ Test(cc_bbr_alone, nothing_comes_back_while_a_queue_stands)
 	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
 
-Test(cc_bbr_alone, beside_others_it_comes_back_with_the_probe)
+Test(cc_bbr_alone, next_to_others_bandwidth_returns_with_the_probe)
 {
 	struct bbr_rig *rig = after_losses(false, 0);
 
@@ -106,7 +106,7 @@ Test(cc_bbr_alone, beside_others_it_comes_back_with_the_probe)
 	cr_assert(eq(u64, rig->b->bw_shortterm, BBR_INFINITE));
 }
 
-Test(cc_bbr_alone, own_queue_is_drained_once_it_has_stood_for_four_rounds)
+Test(cc_bbr_alone, own_queue_is_drained_after_four_rounds)
 {
 	struct bbr_rig *rig = near_and_alone();
 
@@ -122,7 +122,7 @@ Test(cc_bbr_alone, own_queue_is_drained_once_it_has_stood_for_four_rounds)
 	cr_assert(eq(u64, bbr_rig_gain(rig), 100));
 }
 
-Test(cc_bbr_alone, queue_of_others_is_not_drained_for_them)
+Test(cc_bbr_alone, foreign_queue_is_not_drained)
 {
 	struct bbr_rig *rig = near_and_alone();
 

@@ -13,7 +13,7 @@ static bool flows(const struct bbr_rig *rig, struct rudp_cc_flow *out)
 	return rig->cc.ops->flow(&rig->cc, out);
 }
 
-Test(rudp_bbr_flow, says_nothing_until_it_has_settled)
+Test(rudp_bbr_flow, reports_nothing_during_startup)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 	struct rudp_cc_flow flow;
@@ -28,7 +28,7 @@ Test(rudp_bbr_flow, says_nothing_until_it_has_settled)
 	cr_assert(flows(rig, &flow));
 }
 
-Test(rudp_bbr_flow, says_what_it_has)
+Test(rudp_bbr_flow, reports_its_rate)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	struct rudp_cc_flow flow;
@@ -45,7 +45,7 @@ Test(rudp_bbr_flow, says_what_it_has)
 	cr_assert(eq(u64, flow.round, round + 1));
 }
 
-Test(rudp_bbr_flow, says_nothing_while_its_program_has_nothing_to_send)
+Test(rudp_bbr_flow, reports_nothing_while_application_limited)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	struct rudp_cc_flow flow;
@@ -60,7 +60,7 @@ Test(rudp_bbr_flow, says_nothing_while_its_program_has_nothing_to_send)
 	cr_assert(flows(rig, &flow));
 }
 
-Test(rudp_bbr_flow, shifts_only_while_it_looks_for_nothing)
+Test(rudp_bbr_flow, shifts_only_while_it_does_not_probe)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	struct rudp_cc_flow flow;
@@ -74,7 +74,7 @@ Test(rudp_bbr_flow, shifts_only_while_it_looks_for_nothing)
 }
 
 /* The model is scaled up and down, and the bounds that a loss has set are scaled with it. */
-Test(rudp_bbr_flow, goes_on_at_the_rate_that_it_is_given)
+Test(rudp_bbr_flow, continues_at_the_given_rate)
 {
 	const uint64_t rates[] = {RATE / 2, RATE * 3 / 2};
 
@@ -94,7 +94,7 @@ Test(rudp_bbr_flow, goes_on_at_the_rate_that_it_is_given)
 	}
 }
 
-Test(rudp_bbr_flow, what_had_left_before_does_not_bring_the_old_rate_back)
+Test(rudp_bbr_flow, packets_sent_before_a_shift_do_not_restore_the_old_rate)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
@@ -129,7 +129,7 @@ Test(rudp_bbr_flow, probes_with_the_others_after_half_of_its_time)
 }
 
 /* Next to an unresponsive flow each member probes for itself. */
-Test(rudp_bbr_flow, probes_alone_beside_the_unresponsive)
+Test(rudp_bbr_flow, probes_alone_next_to_an_unresponsive_flow)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
@@ -166,7 +166,7 @@ Test(rudp_bbr_flow, keeps_pace_with_reno_together)
 	cr_assert(ge(u64, rounds[1], 30));
 }
 
-Test(rudp_bbr_flow, empties_the_queue_with_the_others)
+Test(rudp_bbr_flow, drains_the_queue_with_the_others)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	int64_t seen_at_ns;

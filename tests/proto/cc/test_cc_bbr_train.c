@@ -48,7 +48,7 @@ static struct bbr_rig *with_trains(unsigned count)
 	return rig;
 }
 
-Test(cc_bbr_train, ten_of_the_initial_window_leave_together)
+Test(cc_bbr_train, initial_window_is_sent_in_trains_of_ten)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 
@@ -63,7 +63,7 @@ Test(cc_bbr_train, gaps_between_its_acks_tell_the_bandwidth)
 	cr_assert(eq(u32, rig->b->train_rates[0], (uint32_t)PATH_RATE));
 }
 
-Test(cc_bbr_train, acks_in_one_lump_tell_nothing)
+Test(cc_bbr_train, acks_at_one_time_give_no_estimate)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 
@@ -76,7 +76,7 @@ Test(cc_bbr_train, acks_in_one_lump_tell_nothing)
 	cr_assert(le(u64, rig->cc.cwnd_bytes, INITIAL_BYTES + TRAIN * DATAGRAM));
 }
 
-Test(cc_bbr_train, an_ack_that_its_receiver_put_off_is_left_out)
+Test(cc_bbr_train, a_delayed_ack_is_ignored)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 
@@ -92,7 +92,7 @@ Test(cc_bbr_train, an_ack_that_its_receiver_put_off_is_left_out)
 	cr_assert(eq(u32, rig->b->train_rates[0], (uint32_t)PATH_RATE));
 }
 
-Test(cc_bbr_train, several_are_watched_at_once)
+Test(cc_bbr_train, several_trains_are_measured_at_once)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 
@@ -104,7 +104,7 @@ Test(cc_bbr_train, several_are_watched_at_once)
 	cr_assert(eq(u32, rig->b->train_count, BBR_TRAINS_WATCHED));
 }
 
-Test(cc_bbr_train, window_grows_fourfold_by_the_word_of_one)
+Test(cc_bbr_train, window_grows_fourfold_after_one_train)
 {
 	struct bbr_rig *rig = with_trains(1);
 
@@ -126,7 +126,7 @@ Test(cc_bbr_train, window_grows_twentyfold_when_three_agree)
 		     rudp_cc_rate(rig->cc.cwnd_bytes, RTT_NS) * 110 / 100));
 }
 
-Test(cc_bbr_train, four_fifths_are_the_end_of_fast_growth)
+Test(cc_bbr_train, fast_growth_ends_at_four_fifths)
 {
 	struct bbr_rig *rig = with_trains(3);
 
@@ -154,7 +154,7 @@ Test(cc_bbr_train, trains_that_disagree_are_not_sure)
 	cr_assert(eq(int, rudp_bbr_are_trains_sure(rig->b), 0));
 }
 
-Test(cc_bbr_train, trains_that_prove_wrong_are_forgotten)
+Test(cc_bbr_train, wrong_trains_are_ignored_from_then_on)
 {
 	struct bbr_rig *rig = with_trains(3);
 
@@ -207,7 +207,7 @@ Test(cc_bbr_train, probe_adds_a_queue_that_will_be_noticed)
 		     bdp + bound * BBR_UP_EXTRA_GAIN / 100 + 2 * DATAGRAM));
 }
 
-Test(cc_bbr_train, probe_that_meets_nothing_adds_more)
+Test(cc_bbr_train, probe_without_a_queue_adds_more)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	uint64_t extra;
@@ -231,7 +231,7 @@ Test(cc_bbr_train, probe_into_a_foreign_queue_is_the_drafts)
 	cr_assert(eq(u64, rig->b->up_extra_bytes, BBR_INFINITE));
 }
 
-Test(cc_bbr_train, known_path_is_believed_by_the_window_it_gives)
+Test(cc_bbr_train, window_of_a_known_path_is_used_if_larger)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 
@@ -242,7 +242,7 @@ Test(cc_bbr_train, known_path_is_believed_by_the_window_it_gives)
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 10 * INITIAL_BYTES));
 }
 
-Test(cc_bbr_train, after_start_up_nobody_jumps)
+Test(cc_bbr_train, jump_is_ignored_after_startup)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	uint64_t window = rig->cc.cwnd_bytes;
@@ -251,7 +251,7 @@ Test(cc_bbr_train, after_start_up_nobody_jumps)
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, window));
 }
 
-Test(cc_bbr_train, what_it_has_measured_is_the_path_when_the_pipe_was_full)
+Test(cc_bbr_train, measurement_is_the_rate_of_the_path_if_the_pipe_was_full)
 {
 	struct rudp_cc_measured measured;
 	struct bbr_rig *rig = bbr_rig_new();
@@ -280,7 +280,7 @@ Test(cc_bbr_train, trains_tell_the_next_connection_too)
 /*
  * The first window came from the previous connection, so the whole estimate of the trains is used.
  */
-Test(cc_bbr_train, trains_that_were_right_are_believed_as_a_whole)
+Test(cc_bbr_train, trains_that_confirm_a_known_path_are_reported_in_full)
 {
 	struct rudp_cc_measured measured;
 	struct bbr_rig *rig = with_trains(3);

@@ -32,7 +32,7 @@ static void stand_and_go(struct bbr *b, unsigned times, int64_t ms)
 	}
 }
 
-Test(cc_bbr_unresponsive, queue_that_stands_from_probe_rtt_to_probe_rtt_is_of_an_unresponsive_flow)
+Test(cc_bbr_unresponsive, queue_that_lasts_from_probe_rtt_to_probe_rtt_is_a_sign)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
@@ -42,7 +42,7 @@ Test(cc_bbr_unresponsive, queue_that_stands_from_probe_rtt_to_probe_rtt_is_of_an
 	cr_assert(rudp_bbr_is_beside_unresponsive(b));
 }
 
-Test(cc_bbr_unresponsive, queue_that_stands_and_never_goes_is_no_sign)
+Test(cc_bbr_unresponsive, queue_that_never_drains_is_no_sign)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
@@ -50,7 +50,7 @@ Test(cc_bbr_unresponsive, queue_that_stands_and_never_goes_is_no_sign)
 	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 }
 
-Test(cc_bbr_unresponsive, queue_that_drains_within_seconds_is_somebodys_who_answers)
+Test(cc_bbr_unresponsive, queue_that_drains_within_seconds_is_no_sign)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
@@ -113,7 +113,7 @@ Test(cc_bbr_unresponsive, few_milliseconds_are_no_queue_on_a_near_path)
 }
 
 /* CUBIC keeps a queue of many RTTs long through all its losses. */
-Test(cc_bbr_unresponsive, deep_queue_of_anothers_is_no_sign)
+Test(cc_bbr_unresponsive, deep_foreign_queue_is_no_sign)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
@@ -160,7 +160,7 @@ Test(cc_bbr_unresponsive, losses_and_a_queue_take_nothing_beside_an_unresponsive
 	cr_assert(eq(u64, rig->b->bw, rig->b->max_bw));
 }
 
-Test(cc_bbr_unresponsive, more_than_a_tenth_lost_is_answered_beside_anybody)
+Test(cc_bbr_unresponsive, loss_above_a_tenth_counts_next_to_an_unresponsive_flow)
 {
 	struct bbr_rig *rig = cruising_beside(true);
 
@@ -169,7 +169,7 @@ Test(cc_bbr_unresponsive, more_than_a_tenth_lost_is_answered_beside_anybody)
 	cr_assert(lt(u64, rig->b->bw, RATE * 3 / 4));
 }
 
-Test(cc_bbr_unresponsive, marks_are_answered_beside_anybody)
+Test(cc_bbr_unresponsive, marks_count_next_to_an_unresponsive_flow)
 {
 	struct bbr_rig *rig = cruising_beside(true);
 
@@ -179,7 +179,7 @@ Test(cc_bbr_unresponsive, marks_are_answered_beside_anybody)
 	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
 
-Test(cc_bbr_unresponsive, no_room_is_left_for_who_would_take_it_anyway)
+Test(cc_bbr_unresponsive, no_headroom_is_kept_next_to_an_unresponsive_flow)
 {
 	struct bbr_rig *rig = cruising_beside(false);
 	uint64_t longterm = ROUND_PACKETS * DATAGRAM;
@@ -213,7 +213,7 @@ static int rounds_of_probe(uint64_t loss_peak_ppm)
 	return rounds;
 }
 
-Test(cc_bbr_unresponsive, probe_goes_on_into_its_queue_where_nothing_is_lost)
+Test(cc_bbr_unresponsive, probe_continues_despite_its_queue_if_nothing_is_lost)
 {
 	int rounds = rounds_of_probe(BBR_LOSS_THRESH * 10000);
 

@@ -110,7 +110,7 @@ Test(cc_paths, bbr_loses_little_to_a_shallow_queue)
 	cr_assert(le(u64, result.flows[0].lost_bytes * 100, result.flows[0].sent_bytes * 2));
 }
 
-Test(cc_paths, bbr_bears_acks_that_come_in_slots)
+Test(cc_paths, bbr_works_with_acks_in_slots)
 {
 	for (int64_t slot_ms = 1; slot_ms <= 32; slot_ms *= 2) {
 		struct bench_spec spec = path(&rudp_cc_bbr, 100, 50, 1, 10000, 1);
@@ -137,7 +137,7 @@ Test(cc_paths, bbr_follows_a_link_that_changes)
 	cr_assert(ge(dbl, bench_run(&spec).utilisation, 0.90));
 }
 
-Test(cc_paths, bbr_comes_back_from_an_outage)
+Test(cc_paths, bbr_recovers_from_an_outage)
 {
 	struct bench_spec spec = path(&rudp_cc_bbr, 100, 50, 1, 0, 1);
 
@@ -170,7 +170,7 @@ Test(cc_paths, bbr_flows_share)
 	}
 }
 
-Test(cc_paths, bbr_and_cubic_leave_each_other_room)
+Test(cc_paths, bbr_and_cubic_share_a_link)
 {
 	static const double queues_bdp[] = {1, 4};
 

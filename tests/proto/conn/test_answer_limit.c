@@ -51,7 +51,7 @@ static unsigned granted(struct rudp_answer_limit *limit, enum rudp_answer_kind k
 	return taken;
 }
 
-Test(answer_limit, holds_for_all_of_a_network_together)
+Test(answer_limit, is_shared_by_all_hosts_of_a_network)
 {
 	struct rudp_answer_limit limit = {0};
 
@@ -62,7 +62,7 @@ Test(answer_limit, holds_for_all_of_a_network_together)
 	cr_assert(eq(uint, granted(&limit, RUDP_ANSWER_REFUSE, "[2001:db8:1:ff::2]:1", 60), 40));
 }
 
-Test(answer_limit, of_one_kind_leaves_the_other_alone)
+Test(answer_limit, of_one_kind_does_not_affect_the_other)
 {
 	struct rudp_answer_limit limit = {0};
 
@@ -72,7 +72,7 @@ Test(answer_limit, of_one_kind_leaves_the_other_alone)
 		     RUDP_REFUSES_PER_S));
 }
 
-Test(answer_limit, is_over_after_a_second)
+Test(answer_limit, is_reset_after_a_second)
 {
 	struct rudp_addr to = address("192.0.2.1:1");
 	struct rudp_answer_limit limit = {0};
@@ -83,7 +83,7 @@ Test(answer_limit, is_over_after_a_second)
 }
 
 /* An attacker who forges source addresses of all networks gets this many answers and no more. */
-Test(answer_limit, of_all_networks_together_is_bounded)
+Test(answer_limit, total_for_all_networks_is_bounded)
 {
 	struct rudp_answer_limit limit = {0};
 	struct rudp_addr to = address("0.0.0.1:1");

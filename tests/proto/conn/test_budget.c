@@ -54,7 +54,7 @@ static void drain(void)
 	rudp_recvbuf_consume(&buf, rudp_recvbuf_available(&buf), RTT, RUDP_NS_PER_S);
 }
 
-Test(budget, half_of_it_is_plenty)
+Test(budget, memory_is_not_scarce_below_half_of_the_limit)
 {
 	budget.used_bytes = LIMIT / 2;
 	cr_assert(eq(int, rudp_budget_is_scarce(&budget), 0));
@@ -65,7 +65,7 @@ Test(budget, half_of_it_is_plenty)
 	cr_assert(eq(int, rudp_budget_is_exhausted(&budget), 1));
 }
 
-Test(budget, who_begins_while_memory_is_scarce_promises_the_floor)
+Test(budget, a_new_connection_advertises_the_floor_while_memory_is_scarce)
 {
 	struct rudp_recvbuf late;
 
@@ -78,7 +78,7 @@ Test(budget, who_begins_while_memory_is_scarce_promises_the_floor)
 	rudp_recvbuf_fini(&late);
 }
 
-Test(budget, a_promise_is_kept_but_not_renewed_while_memory_is_scarce)
+Test(budget, an_advertised_window_is_kept_but_not_extended_while_memory_is_scarce)
 {
 	be_scarce();
 	cr_assert(eq(u64, rudp_recvbuf_window_end(&buf), WINDOW));
@@ -113,7 +113,7 @@ Test(budget, windows_do_not_grow_while_memory_is_scarce)
 	cr_assert(lt(u64, WINDOW, buf.window_bytes));
 }
 
-Test(budget, what_was_promised_is_refused_where_there_is_no_memory_and_taken_later)
+Test(budget, bytes_in_the_window_are_refused_when_memory_is_exhausted_and_taken_later)
 {
 	be_exhausted();
 	cr_assert(eq(int, take(0, FLOOR), RUDP_VERDICT_OK));
@@ -138,7 +138,7 @@ Test(budget, a_datagram_of_any_size_is_taken_from_a_peer_whose_program_reads)
 	}
 }
 
-Test(budget, holes_beyond_a_few_are_refused_where_there_is_no_memory)
+Test(budget, many_gaps_are_refused_when_memory_is_exhausted)
 {
 	uint64_t last = 2 * RUDP_BUDGET_RANGES_FLOOR + 1;
 
@@ -150,7 +150,7 @@ Test(budget, holes_beyond_a_few_are_refused_where_there_is_no_memory)
 	cr_assert(eq(int, take(last, 1), RUDP_VERDICT_OK));
 }
 
-Test(budget, what_nobody_will_read_needs_no_memory)
+Test(budget, discarded_bytes_need_no_memory)
 {
 	rudp_recvbuf_discard(&buf);
 	be_exhausted();
@@ -250,7 +250,7 @@ Test(budget_pair, a_program_may_write_less_while_the_peer_is_full)
 	cr_assert(eq(uint, pair_events(&pair, 0) & RUDP_EVENT_WRITABLE, RUDP_EVENT_WRITABLE));
 }
 
-Test(budget_pair, options_bound_what_is_held_both_ways)
+Test(budget_pair, options_bound_the_buffers_of_both_directions)
 {
 	struct rudp_conn_options options = {.send_max_bytes = 20000, .receive_max_bytes = 1};
 
@@ -281,7 +281,7 @@ Test(budget_pair, a_window_within_one_host_grows_when_its_reader_has_read_much)
 }
 
 /* The server has only the floor, and its program reads only when nothing else happens. */
-Test(budget_pair, all_of_a_stream_arrives_where_there_is_no_memory)
+Test(budget_pair, a_whole_stream_arrives_when_memory_is_exhausted)
 {
 	size_t total = 2 * sizeof bytes, written = 0, got = 0;
 
@@ -364,21 +364,21 @@ static void expect_no_more_records(const uint8_t *question, size_t len)
 	cr_assert(zero(sz, rudp_sendbuf_unacked(&pair.conn[0]->sendbuf)));
 }
 
-Test(budget_pair, who_asks_and_does_not_answer_gets_no_more_records_while_memory_is_scarce)
+Test(budget_pair, pings_without_acks_get_no_more_records_while_memory_is_scarce)
 {
 	static const uint8_t ping[] = {RUDP_FRAME_PING};
 
 	expect_no_more_records(ping, sizeof ping);
 }
 
-Test(budget_pair, nor_who_challenges)
+Test(budget_pair, path_challenges_get_no_more_records_while_memory_is_scarce)
 {
 	static const uint8_t challenge[9] = {RUDP_FRAME_PATH_CHALLENGE};
 
 	expect_no_more_records(challenge, sizeof challenge);
 }
 
-Test(budget_pair, nor_who_says_that_it_is_blocked)
+Test(budget_pair, blocked_frames_get_no_more_records_while_memory_is_scarce)
 {
 	static const uint8_t blocked[] = {RUDP_FRAME_BLOCKED, 0};
 

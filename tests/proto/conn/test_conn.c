@@ -188,7 +188,7 @@ Test(conn, replayed_and_damaged_packets_change_nothing)
 	pair_fini(&pair);
 }
 
-Test(conn, silence_for_too_long_is_etimedout)
+Test(conn, long_silence_is_etimedout)
 {
 	struct pair pair;
 	struct rudp_conn_options options = {.user_timeout_ns = 5 * RUDP_NS_PER_S};
@@ -231,7 +231,7 @@ Test(conn, keepalive_finds_a_peer_that_is_gone)
 	pair_fini(&pair);
 }
 
-Test(conn, port_change_is_followed_and_proven)
+Test(conn, port_change_is_followed_and_validated)
 {
 	struct pair pair;
 	struct pair_datagram *packet;
@@ -302,7 +302,7 @@ Test(conn, urgent_mark_reaches_the_reader)
 	pair_fini(&pair);
 }
 
-Test(conn, icmp_kills_an_attempt_but_only_hints_on_a_connection)
+Test(conn, icmp_ends_an_attempt_but_not_a_connection)
 {
 	struct pair pair;
 
@@ -364,7 +364,7 @@ Test(conn, a_time_out_tells_why_the_peer_could_not_be_reached)
 	pair_fini(&pair);
 }
 
-Test(conn, a_peer_that_is_heard_takes_back_what_was_said_of_the_way)
+Test(conn, a_packet_from_the_peer_clears_recorded_icmp_errors)
 {
 	struct pair pair;
 
@@ -423,7 +423,7 @@ Test(conn, idle_connection_outlives_an_outage_longer_than_the_user_timeout)
 	pair_fini(&pair);
 }
 
-Test(conn, receiver_asks_when_bytes_stop_coming)
+Test(conn, receiver_pings_when_bytes_stop_arriving)
 {
 	struct pair pair;
 

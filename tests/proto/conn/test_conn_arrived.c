@@ -76,7 +76,7 @@ static void repair_one(void)
 	cr_assert(ge(u64, pair_stats(&pair, 1).stream_repaired, 1000));
 }
 
-Test(conn_arrived, what_sums_gave_back_is_not_sent_again)
+Test(conn_arrived, recovered_bytes_are_not_sent_again)
 {
 	repair_one();
 	cr_assert(ge(u64, pair_stats(&pair, 0).unacked_bytes, 1000));
@@ -92,7 +92,7 @@ Test(conn_arrived, what_sums_gave_back_is_not_sent_again)
 	cr_assert(le(u64, pair_stats(&pair, 1).duplicate_stream, 1200));
 }
 
-Test(conn_arrived, lost_it_is_said_again)
+Test(conn_arrived, is_sent_again_if_lost)
 {
 	repair_one();
 	deliver_without(NONE, 0);
@@ -103,7 +103,7 @@ Test(conn_arrived, lost_it_is_said_again)
 	cr_assert(not(pair.conn[1]->arrived_due));
 }
 
-Test(conn_arrived, of_old_it_changes_nothing_and_of_what_was_never_sent_it_breaks_the_rules)
+Test(conn_arrived, old_offset_changes_nothing_and_unsent_offset_is_a_violation)
 {
 	struct rudp_conn *conn = pair.conn[0];
 
@@ -117,7 +117,7 @@ Test(conn_arrived, of_old_it_changes_nothing_and_of_what_was_never_sent_it_break
 }
 
 /* Nothing was recovered, so ARRIVED is not sent. */
-Test(conn_arrived, is_not_said_where_nothing_was_lost)
+Test(conn_arrived, is_not_sent_if_nothing_was_lost)
 {
 	static const uint8_t text[BURST_BYTES];
 
@@ -133,7 +133,7 @@ Test(conn_arrived, is_not_said_where_nothing_was_lost)
  * If the lost ranges are too many to list, the sender goes back and counts bytes as unsent that
  * have arrived.
  */
-Test(conn_arrived, what_was_sent_stays_sent_however_much_is_lost)
+Test(conn_arrived, sent_bytes_stay_sent_however_much_is_lost)
 {
 	struct rudp_sendbuf *buf = &pair.conn[0]->sendbuf;
 
@@ -149,7 +149,7 @@ Test(conn_arrived, what_was_sent_stays_sent_however_much_is_lost)
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
 }
 
-Test(conn_arrived, of_what_was_never_sent_is_a_broken_rule)
+Test(conn_arrived, of_unsent_bytes_is_a_violation)
 {
 	static const uint8_t arrived[] = {RUDP_FRAME_ARRIVED, 1};
 

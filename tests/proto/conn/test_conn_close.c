@@ -38,7 +38,7 @@ Test(conn_close, bytes_after_close_reset_the_peer)
 	pair_fini(&pair);
 }
 
-Test(conn_close, what_was_written_before_close_arrives)
+Test(conn_close, bytes_written_before_close_arrive)
 {
 	struct pair pair;
 	static char block[100000], back[100000];
@@ -83,7 +83,7 @@ static void close_with_answer(struct pair *pair, size_t answer_bytes, bool reads
 }
 
 /* reads_first: the engine has taken the bytes, but the program has not read them. */
-Test(conn_close, a_close_with_unread_bytes_resets_behind_what_was_written)
+Test(conn_close, a_close_with_unread_bytes_resets_after_delivery)
 {
 	for (int reads_first = 0; reads_first < 2; reads_first++) {
 		static char got[100000];
@@ -106,7 +106,7 @@ Test(conn_close, a_close_with_unread_bytes_resets_behind_what_was_written)
 	}
 }
 
-Test(conn_close, bytes_after_close_reset_behind_what_was_written)
+Test(conn_close, bytes_after_close_reset_after_delivery)
 {
 	static char answer[100000], got[100000];
 	struct pair pair;
@@ -128,7 +128,7 @@ Test(conn_close, bytes_after_close_reset_behind_what_was_written)
 }
 
 /* A peer that never reads the rest does not keep the connection alive for ever. */
-Test(conn_close, a_reset_waits_a_minute_for_what_was_written)
+Test(conn_close, a_reset_waits_a_minute_for_the_delivery)
 {
 	struct pair pair;
 

@@ -25,35 +25,35 @@ static void expect_repaired(uint64_t dropped)
 	cr_assert(zero(u64, rudp_sendbuf_unacked(&burst_speaking()->sendbuf)));
 }
 
-Test(conn_fec, what_a_burst_loses_needs_no_round_trip)
+Test(conn_fec, losses_of_a_burst_need_no_round_trip)
 {
 	burst_establish_warm(50 * MS);
 	expect_repaired(1u << 3);
 	cr_assert(ge(u64, burst_listening()->fec_store.repaired_bytes, 1000));
 }
 
-Test(conn_fec, of_a_burst_several_packets_may_be_lost)
+Test(conn_fec, several_lost_packets_of_a_burst_are_recovered)
 {
 	burst_establish_warm(50 * MS);
 	burst_know_losses();
 	expect_repaired(UINT64_C(0x300100f1));
 }
 
-Test(conn_fec, the_listener_repairs_likewise)
+Test(conn_fec, the_listener_sends_repair_symbols_too)
 {
 	burst.speaker = 1;
 	burst_establish_warm(50 * MS);
 	expect_repaired(1u << 7 | 1u << 30);
 }
 
-Test(conn_fec, end_that_is_shorter_than_a_sum_is_copied)
+Test(conn_fec, rest_shorter_than_a_repair_symbol_is_copied)
 {
 	burst_establish_warm(50 * MS);
 	expect_repaired(UINT64_C(1) << 34);
 	cr_assert(eq(uint, burst.copies, 1));
 }
 
-Test(conn_fec, jumbo_frames_have_sums_as_large)
+Test(conn_fec, jumbo_frames_have_repair_symbols_of_their_size)
 {
 	burst.pair.interface_bytes = 8900;
 	burst_establish_warm(50 * MS);
@@ -68,7 +68,7 @@ Test(conn_fec, jumbo_frames_have_sums_as_large)
 	cr_assert(ge(u64, burst_listening()->fec_store.repaired_bytes, 8000));
 }
 
-Test(conn_fec, whatever_is_lost_it_arrives_as_it_was)
+Test(conn_fec, stream_arrives_intact_whatever_is_lost)
 {
 	uint64_t repaired;
 
@@ -91,7 +91,7 @@ Test(conn_fec, whatever_is_lost_it_arrives_as_it_was)
 	cr_assert(ge(u64, repaired, 50000));
 }
 
-Test(conn_fec, where_sums_are_lost_too_it_comes_again)
+Test(conn_fec, bytes_are_retransmitted_if_symbols_are_lost_too)
 {
 	burst_establish_warm(50 * MS);
 	burst.drops_sums = true;
@@ -103,7 +103,7 @@ Test(conn_fec, where_sums_are_lost_too_it_comes_again)
 	cr_assert(zero(u64, burst_speaking()->reliability.outstanding));
 }
 
-Test(conn_fec, of_what_all_has_come_nothing_is_kept)
+Test(conn_fec, no_symbols_are_kept_for_complete_blocks)
 {
 	burst_establish_warm(50 * MS);
 	burst_say(BURST_BYTES);
@@ -115,7 +115,7 @@ Test(conn_fec, of_what_all_has_come_nothing_is_kept)
 	cr_assert(zero(u64, burst_speaking()->reliability.lost_packets));
 }
 
-Test(conn_fec, sums_leave_when_the_program_is_quiet)
+Test(conn_fec, repair_symbols_are_sent_when_the_program_pauses)
 {
 	uint64_t said_first;
 
@@ -135,7 +135,7 @@ Test(conn_fec, sums_leave_when_the_program_is_quiet)
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES + 80000));
 }
 
-Test(conn_fec, who_goes_on_has_sums_of_the_rest_only)
+Test(conn_fec, burst_that_continues_gets_symbols_for_its_rest_only)
 {
 	uint64_t first_end;
 
@@ -159,21 +159,21 @@ static void expect_no_sums(void)
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
 }
 
-Test(conn_fec, none_on_a_short_path)
+Test(conn_fec, no_repair_symbols_on_a_short_path)
 {
 	burst_establish_warm(2 * MS - MS / 2);
 	expect_no_sums();
 	cr_assert(zero(sz, burst_listening()->recvbuf.history_bytes));
 }
 
-Test(conn_fec, none_where_there_are_no_copies_either)
+Test(conn_fec, no_repair_symbols_if_copies_are_off)
 {
 	rudp_endpoint_set_tail(burst.pair.ep[0], false);
 	burst_establish_warm(50 * MS);
 	expect_no_sums();
 }
 
-Test(conn_fec, none_for_a_peer_that_does_not_take_them)
+Test(conn_fec, no_repair_symbols_for_a_peer_without_support)
 {
 	burst_establish(50 * MS);
 	cr_assert(all(burst.pair.conn[0]->peer_takes_repairs, burst.pair.conn[1]->peer_takes_repairs));
@@ -182,7 +182,7 @@ Test(conn_fec, none_for_a_peer_that_does_not_take_them)
 	expect_no_sums();
 }
 
-Test(conn_fec, none_of_what_is_short_enough_to_be_copied)
+Test(conn_fec, no_repair_symbols_for_short_bursts)
 {
 	burst_establish_warm(50 * MS);
 	burst_say(RUDP_TAIL_BYTES);
@@ -190,7 +190,7 @@ Test(conn_fec, none_of_what_is_short_enough_to_be_copied)
 	cr_assert(all(zero(uint, burst.sums), ge(uint, burst.copies, 1)));
 }
 
-Test(conn_fec, none_into_congestion)
+Test(conn_fec, no_repair_symbols_during_congestion)
 {
 	burst_establish_warm(50 * MS);
 	burst_say(1000);
@@ -221,7 +221,7 @@ Test(conn_fec, fin_of_a_burst_is_copied)
 	cr_assert(eq(int, rudp_conn_receive_eof(burst_listening()), 1));
 }
 
-Test(conn_fec, nobody_waits_for_answers_to_sums)
+Test(conn_fec, acks_of_repair_symbols_are_not_waited_for)
 {
 	burst_establish_warm(50 * MS);
 	burst.drops_sums = burst.drops_copies = true;
@@ -237,7 +237,7 @@ Test(conn_fec, nobody_waits_for_answers_to_sums)
 	cr_assert(zero(uint, burst.repeats));
 }
 
-Test(conn_fec, known_losses_ask_for_more_sums)
+Test(conn_fec, known_losses_cause_more_repair_symbols)
 {
 	unsigned before;
 
@@ -252,7 +252,7 @@ Test(conn_fec, known_losses_ask_for_more_sums)
 	cr_assert(ge(uint, burst.sums - before, 3 * before));
 }
 
-Test(conn_fec, sums_of_a_second_are_bounded)
+Test(conn_fec, rate_of_repair_symbols_is_bounded)
 {
 	int64_t start_ns;
 	uint64_t bytes, most;

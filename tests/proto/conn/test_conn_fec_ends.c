@@ -47,7 +47,7 @@ static enum rudp_verdict tell_sum(uint64_t offset, uint8_t count, size_t symbol_
 	return send_frames(bytes, rudp_writer_len(&w));
 }
 
-Test(conn_fec_ends, a_sum_beyond_the_window_ends_the_connection)
+Test(conn_fec_ends, a_symbol_beyond_the_window_ends_the_connection)
 {
 	uint64_t end;
 
@@ -60,7 +60,7 @@ Test(conn_fec_ends, a_sum_beyond_the_window_ends_the_connection)
 	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 }
 
-Test(conn_fec_ends, a_sum_beyond_the_final_size_ends_the_connection)
+Test(conn_fec_ends, a_symbol_beyond_the_final_size_ends_the_connection)
 {
 	burst_establish(50 * MS);
 	burst.drops_news = true;
@@ -75,7 +75,7 @@ Test(conn_fec_ends, a_sum_beyond_the_final_size_ends_the_connection)
 	cr_assert(eq(int, rudp_conn_error(burst_listening()), EPROTO));
 }
 
-Test(conn_fec_ends, an_empty_sum_is_ignored)
+Test(conn_fec_ends, an_empty_symbol_is_ignored)
 {
 	burst_establish(50 * MS);
 	cr_assert(eq(int, tell_sum(0, 128, 0), RUDP_VERDICT_OK));
@@ -96,7 +96,7 @@ static void leave_sums_waiting(void)
 	cr_assert(ge(uint, burst_listening()->fec_store.symbol_count, 1));
 }
 
-Test(conn_fec_ends, sums_that_wait_count_in_the_budget)
+Test(conn_fec_ends, waiting_symbols_count_in_the_budget)
 {
 	const struct rudp_budget *budget;
 	const struct rudp_conn *conn;
@@ -116,7 +116,7 @@ Test(conn_fec_ends, sums_that_wait_count_in_the_budget)
 	cr_assert(eq(u64, budget->used_bytes, rudp_conn_buffer_bytes(conn)));
 }
 
-Test(conn_fec_ends, where_memory_is_scarce_no_sum_is_kept)
+Test(conn_fec_ends, no_symbol_is_kept_while_memory_is_scarce)
 {
 	burst_establish_warm(50 * MS);
 	burst.pair.ep[1]->budget.limit_bytes = 2 * burst.pair.ep[1]->budget.used_bytes - 2;
@@ -130,7 +130,7 @@ Test(conn_fec_ends, where_memory_is_scarce_no_sum_is_kept)
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
 }
 
-Test(conn_fec_ends, end_of_the_connection_leaves_no_sum)
+Test(conn_fec_ends, end_of_the_connection_frees_all_symbols)
 {
 	leave_sums_waiting();
 	rudp_conn_reset(burst_speaking(), RUDP_RESET_APPLICATION, burst.pair.now_ns);
@@ -139,7 +139,7 @@ Test(conn_fec_ends, end_of_the_connection_leaves_no_sum)
 	cr_assert(eq(int, rudp_conn_error(burst_listening()), ECONNRESET));
 }
 
-Test(conn_fec_ends, who_resets_holds_no_sum)
+Test(conn_fec_ends, own_reset_frees_the_symbols)
 {
 	leave_sums_waiting();
 	rudp_conn_reset(burst_listening(), RUDP_RESET_APPLICATION, burst.pair.now_ns);
@@ -148,7 +148,7 @@ Test(conn_fec_ends, who_resets_holds_no_sum)
 	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 }
 
-Test(conn_fec_ends, who_has_been_reset_sends_no_more_sums)
+Test(conn_fec_ends, no_symbols_are_sent_after_a_reset_by_the_peer)
 {
 	unsigned before;
 
@@ -168,7 +168,7 @@ Test(conn_fec_ends, who_has_been_reset_sends_no_more_sums)
 	cr_assert(eq(int, rudp_conn_fec_is_due(burst_speaking()), 0));
 }
 
-Test(conn_fec_ends, who_reads_no_more_holds_no_sum)
+Test(conn_fec_ends, shutdown_of_reading_frees_the_symbols)
 {
 	leave_sums_waiting();
 	rudp_conn_shutdown_receive(burst_listening(), burst.pair.now_ns);
@@ -178,7 +178,7 @@ Test(conn_fec_ends, who_reads_no_more_holds_no_sum)
 	cr_assert(zero(u64, rudp_sendbuf_unacked(&burst_speaking()->sendbuf)));
 }
 
-Test(conn_fec_ends, who_closes_in_the_middle_of_sums_sends_all)
+Test(conn_fec_ends, close_while_symbols_are_due_still_delivers_everything)
 {
 	burst_establish_warm(50 * MS);
 	burst.dropped_news = 1u << 4 | 1u << 9;
@@ -191,7 +191,7 @@ Test(conn_fec_ends, who_closes_in_the_middle_of_sums_sends_all)
 	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 }
 
-Test(conn_fec_ends, packets_that_become_too_large_have_no_sums)
+Test(conn_fec_ends, packets_that_become_too_large_have_no_symbols)
 {
 	burst_establish_warm(50 * MS);
 	burst_say(10000);

@@ -77,7 +77,7 @@ static void teardown(void)
 
 TestSuite(conn_fec_regressions, .init = setup, .fini = teardown);
 
-Test(conn_fec_regressions, datagrams_that_grow_during_a_burst_do_not_outgrow_the_sum)
+Test(conn_fec_regressions, datagrams_that_grow_during_a_burst_do_not_outgrow_the_symbol)
 {
 	struct rudp_conn *server = pair.conn[1];
 
@@ -92,7 +92,7 @@ Test(conn_fec_regressions, datagrams_that_grow_during_a_burst_do_not_outgrow_the
 	cr_assert(not(rudp_conn_fec_is_due(server)));
 }
 
-Test(conn_fec_regressions, nothing_repairs_what_the_peer_has_given_up)
+Test(conn_fec_regressions, no_symbols_are_sent_after_the_peer_gave_up)
 {
 	struct rudp_conn *server = pair.conn[1];
 
@@ -112,7 +112,7 @@ Test(conn_fec_regressions, nothing_repairs_what_the_peer_has_given_up)
  * The path allows less than one repair symbol, and symbols are never truncated: they wait without a
  * timer.
  */
-Test(conn_fec_regressions, sums_wait_quietly_for_a_path_to_be_proven)
+Test(conn_fec_regressions, symbols_wait_without_a_timer_for_path_validation)
 {
 	struct rudp_conn *server = pair.conn[1];
 
@@ -131,7 +131,7 @@ Test(conn_fec_regressions, sums_wait_quietly_for_a_path_to_be_proven)
 	cr_assert(ge(u64, server->fec_sender.sent_packets, 1));
 }
 
-Test(conn_fec_regressions, sums_of_long_ago_are_not_looked_for_one_by_one)
+Test(conn_fec_regressions, old_symbols_are_not_searched_one_by_one)
 {
 	struct rudp_conn *server = pair.conn[1];
 
@@ -145,7 +145,7 @@ Test(conn_fec_regressions, sums_of_long_ago_are_not_looked_for_one_by_one)
 /*
  * These bytes are acknowledged, and may be overwritten once their memory is reserved for new bytes.
  */
-Test(conn_fec_regressions, what_is_reserved_and_never_committed_spoils_no_sum)
+Test(conn_fec_regressions, reserved_but_uncommitted_bytes_spoil_no_symbol)
 {
 	struct rudp_conn *server = pair.conn[1];
 	struct pair_datagram *datagrams[9];
@@ -226,7 +226,7 @@ Test(conn_fec_regressions, handshake_without_a_sample_does_not_forget_what_was_r
 }
 
 /* A quarter of the limit is used: with one byte more the history would make memory scarce. */
-Test(conn_fec_regressions, what_was_read_does_not_make_memory_scarce)
+Test(conn_fec_regressions, history_does_not_make_memory_scarce)
 {
 	struct rudp_budget budget = {.limit_bytes = 4u << 20, .used_bytes = 1u << 20};
 	static const uint8_t piece[1000];

@@ -98,7 +98,7 @@ static struct rudp_flow_group *group_of(int i)
 	return told[i].conn->flow.is_member ? told[i].conn->flow.group : NULL;
 }
 
-Test(conn_flow, those_between_the_same_hosts_are_a_group)
+Test(conn_flow, connections_between_the_same_hosts_are_a_group)
 {
 	cr_assert(zero(ptr, group_of(0)));
 	round_trip();
@@ -108,7 +108,7 @@ Test(conn_flow, those_between_the_same_hosts_are_a_group)
 	cr_assert(eq(u64, group_of(0)->bytes_per_s, 100 * MBIT));
 }
 
-Test(conn_flow, they_go_on_with_equal_parts)
+Test(conn_flow, members_continue_with_equal_shares)
 {
 	for (int i = 0; i < 30; i++)
 		round_trip();
@@ -117,7 +117,7 @@ Test(conn_flow, they_go_on_with_equal_parts)
 	cr_assert(eq(uint, told[0].conn->cc.flows, 2));
 }
 
-Test(conn_flow, who_looks_for_something_counts_but_does_not_shift)
+Test(conn_flow, probing_member_counts_but_is_not_shifted)
 {
 	told[1].flow.may_shift = false;
 	for (int i = 0; i < 10; i++)
@@ -127,7 +127,7 @@ Test(conn_flow, who_looks_for_something_counts_but_does_not_shift)
 	cr_assert(zero(u64, told[1].shifted));
 }
 
-Test(conn_flow, who_has_nothing_to_say_leaves)
+Test(conn_flow, connection_without_data_leaves)
 {
 	round_trip();
 	told[1].is_flow = false;
@@ -163,7 +163,7 @@ Test(conn_flow, the_first_to_probe_asks_the_other)
 	}
 }
 
-Test(conn_flow, who_is_apart_is_not_asked)
+Test(conn_flow, separated_member_is_not_asked_to_probe)
 {
 	round_trip();
 	told[0].conn->flow.group->apart_until_ns = pair.now_ns + 10 * RUDP_NS_PER_S;
@@ -174,7 +174,7 @@ Test(conn_flow, who_is_apart_is_not_asked)
 	cr_assert(zero(uint, told[1].conn->cc.flows));
 }
 
-Test(conn_flow, who_has_sent_all_leaves)
+Test(conn_flow, connection_that_has_sent_all_leaves)
 {
 	round_trip();
 	for (int i = 0; i < 60 && rudp_sendbuf_unacked(&told[1].conn->sendbuf) > 0; i++) {

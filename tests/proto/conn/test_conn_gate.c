@@ -40,13 +40,13 @@ static void expect(enum rudp_gate gate, int64_t at_ns)
 	cr_assert(eq(i64, rudp_conn_gate_at_ns(conn), at_ns));
 }
 
-Test(conn_gate, the_pacer_says_when)
+Test(conn_gate, the_pacer_sets_the_time)
 {
 	expect(RUDP_GATE_PACER, pair.now_ns + RUDP_NS_PER_MS);
 	cr_assert(eq(int, rudp_conn_gate_of_data(conn, 1), RUDP_GATE_OPEN));
 }
 
-Test(conn_gate, the_pacer_does_not_hold_sparse_words_back)
+Test(conn_gate, the_pacer_does_not_delay_sparse_traffic)
 {
 	conn->reliability.app_limited_until = 1;
 	expect(RUDP_GATE_OPEN, 0);
@@ -77,7 +77,7 @@ Test(conn_gate, a_lack_of_records_waits_for_an_event)
 	conn->reliability.outstanding = outstanding;
 }
 
-Test(conn_gate, what_is_not_due_is_held_back_by_nothing)
+Test(conn_gate, nothing_due_waits_for_an_event)
 {
 	pair_run(&pair, RUDP_NS_PER_S);
 	expect(RUDP_GATE_NOTHING, RUDP_NEVER);

@@ -36,7 +36,7 @@ static void update_unheard(struct pair *pair)
 	cr_assert(ne(int, keys->send_phase, keys->receive_phase));
 }
 
-Test(conn_keys, a_key_seals_no_more_than_it_may_and_the_connection_ends)
+Test(conn_keys, the_connection_ends_at_the_usage_limit_of_a_key)
 {
 	struct pair pair;
 	unsigned sent = 0;
@@ -54,7 +54,7 @@ Test(conn_keys, a_key_seals_no_more_than_it_may_and_the_connection_ends)
 	pair_fini(&pair);
 }
 
-Test(conn_keys, who_follows_late_is_waited_for)
+Test(conn_keys, late_key_update_of_the_peer_is_waited_for)
 {
 	struct pair pair;
 

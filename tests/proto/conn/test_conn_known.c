@@ -77,7 +77,7 @@ static uint64_t jumped(void)
 	return stats.jump_bytes;
 }
 
-Test(conn_known, most_of_it_may_leave_in_the_first_round_trip)
+Test(conn_known, most_of_the_known_window_is_used_in_the_first_round_trip)
 {
 	uint64_t rate;
 
@@ -93,7 +93,7 @@ Test(conn_known, most_of_it_may_leave_in_the_first_round_trip)
 	cr_assert(lt(u64, pair.conn[0]->reliability.bytes_in_flight, JUMP / 4));
 }
 
-Test(conn_known, its_program_may_write_what_may_leave)
+Test(conn_known, send_buffer_grows_to_the_known_window)
 {
 	know(10 * RATE, RTT_NS);
 	establish();
@@ -102,7 +102,7 @@ Test(conn_known, its_program_may_write_what_may_leave)
 	cr_assert(eq(uint, pair_events(&pair, 0) & RUDP_EVENT_WRITABLE, RUDP_EVENT_WRITABLE));
 }
 
-Test(conn_known, who_has_little_to_say_takes_nothing)
+Test(conn_known, connection_with_little_data_uses_nothing)
 {
 	know(RATE, RTT_NS);
 	establish();
@@ -113,7 +113,7 @@ Test(conn_known, who_has_little_to_say_takes_nothing)
 	cr_assert(eq(u64, jumped(), JUMP)); /* still in start-up */
 }
 
-Test(conn_known, stranger_begins_as_ever)
+Test(conn_known, unknown_path_starts_with_the_default_window)
 {
 	uint64_t window;
 
@@ -124,7 +124,7 @@ Test(conn_known, stranger_begins_as_ever)
 	cr_assert(eq(u64, pair.conn[0]->cc.cwnd_bytes, window));
 }
 
-Test(conn_known, other_round_trip_is_another_path)
+Test(conn_known, different_rtt_means_another_path)
 {
 	know(RATE, RTT_NS / 2);
 	establish();
@@ -132,7 +132,7 @@ Test(conn_known, other_round_trip_is_another_path)
 	cr_assert(zero(u64, jumped()));
 }
 
-Test(conn_known, after_a_loss_nothing_is_presumed)
+Test(conn_known, known_window_is_not_used_after_a_loss)
 {
 	know(RATE, RTT_NS);
 	establish();
@@ -146,7 +146,7 @@ Test(conn_known, after_a_loss_nothing_is_presumed)
 	cr_assert(zero(u64, jumped()));
 }
 
-Test(conn_known, not_where_nothing_is_to_be_resumed)
+Test(conn_known, nothing_is_used_with_resume_off)
 {
 	know(RATE, RTT_NS);
 	rudp_endpoint_set_resume(pair.ep[0], false);
@@ -167,7 +167,7 @@ Test(conn_known, not_with_cubic)
 	cr_assert(zero(u64, jumped()));
 }
 
-Test(conn_known, what_it_has_measured_is_kept_for_the_next)
+Test(conn_known, measurement_is_kept_for_the_next_connection)
 {
 	const struct rudp_known_paths *known = &pair.ep[0]->known_paths;
 
@@ -188,7 +188,7 @@ static unsigned starting(void)
 	return pair.conn[0]->known.startup_group ? pair.conn[0]->known.startup_group->count : 0;
 }
 
-Test(conn_known, those_that_start_together_know_of_each_other)
+Test(conn_known, connections_that_start_together_share_a_group)
 {
 	know(RATE, RTT_NS / 4); /* it looks like another path: no connection uses it */
 	for (unsigned i = 1; i <= 4; i++) {
@@ -207,7 +207,7 @@ Test(conn_known, those_that_start_together_know_of_each_other)
 	cr_assert(eq(u64, jumped(), RATE / 20 / 4 / 100 * RUDP_KNOWN_PATH_RECENT_SHARE));
 }
 
-Test(conn_known, who_starts_anew_after_a_pause_is_one_of_them_again)
+Test(conn_known, connection_that_restarts_after_a_pause_rejoins_its_group)
 {
 	establish();
 	say(60000);
@@ -218,7 +218,7 @@ Test(conn_known, who_starts_anew_after_a_pause_is_one_of_them_again)
 	cr_assert(eq(uint, starting(), 1));
 }
 
-Test(conn_known, who_dies_leaves_them)
+Test(conn_known, dead_connection_leaves_its_startup_group)
 {
 	establish();
 	say(MUCH);
@@ -228,7 +228,7 @@ Test(conn_known, who_dies_leaves_them)
 }
 
 /* A window that has grown, or that came from known paths, is not reduced. */
-Test(conn_known, others_that_join_cut_a_first_window_only)
+Test(conn_known, members_that_join_reduce_only_a_first_window)
 {
 	struct rudp_conn *first;
 
@@ -244,7 +244,7 @@ Test(conn_known, others_that_join_cut_a_first_window_only)
 	cr_assert(ge(u64, first->cc.cwnd_bytes, JUMP));
 }
 
-Test(conn_known, end_of_a_busy_connection_lets_the_next_one_presume)
+Test(conn_known, end_of_a_busy_connection_lets_the_next_use_its_window)
 {
 	know(RATE, RTT_NS);
 	establish();
@@ -315,7 +315,7 @@ static int64_t base_rtt_ns(void)
 }
 
 /* There is a queue from the start, but an earlier connection has seen the path without it. */
-Test(conn_known, the_round_trip_without_a_queue_is_told)
+Test(conn_known, the_rtt_without_a_queue_is_passed_on)
 {
 	establish();
 	say(MUCH);
@@ -328,7 +328,7 @@ Test(conn_known, the_round_trip_without_a_queue_is_told)
 	cr_assert(eq(i64, base_rtt_ns(), RTT_NS / 5));
 }
 
-Test(conn_known, the_round_trip_without_a_queue_is_another_paths_after_a_move)
+Test(conn_known, the_rtt_without_a_queue_is_another_after_a_move)
 {
 	know_empty(RTT_NS / 5, false);
 	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[1], &pair.addr[1],
@@ -340,7 +340,7 @@ Test(conn_known, the_round_trip_without_a_queue_is_another_paths_after_a_move)
 	cr_assert(eq(i64, base_rtt_ns(), RTT_NS));
 }
 
-Test(conn_known, not_told_with_resume_off)
+Test(conn_known, known_rtt_is_not_passed_on_with_resume_off)
 {
 	know_empty(RTT_NS / 5, false);
 	pair.ep[0]->config.resume_off = true;

@@ -32,7 +32,7 @@ static struct rudp_conn_stats stats(int side)
 	return s;
 }
 
-Test(conn_memory, a_packet_for_which_no_key_can_be_woken_is_no_forgery_and_comes_again)
+Test(conn_memory, a_packet_without_memory_for_its_key_is_no_forgery_and_is_sent_again)
 {
 	struct pair_datagram *packet;
 

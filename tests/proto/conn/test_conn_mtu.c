@@ -57,7 +57,7 @@ static struct rudp_conn_stats stats(void)
 	return s;
 }
 
-Test(conn_mtu, bulk_finds_the_interface_with_its_first_flight)
+Test(conn_mtu, bulk_data_finds_the_interface_mtu_in_its_first_flight)
 {
 	cr_assert(eq(u32, stats().datagram_bytes, 1200));
 	cr_assert(eq(sz, rudp_conn_write(pair.conn[0], bytes, 100000, pair.now_ns), 100000));
@@ -70,7 +70,7 @@ Test(conn_mtu, bulk_finds_the_interface_with_its_first_flight)
 	cr_assert(eq(u64, stats().packets_lost, 0));
 }
 
-Test(conn_mtu, a_short_exchange_pays_nothing)
+Test(conn_mtu, a_short_exchange_sends_no_probe)
 {
 	struct pair_datagram *datagram;
 
@@ -91,7 +91,7 @@ Test(conn_mtu, a_short_exchange_pays_nothing)
 	cr_assert(eq(u32, stats().datagram_bytes, 1200));
 }
 
-Test(conn_mtu, lost_probes_cost_no_window)
+Test(conn_mtu, lost_probes_do_not_reduce_the_window)
 {
 	pair.path_bytes = 1200;
 	carry(1000000);
@@ -110,7 +110,7 @@ Test(conn_mtu, a_path_that_shrinks_is_noticed_and_everything_arrives)
 	cr_assert(eq(u64, stats().unacked_bytes, 0));
 }
 
-Test(conn_mtu, what_the_interface_refuses_is_obeyed_at_once)
+Test(conn_mtu, limit_of_the_interface_applies_at_once)
 {
 	carry(200000);
 	rudp_conn_on_too_big(pair.conn[0], 1300, true, pair.now_ns);
@@ -118,7 +118,7 @@ Test(conn_mtu, what_the_interface_refuses_is_obeyed_at_once)
 	cr_assert(rudp_endpoint_check(pair.ep[0]));
 }
 
-Test(conn_mtu, what_icmp_says_changes_nothing_by_itself)
+Test(conn_mtu, icmp_alone_changes_nothing)
 {
 	carry(200000);
 	rudp_conn_on_too_big(pair.conn[0], 1300, false, pair.now_ns);

@@ -52,7 +52,7 @@ static void fill_window(struct pair *pair)
 	pair_run(pair, RUDP_NS_PER_S);
 }
 
-Test(conn_regressions, a_reader_that_shuts_sets_a_stuck_writer_free)
+Test(conn_regressions, shutdown_of_reading_unblocks_the_writer)
 {
 	struct rudp_conn_stats stats;
 	struct pair pair;
@@ -69,7 +69,7 @@ Test(conn_regressions, a_reader_that_shuts_sets_a_stuck_writer_free)
 	pair_fini(&pair);
 }
 
-Test(conn_regressions, a_writer_stuck_at_the_window_finds_its_peer_gone)
+Test(conn_regressions, a_writer_blocked_by_the_window_detects_a_dead_peer)
 {
 	struct rudp_conn_options options = {.user_timeout_ns = 5 * RUDP_NS_PER_S};
 	struct pair pair;
@@ -158,7 +158,7 @@ Test(conn_regressions, forged_icmp_in_a_burst_does_not_end_an_idle_connection)
  * gets the SYNACK and sends packets with the victim's address. That must not validate the victim's
  * address.
  */
-Test(conn_regressions, an_answer_got_elsewhere_proves_no_address)
+Test(conn_regressions, a_synack_received_elsewhere_validates_no_address)
 {
 	static const char block[65536];
 	struct pair_datagram *syn, *synack = NULL, *datagram;
@@ -299,7 +299,7 @@ static unsigned turn_of(uint64_t ids[CROWD], const uint8_t *packet)
 /*
  * No connection sends a second train before all others have sent one, however much it has to send.
  */
-Test(conn_regressions, those_with_data_take_turns)
+Test(conn_regressions, connections_with_data_take_turns)
 {
 	static uint8_t data[CROWD_BYTES];
 	struct rudp_conn *conns[CROWD];
@@ -378,7 +378,7 @@ Test(conn_regressions, keys_change_on_both_sides_under_loss)
  * Another endpoint on the host has the same secret but does not know the id. It must not reveal the
  * token that would end the connection.
  */
-Test(conn_regressions, a_token_of_another_port_ends_nothing)
+Test(conn_regressions, reset_token_of_another_port_ends_nothing)
 {
 	struct pair_datagram *packet, *reset;
 	struct pair pair;
@@ -435,7 +435,7 @@ Test(conn_regressions, old_half_open_connections_make_room)
 	pair_fini(&pair);
 }
 
-Test(conn_regressions, forged_cookies_do_not_draw_syns_without_end)
+Test(conn_regressions, forged_cookies_cause_a_limited_number_of_syns)
 {
 	struct pair_datagram cookie = {.to = 0};
 	uint8_t value[8] = {0};
@@ -457,7 +457,7 @@ Test(conn_regressions, forged_cookies_do_not_draw_syns_without_end)
 	pair_fini(&pair);
 }
 
-Test(conn_regressions, time_wait_ends_however_much_the_peer_says)
+Test(conn_regressions, time_wait_ends_however_much_the_peer_sends)
 {
 	struct pair pair;
 
@@ -563,7 +563,7 @@ Test(conn_regressions, both_probes_leave_when_only_a_ping_is_outstanding)
 }
 
 /* The memory of 10,000 idle connections matters, and a ping must not allocate it again for good. */
-Test(conn_idle, an_idle_connection_keeps_no_memory_that_it_can_get_again)
+Test(conn_idle, an_idle_connection_frees_memory_that_it_can_allocate_again)
 {
 	struct pair pair;
 

@@ -52,7 +52,7 @@ Test(conn_tail, lost_request_arrives_by_its_copy_and_is_not_sent_a_third_time)
 	cr_assert(eq(u64, pair_stats(&pair, 0).packets_lost, 1));
 }
 
-Test(conn_tail, answer_to_the_first_settles_a_lost_copy_without_a_trace)
+Test(conn_tail, ack_of_the_original_settles_a_lost_copy)
 {
 	struct pair_datagram *first;
 	uint64_t cwnd_bytes = pair_stats(&pair, 0).cwnd_bytes;
@@ -75,7 +75,7 @@ Test(conn_tail, answer_to_the_first_settles_a_lost_copy_without_a_trace)
 	cr_assert(ge(u64, pair_stats(&pair, 0).cwnd_bytes, cwnd_bytes));
 }
 
-Test(conn_tail, answered_in_time_it_needs_no_copy)
+Test(conn_tail, data_acknowledged_in_time_needs_no_copy)
 {
 	for (int side = 0; side < 2; side++)
 		pair.conn[side]->rtt.srtt_ns = 1 * MS;
@@ -99,7 +99,7 @@ Test(conn_tail, there_is_one_copy_of_each_byte)
 	cr_assert(eq(uint, pair.wire_count, 0));
 }
 
-Test(conn_tail, behind_a_longer_burst_its_end_alone_is_copied)
+Test(conn_tail, only_the_end_of_a_longer_burst_is_copied)
 {
 	say(0, 8000);
 	pair_drop(&pair);
@@ -108,7 +108,7 @@ Test(conn_tail, behind_a_longer_burst_its_end_alone_is_copied)
 	cr_assert(le(u64, pair_stats(&pair, 0).stream_copied, RUDP_TAIL_BYTES));
 }
 
-Test(conn_tail, older_bytes_ride_along_with_the_copy_of_new_ones)
+Test(conn_tail, copy_of_new_bytes_includes_older_ones)
 {
 	say(0, 100);
 	pair_drop(&pair);
@@ -132,7 +132,7 @@ Test(conn_tail, fin_has_its_copy)
 	cr_assert(eq(int, rudp_conn_receive_eof(pair.conn[1]), 1));
 }
 
-Test(conn_tail, second_loss_of_the_same_bytes_is_repaired_as_a_loss)
+Test(conn_tail, second_loss_of_the_same_bytes_is_retransmitted)
 {
 	say(0, 200);
 	pair_drop(&pair);
@@ -143,7 +143,7 @@ Test(conn_tail, second_loss_of_the_same_bytes_is_repaired_as_a_loss)
 	cr_assert(eq(u64, pair_stats(&pair, 0).stream_resent, 200));
 }
 
-Test(conn_tail, copy_that_carries_a_window_too_is_no_mere_copy)
+Test(conn_tail, copy_with_a_window_frame_counts_as_a_normal_packet)
 {
 	say(0, 200);
 	pair_drop(&pair);

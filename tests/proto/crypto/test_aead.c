@@ -266,7 +266,7 @@ Test(aead, pieces_seal_to_what_the_whole_seals_to)
 	}
 }
 
-Test(aead, pieces_may_stand_in_their_place)
+Test(aead, pieces_may_already_be_in_the_output_buffer)
 {
 	static uint8_t plain[PLAIN_MAX_BYTES], expected[PLAIN_MAX_BYTES + RUDP_AEAD_TAG_BYTES];
 	static uint8_t out[sizeof expected];
@@ -338,7 +338,7 @@ Test(aead, any_flipped_bit_is_refused_and_leaves_zeros)
 	}
 }
 
-Test(aead, what_is_shorter_than_a_tag_is_refused)
+Test(aead, input_shorter_than_a_tag_is_refused)
 {
 	uint8_t bytes[RUDP_AEAD_TAG_BYTES] = {0}, out[1] = {7};
 	struct rudp_aead sealer, opener;
@@ -393,7 +393,7 @@ static struct rudp_aead made_by(size_t backend, enum rudp_cipher cipher, bool se
 	return aead;
 }
 
-Test(aead, what_one_backend_seals_every_other_opens)
+Test(aead, packets_sealed_by_one_backend_open_with_every_other)
 {
 	static uint8_t plain[65507], out[sizeof plain + RUDP_AEAD_TAG_BYTES];
 	static const size_t longest[] = {100, 1500, 9000, sizeof plain};
@@ -484,7 +484,7 @@ static void *find_in_part(void *library, const char *name)
 	return library && strcmp(name, library) == 0 ? NULL : version.object;
 }
 
-Test(aead, a_library_that_is_another_than_the_headers_is_refused)
+Test(aead, a_library_of_another_version_than_the_header_is_refused)
 {
 	const struct rudp_aead_backend *backend = NULL;
 	char missing[] = "free_mb_mgr";
@@ -495,7 +495,7 @@ Test(aead, a_library_that_is_another_than_the_headers_is_refused)
 }
 #endif
 
-Test(aead, the_choice_falls_back_and_obeys)
+Test(aead, the_choice_follows_the_setting_and_falls_back)
 {
 	rudp_aead_choose(RUDP_AEAD_LIBCRYPTO);
 	cr_assert(eq(int, rudp_aead_used()->kind, RUDP_AEAD_LIBCRYPTO));

@@ -70,7 +70,7 @@ static bool use(unsigned n, int64_t now_ns, struct rudp_ticket *ticket)
 }
 
 /* Counters received out of order have allocated memory for the replay window. */
-Test(association, one_that_is_dropped_leaves_no_window_behind)
+Test(association, a_removed_association_frees_its_replay_window)
 {
 	size_t before = mallinfo2().uordblks;
 
@@ -97,7 +97,7 @@ Test(association, each_ticket_has_a_counter_of_its_own)
 }
 
 /* Early data needs both: docs/protocol.md section 6.8. */
-Test(association, a_ticket_proves_that_it_is_spent_and_no_other)
+Test(association, a_ticket_proves_only_its_own_use)
 {
 	struct rudp_addr addr = peer(1);
 	struct rudp_ticket ticket;
@@ -144,7 +144,7 @@ Test(association, belongs_to_an_address_and_port)
 	cr_assert(use(1, START_NS, &ticket));
 }
 
-Test(association, serves_without_dh_for_two_minutes_and_with_it_for_a_day)
+Test(association, works_without_dh_for_two_minutes_and_with_dh_for_a_day)
 {
 	struct rudp_resume_secrets secrets = secrets_of(77);
 	struct rudp_ticket ticket;
@@ -161,7 +161,7 @@ Test(association, serves_without_dh_for_two_minutes_and_with_it_for_a_day)
 	cr_assert(zero(uint, all.taken_count));
 }
 
-Test(association, the_giver_has_a_little_patience)
+Test(association, the_listener_keeps_the_fresh_secret_a_little_longer)
 {
 	int64_t end = START_NS + RUDP_ASSOCIATION_FRESH_NS + RUDP_ASSOCIATION_SLACK_NS;
 	struct rudp_given *given;
@@ -177,7 +177,7 @@ Test(association, the_giver_has_a_little_patience)
 		     NULL));
 }
 
-Test(association, secrets_are_wiped_in_time_though_nobody_asks)
+Test(association, secrets_are_wiped_in_time_without_any_call)
 {
 	int64_t now_ns = START_NS;
 	unsigned wakes = 0;
@@ -197,7 +197,7 @@ Test(association, secrets_are_wiped_in_time_though_nobody_asks)
 	cr_assert(all(eq(uint, wakes, 5), zero(uint, all.given_count + all.taken_count)));
 }
 
-Test(association, one_that_was_replaced_serves_syns_on_their_way)
+Test(association, a_replaced_association_accepts_syns_in_flight)
 {
 	give(77, START_NS);
 	rudp_association_on_replaced(&all, 77, START_NS);
@@ -213,7 +213,7 @@ Test(association, one_that_was_replaced_serves_syns_on_their_way)
 		     NULL));
 }
 
-Test(association, a_new_one_takes_the_place_of_the_old)
+Test(association, a_new_association_replaces_the_old_one)
 {
 	struct rudp_addr addr = peer(1);
 	struct rudp_ticket ticket;
@@ -236,7 +236,7 @@ Test(association, an_id_is_given_once)
 	cr_assert(eq(int, rudp_association_give(&all, 77, &secrets, 0, START_NS), -EEXIST));
 }
 
-Test(association, a_full_table_drops_the_one_unused_longest)
+Test(association, a_full_table_evicts_the_least_recently_used)
 {
 	struct rudp_given *given;
 
@@ -250,7 +250,7 @@ Test(association, a_full_table_drops_the_one_unused_longest)
 	cr_assert(eq(ptr, rudp_association_find_given(&all, 2, START_NS), NULL));
 }
 
-Test(association, so_does_the_table_of_peers)
+Test(association, a_full_table_of_taken_associations_evicts_the_least_recently_used)
 {
 	struct rudp_ticket ticket;
 
@@ -332,7 +332,7 @@ static void prove(uint64_t id, const char *from)
 	rudp_association_on_proven(&all, id, &addr);
 }
 
-Test(association, trusts_the_host_that_was_heard_last)
+Test(association, trusts_the_last_validated_host)
 {
 	prove(1, "10.0.0.1:1"); /* an unknown association */
 	give(1, START_NS);
@@ -344,7 +344,7 @@ Test(association, trusts_the_host_that_was_heard_last)
 	cr_assert(all(trusts(1, "10.0.0.2:9", START_NS), not(trusts(1, "10.0.0.1:1", START_NS))));
 }
 
-Test(association, trusts_as_long_as_it_is_fresh)
+Test(association, trusts_an_address_while_it_is_fresh)
 {
 	int64_t end_ns = START_NS + RUDP_ASSOCIATION_FRESH_NS + RUDP_ASSOCIATION_SLACK_NS;
 
@@ -355,7 +355,7 @@ Test(association, trusts_as_long_as_it_is_fresh)
 	cr_assert(not(trusts(1, "10.0.0.1:1", end_ns)));
 }
 
-Test(association, trusts_not_once_it_is_replaced)
+Test(association, trusts_no_address_after_it_is_replaced)
 {
 	give(1, START_NS);
 	prove(1, "10.0.0.1:1");
@@ -363,7 +363,7 @@ Test(association, trusts_not_once_it_is_replaced)
 	cr_assert(not(trusts(1, "10.0.0.1:1", START_NS)));
 }
 
-Test(association, trusts_so_often_and_anew_when_heard)
+Test(association, trusts_an_address_a_limited_number_of_times_until_it_is_heard_again)
 {
 	give(1, START_NS);
 	for (int round = 0; round < 2; round++) {

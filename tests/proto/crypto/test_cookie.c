@@ -92,7 +92,7 @@ Test(cookie, any_other_length_is_refused)
 			     len == RUDP_COOKIE_BYTES));
 }
 
-Test(cookie, is_the_time_and_half_a_mac_of_the_claim)
+Test(cookie, is_the_time_and_half_a_mac_of_the_input)
 {
 	struct rudp_addr remote = addr("192.0.2.1:4000");
 	uint8_t cookie[RUDP_COOKIE_BYTES], claim[22], mac[32];

@@ -31,7 +31,7 @@ static int due(int64_t now_at_ns)
 	return rudp_acks_is_due(&acks, now_at_ns);
 }
 
-Test(acks, every_second_packet_of_a_young_connection_wants_one_at_once)
+Test(acks, every_second_packet_of_a_young_connection_is_acknowledged_at_once)
 {
 	take(0);
 	cr_assert(eq(int, due(0), 0));
@@ -39,7 +39,7 @@ Test(acks, every_second_packet_of_a_young_connection_wants_one_at_once)
 	cr_assert(eq(int, due(0), 1));
 }
 
-Test(acks, large_packets_want_one_by_their_bytes)
+Test(acks, large_packets_are_acknowledged_by_bytes)
 {
 	for (uint64_t i = 0; i < 2 * RUDP_ACK_YOUNG_PACKETS; i++) {
 		take(i);
@@ -56,14 +56,14 @@ Test(acks, large_packets_want_one_by_their_bytes)
 	cr_assert(eq(int, due(0), 1));
 }
 
-Test(acks, one_packet_waits_for_the_delay_at_most)
+Test(acks, single_packet_is_acknowledged_after_the_ack_delay)
 {
 	take(0);
 	cr_assert(eq(int, due(DELAY_NS - 1), 0));
 	cr_assert(eq(int, due(DELAY_NS), 1));
 }
 
-Test(acks, a_fin_waits_for_ours_but_no_longer_than_the_delay)
+Test(acks, ack_of_a_fin_waits_for_our_fin_up_to_the_ack_delay)
 {
 	take(0);
 	rudp_acks_on_peer_fin(&acks);
@@ -72,7 +72,7 @@ Test(acks, a_fin_waits_for_ours_but_no_longer_than_the_delay)
 	cr_assert(eq(int, due(DELAY_NS), 1));
 }
 
-Test(acks, a_fin_behind_a_gap_wants_one_at_once)
+Test(acks, fin_after_a_gap_is_acknowledged_at_once)
 {
 	take(0);
 	rudp_acks_on_peer_fin(&acks);
@@ -80,7 +80,7 @@ Test(acks, a_fin_behind_a_gap_wants_one_at_once)
 	cr_assert(eq(int, due(0), 1));
 }
 
-Test(acks, gap_wants_one_at_once_but_not_one_for_every_late_packet)
+Test(acks, gap_is_acknowledged_at_once_but_not_every_late_packet)
 {
 	for (uint64_t n = 0; n <= RUDP_ACK_YOUNG_PACKETS; n++)
 		take(n);
@@ -94,7 +94,7 @@ Test(acks, gap_wants_one_at_once_but_not_one_for_every_late_packet)
 	cr_assert(eq(int, due(RTT_NS + RTT_NS / RUDP_ACK_SPACING_DIVISOR), 1));
 }
 
-Test(acks, every_eighth_packet_wants_one_in_whatever_order_they_come)
+Test(acks, every_eighth_packet_is_acknowledged_in_any_order)
 {
 	for (uint64_t n = 0; n <= RUDP_ACK_YOUNG_PACKETS; n++)
 		take(n);
