@@ -102,7 +102,7 @@ static uint32_t doubled(const struct rudp_range_set *set)
 
 /*
  * Ensures a free entry before the first range. Half of the free entries go there, which is at least
- * a quarter of the memory. So many ranges can be added at the lower end before the next move.
+ * a quarter of the memory. As many ranges can be added at the lower end before the next move.
  */
 static int reserve_front(struct rudp_range_set *set)
 {

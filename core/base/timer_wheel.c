@@ -17,7 +17,7 @@
 #define TOP_LEVEL (RUDP_TIMER_LEVELS - 1)
 #define NO_LEVEL RUDP_TIMER_LEVELS /* in due or fresh, not in a slot */
 #define SLOT_MASK (RUDP_TIMER_SLOTS - 1)
-#define SORT_BINS 48 /* bin n holds 2^n timers; the last is never full */
+#define SORT_BINS 48               /* bin n holds 2^n timers; the last is never full */
 
 static uint64_t tick_of(int64_t at_ns)
 {

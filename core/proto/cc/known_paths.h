@@ -31,8 +31,8 @@
 #define RUDP_KNOWN_PATH_BUSY_NS (3 * RUDP_KNOWN_PATH_NOTE_NS / 2)
 /* packets in the loss statistics; then both counts are halved */
 #define RUDP_KNOWN_PATH_PACKETS_MAX 8192u
-#define RUDP_KNOWN_PATH_SHARE 80                     /* percent of the stored BDP that is used */
-#define RUDP_KNOWN_PATH_RECENT_SHARE 95              /* the same if it was reached recently */
+#define RUDP_KNOWN_PATH_SHARE 80                       /* percent of the stored BDP that is used */
+#define RUDP_KNOWN_PATH_RECENT_SHARE 95                /* the same if it was reached recently */
 /* connections that start within this time share the BDP */
 #define RUDP_KNOWN_PATH_SHARE_NS (1 * RUDP_NS_PER_S)
 #define RUDP_KNOWN_PATH_RECENT_NS (10 * RUDP_NS_PER_S) /* a stored path is recent for this time */

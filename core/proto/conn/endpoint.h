@@ -30,7 +30,7 @@
 #include "proto/wire/verdict.h"
 
 #define RUDP_CONNECTIONS_MAX 1000000u
-#define RUDP_HALF_OPEN_MAX 4096u          /* connections in SYN_RCVD, of all listeners */
+#define RUDP_HALF_OPEN_MAX 4096u                   /* connections in SYN_RCVD, of all listeners */
 #define RUDP_HALF_OPEN_FAIR_NS (3 * RUDP_NS_PER_S) /* at the limit, older ones are evicted */
 /* from this number on a SYN needs a cookie, and network shares apply */
 #define RUDP_HALF_OPEN_COOKIE_COUNT 256u
@@ -38,10 +38,10 @@
 #define RUDP_HALF_OPEN_SEARCH_MAX 16u
 /* ... and among this many, one of a network that has far more than the new SYN's network. */
 #define RUDP_HALF_OPEN_WEIGH_MAX 4u
-#define RUDP_TRAIN_DATAGRAMS_MAX 64       /* the kernel's limit for UDP_SEGMENT */
+#define RUDP_TRAIN_DATAGRAMS_MAX 64                /* the kernel's limit for UDP_SEGMENT */
 #define RUDP_TRAIN_BYTES_MAX 65507u
 #define RUDP_SHARERS_MAX 64u /* endpoints that share one port; a power of two */
-#define RUDP_BUFFER_MAX_BYTES (32u << 20) /* each direction, default */
+#define RUDP_BUFFER_MAX_BYTES (32u << 20)          /* each direction, default */
 
 /* Keys accepted at the same time. A SYN under none of them costs one trial decryption per key. */
 #define RUDP_PSKS_MAX 8
@@ -79,8 +79,8 @@ struct rudp_endpoint_config {
 	 */
 	int (*share_number)(const void *socket);
 	bool (*pass_on)(void *socket, const struct rudp_datagram *datagram, unsigned number);
-	const struct rudp_cc_ops *cc;  /* NULL: bbr */
-	size_t send_buffer_max_bytes;  /* 0: RUDP_BUFFER_MAX_BYTES */
+	const struct rudp_cc_ops *cc;         /* NULL: bbr */
+	size_t send_buffer_max_bytes;         /* 0: RUDP_BUFFER_MAX_BYTES */
 	size_t receive_buffer_max_bytes;
 	/* limit for the buffers of all connections together (budget.h); 0: none */
 	uint64_t memory_max_bytes;
@@ -91,12 +91,12 @@ struct rudp_endpoint_config {
 	 */
 	uint32_t (*datagram_max)(void *context, void *socket, const struct rudp_addr *remote);
 	void *datagram_max_context;
-	unsigned half_open_cookie_count; /* 0: RUDP_HALF_OPEN_COOKIE_COUNT */
-	unsigned half_open_max;          /* 0: RUDP_HALF_OPEN_MAX */
+	unsigned half_open_cookie_count;      /* 0: RUDP_HALF_OPEN_COOKIE_COUNT */
+	unsigned half_open_max;               /* 0: RUDP_HALF_OPEN_MAX */
 	const struct rudp_observer *observer; /* NULL: none; outlives the endpoint */
-	bool tail_off;                   /* no duplicates of sparse traffic, see tail.h */
-	bool resume_off;               /* see rudp_endpoint_set_resume */
-	bool early_off;                /* neither sends nor accepts early data */
+	bool tail_off;                        /* no duplicates of sparse traffic, see tail.h */
+	bool resume_off;                      /* see rudp_endpoint_set_resume */
+	bool early_off;                       /* neither sends nor accepts early data */
 };
 
 /* A received datagram. The endpoint may change data (it decrypts in place). */

@@ -23,7 +23,7 @@
 
 #include "base/time.h"
 
-#define RUDP_MTU_PROBES_MAX 3 /* RFC 8899 section 5.1.2: MAX_PROBES */
+#define RUDP_MTU_PROBES_MAX 3   /* RFC 8899 section 5.1.2: MAX_PROBES */
 #define RUDP_MTU_RAISE_NS (600 * RUDP_NS_PER_S) /* section 5.1.1: PMTU_RAISE_TIMER */
 #define RUDP_MTU_RESOLUTION 16  /* the search ends when the possible gain is below 1/16 */
 #define RUDP_MTU_COST_SHARE 16

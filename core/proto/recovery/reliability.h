@@ -34,25 +34,25 @@
 #include "proto/wire/frame.h"
 
 #define RUDP_SENT_RECORDS_MAX (1u << 17)
-#define RUDP_PACKET_THRESHOLD 3        /* RFC 9002 section 6.1.1; grows with observed reordering */
+#define RUDP_PACKET_THRESHOLD 3  /* RFC 9002 section 6.1.1; grows with observed reordering */
 #define RUDP_PACKET_THRESHOLD_MAX 1024
-#define RUDP_REORDER_MARGIN 2 /* the packet threshold is this many times the observed extent */
+#define RUDP_REORDER_MARGIN 2    /* the packet threshold is this many times the observed extent */
 /* extra wait in eighths of the RTT: 9/8 in all, RFC 9002 section 6.1.2 */
 #define RUDP_REORDER_EIGHTHS 1
-#define RUDP_REORDER_EIGHTHS_MAX 8     /* RFC 8985 section 7.1: at most one RTT of extra wait */
+#define RUDP_REORDER_EIGHTHS_MAX 8 /* RFC 8985 section 7.1: at most one RTT of extra wait */
 /* recoveries without reordering after which the thresholds are lowered */
 #define RUDP_REORDER_PERSIST 16
 #define RUDP_PTO_BACKOFF_SHIFT_MAX 16
 #define RUDP_PTO_STEADY_NS (200 * RUDP_NS_PER_MS) /* no backoff before; the minimum RTO of Linux */
-#define RUDP_PTO_CAP_FACTOR 3          /* the backed-off PTO is at most the larger of 3 PTOs ... */
+#define RUDP_PTO_CAP_FACTOR 3    /* the backed-off PTO is at most the larger of 3 PTOs ... */
 #define RUDP_PTO_DITHER_PARTS 16 /* at the cap the PTO is shorter by 0 to 4 sixteenths, in turn */
 #define RUDP_PTO_DITHER_STEPS 5
 /* ... and this, so that a restored path is found soon */
 #define RUDP_PTO_CAP_NS (2 * RUDP_NS_PER_S)
 #define RUDP_PROBES_PER_PTO 2
 #define RUDP_PERSISTENT_CONGESTION_PTOS 3 /* RFC 9002 section 7.6.1 */
-#define RUDP_SKIPPED_KEPT 4             /* how many skipped packet numbers are remembered */
-#define RUDP_LOST_KEPT_PTOS 3          /* after this many PTOs a loss is never found spurious */
+#define RUDP_SKIPPED_KEPT 4      /* how many skipped packet numbers are remembered */
+#define RUDP_LOST_KEPT_PTOS 3    /* after this many PTOs a loss is never found spurious */
 
 enum rudp_expects { RUDP_EXPECTS_NOTHING, RUDP_EXPECTS_SYNACK, RUDP_EXPECTS_ACK };
 
@@ -92,17 +92,17 @@ struct rudp_sent_rate {
 
 struct rudp_sent {
 	int64_t sent_at_ns;
-	uint64_t stream_start;        /* first stream byte carried */
-	uint32_t stream_bytes;        /* 0: none */
-	uint32_t size_bytes;          /* UDP payload */
-	uint32_t content;             /* RUDP_CONTENT_* */
-	uint8_t expects;              /* enum rudp_expects */
-	uint8_t fate;                 /* enum rudp_fate */
-	bool in_flight;               /* counts against the congestion window */
-	bool resent;                  /* set by resend: its answer gives no RTT sample (Karn) */
-	uint32_t answered_run;        /* ANSWERED: at least this many records from here on are */
-	uint64_t ack_largest; /* with RUDP_CONTENT_ACK: largest number that this ACK covered */
-	int64_t lost_at_ns;           /* LOST: when it was declared lost */
+	uint64_t stream_start; /* first stream byte carried */
+	uint32_t stream_bytes; /* 0: none */
+	uint32_t size_bytes;   /* UDP payload */
+	uint32_t content;      /* RUDP_CONTENT_* */
+	uint8_t expects;       /* enum rudp_expects */
+	uint8_t fate;          /* enum rudp_fate */
+	bool in_flight;        /* counts against the congestion window */
+	bool resent;           /* set by resend: its answer gives no RTT sample (Karn) */
+	uint32_t answered_run; /* ANSWERED: at least this many records from here on are */
+	uint64_t ack_largest;  /* with RUDP_CONTENT_ACK: largest number that this ACK covered */
+	int64_t lost_at_ns;    /* LOST: when it was declared lost */
 	struct rudp_sent_rate rate;
 };
 
@@ -121,27 +121,27 @@ struct rudp_reliability_owner {
 
 struct rudp_reliability {
 	struct rudp_reliability_owner owner;
-	struct rudp_sent *records;    /* ring, a power of two */
+	struct rudp_sent *records;      /* ring, a power of two */
 	uint32_t capacity;
-	uint64_t base;                /* number of the oldest record kept */
-	uint64_t next;                /* number the next packet will get */
-	uint64_t largest_answered;    /* UINT64_MAX: none yet */
+	uint64_t base;                  /* number of the oldest record kept */
+	uint64_t next;                  /* number the next packet will get */
+	uint64_t largest_answered;      /* UINT64_MAX: none yet */
 	uint64_t skipped[RUDP_SKIPPED_KEPT]; /* ring buffer; 0: none */
 	uint8_t skipped_next;
 	uint64_t bytes_in_flight;
-	uint64_t path_first;          /* packets in flight have this number or a higher one */
-	uint64_t outstanding;         /* records OUTSTANDING that expect an answer */
-	int64_t last_eliciting_at_ns; /* when the newest record that expects an answer was sent */
-	int64_t pto_from_ns;          /* last_eliciting_at_ns, or the expiry of a later PTO */
-	int64_t loss_at_ns;           /* when the time threshold will declare the next loss */
-	uint64_t loss_next;           /* no record below it is awaited */
-	uint32_t pto_count;           /* consecutive probe time-outs */
+	uint64_t path_first;            /* packets in flight have this number or a higher one */
+	uint64_t outstanding;           /* records OUTSTANDING that expect an answer */
+	int64_t last_eliciting_at_ns;   /* when the newest record that expects an answer was sent */
+	int64_t pto_from_ns;            /* last_eliciting_at_ns, or the expiry of a later PTO */
+	int64_t loss_at_ns;             /* when the time threshold will declare the next loss */
+	uint64_t loss_next;             /* no record below it is awaited */
+	uint32_t pto_count;             /* consecutive probe time-outs */
 	uint32_t packet_threshold;
 	uint32_t reorder_shift_eighths; /* time threshold = rtt + rtt/8 * this (1 at first) */
 	uint64_t reorder_round_end; /* an answer from here on may widen the time threshold again */
-	uint64_t recovery_end;        /* a loss from here on starts a new recovery */
-	uint32_t clean_recoveries;    /* recoveries since the last spurious loss or relaxation */
-	int64_t first_rtt_at_ns;      /* RUDP_NEVER before the path's first RTT sample */
+	uint64_t recovery_end;          /* a loss from here on starts a new recovery */
+	uint32_t clean_recoveries;      /* recoveries since the last spurious loss or relaxation */
+	int64_t first_rtt_at_ns;        /* RUDP_NEVER before the path's first RTT sample */
 	int64_t lost_run_from_ns; /* oldest loss of the current run of losses; RUDP_NEVER: none */
 	/* delivery rate (draft-cheng-iccrg-delivery-rate-estimation) */
 	uint64_t delivered_bytes;
@@ -164,14 +164,14 @@ struct rudp_reliability_result {
 	int64_t lost_newest_sent_at_ns; /* sent_at_ns of the newest packet declared lost */
 	int64_t lost_oldest_sent_at_ns;
 	uint64_t lost_largest_number;
-	uint32_t spurious_packets;    /* acknowledged after they were declared lost */
+	uint32_t spurious_packets;      /* acknowledged after they were declared lost */
 	uint64_t spurious_bytes;
 	uint64_t spurious_largest_number;
-	bool persistent_congestion;   /* RFC 9002 section 7.6 */
-	bool has_rtt;                 /* rtt_ns is a sample (RFC 9002 section 5.1) */
+	bool persistent_congestion;     /* RFC 9002 section 7.6 */
+	bool has_rtt;                   /* rtt_ns is a sample (RFC 9002 section 5.1) */
 	int64_t rtt_ns;
-	bool has_sample;              /* newest is the record for the delivery rate sample */
-	struct rudp_sent newest;      /* the newest packet among those newly acknowledged */
+	bool has_sample;                /* newest is the record for the delivery rate sample */
+	struct rudp_sent newest;        /* the newest packet among those newly acknowledged */
 	uint64_t newest_number;
 	uint64_t inflight_before_bytes;
 };

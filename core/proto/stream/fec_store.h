@@ -35,12 +35,12 @@ struct rudp_fec_job;
 struct rudp_fec_store {
 	struct rudp_fec_group *groups[RUDP_FEC_BLOCKS_MAX];
 	unsigned group_count;
-	unsigned symbol_count; /* of all groups */
-	uint64_t bytes;               /* memory in use */
-	uint64_t repaired_bytes;      /* total, for statistics */
-	struct rudp_fec_job *job;     /* the block being solved; NULL: none */
-	uint64_t work;                /* total */
-	bool has_news;                /* rudp_fec_store_solve has something to do */
+	unsigned symbol_count;    /* of all groups */
+	uint64_t bytes;           /* memory in use */
+	uint64_t repaired_bytes;  /* total, for statistics */
+	struct rudp_fec_job *job; /* the block being solved; NULL: none */
+	uint64_t work;            /* total */
+	bool has_news;            /* rudp_fec_store_solve has something to do */
 };
 
 void rudp_fec_store_init(struct rudp_fec_store *store);

@@ -22,16 +22,16 @@
 #define RUDP_SENDBUF_RANGES_MAX 4096
 
 struct rudp_sendbuf {
-	struct rudp_ring ring;       /* head is una: the oldest byte not acknowledged */
-	uint64_t sent;               /* bytes from here on count as never sent */
-	uint64_t reached;            /* one past the highest byte ever sent; the peer may have it */
+	struct rudp_ring ring; /* head is una: the oldest byte not acknowledged */
+	uint64_t sent;         /* bytes from here on count as never sent */
+	uint64_t reached;      /* one past the highest byte ever sent; the peer may have it */
 	struct rudp_range_set lost;
 	struct rudp_range_set acked;
-	bool fin_wanted; /* no more bytes will be written; the stream ends at ring.tail */
-	bool fin_sent;               /* sent at least once */
-	bool fin_lost;               /* to be sent again */
+	bool fin_wanted;       /* no more bytes will be written; the stream ends at ring.tail */
+	bool fin_sent;         /* sent at least once */
+	bool fin_lost;         /* to be sent again */
 	bool fin_acked;
-	uint64_t resent_bytes;       /* total, for statistics */
+	uint64_t resent_bytes; /* total, for statistics */
 };
 
 struct rudp_sendbuf_chunk {

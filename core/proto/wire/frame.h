@@ -62,15 +62,15 @@ enum rudp_reset_reason { RUDP_RESET_REASONS(RUDP_RESET_ENUM) };
 
 struct rudp_ack {
 	uint64_t largest;
-	int64_t delay_ns;                            /* on the wire in microseconds */
+	int64_t delay_ns;                              /* on the wire in microseconds */
 	struct rudp_range ranges[RUDP_ACK_RANGES_MAX]; /* descending; [start, end) */
-	uint32_t range_count;                        /* >= 1 */
+	uint32_t range_count;                          /* >= 1 */
 	bool has_ecn;
-	uint64_t ecn_ect0, ecn_ect1, ecn_ce;         /* total packets received with each mark */
+	uint64_t ecn_ect0, ecn_ect1, ecn_ce;           /* total packets received with each mark */
 };
 
 struct rudp_frame {
-	uint8_t type; /* enum rudp_frame_type */
+	uint8_t type;                         /* enum rudp_frame_type */
 	union {
 		struct {
 			uint64_t offset;
@@ -84,9 +84,9 @@ struct rudp_frame {
 			size_t len;
 			uint8_t count, row;
 		} repair;
-		uint64_t offset;  /* WINDOW, BLOCKED, URGENT, ARRIVED */
-		uint64_t reason;  /* RESET */
-		uint8_t path[8];  /* PATH_CHALLENGE, PATH_RESPONSE */
+		uint64_t offset;              /* WINDOW, BLOCKED, URGENT, ARRIVED */
+		uint64_t reason;              /* RESET */
+		uint8_t path[8];              /* PATH_CHALLENGE, PATH_RESPONSE */
 		struct {
 			uint64_t number;
 			uint8_t public_key[RUDP_KEY_SHARE_BYTES];
@@ -166,15 +166,15 @@ struct rudp_params {
 	uint8_t reset_token[RUDP_RESET_TOKEN_BYTES]; /* proves a stateless RESET from the sender */
 
 	/* Optional parameters; 0 if absent. */
-	bool wants_association;        /* SYN: it asks for an association */
-	uint64_t association_id;       /* SYNACK: id of the offered association; not 0 */
-	const uint8_t *early; /* SYN: early data; after parsing it points into the packet */
+	bool wants_association;     /* SYN: it asks for an association */
+	uint64_t association_id;    /* SYNACK: id of the offered association; not 0 */
+	const uint8_t *early;       /* SYN: early data; after parsing it points into the packet */
 	size_t early_bytes;
-	uint64_t early_taken_bytes;    /* SYNACK: the number of early bytes accepted */
-	bool takes_repairs;            /* accepts REPAIR and ARRIVED frames */
-	bool takes_short_ids;          /* accepts packets with short ids */
-	bool takes_key_shares;         /* answers KEY_SHARE frames */
-	struct rudp_spent spent;       /* SYN of a full handshake; association_id 0: none */
+	uint64_t early_taken_bytes; /* SYNACK: the number of early bytes accepted */
+	bool takes_repairs;         /* accepts REPAIR and ARRIVED frames */
+	bool takes_short_ids;       /* accepts packets with short ids */
+	bool takes_key_shares;      /* answers KEY_SHARE frames */
+	struct rudp_spent spent;    /* SYN of a full handshake; association_id 0: none */
 };
 
 /* Writes the parameters as a type-length-value list. */

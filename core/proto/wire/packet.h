@@ -27,7 +27,7 @@
 
 /* SYN is padded to this: against amplification, and to test the path MTU */
 #define RUDP_DATAGRAM_MIN_SYN_BYTES 1200
-#define RUDP_DATAGRAM_BASE_BYTES 1200    /* UDP payload that every path is assumed to carry */
+#define RUDP_DATAGRAM_BASE_BYTES 1200  /* UDP payload that every path is assumed to carry */
 #define RUDP_DATAGRAM_MAX_BYTES 65507
 #define RUDP_ID_BYTES 8
 #define RUDP_TAG_BYTES 16
@@ -37,7 +37,7 @@
 #define RUDP_DATA_HEADER_SHORT_BYTES 9 /* with the low 32 bits of the id */
 #define RUDP_DATA_OVERHEAD_BYTES (RUDP_DATA_HEADER_BYTES + RUDP_TAG_BYTES)
 #define RUDP_DATA_OVERHEAD_SHORT_BYTES (RUDP_DATA_HEADER_SHORT_BYTES + RUDP_TAG_BYTES)
-#define RUDP_SYN_HEADER_BYTES 16 /* without the cookie */
+#define RUDP_SYN_HEADER_BYTES 16       /* without the cookie */
 #define RUDP_SYNACK_HEADER_BYTES 12
 #define RUDP_RESET_BYTES (1 + RUDP_ID_BYTES + RUDP_RESET_TOKEN_BYTES)
 #define RUDP_REFUSE_BYTES (1 + RUDP_ID_BYTES + 2)
