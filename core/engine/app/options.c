@@ -159,10 +159,7 @@ int rudp_sock_options_set(struct rudp_sock_options *options, int level, int opti
 
 	if (level == IPPROTO_TCP && option == TCP_CONGESTION)
 		return set_congestion(options, value, len);
-	/*
-	 * The connection keeps its device and mark: the program's right to set them was checked at
-	 * connect.
-	 */
+	/* Device and mark stay as they are: the right to set them was checked at connect. */
 	if (level == SOL_SOCKET && (option == SO_MARK || option == SO_BINDTOIFINDEX))
 		return 0;
 	if (level == SOL_SOCKET && option == SO_LINGER)

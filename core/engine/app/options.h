@@ -25,10 +25,7 @@ struct rudp_sock_options {
 	bool cc_is_limited;  /* TCP_CONGESTION is set, and the program may lack CAP_NET_ADMIN */
 };
 
-/*
- * Reads the options of the socket fd. mark_flags are the flags of its mark; negative: fd has no
- * mark.
- */
+/* Reads the options of the socket fd. mark_flags: flags of its mark; negative: it has no mark. */
 void rudp_sock_options_read(struct rudp_sock_options *options, int fd, int mark_flags,
 			    const struct rudp_settings *settings);
 

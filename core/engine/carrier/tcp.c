@@ -53,10 +53,7 @@ struct rudp_tcp *rudp_tcp_new(struct rudp_engine *engine, uint64_t app_id, int f
 	tcp->fd = fd;
 	tcp->app_id = app_id;
 	tcp->ep = engine->ep;
-	/*
-	 * If the engine's process is killed, the peer must see a reset, not an orderly end of
-	 * partial data.
-	 */
+	/* If the engine is killed, the peer must see a reset, not an orderly end of partial data. */
 	if (!engine->stays)
 		set_reset_on_close(fd, true);
 	rudp_ring_init(&tcp->out, RUDP_TCP_RING_BYTES);
@@ -147,10 +144,7 @@ void rudp_tcp_flush_all(struct rudp_engine *engine)
 {
 	struct rudp_list this_round, *link;
 
-	/*
-	 * Connections that become dirty meanwhile wait for the next round, so that all others get a
-	 * turn.
-	 */
+	/* Connections that become dirty meanwhile wait for the next round: others get a turn. */
 	rudp_list_init(&this_round);
 	while ((link = rudp_list_pop(&engine->tcp_dirty)))
 		rudp_list_append(&this_round, link);

@@ -59,10 +59,7 @@ struct rudp_tcp_from {
 /* Returns 0 and *out, or the -errno of connect(2) if it fails at once. */
 int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct rudp_tcp_from *from,
 		     const struct rudp_addr *remote, struct rudp_tcp **out);
-/*
- * The connection is established and the binding has closed its descriptor: the socket is not
- * shared.
- */
+/* The connection is established and the binding has closed its descriptor. */
 void rudp_tcp_own(struct rudp_tcp *tcp);
 /* Takes over an accepted socket. Returns NULL if there is no memory; fd is then still the caller's. */
 struct rudp_tcp *rudp_tcp_adopt(struct rudp_engine *engine, uint64_t app_id, int fd);

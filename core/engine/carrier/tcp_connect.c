@@ -87,10 +87,7 @@ int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct r
 		.bound_fd = -1, .stored = from->stored, .options = from->options};
 	int fd = start_connect(from, remote);
 
-	/*
-	 * A recent connection between these two ports is still known to the kernel: use another
-	 * port.
-	 */
+	/* The kernel still knows a recent connection between these two ports: use another port. */
 	if (fd == -EADDRNOTAVAIL && from->bound_fd < 0)
 		fd = start_connect(&anywhere, remote);
 	if (fd < 0)

@@ -86,10 +86,7 @@ int rudp_tcp_set(int fd, int level, int option, const void *value, size_t len)
 	return setsockopt(fd, level, option, value, (socklen_t)len) < 0 ? -errno : 0;
 }
 
-/*
- * The states of include/net/tcp_states.h, whose numbers are part of the kernel's interface by
- * TCP_INFO.
- */
+/* The states of include/net/tcp_states.h; TCP_INFO makes their numbers part of the interface. */
 static enum rudp_state state_of(unsigned kernel_state)
 {
 	static const enum rudp_state states[] = {

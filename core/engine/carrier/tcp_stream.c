@@ -264,10 +264,7 @@ void rudp_tcp_shutdown_receive(struct rudp_tcp *tcp)
 	rudp_ring_consume(&tcp->in, rudp_ring_used(&tcp->in));
 }
 
-/*
- * true only if memory was missing: any other reason to stop clears may_read or leaves bytes in the
- * ring.
- */
+/* Only missing memory has this effect: other reasons clear may_read or leave bytes in the ring. */
 bool rudp_tcp_is_starved(const struct rudp_tcp *tcp)
 {
 	return tcp->may_read && !tcp->connecting && !tcp->discarding &&

@@ -122,10 +122,7 @@ bool rudp_policy_names_programs(const struct rudp_policy *policy);
 bool rudp_policy_next_clear(const struct rudp_policy *policy, unsigned *index,
 			    struct rudp_decision *rule);
 
-/*
- * Writes "2 rules in RUDP_POLICY, 5 rules in /etc/rudp/rudp.conf, head-start 250ms, ..."; returns
- * text.
- */
+/* "2 rules in RUDP_POLICY, 5 rules in /etc/rudp/rudp.conf, head-start 250ms, ..."; returns text. */
 char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t size);
 
 #endif

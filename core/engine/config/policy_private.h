@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * policy_private - shared by the files of policy: a source's rules and settings, and the parsers of
- * single words.
- */
+/* policy_private - shared by the files of policy: rules and settings of a source, parsers of words. */
 #ifndef RUDP_ENGINE_POLICY_PRIVATE_H
 #define RUDP_ENGINE_POLICY_PRIVATE_H
 

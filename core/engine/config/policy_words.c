@@ -28,10 +28,7 @@ char *rudp_policy_quote(const char *word, size_t len, char text[RUDP_POLICY_QUOT
 	return text;
 }
 
-/*
- * Reads leading decimal digits and returns their count. *number is undefined if there are more than
- * NUMBER_DIGITS_MAX.
- */
+/* Reads leading digits and returns their count. *number is undefined above NUMBER_DIGITS_MAX. */
 static size_t read_digits(const char *word, size_t len, uint32_t *number)
 {
 	size_t digits = 0;

@@ -77,10 +77,7 @@ static enum rudp_settings_fault read_key_file(struct reading *r, const char *val
 	if (!rudp_key_ring_load(&r->settings->keys, path, rudp_key_keep_first, r->text) ||
 	    !choose_key(r))
 		return RUDP_SETTINGS_BAD_KEY;
-	/*
-	 * If there is a good key, refused files are not an error: the engine logs them
-	 * (key_watch.h).
-	 */
+	/* With a good key, refused files are not an error: the engine logs them (key_watch.h). */
 	r->text[0] = 0;
 	r->settings->has_psk = true;
 	return RUDP_SETTINGS_OK;

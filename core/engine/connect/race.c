@@ -25,10 +25,7 @@ static void arm(struct rudp_engine *engine, struct rudp_app *app)
 				     race->report_at_ns));
 }
 
-/*
- * Stores the connection's local address and reserves the pair: no other connection to this peer may
- * use it.
- */
+/* Stores the local address and reserves the pair: no other connection to this peer may use it. */
 static void set_local(struct rudp_engine *engine, struct rudp_app *app,
 		      const struct rudp_addr *local)
 {

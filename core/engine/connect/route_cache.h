@@ -38,10 +38,7 @@ void rudp_route_cache_put(struct rudp_route_cache *route_cache, const struct rud
 			  const struct rudp_addr *from, bool tcp, int64_t rtt_ns,
 			  int64_t now_at_ns);
 void rudp_route_cache_forget(struct rudp_route_cache *route_cache, const struct rudp_addr *to);
-/*
- * Drops the entries for whose source address keep() returns false: this host has left that
- * network.
- */
+/* Drops entries for whose source address keep() returns false: the host has left that network. */
 void rudp_route_cache_forget_unless(struct rudp_route_cache *route_cache,
 				    bool (*keep)(void *context, const struct rudp_addr *from),
 				    void *context);

@@ -60,10 +60,7 @@ static void enlarge_fd_table(void)
 		close(fd);
 }
 
-/*
- * Like fork(), but with a shared descriptor table. Safe: this process has one thread and holds no
- * lock.
- */
+/* Like fork(), but with a shared descriptor table. This process has one thread, and no lock held. */
 static pid_t fork_with_table(void)
 {
 #ifdef __s390__
@@ -108,10 +105,7 @@ static void answer_question(struct rudp_proc_question *question,
 	rudp_proc_look_answer(question, settings);
 }
 
-/*
- * Returns when the engine, the parent process, has ended. Meanwhile answers its questions
- * (proc_look.h).
- */
+/* Waits until the engine, the parent process, has ended; answers its questions (proc_look.h). */
 static void wait_for_end(const struct supervisor *supervisor, pid_t engine)
 {
 	struct rudp_proc_question *question = &supervisor->failover->question;

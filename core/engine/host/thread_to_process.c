@@ -124,10 +124,7 @@ static void check_locks(void *probe)
 	kill_after(0);
 }
 
-/*
- * The nth field after the program's name (which may contain spaces, see proc(5): stat), as an
- * address.
- */
+/* The nth field after the program's name, which may contain spaces (proc(5): stat), as an address. */
 static char *stat_address(const char *text, unsigned n)
 {
 	const char *at = strrchr(text, ')');

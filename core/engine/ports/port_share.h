@@ -53,10 +53,7 @@ int rudp_port_share_open_udp(struct rudp_engine *engine, const struct rudp_addr 
 /* To be called before the UDP socket is closed. */
 void rudp_port_share_leave(struct rudp_engine *engine, struct rudp_udp *udp);
 
-/*
- * The callbacks share_number and pass_on of the protocol (proto/conn/endpoint.h); socket: struct
- * rudp_udp.
- */
+/* The callbacks share_number and pass_on of proto/conn/endpoint.h; socket: struct rudp_udp. */
 int rudp_port_share_number(const void *socket);
 bool rudp_port_share_pass_on(void *socket, const struct rudp_datagram *datagram, unsigned number);
 /* Another engine has passed datagrams on to this share. */

@@ -104,10 +104,7 @@ static void cut_short(struct trace *trace)
 	trace->qlog->counts.cut_short++;
 }
 
-/*
- * Space for a remark stays reserved. So the count of omitted facts is written as soon as there is
- * room again.
- */
+/* Space for a remark is reserved, so the count of omitted facts is written as early as possible. */
 static bool add_to_buffer(struct trace *trace, const char *text, size_t len)
 {
 	if (trace->len + len + 2 * REMARK_MAX_BYTES > RUDP_QLOG_BUFFER_MAX_BYTES)

@@ -5,10 +5,7 @@
 
 #include "engine/trace/qlog_text.h"
 
-/*
- * After the first piece that does not fit, ok is false and nothing more is added (as in
- * base/wire.h).
- */
+/* After the first piece that does not fit, ok is false and nothing is added (as in base/wire.h). */
 struct rudp_qlog_text {
 	char *start, *next, *end;
 	bool ok;

@@ -32,10 +32,7 @@ struct rudp_qlog_reported {
 	const char *cc_state; /* NULL: not reported yet */
 };
 
-/*
- * Each function writes to out, which must have at least RUDP_QLOG_RECORD_MAX_BYTES, and returns the
- * length.
- */
+/* Each function writes to out, at least RUDP_QLOG_RECORD_MAX_BYTES, and returns the length. */
 
 /* Writes the first record. wall_began_ns: time 0 of the trace, in nanoseconds since the epoch. */
 size_t rudp_qlog_write_header(char *out, const struct rudp_conn *conn, int64_t wall_began_ns);

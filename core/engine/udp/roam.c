@@ -79,10 +79,7 @@ void rudp_roam_on_event(struct rudp_engine *engine)
 		return; /* epoll reports errors anyway; do not postpone the check */
 	roam->check_at_ns =
 		rudp_time_max(engine->now_at_ns + RUDP_ROAM_SETTLE_NS, roam->not_before_ns);
-	/*
-	 * Until the check no further message wakes the engine: a router changes its routes all the
-	 * time.
-	 */
+	/* Until the check no message wakes the engine: a router changes its routes all the time. */
 	rudp_engine_rewatch(engine, roam->fd, 0, roam->id);
 }
 

@@ -67,10 +67,7 @@ static void set_options(int fd, sa_family_t family)
 	set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 }
 
-/*
- * Only needed on a socket without a fixed address: others receive only datagrams to their own
- * address.
- */
+/* Only for a socket without a fixed address: others receive only datagrams to their own one. */
 static void ask_for_addresses(const struct rudp_udp *udp)
 {
 	set_int(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);

@@ -163,10 +163,7 @@ bool rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp);
 /* Reads the error queue and reports the errors to the connections concerned. */
 void rudp_udp_receive_errors(struct rudp_engine *engine, struct rudp_udp *udp);
 
-/*
- * Sends the train, or queues it until the socket has space, or drops it. The protocol retransmits
- * dropped data.
- */
+/* Sends the train, queues it until the socket has space, or drops it (the protocol retransmits). */
 void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
 		   const struct rudp_train *train);
 void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp);

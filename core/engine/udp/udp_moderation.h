@@ -57,10 +57,7 @@ bool rudp_moderation_on_heard(struct rudp_moderation *m, const struct rudp_addr 
 /* A read after an epoll event found datagrams. true: such reads are close together. */
 bool rudp_moderation_on_read(struct rudp_moderation *m, int64_t now_at_ns);
 
-/*
- * To be called after every read that found datagrams. alone: all came from the same sender as those
- * before.
- */
+/* To be called after a read that found datagrams. alone: all came from the same sender as before. */
 void rudp_udp_moderate(struct rudp_engine *engine, struct rudp_udp *udp, bool alone);
 /* Reads the moderated sockets that are due. */
 void rudp_udp_read_moderated(struct rudp_engine *engine);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Receives datagrams, several in one call and coalesced by the kernel if possible (UDP_GRO), and
- * ICMP errors.
- */
+/* Receives datagrams, several in one call and coalesced by the kernel (UDP_GRO), and ICMP errors. */
 #include <errno.h>
 #include <time.h>
 #include <linux/errqueue.h>
@@ -211,10 +208,7 @@ bool rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 	}
 	count = receive_some(udp, messages);
 	if (count < 0) {
-		/*
-		 * A pending ICMP error is also reported by recvmsg(); reading the error queue
-		 * clears it.
-		 */
+		/* recvmsg() also reports a pending ICMP error; reading the error queue clears it. */
 		if (errno != EAGAIN && errno != EINTR)
 			rudp_udp_receive_errors(engine, udp);
 		return false;
@@ -279,9 +273,6 @@ void rudp_udp_receive_errors(struct rudp_engine *engine, struct rudp_udp *udp)
 			break;
 		report_error(engine, udp, &message);
 	}
-	/*
-	 * An error without a queue entry would make epoll report it again and again; SO_ERROR
-	 * clears it.
-	 */
+	/* epoll would report an error without queue entry forever; SO_ERROR clears it. */
 	getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 }

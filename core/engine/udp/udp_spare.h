@@ -41,10 +41,7 @@ void rudp_udp_unspare(struct rudp_engine *engine, struct rudp_udp *udp);
 /* Closes the spares with this port. */
 void rudp_udp_drop_spares_with(struct rudp_engine *engine, uint16_t port);
 void rudp_udp_drop_spares(struct rudp_engine *engine);
-/*
- * rc: result of creating a descriptor. true: the process had none left, spares have been closed,
- * try again.
- */
+/* rc: result of creating a descriptor. true: none was left, spares have been closed, try again. */
 bool rudp_udp_gives_way(struct rudp_engine *engine, int rc);
 /*
  * rudp_udp_drop_old_spares() closes spares after RUDP_UDP_LINGER_NS. rudp_udp_spares_deadline_ns()
