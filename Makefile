@@ -72,8 +72,8 @@ LTO := $(if $(SAN),,$(shell $(CC) --version 2>/dev/null | grep -q 'Free Software
 override CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 
 BASE_SRC := $(wildcard core/base/*.c)
-PROTO_SRC := $(wildcard core/proto/*.c)
-ENGINE_SRC := $(filter-out core/engine/host_%.c,$(wildcard core/engine/*.c))
+PROTO_SRC := $(wildcard core/proto/*/*.c)
+ENGINE_SRC := $(filter-out core/engine/host/host_%.c,$(wildcard core/engine/*/*.c))
 API_SRC := $(wildcard core/api/*.c)
 SHIM_SRC := $(wildcard shim/*.c)
 TOOLS_SRC := $(wildcard tools/*.c)
@@ -150,14 +150,15 @@ $(BUILD)/obj/whole/%.o: %.c
 
 # The filters of system calls, made here by libseccomp for the architecture of this machine.
 FILTERS := $(BUILD)/made/engine_filters.h
-$(BUILD)/made/filter: core/engine/filter/main.c
+$(BUILD)/made/filter: core/engine/confine/filter/main.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -o $@ $< -lseccomp
 $(FILTERS): $(BUILD)/made/filter
 	$(call say,GEN,$@)
 	$(Q)$< >$@
-FILTER_USERS := $(call obj,core/engine/confine_calls.c) $(call whole_obj,core/engine/confine_calls.c)
+FILTER_USERS := $(call obj,core/engine/confine/confine_calls.c) \
+	$(call whole_obj,core/engine/confine/confine_calls.c)
 $(sort $(FILTER_USERS)): $(FILTERS)
 $(sort $(FILTER_USERS)): override CPPFLAGS += -I$(dir $(FILTERS))
 
@@ -199,8 +200,7 @@ $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
 	$(archive)
 # The running part without its main, and the store; and what makes sure of a key, before it is used.
 $(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATION_SERVER_SRC))) \
-		$(call obj,core/engine/key_file.c core/engine/key_ring.c core/engine/file_stamp.c \
-		core/engine/config_open.c)
+		$(call obj,$(patsubst %,core/engine/config/%.c,key_file key_ring file_stamp config_open))
 	$(archive)
 SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -pthread
 $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \
@@ -217,15 +217,15 @@ $(BUILD)/converse: $(call obj,conversation/converse/main.c) $(BUILD)/libconverse
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CONVERSE_LIBS) -ldl
 
-$(BUILD)/rudp-engine: $(call whole_obj,core/engine/host_process.c $(ENGINE_SRC) $(PROTO_SRC) $(API_SRC) \
+$(BUILD)/rudp-engine: $(call whole_obj,core/engine/host/host_process.c $(ENGINE_SRC) $(PROTO_SRC) $(API_SRC) \
 		$(BASE_SRC))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ -lcrypto -pthread -ldl
 
-$(BUILD)/librudp_engine.so: $(call obj,core/engine/host_thread.c) $(BUILD)/libengine.a \
-		$(BUILD)/libproto.a $(BUILD)/librudp.a core/engine/engine.map
+$(BUILD)/librudp_engine.so: $(call obj,core/engine/host/host_thread.c) $(BUILD)/libengine.a \
+		$(BUILD)/libproto.a $(BUILD)/librudp.a core/engine/host/engine.map
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -shared -Wl,--version-script=core/engine/engine.map -Wl,-z,defs,-z,nodelete \
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,--version-script=core/engine/host/engine.map -Wl,-z,defs,-z,nodelete \
 		-o $@ $(filter-out %.map,$^) $(CRYPTO_HIDDEN) -pthread -ldl
 
 $(BUILD)/librudp_shim.so: $(call obj,$(SHIM_SRC)) $(BUILD)/librudp.a shim/shim.map
@@ -273,7 +273,7 @@ $(BUILD)/bench/chat: bench/chat.c bench/plain.c bench/plain.h
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -O2 -g $(WARN) -o $@ $(filter %.c,$^) -lm
 
 # What encrypting a packet costs, by itself.
-$(BUILD)/bench/aead: $(call obj,bench/aead.c core/engine/aead_choice.c) $(BUILD)/libproto.a \
+$(BUILD)/bench/aead: $(call obj,bench/aead.c core/engine/config/aead_choice.c) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -286,7 +286,7 @@ $(BUILD)/bench/engines: $(call obj,bench/engines.c bench/speaker.c bench/steer.c
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -pthread
 
-tests_of = $(call obj,$(wildcard tests/$(1)/*.c))
+tests_of = $(call obj,$(wildcard $(patsubst %,tests/%/*.c,$(1))))
 # One criterion program for each folder of unit tests.
 units_of = $(call tests_of,$(1)) $(call obj,tests/leaks.c)
 $(BUILD)/tests/base: $(call units_of,base) $(BUILD)/libbase.a
@@ -294,7 +294,7 @@ $(BUILD)/tests/base: $(call units_of,base) $(BUILD)/libbase.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion
 # The loader of libIPSec_MB is the engine's; the backend behind it is tested beside libcrypto.
-$(BUILD)/tests/proto: $(call units_of,proto) $(call obj,core/engine/aead_choice.c) \
+$(BUILD)/tests/proto: $(call units_of,proto proto/*) $(call obj,core/engine/config/aead_choice.c) \
 		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -305,7 +305,7 @@ $(BUILD)/tests/api: $(call units_of,api) $(BUILD)/librudp.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=rudp_raw_setsockopt -o $@ $^ -lcriterion -pthread -ldl
 # There is no memory in the kernel when a test says so.
-$(BUILD)/tests/engine: $(call units_of,engine) \
+$(BUILD)/tests/engine: $(call units_of,engine engine/*) \
 		$(call obj,tests/proto/pair.c tests/proto/faulty_ring.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a | $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
@@ -368,7 +368,7 @@ $(BUILD)/tests/conversation: $(call units_of,conversation) $(BUILD)/libconversat
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
-$(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/qlog*.c) $(NETMODEL_SRC)) \
+$(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/trace/qlog*.c) $(NETMODEL_SRC)) \
 		$(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)
@@ -431,7 +431,7 @@ $(BUILD)/tests/die_at.so: $(call obj,tests/kill/die_at.c)
 # An engine whose allocations and system calls are counted.
 COUNTED := sendmsg sendmmsg recvmsg recvmmsg send sendto recv poll epoll_wait epoll_ctl getsockopt setsockopt \
 	ioctl syscall socket bind listen connect accept4 getsockname getpeername shutdown close
-$(BUILD)/tests/economy-engine: $(call obj,core/engine/host_process.c tests/economy/count.c) \
+$(BUILD)/tests/economy-engine: $(call obj,core/engine/host/host_process.c tests/economy/count.c) \
 		$(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -495,7 +495,7 @@ KNOWN_SURROUNDINGS := tests/surroundings.sh
 # Without optimization there is no FORTIFY.
 HARDENED := $(if $(SAN)$(filter -O0,$(OPT)),,$(filter-out %.a,$(PRODUCTS)))
 
-check-unit: $(UNIT_TESTS) $(HARDENED) check-sans-io ## unit and model tests, hardening of the products, check-sans-io
+check-unit: $(UNIT_TESTS) $(HARDENED) check-sans-io check-includes ## unit and model tests, hardening of the products, check-sans-io, check-includes
 	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $(UNIT_TESTS)
 	$(if $(HARDENED),@tests/check_hardening.sh $(HARDENED))
 
@@ -507,12 +507,16 @@ check-sans-io: $(call obj,$(PROTO_SRC) $(NETMODEL_SRC) $(MSG_PURE_SRC) $(CONVERS
 	@tests/check_sans_io.sh $(call obj,$(MSG_PURE_SRC))
 	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC) $(CONVERSE_PURE_SRC))
 
+.PHONY: check-includes
+check-includes: ## no folder of core includes one that is above it (docs/architecture.md)
+	@tests/check_includes.sh
+
 # The inner loop: programs whose tests have passed since they were built are not run again. In turn, since they
 # share the loopback of the machine.
 UNITS_PASSED := $(UNIT_TESTS:=.passed)
 check-quick: ## what a change may have broken: its unit tests, 1000 random scenarios, style (two minutes)
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNIT_TESTS) $(BUILD)/tests/sim
-	@$(MAKE) --no-print-directory -k -j1 $(UNITS_PASSED) check-sans-io
+	@$(MAKE) --no-print-directory -k -j1 $(UNITS_PASSED) check-sans-io check-includes
 	@$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim --seeds 1 1000
 	@scripts/check-style.sh quick
 

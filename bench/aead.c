@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/aead_choice.h"
+#include "engine/config/aead_choice.h"
 
 enum { LENGTH_MAX = 65507, HEAD_BYTES = 8, RUNS = 9, BYTES_PER_RUN = 8 << 20, COUNT_MAX = 8000 };
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 #include "steer.h"
 
 #define SPEAKER_BATCH 16 /* datagrams a call, as the engine's RUDP_RECEIVE_BATCH */

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/wire.h"
-#include "proto/packet.h"
+#include "proto/wire/packet.h"
 
 #define BUCKET_BITS 6
 #define ENTRY_BITS 4

@@ -60,11 +60,20 @@ round_trips() {
 	echo $((10 * $(least 2) / RTT))
 }
 
+# A SYN waits 10 ms for the first bytes of a program that has not asked for early data. Where the processors were
+# busy, some requests are written later.
+written_late() {
+	[ "$1" != connect ] || awk '$5 >= 10 && $3 == 0' "$TMP/ask" | wc -l
+}
+
 # one_round_trip WHAT WAY, two_round_trips WHAT WAY
 one_round_trip() {
+	local late
 	ask "$2"
+	late=$(written_late "$2")
 	expect_between 9 "$(round_trips)" 18 "tenths of a round trip until the first byte: $1"
-	[ "$(with_syn)" -ge $((ATTEMPTS - 1)) ] || fail "$1: only $(with_syn) requests went with the SYN"
+	[ "$(with_syn)" -ge $((ATTEMPTS - 1 - late)) ] ||
+		fail "$1: only $(with_syn) requests went with the SYN, ${late:-0} were late"
 	ok "$1: first byte after $(($(least 2) / 10)) ms"
 }
 

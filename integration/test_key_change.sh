@@ -191,7 +191,7 @@ if [ -n "$PLAIN" ]; then
 	exit 77
 fi
 if ! engine_outlives; then
-	echo "skipped: the workers of nginx have another user than the key file (engine/key_watch.h)"
+	echo "skipped: the workers of nginx have another user than the key file (engine/loop/key_watch.h)"
 	exit 77
 fi
 link_up --delay 5ms

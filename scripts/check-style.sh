@@ -47,20 +47,24 @@ done < <(grep -HoE '\]\([^)#:[:space:]]+[)#]' "${texts[@]}" | sed -E 's/:\]\(/:/
 # What a reader has time for.
 [ "$(wc -l <README.md)" -le 150 ] || complain "README.md has more than 150 lines"
 # The shells' completions know what rudp run --cc takes.
-names=$(sed -nE 's/^\tX\(([a-z]+)\).*/\1/p' core/proto/cc_names.h | paste -sd ' ')
+names=$(sed -nE 's/^\tX\(([a-z]+)\).*/\1/p' core/proto/cc/cc_names.h | paste -sd ' ')
 for file in tools/completion/_rudp tools/completion/rudp.bash; do
 	grep -qF "$names" "$file" || complain "$file does not offer: $names"
 done
-# A folder of sources with an index has all its modules in it; a folder with more than a dozen needs one.
+# A folder of sources with an index has all its modules in it; a folder with more than a dozen needs one. A
+# folder that the index above it names (| wire/ |) has its modules there.
 while read -r folder; do
 	mapfile -t modules < <(printf '%s\n' "${sources[@]}" | sed -nE "s|^(\./)?$folder/([^/]+)\.[ch]$|\2|p" | sort -u)
-	if [ ! -e "$folder/README.md" ]; then
+	index=$folder/README.md
+	above=${folder%/*}/README.md
+	[ -e "$index" ] || ! grep -qs "^| ${folder##*/}/ |" "$above" || index=$above
+	if [ ! -e "$index" ]; then
 		[ ${#modules[@]} -le 12 ] || complain "$folder has ${#modules[@]} modules and no README.md that names them"
 		continue
 	fi
-	mapfile -t missing < <(sed -nE 's/^\| ([a-z0-9_, ]+) \|.*/\1/p' "$folder/README.md" | tr -s ', ' '\n' | sort -u |
+	mapfile -t missing < <(sed -nE 's/^\| ([a-z0-9_, ]+) \|.*/\1/p' "$index" | tr -s ', ' '\n' | sort -u |
 		comm -23 <(printf '%s\n' "${modules[@]}") -)
-	[ ${#missing[@]} -eq 0 ] || complain "$folder/README.md does not name: ${missing[*]}"
+	[ ${#missing[@]} -eq 0 ] || complain "$index does not name: ${missing[*]}"
 done < <(printf '%s\n' "${sources[@]}" | sed -nE 's,^(\./)?((core|messaging|conversation|shim|tools|tests/sim|integration/netmodel)(/[a-z]+)*)/[^/]+\.[ch]$,\2,p' |
 	sort -u | grep -v /include)
 if [ "${1:-}" = quick ] && git rev-parse --git-dir >/dev/null 2>&1; then

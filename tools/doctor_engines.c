@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What the running engines have given up (engine/confine.h), as they tell it. */
+/* What the running engines have given up (engine/confine/confine.h), as they tell it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "doctor.h"
-#include "engine/confine.h"
+#include "engine/confine/confine.h"
 #include "ss.h"
 
 #define ENGINES_SHOWN_MAX 8

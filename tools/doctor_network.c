@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "doctor.h"
-#include "engine/udp.h"
+#include "engine/udp/udp.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103

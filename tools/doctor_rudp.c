@@ -15,10 +15,10 @@
 #include "base/clock.h"
 #include "base/time.h"
 #include "doctor.h"
-#include "engine/policy.h"
-#include "engine/settings.h"
+#include "engine/config/policy.h"
+#include "engine/config/settings.h"
 #include "fingerprint.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 #include "ss.h"
 #include "tool.h"
 

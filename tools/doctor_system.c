@@ -16,8 +16,8 @@
 #include "api/mark.h"
 #include "api/names.h"
 #include "doctor.h"
-#include "engine/aead_choice.h"
-#include "proto/aead.h"
+#include "engine/config/aead_choice.h"
+#include "proto/crypto/aead.h"
 
 #define FILES_FEW 4096
 #define TASKS_FEW 32

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 /* As ss(8) writes them in its first column. */
 static const char *const state_names[] = {

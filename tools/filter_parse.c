@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "filter.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 #define BIT(state) (1u << RUDP_STATE_##state)
 #define ALL ((1u << (RUDP_STATE_RESET_SENT + 1)) - 1)

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/settings.h"
+#include "engine/config/settings.h"
 
 #define RUDP_FINGERPRINT_SIZE RUDP_KEY_ID_SIZE
 

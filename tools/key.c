@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "api/control_client.h"
-#include "engine/key_ring.h"
+#include "engine/config/key_ring.h"
 #include "ss.h"
 #include "tool.h"
 

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/settings.h"
+#include "engine/config/settings.h"
 #include "fingerprint.h"
 #include "tool.h"
 

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/time.h"
-#include "engine/settings.h"
+#include "engine/config/settings.h"
 #include "fingerprint.h"
 #include "probe.h"
 #include "tool.h"

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/time.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 #define DATAGRAM_BYTES 65536
 #define DATAGRAMS_PER_PASS 64

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "program.h"
-#include "proto/cc_names.h"
+#include "proto/cc/cc_names.h"
 #include "strict.h"
 #include "tool.h"
 

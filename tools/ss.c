@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "filter.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 #include "tool.h"
 
 #define FILTER_SIZE 4096

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/time.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 #include "ss.h"
 
 /* An engine keeps 64 of programs and 64 of peers; one that tells of more is none. */

@@ -7,7 +7,7 @@
 
 #include "base/time.h"
 #include "filter.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 #include "ss.h"
 
 #define FORMAT (JSON_INDENT(1) | JSON_REAL_PRECISION(6))

@@ -9,8 +9,8 @@
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/time.h"
-#include "proto/conn.h"
-#include "proto/packet.h"
+#include "proto/conn/conn.h"
+#include "proto/wire/packet.h"
 #include "ss.h"
 
 #define NAMES "/proc/net/unix"

@@ -7,7 +7,7 @@
 
 #include "base/time.h"
 #include "filter.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 #include "ss.h"
 
 #define PORT_SIZE 32

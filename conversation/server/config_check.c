@@ -6,7 +6,7 @@
 #include "conversation/irc/frame.h"
 #include "conversation/server/config_private.h"
 #include "conversation/server/tls.h"
-#include "engine/settings.h"
+#include "engine/config/settings.h"
 
 static void check_tls(struct apo_config_reading *reading)
 {

@@ -11,7 +11,7 @@
 #include "api/mark.h"
 #include "api/raw_syscall.h"
 #include "base/time.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 #define PUBLIC __attribute__((visibility("default")))
 

@@ -36,8 +36,8 @@ static bool is_from(const struct ucred *engine, int fd)
 
 /*
  * When the listener's engine was killed another of the same user, and of the same nonce, serves it
- * (engine/supervisor.h). That one says so by calling listen() on it, for which it is given the listener
- * here, once: then it is known to all who accept from it.
+ * (engine/failover/supervisor.h). That one says so by calling listen() on it, for which it is
+ * given the listener here, once: then it is known to all who accept from it.
  */
 static bool is_from_successor(int listener, const struct ucred *before, int fd,
 			      const struct rudp_name *name, bool quietly)

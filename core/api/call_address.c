@@ -9,7 +9,7 @@
 #include "api/control_client.h"
 #include "api/socket.h"
 #include "api/raw_syscall.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {

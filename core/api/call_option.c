@@ -17,7 +17,7 @@
 #include "api/fd_replace.h"
 #include "api/raw_syscall.h"
 #include "api/tcp_info.h"
-#include "proto/cc_names.h"
+#include "proto/cc/cc_names.h"
 
 #define TEXT_OF(name) #name,
 static const char *const own_congestion[] = {RUDP_CC_NAMES(TEXT_OF)};

@@ -154,13 +154,13 @@ struct rudp_control_request {
 /* Everything that is known of a connection or listener: TCP_INFO, SIOCOUTQ, rudp ss are made of it. */
 struct rudp_control_info {
 	uint64_t id;
-	uint8_t state;            /* enum rudp_state of proto/conn.h */
+	uint8_t state;            /* enum rudp_state of proto/conn/conn.h */
 	uint8_t transport;        /* enum rudp_transport */
 	uint8_t reason;           /* enum rudp_reason */
 	uint8_t authenticated;
 	uint8_t suite;
-	uint8_t aead;             /* enum rudp_aead_kind of proto/aead.h */
-	uint8_t handshake_kind;   /* enum rudp_handshake_kind of proto/conn.h */
+	uint8_t aead;             /* enum rudp_aead_kind of proto/crypto/aead.h */
+	uint8_t handshake_kind;   /* enum rudp_handshake_kind of proto/conn/conn.h */
 	uint8_t flows;            /* that share the bandwidth out with it; at most that; 0: none */
 	uint16_t early_bytes;     /* of the stream, in the SYN */
 	uint16_t known_kib;       /* of its first window, by what was known of the path; 0: nothing */
@@ -189,13 +189,14 @@ struct rudp_control_info {
 
 /* What an engine tells of itself at the end of a list. One that is older tells zeros. */
 struct rudp_control_engine {
-	uint64_t buffered_bytes;  /* what the buffers of all connections hold (proto/budget.h) */
+	uint64_t buffered_bytes;  /* what the buffers of all connections hold (proto/stream/budget.h) */
 	uint64_t limit_bytes;     /* what they may hold; never 0 */
 	uint64_t dropped_packets; /* for want of memory, ever */
 	uint32_t pid;
 	uint32_t remembered_tcp;  /* destinations that get no SYN over UDP, as TCP was faster */
 	uint64_t failures[RUDP_FAILURE_CAUSE_COUNT]; /* of each cause, ever */
-	uint32_t confined;        /* struct rudp_confinement of engine/confine.h, and its errors */
+	/* struct rudp_confinement of engine/confine/confine.h, and its errors */
+	uint32_t confined;
 	int32_t files_error, calls_error;
 };
 

@@ -34,7 +34,7 @@
 #define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)
 #endif
 
-/* Both: core/engine/host_thread.h. 0 or -errno. */
+/* Both: core/engine/host/host_thread.h. 0 or -errno. */
 typedef int start_thread(char *(*get)(const char *name), struct rudp_nonce *nonce,
 			 uint8_t token[RUDP_TOKEN_BYTES]);
 

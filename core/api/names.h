@@ -12,7 +12,7 @@
  *	            "rudp1b" nonce(22) id(11) local(30) 30 x '-'
  *	control     where an engine takes control calls:      "rudp1e" nonce(22)
  *	well-known  where a user's first call finds an engine: "rudp1w" uid "-" settings(16 hex)
- *	port share  an engine in a thread shares this UDP port (engine/port_share.h):
+ *	port share  an engine in a thread shares this UDP port (engine/ports/port_share.h):
  *	            "rudp1s" uid "-" port and port share (16 hex, port << 16 | port share)
  *
  * Where an engine has a private directory (run_dir.h), three of them are paths in it, since an abstract

@@ -9,7 +9,7 @@
 #include "api/control_client.h"
 #include "api/engine_start.h"
 #include "api/raw_syscall.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 typedef int ask_name(int fd, struct sockaddr *addr, socklen_t *len);
 

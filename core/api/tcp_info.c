@@ -10,7 +10,7 @@
 #include "api/call.h"
 #include "api/raw_syscall.h"
 #include "base/time.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 #define UDP_HEADER_BYTES 8
 #define IP_HEADER_BYTES 20

@@ -6,7 +6,8 @@ usage: fast_open.py serve PORT fastopen|plain
 
 A request is a line with an id of its own; the answer repeats it, after how often the server has seen it by now.
 ask prints one line for each: the ms until connected (of connect alone), the ms until the first byte of
-the answer, whether data went with the SYN, as TCP_INFO has it, and the times that the server saw it.
+the answer, whether data went with the SYN, as TCP_INFO has it, the times that the server saw it, and the ms until
+the request was written.
 """
 import collections
 import os
@@ -67,12 +68,13 @@ def ask(host, port, count, how):
         with socket.socket() as stream:
             start = time.monotonic()
             connect_ms = send(stream, (host, port), how, request)
+            sent_ms = (time.monotonic() - start) * 1000
             first = stream.recv(1)
             first_ms = (time.monotonic() - start) * 1000
             answer = first + read_line(stream)
             times, repeated = answer.split(b" ", 1)
             assert repeated == request, answer
-            print("%.1f %.1f %d %s" % (connect_ms, first_ms, syn_data(stream), times.decode()))
+            print("%.1f %.1f %d %s %.1f" % (connect_ms, first_ms, syn_data(stream), times.decode(), sent_ms))
 
 
 if sys.argv[1] == "serve":

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A server answers and closes with the request unread: the client reads the answer, then the reset.
- * tests/proto/test_conn_close.c has answers that do not leave at once. */
+ * tests/proto/conn/test_conn_close.c has answers that do not leave at once. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -15,7 +15,7 @@
 #include "../base/random.h"
 #include "bench/steer.h"
 #include "group.h"
-#include "proto/packet.h"
+#include "proto/wire/packet.h"
 
 #define ENGINES 4
 #define SEED 22
@@ -117,7 +117,7 @@ static int bind_to(int fd, const struct rudp_addr *addr)
 }
 
 /*
- * As engine/port_share.c takes a port: alone, so that another program's socket is found, and then
+ * As engine/ports/port_share.c takes a port: alone, so that another program's socket is found, and then
  * shared. The kernel takes the program only when there is a group, that is, behind the second socket.
  */
 Test(reuseport, a_port_may_be_taken_alone_before_it_is_shared)

@@ -10,7 +10,7 @@
 
 #include "../base/random.h"
 #include "group.h"
-#include "proto/packet.h"
+#include "proto/wire/packet.h"
 
 #define ENGINES 4
 #define ROUNDS 64

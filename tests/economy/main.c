@@ -50,7 +50,7 @@
 #define SETUP_CALLS_MAX 33
 #define SETUP_ALLOCATIONS_MAX 30
 /* The program waits for these; the rest is done while it goes on. */
-#define SETUP_BEFORE_ANSWER_MAX 11 /* three of them bound the join: engine/app_connect_gate.c */
+#define SETUP_BEFORE_ANSWER_MAX 11 /* three of them bound the join: engine/app/app_connect_gate.c */
 
 static struct counts *counts;
 static struct sockaddr_in address;

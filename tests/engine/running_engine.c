@@ -18,9 +18,9 @@
 
 #include "api/control_client.h"
 #include "api/mark.h"
-#include "engine/control.h"
-#include "engine/engine.h"
-#include "engine/loop.h"
+#include "engine/control/control.h"
+#include "engine/loop/engine.h"
+#include "engine/loop/loop.h"
 
 #define NOBODY 65534
 #define TURN_MS 5000 /* far above a turn of the loop on a busy machine, far below WAIT_S */

@@ -32,12 +32,12 @@
 
 #include "api/control.h"
 #include "api/mark.h"
-#include "engine/binding.h"
-#include "engine/control.h"
+#include "engine/control/control.h"
+#include "engine/ports/binding.h"
 /* For its state. */
-#include "engine/deferred_close.c"
+#include "engine/loop/deferred_close.c"
 /* For its static turn(). */
-#include "engine/loop.c"
+#include "engine/loop/loop.c"
 
 #define CHANNELS 4
 #define STEPS_MAX 32

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "proto/fec_store.h"
+#include "proto/stream/fec_store.h"
 
 #define STREAM_BYTES (1u << 18)
 #define SYMBOL_MAX 2048u

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/noise.h"
+#include "proto/crypto/noise.h"
 
 #define OPTION_CHACHA 1
 #define OPTION_PSK 2

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/packet.h"
+#include "proto/wire/packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "proto/frame.h"
+#include "proto/wire/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

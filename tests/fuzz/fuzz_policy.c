@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/policy.h"
+#include "engine/config/policy.h"
 
 #define QUESTION_BYTES 20
 #define NAME_BYTES 64

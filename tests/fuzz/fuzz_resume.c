@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/resume.h"
+#include "proto/crypto/resume.h"
 
 #define MESSAGE_MAX_BYTES 2000
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "engine/settings.h"
+#include "engine/config/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

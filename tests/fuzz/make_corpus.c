@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/frame.h"
+#include "proto/wire/frame.h"
 
 #define INPUT_MAX_BYTES 2048
 #define ID UINT64_C(0x0123456789abcdef)

@@ -17,7 +17,7 @@ command -v clang >/dev/null || {
 }
 # The filters of system calls, which the Makefile makes likewise.
 mkdir -p "$out/made"
-clang -std=gnu11 -D_GNU_SOURCE -o "$out/made/filter" core/engine/filter/main.c -lseccomp &&
+clang -std=gnu11 -D_GNU_SOURCE -o "$out/made/filter" core/engine/confine/filter/main.c -lseccomp &&
 	"$out/made/filter" >"$out/made/engine_filters.h" || exit 1
 
 flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -I. -I"$out/made" -Icore -Icore/include -Imessaging/include -Itests
@@ -28,12 +28,12 @@ jobs=$(nproc)
 
 library=$out/libfuzzed.a
 sources=()
-for source in core/base/*.c core/proto/*.c core/api/*.c core/engine/*.c tools/elf.c tools/filter*.c \
+for source in core/base/*.c core/proto/*/*.c core/api/*.c core/engine/*/*.c tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
 	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c \
 	conversation/model/*.c conversation/server/*.c conversation/store/*.c; do
 	case $source in
-	conversation/server/main.c | core/engine/host_*.c) ;;
+	conversation/server/main.c | core/engine/host/host_*.c) ;;
 	*) sources+=("$source") ;;
 	esac
 done

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/conn_private.h"
-#include "proto/endpoint_private.h"
+#include "proto/conn/conn_private.h"
+#include "proto/conn/endpoint_private.h"
 
 #define SESSION_SLOTS 6
 #define SESSION_FLIGHT_MAX 512

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/conn_private.h"
+#include "proto/conn/conn_private.h"
 
 static void seeded_random(void *context, void *out, size_t len)
 {

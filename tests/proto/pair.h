@@ -7,7 +7,7 @@
 #define RUDP_TESTS_PAIR_H
 
 #include "base/timer_wheel.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 #define PAIR_WIRE_MAX 4096
 #define PAIR_PORT 8080

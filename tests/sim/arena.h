@@ -11,7 +11,7 @@
 #ifndef RUDP_SIM_ARENA_H
 #define RUDP_SIM_ARENA_H
 
-#include "proto/endpoint_private.h"
+#include "proto/conn/endpoint_private.h"
 
 #define ARENA_RUN_NS (3 * RUDP_NS_PER_S)
 #define ARENA_HOSTILE_CONNS 4

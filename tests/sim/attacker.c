@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "attacker.h"
 
-#include "proto/packet.h"
+#include "proto/wire/packet.h"
 
 #define COPIES 3
 

@@ -8,7 +8,7 @@
 
 #include "flight.h"
 #include "prng.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 #define ATTACKER_REPLAY_MAX_NS (10 * RUDP_NS_PER_S)
 

@@ -8,8 +8,8 @@
 
 #include "flight.h"
 #include "kernel_bbr.h"
-#include "proto/conn_private.h"
-#include "proto/endpoint.h"
+#include "proto/conn/conn_private.h"
+#include "proto/conn/endpoint.h"
 #include "queue_account.h"
 
 #define PORT 443

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "proto/cc_pace.h"
+#include "proto/cc/cc_pace.h"
 
 #define HIGH_GAIN 289 /* percent, 2 / ln 2 */
 #define DRAIN_GAIN 35

@@ -10,7 +10,7 @@
 #ifndef RUDP_SIM_KERNEL_BBR_H
 #define RUDP_SIM_KERNEL_BBR_H
 
-#include "proto/cc.h"
+#include "proto/cc/cc.h"
 
 /* "kernel-bbr" */
 extern const struct rudp_cc_ops sim_kernel_bbr;

@@ -6,7 +6,7 @@
 
 #include "base/time.h"
 #include "flight.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 #define PORT 443
 #define GIVE_UP_NS (100000 * RUDP_NS_PER_S)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "prng.h"
-#include "proto/conn_private.h"
+#include "proto/conn/conn_private.h"
 
 #define LIE_BYTES_MAX 1150
 

@@ -3,7 +3,7 @@
 #ifndef RUDP_SIM_TRACE_H
 #define RUDP_SIM_TRACE_H
 
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 /* queue_ns: how long datagrams that it sends now wait for the link. */
 void trace_conn(const struct rudp_conn *conn, int host, int64_t now_ns, int64_t queue_ns);

@@ -14,7 +14,7 @@
 
 #include "attacker.h"
 #include "link.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 #define WORLD_CONNS_MAX 64
 #define WORLD_REASON_BYTES 200

@@ -6,7 +6,7 @@
 #ifndef RUDP_SIM_WORLD_PRIVATE_H
 #define RUDP_SIM_WORLD_PRIVATE_H
 
-#include "engine/qlog.h"
+#include "engine/trace/qlog.h"
 #include "flight.h"
 #include "prng.h"
 #include "world.h"

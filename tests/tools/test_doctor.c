@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../../tools/doctor.h"
-#include "engine/confine.h"
+#include "engine/confine/confine.h"
 
 #define ALL (RUDP_CONFINE_BIT(RUDP_CONFINE_COUNT) - 1)
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../../tools/filter.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 static struct rudp_filter filter;
 static char error[RUDP_FILTER_ERROR_SIZE];

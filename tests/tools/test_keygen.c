@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "../../tools/fingerprint.h"
-#include "engine/key_file.h"
+#include "engine/config/key_file.h"
 #include "files.h"
 
 TestSuite(keygen, .init = files_init, .fini = files_fini);

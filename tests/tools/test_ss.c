@@ -19,7 +19,7 @@
 #include "api/control.h"
 #include "api/names.h"
 #include "files.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 TestSuite(ss, .init = files_init, .fini = files_fini);
 TestSuite(doctor, .init = files_init, .fini = files_fini);

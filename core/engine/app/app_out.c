@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* From the network to the program: straight from the receive buffer into the kernel. */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "engine/app/app_side.h"
+
+/* Cuts the vector to len bytes; returns the number of entries left. */
+static size_t cut(struct iovec *iov, int count, size_t len)
+{
+	size_t entries = 0;
+
+	for (int i = 0; i < count && len > 0; i++, entries++) {
+		if (iov[i].iov_len > len)
+			iov[i].iov_len = len;
+		len -= iov[i].iov_len;
+	}
+	return entries;
+}
+
+/* How much may go in one send, and whether it is the urgent byte. */
+static size_t portion(const struct rudp_app *app, int *flags)
+{
+	size_t ahead = rudp_carrier_urgent_ahead(&app->carrier);
+
+	*flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	if (ahead == 1)
+		*flags |= MSG_OOB;
+	if (ahead > 0 && ahead - 1 < RUDP_APP_PASS_BYTES)
+		return ahead == 1 ? 1 : ahead - 1;
+	return RUDP_APP_PASS_BYTES;
+}
+
+/* The program reads no more, but lives: its data is taken and dropped, as nobody else can. */
+static void drop(struct rudp_engine *engine, struct rudp_app *app)
+{
+	rudp_ends_on_shutdown_receive(&app->ends);
+	rudp_carrier_shutdown_receive(engine, &app->carrier);
+}
+
+static bool has_closed(const struct rudp_app *app)
+{
+	struct pollfd one = {.fd = app->fd};
+
+	return poll(&one, 1, 0) > 0 && one.revents & POLLHUP;
+}
+
+/*
+ * EPIPE is SHUT_RD, or a close that epoll is just about to tell: then what could not be delivered must
+ * stay unread, since that is what makes the close a reset. ECONNRESET is said only once.
+ */
+static void on_refusal(struct rudp_engine *engine, struct rudp_app *app, int error)
+{
+	if (error == ECONNRESET) {
+		rudp_ends_on_closed(&app->ends, true);
+		app->may_read = true; /* its last words, whether or not epoll has told of them */
+	} else if (error == EPIPE && !has_closed(app)) {
+		drop(engine, app);
+	}
+}
+
+static bool is_same_host(const struct rudp_app *app)
+{
+	return rudp_addr_is_loopback(&app->remote) ||
+	       rudp_addr_same_host(&app->local, &app->remote);
+}
+
+/* SO_SNDBUF of our end; the other half of the program's SO_RCVBUF is the connection's window. */
+static int end_buffer_bytes(const struct rudp_app *app)
+{
+	uint64_t bytes = RUDP_APP_SNDBUF_BYTES;
+
+	if (app->given_bytes < RUDP_APP_BULK_BYTES && is_same_host(app))
+		bytes = RUDP_APP_SAME_HOST_SNDBUF_BYTES;
+	if (app->options.conn.receive_max_bytes > 0 &&
+	    app->options.conn.receive_max_bytes / 2 < bytes)
+		bytes = app->options.conn.receive_max_bytes / 2;
+	return bytes < RUDP_APP_SNDBUF_LEAST_BYTES ? RUDP_APP_SNDBUF_LEAST_BYTES : (int)bytes;
+}
+
+void rudp_app_limit_unread(struct rudp_app *app)
+{
+	int bytes = end_buffer_bytes(app);
+
+	app->roomy = bytes < RUDP_APP_SNDBUF_BYTES;
+	if (app->roomy)
+		setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+/* Most connections never need it. true: it is there since now. */
+static bool make_room(struct rudp_app *app)
+{
+	int bytes = end_buffer_bytes(app);
+
+	if (app->roomy)
+		return false;
+	app->roomy = true;
+	return setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0;
+}
+
+static ssize_t give_flagged(const struct rudp_app *app, const struct msghdr *message, int flags)
+{
+	if (message->msg_iovlen > 1)
+		return sendmsg(app->fd, message, flags);
+	return send(app->fd, message->msg_iov[0].iov_base, message->msg_iov[0].iov_len, flags);
+}
+
+/* A kernel without CONFIG_AF_UNIX_OOB knows no urgent bytes here: it is one like all others then. */
+static ssize_t give(const struct rudp_app *app, const struct msghdr *message, int flags)
+{
+	ssize_t n = give_flagged(app, message, flags);
+
+	if (n < 0 && errno == EOPNOTSUPP && flags & MSG_OOB)
+		n = give_flagged(app, message, flags & ~MSG_OOB);
+	return n;
+}
+
+/* The first bulk that the program has read: its buffer may grow, when it is full next. */
+static void note_given(struct rudp_app *app, size_t bytes)
+{
+	bool was_bulk = app->given_bytes >= RUDP_APP_BULK_BYTES;
+
+	app->given_bytes += bytes;
+	if (!was_bulk && app->given_bytes >= RUDP_APP_BULK_BYTES)
+		app->roomy = false;
+}
+
+bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
+{
+	size_t moved = 0;
+
+	while (moved < RUDP_APP_PASS_BYTES) {
+		struct iovec iov[2];
+		int count = rudp_carrier_receive_readable(&app->carrier, iov);
+		struct msghdr message = {.msg_iov = iov};
+		int flags;
+		ssize_t n;
+
+		message.msg_iovlen = cut(iov, count, portion(app, &flags));
+		if (message.msg_iovlen == 0)
+			return false;
+		/* A connection of small messages does not need its buffer's size set. */
+		if (!app->roomy && iov[0].iov_len > RUDP_APP_PEEK_BYTES)
+			rudp_app_limit_unread(app);
+		rudp_app_before_delivery(engine, app);
+		n = give(app, &message, flags);
+		if (n > 0) {
+			rudp_carrier_receive_consume(engine, &app->carrier, (size_t)n);
+			moved += (size_t)n;
+			note_given(app, (size_t)n);
+			continue;
+		}
+		if (errno == EINTR || (errno == EAGAIN && make_room(app)))
+			continue;
+		/* There is room, but no memory for it in the kernel: rudp_app_pump comes back to it. */
+		if (errno == ENOBUFS || errno == ENOMEM)
+			return false;
+		app->may_write = false;
+		if (errno == EAGAIN)
+			rudp_app_await_reading(engine, app);
+		else
+			on_refusal(engine, app, errno);
+		return false;
+	}
+	return true;
+}
+
+int rudp_app_unread(const struct rudp_app *app)
+{
+	int bytes = 0;
+
+	return ioctl(app->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a policy comes from: the variables, the file, and the file again when it has changed. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "engine/config/config_open.h"
+#include "engine/config/file_stamp.h"
+#include "engine/config/policy_private.h"
+
+#define FILE_VARIABLE "RUDP_POLICY_FILE"
+#define FILES_MAX 2
+#define LOOK_INTERVAL_NS RUDP_NS_PER_S
+
+/* What a file was when it was last looked at. Equal ones are taken to hold the same text. */
+struct look {
+	int error;                    /* 0, or the errno of open or stat */
+	unsigned index;               /* of the file in the list */
+	struct rudp_file_stamp stamp;
+};
+
+struct rudp_policy_files {
+	char paths[FILES_MAX][RUDP_POLICY_PATH_SIZE];
+	unsigned count;
+	bool named;                   /* by the variable: must exist */
+	uid_t uid;                    /* of the engine, when it read the policy first */
+	struct look look;
+	int64_t looked_at_ns;
+};
+
+/* A file that the variable names is told from one that we looked for ourselves. */
+static bool fault(const struct rudp_policy_files *files, char *error, const char *path,
+		  const char *what)
+{
+	snprintf(error, RUDP_POLICY_TEXT_SIZE, "%s%.200s: %s", files->named ? FILE_VARIABLE ": " : "",
+		 path, what);
+	return false;
+}
+
+/* A directory that we may not look into is another user's home: nothing in it is meant for us. */
+static bool is_missing(const char *path, int error)
+{
+	struct stat st;
+
+	if (error == EACCES && stat(path, &st) < 0)
+		error = errno == EACCES ? ENOENT : errno;
+	return error == ENOENT || error == ENOTDIR;
+}
+
+static bool changed(const struct look *a, const struct look *b)
+{
+	return a->error != b->error || a->index != b->index ||
+	       !rudp_file_stamp_equal(&a->stamp, &b->stamp);
+}
+
+static struct look look_of(unsigned index, const struct stat *st)
+{
+	return (struct look){.index = index, .stamp = rudp_file_stamp_of(st)};
+}
+
+/* /dev/null is how one asks for no file at all. */
+static bool is_text(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) || (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3));
+}
+
+/* Whoever can change the file could send traffic in clear text that a key protects. */
+static bool is_trusted(const struct rudp_policy_files *files, const struct stat *st,
+		       const char *path, char *error)
+{
+	char text[256];
+
+	if (!S_ISREG(st->st_mode) || (!(st->st_mode & (S_IWGRP | S_IWOTH)) &&
+				      (st->st_uid == 0 || st->st_uid == files->uid)))
+		return true;
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return fault(files, error, path,
+			     "can be changed by others; take the right from them (chmod go-w)");
+	snprintf(text, sizeof text,
+		 "belongs to user %u, who can change it, and the engine's user is %u; give the file "
+		 "to that user or to root (chown), or use a copy",
+		 st->st_uid, files->uid);
+	return fault(files, error, path, text);
+}
+
+static ssize_t read_all(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, text + len, size - len)) > 0)
+		len += (size_t)n;
+	return n < 0 ? -errno : (ssize_t)len;
+}
+
+static struct rudp_policy_source *parse_open_file(const struct rudp_policy_files *files, int fd,
+						  const char *path, char *error)
+{
+	struct rudp_policy_source *source = NULL;
+	char *text = malloc(RUDP_POLICY_FILE_BYTES_MAX + 1);
+	ssize_t len = text ? read_all(fd, text, RUDP_POLICY_FILE_BYTES_MAX + 1) : -ENOMEM;
+
+	if (len < 0)
+		fault(files, error, path, strerrordesc_np((int)-len));
+	else if (len > RUDP_POLICY_FILE_BYTES_MAX)
+		fault(files, error, path, "is longer than 256 KB");
+	else
+		source = rudp_policy_parse_source(text, (size_t)len, path, error);
+	free(text);
+	return source;
+}
+
+static struct rudp_policy_source *read_open_file(struct rudp_policy_files *files, unsigned index,
+						 int fd, char *error)
+{
+	const char *path = files->paths[index];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		fault(files, error, path, strerrordesc_np(errno));
+		return NULL;
+	}
+	files->look = look_of(index, &st);
+	if (!is_text(&st))
+		fault(files, error, path, "is not a regular file");
+	else if (is_trusted(files, &st, path, error))
+		return parse_open_file(files, fd, path, error);
+	return NULL;
+}
+
+/* The first that exists; an empty source where none need exist. */
+static struct rudp_policy_source *read_files(struct rudp_policy_files *files, char *error)
+{
+	for (unsigned i = 0; i < files->count; i++) {
+		int fd = rudp_config_open(files->paths[i]);
+		struct rudp_policy_source *source;
+
+		files->look = (struct look){.index = i, .error = fd < 0 ? errno : 0};
+		if (fd >= 0) {
+			source = read_open_file(files, i, fd, error);
+			close(fd);
+			return source;
+		}
+		if (!files->named && is_missing(files->paths[i], files->look.error))
+			continue;
+		fault(files, error, files->paths[i], strerrordesc_np(files->look.error));
+		return NULL;
+	}
+	files->look = (struct look){.index = files->count};
+	return rudp_policy_parse_source("", 0, "", error);
+}
+
+bool rudp_policy_reload(struct rudp_policy *policy, char error[RUDP_POLICY_TEXT_SIZE])
+{
+	struct rudp_policy_source *source;
+
+	error[0] = 0;
+	if (!policy->files)
+		return true;
+	source = read_files(policy->files, error);
+	if (source)
+		rudp_policy_take(policy, &policy->file, source);
+	return source;
+}
+
+const char *rudp_policy_file_path(const struct rudp_policy *policy, unsigned index)
+{
+	const struct rudp_policy_files *files = policy ? policy->files : NULL;
+
+	return files && index < files->count ? files->paths[index] : NULL;
+}
+
+static struct look look_at(const struct rudp_policy_files *files)
+{
+	for (unsigned i = 0; i < files->count; i++) {
+		struct stat st;
+
+		if (stat(files->paths[i], &st) == 0)
+			return look_of(i, &st);
+		if (files->named || !is_missing(files->paths[i], errno))
+			return (struct look){.index = i, .error = errno};
+	}
+	return (struct look){.index = files->count};
+}
+
+void rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns)
+{
+	struct rudp_policy_files *files = policy ? policy->files : NULL;
+	char text[RUDP_POLICY_TEXT_SIZE];
+	struct look now;
+
+	if (!files || now_ns - files->looked_at_ns < LOOK_INTERVAL_NS)
+		return;
+	files->looked_at_ns = now_ns;
+	now = look_at(files);
+	if (!changed(&now, &files->look))
+		return;
+	if (rudp_policy_reload(policy, text))
+		rudp_log(RUDP_LOG_INFO, "policy: %s", rudp_policy_describe(policy, text, sizeof text));
+	else
+		rudp_log(RUDP_LOG_ERROR, "policy: %s; the old one stays in force", text);
+}
+
+static bool add_path(struct rudp_policy_files *files, const char *directory, const char *rest,
+		     char *error)
+{
+	char *path = files->paths[files->count++];
+	int len = snprintf(path, RUDP_POLICY_PATH_SIZE, "%s%s", directory, rest);
+
+	return (len > 0 && len < RUDP_POLICY_PATH_SIZE) ||
+	       fault(files, error, directory, "is too long a name");
+}
+
+/* The program may go to another directory before the file is read again (engine in a thread). */
+static bool add_named(struct rudp_policy_files *files, const char *name, char *error)
+{
+	char *path = files->paths[0];
+	size_t len;
+
+	files->named = true;
+	if (*name == '/')
+		return add_path(files, name, "", error);
+	if (!getcwd(path, RUDP_POLICY_PATH_SIZE))
+		return fault(files, error, name, strerrordesc_np(errno));
+	len = strlen(path);
+	files->count = 1;
+	if (len + 1 + strlen(name) >= RUDP_POLICY_PATH_SIZE)
+		return fault(files, error, name, "is too long a name");
+	stpcpy(stpcpy(path + len, "/"), name);
+	return true;
+}
+
+static bool find_files(struct rudp_policy_files *files, char *(*get)(const char *name), char *error)
+{
+	const char *named = get(FILE_VARIABLE);
+	const char *config = get("XDG_CONFIG_HOME");
+	const char *home = get("HOME");
+
+	if (named && *named)
+		return add_named(files, named, error);
+	/* XDG Base Directory Specification: a relative directory is to be ignored. */
+	if (config && *config == '/') {
+		if (!add_path(files, config, "/rudp/rudp.conf", error))
+			return false;
+	} else if (home && *home == '/' && !add_path(files, home, "/.config/rudp/rudp.conf", error)) {
+		return false;
+	}
+	return add_path(files, RUDP_POLICY_SYSTEM_FILE, "", error);
+}
+
+static bool load(struct rudp_policy *policy, char *(*get)(const char *name), char *error)
+{
+	const char *rules = get(RUDP_POLICY_VARIABLE);
+
+	if (rules &&
+	    !rudp_policy_parse(policy, true, rules, strlen(rules), RUDP_POLICY_VARIABLE, error))
+		return false;
+	return find_files(policy->files, get, error) && rudp_policy_reload(policy, error);
+}
+
+struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
+				     char error[RUDP_POLICY_TEXT_SIZE])
+{
+	struct rudp_policy *policy = rudp_policy_new();
+
+	if (policy)
+		policy->files = calloc(1, sizeof *policy->files);
+	if (!policy || !policy->files) {
+		snprintf(error, RUDP_POLICY_TEXT_SIZE, "there is no memory for the policy");
+	} else {
+		/* Never; yet "how long ago" does not overflow. */
+		policy->files->looked_at_ns = INT64_MIN / 2;
+		policy->files->uid = geteuid();
+		if (load(policy, get, error))
+			return policy;
+	}
+	rudp_policy_free(policy);
+	return NULL;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* The words of a policy that carry a value: addresses, ports, patterns, durations. */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "engine/config/policy_private.h"
+
+#define NUMBER_DIGITS_MAX 9
+#define MAPPED_PREFIX_BITS 96
+#define GOOD (-1)
+
+#define say(...) snprintf(error, RUDP_POLICY_TEXT_SIZE, __VA_ARGS__)
+
+char *rudp_policy_quote(const char *word, size_t len, char text[RUDP_POLICY_QUOTE_SIZE])
+{
+	size_t room = RUDP_POLICY_QUOTE_SIZE - sizeof "''...", shown = len < room ? len : room;
+	char *out = text;
+
+	*out++ = '\'';
+	for (size_t i = 0; i < shown; i++)
+		*out++ = word[i] > ' ' && word[i] <= '~' ? word[i] : '?';
+	if (shown < len)
+		out = stpcpy(out, "...");
+	strcpy(out, "'");
+	return text;
+}
+
+/* Digits only. Returns how many; *number is meaningless above NUMBER_DIGITS_MAX of them. */
+static size_t read_digits(const char *word, size_t len, uint32_t *number)
+{
+	size_t digits = 0;
+
+	*number = 0;
+	while (digits < len && word[digits] >= '0' && word[digits] <= '9') {
+		if (digits < NUMBER_DIGITS_MAX)
+			*number = *number * 10 + (uint32_t)(word[digits] - '0');
+		digits++;
+	}
+	return digits;
+}
+
+static bool read_number(const char *word, size_t len, uint32_t max, uint32_t *number)
+{
+	size_t digits = read_digits(word, len, number);
+
+	return digits > 0 && digits == len && digits <= NUMBER_DIGITS_MAX && *number <= max;
+}
+
+static bool read_address(struct rudp_policy_network *network, const char *word, size_t len)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (len == 0 || len >= sizeof text || memchr(word, 0, len))
+		return false;
+	memcpy(text, word, len);
+	text[len] = 0;
+	network->family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	return inet_pton(network->family, text, network->bytes) == 1;
+}
+
+/* false: there was something to clear. */
+static bool clear_host_bits(struct rudp_policy_network *network, unsigned bits)
+{
+	bool clear = true;
+
+	for (unsigned i = network->prefix_bits; i < bits; i++) {
+		uint8_t bit = (uint8_t)(0x80 >> i % 8);
+
+		clear = clear && !(network->bytes[i / 8] & bit);
+		network->bytes[i / 8] &= (uint8_t)~bit;
+	}
+	return clear;
+}
+
+/* A program cannot tell ::ffff:10.0.0.0/104 from 10.0.0.0/8 on the wire, so they are one here. */
+static void unmap(struct rudp_policy_network *network)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
+
+	if (network->family != AF_INET6 || network->prefix_bits < MAPPED_PREFIX_BITS ||
+	    memcmp(network->bytes, mapped, sizeof mapped) != 0)
+		return;
+	network->family = AF_INET;
+	network->prefix_bits -= MAPPED_PREFIX_BITS;
+	memmove(network->bytes, network->bytes + sizeof mapped, 4);
+	memset(network->bytes + 4, 0, sizeof network->bytes - 4);
+}
+
+int rudp_policy_read_network(struct rudp_policy_network *network, const char *word, size_t len,
+			     char error[RUDP_POLICY_TEXT_SIZE])
+{
+	const char *slash = memchr(word, '/', len);
+	size_t host_len = slash ? (size_t)(slash - word) : len;
+	char quote[RUDP_POLICY_QUOTE_SIZE], right[INET6_ADDRSTRLEN];
+	unsigned bits;
+
+	memset(network, 0, sizeof *network);
+	if (!read_address(network, word, host_len)) {
+		say("%s is not an IPv4 or IPv6 address (names cannot stand here)",
+		    rudp_policy_quote(word, host_len, quote));
+		return 0;
+	}
+	network->prefix_bits = bits = network->family == AF_INET ? 32 : 128;
+	if (slash && !read_number(slash + 1, len - host_len - 1, bits, &network->prefix_bits)) {
+		say("%s is not a prefix length from 0 to %u",
+		    rudp_policy_quote(slash + 1, len - host_len - 1, quote), bits);
+		return (int)host_len + 1;
+	}
+	if (!clear_host_bits(network, bits)) {
+		say("%s has bits beyond its prefix; the network is %s/%u",
+		    rudp_policy_quote(word, len, quote),
+		    inet_ntop(network->family, network->bytes, right, sizeof right),
+		    network->prefix_bits);
+		return 0;
+	}
+	unmap(network);
+	return GOOD;
+}
+
+int rudp_policy_read_ports(uint16_t *min, uint16_t *max, const char *word, size_t len,
+			   char error[RUDP_POLICY_TEXT_SIZE])
+{
+	const char *dash = memchr(word, '-', len);
+	size_t first_len = dash ? (size_t)(dash - word) : len;
+	size_t last_at = dash ? first_len + 1 : 0;
+	char quote[RUDP_POLICY_QUOTE_SIZE];
+	uint32_t first, last;
+
+	if (!read_number(word, first_len, UINT16_MAX, &first) || !first) {
+		say("%s is not a port from 1 to 65535", rudp_policy_quote(word, first_len, quote));
+		return 0;
+	}
+	if (!read_number(word + last_at, len - last_at, UINT16_MAX, &last) || !last) {
+		say("%s is not a port from 1 to 65535",
+		    rudp_policy_quote(word + last_at, len - last_at, quote));
+		return (int)last_at;
+	}
+	if (first > last) {
+		say("the range %s ends before it begins", rudp_policy_quote(word, len, quote));
+		return 0;
+	}
+	*min = (uint16_t)first;
+	*max = (uint16_t)last;
+	return GOOD;
+}
+
+int rudp_policy_read_program(char program[RUDP_POLICY_PROGRAM_SIZE], const char *word, size_t len,
+			     char error[RUDP_POLICY_TEXT_SIZE])
+{
+	const char *slash = memchr(word, '/', len);
+	const char *nul = memchr(word, 0, len);
+	char quote[RUDP_POLICY_QUOTE_SIZE];
+
+	if (slash) {
+		say("%s: a program is named without its directory",
+		    rudp_policy_quote(word, len, quote));
+		return (int)(slash - word);
+	}
+	if (nul) {
+		say("%s: this character does not belong there", rudp_policy_quote(word, len, quote));
+		return (int)(nul - word);
+	}
+	if (len >= RUDP_POLICY_PROGRAM_SIZE) {
+		say("%s is longer than %d characters", rudp_policy_quote(word, len, quote),
+		    RUDP_POLICY_PROGRAM_SIZE - 1);
+		return 0;
+	}
+	memcpy(program, word, len);
+	program[len] = 0;
+	return GOOD;
+}
+
+#define MS (1U << 0)
+#define S (1U << 1)
+#define MIN (1U << 2)
+#define H (1U << 3)
+#define ON_OFF (1U << 4)              /* no number, but one of two words */
+
+static const struct {
+	const char *name;
+	int64_t ns;
+} units[] = {{"ms", RUDP_NS_PER_MS},
+	     {"s", RUDP_NS_PER_S},
+	     {"min", 60 * RUDP_NS_PER_S},
+	     {"h", 3600 * RUDP_NS_PER_S}};
+
+static const struct {
+	const char *name;
+	unsigned units;               /* bits of the units that it takes; none: a plain number */
+	int64_t min, max;
+	const char *expected;
+} settings[RUDP_POLICY_SETTINGS_COUNT] = {
+	[RUDP_POLICY_HEAD_START] = {"head-start", MS | S, 0, 10 * RUDP_NS_PER_S,
+				    "a duration from 0ms to 10s (as in 250ms, 2s)"},
+	[RUDP_POLICY_REMEMBER] = {"remember", S | MIN | H, 0, 24 * 3600 * RUDP_NS_PER_S,
+				  "a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"},
+	[RUDP_POLICY_UDP_PORT] = {"udp-port", 0, 1, UINT16_MAX, "a port from 1 to 65535"},
+	[RUDP_POLICY_RESUME] = {"resume", ON_OFF, 0, 1, "on or off"},
+	[RUDP_POLICY_TAIL] = {"tail", ON_OFF, 0, 1, "on or off"},
+	[RUDP_POLICY_EARLY] = {"early", ON_OFF, 0, 1, "on or off"},
+};
+
+enum rudp_policy_setting rudp_policy_setting_find(const char *word, size_t len)
+{
+	enum rudp_policy_setting setting = 0;
+
+	while (setting < RUDP_POLICY_SETTINGS_COUNT &&
+	       (strlen(settings[setting].name) != len ||
+		memcmp(settings[setting].name, word, len) != 0))
+		setting++;
+	return setting;
+}
+
+const char *rudp_policy_setting_name(enum rudp_policy_setting setting)
+{
+	return settings[setting].name;
+}
+
+/* 0: not a unit that the setting takes. A 0 needs none, where there are any. */
+static int64_t read_unit(unsigned allowed, const char *word, size_t len, uint32_t number)
+{
+	if (len == 0)
+		return !allowed || number == 0;
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (allowed & 1U << i && strlen(units[i].name) == len &&
+		    memcmp(units[i].name, word, len) == 0)
+			return units[i].ns;
+	return 0;
+}
+
+/* 1, 0; -1: neither word. */
+static int read_on_off(const char *word, size_t len)
+{
+	if (len == 2 && memcmp(word, "on", len) == 0)
+		return 1;
+	return len == 3 && memcmp(word, "off", len) == 0 ? 0 : -1;
+}
+
+int rudp_policy_read_value(enum rudp_policy_setting setting, int64_t *value, const char *word,
+			   size_t len, char error[RUDP_POLICY_TEXT_SIZE])
+{
+	uint32_t number;
+	size_t digits = read_digits(word, len, &number);
+	int64_t unit = read_unit(settings[setting].units, word + digits, len - digits, number);
+	int on = settings[setting].units & ON_OFF ? read_on_off(word, len) : -1;
+	char quote[RUDP_POLICY_QUOTE_SIZE];
+
+	if (on >= 0) {
+		*value = on;
+		return GOOD;
+	}
+	if (!(settings[setting].units & ON_OFF) && digits > 0 && digits <= NUMBER_DIGITS_MAX && unit &&
+	    number <= settings[setting].max / unit && number * unit >= settings[setting].min) {
+		*value = number * unit;
+		return GOOD;
+	}
+	say("%s is not %s", rudp_policy_quote(word, len, quote), settings[setting].expected);
+	return 0;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Which files an engine may reach: landlock(7). */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/config/policy.h"
+#include "engine/confine/confine.h"
+
+/* What linux/landlock.h may be too old for. */
+#define RIGHT_TRUNCATE (1ull << 14)
+
+#define NO_FILE "/dev/null" /* how one asks for no policy file at all */
+
+#define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define WRITE                                                                                      \
+	(READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |                      \
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE | RIGHT_TRUNCATE)
+/* It lists and locks the directory, binds sockets in it, and removes them (private_dir.h). */
+#define LISTEN (READ | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE)
+
+/* The rights of each version of the interface; later ones have those of the last. */
+static const uint64_t rights_of_version[] = {0, 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff};
+
+#define VERSIONS (sizeof rights_of_version / sizeof rights_of_version[0])
+
+struct rules {
+	int fd;
+	uint64_t rights; /* those that the kernel knows */
+};
+
+/* What is not there cannot be allowed, which is no error; nor can a file, as a directory. */
+static bool allow(const struct rules *rules, const char *path, uint64_t rights)
+{
+	struct landlock_path_beneath_attr beneath = {.allowed_access = rights & rules->rights};
+	int rc;
+
+	beneath.parent_fd = open(path, O_PATH | O_CLOEXEC);
+	if (beneath.parent_fd < 0)
+		return false;
+	rc = (int)syscall(SYS_landlock_add_rule, rules->fd, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
+	close(beneath.parent_fd);
+	return rc == 0;
+}
+
+/*
+ * A directory, or that of a file, as the file may be replaced by another of that name. The
+ * supervisor opens what is elsewhere, as when the directory itself is replaced (proc_look.h).
+ */
+static void allow_configured(const struct rules *rules, const char *path)
+{
+	char name[PATH_MAX];
+
+	if (!*path || strcmp(path, NO_FILE) == 0 || allow(rules, path, READ))
+		return;
+	if ((size_t)snprintf(name, sizeof name, "%s", path) < sizeof name &&
+	    strcmp(dirname(name), "/") != 0)
+		allow(rules, name, READ);
+}
+
+static void allow_all(const struct rules *rules, const struct rudp_settings *settings,
+		      const char *run_dir)
+{
+	const char *path;
+
+	allow(rules, "/proc", READ);
+	allow(rules, NO_FILE, LANDLOCK_ACCESS_FS_READ_FILE); /* it keeps a descriptor in reserve */
+	allow_configured(rules, settings->keys.path);
+	for (unsigned i = 0; (path = rudp_policy_file_path(settings->policy, i)) != NULL; i++)
+		allow_configured(rules, path);
+	if (settings->qlog_path[0])
+		allow(rules, settings->qlog_path, WRITE);
+	if (run_dir[0])
+		allow(rules, run_dir, LISTEN);
+}
+
+int rudp_confine_files(const struct rudp_settings *settings, const char *run_dir)
+{
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	struct landlock_ruleset_attr attr = {0};
+	struct rules rules;
+	int rc = 0;
+
+	if (version < 1)
+		return version < 0 ? -errno : -ENOSYS;
+	attr.handled_access_fs =
+		rights_of_version[(size_t)version < VERSIONS ? (size_t)version : VERSIONS - 1];
+	rules.rights = attr.handled_access_fs;
+	/* Only the first member: kernels of the first versions know no other. */
+	rules.fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+	if (rules.fd < 0)
+		return -errno;
+	allow_all(&rules, settings, run_dir);
+	if (syscall(SYS_landlock_restrict_self, rules.fd, 0) < 0)
+		rc = -errno;
+	close(rules.fd);
+	return rc;
+}

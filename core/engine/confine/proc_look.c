@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/confine/proc_look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "engine/config/config_open.h"
+#include "engine/config/policy.h"
+#include "engine/config/settings.h"
+
+
+static const char *const files[] = {
+#define FILE_NAME(name, file) file,
+	RUDP_PROC_FILES(FILE_NAME)
+#undef FILE_NAME
+};
+
+static struct rudp_proc_question *via;
+static int64_t silent_until_ns;
+static bool owes_descriptor; /* a question for one has not been answered in time */
+
+static ssize_t read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, size);
+	if (len < 0)
+		len = -errno;
+	close(fd);
+	return len;
+}
+
+ssize_t rudp_read_text(const char *path, char *text, size_t size)
+{
+	ssize_t len = read_file(path, text, size - 1);
+
+	text[len > 0 ? len : 0] = 0;
+	return len;
+}
+
+/* By this process itself. */
+static ssize_t look(uint32_t pid, unsigned file, char *text, size_t size)
+{
+	char path[48];
+	ssize_t len;
+
+	snprintf(path, sizeof path, "/proc/%u/%s", pid, files[file]);
+	if (file != RUDP_PROC_EXE)
+		return read_file(path, text, size);
+	len = readlink(path, text, size);
+	return len < 0 ? -errno : len;
+}
+
+static void wake(_Atomic uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static bool wait_for_answer(struct rudp_proc_question *question, uint32_t number, int64_t wait_ns)
+{
+	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + wait_ns;
+	int64_t left_ns = wait_ns;
+	uint32_t seen;
+
+	while ((seen = atomic_load(&question->answered)) != number && left_ns > 0) {
+		const struct timespec timeout = {0, left_ns};
+
+		syscall(SYS_futex, &question->answered, FUTEX_WAIT, seen, &timeout, NULL, 0);
+		left_ns = until_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	}
+	return seen == number;
+}
+
+/* false: the supervisor is not asked now. A question that it still works on would be mixed with the
+ * next. */
+static bool may_ask(struct rudp_proc_question *question)
+{
+	bool is_answered = atomic_load(&question->answered) == atomic_load(&question->asked);
+
+	if (owes_descriptor && is_answered) {
+		owes_descriptor = false;
+		if (question->len >= 0)
+			close(question->len);
+	}
+	return question->wake_fd && is_answered &&
+	       rudp_clock_now_ns(&rudp_clock_monotonic) >= silent_until_ns;
+}
+
+/* Returns what the supervisor says, or -ETIMEDOUT. */
+static int32_t put_question(struct rudp_proc_question *question, int64_t wait_ns)
+{
+	static const uint64_t one = 1;
+	uint32_t number = atomic_load(&question->asked) + 1;
+
+	atomic_store(&question->asked, number);
+	if (write(question->wake_fd, &one, sizeof one) == sizeof one &&
+	    wait_for_answer(question, number, wait_ns))
+		return question->len;
+	silent_until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + RUDP_PROC_LOOK_PAUSE_NS;
+	return -ETIMEDOUT;
+}
+
+static ssize_t ask(struct rudp_proc_question *question, uint32_t pid, unsigned file, char *text,
+		   size_t size)
+{
+	ssize_t len;
+
+	if (!may_ask(question))
+		return -EACCES;
+	question->pid = pid;
+	question->file = file;
+	len = put_question(question, RUDP_PROC_LOOK_WAIT_NS);
+	if (len > (ssize_t)size)
+		len = (ssize_t)size;
+	if (len > 0)
+		memcpy(text, question->text, (size_t)len);
+	return len;
+}
+
+ssize_t rudp_proc_look(uint32_t pid, enum rudp_proc_file file, char *text, size_t size)
+{
+	ssize_t len = look(pid, file, text, size - 1);
+
+	/* ENOENT: /proc may hide the programs that a process may not look into (hidepid, proc(5)). */
+	if (via && (len == -EACCES || len == -EPERM || len == -ENOENT))
+		len = ask(via, pid, file, text, size - 1);
+	text[len > 0 ? len : 0] = 0;
+	return len;
+}
+
+static int ask_to_open(const char *path)
+{
+	struct rudp_proc_question *question = via;
+	int fd;
+
+	if (strlen(path) >= sizeof question->text)
+		return -ENAMETOOLONG;
+	if (!may_ask(question))
+		return -ETIMEDOUT;
+	strcpy(question->text, path);
+	question->file = RUDP_PROC_COUNT;
+	fd = put_question(question, RUDP_PROC_OPEN_WAIT_NS);
+	owes_descriptor = fd == -ETIMEDOUT;
+	return fd;
+}
+
+void rudp_proc_look_via(struct rudp_proc_question *question)
+{
+	via = question;
+	rudp_config_open_by(question ? ask_to_open : NULL);
+	silent_until_ns = 0;
+}
+
+static bool is_entry_of(const char *path, const char *directory)
+{
+	size_t len = strlen(directory);
+
+	return len && strncmp(path, directory, len) == 0 && path[len] == '/' &&
+	       !strchr(path + len + 1, '/') && strcmp(path + len + 1, "..") != 0;
+}
+
+static bool is_configured(const struct rudp_settings *settings, const char *path)
+{
+	const char *policy;
+
+	for (unsigned i = 0; (policy = rudp_policy_file_path(settings->policy, i)) != NULL; i++)
+		if (strcmp(path, policy) == 0)
+			return true;
+	return settings->keys.path[0] && (strcmp(path, settings->keys.path) == 0 ||
+					  is_entry_of(path, settings->keys.path));
+}
+
+/* From a copy: the engine could change the text meanwhile. */
+static int open_configured(const struct rudp_proc_question *question,
+			   const struct rudp_settings *settings)
+{
+	char path[RUDP_PROC_LOOK_BYTES];
+	int fd;
+
+	memcpy(path, question->text, sizeof path);
+	path[sizeof path - 1] = 0;
+	if (!is_configured(settings, path))
+		return -EACCES;
+	fd = rudp_config_open(path);
+	return fd < 0 ? -errno : fd;
+}
+
+void rudp_proc_look_answer(struct rudp_proc_question *question, const struct rudp_settings *settings)
+{
+	uint32_t number = atomic_load(&question->asked), file = question->file;
+	ssize_t len;
+
+	if (number == atomic_load(&question->answered))
+		return;
+	if (file < RUDP_PROC_COUNT)
+		len = look(question->pid, file, question->text, sizeof question->text);
+	else
+		len = open_configured(question, settings);
+	question->len = (int32_t)len;
+	atomic_store(&question->answered, number);
+	wake(&question->answered);
+}

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/connect/race.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/mark.h"
+#include "base/log.h"
+#include "engine/app/app_side.h"
+#include "engine/carrier/tcp.h"
+#include "engine/connect/connect.h"
+#include "engine/ports/binding.h"
+#include "engine/ports/port.h"
+#include "engine/udp/udp.h"
+#include "engine/udp/udp_owner.h"
+
+static void arm(struct rudp_engine *engine, struct rudp_app *app)
+{
+	const struct rudp_race *race = &app->race;
+
+	rudp_timer_arm(&engine->race_timers, &app->race.timer,
+		       rudp_time_min(rudp_time_min(race->tcp_due_at_ns, race->give_up_at_ns),
+				     race->tell_at_ns));
+}
+
+/* Its own name is settled: nobody else may have it towards the same peer. */
+static void set_local(struct rudp_engine *engine, struct rudp_app *app,
+		      const struct rudp_addr *local)
+{
+	if (app->tuple.known && rudp_addr_equal(&app->local, local))
+		return;
+	app->local = *local;
+	rudp_connection_tuple_add(&engine->tuples, &app->tuple, local, &app->remote);
+}
+
+/*
+ * A program that has bound its socket speaks from there. That socket stays unconnected: others may
+ * share it. Where it was bound to any address, routing says which one it is.
+ */
+static int from_binding(const struct rudp_binding *binding, const struct rudp_addr *remote,
+			struct rudp_udp **udp, struct rudp_addr *local)
+{
+	uint16_t port = rudp_addr_port(&binding->local);
+	int rc;
+
+	if (!rudp_addr_is_any(&binding->local)) {
+		if (binding->local.family != remote->family)
+			return -EINVAL;
+		*local = binding->local;
+	} else {
+		if (binding->local.family == AF_INET && remote->family == AF_INET6)
+			return -EINVAL;
+		rc = rudp_udp_source_for(remote, local);
+		if (rc < 0)
+			return rc;
+		rudp_addr_set_port(local, port);
+	}
+	*udp = binding->port->udp;
+	rudp_udp_hold(*udp);
+	return 0;
+}
+
+/* With a fixed UDP port the target travels in the SYN alone. */
+static struct rudp_addr wire_address(const struct rudp_engine *engine, const struct rudp_addr *to)
+{
+	struct rudp_addr wire = *to;
+
+	if (rudp_policy_udp_port(engine->settings.policy))
+		rudp_addr_set_port(&wire, rudp_policy_udp_port(engine->settings.policy));
+	return wire;
+}
+
+/*
+ * Within this host: the UDP socket that the SYN would reach is a program's own, so that nobody there
+ * speaks rudp. What this engine has itself need not be asked for.
+ */
+static bool is_udp_of_a_program(struct rudp_engine *engine, const struct rudp_addr *local,
+				const struct rudp_addr *wire)
+{
+	return (rudp_addr_is_loopback(wire) || rudp_addr_same_host(local, wire)) &&
+	       !rudp_udp_has_port(engine, rudp_addr_port(wire)) && rudp_udp_owner_is_other(wire);
+}
+
+static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
+		      const struct rudp_binding *binding)
+{
+	struct rudp_addr wire = wire_address(engine, &app->remote);
+	struct rudp_addr local = app->local;
+	struct rudp_udp *udp;
+	int rc;
+
+	if (binding) {
+		rc = from_binding(binding, &wire, &udp, &local);
+		if (rc == 0 &&
+		    rudp_connection_tuple_is_taken(engine->tuples, &local, &app->remote)) {
+			rudp_udp_release(engine, udp);
+			rc = -EADDRNOTAVAIL;
+		}
+	} else {
+		rc = rudp_udp_open_connected(engine, &wire, &app->options.route, &udp);
+		if (rc == 0)
+			local = udp->local;
+	}
+	if (rc == 0 && is_udp_of_a_program(engine, &local, &wire)) {
+		rudp_udp_release(engine, udp);
+		rc = -ECONNREFUSED;
+	}
+	if (rc < 0)
+		return rc;
+	set_local(engine, app, &local);
+	app->carrier.conn = rudp_endpoint_connect(engine->ep, udp, &app->local, &wire,
+						  rudp_addr_port(&app->remote), &app->options.conn,
+						  engine->now_at_ns, &rc);
+	/* From here on the connection keeps the socket. */
+	rudp_udp_release(engine, udp);
+	if (!app->carrier.conn)
+		return rc;
+	rudp_conn_set_user(app->carrier.conn, (void *)(uintptr_t)app->id);
+	return 0;
+}
+
+static int connect_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	const struct rudp_binding *binding = rudp_binding_find(engine, app->race.binding_id);
+	const struct rudp_tcp_from from = {.bound_fd = binding ? binding->tcp_fd : -1,
+					   .local = binding ? &binding->local : &app->local,
+					   .stored = app->race.stored,
+					   .options = &app->options};
+
+	return rudp_tcp_connect(engine, app->id, &from, &app->remote, &app->carrier.tcp);
+}
+
+static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	int64_t limit_ns = app->options.conn.connect_timeout_ns;
+	int64_t user_ns = app->options.conn.user_timeout_ns;
+
+	app->race.tcp_due_at_ns = RUDP_NEVER;
+	if (limit_ns > 0 && (user_ns == 0 || limit_ns < user_ns))
+		user_ns = limit_ns;
+	if (user_ns > 0)
+		app->race.give_up_at_ns = app->race.started_at_ns + user_ns;
+	arm(engine, app);
+	/* A listener of ours that was closed a moment ago would still be connected to by the kernel. */
+	rudp_binding_probe_port(engine, &app->remote);
+	return connect_tcp(engine, app);
+}
+
+static void learn_tcp_local(struct rudp_engine *engine, struct rudp_app *app)
+{
+	struct rudp_addr local;
+	struct sockaddr_in6 name;
+	socklen_t len = sizeof name;
+
+	if (getsockname(app->carrier.tcp->fd, (struct sockaddr *)&name, &len) == 0 &&
+	    rudp_addr_from_sockaddr(&local, (struct sockaddr *)&name, len) == 0)
+		set_local(engine, app, &local);
+}
+
+static bool recall(struct rudp_engine *engine, const struct rudp_app *app, bool *tcp,
+		   int64_t *rtt_ns)
+{
+	return rudp_route_cache_find(&engine->route_cache, &app->remote,
+				     rudp_policy_remember_ns(engine->settings.policy),
+				     engine->now_at_ns, tcp, rtt_ns);
+}
+
+/*
+ * What a race has shown is worth remembering; a rule says the same every time, but for one with "early",
+ * which holds towards those that answer.
+ */
+static void remember(struct rudp_engine *engine, const struct rudp_app *app, bool tcp)
+{
+	struct rudp_conn_stats stats = {0};
+
+	if (app->race.way != RUDP_WAY_AUTO && !app->race.early)
+		return;
+	if (!tcp)
+		rudp_conn_stats(app->carrier.conn, &stats);
+	rudp_route_cache_put(&engine->route_cache, &app->remote, &app->local, tcp, stats.srtt_ns,
+			     engine->now_at_ns);
+}
+
+static int begin_only_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	int rc = begin_tcp(engine, app);
+
+	if (rc == 0)
+		learn_tcp_local(engine, app);
+	return rc;
+}
+
+static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
+		      const struct rudp_binding *binding)
+{
+	int64_t head_start_ns = rudp_policy_head_start_ns(engine->settings.policy);
+	int64_t rtt_ns = 0;
+	bool tcp = false;
+	int rc;
+
+	if (recall(engine, app, &tcp, &rtt_ns) && tcp) {
+		app->reason = RUDP_REASON_REMEMBERED;
+		return begin_only_tcp(engine, app);
+	}
+	if (RUDP_RACE_RTTS * rtt_ns > head_start_ns)
+		head_start_ns = RUDP_RACE_RTTS * rtt_ns;
+	app->transport = RUDP_TRANSPORT_RACING;
+	app->race.tcp_due_at_ns = engine->now_at_ns + head_start_ns;
+	rc = begin_rudp(engine, app, binding);
+	if (rc == 0)
+		arm(engine, app);
+	if (rc == 0 || (binding && rc == -EADDRNOTAVAIL))
+		return rc;
+	app->reason = RUDP_REASON_REFUSED;
+	return begin_only_tcp(engine, app);
+}
+
+/* It has answered lately, and has not failed since: the program may be told that it is connected. */
+static bool is_expected_to_answer(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	int64_t rtt_ns = 0;
+	bool tcp = false;
+
+	return recall(engine, app, &tcp, &rtt_ns) && !tcp;
+}
+
+/*
+ * Data goes with the SYN only where that is the one way to the program: what its peer has taken over
+ * rudp must not come a second time over TCP (docs/protocol.md section 6.8).
+ */
+static bool may_be_early(struct rudp_engine *engine, const struct rudp_app *app,
+			 const struct rudp_race_entry *entry)
+{
+	struct rudp_addr wire = wire_address(engine, &app->remote);
+	bool asked = entry->defer || entry->early_bytes > 0;
+
+	return (asked || (app->race.early && is_expected_to_answer(engine, app))) &&
+	       rudp_endpoint_may_send_early(engine->ep, &wire, engine->now_at_ns);
+}
+
+static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
+			   const struct rudp_race_entry *entry)
+{
+	struct rudp_conn_options *options = &app->options.conn;
+	int rc;
+
+	options->early = may_be_early(engine, app, entry);
+	options->deferred = options->early && entry->early_bytes == 0;
+	options->deferred_max_ns = entry->defer ? 0 : RUDP_RACE_DEFER_NS;
+	rc = begin_rudp(engine, app, entry->binding);
+	/* Who may write before the SYN leaves is not waiting for an answer. */
+	if (options->deferred)
+		app->race.tell_at_ns = RUDP_NEVER;
+	if (rc == 0)
+		arm(engine, app);
+	if (rc == 0 && options->early)
+		app->early_bytes = (uint32_t)rudp_conn_write(app->carrier.conn, entry->early,
+							     entry->early_bytes,
+							     engine->now_at_ns);
+	return rc;
+}
+
+static void keep_stored(struct rudp_race *race, const struct rudp_race_entry *entry)
+{
+	if (!(entry->mark_flags & RUDP_MARK_STORED_OPTIONS) || race->way == RUDP_WAY_RUDP)
+		return;
+	race->stored = calloc(1, sizeof *race->stored);
+	if (race->stored)
+		rudp_stored_options_get(entry->options_fd, race->stored);
+}
+
+/*
+ * What was learned - the way, and over rudp the path and an association - is worth a round trip and more
+ * to programs that are started meanwhile; and who sees a failure asks for the reason some time later
+ * (failures.h). On this host there is nothing to gain.
+ */
+static void keep_engine(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	if (!rudp_addr_is_loopback(&app->remote))
+		engine->keep_until_ns = engine->now_at_ns +
+					rudp_policy_remember_ns(engine->settings.policy);
+}
+
+/* The kernel refuses to send: no route leads there, or a firewall of this host forbids it. */
+static void note_refusal(struct rudp_engine *engine, const struct rudp_app *app, int error)
+{
+	enum rudp_failure_cause cause = rudp_failure_cause_of(error);
+	char remote[RUDP_ADDR_TEXT_SIZE];
+
+	if (cause != RUDP_FAILURE_UNREACHABLE && cause != RUDP_FAILURE_FILTERED)
+		return; /* something is wrong with the call, and only the program can mend that */
+	keep_engine(engine, app);
+	rudp_app_note_failure(engine, app, cause, error);
+	if (rudp_log_wants(RUDP_LOG_INFO))
+		rudp_log(RUDP_LOG_INFO, "%s (pid %u): no connection to %s: %s", app->program.name,
+			 app->program.pid, rudp_addr_format(&app->remote, remote),
+			 strerrordesc_np(error));
+}
+
+static int begin_by_way(struct rudp_engine *engine, struct rudp_app *app,
+			const struct rudp_race_entry *entry)
+{
+	switch (app->race.way) {
+	case RUDP_WAY_AUTO:
+		return begin_auto(engine, app, entry->binding);
+	case RUDP_WAY_RUDP:
+	case RUDP_WAY_TCP:
+		break;
+	}
+	app->reason = app->policy_line ? RUDP_REASON_POLICY : RUDP_REASON_DEFAULT;
+	if (app->race.way == RUDP_WAY_RUDP)
+		return begin_only_rudp(engine, app, entry);
+	app->transport = RUDP_TRANSPORT_TCP;
+	return begin_only_tcp(engine, app);
+}
+
+int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
+		    const struct rudp_race_entry *entry)
+{
+	struct rudp_race *race = &app->race;
+	int rc;
+
+	race->way = entry->decision.way;
+	race->early = entry->decision.early;
+	race->started_at_ns = engine->now_at_ns;
+	race->tcp_due_at_ns = race->give_up_at_ns = RUDP_NEVER;
+	race->tell_at_ns = engine->now_at_ns + RUDP_RACE_TELL_NS;
+	race->binding_id = entry->binding ? entry->binding->id : 0;
+	app->policy_line = entry->decision.line;
+	keep_stored(race, entry);
+	rc = begin_by_way(engine, app, entry);
+	if (rc < 0)
+		note_refusal(engine, app, -rc);
+	return rc;
+}
+
+/* That the key was refused is the cause; a listener with a key refuses TCP as a consequence. */
+static void fail(struct rudp_engine *engine, struct rudp_app *app, int error)
+{
+	if (app->race.key_is_refused)
+		error = EKEYREJECTED;
+	keep_engine(engine, app);
+	rudp_route_cache_forget(&engine->route_cache, &app->remote);
+	rudp_app_fail(engine, app, error);
+}
+
+static void drop_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->carrier.tcp)
+		rudp_tcp_close(engine, app->carrier.tcp);
+	app->carrier.tcp = NULL;
+}
+
+static void drop_conn(struct rudp_engine *engine, struct rudp_app *app)
+{
+	rudp_conn_abandon(app->carrier.conn, engine->now_at_ns);
+	app->carrier.conn = NULL;
+}
+
+static void drop_stored(struct rudp_race *race)
+{
+	free(race->stored);
+	race->stored = NULL;
+}
+
+static void on_answer(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	remember(engine, app, false);
+	keep_engine(engine, app);
+}
+
+static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	drop_tcp(engine, app);
+	drop_stored(&app->race);
+	app->race.tcp_due_at_ns = app->race.give_up_at_ns = app->race.tell_at_ns = RUDP_NEVER;
+	arm(engine, app);
+	on_answer(engine, app);
+	app->transport = RUDP_TRANSPORT_RUDP;
+	if (app->race.way == RUDP_WAY_AUTO)
+		app->reason = RUDP_REASON_ANSWERED;
+	if (app->fd < 0)
+		set_local(engine, app, rudp_conn_local(app->carrier.conn));
+	rudp_connect_on_established(engine, app);
+}
+
+/* A close is the connection's end only if nobody else has its socket. */
+static void take_from_binding(struct rudp_engine *engine, struct rudp_app *app)
+{
+	struct rudp_binding *binding = rudp_binding_find(engine, app->race.binding_id);
+
+	if (!app->carrier.tcp->shared)
+		return;
+	rudp_tcp_own(app->carrier.tcp);
+	if (binding)
+		rudp_binding_drop_tcp(binding);
+}
+
+/* The program sees a connection; that it is not over rudp it does not see. */
+static void note_tcp(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	if (app->race.key_is_refused)
+		rudp_app_note_failure(engine, app, RUDP_FAILURE_KEY, 0);
+	else if (app->reason == RUDP_REASON_SILENT)
+		rudp_app_note_failure(engine, app, RUDP_FAILURE_TCP_SILENT, 0);
+	else if (app->reason == RUDP_REASON_REFUSED)
+		rudp_app_note_failure(engine, app, RUDP_FAILURE_TCP_REFUSED, 0);
+}
+
+static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	drop_stored(&app->race);
+	app->race.give_up_at_ns = app->race.tell_at_ns = RUDP_NEVER;
+	if (app->carrier.conn) {
+		app->reason = RUDP_REASON_SILENT;
+		app->race.give_up_at_ns = app->race.started_at_ns + RUDP_RACE_LATE_NS;
+		keep_engine(engine, app);
+	}
+	arm(engine, app);
+	remember(engine, app, true);
+	app->carrier.by_tcp = true;
+	app->transport = RUDP_TRANSPORT_TCP;
+	note_tcp(engine, app);
+	take_from_binding(engine, app);
+	if (app->fd < 0)
+		learn_tcp_local(engine, app);
+	rudp_connect_on_established(engine, app);
+}
+
+/* The late look: TCP carries already, rudp is only listened for. */
+static void on_late(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
+{
+	if (events & RUDP_EVENT_ESTABLISHED)
+		remember(engine, app, false);
+	if (events & RUDP_EVENT_ESTABLISHED || rudp_conn_error(app->carrier.conn))
+		drop_conn(engine, app);
+}
+
+/* TCP is the last hope now. */
+static void lost_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	int error = rudp_conn_error(app->carrier.conn);
+	int rc = 0;
+
+	if (app->race.way != RUDP_WAY_AUTO || app->race.error) {
+		fail(engine, app, app->race.error ? app->race.error : error);
+		return;
+	}
+	drop_conn(engine, app);
+	app->race.key_is_refused = error == EKEYREJECTED;
+	app->reason = error == ETIMEDOUT ? RUDP_REASON_SILENT : RUDP_REASON_REFUSED;
+	if (!app->carrier.tcp)
+		rc = begin_tcp(engine, app);
+	if (rc < 0)
+		fail(engine, app, -rc);
+}
+
+void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
+{
+	if (!app->carrier.conn)
+		return;
+	if (app->carrier.by_tcp)
+		on_late(engine, app, events);
+	else if (rudp_conn_error(app->carrier.conn))
+		lost_by_rudp(engine, app);
+	else if (events & RUDP_EVENT_ESTABLISHED)
+		won_by_rudp(engine, app);
+}
+
+void rudp_race_on_deferred(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
+{
+	if (!app->race.early)
+		return;
+	if (rudp_conn_error(app->carrier.conn))
+		rudp_route_cache_forget(&engine->route_cache, &app->remote);
+	else if (events & RUDP_EVENT_ESTABLISHED)
+		on_answer(engine, app);
+	else
+		return;
+	app->race.early = false;
+}
+
+/*
+ * The host is there and says no: that is the answer, as with TCP alone. With any other failure (a
+ * firewall that has something against TCP, no descriptors) rudp has one head start more; the error of
+ * TCP is what the program is told then.
+ */
+static void lost_by_tcp(struct rudp_engine *engine, struct rudp_app *app, int error)
+{
+	drop_tcp(engine, app);
+	if (!app->carrier.conn || error == ECONNREFUSED) {
+		fail(engine, app, error);
+		return;
+	}
+	app->race.error = error;
+	app->race.give_up_at_ns =
+		engine->now_at_ns + rudp_policy_head_start_ns(engine->settings.policy);
+	arm(engine, app);
+}
+
+void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	const struct rudp_tcp *tcp = app->carrier.tcp;
+
+	if (tcp->error)
+		lost_by_tcp(engine, app, tcp->error);
+	else if (!tcp->connecting)
+		won_by_tcp(engine, app);
+}
+
+static int give_up_error(const struct rudp_app *app)
+{
+	if (app->race.error)
+		return app->race.error;
+	return app->carrier.conn ? rudp_conn_timeout_error(app->carrier.conn) : ETIMEDOUT;
+}
+
+/* Somebody looks at a program that hangs: the log and `rudp ss --failed` say what it waits for. */
+static void tell_silence(struct rudp_engine *engine, struct rudp_app *app)
+{
+	const struct rudp_conn *conn = app->carrier.conn;
+	int error = conn ? rudp_conn_timeout_error(conn) : ETIMEDOUT;
+	char remote[RUDP_ADDR_TEXT_SIZE];
+
+	app->race.tell_at_ns = RUDP_NEVER;
+	arm(engine, app);
+	app->race.told_error = error;
+	keep_engine(engine, app);
+	rudp_app_note_failure(engine, app, rudp_failure_cause_of(error), error);
+	rudp_log(RUDP_LOG_WARN, "%s (pid %u): no answer from %s for %lld s over %s (%s); goes on trying",
+		 app->program.name, app->program.pid, rudp_addr_format(&app->remote, remote),
+		 (long long)(RUDP_RACE_TELL_NS / RUDP_NS_PER_S),
+		 !conn ? "TCP" : app->carrier.tcp ? "UDP and TCP" : "UDP", strerrordesc_np(error));
+}
+
+static void on_time(struct rudp_engine *engine, struct rudp_app *app)
+{
+	int rc;
+
+	if (app->carrier.by_tcp) {
+		if (app->carrier.conn)
+			drop_conn(engine, app);
+	} else if (engine->now_at_ns >= app->race.give_up_at_ns) {
+		fail(engine, app, give_up_error(app));
+	} else if (engine->now_at_ns >= app->race.tcp_due_at_ns) {
+		rc = begin_tcp(engine, app);
+		if (rc < 0)
+			lost_by_tcp(engine, app, -rc);
+	} else if (engine->now_at_ns >= app->race.tell_at_ns) {
+		tell_silence(engine, app);
+	}
+}
+
+void rudp_race_run_timers(struct rudp_engine *engine)
+{
+	struct rudp_timer *timer;
+
+	while ((timer = rudp_timer_wheel_pop(&engine->race_timers, engine->now_at_ns)))
+		on_time(engine, RUDP_LIST_OWNER(timer, struct rudp_app, race.timer));
+}
+
+void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app)
+{
+	rudp_timer_cancel(&engine->race_timers, &app->race.timer);
+	drop_stored(&app->race);
+	rudp_connection_tuple_remove(&engine->tuples, &app->tuple);
+}

@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/control/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/app/app_side.h"
+#include "engine/control/caller.h"
+#include "engine/loop/deferred_close.h"
+#include "engine/ports/port_share.h"
+#include "engine/udp/udp_spare.h"
+
+
+struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id)
+{
+	return rudp_slots_find(&engine->slots, id, RUDP_KIND_CALL);
+}
+
+/* Into a program's end of a living connection only this engine writes: nothing lies in it that waits. */
+static bool is_joined(struct rudp_engine *engine, int fd)
+{
+	return rudp_caller_fd_is_unix(fd) && rudp_app_of(engine, fd) && rudp_peer_is_engine(engine, fd);
+}
+
+/* What came with a message of this call. */
+static void close_one(struct rudp_engine *engine, const struct rudp_call *call, int fd)
+{
+	if (fd < 0)
+		return;
+	if (call->foreign && !is_joined(engine, fd))
+		rudp_deferred_close(fd);
+	else
+		close(fd);
+}
+
+/* What another user has sent and nobody has read goes with his channel. */
+static void close_channel(struct rudp_engine *engine, const struct rudp_call *call)
+{
+	if (call->foreign)
+		rudp_deferred_close_socket(call->fd, engine->epoll_fd);
+	else
+		close(call->fd);
+}
+
+static void drop_held(struct rudp_engine *engine, struct rudp_call *call)
+{
+	close_one(engine, call, call->held_fd);
+	close_one(engine, call, call->second_fd);
+	call->held_fd = call->second_fd = -1;
+}
+
+static void join_list(struct rudp_engine *engine, struct rudp_call *call)
+{
+	rudp_list_append(call->unauthenticated ? &engine->unauthenticated_calls : &engine->calls,
+			 &call->link);
+	if (call->unauthenticated)
+		engine->unauthenticated_count++;
+	else
+		engine->call_count++;
+}
+
+static void leave_list(struct rudp_engine *engine, struct rudp_call *call)
+{
+	rudp_list_remove(&call->link);
+	if (call->unauthenticated)
+		engine->unauthenticated_count--;
+	else
+		engine->call_count--;
+}
+
+void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
+{
+	struct rudp_app *app = rudp_app_find(engine, call->app_id);
+
+	/* The caller of a blocking connect is gone: its attempt ends with it. */
+	if (app) {
+		app->call_id = 0;
+		rudp_app_free(engine, app);
+	}
+	drop_held(engine, call);
+	close_channel(engine, call);
+	rudp_call_leave_aside(engine, call);
+	leave_list(engine, call);
+	rudp_slots_remove(&engine->slots, call->id);
+	free(call);
+}
+
+void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call)
+{
+	if (!call->unauthenticated)
+		return;
+	leave_list(engine, call);
+	call->unauthenticated = false;
+	join_list(engine, call);
+}
+
+bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
+		      struct rudp_control_reply *reply)
+{
+	bool is_there;
+
+	drop_held(engine, call);
+	reply->version = RUDP_CONTROL_VERSION;
+	/* Who has no room for one answer needs none. */
+	is_there = send(call->fd, reply, sizeof *reply, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+		   errno == EAGAIN;
+	call->answered = true;
+	call->app_id = 0;
+	call->since_ns = engine->now_at_ns;
+	return is_there;
+}
+
+/* What recvmsg brought besides the bytes. All but the first two descriptors are closed. */
+static int take_fds(struct rudp_engine *engine, const struct rudp_call *call,
+		    struct msghdr *message, int fds[2])
+{
+	int count = 0;
+
+	fds[0] = fds[1] = -1;
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
+	     cmsg = CMSG_NXTHDR(message, cmsg)) {
+		size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
+			if (count < 2)
+				fds[count] = fd;
+			else
+				close_one(engine, call, fd);
+			count++;
+		}
+	}
+	return count;
+}
+
+struct message {
+	struct rudp_control_request request;
+	uint8_t early[RUDP_CONTROL_EARLY_MAX];
+	ssize_t len;
+	int fd_count;
+	int fds[2];
+	bool fds_lost;
+	bool is_left;       /* still in the channel, which is to be closed with it */
+	bool is_denied;     /* it has descriptors, which are not taken from whoever has sent it */
+};
+
+static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
+		      const struct message *message)
+{
+	for (int i = 0; i < 2; i++)
+		close_one(engine, call, message->fds[i]);
+}
+
+/*
+ * One message, with the flags of recvmsg. Descriptors for which the header has no room are told of by
+ * fds_lost. false: no message is there now. len 0: the caller has closed, or was reset.
+ */
+static bool receive_one(int fd, struct message *message, struct msghdr *header, int flags)
+{
+	struct iovec iov[] = {{&message->request, sizeof message->request},
+			      {message->early, sizeof message->early}};
+
+	header->msg_iov = iov;
+	header->msg_iovlen = 2;
+	/* MSG_TRUNC: the true length, so that a longer message is not taken for a right one. */
+	message->len = recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC | flags);
+	message->fds_lost = message->len >= 0 && header->msg_flags & MSG_CTRUNC;
+	if (message->len >= 0)
+		return true;
+	message->len = 0;
+	header->msg_controllen = 0; /* the kernel has left it as it was */
+	return errno != EAGAIN && errno != EINTR;
+}
+
+static bool receive_whole(struct rudp_engine *engine, const struct rudp_call *call,
+			  struct message *message, int flags)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(RUDP_MESSAGE_FDS_MAX * sizeof(int))];
+	struct msghdr header = {.msg_control = control, .msg_controllen = sizeof control};
+
+	if (!receive_one(call->fd, message, &header, flags))
+		return false;
+	/* For what finds no number the kernel closes its copy, in this thread. Ours are numbers now. */
+	if (flags & MSG_PEEK && !message->fds_lost)
+		(void)recv(call->fd, NULL, 0, MSG_DONTWAIT);
+	message->fd_count = take_fds(engine, call, &header, message->fds);
+	message->is_left = flags & MSG_PEEK && message->fds_lost;
+	return true;
+}
+
+/* The fault in the bytes of the message; NULL: it has none. */
+static const char *fault_of_bytes(const struct message *message)
+{
+	const struct rudp_control_request *request = &message->request;
+	ssize_t more = message->len - (ssize_t)sizeof *request;
+
+	if (more < 0 || more > (ssize_t)sizeof message->early)
+		return "wrong size";
+	if (request->version != RUDP_CONTROL_VERSION)
+		return "unknown version";
+	if (request->operation >= RUDP_CONTROL_OPERATION_COUNT)
+		return "unknown operation";
+	if (more != (request->operation == RUDP_CONTROL_CONNECT ? request->number : 0))
+		return "wrong size";
+	return NULL;
+}
+
+/* The fault in its bytes or its descriptors; NULL: it has none. */
+static const char *fault_of(const struct message *message)
+{
+	const char *fault = fault_of_bytes(message);
+	int wanted = fault ? 0 : rudp_control_fds(message->request.operation);
+
+	if (!fault && (message->is_denied ? wanted == 0 : message->fd_count != wanted))
+		fault = "wrong number of descriptors";
+	return fault;
+}
+
+/*
+ * At the open control listener. A look at the bytes takes no descriptor, and tells whether there
+ * are any. They are taken where the sender may have sent them. Else they stay where they are, and
+ * are closed with the channel, by another thread.
+ */
+static bool receive_foreign(struct rudp_engine *engine, const struct rudp_call *call,
+			    struct message *message)
+{
+	struct msghdr header = {0};
+	bool may_bring;
+
+	if (!receive_one(call->fd, message, &header, MSG_PEEK))
+		return false;
+	if (!message->fds_lost) {
+		(void)recv(call->fd, NULL, 0, MSG_DONTWAIT);
+		return true;
+	}
+	may_bring = !fault_of_bytes(message) &&
+		    rudp_control_may_bring_fds(engine, &message->request);
+	if (may_bring && !rudp_deferred_close_is_full())
+		return receive_whole(engine, call, message, MSG_PEEK);
+	message->is_left = true;
+	message->is_denied = !may_bring;
+	return true;
+}
+
+static bool receive(struct rudp_engine *engine, const struct rudp_call *call,
+		    struct message *message)
+{
+	message->request = (struct rudp_control_request){0}; /* a refusal is told with what came of it */
+	message->fds[0] = message->fds[1] = -1;
+	message->fd_count = 0;
+	message->is_left = message->is_denied = false;
+	return call->foreign ? receive_foreign(engine, call, message)
+			     : receive_whole(engine, call, message, 0);
+}
+
+static void refuse(struct rudp_engine *engine, struct rudp_call *call,
+		   const struct message *message, const char *fault)
+{
+	struct rudp_control_reply reply = {.error = EPROTO};
+
+	engine->counts.malformed++;
+	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
+		rudp_log(RUDP_LOG_WARN,
+			 "refused a control message of pid %u: %s (%zd bytes, version %u, "
+			 "operation %u, %d descriptors)",
+			 call->pid, fault, message->len, message->request.version,
+			 message->request.operation, message->fd_count);
+	if (message->len >= 4)
+		reply.operation = message->request.operation;
+	close_fds(engine, call, message);
+	rudp_call_answer(engine, call, &reply);
+}
+
+/* Passing a file makes no new one, so it was our own limit, never the system's. */
+static void out_of_descriptors(struct rudp_engine *engine, struct rudp_call *call,
+			       const struct message *message)
+{
+	struct rudp_control_reply reply = {.error = EMFILE,
+					   .operation = message->request.operation};
+
+	close_fds(engine, call, message);
+	rudp_call_answer(engine, call, &reply);
+}
+
+static void on_message(struct rudp_engine *engine, struct rudp_call *call,
+		       const struct message *message)
+{
+	const char *fault = fault_of(message);
+
+	if (message->fds_lost && message->fd_count == 0 && !message->is_denied &&
+	    message->len >= (ssize_t)sizeof message->request)
+		out_of_descriptors(engine, call, message);
+	else if (fault)
+		refuse(engine, call, message, fault);
+	else {
+		if (message->fds[0] >= 0) {
+			drop_held(engine, call);
+			call->held_fd = message->fds[0];
+			call->second_fd = message->fds[1];
+		}
+		rudp_control_serve(engine, call, &message->request, message->early);
+	}
+}
+
+/* A connect that waits, or has waited, is closed by its caller. */
+static bool stays_open(const struct rudp_call *call, bool waited)
+{
+	return !call->answered || waited;
+}
+
+void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint32_t events)
+{
+	struct message message;
+	bool waited = call->app_id != 0;
+
+	/* Whatever it has sent besides goes with it. */
+	if (call->answered && events & EPOLLHUP) {
+		rudp_call_close(engine, call);
+		return;
+	}
+	if (!receive(engine, call, &message)) {
+		if (events & (EPOLLHUP | EPOLLERR))
+			rudp_call_close(engine, call);
+		return;
+	}
+	if (message.len == 0 || call->answered) {
+		close_fds(engine, call, &message);
+		/* A GO_ON that crossed the answer: the caller takes that for the answer to both. */
+		if (message.len == 0 || message.is_left)
+			rudp_call_close(engine, call);
+		return;
+	}
+	on_message(engine, call, &message);
+	if (!stays_open(call, waited) || message.is_left)
+		rudp_call_close(engine, call);
+}
+
+static void shut_listener(struct rudp_engine *engine, struct rudp_control_listener *listener)
+{
+	engine->listeners_open_at_ns = engine->now_at_ns + RUDP_CONTROL_LISTENER_PAUSE_NS;
+	listener->shut = true;
+	rudp_engine_rewatch(engine, listener->fd, 0, listener->id);
+}
+
+static void shut_listeners(struct rudp_engine *engine)
+{
+	engine->counts.refused_listeners++;
+	for (struct rudp_list *link = engine->control_listeners.next;
+	     link != &engine->control_listeners; link = link->next)
+		shut_listener(engine, RUDP_LIST_OWNER(link, struct rudp_control_listener, link));
+}
+
+void rudp_control_listeners_reopen(struct rudp_engine *engine)
+{
+	engine->listeners_open_at_ns = RUDP_NEVER;
+	for (struct rudp_list *link = engine->control_listeners.next;
+	     link != &engine->control_listeners; link = link->next) {
+		struct rudp_control_listener *listener =
+			RUDP_LIST_OWNER(link, struct rudp_control_listener, link);
+
+		if (listener->shut)
+			rudp_engine_rewatch(engine, listener->fd, EPOLLIN, listener->id);
+		listener->shut = false;
+	}
+	rudp_port_shares_resume(engine);
+}
+
+/* A channel that was let in and has no call. What lies in it of an unauthenticated caller is not
+ * for this thread. */
+static void close_unserved(const struct rudp_control_listener *listener, int fd)
+{
+	if (listener->kind == RUDP_CONTROL_LISTENER_OPEN)
+		rudp_deferred_close(fd);
+	else
+		close(fd);
+}
+
+/*
+ * Says why. What was asked is taken: closed with it unread, the caller would be told of a reset in
+ * place of this answer. But to take it closes the descriptors in it, for which there is no room: not
+ * those of an unauthenticated caller, who is told of a reset then.
+ */
+static void send_away(const struct rudp_control_listener *listener, int fd)
+{
+	struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION, .error = EMFILE};
+	struct rudp_control_request request;
+	struct iovec iov = {&request, sizeof request};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_PEEK);
+
+	if (n >= 4)
+		reply.operation = request.operation;
+	/* What has come since was not looked at. */
+	if ((n >= 0 && !(header.msg_flags & MSG_CTRUNC)) ||
+	    listener->kind != RUDP_CONTROL_LISTENER_OPEN)
+		(void)recv(fd, &request, sizeof request, MSG_DONTWAIT);
+	(void)send(fd, &reply, sizeof reply, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close_unserved(listener, fd);
+}
+
+/* Where the last to be sent away is not closed yet there is none: the next time, then. */
+static void keep_spare(struct rudp_engine *engine)
+{
+	if (engine->spare_fd < 0)
+		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Out of descriptors: one caller is let in and sent away, rather than left to wait for ever. */
+static void turn_away(struct rudp_engine *engine, const struct rudp_control_listener *listener)
+{
+	int fd;
+
+	keep_spare(engine);
+	if (engine->spare_fd >= 0) {
+		close(engine->spare_fd);
+		engine->spare_fd = -1;
+		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			send_away(listener, fd);
+		keep_spare(engine);
+	}
+	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
+		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
+	shut_listeners(engine);
+}
+
+static struct rudp_call *call_new(struct rudp_engine *engine,
+				  const struct rudp_control_listener *listener, int fd)
+{
+	struct rudp_call *call = calloc(1, sizeof *call);
+	struct ucred peer = {0};
+	socklen_t len = sizeof peer;
+
+	if (!call)
+		return NULL;
+	call->fd = fd;
+	call->held_fd = call->second_fd = -1;
+	call->since_ns = engine->now_at_ns;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		goto free_call;
+	call->pid = (uint32_t)peer.pid;
+	call->uid = peer.uid;
+	call->foreign = call->unauthenticated = listener->kind == RUDP_CONTROL_LISTENER_OPEN;
+	call->id = rudp_slots_add(&engine->slots, RUDP_KIND_CALL, call);
+	if (!call->id)
+		goto free_call;
+	join_list(engine, call);
+	return call;
+
+free_call:
+	free(call);
+	return NULL;
+}
+
+/* Each of the queue has had a turn of the loop or more to send his request. */
+static void make_room_for_unauthenticated(struct rudp_engine *engine)
+{
+	if (engine->unauthenticated_count > RUDP_UNAUTHENTICATED_MAX)
+		rudp_call_close(engine, RUDP_LIST_OWNER(engine->unauthenticated_calls.next,
+							struct rudp_call, link));
+}
+
+/* Most calls are over by now: the request was there already, and could be answered at once. */
+static void go_on_later(struct rudp_engine *engine, uint64_t id)
+{
+	struct rudp_call *call = rudp_call_find(engine, id);
+
+	if (call)
+		rudp_call_put_aside(engine, call);
+}
+
+/* What could be done later gives its descriptors back now. */
+static void save_descriptors(struct rudp_engine *engine, bool scarce)
+{
+	rudp_sockets_on_scarce(&engine->sockets, scarce);
+	if (!scarce)
+		return;
+	rudp_calls_aside_settle(engine);
+	rudp_udp_drop_spares(engine);
+}
+
+/*
+ * To ask for one more than there are costs the kernel a socket, made and thrown away, 2 us. Callers
+ * come one by one, mostly; only where the turn before has let one in, too, there may be a crowd.
+ */
+static int callers_expected(const struct rudp_engine *engine,
+			    struct rudp_control_listener *listener)
+{
+	bool again = listener->opened_at_turn + 1 == engine->turns;
+
+	listener->opened_at_turn = engine->turns;
+	return again ? RUDP_CALLS_PER_PASS : 1;
+}
+
+/* Whoever is left waits for the next turn: epoll tells of him again. */
+void rudp_control_listener_on_event(struct rudp_engine *engine,
+				    struct rudp_control_listener *listener)
+{
+	int expected = callers_expected(engine, listener);
+	uint64_t listener_id = listener->id;
+
+	for (int i = 0; i < expected; i++) {
+		struct rudp_call *call;
+		uint64_t id;
+		int fd;
+
+		if (listener->kind == RUDP_CONTROL_LISTENER_OPEN && rudp_deferred_close_is_full()) {
+			engine->counts.refused_listeners++;
+			shut_listener(engine, listener);
+			return;
+		}
+		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		/* EINVAL: this control listener has been shut for good. */
+		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
+			       errno == EINVAL))
+			return;
+		if (fd < 0) {
+			save_descriptors(engine, true);
+			turn_away(engine, listener);
+			return;
+		}
+		save_descriptors(engine, fd >= engine->closer.fd_max);
+		call = engine->call_count < RUDP_CALLS_MAX ? call_new(engine, listener, fd) : NULL;
+		if (!call) {
+			close_unserved(listener, fd);
+			shut_listeners(engine);
+			return;
+		}
+		engine->callers_count++;
+		id = call->id;
+		rudp_call_on_event(engine, call, 0);
+		go_on_later(engine, id);
+		make_room_for_unauthenticated(engine);
+		/* What the caller wanted may have shown that there must be no such control listener. */
+		if (!rudp_slots_find(&engine->slots, listener_id, RUDP_KIND_CONTROL_LISTENER))
+			return;
+	}
+}

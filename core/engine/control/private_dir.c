@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/control/private_dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OURS "rudp1"
+#define DESCRIPTORS "/proc/thread-self/fd" /* an engine in a thread has a table of its own */
+
+static const char *descriptors = DESCRIPTORS "/";
+
+bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE])
+{
+	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES; i++) {
+		if (!rudp_run_dir_place(i, uid, dir) || (mkdir(dir, 0700) < 0 && errno != EEXIST))
+			continue;
+		if (rudp_run_dir_is_private(dir, uid) && access(dir, W_OK | X_OK) == 0)
+			return true;
+	}
+	dir[0] = 0;
+	return false;
+}
+
+/* The directory, locked until it is closed; -errno. */
+static int lock(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX) < 0 && rc == 0)
+		rc = errno == EINTR ? 0 : -errno;
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+/* A socket of another type is not connected to, but its being there is told. */
+static bool is_left_behind(const struct sockaddr_un *un, socklen_t len)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)un, len) < 0 &&
+		       errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return refused;
+}
+
+static void remove_if_left_behind(const char *dir, const char *file)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int len = snprintf(un.sun_path, sizeof un.sun_path, "%s/%s", dir, file);
+
+	if (len > 0 && len < (int)sizeof un.sun_path && is_left_behind(&un, sizeof un))
+		(void)unlink(un.sun_path);
+}
+
+void rudp_private_dir_clean(const char *dir)
+{
+	int lock_fd = lock(dir);
+	DIR *entries = lock_fd >= 0 ? opendir(dir) : NULL;
+	const struct dirent *entry;
+
+	for (int i = 0; entries && i < RUDP_PRIVATE_DIR_CLEAN_MAX && (entry = readdir(entries)); i++)
+		if (strncmp(entry->d_name, OURS, strlen(OURS)) == 0)
+			remove_if_left_behind(dir, entry->d_name);
+	if (entries)
+		closedir(entries);
+	if (lock_fd >= 0)
+		close(lock_fd);
+}
+
+static int bind_anew(int fd, const struct sockaddr_un *un, socklen_t len)
+{
+	if (bind(fd, (const struct sockaddr *)un, len) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return -errno;
+	if (!is_left_behind(un, len))
+		return -EADDRINUSE;
+	if (unlink(un->sun_path) < 0 || bind(fd, (const struct sockaddr *)un, len) < 0)
+		return -errno;
+	return 0;
+}
+
+int rudp_private_dir_listen(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len,
+			    int backlog)
+{
+	int lock_fd = lock(dir);
+	int rc;
+
+	if (lock_fd < 0)
+		return lock_fd;
+	rc = bind_anew(fd, un, len);
+	if (rc == 0 && listen(fd, backlog) < 0)
+		rc = -errno;
+	close(lock_fd);
+	return rc;
+}
+
+static bool path_of(int fd, struct sockaddr_un *un)
+{
+	socklen_t len = sizeof *un - 1;
+
+	*un = (struct sockaddr_un){0};
+	return getsockname(fd, (struct sockaddr *)un, &len) == 0 && un->sun_path[0];
+}
+
+uint64_t rudp_private_dir_inode(int fd)
+{
+	struct sockaddr_un un;
+	struct stat status;
+
+	return path_of(fd, &un) && lstat(un.sun_path, &status) == 0 ? status.st_ino : 0;
+}
+
+void rudp_private_dir_remove(int fd, uint64_t inode)
+{
+	struct sockaddr_un un;
+
+	if (rudp_private_dir_inode(fd) == inode && path_of(fd, &un))
+		(void)unlink(un.sun_path);
+}
+
+/* In a full table the number of the lock is one that is left. */
+static int bind_and_hide(int fd, const struct sockaddr_un *un, socklen_t len, int lock_fd)
+{
+	int path_fd;
+
+	if (bind(fd, (const struct sockaddr *)un, len) < 0) {
+		int rc = -errno;
+
+		close(lock_fd);
+		return rc;
+	}
+	path_fd = open(un->sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	close(lock_fd);
+	if (path_fd < 0)
+		path_fd = open(un->sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	(void)unlink(un->sun_path);
+	return path_fd < 0 ? -EOWNERDEAD : path_fd;
+}
+
+int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len)
+{
+	int lock_fd;
+
+	if (access(DESCRIPTORS, X_OK) < 0)
+		return -errno;
+	lock_fd = lock(dir);
+	if (lock_fd < 0)
+		return lock_fd;
+	return bind_and_hide(fd, un, len, lock_fd);
+}
+
+void rudp_private_dir_enter_descriptors(void)
+{
+	if (chdir(DESCRIPTORS) == 0)
+		descriptors = "";
+}
+
+socklen_t rudp_private_dir_address(int path_fd, struct sockaddr_un *un)
+{
+	*un = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(un->sun_path, sizeof un->sun_path, "%s%d", descriptors, path_fd);
+	return sizeof *un;
+}
+
+bool rudp_private_dir_is_open(int path_fd, int probe_fd)
+{
+	struct sockaddr_un un;
+	socklen_t len = rudp_private_dir_address(path_fd, &un);
+
+	return connect(probe_fd, (struct sockaddr *)&un, len) == 0 || errno != ECONNREFUSED;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rudp-engine SETTINGS_HASH_HEX: the engine as a process of its own (the default host), with a
+ * child that keeps it up (supervisor.h).
+ *
+ * Started by the shim, without a terminal and with its settings alone as the environment. Descriptor 3
+ * is a pipe that says what became of it (api/engine_ready.h).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/engine_ready.h"
+#include "base/log.h"
+#include "engine/config/aead_choice.h"
+#include "engine/confine/confine.h"
+#include "engine/confine/confined.h"
+#include "engine/loop/engine.h"
+#include "engine/control/private_dir.h"
+#include "engine/failover/supervisor.h"
+#include "engine/loop/loop.h"
+#include "engine/config/policy.h"
+
+#define FILES_MAX 1048576
+#define CORE_HEADERS_ONLY "0x10" /* of executables and libraries (core(5)) */
+
+static void say(enum rudp_ready_letter what, const void *more, size_t len)
+{
+	char line[1 + RUDP_SETTINGS_TEXT_SIZE];
+
+	line[0] = (char)what;
+	if (len > sizeof line - 1)
+		len = sizeof line - 1;
+	memcpy(line + 1, more, len);
+	/* Nobody may be listening (started by hand): that is fine. */
+	if (write(RUDP_READY_FD, line, 1 + len) < 0)
+		rudp_log(RUDP_LOG_DEBUG, "nobody waits for this engine to be ready");
+	close(RUDP_READY_FD);
+}
+
+static int fail(enum rudp_ready_letter what, const char *text)
+{
+	rudp_log(RUDP_LOG_ERROR, "%s", text);
+	say(what, text, strlen(text));
+	return 1;
+}
+
+static int fail_errno(const char *doing, int rc)
+{
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+
+	snprintf(text, sizeof text, "%s: %s", doing, strerrordesc_np(-rc));
+	return fail(RUDP_READY_ERROR, text);
+}
+
+/* Ignored signals and blocked ones are inherited through exec. */
+static void reset_signals(void)
+{
+	sigset_t set;
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow must not end connections */
+	rudp_engine_signals(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+/*
+ * The limits of the program that happened to start us are not meant for the connections of all the
+ * others; what is hard of them stays.
+ */
+static void raise_limits(void)
+{
+	static const __rlimit_resource_t kinds[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA,
+						    RLIMIT_FSIZE, RLIMIT_NOFILE};
+	const struct rlimit many_files = {FILES_MAX, FILES_MAX};
+	struct rlimit limit;
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (getrlimit(kinds[i], &limit) < 0)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(kinds[i], &limit);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < FILES_MAX)
+		setrlimit(RLIMIT_NOFILE, &many_files);
+}
+
+/*
+ * What programs say to each other, and the keys, must not end up on a disk or with who collects reports
+ * of crashes: a core file gets no memory, only where each thread was. (RLIMIT_CORE alone is not heeded
+ * where a program takes the core, core(5).) Who looks for a bug writes 0x33 there.
+ */
+static void keep_memory_out_of_core_files(void)
+{
+	static const struct rlimit none;
+	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, CORE_HEADERS_ONLY, strlen(CORE_HEADERS_ONLY)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (!done)
+		setrlimit(RLIMIT_CORE, &none);
+}
+
+/* 0 to 2 are ours to fill: a socket in their place would get what a library prints. */
+static void settle(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < RUDP_READY_FD; fd++)
+		if (null >= 0 && fcntl(fd, F_GETFD) < 0)
+			dup2(null, fd);
+	if (null >= RUDP_READY_FD)
+		close(null);
+	if (chdir("/") < 0)
+		rudp_log(RUDP_LOG_DEBUG, "cannot leave the working directory");
+}
+
+static bool parse_hash(const char *text, uint64_t *hash)
+{
+	char *end;
+
+	errno = 0;
+	*hash = strtoull(text, &end, 16);
+	return errno == 0 && end == text + 16 && *end == 0;
+}
+
+static void say_ready(const struct rudp_engine *engine)
+{
+	struct rudp_engine_ready ready = {.nonce = engine->nonce, .pid = engine->pid};
+
+	memcpy(ready.token, engine->token, sizeof ready.token);
+	say(RUDP_READY, &ready, sizeof ready);
+}
+
+/* Without its name it serves those who know it by its nonce: who started it, and their children. */
+static int publish(struct rudp_engine *engine, uint64_t hash)
+{
+	int rc;
+
+	if (rudp_is_confined()) {
+		rudp_log(RUDP_LOG_INFO, "started within a Landlock domain: serves only programs in it");
+		return 0;
+	}
+	rc = rudp_engine_publish(engine, hash);
+	if (rc == 0 || rc == -EADDRINUSE)
+		return rc;
+	rudp_log(RUDP_LOG_WARN, "no well-known name: %s; programs started elsewhere do not find it",
+		 strerrordesc_np(-rc));
+	return 0;
+}
+
+struct place {
+	const struct rudp_settings *settings;
+	uint64_t hash;
+};
+
+/* A successor has the name that its predecessor had, or none, and nobody waits for it. */
+static int become_known(struct rudp_engine *engine, uint64_t hash)
+{
+	int rc;
+
+	if (engine->succeeds)
+		return 0;
+	rc = publish(engine, hash);
+	if (rc == -EADDRINUSE)
+		say(RUDP_READY_BUSY, "", 0);
+	else if (rc < 0)
+		fail_errno("cannot take the well-known name", rc);
+	return rc;
+}
+
+static int run(void *context, struct rudp_failover_state *failover)
+{
+	static struct rudp_engine engine;
+	const struct place *place = context;
+	const struct rudp_settings *settings = place->settings;
+	int rc = rudp_engine_init_kept(&engine, settings, failover);
+
+	if (rc < 0)
+		return fail_errno("cannot start", rc);
+	rudp_engine_watch_signals(&engine);
+	rc = become_known(&engine, place->hash);
+	if (rc < 0)
+		return rc == -EADDRINUSE ? 0 : 1;
+	rudp_log(RUDP_LOG_INFO, "engine for user %u is ready, %s", engine.uid,
+		 settings->has_psk ? "with a key" : "without a key");
+	rudp_failover_begin(&engine);
+	if (!engine.succeeds)
+		say_ready(&engine);
+	/* Not before: whoever waits for this engine need not wait for a library to come off a disk. */
+	rudp_aead_choose(settings->aead);
+	rudp_private_dir_enter_descriptors();
+	rudp_confine_engine(&engine.confinement, settings, engine.run_dir);
+	rudp_engine_run(&engine);
+	rudp_failover_end(&engine);
+	rudp_log(RUDP_LOG_INFO, "engine ends");
+	rudp_engine_fini(&engine);
+	return 0;
+}
+
+/* Connections work, but not as the person thinks. */
+static void warn(const struct rudp_settings *settings)
+{
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+	int rc = rudp_log_file_check(settings);
+	size_t at = 0;
+
+	while (rudp_settings_unknown(environ, &at, text))
+		fprintf(stderr, "rudp-engine: warning: %s\n", text);
+	if (rc < 0)
+		fprintf(stderr, "rudp-engine: warning: RUDP_LOG: %s: %s; nothing will be logged\n",
+			settings->log_path, strerror(-rc));
+}
+
+/* Likewise, what is written down of connections, and what programs start. */
+static void warn_of_paths(const struct rudp_settings *settings)
+{
+	const char *engine = getenv("RUDP_ENGINE_PATH");
+	int rc = rudp_qlog_check(settings->qlog_path);
+
+	if (rc < 0)
+		fprintf(stderr,
+			"rudp-engine: warning: RUDP_QLOG: %s: %s; there will be no traces\n",
+			settings->qlog_path, rudp_qlog_open_error(rc));
+	if (engine && *engine && access(engine, X_OK) < 0)
+		fprintf(stderr,
+			"rudp-engine: warning: RUDP_ENGINE_PATH: %s: %s; programs look for it "
+			"elsewhere\n",
+			engine, strerror(errno));
+}
+
+static void warn_of_key(void *context, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "rudp-engine: warning: %s\n", text);
+}
+
+/* Files of a directory that are refused beside a good one. */
+static void warn_of_keys(const struct rudp_settings *settings)
+{
+	static struct rudp_key_ring ring;
+
+	if (!settings->keys.has_refused)
+		return;
+	rudp_key_ring_load(&ring, settings->keys.path, warn_of_key, NULL);
+	rudp_key_ring_wipe(&ring);
+}
+
+/* Nothing is wrong, but no connection is rudp; or somebody thinks so. */
+static void warn_of_disable(void)
+{
+	const char *disable = getenv("RUDP_DISABLE");
+
+	if (!disable || !*disable)
+		return;
+	if (strcmp(disable, "1") == 0)
+		fputs("rudp-engine: warning: RUDP_DISABLE=1: programs stay with plain TCP unless "
+		      "rudp run "
+		      "starts them\n",
+		      stderr);
+	else
+		fprintf(stderr,
+			"rudp-engine: warning: RUDP_DISABLE: '%.64s' changes nothing; only 1 "
+			"switches the "
+			"shim off\n",
+			disable);
+}
+
+/* For a person who wonders: are the RUDP_ variables right, and if not, what is wrong where? */
+static int check_settings(void)
+{
+	static struct rudp_settings settings;
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+
+	if (rudp_settings_load(&settings, getenv, geteuid(), text) != RUDP_SETTINGS_OK) {
+		fprintf(stderr, "rudp-engine: %s\n", text);
+		return 1;
+	}
+	warn(&settings);
+	warn_of_paths(&settings);
+	warn_of_keys(&settings);
+	warn_of_disable();
+	printf("rudp-engine: the settings are right (%s pre-shared key)\n"
+	       "rudp-engine: policy: %s\n",
+	       settings.has_psk ? "with a" : "no",
+	       rudp_policy_describe(settings.policy, text, sizeof text));
+	rudp_settings_fini(&settings);
+	return 0;
+}
+
+/* On stderr, too: who starts it by hand has no other way to know. */
+static int usage(void)
+{
+	static const char text[] = "usage: rudp-engine --check | --version | SETTINGS_HASH, 16 hex "
+				   "digits (so the rudp library starts it)";
+
+	fprintf(stderr, "%s\n", text);
+	return fail(RUDP_READY_ERROR, text);
+}
+
+int main(int argc, char **argv)
+{
+	static struct rudp_settings settings;
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+	enum rudp_settings_fault fault;
+	struct place place = {.settings = &settings};
+
+	reset_signals();
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("rudp-engine " RUDP_VERSION_TEXT);
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--check") == 0)
+		return check_settings();
+	settle();
+	keep_memory_out_of_core_files();
+	raise_limits();
+	if (argc != 2 || !parse_hash(argv[1], &place.hash))
+		return usage();
+	fault = rudp_settings_load(&settings, getenv, geteuid(), text);
+	if (fault != RUDP_SETTINGS_OK) {
+		rudp_settings_complain(&settings, text);
+		return fail(fault == RUDP_SETTINGS_BAD_KEY ? RUDP_READY_BAD_KEY : RUDP_READY_ERROR,
+			    text);
+	}
+	/* Connections matter more than the story of them: without a file there is none. */
+	(void)rudp_log_file_open(&settings);
+	return rudp_supervisor_run(run, &place, &settings);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/loop/deferred_close.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STACK_BYTES (256u << 10)
+#define RESERVE 1024 /* places that need no memory: it is full at 256, and a message brings 253 */
+
+static struct {
+	pthread_mutex_t lock;
+	int *waiting; /* a ring of capacity places */
+	unsigned capacity, first, count;
+	unsigned threads; /* that look for more when they are done */
+	unsigned closing;
+} all = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int reserve[RESERVE];
+static atomic_bool short_of_threads; /* the last that was wanted could not be had */
+
+/* false: nothing is left, and the thread does not count any more. */
+static bool next(int *fd, bool has_closed)
+{
+	bool found;
+
+	pthread_mutex_lock(&all.lock);
+	all.closing -= has_closed;
+	found = all.count > 0;
+	if (found) {
+		*fd = all.waiting[all.first];
+		all.first = (all.first + 1) % all.capacity;
+		all.count--;
+		all.closing++;
+	} else {
+		all.threads--;
+	}
+	pthread_mutex_unlock(&all.lock);
+	return found;
+}
+
+static void *close_all(void *unused)
+{
+	bool has_closed = false;
+	int fd;
+
+	while (next(&fd, has_closed)) {
+		close(fd);
+		has_closed = true;
+	}
+	return unused;
+}
+
+/* It has the signal mask of the engine, which takes none. */
+static bool start_thread(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int rc;
+
+	if (pthread_attr_init(&attr) != 0)
+		return false;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	rc = pthread_create(&thread, &attr, close_all, NULL);
+	pthread_attr_destroy(&attr);
+	return rc == 0;
+}
+
+/* One thread more, where a descriptor waits. */
+static void employ(void)
+{
+	bool wanted, missed;
+
+	pthread_mutex_lock(&all.lock);
+	wanted = all.count > 0 && all.threads < RUDP_DEFERRED_CLOSE_THREADS;
+	all.threads += wanted;
+	pthread_mutex_unlock(&all.lock);
+	missed = wanted && !start_thread();
+	atomic_store(&short_of_threads, missed);
+	if (!missed)
+		return;
+	pthread_mutex_lock(&all.lock);
+	all.threads--;
+	pthread_mutex_unlock(&all.lock);
+}
+
+/* The lock is held. false: there is no memory for more places. */
+static bool make_room(void)
+{
+	unsigned capacity = all.capacity ? 2 * all.capacity : RESERVE;
+	int *places;
+
+	if (all.count < all.capacity)
+		return true;
+	places = all.capacity ? calloc(capacity, sizeof *places) : reserve;
+	if (!places)
+		return false;
+	for (unsigned i = 0; i < all.count; i++)
+		places[i] = all.waiting[(all.first + i) % all.capacity];
+	if (all.waiting != reserve)
+		free(all.waiting);
+	all.waiting = places;
+	all.capacity = capacity;
+	all.first = 0;
+	return true;
+}
+
+/* Each has a thread of its own while there are some, since any of them may be held up. */
+void rudp_deferred_close(int fd)
+{
+	bool has_room;
+
+	if (fd < 0)
+		return;
+	pthread_mutex_lock(&all.lock);
+	has_room = make_room();
+	if (has_room)
+		all.waiting[(all.first + all.count++) % all.capacity] = fd;
+	pthread_mutex_unlock(&all.lock);
+	/* Without memory for a number it is better to wait than to lose a descriptor. */
+	if (has_room)
+		employ();
+	else
+		close(fd);
+}
+
+/*
+ * Nothing lies in it, and nothing more can come: asked without that, what is sent between question and
+ * close would go with it. A name of the sender makes each message one that is cut, an empty one, too.
+ */
+static bool is_empty_for_good(int fd)
+{
+	struct msghdr header = {0};
+	int on = 1;
+	ssize_t n;
+
+	if (shutdown(fd, SHUT_RD) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+		return false;
+	n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_PEEK);
+	/* Sockets of datagrams have no end of file. */
+	return n == 0 ? !(header.msg_flags & MSG_CTRUNC) : n < 0 && errno == EAGAIN;
+}
+
+void rudp_deferred_close_socket(int fd, int epoll_fd)
+{
+	if (is_empty_for_good(fd)) {
+		close(fd);
+		return;
+	}
+	/* It is not closed at once, and must not be heard of any more. */
+	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	rudp_deferred_close(fd);
+}
+
+bool rudp_deferred_close_is_full(void)
+{
+	bool full;
+
+	pthread_mutex_lock(&all.lock);
+	full = all.count + all.closing >= RUDP_DEFERRED_CLOSE_MAX;
+	pthread_mutex_unlock(&all.lock);
+	return full;
+}
+
+bool rudp_deferred_close_is_short(void)
+{
+	return atomic_load_explicit(&short_of_threads, memory_order_relaxed);
+}
+
+void rudp_deferred_close_lock(void)
+{
+	pthread_mutex_lock(&all.lock);
+}
+
+void rudp_deferred_close_unlock(void)
+{
+	pthread_mutex_unlock(&all.lock);
+}
+
+/* What a thread was closing is not in this process's table any more. */
+void rudp_deferred_close_forked(void)
+{
+	all.threads = 0;
+	all.closing = 0;
+	pthread_mutex_unlock(&all.lock);
+	employ();
+}
+
+void rudp_deferred_close_go_on(void)
+{
+	if (rudp_deferred_close_is_short())
+		employ();
+}

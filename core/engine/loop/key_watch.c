@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/loop/key_watch.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/loop/engine.h"
+#include "engine/loop/random.h"
+#include "proto/conn/endpoint.h"
+
+static void set_keys(struct rudp_engine *engine, const struct rudp_psk *psks, unsigned count)
+{
+	struct rudp_key_use *use = &engine->key_use;
+	unsigned ended = rudp_endpoint_set_psks(engine->ep, psks, count);
+
+	use->count = count;
+	for (unsigned i = 0; i < count; i++)
+		use->ids[i] = psks[i].id;
+	use->ended_associations += ended;
+	if (ended)
+		rudp_log(RUDP_LOG_INFO, "%u associations have ended with their keys", ended);
+}
+
+/* A key that nobody has: no handshake is answered, and nothing goes out without a key. */
+static void withdraw_keys(struct rudp_engine *engine)
+{
+	char text[RUDP_KEY_TEXT_SIZE];
+	struct rudp_psk nobodys;
+
+	if (engine->key_use.is_withdrawn)
+		return;
+	engine->key_use.is_withdrawn = true;
+	rudp_key_ring_explain(&engine->settings.keys, time(NULL), text);
+	rudp_log(RUDP_LOG_ERROR, "%s: no connection can begin until there is a key again", text);
+	rudp_random_fill(&nobodys, sizeof nobodys);
+	nobodys.id |= 1;
+	set_keys(engine, &nobodys, 1);
+	explicit_bzero(&nobodys, sizeof nobodys);
+}
+
+static bool are_in_force(const struct rudp_key_use *use, const struct rudp_psk *psks, unsigned count)
+{
+	for (unsigned i = 0; i < count && i < use->count; i++)
+		if (use->ids[i] != psks[i].id)
+			return false;
+	return count == use->count;
+}
+
+static void use_keys(struct rudp_engine *engine)
+{
+	struct rudp_psk psks[RUDP_PSKS_MAX];
+	unsigned count = rudp_key_ring_choose(&engine->settings.keys, time(NULL), psks);
+	char id[RUDP_KEY_ID_SIZE];
+
+	if (count == 0) {
+		withdraw_keys(engine);
+	} else if (!are_in_force(&engine->key_use, psks, count)) {
+		set_keys(engine, psks, count);
+		rudp_log(RUDP_LOG_WARN,
+			 "keys have changed: connections that begin now use the key %s of %s; %u of its "
+			 "keys are taken",
+			 rudp_key_id_format(psks[0].id, id), engine->settings.keys.path, count);
+	}
+	if (count > 0)
+		engine->key_use.is_withdrawn = false;
+	explicit_bzero(psks, sizeof psks);
+}
+
+static unsigned end_conns(struct rudp_engine *engine, uint64_t id)
+{
+	unsigned ended = rudp_endpoint_reset_psk(engine->ep, id, engine->now_at_ns);
+	char text[RUDP_KEY_ID_SIZE];
+
+	engine->key_use.ended_conns += ended;
+	if (ended)
+		rudp_log(RUDP_LOG_WARN, "the key %s is revoked: its %u connections are reset",
+			 rudp_key_id_format(id, text), ended);
+	return ended;
+}
+
+static void complain(void *context, const char *text)
+{
+	(void)context;
+	rudp_log(RUDP_LOG_ERROR, "%s", text);
+}
+
+static void apply_revocations(struct rudp_engine *engine)
+{
+	struct rudp_key_ring *ring = &engine->settings.keys;
+
+	for (unsigned i = 0; i < RUDP_KEYS_REVOKED_MAX; i++)
+		if (engine->key_use.revoked[i])
+			rudp_key_ring_revoke(ring, engine->key_use.revoked[i]);
+	for (unsigned i = 0; i < ring->count; i++)
+		if (ring->entries[i].key.id && ring->entries[i].key.is_revoked)
+			end_conns(engine, ring->entries[i].key.id);
+}
+
+static void read_keys(struct rudp_engine *engine)
+{
+	struct rudp_key_ring *ring = &engine->settings.keys;
+
+	engine->key_use.must_read = false;
+	rudp_key_ring_load(ring, ring->path, complain, NULL);
+	apply_revocations(engine);
+}
+
+void rudp_key_begin(struct rudp_engine *engine)
+{
+	struct rudp_psk psks[RUDP_PSKS_MAX];
+	struct stat root;
+	unsigned count;
+
+	if (!engine->settings.has_psk)
+		return;
+	/* What is wrong was found before there was a log. */
+	engine->key_use.must_read = engine->settings.keys.has_refused;
+	if (stat("/", &root) == 0) {
+		engine->key_use.root_device = root.st_dev;
+		engine->key_use.root_inode = root.st_ino;
+	}
+	count = rudp_key_ring_choose(&engine->settings.keys, time(NULL), psks);
+	if (count > 0)
+		set_keys(engine, psks, count);
+	else
+		withdraw_keys(engine);
+	explicit_bzero(psks, sizeof psks);
+}
+
+/* The files are those that the settings meant. */
+static bool may_look(const struct rudp_engine *engine)
+{
+	struct stat root;
+
+	return !engine->stays ||
+	       (geteuid() == engine->uid && stat("/", &root) == 0 &&
+		root.st_dev == engine->key_use.root_device &&
+		root.st_ino == engine->key_use.root_inode);
+}
+
+void rudp_key_watch(struct rudp_engine *engine)
+{
+	struct rudp_key_use *use = &engine->key_use;
+
+	if (!engine->settings.has_psk || engine->now_at_ns < use->look_at_ns)
+		return;
+	use->look_at_ns = engine->now_at_ns + RUDP_KEY_LOOK_NS;
+	if (may_look(engine) &&
+	    (use->must_read || rudp_key_ring_is_stale(&engine->settings.keys)))
+		read_keys(engine);
+	use_keys(engine);
+}
+
+unsigned rudp_key_revoke(struct rudp_engine *engine, uint64_t id)
+{
+	struct rudp_key_use *use = &engine->key_use;
+
+	use->revoked[use->revocations++ % RUDP_KEYS_REVOKED_MAX] = id;
+	rudp_key_ring_revoke(&engine->settings.keys, id);
+	use_keys(engine);
+	return end_conns(engine, id);
+}
+
+bool rudp_key_is_used(const struct rudp_engine *engine, uint64_t id)
+{
+	const struct rudp_key_use *use = &engine->key_use;
+
+	for (unsigned i = 0; i < use->count && !use->is_withdrawn; i++)
+		if (use->ids[i] == id)
+			return true;
+	return false;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* Established connections, of rudp and of kernel TCP, into the programs' accept queues. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/app/app_side.h"
+#include "engine/carrier/tcp.h"
+#include "engine/loop/deferred_close.h"
+#include "engine/ports/listener.h"
+#include "engine/ports/port.h"
+#include "engine/udp/udp_spare.h"
+
+static int connect_end(struct rudp_engine *engine, const struct rudp_binding *binding, int fd)
+{
+	struct sockaddr_un un;
+	socklen_t len = rudp_binding_address(engine, binding, &un);
+
+	return connect(fd, (struct sockaddr *)&un, len) < 0 ? -errno : 0;
+}
+
+static int open_end(struct rudp_engine *engine, struct rudp_app *app)
+{
+	struct sockaddr_un un;
+	socklen_t len = rudp_app_name(engine, app, &un);
+	int fd = rudp_sockets_take(&engine->sockets);
+
+	if (rudp_udp_gives_way(engine, fd))
+		fd = rudp_sockets_take(&engine->sockets);
+	if (fd < 0)
+		return fd;
+	if (bind(fd, (struct sockaddr *)&un, len) < 0) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	app->fd = fd;
+	return 0;
+}
+
+static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *binding,
+			  struct rudp_app *app)
+{
+	binding->waiting_id = app->id;
+	if (!app->waiting_counted) {
+		app->waiting_counted = true;
+		engine->waiting_count++;
+	}
+	engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
+}
+
+/*
+ * An abstract name may be another user's by now, if the program has closed its socket. SO_PEERCRED
+ * names the process that called listen() last: this engine, or the program itself. A path is called
+ * through its file, which nobody can replace.
+ */
+static bool is_programs(const struct rudp_engine *engine, const struct rudp_binding *binding,
+			int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	if (binding->path_fd >= 0)
+		return true;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == engine->uid || peer.uid == geteuid() || peer.uid == binding->uid ||
+		peer.uid == 0);
+}
+
+/* The unauthenticated caller gets nothing, and may have sent something. */
+static void turn_from_unauthenticated(struct rudp_engine *engine, struct rudp_binding *binding,
+				      struct rudp_app *app)
+{
+	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
+		rudp_log(RUDP_LOG_WARN, "another user has the name of a listener of %s (pid %u)",
+			 binding->program.name, binding->program.pid);
+	rudp_deferred_close(app->fd);
+	app->fd = -1;
+	rudp_app_reset(engine, app);
+	rudp_binding_close(engine, binding);
+}
+
+/*
+ * Something keeps this engine from the program's listener (a security module: it is confined as whoever
+ * started it), as it will from every other program's out there: those that come now find another engine.
+ */
+static void give_up_on(struct rudp_engine *engine, struct rudp_binding *binding,
+		       struct rudp_app *app, int rc)
+{
+	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
+		rudp_log(RUDP_LOG_WARN, "may not connect to the listener of %s (pid %u): %s",
+			 binding->program.name, binding->program.pid, strerrordesc_np(-rc));
+	rudp_app_reset(engine, app);
+	rudp_binding_close(engine, binding);
+	rudp_engine_unpublish(engine);
+}
+
+/* Puts the app into the program's accept queue, or lets it wait. */
+static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, struct rudp_app *app)
+{
+	int rc = app->fd >= 0 ? 0 : open_end(engine, app);
+
+	if (rc == 0)
+		rc = connect_end(engine, binding, app->fd);
+	/* Out of descriptors or memory: others will give some back. */
+	if (rc == -EAGAIN || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
+		wait_for_room(engine, binding, app);
+		return;
+	}
+	if (rc == 0 && !is_programs(engine, binding, app->fd)) {
+		turn_from_unauthenticated(engine, binding, app);
+		return;
+	}
+	if (rc == -EPERM || rc == -EACCES) {
+		give_up_on(engine, binding, app, rc);
+		return;
+	}
+	if (rc == 0)
+		rc = rudp_app_attach(engine, app, app->fd);
+	if (rc < 0) {
+		/* Shut down or closed: nobody will ever accept it. */
+		rudp_app_reset(engine, app);
+		if (rc == -ECONNREFUSED && rudp_binding_probe(engine, binding))
+			rudp_listener_stop(engine, binding);
+		return;
+	}
+	if (binding->waiting_id == app->id)
+		binding->waiting_id = 0;
+	if (app->waiting_counted)
+		engine->waiting_count--;
+	app->waiting_counted = false;
+	app->stage = RUDP_APP_UNDECIDED;
+	binding->queued++;
+	rudp_app_pump(engine, app);
+}
+
+/* The next in turn that listens and has room, as far as is known. */
+static struct rudp_binding *next_in_turn(struct rudp_port *port)
+{
+	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next) {
+		struct rudp_binding *binding = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (!rudp_binding_serves_rudp(binding) || binding->waiting_id)
+			continue;
+		rudp_list_remove(link);
+		rudp_list_append(&port->bindings, link);
+		return binding;
+	}
+	return NULL;
+}
+
+static void hand_over(struct rudp_engine *engine, struct rudp_binding *binding,
+		      struct rudp_app *app)
+{
+	app->reason = RUDP_REASON_PEER;
+	app->stage = RUDP_APP_WAITING;
+	app->binding_id = binding->id;
+	app->program = binding->program;
+	deliver(engine, binding, app);
+}
+
+static bool hand_over_one(struct rudp_engine *engine, struct rudp_port *port)
+{
+	struct rudp_binding *binding;
+	struct rudp_addr local;
+	struct rudp_conn *conn;
+	struct rudp_app *app;
+
+	if (rudp_listener_queued(port->listener) == 0)
+		return false;
+	binding = next_in_turn(port);
+	conn = binding ? rudp_listener_accept(port->listener) : NULL;
+	if (!conn)
+		return false;
+	local = *rudp_conn_local(conn);
+	rudp_addr_set_port(&local, rudp_addr_port(&binding->local));
+	app = rudp_app_new(engine, &binding->options, &local, rudp_conn_remote(conn));
+	if (!app) {
+		rudp_conn_reset(conn, RUDP_RESET_NO_RESOURCES, engine->now_at_ns);
+		rudp_conn_close(conn, engine->now_at_ns);
+		return true;
+	}
+	rudp_app_take_conn(app, conn);
+	app->transport = RUDP_TRANSPORT_RUDP;
+	hand_over(engine, binding, app);
+	return true;
+}
+
+/* false: there is no memory for it. */
+static bool hand_over_tcp(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
+{
+	struct rudp_addr local = {0}, remote = {0};
+	struct sockaddr_in6 name;
+	socklen_t len = sizeof name;
+	struct rudp_app *app;
+
+	if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
+		rudp_addr_from_sockaddr(&local, (struct sockaddr *)&name, len);
+	len = sizeof name;
+	/* A peer that has reset already has no name any more; its accept is told so, as with TCP. */
+	if (getpeername(fd, (struct sockaddr *)&name, &len) < 0 ||
+	    rudp_addr_from_sockaddr(&remote, (struct sockaddr *)&name, len) < 0)
+		return false;
+	app = rudp_app_new(engine, &binding->options, &local, &remote);
+	if (!app)
+		return false;
+	app->carrier.tcp = rudp_tcp_adopt(engine, app->id, fd);
+	if (!app->carrier.tcp) {
+		rudp_app_free(engine, app);
+		return false;
+	}
+	app->carrier.by_tcp = true;
+	app->transport = RUDP_TRANSPORT_TCP;
+	hand_over(engine, binding, app);
+	return true;
+}
+
+bool rudp_listener_shares_tcp(const struct rudp_binding *a, const struct rudp_binding *b)
+{
+	return a == b || (!a->adopted && !b->adopted &&
+			  a->options.route.device == b->options.route.device);
+}
+
+/* The next in turn of those that this one's kernel socket listens for. *is_one_of: of several. */
+static struct rudp_binding *next_in_turn_for_tcp(struct rudp_binding *front, bool *is_one_of)
+{
+	struct rudp_list *bindings = &front->port->bindings;
+	struct rudp_binding *next = NULL;
+	unsigned count = 0;
+
+	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
+		struct rudp_binding *one = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (!rudp_binding_serves_tcp(one) || !rudp_listener_shares_tcp(front, one))
+			continue;
+		count++;
+		if (!next && !one->waiting_id)
+			next = one;
+	}
+	*is_one_of = count > 1;
+	if (!next || count == 1)
+		return next;
+	rudp_list_remove(&next->link);
+	rudp_list_append(bindings, &next->link);
+	return next;
+}
+
+/* false: there is none, or nobody who has room for one. */
+static bool accept_tcp(struct rudp_engine *engine, struct rudp_binding *front)
+{
+	bool is_one_of;
+	struct rudp_binding *binding = next_in_turn_for_tcp(front, &is_one_of);
+	int fd;
+
+	/* The kernel does not know whose program is gone by now, and another worker gets it then. */
+	if (is_one_of && binding && !rudp_binding_probe(engine, binding))
+		return true;
+	if (!binding)
+		return false;
+	fd = accept4(front->tcp_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 &&
+	    (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+		engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
+		return false;
+	}
+	if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
+		front->tcp_may_accept = false; /* EAGAIN, or it does not listen any more */
+	if (fd >= 0 && !hand_over_tcp(engine, binding, fd))
+		close(fd);
+	return true;
+}
+
+void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	uint64_t id = binding->id;
+
+	binding->tcp_may_accept = true;
+	/* A hand-over may find a program gone. Who listens instead gets an event. */
+	while (binding && binding->tcp_may_accept && accept_tcp(engine, binding))
+		binding = rudp_binding_find(engine, id);
+}
+
+static bool lives(const struct rudp_udp *udp, const struct rudp_port *port)
+{
+	for (const struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
+		if (link == &port->link)
+			return true;
+	return false;
+}
+
+void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port)
+{
+	const struct rudp_udp *udp = port->udp;
+
+	/* The next SYN may be for a server that makes no call which would ask the policy. */
+	rudp_engine_follow_policy(engine);
+	/* A hand-over may find the last holder gone, and take the port object with it. */
+	while (lives(udp, port) && port->listener && hand_over_one(engine, port))
+		;
+}
+
+void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id)
+{
+	struct rudp_binding *binding = rudp_binding_find(engine, binding_id);
+	struct rudp_binding *front;
+	struct rudp_app *app;
+
+	if (!binding)
+		return;
+	app = rudp_app_find(engine, binding->waiting_id);
+	binding->waiting_id = 0;
+	if (app)
+		deliver(engine, binding, app);
+	binding = rudp_binding_find(engine, binding_id);
+	front = binding ? rudp_listener_on_tcp_for(binding) : NULL;
+	if (front && front->tcp_may_accept)
+		rudp_listener_on_tcp(engine, front);
+	binding = rudp_binding_find(engine, binding_id);
+	if (binding && !binding->waiting_id && binding->listening && binding->port->listener)
+		rudp_listener_pump(engine, binding->port);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/ports/udp_port_release.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "engine/config/policy.h"
+#include "engine/failover/failover_state.h"
+#include "engine/ports/port.h"
+#include "engine/udp/udp.h"
+#include "engine/udp/udp_spare.h"
+
+/* Two sockets of one number exclude each other unless they are bound to different hosts. */
+static bool is_in_the_way(const struct rudp_udp *udp, const struct rudp_addr *addr)
+{
+	if (udp->connected || rudp_addr_port(&udp->local) != rudp_addr_port(addr))
+		return false;
+	return rudp_addr_is_any(&udp->local) || rudp_addr_is_any(addr) ||
+	       rudp_addr_same_host(&udp->local, addr);
+}
+
+static bool may_be_plain(struct rudp_engine *engine, const struct rudp_port *port)
+{
+	for (const struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next) {
+		const struct rudp_binding *binding =
+			RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN, &binding->local,
+				       &binding->program)
+			    .way == RUDP_WAY_RUDP)
+			return false;
+	}
+	return true;
+}
+
+static bool may_release(struct rudp_engine *engine, const struct rudp_udp *udp)
+{
+	/* A fixed port is everybody's. */
+	if (rudp_policy_udp_port(engine->settings.policy))
+		return false;
+	for (const struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
+		if (!may_be_plain(engine, RUDP_LIST_OWNER(link, struct rudp_port, link)))
+			return false;
+	return !rudp_udp_has_conn(engine, udp);
+}
+
+static int move_port(struct rudp_engine *engine, struct rudp_port *port)
+{
+	const struct rudp_binding *first =
+		RUDP_LIST_OWNER(port->bindings.next, struct rudp_binding, link);
+	struct rudp_udp *old = port->udp, *hidden;
+	int rc = rudp_udp_open_hidden(engine, &old->local, old->v6only, first->options.freebind,
+				      &hidden);
+
+	if (rc < 0)
+		return rc;
+	port->udp = hidden;
+	if (port->listener)
+		rudp_listener_close(port->listener, engine->now_at_ns);
+	port->listener = NULL;
+	rudp_list_remove(&port->link);
+	rudp_list_append(&port->udp->ports, &port->link);
+	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next)
+		rudp_failover_listener(engine, RUDP_LIST_OWNER(link, struct rudp_binding, link));
+	rudp_udp_release(engine, old);
+	rudp_log(RUDP_LOG_INFO, "UDP port %u goes to a program that wants it: only plain TCP comes",
+		 port->number);
+	return 0;
+}
+
+static int yield(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	int rc = 0;
+
+	if (!may_release(engine, udp))
+		return -EADDRINUSE;
+	while (rc == 0 && !rudp_list_is_empty(&udp->ports))
+		rc = move_port(engine, RUDP_LIST_OWNER(udp->ports.next, struct rudp_port, link));
+	if (rc == 0 && udp->owners == 0)
+		rudp_udp_close(engine, udp);
+	return rc;
+}
+
+int rudp_udp_port_release(struct rudp_engine *engine, const struct rudp_addr *addr)
+{
+	struct rudp_list *head = &engine->udps_by_port[rudp_port_bucket(addr)];
+	struct rudp_list *link, *next;
+	int rc = -ENOENT;
+
+	rudp_udp_close_orphans(engine);
+	rudp_udp_drop_spares_with(engine, rudp_addr_port(addr));
+	for (link = head->next; link != head; link = next) {
+		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, port_link);
+
+		next = link->next;
+		if (!is_in_the_way(udp, addr))
+			continue;
+		rc = yield(engine, udp);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR's hands on the sender: pacing rate, burst and window (draft section 5.6). */
+#include "proto/cc/cc_bbr.h"
+
+#include "proto/cc/cc_pace.h"
+
+/* The slowest pace: the smallest window in a second. Slower, one burst would block the pacer for
+ * longer than the path can take to become better. */
+#define PACING_WINDOW_NS_MAX (1 * RUDP_NS_PER_S)
+
+static const struct {
+	uint32_t pacing, cwnd;
+} gains[] = {
+#define X(state, name, pacing_gain, cwnd_gain) [BBR_##state] = {pacing_gain, cwnd_gain},
+	BBR_STATES(X)
+#undef X
+};
+
+uint64_t rudp_bbr_cwnd_min_bytes(const struct rudp_cc *cc)
+{
+	return BBR_CWND_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes;
+}
+
+uint64_t rudp_bbr_initial_window_bytes(const struct rudp_cc *cc)
+{
+	return rudp_cc_mul_div(rudp_cc_initial_window_bytes(cc->datagram_bytes),
+			       BBR_INITIAL_WINDOW_GAIN, 100);
+}
+
+uint64_t rudp_bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	if (b->min_rtt_ns == RUDP_NEVER)
+		return rudp_bbr_initial_window_bytes(cc);
+	return rudp_cc_mul_div(rudp_cc_bytes_in(bw, b->min_rtt_ns), gain_percent, 100);
+}
+
+/* Room for what is on its way through the hosts: a burst, a pipeline, a probe that shows. */
+static uint64_t quantized(const struct rudp_cc *cc, uint64_t inflight)
+{
+	inflight = bbr_max(inflight, cc->send_quantum_bytes);
+	inflight = bbr_max(inflight, rudp_bbr_cwnd_min_bytes(cc));
+	if (bbr_of_const(cc)->state == BBR_UP)
+		inflight += 2 * (uint64_t)cc->datagram_bytes;
+	return inflight;
+}
+
+uint64_t rudp_bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent)
+{
+	return quantized(cc, rudp_bbr_bdp_bytes(cc, bw, gain_percent));
+}
+
+uint64_t rudp_bbr_target_inflight_bytes(const struct rudp_cc *cc)
+{
+	return bbr_min(rudp_bbr_bdp_bytes(cc, bbr_of_const(cc)->bw, 100), cc->cwnd_bytes);
+}
+
+uint64_t rudp_bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc)
+{
+	return bbr_max(rudp_bbr_bdp_bytes(cc, bbr_of_const(cc)->bw, BBR_PROBE_RTT_CWND_GAIN),
+		       rudp_bbr_cwnd_min_bytes(cc));
+}
+
+static void set_rate(struct rudp_cc *cc, uint64_t rate)
+{
+	cc->pacing_bytes_per_s =
+		bbr_max(rate, rudp_cc_rate(rudp_bbr_cwnd_min_bytes(cc), PACING_WINDOW_NS_MAX));
+	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s,
+						       bbr_of_const(cc)->min_rtt_ns, cc->datagram_bytes);
+	if (rudp_bbr_wants_trains(bbr_of_const(cc)))
+		cc->send_quantum_bytes = bbr_max(cc->send_quantum_bytes,
+						 rudp_cc_initial_window_bytes(cc->datagram_bytes));
+}
+
+/* Nothing is known of the bandwidth: as if the window were it. */
+void rudp_bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns)
+{
+	uint64_t window = rudp_bbr_initial_window_bytes(cc);
+
+	set_rate(cc, rudp_cc_mul_div(rudp_cc_rate(window, rudp_time_max(rtt_ns, 1)),
+				     BBR_STARTUP_PACING_GAIN, 100));
+}
+
+/*
+ * Others begin at the same time: what the trains say is for all, and where they are many the first
+ * flight is smaller, but no smaller than RFC 9002's. A few must not: who came first would keep what
+ * the others did not dare to take.
+ */
+void rudp_bbr_share(struct rudp_cc *cc, uint32_t starters)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t least = rudp_cc_initial_window_bytes(cc->datagram_bytes);
+	uint64_t first = rudp_bbr_initial_window_bytes(cc);
+	uint32_t part = (BBR_FIRST_FLIGHTS - 1 + starters) / BBR_FIRST_FLIGHTS;
+
+	b->starters = starters;
+	/* Nothing but the handshake has been acknowledged, and nobody has measured it. */
+	if (starters > 1 && b->round_count <= 1 && !b->has_jumped)
+		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(first / part, least));
+}
+
+/*
+ * What the path has held before (known_paths.h), at the pace at which that is sent in a round trip. If
+ * it was too much the first round shows it, as any start-up's; trains say whether there is more.
+ */
+void rudp_bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t rate = rudp_cc_mul_div(rudp_cc_rate(bytes, rudp_time_max(span_ns, 1)),
+					BBR_TRAIN_PACING_GAIN, 100);
+
+	if (b->state != BBR_STARTUP || b->holding || bytes <= cc->cwnd_bytes)
+		return;
+	cc->cwnd_bytes = b->round_cwnd_bytes = bytes;
+	b->has_jumped = true;
+	if (rate > cc->pacing_bytes_per_s)
+		set_rate(cc, rate);
+}
+
+/* No slower than the window that is to leave in this round trip. */
+static uint64_t startup_rate(const struct rudp_cc *cc, uint64_t rate)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t window_rate = rudp_cc_rate(cc->cwnd_bytes, b->min_rtt_ns);
+
+	if (rudp_bbr_are_trains_sure(b))
+		return bbr_max(rudp_cc_mul_div(window_rate, BBR_TRAIN_PACING_GAIN, 100), b->bw);
+	return bbr_max(rate, rudp_cc_mul_div(window_rate,
+					     rudp_bbr_is_far_by_trains(cc)
+						     ? BBR_STARTUP_PACING_GAIN
+						     : BBR_STARTUP_WINDOW_PACING_GAIN,
+					     100));
+}
+
+/*
+ * A margin below the bandwidth drains what others leave in the queue, and what a stall of a host has
+ * left there where that is much of a round trip. Else DOWN has drained what the probe had built.
+ */
+static bool is_margin_needed(const struct bbr *b)
+{
+	return !b->up_alone || b->min_rtt_ns / BBR_DELAY_DIVISOR < BBR_DELAY_NS_MIN;
+}
+
+/* While the pipe is not full the rate only rises: samples of an idle application prove nothing. */
+void rudp_bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint32_t margin = is_margin_needed(b) ? BBR_PACING_MARGIN : 0;
+	uint64_t rate = rudp_cc_mul_div(b->bw, gain_percent * (100 - margin), 100 * 100);
+
+	if (b->bw == 0)
+		return;
+	if (b->state == BBR_STARTUP && !b->holding && b->min_rtt_ns != RUDP_NEVER)
+		rate = startup_rate(cc, rate);
+	if (b->full_bw_reached || b->holding || rudp_bbr_are_trains_sure(b) ||
+	    rate > cc->pacing_bytes_per_s)
+		set_rate(cc, rate);
+}
+
+void rudp_bbr_save_cwnd(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (!b->loss_in_round && b->state != BBR_PROBE_RTT)
+		b->prior_cwnd_bytes = cc->cwnd_bytes;
+	else
+		b->prior_cwnd_bytes = bbr_max(b->prior_cwnd_bytes, cc->cwnd_bytes);
+}
+
+void rudp_bbr_restore_cwnd(struct rudp_cc *cc)
+{
+	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, bbr_of_const(cc)->prior_cwnd_bytes);
+}
+
+static void bound_cwnd(struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t cap = BBR_INFINITE;
+
+	if (b->state == BBR_PROBE_RTT)
+		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, rudp_bbr_probe_rtt_cwnd_bytes(cc));
+	if ((b->state == BBR_CRUISE && !rudp_bbr_is_beside_unresponsive(b)) ||
+	    b->state == BBR_PROBE_RTT)
+		cap = rudp_bbr_with_headroom(cc);
+	else if (rudp_bbr_is_probe_bw(b) || b->state == BBR_DRAIN)
+		cap = b->inflight_longterm;
+	cap = bbr_min(cap, b->inflight_shortterm);
+	cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(cap, rudp_bbr_cwnd_min_bytes(cc)));
+	cc->ssthresh_bytes = bbr_max(b->inflight_longterm, rudp_bbr_cwnd_min_bytes(cc));
+}
+
+static void grow_in_startup(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t most)
+{
+	bool known = rudp_bbr_may_trains_grow(bbr_of_const(cc), ack);
+
+	if (known || cc->cwnd_bytes < most ||
+	    ack->delivered_total_bytes < rudp_bbr_initial_window_bytes(cc))
+		cc->cwnd_bytes += rudp_bbr_train_growth_bytes(cc, ack);
+}
+
+/* The window that the gain of the state allows. */
+uint64_t rudp_bbr_gain_bytes(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	return rudp_bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd) + rudp_bbr_extra_acked(b);
+}
+
+/* The most that the state may have in flight. */
+static uint64_t most_bytes(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t most = rudp_bbr_gain_bytes(cc);
+	uint64_t held = rudp_bbr_bdp_bytes(cc, b->bw, 100);
+
+	/* Clumps of ACKs are in up_inflight_bytes as they are now. The worst of ten rounds would be
+	 * in every probe's queue: hosts that stalled for 4 ms made it 7 ms instead of 3. */
+	if (!b->up_alone)
+		held += rudp_bbr_extra_acked(b);
+	if (b->state == BBR_UP && b->up_extra_bytes < BBR_INFINITE)
+		most = bbr_min(most, bbr_max(held, b->up_inflight_bytes) + b->up_extra_bytes);
+	return quantized(cc, most);
+}
+
+static void set_cwnd(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t most = most_bytes(cc);
+
+	if (b->full_bw_reached)
+		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes + ack->acked_bytes, most);
+	else if (b->holding)
+		cc->cwnd_bytes = rudp_bbr_inflight_bytes(cc, b->bw, BBR_HOLD_CWND_GAIN);
+	else
+		grow_in_startup(cc, ack, most);
+	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, rudp_bbr_cwnd_min_bytes(cc));
+	bound_cwnd(cc);
+}
+
+/*
+ * The queue of a probe that has met nobody else's is its own, and goes within a round trip if the path
+ * can empty it so fast: at a tenth less one of 7 ms stood for 60 ms. Where others stand in it, too, each
+ * gives the draft's tenth: who gave more would not get it back.
+ */
+static uint32_t down_gain(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t bdp = rudp_bbr_bdp_bytes(cc, b->bw, 100), excess;
+
+	if (!b->up_alone || bdp == 0 || ack->inflight_bytes <= bdp)
+		return BBR_DOWN_PACING_GAIN;
+	excess = rudp_cc_mul_div(ack->inflight_bytes - bdp, 100, bdp);
+	excess = bbr_max(excess, 100 - BBR_DOWN_PACING_GAIN);
+	return (uint32_t)(100 - bbr_min(excess, 100 - BBR_DRAIN_PACING_GAIN));
+}
+
+static uint32_t pacing_gain(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	if (b->holding)
+		return BBR_HOLD_PACING_GAIN;
+	if (b->state == BBR_DOWN)
+		return down_gain(cc, ack);
+	/* A queue although nobody else was met: a host has stalled, or the bandwidth seemed more. */
+	if (b->state == BBR_CRUISE && b->up_alone && b->delayed_rounds >= BBR_OWN_QUEUE_ROUNDS)
+		return BBR_DOWN_PACING_GAIN;
+	return gains[b->state].pacing;
+}
+
+void rudp_bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	/* The window first: in STARTUP the rate follows it. */
+	set_cwnd(cc, ack);
+	rudp_bbr_set_pacing_with_gain(cc, pacing_gain(cc, ack));
+}

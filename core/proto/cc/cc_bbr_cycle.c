@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR's cycle of PROBE_BW: DOWN, CRUISE, REFILL, UP, and the long-term bound that probing moves. */
+#include "proto/cc/cc_bbr.h"
+
+#include "proto/cc/cc_pace.h"
+
+/* SplitMix64, stirred with what an observer does not know exactly: only to keep flows apart. */
+static uint64_t random_below(struct bbr *b, uint64_t limit, int64_t now_at_ns)
+{
+	uint64_t z;
+
+	b->random += UINT64_C(0x9e3779b97f4a7c15) + ((uint64_t)now_at_ns ^ b->next_number << 32);
+	z = b->random;
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (z ^ z >> 31) % limit;
+}
+
+/* The rate of the path has changed of late, and may do so again. */
+static bool varies(const struct bbr *b, int64_t now_at_ns)
+{
+	return b->varied_at_ns > 0 && now_at_ns - b->varied_at_ns < BBR_VARIES_NS;
+}
+
+static void pick_probe_wait(struct bbr *b, int64_t now_at_ns)
+{
+	b->rounds_since_probe = random_below(b, 2, now_at_ns);
+	b->probe_wait_ns = BBR_PROBE_WAIT_NS +
+			   (int64_t)random_below(b, (uint64_t)BBR_PROBE_WAIT_RANDOM_NS, now_at_ns);
+}
+
+/* The first probe follows soon: what STARTUP has found was found in passing. Soon, not at once: its
+ * losses are found out meanwhile. */
+static void pick_first_wait(struct bbr *b)
+{
+	b->probe_wait_ns = rudp_time_min(b->min_rtt_ns, BBR_PROBE_WAIT_NS); /* there may be none */
+	b->has_probed = true;
+}
+
+static bool has_grown(const struct bbr *b, uint64_t percent)
+{
+	return b->max_bw > b->up_bw / 100 * percent;
+}
+
+/* A probe ends. If it has found more on a path that varies, the next one follows soon. */
+static void note_growth(struct bbr *b, int64_t now_at_ns)
+{
+	if (b->up_alone && has_grown(b, BBR_FULL_BW_GROWTH))
+		b->varied_at_ns = now_at_ns;
+	if (varies(b, now_at_ns) && has_grown(b, BBR_UP_BW_GROWTH))
+		b->has_probed = false;
+}
+
+void rudp_bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
+{
+	struct bbr *b = bbr_of(cc);
+
+	rudp_bbr_reset_congestion_signals(b);
+	b->probe_up_acked_per_inc = BBR_INFINITE;
+	pick_probe_wait(b, now_at_ns);
+	if (b->state == BBR_UP)
+		note_growth(b, now_at_ns);
+	if (!b->has_probed)
+		pick_first_wait(b);
+	b->cycle_at_ns = now_at_ns;
+	rudp_bbr_start_settling(b);
+	b->ack_phase = BBR_ACKS_PROBE_STOPPING;
+	rudp_bbr_start_round(b);
+	rudp_bbr_enter(cc, BBR_DOWN);
+}
+
+void rudp_bbr_start_cruise(struct rudp_cc *cc)
+{
+	rudp_bbr_stop_draining(bbr_of(cc));
+	rudp_bbr_enter(cc, BBR_CRUISE);
+}
+
+void rudp_bbr_start_refill(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	rudp_bbr_reset_shortterm(b);
+	b->probe_up_rounds = 0;
+	b->probe_up_acked = 0;
+	b->prev_probe_precautionary = false;
+	b->ack_phase = BBR_ACKS_REFILLING;
+	rudp_bbr_start_round(b);
+	rudp_bbr_enter(cc, BBR_REFILL);
+}
+
+static void raise_slope(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t growth = UINT64_C(1) << b->probe_up_rounds;
+
+	if (b->probe_up_rounds < BBR_PROBE_UP_ROUNDS_MAX)
+		b->probe_up_rounds++;
+	b->probe_up_acked_per_inc = bbr_max(cc->cwnd_bytes / growth, cc->datagram_bytes);
+}
+
+/*
+ * What a probe may add to what is in flight: a queue just long enough to be noticed; twice as much
+ * each round in which it is not. On a long path a quarter of all that is in flight, which the rate
+ * alone would add, is a queue of 150 ms. Where a queue stands already it is another's: no bound.
+ */
+static uint64_t first_extra_bytes(const struct bbr *b)
+{
+	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+
+	if (b->foreign || rudp_bbr_is_queue_evident(b))
+		return BBR_INFINITE;
+	return rudp_cc_mul_div(rudp_cc_bytes_in(b->bw, bound_ns), BBR_UP_EXTRA_GAIN, 100);
+}
+
+static void raise_extra(struct bbr *b)
+{
+	if (!b->round_start)
+		return;
+	/* The first round of a probe brings the ACKs of what was sent before it, the second those
+	 * of the queue while it grew. */
+	if (b->up_limited && b->up_rounds++ > 1 && b->up_extra_bytes < BBR_INFINITE / 2)
+		b->up_extra_bytes *= 2;
+	b->up_limited = false;
+}
+
+/* As short a queue as the sign of one is: what stands there now is nobody's, or hardly anybody's. */
+static bool is_alone(const struct bbr *b)
+{
+	return !b->foreign && b->up_base_ns != RUDP_NEVER &&
+	       b->up_base_ns <= rudp_bbr_drained_rtt_ns(b) +
+					rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+}
+
+static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->is_bw_probe_sample = true;
+	b->ack_phase = BBR_ACKS_PROBE_STARTING;
+	rudp_bbr_start_round(b);
+	rudp_bbr_reset_full_bw(b);
+	b->full_bw = b->last.bw_max;
+	b->up_base_ns = b->last.rtt_min_ns;
+	b->up_spread_ns = b->last.delay_max_ns - b->last.rtt_min_ns;
+	b->up_bw = b->max_bw;
+	b->up_alone = is_alone(b);
+	/* Before the ACK: where ACKs are rare, much less is in flight after each. */
+	b->up_inflight_bytes = ack->inflight_before_bytes;
+	b->up_extra_bytes = first_extra_bytes(b);
+	b->up_limited = false;
+	b->up_at_longterm = false;
+	b->up_rounds = 0;
+	rudp_bbr_enter(cc, BBR_UP);
+	raise_slope(cc);
+}
+
+/* Several that probe together are one; beside who yields to nobody each is to get its own. */
+static bool is_together(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	return cc->flows > 1 && !b->foreign && !rudp_bbr_is_beside_unresponsive(b);
+}
+
+/*
+ * Section 5.3.3.8: after 2 s to 3 s, or as many rounds as Reno takes to grow by half the window (of all
+ * that probe together), but 63 at most. Who is alone has no Reno to keep pace with: four times that. A
+ * path that has changed of late is probed after eight rounds.
+ * part: of that time.
+ */
+static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t flows = is_together(cc) ? cc->flows : 1;
+	uint64_t reno_rounds = rudp_bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
+	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
+
+	if (varies(b, now_at_ns))
+		most = BBR_VARIES_ROUNDS_MAX;
+	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns / part ||
+	       b->rounds_since_probe >= bbr_min(reno_rounds, most) / part;
+}
+
+/* With the others of its group half of that time is enough. */
+static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
+{
+	bool asked = cc->is_to_probe[RUDP_CC_BANDWIDTH] && is_together(cc);
+
+	return is_due(cc, now_at_ns, asked ? 2 : 1);
+}
+
+/*
+ * What losses have taken would come back with the next probe only, which is far off for who is alone. To
+ * him it comes back as often as others probe, if no queue stands: a host that stalled for a moment looks
+ * like congestion. Not all of it: the best of all samples is above what the path carries.
+ */
+static void regain_bandwidth(struct bbr *b)
+{
+	uint64_t least = b->max_bw / 100 * BBR_ALONE_LEAST;
+
+	if (!b->up_alone || !b->round_start || b->rounds_since_probe % BBR_RENO_ROUNDS_MAX != 0 ||
+	    rudp_bbr_had_round_delay(b) || b->bw >= least)
+		return;
+	rudp_bbr_reset_shortterm(b);
+	b->bw_shortterm = least;
+}
+
+/* Leaves room below the bound for others. */
+uint64_t rudp_bbr_with_headroom(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t headroom;
+
+	if (b->inflight_longterm == BBR_INFINITE)
+		return BBR_INFINITE;
+	headroom = bbr_max(b->inflight_longterm / 100 * BBR_HEADROOM, cc->datagram_bytes);
+	return bbr_max(b->inflight_longterm - bbr_min(headroom, b->inflight_longterm),
+		       rudp_bbr_cwnd_min_bytes(cc));
+}
+
+/* What stands after so many rounds of draining is another's, who would take all that we leave. */
+static bool is_time_to_cruise(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	if (bbr_of_const(cc)->phase_rounds >= BBR_DOWN_ROUNDS_MAX)
+		return true;
+	return ack->inflight_bytes <= rudp_bbr_with_headroom(cc) &&
+	       ack->inflight_bytes <= rudp_bbr_inflight_bytes(cc, bbr_of_const(cc)->max_bw, 100);
+}
+
+/* The probe went to the bound, and a queue was what it met there, not loss: the bound was wrong, and
+ * delay bounds the next one well enough. It got there if the bound held it back at any time: the
+ * packet that tells of the queue need not be the one that filled the window. */
+static void forget_longterm(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	if (b->up_at_longterm || ack->rate.inflight_at_send_bytes >= b->inflight_longterm)
+		b->inflight_longterm = BBR_INFINITE;
+}
+
+/*
+ * What an unresponsive flow keeps in the queue would end each probe at once, and leave us what it has
+ * left us before. So there, too, a probe goes on while it brings more, unless the queue is short enough
+ * to lose packets: the other flow would have what we lose.
+ */
+static bool is_delay_anothers(const struct bbr *b)
+{
+	return b->foreign || (rudp_bbr_is_beside_unresponsive(b) &&
+			      b->loss_peak_ppm < BBR_LOSS_THRESH * UINT64_C(10000));
+}
+
+/*
+ * A probe ends when the pipe is full: by the draft's estimate of three rounds without growth, or
+ * earlier by the queue that the probe itself has built, seen on packets that it has sent.
+ */
+static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->prev_probe_too_high && ack->inflight_bytes >= b->inflight_longterm) {
+		b->prev_probe_precautionary = true;
+		return true;
+	}
+	b->up_at_longterm |= ack->cwnd_limited && cc->cwnd_bytes >= b->inflight_longterm;
+	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && rudp_bbr_has_probe_delay(b) &&
+	    !is_delay_anothers(b)) {
+		forget_longterm(b, ack);
+		return true;
+	}
+	if (b->round_start && b->up_rounds >= 2 && has_grown(b, BBR_UP_STARTUP_GROWTH)) {
+		rudp_bbr_start_again(cc, b->up_base_ns + rudp_time_max(b->up_spread_ns, 0));
+		return false;
+	}
+	b->up_limited |= ack->cwnd_limited;
+	raise_extra(b);
+	if (ack->cwnd_limited && cc->cwnd_bytes < rudp_bbr_gain_bytes(cc) &&
+	    (cc->cwnd_bytes >= b->inflight_longterm || b->up_extra_bytes < BBR_INFINITE)) {
+		rudp_bbr_reset_full_bw(b);
+		b->full_bw = b->last.bw_max;
+		return false;
+	}
+	return b->full_bw_now;
+}
+
+static void probe_longterm_upward(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t steps;
+
+	if (!ack->cwnd_limited || cc->cwnd_bytes < b->inflight_longterm)
+		return;
+	b->probe_up_acked += ack->acked_bytes;
+	steps = b->probe_up_acked / b->probe_up_acked_per_inc;
+	b->probe_up_acked -= steps * b->probe_up_acked_per_inc;
+	b->inflight_longterm += steps * cc->datagram_bytes;
+	if (b->round_start)
+		raise_slope(cc);
+}
+
+static void take_inflight_too_high(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->prev_probe_too_high = true;
+	b->is_bw_probe_sample = false; /* one reaction a probe */
+	if (!b->app_limited)
+		b->inflight_longterm = bbr_max(ack->rate.inflight_at_send_bytes,
+					       rudp_bbr_target_inflight_bytes(cc) / 100 * BBR_BETA);
+	if (b->state == BBR_UP) {
+		b->undo.left_up = true;
+		rudp_bbr_start_down(cc, ack->now_at_ns);
+	}
+}
+
+/* Returns true if the end of a cautious probe that went well has already led to the next one. */
+static bool advance_ack_phase(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (!b->round_start)
+		return false;
+	if (b->ack_phase == BBR_ACKS_PROBE_STARTING)
+		b->ack_phase = BBR_ACKS_PROBE_FEEDBACK;
+	if (b->ack_phase != BBR_ACKS_PROBE_STOPPING)
+		return false;
+	b->is_bw_probe_sample = false;
+	b->ack_phase = BBR_ACKS_INIT;
+	if (!rudp_bbr_is_probe_bw(b))
+		return false;
+	if (!b->app_limited)
+		rudp_bbr_advance_max_bw(b);
+	if (!b->prev_probe_precautionary || b->prev_probe_too_high)
+		return false;
+	rudp_bbr_start_refill(cc);
+	return true;
+}
+
+static bool adapt_longterm(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (advance_ack_phase(cc))
+		return true;
+	if (b->is_bw_probe_sample && rudp_bbr_is_inflight_too_high(cc, ack)) {
+		bool was_up = b->state == BBR_UP;
+
+		take_inflight_too_high(cc, ack);
+		return was_up;
+	}
+	if (b->inflight_longterm == BBR_INFINITE)
+		return false;
+	b->inflight_longterm = bbr_max(b->inflight_longterm, ack->rate.inflight_at_send_bytes);
+	if (b->state == BBR_UP)
+		probe_longterm_upward(cc, ack);
+	return false;
+}
+
+void rudp_bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (!b->full_bw_reached || adapt_longterm(cc, ack))
+		return;
+	switch (b->state) {
+	case BBR_DOWN:
+		if (is_time_to_probe(cc, ack->now_at_ns))
+			rudp_bbr_start_refill(cc);
+		else if (is_time_to_cruise(cc, ack))
+			rudp_bbr_start_cruise(cc);
+		break;
+	case BBR_CRUISE:
+		if (is_time_to_probe(cc, ack->now_at_ns))
+			rudp_bbr_start_refill(cc);
+		else
+			regain_bandwidth(b);
+		break;
+	case BBR_REFILL:
+		if (b->round_start)
+			start_up(cc, ack);
+		break;
+	case BBR_UP:
+		if (is_time_to_go_down(cc, ack)) {
+			b->prev_probe_too_high = false;
+			rudp_bbr_start_down(cc, ack->now_at_ns);
+		}
+		break;
+	case BBR_STARTUP:
+	case BBR_DRAIN:
+	case BBR_PROBE_RTT:
+		break;
+	}
+}

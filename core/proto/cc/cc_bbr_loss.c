@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR and loss: the account of it, the evidence that it is congestion, and the bounds it sets. */
+#include "proto/cc/cc_bbr.h"
+
+#include "proto/cc/cc_pace.h"
+
+#define PPM UINT64_C(1000000)
+#define LOSS_PEAK_ROUNDS 128
+#define LOSS_WEIGHT 8         /* the average looks back over about eight rounds */
+#define LOSS_DATAGRAMS_MIN 10 /* smaller rounds tell little of a rate */
+#define QUEUE_SAMPLES_MIN 4   /* of the current round, before its minimum counts */
+
+static uint64_t percent_of(uint64_t bytes, uint64_t percent)
+{
+	return rudp_cc_mul_div(bytes, percent, 100);
+}
+
+bool rudp_bbr_is_queue_evident(const struct bbr *b)
+{
+	int64_t bound_ns, rtt_ns = 0;
+
+	if (b->min_rtt_ns == RUDP_NEVER)
+		return false;
+	bound_ns =
+		rudp_bbr_drained_rtt_ns(b) + b->min_rtt_ns / BBR_QUEUE_DIVISOR + BBR_QUEUE_NS_MIN;
+	if (b->last.rtt_samples > 0)
+		rtt_ns = b->last.rtt_min_ns;
+	if (b->now.rtt_samples >= QUEUE_SAMPLES_MIN)
+		rtt_ns = rudp_time_max(rtt_ns, b->now.rtt_min_ns);
+	return rtt_ns > bound_ns;
+}
+
+static bool is_heavy(const struct rudp_cc *cc, uint64_t lost_bytes, uint64_t of_bytes)
+{
+	return lost_bytes >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
+	       lost_bytes > percent_of(of_bytes, BBR_HEAVY_LOSS);
+}
+
+static bool is_round_heavy(const struct rudp_cc *cc, const struct bbr_round *round)
+{
+	return is_heavy(cc, round->lost_bytes, round->lost_bytes + round->delivered_bytes);
+}
+
+/* Where a thousand share a link of a few packets for each, no round is large enough to tell. */
+static void tally_losses(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t most = BBR_TALLY_DATAGRAMS_MAX * (uint64_t)cc->datagram_bytes;
+	uint64_t bytes = b->tally_bytes + b->last.delivered_bytes + b->last.lost_bytes;
+	uint64_t lost_bytes = b->tally_lost_bytes + b->last.lost_bytes;
+
+	if (bytes > 2 * most) { /* a large round speaks for itself */
+		bytes = lost_bytes = 0;
+	} else if (bytes > most) {
+		bytes /= 2;
+		lost_bytes /= 2;
+	}
+	b->tally_bytes = (uint32_t)bytes;
+	b->tally_lost_bytes = (uint32_t)lost_bytes;
+}
+
+static bool is_tally_heavy(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	return is_heavy(cc, b->tally_lost_bytes, b->tally_bytes);
+}
+
+/* Are losses now congestion? The rule is in the header. */
+static bool is_evident(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	return rudp_bbr_is_queue_evident(b) || b->shortfall || is_round_heavy(cc, &b->last) ||
+	       is_tally_heavy(cc);
+}
+
+static uint64_t averaged(uint64_t average, uint64_t value)
+{
+	return (average * (LOSS_WEIGHT - 1) + value) / LOSS_WEIGHT;
+}
+
+/*
+ * Losses while not probing, averaged; and apart from them the losses of rounds in which less was
+ * sent: if they do not go away then, they are the path's own and no reason to send less.
+ */
+static void learn_loss(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t all = b->last.lost_bytes + b->last.delivered_bytes;
+	uint64_t ppm;
+
+	if (all < LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes)
+		return;
+	ppm = rudp_cc_mul_div(b->last.lost_bytes, PPM, all);
+	b->loss_ppm = averaged(b->loss_ppm, ppm);
+	b->loss_peak_ppm = bbr_max(ppm, b->loss_peak_ppm - b->loss_peak_ppm / LOSS_PEAK_ROUNDS);
+	if (b->settled)
+		b->base_loss_ppm = averaged(b->base_loss_ppm, ppm);
+	b->base_loss_ppm = bbr_min(b->base_loss_ppm, b->loss_ppm);
+}
+
+/*
+ * A cycle ends. A queue that stood through two cycles although we settled is another's, who fills
+ * it whatever we do and would take all that we leave: then we do not settle, for eight cycles or
+ * until the queue goes away once.
+ */
+void rudp_bbr_start_settling(struct bbr *b)
+{
+	bool stood = !b->queue_vanished && b->phase_rounds >= BBR_STANDING_ROUNDS_MIN;
+
+	b->standing_cycles = stood ? b->standing_cycles + 1 : 0;
+	if (b->standing_cycles >= BBR_FOREIGN_CYCLES_TO)
+		b->standing_cycles = 0;
+	b->phase_rounds = 0;
+	b->queue_vanished = false;
+	b->settled = false;
+}
+
+/* The least that settling leaves: what a loss would, or for losses alone no less than is not lost. One
+ * long burst of them, in a round that was slow to end, says little of what the path delivers. */
+static uint64_t settled_rate(const struct bbr *b, bool queues)
+{
+	if (queues)
+		return percent_of(b->max_bw, BBR_BETA);
+	return rudp_cc_mul_div(b->max_bw, PPM - bbr_min(b->loss_ppm, PPM), PPM);
+}
+
+/* What the path loses whatever is sent has been through the queue, too. */
+static uint64_t with_path_loss(const struct bbr *b, uint64_t rate)
+{
+	return rudp_cc_mul_div(rate, PPM, PPM - bbr_min(b->base_loss_ppm, PPM / 2));
+}
+
+/* In DOWN the queue is to go away; from now on it is only not to grow. */
+void rudp_bbr_stop_draining(struct bbr *b)
+{
+	if (b->settled)
+		b->bw_shortterm = bbr_min(with_path_loss(b, b->bw_shortterm), b->max_bw);
+}
+
+/*
+ * A long queue in CRUISE: all who see it give the same part of their rate away, beyond what is not
+ * delivered. Who yields what others take and probes back as much leaves the shares as they are.
+ */
+static uint64_t shared_rate(const struct bbr *b, uint64_t delivered)
+{
+	int64_t long_ns = 2 * rudp_bbr_delay_bound_ns(b, BBR_LONG_DELAY_NS_MIN / 2);
+
+	if (b->state != BBR_CRUISE || b->last.rtt_min_ns <= rudp_bbr_drained_rtt_ns(b) + long_ns)
+		return delivered;
+	return percent_of(delivered, BBR_SHARED);
+}
+
+/*
+ * What several flows find by probing adds up to more than the link: cruise at what is delivered
+ * instead, if what is sent beyond it stands in a queue or is lost. Never under the share of the
+ * measured bandwidth that a loss would leave, and until the next probe only.
+ */
+static void settle(struct bbr *b)
+{
+	bool queues = rudp_bbr_had_round_delay(b);
+	bool loses = !b->settled && b->loss_ppm > b->base_loss_ppm + PPM / 100 * BBR_LOSS_THRESH;
+	uint64_t rate;
+
+	if (!queues)
+		b->queue_vanished = true;
+	if (b->foreign || b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM ||
+	    rudp_bbr_is_beside_unresponsive(b))
+		queues = false;
+	if (b->last.app_limited || b->last.ack_rate == 0 || !(queues || loses))
+		return;
+	/* Of two rounds the faster: with jitter a single one is as often too long as too short. */
+	rate = bbr_max(b->last.ack_rate, b->ack_rate_before);
+	if (b->state == BBR_CRUISE)
+		rate = with_path_loss(b, rate);
+	if (queues)
+		rate = shared_rate(b, rate);
+	rate = bbr_max(rate, settled_rate(b, queues));
+	b->bw_shortterm = bbr_min(b->bw_shortterm, rate);
+	b->settled = true;
+}
+
+/* A round is over and its account in b->last. The first of DOWN still tells of the probe. */
+void rudp_bbr_close_loss_account(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	tally_losses(cc);
+	rudp_bbr_look_for_unresponsive(b);
+	rudp_bbr_check_drained(cc);
+	b->evidence_in_round |= is_evident(cc);
+	b->delayed_rounds = rudp_bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;
+	if (b->state != BBR_DOWN && b->state != BBR_CRUISE)
+		return;
+	b->phase_rounds++;
+	if (b->phase_rounds < 2)
+		return;
+	learn_loss(cc);
+	settle(b);
+}
+
+/* draft-ietf-ccwg-bbr 5.5.10.2: a loss round starts with its first loss, so that it holds a whole
+ * round of what was delivered since. */
+void rudp_bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->now.lost_bytes += loss->lost_bytes;
+	b->now.lost_packets += loss->lost_packets;
+	if (!b->loss_in_round) {
+		b->loss_round_end_number = b->next_number;
+		rudp_bbr_save_for_undo(cc, loss);
+	}
+	b->loss_in_round = true;
+	b->undo.lost_bytes += loss->lost_bytes;
+}
+
+void rudp_bbr_update_latest(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	b->loss_round_start = false;
+	b->bw_latest = bbr_max(b->bw_latest, b->sample_bw);
+	b->inflight_latest = bbr_max(b->inflight_latest, ack->rate.delivered_bytes);
+	if (ack->largest_acked_number < b->loss_round_end_number)
+		return;
+	b->loss_round_end_number = b->next_number;
+	b->loss_round_start = true;
+}
+
+void rudp_bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	if (!b->loss_round_start)
+		return;
+	b->bw_latest = b->sample_bw;
+	b->inflight_latest = ack->rate.delivered_bytes;
+}
+
+void rudp_bbr_reset_congestion_signals(struct bbr *b)
+{
+	b->loss_in_round = false;
+	b->mark_in_round = false;
+	b->evidence_in_round = false;
+	b->bw_latest = 0;
+	b->inflight_latest = 0;
+}
+
+void rudp_bbr_reset_shortterm(struct bbr *b)
+{
+	b->bw_shortterm = BBR_INFINITE;
+	b->inflight_shortterm = BBR_INFINITE;
+}
+
+/*
+ * The draft's bounds, with one more look at what is delivered: a rate sample is never above the
+ * rate of sending, so in DOWN it shows 90 % of what a path with a queue delivers. Its ACKs show
+ * all.
+ */
+static void lower_bounds(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t bw_latest = bbr_max(b->bw_latest, b->last.ack_rate);
+
+	if (b->bw_shortterm == BBR_INFINITE)
+		b->bw_shortterm = b->max_bw;
+	if (b->inflight_shortterm == BBR_INFINITE)
+		b->inflight_shortterm = cc->cwnd_bytes;
+	b->bw_shortterm = bbr_max(bw_latest, percent_of(b->bw_shortterm, BBR_BETA));
+	b->inflight_shortterm =
+		bbr_max(b->inflight_latest, percent_of(b->inflight_shortterm, BBR_BETA));
+}
+
+/* Once a loss round, and only to losses that came with evidence, or to marks. */
+void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	bool congested;
+
+	if (!b->loss_round_start)
+		return;
+	congested =
+		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || is_evident(cc)));
+	if (congested && !rudp_bbr_is_probing(b) && rudp_bbr_is_loss_answered(b))
+		lower_bounds(cc);
+	if (b->state != BBR_STARTUP)
+		b->mark_in_round = false;
+	b->loss_in_round = false;
+	b->evidence_in_round = false;
+}
+
+/* Section 5.3.1.3, judged at the end of each round: enough losses, and evidence. */
+bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	const struct bbr_round *round = &b->last;
+
+	return b->round_start && round->lost_packets >= BBR_STARTUP_LOSSES_MIN &&
+	       round->lost_bytes >
+		       percent_of(round->lost_bytes + round->delivered_bytes, BBR_LOSS_THRESH) &&
+	       is_evident(cc);
+}
+
+/* Did this probe put more in flight than the path holds? */
+bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t inflight = ack->rate.inflight_at_send_bytes;
+	uint64_t lost = ack->rate.lost_bytes;
+	uint64_t expected = rudp_cc_mul_div(inflight, b->loss_peak_ppm, PPM);
+
+	if (b->sample_bw == 0)
+		return false;
+	if (b->now.marked_bytes > percent_of(inflight, BBR_LOSS_THRESH))
+		return true;
+	if (lost <= percent_of(inflight, BBR_LOSS_THRESH))
+		return false;
+	return rudp_bbr_is_queue_evident(b) || b->shortfall || is_heavy(cc, lost, inflight) ||
+	       is_tally_heavy(cc) ||
+	       (lost >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
+		lost > expected + percent_of(inflight, BBR_EXCESS_LOSS));
+}

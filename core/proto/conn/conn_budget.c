@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* What a connection takes of the memory that all connections share: proto/stream/budget.h. */
+#include "proto/conn/conn_private.h"
+#include "proto/conn/endpoint_private.h"
+
+uint64_t rudp_conn_buffer_bytes(const struct rudp_conn *conn)
+{
+	const struct rudp_sendbuf *out = &conn->sendbuf;
+	const struct rudp_recvbuf *in = &conn->recvbuf;
+	uint64_t ranges = (uint64_t)out->lost.capacity + out->acked.capacity + in->pending.capacity +
+			  conn->acks.received.capacity;
+
+	return out->ring.capacity_bytes + in->ring.capacity_bytes + conn->fec_store.bytes +
+	       conn->reliability.capacity * (uint64_t)sizeof(struct rudp_sent) +
+	       ranges * sizeof(struct rudp_range);
+}
+
+void rudp_conn_charge(struct rudp_conn *conn)
+{
+	uint64_t bytes = rudp_conn_buffer_bytes(conn);
+
+	conn->ep->budget.used_bytes += bytes - conn->charged_bytes;
+	conn->charged_bytes = bytes;
+}
+
+void rudp_conn_uncharge(struct rudp_conn *conn)
+{
+	conn->ep->budget.used_bytes -= conn->charged_bytes;
+	conn->charged_bytes = 0;
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What the program asked for, where it did. */
+static uint64_t limit_of(uint64_t asked_bytes, uint64_t max_bytes)
+{
+	if (asked_bytes == 0)
+		return max_bytes;
+	return min_u64(max_bytes, asked_bytes > RUDP_BUFFER_LEAST_BYTES ? asked_bytes
+									: RUDP_BUFFER_LEAST_BYTES);
+}
+
+void rudp_conn_limit_buffers(struct rudp_conn *conn)
+{
+	uint64_t max_bytes = conn->ep->config.receive_buffer_max_bytes;
+
+	if (conn->is_same_host && conn->recvbuf.ring.head < RUDP_SAME_HOST_BULK_BYTES)
+		max_bytes = min_u64(max_bytes, RUDP_SAME_HOST_WINDOW_BYTES);
+	rudp_recvbuf_limit(&conn->recvbuf, limit_of(conn->options.receive_max_bytes, max_bytes));
+}
+
+/* The peer has all that its window allows: its program does not read. */
+static bool is_peer_full(const struct rudp_conn *conn)
+{
+	return conn->sendbuf.ring.head > 0 && conn->sendbuf.ring.head >= conn->peer_window_end;
+}
+
+/*
+ * The send buffer is for what may leave soon. If the peer's program does not read, a larger one only
+ * lets the writer go on for longer before it is full. Some bytes are kept: they make it say BLOCKED.
+ */
+static uint64_t wanted_bytes(const struct rudp_conn *conn)
+{
+	uint64_t wanted = limit_of(conn->options.send_max_bytes, conn->send_limit_bytes);
+
+	return is_peer_full(conn) ? min_u64(wanted, RUDP_SEND_LIMIT_FULL_BYTES) : wanted;
+}
+
+size_t rudp_conn_send_allowance_bytes(const struct rudp_conn *conn)
+{
+	const struct rudp_budget *budget = &conn->ep->budget;
+	const struct rudp_ring *ring = &conn->sendbuf.ring;
+	size_t wanted = (size_t)wanted_bytes(conn);
+	size_t held = ring->capacity_bytes > RUDP_BUDGET_FLOOR_BYTES ? ring->capacity_bytes
+								     : RUDP_BUDGET_FLOOR_BYTES;
+
+	if (wanted <= held || (!rudp_budget_is_scarce(budget) &&
+			       rudp_budget_allows(budget, ring, ring->head + wanted)))
+		return wanted;
+	return held;
+}

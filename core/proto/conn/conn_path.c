@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Addresses change: docs/protocol.md section 13. */
+#include "base/log.h"
+#include "proto/conn/conn_private.h"
+#include "proto/conn/endpoint_private.h"
+
+void rudp_conn_path_prove(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	uint8_t data[8];
+
+	rudp_endpoint_random(conn->ep, data, sizeof data);
+	rudp_path_challenge(&conn->path, data, now_at_ns);
+}
+
+/*
+ * Another port on the same host is a NAT that has forgotten us: the path is the same one. Another
+ * host is another path, about which nothing is known, but that it may be a long one.
+ */
+static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int64_t known_ns = rudp_known_paths_rtt_ns(&conn->ep->known_paths, &conn->path.remote,
+						   now_at_ns);
+
+	rudp_conn_known_on_path_left(conn);
+	rudp_conn_flow_end(conn);
+	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
+	rudp_rtt_init(&conn->rtt, rudp_time_max(known_ns, RUDP_RTT_INITIAL_NS));
+	rudp_reliability_leave_path(&conn->reliability);
+	rudp_pacer_init(&conn->pacer, now_at_ns);
+	rudp_tail_restart(&conn->tail, now_at_ns);
+	rudp_ecn_restart(&conn->ecn);
+}
+
+/* A peer, or who is on the path, can make it move with every packet. */
+static void log_move(const struct rudp_conn *conn, const struct rudp_addr *before, int64_t now_at_ns)
+{
+	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
+
+	if (!rudp_log_wants(RUDP_LOG_INFO) ||
+	    !rudp_log_ratelimit_allows(&conn->ep->ratelimit, now_at_ns))
+		return;
+	rudp_log(RUDP_LOG_INFO, "connection %016llx moved: %s -> %s", (unsigned long long)conn->id,
+		 rudp_addr_format(before, from),
+		 rudp_addr_format(&conn->path.remote, to));
+}
+
+static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, int64_t now_at_ns)
+{
+	struct rudp_path last = conn->path;
+
+	if (rudp_conn_use_socket(conn, datagram->socket) < 0)
+		return; /* without memory it stays where it is */
+	if (last.validated)
+		rudp_conn_remember_path(conn, &last);
+	rudp_path_init(&conn->path, datagram->socket, &datagram->local, &datagram->remote, false);
+	rudp_conn_list_path(conn);
+	conn->work.units += RUDP_WORK_MOVE;
+	conn->path_changes++;
+	if (rudp_addr_same_host(&last.remote, &datagram->remote))
+		conn->path.mtu = last.mtu;
+	else
+		rudp_conn_mtu_init(conn);
+	rudp_conn_mtu_follow(conn);
+	if (!rudp_addr_same_host(&last.remote, &datagram->remote))
+		restart_measurement(conn, now_at_ns);
+	rudp_conn_path_prove(conn, now_at_ns);
+	log_move(conn, &last.remote, now_at_ns);
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe_move(conn);
+}
+
+void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
+			      bool newest, int64_t now_at_ns)
+{
+	struct rudp_path *path = &conn->path;
+
+	if (!rudp_addr_equal(&path->remote, &datagram->remote)) {
+		if (!newest)
+			return;
+		move(conn, datagram, now_at_ns);
+	} else if ((!conn->initiator || rudp_addr_is_any(&path->local)) &&
+		   !rudp_addr_same_host(&path->local, &datagram->local)) {
+		path->local = datagram->local; /* the initiator alone says where it is (roam.h) */
+	}
+	/* Given up once, or never to be proven by a SYN alone; but there it is again. */
+	if (!path->validated && path->challenge_at_ns == RUDP_NEVER &&
+	    rudp_state_is_established(conn->state))
+		rudp_conn_path_prove(conn, now_at_ns);
+	rudp_path_on_received(path, datagram->len);
+}
+
+void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], int64_t now_at_ns)
+{
+	if (!rudp_path_on_response(&conn->path, data))
+		return;
+	rudp_conn_remember_path(conn, NULL);
+	conn->progress_at_ns = now_at_ns;
+	rudp_conn_on_path_taken(conn, now_at_ns);
+}
+
+/* A path that never answered was forged by somebody who can only send: back to the last good one. */
+void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	struct rudp_path last_good;
+
+	/* A challenge that may not even be sent counts as one that was not answered. */
+	if (rudp_path_is_mute(&conn->path) && conn->path.challenge_at_ns <= now_at_ns &&
+	    conn->path.challenges < RUDP_PATH_CHALLENGES_MAX)
+		rudp_path_on_challenge_sent(&conn->path, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns);
+	if (!rudp_path_is_failed(&conn->path, now_at_ns))
+		return;
+	if (!conn->previous.socket) {
+		conn->path.challenge_at_ns = RUDP_NEVER; /* the user time-out decides */
+		return;
+	}
+	last_good = conn->previous;
+	(void)rudp_conn_use_socket(conn, last_good.socket); /* known: it takes no memory */
+	conn->path = last_good;
+	rudp_conn_list_path(conn);
+	rudp_path_mtu_forget_probe(&conn->path.mtu);
+	rudp_conn_mtu_follow(conn);
+	rudp_conn_remember_path(conn, NULL);
+	if (rudp_log_wants(RUDP_LOG_INFO) &&
+	    rudp_log_ratelimit_allows(&conn->ep->ratelimit, now_at_ns))
+		rudp_log(RUDP_LOG_INFO, "connection %016llx: new path not proven, back to the last",
+			 (unsigned long long)conn->id);
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe_move(conn);
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_addr *local,
+		      int64_t now_at_ns)
+{
+	bool is_same_host = rudp_addr_same_host(&conn->path.local, local);
+
+	if (rudp_conn_use_socket(conn, socket) < 0)
+		return; /* without memory it stays on the old one */
+	conn->path.local = *local;
+	rudp_conn_mtu_init(conn);
+	rudp_conn_mtu_follow(conn);
+	if (!conn->has_keys)
+		return;
+	if (!is_same_host)
+		restart_measurement(conn, now_at_ns);
+	rudp_conn_path_prove(conn, now_at_ns);
+	rudp_conn_on_path_taken(conn, now_at_ns);
+	rudp_endpoint_touch(conn->ep, conn);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* What a connection tells about itself, and whether it is sound. */
+#include "base/log.h"
+#include "proto/conn/conn_private.h"
+#include "proto/conn/endpoint_private.h"
+
+static uint64_t memory_bytes(const struct rudp_conn *conn)
+{
+	uint64_t bytes = sizeof *conn + rudp_conn_buffer_bytes(conn);
+
+	if (conn->handshake)
+		bytes += sizeof *conn->handshake;
+	if (conn->syn_answer)
+		bytes += sizeof *conn->syn_answer;
+	if (conn->exchange)
+		bytes += sizeof *conn->exchange;
+	return bytes;
+}
+
+static void fill_path(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
+{
+	stats->srtt_ns = conn->rtt.srtt_ns;
+	stats->rttvar_ns = conn->rtt.var_ns;
+	stats->min_rtt_ns = conn->rtt.min_ns;
+	stats->latest_rtt_ns = conn->rtt.latest_ns;
+	stats->cwnd_bytes = conn->cc.cwnd_bytes;
+	stats->ssthresh_bytes = conn->cc.ssthresh_bytes;
+	stats->inflight_bytes = conn->reliability.bytes_in_flight;
+	stats->pacing_bytes_per_s = rudp_conn_pacing_bytes_per_s(conn);
+	stats->cc_name = conn->cc.ops->name;
+	stats->cc_state = conn->cc.state_name ? conn->cc.state_name : "";
+	stats->datagram_bytes = conn->path.datagram_bytes;
+	stats->path_changes = conn->path_changes;
+}
+
+static void fill_stream(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
+{
+	const struct rudp_sendbuf *out = &conn->sendbuf;
+	const struct rudp_recvbuf *in = &conn->recvbuf;
+
+	stats->stream_sent = out->sent;
+	stats->stream_acked = out->ring.head;
+	stats->stream_received = in->ring.tail;
+	stats->stream_resent = out->resent_bytes;
+	stats->duplicate_stream = in->duplicate_bytes;
+	stats->unacked_bytes = rudp_sendbuf_unacked(out);
+	stats->unsent_bytes = rudp_sendbuf_unsent(out);
+	stats->unread_bytes = rudp_recvbuf_available(in);
+	stats->window_send_bytes =
+		conn->peer_window_end > out->sent ? conn->peer_window_end - out->sent : 0;
+	stats->window_receive_bytes = in->window_bytes;
+}
+
+static uint8_t handshake_kind_of(const struct rudp_conn *conn)
+{
+	if (!(conn->syn_flags & RUDP_SYN_RESUME))
+		return RUDP_HANDSHAKE_KIND_FULL;
+	return conn->syn_flags & RUDP_SYN_DH ? RUDP_HANDSHAKE_KIND_RESUMED_DH
+					     : RUDP_HANDSHAKE_KIND_RESUMED;
+}
+
+void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
+{
+	*stats = (struct rudp_conn_stats){
+		.state = conn->state,
+		.id = conn->id,
+		.packets_sent = conn->packets_sent,
+		.packets_received = conn->packets_received,
+		.bytes_sent = conn->bytes_sent,
+		.bytes_received = conn->bytes_received,
+		.packets_lost = conn->reliability.lost_packets,
+		.packets_spurious = conn->reliability.spurious_packets,
+		.packets_copied = conn->tail.copied_packets,
+		.stream_copied = conn->tail.copied_bytes,
+		.repairs_sent = conn->fec_sender.sent_packets,
+		.stream_repaired = conn->fec_store.repaired_bytes,
+		.packets_replayed = conn->packets_replayed,
+		.packets_forged = conn->packets_forged,
+		.key_updates = conn->keys.updates,
+		.key_exchanges = conn->keys.exchanges,
+		.pto_count = conn->reliability.pto_count,
+		.memory_bytes = memory_bytes(conn),
+		.authenticated = conn->ep->config.has_psk,
+		.suite = conn->suite,
+		.aead = conn->has_keys ? conn->keys.send.backend->kind : RUDP_AEAD_NONE,
+		.handshake_kind = handshake_kind_of(conn),
+		.early_bytes = conn->early_bytes,
+		.jump_bytes = conn->known.jump_bytes,
+		.flows = conn->cc.flows,
+	};
+	fill_path(conn, stats);
+	fill_stream(conn, stats);
+}
+
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			rudp_log(RUDP_LOG_ERROR, "connection %016llx in %s broken: %s",            \
+				 (unsigned long long)conn->id, rudp_state_name(conn->state),       \
+				 #condition);                                                      \
+			return false;                                                              \
+		}                                                                                  \
+	} while (0)
+
+bool rudp_conn_check(const struct rudp_conn *conn)
+{
+	bool ended = conn->state == RUDP_STATE_RESET_SENT || conn->state == RUDP_STATE_TIME_WAIT ||
+		     conn->state == RUDP_STATE_CLOSED;
+
+	CHECK(conn->short_id == (uint32_t)conn->id);
+	CHECK(rudp_reliability_check(&conn->reliability));
+	CHECK(rudp_sendbuf_check(&conn->sendbuf));
+	CHECK(rudp_recvbuf_check(&conn->recvbuf));
+	CHECK(conn->charged_bytes == rudp_conn_buffer_bytes(conn));
+	CHECK(conn->dead == (conn->state == RUDP_STATE_CLOSED));
+	CHECK(conn->cc.cwnd_bytes >= 2 * (uint64_t)conn->cc.datagram_bytes);
+	CHECK(ended || conn->sendbuf.sent <= conn->peer_window_end);
+	CHECK(conn->sendbuf.fin_sent || !conn->sendbuf.fin_acked);
+	CHECK(conn->recvbuf.window_end >= conn->recvbuf.ring.tail || ended);
+	CHECK(rudp_ring_used(&conn->sendbuf.ring) <= conn->ep->config.send_buffer_max_bytes);
+	CHECK(rudp_path_mtu_check(&conn->path.mtu));
+	CHECK(conn->path.datagram_bytes == conn->path.mtu.bytes);
+	CHECK(conn->cc.datagram_bytes == conn->path.datagram_bytes);
+	CHECK(!conn->exchange || conn->has_keys);
+	CHECK((conn->handshake != NULL) <= conn->initiator);
+	CHECK(!conn->is_early || conn->state == RUDP_STATE_SYN_RCVD);
+	CHECK(!conn->is_deferred || conn->dead ||
+	      (conn->state == RUDP_STATE_SYN_SENT && rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
+	       !conn->handshake_due));
+	CHECK(conn->path.validated || conn->initiator ||
+	      conn->path.sent_bytes <= RUDP_AMPLIFICATION_FACTOR * conn->path.received_bytes);
+	return true;
+}

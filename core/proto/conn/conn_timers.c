@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/* When next, and it is now: every deadline of a connection stands in this file. */
+#include <errno.h>
+
+#include "proto/conn/conn_gate.h"
+#include "proto/conn/endpoint_private.h"
+
+int64_t rudp_conn_pto_ns(const struct rudp_conn *conn)
+{
+	return rudp_rtt_pto_ns(&conn->rtt, conn->peer_ack_delay_ns);
+}
+
+void rudp_conn_start_time_wait(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int64_t span_ns;
+
+	if (conn->state != RUDP_STATE_TIME_WAIT) {
+		rudp_conn_enter(conn, RUDP_STATE_TIME_WAIT);
+		rudp_conn_list_path(conn); /* not any more */
+		conn->time_wait_end_ns = now_at_ns + RUDP_TIME_WAIT_MAX_NS;
+	}
+	span_ns = rudp_time_max(RUDP_TIME_WAIT_PTOS * rudp_conn_pto_ns(conn), RUDP_TIME_WAIT_MIN_NS);
+	conn->close_at_ns = rudp_time_min(now_at_ns + span_ns, conn->time_wait_end_ns);
+}
+
+static int64_t or_default(int64_t value_ns, int64_t default_ns)
+{
+	return value_ns > 0 ? value_ns : default_ns;
+}
+
+static bool is_handshaking(const struct rudp_conn *conn)
+{
+	return conn->state == RUDP_STATE_SYN_SENT || conn->state == RUDP_STATE_SYN_RCVD;
+}
+
+/* The program waits for something to arrive: bytes of its own, or its FIN. */
+static bool owes_delivery(const struct rudp_conn *conn)
+{
+	const struct rudp_sendbuf *buf = &conn->sendbuf;
+
+	return rudp_sendbuf_unacked(buf) > 0 || (buf->fin_wanted && !buf->fin_acked);
+}
+
+bool rudp_conn_owes(const struct rudp_conn *conn)
+{
+	return !conn->dead && (conn->state == RUDP_STATE_RESET_SENT || owes_delivery(conn));
+}
+
+/* The peer has said all, has all, and may be gone: only our FIN is unanswered, and no program waits. */
+static bool is_only_fin_left(const struct rudp_conn *conn)
+{
+	return conn->user_closed && rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
+	       (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING);
+}
+
+/* The path works, as ICMP has come back on it, and yet nobody answers: the peer has forgotten. */
+static bool is_last_fin_in_vain(const struct rudp_conn *conn, int64_t now_at_ns)
+{
+	return is_only_fin_left(conn) && conn->reliability.pto_count >= RUDP_LAST_FIN_PROBES &&
+	       rudp_refusals_has(&conn->ep->refusals, &conn->path.remote, now_at_ns);
+}
+
+/* TCP_USER_TIMEOUT counts from the first SYN on, as in Linux. */
+static int64_t handshake_max_ns(const struct rudp_conn *conn)
+{
+	int64_t max = or_default(conn->options.connect_timeout_ns, RUDP_CONNECT_TIMEOUT_NS);
+
+	return rudp_time_min(max, or_default(conn->options.user_timeout_ns, max));
+}
+
+/* A program that has nothing to say yet may be waiting for the peer to begin. */
+static int64_t release_at_ns(const struct rudp_conn *conn)
+{
+	if (!conn->is_deferred || conn->options.deferred_max_ns == 0)
+		return RUDP_NEVER;
+	return conn->opened_at_ns + conn->options.deferred_max_ns;
+}
+
+/*
+ * No answer for too long: give up. A connection that is merely idle, and only our own questions go
+ * unanswered, survives much longer: TCP would not even have asked.
+ */
+static int64_t give_up_at_ns(const struct rudp_conn *conn)
+{
+	if (conn->is_deferred)
+		return RUDP_NEVER;
+	if (is_handshaking(conn))
+		return conn->opened_at_ns + handshake_max_ns(conn);
+	if (!rudp_state_is_established(conn->state) || conn->reliability.outstanding == 0)
+		return RUDP_NEVER;
+	if (!owes_delivery(conn))
+		return conn->progress_at_ns + RUDP_IDLE_TIMEOUT_NS;
+	if (is_only_fin_left(conn))
+		return conn->progress_at_ns + RUDP_LAST_ACK_NS;
+	return conn->progress_at_ns + or_default(conn->options.user_timeout_ns, RUDP_USER_TIMEOUT_NS);
+}
+
+/*
+ * When bytes were coming and stop, the receiver asks after a few round trips, then ever more rarely. If
+ * a NAT has forgotten it, the peer learns its new address by that; if the peer's host has forgotten the
+ * connection, or its engine has died with its program, the answer is a reset. docs/protocol.md
+ * section 13.
+ */
+static int64_t quiet_ns(const struct rudp_conn *conn)
+{
+	int64_t first = rudp_time_max(4 * rudp_conn_pto_ns(conn), RUDP_QUIET_MIN_NS);
+
+	return rudp_time_min(first << conn->quiet_pings, RUDP_NAT_KEEPALIVE_NS);
+}
+
+/* So long after the last sign of life; where that is long, together with others that ask then. */
+static int64_t asks_at_ns(int64_t quiet_since_ns, int64_t span_ns)
+{
+	int64_t at = quiet_since_ns + span_ns;
+
+	return span_ns >= RUDP_ASK_TOGETHER_NS ? rudp_time_common_before(at) : at;
+}
+
+static int64_t quiet_since_ns(const struct rudp_conn *conn)
+{
+	return rudp_time_max(conn->heard_at_ns, conn->pinged_at_ns);
+}
+
+static bool may_be_idle(const struct rudp_conn *conn)
+{
+	return rudp_state_is_established(conn->state) && conn->reliability.outstanding == 0 &&
+	       !rudp_conn_has_data_due(conn);
+}
+
+/* When the peer is to be asked whether it is there. */
+static int64_t ask_at_ns(const struct rudp_conn *conn)
+{
+	int64_t at = RUDP_NEVER, quiet_since = quiet_since_ns(conn);
+
+	/* Held back by the peer's window alone: is there still somebody who may open it? */
+	if (rudp_sendbuf_unacked(&conn->sendbuf) > 0)
+		at = quiet_since + RUDP_BLOCKED_AGAIN_NS;
+	if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX && !rudp_recvbuf_is_complete(&conn->recvbuf))
+		at = rudp_time_min(at, asks_at_ns(quiet_since, quiet_ns(conn)));
+	if (conn->options.keepalive) {
+		int64_t idle = or_default(conn->options.keepalive_idle_ns, RUDP_KEEPALIVE_IDLE_NS);
+
+		at = rudp_time_min(at, quiet_since + idle);
+	}
+	return at;
+}
+
+/* Only the end that opened the connection can keep a NAT's mapping alive. */
+static int64_t refresh_at_ns(const struct rudp_conn *conn)
+{
+	if (!conn->initiator || rudp_addr_is_loopback(&conn->path.remote))
+		return RUDP_NEVER;
+	return asks_at_ns(rudp_time_max(quiet_since_ns(conn), conn->refreshed_at_ns),
+			  RUDP_NAT_KEEPALIVE_NS);
+}
+
+static int64_t keepalive_at_ns(const struct rudp_conn *conn)
+{
+	if (!may_be_idle(conn))
+		return RUDP_NEVER;
+	return rudp_time_min(ask_at_ns(conn), refresh_at_ns(conn));
+}
+
+/*
+ * A NAT wants a packet that leaves, and no answer: three times of four it gets an ACK, which the peer
+ * does not answer. The first asks.
+ */
+static void on_keepalive(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	bool may_wait = ask_at_ns(conn) > now_at_ns + RUDP_TIME_COMMON_NS;
+
+	if (may_wait && conn->refreshes++ % RUDP_NAT_REFRESHES_ASKED != 0) {
+		conn->acks.now = true;
+		conn->refreshed_at_ns = now_at_ns;
+		return;
+	}
+	conn->ping_due = true;
+	conn->probes_due = 1;
+	conn->blocked_told = UINT64_MAX;
+	conn->pinged_at_ns = now_at_ns;
+	if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX)
+		conn->quiet_pings++;
+}
+
+/* With SO_KEEPALIVE a peer that answers none of the probes is gone sooner than by the user time-out. */
+static int64_t keepalive_give_up_at_ns(const struct rudp_conn *conn)
+{
+	const struct rudp_conn_options *options = &conn->options;
+	int64_t probes = options->keepalive_probes ? options->keepalive_probes
+						   : RUDP_KEEPALIVE_PROBES;
+
+	if (!options->keepalive || !rudp_state_is_established(conn->state) ||
+	    conn->reliability.outstanding == 0 || rudp_sendbuf_unacked(&conn->sendbuf) > 0)
+		return RUDP_NEVER;
+	return conn->progress_at_ns +
+	       probes * or_default(options->keepalive_interval_ns, RUDP_KEEPALIVE_INTERVAL_NS);
+}
+
+/* The deadlines at which something is sent. */
+static int64_t send_at_ns(const struct rudp_conn *conn)
+{
+	int64_t at = rudp_time_min(conn->acks.due_at_ns, keepalive_at_ns(conn));
+
+	at = rudp_time_min(at, rudp_conn_tail_at_ns(conn));
+	if (conn->state != RUDP_STATE_TIME_WAIT)
+		at = rudp_time_min(at, rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
+								    conn->peer_ack_delay_ns));
+	return rudp_time_min(at, rudp_conn_gate_at_ns(conn));
+}
+
+/* Nothing leaves before it, and what the address may still be sent is less: no answer to early data. */
+static bool is_synack_stuck(const struct rudp_conn *conn)
+{
+	return conn->is_early && conn->handshake_due &&
+	       rudp_path_allowance_bytes(&conn->path) < conn->syn_answer->len;
+}
+
+/* While the address is not proven and has had its share, only the peer can set things going again. */
+static bool may_speak(const struct rudp_conn *conn)
+{
+	bool only_handshakes = is_handshaking(conn) && !conn->is_early;
+
+	return conn->path.socket && (only_handshakes || (!rudp_path_is_mute(&conn->path) &&
+							 !is_synack_stuck(conn)));
+}
+
+int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int64_t at = rudp_time_min(conn->close_at_ns, conn->trim_at_ns);
+
+	if (conn->dead)
+		return RUDP_NEVER;
+	at = rudp_time_min(at, release_at_ns(conn));
+	at = rudp_time_min(at, give_up_at_ns(conn));
+	at = rudp_time_min(at, conn->forget_keys_at_ns);
+	at = rudp_time_min(at, keepalive_give_up_at_ns(conn));
+	if (conn->state != RUDP_STATE_TIME_WAIT)
+		at = rudp_time_min(at, conn->path.challenge_at_ns);
+	if (may_speak(conn))
+		at = rudp_time_min(at, send_at_ns(conn));
+	/* What is due and yet did not leave is not looked at again in the same instant. */
+	return rudp_time_max(at, now_at_ns + RUDP_TIMER_TICK_NS);
+}
+
+static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	bool is_nobodys = conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
+
+	if (is_nobodys || conn->user_closed)
+		rudp_conn_die(conn, now_at_ns); /* nobody waits for a reason */
+	else
+		rudp_conn_fail(conn, rudp_conn_timeout_error(conn), now_at_ns);
+}
+
+/*
+ * In a while; together with others where it has only woken to ask whether the peer is there. Not while
+ * connections come: what many give back at once is taken by the next ones, and then lies between them.
+ */
+void rudp_conn_rest_soon(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	bool has_only_asked = conn->quiet_pings >= RUDP_QUIET_PINGS_MAX;
+	int64_t at = now_at_ns + RUDP_TRIM_IDLE_NS;
+
+	conn->trim_at_ns = has_only_asked ? rudp_time_common_after(at) : at;
+}
+
+static bool may_rest(const struct rudp_conn *conn)
+{
+	return conn->trim_at_ns == RUDP_NEVER && rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
+	       rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->recvbuf.pending.count == 0;
+}
+
+/* A ping, or the answer to one, takes memory that an idle connection should not keep. */
+void rudp_conn_rest_later(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (!may_rest(conn))
+		return;
+	rudp_conn_rest_soon(conn, now_at_ns);
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+static void give_memory_back(struct rudp_conn *conn)
+{
+	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0)
+		rudp_ring_trim(&conn->sendbuf.ring);
+	rudp_reliability_trim(&conn->reliability);
+	if (conn->recvbuf.pending.count > 0)
+		return; /* what is missing is still to come, and must be taken */
+	if (rudp_recvbuf_available(&conn->recvbuf) == 0)
+		rudp_ring_trim(&conn->recvbuf.ring);
+	rudp_replay_trim(&conn->replay);
+	if (conn->has_keys && conn->reliability.outstanding == 0)
+		rudp_keys_sleep(&conn->keys);
+}
+
+static void on_trim(struct rudp_conn *conn)
+{
+	conn->trim_at_ns = RUDP_NEVER;
+	conn->ep->rest_count++;
+	give_memory_back(conn);
+}
+
+bool rudp_conn_is_resting(const struct rudp_conn *conn)
+{
+	return conn->has_keys && rudp_keys_are_asleep(&conn->keys);
+}
+
+void rudp_conn_rest_again(struct rudp_conn *conn, bool was_resting, int64_t now_at_ns)
+{
+	if (was_resting && may_rest(conn) && conn->reliability.outstanding == 0)
+		give_memory_back(conn);
+	else
+		rudp_conn_rest_later(conn, now_at_ns);
+}
+
+static void on_keys_age(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->forget_keys_at_ns == 0) { /* the peer has just moved to new keys */
+		conn->forget_keys_at_ns = now_at_ns + 3 * rudp_conn_pto_ns(conn);
+		return;
+	}
+	rudp_keys_forget_previous(&conn->keys);
+	conn->forget_keys_at_ns = RUDP_NEVER;
+}
+
+/*
+ * This host was stopped, or frozen: nobody could hear the answers, and they may be lying in the socket.
+ * The peer is given up for what it does not answer while we listen.
+ */
+static void forgive_sleep(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int64_t late_ns = now_at_ns - conn->timer.deadline_at_ns;
+
+	if (late_ns < RUDP_SLEPT_NS)
+		return;
+	conn->progress_at_ns = rudp_time_min(conn->progress_at_ns + late_ns, now_at_ns);
+	if (is_handshaking(conn))
+		conn->opened_at_ns = rudp_time_min(conn->opened_at_ns + late_ns, now_at_ns);
+}
+
+void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->dead)
+		return;
+	forgive_sleep(conn, now_at_ns);
+	if (conn->close_at_ns <= now_at_ns) {
+		if (conn->resets_behind && conn->state < RUDP_STATE_TIME_WAIT)
+			rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
+		else
+			rudp_conn_die(conn, now_at_ns);
+		return;
+	}
+	if (give_up_at_ns(conn) <= now_at_ns || keepalive_give_up_at_ns(conn) <= now_at_ns) {
+		on_give_up(conn, now_at_ns);
+		return;
+	}
+	if (release_at_ns(conn) <= now_at_ns)
+		rudp_conn_handshake_release(conn, now_at_ns);
+	if (conn->trim_at_ns <= now_at_ns)
+		on_trim(conn);
+	if (conn->forget_keys_at_ns <= now_at_ns)
+		on_keys_age(conn, now_at_ns);
+	if (conn->state != RUDP_STATE_TIME_WAIT &&
+	    rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
+					 conn->peer_ack_delay_ns) <= now_at_ns) {
+		if (is_last_fin_in_vain(conn, now_at_ns)) {
+			rudp_conn_die(conn, now_at_ns);
+			return;
+		}
+		rudp_conn_on_overdue(conn, now_at_ns);
+	}
+	if (rudp_conn_tail_at_ns(conn) <= now_at_ns)
+		rudp_conn_on_tail(conn, now_at_ns);
+	rudp_conn_path_on_time(conn, now_at_ns);
+	if (keepalive_at_ns(conn) <= now_at_ns)
+		on_keepalive(conn, now_at_ns);
+	rudp_endpoint_touch(conn->ep, conn);
+}

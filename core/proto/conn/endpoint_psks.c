@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* The keys of an endpoint change, and what was made under one of them ends. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "proto/conn/endpoint_private.h"
+
+bool rudp_endpoint_has_psk(const struct rudp_endpoint *ep, uint64_t id)
+{
+	for (unsigned i = 0; i < ep->psk_count; i++)
+		if (ep->psks[i].id == id)
+			return true;
+	return false;
+}
+
+static bool is_good(const void *context, uint64_t psk_id)
+{
+	return rudp_endpoint_has_psk(context, psk_id);
+}
+
+unsigned rudp_endpoint_set_psks(struct rudp_endpoint *ep, const struct rudp_psk *psks,
+				unsigned count)
+{
+	assert(count >= 1 && count <= RUDP_PSKS_MAX);
+	rudp_wipe(ep->psks, sizeof ep->psks);
+	memcpy(ep->psks, psks, count * sizeof *psks);
+	ep->psk_count = count;
+	ep->config.has_psk = true;
+	return rudp_associations_keep(&ep->associations, is_good, ep);
+}
+
+static bool lives(const struct rudp_conn *conn)
+{
+	return !conn->dead && conn->state < RUDP_STATE_TIME_WAIT;
+}
+
+unsigned rudp_endpoint_count_psk(const struct rudp_endpoint *ep, uint64_t id)
+{
+	const struct rudp_conn *conn, *next;
+	unsigned count = 0;
+
+	HASH_ITER(hh, ep->by_short_id, conn, next)
+		count += conn->psk_id == id && lives(conn);
+	return count;
+}
+
+uint64_t rudp_endpoint_next_psk(const struct rudp_endpoint *ep, uint64_t after)
+{
+	const struct rudp_conn *conn, *next_conn;
+	uint64_t next = 0;
+
+	HASH_ITER(hh, ep->by_short_id, conn, next_conn)
+		if (lives(conn) && conn->psk_id > after && (!next || conn->psk_id < next))
+			next = conn->psk_id;
+	return next;
+}
+
+/* Whoever has it is told, as when the peer resets it. */
+static void reset_for_both(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	conn->error = ECONNRESET;
+	rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
+	rudp_conn_raise(conn, RUDP_EVENT_FAILED);
+}
+
+unsigned rudp_endpoint_reset_psk(struct rudp_endpoint *ep, uint64_t id, int64_t now_at_ns)
+{
+	struct rudp_conn *conn, *next;
+	unsigned count = 0;
+
+	HASH_ITER(hh, ep->by_short_id, conn, next) {
+		if (conn->psk_id != id || !lives(conn))
+			continue;
+		reset_for_both(conn, now_at_ns);
+		count++;
+	}
+	return count;
+}

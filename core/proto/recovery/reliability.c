@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* send and recv: records of what was sent, and their answers. */
+#include "proto/recovery/reliability.h"
+
+#include <assert.h>
+
+#include "proto/recovery/reliability_private.h"
+
+#define HAS_A_BIT(name, value, eliciting)                                                          \
+	_Static_assert((value) < RUDP_FRAME_TYPES_MAX, "RUDP_FRAME_" #name " has no content bit");
+RUDP_FRAMES(HAS_A_BIT)
+#undef HAS_A_BIT
+
+/* One pass over an answer: what is known only when all of it has been looked at. */
+struct pass {
+	struct rudp_reliability *r;
+	struct rudp_reliability_result *result;
+	int64_t now_at_ns;
+	uint64_t largest_before; /* RUDP_NUMBER_NONE: nothing was answered before */
+	uint64_t rtt_number;     /* whose answer measures the round trip, if it is new */
+	int64_t rtt_ns;          /* RUDP_NEVER: it is not */
+	bool eliciting;          /* something newly answered did expect an answer */
+	uint64_t newest;         /* in flight and newly answered; RUDP_NUMBER_NONE: none */
+	uint64_t extent;         /* of reordering: how far below the largest one came late */
+};
+
+int rudp_reliability_init(struct rudp_reliability *r, const struct rudp_reliability_owner *owner)
+{
+	*r = (struct rudp_reliability){
+		.owner = *owner,
+		.largest_answered = RUDP_NUMBER_NONE,
+		.loss_at_ns = RUDP_NEVER,
+		.packet_threshold = RUDP_PACKET_THRESHOLD,
+		.reorder_shift_eighths = RUDP_REORDER_EIGHTHS,
+		.first_rtt_at_ns = RUDP_NEVER,
+		.lost_run_from_ns = RUDP_NEVER,
+	};
+	return rudp_sent_records_init(r);
+}
+
+void rudp_reliability_fini(struct rudp_reliability *r)
+{
+	rudp_sent_records_fini(r);
+}
+
+/* draft-cheng-iccrg-delivery-rate-estimation section 3.2: the state to measure against later. */
+static void stamp_rate(struct rudp_reliability *r, struct rudp_sent *sent)
+{
+	if (sent->in_flight && r->bytes_in_flight == 0)
+		r->first_sent_at_ns = r->delivered_at_ns = sent->sent_at_ns;
+	sent->rate = (struct rudp_sent_rate){
+		.delivered_bytes = r->delivered_bytes,
+		.lost_bytes = r->lost_bytes,
+		.inflight_bytes = r->bytes_in_flight + (sent->in_flight ? sent->size_bytes : 0),
+		.delivered_at_ns = r->delivered_at_ns,
+		.first_sent_at_ns = r->first_sent_at_ns,
+		.app_limited = r->app_limited_until > 0,
+	};
+}
+
+/* The record awaits its answer, from its sent_at_ns on. */
+static void await(struct rudp_reliability *r, struct rudp_sent *sent)
+{
+	stamp_rate(r, sent);
+	sent->fate = RUDP_FATE_OUTSTANDING;
+	if (sent->expects == RUDP_EXPECTS_NOTHING)
+		return;
+	r->outstanding++;
+	r->last_eliciting_at_ns = r->pto_from_ns = sent->sent_at_ns;
+	if (sent->in_flight)
+		r->bytes_in_flight += sent->size_bytes;
+}
+
+void rudp_reliability_send(struct rudp_reliability *r, const struct rudp_sent *sent)
+{
+	struct rudp_sent *record = rudp_sent_at(r, r->next);
+
+	assert(r->next - r->base < r->capacity);
+	assert(!sent->in_flight || sent->expects != RUDP_EXPECTS_NOTHING);
+	*record = *sent;
+	r->next++;
+	await(r, record);
+}
+
+void rudp_reliability_skip(struct rudp_reliability *r)
+{
+	if (r->next == 0 || r->next - r->base >= r->capacity)
+		return;
+	*rudp_sent_at(r, r->next) = (struct rudp_sent){.expects = RUDP_EXPECTS_NOTHING};
+	r->skipped[r->skipped_next] = r->next++;
+	r->skipped_next = (uint8_t)((r->skipped_next + 1) % RUDP_SKIPPED_KEPT);
+}
+
+static bool has_skipped(const struct rudp_reliability *r, const struct rudp_range *range)
+{
+	for (int i = 0; i < RUDP_SKIPPED_KEPT; i++)
+		if (r->skipped[i] > 0 && r->skipped[i] >= range->start && r->skipped[i] < range->end)
+			return true;
+	return false;
+}
+
+/* The decoder has made sure that the ranges are in order: the first reaches highest. */
+static bool is_of_what_was_sent(const struct rudp_reliability *r, const struct rudp_ack *ack)
+{
+	if (ack->largest >= r->next || ack->range_count == 0 || ack->ranges[0].end > r->next)
+		return false;
+	for (uint32_t i = 0; i < ack->range_count; i++)
+		if (has_skipped(r, &ack->ranges[i]))
+			return false;
+	return true;
+}
+
+void rudp_reliability_resend(struct rudp_reliability *r, uint64_t number, int64_t now_at_ns)
+{
+	struct rudp_sent *sent;
+
+	if (!rudp_reliability_find(r, number))
+		return;
+	sent = rudp_sent_at(r, number);
+	if (sent->fate == RUDP_FATE_ANSWERED)
+		return;
+	sent->sent_at_ns = now_at_ns;
+	sent->resent = true;
+	if (sent->fate == RUDP_FATE_OUTSTANDING) {
+		r->last_eliciting_at_ns = r->pto_from_ns = now_at_ns;
+		return;
+	}
+	await(r, sent);
+	if (number < r->loss_next)
+		r->loss_next = number;
+}
+
+void rudp_reliability_settle(struct rudp_reliability *r, uint64_t number)
+{
+	struct rudp_sent *sent;
+
+	if (!rudp_reliability_find(r, number))
+		return;
+	sent = rudp_sent_at(r, number);
+	if (!rudp_sent_is_awaited(sent))
+		return;
+	if (--r->outstanding == 0)
+		r->loss_at_ns = RUDP_NEVER;
+	if (sent->in_flight)
+		r->bytes_in_flight -= sent->size_bytes;
+	sent->fate = RUDP_FATE_ANSWERED;
+	sent->answered_run = 1;
+}
+
+void rudp_reliability_on_app_limited(struct rudp_reliability *r)
+{
+	uint64_t until = r->delivered_bytes + r->bytes_in_flight;
+
+	r->app_limited_until = until > 0 ? until : 1;
+}
+
+static void note_spurious(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
+{
+	struct rudp_reliability_result *result = pass->result;
+
+	pass->r->spurious_packets++;
+	result->spurious_packets++;
+	result->spurious_largest_number = number;
+	if (sent->in_flight)
+		result->spurious_bytes += sent->size_bytes;
+}
+
+/* RFC 8985 section 6.2 step 3: what is answered now was overtaken, lost or not so far. */
+static void note_reordering(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
+{
+	if (pass->largest_before == RUDP_NUMBER_NONE || number > pass->largest_before ||
+	    sent->resent || (sent->content & RUDP_CONTENT_EXTRA))
+		return;
+	if (pass->largest_before - number > pass->extent)
+		pass->extent = pass->largest_before - number;
+}
+
+static void note_delivered(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
+{
+	struct rudp_reliability *r = pass->r;
+
+	pass->result->answered_bytes += sent->size_bytes;
+	r->delivered_bytes += sent->size_bytes;
+	r->delivered_at_ns = pass->now_at_ns;
+	/* Which copy of a resent packet was answered is unknown: it measures nothing. */
+	if (!sent->resent)
+		pass->newest = number;
+}
+
+/* number, not ANSWERED so far, is. */
+static void answer(struct pass *pass, uint64_t number)
+{
+	struct rudp_reliability *r = pass->r;
+	struct rudp_sent *sent = rudp_sent_at(r, number);
+	bool awaited = rudp_sent_is_awaited(sent);
+
+	note_reordering(pass, number, sent);
+	if (sent->fate == RUDP_FATE_LOST && !(sent->content & RUDP_CONTENT_EXTRA))
+		note_spurious(pass, number, sent);
+	r->outstanding -= awaited;
+	if (awaited && sent->in_flight)
+		r->bytes_in_flight -= sent->size_bytes;
+	sent->fate = RUDP_FATE_ANSWERED;
+	sent->answered_run = 1;
+	r->answered_packets++;
+	pass->result->answered_packets++;
+	pass->eliciting |= sent->expects != RUDP_EXPECTS_NOTHING;
+	if (sent->in_flight)
+		note_delivered(pass, number, sent);
+	if (number == pass->rtt_number && !sent->resent)
+		pass->rtt_ns = pass->now_at_ns - sent->sent_at_ns;
+	r->owner.on_answered(r->owner.context, number, sent);
+}
+
+/* number is ANSWERED: the first after it that may not be. Halves the way for who comes next. */
+static uint64_t step_over(struct rudp_reliability *r, uint64_t number)
+{
+	struct rudp_sent *sent = rudp_sent_at(r, number);
+	uint64_t after = number + sent->answered_run;
+
+	if (after < r->next && rudp_sent_at(r, after)->fate == RUDP_FATE_ANSWERED)
+		sent->answered_run += rudp_sent_at(r, after)->answered_run;
+	return number + sent->answered_run;
+}
+
+/*
+ * All of [start, end) is answered. ACKs repeat what earlier ones said: each stretch answered before
+ * is stepped over at once, as in a union-find structure with path halving.
+ */
+static void answer_range(struct pass *pass, uint64_t start, uint64_t end)
+{
+	struct rudp_reliability *r = pass->r;
+	uint64_t number;
+
+	if (start < r->base)
+		start = r->base;
+	for (number = start; number < end;) {
+		if (rudp_sent_at(r, number)->fate == RUDP_FATE_ANSWERED)
+			number = step_over(r, number);
+		else
+			answer(pass, number++);
+	}
+	if (number > start)
+		rudp_sent_at(r, start)->answered_run = (uint32_t)(number - start);
+}
+
+static void begin(struct pass *pass, struct rudp_reliability *r,
+		  struct rudp_reliability_result *result, uint64_t rtt_number, int64_t now_at_ns)
+{
+	*result = (struct rudp_reliability_result){.inflight_before_bytes = r->bytes_in_flight};
+	*pass = (struct pass){
+		.r = r,
+		.result = result,
+		.now_at_ns = now_at_ns,
+		.largest_before = r->largest_answered,
+		.rtt_number = rtt_number,
+		.rtt_ns = RUDP_NEVER,
+		.newest = RUDP_NUMBER_NONE,
+	};
+}
+
+/* RFC 9002 section 5.1: from the largest number if it is newly answered, and something asked for
+ * it. */
+static void measure_rtt(const struct pass *pass, struct rudp_rtt *rtt, int64_t ack_delay_ns)
+{
+	if (pass->rtt_ns == RUDP_NEVER || !pass->eliciting)
+		return;
+	/* Also after a change of path, on which the owner begins the measurement anew. */
+	if (rtt->samples == 0)
+		pass->r->first_rtt_at_ns = pass->now_at_ns;
+	rudp_rtt_sample(rtt, pass->rtt_ns, ack_delay_ns);
+	pass->result->has_rtt = true;
+	pass->result->rtt_ns = pass->rtt_ns;
+}
+
+static void take_newest(const struct pass *pass)
+{
+	struct rudp_reliability *r = pass->r;
+	struct rudp_reliability_result *result = pass->result;
+
+	if (r->app_limited_until > 0 && r->delivered_bytes > r->app_limited_until)
+		r->app_limited_until = 0;
+	if (pass->newest == RUDP_NUMBER_NONE)
+		return;
+	result->has_sample = true;
+	result->newest = *rudp_sent_at(r, pass->newest);
+	result->newest_number = pass->newest;
+	r->first_sent_at_ns = result->newest.sent_at_ns;
+}
+
+static bool may_go_on(const struct rudp_reliability *r)
+{
+	return !r->owner.may_go_on || r->owner.may_go_on(r->owner.context);
+}
+
+static void finish(struct pass *pass, struct rudp_rtt *rtt, uint64_t largest, int64_t ack_delay_ns,
+		   int64_t ack_delay_max_ns)
+{
+	struct rudp_reliability *r = pass->r;
+
+	if (pass->result->answered_packets == 0)
+		return;
+	if (r->largest_answered == RUDP_NUMBER_NONE || largest > r->largest_answered)
+		r->largest_answered = largest;
+	measure_rtt(pass, rtt, ack_delay_ns);
+	take_newest(pass);
+	r->pto_count = 0;
+	if (pass->extent > 0)
+		rudp_loss_on_reordering(r, pass->extent);
+	if (pass->result->spurious_packets > 0)
+		rudp_loss_on_spurious(r);
+	rudp_loss_detect(r, rtt, ack_delay_max_ns, pass->now_at_ns, pass->result);
+}
+
+void rudp_reliability_leave_path(struct rudp_reliability *r)
+{
+	uint64_t number = r->path_first > r->base ? r->path_first : r->base;
+
+	/* A peer may change its address with each packet: each record is walked over once. */
+	for (; r->bytes_in_flight > 0 && number < r->next; number++) {
+		struct rudp_sent *sent = rudp_sent_at(r, number);
+
+		if (!rudp_sent_is_awaited(sent))
+			continue;
+		if (sent->in_flight)
+			r->bytes_in_flight -= sent->size_bytes;
+		sent->in_flight = false;
+		sent->resent = true; /* its answer may come either way */
+		sent->content &= (unsigned)~RUDP_CONTENT_ECT; /* it tests nothing on the new one */
+	}
+	r->path_first = r->next;
+	r->lost_run_from_ns = RUDP_NEVER;
+	r->app_limited_until = 0;
+	r->pto_count = 0;
+}
+
+enum rudp_verdict rudp_reliability_recv(struct rudp_reliability *r, struct rudp_rtt *rtt,
+					const struct rudp_ack *ack, int64_t ack_delay_max_ns,
+					int64_t now_at_ns, struct rudp_reliability_result *result)
+{
+	uint32_t left = ack->range_count;
+	struct pass pass;
+
+	begin(&pass, r, result, ack->largest, now_at_ns);
+	if (!is_of_what_was_sent(r, ack))
+		return RUDP_VERDICT_BAD_ACK;
+	do {
+		left--;
+		answer_range(&pass, ack->ranges[left].start, ack->ranges[left].end);
+	} while (left > 0 && may_go_on(r));
+	finish(&pass, rtt, ack->ranges[left].end - 1, rudp_time_min(ack->delay_ns, ack_delay_max_ns),
+	       ack_delay_max_ns);
+	return RUDP_VERDICT_OK;
+}
+
+void rudp_reliability_recv_answer(struct rudp_reliability *r, struct rudp_rtt *rtt, uint64_t number,
+				  int64_t now_at_ns, struct rudp_reliability_result *result)
+{
+	struct pass pass;
+
+	begin(&pass, r, result, number, now_at_ns);
+	if (number >= r->next)
+		return;
+	answer_range(&pass, number, number + 1);
+	finish(&pass, rtt, number, 0, 0);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls that epoll does not watch: what comes on them is seen, sooner or later, and they end. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/control_client.h"
+#include "engine/control/control.h"
+#include "engine/loop/engine.h"
+#include "engine/loop/loop.h"
+
+static struct rudp_engine engine;
+
+static void setup(void)
+{
+	static struct rudp_settings settings;
+
+	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
+	engine.now_at_ns = RUDP_NS_PER_S;
+}
+
+static void teardown(void)
+{
+	rudp_engine_fini(&engine);
+}
+
+TestSuite(calls_aside, .init = setup, .fini = teardown);
+
+/* A program has connected, and waits. */
+static int knock(void)
+{
+	struct rudp_control_call call;
+	int fd;
+
+	rudp_control_begin(&call, &engine.nonce, RUDP_CONTROL_HELLO, -1);
+	fd = rudp_control_open(&call);
+	cr_assert(ge(int, fd, 0));
+	return fd;
+}
+
+static void open_control_listener(void)
+{
+	rudp_control_listener_on_event(
+		&engine,
+		RUDP_LIST_OWNER(engine.control_listeners.next, struct rudp_control_listener, link));
+}
+
+/* Let in, and has said nothing yet. */
+static int caller(void)
+{
+	int fd = knock();
+
+	open_control_listener();
+	return fd;
+}
+
+static struct rudp_call *first(void)
+{
+	return RUDP_LIST_OWNER(engine.calls.next, struct rudp_call, link);
+}
+
+/* Answers the first, as if its connect had been under way, which does not end a call. */
+static void answer(void)
+{
+	struct rudp_control_reply reply = {.operation = RUDP_CONTROL_CONNECT};
+
+	rudp_call_answer(&engine, first(), &reply);
+}
+
+/* What epoll has to tell, served. */
+static int told(void)
+{
+	struct epoll_event events[2 * RUDP_ASIDE_MAX];
+	int count = epoll_wait(engine.epoll_fd, events, 2 * RUDP_ASIDE_MAX, 0);
+
+	for (int i = 0; i < count; i++)
+		if (rudp_call_find(&engine, events[i].data.u64))
+			rudp_call_on_event(&engine, rudp_call_find(&engine, events[i].data.u64),
+					   events[i].events);
+	return count;
+}
+
+static void ask_list(int fd)
+{
+	struct rudp_control_request request = {.version = RUDP_CONTROL_VERSION,
+					       .operation = RUDP_CONTROL_LIST};
+
+	cr_assert(eq(sz, (size_t)send(fd, &request, sizeof request, 0), sizeof request));
+}
+
+static bool is_answered(int fd)
+{
+	struct rudp_control_reply reply;
+
+	return recv(fd, &reply, sizeof reply, MSG_DONTWAIT) == (ssize_t)sizeof reply;
+}
+
+Test(calls_aside, callers_are_let_in_one_by_one_and_a_crowd_at_once)
+{
+	int fds[4];
+
+	for (int i = 0; i < 4; i++)
+		fds[i] = knock();
+	engine.turns = 10;
+	open_control_listener();
+	cr_assert(eq(u32, engine.call_count, 1));
+	engine.turns = 11;
+	open_control_listener();
+	cr_assert(eq(u32, engine.call_count, 4));
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
+static void look_at_housekeeping(int64_t now_at_ns)
+{
+	engine.now_at_ns = engine.housekeeping_at_ns = now_at_ns;
+	rudp_housekeeping(&engine);
+}
+
+Test(calls_aside, an_engine_that_leaves_lets_in_all_who_wait)
+{
+	int fds[4];
+
+	RUDP_LIST_OWNER(engine.control_listeners.next, struct rudp_control_listener, link)->kind =
+		RUDP_CONTROL_LISTENER_WELL_KNOWN;
+	look_at_housekeeping(RUDP_NS_PER_S);
+	for (int i = 0; i < 4; i++)
+		fds[i] = knock();
+	look_at_housekeeping(RUDP_NS_PER_S + RUDP_IDLE_END_NS);
+	cr_assert(eq(u32, engine.call_count + engine.unauthenticated_count, 4));
+	cr_assert(not(engine.over));
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
+Test(calls_aside, an_engine_of_short_connections_stays_between_them)
+{
+	int64_t now_at_ns = RUDP_NS_PER_S;
+
+	for (int i = 0; i < 10; i++) {
+		engine.apps_made++; /* one that has come and gone since */
+		look_at_housekeeping(now_at_ns += RUDP_NS_PER_S);
+		cr_assert(not(engine.over));
+	}
+	for (int i = 0; i < 2; i++) {
+		look_at_housekeeping(now_at_ns += RUDP_NS_PER_S);
+		cr_assert(not(engine.over));
+	}
+	look_at_housekeeping(now_at_ns += RUDP_NS_PER_S);
+	cr_assert(engine.over);
+}
+
+Test(calls_aside, a_late_request_is_found_by_looking)
+{
+	int fd = caller();
+
+	cr_assert(eq(u32, engine.calls_aside_count, 1));
+	cr_assert(not(rudp_calls_aside_look(&engine)));
+	ask_list(fd);
+	cr_assert(rudp_calls_aside_look(&engine));
+	cr_assert(is_answered(fd));
+	cr_assert(zero(u32, engine.call_count));
+	cr_assert(zero(u32, engine.calls_aside_count));
+	close(fd);
+}
+
+Test(calls_aside, before_sleeping_epoll_gets_those_that_must_be_heard)
+{
+	int fd = caller();
+
+	rudp_calls_aside_settle(&engine);
+	cr_assert(zero(u32, engine.calls_aside_count));
+	ask_list(fd);
+	cr_assert(eq(int, told(), 1));
+	cr_assert(is_answered(fd));
+	close(fd);
+}
+
+Test(calls_aside, an_answered_one_ends_when_its_caller_has_closed_it)
+{
+	int fd = caller();
+
+	answer();
+	cr_assert(not(rudp_calls_aside_look(&engine)));
+	cr_assert(is_answered(fd));
+	close(fd);
+	cr_assert(rudp_calls_aside_look(&engine));
+	cr_assert(zero(u32, engine.call_count));
+}
+
+static void send_with(int fd, const struct rudp_control_request *request, int passed)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof passed)] = {0};
+	struct iovec iov = {(void *)request, sizeof *request};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof control};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof passed);
+	memcpy(CMSG_DATA(cmsg), &passed, sizeof passed);
+	cr_assert(eq(sz, (size_t)sendmsg(fd, &message, 0), sizeof *request));
+}
+
+/* The lowest free number. */
+static int next_number(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+/* A reset says nothing of descriptors: those of the message before have other owners by now. */
+Test(calls_aside, a_reset_closes_no_descriptor_but_its_own)
+{
+	const struct rudp_control_request request = {.version = RUDP_CONTROL_VERSION,
+						     .operation = RUDP_CONTROL_HELLO};
+	struct rudp_control_reply reply = {.error = EPERM};
+	int first_caller = caller(), second_caller = caller(), passed, number, taken;
+	struct rudp_call *second = RUDP_LIST_OWNER(first()->link.next, struct rudp_call, link);
+
+	/* The second has its answer, and closes without having read it. */
+	cr_assert(rudp_call_answer(&engine, second, &reply));
+	passed = dup(0);
+	send_with(first_caller, &request, passed);
+	number = next_number();
+	rudp_call_on_event(&engine, first(), 0);
+	while ((taken = dup(0)) < number)
+		;
+	cr_assert(eq(int, taken, number));
+	close(second_caller);
+	rudp_call_on_event(&engine, second, 0);
+	cr_assert(ge(int, fcntl(number, F_GETFD), 0));
+	close(first_caller);
+}
+
+Test(calls_aside, an_answered_one_is_watched_only_when_it_grows_old)
+{
+	int fd = caller();
+	int64_t answered_at_ns = engine.now_at_ns;
+
+	answer();
+	cr_assert(eq(i64, rudp_calls_aside_deadline_ns(&engine), answered_at_ns + RUDP_ASIDE_NS));
+	rudp_calls_aside_settle(&engine);
+	cr_assert(eq(u32, engine.calls_aside_count, 1));
+	engine.now_at_ns += RUDP_ASIDE_NS;
+	rudp_calls_aside_settle(&engine);
+	cr_assert(zero(u32, engine.calls_aside_count));
+	cr_assert(eq(i64, rudp_calls_aside_deadline_ns(&engine), RUDP_NEVER));
+	close(fd);
+	cr_assert(eq(int, told(), 1));
+	cr_assert(zero(u32, engine.call_count));
+}
+
+Test(calls_aside, of_too_many_the_oldest_is_watched)
+{
+	int fds[RUDP_ASIDE_MAX + 1];
+
+	for (int i = 0; i <= RUDP_ASIDE_MAX; i++)
+		fds[i] = caller();
+	cr_assert(eq(u32, engine.calls_aside_count, RUDP_ASIDE_MAX));
+	ask_list(fds[0]);
+	cr_assert(eq(int, told(), 1));
+	cr_assert(is_answered(fds[0]));
+	for (int i = 0; i <= RUDP_ASIDE_MAX; i++)
+		close(fds[i]);
+}
+
+Test(calls_aside, one_that_waits_does_not_hide_those_behind_it)
+{
+	int waiting = caller(), late;
+
+	first()->app_id = UINT64_MAX; /* nobody: but the call is not looked at */
+	late = caller();
+	ask_list(late);
+	cr_assert(rudp_calls_aside_look(&engine));
+	cr_assert(is_answered(late));
+	close(late);
+	close(waiting);
+}
+
+Test(calls_aside, none_is_put_aside_where_descriptors_are_scarce)
+{
+	int fd;
+
+	engine.closer.fd_max = 0;
+	cr_assert(rudp_sockets_make(&engine.sockets));
+	fd = caller();
+	cr_assert(zero(u32, engine.calls_aside_count));
+	cr_assert(zero(u32, engine.sockets.count));
+	ask_list(fd);
+	cr_assert(eq(int, told(), 1));
+	cr_assert(is_answered(fd));
+	close(fd);
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/* The sockets on the wire, over the loopback interface. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/loop/engine.h"
+#include "engine/udp/udp.h"
+
+#define WAIT_MS 30000
+
+static struct rudp_engine engine;
+static struct rudp_udp *udp;
+
+static struct rudp_addr address(const char *text)
+{
+	struct rudp_addr a;
+
+	cr_assert(zero(int, rudp_addr_parse(&a, text)));
+	return a;
+}
+
+static void setup(void)
+{
+	static struct rudp_settings settings;
+	struct rudp_addr any = {.family = AF_INET};
+	struct rudp_udp_options options = {0};
+
+	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
+	cr_assert(zero(int, rudp_udp_open(&engine, &any, &options, &udp)));
+}
+
+static void teardown(void)
+{
+	rudp_engine_fini(&engine);
+}
+
+TestSuite(udp, .init = setup, .fini = teardown);
+
+/* A plain socket on 127.0.0.1; its address in *self. */
+static int plain(struct rudp_addr *self)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = sizeof self->in4;
+
+	*self = address("127.0.0.1:0");
+	cr_assert(zero(int, bind(fd, &self->sa, sizeof self->in4)));
+	cr_assert(zero(int, getsockname(fd, &self->sa, &len)));
+	return fd;
+}
+
+static ssize_t receive(int fd, uint8_t *data, size_t size, struct rudp_addr *from)
+{
+	struct pollfd one = {.fd = fd, .events = POLLIN};
+	socklen_t len = sizeof from->in4;
+
+	cr_assert(eq(int, poll(&one, 1, WAIT_MS), 1));
+	return recvfrom(fd, data, size, 0, &from->sa, &len);
+}
+
+static void send_train(size_t len, size_t segment_bytes)
+{
+	static uint8_t data[8000];
+	struct rudp_addr self, from;
+	struct rudp_train train = {.data = data, .len = len, .segment_bytes = segment_bytes};
+	int fd = plain(&self);
+	size_t sent = 0;
+
+	for (size_t i = 0; i < len; i++)
+		data[i] = (uint8_t)(i * 7);
+	train.local = address("127.0.0.3:0");
+	train.remote = self;
+	rudp_udp_send(&engine, udp, &train);
+	while (sent < len) {
+		uint8_t got[8000];
+		ssize_t n = receive(fd, got, sizeof got, &from);
+		size_t want = len - sent < segment_bytes ? len - sent : segment_bytes;
+
+		cr_assert(eq(sz, (size_t)n, want));
+		cr_assert(zero(int, memcmp(got, data + sent, want)));
+		cr_assert(eq(u32, ntohl(from.in4.sin_addr.s_addr), 0x7f000003));
+		cr_assert(eq(u16, rudp_addr_port(&from), rudp_addr_port(&udp->local)));
+		sent += want;
+	}
+	close(fd);
+}
+
+Test(udp, a_train_arrives_as_its_datagrams_from_the_source_asked_for)
+{
+	send_train(3500, 1000);
+}
+
+Test(udp, without_segmentation_offload_the_same_arrives)
+{
+	udp->gso = false;
+	send_train(3500, 1000);
+}
+
+Test(udp, a_single_datagram_needs_no_segmentation)
+{
+	send_train(700, 1200);
+}
+
+Test(udp, a_datagram_is_shown_with_the_address_it_was_sent_to)
+{
+	struct rudp_addr self, to = address("127.0.0.2:0"), from;
+	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
+	uint8_t packet[100] = {RUDP_PACKET_DATA << 4, 1, 2, 3}, got[2000];
+	int fd = plain(&self);
+	struct pollfd one = {.fd = udp->fd, .events = POLLIN};
+
+	/* Data for a connection that nobody knows is answered by a RESET, from where it came to. */
+	rudp_addr_set_port(&to, rudp_addr_port(&udp->local));
+	cr_assert(eq(int, (int)sendto(fd, packet, sizeof packet, 0, &to.sa, sizeof to.in4),
+		     (int)sizeof packet));
+	cr_assert(eq(int, poll(&one, 1, WAIT_MS), 1));
+	rudp_udp_receive(&engine, udp);
+	cr_assert(rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns));
+	cr_assert(eq(ptr, train.socket, udp));
+	cr_assert(rudp_addr_equal(&train.local, &to));
+	cr_assert(rudp_addr_equal(&train.remote, &self));
+	rudp_udp_send(&engine, udp, &train);
+	cr_assert(ge(int, (int)receive(fd, got, sizeof got, &from), 1));
+	cr_assert(rudp_addr_equal(&from, &to));
+	close(fd);
+}
+
+Test(udp, a_dual_stack_socket_shows_ipv4_as_ipv4)
+{
+	struct rudp_addr any = {.family = AF_INET6}, self, to = address("127.0.0.1:0");
+	struct rudp_udp_options options = {0};
+	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
+	uint8_t packet[100] = {RUDP_PACKET_DATA << 4}, got[2000];
+	struct rudp_udp *dual;
+	int fd = plain(&self);
+	struct pollfd one = {.events = POLLIN};
+
+	cr_assert(zero(int, rudp_udp_open(&engine, &any, &options, &dual)));
+	rudp_addr_set_port(&to, rudp_addr_port(&dual->local));
+	sendto(fd, packet, sizeof packet, 0, &to.sa, sizeof to.in4);
+	one.fd = dual->fd;
+	cr_assert(eq(int, poll(&one, 1, WAIT_MS), 1));
+	rudp_udp_receive(&engine, dual);
+	cr_assert(rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns));
+	cr_assert(rudp_addr_equal(&train.local, &to));
+	cr_assert(rudp_addr_equal(&train.remote, &self));
+	rudp_udp_send(&engine, dual, &train);
+	cr_assert(ge(int, (int)receive(fd, got, sizeof got, &any), 1));
+	close(fd);
+}
+
+Test(udp, a_refused_connection_attempt_is_told_at_once)
+{
+	struct rudp_addr self;
+	struct rudp_udp *connected;
+	struct rudp_udp_route anyhow = {0};
+	struct rudp_conn *conn;
+	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
+	struct pollfd one = {.events = 0};
+	int fd = plain(&self), error;
+
+	close(fd);
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &anyhow, &connected)));
+	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
+				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
+	rudp_conn_set_user(conn, &engine);
+	cr_assert(rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns));
+	rudp_udp_send(&engine, connected, &train);
+	one.fd = connected->fd;
+	cr_assert(eq(int, poll(&one, 1, WAIT_MS), 1));
+	rudp_udp_receive_errors(&engine, connected);
+	cr_assert(eq(int, rudp_conn_error(conn), ECONNREFUSED));
+	rudp_conn_close(conn, engine.now_at_ns);
+}
+
+Test(udp, the_route_says_how_much_fits_a_datagram)
+{
+	const struct rudp_udp_route anyhow = {0};
+	struct rudp_addr four = address("127.0.0.1:9"), six = address("[::1]:9");
+	struct rudp_udp *connected;
+
+	/* The loopback interface has 65536, of which the kernel counts no more than IP can say. */
+	cr_assert(eq(u32, rudp_udp_datagram_max(&engine, udp, &four), 65507));
+	cr_assert(ge(u32, rudp_udp_datagram_max(&engine, udp, &six), 65487));
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &four, &anyhow, &connected)));
+	cr_assert(eq(u32, rudp_udp_datagram_max(&engine, connected, &four), 65507));
+}
+
+Test(udp, without_a_route_nobody_knows_how_much_fits)
+{
+	struct rudp_addr nowhere = address("[fe80::1]:9"); /* without its interface */
+
+	cr_assert(zero(u32, rudp_udp_datagram_max(&engine, udp, &nowhere)));
+}
+
+static void enter_network_of_its_own(void)
+{
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	int fd;
+
+	cr_assert(zero(int, unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET)));
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	cr_assert(zero(int, ioctl(fd, SIOCSIFFLAGS, &lo)));
+	close(fd);
+}
+
+static uint16_t internet_sum(const void *bytes, size_t len)
+{
+	const uint16_t *word = bytes;
+	uint32_t sum = 0;
+
+	for (; len > 1; len -= 2)
+		sum += *word++;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* "Fragmentation needed", from somebody who has seen no datagram of ours but knows both ports. */
+static void forge_too_big(const struct rudp_addr *from, const struct rudp_addr *to, uint16_t mtu)
+{
+	struct {
+		struct icmphdr icmp;
+		struct iphdr ip;
+		struct udphdr udp;
+	} forged = {
+		.icmp = {.type = ICMP_DEST_UNREACH, .code = ICMP_FRAG_NEEDED},
+		.ip = {.version = 4, .ihl = 5, .tot_len = htons(1500), .ttl = 64,
+		       .frag_off = htons(IP_DF), .protocol = IPPROTO_UDP,
+		       .saddr = from->in4.sin_addr.s_addr, .daddr = to->in4.sin_addr.s_addr},
+		.udp = {.source = from->in4.sin_port, .dest = to->in4.sin_port, .len = htons(1480)},
+	};
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+
+	forged.icmp.un.frag.mtu = htons(mtu);
+	forged.icmp.checksum = internet_sum(&forged, sizeof forged);
+	cr_assert(eq(sz, (size_t)sendto(fd, &forged, sizeof forged, 0, &from->sa, rudp_addr_len(from)),
+		     sizeof forged));
+	close(fd);
+}
+
+/* What the kernel believes of the path, as soon as it is this. */
+static int believed_mtu(const struct rudp_addr *to, int wanted)
+{
+	time_t limit = time(NULL) + WAIT_MS / 1000;
+	socklen_t len = sizeof wanted;
+	int mtu = 0, fd;
+
+	while (mtu != wanted && time(NULL) < limit) {
+		fd = socket(AF_INET, SOCK_DGRAM, 0);
+		cr_assert(zero(int, connect(fd, &to->sa, rudp_addr_len(to))));
+		cr_assert(zero(int, getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &len)));
+		close(fd);
+	}
+	return mtu;
+}
+
+Test(udp, a_forged_icmp_does_not_lower_what_the_interface_takes)
+{
+	const struct rudp_udp_route anyhow = {0};
+	struct rudp_addr to = address("127.0.0.1:9");
+	struct rudp_udp *connected;
+
+	enter_network_of_its_own();
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &to, &anyhow, &connected)));
+	forge_too_big(&connected->local, &to, 700);
+	cr_assert(eq(int, believed_mtu(&to, 700), 700), "the kernel has not believed it");
+	cr_assert(ge(u32, rudp_udp_datagram_max(&engine, connected, &to), 65507));
+	cr_assert(ge(u32, rudp_udp_datagram_max(&engine, udp, &to), 65507));
+}
+
+Test(udp, headers_larger_than_the_packet_leave_nothing)
+{
+	cr_assert(all(eq(u32, rudp_udp_payload_of(AF_INET, 1500), 1472),
+		      eq(u32, rudp_udp_payload_of(AF_INET6, 1500), 1452),
+		      zero(u32, rudp_udp_payload_of(AF_INET, 20)),
+		      zero(u32, rudp_udp_payload_of(AF_INET6, 0))));
+}
+
+/* Larger than any interface takes. That the connection follows is seen in integration/test_mtu.sh. */
+Test(udp, a_datagram_that_the_interface_refuses_ends_no_connection)
+{
+	static uint8_t data[RUDP_DATAGRAM_MAX_BYTES + 1000];
+	const struct rudp_udp_route anyhow = {0};
+	struct rudp_addr self;
+	struct rudp_udp *connected;
+	struct rudp_conn *conn;
+	struct rudp_conn_stats stats;
+	int fd = plain(&self), error;
+	struct rudp_train train = {
+		.data = data, .len = sizeof data, .segment_bytes = sizeof data, .remote = self};
+
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &anyhow, &connected)));
+	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
+				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
+	rudp_udp_send(&engine, connected, &train);
+	cr_assert(eq(u64, engine.counts.trains_dropped, 1));
+	rudp_conn_stats(conn, &stats);
+	cr_assert(eq(u32, stats.datagram_bytes, 1200));
+	cr_assert(zero(int, rudp_conn_error(conn)));
+	rudp_conn_close(conn, engine.now_at_ns);
+	close(fd);
+}
+
+Test(udp, an_orphan_is_closed_when_no_connection_uses_it)
+{
+	uint64_t id = udp->id;
+
+	rudp_udp_close_orphans(&engine);
+	cr_assert(eq(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP), udp));
+	rudp_udp_release(&engine, udp);
+	rudp_udp_close_orphans(&engine);
+	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
+}
+
+Test(udp, a_socket_is_closed_when_its_connection_ends)
+{
+	const struct rudp_udp_route anyhow = {0};
+	struct rudp_addr self;
+	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
+	struct rudp_udp *connected;
+	struct rudp_conn *conn;
+	uint64_t id;
+	int fd = plain(&self), error;
+
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &anyhow, &connected)));
+	id = connected->id;
+	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
+				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
+	rudp_udp_release(&engine, connected);
+	rudp_udp_close_orphans(&engine);
+	cr_assert(eq(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP), connected));
+	cr_assert(rudp_udp_has_conn(&engine, connected));
+	rudp_conn_abandon(conn, engine.now_at_ns);
+	while (rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns))
+		;
+	rudp_udp_close_orphans(&engine);
+	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
+	close(fd);
+}
+
+/* Without checksums the kernel itself refuses UDP_SEGMENT, with EINVAL, as a card without them does. */
+Test(udp, a_refused_segmentation_falls_back_to_single_datagrams)
+{
+	int on = 1;
+
+	cr_assert(udp->gso);
+	cr_assert(zero(int, setsockopt(udp->fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof on)));
+	send_train(3500, 1000);
+	cr_assert(not(udp->gso));
+	cr_assert(eq(u64, engine.counts.gso_fallbacks, 1));
+	cr_assert(zero(u64, engine.counts.trains_dropped));
+	send_train(3500, 1000);
+	cr_assert(eq(u64, engine.counts.gso_fallbacks, 1));
+}
+
+/* What lies in the queue of a socket, as the kernel counts it. */
+static uint32_t queued_at(int fd)
+{
+	uint32_t memory[SK_MEMINFO_VARS];
+	socklen_t len = sizeof memory;
+
+	cr_assert(zero(int, getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len)));
+	return memory[SK_MEMINFO_RMEM_ALLOC];
+}
+
+/* Puts count datagrams into the socket's queue; then says how many turns it takes to have them all.
+ * On a busy machine a datagram may come later than the call that sends it returns. */
+static unsigned turns_for(unsigned count)
+{
+	struct rudp_addr self, to = address("127.0.0.1:0");
+	int fd = plain(&self);
+	unsigned turns = 0;
+
+	rudp_addr_set_port(&to, rudp_addr_port(&udp->local));
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t before = queued_at(udp->fd);
+
+		cr_assert(eq(int, (int)sendto(fd, "?", 1, 0, &to.sa, sizeof to.in4), 1));
+		while (queued_at(udp->fd) == before)
+			sched_yield();
+	}
+	close(fd);
+	while (recv(udp->fd, NULL, 0, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+		engine.turns++;
+		turns++;
+		rudp_udp_receive(&engine, udp);
+	}
+	engine.turns++; /* that brings nothing */
+	return turns;
+}
+
+Test(udp, datagrams_that_come_one_by_one_are_asked_for_one_by_one)
+{
+	for (int i = 0; i < 10; i++) {
+		cr_assert(eq(u32, turns_for(1), 1));
+		cr_assert(eq(u32, udp->batch, 1));
+	}
+}
+
+Test(udp, what_comes_in_heaps_is_asked_for_in_batches)
+{
+	/* 1, 1, then twice as many each time up to the largest batch. */
+	cr_assert(le(u32, turns_for(2 * RUDP_RECEIVE_BATCH), 8));
+	cr_assert(le(u32, udp->batch, RUDP_RECEIVE_BATCH));
+	cr_assert(ge(u32, udp->batch, RUDP_RECEIVE_BATCH / 2));
+	for (int i = 0; i < 10; i++)
+		turns_for(1);
+	cr_assert(eq(u32, udp->batch, 1));
+}
+
+Test(udp, what_goes_to_loopback_is_found_at_our_own_socket)
+{
+	struct rudp_addr there = address("127.0.0.1:0"), six = address("[::1]:0");
+	struct rudp_addr elsewhere = address("192.0.2.1:0"), nobody = address("127.0.0.1:1");
+	struct rudp_udp_route route = {0};
+	struct rudp_udp *active;
+
+	rudp_addr_set_port(&there, rudp_addr_port(&udp->local));
+	rudp_addr_set_port(&elsewhere, rudp_addr_port(&udp->local));
+	cr_assert(eq(ptr, rudp_udp_own_at(&engine, &there), udp));
+	cr_assert(zero(ptr, rudp_udp_own_at(&engine, &elsewhere)));
+	cr_assert(zero(ptr, rudp_udp_own_at(&engine, &nobody)));
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &there, &route, &active)));
+	cr_assert(eq(ptr, rudp_udp_own_at(&engine, &active->local), active));
+	rudp_addr_set_port(&six, rudp_addr_port(&active->local));
+	cr_assert(zero(ptr, rudp_udp_own_at(&engine, &six)));
+	rudp_udp_release(&engine, active);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* Bulk that comes in is looked for now and then; what is not bulk, or not alone, at once. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/loop/engine.h"
+#include "engine/udp/udp.h"
+#include "proto/conn/conn_private.h"
+
+#define MS RUDP_NS_PER_MS
+#define APART_NS (100 * RUDP_NS_PER_US)
+#define RTT_NS (RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MAX)
+
+enum { READS = 100 }; /* enough for what is smoothed */
+
+static struct rudp_engine engine;
+static struct rudp_udp *udp;
+static struct rudp_conn *conn;
+static int peer, stranger;
+static struct rudp_addr peers_addr;
+
+static int plain(struct rudp_addr *self)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = sizeof self->in4;
+
+	cr_assert(zero(int, rudp_addr_parse(self, "127.0.0.1:0")));
+	cr_assert(zero(int, bind(fd, &self->sa, sizeof self->in4)));
+	cr_assert(zero(int, getsockname(fd, &self->sa, &len)));
+	return fd;
+}
+
+/* A connection from udp to peer that has received bulk over a path of 50 ms. */
+static void setup(void)
+{
+	static struct rudp_settings settings;
+	struct rudp_addr here, strangers_addr;
+	struct rudp_udp_options options = {0};
+	int error;
+
+	settings = (struct rudp_settings){0};
+	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
+	cr_assert(zero(int, rudp_addr_parse(&here, "127.0.0.1:0")));
+	cr_assert(zero(int, rudp_udp_open(&engine, &here, &options, &udp)));
+	peer = plain(&peers_addr);
+	stranger = plain(&strangers_addr);
+	conn = rudp_endpoint_connect(engine.ep, udp, &udp->local, &peers_addr, 80, NULL,
+				     engine.now_at_ns, &error);
+	cr_assert(ne(ptr, conn, NULL));
+	conn->packets_received = RUDP_MODERATION_PACKETS_MIN;
+	conn->rtt.min_ns = RTT_NS;
+}
+
+static void teardown(void)
+{
+	rudp_engine_fini(&engine);
+	close(peer);
+	close(stranger);
+}
+
+TestSuite(udp_moderation, .init = setup, .fini = teardown);
+
+static void say(int fd)
+{
+	uint8_t nonsense[20] = {0xff};
+
+	cr_assert(eq(int, (int)sendto(fd, nonsense, sizeof nonsense, 0, &udp->local.sa,
+				      sizeof udp->local.in4),
+		     (int)sizeof nonsense));
+}
+
+/* On loopback it has come by then. */
+static bool is_unread(void)
+{
+	struct pollfd one = {.fd = udp->fd, .events = POLLIN};
+
+	return poll(&one, 1, 0) == 1;
+}
+
+static bool is_watched(void)
+{
+	struct epoll_event events[8];
+	int count = epoll_wait(engine.epoll_fd, events, 8, 0);
+
+	for (int i = 0; i < count; i++)
+		if (events[i].data.u64 == udp->id)
+			return true;
+	return false;
+}
+
+static bool is_moderated(void)
+{
+	return udp->moderation.span_ns > 0;
+}
+
+/* So many, or until it is moderated. */
+static void receive_one_by_one(int64_t apart_ns, int count)
+{
+	for (int i = 0; i < count && !is_moderated(); i++) {
+		engine.now_at_ns += apart_ns;
+		say(peer);
+		rudp_udp_receive(&engine, udp);
+	}
+}
+
+static void look(void)
+{
+	engine.now_at_ns = rudp_udp_moderated_at_ns(&engine);
+	rudp_udp_read_moderated(&engine);
+}
+
+Test(udp_moderation, bulk_is_read_at_common_instants)
+{
+	receive_one_by_one(APART_NS, READS);
+	cr_assert(is_moderated());
+	cr_assert(eq(u64, engine.counts.moderations, 1));
+	cr_assert(lt(i64, engine.now_at_ns, rudp_udp_moderated_at_ns(&engine)));
+	cr_assert(zero(i64, rudp_udp_moderated_at_ns(&engine) % RUDP_MODERATION_NS_MAX));
+	for (int i = 0; i < 5; i++) {
+		say(peer);
+		say(peer);
+		rudp_udp_read_moderated(&engine); /* not yet */
+		cr_assert(all(is_unread(), not(is_watched())));
+		look();
+		cr_assert(all(not(is_unread()), is_moderated()));
+	}
+}
+
+Test(udp_moderation, all_that_has_come_is_read_at_once)
+{
+	receive_one_by_one(APART_NS, READS);
+	for (int i = 0; i < 3 * RUDP_RECEIVE_BATCH + 1; i++)
+		say(peer);
+	look();
+	cr_assert(not(is_unread()));
+	cr_assert(lt(i64, engine.now_at_ns, rudp_udp_moderated_at_ns(&engine)));
+}
+
+Test(udp_moderation, when_little_comes_it_is_watched_again)
+{
+	receive_one_by_one(APART_NS, READS);
+	say(peer);
+	look();
+	cr_assert(is_moderated());
+	look();
+	cr_assert(not(is_moderated()));
+	cr_assert(eq(i64, rudp_udp_moderated_at_ns(&engine), RUDP_NEVER));
+	say(peer);
+	cr_assert(is_watched());
+}
+
+Test(udp_moderation, another_who_is_heard_ends_it)
+{
+	receive_one_by_one(APART_NS, READS);
+	cr_assert(is_moderated());
+	say(peer);
+	say(stranger);
+	look();
+	cr_assert(not(is_moderated()));
+	receive_one_by_one(APART_NS, 8);
+	cr_assert(not(is_moderated()));
+}
+
+Test(udp_moderation, what_waits_to_be_sent_is_still_watched_for)
+{
+	receive_one_by_one(APART_NS, READS);
+	udp->pending_count = 1;
+	rudp_udp_rewatch(&engine, udp);
+	say(peer);
+	cr_assert(is_watched()); /* there is room */
+	udp->pending_count = 0;
+	rudp_udp_rewatch(&engine, udp);
+	cr_assert(not(is_watched()));
+}
+
+Test(udp_moderation, not_what_comes_slowly)
+{
+	receive_one_by_one(RUDP_MODERATION_NS_MAX, 2 * READS);
+	cr_assert(not(is_moderated()));
+}
+
+Test(udp_moderation, not_over_a_short_path)
+{
+	conn->rtt.min_ns = RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MIN - 1;
+	receive_one_by_one(APART_NS, 2 * READS);
+	cr_assert(not(is_moderated()));
+}
+
+Test(udp_moderation, not_for_less_than_two_in_a_look)
+{
+	conn->rtt.min_ns = RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MIN;
+	receive_one_by_one(RUDP_MODERATION_NS_MIN * 3 / 4, 2 * READS);
+	cr_assert(not(is_moderated()));
+}
+
+Test(udp_moderation, not_without_a_round_trip)
+{
+	conn->rtt.min_ns = RUDP_NEVER;
+	receive_one_by_one(APART_NS, 2 * READS);
+	cr_assert(not(is_moderated()));
+}
+
+Test(udp_moderation, not_in_the_beginning)
+{
+	conn->packets_received = RUDP_MODERATION_PACKETS_MIN - 1;
+	receive_one_by_one(APART_NS, 2 * READS);
+	cr_assert(not(is_moderated()));
+}
+
+Test(udp_moderation, not_with_busy_polling)
+{
+	engine.settings.has_busy_poll = true;
+	engine.settings.busy_poll_ns = 50 * RUDP_NS_PER_US;
+	receive_one_by_one(APART_NS, 2 * READS);
+	cr_assert(not(is_moderated()));
+}
+
+Test(udp_moderation, half_as_long_over_a_shorter_path)
+{
+	conn->rtt.min_ns = RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MAX - 1;
+	receive_one_by_one(APART_NS, READS);
+	cr_assert(eq(i64, udp->moderation.span_ns, RUDP_MODERATION_NS_MAX / 2));
+}
+
+/* Unprivileged, its buffer may hold no more than some two hundred. */
+Test(udp_moderation, where_much_comes_it_is_read_more_often)
+{
+	receive_one_by_one(APART_NS, READS);
+	for (unsigned i = 0; i <= RUDP_MODERATION_HEARD_MAX; i++)
+		say(peer);
+	look();
+	cr_assert(eq(i64, udp->moderation.span_ns, RUDP_MODERATION_NS_MAX / 2));
+}
+
+Test(udp_moderation, one_that_is_closed_is_forgotten)
+{
+	receive_one_by_one(APART_NS, READS);
+	cr_assert(is_moderated());
+	rudp_udp_close(&engine, udp);
+	cr_assert(eq(i64, rudp_udp_moderated_at_ns(&engine), RUDP_NEVER));
+}

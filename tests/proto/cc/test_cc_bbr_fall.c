@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR on a path whose rate changes: it falls, it rises, or acknowledgements are lost. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "bbr_rig.h"
+#include "proto/cc/cc_pace.h"
+
+/* Of the 50 datagrams of a piece: just less and just more than a third. */
+#define FALLEN_PACKETS 16
+#define SLOW_PACKETS 17
+#define QUEUE_RTT_NS (RTT_NS + RTT_NS / 2 + RUDP_NS_PER_MS)
+#define SPAN_PIECES 10 /* a min_rtt */
+
+/* A sender in CRUISE with a window in flight, where a span of the measurement has just begun. */
+static struct bbr_rig *at_start_of_span(void)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->next += ROUND_PACKETS;
+	for (int i = 0; i < 20 && (i == 0 || rig->b->fall_since_at_ns != rig->now_at_ns); i++)
+		bbr_rig_piece(rig, PIECE_PACKETS, RTT_NS);
+	cr_assert(eq(i64, rig->b->fall_since_at_ns, rig->now_at_ns));
+	cr_assert(eq(u64, rig->b->bw, RATE));
+	return rig;
+}
+
+static void assert_never_drains(struct bbr_rig *rig, uint64_t packets, int64_t rtt_ns)
+{
+	for (int i = 0; i < 2 * BBR_FALL_SPANS * SPAN_PIECES; i++) {
+		bbr_rig_piece(rig, packets, rtt_ns);
+		cr_assert(rudp_bbr_is_probe_bw(rig->b));
+	}
+	cr_assert(eq(u64, rig->b->max_bw, RATE));
+}
+
+Test(cc_bbr_fall, three_spans_below_a_third_with_a_queue_replace_the_bandwidth)
+{
+	struct bbr_rig *rig = at_start_of_span();
+	uint64_t rate = rudp_cc_rate(FALLEN_PACKETS * DATAGRAM, RTT_NS / 10);
+
+	bbr_rig_pieces(rig, 3 * SPAN_PIECES - 1, FALLEN_PACKETS, QUEUE_RTT_NS);
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
+	cr_assert(eq(u64, rig->b->max_bw, RATE));
+	bbr_rig_piece(rig, FALLEN_PACKETS, QUEUE_RTT_NS);
+	cr_assert(eq(int, (int)rig->b->state, BBR_DRAIN));
+	cr_assert(eq(u64, rig->b->max_bw, rate));
+	cr_assert(eq(u64, rig->b->bw, rate));
+	cr_assert(eq(u64, bbr_rig_gain(rig), BBR_DRAIN_PACING_GAIN));
+}
+
+Test(cc_bbr_fall, two_spans_are_too_few_and_count_only_in_a_row)
+{
+	struct bbr_rig *rig = at_start_of_span();
+
+	for (int i = 0; i < 3; i++) {
+		/* A fifth: rounds with a queue lower the bandwidth that a third is of. */
+		bbr_rig_pieces(rig, 2 * SPAN_PIECES, PIECE_PACKETS / 5, QUEUE_RTT_NS);
+		cr_assert(eq(u32, rig->b->fall_spans, 2));
+		cr_assert(rudp_bbr_is_probe_bw(rig->b));
+		bbr_rig_pieces(rig, SPAN_PIECES, PIECE_PACKETS, QUEUE_RTT_NS);
+		cr_assert(eq(u32, rig->b->fall_spans, 0));
+	}
+	cr_assert(eq(u64, rig->b->max_bw, RATE));
+}
+
+Test(cc_bbr_fall, half_of_the_rate_is_what_a_second_flow_leaves)
+{
+	assert_never_drains(at_start_of_span(), PIECE_PACKETS / 2, QUEUE_RTT_NS);
+}
+
+Test(cc_bbr_fall, more_than_a_third_of_the_rate_is_no_fall)
+{
+	struct bbr_rig *rig = at_start_of_span();
+
+	/* Three spans: later the short-term bound is lower, too. */
+	bbr_rig_pieces(rig, 3 * SPAN_PIECES, SLOW_PACKETS, QUEUE_RTT_NS);
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
+	cr_assert(eq(u64, rig->b->max_bw, RATE));
+}
+
+Test(cc_bbr_fall, low_rate_without_a_queue_is_no_fall)
+{
+	assert_never_drains(at_start_of_span(), FALLEN_PACKETS, RTT_NS);
+}
+
+Test(cc_bbr_fall, queue_of_half_of_min_rtt_is_too_short)
+{
+	assert_never_drains(at_start_of_span(), FALLEN_PACKETS, RTT_NS + RTT_NS / 2);
+}
+
+Test(cc_bbr_fall, low_rate_of_an_application_is_no_fall)
+{
+	struct bbr_rig *rig = at_start_of_span();
+
+	rig->app_limited = true;
+	assert_never_drains(rig, FALLEN_PACKETS, QUEUE_RTT_NS);
+}
+
+/* A probe, the window full, whose samples are of so many percent of the rate before. */
+static struct bbr_rig *probe_that_finds(uint64_t percent)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	bbr_rig_until(rig, BBR_UP);
+	rig->cwnd_limited = true;
+	for (int i = 0; i < 8 && rig->b->state == BBR_UP; i++)
+		bbr_rig_round(rig, RATE / 100 * percent);
+	return rig;
+}
+
+Test(cc_bbr_fall, probe_that_finds_more_than_half_as_much_again_returns_to_startup)
+{
+	struct bbr_rig *rig = probe_that_finds(151);
+
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+	cr_assert(not(rig->b->full_bw_reached));
+	cr_assert(eq(i64, rig->b->startup_base_ns, RTT_NS));
+}
+
+Test(cc_bbr_fall, probe_that_finds_half_as_much_again_stays_a_probe)
+{
+	struct bbr_rig *rig = probe_that_finds(150);
+
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
+	cr_assert(rig->b->full_bw_reached);
+}
+
+/* A round trip that takes times as long as the path, with all that was sent. */
+static void round_of(struct bbr_rig *rig, int64_t times)
+{
+	rig->rtt.latest_ns = times * RTT_NS;
+	bbr_rig_round(rig, RATE);
+}
+
+/* A round ends with the first ACK of the next one. */
+Test(cc_bbr_fall, single_long_round_is_no_shortfall)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	for (int i = 0; i < 3; i++) {
+		round_of(rig, 2);
+		cr_assert(not(rig->b->shortfall));
+		round_of(rig, 1);
+		cr_assert(rig->b->was_short);
+		cr_assert(not(rig->b->shortfall));
+		round_of(rig, 1);
+		cr_assert(not(rig->b->was_short));
+	}
+}
+
+Test(cc_bbr_fall, two_rounds_in_a_row_that_bring_less_than_was_sent_are_a_shortfall)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	round_of(rig, 2);
+	round_of(rig, 4);
+	cr_assert(rig->b->was_short);
+	cr_assert(not(rig->b->shortfall));
+	round_of(rig, 4);
+	cr_assert(rig->b->shortfall);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR on a path whose delay varies without a queue: what STARTUP, DRAIN and probes make of it. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "bbr_rig.h"
+#include "proto/cc/cc_pace.h"
+
+#define MS(n) ((n)*RUDP_NS_PER_MS)
+#define LATE_RTT_NS (RTT_NS + MS(10)) /* beyond the 6.25 ms that are no jitter */
+
+/* Samples of packets that were sent before: two of eight make a delay. */
+static void take_delay(struct bbr_rig *rig, int64_t rtt_ns)
+{
+	rig->rtt.latest_ns = rtt_ns;
+	for (int i = 0; i < 2 * BBR_DELAY_SAMPLES; i++)
+		bbr_rig_ack(rig, 1, RATE / 2);
+}
+
+/* STARTUP that holds since its delay is rtt_ns, with most of a window in flight. */
+static struct bbr_rig *holding_at(int64_t rtt_ns)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	bbr_rig_round(rig, RATE / 8);
+	bbr_rig_round(rig, RATE / 4);
+	rig->next += ROUND_PACKETS;
+	take_delay(rig, rtt_ns);
+	cr_assert(rig->b->holding);
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+	return rig;
+}
+
+static struct bbr_rig *holding(void)
+{
+	return holding_at(LATE_RTT_NS);
+}
+
+static int64_t burst_ns(const struct bbr_rig *rig)
+{
+	return rudp_cc_span_ns(rig->cc.send_quantum_bytes, rig->b->max_bw);
+}
+
+/* The rest of the packets that were sent before the hold, and one more; the next window is in flight. */
+static void end_hold(struct bbr_rig *rig)
+{
+	rig->next += ROUND_PACKETS;
+	bbr_rig_ack(rig, rig->b->hold_end_number - rig->acked + 1, RATE / 2);
+}
+
+Test(cc_bbr_jitter, hold_ends_when_the_delay_falls_by_more_than_a_burst)
+{
+	struct bbr_rig *rig = holding();
+
+	cr_assert(lt(i64, burst_ns(rig), MS(4)));
+	take_delay(rig, LATE_RTT_NS - MS(4));
+	cr_assert(not(rig->b->holding));
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+	cr_assert(eq(i64, rig->b->startup_base_ns, LATE_RTT_NS));
+	/* Growth is measured from there on. */
+	take_delay(rig, LATE_RTT_NS + MS(6));
+	cr_assert(not(rig->b->holding));
+	take_delay(rig, LATE_RTT_NS + MS(7));
+	cr_assert(rig->b->holding);
+}
+
+Test(cc_bbr_jitter, base_is_the_largest_delay_of_the_hold)
+{
+	struct bbr_rig *rig = holding();
+
+	take_delay(rig, LATE_RTT_NS + MS(20));
+	take_delay(rig, RTT_NS);
+	cr_assert(not(rig->b->holding));
+	cr_assert(eq(i64, rig->b->startup_base_ns, LATE_RTT_NS + MS(20)));
+}
+
+Test(cc_bbr_jitter, delay_that_falls_by_a_burst_does_not_end_the_hold)
+{
+	struct bbr_rig *rig = holding_at(RTT_NS + MS(7));
+	int64_t fallen_ns = RTT_NS + MS(7) - burst_ns(rig);
+
+	take_delay(rig, fallen_ns);
+	cr_assert(not(rig->b->hold_sign));
+	cr_assert(rig->b->holding);
+	take_delay(rig, fallen_ns - 1);
+	cr_assert(not(rig->b->holding));
+}
+
+Test(cc_bbr_jitter, delay_that_falls_does_not_end_the_hold_of_several_that_start_together)
+{
+	struct bbr_rig *rig = holding();
+
+	rig->b->starters = 2;
+	take_delay(rig, RTT_NS);
+	cr_assert(rig->b->holding);
+	cr_assert(eq(i64, rig->b->startup_base_ns, 0));
+}
+
+Test(cc_bbr_jitter, hold_whose_delay_stays_ends_startup)
+{
+	struct bbr_rig *rig = holding();
+
+	take_delay(rig, LATE_RTT_NS);
+	cr_assert(rig->b->holding);
+	rig->inflight_bytes *= 2;
+	end_hold(rig);
+	cr_assert(eq(int, (int)rig->b->state, BBR_DRAIN));
+	cr_assert(rig->b->left_by_delay);
+}
+
+Test(cc_bbr_jitter, delay_that_falls_but_is_a_sign_still_ends_startup)
+{
+	struct bbr_rig *rig = holding();
+
+	take_delay(rig, LATE_RTT_NS + MS(20));
+	take_delay(rig, LATE_RTT_NS);
+	cr_assert(rig->b->holding);
+	rig->inflight_bytes *= 2;
+	end_hold(rig);
+	cr_assert(eq(int, (int)rig->b->state, BBR_DRAIN));
+}
+
+/* Round trips after DRAIN until the delay of a drained one has been looked at. */
+static struct bbr_rig *drained_after_delay(uint32_t starters, int64_t rtt_ns)
+{
+	struct bbr_rig *rig = holding();
+
+	rig->b->starters = starters;
+	take_delay(rig, LATE_RTT_NS);
+	rig->inflight_bytes /= 4; /* DRAIN is over at once */
+	end_hold(rig);
+	cr_assert(rig->b->left_by_delay);
+	cr_assert(ne(u64, rig->b->drain_check_round, 0));
+	for (int i = 0; i < 100 && rig->b->drain_check_round != 0; i++)
+		bbr_rig_piece(rig, PIECE_PACKETS, rtt_ns);
+	cr_assert(eq(u64, rig->b->drain_check_round, 0));
+	return rig;
+}
+
+Test(cc_bbr_jitter, startup_goes_on_if_the_delay_is_still_there_after_drain)
+{
+	struct bbr_rig *rig = drained_after_delay(1, LATE_RTT_NS);
+
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+	cr_assert(not(rig->b->full_bw_reached));
+	cr_assert(eq(i64, rig->b->startup_base_ns, LATE_RTT_NS));
+	/* The delay that it knows does not end it again. */
+	bbr_rig_pieces(rig, 20, PIECE_PACKETS, LATE_RTT_NS);
+	cr_assert(not(rig->b->holding));
+	cr_assert(not(rig->b->left_by_delay));
+}
+
+Test(cc_bbr_jitter, probe_bw_goes_on_if_the_delay_is_gone_after_drain)
+{
+	struct bbr_rig *rig = drained_after_delay(1, RTT_NS);
+
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
+	cr_assert(rig->b->full_bw_reached);
+}
+
+Test(cc_bbr_jitter, probe_bw_goes_on_if_others_that_start_may_keep_the_delay)
+{
+	struct bbr_rig *rig = drained_after_delay(2, LATE_RTT_NS);
+
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
+	cr_assert(rig->b->full_bw_reached);
+}
+
+/* STARTUP has ended since the bandwidth grew no more; then the delay goes from high_ns to low_ns and
+ * back all the time, in steps of step_ns every 5 ms, until a drained round has been looked at. */
+static struct bbr_rig *drained_between(int64_t low_ns, int64_t high_ns, int64_t step_ns)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+	int64_t rtt_ns = high_ns;
+
+	for (int i = 0; i < 20 && !rig->b->full_bw_reached; i++)
+		bbr_rig_round(rig, RATE);
+	rig->next += ROUND_PACKETS;
+	cr_assert(ne(u64, rig->b->drain_check_round, 0));
+	for (int i = 0; i < 100 && rig->b->drain_check_round != 0; i++) {
+		bbr_rig_piece(rig, PIECE_PACKETS, rtt_ns);
+		rtt_ns = rtt_ns == low_ns ? high_ns : rudp_time_max(rtt_ns - step_ns, low_ns);
+	}
+	cr_assert(eq(u64, rig->b->drain_check_round, 0));
+	cr_assert(eq(i64, rig->b->min_rtt_ns, RTT_NS));
+	return rig;
+}
+
+Test(cc_bbr_jitter, drained_delay_that_falls_faster_than_a_queue_is_of_the_path)
+{
+	struct bbr_rig *rig = drained_between(RTT_NS + MS(8), RTT_NS + MS(18), MS(10));
+
+	cr_assert(eq(i64, rig->b->drained_rtt_ns, RTT_NS + MS(8)));
+	cr_assert(eq(i64, rudp_bbr_drained_rtt_ns(rig->b), RTT_NS + MS(8)));
+}
+
+Test(cc_bbr_jitter, drained_delay_that_stays_the_same_may_be_a_queue_of_others)
+{
+	struct bbr_rig *rig = drained_between(RTT_NS + MS(8), RTT_NS + MS(8), 0);
+
+	cr_assert(eq(i64, rig->b->drained_rtt_ns, 0));
+	cr_assert(eq(i64, rudp_bbr_drained_rtt_ns(rig->b), RTT_NS));
+}
+
+Test(cc_bbr_jitter, drained_delay_that_falls_as_slowly_as_a_queue_may_be_one)
+{
+	struct bbr_rig *rig = drained_between(RTT_NS + MS(8), RTT_NS + MS(18), MS(2));
+
+	cr_assert(eq(i64, rig->b->drained_rtt_ns, 0));
+}
+
+/* A probe after a round whose delay was RTT_NS first and varied by spread_ns then. */
+static struct bbr_rig *probe_after(int64_t spread_ns)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->next += ROUND_PACKETS;
+	for (int i = 0; i < 1000 && rig->b->state != BBR_REFILL; i++)
+		bbr_rig_piece(rig, PIECE_PACKETS, RTT_NS);
+	for (int i = 0; i < 100 && rig->b->state == BBR_REFILL; i++)
+		bbr_rig_piece(rig, PIECE_PACKETS, RTT_NS + (i < 2 ? 0 : spread_ns));
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+	cr_assert(eq(i64, rig->b->up_base_ns, RTT_NS));
+	cr_assert(eq(i64, rig->b->up_spread_ns, spread_ns));
+	return rig;
+}
+
+/* Does a delay so much longer end the probe before three rounds without growth do? */
+static bool is_ended_by(struct bbr_rig *rig, int64_t delay_ns)
+{
+	for (int i = 0; i < 25 && rig->b->state == BBR_UP; i++)
+		bbr_rig_piece(rig, PIECE_PACKETS, RTT_NS + delay_ns);
+	return rig->b->state != BBR_UP;
+}
+
+Test(cc_bbr_jitter, probe_ends_at_a_delay_that_did_not_vary_before)
+{
+	cr_assert(is_ended_by(probe_after(0), MS(10)));
+}
+
+Test(cc_bbr_jitter, probe_does_not_end_at_a_delay_that_varied_as_much_before)
+{
+	cr_assert(not(is_ended_by(probe_after(MS(10)), MS(10))));
+	/* Half of its bound, which is 6.25 ms, comes on top. */
+	cr_assert(not(is_ended_by(probe_after(MS(10)), MS(13))));
+}
+
+Test(cc_bbr_jitter, probe_ends_at_a_delay_longer_than_what_varied_before)
+{
+	cr_assert(is_ended_by(probe_after(MS(10)), MS(14)));
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* Peers that have the keys, and send what costs most: what a packet makes us compute is bounded. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <string.h>
+
+#include "base/wire.h"
+#include "proto/conn/endpoint_private.h"
+#include "proto/pair.h"
+#include "proto/recovery/sender.h"
+
+/* The most that the frame costs during which RUDP_WORK_PACKET_MAX is passed: half of all ranges move. */
+#define FRAME_MAX (RUDP_RECVBUF_RANGES_MAX / RUDP_RANGES_PER_WORK)
+#define PACKET_MAX (RUDP_WORK_PACKET_MAX + FRAME_MAX)
+#define FRAMES_BYTES 1150
+
+static struct pair pair;
+static uint64_t number; /* of the hostile client's next packet */
+
+static void setup(void)
+{
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	number = 1000;
+}
+
+static void teardown(void)
+{
+	pair_drop(&pair);
+	pair_fini(&pair);
+}
+
+TestSuite(work, .init = setup, .fini = teardown);
+
+/* What it costs the server; checked. */
+static uint64_t say(const struct rudp_writer *w, const uint8_t *frames, enum rudp_verdict *verdict)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t before = rudp_conn_work_total(server), units;
+
+	*verdict = pair_say(&pair, 0, number++, frames, rudp_writer_len(w));
+	units = rudp_conn_work_total(server) - before;
+	cr_assert(le(u64, units, PACKET_MAX));
+	return units;
+}
+
+static void stream_byte(struct rudp_writer *w, uint64_t offset)
+{
+	rudp_frame_write_stream_head(w, offset, 1, false);
+	rudp_write_u8(w, 'x');
+}
+
+/* As many bytes as go into a packet, with a hole behind each, from the middle of the window outwards. */
+static enum rudp_verdict say_scattered(uint64_t *low, uint64_t *high)
+{
+	uint8_t frames[FRAMES_BYTES];
+	struct rudp_writer w = rudp_writer(frames, sizeof frames);
+	enum rudp_verdict verdict;
+
+	for (unsigned i = 0; i < RUDP_FRAMES_MAX / 2; i++) {
+		stream_byte(&w, *low += 2);
+		stream_byte(&w, *high -= 2);
+	}
+	say(&w, frames, &verdict);
+	return verdict;
+}
+
+Test(work, of_small_frames_out_of_order_is_bounded)
+{
+	uint64_t low = 100000, high = 900000;
+	unsigned taken = 0, refused = 0, full = 0;
+
+	/* They meet in the middle of the set: the worst place for it. */
+	for (unsigned i = 0; i < 2000; i++) {
+		enum rudp_verdict verdict = say_scattered(&low, &high);
+
+		taken += verdict == RUDP_VERDICT_OK;
+		refused += verdict == RUDP_VERDICT_TOO_COSTLY;
+		full += verdict == RUDP_VERDICT_NO_MEMORY; /* all holes that there is a place for */
+	}
+	cr_assert(all(ge(uint, taken, 5), ge(uint, refused, 100)));
+	cr_assert(eq(uint, taken + refused + full, 2000));
+	cr_assert(le(u64, pair.conn[1]->work.debt, RUDP_WORK_DEBT_MAX + PACKET_MAX));
+	cr_assert(eq(u64, pair.conn[1]->work.refused, refused));
+	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_TOO_COSTLY), refused));
+	cr_assert(rudp_endpoint_check(pair.ep[1]));
+}
+
+/* The peer that owes work is taken again when it has waited: a thousandth of a second for 1000 units. */
+Test(work, that_is_owed_is_paid_by_waiting)
+{
+	uint64_t low = 100000, high = 900000;
+	uint8_t ping = RUDP_FRAME_PING;
+
+	pair.conn[1]->work.debt = RUDP_WORK_DEBT_MAX;
+	pair.conn[1]->work.debt_at_ns = pair.now_ns;
+	cr_assert(eq(int, pair_say(&pair, 0, number++, &ping, 1), RUDP_VERDICT_TOO_COSTLY));
+	cr_assert(eq(int, say_scattered(&low, &high), RUDP_VERDICT_TOO_COSTLY));
+	pair.now_ns += RUDP_NS_PER_MS;
+	cr_assert(eq(int, pair_say(&pair, 0, number++, &ping, 1), RUDP_VERDICT_OK));
+	cr_assert(eq(u64, pair.conn[1]->work.debt, RUDP_WORK_DEBT_MAX - 1000));
+	pair.now_ns += 2 * RUDP_NS_PER_S;
+	cr_assert(eq(int, pair_say(&pair, 0, number++, &ping, 1), RUDP_VERDICT_OK));
+	cr_assert(le(u64, pair.conn[1]->work.debt, RUDP_WORK_DEBT_MAX - 1000));
+}
+
+Test(work, of_an_honest_packet_is_free)
+{
+	static const uint8_t text[200000];
+
+	for (unsigned i = 0; i < 20; i++) {
+		rudp_conn_write(pair.conn[0], text, sizeof text, pair.now_ns);
+		pair_run(&pair, 100 * RUDP_NS_PER_MS);
+		rudp_conn_receive_consume(pair.conn[1],
+					  rudp_conn_receive_available(pair.conn[1]), pair.now_ns);
+	}
+	cr_assert(ge(u64, pair_stats(&pair, 1).stream_received, 3000000));
+	cr_assert(zero(u64, pair.conn[0]->work.debt + pair.conn[1]->work.debt));
+	cr_assert(zero(u64, pair.conn[0]->work.refused + pair.conn[1]->work.refused));
+}
+
+static enum rudp_verdict say_pings(unsigned count)
+{
+	uint8_t frames[FRAMES_BYTES];
+
+	memset(frames, RUDP_FRAME_PING, count);
+	return pair_say(&pair, 0, number++, frames, count);
+}
+
+Test(work, a_packet_of_too_many_frames_breaks_the_rules)
+{
+	cr_assert(eq(int, say_pings(RUDP_FRAMES_MAX), RUDP_VERDICT_OK));
+	cr_assert(eq(int, say_pings(RUDP_FRAMES_MAX + 1), RUDP_VERDICT_BAD_FRAME));
+	cr_assert(ne(uint, pair_events(&pair, 1) & RUDP_EVENT_FAILED, 0));
+}
+
+/* Another host with each packet. */
+Test(work, of_moving_is_bounded)
+{
+	uint8_t ping = RUDP_FRAME_PING;
+	unsigned moved = 0;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		pair.addr[0].in4.sin_addr.s_addr = htonl(0x0a010000 + i);
+		moved += pair_say(&pair, 0, number++, &ping, 1) == RUDP_VERDICT_OK;
+	}
+	cr_assert(all(ge(uint, moved, 1000), le(uint, moved, 12000)));
+	cr_assert(le(u64, pair.conn[1]->work.debt, RUDP_WORK_DEBT_MAX + PACKET_MAX));
+}
+
+#define SYMBOLS 100u
+#define SYMBOL_BYTES 1100u
+
+/* Sums of blocks that lie over each other, for the same holes. */
+static void say_sum(unsigned block, uint8_t row)
+{
+	uint8_t frames[SYMBOL_BYTES + 20] = {0};
+	struct rudp_writer w = rudp_writer(frames, sizeof frames);
+	enum rudp_verdict verdict;
+
+	rudp_frame_write_repair_head(&w, 10 + block, SYMBOLS, row);
+	w.next += SYMBOL_BYTES;
+	say(&w, frames, &verdict);
+	cr_assert(eq(int, verdict, RUDP_VERDICT_OK));
+}
+
+/* All of the stream up to bytes but a byte in each of so many symbols, all in one column. */
+static void say_stream_with_holes(uint64_t bytes, unsigned holes)
+{
+	for (uint64_t at = 0; at < bytes; at += SYMBOL_BYTES) {
+		uint8_t frames[SYMBOL_BYTES + 20] = {0};
+		struct rudp_writer w = rudp_writer(frames, sizeof frames);
+		uint64_t skip = at / SYMBOL_BYTES < holes;
+		enum rudp_verdict verdict;
+
+		rudp_frame_write_stream_head(&w, at + skip, SYMBOL_BYTES - skip, false);
+		w.next += SYMBOL_BYTES - skip;
+		say(&w, frames, &verdict);
+		cr_assert(eq(int, verdict, RUDP_VERDICT_OK));
+	}
+}
+
+/* A packet that makes blocks solvable does not wait for them; they are solved in turns. */
+Test(work, of_solving_is_done_in_turns)
+{
+	struct rudp_conn *server = pair.conn[1];
+	unsigned blocks = 6, turns = 0;
+
+	say_stream_with_holes(SYMBOLS * SYMBOL_BYTES + 2 * SYMBOL_BYTES, RUDP_FEC_SOLVE_MAX);
+	for (unsigned block = 0; block < blocks; block++)
+		for (unsigned row = 0; row < RUDP_FEC_SOLVE_MAX; row++)
+			say_sum(block, (uint8_t)row);
+	for (; server->fec_store.has_news; turns++) {
+		uint64_t before = rudp_conn_work_total(server);
+		unsigned none = 0;
+
+		cr_assert(lt(uint, turns, 1000));
+		rudp_endpoint_fec(pair.ep[1], &none, pair.now_ns);
+		cr_assert(le(u64, rudp_conn_work_total(server) - before,
+			     RUDP_WORK_FEC_TURN + RUDP_FEC_STEP_WORK_MAX + FRAME_MAX));
+	}
+	cr_assert(ge(uint, turns, 50)); /* the most expensive block that there is */
+	cr_assert(eq(u64, pair_stats(&pair, 1).stream_repaired, RUDP_FEC_SOLVE_MAX - 1));
+	rudp_conn_charge(server);
+	cr_assert(rudp_endpoint_check(pair.ep[1]));
+}
+
+/* A packet with a byte of each of 16 blocks has each of them looked at once, in turns. */
+Test(work, of_blocks_without_news_is_none)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t before;
+	unsigned none = 0;
+
+	for (unsigned block = 0; block < RUDP_FEC_BLOCKS_MAX; block++)
+		say_sum(block, 0);
+	rudp_endpoint_fec(pair.ep[1], &none, pair.now_ns);
+	cr_assert(not(server->fec_store.has_news));
+	say_pings(1);
+	cr_assert(not(server->fec_store.has_news));
+	before = rudp_conn_work_total(server);
+	rudp_endpoint_fec(pair.ep[1], &none, pair.now_ns);
+	cr_assert(eq(u64, rudp_conn_work_total(server), before));
+	rudp_conn_charge(server);
+}
+
+static bool never(const void *context)
+{
+	(void)context;
+	return false;
+}
+
+/* What an ACK says beyond the bound is left to the next one; nothing is taken for lost meanwhile. */
+Test(work, of_an_ack_is_bounded)
+{
+	struct sender *s = sender_new();
+
+	sender_data(s, 10);
+	s->r.owner.may_go_on = never;
+	cr_assert(eq(int, sender_acked_two(s, 2, 8, 10), RUDP_VERDICT_OK));
+	cr_assert(eq(u32, s->result.answered_packets, 2));
+	cr_assert(eq(u32, s->result.lost_packets, 0));
+	cr_assert(eq(u64, s->r.largest_answered, 1));
+	s->r.owner.may_go_on = NULL;
+	cr_assert(eq(int, sender_acked_two(s, 2, 8, 10), RUDP_VERDICT_OK));
+	cr_assert(eq(u32, s->result.answered_packets, 2));
+	cr_assert(eq(u64, s->r.largest_answered, 9));
+	sender_free(s);
+}
