@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_server - a server of a page or two, and clients of it, in virtual time. What is between them is a
- * queue each way, as the messaging library is: nothing is lost while both ends live. A server that
- * dies takes with it what it had sent and nobody had got; what clients had sent comes to the next
- * one, and what the dead one had handled and not acknowledged comes again.
+ * fake_server - a minimal chat server and its clients, in virtual time. Between them is a queue in
+ * each direction, like the messaging library: nothing is lost while both ends live. If the server
+ * dies, messages are lost that it sent and no client has received. Messages of clients go to the
+ * next server; those that the dead one handled and did not acknowledge come again.
  */
 #ifndef FAKE_SERVER_H
 #define FAKE_SERVER_H
@@ -26,7 +26,7 @@ struct queue {
 	struct queued *first, **end;
 };
 
-/* Kept by a client's store. */
+/* A line in a client's store. */
 struct kept {
 	uint64_t number;
 	char target[80], text[520];
@@ -35,22 +35,22 @@ struct kept {
 struct fake_server_client {
 	struct cv_chat *chat;
 	struct queue to_server, to_client;
-	char *log; /* what it was shown: "MESSAGE #a anna hello\n" */
+	char *log; /* what the client has shown: "MESSAGE #a anna hello\n" */
 	size_t log_len;
 	struct kept *kept;
 	size_t kept_count;
 	uint64_t seen[8192], seen_count, last_number;
-	/* The server's. */
+	/* Used by the server: */
 	uint64_t session;
 	char nick[40], handled[3][APO_FRAME_BYTES_MAX];
 	size_t handled_len[3];
 	bool is_registered, is_in, is_linked;
 };
 
-/* A message that is watched. */
+/* A message whose receipt the server owes. */
 struct watched {
 	unsigned sender, left;
-	/* of the frame in the client's queue; 0: has it */
+	/* The message's place in each client's queue; 0: the client has received it. */
 	uint64_t msgid, places[FAKE_SERVER_CLIENTS];
 	bool is_awaited[FAKE_SERVER_CLIENTS];
 };
@@ -63,29 +63,29 @@ struct fake_server {
 	struct watched watched[256];
 	unsigned watched_count;
 	int64_t now_ns;
-	const char *caps; /* that the server has */
+	const char *caps; /* capabilities that the server offers */
 	bool has_receipts;
-	const char *login;   /* the numeric that answers a password */
-	const char *history; /* answer to CHATHISTORY; NULL: it does not know that */
-	char asked[512];     /* what came of the password */
+	const char *login;   /* numeric that the server answers a password with */
+	const char *history; /* answer to CHATHISTORY; NULL: the server does not support it */
+	char asked[512];     /* what the server received as password */
 	struct random random;
 };
 
 void fake_server_init(struct fake_server *fake_server, unsigned client_count, uint64_t seed);
 void fake_server_fini(struct fake_server *fake_server);
-/* One message from or to a client, or (false) there is none. */
+/* Delivers one message from or to a client. false: there is none. */
 bool fake_server_step(struct fake_server *fake_server, unsigned client, bool is_to_server);
-/* Everything that is under way, also what comes of it. */
+/* Delivers everything that is under way, and what follows from it. */
 void fake_server_settle(struct fake_server *fake_server);
 void fake_server_wait(struct fake_server *fake_server, int64_t span_ns);
 void fake_server_restart_server(struct fake_server *fake_server);
-/* The process dies, and another begins with its store. */
+/* The client's process dies, and another one starts with its store. */
 void fake_server_restart_client(struct fake_server *fake_server, unsigned client);
 void fake_server_say(struct fake_server *fake_server, unsigned client, const char *text);
-/* What the server says by itself. */
+/* The server sends a line of its own. */
 void fake_server_tell(struct fake_server *fake_server, unsigned client, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* What the client has been shown since the last call. */
+/* What the client has shown since the last call. */
 char *fake_server_log(struct fake_server *fake_server, unsigned client);
 
 #endif

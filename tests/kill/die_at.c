@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * die_at - loaded into a program (LD_PRELOAD), kills it as kill -9 does at its DIE_AT-th step: a
- * call that writes to a file or descriptor, waits for the disk or speaks to a peer. Every second
- * one that writes has written half by then. Without DIE_AT the steps are counted, into the file
- * DIE_COUNT.
+ * die_at - kills the program that it is loaded into (LD_PRELOAD), like kill -9, at its step number
+ * DIE_AT. A step is a call that writes to a file or descriptor, waits for the disk, or talks to a
+ * peer. Every second call that writes has written half of its bytes by then. Without DIE_AT the
+ * steps are counted, and the count is written to the file DIE_COUNT.
  */
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A node with a store that sends numbers, and says of each that it was accepted once rudpmsg_send
- * has returned: what it has said must arrive, whoever is killed.
+ * A node with a store that sends numbers. After each successful rudpmsg_send it reports that the
+ * number was accepted: every reported number must arrive, whichever process is killed.
  *
- *	sender STORE PORT FROM TO [FILLING]	exit code 0: all that the store had is acknowledged
+ *  sender STORE PORT FROM TO [FILLING]     exit code 0: all that the store had is acknowledged
  *
- * FILLING: so many bytes behind each number.
+ * FILLING: number of bytes after each number.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -23,9 +23,9 @@ static int complain(const char *what, int rc)
 }
 
 #define FILLING_MAX 100000
-#define DRAIN_NS INT64_C(300000000000) /* whoever runs this ends a sender that hangs */
+#define DRAIN_NS INT64_C(300000000000) /* the caller kills a sender that hangs */
 
-/* Says at once that a link broke: a test may wait for that. */
+/* Reports at once that a link broke: a test may wait for that. */
 static void *watch_links(void *node)
 {
 	struct rudpmsg_event event;

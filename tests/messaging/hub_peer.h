@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One hub, and a peer that is the test: it says what it likes. Included once by each file of tests.
- */
+/* One hub, and a peer whose frames the test writes. Each file of tests that needs it includes it
+ * once. */
 #ifndef TESTS_MESSAGING_HUB_PEER_H
 #define TESTS_MESSAGING_HUB_PEER_H
 
@@ -14,7 +14,7 @@
 
 static struct rudpmsg_hub *hub;
 static int64_t now_ns;
-static uint8_t said[65536]; /* what the hub wrote and we have not read */
+static uint8_t said[65536]; /* bytes that the hub has written and the test has not read */
 static size_t said_bytes;
 
 static inline void set_up(void)
@@ -59,7 +59,7 @@ static inline void say(struct rudpmsg_link *link, const uint8_t *bytes, size_t l
 	hear(link);
 }
 
-/* The next frame that the hub has said; 0: none. */
+/* Reads the next frame that the hub has written; 0: there is none. */
 static inline int next_said(struct rudpmsg_frame *frame)
 {
 	static uint8_t copy[sizeof said];
@@ -102,7 +102,7 @@ static inline struct rudpmsg_link *stranger(void)
 	return link;
 }
 
-/* A link of "peer" that stands. */
+/* An established link of the node "peer". */
 static inline struct rudpmsg_link *standing(uint64_t number)
 {
 	struct rudpmsg_handshake handshake = greeting("peer", number);

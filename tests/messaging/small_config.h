@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a hub is made with where its limits are to be reached: each as small as makes sense. */
+/* A configuration of a hub for tests of limits: each limit is as small as possible. */
 #ifndef TESTS_MESSAGING_SMALL_CONFIG_H
 #define TESTS_MESSAGING_SMALL_CONFIG_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* store_memory - a store that is a list: what a real one should do, without a disk. */
+/* store_memory - a store in memory, as a list: behaves like a real one, without a disk. */
 #ifndef TESTS_MESSAGING_STORE_MEMORY_H
 #define TESTS_MESSAGING_STORE_MEMORY_H
 
@@ -10,7 +10,7 @@ enum memory_kind { MEMORY_PEER, MEMORY_SENT, MEMORY_RECEIVED };
 struct memory_row {
 	enum memory_kind kind;
 	uint64_t peer, number;
-	uint64_t stream, id; /* of a message received */
+	uint64_t stream, id; /* of a received message */
 	uint8_t *bytes;
 	uint32_t length;
 };
@@ -18,12 +18,12 @@ struct memory_row {
 struct memory_store {
 	struct memory_row *rows;
 	size_t count, capacity;
-	uint64_t run; /* what the next process may call its run */
+	uint64_t run; /* run number for the next process */
 };
 
 void memory_store_fini(struct memory_store *store);
 void memory_store_apply(struct memory_store *store, const struct rudpmsg_batch *batch);
-/* Into a hub that is new. */
+/* Loads the store into a new hub. */
 void memory_store_restore(const struct memory_store *store, struct rudpmsg_hub *hub,
 			  int64_t now_at_ns);
 /* NULL: there is no such row. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unix_transport - sockets of the kernel's that have names of this process in place of ports, so
- * that tests of nodes are alone on the machine. A test may put calls of its own into the table. */
+/* unix_transport - Unix sockets with names of this process instead of ports, so that tests of nodes
+ * do not meet other programs. A test may replace calls in the table. */
 #ifndef TESTS_MESSAGING_UNIX_TRANSPORT_H
 #define TESTS_MESSAGING_UNIX_TRANSPORT_H
 

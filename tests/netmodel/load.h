@@ -18,19 +18,19 @@ struct load {
 /* A bottleneck of this rate without limits, marks or gaps. */
 struct nm_bottleneck_conf load_conf(enum nm_discipline discipline, double bits_per_s);
 
-/* Packets of a flow come every so often until an instant, and those that come out are taken. */
+/* Sends a packet of a flow every every_ns until until_ns, and removes the packets that come out. */
 void load_run(struct load *load, struct nm_bottleneck *bottleneck, uint64_t from_ns,
 	      uint64_t until_ns, uint64_t every_ns, uint32_t flow);
 
-/* One more packet at this instant, from the load's. Returns what the bottleneck says. */
+/* Sends one more packet. Returns the bottleneck's result. */
 bool load_one(struct load *load, struct nm_bottleneck *bottleneck, uint64_t now_ns, uint32_t flow);
 
-/* Takes all out that is inside. */
+/* Removes all packets from the bottleneck. */
 void load_finish(struct nm_bottleneck *bottleneck);
 
 size_t load_count(const struct load *load, enum nm_outcome outcome);
 
-/* What a packet waited. */
+/* How long a packet waited. */
 uint64_t load_wait_ns(const struct nm_item *item);
 
 #endif

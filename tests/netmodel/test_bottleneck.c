@@ -36,7 +36,7 @@ Test(bottleneck, packets_are_spaced_by_the_rate)
 	cr_assert(eq(u64, load.items[200].sent_at_ns, 501 * MS));
 }
 
-/* The packet being sent occupies what is left of it. */
+/* The packet that is being sent occupies the queue with its unsent rest. */
 Test(bottleneck, byte_limit_drops_the_tail)
 {
 	struct nm_bottleneck_conf conf = load_conf(NM_DROP_TAIL, 12e6);
@@ -68,7 +68,7 @@ Test(bottleneck, packet_limit_drops_the_tail)
 	load_finish(&b);
 }
 
-/* The stupid implementation keeps every packet ever admitted and adds up anew each time. */
+/* The reference implementation keeps every admitted packet, and computes everything anew. */
 enum { MODEL_STEPS = 3000 };
 
 static struct model {
@@ -176,7 +176,7 @@ Test(bottleneck, a_superseded_packet_leaves_the_queue)
 	for (uint32_t flow = 0; flow < 5; flow++)
 		load_one(&load, &b, 0, flow);
 	load_one(&load, &b, 0, 3);
-	load_one(&load, &b, 0, 0); /* flow 0's first one is being sent already */
+	load_one(&load, &b, 0, 0); /* flow 0's first packet is being sent already */
 	cr_assert(eq(u64, nm_bottleneck_wait_ns(&b, 0), 6 * MS));
 	load_finish(&b);
 	cr_assert(eq(sz, load_count(&load, NM_DROPPED_ACK), 1));

@@ -7,7 +7,7 @@
 
 static struct load load;
 
-/* 12 Mbit/s send a packet a millisecond. */
+/* At 12 Mbit/s a packet takes a millisecond. */
 static void begin(struct nm_bottleneck *b)
 {
 	struct nm_bottleneck_conf conf = load_conf(NM_CODEL, 12e6);
@@ -39,7 +39,7 @@ Test(codel, a_queue_below_the_target_is_left_alone)
 	cr_assert(eq(sz, load_count(&load, NM_DROPPED_AQM), 0));
 }
 
-/* RFC 8289, section 4.1: drops come at interval / sqrt(n) while the queue stands. */
+/* RFC 8289, section 4.1: while the queue is standing, drops come at interval / sqrt(n). */
 Test(codel, drops_of_a_standing_queue_are_spaced_by_the_square_root_law)
 {
 	uint64_t at_ns[32], expected_ns;
@@ -60,13 +60,13 @@ Test(codel, drops_of_a_standing_queue_are_spaced_by_the_square_root_law)
 	expected_ns = at_ns[0];
 	for (size_t n = 1; n < 32; n++) {
 		expected_ns += (uint64_t)((double)NM_CODEL_INTERVAL_NS / sqrt((double)n));
-		/* A drop happens when a packet is sent, a millisecond later at most. */
+		/* A packet is dropped when the next one is sent, a millisecond later at most. */
 		cr_assert(ge(u64, at_ns[n], expected_ns));
 		cr_assert(le(u64, at_ns[n], expected_ns + MS));
 	}
 }
 
-/* A flow that slows down a little at each drop, and speeds up by the time. */
+/* A flow that slows down a little at each drop, and speeds up with time. */
 Test(codel, the_queue_of_a_flow_that_responds_stays_near_the_target)
 {
 	uint64_t now_ns = 0, waited_ns = 0, sent = 0;

@@ -31,12 +31,12 @@ static size_t sent_of(uint32_t flow, uint64_t until_ns)
 
 	for (size_t i = 0; i < load.count; i++)
 		count += load.items[i].flow == flow && load.items[i].outcome == NM_SENT &&
-			 /* Not yet sent: 0. */
+			 /* sent_at_ns is 0 while the packet is not sent. */
 			 load.items[i].sent_at_ns > 0 && load.items[i].sent_at_ns <= until_ns;
 	return count;
 }
 
-/* RFC 8290, section 1.3: a flow of few packets is not hurt by one that fills its queue. */
+/* RFC 8290, section 1.3: a flow with few packets does not wait for a flow that fills its queue. */
 Test(fq_codel, a_sparse_flow_does_not_wait_behind_a_greedy_one)
 {
 	struct nm_bottleneck b;
@@ -70,7 +70,7 @@ Test(fq_codel, greedy_flows_share_evenly)
 	load_finish(&b);
 }
 
-/* RFC 8290, section 4.1: at the limit the queue with most bytes pays. */
+/* RFC 8290, section 4.1: at the limit the queue with the most bytes loses a packet. */
 Test(fq_codel, at_the_limit_the_fattest_queue_loses_its_head)
 {
 	struct nm_bottleneck b;

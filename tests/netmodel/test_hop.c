@@ -19,7 +19,7 @@ Test(token_bucket, exactly_rate_times_time_and_a_burst_pass)
 		passed_bytes += nm_token_bucket_pass(&bucket, now_ns, bytes) ? bytes : 0;
 		now_ns += nm_random_next(&random) % 200000;
 	}
-	/* What is left in the bucket is less than a packet. */
+	/* The bucket's rest is smaller than a packet. */
 	cr_assert(le(u64, passed_bytes, 25000000 + 125000 + 500));
 	cr_assert(ge(u64, passed_bytes, 25000000 + 125000 - 1500 - 500));
 }
@@ -97,7 +97,7 @@ Test(marker, a_ramp_marks_in_proportion)
 	cr_assert(nm_marker_marks(&marker, 30 * MS + 1));
 }
 
-/* RED answers a standing queue, and lets a short burst pass. */
+/* RED marks or drops for a standing queue, and lets a short burst pass. */
 Test(marker, an_average_forgives_a_burst)
 {
 	struct nm_marker_conf conf = {5 * MS, 5 * MS, 1, NM_RED_WEIGHT};
@@ -126,7 +126,7 @@ Test(gaps, periodic_gaps_cover_what_they_say)
 	cr_assert(eq(u64, nm_gaps_open_at(gaps, 3, 2 * S), 2 * S));
 }
 
-/* Behind the bottleneck the policer sees what the bottleneck lets through. */
+/* A policer after the bottleneck sees the packets that leave the bottleneck. */
 Test(hop, the_policer_drops_behind_the_bottleneck)
 {
 	struct nm_hop_conf conf = {.bottleneck = load_conf(NM_DROP_TAIL, 12e6),
@@ -149,7 +149,7 @@ Test(hop, the_policer_drops_behind_the_bottleneck)
 	nm_hop_fini(&hop);
 }
 
-/* A shorter delay from an instant on does not let packets overtake. */
+/* When the delay becomes shorter, packets do not overtake earlier ones. */
 Test(hop, the_extra_delay_of_a_trace_keeps_the_order)
 {
 	struct nm_hop_conf conf = {.bottleneck = load_conf(NM_DROP_TAIL, 0)};

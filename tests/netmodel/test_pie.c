@@ -13,7 +13,7 @@ static void begin(struct nm_bottleneck *b)
 	cr_assert(nm_bottleneck_init(b, &conf));
 }
 
-/* A load of 1.25 is brought down to the rate by dropping a fifth. */
+/* At a load of 1.25 a fifth of the packets must be dropped. */
 Test(pie, the_probability_converges_to_what_the_load_is_too_much)
 {
 	size_t dropped = 0, all = 0;
@@ -22,7 +22,7 @@ Test(pie, the_probability_converges_to_what_the_load_is_too_much)
 
 	begin(&b);
 	load_run(&load, &b, 0, 100 * S, 800000, 1);
-	/* Drops are spaced out: at 0.4 three packets pass after each, then two or so more. */
+	/* Drops are spaced: at probability 0.4 at least three packets pass after each drop. */
 	cr_assert(ge(dbl, b.pie.probability, 0.34));
 	cr_assert(le(dbl, b.pie.probability, 0.46));
 	load_finish(&b);

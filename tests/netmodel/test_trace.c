@@ -42,7 +42,7 @@ Test(trace, bits_and_instants_are_inverse)
 		double bits = nm_random_between(&random, 1, 1e7);
 		uint64_t to_ns = nm_trace_sent_at(&trace, from_ns, bits);
 
-		/* Instants are rounded up to a nanosecond: at 24 Mbit/s less than 0.03 bits. */
+		/* Times are rounded up to a nanosecond: at 24 Mbit/s less than 0.03 bits. */
 		cr_assert(ge(dbl, nm_trace_bits(&trace, from_ns, to_ns), bits - 0.001));
 		cr_assert(le(dbl, nm_trace_bits(&trace, from_ns, to_ns), bits + 0.05));
 	}
@@ -74,7 +74,7 @@ Test(trace, segments_out_of_order_are_refused)
 	nm_trace_fini(&trace);
 }
 
-/* A queue that is never empty gets through what the trace says, and not a packet more. */
+/* A queue that is never empty delivers exactly as many packets as the trace allows. */
 static void delivers_the_integral(struct nm_trace *trace, uint64_t until_ns)
 {
 	struct nm_bottleneck_conf conf = load_conf(NM_DROP_TAIL, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * age - makes connections older than they are.
+ * age - makes a connection look old, to test key updates.
  */
 #ifndef RUDP_SIM_AGE_H
 #define RUDP_SIM_AGE_H
@@ -8,9 +8,9 @@
 #include "proto/conn/conn_private.h"
 
 /*
- * As if millions of packets had gone: the next one that leaves begins a key update. For every third
- * packet number as if an hour had passed, too: so there are updates between two exchanges of keys.
- * context: the most exchanges that a connection has had.
+ * Acts as if millions of packets had been sent: the next packet begins a key update. For every
+ * third packet number also as if an hour had passed. So there are key updates between two key
+ * exchanges. context: the largest number of key exchanges that a connection has had.
  */
 static inline bool age_keys(void *context, struct rudp_conn *conn)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attacker - somebody on the path, who sees every SYN: answers in the listener's place, and keeps
- * copies for later.
+ * attacker - an attacker on the path that sees every SYN: forges answers of the listener, and
+ * replays copies later.
  */
 #ifndef RUDP_SIM_ATTACKER_H
 #define RUDP_SIM_ATTACKER_H
@@ -13,11 +13,11 @@
 #define ATTACKER_REPLAY_MAX_NS (10 * RUDP_NS_PER_S)
 
 struct attacker_config {
-	double forge_refusal; /* share of SYNs whose client hears a REFUSE(RESUME) at once */
+	double forge_refusal; /* share of SYNs that get a forged REFUSE(RESUME) at once */
 	double replay_syn;    /* chance of each of three copies of a SYN, sent some seconds later */
 };
 
-/* A datagram of the client's; those that are no SYN are left alone. */
+/* Handles a datagram of the client. Only a SYN is attacked. */
 void attacker_on_syn(const struct attacker_config *config, struct flight *flight, struct prng *prng,
 		     const struct rudp_train *train, const uint8_t *bytes, size_t len,
 		     int64_t now_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flight - datagrams on their way, by arrival time; equal times in order of sending.
+ * flight - the datagrams under way, sorted by arrival time, then by order of sending.
  */
 #ifndef RUDP_SIM_FLIGHT_H
 #define RUDP_SIM_FLIGHT_H
@@ -34,17 +34,17 @@ struct flight {
 	uint64_t order;
 };
 
-/* A datagram that has been sent now, nowhere yet; NULL: no memory. */
+/* Makes a datagram that is sent now, but is not in a flight yet. NULL: no memory. */
 struct flying *flight_new(struct flight *flight, int to, const struct rudp_addr *from_addr,
 			  const struct rudp_addr *to_addr, const uint8_t *data, size_t len);
-/* Takes it over, to arrive at its at_ns; false: no memory, and it is freed. */
+/* Adds the datagram, which arrives at its at_ns, and owns it. false: no memory; it was freed. */
 bool flight_insert(struct flight *flight, struct flying *f);
-/* Both together. */
+/* flight_new and flight_insert together. */
 bool flight_add(struct flight *flight, int64_t at_ns, int to, const struct rudp_addr *from_addr,
 		const struct rudp_addr *to_addr, const uint8_t *data, size_t len);
 /* RUDP_NEVER when empty. */
 int64_t flight_next_ns(const struct flight *flight);
-/* The next one that has arrived by now, to be freed by the caller; NULL: none. */
+/* Removes the next datagram that has arrived by now; the caller frees it. NULL: none. */
 struct flying *flight_take(struct flight *flight, int64_t now_ns);
 void flight_fini(struct flight *flight);
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hostile - bars for a server that has a hostile peer with valid keys beside honest ones (arena.h).
+ * hostile - checks bounds for a server with a hostile peer that has valid keys (arena.h).
  *
- * The honest connections get most of what they get without the hostile peer. No packet, and no
- * connection over time, makes the server work more than work.h says. The verdicts of the server show
- * the attack.
+ * Honest connections must keep most of the throughput that they have without the hostile peer. No
+ * packet, and no connection over time, may cost the server more work than work.h says. The server's
+ * verdict counters must show the attack.
  */
 #ifndef RUDP_SIM_HOSTILE_H
 #define RUDP_SIM_HOSTILE_H
 
-/* Returns how many runs did not keep their bars, of *runs. */
+/* Returns how many of *runs runs missed a bound. */
 int hostile_check(int *runs);
-/* The command: --hostile [SEED]. Prints what became of each run. Returns the exit code. */
+/* The command --hostile [SEED]. Prints the result of each run. Returns the exit code. */
 int hostile_command(int argc, char **argv);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel_bbr - what rudp meets on the road: the BBR of Linux' kernel, the first version, which keeps
- * up to two BDP in flight and answers loss by nothing but a round of conservation. A model of it for
- * the simulator, as another algorithm of congestion control; never part of the product.
+ * kernel_bbr - a model of the BBR in the Linux kernel, as a competitor for rudp in the simulator.
+ * It is the first version: up to two BDP in flight, and one round of packet conservation is its
+ * only answer to loss. It is a congestion control algorithm like rudp's own, but never part of the
+ * product.
  *
- * Source    draft-cardwell-iccrg-bbr-congestion-control-00. Left out: what it does about policers.
+ * Source    draft-cardwell-iccrg-bbr-congestion-control-00, without its detection of policers.
  */
 #ifndef RUDP_SIM_KERNEL_BBR_H
 #define RUDP_SIM_KERNEL_BBR_H
@@ -14,7 +15,7 @@
 /* "kernel-bbr" */
 extern const struct rudp_cc_ops sim_kernel_bbr;
 
-/* That, or one of rudp's own; NULL if unknown. */
+/* "kernel-bbr" or an algorithm of rudp; NULL: unknown. */
 const struct rudp_cc_ops *sim_cc_find(const char *name);
 
 #endif

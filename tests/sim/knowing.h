@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * knowing - what connections make of what earlier ones have measured of their path: objects that
- * finish sooner, a path that has become slower, several that begin together, one beside another.
+ * knowing - checks the use of path data that earlier connections have measured: objects finish
+ * sooner, also on a path that has become slower, and when several connections start together.
  */
 #ifndef RUDP_SIM_KNOWING_H
 #define RUDP_SIM_KNOWING_H
 
-/* Returns how many runs did not keep their bounds, of *runs. */
+/* Returns how many of *runs runs missed a bound. */
 int knowing_check(int *runs);
 
 #endif

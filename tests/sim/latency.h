@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * latency - sparse traffic in virtual time: how long a request or a message takes, and what its
- * protection costs in bytes. Programs that wait for each other, or write by the clock, over the links
- * of link.h; everything is a function of the seed.
+ * latency - measures sparse traffic in virtual time: how long a request or a message takes, and how
+ * many bytes its protection against loss costs. Programs wait for each other, or write at fixed
+ * intervals, over the links of link.h. The seed determines everything.
  */
 #ifndef RUDP_SIM_LATENCY_H
 #define RUDP_SIM_LATENCY_H
@@ -16,18 +16,18 @@
 
 enum latency_pattern {
 	LATENCY_EXCHANGES, /* request, response, a pause of up to a round trip, again */
-	LATENCY_MESSAGES,  /* one way, by the clock */
-	LATENCY_CONNECTS,  /* one connection after another: connect, request, response, close */
+	LATENCY_MESSAGES,  /* one way, at fixed intervals */
+	LATENCY_CONNECTS,  /* for each exchange a new connection: connect, request, response, close */
 };
 
 struct latency_config {
 	uint64_t seed;
 	enum latency_pattern pattern;
-	struct link_config link;     /* each way */
+	struct link_config link;     /* in each direction */
 	unsigned count;              /* exchanges, messages or connections */
 	unsigned request_bytes, response_bytes;
 	int64_t every_ns;            /* between messages */
-	uint64_t bulk_bytes;         /* a second connection sends them meanwhile; 0: none */
+	uint64_t bulk_bytes;         /* sent by a second connection meanwhile; 0: none */
 	const char *bulk_cc;
 	bool tail_off;
 };
@@ -37,17 +37,17 @@ struct latency_result {
 	int64_t p50_ns, p99_ns, max_ns;
 	uint64_t wire_bytes;         /* UDP payload, both ways */
 	uint64_t stream_bytes;       /* written by the programs */
-	uint64_t copied_packets, copied_bytes; /* of both ends of what is measured */
+	uint64_t copied_packets, copied_bytes; /* sent twice as protection, by both measured ends */
 	uint64_t bulk_copied_bytes;
 	uint64_t lost_packets, spurious_packets, stream_resent;
 	int64_t end_ns;
 };
 
-/* false: reason is why (static). */
+/* false: *reason says why (a static string). */
 bool latency_run(const struct latency_config *config, struct latency_result *result,
 		 const char **reason);
 
-/* All scenarios with their bounds, a line each. Returns how many failed; *runs grows by their number. */
+/* Runs all scenarios and prints a line for each. Returns how many missed a bound; adds to *runs. */
 int latency_run_all(int *runs);
 
 #endif

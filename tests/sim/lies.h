@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lies - what a hostile peer with valid keys puts into its packets: frames that cost its victim most,
- * that claim what is not so, or that mean nothing. arena.c seals and sends them.
+ * lies - builds the packets of a hostile peer with valid keys: frames that are expensive for the
+ * victim, that make false claims, or that are meaningless. arena.c encrypts and sends them.
  */
 #ifndef RUDP_SIM_LIES_H
 #define RUDP_SIM_LIES_H
@@ -16,21 +16,21 @@
 
 #define LIES(X)                                                                                    \
 	X(HOLES)   /* single stream bytes, each where it moves half of the known ranges */          \
-	X(SUMS)    /* sums of one block, and single bytes of it */                                 \
-	X(RANGES)  /* ACKs of every other packet */                                                \
-	X(UNSENT)  /* ACKs of what was never sent */                                               \
+	X(SUMS)    /* FEC repair symbols of one block, and single bytes of it */                   \
+	X(RANGES)  /* ACKs of every second packet */                                               \
+	X(UNSENT)  /* ACKs of packets that were never sent */                                      \
 	X(SMALL)   /* 64 small frames of any kind */                                               \
-	X(CREDIT)  /* windows without end, bytes beyond the victim's window, BLOCKED */            \
-	X(PATHS)   /* challenges and false responses, from one address after the other */          \
+	X(CREDIT)  /* unlimited windows, bytes beyond the victim's window, BLOCKED */              \
+	X(PATHS)   /* path challenges and false responses, from changing addresses */              \
 	X(PHASES)  /* each packet in the next key phase */                                         \
-	X(SHARES)  /* requests for exchanges of keys, some out of turn, some with weak keys */     \
+	X(SHARES)  /* requests for key exchanges, some out of turn, some with weak keys */         \
 	X(NOISE)   /* random bytes */
 
 #define LIE_ENUM(name) LIE_##name,
 enum lie { LIES(LIE_ENUM) LIE_COUNT };
 #undef LIE_ENUM
 
-/* Of one connection. */
+/* The state of the attack on one connection. */
 struct liar {
 	uint64_t low, high; /* HOLES: where the next bytes go */
 	unsigned holes;

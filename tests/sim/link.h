@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * link - one direction of a simulated path: the hop of integration/netmodel (rate or trace, queue and
- * its discipline, policer, aggregation, gaps), then delay and jitter, loss alone or in bursts,
- * reordering, duplication, corruption, a size above which nothing passes. Losses, jitter and duplicates
- * are drawn from the world's PRNG when a datagram is sent.
+ * link - one direction of a simulated path. First the hop of integration/netmodel: rate or trace,
+ * queue with its discipline, policer, aggregation, gaps. Then delay and jitter, single or burst
+ * loss, reordering, duplication, corruption, and a maximum size. Losses, jitter and duplicates are
+ * drawn from the world's PRNG when a datagram is sent.
  */
 #ifndef RUDP_SIM_LINK_H
 #define RUDP_SIM_LINK_H
@@ -20,33 +20,33 @@
 struct link_config {
 	int64_t delay_ns;
 	int64_t jitter_ns;          /* uniform extra delay */
-	bool jitter_ordered;        /* a packet waits for those sent before it; else jitter reorders */
-	double rate_bits_per_s;     /* of IP packets; 0: unlimited; the mean of the network's trace */
-	enum nm_network network;    /* a synthetic trace in place of the constant rate */
+	bool jitter_ordered;        /* a packet waits for earlier ones; else jitter reorders */
+	double rate_bits_per_s;     /* of IP packets, or the mean of the network's trace; 0: no limit */
+	enum nm_network network;    /* a synthetic trace instead of a constant rate */
 	uint64_t network_seed;
-	size_t queue_bytes;         /* with a rate only */
+	size_t queue_bytes;         /* only with a rate */
 	enum nm_discipline discipline;
-	int64_t mark_above_ns;      /* CE for what has waited longer; 0: never (bulk.h only) */
-	int64_t mark_all_above_ns;  /* above mark_above_ns the chance rises, up to this; 0: a step */
-	int64_t clump_ns;           /* a host that looks only so often: arrivals wait for it; 0: never */
-	double police_bits_per_s;   /* a policer behind the queue; 0: none */
+	int64_t mark_above_ns;      /* CE after a longer wait; 0: never (bulk.h only) */
+	int64_t mark_all_above_ns;  /* the probability rises from mark_above_ns to this; 0: a step */
+	int64_t clump_ns;           /* the receiver handles arrivals at these intervals; 0: at once */
+	double police_bits_per_s;   /* a policer after the queue; 0: none */
 	size_t police_burst_bytes;
-	int64_t aggregate_ns;       /* held back so long at most, packets leave together; 0: not */
-	size_t aggregate_packets;   /* or until there are so many; 0: no bound */
-	double loss;                /* each datagram alone */
+	int64_t aggregate_ns;       /* packets are held at most this long, and leave together; 0: no */
+	size_t aggregate_packets;   /* ... or until there are this many; 0: no limit */
+	double loss;                /* of each datagram, independently */
 	double burst_loss;          /* mean share lost in bursts (Gilbert-Elliott) */
 	double burst_len;           /* mean datagrams a burst */
-	double reorder;             /* share that takes reorder_ns longer */
+	double reorder;             /* share of datagrams that take reorder_ns longer */
 	int64_t reorder_ns;
 	double duplicate;
-	double corrupt;             /* one bit flips, past any checksum below us */
-	int64_t blackout_every_ns;  /* 0: none; the path is dead for blackout_ns at the end of each */
+	double corrupt;             /* share with one flipped bit that no lower checksum detects */
+	int64_t blackout_every_ns;  /* the path is dead for blackout_ns at the end of each; 0: never */
 	int64_t blackout_ns;
-	bool blackout_holds;        /* what is sent meanwhile waits for its end, and is not lost */
-	size_t datagram_max;        /* larger ones vanish without a word; 0: none do */
+	bool blackout_holds;        /* datagrams sent meanwhile wait for its end, and are not lost */
+	size_t datagram_max;        /* larger datagrams are lost silently; 0: none */
 	size_t datagram_max_later;  /* the same from change_at_ns on */
-	double rate_later_bits_per_s; /* likewise the rate; 0: the same */
-	size_t queue_later_bytes;   /* likewise the queue */
+	double rate_later_bits_per_s; /* the rate from then on; 0: the same */
+	size_t queue_later_bytes;   /* the queue from then on */
 	int64_t change_at_ns;       /* 0: never */
 };
 
@@ -66,39 +66,40 @@ struct link {
 	bool in_burst;
 };
 
-/* Returns false when there is no memory. */
+/* false: no memory. */
 bool link_init(struct link *link, const struct link_config *config);
 void link_fini(struct link *link);
 
-/* What a datagram that is sent now would wait before it is sent on. */
+/* How long a datagram that is sent now would wait in the queue. */
 int64_t link_wait_ns(struct link *link, int64_t now_ns);
 
-/* What the link can carry between two instants, in bytes of IP packets; 0: it has no limit. */
+/* How many bytes of IP packets the link can carry between two instants; 0: no limit. */
 double link_capacity_bytes(const struct link *link, int64_t from_ns, int64_t to_ns);
 
 /*
- * A datagram is sent, and taken over; what it has of ECN is in its ecn. Returns false when there is no
+ * Sends a datagram and takes ownership; its ECN bits are in its ecn. Returns false when there is no
  * memory for its duplicate.
  */
 bool link_submit(struct link *link, struct prng *prng, struct flight *flight, struct flying *f,
 		 int64_t now_ns);
 
-/* When a datagram may next leave the link; RUDP_NEVER: none is in it. Not before the last submit. */
+/* When the next datagram can leave the link; RUDP_NEVER: none is in it. Not before the last
+ * submit. */
 int64_t link_next_ns(const struct link *link);
 
 /*
- * The next datagram that has left the link by now_ns, its at_ns being when it arrives; NULL: none.
- * Duplicates come one after the other.
+ * Removes the next datagram that has left the link by now_ns; its at_ns is the arrival time. NULL:
+ * none. A duplicate follows its original.
  */
 struct flying *link_take(struct link *link, int64_t now_ns);
 
-/* Another rate from an instant on, with a queue as long as before in time. */
+/* Changes the rate from an instant on; the queue keeps its length in time. */
 void link_config_change_rate(struct link_config *config, double bits_per_s, int64_t at_ns);
 
 /*
- * Moves what leaves these links into the flight, in order, as long as it leaves by until_ns and nothing
- * arrives before. Returns when the first datagram arrives, until_ns at the latest; -1: no memory. A host
- * that stalls takes what arrives later, if arrival_ns (NULL: none does) says so.
+ * Moves the datagrams that leave these links by until_ns into the flight, in order, until the first
+ * one arrives. Returns when it arrives, until_ns at the latest; -1: no memory. For a host that
+ * stalls, arrival_ns (or NULL) gives the later time at which it receives.
  */
 struct links {
 	struct link *link[3];
@@ -108,7 +109,7 @@ struct links {
 };
 int64_t links_run(const struct links *links, struct flight *flight, int64_t until_ns);
 
-/* Draws whether this copy is damaged, and damages it. */
+/* Decides at random whether this copy is damaged, and damages it. */
 void link_corrupt(struct link *link, struct prng *prng, uint8_t *data, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pattern - what programs in the simulator write. */
+/* pattern - the bytes that programs in the simulator write. */
 #ifndef RUDP_SIM_PATTERN_H
 #define RUDP_SIM_PATTERN_H
 

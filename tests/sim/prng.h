@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prng - the simulator's only source of chance: SplitMix64 (netmodel/random.h).
+ * prng - the only source of randomness in the simulator: SplitMix64 (netmodel/random.h).
  */
 #ifndef RUDP_SIM_PRNG_H
 #define RUDP_SIM_PRNG_H
@@ -26,7 +26,7 @@ static inline int64_t prng_between(struct prng *prng, int64_t low, int64_t high)
 	return low + (int64_t)(prng_next(prng) % (uint64_t)(high - low + 1));
 }
 
-/* Of a shape that an endpoint's configuration wants; context is a struct prng. */
+/* With the signature that an endpoint's configuration needs; context is a struct prng. */
 static inline void prng_fill(void *context, void *out, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

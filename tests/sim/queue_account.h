@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue_account - how long datagrams have waited in a queue: mean, 99th percentile, longest.
+ * queue_account - statistics of how long datagrams wait in a queue: mean, 99th percentile, maximum.
  */
 #ifndef RUDP_SIM_QUEUE_ACCOUNT_H
 #define RUDP_SIM_QUEUE_ACCOUNT_H

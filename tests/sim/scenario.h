@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenario - which worlds are simulated: one drawn at random from each seed, and the named ones, among
- * them the field's shared bars (the matrix of the QUIC interop runner).
+ * scenario - the simulated worlds: a random one for each seed, and named ones, among them those of
+ * the QUIC interop runner.
  */
 #ifndef RUDP_SIM_SCENARIO_H
 #define RUDP_SIM_SCENARIO_H
@@ -18,9 +18,9 @@ struct scenario {
 extern const struct scenario scenarios[];
 extern const int scenario_count;
 
-/* Everything drawn from the seed. */
+/* Draws everything from the seed. */
 void scenario_random(uint64_t seed, struct world_config *config);
-/* A named one; false: no such name. */
+/* Configures a named one. false: unknown name. */
 bool scenario_named(const char *name, uint64_t seed, struct world_config *config);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stall - hosts that do not run now and then, because another has the processor. What arrives
- * meanwhile is found in one lump, what was due leaves late.
+ * stall - hosts that sometimes do not run, because another process has the processor. Datagrams
+ * that arrive meanwhile are received together afterwards; datagrams that were due are sent late.
  *
- * Model     one stall in each span of every_ns, at any place in it; its length is longest_ns times the
- *           cube of a uniform draw: most are short, a third are longer than a third of the longest.
- *           A function of seed, host and time alone, so that who asks, and how often, changes nothing.
+ * Model     One stall in each period of every_ns, at a random place. Its length is longest_ns times
+ *           the cube of a uniform random number: most are short, a third exceed a third of the
+ *           longest. It depends only on seed, host and time: asking for it changes nothing.
  */
 #ifndef RUDP_SIM_STALL_H
 #define RUDP_SIM_STALL_H
@@ -19,7 +19,7 @@ struct stall {
 	int64_t longest_ns; /* less than every_ns */
 };
 
-/* When the host runs that is wanted at this instant: then, or when its stall is over. */
+/* When a host can run that should run at this instant: then, or at the end of its stall. */
 static inline int64_t stall_over_at_ns(const struct stall *stall, uint64_t seed, int host,
 				       int64_t at_ns)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wild - paths drawn at random, so that congestion control is measured where nobody tuned it.
+ * wild - random paths, to measure congestion control where it was not tuned.
  *
  * Paths     the rate is 1 Mbit/s to 1 Gbit/s and the round trip 1 to 600 ms, both uniform in their
  *           logarithm; the queue 0.1 to 10 BDP (10 packets at least), likewise. Three of five paths
- *           lose 0.01 % to 15 % each way, half of these in bursts of 2 to 8. Half have jitter, up to a
- *           round trip in all, that keeps packets in order (60 %) or reorders them. One of seven has
- *           a way back 4 to 50 times slower.
+ *           lose 0.01 % to 15 % each way, half of these in bursts of 2 to 8. Half have jitter, up
+ *           to a round trip in all, that keeps packets in order (60 %) or reorders them. One of
+ *           seven has a way back 4 to 50 times slower.
  * Measure   one flow that always has data, for 10 s or 30 round trips: BBR beside the models of the
  *           kernel's BBR and of CUBIC, each alone on the same path.
  */
@@ -21,16 +21,16 @@ struct wild_path {
 	int64_t run_ns;
 };
 
-/* The same path for the same seed, always. */
+/* The same seed always gives the same path. */
 void wild_draw(uint64_t seed, struct wild_path *path);
 
-/* BBR beside the models on paths of up to 60 Mbit/s: 1 if it misses a bound, else 0; counts in *runs. */
+/* Compares BBR with the models on paths of up to 60 Mbit/s. 1: it missed a bound; adds to *runs. */
 int wild_check(int *runs);
 
 /*
- * The commands: --wild FROM COUNT [CC] runs paths and prints how BBR (or CC) compares; --wild-options
- * SEED prints the path's facts and the options that make linkem the same path; --wild-trace SEED MS
- * [CC] prints the time series of one. Returns the exit code.
+ * The commands: --wild FROM COUNT [CC] runs paths and prints how BBR (or CC) compares;
+ * --wild-options SEED prints the path's facts and the options that make linkem the same path;
+ * --wild-trace SEED MS [CC] prints the time series of one. Returns the exit code.
  */
 int wild_command(int argc, char **argv);
 
