@@ -27,8 +27,8 @@ struct apo_account_entry {
 
 static struct apo_account_entry *find(const struct apo_model *model, const char *name)
 {
-	char folded[APO_NICK_BYTES_MAX +
-		    2]; /* a longer name is cut to this size and matches no account */
+	/* A longer name is cut to this size and matches no account. */
+	char folded[APO_NICK_BYTES_MAX + 2];
 	struct apo_account_entry *account;
 	size_t len = apo_fold(folded, sizeof folded, name);
 

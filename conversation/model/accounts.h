@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * accounts - registered account names: who may use such a name as nick, and the command REGISTER
- * (IRCv3
- * draft/account-registration). The name of an account is the nick that its owner registered.
+ * (IRCv3 draft/account-registration). The name of an account is the nick that its owner registered.
  */
 #ifndef APO_ACCOUNTS_H
 #define APO_ACCOUNTS_H

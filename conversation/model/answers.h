@@ -3,19 +3,17 @@
  * answers - sends long answers in slices, no faster than the client takes them.
  *
  * Model    An answer may be longer than one turn may send. It then continues in turns of its own,
- *          one
- *          slice each (apo_model_on_time); the answers of many clients take turns. After each slice the
- *          model asks the client's worker for room in its send queue (want_room) and sends nothing more
- *          until there is room (apo_model_on_room). Meanwhile the worker reads nothing from the client
- *          (hold); lines that were on their way wait here. So the client's next command is answered
- *          after the long answer, and its send queue always has room for messages of others.
+ *          one slice each (apo_model_on_time); the answers of many clients take turns. After each
+ *          slice the model asks the client's worker for room in its send queue (want_room) and
+ *          sends nothing more until there is room (apo_model_on_room). Meanwhile the worker reads
+ *          nothing from the client (hold); lines that were on their way wait here. So the client's
+ *          next command is answered after the long answer, and its send queue always has room for
+ *          messages of others.
  * Changes  Between two slices members join, leave and change their nicks, and the channel or the
- *          client may
- *          disappear. An answer therefore keeps only its link in a list (safe_iterator.h), and reads
- *          everything else anew.
+ *          client may disappear. An answer therefore keeps only its link in a list
+ *          (safe_iterator.h), and reads everything else anew.
  * Limits   APO_HELD_LINES_BYTES_MAX of waiting lines of one client: at more it is closed with
- *          "Excess
- *          Flood". A worker that was told to hold the client does not send so many.
+ *          "Excess Flood". A worker that was told to hold the client does not send so many.
  */
 #ifndef APO_ANSWERS_H
 #define APO_ANSWERS_H

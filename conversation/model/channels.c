@@ -13,8 +13,8 @@
 
 struct apo_channel *apo_channel_find(const struct apo_model *model, const char *name)
 {
-	char folded[APO_CHANNEL_BYTES_MAX +
-		    2]; /* a longer name is cut to this size and matches no channel */
+	/* A longer name is cut to this size and matches no channel. */
+	char folded[APO_CHANNEL_BYTES_MAX + 2];
 	struct apo_channel *channel;
 	size_t len = apo_fold(folded, sizeof folded, name);
 

@@ -43,8 +43,8 @@ struct apo_client *apo_client_at(const struct apo_model *model, struct apo_peer 
 
 struct apo_client *apo_nick_owner(const struct apo_model *model, const char *nick)
 {
-	char folded[APO_NICK_BYTES_MAX +
-		    2]; /* a longer nick is cut to this size and matches no client */
+	/* A longer nick is cut to this size and matches no client. */
+	char folded[APO_NICK_BYTES_MAX + 2];
 	struct apo_client *client;
 	size_t len = apo_fold(folded, sizeof folded, nick);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * markers - how far an account has read in each channel and with each nick (IRCv3
- * draft/read-marker).
- * Only the account's own connections are told. All markers are in memory.
+ * draft/read-marker). Only the account's own connections are told. All markers are in memory.
  */
 #ifndef APO_MARKERS_H
 #define APO_MARKERS_H

@@ -3,23 +3,17 @@
  * model - the chat itself: its users, its channels, and what each user is sent.
  *
  * Events come in (a client has connected, sent a line, or left; a password was right; time has
- * passed), and
- * calls go out (deliver this text to these clients, close that one, check a password). The model
- * has no
- * socket, thread, clock or randomness of its own, so the tests run it with mock clients in virtual
- * time.
- * docs/conversation.md has the rules of the chat.
+ * passed), and calls go out (deliver this text to these clients, close that one, check a password).
+ * The model has no socket, thread, clock or randomness of its own, so the tests run it with mock
+ * clients in virtual time. docs/conversation.md has the rules of the chat.
  *
  * Source   modern-irc (RFC 1459, RFC 2812 as they are used today), IRCv3.
  * Threads  none: one owner at a time makes all calls and implements all of apo_model_calls. Only
- *          texts
- *          (text.h) are shared with other threads.
+ *          texts (text.h) are shared with other threads.
  * Memory   If an allocation fails, the client whose event it was is closed with "Out of memory".
- *          Other
- *          clients may miss some of the event's lines; they stay connected.
+ *          Other clients may miss some of the event's lines; they stay connected.
  * Hashes   are keyed: call rudp_table_set_key (base/table.h) with random bytes before the first
- *          model is
- *          made.
+ *          model is made.
  */
 #ifndef APO_MODEL_H
 #define APO_MODEL_H
@@ -41,10 +35,8 @@
 
 /*
  * Identifies a connection, in both directions. The worker chooses it: a slot that is used again
- * gets
- * another generation. What is sent to a connection that has gone finds another generation or an
- * empty
- * slot, and is dropped.
+ * gets another generation. What is sent to a connection that has gone finds another generation or
+ * an empty slot, and is dropped.
  */
 struct apo_peer {
 	uint32_t worker : 8;
@@ -65,10 +57,8 @@ struct apo_operator {
 
 /*
  * The part of the configuration file that the model uses. The model keeps the pointer. The struct
- * and what
- * it points to never change: apo_model_configure replaces it as a whole. Strings are not NULL
- * unless a
- * comment allows it. New lower limits do not shorten what exists already.
+ * and what it points to never change: apo_model_configure replaces it as a whole. Strings are not
+ * NULL unless a comment allows it. New lower limits do not shorten what exists already.
  */
 struct apo_model_config {
 	/* A valid host name with a dot: the source of all that the server sends. */
@@ -125,8 +115,7 @@ void apo_model_config_init(struct apo_model_config *config);
 
 /*
  * Returns  NULL: the configuration can be used. Else a static sentence for its author that says
- *          what is
- *          wrong; *member is the name of the member in question.
+ *          what is wrong; *member is the name of the member in question.
  */
 const char *apo_model_config_check(const struct apo_model_config *config, const char **member);
 
@@ -146,8 +135,8 @@ struct apo_asker {
 
 /*
  * The model makes these calls during an event. They return at once, and none of them calls the
- * model. A
- * member marked "optional" may be NULL: then the feature is neither available nor advertised.
+ * model. A member marked "optional" may be NULL: then the feature is neither available nor
+ * advertised.
  */
 struct apo_model_calls {
 	/*
@@ -158,16 +147,14 @@ struct apo_model_calls {
 			size_t count);
 	/*
 	 * Optional. Like deliver, and watched: for each client apo_model_on_receipt is called once,
-	 * with
-	 * watch and first, first + 1 ... in the order of to.
+	 * with watch and first, first + 1 ... in the order of to.
 	 */
 	void (*deliver_watched)(void *of, unsigned worker, struct apo_text *text,
 				const struct apo_peer *to, size_t count, uint64_t watch,
 				uint32_t first);
 	/*
 	 * Close the connection when all that was delivered, and finally last_words (NULL: none),
-	 * has
-	 * been written, or when it takes too long to write. The model has already forgotten the
+	 * has been written, or when it takes too long to write. The model has already forgotten the
 	 * client: lines that still arrive are ignored; apo_model_on_closed is unnecessary and
 	 * harmless.
 	 */
@@ -186,8 +173,7 @@ struct apo_model_calls {
 
 	/*
 	 * Does the password match the hash? The check is slow by design, so another thread makes
-	 * it:
-	 * apo_model_on_checked with the ticket has the answer. Both texts are valid during the
+	 * it: apo_model_on_checked with the ticket has the answer. Both texts are valid during the
 	 * call.
 	 */
 	void (*check_password)(void *of, struct apo_asker asker, const char *hash,
@@ -208,10 +194,8 @@ struct apo_model_calls {
 
 	/*
 	 * Optional, all five or none: history (history.h). The owner stores and answers in the
-	 * order of
-	 * these calls. A message may be lost; the presence of accounts in channels may not. Strings
-	 * are
-	 * valid during the call.
+	 * order of these calls. A message may be lost; the presence of accounts in channels may
+	 * not. Strings are valid during the call.
 	 */
 	void (*keep)(void *of, const struct apo_said *said);
 	/* From position first on the account is present in the channel (folded). id identifies the
@@ -276,8 +260,7 @@ struct apo_peer_facts {
 
 /*
  * A client has connected. facts and what they point to are copied. The slot must be free: the
- * caller has
- * closed its last client.
+ * caller has closed its last client.
  */
 void apo_model_on_connected(struct apo_model *model, struct apo_peer who,
 			    const struct apo_peer_facts *facts, int64_t now_at_ns);
@@ -285,8 +268,7 @@ void apo_model_on_connected(struct apo_model *model, struct apo_peer who,
 /*
  * A client has sent a line: len bytes without the line end. A line longer than APO_LINE_BYTES_MAX
  * (irc/message.h) is cut to one byte more than that. The bytes are copied. The worker has already
- * waited
- * for the penalty of the line (flood.h).
+ * waited for the penalty of the line (flood.h).
  */
 void apo_model_on_line(struct apo_model *model, struct apo_peer who, const char *line, size_t len,
 		       int64_t now_at_ns);

@@ -4,9 +4,8 @@
  * lines.
  *
  * Each event of model.h is one turn (replies.h says how a turn sends its lines). Clients that are
- * to be
- * removed are noted (apo_client_end) and removed when the turn is end_reason, so no pointer to a client
- * becomes invalid during a turn.
+ * to be removed are noted (apo_client_end) and removed when the turn is over, so no pointer
+ * to a client becomes invalid during a turn.
  */
 #ifndef APO_MODEL_PRIVATE_H
 #define APO_MODEL_PRIVATE_H
@@ -98,7 +97,7 @@ struct apo_client {
 	struct rudp_list watches;     /* apo_nick_watch.of_client */
 	struct rudp_list invites;     /* apo_invite.of_client */
 	struct rudp_list of_account;
-	struct rudp_list ending; /* linked: the client is removed when the turn is end_reason */
+	struct rudp_list ending; /* linked: the client is removed when the turn is over */
 	char *end_reason;
 	struct apo_registration *registration;
 	struct apo_ticket *ticket; /* the request that waits for an answer; NULL: none */
@@ -244,8 +243,8 @@ struct apo_say {
 
 /* Which members of a channel, or of all channels of a client, get the line. */
 struct apo_audience {
-	uint32_t with,
-		without; /* capabilities: the recipient has all of the former, none of the latter */
+	/* Capabilities: the recipient has all of the former, none of the latter. */
+	uint32_t with, without;
 	uint32_t membership_modes; /* the recipient has one of them; 0: any member */
 	const struct apo_client *except;
 };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * nickserv - NickServ: commands with which an owner manages an account and its nicks. Clients send
- * them
- * as NS, NICKSERV, or PRIVMSG to NickServ. No client has that nick, and none can take it.
+ * them as NS, NICKSERV, or PRIVMSG to NickServ. No client has that nick, and none can take it.
  */
 #ifndef APO_NICKSERV_H
 #define APO_NICKSERV_H

@@ -4,9 +4,8 @@
  * (docs/conversation.md, "Receipts").
  *
  * A watch is opened before the message is sent, gets its recipients while it is sent, and is closed
- * after
- * that. It then lives until each recipient has received the message or has gone, or until its time
- * is over.
+ * after that. It then lives until each recipient has received the message or has gone, or until its
+ * time is over.
  */
 #ifndef APO_RECEIPTS_H
 #define APO_RECEIPTS_H

@@ -4,12 +4,10 @@
  * it.
  *
  * Answers    Lines to the client of the turn are collected and leave as one text when the turn
- *            ends. By
- *            then the model knows whether a label needs ACK, one tagged line, or a batch
+ *            ends. By then the model knows whether a label needs ACK, one tagged line, or a batch
  *            (labeled-response), and two hundred lines of a WHO cost one delivery.
  * Others     get their lines at once. A line is encoded when the first recipient of its variant is
- *            met;
- *            each worker gets one delivery for each variant.
+ *            met; each worker gets one delivery for each variant.
  */
 #ifndef APO_REPLIES_H
 #define APO_REPLIES_H

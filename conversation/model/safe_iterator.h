@@ -4,8 +4,7 @@
  * steps.
  *
  * Model    The position is a link in the list itself, after the members already visited. Removing a
- *          member
- *          needs no notification, appended members are visited, and none is visited twice.
+ *          member needs no notification, appended members are visited, and none is visited twice.
  */
 #ifndef APO_SAFE_ITERATOR_H
 #define APO_SAFE_ITERATOR_H

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * serializer - converts values to bytes and back with one description for both directions: a
- * function that
- * serializes a struct names each member once, so reading and writing cannot differ.
+ * function that serializes a struct names each member once, so reading and writing cannot differ.
  *
  * Model    Writing grows a buffer. Reading is from an untrusted source. Errors are sticky: after
- *          the first
- *          value that does not fit, ok is false, every later read gives 0 or NULL, and every later write
- *          does nothing. Integers are in network byte order.
+ *          the first value that does not fit, ok is false, every later read gives 0 or NULL, and
+ *          every later write does nothing. Integers are in network byte order.
  * Limits   APO_SERIALIZER_BYTES_MAX, both ways.
  * Threads  none: one owner at a time.
  */

@@ -62,7 +62,8 @@ static void tell_connected(struct apo_worker *worker, struct apo_conn *conn)
 	else
 		apo_cloak(worker->config, &conn->address, event->host);
 	event->certificate[0] = 0;
-	if (!conn->stream.ops->fingerprint(&conn->stream, event->certificate))
+	if (conn->stream.ops->fingerprint &&
+	    !conn->stream.ops->fingerprint(&conn->stream, event->certificate))
 		event->certificate[0] = 0;
 }
 

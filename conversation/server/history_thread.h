@@ -29,7 +29,7 @@
 
 #define APO_LINGER_MS 20    /* how long a message waits, to be written together with others */
 #define APO_PRUNE_WAIT_S 60 /* between two searches for old messages */
-/* joins and parts that could not be written; at more, accounts see less */
+/* Joins and parts that could not be written; at more, accounts see less. */
 #define APO_UNWRITTEN_MAX 100000
 #define APO_GROUP_BATCHES 64 /* batches that are written at once */
 

@@ -44,7 +44,8 @@ struct apo_stream_ops {
 	uint64_t (*sent_bytes)(const struct apo_stream *stream);
 	/* The part of them that the peer's transport has not acknowledged. */
 	uint64_t (*unacknowledged_bytes)(const struct apo_stream *stream);
-	/* The fingerprint of the peer's certificate; false: it has shown none. */
+	/* The fingerprint of the peer's certificate; false: it has shown none. NULL: the transport
+	 * has no certificates. */
 	bool (*fingerprint)(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE]);
 	/* The peer's name, for transports whose peers have a lasting name in place of an address
 	 * and whose broken links come back; NULL for other transports. */

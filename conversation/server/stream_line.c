@@ -62,13 +62,6 @@ static uint64_t line_unacknowledged_bytes(const struct apo_stream *stream)
 	return apo_socket_unacknowledged_bytes(stream->fd);
 }
 
-static bool line_fingerprint(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE])
-{
-	(void)stream;
-	(void)text;
-	return false;
-}
-
 static const struct apo_stream_ops line_ops = {
 	.name = "line",
 	.can_move = true,
@@ -79,7 +72,6 @@ static const struct apo_stream_ops line_ops = {
 	.close = line_close,
 	.sent_bytes = line_sent_bytes,
 	.unacknowledged_bytes = line_unacknowledged_bytes,
-	.fingerprint = line_fingerprint,
 };
 
 void apo_stream_open_line(struct apo_stream *stream, int fd)

@@ -309,13 +309,6 @@ static uint64_t peer_unacknowledged(const struct apo_stream *stream)
 	return session->sent_id > acknowledged_id ? session->sent_id - acknowledged_id : 0;
 }
 
-static bool peer_fingerprint(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE])
-{
-	(void)stream;
-	(void)text;
-	return false;
-}
-
 static const char *peer_name(const struct apo_stream *stream)
 {
 	return apo_session_name(stream->of);
@@ -331,7 +324,6 @@ static const struct apo_stream_ops peer_ops = {
 	.close = peer_close,
 	.sent_bytes = peer_sent,
 	.unacknowledged_bytes = peer_unacknowledged,
-	.fingerprint = peer_fingerprint,
 	.peer_name = peer_name,
 };
 

@@ -63,7 +63,7 @@ static void come_in(struct server *server, unsigned i)
 
 static void make_good(void)
 {
-	struct apo_server_parts house;
+	struct apo_server_parts parts;
 	struct apo_ip_entry *ip_entry;
 	static struct server server;
 	struct rudp_addr address = {.family = AF_INET};
@@ -79,12 +79,12 @@ static void make_good(void)
 	open_server(&server);
 	for (i = 0; i < CLIENTS; i++)
 		come_in(&server, i);
-	house = server_house(&server);
+	parts = server_parts(&server);
 	ip_entry = apo_acceptor_readmit(&server.acceptor, &address);
 	apo_acceptor_let_wait(&server.acceptor, dup(here), &address, false, ip_entry,
-			      house.now_at_ns + RUDP_NS_PER_S);
+			      parts.now_at_ns + RUDP_NS_PER_S);
 	apo_upgrade_state_to(&upgrade);
-	assert(apo_upgrade_state_write(&upgrade, &house));
+	assert(apo_upgrade_state_write(&upgrade, &parts));
 	good_len = upgrade.serializer.len;
 	good_fds = upgrade.fd_count;
 	good = malloc(good_len);
@@ -98,7 +98,7 @@ static void make_good(void)
 
 static void check(struct server *server)
 {
-	struct apo_server_parts house = server_house(server);
+	struct apo_server_parts parts = server_parts(server);
 	struct apo_upgrade_state upgrade;
 
 	assert(apo_model_check(server->model_thread.model));
@@ -107,7 +107,7 @@ static void check(struct server *server)
 	if (!apo_model_is_settled(server->model_thread.model))
 		return;
 	apo_upgrade_state_to(&upgrade);
-	assert(apo_upgrade_state_write(&upgrade, &house));
+	assert(apo_upgrade_state_write(&upgrade, &parts));
 	apo_upgrade_state_fini(&upgrade);
 }
 
@@ -122,18 +122,18 @@ static void drain(void)
 static bool read_one(const uint8_t *bytes, size_t len, uint32_t fd_count)
 {
 	static struct server server;
-	struct apo_server_parts house;
+	struct apo_server_parts parts;
 	int fds[FDS_MAX], probe = dup(here);
 	struct apo_upgrade_state upgrade;
 	bool is_taken;
 	uint32_t i;
 
 	open_server(&server);
-	house = server_house(&server);
+	parts = server_parts(&server);
 	for (i = 0; i < fd_count; i++)
 		fds[i] = dup(here);
 	apo_upgrade_state_from(&upgrade, bytes, len, fds, fd_count);
-	is_taken = apo_upgrade_state_read(&upgrade, &house);
+	is_taken = apo_upgrade_state_read(&upgrade, &parts);
 	if (is_taken)
 		check(&server);
 	for (i = 0; i < fd_count; i++)
