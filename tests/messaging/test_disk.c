@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stores in directories: what is written is there again, and what is no store stays as it is. */
+/* Stores in directories: records can be read again, and a directory that is not a store is not
+ * changed. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -81,7 +82,7 @@ static struct rudpmsg_hub *load_hub(void)
 	return hub;
 }
 
-/* A connection that is asked for, and no more. */
+/* A new connection without messages. */
 static struct rudpmsg_conn *conn_to(struct rudpmsg_hub *hub, const char *name)
 {
 	rudpmsg_conn_id conn;
@@ -168,7 +169,8 @@ Test(disk, what_was_stored_is_there_again)
 	cr_assert(lt(u64, run, rudpmsg_disk_run(disk)));
 }
 
-/* Their numbers of links begin anew: with the same run, peers would refuse them as late ones. */
+/* A new store counts links from 1 again: with the same run number peers would refuse them as
+ * late. */
 Test(disk, a_store_made_anew_in_the_same_second_has_a_larger_run)
 {
 	uint64_t run;
@@ -288,7 +290,7 @@ static size_t used_of(const uint8_t *bytes, size_t length)
 	return length;
 }
 
-/* Returns false: it was refused. */
+/* Returns false if the store was refused. */
 static bool open_and_use(void)
 {
 	struct rudpmsg_hub *hub;
@@ -312,8 +314,8 @@ static bool open_and_use(void)
 	return good;
 }
 
-/* In whatever place the file is damaged: it is refused or does no harm, and never ends the process.
- * What the look at the pages lets pass, LMDB and the records are tried with. */
+/* Wherever the file is damaged, it is refused or harmless, and never ends the process. What the
+ * check of the pages accepts is then read by LMDB and the record decoders. */
 Test(disk, a_damaged_store_is_refused_or_harmless, .timeout = 600)
 {
 	struct random random = {3};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a dispatcher promises, over one hub whose peer is this test. */
+/* The promises of a dispatcher, tested with one hub whose peer is this test. */
 #include "../base/fault.h"
 #include "messaging/hub_peer.h"
 #include "messaging/batch.h"
@@ -70,7 +70,7 @@ static void expect_no_outcome(void)
 	cr_assert(eq(int, rudpmsg_dispatch_queues_outcome(&queues, &outcome), -EAGAIN));
 }
 
-/* The queue of the connection is full, and the outcomes of that are taken. */
+/* Fills the queue of the connection, and reads the outcomes of that. */
 static void fill(rudpmsg_conn_id conn)
 {
 	struct rudpmsg_outcome outcome;
@@ -376,7 +376,7 @@ Test(queues, what_the_store_has_no_room_for_waits_until_a_batch_is_taken)
 	rudpmsg_hub_on_stored(hub, 0, now_ns);
 }
 
-/* A batch that is dropped makes room as one that is taken does. */
+/* A batch that is dropped makes room, like one that the store takes. */
 Test(queues, what_waits_for_a_full_batch_goes_on_when_the_store_fails)
 {
 	rudpmsg_conn_id other;

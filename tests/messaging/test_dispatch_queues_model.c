@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A dispatcher against a stupid one: arrays of what each connection has taken and what waits for
- * it, moved by walking over all of it. Peers acknowledge, break, leave and come back at random;
- * after each step both must have said the same to each post, in the same order for each connection,
- * and the peers must have got exactly what was accepted, in order.
+ * Compares a dispatcher with a simple reference implementation: arrays of accepted and waiting
+ * posts for each connection, which are scanned completely. Peers acknowledge, break, leave and come
+ * back at random. After each step both must have the same outcomes, in the same order for each
+ * connection, and the peers must have received exactly what was accepted, in order.
  */
 #include <stdio.h>
 
@@ -50,7 +50,7 @@ static rudpmsg_ticket last_ticket;
 static uint64_t untaken;
 static unsigned acks_percent;
 
-/* ---- the stupid one ---- */
+/* ---- the reference implementation ---- */
 
 static void put(struct row *row, rudpmsg_ticket ticket)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What becomes of connections, their messages and their memory when one side goes. */
+/* Connections, their messages and their memory when one side goes. */
 #include <malloc.h>
 
 #include "messaging/hub_peer.h"
@@ -164,7 +164,7 @@ Test(hub_ends, a_node_that_closes_dials_again_for_what_is_queued)
 	close_ended();
 }
 
-/* Each would wait for the other to end the link, until the time for last words is over. */
+/* Without this each would wait for the other to end the link, until the time limit. */
 Test(hub_ends, two_that_close_at_once_do_not_wait_for_each_other)
 {
 	struct rudpmsg_link *link = standing(1);
@@ -216,7 +216,7 @@ Test(hub_ends, connect_tells_why_it_was_refused)
 	close_ended();
 }
 
-/* Without a reason at all, and with the one that stands for none. */
+/* A refusal without a reason byte, and one with reason NONE. */
 Test(hub_ends, a_refusal_for_no_reason_fails_all_the_same)
 {
 	static const char *const names[] = {NULL, "peer"};
@@ -280,7 +280,7 @@ Test(hub_ends, connecting_again_does_not_tell_the_error_before)
 	close_ended();
 }
 
-/* Two programs of one name would take the link from each other as fast as they can dial. */
+/* Two programs with one name would take the link from each other as fast as they can dial. */
 Test(hub_ends, a_link_that_another_program_took_is_dialed_again_after_the_longest_pause)
 {
 	struct rudpmsg_handshake handshake = greeting("peer", 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hubs whose programs are killed and started anew, disconnect, and give up, over streams that break
- * at random, in virtual time. A table of all messages that were ever accepted says what is known of
- * each by the events alone, and what a receiver may see: nothing twice, late or left out but what
- * the guarantees of docs/messaging.md excuse.
+ * Hubs whose programs are killed and restarted, disconnect, and give up, over streams that break at
+ * random, in virtual time. A table has all messages that were ever accepted: their fate by the
+ * events alone, and what a receiver may see. No message may come twice, late or not at all, except
+ * as the guarantees of docs/messaging.md allow.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -14,11 +14,11 @@
 
 #define SEEDS 500
 #define MESSAGES 150
-#define STEPS_ROUGH 6000 /* after so many the net is kind, so that all must end */
+#define STEPS_ROUGH 6000 /* after that nothing breaks any more, so that every run must end */
 #define STEPS_MAX 60000
 #define HELD_MAX 8
 
-/* What its sender knows of a message, by events. */
+/* The state of a message according to the sender's events. */
 enum fate { ACCEPTED, ACKNOWLEDGED, FAILED, LOST_WITH_ITS_SENDER };
 
 struct record {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hubs without memory, at whatever allocation: nothing is half done, and it goes on later. */
+/* Hubs without memory, at each allocation: no call is done in part, and it succeeds later. */
 #include "../base/fault.h"
 #include "messaging/hub_peer.h"
 
@@ -16,7 +16,7 @@ Test(hub_memory, a_link_that_cannot_be_read_for_lack_of_memory_ends)
 	c.limits.unread_bytes_max = 1 << 24;
 	hub = rudpmsg_hub_new(&c, now_ns);
 	link = standing(1);
-	/* All of the chunk is used, and held by the application. */
+	/* Use all of the chunk, with messages that the application holds. */
 	do {
 		say_message(link, rudpmsg_hub_stats(hub)->messages_received + 1);
 		fault_arm(1);

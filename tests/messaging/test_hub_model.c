@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hubs over streams that break at random, in virtual time: each message accepted comes once, in
- * order, whatever the moment of the break; nobody is stuck. test_hub_kill.c has nodes that die.
+ * Hubs over streams that break at random, in virtual time: each accepted message comes once, in
+ * order, whenever a stream breaks, and no thread stays blocked. In test_hub_kill.c nodes die.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -12,7 +12,7 @@
 
 #define SEEDS 150
 #define MESSAGES 150
-#define STEPS_ROUGH 10000 /* after so many the net is kind, so that all must end */
+#define STEPS_ROUGH 10000 /* after that nothing breaks any more, so that every run must end */
 #define STEPS_MAX 60000
 #define HELD_MAX 8
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A hub that goes on where the last process with its store ended. */
+/* A hub that continues where the last process with its store has ended. */
 #include "messaging/hub_peer.h"
 
 #define OUR_STREAM 77

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hubs with stores whose programs are killed at any step and started anew, over streams that break
- * and disks that fail at random, in virtual time. What was accepted arrives, in order; what the
- * store knows to be done never comes again; what is acknowledged is in the store.
+ * Hubs with stores, whose programs are killed at any step and restarted, over streams that break
+ * and disks that fail at random, in virtual time. Accepted messages arrive, in order. Messages that
+ * the store knows to be done never come again. Acknowledged messages are in the store.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The shared libraries as files: each shows what its public headers declare. */
+/* The shared libraries as files: each exports what its public headers declare. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>

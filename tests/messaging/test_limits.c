@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* At each limit of rudp/msg.h happens what that says, and one before it does not. */
+/* At each limit of rudp/msg.h its documented outcome happens, and one below it does not. */
 #include <stdio.h>
 
 #include "messaging/hub_peer.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The loops that nodes share: how many there are, who is in which, and that leaving leaves nothing.
- */
+/* The loops that nodes share: their number, the distribution of nodes, and that leaving frees
+ * everything. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <dirent.h>
@@ -20,7 +20,7 @@
 
 #include "messaging/node_private.h"
 
-#define NODES 150 /* more than loops, on however many processors */
+#define NODES 150 /* more than there can be loops */
 
 static struct rudpmsg_node *nodes[NODES];
 static long processors_said; /* 0: the truth */

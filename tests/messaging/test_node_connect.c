@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rudpmsg_connect over unix_transport.h: how long it waits, what it says, and what it leaves behind. */
+/* rudpmsg_connect over unix_transport.h: how long it waits, what it says, and what it leaves
+ * behind. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>

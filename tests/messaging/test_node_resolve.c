@@ -31,8 +31,8 @@ static bool holds(const struct rudp_list *list)
 	return has_any;
 }
 
-/* The loop, which looks for numbers before it asks the resolver: it is at QUICK until LATER is to be
- * dialed, and at LATER until QUICK has been looked up. */
+/* The loop, which looks for numbers before it asks the resolver: it is at QUICK until LATER is to
+ * be dialed, and at LATER until QUICK has been looked up. */
 static int look_for_number(bool is_quick)
 {
 	*(is_quick ? &is_dialing_quick : &is_dialing_later) = true;
@@ -41,7 +41,8 @@ static int look_for_number(bool is_quick)
 	return is_quick ? EAI_NONAME : EAI_FAIL;
 }
 
-/* The resolver: not before the loop is at LATER, or that would wait for what it has taken already. */
+/* The resolver: not before the loop is at LATER, or that would wait for what it has taken
+ * already. */
 static int look_up(void)
 {
 	while (!is_dialing_later)

@@ -152,7 +152,8 @@ struct model {
 	uint64_t acked;
 };
 
-/* What an ACK was for before it was sent on this link is gone, but for a frame that is under way. */
+/* What an ACK was for before it was sent on this link is gone, but for a frame that is under
+ * way. */
 static void answer_ahead(struct rudpmsg_outbox *outbox, struct model *model)
 {
 	bool is_kept = model->sent_bytes > 0 && model->sent <= model->acked;

@@ -57,10 +57,10 @@ struct world_config {
 	uint64_t refused_min;            /* fewer datagrams without memory for them are a failure */
 	int64_t connect_timeout_ns;
 	int64_t finish_by_ns;            /* bound in virtual time: failing it is a failure */
-	int64_t data_by_ns;              /* likewise, for the last end of file; 0: whatever */
-	uint32_t interface_bytes;        /* what both hosts' interfaces take; 0: nobody knows */
-	uint32_t datagram_least, datagram_most; /* of the server's datagrams at the end; 0: whatever */
-	uint64_t size_drops_max;         /* downward, too big for the path; 0: whatever */
+	int64_t data_by_ns;              /* likewise, for the last end of file; 0: no bound */
+	uint32_t interface_bytes;        /* what both hosts' interfaces take; 0: unknown */
+	uint32_t datagram_least, datagram_most; /* of the server's datagrams at the end; 0: any */
+	uint64_t size_drops_max;         /* downward, too big for the path; 0: any number */
 	int64_t trace_every_ns;          /* print the first connection's state; 0: never */
 	const char *qlog;                /* directory for traces of all connections; NULL: none */
 };
@@ -75,16 +75,16 @@ struct world_result {
 	struct link_counts up, down;
 	double goodput_bits_per_s;       /* stream bytes of both directions until then */
 	uint64_t stream_resent;
-	uint32_t datagram_bytes;         /* the first connection's size at the server, at last */
-	unsigned resumed;                /* connections that were not between strangers */
-	uint64_t memory_most_bytes;      /* that a host's buffers ever held */
+	uint32_t datagram_bytes;         /* of the first connection at the server, at the end */
+	unsigned resumed;                /* connections that resumed an earlier association */
+	uint64_t memory_most_bytes;      /* the most that a host's buffers held */
 	uint64_t refused;                /* datagrams for which there was no memory */
-	uint32_t exchanges_most;         /* of keys, that a connection has had */
+	uint32_t exchanges_most;         /* the most key exchanges of a connection */
 	unsigned early;                  /* ends with bytes that travelled in a SYN */
 	int64_t queue_delay_mean_ns, queue_delay_max_ns; /* upward link */
 };
 
-/* Runs to the end. false: no memory for the world itself. */
+/* Runs until the end. false: no memory for the world itself. */
 bool world_run(const struct world_config *config, struct world_result *result);
 
 #endif

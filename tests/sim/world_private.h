@@ -58,9 +58,9 @@ void programs_open_due(struct world *w);
 void programs_on_events(struct world *w, int host);
 /* What slow readers do without an event. */
 void programs_read_on(struct world *w);
-/* When a program does something unasked. */
+/* When a program acts next by its own timer. */
 int64_t programs_next_ns(const struct world *w);
-/* All have ended as planned, and nothing is left of their connections. */
+/* true: all have ended as planned, and no connection is left. */
 bool programs_are_done(struct world *w);
 
 #endif
