@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A third-party library, loaded by the checks in init_library.c. It opens a connection when it is loaded, as a
- * static C++ object would, and sends a farewell over it when it is unloaded. Or, while it is loaded, it waits for a
- * thread that sends something to itself.
+ * A third-party library, loaded by the checks in init_library.c. It opens a connection when it is
+ * loaded, as a static C++ object would, and sends a farewell over it when it is unloaded. Or, while
+ * it is loaded, it waits for a thread that sends something to itself.
  */
 #include <netinet/in.h>
 #include <pthread.h>
