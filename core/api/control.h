@@ -4,19 +4,23 @@
  *
  * Each call is one AF_UNIX SOCK_SEQPACKET connection to the engine's control name (names.h). The
  * caller sends one request, with the descriptor concerned as SCM_RIGHTS if the operation takes one.
- * It gets one reply. Then either side closes. The reply to a blocking CONNECT comes when the
- * handshake ends. Meanwhile the caller may send a second request, GO_ON, on the same connection.
- * The engine closes its copy of the descriptor before it replies; for a blocking CONNECT, when the
- * handshake ends. It receives with MSG_CMSG_CLOEXEC and closes all descriptors that it did not ask
- * for.
+ * It gets one reply. Then either side closes.
+ *
+ * The reply to a blocking CONNECT comes when the handshake ends. Meanwhile the caller may send a
+ * second request, GO_ON, on the same connection. The engine closes its copy of the descriptor before
+ * it replies; for a blocking CONNECT, when the handshake ends. It receives with MSG_CMSG_CLOEXEC and
+ * closes all descriptors that it did not ask for.
  *
  * Which callers the engine accepts: SO_PEERCRED has the engine's uid, or the request carries the
  * token (a program that has dropped privileges), or it carries the descriptor concerned. HELLO on
- * the well-known name is answered only to the engine's uid and to root. Which engines a caller
- * trusts with a descriptor: those of its own user (now, or when it found the engine), of root, and
- * of the user who made the socket. This check is needed because any user may bind an abstract name
- * after its engine has ended. A malformed request (size, version, operation, descriptor count) gets
- * a reply with error EPROTO. It is counted and logged, and changes nothing.
+ * the well-known name is answered only to the engine's uid and to root.
+ *
+ * Which engines a caller trusts with a descriptor: those of its own user (now, or when it found the
+ * engine), of root, and of the user who made the socket. This check is needed because any user may
+ * bind an abstract name after its engine has ended.
+ *
+ * A malformed request (size, version, operation, descriptor count) gets a reply with error EPROTO.
+ * It is counted and logged, and changes nothing.
  */
 #ifndef RUDP_API_CONTROL_H
 #define RUDP_API_CONTROL_H

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs build/tests/behaviour over kernel TCP, and under the shim with the engine as a process, as a
-# thread, and as a process that relays kernel TCP since the listeners serve nothing else; the checks of
-# TCP Fast Open also with early data switched on, as it is for kernel TCP, and those of no way to the peer
-# where TCP is not tried beside rudp. It compares what the checks said. What may differ stands in
-# differences.txt; any other difference fails, and so does a difference that stands there and was not seen.
+# Runs build/tests/behaviour over kernel TCP, and under the shim with the engine as a process, as a thread, and as a
+# process that relays kernel TCP because the listeners serve nothing else. The checks of TCP Fast Open also run with
+# early data switched on, as it is for kernel TCP. Those without a route to the peer also run where TCP is not tried
+# in parallel. The outputs are compared. differences.txt lists the permitted differences; any other difference fails,
+# and so does a listed difference that was not seen.
 #
 #   run.sh BUILD [CHECK...]
 #
-# It all happens in namespaces of its own (root, or user namespaces). The network of each of the
-# ways has loopback, a device with 192.0.2.1/24 and 2001:db8::1/64 behind which nobody answers, and what
-# connect_unreachable.c needs: devices, a neighbour that does not answer, routes that say no.
-# With a sanitizer there is no engine in a thread: the sanitizer cannot keep its libc calls from the shim.
+# It runs in namespaces of its own (as root, or with user namespaces). Each run has a network with loopback, a device
+# with 192.0.2.1/24 and 2001:db8::1/64 behind which nothing answers, and what connect_unreachable.c needs: devices, a
+# neighbour that does not answer, routes that refuse. With a sanitizer there is no engine in a thread, because the
+# sanitizer's calls of libc would go through the shim.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 jobs=${JOBS:-4}
@@ -20,7 +20,7 @@ declare -A what=([process]=process [thread]=thread [relayed]="process that relay
 	[early]="process without TCP, with early data")
 [ -z "${SANITIZER_RUNTIME:-}" ] || hosts=(process relayed early)
 
-# add_device NAME IPV4 IPV6: nobody is behind it but who opens it.
+# add_device NAME IPV4 IPV6: only the process that opens the device can answer.
 add_device() {
 	ip tuntap add "$1" mode tun &&
 		ip link set "$1" up &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A library of somebody else's, as the checks in init_library.c load it: it opens a connection when it
- * is loaded, as a static C++ object would, and says goodbye over it when it is unloaded. Or it waits, as
- * it is loaded, for a thread that sends something to itself.
+ * A third-party library, loaded by the checks in init_library.c. It opens a connection when it is
+ * loaded, as a static C++ object would, and sends a farewell over it when it is unloaded. Or, while
+ * it is loaded, it waits for a thread that sends something to itself.
  */
 #include <netinet/in.h>
 #include <pthread.h>
