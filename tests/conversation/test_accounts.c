@@ -66,7 +66,7 @@ Test(accounts, a_registered_nick_is_refused_later)
 	ANSWERS(&w, 0, "NICK dane", ":eve!~eve@host0.example NICK :dane");
 }
 
-Test(accounts, its_owner_has_it)
+Test(accounts, the_owner_can_take_a_registered_nick)
 {
 	remember("dan");
 	fixture_connect(&w, 1);
@@ -85,7 +85,7 @@ Test(accounts, its_owner_has_it)
 	ANSWERS(&w, 1, "NICK dan", ":other!~dan@host1.example NICK :dan");
 }
 
-Test(accounts, another_account_does_not_help)
+Test(accounts, another_account_cannot_take_a_registered_nick)
 {
 	remember("dan");
 	remember("eve");
@@ -115,7 +115,7 @@ Test(accounts, a_nick_waits_for_the_answer)
 	QUIET(&w, 1);
 }
 
-Test(accounts, who_has_the_nick_keeps_it)
+Test(accounts, a_present_user_keeps_a_newly_registered_nick)
 {
 	fixture_join(&w, 0, "dan", NULL);
 	remember("dan");
@@ -125,7 +125,7 @@ Test(accounts, who_has_the_nick_keeps_it)
 	HEARS_LIKE(&w, 0, ":irc.example 433 eve dan *");
 }
 
-Test(accounts, register_makes_one_and_logs_in)
+Test(accounts, register_creates_an_account_and_logs_in)
 {
 	fixture_join(&w, 1, "Dan", "draft/account-registration labeled-response batch");
 	fixture_join(&w, 2, "eve", "account-notify");
@@ -150,7 +150,7 @@ Test(accounts, register_makes_one_and_logs_in)
 	HEARS_LIKE(&w, 2, ":irc.example 433 dan2 dan *");
 }
 
-Test(accounts, register_says_why_not)
+Test(accounts, register_explains_its_refusals)
 {
 	char said[400];
 
@@ -181,7 +181,7 @@ Test(accounts, register_says_why_not)
 		":irc.example FAIL VERIFY INVALID_CODE dan :No account waits for a code here");
 }
 
-Test(accounts, the_store_may_say_no)
+Test(accounts, errors_of_the_store_are_reported)
 {
 	fixture_join(&w, 1, "dan", "draft/account-registration");
 	fixture_say(&w, 1, "REGISTER * * password");
@@ -194,7 +194,7 @@ Test(accounts, the_store_may_say_no)
 	cr_assert(eq(u64, apo_model_figures(w.model)->accounts_registered, 0));
 }
 
-Test(accounts, who_has_one_registers_no_other)
+Test(accounts, a_logged_in_client_cannot_register)
 {
 	fixture_join(&w, 1, "dan", "draft/account-registration");
 	fixture_say(&w, 1, "REGISTER * * password");
@@ -205,7 +205,7 @@ Test(accounts, who_has_one_registers_no_other)
 		":irc.example FAIL REGISTER ALREADY_AUTHENTICATED eve :You are logged in already");
 }
 
-Test(accounts, nobody_registers_where_others_listen_or_it_is_closed)
+Test(accounts, register_needs_a_secure_connection_and_permission)
 {
 	fixture_join(&w, 0, "dan", "standard-replies");
 	fixture_say(&w, 0, "REGISTER * * password");
@@ -248,7 +248,7 @@ static void try_wrong(unsigned i, unsigned times)
 	}
 }
 
-Test(accounts, three_wrong_ones_a_minute_from_an_address)
+Test(accounts, three_wrong_passwords_a_minute_from_an_address)
 {
 	try_wrong(1, 3);
 	fixture_join(&w, 1, "x", "sasl");
@@ -266,7 +266,7 @@ Test(accounts, three_wrong_ones_a_minute_from_an_address)
 	HEARS_LIKE(&w, 1, ":irc.example 900 *");
 }
 
-Test(accounts, right_ones_are_not_counted)
+Test(accounts, right_passwords_are_not_counted)
 {
 	unsigned i;
 
@@ -280,7 +280,7 @@ Test(accounts, right_ones_are_not_counted)
 }
 
 /* A right password that was checked together with too many wrong ones is refused, too. */
-Test(accounts, many_at_once_learn_no_more_than_one)
+Test(accounts, parallel_requests_do_not_exceed_the_limit)
 {
 	uint64_t ticket;
 
@@ -431,7 +431,7 @@ Test(accounts, spans_of_two_configurations_end_in_their_order_and_are_handed_ove
 }
 
 /* The auth thread gives each network an equal share of its time. */
-Test(accounts, who_asks_is_told_by_network)
+Test(accounts, requests_have_the_network_of_the_client)
 {
 	uint64_t first;
 
@@ -449,7 +449,7 @@ Test(accounts, who_asks_is_told_by_network)
 	cr_assert(ne(u64, w.asked_network, first));
 }
 
-Test(accounts, registering_is_a_try)
+Test(accounts, registering_counts_as_a_try)
 {
 	fixture_join(&w, 1, "dan", "draft/account-registration");
 	fixture_say(&w, 1, "REGISTER * * password");

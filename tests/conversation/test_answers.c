@@ -75,7 +75,7 @@ static void look_to_the_end(struct told *told, const char *end)
 	cr_assert(not(w.mocks[ASKER].is_held));
 }
 
-Test(answers, who_goes_on_in_slices_and_ends_last)
+Test(answers, an_answer_comes_in_slices_with_its_end_last)
 {
 	struct told told = {0};
 	unsigned i, slices = 0;
@@ -96,7 +96,7 @@ Test(answers, who_goes_on_in_slices_and_ends_last)
 	cr_assert(not(w.mocks[ASKER].is_held));
 }
 
-Test(answers, nothing_is_told_until_there_is_room)
+Test(answers, a_slice_waits_for_room_in_the_send_queue)
 {
 	struct told told = {0};
 	unsigned lines;
@@ -121,7 +121,7 @@ Test(answers, nothing_is_told_until_there_is_room)
 }
 
 /* Although it sends nothing. */
-Test(answers, who_reads_slowly_is_there)
+Test(answers, a_slow_reader_does_not_time_out)
 {
 	unsigned waits = 0;
 
@@ -140,7 +140,7 @@ Test(answers, who_reads_slowly_is_there)
 	cr_assert(fixture_is_like("ERROR :* (Ping timeout*", w.mocks[ASKER].last_words));
 }
 
-Test(answers, what_is_said_meanwhile_is_answered_behind_it_in_order)
+Test(answers, later_lines_are_answered_after_it_in_order)
 {
 	struct told told = {0};
 	char *line = NULL;
@@ -169,7 +169,7 @@ Test(answers, what_is_said_meanwhile_is_answered_behind_it_in_order)
 	cr_assert(not(w.mocks[ASKER].is_held));
 }
 
-Test(answers, those_of_many_take_turns)
+Test(answers, answers_of_many_clients_take_turns)
 {
 	unsigned i, heard = 0;
 
@@ -196,7 +196,7 @@ static void depart(unsigned i, unsigned how)
 }
 
 /* Members who stay are listed once, under any nick; members who leave at most once. */
-Test(answers, members_go_and_change_their_nicks_between_slices)
+Test(answers, members_leave_and_change_nicks_between_slices)
 {
 	static const char *const asks[] = {"WHO #all", "NAMES #all", "WHO m*"};
 	static const char *const ends[] = {" 315 ", " 366 ", " 315 "};
@@ -235,7 +235,7 @@ Test(answers, members_go_and_change_their_nicks_between_slices)
 	}
 }
 
-Test(answers, the_channel_ends_between_slices_and_comes_again)
+Test(answers, the_channel_ends_and_is_created_again_between_slices)
 {
 	struct told told = {0};
 	unsigned i;
@@ -250,7 +250,7 @@ Test(answers, the_channel_ends_between_slices_and_comes_again)
 	cr_assert(eq(uint, told.count[MEMBERS], 0));
 }
 
-Test(answers, the_asker_goes_between_slices)
+Test(answers, the_client_leaves_between_slices)
 {
 	gather(NULL);
 	fixture_say(&w, ASKER, "WHO #all");
@@ -262,7 +262,7 @@ Test(answers, the_asker_goes_between_slices)
 	cr_assert(apo_model_is_settled(w.model));
 }
 
-Test(answers, who_is_put_out_of_a_secret_channel_is_told_no_more)
+Test(answers, a_client_kicked_from_a_secret_channel_gets_no_more)
 {
 	struct told told = {0};
 
@@ -278,7 +278,7 @@ Test(answers, who_is_put_out_of_a_secret_channel_is_told_no_more)
 	cr_assert(eq(uint, told.count[MEMBERS], 0));
 }
 
-Test(answers, a_labeled_one_is_one_batch)
+Test(answers, a_labeled_answer_is_one_batch)
 {
 	unsigned lines = 0;
 	char *line;
@@ -305,7 +305,7 @@ Test(answers, a_labeled_one_is_one_batch)
 	QUIET(&w, ASKER);
 }
 
-Test(answers, lists_of_channels_and_masks_go_on_while_they_change)
+Test(answers, lists_of_channels_and_masks_continue_while_they_change)
 {
 	unsigned i, told = 0, steps = 0;
 	char *line = NULL;
@@ -335,7 +335,7 @@ Test(answers, lists_of_channels_and_masks_go_on_while_they_change)
 
 /* A process that will be replaced does not wait for slow clients, and does not overfill their
  * queues. */
-Test(answers, a_hurried_one_ends_without_room)
+Test(answers, before_a_hand_over_answers_end_without_room)
 {
 	gather(NULL);
 	w.mocks[ASKER].is_slow = true;
@@ -350,7 +350,7 @@ Test(answers, a_hurried_one_ends_without_room)
 	fixture_hand_over(&w);
 }
 
-Test(answers, lines_that_wait_have_a_limit)
+Test(answers, waiting_lines_have_a_limit)
 {
 	char line[500];
 	unsigned i;

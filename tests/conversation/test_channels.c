@@ -19,7 +19,7 @@ static void end(void)
 
 TestSuite(channels, .init = begin, .fini = end);
 
-Test(channels, the_first_one_is_its_operator)
+Test(channels, the_first_member_is_the_operator)
 {
 	fixture_say(&w, 0, "JOIN #A");
 	HEARS(&w, 0, ":dan!~dan@host0.example JOIN #A");
@@ -35,7 +35,7 @@ Test(channels, the_first_one_is_its_operator)
 	QUIET(&w, 2);
 }
 
-Test(channels, names_that_cannot_be_are_refused)
+Test(channels, invalid_names_are_refused)
 {
 	ANSWERS(&w, 0, "JOIN nohash,#,,#a:b", ":irc.example 403 dan nohash :No such channel");
 	HEARS(&w, 0, ":irc.example 403 dan # :No such channel");
@@ -57,7 +57,7 @@ Test(channels, limits_of_channels_are_kept)
 	ANSWERS(&w, 1, "JOIN #a", ":eve!~eve@host1.example JOIN #a");
 }
 
-Test(channels, part_is_told_to_all_and_the_last_one_ends_it)
+Test(channels, part_is_sent_to_all_and_the_last_part_ends_the_channel)
 {
 	fixture_gather(&w, 3, "#a");
 	fixture_say(&w, 1, "PART #a :so long");
@@ -72,7 +72,7 @@ Test(channels, part_is_told_to_all_and_the_last_one_ends_it)
 	cr_assert(eq(u64, apo_model_figures(w.model)->channels, 0));
 }
 
-Test(channels, quit_and_nick_are_told_once_to_each_who_shares_one)
+Test(channels, quit_and_nick_are_sent_once_to_each_shared_member)
 {
 	fixture_gather(&w, 3, "#a");
 	fixture_gather(&w, 3, "#b");
@@ -129,7 +129,7 @@ Test(channels, long_topics_are_cut_between_characters)
 	HEARS(&w, 0, ":dan!~dan@host0.example TOPIC #a :abc");
 }
 
-Test(channels, a_secret_one_is_not_seen_from_outside)
+Test(channels, a_secret_channel_is_hidden_from_non_members)
 {
 	fixture_say(&w, 0, "JOIN #a");
 	fixture_say(&w, 0, "MODE #a +s");
@@ -153,7 +153,7 @@ Test(channels, a_secret_one_is_not_seen_from_outside)
 	HEARS(&w, 0, ":irc.example 353 dan @ #a :@dan");
 }
 
-Test(channels, names_of_nothing_end_at_once)
+Test(channels, names_of_an_unknown_channel_ends_at_once)
 {
 	fixture_say(&w, 0, "NAMES");
 	HEARS(&w, 0, ":irc.example 366 dan * :End of NAMES list");
@@ -211,7 +211,7 @@ Test(channels, kick_needs_an_operator_and_a_member)
 	cr_assert(eq(u64, apo_model_figures(w.model)->channels, 0));
 }
 
-Test(channels, invite_opens_an_invite_only_one_once)
+Test(channels, an_invitation_is_good_for_one_join)
 {
 	fixture_say(&w, 0, "JOIN #a");
 	fixture_say(&w, 0, "MODE #a +i");
@@ -236,7 +236,7 @@ Test(channels, invite_opens_an_invite_only_one_once)
 	HEARS(&w, 1, ":eve!~eve@host1.example JOIN #a");
 }
 
-Test(channels, invite_is_refused_in_words)
+Test(channels, invite_explains_its_refusals)
 {
 	fixture_gather(&w, 3, "#a");
 	fixture_say(&w, 0, "INVITE eve");
@@ -257,7 +257,7 @@ Test(channels, invite_is_refused_in_words)
 	HEARS(&w, 1, ":irc.example 482 eve #a :You're not channel operator");
 }
 
-Test(channels, an_invitation_goes_with_its_channel_and_the_oldest_makes_room)
+Test(channels, invitations_end_with_the_channel_or_at_the_limit)
 {
 	w.config.invites_max = 2;
 	fixture_say(&w, 0, "JOIN #a,#b,#c");
@@ -322,7 +322,7 @@ Test(channels, list_is_bounded_and_says_so)
 }
 
 /* LIST must not end its own client, however long the topics of other users are. */
-Test(channels, list_waits_for_who_reads_slowly)
+Test(channels, list_waits_for_a_slow_reader)
 {
 	unsigned i, told = 0, rounds = 0;
 	bool is_over = false;

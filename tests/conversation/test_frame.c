@@ -40,7 +40,7 @@ Test(frame, each_kind_is_read_as_it_was_written)
 }
 
 /* The bytes as documented in docs/conversation.md. */
-Test(frame, bytes_are_those_of_the_document)
+Test(frame, bytes_are_as_documented)
 {
 	static const uint8_t hello[] = {1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9};
 	static const uint8_t open[] = {2, 1, 0, 0, 0, 0, 0, 0, 0, 9};
@@ -62,7 +62,7 @@ static enum apo_frame_verdict read_back(enum apo_frame_kind kind, uint64_t sessi
 	return apo_frame_read(bytes, (size_t)((int)len - shorter), &frame);
 }
 
-Test(frame, what_is_none_has_a_verdict)
+Test(frame, an_invalid_frame_has_a_verdict)
 {
 	struct apo_frame frame;
 	size_t len;

@@ -23,7 +23,7 @@ TestSuite(history, .init = begin, .fini = end);
 
 /* ---- what is kept ---- */
 
-Test(history, what_is_said_is_kept_with_who_hears_it)
+Test(history, messages_are_kept_with_their_recipients)
 {
 	told_log_in(&w, 1, "dan", NULL);
 	fixture_join(&w, 0, "eve", NULL);
@@ -42,7 +42,7 @@ Test(history, what_is_said_is_kept_with_who_hears_it)
 	TOLD_NOTHING();
 }
 
-Test(history, what_only_some_hear_is_not_kept)
+Test(history, messages_to_some_members_are_not_kept)
 {
 	told_log_in(&w, 1, "dan", "message-tags");
 	fixture_join(&w, 0, "eve", NULL);
@@ -60,7 +60,7 @@ Test(history, what_only_some_hear_is_not_kept)
 	TOLD_NOTHING();
 }
 
-Test(history, private_ones_are_kept_between_accounts)
+Test(history, private_messages_are_kept_between_accounts)
 {
 	told_log_in(&w, 1, "dan", NULL);
 	told_log_in(&w, 3, "eve", NULL);
@@ -71,7 +71,7 @@ Test(history, private_ones_are_kept_between_accounts)
 	TOLD_NOTHING();
 }
 
-Test(history, what_goes_to_nickserv_is_not_kept)
+Test(history, messages_to_nickserv_are_not_kept)
 {
 	told_log_in(&w, 1, "dan", NULL);
 	fixture_say(&w, 1, "PRIVMSG NickServ :DROP dan secret");
@@ -79,7 +79,7 @@ Test(history, what_goes_to_nickserv_is_not_kept)
 	TOLD_NOTHING();
 }
 
-Test(history, without_it_nothing_is_kept)
+Test(history, nothing_is_kept_when_history_is_off)
 {
 	w.config.has_history = false;
 	fixture_join(&w, 0, "eve", NULL);
@@ -123,27 +123,27 @@ Test(history, a_lost_connection_does_not_end_a_membership)
 	TOLD("7 dan in #a from 7");
 }
 
-Test(history, a_ban_ends_it)
+Test(history, a_ban_ends_the_membership_of_the_absent)
 {
 	back_from_a_lost_connection("MODE #a +b *!*@nowhere", "5 dan in #a from 5");
 }
 
-Test(history, mode_i_ends_it)
+Test(history, mode_i_ends_the_membership_of_the_absent)
 {
 	back_from_a_lost_connection("MODE #a +i", "5 dan in #a from 5");
 }
 
-Test(history, a_key_ends_it)
+Test(history, a_key_ends_the_membership_of_the_absent)
 {
 	back_from_a_lost_connection("MODE #a +k x", "5 dan in #a from 5");
 }
 
-Test(history, other_modes_do_not)
+Test(history, other_modes_do_not_end_a_membership)
 {
 	back_from_a_lost_connection("MODE #a +mstl 5", "5 dan in #a from 3");
 }
 
-Test(history, being_away_too_long_ends_it)
+Test(history, a_long_absence_ends_the_membership)
 {
 	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
@@ -166,7 +166,7 @@ Test(history, a_channel_that_ends_and_is_founded_by_others_is_another)
 	TOLD("4 dan in #a from 4");
 }
 
-Test(history, being_put_out_ends_it)
+Test(history, a_kick_ends_the_membership)
 {
 	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
@@ -181,7 +181,7 @@ Test(history, being_put_out_ends_it)
 }
 
 /* Two connections of one account: one is lost, the other is kicked. */
-Test(history, who_is_put_out_is_not_absent_elsewhere)
+Test(history, a_kick_does_not_affect_other_channels)
 {
 	fixture_join(&w, 0, "eve", NULL);
 	fixture_say(&w, 0, "JOIN #a");
@@ -200,7 +200,7 @@ Test(history, who_is_put_out_is_not_absent_elsewhere)
 	TOLD("5 dan in #a from 5");
 }
 
-Test(history, who_logs_in_later_was_there_before)
+Test(history, a_login_keeps_the_presence_before_it)
 {
 	fixture_join(&w, 1, "dan", "draft/account-registration");
 	fixture_say(&w, 1, "JOIN #a");
@@ -212,7 +212,7 @@ Test(history, who_logs_in_later_was_there_before)
 	TOLD_NOTHING();
 }
 
-Test(history, who_registers_a_name_that_was_dropped_is_somebody_else)
+Test(history, a_new_account_of_a_dropped_name_is_another_account)
 {
 	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
@@ -237,7 +237,7 @@ static void told_of(const char *said, const char *expected)
 	fixture_forget(&w);
 }
 
-Test(history, questions_are_understood)
+Test(history, requests_are_parsed)
 {
 	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	fixture_say(&w, 1, "JOIN #Room");
@@ -254,7 +254,7 @@ Test(history, questions_are_understood)
 		"way 5 dan - - since 0: @253402300799999 @951782400000 7");
 }
 
-Test(history, who_has_the_nick_now_is_meant)
+Test(history, a_nick_means_its_present_user)
 {
 	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	told_log_in(&w, 3, "eve", NULL);
@@ -275,7 +275,7 @@ static void refused(const char *said, const char *answer)
 	TOLD_NOTHING();
 }
 
-Test(history, what_is_wrong_is_said)
+Test(history, wrong_requests_are_explained)
 {
 	char said[500];
 
@@ -304,7 +304,7 @@ Test(history, what_is_wrong_is_said)
 	cr_assert(ge(u64, apo_model_figures(w.model)->history_refused, 11));
 }
 
-Test(history, who_has_no_account_asks_only_where_it_is)
+Test(history, without_an_account_only_present_channels_are_answered)
 {
 	fixture_join(&w, 1, "dan", "draft/chathistory");
 	refused("CHATHISTORY LATEST #a * 5",
@@ -319,7 +319,7 @@ Test(history, who_has_no_account_asks_only_where_it_is)
 		"INVALID_TARGET LATEST #a :Messages could not be retrieved");
 }
 
-Test(history, what_is_said_behind_many_questions_waits_for_their_answers)
+Test(history, lines_after_many_requests_wait_for_the_answers)
 {
 	unsigned i;
 
@@ -411,7 +411,7 @@ Test(history, the_batch_has_the_label)
 	QUIET(&w, 1);
 }
 
-Test(history, who_knows_no_batches_gets_lines)
+Test(history, without_batch_the_answer_is_lines)
 {
 	told_log_in(&w, 1, "dan", "draft/chathistory");
 	fixture_say(&w, 1, "JOIN #Room");
@@ -430,7 +430,7 @@ Test(history, who_knows_no_batches_gets_lines)
 	QUIET(&w, 1);
 }
 
-Test(history, targets_are_told_with_their_times)
+Test(history, targets_have_their_times)
 {
 	told_log_in(&w, 1, "dan", "draft/chathistory batch");
 	fixture_say(&w, 1,
@@ -443,7 +443,7 @@ Test(history, targets_are_told_with_their_times)
 	HEARS(&w, 1, ":irc.example BATCH -1");
 }
 
-Test(history, who_has_gone_is_not_answered)
+Test(history, a_client_that_has_left_is_not_answered)
 {
 	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	fixture_say(&w, 1, "CHATHISTORY LATEST #room * 10");
@@ -455,7 +455,7 @@ Test(history, who_has_gone_is_not_answered)
 	fixture_say(&w, 3, "CHATHISTORY LATEST #room * 10");
 }
 
-Test(history, it_is_advertised_as_it_is)
+Test(history, the_capability_and_isupport_match_the_configuration)
 {
 	w.config.history_answer_max = 77;
 	fixture_connect(&w, 1);

@@ -21,7 +21,7 @@ static void end(void)
 
 TestSuite(history_moves, .init = begin, .fini = end);
 
-Test(history_moves, presences_go_on_in_another_process)
+Test(history_moves, presences_continue_in_another_process)
 {
 	told_join_two(&w);
 	told_talk(&w);
@@ -34,7 +34,7 @@ Test(history_moves, presences_go_on_in_another_process)
 }
 
 /* The account becomes absent in one process and comes back in the other. */
-Test(history_moves, absences_go_on_in_another_process)
+Test(history_moves, absences_continue_in_another_process)
 {
 	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
@@ -62,7 +62,7 @@ Test(history_moves, an_absence_ends_at_its_time_in_another_process)
 }
 
 /* If the account was removed by another program meanwhile, its name may belong to someone else. */
-Test(history_moves, absences_of_accounts_that_are_no_more_are_not_carried)
+Test(history_moves, absences_of_removed_accounts_are_not_handed_over)
 {
 	told_join_two(&w);
 	fixture_close(&w, 1, "gone");
@@ -75,7 +75,7 @@ Test(history_moves, absences_of_accounts_that_are_no_more_are_not_carried)
 	TOLD("3 dan in #a from 3");
 }
 
-Test(history_moves, who_has_none_asks_for_what_it_has_heard_in_both_processes)
+Test(history_moves, without_an_account_history_of_both_processes_is_answered)
 {
 	told_join_two(&w);
 	fixture_hand_over(&w);
@@ -84,7 +84,7 @@ Test(history_moves, who_has_none_asks_for_what_it_has_heard_in_both_processes)
 	TOLD("way 4 - #a - since 1 in: * * 10");
 }
 
-Test(history_moves, a_question_is_waited_for)
+Test(history_moves, a_pending_request_is_waited_for)
 {
 	told_join_two(&w);
 	fixture_say(&w, 0, "CAP REQ :" TOLD_CAPS);
@@ -95,7 +95,7 @@ Test(history_moves, a_question_is_waited_for)
 }
 
 /* The other process keeps its history elsewhere, or this one has kept none. */
-Test(history_moves, where_it_begins_whoever_is_there_has_just_joined)
+Test(history_moves, when_history_is_switched_on_members_have_just_joined)
 {
 	told_join_two(&w);
 	told_log_in(&w, 3, "fay", NULL);
@@ -115,7 +115,7 @@ Test(history_moves, where_it_begins_whoever_is_there_has_just_joined)
 }
 
 /* The next process has no history: the model must not call what is not there. */
-Test(history_moves, it_may_end_with_the_process)
+Test(history_moves, history_can_be_switched_off_by_a_hand_over)
 {
 	struct apo_serializer serializer, reading;
 	struct apo_peer peers[2];

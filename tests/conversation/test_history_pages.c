@@ -91,7 +91,7 @@ static unsigned look(unsigned first, unsigned batch)
 	return i - first;
 }
 
-Test(history_pages, a_slice_is_told_and_the_next_when_it_has_been_read)
+Test(history_pages, the_next_slice_is_sent_when_the_last_was_read)
 {
 	unsigned seen, slices = 1;
 
@@ -115,7 +115,7 @@ Test(history_pages, a_slice_is_told_and_the_next_when_it_has_been_read)
 	cr_assert(not(w.mocks[1].is_held));
 }
 
-Test(history_pages, others_are_heard_between_slices)
+Test(history_pages, messages_of_others_come_between_slices)
 {
 	unsigned seen;
 
@@ -137,7 +137,7 @@ Test(history_pages, others_are_heard_between_slices)
 }
 
 /* Whatever the client asks, at most two answers wait for it to read. */
-Test(history_pages, who_asks_on_and_on_and_does_not_read_waits)
+Test(history_pages, requests_of_a_client_that_does_not_read_wait)
 {
 	uint64_t tickets[2];
 	unsigned i, seen;
@@ -223,7 +223,7 @@ Test(history_pages, two_long_answers_of_different_kinds_are_apart)
 	QUIET(&w, 1);
 }
 
-Test(history_pages, the_asker_goes_between_slices)
+Test(history_pages, the_client_leaves_between_slices)
 {
 	answer(ask(""), APO_ASKED_DONE);
 	cr_assert(fixture_step(&w));
@@ -233,7 +233,7 @@ Test(history_pages, the_asker_goes_between_slices)
 }
 
 /* A hand-over waits for no client: the rest of an answer is left out, and the client is told so. */
-Test(history_pages, in_a_hurry_the_rest_is_left_out)
+Test(history_pages, before_a_hand_over_the_rest_is_left_out)
 {
 	unsigned lines = 0;
 	char *line;

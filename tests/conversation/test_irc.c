@@ -56,7 +56,7 @@ Test(message, the_longest_line_of_all_is_taken)
 	cr_assert(eq(sz, strlen(message.params[0]), 508));
 }
 
-Test(message, nothing_said_is_empty)
+Test(message, a_line_without_a_command_is_empty)
 {
 	static const char *const empty[] = {"",      "   ", ":source", ":source ", "@tag",
 					    "@tag ", "@",   "@ ",      ":"};
@@ -94,7 +94,7 @@ Test(message, the_fifteenth_parameter_takes_the_rest)
 	cr_assert(eq(str, (char *)message.params[14], "15 16 :17"));
 }
 
-Test(message, parameters_that_were_not_said_are_empty)
+Test(message, missing_parameters_are_empty)
 {
 	struct apo_message message;
 	unsigned i;
@@ -121,7 +121,7 @@ Test(message, tags_beyond_the_maximum_are_left_out)
 	cr_assert(eq(ptr, (void *)apo_message_tag(&message, "t64"), NULL));
 }
 
-Test(line, what_does_not_fit_is_cut_between_characters)
+Test(line, a_too_long_line_is_cut_between_characters)
 {
 	struct apo_line out;
 	char text[600];
@@ -154,7 +154,7 @@ Test(line, no_word_overruns_a_full_line)
 	cr_assert(eq(sz, out.len, 512));
 }
 
-Test(tag, escape_says_when_it_does_not_fit)
+Test(tag, escaping_fails_when_it_does_not_fit)
 {
 	char to[4];
 
@@ -163,7 +163,7 @@ Test(tag, escape_says_when_it_does_not_fit)
 	cr_assert(eq(sz, apo_tag_escape(to, 0, ""), 0));
 }
 
-Test(utf8, what_rfc_3629_allows_and_nothing_else)
+Test(utf8, only_what_rfc_3629_allows_is_valid)
 {
 	static const char *const good[] = {"",
 					   "plain",
@@ -260,7 +260,7 @@ Test(names, folding_is_of_ascii_letters_only)
 	cr_assert(not(apo_is_same("a", "ab")));
 }
 
-Test(names, user_names_are_made_fit)
+Test(names, user_names_are_corrected)
 {
 	char user[11];
 

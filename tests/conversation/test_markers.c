@@ -88,7 +88,7 @@ static void answered(unsigned i, const char *said, const char *answer)
 	QUIET(&w, i);
 }
 
-Test(markers, a_marker_is_told_before_the_names)
+Test(markers, a_marker_is_sent_before_the_names)
 {
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 	cr_assert(eq(int, apo_model_on_marker(w.model, "dan", "#room", 1699999999000), 0));
@@ -102,7 +102,7 @@ Test(markers, a_marker_is_told_before_the_names)
 	HEARS(&w, 1, ":irc.example MARKREAD #other *");
 }
 
-Test(markers, who_does_not_ask_is_told_nothing)
+Test(markers, without_the_capability_no_marker_is_sent)
 {
 	fixture_join(&w, 0, "eve", NULL);
 	fixture_say(&w, 0, "JOIN #a");
@@ -112,7 +112,7 @@ Test(markers, who_does_not_ask_is_told_nothing)
 	QUIET(&w, 0);
 }
 
-Test(markers, all_of_an_account_are_told_and_nobody_else)
+Test(markers, a_marker_is_sent_to_the_connections_of_its_account_only)
 {
 	log_in(1, "one", "dan");
 	log_in(3, "two", "dan");
@@ -144,7 +144,7 @@ Test(markers, a_marker_only_goes_forward)
 		 "MARKREAD #a timestamp=2023-11-14T22:13:20.000Z");
 }
 
-Test(markers, what_is_wrong_is_said)
+Test(markers, wrong_requests_are_explained)
 {
 	log_in(1, "one", "dan");
 	answered(1, "MARKREAD", "FAIL MARKREAD NEED_MORE_PARAMS :Missing parameters");
@@ -163,7 +163,7 @@ Test(markers, what_is_wrong_is_said)
 		 "FAIL MARKREAD INTERNAL_ERROR #a :Log in to an account first");
 }
 
-Test(markers, who_registers_a_name_that_was_dropped_has_none)
+Test(markers, a_new_account_of_a_dropped_name_has_no_markers)
 {
 	log_in(1, "one", "dan");
 	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
@@ -176,7 +176,7 @@ Test(markers, who_registers_a_name_that_was_dropped_has_none)
 	QUIET(&w, 1);
 }
 
-Test(markers, without_history_there_are_none)
+Test(markers, without_history_there_are_no_markers)
 {
 	w.config.has_history = false;
 	fixture_join(&w, 0, "eve", NULL);
@@ -188,7 +188,7 @@ Test(markers, without_history_there_are_none)
 
 /* The store reports older markers, and a client that is logged in is still among the connections of
  * its account. */
-Test(markers, all_of_an_account_are_told_in_another_process)
+Test(markers, markers_work_in_another_process)
 {
 	log_in(1, "one", "dan");
 	log_in(3, "two", "dan");

@@ -23,7 +23,7 @@ TestSuite(messages, .init = begin, .fini = end);
 
 #define TIME "time=2023-11-14T22:13:20.000Z"
 
-Test(messages, a_channel_hears_all_but_their_sender)
+Test(messages, a_channel_message_goes_to_all_but_its_sender)
 {
 	fixture_say(&w, 0, "PRIVMSG #A :hello  there");
 	HEARS(&w, 1, ":dan!~dan@host0.example PRIVMSG #a :hello  there");
@@ -33,7 +33,7 @@ Test(messages, a_channel_hears_all_but_their_sender)
 	HEARS(&w, 0, ":eve!~eve@host1.example NOTICE #a :word");
 }
 
-Test(messages, people_hear_what_is_for_them)
+Test(messages, a_private_message_reaches_its_recipient)
 {
 	fixture_say(&w, 0, "PRIVMSG EVE,#a :hi");
 	HEARS(&w, 1, ":dan!~dan@host0.example PRIVMSG eve :hi");
@@ -48,7 +48,7 @@ Test(messages, people_hear_what_is_for_them)
 	QUIET(&w, 0);
 }
 
-Test(messages, what_goes_nowhere_is_said_but_not_of_notices)
+Test(messages, errors_are_answered_except_for_notices)
 {
 	fixture_say(&w, 0, "PRIVMSG");
 	HEARS(&w, 0, ":irc.example 411 dan :No recipient given");
@@ -71,7 +71,7 @@ Test(messages, what_goes_nowhere_is_said_but_not_of_notices)
 	QUIET(&w, 0);
 }
 
-Test(messages, some_of_a_channel)
+Test(messages, messages_to_operators_and_voiced_members)
 {
 	fixture_say(&w, 0, "MODE #a +v eve");
 	fixture_forget(&w);
@@ -83,7 +83,7 @@ Test(messages, some_of_a_channel)
 	HEARS(&w, 1, ":fay!~fay@host2.example PRIVMSG +#a :voices");
 }
 
-Test(messages, long_ones_are_cut_between_characters)
+Test(messages, long_messages_are_cut_between_characters)
 {
 	char text[600], *line;
 	int i;
@@ -109,7 +109,7 @@ Test(messages, echo_is_the_answer)
 	QUIET(&w, 2);
 }
 
-Test(messages, labels_want_one_answer_whatever_it_is)
+Test(messages, each_label_gets_one_answer)
 {
 	fixture_say(&w, 2, "@label=a PONG x");
 	HEARS(&w, 2, "@label=a;" TIME " :irc.example ACK");
@@ -161,7 +161,7 @@ Test(messages, a_long_answer_to_a_label_is_one_batch_of_whole_lines)
 	HEARS_LIKE(&w, 2, "@time=* BATCH -*");
 }
 
-Test(messages, tags_of_clients_go_to_who_knows_tags)
+Test(messages, client_tags_go_to_clients_with_message_tags)
 {
 	fixture_join(&w, 3, "gil", "message-tags");
 	fixture_say(&w, 3, "JOIN #a");
@@ -183,7 +183,7 @@ Test(messages, tags_of_clients_go_to_who_knows_tags)
 	HEARS(&w, 3, ":irc.example 461 gil TAGMSG :Not enough parameters");
 }
 
-Test(messages, the_largest_tags_pass_whole)
+Test(messages, the_largest_tags_are_passed_on_whole)
 {
 	char value[4100], *line;
 
@@ -198,7 +198,7 @@ Test(messages, the_largest_tags_pass_whole)
 	HEARS(&w, 3, ":irc.example 417 gil :Input line was too long");
 }
 
-Test(messages, an_account_is_a_tag)
+Test(messages, the_account_of_the_sender_is_a_tag)
 {
 	fixture_join(&w, 3, "gil", "sasl");
 	fixture_say(&w, 3, "AUTHENTICATE PLAIN");
@@ -229,7 +229,7 @@ static void arrive(unsigned i, bool arrived)
 			     w.now_ns);
 }
 
-Test(receipts, they_tell_when_all_have_it)
+Test(receipts, a_receipt_is_final_when_all_have_the_message)
 {
 	fixture_say(&w, 3, "PRIVMSG #a :hi");
 	HEARS(&w, 3, ":irc.example RECEIPT abc-1 #a 0 3 sent");
@@ -245,7 +245,7 @@ Test(receipts, they_tell_when_all_have_it)
 	QUIET(&w, 3);
 }
 
-Test(receipts, they_name_who_is_missing_and_end)
+Test(receipts, receipts_name_missing_recipients_and_end)
 {
 	fixture_say(&w, 3, "PRIVMSG #a :hi");
 	HEARS(&w, 3, ":irc.example RECEIPT abc-1 #a 0 3 sent");
@@ -265,7 +265,7 @@ Test(receipts, they_name_who_is_missing_and_end)
 	cr_assert(eq(u64, apo_model_figures(w.model)->receipts_watched, 1));
 }
 
-Test(receipts, one_that_has_gone_is_named_still)
+Test(receipts, a_recipient_that_has_left_is_named)
 {
 	fixture_say(&w, 3, "PRIVMSG eve :hi");
 	HEARS(&w, 3, ":irc.example RECEIPT abc-1 eve 0 1 sent");
@@ -284,7 +284,7 @@ Test(receipts, one_that_has_gone_is_named_still)
 	HEARS(&w, 3, ":irc.example RECEIPT abc-3 fay 0 1 final :fay");
 }
 
-Test(receipts, nobody_there_is_final_at_once)
+Test(receipts, without_recipients_a_receipt_is_final_at_once)
 {
 	fixture_say(&w, 3, "JOIN #empty");
 	fixture_forget(&w);
@@ -294,7 +294,7 @@ Test(receipts, nobody_there_is_final_at_once)
 	HEARS_LIKE(&w, 3, "* 421 *");
 }
 
-Test(receipts, a_sender_that_has_gone_is_told_nothing)
+Test(receipts, a_sender_that_has_left_gets_no_receipt)
 {
 	fixture_say(&w, 3, "PRIVMSG #a :hi");
 	fixture_close(&w, 3, "gone");
@@ -304,7 +304,7 @@ Test(receipts, a_sender_that_has_gone_is_told_nothing)
 	fixture_wait(&w, 100 * RUDP_NS_PER_S);
 }
 
-Test(receipts, beyond_the_limits_messages_go_unwatched)
+Test(receipts, beyond_the_limits_messages_have_no_receipt)
 {
 	w.config.receipt_recipients_max = 2;
 	fixture_say(&w, 3, "PRIVMSG #a :hi");
@@ -318,7 +318,7 @@ Test(receipts, beyond_the_limits_messages_go_unwatched)
 	cr_assert(eq(u64, apo_model_figures(w.model)->receipts_refused, 2));
 }
 
-Test(receipts, who_did_not_ask_gets_none)
+Test(receipts, without_the_capability_there_is_no_receipt)
 {
 	fixture_say(&w, 0, "PRIVMSG #a :hi");
 	cr_assert(eq(uint, w.watched_count, 0));

@@ -555,7 +555,7 @@ static void run(uint64_t seed)
 	fixture_fini(&w);
 }
 
-Test(model, everybody_hears_what_a_simple_model_says)
+Test(model, outputs_match_a_simple_model)
 {
 	uint64_t seed;
 

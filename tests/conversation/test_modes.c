@@ -19,7 +19,7 @@ static void end(void)
 
 TestSuite(modes, .init = begin, .fini = end);
 
-Test(modes, they_are_seen_and_changed_in_one_line)
+Test(modes, modes_are_shown_and_changed_in_one_line)
 {
 	ANSWERS(&w, 2, "MODE #a", ":irc.example 324 fay #a +nt");
 	HEARS(&w, 2, ":irc.example 329 fay #a 1700000000");
@@ -35,7 +35,7 @@ Test(modes, they_are_seen_and_changed_in_one_line)
 	QUIET(&w, 0);
 }
 
-Test(modes, only_operators_change_them)
+Test(modes, only_operators_change_modes)
 {
 	ANSWERS(&w, 1, "MODE #a +m", ":irc.example 482 eve #a :You're not channel operator");
 	ANSWERS(&w, 1, "MODE #a +smv eve", ":irc.example 482 eve #a :You're not channel operator");
@@ -48,7 +48,7 @@ Test(modes, only_operators_change_them)
 	ANSWERS(&w, 0, "NAMES #a", ":irc.example 353 dan = #a :dan @eve");
 }
 
-Test(modes, what_makes_no_sense_is_said)
+Test(modes, invalid_modes_are_explained)
 {
 	ANSWERS(&w, 0, "MODE #none", ":irc.example 403 dan #none :No such channel");
 	ANSWERS(&w, 0, "MODE #a +x", ":irc.example 472 dan x :is unknown mode char to me");
@@ -69,7 +69,7 @@ Test(modes, what_makes_no_sense_is_said)
 	ANSWERS(&w, 0, "MODE #a +b :", ":irc.example 696 dan #a b * :This is no mask");
 }
 
-Test(modes, a_key_opens)
+Test(modes, a_key_is_required_to_join)
 {
 	fixture_say(&w, 0, "MODE #a +k key");
 	fixture_forget(&w);
@@ -81,7 +81,7 @@ Test(modes, a_key_opens)
 	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #a");
 }
 
-Test(modes, a_limit_closes)
+Test(modes, a_limit_refuses_joins)
 {
 	fixture_say(&w, 0, "MODE #a +l 2");
 	fixture_forget(&w);
@@ -90,7 +90,7 @@ Test(modes, a_limit_closes)
 	ANSWERS(&w, 2, "JOIN #a", ":fay!~fay@host2.example JOIN #a");
 }
 
-Test(modes, bans_keep_out_and_silent_but_for_exceptions)
+Test(modes, bans_prevent_joining_and_speaking_except_for_exceptions)
 {
 	ANSWERS(&w, 0, "MODE #a +b *!*@host2.example",
 		":dan!~dan@host0.example MODE #a +b *!*@host2.example");
@@ -108,14 +108,14 @@ Test(modes, bans_keep_out_and_silent_but_for_exceptions)
 	HEARS(&w, 0, ":fay!~fay@host2.example PRIVMSG #a :hello");
 }
 
-Test(modes, bans_see_the_address_behind_a_host)
+Test(modes, bans_match_the_address_behind_a_host)
 {
 	fixture_say(&w, 0, "MODE #a +b *!*@192.0.2.2");
 	fixture_say(&w, 2, "JOIN #a");
 	HEARS(&w, 2, ":irc.example 474 fay #a :Cannot join channel (+b)");
 }
 
-Test(modes, lists_are_told_with_who_and_when)
+Test(modes, lists_have_setter_and_time)
 {
 	fixture_say(&w, 0, "MODE #a +be-b bad good none");
 	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +be bad!*@* good!*@*");
@@ -174,7 +174,7 @@ Test(modes, parameters_beyond_the_maximum_are_not_taken)
 }
 
 /* A line of 500 letters must not be answered with 500 lists. */
-Test(modes, a_list_is_told_once_however_often_it_is_asked_for)
+Test(modes, a_list_is_sent_once_for_each_line)
 {
 	fixture_say(&w, 0, "MODE #a +bb a b");
 	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +bb a!*@* b!*@*");
@@ -202,7 +202,7 @@ Test(modes, moderated_and_external)
 	HEARS(&w, 1, ":dan!~dan@host0.example PRIVMSG #a :hello");
 }
 
-Test(modes, of_oneself)
+Test(modes, user_modes)
 {
 	fixture_say(&w, 0, "MODE dan");
 	HEARS(&w, 0, ":irc.example 221 dan +");

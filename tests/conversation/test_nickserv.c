@@ -89,7 +89,7 @@ Test(nickserv, regain_takes_the_nick_back)
 }
 
 /* A client that is not registered yet holds its nick, too. */
-Test(nickserv, a_session_that_is_not_registered_is_in_the_way_too)
+Test(nickserv, regain_ends_an_unregistered_connection_too)
 {
 	come_as_dan(3, "dan_", NULL);
 	fixture_connect(&w, 2);
@@ -99,7 +99,7 @@ Test(nickserv, a_session_that_is_not_registered_is_in_the_way_too)
 	cr_assert(w.mocks[2].is_closed);
 }
 
-Test(nickserv, another_session_of_the_account_is_ones_own)
+Test(nickserv, ghost_ends_another_session_of_the_account)
 {
 	come_as_dan(1, "guest", NULL);
 	come_as_dan(3, "dan", NULL);
@@ -111,7 +111,7 @@ Test(nickserv, another_session_of_the_account_is_ones_own)
 	SAYS(3, "dan", "That is you");
 }
 
-Test(nickserv, nobody_ends_the_sessions_of_others)
+Test(nickserv, sessions_of_others_cannot_be_ended)
 {
 	fixture_join(&w, 2, "fay", NULL);
 	fixture_join(&w, 4, "gus", NULL);
@@ -131,7 +131,7 @@ Test(nickserv, nobody_ends_the_sessions_of_others)
 }
 
 /* The QUIT of the ghost is not part of the labeled response. */
-Test(nickserv, a_label_is_answered_with_what_is_the_answer)
+Test(nickserv, a_label_covers_only_the_answer)
 {
 	come_as_dan(1, "dan", NULL);
 	come_as_dan(3, "dan_", "labeled-response batch");
@@ -144,7 +144,7 @@ Test(nickserv, a_label_is_answered_with_what_is_the_answer)
 	QUIET(&w, 3);
 }
 
-Test(nickserv, nobody_is_called_so)
+Test(nickserv, nobody_can_take_the_nick_nickserv)
 {
 	fixture_join(&w, 2, "fay", NULL);
 	fixture_say(&w, 2, "NICK nickSERV");
@@ -223,7 +223,7 @@ Test(nickserv, a_wrong_password_counts)
 	cr_assert(eq(u64, figures()->passwords_wrong, 3));
 }
 
-Test(nickserv, drop_tells_nobody_which_accounts_there_are)
+Test(nickserv, drop_does_not_reveal_accounts)
 {
 	fixture_join(&w, 2, "fay", NULL);
 	fixture_say(&w, 2, "NS DROP eve password");
@@ -260,7 +260,7 @@ Test(nickserv, an_operator_drops_without_a_password)
 	cr_assert(eq(u64, figures()->passwords_wrong, 0));
 }
 
-Test(nickserv, accounts_that_are_not_told_again_have_gone)
+Test(nickserv, accounts_that_are_not_listed_again_are_removed)
 {
 	come_as_dan(1, "dan", NULL);
 	fixture_join(&w, 2, "fay", NULL);
@@ -283,7 +283,7 @@ Test(nickserv, accounts_that_are_not_told_again_have_gone)
 
 /* Another program has removed and registered the account again, and the model was told of
  * neither. */
-Test(nickserv, an_account_of_another_number_is_another_account)
+Test(nickserv, an_account_with_another_id_is_another_account)
 {
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 5, w.now_ns), 0));
 	come_as_dan(1, "dan", NULL);

@@ -87,7 +87,7 @@ Test(queries, who_of_names_and_masks)
 
 /* ---- WHOIS ---- */
 
-Test(queries, whois_tells_what_others_may_know)
+Test(queries, whois_shows_only_public_data)
 {
 	fixture_say(&w, 1, "JOIN #a");
 	fixture_say(&w, 1, "AWAY :lunch");
@@ -115,7 +115,7 @@ Test(queries, whois_tells_what_others_may_know)
 	fixture_forget(&w);
 }
 
-Test(queries, whois_of_nobody)
+Test(queries, whois_of_an_unknown_nick)
 {
 	ANSWERS(&w, 0, "WHOIS", ":irc.example 431 dan :No nickname given");
 	ANSWERS(&w, 0, "WHOIS nobody", ":irc.example 401 dan nobody :No such nick or channel");
@@ -166,7 +166,7 @@ Test(queries, userhost_and_ison)
 
 /* ---- the server ---- */
 
-Test(queries, the_server_speaks_of_itself)
+Test(queries, queries_about_the_server)
 {
 	w.config.motd = motd;
 	w.config.motd_count = 3;
@@ -238,7 +238,7 @@ Test(queries, help_knows_every_command)
 	HEARS(&w, 0, ":irc.example 524 dan nonsense :No help on this subject");
 }
 
-Test(queries, commands_stand_in_order_and_ask_for_what_they_take)
+Test(queries, the_command_table_is_sorted_and_checks_parameter_counts)
 {
 	char line[32];
 	unsigned i;
@@ -260,7 +260,7 @@ Test(queries, commands_stand_in_order_and_ask_for_what_they_take)
 }
 
 /* Each command without parameters and with too many: it may answer or not, but must do no harm. */
-Test(queries, no_command_minds_odd_parameters)
+Test(queries, no_command_fails_on_odd_parameters)
 {
 	static const char *const tails[] = {
 		"",        " :",        " : ",        " a",
@@ -285,7 +285,7 @@ Test(queries, no_command_minds_odd_parameters)
 
 /* ---- AWAY, SETNAME ---- */
 
-Test(queries, setname_is_told_to_who_knows_it)
+Test(queries, setname_is_sent_to_clients_with_the_capability)
 {
 	fixture_join(&w, 3, "gil", "setname standard-replies");
 	fixture_join(&w, 4, "hal", "setname");
@@ -314,7 +314,7 @@ static void oper(unsigned i, const char *name)
 	fixture_forget(&w);
 }
 
-Test(operators, who_has_the_password_is_one)
+Test(operators, oper_needs_the_password)
 {
 	fixture_say(&w, 0, "OPER root secret");
 	QUIET(&w, 0);
@@ -341,7 +341,7 @@ Test(operators, who_has_the_password_is_one)
 	cr_assert(not(w.mocks[0].is_operator));
 }
 
-Test(operators, who_finds_them_behind_more_than_it_may_tell)
+Test(operators, who_finds_operators_beyond_its_limit)
 {
 	oper(2, "root");
 	w.config.who_replies_max = 1;
@@ -350,7 +350,7 @@ Test(operators, who_finds_them_behind_more_than_it_may_tell)
 	HEARS(&w, 0, ":irc.example 315 dan * :End of WHO list");
 }
 
-Test(operators, wrong_passwords_and_places_are_refused)
+Test(operators, wrong_passwords_and_hosts_are_refused)
 {
 	fixture_say(&w, 0, "OPER nobody x");
 	HEARS(&w, 0, ":irc.example 464 dan :Password incorrect");
@@ -366,7 +366,7 @@ Test(operators, wrong_passwords_and_places_are_refused)
 	oper(1, "near");
 }
 
-Test(operators, only_they_may)
+Test(operators, only_operators_may_use_their_commands)
 {
 	static const char *const lines[] = {"KILL eve x", "REHASH", "DIE", "WALLOPS x",
 					    "CHGHOST eve a.b"};
@@ -400,7 +400,7 @@ Test(operators, kill_ends_a_connection)
 	cr_assert(eq(u64, apo_model_figures(w.model)->operators, 0));
 }
 
-Test(operators, rehash_and_die_are_asked_of_the_server)
+Test(operators, rehash_and_die_call_the_server)
 {
 	oper(0, "root");
 	fixture_say(&w, 0, "REHASH");
@@ -416,7 +416,7 @@ Test(operators, rehash_and_die_are_asked_of_the_server)
 	cr_assert(eq(uint, w.die_count, 1));
 }
 
-Test(operators, wallops_reach_who_wants_them)
+Test(operators, wallops_reach_users_with_mode_w)
 {
 	oper(0, "root");
 	fixture_say(&w, 1, "MODE eve +w");
@@ -427,7 +427,7 @@ Test(operators, wallops_reach_who_wants_them)
 	QUIET(&w, 0);
 }
 
-Test(operators, chghost_is_told_to_who_knows_it)
+Test(operators, chghost_is_sent_to_clients_with_the_capability)
 {
 	fixture_join(&w, 3, "gil", "chghost");
 	oper(0, "root");
@@ -471,7 +471,7 @@ Test(operators, stats)
 
 /* ---- MONITOR ---- */
 
-Test(monitor, tells_who_comes_and_goes)
+Test(monitor, monitor_reports_logons_and_logoffs)
 {
 	fixture_say(&w, 0, "MONITOR + eve,gil,9bad");
 	HEARS(&w, 0, ":irc.example 730 dan :eve!~eve@host1.example");
@@ -497,7 +497,7 @@ Test(monitor, tells_who_comes_and_goes)
 	HEARS(&w, 0, ":irc.example 733 dan :End of MONITOR list");
 }
 
-Test(monitor, tells_a_change_of_nick_once)
+Test(monitor, monitor_reports_a_change_of_nick_once)
 {
 	fixture_say(&w, 0, "MONITOR + eve,ann");
 	fixture_forget(&w);
@@ -508,7 +508,7 @@ Test(monitor, tells_a_change_of_nick_once)
 	QUIET(&w, 0);
 }
 
-Test(monitor, is_bounded)
+Test(monitor, monitor_is_limited)
 {
 	w.config.monitor_max = 2;
 	ANSWERS(&w, 0, "MONITOR + a,b,c,d", ":irc.example 734 dan 2 c :Monitor list is full");
@@ -516,7 +516,7 @@ Test(monitor, is_bounded)
 	ANSWERS(&w, 0, "MONITOR +", ":irc.example 461 dan MONITOR :Not enough parameters");
 }
 
-Test(monitor, extended_tells_more)
+Test(monitor, extended_monitor_reports_more)
 {
 	fixture_join(&w, 3, "gil", "extended-monitor away-notify setname");
 	fixture_say(&w, 3, "MONITOR + eve");
@@ -535,7 +535,7 @@ Test(monitor, extended_tells_more)
 
 /* ---- another configuration ---- */
 
-Test(configuration, what_changes_is_told)
+Test(configuration, changes_are_announced)
 {
 	static struct apo_model_config other;
 

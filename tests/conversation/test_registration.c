@@ -19,7 +19,7 @@ static void end(void)
 
 TestSuite(registration, .init = begin, .fini = end);
 
-Test(registration, nick_and_user_bring_the_welcome_in_its_order)
+Test(registration, nick_and_user_lead_to_the_welcome_in_order)
 {
 	static const char *const numerics[] = {"001", "002", "003", "004", "005",
 					       "005", "005", "251", "252", "253",
@@ -38,7 +38,7 @@ Test(registration, nick_and_user_bring_the_welcome_in_its_order)
 	QUIET(&w, 0);
 }
 
-Test(registration, welcome_says_who_one_is)
+Test(registration, the_welcome_contains_the_clients_name)
 {
 	fixture_connect(&w, 0);
 	fixture_say(&w, 0, "USER da!n 0 * :Dan");
@@ -52,7 +52,7 @@ Test(registration, welcome_says_who_one_is)
 	fixture_forget(&w);
 }
 
-Test(registration, what_is_for_users_waits_for_registration)
+Test(registration, user_commands_need_registration)
 {
 	fixture_connect(&w, 0);
 	ANSWERS(&w, 0, "JOIN #a", ":irc.example 451 * :You have not registered");
@@ -61,7 +61,7 @@ Test(registration, what_is_for_users_waits_for_registration)
 	QUIET(&w, 0);
 }
 
-Test(registration, nicks_that_cannot_be_are_refused)
+Test(registration, invalid_nicks_are_refused)
 {
 	fixture_join(&w, 0, "dan", NULL);
 	fixture_connect(&w, 1);
@@ -117,7 +117,7 @@ Test(registration, capabilities_hold_registration_up)
 	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
 }
 
-Test(registration, sasl_is_offered_only_where_nobody_listens)
+Test(registration, sasl_is_offered_only_on_secure_connections)
 {
 	fixture_connect(&w, 0);
 	fixture_say(&w, 0, "CAP LS");
@@ -172,7 +172,7 @@ Test(registration, sasl_plain_logs_in)
 	HEARS(&w, 1, ":irc.example 907 dan :You have already authenticated using SASL");
 }
 
-Test(registration, sasl_after_registration_tells_the_others)
+Test(registration, sasl_after_registration_is_announced_to_others)
 {
 	fixture_join(&w, 1, "dan", "sasl");
 	fixture_join(&w, 2, "eve", "account-notify extended-join");
@@ -187,7 +187,7 @@ Test(registration, sasl_after_registration_tells_the_others)
 	QUIET(&w, 2);
 }
 
-Test(registration, sasl_refuses_what_is_no_plain)
+Test(registration, sasl_refuses_invalid_plain_and_other_mechanisms)
 {
 	static const char *const bad[] = {
 		"+", "AAAA", "xyz", "!!!!", "AGRhbgA=", "AABwdw==", "ZXZlAGRhbgBwdw=="};
@@ -214,7 +214,7 @@ Test(registration, sasl_refuses_what_is_no_plain)
 	HEARS(&w, 1, ":irc.example 905 dan :SASL message too long");
 }
 
-Test(registration, an_account_that_is_no_word_is_none)
+Test(registration, an_invalid_account_name_is_refused)
 {
 	char account[66];
 
@@ -233,7 +233,7 @@ Test(registration, an_account_that_is_no_word_is_none)
 	HEARS_LIKE(&w, 1, "* 900 *");
 }
 
-Test(registration, sasl_in_pieces_is_put_together)
+Test(registration, sasl_in_pieces_is_assembled)
 {
 	char piece[401];
 	int i;
@@ -255,7 +255,7 @@ Test(registration, sasl_in_pieces_is_put_together)
 	HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
 }
 
-Test(registration, three_wrong_passwords_are_enough)
+Test(registration, three_wrong_passwords_end_the_connection)
 {
 	int i;
 
@@ -269,7 +269,7 @@ Test(registration, three_wrong_passwords_are_enough)
 		     "ERROR :Closing Link: host1.example (Too many wrong passwords)"));
 }
 
-Test(registration, a_password_of_the_server_is_asked_for)
+Test(registration, a_server_password_is_required)
 {
 	w.config.password_hash = "#hash";
 	fixture_connect(&w, 0);
@@ -296,7 +296,7 @@ Test(registration, a_password_of_the_server_is_asked_for)
 	cr_assert(w.mocks[2].is_closed);
 }
 
-Test(registration, an_answer_for_who_has_gone_is_for_nobody)
+Test(registration, an_answer_for_a_client_that_has_left_is_dropped)
 {
 	w.config.password_hash = "#hash";
 	fixture_connect(&w, 0);
@@ -308,7 +308,7 @@ Test(registration, an_answer_for_who_has_gone_is_for_nobody)
 	cr_assert(eq(u64, apo_model_figures(w.model)->clients, 0));
 }
 
-Test(registration, who_does_not_register_in_time_goes)
+Test(registration, registration_has_a_time_limit)
 {
 	fixture_connect(&w, 0);
 	fixture_say(&w, 0, "NICK dan");
@@ -319,7 +319,7 @@ Test(registration, who_does_not_register_in_time_goes)
 		     "ERROR :Closing Link: host0.example (Registration timed out)"));
 }
 
-Test(registration, who_is_silent_is_pinged_and_then_goes)
+Test(registration, a_silent_client_is_pinged_and_times_out)
 {
 	fixture_join(&w, 0, "dan", NULL);
 	fixture_wait(&w, w.config.ping_interval_ns / 2);
@@ -339,7 +339,7 @@ Test(registration, who_is_silent_is_pinged_and_then_goes)
 	cr_assert(eq(u64, apo_model_figures(w.model)->ping_timeouts, 1));
 }
 
-Test(registration, who_has_a_lasting_transport_is_not_pinged)
+Test(registration, a_client_over_messages_is_not_pinged)
 {
 	w.mocks[0].reports_end = true;
 	fixture_join(&w, 0, "dan", NULL);
@@ -365,7 +365,7 @@ Test(registration, a_full_server_says_so)
 	cr_assert(not(w.mocks[3].is_closed));
 }
 
-Test(registration, lines_that_are_none_get_an_answer)
+Test(registration, invalid_lines_get_an_answer)
 {
 	char text[5000];
 
@@ -402,7 +402,7 @@ Test(registration, quit_says_goodbye)
 	cr_assert(eq(u64, apo_model_figures(w.model)->clients, 0));
 }
 
-Test(registration, the_end_tells_everybody)
+Test(registration, shutdown_is_announced_to_everybody)
 {
 	fixture_join(&w, 0, "dan", NULL);
 	fixture_connect(&w, 1);

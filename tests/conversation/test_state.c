@@ -61,7 +61,7 @@ static void populate(void)
 	fixture_forget(&w);
 }
 
-Test(state, nobody_notices)
+Test(state, clients_do_not_notice_a_hand_over)
 {
 	populate();
 	fixture_hand_over(&w);
@@ -91,7 +91,7 @@ Test(state, nobody_notices)
 	cr_assert(w.mocks[6].is_closed);
 }
 
-Test(state, who_is_coming_in_goes_on)
+Test(state, a_registration_in_progress_continues)
 {
 	populate();
 	fixture_hand_over(&w);
@@ -103,7 +103,7 @@ Test(state, who_is_coming_in_goes_on)
 	HEARS_LIKE(&w, 10, ":irc.example 001 ida *");
 }
 
-Test(state, timers_go_on)
+Test(state, timers_continue)
 {
 	populate();
 	fixture_wait(&w, w.config.registration_timeout_ns - 1);
@@ -132,7 +132,7 @@ Test(state, a_receipt_is_final_in_the_other_process)
 }
 
 /* A client that has gone is named by its last nick. */
-Test(state, who_is_missing_may_have_gone)
+Test(state, a_missing_recipient_may_have_left)
 {
 	populate();
 	fixture_close(&w, 2, "gone");
@@ -142,7 +142,7 @@ Test(state, who_is_missing_may_have_gone)
 	HEARS_LIKE(&w, 1, "* RECEIPT abc-* #a 1 2 final :eve");
 }
 
-Test(state, message_ids_go_on)
+Test(state, message_ids_continue)
 {
 	char first[100], *line;
 
@@ -180,7 +180,7 @@ Test(state, tries_of_passwords_are_still_counted)
 }
 
 /* Another configuration, or another version, offers other capabilities. */
-Test(state, capabilities_that_have_changed_are_told)
+Test(state, changed_capabilities_are_announced)
 {
 	struct apo_peer peer[1];
 	struct apo_serializer serializer, reading;
@@ -222,7 +222,7 @@ static bool is_read(const uint8_t *bytes, size_t len)
 	return is_right;
 }
 
-Test(state, no_part_of_it_is_taken_for_the_whole)
+Test(state, a_truncated_state_is_refused)
 {
 	size_t len;
 
@@ -244,7 +244,7 @@ static void silent(void *of, unsigned worker, struct apo_text *text, const struc
 }
 
 /* Any changed byte: the state is refused, or the model that results is consistent. */
-Test(state, a_byte_that_is_another_does_no_harm)
+Test(state, a_changed_byte_is_harmless)
 {
 	static const uint8_t bits[] = {0x01, 0x80, 0xff};
 	unsigned refused = 0, i;
@@ -262,7 +262,7 @@ Test(state, a_byte_that_is_another_does_no_harm)
 	cr_assert(lt(uint, w.state_len / 10, refused));
 }
 
-Test(state, what_is_under_way_cannot_be_carried)
+Test(state, a_request_in_progress_prevents_the_hand_over)
 {
 	struct apo_serializer serializer;
 

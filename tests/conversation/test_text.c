@@ -21,7 +21,7 @@ Test(text, a_new_text_has_one_reference_and_room)
 	apo_text_put(NULL);
 }
 
-Test(text, many_references_are_taken_and_given_back_at_once)
+Test(text, many_references_are_counted_at_once)
 {
 	struct apo_text *text = apo_text_copy("PING\r\n", 6);
 

@@ -13,7 +13,7 @@
 
 #define CAPS "message-tags batch echo-message labeled-response apollonion/receipts"
 
-/* The chat has one pointer for its calls. */
+/* The context that the chat passes to its calls. */
 struct call_context {
 	struct fake_server *fake_server;
 	unsigned client;
@@ -277,7 +277,7 @@ static void on_frame(struct fake_server *fake_server, unsigned client, const str
 	on_line(fake_server, client, line, frame.text_len);
 }
 
-/* The client has dealt with one more: who waits for that is told. */
+/* The client has handled one more message: sends the receipts that waited for it. */
 static void on_got(struct fake_server *fake_server, unsigned client)
 {
 	unsigned i = 0, j, recipients;
@@ -433,7 +433,7 @@ void fake_server_fini(struct fake_server *fake_server)
 	}
 }
 
-/* ---- what happens ---- */
+/* ---- events ---- */
 
 bool fake_server_step(struct fake_server *fake_server, unsigned client, bool is_to_server)
 {

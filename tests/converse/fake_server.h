@@ -47,7 +47,7 @@ struct fake_server_client {
 	bool is_registered, is_in, is_linked;
 };
 
-/* A message whose receipt the server owes. */
+/* A message whose final receipt is still to be sent. */
 struct watched {
 	unsigned sender, left;
 	/* The message's place in each client's queue; 0: the client has received it. */
@@ -67,7 +67,7 @@ struct fake_server {
 	bool has_receipts;
 	const char *login;   /* numeric that the server answers a password with */
 	const char *history; /* answer to CHATHISTORY; NULL: the server does not support it */
-	char asked[512];     /* what the server received as password */
+	char asked[512];     /* the password that the server received */
 	struct random random;
 };
 
@@ -75,7 +75,7 @@ void fake_server_init(struct fake_server *fake_server, unsigned client_count, ui
 void fake_server_fini(struct fake_server *fake_server);
 /* Delivers one message from or to a client. false: there is none. */
 bool fake_server_step(struct fake_server *fake_server, unsigned client, bool is_to_server);
-/* Delivers everything that is under way, and what follows from it. */
+/* Delivers all messages in flight, and those that they cause. */
 void fake_server_settle(struct fake_server *fake_server);
 void fake_server_wait(struct fake_server *fake_server, int64_t span_ns);
 void fake_server_restart_server(struct fake_server *fake_server);
@@ -85,7 +85,7 @@ void fake_server_say(struct fake_server *fake_server, unsigned client, const cha
 /* The server sends a line of its own. */
 void fake_server_tell(struct fake_server *fake_server, unsigned client, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* What the client has shown since the last call. */
+/* Returns what the client has shown since the last call. */
 char *fake_server_log(struct fake_server *fake_server, unsigned client);
 
 #endif

@@ -23,7 +23,7 @@ static void end(void)
 
 TestSuite(chat, .init = begin, .fini = end);
 
-/* Joined, and what was shown by then forgotten. */
+/* Connects and joins; the output until then is dropped. */
 static void settle(void)
 {
 	fake_server_settle(&fake_server);
@@ -36,7 +36,7 @@ static bool has(unsigned client, const char *line)
 	return strstr(fake_server.clients[client].log, line) != NULL;
 }
 
-Test(chat, registers_joins_and_says)
+Test(chat, registers_joins_and_sends)
 {
 	fake_server_say(&fake_server, 0, "early");
 	fake_server_settle(&fake_server);
@@ -55,8 +55,8 @@ Test(chat, registers_joins_and_says)
 	cr_assert(eq(u64, cv_chat_receipts_missing(fake_server.clients[0].chat), 0));
 }
 
-/* The receipt is what lets it go: what the server had in memory may have died with it. */
-Test(chat, what_was_said_and_got_by_nobody_is_said_again)
+/* Only the receipt removes a line: a server that died may have lost the lines in its memory. */
+Test(chat, a_line_that_nobody_received_is_sent_again)
 {
 	settle();
 	fake_server_say(&fake_server, 0, "hello");
@@ -72,7 +72,7 @@ Test(chat, what_was_said_and_got_by_nobody_is_said_again)
 	cr_assert(eq(sz, fake_server.clients[0].kept_count, 0));
 }
 
-Test(chat, what_is_left_waits_until_the_others_are_back)
+Test(chat, remaining_lines_wait_until_the_members_are_back)
 {
 	settle();
 	fake_server_restart_server(&fake_server);
@@ -85,7 +85,7 @@ Test(chat, what_is_left_waits_until_the_others_are_back)
 	cr_assert(has(1, "MESSAGE #a anna are you there?\n"));
 }
 
-Test(chat, nobody_is_waited_for_longer_than_it_is_worth)
+Test(chat, waiting_for_members_has_a_time_limit)
 {
 	settle();
 	fake_server_restart_server(&fake_server);
@@ -100,7 +100,7 @@ Test(chat, nobody_is_waited_for_longer_than_it_is_worth)
 	cr_assert(has(0, "SAID #a anna are you there?\n"));
 }
 
-Test(chat, a_line_that_is_refused_is_told_and_not_said_again)
+Test(chat, a_refused_line_is_reported_and_not_sent_again)
 {
 	uint64_t last;
 
@@ -111,7 +111,7 @@ Test(chat, a_line_that_is_refused_is_told_and_not_said_again)
 	cr_assert(eq(sz, fake_server.clients[0].kept_count, 0));
 }
 
-Test(chat, what_cannot_be_said_is_refused_at_once)
+Test(chat, an_invalid_line_is_refused_at_once)
 {
 	struct cv_chat *chat = fake_server.clients[0].chat;
 	uint64_t last;
@@ -139,7 +139,7 @@ Test(chat, a_long_text_is_several_lines)
 	cr_assert(eq(sz, cv_chat_unsaid(fake_server.clients[0].chat), 0));
 }
 
-Test(chat, not_more_than_the_window_is_under_way)
+Test(chat, lines_in_flight_are_limited_by_the_window)
 {
 	int i, lines = 0;
 
@@ -166,7 +166,7 @@ Test(chat, the_same_message_is_shown_once)
 		     "MESSAGE #a x one\nMESSAGE #a x two\nMESSAGE #a x two\n"));
 }
 
-Test(chat, tags_of_strangers_do_not_hide_a_message)
+Test(chat, tags_of_others_do_not_hide_a_message)
 {
 	static char line[APO_FRAME_LINE_MAX + 1];
 	size_t len;
@@ -180,7 +180,7 @@ Test(chat, tags_of_strangers_do_not_hide_a_message)
 	cr_assert(eq(str, fake_server_log(&fake_server, 1), "MESSAGE #a x one\n"));
 }
 
-Test(chat, a_nick_that_is_taken_gets_a_tail)
+Test(chat, a_nick_in_use_gets_a_suffix)
 {
 	while (fake_server_step(&fake_server, 0, false) || !strcmp(fake_server.clients[0].nick, ""))
 		fake_server_step(&fake_server, 0, true);
@@ -190,7 +190,7 @@ Test(chat, a_nick_that_is_taken_gets_a_tail)
 	cr_assert(eq(str, fake_server.clients[0].nick, "anna_"));
 }
 
-Test(chat, what_was_missed_comes_before_what_is_said_now)
+Test(chat, missed_lines_are_shown_before_new_ones)
 {
 	fake_server.history = "@batch=hist;msgid=m1 :x!u@h PRIVMSG #a :first";
 	fake_server.caps = "message-tags batch echo-message labeled-response draft/chathistory";
@@ -199,7 +199,7 @@ Test(chat, what_was_missed_comes_before_what_is_said_now)
 	while (!cv_chat_is_ready(fake_server.clients[1].chat))
 		if (!fake_server_step(&fake_server, 1, true))
 			fake_server_step(&fake_server, 1, false);
-	/* Said between JOIN and the history. */
+	/* Sent between JOIN and the history. */
 	while (!fake_server.clients[1].is_in)
 		fake_server_step(&fake_server, 1, true);
 	while (fake_server_step(&fake_server, 1, false))
@@ -228,14 +228,14 @@ Test(chat, logs_in_before_it_registers)
 	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
 }
 
-Test(chat, a_password_that_is_wrong_is_told)
+Test(chat, a_wrong_password_is_reported)
 {
 	log_in("904");
 	cr_assert(has(0, "STATUS   Answer\n"));
 	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
 }
 
-Test(chat, a_server_without_what_is_needed_is_a_misfit)
+Test(chat, a_server_without_needed_capabilities_is_a_misfit)
 {
 	fake_server.caps = "message-tags batch";
 	fake_server_settle(&fake_server);
@@ -250,7 +250,7 @@ Test(chat, another_version_of_the_frames_is_a_misfit)
 	cr_assert(ne(ptr, (void *)cv_chat_version_error(fake_server.clients[0].chat), NULL));
 }
 
-Test(chat, a_session_that_the_server_closes_is_opened_anew_later)
+Test(chat, a_session_that_the_server_closes_is_opened_again_later)
 {
 	uint8_t bytes[APO_FRAME_BYTES_MAX];
 	struct apo_frame close = {.kind = APO_FRAME_CLOSE, .text = "no", .text_len = 2};
@@ -266,7 +266,7 @@ Test(chat, a_session_that_the_server_closes_is_opened_anew_later)
 	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
 }
 
-Test(chat, quitting_is_over_when_the_server_has_said_so)
+Test(chat, quitting_ends_when_the_server_confirms)
 {
 	settle();
 	cv_chat_quit(fake_server.clients[0].chat, "bye");
@@ -277,8 +277,8 @@ Test(chat, quitting_is_over_when_the_server_has_said_so)
 
 /* ---- seen ---- */
 
-/* Against a list of the last CV_DEDUP_MAX. */
-Test(seen, knows_the_last_ones_and_no_others)
+/* Compared with a list of the last CV_DEDUP_MAX. */
+Test(seen, remembers_only_the_last_ones)
 {
 	static struct cv_dedup seen;
 	static uint64_t last[CV_DEDUP_MAX];
@@ -287,7 +287,7 @@ Test(seen, knows_the_last_ones_and_no_others)
 	unsigned i, j, count = 0;
 
 	for (i = 0; i < 4 * CV_DEDUP_MAX; i++) {
-		/* Few homes, so that they collide. */
+		/* Few hash values, so that they collide. */
 		hash = (random_next(&random) << 24) | (random_next(&random) % 600) | 1;
 		if (!cv_dedup_has(&seen, hash))
 			last[count++ % CV_DEDUP_MAX] = hash;

@@ -77,7 +77,7 @@ static void run(uint64_t seed, bool do_clients_die)
 		case 0:
 		case 1:
 		case 2:
-			/* Of those that die only the first speaks. */
+			/* Only the first client speaks if clients are killed. */
 			client = do_clients_die ? 0 : client;
 			snprintf(text, sizeof text, "%u", ++said[client]);
 			fake_server_say(&fake_server, client, text);
@@ -103,7 +103,7 @@ static void run(uint64_t seed, bool do_clients_die)
 	fake_server_fini(&fake_server);
 }
 
-Test(chat_model, a_server_that_dies_loses_and_doubles_no_line, .timeout = 600)
+Test(chat_model, a_killed_server_causes_no_lost_or_doubled_line, .timeout = 600)
 {
 	uint64_t seed;
 
@@ -111,7 +111,7 @@ Test(chat_model, a_server_that_dies_loses_and_doubles_no_line, .timeout = 600)
 		run(seed, false);
 }
 
-Test(chat_model, a_client_that_dies_says_each_line_once, .timeout = 600)
+Test(chat_model, a_killed_client_sends_each_line_once, .timeout = 600)
 {
 	uint64_t seed;
 

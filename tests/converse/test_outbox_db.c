@@ -60,7 +60,7 @@ static void on_show(void *of, const struct cv_shown *what)
 
 static const struct cv_calls calls = {.send = on_send, .show = on_show};
 
-Test(outbox, what_was_kept_is_there_again)
+Test(outbox, stored_lines_can_be_read_again)
 {
 	struct cv_start start = {.calls = &calls, .nick = "a", .user = "a", .stream = 7, .seed = 1};
 	struct cv_chat *chat;
@@ -105,7 +105,7 @@ Test(outbox, one_process_at_a_time_and_one_id)
 	cr_assert(ne(ptr, strstr(reason, "another --id"), NULL), "%s", reason);
 }
 
-Test(outbox, a_file_of_others_is_refused)
+Test(outbox, a_file_of_another_program_is_refused)
 {
 	char file[128];
 	uint64_t stream;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is typed, and what is shown. */
+/* Parsing of typed commands, and formatting of output. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static char *clean(const char *text)
 	return cv_clean(to, sizeof to, text);
 }
 
-Test(clean, nothing_of_others_reaches_the_terminal_raw)
+Test(clean, control_characters_do_not_reach_the_terminal)
 {
 	cr_assert(eq(str, clean("h\xc3\xa9llo"), "h\xc3\xa9llo"));
 	cr_assert(eq(str, clean("\033[2Jgone\a\r\t\x7f"), "^[[2Jgone^G^M^I^?"));
@@ -45,7 +45,7 @@ Test(clean, nothing_of_others_reaches_the_terminal_raw)
 		     "??"));
 }
 
-Test(clean, what_does_not_fit_is_cut_between_characters)
+Test(clean, too_long_text_is_cut_between_characters)
 {
 	char to[5];
 
@@ -68,7 +68,7 @@ static void reads(const char *line, const char *channel, enum cv_command_kind ki
 	cr_assert(eq(str, (char *)command.rest, (char *)rest), "%s", line);
 }
 
-Test(command, each_is_read_with_its_words)
+Test(command, each_command_is_parsed_with_its_words)
 {
 	reads("hello  there", "#a", CV_SAY_COMMAND, "#a", "hello  there");
 	reads("//join is a command", "#a", CV_SAY_COMMAND, "#a", "/join is a command");

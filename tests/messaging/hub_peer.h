@@ -14,8 +14,8 @@
 
 static struct rudpmsg_hub *hub;
 static int64_t now_ns;
-static uint8_t said[65536]; /* bytes that the hub has written and the test has not read */
-static size_t said_bytes;
+static uint8_t output[65536]; /* of the hub; not read by the test yet */
+static size_t output_bytes;
 
 static inline void set_up(void)
 {
@@ -23,7 +23,7 @@ static inline void set_up(void)
 
 	now_ns = RUDP_NS_PER_S;
 	hub = rudpmsg_hub_new(&c, now_ns);
-	said_bytes = 0;
+	output_bytes = 0;
 }
 
 static inline void tear_down(void)
@@ -32,7 +32,8 @@ static inline void tear_down(void)
 	rudpmsg_hub_free(hub);
 }
 
-static inline void hear(struct rudpmsg_link *link)
+/* Moves what the hub writes to the link into output. */
+static inline void read_output(struct rudpmsg_link *link)
 {
 	struct iovec iov[3];
 	size_t written;
@@ -40,15 +41,15 @@ static inline void hear(struct rudpmsg_link *link)
 
 	while ((count = rudpmsg_hub_write_next(link, iov, 3)) > 0) {
 		for (i = 0, written = 0; i < count; i++) {
-			memcpy(said + said_bytes, iov[i].iov_base, iov[i].iov_len);
-			said_bytes += iov[i].iov_len;
+			memcpy(output + output_bytes, iov[i].iov_base, iov[i].iov_len);
+			output_bytes += iov[i].iov_len;
 			written += iov[i].iov_len;
 		}
 		rudpmsg_hub_on_written(hub, link, written);
 	}
 }
 
-static inline void say(struct rudpmsg_link *link, const uint8_t *bytes, size_t length)
+static inline void send_bytes(struct rudpmsg_link *link, const uint8_t *bytes, size_t length)
 {
 	uint8_t *room;
 	size_t size = rudpmsg_hub_read_room(hub, link, &room);
@@ -56,23 +57,23 @@ static inline void say(struct rudpmsg_link *link, const uint8_t *bytes, size_t l
 	cr_assert(ge(sz, size, length));
 	memcpy(room, bytes, length);
 	rudpmsg_hub_on_read(hub, link, length, now_ns);
-	hear(link);
+	read_output(link);
 }
 
 /* Reads the next frame that the hub has written; 0: there is none. */
-static inline int next_said(struct rudpmsg_frame *frame)
+static inline int next_frame(struct rudpmsg_frame *frame)
 {
-	static uint8_t copy[sizeof said];
+	static uint8_t copy[sizeof output];
 	size_t used;
 
-	memcpy(copy, said, said_bytes);
-	if (rudpmsg_frame_read(copy, said_bytes, 1000, frame, &used) != RUDPMSG_WIRE_OK)
+	memcpy(copy, output, output_bytes);
+	if (rudpmsg_frame_read(copy, output_bytes, 1000, frame, &used) != RUDPMSG_WIRE_OK)
 		return 0;
-	memmove(said, said + used, said_bytes -= used);
+	memmove(output, output + used, output_bytes -= used);
 	return (int)frame->type;
 }
 
-static inline struct rudpmsg_handshake greeting(const char *name, uint64_t link)
+static inline struct rudpmsg_handshake make_handshake(const char *name, uint64_t link)
 {
 	struct rudpmsg_handshake handshake;
 
@@ -86,15 +87,16 @@ static inline struct rudpmsg_handshake greeting(const char *name, uint64_t link)
 	return handshake;
 }
 
-static inline void say_greeting(struct rudpmsg_link *link, enum rudpmsg_frame_type type,
-				const struct rudpmsg_handshake *handshake)
+static inline void send_handshake(struct rudpmsg_link *link, enum rudpmsg_frame_type type,
+				  const struct rudpmsg_handshake *handshake)
 {
 	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
 
-	say(link, bytes, rudpmsg_handshake_write(bytes, type, handshake));
+	send_bytes(link, bytes, rudpmsg_handshake_write(bytes, type, handshake));
 }
 
-static inline struct rudpmsg_link *stranger(void)
+/* A link that a peer has dialed; it has sent nothing yet. */
+static inline struct rudpmsg_link *accepted_link(void)
 {
 	struct rudpmsg_link *link = rudpmsg_hub_on_accepted(hub, NULL, now_ns);
 
@@ -103,42 +105,42 @@ static inline struct rudpmsg_link *stranger(void)
 }
 
 /* An established link of the node "peer". */
-static inline struct rudpmsg_link *standing(uint64_t number)
+static inline struct rudpmsg_link *established_link(uint64_t number)
 {
-	struct rudpmsg_handshake handshake = greeting("peer", number);
-	struct rudpmsg_link *link = stranger();
+	struct rudpmsg_handshake handshake = make_handshake("peer", number);
+	struct rudpmsg_link *link = accepted_link();
 	struct rudpmsg_frame frame;
 
-	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
-	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	send_handshake(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, next_frame(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
 	return link;
 }
 
-static inline void say_message(struct rudpmsg_link *link, uint64_t id)
+static inline void send_message(struct rudpmsg_link *link, uint64_t id)
 {
 	uint8_t bytes[RUDPMSG_MESSAGE_HEAD_BYTES + 4];
 
 	rudpmsg_message_head_write(bytes, id, 4);
 	memcpy(bytes + RUDPMSG_MESSAGE_HEAD_BYTES, "text", 4);
-	say(link, bytes, sizeof bytes);
+	send_bytes(link, bytes, sizeof bytes);
 }
 
-static inline uint64_t said_ack(void)
+static inline uint64_t next_ack(void)
 {
 	struct rudpmsg_frame frame;
 	uint64_t id = 0;
 
-	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK));
+	cr_assert(eq(int, next_frame(&frame), RUDPMSG_FRAME_ACK));
 	rudpmsg_id_read(&frame, &id);
 	return id;
 }
 
-static inline int said_reason(void)
+static inline int next_reason(void)
 {
 	struct rudpmsg_frame frame;
 	uint8_t reason = 0;
 
-	if (next_said(&frame) == 0)
+	if (next_frame(&frame) == 0)
 		return 0;
 	rudpmsg_reason_read(&frame, &reason);
 	return reason;

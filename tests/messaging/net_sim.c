@@ -13,7 +13,7 @@ struct end {
 	int node;
 	struct rudpmsg_link *link; /* NULL: closed by its node */
 	struct rudp_ring in;       /* bytes for this side */
-	bool is_cut;               /* what comes after in is the end of the stream */
+	bool is_cut;               /* the stream ends after the bytes in the ring */
 	int error;
 	bool wants_write;
 };
@@ -128,7 +128,7 @@ void net_sim_kill(struct net_sim *net_sim, unsigned i)
 	net_sim->nodes[i].is_written = false;
 }
 
-/* A batch is taken, is on the disk, is known to be: one thing at a time. */
+/* One step of a store: takes a batch, writes it, or reports it to the hub. */
 static void step_store(struct net_sim *net_sim, struct net_sim_node *node)
 {
 	if (!node->store || random_below(&net_sim->random, 3))
@@ -173,7 +173,7 @@ static struct end *end_of(struct net_sim_pipe *pipe, const struct rudpmsg_link *
 	return pipe->ends[0].link == link ? pipe->ends : pipe->ends + 1;
 }
 
-/* What the hub asks for. */
+/* Serves the hub's requests to dial, write, read and close. */
 static void serve_lists(struct net_sim *net_sim, unsigned node)
 {
 	struct rudpmsg_hub *hub = net_sim->nodes[node].hub;

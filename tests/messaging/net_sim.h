@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * net_sim - connects hubs by simulated streams in virtual time. Bytes arrive in pieces of random
- * size after random delays. Streams break at random moments, and lose bytes under way or not. Dials
- * fail. Stores are slow, and fail. The same seed gives the same run.
+ * size after random delays. Streams break at random moments, with or without losing the bytes in
+ * flight. Dials fail. Stores are slow, and fail. The same seed gives the same run.
  */
 #ifndef TESTS_MESSAGING_NET_SIM_H
 #define TESTS_MESSAGING_NET_SIM_H
@@ -21,7 +21,7 @@ struct net_sim_node {
 	uint16_t port;                     /* dials to this port reach the node */
 	struct memory_store *store;        /* owned by the caller, survives the hub; NULL: none */
 	const struct rudpmsg_batch *batch; /* being written */
-	bool is_written;                   /* it is in the store, but the hub was not told yet */
+	bool is_written; /* the batch is in the store; the hub does not know yet */
 };
 
 struct net_sim {
@@ -39,8 +39,8 @@ struct net_sim {
 struct rudpmsg_hub_config net_sim_config(const char *name, uint64_t seed, enum rudpmsg_ack ack);
 
 /*
- * The first of so many seeds: 1, or that of round n with RUDP_TEST_ROUND=n. make soak runs many
- * rounds.
+ * Returns the first seed of a test with so many seeds: 1, or that of round n with
+ * RUDP_TEST_ROUND=n. make soak runs many rounds.
  */
 uint64_t net_sim_first_seed(uint64_t seeds);
 
@@ -48,10 +48,10 @@ void net_sim_init(struct net_sim *net_sim, uint64_t seed);
 void net_sim_fini(struct net_sim *net_sim);
 /* (Re)starts node i, from its store if it has one. */
 void net_sim_start(struct net_sim *net_sim, unsigned i, const struct rudpmsg_hub_config *config);
-/* Like kill -9: its streams break, and the bytes it had written arrive or do not. A batch that is
- * being written is in its store or is not. */
+/* Like kill -9: the node's streams break, and the bytes that it had written may arrive or not. A
+ * batch that is being written may be in the store or not. */
 void net_sim_kill(struct net_sim *net_sim, unsigned i);
-/* Does one thing: moves bytes, breaks a stream, ends a dial, or lets time pass. */
+/* One step: moves bytes, breaks a stream, ends a dial, or advances the time. */
 void net_sim_step(struct net_sim *net_sim);
 /* Writes what the node has to write, all or part of it, if it has no other work. */
 void net_sim_write_alone(struct net_sim *net_sim, unsigned i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* store_memory - a store in memory, as a list: behaves like a real one, without a disk. */
+/* store_memory - a mock of a store, a list in memory. */
 #ifndef TESTS_MESSAGING_STORE_MEMORY_H
 #define TESTS_MESSAGING_STORE_MEMORY_H
 

@@ -139,7 +139,7 @@ static void fill_store(void)
 	close_store();
 }
 
-Test(disk, what_was_stored_is_there_again)
+Test(disk, a_store_can_be_read_again)
 {
 	struct rudpmsg_hub *hub;
 	struct rudpmsg_conn *conn;
@@ -170,8 +170,8 @@ Test(disk, what_was_stored_is_there_again)
 }
 
 /* A new store counts links from 1 again: with the same run number peers would refuse them as
- * late. */
-Test(disk, a_store_made_anew_in_the_same_second_has_a_larger_run)
+ * stale. */
+Test(disk, a_store_created_again_in_the_same_second_has_a_larger_run)
 {
 	uint64_t run;
 	int i;
@@ -189,7 +189,7 @@ Test(disk, a_store_made_anew_in_the_same_second_has_a_larger_run)
 }
 
 /* Between fork and exec a child has the lock's descriptor as well. */
-Test(disk, a_closed_store_is_free_while_a_child_has_not_executed_its_program_yet)
+Test(disk, a_closed_store_is_unlocked_while_a_child_is_before_exec)
 {
 	int pipes[2], status;
 	pid_t child;
@@ -255,7 +255,7 @@ static uint8_t *read_file(size_t *length)
 	return bytes;
 }
 
-Test(disk, a_directory_with_other_things_is_left_alone)
+Test(disk, a_directory_with_other_files_is_not_changed)
 {
 	char path[128];
 
@@ -268,7 +268,7 @@ Test(disk, a_directory_with_other_things_is_left_alone)
 	cr_assert(eq(int, open_store("alpha"), 0), "%s", text);
 }
 
-Test(disk, a_file_that_is_no_store_is_left_alone)
+Test(disk, a_file_that_is_no_store_is_not_changed)
 {
 	static const uint8_t other[10000] = "something else";
 	uint8_t *bytes;
@@ -314,8 +314,8 @@ static bool open_and_use(void)
 	return good;
 }
 
-/* Wherever the file is damaged, it is refused or harmless, and never ends the process. What the
- * check of the pages accepts is then read by LMDB and the record decoders. */
+/* A damaged file is refused or harmless, wherever the damage is, and never crashes the process.
+ * LMDB and the record decoders read what the check of the pages accepts. */
 Test(disk, a_damaged_store_is_refused_or_harmless, .timeout = 600)
 {
 	struct random random = {3};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The promises of a dispatcher, tested with one hub whose peer is this test. */
+/* The guarantees of a dispatcher; the test is the peer of its hub. */
 #include "../base/fault.h"
 #include "messaging/hub_peer.h"
 #include "messaging/batch.h"
@@ -9,7 +9,7 @@ static struct rudpmsg_dispatch_queues queues;
 static struct rudpmsg_link *link_of_peer;
 static rudpmsg_conn_id peer;
 
-#define OUTBOX_MAX 10 /* what hub_peer.h configures */
+#define OUTBOX_MAX 10 /* as configured in hub_peer.h */
 
 static void open_queues(const struct rudpmsg_dispatch_options *options)
 {
@@ -22,7 +22,7 @@ static void set_up_queues(void)
 		.posts_max = 8, .bytes_max = 2000, .outcomes_max = 20};
 
 	set_up();
-	link_of_peer = standing(1);
+	link_of_peer = established_link(1);
 	peer = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
 	open_queues(&options);
 }
@@ -70,7 +70,7 @@ static void expect_no_outcome(void)
 	cr_assert(eq(int, rudpmsg_dispatch_queues_outcome(&queues, &outcome), -EAGAIN));
 }
 
-/* Fills the queue of the connection, and reads the outcomes of that. */
+/* Fills the outbox of the connection, and reads the outcomes. */
 static void fill(rudpmsg_conn_id conn)
 {
 	struct rudpmsg_outcome outcome;
@@ -86,19 +86,19 @@ static void acknowledge(uint64_t id)
 {
 	uint8_t bytes[RUDPMSG_MESSAGE_HEAD_BYTES];
 
-	hear(link_of_peer);
-	said_bytes = 0;
-	say(link_of_peer, bytes, rudpmsg_ack_write(bytes, id));
+	read_output(link_of_peer);
+	output_bytes = 0;
+	send_bytes(link_of_peer, bytes, rudpmsg_ack_write(bytes, id));
 	serve();
 }
 
 static rudpmsg_conn_id another_peer(const char *name)
 {
-	struct rudpmsg_handshake handshake = greeting(name, 1);
+	struct rudpmsg_handshake handshake = make_handshake(name, 1);
 	struct rudpmsg_frame frame;
 
-	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
-	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	send_handshake(accepted_link(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, next_frame(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
 	return rudpmsg_conn_id_of(rudpmsg_hub_find(hub, name));
 }
 
@@ -112,7 +112,7 @@ Test(queues, an_unknown_connection_is_an_outcome)
 	cr_assert(eq(u64, queues.stats.posts_unknown, 2));
 }
 
-Test(queues, where_there_is_room_a_post_does_not_wait)
+Test(queues, a_post_to_a_connection_with_room_does_not_wait)
 {
 	cr_assert(eq(int, post(peer, 4), 0));
 	expect_outcome(1, 1, 0);
@@ -120,7 +120,7 @@ Test(queues, where_there_is_room_a_post_does_not_wait)
 	cr_assert(eq(u64, rudpmsg_hub_unanswered(hub), 1));
 }
 
-Test(queues, what_finds_no_room_goes_in_order_when_there_is_some)
+Test(queues, waiting_posts_go_in_order_when_there_is_room)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
@@ -135,17 +135,17 @@ Test(queues, what_finds_no_room_goes_in_order_when_there_is_some)
 	cr_assert(eq(u64, queues.stats.connections_waiting, 0));
 }
 
-Test(queues, nothing_overtakes_what_waits)
+Test(queues, a_post_does_not_overtake_waiting_ones)
 {
 	static const struct rudpmsg_dispatch_options options = {.bytes_max = 4000};
 	int i;
 
 	rudpmsg_dispatch_queues_fini(&queues);
 	open_queues(&options);
-	for (i = 0; i < 5; i++) /* of the 5,000 bytes that may be queued */
+	for (i = 0; i < 5; i++) /* fill the limit of 5,000 bytes */
 		cr_assert(eq(int, post(peer, 900), 0));
 	cr_assert(eq(int, post(peer, 900), 0));
-	cr_assert(eq(int, post(peer, 1), 0)); /* there would be room for it */
+	cr_assert(eq(int, post(peer, 1), 0)); /* the outbox has room for it */
 	cr_assert(eq(u64, queues.stats.posts_waiting, 2));
 	acknowledge(1);
 	cr_assert(eq(u64, queues.stats.posts_waiting, 0));
@@ -159,14 +159,14 @@ Test(queues, a_full_connection_holds_up_no_other)
 	int i;
 
 	fill(peer);
-	for (i = 0; i < 2; i++) /* a quarter of eight */
+	for (i = 0; i < 2; i++) /* a connection may use a quarter of eight */
 		cr_assert(eq(int, post(peer, 4), 0));
 	cr_assert(eq(int, post(peer, 4), -EAGAIN));
 	cr_assert(eq(int, post(other, 4), 0));
 	expect_outcome(13, 1, 0);
 }
 
-Test(queues, when_all_that_may_wait_does_those_with_room_go_on)
+Test(queues, at_the_limit_of_waiting_posts_connections_with_room_continue)
 {
 	static const struct rudpmsg_dispatch_options options = {.posts_max = 2,
 								.lane_posts_max = 2};
@@ -184,15 +184,15 @@ Test(queues, when_all_that_may_wait_does_those_with_room_go_on)
 	expect_outcome(23, 1, 0);
 }
 
-Test(queues, bytes_are_bounded_as_well)
+Test(queues, waiting_bytes_are_limited)
 {
 	fill(peer);
-	cr_assert(eq(int, post(peer, 900), 0)); /* alone: beyond its share of 500 */
+	cr_assert(eq(int, post(peer, 900), 0)); /* the only one: it may exceed its share of 500 */
 	cr_assert(eq(int, post(peer, 1), -EAGAIN));
 	cr_assert(eq(u64, queues.stats.bytes_waiting, 900));
 }
 
-Test(queues, outcomes_that_nobody_takes_hold_up_posting)
+Test(queues, unread_outcomes_stop_posting_at_their_limit)
 {
 	struct rudpmsg_outcome outcome;
 	int i;
@@ -205,7 +205,7 @@ Test(queues, outcomes_that_nobody_takes_hold_up_posting)
 	cr_assert(eq(int, post(peer, 4), 0));
 }
 
-Test(queues, what_waits_fails_when_its_connection_goes)
+Test(queues, waiting_posts_fail_when_their_connection_is_removed)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
@@ -220,7 +220,7 @@ Test(queues, what_waits_fails_when_its_connection_goes)
 	close_ended();
 }
 
-Test(queues, a_post_behind_those_of_a_connection_that_went_keeps_its_place)
+Test(queues, posts_to_a_removed_connection_fail_in_order)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
@@ -233,26 +233,26 @@ Test(queues, a_post_behind_those_of_a_connection_that_went_keeps_its_place)
 	close_ended();
 }
 
-Test(queues, what_waits_fails_when_the_peer_says_goodbye_and_has_left_something)
+Test(queues, waiting_posts_fail_on_goodbye_with_unread_messages)
 {
 	uint8_t bytes[RUDPMSG_FRAME_HEAD_BYTES + 1 + RUDPMSG_REASON_TEXT_MAX];
 
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
-	say_message(link_of_peer, 1);
-	say(link_of_peer, bytes,
-	    rudpmsg_reason_write(bytes, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_GOODBYE));
+	send_message(link_of_peer, 1);
+	send_bytes(link_of_peer, bytes,
+		   rudpmsg_reason_write(bytes, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_GOODBYE));
 	serve();
 	expect_outcome(11, 0, ENOENT);
 	close_ended();
 }
 
-Test(queues, what_the_peer_does_not_take_fails_and_the_next_goes)
+Test(queues, a_post_too_long_for_the_peer_fails_and_the_next_is_sent)
 {
-	struct rudpmsg_handshake handshake = greeting("peer", 2);
+	struct rudpmsg_handshake handshake = make_handshake("peer", 2);
 
 	handshake.message_bytes_max = 100;
-	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	send_handshake(accepted_link(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
 	cr_assert(eq(int, post(peer, 101), 0));
 	cr_assert(eq(int, post(peer, 100), 0));
 	expect_outcome(1, 0, EMSGSIZE);
@@ -262,20 +262,20 @@ Test(queues, what_the_peer_does_not_take_fails_and_the_next_goes)
 	close_ended();
 }
 
-Test(queues, a_broken_link_fails_nothing)
+Test(queues, a_broken_link_fails_no_post)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
 	rudpmsg_hub_on_ended(hub, link_of_peer, ECONNRESET, now_ns);
 	serve();
 	expect_no_outcome();
-	link_of_peer = standing(2);
+	link_of_peer = established_link(2);
 	acknowledge(3);
 	expect_outcome(11, 11, 0);
 	close_ended();
 }
 
-Test(queues, only_failures_are_told_to_those_who_want_only_them)
+Test(queues, with_failures_only_successes_have_no_outcome)
 {
 	static const struct rudpmsg_dispatch_options options = {.failures_only = true};
 
@@ -287,7 +287,7 @@ Test(queues, only_failures_are_told_to_those_who_want_only_them)
 	expect_no_outcome();
 }
 
-Test(queues, closing_fails_all_that_waits)
+Test(queues, closing_fails_all_waiting_posts)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
@@ -299,7 +299,7 @@ Test(queues, closing_fails_all_that_waits)
 	expect_no_outcome();
 }
 
-Test(queues, without_memory_nothing_is_taken)
+Test(queues, a_post_without_memory_is_not_taken)
 {
 	unsigned n;
 	int rc = -ENOMEM;
@@ -318,7 +318,7 @@ Test(queues, without_memory_nothing_is_taken)
 	expect_outcome(11, 11, 0);
 }
 
-Test(queues, what_waits_needs_no_memory_to_say_what_became_of_it)
+Test(queues, outcomes_of_waiting_posts_need_no_memory)
 {
 	static const struct rudpmsg_dispatch_options options = {0};
 	int i;
@@ -346,7 +346,7 @@ static void set_up_store(void)
 	c.limits.queue_bytes_max = 4 * (uint64_t)RUDPMSG_BATCH_BYTES_MAX;
 	c.limits.queue_messages_max = RUDPMSG_BATCH_BYTES_MAX;
 	hub = rudpmsg_hub_new(&c, now_ns);
-	link_of_peer = standing(1);
+	link_of_peer = established_link(1);
 	peer = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
 	open_queues(&options);
 }
@@ -364,7 +364,7 @@ static void fill_batch(void)
 	}
 }
 
-Test(queues, what_the_store_has_no_room_for_waits_until_a_batch_is_taken)
+Test(queues, posts_wait_while_the_batch_of_the_store_is_full)
 {
 	set_up_store();
 	fill_batch();
@@ -377,7 +377,7 @@ Test(queues, what_the_store_has_no_room_for_waits_until_a_batch_is_taken)
 }
 
 /* A batch that is dropped makes room, like one that the store takes. */
-Test(queues, what_waits_for_a_full_batch_goes_on_when_the_store_fails)
+Test(queues, waiting_posts_continue_when_the_store_drops_a_batch)
 {
 	rudpmsg_conn_id other;
 	uint8_t *room;

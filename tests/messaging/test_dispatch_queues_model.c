@@ -17,7 +17,7 @@
 #define POSTS (STEPS + 1)
 #define FRAME_BYTES RUDPMSG_MESSAGE_HEAD_BYTES
 
-/* A number of posts, by their tickets. */
+/* Some posts, by their tickets. */
 struct row {
 	rudpmsg_ticket tickets[POSTS];
 	size_t first, end;
@@ -25,13 +25,13 @@ struct row {
 
 struct model_peer {
 	char name[16];
-	rudpmsg_conn_id conn; /* the last one that it had */
-	bool is_there;
-	struct rudpmsg_link *link; /* NULL: it is broken */
+	rudpmsg_conn_id conn; /* its last connection */
+	bool is_connected;
+	struct rudpmsg_link *link; /* NULL: none */
 	uint64_t links;
-	struct row queue;    /* accepted, not acknowledged */
+	struct row queue;          /* accepted, not acknowledged */
 	struct row dispatch_queue; /* waiting */
-	struct row outcomes; /* said, in order */
+	struct row outcomes;       /* reported, in order */
 	rudpmsg_message_id last_id, seen_id;
 	rudpmsg_ticket seen_ticket;
 };
@@ -90,15 +90,15 @@ static bool queue_has_room(const struct model_peer *peer, size_t length)
 	       (count < 10 && bytes_of(&peer->queue, FRAME_BYTES) + FRAME_BYTES + length <= 5000);
 }
 
-static void move_on(struct model_peer *peer)
+static void serve_queue(struct model_peer *peer)
 {
 	while (count_of(&peer->dispatch_queue) > 0) {
 		rudpmsg_ticket ticket = peer->dispatch_queue.tickets[peer->dispatch_queue.first];
 
-		if (peer->is_there && !queue_has_room(peer, posts[ticket].length))
+		if (peer->is_connected && !queue_has_room(peer, posts[ticket].length))
 			return;
 		peer->dispatch_queue.first++;
-		decide(peer, ticket, peer->is_there ? 0 : ENOENT);
+		decide(peer, ticket, peer->is_connected ? 0 : ENOENT);
 	}
 }
 
@@ -125,8 +125,8 @@ static int model_post(struct model_peer *peer, size_t length)
 		return -EAGAIN;
 	posts[ticket].length = length;
 	if (count_of(&peer->dispatch_queue) == 0 &&
-	    (!peer->is_there || queue_has_room(peer, length))) {
-		decide(peer, ticket, peer->is_there ? 0 : ENOENT);
+	    (!peer->is_connected || queue_has_room(peer, length))) {
+		decide(peer, ticket, peer->is_connected ? 0 : ENOENT);
 	} else {
 		if (!may_wait(peer, length))
 			return -EAGAIN;
@@ -138,8 +138,8 @@ static int model_post(struct model_peer *peer, size_t length)
 
 /* ---- the peers ---- */
 
-/* What the hub says to it: the messages that were accepted, each once but for those of a new link.
- */
+/* Reads what the hub sends to the peer. Accepted messages come in order; those that are sent
+ * again on a new link are skipped. */
 static void listen_to_hub(struct model_peer *peer)
 {
 	struct rudpmsg_frame frame;
@@ -147,8 +147,8 @@ static void listen_to_hub(struct model_peer *peer)
 	uint64_t id;
 	int type;
 
-	hear(peer->link);
-	while ((type = next_said(&frame)) != 0) {
+	read_output(peer->link);
+	while ((type = next_frame(&frame)) != 0) {
 		if (type != RUDPMSG_FRAME_MESSAGE)
 			continue;
 		cr_assert(eq(int, rudpmsg_id_read(&frame, &id), RUDPMSG_WIRE_OK));
@@ -164,22 +164,22 @@ static void listen_to_hub(struct model_peer *peer)
 	}
 }
 
-static void come(struct model_peer *peer)
+static void connect_peer(struct model_peer *peer)
 {
-	struct rudpmsg_handshake handshake = greeting(peer->name, ++peer->links);
+	struct rudpmsg_handshake handshake = make_handshake(peer->name, ++peer->links);
 
-	peer->link = stranger();
-	say_greeting(peer->link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
-	if (!peer->is_there) {
+	peer->link = accepted_link();
+	send_handshake(peer->link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	if (!peer->is_connected) {
 		peer->conn = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, peer->name));
 		peer->last_id = peer->seen_id = peer->seen_ticket = 0;
 		peer->queue.first = peer->queue.end;
 	}
-	peer->is_there = true;
+	peer->is_connected = true;
 	listen_to_hub(peer);
 }
 
-static void break_off(struct model_peer *peer)
+static void break_link(struct model_peer *peer)
 {
 	rudpmsg_hub_on_ended(hub, peer->link, ECONNRESET, now_ns);
 	peer->link = NULL;
@@ -189,7 +189,7 @@ static void leave(struct model_peer *peer)
 {
 	rudpmsg_hub_disconnect(hub, rudpmsg_hub_conn(hub, peer->conn), ECANCELED, now_ns);
 	peer->link = NULL;
-	peer->is_there = false;
+	peer->is_connected = false;
 }
 
 static void acknowledge(struct model_peer *peer)
@@ -204,11 +204,11 @@ static void acknowledge(struct model_peer *peer)
 	peer->queue.first += 1 + random_below(&chance, count);
 	id = posts[peer->queue.tickets[peer->queue.first - 1]].id;
 	cr_assert(le(u64, id, peer->seen_id));
-	say(peer->link, bytes, rudpmsg_ack_write(bytes, id));
-	said_bytes = 0;
+	send_bytes(peer->link, bytes, rudpmsg_ack_write(bytes, id));
+	output_bytes = 0;
 }
 
-/* ---- both ---- */
+/* ---- steps of both implementations ---- */
 
 static void post_one(unsigned p)
 {
@@ -249,11 +249,11 @@ static void act(struct model_peer *peer)
 	if (choice < acks_percent && peer->link)
 		acknowledge(peer);
 	else if (choice == 30 && peer->link)
-		break_off(peer);
-	else if (choice == 31 && peer->is_there)
+		break_link(peer);
+	else if (choice == 31 && peer->is_connected)
 		leave(peer);
 	else if (choice > 30 && choice < 40 && !peer->link)
-		come(peer);
+		connect_peer(peer);
 	else if (choice < 70)
 		post_one((unsigned)(peer - peers));
 	else
@@ -268,8 +268,8 @@ static void step(void)
 	act(peer);
 	while ((room = rudpmsg_hub_next_room(hub)))
 		rudpmsg_dispatch_queues_on_room(room, now_ns);
-	move_on(peer);
-	said_bytes = 0;
+	serve_queue(peer);
+	output_bytes = 0;
 	close_ended();
 	cr_assert(rudpmsg_dispatch_queues_check(&queues));
 	cr_assert(eq(u64, queues.stats.posts_waiting,
@@ -297,7 +297,7 @@ static uint64_t run(uint64_t seed)
 	rudpmsg_dispatch_queues_init(&queues, hub, &options, NULL);
 	for (p = 0; p < PEERS; p++) {
 		snprintf(peers[p].name, sizeof peers[p].name, "peer%u", p);
-		peers[p].conn = 1000 + p; /* nobody's */
+		peers[p].conn = 1000 + p; /* an unknown connection */
 	}
 	for (p = 0; p < STEPS; p++)
 		step();
@@ -307,11 +307,11 @@ static uint64_t run(uint64_t seed)
 	return delayed;
 }
 
-Test(dispatch_queues_model, posts_fare_as_in_a_stupid_dispatcher)
+Test(dispatch_queues_model, posts_behave_as_in_the_reference_implementation)
 {
 	uint64_t seed, delayed = 0;
 
 	for (seed = 1; seed <= SEEDS; seed++)
 		delayed += run(seed);
-	cr_assert(lt(u64, SEEDS, delayed), "too kind to show anything");
+	cr_assert(lt(u64, SEEDS, delayed), "too few delayed posts for a useful test");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections, their messages and their memory when one side goes. */
+/* Connections, their messages and their memory when one side closes or disconnects. */
 #include <malloc.h>
 
 #include "messaging/hub_peer.h"
@@ -19,7 +19,7 @@ static void say_bye(struct rudpmsg_link *link, enum rudpmsg_frame_type type,
 {
 	uint8_t bytes[RUDPMSG_FRAME_HEAD_BYTES + 1 + RUDPMSG_REASON_TEXT_MAX];
 
-	say(link, bytes, rudpmsg_reason_write(bytes, type, reason));
+	send_bytes(link, bytes, rudpmsg_reason_write(bytes, type, reason));
 }
 
 static void take_and_finish(uint64_t id)
@@ -42,34 +42,34 @@ static int kinds_of_events(void)
 	return kinds;
 }
 
-Test(hub_ends, questions_leave_room_for_the_handshake)
+Test(hub_ends, who_frames_leave_room_for_the_handshake)
 {
 	uint8_t bytes[200 * RUDPMSG_FRAME_HEAD_BYTES + RUDPMSG_HANDSHAKE_BYTES_MAX], *at;
-	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	struct rudpmsg_handshake handshake = make_handshake("peer", 1);
 	struct rudpmsg_link *link;
 	int questions, i;
 
 	for (questions = 0; questions <= 200; questions++) {
-		link = stranger();
+		link = accepted_link();
 		for (i = 0, at = bytes; i < questions; i++)
 			at += rudpmsg_who_write(at);
 		at += rudpmsg_handshake_write(at, RUDPMSG_FRAME_HANDSHAKE, &handshake);
-		say(link, bytes, (size_t)(at - bytes));
-		said_bytes = 0;
+		send_bytes(link, bytes, (size_t)(at - bytes));
+		output_bytes = 0;
 		rudpmsg_hub_on_ended(hub, link, 0, now_ns);
 		close_ended();
 	}
 }
 
-Test(hub_ends, what_was_acknowledged_outlives_a_goodbye)
+Test(hub_ends, acknowledged_messages_can_be_read_after_a_goodbye)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 	rudpmsg_conn_id id = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
 	rudpmsg_message_id message;
 
-	say_message(link, 1);
-	say_message(link, 2);
-	cr_assert(eq(u64, said_ack(), 1));
+	send_message(link, 1);
+	send_message(link, 2);
+	cr_assert(eq(u64, next_ack(), 1));
 	say_bye(link, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_GOODBYE);
 	cr_assert(eq(int,
 		     rudpmsg_hub_send(hub, rudpmsg_hub_conn(hub, id), "x", 1, &message, now_ns),
@@ -82,30 +82,30 @@ Test(hub_ends, what_was_acknowledged_outlives_a_goodbye)
 	close_ended();
 }
 
-Test(hub_ends, what_was_not_handled_is_taken_again_after_a_goodbye_that_is_lost)
+Test(hub_ends, unhandled_messages_are_accepted_again_after_a_lost_goodbye)
 {
-	struct rudpmsg_handshake handshake = greeting("peer", 1);
-	struct rudpmsg_link *link = stranger();
+	struct rudpmsg_handshake handshake = make_handshake("peer", 1);
+	struct rudpmsg_link *link = accepted_link();
 
 	handshake.ack = RUDPMSG_ACK_HANDLED;
-	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
-	say_message(link, 1);
+	send_handshake(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	send_message(link, 1);
 	rudpmsg_hub_disconnect(hub, rudpmsg_hub_find(hub, "peer"), ECANCELED, now_ns);
 	handshake.link = 2;
-	link = stranger();
-	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
-	said_bytes = 0;
-	say_message(link, 1);
+	link = accepted_link();
+	send_handshake(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	output_bytes = 0;
+	send_message(link, 1);
 	take_and_finish(1);
-	hear(link);
-	cr_assert(eq(u64, said_ack(), 1));
+	read_output(link);
+	cr_assert(eq(u64, next_ack(), 1));
 	close_ended();
 }
 
-Test(hub_ends, a_message_that_the_peer_does_not_take_fails_and_the_next_is_sent)
+Test(hub_ends, a_message_too_long_for_the_peer_fails_and_the_next_is_sent)
 {
 	static const uint8_t bytes[900];
-	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	struct rudpmsg_handshake handshake = make_handshake("peer", 1);
 	rudpmsg_message_id ids[3];
 	struct rudpmsg_conn *conn;
 	struct rudpmsg_frame frame;
@@ -118,13 +118,13 @@ Test(hub_ends, a_message_that_the_peer_does_not_take_fails_and_the_next_is_sent)
 	rudpmsg_hub_send(hub, conn, bytes, sizeof bytes, ids + 1, now_ns);
 	rudpmsg_hub_send(hub, conn, "three", 5, ids + 2, now_ns);
 	handshake.message_bytes_max = 100;
-	link = stranger();
-	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
-	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	link = accepted_link();
+	send_handshake(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, next_frame(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
 	cr_assert(eq(int, rudpmsg_conn_state(conn, ids[1], &reason), RUDPMSG_STATE_FAILED));
 	cr_assert(eq(int, reason, EMSGSIZE));
-	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_MESSAGE));
-	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_MESSAGE));
+	cr_assert(eq(int, next_frame(&frame), RUDPMSG_FRAME_MESSAGE));
+	cr_assert(eq(int, next_frame(&frame), RUDPMSG_FRAME_MESSAGE));
 	rudpmsg_id_read(&frame, &id);
 	cr_assert(eq(u64, id, ids[2]));
 	cr_assert(eq(u64, rudpmsg_hub_unanswered(hub), 2));
@@ -132,22 +132,22 @@ Test(hub_ends, a_message_that_the_peer_does_not_take_fails_and_the_next_is_sent)
 	close_ended();
 }
 
-Test(hub_ends, a_node_that_closes_goes_on_with_what_is_queued)
+Test(hub_ends, a_closing_node_sends_its_queued_messages)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 	rudpmsg_message_id id;
-	struct rudpmsg_handshake other = greeting("other", 1);
+	struct rudpmsg_handshake other = make_handshake("other", 1);
 
 	rudpmsg_hub_send(hub, rudpmsg_hub_find(hub, "peer"), "text", 4, &id, now_ns);
 	rudpmsg_hub_stop_accepting(hub);
 	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
-	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &other);
-	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_CLOSING));
-	standing(2);
+	send_handshake(accepted_link(), RUDPMSG_FRAME_HANDSHAKE, &other);
+	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_CLOSING));
+	established_link(2);
 	close_ended();
 }
 
-Test(hub_ends, a_node_that_closes_dials_again_for_what_is_queued)
+Test(hub_ends, a_closing_node_dials_again_for_queued_messages)
 {
 	rudpmsg_message_id id;
 	struct rudpmsg_link *link;
@@ -164,35 +164,35 @@ Test(hub_ends, a_node_that_closes_dials_again_for_what_is_queued)
 	close_ended();
 }
 
-/* Without this each would wait for the other to end the link, until the time limit. */
-Test(hub_ends, two_that_close_at_once_do_not_wait_for_each_other)
+/* Otherwise each would wait for the other to end the link, until the time limit. */
+Test(hub_ends, two_nodes_that_close_at_once_do_not_wait_for_each_other)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 
 	rudpmsg_hub_end_links(hub, now_ns);
-	hear(link);
-	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_CLOSING));
-	say_message(link, 1); /* it was under way */
-	cr_assert(rudpmsg_hub_has_links(hub), "the peer may still read what was said");
+	read_output(link);
+	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_CLOSING));
+	send_message(link, 1); /* it was in flight */
+	cr_assert(rudpmsg_hub_has_links(hub), "the peer may still read the output");
 	say_bye(link, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_CLOSING);
 	cr_assert(not(rudpmsg_hub_has_links(hub)));
 	close_ended();
 }
 
-Test(hub_ends, nonsense_behind_the_last_word_is_dropped)
+Test(hub_ends, frames_after_close_are_ignored)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 	static const uint8_t nonsense[1000] = {0xff, 0xff, 0xff, 0xff};
 	uint8_t *room;
 	size_t size;
 	int i;
 
 	rudpmsg_hub_end_links(hub, now_ns);
-	hear(link);
-	say(link, nonsense, sizeof nonsense);
+	read_output(link);
+	send_bytes(link, nonsense, sizeof nonsense);
 	size = rudpmsg_hub_read_room(hub, link, &room);
 	for (i = 0; i < 1000; i++)
-		say(link, nonsense, sizeof nonsense);
+		send_bytes(link, nonsense, sizeof nonsense);
 	cr_assert(eq(sz, rudpmsg_hub_read_room(hub, link, &room), size), "nothing of it is kept");
 	cr_assert(rudpmsg_hub_has_links(hub));
 	rudpmsg_hub_on_time(hub, now_ns += 3 * RUDP_NS_PER_S);
@@ -200,7 +200,7 @@ Test(hub_ends, nonsense_behind_the_last_word_is_dropped)
 	close_ended();
 }
 
-Test(hub_ends, connect_tells_why_it_was_refused)
+Test(hub_ends, connect_returns_the_reason_of_the_refusal)
 {
 	struct rudpmsg_link *link;
 	rudpmsg_conn_id conn;
@@ -209,7 +209,7 @@ Test(hub_ends, connect_tells_why_it_was_refused)
 	connect_to("peer", &ticket);
 	link = rudpmsg_hub_next_dial(hub);
 	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
-	hear(link);
+	read_output(link);
 	say_bye(link, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_NAME);
 	cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), -ENXIO));
 	rudpmsg_hub_connect_forget(hub, ticket);
@@ -217,7 +217,7 @@ Test(hub_ends, connect_tells_why_it_was_refused)
 }
 
 /* A refusal without a reason byte, and one with reason NONE. */
-Test(hub_ends, a_refusal_for_no_reason_fails_all_the_same)
+Test(hub_ends, a_refusal_without_a_reason_fails_as_well)
 {
 	static const char *const names[] = {NULL, "peer"};
 	uint8_t bytes[] = {0, 0, 0, 0, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_NONE};
@@ -230,9 +230,9 @@ Test(hub_ends, a_refusal_for_no_reason_fails_all_the_same)
 		connect_to(names[i / 2], &ticket);
 		link = rudpmsg_hub_next_dial(hub);
 		rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
-		hear(link);
+		read_output(link);
 		bytes[3] = (uint8_t)(i % 2);
-		say(link, bytes, RUDPMSG_FRAME_HEAD_BYTES + i % 2);
+		send_bytes(link, bytes, RUDPMSG_FRAME_HEAD_BYTES + i % 2);
 		cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), -EPROTO));
 		cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, i + 1));
 		rudpmsg_hub_connect_forget(hub, ticket);
@@ -240,17 +240,17 @@ Test(hub_ends, a_refusal_for_no_reason_fails_all_the_same)
 	}
 }
 
-Test(hub_ends, a_close_that_is_cut_off_breaks_the_protocol)
+Test(hub_ends, a_truncated_close_is_a_protocol_error)
 {
 	static const uint8_t bytes[] = {0, 0, 0, 0, RUDPMSG_FRAME_CLOSE};
 
-	say(standing(1), bytes, sizeof bytes);
-	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_PROTOCOL));
+	send_bytes(established_link(1), bytes, sizeof bytes);
+	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_PROTOCOL));
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
 	close_ended();
 }
 
-Test(hub_ends, whoever_answers_may_not_have_the_own_name)
+Test(hub_ends, a_node_with_our_own_name_is_refused)
 {
 	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
 	struct rudpmsg_link *link;
@@ -260,14 +260,14 @@ Test(hub_ends, whoever_answers_may_not_have_the_own_name)
 	connect_to(NULL, &ticket);
 	link = rudpmsg_hub_next_dial(hub);
 	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
-	hear(link);
-	say(link, bytes, rudpmsg_iam_write(bytes, "hub"));
+	read_output(link);
+	send_bytes(link, bytes, rudpmsg_iam_write(bytes, "hub"));
 	cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), -EEXIST));
 	rudpmsg_hub_connect_forget(hub, ticket);
 	close_ended();
 }
 
-Test(hub_ends, connecting_again_does_not_tell_the_error_before)
+Test(hub_ends, connecting_again_does_not_return_the_previous_error)
 {
 	rudpmsg_conn_id conn;
 	uint64_t ticket;
@@ -280,10 +280,11 @@ Test(hub_ends, connecting_again_does_not_tell_the_error_before)
 	close_ended();
 }
 
-/* Two programs with one name would take the link from each other as fast as they can dial. */
+/* Otherwise two programs with one name would take the link from each other as fast as they can
+ * dial. */
 Test(hub_ends, a_link_that_another_program_took_is_dialed_again_after_the_longest_pause)
 {
-	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	struct rudpmsg_handshake handshake = make_handshake("peer", 1);
 	struct rudpmsg_frame frame;
 	struct rudpmsg_link *link;
 	rudpmsg_conn_id conn;
@@ -292,22 +293,22 @@ Test(hub_ends, a_link_that_another_program_took_is_dialed_again_after_the_longes
 	conn = connect_to("peer", &ticket);
 	link = rudpmsg_hub_next_dial(hub);
 	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
-	hear(link);
-	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_HANDSHAKE));
-	say_greeting(link, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake);
+	read_output(link);
+	cr_assert(eq(int, next_frame(&frame), RUDPMSG_FRAME_HANDSHAKE));
+	send_handshake(link, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake);
 	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), 0));
 	say_bye(link, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_TAKEN_OVER);
 	cr_expect(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -ESTALE));
-	rudpmsg_hub_on_time(hub, now_ns + RUDP_NS_PER_S / 4); /* the first pause is over by far */
+	rudpmsg_hub_on_time(hub, now_ns + RUDP_NS_PER_S / 4); /* longer than the first pause */
 	cr_expect(eq(ptr, rudpmsg_hub_next_dial(hub), NULL));
 	rudpmsg_hub_on_time(hub, now_ns + 2 * RUDP_NS_PER_S);
 	cr_expect(ne(ptr, rudpmsg_hub_next_dial(hub), NULL));
 	close_ended();
 }
 
-/* Who has moved must not wait for an attempt where it was, which may hang until its time is over.
- */
-Test(hub_ends, connecting_elsewhere_gives_up_an_attempt_that_is_under_way)
+/* If a peer has moved, an attempt to its old address may hang until its timeout; connecting to
+ * the new address must not wait for it. */
+Test(hub_ends, connecting_to_a_new_address_cancels_the_old_attempt)
 {
 	struct rudpmsg_link *before, *after;
 	rudpmsg_conn_id conn;
@@ -339,13 +340,13 @@ Test(hub_ends, crossed_is_not_an_error_of_connect)
 	conn = connect_to("peer", &ticket);
 	link = rudpmsg_hub_next_dial(hub);
 	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
-	hear(link);
+	read_output(link);
 	say_bye(link, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_CROSSED);
 	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -EINPROGRESS));
 	close_ended();
 }
 
-Test(hub_ends, a_peer_that_never_answered_is_given_up_as_well)
+Test(hub_ends, give_up_ns_applies_to_a_peer_that_never_answered)
 {
 	struct rudpmsg_hub_config c = small_config();
 	rudpmsg_message_id message;
@@ -385,15 +386,15 @@ Test(hub_ends, ten_thousand_idle_peers_cost_less_than_four_kilobytes_each)
 	hub = rudpmsg_hub_new(&c, now_ns);
 	before = mallinfo2().uordblks;
 	for (i = 0; i < PEERS; i++) {
-		handshake = greeting("peer", 1);
+		handshake = make_handshake("peer", 1);
 		snprintf(handshake.name, sizeof handshake.name, "peer%d", i);
-		link = stranger();
-		say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
-		say_message(link, 1);
+		link = accepted_link();
+		send_handshake(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+		send_message(link, 1);
 		cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), 0));
 		rudpmsg_hub_done(hub, message.conn, message.place);
 		rudpmsg_chunk_put(message.reserved);
-		said_bytes = 0;
+		output_bytes = 0;
 	}
 	for (i = 0; i < 3; i++)
 		rudpmsg_hub_on_time(hub, now_ns += 2 * RUDP_NS_PER_S);

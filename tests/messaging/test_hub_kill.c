@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hubs whose programs are killed and restarted, disconnect, and give up, over streams that break at
- * random, in virtual time. A table has all messages that were ever accepted: their fate by the
- * events alone, and what a receiver may see. No message may come twice, late or not at all, except
- * as the guarantees of docs/messaging.md allow.
+ * random, in virtual time. A table has all accepted messages: their state according to the events,
+ * and whether the receiver got them. No message may be delivered twice, out of order or not at all,
+ * except as the guarantees of docs/messaging.md allow.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -14,27 +14,27 @@
 
 #define SEEDS 500
 #define MESSAGES 150
-#define STEPS_ROUGH 6000 /* after that nothing breaks any more, so that every run must end */
+#define STEPS_WITH_FAULTS 6000 /* no faults after that, so that every run must end */
 #define STEPS_MAX 60000
 #define HELD_MAX 8
 
 /* The state of a message according to the sender's events. */
-enum fate { ACCEPTED, ACKNOWLEDGED, FAILED, LOST_WITH_ITS_SENDER };
+enum fate { ACCEPTED, ACKNOWLEDGED, FAILED, LOST_WITH_SENDER };
 
 struct record {
 	rudpmsg_conn_id conn;
 	rudpmsg_message_id id;
 	enum fate fate;
-	bool is_taken, is_handled; /* by some process of the receiver */
-	unsigned receiver_losses;  /* of the receiver, when it was accepted */
+	bool is_taken, is_handled;    /* by some process of the receiver */
+	unsigned receiver_loss_count; /* the receiver's loss_count when the message was accepted */
 };
 
-/* Messages of a side are numbered 1, 2, 3 ... over all its lives. */
+/* Messages of a side are numbered 1, 2, 3 ... over all its processes. */
 struct side {
 	struct record records[MESSAGES + 1];
 	uint64_t sent;
-	uint64_t last;   /* of the other side's messages, the newest this process has taken */
-	unsigned losses; /* how often what waited in it was thrown away: killed, or disconnected */
+	uint64_t last; /* the newest message of the other side that this process has received */
+	unsigned loss_count; /* how often it lost unhandled messages: killed or disconnected */
 	enum rudpmsg_ack ack;
 	struct {
 		struct rudpmsg_message message;
@@ -43,9 +43,9 @@ struct side {
 	int held_count;
 };
 
-/* How often a run did what it is for. */
+/* How often the events that this test is about have occurred. */
 struct tally {
-	uint64_t kills, disconnects, failed, lost, again;
+	uint64_t kills, disconnects, failed, lost, repeated;
 };
 
 struct world {
@@ -55,9 +55,9 @@ struct world {
 	struct tally *tally;
 	uint64_t seed;
 	int64_t give_up_ns;
-	bool both_dial, is_rough;
+	bool both_dial, has_faults;
 	unsigned kill_permille, disconnect_permille;
-	uint64_t laziness; /* of those who receive */
+	uint64_t receive_interval; /* a receiver takes a message in one of so many steps */
 };
 
 static const char *const names[2] = {"alpha", "beta"};
@@ -69,7 +69,7 @@ static unsigned below(struct world *world, unsigned limit)
 
 static bool by_chance(struct world *world, unsigned permille)
 {
-	return world->is_rough && random_below(&world->random, 1000) < permille;
+	return world->has_faults && random_below(&world->random, 1000) < permille;
 }
 
 static struct rudpmsg_hub *hub_of(const struct world *world, unsigned i)
@@ -77,10 +77,10 @@ static struct rudpmsg_hub *hub_of(const struct world *world, unsigned i)
 	return world->net_sim.nodes[i].hub;
 }
 
-/* ---- what the events say ---- */
+/* ---- states according to events ---- */
 
-static void settle(struct world *world, unsigned i, const struct rudpmsg_event *event,
-		   enum fate fate)
+static void set_fate(struct world *world, unsigned i, const struct rudpmsg_event *event,
+		     enum fate fate)
 {
 	struct side *side = world->sides + i;
 	struct record *record;
@@ -96,19 +96,19 @@ static void settle(struct world *world, unsigned i, const struct rudpmsg_event *
 	}
 }
 
-static void hear(struct world *world, unsigned i)
+static void read_events(struct world *world, unsigned i)
 {
 	struct rudpmsg_event event;
 
 	while (rudpmsg_hub_event(hub_of(world, i), &event) == 0) {
 		if (event.kind == RUDPMSG_EVENT_ACKNOWLEDGED)
-			settle(world, i, &event, ACKNOWLEDGED);
+			set_fate(world, i, &event, ACKNOWLEDGED);
 		if (event.kind == RUDPMSG_EVENT_FAILED)
-			settle(world, i, &event, FAILED);
+			set_fate(world, i, &event, FAILED);
 	}
 }
 
-/* ---- what applications do ---- */
+/* ---- actions of the applications ---- */
 
 static void send_one(struct world *world, unsigned i)
 {
@@ -131,25 +131,26 @@ static void send_one(struct world *world, unsigned i)
 	side->sent = number;
 	record->conn = rudpmsg_conn_id_of(conn);
 	record->fate = ACCEPTED;
-	record->receiver_losses = world->sides[!i].losses;
+	record->receiver_loss_count = world->sides[!i].loss_count;
 }
 
-/* What must come: whatever neither failed nor died with a process that had it. */
-static bool must_come(const struct side *sender, const struct side *receiver,
-		      const struct record *record)
+/* A message must arrive unless it failed, or a process died that had the only copy. */
+static bool must_arrive(const struct side *sender, const struct side *receiver,
+			const struct record *record)
 {
 	if (record->fate != ACKNOWLEDGED)
 		return false;
-	return sender->ack == RUDPMSG_ACK_HANDLED || record->receiver_losses == receiver->losses;
+	return sender->ack == RUDPMSG_ACK_HANDLED ||
+	       record->receiver_loss_count == receiver->loss_count;
 }
 
-/* When a later one is there: it has been taken before, or need not come. */
-static bool may_be_left_out(const struct side *sender, const struct side *receiver,
-			    const struct record *record)
+/* Whether a later message may arrive without this one: it was received before, or may be lost. */
+static bool may_be_skipped(const struct side *sender, const struct side *receiver,
+			   const struct record *record)
 {
 	if (record->fate == ACCEPTED)
 		return false;
-	return record->is_taken || !must_come(sender, receiver, record);
+	return record->is_taken || !must_arrive(sender, receiver, record);
 }
 
 static void receive_one(struct world *world, unsigned i)
@@ -163,19 +164,19 @@ static void receive_one(struct world *world, unsigned i)
 		return;
 	memcpy(&number, message.bytes, sizeof number);
 	cr_assert(le(u64, number, other->sent));
-	cr_assert(lt(u64, side->last, number), "twice or late, seed %lu",
+	cr_assert(lt(u64, side->last, number), "duplicate or out of order, seed %lu",
 		  (unsigned long)world->seed);
 	for (k = side->last + 1; k < number; k++)
-		cr_assert(may_be_left_out(other, side, other->records + k), "left out, seed %lu",
+		cr_assert(may_be_skipped(other, side, other->records + k), "missing, seed %lu",
 			  (unsigned long)world->seed);
-	world->tally->again += other->records[number].is_taken;
+	world->tally->repeated += other->records[number].is_taken;
 	other->records[number].is_taken = true;
 	side->last = number;
 	side->held[side->held_count].message = message;
 	side->held[side->held_count++].number = number;
 }
 
-static void finish_one(struct world *world, unsigned i, bool is_kept)
+static void finish_one(struct world *world, unsigned i, bool is_handled_now)
 {
 	struct side *side = world->sides + i;
 	struct rudpmsg_message *message;
@@ -185,7 +186,7 @@ static void finish_one(struct world *world, unsigned i, bool is_kept)
 		return;
 	k = random_below(&world->random, (uint64_t)side->held_count);
 	message = &side->held[k].message;
-	if (is_kept) {
+	if (is_handled_now) {
 		world->sides[!i].records[side->held[k].number].is_handled = true;
 		rudpmsg_hub_done(hub_of(world, i), message->conn, message->place);
 	}
@@ -207,13 +208,13 @@ static void connect_other(struct world *world, unsigned i)
 	rudpmsg_hub_connect_forget(hub_of(world, i), ticket);
 }
 
-/* What came and was not handled is thrown away, and what was asked to be handled comes again. */
-static void throw_away(struct world *world, unsigned i)
+/* Side i loses its unhandled messages. With HANDLED they are delivered repeated. */
+static void on_unhandled_lost(struct world *world, unsigned i)
 {
 	struct side *side = world->sides + i;
 	int k;
 
-	side->losses++;
+	side->loss_count++;
 	if (world->sides[!i].ack != RUDPMSG_ACK_HANDLED)
 		return;
 	for (k = 0; k < side->held_count; k++)
@@ -228,11 +229,11 @@ static void disconnect(struct world *world, unsigned i)
 	if (!conn)
 		return;
 	world->tally->disconnects++;
-	throw_away(world, i);
+	on_unhandled_lost(world, i);
 	rudpmsg_hub_disconnect(hub_of(world, i), conn, ECANCELED, world->net_sim.now_ns);
 }
 
-/* ---- life and death ---- */
+/* ---- start and kill ---- */
 
 static void start(struct world *world, unsigned i)
 {
@@ -249,30 +250,30 @@ static void kill_one(struct world *world, unsigned i)
 	struct side *side = world->sides + i;
 	struct record *record;
 
-	hear(world, i); /* or what it knew dies with it */
+	read_events(world, i); /* unread events are lost with the process */
 	while (side->held_count > 0)
 		finish_one(world, i, false);
 	net_sim_kill(&world->net_sim, i);
 	world->tally->kills++;
-	side->losses++;
-	side->last = 0; /* the next process knows of nothing */
+	side->loss_count++;
+	side->last = 0; /* the next process has no state */
 	for (record = side->records + 1; record <= side->records + side->sent; record++) {
 		world->tally->lost += record->fate == ACCEPTED;
 		if (record->fate == ACCEPTED)
-			record->fate = LOST_WITH_ITS_SENDER;
+			record->fate = LOST_WITH_SENDER;
 	}
 }
 
 static void act(struct world *world, unsigned i)
 {
 	if (!hub_of(world, i)) {
-		if (!world->is_rough || by_chance(world, 5))
+		if (!world->has_faults || by_chance(world, 5))
 			start(world, i);
 		return;
 	}
 	if (random_below(&world->random, 3) == 0)
 		send_one(world, i);
-	if (random_below(&world->random, world->laziness) == 0)
+	if (random_below(&world->random, world->receive_interval) == 0)
 		receive_one(world, i);
 	if (random_below(&world->random, 2))
 		finish_one(world, i, true);
@@ -291,12 +292,12 @@ static void step(struct world *world)
 	net_sim_step(&world->net_sim);
 	for (i = 0; i < 2; i++)
 		if (hub_of(world, i))
-			hear(world, i);
+			read_events(world, i);
 	for (i = 0; i < 2; i++)
 		act(world, i);
 }
 
-/* ---- the end ---- */
+/* ---- end of a run ---- */
 
 static bool is_over(const struct world *world)
 {
@@ -318,7 +319,7 @@ static bool is_complete(const struct world *world)
 		const struct side *side = world->sides + i;
 
 		for (record = side->records + 1; record <= side->records + MESSAGES; record++)
-			if (must_come(side, world->sides + !i, record) && !record->is_handled)
+			if (must_arrive(side, world->sides + !i, record) && !record->is_handled)
 				return false;
 	}
 	return true;
@@ -330,7 +331,8 @@ static void check_fates(const struct world *world, unsigned i)
 	const struct record *record;
 
 	for (record = side->records + 1; record <= side->records + MESSAGES; record++)
-		cr_assert(ne(int, (int)record->fate, ACCEPTED), "no word of message %lu, seed %lu",
+		cr_assert(ne(int, (int)record->fate, ACCEPTED),
+			  "no event for message %lu, seed %lu",
 			  (unsigned long)(record - side->records), (unsigned long)world->seed);
 }
 
@@ -343,11 +345,11 @@ static void run(uint64_t seed, struct tally *tally)
 	world.seed = seed;
 	world.random.state = seed;
 	world.tally = tally;
-	world.is_rough = true;
+	world.has_faults = true;
 	net_sim_init(&world.net_sim, seed * 7919);
 	world.give_up_ns = random_below(&world.random, 2) ? 3 * RUDP_NS_PER_S / 2 : RUDP_NEVER;
 	world.both_dial = random_below(&world.random, 2);
-	world.laziness = 1 + random_below(&world.random, 6);
+	world.receive_interval = 1 + random_below(&world.random, 6);
 	world.kill_permille = random_below(&world.random, 3) ? below(&world, 6) : 0;
 	world.disconnect_permille = below(&world, 4);
 	world.net_sim.break_permille = below(&world, 40);
@@ -359,31 +361,31 @@ static void run(uint64_t seed, struct tally *tally)
 	for (i = 0; i < 2; i++)
 		start(&world, i);
 	for (steps = 0; !is_over(&world) || !is_complete(&world); steps++) {
-		if (steps == STEPS_ROUGH) {
-			world.is_rough = false;
+		if (steps == STEPS_WITH_FAULTS) {
+			world.has_faults = false;
 			world.net_sim.break_permille = world.net_sim.dial_fails_permille = 0;
 		}
 		cr_assert(lt(uint, steps, STEPS_MAX), "stuck with seed %lu", (unsigned long)seed);
 		step(&world);
 	}
 	for (i = 0; i < 2; i++) {
-		hear(&world, i);
+		read_events(&world, i);
 		check_fates(&world, i);
 	}
 	net_sim_fini(&world.net_sim);
 }
 
-Test(hub_kill, nothing_is_lost_late_or_twice_but_what_the_guarantees_excuse, .timeout = 600)
+Test(hub_kill, messages_are_lost_or_repeated_only_as_the_guarantees_allow, .timeout = 600)
 {
 	struct tally tally = {0};
 	uint64_t seed, first = net_sim_first_seed(SEEDS);
 
 	for (seed = first; seed < first + SEEDS; seed++)
 		run(seed, &tally);
-	/* Or it was too kind to show anything. */
+	/* With fewer faults the test would show nothing. */
 	cr_assert(lt(u64, SEEDS, tally.kills));
 	cr_assert(lt(u64, SEEDS, tally.disconnects));
 	cr_assert(lt(u64, SEEDS, tally.failed));
 	cr_assert(lt(u64, SEEDS, tally.lost));
-	cr_assert(lt(u64, SEEDS / 4, tally.again));
+	cr_assert(lt(u64, SEEDS / 4, tally.repeated));
 }

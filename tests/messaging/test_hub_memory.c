@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hubs without memory, at each allocation: no call is done in part, and it succeeds later. */
+/* Hubs without memory, at each allocation: no call has an effect in part, and it succeeds later. */
 #include "../base/fault.h"
 #include "messaging/hub_peer.h"
 
@@ -15,10 +15,10 @@ Test(hub_memory, a_link_that_cannot_be_read_for_lack_of_memory_ends)
 	rudpmsg_hub_free(hub);
 	c.limits.unread_bytes_max = 1 << 24;
 	hub = rudpmsg_hub_new(&c, now_ns);
-	link = standing(1);
+	link = established_link(1);
 	/* Use all of the chunk, with messages that the application holds. */
 	do {
-		say_message(link, rudpmsg_hub_stats(hub)->messages_received + 1);
+		send_message(link, rudpmsg_hub_stats(hub)->messages_received + 1);
 		fault_arm(1);
 		size = rudpmsg_hub_read_room(hub, link, &room);
 		fault_arm(0);
@@ -56,7 +56,7 @@ Test(hub_memory, sending_with_a_store_fails_as_a_whole_or_not_at_all)
 	}
 	cr_assert(ge(uint, nth, 4), "two allocations have failed before");
 	cr_assert(eq(int, rc, 0));
-	/* The batch grows by the record: without memory it is not taken, and later it is. */
+	/* The batch grows by the record. Without memory the record is not taken; later it is. */
 	rudpmsg_hub_store_now(hub);
 	for (nth = 0; rudpmsg_hub_send(hub, conn, filling, sizeof filling, &id, now_ns) == 0; nth++)
 		;

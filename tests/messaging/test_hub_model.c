@@ -12,7 +12,7 @@
 
 #define SEEDS 150
 #define MESSAGES 150
-#define STEPS_ROUGH 10000 /* after that nothing breaks any more, so that every run must end */
+#define STEPS_WITH_FAULTS 10000 /* no faults after that, so that every run must end */
 #define STEPS_MAX 60000
 #define HELD_MAX 8
 
@@ -132,7 +132,7 @@ static void run(uint64_t seed, uint64_t *breaks, uint64_t *crossed, uint64_t *al
 	if (random_below(&random, 2))
 		connect_to(&net_sim, 1, "alpha"); /* both dial: their links cross */
 	for (steps = 0; !is_over(&net_sim, sides); steps++) {
-		if (steps == STEPS_ROUGH)
+		if (steps == STEPS_WITH_FAULTS)
 			net_sim.break_permille = net_sim.dial_fails_permille = 0;
 		cr_assert(lt(uint, steps, STEPS_MAX), "stuck with seed %lu", (unsigned long)seed);
 		net_sim_step(&net_sim);
@@ -147,14 +147,14 @@ static void run(uint64_t seed, uint64_t *breaks, uint64_t *crossed, uint64_t *al
 	net_sim_fini(&net_sim);
 }
 
-Test(hub_model, each_message_comes_once_and_in_order_over_streams_that_break)
+Test(hub_model, messages_arrive_once_and_in_order_over_breaking_streams)
 {
 	uint64_t seed, first = net_sim_first_seed(SEEDS), breaks = 0, crossed = 0;
 	uint64_t alone = 0;
 
 	for (seed = first; seed < first + SEEDS; seed++)
 		run(seed, &breaks, &crossed, &alone);
-	cr_assert(lt(u64, SEEDS, breaks)); /* or it was too kind to show anything */
+	cr_assert(lt(u64, SEEDS, breaks)); /* with fewer breaks the test would show nothing */
 	cr_assert(lt(u64, SEEDS / 4, crossed));
 	cr_assert(lt(u64, SEEDS * 10, alone));
 }

@@ -5,7 +5,8 @@
 #define OUR_STREAM 77
 #define PEER_STREAM 22
 
-/* 11 and 12 are accepted and not acknowledged; 40 came and is not done, 41 is. */
+/* Sent messages 11 and 12 are accepted and not acknowledged. Received message 40 is not done, 41
+ * is. */
 static void begin(void)
 {
 	struct rudpmsg_hub_config c = small_config();
@@ -23,7 +24,7 @@ static void begin(void)
 	c.has_store = true;
 	c.run = 9;
 	now_ns = RUDP_NS_PER_S;
-	said_bytes = 0;
+	output_bytes = 0;
 	hub = rudpmsg_hub_new(&c, now_ns);
 	cr_assert(eq(int, rudpmsg_hub_restore_peer(hub, 3, &record), 0));
 	cr_assert(eq(int, rudpmsg_hub_restore_sent(hub, 11, (const uint8_t *)"a", 1), 0));
@@ -45,48 +46,49 @@ static struct rudpmsg_link *dialed(void)
 
 	cr_assert(link != NULL);
 	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
-	hear(link);
+	read_output(link);
 	return link;
 }
 
-Test(hub_restore, the_handshake_says_who_goes_on_and_from_where)
+Test(hub_restore, the_handshake_has_the_stream_and_the_received_id)
 {
 	struct rudpmsg_handshake handshake;
 	struct rudpmsg_frame frame;
 
 	dialed();
-	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_HANDSHAKE));
+	cr_assert(eq(int, next_frame(&frame), RUDPMSG_FRAME_HANDSHAKE));
 	cr_assert(eq(int, (int)rudpmsg_handshake_read(&frame, &handshake), RUDPMSG_WIRE_OK));
 	cr_assert(handshake.is_lasting);
 	cr_assert(eq(u64, handshake.run, 9));
 	cr_assert(eq(u64, handshake.stream, OUR_STREAM));
 	cr_assert(eq(u64, handshake.peer_stream, PEER_STREAM));
-	/* What the peer's acknowledgements mean is not known yet: 40 is stored, and not done. */
+	/* The hub does not know yet which kind of ACK the peer asks for: 40 is stored, but not
+	 * done. */
 	cr_assert(eq(u64, handshake.received, 39));
 }
 
-Test(hub_restore, what_was_not_acknowledged_is_sent_under_its_id)
+Test(hub_restore, unacknowledged_messages_are_sent_with_their_ids)
 {
-	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	struct rudpmsg_handshake handshake = make_handshake("peer", 1);
 	struct rudpmsg_frame frame;
 	uint64_t id;
 
 	struct rudpmsg_link *link = dialed();
 
 	handshake.peer_stream = OUR_STREAM;
-	handshake.received = 11; /* the process that died had not heard of it */
-	said_bytes = 0;
-	say_greeting(link, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake);
-	hear(link);
-	while (next_said(&frame) == RUDPMSG_FRAME_ACK)
+	handshake.received = 11; /* the ACK had not reached the process that died */
+	output_bytes = 0;
+	send_handshake(link, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake);
+	read_output(link);
+	while (next_frame(&frame) == RUDPMSG_FRAME_ACK)
 		;
 	cr_assert(eq(int, (int)frame.type, RUDPMSG_FRAME_MESSAGE));
 	cr_assert(eq(int, (int)rudpmsg_id_read(&frame, &id), RUDPMSG_WIRE_OK));
 	cr_assert(eq(u64, id, 12));
-	cr_assert(eq(int, next_said(&frame), 0));
+	cr_assert(eq(int, next_frame(&frame), 0));
 }
 
-Test(hub_restore, what_was_done_does_not_come_again_and_what_was_not_does)
+Test(hub_restore, only_messages_that_are_not_done_are_delivered_again)
 {
 	struct rudpmsg_message message;
 
@@ -98,22 +100,23 @@ Test(hub_restore, what_was_done_does_not_come_again_and_what_was_not_does)
 	cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), -EAGAIN));
 }
 
-/* Who answers there now is not our peer; that is no reason to give up what was accepted. */
-Test(hub_restore, a_refusal_does_not_fail_what_was_accepted)
+/* Another node answers at the peer's address. Accepted messages must not fail because of that. */
+Test(hub_restore, a_refusal_does_not_fail_accepted_messages)
 {
 	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX + RUDPMSG_REASON_TEXT_MAX];
 	struct rudpmsg_conn *conn = rudpmsg_hub_find(hub, "peer");
 	struct rudpmsg_link *link = dialed();
 	int reason;
 
-	say(link, bytes, rudpmsg_reason_write(bytes, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_NAME));
+	send_bytes(link, bytes,
+		   rudpmsg_reason_write(bytes, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_NAME));
 	cr_assert(rudpmsg_hub_find(hub, "peer") == conn);
 	cr_assert(eq(int, (int)rudpmsg_conn_state(conn, 12, &reason), RUDPMSG_STATE_QUEUED));
 	rudpmsg_hub_on_time(hub, now_ns + 2 * RUDP_NS_PER_S);
 	cr_assert(rudpmsg_hub_next_dial(hub) != NULL, "it is tried again");
 }
 
-Test(hub_restore, a_store_that_contradicts_itself_is_refused)
+Test(hub_restore, an_inconsistent_store_is_refused)
 {
 	struct rudpmsg_received received = {PEER_STREAM, 41, (const uint8_t *)"x", 1};
 	struct rudpmsg_peer record = {.name = "peer", .stream = 1, .next_id = 1, .known_from = 1};

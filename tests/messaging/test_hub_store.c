@@ -2,7 +2,8 @@
 /*
  * Hubs with stores, whose programs are killed at any step and restarted, over streams that break
  * and disks that fail at random, in virtual time. Accepted messages arrive, in order. Messages that
- * the store knows to be done never come again. Acknowledged messages are in the store.
+ * are done according to the store are never delivered repeated. Acknowledged messages are in the
+ * store.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -12,25 +13,25 @@
 #include "messaging/net_sim.h"
 
 #define SEEDS 3000
-#define MESSAGES 60      /* accepted, of each side */
-#define IDS_MAX 4000     /* and tried: ids of those that failed are gone */
-#define STEPS_ROUGH 5000 /* after so many the net is kind, so that all must end */
+#define MESSAGES 60            /* accepted, of each side */
+#define IDS_MAX 4000           /* tried; a failed message uses up an id */
+#define STEPS_WITH_FAULTS 5000 /* no faults after that, so that every run must end */
 #define STEPS_MAX 60000
 #define HELD_MAX 8
 
-/* What is known of a message by its id. */
+/* The state of a message, by its id. */
 struct entry {
-	bool is_pending;   /* sent, and its sender waits for the disk */
-	bool is_accepted;  /* the sender was told so */
-	bool is_done;      /* some process of the receiver has said so */
-	bool is_finished;  /* and the store knew it when that process died */
-	unsigned taken_by; /* the last process of the receiver that had it */
+	bool is_pending;   /* sent; its sender waits for the disk */
+	bool is_accepted;  /* reported to the sender as accepted */
+	bool is_done;      /* reported as done by some process of the receiver */
+	bool is_finished;  /* done according to the store when that process died */
+	unsigned taken_by; /* the last process of the receiver that received it */
 };
 
 struct side {
-	struct entry entries[IDS_MAX + 1]; /* what it sends */
+	struct entry entries[IDS_MAX + 1]; /* messages of this side */
 	uint64_t next_id, accepted;
-	uint64_t last; /* of the other's messages, the newest that this process has taken */
+	uint64_t last; /* the newest message of the other side that this process has received */
 	unsigned process;
 	enum rudpmsg_ack ack;
 	struct memory_store store;
@@ -39,7 +40,7 @@ struct side {
 };
 
 struct tally {
-	uint64_t kills, again, rolled_back, store_failures, revived;
+	uint64_t kills, repeated, rolled_back, store_failures, revived;
 };
 
 struct world {
@@ -48,7 +49,7 @@ struct world {
 	struct random random;
 	struct tally *tally;
 	unsigned long seed;
-	bool both_dial, is_rough;
+	bool both_dial, has_faults;
 	unsigned kill_permille;
 };
 
@@ -61,10 +62,10 @@ static struct rudpmsg_hub *hub_of(const struct world *world, unsigned i)
 
 static bool by_chance(struct world *world, unsigned permille)
 {
-	return world->is_rough && random_below(&world->random, 1000) < permille;
+	return world->has_faults && random_below(&world->random, 1000) < permille;
 }
 
-/* What i's store says of the other side. */
+/* The record of the other side in the store of i. */
 static struct rudpmsg_peer stored(const struct world *world, unsigned i, uint64_t *number)
 {
 	struct rudpmsg_peer record;
@@ -74,10 +75,10 @@ static struct rudpmsg_peer stored(const struct world *world, unsigned i, uint64_
 	return record;
 }
 
-/* ---- what is promised ---- */
+/* ---- guarantees ---- */
 
-/* What waited for the disk is accepted now, or has failed. */
-static void look_at_pending(struct world *world, unsigned i)
+/* Notes which messages that waited for the disk have been accepted or have failed. */
+static void update_pending(struct world *world, unsigned i)
 {
 	struct side *side = world->sides + i;
 	struct rudpmsg_conn *conn = rudpmsg_hub_find(hub_of(world, i), names[!i]);
@@ -109,17 +110,17 @@ static void check_acknowledged(const struct world *world, unsigned i, uint64_t t
 		cr_assert(side->entries[id].is_done || !side->entries[id].is_accepted);
 }
 
-static void hear(struct world *world, unsigned i)
+static void read_events(struct world *world, unsigned i)
 {
 	struct rudpmsg_event event;
 
-	look_at_pending(world, i);
+	update_pending(world, i);
 	while (rudpmsg_hub_event(hub_of(world, i), &event) == 0)
 		if (event.kind == RUDPMSG_EVENT_ACKNOWLEDGED)
 			check_acknowledged(world, i, event.id);
 }
 
-/* ---- what applications do ---- */
+/* ---- actions of the applications ---- */
 
 static void send_one(struct world *world, unsigned i)
 {
@@ -155,13 +156,14 @@ static void receive_one(struct world *world, unsigned i)
 		return;
 	memcpy(&said, message.bytes, sizeof said);
 	cr_assert(eq(u64, said, message.id));
-	cr_assert(lt(u64, side->last, message.id), "twice or late, seed %lu", world->seed);
-	cr_assert(not(other->entries[message.id].is_finished), "done, and comes again: seed %lu",
+	cr_assert(lt(u64, side->last, message.id), "duplicate or out of order, seed %lu",
 		  world->seed);
+	cr_assert(not(other->entries[message.id].is_finished),
+		  "delivered repeated although it is done: seed %lu", world->seed);
 	for (id = side->last + 1; id < message.id; id++)
 		cr_assert(other->entries[id].is_finished || !other->entries[id].is_accepted,
-			  "left out %lu, seed %lu", (unsigned long)id, world->seed);
-	world->tally->again += other->entries[message.id].taken_by > 0;
+			  "missing %lu, seed %lu", (unsigned long)id, world->seed);
+	world->tally->repeated += other->entries[message.id].taken_by > 0;
 	other->entries[message.id].taken_by = side->process;
 	side->last = message.id;
 	side->held[side->held_count++] = message;
@@ -185,7 +187,7 @@ static void finish_one(struct world *world, unsigned i, bool is_done)
 	*message = side->held[--side->held_count];
 }
 
-/* ---- life and death ---- */
+/* ---- start and kill ---- */
 
 static void start(struct world *world, unsigned i)
 {
@@ -211,8 +213,9 @@ static void start(struct world *world, unsigned i)
 	rudpmsg_hub_connect_forget(hub_of(world, i), ticket);
 }
 
-/* The process that sends has died: what it waited for is in the store, or never was. */
-static void mourn_sender(struct world *world, unsigned i)
+/* The sender was killed. A pending message counts as accepted if it is in the store. Ids of
+ * accepted messages must not be used repeated. */
+static void check_sent_after_kill(struct world *world, unsigned i)
 {
 	struct side *side = world->sides + i;
 	struct entry *entry;
@@ -227,14 +230,14 @@ static void mourn_sender(struct world *world, unsigned i)
 		}
 		entry->is_pending = false;
 		if (entry->is_accepted)
-			cr_assert(lt(u64, id, next_id), "its id would be used again: seed %lu",
+			cr_assert(lt(u64, id, next_id), "its id would be used repeated: seed %lu",
 				  world->seed);
 	}
 }
 
-/* The process that receives has died: what it had and the store does not know to be done comes
- * again. */
-static void mourn_receiver(struct world *world, unsigned i)
+/* The receiver was killed. Each message that it had received is in its store, and is then delivered
+ * repeated, or it is done. */
+static void check_received_after_kill(struct world *world, unsigned i)
 {
 	struct side *other = world->sides + !i;
 	const struct memory_store *store = &world->sides[i].store;
@@ -256,19 +259,19 @@ static void mourn_receiver(struct world *world, unsigned i)
 
 static void kill_one(struct world *world, unsigned i)
 {
-	hear(world, i);
+	read_events(world, i);
 	while (world->sides[i].held_count > 0)
 		finish_one(world, i, false);
 	net_sim_kill(&world->net_sim, i);
 	world->tally->kills++;
-	mourn_sender(world, i);
-	mourn_receiver(world, i);
+	check_sent_after_kill(world, i);
+	check_received_after_kill(world, i);
 }
 
 static void act(struct world *world, unsigned i)
 {
 	if (!hub_of(world, i)) {
-		if (!world->is_rough || by_chance(world, 5))
+		if (!world->has_faults || by_chance(world, 5))
 			start(world, i);
 		return;
 	}
@@ -290,14 +293,14 @@ static void step(struct world *world)
 	net_sim_step(&world->net_sim);
 	for (i = 0; i < 2; i++)
 		if (hub_of(world, i))
-			hear(world, i);
+			read_events(world, i);
 	for (i = 0; i < 2; i++)
 		act(world, i);
 }
 
-/* ---- the end ---- */
+/* ---- end of a run ---- */
 
-/* Of the stores nothing is left but how far the peer has come. */
+/* All messages are done, and each store has only the record of its peer. */
 static bool is_over(const struct world *world)
 {
 	const struct side *side;
@@ -317,9 +320,9 @@ static bool is_over(const struct world *world)
 	return true;
 }
 
-static void settle_down(struct world *world)
+static void stop_faults(struct world *world)
 {
-	world->is_rough = false;
+	world->has_faults = false;
 	world->net_sim.break_permille = world->net_sim.dial_fails_permille = 0;
 	world->net_sim.store_fails_permille = 0;
 }
@@ -332,7 +335,7 @@ static void set_up(struct world *world, uint64_t seed, struct tally *tally)
 	world->seed = seed;
 	world->random.state = seed;
 	world->tally = tally;
-	world->is_rough = true;
+	world->has_faults = true;
 	net_sim_init(&world->net_sim, seed * 7919);
 	world->both_dial = random_below(&world->random, 2);
 	world->kill_permille = (unsigned)random_below(&world->random, 12);
@@ -355,8 +358,8 @@ static void run(uint64_t seed, struct tally *tally)
 
 	set_up(&world, seed, tally);
 	for (steps = 0; !is_over(&world); steps++) {
-		if (steps == STEPS_ROUGH)
-			settle_down(&world);
+		if (steps == STEPS_WITH_FAULTS)
+			stop_faults(&world);
 		cr_assert(lt(uint, steps, STEPS_MAX), "stuck with seed %lu", world.seed);
 		step(&world);
 	}
@@ -366,17 +369,17 @@ static void run(uint64_t seed, struct tally *tally)
 		memory_store_fini(&world.sides[i].store);
 }
 
-Test(hub_store, what_was_accepted_arrives_once_more_at_worst_and_in_order, .timeout = 600)
+Test(hub_store, accepted_messages_arrive_in_order_and_done_ones_never_again, .timeout = 600)
 {
 	struct tally tally = {0};
 	uint64_t seed, first = net_sim_first_seed(SEEDS);
 
 	for (seed = first; seed < first + SEEDS; seed++)
 		run(seed, &tally);
-	/* Or it was too kind to show anything. */
+	/* With fewer faults the test would show nothing. */
 	cr_assert(lt(u64, 2 * SEEDS, tally.kills));
 	cr_assert(lt(u64, SEEDS, tally.store_failures));
 	cr_assert(lt(u64, SEEDS, tally.rolled_back));
-	cr_assert(lt(u64, SEEDS, tally.again));
+	cr_assert(lt(u64, SEEDS, tally.repeated));
 	cr_assert(lt(u64, SEEDS / 4, tally.revived));
 }

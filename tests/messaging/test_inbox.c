@@ -61,7 +61,7 @@ Test(inbox, duplicates_are_not_taken)
 	cr_assert(eq(int, add(7), 0), "gaps are the sender's affair");
 }
 
-Test(inbox, handled_is_what_is_done_without_a_gap)
+Test(inbox, handled_ends_before_the_first_message_not_done)
 {
 	uint64_t places[3], i;
 
@@ -78,7 +78,7 @@ Test(inbox, handled_is_what_is_done_without_a_gap)
 	cr_assert(eq(u64, inbox.bytes, 0));
 }
 
-Test(inbox, what_was_not_taken_cannot_be_done)
+Test(inbox, unread_messages_cannot_be_done)
 {
 	add(1);
 	cr_assert(not(rudpmsg_inbox_done(&inbox, 0)));
@@ -86,7 +86,7 @@ Test(inbox, what_was_not_taken_cannot_be_done)
 	cr_assert(eq(u64, inbox.handled_id, 0));
 }
 
-Test(inbox, messages_of_an_old_stream_are_handled_for_nobody)
+Test(inbox, done_messages_of_an_old_stream_are_not_acknowledged)
 {
 	uint64_t place;
 

@@ -16,7 +16,7 @@ static void shows_what_is_declared(const char *library, const char *header, cons
 		 "LC_ALL=C sort",
 		 in_build(library));
 	cr_assert(eq(int, run(command, shown), 0));
-	/* Functions alone are followed by a parenthesis. */
+	/* Only functions are followed by a parenthesis. */
 	snprintf(command, sizeof command,
 		 "cc -E -P -Icore/include -Imessaging/include %s | grep -oE '\\b%s_[a-z_]+\\(' | "
 		 "tr -d '(' | LC_ALL=C sort -u",
@@ -26,7 +26,7 @@ static void shows_what_is_declared(const char *library, const char *header, cons
 	cr_assert(eq(str, shown, declared));
 }
 
-/* Nothing but functions, and the name of the version. */
+/* Only functions, and the name of the version. */
 static void shows_no_data(const char *library, const char *version)
 {
 	static char shown[OUTPUT_BYTES_MAX];
@@ -39,20 +39,20 @@ static void shows_no_data(const char *library, const char *version)
 	cr_assert(eq(str, shown, line));
 }
 
-Test(library, librudp_shows_its_header)
+Test(library, librudp_exports_its_header)
 {
 	shows_what_is_declared("librudp.so", "core/include/rudp/rudp.h", "rudp");
 	shows_no_data("librudp.so", "RUDP_0");
 }
 
 /* dispatch.h includes msg.h. */
-Test(library, librudpmsg_shows_its_headers)
+Test(library, librudpmsg_exports_its_headers)
 {
 	shows_what_is_declared("librudpmsg.so", "messaging/include/rudp/dispatch.h", "rudpmsg");
 	shows_no_data("librudpmsg.so", "RUDPMSG_0");
 }
 
-/* One copy of librudp in a program: that of its own. */
+/* A program must have one copy of librudp only. */
 Test(library, librudpmsg_needs_librudp_by_its_version)
 {
 	static char needed[OUTPUT_BYTES_MAX];

@@ -16,20 +16,20 @@ static int send_to(const char *name, size_t length)
 	return rudpmsg_hub_send(hub, rudpmsg_hub_find(hub, name), bytes, length, &id, now_ns);
 }
 
-static void say_message_of(struct rudpmsg_link *link, uint64_t id, size_t length)
+static void send_message_of(struct rudpmsg_link *link, uint64_t id, size_t length)
 {
 	uint8_t frame[RUDPMSG_MESSAGE_HEAD_BYTES + 2000] = {0};
 
 	rudpmsg_message_head_write(frame, id, length);
-	say(link, frame, RUDPMSG_MESSAGE_HEAD_BYTES + length);
+	send_bytes(link, frame, RUDPMSG_MESSAGE_HEAD_BYTES + length);
 }
 
 static struct rudpmsg_link *come(const char *name, uint64_t number)
 {
-	struct rudpmsg_handshake handshake = greeting(name, number);
-	struct rudpmsg_link *link = stranger();
+	struct rudpmsg_handshake handshake = make_handshake(name, number);
+	struct rudpmsg_link *link = accepted_link();
 
-	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	send_handshake(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
 	return link;
 }
 
@@ -37,7 +37,7 @@ static int answer(void)
 {
 	struct rudpmsg_frame frame;
 
-	return next_said(&frame);
+	return next_frame(&frame);
 }
 
 static int try_to_connect(const char *name)
@@ -73,7 +73,7 @@ static int final_events_of(rudpmsg_conn_id conn)
 
 Test(limits, a_longer_message_is_not_accepted)
 {
-	standing(1);
+	established_link(1);
 	cr_assert(eq(int, send_to("peer", 1000), 0));
 	cr_assert(eq(int, send_to("peer", 1001), -EMSGSIZE));
 	cr_assert(eq(u64, rudpmsg_hub_unanswered(hub), 1));
@@ -81,12 +81,12 @@ Test(limits, a_longer_message_is_not_accepted)
 
 Test(limits, a_longer_message_from_a_peer_ends_its_link)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 
-	say_message_of(link, 1, 1000);
-	cr_assert(eq(u64, said_ack(), 1));
-	say_message_of(link, 2, 1001);
-	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_PROTOCOL));
+	send_message_of(link, 1, 1000);
+	cr_assert(eq(u64, next_ack(), 1));
+	send_message_of(link, 2, 1001);
+	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_PROTOCOL));
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_received, 1));
 	cr_assert(ne(ptr, rudpmsg_hub_find(hub, "peer"), NULL), "the connection goes on");
@@ -94,17 +94,17 @@ Test(limits, a_longer_message_from_a_peer_ends_its_link)
 
 /* ---- queue_messages_max: 10, queue_bytes_max: 5000 with the heads ---- */
 
-Test(limits, a_full_queue_takes_no_more_until_something_is_acknowledged)
+Test(limits, a_full_queue_takes_no_message_until_an_acknowledgement)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 	uint8_t ack[RUDPMSG_MESSAGE_HEAD_BYTES];
 	int i;
 
 	for (i = 0; i < 10; i++)
 		cr_assert(eq(int, send_to("peer", 1), 0));
 	cr_assert(eq(int, send_to("peer", 1), -EAGAIN));
-	hear(link);
-	say(link, ack, rudpmsg_ack_write(ack, 1));
+	read_output(link);
+	send_bytes(link, ack, rudpmsg_ack_write(ack, 1));
 	cr_assert(eq(int, send_to("peer", 1), 0));
 	cr_assert(eq(int, send_to("peer", 1), -EAGAIN));
 }
@@ -113,7 +113,7 @@ Test(limits, the_bytes_of_a_queue_are_bounded)
 {
 	int i;
 
-	standing(1);
+	established_link(1);
 	for (i = 0; i < 5; i++)
 		cr_assert(eq(int, send_to("peer", 1000 - RUDPMSG_MESSAGE_HEAD_BYTES), 0));
 	cr_assert(eq(int, send_to("peer", 0), -EAGAIN), "not even its head has room");
@@ -126,7 +126,7 @@ Test(limits, an_empty_queue_takes_one_message_whatever_its_length)
 	rudpmsg_hub_free(hub);
 	c.limits.queue_bytes_max = 10;
 	hub = rudpmsg_hub_new(&c, now_ns);
-	standing(1);
+	established_link(1);
 	cr_assert(eq(int, send_to("peer", 1000), 0));
 	cr_assert(eq(int, send_to("peer", 1), -EAGAIN));
 }
@@ -135,13 +135,13 @@ Test(limits, an_empty_queue_takes_one_message_whatever_its_length)
 
 Test(limits, a_peer_is_held_back_until_half_of_what_it_sent_is_done)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 	struct rudpmsg_message messages[10];
 	uint8_t *room;
 	int count = 0, i;
 
 	while (rudpmsg_hub_read_room(hub, link, &room) > 0 && count < 10)
-		say_message_of(link, (uint64_t)++count, 900);
+		send_message_of(link, (uint64_t)++count, 900);
 	cr_assert(lt(int, count, 10));
 	for (i = 0; i < count; i++)
 		cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, messages + i), 0));
@@ -154,31 +154,30 @@ Test(limits, a_peer_is_held_back_until_half_of_what_it_sent_is_done)
 	cr_assert(ge(sz, rudpmsg_hub_read_room(hub, link, &room), 1));
 }
 
-/* So much that counts for nothing fills a chunk, which the message before it keeps. */
-static void say_duplicates(struct rudpmsg_link *link, uint64_t id)
+/* Duplicates fill the chunk that the message before them keeps in memory. */
+static void send_duplicates(struct rudpmsg_link *link, uint64_t id)
 {
 	int i;
 
 	for (i = 0; i < 70; i++) {
-		say_message_of(link, id, 990);
-		said_bytes = 0;
+		send_message_of(link, id, 990);
+		output_bytes = 0;
 	}
 }
 
-Test(limits, what_a_message_keeps_in_memory_counts_not_only_its_bytes)
+Test(limits, memory_kept_by_an_unread_message_counts)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 	struct rudpmsg_message message;
 	uint8_t *room;
 
-	say_message(link, 1);
-	say_duplicates(link, 1);
+	send_message(link, 1);
+	send_duplicates(link, 1);
 	cr_assert(ge(sz, rudpmsg_hub_read_room(hub, link, &room), 1));
-	/* A while without messages, in which memory is given back, does not make it be forgotten.
-	 */
+	/* Idle connections free their buffers. The memory must still count afterwards. */
 	rudpmsg_hub_on_time(hub, now_ns += 2 * RUDP_NS_PER_S);
 	rudpmsg_hub_on_time(hub, now_ns += 2 * RUDP_NS_PER_S);
-	say_message(link, 2);
+	send_message(link, 2);
 	cr_assert(eq(sz, rudpmsg_hub_read_room(hub, link, &room), 0));
 	take_and_finish();
 	cr_assert(eq(ptr, rudpmsg_hub_next_read(hub), NULL), "the second has paid for it");
@@ -188,16 +187,16 @@ Test(limits, what_a_message_keeps_in_memory_counts_not_only_its_bytes)
 	cr_assert(eq(ptr, rudpmsg_hub_next_read(hub), link));
 }
 
-Test(limits, what_no_message_keeps_does_not_count)
+Test(limits, memory_that_no_message_keeps_does_not_count)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 	uint8_t *room;
 
-	say_message(link, 1);
+	send_message(link, 1);
 	take_and_finish();
-	say_duplicates(link, 1);
-	say_message(link, 2);
-	say_message(link, 3);
+	send_duplicates(link, 1);
+	send_message(link, 2);
+	send_message(link, 3);
 	cr_assert(ge(sz, rudpmsg_hub_read_room(hub, link, &room), 1));
 }
 
@@ -212,21 +211,21 @@ static rudpmsg_conn_id fill_with(const char *first, bool is_gone)
 	come("third", 1);
 	if (is_gone)
 		rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
-	said_bytes = 0;
+	output_bytes = 0;
 	return conn;
 }
 
-Test(limits, no_connection_more_while_all_are_in_use)
+Test(limits, connections_max_holds_while_all_are_in_use)
 {
 	fill_with("first", false);
 	cr_assert(eq(int, try_to_connect("fourth"), -ENFILE));
 	come("fourth", 1);
-	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_LIMIT));
+	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_LIMIT));
 	cr_assert(eq(int, try_to_connect("third"), 0), "it is there");
 	close_ended();
 }
 
-Test(limits, a_peer_that_is_gone_makes_room)
+Test(limits, a_connection_without_a_link_is_removed_at_the_limit)
 {
 	rudpmsg_conn_id conn = fill_with("first", true);
 	struct rudpmsg_link *link;
@@ -239,7 +238,7 @@ Test(limits, a_peer_that_is_gone_makes_room)
 	close_ended();
 }
 
-Test(limits, what_is_queued_waits_or_is_dialed_keeps_its_connection)
+Test(limits, a_connection_that_is_needed_is_not_removed)
 {
 	struct rudpmsg_link *link = come("first", 1);
 
@@ -248,20 +247,20 @@ Test(limits, what_is_queued_waits_or_is_dialed_keeps_its_connection)
 	cr_assert(eq(int, send_to("first", 1), 0));
 	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
 	link = come("second", 2);
-	say_message(link, 1);
+	send_message(link, 1);
 	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
-	said_bytes = 0;
+	output_bytes = 0;
 	come("fourth", 1);
-	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_LIMIT));
+	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_LIMIT));
 	close_ended();
 }
 
-Test(limits, whoever_made_room_is_known_when_it_comes_back)
+Test(limits, a_removed_sender_is_remembered)
 {
 	struct rudpmsg_link *link = come("first", 1);
 
-	say_message(link, 1);
-	said_bytes = 0;
+	send_message(link, 1);
+	output_bytes = 0;
 	take_and_finish();
 	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
 	come("second", 1);
@@ -270,12 +269,12 @@ Test(limits, whoever_made_room_is_known_when_it_comes_back)
 	cr_assert(eq(ptr, rudpmsg_hub_find(hub, "first"), NULL));
 	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
 	link = come("first", 2);
-	say_message(link, 1);
+	send_message(link, 1);
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_duplicate, 1));
 	close_ended();
 }
 
-Test(limits, a_peer_that_a_store_has_brought_back_makes_room_as_well)
+Test(limits, a_restored_connection_is_removed_at_the_limit_as_well)
 {
 	struct rudpmsg_peer record = {
 		.name = "first", .stream = 1, .next_id = 1, .peer_stream = 22, .received = 1};
@@ -290,16 +289,16 @@ Test(limits, a_peer_that_a_store_has_brought_back_makes_room_as_well)
 	cr_assert(eq(int, rudpmsg_hub_restore_received(hub, 1, &received), 0));
 	cr_assert(eq(int, rudpmsg_hub_restore_end(hub, now_ns), 0));
 	come("second", 1);
-	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_LIMIT), "it has left something");
+	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_LIMIT), "it has left something");
 	take_and_finish();
 	come("second", 1);
 	cr_assert(eq(int, answer(), RUDPMSG_FRAME_ACK_HANDSHAKE));
 	close_ended();
 }
 
-/* The looks that one unauthenticated peer is worth: enough for the next to find what the first did
- * not. */
-Test(limits, a_peer_that_is_gone_is_found_behind_many_that_must_stay)
+/* For each refused peer the hub examines a limited number of connections; the next peer continues
+ * the search. */
+Test(limits, a_removable_connection_is_found_behind_many_others)
 {
 	enum { KEPT = 20 };
 	struct rudpmsg_hub_config c = small_config();
@@ -317,17 +316,17 @@ Test(limits, a_peer_that_is_gone_is_found_behind_many_that_must_stay)
 			cr_assert(eq(int, send_to(name, 1), 0));
 		rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
 	}
-	said_bytes = 0;
+	output_bytes = 0;
 	come("stranger", 1);
-	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_LIMIT));
-	said_bytes = 0;
+	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_LIMIT));
+	output_bytes = 0;
 	come("stranger", 1);
 	cr_assert(eq(int, answer(), RUDPMSG_FRAME_ACK_HANDSHAKE));
 	cr_assert(eq(ptr, rudpmsg_hub_find(hub, name), NULL));
 	close_ended();
 }
 
-Test(limits, attempts_that_nobody_waits_for_are_bounded)
+Test(limits, calls_of_connect_in_progress_are_limited)
 {
 	struct rudpmsg_link *link;
 	rudpmsg_conn_id conn;
@@ -356,12 +355,12 @@ Test(limits, the_sender_that_was_silent_longest_is_forgotten)
 
 	for (i = 0; i < 3; i++) {
 		link = come(names[i], 1);
-		say_message(link, 1);
+		send_message(link, 1);
 		rudpmsg_hub_disconnect(hub, rudpmsg_hub_find(hub, names[i]), ECANCELED, now_ns);
 	}
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->senders_forgotten, 1));
 	for (i = 2; i >= 0; i--)
-		say_message(come(names[i], 2), 1);
+		send_message(come(names[i], 2), 1);
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_duplicate, 2));
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_received, 4), "the first came twice");
 	close_ended();
@@ -369,7 +368,7 @@ Test(limits, the_sender_that_was_silent_longest_is_forgotten)
 
 /* ---- RUDPMSG_FINAL_EVENTS_MAX ---- */
 
-Test(limits, the_last_events_of_connections_that_are_gone_are_kept)
+Test(limits, final_events_of_removed_connections_are_kept)
 {
 	rudpmsg_conn_id first = 0;
 	struct rudpmsg_event event;
@@ -380,7 +379,7 @@ Test(limits, the_last_events_of_connections_that_are_gone_are_kept)
 		if (i == 0)
 			first = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
 		rudpmsg_hub_disconnect(hub, rudpmsg_hub_find(hub, "peer"), ECANCELED, now_ns);
-		said_bytes = 0;
+		output_bytes = 0;
 		now_ns += 3 * RUDP_NS_PER_S;
 		rudpmsg_hub_on_time(hub, now_ns);
 		close_ended();
@@ -394,24 +393,24 @@ Test(limits, the_last_events_of_connections_that_are_gone_are_kept)
 
 /* ---- strangers_max: 2 ---- */
 
-Test(limits, the_unauthenticated_peer_that_is_silent_longest_makes_room)
+Test(limits, the_oldest_link_without_a_handshake_is_closed)
 {
-	struct rudpmsg_link *first = stranger(), *second = stranger();
+	struct rudpmsg_link *first = accepted_link(), *second = accepted_link();
 
 	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), NULL));
-	stranger();
+	accepted_link();
 	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), first));
 	rudpmsg_link_free(first);
 	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), NULL));
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->links_refused, 1));
-	stranger();
+	accepted_link();
 	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), second));
 	rudpmsg_link_free(second);
 }
 
 /* ---- CONTROL_BYTES ---- */
 
-/* Returns whether the link still stands. */
+/* Returns whether the link is still open. */
 static bool say_unheard(struct rudpmsg_link *link, const uint8_t *frame, size_t length)
 {
 	uint8_t *room;
@@ -422,9 +421,9 @@ static bool say_unheard(struct rudpmsg_link *link, const uint8_t *frame, size_t 
 	return link->state != LINK_ENDED && link->state != LINK_CLOSING;
 }
 
-Test(limits, a_peer_that_goes_on_asking_and_does_not_read_breaks_the_protocol)
+Test(limits, a_peer_that_asks_without_reading_is_a_protocol_error)
 {
-	struct rudpmsg_link *link = stranger();
+	struct rudpmsg_link *link = accepted_link();
 	uint8_t who[RUDPMSG_FRAME_HEAD_BYTES];
 	size_t answers = 0, size = rudpmsg_who_write(who);
 
@@ -435,9 +434,9 @@ Test(limits, a_peer_that_goes_on_asking_and_does_not_read_breaks_the_protocol)
 	cr_expect(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
 }
 
-Test(limits, acks_that_nobody_reads_are_merged_into_what_has_room)
+Test(limits, unread_acks_are_merged)
 {
-	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_link *link = established_link(1);
 	uint8_t frame[RUDPMSG_MESSAGE_HEAD_BYTES];
 	struct iovec iov[3];
 	uint64_t id;
@@ -446,18 +445,19 @@ Test(limits, acks_that_nobody_reads_are_merged_into_what_has_room)
 		rudpmsg_message_head_write(frame, id, 0);
 		cr_assert(say_unheard(link, frame, sizeof frame));
 		take_and_finish();
-		cr_assert(ge(int, rudpmsg_hub_write_next(link, iov, 3), 1)); /* and takes nothing */
+		cr_assert(ge(int, rudpmsg_hub_write_next(link, iov, 3),
+			     1)); /* the peer reads nothing */
 		cr_assert(le(sz, iov[0].iov_len, CONTROL_BYTES));
 	}
-	hear(link);
-	for (id = 0; id < CONTROL_BYTES && said_bytes > 0;)
-		id = said_ack();
-	cr_expect(eq(u64, id, CONTROL_BYTES), "the last of all is said");
+	read_output(link);
+	for (id = 0; id < CONTROL_BYTES && output_bytes > 0;)
+		id = next_ack();
+	cr_expect(eq(u64, id, CONTROL_BYTES), "the ACK of the last message");
 }
 
 /* ---- RUDPMSG_HOST_MAX ---- */
 
-Test(limits, a_host_has_so_many_bytes_at_most)
+Test(limits, a_host_name_has_a_length_limit)
 {
 	char host[RUDPMSG_HOST_MAX + 2];
 	rudpmsg_conn_id conn;

@@ -20,10 +20,10 @@
 
 #include "messaging/node_private.h"
 
-#define NODES 150 /* more than there can be loops */
+#define NODES 150 /* more than the maximum number of loops */
 
 static struct rudpmsg_node *nodes[NODES];
-static long processors_said; /* 0: the truth */
+static long processors_said; /* mocked number of processors; 0: the real one */
 
 long sysconf(int name)
 {
@@ -35,7 +35,7 @@ long sysconf(int name)
 	return real(name);
 }
 
-/* Of each node one, of each loop two, and what is open already. */
+/* One for each node, two for each loop, and those that are open already. */
 #define DESCRIPTORS (NODES + 2 * RUDPMSG_LOOPS_MAX + 100)
 
 static void allow_descriptors(void)
@@ -82,14 +82,14 @@ static unsigned entries_of(const char *path)
 	return count;
 }
 
-/* A thread that was joined is listed until the kernel has taken it away. */
+/* The kernel lists a joined thread for a short time. */
 static void wait_for_threads(unsigned count)
 {
 	while (entries_of("/proc/self/task") != count)
 		sched_yield();
 }
 
-/* Of the first count nodes, those in the loop of this one. */
+/* How many of the first count nodes are in the loop of this one. */
 static int neighbours_of(int index, int count)
 {
 	int i, neighbours = 0;
@@ -99,7 +99,7 @@ static int neighbours_of(int index, int count)
 	return neighbours;
 }
 
-/* threads: there are without nodes. */
+/* threads: their number without nodes. */
 static void expect_loops(unsigned threads, long processors, int wanted)
 {
 	int i;
@@ -116,7 +116,7 @@ static void expect_loops(unsigned threads, long processors, int wanted)
 	free_nodes(NODES);
 }
 
-Test(loop, nodes_have_as_many_threads_as_there_are_processors_and_share_them_evenly, .timeout = 300)
+Test(loop, nodes_share_one_thread_for_each_processor, .timeout = 300)
 {
 	unsigned threads = entries_of("/proc/self/task");
 
@@ -124,11 +124,11 @@ Test(loop, nodes_have_as_many_threads_as_there_are_processors_and_share_them_eve
 	expect_loops(threads, 1, 1);
 	expect_loops(threads, 2, 2);
 	expect_loops(threads, 7, 7);
-	expect_loops(threads, -1, 1); /* nobody knows */
+	expect_loops(threads, -1, 1); /* the number of processors is unknown */
 	expect_loops(threads, 4 * RUDPMSG_LOOPS_MAX, RUDPMSG_LOOPS_MAX);
 }
 
-Test(loop, the_last_that_leaves_takes_thread_and_descriptors_with_it, .timeout = 300)
+Test(loop, the_last_node_frees_thread_and_descriptors, .timeout = 300)
 {
 	unsigned threads = entries_of("/proc/self/task"), files = entries_of("/proc/self/fd");
 	int round;
@@ -141,8 +141,8 @@ Test(loop, the_last_that_leaves_takes_thread_and_descriptors_with_it, .timeout =
 	}
 }
 
-/* The lowest descriptor of those that are all free from there on: whoever runs the test may have
- * left open what they like, with holes. The holes below it are filled. */
+/* Opens files until all descriptors below the returned one are in use. The test may have
+ * inherited open descriptors with gaps between them. */
 static int fill_holes(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
@@ -162,9 +162,9 @@ static int fill_holes(void)
 	return fd;
 }
 
-/* The same descriptors are free again and again: with one more of them each time, opening fails at
- * each place where it takes one. */
-Test(loop, without_descriptors_a_node_is_not_opened_and_leaves_none, .timeout = 300)
+/* The limit of descriptors grows by one each time, so opening fails at each place that needs
+ * one. */
+Test(loop, a_failed_open_leaks_no_descriptor, .timeout = 300)
 {
 	struct rlimit limit;
 	unsigned files, allowed = 0;
@@ -183,7 +183,7 @@ Test(loop, without_descriptors_a_node_is_not_opened_and_leaves_none, .timeout = 
 			cr_expect(eq(u32, entries_of("/proc/self/fd"), files));
 		}
 	} while (rc < 0);
-	/* Of the node the event descriptor; of the loop the epoll set and an eventfd. */
+	/* The node's event descriptor; the loop's epoll set and eventfd. */
 	cr_expect(eq(u32, allowed, 4));
 	free_nodes(1);
 }
@@ -210,8 +210,8 @@ static unsigned watched(void)
 	return count;
 }
 
-/* epoll watches the open file, not the descriptor: it would wake the loop with a pointer to what
- * has been freed. */
+/* epoll watches the open file, not the descriptor. While a child has the file open, epoll could
+ * wake the loop with a pointer to freed memory. */
 Test(loop, a_stream_that_is_closed_is_not_watched_while_a_child_has_it, .timeout = 300)
 {
 	struct stream *stream;
@@ -239,8 +239,8 @@ Test(loop, a_stream_that_is_closed_is_not_watched_while_a_child_has_it, .timeout
 	free_nodes(1);
 }
 
-/* Nobody should, but it is no reason to wait for threads that the child does not have. */
-Test(loop, a_child_that_opens_nodes_all_the_same_has_loops_of_its_own, .timeout = 300)
+/* Programs should not do this, but it must not block on threads that the child does not have. */
+Test(loop, a_child_that_opens_nodes_has_loops_of_its_own, .timeout = 300)
 {
 	int status = -1;
 	pid_t child;
@@ -260,8 +260,8 @@ Test(loop, a_child_that_opens_nodes_all_the_same_has_loops_of_its_own, .timeout 
 	free_nodes(1);
 }
 
-/* The storer tells what the store brings before the node has a loop that could be woken. */
-Test(loop, a_node_whose_store_has_work_for_it_can_be_opened, .timeout = 300)
+/* The store's thread reports results before the node has a loop that it could wake. */
+Test(loop, a_node_with_pending_store_events_can_be_opened, .timeout = 300)
 {
 	char directory[] = "/tmp/rudp-test-loop.XXXXXX", command[64];
 	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,

@@ -18,13 +18,13 @@
 
 #define MESSAGES 300
 #define LONG_BYTES (900 * 1000)            /* more than a socket takes at once */
-#define FOR_EVER_NS (3600 * RUDP_NS_PER_S) /* nothing happens because it is time */
+#define FOR_EVER_NS (3600 * RUDP_NS_PER_S) /* no timer fires during the test */
 
 static pthread_t sender;
 static atomic_uint by_sender, by_others;
 static struct rudpmsg_node *alpha, *beta;
 static rudpmsg_conn_id to_beta;
-static void (*at_ack)(void); /* is called by whoever writes one, in its midst */
+static void (*at_ack)(void); /* called while a thread writes an ACK */
 
 static bool is_ack(const struct msghdr *message)
 {
@@ -82,7 +82,7 @@ static void send_and_receive(const void *bytes, size_t length)
 	rudpmsg_done(beta, &message);
 }
 
-/* What a program does that has something to say now and then. */
+/* Longer than the time after which the sender's thread writes a message itself. */
 static void pause_a_little(void)
 {
 	const struct timespec span = {0, 4 * RUDPMSG_WRITE_PAUSE_NS};
@@ -90,12 +90,13 @@ static void pause_a_little(void)
 	nanosleep(&span, NULL);
 }
 
-Test(node, messages_that_come_alone_are_written_by_their_sender, .timeout = 300)
+Test(node, single_messages_are_written_by_the_sending_thread, .timeout = 300)
 {
 	unsigned i;
 
 	open_both();
-	/* As many as it takes: on a busy machine the loop may often be late to fall asleep. */
+	/* Repeated until it has happened often enough: on a busy machine the loop may fall
+	 * asleep late. */
 	for (i = 0; by_sender < MESSAGES / 4; i++) {
 		pause_a_little();
 		send_and_receive(&i, sizeof i);
@@ -103,7 +104,7 @@ Test(node, messages_that_come_alone_are_written_by_their_sender, .timeout = 300)
 	free_both();
 }
 
-Test(node, many_at_once_are_gathered_by_the_loop, .timeout = 300)
+Test(node, many_messages_are_combined_by_the_loop, .timeout = 300)
 {
 	rudpmsg_message_id last = 0;
 	unsigned i, count = 100 * MESSAGES;
@@ -118,7 +119,7 @@ Test(node, many_at_once_are_gathered_by_the_loop, .timeout = 300)
 	free_both();
 }
 
-Test(node, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout = 300)
+Test(node, the_loop_writes_the_rest_of_a_partial_write, .timeout = 300)
 {
 	static uint8_t bytes[LONG_BYTES];
 	unsigned i;
@@ -126,7 +127,7 @@ Test(node, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout = 300
 	for (i = 0; i < sizeof bytes; i++)
 		bytes[i] = (uint8_t)(i * 7 + i / 251);
 	open_both();
-	/* As many as it takes, and no fewer than that. */
+	/* At least so many, and until both threads have written. */
 	for (i = 0; i < MESSAGES / 10 || by_sender == 0 || by_others == 0; i++) {
 		pause_a_little();
 		send_and_receive(bytes, sizeof bytes - i);
@@ -134,7 +135,7 @@ Test(node, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout = 300
 	free_both();
 }
 
-Test(node, a_node_listens_on_so_many_addresses_at_most, .timeout = 300)
+Test(node, the_number_of_listeners_is_limited, .timeout = 300)
 {
 	uint16_t port;
 
@@ -142,7 +143,7 @@ Test(node, a_node_listens_on_so_many_addresses_at_most, .timeout = 300)
 	for (port = 1; port <= RUDPMSG_LISTENERS_MAX; port++)
 		cr_assert(eq(int, rudpmsg_listen(alpha, "127.0.0.1", port), 0));
 	cr_expect(eq(int, rudpmsg_listen(alpha, "127.0.0.1", port), -EMFILE));
-	/* It is free for others, and the last that was taken answers. */
+	/* The refused port is free for others, and the last accepted one answers. */
 	beta = open_node("beta");
 	cr_expect(eq(int, rudpmsg_listen(beta, "127.0.0.1", port), 0));
 	cr_expect(eq(int,
@@ -154,10 +155,10 @@ Test(node, a_node_listens_on_so_many_addresses_at_most, .timeout = 300)
 
 /* ---- every address ---- */
 
-static int refused_family, refusal; /* what bind says there */
+static int refused_family, refusal; /* what bind returns for that family */
 static int (*bind_of_others)(int fd, const struct sockaddr *address, socklen_t length);
 
-/* A port of IPv6 is not that of IPv4. */
+/* IPv6 sockets take no IPv4 connections, so both can have the same port. */
 static int bind_by_family(int fd, const struct sockaddr *address, socklen_t length)
 {
 	struct sockaddr_in6 other = {.sin6_port = htons(1001)};
@@ -170,7 +171,7 @@ static int bind_by_family(int fd, const struct sockaddr *address, socklen_t leng
 			      length);
 }
 
-/* Listens everywhere on port 1, where one family has something against it. */
+/* Listens on port 1 of all addresses; bind fails for one family. */
 static int listen_without(int family, int error)
 {
 	int rc;
@@ -184,19 +185,19 @@ static int listen_without(int family, int error)
 	return rc;
 }
 
-Test(node, a_port_that_is_taken_on_one_address_is_taken_on_none)
+Test(node, a_port_in_use_on_one_address_fails_for_all)
 {
 	alpha = open_node("alpha");
 	cr_expect(eq(int, listen_without(AF_INET, EADDRINUSE), -EADDRINUSE));
 	cr_expect(eq(int, listen_without(AF_INET6, EADDRINUSE), -EADDRINUSE));
 	cr_expect(eq(u32, alpha->listener_count, 0));
-	/* Nothing has been left behind. */
+	/* No listener is left. */
 	cr_expect(eq(int, listen_without(AF_UNSPEC, 0), 0));
 	cr_expect(eq(u32, alpha->listener_count, 2));
 	rudpmsg_node_free(alpha);
 }
 
-Test(node, an_address_that_the_machine_does_not_have_is_left_out)
+Test(node, an_unavailable_address_family_is_skipped)
 {
 	alpha = open_node("alpha");
 	cr_expect(eq(int, listen_without(AF_INET6, EAFNOSUPPORT), 0));
@@ -222,7 +223,7 @@ static void try_lock(void)
 	acks_alone++;
 }
 
-/* Who was woken by the message would wait for the lock, that is sleep again. */
+/* Otherwise the thread that the message wakes would wait for the lock, that is, sleep again. */
 Test(node, an_ack_is_written_without_the_lock, .timeout = 300)
 {
 	rudpmsg_message_id id;
@@ -239,7 +240,7 @@ Test(node, an_ack_is_written_without_the_lock, .timeout = 300)
 	cr_expect(eq(u32, acks_locked, 0));
 }
 
-/* And nothing else would have the loop come by. */
+/* Nothing else wakes the loop afterwards. */
 static void ask_for_gamma(void)
 {
 	rudpmsg_conn_id conn;
@@ -251,7 +252,7 @@ static void ask_for_gamma(void)
 	cr_assert(eq(int, rudpmsg_connect(beta, "127.0.0.1", 2, "gamma", 0, &conn), -EINPROGRESS));
 }
 
-Test(node, what_comes_up_while_an_ack_is_written_is_served, .timeout = 300)
+Test(node, requests_during_the_write_of_an_ack_are_served, .timeout = 300)
 {
 	struct rudpmsg_node *gamma = open_node("gamma");
 	struct rudpmsg_event event;
@@ -275,8 +276,8 @@ static void leave_alpha(void)
 	cr_assert(eq(int, rudpmsg_disconnect(beta, conn, false, 0), 0));
 }
 
-/* The last word comes behind the ACK, whole. */
-Test(node, a_connection_may_go_while_its_ack_is_written, .timeout = 300)
+/* CLOSE comes complete after the ACK. */
+Test(node, a_connection_may_be_removed_while_its_ack_is_written, .timeout = 300)
 {
 	struct rudpmsg_stats stats;
 	struct rudpmsg_event event;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rudpmsg_connect over unix_transport.h: how long it waits, what it says, and what it leaves
- * behind. */
+/* rudpmsg_connect over unix_transport.h: how long it waits, what it returns, and which
+ * connections remain. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -81,7 +81,7 @@ Test(node_connect, a_peer_without_a_name_that_comes_later_is_waited_for)
 	cr_expect(eq(str, name, "beta"));
 }
 
-Test(node_connect, with_a_name_attempts_go_on_when_the_time_is_over)
+Test(node_connect, with_a_name_attempts_continue_after_the_timeout)
 {
 	struct rudpmsg_event event;
 	rudpmsg_conn_id found;
@@ -99,12 +99,12 @@ Test(node_connect, with_a_name_attempts_go_on_when_the_time_is_over)
 	cr_expect(eq(u64, event.conn, to_beta));
 }
 
-Test(node_connect, without_a_name_the_last_error_is_told_when_the_time_is_over)
+Test(node_connect, without_a_name_the_timeout_returns_the_last_error)
 {
 	int64_t span_ns = SPAN_NS / 2, start_ns;
 	int rc;
 
-	do { /* on a machine that is busy no attempt ends in time */
+	do { /* on a busy machine no attempt may end in time */
 		start_ns = rudpmsg_now_ns();
 		rc = connect_to_beta(NULL, span_ns *= 2);
 		cr_expect(ge(i64, rudpmsg_now_ns() - start_ns, span_ns));
@@ -122,7 +122,7 @@ static int connect_with_another_key(int fd, const struct sockaddr *address, sock
 	return -1;
 }
 
-Test(node_connect, what_no_attempt_can_mend_is_told_and_leaves_no_connection)
+Test(node_connect, a_permanent_error_is_returned_and_leaves_no_connection)
 {
 	rudpmsg_conn_id found;
 
@@ -132,7 +132,7 @@ Test(node_connect, what_no_attempt_can_mend_is_told_and_leaves_no_connection)
 	cr_expect(eq(int, connect_to_beta(NULL, RUDPMSG_FOREVER), -EKEYREJECTED));
 }
 
-Test(node_connect, what_no_attempt_can_mend_leaves_messages_that_were_accepted)
+Test(node_connect, a_permanent_error_does_not_fail_accepted_messages)
 {
 	rudpmsg_conn_id found;
 
@@ -143,7 +143,7 @@ Test(node_connect, what_no_attempt_can_mend_leaves_messages_that_were_accepted)
 	cr_expect(eq(int, rudpmsg_conn_find(alpha, "beta", &found), 0));
 }
 
-Test(node_connect, a_connection_that_is_given_up_is_not_waited_for)
+Test(node_connect, connect_returns_when_the_connection_is_given_up)
 {
 	struct rudpmsg_node *gamma = open_node("gamma", RUDP_NS_PER_MS, SPAN_NS);
 
@@ -154,8 +154,8 @@ Test(node_connect, a_connection_that_is_given_up_is_not_waited_for)
 	rudpmsg_node_free(gamma);
 }
 
-/* The other of that name does not dial again here: the first would take the link back. */
-Test(node_connect, a_node_whose_name_another_uses_learns_so)
+/* The second program of that name does not dial again here, so it does not take the link back. */
+Test(node_connect, a_node_learns_that_another_program_uses_its_name)
 {
 	struct rudpmsg_node *first = open_node("gamma", 3600 * RUDP_NS_PER_S, 0);
 	struct rudpmsg_node *second = open_node("gamma", 3600 * RUDP_NS_PER_S, 0);

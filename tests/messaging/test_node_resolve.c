@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking up names beside the loop: the resolver's thread and the loop in an order that is ours. */
+/* Name resolution in a thread of its own; the test controls the order of this thread and the
+ * loop. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <dlfcn.h>
@@ -13,10 +14,10 @@
 #include "messaging/hub_private.h"
 #include "messaging/node_private.h"
 
-#define QUICK "quick.test" /* its look-up is over while the loop dials LATER */
+#define QUICK "quick.test" /* resolved while the loop dials LATER */
 #define LATER "later.test" /* dialed in the same round of the loop */
 #define PORT 9
-#define PATIENCE_NS (120 * RUDP_NS_PER_S) /* after which the loop finds what was left lying */
+#define PATIENCE_NS (120 * RUDP_NS_PER_S) /* a later timer would hide a missed wake-up */
 
 static struct rudpmsg_node *node;
 static atomic_bool is_dialing_quick, is_dialing_later;
@@ -31,8 +32,8 @@ static bool holds(const struct rudp_list *list)
 	return has_any;
 }
 
-/* The loop, which looks for numbers before it asks the resolver: it is at QUICK until LATER is to
- * be dialed, and at LATER until QUICK has been looked up. */
+/* Called by the loop, which tries numeric addresses before it asks the resolver. It blocks at
+ * QUICK until LATER is queued for dialing, and at LATER until QUICK has been resolved. */
 static int look_for_number(bool is_quick)
 {
 	*(is_quick ? &is_dialing_quick : &is_dialing_later) = true;
@@ -41,8 +42,8 @@ static int look_for_number(bool is_quick)
 	return is_quick ? EAI_NONAME : EAI_FAIL;
 }
 
-/* The resolver: not before the loop is at LATER, or that would wait for what it has taken
- * already. */
+/* Called by the resolver's thread. It blocks until the loop is at LATER; otherwise the loop
+ * would take the result before LATER waits for it. */
 static int look_up(void)
 {
 	while (!is_dialing_later)
@@ -70,7 +71,7 @@ static void *connect_to(void *host)
 	return (void *)(intptr_t)rudpmsg_connect(node, host, PORT, NULL, RUDPMSG_FOREVER, &conn);
 }
 
-Test(node_resolve, a_name_found_while_the_loop_is_busy_is_not_left_lying, .timeout = 300)
+Test(node_resolve, a_name_resolved_while_the_loop_is_busy_is_not_missed, .timeout = 300)
 {
 	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,
 						.handshake_timeout_ns = PATIENCE_NS};

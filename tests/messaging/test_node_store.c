@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes whose store may have so many bytes: limits.store_bytes_max. */
+/* Nodes whose store is at its limit, limits.store_bytes_max. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "messaging/unix_transport.h"
 
 #define STORE_BYTES ((uint64_t)8 << 20)
-#define RESERVE_BYTES ((uint64_t)4 << 20) /* of the file, so that a full one can be emptied */
+#define RESERVE_BYTES ((uint64_t)4 << 20) /* part of the file, needed to delete from a full store */
 #define LENGTH ((size_t)64 << 10)
 #define MESSAGES 200 /* more than the store takes */
 
@@ -80,13 +80,13 @@ static void check_file(void)
 	cr_expect(le(i64, (int64_t)status.st_size, (int64_t)(STORE_BYTES + RESERVE_BYTES)));
 }
 
-Test(node_store, at_store_bytes_max_sending_fails_until_what_was_accepted_is_delivered)
+Test(node_store, at_store_bytes_max_sending_fails_until_messages_are_delivered)
 {
 	uint64_t accepted = 0;
 	int rc;
 
 	alpha = open_node("alpha", true);
-	(void)rudpmsg_connect(alpha, "127.0.0.1", 1, "beta", 0, &to_beta); /* nobody is there yet */
+	(void)rudpmsg_connect(alpha, "127.0.0.1", 1, "beta", 0, &to_beta); /* no node listens yet */
 	while ((rc = rudpmsg_send(alpha, to_beta, bytes, LENGTH, RUDPMSG_FOREVER, NULL)) == 0)
 		accepted++;
 	cr_assert(eq(int, rc, -ENOSPC));
@@ -100,7 +100,7 @@ Test(node_store, at_store_bytes_max_sending_fails_until_what_was_accepted_is_del
 	cr_expect(eq(int, rc, 0));
 }
 
-Test(node_store, at_store_bytes_max_what_comes_is_left_to_its_sender_and_comes_again)
+Test(node_store, at_store_bytes_max_the_sender_keeps_its_messages_and_retries)
 {
 	rudpmsg_message_id last = 0;
 	struct rudpmsg_event event;

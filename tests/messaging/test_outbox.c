@@ -49,7 +49,7 @@ Test(outbox, a_message_goes_from_queued_to_sent_to_acknowledged)
 	rudpmsg_outbox_fini(&outbox);
 }
 
-Test(outbox, an_ack_of_what_was_not_sent_breaks_the_protocol)
+Test(outbox, an_ack_of_an_unsent_message_is_a_protocol_error)
 {
 	struct rudpmsg_outbox outbox = with(2);
 
@@ -61,7 +61,7 @@ Test(outbox, an_ack_of_what_was_not_sent_breaks_the_protocol)
 	rudpmsg_outbox_fini(&outbox);
 }
 
-Test(outbox, an_ack_of_what_an_earlier_link_brought_is_taken)
+Test(outbox, an_ack_of_messages_of_an_earlier_link_is_accepted)
 {
 	struct rudpmsg_outbox outbox = with(4);
 
@@ -70,7 +70,7 @@ Test(outbox, an_ack_of_what_an_earlier_link_brought_is_taken)
 	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 1), 1));
 	cr_assert(eq(int, rudpmsg_outbox_is_in_frame(&outbox), false));
 	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 4), -EPROTO));
-	/* Half of 2 is on the link: it goes on to its end, and 3 need not be sent. */
+	/* Half of 2 is written: the rest of it must follow, but 3 need not be sent. */
 	rudpmsg_outbox_on_written(&outbox, 5);
 	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 3), 0));
 	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 2), 0), "it never goes back");
@@ -97,7 +97,7 @@ Test(outbox, a_new_link_begins_with_the_oldest)
 	rudpmsg_outbox_fini(&outbox);
 }
 
-Test(outbox, limits_hold_but_for_a_message_alone)
+Test(outbox, limits_hold_except_for_a_single_message)
 {
 	struct rudpmsg_outbox outbox;
 	uint8_t bytes[256] = {0};
@@ -114,7 +114,7 @@ Test(outbox, limits_hold_but_for_a_message_alone)
 	rudpmsg_outbox_fini(&outbox);
 }
 
-Test(outbox, what_fails_is_told_with_its_reason)
+Test(outbox, failed_messages_have_their_reason)
 {
 	struct rudpmsg_outbox outbox = with(3);
 	int reason = 0;
@@ -129,7 +129,7 @@ Test(outbox, what_fails_is_told_with_its_reason)
 	rudpmsg_outbox_fini(&outbox);
 }
 
-Test(outbox, a_failure_that_is_forgotten_is_unknown_never_acknowledged)
+Test(outbox, a_forgotten_failure_is_unknown_not_acknowledged)
 {
 	struct rudpmsg_outbox outbox = with(0);
 	unsigned i;
@@ -141,19 +141,20 @@ Test(outbox, a_failure_that_is_forgotten_is_unknown_never_acknowledged)
 	rudpmsg_outbox_fini(&outbox);
 }
 
-/* Random operations beside a list of numbers. */
+/* Random operations, compared with a list of numbers. */
 #define MODEL_IDS 4000
 
 struct model {
-	/* Ids: oldest kept, next to be sent whole, the same of all links, next to be accepted. */
+	/* Ids: the oldest kept; the next to send on this link; the next never sent on any link;
+	 * the next to accept. */
 	uint64_t first, sent, ever, next;
 	size_t sizes[MODEL_IDS];
-	size_t sent_bytes; /* of the frame that is under way */
+	size_t sent_bytes; /* of the partly written frame */
 	uint64_t acked;
 };
 
-/* What an ACK was for before it was sent on this link is gone, but for a frame that is under
- * way. */
+/* An ACK for messages that were not sent on this link yet. They are removed, except for a frame
+ * that is partly written. */
 static void answer_ahead(struct rudpmsg_outbox *outbox, struct model *model)
 {
 	bool is_kept = model->sent_bytes > 0 && model->sent <= model->acked;

@@ -76,7 +76,7 @@ Test(record, no_bit_of_a_peer_can_be_changed)
 }
 
 /* Sealed by whoever can make sums: what it says must still make sense. */
-Test(record, a_forged_peer_that_contradicts_itself_is_refused)
+Test(record, an_inconsistent_peer_record_is_refused)
 {
 	uint8_t bytes[RUDPMSG_PEER_BYTES_MAX];
 	struct rudpmsg_peer good = sample(), in, out;
@@ -124,7 +124,7 @@ Test(record, a_forged_peer_that_contradicts_itself_is_refused)
 	}
 }
 
-Test(record, a_mark_of_another_version_is_told_from_a_damaged_one)
+Test(record, another_version_is_distinguished_from_damage)
 {
 	struct rudpmsg_mark in = {.name = "alpha", .run = 9}, out;
 	uint8_t bytes[RUDPMSG_MARK_BYTES_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which process has the same --id, in a directory that looks like /proc. */
+/* Finds the process with the same --id, in a directory like /proc. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
@@ -41,9 +41,9 @@ static void write_process(const char *pid, const char *line, size_t length)
 	close(fd);
 }
 
-#define PROCESS(pid, line) write_process(pid, line, sizeof(line)) /* with its last zero */
+#define PROCESS(pid, line) write_process(pid, line, sizeof(line)) /* with the final zero byte */
 
-Test(same_id, is_told_by_number_and_command_line)
+Test(same_id, is_reported_with_pid_and_command_line)
 {
 	char text[COMMAND_PROCESS_TEXT_SIZE];
 
@@ -83,7 +83,7 @@ Test(same_id, is_not_seen_in_other_programs_or_other_words)
 	cr_expect(not(command_find_same_id("/nowhere/at/all", 5, "alpha", text)));
 }
 
-Test(same_id, what_others_wrote_is_made_printable_and_cut_off)
+Test(same_id, other_programs_text_is_made_printable_and_cut)
 {
 	char text[COMMAND_PROCESS_TEXT_SIZE], line[8000] = "rudpmsg\0--id\0alpha\0\033[31m";
 

@@ -38,7 +38,7 @@ static enum rudpmsg_wire_verdict read_back(const uint8_t *bytes, size_t length,
 	return verdict == RUDPMSG_WIRE_OK ? rudpmsg_handshake_read(&frame, handshake) : verdict;
 }
 
-Test(wire, handshake_comes_back_as_it_was)
+Test(wire, handshake_is_read_as_it_was_written)
 {
 	struct rudpmsg_handshake in = sample(), out;
 	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
@@ -75,7 +75,7 @@ Test(wire, longest_names_fit)
 	cr_assert(eq(sz, strlen(out.name), RUDPMSG_NAME_MAX));
 }
 
-Test(wire, a_frame_that_is_cut_off_wants_more)
+Test(wire, a_truncated_frame_needs_more_bytes)
 {
 	struct rudpmsg_handshake in = sample(), out;
 	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
@@ -85,7 +85,7 @@ Test(wire, a_frame_that_is_cut_off_wants_more)
 		cr_assert(eq(int, read_back(bytes, i, &out), RUDPMSG_WIRE_MORE), "%zu", i);
 }
 
-Test(wire, content_cut_off_inside_its_frame_is_a_bad_shape)
+Test(wire, content_shorter_than_its_fields_is_bad_shape)
 {
 	struct rudpmsg_handshake in = sample(), out;
 	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
@@ -157,7 +157,7 @@ Test(wire, numbers_that_must_not_be_zero)
 	}
 }
 
-Test(wire, messages_longer_than_allowed_are_known_by_their_head)
+Test(wire, too_long_messages_are_refused_by_their_header)
 {
 	uint8_t bytes[RUDPMSG_MESSAGE_HEAD_BYTES];
 	struct rudpmsg_frame frame;
@@ -211,16 +211,16 @@ Test(wire, every_reason_has_text_and_error_and_fits)
 	}
 }
 
-/* ---- decide: what docs/messaging.md says, row by row ---- */
+/* ---- decide: the rows of the table in docs/messaging.md ---- */
 
-Test(decide, without_link_or_greeting_it_is_taken)
+Test(decide, without_link_or_attempt_the_new_link_is_taken)
 {
 	struct rudpmsg_facts facts = {.is_name_smaller = true};
 
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE));
 }
 
-Test(decide, a_peer_started_anew_takes_over)
+Test(decide, a_restarted_peer_takes_over)
 {
 	struct rudpmsg_facts facts = {
 		.has_link = true, .is_link_ours = true, .other_run = true, .is_name_smaller = true};
@@ -228,7 +228,7 @@ Test(decide, a_peer_started_anew_takes_over)
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE));
 }
 
-Test(decide, a_run_that_is_over_takes_nothing)
+Test(decide, a_link_of_an_older_run_is_refused)
 {
 	struct rudpmsg_facts facts = {.has_link = true, .other_run = true, .is_run_older = true};
 
@@ -236,7 +236,8 @@ Test(decide, a_run_that_is_over_takes_nothing)
 	facts.is_link_ours = facts.names_our_link = true;
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_STALE));
 	facts.has_link = false;
-	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE), "or its heir could not come");
+	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE),
+		  "a restarted peer must be able to take over");
 }
 
 Test(decide, of_two_links_of_one_dialer_the_newer_stays)
@@ -248,14 +249,14 @@ Test(decide, of_two_links_of_one_dialer_the_newer_stays)
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE));
 }
 
-Test(decide, an_older_link_is_late_when_the_newer_has_gone_as_well)
+Test(decide, an_older_link_is_stale_after_the_newer_has_ended)
 {
 	struct rudpmsg_facts facts = {.is_late = true};
 
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_STALE));
 }
 
-Test(decide, a_greeting_from_before_our_link_stood_is_late_whoever_is_smaller)
+Test(decide, a_handshake_sent_before_our_link_was_established_is_stale)
 {
 	struct rudpmsg_facts facts = {
 		.has_link = true, .is_link_ours = true, .is_name_smaller = true};

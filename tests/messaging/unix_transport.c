@@ -16,7 +16,7 @@ static struct sockaddr_un name_of(const struct sockaddr *address)
 	return name;
 }
 
-/* However much a socket takes on this machine: these take little. */
+/* Sockets with small buffers, whatever this machine's defaults are. */
 static int unix_socket(int family, int flags)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | flags, 0), bytes = 64 * 1024;

@@ -138,7 +138,7 @@ static void is_given(const char *refusal)
 	let_go(adopt);
 }
 
-Test(acceptor, who_comes_in_is_given_to_the_workers_in_turn)
+Test(acceptor, connections_are_given_to_the_workers_in_turn)
 {
 	struct apo_mail *mail;
 	unsigned i;
@@ -155,7 +155,7 @@ Test(acceptor, who_comes_in_is_given_to_the_workers_in_turn)
 	cr_assert(eq(u64, acceptor.counters.accepted, 2));
 }
 
-Test(acceptor, who_finds_no_place_waits_and_the_first_gets_the_next_one)
+Test(acceptor, connections_without_a_place_wait_in_order)
 {
 	struct apo_adopt *first, *second, *third;
 
@@ -182,7 +182,7 @@ Test(acceptor, who_finds_no_place_waits_and_the_first_gets_the_next_one)
 	cr_assert(eq(u64, acceptor.counters.waited, 3));
 }
 
-Test(acceptor, who_may_not_even_wait_is_told_that_it_is_full)
+Test(acceptor, a_full_waiting_queue_refuses_connections)
 {
 	struct apo_adopt *inside[2];
 	unsigned i;
@@ -200,7 +200,7 @@ Test(acceptor, who_may_not_even_wait_is_told_that_it_is_full)
 	is_given(NULL);
 }
 
-Test(acceptor, who_has_waited_too_long_is_told_so)
+Test(acceptor, waiting_has_a_time_limit)
 {
 	struct apo_adopt *inside[2];
 	unsigned i;
@@ -222,7 +222,7 @@ Test(acceptor, who_has_waited_too_long_is_told_so)
 	is_given(NULL);
 }
 
-Test(acceptor, who_gives_up_waiting_leaves_its_place_in_the_queue)
+Test(acceptor, a_closed_connection_leaves_the_waiting_queue)
 {
 	struct apo_adopt *inside[2];
 	unsigned i;
@@ -265,7 +265,7 @@ Test(acceptor, limits_of_an_address_have_their_own_reasons)
 	cr_assert(eq(u64, acceptor.counters.refused_pace, 1));
 }
 
-Test(acceptor, more_places_are_taken_at_once)
+Test(acceptor, a_higher_limit_admits_waiting_clients_at_once)
 {
 	struct apo_adopt *inside[2];
 	struct apo_config wider;
@@ -302,7 +302,7 @@ Test(acceptor, a_listener_that_is_in_both_configurations_stays)
 }
 
 /* When the acceptor closes, waiting connections are told why, and none is admitted any more. */
-Test(acceptor, closed_it_tells_those_who_wait)
+Test(acceptor, closing_tells_waiting_connections)
 {
 	struct apo_adopt *inside[2];
 	unsigned i;
@@ -317,7 +317,7 @@ Test(acceptor, closed_it_tells_those_who_wait)
 	cr_assert(eq(ptr, given(), NULL));
 }
 
-Test(acceptor, a_port_that_is_taken_is_an_error_and_nothing_is_left)
+Test(acceptor, a_port_in_use_is_an_error_and_leaves_no_listener)
 {
 	struct apo_acceptor second;
 	struct apo_config same = config;

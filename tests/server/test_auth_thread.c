@@ -94,7 +94,7 @@ static void ignore(void *of, int64_t id, const char *name)
 	(void)name;
 }
 
-Test(auth_thread, an_account_is_made_told_and_checked)
+Test(auth_thread, an_account_is_created_reported_and_verified)
 {
 	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
 	told("Dan");
@@ -109,7 +109,7 @@ Test(auth_thread, an_account_is_made_told_and_checked)
 	answered(5, APO_CHECKED_WRONG, "");
 }
 
-Test(auth_thread, a_hash_is_checked_as_it_is)
+Test(auth_thread, a_given_hash_is_verified)
 {
 	char hash[APO_HASH_SIZE];
 
@@ -123,7 +123,7 @@ Test(auth_thread, a_hash_is_checked_as_it_is)
 	answered(3, APO_CHECKED_WRONG, "");
 }
 
-Test(auth_thread, names_that_others_add_are_told)
+Test(auth_thread, accounts_that_another_process_adds_are_reported)
 {
 	char reason[256] = "";
 	struct apo_store *other = apo_store_open(file, reason, sizeof reason);
@@ -141,7 +141,7 @@ Test(auth_thread, names_that_others_add_are_told)
 	answered(1, APO_CHECKED_WRONG, "");
 }
 
-Test(auth_thread, who_knows_the_password_removes_the_account)
+Test(auth_thread, removing_an_account_needs_its_password)
 {
 	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
 	told("Dan");
@@ -165,7 +165,7 @@ Test(auth_thread, who_knows_the_password_removes_the_account)
 	answered(8, APO_CHECKED_RIGHT, "dan");
 }
 
-Test(auth_thread, what_others_remove_is_not_told_any_more)
+Test(auth_thread, accounts_that_another_process_removes_are_not_reported)
 {
 	char reason[256] = "";
 	struct apo_store *other = apo_store_open(file, reason, sizeof reason);
@@ -186,7 +186,7 @@ Test(auth_thread, what_others_remove_is_not_told_any_more)
 	told_news(APO_ACCOUNTS_END, "");
 }
 
-Test(auth_thread, a_long_name_is_nobodys)
+Test(auth_thread, a_too_long_name_has_no_account)
 {
 	char name[400];
 
@@ -200,7 +200,7 @@ Test(auth_thread, a_long_name_is_nobodys)
 }
 
 /* The thread has no question yet, so the test may use the store. */
-Test(auth_thread, a_full_disk_fails_and_nothing_more)
+Test(auth_thread, a_full_disk_only_fails_the_request)
 {
 	char name[16];
 	unsigned i = 0;
@@ -217,7 +217,7 @@ Test(auth_thread, a_full_disk_fails_and_nothing_more)
 	answered(2, APO_CHECKED_WRONG, "");
 }
 
-Test(auth_thread, more_questions_than_fit_are_answered_at_once)
+Test(auth_thread, requests_beyond_the_queue_are_refused_at_once)
 {
 	char hash[APO_HASH_SIZE];
 	unsigned i, failed = 0;

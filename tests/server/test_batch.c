@@ -79,7 +79,7 @@ Test(batch, records_come_in_order_over_many_chunks)
 	close_boxes(&to, &back, &batcher);
 }
 
-Test(batch, nothing_is_told_before_the_flush_and_once_after_it)
+Test(batch, the_taker_is_woken_once_at_a_flush)
 {
 	struct apo_mailbox to, back;
 	struct apo_batcher batcher;
@@ -95,7 +95,7 @@ Test(batch, nothing_is_told_before_the_flush_and_once_after_it)
 	close_boxes(&to, &back, &batcher);
 }
 
-Test(batch, a_record_larger_than_a_chunk_has_one_of_its_own)
+Test(batch, a_record_larger_than_a_chunk_has_its_own_chunk)
 {
 	struct apo_mailbox to, back;
 	struct apo_batcher batcher;

@@ -138,7 +138,7 @@ Test(config, a_key_of_peers_is_private_and_whole)
 	unlink(half.name);
 }
 
-Test(config, what_must_be_there_is_enough)
+Test(config, the_required_keys_are_enough)
 {
 	struct apo_config *config = read_text(FINE);
 
@@ -150,7 +150,7 @@ Test(config, what_must_be_there_is_enough)
 	apo_config_put(config);
 }
 
-Test(config, values_come_to_where_they_belong)
+Test(config, values_are_stored_in_their_members)
 {
 	struct apo_config *config =
 		read_text(FINE "plain = [::1]:6668\nplain-passwords = yes\n"
@@ -170,7 +170,7 @@ Test(config, values_come_to_where_they_belong)
 	apo_config_put(config);
 }
 
-Test(config, what_is_wrong_is_told_with_line_and_key)
+Test(config, mistakes_are_reported_with_line_and_key)
 {
 	refused("[limits]\nclients = many\n",
 		":7: limits: clients must be a whole number, optionally followed by k, M or G\n");
@@ -234,7 +234,7 @@ Test(config, a_certificate_that_cannot_be_used_says_why)
 	unlink(other.name);
 }
 
-Test(config, all_that_is_wrong_is_told_at_once)
+Test(config, all_mistakes_are_reported_at_once)
 {
 	cr_assert(eq(ptr, read_text("[server]\nname = x\n[limits]\nwaiting = -1\n"), NULL));
 	cr_assert(
@@ -255,7 +255,7 @@ Test(config, a_line_that_is_too_long_is_not_cut_in_two)
 }
 
 /* Neither the rest of the line nor the next line may be lost without an error. */
-Test(config, a_byte_0_is_told_as_one)
+Test(config, a_zero_byte_is_reported)
 {
 	static const char middle[] = FINE "[limits]\nclients = 5\0000\nwaiting = -1\n",
 			  last[] = FINE "[limits]\nclients = 5\0000";
@@ -269,7 +269,7 @@ Test(config, a_byte_0_is_told_as_one)
 	cr_assert(eq(str, complaints, ":7: has a zero byte, so this is not a text file\n"));
 }
 
-Test(config, a_file_that_is_not_there_is_no_crash)
+Test(config, a_missing_file_is_an_error)
 {
 	complaints[0] = 0;
 	cr_assert(eq(ptr,

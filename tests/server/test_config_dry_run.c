@@ -93,14 +93,14 @@ static unsigned count_files(void)
 	return count - 2;
 }
 
-Test(dry_run, a_first_start_would_go_well_and_nothing_is_made)
+Test(dry_run, a_first_start_is_fine_and_creates_nothing)
 {
 	cr_assert(dry_run_it(), "%s", said);
 	cr_assert(eq(str, mentioned, (char *)""));
 	cr_assert(eq(uint, count_files(), 0));
 }
 
-Test(dry_run, a_directory_that_is_not_there_is_told)
+Test(dry_run, a_missing_directory_is_reported)
 {
 	config.log_file = "/nowhere/log";
 	config.metrics_path = "/nowhere/socket";
@@ -110,7 +110,7 @@ Test(dry_run, a_directory_that_is_not_there_is_told)
 	TELLS("accounts: file /nowhere/db: No such file");
 }
 
-Test(dry_run, directories_in_place_of_files_are_told)
+Test(dry_run, directories_in_place_of_files_are_reported)
 {
 	char *path = directory;
 
@@ -121,7 +121,7 @@ Test(dry_run, directories_in_place_of_files_are_told)
 	TELLS("server: metrics");
 }
 
-Test(dry_run, a_database_of_another_program_is_told)
+Test(dry_run, a_database_of_another_program_is_reported)
 {
 	write_file(at[2],
 		   "this is no database, whatever its name is, and it is long enough for a head "
@@ -131,7 +131,7 @@ Test(dry_run, a_database_of_another_program_is_told)
 	cr_assert(eq(int, unlink(at[2]), 0));
 }
 
-Test(dry_run, our_own_is_read_beside_who_has_it_open_and_alone)
+Test(dry_run, our_database_is_checked_and_not_changed)
 {
 	struct apo_store *store;
 	char reason[200];
@@ -158,7 +158,7 @@ Test(dry_run, our_own_is_read_beside_who_has_it_open_and_alone)
 }
 
 /* The usual next step is SIGHUP. */
-Test(dry_run, what_a_server_that_runs_has_is_only_mentioned)
+Test(dry_run, resources_of_a_running_server_are_only_mentioned)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct sockaddr_in *in = &config.listens[0].address.in4;
@@ -182,7 +182,7 @@ Test(dry_run, what_a_server_that_runs_has_is_only_mentioned)
 	cr_assert(eq(int, unlink(at[1]), 0));
 }
 
-Test(dry_run, an_address_that_is_not_of_this_host_is_told)
+Test(dry_run, an_address_of_another_host_is_reported)
 {
 	config.listens[0].address.in4.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1 */
 	TELLS("listen: 192.0.2.1:0: Cannot assign requested address");

@@ -120,7 +120,7 @@ static int64_t number(const char *sql)
 	return value;
 }
 
-Test(history, only_who_was_there_sees_it)
+Test(history, only_present_accounts_see_a_message)
 {
 	int64_t id;
 
@@ -143,7 +143,7 @@ Test(history, only_who_was_there_sees_it)
 	sees("eve", "ce");
 }
 
-Test(history, who_has_no_account_sees_what_is_behind_its_own_joining)
+Test(history, without_an_account_history_begins_at_the_join)
 {
 	struct apo_question question = {
 		.way = APO_HISTORY_LATEST, .channel = "#room", .is_member = true, .limit = 10};
@@ -158,7 +158,7 @@ Test(history, who_has_no_account_sees_what_is_behind_its_own_joining)
 	cr_assert(eq(int, ask(&question), APO_ASKED_NO_TARGET));
 }
 
-Test(history, what_is_private_is_for_two)
+Test(history, private_messages_are_seen_by_both_accounts_only)
 {
 	struct apo_question question = {
 		.way = APO_HISTORY_LATEST, .account = "eve", .other = "dan", .limit = 10};
@@ -177,7 +177,7 @@ Test(history, what_is_private_is_for_two)
 }
 
 /* The names are the same; the accounts are not. */
-Test(history, who_registers_a_name_anew_inherits_nothing)
+Test(history, a_new_account_of_an_old_name_inherits_nothing)
 {
 	struct apo_question question = {
 		.way = APO_HISTORY_LATEST, .account = "eve", .other = "dan", .limit = 10};
@@ -207,7 +207,7 @@ Test(history, who_registers_a_name_anew_inherits_nothing)
 	cr_assert(eq(uint, page->count, 0), "it would name somebody else");
 }
 
-Test(history, a_message_comes_back_as_it_was)
+Test(history, a_message_is_read_as_it_was_written)
 {
 	struct apo_said said = said_of("#room", "text"), *back;
 
@@ -234,7 +234,7 @@ Test(history, a_message_comes_back_as_it_was)
 
 /* The id of a pruned message, or of one that is not kept, is still a valid position; an id of
  * another run is not. */
-Test(history, a_reference_need_not_be_kept_but_must_be_possible)
+Test(history, a_reference_may_be_deleted_but_must_be_possible)
 {
 	struct apo_question question = {
 		.way = APO_HISTORY_BEFORE, .account = "dan", .channel = "#room", .limit = 10};
@@ -340,7 +340,7 @@ Test(history, markers_go_forward_and_go_with_their_account)
 
 /* ---- crash ---- */
 
-Test(history, what_was_committed_outlives_its_process)
+Test(history, committed_messages_survive_the_process)
 {
 	join("dan", "#room");
 	say("#room", "a");
@@ -360,7 +360,7 @@ Test(history, what_was_committed_outlives_its_process)
 
 /* The old process of a hand-over still exists and writes nothing more. Presences stay open until
  * they are ended, which the begin of a run does. */
-Test(history, a_presence_goes_on_where_it_is_handed_over)
+Test(history, a_presence_continues_after_a_hand_over)
 {
 	int64_t id = join("dan", "#room");
 
@@ -429,7 +429,7 @@ static void limit_pages(unsigned more)
 }
 
 /* Writes groups until one does not fit: all earlier groups stay, and nothing of the last one. */
-Test(history, a_full_disk_loses_the_group_and_no_more)
+Test(history, a_full_disk_loses_only_the_group)
 {
 	unsigned in_group, kept = 0;
 	int error = 0;
@@ -499,7 +499,7 @@ static unsigned prune(const struct apo_retention *retention, int64_t now_ms)
 static const struct apo_retention all = {
 	.age_ms = INT64_C(1) << 40, .count_max = 1000000, .bytes_max = 1u << 30};
 
-Test(history, old_ones_go)
+Test(history, old_messages_are_removed)
 {
 	struct apo_retention retention = all;
 	unsigned i;
@@ -552,7 +552,7 @@ Test(history, the_file_stays_below_its_limit)
 	cr_assert(lt(i64, number("PRAGMA page_count") * 4096, 8 << 20), "room is not used again");
 }
 
-Test(history, presences_go_with_what_they_show)
+Test(history, presences_are_removed_with_their_messages)
 {
 	struct apo_retention retention = all;
 	unsigned i;

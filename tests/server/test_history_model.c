@@ -244,7 +244,7 @@ static void step(uint64_t seed)
 	cr_assert(eq(int, apo_history_begin(file.history), 0));
 }
 
-Test(history_model, nobody_sees_what_he_did_not_hear, .timeout = 600)
+Test(history_model, nobody_sees_messages_from_absences, .timeout = 600)
 {
 	uint64_t seed;
 	unsigned i;

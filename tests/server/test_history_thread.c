@@ -131,7 +131,7 @@ static void by_other(const char *sql)
 		  sqlite3_errmsg(file.store->db));
 }
 
-Test(history_thread, who_has_said_something_finds_it)
+Test(history_thread, a_sender_finds_its_message)
 {
 	unsigned i;
 
@@ -148,7 +148,7 @@ Test(history_thread, who_has_said_something_finds_it)
 	sees("eve", "nothing");
 }
 
-Test(history_thread, what_was_handed_over_is_written_at_the_end)
+Test(history_thread, queued_records_are_written_at_the_end)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
@@ -164,7 +164,7 @@ Test(history_thread, what_was_handed_over_is_written_at_the_end)
 
 /* dan leaves while nothing can be written. The messages are lost, but dan must not be shown as
  * present later. */
-Test(history_thread, who_has_left_has_left_whatever_the_disk_does)
+Test(history_thread, a_leave_is_not_lost_when_the_disk_fails)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
@@ -186,7 +186,7 @@ Test(history_thread, who_has_left_has_left_whatever_the_disk_does)
 }
 
 /* eve joins while nothing can be written, and sees the messages that follow. */
-Test(history_thread, who_has_joined_has_joined_whatever_the_disk_does)
+Test(history_thread, a_join_is_not_lost_when_the_disk_fails)
 {
 	int64_t marked = 0;
 
@@ -209,7 +209,7 @@ Test(history_thread, who_has_joined_has_joined_whatever_the_disk_does)
 }
 
 /* No part is missing: what is on the disk can be read although nothing can be written. */
-Test(history_thread, a_disk_that_takes_nothing_can_be_read)
+Test(history_thread, a_database_that_cannot_be_written_can_be_read)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
@@ -224,7 +224,7 @@ Test(history_thread, a_disk_that_takes_nothing_can_be_read)
 
 /* More than the limit of waiting records: the model does not wait, and joins and parts are not
  * lost. */
-Test(history_thread, a_disk_that_is_too_slow_loses_messages_alone)
+Test(history_thread, a_slow_disk_loses_only_messages)
 {
 	static char text[400];
 	struct sqlite3 *db = file.history->db;
@@ -266,7 +266,7 @@ Test(history_thread, another_retention_is_used_at_once)
 	cr_assert(ge(u64, history_thread.counters.prunings, 3));
 }
 
-Test(history_thread, who_rests_has_written_all_and_begins_again)
+Test(history_thread, a_paused_thread_has_written_all_and_can_continue)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
@@ -279,7 +279,7 @@ Test(history_thread, who_rests_has_written_all_and_begins_again)
 
 /* Parts that are not on disk are in no other process, so this process continues and writes them
  * later. */
-Test(history_thread, who_owes_the_disk_who_has_left_says_so)
+Test(history_thread, pausing_fails_while_leaves_are_not_written)
 {
 	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");

@@ -44,7 +44,7 @@ static enum apo_ip_verdict enter_and_leave(struct apo_ip_limits *ip_limits, cons
 	return visit;
 }
 
-Test(ip_limits, an_address_has_so_many_connections_and_no_more)
+Test(ip_limits, connections_of_an_address_are_limited)
 {
 	struct apo_ip_limits ip_limits;
 	struct apo_ip_entry *of[4];
@@ -82,7 +82,7 @@ Test(ip_limits, a_64_of_ipv6_is_one_address)
 	apo_ip_limits_fini(&ip_limits);
 }
 
-Test(ip_limits, a_burst_is_allowed_and_then_the_pace)
+Test(ip_limits, connects_are_limited_by_rate_after_a_burst)
 {
 	struct apo_ip_limits ip_limits;
 	int i;
@@ -103,7 +103,7 @@ Test(ip_limits, a_burst_is_allowed_and_then_the_pace)
 	apo_ip_limits_fini(&ip_limits);
 }
 
-Test(ip_limits, the_idle_are_bounded_in_number_and_the_present_stay)
+Test(ip_limits, idle_entries_are_limited_and_used_ones_stay)
 {
 	struct apo_ip_limits ip_limits;
 	struct apo_ip_entry *present;

@@ -57,7 +57,7 @@ static struct heard all_of(const char *text)
 	return heard;
 }
 
-Test(lines, both_ends_of_lines_are_taken_off)
+Test(lines, lf_and_crlf_are_removed)
 {
 	struct heard heard = all_of("NICK a\r\nUSER b\n\r\n\nhalf");
 
@@ -65,7 +65,7 @@ Test(lines, both_ends_of_lines_are_taken_off)
 	free(heard.text);
 }
 
-Test(lines, nothing_is_kept_between_whole_lines)
+Test(lines, no_memory_is_kept_between_complete_lines)
 {
 	struct heard heard = {.text = malloc(STREAM_BYTES)};
 	struct apo_lines lines = {0};

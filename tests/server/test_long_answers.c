@@ -85,7 +85,7 @@ static void gather(void)
 	}
 }
 
-Test(long_answers, who_asks_much_and_reads_late_gets_all_of_it_in_order)
+Test(long_answers, a_slow_reader_gets_all_answers_in_order)
 {
 	static char heard[8 << 20];
 	size_t len = 0;

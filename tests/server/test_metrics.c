@@ -88,7 +88,7 @@ static void expect_answer(int fd)
 	close(fd);
 }
 
-Test(metrics, who_asks_is_answered_and_closed)
+Test(metrics, a_request_is_answered_and_closed)
 {
 	expect_answer(connect_one());
 	expect_answer(connect_one());
@@ -96,7 +96,7 @@ Test(metrics, who_asks_is_answered_and_closed)
 }
 
 /* An entry is used again while an event of its previous client is still pending. */
-Test(metrics, an_event_of_who_was_there_before_closes_nobody)
+Test(metrics, a_late_event_of_a_closed_client_has_no_effect)
 {
 	int fd = connect_one();
 
@@ -122,7 +122,7 @@ static int take_descriptors(int *taken, int most)
 	return count;
 }
 
-Test(metrics, without_descriptors_it_rests_and_goes_on_later)
+Test(metrics, without_descriptors_accepting_pauses)
 {
 	int taken[256], count, fd = connect_one();
 
@@ -140,7 +140,7 @@ Test(metrics, without_descriptors_it_rests_and_goes_on_later)
 	expect_answer(fd);
 }
 
-Test(metrics, what_is_no_socket_is_left_alone)
+Test(metrics, a_file_that_is_no_socket_is_not_replaced)
 {
 	struct apo_metrics others = {.epoll_fd = metrics.epoll_fd};
 	char file[80];

@@ -104,7 +104,7 @@ static void wait_until_the_worker_is_behind(void)
 		sched_yield();
 }
 
-Test(model_thread, abandoned_it_ends_though_nobody_takes_what_it_says)
+Test(model_thread, an_abandoned_thread_ends_although_its_output_is_full)
 {
 	start();
 	say_much();
@@ -115,7 +115,7 @@ Test(model_thread, abandoned_it_ends_though_nobody_takes_what_it_says)
 	cr_assert(lt(u64, apo_model_figures(model_thread.model)->lines, LINES));
 }
 
-Test(model_thread, abandoned_before_it_begins_it_ends_at_once)
+Test(model_thread, a_thread_abandoned_before_its_start_ends_at_once)
 {
 	say_much();
 	apo_model_thread_abandon(&model_thread);
@@ -124,7 +124,7 @@ Test(model_thread, abandoned_before_it_begins_it_ends_at_once)
 	cr_assert(eq(u64, apo_model_figures(model_thread.model)->lines, 0));
 }
 
-Test(model_thread, what_nobody_takes_any_more_is_dropped)
+Test(model_thread, output_of_an_abandoned_thread_is_dropped)
 {
 	struct apo_configure *configure = calloc(1, sizeof *configure);
 	struct apo_end_notice *end_notice = calloc(1, sizeof *end_notice);

@@ -193,7 +193,7 @@ Test(peers, a_session_is_a_client)
 		     "OPENED 7\nLINE 7 :s 001 a :hello\nLINE 7 :s 002 a :there\n"));
 }
 
-Test(peers, a_link_that_comes_back_finds_the_same_client)
+Test(peers, a_new_link_continues_the_same_client)
 {
 	open_session(7);
 	apo_peers_on_connected(&peers, CONN, "anna");
@@ -218,7 +218,7 @@ Test(peers, another_session_ends_the_one_before)
 	cr_assert(eq(u64, peers.counters.replaced, 1));
 }
 
-Test(peers, of_sessions_that_wait_the_last_one_begins)
+Test(peers, of_waiting_sessions_the_last_one_begins)
 {
 	open_session(7);
 	bring(APO_FRAME_OPEN, 8, "");
@@ -231,7 +231,7 @@ Test(peers, of_sessions_that_wait_the_last_one_begins)
 	cr_assert(eq(uint, gone_count, 1));
 }
 
-Test(peers, who_is_away_too_long_has_gone)
+Test(peers, a_peer_away_too_long_leaves)
 {
 	open_session(7);
 	apo_peers_on_gone(&peers, CONN, ETIMEDOUT);
@@ -239,7 +239,7 @@ Test(peers, who_is_away_too_long_has_gone)
 	cr_assert(eq(uint, gone_count, 1));
 }
 
-Test(peers, a_client_that_is_closed_hears_why_and_that_it_is_over)
+Test(peers, a_closed_client_gets_the_reason_and_close)
 {
 	open_session(7);
 	lone_end(&lone, last_peer, "ERROR :Closing Link: killed\r\n");
@@ -251,7 +251,7 @@ Test(peers, a_client_that_is_closed_hears_why_and_that_it_is_over)
 	cr_assert(eq(str, what_was_sent(), "HELLO 0\n"));
 }
 
-Test(peers, who_may_not_come_in_is_told_why)
+Test(peers, a_refused_client_is_told_why)
 {
 	refusal = "The server is full";
 	bring(APO_FRAME_OPEN, 7, "");
@@ -259,7 +259,7 @@ Test(peers, who_may_not_come_in_is_told_why)
 	cr_assert(eq(str, what_was_sent(), "CLOSE 7 The server is full\n"));
 }
 
-Test(peers, opening_has_a_pace)
+Test(peers, opens_are_limited_in_rate)
 {
 	uint64_t number;
 
@@ -269,7 +269,7 @@ Test(peers, opening_has_a_pace)
 	cr_assert(eq(str, what_was_sent(), "CLOSE 5 You open sessions too often, wait a while\n"));
 }
 
-Test(peers, what_has_no_room_waits_and_comes_in_order)
+Test(peers, lines_without_room_wait_and_arrive_in_order)
 {
 	open_session(7);
 	room = 1;
@@ -285,7 +285,7 @@ Test(peers, what_has_no_room_waits_and_comes_in_order)
 	cr_assert(eq(str, what_was_sent(), "LINE 7 two\nLINE 7 three\n"));
 }
 
-Test(peers, who_does_not_take_it_has_too_much_at_last)
+Test(peers, a_client_that_never_reads_exceeds_its_queue)
 {
 	static char line[4001];
 	int i;
@@ -301,7 +301,7 @@ Test(peers, who_does_not_take_it_has_too_much_at_last)
 
 /* The worker reads for another reason (flood control, or the model was behind) while it waits for
  * room. */
-Test(peers, room_is_heard_of_though_a_read_comes_between)
+Test(peers, room_is_reported_although_a_read_comes_between)
 {
 	open_session(7);
 	room = 0;
@@ -336,7 +336,7 @@ Test(peers, a_receipt_comes_with_the_acknowledgement_of_its_message)
 	cr_assert(eq(str, turns(), "receipt 3 missing\n- Connection timed out\n"));
 }
 
-Test(peers, a_greeting_that_had_no_room_is_made_up_for)
+Test(peers, a_hello_without_room_is_sent_later)
 {
 	room = 0;
 	apo_peers_on_connected(&peers, CONN, "anna");
@@ -348,7 +348,7 @@ Test(peers, a_greeting_that_had_no_room_is_made_up_for)
 	cr_assert(eq(str, what_was_sent(), ""));
 }
 
-Test(peers, what_is_no_frame_is_counted)
+Test(peers, invalid_frames_are_counted)
 {
 	bring(APO_FRAME_OPENED, 7, "");
 	bring(APO_FRAME_LINE, 7, "two\nlines");
@@ -357,7 +357,7 @@ Test(peers, what_is_no_frame_is_counted)
 }
 
 /* More than a worker reads at once, in pieces of any size. */
-Test(peers, a_crowd_of_lines_comes_whole_and_in_order)
+Test(peers, many_lines_arrive_complete_and_in_order)
 {
 	static char expected[TEXT_SIZE * 4];
 	char line[64], *at = expected;

@@ -147,7 +147,7 @@ Test(store, a_name_has_one_account)
 	cr_assert(eq(int, apo_account_set_hash(store, "eve", HASH), -ENOENT));
 }
 
-Test(store, what_does_not_fit_is_refused)
+Test(store, too_long_values_are_refused)
 {
 	char longest[APO_NICK_BYTES_MAX + 2], hash[APO_STORE_HASH_SIZE + 1];
 
@@ -179,7 +179,7 @@ static void note_id(void *of, int64_t id, const char *name)
 	*(int64_t *)of = id;
 }
 
-Test(store, an_account_of_a_name_that_was_another_has_another_id)
+Test(store, a_new_account_of_an_old_name_has_a_new_id)
 {
 	int64_t before = 0, now = 0;
 
@@ -193,7 +193,7 @@ Test(store, an_account_of_a_name_that_was_another_has_another_id)
 	cr_assert(lt(i64, before, now));
 }
 
-Test(store, new_names_are_told_once_whoever_added_them)
+Test(store, new_names_are_reported_once)
 {
 	char names[NAMES_SIZE] = "";
 	struct apo_store *other;
@@ -248,7 +248,7 @@ Test(store, an_empty_file_becomes_a_store)
 	cr_assert(eq(int, apo_account_add(store, "dan", HASH, 1), 0));
 }
 
-Test(store, what_is_no_database_is_refused)
+Test(store, a_file_that_is_no_database_is_refused)
 {
 	static const char text[] = "These are notes, and nobody has a copy of them.\n";
 	char *bytes = calloc(1, 8192);
@@ -317,7 +317,7 @@ Test(store, a_file_cut_short_is_refused)
 	refused("is damaged");
 }
 
-Test(store, what_cannot_be_opened_is_said)
+Test(store, a_failed_open_is_explained)
 {
 	char expected[128];
 
@@ -381,7 +381,7 @@ Test(store, a_file_that_was_removed_takes_no_changes)
 }
 
 /* An acknowledged account is on disk even if the process never closes the database. */
-Test(store, an_account_outlives_its_process)
+Test(store, an_account_survives_its_process)
 {
 	struct apo_account account;
 	struct apo_store *other;

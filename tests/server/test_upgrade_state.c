@@ -140,7 +140,7 @@ static void hand_over(unsigned worker_count)
 	apo_upgrade_state_release(&parts, "gone");
 }
 
-Test(upgrade, half_a_line_and_what_is_unwritten_go_along)
+Test(upgrade, partial_lines_and_queued_output_are_handed_over)
 {
 	come_in_all();
 	say(0, "PRIVMSG #a :half of ");
@@ -157,7 +157,7 @@ Test(upgrade, half_a_line_and_what_is_unwritten_go_along)
 
 /* More is queued than the socket takes; all of it arrives from the two processes, once and in
  * order. */
-Test(upgrade, who_does_not_read_misses_nothing)
+Test(upgrade, a_client_that_does_not_read_loses_nothing)
 {
 	static char all[4 << 20];
 	size_t len = 0, n, lines = 0;
@@ -227,7 +227,7 @@ static void check_all_hear_of_it(struct server *server)
 	}
 }
 
-Test(upgrade, what_came_while_all_stood_still_is_written_by_the_next_one)
+Test(upgrade, output_during_the_hand_over_is_written_by_the_new_process)
 {
 	say_to_who_stands_still();
 	hand_over(WORKERS);
@@ -235,7 +235,7 @@ Test(upgrade, what_came_while_all_stood_still_is_written_by_the_next_one)
 	server_close(&new);
 }
 
-Test(upgrade, what_came_while_all_stood_still_is_written_by_the_same_one)
+Test(upgrade, output_during_a_failed_hand_over_is_written_by_the_old_process)
 {
 	say_to_who_stands_still();
 	check_all_hear_of_it(&old);
@@ -243,7 +243,7 @@ Test(upgrade, what_came_while_all_stood_still_is_written_by_the_same_one)
 
 /* ---- other parts ---- */
 
-Test(upgrade, listeners_and_counters_go_along)
+Test(upgrade, listeners_and_counters_are_handed_over)
 {
 	struct sockaddr_in at, at_new;
 	socklen_t len = sizeof at;
@@ -273,7 +273,7 @@ Test(upgrade, listeners_and_counters_go_along)
 /* ---- invalid state ---- */
 
 /* Any changed byte is found by the checksum, or by the reader. The old server is unchanged. */
-Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
+Test(upgrade, a_changed_byte_is_refused_or_harmless)
 {
 	struct apo_server_parts parts = server_parts(&old);
 	unsigned refused = 0;
@@ -300,7 +300,7 @@ Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 	cr_assert(eq(str, (char *)heard(1), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 }
 
-Test(upgrade, what_is_cut_off_is_refused)
+Test(upgrade, a_truncated_state_is_refused)
 {
 	struct apo_server_parts parts = server_parts(&old);
 	struct apo_upgrade_state upgrade;
@@ -342,7 +342,7 @@ Test(upgrade, descriptors_are_counted)
 	apo_upgrade_state_fini(&upgrade);
 }
 
-Test(upgrade, an_upgrade_channel_tells_what_is_no_message_of_it)
+Test(upgrade, an_upgrade_channel_refuses_other_messages)
 {
 	struct apo_received_state received;
 	int fds[2];
@@ -368,7 +368,7 @@ Test(upgrade, an_upgrade_channel_tells_what_is_no_message_of_it)
 	close(fds[1]);
 }
 
-Test(upgrade, history_goes_on_in_the_same_file_alone)
+Test(upgrade, history_continues_only_in_the_same_file)
 {
 	static const char *const files[][2] = {
 		{"/a", "/a"}, {"/a", "/b"}, {NULL, "/a"}, {"/a", NULL}, {NULL, NULL}};

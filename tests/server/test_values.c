@@ -28,7 +28,7 @@ Test(values, numbers_have_units_of_1024)
 	cr_assert(eq(u64, number("2G"), UINT64_C(2) << 30));
 }
 
-Test(values, what_is_no_number_is_refused)
+Test(values, invalid_numbers_are_refused)
 {
 	static const char *const wrong[] = {"",
 					    "-1",
@@ -48,7 +48,7 @@ Test(values, what_is_no_number_is_refused)
 		cr_assert(eq(u64, number(wrong[i]), UINT64_MAX), "%s", wrong[i]);
 }
 
-Test(values, spans_are_seconds_where_nothing_else_is_said)
+Test(values, spans_without_a_unit_are_seconds)
 {
 	cr_assert(eq(i64, span("90"), 90 * RUDP_NS_PER_S));
 	cr_assert(eq(i64, span("90s"), 90 * RUDP_NS_PER_S));

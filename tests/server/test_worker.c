@@ -141,7 +141,7 @@ static bool has_ended(int fd)
 	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
-Test(worker, lines_are_told_as_they_come)
+Test(worker, lines_are_reported_as_they_come)
 {
 	int fd = connect_one();
 
@@ -155,7 +155,7 @@ Test(worker, lines_are_told_as_they_come)
 	cr_assert(eq(uint, gone, 1));
 }
 
-Test(worker, what_was_said_before_the_end_is_heard)
+Test(worker, lines_before_the_end_are_delivered)
 {
 	int fd = connect_one();
 
@@ -165,7 +165,7 @@ Test(worker, what_was_said_before_the_end_is_heard)
 	cr_assert(eq(str, (char *)turn(), "-0.0 Connection closed\n"));
 }
 
-Test(worker, texts_are_written_in_one_piece_a_turn)
+Test(worker, texts_are_written_together_once_a_round)
 {
 	int fd = connect_one();
 	uint64_t writes;
@@ -181,7 +181,7 @@ Test(worker, texts_are_written_in_one_piece_a_turn)
 	close(fd);
 }
 
-Test(worker, closing_writes_what_is_queued_and_the_last_words)
+Test(worker, closing_writes_queued_output_and_the_final_text)
 {
 	int fd = connect_one();
 
@@ -199,7 +199,7 @@ Test(worker, closing_writes_what_is_queued_and_the_last_words)
 	cr_assert(eq(uint, gone, 1));
 }
 
-Test(worker, nothing_reaches_the_next_one_in_a_slot)
+Test(worker, a_reused_slot_gets_no_old_output)
 {
 	int first = connect_one(), second;
 	struct apo_peer before = last_peer;
@@ -218,7 +218,7 @@ Test(worker, nothing_reaches_the_next_one_in_a_slot)
 	close(second);
 }
 
-Test(worker, nothing_is_written_after_the_last_words)
+Test(worker, nothing_is_written_after_the_final_text)
 {
 	int fd = connect_one();
 
@@ -239,7 +239,7 @@ static const char *long_line(void)
 	return line;
 }
 
-Test(worker, who_does_not_read_is_closed_and_nobody_else)
+Test(worker, only_a_client_that_does_not_read_is_closed)
 {
 	int slow = connect_one(), fast;
 	struct apo_peer slow_peer = last_peer;
@@ -271,7 +271,7 @@ static void drain_until(int64_t deadline_at_ns)
 
 /* The service learns the number of cut connections, even if the worker reaches the deadline
  * first. */
-Test(worker, what_was_not_written_in_time_is_told_with_the_end)
+Test(worker, unwritten_output_is_reported_with_the_end)
 {
 	int slow = connect_one(), fast;
 	struct apo_peer slow_peer = last_peer;
@@ -330,7 +330,7 @@ static void refuse_one(void)
 }
 
 /* A client that reconnects as fast as it is refused must not fill the disk with log lines. */
-Test(worker, few_of_those_that_are_refused_at_once_are_logged)
+Test(worker, the_log_of_refusals_is_rate_limited)
 {
 	unsigned i;
 
@@ -367,7 +367,7 @@ Test(worker, a_line_without_end_is_excess_flood)
 	close(fd);
 }
 
-Test(worker, penalties_hold_lines_back_and_lose_none)
+Test(worker, penalties_delay_lines_without_loss)
 {
 	int64_t *paid_until;
 	int fd;
@@ -392,7 +392,7 @@ Test(worker, penalties_hold_lines_back_and_lose_none)
 	close(fd);
 }
 
-Test(worker, a_refused_one_hears_why_and_the_model_nothing)
+Test(worker, a_refused_client_is_told_why_and_the_model_nothing)
 {
 	int fds[2];
 
@@ -407,7 +407,7 @@ Test(worker, a_refused_one_hears_why_and_the_model_nothing)
 	cr_assert(eq(uint, gone, 1));
 }
 
-Test(worker, a_receipt_comes_when_it_was_read_and_not_before)
+Test(worker, a_receipt_comes_after_the_client_has_read)
 {
 	int fd = connect_one();
 
@@ -422,7 +422,7 @@ Test(worker, a_receipt_comes_when_it_was_read_and_not_before)
 	close(fd);
 }
 
-Test(worker, a_receipt_of_one_that_has_gone_is_missing_and_told_first)
+Test(worker, a_receipt_of_a_gone_client_is_reported_missing_first)
 {
 	int fd = connect_one();
 
@@ -493,7 +493,7 @@ static void random_step(struct random *random, struct should *of, unsigned numbe
 	}
 }
 
-Test(worker, random_comings_and_goings_mix_nothing_up)
+Test(worker, random_connects_and_closes_mix_up_no_clients)
 {
 	static struct should all[CONNS];
 	unsigned seed, step, i;
@@ -527,7 +527,7 @@ Test(worker, random_comings_and_goings_mix_nothing_up)
 }
 
 /* More events than fit in one batch, so some are in the mailbox already. */
-Test(worker, cleared_it_has_told_of_all_who_came_and_went)
+Test(worker, a_cleared_worker_has_reported_all_clients)
 {
 	struct apo_note *note;
 	unsigned i;
@@ -540,7 +540,7 @@ Test(worker, cleared_it_has_told_of_all_who_came_and_went)
 	cr_assert(eq(uint, gone, i));
 }
 
-Test(worker, what_a_held_one_says_waits)
+Test(worker, lines_of_a_held_client_wait)
 {
 	int fd = connect_one();
 
@@ -556,7 +556,7 @@ Test(worker, what_a_held_one_says_waits)
 	cr_assert(eq(str, (char *)turn(), "-0.0 Connection closed\n"));
 }
 
-Test(worker, a_held_one_that_breaks_is_gone)
+Test(worker, a_held_client_can_disconnect)
 {
 	int fd = connect_one();
 
@@ -566,7 +566,7 @@ Test(worker, a_held_one_that_breaks_is_gone)
 	cr_assert(eq(str, (char *)turn(), "-0.0 Connection reset by peer\n"));
 }
 
-Test(worker, room_is_told_when_the_queue_is_short)
+Test(worker, room_is_reported_when_the_queue_is_short)
 {
 	static char line[8192];
 	int fd = connect_one(), i;
