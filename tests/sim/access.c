@@ -10,7 +10,7 @@
 #define S RUDP_NS_PER_S
 #define RUN_NS (20 * S)
 #define TRACE_RUN_NS (60 * S) /* as long as a synthetic trace */
-#define SEEDS 3               /* odd: what is judged is the median */
+#define SEEDS 3               /* odd: the median is checked */
 #define SAMPLE_NS (10 * MS)
 #define CHANGE_NS (5 * S)
 #define SETTLED_NS (2 * S)
@@ -29,7 +29,7 @@
 static const struct link_config held_back = {LINK(50, 30, 187500), .aggregate_ns = 20 * MS};
 
 enum bars {
-	GOODPUT_BESIDE = 1, /* against the better one of the two models */
+	GOODPUT_BESIDE = 1, /* compared with the better of the two models */
 	QUEUE_BESIDE = 64,
 	BESIDE_KERNEL = GOODPUT_BESIDE | QUEUE_BESIDE,
 	POLICED = 2,        /* loss and goodput after SETTLED_NS */
@@ -133,7 +133,7 @@ const struct path *access_find(const char *name)
 	return NULL;
 }
 
-/* What is judged of one run, and of their medians. */
+/* Figures of a run. Their medians over the seeds are checked. */
 enum figure { GOODPUT, PART, WIRE, QUEUE_P99, LOSS, SETTLED_PART, GONE_S, USED_S, FIGURES };
 
 struct figures {
@@ -145,7 +145,7 @@ static const struct bulk_sample *sample_at(const struct bulk_result *result, int
 	return &result->samples[at_ns / SAMPLE_NS - 1];
 }
 
-/* Of what is sent after SETTLED_NS. */
+/* The share of packets sent after SETTLED_NS that was lost. */
 static double settled_loss(const struct bulk_result *result)
 {
 	const struct bulk_sample *from = sample_at(result, SETTLED_NS);
@@ -165,7 +165,7 @@ static double settled_part(const struct bulk_result *result)
 	       result->flows[0].ideal_bits_per_s;
 }
 
-/* Seconds from the change to the first instant at which the queue is as good as empty. */
+/* Seconds from the change to the first instant at which the queue is nearly empty. */
 static double gone_s(const struct bulk_result *result)
 {
 	uint32_t i = CHANGE_NS / SAMPLE_NS;
@@ -175,7 +175,7 @@ static double gone_s(const struct bulk_result *result)
 	return (double)((i + 1) * SAMPLE_NS - CHANGE_NS) / 1e9;
 }
 
-/* What the link carries of the stream after the change. */
+/* Stream bits per second that the link can carry after the change. */
 static double later_bits_per_s(const struct bulk_config *config, const struct bulk_result *result)
 {
 	const struct link_config *up = &config->up;
@@ -320,7 +320,7 @@ static void print_figures(const char *cc, const struct figures *figures)
 	       figures->of[WIRE], figures->of[LOSS]);
 }
 
-/* Returns whether all bars are kept. */
+/* Returns whether all bounds are kept. */
 static bool report(const struct access *access)
 {
 	static const char *const ccs[] = {"bbr", "kernel-bbr", "cubic"};

@@ -22,22 +22,22 @@
 #define DOWNLOADS 2
 #define UPLOADS 1
 #define HONEST_CONNS (DOWNLOADS + UPLOADS)
-#define CONNS_MAX 16 /* of the server, those that are on their way out included */
+#define CONNS_MAX 16 /* of the server, including closing ones */
 
 #define UNIT_NS 10 /* work.h */
 #define PACKET_NS (2 * RUDP_NS_PER_US)
 #define INBOX_MAX 512 /* datagrams in the server's socket */
 
 #define LIE_EVERY_NS (MS / 2)      /* of one hostile connection */
-#define SIEGE_EVERY_NS (MS / 10)   /* likewise, where all do nothing but what costs most */
-#define CHANGE_EVERY_NS (300 * MS) /* it takes up another lie */
+#define SIEGE_EVERY_NS (MS / 10)   /* likewise, when all of them use only the most expensive lies */
+#define CHANGE_EVERY_NS (300 * MS) /* between two kinds of lies */
 #define REOPEN_NS (100 * MS)
 #define HOSTILE_DELAY_NS (5 * MS)
 #define BUFFER_BYTES (1u << 20)
 #define SCARCE_BYTES (8u << 20)
 #define PLENTY_BYTES (64u << 20)
 #define CHECK_EVERY 64 /* steps */
-#define COSTLY 0.5 /* of all lies are those that cost most */
+#define COSTLY 0.5 /* share of the most expensive lies */
 
 static const struct link_config honest_link = {
 	.delay_ns = 10 * MS, .rate_bits_per_s = 40e6, .queue_bytes = 100000};
@@ -53,7 +53,7 @@ struct honest {
 struct enemy {
 	struct rudp_conn *conn; /* NULL: none */
 	struct liar liar;
-	struct rudp_keys keys;  /* PHASES: a chain of its own, of which its endpoint does not know */
+	struct rudp_keys keys;  /* PHASES: its own key chain, unknown to its endpoint */
 	bool has_keys;
 	enum lie lie;
 	int64_t change_at_ns, next_at_ns;
@@ -68,7 +68,7 @@ struct arena {
 	struct rudp_endpoint *ep[HOSTS];
 	struct rudp_addr addr[HOSTS];
 	struct rudp_listener *listener;
-	struct link link[HOSTS]; /* from the server to each client; [SERVER]: from the honest one */
+	struct link link[HOSTS]; /* from the server to each client; [SERVER]: from the honest client */
 	struct flight flight;
 	struct flying *inbox[INBOX_MAX]; /* of the server */
 	unsigned inbox_count;
@@ -98,7 +98,7 @@ static uint64_t units_of(struct rudp_endpoint *ep)
 	return units;
 }
 
-/* Those of a connection that has been freed meanwhile are not seen: it does nothing any more. */
+/* Work units since before. Those of connections that were freed meanwhile are missing. */
 static uint64_t units_since(struct rudp_endpoint *ep, uint64_t before)
 {
 	uint64_t after = units_of(ep);
@@ -132,7 +132,7 @@ static int host_at(const struct arena *a, const struct rudp_addr *addr)
 	return HOSTILE; /* one of its many addresses */
 }
 
-/* Returns how many packets have left. */
+/* Returns the number of packets sent. */
 static unsigned transmit(struct arena *a, int host)
 {
 	struct rudp_train train = {.data = a->train, .cap = RUDP_TRAIN_BYTES_MAX};
@@ -184,7 +184,7 @@ static void read_on(struct arena *a, struct rudp_conn *conn, int index, int from
 	*read += len;
 }
 
-/* The server's programs send to whoever is there as much as they can, and read what comes. */
+/* The server's programs send as much as they can on each connection, and read all data. */
 static void serve_hostile(struct arena *a, struct rudp_conn *conn)
 {
 	uint64_t written = 0;
@@ -209,7 +209,7 @@ static void serve(struct arena *a, struct honest *honest, int host)
 		read_on(a, honest->conn[host], index, writer, &honest->read);
 }
 
-/* A hostile connection is taken for older than it is, so that exchanges of keys are not out of reach. */
+/* Makes hostile connections look old (age.h), so that key exchanges happen during the run. */
 static void accept_all(struct arena *a)
 {
 	struct rudp_conn *conn;
@@ -247,7 +247,7 @@ static void on_events(struct arena *a, int host)
 	}
 }
 
-/* The server's processor is busy with a turn for so long. */
+/* Adds the processor time of a turn of the server. */
 static void spend(struct arena *a, unsigned packets, uint64_t units)
 {
 	a->busy_until_ns = a->now_ns + packets * PACKET_NS + (int64_t)units * UNIT_NS;
@@ -267,7 +267,7 @@ static void take(struct arena *a, struct flying *f)
 	free(f);
 }
 
-/* Another turn of the server: at most one datagram, what is due, and what leaves. */
+/* One turn of the server: at most one datagram, the due timers, and sending. */
 static void run_server(struct arena *a)
 {
 	uint64_t before = units_of(a->ep[SERVER]), units;
@@ -322,7 +322,7 @@ static void end_enemy(struct arena *a, struct enemy *enemy)
 	enemy->next_at_ns = a->now_ns + REOPEN_NS;
 }
 
-/* Its own chain goes one phase on, whether or not the victim has followed. */
+/* Moves the hostile peer's own key chain to the next phase, whether or not the victim has followed. */
 static bool flip(struct enemy *enemy)
 {
 	const struct rudp_keys *keys = &enemy->conn->keys;
@@ -381,7 +381,7 @@ static enum lie draw_lie(struct arena *a)
 	return (enum lie)(which % LIE_COUNT);
 }
 
-/* A connection that its victim has reset makes place for another; and so does one of unknown phases. */
+/* Replaces a connection that the victim has reset, or whose key phase is unknown. */
 static void lie_on(struct arena *a, struct enemy *enemy)
 {
 	bool may_lie = enemy->conn && rudp_state_is_established(rudp_conn_state(enemy->conn));

@@ -19,15 +19,15 @@
 #define SENDER 0
 #define RECEIVER 1
 
-/* A program says a word first and more a moment later, and in between its sender has been idle. */
-#define FIRST_WORD_BYTES 49
-#define FIRST_WORD_NS (200 * RUDP_NS_PER_US)
+/* A program first writes a few bytes, and the rest a moment later. The sender is idle in between. */
+#define FIRST_WRITE_BYTES 49
+#define FIRST_WRITE_PAUSE_NS (200 * RUDP_NS_PER_US)
 #define REQUEST_BYTES 200
 
 struct flow {
 	struct rudp_conn *conn[2];
 	uint64_t written, read;
-	int64_t says_more_at_ns; /* 0: has said nothing yet */
+	int64_t writes_rest_at_ns; /* 0: nothing was written yet */
 	bool opened, asked, fin_sent, in_startup;
 };
 
@@ -40,7 +40,7 @@ struct bulk {
 	struct rudp_addr addr[2];
 	struct rudp_listener *listener;
 	struct link link[2]; /* by sender */
-	struct link odd;     /* up, for every other flow */
+	struct link odd;     /* up, for every second flow */
 	struct flight flight;
 	struct flow flows[BULK_FLOWS_MAX];
 	struct queue_account startup, after;
@@ -48,15 +48,15 @@ struct bulk {
 	bool failed;
 };
 
-/* When this host is next at work, at this instant or later. */
-static int64_t at_work_ns(const struct bulk *w, int host, int64_t at_ns)
+/* The first instant from at_ns on at which this host is not stalled. */
+static int64_t not_stalled_at_ns(const struct bulk *w, int host, int64_t at_ns)
 {
 	return stall_over_at_ns(&w->config->stall, w->config->seed, host, at_ns);
 }
 
 static bool is_at_work(const struct bulk *w, int host)
 {
-	return at_work_ns(w, host, w->now_ns) == w->now_ns;
+	return not_stalled_at_ns(w, host, w->now_ns) == w->now_ns;
 }
 
 static void seeded_random(void *context, void *out, size_t len)
@@ -119,7 +119,7 @@ static void accept_all(struct bulk *w)
 	}
 }
 
-/* Who was asked for it may send it, be its peer heard or not. */
+/* A requested sender may send once the request has arrived, even before the handshake is complete. */
 static bool may_write(struct bulk *w, struct flow *flow)
 {
 	struct rudp_conn *sender = flow->conn[SENDER];
@@ -158,8 +158,8 @@ static uint64_t wanted_bytes(const struct bulk *w, const struct bulk_flow *plan,
 		return 0;
 	if (w->now_ns < plan->bulk_at_ns)
 		until = before_bulk_bytes(w, plan);
-	if (w->now_ns < flow->says_more_at_ns)
-		until = until < FIRST_WORD_BYTES ? until : FIRST_WORD_BYTES;
+	if (w->now_ns < flow->writes_rest_at_ns)
+		until = until < FIRST_WRITE_BYTES ? until : FIRST_WRITE_BYTES;
 	if (plan->app_bytes_per_s) {
 		int64_t ms = (w->now_ns - plan->start_at_ns) / RUDP_NS_PER_MS;
 		uint64_t due = (uint64_t)ms * plan->app_bytes_per_s / 1000;
@@ -169,7 +169,7 @@ static uint64_t wanted_bytes(const struct bulk *w, const struct bulk_flow *plan,
 	return until > flow->written ? until - flow->written : 0;
 }
 
-/* What the ring happens to hold is as good as anything. */
+/* The content does not matter: the bytes in the ring are sent as they are. */
 static void write_some(struct bulk *w, const struct bulk_flow *plan, struct flow *flow)
 {
 	uint64_t want;
@@ -178,8 +178,8 @@ static void write_some(struct bulk *w, const struct bulk_flow *plan, struct flow
 	size_t take, got = 0;
 	int count;
 
-	if (flow->says_more_at_ns == 0)
-		flow->says_more_at_ns = w->now_ns + FIRST_WORD_NS;
+	if (flow->writes_rest_at_ns == 0)
+		flow->writes_rest_at_ns = w->now_ns + FIRST_WRITE_PAUSE_NS;
 	want = wanted_bytes(w, plan, flow);
 	take = want < room ? (size_t)want : room;
 	if (take > 0) {
@@ -375,8 +375,8 @@ static int64_t next_program_ns(const struct bulk *w)
 
 		if (!w->flows[i].opened)
 			next = rudp_time_min(next, plan->start_at_ns);
-		else if (w->flows[i].says_more_at_ns > w->now_ns)
-			next = rudp_time_min(next, w->flows[i].says_more_at_ns);
+		else if (w->flows[i].writes_rest_at_ns > w->now_ns)
+			next = rudp_time_min(next, w->flows[i].writes_rest_at_ns);
 		else if (plan->resume_at_ns > w->now_ns)
 			next = rudp_time_min(next, plan->resume_at_ns);
 		else if (plan->bulk_at_ns > w->now_ns)
@@ -387,21 +387,21 @@ static int64_t next_program_ns(const struct bulk *w)
 	return next;
 }
 
-/* What it has been given while it stalled is no deadline of its endpoint, but waits for its end. */
+/* A stalled host does nothing until its stall ends, whatever its endpoint's deadline is. */
 static int64_t next_of_host_ns(const struct bulk *w, int host)
 {
 	int64_t due_at_ns = rudp_endpoint_deadline_ns(w->ep[host]);
-	int64_t work_at_ns = at_work_ns(w, host, w->now_ns);
+	int64_t work_at_ns = not_stalled_at_ns(w, host, w->now_ns);
 
 	if (work_at_ns > w->now_ns)
 		return work_at_ns;
-	return due_at_ns == RUDP_NEVER ? due_at_ns : at_work_ns(w, host, due_at_ns);
+	return due_at_ns == RUDP_NEVER ? due_at_ns : not_stalled_at_ns(w, host, due_at_ns);
 }
 
-/* A host that stalls finds what has arrived when its stall is over. */
+/* A stalled host receives datagrams when its stall is over. */
 static int64_t arrival_ns(void *context, const struct flying *f)
 {
-	return at_work_ns(context, f->to, f->at_ns);
+	return not_stalled_at_ns(context, f->to, f->at_ns);
 }
 
 static void step(struct bulk *w)
@@ -450,7 +450,7 @@ static struct bulk_queue queue_of(const struct queue_account *account)
 				   account->max_ms};
 }
 
-/* What the link carries by itself from this instant to the end. */
+/* The link's capacity from this instant to the end. */
 static double capacity_bits_per_s(const struct bulk *w, int64_t from_ns)
 {
 	const struct link_config *link = &w->config->up;
@@ -464,7 +464,7 @@ static double capacity_bits_per_s(const struct bulk *w, int64_t from_ns)
 	return bits_per_s;
 }
 
-/* Full datagrams without a pause, less what the link loses by itself. */
+/* Goodput with full datagrams and no pauses, less the link's random loss. */
 static double ideal_bits_per_s(const struct bulk *w, const struct bulk_flow_result *flow)
 {
 	const struct link_config *link = &w->config->up;
@@ -494,7 +494,7 @@ static void finish(struct bulk *w)
 		result->sent_packets = stats.packets_sent;
 		result->lost_packets = stats.packets_lost;
 		result->spurious_packets = stats.packets_spurious;
-		/* What is on its way at the end has not been paid for yet. */
+		/* Packets in flight at the end are not counted. */
 		result->wire_bytes = stats.bytes_sent + stats.packets_sent * IP_UDP_BYTES -
 				     stats.inflight_bytes;
 		result->datagram_bytes = stats.datagram_bytes;

@@ -8,16 +8,18 @@
 #include "arena.h"
 
 #define SEEDS 6
-/* Of the goodput without the hostile peer. Where memory is scarce, windows are small. */
+/* Share of the goodput without the hostile peer. If memory is scarce, windows are small. */
 #define PART_MIN 0.9
 #define PART_SCARCE_MIN 0.65
-/* One frame more, of those that cost most, in a packet that moves the connection in the next phase. */
+/* The limit, plus one of the most expensive frames, in a packet that also moves the connection to
+ * another path and begins the next key phase. */
 #define PACKET_UNITS_MAX                                                                           \
 	(RUDP_WORK_PACKET_MAX + RUDP_RECVBUF_RANGES_MAX / RUDP_RANGES_PER_WORK + RUDP_WORK_MOVE +  \
 	 RUDP_WORK_KEYS)
 
 
-/* What work.h allows: of each hostile connection its debt, and what it has paid of it. */
+/* The work that work.h allows: the maximum debt of each hostile connection, plus the work at the
+ * allowed rate. */
 static uint64_t owed_max(const struct arena_result *r)
 {
 	return r->opened * (uint64_t)(RUDP_WORK_DEBT_MAX + PACKET_UNITS_MAX) +
@@ -78,7 +80,7 @@ static bool run_seed(uint64_t seed, bool verbose, struct arena_result *total)
 	return keeps(seed, &alone, &r);
 }
 
-/* What has never happened has not been tried. */
+/* Checks that the attacks took place: each verdict was counted. */
 static bool shows(const struct arena_result *total)
 {
 	static const enum rudp_verdict verdicts[] = {

@@ -97,7 +97,7 @@ static void enter_probe_bw(struct rudp_cc *cc, int64_t now_at_ns)
 {
 	struct kernel_bbr *b = of(cc);
 
-	/* Anywhere but in the phase that drains. */
+	/* A random phase, except the one that drains. */
 	b->random = b->random * 1664525u + 1013904223u;
 	b->phase = (2 + (b->random >> 16) % (CYCLE - 1)) % CYCLE;
 	b->phase_at_ns = now_at_ns;
@@ -235,7 +235,7 @@ static void update_min_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		go_on_probe_rtt(cc, ack);
 }
 
-/* A round of conservation after a loss; what was before it comes back when all of it is repaired. */
+/* Packet conservation for one round after a loss; the old window is restored after recovery. */
 static bool set_cwnd_in_recovery(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct kernel_bbr *b = of(cc);

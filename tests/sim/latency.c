@@ -29,10 +29,10 @@ struct lab {
 	uint16_t next_port;
 	unsigned asked;               /* exchanges, messages or connections begun */
 	unsigned done;
-	uint64_t got[2];              /* stream bytes that came to each side of what is measured */
+	uint64_t got[2];              /* stream bytes received by each measured side */
 	uint64_t bulk_left;
-	int64_t began_at_ns;          /* of the exchange under way */
-	int64_t next_at_ns;           /* what the client's program does next; RUDP_NEVER: it waits */
+	int64_t began_at_ns;          /* of the current exchange */
+	int64_t next_at_ns;           /* the client's program acts next; RUDP_NEVER: it waits */
 	int64_t *sent_at_ns;          /* of each message */
 	int64_t *took_ns;
 };
@@ -87,7 +87,7 @@ static void note(struct lab *lab, int64_t took_ns)
 	lab->took_ns[lab->done++] = took_ns;
 }
 
-/* The client's program: what it does at next_at_ns. */
+/* The action of the client's program at next_at_ns. */
 static void act(struct lab *lab)
 {
 	const struct latency_config *c = lab->config;

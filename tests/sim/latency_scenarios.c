@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bounds on latency and its cost, path by path. */
+/* Bounds on latency and its cost, for each path. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -24,7 +24,7 @@ struct bounds {
 	const char *what;
 	struct latency_config config;
 	double p50_ms, p99_ms;      /* at most */
-	double wire_per_unguarded;  /* wire bytes at most this many times those with the tail off */
+	double wire_per_unguarded;  /* at most: wire bytes relative to those without protection */
 };
 
 static const struct bounds all[] = {
@@ -36,7 +36,7 @@ static const struct bounds all[] = {
 	 {.link = P3, .count = 5000, .request_bytes = 200, .response_bytes = 200}, 101, 130, 2.1},
 	{"ask_p3_1k", "1 kB each way, 100 ms, 3 % loss",
 	 {.link = P3, .count = 5000, .request_bytes = 1000, .response_bytes = 1000}, 101, 130, 2.1},
-	/* 0.95 % take a round trip more (of 16 seeds): p99 is on one side of it or the other. */
+	/* 0.95 % take one more round trip (16 seeds), so p99 is with or without it. */
 	{"ask_p3_10k", "200 B ask for 10 kB, 100 ms, 3 % loss",
 	 {.link = P3, .count = 3000, .request_bytes = 200, .response_bytes = 10000}, 103, 230, 1.5},
 	{"ask_p3_100k", "200 B ask for 100 kB, 100 ms, 3 % loss",
@@ -58,7 +58,8 @@ static const struct bounds all[] = {
 	  .response_bytes = 1000}, 201, 250, 2.2},
 };
 
-/* Where there shall be no copies: packets for a hundred writes, bytes of the bulk beside them. */
+/* Traffic that needs no copies: limits for copied packets in a hundred writes, and for copied bytes of
+ * a bulk transfer at the same time. */
 struct abstention {
 	const char *name;
 	const char *what;
@@ -94,7 +95,7 @@ static bool is_within(const struct bounds *b, const struct latency_result *on,
 	       (double)on->wire_bytes <= b->wire_per_unguarded * (double)off->wire_bytes;
 }
 
-/* The same programs and chances with and without copies. */
+/* Runs the same programs and random numbers with and without copies. */
 static bool run(const struct bounds *b, uint64_t seed)
 {
 	struct latency_config config = b->config;

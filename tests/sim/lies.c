@@ -6,8 +6,8 @@
 #define BLOCK_BYTES (BLOCK_SYMBOLS * SYMBOL_BYTES)
 #define HOLES_MAX (RUDP_RECVBUF_RANGES_MAX - 200)
 #define CLOSED_AT_ONCE 3
-#define RARELY 0.02 /* what ends the connection */
-#define FRAMES (RUDP_FRAMES_MAX - 2) /* beside PADDING and one more */
+#define RARELY 0.02 /* chance of a frame that ends the connection */
+#define FRAMES (RUDP_FRAMES_MAX - 2) /* leaves room for PADDING and one more */
 
 static uint64_t below(struct prng *prng, uint64_t end)
 {
@@ -22,10 +22,10 @@ static void write_byte(struct rudp_writer *w, uint64_t offset)
 }
 
 /*
- * Every other byte from both ends of the window inwards, until nearly all ranges are taken. From then on
- * a byte in the middle of them, and one that closes the hole before it: both move half of the ranges.
- * That in a few frames only, just below what a packet may cost: what its victim takes whole stays as it
- * is.
+ * Writes every second byte from both ends of the window inwards, until nearly all ranges are in use.
+ * Then it writes a byte in the middle, and one that closes the hole before it: each moves half of the
+ * ranges. A packet has only a few of them, just below the limit of work for a packet, so that the victim
+ * handles the whole packet.
  */
 static void write_holes(struct rudp_writer *w, struct liar *liar, const struct rudp_conn *conn)
 {
@@ -47,7 +47,7 @@ static void write_holes(struct rudp_writer *w, struct liar *liar, const struct r
 	}
 }
 
-/* Bytes first: the sum takes what is left of the packet. */
+/* The bytes come first: the repair symbol takes the rest of the packet. */
 static void write_sums(struct rudp_writer *w, struct prng *prng)
 {
 	for (unsigned i = 0; i < FRAMES / 2; i++)
@@ -66,7 +66,7 @@ static void write_ack(struct rudp_writer *w, uint64_t largest)
 	rudp_write_varint(w, further);
 	rudp_write_varint(w, 0);
 	for (uint64_t i = 0; i < further; i++)
-		rudp_write_zeros(w, 2); /* one number missing, one there */
+		rudp_write_zeros(w, 2); /* one number missing, one present */
 }
 
 static void write_small(struct rudp_writer *w, const struct rudp_conn *conn, struct prng *prng)

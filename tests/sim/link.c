@@ -138,11 +138,11 @@ static bool is_too_big(const struct link *link, size_t bytes, int64_t now_ns)
 	return max > 0 && bytes > max;
 }
 
-/* Returns false when there is no memory for the duplicate. */
+/* Decides at random what happens to a datagram. false: no memory for its duplicate. */
 static bool draw_fate(struct link *link, struct prng *prng, struct flight *flight, struct flying *f,
 		      int64_t now_ns)
 {
-	/* Behind the queue: a large one that vanishes has taken its time on the wire before. */
+	/* Checked after the queue: a datagram that is too large still takes its time on the wire. */
 	if (is_too_big(link, f->len, now_ns)) {
 		link->counts.dropped_size++;
 		f->lost = true;
@@ -165,7 +165,7 @@ static bool draw_fate(struct link *link, struct prng *prng, struct flight *fligh
 	return true;
 }
 
-/* Packets that two hosts exchange over one pair of ports are of one flow. */
+/* The flow is identified by addresses and ports. */
 static uint32_t flow_of(const struct flying *f)
 {
 	return (uint32_t)rudp_addr_port(&f->from_addr) << 16 ^ rudp_addr_port(&f->to_addr) ^

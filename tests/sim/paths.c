@@ -16,11 +16,11 @@
 #define TRACE_MS_DEFAULT 10
 #define CROWD_NS (15 * S)
 #define CROWD_SETTLED_NS (3 * S)
-#define CHECK_SEEDS 3 /* odd: what is bounded is the median */
-#define STALLED_SEEDS 7 /* when a host stalls matters much */
+#define CHECK_SEEDS 3 /* odd: the median is checked */
+#define STALLED_SEEDS 7 /* the time of the stalls has a large effect */
 #define OBJECT_SEEDS 5
 #define STALL_EVERY_NS (20 * MS)
-#define STALL_CLUMP_NS (MS / 4) /* what a running engine's loop takes */
+#define STALL_CLUMP_NS (MS / 4) /* the time of a running engine's loop */
 #define MARK_ABOVE_NS (5 * MS)
 #define MARKED_PART_MIN 0.82
 #define MARKED_MEAN_MS_MAX 5
@@ -28,7 +28,7 @@
 #define HABIT_NS (40 * S)
 #define HABIT_BULK_BYTES 10000000
 #define HABIT_BULK_NS_MAX (60 * S)
-#define HABIT_RATIO_MAX 1.40 /* a start-up without trains on a long path: 2.1 s more than 5.6 */
+#define HABIT_RATIO_MAX 1.40 /* start-up without packet trains on a long path: 5.6 s plus 2.1 s */
 
 /* rate in Mbit/s, round trip in ms, queue in BDP */
 #define LINK(mbits, rtt_ms, bdps)                                                                  \
@@ -115,7 +115,7 @@ static void print(const char *name, const struct bulk_config *c, const struct bu
 		       bulk_jain(c, r));
 }
 
-/* On two processors for both ends, the path and the programs it is fifty times a second. */
+/* Stalls fifty times a second: so often on two processors for both ends, the path and the programs. */
 struct stall path_stalls(int64_t longest_ns)
 {
 	return (struct stall){longest_ns > 0 ? STALL_EVERY_NS : 0, longest_ns};
@@ -264,8 +264,8 @@ bool path_keeps(const char *name, const char *what, double *values, size_t count
 	return false;
 }
 
-/* One seed of a path that loses at random says little of it, and a change that only draws other
- * numbers must not decide. So the median is bounded. */
+/* A single seed says little about a path with random loss, and a change that only draws other random
+ * numbers must not fail the check. So the median is bounded. */
 static void expect(struct check *check, const char *what, double *values, size_t count,
 		   double least, double most)
 {
@@ -319,7 +319,7 @@ static void check_object(struct check *check)
 	expect(check, "the time of 1 MB", took_s, OBJECT_SEEDS, 0, check->path->bounds.object_s);
 }
 
-/* What a program may have done before its bulk. */
+/* What a program does on the connection before its bulk transfer. */
 static const struct habit {
 	const char *name;
 	const char *what;
@@ -352,7 +352,7 @@ static double habit_took_s(const struct habit *habit, const struct path *path, u
 	return seconds(result.flows[0].done_at_ns - HABIT_NS);
 }
 
-/* The bulk's time, by what it takes on a connection that begins with it. */
+/* The time of the bulk transfer, relative to that on a new connection. */
 static bool check_habit(const struct habit *habit, const struct path *path)
 {
 	static const struct habit fresh = {.name = "fresh"};
@@ -383,7 +383,7 @@ static int check_habits(int *runs)
 	return failures;
 }
 
-/* A queue that marks beyond 5 ms: rates go down before it overflows, and it stays short. */
+/* A queue that sets CE marks beyond 5 ms: senders slow down before it overflows, and it stays short. */
 static bool check_marks(const struct path *path, const char *cc)
 {
 	struct check check = {.path = path, .ok = true};
@@ -423,9 +423,9 @@ static int check_marking(int *runs)
 }
 
 /*
- * Hosts that stall, as those of the real runs do. What its clumps of ACKs add to the window and to the
- * bandwidth must not become a queue. 99 % of it were 14.1, 47, 12.4 and 6.0 ms on these paths while
- * extra_acked went into every probe, and DOWN drained at 90 % whatever stood.
+ * Hosts that stall, as in real runs. Their aggregated ACKs raise the window and the bandwidth estimate;
+ * this must not build up a queue. The 99th percentile of the queue was 14.1, 47, 12.4 and 6.0 ms on
+ * these paths while extra_acked was added in every probe, and DOWN drained at 90 % for any queue.
  */
 static const struct stalled {
 	const char *path;
@@ -472,8 +472,8 @@ static int check_stalling(int *runs)
 }
 
 /*
- * A crowd that is active all at once shares the link, though it is a few packets for each. What BBR
- * loses is bounded: in windows of four no round by itself shows heavy losses, and once more was lost
+ * Many flows at once share the link, although each has only a few packets in flight. BBR's losses are
+ * bounded: with windows of four packets no single round shows heavy losses, and earlier more was lost
  * than arrived.
  */
 static const struct crowd {

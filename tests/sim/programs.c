@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the programs at both ends do: open, accept, write, read, compare, end as their plan says. */
+/* The programs at both ends: they open, accept, write, read, compare, and end connections as planned. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static int index_of(const struct world *w, int host, const struct rudp_conn *con
 	return -1;
 }
 
-/* The listening side learns which connection it has from the client's port. */
+/* The listening side identifies a connection by the client's port. */
 static void accept_all(struct world *w)
 {
 	struct rudp_conn *conn;
@@ -25,7 +25,7 @@ static void accept_all(struct world *w)
 		struct side *side;
 
 		if (w->nat_port)
-			index = w->accepted; /* behind the NAT ports say nothing; single conns only */
+			index = w->accepted; /* behind a NAT: one connection only */
 		if (index < 0 || index >= w->config->conns || w->side[1][index].opened) {
 			world_fail(w, "accepted a connection that nobody opened, or twice (%d)",
 				   index);
@@ -101,7 +101,7 @@ static void close_side(struct world *w, struct side *side)
 	side->conn = NULL;
 }
 
-/* What a program does when it may read and write. */
+/* A program reads and writes as much as it may. */
 static void pump(struct world *w, int host, int index)
 {
 	const struct world_config *c = w->config;
@@ -134,7 +134,7 @@ static void pump(struct world *w, int host, int index)
 	if (!side->eof && rudp_conn_receive_eof(side->conn)) {
 		side->eof = true;
 		w->result->data_end_ns = w->now_ns;
-		/* In these plans one side never gets an orderly end; the other may, before it. */
+		/* With these plans this side must never get an orderly end; the other side may. */
 		if ((c->end == END_RESET && host == 1) || (c->end == END_CLOSE_UNREAD && host == 0))
 			world_fail(w, "connection %d: a reset was read as end of file", index);
 		else if (side->read != side->to_read)
@@ -205,7 +205,7 @@ void programs_open_due(struct world *w)
 bool programs_are_done(struct world *w)
 {
 	for (int i = 0; i < w->config->conns; i++) {
-		/* A connection that was reset before anybody accepted it has never been. */
+		/* A connection that was reset before it was accepted does not exist for the server. */
 		bool unseen = w->config->end == END_RESET && !w->side[1][i].opened;
 
 		unseen |= w->config->may_be_reset && w->side[0][i].failed && !w->side[1][i].opened;

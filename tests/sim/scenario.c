@@ -13,7 +13,7 @@ static void both(struct world_config *c, struct link_config link)
 	c->up = c->down = link;
 }
 
-/* The link of the field's interop runs: 10 Mbit/s, 15 ms each way, a queue of 25 packets. */
+/* The link of the QUIC interop runner: 10 Mbit/s, 15 ms each way, a queue of 25 packets. */
 static const struct link_config interop = {
 	.delay_ns = 15 * MS, .rate_bits_per_s = 10e6, .queue_bytes = 25 * 1252};
 
@@ -124,7 +124,7 @@ static void slow_reader(struct world_config *c)
 	c->finish_by_ns = 60 * S;
 }
 
-/* Programs that read slowly, on hosts that have a fraction of the memory that was promised. */
+/* Slow readers, on hosts with less memory than the windows that they have advertised. */
 static void scarce(struct world_config *c)
 {
 	many(c);
@@ -192,7 +192,7 @@ static void lost_acks(struct world_config *c)
 	c->finish_by_ns = 10 * S;
 }
 
-/* The client is done at once; the server has much to say for long. */
+/* The client ends at once; the server sends for a long time. */
 static void half_close(struct world_config *c)
 {
 	both(c, interop);
@@ -243,7 +243,7 @@ static void mtu_path(struct world_config *c, size_t path_bytes)
 	c->finish_by_ns = 2000 * MS;
 }
 
-/* The first probe is right, and nothing is lost for it. */
+/* The first probe has the right size, so no probe is lost. */
 static void mtu_ethernet(struct world_config *c)
 {
 	mtu_path(c, 1472);
@@ -257,7 +257,7 @@ static void mtu_tunnel(struct world_config *c)
 	c->size_drops_max = 6;
 }
 
-/* Nothing above the base passes: all that is lost are probes. */
+/* No datagram above the base size passes: only probes are lost. */
 static void mtu_base(struct world_config *c)
 {
 	mtu_path(c, 1200);
@@ -270,7 +270,7 @@ static void mtu_jumbo(struct world_config *c)
 	c->interface_bytes = c->datagram_least = 8972;
 }
 
-/* Jumbo frames end at the switch. */
+/* Jumbo frames do not pass the switch. */
 static void mtu_jumbo_ends(struct world_config *c)
 {
 	mtu_path(c, 1472);
@@ -297,18 +297,18 @@ static void mtu_lossy(struct world_config *c)
 	c->finish_by_ns = 5 * S;
 }
 
-/* The path gets narrower while bytes flow: found out without a time-out that anybody would notice. */
+/* The path's MTU shrinks during the transfer. It is found without a long time-out. */
 static void mtu_shrinks(struct world_config *c)
 {
 	mtu_path(c, 1472);
-	c->down_bytes = 15 << 20; /* what passes is found before they are through */
+	c->down_bytes = 15 << 20; /* enough to find the size during the transfer */
 	c->up.datagram_max_later = c->down.datagram_max_later = 1392;
 	c->up.change_at_ns = c->down.change_at_ns = 500 * MS;
 	c->datagram_most = c->datagram_least = 1392;
 	c->finish_by_ns = 3 * S;
 }
 
-/* Only what goes one way is affected, and there is loss besides. */
+/* The MTU shrinks in one direction only, and there is random loss. */
 static void mtu_shrinks_lossy(struct world_config *c)
 {
 	mtu_shrinks(c);
@@ -318,7 +318,7 @@ static void mtu_shrinks_lossy(struct world_config *c)
 	c->finish_by_ns = 6 * S;
 }
 
-/* Ten minutes after the first search a wider path is found: 75 MB at 1 Mbit/s. */
+/* Ten minutes after the first search a larger MTU is found: 75 MB at 1 Mbit/s. */
 static void mtu_grows(struct world_config *c)
 {
 	both(c, (struct link_config){.delay_ns = 25 * MS, .rate_bits_per_s = 1e6,
@@ -329,7 +329,7 @@ static void mtu_grows(struct world_config *c)
 	c->finish_by_ns = 1000 * S;
 }
 
-/* What a probe and its loss cost many short connections: nothing, there is none. */
+/* Short connections send no probes, so they lose none. */
 static void mtu_short(struct world_config *c)
 {
 	mtu_path(c, 1200);
@@ -340,7 +340,7 @@ static void mtu_short(struct world_config *c)
 	c->datagram_most = 1200;
 }
 
-/* One after another, so that all but the first few know each other. */
+/* One after another, so that all but the first few resume an association. */
 static void resumed(struct world_config *c)
 {
 	in_a_row(c);
@@ -365,7 +365,7 @@ static void resumed_forged(struct world_config *c)
 {
 	resumed_rough(c);
 	c->attacker.forge_refusal = 0.5;
-	c->up.corrupt = c->down.corrupt = 0; /* a REFUSE has no check: it would be of another reason */
+	c->up.corrupt = c->down.corrupt = 0; /* REFUSE has no checksum, so its reason may change */
 	c->resumed_min = 1;
 }
 
@@ -379,7 +379,7 @@ static void resumed_restarts(struct world_config *c)
 	c->finish_by_ns = 200 * S;
 }
 
-/* The first bytes travel in the SYN: what a server's program gets, it gets once. */
+/* The first bytes are early data in the SYN: a server's program gets them once at most. */
 static void early(struct world_config *c)
 {
 	resumed(c);
@@ -409,7 +409,7 @@ static void early_restarts(struct world_config *c)
 	c->early_min = 2 * 20;
 }
 
-/* Hours: the window without DH closes between most of them. */
+/* Spread over an hour: most of them are too late to resume without DH. */
 static void resumed_slowly(struct world_config *c)
 {
 	in_a_row(c);
@@ -441,15 +441,15 @@ const struct scenario scenarios[] = {
 	{"half_close", "one side is done at once, the other sends 8 MiB, 2 % loss", 3, half_close},
 	{"both_close", "both sides close at once, 30 % loss", 20, both_close},
 	{"in_a_row", "64 short connections one after another, 5 % loss", 5, in_a_row},
-	{"resumed", "64 connections one after another know each other, 5 % loss", 10, resumed},
+	{"resumed", "64 resumed connections one after another, 5 % loss", 10, resumed},
 	{"resumed_rough", "the same with loss, copies, disorder, damage, replayed SYNs", 20,
 	 resumed_rough},
-	{"resumed_forged", "the same, half of the SYNs refused by somebody on the path", 20,
+	{"resumed_forged", "the same, half of the SYNs refused by an attacker on the path", 20,
 	 resumed_forged},
 	{"resumed_restarts", "the server forgets every five seconds", 10, resumed_restarts},
 	{"early", "64 connections one after another with early data, 5 % loss", 10, early},
 	{"early_rough", "the same with loss, copies, disorder, damage, replayed SYNs", 20, early_rough},
-	{"early_forged", "the same, half of the SYNs refused by one on the path", 20, early_forged},
+	{"early_forged", "the same, half of the SYNs refused on the path", 20, early_forged},
 	{"early_restarts", "early data, the server forgets every five seconds", 10, early_restarts},
 	{"resumed_slowly", "64 connections in an hour, most with a new DH", 5, resumed_slowly},
 	{"rekeying", "both sides change keys all the time, 5 % loss, reordering", 10, rekeying},
@@ -545,9 +545,8 @@ static double dead_share(const struct link_config *l)
 }
 
 /*
- * Generous, but finite: all bytes at a fifth of the slowest rate drawn, and each packet of a connection
- * a round trip of its own, which is about what CUBIC's least window comes to under heavy loss; blackouts
- * stretch that.
+ * A generous bound: all bytes at a fifth of the slowest possible rate, and a round trip for each packet
+ * of a connection, which is about CUBIC's minimum window under heavy loss. Blackouts make it longer.
  */
 static int64_t bound_ns(const struct world_config *c)
 {
@@ -582,7 +581,7 @@ void scenario_random(uint64_t seed, struct world_config *c)
 		c->read_bytes = (size_t)prng_between(&p, 1000, 100000);
 	}
 	if (prng_chance(&p, 0.15) && c->conns == 1) {
-		/* A path is proven in a round trip; one that changes faster proves nothing. */
+		/* Path validation takes a round trip, so the path must not change faster. */
 		c->rebind_every_ns = prng_between(&p, 300 * MS, 5 * S) +
 				     6 * (c->up.delay_ns + c->down.delay_ns);
 		c->rebind_host = prng_chance(&p, 0.5);

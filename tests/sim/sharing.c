@@ -8,7 +8,7 @@
 
 #define S RUDP_NS_PER_S
 
-/* An interval that a value has to keep. */
+/* The allowed interval of a value. */
 struct within {
 	double least, most;
 };
@@ -17,20 +17,20 @@ struct sharing {
 	const char *name, *path, *first, *others;
 	uint32_t flows;
 	int64_t apart_ns;
-	struct within share; /* of the first flow, in SHARING_NS from when the last has started */
+	struct within share; /* of the first flow, within SHARING_NS after the last flow started */
 	double jain;
-	double queue_ms; /* at most, in the mean; 0: whatever */
+	double queue_ms; /* the mean, at most; 0: no bound */
 	bool hosts_apart;
 };
 
 /*
- * The aim is 0.35 to 0.65 beside CUBIC and the kernel's BBR, 0.45 to 0.55 for two of a kind. Where it
- * holds no better the bound says what holds: docs/performance.md, "Beside other flows". When a flow
- * begins decides much, so what is bounded is the median of runs that differ in that.
+ * The aim is 0.35 to 0.65 beside CUBIC and the kernel's BBR, 0.45 to 0.55 for two equal flows. If the
+ * aim is not reached, the bound is what holds today: docs/performance.md, "Beside other flows". The
+ * start time of a flow has a large effect, so the median of runs with different start times is bounded.
  */
 #define SHARING_SEEDS 3 /* odd */
 #define SHARING_NS (60 * S)
-#define SHARING_SPREAD_NS (137 * RUDP_NS_PER_MS / 10) /* flows begin so much later for each seed */
+#define SHARING_SPREAD_NS (137 * RUDP_NS_PER_MS / 10) /* the flows of each seed start this much later */
 #define SHARING_STALL_NS (RUDP_NS_PER_MS / 2)
 
 static const struct sharing sharings[] = {
@@ -44,12 +44,12 @@ static const struct sharing sharings[] = {
 	{"four-bbr-P6", "P6", "bbr", "bbr", 4, 0, {0.22, 0.28}, 0.98, 0, false},
 	{"ten-bbr-P1", "P1", "bbr", "bbr", 10, 0, {0.08, 0.12}, 0.98, 20, false},
 	{"ten-bbr-P6", "P6", "bbr", "bbr", 10, 0, {0.08, 0.12}, 0.97, 0, false},
-	/* of 41 seeds: 0.555, 0.988 */
+	/* 41 seeds: share 0.555, Jain's index 0.988 */
 	{"two-hosts-P1", "P1", "bbr", "bbr", 2, 0, {0.45, 0.58}, 0.97, 0, true},
 	{"host-then-host-P1", "P1", "bbr", "bbr", 2, 5 * S, {0.42, 0.60}, 0.95, 0, true},
 	{"two-hosts-P6", "P6", "bbr", "bbr", 2, 0, {0.45, 0.55}, 0.98, 0, true},
 	{"four-hosts-P6", "P6", "bbr", "bbr", 4, 0, {0.15, 0.35}, 0.95, 0, true},
-	/* 31 seeds lie between 0.68 and 0.98, with medians of 0.88 to 0.90: three may be below. */
+	/* 31 seeds lie between 0.68 and 0.98, with medians of 0.88 to 0.90. Three may be below. */
 	{"ten-hosts-P1", "P1", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.86, 0, true},
 	{"ten-hosts-P6", "P6", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.95, 0, true},
 	{"bbr-kernel-bbr-P1", "P1", "bbr", "kernel-bbr", 2, 0, {0.42, 0.65}, 0.97, 0, false},
@@ -108,7 +108,7 @@ static bool check_sharing(const struct sharing *sharing)
 	return ok;
 }
 
-/* HyStart++ leaves slow start before the queue is full: 545 were dropped when it did not. */
+/* HyStart++ leaves slow start before the queue is full; without it 545 packets were dropped. */
 static bool check_slow_start(void)
 {
 	struct bulk_config config;
@@ -121,8 +121,7 @@ static bool check_slow_start(void)
 		     (struct within){0, 40});
 }
 
-/* A program that writes a tenth of the link gets it through at once beside a flow that wants all.
- */
+/* A program that writes at a tenth of the link's rate is not delayed by a flow that uses the rest. */
 static bool check_limited(void)
 {
 	const uint64_t rate = 10000000 / 8;
@@ -148,8 +147,7 @@ static bool check_limited(void)
 	return ok;
 }
 
-/* After a pause it goes on at the bandwidth it knew, and without a burst: 100 ms later it is full.
- */
+/* After a pause a flow continues at its known bandwidth, without a burst: 100 ms later it is full. */
 static bool check_restart(void)
 {
 	const int64_t resume_at_ns = 10 * S, span_ns = 2 * S;
@@ -172,7 +170,7 @@ static bool check_restart(void)
 	return ok;
 }
 
-/* Two between the same hosts with a link each: as good as alone, but for finding that out. */
+/* Two flows between the same hosts, each with its own link: nearly as good as alone, after a start. */
 static bool check_two_ways(double odd_bits_per_s)
 {
 	struct bulk_config config;
@@ -206,7 +204,7 @@ static bool check_ways(void)
 	return fast && faster;
 }
 
-/* CUBIC has filled a deep queue, but somebody has seen the path without it before. */
+/* CUBIC has filled a deep queue, but an earlier connection has measured the path without it. */
 static bool check_known_empty(void)
 {
 	double shares[SHARING_SEEDS];

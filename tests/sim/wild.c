@@ -42,7 +42,7 @@ static void draw_losses(struct prng *p, struct link_config *l)
 	}
 }
 
-/* Up to half a round trip in each way. */
+/* Up to half a round trip in each direction. */
 static void draw_jitter(struct prng *p, double rtt_ms, struct link_config *l)
 {
 	double part = prng_unit(p) * prng_unit(p);
@@ -136,7 +136,7 @@ static void describe(uint64_t seed, const struct wild_path *path)
 struct comparison {
 	uint64_t seed;
 	double ratio, wire,
-		queue; /* of queue: what it is above its bar, in BDP; 0 or less is within */
+		queue; /* the queue above its bound, in BDP; at most 0: within it */
 };
 
 static bool compare(uint64_t seed, const char *cc, bool tell, struct comparison *c)
@@ -247,7 +247,7 @@ static void print_way(const char *way, const struct link_config *l)
 	printf(" --%s-rate %.0f --%s-queue %zu", way, l->rate_bits_per_s, way, l->queue_bytes);
 }
 
-/* linkem's jitter is around the delay, ours on top of it. */
+/* linkem's jitter is around the delay, the simulator's is added to it. */
 static void print_options(uint64_t seed)
 {
 	struct wild_path path;

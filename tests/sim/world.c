@@ -11,9 +11,9 @@
 #include "world_private.h"
 
 #define MEMORY_EXTRA_BYTES (24u << 20) /* records and ranges of one connection, at most */
-#define RECORDS_BYTES (64u << 10)      /* of a connection with little to send; never refused */
+#define RECORDS_BYTES (64u << 10)      /* of a connection that sends little; never refused */
 #define STEPS_AT_ONE_INSTANT_MAX 1000
-#define MEMORY_CHECK_EVERY 64          /* steps; the other invariants are looked at in each */
+#define MEMORY_CHECK_EVERY 64          /* steps; the other invariants are checked in each step */
 
 void world_fail(struct world *w, const char *format, ...)
 {
@@ -67,7 +67,7 @@ static void transmit_all(struct world *w)
 			fly(w, host, &train);
 }
 
-/* The NAT between: what leaves the client bears another port, what comes back is mapped again. */
+/* The NAT on the path: replaces the client's port in both directions. */
 static void translate(const struct world *w, struct flying *f)
 {
 	if (f->to == 1 && w->nat_port) {
@@ -101,7 +101,7 @@ static bool check_memory(void *context, struct rudp_conn *conn)
 	return !w->over;
 }
 
-/* All together hold what they may, but for the floor on which each can stand. */
+/* All connections together keep the memory budget, except for the minimum that each may have. */
 static void check_budget(struct world *w, int host)
 {
 	const struct rudp_budget *budget = rudp_endpoint_budget(w->ep[host]);
@@ -140,7 +140,7 @@ static void rebind_due(struct world *w)
 	w->next_rebind_ns += w->config->rebind_every_ns;
 }
 
-/* While it still is: a connection that has ended has no path. */
+/* Notes the datagram size while the connection exists. */
 static void note_size(struct world *w)
 {
 	struct rudp_conn_stats s;
@@ -196,7 +196,8 @@ static void listen_at(struct world *w)
 		rudp_listener_set_early(w->listener, WORLD_CONNS_MAX);
 }
 
-/* Only between connections: those that stand are told by RESETs, which other worlds look at. */
+/* Restarts the server, only while there is no connection: open ones would get RESETs, which other
+ * scenarios test. */
 static void restart_due(struct world *w)
 {
 	if (!w->config->restart_every_ns || w->now_ns < w->next_restart_ns ||
@@ -318,7 +319,7 @@ static void world_fini(struct world *w)
 	free(w);
 }
 
-/* A limit that nothing has come near to proves nothing. */
+/* Checks that memory was scarce in fact: otherwise the run would test nothing. */
 static void check_scarcity(struct world *w)
 {
 	struct world_result *r = w->result;

@@ -4,7 +4,7 @@
  *
  * Host 0 opens the connections, host 1 listens. Each host is one rudp endpoint with a program that
  * writes a pattern, reads and compares, and ends the connection as its plan says. Everything is a
- * function of the seed. World stops with a reason as soon as anything is not as it must be.
+ * function of the seed. The world stops with a reason as soon as an invariant is violated.
  */
 #ifndef RUDP_SIM_WORLD_H
 #define RUDP_SIM_WORLD_H
@@ -30,7 +30,7 @@ enum world_end {
 
 struct world_config {
 	uint64_t seed;
-	struct link_config up, down;     /* client to server, and back */
+	struct link_config up, down;     /* client to server; server to client */
 	int conns;
 	uint64_t up_bytes, down_bytes;   /* of each connection */
 	enum world_end end;
@@ -42,23 +42,23 @@ struct world_config {
 	int64_t rekey_every_ns;          /* both ends of all connections near their keys' limit */
 	uint32_t exchanges_min;          /* fewer exchanges of keys in a connection are a failure */
 	struct attacker_config attacker;
-	int64_t restart_every_ns;        /* the server forgets all, between connections; 0: never */
+	int64_t restart_every_ns;        /* the server is restarted, between connections; 0: never */
 	bool resume_off;
 	unsigned resumed_min;            /* fewer ends of connections resumed are a failure */
 	bool early;                      /* clients write before their SYN leaves, which waits for that
 					  * at every other one; servers allow it */
-	unsigned early_min;              /* likewise, ends with bytes that travelled in a SYN */
+	unsigned early_min;              /* likewise, ends with early data */
 	bool may_be_reset;               /* ECONNRESET is no failure: at most once, not exactly once */
 	const char *cc;
 	bool keyed;
 	uint8_t suite;
 	size_t buffer_max_bytes;
-	uint64_t memory_max_bytes;       /* of a host's connections, and too little; 0: no limit */
+	uint64_t memory_max_bytes;       /* of a host's connections; too little; 0: no limit */
 	uint64_t refused_min;            /* fewer datagrams without memory for them are a failure */
 	int64_t connect_timeout_ns;
-	int64_t finish_by_ns;            /* bound in virtual time: failing it is a failure */
+	int64_t finish_by_ns;            /* in virtual time; a later end is a failure */
 	int64_t data_by_ns;              /* likewise, for the last end of file; 0: no bound */
-	uint32_t interface_bytes;        /* what both hosts' interfaces take; 0: unknown */
+	uint32_t interface_bytes;        /* of both hosts' interfaces; 0: unknown */
 	uint32_t datagram_least, datagram_most; /* of the server's datagrams at the end; 0: any */
 	uint64_t size_drops_max;         /* downward, too big for the path; 0: any number */
 	int64_t trace_every_ns;          /* print the first connection's state; 0: never */
@@ -80,7 +80,7 @@ struct world_result {
 	uint64_t memory_most_bytes;      /* the most that a host's buffers held */
 	uint64_t refused;                /* datagrams for which there was no memory */
 	uint32_t exchanges_most;         /* the most key exchanges of a connection */
-	unsigned early;                  /* ends with bytes that travelled in a SYN */
+	unsigned early;                  /* ends with early data */
 	int64_t queue_delay_mean_ns, queue_delay_max_ns; /* upward link */
 };
 

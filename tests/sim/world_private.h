@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * world_private - the inside of a world, for world.c (the path, time, what must always hold) and
- * programs.c (what happens at its ends).
+ * world_private - the inside of a world, for world.c (the path, time, invariants) and
+ * programs.c (the programs at both ends).
  */
 #ifndef RUDP_SIM_WORLD_PRIVATE_H
 #define RUDP_SIM_WORLD_PRIVATE_H
@@ -42,23 +42,23 @@ struct world {
 	int64_t next_rekey_ns;
 	int64_t next_restart_ns;
 	int64_t next_trace_ns;
-	uint16_t nat_port;    /* what the path makes of the client's port; 0: as it is */
+	uint16_t nat_port;    /* the client's port behind the NAT; 0: unchanged */
 	uint8_t nat_host;
 	int64_t queue_sum_ns;
-	unsigned steps_here;  /* since time last moved */
+	unsigned steps_here;  /* since the time last advanced */
 	bool over;
 };
 
-/* The world is over, for this reason; only the first one counts. */
+/* Ends the world with this reason; only the first reason counts. */
 void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The programs (programs.c). Opens the connections whose time has come. */
 void programs_open_due(struct world *w);
-/* Does what the endpoint's events and its program's plan ask for. */
+/* Handles the endpoint's events, and acts as the program's plan says. */
 void programs_on_events(struct world *w, int host);
-/* What slow readers do without an event. */
+/* Slow readers read, also without an event. */
 void programs_read_on(struct world *w);
-/* When a program acts next by its own timer. */
+/* When a program's own timer fires next. */
 int64_t programs_next_ns(const struct world *w);
 /* true: all have ended as planned, and no connection is left. */
 bool programs_are_done(struct world *w);
