@@ -12,7 +12,7 @@ from paths import CHANGE_S, LATER_MBPS, path_named
 
 
 def at(rows, ms):
-    """The last row not after this instant."""
+    """Returns the last row that is not later than this time."""
     return max((row for row in rows if float(row["ms"]) <= ms), key=lambda row: float(row["ms"]),
                default=rows[0])
 
@@ -34,13 +34,13 @@ def settled_loss(rows, path, end_ms):
 
 
 def gone_s(rows, end_ms):
-    """From the change to an empty queue; where it never empties, to the end."""
+    """Returns the time from the change until the queue is empty, or until the end if it never is."""
     later = [float(row["ms"]) for row in rows if float(row["ms"]) > CHANGE_S * 1e3 and float(row["ab_queue_us"]) <= GONE_US]
     return min(later, default=end_ms) / 1e3 - CHANGE_S
 
 
 def used_s(rows, path, end_ms):
-    """From the change to the end of the first round trip in which the rate is used."""
+    """Returns the time from the change to the end of the first round trip that uses the new rate."""
     trip_ms = path.rtt_ms
     wanted = USED_PART * LATER_MBPS.get(path.name, path.mbps) * 1e3 / 8 * trip_ms
     later = [ms for ms in (float(row["ms"]) for row in rows)

@@ -14,7 +14,7 @@ WANTED = ("congestion_window", "bytes_in_flight", "smoothed_rtt", "latest_rtt", 
 
 
 def events(path):
-    """The engine may be writing yet: what has no end of line is not whole (RFC 7464, section 2.3)."""
+    """Ignores a line without its end, which the engine may still be writing (RFC 7464, section 2.3)."""
     with open(path, encoding="utf-8") as text:
         for record in text.read().split("\x1e"):
             if record.endswith("\n"):

@@ -35,7 +35,7 @@ def medians(results, measurement, figure):
 
 
 def ratio_of(ours, best, more_is_better):
-    """None: all runs failed."""
+    """Returns None if all runs failed."""
     if not ours:
         return 0 if best else None
     if not best:
@@ -96,7 +96,7 @@ def worst_queue(results):
 
 
 def ratios_table(results):
-    """Head and rows, as of the functions below."""
+    """Returns the head and the rows of a table."""
     rows = []
     for measure in MEASURES:
         ratios = [c.ratio for c in compare(results, measure)]

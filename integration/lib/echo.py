@@ -73,7 +73,7 @@ def serve_threading(address):
 
 
 class Selected:
-    """One connection of the selectors' server: asks for what it can use, and for nothing else."""
+    """One connection of the selectors' server. It waits only for the events that it can handle."""
 
     def __init__(self, selector, connection):
         self.selector, self.connection = selector, connection
@@ -148,7 +148,7 @@ def echo_what_comes(channel):
         echo_blocking(channel.recv())
 
 
-# One process accepts, and hands each connection to a worker.
+# One process accepts, and passes each connection to a worker.
 def serve_passing(address):
     listener = listen(address)
     channels = []

@@ -58,7 +58,7 @@ def in_child(uid, function, *arguments):
 def execute(listener, port):
     os.set_inheritable(listener.fileno(), True)
     words = [PYTHON, __file__, str(port), "0", PROGRAM, str(listener.fileno())]
-    # As sshd has it: nothing of its own environment.
+    # Like sshd, it passes on nothing of its own environment.
     os.execve(PYTHON, words, {"PATH": os.environ["PATH"]})
 
 
