@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# An echo server and client, in the ways in which Python programs are written:
+# An echo client, and an echo server in each of the usual styles of Python programs:
 #
-#     echo.py serve WAY ADDRESS PORT               until SIGTERM
-#     echo.py call ADDRESS PORT CONNECTIONS BYTES  all at once, with asyncio; exit code 1 if one
-#     failed
+#     echo.py serve STYLE ADDRESS PORT             until SIGTERM
+#     echo.py call ADDRESS PORT CONNECTIONS BYTES  all connections at once, with asyncio; exit code 1 if
+#                                                  one failed
 #
 # A client sends random bytes, closes its sending direction, and must get the same bytes and then
 # end of file.

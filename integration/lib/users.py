@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """users.py PORT UID: a server of root, a worker that it forks and a program that it executes, both as another
 user. Each of the three answers one connection at PORT, in this order, and then listens on a port of its own: the
-worker on PORT + 1, the program on PORT + 2. The line "ready" reports that. Input ends all three.
+worker on PORT + 1, the program on PORT + 2. Then it prints "ready". A line of input ends all three.
 """
 import os
 import socket
