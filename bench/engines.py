@@ -4,7 +4,7 @@
 
     engines.py [ROUNDS [SECONDS [TEXT]]]   cases whose names contain TEXT (BUILD: where bench/engines is)
 
-docs/decisions/several-engines.md says what the cases mean.
+docs/decisions/several-engines.md explains the cases.
 """
 
 import json

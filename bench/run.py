@@ -60,21 +60,21 @@ def seeds_from(text):
 def options():
     parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="a selection of shorter runs: less than five minutes")
-    parser.add_argument("--plain-only", action="store_true", help="without rudp: checks the measuring itself")
+    parser.add_argument("--plain-only", action="store_true", help="without rudp, to check the measurements themselves")
     parser.add_argument("--only", action="append", default=[], choices=plan.names(), metavar="NAME",
-                        help="again and again: " + ", ".join(plan.names()))
+                        help="one or more times: " + ", ".join(plan.names()))
     parser.add_argument("--path", action="append", default=[], type=known_path, metavar="PATH",
-                        help="again and again: wild-SEED, " + ", ".join(PATHS))
+                        help="one or more times: wild-SEED, " + ", ".join(PATHS))
     parser.add_argument("--seeds", type=seeds_from, default=[], metavar="SEEDS",
-                        help=f"of the random paths, such as 1-20,37 (1-{plan.WILD_PATHS})")
+                        help=f"seeds of the random paths, such as 1-20,37 (1-{plan.WILD_PATHS})")
     parser.add_argument("--variant", action="append", default=[], metavar="VARIANT",
-                        help="again and again: " + ", ".join(plan.ALL) + ", tcp, tls, rudp-two")
-    parser.add_argument("--rounds", type=int, help="instead of those of the plan")
-    parser.add_argument("--add", action="store_true", help="keep earlier results of what is not measured now")
-    parser.add_argument("--serial", action="store_true", help="never two runs side by side")
+                        help="one or more times: " + ", ".join(plan.ALL) + ", tcp, tls, rudp-two")
+    parser.add_argument("--rounds", type=int, help="the number of rounds, instead of the plan's")
+    parser.add_argument("--add", action="store_true", help="keep the earlier results of other measurements")
+    parser.add_argument("--serial", action="store_true", help="never two runs at the same time")
     parser.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE",
-                        help="another setting for rudp's programs: RUDP_...=...")
-    parser.add_argument("--list", action="store_true", help="say what would run, and how long it takes")
+                        help="a setting for the programs under rudp: RUDP_...=...")
+    parser.add_argument("--list", action="store_true", help="list the runs and estimate their time")
     return parser.parse_args()
 
 
@@ -139,7 +139,7 @@ def possible(job, missing):
                 and v.removeprefix("tcp-") not in offered_congestion_controls()]
     for tool in lacking:
         if tool not in missing:
-            note(f"no {tool} here: what needs it is left out")
+            note(f"{tool} is missing: measurements that need it are left out")
             missing.add(tool)
     if job.measurement == "first_byte" and job.case == "fastopen" and job.variant not in ("tcp", plan.DEFAULT):
         return False
@@ -303,13 +303,13 @@ def main():
     build_programs(out)
     build_carriers(out, {job.measurement for job in todo})
     if load_average() > os.cpu_count() / 4:
-        note(f"load average is {load_average()}: other work on this machine will show in the numbers")
+        note(f"load average is {load_average()}: other work on this machine will affect the results")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     try:
         measure(todo, arguments, out)
     except Interrupted:
-        note("interrupted; what was measured is in " + os.path.join(out, "raw.jsonl"))
+        note("interrupted; the results so far are in " + os.path.join(out, "raw.jsonl"))
         return 130
     subprocess.run([sys.executable, os.path.join(HERE, "plot.py"), out], check=True)
     return subprocess.run([sys.executable, os.path.join(HERE, "report.py"), out]

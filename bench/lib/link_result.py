@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """link_result.py PATH STATS SERIES CARRIERS-CPU-S MACHINE-BUSY-S SERVER-JSON CLIENT-JSON: one bulk run as JSON.
 
-Wire bytes are those that can have mattered at the end: what left a before the last one-way delay, and
-what b has sent by then."""
+Wire bytes exclude packets that were sent too late to matter: they count the bytes that a sent before the last one-way
+delay, and the bytes that b had sent by then."""
 import csv
 import json
 import sys
@@ -27,7 +27,7 @@ def between(rows, column, from_ms, to_ms):
 
 
 def settled_loss(rows, path, end_ms):
-    """Of the bytes sent after SETTLED_MS; what is sent at the end has time to arrive."""
+    """Concerns the bytes sent after SETTLED_MS. The last bytes have time to arrive."""
     travel_ms = path.rtt_ms / 2
     sent = between(rows, "ab_sent", SETTLED_MS, end_ms - travel_ms)
     return 1 - between(rows, "ab_delivered", SETTLED_MS + travel_ms, end_ms) / sent if sent else None

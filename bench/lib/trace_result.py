@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """trace_result.py DIRECTORY SERIES SECONDS: the sender's trace (qlog 0.3, JSON-SEQ) thinned to a curve.
 
-Of several traces the one that sent most is taken. Times are in milliseconds, windows in bytes, rates in
-bit/s, as qlog has them."""
+If there are several traces, it takes the one with the most data sent. Times are in milliseconds, windows in bytes,
+rates in bit/s, as in qlog."""
 import csv
 import json
 import os
