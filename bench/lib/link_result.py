@@ -27,7 +27,7 @@ def between(rows, column, from_ms, to_ms):
 
 
 def settled_loss(rows, path, end_ms):
-    """Concerns the bytes sent after SETTLED_MS. The last bytes have time to arrive."""
+    """Returns the lost share of the bytes sent after SETTLED_MS, except those sent too late to arrive."""
     travel_ms = path.rtt_ms / 2
     sent = between(rows, "ab_sent", SETTLED_MS, end_ms - travel_ms)
     return 1 - between(rows, "ab_delivered", SETTLED_MS + travel_ms, end_ms) / sent if sent else None
