@@ -223,7 +223,7 @@ exit_codes() {
 	converse ida --send '#hall' --peer nobody --timeout 2 <"$TMP/hello"
 	finish ida 20
 	expect_eq "$STATUS" 1 "exit code with another name"
-	expect_match "$TMP/ida.err" 'another name than --peer says' "why"
+	expect_match "$TMP/ida.err" 'does not have the name given with --peer' "why"
 	local status=0
 	"$BUILD/converse" --id 'two words' --server "$B4" --key "$TMP/key" 2>"$TMP/usage" || status=$?
 	expect_eq "$status" 2 "exit code of wrong usage"
