@@ -18,6 +18,7 @@
  */
 #include <assert.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -72,6 +73,8 @@ static struct {
 	unsigned kept_count;
 	int watched[KEPT_MAX]; /* of pipes and pairs: hang up when the engine has closed its end */
 	unsigned watched_count;
+	int unsent[KEPT_MAX];  /* would have been the engine's alone, if the message had been sent */
+	unsigned unsent_count;
 	int peers[KEPT_MAX];   /* read nothing, so that the close of the other end lingers */
 	unsigned peer_count;
 } sent;
@@ -241,10 +244,17 @@ static int make_lingering(void)
 	socklen_t len = sizeof addr;
 	int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int rc;
 
 	assert(bind(peer, (struct sockaddr *)&addr, len) == 0 && listen(peer, 1) == 0);
 	assert(getsockname(peer, (struct sockaddr *)&addr, &len) == 0);
-	assert(connect(fd, (struct sockaddr *)&addr, len) == 0);
+	/* The fuzzer's timer interrupts calls, and this one waits where the machine is busy. */
+	do
+		rc = connect(fd, (struct sockaddr *)&addr, len);
+	while (rc < 0 && errno == EINTR);
+	if (rc < 0)
+		perror("connect of a lingering socket");
+	assert(rc == 0);
 	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
 		;
 	assert(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0);
@@ -252,7 +262,7 @@ static int make_lingering(void)
 	return fd;
 }
 
-static void send_message(int to, const void *bytes, size_t len, const int *fds, size_t count);
+static bool send_message(int to, const void *bytes, size_t len, const int *fds, size_t count);
 
 /* A socket in which a descriptor lies that nobody will read. */
 static int wrap(int fd)
@@ -260,7 +270,7 @@ static int wrap(int fd)
 	int ends[2];
 
 	assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-	send_message(ends[0], "x", 1, &fd, 1);
+	assert(send_message(ends[0], "x", 1, &fd, 1));
 	close(fd);
 	return watch(ends);
 }
@@ -376,7 +386,7 @@ static size_t message_of(struct input *input, bool is_well_formed,
 	return len;
 }
 
-static void send_message(int to, const void *bytes, size_t len, const int *fds, size_t count)
+static bool send_message(int to, const void *bytes, size_t len, const int *fds, size_t count)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))] = {0};
 	struct iovec iov = {(void *)bytes, len};
@@ -392,7 +402,7 @@ static void send_message(int to, const void *bytes, size_t len, const int *fds, 
 		cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
 		memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
 	}
-	(void)sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
 static void step(struct input *input)
@@ -404,14 +414,20 @@ static void step(struct input *input)
 	bool may_linger = is_alone && sent.listeners[how % CHANNELS] == RUDP_CONTROL_LISTENER_OPEN;
 	int fds[FDS_MAX];
 	size_t count = take(input) % (FDS_MAX + 1), len, i;
+	bool is_sent;
 
 	for (i = 0; i < count; i++)
 		fds[i] = make_one(take(input), may_linger);
 	len = message_of(input, how & 32, bytes);
-	send_message(to, bytes, len, fds, count);
-	for (i = 0; i < count; i++)
-		if (is_given_up(fds[i]))
+	is_sent = send_message(to, bytes, len, fds, count);
+	for (i = 0; i < count; i++) {
+		if (!is_given_up(fds[i]))
+			continue;
+		if (is_sent)
 			close(fds[i]);
+		else
+			sent.unsent[sent.unsent_count++] = fds[i]; /* its close may wait */
+	}
 	if (how & 64)
 		run_turns();
 	if (how & 128) {
@@ -460,7 +476,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!fds_first)
 		fds_first = count_fds();
-	sent.kept_count = sent.watched_count = sent.peer_count = 0;
+	sent.kept_count = sent.watched_count = sent.unsent_count = sent.peer_count = 0;
 	for (int i = 0; i < CHANNELS; i++)
 		sent.channels[i] = -1;
 	for (int i = 0; i < STEPS_MAX && input.left > 0; i++)
@@ -473,6 +489,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close_all_of(sent.kept, sent.kept_count);
 	run_turns();
 	close_all_of(sent.peers, sent.peer_count);
+	close_all_of(sent.unsent, sent.unsent_count);
 	settle();
 	close_all_of(sent.watched, sent.watched_count);
 	rudp_binding_probe_all(&engine);
