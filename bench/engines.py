@@ -4,7 +4,7 @@
 
     engines.py [ROUNDS [SECONDS [TEXT]]]   cases whose names contain TEXT (BUILD: where bench/engines is)
 
-docs/decisions/several-engines.md says what the cases mean.
+docs/decisions/several-engines.md explains the cases.
 """
 
 import json
@@ -34,7 +34,7 @@ FIGURES = ["requests_per_s", "engine_us_per_request", "all_us_per_request", "eng
 
 
 def run(parts, seconds):
-    """What the programs of a case say together."""
+    """Returns the combined results of the programs of a case."""
     running = [subprocess.Popen([PROGRAM, *part, seconds], stdout=subprocess.PIPE) for part in parts]
     said = [json.loads(process.communicate()[0]) for process in running]
     rate = sum(one["requests_per_s"] for one in said)

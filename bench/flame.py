@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """flame.py TITLE < perf-script-output > flame.svg
 
-Folds the call stacks of `perf script` and draws them, widest first: a box is as wide as the share of the
-samples that were in it, what it called stands on it. Boxes narrower than a two-hundredth are left out."""
+Draws the call stacks of `perf script` as a flame graph. The width of a box is its share of the samples. The boxes
+of the functions that it called are above it, the widest first. Boxes with less than 0.5 % of the samples are left
+out."""
 import sys
 from collections import Counter
 from html import escape
@@ -16,7 +17,7 @@ OTHER = "#d9d9d9"
 
 
 def library(path):
-    """The name of what a frame belongs to, as perf puts it in brackets."""
+    """Returns the name of the object that contains a frame. perf prints its path in parentheses."""
     name = path.strip("()").rsplit("/", 1)[-1]
     return "kernel" if "kernel" in name or name in ("[vdso]",) else name.split(".so")[0]
 
@@ -29,7 +30,7 @@ def frame(line):
 
 
 def merged(stack):
-    """Frames that have no name and follow one another are one box."""
+    """Merges equal neighbours: consecutive frames without a symbol become one box."""
     result = []
     for entry in stack:
         if not result or result[-1] != entry:
@@ -67,7 +68,7 @@ class Node:
 
 
 def boxes(node, total, x, depth):
-    """Yields (entry, samples, x, depth) of all that are wide enough to be seen."""
+    """Yields (entry, samples, x, depth) of all boxes that are wide enough to be visible."""
     for entry, child in sorted(node.children.items(), key=lambda item: -item[1].samples):
         if child.samples >= total * SHARE_MIN:
             yield entry, child.samples, x, depth

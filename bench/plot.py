@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""plot.py DIRECTORY: draws what raw.jsonl has as SVG files beside it."""
+"""plot.py DIRECTORY: draws the results in raw.jsonl as SVG files in the same directory."""
 import os
 import statistics
 import sys
@@ -28,7 +28,7 @@ def says(path):
 
 
 def grid_of_panels(title, kinds, panels, columns=2, height=190, gap=68):
-    """panels: functions that take (left, top, width, height) and return a Panel."""
+    """Draws panels in a grid. panels: functions that take (left, top, width, height) and return a Panel."""
     head, extra = legend(kinds, MARGIN, 56, WIDTH - MARGIN - 20) if kinds else ([], -14)
     top = 62 + extra + 14
     width = (WIDTH - MARGIN - 24 - (columns - 1) * gap) / columns
@@ -40,7 +40,7 @@ def grid_of_panels(title, kinds, panels, columns=2, height=190, gap=68):
 
 
 def grouped_bars(results, title, measurement, figure, cases, variants, scale, y_says, share_of):
-    """A group for each case; whiskers from the lowest to the highest run."""
+    """Draws a group of bars for each case. The whiskers reach from the lowest to the highest run."""
     kinds = named(variants)
     head, extra = legend(kinds, MARGIN, 56, WIDTH - MARGIN - 20)
     panel = Panel(MARGIN, 62 + extra, WIDTH - MARGIN - 24, 280, Scale(0, len(cases)), scale, "", "", y_says)
@@ -117,7 +117,7 @@ def start_up(results):
 
 
 def percentiles(results, measurement, case, variant):
-    """The median run's curve: of all runs, percentile by percentile."""
+    """Returns a curve with the median over all runs at each percentile."""
     runs = [r["percentiles_ms"] for r in results.results(measurement, case, variant)]
     return [(statistics.median(values), min(percent / 100, 0.99)) for percent, values in enumerate(zip(*runs))]
 
@@ -183,7 +183,7 @@ def crowd(results):
 
 
 def flat_bars(title, unit, rows, band=None, high=None):
-    """rows: (label, kind, values)."""
+    """Draws horizontal bars. rows: (label, kind, values)."""
     left, row, top = 250, 27, 56
     height = row * len(rows)
     panel = Panel(left, top, WIDTH - left - 60, height, Scale(0, high or max(v for r in rows for v in r[2]) * 1.08),
@@ -225,7 +225,7 @@ def share(results):
 
 
 def trace(results, case, variant):
-    """What the engine thinks over time: window, pacing, round trips."""
+    """Draws the engine's state over time: window, pacing, round trips."""
     run = of_first_round(results, "trace", case, variant)
     if not run:
         return None
@@ -254,7 +254,7 @@ def trace(results, case, variant):
     return grid_of_panels(f"{NAMES[variant]} over {says(case)}, from its own trace", [], panels, 1, 120, 62)
 
 
-# file: (measurement that it needs, how it is drawn)
+# file: (the measurement that it needs, the function that draws it)
 PLOTS = {"goodput": ("bulk", goodput), "queue": ("bulk", queue), "start-up": ("bulk", start_up),
          "object": ("object", objects), "latency": ("request", latency), "sizes": ("sizes", sizes),
          "crowd": ("crowd", crowd), "loopback": ("iperf", loopback), "loopback-cpu": ("iperf", loopback_cpu),
@@ -262,7 +262,7 @@ PLOTS = {"goodput": ("bulk", goodput), "queue": ("bulk", queue), "start-up": ("b
 
 
 def drawn(results):
-    """(file, text); measurements of which nothing succeeded have no plot."""
+    """Yields (file, text). A measurement without a successful run has no plot."""
     having = {run["measurement"] for run in results.runs if run["result"] is not None}
     for name, (needs, draw) in PLOTS.items():
         if needs in having:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""report.py DIRECTORY [--plain-only] [--into DOCUMENT]: what raw.jsonl says, as tables, JSON and verdicts.
+"""report.py DIRECTORY [--plain-only] [--into DOCUMENT]: writes the results in raw.jsonl as tables, JSON and verdicts.
 
---into puts the tables into a document, between <!-- bench:NAME --> and <!-- /bench -->, the plots into plots/ and
-the summary into a .json file beside it; "since" compares with the summary that git has. The exit code is 1 when a bar is missed or a run of rudp failed; with --plain-only there is
-no rudp to judge."""
+--into writes the tables into a document, between <!-- bench:NAME --> and <!-- /bench -->, the plots into plots/, and
+the summary into a .json file beside the document. The table "since" compares with the summary of the last commit. The
+exit code is 1 if a bar is missed or a run of rudp failed. With --plain-only there are no results of rudp to judge."""
 import json
 import os
 import re
@@ -38,7 +38,7 @@ def summary(results):
 
 
 def print_verdicts(results):
-    """Returns whether nothing is missed; what was not measured is not missed."""
+    """Returns whether no bar is missed. Bars without a measurement are not counted as missed."""
     fine = True
     for bar, value, met in bars.judge(results):
         if value is None:
@@ -65,12 +65,12 @@ def count_failures(results):
 
 
 def beside(document):
-    """Where the summary of a document is kept."""
+    """Returns the path of the document's summary."""
     return os.path.splitext(document)[0] + ".json"
 
 
 def committed(document):
-    """The summary of the last commit: what this one is compared with."""
+    """Returns the summary of the last commit, with which the new one is compared."""
     folder, name = os.path.split(os.path.abspath(beside(document)))
     shown = subprocess.run(["git", "-C", folder, "show", "HEAD:./" + name], capture_output=True, text=True, check=False)
     return json.loads(shown.stdout) if shown.returncode == 0 else {}
@@ -80,7 +80,7 @@ PICTURE = re.compile(r"(?:!\[([^]]+)\]|<!-- not drawn yet: ([^(]+) )\((plots/[^)
 
 
 def with_pictures(page, folder):
-    """Only what has been measured has a picture: the place of one that is not there is kept by a comment."""
+    """Links the plots that exist. A comment marks the place of a plot that does not exist."""
     def link(match):
         says, path = match[1] or match[2], match[3]
         if os.path.exists(os.path.join(folder, path)):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measures rudp beside kernel TCP and others, in alternating runs. `make bench` comes here.
+"""Runs the measurements of rudp, kernel TCP and others, whose runs alternate. `make bench` calls this.
 
 Results: BUILD/bench/raw.jsonl (one line a run), summary.json, tables.md and *.svg. The exit code is 1
-when a bar is missed or a run of rudp failed, 2 when measuring was not possible, 130 when interrupted."""
+if a bar is missed or a run of rudp failed, 2 if measuring was not possible, 130 after an interrupt."""
 import argparse
 import datetime
 import glob
@@ -52,29 +52,29 @@ def known_path(name):
 
 
 def seeds_from(text):
-    """Such as 1-20,37."""
+    """The list of numbers for a text like 1-20,37."""
     ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
     return [seed for part in ends for seed in range(part[0], part[-1] + 1)]
 
 
 def options():
     parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--quick", action="store_true", help="a choice, shorter: less than five minutes")
-    parser.add_argument("--plain-only", action="store_true", help="without rudp: checks the measuring itself")
+    parser.add_argument("--quick", action="store_true", help="a selection of shorter runs: less than five minutes")
+    parser.add_argument("--plain-only", action="store_true", help="without rudp, to check the measurements themselves")
     parser.add_argument("--only", action="append", default=[], choices=plan.names(), metavar="NAME",
-                        help="again and again: " + ", ".join(plan.names()))
+                        help="one or more times: " + ", ".join(plan.names()))
     parser.add_argument("--path", action="append", default=[], type=known_path, metavar="PATH",
-                        help="again and again: wild-SEED, " + ", ".join(PATHS))
+                        help="one or more times: wild-SEED, " + ", ".join(PATHS))
     parser.add_argument("--seeds", type=seeds_from, default=[], metavar="SEEDS",
-                        help=f"of the random paths, such as 1-20,37 (1-{plan.WILD_PATHS})")
+                        help=f"seeds of the random paths, such as 1-20,37 (1-{plan.WILD_PATHS})")
     parser.add_argument("--variant", action="append", default=[], metavar="VARIANT",
-                        help="again and again: " + ", ".join(plan.ALL) + ", tcp, tls, rudp-two")
-    parser.add_argument("--rounds", type=int, help="instead of those of the plan")
-    parser.add_argument("--add", action="store_true", help="keep earlier results of what is not measured now")
-    parser.add_argument("--serial", action="store_true", help="never two runs side by side")
+                        help="one or more times: " + ", ".join(plan.ALL) + ", tcp, tls, rudp-two")
+    parser.add_argument("--rounds", type=int, help="the number of rounds, instead of the plan's")
+    parser.add_argument("--add", action="store_true", help="keep the earlier results of other measurements")
+    parser.add_argument("--serial", action="store_true", help="never two runs at the same time")
     parser.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE",
-                        help="another setting for rudp's programs: RUDP_...=...")
-    parser.add_argument("--list", action="store_true", help="say what would run, and how long it takes")
+                        help="a setting for the programs under rudp: RUDP_...=...")
+    parser.add_argument("--list", action="store_true", help="list the runs and estimate their time")
     return parser.parse_args()
 
 
@@ -103,7 +103,7 @@ def build_programs(out):
 
 
 def build_linked(out, name, sources, libraries):
-    """A program that needs more than libc. Returns whether it could be built."""
+    """Builds a program that needs more libraries than libc. Returns whether this succeeded."""
     build = os.path.dirname(out)
     done = subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-o",
                            os.path.join(out, "bin", name), "-I" + TOP, "-I" + os.path.join(TOP, "core"),
@@ -115,7 +115,7 @@ def build_linked(out, name, sources, libraries):
 
 
 def build_carriers(out, only):
-    """What the measurements of messages need."""
+    """Builds the programs for the measurements of messages."""
     ours = ["BUILD/librudpmsg.a", "BUILD/librudp.a", "-llmdb"]
     wanted = {f"exchange-{name}": (["exchange.c", f"exchange_{name}.c"], libraries)
               for name, libraries in {"rudpmsg": ours, "mosquitto": ["-lmosquitto"], "nng": ["-lnng"],
@@ -132,14 +132,14 @@ def offered_congestion_controls():
 
 
 def possible(job, missing):
-    """Whether this machine has what the job needs; says once what it lacks."""
+    """Returns whether this machine has what the job needs. Reports each missing thing once."""
     wanted = [TOOLS.get(job.measurement)] + [CARRIERS.get(v) for v in job.variant.split(":")]
     lacking = [tool for tool in wanted if tool and not shutil.which(tool)]
     lacking += [v for v in job.variant.split(":") if v.startswith("tcp-")
                 and v.removeprefix("tcp-") not in offered_congestion_controls()]
     for tool in lacking:
         if tool not in missing:
-            note(f"no {tool} here: what needs it is left out")
+            note(f"{tool} is missing: measurements that need it are left out")
             missing.add(tool)
     if job.measurement == "first_byte" and job.case == "fastopen" and job.variant not in ("tcp", plan.DEFAULT):
         return False
@@ -152,7 +152,7 @@ def load_average():
 
 
 class Run:
-    """One job under way."""
+    """One job that is running."""
 
     def __init__(self, job, out, settings):
         self.job = job
@@ -177,7 +177,7 @@ class Run:
         return self.process.poll() is not None
 
     def stop(self):
-        """once.sh cleans up behind itself; where it cannot, we do."""
+        """Ends the run. once.sh cleans up after itself; if it does not end in time, this removes its namespaces."""
         self.process.terminate()
         try:
             self.process.wait(END_LIMIT_S)
@@ -188,7 +188,7 @@ class Run:
             remove_namespace(os.path.basename(namespace))
 
     def result(self):
-        """None where the run failed; its log then stays."""
+        """Returns None if the run failed. Its log is kept then."""
         text = self.process.stdout.read().strip()
         self.process.stdout.close()
         if self.process.returncode == 77:
@@ -210,7 +210,7 @@ class Run:
                 "env": self.job.env, "path": self.path(), "result": self.result()}
 
     def path(self):
-        """What a random path was: the report reads nothing but these lines."""
+        """Returns the properties of a random path, because the report reads only these lines; else None."""
         return path_named(self.job.case)._asdict() if RANDOM.fullmatch(self.job.case) else None
 
 
@@ -225,7 +225,7 @@ def remove_namespace(name):
 
 
 def next_job(pending, room, idle):
-    """The first that fits, of the measurement that is first in line; a heavy one when nothing else runs."""
+    """Returns the first job of the next measurement that fits. If nothing runs, any job fits."""
     for job in pending:
         if job.measurement != pending[0].measurement:
             return None
@@ -261,7 +261,7 @@ def estimate_s(todo, serial):
 
 
 def keep_others(path, todo):
-    """Earlier lines of what is not measured again."""
+    """Returns the earlier result lines of jobs that are not in todo."""
     again = {job[:3] for job in todo}
     if not os.path.exists(path):
         return []
@@ -303,13 +303,13 @@ def main():
     build_programs(out)
     build_carriers(out, {job.measurement for job in todo})
     if load_average() > os.cpu_count() / 4:
-        note(f"load average is {load_average()}: other work on this machine will show in the numbers")
+        note(f"load average is {load_average()}: other work on this machine will affect the results")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     try:
         measure(todo, arguments, out)
     except Interrupted:
-        note("interrupted; what was measured is in " + os.path.join(out, "raw.jsonl"))
+        note("interrupted; the results so far are in " + os.path.join(out, "raw.jsonl"))
         return 130
     subprocess.run([sys.executable, os.path.join(HERE, "plot.py"), out], check=True)
     return subprocess.run([sys.executable, os.path.join(HERE, "report.py"), out]

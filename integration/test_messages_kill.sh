@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# rudpmsg with stores: kill -9 of the sender or the receiver, at each step and at random moments, over and
-# over, loses nothing that was accepted. Once each, in a minute at most; RUDP_TEST_KILL_SECONDS=600 goes over
-# all of it again and again for so long.
+# rudpmsg with stores: the sender or the receiver is killed with SIGKILL, at each step and at random moments.
+# No accepted message may be lost. By default each step is tested once, for at most a minute.
+# RUDP_TEST_KILL_SECONDS=600 repeats all steps for 600 s.
 #
 #     kill-sender --store ──── rudp over this machine's loopback ──── rudpmsg receive --store
 #

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs a command in surroundings that are known, whoever asks for it: no input, no descriptors but the
-# three, no signal ignored or blocked (who ignores SIGCHLD leaves Criterion waiting for ever), no
-# settings of rudp's but those given here, messages in English.
+# Runs a command in a defined environment, independent of the caller: no input, no descriptors except 0
+# to 2, no ignored or blocked signals (with SIGCHLD ignored, Criterion waits for ever), no settings of
+# rudp except those given here, messages in English.
 #
 #   surroundings.sh [NAME=VALUE...] COMMAND...
 set -euo pipefail

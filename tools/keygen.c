@@ -46,7 +46,7 @@ static void set_time(struct argp_state *state, const char **time, const char *op
 		argp_error(state, "--%s was given twice", option);
 	if (!rudp_key_time_parse(value, strlen(value), &time_s))
 		argp_error(state,
-			   "--%s: '%s' is not a time; expected is a time in UTC, as "
+			   "--%s: '%s' is not a valid time; expected a time in UTC, as "
 			   "2026-12-01T00:00:00Z",
 			   option, value);
 	*time = value;

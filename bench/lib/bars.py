@@ -67,14 +67,14 @@ def cost_bars():
 
 
 def day_bars():
-    """A server's day."""
+    """Yields the bars of a server's day."""
     for figures, says in (("machine", "the whole machine"), ("server", "server and engine")):
         yield Bar(f"a server's day: CPU of {says} for a GB, 500 clients over 50",
                   over(figure("day", "50", figures), figure("day", "5", figures)), "<=", 1.05, "")
 
 
 def wild_bars():
-    """Over random paths; the ratio compares with the better one of the kernel's two."""
+    """Yields the bars over random paths. The ratio is to the better one of the kernel's two."""
     for measure in wild.MEASURES:
         for name, limit in (("median", 1.05), ("p10", 0.97), ("worst", 0.85)):
             yield Bar(f"random paths: {measure.says}, of the kernel's better one, {name}",

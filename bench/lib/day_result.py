@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """day_result.py VARIANT LINK-STATS DIRECTORY QUIET-S POUR-S MEMORY SAMPLE SAMPLE SAMPLE: a server's day as one line of JSON.
 
-The samples are of the beginning of the quiet part, of the other part and of its end; what the clients have said is in
-the directory."""
+The samples are from the start of the quiet part, from the start of the part with downloads, and from its end. The
+output of the clients is in the directory."""
 import glob
 import json
 import os
@@ -16,7 +16,7 @@ def last_line(name):
 
 
 def quantile(values, share):
-    """Nearest rank."""
+    """Returns a percentile by the nearest-rank method."""
     return sorted(values)[max(0, -(-len(values) * share // 100) - 1)] if values else None
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """link_result.py PATH STATS SERIES CARRIERS-CPU-S MACHINE-BUSY-S SERVER-JSON CLIENT-JSON: one bulk run as JSON.
 
-Wire bytes are those that can have mattered at the end: what left a before the last one-way delay, and
-what b has sent by then."""
+Wire bytes exclude packets that were sent too late to matter: they count the bytes that a sent before the last one-way
+delay, and the bytes that b had sent by then."""
 import csv
 import json
 import sys
@@ -12,7 +12,7 @@ from paths import CHANGE_S, LATER_MBPS, path_named
 
 
 def at(rows, ms):
-    """The last row not after this instant."""
+    """Returns the last row that is not later than this time."""
     return max((row for row in rows if float(row["ms"]) <= ms), key=lambda row: float(row["ms"]),
                default=rows[0])
 
@@ -27,20 +27,20 @@ def between(rows, column, from_ms, to_ms):
 
 
 def settled_loss(rows, path, end_ms):
-    """Of the bytes sent after SETTLED_MS; what is sent at the end has time to arrive."""
+    """Returns the lost share of the bytes sent after SETTLED_MS, except those sent too late to arrive."""
     travel_ms = path.rtt_ms / 2
     sent = between(rows, "ab_sent", SETTLED_MS, end_ms - travel_ms)
     return 1 - between(rows, "ab_delivered", SETTLED_MS + travel_ms, end_ms) / sent if sent else None
 
 
 def gone_s(rows, end_ms):
-    """From the change to an empty queue; where it never empties, to the end."""
+    """Returns the time from the change until the queue is empty, or until the end if it never is."""
     later = [float(row["ms"]) for row in rows if float(row["ms"]) > CHANGE_S * 1e3 and float(row["ab_queue_us"]) <= GONE_US]
     return min(later, default=end_ms) / 1e3 - CHANGE_S
 
 
 def used_s(rows, path, end_ms):
-    """From the change to the end of the first round trip in which the rate is used."""
+    """Returns the time from the change to the end of the first round trip that uses the new rate."""
     trip_ms = path.rtt_ms
     wanted = USED_PART * LATER_MBPS.get(path.name, path.mbps) * 1e3 / 8 * trip_ms
     later = [ms for ms in (float(row["ms"]) for row in rows)

@@ -35,7 +35,7 @@ NAP_FROM_MBPS, NAP = 200, "50us"        # as P7: without it the emulator takes a
 
 @functools.cache
 def path_named(name):
-    """Of paths.txt, or drawn from a seed: wild-SEED."""
+    """Returns a path of paths.txt, or for wild-SEED the random path of that seed."""
     if not RANDOM.fullmatch(name):
         return PATHS[name]
     sim = os.environ.get("BENCH_SIM") or os.path.join(os.environ["BUILD"], "tests/sim")
@@ -50,7 +50,7 @@ def path_named(name):
 
 
 def ideal_mbps(path):
-    """What full packets without a pause would bring of payload, less the lost ones."""
+    """Returns the goodput of full packets sent without pauses, minus the lost ones."""
     return path.mbps * PAYLOAD_SHARE * (1 - path.loss)
 
 

@@ -51,8 +51,8 @@ def constant(weight):
 
 
 class Measurement:
-    """One row of the plan. quick: what replaces cases, variants, rounds and the environment then. wild: runs over
-    random paths, and only when asked for."""
+    """One row of the plan. quick: other cases, variants, rounds and environment for --quick. wild: uses random paths,
+    and runs only on request."""
 
     def __init__(self, name, cases, variants, rounds, weight, seconds, quick=None, env=None, wild=False):
         self.name, self.cases, self.variants, self.rounds = name, cases, variants, rounds

@@ -186,7 +186,7 @@ def first_field(path, key=""):
 
 
 def machine(results):
-    """About the machine that reports, which is that which measured; about the runs from their lines."""
+    """Describes the runs, and the machine. The report must be made on the machine of the measurements."""
     loads = [run["load"] for run in results.runs]
     return {
         "runs": len(results.runs),

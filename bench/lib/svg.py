@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Charts as SVG without any library, readable in light and dark: panels with axes, lines, bars."""
+"""Draws charts as SVG without a library, for light and dark themes: panels with axes, lines, bars."""
 import math
 from html import escape
 
-# variant: (in light, in dark, dashes)
+# variant: (colour in the light theme, in the dark theme, dashes)
 COLOURS = {
     "tcp": ("#555b66", "#aab2bf", ""), "tcp-cubic": ("#8a919e", "#8a919e", ""),
     "tcp-bbr": ("#2f353f", "#d5dae3", ""), "tls": ("#0b7a4b", "#3fcf8e", ""),
@@ -29,14 +29,14 @@ def style():
 
 
 class Scale:
-    """From values to pixels. kind: linear, log, or tail (a share below 1, by its distance from 1)."""
+    """Maps values to pixels. kind: linear, log, or tail (a share below 1, by its distance from 1)."""
 
     def __init__(self, low, high, kind="linear", ticks=None):
         self.kind, self.low, self.high = kind, low, high
         self.marks = ticks
 
     def place(self, value):
-        """0 at the low end, 1 at the high one."""
+        """Returns 0 for the lowest value and 1 for the highest."""
         if self.kind == "log":
             value = max(value, self.low)
             return math.log(value / self.low) / math.log(self.high / self.low)
@@ -128,7 +128,7 @@ class Panel:
 
 
 def legend(names, left, top, width):
-    """names: (kind, says). Returns its lines and its height."""
+    """Draws a legend. names: (kind, text). Returns its lines and its height."""
     out, x, y = [], left, top
     for kind, says in names:
         need = 30 + 6.6 * len(says)

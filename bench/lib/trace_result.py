@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """trace_result.py DIRECTORY SERIES SECONDS: the sender's trace (qlog 0.3, JSON-SEQ) thinned to a curve.
 
-Of several traces the one that sent most is taken. Times are in milliseconds, windows in bytes, rates in
-bit/s, as qlog has them."""
+If there are several traces, it takes the one with the most data sent. Times are in milliseconds, windows in bytes,
+rates in bit/s, as in qlog."""
 import csv
 import json
 import os
@@ -14,7 +14,7 @@ WANTED = ("congestion_window", "bytes_in_flight", "smoothed_rtt", "latest_rtt", 
 
 
 def events(path):
-    """The engine may be writing yet: what has no end of line is not whole (RFC 7464, section 2.3)."""
+    """Ignores a line without its end, which the engine may still be writing (RFC 7464, section 2.3)."""
     with open(path, encoding="utf-8") as text:
         for record in text.read().split("\x1e"):
             if record.endswith("\n"):

@@ -22,7 +22,8 @@ NONE = "–"
 
 
 def medians(results, measurement, figure):
-    """{case: (path, {variant: median of the rounds, None where all failed})}, without the runs that the emulator spoiled."""
+    """Returns {case: (path, {variant: median of the rounds, or None if all failed})}, without runs in which the
+    emulator was late."""
     take, values, paths = FIGURES[measurement][figure], {}, {}
     for run in results.runs:
         if run["measurement"] == measurement and not is_spoiled(run):
@@ -35,7 +36,7 @@ def medians(results, measurement, figure):
 
 
 def ratio_of(ours, best, more_is_better):
-    """None: all runs failed."""
+    """Returns None if all runs failed."""
     if not ours:
         return 0 if best else None
     if not best:
@@ -44,7 +45,8 @@ def ratio_of(ours, best, more_is_better):
 
 
 def compare(results, measure):
-    """All paths on which all three were measured, the worst first. A run that failed is the worst result that there is."""
+    """Returns all paths on which all three variants were measured, the worst first. A failed run counts as the worst
+    result."""
     more_is_better = measure.figure == "goodput"
     found = []
     for path, of in medians(results, measure.measurement, measure.figure).values():
@@ -66,15 +68,15 @@ def summary(results, measure):
 
 
 def wire_ratios(results):
-    """(bytes on the wire per byte times what arrives of them, path), the worst first."""
+    """Returns (bytes on the wire per byte of payload, times the share that is not lost; path), the worst first."""
     found = [(of[DEFAULT] * (1 - path["loss"]), path) for path, of in medians(results, "wild_bulk", "wire").values()
              if of.get(DEFAULT)]
     return sorted(found, key=lambda pair: -pair[0])
 
 
 def queue_ratios(results):
-    """(p99 of the queue over what is allowed, p99 in ms, path), the worst first. Allowed: what the kernel's better
-    one causes, or half a BDP, whichever is more."""
+    """Returns (p99 of the queue divided by the limit, p99 in ms, path), the worst first. The limit is the queue of the
+    better kernel variant, or half a BDP, whichever is more."""
     queues, found = medians(results, "wild_bulk", "queue_p99"), []
     for c in compare(results, MEASURES[0]):
         of = queues[c.path["name"]][1]
@@ -96,7 +98,7 @@ def worst_queue(results):
 
 
 def ratios_table(results):
-    """Head and rows, as of the functions below."""
+    """Returns the head and the rows of a table."""
     rows = []
     for measure in MEASURES:
         ratios = [c.ratio for c in compare(results, measure)]
@@ -124,7 +126,7 @@ def shown(value):
 
 
 def worst_table(results):
-    """With what link them again: `bench/once.sh bulk NAME rudp-bbr 1` does."""
+    """Lists the worst paths. `bench/once.sh bulk NAME rudp-bbr 1` repeats one."""
     rows = []
     for measure in MEASURES:
         for c in compare(results, measure)[:WORST]:

@@ -30,7 +30,7 @@ if share:  # every datagram is ours, whoever sends it (engines ask, too: not tho
         missing.discard(datagrams.recv(2000))
     datagrams.settimeout(None)
 print("waiting", flush=True)
-# A caller under the shim has asked here, too, whether rudp is spoken.
+# A client under the shim has also sent a SYN of rudp to this port.
 text, caller = b"?", None
 while text != b"\n":
     text, caller = datagrams.recvfrom(2000)

@@ -18,8 +18,8 @@ import socket
 import sys
 import time
 
-PACE_S = 0.005  # between two lines, of all
-LAZY_S = 0.3  # for which somebody does not read
+PACE_S = 0.005  # between two lines, all clients together
+LAZY_S = 0.3  # a lazy client does not read for this time
 PATIENCE_S = 60
 SAID = re.compile(rb"(?:@(\S+) )?:c(\d+)!\S+ PRIVMSG #crowd :(\d+|end)\r\n")
 

@@ -2,9 +2,8 @@
 # Many simultaneous connections that are mostly idle:
 #
 #     crowd.py serve ADDRESS PORT        echoes, until it is killed
-#     crowd.py hold ADDRESS PORT COUNT   opens them; for each line on its input sends a request over
-#     each
-#                                        connection; ends at the end of its input
+#     crowd.py hold ADDRESS PORT COUNT   opens COUNT connections; for each line of its input, sends a
+#                                        request over each of them; exits at the end of its input
 import resource
 import selectors
 import socket

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# An echo server and client, in the ways in which Python programs are written:
+# An echo client, and an echo server in each of the usual styles of Python programs:
 #
-#     echo.py serve WAY ADDRESS PORT               until SIGTERM
-#     echo.py call ADDRESS PORT CONNECTIONS BYTES  all at once, with asyncio; exit code 1 if one
-#     failed
+#     echo.py serve STYLE ADDRESS PORT             until SIGTERM
+#     echo.py call ADDRESS PORT CONNECTIONS BYTES  all connections at once, with asyncio; exit code 1 if
+#                                                  one failed
 #
 # A client sends random bytes, closes its sending direction, and must get the same bytes and then
 # end of file.
@@ -73,7 +73,7 @@ def serve_threading(address):
 
 
 class Selected:
-    """One connection of the selectors' server: asks for what it can use, and for nothing else."""
+    """One connection of the selectors' server. It waits only for the events that it can handle."""
 
     def __init__(self, selector, connection):
         self.selector, self.connection = selector, connection
@@ -148,7 +148,7 @@ def echo_what_comes(channel):
         echo_blocking(channel.recv())
 
 
-# One process accepts, and hands each connection to a worker.
+# One process accepts, and passes each connection to a worker.
 def serve_passing(address):
     listener = listen(address)
     channels = []

@@ -3,16 +3,16 @@
 
 usage: ends.py listen|call HOST PORT THING [FILE]
 
-    send FILE      sends it, ends its direction, reads to the end
-    answer FILE    reads to the end, then sends it and closes
+    send FILE      sends FILE, closes its sending direction, reads to the end
+    answer FILE    reads to the end, then sends FILE and closes
     reset          reads one byte, then closes with a reset
     look           reads until the connection ends
-    flood          sends until nothing more is taken, reports how much was acknowledged, resets
-    late           writes until that fails, then reads what had come before
+    flood          sends until the buffers are full, reports how many bytes were acknowledged, resets
+    late           writes until a write fails, then reads the data that had arrived before
     urgent         sends "before", an urgent "!", "after"
-    urgent_look    reads with the urgent byte in line
+    urgent_look    reads, with the urgent byte as part of the stream (SO_OOBINLINE)
 
-Prints the peer's address, how many bytes came, their SHA-256, and how the connection ended.
+Prints the peer's address, the number of bytes received, their SHA-256, and how the connection ended.
 """
 import fcntl
 import hashlib

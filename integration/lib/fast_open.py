@@ -49,7 +49,7 @@ def serve(port, how):
 
 
 def send(stream, where, how, request):
-    """Returns the ms that connect took, where that is a step by itself."""
+    """Connects and sends the request. Returns the ms that connect took, if it is a separate call."""
     start = time.monotonic()
     if how == "sendto":
         assert stream.sendto(request, MSG_FASTOPEN, where) == len(request)

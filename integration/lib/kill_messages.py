@@ -21,7 +21,7 @@ import time
 
 BUILD, DIRECTORY, PORT, SECONDS = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])
 AGAIN = sys.argv[5:] == ["again"]
-NUMBERS = 12  # of a round
+NUMBERS = 12  # in each round
 PATIENCE = 30
 
 
@@ -31,7 +31,7 @@ def fail(text):
 
 
 class Process:
-    """A program whose output lines are numbers, in a file that stays."""
+    """A program whose output lines are numbers, in a file that survives the program."""
 
     count = 0
 
@@ -48,7 +48,7 @@ class Process:
                                             stderr=err, env=environment)
 
     def lines(self):
-        """Whole lines only: the last one may be cut off by the end of its writer."""
+        """Returns only complete lines: the last one may be incomplete if its writer was killed."""
         with open(self.path, encoding="ascii") as file:
             return [int(line) for line in file.read().split("\n")[:-1]]
 
@@ -64,7 +64,7 @@ class World:
     def __init__(self):
         self.next = 1
         self.accepted = set()
-        self.known = []  # what the receiver's processes before the present one have heard, in order
+        self.known = []  # numbers that earlier receiver processes have received, in order
         self.receiver = None
         self.kills = self.again = 0
 
@@ -82,7 +82,7 @@ class World:
         self.receiver = None
 
     def check_receiver(self):
-        """Returns what it has heard that was not known."""
+        """Returns the numbers that this receiver process was the first to receive."""
         lines = self.receiver.lines()
         if any(b <= a for a, b in zip(lines, lines[1:])):
             fail(f"not in order, or twice: {lines}")
@@ -125,7 +125,7 @@ class World:
         return self.accepted <= set(self.known) | set(self.receiver.lines())
 
     def settle(self):
-        """Nobody dies any more: all arrives."""
+        """Stops killing, and waits until everything has arrived."""
         if not self.receiver or not self.receiver.is_alive():
             if self.receiver:
                 self.bury_receiver()
@@ -136,12 +136,12 @@ class World:
             if time.monotonic() > deadline or not self.receiver.is_alive():
                 fail("accepted, acknowledged, and not there: " +
                      str(sorted(self.accepted - set(self.known + self.receiver.lines()))[:20]))
-            time.sleep(0.005)  # one look at a file after another
+            time.sleep(0.005)  # between two reads of a file
         self.check_receiver()
 
 
 def await_end(process, otherwise):
-    """Of a process that may have died at its step, or may not have come so far."""
+    """Waits for the end of a process. It may have died at its step, or may not have reached it."""
     deadline = time.monotonic() + PATIENCE
     while process.is_alive() and not otherwise():
         if time.monotonic() > deadline:
@@ -179,12 +179,12 @@ def kill_receiver(world, die_at, pause):
 
 
 def count_steps(world):
-    """How many steps each side has in a round without a death."""
+    """Counts the steps of each side in a round in which no process is killed."""
     paths = [f"{DIRECTORY}/steps.{side}" for side in ("alpha", "beta")]
     world.start_receiver(count_in=paths[1])
     world.finish_sender(world.start_sender(NUMBERS, count_in=paths[0]))
     world.settle()
-    # The receiver ends only by force, and so does not tell: it has no fewer.
+    # The receiver is always killed and reports no count. It has at least as many steps.
     with open(paths[0], encoding="ascii") as file:
         steps = int(file.read())
     return steps, steps

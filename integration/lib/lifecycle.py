@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Begin and end of connections on one host, compared with TCP: one function for each check, with its expected
-result. lifecycle.py NAME... runs the named checks, or all; every line must say ok."""
+"""Checks how connections on one host start and end, compared with TCP. Each check is a function with its expected
+result. lifecycle.py NAME... runs the named checks, or all. Every line of the output must say ok."""
 import contextlib
 import ctypes
 import errno
@@ -29,7 +29,7 @@ def check(*expected):
 
 
 def outcome(call, *arguments):
-    """What a call gives: its value, or the name of its errno."""
+    """Returns the value of a call, or the name of its errno."""
     try:
         return call(*arguments)
     except OSError as error:
@@ -62,7 +62,7 @@ def free_port():
 
 
 def wait_for(s, events):
-    """Until poll shows one of these, or an end (which poll always shows)."""
+    """Waits until poll reports one of these events, or an end (which poll always reports)."""
     watch = select.poll()
     watch.register(s, events)
     if not watch.poll(WAIT_S * 1000):
@@ -149,7 +149,7 @@ def one_byte_writes(writer, reader):
 
     thread = threading.Thread(target=write)
     thread.start()
-    thread.join(10)  # nobody reads yet
+    thread.join(10)  # nothing has been read yet
     got = b""
     while piece := reader.recv(65536):
         got += piece
@@ -191,7 +191,7 @@ def a_refused_nonblocking_socket_can_try_again():
 @check(1)
 def exactly_one_edge_tells_of_the_connection():
     counts = set()
-    for _ in range(300):  # one in ten thousand saw a second edge, before the connect gate was filled
+    for _ in range(300):  # without a connect gate, one in ten thousand sees a second edge
         s, door, edges = socket.socket(), listener(), select.epoll()
         s.setblocking(False)
         edges.register(s, select.EPOLLOUT | select.EPOLLET)
@@ -238,7 +238,7 @@ def several_processes_accept_from_one_listener():
 
 
 def drain(s):
-    """Bytes until the end, and how it ended."""
+    """Reads to the end. Returns the number of bytes and how the connection ended."""
     total = 0
     while True:
         piece = outcome(s.recv, 1 << 20)
@@ -248,7 +248,7 @@ def drain(s):
 
 
 def child_with_connection(work):
-    """A process that has one end and does its work; returns its pid and the other end."""
+    """Starts a process that runs work on one end of a connection. Returns its pid and the other end."""
     door = listener()
     pid = os.fork()
     if pid == 0:
@@ -318,7 +318,8 @@ def engines():
 
 
 def descriptors(pid):
-    """0 if it has ended: an engine that a child's thread has left goes when nobody needs it."""
+    """Returns the number of open descriptors of a process, or 0 if it has ended. An engine that continued after its
+    program's end exits when it is no longer needed."""
     try:
         return len(os.listdir(f"/proc/{pid}/fd"))
     except FileNotFoundError:
@@ -326,7 +327,7 @@ def descriptors(pid):
 
 
 def descriptors_at_rest(pid):
-    """The number that stays the same over ten looks: nothing lingers any more."""
+    """Returns the number of descriptors once it has been the same ten times: no socket waits to be closed any more."""
     last, same = descriptors(pid), 0
     deadline = time.monotonic() + WAIT_S
     while same < 10 and time.monotonic() < deadline:
@@ -372,7 +373,7 @@ def both_ends_learn_that_the_engine_was_killed():
 
 @check("hello\n", "hello\n")
 def a_pipe_of_the_program_ends_with_it():
-    """As $(curl ...) needs it, also where the program is the one that starts the engine."""
+    """A command substitution like $(curl ...) must end, also if the program has started the engine."""
     program = (
         "import os, socket\n"
         "door = socket.socket(); door.bind(('127.0.0.1', 0)); door.listen()\n"

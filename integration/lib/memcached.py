@@ -20,7 +20,7 @@ def sizes_of(number):
 
 
 class Client:
-    """Sends one text, and expects another, without ever blocking."""
+    """Sends one text and expects another. Never blocks."""
 
     def __init__(self, where, number):
         self.number = number

@@ -19,7 +19,7 @@ import time
 KEEPALIVE = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
              (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1), (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3))
 OUTPUT = threading.Lock()
-PATIENCE_MS = 100000  # of one who must be told
+PATIENCE_MS = 100000  # for a connection that must report an error
 
 
 def say(text):
@@ -32,7 +32,7 @@ def name(error):
 
 
 def outcome(connection, what, start=None, patience_ms=PATIENCE_MS):
-    """What a read says in the end."""
+    """Waits for the end of a connection. Returns the result of the read."""
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     start = start or time.monotonic()
@@ -118,7 +118,7 @@ def dead(host, port, ready):
         thread.start()
     for thread in threads:
         thread.join()
-    # However long the others took, this one stands when they are over.
+    # This connection must still be open after the others, however long they took.
     outcome(kept["nothing asked for"], "nothing asked for", patience_ms=0)
 
 

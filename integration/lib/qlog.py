@@ -22,8 +22,8 @@ REPAIR = 0x0C
 
 
 def stream_bytes(records, name):
-    """Where the stream ends that packets of this name bring. REPAIR frames restore bytes that came in no packet:
-    no more of them than their packets have."""
+    """Returns the end of the stream data in packets of this name. REPAIR frames restore bytes of lost packets, but
+    no more bytes than the REPAIR packets contain."""
     seen, repair_bytes = set(), 0
     for record in records:
         if record.get("name") == name:

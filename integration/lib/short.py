@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Short connections, one after the other, each with one request and one answer:
+# Opens short connections, one after the other, each with one request and one answer:
 #
 #     short.py serve ADDRESS PORT        until it is killed
 #     short.py call ADDRESS PORT COUNT   exit code 1 if one failed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tls_upload.py HOST PORT CERTIFICATE FILE: sends the file over TLS, then ends its direction, first of TLS and
+"""tls_upload.py HOST PORT CERTIFICATE FILE: sends the file over TLS, then closes its sending direction, first of TLS and
 then of the connection; reads until the other side has done the same."""
 import socket
 import ssl

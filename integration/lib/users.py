@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """users.py PORT UID: a server of root, a worker that it forks and a program that it executes, both as another
-user. Each of the three answers one connection at PORT, in this order, and then listens on a port of its own: the
-worker on PORT + 1, the program on PORT + 2. The line "ready" reports that. Input ends all three.
+user. Each of the three answers one connection at PORT, in this order. A line of input starts the program. The worker
+then listens on PORT + 1 and the program on PORT + 2, until the end of the input. Lines like "worker listens" report
+the progress.
 """
 import os
 import socket
@@ -58,7 +59,7 @@ def in_child(uid, function, *arguments):
 def execute(listener, port):
     os.set_inheritable(listener.fileno(), True)
     words = [PYTHON, __file__, str(port), "0", PROGRAM, str(listener.fileno())]
-    # As sshd has it: nothing of its own environment.
+    # Like sshd, it passes on nothing of its own environment.
     os.execve(PYTHON, words, {"PATH": os.environ["PATH"]})
 
 

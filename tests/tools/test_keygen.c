@@ -121,11 +121,12 @@ Test(keygen, times_that_make_no_sense_make_no_key)
 	static const struct {
 		const char *options, *says;
 	} wrong[] = {
-		{"--not-before tomorrow", "--not-before: 'tomorrow' is not a time; expected is a time"},
+		{"--not-before tomorrow",
+		 "--not-before: 'tomorrow' is not a valid time; expected a time"},
 		{"--not-after 2099-02-29T00:00:00Z",
-		 "--not-after: '2099-02-29T00:00:00Z' is not a time"},
-		{"--not-after 2099-01-01T00:00:00", "is not a time"},
-		{"--not-after '2099-01-01T00:00:00Z '", "is not a time"},
+		 "--not-after: '2099-02-29T00:00:00Z' is not a valid time"},
+		{"--not-after 2099-01-01T00:00:00", "is not a valid time"},
+		{"--not-after '2099-01-01T00:00:00Z '", "is not a valid time"},
 		{"--not-after 2001-01-01T00:00:00Z", "--not-after 2001-01-01T00:00:00Z is in the past"},
 		{"--not-before 2099-01-01T00:00:00Z --not-after 2099-01-01T00:00:00Z",
 		 "--not-after 2099-01-01T00:00:00Z is not after --not-before 2099-01-01T00:00:00Z"},

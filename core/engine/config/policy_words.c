@@ -163,7 +163,7 @@ int rudp_policy_read_program(char program[RUDP_POLICY_PROGRAM_SIZE], const char 
 		return (int)(slash - word);
 	}
 	if (nul) {
-		say("%s: this character does not belong there", rudp_policy_quote(word, len, quote));
+		say("%s: invalid character", rudp_policy_quote(word, len, quote));
 		return (int)(nul - word);
 	}
 	if (len >= RUDP_POLICY_PROGRAM_SIZE) {
