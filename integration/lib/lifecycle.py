@@ -45,10 +45,10 @@ def listener(port=0, backlog=64):
 
 
 def pair():
-    door = listener()
-    caller = socket.create_connection(door.getsockname())
-    accepted, _ = door.accept()
-    door.close()
+    server = listener()
+    caller = socket.create_connection(server.getsockname())
+    accepted, _ = server.accept()
+    server.close()
     for s in (caller, accepted):
         s.settimeout(WAIT_S)
     return caller, accepted
@@ -167,9 +167,9 @@ def a_refused_socket_can_try_again():
     s, port = socket.socket(), free_port()
     s.settimeout(None)
     refused = [outcome(s.connect, ("127.0.0.1", port)) for _ in range(2)]
-    door = listener(port)
-    at_last = outcome(s.connect, door.getsockname())
-    accepted, _ = door.accept()
+    server = listener(port)
+    at_last = outcome(s.connect, server.getsockname())
+    accepted, _ = server.accept()
     s.send(b"hello")
     return *refused, at_last, accepted.recv(10)
 
@@ -181,9 +181,9 @@ def a_refused_nonblocking_socket_can_try_again():
     begun = s.connect_ex(("127.0.0.1", port))
     wait_for(s, select.POLLOUT)
     errors = [s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for _ in range(2)]
-    door = listener(port)
-    s.connect_ex(door.getsockname())  # ECONNABORTED: takes note of the failure
-    again = s.connect_ex(door.getsockname())
+    server = listener(port)
+    s.connect_ex(server.getsockname())  # ECONNABORTED: takes note of the failure
+    again = s.connect_ex(server.getsockname())
     wait_for(s, select.POLLOUT)
     return begun, *errors, again, s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
@@ -192,11 +192,11 @@ def a_refused_nonblocking_socket_can_try_again():
 def exactly_one_edge_tells_of_the_connection():
     counts = set()
     for _ in range(300):  # without a connect gate, one in ten thousand sees a second edge
-        s, door, edges = socket.socket(), listener(), select.epoll()
+        s, server, edges = socket.socket(), listener(), select.epoll()
         s.setblocking(False)
         edges.register(s, select.EPOLLOUT | select.EPOLLET)
         edges.poll(0.01)
-        s.connect_ex(door.getsockname())
+        s.connect_ex(server.getsockname())
         count = len(edges.poll(WAIT_S))
         deadline = time.monotonic() + 0.01
         while time.monotonic() < deadline:
@@ -217,19 +217,19 @@ def no_child_and_no_descriptor_is_left():
 
 @check(100)
 def several_processes_accept_from_one_listener():
-    door = listener()
+    server = listener()
     children = []
     for _ in range(4):
         pid = os.fork()
         if pid == 0:
             while True:
-                s, _ = door.accept()
+                s, _ = server.accept()
                 s.send(b"x")
                 s.close()
         children.append(pid)
     served = 0
     for _ in range(100):
-        s = socket.create_connection(door.getsockname(), WAIT_S)
+        s = socket.create_connection(server.getsockname(), WAIT_S)
         served += (s.recv(5), s.recv(5)) == (b"x", b"")
     for pid in children:
         os.kill(pid, signal.SIGKILL)
@@ -249,15 +249,15 @@ def drain(s):
 
 def child_with_connection(work):
     """Starts a process that runs work on one end of a connection. Returns its pid and the other end."""
-    door = listener()
+    server = listener()
     pid = os.fork()
     if pid == 0:
-        s = socket.create_connection(door.getsockname())
-        door.close()
+        s = socket.create_connection(server.getsockname())
+        server.close()
         work(s)
         os._exit(0)
-    s, _ = door.accept()
-    door.close()
+    s, _ = server.accept()
+    server.close()
     s.settimeout(WAIT_S)
     return pid, s
 
@@ -339,12 +339,12 @@ def descriptors_at_rest(pid):
 
 @check(True)
 def many_short_connections_leave_nothing_in_the_engine():
-    door = listener()
+    server = listener()
 
     def short_ones(count):
         for _ in range(count):
-            caller = socket.create_connection(door.getsockname())
-            accepted, _ = door.accept()
+            caller = socket.create_connection(server.getsockname())
+            accepted, _ = server.accept()
             caller.send(b"x")
             accepted.recv(1)
             caller.close()
@@ -376,8 +376,8 @@ def a_pipe_of_the_program_ends_with_it():
     """A command substitution like $(curl ...) must end, also if the program has started the engine."""
     program = (
         "import os, socket\n"
-        "door = socket.socket(); door.bind(('127.0.0.1', 0)); door.listen()\n"
-        "s = socket.create_connection(door.getsockname())\n"
+        "server = socket.socket(); server.bind(('127.0.0.1', 0)); server.listen()\n"
+        "s = socket.create_connection(server.getsockname())\n"
         "print('hello')\n"
     )
     results = []
@@ -391,15 +391,15 @@ def a_pipe_of_the_program_ends_with_it():
 @check(b"x", b"", True, 1)
 def a_program_ends_though_its_peer_does_not_close():
     """Its bytes and its end have arrived: nothing is left to wait for, wherever the engine is."""
-    door = listener()
+    server = listener()
     program = (
         "import socket\n"
-        f"s = socket.create_connection({door.getsockname()})\n"
+        f"s = socket.create_connection({server.getsockname()})\n"
         "s.send(b'x')\n"
         "print('done', flush=True)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
-        accepted, _ = door.accept()
+        accepted, _ = server.accept()
         accepted.settimeout(WAIT_S)
         child.stdout.readline()
         start = time.monotonic()
