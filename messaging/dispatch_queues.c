@@ -43,10 +43,10 @@ void rudpmsg_dispatch_queues_init(struct rudpmsg_dispatch_queues *queues, struct
 	o->posts_max = o->posts_max ? o->posts_max : POSTS_MAX;
 	o->bytes_max = o->bytes_max ? o->bytes_max : BYTES_MAX;
 	o->outcomes_max = o->outcomes_max ? o->outcomes_max : OUTCOMES_MAX;
-	if (o->lane_posts_max == 0)
-		o->lane_posts_max = 1 + (o->posts_max - 1) / QUEUE_SHARE;
-	if (o->lane_bytes_max == 0)
-		o->lane_bytes_max = 1 + (o->bytes_max - 1) / QUEUE_SHARE;
+	if (o->queue_posts_max == 0)
+		o->queue_posts_max = 1 + (o->posts_max - 1) / QUEUE_SHARE;
+	if (o->queue_bytes_max == 0)
+		o->queue_bytes_max = 1 + (o->bytes_max - 1) / QUEUE_SHARE;
 	rudp_ring_init(&queues->outcomes, SIZE_MAX / 4);
 }
 
@@ -235,8 +235,8 @@ static bool has_room(const struct rudpmsg_dispatch_queues *queues,
 	const struct rudpmsg_dispatch_options *options = &queues->options;
 	const struct rudpmsg_dispatch_stats *stats = &queues->stats;
 
-	if (dispatch_queue && (dispatch_queue->count >= options->lane_posts_max ||
-			       dispatch_queue->bytes + length > options->lane_bytes_max))
+	if (dispatch_queue && (dispatch_queue->count >= options->queue_posts_max ||
+			       dispatch_queue->bytes + length > options->queue_bytes_max))
 		return false;
 	return stats->posts_waiting == 0 || (stats->posts_waiting < options->posts_max &&
 					     stats->bytes_waiting + length <= options->bytes_max);

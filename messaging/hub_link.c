@@ -25,7 +25,7 @@ struct rudpmsg_link *rudpmsg_hub_on_accepted(struct rudpmsg_hub *hub, void *user
 
 	if (hub->is_ended)
 		return NULL;
-	if (hub->unauthenticated_count >= hub->config.limits.strangers_max) {
+	if (hub->unauthenticated_count >= hub->config.limits.unauthenticated_max) {
 		hub->stats.links_refused++;
 		rudpmsg_link_end(hub, RUDP_LIST_OWNER(hub->unauthenticated_links.next,
 						      struct rudpmsg_link, unauthenticated));

@@ -22,7 +22,7 @@ static const struct rudpmsg_limits default_limits = {
 	.queue_messages_max = 1000000,
 	.unread_bytes_max = 16u << 20,
 	.connections_max = 65536,
-	.strangers_max = 256,
+	.unauthenticated_max = 256,
 	.senders_max = 65536,
 	.store_bytes_max = UINT64_C(16) << 30,
 };
@@ -176,7 +176,7 @@ static void fill_limits(struct rudpmsg_limits *to)
 	FILL(queue_messages_max);
 	FILL(unread_bytes_max);
 	FILL(connections_max);
-	FILL(strangers_max);
+	FILL(unauthenticated_max);
 	FILL(senders_max);
 	FILL(store_bytes_max);
 #undef FILL

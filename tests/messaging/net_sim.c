@@ -34,7 +34,7 @@ struct rudpmsg_hub_config net_sim_config(const char *name, uint64_t seed, enum r
 			   .queue_messages_max = 100,
 			   .unread_bytes_max = 5000,
 			   .connections_max = 10,
-			   .strangers_max = 8,
+			   .unauthenticated_max = 8,
 			   .senders_max = 16},
 		.handshake_timeout_ns = 2 * RUDP_NS_PER_S,
 		.backoff_first_ns = RUDP_NS_PER_S / 10,

@@ -14,7 +14,7 @@ static inline struct rudpmsg_hub_config small_config(void)
 			   .queue_messages_max = 10,
 			   .unread_bytes_max = 5000,
 			   .connections_max = 3,
-			   .strangers_max = 2,
+			   .unauthenticated_max = 2,
 			   .senders_max = 2},
 		.handshake_timeout_ns = RUDP_NS_PER_S,
 		.backoff_first_ns = RUDP_NS_PER_S / 10,

@@ -62,7 +62,7 @@ static struct rudpmsg_hub *new_hub(void)
 						       .queue_messages_max = 100000,
 						       .unread_bytes_max = 64 << 20,
 						       .connections_max = 10,
-						       .strangers_max = 2,
+						       .unauthenticated_max = 2,
 						       .senders_max = 10},
 					    .handshake_timeout_ns = RUDP_NS_PER_S,
 					    .backoff_first_ns = RUDP_NS_PER_S / 10,

@@ -169,7 +169,7 @@ Test(queues, a_full_connection_holds_up_no_other)
 Test(queues, at_the_limit_of_waiting_posts_connections_with_room_continue)
 {
 	static const struct rudpmsg_dispatch_options options = {.posts_max = 2,
-								.lane_posts_max = 2};
+								.queue_posts_max = 2};
 	rudpmsg_conn_id second = another_peer("second"), third = another_peer("third");
 
 	rudpmsg_dispatch_queues_fini(&queues);
@@ -313,7 +313,7 @@ Test(queues, a_post_without_memory_is_not_taken)
 		cr_assert(rc == 0 || queues.stats.posts_taken == OUTBOX_MAX);
 	}
 	cr_assert(eq(int, rc, 0));
-	cr_assert(ge(uint, n, 5), "the post, the lane, its place in the table");
+	cr_assert(ge(uint, n, 5), "the post, its queue, its place in the table");
 	acknowledge(1);
 	expect_outcome(11, 11, 0);
 }

@@ -111,8 +111,8 @@ static bool may_wait(const struct model_peer *peer, size_t length)
 		bytes += bytes_of(&peers[i].dispatch_queue, 0);
 	}
 	if (dispatch_queue > 0 &&
-	    (dispatch_queue >= options.lane_posts_max ||
-	     bytes_of(&peer->dispatch_queue, 0) + length > options.lane_bytes_max))
+	    (dispatch_queue >= options.queue_posts_max ||
+	     bytes_of(&peer->dispatch_queue, 0) + length > options.queue_bytes_max))
 		return false;
 	return count == 0 || (count < options.posts_max && bytes + length <= options.bytes_max);
 }
@@ -291,8 +291,8 @@ static uint64_t run(uint64_t seed)
 	options = (struct rudpmsg_dispatch_options){
 		.posts_max = 1 + (uint32_t)random_below(&chance, 12),
 		.bytes_max = 1 + random_below(&chance, 4000),
-		.lane_posts_max = 1 + (uint32_t)random_below(&chance, 6),
-		.lane_bytes_max = 1 + random_below(&chance, 2000),
+		.queue_posts_max = 1 + (uint32_t)random_below(&chance, 6),
+		.queue_bytes_max = 1 + random_below(&chance, 2000),
 		.outcomes_max = 1 + (uint32_t)random_below(&chance, 30)};
 	rudpmsg_dispatch_queues_init(&queues, hub, &options, NULL);
 	for (p = 0; p < PEERS; p++) {

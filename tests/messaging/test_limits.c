@@ -391,7 +391,7 @@ Test(limits, final_events_of_removed_connections_are_kept)
 	cr_assert(eq(int, count, RUDPMSG_FINAL_EVENTS_MAX));
 }
 
-/* ---- strangers_max: 2 ---- */
+/* ---- unauthenticated_max: 2 ---- */
 
 Test(limits, the_oldest_link_without_a_handshake_is_closed)
 {

@@ -46,8 +46,8 @@ struct rudpmsg_dispatch_options {
 	uint64_t bytes_max; /* [64 MiB] bytes of these posts */
 	/* [a quarter of posts_max] Posts that wait for one connection. So one slow peer cannot use
 	 * all of posts_max. */
-	uint32_t lane_posts_max;
-	uint64_t lane_bytes_max; /* [a quarter of bytes_max] bytes of these posts */
+	uint32_t queue_posts_max;
+	uint64_t queue_bytes_max; /* [a quarter of bytes_max] bytes of these posts */
 	/* [65,536] Outcomes that the program has not read. Posts that wait can still add theirs, so
 	 * there are at most outcomes_max + posts_max. */
 	uint32_t outcomes_max;

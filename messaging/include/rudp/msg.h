@@ -85,7 +85,7 @@ struct rudpmsg_limits {
 	 * rudpmsg_connect under way have the same limit. */
 	uint32_t connections_max;
 	/* [256] Links whose handshake is not over: the oldest is closed. */
-	uint32_t strangers_max;
+	uint32_t unauthenticated_max;
 	/* [16 GiB, at least 4 MiB] Size of the store's file, without a reserve of 4 MiB that is
 	 * needed to delete from a full store: sending fails with ENOSPC, and peers keep their
 	 * messages. */
