@@ -268,7 +268,7 @@ slow_and_loud() {
 	talk launch_plain frank nc "$B4" "$PORT"
 	say frank "NICK frank"
 	say frank "USER frank 0 * :frank"
-	wait_until 10 "frank waits" counter_is_at_least door_waiting 1
+	wait_until 10 "frank waits" counter_is_at_least acceptor_waiting 1
 	talk launch_plain gwen nc "$B4" "$PORT"
 	hears gwen '^ERROR :Closing Link.*The server is full'
 	hears_not frank .
@@ -399,7 +399,7 @@ over_rudp() {
 }
 
 nobody_is_inside() {
-	[ "$(counter door_inside)" = 0 ]
+	[ "$(counter acceptor_active)" = 0 ]
 }
 
 # Exactly what must be sent is heard: the program counts.

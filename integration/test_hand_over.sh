@@ -203,7 +203,7 @@ with_tls() {
 	stop oscar
 	register launch_plain olive openssl s_client -quiet -connect "$B4:$TLS_PORT"
 	hears alice '^:olive!\S+ JOIN #hall'
-	counter_is door_take_overs_total 5 || fail "take_overs: $(counter door_take_overs_total)"
+	counter_is acceptor_take_overs_total 5 || fail "take_overs: $(counter acceptor_take_overs_total)"
 	wait_until 10 "2 clients in the counters" counter_is clients 2
 	leave olive
 	ok "who comes over TLS is told to come again, and the others that it has gone"
@@ -259,7 +259,7 @@ faults() {
 	fails_with 'Broken pipe'
 	successor "exec python3 '$HERE/lib/successor.py' '$PROGRAM.good' hang \"\$@\""
 	fails_with 'Timer expired'
-	counter_is door_hand_overs_failed_total "$round" || fail "failed: $(counter door_hand_overs_failed_total)"
+	counter_is acceptor_hand_overs_failed_total "$round" || fail "failed: $(counter acceptor_hand_overs_failed_total)"
 	mv "$PROGRAM.good" "$PROGRAM"
 	hand_over
 	say alice "PRIVMSG #hall :at last"

@@ -65,12 +65,12 @@ static void put_model(FILE *out, const struct apo_metrics *metrics)
 static void put_acceptor(FILE *out, const struct apo_metrics *metrics)
 {
 #define PUT(name, help)                                                                            \
-	put(out, "door_" #name "_total", help, "counter", metrics->acceptor->counters.name);
+	put(out, "acceptor_" #name "_total", help, "counter", metrics->acceptor->counters.name);
 	APO_ACCEPTOR_COUNTERS(PUT)
 #undef PUT
-	put(out, "door_inside", "connections with the workers", "gauge",
+	put(out, "acceptor_active", "connections with the workers", "gauge",
 	    metrics->acceptor->active_count);
-	put(out, "door_waiting", "connections that wait for a place", "gauge",
+	put(out, "acceptor_waiting", "connections that wait for a place", "gauge",
 	    metrics->acceptor->waiting_count);
 }
 

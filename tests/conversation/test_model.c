@@ -112,7 +112,7 @@ static bool has_account(unsigned who)
 	return who % 2 == 1;
 }
 
-static void close_door(unsigned channel)
+static void close_channel(unsigned channel)
 {
 	unsigned i;
 
@@ -202,7 +202,7 @@ static void begin_channel(unsigned channel)
 	s.mode[channel]['n'] = s.mode[channel]['t'] = true;
 	for (i = 0; i < CLIENTS; i++)
 		s.invited[i][channel] = false;
-	close_door(channel);
+	close_channel(channel);
 }
 
 static void leave(unsigned who, unsigned channel)
@@ -385,7 +385,7 @@ static void change_flag(unsigned who, unsigned channel)
 		return;
 	s.mode[channel][(int)letter] = is_on;
 	if (letter == 'i' && is_on)
-		close_door(channel);
+		close_channel(channel);
 	snprintf(what, sizeof what, "MODE #%u %c%c", channel, is_on ? '+' : '-', letter);
 	from(line, who, what);
 	expect_channel(channel, CLIENTS, line);
