@@ -210,7 +210,7 @@ static void hand_overs(const char *program)
 	for (i = 0; i < HAND_OVERS; i++)
 		server_hand_over();
 	end(&storm);
-	if (server_counter("door_take_overs_total") != HAND_OVERS)
+	if (server_counter("acceptor_take_overs_total") != HAND_OVERS)
 		fail("the server has not been handed over %d times", HAND_OVERS);
 	close_client(&storm.listener);
 	server_end(1);
