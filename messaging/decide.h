@@ -15,7 +15,7 @@ enum rudpmsg_decision {
 	RUDPMSG_STALE,   /* refuse the new link: its dialer has given it up */
 };
 
-/* What this node knows when a HANDSHAKE arrives. */
+/* State of this node when a HANDSHAKE arrives. */
 struct rudpmsg_facts {
 	bool has_link;        /* the connection has a link */
 	bool is_link_ours;    /* this node dialed that link */

@@ -38,8 +38,8 @@ struct rudpmsg_hub_config {
 	uint64_t run;  /* with a store: larger than in each earlier run; 0: the hub draws it */
 };
 
-/* What has changed since rudpmsg_hub_take_changes was called last: it says which waiters to
- * wake. */
+/* Changes since the last call of rudpmsg_hub_take_changes(). The caller wakes the waiters of
+ * each. */
 #define RUDPMSG_CHANGED_ROOM (1u << 0)     /* an outbox has room, or a connection was removed */
 #define RUDPMSG_CHANGED_READABLE (1u << 1) /* a message can be received */
 #define RUDPMSG_CHANGED_ANSWER (1u << 2)   /* messages were acknowledged or have failed */

@@ -292,8 +292,8 @@ void rudpmsg_link_read_on(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	hub->changes |= RUDPMSG_CHANGED_WORK;
 }
 
-/* Of what comes behind our last word only the peer's own counts: where both have said it, each
- * would wait for the other to end the link. */
+/* After this node has sent its CLOSE, the peer's CLOSE is the only frame that matters. It ends the
+ * link: if both nodes have sent one, each would wait for the other to end the link. */
 static void await_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 {
 	enum rudpmsg_wire_verdict verdict;

@@ -32,7 +32,7 @@ struct rudpmsg_loop_member {
 	bool is_leaving, has_left;
 };
 
-/* What the data of an epoll event points to. */
+/* Target of the data pointer of an epoll event. */
 enum watch_kind { WATCH_WAKE, WATCH_LISTENER, WATCH_STREAM };
 
 struct watch {

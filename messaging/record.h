@@ -25,7 +25,7 @@ struct rudpmsg_mark {
 	uint64_t run;
 };
 
-/* What is stored of a peer. */
+/* The stored state of a peer. */
 struct rudpmsg_peer {
 	char name[RUDPMSG_NAME_MAX + 1];
 	char host[RUDPMSG_HOST_MAX + 1]; /* empty: the peer dials us */

@@ -49,8 +49,8 @@ enum cv_kind {
 	CV_NOT_JOINED, /* we may not join; text says why */
 };
 
-/* What to show. Strings come from others and are not safe for a terminal (clean.h). Valid during
- * the call. */
+/* An event for the user interface to show. Its strings come from other users and are not safe for
+ * a terminal (clean.h). It is valid during the call. */
 struct cv_shown {
 	enum cv_kind kind;
 	const char *time; /* in the format of server-time */

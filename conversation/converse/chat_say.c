@@ -9,7 +9,7 @@
 #include "conversation/converse/chat_private.h"
 #include "conversation/irc/utf8.h"
 
-/* What the server puts before the text, at most: the longest source, " PRIVMSG ", " :". */
+/* Maximum length of the server's prefix of a text: the longest source, " PRIVMSG ", " :". */
 #define PREFIX_BYTES (1 + APO_SOURCE_BYTES_MAX + 9 + 2)
 
 static struct cv_line *line_of(struct rudp_list *link)

@@ -6,8 +6,8 @@
 
 #define CONTINUATIONS_MAX 3
 
-/* What may follow a lead byte: the number of bytes, and the range of the first of them (RFC 3629,
- * section 4). */
+/* A range of lead bytes, the number of continuation bytes that follow, and the valid range of the
+ * first of them (RFC 3629, section 4). */
 struct lead {
 	uint8_t from, to, following, second_from, second_to;
 };

@@ -4,7 +4,7 @@
 #include "conversation/model/model_private.h"
 
 #define REAL_BYTES_MAX 256
-/* Of topics and reasons: they share a line with a source and a channel. */
+/* Limit of topics and reasons: a line holds a source and a channel, too. */
 #define TEXT_BYTES_MAX 400
 
 /* Puts the values of the bounds into messages for users, not the names of macros. */

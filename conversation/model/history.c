@@ -166,7 +166,7 @@ void apo_history_on_account(struct apo_model *model, struct apo_client *client, 
 		return;
 	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
 		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
-		/* What it received before was sent to another account. */
+		/* Messages before this id were sent to the client under another account. */
 		if (!is_first || !membership->since)
 			membership->since = (int64_t)++model->last_msgid;
 		begin_presence(model, membership, membership->since);

@@ -250,8 +250,8 @@ void apo_model_set_wall(struct apo_model *model, int64_t wall_ms, int64_t now_at
 
 struct apo_peer_facts {
 	const char *address; /* as text, for operators: at most 63 bytes */
-	/* What others see: the address or its cloak. At most 63 bytes, not empty, no space, no colon at
-	 * the beginning. */
+	/* Host that other users see: the address or its cloak. At most 63 bytes, not empty, no space,
+	 * no colon at the beginning. */
 	const char *host;
 	const char *certificate; /* fingerprint of the client's certificate in hex; NULL: none */
 	bool is_secure;          /* nobody on the path can read the connection */

@@ -69,7 +69,7 @@ enum apo_cap {
 #define APO_VARIANTS 8
 #define APO_VARIANT_OF(caps) ((caps) & (APO_VARIANTS - 1))
 
-/* What a client has only while it registers or authenticates. */
+/* State of a client that exists only during registration or authentication. */
 struct apo_registration {
 	char *password; /* of PASS */
 	bool is_password_right;
@@ -101,7 +101,7 @@ struct apo_client {
 	char *end_reason;
 	struct apo_registration *registration;
 	struct apo_ticket *ticket; /* the request that waits for an answer; NULL: none */
-	/* It is receiving a long answer (answers.h); NULL: it is not. */
+	/* The rest of a long answer that is being sent (answers.h); NULL: none. */
 	struct apo_backlog *backlog;
 	int64_t connected_at_ns, heard_at_ns, spoke_at_ns;
 	int64_t signed_on_s; /* wall clock */
@@ -146,7 +146,7 @@ struct apo_membership {
 	int64_t since;        /* the position at which it joined; 0: there is no history */
 };
 
-/* What a message to a channel needs of each member, contiguous in memory. */
+/* The fields of each member that delivery of a channel message reads, contiguous in memory. */
 struct apo_member_slot {
 	struct apo_peer peer;
 	uint32_t caps;

@@ -72,7 +72,7 @@ void apo_state_client(struct apo_state *state, struct apo_client **client)
 	*client = state->serializer->ok ? state->clients[ordinal] : NULL;
 }
 
-/* Of a client that has gone only the nick is needed. */
+/* Writes or reads a client. If the client has gone, its nick is enough. */
 void apo_state_anybody(struct apo_state *state, struct apo_client **client)
 {
 	bool is_gone = !state->serializer->is_reading && (*client)->is_gone;

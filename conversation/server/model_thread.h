@@ -29,7 +29,7 @@ struct apo_model_thread {
 	struct apo_model *model;
 	struct apo_config *config;
 	struct apo_batcher *to_workers; /* one for each worker */
-	/* Of each worker: its last effect, if that is a delivery. */
+	/* For each worker: its newest effect, if that is a delivery; else NULL. */
 	struct apo_effect_deliver **last;
 	unsigned worker_count;
 	int64_t now_at_ns;

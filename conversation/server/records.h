@@ -47,7 +47,7 @@ struct apo_adopt {
 	apo_tls_context *tls;        /* a reference, or NULL: no TLS */
 	struct apo_session *session; /* a reference: then there is neither fd nor tls; else NULL */
 	struct rudp_addr address;
-	/* Of the acceptor, which gets it back when the connection has gone; NULL: none. */
+	/* Entry of the acceptor, returned to it when the connection has ended; NULL: none. */
 	void *ip_entry;
 	const char *refusal; /* static: send this reason and close; NULL: admit */
 };

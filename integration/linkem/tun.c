@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* So deep that packets are dropped in the emulated queue and never before it. */
+/* Large enough that packets are dropped by the emulated queue, never by the device. */
 enum { DEVICE_QUEUE_PACKETS = 20000 };
 
 static int failed(const struct side_conf *side, const char *step)

@@ -40,7 +40,7 @@ bool nm_trace_repeat_at(struct nm_trace *trace, uint64_t period_ns);
 /* When this many bits have been sent from from_ns on; NM_NEVER: the rate is 0 from some time on. */
 uint64_t nm_trace_sent_at(const struct nm_trace *trace, uint64_t from_ns, double bits);
 
-/* What can be sent between two instants. */
+/* The capacity between two instants. */
 double nm_trace_bits(const struct nm_trace *trace, uint64_t from_ns, uint64_t to_ns);
 
 /* The extra delay of what is sent at this instant. */

@@ -202,9 +202,8 @@ static void print_calls(const struct counts *of, double per)
 	putchar('\n');
 }
 
-/* Who is kept from its processor reads and answers late, so that less goes at once and
- * acknowledgements go by themselves. That costs calls: of the parts of a measurement that one counts
- * which had the fewest. */
+/* Keeps the part of a measurement with the fewest calls. A process that waits for a processor reads
+ * and answers late: it moves less at once and sends separate ACKs, which costs calls. */
 static void keep_least(struct counts *least, const struct counts *before)
 {
 	const struct counts cost = since(before);

@@ -284,7 +284,8 @@ static int make_fresh(void)
 	return fd;
 }
 
-/* What lingers goes to the open control listener: of its user the engine closes at once. */
+/* Sockets whose close lingers are sent to the open control listener only: the engine closes the
+ * descriptors of its own user in its thread. */
 static int make_one(uint8_t kind, bool may_linger)
 {
 	switch (kind % 14) {

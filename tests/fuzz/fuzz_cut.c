@@ -32,7 +32,7 @@ static void hear(struct heard *heard, const char *line, size_t len)
 	heard->count++;
 }
 
-/* What it cannot use yet is kept; the room has just the size that the contract asks for. */
+/* Keeps bytes that cannot be used yet; the room has just the size that the contract asks for. */
 static void feed(struct apo_lines *lines, const char *bytes, size_t len, struct heard *heard)
 {
 	char *room = malloc(lines->kept_bytes + len + 1);

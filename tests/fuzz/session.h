@@ -67,20 +67,21 @@ uint8_t session_next(struct session *s);
 /* The invariants of both endpoints. */
 void session_check(const struct session *s);
 
-/* What may be delivered, from any place of the flight; it is the caller's then. */
+/* Takes a datagram in flight, at any place. The caller owns it. */
 struct flying *session_take(struct session *s, unsigned index);
 void session_deliver(struct session *s, const struct flying *f);
 void session_deliver_all(struct session *s);
 /* All that the endpoints want to send now. */
 void session_transmit(struct session *s);
 
-/* What programs do. An end of file before the other side has ended is a finding, as is a wrong byte. */
+/* The calls of programs. An end of file before the other side has ended is a finding, so is a wrong
+ * byte. */
 void session_open(struct session *s, bool early);
 void session_read_side(struct session *s, int host, struct side *side, size_t max);
 void session_write_side(struct session *s, int host, struct side *side, size_t want);
 void session_close_side(struct session *s, struct side *side);
 void session_toggle_listener(struct session *s);
-/* What the endpoints tell their programs. */
+/* Handles the events of the endpoints. */
 void session_events(struct session *s);
 
 void session_advance(struct session *s, int64_t ns);

@@ -62,7 +62,7 @@ Test(ecn, others_are_left_alone)
 	}
 }
 
-/* Of the next packet that is delivered. */
+/* The ECN bits of the next delivered packet. */
 static unsigned next_ecn(void)
 {
 	struct line_packet *packet = link_take(&link_under_test, DIRECTION_AB, 1000 * MS);

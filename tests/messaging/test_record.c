@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a store has on the disk: what was written is read back, and what was changed is found out.
- */
+/* Records of a store: written records are read back, and changed bytes are detected. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>

@@ -75,7 +75,7 @@ static inline void *cut_streams(void *of_port)
 	return of_port;
 }
 
-/* Of streams that stand: whatever comes next may be over before the thread that cuts has a processor. */
+/* Waits for the first cut of a stream: the next step may end before the cutting thread runs. */
 static inline void wait_for_cut(void)
 {
 	while (atomic_load(&cuts) == 0)

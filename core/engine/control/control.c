@@ -203,7 +203,7 @@ static bool receive_whole(struct rudp_engine *engine, const struct rudp_call *ca
 	return true;
 }
 
-/* What is wrong with the bytes of the message; NULL: nothing. */
+/* Checks the bytes of the message. Returns the fault as text, or NULL. */
 static const char *fault_of_bytes(const struct message *message)
 {
 	const struct rudp_control_request *request = &message->request;
@@ -220,7 +220,7 @@ static const char *fault_of_bytes(const struct message *message)
 	return NULL;
 }
 
-/* What is wrong with the message; NULL: nothing. */
+/* Checks the message. Returns the fault as text, or NULL. */
 static const char *fault_of(const struct message *message)
 {
 	const char *fault = fault_of_bytes(message);

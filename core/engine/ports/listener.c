@@ -102,6 +102,8 @@ struct rudp_binding *rudp_listener_on_tcp_for(const struct rudp_binding *binding
 {
 	const struct rudp_list *bindings = &binding->port->bindings;
 
+	if (!rudp_binding_serves_tcp(binding))
+		return NULL;
 	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
 		struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
 
@@ -132,7 +134,7 @@ static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, i
 	struct rudp_stored_options stored;
 	bool has_stored = rudp_stored_options_get(fd, &stored) == 0;
 	int tcp_fd = front ? front->tcp_fd : binding->tcp_fd;
-	int rc = 0;
+	int rc;
 
 	rudp_tcp_put_options(tcp_fd, has_stored ? &stored : NULL, &binding->options);
 	if (listen(tcp_fd, tcp_backlog_of(binding)) < 0)

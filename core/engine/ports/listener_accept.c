@@ -139,18 +139,28 @@ static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, st
 	rudp_app_pump(engine, app);
 }
 
-/* The next binding in turn that listens and has no connection waiting. */
-static struct rudp_binding *next_in_turn(struct rudp_port *port)
+bool rudp_listener_shares_tcp(const struct rudp_binding *a, const struct rudp_binding *b)
+{
+	return a == b || (!a->adopted && !b->adopted &&
+			  a->options.route.device == b->options.route.device);
+}
+
+/*
+ * The next binding in turn that has no connection waiting. front NULL: of those that serve rudp;
+ * else of those for which the kernel socket of front listens.
+ */
+static struct rudp_binding *next_in_turn(const struct rudp_port *port,
+					 const struct rudp_binding *front)
 {
 	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
 	     link = link->next) {
 		struct rudp_binding *binding = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+		bool is_served = front ? rudp_binding_serves_tcp(binding) &&
+						 rudp_listener_shares_tcp(front, binding)
+				       : rudp_binding_serves_rudp(binding);
 
-		if (!rudp_binding_serves_rudp(binding) || binding->waiting_id)
-			continue;
-		rudp_list_remove(link);
-		rudp_list_append(&port->bindings, link);
-		return binding;
+		if (is_served && !binding->waiting_id)
+			return binding;
 	}
 	return NULL;
 }
@@ -158,6 +168,8 @@ static struct rudp_binding *next_in_turn(struct rudp_port *port)
 static void hand_over(struct rudp_engine *engine, struct rudp_binding *binding,
 		      struct rudp_app *app)
 {
+	rudp_list_remove(&binding->link);
+	rudp_list_append(&binding->port->bindings, &binding->link);
 	app->reason = RUDP_REASON_PEER;
 	app->stage = RUDP_APP_WAITING;
 	app->binding_id = binding->id;
@@ -174,7 +186,7 @@ static bool hand_over_one(struct rudp_engine *engine, struct rudp_port *port)
 
 	if (rudp_listener_queued(port->listener) == 0)
 		return false;
-	binding = next_in_turn(port);
+	binding = next_in_turn(port, NULL);
 	conn = binding ? rudp_listener_accept(port->listener) : NULL;
 	if (!conn)
 		return false;
@@ -221,51 +233,19 @@ static bool hand_over_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 	return true;
 }
 
-bool rudp_listener_shares_tcp(const struct rudp_binding *a, const struct rudp_binding *b)
-{
-	return a == b || (!a->adopted && !b->adopted &&
-			  a->options.route.device == b->options.route.device);
-}
-
-/*
- * The next in turn of the bindings for which this one's kernel socket listens. *is_one_of: there
- * are several.
- */
-static struct rudp_binding *next_in_turn_for_tcp(struct rudp_binding *front, bool *is_one_of)
-{
-	struct rudp_list *bindings = &front->port->bindings;
-	struct rudp_binding *next = NULL;
-	unsigned count = 0;
-
-	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
-		struct rudp_binding *one = RUDP_LIST_OWNER(link, struct rudp_binding, link);
-
-		if (!rudp_binding_serves_tcp(one) || !rudp_listener_shares_tcp(front, one))
-			continue;
-		count++;
-		if (!next && !one->waiting_id)
-			next = one;
-	}
-	*is_one_of = count > 1;
-	if (!next || count == 1)
-		return next;
-	rudp_list_remove(&next->link);
-	rudp_list_append(bindings, &next->link);
-	return next;
-}
-
 /* false: there is no connection, or no binding with room for it. */
 static bool accept_tcp(struct rudp_engine *engine, struct rudp_binding *front)
 {
-	bool is_one_of;
-	struct rudp_binding *binding = next_in_turn_for_tcp(front, &is_one_of);
+	const struct rudp_list *bindings = &front->port->bindings;
+	struct rudp_binding *binding = next_in_turn(front->port, front);
+	bool has_others = bindings->next != bindings->prev;
 	int fd;
 
 	/*
-	 * With several bindings the program of this one may have closed: then another one gets the
-	 * connection.
+	 * If the program of this binding has closed its listener, another binding gets the
+	 * connection. Looked at before the accept: only a binding with room may take one.
 	 */
-	if (is_one_of && binding && !rudp_binding_probe(engine, binding))
+	if (binding && has_others && !rudp_binding_probe(engine, binding))
 		return true;
 	if (!binding)
 		return false;

@@ -31,7 +31,7 @@ struct rudp_rate_sample {
 	bool app_limited;
 };
 
-/* What one processed ACK tells. */
+/* Results of one processed ACK. */
 struct rudp_cc_ack {
 	int64_t now_at_ns;
 	uint64_t acked_bytes;
@@ -69,7 +69,7 @@ struct rudp_cc_spurious {
 	uint64_t largest_number; /* of the packets wrongly declared lost */
 };
 
-/* What the algorithm has measured of the path, for later connections to the same host. */
+/* The algorithm's measurements of the path, for later connections to the same host. */
 struct rudp_cc_measured {
 	uint64_t bytes_per_s;
 	int64_t min_rtt_ns;
@@ -121,7 +121,7 @@ struct rudp_cc_ops {
 /* Room for the private state of an algorithm. */
 #define RUDP_CC_STATE_BYTES 1184
 
-/* What an algorithm probes for from time to time, at best together with the others on its path. */
+/* Kinds of periodic probes. Connections on one path probe together if they can. */
 enum rudp_cc_probe {
 	RUDP_CC_BANDWIDTH, /* for more bandwidth */
 	RUDP_CC_EMPTY,     /* for the RTT without a queue */

@@ -253,7 +253,7 @@ enum bbr_state {
 #undef X
 };
 
-/* What the ACKs that arrive now tell about the last probe for bandwidth. */
+/* The relation of arriving ACKs to the last bandwidth probe. */
 enum bbr_ack_phase {
 	BBR_ACKS_INIT,
 	BBR_ACKS_REFILLING,

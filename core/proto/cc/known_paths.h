@@ -37,7 +37,7 @@
 #define RUDP_KNOWN_PATH_SHARE_NS (1 * RUDP_NS_PER_S)
 #define RUDP_KNOWN_PATH_RECENT_NS (10 * RUDP_NS_PER_S) /* a stored path is recent for this time */
 
-/* What the connection that measured the path does next. */
+/* Next step of the connection that measured the path. */
 enum rudp_known_use {
 	RUDP_KNOWN_BUSY,    /* sends at full rate: new connections must not use stored values */
 	RUDP_KNOWN_LIMITED, /* limited by the application */

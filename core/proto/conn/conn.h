@@ -41,7 +41,7 @@ enum rudp_state { RUDP_STATES(RUDP_STATE_ENUM) };
 
 const char *rudp_state_name(enum rudp_state state);
 
-/* What has happened since the last rudp_conn_take_events(). A bit mask. */
+/* Events since the last rudp_conn_take_events(). A bit mask. */
 enum rudp_event {
 	RUDP_EVENT_ESTABLISHED = 1 << 0, /* the handshake is complete */
 	RUDP_EVENT_READABLE = 1 << 1,    /* in-order bytes have arrived */

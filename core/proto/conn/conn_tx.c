@@ -8,7 +8,7 @@
 #include "proto/conn/conn_plan.h"
 #include "proto/conn/endpoint_private.h"
 
-/* What this call may still send. */
+/* Remaining send limits of this call. */
 struct allowance {
 	uint64_t pacer_bytes;
 	uint64_t path_bytes;

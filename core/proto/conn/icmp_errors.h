@@ -24,7 +24,7 @@ struct rudp_icmp_errors {
 	int unreachable_error; /* errno of the last error for an unreachable peer; 0: none */
 };
 
-/* What the connection must do about a refusal. */
+/* The connection's reaction to a refusal. */
 enum rudp_icmp_errors_advice {
 	RUDP_ICMP_ERRORS_ASK,  /* probe the peer */
 	RUDP_ICMP_ERRORS_WAIT, /* nothing: a probe was sent and may still be answered */

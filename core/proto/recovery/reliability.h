@@ -62,7 +62,7 @@ enum rudp_fate {
 	RUDP_FATE_LOST,      /* declared lost; if an answer still comes, the loss was spurious */
 };
 
-/* What a packet carried besides stream bytes. The owner sets these bits and gets them back. */
+/* Content of a packet besides stream bytes. The owner sets these bits and gets them back. */
 #define RUDP_CONTENT_OF_FRAME(name, value, eliciting) RUDP_CONTENT_##name = 1 << (value),
 #define RUDP_CONTENT_FLAG(i) (1 << (RUDP_FRAME_TYPES_MAX + (i)))
 enum rudp_content {

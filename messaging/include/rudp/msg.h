@@ -48,7 +48,7 @@ typedef uint64_t rudpmsg_conn_id;
  * after a restart. */
 typedef uint64_t rudpmsg_message_id;
 
-/* What an acknowledgement means. The sender asks the peer for it, for each connection. */
+/* Meanings of an acknowledgement. The sender asks the peer for it, for each connection. */
 enum rudpmsg_ack {
 	/* The message is in the memory of the peer's node, and lost if that process dies. If the
 	 * peer has a store: the same as STORED. */

@@ -120,7 +120,7 @@ static size_t drop_all(void)
 	return bytes;
 }
 
-/* What the server sends meanwhile to who is never heard. */
+/* The bytes that the server sends within this time to a client of which it hears nothing. */
 static size_t sent_within(int64_t ns)
 {
 	int64_t end_ns = pair.now_ns + ns;
@@ -333,7 +333,7 @@ Test(early_trust, who_stays_unheard_gets_little_after_the_first_flight)
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ETIMEDOUT));
 }
 
-/* What its address may be sent holds a packet, but not the SYNACK that a time-out wants first. */
+/* The amplification limit has room for a packet, but not for the SYNACK that a time-out sends first. */
 Test(early_trust, synack_that_may_not_leave_is_not_tried_all_the_time)
 {
 	struct pair_datagram *syn = ask();
@@ -359,7 +359,7 @@ Test(early_trust, no_more_than_a_first_window_however_much_is_known)
 	cr_assert(le(u64, pair.conn[1]->cc.pacing_bytes_per_s, 105 * RATE));
 }
 
-/* What has left is answered first; then it begins as a stranger does, with what the answers allow. */
+/* Bytes in flight are acknowledged first. The window then starts anew, as on an unknown path. */
 Test(early_trust, another_round_trip_than_the_known_one_takes_it_back)
 {
 	ask_and_serve(ANSWER);
@@ -401,7 +401,7 @@ Test(early_trust, long_path_is_waited_for)
 	cr_assert(zero(uint, pair.conn[1]->reliability.pto_count));
 }
 
-/* Of the first packets only. */
+/* The first packets are the only ones lost. */
 Test(early_trust, lost_synack_takes_few_packets_with_it)
 {
 	ask_and_serve(BURST);

@@ -90,7 +90,7 @@ static void *visit_all(void *of)
 
 /* ---- the one who listens ---- */
 
-/* Of those who left with QUIT, whom all were heard of. */
+/* Whether the QUIT of each client that left with QUIT was received. */
 static bool all_were_heard(void)
 {
 	unsigned thread, round;

@@ -36,7 +36,7 @@ static void send_frame(struct peer *peer, enum apo_frame_kind kind, const char *
 		fail("%s could not send: %s", peer->name, strerror(-error));
 }
 
-/* Of this session: the next frame that has text in it, or is of that kind. */
+/* Reads frames of this session up to the next one that contains text or has that kind. */
 static bool hear_frame(struct peer *peer, enum apo_frame_kind kind, const char *text)
 {
 	struct rudpmsg_message message;
