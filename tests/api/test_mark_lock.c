@@ -272,7 +272,7 @@ Test(lock, an_option_put_by_a_handler_in_the_midst_of_a_threads_is_kept)
 #define SIGNALS 3000
 
 static atomic_int in_main, elsewhere;
-static atomic_bool begun, all_sent;
+static atomic_bool begun, main_unblocks, all_sent;
 
 static void note_thread(int number)
 {
@@ -295,7 +295,7 @@ static void *change_until_all_are_sent(void *unused)
 /* A starting thread unblocks the signal too. */
 static void *send_signals(void *unused)
 {
-	while (!begun)
+	while (!begun || !main_unblocks)
 		sched_yield();
 	for (int i = 0; i < SIGNALS; i++) {
 		kill(getpid(), SIGUSR1);
@@ -316,6 +316,8 @@ Test(lock, a_signal_of_the_process_is_the_main_threads)
 	sigaction(SIGUSR1, &action, NULL);
 	cr_assert(zero(int, pthread_create(&other, NULL, change_until_all_are_sent, NULL)));
 	cr_assert(zero(int, pthread_create(&sender, NULL, send_signals, NULL)));
+	/* pthread_create() blocks signals in its caller: the new thread may run before it returns. */
+	main_unblocks = true;
 	pthread_join(sender, NULL);
 	pthread_join(other, NULL);
 	cr_assert(zero(int, elsewhere));
