@@ -57,6 +57,7 @@
 	X(RPL_NOTOPIC, 331, "%s :No topic is set")                                                 \
 	X(RPL_TOPIC, 332, "%s :%s")                                                                \
 	X(RPL_TOPICWHOTIME, 333, "%s %s %ld")                                                      \
+	X(RPL_WHOISBOT, 335, "%s :is a bot on %s")                                                 \
 	X(RPL_INVITELIST_OWN, 336, "%s")                                                           \
 	X(RPL_ENDOFINVITELIST_OWN, 337, ":End of INVITE list")                                     \
 	X(RPL_WHOISACTUALLY, 338, "%s %s %s :is actually using host")                              \

@@ -156,7 +156,7 @@ void apo_account_refuse_nick(struct apo_model *model, struct apo_client *client,
 static void say_account(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_line line;
-	struct apo_say say = {.line = &line, .account = client->account};
+	struct apo_say say = apo_say_by(client, &line);
 
 	apo_line_from(&line, client, "ACCOUNT");
 	apo_line_param(&line, client->account ? client->account : "*");

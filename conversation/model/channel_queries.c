@@ -152,6 +152,7 @@ static void set_topic(struct apo_model *model, struct apo_client *client,
 {
 	char cut[APO_BODY_BYTES_MAX], source[APO_SOURCE_BYTES_MAX + 1];
 	struct apo_line line;
+	struct apo_say say;
 
 	apo_client_source(client, source);
 	apo_cut(cut, text, model->config->topic_len_max);
@@ -165,9 +166,8 @@ static void set_topic(struct apo_model *model, struct apo_client *client,
 	apo_line_param(&line, channel->name);
 	apo_line_last(&line, cut);
 	apo_line_end(&line);
-	apo_say_channel(model, channel,
-			&(struct apo_say){.line = &line, .account = client->account},
-			&(struct apo_audience){0});
+	say = apo_say_by(client, &line);
+	apo_say_channel(model, channel, &say, &(struct apo_audience){0});
 }
 
 void apo_on_topic(struct apo_model *model, struct apo_client *client,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/extban.h"
 #include "conversation/model/history.h"
 #include "conversation/model/replies.h"
 
@@ -208,8 +209,8 @@ bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel
 
 /* ---- masks ---- */
 
-bool apo_channel_lists(const struct apo_channel *channel, enum apo_list_kind kind,
-		       const struct apo_client *client)
+static bool is_listed(const struct apo_channel *channel, enum apo_list_kind kind,
+		      const struct apo_client *client, bool with_mutes)
 {
 	const struct rudp_list *head = &channel->lists[kind], *link;
 	char shown[APO_SOURCE_BYTES_MAX + 1], real[APO_SOURCE_BYTES_MAX + 1];
@@ -221,16 +222,30 @@ bool apo_channel_lists(const struct apo_channel *channel, enum apo_list_kind kin
 	snprintf(real, sizeof real, "%s!%s@%s", client->nick, client->user, client->address);
 	for (link = head->next; link != head; link = link->next) {
 		mask = RUDP_LIST_OWNER(link, struct apo_entry, link)->mask;
-		if (apo_mask_is_match(mask, shown) || apo_mask_is_match(mask, real))
+		if ((with_mutes || !apo_extban_is_mute(mask)) &&
+		    apo_extban_is_match(mask, client, shown, real))
 			return true;
 	}
 	return false;
 }
 
+bool apo_channel_invites(const struct apo_channel *channel, const struct apo_client *client)
+{
+	return is_listed(channel, APO_LIST_INVITE, client, false);
+}
+
 bool apo_channel_bans(const struct apo_channel *channel, const struct apo_client *client)
 {
-	return apo_channel_lists(channel, APO_LIST_BAN, client) &&
-	       !apo_channel_lists(channel, APO_LIST_EXCEPT, client);
+	return is_listed(channel, APO_LIST_BAN, client, false) &&
+	       !is_listed(channel, APO_LIST_EXCEPT, client, false);
+}
+
+/* An exception from mutes does not lift a ban. */
+bool apo_channel_mutes(const struct apo_channel *channel, const struct apo_client *client)
+{
+	return is_listed(channel, APO_LIST_BAN, client, true) &&
+	       (!is_listed(channel, APO_LIST_EXCEPT, client, true) ||
+		apo_channel_bans(channel, client));
 }
 
 static struct apo_entry *entry_find(struct apo_channel *channel, enum apo_list_kind kind,

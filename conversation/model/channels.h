@@ -39,11 +39,12 @@ uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client);
 bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel *channel,
 			 const struct apo_client *client);
 
-/* Does a mask of the list match the client's visible host or its address? */
-bool apo_channel_lists(const struct apo_channel *channel, enum apo_list_kind kind,
-		       const struct apo_client *client);
+/* Does an entry of the list I match the client, so that it needs no invitation? */
+bool apo_channel_invites(const struct apo_channel *channel, const struct apo_client *client);
 /* Is the client banned, without an exception? */
 bool apo_channel_bans(const struct apo_channel *channel, const struct apo_client *client);
+/* Is the client banned or muted, without an exception? Then it may not speak. */
+bool apo_channel_mutes(const struct apo_channel *channel, const struct apo_client *client);
 /* Returns 1: added; 0: the mask was in the list already; -ENOMEM. */
 int apo_entry_add(struct apo_channel *channel, enum apo_list_kind kind, const char *mask,
 		  const char *by, int64_t set_at_s);

@@ -309,12 +309,11 @@ void apo_client_closed(struct apo_model *model, struct apo_client *client, const
 static void say_quit(struct apo_model *model, struct apo_client *client, const char *reason)
 {
 	struct apo_line line;
+	struct apo_say say = apo_say_by(client, &line);
 
 	apo_line_from_last(&line, client, "QUIT", reason);
-	apo_say_common(
-		model, client,
-		&(struct apo_say){.line = &line, .account = client->account, .is_unlabeled = true},
-		&(struct apo_audience){0});
+	say.is_unlabeled = true;
+	apo_say_common(model, client, &say, &(struct apo_audience){0});
 }
 
 static void leave_registered(struct apo_model *model, struct apo_client *client, const char *reason)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/model/extban.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/server.h"
 
@@ -29,16 +30,19 @@ static void add(struct tokens *tokens, const char *format, ...)
 
 static void collect(struct tokens *tokens, const struct apo_model_config *config)
 {
+	add(tokens, "ACCOUNTEXTBAN=" APO_EXTBAN_ACCOUNT_NAMES);
 	add(tokens, "AWAYLEN=%u", config->away_len_max);
+	add(tokens, "BOT=B");
 	add(tokens, "CASEMAPPING=ascii");
 	add(tokens, "CHANLIMIT=#:%u", config->channels_per_client_max);
-	add(tokens, "CHANMODES=Ibe,k,l,imnst");
+	add(tokens, "CHANMODES=Ibe,k,l,Cimnst");
 	add(tokens, "CHANNELLEN=%u", config->channel_len_max);
 	add(tokens, "CHANTYPES=#");
 	if (config->has_history)
 		add(tokens, "CHATHISTORY=%u", config->history_answer_max);
 	add(tokens, "ELIST=CMNTU");
 	add(tokens, "EXCEPTS=e");
+	add(tokens, "EXTBAN=," APO_EXTBAN_TYPES);
 	add(tokens, "HOSTLEN=%u", APO_HOST_BYTES_MAX);
 	add(tokens, "INVEX=I");
 	add(tokens, "KEYLEN=%u", config->key_len_max);

@@ -41,7 +41,7 @@ static void say_join(struct apo_model *model, struct apo_client *client,
 		     const struct apo_channel *channel)
 {
 	struct apo_line line;
-	struct apo_say say = {.line = &line, .account = client->account};
+	struct apo_say say = apo_say_by(client, &line);
 
 	apo_line_from(&line, client, "JOIN");
 	apo_line_param(&line, channel->name);
@@ -71,7 +71,7 @@ static enum apo_numeric refusal(const struct apo_client *client, const struct ap
 	if (apo_channel_bans(channel, client))
 		return ERR_BANNEDFROMCHAN;
 	if ((channel->modes & APO_MODE_INVITE_ONLY) && !apo_invite_find(client, channel) &&
-	    !apo_channel_lists(channel, APO_LIST_INVITE, client))
+	    !apo_channel_invites(channel, client))
 		return ERR_INVITEONLYCHAN;
 	if (channel->limit && channel->count >= channel->limit)
 		return ERR_CHANNELISFULL;
@@ -159,15 +159,15 @@ static void part(struct apo_model *model, struct apo_membership *membership, con
 	struct apo_client *client = membership->pair.client;
 	char cut[APO_BODY_BYTES_MAX];
 	struct apo_line line;
+	struct apo_say say;
 
 	apo_line_from(&line, client, "PART");
 	apo_line_param(&line, membership->pair.channel->name);
 	if (text && *text)
 		apo_line_last(&line, apo_cut(cut, text, model->config->kick_len_max));
 	apo_line_end(&line);
-	apo_say_channel(model, membership->pair.channel,
-			&(struct apo_say){.line = &line, .account = client->account},
-			&(struct apo_audience){0});
+	say = apo_say_by(client, &line);
+	apo_say_channel(model, membership->pair.channel, &say, &(struct apo_audience){0});
 	apo_membership_remove(model, membership);
 }
 
@@ -225,6 +225,7 @@ static void kick(struct apo_model *model, struct apo_client *client, const char 
 			      *victim = NULL;
 	struct apo_client *other;
 	struct apo_line line;
+	struct apo_say say;
 
 	if (!membership)
 		return;
@@ -248,9 +249,8 @@ static void kick(struct apo_model *model, struct apo_client *client, const char 
 	apo_line_param(&line, other->nick);
 	apo_line_last(&line, text);
 	apo_line_end(&line);
-	apo_say_channel(model, membership->pair.channel,
-			&(struct apo_say){.line = &line, .account = client->account},
-			&(struct apo_audience){0});
+	say = apo_say_by(client, &line);
+	apo_say_channel(model, membership->pair.channel, &say, &(struct apo_audience){0});
 	apo_membership_remove(model, victim);
 }
 
@@ -295,7 +295,7 @@ static void say_invite(struct apo_model *model, struct apo_client *client, struc
 		       const struct apo_channel *channel)
 {
 	struct apo_line line;
-	struct apo_say say = {.line = &line, .account = client->account};
+	struct apo_say say = apo_say_by(client, &line);
 
 	apo_line_from(&line, client, "INVITE");
 	apo_line_param(&line, other->nick);

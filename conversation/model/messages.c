@@ -64,6 +64,7 @@ static const char *relayed_tags(const struct apo_client *client, const struct ap
 static struct apo_say prepare(struct post *post, const char *target)
 {
 	struct apo_model *model = post->model;
+	struct apo_say say = apo_say_by(post->client, &post->line);
 
 	snprintf(post->msgid, sizeof post->msgid, "%" PRIx64 "-%" PRIx64, model->run,
 		 ++model->last_msgid);
@@ -73,10 +74,9 @@ static struct apo_say prepare(struct post *post, const char *target)
 		apo_line_last(&post->line, post->text);
 	apo_line_end(&post->line);
 	model->figures.messages++;
-	return (struct apo_say){.line = &post->line,
-				.msgid = post->msgid,
-				.account = post->client->account,
-				.tags = post->tags};
+	say.msgid = post->msgid;
+	say.tags = post->tags;
+	return say;
 }
 
 /* Sends the message back to its sender if it wants that (echo-message); the echo is the answer to
@@ -121,6 +121,16 @@ static void refuse(struct post *post, enum apo_numeric why, const char *target)
 		apo_reply(post->model, post->client, ERR_NOSUCHNICK, apo_word(target));
 }
 
+/* CTCP: a text between bytes 1 (the last one may be missing). ACTION ("/me") is a message. */
+static bool is_ctcp(const char *text)
+{
+	static const char action[] = "\001ACTION";
+	size_t len = sizeof action - 1;
+
+	return text && *text == '\001' &&
+	       (strncmp(text, action, len) != 0 || !strchr(" \001", text[len]));
+}
+
 static bool may_speak(const struct post *post, const struct apo_channel *channel)
 {
 	const struct apo_membership *membership =
@@ -130,7 +140,7 @@ static bool may_speak(const struct post *post, const struct apo_channel *channel
 		return true;
 	if (!membership && (channel->modes & APO_MODE_NO_EXTERNAL))
 		return false;
-	return !(channel->modes & APO_MODE_MODERATED) && !apo_channel_bans(channel, post->client);
+	return !(channel->modes & APO_MODE_MODERATED) && !apo_channel_mutes(channel, post->client);
 }
 
 /* "@#c" reaches channel operators, "+#c" also members with voice. */
@@ -154,7 +164,8 @@ static void post_to_channel(struct post *post, const char *name, uint32_t member
 		refuse(post, ERR_NOSUCHCHANNEL, name);
 		return;
 	}
-	if (!may_speak(post, channel)) {
+	if (!may_speak(post, channel) ||
+	    ((channel->modes & APO_MODE_NO_CTCP) && is_ctcp(post->text))) {
 		refuse(post, ERR_CANNOTSENDTOCHAN, channel->name);
 		return;
 	}

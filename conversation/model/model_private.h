@@ -121,6 +121,7 @@ struct apo_client {
 	bool is_operator : 1;
 	bool is_invisible : 1;
 	bool hears_wallops : 1;
+	bool is_bot : 1;
 	bool is_gone : 1;
 	char *address, *host, *certificate; /* host may be changed by CHGHOST */
 	char *real, *away, *account;        /* NULL: none */
@@ -159,6 +160,7 @@ struct apo_member_slot {
 #define APO_MODE_NO_EXTERNAL 4u
 #define APO_MODE_SECRET 8u
 #define APO_MODE_TOPIC 16u
+#define APO_MODE_NO_CTCP 32u
 
 enum apo_list_kind { APO_LIST_BAN, APO_LIST_EXCEPT, APO_LIST_INVITE, APO_LIST_KINDS };
 
@@ -234,6 +236,7 @@ struct apo_say {
 	const struct apo_line *line; /* ended */
 	const char *msgid;           /* NULL: none */
 	const char *account;         /* of the source; NULL: none */
+	bool is_bot;                 /* the source has user mode B */
 	const char *tags;            /* client-only tags, escaped, without "@"; NULL: none */
 	uint64_t watch;              /* the sender wants receipts; 0: it does not */
 	int64_t at_ms;               /* when it was sent, in ms since 1970; 0: now */

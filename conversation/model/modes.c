@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MODE of channels: b e I k l i m n s t o v. */
+/* MODE of channels: b e I k l C i m n s t o v. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/extban.h"
 #include "conversation/model/history.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/user.h"
@@ -16,8 +17,8 @@ static const struct {
 	char letter;
 	uint32_t bit;
 } flags[] = {
-	{'i', APO_MODE_INVITE_ONLY}, {'m', APO_MODE_MODERATED}, {'n', APO_MODE_NO_EXTERNAL},
-	{'s', APO_MODE_SECRET},      {'t', APO_MODE_TOPIC},
+	{'C', APO_MODE_NO_CTCP},     {'i', APO_MODE_INVITE_ONLY}, {'m', APO_MODE_MODERATED},
+	{'n', APO_MODE_NO_EXTERNAL}, {'s', APO_MODE_SECRET},      {'t', APO_MODE_TOPIC},
 };
 
 static const char list_letters[] = "beI"; /* in the order of enum apo_list_kind */
@@ -54,6 +55,7 @@ static uint32_t flag_of(char letter)
 static void say_changes(struct change *change)
 {
 	struct apo_line line;
+	struct apo_say say = apo_say_by(change->client, &line);
 
 	if (change->letters_len == 0)
 		return;
@@ -63,9 +65,7 @@ static void say_changes(struct change *change)
 	apo_line_param(&line, change->channel->name);
 	apo_line_format(&line, "%s%s", change->letters, change->args);
 	apo_line_end(&line);
-	apo_say_channel(change->model, change->channel,
-			&(struct apo_say){.line = &line, .account = change->client->account},
-			&(struct apo_audience){0});
+	apo_say_channel(change->model, change->channel, &say, &(struct apo_audience){0});
 	change->letters_len = change->args_len = 0;
 	change->said_sign = '\0';
 }
@@ -217,7 +217,7 @@ static void add_entry(struct change *change, enum apo_list_kind kind, const char
 	}
 	apo_client_source(change->client, source);
 	rc = apo_entry_add(change->channel, kind, mask, source, apo_wall_s(change->model));
-	if (rc > 0 && kind == APO_LIST_BAN)
+	if (rc > 0 && kind == APO_LIST_BAN && !apo_extban_is_mute(mask))
 		apo_history_on_channel_restricted(change->channel);
 	if (rc > 0)
 		note(change, letter, mask);
@@ -229,6 +229,7 @@ static void change_list(struct change *change, enum apo_list_kind kind)
 {
 	const char *param = take_param(change);
 	char mask[APO_MASK_BYTES_MAX];
+	const char *wrong;
 
 	if (!param) {
 		if (kind == APO_LIST_BAN || may_change(change))
@@ -237,10 +238,10 @@ static void change_list(struct change *change, enum apo_list_kind kind)
 	}
 	if (!may_change(change))
 		return;
-	if (!apo_mask_complete(mask, sizeof mask, param))
+	wrong = apo_extban_complete(mask, sizeof mask, kind, param);
+	if (wrong)
 		apo_reply(change->model, change->client, ERR_INVALIDMODEPARAM,
-			  change->channel->name, list_letters[kind], apo_word(param),
-			  "This is no mask");
+			  change->channel->name, list_letters[kind], apo_word(param), wrong);
 	else if (change->is_adding)
 		add_entry(change, kind, mask);
 	else if (apo_entry_remove(change->channel, kind, mask))

@@ -163,7 +163,7 @@ void apo_on_die(struct apo_model *model, struct apo_client *client,
 static void say_host(struct apo_model *model, struct apo_client *other, const char *host)
 {
 	struct apo_line line;
-	struct apo_say say = {.line = &line, .account = other->account};
+	struct apo_say say = apo_say_by(other, &line);
 
 	apo_line_from(&line, other, "CHGHOST");
 	apo_line_param(&line, other->user);

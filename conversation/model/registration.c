@@ -12,6 +12,7 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/server.h"
 #include "conversation/model/tickets.h"
+#include "conversation/model/user.h"
 #include "conversation/model/whowas.h"
 #include "conversation/irc/utf8.h"
 
@@ -26,8 +27,8 @@ static void welcome(struct apo_model *model, struct apo_client *client)
 	apo_reply(model, client, RPL_WELCOME, config->network, source);
 	apo_reply(model, client, RPL_YOURHOST, config->server_name, config->version);
 	apo_reply(model, client, RPL_CREATED, started);
-	apo_reply(model, client, RPL_MYINFO, config->server_name, config->version, "iow",
-		  "Ibeiklmnostv", "Ibeklov");
+	apo_reply(model, client, RPL_MYINFO, config->server_name, config->version, APO_USER_MODES,
+		  "CIbeiklmnostv", "Ibeklov");
 	apo_isupport_tell(model, client);
 	apo_lusers_tell(model, client);
 	apo_motd_tell(model, client);
@@ -143,7 +144,7 @@ void apo_on_user(struct apo_model *model, struct apo_client *client,
 void apo_nick_change(struct apo_model *model, struct apo_client *client, const char *nick)
 {
 	struct apo_line line;
-	struct apo_say say = {.line = &line, .account = client->account};
+	struct apo_say say = apo_say_by(client, &line);
 	bool is_other = !apo_is_same(client->nick, nick);
 	char before[APO_NICK_BYTES_MAX + 1];
 

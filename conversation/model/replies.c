@@ -52,6 +52,8 @@ static size_t write_tags(struct apo_model *model, const struct apo_say *say, uin
 	}
 	if ((caps & APO_CAP_MESSAGE_TAGS) && say->msgid)
 		len = add_tag(to, len, "msgid=", say->msgid);
+	if ((caps & APO_CAP_MESSAGE_TAGS) && say->is_bot)
+		len = add_tag(to, len, "bot", "");
 	if ((caps & APO_CAP_MESSAGE_TAGS) && say->tags)
 		len = add_tag(to, len, "", say->tags);
 	if (len > 0)
@@ -408,6 +410,12 @@ void apo_say_channel(struct apo_model *model, const struct apo_channel *channel,
 
 	multicast_channel(&multicast, channel, audience);
 	multicast_end(&multicast);
+}
+
+struct apo_say apo_say_by(const struct apo_client *client, struct apo_line *line)
+{
+	return (struct apo_say){
+		.line = line, .account = client->account, .is_bot = client->is_bot};
 }
 
 static void multicast_marked(struct multicast *multicast, const struct apo_channel *channel,

@@ -29,6 +29,8 @@ void apo_turn_resume_label(struct apo_model *model, uint64_t batch);
  * label. Call it before any answer, and only for a client with the capability batch. */
 void apo_turn_batch(struct apo_model *model, const char *type, const char *about);
 
+/* A line of the client, with its account and its mark as a bot, without a msgid. */
+struct apo_say apo_say_by(const struct apo_client *client, struct apo_line *line);
 void apo_say_to(struct apo_model *model, struct apo_client *client, const struct apo_say *say);
 void apo_say_channel(struct apo_model *model, const struct apo_channel *channel,
 		     const struct apo_say *say, const struct apo_audience *audience);

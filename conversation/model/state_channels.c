@@ -12,7 +12,7 @@
 #define ENTRY_BYTES_MIN 17
 #define MODES_ALL                                                                                  \
 	(APO_MODE_INVITE_ONLY | APO_MODE_MODERATED | APO_MODE_NO_EXTERNAL | APO_MODE_SECRET |      \
-	 APO_MODE_TOPIC)
+	 APO_MODE_TOPIC | APO_MODE_NO_CTCP)
 
 /* ---- lists of masks ---- */
 

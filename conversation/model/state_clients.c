@@ -10,20 +10,21 @@
 #define TEXT_BYTES_MAX 512
 #define CLIENT_BYTES_MIN 100
 
-/* Each flag is one bit of a byte. */
+/* Each flag is one bit. */
 static void serialize_flags(struct apo_state *state, struct apo_client *client)
 {
-	uint8_t flags = 0;
+	uint16_t flags = 0;
 
-	flags |= (uint8_t)(client->is_registered << 0);
-	flags |= (uint8_t)(client->has_cap_302 << 1);
-	flags |= (uint8_t)(client->is_secure << 2);
-	flags |= (uint8_t)(client->is_pinged << 3);
-	flags |= (uint8_t)(client->is_operator << 4);
-	flags |= (uint8_t)(client->is_invisible << 5);
-	flags |= (uint8_t)(client->hears_wallops << 6);
-	flags |= (uint8_t)(client->reports_end << 7);
-	apo_serializer_u8(state->serializer, &flags);
+	flags |= (uint16_t)(client->is_registered << 0);
+	flags |= (uint16_t)(client->has_cap_302 << 1);
+	flags |= (uint16_t)(client->is_secure << 2);
+	flags |= (uint16_t)(client->is_pinged << 3);
+	flags |= (uint16_t)(client->is_operator << 4);
+	flags |= (uint16_t)(client->is_invisible << 5);
+	flags |= (uint16_t)(client->hears_wallops << 6);
+	flags |= (uint16_t)(client->reports_end << 7);
+	flags |= (uint16_t)(client->is_bot << 8);
+	apo_serializer_u16(state->serializer, &flags);
 	client->is_registered = flags >> 0 & 1;
 	client->has_cap_302 = flags >> 1 & 1;
 	client->is_secure = flags >> 2 & 1;
@@ -32,6 +33,7 @@ static void serialize_flags(struct apo_state *state, struct apo_client *client)
 	client->is_invisible = flags >> 5 & 1;
 	client->hears_wallops = flags >> 6 & 1;
 	client->reports_end = flags >> 7 & 1;
+	client->is_bot = flags >> 8 & 1;
 }
 
 static void serialize_caps(struct apo_state *state, uint32_t *caps)

@@ -16,7 +16,7 @@ void apo_on_away(struct apo_model *model, struct apo_client *client,
 	const char *text = message->params[0];
 	char cut[APO_BODY_BYTES_MAX];
 	struct apo_line line;
-	struct apo_say say = {.line = &line, .account = client->account};
+	struct apo_say say = apo_say_by(client, &line);
 	bool is_change;
 
 	apo_cut(cut, text, model->config->away_len_max);
@@ -44,7 +44,7 @@ void apo_on_setname(struct apo_model *model, struct apo_client *client,
 {
 	const char *real = message->params[0];
 	struct apo_line line;
-	struct apo_say say = {.line = &line, .account = client->account};
+	struct apo_say say = apo_say_by(client, &line);
 
 	if (!*real || strlen(real) > model->config->real_len_max) {
 		apo_fail(model, client, "SETNAME", "INVALID_REALNAME",
@@ -66,9 +66,11 @@ void apo_on_setname(struct apo_model *model, struct apo_client *client,
 
 static void tell_own_modes(struct apo_model *model, struct apo_client *client)
 {
-	char modes[5] = "+";
+	char modes[6] = "+";
 	size_t len = 1;
 
+	if (client->is_bot)
+		modes[len++] = 'B';
 	if (client->is_invisible)
 		modes[len++] = 'i';
 	if (client->is_operator)
@@ -86,6 +88,10 @@ static bool change_own(struct apo_model *model, struct apo_client *client, char 
 	if (letter == 'i' && client->is_invisible != is_adding) {
 		client->is_invisible = is_adding;
 		model->figures.invisible += is_adding ? 1 : UINT64_MAX;
+		return true;
+	}
+	if (letter == 'B' && client->is_bot != is_adding) {
+		client->is_bot = is_adding;
 		return true;
 	}
 	if (letter == 'w' && client->hears_wallops != is_adding) {
@@ -111,7 +117,7 @@ static void change_self(struct apo_model *model, struct apo_client *client, cons
 	for (; *modes; modes++) {
 		if (*modes == '+' || *modes == '-') {
 			sign = *modes;
-		} else if (!strchr("iow", *modes)) {
+		} else if (!strchr(APO_USER_MODES, *modes)) {
 			is_unknown = true;
 		} else if (change_own(model, client, *modes, sign == '+')) {
 			if (sign != said_sign)

@@ -5,7 +5,9 @@
 
 #include "conversation/model/model_private.h"
 
-/* MODE of the client's own nick: i, o, w. modes NULL: shows the current ones. */
+#define APO_USER_MODES "Biow"
+
+/* MODE of the client's own nick: APO_USER_MODES. modes NULL: shows the current ones. */
 void apo_own_modes(struct apo_model *model, struct apo_client *client, const char *modes);
 
 #endif

@@ -50,7 +50,7 @@ static bool is_visible(const struct who *who, const struct apo_client *other)
 	       is_common(who->model, who->client, other);
 }
 
-/* "H", or "G" for away; "*" for an operator; then the prefixes in the channel. */
+/* "H", or "G" for away; "*" for an operator; "B" for a bot; then the prefixes in the channel. */
 static void write_flags(const struct who *who, const struct apo_client *other, uint32_t modes,
 			char to[8])
 {
@@ -59,6 +59,8 @@ static void write_flags(const struct who *who, const struct apo_client *other, u
 	to[len++] = other->away ? 'G' : 'H';
 	if (other->is_operator)
 		to[len++] = '*';
+	if (other->is_bot)
+		to[len++] = 'B';
 	apo_prefixes(who->client, modes, to + len);
 }
 

@@ -67,6 +67,8 @@ static void tell_all(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, RPL_AWAY, other->nick, other->away);
 	if (other->is_operator)
 		apo_reply(model, client, RPL_WHOISOPERATOR, other->nick);
+	if (other->is_bot)
+		apo_reply(model, client, RPL_WHOISBOT, other->nick, config->network);
 	if (other->account)
 		apo_reply(model, client, RPL_WHOISACCOUNT, other->nick, other->account);
 	if (other->is_secure)

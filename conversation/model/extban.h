@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * extban - extended bans: entries of the lists b, e and I that match by something else than nick,
+ * user and host.
+ *
+ *   a:account    clients that are logged in to an account that matches; "a:*": to any account
+ *   r:realname   clients whose real name matches ("?" for each space)
+ *   m:mask       a mute: the clients may join but not speak. mask is a mask or one of the others
+ *
+ * Clients may write the names account, realname and mute, and a "~" in front. Lists contain the
+ * short form. No nick contains a colon, so no mask of a nick can be mistaken for an extended ban.
+ *
+ * Source   IRCv3 account-extban; ISUPPORT EXTBAN and ACCOUNTEXTBAN.
+ */
+#ifndef APO_EXTBAN_H
+#define APO_EXTBAN_H
+
+#include "conversation/model/model_private.h"
+
+#define APO_EXTBAN_TYPES "amr"
+#define APO_EXTBAN_ACCOUNT_NAMES "a,account"
+
+/*
+ * Completes an entry of a list, as apo_mask_complete does for a mask without extended ban.
+ *
+ * Returns  NULL: it is in to, which has cap bytes. Else the reason for which there is no such entry.
+ */
+const char *apo_extban_complete(char *to, size_t cap, enum apo_list_kind kind, const char *mask);
+
+/* Is the completed entry a mute? */
+bool apo_extban_is_mute(const char *mask);
+
+/* Does the completed entry match the client? shown and real are its source with the visible host
+ * and with the address. */
+bool apo_extban_is_match(const char *mask, const struct apo_client *client, const char *shown,
+			 const char *real);
+
+#endif
