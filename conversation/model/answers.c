@@ -82,9 +82,11 @@ static bool is_full(const struct apo_model *model, const struct apo_client *clie
 	       client->sent_bytes > model->slice_bytes;
 }
 
-static bool may_ask(const struct apo_client *client)
+/* Another thread answers a command of the client: a password check or a question to history. The
+ * client's further lines wait, so that its answers come in the order of its commands. */
+static bool awaits_answer(const struct apo_client *client)
 {
-	return client->history_count < APO_REQUESTS_MAX;
+	return client->ticket || client->history_count >= APO_REQUESTS_MAX;
 }
 
 /* Decides what the client waits for. If it waits for nothing, its lines are read again. */
@@ -99,10 +101,10 @@ static void decide(struct apo_model *model, struct apo_client *client)
 		backlog->waits_for_room = true;
 		model->calls->want_room(model->of, client->peer);
 	} else if (!rudp_list_is_empty(&backlog->answers) ||
-		   (!rudp_list_is_empty(&backlog->lines) && may_ask(client))) {
+		   (!rudp_list_is_empty(&backlog->lines) && !awaits_answer(client))) {
 		if (!rudp_list_is_linked(&backlog->ready))
 			rudp_list_append(&model->ready, &backlog->ready);
-	} else if (may_ask(client)) {
+	} else if (!awaits_answer(client)) {
 		apo_answers_drop(model, client);
 		if (model->calls->hold)
 			model->calls->hold(model->of, client->peer, false);
@@ -115,7 +117,7 @@ void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *clien
 	if (client->is_gone || rudp_list_is_linked(&client->ending))
 		return;
 	client->sent_bytes += (uint32_t)sent_bytes;
-	if (!client->backlog && !is_full(model, client) && may_ask(client))
+	if (!client->backlog && !is_full(model, client) && !awaits_answer(client))
 		return;
 	if (backlog_of(model, client))
 		decide(model, client);

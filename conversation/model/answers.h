@@ -9,6 +9,8 @@
  *          nothing from the client (hold); lines that were on their way wait here. So the client's
  *          next command is answered after the long answer, and its send queue always has room for
  *          messages of others.
+ * Others   A client's lines also wait while another thread answers one of its commands: a password
+ *          check (tickets.h), or a question to history (chathistory.c).
  * Changes  Between two slices members join, leave and change their nicks, and the channel or the
  *          client may disappear. An answer therefore keeps only its link in a list
  *          (safe_iterator.h), and reads everything else anew.

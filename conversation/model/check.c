@@ -36,18 +36,19 @@ static bool check_membership(const struct apo_model *model, const struct apo_cli
 	return count == client->channel_count && (count == 0 || client->is_registered);
 }
 
-/* A client with a backlog is ready to continue, or waits for room or for history. */
+/* A client with a backlog is ready to continue, or waits for room or for the answer of
+ * another thread. */
 static bool check_backlog(const struct apo_client *client)
 {
 	const struct apo_backlog *backlog = client->backlog;
 
 	if (!backlog)
-		return client->history_count < APO_REQUESTS_MAX;
+		return !client->ticket && client->history_count < APO_REQUESTS_MAX;
 	return backlog->client == client &&
 	       backlog->waits_for_room + rudp_list_is_linked(&backlog->ready) <= 1 &&
 	       (backlog->waits_for_room || rudp_list_is_linked(&backlog->ready) ||
 		(rudp_list_is_empty(&backlog->answers) &&
-		 client->history_count >= APO_REQUESTS_MAX));
+		 (client->ticket || client->history_count >= APO_REQUESTS_MAX)));
 }
 
 static uint64_t count_members(const struct apo_channel *channel)

@@ -16,7 +16,7 @@
 #include "conversation/model/model_private.h"
 
 #define APO_ABSENCES_MAX 1000 /* of a channel; the oldest is removed at more */
-#define APO_REQUESTS_MAX 2    /* of one client at once; its further lines wait for an answer */
+#define APO_REQUESTS_MAX 1    /* of one client at once; its further lines wait for the answer */
 
 bool apo_history_is_on(const struct apo_model *model);
 

@@ -288,11 +288,12 @@ Test(accounts, parallel_requests_do_not_exceed_the_limit)
 	ask_in(1);
 	ticket = w.ticket;
 	/* The same address in another slot. */
+	w.mocks[1].is_held = false;
 	w.mocks[1].other_slot = 61;
 	try_wrong(1, 3);
 	w.mocks[1].peer.slot = 1;
 	w.mocks[1].peer.generation = 1;
-	w.mocks[1].is_connected = true;
+	w.mocks[1].is_connected = w.mocks[1].is_held = true;
 	fixture_forget(&w);
 	apo_model_on_checked(w.model, ticket, APO_CHECKED_RIGHT, "dan", w.now_ns);
 	HEARS(&w, 1, ":irc.example 904 x :SASL authentication failed");
