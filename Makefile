@@ -200,7 +200,7 @@ $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
 	$(archive)
 # The chat server's I/O without its main(), its store, and the check of key files.
 $(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATION_SERVER_SRC))) \
-		$(call obj,$(patsubst %,core/engine/config/%.c,key_file key_ring file_stamp config_open))
+		$(call obj,$(patsubst %,core/engine/config/%.c,key_file key_ring key_text file_stamp config_open))
 	$(archive)
 SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -pthread
 $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \

@@ -8,56 +8,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include "engine/config/config_open.h"
 
 #define HEX_DIGITS (2 * RUDP_PSK_BYTES)
-#define BASE64_CHARACTERS 44 /* 43 and one '=' */
 #define TIME_CHARACTERS 20
 #define EXPECTED_KEY "expected 64 hex digits or 44 characters of base64, alone on their line"
 #define EXPECTED_TIME "expected a time in UTC, as 2026-12-01T00:00:00Z"
 #define EXPECTED_WORD "expected not-before TIME, not-after TIME, revoked or the key"
-
-/* One line of the file, without leading and trailing blanks. */
-struct line {
-	const char *start;
-	size_t len;
-	unsigned number, column; /* of start, from 1 */
-};
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* The next line that is neither empty nor a comment. */
-static bool next_line(const char **at, const char *end, struct line *line)
-{
-	while (*at < end) {
-		const char *start = *at;
-		const char *stop = memchr(start, '\n', (size_t)(end - start));
-
-		if (!stop)
-			stop = end;
-		*at = stop < end ? stop + 1 : end;
-		line->number++;
-		line->column = 1;
-		while (start < stop && is_blank(*start)) {
-			start++;
-			line->column++;
-		}
-		while (stop > start && is_blank(stop[-1]))
-			stop--;
-		line->start = start;
-		line->len = (size_t)(stop - start);
-		if (line->len > 0 && *start != '#')
-			return true;
-	}
-	return false;
-}
 
 static int hex_value(char c)
 {
@@ -70,22 +30,7 @@ static int hex_value(char c)
 	return -1;
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+' || c == '-')
-		return 62;
-	if (c == '/' || c == '_')
-		return 63;
-	return -1;
-}
-
-/* Each returns the index of the first wrong character, or the length. */
+/* Returns the index of the first wrong character, or the length. */
 static size_t decode_hex(uint8_t psk[RUDP_PSK_BYTES], const char *digits)
 {
 	for (size_t i = 0; i < HEX_DIGITS; i++) {
@@ -98,36 +43,12 @@ static size_t decode_hex(uint8_t psk[RUDP_PSK_BYTES], const char *digits)
 	return HEX_DIGITS;
 }
 
-static size_t decode_base64(uint8_t psk[RUDP_PSK_BYTES], const char *text)
-{
-	uint32_t bits = 0;
-	unsigned have = 0;
-	size_t out = 0;
-
-	for (size_t i = 0; i < BASE64_CHARACTERS - 1; i++) {
-		int value = base64_value(text[i]);
-
-		if (value < 0)
-			return i;
-		bits = bits << 6 | (uint32_t)value;
-		have += 6;
-		if (have < 8)
-			continue;
-		have -= 8;
-		psk[out++] = (uint8_t)(bits >> have);
-	}
-	/* 43 characters are 258 bits: the last two must be 0, or two texts would mean the same key. */
-	if (bits & 3)
-		return BASE64_CHARACTERS - 2;
-	return text[BASE64_CHARACTERS - 1] == '=' ? BASE64_CHARACTERS : BASE64_CHARACTERS - 1;
-}
-
 /* The state of parsing; line is where a fault is reported. */
 struct reading {
 	struct rudp_key *key;
 	const char *path;
 	char *text;
-	struct line line;
+	struct rudp_key_line line;
 	bool has_key, has_not_before, has_not_after;
 };
 
@@ -195,14 +116,6 @@ const char *rudp_key_id_format(uint64_t id, char text[RUDP_KEY_ID_SIZE])
 	return text;
 }
 
-/* A file made by dd from /dev/zero gives this key, and an attacker tries it first. */
-static bool is_all_zeros(const uint8_t psk[RUDP_PSK_BYTES])
-{
-	static const uint8_t zeros[RUDP_PSK_BYTES];
-
-	return CRYPTO_memcmp(psk, zeros, sizeof zeros) == 0;
-}
-
 static bool read_key(struct reading *r)
 {
 	size_t good;
@@ -211,8 +124,8 @@ static bool read_key(struct reading *r)
 		return fault_at(r, 0, "there is more than one key", EXPECTED_KEY);
 	if (r->line.len == HEX_DIGITS)
 		good = decode_hex(r->key->psk, r->line.start);
-	else if (r->line.len == BASE64_CHARACTERS)
-		good = decode_base64(r->key->psk, r->line.start);
+	else if (r->line.len == RUDP_KEY_BASE64_LEN)
+		good = rudp_key_from_base64(r->key->psk, r->line.start);
 	else
 		return fault_at(r, 0,
 				r->line.len < HEX_DIGITS ? "too short for a key"
@@ -220,7 +133,7 @@ static bool read_key(struct reading *r)
 				EXPECTED_KEY);
 	if (good < r->line.len)
 		return fault_at(r, good, "invalid character", EXPECTED_KEY);
-	if (is_all_zeros(r->key->psk))
+	if (rudp_key_is_zero(r->key->psk))
 		return fault(r->text, r->path,
 			     "is all zeros, which is no secret; make a key with rudp keygen");
 	r->has_key = true;
@@ -228,14 +141,14 @@ static bool read_key(struct reading *r)
 }
 
 /* The value of a line that begins with word and a blank; NULL: it does not. */
-static const char *value_of(const struct line *line, const char *word)
+static const char *value_of(const struct rudp_key_line *line, const char *word)
 {
 	size_t len = strlen(word);
 	const char *value = line->start + len;
 
-	if (line->len <= len || strncmp(line->start, word, len) != 0 || !is_blank(*value))
+	if (line->len <= len || strncmp(line->start, word, len) != 0 || !rudp_key_is_blank(*value))
 		return NULL;
-	while (is_blank(*value)) /* a line does not end with a blank */
+	while (rudp_key_is_blank(*value)) /* a line does not end with a blank */
 		value++;
 	return value;
 }
@@ -255,7 +168,7 @@ static bool read_time(struct reading *r, const char *value, bool *has, int64_t *
 static bool read_line(struct reading *r)
 {
 	static const char revoked[] = "revoked";
-	const struct line *line = &r->line;
+	const struct rudp_key_line *line = &r->line;
 	const char *value;
 
 	if (line->len == sizeof revoked - 1 && strncmp(line->start, revoked, line->len) == 0) {
@@ -281,7 +194,7 @@ bool rudp_key_parse(struct rudp_key *key, const char *content, size_t len, const
 	key->not_before_s = INT64_MIN;
 	key->not_after_s = INT64_MAX;
 	key->is_revoked = false;
-	while (next_line(&at, end, &r.line))
+	while (rudp_key_line_next(&at, end, &r.line))
 		if (!read_line(&r))
 			return false;
 	if (!r.has_key) {
@@ -310,16 +223,9 @@ static bool read_all(int fd, char *content, size_t *len)
 
 bool rudp_key_is_private(const struct stat *st, const char *path, char text[RUDP_KEY_TEXT_SIZE])
 {
-	if (st->st_mode & (S_IRWXG | S_IRWXO))
-		return fault(text, path,
-			     S_ISDIR(st->st_mode)
-				     ? "can be read or changed by others; make it private (chmod 700)"
-				     : "can be read or changed by others; make it private (chmod 600)");
-	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return fault(text, path,
-			     "belongs to another user, who knows the key and can change it; make a "
-			     "copy that is yours or root's (install -m 600)");
-	return true;
+	const char *what = rudp_key_exposure(st);
+
+	return what ? fault(text, path, what) : true;
 }
 
 static bool load_open_file(struct rudp_key *key, int fd, const char *path, char *text)

@@ -11,7 +11,8 @@
 
 #define DNS_PORT 53
 
-static bool address_matches(const struct rudp_policy_network *network, const struct rudp_addr *addr)
+bool rudp_policy_network_has(const struct rudp_policy_network *network,
+			     const struct rudp_addr *addr)
 {
 	const uint8_t *bytes;
 	unsigned whole = network->prefix_bits / 8, rest = network->prefix_bits % 8;
@@ -44,7 +45,8 @@ static bool rule_matches(const struct rudp_policy_rule *rule,
 {
 	if (!(question->direction == RUDP_DIRECTION_CONNECT ? rule->connect : rule->listen))
 		return false;
-	if (!address_matches(&rule->network, question->addr) || !port_matches(rule, question->addr))
+	if (!rudp_policy_network_has(&rule->network, question->addr) ||
+	    !port_matches(rule, question->addr))
 		return false;
 	return !*rule->program || name_matches(rule->program, question->program) ||
 	       name_matches(rule->program, question->executable);

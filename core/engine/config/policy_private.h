@@ -24,6 +24,10 @@ struct rudp_policy_network {
 	uint8_t bytes[16];
 };
 
+/* Whether the address is in the network. */
+bool rudp_policy_network_has(const struct rudp_policy_network *network,
+			     const struct rudp_addr *addr);
+
 struct rudp_policy_rule {
 	unsigned line;
 	enum rudp_way way;

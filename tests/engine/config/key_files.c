@@ -44,3 +44,13 @@ void make(const char *name, char digit, const char *more)
 	fclose(file);
 	cr_assert(zero(int, chmod(path_of(name), 0600)));
 }
+
+void make_text(const char *name, const char *content)
+{
+	FILE *file = fopen(path_of(name), "w");
+
+	cr_assert(ne(ptr, file, NULL));
+	fputs(content, file);
+	fclose(file);
+	cr_assert(zero(int, chmod(path_of(name), 0600)));
+}

@@ -12,5 +12,7 @@ void directory_remove(void);
 const char *path_of(const char *name);
 /* Writes a key file: 64 times the digit, then the lines in more. */
 void make(const char *name, char digit, const char *more);
+/* Writes a private file with this content. */
+void make_text(const char *name, const char *content);
 
 #endif
