@@ -20,6 +20,11 @@ int rudp_config_open(const char *path)
 	return -1;
 }
 
+int rudp_config_open_append(const char *path)
+{
+	return open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+}
+
 void rudp_config_open_by(int (*other)(const char *path))
 {
 	opener = other;

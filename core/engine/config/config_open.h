@@ -15,9 +15,12 @@
  */
 int rudp_config_open(const char *path);
 
+/* Opens a file to append to it, and for reading; creates it with mode 600. Returns as above. */
+int rudp_config_open_append(const char *path);
+
 /*
- * Sets the function that opens files for which open(2) fails with EACCES. It returns a descriptor
- * or -errno. NULL: none.
+ * Sets the function that opens files for reading for which open(2) fails with EACCES. It returns a
+ * descriptor or -errno. NULL: none.
  */
 void rudp_config_open_by(int (*other)(const char *path));
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/config/known_hosts.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,15 @@
 #define ENTRIES_AT_FIRST 16
 #define NAME_LEN_MAX 253 /* RFC 1035: 255 bytes in a message */
 #define PORT_DIGITS_MAX 5
-#define LINE_AFTER_ALL UINT32_MAX
+#define LINE_AFTER_ALL UINT32_MAX /* also after RUDP_HOST_LINE_NONE */
 #define EXPECTED_HOST                                                                              \
 	"expected addresses or names, separated by commas without blanks, each with :PORT or "    \
 	"without"
+
+struct rudp_known_host_added {
+	struct rudp_known_host_added *next;
+	char host[RUDP_HOST_TEXT_SIZE];
+};
 
 /* The state of parsing. */
 struct reading {
@@ -148,25 +154,34 @@ bool rudp_known_hosts_is_host(const char *text)
 	return strlen(text) < RUDP_HOST_TEXT_SIZE && !read_host(&entry, text, strlen(text), &index);
 }
 
-static bool add(struct reading *r, const struct rudp_known_host_entry *entry, size_t column)
+/* Makes room for one more entry. Returns 0, -ENOMEM or -ENOSPC. */
+static int grow(struct rudp_known_hosts *hosts)
 {
-	struct rudp_known_hosts *hosts = r->hosts;
 	unsigned capacity = hosts->capacity ? 2 * hosts->capacity : ENTRIES_AT_FIRST;
 	struct rudp_known_host_entry *more;
 
 	if (hosts->count == RUDP_KNOWN_HOSTS_MAX)
+		return -ENOSPC;
+	if (hosts->count < hosts->capacity)
+		return 0;
+	more = realloc(hosts->entries, capacity * sizeof *more);
+	if (!more)
+		return -ENOMEM;
+	hosts->entries = more;
+	hosts->capacity = capacity;
+	return 0;
+}
+
+static bool add(struct reading *r, const struct rudp_known_host_entry *entry, size_t column)
+{
+	struct rudp_known_hosts *hosts = r->hosts;
+	int rc = grow(hosts);
+
+	if (rc < 0)
 		return rudp_key_fault_at(r->error, r->path, r->line.number, column,
-					 "there are more than 4096 hosts",
+					 rc == -ENOSPC ? "there are more than 4096 hosts"
+						       : "there is no memory for this host",
 					 "expected a shorter file");
-	if (hosts->count == hosts->capacity) {
-		more = realloc(hosts->entries, capacity * sizeof *more);
-		if (!more)
-			return rudp_key_fault_at(r->error, r->path, r->line.number, column,
-						 "there is no memory for this host",
-						 "expected a shorter file");
-		hosts->entries = more;
-		hosts->capacity = capacity;
-	}
 	hosts->entries[hosts->count++] = *entry;
 	return true;
 }
@@ -283,6 +298,18 @@ static int compare(const void *a, const void *b)
 	return order ? order : compare_numbers(left->line, right->line);
 }
 
+bool rudp_known_hosts_is_meant(const char *host, size_t len, const char *meant)
+{
+	struct rudp_known_host_entry entry = {.host = host}, other = {.host = meant};
+	size_t index;
+
+	if (read_host(&entry, host, len, &index) || read_host(&other, meant, strlen(meant), &index))
+		return false;
+	if (other.port == 0)
+		entry.port = 0;
+	return compare_hosts(&entry, &other) == 0;
+}
+
 bool rudp_known_hosts_parse(struct rudp_known_hosts *hosts, const char *content, size_t len,
 			    const char *path, char text[RUDP_KEY_TEXT_SIZE])
 {
@@ -330,9 +357,45 @@ bool rudp_known_hosts_load(struct rudp_known_hosts *hosts, const char *path,
 
 void rudp_known_hosts_fini(struct rudp_known_hosts *hosts)
 {
+	while (hosts->added) {
+		struct rudp_known_host_added *next = hosts->added->next;
+
+		free(hosts->added);
+		hosts->added = next;
+	}
 	free(hosts->entries);
 	free(hosts->text);
 	*hosts = (struct rudp_known_hosts){.count = 0};
+}
+
+int rudp_known_hosts_add(struct rudp_known_hosts *hosts, const struct rudp_addr *addr,
+			 const uint8_t public_key[RUDP_IDENTITY_BYTES])
+{
+	struct rudp_known_host_entry entry = {.kind = RUDP_HOST_ADDRESS,
+					      .line = RUDP_HOST_LINE_NONE,
+					      .port = rudp_addr_port(addr),
+					      .addr = rudp_addr_key_of_host(addr)};
+	struct rudp_known_host_added *added;
+	int rc = grow(hosts);
+
+	if (rc < 0)
+		return rc;
+	added = malloc(sizeof *added);
+	if (!added)
+		return -ENOMEM;
+	added->next = hosts->added;
+	hosts->added = added;
+	entry.host = rudp_known_hosts_format(addr, added->host);
+	memcpy(entry.public_key, public_key, sizeof entry.public_key);
+	/* Of entries added in memory for one host, the last one must count. */
+	for (unsigned i = 0; i < hosts->count; i++)
+		if (compare(&hosts->entries[i], &entry) == 0) {
+			hosts->entries[i] = entry;
+			return 0;
+		}
+	hosts->entries[hosts->count++] = entry;
+	qsort(hosts->entries, hosts->count, sizeof hosts->entries[0], compare);
+	return 0;
 }
 
 /* The last entry in the file for the same host and port; NULL: none. */

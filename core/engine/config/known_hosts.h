@@ -29,6 +29,7 @@
 #define RUDP_KNOWN_HOSTS_BYTES_MAX (1u << 20)
 #define RUDP_KNOWN_HOSTS_MAX 4096u
 #define RUDP_HOST_TEXT_SIZE 262 /* a name of 253 characters, a colon and a port */
+#define RUDP_HOST_LINE_NONE (UINT32_MAX - 1) /* added in memory: later than all lines */
 
 enum rudp_known_host { RUDP_HOST_UNKNOWN, RUDP_HOST_KNOWN, RUDP_HOST_REVOKED };
 
@@ -44,11 +45,14 @@ struct rudp_known_host_entry {
 	uint8_t public_key[RUDP_IDENTITY_BYTES];
 };
 
+struct rudp_known_host_added;
+
 /* All zeros: no hosts. */
 struct rudp_known_hosts {
 	struct rudp_known_host_entry *entries; /* sorted by kind, host, port and line */
 	unsigned count, capacity;
 	char *text;                /* the strings in entries point into it */
+	struct rudp_known_host_added *added; /* strings of entries added in memory */
 };
 
 /*
@@ -87,8 +91,20 @@ bool rudp_known_hosts_is_revoked(const struct rudp_known_hosts *hosts,
 const char *rudp_known_hosts_find_key(const struct rudp_known_hosts *hosts,
 				      const uint8_t public_key[RUDP_IDENTITY_BYTES]);
 
+/*
+ * Adds the key of an address, with its port unless that is 0, in memory. Returns 0, -ENOMEM, or
+ * -ENOSPC: there are RUDP_KNOWN_HOSTS_MAX hosts.
+ */
+int rudp_known_hosts_add(struct rudp_known_hosts *hosts, const struct rudp_addr *addr,
+			 const uint8_t public_key[RUDP_IDENTITY_BYTES]);
+
 /* Whether text is a HOST as the file may have it. */
 bool rudp_known_hosts_is_host(const char *text);
+/*
+ * Whether a HOST of len bytes in a file is meant by another one: they are equal, and so are the
+ * ports if meant has one.
+ */
+bool rudp_known_hosts_is_meant(const char *host, size_t len, const char *meant);
 
 /*
  * Opens a file to append to it, and creates it with mode 600. Returns a descriptor or -errno;

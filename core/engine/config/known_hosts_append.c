@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Adds hosts to a file of known hosts. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/config/config_open.h"
 #include "engine/config/known_hosts.h"
 
 #define COMMENT_LEN_MAX 128
@@ -14,7 +14,7 @@
 int rudp_known_hosts_open(const char *path)
 {
 	/* Also for reading: the last byte tells whether the last line lacks its newline. */
-	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	int fd = rudp_config_open_append(path);
 
 	return fd < 0 ? -errno : fd;
 }

@@ -197,7 +197,8 @@ Test(known_hosts, the_number_of_hosts_is_limited)
 	fprintf(file, "server%s\n", ONE);
 	fclose(file);
 	cr_assert(not(rudp_known_hosts_load(&hosts, path_of("many"), text)));
-	cr_assert(ne(ptr, strstr(text, "many:4097:1: there are more than 4096 hosts"), NULL), "%s", text);
+	cr_assert(ne(ptr, strstr(text, "many:4097:1: there are more than 4096 hosts"), NULL), "%s",
+		  text);
 }
 
 Test(known_hosts, a_file_that_others_can_change_is_refused)
