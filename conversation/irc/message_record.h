@@ -52,6 +52,7 @@ enum apo_history_way {
 #define APO_HISTORY_WAY(name, references) APO_HISTORY_##name,
 	APO_HISTORY_WAYS(APO_HISTORY_WAY)
 #undef APO_HISTORY_WAY
+		APO_HISTORY_REDACT /* of REDACT: remove the message first */
 };
 
 struct apo_question {
@@ -63,12 +64,17 @@ struct apo_question {
 	int64_t since; /* client without an account: it may see messages after this position */
 	struct apo_reference first, second;
 	unsigned limit;
+	/* REDACT only. The client has had its nick since this position, so later messages of that nick
+	 * are its own. It may remove messages of others that were sent at oversees_ms or later. */
+	const char *nick;
+	int64_t nick_since, oversees_ms;
 };
 
 enum apo_asked {
 	APO_ASKED_DONE,
 	APO_ASKED_NO_TARGET,  /* the client may not read this target */
 	APO_ASKED_NO_MESSAGE, /* a reference names a message that does not exist */
+	APO_ASKED_FORBIDDEN,  /* REDACT: the client may read the message, but not remove it */
 	APO_ASKED_FAILED
 };
 

@@ -30,7 +30,8 @@ uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client
 	if (!model->calls->deliver_watched)
 		caps &= ~(uint32_t)APO_CAP_RECEIPTS;
 	if (!apo_history_is_on(model))
-		caps &= ~(uint32_t)(APO_CAP_CHATHISTORY | APO_CAP_READ_MARKER);
+		caps &= ~(uint32_t)(APO_CAP_CHATHISTORY | APO_CAP_MESSAGE_REDACTION |
+				    APO_CAP_READ_MARKER);
 	if (config->sts_port == 0)
 		caps &= ~(uint32_t)APO_CAP_STS;
 	return caps;

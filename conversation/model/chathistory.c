@@ -11,19 +11,8 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
+#include "conversation/model/history_ask.h"
 #include "conversation/model/replies.h"
-
-#define TARGET_SIZE (APO_CHANNEL_BYTES_MAX + 1)
-
-/* A question that waits for its answer. */
-struct apo_history_request {
-	UT_hash_handle by_id;
-	uint64_t id;
-	struct apo_client *client; /* a reference */
-	enum apo_history_way way;
-	char target[TARGET_SIZE];            /* as the answer spells it; "": TARGETS */
-	char label[APO_LABEL_BYTES_MAX + 1]; /* "": none */
-};
 
 static const struct way {
 	const char *name;
@@ -61,87 +50,9 @@ static void fail_message(struct apo_model *model, struct apo_client *client, con
 	fail(model, client, "MESSAGE_ERROR", target, way, why);
 }
 
-/* ---- requests ---- */
-
-static void request_free(struct apo_model *model, struct apo_history_request *request)
-{
-	HASH_DELETE(by_id, model->requests, request);
-	request->client->history_count--;
-	apo_client_put(request->client);
-	free(request);
-}
-
-void apo_requests_forget(struct apo_model *model)
-{
-	struct apo_history_request *request, *next;
-
-	HASH_ITER(by_id, model->requests, request, next)
-	request_free(model, request);
-}
-
-/* NULL if memory is short. */
-static struct apo_history_request *request_new(struct apo_model *model, struct apo_client *client,
-					       enum apo_history_way way, const char *target)
-{
-	bool rudp_table_add_failed = false;
-	struct apo_history_request *request = calloc(1, sizeof *request);
-
-	if (!request)
-		return NULL;
-	request->id = ++model->last_ticket;
-	HASH_ADD(by_id, model->requests, id, sizeof request->id, request);
-	if (rudp_table_add_failed) {
-		free(request);
-		return NULL;
-	}
-	request->client = apo_client_get(client);
-	client->history_count++;
-	request->way = way;
-	snprintf(request->target, sizeof request->target, "%s", target);
-	memcpy(request->label, model->turn.label, sizeof request->label);
-	apo_turn_defer(model);
-	return request;
-}
-
 /* ---- the question ---- */
 
-struct asking {
-	struct apo_model *model;
-	struct apo_client *client;
-	const char *way;    /* the subcommand as the client wrote it */
-	const char *target; /* "": TARGETS */
-	char shown[TARGET_SIZE];
-	struct apo_question question;
-};
-
-static const char hex_digits[] = "0123456789abcdef";
-
-static uint64_t read_hex(const char *text, size_t len)
-{
-	uint64_t value = 0;
-
-	while (len-- > 0)
-		value = value << 4 | (uint64_t)(strchr(hex_digits, *text++) - hex_digits);
-	return value;
-}
-
-/* "run-position", both in the hexadecimal digits that the server writes. */
-static bool read_msgid(const char *text, struct apo_reference *reference)
-{
-	size_t run_len = strspn(text, hex_digits), position_len;
-
-	if (run_len == 0 || run_len > 16 || text[run_len] != '-')
-		return false;
-	position_len = strspn(text + run_len + 1, hex_digits);
-	if (position_len == 0 || position_len > 15 || text[run_len + 1 + position_len])
-		return false;
-	reference->kind = APO_REFERENCE_MSGID;
-	reference->run = read_hex(text, run_len);
-	reference->position = (int64_t)read_hex(text + run_len + 1, position_len);
-	return true;
-}
-
-static bool read_reference(struct asking *asking, const char *text, struct apo_reference *reference)
+static bool read_reference(struct apo_asking *asking, const char *text, struct apo_reference *reference)
 {
 	static const char by_time[] = "timestamp=", by_id[] = "msgid=";
 	enum apo_history_way way = asking->question.way;
@@ -155,7 +66,7 @@ static bool read_reference(struct asking *asking, const char *text, struct apo_r
 		fail(asking->model, asking->client, "INVALID_PARAMS", text, asking->way,
 		     "Invalid timestamp");
 	} else if (strncmp(text, by_id, sizeof by_id - 1) == 0 && way != APO_HISTORY_TARGETS) {
-		if (read_msgid(text + sizeof by_id - 1, reference))
+		if (apo_msgid_read(text + sizeof by_id - 1, reference))
 			return true;
 		fail(asking->model, asking->client, "INVALID_PARAMS", text, asking->way,
 		     "There is no such message");
@@ -166,7 +77,7 @@ static bool read_reference(struct asking *asking, const char *text, struct apo_r
 	return false;
 }
 
-static bool read_limit(struct asking *asking, const char *text)
+static bool read_limit(struct apo_asking *asking, const char *text)
 {
 	long limit;
 	char *end;
@@ -185,7 +96,7 @@ static bool read_limit(struct asking *asking, const char *text)
 	return false;
 }
 
-static bool read_params(struct asking *asking, const struct apo_message *message)
+static bool read_params(struct apo_asking *asking, const struct apo_message *message)
 {
 	const struct way *way = ways + asking->question.way;
 	bool has_target = asking->question.way != APO_HISTORY_TARGETS;
@@ -204,53 +115,6 @@ static bool read_params(struct asking *asking, const struct apo_message *message
 	       read_limit(asking, message->params[expected - 1]);
 }
 
-static bool find_channel(struct asking *asking, char folded[TARGET_SIZE])
-{
-	const struct apo_channel *channel = apo_channel_find(asking->model, asking->target);
-	struct apo_membership *membership =
-		channel ? apo_membership_find(asking->model, asking->client, channel) : NULL;
-
-	if (!apo_channel_is_valid(asking->target, APO_CHANNEL_BYTES_MAX))
-		return false;
-	apo_fold(folded, TARGET_SIZE, asking->target);
-	asking->question.channel = folded;
-	snprintf(asking->shown, sizeof asking->shown, "%s",
-		 membership ? channel->name : asking->target);
-	asking->question.is_member = membership != NULL;
-	if (membership)
-		asking->question.since = membership->since;
-	return membership || asking->client->account;
-}
-
-/* The nick means the account of its current user, if that user is logged in, else the account of
- * that name. */
-static bool find_other(struct asking *asking)
-{
-	const struct apo_client *other = apo_client_named(asking->model, asking->target);
-
-	if (!asking->client->account || !apo_nick_is_valid(asking->target, APO_NICK_BYTES_MAX))
-		return false;
-	asking->question.other = other && other->account ? other->account : asking->target;
-	snprintf(asking->shown, sizeof asking->shown, "%s", other ? other->nick : asking->target);
-	return true;
-}
-
-static void ask(struct asking *asking)
-{
-	struct apo_model *model = asking->model;
-	struct apo_history_request *request;
-
-	request = request_new(model, asking->client, asking->question.way, asking->shown);
-	if (!request) {
-		fail_message(model, asking->client, asking->way, asking->shown,
-			     "Messages could not be retrieved");
-		return;
-	}
-	model->figures.history_asked++;
-	asking->question.account = asking->client->account;
-	model->calls->ask_history(model->of, request->id, &asking->question);
-}
-
 static bool read_way(const char *text, enum apo_history_way *way)
 {
 	unsigned i;
@@ -266,8 +130,7 @@ static bool read_way(const char *text, enum apo_history_way *way)
 void apo_on_chathistory(struct apo_model *model, struct apo_client *client,
 			const struct apo_message *message)
 {
-	struct asking asking = {.model = model, .client = client, .way = message->params[0]};
-	char folded[TARGET_SIZE];
+	struct apo_asking asking = {.model = model, .client = client, .way = message->params[0]};
 	bool is_found = true;
 
 	if (!(client->caps & APO_CAP_CHATHISTORY)) {
@@ -282,13 +145,14 @@ void apo_on_chathistory(struct apo_model *model, struct apo_client *client,
 	if (!read_params(&asking, message))
 		return;
 	if (apo_channel_is_meant(asking.target))
-		is_found = find_channel(&asking, folded);
+		is_found = apo_asking_find_channel(&asking);
 	else if (asking.question.way != APO_HISTORY_TARGETS)
-		is_found = find_other(&asking);
-	if (is_found)
-		ask(&asking);
-	else
+		is_found = apo_asking_find_other(&asking);
+	if (!is_found)
 		fail_target(model, client, asking.way, asking.target);
+	else if (!apo_asking_send(&asking, NULL))
+		fail_message(model, client, asking.way, asking.shown,
+			     "Messages could not be retrieved");
 }
 
 /* ---- the answer ---- */
@@ -332,7 +196,7 @@ struct telling {
 	struct apo_answer answer;
 	enum apo_history_way way;
 	enum apo_asked asked;
-	char target[TARGET_SIZE];
+	char target[APO_TARGET_SIZE];
 	unsigned count, next;
 	struct apo_said said[]; /* followed by their strings */
 };
@@ -392,6 +256,7 @@ static void tell_failed(struct apo_model *model, struct apo_client *client,
 		fail(model, client, "INVALID_PARAMS", telling->target, way,
 		     "There is no such message");
 		break;
+	case APO_ASKED_FORBIDDEN:
 	case APO_ASKED_FAILED:
 		fail_message(model, client, way, telling->target,
 			     "Messages could not be retrieved");
@@ -442,8 +307,8 @@ static struct telling *telling_new(struct apo_model *model,
 	return telling;
 }
 
-static void answer(struct apo_model *model, const struct apo_history_request *request,
-		   enum apo_asked asked, const struct apo_page *page)
+void apo_chathistory_on_answer(struct apo_model *model, const struct apo_history_request *request,
+			       enum apo_asked asked, const struct apo_page *page)
 {
 	bool is_targets = request->way == APO_HISTORY_TARGETS;
 	struct telling *telling = telling_new(model, request, asked, page);
@@ -454,21 +319,4 @@ static void answer(struct apo_model *model, const struct apo_history_request *re
 		apo_turn_batch(model, is_targets ? "draft/chathistory-targets" : "chathistory",
 			       is_targets ? NULL : request->target);
 	apo_answer_begin(model, request->client, &telling->answer);
-}
-
-void apo_model_on_history(struct apo_model *model, uint64_t id, enum apo_asked asked,
-			  const struct apo_page *page, int64_t now_at_ns)
-{
-	struct apo_history_request *request;
-
-	model->now_at_ns = now_at_ns;
-	HASH_FIND(by_id, model->requests, &id, sizeof id, request);
-	if (!request)
-		return;
-	if (!request->client->is_gone) {
-		apo_turn_begin(model, request->client, request->label);
-		answer(model, request, asked, page);
-	}
-	request_free(model, request);
-	apo_turn_end(model);
 }

@@ -207,6 +207,7 @@ int apo_client_set_nick(struct apo_model *model, struct apo_client *client, cons
 		return -ENOMEM;
 	}
 	strcpy(client->nick, nick);
+	client->nick_since = (int64_t)model->last_msgid;
 	return 0;
 }
 

@@ -66,6 +66,8 @@ const struct apo_command apo_commands[] = {
 	{"PRIVMSG", apo_on_privmsg, APO_BY_USER, 0, 2, 500,
 	 "PRIVMSG <target>{,<target>} <text>: send a text to channels or users"},
 	{"QUIT", apo_on_quit, APO_BY_ANY, 0, 1, 100, "QUIT [<text>]: disconnect"},
+	{"REDACT", apo_on_redact, APO_BY_USER, 2, 3, 1000,
+	 "REDACT <channel or nick> <msgid> [<reason>]: remove a message from history"},
 	{"REGISTER", apo_on_register, APO_BY_ANY, 3, 3, 3000,
 	 "REGISTER <nick or *> * <password>: register an account for your nick"},
 	{"REHASH", apo_on_rehash, APO_BY_OPER, 0, 0, 500,

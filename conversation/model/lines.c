@@ -87,7 +87,7 @@ void apo_fail_about(struct apo_model *model, struct apo_client *client, const ch
 	struct apo_line line;
 
 	if (!(client->caps & (APO_CAP_STANDARD_REPLIES | APO_CAP_ACCOUNT_REGISTRATION |
-			      APO_CAP_CHATHISTORY | APO_CAP_READ_MARKER))) {
+			      APO_CAP_CHATHISTORY | APO_CAP_MESSAGE_REDACTION | APO_CAP_READ_MARKER))) {
 		apo_notice(model, client, "%s: %s", command, text);
 		return;
 	}

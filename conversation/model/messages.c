@@ -8,6 +8,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
+#include "conversation/model/messages.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/receipts.h"
@@ -131,16 +132,16 @@ static bool is_ctcp(const char *text)
 	       (strncmp(text, action, len) != 0 || !strchr(" \001", text[len]));
 }
 
-static bool may_speak(const struct post *post, const struct apo_channel *channel)
+bool apo_may_speak(const struct apo_model *model, const struct apo_client *client,
+		   const struct apo_channel *channel)
 {
-	const struct apo_membership *membership =
-		apo_membership_find(post->model, post->client, channel);
+	const struct apo_membership *membership = apo_membership_find(model, client, channel);
 
 	if (membership && apo_membership_slot(membership)->modes)
 		return true;
 	if (!membership && (channel->modes & APO_MODE_NO_EXTERNAL))
 		return false;
-	return !(channel->modes & APO_MODE_MODERATED) && !apo_channel_mutes(channel, post->client);
+	return !(channel->modes & APO_MODE_MODERATED) && !apo_channel_mutes(channel, client);
 }
 
 /* "@#c" reaches channel operators, "+#c" also members with voice. */
@@ -164,7 +165,7 @@ static void post_to_channel(struct post *post, const char *name, uint32_t member
 		refuse(post, ERR_NOSUCHCHANNEL, name);
 		return;
 	}
-	if (!may_speak(post, channel) ||
+	if (!apo_may_speak(post->model, post->client, channel) ||
 	    ((channel->modes & APO_MODE_NO_CTCP) && is_ctcp(post->text))) {
 		refuse(post, ERR_CANNOTSENDTOCHAN, channel->name);
 		return;

@@ -308,7 +308,7 @@ void apo_model_on_account_gone(struct apo_model *model, const char *account, int
 void apo_model_accounts_begin(struct apo_model *model);
 void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns);
 
-/* page: the messages if asked is DONE, else NULL; the caller owns it. */
+/* page: the messages if a CHATHISTORY is DONE, else NULL; the caller owns it. */
 void apo_model_on_history(struct apo_model *model, uint64_t ticket, enum apo_asked asked,
 			  const struct apo_page *page, int64_t now_at_ns);
 
@@ -359,6 +359,7 @@ bool apo_model_is_settled(const struct apo_model *model);
 	X(accounts_registered, "accounts that clients have registered")                            \
 	X(accounts_removed, "accounts that were removed while the server ran")                     \
 	X(ghosts, "sessions ended by NickServ's GHOST and REGAIN")                                 \
+	X(redactions, "messages that were removed by REDACT")                                      \
 	X(history_asked, "questions to history")                                                   \
 	X(history_refused, "questions to history that were not answered with messages")            \
 	X(registration_timeouts, "clients that did not register in time")                          \

@@ -43,6 +43,7 @@
 	X(EXTENDED_MONITOR, "extended-monitor")                                                    \
 	X(INVITE_NOTIFY, "invite-notify")                                                          \
 	X(LABELED_RESPONSE, "labeled-response")                                                    \
+	X(MESSAGE_REDACTION, "draft/message-redaction")                                            \
 	X(MULTI_PREFIX, "multi-prefix")                                                            \
 	X(NO_IMPLICIT_NAMES, "no-implicit-names")                                                  \
 	X(READ_MARKER, "draft/read-marker")                                                        \
@@ -105,6 +106,7 @@ struct apo_client {
 	struct apo_backlog *backlog;
 	int64_t connected_at_ns, heard_at_ns, spoke_at_ns;
 	int64_t signed_on_s; /* wall clock */
+	int64_t nick_since;  /* the last position before it took its nick (history.h) */
 	uint32_t caps;
 	uint32_t mark;       /* of the last search that met the client (apo_mark_common) */
 	uint32_t references; /* by receipts; the memory stays until they are put */

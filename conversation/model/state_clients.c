@@ -79,6 +79,10 @@ static void serialize_times(struct apo_state *state, struct apo_client *client, 
 	apo_serializer_instant(state->serializer, &client->heard_at_ns);
 	apo_serializer_instant(state->serializer, &client->spoke_at_ns);
 	apo_serializer_second(state->serializer, &client->signed_on_s);
+	apo_serializer_i64(state->serializer, &client->nick_since);
+	apo_serializer_expect(state->serializer,
+			      client->nick_since >= 0 &&
+				      (uint64_t)client->nick_since <= state->model->last_msgid);
 	apo_serializer_instant(state->serializer, due_at_ns);
 	apo_serializer_expect(state->serializer, *due_at_ns != RUDP_NEVER);
 }

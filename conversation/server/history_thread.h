@@ -5,7 +5,8 @@
  * Model    It takes records from the model and writes them in groups. A group is what arrives
  *          within APO_LINGER_MS, or before a question. When idle, it removes old messages in steps.
  *          Answers are mail (struct apo_history_mail), in the order of the questions and messages:
- *          an answer includes the messages sent before the question.
+ *          an answer includes the messages sent before the question. A message is redacted when it
+ *          is gone from the disk: only then the question is answered.
  * Limits   APO_BATCH_IN_FLIGHT_BYTES of waiting records. At more, messages are dropped and counted,
  *          so that a slow disk does not delay the chat. Joins and parts are never dropped.
  * Errors   A group that cannot be written is lost and counted. Its joins and parts are written with
@@ -61,6 +62,8 @@ struct apo_history_thread {
 	unsigned group_answers;  /* questions among them that were answered */
 	uint64_t group_messages; /* messages in the transaction */
 	bool is_writing;         /* a transaction is open */
+	/* Answers that are sent when the group is written: that to a REDACT, and those after it. */
+	struct apo_mail *held, **held_end;
 	bool has_failed;         /* the failure was logged */
 	bool has_lost_parts;     /* it has lost joins and parts: no question is answered any more */
 	struct apo_record **unwritten; /* joins and parts that are not on disk yet */

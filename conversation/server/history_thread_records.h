@@ -72,7 +72,7 @@ static inline void apo_said_strings(struct apo_said *said, const char **strings[
 	strings[7] = &said->between[1];
 }
 
-#define APO_QUESTION_STRINGS 3
+#define APO_QUESTION_STRINGS 4
 
 static inline void apo_question_strings(struct apo_question *question,
 					const char **strings[APO_QUESTION_STRINGS])
@@ -80,6 +80,7 @@ static inline void apo_question_strings(struct apo_question *question,
 	strings[0] = &question->account;
 	strings[1] = &question->channel;
 	strings[2] = &question->other;
+	strings[3] = &question->nick;
 }
 
 struct apo_retention apo_retention_of(const struct apo_config *config);

@@ -214,25 +214,93 @@ static int begin_writing(struct apo_history_thread *history_thread)
 
 /* ---- answering ---- */
 
-static void answer(struct apo_history_thread *history_thread, const struct apo_record_asked *record)
+static struct apo_history_mail *mail_new(const struct apo_record_asked *record)
 {
-	struct apo_question question = question_in(record);
 	struct apo_history_mail *mail = calloc(1, sizeof *mail);
 
 	if (!mail)
-		return;
+		return NULL;
 	mail->mail.kind = APO_MAIL_HISTORY;
 	mail->ticket = record->ticket;
 	mail->asked = APO_ASKED_FAILED;
+	return mail;
+}
+
+static void hold(struct apo_history_thread *history_thread, struct apo_history_mail *mail)
+{
+	if (!history_thread->held)
+		history_thread->held_end = &history_thread->held;
+	*history_thread->held_end = &mail->mail;
+	history_thread->held_end = &mail->mail.next;
+}
+
+static void put(struct apo_history_thread *history_thread, struct apo_history_mail *mail)
+{
+	history_thread->counters.answers += mail->asked != APO_ASKED_FAILED;
+	history_thread->counters.answers_failed += mail->asked == APO_ASKED_FAILED;
+	apo_mailbox_put(history_thread->answers, &mail->mail);
+}
+
+/* Only the answer to a REDACT has no page if it is DONE. */
+static void release(struct apo_history_thread *history_thread, bool is_written)
+{
+	struct apo_mail *held = history_thread->held;
+	struct apo_history_mail *mail;
+
+	while (held) {
+		mail = (struct apo_history_mail *)held;
+		held = held->next;
+		if (!is_written && mail->asked == APO_ASKED_DONE && !mail->page)
+			mail->asked = APO_ASKED_FAILED;
+		put(history_thread, mail);
+	}
+	history_thread->held = NULL;
+}
+
+/* Outside a transaction no message is redacted. */
+static void answer(struct apo_history_thread *history_thread, const struct apo_record_asked *record)
+{
+	struct apo_question question = question_in(record);
+	struct apo_history_mail *mail = mail_new(record);
+
+	if (!mail)
+		return;
 	/* Outside a transaction, unwritten records may contain parts: then no page is shown. */
-	if (!history_thread->has_lost_parts &&
+	if (question.way != APO_HISTORY_REDACT && !history_thread->has_lost_parts &&
 	    (history_thread->is_writing || history_thread->unwritten_count == 0))
 		mail->page = apo_page_new();
 	if (mail->page)
 		mail->asked = apo_history_ask(history_thread->history, &question, mail->page);
-	history_thread->counters.answers += mail->asked != APO_ASKED_FAILED;
-	history_thread->counters.answers_failed += mail->asked == APO_ASKED_FAILED;
-	apo_mailbox_put(history_thread->answers, &mail->mail);
+	if (history_thread->held)
+		hold(history_thread, mail);
+	else
+		put(history_thread, mail);
+}
+
+static int redact(struct apo_history_thread *history_thread, const struct apo_record_asked *record)
+{
+	struct apo_question question = question_in(record);
+	struct apo_history_mail *mail = mail_new(record);
+	int error = 0;
+
+	if (!mail)
+		return 0;
+	if (!history_thread->has_lost_parts)
+		error = apo_history_redact(history_thread->history, &question, &mail->asked);
+	if (error < 0)
+		mail->asked = APO_ASKED_FAILED;
+	hold(history_thread, mail);
+	return error;
+}
+
+static int write_asked(struct apo_history_thread *history_thread,
+		       const struct apo_record_asked *record)
+{
+	history_thread->group_answers++;
+	if (record->question.way == APO_HISTORY_REDACT)
+		return redact(history_thread, record);
+	answer(history_thread, record);
+	return 0;
 }
 
 static int write_record(struct apo_history_thread *history_thread, const struct apo_record *record)
@@ -253,8 +321,7 @@ static int write_record(struct apo_history_thread *history_thread, const struct 
 		error = write_marked(history_thread, (const void *)record);
 		break;
 	case APO_HISTORY_ASKED:
-		answer(history_thread, (const void *)record);
-		history_thread->group_answers++;
+		error = write_asked(history_thread, (const void *)record);
 		break;
 	}
 	return error;
@@ -296,8 +363,10 @@ static void work(struct apo_history_thread *history_thread)
 		return;
 	if (write_group(history_thread) < 0) {
 		fail_group(history_thread);
+		release(history_thread, false);
 		answer_the_rest(history_thread);
 	}
+	release(history_thread, true);
 	for (i = 0; i < history_thread->group_count; i++)
 		apo_batch_done(history_thread->group[i]);
 	history_thread->group_count = history_thread->group_answers = 0;

@@ -266,7 +266,9 @@ static const char *open_history(struct apo_history *history, const char *file)
 	if (result == SQLITE_OK && version != APO_STORE_VERSION)
 		return "was written by another version of apollonion";
 	if (result == SQLITE_OK)
-		result = sqlite3_exec(history->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+		result = sqlite3_exec(history->db,
+				      "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST", NULL,
+				      NULL, NULL);
 	if (result == SQLITE_OK)
 		result = prepare(history);
 	if (result == SQLITE_OK)

@@ -69,6 +69,15 @@ int apo_presence_end(struct apo_history *history, int64_t id, int64_t last);
 int apo_marker_set(struct apo_history *history, const char *account, const char *target,
 		   int64_t time_ms);
 
+/*
+ * Removes the message that the question (REDACT) names, if the client may do that. Its bytes in the
+ * file are overwritten; a copy can remain in SQLite's log until the next checkpoint.
+ *
+ * Returns  0: *asked is the answer; or an error as of the calls above.
+ */
+int apo_history_redact(struct apo_history *history, const struct apo_question *question,
+		       enum apo_asked *asked);
+
 /* ---- reading; may be called between begin and commit, and sees what was written ---- */
 
 struct apo_page *apo_page_new(void);

@@ -23,6 +23,9 @@
 	X(BUFFER_COUNT, "UPDATE buffers SET count = count + ?2 WHERE id = ?1")                     \
 	X(MESSAGE_ADD, "INSERT INTO messages (" APO_MESSAGE_COLUMNS ", buffer) "                   \
 		       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                         \
+	X(MESSAGE_FIND, "SELECT run, time_ms, source, account FROM messages WHERE "                \
+			"position = ?1 AND buffer = ?2")                                           \
+	X(MESSAGE_DROP, "DELETE FROM messages WHERE position = ?1")                                \
 	X(PRESENCE_BEGIN, "INSERT INTO presence (id, account, channel, first) "                    \
 			  "VALUES (?1, ?2, ?3, ?4)")                                               \
 	X(PRESENCE_END, "UPDATE presence SET last = ?2 WHERE id = ?1")                             \
@@ -122,6 +125,10 @@ void apo_history_add_interval(struct apo_page_reading *reading, int64_t first, i
 /* Sets the intervals in which the account was in the channel. 0 or a negative errno value. */
 int apo_history_find_presences(struct apo_page_reading *reading, int64_t account,
 			       const char *channel);
+/* Sets the buffer of the question (0: there is none) and the intervals of it that the client may
+ * read. Returns 1; 0: it may read nothing there; or a negative errno value. */
+int apo_history_find_readable(struct apo_page_reading *reading,
+			      const struct apo_question *question);
 /* Adds the messages of the intervals that lie within to the page, up to the limit, in the order of
  * the statement way: FORWARD or BACKWARD. 0 or a negative errno value. */
 int apo_history_walk(struct apo_page_reading *reading, enum apo_history_statement way,

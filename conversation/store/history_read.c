@@ -337,16 +337,22 @@ static int read_messages(struct apo_page_reading *reading, const struct apo_ques
 				: walk_backward(reading, (struct apo_interval){behind2, first - 1});
 		break;
 	case APO_HISTORY_TARGETS:
+	case APO_HISTORY_REDACT:
 		break;
 	}
 	return result < 0 ? result : 1;
 }
 
+int apo_history_find_readable(struct apo_page_reading *reading, const struct apo_question *question)
+{
+	return question->channel ? find_in_channel(reading, question)
+				 : find_private(reading, question);
+}
+
 static enum apo_asked ask_messages(struct apo_page_reading *reading,
 				   const struct apo_question *question)
 {
-	int result = question->channel ? find_in_channel(reading, question)
-				       : find_private(reading, question);
+	int result = apo_history_find_readable(reading, question);
 
 	if (result == 0)
 		return APO_ASKED_NO_TARGET;

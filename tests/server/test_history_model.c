@@ -133,6 +133,7 @@ static bool is_meant(const struct line *line, const struct apo_question *questio
 					 side(line, &question->second) < 0;
 	case APO_HISTORY_AROUND:
 	case APO_HISTORY_TARGETS:
+	case APO_HISTORY_REDACT:
 		break;
 	}
 	return true;

@@ -162,6 +162,62 @@ Test(history_thread, queued_records_are_written_at_the_end)
 	sees("dan", "ab");
 }
 
+static void redact(int64_t position)
+{
+	apo_history_thread_ask(&history_thread, ++ticket,
+			       &(struct apo_question){.way = APO_HISTORY_REDACT,
+						      .channel = "#a",
+						      .is_member = true,
+						      .nick = "a",
+						      .oversees_ms = INT64_MAX,
+						      .first = {.kind = APO_REFERENCE_MSGID,
+								.run = 1,
+								.position = position}});
+}
+
+static enum apo_asked redacted(void)
+{
+	struct apo_history_mail *answer;
+	enum apo_asked asked;
+
+	apo_history_thread_flush(&history_thread);
+	answer = next_answer();
+	asked = answer->asked;
+	cr_assert(eq(u64, answer->ticket, ticket));
+	cr_assert(eq(ptr, answer->page, NULL));
+	free(answer);
+	return asked;
+}
+
+Test(history_thread, a_redacted_message_is_not_shown)
+{
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
+	say(2, "a");
+	say(3, "b");
+	redact(2);
+	cr_assert(eq(int, redacted(), APO_ASKED_DONE));
+	sees("dan", "b");
+	redact(2);
+	cr_assert(eq(int, redacted(), APO_ASKED_NO_MESSAGE));
+}
+
+/* No redaction is reported that is not on disk. */
+Test(history_thread, a_redaction_that_is_not_written_fails)
+{
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
+	say(2, "a");
+	sees("dan", "a");
+	by_other("BEGIN IMMEDIATE");
+	redact(2);
+	cr_assert(eq(int, redacted(), APO_ASKED_FAILED));
+	by_other("COMMIT");
+	sees("dan", "a");
+	redact(2);
+	cr_assert(eq(int, redacted(), APO_ASKED_DONE));
+	sees("dan", "");
+	cr_assert(eq(u64, history_thread.counters.answers_failed, 1));
+}
+
 /* dan leaves while nothing can be written. The messages are lost, but dan must not be shown as
  * present later. */
 Test(history_thread, a_leave_is_not_lost_when_the_disk_fails)
