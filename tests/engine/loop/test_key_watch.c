@@ -10,6 +10,7 @@
 #include "engine/config/key_files.h"
 #include "engine/control/info.h"
 #include "engine/loop/engine.h"
+#include "engine/udp/udp.h"
 
 static struct rudp_engine engine;
 
@@ -67,7 +68,7 @@ static void expect_keys(const char *digits)
 static struct rudp_conn *connect_now(void)
 {
 	struct rudp_addr local, remote;
-	static int socket;
+	static struct rudp_udp socket = {.fd = -1, .share_fd = -1};
 	int error;
 
 	cr_assert(zero(int, rudp_addr_parse(&local, "10.0.0.1:1000")));
