@@ -211,11 +211,21 @@ static void answer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct ru
 		hub, link, rudpmsg_handshake_write(room, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake));
 }
 
+/* The bytes of the structs are not compared, because they contain padding. */
+static bool are_equal(const struct rudpmsg_handshake *a, const struct rudpmsg_handshake *b)
+{
+	return a->ack == b->ack && a->is_lasting == b->is_lasting &&
+	       a->message_bytes_max == b->message_bytes_max && a->run == b->run &&
+	       a->link == b->link && a->known_link == b->known_link && a->stream == b->stream &&
+	       a->peer_stream == b->peer_stream && a->received == b->received &&
+	       strcmp(a->name, b->name) == 0 && strcmp(a->wanted, b->wanted) == 0;
+}
+
 /* A repeated HANDSHAKE is ignored: each HANDSHAKE gets one ACK_HANDSHAKE. */
 static void on_repeated(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 			const struct rudpmsg_handshake *handshake, int64_t now_at_ns)
 {
-	if (!link->is_dialed && memcmp(&link->greeting, handshake, sizeof *handshake) == 0) {
+	if (!link->is_dialed && are_equal(&link->greeting, handshake)) {
 		hub->stats.handshakes_repeated++;
 		return;
 	}
