@@ -47,7 +47,7 @@ void apo_upgrade_state_fini(struct apo_upgrade_state *upgrade)
 static void add_descriptor(struct apo_upgrade_state *upgrade, int fd)
 {
 	uint32_t capacity = upgrade->fd_capacity ? 2 * upgrade->fd_capacity : 64;
-	int *fds = upgrade->fds;
+	int *fds;
 
 	if (upgrade->fd_count == upgrade->fd_capacity) {
 		fds = realloc(upgrade->fds, capacity * sizeof *fds);

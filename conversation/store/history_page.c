@@ -47,10 +47,11 @@ struct apo_said *apo_said_copy(const struct apo_said *from, size_t *bytes)
 	size_t size = sizeof *from + size_of(from->source) + size_of(from->target) +
 		      size_of(from->text) + size_of(from->account) + size_of(from->tags);
 	struct apo_said *said = malloc(size);
-	char *at = (char *)(said + 1);
+	char *at;
 
 	if (!said)
 		return NULL;
+	at = (char *)(said + 1);
 	*said = *from;
 	said->source = keep(&at, from->source);
 	said->target = keep(&at, from->target);

@@ -251,8 +251,9 @@ static int is_place(struct apo_history *history, const struct apo_reference *ref
 	struct place before, behind;
 	int error = look(history, APO_SQL_BEFORE, reference->position, &before);
 
-	if (error == 0)
-		error = look(history, APO_SQL_AT_OR_BEHIND, reference->position, &behind);
+	if (error < 0)
+		return error;
+	error = look(history, APO_SQL_AT_OR_BEHIND, reference->position, &behind);
 	if (error < 0)
 		return error;
 	if (behind.is_there && behind.position == reference->position)

@@ -104,10 +104,13 @@ static const struct nm_segment *segment_of_bits(const struct nm_trace *trace, do
 /* Instants before the period's end, and how many periods there were before. */
 static uint64_t within_period(const struct nm_trace *trace, uint64_t at_ns, double *periods)
 {
+	uint64_t whole;
+
 	*periods = 0;
 	if (trace->period_ns == NM_NEVER)
 		return at_ns;
-	*periods = (double)(at_ns / trace->period_ns);
+	whole = at_ns / trace->period_ns;
+	*periods = (double)whole;
 	return at_ns % trace->period_ns;
 }
 

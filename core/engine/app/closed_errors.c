@@ -10,7 +10,7 @@ static uint32_t bucket_of(uint64_t id)
 	return (uint32_t)((id ^ id >> 40) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
 }
 
-_Static_assert(RUDP_CLOSED_ERRORS_MAX == 1u << 16, "bucket_of gives 16 bits");
+_Static_assert(RUDP_CLOSED_ERRORS_MAX == 65536, "bucket_of gives 16 bits");
 
 int rudp_closed_errors_init(struct rudp_closed_errors *errors)
 {

@@ -77,7 +77,7 @@ static void return_to_binding(struct rudp_engine *engine, const struct rudp_tcp 
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, tcp->fd, NULL);
-	connect(tcp->fd, &nowhere, sizeof nowhere);
+	(void)connect(tcp->fd, &nowhere, sizeof nowhere);
 }
 
 void rudp_tcp_own(struct rudp_tcp *tcp)

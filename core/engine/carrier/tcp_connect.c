@@ -59,7 +59,7 @@ static int duplicate(const struct rudp_tcp_from *from)
 
 	if (fd < 0)
 		return -errno;
-	bind(fd, &from->local->sa, rudp_addr_len(from->local));
+	(void)bind(fd, &from->local->sa, rudp_addr_len(from->local));
 	return fd;
 }
 

@@ -189,7 +189,7 @@ static void stop_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 	 * shutdown() gives back a port that the kernel has chosen, so bind it again. A requested
 	 * port stays bound.
 	 */
-	bind(binding->tcp_fd, &binding->local.sa, rudp_addr_len(&binding->local));
+	(void)bind(binding->tcp_fd, &binding->local.sa, rudp_addr_len(&binding->local));
 }
 
 static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)

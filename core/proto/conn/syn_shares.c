@@ -90,7 +90,7 @@ bool rudp_syn_shares_same(int length, const struct rudp_addr *a, const struct ru
 		return false;
 	network_of(a, length, &network_a);
 	network_of(b, length, &network_b);
-	return memcmp(&network_a, &network_b, sizeof network_a) == 0;
+	return memcmp(&network_a.prefix, &network_b.prefix, sizeof network_a.prefix) == 0;
 }
 
 static void change(struct rudp_syn_shares *shares, const struct rudp_addr *from, int by)
