@@ -92,7 +92,7 @@ static long cancellable(long number, long a, long b, long c, long d, long e, lon
 	int type = PTHREAD_CANCEL_DEFERRED;
 	long result;
 
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type); /* NOLINT(cert-pos47-c) */
 	result = rudp_raw_syscall(number, a, b, c, d, e, f);
 	pthread_setcanceltype(type, NULL);
 	return result;
