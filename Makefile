@@ -82,7 +82,8 @@ NETMODEL_SRC := $(wildcard integration/netmodel/*.c)
 LINKEM_SRC := $(wildcard integration/linkem/*.c) $(NETMODEL_SRC)
 MSG_SRC := $(wildcard messaging/*.c)
 MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
-CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store/*.c)
+CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store/*.c conversation/web/*.c)
+WEB_CLIENT := $(wildcard conversation/web/client/*)
 CONVERSE_SRC := $(wildcard conversation/converse/*.c)
 CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
 # The parts of a node and of the chat client that do no I/O.
@@ -118,9 +119,9 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools net
 # Names missing packages before the compiler fails with a less clear error.
 .PHONY: needs
 needs:
-	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n#include <seccomp.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
-		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium, sqlite3, libedit and libseccomp. On Debian and Ubuntu:"; \
-		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev libedit-dev libseccomp-dev"; exit 1; }
+	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n#include <seccomp.h>\n#include <wslay/wslay.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium, sqlite3, libedit, libseccomp and libwslay. On Debian and Ubuntu:"; \
+		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev libedit-dev libseccomp-dev libwslay-dev"; exit 1; }
 
 all: needs $(PRODUCTS) $(EXAMPLES) ## build everything into build/ (needs no root)
 
@@ -201,9 +202,19 @@ $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
 	$(archive)
 # The chat server's I/O without its main(), its store, and the check of key files.
 $(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATION_SERVER_SRC))) \
-		$(call obj,$(patsubst %,core/engine/config/%.c,key_file key_ring key_text file_stamp config_open))
+		$(call obj,$(patsubst %,core/engine/config/%.c,key_file key_ring key_text file_stamp config_open)) \
+		$(BUILD)/obj/made/web_files.o
 	$(archive)
-SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -pthread
+# The web client, which the server serves from memory.
+$(BUILD)/made/web_files.c: conversation/web/embed.sh $(WEB_CLIENT)
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)conversation/web/embed.sh $(WEB_CLIENT) >$@
+$(BUILD)/obj/made/web_files.o: $(BUILD)/made/web_files.c conversation/web/files.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(FORTIFY) $(WARN_PRODUCT) -c -o $@ $<
+SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -lwslay -pthread
 $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	$(call say,LD,$@)

@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-dev liblmdb-dev
-	libsqlite3-dev libxxhash-dev libedit-dev libseccomp-dev pkg-config)
+	libsqlite3-dev libxxhash-dev libedit-dev libseccomp-dev libwslay-dev pkg-config)
 # A faster AEAD, for processors of Intel and AMD only.
 [ "$(uname -m)" != x86_64 ] || build+=(libipsec-mb-dev)
 demo=(iproute2 nginx-light curl python3)

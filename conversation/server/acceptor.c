@@ -34,11 +34,11 @@ static void drop(struct apo_acceptor *acceptor, int fd, struct apo_ip_entry *ip_
 }
 
 static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-		      bool is_tls, struct apo_ip_entry *ip_entry, const char *refusal)
+		      const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry, const char *refusal)
 {
 	/* acceptor->tls is NULL if the certificate has disappeared since the configuration was
 	 * checked. */
-	bool can_serve = !is_tls || acceptor->tls;
+	bool can_serve = !listen_on->is_tls || acceptor->tls;
 	struct apo_adopt *adopt = can_serve ? malloc(sizeof *adopt) : NULL;
 
 	if (!adopt) {
@@ -49,8 +49,9 @@ static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_a
 				    .fd = fd,
 				    .address = *address,
 				    .ip_entry = ip_entry,
+				    .is_web = listen_on->is_web,
 				    .refusal = refusal};
-	if (is_tls)
+	if (listen_on->is_tls)
 		adopt->tls = apo_tls_context_get(acceptor->tls);
 	if (refusal)
 		acceptor->refusals_count++;
@@ -61,10 +62,10 @@ static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_a
 }
 
 static void refuse(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-		   bool is_tls, struct apo_ip_entry *ip_entry, const char *reason)
+		   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry, const char *reason)
 {
 	if (acceptor->refusals_count < APO_REFUSALS_MAX)
-		hand_over(acceptor, fd, address, is_tls, ip_entry, reason);
+		hand_over(acceptor, fd, address, listen_on, ip_entry, reason);
 	else
 		drop(acceptor, fd, ip_entry);
 }
@@ -109,7 +110,7 @@ static void waiter_free(struct apo_acceptor *acceptor, struct apo_waiter *waiter
 }
 
 void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			   bool is_tls, struct apo_ip_entry *ip_entry, int64_t until_ns)
+			   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry, int64_t until_ns)
 {
 	struct apo_waiter *waiter = calloc(1, sizeof *waiter);
 
@@ -120,7 +121,7 @@ void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct r
 	waiter->source = (struct apo_event_source){APO_SOURCE_WAITER, fd};
 	waiter->address = *address;
 	waiter->ip_entry = ip_entry;
-	waiter->is_tls = is_tls;
+	waiter->listen = *listen_on;
 	waiter->until_ns = until_ns;
 	/* The bytes of a waiting client are not read; epoll only reports its end. */
 	if (apo_acceptor_watch(acceptor, &waiter->source, EPOLLRDHUP, EPOLL_CTL_ADD) < 0) {
@@ -140,10 +141,10 @@ static void end_waiting(struct apo_acceptor *acceptor, const char *refusal)
 
 	(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, waiter->source.fd, NULL);
 	if (refusal)
-		refuse(acceptor, waiter->source.fd, &waiter->address, waiter->is_tls,
+		refuse(acceptor, waiter->source.fd, &waiter->address, &waiter->listen,
 		       waiter->ip_entry, refusal);
 	else
-		hand_over(acceptor, waiter->source.fd, &waiter->address, waiter->is_tls,
+		hand_over(acceptor, waiter->source.fd, &waiter->address, &waiter->listen,
 			  waiter->ip_entry, NULL);
 	waiter_free(acceptor, waiter);
 }
@@ -196,14 +197,14 @@ static const char *reason_against(struct apo_acceptor *acceptor, const struct ru
 }
 
 static void wait_for_turn(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			  bool is_tls, struct apo_ip_entry *ip_entry, int64_t now_at_ns)
+			  const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry, int64_t now_at_ns)
 {
 	acceptor->counters.waited++;
-	apo_acceptor_let_wait(acceptor, fd, address, is_tls, ip_entry,
+	apo_acceptor_let_wait(acceptor, fd, address, listen_on, ip_entry,
 			      now_at_ns + acceptor->config->waiting_ns);
 }
 
-static void on_accepted(struct apo_acceptor *acceptor, int fd, bool is_tls,
+static void on_accepted(struct apo_acceptor *acceptor, int fd, const struct apo_listen *listen_on,
 			const struct rudp_addr *address, int64_t now_at_ns)
 {
 	struct apo_ip_entry *ip_entry;
@@ -213,15 +214,15 @@ static void on_accepted(struct apo_acceptor *acceptor, int fd, bool is_tls,
 	if (!ip_entry)
 		close(fd);
 	else if (reason)
-		refuse(acceptor, fd, address, is_tls, ip_entry, reason);
+		refuse(acceptor, fd, address, listen_on, ip_entry, reason);
 	else if (acceptor->active_count < acceptor->config->model.clients_max &&
 		 acceptor->waiting_count == 0)
-		hand_over(acceptor, fd, address, is_tls, ip_entry, NULL);
+		hand_over(acceptor, fd, address, listen_on, ip_entry, NULL);
 	else if (acceptor->waiting_count < acceptor->config->waiting_max)
-		wait_for_turn(acceptor, fd, address, is_tls, ip_entry, now_at_ns);
+		wait_for_turn(acceptor, fd, address, listen_on, ip_entry, now_at_ns);
 	else {
 		acceptor->counters.refused_full++;
-		refuse(acceptor, fd, address, is_tls, ip_entry, "The server is full");
+		refuse(acceptor, fd, address, listen_on, ip_entry, "The server is full");
 	}
 }
 
@@ -265,7 +266,7 @@ void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_event_so
 		}
 		if (rudp_addr_from_sockaddr(&address, (struct sockaddr *)&from, len) < 0)
 			memset(&address, 0, sizeof address);
-		on_accepted(acceptor, fd, listener->listen.is_tls, &address, now_at_ns);
+		on_accepted(acceptor, fd, &listener->listen, &address, now_at_ns);
 	}
 }
 
@@ -322,9 +323,9 @@ static int listener_open(struct apo_acceptor *acceptor, const struct apo_listen 
 		error = apo_acceptor_watch(acceptor, &listener->source, EPOLLIN, EPOLL_CTL_ADD);
 	if (error >= 0) {
 		acceptor->listeners[acceptor->listener_count++] = listener;
-		rudp_log(RUDP_LOG_INFO, "listening address=%s tls=%s",
+		rudp_log(RUDP_LOG_INFO, "listening address=%s tls=%s web=%s",
 			 rudp_addr_format(&listen_on->address, text),
-			 listen_on->is_tls ? "yes" : "no");
+			 listen_on->is_tls ? "yes" : "no", listen_on->is_web ? "yes" : "no");
 		return 0;
 	}
 	rudp_log(RUDP_LOG_ERROR, "not listening address=%s reason=\"%s\"",
@@ -337,7 +338,8 @@ static int listener_open(struct apo_acceptor *acceptor, const struct apo_listen 
 
 static bool is_same(const struct apo_listen *a, const struct apo_listen *b)
 {
-	return a->is_tls == b->is_tls && rudp_addr_equal(&a->address, &b->address);
+	return a->is_tls == b->is_tls && a->is_web == b->is_web &&
+	       rudp_addr_equal(&a->address, &b->address);
 }
 
 static bool is_listening(const struct apo_acceptor *acceptor, const struct apo_listen *listen_on)

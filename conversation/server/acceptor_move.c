@@ -28,6 +28,7 @@ static void serialize_listen(struct apo_serializer *serializer, struct apo_liste
 {
 	apo_serializer_bytes(serializer, &listen_on->address, sizeof listen_on->address);
 	apo_serializer_flag(serializer, &listen_on->is_tls);
+	apo_serializer_flag(serializer, &listen_on->is_web);
 	apo_serializer_expect(serializer, listen_on->address.family == AF_INET ||
 						  listen_on->address.family == AF_INET6);
 }
@@ -72,7 +73,7 @@ static void read_waiter(struct apo_upgrade_state *upgrade, struct apo_acceptor *
 	int fd;
 
 	apo_serializer_bytes(&upgrade->serializer, &read.address, sizeof read.address);
-	apo_serializer_flag(&upgrade->serializer, &read.is_tls);
+	serialize_listen(&upgrade->serializer, &read.listen);
 	apo_serializer_instant(&upgrade->serializer, &read.until_ns);
 	apo_upgrade_state_descriptor(upgrade, &fd);
 	if (fd < 0)
@@ -83,7 +84,7 @@ static void read_waiter(struct apo_upgrade_state *upgrade, struct apo_acceptor *
 		close(fd);
 		return;
 	}
-	apo_acceptor_let_wait(acceptor, fd, &read.address, read.is_tls, ip_entry, read.until_ns);
+	apo_acceptor_let_wait(acceptor, fd, &read.address, &read.listen, ip_entry, read.until_ns);
 }
 
 static void serialize_waiters(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
@@ -92,7 +93,7 @@ static void serialize_waiters(struct apo_upgrade_state *upgrade, struct apo_acce
 	uint32_t count = acceptor->waiting_count, i;
 	struct apo_waiter *waiter;
 
-	apo_serializer_count(&upgrade->serializer, &count, sizeof waiter->address + 9);
+	apo_serializer_count(&upgrade->serializer, &count, 2 * sizeof waiter->address + 10);
 	for (i = 0; i < count && upgrade->serializer.ok; i++) {
 		if (upgrade->serializer.is_reading) {
 			read_waiter(upgrade, acceptor);
@@ -101,7 +102,7 @@ static void serialize_waiters(struct apo_upgrade_state *upgrade, struct apo_acce
 		waiter = RUDP_LIST_OWNER(link, struct apo_waiter, link);
 		apo_serializer_bytes(&upgrade->serializer, &waiter->address,
 				     sizeof waiter->address);
-		apo_serializer_flag(&upgrade->serializer, &waiter->is_tls);
+		serialize_listen(&upgrade->serializer, &waiter->listen);
 		apo_serializer_instant(&upgrade->serializer, &waiter->until_ns);
 		apo_upgrade_state_descriptor(upgrade, &waiter->source.fd);
 		link = link->next;

@@ -241,6 +241,7 @@ static void set_defaults(struct apo_config *config)
 	config->peers_max = 10000;
 	config->peers_away_ns = 300 * RUDP_NS_PER_S;
 	config->is_cloaked = true;
+	config->web.has_client = true;
 }
 
 static void read_file(struct apo_config_reading *reading)

@@ -17,6 +17,7 @@
 
 #include "base/addr.h"
 #include "conversation/model/model.h"
+#include "conversation/web/handshake.h"
 
 #define APO_LISTENS_MAX 16
 #define APO_OPERATORS_MAX 64
@@ -25,7 +26,7 @@
 
 struct apo_listen {
 	struct rudp_addr address;
-	bool is_tls;
+	bool is_tls, is_web;
 };
 
 struct apo_config {
@@ -35,6 +36,7 @@ struct apo_config {
 	struct apo_listen listens[APO_LISTENS_MAX];
 	unsigned listen_count;
 	const char *certificate_file, *key_file; /* NULL: no TLS */
+	struct apo_web_rules web;
 
 	unsigned workers;     /* 0: one for each processor */
 	int64_t drain_ns;     /* how long queued data may take to be written at the end */

@@ -48,6 +48,12 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW("listen", "sts-duration", APO_CONFIG_SECONDS, model.sts_duration_s, 0, YEAR_NS),
 	ROW("listen", "plain-passwords", APO_CONFIG_BOOLEAN, model.plain_passwords, 0, 0),
 
+	{"web", "plain", APO_CONFIG_LISTEN_WEB, true, "", 0, 0, 0},
+	{"web", "tls", APO_CONFIG_LISTEN_WEB_TLS, true, "", 0, 0, 0},
+	{"web", "host", APO_CONFIG_WEB_HOST, true, "", 0, 0, 0},
+	{"web", "origin", APO_CONFIG_WEB_ORIGIN, true, "", 0, 0, 0},
+	ROW("web", "client", APO_CONFIG_BOOLEAN, web.has_client, 0, 0),
+
 	ROW_COUNT("limits", "clients", model.clients_max, 1, 1000000),
 	ROW_COUNT("limits", "waiting", waiting_max, 0, 1000000),
 	ROW_SPAN("limits", "waiting-time", waiting_ns, 1000, YEAR_NS),
@@ -188,7 +194,8 @@ static const char *set_span(const struct apo_config_row *row, const char *text, 
 	return NULL;
 }
 
-static const char *add_listen(struct apo_config *config, const char *text, bool is_tls)
+static const char *add_listen(struct apo_config *config, const char *text,
+			      enum apo_config_kind kind)
 {
 	struct apo_listen *listen = config->listens + config->listen_count;
 	const char *wrong;
@@ -198,8 +205,21 @@ static const char *add_listen(struct apo_config *config, const char *text, bool 
 	wrong = apo_value_address(text, &listen->address);
 	if (wrong)
 		return wrong;
-	listen->is_tls = is_tls;
+	listen->is_tls = kind == APO_CONFIG_LISTEN_TLS || kind == APO_CONFIG_LISTEN_WEB_TLS;
+	listen->is_web = kind == APO_CONFIG_LISTEN_WEB || kind == APO_CONFIG_LISTEN_WEB_TLS;
 	config->listen_count++;
+	return NULL;
+}
+
+static const char *add_name(struct apo_config *config, const char **names, unsigned *count,
+			    const char *text)
+{
+	if (*count == APO_WEB_NAMES_MAX)
+		return "is one too many";
+	names[*count] = apo_config_keep(config, text);
+	if (!names[*count])
+		return strerror(ENOMEM);
+	(*count)++;
 	return NULL;
 }
 
@@ -230,7 +250,17 @@ const char *apo_config_set(struct apo_config *config, const struct apo_config_ro
 		return apo_value_bool(text, place);
 	case APO_CONFIG_LISTEN:
 	case APO_CONFIG_LISTEN_TLS:
-		return add_listen(config, text, row->kind == APO_CONFIG_LISTEN_TLS);
+	case APO_CONFIG_LISTEN_WEB:
+	case APO_CONFIG_LISTEN_WEB_TLS:
+		return add_listen(config, text, row->kind);
+	case APO_CONFIG_WEB_HOST:
+		if (!apo_web_is_host(text))
+			return "must be a host name, without port";
+		return add_name(config, config->web.hosts, &config->web.host_count, text);
+	case APO_CONFIG_WEB_ORIGIN:
+		if (!apo_web_is_origin(text))
+			return "must be https://HOST, https://HOST:PORT, the same with http, or *";
+		return add_name(config, config->web.origins, &config->web.origin_count, text);
 	case APO_CONFIG_CLOAK_KEY:
 		wrong = apo_value_hex(text, config->cloak_key, sizeof config->cloak_key);
 		config->has_cloak_key = !wrong;

@@ -10,7 +10,7 @@
 
 #include "conversation/server/config.h"
 
-#define APO_CONFIG_ROWS_MAX 80
+#define APO_CONFIG_ROWS_MAX 96
 
 enum apo_config_kind {
 	APO_CONFIG_TEXT,
@@ -24,7 +24,11 @@ enum apo_config_kind {
 	APO_CONFIG_CLOAK_KEY,
 	APO_CONFIG_BURST,
 	APO_CONFIG_PORT,
-	APO_CONFIG_SECONDS
+	APO_CONFIG_SECONDS,
+	APO_CONFIG_LISTEN_WEB,
+	APO_CONFIG_LISTEN_WEB_TLS,
+	APO_CONFIG_WEB_HOST,
+	APO_CONFIG_WEB_ORIGIN,
 };
 
 struct apo_config_row {

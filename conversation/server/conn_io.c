@@ -84,7 +84,17 @@ static ssize_t read_more(struct apo_worker *worker, struct apo_conn *conn, char 
 	APO_COUNT(worker, reads);
 	if (n > 0)
 		APO_COUNT_MORE(worker, bytes_in, n);
+	if (conn->stream.has_output && !rudp_list_is_linked(&conn->dirty))
+		rudp_list_append(&worker->dirty, &conn->dirty);
 	return n;
+}
+
+static void end_reading(struct apo_worker *worker, struct apo_conn *conn, int error)
+{
+	if (error == EBADMSG)
+		apo_conn_expel(worker, conn, conn->stream.ops->violation(&conn->stream));
+	else
+		apo_conn_broken(worker, conn, error);
 }
 
 void apo_conn_read(struct apo_worker *worker, struct apo_conn *conn)
@@ -102,7 +112,7 @@ void apo_conn_read(struct apo_worker *worker, struct apo_conn *conn)
 	len = kept + (n > 0 ? (size_t)n : 0);
 	used = hand_over(worker, conn, worker->in, len);
 	if (n < 0 && n != -EAGAIN) {
-		apo_conn_broken(worker, conn, (int)-n);
+		end_reading(worker, conn, (int)-n);
 		return;
 	}
 	conn->has_ended = n == 0;
@@ -116,7 +126,7 @@ void apo_conn_read(struct apo_worker *worker, struct apo_conn *conn)
 		apo_conn_expel(worker, conn, "Excess Flood");
 	} else if (apo_lines_keep(&conn->lines, worker->in + used, len - used) < 0)
 		apo_conn_expel(worker, conn, "Out of memory");
-	else if (n == (ssize_t)APO_READ_BYTES)
+	else if (n == (ssize_t)APO_READ_BYTES || conn->stream.has_input)
 		read_later(worker, conn);
 	else
 		apo_conn_arm(worker, conn);
@@ -167,7 +177,9 @@ void apo_conn_deliver(struct apo_worker *worker, struct apo_conn *conn, struct a
 	    conn->out.bytes <= worker->config->send_queue_bytes)
 		return;
 	APO_COUNT(worker, send_queue_exceeded);
-	apo_sendq_cut(&conn->out);
+	apo_sendq_cut(&conn->out, conn->stream.ops->claimed_bytes
+					  ? conn->stream.ops->claimed_bytes(&conn->stream)
+					  : 0);
 	apo_conn_expel(worker, conn, "SendQ exceeded");
 }
 
@@ -196,6 +208,7 @@ static void finish(struct apo_worker *worker, struct apo_conn *conn)
 		apo_conn_destroy(worker, conn);
 		return;
 	}
+	conn->stream.is_going_away = worker->drain_at_ns != RUDP_NEVER;
 	conn->stream.ops->finish(&conn->stream);
 	conn->state = APO_CONN_FINISHED;
 	rudp_timer_arm(&worker->wheel, &conn->timer,
@@ -209,7 +222,7 @@ static ssize_t write_some(struct apo_worker *worker, struct apo_conn *conn)
 	size_t length;
 	ssize_t n;
 
-	while (conn->out.bytes > 0) {
+	while (conn->out.bytes > 0 || conn->stream.has_output) {
 		length = apo_sendq_gather(&conn->out, worker->out, APO_WRITE_BYTES);
 		n = conn->stream.ops->write(&conn->stream, worker->out, length);
 		APO_COUNT(worker, writes);
@@ -218,8 +231,9 @@ static ssize_t write_some(struct apo_worker *worker, struct apo_conn *conn)
 		APO_COUNT_MORE(worker, bytes_out, n);
 		apo_sendq_consume(&conn->out, (size_t)n);
 		conn->written_bytes += (uint64_t)n;
-		/* TLS takes at most one record at a time. */
-		if ((size_t)n < length && !conn->stream.ops->is_secret)
+		/* TLS takes at most one record at a time, WebSocket only whole lines. */
+		if ((size_t)n < length && !conn->stream.ops->is_secret &&
+		    !conn->stream.ops->claimed_bytes)
 			return -EAGAIN;
 	}
 	return 0;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "conversation/server/cloak.h"
+#include "conversation/server/stream_web.h"
 #include "conversation/server/worker.h"
 
 struct apo_peer apo_conn_peer(const struct apo_worker *worker, const struct apo_conn *conn)
@@ -76,7 +77,10 @@ void apo_conn_greet(struct apo_worker *worker, struct apo_conn *conn)
 		return;
 	}
 	if (result < 0) {
-		APO_COUNT(worker, tls_failed);
+		if (result == -ESHUTDOWN)
+			APO_COUNT(worker, web_answered);
+		else
+			APO_COUNT(worker, tls_failed);
 		apo_conn_destroy(worker, conn);
 		return;
 	}
@@ -89,11 +93,11 @@ void apo_conn_greet(struct apo_worker *worker, struct apo_conn *conn)
 	tell_connected(worker, conn);
 	apo_conn_arm(worker, conn);
 	/* TLS may have read the first lines from the socket together with the handshake. */
-	if (conn->stream.ops->is_secret)
+	if (conn->stream.ops->is_secret || conn->stream.has_input)
 		apo_conn_read(worker, conn);
 }
 
-static bool open_stream(struct apo_conn *conn, struct apo_adopt *adopt)
+static bool open_stream(struct apo_worker *worker, struct apo_conn *conn, struct apo_adopt *adopt)
 {
 	static const int on = 1;
 
@@ -103,11 +107,16 @@ static bool open_stream(struct apo_conn *conn, struct apo_adopt *adopt)
 		return true;
 	}
 	(void)setsockopt(adopt->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (!adopt->tls) {
+	if (!adopt->tls)
 		apo_stream_open_line(&conn->stream, adopt->fd);
+	else if (apo_stream_open_tls(&conn->stream, adopt->fd, adopt->tls) < 0)
+		return false;
+	if (!adopt->is_web ||
+	    apo_stream_open_web(&conn->stream, worker->config, adopt->refusal) == 0)
 		return true;
-	}
-	return apo_stream_open_tls(&conn->stream, adopt->fd, adopt->tls) == 0;
+	conn->stream.ops->close(&conn->stream);
+	adopt->fd = -1;
+	return false;
 }
 
 static void tell_gone(struct apo_worker *worker, void *ip_entry, bool was_refused)
@@ -126,7 +135,7 @@ static struct apo_conn *conn_new(struct apo_worker *worker, struct apo_adopt *ad
 
 	if (!conn)
 		return NULL;
-	if (!open_stream(conn, adopt)) {
+	if (!open_stream(worker, conn, adopt)) {
 		apo_worker_free_slot(worker, conn);
 		return NULL;
 	}

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "conversation/server/stream_web.h"
+
 #define WATCH_BYTES 21
 
 bool apo_conn_can_move(const struct apo_conn *conn)
@@ -134,6 +136,15 @@ static void serialize_watches(struct apo_serializer *serializer, struct apo_work
 	}
 }
 
+static void serialize_web(struct apo_serializer *serializer, struct apo_stream *stream)
+{
+	bool is_web = apo_stream_is_web(stream);
+
+	apo_serializer_flag(serializer, &is_web);
+	if (serializer->ok && is_web)
+		apo_stream_web_serialize(serializer, stream);
+}
+
 void apo_conn_serialize(struct apo_serializer *serializer, struct apo_worker *worker,
 			struct apo_conn *conn, bool moves)
 {
@@ -149,6 +160,7 @@ void apo_conn_serialize(struct apo_serializer *serializer, struct apo_worker *wo
 		apo_serializer_u64(serializer, &sent_bytes);
 		if (serializer->is_reading)
 			apo_stream_moved(&conn->stream, conn->stream.fd, sent_bytes);
+		serialize_web(serializer, &conn->stream);
 	}
 	serialize_watches(serializer, worker, conn);
 }
@@ -165,10 +177,11 @@ int apo_conn_resume(struct apo_worker *worker, struct apo_conn *conn)
 		return -errno;
 	if (conn->is_held)
 		rudp_timer_arm(&worker->wheel, &conn->timer, due_at_ns);
-	if (conn->out.bytes > 0)
+	if (conn->out.bytes > 0 || conn->stream.has_output)
 		rudp_list_append(&worker->dirty, &conn->dirty);
 	/* Lines that waited for the model have been read already, so no event will report them. */
-	if ((conn->lines.kept_bytes > 0 || conn->has_ended) && !conn->is_held)
+	if ((conn->lines.kept_bytes > 0 || conn->has_ended || conn->stream.has_input) &&
+	    !conn->is_held)
 		rudp_list_append(&worker->unread, &conn->unread);
 	conn->armed = 0;
 	apo_conn_arm(worker, conn);

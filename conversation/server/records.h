@@ -44,6 +44,7 @@ enum apo_mail_kind {
 struct apo_adopt {
 	struct apo_mail mail;
 	int fd;
+	bool is_web;                 /* WebSocket */
 	apo_tls_context *tls;        /* a reference, or NULL: no TLS */
 	struct apo_session *session; /* a reference: then there is neither fd nor tls; else NULL */
 	struct rudp_addr address;

@@ -101,10 +101,13 @@ size_t apo_sendq_gather(const struct apo_sendq *queue, char *bytes, size_t size)
 	return at;
 }
 
-void apo_sendq_cut(struct apo_sendq *queue)
+void apo_sendq_cut(struct apo_sendq *queue, size_t claimed_bytes)
 {
-	uint32_t keep = queue->offset > 0 ? 1 : 0;
+	size_t kept_bytes = queue->offset + claimed_bytes, bytes = 0;
+	uint32_t keep = 0;
 
+	for (; keep < queue->count && bytes < kept_bytes; keep++)
+		bytes += item(queue, keep)->text->len;
 	while (queue->count > keep) {
 		struct apo_share *last = item(queue, --queue->count);
 

@@ -49,8 +49,9 @@ const struct apo_text *apo_sendq_text(const struct apo_sendq *queue, uint32_t in
 /* Copies the first bytes, at most size. Returns the number of bytes. */
 size_t apo_sendq_gather(const struct apo_sendq *queue, char *bytes, size_t size);
 
-/* Drops everything except the rest of a text that was written in part. */
-void apo_sendq_cut(struct apo_sendq *queue);
+/* Drops everything except the rest of a text that was written in part, and texts with one of the
+ * first claimed_bytes bytes. */
+void apo_sendq_cut(struct apo_sendq *queue, size_t claimed_bytes);
 
 /* n bytes have been written. */
 void apo_sendq_consume(struct apo_sendq *queue, size_t n);

@@ -2,7 +2,8 @@
 /*
  * stream - the transport of a connection, as the worker uses it: reading, writing, the peer's
  * identity, and how much the peer has acknowledged. Implementations: TCP socket, TLS, the messaging
- * library (stream_peer.h); tests have others.
+ * library (stream_peer.h), WebSocket on top of one of the first two (stream_web.h); tests have
+ * others.
  *
  * Returns  0 or more, or a negative errno value; -EAGAIN: try again when the descriptor is
  *          readable, or writable if wants_out is set.
@@ -24,6 +25,11 @@ struct apo_stream {
 	int fd;
 	bool wants_out; /* the last -EAGAIN of greet or read needs the descriptor to be writable */
 	bool wants_in;  /* the last -EAGAIN of write needs the descriptor to be readable */
+	/* Of streams that translate (stream_web.h). */
+	bool has_output;    /* bytes wait to be written although no write is pending: call write, also
+			     * with length 0 */
+	bool has_input;     /* there may be more to read without an event of the descriptor */
+	bool is_going_away; /* set before finish: the server, not the client, is the reason */
 };
 
 struct apo_stream_ops {
@@ -32,10 +38,15 @@ struct apo_stream_ops {
 	bool can_move;  /* its whole state is the descriptor and the argument of apo_stream_moved */
 	/* Continues the handshake; 0: it is complete. */
 	int (*greet)(struct apo_stream *stream);
-	/* Returns 0 at the end of the stream. */
+	/* Returns 0 at the end of the stream, and -EBADMSG if the peer has violated the protocol of
+	 * the stream: violation then tells how, and the peer can still be told. */
 	ssize_t (*read)(struct apo_stream *stream, void *bytes, size_t size);
 	/* May write a part; the rest may then come from another buffer. */
 	ssize_t (*write)(struct apo_stream *stream, const void *bytes, size_t length);
+	/* So many of the bytes of a write that returned -EAGAIN have been encoded: the next write must
+	 * begin with them. NULL: none. */
+	size_t (*claimed_bytes)(const struct apo_stream *stream);
+	const char *(*violation)(const struct apo_stream *stream);
 	/* Tells the peer that nothing follows; reading continues. */
 	void (*finish)(struct apo_stream *stream);
 	void (*close)(struct apo_stream *stream);

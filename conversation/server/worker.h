@@ -35,7 +35,8 @@
 	X(effects_late, "texts and closes for connections that had gone")                          \
 	X(send_queue_exceeded, "connections ended because they were too slow to read")             \
 	X(receive_queue_exceeded, "connections ended because they sent more than they may")        \
-	X(tls_failed, "connections that ended during the TLS handshake")                           \
+	X(tls_failed, "connections that ended during the TLS or HTTP handshake")                   \
+	X(web_answered, "HTTP requests answered without a WebSocket")                              \
 	X(receipts_arrived, "watched texts acknowledged by the transport of their recipient")      \
 	X(receipts_missing, "watched texts whose recipient ended without acknowledging")           \
 	X(reading_paused, "times that reading waited for the model")

@@ -19,6 +19,7 @@ command -v clang >/dev/null || {
 mkdir -p "$out/made"
 clang -std=gnu11 -D_GNU_SOURCE -o "$out/made/filter" core/engine/confine/filter/main.c -lseccomp &&
 	"$out/made/filter" >"$out/made/engine_filters.h" || exit 1
+conversation/web/embed.sh conversation/web/client/* >"$out/made/web_files.c" || exit 1
 
 flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -I. -I"$out/made" -Icore -Icore/include -Imessaging/include -Itests
 	-fno-omit-frame-pointer -DRUDP_LIBDIR='"/nowhere"' -DRUDP_VERSION_TEXT='"fuzz"'
@@ -31,7 +32,8 @@ sources=()
 for source in core/base/*.c core/proto/*/*.c core/api/*.c core/engine/*/*.c tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
 	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c \
-	conversation/model/*.c conversation/server/*.c conversation/store/*.c; do
+	conversation/model/*.c conversation/server/*.c conversation/store/*.c conversation/web/*.c \
+	"$out/made/web_files.c"; do
 	case $source in
 	conversation/server/main.c | core/engine/host/host_*.c) ;;
 	*) sources+=("$source") ;;
@@ -55,7 +57,7 @@ fuzz() {
 	local name=$1 target=$out/fuzz_$1 sources=("tests/fuzz/fuzz_$1.c") corpus=(tests/fuzz/corpus/"$1")
 	[ ! -e "tests/fuzz/$name.c" ] || sources+=("tests/fuzz/$name.c")
 	clang "${flags[@]}" -fsanitize=fuzzer "${sources[@]}" "$library" -lcrypto -llmdb \
-		-Wl,--as-needed -linih -lsodium -lsqlite3 -lssl -o "$target" || return
+		-Wl,--as-needed -linih -lsodium -lsqlite3 -lssl -lwslay -o "$target" || return
 	mkdir -p "$out/corpus/$name" "$out/crash"
 	[ -d "${corpus[0]}" ] || corpus=()
 	if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -verbosity=0 \

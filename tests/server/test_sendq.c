@@ -84,12 +84,12 @@ Test(sendq, cutting_leaves_only_what_is_half_written)
 	apo_sendq_init(&queue);
 	add(&queue, "first\r\n");
 	add(&queue, "second\r\n");
-	apo_sendq_cut(&queue);
+	apo_sendq_cut(&queue, 0);
 	cr_assert(eq(sz, queue.bytes, 0));
 	add(&queue, "first\r\n");
 	add(&queue, "second\r\n");
 	apo_sendq_consume(&queue, 2);
-	apo_sendq_cut(&queue);
+	apo_sendq_cut(&queue, 0);
 	cr_assert(eq(sz, apo_sendq_gather(&queue, bytes, sizeof bytes), 5));
 	cr_assert(eq(int, memcmp(bytes, "rst\r\n", 5), 0));
 	apo_sendq_fini(&queue);
