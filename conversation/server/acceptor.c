@@ -34,7 +34,8 @@ static void drop(struct apo_acceptor *acceptor, int fd, struct apo_ip_entry *ip_
 }
 
 static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-		      const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry, const char *refusal)
+		      const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry,
+		      const char *refusal)
 {
 	/* acceptor->tls is NULL if the certificate has disappeared since the configuration was
 	 * checked. */
@@ -62,7 +63,8 @@ static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_a
 }
 
 static void refuse(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-		   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry, const char *reason)
+		   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry,
+		   const char *reason)
 {
 	if (acceptor->refusals_count < APO_REFUSALS_MAX)
 		hand_over(acceptor, fd, address, listen_on, ip_entry, reason);
@@ -110,7 +112,8 @@ static void waiter_free(struct apo_acceptor *acceptor, struct apo_waiter *waiter
 }
 
 void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry, int64_t until_ns)
+			   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry,
+			   int64_t until_ns)
 {
 	struct apo_waiter *waiter = calloc(1, sizeof *waiter);
 
@@ -197,7 +200,8 @@ static const char *reason_against(struct apo_acceptor *acceptor, const struct ru
 }
 
 static void wait_for_turn(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			  const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry, int64_t now_at_ns)
+			  const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry,
+			  int64_t now_at_ns)
 {
 	acceptor->counters.waited++;
 	apo_acceptor_let_wait(acceptor, fd, address, listen_on, ip_entry,

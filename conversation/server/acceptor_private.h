@@ -25,7 +25,8 @@ int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_event_sou
 /* The connection waits until a place is free, or until until_ns. Takes ownership of fd and
  * ip_entry; both are released if memory is short. */
 void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry, int64_t until_ns);
+			   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry,
+			   int64_t until_ns);
 void apo_acceptor_stop_listening(struct apo_acceptor *acceptor);
 
 #endif

@@ -26,9 +26,9 @@ struct apo_stream {
 	bool wants_out; /* the last -EAGAIN of greet or read needs the descriptor to be writable */
 	bool wants_in;  /* the last -EAGAIN of write needs the descriptor to be readable */
 	/* Of streams that translate (stream_web.h). */
-	bool has_output;    /* bytes wait to be written although no write is pending: call write, also
+	bool has_output; /* bytes wait to be written although no write is pending: call write, also
 			     * with length 0 */
-	bool has_input;     /* there may be more to read without an event of the descriptor */
+	bool has_input;  /* there may be more to read without an event of the descriptor */
 	bool is_going_away; /* set before finish: the server, not the client, is the reason */
 };
 

@@ -204,8 +204,8 @@ static int on_request(struct apo_stream *stream, size_t searched)
 	if (verdict == APO_HTTP_INCOMPLETE)
 		return read_request(stream);
 	if (verdict == APO_HTTP_OK)
-		apo_web_answer(&greeting->config->web, greeting->config->model.server_name, &request,
-			       greeting->refusal, &answer);
+		apo_web_answer(&greeting->config->web, greeting->config->model.server_name,
+			       &request, greeting->refusal, &answer);
 	else
 		apo_web_answer_error(verdict, &answer);
 	error = begin_answer(stream, &answer);
@@ -493,7 +493,8 @@ static bool web_fingerprint(const struct apo_stream *stream, char text[APO_FINGE
 	.claimed_bytes = web_claimed_bytes, .violation = web_violation
 
 static const struct apo_stream_ops web_ops = {.name = "web", .can_move = true, WEB_OPS};
-static const struct apo_stream_ops web_tls_ops = {.name = "web over TLS", .is_secret = true, WEB_OPS};
+static const struct apo_stream_ops web_tls_ops = {
+	.name = "web over TLS", .is_secret = true, WEB_OPS};
 
 /* ---- the beginning ---- */
 
@@ -559,7 +560,8 @@ static void serialize_web(struct apo_serializer *serializer, struct apo_stream *
 	apo_serializer_flag(serializer, &web->is_finished);
 	apo_serializer_flag(serializer, &stream->has_input);
 	apo_serializer_expect(serializer, web->input.type <= APO_WEB_BINARY &&
-						  web->input.opcode <= 2 && close_code <= UINT16_MAX);
+						  web->input.opcode <= 2 &&
+						  close_code <= UINT16_MAX);
 	web->close_code = (uint16_t)close_code;
 	serialize_bytes(serializer, &web->input.kept, &web->input.kept_bytes,
 			APO_WEB_KEPT_BYTES_MAX);

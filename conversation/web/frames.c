@@ -81,7 +81,7 @@ static ssize_t give_bytes(uint8_t *to, size_t size, int flags, void *of)
 static size_t frame_size(const struct wslay_frame_iocb *frame)
 {
 	const size_t mask_bytes = 4;
-	size_t length_bytes = frame->payload_length < 126         ? 0
+	size_t length_bytes = frame->payload_length < 126           ? 0
 			      : frame->payload_length <= UINT16_MAX ? 2
 								    : 8;
 
@@ -308,7 +308,8 @@ static ssize_t take_bytes(const uint8_t *bytes, size_t len, int flags, void *of)
 }
 
 /* Adds a frame that fits. */
-static void add_frame(wslay_frame_context_ptr library, uint8_t opcode, const char *bytes, size_t len)
+static void add_frame(wslay_frame_context_ptr library, uint8_t opcode, const char *bytes,
+		      size_t len)
 {
 	struct wslay_frame_iocb frame = {.fin = 1,
 					 .opcode = opcode,

@@ -65,8 +65,7 @@ static bool split_host(struct apo_slice host, struct apo_slice *name)
 		if (!is_address(*name))
 			return false;
 	} else {
-		*name = (struct apo_slice){host.at,
-					   end ? (size_t)(end - host.at) : host.len};
+		*name = (struct apo_slice){host.at, end ? (size_t)(end - host.at) : host.len};
 		port = (struct apo_slice){host.at + name->len, host.len - name->len};
 		if (!is_name(*name))
 			return false;
@@ -186,12 +185,13 @@ static void begin_answer(struct apo_web_answer *answer, unsigned status, const c
 	    words_of(status), type);
 	if (status != 304)
 		add(answer, "Content-Length: %zu\r\n", body_len);
-	add(answer, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
-		    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-		    "img-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
-		    "form-action 'none'; frame-ancestors 'none'\r\n"
-		    "Cross-Origin-Opener-Policy: same-origin\r\n"
-		    "Cross-Origin-Resource-Policy: same-origin\r\n");
+	add(answer,
+	    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+	    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+	    "img-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+	    "form-action 'none'; frame-ancestors 'none'\r\n"
+	    "Cross-Origin-Opener-Policy: same-origin\r\n"
+	    "Cross-Origin-Resource-Policy: same-origin\r\n");
 }
 
 static void answer_error(struct apo_web_answer *answer, unsigned status, const char *reason)
@@ -252,8 +252,9 @@ static void answer_file(const struct apo_http_request *request, const struct apo
 	add(answer, "ETag: %s\r\nCache-Control: no-cache\r\n\r\n", file->tag);
 }
 
-static void answer_request(const struct apo_web_rules *rules, const struct apo_http_request *request,
-			   const char *refusal, struct apo_web_answer *answer)
+static void answer_request(const struct apo_web_rules *rules,
+			   const struct apo_http_request *request, const char *refusal,
+			   struct apo_web_answer *answer)
 {
 	const struct apo_web_file *file = find_file(path_of(request->target));
 	bool is_head = apo_slice_is(request->method, "HEAD");

@@ -8,8 +8,7 @@
 
 bool apo_slice_is(struct apo_slice slice, const char *text)
 {
-	return slice.at && slice.len == strlen(text) &&
-	       strncasecmp(slice.at, text, slice.len) == 0;
+	return slice.at && slice.len == strlen(text) && strncasecmp(slice.at, text, slice.len) == 0;
 }
 
 static struct apo_slice trimmed(const char *at, size_t len)
@@ -196,8 +195,7 @@ static enum apo_http_verdict parse_headers(struct apo_slice rest, struct apo_htt
 			return APO_HTTP_MALFORMED;
 		name = (struct apo_slice){line.at, (size_t)(colon - line.at)};
 		value = trimmed(colon + 1, (size_t)(line.at + line.len - colon - 1));
-		if (!is_token(name) || !is_value(value) ||
-		    !on_header(request, &seen, name, value))
+		if (!is_token(name) || !is_value(value) || !on_header(request, &seen, name, value))
 			return APO_HTTP_MALFORMED;
 	}
 	return APO_HTTP_MALFORMED;
@@ -209,7 +207,8 @@ enum apo_http_verdict apo_http_parse(const char *bytes, size_t len, size_t searc
 	static const char end_of_head[] = "\r\n\r\n";
 	const size_t end_len = sizeof end_of_head - 1;
 	size_t from = searched < end_len ? 0 : searched - (end_len - 1);
-	const char *end = len > from ? memmem(bytes + from, len - from, end_of_head, end_len) : NULL;
+	const char *end =
+		len > from ? memmem(bytes + from, len - from, end_of_head, end_len) : NULL;
 	struct apo_slice rest, line;
 	enum apo_http_verdict verdict;
 

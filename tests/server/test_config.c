@@ -315,9 +315,9 @@ Test(config, nobody_is_asked_for_a_passphrase, .timeout = 20)
 
 Test(config, web_listeners_have_a_section)
 {
-	struct apo_config *config = read_text(
-		FINE "[web]\nplain = 8067\nhost = a.test\nhost = b.test\n"
-		     "origin = https://c.test\nclient = no\n");
+	struct apo_config *config =
+		read_text(FINE "[web]\nplain = 8067\nhost = a.test\nhost = b.test\n"
+			       "origin = https://c.test\nclient = no\n");
 
 	cr_assert(ne(ptr, config, NULL), "%s", complaints);
 	cr_assert(eq(uint, config->listen_count, 2));
@@ -329,7 +329,7 @@ Test(config, web_listeners_have_a_section)
 	cr_assert(not(config->web.has_client));
 	apo_config_put(config);
 	refused("[web]\nhost = a.test:80\n", ":7: web: host must be a host name, without port\n");
-	refused("[web]\norigin = c.test\n",
-		":7: web: origin must be https://HOST, https://HOST:PORT, the same with http, or *\n");
+	refused("[web]\norigin = c.test\n", ":7: web: origin must be https://HOST, "
+					    "https://HOST:PORT, the same with http, or *\n");
 	refused("[web]\ntls = 8443\n", ": listen: tls needs certificate and key\n");
 }

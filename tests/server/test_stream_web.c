@@ -180,8 +180,9 @@ Test(stream_web, a_ping_is_answered)
 	say_frame(fd, 0x89, "abc");
 	cr_assert(eq(str, (char *)turn(), ""));
 	read_all(fd);
-	cr_assert(eq(str, got, "\x8a\x03"
-			       "abc"));
+	cr_assert(eq(str, got,
+		     "\x8a\x03"
+		     "abc"));
 	close(fd);
 }
 
@@ -224,8 +225,12 @@ Test(stream_web, an_end_by_the_model_has_a_close_frame)
 	lone_end(&lone, last_peer, "ERROR :go\r\n");
 	turn();
 	cr_assert(eq(sz, read_all(fd), 2 + 9 + 4));
-	cr_assert(eq(int, memcmp(got, "\x81\x09"
-				      "ERROR :go\x88\x02\x03\xe8", 15), 0));
+	cr_assert(eq(int,
+		     memcmp(got,
+			    "\x81\x09"
+			    "ERROR :go\x88\x02\x03\xe8",
+			    15),
+		     0));
 	cr_assert(has_ended(fd));
 	close(fd);
 }

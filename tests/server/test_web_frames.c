@@ -292,15 +292,23 @@ Test(web_frames, each_line_becomes_a_message)
 	cr_assert(eq(sz, len, 12));
 	cr_assert(eq(int, memcmp(bytes, "\x81\x03one\x81\x03two\x81\x00", 12), 0));
 	cr_assert(eq(sz, encode(APO_WEB_BINARY, "a\r\n", 3), 3));
-	cr_assert(eq(int, memcmp(bytes, "\x82\x01"
-					"a", 3), 0));
+	cr_assert(eq(int,
+		     memcmp(bytes,
+			    "\x82\x01"
+			    "a",
+			    3),
+		     0));
 }
 
 Test(web_frames, text_is_made_utf8)
 {
 	cr_assert(eq(sz, encode(APO_WEB_ANY, "a\xff\xc3\xa4\xc3\r\n", 7), 7));
-	cr_assert(eq(int, memcmp(bytes, "\x81\x09"
-					"a\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd", 11), 0));
+	cr_assert(eq(int,
+		     memcmp(bytes,
+			    "\x81\x09"
+			    "a\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd",
+			    11),
+		     0));
 	encode(APO_WEB_BINARY, "\xff\r\n", 3);
 	cr_assert(eq(int, memcmp(bytes, "\x82\x01\xff", 3), 0));
 }
@@ -327,6 +335,10 @@ Test(web_frames, close_frames_have_a_code_and_a_reason)
 	cr_assert(eq(int, memcmp(frame, "\x88\x03\x03\xf1x", 5), 0));
 	cr_assert(eq(sz, apo_web_encode_close(APO_WEB_NO_CODE, "", frame), 2));
 	cr_assert(eq(sz, apo_web_encode_pong("ab", 2, frame), 4));
-	cr_assert(eq(int, memcmp(frame, "\x8a\x02"
-					"ab", 4), 0));
+	cr_assert(eq(int,
+		     memcmp(frame,
+			    "\x8a\x02"
+			    "ab",
+			    4),
+		     0));
 }

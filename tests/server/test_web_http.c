@@ -10,7 +10,8 @@
 
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define UPGRADE "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
-#define WEBSOCKET "GET / HTTP/1.1\r\nHost: irc.test:8067\r\n" UPGRADE "Sec-WebSocket-Version: 13\r\n" KEY
+#define WEBSOCKET                                                                                  \
+	"GET / HTTP/1.1\r\nHost: irc.test:8067\r\n" UPGRADE "Sec-WebSocket-Version: 13\r\n" KEY
 
 static struct apo_web_rules rules;
 static struct apo_web_answer answer;
@@ -159,11 +160,11 @@ Test(web_http, an_incomplete_handshake_is_refused)
 
 Test(web_http, only_known_hosts_are_admitted)
 {
-	static const char *const known[] = {"irc.test", "IRC.TEST:80", "localhost:8067",
-					    "127.0.0.1:8067", "[::1]:8067", "chat.test"};
-	static const char *const unknown[] = {"evil.test", "irc.test.evil.test", "irc.test:80:80",
-					      "irc.test:",  "[::1",	       "[evil]:80",
-					      "irc.test/",  "a@irc.test",      ""};
+	static const char *const known[] = {"irc.test",       "IRC.TEST:80", "localhost:8067",
+					    "127.0.0.1:8067", "[::1]:8067",  "chat.test"};
+	static const char *const unknown[] = {
+		"evil.test", "irc.test.evil.test", "irc.test:80:80", "irc.test:", "[::1",
+		"[evil]:80", "irc.test/",          "a@irc.test",     ""};
 	char text[200];
 	size_t i;
 
