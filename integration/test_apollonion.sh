@@ -75,7 +75,7 @@ reload() {
 start_ii() {
 	local directory=$TMP/ii-$2/$B4
 	rm -rf "$TMP/ii-$2"
-	"$1" "ii-$2" a ii -s "$B4" -p "$PORT" -n "$2" -i "$TMP/ii-$2"
+	"$1" "ii-$2" a ii -s "$B4" -p "$PORT" -n "$2" -f "$2" -i "$TMP/ii-$2"
 	wait_until 20 "ii of $2" test -p "$directory/in"
 	echo "/j #hall" >"$directory/in"
 	wait_until 20 "ii's channel" test -p "$directory/#hall/in"

@@ -132,22 +132,22 @@ enum apo_message_verdict apo_message_parse(char *line, size_t len, struct apo_me
 	message->source = message->command = NULL;
 	if (tags > APO_CLIENT_TAGS_BYTES_MAX)
 		return APO_MESSAGE_TAGS_TOO_LONG;
-	if (len - tags > APO_BODY_BYTES_MAX - 2)
-		return APO_MESSAGE_TOO_LONG;
 	if (has_forbidden(line, len))
-		return APO_MESSAGE_BAD;
+		return len - tags > APO_BODY_BYTES_MAX - 2 ? APO_MESSAGE_TOO_LONG : APO_MESSAGE_BAD;
 	line[len] = '\0';
 	if (tags > 0)
 		parse_tags(next_word(&line) + 1, message);
+	if (len - tags > APO_BODY_BYTES_MAX - 2)
+		return APO_MESSAGE_TOO_LONG;
 	line += strspn(line, " ");
 	if (*line == ':')
 		message->source = next_word(&line) + 1;
 	word = next_word(&line);
 	if (!word)
 		return APO_MESSAGE_EMPTY;
+	message->command = word;
 	if (!is_command(word))
 		return APO_MESSAGE_BAD;
-	message->command = word;
 	parse_params(line, message);
 	for (i = message->param_count; i < APO_PARAMS_MAX; i++)
 		message->params[i] = "";

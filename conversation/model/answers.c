@@ -178,8 +178,9 @@ static void hurry(struct apo_model *model, struct apo_client *client, struct apo
 	    client->sent_bytes < model->hurried_bytes)
 		return;
 	answer->is_cut = true;
-	apo_notice(model, client,
-		   "The rest of this answer is left out: the server is being replaced; ask again");
+	apo_standard_reply(
+		model, client, "WARN", "*", "ANSWER_CUT",
+		"The rest of this answer is left out: the server is being replaced; ask again");
 }
 
 static struct apo_answer *first_answer(const struct apo_client *client)

@@ -47,7 +47,9 @@ struct names {
 	struct apo_answer answer;
 	/* Valid while answer.iterator is linked in its list of members. */
 	struct apo_channel *channel;
-	char name[APO_BODY_BYTES_MAX];
+	char *rest; /* in copy: the channels after this one; NULL: none */
+	char asked[APO_BODY_BYTES_MAX]; /* for the closing numeric */
+	char copy[];
 };
 
 /* Adds names until all are added (true) or the turn is long enough. */
@@ -71,54 +73,95 @@ static bool add_names(struct apo_model *model, struct apo_client *client, struct
 	return true;
 }
 
+/* Returns false if there are more names of the channel for a later turn. */
+static bool tell_channel_names(struct apo_model *model, struct apo_client *client,
+			       struct names *names)
+{
+	char before[APO_CHANNEL_BYTES_MAX + 3];
+	struct apo_words words = {.numeric = RPL_NAMREPLY, .separator = ' ', .before = before};
+	bool is_over;
+
+	if (!rudp_list_is_linked(&names->answer.iterator.link) ||
+	    !apo_channel_is_seen(model, names->channel, client))
+		return true;
+	snprintf(before, sizeof before, "%c %s",
+		 names->channel->modes & APO_MODE_SECRET ? '@' : '=', names->channel->name);
+	is_over = add_names(model, client, names, &words);
+	apo_words_end(model, client, &words);
+	return is_over;
+}
+
+/* Goes on to the next channel of the list. Returns false if there is none. */
+static bool next_channel(struct apo_model *model, struct names *names)
+{
+	const char *name = strsep(&names->rest, ",");
+
+	rudp_list_remove(&names->answer.iterator.link);
+	names->channel = name ? apo_channel_find(model, name) : NULL;
+	if (names->channel)
+		apo_safe_iterator_begin(&names->answer.iterator, &names->channel->members);
+	return name != NULL;
+}
+
 static bool tell_names(struct apo_model *model, struct apo_client *client,
 		       struct apo_answer *answer)
 {
 	struct names *names = (struct names *)answer;
-	char before[APO_CHANNEL_BYTES_MAX + 3];
-	struct apo_words words = {.numeric = RPL_NAMREPLY, .separator = ' ', .before = before};
-	bool is_over = true;
 
-	if (rudp_list_is_linked(&answer->iterator.link) && !answer->is_cut &&
-	    apo_channel_is_seen(model, names->channel, client)) {
-		snprintf(before, sizeof before, "%c %s",
-			 names->channel->modes & APO_MODE_SECRET ? '@' : '=', names->channel->name);
-		is_over = add_names(model, client, names, &words);
-		apo_words_end(model, client, &words);
-	}
-	if (is_over)
-		apo_reply(model, client, RPL_ENDOFNAMES, names->name);
-	return is_over;
+	do {
+		if (answer->is_cut)
+			break;
+		if (apo_turn_is_long(model) || !tell_channel_names(model, client, names))
+			return false;
+	} while (next_channel(model, names));
+	apo_reply(model, client, RPL_ENDOFNAMES, names->asked);
+	return true;
 }
 
-void apo_names_tell(struct apo_model *model, struct apo_client *client, struct apo_channel *channel,
-		    const char *name)
+void apo_names_tell(struct apo_model *model, struct apo_client *client, struct apo_channel *channel)
 {
 	struct names *names = apo_answer_new(model, client, sizeof *names, tell_names);
 
 	if (!names)
 		return;
 	names->channel = channel;
-	snprintf(names->name, sizeof names->name, "%s", channel ? channel->name : apo_word(name));
-	if (channel)
-		apo_safe_iterator_begin(&names->answer.iterator, &channel->members);
+	strcpy(names->asked, channel->name);
+	apo_safe_iterator_begin(&names->answer.iterator, &channel->members);
 	apo_answer_begin(model, client, &names->answer);
 }
 
+/* Cuts the list after targets_max names. */
+static void cut_list(const struct apo_model *model, char *list)
+{
+	unsigned count = 0;
+
+	for (; *list; list++)
+		if (*list == ',' && ++count == model->config->targets_max)
+			*list = '\0';
+}
+
+/* One closing numeric names the channel, spelled as it is, or the list as it was asked for. */
 void apo_on_names(struct apo_model *model, struct apo_client *client,
 		  const struct apo_message *message)
 {
-	char copy[APO_BODY_BYTES_MAX];
-	char *names = copy, *name;
-	unsigned count = 0;
+	struct names *names;
 
 	if (message->param_count == 0) {
 		apo_reply(model, client, RPL_ENDOFNAMES, "*");
 		return;
 	}
-	snprintf(copy, sizeof copy, "%s", message->params[0]);
-	while ((name = strsep(&names, ",")) && count++ < model->config->targets_max)
-		apo_names_tell(model, client, apo_channel_find(model, name), name);
+	names = apo_answer_new(model, client, sizeof *names + strlen(message->params[0]) + 1,
+			       tell_names);
+	if (!names)
+		return;
+	strcpy(names->copy, message->params[0]);
+	cut_list(model, names->copy);
+	strcpy(names->asked, apo_word(names->copy));
+	names->rest = names->copy;
+	(void)next_channel(model, names);
+	if (names->channel && !names->rest)
+		strcpy(names->asked, names->channel->name);
+	apo_answer_begin(model, client, &names->answer);
 }
 
 /* ---- TOPIC ---- */
@@ -275,9 +318,9 @@ static bool tell_if_met(struct apo_model *model, struct apo_client *client, stru
 	if (!apo_channel_is_seen(model, channel, client) || !is_met(&listing->search, channel))
 		return true;
 	if (listing->left-- == 0) {
-		apo_notice(model, client,
-			   "There are more channels than LIST tells; try conditions, as in "
-			   "LIST >10 or LIST *word*");
+		apo_standard_reply(model, client, "WARN", "LIST", "TOO_MANY_MATCHES",
+				   "There are more channels than LIST tells; try conditions, as "
+				   "in LIST >10 or LIST *word*");
 		return false;
 	}
 	tell_channel(model, client, channel);

@@ -8,8 +8,8 @@
 
 /* Sends RPL_NAMREPLY lines (none if the client may not see the members) and RPL_ENDOFNAMES to the
  * client of the turn, perhaps in later turns (answers.h). */
-void apo_names_tell(struct apo_model *model, struct apo_client *client, struct apo_channel *channel,
-		    const char *name);
+void apo_names_tell(struct apo_model *model, struct apo_client *client,
+		    struct apo_channel *channel);
 /* Sends RPL_TOPIC and who set it; nothing if the channel has no topic. */
 void apo_topic_tell(struct apo_model *model, struct apo_client *client,
 		    const struct apo_channel *channel);

@@ -107,7 +107,7 @@ static void add_member(struct apo_model *model, struct apo_client *client,
 	apo_marker_tell_joined(model, client, channel);
 	apo_topic_tell(model, client, channel);
 	if (!(client->caps & APO_CAP_NO_IMPLICIT_NAMES))
-		apo_names_tell(model, client, channel, channel->name);
+		apo_names_tell(model, client, channel);
 }
 
 static void found_channel(struct apo_model *model, struct apo_client *client, const char *name)

@@ -81,17 +81,12 @@ void apo_notice(struct apo_model *model, struct apo_client *client, const char *
 	apo_tell(model, client, &line);
 }
 
-void apo_fail_about(struct apo_model *model, struct apo_client *client, const char *command,
-		    const char *code, const char *about, const char *text)
+static void reply(struct apo_model *model, struct apo_client *client, const char *type,
+		  const char *command, const char *code, const char *about, const char *text)
 {
 	struct apo_line line;
 
-	if (!(client->caps & (APO_CAP_STANDARD_REPLIES | APO_CAP_ACCOUNT_REGISTRATION |
-			      APO_CAP_CHATHISTORY | APO_CAP_MESSAGE_REDACTION | APO_CAP_READ_MARKER))) {
-		apo_notice(model, client, "%s: %s", command, text);
-		return;
-	}
-	apo_line_begin(&line, model->config->server_name, "FAIL");
+	apo_line_begin(&line, model->config->server_name, type);
 	apo_line_param(&line, command);
 	apo_line_param(&line, code);
 	if (about)
@@ -101,8 +96,29 @@ void apo_fail_about(struct apo_model *model, struct apo_client *client, const ch
 	apo_tell(model, client, &line);
 }
 
+void apo_fail_about(struct apo_model *model, struct apo_client *client, const char *command,
+		    const char *code, const char *about, const char *text)
+{
+	reply(model, client, "FAIL", command, code, about, text);
+}
+
 void apo_fail(struct apo_model *model, struct apo_client *client, const char *command,
 	      const char *code, const char *text)
 {
-	apo_fail_about(model, client, command, code, NULL, text);
+	reply(model, client, "FAIL", command, code, NULL, text);
+}
+
+void apo_standard_reply(struct apo_model *model, struct apo_client *client, const char *type,
+			const char *command, const char *code, const char *format, ...)
+{
+	char text[APO_BODY_BYTES_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (client->caps & APO_CAP_STANDARD_REPLIES)
+		reply(model, client, type, command, code, NULL, text);
+	else
+		apo_notice(model, client, "%s", text);
 }

@@ -179,7 +179,7 @@ void apo_model_on_connected(struct apo_model *model, struct apo_peer who,
 	apo_turn_end(model);
 }
 
-/* A line that is refused since it is not UTF-8 may still have a valid label. */
+/* A line that is refused may still have a valid label. */
 static const char *label_of(const struct apo_message *message)
 {
 	const char *label = apo_message_tag(message, "label");
@@ -188,6 +188,11 @@ static const char *label_of(const struct apo_message *message)
 	    !apo_utf8_is_valid(label, strlen(label)))
 		return NULL;
 	return label;
+}
+
+static void fail_utf8(struct apo_model *model, struct apo_client *client, const char *command)
+{
+	apo_fail(model, client, command, "INVALID_UTF8", "The line was dropped: it is not UTF-8");
 }
 
 static void handle(struct apo_model *model, struct apo_client *client,
@@ -201,15 +206,18 @@ static void handle(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_INPUTTOOLONG);
 		break;
 	case APO_MESSAGE_BAD:
-		apo_reply(model, client, ERR_UNKNOWNCOMMAND, "*");
+		if (is_utf8)
+			apo_reply(model, client, ERR_UNKNOWNCOMMAND,
+				  message->command ? apo_word(message->command) : "*");
+		else
+			fail_utf8(model, client, "*");
 		break;
 	case APO_MESSAGE_OK:
 		if (is_utf8) {
 			apo_command_run(model, client, message);
 			return;
 		}
-		apo_fail(model, client, message->command, "INVALID_UTF8",
-			 "The line was dropped: it is not UTF-8");
+		fail_utf8(model, client, message->command);
 		break;
 	}
 	model->figures.lines_refused++;
@@ -226,7 +234,7 @@ void apo_line_handle(struct apo_model *model, struct apo_client *client, const c
 	memcpy(copy, line, len);
 	is_utf8 = apo_utf8_is_valid(copy, len);
 	verdict = apo_message_parse(copy, len, &message);
-	apo_turn_begin(model, client, verdict == APO_MESSAGE_OK ? label_of(&message) : NULL);
+	apo_turn_begin(model, client, label_of(&message));
 	handle(model, client, verdict, &message, is_utf8);
 	apo_turn_end(model);
 }

@@ -228,6 +228,7 @@ void apo_on_nickserv(struct apo_model *model, struct apo_client *client,
 
 	join_words(text, message);
 	if (!apo_nickserv_handle(model, client, text))
-		apo_notice(model, client, "There are no accounts here");
+		apo_standard_reply(model, client, "FAIL", "NICKSERV", "NO_ACCOUNTS",
+				   "There are no accounts here");
 	explicit_bzero(text, sizeof text);
 }

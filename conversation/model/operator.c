@@ -73,8 +73,8 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 					     apo_ticket_asker(ticket), operator->password_hash,
 					     message->params[1]);
 	else
-		apo_fail(model, client, "OPER", "TEMPORARILY_UNAVAILABLE",
-			 "Another password is being checked");
+		apo_standard_reply(model, client, "FAIL", "OPER", "TEMPORARILY_UNAVAILABLE",
+				   "The password cannot be checked now; try again later");
 }
 
 void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
@@ -137,16 +137,18 @@ void apo_on_rehash(struct apo_model *model, struct apo_client *client,
 	if (ticket)
 		model->calls->rehash(model->of, ticket->id);
 	else
-		apo_fail(model, client, "REHASH", "TEMPORARILY_UNAVAILABLE",
-			 "Another request of yours is in progress; try again later");
+		apo_standard_reply(model, client, "FAIL", "REHASH", "TEMPORARILY_UNAVAILABLE",
+				   "The configuration cannot be read now; try again later");
 }
 
 void apo_operator_on_rehashed(struct apo_model *model, struct apo_client *client, const char *error)
 {
 	if (error)
-		apo_notice(model, client, "The configuration stays as it was: %s", error);
+		apo_standard_reply(model, client, "FAIL", "REHASH", "CONFIG_BAD",
+				   "The configuration stays as it was: %s", error);
 	else
-		apo_notice(model, client, "The configuration has been read again");
+		apo_standard_reply(model, client, "NOTE", "REHASH", "CONFIG_READ",
+				   "The configuration has been read again");
 }
 
 void apo_on_die(struct apo_model *model, struct apo_client *client,
@@ -187,7 +189,8 @@ void apo_on_chghost(struct apo_model *model, struct apo_client *client,
 	if (!other)
 		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
 	else if (!apo_shown_host_is_valid(host))
-		apo_fail(model, client, "CHGHOST", "INVALID_HOST", "Not a valid host name");
+		apo_standard_reply(model, client, "FAIL", "CHGHOST", "INVALID_HOST",
+				   "Not a valid host name");
 	else
 		say_host(model, other, host);
 }

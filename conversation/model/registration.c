@@ -121,7 +121,7 @@ void apo_on_user(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_ALREADYREGISTERED);
 		return;
 	}
-	if (!*message->params[0]) { /* the real name may be empty: the client ii sends none */
+	if (!*message->params[0] || !*message->params[3]) {
 		apo_reply(model, client, ERR_NEEDMOREPARAMS, "USER");
 		return;
 	}

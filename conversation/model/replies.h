@@ -52,12 +52,17 @@ void apo_numeric_begin(const struct apo_model *model, const struct apo_client *c
 /* Sends ":server NOTICE nick :text". */
 void apo_notice(struct apo_model *model, struct apo_client *client, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Sends IRCv3 standard-replies: "FAIL command code [about] :text", or a NOTICE to a client without
- * that capability. */
+/* Sends "FAIL command code [about] :text" (IRCv3 standard-replies). Only for codes that a
+ * specification of IRCv3 defines: such a reply needs no capability. about may be several words. */
 void apo_fail(struct apo_model *model, struct apo_client *client, const char *command,
 	      const char *code, const char *text);
 void apo_fail_about(struct apo_model *model, struct apo_client *client, const char *command,
 		    const char *code, const char *about, const char *text);
+/* Sends a standard reply with a code of this server; type is FAIL, WARN or NOTE. A client without
+ * the capability standard-replies gets a NOTICE with the text. */
+void apo_standard_reply(struct apo_model *model, struct apo_client *client, const char *type,
+			const char *command, const char *code, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
 
 /* Writes "nick!user@host", or the parts that are known so far. */
 void apo_client_source(const struct apo_client *client, char to[APO_SOURCE_BYTES_MAX + 1]);

@@ -86,8 +86,8 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 	if (*as && !apo_is_same(as, account))
 		return false;
 	if (!apo_throttle_is_open(model, client)) {
-		apo_notice(model, client,
-			   "Too many wrong passwords from your address; try again later");
+		apo_standard_reply(model, client, "FAIL", "AUTHENTICATE", "TOO_MANY_TRIES",
+				   "Too many wrong passwords from your address; try again later");
 		return false;
 	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_ACCOUNT);

@@ -216,12 +216,15 @@ Test(accounts, register_needs_a_secure_connection_and_permission)
 	w.config.open_registration = false;
 	fixture_join(&w, 1, "eve", NULL);
 	fixture_say(&w, 1, "REGISTER * * password");
-	HEARS_LIKE(&w, 1, ":irc.example NOTICE eve :REGISTER: Accounts cannot *");
+	HEARS_LIKE(&w, 1,
+		   ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE eve :Accounts cannot *");
 	w.config.open_registration = true;
 	w.config.accounts_max = 1;
 	remember("fay");
 	fixture_say(&w, 1, "REGISTER * * password");
-	HEARS(&w, 1, ":irc.example NOTICE eve :REGISTER: There are too many accounts");
+	HEARS(&w, 1,
+	      ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE eve "
+	      ":There are too many accounts");
 }
 
 /* ---- how often ---- */

@@ -161,6 +161,27 @@ Test(channels, names_of_an_unknown_channel_ends_at_once)
 	HEARS(&w, 0, ":irc.example 366 dan #none :End of NAMES list");
 }
 
+Test(channels, names_of_several_channels_have_one_end)
+{
+	fixture_gather(&w, 2, "#a");
+	fixture_gather(&w, 1, "#b");
+	fixture_gather(&w, 1, "#C");
+	fixture_say(&w, 0, "NAMES #a,#none,#b");
+	HEARS(&w, 0, ":irc.example 353 dan = #a :@dan eve");
+	HEARS(&w, 0, ":irc.example 353 dan = #b :@dan");
+	HEARS(&w, 0, ":irc.example 366 dan #a,#none,#b :End of NAMES list");
+	fixture_say(&w, 0, "NAMES #none,#c,#b,#a,#d");
+	HEARS(&w, 0, ":irc.example 353 dan = #C :@dan");
+	HEARS(&w, 0, ":irc.example 353 dan = #b :@dan");
+	HEARS(&w, 0, ":irc.example 353 dan = #a :@dan eve");
+	HEARS(&w, 0, ":irc.example 366 dan #none,#c,#b,#a :End of NAMES list");
+	ANSWERS(&w, 0, "NAMES ,", ":irc.example 366 dan , :End of NAMES list");
+	ANSWERS(&w, 0, "NAMES :", ":irc.example 366 dan * :End of NAMES list");
+	fixture_say(&w, 0, "NAMES #A");
+	HEARS(&w, 0, ":irc.example 353 dan = #a :@dan eve");
+	HEARS(&w, 0, ":irc.example 366 dan #a :End of NAMES list");
+}
+
 Test(channels, names_fill_as_many_lines_as_they_need)
 {
 	char nick[24], *line;

@@ -301,7 +301,7 @@ Test(queries, setname_is_sent_to_clients_with_the_capability)
 	fixture_say(&w, 3, "SETNAME :long");
 	HEARS(&w, 3, ":irc.example FAIL SETNAME INVALID_REALNAME :The name is empty or too long");
 	fixture_say(&w, 0, "SETNAME :long");
-	HEARS(&w, 0, ":irc.example NOTICE dan :SETNAME: The name is empty or too long");
+	HEARS(&w, 0, ":irc.example FAIL SETNAME INVALID_REALNAME :The name is empty or too long");
 }
 
 /* ---- operators ---- */

@@ -80,7 +80,8 @@ Test(registration, user_needs_four_words_once)
 	fixture_connect(&w, 0);
 	ANSWERS(&w, 0, "USER a b c", ":irc.example 461 * USER :Not enough parameters");
 	ANSWERS(&w, 0, "USER : 0 * :x", ":irc.example 461 * USER :Not enough parameters");
-	fixture_say(&w, 0, "USER averyverylongname 0 * :"); /* as the client ii sends it */
+	ANSWERS(&w, 0, "USER a 0 * :", ":irc.example 461 * USER :Not enough parameters");
+	fixture_say(&w, 0, "USER averyverylongname 0 * :x");
 	ANSWERS(&w, 0, "USER b 0 * :x", ":irc.example 462 * :You may not reregister");
 	fixture_say(&w, 0, "NICK dan");
 	HEARS(&w, 0,
@@ -389,6 +390,39 @@ Test(registration, invalid_lines_get_an_answer)
 	fixture_say(&w, 0, "   ");
 	QUIET(&w, 0);
 	cr_assert(eq(u64, apo_model_figures(w.model)->lines_refused, 5));
+}
+
+/* A label is answered whatever is wrong with the line, if it can be read. */
+Test(registration, refused_lines_keep_their_labels)
+{
+	char text[600];
+
+	fixture_join(&w, 0, "dan", "labeled-response batch");
+	ANSWERS(&w, 0, "@label=a NO_SUCH_COMMAND x",
+		"@label=a :irc.example 421 dan NO_SUCH_COMMAND :Unknown command");
+	ANSWERS(&w, 0, "@label=b PR\xc3\xa9 x",
+		"@label=b :irc.example 421 dan PR\xc3\xa9 :Unknown command");
+	ANSWERS(&w, 0, "@label=c NONSENSE", "@label=c :irc.example 421 dan NONSENSE :Unknown command");
+	memset(text, 'x', sizeof text);
+	memcpy(text, "@label=d PING ", 14);
+	apo_model_on_line(w.model, w.mocks[0].peer, text, sizeof text, w.now_ns);
+	HEARS(&w, 0, "@label=d :irc.example 417 dan :Input line was too long");
+	QUIET(&w, 0);
+}
+
+/* The codes of IRCv3's specifications need no capability. */
+Test(registration, invalid_utf8_is_a_standard_reply_for_everybody)
+{
+	fixture_connect(&w, 0);
+	fixture_say(&w, 0, "NICK dan");
+	ANSWERS(&w, 0, "USER dan 0 * :\xff",
+		":irc.example FAIL USER INVALID_UTF8 :The line was dropped: it is not UTF-8");
+	ANSWERS(&w, 0, "\xff\xfe",
+		":irc.example FAIL * INVALID_UTF8 :The line was dropped: it is not UTF-8");
+	fixture_say(&w, 0, "USER dan 0 * :Dan");
+	fixture_forget(&w);
+	ANSWERS(&w, 0, "PRIVMSG dan :\xff",
+		":irc.example FAIL PRIVMSG INVALID_UTF8 :The line was dropped: it is not UTF-8");
 }
 
 Test(registration, quit_says_goodbye)
