@@ -2,14 +2,17 @@
 #include "conversation/model/accounts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conversation/model/caps.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/events.h"
 #include "conversation/model/history.h"
 #include "conversation/model/markers.h"
 #include "conversation/model/monitor.h"
+#include "conversation/model/registration.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
@@ -222,8 +225,15 @@ void apo_account_leave_if_gone(struct apo_model *model, struct apo_client *clien
 
 /* ---- REGISTER ---- */
 
+/* REGISTER before the welcome must not get around the password of the server. */
+bool apo_account_is_early(const struct apo_model *model)
+{
+	return model->config->early_registration && !model->config->password_hash;
+}
+
 struct refusal {
-	const char *code, *text;
+	const char *code;
+	const char *text; /* NULL: the password is too short */
 };
 
 static const struct refusal unavailable = {"TEMPORARILY_UNAVAILABLE",
@@ -240,7 +250,8 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 				    inside = {"ALREADY_AUTHENTICATED", "You are logged in already"},
 				    other_name = {"ACCOUNT_NAME_MUST_BE_NICK",
 						  "The name of an account must be your nick"},
-				    weak = {"WEAK_PASSWORD", "A password has at least 8 bytes"},
+				    weak = {"WEAK_PASSWORD", NULL},
+				    no_nick = {"NEED_NICK", "Choose a nick first (NICK)"},
 				    too_long = {"UNACCEPTABLE_PASSWORD",
 						"A password has at most 300 bytes"},
 				    taken = {"ACCOUNT_EXISTS", "That name is registered already"},
@@ -250,15 +261,17 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 					    "TEMPORARILY_UNAVAILABLE",
 					    "Too many tries from your address; try again later"};
 
-	if (!client->is_registered)
+	if (!client->is_registered && !apo_account_is_early(model))
 		return &too_early;
+	if (!client->nick[0])
+		return &no_nick;
 	if (!(apo_caps_offered(model, client) & APO_CAP_ACCOUNT_REGISTRATION))
 		return &disabled;
 	if (client->account)
 		return &inside;
 	if (!apo_is_same(name, client->nick))
 		return &other_name;
-	if (strlen(password) < APO_PASSWORD_BYTES_MIN)
+	if (strlen(password) < model->config->password_len_min)
 		return &weak;
 	if (strlen(password) > APO_PASSWORD_BYTES_MAX)
 		return &too_long;
@@ -272,7 +285,12 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 static void refuse(struct apo_model *model, struct apo_client *client,
 		   const struct refusal *refusal, const char *name)
 {
-	apo_fail_about(model, client, "REGISTER", refusal->code, name, refusal->text);
+	char least[64];
+
+	snprintf(least, sizeof least, "A password has at least %u bytes",
+		 model->config->password_len_min);
+	apo_fail_about(model, client, "REGISTER", refusal->code, name,
+		       refusal->text ? refusal->text : least);
 }
 
 void apo_on_register(struct apo_model *model, struct apo_client *client,
@@ -289,7 +307,7 @@ void apo_on_register(struct apo_model *model, struct apo_client *client,
 		refuse(model, client, refusal, name);
 		return;
 	}
-	ticket = apo_ticket_open(model, client, APO_TICKET_REGISTER);
+	ticket = apo_ticket_open(model, client, APO_TICKET_REGISTER, client->nick);
 	if (!ticket) {
 		refuse(model, client, &unavailable, name);
 		return;
@@ -298,8 +316,8 @@ void apo_on_register(struct apo_model *model, struct apo_client *client,
 	model->calls->register_account(model->of, apo_ticket_asker(ticket), client->nick, password);
 }
 
-void apo_account_on_registered(struct apo_model *model, struct apo_client *client,
-			       enum apo_checked result, const char *account)
+static void finish_register(struct apo_model *model, struct apo_client *client,
+			    enum apo_checked result, const char *account)
 {
 	static const struct refusal taken = {"ACCOUNT_EXISTS", "That name is registered already"};
 	struct apo_line line;
@@ -311,12 +329,21 @@ void apo_account_on_registered(struct apo_model *model, struct apo_client *clien
 		return;
 	}
 	model->figures.accounts_registered++;
+	apo_event_logged_in(model, client, true);
 	apo_line_begin(&line, model->config->server_name, "REGISTER");
 	apo_line_param(&line, "SUCCESS");
 	apo_line_param(&line, account);
 	apo_line_last(&line, "The account is yours, and you are logged in to it");
 	apo_line_end(&line);
 	apo_tell(model, client, &line);
+}
+
+void apo_account_on_registered(struct apo_model *model, struct apo_client *client,
+			       enum apo_checked result, const char *account)
+{
+	finish_register(model, client, result, account);
+	if (!client->is_registered)
+		apo_registration_try(model, client);
 }
 
 /* The server sends no codes, so every code is wrong. */

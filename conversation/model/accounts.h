@@ -51,6 +51,8 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
  * account. Returns 0, or -ENOMEM: it is not added. */
 int apo_account_attach(struct apo_model *model, struct apo_client *client);
 
+/* May a client register its nick before the welcome? */
+bool apo_account_is_early(const struct apo_model *model);
 /* Sends the reply to REGISTER. */
 void apo_account_on_registered(struct apo_model *model, struct apo_client *client,
 			       enum apo_checked result, const char *account);

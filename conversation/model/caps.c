@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conversation/model/accounts.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
@@ -62,6 +63,8 @@ static void write_value(char *to, size_t size, const struct apo_model *model,
 		return;
 	if (cap == APO_CAP_SASL)
 		snprintf(to, size, "=PLAIN");
+	else if (cap == APO_CAP_ACCOUNT_REGISTRATION && apo_account_is_early(model))
+		snprintf(to, size, "=before-connect");
 	else if (cap == APO_CAP_STS && client->is_secure)
 		snprintf(to, size, "=duration=%u", model->config->sts_duration_s);
 	else if (cap == APO_CAP_STS)

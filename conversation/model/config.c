@@ -36,6 +36,7 @@
 	X(receipt_recipients_max, 5000, 1, 1000000)                                                \
 	X(accounts_max, 100000, 1, 10000000)                                                       \
 	X(login_tries_max, 3, 1, 1000000)                                                          \
+	X(password_len_min, 8, 1, APO_PASSWORD_BYTES_MAX)                                          \
 	X(markers_max, 500, 0, 1000000)                                                            \
 	X(history_answer_max, 100, 1, APO_PAGE_MAX)
 

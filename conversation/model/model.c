@@ -278,10 +278,10 @@ void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t reci
 	apo_turn_end(model);
 }
 
-/* Uses the ticket up and begins its client's turn with the label of its command. NULL: the client
- * has gone meanwhile. */
+/* Copies the ticket and uses it up, and begins its client's turn with the label of its command. NULL:
+ * the client has gone meanwhile. */
 static struct apo_client *take_ticket(struct apo_model *model, uint64_t id,
-				      enum apo_ticket_kind *kind)
+				      struct apo_ticket *copy)
 {
 	struct apo_ticket *ticket = apo_ticket_find(model, id);
 	struct apo_client *client;
@@ -289,7 +289,7 @@ static struct apo_client *take_ticket(struct apo_model *model, uint64_t id,
 	if (!ticket)
 		return NULL;
 	client = ticket->client;
-	*kind = ticket->kind;
+	*copy = *ticket;
 	apo_turn_begin(model, client, ticket->label);
 	apo_ticket_drop(model, client);
 	return client;
@@ -298,19 +298,19 @@ static struct apo_client *take_ticket(struct apo_model *model, uint64_t id,
 void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked result,
 			  const char *account, int64_t now_at_ns)
 {
-	enum apo_ticket_kind kind;
+	struct apo_ticket ticket;
 	struct apo_client *client;
 
 	model->now_at_ns = now_at_ns;
-	client = take_ticket(model, id, &kind);
+	client = take_ticket(model, id, &ticket);
 	if (!client)
 		return;
-	switch (kind) {
+	switch (ticket.kind) {
 	case APO_TICKET_PASS:
 		apo_registration_on_password(model, client, result);
 		break;
 	case APO_TICKET_ACCOUNT:
-		apo_sasl_on_checked(model, client, result, account);
+		apo_sasl_on_checked(model, client, result, account, ticket.about);
 		break;
 	case APO_TICKET_REGISTER:
 		apo_account_on_registered(model, client, result, account);
@@ -319,7 +319,7 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 		apo_nickserv_on_dropped(model, client, result, account);
 		break;
 	case APO_TICKET_OPERATOR:
-		apo_operator_on_checked(model, client, result);
+		apo_operator_on_checked(model, client, result, ticket.about);
 		break;
 	case APO_TICKET_REHASH:
 		break;
@@ -371,14 +371,14 @@ void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns)
 void apo_model_on_rehashed(struct apo_model *model, uint64_t id, const char *error,
 			   int64_t now_at_ns)
 {
-	enum apo_ticket_kind kind;
+	struct apo_ticket ticket;
 	struct apo_client *client;
 
 	model->now_at_ns = now_at_ns;
-	client = take_ticket(model, id, &kind);
+	client = take_ticket(model, id, &ticket);
 	if (!client)
 		return;
-	if (kind == APO_TICKET_REHASH)
+	if (ticket.kind == APO_TICKET_REHASH)
 		apo_operator_on_rehashed(model, client, error);
 	apo_turn_end(model);
 }

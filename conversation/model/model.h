@@ -27,7 +27,6 @@
 #include "conversation/model/text.h"
 
 /* The password of an account. */
-#define APO_PASSWORD_BYTES_MIN 8
 #define APO_PASSWORD_BYTES_MAX 300 /* it must fit in a line, also in later commands */
 
 #define APO_WORKERS_MAX 256
@@ -78,6 +77,7 @@ struct apo_model_config {
 	uint32_t sts_duration_s;
 	bool plain_passwords; /* allow SASL PLAIN and REGISTER on connections that are not secure */
 	bool open_registration; /* any user may register an account */
+	bool early_registration; /* also before the welcome; not together with password_hash */
 	bool has_history;       /* messages are kept, if the owner offers history */
 
 	/* Lengths in bytes, without terminators. apo_model_config_check tests their bounds. */
@@ -99,6 +99,7 @@ struct apo_model_config {
 	unsigned receipt_recipients_max; /* of one such message; a message to more is not watched */
 	unsigned accounts_max;           /* all accounts; at this number REGISTER fails */
 	unsigned login_tries_max;        /* of an address in login_span_ns (throttle.h) */
+	unsigned password_len_min;       /* of an account */
 	unsigned markers_max;            /* read markers of one account */
 	unsigned history_answer_max;     /* the most messages in one answer to CHATHISTORY */
 
@@ -214,8 +215,9 @@ struct apo_model_calls {
 	void (*rehash)(void *of, uint64_t ticket);
 	/* An operator's DIE. The owner begins the graceful end (apo_model_end). */
 	void (*die)(void *of, const char *who);
-	/* Optional. Writes one line to the log; name is one word that says what happened. */
-	void (*log)(void *of, const char *name, const char *text);
+	/* Optional. Writes one line to the log; name is one word that says what happened.
+	 * is_detail: only of interest at log level debug. */
+	void (*log)(void *of, bool is_detail, const char *name, const char *text);
 };
 
 /* ---- life ---- */

@@ -76,6 +76,8 @@ struct apo_registration {
 	bool is_password_right;
 	bool is_choosing_caps; /* between CAP LS or REQ and CAP END */
 	bool is_sasl;          /* AUTHENTICATE has begun */
+	/* A nick of someone else that may be the client's own: the welcome decides. "": none. */
+	char wanted[APO_NICK_BYTES_MAX + 1];
 	size_t sasl_len;
 	char sasl[APO_SASL_BYTES_MAX + 1];
 };
@@ -231,6 +233,7 @@ struct apo_ticket {
 	struct apo_client *client;
 	enum apo_ticket_kind kind;
 	char label[APO_LABEL_BYTES_MAX + 1]; /* "": none */
+	char about[APO_NICK_BYTES_MAX + 2];  /* the account or operator, cut; "": none */
 };
 
 /* A line to send, without its tags: they depend on each recipient's capabilities. */

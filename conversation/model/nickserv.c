@@ -123,7 +123,7 @@ static void on_regain(struct apo_model *model, struct apo_client *client, char *
 static void ask_to_drop(struct apo_model *model, struct apo_client *client, const char *account,
 			const char *password)
 {
-	struct apo_ticket *ticket = apo_ticket_open(model, client, APO_TICKET_DROP);
+	struct apo_ticket *ticket = apo_ticket_open(model, client, APO_TICKET_DROP, account);
 
 	if (!ticket) {
 		answer(model, client, "Another password is being checked; try again later");
@@ -166,7 +166,7 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 	}
 	if (result == APO_CHECKED_WRONG && !client->is_operator) {
 		apo_throttle_count(model, client);
-		apo_registration_count_wrong(model, client);
+		apo_registration_count_wrong(model, client, "DROP", client->account, "password");
 	}
 	answer(model, client, "%s",
 	       result != APO_CHECKED_WRONG ? "The account could not be removed; try again later"

@@ -6,6 +6,7 @@
 
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/events.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/channel_queries.h"
@@ -22,7 +23,7 @@ void apo_operator_log(struct apo_model *model, const char *name, const char *for
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	model->calls->log(model->of, name, text);
+	model->calls->log(model->of, false, name, text);
 }
 
 /* The mask is compared with user@host as others see it, and with user@address. */
@@ -56,18 +57,16 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 	if (client->is_operator)
 		return;
 	if (!operator) {
-		apo_operator_log(model, "oper-unknown", "%s as %s", client->nick,
-				 message->params[0]);
-		apo_registration_count_wrong(model, client);
+		apo_registration_count_wrong(model, client, "OPER", message->params[0], "unknown");
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		return;
 	}
 	if (!may_from_here(operator, client)) {
-		apo_operator_log(model, "oper-host", "%s as %s", client->nick, operator->name);
+		apo_event_login_failed(model, client, "OPER", operator->name, "host");
 		apo_reply(model, client, ERR_NOOPERHOST);
 		return;
 	}
-	ticket = apo_ticket_open(model, client, APO_TICKET_OPERATOR);
+	ticket = apo_ticket_open(model, client, APO_TICKET_OPERATOR, operator->name);
 	if (ticket)
 		model->calls->check_password(model->of,
 					     apo_ticket_asker(ticket), operator->password_hash,
@@ -78,18 +77,17 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 }
 
 void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
-			     enum apo_checked result)
+			     enum apo_checked result, const char *tried)
 {
 	struct apo_line line;
 
 	if (result != APO_CHECKED_RIGHT) {
-		apo_operator_log(model, "oper-wrong", "%s", client->nick);
 		if (result == APO_CHECKED_WRONG)
-			apo_registration_count_wrong(model, client);
+			apo_registration_count_wrong(model, client, "OPER", tried, "password");
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		return;
 	}
-	apo_operator_log(model, "oper", "%s", client->nick);
+	apo_operator_log(model, "oper", "%s as %s", client->nick, tried);
 	client->is_operator = true;
 	client->wrong_passwords = 0;
 	model->figures.operators++;
@@ -133,7 +131,7 @@ void apo_on_rehash(struct apo_model *model, struct apo_client *client,
 	(void)message;
 	apo_operator_log(model, "rehash", "by %s", client->nick);
 	apo_reply(model, client, RPL_REHASHING, "configuration");
-	ticket = apo_ticket_open(model, client, APO_TICKET_REHASH);
+	ticket = apo_ticket_open(model, client, APO_TICKET_REHASH, NULL);
 	if (ticket)
 		model->calls->rehash(model->of, ticket->id);
 	else

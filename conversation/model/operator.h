@@ -9,8 +9,9 @@
 void apo_operator_log(struct apo_model *model, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* tried: the operator that the client wants to be. */
 void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
-			     enum apo_checked result);
+			     enum apo_checked result, const char *tried);
 void apo_operator_on_rehashed(struct apo_model *model, struct apo_client *client,
 			      const char *error);
 

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "conversation/model/accounts.h"
+#include "conversation/model/caps.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/events.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/replies.h"
@@ -16,12 +18,15 @@
 #include "conversation/model/whowas.h"
 #include "conversation/irc/utf8.h"
 
+#define TAKE_OVER_AGE_NS (60 * RUDP_NS_PER_S)
+
 static void welcome(struct apo_model *model, struct apo_client *client)
 {
 	const struct apo_model_config *config = model->config;
 	char source[APO_SOURCE_BYTES_MAX + 1], started[APO_STAMP_BYTES];
 
 	apo_client_registered(model, client);
+	apo_event_registered(model, client);
 	apo_client_source(client, source);
 	apo_stamp_write(started, model->started_ms);
 	apo_reply(model, client, RPL_WELCOME, config->network, source);
@@ -35,8 +40,10 @@ static void welcome(struct apo_model *model, struct apo_client *client)
 	apo_monitor_tell(model, client, client->nick, RPL_MONONLINE);
 }
 
-void apo_registration_count_wrong(struct apo_model *model, struct apo_client *client)
+void apo_registration_count_wrong(struct apo_model *model, struct apo_client *client,
+				  const char *by, const char *name, const char *reason)
 {
+	apo_event_login_failed(model, client, by, name, reason);
 	model->figures.passwords_wrong++;
 	if (++client->wrong_passwords >= APO_WRONG_PASSWORDS_MAX)
 		apo_client_end(model, client, "Too many wrong passwords");
@@ -51,7 +58,7 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 		apo_client_end(model, client, "A password is needed");
 		return;
 	}
-	ticket = apo_ticket_open(model, client, APO_TICKET_PASS);
+	ticket = apo_ticket_open(model, client, APO_TICKET_PASS, NULL);
 	if (ticket)
 		model->calls->check_password(model->of, apo_ticket_asker(ticket),
 					     model->config->password_hash,
@@ -60,11 +67,70 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 		apo_client_end(model, client, "Out of memory");
 }
 
+/* Has the client's account a right to the nick that another client has? */
+static bool is_own(const struct apo_client *client, const struct apo_client *other,
+		   const char *nick)
+{
+	return client->account && (apo_is_same(client->account, nick) ||
+				   (other->account && apo_is_same(other->account, client->account)));
+}
+
+/* The client may still log in to the account that has a right to the nick. */
+static bool may_become_own(const struct apo_model *model, const struct apo_client *client,
+			   const struct apo_client *other, const char *nick)
+{
+	if (client->is_registered)
+		return false;
+	if (client->account)
+		return is_own(client, other, nick);
+	return client->registration->is_choosing_caps &&
+	       (apo_caps_offered(model, client) & APO_CAP_SASL) &&
+	       (other->account || apo_account_id(model, nick) != 0);
+}
+
+static void want_nick(struct apo_model *model, struct apo_client *client, const char *nick)
+{
+	if (client->nick[0])
+		apo_client_drop_nick(model, client);
+	strcpy(client->registration->wanted, nick);
+	apo_registration_try(model, client);
+}
+
+/* Ends the session that has the nick, since it is probably stale. A session that began a moment ago
+ * is kept, so that two programs with one nick do not end each other's sessions in turn. Returns
+ * false if the nick is refused. */
+static bool take_wanted_nick(struct apo_model *model, struct apo_client *client)
+{
+	char nick[APO_NICK_BYTES_MAX + 1], reason[APO_BODY_BYTES_MAX];
+	struct apo_client *other;
+
+	strcpy(nick, client->registration->wanted);
+	client->registration->wanted[0] = '\0';
+	other = apo_nick_owner(model, nick);
+	if (other && (!is_own(client, other, nick) ||
+		      model->now_at_ns - other->connected_at_ns < TAKE_OVER_AGE_NS)) {
+		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
+		return false;
+	}
+	if (other) {
+		snprintf(reason, sizeof reason, "Replaced by another session of %s",
+			 client->account);
+		model->figures.ghosts++;
+		apo_client_end_now(model, other, reason);
+	}
+	if (apo_client_set_nick(model, client, nick) == 0)
+		return true;
+	apo_client_end(model, client, "Out of memory");
+	return false;
+}
+
 /* If the nick belongs to an account of someone else, the client must choose another one. */
 static void welcome_or_refuse(struct apo_model *model, struct apo_client *client)
 {
 	char nick[APO_NICK_BYTES_MAX + 1];
 
+	if (client->registration->wanted[0] && !take_wanted_nick(model, client))
+		return;
 	if (apo_account_allows_nick(model, client, client->nick)) {
 		welcome(model, client);
 		return;
@@ -76,7 +142,9 @@ static void welcome_or_refuse(struct apo_model *model, struct apo_client *client
 
 void apo_registration_try(struct apo_model *model, struct apo_client *client)
 {
-	if (!client->nick[0] || !client->user[0] || client->registration->is_choosing_caps ||
+	if (!client->user[0] || (!client->nick[0] && !client->registration->wanted[0]))
+		return;
+	if (client->registration->is_choosing_caps ||
 	    client->ticket)
 		return;
 	if (model->config->password_hash && !client->registration->is_password_right)
@@ -93,7 +161,8 @@ void apo_registration_on_password(struct apo_model *model, struct apo_client *cl
 		apo_registration_try(model, client);
 		return;
 	}
-	apo_registration_count_wrong(model, client);
+	if (result == APO_CHECKED_WRONG)
+		apo_registration_count_wrong(model, client, "PASS", NULL, "password");
 	apo_reply(model, client, ERR_PASSWDMISMATCH);
 	apo_client_end(model, client,
 		       result == APO_CHECKED_WRONG ? "Bad password"
@@ -178,10 +247,19 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	owner = apo_nick_owner(model, nick);
-	if ((owner && owner != client) || apo_nickserv_is_meant(nick)) {
+	if (apo_nickserv_is_meant(nick)) {
 		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
 		return;
 	}
+	if (owner && owner != client) {
+		if (may_become_own(model, client, owner, nick))
+			want_nick(model, client, nick);
+		else
+			apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
+		return;
+	}
+	if (!client->is_registered)
+		client->registration->wanted[0] = '\0';
 	if (strcmp(client->nick, nick) == 0)
 		return;
 	/* Before the welcome the client may still log in to the account. */

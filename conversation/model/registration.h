@@ -12,12 +12,13 @@ void apo_registration_try(struct apo_model *model, struct apo_client *client);
 void apo_registration_on_password(struct apo_model *model, struct apo_client *client,
 				  enum apo_checked result);
 /* Counts a wrong password; at the limit the client is ended. */
-void apo_registration_count_wrong(struct apo_model *model, struct apo_client *client);
+void apo_registration_count_wrong(struct apo_model *model, struct apo_client *client,
+				  const char *by, const char *name, const char *reason);
 
 /* Changes the nick and tells all who should know. The nick is valid and free. */
 void apo_nick_change(struct apo_model *model, struct apo_client *client, const char *nick);
 
 void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
-			 enum apo_checked result, const char *account);
+			 enum apo_checked result, const char *account, const char *tried);
 
 #endif

@@ -9,6 +9,7 @@
 #include "conversation/model/caps.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/events.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/registration.h"
 #include "conversation/model/throttle.h"
@@ -86,11 +87,12 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 	if (*as && !apo_is_same(as, account))
 		return false;
 	if (!apo_throttle_is_open(model, client)) {
+		apo_event_login_refused(model, client, "SASL", account);
 		apo_standard_reply(model, client, "FAIL", "AUTHENTICATE", "TOO_MANY_TRIES",
 				   "Too many wrong passwords from your address; try again later");
 		return false;
 	}
-	ticket = apo_ticket_open(model, client, APO_TICKET_ACCOUNT);
+	ticket = apo_ticket_open(model, client, APO_TICKET_ACCOUNT, account);
 	if (ticket)
 		model->calls->check_account(model->of, apo_ticket_asker(ticket), account, password);
 	return ticket != NULL;
@@ -140,9 +142,7 @@ void apo_on_authenticate(struct apo_model *model, struct apo_client *client,
 			forget(client);
 	} else if (is_sasl) {
 		take_piece(model, client, what);
-	} else if (client->account) {
-		apo_reply(model, client, ERR_SASLALREADY);
-	} else {
+	} else { /* also if it is logged in: it may log in to another account */
 		begin(model, client, what);
 	}
 }
@@ -156,15 +156,16 @@ static bool is_right(struct apo_model *model, const struct apo_client *client,
 }
 
 void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
-			 enum apo_checked result, const char *account)
+			 enum apo_checked result, const char *account, const char *tried)
 {
 	if (is_right(model, client, result, account) &&
 	    apo_account_enter(model, client, account) == 0) {
+		apo_event_logged_in(model, client, false);
 		apo_reply(model, client, RPL_SASLSUCCESS);
 	} else {
 		if (result == APO_CHECKED_WRONG) {
 			apo_throttle_count(model, client);
-			apo_registration_count_wrong(model, client);
+			apo_registration_count_wrong(model, client, "SASL", tried, "password");
 		}
 		apo_reply(model, client, ERR_SASLFAIL);
 	}

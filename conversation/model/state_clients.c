@@ -64,6 +64,11 @@ static void serialize_registration(struct apo_state *state, struct apo_client *c
 	apo_serializer_flag(serializer, &client->registration->is_password_right);
 	apo_serializer_flag(serializer, &client->registration->is_choosing_caps);
 	apo_serializer_flag(serializer, &client->registration->is_sasl);
+	apo_serializer_string(serializer, client->registration->wanted,
+			      sizeof client->registration->wanted);
+	apo_serializer_expect(serializer, !client->registration->wanted[0] ||
+						  apo_nick_is_valid(client->registration->wanted,
+								    APO_NICK_BYTES_MAX));
 	len = (uint32_t)client->registration->sasl_len;
 	apo_serializer_u32(serializer, &len);
 	apo_serializer_expect(serializer, len <= APO_SASL_BYTES_MAX);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/tickets.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "conversation/model/throttle.h"
 
 struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *client,
-				   enum apo_ticket_kind kind)
+				   enum apo_ticket_kind kind, const char *about)
 {
 	bool rudp_table_add_failed = false;
 	struct apo_ticket *ticket;
@@ -23,6 +24,7 @@ struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *c
 		free(ticket);
 		return NULL;
 	}
+	snprintf(ticket->about, sizeof ticket->about, "%s", about ? about : "");
 	memcpy(ticket->label, model->turn.label, sizeof ticket->label);
 	apo_turn_defer(model);
 	client->ticket = ticket;

@@ -6,10 +6,10 @@
 
 #include "conversation/model/model_private.h"
 
-/* Moves the label of the turn to the ticket; the turn sends no ACK. NULL: the client has a ticket
- * already, or memory is short. */
+/* Moves the label of the turn to the ticket; the turn sends no ACK. about: the account or operator;
+ * NULL: none. NULL: the client has a ticket already, or memory is short. */
 struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *client,
-				   enum apo_ticket_kind kind);
+				   enum apo_ticket_kind kind, const char *about);
 struct apo_ticket *apo_ticket_find(const struct apo_model *model, uint64_t id);
 /* The argument for the calls that check a password. */
 struct apo_asker apo_ticket_asker(const struct apo_ticket *ticket);

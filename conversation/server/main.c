@@ -92,24 +92,27 @@ static int read_password(char password[PASSWORD_SIZE])
 }
 
 /* The same limits as for REGISTER. */
-static int check_account_password(const char *password)
+static int check_account_password(const char *password, size_t len_min)
 {
 	size_t len = strlen(password);
 
-	if (len >= APO_PASSWORD_BYTES_MIN && len <= APO_PASSWORD_BYTES_MAX)
+	if (len >= len_min && len <= APO_PASSWORD_BYTES_MAX)
 		return EXIT_FINE;
-	complain(NULL, len < APO_PASSWORD_BYTES_MIN ? "a password has at least 8 bytes"
-						    : "a password has at most 300 bytes");
+	if (len < len_min)
+		fprintf(stderr, "apollonion: a password has at least %zu bytes\n", len_min);
+	else
+		complain(NULL, "a password has at most 300 bytes");
 	return EXIT_FAILED;
 }
 
-static int read_hash(char hash[APO_HASH_SIZE], bool is_of_account)
+/* len_min: the least length of an account's password; 0: it is no account's. */
+static int read_hash(char hash[APO_HASH_SIZE], size_t len_min)
 {
 	char password[PASSWORD_SIZE];
 	int status = read_password(password);
 
-	if (status == EXIT_FINE && is_of_account)
-		status = check_account_password(password);
+	if (status == EXIT_FINE && len_min > 0)
+		status = check_account_password(password, len_min);
 	if (status == EXIT_FINE && apo_auth_thread_hash(password, hash) < 0) {
 		complain(NULL, "out of memory");
 		status = EXIT_FAILED;
@@ -121,7 +124,7 @@ static int read_hash(char hash[APO_HASH_SIZE], bool is_of_account)
 static int hash_password(void)
 {
 	char hash[APO_HASH_SIZE];
-	int status = read_hash(hash, false);
+	int status = read_hash(hash, 0);
 
 	if (status != EXIT_FINE)
 		return status;
@@ -136,10 +139,10 @@ static int complain_of(const char *name, const char *what)
 	return EXIT_FAILED;
 }
 
-static int change_in(struct apo_store *store, enum mode mode, const char *name)
+static int change_in(struct apo_store *store, enum mode mode, const char *name, size_t len_min)
 {
 	char hash[APO_HASH_SIZE];
-	int status = mode == REMOVE_ACCOUNT ? EXIT_FINE : read_hash(hash, true), error;
+	int status = mode == REMOVE_ACCOUNT ? EXIT_FINE : read_hash(hash, len_min), error;
 
 	if (status != EXIT_FINE)
 		return status;
@@ -172,7 +175,7 @@ static int change_account(const char *file, enum mode mode, const char *name)
 	else if (!(store = apo_store_open(config->accounts_file, reason, sizeof reason)))
 		complain(NULL, reason);
 	else
-		status = change_in(store, mode, name);
+		status = change_in(store, mode, name, config->model.password_len_min);
 	if (store)
 		apo_store_close(store);
 	apo_config_put(config);

@@ -211,10 +211,10 @@ static void die(void *of, const char *who)
 	request(of, true, 0, who);
 }
 
-static void log_line(void *of, const char *name, const char *text)
+static void log_line(void *of, bool is_detail, const char *name, const char *text)
 {
 	(void)of;
-	rudp_log(RUDP_LOG_INFO, "%s %s", name, text);
+	rudp_log(is_detail ? RUDP_LOG_DEBUG : RUDP_LOG_INFO, "%s %s", name, text);
 }
 
 static const struct apo_model_calls calls = {

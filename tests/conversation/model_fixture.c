@@ -129,11 +129,12 @@ static void on_die(void *of, const char *who)
 	((struct fixture *)of)->die_count++;
 }
 
-static void on_log(void *of, const char *name, const char *text)
+static void on_log(void *of, bool is_detail, const char *name, const char *text)
 {
 	struct fixture *fixture = of;
+	char *to = is_detail ? fixture->logged_detail : fixture->logged;
 
-	snprintf(fixture->logged, sizeof fixture->logged, "%s: %s", name, text);
+	snprintf(to, sizeof fixture->logged, "%s: %s", name, text);
 }
 
 void fixture_init(struct fixture *fixture)

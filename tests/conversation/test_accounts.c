@@ -181,6 +181,49 @@ Test(accounts, register_explains_its_refusals)
 		":irc.example FAIL VERIFY INVALID_CODE dan :No account waits for a code here");
 }
 
+Test(accounts, the_least_length_of_a_password_is_a_setting)
+{
+	w.config.password_len_min = 3;
+	fixture_join(&w, 1, "dan", NULL);
+	refused(1, "REGISTER * * pw",
+		":irc.example FAIL REGISTER WEAK_PASSWORD dan :A password has at least 3 bytes");
+	fixture_say(&w, 1, "REGISTER * * pwd");
+	cr_assert(eq(str, w.asked[1], "pwd"));
+}
+
+Test(accounts, register_before_the_welcome_is_a_setting)
+{
+	w.config.early_registration = true;
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "CAP LS 302");
+	HEARS_LIKE(&w, 1, ":irc.example CAP * LS :* draft/account-registration=before-connect *");
+	refused(1, "REGISTER * * password",
+		":irc.example FAIL REGISTER NEED_NICK * :Choose a nick first (NICK)");
+	fixture_say(&w, 1, "NICK dan");
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_say(&w, 1, "USER dan 0 * :Dan");
+	fixture_say(&w, 1, "CAP END");
+	QUIET(&w, 1);
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	HEARS_LIKE(&w, 1, ":irc.example 900 dan dan!*@host1.example dan *");
+	HEARS_LIKE(&w, 1, ":irc.example REGISTER SUCCESS dan *");
+	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
+}
+
+/* It would get around the password of the server. */
+Test(accounts, register_waits_for_the_welcome_if_the_server_has_a_password)
+{
+	w.config.early_registration = true;
+	w.config.password_hash = "#hash";
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "CAP LS 302");
+	HEARS_LIKE(&w, 1, ":irc.example CAP * LS :* draft/account-registration *");
+	fixture_say(&w, 1, "NICK dan");
+	refused(1, "REGISTER * * password",
+		":irc.example FAIL REGISTER COMPLETE_CONNECTION_REQUIRED dan :Register your "
+		"connection first (NICK and USER)");
+}
+
 Test(accounts, errors_of_the_store_are_reported)
 {
 	fixture_join(&w, 1, "dan", "draft/account-registration");

@@ -324,7 +324,7 @@ Test(operators, oper_needs_the_password)
 	HEARS(&w, 0, ":irc.example 381 dan :You are now an IRC operator");
 	HEARS(&w, 0, ":dan MODE dan :+o");
 	cr_assert(w.mocks[0].is_operator);
-	cr_assert(eq(str, w.logged, "oper: dan"));
+	cr_assert(eq(str, w.logged, "oper: dan as root"));
 	fixture_say(&w, 1, "WHOIS dan");
 	fixture_say(&w, 1, "WHO dan");
 	HEARS_LIKE(&w, 1, "* 311 *");

@@ -168,9 +168,31 @@ Test(registration, sasl_plain_logs_in)
 	      "Jilles");
 	HEARS(&w, 1, ":irc.example 903 dan :SASL authentication successful");
 	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
+}
+
+/* IRCv3 sasl 3.2: a client may authenticate again at any time. */
+Test(registration, sasl_logs_in_to_another_account)
+{
+	fixture_join(&w, 1, "dan", "sasl");
+	fixture_join(&w, 2, "eve", "account-notify");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 2, "JOIN #a");
 	fixture_forget(&w);
-	fixture_say(&w, 1, "AUTHENTICATE PLAIN");
-	HEARS(&w, 1, ":irc.example 907 dan :You have already authenticated using SASL");
+	sasl(1, "AGRhbgBwdw==");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	HEARS(&w, 2, ":dan!~dan@host1.example ACCOUNT dan");
+	fixture_forget(&w);
+	sasl(1, "AGZheQBwdw==");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "fay");
+	HEARS_LIKE(&w, 1, ":irc.example 900 dan dan!~dan@host1.example fay *");
+	HEARS_LIKE(&w, 1, ":irc.example 903 dan *");
+	HEARS(&w, 2, ":dan!~dan@host1.example ACCOUNT fay");
+	fixture_forget(&w);
+	sasl(1, "AGRhbgBwdw==");
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
+	HEARS_LIKE(&w, 1, ":irc.example 904 dan *");
+	QUIET(&w, 2);
+	cr_assert(apo_model_check(w.model));
 }
 
 Test(registration, sasl_after_registration_is_announced_to_others)
