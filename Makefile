@@ -611,6 +611,12 @@ check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/t
 check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## compare the shim with kernel TCP, as programs see them
 	@$(KNOWN_SURROUNDINGS) tests/behaviour/run.sh $(BUILD)
 
+# Not part of check: the two browsers are more than 200 MB of packages.
+.PHONY: check-browser
+check-browser: $(BUILD)/apollonion ## the web client in Chromium and Firefox, headless (SCREENSHOTS=folder)
+	@scripts/install-packages.sh browser
+	@BUILD=$(abspath $(BUILD)) integration/browser/check.sh $(SCREENSHOTS)
+
 check-economy: $(BUILD)/tests/economy ## count the allocations and system calls of a busy connection
 	$(KNOWN_SURROUNDINGS) RUDP_ENGINE=process $< $(abspath $(BUILD))/tests/economy-engine
 
@@ -681,7 +687,7 @@ install: all ## install into DESTDIR/PREFIX
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/converse
 	install -m 644 tools/completion/_rudp tools/completion/_rudpmsg tools/completion/_converse \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/
-	install -m 644 docs/*.example $(filter-out docs/performance.md,$(wildcard docs/*.md)) \
+	install -m 644 docs/*.example docs/*.png $(filter-out docs/performance.md,$(wildcard docs/*.md)) \
 		$(DESTDIR)$(PREFIX)/share/doc/rudp/
 	install -m 644 examples/*.c $(DESTDIR)$(PREFIX)/share/doc/rudp/examples/
 	sed -e 's|@PREFIX@|$(PREFIX)|' \

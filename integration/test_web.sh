@@ -106,6 +106,8 @@ requests() {
 	expect_status 200 "$url/"
 	expect_match "$TMP/head" "Content-Security-Policy: default-src 'none'; script-src 'self'" "the policy"
 	expect_match "$TMP/body" '<html' "the page"
+	expect_status 200 "$url/app.js"
+	expect_match "$TMP/head" 'Content-Type: text/javascript' "the type of the script"
 	expect_status 200 -H 'Host: chat.test' "$url/"
 	expect_status 421 -H 'Host: evil.test' "$url/"
 	expect_status 404 "$url/../../etc/passwd" --path-as-is

@@ -3,7 +3,7 @@
 # Installs the missing Debian or Ubuntu packages for a goal, as root or with sudo. If neither is possible, it prints
 # the command and stops.
 #
-#   install-packages.sh build|demo|test|bench|deb|all
+#   install-packages.sh build|demo|test|bench|deb|browser|all
 set -euo pipefail
 
 build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-dev liblmdb-dev
@@ -31,14 +31,18 @@ bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis
 # The tools that build and check packages.
 deb=(dpkg-dev debhelper lintian man-db netcat-openbsd python3 curl procps iproute2 systemd)
 
+# The browsers in which the web client is tested.
+browser=(iproute2 procps curl python3 python3-websocket chromium firefox-esr)
+
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
 demo) wanted=("${build[@]}" "${demo[@]}") ;;
 bench) wanted=("${build[@]}" "${bench[@]}") ;;
 deb) wanted=("${build[@]}" "${deb[@]}") ;;
+browser) wanted=("${build[@]}" "${browser[@]}") ;;
 test | all) wanted=("${build[@]}" "${demo[@]}" "${test[@]}") ;;
 *)
-	echo "usage: $0 build|demo|test|bench|deb|all" >&2
+	echo "usage: $0 build|demo|test|bench|deb|browser|all" >&2
 	exit 2
 	;;
 esac
