@@ -147,13 +147,16 @@ slow_and_many() {
 	local gone
 	section "clients that say nothing, and one that says too much"
 	end_server
-	write_config 2s 10s
+	write_config 2s off
 	serve
 	gone=$(counter worker_tls_failed_total)
 	talk launch_plain sloth nc "$B4" "$WEB_PORT"
 	printf 'GET / HTTP/1.1\r\nHost: ' >&"${PEN[sloth]}"
 	wait_until 20 "the slow request is given up" counter_is worker_tls_failed_total $((gone + 1))
 	drop sloth
+	end_server
+	write_config 30s 10s
+	serve
 	join launch_plain flo
 	for n in {1..100}; do
 		say flo "PRIVMSG #hall :$n $(printf '%0300d' 0)"
