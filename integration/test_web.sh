@@ -123,6 +123,15 @@ requests() {
 	ok "strangers are refused"
 }
 
+client_lines() {
+	section "the lines of the web client"
+	cp "$HERE/../conversation/web/client/irc.js" "$TMP/irc.mjs"
+	launch_plain lines a node "$HERE/lib/web_client.mjs" "$TMP/irc.mjs"
+	finish lines 30
+	[ "$STATUS" = 0 ] || fail "$(cat "$TMP/lines.err")"
+	ok "are parsed, written and cut"
+}
+
 violations() {
 	section "violations of the protocol"
 	join launch_plain vera
@@ -214,6 +223,7 @@ link_up --delay 1ms
 serve
 both_ways launch_plain
 requests
+client_lines
 violations
 slow_and_many
 hand_over

@@ -550,7 +550,7 @@ static void serialize_web(struct apo_serializer *serializer, struct apo_stream *
 	const uint32_t output_max = FRAMES_BYTES + 2 * APO_WEB_OUTPUT_BYTES_MAX;
 	struct web *web = stream->of;
 	uint32_t close_code = web->close_code;
-	char *rest = web->output + web->output_written;
+	char *rest = web->output ? web->output + web->output_written : NULL;
 	uint32_t rest_len = web->output_len - web->output_written;
 
 	apo_serializer_u8(serializer, &web->input.type);
