@@ -229,7 +229,7 @@ static void *listen_for_ever(void *of)
 
 static void *say_for_ever(void *of)
 {
-	static char lines[4000];
+	char lines[4000];
 	size_t len = 0;
 
 	while (len + 20 < sizeof lines)
