@@ -129,6 +129,8 @@
 	X(RPL_HELPSTART, 704, "%s :%s")                                                            \
 	X(RPL_HELPTXT, 705, "%s :%s")                                                              \
 	X(RPL_ENDOFHELP, 706, "%s :End of help")                                                   \
+	X(RPL_QUIETLIST, 728, "%s q %s %s %ld")                                                    \
+	X(RPL_ENDOFQUIETLIST, 729, "%s q :End of channel quiet list")                              \
 	X(RPL_MONONLINE, 730, ":%s")                                                               \
 	X(RPL_MONOFFLINE, 731, ":%s")                                                              \
 	X(RPL_MONLIST, 732, ":%s")                                                                 \

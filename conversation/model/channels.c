@@ -243,6 +243,9 @@ bool apo_channel_bans(const struct apo_channel *channel, const struct apo_client
 /* An exception from mutes does not lift a ban. */
 bool apo_channel_mutes(const struct apo_channel *channel, const struct apo_client *client)
 {
+	if (is_listed(channel, APO_LIST_QUIET, client, false) &&
+	    !is_listed(channel, APO_LIST_EXCEPT, client, true))
+		return true;
 	return is_listed(channel, APO_LIST_BAN, client, true) &&
 	       (!is_listed(channel, APO_LIST_EXCEPT, client, true) ||
 		apo_channel_bans(channel, client));

@@ -43,7 +43,7 @@ bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel
 bool apo_channel_invites(const struct apo_channel *channel, const struct apo_client *client);
 /* Is the client banned, without an exception? */
 bool apo_channel_bans(const struct apo_channel *channel, const struct apo_client *client);
-/* Is the client banned or muted, without an exception? Then it may not speak. */
+/* Is the client banned, muted or quieted, without an exception? Then it may not speak. */
 bool apo_channel_mutes(const struct apo_channel *channel, const struct apo_client *client);
 /* Returns 1: added; 0: the mask was in the list already; -ENOMEM. */
 int apo_entry_add(struct apo_channel *channel, enum apo_list_kind kind, const char *mask,

@@ -34,7 +34,7 @@ static const char *complete_mute(char *to, size_t cap, enum apo_list_kind kind, 
 {
 	const char *rest;
 
-	if (kind == APO_LIST_INVITE)
+	if (kind == APO_LIST_INVITE || kind == APO_LIST_QUIET)
 		return "A mute can only be in the lists b and e";
 	if (is_extended(mask) && type_of(mask, &rest) == 'm')
 		return "A mute cannot contain a mute";

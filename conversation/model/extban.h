@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * extban - extended bans: entries of the lists b, e and I that match by something else than nick,
+ * extban - extended bans: entries of the lists b, e, I and q that match by something else than nick,
  * user and host.
  *
  *   a:account    clients that are logged in to an account that matches; "a:*": to any account

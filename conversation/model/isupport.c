@@ -35,7 +35,7 @@ static void collect(struct tokens *tokens, const struct apo_model_config *config
 	add(tokens, "BOT=B");
 	add(tokens, "CASEMAPPING=ascii");
 	add(tokens, "CHANLIMIT=#:%u", config->channels_per_client_max);
-	add(tokens, "CHANMODES=Ibe,k,l,Cimnst");
+	add(tokens, "CHANMODES=Ibeq,k,l,Cimnst");
 	add(tokens, "CHANNELLEN=%u", config->channel_len_max);
 	add(tokens, "CHANTYPES=#");
 	if (config->has_history)
@@ -48,7 +48,7 @@ static void collect(struct tokens *tokens, const struct apo_model_config *config
 	add(tokens, "KEYLEN=%u", config->key_len_max);
 	add(tokens, "KICKLEN=%u", config->kick_len_max);
 	add(tokens, "LINELEN=%u", APO_BODY_BYTES_MAX);
-	add(tokens, "MAXLIST=Ibe:%u", config->list_entries_max);
+	add(tokens, "MAXLIST=Ibeq:%u", config->list_entries_max);
 	add(tokens, "MAXTARGETS=%u", config->targets_max);
 	add(tokens, "MODES=%u", config->modes_max);
 	add(tokens, "MONITOR=%u", config->monitor_max);

@@ -87,7 +87,7 @@ struct apo_model_config {
 	unsigned clients_max;  /* registered or not; further ones are closed with a reason */
 	unsigned channels_max; /* all channels at once */
 	unsigned channels_per_client_max;
-	unsigned list_entries_max; /* the entries of b, e and I of a channel together */
+	unsigned list_entries_max; /* entries of b, e, I, q of a channel together */
 	unsigned monitor_max;      /* names that a client may watch */
 	unsigned invites_max; /* pending invitations of a client; the oldest is removed at more */
 	unsigned targets_max; /* of PRIVMSG, NOTICE, KICK ... in one line */

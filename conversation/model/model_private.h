@@ -166,7 +166,13 @@ struct apo_member_slot {
 #define APO_MODE_TOPIC 16u
 #define APO_MODE_NO_CTCP 32u
 
-enum apo_list_kind { APO_LIST_BAN, APO_LIST_EXCEPT, APO_LIST_INVITE, APO_LIST_KINDS };
+enum apo_list_kind {
+	APO_LIST_BAN,
+	APO_LIST_EXCEPT,
+	APO_LIST_INVITE,
+	APO_LIST_QUIET,
+	APO_LIST_KINDS
+};
 
 struct apo_entry {
 	struct rudp_list link;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MODE of channels: b e I k l C i m n s t o v. */
+/* MODE of channels: b e I q k l C i m n s t o v. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static const struct {
 	{'n', APO_MODE_NO_EXTERNAL}, {'s', APO_MODE_SECRET},      {'t', APO_MODE_TOPIC},
 };
 
-static const char list_letters[] = "beI"; /* in the order of enum apo_list_kind */
+static const char list_letters[] = "beIq"; /* in the order of enum apo_list_kind */
 
 /* A MODE command in progress: its parameters, and the line that announces the changes. */
 struct change {
@@ -142,6 +142,8 @@ static void tell_entry(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, RPL_BANLIST, masks->name, entry->mask, entry->by, at_s);
 	else if (masks->kind == APO_LIST_EXCEPT)
 		apo_reply(model, client, RPL_EXCEPTLIST, masks->name, entry->mask, entry->by, at_s);
+	else if (masks->kind == APO_LIST_QUIET)
+		apo_reply(model, client, RPL_QUIETLIST, masks->name, entry->mask, entry->by, at_s);
 	else
 		apo_reply(model, client, RPL_INVITELIST, masks->name, entry->mask, entry->by, at_s);
 }
@@ -164,11 +166,17 @@ static bool tell_entries(struct apo_model *model, struct apo_client *client, str
 	return true;
 }
 
+/* Everybody may read the list of bans and that of quiets. */
+static bool is_public(enum apo_list_kind kind)
+{
+	return kind == APO_LIST_BAN || kind == APO_LIST_QUIET;
+}
+
 static bool is_list_over(const struct apo_model *model, const struct apo_client *client,
 			 const struct masks *masks)
 {
 	return masks->answer.is_cut || !rudp_list_is_linked(&masks->answer.iterator.link) ||
-	       (masks->kind != APO_LIST_BAN && !apo_is_operator_in(model, client, masks->channel));
+	       (!is_public(masks->kind) && !apo_is_operator_in(model, client, masks->channel));
 }
 
 static bool tell_masks(struct apo_model *model, struct apo_client *client,
@@ -182,6 +190,8 @@ static bool tell_masks(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, RPL_ENDOFBANLIST, masks->name);
 	else if (masks->kind == APO_LIST_EXCEPT)
 		apo_reply(model, client, RPL_ENDOFEXCEPTLIST, masks->name);
+	else if (masks->kind == APO_LIST_QUIET)
+		apo_reply(model, client, RPL_ENDOFQUIETLIST, masks->name);
 	else
 		apo_reply(model, client, RPL_ENDOFINVITELIST, masks->name);
 	return true;
@@ -232,7 +242,7 @@ static void change_list(struct change *change, enum apo_list_kind kind)
 	const char *wrong;
 
 	if (!param) {
-		if (kind == APO_LIST_BAN || may_change(change))
+		if (is_public(kind) || may_change(change))
 			tell_list(change, kind);
 		return;
 	}
@@ -361,7 +371,7 @@ static void change_member(struct change *change, char letter)
 
 static bool takes_param(const struct change *change, char letter)
 {
-	return strchr("beIkov", letter) || (letter == 'l' && change->is_adding);
+	return strchr("beIqkov", letter) || (letter == 'l' && change->is_adding);
 }
 
 static void change_one(struct change *change, char letter)

@@ -256,7 +256,7 @@ bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
 #if __SIZEOF_POINTER__ == 8
 _Static_assert(sizeof(struct apo_client) == 416, "serialize the new member");
 _Static_assert(sizeof(struct apo_registration) == 1088, "serialize the new member");
-_Static_assert(sizeof(struct apo_channel) == 424, "serialize the new member");
+_Static_assert(sizeof(struct apo_channel) == 440, "serialize the new member");
 _Static_assert(sizeof(struct apo_membership) == 128, "serialize the new member");
 _Static_assert(sizeof(struct apo_entry) == 40, "serialize the new member");
 _Static_assert(offsetof(struct apo_model, turn) == 11072, "serialize the new member");

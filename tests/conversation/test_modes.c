@@ -115,6 +115,32 @@ Test(modes, bans_match_the_address_behind_a_host)
 	HEARS(&w, 2, ":irc.example 474 fay #a :Cannot join channel (+b)");
 }
 
+Test(modes, quieted_clients_join_but_do_not_speak)
+{
+	fixture_say(&w, 0, "MODE #a +q fay");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +q fay!*@*");
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_forget(&w);
+	ANSWERS(&w, 2, "PRIVMSG #a :hello", ":irc.example 404 fay #a :Cannot send to channel");
+	fixture_say(&w, 2, "TOPIC #a");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "MODE #a q");
+	HEARS(&w, 2, ":irc.example 728 fay #a q fay!*@* dan!~dan@host0.example 1700000000");
+	HEARS(&w, 2, ":irc.example 729 fay #a q :End of channel quiet list");
+	fixture_say(&w, 0, "MODE #a +e fay");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "PRIVMSG #a :excepted");
+	HEARS(&w, 0, ":fay!~fay@host2.example PRIVMSG #a :excepted");
+	fixture_say(&w, 0, "MODE #a -e+v fay fay");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "PRIVMSG #a :with voice");
+	HEARS(&w, 0, ":fay!~fay@host2.example PRIVMSG #a :with voice");
+	fixture_say(&w, 0, "MODE #a -vq fay fay");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "PRIVMSG #a :free");
+	HEARS(&w, 0, ":fay!~fay@host2.example PRIVMSG #a :free");
+}
+
 Test(modes, lists_have_setter_and_time)
 {
 	fixture_say(&w, 0, "MODE #a +be-b bad good none");
