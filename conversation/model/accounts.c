@@ -13,6 +13,7 @@
 #include "conversation/model/markers.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/registration.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
@@ -206,6 +207,7 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
 	apo_reply(model, client, RPL_LOGGEDIN, source, account, account);
 	if (client->is_registered)
 		say_account(model, client);
+	apo_registry_on_login(model, client);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/words.h"
 
@@ -205,6 +206,7 @@ static void set_topic(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	channel->topic_at_s = apo_wall_s(model);
+	apo_registry_keep(model, channel);
 	apo_line_from(&line, client, "TOPIC");
 	apo_line_param(&line, channel->name);
 	apo_line_last(&line, cut);
@@ -283,7 +285,8 @@ static bool is_mask_met(const struct search *search, const char *name)
 
 static bool is_met(const struct search *search, const struct apo_channel *channel)
 {
-	if (channel->count <= search->users_above || channel->count >= search->users_below)
+	if (channel->count == 0 || channel->count <= search->users_above ||
+	    channel->count >= search->users_below)
 		return false;
 	if (channel->created_at_s < search->created_after_s ||
 	    channel->created_at_s > search->created_before_s)
@@ -364,7 +367,7 @@ static void take_word(struct apo_model *model, struct apo_client *client, struct
 		return;
 	}
 	channel = apo_channel_find(model, word);
-	if (channel && apo_channel_is_seen(model, channel, client))
+	if (channel && channel->count > 0 && apo_channel_is_seen(model, channel, client))
 		tell_channel(model, client, channel);
 }
 

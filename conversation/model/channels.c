@@ -8,9 +8,12 @@
 
 #include "conversation/model/extban.h"
 #include "conversation/model/history.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 
 #define SLOTS_FIRST 2
+
+const char *const apo_list_names[APO_LIST_KINDS] = {"b", "e", "I", "q"};
 
 struct apo_channel *apo_channel_find(const struct apo_model *model, const char *name)
 {
@@ -63,7 +66,7 @@ void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *chan
 {
 	unsigned kind;
 
-	if (channel->count > 0)
+	if (channel->count > 0 || channel->registration)
 		return;
 	for (kind = 0; kind < APO_LIST_KINDS; kind++)
 		while (!rudp_list_is_empty(&channel->lists[kind]))
@@ -81,6 +84,18 @@ void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *chan
 	free(channel->topic_by);
 	free(channel->member_slots);
 	free(channel);
+}
+
+void apo_channels_forget(struct apo_model *model)
+{
+	struct apo_channel *channel, *next;
+
+	HASH_ITER(by_name, model->channels, channel, next)
+	{
+		if (channel->registration)
+			apo_registry_forget(model, channel);
+		apo_channel_free_if_empty(model, channel);
+	}
 }
 
 /* ---- memberships ---- */

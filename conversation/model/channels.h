@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* channels - channels, their members, and their lists of masks. A channel exists while it has
- * members. */
+ * members or is registered (registry.h). */
 #ifndef APO_CHANNELS_H
 #define APO_CHANNELS_H
 
@@ -10,7 +10,7 @@ struct apo_channel *apo_channel_find(const struct apo_model *model, const char *
 /* The name is valid and no channel has it. The caller adds a member or frees the channel. NULL if
  * memory is short. */
 struct apo_channel *apo_channel_new(struct apo_model *model, const char *name);
-/* Frees the channel if it has no members. */
+/* Frees the channel if it has no members and is not registered. */
 void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *channel);
 
 struct apo_membership *apo_membership_find(const struct apo_model *model,
@@ -23,7 +23,9 @@ struct apo_membership *apo_membership_add(struct apo_model *model, struct apo_cl
  * of it. */
 struct apo_membership *apo_membership_put(struct apo_model *model, struct apo_client *client,
 					  struct apo_channel *channel, uint32_t modes);
-/* Frees the channel, too, when its last member leaves. */
+/* All channels without members, when the model is freed. */
+void apo_channels_forget(struct apo_model *model);
+/* Frees the channel, too, when its last member leaves and it is not registered. */
 void apo_membership_remove(struct apo_model *model, struct apo_membership *membership);
 struct apo_member_slot *apo_membership_slot(const struct apo_membership *membership);
 /* APO_MEMBERSHIP_ bits; 0 for a client that is not in the channel. */
@@ -38,6 +40,12 @@ uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client);
  * it. */
 bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel *channel,
 			 const struct apo_client *client);
+
+/* The letters of the lists, in the order of enum apo_list_kind, each as a string. */
+extern const char *const apo_list_names[APO_LIST_KINDS];
+/* Modes without parameter as letters, and back; unknown letters are ignored (modes.c). */
+void apo_mode_letters(uint32_t modes, char letters[APO_MODE_LETTERS_SIZE]);
+uint32_t apo_mode_bits(const char *letters);
 
 /* Does an entry of the list I match the client, so that it needs no invitation? */
 bool apo_channel_invites(const struct apo_channel *channel, const struct apo_client *client);

@@ -100,8 +100,8 @@ static bool check_channels(const struct apo_model *model, const struct sums *sum
 	unsigned kind, entries;
 
 	for (channel = model->channels; channel; channel = channel->by_name.next) {
-		if (channel->count == 0 || channel->count > channel->capacity ||
-		    channel->count != count_members(channel))
+		if ((channel->count == 0 && !channel->registration) ||
+		    channel->count > channel->capacity || channel->count != count_members(channel))
 			return false;
 		for (entries = 0, kind = 0; kind < APO_LIST_KINDS; kind++)
 			for (link = channel->lists[kind].next; link != &channel->lists[kind];

@@ -42,6 +42,7 @@ void apo_command_run(struct apo_model *model, struct apo_client *client,
 	X(authenticate)                                                                            \
 	X(away)                                                                                    \
 	X(cap)                                                                                     \
+	X(chanserv)                                                                                \
 	X(chathistory)                                                                             \
 	X(chghost)                                                                                 \
 	X(die)                                                                                     \

@@ -37,6 +37,9 @@
 	X(accounts_max, 100000, 1, 10000000)                                                       \
 	X(login_tries_max, 3, 1, 1000000)                                                          \
 	X(password_len_min, 8, 1, APO_PASSWORD_BYTES_MAX)                                          \
+	X(registered_channels_max, 10000, 0, 1000000)                                              \
+	X(channels_per_account_max, 20, 1, 10000)                                                  \
+	X(access_max, 100, 1, 1000)                                                                \
 	X(markers_max, 500, 0, 1000000)                                                            \
 	X(history_answer_max, 100, 1, APO_PAGE_MAX)
 
@@ -46,6 +49,7 @@
 	X(ping_timeout_ns, 60, 1, 86400)                                                           \
 	X(receipt_timeout_ns, 60, 2, 86400)                                                        \
 	X(login_span_ns, 60, 1, 86400)                                                             \
+	X(channel_expiry_ns, 0, 0, 3153600000)                                                     \
 	X(absence_ns, 86400, 0, 31536000)
 
 void apo_model_config_init(struct apo_model_config *config)

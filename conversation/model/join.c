@@ -8,6 +8,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/markers.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/channel_queries.h"
 
@@ -66,6 +67,9 @@ static void say_join(struct apo_model *model, struct apo_client *client,
 static enum apo_numeric refusal(const struct apo_client *client, const struct apo_channel *channel,
 				const char *key)
 {
+	/* Its founder and operators cannot be locked out of a registered channel. */
+	if (apo_registry_modes(channel, client->account) & APO_MEMBERSHIP_OPERATOR)
+		return 0;
 	if (channel->key[0] && strcmp(channel->key, key) != 0)
 		return ERR_BADCHANNELKEY;
 	if (apo_channel_bans(channel, client))
@@ -95,15 +99,18 @@ static void add_member(struct apo_model *model, struct apo_client *client,
 		       struct apo_channel *channel, uint32_t modes)
 {
 	struct apo_invite *invite = apo_invite_find(client, channel);
+	struct apo_membership *membership;
 
 	if (invite)
 		apo_invite_remove(invite);
-	if (!apo_membership_add(model, client, channel, modes)) {
+	membership = apo_membership_add(model, client, channel, modes);
+	if (!membership) {
 		apo_channel_free_if_empty(model, channel);
 		apo_client_end(model, client, "Out of memory");
 		return;
 	}
 	say_join(model, client, channel);
+	apo_registry_greet(model, membership);
 	apo_marker_tell_joined(model, client, channel);
 	apo_topic_tell(model, client, channel);
 	if (!(client->caps & APO_CAP_NO_IMPLICIT_NAMES))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conversation/model/channels.h"
+#include "conversation/model/chanserv.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
@@ -187,14 +188,24 @@ static void post_to_channel(struct post *post, const char *name, uint32_t member
 		keep(post, channel->name, channel, NULL);
 }
 
+/* Returns false if there is no such service. */
+static bool post_to_service(struct post *post, const char *nick)
+{
+	if (post->is_quiet || !post->text)
+		return false;
+	if (apo_nickserv_is_meant(nick))
+		return apo_nickserv_handle(post->model, post->client, post->text);
+	return apo_chanserv_is_meant(nick) &&
+	       apo_chanserv_handle(post->model, post->client, post->text);
+}
+
 static void post_to_client(struct post *post, const char *nick)
 {
 	struct apo_client *other = apo_client_named(post->model, nick);
 	struct apo_say say;
 
 	if (!other) {
-		if (post->is_quiet || !post->text || !apo_nickserv_is_meant(nick) ||
-		    !apo_nickserv_handle(post->model, post->client, post->text))
+		if (!post_to_service(post, nick))
 			refuse(post, ERR_NOSUCHNICK, nick);
 		return;
 	}

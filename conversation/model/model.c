@@ -18,6 +18,7 @@
 #include "conversation/model/nickserv.h"
 #include "conversation/model/operator.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/receipts.h"
 #include "conversation/model/server.h"
 #include "conversation/model/registration.h"
@@ -58,6 +59,7 @@ struct apo_model *apo_model_new(const struct apo_model_start *start)
 	rudp_list_init(&model->ending);
 	rudp_list_init(&model->ready);
 	rudp_list_init(&model->channel_order);
+	rudp_list_init(&model->registrations);
 	rudp_list_init(&model->former_user_order);
 	rudp_list_init(&model->throttle_order);
 	if (allocate(model) < 0) {
@@ -74,6 +76,7 @@ void apo_model_free(struct apo_model *model)
 		apo_receipts_fini(model);
 	apo_requests_forget(model);
 	apo_clients_forget(model);
+	apo_channels_forget(model);
 	apo_whowas_clear(model);
 	apo_accounts_forget(model);
 	apo_throttles_forget(model);
@@ -340,6 +343,7 @@ void apo_model_on_account_gone(struct apo_model *model, const char *account, int
 		return;
 	model->figures.accounts_removed++;
 	for_each_client(model, log_out, NULL);
+	apo_registry_check_accounts(model);
 	apo_turn_end(model);
 }
 
@@ -361,10 +365,10 @@ void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns)
 	unsigned count = apo_accounts_forget_unmarked(model);
 
 	model->now_at_ns = now_at_ns;
-	if (count == 0)
-		return;
 	model->figures.accounts_removed += count;
-	for_each_client(model, log_out, NULL);
+	if (count > 0)
+		for_each_client(model, log_out, NULL);
+	apo_registry_check_accounts(model);
 	apo_turn_end(model);
 }
 
@@ -387,8 +391,9 @@ int64_t apo_model_next_at_ns(const struct apo_model *model)
 {
 	if (!rudp_list_is_empty(&model->ready))
 		return model->now_at_ns;
-	return rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
-			     apo_receipts_next_at_ns(model));
+	return rudp_time_min(apo_registry_next_at_ns(model),
+			     rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
+					   apo_receipts_next_at_ns(model)));
 }
 
 void apo_model_on_time(struct apo_model *model, int64_t now_at_ns)
@@ -399,6 +404,7 @@ void apo_model_on_time(struct apo_model *model, int64_t now_at_ns)
 	while ((timer = rudp_timer_wheel_pop(&model->wheel, now_at_ns)))
 		apo_client_on_timer(model, RUDP_LIST_OWNER(timer, struct apo_client, timer));
 	apo_receipts_on_time(model);
+	apo_registry_on_time(model);
 	apo_turn_end(model);
 	apo_answers_serve(model);
 }

@@ -24,6 +24,7 @@
 
 #include "base/time.h"
 #include "conversation/irc/message_record.h"
+#include "conversation/irc/registry_record.h"
 #include "conversation/model/text.h"
 
 /* The password of an account. */
@@ -100,6 +101,9 @@ struct apo_model_config {
 	unsigned accounts_max;           /* all accounts; at this number REGISTER fails */
 	unsigned login_tries_max;        /* of an address in login_span_ns (throttle.h) */
 	unsigned password_len_min;       /* of an account */
+	unsigned registered_channels_max;
+	unsigned channels_per_account_max; /* that it has registered */
+	unsigned access_max;               /* accounts on the list of a registered channel */
 	unsigned markers_max;            /* read markers of one account */
 	unsigned history_answer_max;     /* the most messages in one answer to CHATHISTORY */
 
@@ -108,6 +112,7 @@ struct apo_model_config {
 	int64_t ping_timeout_ns;         /* of further silence, then the connection ends */
 	int64_t receipt_timeout_ns; /* after which a receipt is final even if recipients are missing */
 	int64_t login_span_ns;
+	int64_t channel_expiry_ns; /* without use, a registration ends then; 0: never */
 	int64_t absence_ns; /* how long a lost connection leaves an account's membership in history */
 };
 
@@ -211,6 +216,10 @@ struct apo_model_calls {
 	/* Answered by apo_model_on_history with the ticket. */
 	void (*ask_history)(void *of, uint64_t ticket, const struct apo_question *question);
 
+	/* Optional, together with check_account: registered channels. The owner writes the records
+	 * in the order of the calls. Strings are valid during the call. */
+	void (*keep_record)(void *of, const struct apo_registry_record *record);
+
 	/* An operator's REHASH: answered by apo_model_on_rehashed, after apo_model_configure. */
 	void (*rehash)(void *of, uint64_t ticket);
 	/* An operator's DIE. The owner begins the graceful end (apo_model_end). */
@@ -310,6 +319,12 @@ void apo_model_on_account_gone(struct apo_model *model, const char *account, int
 void apo_model_accounts_begin(struct apo_model *model);
 void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns);
 
+/* A record of a registered channel that the store has kept: a channel before its entries. Called
+ * before any client connects, after the accounts are known. Returns 0, -EINVAL (the record is
+ * ignored) or -ENOMEM. Founders whose accounts have gone are replaced when all records are read. */
+int apo_model_on_record(struct apo_model *model, const struct apo_registry_record *record);
+void apo_model_on_records_read(struct apo_model *model);
+
 /* page: the messages if a CHATHISTORY is DONE, else NULL; the caller owns it. */
 void apo_model_on_history(struct apo_model *model, uint64_t ticket, enum apo_asked asked,
 			  const struct apo_page *page, int64_t now_at_ns);
@@ -360,6 +375,8 @@ bool apo_model_is_settled(const struct apo_model *model);
 	X(logins, "times that somebody logged in to an account")                                   \
 	X(accounts_registered, "accounts that clients have registered")                            \
 	X(accounts_removed, "accounts that were removed while the server ran")                     \
+	X(channels_registered, "registered channels")                                              \
+	X(channels_expired, "registrations of channels that ended since nobody used them")         \
 	X(ghosts, "sessions ended by NickServ's GHOST and REGAIN")                                 \
 	X(redactions, "messages that were removed by REDACT")                                      \
 	X(history_asked, "questions to history")                                                   \

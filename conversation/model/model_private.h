@@ -165,6 +165,8 @@ struct apo_member_slot {
 #define APO_MODE_SECRET 8u
 #define APO_MODE_TOPIC 16u
 #define APO_MODE_NO_CTCP 32u
+#define APO_MODE_LETTERS_SIZE 16 /* of the letters of all flags */
+#define APO_TOPIC_BYTES_MAX 512
 
 enum apo_list_kind {
 	APO_LIST_BAN,
@@ -181,6 +183,8 @@ struct apo_entry {
 	char *by;
 	char mask[];
 };
+
+struct apo_channel_registration;
 
 struct apo_channel {
 	UT_hash_handle by_name;
@@ -200,6 +204,7 @@ struct apo_channel {
 	struct rudp_list invites; /* apo_invite.of_channel */
 	struct rudp_list absences;
 	unsigned absence_count;
+	struct apo_channel_registration *registration; /* NULL: it goes with its last member */
 	char folded[APO_CHANNEL_BYTES_MAX + 1];
 	char name[APO_CHANNEL_BYTES_MAX + 1];
 };
@@ -310,6 +315,9 @@ struct apo_model {
 	struct apo_client *by_nick;
 	struct apo_channel *channels;
 	struct rudp_list channel_order; /* in the order of creation */
+	struct rudp_list registrations; /* apo_channel_registration.of_model */
+	int64_t expiry_at_ns;           /* of the next search for unused registrations */
+	bool is_reading_registry;       /* changes are on disk already */
 	struct apo_membership *memberships;
 	struct apo_watched *watched;
 	struct apo_ticket *tickets;

@@ -10,6 +10,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/extban.h"
 #include "conversation/model/history.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/user.h"
 
@@ -23,6 +24,16 @@ static const struct {
 
 static const char list_letters[] = "beIq"; /* in the order of enum apo_list_kind */
 
+void apo_mode_letters(uint32_t modes, char letters[APO_MODE_LETTERS_SIZE])
+{
+	size_t i;
+
+	for (i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (modes & flags[i].bit)
+			*letters++ = flags[i].letter;
+	*letters = '\0';
+}
+
 /* A MODE command in progress: its parameters, and the line that announces the changes. */
 struct change {
 	struct apo_model *model;
@@ -31,6 +42,7 @@ struct change {
 	const char *const *params;
 	unsigned param_count, next_param, params_used;
 	bool is_operator, has_refused;
+	bool has_changed; /* flags, key or limit */
 	bool is_adding;
 	/* A list is sent once, even if it is requested several times. */
 	bool has_told[APO_LIST_KINDS];
@@ -48,6 +60,15 @@ static uint32_t flag_of(char letter)
 		if (flags[i].letter == letter)
 			return flags[i].bit;
 	return 0;
+}
+
+uint32_t apo_mode_bits(const char *letters)
+{
+	uint32_t modes = 0;
+
+	for (; *letters; letters++)
+		modes |= flag_of(*letters);
+	return modes;
 }
 
 /* ---- the announcement ---- */
@@ -78,6 +99,7 @@ static void note(struct change *change, char letter, const char *arg)
 	char sign = change->is_adding ? '+' : '-';
 	size_t len = arg ? strlen(arg) + 1 : 0;
 
+	change->has_changed |= !strchr(list_letters, letter) && letter != 'o' && letter != 'v';
 	if (change->letters_len + 3 > sizeof change->letters ||
 	    change->args_len + len > ARGS_BYTES_MAX)
 		say_changes(change);
@@ -229,10 +251,22 @@ static void add_entry(struct change *change, enum apo_list_kind kind, const char
 	rc = apo_entry_add(change->channel, kind, mask, source, apo_wall_s(change->model));
 	if (rc > 0 && kind == APO_LIST_BAN && !apo_extban_is_mute(mask))
 		apo_history_on_channel_restricted(change->channel);
-	if (rc > 0)
+	if (rc > 0) {
+		apo_registry_keep_mask(change->model, change->channel, apo_list_names[kind], mask,
+				       source, true);
 		note(change, letter, mask);
-	else if (rc < 0)
+	}
+	if (rc < 0)
 		apo_client_end(change->model, change->client, "Out of memory");
+}
+
+static void remove_entry(struct change *change, enum apo_list_kind kind, const char *mask)
+{
+	if (!apo_entry_remove(change->channel, kind, mask))
+		return;
+	apo_registry_keep_mask(change->model, change->channel, apo_list_names[kind], mask, NULL,
+			       false);
+	note(change, list_letters[kind], mask);
 }
 
 static void change_list(struct change *change, enum apo_list_kind kind)
@@ -254,8 +288,8 @@ static void change_list(struct change *change, enum apo_list_kind kind)
 			  change->channel->name, list_letters[kind], apo_word(param), wrong);
 	else if (change->is_adding)
 		add_entry(change, kind, mask);
-	else if (apo_entry_remove(change->channel, kind, mask))
-		note(change, list_letters[kind], mask);
+	else
+		remove_entry(change, kind, mask);
 }
 
 /* ---- key, limit, flags, members ---- */
@@ -443,6 +477,8 @@ static void change_channel(struct apo_model *model, struct apo_client *client,
 			change_one(&change, *letter);
 	}
 	say_changes(&change);
+	if (change.has_changed)
+		apo_registry_keep(model, channel);
 }
 
 void apo_on_mode(struct apo_model *model, struct apo_client *client,

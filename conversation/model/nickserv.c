@@ -13,6 +13,7 @@
 #include "conversation/model/registration.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
+#include "conversation/model/words.h"
 
 /* ---- replies ---- */
 
@@ -210,23 +211,12 @@ bool apo_nickserv_handle(struct apo_model *model, struct apo_client *client, con
 	return true;
 }
 
-static void join_words(char to[APO_BODY_BYTES_MAX + 1], const struct apo_message *message)
-{
-	size_t len = 0;
-	unsigned i;
-
-	to[0] = '\0';
-	for (i = 0; i < message->param_count && len < APO_BODY_BYTES_MAX; i++)
-		len += (size_t)snprintf(to + len, APO_BODY_BYTES_MAX + 1 - len, "%s%s",
-					i ? " " : "", message->params[i]);
-}
-
 void apo_on_nickserv(struct apo_model *model, struct apo_client *client,
 		     const struct apo_message *message)
 {
 	char text[APO_BODY_BYTES_MAX + 1];
 
-	join_words(text, message);
+	apo_words_join(text, message);
 	if (!apo_nickserv_handle(model, client, text))
 		apo_standard_reply(model, client, "FAIL", "NICKSERV", "NO_ACCOUNTS",
 				   "There are no accounts here");

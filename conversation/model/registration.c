@@ -6,6 +6,7 @@
 
 #include "conversation/model/accounts.h"
 #include "conversation/model/caps.h"
+#include "conversation/model/chanserv.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/events.h"
@@ -247,7 +248,7 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	owner = apo_nick_owner(model, nick);
-	if (apo_nickserv_is_meant(nick)) {
+	if (apo_nickserv_is_meant(nick) || apo_chanserv_is_meant(nick)) {
 		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
 		return;
 	}

@@ -8,6 +8,7 @@
 #include "conversation/model/caps.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/registry.h"
 
 #define COMMAND_NAME_SIZE 32
 
@@ -237,7 +238,9 @@ bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
 	state.clients = calloc((size_t)count + 1, sizeof(struct apo_client *));
 	if (!state.clients)
 		return false;
+	model->is_reading_registry = true; /* the previous process has written all changes */
 	serialize_all(&state);
+	model->is_reading_registry = false;
 	serialize_offers(&state, offered);
 	apo_serializer_expect(serializer, serializer->ok && apo_model_check(model));
 	for (i = 0; i < count && serializer->ok; i++)
@@ -256,8 +259,10 @@ bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
 #if __SIZEOF_POINTER__ == 8
 _Static_assert(sizeof(struct apo_client) == 416, "serialize the new member");
 _Static_assert(sizeof(struct apo_registration) == 1088, "serialize the new member");
-_Static_assert(sizeof(struct apo_channel) == 440, "serialize the new member");
+_Static_assert(sizeof(struct apo_channel) == 456, "serialize the new member");
 _Static_assert(sizeof(struct apo_membership) == 128, "serialize the new member");
+_Static_assert(sizeof(struct apo_access) == 168, "serialize the new member");
+_Static_assert(sizeof(struct apo_channel_registration) == 136, "serialize the new member");
 _Static_assert(sizeof(struct apo_entry) == 40, "serialize the new member");
-_Static_assert(offsetof(struct apo_model, turn) == 11072, "serialize the new member");
+_Static_assert(offsetof(struct apo_model, turn) == 11120, "serialize the new member");
 #endif

@@ -4,12 +4,13 @@
 #include <string.h>
 
 #include "conversation/model/channels.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/state_private.h"
 
-#define TEXT_BYTES_MAX 512
 #define CHANNEL_BYTES_MIN 64
 #define SLOT_BYTES 17
 #define ENTRY_BYTES_MIN 17
+#define ACCESS_BYTES_MIN 20
 #define MODES_ALL                                                                                  \
 	(APO_MODE_INVITE_ONLY | APO_MODE_MODERATED | APO_MODE_NO_EXTERNAL | APO_MODE_SECRET |      \
 	 APO_MODE_TOPIC | APO_MODE_NO_CTCP)
@@ -93,12 +94,68 @@ static void serialize_member_slot(struct apo_state *state, struct apo_channel *c
 		apo_membership_serialize_history(state, membership);
 }
 
+static void serialize_access(struct apo_state *state, struct apo_channel *channel,
+			     const struct apo_access *access)
+{
+	struct apo_access copy = {.modes = 0};
+
+	if (access)
+		copy = *access;
+	apo_serializer_u32(state->serializer, &copy.modes);
+	apo_serializer_expect(state->serializer, copy.modes == APO_MEMBERSHIP_VOICE ||
+							 copy.modes == APO_MEMBERSHIP_OPERATOR);
+	apo_serializer_second(state->serializer, &copy.set_at_s);
+	apo_serializer_string(state->serializer, copy.account, sizeof copy.account);
+	apo_serializer_string(state->serializer, copy.by, sizeof copy.by);
+	apo_serializer_expect(state->serializer, apo_is_word(copy.account) && apo_is_word(copy.by));
+	if (state->serializer->is_reading && state->serializer->ok)
+		apo_serializer_expect(state->serializer,
+				      !apo_access_find(channel, copy.account) &&
+					      apo_access_set(state->model, channel, copy.account,
+							     copy.modes, copy.by,
+							     copy.set_at_s) == 0);
+}
+
+static void serialize_registration(struct apo_state *state, struct apo_channel *channel)
+{
+	struct apo_serializer *serializer = state->serializer;
+	bool is_registered = channel->registration != NULL;
+	char founder[APO_ACCOUNT_BYTES_MAX + 1];
+	struct rudp_list *link;
+	uint32_t count, i;
+
+	apo_serializer_flag(serializer, &is_registered);
+	if (!serializer->ok || !is_registered)
+		return;
+	if (!serializer->is_reading)
+		strcpy(founder, channel->registration->founder);
+	apo_serializer_string(serializer, founder, sizeof founder);
+	apo_serializer_expect(serializer, apo_is_word(founder));
+	if (serializer->is_reading && serializer->ok)
+		apo_serializer_expect(serializer,
+				      apo_registry_add(state->model, channel, founder) == 0);
+	if (!serializer->ok)
+		return;
+	apo_serializer_second(serializer, &channel->registration->made_at_s);
+	apo_serializer_second(serializer, &channel->registration->used_at_s);
+	count = channel->registration->access_count;
+	apo_serializer_count(serializer, &count, ACCESS_BYTES_MIN);
+	link = channel->registration->access.next;
+	for (i = 0; i < count && serializer->ok; i++) {
+		serialize_access(state, channel,
+				 serializer->is_reading
+					 ? NULL
+					 : RUDP_LIST_OWNER(link, struct apo_access, link));
+		link = link->next;
+	}
+}
+
 static void serialize_member_slots(struct apo_state *state, struct apo_channel *channel)
 {
 	uint32_t count = channel->count, i;
 
 	apo_serializer_count(state->serializer, &count, SLOT_BYTES);
-	apo_serializer_expect(state->serializer, count > 0);
+	apo_serializer_expect(state->serializer, count > 0 || channel->registration);
 	for (i = 0; i < count && state->serializer->ok; i++)
 		serialize_member_slot(state, channel,
 				      state->serializer->is_reading ? NULL
@@ -117,12 +174,13 @@ static void serialize_members(struct apo_state *state, struct apo_channel *chann
 	apo_serializer_expect(serializer, !channel->key[0] || apo_is_word(channel->key));
 	apo_serializer_second(serializer, &channel->created_at_s);
 	apo_serializer_second(serializer, &channel->topic_at_s);
-	apo_serializer_text(serializer, &channel->topic, TEXT_BYTES_MAX);
+	apo_serializer_text(serializer, &channel->topic, APO_TOPIC_BYTES_MAX);
 	apo_serializer_text(serializer, &channel->topic_by, APO_SOURCE_BYTES_MAX);
 	apo_serializer_expect(serializer, !channel->topic || (channel->topic_by &&
 							      apo_is_word(channel->topic_by)));
 	for (kind = 0; kind < APO_LIST_KINDS; kind++)
 		serialize_list(serializer, channel, (enum apo_list_kind)kind);
+	serialize_registration(state, channel);
 	serialize_member_slots(state, channel);
 	apo_absences_serialize(state, channel);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/words.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "conversation/model/replies.h"
@@ -37,4 +38,15 @@ void apo_words_add(struct apo_model *model, struct apo_client *client, struct ap
 		apo_line_param(&words->line, words->before);
 	apo_line_last(&words->line, word);
 	words->is_open = true;
+}
+
+void apo_words_join(char to[APO_BODY_BYTES_MAX + 1], const struct apo_message *message)
+{
+	size_t len = 0;
+	unsigned i;
+
+	to[0] = '\0';
+	for (i = 0; i < message->param_count && len < APO_BODY_BYTES_MAX; i++)
+		len += (size_t)snprintf(to + len, APO_BODY_BYTES_MAX + 1 - len, "%s%s",
+					i ? " " : "", message->params[i]);
 }

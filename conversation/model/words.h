@@ -20,4 +20,7 @@ void apo_words_add(struct apo_model *model, struct apo_client *client, struct ap
 /* Sends the open line, if there is one. */
 void apo_words_end(struct apo_model *model, struct apo_client *client, struct apo_words *words);
 
+/* Joins the parameters of a command, which a client may have sent with or without a colon. */
+void apo_words_join(char to[APO_BODY_BYTES_MAX + 1], const struct apo_message *message);
+
 #endif

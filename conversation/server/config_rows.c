@@ -111,6 +111,11 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("history", "markers", model.markers_max, 0, UINT_MAX),
 	ROW_SPAN("history", "absence", model.absence_ns, 0, YEAR_NS),
 
+	ROW_COUNT("channels", "registered", model.registered_channels_max, 0, UINT_MAX),
+	ROW_COUNT("channels", "per-account", model.channels_per_account_max, 1, UINT_MAX),
+	ROW_COUNT("channels", "access", model.access_max, 1, UINT_MAX),
+	ROW_SPAN("channels", "expiry", model.channel_expiry_ns, 0, 100 * YEAR_NS),
+
 	ROW("flood", "burst", APO_CONFIG_BURST, flood_burst_ms, 0, 3600 * RUDP_NS_PER_S),
 
 	ROW("cloak", "enabled", APO_CONFIG_BOOLEAN, is_cloaked, 0, 0),

@@ -256,12 +256,14 @@ static const char *stop_all(struct apo_service *service)
 		return "password checks or questions to history take too long";
 	if (service->has_history && !apo_history_thread_pause(&service->history_thread))
 		return "history cannot be written";
+	if (service->store && !apo_registry_thread_pause(&service->registry_thread))
+		return "registered channels cannot be written";
 	return NULL;
 }
 
 static void restart_all(struct apo_service *service)
 {
-	if (apo_service_start_history_thread(service) == 0 &&
+	if (apo_service_start_disk_threads(service) == 0 &&
 	    apo_service_start_workers(service) == 0 && apo_service_start_model_thread(service) == 0)
 		return;
 	rudp_log(RUDP_LOG_ERROR, "ending reason=\"no thread could be started\"");

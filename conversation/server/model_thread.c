@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "conversation/server/auth_thread.h"
 #include "conversation/server/history_thread.h"
+#include "conversation/server/registry_thread.h"
 
 static int64_t wall_ms(void)
 {
@@ -178,6 +179,13 @@ static void keep_marker(void *of, const char *account, const char *target, int64
 	struct apo_model_thread *model_thread = of;
 
 	apo_history_thread_marked(model_thread->history_thread, account, target, time_ms);
+}
+
+static void keep_record(void *of, const struct apo_registry_record *record)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_registry_thread_keep(model_thread->registry_thread, record);
 }
 
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
@@ -458,6 +466,8 @@ static void turn(struct apo_model_thread *model_thread)
 	flush(model_thread);
 	if (model_thread->history_thread)
 		apo_history_thread_flush(model_thread->history_thread);
+	if (model_thread->registry_thread)
+		apo_registry_thread_flush(model_thread->registry_thread);
 	show_figures(model_thread);
 	wait_for_workers(model_thread);
 }
@@ -511,6 +521,8 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 		model_thread->calls.ask_history = ask_history;
 		start.last_position = apo_history_last_position(history_thread->history);
 	}
+	if (model_thread->registry_thread)
+		model_thread->calls.keep_record = keep_record;
 	if (auth_thread->store) {
 		model_thread->calls.check_account = check_account;
 		model_thread->calls.register_account = register_account;

@@ -18,6 +18,7 @@
 
 struct apo_auth_thread;
 struct apo_history_thread;
+struct apo_registry_thread;
 
 struct apo_model_thread {
 	pthread_t thread;
@@ -25,6 +26,8 @@ struct apo_model_thread {
 	struct apo_mailbox *acceptor; /* for operators' requests */
 	struct apo_auth_thread *auth_thread;
 	struct apo_history_thread *history_thread; /* NULL: there is no history */
+	/* Set before apo_model_thread_init; NULL: channels cannot be registered. */
+	struct apo_registry_thread *registry_thread;
 	struct apo_model_calls calls;
 	struct apo_model *model;
 	struct apo_config *config;

@@ -462,6 +462,8 @@ static int open_all(struct apo_service *service)
 	int error = apo_service_begin_history(service);
 
 	if (error == 0)
+		error = apo_service_load_channels(service);
+	if (error == 0)
 		error = apo_service_open_metrics(service);
 	return error < 0 ? error : apo_service_open_messaging_node(service);
 }
@@ -504,7 +506,7 @@ static int begin(struct apo_service *service)
 	if (error == 0)
 		error = service->predecessor.fd >= 0 ? apo_take_over(service) : open_all(service);
 	if (error == 0)
-		error = apo_service_start_history_thread(service);
+		error = apo_service_start_disk_threads(service);
 	if (error == 0)
 		error = apo_service_start_workers(service);
 	return error < 0 ? error : apo_service_start_model_thread(service);
@@ -529,10 +531,7 @@ static void stop_threads(struct apo_service *service)
 	if (service->is_model_thread_running)
 		pthread_join(service->model_thread.thread, NULL);
 	apo_auth_thread_stop(&service->auth_thread);
-	if (service->has_history)
-		apo_history_thread_stop(&service->history_thread);
-	if (service->store)
-		apo_store_close(service->store);
+	apo_service_stop_disk_threads(service);
 }
 
 static void end(struct apo_service *service)

@@ -14,6 +14,7 @@
 #include "conversation/server/service.h"
 #include "conversation/server/pid_proxy.h"
 #include "conversation/server/messaging_node.h"
+#include "conversation/server/registry_thread.h"
 #include "conversation/server/model_thread.h"
 #include "conversation/store/store.h"
 
@@ -37,6 +38,7 @@ struct apo_service {
 	struct apo_auth_thread auth_thread;
 	struct apo_history_thread history_thread;
 	bool has_history;        /* there is a history thread */
+	struct apo_registry_thread registry_thread; /* if there is a store */
 	struct apo_store *store; /* used by the auth thread while that has work; NULL: no store */
 	struct apo_acceptor acceptor;
 	struct apo_messaging_node messaging_node;
@@ -87,8 +89,13 @@ int apo_service_load_accounts(struct apo_service *service);
 int apo_service_begin_history(struct apo_service *service);
 /* The parts that are handed over, or that the state is read into. */
 struct apo_server_parts apo_service_parts(struct apo_service *service);
-/* Starts the history thread if there is history and the thread does not run. */
-int apo_service_start_history_thread(struct apo_service *service);
+/* Loads the registered channels from the store into the model. */
+int apo_service_load_channels(struct apo_service *service);
+/* Starts the threads that write history and registered channels, if there are such and they do not
+ * run. */
+int apo_service_start_disk_threads(struct apo_service *service);
+/* Stops them, and closes the store. */
+void apo_service_stop_disk_threads(struct apo_service *service);
 
 /* ---- in the old process (hand_over.c) ---- */
 

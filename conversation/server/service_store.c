@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of the service: accounts, read markers, history. */
+/* The files of the service: accounts, registered channels, read markers, history. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,17 +7,31 @@
 #include "conversation/server/log.h"
 #include "conversation/server/service_private.h"
 
+static int open_registry(struct apo_service *service, char *reason, size_t reason_size)
+{
+	struct apo_registry_db *registry =
+		apo_registry_db_open(service->config->accounts_file, reason, reason_size);
+
+	if (!registry)
+		return APO_ERROR_LOGGED;
+	service->model_thread.registry_thread = &service->registry_thread;
+	return apo_registry_thread_init(&service->registry_thread, &service->model_thread.box,
+					registry);
+}
+
 int apo_service_open_store(struct apo_service *service)
 {
-	char reason[512];
+	char reason[512] = "";
+	int error = APO_ERROR_LOGGED;
 
 	if (!service->config->accounts_file)
 		return 0;
 	service->store = apo_store_open(service->config->accounts_file, reason, sizeof reason);
 	if (service->store)
-		return 0;
-	rudp_log(RUDP_LOG_ERROR, "accounts not opened reason=\"%s\"", reason);
-	return APO_ERROR_LOGGED;
+		error = open_registry(service, reason, sizeof reason);
+	if (error == APO_ERROR_LOGGED)
+		rudp_log(RUDP_LOG_ERROR, "accounts not opened reason=\"%s\"", reason);
+	return error;
 }
 
 int apo_service_open_history(struct apo_service *service)
@@ -52,11 +66,25 @@ int apo_service_begin_history(struct apo_service *service)
 	return error;
 }
 
-int apo_service_start_history_thread(struct apo_service *service)
+int apo_service_start_disk_threads(struct apo_service *service)
 {
-	if (!service->has_history || service->history_thread.is_running)
-		return 0;
+	int error = 0;
+
+	if (service->store && !service->registry_thread.is_running)
+		error = apo_registry_thread_start(&service->registry_thread);
+	if (error < 0 || !service->has_history || service->history_thread.is_running)
+		return error;
 	return apo_history_thread_start(&service->history_thread);
+}
+
+void apo_service_stop_disk_threads(struct apo_service *service)
+{
+	if (service->has_history)
+		apo_history_thread_stop(&service->history_thread);
+	if (!service->store)
+		return;
+	apo_registry_thread_stop(&service->registry_thread);
+	apo_store_close(service->store);
 }
 
 struct apo_history_thread *apo_service_history_thread(struct apo_service *service)
@@ -109,6 +137,36 @@ int apo_service_load_accounts(struct apo_service *service)
 		rudp_log(RUDP_LOG_INFO, "accounts file=%s count=%lu",
 			 service->config->accounts_file, loading.count);
 	return error < 0 ? error : loading.error;
+}
+
+static int load_record(void *of, const struct apo_registry_record *record)
+{
+	struct loading *loading = of;
+	int error = apo_model_on_record(loading->model, record);
+
+	loading->count += error == 0 && record->kind == APO_REGISTRY_CHANNEL;
+	if (error == -EINVAL)
+		rudp_log(RUDP_LOG_WARN, "ignored in the store channel=%s", record->channel);
+	return error == -ENOMEM ? error : 0;
+}
+
+int apo_service_load_channels(struct apo_service *service)
+{
+	struct loading loading = {.model = service->model_thread.model};
+	int error;
+
+	if (!service->store)
+		return 0;
+	error = apo_registry_db_read(service->registry_thread.registry, load_record, &loading);
+	if (error < 0) {
+		rudp_log(RUDP_LOG_ERROR, "registered channels not read reason=\"%s\"",
+			 apo_registry_db_error(service->registry_thread.registry));
+		return error;
+	}
+	apo_model_on_records_read(service->model_thread.model);
+	if (loading.count > 0)
+		rudp_log(RUDP_LOG_INFO, "registered channels count=%lu", loading.count);
+	return 0;
 }
 
 /* The file that is open; the configuration may name another one since. */

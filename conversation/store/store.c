@@ -72,6 +72,34 @@ static const char *const steps[APO_STORE_VERSION] = {
 	"  time_ms INTEGER NOT NULL,"
 	"  PRIMARY KEY (account, target)"
 	") STRICT, WITHOUT ROWID",
+
+	/* Registered channels. founder, account: ids of accounts; an account may have gone. A list
+	 * is named by its letter: b, e, I, q have masks, o and v accounts. */
+	"CREATE TABLE channels ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  folded TEXT NOT NULL UNIQUE,"
+	"  name TEXT NOT NULL,"
+	"  founder INTEGER,"
+	"  modes TEXT NOT NULL,"
+	"  key TEXT,"
+	"  topic TEXT,"
+	"  topic_by TEXT,"
+	"  user_limit INTEGER NOT NULL,"
+	"  registered_at_s INTEGER NOT NULL,"
+	"  created_at_s INTEGER NOT NULL,"
+	"  used_at_s INTEGER NOT NULL,"
+	"  topic_at_s INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE TABLE channel_entries ("
+	"  id INTEGER PRIMARY KEY,"
+	"  channel INTEGER NOT NULL,"
+	"  list TEXT NOT NULL,"
+	"  entry TEXT NOT NULL COLLATE NOCASE,"
+	"  account INTEGER,"
+	"  set_by TEXT NOT NULL,"
+	"  set_at_s INTEGER NOT NULL,"
+	"  UNIQUE (channel, list, entry)"
+	") STRICT",
 };
 
 /* ---- helpers ---- */

@@ -271,9 +271,13 @@ Test(store, the_database_of_another_program_is_refused)
 
 Test(store, a_newer_version_is_refused)
 {
+	char sql[96];
+
 	open_store();
 	close_store();
-	make_by_sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 3");
+	snprintf(sql, sizeof sql, "PRAGMA journal_mode = DELETE; PRAGMA user_version = %d",
+		 APO_STORE_VERSION + 1);
+	make_by_sql(sql);
 	refused("was written by a newer version of apollonion");
 	make_by_sql("PRAGMA user_version = 0");
 	refused("is damaged: it has no version");

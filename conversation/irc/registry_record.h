@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registry_record - what the store keeps about registered channels, as plain values: the model makes
+ * them, the store writes them and reads them back at the next start.
+ */
+#ifndef APO_REGISTRY_RECORD_H
+#define APO_REGISTRY_RECORD_H
+
+#include <stdint.h>
+
+enum apo_registry_kind {
+	APO_REGISTRY_CHANNEL,      /* a registered channel, new or changed; without its lists */
+	APO_REGISTRY_CHANNEL_GONE, /* its registration has ended; its lists go, too */
+	APO_REGISTRY_ENTRY,        /* an entry of one of its lists */
+	APO_REGISTRY_ENTRY_GONE
+};
+
+/* Lists of accounts, beside those of masks whose letters are channel modes. */
+#define APO_REGISTRY_OPERATORS "o"
+#define APO_REGISTRY_VOICES "v"
+
+/* A string that the kind does not have is NULL. Lists are named by one letter, as in MODE. */
+struct apo_registry_record {
+	enum apo_registry_kind kind;
+	const char *channel;     /* folded */
+	const char *list;        /* ENTRY, ENTRY_GONE */
+	const char *name;        /* CHANNEL: its name as written; ENTRY: the mask or the account */
+	const char *by;          /* CHANNEL: the founder's account; ENTRY: who set it */
+	const char *modes;       /* CHANNEL: letters; "": none */
+	const char *key, *topic; /* CHANNEL; NULL: none */
+	const char *topic_by;    /* if there is a topic */
+	uint32_t limit;          /* CHANNEL; 0: none */
+	int64_t set_at_s;        /* the registration, or the entry */
+	int64_t created_at_s, used_at_s, topic_at_s; /* CHANNEL */
+};
+
+#define APO_REGISTRY_STRINGS 8
+
+/* The record's pointers, in the order in which strings follow a record in a message. */
+static inline void apo_registry_strings(struct apo_registry_record *record,
+					const char **strings[APO_REGISTRY_STRINGS])
+{
+	strings[0] = &record->channel;
+	strings[1] = &record->list;
+	strings[2] = &record->name;
+	strings[3] = &record->by;
+	strings[4] = &record->modes;
+	strings[5] = &record->key;
+	strings[6] = &record->topic;
+	strings[7] = &record->topic_by;
+}
+
+#endif

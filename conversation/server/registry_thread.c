@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/registry_thread.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/time.h"
+
+enum mail_kind { BATCH, STOP };
+
+struct message {
+	struct apo_record head;
+	struct apo_registry_record record; /* a pointer that is not NULL: its string follows */
+	char strings[];
+};
+
+/* ---- called by the model's thread ---- */
+
+static bool has_room(struct apo_registry_thread *registry_thread)
+{
+	bool is_full = apo_batcher_is_full(&registry_thread->batcher);
+
+	if (is_full && !registry_thread->is_dropping)
+		rudp_log(RUDP_LOG_ERROR,
+			 "changes of registered channels are lost reason=\"the disk is too slow\"");
+	registry_thread->dropped += is_full;
+	registry_thread->is_dropping = is_full;
+	return !is_full;
+}
+
+void apo_registry_thread_keep(struct apo_registry_thread *registry_thread,
+			      const struct apo_registry_record *record)
+{
+	struct apo_registry_record value = *record;
+	const char **strings[APO_REGISTRY_STRINGS];
+	struct message *message;
+	size_t size = 0, i;
+	char *to;
+
+	if (!has_room(registry_thread))
+		return;
+	apo_registry_strings(&value, strings);
+	for (i = 0; i < APO_REGISTRY_STRINGS; i++)
+		size += *strings[i] ? strlen(*strings[i]) + 1 : 0;
+	message = apo_batcher_add(&registry_thread->batcher, 0, sizeof *message + size);
+	message->record = value;
+	to = message->strings;
+	for (i = 0; i < APO_REGISTRY_STRINGS; i++)
+		if (*strings[i])
+			to = stpcpy(to, *strings[i]) + 1;
+}
+
+void apo_registry_thread_flush(struct apo_registry_thread *registry_thread)
+{
+	apo_batcher_flush(&registry_thread->batcher);
+}
+
+/* ---- the thread ---- */
+
+static int64_t now_ns(void)
+{
+	return rudp_clock_now_ns(&rudp_clock_monotonic);
+}
+
+static int write_message(struct apo_registry_thread *registry_thread, const struct message *message)
+{
+	struct apo_registry_record record = message->record;
+	const char **strings[APO_REGISTRY_STRINGS];
+	const char *at = message->strings;
+	unsigned i;
+
+	apo_registry_strings(&record, strings);
+	for (i = 0; i < APO_REGISTRY_STRINGS; i++) {
+		if (!*strings[i])
+			continue;
+		*strings[i] = at;
+		at += strlen(at) + 1;
+	}
+	return apo_registry_db_write(registry_thread->registry, &record);
+}
+
+static int write_all(struct apo_registry_thread *registry_thread)
+{
+	const struct apo_record *record;
+	const struct apo_mail *mail;
+	uint64_t count = 0;
+	int error = apo_registry_db_begin(registry_thread->registry);
+
+	for (mail = registry_thread->waiting; mail && error == 0; mail = mail->next)
+		for (record = NULL;
+		     error == 0 && (record = apo_batch_next((const void *)mail, record)); count++)
+			error = write_message(registry_thread, (const void *)record);
+	if (error == 0)
+		error = apo_registry_db_commit(registry_thread->registry);
+	if (error == 0)
+		registry_thread->kept += count;
+	return error;
+}
+
+static void drop_waiting(struct apo_registry_thread *registry_thread)
+{
+	struct apo_mail *mail, *next;
+
+	for (mail = registry_thread->waiting; mail; mail = next) {
+		next = mail->next;
+		apo_batch_done((struct apo_batch *)mail);
+	}
+	registry_thread->waiting = NULL;
+	registry_thread->last = &registry_thread->waiting;
+}
+
+static void work(struct apo_registry_thread *registry_thread)
+{
+	bool has_failed = registry_thread->retry_at_ns != RUDP_NEVER;
+
+	if (!registry_thread->waiting)
+		return;
+	if (write_all(registry_thread) == 0) {
+		if (has_failed)
+			rudp_log(RUDP_LOG_INFO, "registered channels written again");
+		drop_waiting(registry_thread);
+		registry_thread->retry_at_ns = RUDP_NEVER;
+		return;
+	}
+	if (!has_failed)
+		rudp_log(RUDP_LOG_ERROR, "registered channels not written reason=\"%s\"",
+			 apo_registry_db_error(registry_thread->registry));
+	registry_thread->failures++;
+	apo_registry_db_roll_back(registry_thread->registry);
+	registry_thread->retry_at_ns = now_ns() + APO_REGISTRY_RETRY_S * RUDP_NS_PER_S;
+}
+
+static void on_mail(struct apo_registry_thread *registry_thread, struct apo_mail *mail)
+{
+	if (mail->kind == STOP) {
+		registry_thread->is_over = true;
+		free(mail);
+		return;
+	}
+	mail->next = NULL;
+	*registry_thread->last = mail;
+	registry_thread->last = &mail->next;
+}
+
+static void turn(struct apo_registry_thread *registry_thread)
+{
+	struct pollfd wait = {.fd = registry_thread->box.fd, .events = POLLIN};
+	struct apo_mail *mail, *next;
+
+	(void)poll(&wait, 1, rudp_time_poll_ms(registry_thread->retry_at_ns, now_ns()));
+	for (mail = apo_mailbox_take(&registry_thread->box); mail; mail = next) {
+		next = mail->next;
+		on_mail(registry_thread, mail);
+	}
+	/* While the disk fails, new records wait with the others. */
+	if (registry_thread->retry_at_ns == RUDP_NEVER || registry_thread->is_over ||
+	    registry_thread->retry_at_ns <= now_ns())
+		work(registry_thread);
+}
+
+static void *run(void *of)
+{
+	struct apo_registry_thread *registry_thread = of;
+
+	while (!registry_thread->is_over)
+		turn(registry_thread);
+	return NULL;
+}
+
+/* ---- called by the main thread ---- */
+
+int apo_registry_thread_init(struct apo_registry_thread *registry_thread, struct apo_mailbox *room,
+			     struct apo_registry_db *registry)
+{
+	int error;
+
+	memset(registry_thread, 0, sizeof *registry_thread);
+	registry_thread->registry = registry;
+	registry_thread->last = &registry_thread->waiting;
+	registry_thread->retry_at_ns = RUDP_NEVER;
+	error = apo_mailbox_init(&registry_thread->box);
+	if (error < 0)
+		apo_registry_db_close(registry);
+	else
+		apo_batcher_init(&registry_thread->batcher, &registry_thread->box, room, BATCH, 0);
+	return error;
+}
+
+int apo_registry_thread_start(struct apo_registry_thread *registry_thread)
+{
+	int error;
+
+	registry_thread->is_over = false;
+	error = pthread_create(&registry_thread->thread, NULL, run, registry_thread);
+	registry_thread->is_running = error == 0;
+	return -error;
+}
+
+bool apo_registry_thread_pause(struct apo_registry_thread *registry_thread)
+{
+	struct apo_mail *mail;
+
+	apo_registry_thread_flush(registry_thread);
+	while (!(mail = calloc(1, sizeof *mail)))
+		;
+	mail->kind = STOP;
+	apo_mailbox_put(&registry_thread->box, mail);
+	pthread_join(registry_thread->thread, NULL);
+	registry_thread->is_running = false;
+	return registry_thread->waiting == NULL;
+}
+
+void apo_registry_thread_stop(struct apo_registry_thread *registry_thread)
+{
+	if (registry_thread->is_running)
+		(void)apo_registry_thread_pause(registry_thread);
+	drop_waiting(registry_thread);
+	apo_batcher_fini(&registry_thread->batcher);
+	apo_mailbox_fini(&registry_thread->box);
+	apo_registry_db_close(registry_thread->registry);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/store/registry_db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/store/sql.h"
+#include "conversation/store/store_private.h"
+
+#define CHANNEL_OF "(SELECT id FROM channels WHERE folded = ?1)"
+#define ACCOUNT_OF(number) "(SELECT id FROM accounts WHERE name = " number ")"
+
+#define STATEMENTS(X)                                                                              \
+	X(BEGIN, "BEGIN IMMEDIATE")                                                                \
+	X(COMMIT, "COMMIT")                                                                        \
+	X(ROLL_BACK, "ROLLBACK")                                                                   \
+	X(CHANNEL_SET,                                                                             \
+	  "INSERT INTO channels (folded, name, founder, modes, key, topic, topic_by, user_limit, " \
+	  "registered_at_s, created_at_s, used_at_s, topic_at_s) "                                 \
+	  "VALUES (?1, ?2, " ACCOUNT_OF(                                                           \
+		  "?3") ", ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "                                \
+			"ON CONFLICT (folded) DO UPDATE SET name = ?2, founder = " ACCOUNT_OF(     \
+				"?3") ", "                                                         \
+				      "modes = ?4, key = ?5, topic = ?6, topic_by = ?7, "          \
+				      "user_limit = ?8, "                                          \
+				      "registered_at_s = ?9, created_at_s = ?10, used_at_s = "     \
+				      "?11, topic_at_s = ?12")                                     \
+	X(CHANNEL_DROP, "DELETE FROM channels WHERE folded = ?1")                                  \
+	X(ENTRIES_DROP, "DELETE FROM channel_entries WHERE channel = " CHANNEL_OF)                 \
+	X(ENTRY_SET,                                                                               \
+	  "INSERT INTO channel_entries (channel, list, entry, account, set_by, set_at_s) "         \
+	  "SELECT id, ?2, ?3, CASE WHEN ?2 IN ('o', 'v') THEN " ACCOUNT_OF(                        \
+		  "?3") " END, ?4, ?5 "                                                            \
+			"FROM channels WHERE folded = ?1 "                                         \
+			"ON CONFLICT (channel, list, entry) DO UPDATE SET set_by = ?4, set_at_s "  \
+			"= ?5, "                                                                   \
+			"account = excluded.account")                                              \
+	X(ENTRY_DROP, "DELETE FROM channel_entries WHERE channel = " CHANNEL_OF                    \
+		      " AND list = ?2 AND entry = ?3")                                             \
+	X(CHANNELS, "SELECT folded, channels.name, accounts.name, modes, key, topic, topic_by, "   \
+		    "user_limit, registered_at_s, created_at_s, used_at_s, topic_at_s "            \
+		    "FROM channels LEFT JOIN accounts ON accounts.id = founder "                   \
+		    "ORDER BY channels.id")                                                        \
+	X(ENTRIES, "SELECT list, ifnull(accounts.name, entry), set_by, set_at_s "                  \
+		   "FROM channel_entries LEFT JOIN accounts ON accounts.id = account "             \
+		   "WHERE channel = " CHANNEL_OF                                                   \
+		   " AND (list NOT IN ('o', 'v') OR accounts.name IS NOT NULL) "                   \
+		   "ORDER BY channel_entries.id")
+
+enum statement {
+#define STATEMENT(name, sql) name,
+	STATEMENTS(STATEMENT)
+#undef STATEMENT
+		STATEMENT_COUNT
+};
+
+struct apo_registry_db {
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+};
+
+/* ---- statements ---- */
+
+static int run(struct apo_registry_db *registry, enum statement which)
+{
+	sqlite3_stmt *statement = registry->statements[which];
+	int result = sqlite3_step(statement);
+
+	apo_sql_reset(statement);
+	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+}
+
+/* Binds strings as the first parameters; NULL is bound as NULL. */
+static void bind_texts(sqlite3_stmt *statement, unsigned count, const char *const *texts)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		(void)sqlite3_bind_text(statement, (int)i + 1, texts[i], -1, SQLITE_STATIC);
+}
+
+static void bind_numbers(sqlite3_stmt *statement, int first, unsigned count, const int64_t *numbers)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		(void)sqlite3_bind_int64(statement, first + (int)i, numbers[i]);
+}
+
+static const char *column(sqlite3_stmt *statement, int number)
+{
+	return (const char *)sqlite3_column_text(statement, number);
+}
+
+/* ---- writing ---- */
+
+int apo_registry_db_begin(struct apo_registry_db *registry)
+{
+	return apo_sql_has_moved(registry->db) ? -EIO : run(registry, BEGIN);
+}
+
+int apo_registry_db_commit(struct apo_registry_db *registry)
+{
+	return run(registry, COMMIT);
+}
+
+void apo_registry_db_roll_back(struct apo_registry_db *registry)
+{
+	/* SQLite may have rolled back itself. */
+	if (!sqlite3_get_autocommit(registry->db))
+		(void)run(registry, ROLL_BACK);
+}
+
+static int set_channel(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	sqlite3_stmt *statement = registry->statements[CHANNEL_SET];
+	const char *const texts[] = {record->channel, record->name,  record->by,      record->modes,
+				     record->key,     record->topic, record->topic_by};
+	const int64_t numbers[] = {record->limit, record->set_at_s, record->created_at_s,
+				   record->used_at_s, record->topic_at_s};
+
+	bind_texts(statement, 7, texts);
+	bind_numbers(statement, 8, 5, numbers);
+	return run(registry, CHANNEL_SET);
+}
+
+static int drop_channel(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	int error;
+
+	bind_texts(registry->statements[ENTRIES_DROP], 1, &record->channel);
+	error = run(registry, ENTRIES_DROP);
+	bind_texts(registry->statements[CHANNEL_DROP], 1, &record->channel);
+	return error ? error : run(registry, CHANNEL_DROP);
+}
+
+static int set_entry(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	const char *const texts[] = {record->channel, record->list, record->name, record->by};
+
+	bind_texts(registry->statements[ENTRY_SET], 4, texts);
+	bind_numbers(registry->statements[ENTRY_SET], 5, 1, &record->set_at_s);
+	return run(registry, ENTRY_SET);
+}
+
+static int drop_entry(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	const char *const texts[] = {record->channel, record->list, record->name};
+
+	bind_texts(registry->statements[ENTRY_DROP], 3, texts);
+	return run(registry, ENTRY_DROP);
+}
+
+int apo_registry_db_write(struct apo_registry_db *registry,
+			  const struct apo_registry_record *record)
+{
+	switch (record->kind) {
+	case APO_REGISTRY_CHANNEL:
+		return set_channel(registry, record);
+	case APO_REGISTRY_CHANNEL_GONE:
+		return drop_channel(registry, record);
+	case APO_REGISTRY_ENTRY:
+		return set_entry(registry, record);
+	case APO_REGISTRY_ENTRY_GONE:
+		return drop_entry(registry, record);
+	}
+	return -EINVAL;
+}
+
+/* ---- reading ---- */
+
+static int read_entries(struct apo_registry_db *registry, const char *channel,
+			apo_tell_record *tell, void *of)
+{
+	sqlite3_stmt *statement = registry->statements[ENTRIES];
+	struct apo_registry_record record = {.kind = APO_REGISTRY_ENTRY, .channel = channel};
+	int result, error = 0;
+
+	bind_texts(statement, 1, &channel);
+	while ((result = sqlite3_step(statement)) == SQLITE_ROW && error == 0) {
+		record.list = column(statement, 0);
+		record.name = column(statement, 1);
+		record.by = column(statement, 2);
+		record.set_at_s = sqlite3_column_int64(statement, 3);
+		error = record.list && record.name && record.by ? tell(of, &record) : -ENOMEM;
+	}
+	apo_sql_reset(statement);
+	if (error)
+		return error;
+	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+}
+
+static int read_channel(struct apo_registry_db *registry, sqlite3_stmt *statement,
+			apo_tell_record *tell, void *of)
+{
+	struct apo_registry_record record = {
+		.kind = APO_REGISTRY_CHANNEL,
+		.channel = column(statement, 0),
+		.name = column(statement, 1),
+		.by = column(statement, 2),
+		.modes = column(statement, 3),
+		.key = column(statement, 4),
+		.topic = column(statement, 5),
+		.topic_by = column(statement, 6),
+		.limit = (uint32_t)sqlite3_column_int64(statement, 7),
+		.set_at_s = sqlite3_column_int64(statement, 8),
+		.created_at_s = sqlite3_column_int64(statement, 9),
+		.used_at_s = sqlite3_column_int64(statement, 10),
+		.topic_at_s = sqlite3_column_int64(statement, 11),
+	};
+	int error;
+
+	if (!record.channel || !record.name)
+		return -ENOMEM;
+	error = tell(of, &record);
+	return error ? error : read_entries(registry, record.channel, tell, of);
+}
+
+int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell, void *of)
+{
+	sqlite3_stmt *statement = registry->statements[CHANNELS];
+	int result, error = 0;
+
+	while (error == 0 && (result = sqlite3_step(statement)) == SQLITE_ROW)
+		error = read_channel(registry, statement, tell, of);
+	apo_sql_reset(statement);
+	if (error)
+		return error;
+	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+}
+
+/* ---- opening and closing ---- */
+
+static int prepare(struct apo_registry_db *registry)
+{
+	static const char *const sql[] = {
+#define STATEMENT(name, text) text,
+		STATEMENTS(STATEMENT)
+#undef STATEMENT
+	};
+	int result = SQLITE_OK;
+	unsigned i;
+
+	for (i = 0; i < STATEMENT_COUNT && result == SQLITE_OK; i++)
+		result = sqlite3_prepare_v3(registry->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+					    &registry->statements[i], NULL);
+	return result;
+}
+
+struct apo_registry_db *apo_registry_db_open(const char *file, char *reason, size_t reason_size)
+{
+	struct apo_registry_db *registry = calloc(1, sizeof *registry);
+	int result = registry ? apo_sql_open(file, &registry->db) : SQLITE_NOMEM;
+
+	if (result == SQLITE_OK)
+		result = prepare(registry);
+	if (result == SQLITE_OK)
+		return registry;
+	snprintf(reason, reason_size, "%s: %s", file, apo_sql_error_text(result));
+	if (registry)
+		apo_registry_db_close(registry);
+	return NULL;
+}
+
+void apo_registry_db_close(struct apo_registry_db *registry)
+{
+	unsigned i;
+
+	for (i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(registry->statements[i]);
+	sqlite3_close(registry->db);
+	free(registry);
+}
+
+const char *apo_registry_db_error(const struct apo_registry_db *registry)
+{
+	return apo_sql_last_error_text(registry->db);
+}

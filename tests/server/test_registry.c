@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Registered channels on disk, and the thread that writes them. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/server/registry_thread.h"
+#include "server/history_file.h"
+
+static struct history_file file;
+static struct apo_registry_db *registry;
+static struct apo_registry_thread thread;
+static struct apo_mailbox box;
+static char reason[256], read_text[2048];
+
+static void open_registry(void)
+{
+	registry = apo_registry_db_open(file.path, reason, sizeof reason);
+	cr_assert(ne(ptr, registry, NULL), "%s", reason);
+}
+
+static void begin(void)
+{
+	memset(&file, 0, sizeof file);
+	history_file_make(&file);
+	cr_assert(eq(int, apo_mailbox_init(&box), 0));
+	open_registry();
+}
+
+static void end(void)
+{
+	if (registry)
+		apo_registry_db_close(registry);
+	apo_mailbox_fini(&box);
+	history_file_close(&file);
+	history_file_open(&file);
+	history_file_remove(&file);
+}
+
+TestSuite(registry, .init = begin, .fini = end);
+
+static struct apo_registry_record channel(const char *name, const char *founder, const char *topic)
+{
+	return (struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL,
+					    .channel = name,
+					    .name = name,
+					    .by = founder,
+					    .modes = "nt",
+					    .topic = topic,
+					    .topic_by = topic ? "a!b@c" : NULL,
+					    .limit = 7,
+					    .set_at_s = 1,
+					    .created_at_s = 2,
+					    .used_at_s = 3,
+					    .topic_at_s = 4};
+}
+
+static struct apo_registry_record entry(const char *name, const char *list, const char *mask)
+{
+	return (struct apo_registry_record){.kind = APO_REGISTRY_ENTRY,
+					    .channel = name,
+					    .list = list,
+					    .name = mask,
+					    .by = "dan",
+					    .set_at_s = 5};
+}
+
+static void write_record(struct apo_registry_record record)
+{
+	cr_assert(eq(int, apo_registry_db_begin(registry), 0));
+	cr_assert(eq(int, apo_registry_db_write(registry, &record), 0));
+	cr_assert(eq(int, apo_registry_db_commit(registry), 0));
+}
+
+static int note(void *of, const struct apo_registry_record *record)
+{
+	size_t len = strlen(read_text);
+
+	(void)of;
+	if (record->kind == APO_REGISTRY_CHANNEL)
+		snprintf(read_text + len, sizeof read_text - len, "%s by %s +%s %u [%s]; ",
+			 record->name, record->by ? record->by : "nobody", record->modes,
+			 record->limit, record->topic ? record->topic : "");
+	else
+		snprintf(read_text + len, sizeof read_text - len, "%s+%s %s; ", record->channel,
+			 record->list, record->name);
+	return 0;
+}
+
+static void reads(const char *text)
+{
+	apo_registry_db_close(registry);
+	open_registry();
+	read_text[0] = '\0';
+	cr_assert(eq(int, apo_registry_db_read(registry, note, NULL), 0));
+	cr_assert(eq(str, read_text, (char *)text));
+}
+
+Test(registry, records_are_there_after_opening_again)
+{
+	write_record(channel("#a", "dan", "topic"));
+	write_record(entry("#a", "b", "bad!*@*"));
+	write_record(entry("#a", "o", "eve"));
+	write_record(channel("#b", "eve", NULL));
+	reads("#a by dan +nt 7 [topic]; #a+b bad!*@*; #a+o eve; #b by eve +nt 7 []; ");
+}
+
+Test(registry, writing_again_replaces)
+{
+	write_record(channel("#a", "dan", NULL));
+	write_record(entry("#a", "b", "bad!*@*"));
+	write_record(channel("#a", "eve", "other"));
+	write_record(entry("#a", "b", "BAD!*@*"));
+	reads("#a by eve +nt 7 [other]; #a+b bad!*@*; ");
+}
+
+Test(registry, what_is_gone_is_not_read)
+{
+	struct apo_registry_record gone = entry("#a", "b", "Bad!*@*");
+
+	write_record(channel("#a", "dan", NULL));
+	write_record(entry("#a", "b", "bad!*@*"));
+	gone.kind = APO_REGISTRY_ENTRY_GONE;
+	write_record(gone);
+	reads("#a by dan +nt 7 []; ");
+	write_record(entry("#a", "e", "good!*@*"));
+	write_record(
+		(struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL_GONE, .channel = "#a"});
+	reads("");
+	write_record(entry("#a", "e", "good!*@*"));
+	write_record(channel("#a", "dan", NULL));
+	reads("#a by dan +nt 7 []; ");
+}
+
+Test(registry, an_account_of_the_same_name_inherits_nothing)
+{
+	write_record(channel("#a", "eve", NULL));
+	write_record(entry("#a", "o", "dan"));
+	cr_assert(eq(int, apo_account_remove(file.store, "eve"), 0));
+	cr_assert(eq(int, apo_account_remove(file.store, "dan"), 0));
+	cr_assert(eq(int, apo_account_add(file.store, "eve", HASH, 1), 0));
+	cr_assert(eq(int, apo_account_add(file.store, "dan", HASH, 1), 0));
+	reads("#a by nobody +nt 7 []; ");
+}
+
+static void keep(struct apo_registry_record record)
+{
+	apo_registry_thread_keep(&thread, &record);
+}
+
+Test(registry, the_thread_writes_in_order)
+{
+	cr_assert(eq(int, apo_registry_thread_init(&thread, &box, registry), 0));
+	cr_assert(eq(int, apo_registry_thread_start(&thread), 0));
+	keep(channel("#a", "dan", "first"));
+	keep(entry("#a", "b", "bad!*@*"));
+	apo_registry_thread_flush(&thread);
+	keep(channel("#a", "dan", "second"));
+	cr_assert(apo_registry_thread_pause(&thread));
+	cr_assert(eq(u64, thread.kept, 3));
+	cr_assert(eq(int, apo_registry_thread_start(&thread), 0));
+	keep(entry("#a", "q", "quiet!*@*"));
+	apo_registry_thread_stop(&thread);
+	open_registry();
+	reads("#a by dan +nt 7 [second]; #a+b bad!*@*; #a+q quiet!*@*; ");
+}
+
+/* What could not be written waits, and a hand-over is refused meanwhile. */
+Test(registry, a_locked_database_loses_nothing)
+{
+	sqlite3 *other;
+
+	cr_assert(eq(int, apo_sql_open(file.path, &other), SQLITE_OK));
+	cr_assert(eq(int, sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK));
+	cr_assert(eq(int, apo_registry_thread_init(&thread, &box, registry), 0));
+	cr_assert(eq(int, apo_registry_thread_start(&thread), 0));
+	keep(channel("#a", "dan", NULL));
+	cr_assert(not(apo_registry_thread_pause(&thread)));
+	cr_assert(ge(u64, thread.failures, 1));
+	cr_assert(eq(int, sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK));
+	cr_assert(eq(int, apo_registry_thread_start(&thread), 0));
+	cr_assert(apo_registry_thread_pause(&thread));
+	apo_registry_thread_stop(&thread);
+	sqlite3_close(other);
+	open_registry();
+	reads("#a by dan +nt 7 []; ");
+}
