@@ -180,7 +180,7 @@ static void measure(struct session *s, int host)
 		.is_whole = true,
 	};
 
-	rudp_known_paths_note(&s->ep[host]->known_paths, &s->addr[host], &s->addr[!host], &measured,
+	rudp_host_cache_note(&s->ep[host]->hosts, &s->addr[host], &s->addr[!host], &measured,
 			      RUDP_KNOWN_DONE, s->now_ns);
 }
 

@@ -98,7 +98,7 @@ struct rudp_cc_ops {
 	void (*on_idle_restart)(struct rudp_cc *cc, int64_t now_at_ns);
 	void (*on_mtu)(struct rudp_cc *cc, uint32_t datagram_bytes);
 	/*
-	 * Knowledge from other connections to the same host (known_paths.h, startup_group.h). If
+	 * Knowledge from other connections to the same host (host_cache.h). If
 	 * the algorithm does not use it, all three are NULL and is_starting is never set. measured:
 	 * returns false if nothing was measured yet. share: starters connections, this one
 	 * included, are in start-up now. jump: this many bytes may be in flight, paced over

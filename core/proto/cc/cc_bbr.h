@@ -41,10 +41,10 @@
  * at once gives no estimate; then STARTUP is that of the draft. Without a queue the median of the
  * trains is the bandwidth of the bottleneck; if other flows fill it, about our share of it.
  *
- * Known paths (known_paths.h). If earlier connections have measured the path, the first window is
+ * Known paths (host_cache.h). If earlier connections have measured the path, the first window is
  * four fifths of a BDP, and its trains tell whether the path holds more.
  *
- * Startup groups (startup_group.h). If several connections to one host start together, each takes
+ * Shared start-up (host_cache.h). If several connections to one host start together, each takes
  * at most twice its share of the trains' estimate. The first flights are smaller, down to that of
  * RFC 9002.
  *
@@ -96,7 +96,7 @@
  * and the lack of growth do, as in the draft. This ends when an RTT below 1.5 times the smallest is
  * seen. It also ends when four PROBE_RTTs in a row find the same RTT within 1/32, or one that was
  * put off for 30 s by such RTTs: no sender keeps a queue so constant, so the path has become
- * longer. The smallest RTT may come from earlier connections (known_paths.h).
+ * longer. The smallest RTT may come from earlier connections (host_cache.h).
  *
  * Unresponsive flows (RFC 2309). BBR's first version, for example, keeps two BDP in flight whatever
  * is lost. A queue of one BDP is then full except at the moments of PROBE_RTT, and that flow gains

@@ -106,7 +106,7 @@ void rudp_bbr_share(struct rudp_cc *cc, uint32_t starters)
 }
 
 /*
- * Sets the window to what the path held before (known_paths.h), paced over a round trip. If it is
+ * Sets the window to what the path held before (host_cache.h), paced over a round trip. If it is
  * too much, the first round shows it, as in any start-up. Trains tell whether the path holds more.
  */
 void rudp_bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns)

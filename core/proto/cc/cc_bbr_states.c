@@ -136,7 +136,7 @@ static void start_hold(struct bbr *b)
  * These ACKs are of packets sent before the hold, while the sender was filling the suspected queue:
  * their delay can only grow. If it falls by more than a burst explains, it is jitter: the hold
  * ends, and its largest delay becomes the reference. If several connections of this host start
- * together (startup_group.h), all of them hold, and even a real queue falls.
+ * together (host_cache.h), all of them hold, and even a real queue falls.
  */
 static void continue_hold(struct rudp_cc *cc)
 {

@@ -3,6 +3,7 @@
 #include "proto/cc/flow_group.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/cc/cc_pace.h"
 
@@ -21,45 +22,61 @@
 #define TRUST_LEAST (-3)     /* minimum before the group parts; one lower for every four flows */
 #define JUDGED_AFTER 3       /* round trips */
 
-static struct rudp_flow_group *new_group(struct rudp_flow_group **all,
-					 const struct rudp_flow_group_key *key)
+static struct rudp_flow_group *find(const struct rudp_host *host, const struct rudp_addr_key *local)
 {
-	struct rudp_flow_group *group = calloc(1, sizeof *group);
-	bool rudp_table_add_failed = false;
+	struct rudp_flow_group *group = host->flow_groups;
 
-	if (!group)
-		return NULL;
-	group->key = *key;
-	group->apart_ns = RUDP_FLOW_APART_NS;
-	HASH_ADD(hh, *all, key, sizeof group->key, group);
-	if (!rudp_table_add_failed)
-		return group;
-	free(group);
-	return NULL;
-}
-
-struct rudp_flow_group *rudp_flow_group_hold(struct rudp_flow_group **all,
-					     const struct rudp_addr *local,
-					     const struct rudp_addr *remote)
-{
-	struct rudp_flow_group_key key = {rudp_addr_key_of_host(local),
-					  rudp_addr_key_of_host(remote)};
-	struct rudp_flow_group *group;
-
-	HASH_FIND(hh, *all, &key, sizeof key, group);
-	if (!group)
-		group = new_group(all, &key);
-	if (group)
-		group->holders++;
+	while (group && memcmp(&group->local, local, sizeof *local) != 0)
+		group = group->next;
 	return group;
 }
 
-void rudp_flow_group_drop(struct rudp_flow_group **all, struct rudp_flow_group *group)
+static struct rudp_flow_group *new_group(struct rudp_host *host, const struct rudp_addr_key *local)
 {
-	if (--group->holders > 0)
-		return;
-	HASH_DELETE(hh, *all, group);
-	free(group);
+	struct rudp_flow_group *group = calloc(1, sizeof *group);
+
+	if (!group)
+		return NULL;
+	group->host = host;
+	group->local = *local;
+	group->apart_ns = RUDP_FLOW_APART_NS;
+	group->next = host->flow_groups;
+	host->flow_groups = group;
+	return group;
+}
+
+struct rudp_flow_group *rudp_flow_group_hold(struct rudp_host_cache *hosts,
+					     const struct rudp_addr *local,
+					     const struct rudp_addr *remote)
+{
+	struct rudp_addr_key here = rudp_addr_key_of_host(local);
+	struct rudp_host *host = rudp_host_cache_hold(hosts, remote);
+	struct rudp_flow_group *group;
+
+	if (!host)
+		return NULL;
+	group = find(host, &here);
+	if (!group)
+		group = new_group(host, &here);
+	if (group)
+		group->holders++;
+	else
+		rudp_host_cache_drop(hosts, host);
+	return group;
+}
+
+void rudp_flow_group_drop(struct rudp_host_cache *hosts, struct rudp_flow_group *group)
+{
+	struct rudp_host *host = group->host;
+	struct rudp_flow_group **at = &host->flow_groups;
+
+	if (--group->holders == 0) {
+		while (*at != group)
+			at = &(*at)->next;
+		*at = group->next;
+		free(group);
+	}
+	rudp_host_cache_drop(hosts, host);
 }
 
 void rudp_flow_group_join(struct rudp_flow_group *group, struct rudp_flow *flow)

@@ -32,18 +32,16 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "base/table.h"
 #include "proto/cc/cc.h"
+#include "proto/cc/host_cache.h"
 
 #define RUDP_FLOW_APART_NS (10 * RUDP_NS_PER_S)
 #define RUDP_FLOW_APART_NS_MAX (640 * RUDP_NS_PER_S)
 
-struct rudp_flow_group_key {
-	struct rudp_addr_key local, remote; /* without ports */
-};
-
 struct rudp_flow_group {
-	struct rudp_flow_group_key key;
+	struct rudp_host *host;
+	struct rudp_addr_key local;   /* without port */
+	struct rudp_flow_group *next; /* of the same host; NULL: none */
 	unsigned holders;                /* at least 1 */
 	unsigned flows;                  /* holders that send at full rate */
 	unsigned probes[RUDP_CC_PROBES]; /* joint probes started, by kind */
@@ -52,7 +50,6 @@ struct rudp_flow_group {
 	uint64_t wanted_bytes_per_s;     /* requested and not yet taken */
 	uint64_t spare_bytes_per_s; /* given away and not yet taken; at most wanted_bytes_per_s */
 	int64_t apart_until_ns, apart_ns;
-	UT_hash_handle hh;
 };
 
 /*
@@ -68,12 +65,15 @@ struct rudp_flow {
 	unsigned rounds_left; /* round trips until the grant is judged; 0: no grant to judge */
 };
 
-/* Gives the group of these hosts and adds a holder; creates it if needed. NULL: no memory. */
-struct rudp_flow_group *rudp_flow_group_hold(struct rudp_flow_group **all,
+/*
+ * Gives the group of these hosts and adds a holder of it and of the remote host; creates it if
+ * needed. NULL: no memory.
+ */
+struct rudp_flow_group *rudp_flow_group_hold(struct rudp_host_cache *hosts,
 					     const struct rudp_addr *local,
 					     const struct rudp_addr *remote);
 /* Removes a holder, whose flow must have left. The last holder frees the group. */
-void rudp_flow_group_drop(struct rudp_flow_group **all, struct rudp_flow_group *group);
+void rudp_flow_group_drop(struct rudp_host_cache *hosts, struct rudp_flow_group *group);
 
 /* Adds a holder's flow without bandwidth; removes a flow and its bandwidth. */
 void rudp_flow_group_join(struct rudp_flow_group *group, struct rudp_flow *flow);

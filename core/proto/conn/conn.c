@@ -107,7 +107,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	if (options)
 		conn->options = *options;
 	rudp_replay_init(&conn->replay);
-	rudp_rtt_init(&conn->rtt, rudp_known_paths_rtt_ns(&ep->known_paths,
+	rudp_rtt_init(&conn->rtt, rudp_host_cache_rtt_ns(&ep->hosts,
 						    remote, now_at_ns));
 	rudp_acks_init(&conn->acks);
 	rudp_cc_init(&conn->cc, conn->options.cc ? conn->options.cc : ep->config.cc,
@@ -384,7 +384,7 @@ void rudp_conn_close_unread(struct rudp_conn *conn, int64_t now_at_ns)
 /* ICMP reports that the peer's port is closed. */
 static void on_refused(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	rudp_refusals_note(&conn->ep->refusals, &conn->path.remote, now_at_ns);
+	rudp_host_cache_note_refusal(&conn->ep->hosts, &conn->path.remote, now_at_ns);
 	if (conn->state == RUDP_STATE_TIME_WAIT || conn->state == RUDP_STATE_RESET_SENT) {
 		rudp_conn_die(conn, now_at_ns);
 		return;

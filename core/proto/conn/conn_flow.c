@@ -10,7 +10,7 @@ static bool join(struct rudp_conn *conn)
 	struct rudp_conn_flow *mine = &conn->flow;
 
 	if (!mine->group)
-		mine->group = rudp_flow_group_hold(&conn->ep->flow_groups, &conn->path.local,
+		mine->group = rudp_flow_group_hold(&conn->ep->hosts, &conn->path.local,
 						   &conn->path.remote);
 	if (!mine->group)
 		return false;
@@ -38,7 +38,7 @@ void rudp_conn_flow_end(struct rudp_conn *conn)
 {
 	rudp_conn_flow_leave(conn);
 	if (conn->flow.group)
-		rudp_flow_group_drop(&conn->ep->flow_groups, conn->flow.group);
+		rudp_flow_group_drop(&conn->ep->hosts, conn->flow.group);
 	conn->flow.group = NULL;
 }
 

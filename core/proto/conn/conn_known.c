@@ -23,7 +23,7 @@ static void note_loss(struct rudp_conn *conn, int64_t now_at_ns)
 	more.packets = r->answered_packets - known->noted_answered + more.lost;
 	known->noted_answered = r->answered_packets;
 	known->noted_lost += more.lost;
-	rudp_known_paths_note_loss(&conn->ep->known_paths, &conn->path.local, &conn->path.remote,
+	rudp_host_cache_note_loss(&conn->ep->hosts, &conn->path.local, &conn->path.remote,
 				   more, now_at_ns);
 }
 
@@ -38,7 +38,7 @@ static void note(struct rudp_conn *conn, enum rudp_known_use use, int64_t now_at
 	if (!is_used(conn) || !conn->path.validated ||
 	    !conn->cc.ops->measured(&conn->cc, &measured))
 		return;
-	rudp_known_paths_note(&conn->ep->known_paths, &conn->path.local, &conn->path.remote,
+	rudp_host_cache_note(&conn->ep->hosts, &conn->path.local, &conn->path.remote,
 			      &measured, use, now_at_ns);
 	note_loss(conn, now_at_ns);
 }
@@ -56,11 +56,11 @@ static void note_progress(struct rudp_conn *conn, int64_t now_at_ns)
 		note(conn, is_limited ? RUDP_KNOWN_LIMITED : RUDP_KNOWN_BUSY, now_at_ns);
 }
 
-/* The number of connections in the startup group changes with time. */
-static void follow_startup_group(struct rudp_conn *conn, int64_t now_at_ns)
+/* The number of connections in start-up changes with time. */
+static void follow_startup(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->cc.is_starting) {
-		conn->cc.ops->share(&conn->cc, conn->known.startup_group->count);
+		conn->cc.ops->share(&conn->cc, conn->known.startup_host->starting);
 		return;
 	}
 	note_progress(conn, now_at_ns);
@@ -93,7 +93,7 @@ static void set_known_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 
 	if (!is_used(conn))
 		return;
-	base_ns = rudp_known_paths_base_rtt_ns(&conn->ep->known_paths, &conn->path.local,
+	base_ns = rudp_host_cache_base_rtt_ns(&conn->ep->hosts, &conn->path.local,
 					       &conn->path.remote, now_at_ns);
 	if (base_ns > 0)
 		conn->cc.ops->expect_rtt(&conn->cc, base_ns);
@@ -106,7 +106,7 @@ static void on_first_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 
 	conn->known.presumed_rtt_ns = 0;
 	if (presumed_ns > 0 &&
-	    !rudp_known_paths_is_same_length(presumed_ns, conn->rtt.latest_ns))
+	    !rudp_host_cache_is_same_length(presumed_ns, conn->rtt.latest_ns))
 		restart_unknown(conn, now_at_ns);
 	set_known_rtt(conn, now_at_ns);
 	rudp_conn_known_may_start(conn);
@@ -117,22 +117,18 @@ void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at
 {
 	if (has_rtt && conn->rtt.samples == 1)
 		on_first_rtt(conn, now_at_ns);
-	if (conn->known.startup_group)
-		follow_startup_group(conn, now_at_ns);
+	if (conn->known.startup_host)
+		follow_startup(conn, now_at_ns);
 	if (now_at_ns - conn->known.noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS)
 		note_progress(conn, now_at_ns);
 }
 
 void rudp_conn_known_leave(struct rudp_conn *conn)
 {
-	struct rudp_startup_group *group = conn->known.startup_group;
-
-	if (!group)
+	if (!conn->known.startup_host)
 		return;
-	if (group->count == 1)
-		rudp_known_paths_expect(&conn->ep->known_paths, &group->remote, group->peak);
-	rudp_startup_group_leave(&conn->ep->startup_groups, group);
-	conn->known.startup_group = NULL;
+	rudp_host_cache_end_startup(&conn->ep->hosts, conn->known.startup_host);
+	conn->known.startup_host = NULL;
 	if (conn->cc.is_starting)
 		conn->cc.ops->share(&conn->cc, 1);
 }
@@ -153,7 +149,7 @@ void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->known.noted_busy || is_worth_noting(conn))
 		note(conn, conn->known.noted_busy ? RUDP_KNOWN_FREED : RUDP_KNOWN_DONE, now_at_ns);
-	if (!conn->known.startup_group)
+	if (!conn->known.startup_host)
 		return;
 	rudp_conn_known_leave(conn);
 	conn->known.is_to_start = conn->cc.is_starting;
@@ -167,7 +163,7 @@ static uint64_t known_window_unheard(struct rudp_conn *conn, int64_t *span_ns, i
 {
 	const struct rudp_path *path = &conn->path;
 	int64_t *rtt_ns = &conn->known.presumed_rtt_ns;
-	uint64_t bytes = rudp_known_paths_take_recent(&conn->ep->known_paths, &path->local,
+	uint64_t bytes = rudp_host_cache_take_recent(&conn->ep->hosts, &path->local,
 						      &path->remote, conn->cc.cwnd_bytes,
 						      now_at_ns, rtt_ns);
 
@@ -186,7 +182,7 @@ static uint64_t known_window(struct rudp_conn *conn, int64_t *span_ns, int64_t n
 	if (conn->rtt.samples == 0)
 		return known_window_unheard(conn, span_ns, now_at_ns);
 	*span_ns = conn->rtt.min_ns;
-	return rudp_known_paths_take(&conn->ep->known_paths, &path->local, &path->remote,
+	return rudp_host_cache_take(&conn->ep->hosts, &path->local, &path->remote,
 				     conn->rtt.latest_ns, conn->cc.cwnd_bytes, now_at_ns);
 }
 
@@ -219,11 +215,11 @@ void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns)
 	known->is_to_start = false;
 	if (!conn->cc.is_starting)
 		return;
-	if (!known->startup_group)
-		known->startup_group =
-			rudp_startup_group_join(&conn->ep->startup_groups, &conn->path.remote);
-	if (known->startup_group)
-		conn->cc.ops->share(&conn->cc, known->startup_group->count);
+	if (!known->startup_host)
+		known->startup_host = rudp_host_cache_begin_startup(&conn->ep->hosts,
+								    &conn->path.remote);
+	if (known->startup_host)
+		conn->cc.ops->share(&conn->cc, known->startup_host->starting);
 	if (known->may_jump)
 		jump(conn, now_at_ns);
 }

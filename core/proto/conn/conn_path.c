@@ -18,7 +18,7 @@ void rudp_conn_path_validate(struct rudp_conn *conn, int64_t now_at_ns)
  */
 static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	int64_t known_ns = rudp_known_paths_rtt_ns(&conn->ep->known_paths, &conn->path.remote,
+	int64_t known_ns = rudp_host_cache_rtt_ns(&conn->ep->hosts, &conn->path.remote,
 						   now_at_ns);
 
 	rudp_conn_known_on_path_left(conn);

@@ -63,7 +63,7 @@ static bool is_only_fin_left(const struct rudp_conn *conn)
 static bool is_last_fin_forgotten(const struct rudp_conn *conn, int64_t now_at_ns)
 {
 	return is_only_fin_left(conn) && conn->reliability.pto_count >= RUDP_LAST_FIN_PROBES &&
-	       rudp_refusals_has(&conn->ep->refusals, &conn->path.remote, now_at_ns);
+	       rudp_host_cache_has_refused(&conn->ep->hosts, &conn->path.remote, now_at_ns);
 }
 
 /* TCP_USER_TIMEOUT counts from the first SYN, as in Linux. */

@@ -47,7 +47,7 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_pool_init(&ep->conns, sizeof(struct rudp_conn));
 	rudp_pool_init(&ep->syn_answers, sizeof(struct rudp_syn_answer));
 	rudp_associations_init(&ep->associations);
-	rudp_known_paths_init(&ep->known_paths);
+	rudp_host_cache_init(&ep->hosts);
 	ep->answer_limit.second_at_ns = now_at_ns;
 	return ep;
 }
@@ -66,8 +66,7 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 	while (rudp_endpoint_next_unused_socket(ep, &(bool){false}))
 		;
 	rudp_associations_clear(&ep->associations);
-	rudp_known_paths_clear(&ep->known_paths);
-	rudp_startup_groups_fini(&ep->startup_groups);
+	rudp_host_cache_forget(&ep->hosts, NULL);
 	rudp_pool_fini(&ep->conns);
 	rudp_pool_fini(&ep->syn_answers);
 	while (ep->spare_key_count > 0)
@@ -122,8 +121,7 @@ void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on)
 	if (on)
 		return;
 	rudp_associations_clear(&ep->associations);
-	rudp_known_paths_clear(&ep->known_paths);
-	rudp_startup_groups_fini(&ep->startup_groups);
+	rudp_host_cache_forget(&ep->hosts, NULL);
 }
 
 void rudp_endpoint_set_tail(struct rudp_endpoint *ep, bool on)
@@ -512,46 +510,44 @@ static bool check_links(const struct rudp_conn *conn)
 	return false;
 }
 
-static unsigned count_starting(const struct rudp_endpoint *ep)
+/* What the hosts count must equal the sums over the connections. */
+static bool check_hosts(const struct rudp_endpoint *ep)
 {
-	const struct rudp_startup_group *group = ep->startup_groups.by_host;
-	unsigned count = 0;
-
-	for (; group; group = group->hh.next)
-		count += group->count;
-	return count;
-}
-
-/* The sums of the flow groups must equal the sums over their flows. */
-static bool check_flows(const struct rudp_endpoint *ep)
-{
-	const struct rudp_flow_group *group, *next_group;
+	const struct rudp_host *host, *next_host;
 	const struct rudp_conn *conn, *next;
 	uint64_t bytes_per_s = 0, wanted = 0;
-	unsigned holders = 0, flows = 0;
+	unsigned host_holders = 0, starting = 0, holders = 0, flows = 0;
 
-	HASH_ITER(hh, ep->flow_groups, group, next_group) {
-		holders += group->holders;
-		flows += group->flows;
-		bytes_per_s += group->bytes_per_s;
-		wanted += group->wanted_bytes_per_s;
+	HASH_ITER(hh, ep->hosts.table, host, next_host) {
+		host_holders += host->holders;
+		starting += host->starting;
+		for (const struct rudp_flow_group *group = host->flow_groups; group;
+		     group = group->next) {
+			holders += group->holders;
+			flows += group->flows;
+			bytes_per_s += group->bytes_per_s;
+			wanted += group->wanted_bytes_per_s;
+		}
 	}
+	host_holders -= starting + holders;
 	HASH_ITER(hh, ep->by_short_id, conn, next) {
+		starting -= conn->known.startup_host != NULL;
 		holders -= conn->flow.group != NULL;
 		flows -= conn->flow.is_member;
 		bytes_per_s -= conn->flow.flow.counted_bytes_per_s;
 		wanted -= conn->flow.flow.asked_bytes_per_s;
 	}
-	if (holders == 0 && flows == 0 && bytes_per_s == 0 && wanted == 0)
+	if (host_holders == 0 && starting == 0 && holders == 0 && flows == 0 && bytes_per_s == 0 &&
+	    wanted == 0 && rudp_host_cache_check(&ep->hosts))
 		return true;
-	rudp_log(RUDP_LOG_ERROR, "flow groups are inconsistent with their connections");
+	rudp_log(RUDP_LOG_ERROR, "the table of hosts is inconsistent with the connections");
 	return false;
 }
 
 bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 {
 	struct rudp_conn *conn, *next;
-	unsigned half_open = 0, early = 0, starting = 0;
+	unsigned half_open = 0, early = 0;
 	uint64_t charged_bytes = ep->owner_bytes;
 
 	HASH_ITER(hh, ep->by_short_id, conn, next) {
@@ -561,7 +557,6 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 			return false;
 		half_open += conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
 		early += conn->is_early;
-		starting += conn->known.startup_group != NULL;
 		charged_bytes += conn->charged_bytes;
 	}
 	if (charged_bytes != ep->budget.used_bytes) {
@@ -574,17 +569,8 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 		rudp_log(RUDP_LOG_ERROR, "the tables of associations are inconsistent");
 		return false;
 	}
-	if (starting != count_starting(ep)) {
-		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u starting connections, has %u",
-			 count_starting(ep), starting);
+	if (!check_hosts(ep))
 		return false;
-	}
-	if (!check_flows(ep))
-		return false;
-	if (!rudp_known_paths_check(&ep->known_paths)) {
-		rudp_log(RUDP_LOG_ERROR, "the table of known paths is inconsistent");
-		return false;
-	}
 	if (early != ep->early_count) {
 		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u early connections, has %u",
 			 ep->early_count, early);

@@ -277,7 +277,7 @@ struct rudp_forgotten {
 
 /*
  * Removes what connections have stored about a host: associations (association.h), the measured
- * path (known_paths.h), refused ports (refusals.h). Live connections continue. host NULL: all
+ * path and refused ports (host_cache.h). Live connections continue. host NULL: all
  * hosts, and also the associations of initiators whose address was never validated.
  */
 struct rudp_forgotten rudp_endpoint_forget_host(struct rudp_endpoint *ep,

@@ -12,8 +12,7 @@
 #include "proto/crypto/association.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint.h"
-#include "proto/cc/known_paths.h"
-#include "proto/conn/refusals.h"
+#include "proto/cc/host_cache.h"
 #include "proto/conn/syn_shares.h"
 
 #define RUDP_ANSWERS_MAX 64
@@ -69,9 +68,7 @@ struct rudp_endpoint {
 	unsigned spare_key_count;
 	bool spare_keys_wanted;              /* a handshake has started since the array was full */
 	struct rudp_associations associations;
-	struct rudp_known_paths known_paths;
-	struct rudp_flow_group *flow_groups;
-	struct rudp_startup_groups startup_groups;
+	struct rudp_host_cache hosts;
 	struct rudp_conn *by_short_id;
 	struct rudp_conn *last_found; /* the connection of the last packet (a cache); NULL: none */
 	struct rudp_conn *by_peer_id;
@@ -100,7 +97,6 @@ struct rudp_endpoint {
 	struct rudp_answer_limit answer_limit;
 	int64_t early_syn_window_at_ns;
 	unsigned early_syn_count;            /* repeated SYNs in this second */
-	struct rudp_refusals refusals;
 	struct rudp_verdict_counts verdicts;
 	struct rudp_log_ratelimit ratelimit; /* for log lines that peers can cause */
 	/* repair symbol of the packet being built */

@@ -14,7 +14,8 @@
 #define FLOWS_MAX 40
 #define MBIT UINT64_C(125000)
 
-static struct rudp_flow_group *all, *group;
+static struct rudp_host_cache all;
+static struct rudp_flow_group *group;
 static struct rudp_flow flows[FLOWS_MAX];
 static struct rudp_addr local, remote;
 static int64_t now_at_ns;
@@ -24,6 +25,7 @@ static void setup(void)
 {
 	cr_assert(zero(int, rudp_addr_parse(&local, "10.0.0.1:1000")));
 	cr_assert(zero(int, rudp_addr_parse(&remote, "10.0.0.2:2000")));
+	rudp_host_cache_init(&all);
 	now_at_ns = S;
 }
 
@@ -50,7 +52,8 @@ static void teardown(void)
 {
 	while (count > 0)
 		leave();
-	cr_assert(zero(ptr, all));
+	rudp_host_cache_forget(&all, NULL);
+	cr_assert(zero(ptr, all.table));
 }
 
 TestSuite(flow_group, .init = setup, .fini = teardown);
@@ -288,7 +291,9 @@ Test(flow_group, without_memory_there_is_no_group)
 			return;
 		}
 		cr_assert(zero(ptr, group));
-		cr_assert(zero(ptr, all));
+		cr_assert(rudp_host_cache_check(&all));
+		rudp_host_cache_forget(&all, NULL);
+		cr_assert(zero(ptr, all.table));
 	}
 }
 

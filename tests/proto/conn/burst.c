@@ -204,9 +204,9 @@ void burst_know_losses(void)
 	};
 	struct rudp_known_loss loss = {.packets = 3000, .lost = 1000};
 	struct pair *pair = &burst.pair;
-	struct rudp_known_paths *known = &pair->ep[0]->known_paths;
+	struct rudp_host_cache *known = &pair->ep[0]->hosts;
 
-	rudp_known_paths_note(known, &pair->addr[0], &pair->addr[1], &measured, RUDP_KNOWN_DONE,
+	rudp_host_cache_note(known, &pair->addr[0], &pair->addr[1], &measured, RUDP_KNOWN_DONE,
 			      pair->now_ns);
-	rudp_known_paths_note_loss(known, &pair->addr[0], &pair->addr[1], loss, pair->now_ns);
+	rudp_host_cache_note_loss(known, &pair->addr[0], &pair->addr[1], loss, pair->now_ns);
 }

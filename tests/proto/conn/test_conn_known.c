@@ -38,7 +38,7 @@ static void know(uint64_t rate, int64_t rtt_ns)
 		.is_whole = true,
 	};
 
-	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[0], &pair.addr[1], &measured,
+	rudp_host_cache_note(&pair.ep[0]->hosts, &pair.addr[0], &pair.addr[1], &measured,
 			      RUDP_KNOWN_DONE, pair.now_ns);
 }
 
@@ -150,7 +150,7 @@ Test(conn_known, nothing_is_used_with_resume_off)
 {
 	know(RATE, RTT_NS);
 	rudp_endpoint_set_resume(pair.ep[0], false);
-	cr_assert(zero(uint, pair.ep[0]->known_paths.count));
+	cr_assert(zero(uint, pair.ep[0]->hosts.idle_count));
 	know(RATE, RTT_NS);
 	establish();
 	say(MUCH);
@@ -169,23 +169,22 @@ Test(conn_known, not_with_cubic)
 
 Test(conn_known, measurement_is_kept_for_the_next_connection)
 {
-	const struct rudp_known_paths *known = &pair.ep[0]->known_paths;
+	struct rudp_host_cache *known = &pair.ep[0]->hosts;
 
 	establish();
 	say(1000);
 	round_trips(2);
-	cr_assert(zero(uint, known->count)); /* too little for a measurement */
+	/* too little for a measurement */
+	cr_assert(zero(i64, rudp_host_cache_rtt_ns(known, &pair.addr[1], pair.now_ns)));
 	say(MUCH);
 	round_trips(40);
 	cr_assert(zero(u64, rudp_sendbuf_unacked(&pair.conn[0]->sendbuf)));
-	cr_assert(eq(uint, known->count, 1));
-	cr_assert(eq(i64, rudp_known_paths_rtt_ns(&pair.ep[0]->known_paths, &pair.addr[1], pair.now_ns),
-		     RTT_NS));
+	cr_assert(eq(i64, rudp_host_cache_rtt_ns(known, &pair.addr[1], pair.now_ns), RTT_NS));
 }
 
 static unsigned starting(void)
 {
-	return pair.conn[0]->known.startup_group ? pair.conn[0]->known.startup_group->count : 0;
+	return pair.conn[0]->known.startup_host ? pair.conn[0]->known.startup_host->starting : 0;
 }
 
 Test(conn_known, connections_that_start_together_share_a_group)
@@ -198,8 +197,8 @@ Test(conn_known, connections_that_start_together_share_a_group)
 		cr_assert(eq(uint, starting(), i));
 	}
 	round_trips(60);
-	cr_assert(zero(ptr, pair.conn[0]->known.startup_group));
-	cr_assert(eq(ptr, pair.ep[0]->startup_groups.by_host, pair.ep[0]->startup_groups.empty));
+	cr_assert(zero(ptr, pair.conn[0]->known.startup_host));
+	cr_assert(zero(uint, pair.ep[0]->hosts.table->starting));
 	/* The next time this many connections are expected. */
 	know(RATE, RTT_NS);
 	establish();
@@ -224,7 +223,7 @@ Test(conn_known, dead_connection_leaves_its_startup_group)
 	say(MUCH);
 	cr_assert(eq(uint, starting(), 1));
 	rudp_conn_abandon(pair.conn[0], pair.now_ns);
-	cr_assert(eq(ptr, pair.ep[0]->startup_groups.by_host, pair.ep[0]->startup_groups.empty));
+	cr_assert(zero(uint, pair.ep[0]->hosts.table->starting));
 }
 
 /* A window that has grown, or that came from known paths, is not reduced. */
@@ -248,7 +247,7 @@ Test(conn_known, end_of_a_busy_connection_lets_the_next_use_its_window)
 {
 	know(RATE, RTT_NS);
 	establish();
-	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[0], &pair.addr[1],
+	rudp_host_cache_note(&pair.ep[0]->hosts, &pair.addr[0], &pair.addr[1],
 			      &(struct rudp_cc_measured){.bytes_per_s = RATE,
 							 .min_rtt_ns = RTT_NS,
 							 .is_whole = true},
@@ -302,7 +301,7 @@ static void know_empty(int64_t base_rtt_ns, bool is_longer)
 		.is_longer = is_longer,
 	};
 
-	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[0], &pair.addr[1], &measured,
+	rudp_host_cache_note(&pair.ep[0]->hosts, &pair.addr[0], &pair.addr[1], &measured,
 			      RUDP_KNOWN_DONE, pair.now_ns);
 }
 
@@ -331,7 +330,7 @@ Test(conn_known, the_rtt_without_a_queue_is_passed_on)
 Test(conn_known, the_rtt_without_a_queue_is_another_after_a_move)
 {
 	know_empty(RTT_NS / 5, false);
-	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[1], &pair.addr[1],
+	rudp_host_cache_note(&pair.ep[0]->hosts, &pair.addr[1], &pair.addr[1],
 			      &(struct rudp_cc_measured){.bytes_per_s = RATE, .min_rtt_ns = RTT_NS},
 			      RUDP_KNOWN_DONE, pair.now_ns);
 	establish();

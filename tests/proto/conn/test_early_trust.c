@@ -34,7 +34,7 @@ static void know(uint64_t rate, int64_t rtt_ns)
 		.is_whole = true,
 	};
 
-	rudp_known_paths_note(&pair.ep[1]->known_paths, &pair.addr[1], &pair.addr[0], &measured,
+	rudp_host_cache_note(&pair.ep[1]->hosts, &pair.addr[1], &pair.addr[0], &measured,
 			      RUDP_KNOWN_DONE, pair.now_ns);
 }
 

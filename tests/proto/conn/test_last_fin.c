@@ -1,68 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Hosts that report closed ports, and the effect on a last FIN. */
+/* A last FIN, and hosts that report closed ports. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "proto/conn/conn.h"
-#include "proto/conn/refusals.h"
 #include "proto/pair.h"
-
-static struct rudp_addr host(unsigned number, uint16_t port)
-{
-	struct rudp_addr addr = {.family = AF_INET};
-
-	addr.in4.sin_family = AF_INET;
-	addr.in4.sin_addr.s_addr = htonl(0x0a000000 + number);
-	rudp_addr_set_port(&addr, port);
-	return addr;
-}
-
-Test(refusals, one_counts_for_all_ports_of_its_host_for_a_while)
-{
-	struct rudp_refusals refusals = {0};
-	struct rudp_addr from = host(1, 1000), same = host(1, 2000), other = host(2, 1000);
-
-	cr_assert(not(rudp_refusals_has(&refusals, &same, 1)));
-	rudp_refusals_note(&refusals, &from, 1);
-	cr_assert(rudp_refusals_has(&refusals, &same, 1));
-	cr_assert(not(rudp_refusals_has(&refusals, &other, 1)));
-	cr_assert(rudp_refusals_has(&refusals, &same, RUDP_REFUSAL_NS));
-	cr_assert(not(rudp_refusals_has(&refusals, &same, RUDP_REFUSAL_NS + 1)));
-}
-
-Test(refusals, the_oldest_is_evicted_and_a_host_has_one_entry)
-{
-	struct rudp_refusals refusals = {0};
-	struct rudp_addr first = host(1, 1), second = host(2, 1), next;
-
-	rudp_refusals_note(&refusals, &first, 1);
-	for (unsigned i = 0; i < 2 * RUDP_REFUSALS_MAX; i++)
-		rudp_refusals_note(&refusals, &second, 1);
-	cr_assert(rudp_refusals_has(&refusals, &first, 1));
-	for (unsigned i = 0; i < RUDP_REFUSALS_MAX - 1; i++) {
-		next = host(3 + i, 1);
-		rudp_refusals_note(&refusals, &next, 1);
-	}
-	cr_assert(not(rudp_refusals_has(&refusals, &first, 1)));
-	cr_assert(rudp_refusals_has(&refusals, &second, 1));
-}
-
-Test(refusals, one_host_or_all_can_be_forgotten)
-{
-	struct rudp_refusals refusals = {0};
-	struct rudp_addr first = host(1, 1), second = host(2, 1), third = host(3, 1);
-
-	rudp_refusals_note(&refusals, &first, 1);
-	rudp_refusals_note(&refusals, &second, 1);
-	rudp_refusals_forget(&refusals, &third);
-	rudp_refusals_forget(&refusals, &first);
-	cr_assert(not(rudp_refusals_has(&refusals, &first, 1)));
-	cr_assert(rudp_refusals_has(&refusals, &second, 1));
-	rudp_refusals_forget(&refusals, NULL);
-	cr_assert(not(rudp_refusals_has(&refusals, &second, 1)));
-}
 
 /* Time passes for the server, and it receives nothing. */
 static void run_deaf(struct pair *pair, int64_t ns)
@@ -95,7 +39,7 @@ static struct rudp_conn *begin_last_ack(struct pair *pair)
 	return last;
 }
 
-Test(refusals, a_last_fin_is_given_up_if_the_host_refuses_another_port)
+Test(last_fin, a_last_fin_is_given_up_if_the_host_refuses_another_port)
 {
 	struct pair pair;
 
@@ -109,7 +53,7 @@ Test(refusals, a_last_fin_is_given_up_if_the_host_refuses_another_port)
 	pair_fini(&pair);
 }
 
-Test(refusals, a_last_fin_is_retransmitted_before_it_is_given_up)
+Test(last_fin, a_last_fin_is_retransmitted_before_it_is_given_up)
 {
 	struct pair pair;
 	struct rudp_conn *last = begin_last_ack(&pair);
@@ -123,7 +67,7 @@ Test(refusals, a_last_fin_is_retransmitted_before_it_is_given_up)
 	pair_fini(&pair);
 }
 
-Test(refusals, a_connection_with_data_ignores_them)
+Test(last_fin, a_connection_with_data_ignores_them)
 {
 	struct pair pair;
 
