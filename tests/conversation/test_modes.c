@@ -81,6 +81,21 @@ Test(modes, a_key_is_required_to_join)
 	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #a");
 }
 
+Test(modes, an_invitation_overrides_the_limit_once)
+{
+	fixture_gather(&w, 1, "#full");
+	fixture_say(&w, 0, "MODE #full +l 1");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "JOIN #full", ":irc.example 471 eve #full :Cannot join channel (+l)");
+	fixture_say(&w, 0, "INVITE eve #full");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "JOIN #full");
+	HEARS_LIKE(&w, 1, ":eve!* JOIN #full");
+	fixture_say(&w, 1, "PART #full");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "JOIN #full", ":irc.example 471 eve #full :Cannot join channel (+l)");
+}
+
 Test(modes, a_limit_refuses_joins)
 {
 	fixture_say(&w, 0, "MODE #a +l 2");
