@@ -202,6 +202,8 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
 		return -ENOMEM;
 	(void)apo_account_attach(model, client);
 	apo_history_on_account(model, client, is_first);
+	apo_markers_free(client->markers);
+	client->markers = NULL;
 	model->figures.logins++;
 	apo_client_source(client, source);
 	apo_reply(model, client, RPL_LOGGEDIN, source, account, account);

@@ -9,6 +9,7 @@
 
 #include "conversation/model/answers.h"
 #include "conversation/model/channels.h"
+#include "conversation/model/markers.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/tickets.h"
@@ -102,6 +103,7 @@ static void client_free(struct apo_client *client)
 	free(client->real);
 	free(client->away);
 	free(client->account);
+	apo_markers_free(client->markers);
 	free(client->end_reason);
 	free(client);
 }

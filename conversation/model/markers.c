@@ -9,6 +9,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/state_private.h"
 
 struct apo_marker {
 	UT_hash_handle by_target; /* in the table of one account */
@@ -20,17 +21,17 @@ struct apo_marker {
 
 /* ---- an account's markers ---- */
 
-static struct apo_marker *find(const struct apo_readers *readers, const char *target)
+static struct apo_marker *find(struct apo_marker *markers, const char *target)
 {
 	char folded[FOLDED_SIZE];
 	struct apo_marker *marker;
 	size_t len = apo_fold(folded, sizeof folded, target);
 
-	HASH_FIND(by_target, readers->markers, folded, len, marker);
+	HASH_FIND(by_target, markers, folded, len, marker);
 	return marker;
 }
 
-static int add(struct apo_readers *readers, const char *target, int64_t time_ms)
+static int add(struct apo_marker **markers, const char *target, int64_t time_ms)
 {
 	bool rudp_table_add_failed = false;
 	char folded[FOLDED_SIZE];
@@ -41,7 +42,7 @@ static int add(struct apo_readers *readers, const char *target, int64_t time_ms)
 		return -ENOMEM;
 	memcpy(marker->folded, folded, len);
 	marker->time_ms = time_ms;
-	HASH_ADD_KEYPTR(by_target, readers->markers, marker->folded, len, marker);
+	HASH_ADD_KEYPTR(by_target, *markers, marker->folded, len, marker);
 	if (!rudp_table_add_failed)
 		return 0;
 	free(marker);
@@ -60,12 +61,12 @@ void apo_markers_free(struct apo_marker *markers)
 }
 
 /* A marker never goes back in time. */
-static int put(struct apo_readers *readers, const char *target, int64_t time_ms)
+static int put(struct apo_marker **markers, const char *target, int64_t time_ms)
 {
-	struct apo_marker *marker = find(readers, target);
+	struct apo_marker *marker = find(*markers, target);
 
 	if (!marker)
-		return add(readers, target, time_ms);
+		return add(markers, target, time_ms);
 	if (marker->time_ms < time_ms)
 		marker->time_ms = time_ms;
 	return 0;
@@ -76,7 +77,7 @@ int apo_model_on_marker(struct apo_model *model, const char *account, const char
 {
 	struct apo_readers *readers = apo_account_readers(model, account);
 
-	return readers ? put(readers, target, time_ms) : 0;
+	return readers ? put(&readers->markers, target, time_ms) : 0;
 }
 
 /* ---- MARKREAD lines ---- */
@@ -100,17 +101,26 @@ static void tell(struct apo_model *model, struct apo_client *client, const char 
 	apo_tell(model, client, &line);
 }
 
-static int64_t time_of(const struct apo_readers *readers, const char *target)
+static int64_t time_of(struct apo_marker *markers, const char *target)
 {
-	const struct apo_marker *marker = readers ? find(readers, target) : NULL;
+	const struct apo_marker *marker = find(markers, target);
 
 	return marker ? marker->time_ms : 0;
 }
 
+/* NULL: the client is in no account. */
 static struct apo_readers *readers_of(const struct apo_model *model,
 				      const struct apo_client *client)
 {
 	return client->account ? apo_account_readers(model, client->account) : NULL;
+}
+
+/* Those of the account, or of the session of a client without account. */
+static struct apo_marker **markers_of(const struct apo_model *model, struct apo_client *client)
+{
+	struct apo_readers *readers = readers_of(model, client);
+
+	return readers ? &readers->markers : &client->markers;
 }
 
 void apo_marker_tell_joined(struct apo_model *model, struct apo_client *client,
@@ -118,7 +128,7 @@ void apo_marker_tell_joined(struct apo_model *model, struct apo_client *client,
 {
 	if (client->caps & APO_CAP_READ_MARKER)
 		tell(model, client, channel->name,
-		     time_of(readers_of(model, client), channel->name));
+		     time_of(*markers_of(model, client), channel->name));
 }
 
 static void tell_others(struct apo_model *model, const struct apo_client *client,
@@ -136,27 +146,32 @@ static void tell_others(struct apo_model *model, const struct apo_client *client
 
 /* ---- MARKREAD ---- */
 
+static unsigned markers_max(const struct apo_model *model, const struct apo_readers *readers)
+{
+	unsigned max = model->config->markers_max;
+
+	return readers || max < APO_SESSION_MARKERS_MAX ? max : APO_SESSION_MARKERS_MAX;
+}
+
 static void set(struct apo_model *model, struct apo_client *client, const char *target,
 		int64_t time_ms)
 {
 	struct apo_readers *readers = readers_of(model, client);
-	int64_t before_ms = time_of(readers, target), now_ms = apo_wall_ms(model);
+	struct apo_marker **markers = markers_of(model, client);
+	int64_t before_ms = time_of(*markers, target), now_ms = apo_wall_ms(model);
 	const char *wrong = NULL;
 	char folded[FOLDED_SIZE];
 
 	time_ms = time_ms < now_ms ? time_ms : now_ms;
-	if (!readers)
-		wrong = "Log in to an account first";
-	else if (before_ms == 0 &&
-		 HASH_CNT(by_target, readers->markers) >= model->config->markers_max)
-		wrong = "There are too many read markers of your account";
-	else if (time_ms > before_ms && put(readers, target, time_ms) < 0)
+	if (before_ms == 0 && HASH_CNT(by_target, *markers) >= markers_max(model, readers))
+		wrong = "There are too many read markers of yours";
+	else if (time_ms > before_ms && put(markers, target, time_ms) < 0)
 		wrong = "The read timestamp could not be set";
 	if (wrong) {
 		apo_fail_about(model, client, "MARKREAD", "INTERNAL_ERROR", target, wrong);
 		return;
 	}
-	if (time_ms > before_ms) {
+	if (time_ms > before_ms && readers) {
 		apo_fold(folded, sizeof folded, target);
 		model->calls->keep_marker(model->of, client->account, folded, time_ms);
 		tell_others(model, client, readers, target, time_ms);
@@ -185,11 +200,47 @@ void apo_on_markread(struct apo_model *model, struct apo_client *client,
 		apo_fail_about(model, client, "MARKREAD", "INVALID_PARAMS", apo_word(target),
 			       "Invalid parameters");
 	else if (message->param_count == 1)
-		tell(model, client, target, time_of(readers_of(model, client), target));
+		tell(model, client, target, time_of(*markers_of(model, client), target));
 	else if (strncmp(said, by_time, sizeof by_time - 1) != 0 ||
 		 !apo_stamp_read(said + sizeof by_time - 1, &time_ms) || time_ms == 0)
 		apo_fail_about(model, client, "MARKREAD", "INVALID_PARAMS", apo_word(said),
 			       "Invalid parameters");
 	else
 		set(model, client, target, time_ms);
+}
+
+/* ---- hand-over ---- */
+
+static void read_one(struct apo_state *state, struct apo_client *client)
+{
+	char folded[FOLDED_SIZE] = "";
+	int64_t time_ms = 0;
+
+	apo_serializer_string(state->serializer, folded, sizeof folded);
+	apo_serializer_u64(state->serializer, (uint64_t *)&time_ms);
+	apo_serializer_expect(state->serializer, is_target(folded) && time_ms > 0);
+	if (state->serializer->ok && put(&client->markers, folded, time_ms) < 0)
+		state->serializer->ok = false;
+}
+
+static void write_one(struct apo_state *state, struct apo_marker *marker)
+{
+	apo_serializer_string(state->serializer, marker->folded, FOLDED_SIZE);
+	apo_serializer_u64(state->serializer, (uint64_t *)&marker->time_ms);
+}
+
+void apo_markers_serialize(struct apo_state *state, struct apo_client *client)
+{
+	uint32_t count = HASH_CNT(by_target, client->markers), i;
+	struct apo_marker *marker, *next;
+
+	apo_serializer_count(state->serializer, &count, 11);
+	apo_serializer_expect(state->serializer, count <= APO_SESSION_MARKERS_MAX);
+	if (!state->serializer->is_reading) {
+		HASH_ITER(by_target, client->markers, marker, next)
+		write_one(state, marker);
+		return;
+	}
+	for (i = 0; i < count && state->serializer->ok; i++)
+		read_one(state, client);
 }

@@ -103,6 +103,7 @@ struct apo_client {
 	struct rudp_list ending; /* linked: the client is removed when the turn is over */
 	char *end_reason;
 	struct apo_registration *registration;
+	struct apo_marker *markers; /* read markers, as long as it is in no account */
 	struct apo_ticket *ticket; /* the request that waits for an answer; NULL: none */
 	/* The rest of a long answer that is being sent (answers.h); NULL: none. */
 	struct apo_backlog *backlog;

@@ -156,11 +156,43 @@ Test(markers, wrong_requests_are_explained)
 	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
 	answered(1, "MARKREAD #b " THEN,
 		 "FAIL MARKREAD INTERNAL_ERROR #b "
-		 ":There are too many read markers of your account");
-	fixture_join(&w, 3, "eve", "draft/read-marker");
+		 ":There are too many read markers of yours");
+}
+
+Test(markers, a_client_without_account_has_markers_of_its_session)
+{
+	char said[80], heard[80];
+	unsigned i;
+
+	fixture_join(&w, 3, "eve", "draft/read-marker sasl");
+	fixture_join(&w, 4, "fay", "draft/read-marker");
 	answered(3, "MARKREAD #a", "MARKREAD #a *");
-	answered(3, "MARKREAD #a " THEN,
-		 "FAIL MARKREAD INTERNAL_ERROR #a :Log in to an account first");
+	answered(3, "MARKREAD #A " THEN, "MARKREAD #A " THEN);
+	answered(3, "MARKREAD #a " EARLIER, "MARKREAD #a " THEN);
+	answered(3, "MARKREAD fay " EARLIER, "MARKREAD fay " EARLIER);
+	answered(4, "MARKREAD #a", "MARKREAD #a *");
+	cr_assert(eq(str, kept, ""));
+	fixture_hand_over(&w);
+	fixture_forget(&w);
+	fixture_say(&w, 3, "JOIN #a");
+	HEARS_LIKE(&w, 3, ":eve!* JOIN #a");
+	HEARS(&w, 3, ":irc.example MARKREAD #a " THEN);
+	fixture_forget(&w);
+	answered(3, "MARKREAD fay", "MARKREAD fay " EARLIER);
+	for (i = 0; i < 98; i++) {
+		snprintf(said, sizeof said, "MARKREAD #c%u " THEN, i);
+		snprintf(heard, sizeof heard, "MARKREAD #c%u " THEN, i);
+		answered(3, said, heard);
+	}
+	answered(3, "MARKREAD #b " THEN,
+		 "FAIL MARKREAD INTERNAL_ERROR #b :There are too many read markers of yours");
+	/* The account has its own. */
+	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
+	fixture_say(&w, 3, "AUTHENTICATE PLAIN");
+	fixture_say(&w, 3, "AUTHENTICATE AGRhbgBwdw==");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_forget(&w);
+	answered(3, "MARKREAD #a", "MARKREAD #a *");
 }
 
 Test(markers, a_new_account_of_a_dropped_name_has_no_markers)
