@@ -4,15 +4,27 @@
 #include <stdio.h>
 #include <time.h>
 
+#define FIRST_MS (-INT64_C(62167219200000)) /* 0000-01-01T00:00:00.000Z */
+#define LAST_MS INT64_C(253402300799999)   /* 9999-12-31T23:59:59.999Z */
+
+/* The form has four digits for the year. A time beyond them can come with a state or a clock. */
+static int64_t within_form(int64_t wall_ms)
+{
+	if (wall_ms < FIRST_MS)
+		return FIRST_MS;
+	return wall_ms > LAST_MS ? LAST_MS : wall_ms;
+}
+
 void apo_stamp_write(char to[APO_STAMP_BYTES], int64_t wall_ms)
 {
-	time_t seconds = (time_t)(wall_ms / 1000);
+	int64_t kept_ms = within_form(wall_ms);
+	time_t seconds = (time_t)(kept_ms / 1000);
 	struct tm tm;
 	char date[sizeof "YYYY-MM-DDThh:mm:ss"];
 
 	gmtime_r(&seconds, &tm);
 	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(to, APO_STAMP_BYTES, "%s.%03uZ", date, (unsigned)(wall_ms % 1000) % 1000u);
+	snprintf(to, APO_STAMP_BYTES, "%s.%03uZ", date, (unsigned)(kept_ms % 1000) % 1000u);
 }
 
 static bool is_leap(int64_t year)

@@ -8,7 +8,7 @@
 
 #define APO_STAMP_BYTES 25 /* "YYYY-MM-DDThh:mm:ss.sssZ" and its terminator */
 
-/* wall_ms: milliseconds since 1970, in the years 0 to 9999. */
+/* wall_ms: milliseconds since 1970. Of times outside the years 0 to 9999 it writes the nearest. */
 void apo_stamp_write(char to[APO_STAMP_BYTES], int64_t wall_ms);
 
 /* Reads such a time, of the years 1970 to 9999. false: it is not one. */

@@ -323,3 +323,13 @@ Test(stamp, an_instant_is_written_to_the_millisecond)
 	apo_stamp_write(stamp, 0);
 	cr_assert(eq(str, stamp, "1970-01-01T00:00:00.000Z"));
 }
+
+Test(stamp, an_instant_without_a_form_becomes_the_nearest)
+{
+	char stamp[APO_STAMP_BYTES];
+
+	apo_stamp_write(stamp, INT64_MAX);
+	cr_assert(eq(str, stamp, "9999-12-31T23:59:59.999Z"));
+	apo_stamp_write(stamp, INT64_MIN);
+	cr_assert(lt(sz, strlen(stamp), sizeof stamp));
+}
