@@ -249,9 +249,9 @@ const char *rudp_ss_reason(const struct rudp_control_info *info)
 const char *rudp_ss_suite(const struct rudp_control_info *info)
 {
 	switch (info->suite) {
-	case RUDP_SUITE_NNPSK0_AES_256_GCM:
+	case RUDP_SUITE_AES_256_GCM:
 		return "aes-256-gcm";
-	case RUDP_SUITE_NNPSK0_CHACHA20_POLY1305:
+	case RUDP_SUITE_CHACHA20_POLY1305:
 		return "chacha20-poly1305";
 	default:
 		return "";

@@ -37,7 +37,7 @@ static size_t write_short_data(uint8_t *out, uint64_t id)
 
 static size_t write_synack(uint8_t *out, uint64_t id)
 {
-	return rudp_packet_write_synack(out, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, id);
+	return rudp_packet_write_synack(out, RUDP_SUITE_AES_256_GCM, 0, id);
 }
 
 static size_t write_cookie(uint8_t *out, uint64_t id)
@@ -61,7 +61,7 @@ static void put_id(uint8_t *out, uint64_t id)
 static size_t write_resumed(uint8_t *out, uint64_t id, uint8_t flags, size_t cookie_bytes)
 {
 	static const uint8_t cookie[RUDP_COOKIE_MAX_BYTES];
-	size_t head = rudp_packet_write_syn(out, RUDP_SUITE_NNPSK0_AES_256_GCM, flags, ~id, 80,
+	size_t head = rudp_packet_write_syn(out, RUDP_SUITE_AES_256_GCM, flags, ~id, 80,
 					    cookie, cookie_bytes);
 
 	put_id(out + head, id);
@@ -171,7 +171,7 @@ Test(steer, an_id_counts_from_whatever_address_it_comes)
 
 static size_t write_syn(uint8_t *out, struct random *random)
 {
-	rudp_packet_write_syn(out, RUDP_SUITE_NNPSK0_CHACHA20_POLY1305, 0, random_next(random), 80,
+	rudp_packet_write_syn(out, RUDP_SUITE_CHACHA20_POLY1305, 0, random_next(random), 80,
 			      NULL, 0);
 	return 1200;
 }

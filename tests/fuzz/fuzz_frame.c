@@ -81,6 +81,8 @@ static bool write_frame(struct rudp_writer *w, const struct rudp_frame *frame,
 		return rudp_frame_write_arrived(w, frame->offset);
 	case RUDP_FRAME_KEY_SHARE:
 		return rudp_frame_write_key_share(w, frame->share.number, frame->share.public_key);
+	case RUDP_FRAME_IDENTITY:
+		return rudp_frame_write_identity(w, frame->proof);
 	case RUDP_FRAME_REPAIR:
 		return write_repair(w, frame);
 	}
@@ -123,6 +125,8 @@ static bool frame_equal(const struct rudp_frame *a, const struct rudp_frame *b)
 		return a->share.number == b->share.number &&
 		       memcmp(a->share.public_key, b->share.public_key,
 			      sizeof a->share.public_key) == 0;
+	case RUDP_FRAME_IDENTITY:
+		return memcmp(a->proof, b->proof, RUDP_IDENTITY_PROOF_BYTES) == 0;
 	case RUDP_FRAME_REPAIR:
 		return a->repair.offset == b->repair.offset && a->repair.count == b->repair.count &&
 		       a->repair.row == b->repair.row && a->repair.len == b->repair.len &&

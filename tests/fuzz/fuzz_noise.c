@@ -2,7 +2,8 @@
 /*
  * fuzz_noise - both roles of the handshake reading what anybody may send.
  *
- * Input    one byte of options, then what the mode takes:
+ * Input    one byte of options (cipher, psk, which side reads, mode, pattern), then what the mode
+ *          takes:
  *	ARBITRARY  the message itself, to the role that reads it
  *	DAMAGED    patches to a good message: pairs of place (2 bytes) and what to flip there (1)
  *	RESIZED    the new length of a good message (2 bytes), then what fills it up
@@ -22,6 +23,8 @@
 #define OPTION_INITIATOR 4
 #define OPTION_MODE_SHIFT 3
 #define MODES 3
+#define OPTION_PATTERN_SHIFT 5
+#define PATTERNS 5
 
 #define MESSAGE_MAX_BYTES 2048
 #define PAYLOAD_BYTES 100
@@ -32,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t psk[RUDP_KEY_BYTES] = {1, 2, 3};
 static const uint8_t private_keys[2][RUDP_NOISE_DH_BYTES] = {{4, 5, 6}, {7, 8, 9}};
+static const uint8_t static_keys[2][RUDP_NOISE_DH_BYTES] = {{10, 11, 12}, {13, 14, 15}};
 static const uint8_t payload[PAYLOAD_BYTES] = {'p'};
 
 static void require(bool condition)
@@ -40,13 +44,33 @@ static void require(bool condition)
 		abort();
 }
 
+static enum rudp_noise_pattern pattern_of(uint8_t options)
+{
+	return (enum rudp_noise_pattern)((options >> OPTION_PATTERN_SHIFT) % PATTERNS);
+}
+
 static void start(struct rudp_noise *noise, bool initiator, uint8_t options)
 {
 	enum rudp_cipher cipher =
 		options & OPTION_CHACHA ? RUDP_CIPHER_CHACHA20_POLY1305 : RUDP_CIPHER_AES_256_GCM;
 
-	require(rudp_noise_init(noise, initiator, cipher, options & OPTION_PSK ? psk : NULL, "fuzz",
-				4, private_keys[initiator]) == 0);
+	struct rudp_x25519 statics[2];
+	struct rudp_noise_setup setup = {
+		.pattern = pattern_of(options),
+		.initiator = initiator,
+		.cipher = cipher,
+		.psk = options & OPTION_PSK ? psk : NULL,
+		.own_static = &statics[initiator],
+		.remote_static = statics[!initiator].public_key,
+		.prologue = "fuzz",
+		.prologue_len = 4,
+	};
+
+	for (int i = 0; i < 2; i++)
+		require(rudp_x25519_init(&statics[i], static_keys[i]) == 0);
+	require(rudp_noise_init(noise, &setup, private_keys[initiator]) == 0);
+	rudp_x25519_fini(&statics[0]);
+	rudp_x25519_fini(&statics[1]);
 }
 
 /* Brings reader to where it reads; returns the length of the good message that it waits for. */
@@ -100,10 +124,12 @@ static void go_on(struct rudp_noise *reader, int rc)
 		return;
 	}
 	if (!reader->initiator) {
+		size_t overhead = rudp_noise_overhead_bytes(reader);
+
 		written =
 			rudp_noise_write(reader, payload, sizeof payload, message, sizeof message);
 		require(written == -EBADMSG || /* a point of low order */
-			written == PAYLOAD_BYTES + RUDP_NOISE_OVERHEAD_BYTES);
+			written == PAYLOAD_BYTES + (int)overhead);
 		if (written < 0)
 			return;
 	}
@@ -132,11 +158,16 @@ static size_t resize(uint8_t *message, size_t len, const uint8_t *data, size_t s
 	return new_len;
 }
 
-/* Without a psk the first message is sealed under nothing: any that is long enough is a good one.
+/*
+ * Without a psk the first message of NN, NX and XX is sealed under nothing: any that is long enough
+ * is a good one.
  */
 static bool is_sealed(uint8_t options)
 {
-	return options & (OPTION_PSK | OPTION_INITIATOR);
+	enum rudp_noise_pattern pattern = pattern_of(options);
+
+	return (options & (OPTION_PSK | OPTION_INITIATOR)) || pattern == RUDP_NOISE_NK ||
+	       pattern == RUDP_NOISE_IK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -37,18 +37,18 @@ static void make_packets(void)
 	uint8_t bytes[INPUT_MAX_BYTES] = {0};
 	size_t len;
 
-	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, ID, 443, NULL, 0);
+	rudp_packet_write_syn(bytes, RUDP_SUITE_AES_256_GCM, 0, ID, 443, NULL, 0);
 	save("packet", "syn", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
-	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_CHACHA20_POLY1305, 0, ID, 443, filler, 24);
+	rudp_packet_write_syn(bytes, RUDP_SUITE_CHACHA20_POLY1305, 0, ID, 443, filler, 24);
 	save("packet", "syn_with_cookie", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES + 24);
-	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, RUDP_SYN_RESUME, ID, 443, NULL, 0);
+	rudp_packet_write_syn(bytes, RUDP_SUITE_AES_256_GCM, RUDP_SYN_RESUME, ID, 443, NULL, 0);
 	save("packet", "syn_resumed", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
-	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, RUDP_SYN_RESUME | RUDP_SYN_DH, ID,
+	rudp_packet_write_syn(bytes, RUDP_SUITE_AES_256_GCM, RUDP_SYN_RESUME | RUDP_SYN_DH, ID,
 			      443, NULL, 0);
 	save("packet", "syn_resumed_with_dh", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
 	bytes[1] = RUDP_VERSION + 1;
 	save("packet", "syn_of_another_version", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
-	len = rudp_packet_write_synack(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, ID);
+	len = rudp_packet_write_synack(bytes, RUDP_SUITE_AES_256_GCM, 0, ID);
 	save("packet", "synack", bytes, len + 100);
 	len = rudp_packet_write_cookie(bytes, ID, filler, 24);
 	save("packet", "cookie", bytes, len);

@@ -297,7 +297,7 @@ static struct rudp_endpoint *endpoint(struct session *s, uint8_t flags)
 		.random_context = s,
 		.datagram_max = interface_of,
 		.has_psk = flags & 1,
-		.suite = flags & 2 ? RUDP_SUITE_NNPSK0_AES_256_GCM : RUDP_SUITE_NNPSK0_CHACHA20_POLY1305,
+		.suite = flags & 2 ? RUDP_SUITE_AES_256_GCM : RUDP_SUITE_CHACHA20_POLY1305,
 		.cc = flags & 4 ? &rudp_cc_cubic : &rudp_cc_bbr,
 		.receive_buffer_max_bytes = flags & 8 ? 4096 : 1 << 20,
 		.send_buffer_max_bytes = flags & 16 ? 4096 : 1 << 20,

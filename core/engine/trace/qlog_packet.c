@@ -91,6 +91,8 @@ static void put_frame(struct rudp_qlog_text *t, const struct rudp_frame *frame,
 		rudp_qlog_put_pair(t, "raw_frame_type", RUDP_FRAME_KEY_SHARE);
 		rudp_qlog_put_pair(t, "number", frame->share.number);
 		return;
+	case RUDP_FRAME_IDENTITY:
+		break;
 	case RUDP_FRAME_REPAIR:
 		rudp_qlog_put_word(t, "frame_type", "unknown");
 		rudp_qlog_put_pair(t, "raw_frame_type", RUDP_FRAME_REPAIR);

@@ -81,6 +81,8 @@ void rudp_conn_raise(struct rudp_conn *conn, unsigned events)
 	if (conn->user_closed)
 		return;
 	conn->events |= events;
+	if (rudp_conn_identity_is_awaited(conn))
+		return;
 	if (!rudp_list_is_linked(&conn->event_link))
 		rudp_list_append(&conn->ep->events, &conn->event_link);
 }
@@ -157,6 +159,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	if (conn->has_keys)
 		rudp_keys_fini(&conn->keys);
 	rudp_key_exchange_free(conn->exchange);
+	rudp_identity_proof_free(conn->identity_proof);
 	rudp_reliability_fini(&conn->reliability);
 	rudp_acks_fini(&conn->acks);
 	rudp_replay_fini(&conn->replay);
@@ -193,6 +196,15 @@ void rudp_conn_fail(struct rudp_conn *conn, int error, int64_t now_at_ns)
 	rudp_conn_die(conn, now_at_ns);
 }
 
+/* The listener's side is ESTABLISHED, and the initiator has proven all that it has to prove. */
+void rudp_conn_on_authenticated(struct rudp_conn *conn, bool is_new, int64_t now_at_ns)
+{
+	rudp_conn_keep_offer(conn, now_at_ns);
+	rudp_conn_prove_address(conn);
+	if (conn->listener && is_new)
+		rudp_listener_on_established(conn->listener, conn);
+}
+
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	bool was_early = conn->is_early; /* the program has accepted it already */
@@ -203,17 +215,13 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->path.validated = true;
 	else
 		rudp_conn_path_validate(conn, now_at_ns);
-	if (!conn->initiator) {
-		rudp_conn_keep_offer(conn, now_at_ns);
-		rudp_conn_prove_address(conn);
-	}
 	conn->progress_at_ns = now_at_ns;
 	rudp_conn_fec_on_established(conn);
 	rudp_conn_tail_on_established(conn, now_at_ns);
 	rudp_conn_raise(conn, was_early ? RUDP_EVENT_WRITABLE
 					: RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);
-	if (conn->listener && !was_early)
-		rudp_listener_on_established(conn->listener, conn);
+	if (!conn->initiator && !rudp_conn_identity_is_awaited(conn))
+		rudp_conn_on_authenticated(conn, !was_early, now_at_ns);
 	if (conn->sendbuf.fin_wanted)
 		rudp_conn_enter(conn, RUDP_STATE_FIN_WAIT_1);
 }

@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "proto/cc/cc.h"
 #include "proto/crypto/aead.h"
+#include "proto/crypto/credentials.h"
 #include "proto/wire/frame.h"
 
 struct rudp_conn;
@@ -56,23 +57,30 @@ enum rudp_event {
 struct rudp_conn_options {
 	int64_t connect_timeout_ns;      /* 0: RUDP_CONNECT_TIMEOUT_NS */
 	int64_t user_timeout_ns;         /* 0: RUDP_USER_TIMEOUT_NS; TCP_USER_TIMEOUT */
-	bool keepalive;                  /* SO_KEEPALIVE */
 	int64_t keepalive_idle_ns;       /* 0: 2 h */
 	int64_t keepalive_interval_ns;   /* 0: 75 s */
 	unsigned keepalive_probes;       /* 0: 9 */
-	const struct rudp_cc_ops *cc;    /* NULL: the endpoint's */
-	uint64_t pacing_bytes_per_s_max; /* 0: no limit; SO_MAX_PACING_RATE */
+	bool keepalive;                  /* SO_KEEPALIVE */
+	uint8_t tos, tclass; /* for packets over IPv4 and IPv6; the ECN bits are ignored */
 	/* connect: bytes written before the SYN is sent may travel in it if the peer is known
 	 * (docs/protocol.md section 6.8) */
 	bool early;
 	/* connect: send no SYN before the program writes or shuts down, */
 	bool deferred;
+	/* connect: the listener must show a static key, whatever it is */
+	bool asks_peer;
 	int64_t deferred_max_ns; /* or before this time has passed; 0: no limit */
+	const struct rudp_cc_ops *cc;    /* NULL: the endpoint's */
+	uint64_t pacing_bytes_per_s_max; /* 0: no limit; SO_MAX_PACING_RATE */
+	/*
+	 * connect: the static key that the listener must prove; read by connect only. NULL: none.
+	 * With either of peer_key and asks_peer the endpoint's identity, if it has one, is shown.
+	 */
+	const uint8_t *peer_key;
 	/* SO_SNDBUF, SO_RCVBUF: limit of the bytes held in each direction; 0: the program sets none.
 	 * Values below RUDP_BUFFER_LEAST_BYTES count as that. */
 	uint64_t send_max_bytes;
 	uint64_t receive_max_bytes;
-	uint8_t tos, tclass; /* for packets over IPv4 and IPv6; the ECN bits are ignored */
 };
 
 #define RUDP_BUFFER_LEAST_BYTES 4096
@@ -137,6 +145,9 @@ const struct rudp_addr *rudp_conn_path_local(const struct rudp_conn *conn); /* c
  * closed.
  */
 struct rudp_listener *rudp_conn_listener(const struct rudp_conn *conn);
+
+/* What the handshake has proven so far. Valid as long as the connection. */
+const struct rudp_credentials *rudp_conn_credentials(const struct rudp_conn *conn);
 
 /* Returns the pending events and clears them. */
 unsigned rudp_conn_take_events(struct rudp_conn *conn);

@@ -10,6 +10,7 @@
 /* One handshake at the listener: full (Noise) or resumed. */
 struct answering {
 	struct rudp_conn *conn;
+	const struct rudp_listener *listener;
 	const struct rudp_packet *syn;
 	struct rudp_noise noise;
 	struct rudp_resume resume;
@@ -24,6 +25,13 @@ static bool is_resumed(const struct rudp_packet *syn)
 	return syn->flags & RUDP_SYN_RESUME;
 }
 
+/* A SYN has at least 1200 bytes, so it has room for all of this. */
+static size_t message_bytes(const struct rudp_packet *syn)
+{
+	return syn->body_bytes - RUDP_SYN_CHECK_BYTES -
+	       (syn->flags & RUDP_SYN_TO_KEY ? RUDP_SYN_MAC_BYTES : 0);
+}
+
 /*
  * Tries each pre-shared key. The SYN does not name its key, so that observers cannot see which one
  * it is.
@@ -35,21 +43,42 @@ static int try_keys(struct answering *a)
 	int len = -EBADMSG;
 
 	for (unsigned i = 0; i < ep->psk_count && len == -EBADMSG; i++) {
-		rudp_handshake_start_noise(a->conn, &a->noise, false, syn->id, syn->target_port,
-					   &ep->psks[i]);
-		len = rudp_noise_read(&a->noise, syn->body, syn->body_bytes - RUDP_SYN_CHECK_BYTES,
-				      a->payload, sizeof a->payload);
+		rudp_noise_fini(&a->noise);
+		if (rudp_handshake_start_noise(a->conn, &a->noise, false, syn->id, syn->target_port,
+					       &ep->psks[i]) < 0)
+			return -ENOMEM;
+		len = rudp_noise_read(&a->noise, syn->body, message_bytes(syn), a->payload,
+				      sizeof a->payload);
 	}
 	return len;
 }
 
+/*
+ * Compared before any X25519, so that a stranger who does not know this listener's key causes none.
+ */
+static bool is_for_other_key(const struct answering *a)
+{
+	const struct rudp_packet *syn = a->syn;
+	const uint8_t *mac = syn->body + message_bytes(syn);
+	struct rudp_reader reader = rudp_reader(mac, RUDP_SYN_MAC_BYTES);
+
+	if (!(syn->flags & RUDP_SYN_TO_KEY))
+		return false;
+	return !a->conn->ep->has_identity ||
+	       rudp_read_u64(&reader) != rudp_syn_mac(a->conn->ep->static_key.public_key,
+						      syn->header, (size_t)(mac - syn->header));
+}
+
 static enum rudp_verdict noise_read_syn(struct answering *a)
 {
+	if (is_for_other_key(a))
+		return RUDP_VERDICT_OTHER_KEY;
 	a->payload_len = try_keys(a);
 	if (a->payload_len == -ENOMEM)
 		return RUDP_VERDICT_NO_MEMORY;
 	if (a->payload_len < 0)
 		return RUDP_VERDICT_KEY_MISMATCH;
+	rudp_handshake_take_peer_key(a->conn, &a->noise, true);
 	return rudp_handshake_give_noise_key(a->conn, &a->noise) < 0 ? RUDP_VERDICT_NO_MEMORY
 								     : RUDP_VERDICT_OK;
 }
@@ -73,6 +102,12 @@ static enum rudp_verdict read_syn(struct answering *a, int64_t now_at_ns)
 	return verdict;
 }
 
+/* In XX the initiator shows its key in the third message. */
+static bool shows_key_later(const struct rudp_packet *syn)
+{
+	return rudp_handshake_pattern(syn->flags) == RUDP_NOISE_XX;
+}
+
 static int seal_synack(struct answering *a, struct rudp_syn_answer *answer, const uint8_t *payload,
 		       size_t payload_len)
 {
@@ -89,6 +124,9 @@ static int seal_synack(struct answering *a, struct rudp_syn_answer *answer, cons
 			      sizeof answer->synack - answer->len);
 	if (rc >= 0)
 		rudp_handshake_end_noise(&a->noise, &a->keys);
+	if (rc >= 0 && shows_key_later(a->syn) &&
+	    rudp_conn_identity_await(a->conn, &a->noise) < 0)
+		return -ENOMEM;
 	return rc;
 }
 
@@ -136,6 +174,7 @@ static enum rudp_verdict write_synack(struct answering *a, int64_t now_at_ns)
 	rudp_handshake_own_params(conn, &params);
 	params.association_id = new_offer(a);
 	params.early_taken_bytes = conn->early_bytes;
+	params.key_lasts = (a->syn->flags & RUDP_SYN_ASK_KEY) && conn->ep->has_identity;
 	rudp_params_write(&writer, &params);
 	answer->len = (uint16_t)rudp_packet_write_synack(answer->synack, conn->suite,
 							 a->syn->flags, a->syn->id);
@@ -172,6 +211,9 @@ static enum rudp_verdict answer_syn(struct answering *a, bool early_allowed, int
 {
 	enum rudp_verdict verdict = read_syn(a, now_at_ns);
 
+	if (verdict == RUDP_VERDICT_OK && !shows_key_later(a->syn) &&
+	    !rudp_conn_is_authorized(a->conn, a->listener))
+		verdict = RUDP_VERDICT_NOT_AUTHORIZED;
 	if (verdict == RUDP_VERDICT_OK && !is_resumed(a->syn) && a->params.spent.association_id)
 		verdict = rudp_endpoint_spend(a->conn->ep, &a->params.spent, now_at_ns);
 	if (verdict != RUDP_VERDICT_OK)
@@ -181,13 +223,16 @@ static enum rudp_verdict answer_syn(struct answering *a, bool early_allowed, int
 }
 
 /* A listener answers a SYN with a new connection. */
-enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
-					     bool early_allowed, int64_t now_at_ns)
+enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn,
+					     const struct rudp_listener *listener,
+					     const struct rudp_packet *syn, bool early_allowed,
+					     int64_t now_at_ns)
 {
 	struct answering a;
 	enum rudp_verdict verdict;
 
 	a.conn = conn;
+	a.listener = listener;
 	a.syn = syn;
 	a.noise = (struct rudp_noise){0};
 	a.resume = (struct rudp_resume){0};

@@ -33,21 +33,36 @@ size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, siz
 	return params.early_bytes;
 }
 
-/* Makes the SYN's message for a full handshake; the handshake's flags are then 0. */
+uint8_t rudp_handshake_full_flags(const struct rudp_conn *conn)
+{
+	uint8_t flags = 0;
+
+	if (conn->handshake->knows_peer)
+		flags = RUDP_SYN_TO_KEY;
+	else if (conn->handshake->asks_peer)
+		flags = RUDP_SYN_ASK_KEY;
+	return flags && conn->ep->has_identity ? flags | RUDP_SYN_OWN_KEY : flags;
+}
+
+/* Makes the SYN's message for a full handshake. */
 static int noise_begin(struct rudp_conn *conn)
 {
 	struct rudp_handshake *handshake = conn->handshake;
-	uint8_t payload[RUDP_SYN_MESSAGE_BYTES - RUDP_NOISE_OVERHEAD_BYTES];
+	uint8_t payload[RUDP_SYN_MESSAGE_BYTES];
+	size_t payload_bytes = sizeof payload;
 	int rc;
 
-	conn->syn_flags = handshake->flags = 0;
-	rudp_handshake_start_noise(conn, &handshake->noise, true, conn->id,
-				   handshake->target_port, &conn->ep->psks[0]);
-	rc = rudp_handshake_give_noise_key(conn, &handshake->noise);
+	conn->syn_flags = handshake->flags = rudp_handshake_full_flags(conn);
+	rc = rudp_handshake_start_noise(conn, &handshake->noise, true, conn->id,
+					handshake->target_port, &conn->ep->psks[0]);
+	if (rc == 0)
+		rc = rudp_handshake_give_noise_key(conn, &handshake->noise);
 	if (rc < 0)
 		return rc;
-	rudp_conn_write_syn_payload(conn, payload, sizeof payload, false);
-	rc = rudp_noise_write(&handshake->noise, payload, sizeof payload, handshake->message,
+	payload_bytes -= rudp_noise_overhead_bytes(&handshake->noise);
+	payload_bytes -= handshake->flags & RUDP_SYN_TO_KEY ? RUDP_SYN_MAC_BYTES : 0;
+	rudp_conn_write_syn_payload(conn, payload, payload_bytes, false);
+	rc = rudp_noise_write(&handshake->noise, payload, payload_bytes, handshake->message,
 			      sizeof handshake->message);
 	handshake->message_bytes = rc < 0 ? 0 : (size_t)rc;
 	return rc < 0 ? rc : 0;
@@ -63,6 +78,17 @@ static int begin_syn(struct rudp_conn *conn, int64_t now_at_ns)
 	return rc;
 }
 
+static void take_peer_options(struct rudp_conn *conn)
+{
+	struct rudp_handshake *handshake = conn->handshake;
+
+	handshake->asks_peer = conn->options.asks_peer;
+	handshake->knows_peer = conn->options.peer_key;
+	if (handshake->knows_peer)
+		memcpy(handshake->peer_key, conn->options.peer_key, sizeof handshake->peer_key);
+	conn->options.peer_key = NULL; /* the caller's */
+}
+
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns)
 {
 	struct rudp_handshake *handshake = calloc(1, sizeof *handshake);
@@ -74,6 +100,7 @@ int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int6
 	conn->suite = conn->ep->config.suite;
 	conn->handshake = handshake;
 	handshake->target_port = target_port;
+	take_peer_options(conn);
 	handshake->cookies_left = RUDP_COOKIES_AT_ONCE;
 	conn->is_deferred = conn->options.deferred;
 	if (!conn->is_deferred)
@@ -97,7 +124,7 @@ void rudp_conn_handshake_release(struct rudp_conn *conn, int64_t now_at_ns)
 size_t rudp_conn_write_syn(struct rudp_conn *conn, uint8_t *out)
 {
 	const struct rudp_handshake *handshake = conn->handshake;
-	struct rudp_writer check;
+	struct rudp_writer end;
 	size_t len;
 
 	if (handshake->message_bytes == 0 && rudp_conn_resume_seal(conn) < 0)
@@ -107,8 +134,11 @@ size_t rudp_conn_write_syn(struct rudp_conn *conn, uint8_t *out)
 				    handshake->cookie_bytes);
 	memcpy(out + len, handshake->message, handshake->message_bytes);
 	len += handshake->message_bytes;
-	check = rudp_writer(out + len, RUDP_SYN_CHECK_BYTES);
-	rudp_write_u64(&check, rudp_handshake_digest(out, len));
+	end = rudp_writer(out + len, RUDP_SYN_MAC_BYTES + RUDP_SYN_CHECK_BYTES);
+	if (handshake->flags & RUDP_SYN_TO_KEY)
+		rudp_write_u64(&end, rudp_syn_mac(handshake->peer_key, out, len));
+	len += rudp_writer_len(&end);
+	rudp_write_u64(&end, rudp_handshake_digest(out, len));
 	return len + RUDP_SYN_CHECK_BYTES;
 }
 
@@ -123,19 +153,23 @@ static enum rudp_verdict on_second_synack(struct rudp_conn *conn, uint64_t diges
 }
 
 /* Works on a copy of the handshake state: a forged SYNACK must not spoil it for the real one. */
-static int noise_read_synack(const struct rudp_conn *conn, const struct rudp_packet *packet,
+static int noise_read_synack(struct rudp_conn *conn, const struct rudp_packet *packet,
 			     uint8_t payload[RUDP_SYNACK_MAX_BYTES], struct rudp_resume_keys *keys)
 {
 	struct rudp_noise noise;
-	int len;
+	int len, rc = 0;
 
 	rudp_noise_copy(&noise, &conn->handshake->noise);
 	len = rudp_noise_read(&noise, packet->body, packet->body_bytes, payload,
 			      RUDP_SYNACK_MAX_BYTES);
-	if (len >= 0)
+	if (len >= 0) {
 		rudp_handshake_end_noise(&noise, keys);
+		rudp_handshake_take_peer_key(conn, &noise, packet->flags & RUDP_SYN_TO_KEY);
+	}
+	if (len >= 0 && rudp_handshake_pattern(packet->flags) == RUDP_NOISE_XX)
+		rc = rudp_conn_identity_prove(conn, &noise);
 	rudp_noise_fini(&noise);
-	return len;
+	return rc < 0 ? rc : len;
 }
 
 static enum rudp_verdict read_synack(struct rudp_conn *conn, const struct rudp_packet *packet,
@@ -160,6 +194,8 @@ static enum rudp_verdict read_synack(struct rudp_conn *conn, const struct rudp_p
 		verdict = RUDP_VERDICT_BAD_PARAM;
 	if (verdict == RUDP_VERDICT_OK && rudp_handshake_start_keys(conn, keys) < 0)
 		verdict = RUDP_VERDICT_NO_MEMORY;
+	if (verdict == RUDP_VERDICT_OK)
+		conn->credentials.peer_key_lasts |= params->key_lasts;
 	return verdict;
 }
 
@@ -179,6 +215,11 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 		/* It answers an earlier SYN, which was refused meanwhile. */
 		return RUDP_VERDICT_WRONG_STATE;
 	verdict = read_synack(conn, packet, &params, &keys);
+	if (verdict == RUDP_VERDICT_OK && !rudp_conn_is_authorized(conn, NULL)) {
+		rudp_wipe(&keys, sizeof keys);
+		rudp_conn_fail(conn, EACCES, now_at_ns);
+		return RUDP_VERDICT_NOT_AUTHORIZED;
+	}
 	if (verdict == RUDP_VERDICT_OK && rudp_handshake_makes_association(packet->flags))
 		rudp_conn_take_offer(conn, params.association_id, &keys.secrets, now_at_ns);
 	rudp_wipe(&keys, sizeof keys);
@@ -235,6 +276,9 @@ static int refusal_error(uint8_t refusal)
 		return EPROTONOSUPPORT;
 	case RUDP_REFUSAL_EARLY_TAKEN:
 		return ECONNRESET;
+	case RUDP_REFUSAL_OTHER_KEY:
+	case RUDP_REFUSAL_NOT_AUTHORIZED:
+		return EACCES;
 	default:
 		return ECONNREFUSED;
 	}
@@ -307,7 +351,7 @@ enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_
 	if (packet->refusal == RUDP_REFUSAL_VERSION)
 		rudp_association_forget(&conn->ep->associations, &conn->first_remote,
 					conn->handshake->ticket.association_id);
-	rudp_log(packet->refusal == RUDP_REFUSAL_KEY_MISMATCH ? RUDP_LOG_ERROR : RUDP_LOG_INFO,
+	rudp_log(refusal_error(packet->refusal) == ECONNREFUSED ? RUDP_LOG_INFO : RUDP_LOG_ERROR,
 		 "connect to %s refused: %s", rudp_addr_format(&conn->first_remote, remote),
 		 refusal_text(packet->refusal));
 	rudp_conn_fail(conn, refusal_error(packet->refusal), now_at_ns);

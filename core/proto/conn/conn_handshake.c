@@ -15,7 +15,7 @@
 
 enum rudp_cipher rudp_cipher_of(uint8_t suite)
 {
-	return suite == RUDP_SUITE_NNPSK0_CHACHA20_POLY1305 ? RUDP_CIPHER_CHACHA20_POLY1305
+	return suite == RUDP_SUITE_CHACHA20_POLY1305 ? RUDP_CIPHER_CHACHA20_POLY1305
 							    : RUDP_CIPHER_AES_256_GCM;
 }
 
@@ -98,16 +98,46 @@ void rudp_handshake_take_params(struct rudp_conn *conn, const struct rudp_params
 	memcpy(conn->peer_reset_token, params->reset_token, sizeof conn->peer_reset_token);
 }
 
-void rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,
-				uint64_t source_id, uint16_t target_port,
-				const struct rudp_psk *psk)
+/* Whether this side proves a static key in the handshake. */
+static bool needs_own_static(uint8_t flags, bool initiator)
+{
+	return flags & (initiator ? RUDP_SYN_OWN_KEY : RUDP_SYN_TO_KEY | RUDP_SYN_ASK_KEY);
+}
+
+int rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,
+			       uint64_t source_id, uint16_t target_port, const struct rudp_psk *psk)
 {
 	uint8_t prologue[RUDP_SYN_HEADER_BYTES];
+	struct rudp_noise_setup setup = {
+		.pattern = rudp_handshake_pattern(conn->syn_flags),
+		.initiator = initiator,
+		.cipher = rudp_cipher_of(conn->suite),
+		.psk = psk->bytes,
+		.remote_static = initiator ? conn->handshake->peer_key : NULL,
+		.prologue = prologue,
+		.prologue_len = sizeof prologue,
+	};
 
-	rudp_packet_write_prologue(prologue, conn->suite, 0, source_id, target_port);
-	rudp_noise_start(noise, initiator, rudp_cipher_of(conn->suite), psk->bytes, prologue,
-			 sizeof prologue);
-	conn->psk_id = psk->id;
+	conn->credentials = (struct rudp_credentials){.psk_id = psk->id};
+	if (needs_own_static(conn->syn_flags, initiator)) {
+		setup.own_static = rudp_endpoint_static_key(conn->ep);
+		if (!setup.own_static)
+			return -ENOMEM;
+		conn->credentials.has_own_key = true;
+	}
+	rudp_packet_write_prologue(prologue, conn->suite, conn->syn_flags, source_id, target_port);
+	rudp_noise_start(noise, &setup);
+	return 0;
+}
+
+void rudp_handshake_take_peer_key(struct rudp_conn *conn, const struct rudp_noise *noise,
+				  bool lasts)
+{
+	if (!noise->has_remote_static)
+		return;
+	conn->credentials.has_peer_key = true;
+	conn->credentials.peer_key_lasts = lasts;
+	memcpy(conn->credentials.peer_key, noise->remote_static, sizeof conn->credentials.peer_key);
 }
 
 int rudp_handshake_give_noise_key(struct rudp_conn *conn, struct rudp_noise *noise)

@@ -31,12 +31,15 @@ size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, siz
 				   bool with_early);
 
 /*
- * The full handshake: start it with one of the endpoint's pre-shared keys, give it a fresh key pair
- * (0 or -ENOMEM), take its results.
+ * The full handshake: start it with one of the endpoint's pre-shared keys (0 or -ENOMEM), give it a
+ * fresh key pair (0 or -ENOMEM), take its results.
  */
-void rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,
-				uint64_t source_id, uint16_t target_port,
-				const struct rudp_psk *psk);
+int rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,
+			       uint64_t source_id, uint16_t target_port, const struct rudp_psk *psk);
+enum rudp_noise_pattern rudp_handshake_pattern(uint8_t flags);
+/* Takes the static key that noise has read and proven, if there is one. */
+void rudp_handshake_take_peer_key(struct rudp_conn *conn, const struct rudp_noise *noise,
+				  bool lasts);
 int rudp_handshake_give_noise_key(struct rudp_conn *conn, struct rudp_noise *noise);
 void rudp_handshake_end_noise(const struct rudp_noise *noise, struct rudp_resume_keys *keys);
 /* Ends both kinds of handshake: the connection gets its transport keys. Returns 0 or -ENOMEM. */

@@ -73,10 +73,28 @@ static void add_window(struct rudp_plan *plan)
 	plan->sent.content |= RUDP_CONTENT_WINDOW;
 }
 
+static void add_keys(struct rudp_plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+
+	if (is_share_due(conn) &&
+	    rudp_frame_write_key_share(&plan->head, conn->keys.exchanges + 1,
+				       conn->exchange->own_public)) {
+		conn->exchange->is_due = false;
+		plan->sent.content |= RUDP_CONTENT_KEY_SHARE;
+	}
+	if (rudp_conn_identity_is_due(conn) &&
+	    rudp_frame_write_identity(&plan->head, conn->identity_proof->message)) {
+		conn->identity_proof->is_due = false;
+		plan->sent.content |= RUDP_CONTENT_IDENTITY;
+	}
+}
+
 static void add_signals(struct rudp_plan *plan)
 {
 	struct rudp_conn *conn = plan->conn;
 
+	add_keys(plan);
 	if (conn->reset_due && rudp_frame_write_reset(&plan->head, conn->reset_reason)) {
 		conn->reset_due = false;
 		plan->sent.content |= RUDP_CONTENT_RESET;
@@ -89,12 +107,6 @@ static void add_signals(struct rudp_plan *plan)
 	    rudp_frame_write_arrived(&plan->head, conn->recvbuf.ring.tail)) {
 		rudp_conn_fec_on_told(conn);
 		plan->sent.content |= RUDP_CONTENT_ARRIVED;
-	}
-	if (is_share_due(conn) &&
-	    rudp_frame_write_key_share(&plan->head, conn->keys.exchanges + 1,
-				       conn->exchange->own_public)) {
-		conn->exchange->is_due = false;
-		plan->sent.content |= RUDP_CONTENT_KEY_SHARE;
 	}
 	if (is_blocked_by_peer(conn) && conn->blocked_sent != conn->peer_window_end &&
 	    rudp_frame_write_blocked(&plan->head, conn->peer_window_end)) {
@@ -287,5 +299,6 @@ bool rudp_conn_has_anything_due(const struct rudp_conn *conn, int64_t now_at_ns)
 	       rudp_conn_fec_is_due(conn) || is_fin_due(conn) || conn->probes_due > 0 ||
 	       conn->ping_due || conn->window_due || conn->reset_due || conn->response_due ||
 	       conn->urgent_due || conn->arrived_due || is_blocked_by_peer(conn) ||
-	       is_share_due(conn) || conn->path.challenge_at_ns <= now_at_ns;
+	       is_share_due(conn) || rudp_conn_identity_is_due(conn) ||
+	       conn->path.challenge_at_ns <= now_at_ns;
 }

@@ -16,6 +16,8 @@ void rudp_conn_on_answered(void *context, uint64_t number, const struct rudp_sen
 		rudp_acks_on_acked(&conn->acks, sent->ack_largest);
 	if (conn->state == RUDP_STATE_RESET_SENT)
 		return; /* the buffers are freed */
+	if (sent->content & RUDP_CONTENT_IDENTITY)
+		rudp_conn_identity_on_acked(conn);
 	if (sent->stream_bytes > 0 || (sent->content & RUDP_CONTENT_FIN))
 		rudp_sendbuf_on_acked(&conn->sendbuf, sent->stream_start, sent->stream_bytes,
 				      sent->content & RUDP_CONTENT_FIN);
@@ -45,6 +47,8 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 		conn->arrived_due = true;
 	if ((sent->content & RUDP_CONTENT_KEY_SHARE) && conn->exchange)
 		rudp_key_exchange_on_lost(conn->exchange);
+	if (sent->content & RUDP_CONTENT_IDENTITY)
+		rudp_conn_identity_on_lost(conn);
 	if (sent->content & RUDP_CONTENT_BLOCKED)
 		conn->blocked_sent = UINT64_MAX;
 	if (sent->content & RUDP_CONTENT_HANDSHAKE)

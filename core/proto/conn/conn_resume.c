@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The resumed handshake, under an association: docs/protocol.md section 6.7. */
 #include <errno.h>
+#include <string.h>
 
 #include "proto/conn/conn_handshake.h"
 #include "proto/conn/endpoint_private.h"
@@ -15,17 +16,36 @@ static int give_key(struct rudp_conn *conn, struct rudp_resume *resume)
 	return 0;
 }
 
+/*
+ * The association must come from a handshake that has proven what a full handshake of this
+ * connection would prove. Its credentials become those of the connection.
+ */
+static bool has_proven_enough(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	const struct rudp_credentials *proven = rudp_association_credentials(
+		&conn->ep->associations, &conn->first_remote, now_at_ns);
+	uint8_t flags = rudp_handshake_full_flags(conn);
+
+	if (!proven || proven->has_own_key != ((flags & RUDP_SYN_OWN_KEY) != 0) ||
+	    proven->has_peer_key != ((flags & (RUDP_SYN_TO_KEY | RUDP_SYN_ASK_KEY)) != 0))
+		return false;
+	if ((flags & RUDP_SYN_TO_KEY) &&
+	    memcmp(proven->peer_key, conn->handshake->peer_key, sizeof proven->peer_key) != 0)
+		return false;
+	conn->credentials = *proven;
+	return true;
+}
+
 int rudp_conn_resume_begin(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_handshake *handshake = conn->handshake;
 	struct rudp_ticket *ticket = &handshake->ticket;
 
-	if (conn->ep->config.resume_off ||
+	if (conn->ep->config.resume_off || !has_proven_enough(conn, now_at_ns) ||
 	    !rudp_association_use(&conn->ep->associations, &conn->first_remote, now_at_ns, ticket))
 		return -ENOENT;
 	handshake->flags = RUDP_SYN_RESUME | (ticket->with_dh ? RUDP_SYN_DH : 0);
 	conn->syn_flags = handshake->flags;
-	conn->psk_id = ticket->psk_id;
 	rudp_resume_init(&handshake->resume, rudp_cipher_of(conn->suite), ticket->with_dh);
 	return ticket->with_dh ? give_key(conn, &handshake->resume) : 0;
 }
@@ -87,7 +107,7 @@ enum rudp_verdict rudp_conn_resume_read_syn(struct rudp_conn *conn, struct rudp_
 	given = rudp_association_find_given(&conn->ep->associations, id, now_at_ns);
 	if (!given || !rudp_given_secret(given, has_dh(syn)))
 		return RUDP_VERDICT_NO_ASSOCIATION;
-	conn->psk_id = rudp_given_psk_id(given);
+	conn->credentials = *rudp_given_credentials(given);
 	rudp_resume_init(resume, rudp_cipher_of(syn->suite), has_dh(syn));
 	rudp_packet_write_prologue(prologue, syn->suite, syn->flags, syn->id, syn->target_port);
 	*payload_len =
@@ -115,7 +135,7 @@ void rudp_endpoint_on_resumed(struct rudp_endpoint *ep, const struct rudp_packet
 /* The pre-shared key may have been removed since the handshake began. */
 static bool may_keep(const struct rudp_conn *conn)
 {
-	return !conn->ep->config.resume_off && rudp_endpoint_has_psk(conn->ep, conn->psk_id);
+	return !conn->ep->config.resume_off && rudp_endpoint_has_psk(conn->ep, conn->credentials.psk_id);
 }
 
 void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns)
@@ -130,7 +150,7 @@ void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns)
 	 * handshake.
 	 */
 	if (may_keep(conn) &&
-	    rudp_association_give(all, offer->id, &offer->secrets, conn->psk_id,
+	    rudp_association_give(all, offer->id, &offer->secrets, &conn->credentials,
 				  offer->made_at_ns) == 0 &&
 	    offer->replaces)
 		rudp_association_on_replaced(all, offer->replaces, now_at_ns);
@@ -145,6 +165,6 @@ void rudp_conn_take_offer(struct rudp_conn *conn, uint64_t id,
 		return;
 	/* If memory is short the next connection has a full handshake. */
 	if (rudp_association_take(&conn->ep->associations, &conn->first_remote, id, secrets,
-				  conn->psk_id, now_at_ns) == 0)
+				  &conn->credentials, now_at_ns) == 0)
 		conn->offer_id = id;
 }

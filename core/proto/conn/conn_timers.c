@@ -90,7 +90,7 @@ static int64_t give_up_at_ns(const struct rudp_conn *conn)
 {
 	if (conn->is_deferred)
 		return RUDP_NEVER;
-	if (is_handshaking(conn))
+	if (is_handshaking(conn) || rudp_conn_identity_is_awaited(conn))
 		return conn->opened_at_ns + handshake_max_ns(conn);
 	if (!rudp_state_is_established(conn->state) || conn->reliability.outstanding == 0)
 		return RUDP_NEVER;
@@ -264,7 +264,8 @@ int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
 
 static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	bool is_unaccepted = conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
+	bool is_unaccepted = (conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early) ||
+			     rudp_conn_identity_is_awaited(conn);
 
 	if (is_unaccepted || conn->user_closed)
 		rudp_conn_die(conn, now_at_ns); /* no program waits for an error */

@@ -164,6 +164,11 @@ bool rudp_conn_is_initiator(const struct rudp_conn *conn)
 	return conn->initiator;
 }
 
+const struct rudp_credentials *rudp_conn_credentials(const struct rudp_conn *conn)
+{
+	return &conn->credentials;
+}
+
 enum rudp_state rudp_conn_state(const struct rudp_conn *conn)
 {
 	return conn->state;

@@ -26,8 +26,8 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 		ep->config.cc = &rudp_cc_bbr;
 	if (!ep->config.suite)
 		ep->config.suite = rudp_cipher_preferred() == RUDP_CIPHER_AES_256_GCM
-					   ? RUDP_SUITE_NNPSK0_AES_256_GCM
-					   : RUDP_SUITE_NNPSK0_CHACHA20_POLY1305;
+					   ? RUDP_SUITE_AES_256_GCM
+					   : RUDP_SUITE_CHACHA20_POLY1305;
 	if (!ep->config.send_buffer_max_bytes)
 		ep->config.send_buffer_max_bytes = RUDP_BUFFER_MAX_BYTES;
 	if (!ep->config.receive_buffer_max_bytes)
@@ -69,6 +69,7 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 	rudp_host_cache_forget(&ep->hosts, NULL);
 	rudp_pool_fini(&ep->conns);
 	rudp_pool_fini(&ep->syn_answers);
+	rudp_x25519_fini(&ep->static_key);
 	while (ep->spare_key_count > 0)
 		rudp_x25519_fini(&ep->spare_keys[--ep->spare_key_count]);
 	rudp_wipe(ep, sizeof *ep);
@@ -555,7 +556,8 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 			return false;
 		if (!check_links(conn))
 			return false;
-		half_open += conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
+		half_open += (conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early) ||
+			     (rudp_conn_identity_is_awaited(conn) && conn->listener);
 		early += conn->is_early;
 		charged_bytes += conn->charged_bytes;
 	}

@@ -79,6 +79,15 @@ struct rudp_endpoint_config {
 	 */
 	int (*share_number)(const void *socket);
 	bool (*pass_on)(void *socket, const struct rudp_datagram *datagram, unsigned number);
+	/*
+	 * Decides whether a connection with these credentials is allowed. Listener: called when the
+	 * initiator has shown what it can show, with the listener's user. Initiator: called when
+	 * the listener has answered, with NULL. NULL: all are allowed. If a listener's function
+	 * returns false, the peer's connect fails with EACCES; if an initiator's does, its own.
+	 */
+	bool (*authorize)(void *context, const struct rudp_conn *conn,
+			  const struct rudp_credentials *credentials, void *listener_user);
+	void *authorize_context;
 	const struct rudp_cc_ops *cc;         /* NULL: bbr */
 	size_t send_buffer_max_bytes;         /* 0: RUDP_BUFFER_MAX_BYTES */
 	size_t receive_buffer_max_bytes;
@@ -142,6 +151,21 @@ void rudp_endpoint_free(struct rudp_endpoint *ep);
  */
 unsigned rudp_endpoint_set_psks(struct rudp_endpoint *ep, const struct rudp_psk *psks,
 				unsigned count);
+/*
+ * Sets this side's identity, an X25519 private key; NULL: none. Live connections and associations
+ * keep what they have proven.
+ *
+ * Returns  0, or -ENOMEM with nothing changed.
+ */
+int rudp_endpoint_set_identity(struct rudp_endpoint *ep,
+			       const uint8_t private_key[RUDP_STATIC_KEY_BYTES]);
+bool rudp_endpoint_has_identity(const struct rudp_endpoint *ep);
+/*
+ * Resets the live connections whose peer has proven this static key. Their users and their peers
+ * get ECONNRESET. Returns their number.
+ */
+unsigned rudp_endpoint_reset_peer(struct rudp_endpoint *ep,
+				  const uint8_t key[RUDP_STATIC_KEY_BYTES], int64_t now_at_ns);
 /*
  * The number of live connections, half-open ones included, whose handshake used the key of this id.
  */

@@ -213,7 +213,8 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 
 	if (!conn)
 		return RUDP_VERDICT_NO_MEMORY;
-	verdict = rudp_conn_handshake_answer(conn, packet, may_take_early(ep, listener), now_at_ns);
+	verdict = rudp_conn_handshake_answer(conn, listener, packet, may_take_early(ep, listener),
+					     now_at_ns);
 	if (verdict != RUDP_VERDICT_OK) {
 		rudp_conn_free(conn);
 		return verdict;
@@ -331,6 +332,8 @@ static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_lis
 		return RUDP_VERDICT_DUPLICATE_SYN;
 	if (verdict == RUDP_VERDICT_OK)
 		verdict = admit(ep, listener, packet, datagram, now_at_ns);
+	if (verdict == RUDP_VERDICT_NOT_AUTHORIZED)
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_NOT_AUTHORIZED, now_at_ns);
 	if (verdict == RUDP_VERDICT_NO_ASSOCIATION || verdict == RUDP_VERDICT_REPLAYED_SYN ||
 	    verdict == RUDP_VERDICT_AUTH_FAILED)
 		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_RESUME, now_at_ns);
@@ -375,6 +378,10 @@ static enum rudp_verdict on_new_syn(struct rudp_endpoint *ep, const struct rudp_
 	if (packet->flags & RUDP_SYN_RESUME)
 		return admit_resumed(ep, listener, packet, datagram, now_at_ns);
 	verdict = admit(ep, listener, packet, datagram, now_at_ns);
+	if (verdict == RUDP_VERDICT_OTHER_KEY)
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_OTHER_KEY, now_at_ns);
+	if (verdict == RUDP_VERDICT_NOT_AUTHORIZED)
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_NOT_AUTHORIZED, now_at_ns);
 	if (verdict == RUDP_VERDICT_EARLY_TAKEN)
 		refuse_second_attempt(ep, packet, datagram, now_at_ns);
 	if (verdict == RUDP_VERDICT_KEY_MISMATCH) {

@@ -63,6 +63,8 @@ struct rudp_endpoint {
 	/* initiators use the first; if there is no key: one of zeros, id 0 */
 	struct rudp_psk psks[RUDP_PSKS_MAX];
 	unsigned psk_count;                  /* at least 1 */
+	struct rudp_x25519 static_key;       /* empty: none yet */
+	bool has_identity;                   /* static_key is the one that the owner has set */
 	uint8_t cookie_secret[32];
 	struct rudp_x25519 spare_keys[RUDP_SPARE_KEYS_MAX]; /* each used for one future handshake */
 	unsigned spare_key_count;
@@ -130,6 +132,11 @@ struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
 					       const struct rudp_syn_key *key);
 /* True if the key of this id is still accepted (endpoint_psks.c). */
 bool rudp_endpoint_has_psk(const struct rudp_endpoint *ep, uint64_t id);
+bool rudp_conn_lives(const struct rudp_conn *conn);
+/* Resets the connection. The user gets an event, as if the peer had sent the RESET. */
+void rudp_conn_reset_for_both(struct rudp_conn *conn, int64_t now_at_ns);
+/* This side's static key, made now if there is no identity. NULL: no memory. (conn_identity.c) */
+const struct rudp_x25519 *rudp_endpoint_static_key(struct rudp_endpoint *ep);
 
 /*
  * Sockets (endpoint_sockets.c). use_socket moves the path to another socket; NULL: to none. Returns

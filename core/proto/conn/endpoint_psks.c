@@ -14,9 +14,9 @@ bool rudp_endpoint_has_psk(const struct rudp_endpoint *ep, uint64_t id)
 	return false;
 }
 
-static bool is_accepted(const void *context, uint64_t psk_id)
+static bool is_accepted(const void *context, const struct rudp_credentials *credentials)
 {
-	return rudp_endpoint_has_psk(context, psk_id);
+	return rudp_endpoint_has_psk(context, credentials->psk_id);
 }
 
 unsigned rudp_endpoint_set_psks(struct rudp_endpoint *ep, const struct rudp_psk *psks,
@@ -30,7 +30,7 @@ unsigned rudp_endpoint_set_psks(struct rudp_endpoint *ep, const struct rudp_psk 
 	return rudp_associations_keep(&ep->associations, is_accepted, ep);
 }
 
-static bool lives(const struct rudp_conn *conn)
+bool rudp_conn_lives(const struct rudp_conn *conn)
 {
 	return !conn->dead && conn->state < RUDP_STATE_TIME_WAIT;
 }
@@ -41,7 +41,7 @@ unsigned rudp_endpoint_count_psk(const struct rudp_endpoint *ep, uint64_t id)
 	unsigned count = 0;
 
 	HASH_ITER(hh, ep->by_short_id, conn, next)
-		count += conn->psk_id == id && lives(conn);
+		count += conn->credentials.psk_id == id && rudp_conn_lives(conn);
 	return count;
 }
 
@@ -51,13 +51,12 @@ uint64_t rudp_endpoint_next_psk(const struct rudp_endpoint *ep, uint64_t after)
 	uint64_t next = 0;
 
 	HASH_ITER(hh, ep->by_short_id, conn, next_conn)
-		if (lives(conn) && conn->psk_id > after && (!next || conn->psk_id < next))
-			next = conn->psk_id;
+		if (rudp_conn_lives(conn) && conn->credentials.psk_id > after && (!next || conn->credentials.psk_id < next))
+			next = conn->credentials.psk_id;
 	return next;
 }
 
-/* The user gets an event, as if the peer had sent the RESET. */
-static void reset_for_both(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_reset_for_both(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	conn->error = ECONNRESET;
 	rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
@@ -70,9 +69,9 @@ unsigned rudp_endpoint_reset_psk(struct rudp_endpoint *ep, uint64_t id, int64_t 
 	unsigned count = 0;
 
 	HASH_ITER(hh, ep->by_short_id, conn, next) {
-		if (conn->psk_id != id || !lives(conn))
+		if (conn->credentials.psk_id != id || !rudp_conn_lives(conn))
 			continue;
-		reset_for_both(conn, now_at_ns);
+		rudp_conn_reset_for_both(conn, now_at_ns);
 		count++;
 	}
 	return count;

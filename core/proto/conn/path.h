@@ -32,13 +32,13 @@ struct rudp_path {
 	void *socket;
 	struct rudp_addr local;
 	struct rudp_addr remote;
-	bool validated;
 	uint64_t received_bytes; /* on this path, counted until it is validated */
 	uint64_t sent_bytes;
 	uint8_t challenge[8];
-	unsigned challenges;     /* sent without a response */
 	int64_t challenge_at_ns; /* when to send the next; RUDP_NEVER: none */
 	uint32_t datagram_bytes; /* largest UDP payload known to pass */
+	uint16_t challenges;     /* sent without a response */
+	bool validated;
 	struct rudp_path_mtu mtu;
 };
 

@@ -13,7 +13,7 @@
 /* The members that both kinds of associations share. */
 struct association {
 	uint64_t id;
-	uint64_t psk_id;
+	struct rudp_credentials credentials;
 	int64_t made_at_ns;
 	int64_t leaves_at_ns; /* when it leaves its age list */
 	bool is_fresh;
@@ -93,7 +93,8 @@ void rudp_associations_clear(struct rudp_associations *all)
 }
 
 unsigned rudp_associations_keep(struct rudp_associations *all,
-				bool (*is_good)(const void *context, uint64_t psk_id),
+				bool (*is_good)(const void *context,
+						const struct rudp_credentials *credentials),
 				const void *context)
 {
 	unsigned before = all->given_count + all->taken_count;
@@ -101,10 +102,10 @@ unsigned rudp_associations_keep(struct rudp_associations *all,
 	struct rudp_taken *taken, *next_taken;
 
 	HASH_ITER(hh, all->given, given, next_given)
-		if (!is_good(context, given->a.psk_id))
+		if (!is_good(context, &given->a.credentials))
 			drop_given(all, given);
 	HASH_ITER(hh, all->taken, taken, next_taken)
-		if (!is_good(context, taken->a.psk_id))
+		if (!is_good(context, &taken->a.credentials))
 			drop_taken(all, taken);
 	return before - all->given_count - all->taken_count;
 }
@@ -186,8 +187,8 @@ static struct rudp_given *find_given(const struct rudp_associations *all, uint64
 }
 
 int rudp_association_give(struct rudp_associations *all, uint64_t id,
-			  const struct rudp_resume_secrets *secrets, uint64_t psk_id,
-			  int64_t made_at_ns)
+			  const struct rudp_resume_secrets *secrets,
+			  const struct rudp_credentials *credentials, int64_t made_at_ns)
 {
 	bool rudp_table_add_failed = false;
 	struct rudp_given *given;
@@ -200,7 +201,7 @@ int rudp_association_give(struct rudp_associations *all, uint64_t id,
 	if (!given)
 		return -ENOMEM;
 	given->a.id = id;
-	given->a.psk_id = psk_id;
+	given->a.credentials = *credentials;
 	HASH_ADD(hh, all->given, a.id, sizeof given->a.id, given);
 	if (rudp_table_add_failed) {
 		free(given);
@@ -220,9 +221,9 @@ struct rudp_given *rudp_association_find_given(struct rudp_associations *all, ui
 	return find_given(all, id);
 }
 
-uint64_t rudp_given_psk_id(const struct rudp_given *given)
+const struct rudp_credentials *rudp_given_credentials(const struct rudp_given *given)
 {
-	return given->a.psk_id;
+	return &given->a.credentials;
 }
 
 static const uint8_t *secret_of(const struct association *a, bool with_dh)
@@ -307,7 +308,7 @@ static struct rudp_taken *find_taken(const struct rudp_associations *all,
 
 int rudp_association_take(struct rudp_associations *all, const struct rudp_addr *remote,
 			  uint64_t id, const struct rudp_resume_secrets *secrets,
-			  uint64_t psk_id, int64_t made_at_ns)
+			  const struct rudp_credentials *credentials, int64_t made_at_ns)
 {
 	bool rudp_table_add_failed = false;
 	struct rudp_taken *taken = find_taken(all, remote);
@@ -327,10 +328,21 @@ int rudp_association_take(struct rudp_associations *all, const struct rudp_addr 
 	}
 	all->taken_count++;
 	taken->a.id = id;
-	taken->a.psk_id = psk_id;
+	taken->a.credentials = *credentials;
 	start(&taken->a, secrets, made_at_ns, RUDP_ASSOCIATION_FRESH_NS, &all->taken_by_use,
 	      &all->taken_by_age);
 	return 0;
+}
+
+const struct rudp_credentials *rudp_association_credentials(struct rudp_associations *all,
+							    const struct rudp_addr *remote,
+							    int64_t now_at_ns)
+{
+	const struct rudp_taken *taken;
+
+	rudp_associations_on_time(all, now_at_ns);
+	taken = find_taken(all, remote);
+	return taken ? &taken->a.credentials : NULL;
 }
 
 bool rudp_association_use(struct rudp_associations *all, const struct rudp_addr *remote,
@@ -347,7 +359,6 @@ bool rudp_association_use(struct rudp_associations *all, const struct rudp_addr 
 	ticket->with_dh = !secret;
 	ticket->association_id = taken->a.id;
 	ticket->counter = taken->counter++;
-	ticket->psk_id = taken->a.psk_id;
 	memcpy(ticket->secret, secret ? secret : secret_of(&taken->a, true), sizeof ticket->secret);
 	ticket->is_known = taken->is_known;
 	ticket->spent = (struct rudp_spent){.association_id = ticket->association_id,

@@ -19,6 +19,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "base/time.h"
+#include "proto/crypto/credentials.h"
 #include "proto/crypto/replay.h"
 #include "proto/crypto/resume.h"
 
@@ -55,9 +56,10 @@ struct rudp_associations {
 void rudp_associations_init(struct rudp_associations *all);
 /* Wipes and frees all associations. The tables are then empty and can be used again. */
 void rudp_associations_clear(struct rudp_associations *all);
-/* Removes the associations whose key is not good, and returns how many were removed. */
+/* Removes the associations whose credentials are not good. Returns how many were removed. */
 unsigned rudp_associations_keep(struct rudp_associations *all,
-				bool (*is_good)(const void *context, uint64_t psk_id),
+				bool (*is_good)(const void *context,
+						const struct rudp_credentials *credentials),
 				const void *context);
 /*
  * Removes the associations of one host: those taken from a listener there, on any port, and those
@@ -71,10 +73,10 @@ unsigned rudp_associations_forget_host(struct rudp_associations *all, const stru
  * Returns  0, -EEXIST (the id is in use: by chance, or the peer cheats) or -ENOMEM.
  */
 int rudp_association_give(struct rudp_associations *all, uint64_t id,
-			  const struct rudp_resume_secrets *secrets, uint64_t psk_id,
-			  int64_t made_at_ns);
-/* The id of the pre-shared key under which the association was made. */
-uint64_t rudp_given_psk_id(const struct rudp_given *given);
+			  const struct rudp_resume_secrets *secrets,
+			  const struct rudp_credentials *credentials, int64_t made_at_ns);
+/* What the handshake that made the association has proven. */
+const struct rudp_credentials *rudp_given_credentials(const struct rudp_given *given);
 /* Returns NULL if the id is unknown or the association has expired. */
 struct rudp_given *rudp_association_find_given(struct rudp_associations *all, uint64_t id,
 					       int64_t now_at_ns);
@@ -115,7 +117,7 @@ void rudp_association_on_replaced(struct rudp_associations *all, uint64_t id, in
  */
 int rudp_association_take(struct rudp_associations *all, const struct rudp_addr *remote,
 			  uint64_t id, const struct rudp_resume_secrets *secrets,
-			  uint64_t psk_id, int64_t made_at_ns);
+			  const struct rudp_credentials *credentials, int64_t made_at_ns);
 
 /*
  * Reports that the listener has shown that it stored the association. Before that, the listener may
@@ -132,12 +134,19 @@ bool rudp_association_is_known(struct rudp_associations *all, const struct rudp_
 struct rudp_ticket {
 	uint64_t association_id;
 	uint64_t counter;        /* used only once */
-	uint64_t psk_id;         /* id of the key under which the association was made */
 	struct rudp_spent spent; /* proves to the listener that this SYN was sent */
 	bool is_known;           /* the listener has stored it: see rudp_association_on_known() */
 	bool with_dh;
 	uint8_t secret[RUDP_RESUME_SECRET_BYTES];
 };
+
+/*
+ * What the handshake that made the association with this address has proven; NULL: there is no
+ * association. Valid until the next call that changes the table.
+ */
+const struct rudp_credentials *rudp_association_credentials(struct rudp_associations *all,
+							    const struct rudp_addr *remote,
+							    int64_t now_at_ns);
 
 /* Makes the ticket for the next SYN. Returns false if there is no association with this address. */
 bool rudp_association_use(struct rudp_associations *all, const struct rudp_addr *remote,

@@ -4,11 +4,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/crypto/crypto.h"
 
-#define MESSAGES 2
+#define MESSAGES_BEFORE_SPLIT 2
+#define MESSAGES_MAX 3
+#define TOKENS_MAX 4
 #define MESSAGE_MAX_BYTES 65535 /* Noise revision 34 section 3 */
 #define SPENT UINT8_MAX         /* message_index after an error: no further message is allowed */
 
@@ -16,6 +19,23 @@
 #define HMAC_OUTER_PAD 0x5c
 #define HKDF_OUTPUTS_MAX 3
 #define EXPORT_LABEL_MAX_BYTES 32
+#define PROTOCOL_NAME_SIZE 48
+
+enum token { NONE, E, S, EE, ES, SE, SS };
+
+/* Section 7. The name follows "Noise_". No pattern here has a pre-message of the initiator. */
+static const struct pattern {
+	const char *name;
+	bool knows_responder; /* pre-message: the responder's static key */
+	uint8_t message_count;
+	enum token tokens[MESSAGES_MAX][TOKENS_MAX];
+} patterns[] = {
+	[RUDP_NOISE_NN] = {"NN", false, 2, {{E}, {E, EE}}},
+	[RUDP_NOISE_NK] = {"NK", true, 2, {{E, ES}, {E, EE}}},
+	[RUDP_NOISE_NX] = {"NX", false, 2, {{E}, {E, EE, S, ES}}},
+	[RUDP_NOISE_IK] = {"IK", true, 2, {{E, ES, S, SS}, {E, EE, SE}}},
+	[RUDP_NOISE_XX] = {"XX", false, 3, {{E}, {E, EE, S, ES}, {S, SE}}},
+};
 
 void rudp_wipe(void *memory, size_t len)
 {
@@ -115,14 +135,19 @@ static void mix_ephemeral(struct rudp_noise *noise, const uint8_t public_key[RUD
 		mix_key(noise, public_key);
 }
 
-/* Token ee. */
-static int mix_shared(struct rudp_noise *noise)
+/* Tokens ee, es, se, ss: the first letter is the initiator's key, the second the responder's. */
+static int mix_shared(struct rudp_noise *noise, enum token token)
 {
+	bool is_initiators_static = token == SE || token == SS;
+	bool is_responders_static = token == ES || token == SS;
+	bool own_static = noise->initiator ? is_initiators_static : is_responders_static;
+	bool remote_static = noise->initiator ? is_responders_static : is_initiators_static;
 	uint8_t shared[RUDP_NOISE_DH_BYTES];
 	int rc;
 
-	assert(noise->has_remote);
-	rc = rudp_x25519_shared(&noise->ephemeral, noise->remote_public, shared);
+	assert(remote_static ? noise->has_remote_static : noise->has_remote);
+	rc = rudp_x25519_shared(own_static ? &noise->own_static : &noise->ephemeral,
+				remote_static ? noise->remote_static : noise->remote_public, shared);
 	if (rc == 0)
 		mix_key(noise, shared);
 	rudp_wipe(shared, sizeof shared);
@@ -185,23 +210,20 @@ static int decrypt_and_hash(struct rudp_noise *noise, const uint8_t *in, size_t 
 /* A protocol name that fits is used directly; a longer one is hashed (section 5.2). */
 static void start_hash(struct rudp_noise *noise)
 {
-	static const char *const names[2][2] = {
-		{"Noise_NN_25519_AESGCM_SHA256", "Noise_NN_25519_ChaChaPoly_SHA256"},
-		{"Noise_NNpsk0_25519_AESGCM_SHA256", "Noise_NNpsk0_25519_ChaChaPoly_SHA256"},
-	};
-	bool is_chacha = noise->cipher == RUDP_CIPHER_CHACHA20_POLY1305;
-	const char *name = names[noise->has_psk][is_chacha];
-	size_t len = strlen(name);
+	char name[PROTOCOL_NAME_SIZE];
+	int len = snprintf(name, sizeof name, "Noise_%s%s_25519_%s_SHA256",
+			   patterns[noise->pattern].name, noise->has_psk ? "psk0" : "",
+			   noise->cipher == RUDP_CIPHER_CHACHA20_POLY1305 ? "ChaChaPoly" : "AESGCM");
 
-	if (len <= sizeof noise->hash)
-		memcpy(noise->hash, name, len);
+	assert(len > 0 && (size_t)len < sizeof name);
+	if ((size_t)len <= sizeof noise->hash)
+		memcpy(noise->hash, name, (size_t)len);
 	else
-		rudp_sha256(&(struct iovec){(void *)(uintptr_t)name, len}, 1, noise->hash);
+		rudp_sha256(&(struct iovec){name, (size_t)len}, 1, noise->hash);
 	memcpy(noise->chaining_key, noise->hash, sizeof noise->chaining_key);
 }
 
-int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
-		    const uint8_t *psk, const void *prologue, size_t prologue_len,
+int rudp_noise_init(struct rudp_noise *noise, const struct rudp_noise_setup *setup,
 		    const uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES])
 {
 	struct rudp_x25519 ephemeral;
@@ -211,7 +233,7 @@ int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher c
 		rudp_noise_fini(memset(noise, 0, sizeof *noise));
 		return rc;
 	}
-	rudp_noise_start(noise, initiator, cipher, psk, prologue, prologue_len);
+	rudp_noise_start(noise, setup);
 	rudp_noise_give_key(noise, &ephemeral);
 	return 0;
 }
@@ -222,94 +244,210 @@ void rudp_noise_give_key(struct rudp_noise *noise, struct rudp_x25519 *ephemeral
 	*ephemeral = (struct rudp_x25519){0};
 }
 
-void rudp_noise_start(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
-		      const uint8_t *psk, const void *prologue, size_t prologue_len)
+static void set_remote_static(struct rudp_noise *noise, const uint8_t key[RUDP_NOISE_DH_BYTES])
 {
-	*noise = (struct rudp_noise){.cipher = cipher, .initiator = initiator, .has_psk = psk};
-	if (psk)
-		memcpy(noise->psk, psk, sizeof noise->psk);
+	memcpy(noise->remote_static, key, sizeof noise->remote_static);
+	noise->has_remote_static = true;
+}
+
+/* The pre-message: both sides hash the responder's static key. */
+static void mix_known_responder(struct rudp_noise *noise, const struct rudp_noise_setup *setup)
+{
+	assert(setup->initiator ? setup->remote_static != NULL : setup->own_static != NULL);
+	if (setup->initiator)
+		set_remote_static(noise, setup->remote_static);
+	mix_hash(noise,
+		 setup->initiator ? setup->remote_static : setup->own_static->public_key,
+		 RUDP_NOISE_DH_BYTES);
+}
+
+void rudp_noise_start(struct rudp_noise *noise, const struct rudp_noise_setup *setup)
+{
+	*noise = (struct rudp_noise){.pattern = setup->pattern,
+				     .cipher = setup->cipher,
+				     .initiator = setup->initiator,
+				     .has_psk = setup->psk};
+	if (setup->psk)
+		memcpy(noise->psk, setup->psk, sizeof noise->psk);
+	if (setup->own_static)
+		rudp_x25519_share(&noise->own_static, setup->own_static);
 	start_hash(noise);
-	mix_hash(noise, prologue, prologue_len);
+	mix_hash(noise, setup->prologue, setup->prologue_len);
+	if (patterns[setup->pattern].knows_responder)
+		mix_known_responder(noise, setup);
 }
 
 void rudp_noise_copy(struct rudp_noise *copy, const struct rudp_noise *noise)
 {
 	*copy = *noise;
 	rudp_x25519_share(&copy->ephemeral, &noise->ephemeral);
+	rudp_x25519_share(&copy->own_static, &noise->own_static);
 }
 
 void rudp_noise_fini(struct rudp_noise *noise)
 {
 	rudp_x25519_fini(&noise->ephemeral);
+	rudp_x25519_fini(&noise->own_static);
 	rudp_wipe(noise, sizeof *noise);
 	noise->message_index = SPENT;
 }
 
-/* The initiator writes message 0, the responder message 1. */
+/* The initiator writes message 0, the responder message 1, and so on. */
 static bool is_turn(const struct rudp_noise *noise, bool writing)
 {
-	bool is_initiators = noise->message_index == 0;
+	bool is_initiators = noise->message_index % 2 == 0;
 
-	return noise->message_index < MESSAGES && (is_initiators == noise->initiator) == writing;
+	return noise->message_index < patterns[noise->pattern].message_count &&
+	       (is_initiators == noise->initiator) == writing;
 }
 
-/* Processes the tokens of the next message up to its payload. */
-static int mix_tokens(struct rudp_noise *noise, const uint8_t ephemeral[RUDP_NOISE_DH_BYTES])
+static const enum token *next_tokens(const struct rudp_noise *noise)
 {
-	if (noise->message_index == 0 && noise->has_psk)
-		mix_psk(noise);
-	mix_ephemeral(noise, ephemeral);
-	return noise->message_index == 1 ? mix_shared(noise) : 0;
+	return patterns[noise->pattern].tokens[noise->message_index];
+}
+
+/* A token s is sealed if there is a key by then, as in all patterns here. */
+size_t rudp_noise_overhead_bytes(const struct rudp_noise *noise)
+{
+	const enum token *tokens = next_tokens(noise);
+	bool is_sealed = noise->has_key || noise->has_psk;
+	size_t bytes = 0;
+
+	for (int i = 0; i < TOKENS_MAX; i++) {
+		is_sealed |= tokens[i] >= EE;
+		if (tokens[i] == E)
+			bytes += RUDP_NOISE_DH_BYTES;
+		else if (tokens[i] == S)
+			bytes += RUDP_NOISE_STATIC_BYTES;
+	}
+	return bytes + (is_sealed ? RUDP_AEAD_TAG_BYTES : 0);
 }
 
 /* Ends a message. len is its result so far: a length or an error. */
 static int finish(struct rudp_noise *noise, int len)
 {
-	if (len >= 0 && noise->message_index == MESSAGES - 1)
-		hkdf(noise->chaining_key, NULL, 0, noise->split, 2);
 	noise->message_index = len < 0 ? SPENT : (uint8_t)(noise->message_index + 1);
+	if (len >= 0 && noise->message_index >= MESSAGES_BEFORE_SPLIT)
+		hkdf(noise->chaining_key, NULL, 0, noise->split, 2);
 	return len;
+}
+
+/* Returns the bytes of one token that were written to out, or an error. */
+static int write_token(struct rudp_noise *noise, enum token token, uint8_t *out)
+{
+	switch (token) {
+	case NONE:
+		return 0;
+	case E:
+		memcpy(out, noise->ephemeral.public_key, RUDP_NOISE_DH_BYTES);
+		mix_ephemeral(noise, noise->ephemeral.public_key);
+		return RUDP_NOISE_DH_BYTES;
+	case S:
+		return encrypt_and_hash(noise, noise->own_static.public_key, RUDP_NOISE_DH_BYTES,
+					out);
+	case EE:
+	case ES:
+	case SE:
+	case SS:
+		return mix_shared(noise, token);
+	}
+	return -EINVAL;
 }
 
 int rudp_noise_write(struct rudp_noise *noise, const void *payload, size_t payload_len,
 		     uint8_t *message, size_t message_cap)
 {
-	int rc;
+	const enum token *tokens;
+	size_t len = 0;
+	int rc = 0;
 
-	assert(payload_len <= MESSAGE_MAX_BYTES - RUDP_NOISE_OVERHEAD_BYTES);
-	assert(message_cap >= payload_len + RUDP_NOISE_OVERHEAD_BYTES);
 	if (!is_turn(noise, true))
 		return -EINVAL;
-	rc = mix_tokens(noise, noise->ephemeral.public_key);
+	assert(payload_len <= MESSAGE_MAX_BYTES - RUDP_NOISE_OVERHEAD_MAX_BYTES);
+	assert(message_cap >= payload_len + rudp_noise_overhead_bytes(noise));
+	tokens = next_tokens(noise);
+	if (noise->message_index == 0 && noise->has_psk)
+		mix_psk(noise);
+	for (int i = 0; i < TOKENS_MAX && rc >= 0; i++) {
+		rc = write_token(noise, tokens[i], message + len);
+		len += rc > 0 ? (size_t)rc : 0;
+	}
+	if (rc >= 0)
+		rc = encrypt_and_hash(noise, payload, payload_len, message + len);
+	return finish(noise, rc < 0 ? rc : (int)len + rc);
+}
+
+static int read_ephemeral(struct rudp_noise *noise, const uint8_t *in, size_t len)
+{
+	if (len < RUDP_NOISE_DH_BYTES)
+		return -EBADMSG;
+	memcpy(noise->remote_public, in, sizeof noise->remote_public);
+	noise->has_remote = true;
+	mix_ephemeral(noise, noise->remote_public);
+	return RUDP_NOISE_DH_BYTES;
+}
+
+static int read_static(struct rudp_noise *noise, const uint8_t *in, size_t len)
+{
+	size_t bytes = RUDP_NOISE_DH_BYTES + (noise->has_key ? RUDP_AEAD_TAG_BYTES : 0);
+	uint8_t key[RUDP_NOISE_DH_BYTES];
+	int rc;
+
+	if (len < bytes)
+		return -EBADMSG;
+	rc = decrypt_and_hash(noise, in, bytes, key, sizeof key);
 	if (rc < 0)
-		return finish(noise, rc);
-	memcpy(message, noise->ephemeral.public_key, RUDP_NOISE_DH_BYTES);
-	rc = encrypt_and_hash(noise, payload, payload_len, message + RUDP_NOISE_DH_BYTES);
-	return finish(noise, rc < 0 ? rc : RUDP_NOISE_DH_BYTES + rc);
+		return rc;
+	set_remote_static(noise, key);
+	return (int)bytes;
+}
+
+/* Returns the bytes of one token that were read, or an error. */
+static int read_token(struct rudp_noise *noise, enum token token, const uint8_t *in, size_t len)
+{
+	switch (token) {
+	case NONE:
+		return 0;
+	case E:
+		return read_ephemeral(noise, in, len);
+	case S:
+		return read_static(noise, in, len);
+	case EE:
+	case ES:
+	case SE:
+	case SS:
+		return mix_shared(noise, token);
+	}
+	return -EINVAL;
 }
 
 int rudp_noise_read(struct rudp_noise *noise, const uint8_t *message, size_t message_len,
 		    uint8_t *payload, size_t payload_cap)
 {
-	int rc;
+	const enum token *tokens;
+	size_t at = 0;
+	int rc = 0;
 
 	if (!is_turn(noise, false))
 		return -EINVAL;
-	if (message_len < RUDP_NOISE_DH_BYTES || message_len > MESSAGE_MAX_BYTES)
+	if (message_len < rudp_noise_overhead_bytes(noise) || message_len > MESSAGE_MAX_BYTES)
 		return finish(noise, -EBADMSG);
-	memcpy(noise->remote_public, message, sizeof noise->remote_public);
-	noise->has_remote = true;
-	rc = mix_tokens(noise, noise->remote_public);
-	if (rc == 0)
-		rc = decrypt_and_hash(noise, message + RUDP_NOISE_DH_BYTES,
-				      message_len - RUDP_NOISE_DH_BYTES, payload, payload_cap);
+	tokens = next_tokens(noise);
+	if (noise->message_index == 0 && noise->has_psk)
+		mix_psk(noise);
+	for (int i = 0; i < TOKENS_MAX && rc >= 0; i++) {
+		rc = read_token(noise, tokens[i], message + at, message_len - at);
+		at += rc > 0 ? (size_t)rc : 0;
+	}
+	if (rc >= 0)
+		rc = decrypt_and_hash(noise, message + at, message_len - at, payload, payload_cap);
 	return finish(noise, rc);
 }
 
 void rudp_noise_split(const struct rudp_noise *noise, uint8_t send_key[RUDP_KEY_BYTES],
 		      uint8_t receive_key[RUDP_KEY_BYTES])
 {
-	assert(noise->message_index == MESSAGES);
+	assert(noise->message_index >= MESSAGES_BEFORE_SPLIT && noise->message_index != SPENT);
 	memcpy(send_key, noise->split[noise->initiator ? 0 : 1], RUDP_KEY_BYTES);
 	memcpy(receive_key, noise->split[noise->initiator ? 1 : 0], RUDP_KEY_BYTES);
 }
@@ -320,7 +458,8 @@ void rudp_noise_export(const struct rudp_noise *noise, const char *label,
 	uint8_t input[EXPORT_LABEL_MAX_BYTES + RUDP_NOISE_HASH_BYTES];
 	size_t len = strlen(label);
 
-	assert(noise->message_index == MESSAGES && len > 0 && len <= EXPORT_LABEL_MAX_BYTES);
+	assert(noise->message_index >= MESSAGES_BEFORE_SPLIT && noise->message_index != SPENT);
+	assert(len > 0 && len <= EXPORT_LABEL_MAX_BYTES);
 	memcpy(input, label, len);
 	memcpy(input + len, noise->hash, sizeof noise->hash);
 	rudp_hmac_sha256(noise->chaining_key, sizeof noise->chaining_key, input,

@@ -160,6 +160,9 @@ static bool read_fields(struct rudp_reader *r, struct rudp_frame *frame, struct 
 		return read_repair(r, frame);
 	case RUDP_FRAME_KEY_SHARE:
 		return read_key_share(r, frame);
+	case RUDP_FRAME_IDENTITY:
+		frame->proof = rudp_read_bytes(r, RUDP_IDENTITY_PROOF_BYTES);
+		return frame->proof;
 	}
 	return false;
 }
@@ -232,6 +235,16 @@ bool rudp_frame_write_key_share(struct rudp_writer *w, uint64_t number,
 	rudp_write_u8(w, RUDP_FRAME_KEY_SHARE);
 	rudp_write_varint(w, number);
 	rudp_write_bytes(w, public_key, RUDP_KEY_SHARE_BYTES);
+	return finish(w, &before);
+}
+
+bool rudp_frame_write_identity(struct rudp_writer *w,
+			       const uint8_t proof[RUDP_IDENTITY_PROOF_BYTES])
+{
+	struct rudp_writer before = *w;
+
+	rudp_write_u8(w, RUDP_FRAME_IDENTITY);
+	rudp_write_bytes(w, proof, RUDP_IDENTITY_PROOF_BYTES);
 	return finish(w, &before);
 }
 

@@ -35,7 +35,8 @@
 	X(URGENT, 0x0b, true)          /* offset of the newest urgent byte (MSG_OOB) */            \
 	X(REPAIR, 0x0c, true)          /* offset, count, row, then the repair symbol */            \
 	X(ARRIVED, 0x0d, true)         /* all stream bytes below it have arrived */                \
-	X(KEY_SHARE, 0x0e, true)       /* number of the exchange, X25519 public key */
+	X(KEY_SHARE, 0x0e, true)       /* number of the exchange, X25519 public key */              \
+	X(IDENTITY, 0x0f, true)        /* Noise message 3 of XX: static key, proof */
 
 /* Type bytes are below it; each type is a bit in the mask of frames in a packet. */
 #define RUDP_FRAME_TYPES_MAX 24
@@ -50,7 +51,8 @@ enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
 	X(TIMED_OUT, 1, ETIMEDOUT)     /* nothing received before a time-out */                    \
 	X(PROTOCOL, 2, EPROTO)         /* a peer violated the protocol */                          \
 	X(NO_RESOURCES, 3, ENOBUFS)                                                                \
-	X(STATELESS, 4, ECONNRESET)    /* the peer does not know the connection */
+	X(STATELESS, 4, ECONNRESET)    /* the peer does not know the connection */                 \
+	X(NOT_AUTHORIZED, 5, EACCES)   /* the identity is not accepted */
 
 #define RUDP_RESET_ENUM(name, value, error) RUDP_RESET_##name = (value),
 enum rudp_reset_reason { RUDP_RESET_REASONS(RUDP_RESET_ENUM) };
@@ -59,6 +61,7 @@ enum rudp_reset_reason { RUDP_RESET_REASONS(RUDP_RESET_ENUM) };
 #define RUDP_FRAMES_MAX 64     /* in one packet; consecutive PADDING counts as one */
 #define RUDP_ACK_RANGES_MAX 64 /* in one ACK frame, sent or received */
 #define RUDP_KEY_SHARE_BYTES 32
+#define RUDP_IDENTITY_PROOF_BYTES 64 /* static key, its tag, tag of the empty payload */
 
 struct rudp_ack {
 	uint64_t largest;
@@ -91,6 +94,7 @@ struct rudp_frame {
 			uint64_t number;
 			uint8_t public_key[RUDP_KEY_SHARE_BYTES];
 		} share;
+		const uint8_t *proof;         /* IDENTITY: in the packet, RUDP_IDENTITY_PROOF_BYTES */
 	};
 };
 
@@ -126,6 +130,8 @@ bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset);
 bool rudp_frame_write_arrived(struct rudp_writer *w, uint64_t offset);
 bool rudp_frame_write_key_share(struct rudp_writer *w, uint64_t number,
 				const uint8_t public_key[RUDP_KEY_SHARE_BYTES]);
+bool rudp_frame_write_identity(struct rudp_writer *w,
+			       const uint8_t proof[RUDP_IDENTITY_PROOF_BYTES]);
 
 /*
  * Appends the header of a STREAM frame. The caller must put its len bytes behind it. The length
@@ -174,6 +180,7 @@ struct rudp_params {
 	bool takes_repairs;         /* accepts REPAIR and ARRIVED frames */
 	bool takes_short_ids;       /* accepts packets with short ids */
 	bool takes_key_shares;      /* answers KEY_SHARE frames */
+	bool key_lasts;             /* SYNACK: the static key may be remembered */
 	struct rudp_spent spent;    /* SYN of a full handshake; association_id 0: none */
 };
 

@@ -15,13 +15,24 @@
 
 static bool suite_is_supported(uint8_t suite)
 {
-	return suite == RUDP_SUITE_NNPSK0_AES_256_GCM ||
-	       suite == RUDP_SUITE_NNPSK0_CHACHA20_POLY1305;
+	return suite == RUDP_SUITE_AES_256_GCM ||
+	       suite == RUDP_SUITE_CHACHA20_POLY1305;
 }
 
 static bool flags_are_supported(uint8_t flags)
 {
-	return flags == 0 || flags == RUDP_SYN_RESUME || flags == (RUDP_SYN_RESUME | RUDP_SYN_DH);
+	switch (flags) {
+	case 0:
+	case RUDP_SYN_RESUME:
+	case RUDP_SYN_RESUME | RUDP_SYN_DH:
+	case RUDP_SYN_TO_KEY:
+	case RUDP_SYN_TO_KEY | RUDP_SYN_OWN_KEY:
+	case RUDP_SYN_ASK_KEY:
+	case RUDP_SYN_ASK_KEY | RUDP_SYN_OWN_KEY:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /*

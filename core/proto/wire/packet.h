@@ -49,15 +49,21 @@
 enum rudp_packet_type { RUDP_PACKET_TYPES(RUDP_PACKET_ENUM) };
 #undef RUDP_PACKET_ENUM
 
-/* Noise pattern and cipher, the third byte of SYN and SYNACK. */
+/* The cipher: the third byte of SYN and SYNACK. */
 enum rudp_suite {
-	RUDP_SUITE_NNPSK0_AES_256_GCM = 1,
-	RUDP_SUITE_NNPSK0_CHACHA20_POLY1305 = 2,
+	RUDP_SUITE_AES_256_GCM = 1,
+	RUDP_SUITE_CHACHA20_POLY1305 = 2,
 };
 
-/* The fourth byte of SYN and SYNACK: the kind of handshake. */
-#define RUDP_SYN_RESUME 0x01 /* resumption of an association; without it: Noise */
-#define RUDP_SYN_DH 0x02     /* with ephemeral keys; only with RESUME */
+/*
+ * The fourth byte of SYN and SYNACK: the kind of handshake. Valid are 0 (NN), RESUME, RESUME | DH,
+ * TO_KEY (NK), TO_KEY | OWN_KEY (IK), ASK_KEY (NX) and ASK_KEY | OWN_KEY (XX).
+ */
+#define RUDP_SYN_RESUME 0x01  /* resumption of an association; without it: Noise */
+#define RUDP_SYN_DH 0x02      /* with ephemeral keys; only with RESUME */
+#define RUDP_SYN_TO_KEY 0x04  /* the initiator knows the listener's static key */
+#define RUDP_SYN_ASK_KEY 0x08 /* the listener shows its static key */
+#define RUDP_SYN_OWN_KEY 0x10 /* the initiator shows a static key of its own */
 
 #define RUDP_REFUSALS(X)                                                                           \
 	X(PORT_CLOSED, 1, "no listener on this port")                                              \
@@ -65,7 +71,9 @@ enum rudp_suite {
 	X(VERSION, 3, "protocol version or cipher suite not supported")                            \
 	X(BUSY, 4, "too many connections")                                                         \
 	X(RESUME, 5, "the association is unknown or has expired")                                  \
-	X(EARLY_TAKEN, 6, "early data of the same attempt was already accepted")
+	X(EARLY_TAKEN, 6, "early data of the same attempt was already accepted")                   \
+	X(OTHER_KEY, 7, "the listener has another identity than the one known here")               \
+	X(NOT_AUTHORIZED, 8, "the listener does not accept this side's identity, or requires one")
 
 #define RUDP_REFUSAL_ENUM(name, value, why) RUDP_REFUSAL_##name = (value),
 enum rudp_refusal { RUDP_REFUSALS(RUDP_REFUSAL_ENUM) };

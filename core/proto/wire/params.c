@@ -19,9 +19,10 @@ enum param_type {
 	PARAM_REPAIRS = 10,
 	PARAM_SHORT_IDS = 11,
 	PARAM_KEY_SHARES = 12,
+	PARAM_KEY_LASTS = 13,
 };
 
-#define PARAM_LAST PARAM_KEY_SHARES
+#define PARAM_LAST PARAM_KEY_LASTS
 
 #define SPENT_BYTES (8 + 8 + RUDP_SPENT_PROOF_BYTES)
 
@@ -100,6 +101,8 @@ bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
 		write_ability(w, PARAM_SHORT_IDS);
 	if (params->takes_key_shares)
 		write_ability(w, PARAM_KEY_SHARES);
+	if (params->key_lasts)
+		write_ability(w, PARAM_KEY_LASTS);
 	if (params->early_taken_bytes)
 		write_number(w, PARAM_EARLY_TAKEN, params->early_taken_bytes);
 	if (params->spent.association_id)
@@ -205,6 +208,9 @@ static bool read_known(enum param_type type, struct rudp_reader *value, struct r
 		return true;
 	case PARAM_KEY_SHARES:
 		out->takes_key_shares = true;
+		return true;
+	case PARAM_KEY_LASTS:
+		out->key_lasts = true;
 		return true;
 	}
 	return false;

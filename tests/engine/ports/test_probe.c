@@ -80,7 +80,7 @@ TestSuite(probe, .init = setup, .fini = teardown);
 static void write_syn(uint8_t *syn, uint16_t port)
 {
 	memset(syn, 0, RUDP_DATAGRAM_MIN_SYN_BYTES);
-	rudp_packet_write_syn(syn, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, 1, port, NULL, 0);
+	rudp_packet_write_syn(syn, RUDP_SUITE_AES_256_GCM, 0, 1, port, NULL, 0);
 }
 
 /* In datagrams of segment bytes, which the kernel delivers together (UDP_SEGMENT, GRO). */

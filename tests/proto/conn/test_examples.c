@@ -67,19 +67,24 @@ static void start(struct rudp_noise *noise, bool initiator, uint8_t ephemeral_by
 	uint8_t ephemeral[RUDP_NOISE_DH_BYTES];
 
 	memset(ephemeral, ephemeral_byte, sizeof ephemeral);
-	rudp_packet_write_prologue(prologue, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, initiator_id, PORT);
+	rudp_packet_write_prologue(prologue, RUDP_SUITE_AES_256_GCM, 0, initiator_id, PORT);
 	cr_assert(eq(int,
-		     rudp_noise_init(noise, initiator, RUDP_CIPHER_AES_256_GCM, zero_psk, prologue,
-				     sizeof prologue, ephemeral),
+		     rudp_noise_init(noise,
+				     &(struct rudp_noise_setup){.initiator = initiator,
+								.cipher = RUDP_CIPHER_AES_256_GCM,
+								.psk = zero_psk,
+								.prologue = prologue,
+								.prologue_len = sizeof prologue},
+				     ephemeral),
 		     0));
 }
 
 static void make_syn(struct example *e)
 {
 	static const uint8_t zero_key[16];
-	uint8_t payload[SYN_MESSAGE_BYTES - RUDP_NOISE_OVERHEAD_BYTES] = {0};
+	uint8_t payload[SYN_MESSAGE_BYTES - RUDP_NOISE_DH_BYTES - RUDP_AEAD_TAG_BYTES] = {0};
 	struct rudp_writer check = rudp_writer(e->syn + sizeof e->syn - CHECK_BYTES, CHECK_BYTES);
-	size_t head = rudp_packet_write_syn(e->syn, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, initiator_id,
+	size_t head = rudp_packet_write_syn(e->syn, RUDP_SUITE_AES_256_GCM, 0, initiator_id,
 					    PORT, NULL, 0);
 
 	write_params(payload, sizeof payload, initiator_id, 0xaa);
@@ -94,7 +99,7 @@ static void make_synack(struct example *e)
 {
 	uint8_t received[SYN_MESSAGE_BYTES], payload[128];
 	size_t head =
-		rudp_packet_write_synack(e->synack, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, initiator_id);
+		rudp_packet_write_synack(e->synack, RUDP_SUITE_AES_256_GCM, 0, initiator_id);
 	size_t len = write_params(payload, sizeof payload, listener_id, 0xbb);
 	int message_bytes;
 

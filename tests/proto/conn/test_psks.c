@@ -40,8 +40,8 @@ static unsigned set(int side, const char *letters)
 
 static void expect_key(char letter)
 {
-	cr_assert(all(eq(u64, pair.conn[0]->psk_id, (uint64_t)letter),
-		      eq(u64, pair.conn[1]->psk_id, (uint64_t)letter)));
+	cr_assert(all(eq(u64, pair.conn[0]->credentials.psk_id, (uint64_t)letter),
+		      eq(u64, pair.conn[1]->credentials.psk_id, (uint64_t)letter)));
 }
 
 static void expect_refused(void)

@@ -436,7 +436,7 @@ Test(resumed, a_forged_syn_with_dh_takes_no_key)
 
 Test(resumed, unknown_flags_are_another_version)
 {
-	static const uint8_t flags[] = {2, 4, 5, 7, 0x80, 0xff};
+	static const uint8_t flags[] = {2, 5, 7, 9, 0x0c, 0x10, 0x80, 0xff};
 	struct pair_datagram *syn;
 
 	meet();

@@ -9,18 +9,21 @@
 #ifndef RUDP_TESTS_NOISE_VECTORS_H
 #define RUDP_TESTS_NOISE_VECTORS_H
 
-#include "proto/crypto/aead.h"
+#include "proto/crypto/noise.h"
 
 #define NOISE_VECTOR_MESSAGES 6
 
 struct noise_vector {
 	const char *name;
+	enum rudp_noise_pattern pattern;
 	enum rudp_cipher cipher;
-	const char *psk; /* NULL: NN */
+	const char *psk; /* NULL: without psk0 */
 	const char *prologue;
 	const char *initiator_ephemeral;
 	const char *responder_ephemeral;
-	const char *handshake_hash;
+	const char *initiator_static; /* NULL: the pattern has none */
+	const char *responder_static;
+	const char *handshake_hash; /* NULL: not published */
 	struct {
 		const char *payload;
 		const char *ciphertext;
@@ -30,6 +33,7 @@ struct noise_vector {
 static const struct noise_vector noise_vectors[] = {
 	{
 		.name = "Noise_NN_25519_AESGCM_SHA256",
+		.pattern = RUDP_NOISE_NN,
 		.cipher = RUDP_CIPHER_AES_256_GCM,
 		.psk = NULL,
 		.prologue = "4a6f686e2047616c74",
@@ -61,6 +65,7 @@ static const struct noise_vector noise_vectors[] = {
 	},
 	{
 		.name = "Noise_NN_25519_ChaChaPoly_SHA256",
+		.pattern = RUDP_NOISE_NN,
 		.cipher = RUDP_CIPHER_CHACHA20_POLY1305,
 		.psk = NULL,
 		.prologue = "4a6f686e2047616c74",
@@ -92,6 +97,7 @@ static const struct noise_vector noise_vectors[] = {
 	},
 	{
 		.name = "Noise_NNpsk0_25519_AESGCM_SHA256",
+		.pattern = RUDP_NOISE_NN,
 		.cipher = RUDP_CIPHER_AES_256_GCM,
 		.psk = "54686973206973206d7920417573747269616e20706572737065637469766521",
 		.prologue = "4a6f686e2047616c74",
@@ -124,6 +130,7 @@ static const struct noise_vector noise_vectors[] = {
 	},
 	{
 		.name = "Noise_NNpsk0_25519_ChaChaPoly_SHA256",
+		.pattern = RUDP_NOISE_NN,
 		.cipher = RUDP_CIPHER_CHACHA20_POLY1305,
 		.psk = "54686973206973206d7920417573747269616e20706572737065637469766521",
 		.prologue = "4a6f686e2047616c74",

@@ -29,6 +29,8 @@ static void fini(void)
 
 TestSuite(association, .init = init, .fini = fini);
 
+static const struct rudp_credentials psk[2] = {{.psk_id = 0}, {.psk_id = 1}};
+
 static struct rudp_resume_secrets secrets_of(uint64_t id)
 {
 	struct rudp_resume_secrets secrets;
@@ -42,7 +44,7 @@ static void give(uint64_t id, int64_t now_ns)
 {
 	struct rudp_resume_secrets secrets = secrets_of(id);
 
-	cr_assert(eq(int, rudp_association_give(&all, id, &secrets, id % 2, now_ns), 0));
+	cr_assert(eq(int, rudp_association_give(&all, id, &secrets, &psk[id % 2], now_ns), 0));
 }
 
 static struct rudp_addr peer(unsigned n)
@@ -59,7 +61,7 @@ static void take(unsigned n, uint64_t id, int64_t now_ns)
 	struct rudp_resume_secrets secrets = secrets_of(id);
 	struct rudp_addr addr = peer(n);
 
-	cr_assert(eq(int, rudp_association_take(&all, &addr, id, &secrets, id % 2, now_ns), 0));
+	cr_assert(eq(int, rudp_association_take(&all, &addr, id, &secrets, &psk[id % 2], now_ns), 0));
 }
 
 static bool use(unsigned n, int64_t now_ns, struct rudp_ticket *ticket)
@@ -233,7 +235,7 @@ Test(association, an_id_is_given_once)
 	struct rudp_resume_secrets secrets = secrets_of(1);
 
 	give(77, START_NS);
-	cr_assert(eq(int, rudp_association_give(&all, 77, &secrets, 0, START_NS), -EEXIST));
+	cr_assert(eq(int, rudp_association_give(&all, 77, &secrets, &psk[0], START_NS), -EEXIST));
 }
 
 Test(association, a_full_table_evicts_the_least_recently_used)
@@ -304,8 +306,8 @@ Test(association, every_allocation_may_fail)
 		cr_assert(lt(uint, nth, 20));
 		rudp_associations_clear(&all);
 		fault_arm(nth);
-		rc[0] = rudp_association_give(&all, 77, &secrets, 0, START_NS);
-		rc[1] = rudp_association_take(&all, &addr, 77, &secrets, 0, START_NS);
+		rc[0] = rudp_association_give(&all, 77, &secrets, &psk[0], START_NS);
+		rc[1] = rudp_association_take(&all, &addr, 77, &secrets, &psk[0], START_NS);
 		fault_arm(0);
 		cr_assert(rudp_associations_check(&all));
 		cr_assert(eq(int, rudp_association_find_given(&all, 77, START_NS) != NULL,
@@ -383,7 +385,7 @@ Test(association, a_host_is_forgotten_in_both_roles_and_no_other)
 	take(1, 1, START_NS);
 	take(2, 2, START_NS);
 	rudp_addr_set_port(&second_port, 444);
-	cr_assert(zero(int, rudp_association_take(&all, &second_port, 3, &secrets, 0, START_NS)));
+	cr_assert(zero(int, rudp_association_take(&all, &second_port, 3, &secrets, &psk[0], START_NS)));
 	give(11, START_NS);
 	give(12, START_NS);
 	give(13, START_NS); /* its initiator's address is not validated */

@@ -49,13 +49,13 @@ static enum rudp_verdict parse(const uint8_t *bytes, size_t len, struct rudp_pac
 static size_t write_syn(uint8_t *out, size_t cookie_bytes)
 {
 	memset(out, 0x5a, RUDP_DATAGRAM_MIN_SYN_BYTES + RUDP_COOKIE_MAX_BYTES);
-	rudp_packet_write_syn(out, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, ID, PORT, cookie, cookie_bytes);
+	rudp_packet_write_syn(out, RUDP_SUITE_AES_256_GCM, 0, ID, PORT, cookie, cookie_bytes);
 	return RUDP_DATAGRAM_MIN_SYN_BYTES + cookie_bytes;
 }
 
 static size_t write_synack(uint8_t *out)
 {
-	size_t head = rudp_packet_write_synack(out, RUDP_SUITE_NNPSK0_CHACHA20_POLY1305, 0, ID);
+	size_t head = rudp_packet_write_synack(out, RUDP_SUITE_CHACHA20_POLY1305, 0, ID);
 
 	memset(out + head, 0x5a, SYNACK_BODY_BYTES);
 	return head + SYNACK_BODY_BYTES;
@@ -164,7 +164,7 @@ Test(packet, syn_comes_back_as_it_was_written)
 		cr_assert(eq(int, rudp_packet_parse(bytes, len, &p), RUDP_VERDICT_OK));
 		cr_assert(eq(int, p.type, RUDP_PACKET_SYN));
 		cr_assert(all(eq(u8, p.version, RUDP_VERSION), eq(u8, p.flags, 0),
-			      eq(u8, p.suite, RUDP_SUITE_NNPSK0_AES_256_GCM), eq(u64, p.id, ID),
+			      eq(u8, p.suite, RUDP_SUITE_AES_256_GCM), eq(u64, p.id, ID),
 			      eq(u16, p.target_port, PORT), eq(sz, p.cookie_bytes, cookie_bytes)));
 		cr_assert(eq(int, p.cookie == NULL, cookie_bytes == 0));
 		if (cookie_bytes > 0)
@@ -183,7 +183,7 @@ Test(packet, synack_and_data_come_back_as_they_were_written)
 
 	cr_assert(eq(int, rudp_packet_parse(bytes, len, &p), RUDP_VERDICT_OK));
 	cr_assert(eq(int, p.type, RUDP_PACKET_SYNACK));
-	cr_assert(all(eq(u8, p.suite, RUDP_SUITE_NNPSK0_CHACHA20_POLY1305), eq(u64, p.id, ID)));
+	cr_assert(all(eq(u8, p.suite, RUDP_SUITE_CHACHA20_POLY1305), eq(u64, p.id, ID)));
 	cr_assert(eq(sz, (size_t)(p.body - bytes), RUDP_SYNACK_HEADER_BYTES));
 	cr_assert(eq(sz, p.body_bytes, SYNACK_BODY_BYTES));
 
@@ -452,7 +452,8 @@ Test(packet, flags_tell_the_kind_of_handshake)
 	struct rudp_packet p;
 
 	for (unsigned flags = 0; flags < 256; flags++) {
-		bool spoken = flags == 0 || flags == 1 || flags == 3;
+		bool spoken = flags == 0 || flags == 1 || flags == 3 || flags == 4 || flags == 8 ||
+			      flags == 0x14 || flags == 0x18;
 		enum rudp_verdict expected = spoken ? RUDP_VERDICT_OK : RUDP_VERDICT_BAD_VERSION;
 
 		rudp_packet_write_syn(bytes, 1, (uint8_t)flags, ID, PORT, NULL, 0);
