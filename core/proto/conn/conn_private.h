@@ -404,14 +404,14 @@ void rudp_key_exchange_free(struct rudp_key_exchange *exchange);
 int rudp_key_exchange_make_secret(struct rudp_key_exchange *exchange);
 
 /*
- * Identities (conn_identity.c). The third message of XX: is_awaited: the listener gives the
- * connection to nobody before it; is_due: the initiator must send it. on_identity: an IDENTITY frame has arrived. on_acked, on_lost: about the packet with
- * our frame.
+ * Identities (conn_identity.c). About the third message of XX: is_awaited: the listener gives the
+ * connection to nobody before it has arrived; is_due: the initiator must send it; on_identity: it
+ * has arrived in an IDENTITY frame; on_acked, on_lost: the fate of the packet with our frame.
  */
 void rudp_identity_proof_free(struct rudp_identity_proof *proof);
 bool rudp_conn_identity_is_awaited(const struct rudp_conn *conn);
 bool rudp_conn_identity_is_due(const struct rudp_conn *conn);
-/* The initiator makes its message, the listener keeps the handshake to read it. 0 or a negative errno. */
+/* The initiator makes its message; the listener keeps the handshake to read it. 0 or -errno. */
 int rudp_conn_identity_prove(struct rudp_conn *conn, struct rudp_noise *noise);
 int rudp_conn_identity_await(struct rudp_conn *conn, const struct rudp_noise *noise);
 /* Whether the owner of the endpoint accepts the credentials (endpoint.h). */

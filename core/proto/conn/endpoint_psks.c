@@ -50,9 +50,12 @@ uint64_t rudp_endpoint_next_psk(const struct rudp_endpoint *ep, uint64_t after)
 	const struct rudp_conn *conn, *next_conn;
 	uint64_t next = 0;
 
-	HASH_ITER(hh, ep->by_short_id, conn, next_conn)
-		if (rudp_conn_lives(conn) && conn->credentials.psk_id > after && (!next || conn->credentials.psk_id < next))
-			next = conn->credentials.psk_id;
+	HASH_ITER(hh, ep->by_short_id, conn, next_conn) {
+		uint64_t id = conn->credentials.psk_id;
+
+		if (rudp_conn_lives(conn) && id > after && (!next || id < next))
+			next = id;
+	}
 	return next;
 }
 
