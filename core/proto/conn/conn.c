@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proto/conn/conn_identity.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
@@ -196,7 +197,6 @@ void rudp_conn_fail(struct rudp_conn *conn, int error, int64_t now_at_ns)
 	rudp_conn_die(conn, now_at_ns);
 }
 
-/* The listener's side is ESTABLISHED, and the initiator has proven all that it has to prove. */
 void rudp_conn_on_authenticated(struct rudp_conn *conn, bool is_new, int64_t now_at_ns)
 {
 	rudp_conn_keep_offer(conn, now_at_ns);

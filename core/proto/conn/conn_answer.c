@@ -5,6 +5,7 @@
 
 #include "base/wire.h"
 #include "proto/conn/conn_handshake.h"
+#include "proto/conn/conn_identity.h"
 #include "proto/conn/endpoint_private.h"
 
 /* One handshake at the listener: full (Noise) or resumed. */

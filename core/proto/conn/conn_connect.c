@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/wire.h"
 #include "proto/conn/conn_handshake.h"
+#include "proto/conn/conn_identity.h"
 #include "proto/conn/endpoint_private.h"
 
 size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes,

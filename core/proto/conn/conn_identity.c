@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "proto/conn/conn_handshake.h"
+#include "proto/conn/conn_identity.h"
 #include "proto/conn/endpoint_private.h"
 
 #define MAC_LABEL "rudp listener mac"

@@ -60,7 +60,6 @@
 
 #define RUDP_SYNACK_MAX_BYTES 256
 #define RUDP_SYN_CHECK_BYTES 8 /* digest at the end of a SYN of any version: detects damage */
-#define RUDP_SYN_MAC_BYTES 8   /* before the check of a SYN with TO_KEY */
 /* The size that fills a SYN without a cookie to exactly RUDP_DATAGRAM_MIN_SYN_BYTES. */
 #define RUDP_SYN_MESSAGE_BYTES                                                                     \
 	(RUDP_DATAGRAM_MIN_SYN_BYTES - RUDP_SYN_HEADER_BYTES - RUDP_SYN_CHECK_BYTES)
@@ -132,8 +131,7 @@ struct rudp_syn_key {
 /* State of the initiator until the SYNACK arrives. On the heap, wiped when freed. */
 struct rudp_handshake {
 	uint8_t flags;             /* RUDP_SYN_* */
-	bool knows_peer;           /* the listener must prove peer_key */
-	bool asks_peer;            /* the listener must prove a key */
+	bool knows_peer, asks_peer; /* the listener must prove peer_key; must prove a key */
 	uint8_t peer_key[RUDP_STATIC_KEY_BYTES];
 	struct rudp_noise noise;   /* used without RUDP_SYN_RESUME */
 	struct rudp_resume resume; /* used with RUDP_SYN_RESUME */
@@ -206,13 +204,6 @@ struct rudp_key_exchange {
 	uint8_t secret[RUDP_KEY_BYTES];
 };
 
-/* On the heap. */
-struct rudp_identity_proof {
-	struct rudp_noise noise; /* listener: to read the message; initiator: empty */
-	bool is_due;             /* initiator: the IDENTITY frame must be sent */
-	uint8_t message[RUDP_IDENTITY_PROOF_BYTES]; /* initiator */
-};
-
 struct rudp_conn {
 	struct rudp_endpoint *ep;
 	struct rudp_listener *listener;
@@ -247,8 +238,7 @@ struct rudp_conn {
 	bool handshake_due;   /* SYN or SYNACK must be sent */
 	bool has_keys;
 	struct rudp_credentials credentials; /* psk_id 0: no key, or not started */
-	/* The third message of XX: the initiator must prove its static key, or the listener waits. */
-	struct rudp_identity_proof *identity_proof; /* NULL: nothing to prove or to wait for */
+	struct rudp_identity_proof *identity_proof; /* NULL: none is to be sent or awaited */
 	struct rudp_handshake *handshake;
 	struct rudp_syn_answer *syn_answer;
 	/* initiator: the association that the listener may not have stored yet; 0: none */
@@ -357,7 +347,6 @@ void rudp_conn_reset_after_delivery(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_ns);
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns);
-void rudp_conn_on_authenticated(struct rudp_conn *conn, bool is_new, int64_t now_at_ns);
 /*
  * Starts the user time-out now if nothing is unacknowledged: earlier unanswered pings do not count.
  */
@@ -403,40 +392,13 @@ void rudp_key_exchange_free(struct rudp_key_exchange *exchange);
  */
 int rudp_key_exchange_make_secret(struct rudp_key_exchange *exchange);
 
-/*
- * Identities (conn_identity.c). About the third message of XX: is_awaited: the listener gives the
- * connection to nobody before it has arrived; is_due: the initiator must send it; on_identity: it
- * has arrived in an IDENTITY frame; on_acked, on_lost: the fate of the packet with our frame.
- */
-void rudp_identity_proof_free(struct rudp_identity_proof *proof);
-bool rudp_conn_identity_is_awaited(const struct rudp_conn *conn);
-bool rudp_conn_identity_is_due(const struct rudp_conn *conn);
-/* The initiator makes its message; the listener keeps the handshake to read it. 0 or -errno. */
-int rudp_conn_identity_prove(struct rudp_conn *conn, struct rudp_noise *noise);
-int rudp_conn_identity_await(struct rudp_conn *conn, const struct rudp_noise *noise);
-/* Whether the owner of the endpoint accepts the credentials (endpoint.h). */
-bool rudp_conn_is_authorized(const struct rudp_conn *conn, const struct rudp_listener *listener);
-enum rudp_verdict rudp_conn_on_identity(struct rudp_conn *conn, const struct rudp_frame *frame,
-					int64_t now_at_ns);
-void rudp_conn_identity_on_acked(struct rudp_conn *conn);
-void rudp_conn_identity_on_lost(struct rudp_conn *conn);
-
 /* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
-/* The flags of a full handshake under the connection's options. */
-uint8_t rudp_handshake_full_flags(const struct rudp_conn *conn);
-/*
- * The MAC of a SYN with TO_KEY over its first len bytes. It shows that its sender knows the
- * listener's public key: SipHash-2-4, keyed with the first half of SHA256(label || public_key).
- */
-uint64_t rudp_syn_mac(const uint8_t public_key[RUDP_STATIC_KEY_BYTES], const uint8_t *datagram,
-		      size_t len);
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
 /* Sends the SYN of a deferred connection: there is data, or the wait is over. */
 void rudp_conn_handshake_release(struct rudp_conn *conn, int64_t now_at_ns);
-enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn,
-					     const struct rudp_listener *listener,
-					     const struct rudp_packet *syn, bool early_allowed,
-					     int64_t now_at_ns);
+enum rudp_verdict
+rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_listener *listener,
+			   const struct rudp_packet *syn, bool early_allowed, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_packet *packet,
 				      size_t datagram_bytes, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_packet *packet);

@@ -2,6 +2,7 @@
 /* Acknowledged, lost and overdue packets: docs/protocol.md sections 9 to 11. */
 #include <errno.h>
 
+#include "proto/conn/conn_identity.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/conn/conn_handshake.h"
+#include "proto/conn/conn_identity.h"
 #include "proto/conn/endpoint_private.h"
 
 static int give_key(struct rudp_conn *conn, struct rudp_resume *resume)

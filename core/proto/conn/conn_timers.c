@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "proto/conn/conn_gate.h"
+#include "proto/conn/conn_identity.h"
 #include "proto/conn/endpoint_private.h"
 
 int64_t rudp_conn_pto_ns(const struct rudp_conn *conn)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "proto/conn/conn_identity.h"
 #include "proto/conn/endpoint.h"
 
 #include <errno.h>
