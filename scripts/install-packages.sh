@@ -11,7 +11,7 @@ build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-
 # A faster AEAD, for processors of Intel and AMD only.
 [ "$(uname -m)" != x86_64 ] || build+=(libipsec-mb-dev)
 demo=(iproute2 nginx-light curl python3)
-test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 valgrind
+test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 python3-cryptography valgrind
 	clang clang-tidy llvm libclang-rt-14-dev shellcheck procps binutils
 	spin
 	zsh bash-completion

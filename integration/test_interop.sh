@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Real programs under the shim, and the second implementation of the protocol (tests/interop), in both directions: all
+# kinds of handshakes over a clean link, one that loses and reorders, and one behind a NAT that changes ports.
+#
+#     a: peer.py call, nc ──── linkem ──── b: socat, peer.py echo
+#
+# Takes 45 s.
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+PEER=$(dirname "$HERE")/tests/interop/peer.py
+KEY=(--key "$TMP/key")
+# The Debian package of the cryptography module belongs to this interpreter.
+PYTHON=/usr/bin/python3
+KINDS=(fresh resumed early)
+
+# calls FILE [OPTION...]: this implementation calls socat on side b.
+calls() {
+	local file=$1
+	shift
+	on a timeout $((60 * PATIENCE)) "$PYTHON" "$PEER" call "$B4" 8081 "$TMP/$file" "${KEY[@]}" "$@" >"$TMP/call.log"
+}
+
+# echoes NAME PORT [OPTION...]: this implementation listens on side b.
+echoes() {
+	local name=$1 port=$2
+	shift 2
+	launch_plain "$name" b "$PYTHON" "$PEER" echo "$port" "${KEY[@]}" "$@"
+	wait_until 10 "$name to listen" grep -qs listening "$TMP/$name.out"
+}
+
+ended_of() {
+	grep -c '"kind"' "$TMP/$1.out" || true
+}
+
+has_ended_since() {
+	[ "$(ended_of "$1")" -gt "$2" ]
+}
+
+# sends NAME PORT FILE: nc sends the file to that listener and gets it back; what the listener says of the connection
+# is in $TMP/last.log.
+sends() {
+	local before
+	before=$(ended_of "$1")
+	under a timeout $((60 * PATIENCE)) nc.openbsd -N "$B4" "$2" <"$TMP/$3" >"$TMP/back" || fail "nc: exit $?"
+	expect_same "$TMP/$3" "$TMP/back" "what came back"
+	wait_until 60 "the end of the connection at $1" has_ended_since "$1" "$before"
+	tail -n 1 "$TMP/$1.out" >"$TMP/last.log"
+	expect_match "$TMP/last.log" '"error": null' "the connection at $1"
+}
+
+# sends_as PATTERN NAME PORT FILE: where the link loses what a handshake of this kind needs, it is another one; it is
+# tried again.
+sends_as() {
+	local pattern=$1
+	shift
+	for _ in {1..5}; do
+		sends "$@"
+		! grep -qE "$pattern" "$TMP/last.log" || return 0
+	done
+	fail "no connection matches $pattern; the last one: $(cat "$TMP/last.log")"
+}
+
+# The sum of a member of all reports.
+sum_of() {
+	grep -h '"kind"' "${@:2}" | sed -E "s/.*\"$1\": ([0-9]+).*/\1/" | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# on_link NAME FILE OPTION...: each kind of handshake, in both directions.
+on_link() {
+	local name=$1 file=$2 kind
+	section "$name"
+	link_up --delay 10ms "${@:3}"
+	kind=$(IFS=, && echo "${KINDS[*]}")
+	calls "$file" --kinds "$kind,resumed-dh" || fail "$name: $(cat "$TMP/call.log")"
+	ok "$name, python calls: $kind,resumed-dh"
+	calls "$file" --suite 2 || fail "$name, suite 2: $(cat "$TMP/call.log")"
+	ok "$name, python calls: suite 2"
+	PORT_AT=$((PORT_AT + 2))
+	echoes plain "$PORT_AT"
+	echoes early "$((PORT_AT + 1))" --early
+	sends_as '"kind": "fresh"' plain "$PORT_AT" "$file"
+	ok "$name, python listens: fresh"
+	sends_as '"kind": "resumed", "early": 0,' plain "$PORT_AT" "$file"
+	ok "$name, python listens: resumed, no early data taken"
+	sends_as '"kind": "resumed", "early": [1-9]' early "$((PORT_AT + 1))" "$file"
+	ok "$name, python listens: early data"
+}
+
+end_listeners() {
+	stop plain
+	stop early
+	rm "$TMP/plain.out" "$TMP/early.out"
+	link_down
+}
+
+expect_some() {
+	[ "$1" -gt 0 ] || fail "$2: none"
+	ok "$2: $1"
+}
+
+lossy() {
+	on_link "5 % loss, reordering" content --loss 5% --reorder 5%,8ms --seed 3
+	expect_some "$(count '*.drops.loss')" "packets lost"
+	expect_some "$(sum_of losses "$TMP/call.log" "$TMP"/{plain,early}.out)" "losses that python detected"
+	expect_some "$(sum_of repaired "$TMP"/{plain,early}.out)" "bytes that python recovered from repair symbols"
+	end_listeners
+}
+
+rebinding() {
+	on_link "rebinding" more --rebind-every 300ms
+	expect_some "$(sum_of moves "$TMP"/{plain,early}.out)" "new addresses that python has followed"
+	expect_match "$TMP/engine-b.log" 'connection [0-9a-f]* moved' "the engine's log"
+	end_listeners
+}
+
+# Each of these is one connection.
+single() {
+	section "keys, cookies, moves"
+	link_up --delay 10ms
+	calls more --update-after 50 --move-after 100000 || fail "update of keys, move: $(cat "$TMP/call.log")"
+	expect_match "$TMP/call.log" '"key_updates": [2-9]' "updates of the key"
+	ok "python calls, updates its key, and moves"
+	calls content --half-open 300 || fail "after half-open connections: $(cat "$TMP/call.log")"
+	expect_match "$TMP/call.log" '"cookies": [1-9]' "a cookie"
+	ok "python calls, and gets a cookie"
+	echoes wary 9200 --cookies --update-after 50
+	sends wary 9200 more
+	expect_match "$TMP/last.log" '"key_updates": [2-9]' "updates of the key"
+	ok "python listens, requires a cookie, and updates its key"
+	stop wary
+	link_down
+}
+
+# is_told REGEX PORT: what nc says of its connection.
+is_told() {
+	! under a nc.openbsd -vN "$B4" "$2" <"$TMP/content" >"$TMP/back" 2>"$TMP/nc.log" || fail "nc has not failed"
+	grep -qE "$1" "$TMP/nc.log"
+}
+
+refusals() {
+	section "refusals and resets"
+	link_up --delay 10ms
+	! on a timeout $((20 * PATIENCE)) "$PYTHON" "$PEER" call "$B4" 8082 "$TMP/content" "${KEY[@]}" >"$TMP/call.log" ||
+		fail "python was not refused"
+	expect_match "$TMP/call.log" '"error": "ECONNREFUSED"' "a closed port"
+	make_key other
+	! calls content --key "$TMP/other" || fail "python was taken with a wrong key"
+	expect_match "$TMP/call.log" '"error": "EKEYREJECTED"' "a wrong key"
+	echoes wrong 9300 --key "$TMP/other"
+	is_told 'Key was rejected' 9300 || fail "nc was told: $(cat "$TMP/nc.log")"
+	echoes rude 9301 --reset-after 100000
+	is_told 'reset' 9301 || fail "nc was told: $(cat "$TMP/nc.log")"
+	echoes forgetful 9302 --forget-after 100000
+	is_told 'reset' 9302 || fail "nc was told: $(cat "$TMP/nc.log")"
+	launch half b socat TCP-LISTEN:8083 EXEC:'head -c 1000'
+	wait_listening b 8083
+	! on a timeout $((20 * PATIENCE)) "$PYTHON" "$PEER" call "$B4" 8083 "$TMP/content" "${KEY[@]}" >"$TMP/call.log" ||
+		fail "python was not reset"
+	expect_match "$TMP/call.log" '"error": "ECONNRESET"' "a listener that closes with unread bytes"
+	ok "refused and reset, in both directions"
+	stop wrong
+	stop rude
+	stop forgetful
+	link_down
+}
+
+if [ -n "$PLAIN" ]; then
+	echo "skipped: the other side has no kernel TCP"
+	exit 77
+fi
+if ! "$PYTHON" -c 'import cryptography' 2>/dev/null; then
+	echo "skipped: needs python3-cryptography"
+	exit 77
+fi
+# Both programs want early data, as far as the listener in Python accepts it.
+SETTINGS=("RUDP_POLICY=any use rudp early; set early on")
+PORT_AT=9000
+make_file content 300000
+make_file more 600000
+link_up
+launch socat b socat TCP-LISTEN:8081,fork EXEC:cat
+wait_listening b 8081
+on_link "clean" content
+end_listeners
+lossy
+rebinding
+single
+refusals

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""A second implementation of the rudp protocol, written from docs/protocol.md alone."""

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""One handshake, from either side: which messages are in SYN and SYNACK, and what follows from them (section 6)."""
+import os
+
+from . import packets, params, resume
+from .noise import Handshake, private_key
+
+PATTERN = "NNpsk0"
+
+
+class Outcome:
+    """What both sides know after the second message."""
+
+    def __init__(self, peer, keys, secrets, psk):
+        self.peer, self.psk = peer, psk
+        # Transport keys of the initiator and of the listener; fresh and lasting of a new association, or None.
+        self.keys, self.secrets = keys, secrets
+
+
+def _room(flags):
+    return packets.SYN_MIN - packets.SYN_HEADER - 8 - packets.MESSAGE_MIN[flags]
+
+
+class Attempt:
+    """The initiator's side."""
+
+    def __init__(self, settings, own, port, association=None, now=0, early=b"", replaced=None):
+        self.suite, self.psk = settings.suite, settings.psks[0]
+        self.association, self.counter, self.early = association, None, b""
+        secret = association.secret(settings.resumes_by, now) if association else None
+        self.flags = settings.resumes_by if secret else packets.NOISE
+        if replaced:
+            own = own._replace(spent=replaced)
+        empty = packets.Syn(self.suite, self.flags, own.source_id, port, b"", b"")
+        if self.flags == packets.NOISE:
+            self.association = None
+            self.noise = Handshake(PATTERN, self.suite, True, empty.prologue(), self.psk)
+            message = self.noise.write(self._payload(own))
+        else:
+            self.psk, self.counter = association.psk, association.take_counter()
+            self.noise = resume.Resumption(self.suite, self.flags, empty.prologue(), secret, association.id,
+                                           self.counter, private_key())
+            message = self.noise.write_syn(self._payload(self._with_early(own, early)))
+        self.syn = empty._replace(message=message)
+
+    def _with_early(self, own, early):
+        room = _room(self.flags) - len(params.encode(own, in_syn=True)) - 3
+        self.early = early[:room] if self.association.is_confirmed else b""
+        return own._replace(early=self.early)
+
+    def _payload(self, own):
+        return params.encode(own, in_syn=True).ljust(_room(self.flags), b"\0")
+
+    def datagram(self, cookie):
+        return packets.encode_syn(self.syn._replace(cookie=cookie))
+
+    def spent(self):
+        """For the Noise SYN that replaces this one, if it had early data."""
+        if not self.early:
+            return None
+        proof = resume.proof_of_spent(self.association.lasting, self.association.id, self.counter)
+        return params.Spent(self.association.id, self.counter, proof)
+
+    def accept(self, synack):
+        """Raises NotAuthentic or Malformed; the true answer may follow."""
+        if self.flags == packets.NOISE:
+            noise = self.noise.copy()
+            peer = params.decode(noise.read(synack.message), in_syn=False)
+            secrets = resume.secrets_of_noise(noise)
+        else:
+            noise = self.noise
+            header = packets.synack_header(self.suite, self.flags, synack.to_id)
+            peer = params.decode(noise.read_synack(header, synack.message), in_syn=False)
+            secrets = noise.secrets() if self.flags == packets.RESUME_DH else None
+        if peer.early_taken > len(self.early):
+            raise params.Malformed("more early data taken than sent")
+        return Outcome(peer, noise.split(), secrets, self.psk)
+
+
+class Answer:
+    """The listener's side: reads one SYN, then writes its SYNACK."""
+
+    def __init__(self, syn):
+        self.syn, self.noise, self.psk, self.peer = syn, None, None, None
+
+    def read_noise(self, psk):
+        """Raises NotAuthentic or Malformed."""
+        self.noise = Handshake(PATTERN, self.syn.suite, False, self.syn.prologue(), psk)
+        self._read(self.noise.read(self.syn.message))
+        self.psk = psk
+
+    def read_resumed(self, association, secret):
+        """Raises NotAuthentic or Malformed."""
+        counter = int.from_bytes(self.syn.message[8:16], "big")
+        self.noise = resume.Resumption(self.syn.suite, self.syn.flags, self.syn.prologue(), secret, association.id,
+                                       counter, private_key())
+        self._read(self.noise.read_syn(self.syn.message))
+        self.psk = association.psk
+
+    def _read(self, payload):
+        self.peer = params.decode(payload, in_syn=True)
+        if self.peer.source_id != self.syn.source_id:
+            raise params.Malformed("the id differs from that of the header")
+
+    def finish(self, own):
+        """(datagram, outcome)"""
+        syn = self.syn
+        header = packets.synack_header(syn.suite, syn.flags, syn.source_id)
+        payload = params.encode(own, in_syn=False)
+        if syn.flags == packets.NOISE:
+            message, secrets = self.noise.write(payload), resume.secrets_of_noise(self.noise)
+        else:
+            message = self.noise.write_synack(header, os.urandom(32), payload)
+            secrets = self.noise.secrets() if syn.flags == packets.RESUME_DH else None
+        return header + message, Outcome(self.peer, self.noise.split(), secrets, self.psk)

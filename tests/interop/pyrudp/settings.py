@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""What a program may choose for its connections."""
+from dataclasses import dataclass, field
+from typing import Optional
+
+from . import packets
+from .aead import AES_GCM
+
+
+@dataclass
+class Settings:
+    suite: int = AES_GCM
+    # The initiator uses the first one.
+    psks: list = field(default_factory=lambda: [bytes(32)])
+    window: int = 256 * 1024
+    # Of the payload of a UDP datagram, in both directions: there is no search for larger ones.
+    datagram_bytes: int = 1200
+    flight_packets: int = 48
+    ack_delay_s: float = 0.025
+    asks_association: bool = True
+    # The kind of handshake that an initiator with an association uses.
+    resumes_by: int = packets.RESUME
+    takes_early: bool = False
+    repairs: bool = True
+    short_ids: bool = True
+    key_shares: bool = True
+    # Packets that a key seals before its owner replaces it; never without a number.
+    update_after: Optional[int] = None
+    # Whether an initiator asks for fresh keys as soon as it may.
+    exchanges_keys: bool = False
+    # Whether an initiator always has to show that it receives at its address.
+    requires_cookies: bool = False
+    keepalive_s: float = 25

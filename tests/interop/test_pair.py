@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""Two endpoints of this implementation, a bad link and a clock that does not wait: what the matrix with real programs
+cannot reach, or not in its time."""
+import heapq
+import random
+import unittest
+
+from pyrudp import frames, packets
+from pyrudp.aead import CHACHA
+from pyrudp.endpoint import Endpoint
+from pyrudp.settings import Settings
+
+A, B = ("a", 1), ("b", 2)
+
+
+class Link:
+    def __init__(self, seed, loss=0.0, jitter_s=0.0, settings_a=None, settings_b=None):
+        self.random, self.loss, self.jitter_s = random.Random(seed), loss, jitter_s
+        self.now, self.queue, self.count = 1.0, [], 0
+        self.a, self.b = Endpoint(settings_a or Settings(), 1), Endpoint(settings_b or Settings(), 2)
+        self.b.listens_on.add(2)
+        self.address_of_a = A
+
+    def send(self, out, sender):
+        for data, address in out:
+            self.count += 1
+            if self.random.random() >= self.loss:
+                at = self.now + 0.02 + self.random.random() * self.jitter_s
+                heapq.heappush(self.queue, (at, self.count, data, address, self.address_of_a if sender is self.a else B))
+
+    def step(self):
+        for end in (self.a, self.b):
+            self.send(end.collect(self.now), end)
+        times = [at for at in (self.a.deadline(), self.b.deadline()) if at is not None]
+        times += [self.queue[0][0]] if self.queue else []
+        if not times:
+            return False
+        self.now = max(self.now + 1e-6, min(times))
+        while self.queue and self.queue[0][0] <= self.now:
+            _, _, data, address, source = heapq.heappop(self.queue)
+            end = self.b if address == B else self.a
+            end.receive(data, source, 0, self.now)
+        return True
+
+    def connect(self, early=b""):
+        return self.a.connect(B, self.now, early)
+
+
+def echo(link):
+    for one in link.b.accepted:
+        one.write(one.read())
+        if one.at_eof():
+            one.finish()
+
+
+def transfer(case, link, content, early=b""):
+    """Sends the content, half closes, and gets the same back. Returns both connections."""
+    one = link.connect(early)
+    one.write(content[len(early):])
+    one.finish()
+    back = bytearray()
+    for _ in range(200000):
+        if not link.step():
+            break
+        echo(link)
+        back += one.read()
+        if link.b.accepted and one.state == "CLOSED":
+            break
+    case.assertIsNone(one.error)
+    case.assertEqual(bytes(back), content)
+    case.assertIsNone(link.b.accepted[-1].error)
+    return one, link.b.accepted[-1]
+
+
+class Pair(unittest.TestCase):
+    def test_transfers_over_bad_links(self):
+        for seed in range(6):
+            link = Link(seed, loss=0.05, jitter_s=0.01, settings_a=Settings(suite=1 + seed % 2))
+            one, other = transfer(self, link, random.Random(seed).randbytes(200000))
+            self.assertGreater(one.recovery.losses, 0)
+
+    def test_repair_symbols_recover_losses(self):
+        repaired = 0
+        for seed in range(4):
+            link = Link(seed, loss=0.03, settings_a=Settings(flight_packets=200))
+            _, other = transfer(self, link, random.Random(seed).randbytes(100000))
+            repaired += other.receive_stream.repaired
+        self.assertGreater(repaired, 0)
+
+    def test_resumes_and_takes_early_data_once(self):
+        link = Link(1, settings_a=Settings(takes_early=True), settings_b=Settings(takes_early=True))
+        transfer(self, link, b"first")
+        one, other = transfer(self, link, b"second with early data", b"second with early")
+        self.assertEqual((one.kind, one.early_taken, other.early_taken), (packets.RESUME, 17, 17))
+
+    def test_resumes_with_dh_and_gets_another_association(self):
+        link = Link(1, settings_a=Settings(resumes_by=packets.RESUME_DH))
+        transfer(self, link, b"first")
+        before = link.a.known_listeners[B]
+        one, _ = transfer(self, link, b"second")
+        self.assertEqual(one.kind, packets.RESUME_DH)
+        self.assertIsNot(link.a.known_listeners[B], before)
+
+    def test_starts_again_without_a_forgotten_association(self):
+        link = Link(1, settings_a=Settings(takes_early=True), settings_b=Settings(takes_early=True))
+        transfer(self, link, b"first")
+        link.b.associations.clear()
+        one, _ = transfer(self, link, b"second", b"second")
+        self.assertEqual((one.kind, one.early_taken), (packets.NOISE, 0))
+
+    def test_cookies(self):
+        link = Link(1, settings_b=Settings(requires_cookies=True))
+        one, _ = transfer(self, link, b"content")
+        self.assertEqual(one.cookies, 1)
+
+    def test_key_updates_and_fresh_keys(self):
+        for seed in range(3):
+            link = Link(seed, loss=0.03, jitter_s=0.01, settings_a=Settings(update_after=40, exchanges_keys=True, suite=CHACHA),
+                        settings_b=Settings(update_after=30))
+            one, other = transfer(self, link, random.Random(seed).randbytes(300000))
+            self.assertGreater(one.keys.updates, 3)
+            self.assertEqual((one.keys.fresh_updates, other.keys.fresh_updates), (1, 1))
+            self.assertEqual(one.keys.failures + other.keys.failures, 0)
+
+    def test_another_address(self):
+        link = Link(1)
+        one = link.connect()
+        content = random.Random(1).randbytes(300000)
+        one.write(content)
+        one.finish()
+        back = bytearray()
+        while link.step() and one.state != "CLOSED":
+            echo(link)
+            back += one.read()
+            if len(back) > 100000:
+                link.address_of_a = ("c", 3)
+        self.assertEqual(bytes(back), content)
+        self.assertEqual((link.b.accepted[0].moves, link.b.accepted[0].path.is_validated), (1, True))
+
+    def refusal(self, settings_a=None, port=None, psk=None):
+        link = Link(1, settings_a=settings_a, settings_b=Settings(psks=[psk or bytes(32)]))
+        one = link.a.connect(B, link.now, port=port)
+        while link.step() and one.state != "CLOSED":
+            pass
+        return one.error
+
+    def test_refusals(self):
+        self.assertEqual(self.refusal(port=77), "ECONNREFUSED")
+        self.assertEqual(self.refusal(psk=b"k" * 32), "EKEYREJECTED")
+
+    def test_reset_frame_and_reset_packet(self):
+        link = Link(1)
+        one = link.connect(b"x")
+        while link.step() and not link.b.accepted:
+            pass
+        for _ in range(6):
+            link.step()
+        link.b.accepted[0].reset(frames.APPLICATION, link.now)
+        while link.step() and one.state != "CLOSED":
+            pass
+        self.assertEqual(one.error, "ECONNRESET")
+        two = link.connect(b"x")
+        while link.step() and len(link.b.accepted) < 2:
+            pass
+        for _ in range(6):
+            link.step()
+        link.b.connections.clear()
+        link.b.short_ids.clear()
+        two.write(b"more")
+        while link.step() and two.state != "CLOSED":
+            pass
+        self.assertEqual((two.error, two.reset_packets), ("ECONNRESET", 1))
+
+    def test_an_unanswered_attempt_ends(self):
+        link = Link(1, loss=1)
+        one = link.connect()
+        while link.step() and one.state != "CLOSED":
+            pass
+        self.assertEqual(one.error, "ETIMEDOUT")
+        self.assertGreater(link.now, 127)
+
+
+if __name__ == "__main__":
+    unittest.main()
