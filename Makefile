@@ -111,7 +111,7 @@ PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engin
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools netmodel linkem messaging conversation server converse bench)
 
-.PHONY: all help setup demo check check-unit check-sim check-spin check-threads check-behaviour check-economy \
+.PHONY: all help setup demo check check-unit check-sim check-spin check-interop check-threads check-behaviour check-economy \
 	check-fuzz check-style check-integration check-quick sim fuzz soak bench bench-quick bench-docs install \
 	uninstall clean format deb check-deb
 .DELETE_ON_ERROR:
@@ -466,7 +466,7 @@ demo: ## set up, build, and show curl and nginx over rudp beside kernel TCP
 
 # Criterion cannot start under ThreadSanitizer (both want the same addresses); fuzzing brings its own
 # sanitizers, and style has none.
-CHECKS := check-unit check-sim check-spin check-threads check-behaviour check-economy check-fuzz \
+CHECKS := check-unit check-sim check-spin check-interop check-threads check-behaviour check-economy check-fuzz \
 	check-style check-integration
 ifeq ($(SANITIZER),address)
 CHECKS := check-unit check-sim check-threads check-behaviour check-integration
@@ -544,6 +544,11 @@ check-sim: $(BUILD)/tests/sim ## simulate the named scenarios and 1000 random on
 
 check-spin: ## check all states of the model of reconnection (spin); without a rule it must fail
 	@tests/spin/check.sh $(TOP_BUILD)/spin
+
+# The interpreter that the Debian package of the cryptography module belongs to.
+PYTHON := /usr/bin/python3
+check-interop: ## test the second implementation of the protocol (Python) against the numbers of the document and itself
+	@cd tests/interop && for test in test_*.py; do $(PYTHON) $$test || exit 1; done
 
 check-fuzz: ## every fuzz target for a few seconds (clang)
 	@tests/fuzz/run.sh $(TOP_BUILD)/fuzz 5

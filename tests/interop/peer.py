@@ -48,7 +48,7 @@ def settings_of(options):
 def call_once(host, options, content):
     """Calls and moves the content both ways. Returns the connection, which has ended, and whether all came back."""
     early = content if host.endpoint.settings.takes_early else b""
-    connection = host.connect((options.host, options.port), early)
+    connection = host.connect((options.host, options.port), early, options.target)
     if not early:
         connection.write(content)
     connection.finish()
@@ -146,6 +146,7 @@ def main():
     caller.add_argument("port", type=int)
     caller.add_argument("file", type=pathlib.Path)
     caller.add_argument("--kinds", default="fresh", help="one connection of each: fresh,resumed,early,resumed-dh")
+    caller.add_argument("--target", type=int, help="the target port, if it differs from the UDP port")
     caller.add_argument("--move-after", type=int, help="continue from another port after so many bytes")
     caller.add_argument("--half-open", type=int, default=0, help="so many initiators before that never continue")
     caller.set_defaults(run=call)

@@ -57,7 +57,8 @@ class Transmitter:
                 self.handshake_at = now + self.handshake_s
                 return None
         self.note_handshake(len(datagram), now)
-        self.handshake_at = now + self.handshake_s
+        # Varied, or a periodic outage could hide every SYN.
+        self.handshake_at = now + self.handshake_s * random.uniform(0.9, 1.1)
         self.handshake_s = min(2 * self.handshake_s, SYN_MOST_S)
         return datagram
 
