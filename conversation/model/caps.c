@@ -10,6 +10,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
+#include "conversation/model/multiline.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/registration.h"
 
@@ -54,6 +55,8 @@ uint32_t apo_cap_named(const char *name)
 	return 0;
 }
 
+#define VALUE_BYTES_MAX 64
+
 /* Writes "=value" if the capability has a value and the client understands values. */
 static void write_value(char *to, size_t size, const struct apo_model *model,
 			const struct apo_client *client, uint32_t cap)
@@ -61,7 +64,9 @@ static void write_value(char *to, size_t size, const struct apo_model *model,
 	*to = '\0';
 	if (!client->has_cap_302)
 		return;
-	if (cap == APO_CAP_SASL)
+	if (cap == APO_CAP_MULTILINE)
+		snprintf(to, size, "=" APO_MULTILINE_CAP_VALUE);
+	else if (cap == APO_CAP_SASL)
 		snprintf(to, size, "=PLAIN");
 	else if (cap == APO_CAP_ACCOUNT_REGISTRATION && apo_account_is_early(model))
 		snprintf(to, size, "=before-connect");
@@ -71,28 +76,46 @@ static void write_value(char *to, size_t size, const struct apo_model *model,
 		snprintf(to, size, "=port=%u", model->config->sts_port);
 }
 
-/* All capabilities fit in one line; a test in tests/conversation checks that. */
+static void tell_line(struct apo_model *model, struct apo_client *client, const char *what,
+		      bool is_last, const char *list)
+{
+	struct apo_line line;
+
+	apo_line_begin(&line, model->config->server_name, "CAP");
+	apo_line_param(&line, apo_shown_nick(client));
+	apo_line_param(&line, what);
+	if (!is_last)
+		apo_line_param(&line, "*");
+	apo_line_last(&line, list);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+/* Room for the list in a line with any names of server and client. */
+#define LIST_BYTES_MAX (APO_BODY_BYTES_MAX - APO_HOST_BYTES_MAX - APO_NICK_BYTES_MAX - 24)
+
+/* Clients that understand version 302 also understand lists of several lines. For others the names
+ * fit in one; a test in tests/conversation checks that. */
 static void tell(struct apo_model *model, struct apo_client *client, const char *what,
 		 uint32_t caps, bool with_values)
 {
-	char list[APO_BODY_BYTES_MAX] = "", value[32];
-	struct apo_line line;
-	size_t len = 0;
+	char list[APO_BODY_BYTES_MAX * 2] = "", value[VALUE_BYTES_MAX];
+	size_t len = 0, more;
 	unsigned i;
 
 	for (i = 0; i < APO_CAP_COUNT; i++) {
 		if (!(caps & 1u << i))
 			continue;
 		write_value(value, sizeof value, model, client, with_values ? 1u << i : 0);
+		more = strlen(apo_cap_names[i]) + strlen(value) + 1;
+		if (client->has_cap_302 && len + more > LIST_BYTES_MAX) {
+			tell_line(model, client, what, false, list);
+			len = 0;
+		}
 		len += (size_t)snprintf(list + len, sizeof list - len, "%s%s%s", len ? " " : "",
 					apo_cap_names[i], value);
 	}
-	apo_line_begin(&line, model->config->server_name, "CAP");
-	apo_line_param(&line, apo_shown_nick(client));
-	apo_line_param(&line, what);
-	apo_line_last(&line, list);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	tell_line(model, client, what, true, list);
 }
 
 void apo_caps_tell_changes(struct apo_model *model, struct apo_client *client, uint32_t before)

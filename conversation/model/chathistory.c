@@ -12,6 +12,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
 #include "conversation/model/history_ask.h"
+#include "conversation/model/multiline.h"
 #include "conversation/model/replies.h"
 
 static const struct way {
@@ -52,7 +53,8 @@ static void fail_message(struct apo_model *model, struct apo_client *client, con
 
 /* ---- the question ---- */
 
-static bool read_reference(struct apo_asking *asking, const char *text, struct apo_reference *reference)
+static bool read_reference(struct apo_asking *asking, const char *text,
+			   struct apo_reference *reference)
 {
 	static const char by_time[] = "timestamp=", by_id[] = "msgid=";
 	enum apo_history_way way = asking->question.way;
@@ -161,6 +163,7 @@ static void tell_said(struct apo_model *model, struct apo_client *client,
 		      const struct apo_said *said)
 {
 	char msgid[APO_MSGID_BYTES];
+	struct apo_multiline multiline = {said->source, said->target, said->text};
 	struct apo_line line;
 
 	snprintf(msgid, sizeof msgid, "%" PRIx64 "-%" PRIx64, said->run, (uint64_t)said->position);
@@ -168,12 +171,14 @@ static void tell_said(struct apo_model *model, struct apo_client *client,
 	apo_line_param(&line, said->target);
 	apo_line_last(&line, said->text);
 	apo_line_end(&line);
-	apo_say_to(model, client,
-		   &(struct apo_say){.line = &line,
-				     .msgid = msgid,
-				     .account = said->account,
-				     .tags = said->tags,
-				     .at_ms = said->time_ms});
+	apo_say_to(
+		model, client,
+		&(struct apo_say){.line = &line,
+				  .msgid = msgid,
+				  .account = said->account,
+				  .tags = said->tags,
+				  .at_ms = said->time_ms,
+				  .multiline = apo_multiline_is(said->text) ? &multiline : NULL});
 }
 
 static void tell_target(struct apo_model *model, struct apo_client *client,

@@ -97,6 +97,7 @@ static void drop_registration(struct apo_client *client)
 static void client_free(struct apo_client *client)
 {
 	drop_registration(client);
+	apo_client_drop_batch(client);
 	free(client->address);
 	free(client->host);
 	free(client->certificate);

@@ -33,6 +33,8 @@ struct apo_client *apo_client_gone_new(void);
 int apo_client_set_nick(struct apo_model *model, struct apo_client *client, const char *nick);
 /* Takes the nick from a client that is not registered yet. */
 void apo_client_drop_nick(struct apo_model *model, struct apo_client *client);
+/* Frees the batch that the client has opened, if there is one (multiline.h). */
+void apo_client_drop_batch(struct apo_client *client);
 void apo_client_set_caps(struct apo_client *client, uint32_t caps);
 /* Ends registration: frees what only registration needed, and starts the PING timer. */
 void apo_client_registered(struct apo_model *model, struct apo_client *client);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "conversation/model/multiline.h"
 #include "conversation/model/replies.h"
 
 #define ALL APO_PARAMS_MAX
@@ -15,6 +16,8 @@ const struct apo_command apo_commands[] = {
 	 "AUTHENTICATE <mechanism or data>: log in (SASL)"},
 	{"AWAY", apo_on_away, APO_BY_USER, 0, 1, 1000,
 	 "AWAY [<text>]: say that you are away, or without a text that you are back"},
+	{"BATCH", apo_on_batch, APO_BY_USER, 1, 3, 1000,
+	 "BATCH +<reference> draft/multiline <target>, BATCH -<reference>: a message of several lines"},
 	{"CAP", apo_on_cap, APO_BY_ANY, 1, 2, 250, "CAP LS|LIST|REQ|END: negotiate capabilities"},
 	{"CHANSERV", apo_on_chanserv, APO_BY_USER, 0, ALL, 1000,
 	 "CHANSERV REGISTER|AOP|VOP|OP|INFO|DROP|HELP ...: register channels and manage them"},
@@ -119,6 +122,8 @@ void apo_command_run(struct apo_model *model, struct apo_client *client,
 
 	if (!client->is_registered && (!row || !(row->by & APO_BY_NEW))) {
 		apo_reply(model, client, ERR_NOTREGISTERED);
+	} else if (client->is_registered && apo_message_tag(message, "batch")) {
+		apo_multiline_on_line(model, client, message);
 	} else if (!row) {
 		apo_reply(model, client, ERR_UNKNOWNCOMMAND, message->command);
 	} else if (row->by == APO_BY_OPER && !client->is_operator) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/flood.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/time.h"
@@ -9,6 +10,8 @@
 #define UNKNOWN_PENALTY_MS 500
 #define BYTES_PER_MS 2 /* a line of 500 bytes costs 250 ms more */
 #define NAME_BYTES_MAX 16
+/* A line of a batch: BATCH has a penalty of its own, and the batch its limits (multiline.h). */
+#define BATCHED_PENALTY_MS 100
 
 /* Finds the name of the command after tags and source. "" if there is none, or if it is too long
  * for a command. */
@@ -32,11 +35,31 @@ static void find_command(const char *line, size_t len, char name[NAME_BYTES_MAX 
 	name[word_len] = '\0';
 }
 
+/* Does the line have the tag batch? The model delivers no such line by itself. */
+static bool is_batched(const char *line, size_t len)
+{
+	static const char tag[] = "batch=";
+	const char *at = line, *end = line + len;
+
+	if (len == 0 || *line != '@')
+		return false;
+	while (at < end && *at != ' ') {
+		at++;
+		if ((size_t)(end - at) >= sizeof tag - 1 && memcmp(at, tag, sizeof tag - 1) == 0)
+			return true;
+		while (at < end && *at != ' ' && *at != ';')
+			at++;
+	}
+	return false;
+}
+
 uint32_t apo_flood_penalty_ms(const char *line, size_t len)
 {
 	char name[NAME_BYTES_MAX + 1];
 	const struct apo_command *row;
 
+	if (is_batched(line, len))
+		return BATCHED_PENALTY_MS + (uint32_t)len / BYTES_PER_MS;
 	find_command(line, len, name);
 	row = apo_command_find(name);
 	return (row ? row->penalty_ms : UNKNOWN_PENALTY_MS) + (uint32_t)len / BYTES_PER_MS;

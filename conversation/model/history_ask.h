@@ -12,8 +12,9 @@
 /* The rest of a REDACT. */
 struct apo_redaction {
 	char msgid[APO_MSGID_BYTES];
-	char account[APO_ACCOUNT_BYTES_MAX + 1]; /* of the other user; "": the target is a channel */
-	char reason[];                           /* "": none */
+	char account[APO_ACCOUNT_BYTES_MAX +
+		     1]; /* of the other user; "": the target is a channel */
+	char reason[];   /* "": none */
 };
 
 struct apo_history_request {

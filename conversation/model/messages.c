@@ -10,6 +10,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
 #include "conversation/model/messages.h"
+#include "conversation/model/multiline.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/receipts.h"
@@ -24,6 +25,8 @@ struct post {
 	bool is_quiet;    /* NOTICE: no errors are sent */
 	char msgid[APO_MSGID_BYTES];
 	struct apo_line line;
+	struct apo_multiline multiline; /* instead of line, if the text has several ones */
+	char source[APO_SOURCE_BYTES_MAX + 1];
 };
 
 /* ---- tags ---- */
@@ -36,8 +39,8 @@ static bool is_client_only(const char *key)
 }
 
 /* Escaping again never makes a value longer than what the parser has unescaped (message-tags). */
-static const char *relayed_tags(const struct apo_client *client, const struct apo_message *message,
-				char *to, size_t cap)
+const char *apo_relayed_tags(const struct apo_client *client, const struct apo_message *message,
+			     char *to, size_t cap)
 {
 	size_t len = 0, value_len;
 	const struct apo_tag *tag;
@@ -78,6 +81,11 @@ static struct apo_say prepare(struct post *post, const char *target)
 	model->figures.messages++;
 	say.msgid = post->msgid;
 	say.tags = post->tags;
+	if (apo_multiline_is(post->text)) {
+		apo_client_source(post->client, post->source);
+		post->multiline = (struct apo_multiline){post->source, target, post->text};
+		say.multiline = &post->multiline;
+	}
 	return say;
 }
 
@@ -240,7 +248,7 @@ static void post_to_all(struct post *post, const struct apo_message *message)
 	unsigned count = 0;
 
 	post->client->spoke_at_ns = post->model->now_at_ns;
-	post->tags = relayed_tags(post->client, message, tags, sizeof tags);
+	post->tags = apo_relayed_tags(post->client, message, tags, sizeof tags);
 	snprintf(copy, sizeof copy, "%s", message->params[0]);
 	while ((target = strsep(&targets, ","))) {
 		if (!*target)
@@ -253,6 +261,16 @@ static void post_to_all(struct post *post, const struct apo_message *message)
 		}
 		post_to(post, target);
 	}
+}
+
+void apo_post_multiline(struct apo_model *model, struct apo_client *client, const char *target,
+			const char *tags, const char *text)
+{
+	struct post post = {
+		.model = model, .client = client, .command = "PRIVMSG", .text = text, .tags = tags};
+
+	client->spoke_at_ns = model->now_at_ns;
+	post_to(&post, target);
 }
 
 void apo_on_privmsg(struct apo_model *model, struct apo_client *client,

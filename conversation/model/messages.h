@@ -9,4 +9,13 @@
 bool apo_may_speak(const struct apo_model *model, const struct apo_client *client,
 		   const struct apo_channel *channel);
 
+/* Writes the client-only tags of the message, escaped, to cap bytes. Returns to; NULL: none, or the
+ * client may not send tags. */
+const char *apo_relayed_tags(const struct apo_client *client, const struct apo_message *message,
+			     char *to, size_t cap);
+
+/* Sends a PRIVMSG of several lines (multiline.h) of the client. tags NULL: none. */
+void apo_post_multiline(struct apo_model *model, struct apo_client *client, const char *target,
+			const char *tags, const char *text);
+
 #endif

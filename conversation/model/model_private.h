@@ -44,6 +44,7 @@
 	X(INVITE_NOTIFY, "invite-notify")                                                          \
 	X(LABELED_RESPONSE, "labeled-response")                                                    \
 	X(MESSAGE_REDACTION, "draft/message-redaction")                                            \
+	X(MULTILINE, "draft/multiline")                                                            \
 	X(MULTI_PREFIX, "multi-prefix")                                                            \
 	X(NO_IMPLICIT_NAMES, "no-implicit-names")                                                  \
 	X(READ_MARKER, "draft/read-marker")                                                        \
@@ -85,6 +86,8 @@ struct apo_registration {
 struct apo_backlog;
 struct apo_ticket;
 struct apo_marker;
+struct apo_client_batch;
+struct apo_multiline;
 
 /* The state of an account: the clients that are logged in to it, and how far its owner has read. */
 struct apo_readers {
@@ -107,6 +110,7 @@ struct apo_client {
 	struct apo_ticket *ticket; /* the request that waits for an answer; NULL: none */
 	/* The rest of a long answer that is being sent (answers.h); NULL: none. */
 	struct apo_backlog *backlog;
+	struct apo_client_batch *batch; /* the message of several lines that it sends; NULL: none */
 	int64_t connected_at_ns, heard_at_ns, spoke_at_ns;
 	int64_t signed_on_s; /* wall clock */
 	int64_t nick_since;  /* the last position before it took its nick (history.h) */
@@ -257,6 +261,10 @@ struct apo_say {
 	const char *tags;            /* client-only tags, escaped, without "@"; NULL: none */
 	uint64_t watch;              /* the sender wants receipts; 0: it does not */
 	int64_t at_ms;               /* when it was sent, in ms since 1970; 0: now */
+	/* Instead of line: several ones (multiline.h); NULL: none. is_batch: the form of those, where
+	 * the recipients' capabilities are not looked at. */
+	const struct apo_multiline *multiline;
+	bool is_batch;
 	/* Not part of the labeled response, even if it is sent to the client of the turn. */
 	bool is_unlabeled;
 };

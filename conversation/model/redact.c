@@ -97,11 +97,10 @@ static void ask(struct apo_asking *asking, const struct apo_message *message)
 void apo_on_redact(struct apo_model *model, struct apo_client *client,
 		   const struct apo_message *message)
 {
-	struct apo_asking asking = {
-		.model = model, .client = client, .target = message->params[0]};
+	struct apo_asking asking = {.model = model, .client = client, .target = message->params[0]};
 	const char *msgid = message->params[1];
-	bool is_msgid = strlen(msgid) < APO_MSGID_BYTES &&
-			apo_msgid_read(msgid, &asking.question.first);
+	bool is_msgid =
+		strlen(msgid) < APO_MSGID_BYTES && apo_msgid_read(msgid, &asking.question.first);
 
 	if (!(client->caps & APO_CAP_MESSAGE_REDACTION))
 		apo_reply(model, client, ERR_UNKNOWNCOMMAND, "REDACT");
@@ -118,8 +117,9 @@ void apo_on_redact(struct apo_model *model, struct apo_client *client,
 /* ---- the answer ---- */
 
 /* Who may not speak in the channel gives no reason either. */
-static void say_to_channel(struct apo_model *model, struct apo_client *client, struct apo_line *line,
-			   const struct apo_history_request *request, struct apo_say *say)
+static void say_to_channel(struct apo_model *model, struct apo_client *client,
+			   struct apo_line *line, const struct apo_history_request *request,
+			   struct apo_say *say)
 {
 	const struct apo_channel *channel = apo_channel_find(model, request->target);
 

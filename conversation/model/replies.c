@@ -7,6 +7,7 @@
 
 #include "conversation/model/answers.h"
 #include "conversation/model/clients.h"
+#include "conversation/model/multiline.h"
 #include "conversation/model/receipts.h"
 
 static const char *stamp(struct apo_model *model)
@@ -34,8 +35,7 @@ static size_t add_tag(char *to, size_t len, const char *key, const char *value)
 
 /* The server's own tags are far shorter than the limit of 4094 bytes; the parser has measured the
  * client's. */
-static size_t write_tags(struct apo_model *model, const struct apo_say *say, uint32_t caps,
-			 char *to)
+size_t apo_tags_write(struct apo_model *model, const struct apo_say *say, uint32_t caps, char *to)
 {
 	char then[APO_STAMP_BYTES];
 	size_t len = 0;
@@ -64,9 +64,15 @@ static size_t write_tags(struct apo_model *model, const struct apo_say *say, uin
 static struct apo_text *encode(struct apo_model *model, const struct apo_say *say, uint32_t caps)
 {
 	char tags[APO_SERVER_TAGS_BYTES_MAX];
-	size_t tags_len = write_tags(model, say, caps, tags);
-	struct apo_text *text = apo_text_new(tags_len + say->line->len);
+	struct apo_text *text;
+	size_t tags_len;
 
+	if (say->multiline) {
+		model->figures.texts++;
+		return apo_multiline_encode(model, say, caps, say->is_batch);
+	}
+	tags_len = apo_tags_write(model, say, caps, tags);
+	text = apo_text_new(tags_len + say->line->len);
 	if (!text)
 		return NULL;
 	memcpy(text->bytes, tags, tags_len);
@@ -160,7 +166,7 @@ static void append_escaped_label(struct apo_model *model, const char *line, size
 
 static size_t encode_answer(struct apo_model *model, const struct apo_say *say, char *to)
 {
-	size_t len = write_tags(model, say, model->turn.client->caps, to);
+	size_t len = apo_tags_write(model, say, model->turn.client->caps, to);
 
 	memcpy(to + len, say->line->bytes, say->line->len);
 	return len + say->line->len;
@@ -182,11 +188,50 @@ static void open_batch(struct apo_model *model)
 	turn->is_batch = true;
 }
 
+static void answer(struct apo_model *model, const struct apo_say *say);
+
+static void append_line(void *of, const char *line, size_t len)
+{
+	append(of, line, len);
+}
+
+/* A batch is a labeled response of its own, if nothing else was answered. */
+static void answer_batch(struct apo_model *model, const struct apo_say *say)
+{
+	struct apo_turn *turn = &model->turn;
+	char outer[APO_LABEL_BYTES_MAX * 2 + 32] = "";
+	size_t len;
+
+	if (turn->is_labeled && !say->is_unlabeled && turn->is_answered) {
+		if (!turn->is_batch)
+			open_batch(model);
+		snprintf(outer, sizeof outer, "batch=%" PRIu64, turn->batch);
+	} else if (turn->is_labeled && !say->is_unlabeled) {
+		len = (size_t)snprintf(outer, sizeof outer, "label=");
+		len += apo_tag_escape(outer + len, sizeof outer - len - 1, turn->label);
+		outer[len] = '\0';
+		turn->is_labeled = false;
+	}
+	apo_multiline_write(model, say, turn->client->caps, true, outer, append_line, model);
+}
+
+static void answer_multiline(struct apo_model *model, const struct apo_say *say)
+{
+	if (apo_multiline_is_known(model->turn.client->caps))
+		answer_batch(model, say);
+	else
+		apo_multiline_split(model, say, answer);
+}
+
 static void answer(struct apo_model *model, const struct apo_say *say)
 {
 	struct apo_turn *turn = &model->turn;
 	char bytes[APO_SERVER_TAGS_BYTES_MAX + APO_BODY_BYTES_MAX];
 
+	if (say->multiline) {
+		answer_multiline(model, say);
+		return;
+	}
 	if (!turn->is_labeled || say->is_unlabeled) {
 		append(model, bytes, encode_answer(model, say, bytes));
 		return;
@@ -403,8 +448,8 @@ static void multicast_channel(struct multicast *multicast, const struct apo_chan
 	}
 }
 
-void apo_say_channel(struct apo_model *model, const struct apo_channel *channel,
-		     const struct apo_say *say, const struct apo_audience *audience)
+static void say_channel(struct apo_model *model, const struct apo_channel *channel,
+			const struct apo_say *say, const struct apo_audience *audience)
 {
 	struct multicast multicast = multicast_begin(model, say);
 
@@ -412,10 +457,37 @@ void apo_say_channel(struct apo_model *model, const struct apo_channel *channel,
 	multicast_end(&multicast);
 }
 
+/* One text for those who get a batch, one for those without either of the capabilities. */
+static void say_channel_multiline(struct apo_model *model, const struct apo_channel *channel,
+				  const struct apo_say *say, const struct apo_audience *audience)
+{
+	struct apo_say batch = *say;
+	struct apo_audience some = *audience;
+
+	batch.is_batch = true;
+	some.with = audience->with | APO_CAP_MULTILINE | APO_CAP_BATCH;
+	say_channel(model, channel, &batch, &some);
+	some = *audience;
+	some.without |= APO_CAP_MULTILINE;
+	say_channel(model, channel, say, &some);
+	some = *audience;
+	some.with |= APO_CAP_MULTILINE;
+	some.without |= APO_CAP_BATCH;
+	say_channel(model, channel, say, &some);
+}
+
+void apo_say_channel(struct apo_model *model, const struct apo_channel *channel,
+		     const struct apo_say *say, const struct apo_audience *audience)
+{
+	if (say->multiline)
+		say_channel_multiline(model, channel, say, audience);
+	else
+		say_channel(model, channel, say, audience);
+}
+
 struct apo_say apo_say_by(const struct apo_client *client, struct apo_line *line)
 {
-	return (struct apo_say){
-		.line = line, .account = client->account, .is_bot = client->is_bot};
+	return (struct apo_say){.line = line, .account = client->account, .is_bot = client->is_bot};
 }
 
 static void multicast_marked(struct multicast *multicast, const struct apo_channel *channel,
@@ -458,6 +530,7 @@ void apo_say_common(struct apo_model *model, struct apo_client *client, const st
 void apo_say_to(struct apo_model *model, struct apo_client *client, const struct apo_say *say)
 {
 	struct apo_text *text;
+	struct apo_say copy = *say;
 
 	if (client->is_gone)
 		return;
@@ -465,7 +538,8 @@ void apo_say_to(struct apo_model *model, struct apo_client *client, const struct
 		answer(model, say);
 		return;
 	}
-	text = encode(model, say, client->caps);
+	copy.is_batch = apo_multiline_is_known(client->caps);
+	text = encode(model, &copy, client->caps);
 	if (!text) {
 		apo_client_end(model, model->turn.client ? model->turn.client : client,
 			       "Out of memory");

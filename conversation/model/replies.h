@@ -29,6 +29,10 @@ void apo_turn_resume_label(struct apo_model *model, uint64_t batch);
  * label. Call it before any answer, and only for a client with the capability batch. */
 void apo_turn_batch(struct apo_model *model, const char *type, const char *about);
 
+/* Writes the tags of the line, with "@" and the space after them, for a recipient with these
+ * capabilities. Returns their length; 0: none. to has APO_SERVER_TAGS_BYTES_MAX bytes. */
+size_t apo_tags_write(struct apo_model *model, const struct apo_say *say, uint32_t caps, char *to);
+
 /* A line of the client, with its account and its mark as a bot, without a msgid. */
 struct apo_say apo_say_by(const struct apo_client *client, struct apo_line *line);
 void apo_say_to(struct apo_model *model, struct apo_client *client, const struct apo_say *say);

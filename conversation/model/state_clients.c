@@ -6,6 +6,7 @@
 #include "conversation/model/accounts.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/markers.h"
+#include "conversation/model/multiline.h"
 #include "conversation/model/state_private.h"
 
 #define TEXT_BYTES_MAX 512
@@ -112,6 +113,7 @@ static void serialize_members(struct apo_state *state, struct apo_client *client
 	apo_serializer_string(serializer, client->user, sizeof client->user);
 	serialize_registration(state, client);
 	apo_markers_serialize(state, client);
+	apo_multiline_serialize(state, client);
 }
 
 /* Checks what all other files take for granted. */

@@ -33,7 +33,8 @@ Test(extbans, the_short_form_is_announced_and_listed)
 {
 	ANSWERS(&w, 0, "MODE #a +bbb ~account:x Mute:Bar realname:*spam*",
 		":dan!~dan@host0.example MODE #a +bbb a:x m:Bar!*@* r:*spam*");
-	ANSWERS(&w, 0, "MODE #a b", ":irc.example 367 dan #a a:x dan!~dan@host0.example 1700000000");
+	ANSWERS(&w, 0, "MODE #a b",
+		":irc.example 367 dan #a a:x dan!~dan@host0.example 1700000000");
 	HEARS(&w, 0, ":irc.example 367 dan #a m:Bar!*@* dan!~dan@host0.example 1700000000");
 	HEARS(&w, 0, ":irc.example 367 dan #a r:*spam* dan!~dan@host0.example 1700000000");
 	HEARS_LIKE(&w, 0, "* 368 *");
@@ -187,8 +188,9 @@ Test(extbans, a_bot_is_marked)
 	HEARS_LIKE(&w, 1, "* 312 *");
 	HEARS(&w, 1, ":irc.example 335 eve dan :is a bot on Example");
 	fixture_forget(&w);
-	ANSWERS(&w, 1, "WHO dan", ":irc.example 352 eve * ~dan host0.example irc.example dan HB "
-				  ":0 Real dan");
+	ANSWERS(&w, 1, "WHO dan",
+		":irc.example 352 eve * ~dan host0.example irc.example dan HB "
+		":0 Real dan");
 	fixture_say(&w, 2, "JOIN #a");
 	fixture_forget(&w);
 	fixture_say(&w, 0, "PRIVMSG #a :beep");
@@ -210,5 +212,6 @@ Test(extbans, marks_of_bots_and_mode_C_survive_a_hand_over)
 	ANSWERS(&w, 0, "MODE dan", ":irc.example 221 dan +B");
 	ANSWERS(&w, 0, "MODE #a", ":irc.example 324 dan #a +Cnt");
 	HEARS_LIKE(&w, 0, "* 329 *");
-	ANSWERS(&w, 0, "MODE #a b", ":irc.example 367 dan #a a:x dan!~dan@host0.example 1700000000");
+	ANSWERS(&w, 0, "MODE #a b",
+		":irc.example 367 dan #a a:x dan!~dan@host0.example 1700000000");
 }

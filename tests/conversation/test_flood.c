@@ -35,6 +35,16 @@ Test(flood, no_command_is_free)
 	cr_assert(eq(u32, penalty("@a @b QUIT"), 100 + 5));
 }
 
+Test(flood, lines_of_a_batch_cost_less)
+{
+	cr_assert(eq(u32, penalty("@batch=1 PRIVMSG #a :x"), 100 + 11));
+	cr_assert(eq(u32, penalty("@x=y;batch=1;z PRIVMSG #a :x"), 100 + 14));
+	cr_assert(eq(u32, penalty("@xbatch=1 PRIVMSG #a :x"), 500 + 11));
+	cr_assert(eq(u32, penalty("@x PRIVMSG #a :;batch=1"), 500 + 11));
+	cr_assert(eq(u32, penalty("BATCH -1"), 1000 + 4));
+	cr_assert(eq(u32, penalty("@"), 500));
+}
+
 Test(flood, a_burst_passes_and_then_the_clock_decides)
 {
 	struct apo_flood flood = {0};

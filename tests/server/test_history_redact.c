@@ -38,7 +38,8 @@ static void join(const char *account)
 	cr_assert(eq(int, apo_presence_begin(file.history, last, account, "#room", last), 0));
 }
 
-static int64_t say_in(const char *channel, const char *source, const char *account, const char *text)
+static int64_t say_in(const char *channel, const char *source, const char *account,
+		      const char *text)
 {
 	struct apo_said said = {.position = ++last,
 				.run = RUN,
@@ -62,14 +63,13 @@ static int64_t say(const char *source, const char *account, const char *text)
 /* A question of a member of #room without an account, which has the nick since position 0. */
 static struct apo_question question_of(const char *nick, int64_t position)
 {
-	return (struct apo_question){.way = APO_HISTORY_REDACT,
-				     .channel = "#room",
-				     .is_member = true,
-				     .nick = nick,
-				     .oversees_ms = INT64_MAX,
-				     .first = {.kind = APO_REFERENCE_MSGID,
-					       .run = RUN,
-					       .position = position}};
+	return (struct apo_question){
+		.way = APO_HISTORY_REDACT,
+		.channel = "#room",
+		.is_member = true,
+		.nick = nick,
+		.oversees_ms = INT64_MAX,
+		.first = {.kind = APO_REFERENCE_MSGID, .run = RUN, .position = position}};
 }
 
 static enum apo_asked redact(const struct apo_question *question)
@@ -223,10 +223,10 @@ static bool is_in_file(const char *path, const char *text)
 static void checkpoint(void)
 {
 	cr_assert(eq(int, apo_history_commit(file.history), 0));
-	cr_assert(eq(int,
-		     sqlite3_exec(file.history->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL,
-				  NULL),
-		     SQLITE_OK));
+	cr_assert(eq(
+		int,
+		sqlite3_exec(file.history->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL),
+		SQLITE_OK));
 }
 
 Test(history_redact, the_file_does_not_contain_the_text_any_more)
@@ -256,8 +256,7 @@ Test(history_redact, a_removed_message_counts_no_more)
 	question = question_of("gus", say("gus!~g@host", NULL, "b"));
 	cr_assert(eq(int, redact(&question), APO_ASKED_DONE));
 	cr_assert(eq(int, apo_history_commit(file.history), 0));
-	cr_assert(eq(int,
-		     apo_sql_number(file.history->db, "SELECT count FROM buffers", &count),
+	cr_assert(eq(int, apo_sql_number(file.history->db, "SELECT count FROM buffers", &count),
 		     SQLITE_OK));
 	cr_assert(eq(i64, count, 1));
 }
