@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* VERSION, TIME, INFO, MOTD, LUSERS, ADMIN, LINKS, STATS, HELP. */
+/* VERSION, TIME, INFO, MOTD, LUSERS, ADMIN, LINKS, STATS. */
 #include "conversation/model/server.h"
 
 #include <stdio.h>
@@ -198,40 +198,4 @@ void apo_on_stats(struct apo_model *model, struct apo_client *client,
 		tell_figures(model, client);
 	}
 	apo_reply(model, client, RPL_ENDOFSTATS, apo_word(query));
-}
-
-/* ---- HELP ---- */
-
-static void list_commands(struct apo_model *model, struct apo_client *client)
-{
-	char text[APO_BODY_BYTES_MAX / 2];
-	size_t len = 0;
-	unsigned i;
-
-	apo_reply(model, client, RPL_HELPSTART, "*", "The commands of this server");
-	for (i = 0; i < apo_command_count; i++) {
-		len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", len ? " " : "",
-					apo_commands[i].name);
-		if (len < 60 && i + 1 < apo_command_count)
-			continue;
-		apo_reply(model, client, RPL_HELPTXT, "*", text);
-		len = 0;
-	}
-	apo_reply(model, client, RPL_ENDOFHELP, "*");
-}
-
-void apo_on_help(struct apo_model *model, struct apo_client *client,
-		 const struct apo_message *message)
-{
-	const char *subject = message->params[0];
-	const struct apo_command *row = apo_command_find(subject);
-
-	if (!*subject) {
-		list_commands(model, client);
-	} else if (!row) {
-		apo_reply(model, client, ERR_HELPNOTFOUND, apo_word(subject));
-	} else {
-		apo_reply(model, client, RPL_HELPSTART, row->name, row->help);
-		apo_reply(model, client, RPL_ENDOFHELP, row->name);
-	}
 }

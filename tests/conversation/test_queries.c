@@ -219,25 +219,6 @@ Test(queries, lusers_counts)
 	HEARS(&w, 0, ":irc.example 266 dan 3 3 :Current global users 3, max 3");
 }
 
-Test(queries, help_knows_every_command)
-{
-	char mask[100];
-	unsigned i;
-
-	fixture_say(&w, 0, "HELP");
-	HEARS(&w, 0, ":irc.example 704 dan * :The commands of this server");
-	fixture_forget(&w);
-	for (i = 0; i < apo_command_count; i++) {
-		fixture_say(&w, 0, "HELP %s", apo_commands[i].name);
-		snprintf(mask, sizeof mask, ":irc.example 704 dan %s :%s*", apo_commands[i].name,
-			 apo_commands[i].name);
-		HEARS_LIKE(&w, 0, mask);
-		HEARS_LIKE(&w, 0, "* 706 *");
-	}
-	fixture_say(&w, 0, "HELP nonsense");
-	HEARS(&w, 0, ":irc.example 524 dan nonsense :No help on this subject");
-}
-
 Test(queries, the_command_table_is_sorted_and_checks_parameter_counts)
 {
 	char line[32];
