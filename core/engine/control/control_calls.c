@@ -206,12 +206,24 @@ static int serve_shutdown(struct work *w)
 	return 0;
 }
 
+/*
+ * While the SYN with a program's first bytes is unanswered, the program may be connected already. A
+ * full buffer must not make its next shutdown(2) give up an attempt that still goes on.
+ */
+static enum rudp_state state_for_program(const struct rudp_app *app)
+{
+	enum rudp_state state = rudp_info_state(app);
+	bool is_connected = app->stage == RUDP_APP_OPEN && state == RUDP_STATE_SYN_SENT;
+
+	return is_connected ? RUDP_STATE_ESTABLISHED : state;
+}
+
 static int serve_error(struct work *w)
 {
 	const struct rudp_app *app = rudp_app_find(w->engine, w->request->id);
 
 	if (app)
-		w->reply.info.state = (uint8_t)rudp_info_state(app);
+		w->reply.info.state = (uint8_t)state_for_program(app);
 	w->reply.id = w->request->id;
 	return -rudp_closed_errors_get(&w->engine->closed_errors, w->request->id);
 }

@@ -289,6 +289,27 @@ Test(open_fast, after_early_bytes_the_rest_arrives_despite_a_close)
 	cr_assert(zero(int, (int)recv(passive, &byte, 1, 0)));
 }
 
+/* The shim asks this before a shutdown(2): what is connecting is given up. */
+Test(open_fast, a_connected_program_with_a_full_buffer_is_not_connecting)
+{
+	struct stopped stopped = stop_server();
+	static const char bytes[4096];
+	int active = fresh();
+	struct rudp_control_reply reply =
+		early_connect(active, &stopped.local, RUDP_CONTROL_DEFER, "", 0);
+
+	cr_assert(zero(int, reply.error));
+	while (send(active, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		;
+	cr_assert(eq(int, errno, EAGAIN));
+	reply = early_ask(
+		(struct rudp_control_request){.operation = RUDP_CONTROL_ERROR, .id = reply.id}, "",
+		0, -1);
+	cr_assert(eq(int, reply.info.state, RUDP_STATE_ESTABLISHED));
+	resume_server(&stopped);
+	close(active);
+}
+
 /* The peer must not take the early bytes for the whole stream. */
 Test(open_fast, a_caller_that_dies_during_its_connect_resets)
 {
