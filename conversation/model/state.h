@@ -6,8 +6,8 @@
  * Model    During the transfer clients have ordinals: the owner of the connections transfers them
  *          with the ordinals of their clients, and the new owner says which peer each ordinal is
  *          there. Timers, receipts, message ids, invitations, throttles of passwords and presences
- *          in history continue. Not transferred: accounts and read markers (the new process reads
- *          them from the store before), and what lives only during a turn.
+ *          in history continue. Not transferred: accounts and their read markers (the new process
+ *          reads them from the store before), and what lives only during a turn.
  * Trust    The input is untrusted: it is complete and consistent, or nothing of it is used.
  * Version  APO_STATE_VERSION identifies the format; another version is refused. If you add a member
  *          to one of the model's structs, serialize it in its module and raise the version. The
