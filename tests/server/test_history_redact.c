@@ -41,9 +41,10 @@ static void join(const char *account)
 static int64_t say_in(const char *channel, const char *source, const char *account,
 		      const char *text)
 {
-	struct apo_said said = {.position = ++last,
+	int64_t position = last + 1;
+	struct apo_said said = {.position = position,
 				.run = RUN,
-				.time_ms = TIME_MS + last,
+				.time_ms = TIME_MS + position,
 				.source = source,
 				.target = "#Room",
 				.account = account,
@@ -52,7 +53,8 @@ static int64_t say_in(const char *channel, const char *source, const char *accou
 				.between = {"dan", "eve"}};
 
 	cr_assert(eq(int, apo_history_add(file.history, &said), 0));
-	return last;
+	last = position;
+	return position;
 }
 
 static int64_t say(const char *source, const char *account, const char *text)
