@@ -14,12 +14,11 @@ from .wire import Malformed
 
 # name: (what the initiator knows of the listener before, messages)
 PATTERNS = {
-    "NN": ((), (("e",), ("e", "ee"))),
     "NNpsk0": ((), (("psk", "e"), ("e", "ee"))),
-    "NK": (("s",), (("e", "es"), ("e", "ee"))),
-    "NX": ((), (("e",), ("e", "ee", "s", "es"))),
-    "XX": ((), (("e",), ("e", "ee", "s", "es"), ("s", "se"))),
-    "IKpsk2": (("s",), (("e", "es", "s", "ss"), ("e", "ee", "se", "psk"))),
+    "NKpsk0": (("s",), (("psk", "e", "es"), ("e", "ee"))),
+    "IKpsk0": (("s",), (("psk", "e", "es", "s", "ss"), ("e", "ee", "se"))),
+    "NXpsk0": ((), (("psk", "e"), ("e", "ee", "s", "es"))),
+    "XXpsk0": ((), (("psk", "e"), ("e", "ee", "s", "es"), ("s", "se"))),
 }
 SUITE_NAMES = {AES_GCM: "AESGCM", CHACHA: "ChaChaPoly"}
 KEY = 32
