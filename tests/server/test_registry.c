@@ -166,7 +166,7 @@ Test(registry, the_thread_writes_in_order)
 	reads("#a by dan +nt 7 [second]; #a+b bad!*@*; #a+q quiet!*@*; ");
 }
 
-/* What could not be written waits, and a hand-over is refused meanwhile. */
+/* Changes that could not be written wait, and a hand-over is refused meanwhile. */
 Test(registry, a_locked_database_loses_nothing)
 {
 	sqlite3 *other;
