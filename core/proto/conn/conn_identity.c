@@ -57,11 +57,6 @@ int rudp_endpoint_set_identity(struct rudp_endpoint *ep,
 	return 0;
 }
 
-bool rudp_endpoint_has_identity(const struct rudp_endpoint *ep)
-{
-	return ep->has_identity;
-}
-
 /*
  * A listener without an identity shows a key of its own making to initiators that ask for one, so
  * that no refusal has to lead an initiator to a weaker handshake.
@@ -130,7 +125,7 @@ int rudp_conn_identity_await(struct rudp_conn *conn, const struct rudp_noise *no
 	return 0;
 }
 
-static void stop_waiting(struct rudp_conn *conn)
+static void drop_proof(struct rudp_conn *conn)
 {
 	rudp_identity_proof_free(conn->identity_proof);
 	conn->identity_proof = NULL;
@@ -178,18 +173,18 @@ enum rudp_verdict rudp_conn_on_identity(struct rudp_conn *conn, const struct rud
 		return verdict;
 	if (!rudp_conn_is_authorized(conn, listener)) {
 		reject(conn, now_at_ns);
-		stop_waiting(conn);
+		drop_proof(conn);
 		return RUDP_VERDICT_OK;
 	}
-	stop_waiting(conn);
+	drop_proof(conn);
 	rudp_conn_on_authenticated(conn, true, now_at_ns);
-	rudp_conn_raise(conn, RUDP_EVENT_ESTABLISHED | conn->events);
+	rudp_conn_raise(conn, conn->events); /* those that were held back */
 	return RUDP_VERDICT_OK;
 }
 
 void rudp_conn_identity_on_acked(struct rudp_conn *conn)
 {
-	stop_waiting(conn);
+	drop_proof(conn);
 }
 
 void rudp_conn_identity_on_lost(struct rudp_conn *conn)

@@ -512,7 +512,7 @@ static bool check_links(const struct rudp_conn *conn)
 	return false;
 }
 
-/* What the hosts count must equal the sums over the connections. */
+/* The counters of the hosts must equal the sums over the connections. */
 static bool check_hosts(const struct rudp_endpoint *ep)
 {
 	const struct rudp_host *host, *next_host;

@@ -159,7 +159,6 @@ unsigned rudp_endpoint_set_psks(struct rudp_endpoint *ep, const struct rudp_psk 
  */
 int rudp_endpoint_set_identity(struct rudp_endpoint *ep,
 			       const uint8_t private_key[RUDP_STATIC_KEY_BYTES]);
-bool rudp_endpoint_has_identity(const struct rudp_endpoint *ep);
 /*
  * Resets the live connections whose peer has proven this static key. Their users and their peers
  * get ECONNRESET. Returns their number.
