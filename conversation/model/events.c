@@ -5,7 +5,7 @@
 
 #include "conversation/model/replies.h"
 
-/* What a client chose could pretend to be other fields of the line, or another line. */
+/* A name chosen by a client could imitate other fields of the line, or another line. */
 static const char *harmless(const char *name)
 {
 	return name && apo_nick_is_valid(name, APO_NICK_BYTES_MAX) ? name : "*";

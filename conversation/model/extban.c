@@ -61,7 +61,7 @@ const char *apo_extban_complete(char *to, size_t cap, enum apo_list_kind kind, c
 	return NULL;
 }
 
-/* Of a completed entry; '\0': it is a mask of nick, user and host. */
+/* The type of a completed list entry; '\0': the entry is a mask of nick, user and host. */
 static char short_type(const char *mask)
 {
 	return mask[0] && mask[1] == ':' && strchr(APO_EXTBAN_TYPES, mask[0]) ? mask[0] : '\0';

@@ -116,7 +116,7 @@ void apo_on_redact(struct apo_model *model, struct apo_client *client,
 
 /* ---- the answer ---- */
 
-/* Who may not speak in the channel gives no reason either. */
+/* A client that may not speak in the channel may not give a reason either. */
 static void say_to_channel(struct apo_model *model, struct apo_client *client,
 			   struct apo_line *line, const struct apo_history_request *request,
 			   struct apo_say *say)

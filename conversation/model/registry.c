@@ -11,7 +11,7 @@
 #include "conversation/model/operator.h"
 #include "conversation/model/replies.h"
 
-/* How often the time of the last use is written at most. */
+/* The least time between two writes of the last use. */
 #define USE_SPAN_S 86400
 /* The search for unused registrations goes over all of them, some at a time. */
 #define SEARCH_SPAN_NS (60 * RUDP_NS_PER_S)
@@ -377,7 +377,7 @@ void apo_registry_on_time(struct apo_model *model)
 	if (apo_registry_next_at_ns(model) > model->now_at_ns)
 		return;
 	model->expiry_at_ns = model->now_at_ns + SEARCH_SPAN_NS;
-	/* What was examined goes to the end of the list. */
+	/* An examined registration goes to the end of the list. */
 	while (left-- > 0 && (link = rudp_list_pop(&model->registrations))) {
 		rudp_list_append(&model->registrations, link);
 		expire(model,

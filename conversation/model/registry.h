@@ -55,7 +55,7 @@ void apo_registry_set_founder(struct apo_model *model, struct apo_channel *chann
 
 /* Gives the member what the registration gives to its account, and tells the channel. */
 void apo_registry_greet(struct apo_model *model, struct apo_membership *membership);
-/* The same in all channels of a client that has just logged in. */
+/* Gives a client that has just logged in its modes in all of its channels. */
 void apo_registry_on_login(struct apo_model *model, struct apo_client *client);
 /* Changes modes of a member in ChanServ's name. Returns false if it had them already. */
 bool apo_registry_change_member(struct apo_model *model, struct apo_membership *membership,

@@ -94,7 +94,7 @@ static int read_record(struct apo_model *model, const struct apo_registry_record
 	return read_entry(model, channel, record);
 }
 
-/* What is read is on disk already. */
+/* The record is on disk already, so it is not written again. */
 int apo_model_on_record(struct apo_model *model, const struct apo_registry_record *record)
 {
 	int error;

@@ -25,7 +25,7 @@ struct apo_stream {
 	int fd;
 	bool wants_out; /* the last -EAGAIN of greet or read needs the descriptor to be writable */
 	bool wants_in;  /* the last -EAGAIN of write needs the descriptor to be readable */
-	/* Of streams that translate (stream_web.h). */
+	/* Used by streams that encode their bytes (stream_web.h). */
 	bool has_output; /* bytes wait to be written although no write is pending: call write, also
 			     * with length 0 */
 	bool has_input;  /* there may be more to read without an event of the descriptor */
@@ -43,8 +43,8 @@ struct apo_stream_ops {
 	ssize_t (*read)(struct apo_stream *stream, void *bytes, size_t size);
 	/* May write a part; the rest may then come from another buffer. */
 	ssize_t (*write)(struct apo_stream *stream, const void *bytes, size_t length);
-	/* So many of the bytes of a write that returned -EAGAIN have been encoded: the next write must
-	 * begin with them. NULL: none. */
+	/* The number of bytes that a write has encoded although it returned -EAGAIN: the next write
+	 * must begin with these bytes. NULL: none. */
 	size_t (*claimed_bytes)(const struct apo_stream *stream);
 	const char *(*violation)(const struct apo_stream *stream);
 	/* Tells the peer that nothing follows; reading continues. */

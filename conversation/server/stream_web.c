@@ -176,7 +176,7 @@ static int begin_answer(struct apo_stream *stream, const struct apo_web_answer *
 	return keep_output(stream, answer->head, answer->head_len);
 }
 
-/* What the client has sent after its request belongs to the WebSocket. */
+/* Bytes that follow the HTTP request belong to the WebSocket. */
 static int keep_rest(struct apo_stream *stream, const char *bytes, size_t len)
 {
 	struct web *web = stream->of;
@@ -446,7 +446,7 @@ static void web_finish(struct apo_stream *stream)
 	if (web->phase == OPEN)
 		(void)send_close(stream, close_code,
 				 web->close_code ? apo_web_reason(close_code) : "");
-	/* What does not fit in the socket's buffer now is lost; the peer sees an abnormal end. */
+	/* Bytes that do not fit in the socket's buffer now are lost; the peer sees an abnormal end. */
 	free_output(stream);
 	stream->has_output = false;
 	web->inner.ops->finish(&web->inner);

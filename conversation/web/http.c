@@ -121,7 +121,7 @@ static enum apo_http_verdict parse_request_line(struct apo_slice line,
 	return is_target(request->target) ? APO_HTTP_OK : APO_HTTP_MALFORMED;
 }
 
-/* What has been seen of the headers that are lists. */
+/* The tokens found in the headers that are lists. */
 struct seen {
 	bool connection, upgrade;
 };

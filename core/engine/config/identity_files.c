@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What one file said. Only the member of that file is used. */
+/* The content of one file. Only the member of that file is used. */
 struct content {
 	struct rudp_identity *identity;
 	struct rudp_known_hosts *known_hosts;

@@ -387,7 +387,7 @@ int rudp_known_hosts_add(struct rudp_known_hosts *hosts, const struct rudp_addr 
 	hosts->added = added;
 	entry.host = rudp_known_hosts_format(addr, added->host);
 	memcpy(entry.public_key, public_key, sizeof entry.public_key);
-	/* Of entries added in memory for one host, the last one must count. */
+	/* An entry added in memory replaces an earlier one for the same host. */
 	for (unsigned i = 0; i < hosts->count; i++)
 		if (compare(&hosts->entries[i], &entry) == 0) {
 			hosts->entries[i] = entry;
