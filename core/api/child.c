@@ -5,11 +5,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "api/raw_syscall.h"
+#include "api/stack.h"
 
 #define STACK_BYTES (64 * 1024)
 
@@ -20,14 +20,10 @@ int rudp_child_run(int (*function)(void *argument), void *argument)
 	int saved = errno;
 	int rc = 0;
 	pid_t pid;
-	char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	char *stack = rudp_stack_map(STACK_BYTES);
 
-	if (stack == MAP_FAILED) {
-		rc = -errno;
-		errno = saved;
-		return rc;
-	}
+	if (!stack)
+		return -ENOMEM;
 	/*
 	 * The signals that libc uses for cancellation and setuid must not run on this small stack.
 	 */
@@ -39,7 +35,7 @@ int rudp_child_run(int (*function)(void *argument), void *argument)
 		rudp_raw_syscall(SYS_wait4, pid, 0, __WCLONE, 0, 0, 0);
 	if (blocked)
 		rudp_raw_signals_restore(before);
-	munmap(stack, STACK_BYTES);
+	rudp_stack_unmap(stack, STACK_BYTES);
 	errno = saved;
 	return rc;
 }

@@ -22,6 +22,7 @@
 #include "api/engine_ready.h"
 #include "api/environment.h"
 #include "api/raw_syscall.h"
+#include "api/stack.h"
 
 #define PATH_SIZE 1200
 #define VARIABLES_MAX 64
@@ -122,14 +123,13 @@ static int start_and_exit(void *argument)
 {
 	struct plan *plan = argument;
 	static const char failed = RUDP_READY_NO_EXEC;
-	char *stack = (char *)mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	char *stack = rudp_stack_map(STACK_BYTES);
 
-	if (stack == MAP_FAILED ||
+	if (!stack ||
 	    clone(become_engine, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, plan) < 0)
 		sys(SYS_write, plan->ready, (long)&failed, 1);
-	if (stack != MAP_FAILED)
-		munmap(stack, STACK_BYTES);
+	if (stack)
+		rudp_stack_unmap(stack, STACK_BYTES);
 	sys(SYS_exit, 0, 0, 0);
 	return 0;
 }

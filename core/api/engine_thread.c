@@ -7,13 +7,14 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "api/environment.h"
 #include "api/raw_syscall.h"
+#include "api/stack.h"
+#include "base/sanitizer.h"
 
 #define PATH_SIZE 1200
 #define STACK_BYTES (256 * 1024)
@@ -23,12 +24,7 @@
 #define MOVE "rudp_engine_move_thread"
 
 /* DEEPBIND keeps the engine's libcrypto apart from the program's. Sanitizers do not support it. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(SANITIZED)
+#if RUDP_WITH_ASAN || RUDP_WITH_TSAN
 #define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL)
 #else
 #define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)
@@ -141,12 +137,11 @@ static void load_on_stack(unsigned high, unsigned low)
  */
 static int load_on_own_stack(struct rudp_engine_ref *engine)
 {
-	struct loading *loading = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	struct loading *loading = rudp_stack_map(STACK_BYTES);
 	uintptr_t address = (uintptr_t)loading;
 	int rc;
 
-	if (loading == MAP_FAILED)
+	if (!loading)
 		return -ENOENT;
 	loading->engine = engine;
 	loading->result = -ENOENT;
@@ -158,7 +153,7 @@ static int load_on_own_stack(struct rudp_engine_ref *engine)
 		    (unsigned)(address >> 16 >> 16), (unsigned)address);
 	swapcontext(&loading->before, &loading->own);
 	rc = loading->result;
-	munmap(loading, STACK_BYTES);
+	rudp_stack_unmap(loading, STACK_BYTES);
 	return rc;
 }
 

@@ -6,18 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGNMENT _Alignof(max_align_t)
+#include "base/sanitizer.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SEPARATE_OBJECTS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SEPARATE_OBJECTS 1
-#endif
-#endif
-#ifndef SEPARATE_OBJECTS
-#define SEPARATE_OBJECTS 0
-#endif
+#define ALIGNMENT _Alignof(max_align_t)
 
 /*
  * The header at the start of a slab. A slab is aligned to its size, so an object's address gives
@@ -98,7 +89,7 @@ static void *take(struct rudp_pool *pool)
 
 void *rudp_pool_take(struct rudp_pool *pool)
 {
-	void *object = SEPARATE_OBJECTS ? calloc(1, pool->object_bytes) : take(pool);
+	void *object = RUDP_WITH_ASAN ? calloc(1, pool->object_bytes) : take(pool);
 
 	pool->count += object != NULL;
 	return object;
@@ -132,7 +123,7 @@ void rudp_pool_give(struct rudp_pool *pool, void *object)
 	if (!object)
 		return;
 	pool->count--;
-	if (SEPARATE_OBJECTS)
+	if (RUDP_WITH_ASAN)
 		free(object);
 	else
 		give(pool, object);

@@ -124,7 +124,7 @@ Test(pool, the_last_empty_slab_is_kept)
 {
 	void *object;
 
-	if (SEPARATE_OBJECTS)
+	if (RUDP_WITH_ASAN)
 		cr_skip("an allocation each, under AddressSanitizer");
 	rudp_pool_init(&pool, 100);
 	for (int i = 0; i < 10; i++) {
@@ -141,7 +141,7 @@ Test(pool, after_freeing_all_objects_one_slab_is_left)
 {
 	static void *objects[OBJECTS_MAX];
 
-	if (SEPARATE_OBJECTS)
+	if (RUDP_WITH_ASAN)
 		cr_skip("an allocation each, under AddressSanitizer");
 	rudp_pool_init(&pool, 4000);
 	for (int i = 0; i < OBJECTS_MAX; i++)
@@ -155,7 +155,7 @@ Test(pool, after_freeing_all_objects_one_slab_is_left)
 
 Test(pool, without_memory_free_objects_can_still_be_taken)
 {
-	if (SEPARATE_OBJECTS)
+	if (RUDP_WITH_ASAN)
 		cr_skip("an allocation each, under AddressSanitizer");
 	rudp_pool_init(&pool, 16000);
 	no_memory = true;

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "base/sanitizer.h"
+
 #define OUTPUT_BYTES_MAX 65536
 
 /* The path of a file in the build directory. (The test is in its folder tests/.) */
@@ -28,15 +30,6 @@ int run(const char *command, char output[OUTPUT_BYTES_MAX]);
 void let_engine_be_read(void);
 
 /* A sanitizer's runtime must be loaded before a shim that was built with it. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+#define SANITIZED (RUDP_WITH_ASAN || RUDP_WITH_TSAN)
 
 #endif

@@ -10,15 +10,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/sanitizer.h"
 #include "engine/confine/confine.h"
 #include "engine_filters.h"
 
 /* A sanitizer needs further system calls, such as ptrace(2) at the end. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true
-#else
-#define IS_SANITIZED false
-#endif
+#define IS_SANITIZED (RUDP_WITH_ASAN || RUDP_WITH_TSAN)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PROGRAM(filter) {COUNT(filter), (struct sock_filter *)(filter)} /* the kernel copies it */

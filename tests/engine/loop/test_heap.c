@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sanitizer.h"
 #include "base/time.h"
 #include "engine/loop/heap.h"
 
@@ -80,7 +81,7 @@ Test(heap, a_rare_close_does_not_postpone_the_trim)
 	cr_assert(eq(i64, now, 1 * S + RUDP_HEAP_QUIET_NS));
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* it has its own allocator, which keeps freed memory */
+#if !RUDP_WITH_ASAN /* it has its own allocator, which keeps freed memory */
 /* The purpose of the trim: whole free pages between pieces in use. */
 Test(heap, free_pages_between_used_ones_are_returned)
 {
