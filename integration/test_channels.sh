@@ -12,39 +12,7 @@
 
 TCP_MEANT=1 # lib.sh asks
 export TCP_MEANT
-PORT=6697
-
-write_config() {
-	cat >"$TMP/conf" <<-EOT
-		[server]
-		name = irc.test
-		network = Test
-		[listen]
-		tls = $PORT
-		certificate = $TMP/cert.pem
-		key = $TMP/key.pem
-		[accounts]
-		file = $TMP/accounts.db
-		[flood]
-		burst = off
-	EOT
-}
-
-# come_in NAME NICK [PASSWORD]: with a password logged in to the account of the nick.
-come_in() {
-	talk launch_plain "$1" openssl s_client -quiet -connect "$B4:$PORT"
-	say "$1" "CAP REQ :sasl draft/account-registration"
-	say "$1" "NICK $2"
-	say "$1" "USER $2 0 * :$2"
-	if [ $# -gt 2 ]; then
-		say "$1" "AUTHENTICATE PLAIN"
-		hears "$1" '^AUTHENTICATE \+'
-		say "$1" "AUTHENTICATE $(printf '\0%s\0%s' "$2" "$3" | base64 -w 0)"
-		hears "$1" ' 903 '
-	fi
-	say "$1" "CAP END"
-	hears "$1" " 001 $2 "
-}
+PORT=6697 # of the library, too
 
 registering() {
 	section "registering"
@@ -88,11 +56,6 @@ is_kept() {
 	ok "$1: the channel is as it was"
 }
 
-query() {
-	python3 -c "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])" \
-		"$TMP/accounts.db" "$1"
-}
-
 is_on_disk() {
 	[ "$(query 'SELECT topic FROM channels')" = "what it is about" ] &&
 		[ "$(query 'SELECT count(*) FROM channel_entries')" = 2 ]
@@ -123,9 +86,7 @@ handed_over() {
 	is_kept "after the end of the next process"
 }
 
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$TMP/key.pem" \
-	-out "$TMP/cert.pem" -days 2 -subj /CN=irc.test 2>/dev/null
-write_config
+configure_accounts
 link_up --delay 1ms
 serve
 registering

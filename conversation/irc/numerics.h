@@ -18,10 +18,13 @@
 	X(RPL_MYINFO, 4, "%s %s %s %s %s")                                                         \
 	X(RPL_ISUPPORT, 5, "%s :are supported by this server")                                     \
 	X(RPL_STATSCOMMANDS, 212, "%s %lu")                                                        \
+	X(RPL_STATSKLINE, 216, "K %s %ld %ld %s :%s")                                              \
 	X(RPL_ENDOFSTATS, 219, "%s :End of STATS")                                                 \
 	X(RPL_UMODEIS, 221, "%s")                                                                  \
+	X(RPL_STATSDLINE, 225, "D %s %ld %ld %s :%s")                                              \
 	X(RPL_STATSUPTIME, 242, ":Server up %lu days %lu:%02lu:%02lu")                             \
 	X(RPL_STATSOLINE, 243, "O %s * %s")                                                        \
+	X(RPL_STATSXLINE, 247, "X %s %ld %ld %s :%s")                                              \
 	X(RPL_STATSDEBUG, 249, ":%s %lu")                                                          \
 	X(RPL_LUSERCLIENT, 251, ":There are %lu users and %lu invisible on 1 servers")             \
 	X(RPL_LUSEROP, 252, "%lu :operators online")                                               \
@@ -111,6 +114,7 @@
 	X(ERR_NEEDMOREPARAMS, 461, "%s :Not enough parameters")                                    \
 	X(ERR_ALREADYREGISTERED, 462, ":You may not reregister")                                   \
 	X(ERR_PASSWDMISMATCH, 464, ":Password incorrect")                                          \
+	X(ERR_YOUREBANNEDCREEP, 465, ":You are banned from this server: %s")                       \
 	X(ERR_CHANNELISFULL, 471, "%s :Cannot join channel (+l)")                                  \
 	X(ERR_UNKNOWNMODE, 472, "%c :is unknown mode char to me")                                  \
 	X(ERR_INVITEONLYCHAN, 473, "%s :Cannot join channel (+i)")                                 \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registry_record - what the store keeps about registered channels, as plain values: the model makes
- * them, the store writes them and reads them back at the next start.
+ * registry_record - what the store keeps about registered channels, and the bans of the whole server, as
+ * plain values: the model makes them, the store writes them and reads them back at the next start.
  */
 #ifndef APO_REGISTRY_RECORD_H
 #define APO_REGISTRY_RECORD_H
@@ -12,7 +12,9 @@ enum apo_registry_kind {
 	APO_REGISTRY_CHANNEL,      /* a registered channel, new or changed; without its lists */
 	APO_REGISTRY_CHANNEL_GONE, /* its registration has ended; its lists go, too */
 	APO_REGISTRY_ENTRY,        /* an entry of one of its lists */
-	APO_REGISTRY_ENTRY_GONE
+	APO_REGISTRY_ENTRY_GONE,
+	APO_REGISTRY_BAN, /* of the server, new or changed */
+	APO_REGISTRY_BAN_GONE
 };
 
 /* Lists of accounts, beside those of masks whose letters are channel modes. */
@@ -22,19 +24,21 @@ enum apo_registry_kind {
 /* A string that the kind does not have is NULL. Lists are named by one letter, as in MODE. */
 struct apo_registry_record {
 	enum apo_registry_kind kind;
-	const char *channel;     /* folded */
-	const char *list;        /* ENTRY, ENTRY_GONE */
-	const char *name;        /* CHANNEL: its name as written; ENTRY: the mask or the account */
-	const char *by;          /* CHANNEL: the founder's account; ENTRY: who set it */
+	const char *channel;     /* folded; not of BAN */
+	const char *list;        /* ENTRY, BAN: its kind (bans.h) */
+	const char *name;        /* CHANNEL: its name as written; else the mask or the account */
+	const char *by;          /* CHANNEL: the founder's account; else who set it */
 	const char *modes;       /* CHANNEL: letters; "": none */
 	const char *key, *topic; /* CHANNEL; NULL: none */
 	const char *topic_by;    /* if there is a topic */
+	const char *reason;      /* BAN */
 	uint32_t limit;          /* CHANNEL; 0: none */
-	int64_t set_at_s;        /* the registration, or the entry */
+	int64_t set_at_s;        /* the registration, the entry, or the ban */
+	int64_t ends_at_s;       /* BAN; 0: never */
 	int64_t created_at_s, used_at_s, topic_at_s; /* CHANNEL */
 };
 
-#define APO_REGISTRY_STRINGS 8
+#define APO_REGISTRY_STRINGS 9
 
 /* The record's pointers, in the order in which strings follow a record in a message. */
 static inline void apo_registry_strings(struct apo_registry_record *record,
@@ -48,6 +52,7 @@ static inline void apo_registry_strings(struct apo_registry_record *record,
 	strings[5] = &record->key;
 	strings[6] = &record->topic;
 	strings[7] = &record->topic_by;
+	strings[8] = &record->reason;
 }
 
 #endif

@@ -5,7 +5,9 @@
 #include <time.h>
 
 #define FIRST_MS (-INT64_C(62167219200000)) /* 0000-01-01T00:00:00.000Z */
-#define LAST_MS INT64_C(253402300799999)   /* 9999-12-31T23:59:59.999Z */
+#define LAST_MS INT64_C(253402300799999)    /* 9999-12-31T23:59:59.999Z */
+#define DAY_S 86400
+#define DURATION_S_MAX (INT64_C(100) * 365 * DAY_S)
 
 /* The form has four digits for the year. A time beyond them can come with a state or a clock. */
 static int64_t within_form(int64_t wall_ms)
@@ -81,4 +83,42 @@ bool apo_stamp_read(const char *text, int64_t *wall_ms)
 		days += lengths[i] + (i == 1 && is_leap(year));
 	*wall_ms = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + digits(text + 20, 3);
 	return true;
+}
+
+static int64_t unit_s(char unit)
+{
+	switch (unit) {
+	case 's':
+		return 1;
+	case 'm':
+		return 60;
+	case 'h':
+		return 3600;
+	case 'd':
+		return DAY_S;
+	case 'w':
+		return 7 * DAY_S;
+	case 'y':
+		return 365 * DAY_S;
+	default:
+		return 0;
+	}
+}
+
+bool apo_duration_read(const char *text, int64_t *seconds)
+{
+	int64_t sum = 0, number, unit;
+
+	do {
+		if (*text < '0' || *text > '9')
+			return false;
+		for (number = 0; *text >= '0' && *text <= '9' && number <= DURATION_S_MAX; text++)
+			number = number * 10 + (*text - '0');
+		unit = unit_s(*text++);
+		if (unit == 0 || number > DURATION_S_MAX / unit)
+			return false;
+		sum += number * unit;
+	} while (*text && sum <= DURATION_S_MAX);
+	*seconds = sum;
+	return !*text && sum > 0 && sum <= DURATION_S_MAX;
 }

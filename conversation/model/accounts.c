@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/bans.h"
 #include "conversation/model/caps.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/events.h"
@@ -189,6 +190,16 @@ int apo_account_attach(struct apo_model *model, struct apo_client *client)
 	return error;
 }
 
+static bool is_suspended(struct apo_model *model, struct apo_client *client, const char *account)
+{
+	const struct apo_ban *ban = apo_ban_of_account(model, account);
+
+	if (ban)
+		apo_standard_reply(model, client, "FAIL", "AUTHENTICATE", "ACCOUNT_SUSPENDED",
+				   "The account is suspended: %s", ban->reason);
+	return ban != NULL;
+}
+
 int apo_account_enter(struct apo_model *model, struct apo_client *client, const char *account)
 {
 	char source[APO_SOURCE_BYTES_MAX + 1];
@@ -196,6 +207,8 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
 
 	if (!apo_is_word(account) || strlen(account) > APO_ACCOUNT_BYTES_MAX)
 		return -ENOMEM;
+	if (is_suspended(model, client, account))
+		return -EACCES;
 	is_first = !client->account;
 	apo_history_on_account_left(model, client);
 	if (apo_text_set(&client->account, account) < 0)
@@ -259,6 +272,7 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 				    too_long = {"UNACCEPTABLE_PASSWORD",
 						"A password has at most 300 bytes"},
 				    taken = {"ACCOUNT_EXISTS", "That name is registered already"},
+				    suspended = {"BAD_ACCOUNT_NAME", "That name is suspended"},
 				    full = {"TEMPORARILY_UNAVAILABLE",
 					    "There are too many accounts"},
 				    too_often = {
@@ -281,6 +295,8 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 		return &too_long;
 	if (find(model, name))
 		return &taken;
+	if (apo_ban_of_account(model, name))
+		return &suspended;
 	if (HASH_CNT(by_name, model->accounts) >= model->config->accounts_max)
 		return &full;
 	return apo_throttle_is_open(model, client) ? NULL : &too_often;

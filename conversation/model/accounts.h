@@ -43,8 +43,8 @@ bool apo_account_allows_nick(const struct apo_model *model, const struct apo_cli
 /* Sends ERR_NICKNAMEINUSE (433) with the reason. */
 void apo_account_refuse_nick(struct apo_model *model, struct apo_client *client, const char *nick);
 
-/* Logs the client in and tells it, then the other users. Returns 0, or -ENOMEM: it is not logged
- * in. */
+/* Logs the client in and tells it, then the other users. Returns 0, -ENOMEM, or -EACCES: it is not
+ * logged in, since the account is suspended, and has been told so. */
 int apo_account_enter(struct apo_model *model, struct apo_client *client, const char *account);
 
 /* Adds a client, whose login was taken over from another process, to the connections of its

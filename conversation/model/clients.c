@@ -350,16 +350,17 @@ static void unlink_client(struct apo_model *model, struct apo_client *client)
 	model->slots[client->peer.worker].clients[client->peer.slot] = NULL;
 }
 
-static void say_last_words(struct apo_model *model, struct apo_client *client, const char *reason)
+void apo_connection_close(struct apo_model *model, struct apo_peer peer, const char *host,
+			  const char *reason)
 {
 	struct apo_text *text;
 	struct apo_line line;
 
 	apo_line_begin(&line, NULL, "ERROR");
-	apo_line_format(&line, ":Closing Link: %s (%s)", client->host, reason);
+	apo_line_format(&line, ":Closing Link: %s (%s)", host, reason);
 	apo_line_end(&line);
 	text = apo_text_copy(line.bytes, line.len);
-	model->calls->close(model->of, client->peer, text);
+	model->calls->close(model->of, peer, text);
 	apo_text_put(text);
 }
 
@@ -368,7 +369,7 @@ static void remove_client(struct apo_model *model, struct apo_client *client)
 	const char *reason = client->end_reason ? client->end_reason : "Out of memory";
 
 	if (!client->is_gone)
-		say_last_words(model, client, reason);
+		apo_connection_close(model, client->peer, client->host, reason);
 	client->is_gone = true;
 	if (client->is_registered)
 		leave_registered(model, client, reason);

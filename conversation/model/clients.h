@@ -45,6 +45,10 @@ void apo_client_end(struct apo_model *model, struct apo_client *client, const ch
 /* Ends the client at once, so that its nick is free. It must not be the client of the turn, and no
  * caller may still use it. */
 void apo_client_end_now(struct apo_model *model, struct apo_client *client, const char *reason);
+/* Closes a connection with an ERROR line. For connections without a client: others need
+ * apo_client_end. */
+void apo_connection_close(struct apo_model *model, struct apo_peer peer, const char *host,
+			  const char *reason);
 /* Like apo_client_end, for a connection that is already closed. */
 void apo_client_closed(struct apo_model *model, struct apo_client *client, const char *reason);
 /* Removes the clients that were ended. No turn may be running. */

@@ -28,6 +28,9 @@ const struct apo_command apo_commands[] = {
 	 "CHGHOST <nick> <host>: give somebody another visible host (operators)"},
 	{"CS", apo_on_chanserv, APO_BY_USER, 0, ALL, 1000, "CS: CHANSERV"},
 	{"DIE", apo_on_die, APO_BY_OPER, 0, 0, 500, "DIE: stop the server (operators)"},
+	{"DLINE", apo_on_dline, APO_BY_OPER, 1, ALL, 500,
+	 "DLINE [NOKILL] [FORCE] [<duration>] <address, network or nick> [<reason>], DLINE LIST "
+	 "[<mask>]: ban addresses from the server (HELP BANS)"},
 	{"HELP", apo_on_help, APO_BY_USER, 0, 1, 500,
 	 "HELP [<command or topic>]: list the commands and topics, or explain one"},
 	{"HELPOP", apo_on_help, APO_BY_USER, 0, 1, 500, "HELPOP: HELP"},
@@ -41,6 +44,9 @@ const struct apo_command apo_commands[] = {
 	 "KICK <channel> <nick>{,<nick>} [<text>]: remove somebody from a channel"},
 	{"KILL", apo_on_kill, APO_BY_OPER, 2, 2, 500,
 	 "KILL <nick> <text>: end somebody's connection (operators)"},
+	{"KLINE", apo_on_kline, APO_BY_OPER, 1, ALL, 500,
+	 "KLINE [NOKILL] [FORCE] [<duration>] <user@host or nick> [<reason>], KLINE LIST [<mask>]: "
+	 "ban users from the server (HELP BANS)"},
 	{"LINKS", apo_on_links, APO_BY_USER, 0, 2, 500, "LINKS: the servers of this network"},
 	{"LIST", apo_on_list, APO_BY_USER, 0, 2, 2000,
 	 "LIST [<channel or condition>{,...}]: channels; conditions are >n <n C>n C<n T>n T<n "
@@ -82,12 +88,18 @@ const struct apo_command apo_commands[] = {
 	{"SETNAME", apo_on_setname, APO_BY_USER, 1, 1, 1500,
 	 "SETNAME <text>: change your real name"},
 	{"STATS", apo_on_stats, APO_BY_USER, 1, 2, 1000,
-	 "STATS m|o|u|z: commands, operators, uptime, counters"},
+	 "STATS d|k|m|o|u|x|z: bans, commands, operators, uptime, counters"},
 	{"TAGMSG", apo_on_tagmsg, APO_BY_USER, 0, 1, 500,
 	 "TAGMSG <target>{,<target>}: tags without a text"},
 	{"TIME", apo_on_time, APO_BY_USER, 0, 1, 500, "TIME: the time of the server"},
 	{"TOPIC", apo_on_topic, APO_BY_USER, 1, 2, 1000,
 	 "TOPIC <channel> [<text>]: show or change the topic"},
+	{"UNDLINE", apo_on_undline, APO_BY_OPER, 1, 1, 500,
+	 "UNDLINE <address or network>: end a ban of DLINE"},
+	{"UNKLINE", apo_on_unkline, APO_BY_OPER, 1, 1, 500,
+	 "UNKLINE <user@host>: end a ban of KLINE"},
+	{"UNXLINE", apo_on_unxline, APO_BY_OPER, 1, 1, 500,
+	 "UNXLINE <mask>: end a ban of XLINE"},
 	{"USER", apo_on_user, APO_BY_ANY, 4, 4, 500,
 	 "USER <name> 0 * <real name>: your user name and real name, before anything else"},
 	{"USERHOST", apo_on_userhost, APO_BY_USER, 1, 5, 500,
@@ -102,6 +114,9 @@ const struct apo_command apo_commands[] = {
 	{"WHOIS", apo_on_whois, APO_BY_USER, 0, 2, 1000, "WHOIS <nick>: about somebody"},
 	{"WHOWAS", apo_on_whowas, APO_BY_USER, 0, 3, 1000,
 	 "WHOWAS <nick> [<count>]: about somebody who has gone"},
+	{"XLINE", apo_on_xline, APO_BY_OPER, 1, ALL, 500,
+	 "XLINE [NOKILL] [FORCE] [<duration>] <mask of real names> [<reason>], XLINE LIST [<mask>]: "
+	 "ban real names from the server (HELP BANS)"},
 };
 
 const unsigned apo_command_count = sizeof apo_commands / sizeof *apo_commands;

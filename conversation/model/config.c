@@ -39,6 +39,7 @@
 	X(password_len_min, 8, 1, APO_PASSWORD_BYTES_MAX)                                          \
 	X(registered_channels_max, 10000, 0, 1000000)                                              \
 	X(channels_per_account_max, 20, 1, 10000)                                                  \
+	X(network_bans_max, 10000, 0, 1000000)                                                     \
 	X(access_max, 100, 1, 1000)                                                                \
 	X(markers_max, 500, 0, 1000000)                                                            \
 	X(history_answer_max, 100, 1, APO_PAGE_MAX)

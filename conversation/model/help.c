@@ -14,6 +14,15 @@ static const struct topic {
 	const char *name, *title;
 	const char *lines[LINES_MAX]; /* NULL after the last one */
 } topics[] = {
+	{"BANS",
+	 "Bans of the server, by operators: <command> [NOKILL] [FORCE] [<duration>] <target> [<reason>]",
+	 {"DLINE <address, network or nick>: as in 192.0.2.0/24; UNDLINE ends it",
+	  "KLINE <user@host or nick>: with * and ?; the host may be a network; UNKLINE",
+	  "XLINE <real name>: with * and ?; write ? for a space; UNXLINE",
+	  "NS SUSPEND ADD <account>: nobody can log in to it; NS SUSPEND DEL <account>",
+	  "<duration>: 30m, 2h, 7d, 1d12h; without one until the ban is removed",
+	  "NOKILL: connected users stay", "FORCE: also if it bans very many, or yourself",
+	  "<command> LIST [<mask>]: shows bans; of an address also those around it"}},
 	{"CMODES",
 	 "Modes of channels: MODE <channel> +<modes> <parameters>",
 	 {"b <mask>: ban; who matches can neither join nor speak (HELP EXTBANS: other masks)",

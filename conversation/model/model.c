@@ -10,6 +10,7 @@
 #include "conversation/irc/utf8.h"
 #include "conversation/model/accounts.h"
 #include "conversation/model/answers.h"
+#include "conversation/model/bans.h"
 #include "conversation/model/caps.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
@@ -34,7 +35,7 @@ static int allocate(struct apo_model *model)
 	model->command_counts = calloc(apo_command_count, sizeof *model->command_counts);
 	if (!model->gathers || !model->command_counts)
 		return -ENOMEM;
-	return apo_receipts_init(model);
+	return apo_bans_init(model) < 0 ? -ENOMEM : apo_receipts_init(model);
 }
 
 struct apo_model *apo_model_new(const struct apo_model_start *start)
@@ -80,6 +81,8 @@ void apo_model_free(struct apo_model *model)
 	apo_whowas_clear(model);
 	apo_accounts_forget(model);
 	apo_throttles_forget(model);
+	if (model->bans)
+		apo_bans_fini(model);
 	free(model->gathers);
 	free(model->command_counts);
 	free(model);
@@ -169,9 +172,15 @@ void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_n
 void apo_model_on_connected(struct apo_model *model, struct apo_peer who,
 			    const struct apo_peer_facts *facts, int64_t now_at_ns)
 {
+	const struct apo_ban *ban;
 	struct apo_client *client;
 
 	model->now_at_ns = now_at_ns;
+	ban = apo_ban_of_address(model, facts->address);
+	if (ban) {
+		apo_ban_refuse(model, who, facts->host, ban);
+		return;
+	}
 	client = apo_client_new(model, who, facts);
 	if (!client)
 		model->calls->close(model->of, who, NULL);
@@ -391,7 +400,8 @@ int64_t apo_model_next_at_ns(const struct apo_model *model)
 {
 	if (!rudp_list_is_empty(&model->ready))
 		return model->now_at_ns;
-	return rudp_time_min(apo_registry_next_at_ns(model),
+	return rudp_time_min(rudp_time_min(apo_registry_next_at_ns(model),
+					   apo_bans_next_at_ns(model)),
 			     rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
 					   apo_receipts_next_at_ns(model)));
 }
@@ -405,6 +415,7 @@ void apo_model_on_time(struct apo_model *model, int64_t now_at_ns)
 		apo_client_on_timer(model, RUDP_LIST_OWNER(timer, struct apo_client, timer));
 	apo_receipts_on_time(model);
 	apo_registry_on_time(model);
+	apo_bans_on_time(model);
 	apo_turn_end(model);
 	apo_answers_serve(model);
 }

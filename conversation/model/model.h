@@ -103,6 +103,7 @@ struct apo_model_config {
 	unsigned password_len_min;       /* of an account */
 	unsigned registered_channels_max;
 	unsigned channels_per_account_max; /* that it has registered */
+	unsigned network_bans_max;         /* of the server: addresses, hosts, accounts ... */
 	unsigned access_max;               /* accounts on the list of a registered channel */
 	unsigned markers_max;            /* read markers of one account */
 	unsigned history_answer_max;     /* the most messages in one answer to CHATHISTORY */
@@ -319,7 +320,7 @@ void apo_model_on_account_gone(struct apo_model *model, const char *account, int
 void apo_model_accounts_begin(struct apo_model *model);
 void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns);
 
-/* A record of a registered channel that the store has kept: a channel before its entries. Called
+/* A record that the store has kept: a registered channel before its entries, a ban. Called
  * before any client connects, after the accounts are known. Returns 0, -EINVAL (the record is
  * ignored) or -ENOMEM. Founders whose accounts have gone are replaced when all records are read. */
 int apo_model_on_record(struct apo_model *model, const struct apo_registry_record *record);
@@ -375,6 +376,8 @@ bool apo_model_is_settled(const struct apo_model *model);
 	X(logins, "times that somebody logged in to an account")                                   \
 	X(accounts_registered, "accounts that clients have registered")                            \
 	X(accounts_removed, "accounts that were removed while the server ran")                     \
+	X(bans, "bans of the server")                                                              \
+	X(ban_refusals, "clients that were refused or disconnected since they are banned")         \
 	X(channels_registered, "registered channels")                                              \
 	X(channels_expired, "registrations of channels that ended since nobody used them")         \
 	X(ghosts, "sessions ended by NickServ's GHOST and REGAIN")                                 \

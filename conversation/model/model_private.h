@@ -307,6 +307,7 @@ struct apo_nick_history;
 struct apo_receipts;
 struct apo_account_entry;
 struct apo_throttle;
+struct apo_bans;
 struct apo_history_request;
 
 struct apo_model {
@@ -334,6 +335,7 @@ struct apo_model {
 	struct apo_account_entry *accounts;   /* the accounts */
 	uint64_t last_account_id;
 	uint32_t account_mark; /* of the accounts told since apo_model_accounts_begin */
+	struct apo_bans *bans;
 	struct apo_throttle *throttles;
 	struct rudp_list throttle_order;
 	struct apo_nick_history *nick_histories;

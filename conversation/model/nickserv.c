@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "conversation/model/accounts.h"
+#include "conversation/model/ban_commands.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/operator.h"
@@ -44,6 +45,7 @@ static void on_help(struct apo_model *model, struct apo_client *client, char *re
 		"GHOST <nick>: ends another session of yours, or one that has your account's nick",
 		"REGAIN <nick>: the same, and the nick is yours again",
 		"DROP <account> <password>: removes your account, for good",
+		"SUSPEND ADD <account>, DEL <account>, LIST: for operators (HELP BANS)",
 	};
 	size_t i;
 
@@ -175,6 +177,25 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 					   : "The password is wrong");
 }
 
+/* ---- SUSPEND ---- */
+
+static void on_suspend(struct apo_model *model, struct apo_client *client, char *rest)
+{
+	const char *what = strsep(&rest, " ");
+
+	if (!client->is_operator)
+		answer(model, client, "Only operators of the server can do that");
+	else if (strcasecmp(what, "LIST") == 0)
+		apo_ban_list(model, client, APO_BAN_ACCOUNT, rest && *rest ? rest : NULL);
+	else if (strcasecmp(what, "ADD") == 0 && rest)
+		apo_ban_add(model, client, APO_BAN_ACCOUNT, rest);
+	else if (strcasecmp(what, "DEL") == 0 && rest)
+		apo_ban_delete(model, client, APO_BAN_ACCOUNT, rest);
+	else
+		answer(model, client,
+		       "SUSPEND ADD [<duration>] <account> [<reason>], DEL <account>, LIST");
+}
+
 /* ---- commands ---- */
 
 static const struct {
@@ -182,7 +203,8 @@ static const struct {
 	void (*handler)(struct apo_model *model, struct apo_client *client, char *rest);
 } rows[] = {
 	{"DROP", on_drop},      {"GHOST", on_ghost},   {"HELP", on_help},
-	{"RECOVER", on_regain}, {"REGAIN", on_regain}, {"UNREGISTER", on_drop},
+	{"RECOVER", on_regain}, {"REGAIN", on_regain}, {"SUSPEND", on_suspend},
+	{"UNREGISTER", on_drop},
 };
 
 bool apo_nickserv_is_meant(const char *nick)

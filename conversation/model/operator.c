@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/model/bans.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/events.h"
@@ -26,16 +27,9 @@ void apo_operator_log(struct apo_model *model, const char *name, const char *for
 	model->calls->log(model->of, false, name, text);
 }
 
-/* The mask is compared with user@host as others see it, and with user@address. */
 static bool may_from_here(const struct apo_operator *operator, const struct apo_client * client)
 {
-	char shown[APO_SOURCE_BYTES_MAX + 1], real[APO_SOURCE_BYTES_MAX + 1];
-
-	if (!operator->mask)
-		return true;
-	snprintf(shown, sizeof shown, "%s@%s", client->user, client->host);
-	snprintf(real, sizeof real, "%s@%s", client->user, client->address);
-	return apo_mask_is_match(operator->mask, shown) || apo_mask_is_match(operator->mask, real);
+	return !operator->mask || apo_user_host_is_match(operator->mask, client);
 }
 
 static const struct apo_operator *operator_named(const struct apo_model *model, const char *name)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conversation/model/accounts.h"
+#include "conversation/model/bans.h"
 #include "conversation/model/caps.h"
 #include "conversation/model/chanserv.h"
 #include "conversation/model/clients.h"
@@ -131,6 +132,8 @@ static void welcome_or_refuse(struct apo_model *model, struct apo_client *client
 	char nick[APO_NICK_BYTES_MAX + 1];
 
 	if (client->registration->wanted[0] && !take_wanted_nick(model, client))
+		return;
+	if (apo_ban_check(model, client))
 		return;
 	if (apo_account_allows_nick(model, client, client->nick)) {
 		welcome(model, client);

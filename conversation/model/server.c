@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conversation/model/ban_commands.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/replies.h"
@@ -182,12 +183,18 @@ void apo_on_stats(struct apo_model *model, struct apo_client *client,
 		  const struct apo_message *message)
 {
 	char query[2] = {message->params[0][0], '\0'};
-	bool is_private = query[0] && strchr("moz", query[0]);
+	bool is_private = query[0] && strchr("dkmoxz", query[0]);
 
 	if (!is_here(model, client, message, 1))
 		return;
 	if (is_private && !client->is_operator) {
 		apo_reply(model, client, ERR_NOPRIVILEGES);
+	} else if (query[0] == 'd') {
+		apo_ban_list(model, client, APO_BAN_ADDRESS, NULL);
+	} else if (query[0] == 'k') {
+		apo_ban_list(model, client, APO_BAN_HOST, NULL);
+	} else if (query[0] == 'x') {
+		apo_ban_list(model, client, APO_BAN_REAL, NULL);
 	} else if (query[0] == 'm') {
 		tell_commands(model, client);
 	} else if (query[0] == 'o') {

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/throttle.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "conversation/irc/network.h"
 #include "conversation/model/state_private.h"
-
-#define ADDRESS_BYTES 16
-
-struct key {
-	uint8_t address[ADDRESS_BYTES]; /* the bits after the prefix are 0 */
-	uint8_t prefix_bits;
-};
 
 struct apo_throttle {
 	UT_hash_handle by_key;
 	struct rudp_list in_order; /* sorted by ends_at_ns */
 	int64_t ends_at_ns;
 	unsigned count;
-	struct key key;
+	struct apo_network key;
 };
 
 /* A network around an address. It may try share times login_tries_max. */
@@ -41,54 +34,30 @@ static const struct level ipv4_levels[LEVELS_MAX] = {{128, 1}, {120, APO_THROTTL
 static const struct level peer_levels[LEVELS_MAX] = {{128, 1}, {0, APO_THROTTLE_SHARE_PEERS}};
 
 /* The hash and eight zero bytes, which no mapped IPv4 address has. */
-static const struct level *levels_of_peer(const char *name, uint8_t address[ADDRESS_BYTES])
+static const struct level *levels_of_peer(const char *name, struct apo_network *address)
 {
 	static const uint8_t key[16]; /* a fixed key: the next process must compute the same hash */
 	uint64_t hash = rudp_siphash(key, name, strlen(name));
 
-	memset(address, 0, ADDRESS_BYTES);
-	memcpy(address, &hash, sizeof hash);
+	memset(address, 0, sizeof *address);
+	memcpy(address->address, &hash, sizeof hash);
 	return peer_levels;
 }
 
-/* Writes the address as IPv6; an IPv4 address becomes ::ffff:a.b.c.d. Returns LEVELS_MAX levels; a
- * share of 0 ends the list. */
-static const struct level *levels_of(const char *text, uint8_t address[ADDRESS_BYTES])
+/* Returns LEVELS_MAX levels; a share of 0 ends the list. */
+static const struct level *levels_of(const char *text, struct apo_network *address)
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	char copy[INET6_ADDRSTRLEN] = "";
-	size_t len = strcspn(text, "%"); /* without the interface of a link-local address */
-
-	memset(address, 0, ADDRESS_BYTES);
-	if (len >= sizeof copy)
+	if (!apo_network_read_address(address, text))
 		return levels_of_peer(text, address);
-	memcpy(copy, text, len);
-	if (inet_pton(AF_INET, copy, address + sizeof mapped) == 1) {
-		memcpy(address, mapped, sizeof mapped);
-		return ipv4_levels;
-	}
-	if (inet_pton(AF_INET6, copy, address) != 1)
-		return levels_of_peer(text, address);
-	return memcmp(address, mapped, sizeof mapped) == 0 ? ipv4_levels : ipv6_levels;
-}
-
-/* All prefixes are whole bytes. */
-static struct key key_of(const uint8_t address[ADDRESS_BYTES], const struct level *level)
-{
-	struct key key;
-
-	memset(&key, 0, sizeof key);
-	memcpy(key.address, address, level->prefix_bits / 8);
-	key.prefix_bits = level->prefix_bits;
-	return key;
+	return apo_network_is_ipv4(address) ? ipv4_levels : ipv6_levels;
 }
 
 uint64_t apo_throttle_network(const struct apo_client *client)
 {
-	uint8_t address[ADDRESS_BYTES];
-	const struct level *levels = levels_of(client->address, address);
+	struct apo_network address;
+	const struct level *levels = levels_of(client->address, &address);
 	/* A /48 is bytes 0 to 5, a /24 is bytes 12 to 14. */
-	const uint8_t *bytes = levels == ipv6_levels ? address : address + 12;
+	const uint8_t *bytes = levels == ipv6_levels ? address.address : address.address + 12;
 	size_t count = levels == ipv6_levels ? 6 : levels == ipv4_levels ? 3 : 0, i;
 	uint64_t number = count; /* the number of a /48 never equals that of a /24 */
 
@@ -109,7 +78,7 @@ static struct apo_throttle *first(const struct apo_model *model)
 	return RUDP_LIST_OWNER(model->throttle_order.next, struct apo_throttle, in_order);
 }
 
-static struct apo_throttle *find(struct apo_model *model, const struct key *key)
+static struct apo_throttle *find(struct apo_model *model, const struct apo_network *key)
 {
 	struct apo_throttle *throttle;
 
@@ -137,7 +106,8 @@ static void put_in_order(struct apo_model *model, struct apo_throttle *throttle)
 	rudp_list_append(before->next, &throttle->in_order);
 }
 
-static struct apo_throttle *add(struct apo_model *model, const struct key *key, int64_t ends_at_ns)
+static struct apo_throttle *add(struct apo_model *model, const struct apo_network *key,
+				int64_t ends_at_ns)
 {
 	bool rudp_table_add_failed = false;
 	struct apo_throttle *throttle = calloc(1, sizeof *throttle);
@@ -159,16 +129,16 @@ static struct apo_throttle *add(struct apo_model *model, const struct key *key, 
 
 bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *client)
 {
-	uint8_t address[ADDRESS_BYTES];
-	const struct level *levels = levels_of(client->address, address);
+	struct apo_network address;
+	const struct level *levels = levels_of(client->address, &address);
 	const struct apo_throttle *throttle;
 	uint64_t tries_max;
-	struct key key;
+	struct apo_network key;
 	unsigned i;
 
 	drop_ended(model);
 	for (i = 0; i < LEVELS_MAX && levels[i].share > 0; i++) {
-		key = key_of(address, levels + i);
+		key = apo_network_around(&address, levels[i].prefix_bits);
 		throttle = find(model, &key);
 		tries_max = (uint64_t)model->config->login_tries_max * levels[i].share;
 		if (throttle && throttle->count >= tries_max)
@@ -177,7 +147,7 @@ bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *clie
 	return true;
 }
 
-static void count_one(struct apo_model *model, const struct key *key)
+static void count_one(struct apo_model *model, const struct apo_network *key)
 {
 	struct apo_throttle *throttle = find(model, key);
 
@@ -189,14 +159,14 @@ static void count_one(struct apo_model *model, const struct key *key)
 
 void apo_throttle_count(struct apo_model *model, const struct apo_client *client)
 {
-	uint8_t address[ADDRESS_BYTES];
-	const struct level *levels = levels_of(client->address, address);
-	struct key key;
+	struct apo_network address;
+	const struct level *levels = levels_of(client->address, &address);
+	struct apo_network key;
 	unsigned i;
 
 	drop_ended(model);
 	for (i = 0; i < LEVELS_MAX && levels[i].share > 0; i++) {
-		key = key_of(address, levels + i);
+		key = apo_network_around(&address, levels[i].prefix_bits);
 		count_one(model, &key);
 	}
 }
@@ -211,7 +181,7 @@ void apo_throttles_forget(struct apo_model *model)
 
 static void serialize_one(struct apo_state *state, struct apo_throttle *throttle, int64_t *last_ns)
 {
-	struct key key;
+	struct apo_network key;
 	int64_t ends_at_ns = 0;
 	uint32_t count = 0;
 
@@ -240,7 +210,7 @@ void apo_throttles_serialize(struct apo_state *state)
 	struct rudp_list *link = state->model->throttle_order.next;
 	int64_t last_ns = 0;
 
-	apo_serializer_count(state->serializer, &count, sizeof(struct key) + 12);
+	apo_serializer_count(state->serializer, &count, sizeof(struct apo_network) + 12);
 	apo_serializer_expect(state->serializer, count <= APO_THROTTLES_MAX);
 	for (i = 0; i < count && state->serializer->ok; i++) {
 		serialize_one(state,

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "conversation/model/bans.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
@@ -49,6 +50,11 @@ void apo_on_setname(struct apo_model *model, struct apo_client *client,
 	if (!*real || strlen(real) > model->config->real_len_max) {
 		apo_fail(model, client, "SETNAME", "INVALID_REALNAME",
 			 "The name is empty or too long");
+		return;
+	}
+	if (apo_ban_of_real(model, real)) {
+		apo_fail(model, client, "SETNAME", "CANNOT_CHANGE_REALNAME",
+			 "That name is banned from this server");
 		return;
 	}
 	if (apo_text_set(&client->real, real) < 0) {

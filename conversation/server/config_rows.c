@@ -76,6 +76,8 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("limits", "who-replies", model.who_replies_max, 1, UINT_MAX),
 	ROW_COUNT("limits", "list-replies", model.list_replies_max, 1, UINT_MAX),
 
+	ROW_COUNT("limits", "bans", model.network_bans_max, 0, UINT_MAX),
+
 	ROW_COUNT("lengths", "nick", model.nick_len_max, 1, 512),
 	ROW_COUNT("lengths", "user", model.user_len_max, 1, 512),
 	ROW_COUNT("lengths", "realname", model.real_len_max, 1, 512),

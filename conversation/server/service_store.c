@@ -146,7 +146,9 @@ static int load_record(void *of, const struct apo_registry_record *record)
 
 	loading->count += error == 0 && record->kind == APO_REGISTRY_CHANNEL;
 	if (error == -EINVAL)
-		rudp_log(RUDP_LOG_WARN, "ignored in the store channel=%s", record->channel);
+		rudp_log(RUDP_LOG_WARN, "ignored in the store %s=%s",
+			 record->kind == APO_REGISTRY_BAN ? "ban" : "channel",
+			 record->kind == APO_REGISTRY_BAN ? record->name : record->channel);
 	return error == -ENOMEM ? error : 0;
 }
 

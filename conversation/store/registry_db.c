@@ -39,6 +39,11 @@
 			"account = excluded.account")                                              \
 	X(ENTRY_DROP, "DELETE FROM channel_entries WHERE channel = " CHANNEL_OF                    \
 		      " AND list = ?2 AND entry = ?3")                                             \
+	X(BAN_SET, "INSERT INTO bans (kind, target, set_by, reason, set_at_s, ends_at_s) "         \
+		   "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (kind, target) DO UPDATE SET "     \
+		   "set_by = ?3, reason = ?4, set_at_s = ?5, ends_at_s = ?6")                      \
+	X(BAN_DROP, "DELETE FROM bans WHERE kind = ?1 AND target = ?2")                            \
+	X(BANS, "SELECT kind, target, set_by, reason, set_at_s, ends_at_s FROM bans ORDER BY id")  \
 	X(CHANNELS, "SELECT folded, channels.name, accounts.name, modes, key, topic, topic_by, "   \
 		    "user_limit, registered_at_s, created_at_s, used_at_s, topic_at_s "            \
 		    "FROM channels LEFT JOIN accounts ON accounts.id = founder "                   \
@@ -153,6 +158,24 @@ static int drop_entry(struct apo_registry_db *registry, const struct apo_registr
 	return run(registry, ENTRY_DROP);
 }
 
+static int set_ban(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	const char *const texts[] = {record->list, record->name, record->by, record->reason};
+	const int64_t numbers[] = {record->set_at_s, record->ends_at_s};
+
+	bind_texts(registry->statements[BAN_SET], 4, texts);
+	bind_numbers(registry->statements[BAN_SET], 5, 2, numbers);
+	return run(registry, BAN_SET);
+}
+
+static int drop_ban(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	const char *const texts[] = {record->list, record->name};
+
+	bind_texts(registry->statements[BAN_DROP], 2, texts);
+	return run(registry, BAN_DROP);
+}
+
 int apo_registry_db_write(struct apo_registry_db *registry,
 			  const struct apo_registry_record *record)
 {
@@ -165,6 +188,10 @@ int apo_registry_db_write(struct apo_registry_db *registry,
 		return set_entry(registry, record);
 	case APO_REGISTRY_ENTRY_GONE:
 		return drop_entry(registry, record);
+	case APO_REGISTRY_BAN:
+		return set_ban(registry, record);
+	case APO_REGISTRY_BAN_GONE:
+		return drop_ban(registry, record);
 	}
 	return -EINVAL;
 }
@@ -218,17 +245,47 @@ static int read_channel(struct apo_registry_db *registry, sqlite3_stmt *statemen
 	return error ? error : read_entries(registry, record.channel, tell, of);
 }
 
-int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell, void *of)
+static int read_ban(struct apo_registry_db *registry, sqlite3_stmt *statement,
+		    apo_tell_record *tell, void *of)
 {
-	sqlite3_stmt *statement = registry->statements[CHANNELS];
+	struct apo_registry_record record = {
+		.kind = APO_REGISTRY_BAN,
+		.list = column(statement, 0),
+		.name = column(statement, 1),
+		.by = column(statement, 2),
+		.reason = column(statement, 3),
+		.set_at_s = sqlite3_column_int64(statement, 4),
+		.ends_at_s = sqlite3_column_int64(statement, 5),
+	};
+
+	(void)registry;
+	return record.list && record.name && record.by && record.reason ? tell(of, &record)
+									: -ENOMEM;
+}
+
+/* One row of a statement. */
+typedef int read_row(struct apo_registry_db *registry, sqlite3_stmt *statement,
+		     apo_tell_record *tell, void *of);
+
+static int read_rows(struct apo_registry_db *registry, enum statement which, read_row *read,
+		     apo_tell_record *tell, void *of)
+{
+	sqlite3_stmt *statement = registry->statements[which];
 	int result, error = 0;
 
 	while (error == 0 && (result = sqlite3_step(statement)) == SQLITE_ROW)
-		error = read_channel(registry, statement, tell, of);
+		error = read(registry, statement, tell, of);
 	apo_sql_reset(statement);
 	if (error)
 		return error;
 	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+}
+
+int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell, void *of)
+{
+	int error = read_rows(registry, BANS, read_ban, tell, of);
+
+	return error ? error : read_rows(registry, CHANNELS, read_channel, tell, of);
 }
 
 /* ---- opening and closing ---- */

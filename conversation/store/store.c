@@ -100,6 +100,18 @@ static const char *const steps[APO_STORE_VERSION] = {
 	"  set_at_s INTEGER NOT NULL,"
 	"  UNIQUE (channel, list, entry)"
 	") STRICT",
+
+	/* Bans of the server. kind: a letter (bans.h). ends_at_s 0: never. */
+	"CREATE TABLE bans ("
+	"  id INTEGER PRIMARY KEY,"
+	"  kind TEXT NOT NULL,"
+	"  target TEXT NOT NULL COLLATE NOCASE,"
+	"  set_by TEXT NOT NULL,"
+	"  reason TEXT NOT NULL,"
+	"  set_at_s INTEGER NOT NULL,"
+	"  ends_at_s INTEGER NOT NULL,"
+	"  UNIQUE (kind, target)"
+	") STRICT",
 };
 
 /* ---- helpers ---- */

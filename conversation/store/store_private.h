@@ -14,6 +14,6 @@ struct apo_store {
 };
 
 #define APO_STORE_APPLICATION_ID 0x41706f6c /* "Apol" */
-#define APO_STORE_VERSION 3
+#define APO_STORE_VERSION 4
 
 #endif

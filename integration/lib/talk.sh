@@ -79,3 +79,44 @@ register() {
 	say "$name" "JOIN #hall"
 	hears "$name" ' 366 '
 }
+
+# Writes $TMP/conf, for clients over TLS on $PORT, with accounts.
+configure_accounts() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$TMP/key.pem" \
+		-out "$TMP/cert.pem" -days 2 -subj /CN=irc.test 2>/dev/null
+	cat >"$TMP/conf" <<-EOT
+		[server]
+		name = irc.test
+		network = Test
+		[listen]
+		tls = $PORT
+		certificate = $TMP/cert.pem
+		key = $TMP/key.pem
+		[accounts]
+		file = $TMP/accounts.db
+		[flood]
+		burst = off
+	EOT
+}
+
+# come_in NAME NICK [PASSWORD]: with a password logged in to the account of the nick.
+come_in() {
+	talk launch_plain "$1" openssl s_client -quiet -connect "$B4:$PORT"
+	say "$1" "CAP REQ :sasl draft/account-registration"
+	say "$1" "NICK $2"
+	say "$1" "USER $2 0 * :$2"
+	if [ $# -gt 2 ]; then
+		say "$1" "AUTHENTICATE PLAIN"
+		hears "$1" '^AUTHENTICATE \+'
+		say "$1" "AUTHENTICATE $(printf '\0%s\0%s' "$2" "$3" | base64 -w 0)"
+		hears "$1" ' 903 '
+	fi
+	say "$1" "CAP END"
+	hears "$1" " 001 $2 "
+}
+
+# query SQL: the first value, from the file of accounts.
+query() {
+	python3 -c "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])" \
+		"$TMP/accounts.db" "$1"
+}

@@ -82,6 +82,10 @@ static int note(void *of, const struct apo_registry_record *record)
 		snprintf(read_text + len, sizeof read_text - len, "%s by %s +%s %u [%s]; ",
 			 record->name, record->by ? record->by : "nobody", record->modes,
 			 record->limit, record->topic ? record->topic : "");
+	else if (record->kind == APO_REGISTRY_BAN)
+		snprintf(read_text + len, sizeof read_text - len, "%s %s by %s %ld to %ld [%s]; ",
+			 record->list, record->name, record->by, (long)record->set_at_s,
+			 (long)record->ends_at_s, record->reason);
 	else
 		snprintf(read_text + len, sizeof read_text - len, "%s+%s %s; ", record->channel,
 			 record->list, record->name);
@@ -142,6 +146,35 @@ Test(registry, an_account_of_the_same_name_inherits_nothing)
 	cr_assert(eq(int, apo_account_add(file.store, "eve", HASH, 1), 0));
 	cr_assert(eq(int, apo_account_add(file.store, "dan", HASH, 1), 0));
 	reads("#a by nobody +nt 7 []; ");
+}
+
+static struct apo_registry_record ban(const char *kind, const char *target, const char *why)
+{
+	return (struct apo_registry_record){.kind = APO_REGISTRY_BAN,
+					    .list = kind,
+					    .name = target,
+					    .by = "root",
+					    .reason = why,
+					    .set_at_s = 6,
+					    .ends_at_s = 7};
+}
+
+Test(registry, bans_are_read_before_channels)
+{
+	struct apo_registry_record gone = ban("x", "SPAM", NULL);
+
+	write_record(channel("#a", "dan", NULL));
+	write_record(ban("d", "192.0.2.0/24", "no"));
+	write_record(ban("x", "spam", "no"));
+	write_record(ban("k", "spam", "no"));
+	write_record(ban("x", "Spam", "other"));
+	reads("d 192.0.2.0/24 by root 6 to 7 [no]; x spam by root 6 to 7 [other]; "
+	      "k spam by root 6 to 7 [no]; #a by dan +nt 7 []; ");
+	gone.kind = APO_REGISTRY_BAN_GONE;
+	gone.by = NULL;
+	write_record(gone);
+	reads("d 192.0.2.0/24 by root 6 to 7 [no]; k spam by root 6 to 7 [no]; "
+	      "#a by dan +nt 7 []; ");
 }
 
 static void keep(struct apo_registry_record record)
