@@ -148,60 +148,50 @@ static size_t count_arguments(const char *first, va_list list)
 	return count;
 }
 
-static void take_arguments(char **out, const char *first, va_list list)
+/* Leaves the list behind the final NULL. */
+static void take_arguments(char **out, const char *first, va_list *list)
 {
 	*out = (char *)first;
 	while (*out)
-		*++out = va_arg(list, char *);
+		*++out = va_arg(*list, char *);
 }
 
-#define COUNT(first, count)                                                                        \
-	do {                                                                                       \
-		va_list counted;                                                                   \
-		va_start(counted, first);                                                          \
-		(count) = count_arguments(first, counted);                                         \
-		va_end(counted);                                                                   \
-	} while (0)
+/* The arguments of the variadic caller as an array in its stack frame. What follows them is next in list. */
+#define TAKE_ARGUMENTS(first, list)                                                                \
+	({                                                                                         \
+		char **taken;                                                                      \
+		va_start(list, first);                                                             \
+		taken = alloca(count_arguments(first, list) * sizeof *taken);                      \
+		va_end(list);                                                                      \
+		va_start(list, first);                                                             \
+		take_arguments(taken, first, &list);                                               \
+		taken;                                                                             \
+	})
 
 RUDP_EXPORT int execl(const char *path, const char *first, ...)
 {
-	size_t count;
-	char **arguments;
 	va_list list;
+	char **arguments = TAKE_ARGUMENTS(first, list);
 
-	COUNT(first, count);
-	arguments = alloca(count * sizeof *arguments);
-	va_start(list, first);
-	take_arguments(arguments, first, list);
 	va_end(list);
 	return execv(path, arguments);
 }
 
 RUDP_EXPORT int execlp(const char *file, const char *first, ...)
 {
-	size_t count;
-	char **arguments;
 	va_list list;
+	char **arguments = TAKE_ARGUMENTS(first, list);
 
-	COUNT(first, count);
-	arguments = alloca(count * sizeof *arguments);
-	va_start(list, first);
-	take_arguments(arguments, first, list);
 	va_end(list);
 	return execvp(file, arguments);
 }
 
 RUDP_EXPORT int execle(const char *path, const char *first, ...)
 {
-	size_t count;
-	char **arguments, **environment;
 	va_list list;
+	char **arguments = TAKE_ARGUMENTS(first, list);
+	char **environment = va_arg(list, char **);
 
-	COUNT(first, count);
-	arguments = alloca(count * sizeof *arguments);
-	va_start(list, first);
-	take_arguments(arguments, first, list);
-	environment = va_arg(list, char **);
 	va_end(list);
 	return execve(path, arguments, environment);
 }
