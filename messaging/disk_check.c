@@ -18,7 +18,7 @@
 #define NO_PAGE UINT64_MAX
 
 enum { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8, PAGE_KINDS = 0x6f };
-enum { NODE_BIG = 1, NODE_DB = 2, NODE_DUPLICATES = 4 };
+enum { NODE_BIG = 1, NODE_DB = 2 };
 
 struct db {
 	uint32_t pad;

@@ -35,18 +35,6 @@ int rudpmsg_reason_error(unsigned reason)
 	return ECONNRESET;
 }
 
-const char *rudpmsg_wire_verdict_name(enum rudpmsg_wire_verdict verdict)
-{
-	switch (verdict) {
-#define X(name)                                                                                    \
-	case RUDPMSG_WIRE_##name:                                                                  \
-		return #name;
-		RUDPMSG_WIRE_VERDICTS(X)
-#undef X
-	}
-	return "";
-}
-
 bool rudpmsg_name_is_valid(const char *name, size_t length)
 {
 	size_t i;

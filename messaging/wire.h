@@ -101,8 +101,6 @@ enum rudpmsg_wire_verdict {
 #undef X
 };
 
-const char *rudpmsg_wire_verdict_name(enum rudpmsg_wire_verdict verdict);
-
 /* true: 1 to RUDPMSG_NAME_MAX bytes of printable ASCII without space. */
 bool rudpmsg_name_is_valid(const char *name, size_t length);
 

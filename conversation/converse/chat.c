@@ -217,11 +217,6 @@ void cv_chat_quit(struct cv_chat *chat, const char *reason)
 
 /* ---- state ---- */
 
-bool cv_chat_is_ready(const struct cv_chat *chat)
-{
-	return chat->state == CV_READY;
-}
-
 bool cv_chat_is_over(const struct cv_chat *chat)
 {
 	return chat->state == CV_OVER && chat->session == 0;

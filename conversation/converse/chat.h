@@ -131,12 +131,10 @@ void cv_chat_quit(struct cv_chat *chat, const char *reason);
 
 /* ---- state ---- */
 
-bool cv_chat_is_ready(const struct cv_chat *chat); /* registered */
 bool cv_chat_is_over(const struct cv_chat *chat);
 /* If the server has another version: a text that says so. NULL: it does not. */
 const char *cv_chat_version_error(const struct cv_chat *chat);
 const char *cv_chat_own_nick(const struct cv_chat *chat);
-bool cv_chat_is_in(const struct cv_chat *chat, const char *channel);
 size_t cv_chat_unsaid(const struct cv_chat *chat);
 /* The number of lines that were said and whose receipts are not final; and of those that a
  * recipient never received, or for which this is unknown. */

@@ -48,7 +48,6 @@ struct cv_channel {
 	char name[APO_CHANNEL_BYTES_MAX + 1], key[64];
 	char last[CV_MSGID_SIZE]; /* msgid of the last message; "": none */
 	enum cv_channel_state state;
-	bool was_in;      /* in an earlier session: get the history, and wait for its members */
 	int64_t until_ns; /* deadline of CATCHING_UP and GATHERING */
 	struct cv_members members, awaited;
 	struct rudp_list deferred;

@@ -145,13 +145,6 @@ void cv_chat_part(struct cv_chat *chat, const char *name, const char *reason)
 	cv_pump(chat);
 }
 
-bool cv_chat_is_in(const struct cv_chat *chat, const char *name)
-{
-	const struct cv_channel *channel = cv_channel_of(chat, name);
-
-	return channel && (channel->state == CV_IN || channel->state == CV_GATHERING);
-}
-
 /* ---- missed messages ---- */
 
 static void ask_history(struct cv_chat *chat, struct cv_channel *channel)
@@ -170,7 +163,6 @@ static void ask_history(struct cv_chat *chat, struct cv_channel *channel)
 static void end_gathering(struct cv_chat *chat, struct cv_channel *channel)
 {
 	channel->state = CV_IN;
-	channel->was_in = true;
 	members_clear(&channel->awaited);
 	cv_pump(chat);
 }

@@ -159,10 +159,6 @@ static bool on_header(struct apo_http_request *request, struct seen *seen, struc
 		return set_once(&request->version, value);
 	if (apo_slice_is(name, "If-None-Match"))
 		request->if_none_match = value;
-	else if (apo_slice_is(name, "X-Forwarded-For"))
-		request->forwarded_for = value;
-	else if (apo_slice_is(name, "X-Forwarded-Proto"))
-		request->forwarded_proto = value;
 	else if (apo_slice_is(name, "Connection"))
 		seen->connection |= contains(value, "upgrade");
 	else if (apo_slice_is(name, "Upgrade"))

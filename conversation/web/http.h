@@ -27,7 +27,6 @@ struct apo_slice {
 struct apo_http_request {
 	struct apo_slice method, target; /* the target begins with a slash */
 	struct apo_slice host, origin, key, version, if_none_match;
-	struct apo_slice forwarded_for, forwarded_proto; /* of the last header of that name */
 	bool upgrades;  /* Connection contains upgrade, and Upgrade contains websocket */
 	bool is_binary; /* the subprotocol; neither: none that is known */
 	bool is_text;

@@ -195,11 +195,6 @@ static void erase_at(struct rudp_range_set *set, uint32_t index, uint32_t n)
 	shrink(set);
 }
 
-void rudp_range_set_clear(struct rudp_range_set *set)
-{
-	erase_at(set, 0, set->count);
-}
-
 int rudp_range_set_add(struct rudp_range_set *set, uint64_t start, uint64_t end)
 {
 	uint32_t first, after;
@@ -272,13 +267,6 @@ const struct rudp_range *rudp_range_set_find(const struct rudp_range_set *set, u
 	return index < set->count ? &set->ranges[index] : NULL;
 }
 
-bool rudp_range_set_contains(const struct rudp_range_set *set, uint64_t number)
-{
-	const struct rudp_range *range = rudp_range_set_find(set, number);
-
-	return range && range->start <= number;
-}
-
 bool rudp_range_set_covers(const struct rudp_range_set *set, uint64_t start, uint64_t end)
 {
 	const struct rudp_range *range;
@@ -305,14 +293,5 @@ uint64_t rudp_range_set_total_within(struct rudp_range_set *set, uint64_t start,
 		total += min_u64(set->ranges[i].end, end) - from;
 	}
 	count_work(set, i - first);
-	return total;
-}
-
-uint64_t rudp_range_set_total(const struct rudp_range_set *set)
-{
-	uint64_t total = 0;
-
-	for (uint32_t i = 0; i < set->count; i++)
-		total += set->ranges[i].end - set->ranges[i].start;
 	return total;
 }

@@ -39,7 +39,6 @@ struct rudp_range_set {
 
 void rudp_range_set_init(struct rudp_range_set *set, uint32_t count_max);
 void rudp_range_set_fini(struct rudp_range_set *set);
-void rudp_range_set_clear(struct rudp_range_set *set);
 
 /*
  * Adds [start, end) and merges it with its neighbours. Returns 0, or -ENOSPC (count_max) or -ENOMEM
@@ -56,7 +55,6 @@ int rudp_range_set_remove(struct rudp_range_set *set, uint64_t start, uint64_t e
 /* Removes everything below limit. Never fails. */
 void rudp_range_set_remove_below(struct rudp_range_set *set, uint64_t limit);
 
-bool rudp_range_set_contains(const struct rudp_range_set *set, uint64_t number);
 /* True if all of [start, end) is in the set. */
 bool rudp_range_set_covers(const struct rudp_range_set *set, uint64_t start, uint64_t end);
 
@@ -67,8 +65,5 @@ const struct rudp_range *rudp_range_set_find(const struct rudp_range_set *set, u
  * Sum of the lengths inside [start, end). The cost is proportional to the number of ranges there.
  */
 uint64_t rudp_range_set_total_within(struct rudp_range_set *set, uint64_t start, uint64_t end);
-
-/* Sum of the lengths. O(count). */
-uint64_t rudp_range_set_total(const struct rudp_range_set *set);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/converse/chat_private.h"
 #include "conversation/converse/dedup.h"
 #include "fake_server.h"
 
@@ -36,11 +37,19 @@ static bool has(unsigned client, const char *line)
 	return strstr(fake_server.clients[client].log, line) != NULL;
 }
 
+/* Whether the first client has joined the channel. */
+static bool is_in(const char *name)
+{
+	const struct cv_channel *channel = cv_channel_of(fake_server.clients[0].chat, name);
+
+	return channel && (channel->state == CV_IN || channel->state == CV_GATHERING);
+}
+
 Test(chat, registers_joins_and_sends)
 {
 	fake_server_say(&fake_server, 0, "early");
 	fake_server_settle(&fake_server);
-	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#A"));
+	cr_assert(is_in("#A"));
 	cr_assert(has(0, "STATUS   registered as anna\n"));
 	cr_assert(has(0, "JOINED #a  \n"));
 	cr_assert(has(0, "SAID #a anna early\n"));
@@ -79,7 +88,7 @@ Test(chat, remaining_lines_wait_until_the_members_are_back)
 	fake_server_say(&fake_server, 0, "are you there?");
 	while (fake_server_step(&fake_server, 0, true) || fake_server_step(&fake_server, 0, false))
 		;
-	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
+	cr_assert(is_in("#a"));
 	cr_assert(eq(sz, cv_chat_unsaid(fake_server.clients[0].chat), 1));
 	fake_server_settle(&fake_server);
 	cr_assert(has(1, "MESSAGE #a anna are you there?\n"));
@@ -196,7 +205,7 @@ Test(chat, missed_lines_are_shown_before_new_ones)
 	fake_server.caps = "message-tags batch echo-message labeled-response draft/chathistory";
 	fake_server_restart_client(&fake_server, 1);
 	fake_server.clients[1].is_linked = true;
-	while (!cv_chat_is_ready(fake_server.clients[1].chat))
+	while (fake_server.clients[1].chat->state != CV_READY)
 		if (!fake_server_step(&fake_server, 1, true))
 			fake_server_step(&fake_server, 1, false);
 	/* Sent between JOIN and the history. */
@@ -225,14 +234,14 @@ Test(chat, logs_in_before_it_registers)
 {
 	log_in("903");
 	cr_assert(eq(str, fake_server.asked, "AGFubmEAc2VjcmV0")); /* 0 anna 0 secret */
-	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
+	cr_assert(is_in("#a"));
 }
 
 Test(chat, a_wrong_password_is_reported)
 {
 	log_in("904");
 	cr_assert(has(0, "STATUS   Answer\n"));
-	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
+	cr_assert(is_in("#a"));
 }
 
 Test(chat, a_server_without_needed_capabilities_is_a_misfit)
@@ -258,12 +267,12 @@ Test(chat, a_session_that_the_server_closes_is_opened_again_later)
 	settle();
 	close.session = fake_server.clients[0].session;
 	cv_chat_on_message(fake_server.clients[0].chat, bytes, apo_frame_write(&close, bytes));
-	cr_assert(not(cv_chat_is_ready(fake_server.clients[0].chat)));
+	cr_assert(ne(int, fake_server.clients[0].chat->state, CV_READY));
 	cr_assert(eq(i64, cv_chat_next_at_ns(fake_server.clients[0].chat),
 		     fake_server.now_ns + CV_RETRY_FIRST_NS));
 	fake_server_wait(&fake_server, CV_RETRY_FIRST_NS);
 	fake_server_settle(&fake_server);
-	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
+	cr_assert(is_in("#a"));
 }
 
 Test(chat, quitting_ends_when_the_server_confirms)

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/crypto/noise.h"
+#include "proto/crypto/noise_begin.h"
 
 #define OPTION_CHACHA 1
 #define OPTION_PSK 2
@@ -68,7 +68,7 @@ static void start(struct rudp_noise *noise, bool initiator, uint8_t options)
 
 	for (int i = 0; i < 2; i++)
 		require(rudp_x25519_init(&statics[i], static_keys[i]) == 0);
-	require(rudp_noise_init(noise, &setup, private_keys[initiator]) == 0);
+	require(noise_begin(noise, &setup, private_keys[initiator]) == 0);
 	rudp_x25519_fini(&statics[0]);
 	rudp_x25519_fini(&statics[1]);
 }

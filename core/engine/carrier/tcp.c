@@ -11,11 +11,6 @@
 #include "engine/app/app_side.h"
 #include "engine/carrier/tcp_private.h"
 
-struct rudp_tcp *rudp_tcp_find(struct rudp_engine *engine, uint64_t id)
-{
-	return rudp_slots_find(&engine->slots, id, RUDP_KIND_TCP);
-}
-
 static void set_int(int fd, int level, int option, int value)
 {
 	setsockopt(fd, level, option, &value, sizeof value);

@@ -63,7 +63,6 @@ int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct r
 void rudp_tcp_own(struct rudp_tcp *tcp);
 /* Takes over an accepted socket. Returns NULL if there is no memory; fd is then still the caller's. */
 struct rudp_tcp *rudp_tcp_adopt(struct rudp_engine *engine, uint64_t app_id, int fd);
-struct rudp_tcp *rudp_tcp_find(struct rudp_engine *engine, uint64_t id);
 
 /*
  * Sets on a kernel TCP socket the options that the program has set on its own socket. The stored

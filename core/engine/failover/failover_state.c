@@ -16,12 +16,6 @@ struct rudp_failover_state *rudp_failover_state_new(void)
 	return failover == MAP_FAILED ? NULL : failover;
 }
 
-void rudp_failover_state_free(struct rudp_failover_state *failover)
-{
-	if (failover)
-		munmap(failover, sizeof *failover);
-}
-
 /* A free record, or NULL. */
 static struct rudp_failover_record *take_record(struct rudp_failover_state *failover)
 {

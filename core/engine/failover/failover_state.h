@@ -51,7 +51,6 @@ struct rudp_failover_state {
 
 /* Allocates it in shared memory. NULL: there is no memory. */
 struct rudp_failover_state *rudp_failover_state_new(void);
-void rudp_failover_state_free(struct rudp_failover_state *failover);
 
 /*
  * The engine's updates; without a supervisor (engine->failover is NULL) they do nothing. _begin:

@@ -25,8 +25,7 @@ struct rudp_cc;
 struct rudp_rate_sample {
 	uint64_t delivered_bytes; /* during the interval */
 	int64_t interval_ns;
-	uint64_t prior_delivered_bytes; /* total delivered when the packet was sent */
-	uint64_t lost_bytes;            /* lost between the sending of the packet and now */
+	uint64_t lost_bytes; /* lost between the sending of the packet and now */
 	uint64_t inflight_at_send_bytes;
 	bool app_limited;
 };
@@ -53,11 +52,9 @@ struct rudp_cc_loss {
 	uint64_t acked_bytes; /* by the ACK that revealed the loss; 0: a timer did */
 	uint32_t lost_packets;
 	uint64_t largest_lost_number;
-	int64_t largest_lost_sent_at_ns;
 	uint64_t next_number;
 	uint64_t inflight_bytes; /* after the loss */
 	uint64_t delivered_total_bytes;
-	uint64_t lost_total_bytes;
 	const struct rudp_rtt *rtt;
 	bool persistent_congestion;
 };

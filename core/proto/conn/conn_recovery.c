@@ -70,7 +70,6 @@ static void take_rate_sample(const struct rudp_conn *conn,
 	send_ns = result->newest.sent_at_ns - then->first_sent_at_ns;
 	ack_ns = r->delivered_at_ns - then->delivered_at_ns;
 	rate->interval_ns = rudp_time_max(send_ns, ack_ns);
-	rate->prior_delivered_bytes = then->delivered_bytes;
 	rate->lost_bytes = r->lost_bytes - then->lost_bytes;
 	rate->inflight_at_send_bytes = then->inflight_bytes;
 	rate->app_limited = then->app_limited;
@@ -88,11 +87,9 @@ static void report_loss(struct rudp_conn *conn, const struct rudp_reliability_re
 		.acked_bytes = result->answered_bytes,
 		.lost_packets = result->lost_packets,
 		.largest_lost_number = result->lost_largest_number,
-		.largest_lost_sent_at_ns = result->lost_newest_sent_at_ns,
 		.next_number = conn->reliability.next,
 		.inflight_bytes = conn->reliability.bytes_in_flight,
 		.delivered_total_bytes = conn->reliability.delivered_bytes,
-		.lost_total_bytes = conn->reliability.lost_bytes,
 		.rtt = &conn->rtt,
 		.persistent_congestion = result->persistent_congestion,
 	};

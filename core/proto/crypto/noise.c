@@ -223,21 +223,6 @@ static void start_hash(struct rudp_noise *noise)
 	memcpy(noise->chaining_key, noise->hash, sizeof noise->chaining_key);
 }
 
-int rudp_noise_init(struct rudp_noise *noise, const struct rudp_noise_setup *setup,
-		    const uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES])
-{
-	struct rudp_x25519 ephemeral;
-	int rc = rudp_x25519_init(&ephemeral, ephemeral_private);
-
-	if (rc < 0) {
-		rudp_noise_fini(memset(noise, 0, sizeof *noise));
-		return rc;
-	}
-	rudp_noise_start(noise, setup);
-	rudp_noise_give_key(noise, &ephemeral);
-	return 0;
-}
-
 void rudp_noise_give_key(struct rudp_noise *noise, struct rudp_x25519 *ephemeral)
 {
 	noise->ephemeral = *ephemeral;

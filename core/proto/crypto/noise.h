@@ -81,14 +81,6 @@ void rudp_noise_start(struct rudp_noise *noise, const struct rudp_noise_setup *s
 /* Moves a key pair, which no other handshake uses, into noise. *ephemeral is empty afterwards. */
 void rudp_noise_give_key(struct rudp_noise *noise, struct rudp_x25519 *ephemeral);
 
-/*
- * Start and give_key in one. ephemeral_private is 32 fresh random bytes of the caller.
- *
- * Returns  0 or -ENOMEM.
- */
-int rudp_noise_init(struct rudp_noise *noise, const struct rudp_noise_setup *setup,
-		    const uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES]);
-
 /* Copies the state of a handshake, to try a message on the copy. Each needs its own fini. */
 void rudp_noise_copy(struct rudp_noise *copy, const struct rudp_noise *noise);
 

@@ -97,14 +97,10 @@ static void extend_lost_run(struct rudp_reliability *r, const struct rudp_rtt *r
 static void note_lost(const struct rudp_sent *sent, uint64_t number,
 		      struct rudp_reliability_result *result)
 {
-	if (result->lost_packets++ == 0) {
+	if (result->lost_packets++ == 0)
 		result->lost_oldest_sent_at_ns = sent->sent_at_ns;
-		result->lost_newest_sent_at_ns = sent->sent_at_ns;
-	}
 	result->lost_oldest_sent_at_ns =
 		rudp_time_min(result->lost_oldest_sent_at_ns, sent->sent_at_ns);
-	result->lost_newest_sent_at_ns =
-		rudp_time_max(result->lost_newest_sent_at_ns, sent->sent_at_ns);
 	result->lost_largest_number = number;
 	if (sent->in_flight)
 		result->lost_bytes += sent->size_bytes;

@@ -70,7 +70,7 @@ static void await(struct rudp_reliability *r, struct rudp_sent *sent)
 	if (sent->expects == RUDP_EXPECTS_NOTHING)
 		return;
 	r->outstanding++;
-	r->last_eliciting_at_ns = r->pto_from_ns = sent->sent_at_ns;
+	r->pto_from_ns = sent->sent_at_ns;
 	if (sent->in_flight)
 		r->bytes_in_flight += sent->size_bytes;
 }
@@ -129,7 +129,7 @@ void rudp_reliability_resend(struct rudp_reliability *r, uint64_t number, int64_
 	sent->sent_at_ns = now_at_ns;
 	sent->resent = true;
 	if (sent->fate == RUDP_FATE_OUTSTANDING) {
-		r->last_eliciting_at_ns = r->pto_from_ns = now_at_ns;
+		r->pto_from_ns = now_at_ns;
 		return;
 	}
 	await(r, sent);

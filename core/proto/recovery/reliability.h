@@ -131,8 +131,8 @@ struct rudp_reliability {
 	uint64_t bytes_in_flight;
 	uint64_t path_first;            /* packets in flight have this number or a higher one */
 	uint64_t outstanding;           /* records OUTSTANDING that expect an answer */
-	int64_t last_eliciting_at_ns;   /* when the newest record that expects an answer was sent */
-	int64_t pto_from_ns;            /* last_eliciting_at_ns, or the expiry of a later PTO */
+	/* when the newest record that expects an answer was sent, or the expiry of a later PTO */
+	int64_t pto_from_ns;
 	int64_t loss_at_ns;             /* when the time threshold will declare the next loss */
 	uint64_t loss_next;             /* no record below it is awaited */
 	uint32_t pto_count;             /* consecutive probe time-outs */
@@ -161,8 +161,7 @@ struct rudp_reliability_result {
 	uint64_t answered_bytes;
 	uint32_t lost_packets;
 	uint64_t lost_bytes;
-	int64_t lost_newest_sent_at_ns; /* sent_at_ns of the newest packet declared lost */
-	int64_t lost_oldest_sent_at_ns;
+	int64_t lost_oldest_sent_at_ns; /* sent_at_ns of the oldest packet declared lost */
 	uint64_t lost_largest_number;
 	uint32_t spurious_packets;      /* acknowledged after they were declared lost */
 	uint64_t spurious_bytes;

@@ -34,7 +34,7 @@ static void step(void)
 
 	cr_assert(ge(int, count, 1), "nothing happens any more");
 	for (int i = 0; i < count; i++) {
-		struct rudp_tcp *one = rudp_tcp_find(&engine, events[i].data.u64);
+		struct rudp_tcp *one = rudp_slots_find(&engine.slots, events[i].data.u64, RUDP_KIND_TCP);
 
 		if (one)
 			rudp_tcp_on_event(&engine, one, events[i].events);

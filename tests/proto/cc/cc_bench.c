@@ -201,7 +201,6 @@ static struct rudp_rate_sample take_rate(struct flow *flow, const struct packet 
 	int64_t ack_ns = flow->delivered_at_ns - packet->delivered_at_ns;
 	struct rudp_rate_sample rate = {
 		.interval_ns = rudp_time_max(send_ns, ack_ns),
-		.prior_delivered_bytes = packet->delivered_bytes,
 		.lost_bytes = flow->lost_bytes - packet->lost_bytes,
 		.inflight_at_send_bytes = packet->inflight_bytes,
 		.app_limited = packet->app_limited,
@@ -228,12 +227,10 @@ static void lose_below(struct bench *bench, struct flow *flow, uint64_t end)
 		loss.lost_bytes += DATAGRAM_BYTES;
 		loss.lost_packets++;
 		loss.largest_lost_number = flow->oldest;
-		loss.largest_lost_sent_at_ns = packet->sent_at_ns;
 	}
 	loss.next_number = flow->next;
 	loss.inflight_bytes = flow->inflight_bytes;
 	loss.delivered_total_bytes = flow->delivered_bytes;
-	loss.lost_total_bytes = flow->lost_bytes;
 	if (loss.lost_packets > 0)
 		flow->cc.ops->on_loss(&flow->cc, &loss);
 }

@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "proto/conn/conn_private.h"
 #include "proto/crypto/keys.h"
-#include "proto/crypto/noise.h"
+#include "proto/crypto/noise_begin.h"
 #include "proto/crypto/resume.h"
 #include "proto/wire/frame.h"
 
@@ -69,7 +69,7 @@ static void start(struct rudp_noise *noise, bool initiator, uint8_t ephemeral_by
 	memset(ephemeral, ephemeral_byte, sizeof ephemeral);
 	rudp_packet_write_prologue(prologue, RUDP_SUITE_AES_256_GCM, 0, initiator_id, PORT);
 	cr_assert(eq(int,
-		     rudp_noise_init(noise,
+		     noise_begin(noise,
 				     &(struct rudp_noise_setup){.initiator = initiator,
 								.cipher = RUDP_CIPHER_AES_256_GCM,
 								.psk = zero_psk,

@@ -7,8 +7,8 @@
 
 #include "crypto_faults.h"
 #include "hex.h"
+#include "noise_begin.h"
 #include "noise_vectors_static.h"
-#include "proto/crypto/noise.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define MESSAGE_CAP 512
@@ -60,7 +60,7 @@ static int start_end(struct rudp_noise *noise, const struct noise_vector *vector
 		 sizeof ephemeral);
 	if (vector->psk)
 		hex_read(vector->psk, vector_psk, sizeof vector_psk);
-	rc = rudp_noise_init(noise, &setup, ephemeral);
+	rc = noise_begin(noise, &setup, ephemeral);
 	rudp_x25519_fini(&statics[0]);
 	rudp_x25519_fini(&statics[1]);
 	return rc;
@@ -69,7 +69,7 @@ static int start_end(struct rudp_noise *noise, const struct noise_vector *vector
 static int start_nn(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
 		    const uint8_t *with_psk, const char *prologue, const uint8_t ephemeral[32])
 {
-	return rudp_noise_init(noise,
+	return noise_begin(noise,
 			       &(struct rudp_noise_setup){.pattern = RUDP_NOISE_NN,
 							  .initiator = initiator,
 							  .cipher = cipher,

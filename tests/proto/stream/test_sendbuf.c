@@ -358,7 +358,7 @@ static void model_follow(void)
 	for (uint64_t i = buf.ring.head; i < buf.ring.tail; i++) {
 		if (i >= buf.sent)
 			fates[i] = UNSENT;
-		else if (rudp_range_set_contains(&buf.lost, i))
+		else if (rudp_range_set_covers(&buf.lost, i, i + 1))
 			fates[i] = LOST;
 		else if (fates[i] == LOST)
 			cr_fatal("a lost byte has been forgotten");
@@ -393,8 +393,8 @@ static void model_compare(void)
 		head++;
 	cr_assert(eq(u64, buf.ring.head, head));
 	for (uint64_t i = head; i < buf.sent; i++) {
-		cr_assert(eq(int, rudp_range_set_contains(&buf.lost, i), fates[i] == LOST));
-		cr_assert(eq(int, rudp_range_set_contains(&buf.acked, i), fates[i] == ACKED));
+		cr_assert(eq(int, rudp_range_set_covers(&buf.lost, i, i + 1), fates[i] == LOST));
+		cr_assert(eq(int, rudp_range_set_covers(&buf.acked, i, i + 1), fates[i] == ACKED));
 	}
 }
 
