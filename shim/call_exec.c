@@ -156,7 +156,10 @@ static void take_arguments(char **out, const char *first, va_list *list)
 		*++out = va_arg(*list, char *);
 }
 
-/* The arguments of the variadic caller as an array in its stack frame. What follows them is next in list. */
+/*
+ * The arguments of the variadic caller as an array in its stack frame. What follows them is next in
+ * list.
+ */
 #define TAKE_ARGUMENTS(first, list)                                                                \
 	({                                                                                         \
 		char **taken;                                                                      \

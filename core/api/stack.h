@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack - memory for the stack of code that must not run on its caller's: a child process that shares our memory, and
- * code for which the stack of a signal handler is too small.
+ * stack - memory for the stack of code that must not run on its caller's: a child process that
+ * shares our memory, and code for which the stack of a signal handler is too small.
  */
 #ifndef RUDP_API_STACK_H
 #define RUDP_API_STACK_H
@@ -15,7 +15,7 @@
  */
 void *rudp_stack_map(size_t size);
 
-/* Unmaps it. Functions that have not returned, because their process ended, may have left frames on it. */
+/* Unmaps it. Functions of a process that ended without returning may have left frames on it. */
 void rudp_stack_unmap(void *stack, size_t size);
 
 #endif

@@ -317,49 +317,18 @@ static int finish(struct rudp_noise *noise, int len)
 	return len;
 }
 
-/* Returns the bytes of one token that were written to out, or an error. */
-static int write_token(struct rudp_noise *noise, enum token token, uint8_t *out)
-{
-	switch (token) {
-	case NONE:
-		return 0;
-	case E:
-		memcpy(out, noise->ephemeral.public_key, RUDP_NOISE_DH_BYTES);
-		mix_ephemeral(noise, noise->ephemeral.public_key);
-		return RUDP_NOISE_DH_BYTES;
-	case S:
-		return encrypt_and_hash(noise, noise->own_static.public_key, RUDP_NOISE_DH_BYTES,
-					out);
-	case EE:
-	case ES:
-	case SE:
-	case SS:
-		return mix_shared(noise, token);
-	}
-	return -EINVAL;
-}
+/* The next message: out if it is written, in if it is read. */
+struct message {
+	uint8_t *out;
+	const uint8_t *in;
+	size_t in_len;
+};
 
-int rudp_noise_write(struct rudp_noise *noise, const void *payload, size_t payload_len,
-		     uint8_t *message, size_t message_cap)
+static int write_ephemeral(struct rudp_noise *noise, uint8_t *out)
 {
-	const enum token *tokens;
-	size_t len = 0;
-	int rc = 0;
-
-	if (!is_turn(noise, true))
-		return -EINVAL;
-	assert(payload_len <= MESSAGE_MAX_BYTES - RUDP_NOISE_OVERHEAD_MAX_BYTES);
-	assert(message_cap >= payload_len + rudp_noise_overhead_bytes(noise));
-	tokens = next_tokens(noise);
-	if (noise->message_index == 0 && noise->has_psk)
-		mix_psk(noise);
-	for (int i = 0; i < TOKENS_MAX && rc >= 0; i++) {
-		rc = write_token(noise, tokens[i], message + len);
-		len += rc > 0 ? (size_t)rc : 0;
-	}
-	if (rc >= 0)
-		rc = encrypt_and_hash(noise, payload, payload_len, message + len);
-	return finish(noise, rc < 0 ? rc : (int)len + rc);
+	memcpy(out, noise->ephemeral.public_key, RUDP_NOISE_DH_BYTES);
+	mix_ephemeral(noise, noise->ephemeral.public_key);
+	return RUDP_NOISE_DH_BYTES;
 }
 
 static int read_ephemeral(struct rudp_noise *noise, const uint8_t *in, size_t len)
@@ -387,16 +356,20 @@ static int read_static(struct rudp_noise *noise, const uint8_t *in, size_t len)
 	return (int)bytes;
 }
 
-/* Returns the bytes of one token that were read, or an error. */
-static int read_token(struct rudp_noise *noise, enum token token, const uint8_t *in, size_t len)
+/* Returns the bytes that the token has in the message, or an error. */
+static int process_token(struct rudp_noise *noise, enum token token, const struct message *message,
+			 size_t at)
 {
 	switch (token) {
 	case NONE:
 		return 0;
 	case E:
-		return read_ephemeral(noise, in, len);
+		return message->out ? write_ephemeral(noise, message->out + at)
+				    : read_ephemeral(noise, message->in + at, message->in_len - at);
 	case S:
-		return read_static(noise, in, len);
+		return message->out ? encrypt_and_hash(noise, noise->own_static.public_key,
+						       RUDP_NOISE_DH_BYTES, message->out + at)
+				    : read_static(noise, message->in + at, message->in_len - at);
 	case EE:
 	case ES:
 	case SE:
@@ -406,27 +379,52 @@ static int read_token(struct rudp_noise *noise, enum token token, const uint8_t 
 	return -EINVAL;
 }
 
+/* Returns the bytes that all tokens of the message have, or an error. */
+static int process_tokens(struct rudp_noise *noise, const struct message *message)
+{
+	const enum token *tokens = next_tokens(noise);
+	size_t at = 0;
+	int rc = 0;
+
+	if (noise->message_index == 0 && noise->has_psk)
+		mix_psk(noise);
+	for (int i = 0; i < TOKENS_MAX && rc >= 0; i++) {
+		rc = process_token(noise, tokens[i], message, at);
+		at += rc > 0 ? (size_t)rc : 0;
+	}
+	return rc < 0 ? rc : (int)at;
+}
+
+int rudp_noise_write(struct rudp_noise *noise, const void *payload, size_t payload_len,
+		     uint8_t *message, size_t message_cap)
+{
+	int at, rc;
+
+	if (!is_turn(noise, true))
+		return -EINVAL;
+	assert(payload_len <= MESSAGE_MAX_BYTES - RUDP_NOISE_OVERHEAD_MAX_BYTES);
+	assert(message_cap >= payload_len + rudp_noise_overhead_bytes(noise));
+	at = process_tokens(noise, &(struct message){.out = message});
+	if (at < 0)
+		return finish(noise, at);
+	rc = encrypt_and_hash(noise, payload, payload_len, message + at);
+	return finish(noise, rc < 0 ? rc : at + rc);
+}
+
 int rudp_noise_read(struct rudp_noise *noise, const uint8_t *message, size_t message_len,
 		    uint8_t *payload, size_t payload_cap)
 {
-	const enum token *tokens;
-	size_t at = 0;
-	int rc = 0;
+	int at;
 
 	if (!is_turn(noise, false))
 		return -EINVAL;
 	if (message_len < rudp_noise_overhead_bytes(noise) || message_len > MESSAGE_MAX_BYTES)
 		return finish(noise, -EBADMSG);
-	tokens = next_tokens(noise);
-	if (noise->message_index == 0 && noise->has_psk)
-		mix_psk(noise);
-	for (int i = 0; i < TOKENS_MAX && rc >= 0; i++) {
-		rc = read_token(noise, tokens[i], message + at, message_len - at);
-		at += rc > 0 ? (size_t)rc : 0;
-	}
-	if (rc >= 0)
-		rc = decrypt_and_hash(noise, message + at, message_len - at, payload, payload_cap);
-	return finish(noise, rc);
+	at = process_tokens(noise, &(struct message){.in = message, .in_len = message_len});
+	if (at < 0)
+		return finish(noise, at);
+	return finish(noise, decrypt_and_hash(noise, message + at, message_len - (size_t)at,
+					      payload, payload_cap));
 }
 
 void rudp_noise_split(const struct rudp_noise *noise, uint8_t send_key[RUDP_KEY_BYTES],
