@@ -149,7 +149,7 @@ refused() {
 	ok "named in the log, and the other key serves"
 }
 
-# The confined engine may read the old directory alone: its keeper opens the new one.
+# The confined engine may read the old directory alone: its supervisor opens the new one.
 swapped() {
 	section "another directory in the place of the first"
 	make_key third

@@ -104,7 +104,7 @@ Test(supervisor, listeners_accept_again_each_time_their_engine_is_killed)
 	       "    kill_engine(*[client for client, peer in pairs])\n"
 	       "    pairs = [talk('after', s) for s in servers]\n"
 	       "    talk_plainly('plain', servers[i])\n"
-	       "print(len(list(all_called('rudp-engine'))), len(list(all_called('rudp-keeper'))))\n",
+	       "print(len(list(all_called('rudp-engine'))), len(list(all_called('rudp-supervisor'))))\n",
 	       "",
 	       "before word from him\nbefore word from him\nbefore word from him\n"
 	       "after word from him\nafter word from him\nafter word from him\nplain word reply\n"
@@ -233,8 +233,8 @@ Test(supervisor, what_happens_while_there_is_no_engine_is_made_up_for)
 	expect("server, closed = listen(), listen()\n"
 	       "client, peer = talk('before', server)\n"
 	       "name = closed.getsockname()\n"
-	       "keeper = only('rudp-keeper')\n"
-	       "os.kill(keeper, signal.SIGSTOP)\n"
+	       "supervisor = only('rudp-supervisor')\n"
+	       "os.kill(supervisor, signal.SIGSTOP)\n"
 	       "os.kill(only('rudp-engine'), signal.SIGKILL)\n"
 	       "while list(all_called('rudp-engine')):\n"
 	       "    pass\n"
@@ -243,7 +243,7 @@ Test(supervisor, what_happens_while_there_is_no_engine_is_made_up_for)
 	       "callers = []\n"
 	       "caller = threading.Thread(target=lambda: callers.append(call(server)))\n"
 	       "caller.start()\n"
-	       "os.kill(keeper, signal.SIGCONT)\n"
+	       "os.kill(supervisor, signal.SIGCONT)\n"
 	       "peers = {}\n"
 	       "for i in range(2):\n"
 	       "    peer, where = server.accept()\n"
@@ -348,7 +348,7 @@ Test(supervisor, an_engine_without_its_supervisor_serves_on)
 {
 	expect("server = listen()\n"
 	       "client, peer = talk('before', server)\n"
-	       "kill(only('rudp-keeper'))\n"
+	       "kill(only('rudp-supervisor'))\n"
 	       "say('on', client, peer)\n"
 	       "talk('on', server)\n"
 	       "engine = only('rudp-engine')\n"
@@ -365,7 +365,7 @@ Test(supervisor, gives_up_an_engine_that_is_killed_again_and_again)
 	expect("server = listen()\n"
 	       "client, peer = talk('before', server)\n"
 	       "deaths = 0\n"
-	       "while list(all_called('rudp-engine', 'rudp-keeper')):\n"
+	       "while list(all_called('rudp-engine', 'rudp-supervisor')):\n"
 	       "    for pid in filter(lives, all_called('rudp-engine')):\n"
 	       "        kill(pid)\n"
 	       "        deaths += 1\n"
@@ -381,11 +381,11 @@ Test(supervisor, passes_on_that_it_shall_end)
 {
 	expect("server = listen()\n"
 	       "client, peer = talk('before', server)\n"
-	       "engine, keeper = only('rudp-engine'), only('rudp-keeper')\n"
-	       "os.kill(keeper, signal.SIGTERM)\n"
+	       "engine, supervisor = only('rudp-engine'), only('rudp-supervisor')\n"
+	       "os.kill(supervisor, signal.SIGTERM)\n"
 	       "say('on', client, peer)\n"
 	       "client.close(); peer.close()\n"
-	       "while lives(engine) or lives(keeper):\n"
+	       "while lives(engine) or lives(supervisor):\n"
 	       "    pass\n"
 	       "talk('new', listen())\n",
 	       "", "before word from him\non word from him\nnew word from him\n");

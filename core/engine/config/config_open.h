@@ -3,7 +3,7 @@
  * config_open - opens configuration files, also for an engine that may not open them itself.
  *
  * A confined engine (confine.h) asks its supervisor to open files that it cannot reach
- * (proc_look.h). Every other program opens files itself.
+ * (proc_read.h). Every other program opens files itself.
  */
 #ifndef RUDP_ENGINE_CONFIG_OPEN_H
 #define RUDP_ENGINE_CONFIG_OPEN_H

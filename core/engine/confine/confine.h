@@ -15,7 +15,7 @@
  * doctor`.
  *
  * The supervisor (supervisor.h) is confined less: it forks, and its child confines itself further.
- * It reads in /proc for the engine what Landlock denies to the engine (proc_look.h). An engine in a
+ * It reads in /proc for the engine what Landlock denies to the engine (proc_read.h). An engine in a
  * thread is not confined: its process is the program's.
  */
 #ifndef RUDP_ENGINE_CONFINE_H

@@ -54,7 +54,7 @@ static bool allow(const struct rules *rules, const char *path, uint64_t rights)
 
 /*
  * Allows a directory, or the directory of a file, as the file may be replaced by another one. If
- * the directory itself is replaced, the supervisor opens the files (proc_look.h).
+ * the directory itself is replaced, the supervisor opens the files (proc_read.h).
  */
 static void allow_configured(const struct rules *rules, const char *path)
 {

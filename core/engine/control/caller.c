@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "engine/app/app_side.h"
-#include "engine/confine/proc_look.h"
+#include "engine/confine/proc_read.h"
 #include "engine/control/caller_process.h"
 #include "engine/ports/binding.h"
 

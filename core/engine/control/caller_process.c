@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "engine/confine/proc_look.h"
+#include "engine/confine/proc_read.h"
 
 #define STATUS_BYTES 512 /* enough to reach the Uid line */
 #define USERS_BYTES 256
@@ -57,7 +57,7 @@ static bool has_uid_map(uint32_t pid, const char *ours)
 {
 	char theirs[USERS_BYTES];
 
-	return rudp_proc_look(pid, RUDP_PROC_UID_MAP, theirs, sizeof theirs) >= 0 &&
+	return rudp_proc_read(pid, RUDP_PROC_UID_MAP, theirs, sizeof theirs) >= 0 &&
 	       strcmp(theirs, ours) == 0;
 }
 
@@ -116,7 +116,7 @@ static bool has_same_user(const struct rudp_call *call)
 	const char *line;
 	uint32_t effective;
 
-	if (rudp_proc_look(call->pid, RUDP_PROC_STATUS, text, sizeof text) < 0)
+	if (rudp_proc_read(call->pid, RUDP_PROC_STATUS, text, sizeof text) < 0)
 		return false;
 	line = strstr(text, "\nUid:");
 	return line && sscanf(line, "\nUid: %*u %" SCNu32, &effective) == 1 && effective == call->uid;
@@ -130,7 +130,7 @@ struct auxiliary {
 
 static void read_auxiliary(struct auxiliary *vector, uint32_t pid)
 {
-	vector->len = rudp_proc_look(pid, RUDP_PROC_AUXV, vector->bytes, sizeof vector->bytes);
+	vector->len = rudp_proc_read(pid, RUDP_PROC_AUXV, vector->bytes, sizeof vector->bytes);
 }
 
 static bool was_executed_with_more_rights(const struct auxiliary *vector)

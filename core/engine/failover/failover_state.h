@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "engine/confine/proc_look.h"
+#include "engine/confine/proc_read.h"
 #include "engine/control/control.h"
 #include "engine/loop/engine.h"
 #include "engine/ports/binding.h"

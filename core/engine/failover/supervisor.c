@@ -22,7 +22,7 @@
 
 #define STANDARD_FDS 3
 #define ENGINE_NAME "rudp-engine"
-#define SUPERVISOR_NAME "rudp-keeper"
+#define SUPERVISOR_NAME "rudp-supervisor"
 #define DEATH_SIGNAL SIGUSR1
 
 /*
@@ -102,10 +102,10 @@ static void answer_question(struct rudp_proc_question *question,
 
 	if (read(question->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
 		question->wake_fd = 0;
-	rudp_proc_look_answer(question, settings);
+	rudp_proc_read_answer(question, settings);
 }
 
-/* Waits until the engine, the parent process, has ended; answers its questions (proc_look.h). */
+/* Waits until the engine, the parent process, has ended; answers its questions (proc_read.h). */
 static void wait_for_end(const struct supervisor *supervisor, pid_t engine)
 {
 	struct rudp_proc_question *question = &supervisor->failover->question;
@@ -290,7 +290,7 @@ int rudp_supervisor_run(int (*engine)(void *context, struct rudp_failover_state 
 				 "cannot start a supervisor: a killed engine loses its listeners");
 		if (pid > 0)
 			supervisor.failover->supervisor_pid = pid;
-		rudp_proc_look_via(pid > 0 ? &supervisor.failover->question : NULL);
+		rudp_proc_read_via(pid > 0 ? &supervisor.failover->question : NULL);
 		if (pid != 0)
 			return run_engine(&supervisor, &engine_signals);
 		wait_for_end(&supervisor, self);

@@ -17,7 +17,7 @@
  *
  * The supervisor passes SIGTERM and SIGINT on to the engine as SIGTERM. If the supervisor is
  * killed, the engine continues and has no successor. ps -o comm shows the supervisor as
- * rudp-keeper.
+ * rudp-supervisor.
  */
 #ifndef RUDP_ENGINE_SUPERVISOR_H
 #define RUDP_ENGINE_SUPERVISOR_H

@@ -61,10 +61,10 @@ static size_t read_file(const char *path, void *out, size_t size)
 
 static void read_executable_name(struct rudp_client_program *program)
 {
-	char target[RUDP_PROC_LOOK_BYTES];
+	char target[RUDP_PROC_READ_BYTES];
 	const char *slash;
 
-	if (rudp_proc_look(program->pid, RUDP_PROC_EXE, target, sizeof target) <= 0)
+	if (rudp_proc_read(program->pid, RUDP_PROC_EXE, target, sizeof target) <= 0)
 		return;
 	slash = strrchr(target, '/');
 	snprintf(program->executable, sizeof program->executable, "%.*s",
@@ -80,7 +80,7 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 	if (engine->last_program.pid != pid ||
 	    engine->now_at_ns - engine->last_program_at_ns > PROGRAM_NAME_AGE_NS) {
 		engine->last_program = (struct rudp_client_program){.pid = pid};
-		len = rudp_proc_look(pid, RUDP_PROC_COMM, name, RUDP_PROGRAM_NAME_BYTES);
+		len = rudp_proc_read(pid, RUDP_PROC_COMM, name, RUDP_PROGRAM_NAME_BYTES);
 		if (len > 0 && name[len - 1] == '\n')
 			name[len - 1] = 0;
 		if (rudp_policy_names_programs(engine->settings.policy))

@@ -234,7 +234,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 		dispatch(engine, events[i].data.u64, events[i].events);
 	rudp_udp_read_moderated(engine);
 	if (engine->roam.check_at_ns <= engine->now_at_ns)
-		rudp_roam_look(engine);
+		rudp_roam_check(engine);
 	run_ready(engine);
 	rudp_app_consume_due(engine);
 	if (rudp_endpoint_deadline_ns(engine->ep) <= engine->now_at_ns)

@@ -203,7 +203,7 @@ static void set_pause(struct rudp_roam *roam, int64_t began_at_ns)
 	roam->not_before_ns = began_at_ns + rudp_time_max(RUDP_ROAM_AGAIN_NS, pause_ns);
 }
 
-void rudp_roam_look(struct rudp_engine *engine)
+void rudp_roam_check(struct rudp_engine *engine)
 {
 	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
 	struct rudp_roam *roam = &engine->roam;

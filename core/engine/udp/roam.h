@@ -44,6 +44,6 @@ void rudp_roam_close(struct rudp_engine *engine);
 /* To be called on an event of the socket: something has changed. */
 void rudp_roam_on_event(struct rudp_engine *engine);
 /* Checks all connections and moves those that need it. To be called when check_at_ns is due. */
-void rudp_roam_look(struct rudp_engine *engine);
+void rudp_roam_check(struct rudp_engine *engine);
 
 #endif

@@ -26,7 +26,7 @@
 #include "engine/confine/confine.h"
 #include "engine/failover/supervisor.h"
 #include "engine/control/private_dir.h"
-#include "engine/confine/proc_look.h"
+#include "engine/confine/proc_read.h"
 
 #define NOT_SUPPORTED 77
 
@@ -310,7 +310,7 @@ Test(confine, the_text_lists_what_is_in_force)
 static int asks_its_supervisor(void *context, struct rudp_failover_state *keep)
 {
 	const pid_t *other = context;
-	char text[RUDP_PROC_LOOK_BYTES], path[32];
+	char text[RUDP_PROC_READ_BYTES], path[32];
 	ssize_t len;
 
 	keep->is_over = true;
@@ -318,24 +318,24 @@ static int asks_its_supervisor(void *context, struct rudp_failover_state *keep)
 	snprintf(path, sizeof path, "/proc/%d/exe", (int)*other);
 	if (has(RUDP_CONFINE_FILES) && readlink(path, text, sizeof text) >= 0)
 		return 1;
-	len = rudp_proc_look((uint32_t)*other, RUDP_PROC_EXE, text, sizeof text);
+	len = rudp_proc_read((uint32_t)*other, RUDP_PROC_EXE, text, sizeof text);
 	if (len <= 0 || text[0] != '/')
 		return 2;
-	return rudp_proc_look((uint32_t)*other, RUDP_PROC_COMM, text, sizeof text) > 0 ? 0 : 3;
+	return rudp_proc_read((uint32_t)*other, RUDP_PROC_COMM, text, sizeof text) > 0 ? 0 : 3;
 }
 
 static int asks_a_dead_supervisor(void *context, struct rudp_failover_state *keep)
 {
 	const pid_t *other = context;
-	char text[RUDP_PROC_LOOK_BYTES];
+	char text[RUDP_PROC_READ_BYTES];
 
 	keep->is_over = true;
 	kill(keep->supervisor_pid, SIGKILL);
 	rudp_confine_engine(&confinement, &settings, run_dir);
 	if (!has(RUDP_CONFINE_FILES))
 		return 0;
-	return rudp_proc_look((uint32_t)*other, RUDP_PROC_EXE, text, sizeof text) < 0 &&
-			       rudp_proc_look((uint32_t)*other, RUDP_PROC_EXE, text,
+	return rudp_proc_read((uint32_t)*other, RUDP_PROC_EXE, text, sizeof text) < 0 &&
+			       rudp_proc_read((uint32_t)*other, RUDP_PROC_EXE, text,
 					      sizeof text) == -EACCES
 		       ? 0
 		       : 1;

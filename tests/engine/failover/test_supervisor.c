@@ -20,6 +20,7 @@
 #include "engine/failover/supervisor.h"
 #include "engine/running_engine.h"
 
+#define COMM_SIZE 17 /* a name of /proc/PID/comm: 15 bytes, a newline, NUL */
 #define NOBODY 65534
 #define KILLS 400
 #define KILL_STEP_NS 2000
@@ -30,7 +31,7 @@ static struct shared {
 	pid_t supervisor;
 	int kept_fd, other_fd;
 	bool kept_is_open, other_is_open, standard_are_open, has_supervisor;
-	char name[16], supervisor_name[16];
+	char name[COMM_SIZE], supervisor_name[COMM_SIZE];
 	int ends[2];
 } * shared;
 
@@ -86,14 +87,14 @@ static int die(void)
 	return 1;
 }
 
-static void read_name(pid_t pid, char name[16])
+static void read_name(pid_t pid, char name[COMM_SIZE])
 {
 	char path[32];
 	FILE *file;
 
 	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
 	file = fopen(path, "r");
-	if (file && !fgets(name, 16, file))
+	if (file && !fgets(name, COMM_SIZE, file))
 		name[0] = 0;
 	if (file)
 		fclose(file);
@@ -113,7 +114,7 @@ Test(supervisor, restarts_an_engine_that_was_killed)
 	cr_assert(eq(int, end(begin(twice_killed)), 128 + SIGKILL));
 	cr_assert(eq(uint, shared->starts, 3));
 	cr_assert(eq(str, shared->name, "rudp-engine\n"));
-	cr_assert(eq(str, shared->supervisor_name, "rudp-keeper\n"));
+	cr_assert(eq(str, shared->supervisor_name, "rudp-supervisor\n"));
 }
 
 static int once_failed(void *context, struct rudp_failover_state *failover)

@@ -73,7 +73,7 @@ Test(roam, cached_routes_from_a_lost_address_are_dropped)
 	rudp_route_cache_put(&engine.route_cache, &to, &gone, true, 0, engine.now_at_ns);
 	rudp_route_cache_put(&engine.route_cache, &there->local, &udp->local, true, 0,
 			     engine.now_at_ns);
-	rudp_roam_look(&engine);
+	rudp_roam_check(&engine);
 	cr_assert(not(rudp_route_cache_find(&engine.route_cache, &to, RUDP_NS_PER_S,
 					    engine.now_at_ns, &tcp, &rtt_ns)));
 	cr_assert(rudp_route_cache_find(&engine.route_cache, &there->local, RUDP_NS_PER_S,
@@ -92,7 +92,7 @@ Test(roam, a_change_causes_one_check_and_then_a_pause)
 	rudp_roam_on_event(&engine); /* epoll reports errors even without interest in input */
 	cr_assert(eq(i64, engine.roam.check_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS / 2));
 	engine.now_at_ns = engine.roam.check_at_ns;
-	rudp_roam_look(&engine);
+	rudp_roam_check(&engine);
 	cr_assert(eq(i64, engine.roam.check_at_ns, RUDP_NEVER));
 	rudp_roam_on_event(&engine);
 	cr_assert(eq(i64, engine.roam.check_at_ns, engine.now_at_ns + RUDP_ROAM_AGAIN_NS));

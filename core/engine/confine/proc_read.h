@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proc_look - lets a confined engine (confine.h) read, by its supervisor, what it may not read
+ * proc_read - lets a confined engine (confine.h) read, by its supervisor, what it may not read
  * itself: a program's files in /proc, and configuration files.
  *
  * A process in a Landlock domain may not inspect processes outside of it (ptrace(2),
@@ -11,12 +11,12 @@
  * supervisor wakes the engine by a futex. The supervisor opens a file for the engine if the
  * settings name that file; both processes share one descriptor table.
  *
- * Limits  One question at a time. The engine waits at most RUDP_PROC_LOOK_WAIT_NS, or
+ * Limits  One question at a time. The engine waits at most RUDP_PROC_READ_WAIT_NS, or
  *         RUDP_PROC_OPEN_WAIT_NS for a file. After a timeout it asks nothing for
- *         RUDP_PROC_LOOK_PAUSE_NS.
+ *         RUDP_PROC_READ_PAUSE_NS.
  */
-#ifndef RUDP_ENGINE_PROC_LOOK_H
-#define RUDP_ENGINE_PROC_LOOK_H
+#ifndef RUDP_ENGINE_PROC_READ_H
+#define RUDP_ENGINE_PROC_READ_H
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -27,10 +27,10 @@
 
 struct rudp_settings;
 
-#define RUDP_PROC_LOOK_BYTES 4096
-#define RUDP_PROC_LOOK_WAIT_NS (20 * RUDP_NS_PER_MS)
+#define RUDP_PROC_READ_BYTES 4096
+#define RUDP_PROC_READ_WAIT_NS (20 * RUDP_NS_PER_MS)
 #define RUDP_PROC_OPEN_WAIT_NS (500 * RUDP_NS_PER_MS)
-#define RUDP_PROC_LOOK_PAUSE_NS (1 * RUDP_NS_PER_S)
+#define RUDP_PROC_READ_PAUSE_NS (1 * RUDP_NS_PER_S)
 
 /* Columns: name, file below /proc/PID. */
 #define RUDP_PROC_FILES(X)                                                                         \
@@ -49,7 +49,7 @@ struct rudp_proc_question {
 	_Atomic uint32_t asked, answered;     /* equal: no question is open */
 	uint32_t pid, file;                   /* RUDP_PROC_COUNT: open the file whose path is in text */
 	int32_t len;                          /* length of the answer, or a descriptor, or -errno */
-	char text[RUDP_PROC_LOOK_BYTES];
+	char text[RUDP_PROC_READ_BYTES];
 	int wake_fd;                          /* eventfd(2) in the shared descriptor table; 0: none */
 };
 
@@ -57,14 +57,14 @@ struct rudp_proc_question {
  * Sets where this process puts its questions, also those for configuration files (config_open.h).
  * NULL: it cannot ask.
  */
-void rudp_proc_look_via(struct rudp_proc_question *question);
+void rudp_proc_read_via(struct rudp_proc_question *question);
 
 /*
  * Reads a file of a process into text: at most size - 1 bytes and a terminating 0.
  *
  * Returns  the number of bytes, or -errno: -ESRCH or -ENOENT, -EACCES, -ETIMEDOUT.
  */
-ssize_t rudp_proc_look(uint32_t pid, enum rudp_proc_file file, char *text, size_t size);
+ssize_t rudp_proc_read(uint32_t pid, enum rudp_proc_file file, char *text, size_t size);
 /* The same for a file that this process may read itself. Returns the number of bytes, or -errno. */
 ssize_t rudp_read_text(const char *path, char *text, size_t size);
 
@@ -72,6 +72,6 @@ ssize_t rudp_read_text(const char *path, char *text, size_t size);
  * The supervisor's part: answers the open question, if there is one. It opens only files that
  * settings name: the key file, the files of the key directory, the policy files.
  */
-void rudp_proc_look_answer(struct rudp_proc_question *question, const struct rudp_settings *settings);
+void rudp_proc_read_answer(struct rudp_proc_question *question, const struct rudp_settings *settings);
 
 #endif

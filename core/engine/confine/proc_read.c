@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/confine/proc_look.h"
+#include "engine/confine/proc_read.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,7 +108,7 @@ static int32_t put_question(struct rudp_proc_question *question, int64_t wait_ns
 	if (write(question->wake_fd, &one, sizeof one) == sizeof one &&
 	    wait_for_answer(question, number, wait_ns))
 		return question->len;
-	paused_until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + RUDP_PROC_LOOK_PAUSE_NS;
+	paused_until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + RUDP_PROC_READ_PAUSE_NS;
 	return -ETIMEDOUT;
 }
 
@@ -121,7 +121,7 @@ static ssize_t ask(struct rudp_proc_question *question, uint32_t pid, unsigned f
 		return -EACCES;
 	question->pid = pid;
 	question->file = file;
-	len = put_question(question, RUDP_PROC_LOOK_WAIT_NS);
+	len = put_question(question, RUDP_PROC_READ_WAIT_NS);
 	if (len > (ssize_t)size)
 		len = (ssize_t)size;
 	if (len > 0)
@@ -129,7 +129,7 @@ static ssize_t ask(struct rudp_proc_question *question, uint32_t pid, unsigned f
 	return len;
 }
 
-ssize_t rudp_proc_look(uint32_t pid, enum rudp_proc_file file, char *text, size_t size)
+ssize_t rudp_proc_read(uint32_t pid, enum rudp_proc_file file, char *text, size_t size)
 {
 	ssize_t len = read_proc(pid, file, text, size - 1);
 
@@ -156,7 +156,7 @@ static int ask_to_open(const char *path)
 	return fd;
 }
 
-void rudp_proc_look_via(struct rudp_proc_question *question)
+void rudp_proc_read_via(struct rudp_proc_question *question)
 {
 	supervisor_question = question;
 	rudp_config_open_by(question ? ask_to_open : NULL);
@@ -186,7 +186,7 @@ static bool is_configured(const struct rudp_settings *settings, const char *path
 static int open_configured(const struct rudp_proc_question *question,
 			   const struct rudp_settings *settings)
 {
-	char path[RUDP_PROC_LOOK_BYTES];
+	char path[RUDP_PROC_READ_BYTES];
 	int fd;
 
 	memcpy(path, question->text, sizeof path);
@@ -197,7 +197,7 @@ static int open_configured(const struct rudp_proc_question *question,
 	return fd < 0 ? -errno : fd;
 }
 
-void rudp_proc_look_answer(struct rudp_proc_question *question, const struct rudp_settings *settings)
+void rudp_proc_read_answer(struct rudp_proc_question *question, const struct rudp_settings *settings)
 {
 	uint32_t number = atomic_load(&question->asked), file = question->file;
 	ssize_t len;
