@@ -48,12 +48,12 @@
 #define INCARNATIONS 4
 #endif
 
-/* enum link_state, without ASKING; SAYING_BYE is ENDED as soon as the last word is written. NONE:
+/* enum link_state, without ASKING; CLOSING is ENDED as soon as the last word is written. NONE:
  * the stream is not there. */
 #define NONE 0
 #define DIALING 1
 #define GREETING 2
-#define STRANGER 3
+#define UNAUTHENTICATED 3
 #define READY 4
 #define ENDED 5
 
@@ -245,7 +245,7 @@ inline conn_dial(n, s) {
 	dialer[s] = n;
 	number[s] = last_link[n];
 	state[END(s, n)] = DIALING;
-	state[END(s, PEER(n))] = STRANGER
+	state[END(s, PEER(n))] = UNAUTHENTICATED
 }
 
 /* ---- hub_conn.c ---- */
@@ -570,7 +570,7 @@ inline on_frame(n, s) {
 	printf("%d reads frame %d (id %d) on link %d of %d\n", n, frame, id, number[s], dialer[s]);
 	if
 	:: frame == HANDSHAKE ->
-		assert(state[END(s, n)] == STRANGER || state[END(s, n)] == READY);
+		assert(state[END(s, n)] == UNAUTHENTICATED || state[END(s, n)] == READY);
 		link_on_handshake(n, s)
 	:: frame == ACK_HANDSHAKE ->
 		assert(state[END(s, n)] == GREETING);
@@ -590,7 +590,7 @@ inline hub_on_ended(n, s) {
 	printf("%d sees the end of link %d of %d\n", n, number[s], dialer[s]);
 	if
 	:: state[END(s, n)] == READY -> on_broken(n, s)
-	:: state[END(s, n)] == STRANGER -> link_end(n, s)
+	:: state[END(s, n)] == UNAUTHENTICATED -> link_end(n, s)
 	:: else -> link_on_failed(n, s, false)
 	fi
 }
@@ -598,7 +598,7 @@ inline hub_on_ended(n, s) {
 inline link_on_time(n, s) {
 	printf("%d loses patience with link %d of %d\n", n, number[s], dialer[s]);
 	if
-	:: state[END(s, n)] == STRANGER -> link_bye(n, s, REFUSE_OTHER)
+	:: state[END(s, n)] == UNAUTHENTICATED -> link_bye(n, s, REFUSE_OTHER)
 	:: else -> link_on_failed(n, s, false)
 	fi
 }
@@ -611,7 +611,7 @@ inline link_on_time(n, s) {
 		       (broken[s] || (state[END(s, PEER(n))] == ENDED && len(wire[END(s, n)]) == 0)))
 #define CAN_READ(s, n) (IS_OPEN(s, n) && state[END(s, n)] != DIALING && len(wire[END(s, n)]) > 0)
 #define CAN_TIME(s, n) (early && (state[END(s, n)] == DIALING || state[END(s, n)] == GREETING || \
-				  state[END(s, n)] == STRANGER))
+				  state[END(s, n)] == UNAUTHENTICATED))
 #define CAN_SEND(n) (link[n] && position[n] < last_id[n] && CAN_PUT(n, SLOT(n)))
 #define CAN_ACK(n) (link[n] && !(is_stream_new[SLOT(n)] && dialer[SLOT(n)] != n) && \
 	ACKNOWLEDGED(n) > acked_to_peer[n] && CAN_PUT(n, SLOT(n)))
