@@ -8,36 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/table.h"
-#include "conversation/server/auth_thread.h"
+#include "conversation/server/admin.h"
 #include "conversation/server/cloak.h"
 #include "conversation/server/config.h"
 #include "conversation/server/config_dry_run.h"
 #include "conversation/server/service.h"
-#include "conversation/store/store.h"
 
 #define DEFAULT_FILE "/etc/apollonion/apollonion.conf"
-#define PASSWORD_SIZE 512
 
-enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum mode { SERVE, CHECK_CONFIG, HASH_PASSWORD, ADD_ACCOUNT, SET_PASSWORD, REMOVE_ACCOUNT };
+enum mode { SERVE, CHECK_CONFIG, HASH_PASSWORD, CHANGE_ACCOUNT, EXPORT, IMPORT };
 
 static const char help[] =
 	"usage: apollonion [--config FILE] [--check-config]\n"
-	"       apollonion --hash-password <FILE\n"
-	"       apollonion [--config FILE] --add-account|--set-password NAME <FILE\n"
+	"       apollonion --hash-password [<FILE]\n"
+	"       apollonion [--config FILE] --add-account|--set-password NAME [<FILE]\n"
 	"       apollonion [--config FILE] --remove-account NAME\n"
+	"       apollonion [--config FILE] --export|--import FILE\n"
 	"\n"
 	"  -c, --config FILE    the configuration (default " DEFAULT_FILE ")\n"
 	"      --check-config   only check the configuration; exit code 1 if it has errors\n"
-	"      --hash-password  print the hash of the password on the standard input\n"
-	"      --add-account NAME   add an account; its password is the line on the standard "
-	"input\n"
+	"      --hash-password  ask for a password, or read a line, and print its hash\n"
+	"      --add-account NAME   add an account; its password is read likewise\n"
 	"      --set-password NAME  change the password of an account, likewise\n"
 	"      --remove-account NAME  remove an account\n"
+	"      --export FILE    write accounts, channels and history as lines of JSON (- for the\n"
+	"                       standard output); the server may be running\n"
+	"      --import FILE    read them into an empty file of accounts (- for the standard input)\n"
 	"      --version        print the version\n"
 	"  -h, --help           print this text\n"
 	"\n"
@@ -52,6 +50,8 @@ static const struct option options[] = {
 	{"add-account", required_argument, NULL, 'a'},
 	{"set-password", required_argument, NULL, 's'},
 	{"remove-account", required_argument, NULL, 'r'},
+	{"export", required_argument, NULL, 'e'},
+	{"import", required_argument, NULL, 'i'},
 	{"take-over", required_argument, NULL, 't'}, /* only passed by a server that hands over */
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -73,115 +73,6 @@ static void set_table_key(void)
 	rudp_table_set_key(key);
 }
 
-/* Reads the line on the standard input. Returns EXIT_FINE, or EXIT_USAGE after an error message. */
-static int read_password(char password[PASSWORD_SIZE])
-{
-	size_t len;
-
-	if (!fgets(password, PASSWORD_SIZE, stdin)) {
-		complain(NULL, "there is no password on the standard input");
-		return EXIT_USAGE;
-	}
-	len = strcspn(password, "\r\n");
-	if (len == 0 || len == PASSWORD_SIZE - 1) {
-		complain(NULL, "the password is empty or too long");
-		return EXIT_USAGE;
-	}
-	password[len] = 0;
-	return EXIT_FINE;
-}
-
-/* The same limits as for REGISTER. */
-static int check_account_password(const char *password, size_t len_min)
-{
-	size_t len = strlen(password);
-
-	if (len >= len_min && len <= APO_PASSWORD_BYTES_MAX)
-		return EXIT_FINE;
-	if (len < len_min)
-		fprintf(stderr, "apollonion: a password has at least %zu bytes\n", len_min);
-	else
-		complain(NULL, "a password has at most 300 bytes");
-	return EXIT_FAILED;
-}
-
-/* len_min: the least length of an account's password; 0: it is no account's. */
-static int read_hash(char hash[APO_HASH_SIZE], size_t len_min)
-{
-	char password[PASSWORD_SIZE];
-	int status = read_password(password);
-
-	if (status == EXIT_FINE && len_min > 0)
-		status = check_account_password(password, len_min);
-	if (status == EXIT_FINE && apo_auth_thread_hash(password, hash) < 0) {
-		complain(NULL, "out of memory");
-		status = EXIT_FAILED;
-	}
-	sodium_memzero(password, sizeof password);
-	return status;
-}
-
-static int hash_password(void)
-{
-	char hash[APO_HASH_SIZE];
-	int status = read_hash(hash, 0);
-
-	if (status != EXIT_FINE)
-		return status;
-	return puts(hash) < 0 || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_FINE;
-}
-
-/* ---- accounts ---- */
-
-static int complain_of(const char *name, const char *what)
-{
-	fprintf(stderr, "apollonion: %s: %s\n", name, what);
-	return EXIT_FAILED;
-}
-
-static int change_in(struct apo_store *store, enum mode mode, const char *name, size_t len_min)
-{
-	char hash[APO_HASH_SIZE];
-	int status = mode == REMOVE_ACCOUNT ? EXIT_FINE : read_hash(hash, len_min), error;
-
-	if (status != EXIT_FINE)
-		return status;
-	if (mode == REMOVE_ACCOUNT)
-		error = apo_account_remove(store, name);
-	else if (mode == ADD_ACCOUNT)
-		error = apo_account_add(store, name, hash, time(NULL));
-	else
-		error = apo_account_set_hash(store, name, hash);
-	if (error == -EEXIST)
-		return complain_of(name, "there is an account of that name");
-	if (error == -ENOENT)
-		return complain_of(name, "there is no such account");
-	return error < 0 ? complain_of(name, apo_store_error(store)) : EXIT_FINE;
-}
-
-static int change_account(const char *file, enum mode mode, const char *name)
-{
-	struct apo_config *config = apo_config_read(file, complain, NULL);
-	struct apo_store *store = NULL;
-	char reason[512];
-	int status = EXIT_FAILED;
-
-	if (!config)
-		return EXIT_FAILED;
-	if (!config->accounts_file)
-		complain_of(file, "accounts: file is missing");
-	else if (!apo_nick_is_valid(name, config->model.nick_len_max))
-		complain_of(name, "is no valid nick");
-	else if (!(store = apo_store_open(config->accounts_file, reason, sizeof reason)))
-		complain(NULL, reason);
-	else
-		status = change_in(store, mode, name, config->model.password_len_min);
-	if (store)
-		apo_store_close(store);
-	apo_config_put(config);
-	return status;
-}
-
 static void mention(void *of, const char *line)
 {
 	(void)of;
@@ -196,14 +87,14 @@ static int serve(const char *file, bool is_check, int upgrade_fd)
 	bool is_fine;
 
 	if (!config)
-		return EXIT_FAILED;
+		return APO_EXIT_FAILED;
 	if (!is_check)
 		return apo_service_run(config, file, upgrade_fd);
 	is_fine = apo_config_dry_run(config, complain, mention, NULL);
 	apo_config_put(config);
 	if (is_fine)
 		printf("%s: no errors\n", file);
-	return is_fine ? EXIT_FINE : EXIT_FAILED;
+	return is_fine ? APO_EXIT_FINE : APO_EXIT_FAILED;
 }
 
 /* The descriptor of the upgrade channel. If it is no socket of that type, the option was not passed
@@ -216,61 +107,102 @@ static int upgrade_of(const char *number)
 	if (fd < 3 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
 	    type != SOCK_SEQPACKET || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
 		complain(NULL, "--take-over is only for a server that hands over");
-		exit(EXIT_USAGE);
+		exit(APO_EXIT_USAGE);
 	}
 	return fd;
 }
 
+/* What the command line asks for. */
+struct request {
+	enum mode mode;
+	const char *config_file, *argument; /* of the mode: an account, a file */
+	enum apo_account_change change;
+	int upgrade_fd;
+};
+
+static void set_mode(struct request *request, enum mode mode, const char *argument)
+{
+	request->mode = mode;
+	request->argument = argument;
+}
+
+/* Returns -1, or the exit status if the program ends here. */
+static int on_option(struct request *request, int option)
+{
+	switch (option) {
+	case 'c':
+		request->config_file = optarg;
+		break;
+	case 'k':
+		set_mode(request, CHECK_CONFIG, NULL);
+		break;
+	case 'p':
+		set_mode(request, HASH_PASSWORD, NULL);
+		break;
+	case 'a':
+	case 's':
+	case 'r':
+		set_mode(request, CHANGE_ACCOUNT, optarg);
+		request->change = option == 'a'   ? APO_ACCOUNT_ADD
+				  : option == 's' ? APO_ACCOUNT_SET_PASSWORD
+						  : APO_ACCOUNT_REMOVE;
+		break;
+	case 'e':
+	case 'i':
+		set_mode(request, option == 'e' ? EXPORT : IMPORT, optarg);
+		break;
+	case 't':
+		request->upgrade_fd = upgrade_of(optarg);
+		break;
+	case 'v':
+		puts("apollonion " RUDP_VERSION_TEXT);
+		return APO_EXIT_FINE;
+	case 'h':
+		fputs(help, stdout);
+		return APO_EXIT_FINE;
+	default:
+		fputs("Try apollonion --help\n", stderr);
+		return APO_EXIT_USAGE;
+	}
+	return -1;
+}
+
+static int run(const struct request *request)
+{
+	switch (request->mode) {
+	case SERVE:
+	case CHECK_CONFIG:
+		break;
+	case HASH_PASSWORD:
+		return apo_admin_hash_password();
+	case CHANGE_ACCOUNT:
+		return apo_admin_change_account(request->config_file, request->change,
+						request->argument);
+	case EXPORT:
+		return apo_admin_export(request->config_file, request->argument);
+	case IMPORT:
+		return apo_admin_import(request->config_file, request->argument);
+	}
+	return serve(request->config_file, request->mode == CHECK_CONFIG, request->upgrade_fd);
+}
+
 int main(int argc, char **argv)
 {
-	const char *file = DEFAULT_FILE, *account = NULL;
-	enum mode mode = SERVE;
-	int option, upgrade_fd = -1;
+	struct request request = {.config_file = DEFAULT_FILE, .upgrade_fd = -1};
+	int option, status;
 
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
-		switch (option) {
-		case 'c':
-			file = optarg;
-			break;
-		case 'k':
-			mode = CHECK_CONFIG;
-			break;
-		case 'p':
-			mode = HASH_PASSWORD;
-			break;
-		case 'a':
-		case 's':
-		case 'r':
-			mode = option == 'a'   ? ADD_ACCOUNT
-			       : option == 's' ? SET_PASSWORD
-					       : REMOVE_ACCOUNT;
-			account = optarg;
-			break;
-		case 't':
-			upgrade_fd = upgrade_of(optarg);
-			break;
-		case 'v':
-			puts("apollonion " RUDP_VERSION_TEXT);
-			return EXIT_FINE;
-		case 'h':
-			fputs(help, stdout);
-			return EXIT_FINE;
-		default:
-			fputs("Try apollonion --help\n", stderr);
-			return EXIT_USAGE;
-		}
+		if ((status = on_option(&request, option)) >= 0)
+			return status;
 	if (optind < argc) {
 		fprintf(stderr, "apollonion: unexpected argument %s\nTry apollonion --help\n",
 			argv[optind]);
-		return EXIT_USAGE;
+		return APO_EXIT_USAGE;
 	}
 	if (apo_cloak_init() < 0) {
 		complain(NULL, "libsodium cannot be used");
-		return EXIT_FAILED;
+		return APO_EXIT_FAILED;
 	}
 	set_table_key();
-	if (account)
-		return change_account(file, mode, account);
-	return mode == HASH_PASSWORD ? hash_password()
-				     : serve(file, mode == CHECK_CONFIG, upgrade_fd);
+	return run(&request);
 }

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -52,6 +53,19 @@ static void describe_error(const char *what, const char *file, char *reason, siz
 	ERR_clear_error();
 }
 
+/* Whoever can read the key can pose as the server. A group may read it, as ssl-cert does in Debian. */
+static bool is_private(const char *key_file, char *reason, size_t reason_size)
+{
+	struct stat there;
+
+	if (stat(key_file, &there) < 0 || !(there.st_mode & (S_IRWXO | S_IWGRP)))
+		return true; /* OpenSSL says why a file cannot be read */
+	snprintf(reason, reason_size,
+		 "key %s: other users may read or write it (mode %03o; chmod 600 mends that)", key_file,
+		 (unsigned)there.st_mode & 0777);
+	return false;
+}
+
 apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *key_file,
 				     char *reason, size_t reason_size)
 {
@@ -73,6 +87,10 @@ apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *k
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any_certificate);
 	SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
 	SSL_CTX_set_session_id_context(context, (const unsigned char *)"apollonion", 10);
+	if (!is_private(key_file, reason, reason_size)) {
+		SSL_CTX_free(context);
+		return NULL;
+	}
 	if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
 		describe_error("certificate", certificate_file, reason, reason_size);
 	else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)

@@ -141,8 +141,7 @@ static int take_step(sqlite3 *db, int64_t version)
 	return result == SQLITE_OK ? sqlite3_exec(db, set, NULL, NULL, NULL) : result;
 }
 
-/* Upgrades the database to our version, completely or not at all. */
-static const char *bring_up(sqlite3 *db)
+const char *apo_store_bring_up(sqlite3 *db)
 {
 	int64_t version = 0;
 	int result = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
@@ -168,7 +167,7 @@ static const char *recognize(sqlite3 *db)
 	const char *wrong;
 	int result = apo_sql_number(db, "PRAGMA page_count", &pages);
 
-	if (result == SQLITE_OK && pages == 0 && (wrong = bring_up(db)))
+	if (result == SQLITE_OK && pages == 0 && (wrong = apo_store_bring_up(db)))
 		return wrong;
 	if (result == SQLITE_OK)
 		result = apo_sql_number(db, "PRAGMA application_id", &id);
@@ -261,7 +260,7 @@ static const char *open_database(struct apo_store *store, const char *file)
 	if (!wrong)
 		(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	if (!wrong)
-		wrong = bring_up(store->db);
+		wrong = apo_store_bring_up(store->db);
 	if (!wrong)
 		wrong = set_up(store->db);
 	return wrong ? wrong : prepare(store);

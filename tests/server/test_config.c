@@ -239,6 +239,23 @@ Test(config, a_certificate_that_cannot_be_used_says_why)
 	unlink(other.name);
 }
 
+Test(config, a_key_that_others_can_read_is_refused)
+{
+	struct temporary key = make_file("no key\n", 0644);
+	char more[200], words[300];
+
+	snprintf(more, sizeof more, TLS, "/nowhere/certificate", key.name);
+	snprintf(words, sizeof words,
+		 ":7: listen: key %s: other users may read or write it (mode 644; chmod 600 mends "
+		 "that)\n",
+		 key.name);
+	refused(more, words);
+	/* A group may read it, so the next mistake is found. */
+	cr_assert(zero(int, chmod(key.name, 0640)));
+	refused(more, ":7: listen: certificate /nowhere/certificate: No such file or directory\n");
+	unlink(key.name);
+}
+
 Test(config, all_mistakes_are_reported_at_once)
 {
 	cr_assert(eq(ptr, read_text("[server]\nname = x\n[limits]\nwaiting = -1\n"), NULL));
