@@ -12,6 +12,7 @@
 #include "api/engine_start.h"
 #include "api/environment.h"
 #include "api/socket.h"
+#include "api/socket_name.h"
 #include "api/fd_replace.h"
 #include "api/raw_syscall.h"
 

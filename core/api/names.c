@@ -213,7 +213,8 @@ static char *body_write(char *out, const struct rudp_name *name)
 		out = addr_write(out, &name->local);
 		return name->kind == RUDP_NAME_CONNECTION ? addr_write(out, &name->remote) : out;
 	case RUDP_NAME_CONTROL:
-		*out++ = 'e';
+	case RUDP_NAME_JOIN:
+		*out++ = name->kind == RUDP_NAME_CONTROL ? 'e' : 'j';
 		return base64_write(out, name->nonce.bytes, RUDP_NONCE_BYTES);
 	case RUDP_NAME_WELL_KNOWN:
 		*out++ = 'w';
@@ -233,13 +234,15 @@ static char *body_write(char *out, const struct rudp_name *name)
 
 socklen_t rudp_name_write(const struct rudp_name *name, struct sockaddr_un *un)
 {
+	bool is_path = name->kind == RUDP_NAME_JOIN;
 	char *out = un->sun_path;
 
 	memset(un, 0, sizeof *un);
 	un->sun_family = AF_UNIX;
-	*out++ = 0;
+	if (!is_path)
+		*out++ = 0;
 	memcpy(out, PREFIX, PREFIX_LEN);
-	out = body_write(out + PREFIX_LEN, name);
+	out = body_write(out + PREFIX_LEN, name) + is_path;
 	if (name->kind == RUDP_NAME_BOUND) {
 		memset(out, '-', ADDR_CHARS);
 		out += ADDR_CHARS;
@@ -342,6 +345,14 @@ static bool body_read(struct rudp_name *name, const char *text, size_t len, bool
 	}
 }
 
+static bool join_read(struct rudp_name *name, const char *text, size_t len)
+{
+	if (len != PREFIX_LEN + 1 + NONCE_CHARS || memcmp(text, PREFIX "j", PREFIX_LEN + 1) != 0)
+		return false;
+	name->kind = RUDP_NAME_JOIN;
+	return base64_read(name->nonce.bytes, RUDP_NONCE_BYTES, text + PREFIX_LEN + 1);
+}
+
 /* The last part of a path, which ends at a 0 or after size bytes. NULL: it has one part only. */
 static const char *file_of(const char *path, size_t size, size_t *len)
 {
@@ -359,31 +370,32 @@ enum rudp_name_kind rudp_name_parse(struct rudp_name *name, const struct sockadd
 {
 	const char *text = un->sun_path + 1;
 	size_t text_len;
-	bool is_path;
+	bool is_path, is_valid;
 
 	memset(name, 0, sizeof *name);
 	if (len <= NAME_OFFSET || len > sizeof *un || un->sun_family != AF_UNIX)
 		return RUDP_NAME_NONE;
 	text_len = len - NAME_OFFSET;
 	is_path = un->sun_path[0] != 0;
-	if (is_path) {
+	if (is_path)
 		text = file_of(un->sun_path, text_len + 1, &text_len);
-		if (!text)
-			return RUDP_NAME_NONE;
-	}
-	if (!body_read(name, text, text_len, is_path))
+	is_valid = text ? body_read(name, text, text_len, is_path)
+			: join_read(name, un->sun_path, strnlen(un->sun_path, text_len + 1));
+	if (!is_valid)
 		memset(name, 0, sizeof *name);
 	return name->kind;
 }
 
 bool rudp_name_is_connection(const void *addr, socklen_t len)
 {
-	static const char head[] = "\0" PREFIX "c";
+	static const char head[] = "\0" PREFIX "c", join[] = PREFIX "j";
 	const size_t body = NONCE_CHARS + ID_CHARS + 2 * ADDR_CHARS;
+	const struct sockaddr *sa = addr;
 
-	return len == NAME_OFFSET + PREFIX_LEN + 1 + body &&
-	       ((const struct sockaddr *)addr)->sa_family == AF_UNIX &&
-	       memcmp(((const struct sockaddr *)addr)->sa_data, head, PREFIX_LEN + 2) == 0;
+	if (len == NAME_OFFSET + PREFIX_LEN + 1 + body)
+		return sa->sa_family == AF_UNIX && memcmp(sa->sa_data, head, PREFIX_LEN + 2) == 0;
+	return len == NAME_OFFSET + PREFIX_LEN + 1 + NONCE_CHARS && sa->sa_family == AF_UNIX &&
+	       memcmp(sa->sa_data, join, PREFIX_LEN + 1) == 0;
 }
 
 void rudp_nonce_write(const struct rudp_nonce *nonce, char text[23])

@@ -7,7 +7,8 @@
  * So they hold all that is needed later, in any thread, after dup, fork, exec or SCM_RIGHTS, and
  * even when the engine has ended.
  *
- *	connection  name of the ENGINE's end, which the program's end sees as its peer:
+ *	connection  one end of a connection is bound to it: the engine's end, which the program's
+ *	            end sees as its peer, or the program's end itself if its peer is "join":
  *	            "rudp1c" nonce(22) id(11) local(30) remote(30), both as the program sees them
  *	bound       the program's own name after bind or listen:
  *	            "rudp1b" nonce(22) id(11) local(30) 30 x '-'
@@ -24,6 +25,12 @@
  *	bound       "DIR/rudp1b" nonce(22) id(11) local(30)
  *	control     "DIR/rudp1e" nonce(22) "-" network
  *	well-known  "DIR/rudp1w" uid "-" settings(16 hex) "-" network
+ *
+ * The engine connects the sockets of programs to one listener of its own, which nobody else can
+ * reach (engine/app/join.h). Its name is a path relative to DIR, so that it can be recognised by its
+ * first bytes:
+ *
+ *	join        "rudp1j" nonce(22)
  *
  * All characters are printable (base64url), because /proc/net/unix shows the names to every user. A
  * nonce is therefore no secret. An address is 16 bytes of IPv6 (IPv4 as a mapped address), port and
@@ -56,6 +63,7 @@ enum rudp_name_kind {
 	RUDP_NAME_CONTROL,
 	RUDP_NAME_WELL_KNOWN,
 	RUDP_NAME_PORT_SHARE,
+	RUDP_NAME_JOIN,
 };
 
 struct rudp_name {
@@ -84,8 +92,9 @@ enum rudp_name_kind rudp_name_parse(struct rudp_name *name, const struct sockadd
 				    socklen_t len);
 
 /*
- * Returns whether addr is a CONNECTION name, judged by len and the kind alone. It reads no more of
- * addr than sizeof(struct sockaddr), so the caller may have cut addr to that size.
+ * Returns whether addr is a CONNECTION or JOIN name, which the peer of a program's connection has. It
+ * is judged by len and the kind alone. The function reads no more of addr than
+ * sizeof(struct sockaddr), so the caller may have cut addr to that size.
  */
 bool rudp_name_is_connection(const void *addr, socklen_t len);
 

@@ -9,28 +9,12 @@
 #include "api/control_client.h"
 #include "api/engine_start.h"
 #include "api/raw_syscall.h"
+#include "api/socket_name.h"
 #include "proto/conn/conn.h"
-
-typedef int ask_name(int fd, struct sockaddr *addr, socklen_t *len);
-
-static enum rudp_name_kind name_of(int fd, ask_name *ask, struct rudp_name *name)
-{
-	struct sockaddr_un un;
-	socklen_t len = sizeof un;
-
-	if (ask(fd, (struct sockaddr *)&un, &len) < 0)
-		return RUDP_NAME_NONE;
-	return rudp_name_parse(name, &un, len);
-}
-
-bool rudp_socket_own_name(int fd, struct rudp_name *name)
-{
-	return name_of(fd, rudp_raw_getsockname, name) == RUDP_NAME_BOUND;
-}
 
 static void find_state(int fd, struct rudp_socket *s)
 {
-	if (name_of(fd, rudp_raw_getpeername, &s->name) == RUDP_NAME_CONNECTION) {
+	if (rudp_socket_connection_name(fd, &s->name)) {
 		s->state = RUDP_SOCKET_CONNECTED;
 		return;
 	}

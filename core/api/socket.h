@@ -62,12 +62,6 @@ int rudp_socket_take_error(int fd, const struct rudp_socket *s);
 int rudp_socket_true_error(const struct rudp_socket *s, int error);
 
 /*
- * Reads the name that bind or listen gave to fd. A connection's name hides it from
- * rudp_socket_inspect. Returns false if there is none.
- */
-bool rudp_socket_own_name(int fd, struct rudp_name *name);
-
-/*
  * Replaces fd by a new socket with the options and the bound name of the old one (call_socket.c).
  *
  * Returns  0 or -errno; -EADDRINUSE: fd is a new socket, but the name could not be bound again.

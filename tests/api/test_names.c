@@ -49,7 +49,7 @@ static struct rudp_name some_name(enum rudp_name_kind kind)
 	}
 	for (size_t i = 0; i < RUDP_NONCE_BYTES; i++)
 		name.nonce.bytes[i] = (uint8_t)rand();
-	if (kind == RUDP_NAME_CONTROL)
+	if (kind == RUDP_NAME_CONTROL || kind == RUDP_NAME_JOIN)
 		return name;
 	name.id = (uint64_t)rand() << 33 ^ (uint64_t)rand();
 	name.local = some_addr();
@@ -195,6 +195,24 @@ Test(names, path_and_unnamed_sockets_are_not_ours)
 	cr_assert(eq(int, (int)rudp_name_parse(&name, &un, sizeof un.sun_family), RUDP_NAME_NONE));
 	un.sun_family = AF_INET;
 	cr_assert(eq(int, (int)rudp_name_parse(&name, &un, sizeof un), RUDP_NAME_NONE));
+}
+
+Test(names, the_name_of_the_join_listener_is_a_relative_path)
+{
+	struct rudp_name before = some_name(RUDP_NAME_JOIN), after;
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(&before, &un);
+
+	cr_assert(eq(sz, (size_t)len, offsetof(struct sockaddr_un, sun_path) + strlen(un.sun_path) + 1));
+	cr_assert(zero(int, strncmp(un.sun_path, "rudp1j", 6)));
+	cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len), RUDP_NAME_JOIN));
+	cr_assert(zero(int, memcmp(&before, &after, sizeof before)));
+	cr_assert(rudp_name_is_connection(&un, len));
+	cr_assert(not(rudp_name_is_connection(&un, len - 1)));
+	un.sun_path[5] = 'c';
+	cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len), RUDP_NAME_NONE));
+	cr_assert(not(rudp_name_is_connection(&un, len)));
+	cr_assert(eq(int, (int)parse_text(&after, "rudp1jAAAAAAAAAAAAAAAAAAAAAA"), RUDP_NAME_NONE));
 }
 
 Test(names, bound_name_without_address_keeps_none)

@@ -41,6 +41,7 @@ static void run_engine(int ready, bool has_dir)
 	engine.stays = true;
 	if (!has_dir)
 		engine.run_dir[0] = 0;
+	rudp_join_open(&engine);
 	if (write(ready, &engine.nonce, sizeof engine.nonce) < 0 ||
 	    write(ready, engine.token, sizeof engine.token) < 0)
 		_exit(1);

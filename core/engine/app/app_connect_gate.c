@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Joins an outgoing connection: a one-shot listener is bound to the connection's name, and the
- * engine connects the program's own descriptor to it. A gate (zeros in the send buffer) keeps that
- * socket unwritable during the handshake: AF_UNIX reports POLLOUT while at most a quarter of the
- * send buffer is used.
+ * Joins an outgoing connection: connects the program's own descriptor to the engine's listener
+ * (join.h), or to a one-shot listener that is bound to the connection's name. A gate (zeros in the
+ * send buffer) keeps that socket unwritable during the handshake: AF_UNIX reports POLLOUT while at
+ * most a quarter of the send buffer is used.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -255,8 +255,14 @@ static int try_join(struct rudp_engine *engine, struct rudp_app *app, int progra
 
 int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
 {
-	int rc = -EAGAIN;
+	struct sockaddr_un un;
+	socklen_t len = rudp_app_name(engine, app, &un);
+	int rc = rudp_join_connect(&engine->join, program_fd, &un, len);
 
+	app->is_joining = rc == 0;
+	if (rc != -EOPNOTSUPP)
+		return rc;
+	rc = -EAGAIN;
 	for (int i = 0; i < JOIN_TRIES_MAX && rc == -EAGAIN; i++)
 		rc = try_join(engine, app, program_fd);
 	return rc;
@@ -264,9 +270,11 @@ int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int pr
 
 int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
 {
-	int end = accept_own(engine, app->join_fd);
+	bool is_private = app->is_joining;
+	int end = is_private ? rudp_join_accept(&engine->join) : accept_own(engine, app->join_fd);
 	int rc;
 
+	app->is_joining = false;
 	if (end < 0)
 		return end;
 	rc = rudp_app_attach(engine, app, end);
@@ -274,6 +282,8 @@ int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
 		close(end);
 		return rc;
 	}
+	if (is_private)
+		return 0;
 	close_unauthenticated(app->join_fd);
 	rudp_closer_take(&engine->closer, app->join_fd, engine->now_at_ns);
 	app->join_fd = -1;

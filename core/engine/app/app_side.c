@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "api/mark.h"
+#include "api/socket_name.h"
 #include "base/log.h"
 #include "engine/connect/connect.h"
 #include "engine/ports/listener.h"
@@ -24,12 +25,9 @@ struct rudp_app *rudp_app_find(struct rudp_engine *engine, uint64_t id)
 
 struct rudp_app *rudp_app_of(struct rudp_engine *engine, int fd)
 {
-	struct sockaddr_un un;
-	socklen_t len = sizeof un;
 	struct rudp_name name;
 
-	if (getpeername(fd, (struct sockaddr *)&un, &len) < 0 ||
-	    rudp_name_parse(&name, &un, len) != RUDP_NAME_CONNECTION ||
+	if (!rudp_socket_connection_name(fd, &name) ||
 	    memcmp(&name.nonce, &engine->nonce, sizeof name.nonce) != 0)
 		return NULL;
 	return rudp_app_find(engine, name.id);
@@ -83,6 +81,8 @@ static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
  */
 static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 {
+	if (app->is_joining)
+		rudp_join_discard(&engine->join);
 	/*
 	 * The program's socket was not accepted there: the program sees a reset. Other users may have
 	 * connected to that listener, too.

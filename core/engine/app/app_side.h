@@ -56,6 +56,7 @@ struct rudp_app {
 	uint64_t id;
 	int fd;                       /* -1: none yet */
 	int join_fd;                  /* listener where the engine's end waits for accept; else -1 */
+	bool is_joining;              /* that is the engine's own (join.h) */
 	enum rudp_app_stage stage;
 	struct rudp_carrier carrier;
 	enum rudp_transport transport;
@@ -97,7 +98,7 @@ struct rudp_app *rudp_app_new(struct rudp_engine *engine, const struct rudp_sock
 void rudp_app_take_conn(struct rudp_app *app, struct rudp_conn *conn);
 struct rudp_app *rudp_app_find(struct rudp_engine *engine, uint64_t id);
 /*
- * Finds the app of a program's descriptor by the name of its peer. NULL: it has none in this
+ * Finds the app of a program's descriptor by the name of its connection. NULL: it has none in this
  * engine.
  */
 struct rudp_app *rudp_app_of(struct rudp_engine *engine, int fd);
@@ -170,8 +171,8 @@ void rudp_app_await_reading(struct rudp_engine *engine, struct rudp_app *app);
 int rudp_app_unread(const struct rudp_app *app);
 
 /*
- * Connects the program's socket to the engine through a listener of its own (app_connect_gate.c).
- * The program has to wait only for the first half, join_begin: after it the program may write.
+ * Connects the program's socket to the engine (app_connect_gate.c). The program has to wait only for
+ * the first half, join_begin: after it the program may write.
  *
  * Returns  0 or -errno. If join_end fails, the caller must reset what join_begin has started.
  */

@@ -205,6 +205,7 @@ static int run(void *context, struct rudp_failover_state *failover)
 		report_ready(&engine);
 	/* Loads libraries only now, so that the starting program does not wait for them. */
 	rudp_aead_choose(settings->aead);
+	rudp_join_open(&engine);
 	rudp_private_dir_enter_descriptors();
 	rudp_confine_engine(&engine.confinement, settings, engine.run_dir);
 	rudp_engine_run(&engine);

@@ -244,6 +244,7 @@ int rudp_engine_init_supervised(struct rudp_engine *engine, const struct rudp_se
 				       .turns = 1, /* 0 means never */
 				       .probe_fd = -1,
 				       .path_probe_fd = -1,
+				       .join = {.fd = -1, .path_fd = -1},
 				       .roam = {.fd = -1, .check_at_ns = RUDP_NEVER},
 				       .retry_at_ns = RUDP_NEVER,
 				       .listeners_open_at_ns = RUDP_NEVER,
@@ -352,6 +353,7 @@ void rudp_engine_fini(struct rudp_engine *engine)
 		close(engine->probe_fd);
 	if (engine->path_probe_fd >= 0)
 		close(engine->path_probe_fd);
+	rudp_join_close(&engine->join);
 	if (engine->spare_fd >= 0)
 		close(engine->spare_fd);
 	if (engine->epoll_fd >= 0)

@@ -35,6 +35,7 @@
 #include "engine/udp/roam.h"
 #include "engine/config/settings.h"
 #include "engine/loop/slots.h"
+#include "engine/app/join.h"
 #include "engine/app/sockets.h"
 #include "engine/trace/drop_log.h"
 #include "engine/app/closed_errors.h"
@@ -77,6 +78,7 @@ struct rudp_engine {
 	int spare_fd;                 /* closed for a moment when descriptors run out */
 	int probe_fd;                 /* unbound AF_UNIX socket; -1: one must be made */
 	int path_probe_fd;            /* the same with SOCK_DGRAM, for listeners with a path */
+	struct rudp_join join;
 	struct rudp_endpoint *ep;
 	struct rudp_slots slots;
 	struct rudp_pool app_pool, udp_pool; /* the memory of apps and of UDP sockets */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * While the engine joins a program's socket to a connection it listens at an abstract name. Another
- * user connects there before each system call of the engine: that user gets no part in the
- * connection, and descriptors in its messages do not block the engine.
+ * To join a socket that its program has bound, the engine listens at an abstract name. Another user
+ * connects there before each system call of the engine: that user gets no part in the connection, and
+ * descriptors in its messages do not block the engine. For other sockets there is no such name.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -47,13 +47,16 @@ static void go_on_to_a_call(void)
 
 static bool is_listening_name(const char *line, char name[sizeof((struct sockaddr_un *)0)->sun_path])
 {
+	char engine[23];
 	unsigned flags;
 
+	rudp_nonce_write(&nonce, engine);
 	return sscanf(line, "%*s %*s %*s %x %*s %*s %*s %107s", &flags, name) == 2 && flags & LISTENS &&
-	       strncmp(name, NAME, strlen(NAME)) == 0;
+	       strncmp(name, NAME, strlen(NAME)) == 0 &&
+	       strncmp(name + strlen(NAME), engine, strlen(engine)) == 0;
 }
 
-/* Finds the listening name, as every user can. Returns its length; 0: nothing listens. */
+/* Finds the listening name of this engine, as every user can. Returns its length; 0: nothing listens. */
 static socklen_t find_name(struct sockaddr_un *un)
 {
 	FILE *names = fopen("/proc/net/unix", "re");
@@ -113,16 +116,26 @@ static bool is_readable(int fd)
 	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) == 1;
 }
 
+static void bind_program(int fd)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
+
+	cr_assert(zero(int, rudp_addr_parse(&request.addr, "127.0.0.1:0")));
+	cr_assert(zero(int, ask(&request, fd).error));
+}
+
 static unsigned let_in; /* connections of another user that were accepted */
 
 /* false: the engine has answered before that system call. */
-static bool connect_with_other_user_at(int moment)
+static bool connect_with_other_user_at(int moment, bool is_bound)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
 	struct rudp_control_reply reply;
 	int listener = kernel_listener(&request.addr), program = fresh(), to, peer, other_user;
 	bool is_over;
 
+	if (is_bound)
+		bind_program(program);
 	request.flags = RUDP_CONTROL_NONBLOCKING;
 	go_on_until_it_stops(PTRACE_INTERRUPT);
 	to = channel();
@@ -152,16 +165,29 @@ static bool connect_with_other_user_at(int moment)
 	return !is_over;
 }
 
-Test(join_moments, another_user_has_no_part_in_a_connection)
+static void connect_at_each_moment(bool is_bound)
 {
 	int moment = 1;
 
 	if (geteuid() != 0)
 		cr_skip_test("needs root, to change the user");
+	let_in = 0;
 	cr_assert(zero(long, ptrace(PTRACE_SEIZE, engine_pid, 0, PTRACE_O_TRACESYSGOOD)));
-	while (moment < MOMENTS_MAX && connect_with_other_user_at(moment))
+	while (moment < MOMENTS_MAX && connect_with_other_user_at(moment, is_bound))
 		moment++;
 	cr_assert(lt(int, moment, MOMENTS_MAX));
+	cr_assert(ge(int, moment, 3));
+}
+
+Test(join_moments, another_user_has_no_part_in_a_connection)
+{
+	connect_at_each_moment(true);
 	/* Both before and after the program's own socket. */
 	cr_assert(ge(uint, let_in, 2));
+}
+
+Test(join_moments, another_user_finds_no_listener_if_the_socket_was_not_bound)
+{
+	connect_at_each_moment(false);
+	cr_assert(zero(uint, let_in));
 }

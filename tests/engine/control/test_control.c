@@ -19,6 +19,7 @@
 
 #include "api/control.h"
 #include "api/mark.h"
+#include "api/socket_name.h"
 #include "engine/config/memory_limit.h"
 #include "engine/control/control.h"
 #include "engine/loop/engine.h"
@@ -301,15 +302,10 @@ Test(control, a_short_answer_raises_no_edge)
 Test(control, names_hold_both_addresses)
 {
 	struct ends ends = connected();
-	struct sockaddr_un un;
-	socklen_t len = sizeof un;
 	struct rudp_name active, passive;
 
-	cr_assert(zero(int, getpeername(ends.active, (struct sockaddr *)&un, &len)));
-	cr_assert(eq(int, rudp_name_parse(&active, &un, len), RUDP_NAME_CONNECTION));
-	len = sizeof un;
-	cr_assert(zero(int, getpeername(ends.passive, (struct sockaddr *)&un, &len)));
-	cr_assert(eq(int, rudp_name_parse(&passive, &un, len), RUDP_NAME_CONNECTION));
+	cr_assert(rudp_socket_connection_name(ends.active, &active));
+	cr_assert(rudp_socket_connection_name(ends.passive, &passive));
 	cr_assert(rudp_addr_equal(&active.local, &passive.remote));
 	cr_assert(rudp_addr_equal(&active.remote, &passive.local));
 }

@@ -318,6 +318,55 @@ Test(neighbour, nobody_but_the_engine_connects_to_a_programs_listener)
 	cr_assert(ge(int, accept(fd, NULL, NULL), 0));
 }
 
+/* Lets the engine connect fd over kernel TCP for the program at the other end of to. Returns the id. */
+static uint64_t connect_by_tcp(int fd, int to)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
+	struct rudp_control_reply reply;
+	struct pollfd one = {.fd = fd, .events = POLLOUT};
+	int listener = kernel_listener(&request.addr);
+
+	request.flags = RUDP_CONTROL_NONBLOCKING;
+	send_raw(to, &request, sizeof request, &fd, 1);
+	reply = answer(to);
+	cr_assert(eq(int, reply.error, EINPROGRESS));
+	cr_assert(ge(int, accept(listener, NULL, NULL), 0));
+	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000), 1));
+	close(listener);
+	close(to);
+	return reply.id;
+}
+
+/* The type of a socket is part of its abstract name, so another user can bind that of a connection. */
+Test(neighbour, the_name_of_a_connection_proves_nothing)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_INFO);
+	int fd = fresh(), forged = socket(AF_UNIX, SOCK_SEQPACKET, 0), to;
+	struct rudp_name control = {.kind = RUDP_NAME_CONTROL, .nonce = nonce};
+	struct sockaddr_un un;
+	socklen_t len = sizeof un;
+
+	request.id = connect_by_tcp(fd, channel());
+	cr_assert(zero(int, getsockname(fd, (struct sockaddr *)&un, &len)));
+	cr_assert(eq(int, (int)rudp_name_parse(&(struct rudp_name){0}, &un, len), RUDP_NAME_CONNECTION));
+	cr_assert(zero(int, setresuid(NOBODY, NOBODY, 0)));
+	cr_assert(zero(int, bind(forged, (struct sockaddr *)&un, len)));
+	len = rudp_name_write(&control, &un);
+	cr_assert(zero(int, connect(forged, (struct sockaddr *)&un, len)));
+	cr_assert(zero(int, setresuid(0, 0, 0)));
+	cr_assert(zero(int, ask(&request, -1).error));
+	request = without_token(RUDP_CONTROL_SHUTDOWN);
+	request.number = SHUT_RDWR;
+	to = channel_of_other_user();
+	send_raw(to, &request, sizeof request, &forged, 1);
+	cr_assert(eq(int, answer(to).error, EACCES));
+	close(to);
+	to = channel_of_other_user();
+	send_raw(to, &request, sizeof request, &fd, 1);
+	cr_assert(zero(int, answer(to).error), "the connection itself does");
+	close(to);
+}
+
 /* The path of its socket was removed: the engine probes it through a descriptor of the file. */
 Test(neighbour, a_listener_that_was_closed_gives_its_port_back)
 {
@@ -359,25 +408,6 @@ static const char *restricted_congestion(void)
 			return name;
 	cr_skip_test("this kernel restricts no congestion control");
 	return NULL;
-}
-
-/* Lets the engine connect fd over kernel TCP for the program at the other end of to. Returns the id. */
-static uint64_t connect_by_tcp(int fd, int to)
-{
-	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
-	struct rudp_control_reply reply;
-	struct pollfd one = {.fd = fd, .events = POLLOUT};
-	int listener = kernel_listener(&request.addr);
-
-	request.flags = RUDP_CONTROL_NONBLOCKING;
-	send_raw(to, &request, sizeof request, &fd, 1);
-	reply = answer(to);
-	cr_assert(eq(int, reply.error, EINPROGRESS));
-	cr_assert(ge(int, accept(listener, NULL, NULL), 0));
-	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000), 1));
-	close(listener);
-	close(to);
-	return reply.id;
 }
 
 static struct rudp_control_info connected_with(const char *congestion, int to)
