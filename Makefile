@@ -669,12 +669,17 @@ bench-docs: ## write the last results into docs/performance.md and docs/plots
 # Without ldconfig, names without a directory (LD_PRELOAD, -lrudp) are not found until some package runs it.
 renew_loader_cache = $(if $(DESTDIR),,@[ "$$(id -u)" != 0 ] || PATH="$$PATH:/sbin:/usr/sbin" ldconfig)
 
+BASH_COMPLETIONS := $(wildcard tools/completion/*.bash)
+ZSH_COMPLETIONS := $(wildcard tools/completion/_*)
+FISH_COMPLETIONS := $(wildcard tools/completion/*.fish)
+
 install: all ## install into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(PREFIX)/include/rudp $(DESTDIR)$(PREFIX)/bin \
 		$(foreach section,1 3 5 7 8,$(DESTDIR)$(PREFIX)/share/man/man$(section)) \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/doc/rudp/examples
 	install -m 755 $(BUILD)/rudp $(BUILD)/rudpmsg $(BUILD)/apollonion $(BUILD)/converse \
 		$(DESTDIR)$(PREFIX)/bin/
@@ -688,14 +693,10 @@ install: all ## install into DESTDIR/PREFIX
 	install -m 644 core/include/rudp/*.h messaging/include/rudp/*.h $(DESTDIR)$(PREFIX)/include/rudp/
 	$(foreach page,$(wildcard docs/man/*),install -m 644 $(page) \
 		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/ &&) :
-	install -m 644 tools/completion/rudp.bash \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp
-	install -m 644 tools/completion/rudpmsg.bash \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg
-	install -m 644 tools/completion/converse.bash \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/converse
-	install -m 644 tools/completion/_rudp tools/completion/_rudpmsg tools/completion/_converse \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/
+	$(foreach name,$(basename $(notdir $(BASH_COMPLETIONS))),install -m 644 tools/completion/$(name).bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(name) &&) :
+	install -m 644 $(ZSH_COMPLETIONS) $(DESTDIR)$(PREFIX)/share/zsh/site-functions/
+	install -m 644 $(FISH_COMPLETIONS) $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/
 	install -m 644 docs/*.example docs/*.png $(filter-out docs/performance.md,$(wildcard docs/*.md)) \
 		$(DESTDIR)$(PREFIX)/share/doc/rudp/
 	install -m 644 examples/*.c $(DESTDIR)$(PREFIX)/share/doc/rudp/examples/
@@ -722,13 +723,10 @@ uninstall: ## remove the files that install has installed
 		$(DESTDIR)$(LIBDIR)/pkgconfig/rudpmsg.pc \
 		$(DESTDIR)$(PREFIX)/bin/rudp $(DESTDIR)$(PREFIX)/bin/rudpmsg \
 		$(DESTDIR)$(PREFIX)/bin/apollonion $(DESTDIR)$(PREFIX)/bin/converse \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/converse \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_converse \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/apollonion.service \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudpmsg \
+		$(patsubst tools/completion/%.bash,$(DESTDIR)$(PREFIX)/share/bash-completion/completions/%,$(BASH_COMPLETIONS)) \
+		$(patsubst tools/completion/%,$(DESTDIR)$(PREFIX)/share/zsh/site-functions/%,$(ZSH_COMPLETIONS)) \
+		$(patsubst tools/completion/%,$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/%,$(FISH_COMPLETIONS)) \
 		$(foreach page,$(notdir $(wildcard docs/man/*)),$(DESTDIR)$(PREFIX)/share/man/man$(patsubst \
 			.%,%,$(suffix $(page)))/$(page))
 	$(renew_loader_cache)
