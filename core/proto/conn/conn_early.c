@@ -62,10 +62,13 @@ enum rudp_verdict rudp_endpoint_spend(struct rudp_endpoint *ep, const struct rud
 	return RUDP_VERDICT_OK;
 }
 
-/* A peer that acknowledges a DATA packet is ESTABLISHED, and so has stored the association. */
+/*
+ * A peer that acknowledges a DATA packet is ESTABLISHED, and so has stored the association. In XX it
+ * stores the association when it has verified our proof, so the proof must be acknowledged.
+ */
 void rudp_conn_prove_offer(struct rudp_conn *conn, uint64_t number)
 {
-	if (conn->offer_id == 0 || number == 0)
+	if (conn->offer_id == 0 || number == 0 || conn->identity_proof)
 		return;
 	rudp_association_on_known(&conn->ep->associations, &conn->first_remote, conn->offer_id);
 	conn->offer_id = 0;

@@ -193,6 +193,30 @@ void rudp_conn_identity_on_lost(struct rudp_conn *conn)
 		conn->identity_proof->is_due = true;
 }
 
+/* In XX authorize decides later, when the proof has arrived. */
+static bool waits_for_its_program(const struct rudp_conn *conn)
+{
+	return conn->listener && rudp_conn_lives(conn) && !rudp_conn_identity_is_awaited(conn);
+}
+
+unsigned rudp_endpoint_withdraw_rights(struct rudp_endpoint *ep,
+				       bool (*is_good)(const void *context,
+						       const struct rudp_credentials *credentials),
+				       const void *context, int64_t now_at_ns)
+{
+	unsigned count = rudp_associations_keep(&ep->associations, is_good, context);
+	struct rudp_conn *conn, *next;
+
+	HASH_ITER(hh, ep->by_short_id, conn, next) {
+		if (!waits_for_its_program(conn) ||
+		    rudp_conn_is_authorized(conn, conn->listener))
+			continue;
+		reject(conn, now_at_ns);
+		count++;
+	}
+	return count;
+}
+
 unsigned rudp_endpoint_reset_peer(struct rudp_endpoint *ep,
 				  const uint8_t key[RUDP_STATIC_KEY_BYTES], int64_t now_at_ns)
 {

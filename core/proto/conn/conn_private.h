@@ -457,7 +457,7 @@ void rudp_conn_on_early_taken(struct rudp_conn *conn, uint64_t bytes);
  */
 enum rudp_verdict rudp_endpoint_spend(struct rudp_endpoint *ep, const struct rudp_spent *spent,
 				      int64_t now_at_ns);
-/* Our packets up to number are acknowledged: the listener has stored the association. */
+/* A packet of ours, number, is acknowledged: the listener may have stored the association. */
 void rudp_conn_prove_offer(struct rudp_conn *conn, uint64_t number);
 /*
  * The listener has heard the initiator at the address of its SYN: records the address as validated.

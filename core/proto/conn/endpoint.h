@@ -166,6 +166,17 @@ int rudp_endpoint_set_identity(struct rudp_endpoint *ep,
 unsigned rudp_endpoint_reset_peer(struct rudp_endpoint *ep,
 				  const uint8_t key[RUDP_STATIC_KEY_BYTES], int64_t now_at_ns);
 /*
+ * To be called when authorize denies more than before. Removes the associations whose credentials
+ * are not good, so that no early data is sent under them. Resets the connections that authorize
+ * denies now and that no program has accepted; their peers get EACCES. Those that are accepted go on.
+ *
+ * Returns  the number of associations and connections.
+ */
+unsigned rudp_endpoint_withdraw_rights(struct rudp_endpoint *ep,
+				       bool (*is_good)(const void *context,
+						       const struct rudp_credentials *credentials),
+				       const void *context, int64_t now_at_ns);
+/*
  * The number of live connections, half-open ones included, whose handshake used the key of this id.
  */
 unsigned rudp_endpoint_count_psk(const struct rudp_endpoint *ep, uint64_t id);

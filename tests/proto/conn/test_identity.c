@@ -392,3 +392,75 @@ Test(identity, an_initiator_that_proves_nothing_is_given_up)
 	cr_assert(zero(ptr, rudp_listener_accept(pair.listener)));
 	cr_assert(rudp_endpoint_check(pair.ep[1]));
 }
+
+/* Otherwise a listener could refuse early data now, and accept a copy of it later. */
+Test(identity, an_association_is_known_when_the_proof_is_acknowledged)
+{
+	give_identity(0, 'i');
+	give_identity(1, 'l');
+	connect_with(NULL, true);
+	pair_travel(&pair, RUDP_NS_PER_MS);
+	pair_travel(&pair, RUDP_NS_PER_MS);
+	pair_drop(&pair); /* the packet with the proof */
+	cr_assert(eq(sz, rudp_conn_write(pair.conn[0], "early", 5, pair.now_ns), 5));
+	pair_collect(&pair);
+	pair_travel(&pair, RUDP_NS_PER_MS); /* stream bytes without the proof */
+	pair_travel(&pair, RUDP_NS_PER_MS); /* their acknowledgement */
+	cr_assert(lt(u64, 0, pair.conn[0]->offer_id));
+	cr_assert(not(rudp_endpoint_may_send_early(pair.ep[0], &pair.addr[1], pair.now_ns)));
+	pair_run(&pair, RUDP_NS_PER_S);
+	pair.conn[1] = rudp_listener_accept(pair.listener);
+	cr_assert(not(zero(ptr, pair.conn[1])));
+	cr_assert(rudp_endpoint_may_send_early(pair.ep[0], &pair.addr[1], pair.now_ns));
+	pair_part(&pair);
+}
+
+static bool is_good(const void *context, const struct rudp_credentials *credentials)
+{
+	return !credentials->has_peer_key || memcmp(credentials->peer_key, context, 32) != 0;
+}
+
+static unsigned withdraw(int side)
+{
+	authorize[side].denies = true;
+	return rudp_endpoint_withdraw_rights(pair.ep[side], is_good, public_keys[!side],
+					     pair.now_ns);
+}
+
+/* Authorized when its SYN arrived, but not when its program would get it. */
+Test(identity, a_peer_that_loses_its_rights_is_not_accepted_any_more)
+{
+	for (int is_established = 0; is_established < 2; is_established++) {
+		give_identity(0, 'i');
+		give_identity(1, 'l');
+		authorize[1].denies = false;
+		connect_with(public_keys[1], false);
+		pair_travel(&pair, RUDP_NS_PER_MS);
+		if (is_established)
+			pair_settle(&pair);
+		cr_assert(eq(uint, withdraw(1), is_established ? 2 : 1));
+		pair_settle(&pair);
+		cr_assert(zero(ptr, rudp_listener_accept(pair.listener)));
+		cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EACCES));
+		cr_assert(rudp_endpoint_check(pair.ep[1]));
+		rudp_conn_close(pair.conn[0], pair.now_ns);
+		pair_run(&pair, 300 * RUDP_NS_PER_S);
+		rudp_endpoint_forget_host(pair.ep[0], NULL);
+	}
+}
+
+Test(identity, what_is_accepted_goes_on_without_rights_and_without_association)
+{
+	give_identity(0, 'i');
+	give_identity(1, 'l');
+	establish_with(public_keys[1], false);
+	cr_assert(eq(uint, withdraw(1), 1));
+	cr_assert(eq(uint, withdraw(0), 1));
+	expect_bytes(0, "question");
+	expect_bytes(1, "answer");
+	pair_part(&pair);
+	connect_with(public_keys[1], false);
+	cr_assert(eq(u8, flags_on_wire(), RUDP_SYN_TO_KEY | RUDP_SYN_OWN_KEY));
+	pair_settle(&pair);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EACCES));
+}
