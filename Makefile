@@ -542,13 +542,26 @@ $(patsubst %,$(BUILD)/tests/%.passed,engine shim tools messaging): $(PRODUCTS)
 check-sim: $(BUILD)/tests/sim ## simulate the named scenarios and 1000 random ones
 	$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim
 
-check-spin: ## check all states of the model of reconnection (spin); without a rule it must fail
+check-spin: ## check all states of the models of reconnection and of identities (spin); without a rule they must fail
 	@tests/spin/check.sh $(TOP_BUILD)/spin
 
 # The interpreter that the Debian package of the cryptography module belongs to.
 PYTHON := /usr/bin/python3
-check-interop: ## test the second implementation of the protocol (Python) against the numbers of the document and itself
-	@cd tests/interop && for test in test_*.py; do $(PYTHON) $$test || exit 1; done
+DECODE := $(abspath $(BUILD))/tests/decode
+$(BUILD)/tests/decode: $(call obj,tests/interop/decode.c) $(BUILD)/libproto.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lm
+
+check-interop: $(BUILD)/tests/decode ## test the second implementation of the protocol (Python) against the document, itself and the decoders of this one
+	@cd tests/interop && for test in test_*.py; do DECODE=$(DECODE) $(PYTHON) $$test || exit 1; done
+
+.PHONY: fuzz-decoders conformance
+fuzz-decoders: $(BUILD)/tests/decode ## compare the decoders of both implementations on COUNT inputs (default a million) from SEED
+	@cd tests/interop && DECODE=$(DECODE) $(PYTHON) test_decoders.py $(or $(COUNT),1000000) $(or $(SEED),1)
+
+conformance: ## print the clauses of docs/protocol.md and their tests as a table
+	@tests/conformance.py table
 
 check-fuzz: ## every fuzz target for a few seconds (clang)
 	@tests/fuzz/run.sh $(TOP_BUILD)/fuzz 5
@@ -632,7 +645,7 @@ check-economy: $(BUILD)/tests/economy ## count the allocations and system calls 
 # Builds the programs of all stages, so that no stage compiles while others run. Fuzzing compiles its own, with clang.
 THREAD_TESTS := $(patsubst %,$(BUILD)/tests/%,threads threads-messages threads-shared \
 	threads-dispatch threads-conversation)
-check-build: all $(BUILD)/tests/sim $(THREAD_TESTS) $(if $(filter check-unit,$(CHECKS)),$(UNIT_TESTS)) \
+check-build: all $(BUILD)/tests/sim $(BUILD)/tests/decode $(THREAD_TESTS) $(if $(filter check-unit,$(CHECKS)),$(UNIT_TESTS)) \
 	$(if $(filter check-behaviour,$(CHECKS)),$(BUILD)/tests/behaviour) \
 	$(if $(filter check-economy,$(CHECKS)),$(BUILD)/tests/economy) \
 	$(if $(filter check-integration,$(CHECKS)),$(INTEGRATION_PARTS))

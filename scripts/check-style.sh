@@ -47,6 +47,8 @@ while IFS=: read -r file link; do
 done < <(grep -HoE '\]\([^)#:[:space:]]+[)#]' "${texts[@]}" | sed -E 's/:\]\(/:/; s/[)#]$//')
 # A reader should be able to read the README in a few minutes.
 [ "$(wc -l <README.md)" -le 150 ] || complain "README.md has more than 150 lines"
+# Each clause of the protocol with "must" names its tests, or why it has none.
+tests/conformance.py check || bad=1
 # The shell completions must list all values of rudp run --cc.
 names=$(sed -nE 's/^\tX\(([a-z]+)\).*/\1/p' core/proto/cc/cc_names.h | paste -sd ' ')
 for file in tools/completion/_rudp tools/completion/rudp.bash; do

@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	} else {
 		assert(verdict == RUDP_VERDICT_TRUNCATED || verdict == RUDP_VERDICT_BAD_TYPE ||
 		       verdict == RUDP_VERDICT_BAD_VERSION || verdict == RUDP_VERDICT_BAD_CIPHER ||
-		       verdict == RUDP_VERDICT_SHORT_SYN || verdict == RUDP_VERDICT_BAD_COOKIE);
+		       verdict == RUDP_VERDICT_SHORT_SYN || verdict == RUDP_VERDICT_BAD_COOKIE ||
+		       verdict == RUDP_VERDICT_BAD_PARAM);
 	}
 	return 0;
 }

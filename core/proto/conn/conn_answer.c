@@ -98,7 +98,8 @@ static enum rudp_verdict read_syn(struct answering *a, int64_t now_at_ns)
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
 	verdict = rudp_params_parse(a->payload, (size_t)a->payload_len, &a->params);
-	if (verdict == RUDP_VERDICT_OK && a->params.source_id != a->syn->id)
+	if (verdict == RUDP_VERDICT_OK &&
+	    (a->params.source_id != a->syn->id || !rudp_params_fit(&a->params, true)))
 		verdict = RUDP_VERDICT_BAD_PARAM;
 	return verdict;
 }

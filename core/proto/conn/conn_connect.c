@@ -191,7 +191,8 @@ static enum rudp_verdict read_synack(struct rudp_conn *conn, const struct rudp_p
 		return len == -ENOMEM ? RUDP_VERDICT_NO_MEMORY : RUDP_VERDICT_KEY_MISMATCH;
 	verdict = rudp_params_parse(payload, (size_t)len, params);
 	if (verdict == RUDP_VERDICT_OK &&
-	    params->early_taken_bytes > conn->handshake->early_bytes)
+	    (params->early_taken_bytes > conn->handshake->early_bytes ||
+	     !rudp_params_fit(params, false)))
 		verdict = RUDP_VERDICT_BAD_PARAM;
 	if (verdict == RUDP_VERDICT_OK && rudp_handshake_start_keys(conn, keys) < 0)
 		verdict = RUDP_VERDICT_NO_MEMORY;

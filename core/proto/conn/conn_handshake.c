@@ -36,6 +36,14 @@ bool rudp_syn_check(const uint8_t *datagram, size_t len)
 	return rudp_read_u64(&reader) == rudp_handshake_digest(datagram, len - RUDP_SYN_CHECK_BYTES);
 }
 
+bool rudp_syn_is_of_another_version(enum rudp_verdict verdict, const struct rudp_packet *packet,
+				    size_t len)
+{
+	return (verdict == RUDP_VERDICT_BAD_VERSION || verdict == RUDP_VERDICT_BAD_CIPHER) &&
+	       packet->type == RUDP_PACKET_SYN && packet->id != 0 &&
+	       len >= RUDP_DATAGRAM_MIN_SYN_BYTES && rudp_syn_check(packet->header, len);
+}
+
 void rudp_handshake_free(struct rudp_handshake *handshake)
 {
 	if (!handshake)

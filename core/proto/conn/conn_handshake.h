@@ -48,4 +48,8 @@ int rudp_handshake_start_keys(struct rudp_conn *conn, const struct rudp_resume_k
 /* Reports an accepted SYN or SYNACK to the observer, which must exist. */
 void rudp_handshake_observe(struct rudp_conn *conn, const struct rudp_packet *packet, size_t bytes);
 
+/* Whether a datagram that got this verdict is refused with VERSION. */
+bool rudp_syn_is_of_another_version(enum rudp_verdict verdict, const struct rudp_packet *packet,
+				    size_t len);
+
 #endif

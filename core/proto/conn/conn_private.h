@@ -58,7 +58,6 @@
 #include "proto/stream/tail.h"
 #include "proto/conn/work.h"
 
-#define RUDP_SYNACK_MAX_BYTES 256
 #define RUDP_SYN_CHECK_BYTES 8 /* digest at the end of a SYN of any version: detects damage */
 /* The size that fills a SYN without a cookie to exactly RUDP_DATAGRAM_MIN_SYN_BYTES. */
 #define RUDP_SYN_MESSAGE_BYTES                                                                     \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "proto/conn/conn_handshake.h"
 #include "proto/conn/conn_identity.h"
 #include "proto/conn/endpoint.h"
 
@@ -339,10 +340,7 @@ enum rudp_verdict rudp_endpoint_on_datagram(struct rudp_endpoint *ep, struct rud
 
 	if (verdict == RUDP_VERDICT_OK)
 		verdict = dispatch(ep, &packet, datagram, now_at_ns);
-	else if ((verdict == RUDP_VERDICT_BAD_VERSION || verdict == RUDP_VERDICT_BAD_CIPHER) &&
-		 packet.type == RUDP_PACKET_SYN &&
-		 datagram->len >= RUDP_DATAGRAM_MIN_SYN_BYTES &&
-		 rudp_syn_check(datagram->data, datagram->len))
+	else if (rudp_syn_is_of_another_version(verdict, &packet, datagram->len))
 		rudp_endpoint_refuse(ep, datagram, packet.id, RUDP_REFUSAL_VERSION, now_at_ns);
 	ep->verdicts.count[verdict]++;
 	return verdict;

@@ -192,5 +192,7 @@ bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params);
  * Returns  OK, or BAD_PARAM: truncated, missing, duplicate or out of range.
  */
 enum rudp_verdict rudp_params_parse(const uint8_t *data, size_t len, struct rudp_params *out);
+/* False if the association has the form of the other message: asked for in SYNACK, offered in SYN. */
+bool rudp_params_fit(const struct rudp_params *params, bool in_syn);
 
 #endif

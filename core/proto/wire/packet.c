@@ -80,16 +80,21 @@ static enum rudp_verdict parse_syn(struct rudp_reader *r, size_t len, struct rud
 	if (out->cookie_bytes > 0)
 		out->cookie = rudp_read_bytes(r, out->cookie_bytes);
 	take_body(r, out);
-	return RUDP_VERDICT_OK;
+	return out->id == 0 ? RUDP_VERDICT_BAD_PARAM : RUDP_VERDICT_OK;
 }
 
-static enum rudp_verdict parse_synack(struct rudp_reader *r, struct rudp_packet *out)
+static enum rudp_verdict parse_synack(struct rudp_reader *r, size_t len, struct rudp_packet *out)
 {
 	enum rudp_verdict verdict = parse_version_part(r, out);
 
-	if (verdict == RUDP_VERDICT_OK)
-		take_body(r, out);
-	return verdict;
+	if (verdict != RUDP_VERDICT_OK)
+		return verdict;
+	if (len < RUDP_SYNACK_MIN_BYTES)
+		return RUDP_VERDICT_TRUNCATED;
+	if (len > RUDP_SYNACK_MAX_BYTES)
+		return RUDP_VERDICT_BAD_TYPE;
+	take_body(r, out);
+	return RUDP_VERDICT_OK;
 }
 
 /* For packets with one exact length. */
@@ -158,7 +163,7 @@ enum rudp_verdict rudp_packet_parse(const uint8_t *datagram, size_t len, struct 
 	case RUDP_PACKET_SYN:
 		return parse_syn(&r, len, out);
 	case RUDP_PACKET_SYNACK:
-		return parse_synack(&r, out);
+		return parse_synack(&r, len, out);
 	case RUDP_PACKET_COOKIE:
 		return parse_cookie(&r, out);
 	case RUDP_PACKET_DATA:

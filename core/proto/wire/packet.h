@@ -39,6 +39,9 @@
 #define RUDP_DATA_OVERHEAD_SHORT_BYTES (RUDP_DATA_HEADER_SHORT_BYTES + RUDP_TAG_BYTES)
 #define RUDP_SYN_HEADER_BYTES 16       /* without the cookie */
 #define RUDP_SYNACK_HEADER_BYTES 12
+/* With an ephemeral key or random bytes, and the tag of no parameters; and the longest. */
+#define RUDP_SYNACK_MIN_BYTES (RUDP_SYNACK_HEADER_BYTES + 32 + RUDP_TAG_BYTES)
+#define RUDP_SYNACK_MAX_BYTES 256
 #define RUDP_RESET_BYTES (1 + RUDP_ID_BYTES + RUDP_RESET_TOKEN_BYTES)
 #define RUDP_REFUSE_BYTES (1 + RUDP_ID_BYTES + 2)
 
@@ -104,12 +107,14 @@ struct rudp_packet {
 /*
  * Parses the header of a datagram.
  *
- * Returns  OK, TRUNCATED, BAD_TYPE, BAD_VERSION, BAD_CIPHER, SHORT_SYN or BAD_COOKIE. BAD_VERSION:
+ * Returns  OK, TRUNCATED, BAD_TYPE, BAD_VERSION, BAD_CIPHER, SHORT_SYN, BAD_COOKIE or BAD_PARAM (a
+ *          SYN with the source id 0). BAD_VERSION:
  *          in SYN and SYNACK; type, version and id are set. An unknown flag, or a reserved byte
  *          that is not 0, counts as another version. BAD_CIPHER: unknown suite; the same fields are
  *          set. BAD_COOKIE: longer than RUDP_COOKIE_MAX_BYTES, or empty in a COOKIE packet.
  *          BAD_TYPE: also if COOKIE, RESET or REFUSE have trailing bytes (they have one exact
- *          length), or if a low bit of the first byte is set that the type does not use.
+ *          length), if a SYNACK is longer than RUDP_SYNACK_MAX_BYTES, or if a low bit of the first
+ *          byte is set that the type does not use.
  */
 enum rudp_verdict rudp_packet_parse(const uint8_t *datagram, size_t len, struct rudp_packet *out);
 

@@ -261,3 +261,8 @@ enum rudp_verdict rudp_params_parse(const uint8_t *data, size_t len, struct rudp
 	*out = params;
 	return RUDP_VERDICT_OK;
 }
+
+bool rudp_params_fit(const struct rudp_params *params, bool in_syn)
+{
+	return in_syn ? params->association_id == 0 : !params->wants_association;
+}

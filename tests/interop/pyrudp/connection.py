@@ -222,6 +222,8 @@ class Connection(Transmitter):
         elif kind == frames.ARRIVED:
             self.arrived_frames += 1
             self.send.on_arrived(frame.offset)
+        elif kind == frames.IDENTITY:
+            raise Malformed("IDENTITY without XX")
         elif kind == frames.KEY_SHARE:
             self.exchanges.on_share(frame)
         elif kind == frames.CHALLENGE:

@@ -120,6 +120,8 @@ class Endpoint:
     # The listener.
 
     def _on_syn(self, syn, _data, address, now):
+        if syn.flags not in (packets.NOISE, packets.RESUME, packets.RESUME_DH):
+            raise packets.OtherVersion(syn.source_id)
         known = self.by_syn.get(syn.identity())
         if known and known.id in self.connections:
             self.count("duplicate SYNs")

@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional, Tuple
 from .wire import VARINT_MAX, Malformed, Reader, varint
 
 PADDING, PING, ACK, ACK_ECN, STREAM, STREAM_FIN, WINDOW, BLOCKED, RESET, CHALLENGE, RESPONSE, URGENT, REPAIR, \
-    ARRIVED, KEY_SHARE = range(15)
+    ARRIVED, KEY_SHARE, IDENTITY = range(16)
 FRAMES_MAX, RANGES_MAX = 64, 64
 SYMBOLS_MAX = ROWS_MAX = 128
 APPLICATION, TIMED_OUT, PROTOCOL, NO_RESOURCES, STATELESS = range(5)
@@ -85,6 +85,11 @@ class KeyShare(NamedTuple):
     public: bytes
 
 
+class Identity(NamedTuple):
+    kind = IDENTITY
+    proof: bytes
+
+
 def is_eliciting(frame):
     return frame.kind not in (PADDING, ACK)
 
@@ -115,6 +120,8 @@ def encode(frame):
     head = bytes([kind])
     if kind in (CHALLENGE, RESPONSE):
         return head + frame.data
+    if kind == IDENTITY:
+        return head + frame.proof
     if kind == REPAIR:
         return head + varint(frame.offset) + bytes([frame.count, frame.row]) + frame.symbol
     if kind == KEY_SHARE:
@@ -186,6 +193,7 @@ _DECODERS = {
     REPAIR: _decode_repair,
     ARRIVED: lambda reader: Arrived(reader.varint()),
     KEY_SHARE: _decode_key_share,
+    IDENTITY: lambda reader: Identity(reader.take(64)),
 }
 
 

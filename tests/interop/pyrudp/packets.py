@@ -8,8 +8,8 @@ from .wire import Malformed, Reader
 SYN, SYNACK, COOKIE, DATA, RESET, REFUSE = range(1, 7)
 VERSION = 1
 SUITES = (1, 2)
-NOISE, RESUME, RESUME_DH = 0, 1, 3
-FLAGS = (NOISE, RESUME, RESUME_DH)
+NOISE, RESUME, RESUME_DH, NK, IK, NX, XX = 0, 1, 3, 0x04, 0x14, 0x08, 0x18
+FLAGS = (NOISE, RESUME, RESUME_DH, NK, IK, NX, XX)
 SYN_MIN, SYNACK_MAX, COOKIE_MAX = 1200, 256, 64
 SYN_HEADER, SYNACK_HEADER, HEADER, SHORT_HEADER, TAG = 16, 12, 13, 9, 16
 PORT_CLOSED, KEY_MISMATCH, OTHER_VERSION, BUSY, NO_ASSOCIATION, EARLY_TAKEN = range(1, 7)
@@ -157,8 +157,8 @@ def _decode_cookie(data):
 def _decode_data(data):
     is_short = bool(data[0] & 2)
     size = SHORT_HEADER if is_short else HEADER
-    # There must be at least one frame: one byte.
-    if len(data) < size + 1 + TAG:
+    # A packet without frames is malformed, but only an authentic one has an effect (section 4).
+    if len(data) < size + TAG:
         raise Malformed("truncated")
     reader = Reader(data)
     reader.take(1)

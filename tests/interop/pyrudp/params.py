@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional
 from .wire import Malformed, Reader, varint
 
 SOURCE_ID, WINDOW, DATAGRAM_MAX, ACK_DELAY_MAX, TOKEN, ASSOCIATION, EARLY, EARLY_TAKEN, SPENT, REPAIRS, SHORT_IDS, \
-    KEY_SHARES = range(1, 13)
+    KEY_SHARES, KEY_LASTS = range(1, 14)
 REQUIRED = (SOURCE_ID, WINDOW, DATAGRAM_MAX, ACK_DELAY_MAX, TOKEN)
 DATAGRAM_MIN = 1200
 ACK_DELAY_LIMIT_US = 1000000
@@ -31,6 +31,7 @@ class Params(NamedTuple):
     repairs: bool = False
     short_ids: bool = False
     key_shares: bool = False
+    key_lasts: bool = False
 
 
 def _one(kind, value):
@@ -50,7 +51,8 @@ def encode(params, in_syn):
     if params.spent:
         spent = params.spent
         out += _one(SPENT, spent.association.to_bytes(8, "big") + spent.counter.to_bytes(8, "big") + spent.proof)
-    for kind, is_set in ((REPAIRS, params.repairs), (SHORT_IDS, params.short_ids), (KEY_SHARES, params.key_shares)):
+    for kind, is_set in ((REPAIRS, params.repairs), (SHORT_IDS, params.short_ids), (KEY_SHARES, params.key_shares),
+                         (KEY_LASTS, params.key_lasts)):
         if is_set:
             out += _one(kind, b"")
     return out
@@ -60,13 +62,15 @@ def _split(payload):
     """The values by type, up to the padding."""
     reader, values = Reader(payload), {}
     while reader.left():
-        kind = reader.varint()
-        if kind == 0:
+        if reader.data[reader.at] == 0:
             if any(reader.rest()):
                 raise Malformed("after the padding")
             break
+        kind = reader.varint()
+        if kind == 0:
+            raise Malformed("type 0")
         value = reader.take(reader.varint())
-        if kind in values and kind <= KEY_SHARES:
+        if kind in values and kind <= KEY_LASTS:
             raise Malformed("twice")
         values[kind] = value
     return values
@@ -121,8 +125,9 @@ def decode(payload, in_syn):
     early_taken = _number(values[EARLY_TAKEN]) if EARLY_TAKEN in values else None
     if early_taken == 0:
         raise Malformed("no bytes taken")
-    for flag in (REPAIRS, SHORT_IDS, KEY_SHARES):
+    for flag in (REPAIRS, SHORT_IDS, KEY_SHARES, KEY_LASTS):
         _sized(values, flag, 0)
     return Params(_id(_sized(values, SOURCE_ID, 8)), _number(values[WINDOW]), datagram_max, ack_delay_max_us,
                   _sized(values, TOKEN, 16), _association(values, in_syn), early or b"", early_taken or 0,
-                  _spent(values), REPAIRS in values, SHORT_IDS in values, KEY_SHARES in values)
+                  _spent(values), REPAIRS in values, SHORT_IDS in values, KEY_SHARES in values,
+                  KEY_LASTS in values)

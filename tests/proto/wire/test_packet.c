@@ -250,8 +250,8 @@ Test(packet, every_truncation_has_its_verdict)
 	whole = write_synack(bytes);
 	for (size_t len = 0; len <= whole; len++)
 		cr_assert(eq(int, parse(bytes, len, &p),
-			     len < RUDP_SYNACK_HEADER_BYTES ? RUDP_VERDICT_TRUNCATED
-							    : RUDP_VERDICT_OK));
+			     len < RUDP_SYNACK_MIN_BYTES ? RUDP_VERDICT_TRUNCATED
+							 : RUDP_VERDICT_OK));
 	whole = write_data(bytes, 40);
 	for (size_t len = 0; len <= whole; len++)
 		cr_assert(eq(int, parse(bytes, len, &p),
@@ -262,6 +262,26 @@ Test(packet, every_truncation_has_its_verdict)
 		cr_assert(eq(int, parse(bytes, len, &p),
 			     len < RUDP_DATA_OVERHEAD_SHORT_BYTES ? RUDP_VERDICT_TRUNCATED
 								  : RUDP_VERDICT_OK));
+}
+
+Test(packet, a_synack_has_a_longest_form)
+{
+	uint8_t bytes[RUDP_SYNACK_MAX_BYTES + 1] = {0};
+	struct rudp_packet p;
+
+	write_synack(bytes);
+	cr_assert(eq(int, parse(bytes, RUDP_SYNACK_MAX_BYTES, &p), RUDP_VERDICT_OK));
+	cr_assert(eq(int, parse(bytes, RUDP_SYNACK_MAX_BYTES + 1, &p), RUDP_VERDICT_BAD_TYPE));
+}
+
+Test(packet, a_syn_with_id_0_is_malformed)
+{
+	uint8_t bytes[RUDP_DATAGRAM_MIN_SYN_BYTES + RUDP_COOKIE_MAX_BYTES];
+	struct rudp_packet p;
+	size_t len = write_syn(bytes, COOKIE_BYTES);
+
+	memset(bytes + 4, 0, RUDP_ID_BYTES);
+	cr_assert(eq(int, parse(bytes, len, &p), RUDP_VERDICT_BAD_PARAM));
 }
 
 static void cut_and_stretch(uint8_t *bytes, size_t whole)
@@ -294,7 +314,8 @@ Test(packet, first_byte_admits_only_known_types_and_their_bits)
 		enum rudp_verdict verdict;
 
 		bytes[0] = (uint8_t)first;
-		verdict = rudp_packet_parse(bytes, len, &p);
+		/* a SYNACK is shorter than the shortest SYN */
+		verdict = rudp_packet_parse(bytes, first == 0x20 ? RUDP_SYNACK_MAX_BYTES : len, &p);
 		if (first == 0x10 || first == 0x20 || (first & 0xfc) == 0x40)
 			cr_assert(eq(int, verdict, RUDP_VERDICT_OK));
 		else if (first != 0x30) /* a COOKIE whose length byte does not match these bytes */

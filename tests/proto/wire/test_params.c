@@ -305,6 +305,8 @@ Test(params, an_association_is_requested_or_offered)
 		check_equal(&in, &out);
 		cr_assert(all(eq(int, out.wants_association, !offered),
 			      eq(u64, out.association_id, in.association_id)));
+		cr_assert(all(eq(int, rudp_params_fit(&out, true), !offered),
+			      eq(int, rudp_params_fit(&out, false), offered)));
 		/* A duplicate is malformed. */
 		memcpy(bytes + rudp_writer_len(&w), bytes + plain, rudp_writer_len(&w) - plain);
 		cr_assert(eq(int, parse(bytes, 2 * rudp_writer_len(&w) - plain, &out),
