@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Bans of Apollonion with a real server: an operator bans an address, a host, a real name and an account; the bans last
-# when the server is killed, ends, or hands over.
+# Bans and the audit log of Apollonion with a real server: an operator bans an address, a host, a real name and an
+# account; the bans, and who has set them, last when the server is killed, ends, or hands over.
 #
 #     a: openssl s_client ──── linkem ──── b: apollonion
 
@@ -26,6 +26,9 @@ banning() {
 	hears eve ' REGISTER SUCCESS eve '
 	come_in root root
 	become_operator root
+	say eve "REPORT root :who are you"
+	hears eve 'NOTICE eve :The operators of the server have your report'
+	hears root 'NOTICE root :\*\*\* report: root!'
 	say root "NS SUSPEND ADD 1d eve stolen password"
 	hears root 'NOTICE root :Banned until .*: account eve; clients disconnected: 1'
 	hears eve '^ERROR :Closing Link: .*Banned: stolen password'
@@ -65,8 +68,13 @@ are_on_disk() {
 	[ "$(query 'SELECT count(*) FROM bans')" = "$1" ]
 }
 
+is_in_log() {
+	[ "$(query "SELECT count(*) FROM audit WHERE action = 'ban'")" = "$1" ]
+}
+
 killed() {
 	wait_until 20 "the bans are on the disk" are_on_disk 4
+	wait_until 20 "the audit log is on the disk" is_in_log 4
 	send KILL server
 	finish server 10
 	serve
@@ -91,6 +99,10 @@ by_address() {
 	section "by address"
 	come_in root root
 	become_operator root
+	say root "AUDIT ban*eve"
+	hears root "NOTICE root :#[0-9]+ [0-9TZ:.-]+ ban: account eve by root until=.*: stolen password"
+	say root "REPORTS"
+	hears root 'NOTICE root :#[0-9]+ .* by eve!.*: who are you'
 	say root "UNKLINE ~bad@*"
 	hears root 'NOTICE root :No longer banned: user@host'
 	say root "DLINE FORCE root everybody out"

@@ -17,6 +17,7 @@
 	X(RPL_CREATED, 3, ":This server was started %s")                                           \
 	X(RPL_MYINFO, 4, "%s %s %s %s %s")                                                         \
 	X(RPL_ISUPPORT, 5, "%s :are supported by this server")                                     \
+	X(RPL_SNOMASK, 8, "%s :Server notice mask")                                                \
 	X(RPL_STATSCOMMANDS, 212, "%s %lu")                                                        \
 	X(RPL_STATSKLINE, 216, "K %s %ld %ld %s :%s")                                              \
 	X(RPL_ENDOFSTATS, 219, "%s :End of STATS")                                                 \

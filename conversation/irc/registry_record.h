@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registry_record - what the store keeps about registered channels, and the bans of the whole server, as
- * plain values: the model makes them, the store writes them and reads them back at the next start.
+ * registry_record - what the store keeps about registered channels, the bans of the whole server, and
+ * the audit log, as plain values: the model makes them, the store writes them and reads them back at the
+ * next start.
  */
 #ifndef APO_REGISTRY_RECORD_H
 #define APO_REGISTRY_RECORD_H
@@ -14,7 +15,9 @@ enum apo_registry_kind {
 	APO_REGISTRY_ENTRY,        /* an entry of one of its lists */
 	APO_REGISTRY_ENTRY_GONE,
 	APO_REGISTRY_BAN, /* of the server, new or changed */
-	APO_REGISTRY_BAN_GONE
+	APO_REGISTRY_BAN_GONE,
+	APO_REGISTRY_AUDIT, /* an entry of the audit log, new or changed */
+	APO_REGISTRY_AUDIT_GONE
 };
 
 /* Lists of accounts, beside those of masks whose letters are channel modes. */
@@ -25,13 +28,14 @@ enum apo_registry_kind {
 struct apo_registry_record {
 	enum apo_registry_kind kind;
 	const char *channel;     /* folded; not of BAN */
-	const char *list;        /* ENTRY, BAN: its kind (bans.h) */
-	const char *name;        /* CHANNEL: its name as written; else the mask or the account */
+	const char *list;        /* ENTRY, BAN: its kind (bans.h); AUDIT: "open", "closed" */
+	const char *name;        /* CHANNEL: as written; AUDIT: the action; else the target */
 	const char *by;          /* CHANNEL: the founder's account; else who set it */
 	const char *modes;       /* CHANNEL: letters; "": none */
 	const char *key, *topic; /* CHANNEL; NULL: none */
 	const char *topic_by;    /* if there is a topic */
-	const char *reason;      /* BAN */
+	const char *reason;      /* BAN; AUDIT: the text */
+	int64_t number;          /* AUDIT: it identifies the entry */
 	uint32_t limit;          /* CHANNEL; 0: none */
 	int64_t set_at_s;        /* the registration, the entry, or the ban */
 	int64_t ends_at_s;       /* BAN; 0: never */

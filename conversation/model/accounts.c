@@ -299,7 +299,7 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 		return &suspended;
 	if (HASH_CNT(by_name, model->accounts) >= model->config->accounts_max)
 		return &full;
-	return apo_throttle_is_open(model, client) ? NULL : &too_often;
+	return apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS) ? NULL : &too_often;
 }
 
 static void refuse(struct apo_model *model, struct apo_client *client,
@@ -332,7 +332,7 @@ void apo_on_register(struct apo_model *model, struct apo_client *client,
 		refuse(model, client, &unavailable, name);
 		return;
 	}
-	apo_throttle_count(model, client);
+	apo_throttle_count(model, client, APO_THROTTLE_LOGINS);
 	model->calls->register_account(model->of, apo_ticket_asker(ticket), client->nick, password);
 }
 

@@ -9,7 +9,7 @@
 #include "conversation/model/channel_queries.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/operator.h"
+#include "conversation/model/audit.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/words.h"
 
@@ -165,7 +165,7 @@ static void finish_add(const struct request *request, const struct apo_ban *ban)
 	char until[APO_STAMP_BYTES + 8];
 
 	write_end(until, ban);
-	apo_operator_log(request->model, "ban", "%s %s by %s until=%s: %s", names[ban->kind].what,
+	apo_audit_note(request->model, "ban", "%s %s by %s until=%s: %s", names[ban->kind].what,
 			 ban->target, request->client->nick, until, ban->reason);
 	apo_standard_reply(request->model, request->client, "NOTE", names[ban->kind].add,
 			   "BAN_ADDED", "Banned until %s: %s %s; clients disconnected: %u%s", until,
@@ -214,7 +214,7 @@ void apo_ban_delete(struct apo_model *model, struct apo_client *client, enum apo
 				   wrong ? wrong : "There is no such ban");
 		return;
 	}
-	apo_operator_log(model, "unban", "%s %s by %s", names[kind].what, complete, client->nick);
+	apo_audit_note(model, "unban", "%s %s by %s", names[kind].what, complete, client->nick);
 	apo_ban_remove(model, ban);
 	apo_standard_reply(model, client, "NOTE", names[kind].remove, "BAN_REMOVED",
 			   "No longer banned: %s %s", names[kind].what, complete);

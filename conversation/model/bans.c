@@ -12,7 +12,6 @@
 /* A network wider than these must be meant ("FORCE"): an IPv4 /8, an IPv6 /16. */
 #define IPV4_BITS_MIN (96 + 8)
 #define IPV6_BITS_MIN 16
-#define DAY_NS (86400 * RUDP_NS_PER_S)
 #define NEVER_S INT64_MAX
 
 struct apo_bans {
@@ -408,16 +407,9 @@ void apo_ban_refuse(struct apo_model *model, struct apo_peer peer, const char *h
 
 int64_t apo_bans_next_at_ns(const struct apo_model *model)
 {
-	int64_t left_s;
-
 	if (model->bans->next_end_s == NEVER_S)
 		return RUDP_NEVER;
-	left_s = model->bans->next_end_s - model->wall_ms / 1000;
-	/* The wall clock may be set meanwhile. */
-	if (left_s > DAY_NS / RUDP_NS_PER_S)
-		return model->now_at_ns + DAY_NS;
-	return model->wall_at_ns +
-	       (model->bans->next_end_s * 1000 - model->wall_ms) * RUDP_NS_PER_MS;
+	return apo_wall_due_at_ns(model, model->bans->next_end_s);
 }
 
 void apo_bans_on_time(struct apo_model *model)

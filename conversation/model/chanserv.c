@@ -10,7 +10,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/operator.h"
+#include "conversation/model/audit.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/words.h"
@@ -56,7 +56,7 @@ static void answer(const struct request *request, const char *format, ...)
 
 static void log_change(const struct request *request, const char *what, const char *about)
 {
-	apo_operator_log(request->model, what, "%s %s by=%s account=%s address=%s",
+	apo_audit_note(request->model, what, "%s %s by=%s account=%s address=%s",
 			 request->channel->name, about, request->client->nick,
 			 request->client->account ? request->client->account : "*",
 			 request->client->address);

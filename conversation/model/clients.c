@@ -12,6 +12,7 @@
 #include "conversation/model/markers.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/server_notices.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/whowas.h"
 
@@ -342,6 +343,7 @@ static void unlink_client(struct apo_model *model, struct apo_client *client)
 			RUDP_LIST_OWNER(client->invites.next, struct apo_invite, of_client));
 	rudp_list_remove(&client->of_account);
 	apo_monitor_clear(model, client);
+	apo_notices_set(model, client, 0);
 	apo_ticket_drop(model, client);
 	apo_answers_drop(model, client);
 	rudp_timer_cancel(&model->wheel, &client->timer);
@@ -371,6 +373,8 @@ static void remove_client(struct apo_model *model, struct apo_client *client)
 	if (!client->is_gone)
 		apo_connection_close(model, client->peer, client->host, reason);
 	client->is_gone = true;
+	if (!model->end_reason[0])
+		apo_notices_on_gone(model, client, reason);
 	if (client->is_registered)
 		leave_registered(model, client, reason);
 	else

@@ -12,6 +12,8 @@
 const struct apo_command apo_commands[] = {
 	{"ADMIN", apo_on_admin, APO_BY_USER, 0, 1, 500,
 	 "ADMIN: contact of this server's administrator"},
+	{"AUDIT", apo_on_audit, APO_BY_OPER, 0, 2, 1000,
+	 "AUDIT [<mask> [<count>]]: what operators and services did, the last entries that match"},
 	{"AUTHENTICATE", apo_on_authenticate, APO_BY_ANY, 1, 1, 500,
 	 "AUTHENTICATE <mechanism or data>: log in (SASL)"},
 	{"AWAY", apo_on_away, APO_BY_USER, 0, 1, 1000,
@@ -85,6 +87,11 @@ const struct apo_command apo_commands[] = {
 	 "REGISTER <nick or *> * <password>: register an account for your nick"},
 	{"REHASH", apo_on_rehash, APO_BY_OPER, 0, 0, 500,
 	 "REHASH: read the configuration again (operators)"},
+	{"REPORT", apo_on_report, APO_BY_USER, 2, ALL, 3000,
+	 "REPORT <nick or msgid> <reason>: tell the operators of the server about a user or a "
+	 "message"},
+	{"REPORTS", apo_on_reports, APO_BY_OPER, 0, 3, 500,
+	 "REPORTS [LIST], REPORTS CLOSE <number> [<note>]: the reports of users"},
 	{"SETNAME", apo_on_setname, APO_BY_USER, 1, 1, 1500,
 	 "SETNAME <text>: change your real name"},
 	{"STATS", apo_on_stats, APO_BY_USER, 1, 2, 1000,

@@ -47,7 +47,10 @@ void apo_command_run(struct apo_model *model, struct apo_client *client,
 	X(chathistory)                                                                             \
 	X(chghost)                                                                                 \
 	X(die)                                                                                     \
-	X(dline) X(undline) X(kline) X(unkline) X(xline) X(unxline)                               \
+	X(audit)                                                                                   \
+	X(report)                                                                                  \
+	X(reports)                                                                                 \
+	X(dline) X(undline) X(kline) X(unkline) X(xline) X(unxline)                                \
 	X(help)                                                                                    \
 	X(info)                                                                                    \
 	X(invite) X(ison) X(join) X(kick) X(kill) X(links) X(list) X(lusers) X(markread) X(mode)   \

@@ -40,6 +40,8 @@
 	X(registered_channels_max, 10000, 0, 1000000)                                              \
 	X(channels_per_account_max, 20, 1, 10000)                                                  \
 	X(network_bans_max, 10000, 0, 1000000)                                                     \
+	X(audit_max, 5000, 0, 100000)                                                              \
+	X(reports_max, 200, 0, 10000)                                                              \
 	X(access_max, 100, 1, 1000)                                                                \
 	X(markers_max, 500, 0, 1000000)                                                            \
 	X(history_answer_max, 100, 1, APO_PAGE_MAX)
@@ -51,6 +53,7 @@
 	X(receipt_timeout_ns, 60, 2, 86400)                                                        \
 	X(login_span_ns, 60, 1, 86400)                                                             \
 	X(channel_expiry_ns, 0, 0, 3153600000)                                                     \
+	X(audit_age_ns, 7776000, 60, 3153600000)                                                   \
 	X(absence_ns, 86400, 0, 31536000)
 
 void apo_model_config_init(struct apo_model_config *config)

@@ -42,7 +42,8 @@ static const struct topic {
 	{"UMODES",
 	 "Modes of users: MODE <your nick> +<modes>",
 	 {"B: you are a bot", "i: invisible to those who share no channel with you",
-	  "o: operator of the server; by OPER only", "w: you receive WALLOPS"}},
+	  "o: operator of the server; by OPER only",
+	  "s <letters>: server notices, for operators (letters: bcfkors)", "w: you receive WALLOPS"}},
 };
 
 #define TOPIC_COUNT (sizeof topics / sizeof *topics)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conversation/irc/utf8.h"
+#include "conversation/model/audit.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
@@ -257,6 +258,9 @@ static void kick(struct apo_model *model, struct apo_client *client, const char 
 	apo_line_param(&line, other->nick);
 	apo_line_last(&line, text);
 	apo_line_end(&line);
+	if (client->is_operator)
+		apo_audit_note(model, "kick", "%s from %s by %s: %s", other->nick,
+			       membership->pair.channel->name, client->nick, text);
 	say = apo_say_by(client, &line);
 	apo_say_channel(model, membership->pair.channel, &say, &(struct apo_audience){0});
 	apo_membership_remove(model, victim);

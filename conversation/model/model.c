@@ -10,6 +10,7 @@
 #include "conversation/irc/utf8.h"
 #include "conversation/model/accounts.h"
 #include "conversation/model/answers.h"
+#include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/caps.h"
 #include "conversation/model/channels.h"
@@ -27,6 +28,8 @@
 #include "conversation/model/tickets.h"
 #include "conversation/model/whowas.h"
 
+#define DAY_NS (86400 * RUDP_NS_PER_S)
+
 /* ---- life ---- */
 
 static int allocate(struct apo_model *model)
@@ -35,12 +38,15 @@ static int allocate(struct apo_model *model)
 	model->command_counts = calloc(apo_command_count, sizeof *model->command_counts);
 	if (!model->gathers || !model->command_counts)
 		return -ENOMEM;
-	return apo_bans_init(model) < 0 ? -ENOMEM : apo_receipts_init(model);
+	if (apo_bans_init(model) < 0 || apo_audit_init(model) < 0)
+		return -ENOMEM;
+	return apo_receipts_init(model);
 }
 
 struct apo_model *apo_model_new(const struct apo_model_start *start)
 {
 	struct apo_model *model = calloc(1, sizeof *model);
+	unsigned i;
 
 	if (!model)
 		return NULL;
@@ -62,7 +68,8 @@ struct apo_model *apo_model_new(const struct apo_model_start *start)
 	rudp_list_init(&model->channel_order);
 	rudp_list_init(&model->registrations);
 	rudp_list_init(&model->former_user_order);
-	rudp_list_init(&model->throttle_order);
+	for (i = 0; i < APO_THROTTLE_USES; i++)
+		rudp_list_init(&model->throttle_order[i]);
 	if (allocate(model) < 0) {
 		apo_model_free(model);
 		return NULL;
@@ -83,6 +90,8 @@ void apo_model_free(struct apo_model *model)
 	apo_throttles_forget(model);
 	if (model->bans)
 		apo_bans_fini(model);
+	if (model->audit)
+		apo_audit_fini(model);
 	free(model->gathers);
 	free(model->command_counts);
 	free(model);
@@ -102,6 +111,13 @@ int64_t apo_wall_ms(const struct apo_model *model)
 int64_t apo_wall_s(const struct apo_model *model)
 {
 	return apo_wall_ms(model) / 1000;
+}
+
+int64_t apo_wall_due_at_ns(const struct apo_model *model, int64_t wall_s)
+{
+	if (wall_s - model->wall_ms / 1000 > DAY_NS / RUDP_NS_PER_S)
+		return model->now_at_ns + DAY_NS;
+	return model->wall_at_ns + (wall_s * 1000 - model->wall_ms) * RUDP_NS_PER_MS;
 }
 
 /* ---- all clients ---- */
@@ -401,7 +417,8 @@ int64_t apo_model_next_at_ns(const struct apo_model *model)
 	if (!rudp_list_is_empty(&model->ready))
 		return model->now_at_ns;
 	return rudp_time_min(rudp_time_min(apo_registry_next_at_ns(model),
-					   apo_bans_next_at_ns(model)),
+					   rudp_time_min(apo_bans_next_at_ns(model),
+							 apo_audit_next_at_ns(model))),
 			     rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
 					   apo_receipts_next_at_ns(model)));
 }
@@ -416,6 +433,7 @@ void apo_model_on_time(struct apo_model *model, int64_t now_at_ns)
 	apo_receipts_on_time(model);
 	apo_registry_on_time(model);
 	apo_bans_on_time(model);
+	apo_audit_on_time(model);
 	apo_turn_end(model);
 	apo_answers_serve(model);
 }

@@ -104,6 +104,8 @@ struct apo_model_config {
 	unsigned registered_channels_max;
 	unsigned channels_per_account_max; /* that it has registered */
 	unsigned network_bans_max;         /* of the server: addresses, hosts, accounts ... */
+	unsigned audit_max;                /* entries of the audit log */
+	unsigned reports_max;              /* reports of users that are open at once */
 	unsigned access_max;               /* accounts on the list of a registered channel */
 	unsigned markers_max;            /* read markers of one account */
 	unsigned history_answer_max;     /* the most messages in one answer to CHATHISTORY */
@@ -113,6 +115,7 @@ struct apo_model_config {
 	int64_t ping_timeout_ns;         /* of further silence, then the connection ends */
 	int64_t receipt_timeout_ns; /* after which a receipt is final even if recipients are missing */
 	int64_t login_span_ns;
+	int64_t audit_age_ns;      /* of the oldest entry of the audit log */
 	int64_t channel_expiry_ns; /* without use, a registration ends then; 0: never */
 	int64_t absence_ns; /* how long a lost connection leaves an account's membership in history */
 };
@@ -320,7 +323,8 @@ void apo_model_on_account_gone(struct apo_model *model, const char *account, int
 void apo_model_accounts_begin(struct apo_model *model);
 void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns);
 
-/* A record that the store has kept: a registered channel before its entries, a ban. Called
+/* A record that the store has kept: a registered channel before its entries, a ban, an
+ * entry of the audit log. Called
  * before any client connects, after the accounts are known. Returns 0, -EINVAL (the record is
  * ignored) or -ENOMEM. Founders whose accounts have gone are replaced when all records are read. */
 int apo_model_on_record(struct apo_model *model, const struct apo_registry_record *record);

@@ -68,6 +68,16 @@ enum apo_cap {
 #undef APO_CAP_BIT
 };
 
+/* What an address, and the networks around it, may do only so often (throttle.h). */
+enum apo_throttle_use {
+	APO_THROTTLE_LOGINS,  /* wrong passwords, and REGISTER */
+	APO_THROTTLE_REPORTS, /* REPORT, and OPER that failed */
+	APO_THROTTLE_USES
+};
+
+#define APO_LISTENERS_MAX 64 /* operators who get server notices */
+#define APO_NOTICES_SIZE 16  /* their kinds as text */
+
 #define APO_VARIANTS 8
 #define APO_VARIANT_OF(caps) ((caps) & (APO_VARIANTS - 1))
 
@@ -121,6 +131,7 @@ struct apo_client {
 	uint32_t sent_bytes; /* of answers, since the worker last reported room */
 	uint16_t channel_count, watch_count, invite_count;
 	uint8_t wrong_passwords;
+	uint8_t notices; /* kinds of server notices that it gets (server_notices.h) */
 	uint8_t history_count; /* questions to history that are not yet answered */
 	bool is_registered : 1;
 	bool has_cap_302 : 1; /* it understands values of capabilities */
@@ -307,6 +318,7 @@ struct apo_nick_history;
 struct apo_receipts;
 struct apo_account_entry;
 struct apo_throttle;
+struct apo_audit;
 struct apo_bans;
 struct apo_history_request;
 
@@ -336,8 +348,12 @@ struct apo_model {
 	uint64_t last_account_id;
 	uint32_t account_mark; /* of the accounts told since apo_model_accounts_begin */
 	struct apo_bans *bans;
-	struct apo_throttle *throttles;
-	struct rudp_list throttle_order;
+	struct apo_audit *audit;
+	struct apo_client *listeners[APO_LISTENERS_MAX]; /* whose notices is not 0 */
+	unsigned listener_count;
+	uint32_t listened; /* the kinds that one of them wants */
+	struct apo_throttle *throttles[APO_THROTTLE_USES];
+	struct rudp_list throttle_order[APO_THROTTLE_USES];
 	struct apo_nick_history *nick_histories;
 	struct rudp_list former_user_order;
 	unsigned former_user_count;
@@ -360,6 +376,8 @@ struct apo_model {
 /* The wall clock at the event. */
 int64_t apo_wall_ms(const struct apo_model *model);
 int64_t apo_wall_s(const struct apo_model *model);
+/* When the wall clock shows that second, but not later than in a day: it may be set meanwhile. */
+int64_t apo_wall_due_at_ns(const struct apo_model *model, int64_t wall_s);
 
 /* Replaces *to by a copy of text, or by NULL. Returns 0, or -ENOMEM: *to is unchanged. */
 int apo_text_set(char **to, const char *text);

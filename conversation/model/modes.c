@@ -500,6 +500,7 @@ void apo_on_mode(struct apo_model *model, struct apo_client *client,
 	} else if (apo_client_named(model, target) != client) {
 		apo_reply(model, client, ERR_USERSDONTMATCH);
 	} else {
-		apo_own_modes(model, client, message->param_count > 1 ? message->params[1] : NULL);
+		apo_own_modes(model, client, message->param_count > 1 ? message->params[1] : NULL,
+			      message->param_count > 2 ? message->params[2] : NULL);
 	}
 }

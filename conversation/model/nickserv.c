@@ -9,7 +9,7 @@
 #include "conversation/model/ban_commands.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/operator.h"
+#include "conversation/model/audit.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/registration.h"
 #include "conversation/model/throttle.h"
@@ -133,7 +133,7 @@ static void ask_to_drop(struct apo_model *model, struct apo_client *client, cons
 		return;
 	}
 	if (!password)
-		apo_operator_log(model, "drop", "%s by %s", account, client->nick);
+		apo_audit_note(model, "drop", "%s by %s", account, client->nick);
 	model->calls->remove_account(model->of, apo_ticket_asker(ticket), account, password);
 }
 
@@ -153,7 +153,7 @@ static void on_drop(struct apo_model *model, struct apo_client *client, char *re
 		answer(model, client, "Log in to that account first (SASL)");
 	else if (!password)
 		answer(model, client, "DROP <account> <password>: the password is missing");
-	else if (!apo_throttle_is_open(model, client))
+	else if (!apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS))
 		answer(model, client,
 		       "Too many wrong passwords from your address; try again later");
 	else
@@ -168,7 +168,7 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	if (result == APO_CHECKED_WRONG && !client->is_operator) {
-		apo_throttle_count(model, client);
+		apo_throttle_count(model, client, APO_THROTTLE_LOGINS);
 		apo_registration_count_wrong(model, client, "DROP", client->account, "password");
 	}
 	answer(model, client, "%s",

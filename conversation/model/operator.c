@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
@@ -12,20 +13,9 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/channel_queries.h"
 #include "conversation/model/registration.h"
+#include "conversation/model/server_notices.h"
+#include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
-
-void apo_operator_log(struct apo_model *model, const char *name, const char *format, ...)
-{
-	char text[APO_BODY_BYTES_MAX * 2];
-	va_list args;
-
-	if (!model->calls->log)
-		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	model->calls->log(model->of, false, name, text);
-}
 
 static bool may_from_here(const struct apo_operator *operator, const struct apo_client * client)
 {
@@ -42,6 +32,18 @@ static const struct apo_operator *operator_named(const struct apo_model *model, 
 	return NULL;
 }
 
+/* The entries that one address can add to the audit log are limited. */
+static void note_failure(struct apo_model *model, struct apo_client *client, const char *name,
+			 const char *reason)
+{
+	if (!apo_throttle_is_open(model, client, APO_THROTTLE_REPORTS))
+		return;
+	apo_throttle_count(model, client, APO_THROTTLE_REPORTS);
+	apo_audit_note(model, "oper-failed", "%s as %s address=%s reason=%s", client->nick,
+		       apo_nick_is_valid(name, APO_NICK_BYTES_MAX) ? name : "*", client->address,
+		       reason);
+}
+
 void apo_on_oper(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {
@@ -51,11 +53,13 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 	if (client->is_operator)
 		return;
 	if (!operator) {
+		note_failure(model, client, message->params[0], "unknown");
 		apo_registration_count_wrong(model, client, "OPER", message->params[0], "unknown");
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		return;
 	}
 	if (!may_from_here(operator, client)) {
+		note_failure(model, client, operator->name, "host");
 		apo_event_login_failed(model, client, "OPER", operator->name, "host");
 		apo_reply(model, client, ERR_NOOPERHOST);
 		return;
@@ -76,12 +80,14 @@ void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
 	struct apo_line line;
 
 	if (result != APO_CHECKED_RIGHT) {
-		if (result == APO_CHECKED_WRONG)
+		if (result == APO_CHECKED_WRONG) {
+			note_failure(model, client, tried, "password");
 			apo_registration_count_wrong(model, client, "OPER", tried, "password");
+		}
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		return;
 	}
-	apo_operator_log(model, "oper", "%s as %s", client->nick, tried);
+	apo_audit_note(model, "oper", "%s as %s", client->nick, tried);
 	client->is_operator = true;
 	client->wrong_passwords = 0;
 	model->figures.operators++;
@@ -92,6 +98,7 @@ void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
 	apo_line_last(&line, "+o");
 	apo_line_end(&line);
 	apo_tell(model, client, &line);
+	apo_notices_set(model, client, APO_NOTICE_FIRST);
 }
 
 void apo_on_kill(struct apo_model *model, struct apo_client *client,
@@ -106,7 +113,7 @@ void apo_on_kill(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	apo_cut(text, message->params[1], model->config->kick_len_max);
-	apo_operator_log(model, "kill", "%s by %s: %s", other->nick, client->nick, text);
+	apo_audit_note(model, "kill", "%s by %s: %s", other->nick, client->nick, text);
 	apo_line_from(&line, client, "KILL");
 	apo_line_param(&line, other->nick);
 	apo_line_last(&line, text);
@@ -123,7 +130,7 @@ void apo_on_rehash(struct apo_model *model, struct apo_client *client,
 	struct apo_ticket *ticket;
 
 	(void)message;
-	apo_operator_log(model, "rehash", "by %s", client->nick);
+	apo_audit_note(model, "rehash", "by %s", client->nick);
 	apo_reply(model, client, RPL_REHASHING, "configuration");
 	ticket = apo_ticket_open(model, client, APO_TICKET_REHASH, NULL);
 	if (ticket)
@@ -147,7 +154,7 @@ void apo_on_die(struct apo_model *model, struct apo_client *client,
 		const struct apo_message *message)
 {
 	(void)message;
-	apo_operator_log(model, "die", "by %s", client->nick);
+	apo_audit_note(model, "die", "by %s", client->nick);
 	model->calls->die(model->of, client->nick);
 }
 
@@ -178,11 +185,13 @@ void apo_on_chghost(struct apo_model *model, struct apo_client *client,
 	struct apo_client *other = apo_client_named(model, message->params[0]);
 	const char *host = message->params[1];
 
-	if (!other)
+	if (!other) {
 		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
-	else if (!apo_shown_host_is_valid(host))
+	} else if (!apo_shown_host_is_valid(host)) {
 		apo_standard_reply(model, client, "FAIL", "CHGHOST", "INVALID_HOST",
 				   "Not a valid host name");
-	else
+	} else {
+		apo_audit_note(model, "chghost", "%s to %s by %s", other->nick, host, client->nick);
 		say_host(model, other, host);
+	}
 }

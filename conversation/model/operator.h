@@ -5,10 +5,6 @@
 
 #include "conversation/model/model_private.h"
 
-/* Writes a line to the log, if the owner has one. */
-void apo_operator_log(struct apo_model *model, const char *name, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
 /* tried: the operator that the client wants to be. */
 void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
 			     enum apo_checked result, const char *tried);

@@ -20,7 +20,7 @@
 #include "conversation/model/history.h"
 #include "conversation/model/history_ask.h"
 #include "conversation/model/messages.h"
-#include "conversation/model/operator.h"
+#include "conversation/model/audit.h"
 #include "conversation/model/replies.h"
 
 static void fail(struct apo_model *model, struct apo_client *client, const char *code,
@@ -167,7 +167,7 @@ static void say_redaction(struct apo_model *model, struct apo_client *client,
 	apo_say_to(model, client, &say);
 	model->figures.redactions++;
 	if (client->is_operator)
-		apo_operator_log(model, "redact", "%s in %s by %s", request->redaction->msgid,
+		apo_audit_note(model, "redact", "%s in %s by %s", request->redaction->msgid,
 				 request->target, client->nick);
 }
 

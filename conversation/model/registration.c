@@ -15,6 +15,7 @@
 #include "conversation/model/nickserv.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/server.h"
+#include "conversation/model/server_notices.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/user.h"
 #include "conversation/model/whowas.h"
@@ -30,6 +31,8 @@ static void welcome(struct apo_model *model, struct apo_client *client)
 	apo_client_registered(model, client);
 	apo_event_registered(model, client);
 	apo_client_source(client, source);
+	apo_server_notice(model, APO_NOTICE_CONNECTIONS, "connect: %s address=%s account=%s",
+			  source, client->address, client->account ? client->account : "*");
 	apo_stamp_write(started, model->started_ms);
 	apo_reply(model, client, RPL_WELCOME, config->network, source);
 	apo_reply(model, client, RPL_YOURHOST, config->server_name, config->version);

@@ -8,7 +8,7 @@
 #include "conversation/model/accounts.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/chanserv.h"
-#include "conversation/model/operator.h"
+#include "conversation/model/audit.h"
 #include "conversation/model/replies.h"
 
 /* The least time between two writes of the last use. */
@@ -238,7 +238,7 @@ static void replace_founder(struct apo_model *model, struct apo_channel *channel
 		if (access->modes & APO_MEMBERSHIP_OPERATOR)
 			strcpy(account, access->account);
 	}
-	apo_operator_log(model, "channel-founder-gone", "%s next=%s", channel->name,
+	apo_audit_note(model, "channel-founder-gone", "%s next=%s", channel->name,
 			 account[0] ? account : "(none)");
 	if (account[0])
 		apo_registry_set_founder(model, channel, account);
@@ -353,7 +353,7 @@ static void expire(struct apo_model *model, struct apo_channel *channel, int64_t
 	}
 	if (channel->registration->used_at_s > unused_since_s)
 		return;
-	apo_operator_log(model, "channel-expired", "%s founder=%s", channel->name,
+	apo_audit_note(model, "channel-expired", "%s founder=%s", channel->name,
 			 channel->registration->founder);
 	model->figures.channels_expired++;
 	apo_registry_remove(model, channel);

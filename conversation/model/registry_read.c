@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/registry.h"
@@ -89,6 +90,8 @@ static int read_record(struct apo_model *model, const struct apo_registry_record
 
 	if (record->kind == APO_REGISTRY_BAN)
 		return apo_ban_read(model, record);
+	if (record->kind == APO_REGISTRY_AUDIT)
+		return apo_audit_read(model, record);
 	if (record->kind == APO_REGISTRY_CHANNEL)
 		return read_channel(model, record);
 	channel = record->channel ? apo_channel_find(model, record->channel) : NULL;

@@ -86,7 +86,7 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 		return false;
 	if (*as && !apo_is_same(as, account))
 		return false;
-	if (!apo_throttle_is_open(model, client)) {
+	if (!apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS)) {
 		apo_event_login_refused(model, client, "SASL", account);
 		apo_standard_reply(model, client, "FAIL", "AUTHENTICATE", "TOO_MANY_TRIES",
 				   "Too many wrong passwords from your address; try again later");
@@ -152,7 +152,8 @@ void apo_on_authenticate(struct apo_model *model, struct apo_client *client,
 static bool is_right(struct apo_model *model, const struct apo_client *client,
 		     enum apo_checked result, const char *account)
 {
-	return result == APO_CHECKED_RIGHT && account && apo_throttle_is_open(model, client);
+	return result == APO_CHECKED_RIGHT && account &&
+	       apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS);
 }
 
 void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
@@ -164,7 +165,7 @@ void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, RPL_SASLSUCCESS);
 	} else {
 		if (result == APO_CHECKED_WRONG) {
-			apo_throttle_count(model, client);
+			apo_throttle_count(model, client, APO_THROTTLE_LOGINS);
 			apo_registration_count_wrong(model, client, "SASL", tried, "password");
 		}
 		apo_reply(model, client, ERR_SASLFAIL);

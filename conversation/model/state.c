@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conversation/model/accounts.h"
+#include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/caps.h"
 #include "conversation/model/clients.h"
@@ -191,6 +192,7 @@ static void serialize_all(struct apo_state *state)
 	apo_receipts_serialize(state);
 	apo_throttles_serialize(state);
 	apo_bans_serialize(state);
+	apo_audit_serialize(state);
 	apo_whowas_serialize(state);
 	serialize_command_counts(state);
 	serialize_figures(state);
@@ -266,5 +268,5 @@ _Static_assert(sizeof(struct apo_membership) == 128, "serialize the new member")
 _Static_assert(sizeof(struct apo_access) == 168, "serialize the new member");
 _Static_assert(sizeof(struct apo_channel_registration) == 136, "serialize the new member");
 _Static_assert(sizeof(struct apo_entry) == 40, "serialize the new member");
-_Static_assert(offsetof(struct apo_model, turn) == 11144, "serialize the new member");
+_Static_assert(offsetof(struct apo_model, turn) == 11696, "serialize the new member");
 #endif

@@ -7,6 +7,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/markers.h"
 #include "conversation/model/multiline.h"
+#include "conversation/model/server_notices.h"
 #include "conversation/model/state_private.h"
 
 #define TEXT_BYTES_MAX 512
@@ -103,6 +104,7 @@ static void serialize_members(struct apo_state *state, struct apo_client *client
 	serialize_flags(state, client);
 	serialize_caps(state, &client->caps);
 	apo_serializer_u8(serializer, &client->wrong_passwords);
+	apo_serializer_u8(serializer, &client->notices);
 	apo_serializer_text(serializer, &client->address, APO_HOST_BYTES_MAX);
 	apo_serializer_text(serializer, &client->host, APO_HOST_BYTES_MAX);
 	apo_serializer_text(serializer, &client->certificate, TEXT_BYTES_MAX);
@@ -128,8 +130,18 @@ static bool is_right(const struct apo_model *model, const struct apo_client *cli
 		return false;
 	if (client->account && !apo_is_word(client->account))
 		return false;
+	if (client->notices && (!client->is_operator || client->notices > APO_NOTICE_ALL))
+		return false;
 	return client->is_registered ? client->nick[0] && client->user[0]
 				     : client->registration != NULL;
+}
+
+static void read_notices(struct apo_model *model, struct apo_client *client)
+{
+	uint32_t kinds = client->notices;
+
+	client->notices = 0;
+	apo_notices_set(model, client, kinds);
 }
 
 static void read_client(struct apo_state *state, uint32_t ordinal)
@@ -147,6 +159,7 @@ static void read_client(struct apo_state *state, uint32_t ordinal)
 		client->ordinal = ordinal;
 		if (client->account && apo_account_attach(state->model, client) < 0)
 			state->serializer->ok = false;
+		read_notices(state->model, client);
 		rudp_timer_arm(&state->model->wheel, &client->timer, due_at_ns);
 		state->clients[ordinal] = client;
 	} else {

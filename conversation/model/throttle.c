@@ -9,6 +9,10 @@
 #include "conversation/irc/network.h"
 #include "conversation/model/state_private.h"
 
+/* Of one address. */
+#define REPORTS_MAX 5
+#define REPORTS_SPAN_NS (600 * RUDP_NS_PER_S)
+
 struct apo_throttle {
 	UT_hash_handle by_key;
 	struct rudp_list in_order; /* sorted by ends_at_ns */
@@ -66,68 +70,89 @@ uint64_t apo_throttle_network(const struct apo_client *client)
 	return number;
 }
 
-static void drop(struct apo_model *model, struct apo_throttle *throttle)
+struct limit {
+	unsigned tries_max;
+	int64_t span_ns;
+};
+
+static struct limit limit_of(const struct apo_model *model, enum apo_throttle_use use)
 {
-	HASH_DELETE(by_key, model->throttles, throttle);
+	switch (use) {
+	case APO_THROTTLE_LOGINS:
+		return (struct limit){model->config->login_tries_max, model->config->login_span_ns};
+	case APO_THROTTLE_REPORTS:
+		return (struct limit){REPORTS_MAX, REPORTS_SPAN_NS};
+	case APO_THROTTLE_USES:
+		break;
+	}
+	return (struct limit){0};
+}
+
+static void drop(struct apo_model *model, enum apo_throttle_use use, struct apo_throttle *throttle)
+{
+	HASH_DELETE(by_key, model->throttles[use], throttle);
 	rudp_list_remove(&throttle->in_order);
 	free(throttle);
 }
 
-static struct apo_throttle *first(const struct apo_model *model)
+static struct apo_throttle *first(const struct apo_model *model, enum apo_throttle_use use)
 {
-	return RUDP_LIST_OWNER(model->throttle_order.next, struct apo_throttle, in_order);
+	return RUDP_LIST_OWNER(model->throttle_order[use].next, struct apo_throttle, in_order);
 }
 
-static struct apo_throttle *find(struct apo_model *model, const struct apo_network *key)
+static struct apo_throttle *find(struct apo_model *model, enum apo_throttle_use use,
+				 const struct apo_network *key)
 {
 	struct apo_throttle *throttle;
 
-	HASH_FIND(by_key, model->throttles, key, sizeof *key, throttle);
+	HASH_FIND(by_key, model->throttles[use], key, sizeof *key, throttle);
 	return throttle;
 }
 
-static void drop_ended(struct apo_model *model)
+static void drop_ended(struct apo_model *model, enum apo_throttle_use use)
 {
-	while (!rudp_list_is_empty(&model->throttle_order) &&
-	       first(model)->ends_at_ns <= model->now_at_ns)
-		drop(model, first(model));
+	while (!rudp_list_is_empty(&model->throttle_order[use]) &&
+	       first(model, use)->ends_at_ns <= model->now_at_ns)
+		drop(model, use, first(model, use));
 }
 
 /* After those that end earlier. That is the end of the list, unless a new configuration has
  * shortened the span. */
-static void put_in_order(struct apo_model *model, struct apo_throttle *throttle)
+static void put_in_order(struct apo_model *model, enum apo_throttle_use use,
+			 struct apo_throttle *throttle)
 {
-	struct rudp_list *before = model->throttle_order.prev;
+	struct rudp_list *before = model->throttle_order[use].prev;
 
-	while (before != &model->throttle_order &&
+	while (before != &model->throttle_order[use] &&
 	       RUDP_LIST_OWNER(before, struct apo_throttle, in_order)->ends_at_ns >
 		       throttle->ends_at_ns)
 		before = before->prev;
 	rudp_list_append(before->next, &throttle->in_order);
 }
 
-static struct apo_throttle *add(struct apo_model *model, const struct apo_network *key,
-				int64_t ends_at_ns)
+static struct apo_throttle *add(struct apo_model *model, enum apo_throttle_use use,
+				const struct apo_network *key, int64_t ends_at_ns)
 {
 	bool rudp_table_add_failed = false;
 	struct apo_throttle *throttle = calloc(1, sizeof *throttle);
 
 	if (!throttle)
 		return NULL;
-	if (HASH_CNT(by_key, model->throttles) >= APO_THROTTLES_MAX)
-		drop(model, first(model));
+	if (HASH_CNT(by_key, model->throttles[use]) >= APO_THROTTLES_MAX)
+		drop(model, use, first(model, use));
 	throttle->key = *key;
-	HASH_ADD(by_key, model->throttles, key, sizeof *key, throttle);
+	HASH_ADD(by_key, model->throttles[use], key, sizeof *key, throttle);
 	if (rudp_table_add_failed) {
 		free(throttle);
 		return NULL;
 	}
 	throttle->ends_at_ns = ends_at_ns;
-	put_in_order(model, throttle);
+	put_in_order(model, use, throttle);
 	return throttle;
 }
 
-bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *client)
+bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *client,
+			  enum apo_throttle_use use)
 {
 	struct apo_network address;
 	const struct level *levels = levels_of(client->address, &address);
@@ -136,50 +161,56 @@ bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *clie
 	struct apo_network key;
 	unsigned i;
 
-	drop_ended(model);
+	drop_ended(model, use);
 	for (i = 0; i < LEVELS_MAX && levels[i].share > 0; i++) {
 		key = apo_network_around(&address, levels[i].prefix_bits);
-		throttle = find(model, &key);
-		tries_max = (uint64_t)model->config->login_tries_max * levels[i].share;
+		throttle = find(model, use, &key);
+		tries_max = (uint64_t)limit_of(model, use).tries_max * levels[i].share;
 		if (throttle && throttle->count >= tries_max)
 			return false;
 	}
 	return true;
 }
 
-static void count_one(struct apo_model *model, const struct apo_network *key)
+static void count_one(struct apo_model *model, enum apo_throttle_use use,
+		      const struct apo_network *key)
 {
-	struct apo_throttle *throttle = find(model, key);
+	struct apo_throttle *throttle = find(model, use, key);
 
 	if (!throttle)
-		throttle = add(model, key, model->now_at_ns + model->config->login_span_ns);
+		throttle = add(model, use, key, model->now_at_ns + limit_of(model, use).span_ns);
 	if (throttle && throttle->count < UINT_MAX)
 		throttle->count++;
 }
 
-void apo_throttle_count(struct apo_model *model, const struct apo_client *client)
+void apo_throttle_count(struct apo_model *model, const struct apo_client *client,
+			enum apo_throttle_use use)
 {
 	struct apo_network address;
 	const struct level *levels = levels_of(client->address, &address);
 	struct apo_network key;
 	unsigned i;
 
-	drop_ended(model);
+	drop_ended(model, use);
 	for (i = 0; i < LEVELS_MAX && levels[i].share > 0; i++) {
 		key = apo_network_around(&address, levels[i].prefix_bits);
-		count_one(model, &key);
+		count_one(model, use, &key);
 	}
 }
 
 void apo_throttles_forget(struct apo_model *model)
 {
-	while (!rudp_list_is_empty(&model->throttle_order))
-		drop(model, first(model));
+	enum apo_throttle_use use;
+
+	for (use = 0; use < APO_THROTTLE_USES; use++)
+		while (!rudp_list_is_empty(&model->throttle_order[use]))
+			drop(model, use, first(model, use));
 }
 
 /* ---- hand-over ---- */
 
-static void serialize_one(struct apo_state *state, struct apo_throttle *throttle, int64_t *last_ns)
+static void serialize_one(struct apo_state *state, enum apo_throttle_use use,
+			  struct apo_throttle *throttle, int64_t *last_ns)
 {
 	struct apo_network key;
 	int64_t ends_at_ns = 0;
@@ -195,29 +226,37 @@ static void serialize_one(struct apo_state *state, struct apo_throttle *throttle
 	apo_serializer_u32(state->serializer, &count);
 	if (!state->serializer->is_reading)
 		return;
-	throttle = find(state->model, &key);
+	throttle = find(state->model, use, &key);
 	apo_serializer_expect(state->serializer, !throttle && ends_at_ns >= *last_ns);
-	throttle = state->serializer->ok ? add(state->model, &key, ends_at_ns) : NULL;
+	throttle = state->serializer->ok ? add(state->model, use, &key, ends_at_ns) : NULL;
 	apo_serializer_expect(state->serializer, throttle != NULL);
 	if (throttle)
 		throttle->count = count;
 	*last_ns = ends_at_ns;
 }
 
-void apo_throttles_serialize(struct apo_state *state)
+static void serialize_use(struct apo_state *state, enum apo_throttle_use use)
 {
-	uint32_t count = HASH_CNT(by_key, state->model->throttles), i;
-	struct rudp_list *link = state->model->throttle_order.next;
+	uint32_t count = HASH_CNT(by_key, state->model->throttles[use]), i;
+	struct rudp_list *link = state->model->throttle_order[use].next;
 	int64_t last_ns = 0;
 
 	apo_serializer_count(state->serializer, &count, sizeof(struct apo_network) + 12);
 	apo_serializer_expect(state->serializer, count <= APO_THROTTLES_MAX);
 	for (i = 0; i < count && state->serializer->ok; i++) {
-		serialize_one(state,
+		serialize_one(state, use,
 			      state->serializer->is_reading
 				      ? NULL
 				      : RUDP_LIST_OWNER(link, struct apo_throttle, in_order),
 			      &last_ns);
 		link = state->serializer->is_reading ? link : link->next;
 	}
+}
+
+void apo_throttles_serialize(struct apo_state *state)
+{
+	enum apo_throttle_use use;
+
+	for (use = 0; use < APO_THROTTLE_USES; use++)
+		serialize_use(state, use);
 }

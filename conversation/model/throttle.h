@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * throttle - limits how often a network may try wrong passwords and register accounts.
+ * throttle - limits how often a network may try wrong passwords, register accounts, and send
+ * reports.
  *
  * Model    Each try counts for the address and for the networks around it: IPv6 /64, /56 and /48,
  *          IPv4 /32 and /24. The span (login_span_ns) of a network begins with its first try. In it
@@ -9,9 +10,9 @@
  *          tries at once gain nothing over tries one after the other. Clients over messaging have a
  *          name in place of an address, and choose it themselves: a name counts as an address, and
  *          all such clients together as one network.
- * Limits   APO_THROTTLES_MAX networks. At more, the network whose span ends first is forgotten and
- *          may try again. One /48 fills at most 2 * 16 * login_tries_max + 1 entries, one /24 about
- *          half of that.
+ * Limits   APO_THROTTLES_MAX networks for each use. At more, the network whose span ends first is
+ *          forgotten and may try again. One /48 fills at most 2 * 16 * login_tries_max + 1 entries,
+ *          one /24 about half of that.
  */
 #ifndef APO_THROTTLE_H
 #define APO_THROTTLE_H
@@ -26,9 +27,11 @@
 #define APO_THROTTLE_SHARE_24 16
 #define APO_THROTTLE_SHARE_PEERS 16
 
-bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *client);
+bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *client,
+			  enum apo_throttle_use use);
 /* Counts a try. It is not counted if memory is short. */
-void apo_throttle_count(struct apo_model *model, const struct apo_client *client);
+void apo_throttle_count(struct apo_model *model, const struct apo_client *client,
+			enum apo_throttle_use use);
 void apo_throttles_forget(struct apo_model *model);
 
 /* A number for the widest network of the client, its /48 or /24: equal for clients of the same

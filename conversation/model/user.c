@@ -9,6 +9,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/server_notices.h"
 #include "conversation/model/channel_queries.h"
 
 void apo_on_away(struct apo_model *model, struct apo_client *client,
@@ -72,7 +73,7 @@ void apo_on_setname(struct apo_model *model, struct apo_client *client,
 
 static void tell_own_modes(struct apo_model *model, struct apo_client *client)
 {
-	char modes[6] = "+";
+	char modes[7] = "+";
 	size_t len = 1;
 
 	if (client->is_bot)
@@ -81,10 +82,25 @@ static void tell_own_modes(struct apo_model *model, struct apo_client *client)
 		modes[len++] = 'i';
 	if (client->is_operator)
 		modes[len++] = 'o';
+	if (client->notices)
+		modes[len++] = 's';
 	if (client->hears_wallops)
 		modes[len++] = 'w';
 	modes[len] = '\0';
 	apo_reply(model, client, RPL_UMODEIS, modes);
+}
+
+/* Server notices are for operators. letters NULL: none are given. */
+static bool change_notices(struct apo_model *model, struct apo_client *client, bool is_adding,
+			   const char *letters)
+{
+	bool had_any = client->notices != 0;
+
+	if (is_adding && client->is_operator)
+		apo_notices_change(model, client, letters);
+	else if (!is_adding)
+		apo_notices_set(model, client, 0);
+	return (client->notices != 0) != had_any;
 }
 
 /* Returns true if the mode has changed. +o is ignored: only OPER makes an operator. */
@@ -106,6 +122,7 @@ static bool change_own(struct apo_model *model, struct apo_client *client, char 
 	}
 	if (letter == 'o' && !is_adding && client->is_operator) {
 		client->is_operator = false;
+		apo_notices_set(model, client, 0);
 		model->figures.operators--;
 		model->calls->set_operator(model->of, client->peer, false);
 		return true;
@@ -113,7 +130,8 @@ static bool change_own(struct apo_model *model, struct apo_client *client, char 
 	return false;
 }
 
-static void change_self(struct apo_model *model, struct apo_client *client, const char *modes)
+static void change_self(struct apo_model *model, struct apo_client *client, const char *modes,
+			const char *parameter)
 {
 	char said[2 * APO_BODY_BYTES_MAX], said_sign = '\0', sign = '+';
 	bool is_unknown = false;
@@ -125,7 +143,8 @@ static void change_self(struct apo_model *model, struct apo_client *client, cons
 			sign = *modes;
 		} else if (!strchr(APO_USER_MODES, *modes)) {
 			is_unknown = true;
-		} else if (change_own(model, client, *modes, sign == '+')) {
+		} else if (*modes == 's' ? change_notices(model, client, sign == '+', parameter)
+					 : change_own(model, client, *modes, sign == '+')) {
 			if (sign != said_sign)
 				said[len++] = said_sign = sign;
 			said[len++] = *modes;
@@ -143,10 +162,11 @@ static void change_self(struct apo_model *model, struct apo_client *client, cons
 		apo_reply(model, client, ERR_UMODEUNKNOWNFLAG);
 }
 
-void apo_own_modes(struct apo_model *model, struct apo_client *client, const char *modes)
+void apo_own_modes(struct apo_model *model, struct apo_client *client, const char *modes,
+		   const char *parameter)
 {
 	if (modes)
-		change_self(model, client, modes);
+		change_self(model, client, modes, parameter);
 	else
 		tell_own_modes(model, client);
 }

@@ -5,9 +5,11 @@
 
 #include "conversation/model/model_private.h"
 
-#define APO_USER_MODES "Biow"
+#define APO_USER_MODES "Biosw"
 
-/* MODE of the client's own nick: APO_USER_MODES. modes NULL: shows the current ones. */
-void apo_own_modes(struct apo_model *model, struct apo_client *client, const char *modes);
+/* MODE of the client's own nick: APO_USER_MODES. modes NULL: shows the current ones. parameter: of mode
+ * s; NULL: none. */
+void apo_own_modes(struct apo_model *model, struct apo_client *client, const char *modes,
+		   const char *parameter);
 
 #endif

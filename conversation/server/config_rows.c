@@ -118,6 +118,10 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("channels", "access", model.access_max, 1, UINT_MAX),
 	ROW_SPAN("channels", "expiry", model.channel_expiry_ns, 0, 100 * YEAR_NS),
 
+	ROW_COUNT("audit", "entries", model.audit_max, 0, UINT_MAX),
+	ROW_COUNT("audit", "reports", model.reports_max, 0, UINT_MAX),
+	ROW_SPAN("audit", "age", model.audit_age_ns, 60000, 100 * YEAR_NS),
+
 	ROW("flood", "burst", APO_CONFIG_BURST, flood_burst_ms, 0, 3600 * RUDP_NS_PER_S),
 
 	ROW("cloak", "enabled", APO_CONFIG_BOOLEAN, is_cloaked, 0, 0),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -214,12 +215,13 @@ static int begin_writing(struct apo_history_thread *history_thread)
 
 /* ---- answering ---- */
 
+/* Without an answer the client's next lines would wait for ever, so it waits for memory. */
 static struct apo_history_mail *mail_new(const struct apo_record_asked *record)
 {
-	struct apo_history_mail *mail = calloc(1, sizeof *mail);
+	struct apo_history_mail *mail;
 
-	if (!mail)
-		return NULL;
+	while (!(mail = calloc(1, sizeof *mail)))
+		(void)sched_yield();
 	mail->mail.kind = APO_MAIL_HISTORY;
 	mail->ticket = record->ticket;
 	mail->asked = APO_ASKED_FAILED;
@@ -263,8 +265,6 @@ static void answer(struct apo_history_thread *history_thread, const struct apo_r
 	struct apo_question question = question_in(record);
 	struct apo_history_mail *mail = mail_new(record);
 
-	if (!mail)
-		return;
 	/* Outside a transaction, unwritten records may contain parts: then no page is shown. */
 	if (question.way != APO_HISTORY_REDACT && !history_thread->has_lost_parts &&
 	    (history_thread->is_writing || history_thread->unwritten_count == 0))
@@ -283,8 +283,6 @@ static int redact(struct apo_history_thread *history_thread, const struct apo_re
 	struct apo_history_mail *mail = mail_new(record);
 	int error = 0;
 
-	if (!mail)
-		return 0;
 	if (!history_thread->has_lost_parts)
 		error = apo_history_redact(history_thread->history, &question, &mail->asked);
 	if (error < 0)

@@ -147,8 +147,8 @@ static int load_record(void *of, const struct apo_registry_record *record)
 	loading->count += error == 0 && record->kind == APO_REGISTRY_CHANNEL;
 	if (error == -EINVAL)
 		rudp_log(RUDP_LOG_WARN, "ignored in the store %s=%s",
-			 record->kind == APO_REGISTRY_BAN ? "ban" : "channel",
-			 record->kind == APO_REGISTRY_BAN ? record->name : record->channel);
+			 record->channel ? "channel" : "entry",
+			 record->channel ? record->channel : record->name);
 	return error == -ENOMEM ? error : 0;
 }
 

@@ -74,6 +74,17 @@ const struct apo_backup_kind apo_backup_kinds[] = {
 	  {"set_at_s", "set_at_s", APO_BACKUP_SECONDS, false},
 	  {"ends_at_s", "ends_at_s", APO_BACKUP_SECONDS, false}}},
 
+	{"audit",
+	 "audit",
+	 "audit ORDER BY number",
+	 {"INSERT INTO audit (number, is_open, at_s, action, text) VALUES (?1, ?2, ?3, ?4, ?5)"},
+	 "",
+	 {{"number", "number", APO_BACKUP_POSITION, false},
+	  {"open", "is_open", APO_BACKUP_FLAG, false},
+	  {"at_s", "at_s", APO_BACKUP_SECONDS, false},
+	  {"action", "action", APO_BACKUP_WORD, false},
+	  {"text", "text", APO_BACKUP_TEXT, false}}},
+
 	{"message",
 	 "messages",
 	 "messages JOIN buffers ON buffers.id = buffer LEFT JOIN accounts AS a ON a.id = account_a "

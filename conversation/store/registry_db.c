@@ -44,6 +44,11 @@
 		   "set_by = ?3, reason = ?4, set_at_s = ?5, ends_at_s = ?6")                      \
 	X(BAN_DROP, "DELETE FROM bans WHERE kind = ?1 AND target = ?2")                            \
 	X(BANS, "SELECT kind, target, set_by, reason, set_at_s, ends_at_s FROM bans ORDER BY id")  \
+	X(AUDIT_SET,                                                                               \
+	  "INSERT INTO audit (action, text, number, at_s, is_open) "                               \
+	  "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (number) DO UPDATE SET is_open = ?5")           \
+	X(AUDIT_DROP, "DELETE FROM audit WHERE number = ?1")                                       \
+	X(AUDIT, "SELECT number, is_open, at_s, action, text FROM audit ORDER BY number")          \
 	X(CHANNELS, "SELECT folded, channels.name, accounts.name, modes, key, topic, topic_by, "   \
 		    "user_limit, registered_at_s, created_at_s, used_at_s, topic_at_s "            \
 		    "FROM channels LEFT JOIN accounts ON accounts.id = founder "                   \
@@ -176,6 +181,23 @@ static int drop_ban(struct apo_registry_db *registry, const struct apo_registry_
 	return run(registry, BAN_DROP);
 }
 
+static int set_audit(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	const char *const texts[] = {record->name, record->reason};
+	const int64_t numbers[] = {record->number, record->set_at_s,
+				   strcmp(record->list, "open") == 0};
+
+	bind_texts(registry->statements[AUDIT_SET], 2, texts);
+	bind_numbers(registry->statements[AUDIT_SET], 3, 3, numbers);
+	return run(registry, AUDIT_SET);
+}
+
+static int drop_audit(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	bind_numbers(registry->statements[AUDIT_DROP], 1, 1, &record->number);
+	return run(registry, AUDIT_DROP);
+}
+
 int apo_registry_db_write(struct apo_registry_db *registry,
 			  const struct apo_registry_record *record)
 {
@@ -192,6 +214,10 @@ int apo_registry_db_write(struct apo_registry_db *registry,
 		return set_ban(registry, record);
 	case APO_REGISTRY_BAN_GONE:
 		return drop_ban(registry, record);
+	case APO_REGISTRY_AUDIT:
+		return set_audit(registry, record);
+	case APO_REGISTRY_AUDIT_GONE:
+		return drop_audit(registry, record);
 	}
 	return -EINVAL;
 }
@@ -263,6 +289,22 @@ static int read_ban(struct apo_registry_db *registry, sqlite3_stmt *statement,
 									: -ENOMEM;
 }
 
+static int read_audit(struct apo_registry_db *registry, sqlite3_stmt *statement,
+		      apo_tell_record *tell, void *of)
+{
+	struct apo_registry_record record = {
+		.kind = APO_REGISTRY_AUDIT,
+		.number = sqlite3_column_int64(statement, 0),
+		.list = sqlite3_column_int64(statement, 1) ? "open" : "closed",
+		.set_at_s = sqlite3_column_int64(statement, 2),
+		.name = column(statement, 3),
+		.reason = column(statement, 4),
+	};
+
+	(void)registry;
+	return record.name && record.reason ? tell(of, &record) : -ENOMEM;
+}
+
 /* One row of a statement. */
 typedef int read_row(struct apo_registry_db *registry, sqlite3_stmt *statement,
 		     apo_tell_record *tell, void *of);
@@ -285,6 +327,8 @@ int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell
 {
 	int error = read_rows(registry, BANS, read_ban, tell, of);
 
+	if (error == 0)
+		error = read_rows(registry, AUDIT, read_audit, tell, of);
 	return error ? error : read_rows(registry, CHANNELS, read_channel, tell, of);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registry_db - keeps registered channels and bans in the chat server's database: a connection of its
- * own, so that changes need not wait for passwords or for history.
+ * registry_db - keeps registered channels, bans and the audit log in the chat server's database: a
+ * connection of its own, so that changes need not wait for passwords or for history.
  *
  * Model    Records are written in transactions, and read once at the start of the server. Founders
  *          and accounts of lists are kept by the ids of their accounts: an account that is removed
@@ -36,9 +36,9 @@ void apo_registry_db_roll_back(struct apo_registry_db *registry);
 
 /* Is called for a record; strings are valid during the call. A negative value ends the reading. */
 typedef int apo_tell_record(void *of, const struct apo_registry_record *record);
-/* Calls tell for each ban, and for each channel, followed by its entries in the order in which they
- * were added. The founder is NULL if its account was removed; accounts that were removed are left
- * out. Returns 0, -ENOMEM, -EIO, or what tell returned. */
+/* Calls tell for each ban, each entry of the audit log, and each channel, followed by its entries in
+ * the order in which they were added. The founder is NULL if its account was removed; accounts that
+ * were removed are left out. Returns 0, -ENOMEM, -EIO, or what tell returned. */
 int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell, void *of);
 
 #endif

@@ -112,6 +112,15 @@ static const char *const steps[APO_STORE_VERSION] = {
 	"  ends_at_s INTEGER NOT NULL,"
 	"  UNIQUE (kind, target)"
 	") STRICT",
+
+	/* The audit log. is_open: a report that nobody has closed. */
+	"CREATE TABLE audit ("
+	"  number INTEGER PRIMARY KEY,"
+	"  is_open INTEGER NOT NULL,"
+	"  at_s INTEGER NOT NULL,"
+	"  action TEXT NOT NULL,"
+	"  text TEXT NOT NULL"
+	") STRICT",
 };
 
 /* ---- helpers ---- */

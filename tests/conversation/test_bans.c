@@ -12,18 +12,17 @@
 #define HOUR_NS (3600 * RUDP_NS_PER_S)
 
 static struct fixture w;
-static char kept[400]; /* the last record */
+static char kept[400]; /* the last record of a ban */
 
 static void on_record(void *of, const struct apo_registry_record *record)
 {
 	(void)of;
+	if (record->kind != APO_REGISTRY_BAN && record->kind != APO_REGISTRY_BAN_GONE)
+		return;
 	snprintf(kept, sizeof kept, "%s %s %s %s %s %ld %ld",
-		 record->kind == APO_REGISTRY_BAN        ? "ban"
-		 : record->kind == APO_REGISTRY_BAN_GONE ? "gone"
-							 : "other",
-		 record->list, record->name, record->by ? record->by : "-",
-		 record->reason ? record->reason : "-", (long)record->set_at_s,
-		 (long)record->ends_at_s);
+		 record->kind == APO_REGISTRY_BAN ? "ban" : "gone", record->list, record->name,
+		 record->by ? record->by : "-", record->reason ? record->reason : "-",
+		 (long)record->set_at_s, (long)record->ends_at_s);
 }
 
 /* root (client 0) is an operator. */

@@ -10,7 +10,7 @@
 #define DAY_NS (86400 * RUDP_NS_PER_S)
 
 static struct fixture w;
-static char kept[4096]; /* one line for each record */
+static char kept[4096]; /* one line for each record of a channel */
 
 static const char *or_dash(const char *text)
 {
@@ -23,6 +23,8 @@ static void on_record(void *of, const struct apo_registry_record *record)
 	size_t len = strlen(kept);
 
 	(void)of;
+	if (record->kind > APO_REGISTRY_ENTRY_GONE)
+		return;
 	snprintf(kept + len, sizeof kept - len, "%s %s %s %s %s %s %s %s\n", kinds[record->kind],
 		 record->channel, or_dash(record->list), or_dash(record->name), or_dash(record->by),
 		 or_dash(record->modes), or_dash(record->key), or_dash(record->topic));

@@ -29,7 +29,7 @@ Test(help, help_knows_every_command)
 	fixture_say(&w, 0, "HELP");
 	HEARS(&w, 0, ":irc.example 704 dan * :HELP <command or topic>");
 	HEARS(&w, 0, ":irc.example 705 dan * :The commands of this server:");
-	HEARS_LIKE(&w, 0, ":irc.example 705 dan * :ADMIN AUTHENTICATE AWAY BATCH *");
+	HEARS_LIKE(&w, 0, ":irc.example 705 dan * :ADMIN AUDIT AUTHENTICATE AWAY BATCH *");
 	fixture_forget(&w);
 	for (i = 0; i < apo_command_count; i++) {
 		fixture_say(&w, 0, "HELP %s", apo_commands[i].name);

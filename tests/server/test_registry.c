@@ -82,6 +82,10 @@ static int note(void *of, const struct apo_registry_record *record)
 		snprintf(read_text + len, sizeof read_text - len, "%s by %s +%s %u [%s]; ",
 			 record->name, record->by ? record->by : "nobody", record->modes,
 			 record->limit, record->topic ? record->topic : "");
+	else if (record->kind == APO_REGISTRY_AUDIT)
+		snprintf(read_text + len, sizeof read_text - len, "%ld %s %s %ld [%s]; ",
+			 (long)record->number, record->list, record->name, (long)record->set_at_s,
+			 record->reason);
 	else if (record->kind == APO_REGISTRY_BAN)
 		snprintf(read_text + len, sizeof read_text - len, "%s %s by %s %ld to %ld [%s]; ",
 			 record->list, record->name, record->by, (long)record->set_at_s,
@@ -175,6 +179,30 @@ Test(registry, bans_are_read_before_channels)
 	write_record(gone);
 	reads("d 192.0.2.0/24 by root 6 to 7 [no]; k spam by root 6 to 7 [no]; "
 	      "#a by dan +nt 7 []; ");
+}
+
+static struct apo_registry_record audit(int64_t number, const char *list)
+{
+	return (struct apo_registry_record){.kind = APO_REGISTRY_AUDIT,
+					    .number = number,
+					    .list = list,
+					    .name = "report",
+					    .reason = "why",
+					    .set_at_s = 8};
+}
+
+Test(registry, audit_log)
+{
+	struct apo_registry_record gone = audit(2, "closed");
+
+	write_record(audit(2, "closed"));
+	write_record(audit(10, "open"));
+	write_record(audit(3, "open"));
+	write_record(audit(3, "closed"));
+	reads("2 closed report 8 [why]; 3 closed report 8 [why]; 10 open report 8 [why]; ");
+	gone.kind = APO_REGISTRY_AUDIT_GONE;
+	write_record(gone);
+	reads("3 closed report 8 [why]; 10 open report 8 [why]; ");
 }
 
 static void keep(struct apo_registry_record record)
