@@ -458,7 +458,8 @@ void rudp_app_note_failure(struct rudp_engine *engine, const struct rudp_app *ap
 /* The peer may reset for good reasons: after the handshake only silence is recorded. */
 static void note_end(struct rudp_engine *engine, const struct rudp_app *app, int error)
 {
-	enum rudp_failure_cause cause = rudp_failure_cause_of(error);
+	enum rudp_failure_cause cause = app->race.is_identity_refused ? RUDP_FAILURE_IDENTITY
+								       : rudp_failure_cause_of(error);
 
 	if (app->stage == RUDP_APP_CONNECTING && app->race.reported_error == error)
 		return;

@@ -130,30 +130,59 @@ static bool has_address(const struct rudp_authorized_key *key, const struct rudp
 	return key->network_count == 0;
 }
 
-static enum rudp_authorization check_line(const struct rudp_authorized_key *key, uint16_t port,
-					  const struct rudp_addr *from, int64_t now_s)
+static bool has_group(const struct rudp_authorized_key *key, const char *group, size_t len)
 {
+	for (unsigned i = 0; i < key->group_count; i++)
+		if (strlen(key->groups[i]) == len && memcmp(key->groups[i], group, len) == 0)
+			return true;
+	return false;
+}
+
+/* who: names and groups, separated by commas; NULL: everybody. */
+static bool is_one_of(const struct rudp_authorized_key *key, const char *who)
+{
+	while (who) {
+		size_t len = strcspn(who, ",");
+		bool is_this = who[0] == '@' ? has_group(key, who + 1, len - 1)
+					     : strlen(key->name) == len &&
+						       memcmp(key->name, who, len) == 0;
+
+		if (is_this)
+			return true;
+		if (!who[len])
+			return false;
+		who += len + 1;
+	}
+	return true;
+}
+
+static enum rudp_authorization check_line(const struct rudp_authorized_key *key, uint16_t port,
+					  const struct rudp_addr *from, int64_t now_s,
+					  const char *who)
+{
+	if (key->is_revoked)
+		return RUDP_AUTHORIZATION_REVOKED;
 	if (now_s >= key->expires_s)
 		return RUDP_AUTHORIZATION_EXPIRED;
 	if (!has_port(key, port))
 		return RUDP_AUTHORIZATION_WRONG_PORT;
-	return has_address(key, from) ? RUDP_AUTHORIZATION_OK : RUDP_AUTHORIZATION_WRONG_ADDRESS;
+	if (!has_address(key, from))
+		return RUDP_AUTHORIZATION_WRONG_ADDRESS;
+	return is_one_of(key, who) ? RUDP_AUTHORIZATION_OK : RUDP_AUTHORIZATION_NOT_MEMBER;
 }
 
 enum rudp_authorization rudp_authorized_keys_check(const struct rudp_authorized_keys *keys,
 						   const uint8_t public_key[RUDP_IDENTITY_BYTES],
 						   uint16_t listen_port,
 						   const struct rudp_addr *from, int64_t now_s,
-						   const char **name)
+						   const char *who, const char **name)
 {
 	const struct rudp_authorized_key *end, *first = lines_of(keys, public_key, &end);
 	enum rudp_authorization found = RUDP_AUTHORIZATION_UNKNOWN;
 	const char *by = NULL;
 
 	for (const struct rudp_authorized_key *at = first; at < end; at++) {
-		enum rudp_authorization now = at->is_revoked
-						      ? RUDP_AUTHORIZATION_REVOKED
-						      : check_line(at, listen_port, from, now_s);
+		enum rudp_authorization now = check_line(at, listen_port, from, now_s, who);
 
 		if (now != RUDP_AUTHORIZATION_REVOKED && found == RUDP_AUTHORIZATION_OK)
 			continue;
@@ -167,24 +196,26 @@ enum rudp_authorization rudp_authorized_keys_check(const struct rudp_authorized_
 	return found;
 }
 
-static bool has_group(const struct rudp_authorized_key *key, const char *group)
-{
-	for (unsigned i = 0; i < key->group_count; i++)
-		if (strcmp(key->groups[i], group) == 0)
-			return true;
-	return false;
-}
-
-bool rudp_authorized_keys_has_member(const struct rudp_authorized_keys *keys,
-				     const uint8_t public_key[RUDP_IDENTITY_BYTES],
-				     const char *who)
+bool rudp_authorized_keys_is_revoked(const struct rudp_authorized_keys *keys,
+				     const uint8_t public_key[RUDP_IDENTITY_BYTES])
 {
 	const struct rudp_authorized_key *end, *at = lines_of(keys, public_key, &end);
 
 	for (; at < end; at++)
-		if (who[0] == '@' ? has_group(at, who + 1) : strcmp(at->name, who) == 0)
+		if (at->is_revoked)
 			return true;
 	return false;
+}
+
+const char *rudp_authorized_keys_name(const struct rudp_authorized_keys *keys,
+				      const uint8_t public_key[RUDP_IDENTITY_BYTES])
+{
+	const struct rudp_authorized_key *end, *at = lines_of(keys, public_key, &end);
+
+	for (; at < end; at++)
+		if (at->name[0])
+			return at->name;
+	return NULL;
 }
 
 bool rudp_authorized_keys_line(const struct rudp_authorized_keys *keys, unsigned index,

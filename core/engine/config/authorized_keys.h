@@ -43,7 +43,8 @@
 	X(REVOKED, "is revoked")                                                                   \
 	X(EXPIRED, "has expired")                                                                  \
 	X(WRONG_PORT, "is not authorized for this port (listen=)")                                 \
-	X(WRONG_ADDRESS, "is not authorized from this address (from=)")
+	X(WRONG_ADDRESS, "is not authorized from this address (from=)")                            \
+	X(NOT_MEMBER, "is not allowed by the rule for this listener (allow)")
 
 #define RUDP_AUTHORIZATION_ENUM(name, text) RUDP_AUTHORIZATION_##name,
 enum rudp_authorization { RUDP_AUTHORIZATIONS(RUDP_AUTHORIZATION_ENUM) RUDP_AUTHORIZATION_COUNT };
@@ -71,7 +72,8 @@ void rudp_authorized_keys_fini(struct rudp_authorized_keys *keys);
 
 /*
  * Whether a peer that has proved a key may connect to a port of this host from an address at the
- * Unix time now_s. keys: NULL means none.
+ * Unix time now_s. keys: NULL means none. who: names, and groups with a @, separated by commas, of
+ * which the line must have one; NULL: any line will do.
  *
  * Returns  OK; else the reason of the last line with this key. *name, if name is not NULL, becomes
  *          the name in the line that decided, or NULL if there is none. It is valid as long as keys
@@ -81,15 +83,14 @@ enum rudp_authorization rudp_authorized_keys_check(const struct rudp_authorized_
 						   const uint8_t public_key[RUDP_IDENTITY_BYTES],
 						   uint16_t listen_port,
 						   const struct rudp_addr *from, int64_t now_s,
-						   const char **name);
+						   const char *who, const char **name);
 const char *rudp_authorization_text(enum rudp_authorization authorization);
-/*
- * Whether a line for this key has this name or, if who begins with @, this group. Conditions of
- * lines are not checked.
- */
-bool rudp_authorized_keys_has_member(const struct rudp_authorized_keys *keys,
-				     const uint8_t public_key[RUDP_IDENTITY_BYTES],
-				     const char *who);
+/* keys: NULL means none. */
+bool rudp_authorized_keys_is_revoked(const struct rudp_authorized_keys *keys,
+				     const uint8_t public_key[RUDP_IDENTITY_BYTES]);
+/* The name in the first line with this key that has one; NULL: none. */
+const char *rudp_authorized_keys_name(const struct rudp_authorized_keys *keys,
+				      const uint8_t public_key[RUDP_IDENTITY_BYTES]);
 /*
  * Whether text is a name, or a group if it begins with @. Characters are letters, digits and any of
  * "._@+-"; the first is a letter, a digit or _.

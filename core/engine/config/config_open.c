@@ -5,27 +5,33 @@
 #include <fcntl.h>
 #include <stddef.h>
 
-static int (*opener)(const char *path);
+static int (*opener)(const char *path, bool append);
 
-int rudp_config_open(const char *path)
+static int open_file(const char *path, bool append)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int flags = append ? O_RDWR | O_APPEND | O_CREAT : O_RDONLY;
+	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 
 	if (fd >= 0 || errno != EACCES || !opener)
 		return fd;
-	fd = opener(path);
+	fd = opener(path, append);
 	if (fd >= 0)
 		return fd;
 	errno = -fd;
 	return -1;
 }
 
-int rudp_config_open_append(const char *path)
+int rudp_config_open(const char *path)
 {
-	return open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	return open_file(path, false);
 }
 
-void rudp_config_open_by(int (*other)(const char *path))
+int rudp_config_open_append(const char *path)
+{
+	return open_file(path, true);
+}
+
+void rudp_config_open_by(int (*other)(const char *path, bool append))
 {
 	opener = other;
 }

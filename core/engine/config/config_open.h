@@ -8,6 +8,8 @@
 #ifndef RUDP_ENGINE_CONFIG_OPEN_H
 #define RUDP_ENGINE_CONFIG_OPEN_H
 
+#include <stdbool.h>
+
 /*
  * Opens a file or directory for reading, with O_NONBLOCK: opening a FIFO must not block the caller.
  *
@@ -19,9 +21,9 @@ int rudp_config_open(const char *path);
 int rudp_config_open_append(const char *path);
 
 /*
- * Sets the function that opens files for reading for which open(2) fails with EACCES. It returns a
- * descriptor or -errno. NULL: none.
+ * Sets the function that opens files for which open(2) fails with EACCES: for reading, or as
+ * rudp_config_open_append() does. It returns a descriptor or -errno. NULL: none.
  */
-void rudp_config_open_by(int (*other)(const char *path));
+void rudp_config_open_by(int (*other)(const char *path, bool append));
 
 #endif

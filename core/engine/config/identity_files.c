@@ -153,8 +153,8 @@ static bool read_file(struct rudp_identity_files *files, enum rudp_identity_file
 		file == RUDP_FILE_IDENTITY ? RUDP_KEY_FILE_SECRET : RUDP_KEY_FILE_PUBLIC;
 	const char *path = place->paths[place->index];
 	struct content content = {.identity = NULL};
-	char *bytes;
-	size_t len;
+	char *bytes = NULL;
+	size_t len = 0;
 	int rc = rudp_key_content_read(&bytes, &len, path, kind, bytes_max[file], text);
 	bool ok;
 
@@ -207,7 +207,8 @@ static bool on_vanished(struct rudp_identity_files *files, enum rudp_identity_fi
 
 	if (file != RUDP_FILE_AUTHORIZED_KEYS) {
 		snprintf(text, RUDP_KEY_TEXT_SIZE,
-			 "%.200s: has disappeared; what it said stays in force until the engine ends",
+			 "%.200s: there is no such file any more; what was in force stays so until the "
+			 "engine ends",
 			 path);
 		return false;
 	}
@@ -216,7 +217,7 @@ static bool on_vanished(struct rudp_identity_files *files, enum rudp_identity_fi
 		put_in_force(files, file, &(const struct content){.authorized_keys = nobody});
 	else if (files->authorized_keys)
 		rudp_authorized_keys_fini(files->authorized_keys);
-	snprintf(text, RUDP_KEY_TEXT_SIZE, "%.200s: has disappeared; nobody is authorized", path);
+	snprintf(text, RUDP_KEY_TEXT_SIZE, "%.200s: there is no such file any more; nobody is authorized", path);
 	return true;
 }
 

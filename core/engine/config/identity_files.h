@@ -60,6 +60,8 @@ struct rudp_identity_files {
 	struct rudp_known_hosts *known_hosts;         /* NULL: no host is known */
 	struct rudp_authorized_keys *authorized_keys; /* NULL: there is no such file */
 	struct rudp_identity_place places[RUDP_IDENTITY_FILE_COUNT];
+	struct rudp_identity_place defaults[RUDP_IDENTITY_FILE_COUNT];
+	char home[RUDP_KEY_PATH_SIZE];     /* that "~" means; empty: not known */
 	struct rudp_unsaved_host *unsaved; /* known hosts that could not be written */
 	unsigned unsaved_count;
 };
@@ -74,6 +76,15 @@ struct rudp_identity_files {
 bool rudp_identity_files_place(struct rudp_identity_files *files, char *(*get)(const char *name),
 			       const char *const named[RUDP_IDENTITY_FILE_COUNT], uint32_t uid,
 			       char text[RUDP_KEY_TEXT_SIZE]);
+/*
+ * Changes the paths to those that rudp.conf sets now. What is in force stays in force until the next
+ * _watch(), which reads the files at the new paths.
+ *
+ * Returns  false: text says why, and the paths are as before.
+ */
+bool rudp_identity_files_replace(struct rudp_identity_files *files,
+				 const char *const named[RUDP_IDENTITY_FILE_COUNT],
+				 char text[RUDP_KEY_TEXT_SIZE]);
 /*
  * Reads all files. Call it once, after _place().
  *

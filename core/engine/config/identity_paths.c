@@ -85,29 +85,82 @@ static bool add_defaults(struct rudp_identity_place *place, char *(*get)(const c
 	return uid != 0 || add(place, SYSTEM_DIRECTORY, "/", file, text);
 }
 
-static bool find(struct rudp_identity_place *place, enum rudp_identity_file file,
-		 char *(*get)(const char *name), const char *set, uint32_t uid, char *text)
+/* The place of a file that no variable names. set: of rudp.conf; NULL: none. */
+static bool find(const struct rudp_identity_files *files, enum rudp_identity_file file,
+		 const char *set, struct rudp_identity_place *place, char *text)
 {
-	const char *variable = get(names[file].variable);
-
-	if (variable && *variable) {
-		place->named_by = names[file].variable;
-		return add_variable(place, variable, text);
-	}
 	if (set) {
-		place->named_by = names[file].setting;
-		return add_setting(place, set, get("HOME"), text);
+		*place = (struct rudp_identity_place){.named_by = names[file].setting};
+		return add_setting(place, set, files->home, text);
 	}
-	return add_defaults(place, get, names[file].file, uid, text);
+	*place = files->defaults[file];
+	return true;
+}
+
+static bool is_by_variable(const struct rudp_identity_place *place, enum rudp_identity_file file)
+{
+	return place->named_by == names[file].variable;
 }
 
 bool rudp_identity_files_place(struct rudp_identity_files *files, char *(*get)(const char *name),
 			       const char *const named[RUDP_IDENTITY_FILE_COUNT], uint32_t uid,
 			       char text[RUDP_KEY_TEXT_SIZE])
 {
-	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++)
-		if (!find(&files->places[i], i, get, named ? named[i] : NULL, uid, text))
+	const char *home = get("HOME");
+
+	if (home && strlen(home) < sizeof files->home)
+		strcpy(files->home, home);
+	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++) {
+		const char *variable = get(names[i].variable);
+		bool ok;
+
+		if (!add_defaults(&files->defaults[i], get, names[i].file, uid, text))
 			return false;
+		if (variable && *variable) {
+			files->places[i].named_by = names[i].variable;
+			ok = add_variable(&files->places[i], variable, text);
+		} else {
+			ok = find(files, i, named ? named[i] : NULL, &files->places[i], text);
+		}
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool has_same_paths(const struct rudp_identity_place *a, const struct rudp_identity_place *b)
+{
+	bool same = a->count == b->count && a->named_by == b->named_by;
+
+	for (unsigned i = 0; same && i < a->count; i++)
+		same = strcmp(a->paths[i], b->paths[i]) == 0;
+	return same;
+}
+
+/* Without a stamp the file counts as changed. A file that is named should exist. */
+static void move_to(struct rudp_identity_place *place, const struct rudp_identity_place *to)
+{
+	bool should_exist = place->index < place->count || to->named_by;
+
+	*place = *to;
+	place->index = should_exist ? 0 : to->count;
+	place->stamp = (struct rudp_file_stamp){.inode = 0};
+}
+
+bool rudp_identity_files_replace(struct rudp_identity_files *files,
+				 const char *const named[RUDP_IDENTITY_FILE_COUNT],
+				 char text[RUDP_KEY_TEXT_SIZE])
+{
+	struct rudp_identity_place places[RUDP_IDENTITY_FILE_COUNT];
+
+	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++)
+		if (!is_by_variable(&files->places[i], i) &&
+		    !find(files, i, named[i], &places[i], text))
+			return false;
+	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++)
+		if (!is_by_variable(&files->places[i], i) &&
+		    !has_same_paths(&files->places[i], &places[i]))
+			move_to(&files->places[i], &places[i]);
 	return true;
 }
 

@@ -62,6 +62,8 @@ static bool decide_by(const struct rudp_policy_source *source,
 			continue;
 		*decision = (struct rudp_decision){.way = rule->way,
 						   .early = rule->early,
+						   .requires_identity = rule->requires_identity,
+						   .who = *rule->who ? rule->who : NULL,
 						   .line = rule->line,
 						   .source = source->name};
 		return true;
@@ -151,6 +153,22 @@ bool rudp_policy_early(const struct rudp_policy *policy)
 	return policy && policy->early;
 }
 
+bool rudp_policy_first_contact(const struct rudp_policy *policy, enum rudp_first_contact *contact)
+{
+	if (!policy || !policy->has_first_contact)
+		return false;
+	*contact = policy->first_contact;
+	return true;
+}
+
+const char *rudp_policy_identity_path(const struct rudp_policy *policy,
+				      enum rudp_identity_file file)
+{
+	if (policy && policy->environment->identity[file].line)
+		return policy->environment->identity[file].path;
+	return policy && policy->file->identity[file].line ? policy->file->identity[file].path : NULL;
+}
+
 bool rudp_policy_names_programs(const struct rudp_policy *policy)
 {
 	return policy && policy->names_programs;
@@ -182,6 +200,9 @@ static void apply_settings(struct rudp_policy *policy)
 	policy->resume = effective(policy, RUDP_POLICY_RESUME, true);
 	policy->tail = effective(policy, RUDP_POLICY_TAIL, true);
 	policy->early = effective(policy, RUDP_POLICY_EARLY, false);
+	policy->has_first_contact = effective(policy, RUDP_POLICY_FIRST_CONTACT, -1) >= 0;
+	policy->first_contact = (enum rudp_first_contact)effective(
+		policy, RUDP_POLICY_FIRST_CONTACT, RUDP_CONTACT_OFF);
 	policy->names_programs = names_programs(policy->environment) || names_programs(policy->file);
 }
 

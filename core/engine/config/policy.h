@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "engine/config/identity_files.h"
 
 #define RUDP_POLICY_RULES_MAX 1024          /* in one source */
 #define RUDP_POLICY_LINES_MAX 65535         /* statements beyond this line are an error */
@@ -26,12 +27,20 @@
 #define RUDP_POLICY_TEXT_SIZE 512
 #define RUDP_POLICY_PATH_SIZE 1024
 #define RUDP_POLICY_PROGRAM_SIZE 64         /* of a pattern, with its terminating 0 */
+#define RUDP_POLICY_WHO_SIZE 264            /* of a list of names, with its terminating 0 */
+#define RUDP_POLICY_ANYONE "anyone"         /* in place of such a list: no identity is needed */
 #define RUDP_POLICY_SYSTEM_FILE "/etc/rudp/rudp.conf"
 
 #define RUDP_POLICY_HEAD_START_NS (250 * INT64_C(1000000))
 #define RUDP_POLICY_REMEMBER_NS (600 * INT64_C(1000000000))
 
 enum rudp_way { RUDP_WAY_AUTO, RUDP_WAY_RUDP, RUDP_WAY_TCP };
+/*
+ * What to do with a host whose key is not known: use it without asking for its key; accept its key
+ * and remember it; or refuse the connection. The default is TAKE for an engine with an identity or
+ * with known hosts, and OFF for others.
+ */
+enum rudp_first_contact { RUDP_CONTACT_OFF, RUDP_CONTACT_TAKE, RUDP_CONTACT_REFUSE };
 enum rudp_direction { RUDP_DIRECTION_CONNECT, RUDP_DIRECTION_LISTEN };
 
 struct rudp_policy_source;
@@ -44,6 +53,8 @@ struct rudp_policy {
 	bool resume;                  /* session resumption with endpoints that this host has met */
 	bool tail;                    /* sparse traffic is protected by second copies */
 	bool early;                   /* data may travel with the SYN, if asked for */
+	bool has_first_contact;
+	enum rudp_first_contact first_contact; /* if has_first_contact */
 	bool names_programs;          /* if false, executables need not be looked up */
 
 	struct rudp_policy_source *environment, *file; /* never NULL */
@@ -61,6 +72,13 @@ struct rudp_policy_question {
 struct rudp_decision {
 	enum rudp_way way;
 	bool early;                   /* data may travel with the SYN, though not asked for */
+	bool requires_identity;       /* the peer must prove a key of its own */
+	/*
+	 * connect: how the known hosts call the peer; listen: names and groups of authorized keys,
+	 * separated by commas, or RUDP_POLICY_ANYONE. NULL: the rule does not say. Valid until a
+	 * reload.
+	 */
+	const char *who;
 	unsigned line;                /* of the rule in its source; 0: no rule matched */
 	const char *source;           /* "RUDP_POLICY" or a path, until a reload; NULL: no rule */
 };
@@ -99,9 +117,10 @@ bool rudp_policy_reload(struct rudp_policy *policy, char error[RUDP_POLICY_TEXT_
 
 /*
  * To be called before a decision. Checks the file at most once a second and reloads it if it has
- * changed. An error in the file is logged once for each change. policy may be NULL.
+ * changed. An error in the file is logged once for each change. policy may be NULL. Returns true if
+ * the rules are new.
  */
-void rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns);
+bool rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns);
 
 /* In these functions a NULL policy means no rules and default settings. */
 struct rudp_decision rudp_policy_decide(const struct rudp_policy *policy,
@@ -112,6 +131,11 @@ uint16_t rudp_policy_udp_port(const struct rudp_policy *policy);
 bool rudp_policy_resume(const struct rudp_policy *policy);
 bool rudp_policy_tail(const struct rudp_policy *policy);
 bool rudp_policy_early(const struct rudp_policy *policy);
+/* Returns false if no setting says what to do. */
+bool rudp_policy_first_contact(const struct rudp_policy *policy, enum rudp_first_contact *contact);
+/* The path that a setting gives to this file; NULL: none. Valid until a reload. */
+const char *rudp_policy_identity_path(const struct rudp_policy *policy,
+				      enum rudp_identity_file file);
 bool rudp_policy_names_programs(const struct rudp_policy *policy);
 
 /*

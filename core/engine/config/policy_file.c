@@ -189,22 +189,24 @@ static struct file_state current_state(const struct rudp_policy_files *files)
 	return (struct file_state){.index = files->count};
 }
 
-void rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns)
+bool rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns)
 {
 	struct rudp_policy_files *files = policy ? policy->files : NULL;
 	char text[RUDP_POLICY_TEXT_SIZE];
 	struct file_state now;
 
 	if (!files || now_ns - files->checked_at_ns < CHECK_INTERVAL_NS)
-		return;
+		return false;
 	files->checked_at_ns = now_ns;
 	now = current_state(files);
 	if (!changed(&now, &files->state))
-		return;
-	if (rudp_policy_reload(policy, text))
-		rudp_log(RUDP_LOG_INFO, "policy: %s", rudp_policy_describe(policy, text, sizeof text));
-	else
+		return false;
+	if (!rudp_policy_reload(policy, text)) {
 		rudp_log(RUDP_LOG_ERROR, "policy: %s; the old policy stays in force", text);
+		return false;
+	}
+	rudp_log(RUDP_LOG_INFO, "policy: %s", rudp_policy_describe(policy, text, sizeof text));
+	return true;
 }
 
 static bool add_path(struct rudp_policy_files *files, const char *directory, const char *rest,

@@ -188,16 +188,90 @@ static bool read_way(struct parser *p, enum rudp_way *way)
  * Early data is refused with TCP or auto: if TCP may carry the connection too, the same bytes could
  * arrive twice (docs/protocol.md section 6.8).
  */
-static bool read_early(struct parser *p, struct rudp_policy_rule *rule)
+static bool read_early(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
 {
-	struct parser before = *p;
-	struct word word = next_word(p);
+	if (rule->early)
+		return fail(p, word, 0, "'early' is repeated");
+	rule->early = true;
+	return true;
+}
 
-	rule->early = is(&word, "early");
-	if (!rule->early)
-		*p = before;
-	else if (rule->way != RUDP_WAY_RUDP)
-		return fail(p, &word, 0, "'early' goes with 'use rudp' only");
+static bool read_peer(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
+{
+	char text[RUDP_POLICY_TEXT_SIZE];
+	struct word value;
+
+	if (rule->listen)
+		return fail(p, word, 0, "'peer' goes with 'connect' only");
+	if (*rule->who)
+		return fail(p, word, 0, "'peer' is repeated");
+	value = next_word(p);
+	if (!value.len)
+		return unexpected(p, &value, "a host as the file of known hosts has it");
+	return report(p, &value, rudp_policy_read_peer(rule->who, value.start, value.len, text),
+		      text);
+}
+
+static bool read_allow(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
+{
+	char text[RUDP_POLICY_TEXT_SIZE];
+	struct word value;
+
+	if (rule->connect)
+		return fail(p, word, 0, "'allow' goes with 'listen' only");
+	if (*rule->who)
+		return fail(p, word, 0, "'allow' is repeated");
+	value = next_word(p);
+	if (!value.len)
+		return unexpected(p, &value, "a name, a group such as @admins, or anyone");
+	return report(p, &value, rudp_policy_read_allowed(rule->who, value.start, value.len, text),
+		      text);
+}
+
+static bool read_require(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
+{
+	struct word value = next_word(p);
+
+	if (!is(&value, "identity"))
+		return unexpected(p, &value, "identity");
+	if (rule->requires_identity)
+		return fail(p, word, 0, "'require' is repeated");
+	rule->requires_identity = true;
+	return true;
+}
+
+static const struct {
+	const char *word;
+	bool (*read)(struct parser *p, const struct word *word, struct rudp_policy_rule *rule);
+} conditions[] = {
+	{"early", read_early},
+	{"peer", read_peer},
+	{"allow", read_allow},
+	{"require", read_require},
+};
+#define CONDITIONS (sizeof conditions / sizeof conditions[0])
+
+/* Kernel TCP carries neither data in a SYN of ours nor identities. */
+static bool read_condition(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
+{
+	for (size_t i = 0; i < CONDITIONS; i++)
+		if (is(word, conditions[i].word)) {
+			if (rule->way != RUDP_WAY_RUDP)
+				return fail(p, word, 0, "'%s' goes with 'use rudp' only",
+					    conditions[i].word);
+			return conditions[i].read(p, word, rule);
+		}
+	return unexpected(p, word,
+			  "early, peer, allow, require, the end of the line or ';'");
+}
+
+static bool read_conditions(struct parser *p, struct rudp_policy_rule *rule)
+{
+	struct word word;
+
+	while ((word = next_word(p)).len)
+		if (!read_condition(p, &word, rule))
+			return false;
 	return true;
 }
 
@@ -240,22 +314,58 @@ static bool read_rule(struct parser *p, const struct word *first)
 	for (word = next_word(p); !is(&word, "use"); word = next_word(p))
 		if (!read_selector(p, &word, &seen, &rule))
 			return false;
-	return read_way(p, &rule.way) && read_early(p, &rule) && add_rule(p, first, &rule);
+	return read_way(p, &rule.way) && read_conditions(p, &rule) && add_rule(p, first, &rule);
+}
+
+static bool is_set_twice(struct parser *p, const struct word *name, unsigned line)
+{
+	return line && !fail(p, name, 0, "'%.*s' is set a second time (first in line %u)",
+			     (int)name->len, name->start, line);
+}
+
+static enum rudp_identity_file find_identity_file(const struct word *name)
+{
+	enum rudp_identity_file file = 0;
+
+	while (file < RUDP_IDENTITY_FILE_COUNT && !is(name, rudp_identity_file_setting(file)))
+		file++;
+	return file;
+}
+
+static bool read_path(struct parser *p, const struct word *name, enum rudp_identity_file file)
+{
+	char text[RUDP_POLICY_TEXT_SIZE];
+	struct word value;
+
+	if (is_set_twice(p, name, p->source->identity[file].line))
+		return false;
+	value = next_word(p);
+	if (!value.len)
+		return unexpected(p, &value, "the path of a file");
+	p->source->identity[file].line = name->line;
+	return report(p, &value,
+		      rudp_policy_read_path(p->source->identity[file].path, value.start, value.len,
+					    text),
+		      text);
 }
 
 static bool read_setting(struct parser *p)
 {
 	struct word name = next_word(p), value;
 	enum rudp_policy_setting setting = rudp_policy_setting_find(name.start, name.len);
+	enum rudp_identity_file file = find_identity_file(&name);
 	char text[RUDP_POLICY_TEXT_SIZE];
 	int64_t number = 0;
 	int index;
 
+	if (file < RUDP_IDENTITY_FILE_COUNT)
+		return read_path(p, &name, file);
 	if (setting == RUDP_POLICY_SETTINGS_COUNT)
-		return unexpected(p, &name, "head-start, remember, udp-port, resume, tail or early");
-	if (p->source->settings[setting].line)
-		return fail(p, &name, 0, "'%s' is set a second time (first in line %u)",
-			    rudp_policy_setting_name(setting), p->source->settings[setting].line);
+		return unexpected(p, &name,
+				  "head-start, remember, udp-port, resume, tail, early, identity, "
+				  "known-hosts, authorized-keys or first-contact");
+	if (is_set_twice(p, &name, p->source->settings[setting].line))
+		return false;
 	value = next_word(p);
 	if (!value.len)
 		return unexpected(p, &value, "a value");

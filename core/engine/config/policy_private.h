@@ -14,6 +14,7 @@ enum rudp_policy_setting {
 	RUDP_POLICY_RESUME,
 	RUDP_POLICY_TAIL,
 	RUDP_POLICY_EARLY,
+	RUDP_POLICY_FIRST_CONTACT,
 	RUDP_POLICY_SETTINGS_COUNT,
 };
 
@@ -31,11 +32,12 @@ bool rudp_policy_network_has(const struct rudp_policy_network *network,
 struct rudp_policy_rule {
 	unsigned line;
 	enum rudp_way way;
-	bool early;
+	bool early, requires_identity;
 	bool connect, listen;
 	struct rudp_policy_network network;
 	uint16_t port_min, port_max;            /* port_min 0: any port, also none */
 	char program[RUDP_POLICY_PROGRAM_SIZE]; /* empty: any program, also an unknown one */
+	char who[RUDP_POLICY_WHO_SIZE];         /* of "peer" or "allow"; empty: neither */
 };
 
 struct rudp_policy_source {
@@ -45,6 +47,10 @@ struct rudp_policy_source {
 		unsigned line;                  /* 0: not set */
 		int64_t value;
 	} settings[RUDP_POLICY_SETTINGS_COUNT];
+	struct {
+		unsigned line;                  /* 0: not set */
+		char path[RUDP_POLICY_PATH_SIZE]; /* absolute, or begins with "~/" */
+	} identity[RUDP_IDENTITY_FILE_COUNT];
 	struct rudp_policy_rule rules[];        /* rule_count */
 };
 
@@ -68,12 +74,19 @@ int rudp_policy_read_ports(uint16_t *min, uint16_t *max, const char *word, size_
 			   char error[RUDP_POLICY_TEXT_SIZE]);
 int rudp_policy_read_program(char program[RUDP_POLICY_PROGRAM_SIZE], const char *word, size_t len,
 			     char error[RUDP_POLICY_TEXT_SIZE]);
+/* The name of a peer, as the known hosts have it. */
+int rudp_policy_read_peer(char who[RUDP_POLICY_WHO_SIZE], const char *word, size_t len,
+			  char error[RUDP_POLICY_TEXT_SIZE]);
+/* Names and groups of authorized keys, separated by commas, or RUDP_POLICY_ANYONE. */
+int rudp_policy_read_allowed(char who[RUDP_POLICY_WHO_SIZE], const char *word, size_t len,
+			     char error[RUDP_POLICY_TEXT_SIZE]);
+int rudp_policy_read_path(char path[RUDP_POLICY_PATH_SIZE], const char *word, size_t len,
+			  char error[RUDP_POLICY_TEXT_SIZE]);
 int rudp_policy_read_value(enum rudp_policy_setting setting, int64_t *value, const char *word,
 			   size_t len, char error[RUDP_POLICY_TEXT_SIZE]);
 
 /* The setting with this name; RUDP_POLICY_SETTINGS_COUNT if there is none. */
 enum rudp_policy_setting rudp_policy_setting_find(const char *word, size_t len);
-const char *rudp_policy_setting_name(enum rudp_policy_setting setting);
 
 /* Quotes a word for an error message: shortened, unprintable characters replaced. Returns text. */
 #define RUDP_POLICY_QUOTE_SIZE 64

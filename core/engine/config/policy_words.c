@@ -150,11 +150,30 @@ int rudp_policy_read_ports(uint16_t *min, uint16_t *max, const char *word, size_
 	return GOOD;
 }
 
+/* Copies a word. Returns GOOD, or the index of a wrong character. */
+static int copy_word(char *out, size_t size, const char *word, size_t len, char *error)
+{
+	const char *nul = memchr(word, 0, len);
+	char quote[RUDP_POLICY_QUOTE_SIZE];
+
+	if (nul) {
+		say("%s: invalid character", rudp_policy_quote(word, len, quote));
+		return (int)(nul - word);
+	}
+	if (len >= size) {
+		say("%s is longer than %zu characters", rudp_policy_quote(word, len, quote),
+		    size - 1);
+		return 0;
+	}
+	memcpy(out, word, len);
+	out[len] = 0;
+	return GOOD;
+}
+
 int rudp_policy_read_program(char program[RUDP_POLICY_PROGRAM_SIZE], const char *word, size_t len,
 			     char error[RUDP_POLICY_TEXT_SIZE])
 {
 	const char *slash = memchr(word, '/', len);
-	const char *nul = memchr(word, 0, len);
 	char quote[RUDP_POLICY_QUOTE_SIZE];
 
 	if (slash) {
@@ -162,25 +181,64 @@ int rudp_policy_read_program(char program[RUDP_POLICY_PROGRAM_SIZE], const char 
 		    rudp_policy_quote(word, len, quote));
 		return (int)(slash - word);
 	}
-	if (nul) {
-		say("%s: invalid character", rudp_policy_quote(word, len, quote));
-		return (int)(nul - word);
+	return copy_word(program, RUDP_POLICY_PROGRAM_SIZE, word, len, error);
+}
+
+int rudp_policy_read_peer(char who[RUDP_POLICY_WHO_SIZE], const char *word, size_t len,
+			  char error[RUDP_POLICY_TEXT_SIZE])
+{
+	char quote[RUDP_POLICY_QUOTE_SIZE];
+	int index = copy_word(who, RUDP_POLICY_WHO_SIZE, word, len, error);
+
+	if (index != GOOD || rudp_known_hosts_is_host(who))
+		return index;
+	say("%s is not a host as the file of known hosts has it: a name or an address, and perhaps "
+	    "a port", rudp_policy_quote(word, len, quote));
+	return 0;
+}
+
+int rudp_policy_read_allowed(char who[RUDP_POLICY_WHO_SIZE], const char *word, size_t len,
+			     char error[RUDP_POLICY_TEXT_SIZE])
+{
+	char quote[RUDP_POLICY_QUOTE_SIZE];
+	int index = copy_word(who, RUDP_POLICY_WHO_SIZE, word, len, error);
+
+	for (size_t at = 0; index == GOOD && at <= len; at++) {
+		const char *comma = memchr(word + at, ',', len - at);
+		size_t one_len = comma ? (size_t)(comma - word) - at : len - at;
+
+		if (one_len != len && one_len == sizeof RUDP_POLICY_ANYONE - 1 &&
+		    memcmp(word + at, RUDP_POLICY_ANYONE, one_len) == 0) {
+			say("'" RUDP_POLICY_ANYONE "' does not go with other names");
+			index = (int)at;
+		} else if (!rudp_authorized_is_name(word + at, one_len)) {
+			say("%s is not a name of authorized keys, and not a group such as @admins",
+			    rudp_policy_quote(word + at, one_len, quote));
+			index = (int)at;
+		}
+		at += one_len;
 	}
-	if (len >= RUDP_POLICY_PROGRAM_SIZE) {
-		say("%s is longer than %d characters", rudp_policy_quote(word, len, quote),
-		    RUDP_POLICY_PROGRAM_SIZE - 1);
-		return 0;
-	}
-	memcpy(program, word, len);
-	program[len] = 0;
-	return GOOD;
+	return index;
+}
+
+int rudp_policy_read_path(char path[RUDP_POLICY_PATH_SIZE], const char *word, size_t len,
+			  char error[RUDP_POLICY_TEXT_SIZE])
+{
+	char quote[RUDP_POLICY_QUOTE_SIZE];
+	int index = copy_word(path, RUDP_POLICY_PATH_SIZE, word, len, error);
+
+	if (index != GOOD || path[0] == '/' || strncmp(path, "~/", 2) == 0)
+		return index;
+	say("%s is not a whole path (/...) and does not begin with ~/",
+	    rudp_policy_quote(word, len, quote));
+	return 0;
 }
 
 #define MS (1U << 0)
 #define S (1U << 1)
 #define MIN (1U << 2)
 #define H (1U << 3)
-#define ON_OFF (1U << 4)              /* one of two words instead of a number */
+#define WORDS (1U << 4)               /* a word instead of a number; its value is its index */
 
 static const struct {
 	const char *name;
@@ -190,20 +248,31 @@ static const struct {
 	     {"min", 60 * RUDP_NS_PER_S},
 	     {"h", 3600 * RUDP_NS_PER_S}};
 
+#define WORDS_MAX 3
+
 static const struct {
 	const char *name;
 	unsigned units;               /* bits of the units that it accepts; none: a plain number */
 	int64_t min, max;
 	const char *expected;
+	const char *words[WORDS_MAX];
 } settings[RUDP_POLICY_SETTINGS_COUNT] = {
 	[RUDP_POLICY_HEAD_START] = {"head-start", MS | S, 0, 10 * RUDP_NS_PER_S,
 				    "a duration from 0ms to 10s (as in 250ms, 2s)"},
 	[RUDP_POLICY_REMEMBER] = {"remember", S | MIN | H, 0, 24 * 3600 * RUDP_NS_PER_S,
 				  "a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"},
 	[RUDP_POLICY_UDP_PORT] = {"udp-port", 0, 1, UINT16_MAX, "a port from 1 to 65535"},
-	[RUDP_POLICY_RESUME] = {"resume", ON_OFF, 0, 1, "on or off"},
-	[RUDP_POLICY_TAIL] = {"tail", ON_OFF, 0, 1, "on or off"},
-	[RUDP_POLICY_EARLY] = {"early", ON_OFF, 0, 1, "on or off"},
+	[RUDP_POLICY_RESUME] = {"resume", WORDS, 0, 1, "on or off", {"off", "on"}},
+	[RUDP_POLICY_TAIL] = {"tail", WORDS, 0, 1, "on or off", {"off", "on"}},
+	[RUDP_POLICY_EARLY] = {"early", WORDS, 0, 1, "on or off", {"off", "on"}},
+	[RUDP_POLICY_FIRST_CONTACT] = {"first-contact",
+				       WORDS,
+				       RUDP_CONTACT_OFF,
+				       RUDP_CONTACT_REFUSE,
+				       "off, take or refuse",
+				       {[RUDP_CONTACT_OFF] = "off",
+					[RUDP_CONTACT_TAKE] = "take",
+					[RUDP_CONTACT_REFUSE] = "refuse"}},
 };
 
 enum rudp_policy_setting rudp_policy_setting_find(const char *word, size_t len)
@@ -215,11 +284,6 @@ enum rudp_policy_setting rudp_policy_setting_find(const char *word, size_t len)
 		memcmp(settings[setting].name, word, len) != 0))
 		setting++;
 	return setting;
-}
-
-const char *rudp_policy_setting_name(enum rudp_policy_setting setting)
-{
-	return settings[setting].name;
 }
 
 /*
@@ -237,12 +301,14 @@ static int64_t read_unit(unsigned allowed, const char *word, size_t len, uint32_
 	return 0;
 }
 
-/* 1: on, 0: off, -1: neither. */
-static int read_on_off(const char *word, size_t len)
+/* The index of a word of the setting; -1: it is none of them. */
+static int find_word(enum rudp_policy_setting setting, const char *word, size_t len)
 {
-	if (len == 2 && memcmp(word, "on", len) == 0)
-		return 1;
-	return len == 3 && memcmp(word, "off", len) == 0 ? 0 : -1;
+	for (int i = 0; i < WORDS_MAX && settings[setting].words[i]; i++)
+		if (strlen(settings[setting].words[i]) == len &&
+		    memcmp(settings[setting].words[i], word, len) == 0)
+			return i;
+	return -1;
 }
 
 int rudp_policy_read_value(enum rudp_policy_setting setting, int64_t *value, const char *word,
@@ -251,14 +317,14 @@ int rudp_policy_read_value(enum rudp_policy_setting setting, int64_t *value, con
 	uint32_t number;
 	size_t digits = read_digits(word, len, &number);
 	int64_t unit = read_unit(settings[setting].units, word + digits, len - digits, number);
-	int on = settings[setting].units & ON_OFF ? read_on_off(word, len) : -1;
+	int index = find_word(setting, word, len);
 	char quote[RUDP_POLICY_QUOTE_SIZE];
 
-	if (on >= 0) {
-		*value = on;
+	if (index >= 0) {
+		*value = index;
 		return GOOD;
 	}
-	if (!(settings[setting].units & ON_OFF) && digits > 0 && digits <= NUMBER_DIGITS_MAX && unit &&
+	if (!(settings[setting].units & WORDS) && digits > 0 && digits <= NUMBER_DIGITS_MAX && unit &&
 	    number <= settings[setting].max / unit && number * unit >= settings[setting].min) {
 		*value = number * unit;
 		return GOOD;

@@ -276,7 +276,10 @@ static const struct {
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
 	{"RUDP_BUSY_POLL", read_busy_poll},
 	{"RUDP_MEMORY", read_memory},
-	/* Read elsewhere, by the policy and by programs; listed so that they count as known. */
+	/* Read elsewhere, after all others or by programs; listed so that they count as known. */
+	{"RUDP_IDENTITY", NULL},
+	{"RUDP_KNOWN_HOSTS", NULL},
+	{"RUDP_AUTHORIZED_KEYS", NULL},
 	{"RUDP_POLICY", NULL},
 	{"RUDP_POLICY_FILE", NULL},
 	{"RUDP_DISABLE", NULL},
@@ -286,6 +289,26 @@ static const struct {
 const char *rudp_settings_name(size_t index)
 {
 	return index < sizeof variables / sizeof variables[0] ? variables[index].name : NULL;
+}
+
+static void name_identities(const struct rudp_policy *policy,
+			    const char *named[RUDP_IDENTITY_FILE_COUNT])
+{
+	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++)
+		named[i] = rudp_policy_identity_path(policy, i);
+}
+
+/* Whoever has an identity expects that it is used: without it no connection is opened. */
+static enum rudp_settings_fault load_identities(struct reading *r)
+{
+	struct rudp_identity_files *files = &r->settings->identities;
+	const char *named[RUDP_IDENTITY_FILE_COUNT];
+
+	name_identities(r->settings->policy, named);
+	return rudp_identity_files_place(files, r->get, named, r->uid, r->text) &&
+			       rudp_identity_files_load(files, r->text)
+		       ? RUDP_SETTINGS_OK
+		       : RUDP_SETTINGS_BAD_KEY;
 }
 
 enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,
@@ -307,11 +330,25 @@ enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,
 			return fault;
 	}
 	settings->policy = rudp_policy_load(get, text);
-	return settings->policy ? RUDP_SETTINGS_OK : RUDP_SETTINGS_BAD_VALUE;
+	return settings->policy ? load_identities(&r) : RUDP_SETTINGS_BAD_VALUE;
+}
+
+bool rudp_settings_refresh(struct rudp_settings *settings, int64_t now_at_ns)
+{
+	const char *named[RUDP_IDENTITY_FILE_COUNT];
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+
+	if (!rudp_policy_refresh(settings->policy, now_at_ns))
+		return false;
+	name_identities(settings->policy, named);
+	if (!rudp_identity_files_replace(&settings->identities, named, text))
+		rudp_log(RUDP_LOG_ERROR, "%s; the files of identities stay as they were", text);
+	return true;
 }
 
 void rudp_settings_fini(struct rudp_settings *settings)
 {
 	rudp_policy_free(settings->policy);
+	rudp_identity_files_wipe(&settings->identities);
 	explicit_bzero(settings, sizeof *settings);
 }

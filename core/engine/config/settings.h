@@ -3,6 +3,8 @@
  * settings - the configuration of an engine, from the RUDP_* variables of its environment.
  *
  *	RUDP_KEY_FILE         file with the pre-shared key: 64 hex digits or 44 characters of base64
+ *	RUDP_IDENTITY, RUDP_KNOWN_HOSTS, RUDP_AUTHORIZED_KEYS
+ *	                      files of identities (identity_files.h)
  *	RUDP_CC               congestion control: a name that rudp_cc_find knows
  *	RUDP_AEAD             auto, libcrypto or ipsec-mb: the library that encrypts
  *	RUDP_TAIL             on or off: protection of sparse traffic
@@ -27,6 +29,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "engine/config/identity_files.h"
 #include "engine/config/key_ring.h"
 #include "proto/cc/cc.h"
 #include "proto/crypto/aead.h"
@@ -44,6 +47,7 @@ struct rudp_settings {
 	bool has_psk;
 	uint8_t psk[RUDP_PSK_BYTES];     /* the key to send, as of the load */
 	struct rudp_key_ring keys;       /* all keys */
+	struct rudp_identity_files identities; /* owned, as the policy is */
 	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
 	enum rudp_aead_kind aead;        /* NONE: the faster one */
 	bool has_tail;                   /* RUDP_TAIL decides, not the policy */
@@ -85,6 +89,13 @@ const char *rudp_settings_name(size_t index);
  */
 bool rudp_settings_unknown(char *const environment[], size_t *at,
 			   char text[RUDP_SETTINGS_TEXT_SIZE]);
+
+/*
+ * Reads the policy's file again if it has changed, and lets the files of identities follow what it
+ * sets. An error is logged once for each change, and what was in force stays so. Returns true if
+ * the rules are new.
+ */
+bool rudp_settings_refresh(struct rudp_settings *settings, int64_t now_at_ns);
 
 /* Frees the policy and wipes the key. Copies of the struct must not be used afterwards. */
 void rudp_settings_fini(struct rudp_settings *settings);

@@ -77,6 +77,9 @@ static void allow_all(const struct rules *rules, const struct rudp_settings *set
 	allow_configured(rules, settings->keys.path);
 	for (unsigned i = 0; (path = rudp_policy_file_path(settings->policy, i)) != NULL; i++)
 		allow_configured(rules, path);
+	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++)
+		for (unsigned j = 0; j < settings->identities.places[i].count; j++)
+			allow_configured(rules, settings->identities.places[i].paths[j]);
 	if (settings->qlog_path[0])
 		allow(rules, settings->qlog_path, WRITE);
 	if (run_dir[0])

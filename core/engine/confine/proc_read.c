@@ -140,7 +140,7 @@ ssize_t rudp_proc_read(uint32_t pid, enum rudp_proc_file file, char *text, size_
 	return len;
 }
 
-static int ask_to_open(const char *path)
+static int ask_to_open(const char *path, bool append)
 {
 	struct rudp_proc_question *question = supervisor_question;
 	int fd;
@@ -150,7 +150,7 @@ static int ask_to_open(const char *path)
 	if (!may_ask(question))
 		return -ETIMEDOUT;
 	strcpy(question->text, path);
-	question->file = RUDP_PROC_COUNT;
+	question->file = append ? RUDP_PROC_OPEN_APPEND : RUDP_PROC_OPEN_READ;
 	fd = put_question(question, RUDP_PROC_OPEN_WAIT_NS);
 	owes_descriptor = fd == -ETIMEDOUT;
 	return fd;
@@ -171,10 +171,15 @@ static bool is_entry_of(const char *path, const char *directory)
 	       !strchr(path + len + 1, '/') && strcmp(path + len + 1, "..") != 0;
 }
 
-static bool is_configured(const struct rudp_settings *settings, const char *path)
+static bool is_configured(const struct rudp_settings *settings, const char *path, bool append)
 {
+	enum rudp_identity_file file;
 	const char *policy;
 
+	if (rudp_identity_files_has(&settings->identities, path, &file))
+		return !append || file == RUDP_FILE_KNOWN_HOSTS;
+	if (append)
+		return false;
 	for (unsigned i = 0; (policy = rudp_policy_file_path(settings->policy, i)) != NULL; i++)
 		if (strcmp(path, policy) == 0)
 			return true;
@@ -184,20 +189,22 @@ static bool is_configured(const struct rudp_settings *settings, const char *path
 
 /* Checks a copy of the path: the engine could change the shared text in between. */
 static int open_configured(const struct rudp_proc_question *question,
-			   const struct rudp_settings *settings)
+			   struct rudp_settings *settings, bool append)
 {
 	char path[RUDP_PROC_READ_BYTES];
 	int fd;
 
 	memcpy(path, question->text, sizeof path);
 	path[sizeof path - 1] = 0;
-	if (!is_configured(settings, path))
+	if (!is_configured(settings, path, append))
+		rudp_settings_refresh(settings, rudp_clock_now_ns(&rudp_clock_monotonic));
+	if (!is_configured(settings, path, append))
 		return -EACCES;
-	fd = rudp_config_open(path);
+	fd = append ? rudp_config_open_append(path) : rudp_config_open(path);
 	return fd < 0 ? -errno : fd;
 }
 
-void rudp_proc_read_answer(struct rudp_proc_question *question, const struct rudp_settings *settings)
+void rudp_proc_read_answer(struct rudp_proc_question *question, struct rudp_settings *settings)
 {
 	uint32_t number = atomic_load(&question->asked), file = question->file;
 	ssize_t len;
@@ -207,7 +214,7 @@ void rudp_proc_read_answer(struct rudp_proc_question *question, const struct rud
 	if (file < RUDP_PROC_COUNT)
 		len = read_proc(question->pid, file, question->text, sizeof question->text);
 	else
-		len = open_configured(question, settings);
+		len = open_configured(question, settings, file == RUDP_PROC_OPEN_APPEND);
 	question->len = (int32_t)len;
 	atomic_store(&question->answered, number);
 	wake(&question->answered);

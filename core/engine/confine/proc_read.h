@@ -43,11 +43,12 @@ struct rudp_settings;
 #define RUDP_PROC_ENUM(name, file) RUDP_PROC_##name,
 enum rudp_proc_file { RUDP_PROC_FILES(RUDP_PROC_ENUM) RUDP_PROC_COUNT };
 #undef RUDP_PROC_ENUM
+enum { RUDP_PROC_OPEN_READ = RUDP_PROC_COUNT, RUDP_PROC_OPEN_APPEND };
 
 /* In shared memory; all zeros at first. */
 struct rudp_proc_question {
 	_Atomic uint32_t asked, answered;     /* equal: no question is open */
-	uint32_t pid, file;                   /* RUDP_PROC_COUNT: open the file whose path is in text */
+	uint32_t pid, file;                   /* or an RUDP_PROC_OPEN_*; then text is a path */
 	int32_t len;                          /* length of the answer, or a descriptor, or -errno */
 	char text[RUDP_PROC_READ_BYTES];
 	int wake_fd;                          /* eventfd(2) in the shared descriptor table; 0: none */
@@ -70,8 +71,10 @@ ssize_t rudp_read_text(const char *path, char *text, size_t size);
 
 /*
  * The supervisor's part: answers the open question, if there is one. It opens only files that
- * settings name: the key file, the files of the key directory, the policy files.
+ * settings name: the key file, the files of the key directory, the policy files, and those of
+ * identities. Only the known hosts can be opened for appending. If the policy file has changed, the
+ * settings follow it.
  */
-void rudp_proc_read_answer(struct rudp_proc_question *question, const struct rudp_settings *settings);
+void rudp_proc_read_answer(struct rudp_proc_question *question, struct rudp_settings *settings);
 
 #endif

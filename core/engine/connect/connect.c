@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -52,6 +53,20 @@ static void log_left_to_kernel(const struct rudp_client_program *program,
 			 decision->source ? decision->source : "built-in rule", decision->line);
 }
 
+static void note_unexpected(struct rudp_engine *engine, const struct rudp_client_program *program,
+			    const struct rudp_addr *remote)
+{
+	struct rudp_failure failure = {.at_ns = engine->now_at_ns,
+				       .cause = RUDP_FAILURE_IDENTITY,
+				       .transport = RUDP_TRANSPORT_RUDP,
+				       .error = EACCES,
+				       .pid = program->pid,
+				       .remote = *remote};
+
+	memcpy(failure.program, program->name, sizeof failure.program);
+	rudp_failures_add(&engine->failures, &failure);
+}
+
 static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 		    const struct rudp_addr *remote, struct rudp_race_entry *entry,
 		    struct rudp_app **out)
@@ -67,6 +82,11 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 	if (entry->decision.way == RUDP_WAY_TCP && !entry->binding) {
 		log_left_to_kernel(&program, remote, &entry->decision);
 		return RUDP_CONNECT_BY_KERNEL;
+	}
+	rc = rudp_peer_expect(engine, remote, &entry->decision, &entry->expected);
+	if (rc < 0) {
+		note_unexpected(engine, &program, remote);
+		return rc;
 	}
 	rudp_sock_options_read(&options, call->held_fd, (int)entry->mark_flags, &engine->settings);
 	rudp_caller_limit(call, &options);

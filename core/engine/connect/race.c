@@ -325,13 +325,19 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 
 	race->way = entry->decision.way;
 	race->early = entry->decision.early;
+	race->requires_identity = entry->expected.requires_identity;
+	race->remembers = entry->expected.remembers;
+	race->expects_key = entry->expected.has_key;
 	race->started_at_ns = engine->now_at_ns;
 	race->tcp_due_at_ns = race->give_up_at_ns = RUDP_NEVER;
 	race->report_at_ns = engine->now_at_ns + RUDP_RACE_REPORT_NS;
 	race->binding_id = entry->binding ? entry->binding->id : 0;
 	app->policy_line = entry->decision.line;
 	copy_stored_options(race, entry);
+	app->options.conn.asks_peer = entry->expected.asks;
+	app->options.conn.peer_key = entry->expected.has_key ? entry->expected.key : NULL;
 	rc = begin_by_way(engine, app, entry);
+	app->options.conn.peer_key = NULL; /* the entry does not last */
 	if (rc < 0)
 		note_refusal(engine, app, -rc);
 	return rc;
@@ -445,7 +451,12 @@ static void on_rudp_failed(struct rudp_engine *engine, struct rudp_app *app)
 	int error = rudp_conn_error(app->carrier.conn);
 	int rc = 0;
 
-	if (app->race.way != RUDP_WAY_AUTO || app->race.error) {
+	app->race.is_identity_refused =
+		error == EACCES && rudp_conn_timeout_error(app->carrier.conn) != EACCES;
+	if (app->race.is_identity_refused)
+		rudp_peer_log_refusal(engine, app);
+	/* A listener that asks for identities does not serve TCP, so TCP would lead elsewhere. */
+	if (app->race.way != RUDP_WAY_AUTO || app->race.error || app->race.is_identity_refused) {
 		fail(engine, app, app->race.error ? app->race.error : error);
 		return;
 	}

@@ -23,6 +23,7 @@
 #include "base/time.h"
 #include "base/timer_wheel.h"
 #include "engine/config/policy.h"
+#include "engine/identity/peer_check.h"
 
 #define RUDP_RACE_LATE_NS (3 * RUDP_NS_PER_S)
 #define RUDP_RACE_RTTS 3
@@ -46,6 +47,8 @@ struct rudp_race {
 	int64_t give_up_at_ns;
 	int64_t report_at_ns;         /* RUDP_NEVER: reported, or the peer answered */
 	int reported_error;           /* error listed while the connect still tries; 0: none */
+	bool requires_identity, remembers, expects_key; /* struct rudp_expected_peer */
+	bool is_identity_refused;     /* by either side */
 	bool key_is_refused;          /* the peer refused it over rudp; TCP may still work */
 	int error;                    /* of the attempt that failed while the other one runs */
 	uint64_t binding_id;          /* the program's bound socket; 0: none */
@@ -54,6 +57,7 @@ struct rudp_race {
 
 struct rudp_race_entry {
 	struct rudp_decision decision;
+	struct rudp_expected_peer expected;
 	const struct rudp_binding *binding; /* NULL: unbound */
 	int options_fd;               /* the program's socket */
 	unsigned mark_flags;

@@ -40,7 +40,7 @@
 struct supervisor {
 	int (*engine)(void *context, struct rudp_failover_state *failover);
 	void *context;
-	const struct rudp_settings *settings;
+	struct rudp_settings *settings;
 	struct rudp_failover_state *failover;
 	int signal_fd;                               /* shared; delivers the signals of its reader */
 	int64_t deaths_at_ns[RUDP_SUPERVISOR_DEATHS_MAX]; /* times of the last deaths, a ring */
@@ -96,7 +96,7 @@ static void forward_signal(const struct supervisor *supervisor, pid_t engine)
 }
 
 static void answer_question(struct rudp_proc_question *question,
-			    const struct rudp_settings *settings)
+			    struct rudp_settings *settings)
 {
 	uint64_t count;
 
@@ -272,7 +272,7 @@ static void block_signals(sigset_t *wait_signals, sigset_t *before)
 }
 
 int rudp_supervisor_run(int (*engine)(void *context, struct rudp_failover_state *failover),
-			void *context, const struct rudp_settings *settings)
+			void *context, struct rudp_settings *settings)
 {
 	struct supervisor supervisor = {.engine = engine,
 					.context = context,

@@ -37,6 +37,6 @@
  *          supervisor that is no longer needed.
  */
 int rudp_supervisor_run(int (*engine)(void *context, struct rudp_failover_state *failover),
-			void *context, const struct rudp_settings *settings);
+			void *context, struct rudp_settings *settings);
 
 #endif

@@ -21,6 +21,7 @@
 #include "engine/ports/binding.h"
 #include "engine/control/control.h"
 #include "engine/failover/failover_state.h"
+#include "engine/identity/peer_check.h"
 #include "engine/control/private_dir.h"
 #include "engine/ports/listener.h"
 #include "engine/loop/loop.h"
@@ -100,7 +101,8 @@ static bool is_tail_on(const struct rudp_engine *engine)
 
 void rudp_engine_follow_policy(struct rudp_engine *engine)
 {
-	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
+	if (rudp_settings_refresh(&engine->settings, engine->now_at_ns))
+		engine->identity_use.must_apply = true;
 	rudp_endpoint_set_resume(engine->ep, rudp_policy_resume(engine->settings.policy));
 	rudp_endpoint_set_tail(engine->ep, is_tail_on(engine));
 	rudp_endpoint_set_early(engine->ep, rudp_policy_early(engine->settings.policy));
@@ -117,9 +119,10 @@ static const char *executable_of(struct rudp_engine *engine,
 	return now->executable;
 }
 
-struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
-					const struct rudp_addr *addr,
-					const struct rudp_client_program *program)
+struct rudp_decision rudp_engine_find_rule(struct rudp_engine *engine,
+					   enum rudp_direction direction,
+					   const struct rudp_addr *addr,
+					   const struct rudp_client_program *program)
 {
 	struct rudp_policy_question question = {.direction = direction,
 						.addr = addr,
@@ -127,9 +130,16 @@ struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_di
 						.has_key = engine->settings.has_psk};
 	struct rudp_client_program now;
 
-	rudp_engine_follow_policy(engine);
 	question.executable = executable_of(engine, program, &now);
 	return rudp_policy_decide(engine->settings.policy, &question);
+}
+
+struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
+					const struct rudp_addr *addr,
+					const struct rudp_client_program *program)
+{
+	rudp_engine_follow_policy(engine);
+	return rudp_engine_find_rule(engine, direction, addr, program);
 }
 
 /*
@@ -158,6 +168,8 @@ static int make_endpoint(struct rudp_engine *engine)
 		.pass_on = rudp_port_share_pass_on,
 		.datagram_max = rudp_udp_datagram_max,
 		.datagram_max_context = engine,
+		.authorize = rudp_peer_authorize,
+		.authorize_context = engine,
 		.memory_max_bytes = engine->settings.memory_max_bytes,
 		.cc = engine->settings.cc,
 		.tail_off = !is_tail_on(engine),
@@ -173,7 +185,7 @@ static int make_endpoint(struct rudp_engine *engine)
 	if (!engine->ep)
 		return -ENOMEM;
 	rudp_key_begin(engine);
-	return 0;
+	return rudp_identity_begin(engine);
 }
 
 static int allocate(struct rudp_engine *engine)
@@ -219,6 +231,7 @@ static int open_control(struct rudp_engine *engine)
 		return rudp_failover_restore_control_listeners(engine);
 	/* Without this listener programs use the open one, with the token from their environment. */
 	rc = rudp_control_listener_open(engine, &name, RUDP_CONTROL_LISTENER_CONTROL);
+	if (rc < 0)
 		rudp_log(RUDP_LOG_WARN,
 			 "no control socket in the private directory of user %u: %s", engine->uid,
 			 strerrordesc_np(-rc));

@@ -24,6 +24,7 @@
 #include "engine/loop/closer.h"
 #include "engine/confine/confine.h"
 #include "engine/trace/failures.h"
+#include "engine/identity/identity_watch.h"
 #include "engine/loop/heap.h"
 #include "engine/loop/key_watch.h"
 #include "engine/loop/busy_poll.h"
@@ -67,6 +68,7 @@ struct rudp_engine {
 	char run_dir[RUDP_RUN_DIR_SIZE]; /* the user's private directory (private_dir.h); "": none */
 	bool may_lose_rights;         /* the program around it may change its user or root directory */
 	struct rudp_key_use key_use;
+	struct rudp_identity_use identity_use;
 	bool stays;                   /* in a thread: never ends by itself */
 	bool is_moved;                /* moved from a thread to a process; ends when it is not needed */
 	uint32_t pid_before;          /* pid of the program before the move; 0: none */
@@ -187,6 +189,11 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 /* Applies the current settings of the policy. Checks its file at most once a second. */
 void rudp_engine_follow_policy(struct rudp_engine *engine);
 /* The policy's decision for this program and address: the peer's, or the listener's own. */
+struct rudp_decision rudp_engine_find_rule(struct rudp_engine *engine,
+					   enum rudp_direction direction,
+					   const struct rudp_addr *addr,
+					   const struct rudp_client_program *program);
+/* The same after rudp_engine_follow_policy(). */
 struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
 					const struct rudp_addr *addr,
 					const struct rudp_client_program *program);

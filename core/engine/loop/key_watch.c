@@ -114,14 +114,14 @@ void rudp_key_begin(struct rudp_engine *engine)
 	struct stat root;
 	unsigned count;
 
-	if (!engine->settings.has_psk)
-		return;
-	/* Errors in the files were found before the log was open: read them again to log the errors. */
-	engine->key_use.must_read = engine->settings.keys.has_refused;
 	if (stat("/", &root) == 0) {
 		engine->key_use.root_device = root.st_dev;
 		engine->key_use.root_inode = root.st_ino;
 	}
+	if (!engine->settings.has_psk)
+		return;
+	/* Errors in the files were found before the log was open: read them again to log the errors. */
+	engine->key_use.must_read = engine->settings.keys.has_refused;
 	count = rudp_key_ring_choose(&engine->settings.keys, time(NULL), psks);
 	if (count > 0)
 		set_keys(engine, psks, count);
@@ -130,8 +130,7 @@ void rudp_key_begin(struct rudp_engine *engine)
 	explicit_bzero(psks, sizeof psks);
 }
 
-/* The paths still name the files that the settings meant. */
-static bool may_read_files(const struct rudp_engine *engine)
+bool rudp_key_may_read_files(const struct rudp_engine *engine)
 {
 	struct stat root;
 
@@ -148,7 +147,7 @@ void rudp_key_watch(struct rudp_engine *engine)
 	if (!engine->settings.has_psk || engine->now_at_ns < use->look_at_ns)
 		return;
 	use->look_at_ns = engine->now_at_ns + RUDP_KEY_LOOK_NS;
-	if (may_read_files(engine) &&
+	if (rudp_key_may_read_files(engine) &&
 	    (use->must_read || rudp_key_ring_is_stale(&engine->settings.keys)))
 		read_keys(engine);
 	use_keys(engine);

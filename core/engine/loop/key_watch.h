@@ -46,6 +46,8 @@ void rudp_key_begin(struct rudp_engine *engine);
 void rudp_key_watch(struct rudp_engine *engine);
 /* Resets all connections with this key and refuses new ones. Returns how many were reset. */
 unsigned rudp_key_revoke(struct rudp_engine *engine, uint64_t id);
+/* The paths of key files still name what the settings meant (see "Thread" above). */
+bool rudp_key_may_read_files(const struct rudp_engine *engine);
 /* The key with this id is in use. */
 bool rudp_key_is_used(const struct rudp_engine *engine, uint64_t id);
 

@@ -189,6 +189,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 	deadline = rudp_time_min(deadline, rudp_udp_moderated_at_ns(engine));
 	deadline = rudp_time_min(deadline, rudp_qlog_deadline_ns(&engine->qlog));
 	deadline = rudp_time_min(deadline, engine->roam.check_at_ns);
+	deadline = rudp_time_min(deadline, rudp_identity_deadline_ns(engine));
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty) ||
 	    !rudp_list_is_empty(&engine->orphan_udps))
 		return 0;
@@ -230,6 +231,7 @@ static int wait_events(struct rudp_engine *engine, struct epoll_event *events, i
 static void turn(struct rudp_engine *engine, const struct epoll_event *events, int count)
 {
 	rudp_key_watch(engine);
+	rudp_identity_watch(engine);
 	for (int i = 0; i < count; i++)
 		dispatch(engine, events[i].data.u64, events[i].events);
 	rudp_udp_read_moderated(engine);

@@ -12,6 +12,7 @@
 #include "engine/carrier/tcp.h"
 #include "engine/control/caller.h"
 #include "engine/failover/failover_state.h"
+#include "engine/identity/peer_check.h"
 #include "engine/ports/port.h"
 
 /*
@@ -250,6 +251,8 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 							   &binding->local, &binding->program);
 	int rc = 0;
 
+	if (decision.way == RUDP_WAY_AUTO && rudp_peer_is_asked(engine, &decision))
+		decision.way = RUDP_WAY_RUDP;
 	binding->way = decision.way;
 	binding->policy_line = decision.line;
 	binding->early = decision.early;
@@ -267,6 +270,18 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 	if (rc < 0)
 		rudp_listener_stop(engine, binding);
 	return rc;
+}
+
+void rudp_listener_forbid_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	binding->way = RUDP_WAY_RUDP;
+	guard_tcp(binding, true);
+	stop_tcp(engine, binding);
+	if (start_rudp(engine, binding) < 0)
+		rudp_listener_stop(engine, binding);
+	else
+		rudp_failover_listener(engine, binding);
+	log_listening(engine, binding);
 }
 
 int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding,

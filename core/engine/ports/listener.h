@@ -32,6 +32,8 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
  * -errno.
  */
 int rudp_listener_go_on(struct rudp_engine *engine, struct rudp_binding *binding);
+/* It serves no more new plain TCP peers: peers must prove an identity now. Its way was auto. */
+void rudp_listener_forbid_tcp(struct rudp_engine *engine, struct rudp_binding *binding);
 /* To call when the binding's options have changed. */
 void rudp_listener_on_options(struct rudp_engine *engine, struct rudp_binding *binding);
 /* Takes no more connections; those in the program's accept queue continue. The port stays taken. */

@@ -57,7 +57,7 @@ static const char *check(uint8_t digit, uint16_t port, const char *address, int6
 
 	memset(key, digit, sizeof key);
 	cr_assert(zero(int, rudp_addr_parse(&from, address)));
-	found = rudp_authorized_keys_check(&keys, key, port, &from, now_s, &name);
+	found = rudp_authorized_keys_check(&keys, key, port, &from, now_s, NULL, &name);
 	snprintf(said, sizeof said, "%s %s", names[found], name ? name : "-");
 	return said;
 }

@@ -99,7 +99,7 @@ static bool is_authorized(uint8_t digit)
 
 	memset(key, digit, sizeof key);
 	cr_assert(zero(int, rudp_addr_parse(&from, "10.0.0.9:5")));
-	return rudp_authorized_keys_check(files.authorized_keys, key, 22, &from, 0, NULL) ==
+	return rudp_authorized_keys_check(files.authorized_keys, key, 22, &from, 0, NULL, NULL) ==
 	       RUDP_AUTHORIZATION_OK;
 }
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/identity/identity_watch.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/identity/peer_check.h"
+#include "engine/loop/engine.h"
+#include "engine/ports/binding.h"
+#include "engine/ports/listener.h"
+
+#define IDLE_LOOK_NS RUDP_NS_PER_S
+#define KEYS_AT_ONCE 64
+
+/* Returns 0, or -errno with nothing changed. */
+static int use_identity(struct rudp_engine *engine)
+{
+	const struct rudp_identity *identity = engine->settings.identities.identity;
+	struct rudp_identity_use *use = &engine->identity_use;
+	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+	bool had_another = use->has_identity;
+	int rc;
+
+	if (!identity || (use->has_identity &&
+			  memcmp(use->public_key, identity->public_key, sizeof use->public_key) == 0))
+		return 0;
+	rc = rudp_endpoint_set_identity(engine->ep, identity->private_key);
+	if (rc < 0)
+		return rc;
+	use->has_identity = true;
+	memcpy(use->public_key, identity->public_key, sizeof use->public_key);
+	if (had_another)
+		rudp_endpoint_forget_host(engine->ep, NULL);
+	rudp_log(RUDP_LOG_INFO, "the identity of this engine is %s",
+		 rudp_fingerprint_full(use->public_key, fingerprint));
+	return 0;
+}
+
+struct revoked_keys {
+	const struct rudp_engine *engine;
+	unsigned count;
+	uint8_t keys[KEYS_AT_ONCE][RUDP_STATIC_KEY_BYTES];
+};
+
+/* Stops the visit when there is no more room. */
+static bool collect(void *context, struct rudp_conn *conn)
+{
+	const struct rudp_credentials *credentials = rudp_conn_credentials(conn);
+	struct revoked_keys *revoked = context;
+
+	if (!credentials->has_peer_key || rudp_conn_error(conn) ||
+	    !rudp_peer_is_revoked(revoked->engine, credentials->peer_key))
+		return true;
+	memcpy(revoked->keys[revoked->count++], credentials->peer_key, RUDP_STATIC_KEY_BYTES);
+	return revoked->count < KEYS_AT_ONCE;
+}
+
+static unsigned reset_peer(struct rudp_engine *engine, const uint8_t *key)
+{
+	unsigned count = rudp_endpoint_reset_peer(engine->ep, key, engine->now_at_ns);
+	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+
+	if (count)
+		rudp_log(RUDP_LOG_WARN, "the key %s is revoked: its %u connections are reset",
+			 rudp_fingerprint_full(key, fingerprint), count);
+	return count;
+}
+
+static void end_revoked(struct rudp_engine *engine)
+{
+	struct revoked_keys revoked = {.engine = engine};
+	unsigned ended;
+
+	do {
+		ended = revoked.count = 0;
+		rudp_endpoint_visit(engine->ep, collect, &revoked);
+		for (unsigned i = 0; i < revoked.count; i++)
+			ended += reset_peer(engine, revoked.keys[i]);
+	} while (ended && revoked.count == KEYS_AT_ONCE);
+}
+
+static void review_listeners(struct rudp_engine *engine)
+{
+	for (struct rudp_list *link = engine->bindings.next; link != &engine->bindings;
+	     link = link->next) {
+		struct rudp_binding *binding = RUDP_LIST_OWNER(link, struct rudp_binding, all_link);
+		struct rudp_decision decision;
+
+		if (!binding->listening || binding->way != RUDP_WAY_AUTO)
+			continue;
+		decision = rudp_engine_find_rule(engine, RUDP_DIRECTION_LISTEN, &binding->local,
+						 &binding->program);
+		if (rudp_peer_is_asked(engine, &decision))
+			rudp_listener_forbid_tcp(engine, binding);
+	}
+}
+
+static void complain(void *context, const char *text)
+{
+	(void)context;
+	rudp_log(RUDP_LOG_ERROR, "%s", text);
+}
+
+int rudp_identity_begin(struct rudp_engine *engine)
+{
+	/* An engine that takes over from a killed one has read the files long ago. */
+	if (engine->succeeds)
+		rudp_identity_files_watch(&engine->settings.identities, complain, NULL);
+	return use_identity(engine);
+}
+
+void rudp_identity_watch(struct rudp_engine *engine)
+{
+	struct rudp_identity_use *use = &engine->identity_use;
+	int rc;
+
+	if (engine->now_at_ns < use->look_at_ns)
+		return;
+	use->look_at_ns = engine->now_at_ns + RUDP_KEY_LOOK_NS;
+	if (rudp_key_may_read_files(engine)) {
+		rudp_engine_follow_policy(engine);
+		if (rudp_identity_files_watch(&engine->settings.identities, complain, NULL))
+			use->must_apply = true;
+	}
+	if (!use->must_apply)
+		return;
+	use->must_apply = false;
+	rc = use_identity(engine);
+	if (rc < 0)
+		rudp_log(RUDP_LOG_ERROR, "the new identity is not used: %s", strerrordesc_np(-rc));
+	end_revoked(engine);
+	review_listeners(engine);
+}
+
+int64_t rudp_identity_deadline_ns(const struct rudp_engine *engine)
+{
+	const struct rudp_identity_files *files = &engine->settings.identities;
+
+	if (engine->app_count == 0 || (!files->known_hosts && !files->authorized_keys))
+		return RUDP_NEVER;
+	return engine->identity_use.look_at_ns - RUDP_KEY_LOOK_NS + IDLE_LOOK_NS;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/identity/peer_check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "engine/app/app_side.h"
+#include "engine/loop/engine.h"
+#include "engine/ports/binding.h"
+#include "engine/ports/port.h"
+
+#define KEY_TEXT_SIZE RUDP_PUBLIC_KEY_TEXT_SIZE
+
+static const struct rudp_identity_files *files_of(const struct rudp_engine *engine)
+{
+	return &engine->settings.identities;
+}
+
+static bool is_own_key(const struct rudp_engine *engine, const uint8_t *key)
+{
+	const struct rudp_identity *identity = files_of(engine)->identity;
+
+	return identity && memcmp(identity->public_key, key, sizeof identity->public_key) == 0;
+}
+
+static bool is_same_host(const struct rudp_addr *local, const struct rudp_addr *remote)
+{
+	return rudp_addr_is_loopback(remote) || rudp_addr_same_host(local, remote);
+}
+
+bool rudp_peer_is_revoked(const struct rudp_engine *engine,
+			  const uint8_t key[RUDP_STATIC_KEY_BYTES])
+{
+	const struct rudp_identity_files *files = files_of(engine);
+
+	return rudp_known_hosts_is_revoked(files->known_hosts, key) ||
+	       rudp_authorized_keys_is_revoked(files->authorized_keys, key);
+}
+
+char *rudp_peer_name(const struct rudp_engine *engine, const uint8_t key[RUDP_STATIC_KEY_BYTES],
+		     char text[RUDP_PEER_TEXT_SIZE])
+{
+	const struct rudp_identity_files *files = files_of(engine);
+	const char *name = rudp_authorized_keys_name(files->authorized_keys, key);
+
+	if (!name)
+		name = rudp_known_hosts_find_key(files->known_hosts, key);
+	snprintf(text, RUDP_PEER_TEXT_SIZE, "%s",
+		 name                      ? name
+		 : is_own_key(engine, key) ? "this host"
+					   : "");
+	return text;
+}
+
+/* The connect side. */
+
+static int refuse_connect(const struct rudp_addr *remote, const char *why)
+{
+	char text[RUDP_ADDR_TEXT_SIZE];
+
+	rudp_log(RUDP_LOG_ERROR, "no connection to %s: %s", rudp_addr_format(remote, text), why);
+	return -EACCES;
+}
+
+static enum rudp_known_host find_host(const struct rudp_engine *engine,
+				      const struct rudp_addr *remote,
+				      const struct rudp_decision *decision, uint8_t *key)
+{
+	const struct rudp_known_hosts *hosts = files_of(engine)->known_hosts;
+
+	return decision->who ? rudp_known_hosts_find_name(hosts, decision->who, key, NULL)
+			     : rudp_known_hosts_find(hosts, remote, key, NULL);
+}
+
+/* Without a setting, keys are asked for by those who use them. */
+static enum rudp_first_contact first_contact(const struct rudp_engine *engine)
+{
+	const struct rudp_identity_files *files = files_of(engine);
+	enum rudp_first_contact contact;
+
+	if (rudp_policy_first_contact(engine->settings.policy, &contact))
+		return contact;
+	return files->identity || files->known_hosts ? RUDP_CONTACT_TAKE : RUDP_CONTACT_OFF;
+}
+
+/* Programs of one host know each other by the identity of their user, and by nothing else. */
+static void expect_on_this_host(const struct rudp_engine *engine,
+				struct rudp_expected_peer *expected)
+{
+	expected->asks = files_of(engine)->identity || expected->requires_identity;
+	expected->remembers = true;
+}
+
+static int expect_unknown(const struct rudp_engine *engine, const struct rudp_addr *remote,
+			  struct rudp_decision *decision, struct rudp_expected_peer *expected)
+{
+	enum rudp_first_contact contact = first_contact(engine);
+
+	if (decision->who)
+		return refuse_connect(remote, "the rule's peer is not in the file of known hosts");
+	if (rudp_addr_is_loopback(remote)) {
+		expect_on_this_host(engine, expected);
+		return 0;
+	}
+	if (contact == RUDP_CONTACT_OFF && decision->requires_identity)
+		return refuse_connect(remote, "the rule requires an identity, the host is not known, "
+					      "and first-contact is off");
+	expected->asks = contact != RUDP_CONTACT_OFF;
+	expected->remembers = contact == RUDP_CONTACT_TAKE;
+	if (contact == RUDP_CONTACT_REFUSE && decision->way == RUDP_WAY_AUTO)
+		decision->way = RUDP_WAY_RUDP;
+	return 0;
+}
+
+int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
+		     struct rudp_decision *decision, struct rudp_expected_peer *expected)
+{
+	*expected = (struct rudp_expected_peer){.requires_identity = decision->requires_identity};
+	if (decision->way == RUDP_WAY_TCP)
+		return 0;
+	switch (find_host(engine, remote, decision, expected->key)) {
+	case RUDP_HOST_UNKNOWN:
+		return expect_unknown(engine, remote, decision, expected);
+	case RUDP_HOST_REVOKED:
+		return refuse_connect(remote, "the key of this host is revoked in the file of known "
+					      "hosts");
+	case RUDP_HOST_KNOWN:
+		break;
+	}
+	expected->asks = expected->has_key = true;
+	decision->way = RUDP_WAY_RUDP;
+	return 0;
+}
+
+static bool refuse_peer(const struct rudp_app *app, const uint8_t *key, const char *why)
+{
+	char remote[RUDP_ADDR_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+
+	rudp_log(RUDP_LOG_ERROR, "%s (pid %u): no connection to %s: its key %s %s",
+		 app->program.name, app->program.pid, rudp_addr_format(&app->remote, remote),
+		 rudp_fingerprint_full(key, fingerprint), why);
+	return false;
+}
+
+static bool refuse_unknown(const struct rudp_app *app, const uint8_t *key)
+{
+	char host[RUDP_HOST_TEXT_SIZE], text[KEY_TEXT_SIZE], why[RUDP_PEER_TEXT_SIZE + KEY_TEXT_SIZE];
+
+	snprintf(why, sizeof why,
+		 "is not known, and first-contact is refuse; if it is the right one, add this line "
+		 "to the file of known hosts: %s %s",
+		 rudp_known_hosts_format(&app->remote, host), rudp_public_key_format(key, text));
+	return refuse_peer(app, key, why);
+}
+
+static void remember(struct rudp_engine *engine, const struct rudp_app *app, const uint8_t *key)
+{
+	struct rudp_identity_files *files = &engine->settings.identities;
+	char remote[RUDP_ADDR_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+	const char *path = rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS);
+	int rc = rudp_identity_files_remember(files, &app->remote, key);
+
+	rudp_addr_format(&app->remote, remote);
+	rudp_fingerprint_full(key, fingerprint);
+	if (rc == 0)
+		rudp_log(RUDP_LOG_WARN,
+			 "first contact with %s: its key %s is accepted and added to %s", remote,
+			 fingerprint, path);
+	else
+		rudp_log(RUDP_LOG_ERROR,
+			 "first contact with %s: its key %s is accepted, but not stored in %s: %s",
+			 remote, fingerprint, path ? path : "a file", strerrordesc_np(-rc));
+}
+
+/* A listener without an identity shows a key that lasts only until it ends. */
+static bool accept_unknown(struct rudp_engine *engine, const struct rudp_app *app,
+			   const struct rudp_credentials *credentials)
+{
+	const uint8_t *key = credentials->peer_key;
+
+	if (!credentials->peer_key_lasts)
+		return (!app->race.requires_identity && app->race.remembers) ||
+		       refuse_peer(app, key,
+				   "is not an identity: the listener has none, and one is required");
+	if (rudp_addr_is_loopback(&app->remote))
+		return true;
+	if (!app->race.remembers)
+		return refuse_unknown(app, key);
+	remember(engine, app, key);
+	return true;
+}
+
+/* The listener has answered. Files may have changed since the SYN left. */
+static bool is_expected(struct rudp_engine *engine, const struct rudp_app *app,
+			const struct rudp_credentials *credentials)
+{
+	const uint8_t *key = credentials->peer_key;
+	uint8_t known[RUDP_STATIC_KEY_BYTES];
+
+	if (!credentials->has_peer_key)
+		return true; /* none was asked for */
+	if (rudp_peer_is_revoked(engine, key))
+		return refuse_peer(app, key, "is revoked");
+	if (is_own_key(engine, key) && !is_same_host(&app->local, &app->remote))
+		return refuse_peer(app, key, "is that of this host itself");
+	if (app->race.expects_key)
+		return true;
+	switch (rudp_known_hosts_find(files_of(engine)->known_hosts, &app->remote, known, NULL)) {
+	case RUDP_HOST_KNOWN:
+		return memcmp(known, key, sizeof known) == 0 ||
+		       refuse_peer(app, key, "is not the one that the file of known hosts has");
+	case RUDP_HOST_REVOKED:
+		return refuse_peer(app, key, "is that of a host whose key is revoked");
+	case RUDP_HOST_UNKNOWN:
+		break;
+	}
+	return accept_unknown(engine, app, credentials);
+}
+
+void rudp_peer_log_refusal(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	const struct rudp_identity_files *files = files_of(engine);
+	const char *path = rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS);
+	char remote[RUDP_ADDR_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+	uint8_t known[RUDP_STATIC_KEY_BYTES];
+	unsigned line = 0;
+
+	rudp_addr_format(&app->remote, remote);
+	if (app->race.expects_key && rudp_known_hosts_find(files->known_hosts, &app->remote, known,
+							   &line) == RUDP_HOST_KNOWN)
+		rudp_log(RUDP_LOG_ERROR,
+			 "%s is known as %s (%s:%u); 'rudp ping' shows the key that it has now. If "
+			 "its owner has changed it, change that line",
+			 remote, rudp_fingerprint_full(known, fingerprint), path ? path : "in memory",
+			 line);
+	if (files->identity)
+		rudp_log(RUDP_LOG_ERROR,
+			 "if %s does not accept this side: it must have the key %s in its file of "
+			 "authorized keys",
+			 remote, rudp_fingerprint_full(files->identity->public_key, fingerprint));
+	else
+		rudp_log(RUDP_LOG_ERROR,
+			 "this side has no identity to show to %s; 'rudp key new' makes one", remote);
+}
+
+/* The listening side. */
+
+static bool is_allowed_anyone(const struct rudp_decision *decision)
+{
+	return decision->who && strcmp(decision->who, RUDP_POLICY_ANYONE) == 0;
+}
+
+bool rudp_peer_is_asked(const struct rudp_engine *engine, const struct rudp_decision *decision)
+{
+	if (decision->way == RUDP_WAY_TCP)
+		return false;
+	return decision->requires_identity ||
+	       (!is_allowed_anyone(decision) &&
+		(decision->who || files_of(engine)->authorized_keys));
+}
+
+/* NULL: the peer is admitted; else the log's text after "the key ...". */
+static const char *why_not(struct rudp_engine *engine, const struct rudp_conn *conn,
+			   const struct rudp_credentials *credentials,
+			   const struct rudp_binding *binding)
+{
+	struct rudp_decision decision = rudp_engine_find_rule(engine, RUDP_DIRECTION_LISTEN,
+							      &binding->local, &binding->program);
+	enum rudp_authorization authorization;
+	const uint8_t *key = credentials->peer_key;
+	bool is_local = is_same_host(rudp_conn_local(conn), rudp_conn_remote(conn));
+
+	if (credentials->has_peer_key && rudp_peer_is_revoked(engine, key))
+		return "is revoked";
+	if (credentials->has_peer_key && is_own_key(engine, key) && !is_local)
+		return "is that of this host itself";
+	if (!rudp_peer_is_asked(engine, &decision))
+		return NULL;
+	if (!credentials->has_peer_key)
+		return "was not shown";
+	if (is_own_key(engine, key))
+		return NULL;
+	if (is_allowed_anyone(&decision) || (!decision.who && !files_of(engine)->authorized_keys))
+		return NULL;
+	authorization = rudp_authorized_keys_check(
+		files_of(engine)->authorized_keys, key, rudp_addr_port(&binding->local),
+		rudp_conn_remote(conn), time(NULL), decision.who, NULL);
+	return authorization == RUDP_AUTHORIZATION_OK ? NULL
+						      : rudp_authorization_text(authorization);
+}
+
+static void note_refused_peer(struct rudp_engine *engine, const struct rudp_conn *conn,
+			      const struct rudp_credentials *credentials,
+			      const struct rudp_binding *binding, const char *why)
+{
+	struct rudp_failure failure = {.at_ns = engine->now_at_ns,
+				       .cause = RUDP_FAILURE_IDENTITY_OF_PEER,
+				       .local = *rudp_conn_local(conn),
+				       .remote = *rudp_conn_remote(conn)};
+	char remote[RUDP_ADDR_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE] = "of its identity";
+
+	rudp_addr_set_port(&failure.local, rudp_addr_port(&binding->local));
+	rudp_failures_add(&engine->failures, &failure);
+	if (!rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
+		return;
+	if (credentials->has_peer_key)
+		rudp_fingerprint_full(credentials->peer_key, fingerprint);
+	rudp_log(RUDP_LOG_WARN, "%s (pid %u): a peer at %s is refused: the key %s %s",
+		 binding->program.name, binding->program.pid,
+		 rudp_addr_format(&failure.remote, remote), fingerprint, why);
+}
+
+/* It is not known yet which binding gets the connection, so all of them must admit the peer. */
+static bool is_admitted(struct rudp_engine *engine, const struct rudp_conn *conn,
+			const struct rudp_credentials *credentials, const struct rudp_port *port)
+{
+	for (const struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next) {
+		const struct rudp_binding *binding =
+			RUDP_LIST_OWNER(link, const struct rudp_binding, link);
+		const char *why;
+
+		if (!rudp_binding_serves_rudp(binding))
+			continue;
+		why = why_not(engine, conn, credentials, binding);
+		if (why) {
+			note_refused_peer(engine, conn, credentials, binding, why);
+			return false;
+		}
+	}
+	return true;
+}
+
+bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
+			 const struct rudp_credentials *credentials, void *listener_user)
+{
+	struct rudp_engine *engine = context;
+	const struct rudp_app *app;
+
+	if (listener_user)
+		return is_admitted(engine, conn, credentials, listener_user);
+	app = rudp_app_find(engine, (uint64_t)(uintptr_t)rudp_conn_user(conn));
+	/* Without an app nobody uses the connection; it only shows that the peer answers. */
+	return !app || is_expected(engine, app, credentials);
+}

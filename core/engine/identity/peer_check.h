@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peer_check - what the other side of a connection must prove, and whether what it has proven is
+ * accepted.
+ *
+ * Connect  A host with a line in known_hosts must prove that key, and TCP is not used unless a rule
+ *          says so. "peer NAME" in a rule means the key of that line instead. The key of another
+ *          host is asked for, and what happens then is the first contact (policy.h). Keys of
+ *          loopback addresses are not remembered: other programs get the same ports later.
+ * Listen   If there are authorized keys, a peer must prove one of them, unless the rule for the
+ *          listener says "allow anyone". "allow WHO" allows only these. "require identity" alone
+ *          allows every peer that proves a key of its own; which one is for the program to judge.
+ *          A listener that asks for identities does not serve plain TCP.
+ * Own key  The identity of this engine itself is good only between addresses of this host: a relay
+ *          must not lead a connection back to its origin.
+ * Revoked  A revoked key, of known_hosts or authorized_keys, is good for nothing.
+ */
+#ifndef RUDP_ENGINE_PEER_CHECK_H
+#define RUDP_ENGINE_PEER_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "engine/config/policy.h"
+#include "proto/conn/conn.h"
+
+struct rudp_app;
+struct rudp_binding;
+struct rudp_engine;
+
+#define RUDP_PEER_TEXT_SIZE 320
+
+/* What the listener must prove to a connect. */
+struct rudp_expected_peer {
+	bool asks;              /* it must show a key: this one, or whatever it has */
+	bool has_key;
+	uint8_t key[RUDP_STATIC_KEY_BYTES];
+	bool requires_identity; /* a rule says so */
+	bool remembers;         /* the first contact accepts the key and stores it; else it refuses */
+};
+
+/*
+ * Finds what a connect to remote must prove, and changes decision->way to rudp if TCP would be less.
+ *
+ * Returns  0, or -EACCES: there is no key that would be accepted; the log says why.
+ */
+int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
+		     struct rudp_decision *decision, struct rudp_expected_peer *expected);
+/* The function authorize of struct rudp_endpoint_config. context: the engine. */
+bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
+			 const struct rudp_credentials *credentials, void *listener_user);
+/* Logs what the user can do after the listener of this connect has refused because of identities. */
+void rudp_peer_log_refusal(struct rudp_engine *engine, const struct rudp_app *app);
+
+/* A listener with this decision asks its peers for identities. */
+bool rudp_peer_is_asked(const struct rudp_engine *engine, const struct rudp_decision *decision);
+bool rudp_peer_is_revoked(const struct rudp_engine *engine,
+			  const uint8_t key[RUDP_STATIC_KEY_BYTES]);
+/* How the files call the owner of a key: a name, a host, or "" for nobody. Returns text. */
+char *rudp_peer_name(const struct rudp_engine *engine, const uint8_t key[RUDP_STATIC_KEY_BYTES],
+		     char text[RUDP_PEER_TEXT_SIZE]);
+
+#endif
