@@ -13,6 +13,7 @@
 
 #include "api/control_client.h"
 #include "engine/config/key_ring.h"
+#include "identity.h"
 #include "ss.h"
 #include "tool.h"
 
@@ -40,12 +41,12 @@ static struct keys keys;
 
 struct input {
 	bool json;
-	const char *words[2]; /* list, or revoke and what */
+	const char *words[2]; /* the action, and what it is about */
 	unsigned word_count;
 };
 
 static const struct argp_option options[] = {
-	{"json", 'j', NULL, 0, "list: as JSON, one object", 0},
+	{"json", 'j', NULL, 0, "list, hosts: as JSON, one object", 0},
 	{0},
 };
 
@@ -59,7 +60,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (input->word_count == 2)
-			argp_error(state, "one key at a time");
+			argp_error(state, "one key or host at a time");
 		input->words[input->word_count++] = value;
 		return 0;
 	default:
@@ -70,10 +71,13 @@ static error_t parse(int key, char *value, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.args_doc = "list\nrevoke FINGERPRINT|FILE",
-	.doc = "Lists the keys of the running engines and of RUDP_KEY_FILE, or revokes one.\v"
-	       "A revoked key cannot begin a connection, and the connections that began with it "
-	       "are reset. The line `revoked' is added to its file.",
+	.args_doc = "list\nrevoke FINGERPRINT|FILE\nnew [FILE]\nshow [FILE]\nhosts\n"
+		    "forget HOST\nenroll [USER@]HOST\ncheck",
+	.doc = "Shared keys: lists those of the running engines and of RUDP_KEY_FILE, or revokes "
+	       "one. Identities: makes a key pair, shows its public key, lists or removes known "
+	       "hosts, exchanges public keys with a host over ssh, or checks the files.\v"
+	       "A shared key that is revoked cannot begin a connection, and the connections that "
+	       "began with it are reset. The line `revoked' is added to its file.",
 };
 
 static void add(const struct rudp_control_key *key)
@@ -388,15 +392,73 @@ static int revoke_key(const char *what)
 	return r.failed || fflush(stdout) == EOF ? 1 : 0;
 }
 
+static int list(const struct input *input)
+{
+	return list_keys(input->json);
+}
+
+static int revoke_one(const struct input *input)
+{
+	return revoke_key(input->words[1]);
+}
+
+static int make(const struct input *input)
+{
+	return rudp_key_new(input->words[1]);
+}
+
+static int show(const struct input *input)
+{
+	return rudp_key_show(input->words[1]);
+}
+
+static int hosts(const struct input *input)
+{
+	return rudp_key_hosts(input->json);
+}
+
+static int forget(const struct input *input)
+{
+	return rudp_key_forget(input->words[1]);
+}
+
+static int enroll(const struct input *input)
+{
+	return rudp_key_enroll(input->words[1]);
+}
+
+static int check_files(const struct input *input)
+{
+	(void)input;
+	return rudp_key_check();
+}
+
+static const struct action {
+	const char *name;
+	unsigned words_min, words_max; /* with the name */
+	bool has_json;
+	int (*run)(const struct input *input);
+} actions[] = {
+	{"list", 1, 1, true, list},     {"revoke", 2, 2, false, revoke_one},
+	{"new", 1, 2, false, make},     {"show", 1, 2, false, show},
+	{"hosts", 1, 1, true, hosts},   {"forget", 2, 2, false, forget},
+	{"enroll", 2, 2, false, enroll}, {"check", 1, 1, false, check_files},
+};
+
 int rudp_tool_key(int argc, char **argv)
 {
 	struct input input = {.json = false};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &input);
-	if (input.word_count == 1 && strcmp(input.words[0], "list") == 0)
-		return list_keys(input.json);
-	if (input.word_count == 2 && strcmp(input.words[0], "revoke") == 0 && !input.json)
-		return revoke_key(input.words[1]);
-	rudp_complain("expected list, list --json, or revoke FINGERPRINT|FILE");
+	for (size_t i = 0; input.word_count && i < sizeof actions / sizeof actions[0]; i++) {
+		const struct action *action = &actions[i];
+
+		if (strcmp(input.words[0], action->name) == 0 &&
+		    input.word_count >= action->words_min && input.word_count <= action->words_max &&
+		    (!input.json || action->has_json))
+			return action->run(&input);
+	}
+	rudp_complain("expected list, list --json, revoke FINGERPRINT|FILE, new [FILE], show [FILE], "
+		      "hosts, hosts --json, forget HOST, enroll [USER@]HOST, or check");
 	return RUDP_EXIT_USAGE;
 }

@@ -18,7 +18,7 @@
 	X(run, "start a program whose TCP connections go over rudp")                               \
 	X(ss, "show connections and listeners")                                                    \
 	X(keygen, "make a key file, or check one")                                                 \
-	X(key, "list the keys in use, or revoke one")                                              \
+	X(key, "manage keys: shared ones, identities, known hosts")                                \
 	X(forget, "make the engines forget a host, or all hosts")                                  \
 	X(ping, "test whether a rudp listener answers")                                            \
 	X(doctor, "find problems on this machine, and how to fix them")

@@ -81,13 +81,17 @@ _rudp_ss() {
 }
 
 _rudp_key() {
-	if [ "${COMP_WORDS[COMP_CWORD - 1]}" = revoke ]; then
-		_rudp_files
-	elif [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
-		_rudp_words "--json --help"
-	else
-		_rudp_words "list revoke"
-	fi
+	case ${COMP_WORDS[COMP_CWORD - 1]} in
+	revoke | new | show) _rudp_files ;;
+	forget | enroll) mapfile -t COMPREPLY < <(compgen -A hostname -- "${COMP_WORDS[COMP_CWORD]}") ;;
+	*)
+		if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+			_rudp_words "--json --help"
+		else
+			_rudp_words "list revoke new show hosts forget enroll check"
+		fi
+		;;
+	esac
 }
 
 _rudp() {

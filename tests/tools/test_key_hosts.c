@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* rudp key new, show, hosts, forget, check, enroll. Without a network: ssh is a script of the test. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "files.h"
+
+/* Keys of 32 equal bytes: 1, 2. */
+#define ONE "rudp-x25519 AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+#define TWO "rudp-x25519 AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
+#define DAY_NONE "[expires=2020-01-01] "
+
+static char output[OUTPUT_BYTES_MAX];
+
+static void init(void)
+{
+	files_init();
+	setenv("XDG_CONFIG_HOME", files_path("config"), 1);
+	setenv("HOME", files_path("home"), 1);
+	unsetenv("RUDP_IDENTITY");
+	unsetenv("RUDP_KNOWN_HOSTS");
+	unsetenv("RUDP_AUTHORIZED_KEYS");
+	cr_assert(zero(int, files_run("mkdir -p $FILES/config/rudp $FILES/home", output)));
+}
+
+TestSuite(key_hosts, .init = init, .fini = files_fini);
+
+static void expect(const char *command, int code, const char *part)
+{
+	cr_assert(eq(int, files_run(command, output), code), "%s: %s", command, output);
+	cr_assert(ne(ptr, strstr(output, part), NULL), "%s: %s", command, output);
+}
+
+Test(key_hosts, a_new_identity_is_private_and_has_its_public_key_beside_it)
+{
+	struct stat st;
+
+	expect("rmdir $FILES/config/rudp; umask 0; $RUDP key new 2>&1", 0, "/config/rudp/id: a new");
+	cr_assert(zero(int, stat(files_path("config/rudp/id"), &st)));
+	cr_assert(eq(int, (int)(st.st_mode & 07777), 0600));
+	cr_assert(zero(int, stat(files_path("config/rudp"), &st)));
+	cr_assert(eq(int, (int)(st.st_mode & 0077), 0));
+	expect("$RUDP key show | sed 1d >$FILES/a; $RUDP key show $FILES/config/rudp/id.pub | sed 1d "
+	       ">$FILES/b; cmp $FILES/a $FILES/b && wc -l <$FILES/a", 0, "3");
+	expect("$RUDP key show | head -1 | cmp - $FILES/config/rudp/id.pub && echo same", 0, "same");
+	expect("$RUDP key check 2>&1", 0, "/id: identity SHA256:");
+}
+
+Test(key_hosts, an_existing_identity_stays_as_it_is)
+{
+	expect("$RUDP key new $FILES/id >/dev/null; cp $FILES/id $FILES/old; $RUDP key new $FILES/id "
+	       "2>&1", 1, "already exists and was not changed");
+	expect("cmp $FILES/id $FILES/old && echo same", 0, "same");
+	expect("rm $FILES/id; $RUDP key new $FILES/id 2>&1", 1, "id.pub: already exists");
+	expect("test -e $FILES/id || echo none", 0, "none");
+	expect("$RUDP key new $FILES/none/id 2>&1", 1, "No such file");
+}
+
+Test(key_hosts, without_an_identity_there_is_advice)
+{
+	expect("$RUDP key show 2>&1", 1, "'rudp key new' makes an identity");
+	expect("$RUDP key enroll host 2>&1", 1, "make an identity with 'rudp key new'");
+}
+
+Test(key_hosts, check_names_each_fault_with_its_place)
+{
+	files_text("config/rudp/known_hosts", "10.0.0.1 " ONE "\n", 0600);
+	files_text("config/rudp/authorized_keys",
+		   ONE " alice\n" DAY_NONE TWO " bob\n@revoked " TWO "\n", 0600);
+	expect("$RUDP key check 2>&1", 0, "known hosts: 1, revoked keys: 0");
+	expect("$RUDP key check 2>&1", 0, "authorized keys: 2, revoked keys: 1, expired lines: 1");
+	files_text("config/rudp/known_hosts", "10.0.0.1 " ONE "\n10.0.0 " ONE "\n", 0600);
+	files_text("config/rudp/authorized_keys", "[for=all] " ONE " alice\n", 0600);
+	expect("$RUDP key check 2>&1", 1, "/known_hosts:2:1: this is not a valid address; expected");
+	expect("$RUDP key check 2>&1", 1, "/authorized_keys:1:2: unknown option; expected listen=");
+	expect("RUDP_IDENTITY=/nowhere $RUDP key check 2>&1", 1,
+	       "RUDP_IDENTITY: /nowhere: there is no such file");
+}
+
+Test(key_hosts, check_finds_a_public_key_of_another_identity)
+{
+	expect("$RUDP key new >/dev/null && $RUDP key new $FILES/x >/dev/null && cp $FILES/x.pub "
+	       "$FILES/config/rudp/id.pub && $RUDP key check 2>&1", 1, "is not the public key of");
+}
+
+Test(key_hosts, hosts_are_listed_and_revoked_ones_marked)
+{
+	expect("$RUDP key hosts", 0, "FINGERPRINT");
+	files_text("config/rudp/known_hosts",
+		   "10.0.0.1:22,server " ONE "\n[::1]:80 " TWO "\n@revoked " TWO "\n", 0600);
+	expect("$RUDP key hosts | tr -s ' '", 0, "10.0.0.1:22 known SHA256:");
+	expect("$RUDP key hosts | tr -s ' '", 0, "[::1]:80 revoked SHA256:");
+	expect("$RUDP key hosts --json | python3 -c 'import json, sys\n"
+	       "print(sorted((h[\"host\"], h[\"state\"], h[\"line\"]) for h in "
+	       "json.load(sys.stdin)[\"hosts\"]))'", 0,
+	       "[('*', 'revoked', 3), ('10.0.0.1:22', 'known', 1), ('[::1]:80', 'revoked', 2), "
+	       "('server', 'known', 1)]");
+}
+
+Test(key_hosts, forgetting_a_host_leaves_the_rest_of_the_file)
+{
+	files_text("config/rudp/known_hosts",
+		   "# ours\n10.0.0.1,10.0.0.2:22,10.0.0.3 " ONE " all\n10.0.0.2 " TWO "\n"
+		   "@revoked 10.0.0.2 " TWO "\n10.0.0.4 " ONE, 0640);
+	expect("$RUDP key forget 10.0.0.2 2>&1", 0, "entries removed for 10.0.0.2: 2");
+	expect("cat $FILES/config/rudp/known_hosts", 0,
+	       "# ours\n10.0.0.1,10.0.0.3 " ONE " all\n@revoked 10.0.0.2 " TWO "\n10.0.0.4 " ONE);
+	expect("stat -c %a $FILES/config/rudp/known_hosts", 0, "640");
+	expect("$RUDP key forget 10.0.0.1:22 2>&1", 1, "there is no entry for 10.0.0.1:22");
+	expect("$RUDP key forget '-x y' 2>&1", 2, "");
+	expect("$RUDP key forget 'x y' 2>&1", 2, "is neither a name nor an address");
+	expect("ls $FILES/config/rudp | wc -l", 0, "1");
+}
+
+Test(key_hosts, actions_with_wrong_words_are_refused)
+{
+	expect("$RUDP key 2>&1", 2, "expected list, list --json, revoke");
+	expect("$RUDP key forget 2>&1", 2, "expected list");
+	expect("$RUDP key show --json 2>&1", 2, "expected list");
+	expect("$RUDP key newer 2>&1", 2, "expected list");
+	expect("$RUDP key hosts 10.0.0.1 2>&1", 2, "expected list");
+}
+
+/* ssh that runs its command here, in another home; its arguments are in $FILES/arguments. */
+static void make_ssh(void)
+{
+	files_text("ssh",
+		   "#!/bin/sh\n"
+		   "printf '%s|' \"$@\" >>$FILES/arguments\n"
+		   "if [ \"$1\" = -G ]; then echo hostname 127.0.0.1; exit 0; fi\n"
+		   "[ ! -e $FILES/fails ] || exit 255\n"
+		   "shift 3\n"
+		   "exec env HOME=$FILES/there XDG_CONFIG_HOME= PATH=$FILES/there/bin:/usr/bin:/bin "
+		   "sh -c \"$*\"\n",
+		   0755);
+	expect("mkdir -p $FILES/there/bin && ln -s $RUDP $FILES/there/bin/rudp && $RUDP key new", 0,
+	       "");
+	setenv("ENROLL", "PATH=$FILES:$PATH $RUDP key enroll", 1);
+}
+
+static bool has_host_key(void)
+{
+	struct stat st;
+
+	return stat("/etc/rudp/id.pub", &st) == 0;
+}
+
+Test(key_hosts, enrolling_exchanges_the_keys_once)
+{
+	make_ssh();
+	if (has_host_key())
+		cr_skip_test("this machine has a host key");
+	expect("eval \"$ENROLL me@there\" 2>&1", 0, "me@there: the key of this host is now authorized");
+	expect("cat $FILES/there/.config/rudp/authorized_keys", 0, "rudp-x25519 ");
+	expect("stat -c %a $FILES/there/.config/rudp/authorized_keys", 0, "600");
+	expect("cut -d' ' -f2 $FILES/there/.config/rudp/id.pub | xargs -I{} grep -c 'rudp-x25519 {}' "
+	       "$FILES/config/rudp/known_hosts", 0, "1");
+	expect("cut -d' ' -f1 $FILES/config/rudp/known_hosts", 0, "127.0.0.1");
+	expect("eval \"$ENROLL me@there\" 2>&1", 0, "me@there: the key of this host was authorized");
+	expect("wc -l <$FILES/there/.config/rudp/authorized_keys", 0, "1");
+	expect("wc -l <$FILES/config/rudp/known_hosts", 0, "1");
+	expect("cat $FILES/arguments", 0, "-T|--|me@there|exec sh|-G|--|me@there|");
+	expect("$RUDP key check 2>&1", 0, "known hosts: 1");
+	expect("XDG_CONFIG_HOME=$FILES/there/.config $RUDP key check 2>&1", 0, "authorized keys: 1");
+}
+
+Test(key_hosts, enrolling_ends_the_last_line_of_the_file_there)
+{
+	make_ssh();
+	expect("mkdir -p $FILES/there/.config/rudp", 0, "");
+	files_text("there/.config/rudp/authorized_keys", ONE " other", 0600);
+	files_run("eval \"$ENROLL there\"", output);
+	expect("XDG_CONFIG_HOME=$FILES/there/.config $RUDP key check 2>&1", 0, "authorized keys: 2");
+}
+
+Test(key_hosts, enrolling_where_rudp_is_missing_says_what_to_install)
+{
+	make_ssh();
+	if (has_host_key())
+		cr_skip_test("this machine has a host key");
+	expect("rm $FILES/there/bin/rudp; eval \"$ENROLL there\" 2>&1", 1,
+	       "has no rudp; install it there");
+	expect("grep -c rudp-x25519 $FILES/there/.config/rudp/authorized_keys", 0, "1");
+	expect("test -e $FILES/config/rudp/known_hosts || echo none", 0, "none");
+}
+
+Test(key_hosts, enrolling_refuses_a_changed_key)
+{
+	make_ssh();
+	if (has_host_key())
+		cr_skip_test("this machine has a host key");
+	files_text("config/rudp/known_hosts", "127.0.0.1 " ONE "\n", 0600);
+	expect("eval \"$ENROLL there\" 2>&1", 1, "127.0.0.1: is known with the key SHA256:");
+	expect("cat $FILES/config/rudp/known_hosts", 0, "127.0.0.1 " ONE "\n");
+	expect("$RUDP key forget 127.0.0.1 && eval \"$ENROLL there\" 2>&1", 0, "is now known");
+}
+
+Test(key_hosts, enrolling_a_revoked_key_fails)
+{
+	make_ssh();
+	expect("mkdir -p $FILES/there/.config/rudp; echo \"@revoked $(cat $FILES/config/rudp/id.pub)\" "
+	       ">$FILES/there/.config/rudp/authorized_keys; eval \"$ENROLL there\" 2>&1", 1,
+	       "is revoked in authorized_keys there");
+}
+
+Test(key_hosts, enrolling_reports_a_failure_of_ssh)
+{
+	make_ssh();
+	expect("touch $FILES/fails; eval \"$ENROLL there\" 2>&1", 1, "ssh could not log in");
+	expect("PATH=$FILES/nowhere $RUDP key enroll there 2>&1", 1, "ssh is not installed here");
+}
+
+Test(key_hosts, a_host_name_is_no_option_and_no_command)
+{
+	make_ssh();
+	expect("eval \"$ENROLL -- -oProxyCommand=x\" 2>&1", 2, "is not [USER@]HOST");
+	expect("eval \"$ENROLL me@-x\" 2>&1", 2, "is not [USER@]HOST");
+	expect("PATH=$FILES:$PATH $RUDP key enroll 'a;b' 2>&1", 2, "is not [USER@]HOST");
+	expect("PATH=$FILES:$PATH $RUDP key enroll 'a b' 2>&1", 2, "is not [USER@]HOST");
+	expect("PATH=$FILES:$PATH $RUDP key enroll '$(b)' 2>&1", 2, "is not [USER@]HOST");
+	expect("test -e $FILES/arguments || echo none", 0, "none");
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * identity - the parts of `rudp key` that work on the files of identities: the own key, the known
+ * hosts, the authorized keys.
+ *
+ * Each rudp_key_ function prints its errors and returns the exit code.
+ */
+#ifndef RUDP_TOOLS_IDENTITY_H
+#define RUDP_TOOLS_IDENTITY_H
+
+#include <stdbool.h>
+
+#include "engine/config/identity_files.h"
+
+/* file: NULL for the default. */
+int rudp_key_new(const char *file);
+int rudp_key_show(const char *file);
+/* Checks the identity, the known hosts and the authorized keys. */
+int rudp_key_check(void);
+
+/* hosts.c: lists the known hosts; removes a host. */
+int rudp_key_hosts(bool json);
+int rudp_key_forget(const char *host);
+
+/* enroll.c: exchanges public keys with a host over ssh(1). target: [USER@]HOST. */
+int rudp_key_enroll(const char *target);
+
+/* Finds the places of the files of this user. false: an error was printed. */
+bool rudp_identity_places(struct rudp_identity_files *files);
+/* Makes the directories of a path that are missing, for this user only. Returns 0 or -errno. */
+int rudp_make_parents(const char *path);
+
+/* USER@HOST of this user, as far as its characters are those of a name in authorized_keys. */
+void rudp_identity_own_name(char name[RUDP_AUTHORIZED_NAME_SIZE]);
+
+/* The addresses of a host, without ports. */
+#define RUDP_RESOLVED_MAX 64
+struct rudp_resolved {
+	struct rudp_addr addrs[RUDP_RESOLVED_MAX];
+	unsigned count;
+};
+/* Returns NULL, or why host, a name or an address, cannot be resolved. */
+const char *rudp_resolve(struct rudp_resolved *resolved, const char *host);
+
+#endif
