@@ -13,6 +13,7 @@
 #include "api/socket_name.h"
 #include "base/log.h"
 #include "engine/connect/connect.h"
+#include "engine/identity/peer_check.h"
 #include "engine/ports/listener.h"
 #include "engine/loop/deferred_close.h"
 
@@ -463,10 +464,15 @@ static void note_end(struct rudp_engine *engine, const struct rudp_app *app, int
 
 	if (app->stage == RUDP_APP_CONNECTING && app->race.reported_error == error)
 		return;
-	if (app->stage == RUDP_APP_CONNECTING)
+	if (app->stage == RUDP_APP_CONNECTING) {
 		rudp_app_note_failure(engine, app, cause, error);
-	else if (cause == RUDP_FAILURE_SILENT || cause == RUDP_FAILURE_UNREACHABLE)
+	} else if (error == EACCES && app->carrier.conn) {
+		/* On first contact the listener gets the identity with the first data. */
+		rudp_app_note_failure(engine, app, RUDP_FAILURE_IDENTITY, error);
+		rudp_peer_log_refusal(engine, app);
+	} else if (cause == RUDP_FAILURE_SILENT || cause == RUDP_FAILURE_UNREACHABLE) {
 		rudp_app_note_failure(engine, app, RUDP_FAILURE_LOST, error);
+	}
 }
 
 void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error)

@@ -445,14 +445,20 @@ static void on_late_answer(struct rudp_engine *engine, struct rudp_app *app, uns
 		drop_conn(engine, app);
 }
 
+/* By the listener, or by rudp_peer_authorize(). A firewall of this host gives EACCES, too. */
+static bool is_identity_refused(const struct rudp_conn *conn)
+{
+	return rudp_conn_error(conn) == EACCES &&
+	       (rudp_conn_refusal(conn) || rudp_conn_timeout_error(conn) != EACCES);
+}
+
 /* rudp has failed: continue with TCP if that is possible. */
 static void on_rudp_failed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	int error = rudp_conn_error(app->carrier.conn);
 	int rc = 0;
 
-	app->race.is_identity_refused =
-		error == EACCES && rudp_conn_timeout_error(app->carrier.conn) != EACCES;
+	app->race.is_identity_refused = is_identity_refused(app->carrier.conn);
 	if (app->race.is_identity_refused)
 		rudp_peer_log_refusal(engine, app);
 	/* A listener that asks for identities does not serve TCP, so TCP would lead elsewhere. */

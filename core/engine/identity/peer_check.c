@@ -220,30 +220,58 @@ static bool is_expected(struct rudp_engine *engine, const struct rudp_app *app,
 	return accept_unknown(engine, app, credentials);
 }
 
-void rudp_peer_log_refusal(struct rudp_engine *engine, const struct rudp_app *app)
+static void log_other_key(const struct rudp_engine *engine, const struct rudp_app *app,
+			  const char *remote)
 {
 	const struct rudp_identity_files *files = files_of(engine);
-	const char *path = rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS);
-	char remote[RUDP_ADDR_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE], at[16] = "";
 	uint8_t known[RUDP_STATIC_KEY_BYTES];
-	unsigned line = 0;
+	unsigned line = RUDP_HOST_LINE_NONE;
 
-	rudp_addr_format(&app->remote, remote);
-	if (app->race.expects_key && rudp_known_hosts_find(files->known_hosts, &app->remote, known,
-							   &line) == RUDP_HOST_KNOWN)
+	if (rudp_known_hosts_find(files->known_hosts, &app->remote, known, &line) !=
+	    RUDP_HOST_KNOWN)
+		return; /* the key is that of a rule's peer */
+	if (line < RUDP_HOST_LINE_NONE)
+		snprintf(at, sizeof at, ":%u", line);
+	rudp_log(RUDP_LOG_ERROR,
+		 "%s is known as %s (%s%s); 'rudp ping' shows the key that it has now. If its owner "
+		 "has changed it, change that line",
+		 remote, rudp_fingerprint_full(known, fingerprint),
+		 rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS), at);
+}
+
+static void log_not_authorized(const struct rudp_engine *engine, const char *remote)
+{
+	const struct rudp_identity *identity = files_of(engine)->identity;
+	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+
+	if (identity)
 		rudp_log(RUDP_LOG_ERROR,
-			 "%s is known as %s (%s:%u); 'rudp ping' shows the key that it has now. If "
-			 "its owner has changed it, change that line",
-			 remote, rudp_fingerprint_full(known, fingerprint), path ? path : "in memory",
-			 line);
-	if (files->identity)
-		rudp_log(RUDP_LOG_ERROR,
-			 "if %s does not accept this side: it must have the key %s in its file of "
-			 "authorized keys",
-			 remote, rudp_fingerprint_full(files->identity->public_key, fingerprint));
+			 "%s needs the key of this side, %s, in its file of authorized keys ('rudp "
+			 "key show' prints the line)",
+			 remote, rudp_fingerprint_full(identity->public_key, fingerprint));
 	else
 		rudp_log(RUDP_LOG_ERROR,
 			 "this side has no identity to show to %s; 'rudp key new' makes one", remote);
+}
+
+void rudp_peer_log_refusal(const struct rudp_engine *engine, const struct rudp_app *app)
+{
+	char remote[RUDP_ADDR_TEXT_SIZE];
+
+	rudp_addr_format(&app->remote, remote);
+	switch (rudp_conn_refusal(app->carrier.conn)) {
+	case RUDP_REFUSAL_OTHER_KEY:
+		log_other_key(engine, app, remote);
+		break;
+	case RUDP_REFUSAL_NOT_AUTHORIZED:
+		log_not_authorized(engine, remote);
+		break;
+	default:
+		/* Else rudp_peer_authorize() has said why. */
+		if (app->stage != RUDP_APP_CONNECTING)
+			log_not_authorized(engine, remote);
+	}
 }
 
 /* The listening side. */

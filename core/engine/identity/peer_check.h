@@ -51,7 +51,7 @@ int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
 bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 			 const struct rudp_credentials *credentials, void *listener_user);
 /* Logs what the user can do after the listener of this connect has refused because of identities. */
-void rudp_peer_log_refusal(struct rudp_engine *engine, const struct rudp_app *app);
+void rudp_peer_log_refusal(const struct rudp_engine *engine, const struct rudp_app *app);
 
 /* A listener with this decision asks its peers for identities. */
 bool rudp_peer_is_asked(const struct rudp_engine *engine, const struct rudp_decision *decision);

@@ -435,6 +435,11 @@ void rudp_conn_on_unreachable(struct rudp_conn *conn, int error, int64_t now_at_
 		rudp_conn_fail(conn, error, now_at_ns);
 }
 
+uint8_t rudp_conn_refusal(const struct rudp_conn *conn)
+{
+	return conn->refusal;
+}
+
 int rudp_conn_timeout_error(const struct rudp_conn *conn)
 {
 	return rudp_icmp_errors_timeout_error(&conn->icmp_errors);

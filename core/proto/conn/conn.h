@@ -222,6 +222,8 @@ void rudp_conn_on_unreachable(struct rudp_conn *conn, int error, int64_t now_at_
  * Source   tcp_write_err in Linux.
  */
 int rudp_conn_timeout_error(const struct rudp_conn *conn);
+/* enum rudp_refusal with which the listener ended the attempt to connect; 0: it did not. */
+uint8_t rudp_conn_refusal(const struct rudp_conn *conn);
 /*
  * A datagram was too large: at most max_bytes of UDP payload pass. local: our own interface refused
  * it, so the size is certain. Otherwise ICMP said so, which is only a hint for the path MTU search.

@@ -356,6 +356,7 @@ enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_
 	rudp_log(refusal_error(packet->refusal) == ECONNREFUSED ? RUDP_LOG_INFO : RUDP_LOG_ERROR,
 		 "connect to %s refused: %s", rudp_addr_format(&conn->first_remote, remote),
 		 refusal_text(packet->refusal));
+	conn->refusal = packet->refusal;
 	rudp_conn_fail(conn, refusal_error(packet->refusal), now_at_ns);
 	return RUDP_VERDICT_OK;
 }

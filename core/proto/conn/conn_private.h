@@ -217,6 +217,7 @@ struct rudp_conn {
 	bool is_early;             /* passive, SYN_RCVD, but already accepted: it has early data */
 	bool dead;                 /* can only be freed */
 	int error;
+	uint8_t refusal; /* enum rudp_refusal of the listener; 0: none */
 	unsigned events;
 
 	uint64_t id;       /* 0: not in the table */
@@ -259,8 +260,7 @@ struct rudp_conn {
 	struct rudp_fec_store fec_store;
 	/* Stream bytes recovered with repair symbols, about which the peer is not told yet, are within
 	 * [repaired_from, repaired_end). repaired_from is UINT64_MAX if there are none. */
-	uint64_t repaired_from;
-	uint64_t repaired_end;
+	uint64_t repaired_from, repaired_end;
 	struct rudp_ecn ecn;
 	struct rudp_sendbuf sendbuf;
 	struct rudp_recvbuf recvbuf;

@@ -1,0 +1,243 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Hosts and users that prove who they are: first contact, known hosts, authorized keys, what rules say about
+# them, and files that change while programs run. Attackers have real programs, too: another client in the
+# place of the server, a relay, a peer whose key is revoked, replaced, expired or under another name.
+#
+#     a: curl, nc ──── linkem: 5 ms ──── b: nginx, nc
+#
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+[ -z "$PLAIN" ] || { echo "skipped: kernel TCP has no identities"; exit 77; }
+
+# Each person is a directory with an identity of its own, and perhaps with other files.
+person() {
+	mkdir -p -m 700 "$TMP/$1"
+	RUDP_IDENTITY='' HOME=$TMP/$1 XDG_CONFIG_HOME=$TMP/$1 "$BUILD/rudp" key new >"$TMP/$1.new"
+}
+
+# "rudp-x25519 BASE64" of a person.
+public_key() {
+	cut -d' ' -f1,2 "$TMP/$1/rudp/id.pub"
+}
+
+# The settings of a person: the default places of the files, no pre-shared key, and an engine log.
+is_person() {
+	SETTINGS=(RUDP_KEY_FILE= "XDG_CONFIG_HOME=$TMP/$1" "RUDP_POLICY=${2:-}" "RUDP_LOG=info:$TMP/$1.log")
+}
+
+# put PERSON FILE: standard input becomes the file, whole at once.
+put() {
+	(umask 077 && cat >"$TMP/$1/rudp/.next" && mv "$TMP/$1/rudp/.next" "$TMP/$1/rudp/$2")
+}
+
+# asks PERSON [RULES]: fetches a page on side a.
+asks() {
+	local SETTINGS
+	is_person "$@"
+	curl_a 5 --fail -o "$TMP/asked" "$URL/page"
+}
+
+is_refused() {
+	! asks "$@"
+}
+
+# is_refused_as PERSON REASON: and the log of the server says so.
+is_refused_as() {
+	is_refused "$1" && logs server "$2"
+}
+
+# The last line of `rudp ss --failed' on this side for that person has this cause.
+has_failed() {
+	local SETTINGS settings
+	is_person "$1"
+	mapfile -t settings < <(engine_settings_of "$2")
+	on "$2" env "${settings[@]}" "$BUILD/rudp" ss --failed --json | grep -q "\"cause\": *\"$3\""
+}
+
+logs() {
+	grep -q "$2" "$TMP/$1.log"
+}
+
+serve() {
+	is_person server "${1:-}"
+	start_nginx
+}
+
+first_contact() {
+	section "first contact"
+	asks alice || fail "a host that was not known is refused"
+	grep -q "^$B4:8080 $(public_key server)" "$TMP/alice/rudp/known_hosts" ||
+		fail "its key is not in the file of known hosts: $(cat "$TMP/alice/rudp/known_hosts")"
+	logs alice "first contact with $B4:8080" || fail "the log does not say so"
+	asks alice || fail "the host is refused when it is known"
+	expect_eq "$(wc -l <"$TMP/alice/rudp/known_hosts")" 1 "lines in the file of known hosts"
+	is_refused bob "set first-contact refuse" || fail "a host that is not known is not refused"
+	logs bob "add this line to the file of known hosts: $B4:8080 $(public_key server)" ||
+		fail "the log does not say how to accept the key"
+	has_failed bob a identity || fail "rudp ss --failed does not show it"
+	asks bob "set first-contact off" || fail "refused without being asked for a key"
+	[ ! -e "$TMP/bob/rudp/known_hosts" ] || fail "a key was stored that nobody had asked for"
+	ok "the key is taken and stored, or refused and shown, or not asked for"
+}
+
+authorized() {
+	section "who may connect"
+	put server authorized_keys <<<"[listen=8080;9000,groups=staff] $(public_key alice) alice"
+	wait_until 4 "the server to refuse others" is_refused bob "set first-contact take"
+	asks alice || fail "who is authorized is refused"
+	has_failed server b identity-of-peer || fail "rudp ss --failed of the server does not show it"
+	is_refused nobody "set first-contact off" || fail "who shows no key is served"
+	on a curl -sS --max-time 3 -o /dev/null "$URL/page" 2>/dev/null && fail "plain TCP is served"
+	put server authorized_keys <<<"[listen=22] $(public_key alice) alice"
+	wait_until 4 "the port to be refused" is_refused_as alice "is not authorized for this port"
+	put server authorized_keys <<<"[from=192.0.2.0/24] $(public_key alice) alice"
+	wait_until 4 "the address to be refused" is_refused_as alice "is not authorized from this address"
+	put server authorized_keys <<<"[expires=2026-01-01] $(public_key alice) alice"
+	wait_until 4 "the expired line to be refused" is_refused_as alice "has expired"
+	put server authorized_keys <<<"[listne=8080] $(public_key alice) alice"
+	wait_until 4 "a line with an error in the log" logs server "authorized_keys:1:2"
+	is_refused alice || fail "a file with an error is used in part"
+	put server authorized_keys <<<"[listen=8080;9000,groups=staff] $(public_key alice) alice"
+	wait_until 4 "the server to serve again" asks alice
+	ok "only who is in the file, for that port, from there, until then"
+}
+
+revoked() {
+	section "a key that is revoked"
+	is_person alice
+	launch session a nc.openbsd "$B4" 9000 </dev/null
+	wait_until 4 "the first words" grep -q hello "$TMP/session.out"
+	put server authorized_keys <<<"@revoked $(public_key alice) alice"
+	wait_until 4 "the connection to end" has_ended session
+	is_refused alice || fail "a revoked key is good"
+	logs server "is revoked: its 1 connections are reset" || fail "the log does not say so"
+	printf '%s\n' "[groups=staff] $(public_key alice) alice" "$(public_key bob) bob" | put server authorized_keys
+	wait_until 4 "the server to serve again" asks alice
+	ok "its connections are reset, and it begins no new one"
+}
+
+removed() {
+	section "a line that is removed"
+	asks alice || fail "who is authorized is refused"
+	put server authorized_keys <<<"$(public_key bob) bob"
+	wait_until 4 "its resumption to be refused" is_refused alice
+	asks bob "set first-contact take" || fail "another one is refused, too"
+	printf '%s\n' "[groups=staff] $(public_key alice) alice" "$(public_key bob) bob" | put server authorized_keys
+	wait_until 4 "the server to serve again" asks alice
+	ok "a resumed connection is refused as a new one is"
+}
+
+rules() {
+	section "rules"
+	stop_server nginx
+	serve "listen port 8080 use rudp allow @staff"
+	asks alice || fail "a member is refused"
+	is_refused bob || fail "who is no member is served"
+	logs server "is not allowed by the rule" || fail "the log does not say why"
+	stop_server nginx
+	serve "listen port 8080 use rudp allow anyone"
+	asks bob || fail "refused, though anyone is allowed"
+	asks nobody "set first-contact off" || fail "refused without a key, though anyone is allowed"
+	stop_server nginx
+	serve
+	asks alice "connect port 8080 use rudp peer web.example" && fail "an unknown name is taken"
+	printf '%s\n' "$B4:8080 $(public_key server)" "web.example $(public_key server)" | put alice known_hosts
+	wait_until 4 "the name to be taken" asks alice "connect port 8080 use rudp peer web.example"
+	printf '%s\n' "$B4:8080 $(public_key server)" "web.example $(public_key bob)" | put alice known_hosts
+	wait_until 4 "another key to be refused" is_refused alice "connect port 8080 use rudp peer web.example"
+	ok "groups, anyone, and a peer by its name"
+}
+
+# Everybody holds the pre-shared key: another client takes the server's place.
+impersonated() {
+	section "another client in the place of the server"
+	asks alice || fail "the server is refused"
+	stop_server nginx
+	is_person mallory
+	start_nginx
+	is_refused alice || fail "another holder of a key is taken for the server"
+	logs alice "known_hosts" || fail "the log does not name the file"
+	logs alice "another identity than the one known" || fail "the log does not say why"
+	has_failed alice a identity || fail "rudp ss --failed does not show it"
+	stop_server nginx
+	launch_plain plain b python3 -m http.server -d "$TMP/www" -b "$B4" 8080
+	PLAIN=1 wait_listening b 8080
+	is_refused alice || fail "a known host may use TCP"
+	on a curl -sS --max-time 5 -o /dev/null "$URL/page" || fail "the plain server does not answer at all"
+	stop plain
+	PLAIN=1 wait_not_listening b 8080
+	serve
+	asks alice || fail "the server is refused"
+	ok "refused, over rudp as over TCP"
+}
+
+# A relay sends packets on to somebody else, or back to where they come from.
+redirected() {
+	section "packets that are led elsewhere"
+	is_person alice "listen use rudp allow anyone"
+	launch mirror a python3 -m http.server -d "$TMP/www" -b "$A4" 8080
+	wait_listening a 8080
+	put carol known_hosts <<<"$A4:8080 $(public_key server)"
+	local SETTINGS
+	is_person carol
+	under b curl -sS --max-time 5 -o /dev/null "http://$A4:8080/page" &&
+		fail "another host is taken for the known one"
+	logs carol "another identity than the one known" || fail "the log does not say why"
+	is_person alice "listen use rudp allow anyone"
+	under b curl -sS --max-time 5 -o /dev/null "http://$A4:8080/page" &&
+		fail "who has the same identity on both sides is served from elsewhere"
+	stop mirror
+	ok "to another host: refused; back to the own identity: refused"
+}
+
+rotated() {
+	section "a new key of the server"
+	mv "$TMP/server/rudp/id" "$TMP/server/rudp/id.old"
+	mv "$TMP/server/rudp/id.pub" "$TMP/server/rudp/id.pub.old"
+	person server
+	wait_until 4 "the changed key to be refused" is_refused alice
+	logs alice "is known as SHA256:" || fail "the log does not show the key that was known"
+	put alice known_hosts <<<"$B4:8080 $(public_key server)"
+	wait_until 4 "the new key to be taken" asks alice
+	ok "refused until the line is changed, then taken"
+}
+
+bad_files() {
+	section "files that are wrong"
+	person eve
+	chmod 644 "$TMP/eve/rudp/id"
+	is_refused eve || fail "an identity that others may read is used"
+	chmod 600 "$TMP/eve/rudp/id"
+	echo "$B4:8080 rudp-x25519 short" | put eve known_hosts
+	local SETTINGS settings
+	is_person eve
+	mapfile -t settings < <(engine_settings_of a)
+	env "${settings[@]}" "$BUILD/rudp-engine" --check >"$TMP/check.out" 2>&1 && fail "a wrong line is right"
+	grep -q "known_hosts:1:" "$TMP/check.out" || fail "line and column are missing: $(cat "$TMP/check.out")"
+	is_refused eve || fail "connected with a file that is wrong"
+	ok "no connection, and a message with file, line and column"
+}
+
+link_up --delay 5
+PORT=8080
+set_urls
+make_page page 20000
+for name in server alice bob nobody mallory carol; do
+	person "$name"
+done
+rm "$TMP/nobody/rudp/id" "$TMP/nobody/rudp/id.pub"
+serve
+first_contact
+# A server of one connection, which says hello and waits.
+is_person server
+launch hello b nc.openbsd -l 9000 < <(echo hello; exec sleep 60)
+wait_listening b 9000
+authorized
+revoked
+removed
+rules
+impersonated
+redirected
+rotated
+bad_files
