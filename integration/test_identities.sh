@@ -103,11 +103,31 @@ authorized() {
 	ok "only who is in the file, for that port, from there, until then"
 }
 
-revoked() {
-	section "a key that is revoked"
+# tool PERSON SIDE COMMAND...: a rudp command of that person.
+tool() {
+	local SETTINGS settings person=$1 side=$2
+	shift 2
+	is_person "$person"
+	mapfile -t settings < <(engine_settings_of "$side")
+	on "$side" env "${settings[@]}" "$BUILD/rudp" "$@"
+}
+
+shown() {
+	section "who is at the other end"
 	is_person alice
 	launch session a nc.openbsd "$B4" 9000 </dev/null
 	wait_until 4 "the first words" grep -q hello "$TMP/session.out"
+	tool server b ss -t >"$TMP/ss.out"
+	grep -q " peer:alice" "$TMP/ss.out" || fail "rudp ss does not show the name: $(cat "$TMP/ss.out")"
+	tool server b ss --json >"$TMP/ss.json"
+	grep -q '"peer_name": "alice"' "$TMP/ss.json" || fail "nor does it as JSON"
+	tool alice a ping -c 1 "$B4:8080" >"$TMP/ping.out" || fail "rudp ping: $(cat "$TMP/ping.out")"
+	grep -q "identity SHA256:.*, as the known hosts say" "$TMP/ping.out" || fail "rudp ping: $(cat "$TMP/ping.out")"
+	ok "rudp ss shows the peer's name, rudp ping the listener's key"
+}
+
+revoked() {
+	section "a key that is revoked"
 	put server authorized_keys <<<"@revoked $(public_key alice) alice"
 	wait_until 4 "the connection to end" has_ended session
 	is_refused alice || fail "a revoked key is good"
@@ -159,6 +179,8 @@ impersonated() {
 	is_refused alice || fail "another holder of a key is taken for the server"
 	logs alice "known_hosts" || fail "the log does not name the file"
 	logs alice "another identity than the one known" || fail "the log does not say why"
+	tool alice a ping -c 1 "$B4:8080" >"$TMP/ping.out" && fail "rudp ping: $(cat "$TMP/ping.out")"
+	grep -q "the known hosts have another key" "$TMP/ping.out" || fail "rudp ping: $(cat "$TMP/ping.out")"
 	has_failed alice a identity || fail "rudp ss --failed does not show it"
 	stop_server nginx
 	launch_plain plain b python3 -m http.server -d "$TMP/www" -b "$B4" 8080
@@ -234,6 +256,7 @@ is_person server
 launch hello b nc.openbsd -l 9000 < <(echo hello; exec sleep 60)
 wait_listening b 9000
 authorized
+shown
 revoked
 removed
 rules

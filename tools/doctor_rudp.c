@@ -116,8 +116,8 @@ static void check_key(struct rudp_report *report)
 		rudp_report_add(
 			report, RUDP_DOCTOR_NOTE, "key",
 			"rudp keygen FILE   # then RUDP_KEY_FILE=FILE, or rudp run --key FILE",
-			"no key is set: traffic is encrypted, but the other "
-			"end is not authenticated");
+			"no key is set: traffic is encrypted, but hosts that are not known by "
+			"their identities are not authenticated");
 	else if (!rudp_key_load_sent(psk, file, text))
 		rudp_report_add(
 			report, RUDP_DOCTOR_FAIL, "key",
@@ -129,6 +129,38 @@ static void check_key(struct rudp_report *report)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "key", NULL, "%.400s: private, fingerprint %s",
 				file, fingerprint);
 	explicit_bzero(psk, sizeof psk);
+}
+
+static unsigned known_count(const struct rudp_identity_files *files)
+{
+	return files->known_hosts ? files->known_hosts->count : 0;
+}
+
+/* The engine reports errors in the files (rudp_doctor_settings). */
+static void check_identity(struct rudp_report *report)
+{
+	struct rudp_settings settings;
+	const struct rudp_identity_files *files = &settings.identities;
+	char text[RUDP_SETTINGS_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+
+	if (rudp_settings_load(&settings, getenv, geteuid(), text) == RUDP_SETTINGS_OK) {
+		if (files->identity)
+			rudp_report_add(report, RUDP_DOCTOR_OK, "identity", NULL,
+					"%s; %u known hosts",
+					rudp_fingerprint_full(files->identity->public_key, fingerprint),
+					known_count(files));
+		else
+			rudp_report_add(report, RUDP_DOCTOR_NOTE, "identity",
+					"rudp key new   # and rudp key enroll HOST",
+					"this user has no identity to show to peers; %u known hosts",
+					known_count(files));
+		if (files->authorized_keys)
+			rudp_report_add(report, RUDP_DOCTOR_OK, "authorized-keys", NULL,
+					"only %u keys may connect to programs of this user (%.300s)",
+					files->authorized_keys->count,
+					rudp_identity_files_path(files, RUDP_FILE_AUTHORIZED_KEYS));
+	}
+	rudp_settings_fini(&settings);
 }
 
 /*
@@ -200,8 +232,10 @@ void rudp_doctor_settings(struct rudp_report *report)
 		verdict = RUDP_DOCTOR_WARN;
 	rudp_report_add(report, verdict, "settings", NULL, "%s",
 			text[0] ? text : "the engine printed nothing about the settings");
-	if (rc == 0)
+	if (rc == 0) {
+		check_identity(report);
 		check_clear_rules(report);
+	}
 }
 
 static bool sets(const char *variable, const char *name)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rudp key new, show, check: the own identity. */
+#include "engine/config/policy.h"
 #include "identity.h"
 
 #include <errno.h>
@@ -22,13 +23,19 @@
 
 bool rudp_identity_places(struct rudp_identity_files *files)
 {
+	const char *named[RUDP_IDENTITY_FILE_COUNT];
 	char text[RUDP_KEY_TEXT_SIZE];
+	struct rudp_policy *policy = rudp_policy_load(getenv, text);
+	bool ok = policy;
 
 	*files = (struct rudp_identity_files){.identity = NULL};
-	if (rudp_identity_files_place(files, getenv, NULL, geteuid(), text))
-		return true;
-	rudp_complain("%s", text);
-	return false;
+	for (unsigned i = 0; ok && i < RUDP_IDENTITY_FILE_COUNT; i++)
+		named[i] = rudp_policy_identity_path(policy, i);
+	ok = ok && rudp_identity_files_place(files, getenv, named, geteuid(), text);
+	if (!ok)
+		rudp_complain("%s", text);
+	rudp_policy_free(policy);
+	return ok;
 }
 
 int rudp_make_parents(const char *path)

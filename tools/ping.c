@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "engine/config/settings.h"
 #include "fingerprint.h"
+#include "identity.h"
 #include "probe.h"
 #include "tool.h"
 
@@ -34,6 +35,9 @@ struct ping {
 	uint16_t port;
 	bool has_psk;
 	uint8_t psk[RUDP_PSK_BYTES];
+	struct rudp_identity_files files;
+	bool has_peer_key;
+	uint8_t peer_key[RUDP_IDENTITY_BYTES];
 
 	unsigned long sent, results[RUDP_PROBE_RESULT_COUNT];
 	int64_t min_ns, max_ns, sum_ns;
@@ -111,10 +115,10 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "HOST:PORT\nHOST PORT",
-	.doc = "Tests whether a rudp listener answers, and whether it has the same key. The "
-	       "server's program sees no connection.\v"
-	       "Exit code: 0 if it answers and the keys match, 1 if not, 2 if it could not "
-	       "be asked.",
+	.doc = "Tests whether a rudp listener answers, whether it has the same key, and whether its "
+	       "identity is the known one. The server's program sees no connection.\v"
+	       "Exit code: 0 if it answers, the keys match, and the identity is the known one or "
+	       "unknown; 1 if not; 2 if it could not be asked.",
 };
 
 /* Accepts HOST:PORT, [V6]:PORT, or two words. Returns false without a port. */
@@ -190,6 +194,18 @@ static bool load_key(struct ping *ping)
 	return false;
 }
 
+static bool load_identities(struct ping *ping)
+{
+	char text[RUDP_KEY_TEXT_SIZE];
+
+	if (!rudp_identity_places(&ping->files))
+		return false;
+	if (rudp_identity_files_load(&ping->files, text))
+		return true;
+	rudp_complain("%s", text);
+	return false;
+}
+
 static void on_signal(int number)
 {
 	(void)number;
@@ -211,6 +227,8 @@ static void catch_interrupt(sigset_t *while_waiting)
 
 static const char *text_of(const struct ping *ping, enum rudp_probe_result result)
 {
+	if (result == RUDP_PROBE_ANSWERS && ping->has_peer_key)
+		return ping->has_psk ? "answers, key matches" : "answers; no pre-shared key";
 	if (result == RUDP_PROBE_ANSWERS)
 		return ping->has_psk ? "answers, key matches"
 				     : "answers; no key on either side: encrypted, but "
@@ -292,6 +310,63 @@ static double loss_percent(const struct ping *ping)
 	return ping->sent ? 100.0 * (double)(ping->sent - answered(ping)) / (double)ping->sent : 0;
 }
 
+/* What the known hosts say about the listener: word for programs, and text for users. */
+struct acquaintance {
+	const char *word, *text;
+};
+static const struct acquaintance no_identity = {"none", "the listener has no identity"};
+static const struct acquaintance missing = {"changed",
+					    "but the listener shows no identity at all; connections "
+					    "to it are refused"};
+static const struct acquaintance unknown = {"unknown", "not among the known hosts"};
+static const struct acquaintance known = {"known", "as the known hosts say"};
+static const struct acquaintance changed = {"changed",
+					    "but connections to it are refused: the known hosts have "
+					    "another key"};
+static const struct acquaintance revoked = {"revoked",
+					    "but connections to it are refused: its key is revoked"};
+
+/* known_key: that of the known hosts, if they have one. */
+static const struct acquaintance *judge(const struct ping *ping,
+					uint8_t known_key[RUDP_IDENTITY_BYTES])
+{
+	struct rudp_addr listener = ping->remote;
+	enum rudp_known_host host;
+
+	rudp_addr_set_port(&listener, ping->port);
+	host = rudp_known_hosts_find(ping->files.known_hosts, &listener, known_key, NULL);
+	if (host == RUDP_HOST_REVOKED ||
+	    (ping->has_peer_key &&
+	     rudp_known_hosts_is_revoked(ping->files.known_hosts, ping->peer_key)))
+		return &revoked;
+	if (!ping->has_peer_key)
+		return host == RUDP_HOST_KNOWN ? &missing : &no_identity;
+	if (host == RUDP_HOST_UNKNOWN)
+		return &unknown;
+	return memcmp(known_key, ping->peer_key, RUDP_IDENTITY_BYTES) == 0 ? &known : &changed;
+}
+
+static bool is_good(const struct acquaintance *found)
+{
+	return found != &missing && found != &changed && found != &revoked;
+}
+
+static void print_identity(const struct ping *ping)
+{
+	char full[RUDP_FINGERPRINT_FULL_SIZE], text[RUDP_PUBLIC_KEY_TEXT_SIZE];
+	uint8_t known_key[RUDP_IDENTITY_BYTES];
+	const struct acquaintance *found = judge(ping, known_key);
+
+	if (ping->has_peer_key)
+		printf("identity %s, %s\n", rudp_fingerprint_full(ping->peer_key, full), found->text);
+	else
+		printf("%s\n", found->text);
+	if (found == &changed || found == &missing)
+		printf("the known key is %s\n", rudp_fingerprint_full(known_key, full));
+	if (ping->has_peer_key && found != &known)
+		printf("public key: %s\n", rudp_public_key_format(ping->peer_key, text));
+}
+
 static void print_text(const struct ping *ping)
 {
 	unsigned long good = ping->results[RUDP_PROBE_ANSWERS];
@@ -302,14 +377,22 @@ static void print_text(const struct ping *ping)
 		printf("rtt min/avg/max = %.3f/%.3f/%.3f ms\n", in_ms(ping->min_ns),
 		       in_ms(ping->sum_ns) / (double)good, in_ms(ping->max_ns));
 	printf("%s\n", text_of(ping, overall(ping)));
+	if (good)
+		print_identity(ping);
 }
 
 static bool print_json(const struct ping *ping)
 {
 	unsigned long good = ping->results[RUDP_PROBE_ANSWERS];
 	char remote[RUDP_ADDR_TEXT_SIZE];
+	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+	uint8_t known_key[RUDP_IDENTITY_BYTES];
 	json_t *o = json_pack(
-		"{s:s, s:s, s:i, s:b, s:s, s:s, s:I, s:I, s:f, s:o, s:o, s:o}", "host", ping->host,
+		"{s:s?, s:s?, s:s, s:s, s:i, s:b, s:s, s:s, s:I, s:I, s:f, s:o, s:o, s:o}",
+		"identity", good && ping->has_peer_key
+				    ? rudp_fingerprint_full(ping->peer_key, fingerprint)
+				    : NULL,
+		"known_hosts", good ? judge(ping, known_key)->word : NULL, "host", ping->host,
 		"address", rudp_addr_format(&ping->remote, remote), "port", (int)ping->port, "key",
 		(int)ping->has_psk, "result", rudp_probe_word(overall(ping)), "text",
 		text_of(ping, overall(ping)), "sent", (json_int_t)ping->sent, "answered",
@@ -333,17 +416,20 @@ static const char *local_fault(int error)
 
 static int ping_host(struct ping *ping)
 {
+	uint8_t known_key[RUDP_IDENTITY_BYTES];
 	struct rudp_probe *probe;
 	sigset_t mask;
 	int rc;
 
 	catch_interrupt(&mask);
-	probe = rudp_probe_open(&ping->remote, ping->port, ping->has_psk ? ping->psk : NULL, &rc);
+	probe = rudp_probe_open(&ping->remote, ping->port, ping->has_psk ? ping->psk : NULL,
+				ping->files.identity ? ping->files.identity->private_key : NULL, &rc);
 	if (!probe) {
 		rudp_complain("%s: %s", ping->host, strerror(-rc));
 		return RUDP_EXIT_USAGE;
 	}
 	rc = ask_all(ping, probe, &mask);
+	ping->has_peer_key = rudp_probe_peer_key(probe, ping->peer_key);
 	rudp_probe_close(probe);
 	if (rc < 0)
 		rudp_complain("%s: %s", ping->host, local_fault(-rc));
@@ -353,7 +439,7 @@ static int ping_host(struct ping *ping)
 		print_text(ping);
 	if (rc < 0 || fflush(stdout) == EOF)
 		return RUDP_EXIT_USAGE;
-	return ping->results[RUDP_PROBE_ANSWERS] ? 0 : 1;
+	return ping->results[RUDP_PROBE_ANSWERS] && is_good(judge(ping, known_key)) ? 0 : 1;
 }
 
 int rudp_tool_ping(int argc, char **argv)
@@ -368,9 +454,10 @@ int rudp_tool_ping(int argc, char **argv)
 			      ping.words[0]);
 		return RUDP_EXIT_USAGE;
 	}
-	if (!load_key(&ping) || !resolve(&ping))
+	if (!load_key(&ping) || !load_identities(&ping) || !resolve(&ping))
 		return RUDP_EXIT_USAGE;
 	rc = ping_host(&ping);
+	rudp_identity_files_wipe(&ping.files);
 	explicit_bzero(ping.psk, sizeof ping.psk);
 	return rc;
 }

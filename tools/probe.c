@@ -22,6 +22,8 @@ struct rudp_probe {
 	struct rudp_addr local, remote;
 	uint16_t target_port;
 	struct rudp_endpoint_config config;
+	bool has_identity, has_peer_key;
+	uint8_t identity[RUDP_STATIC_KEY_BYTES], peer_key[RUDP_STATIC_KEY_BYTES];
 	struct rudp_endpoint *nobody; /* has no connection: answers a SYNACK with a RESET */
 	struct rudp_endpoint *ep;     /* of the current attempt, or NULL */
 	struct rudp_conn *conn;
@@ -70,7 +72,7 @@ static int open_socket(struct rudp_probe *probe)
 }
 
 struct rudp_probe *rudp_probe_open(const struct rudp_addr *remote, uint16_t target_port,
-				   const uint8_t *psk, int *error)
+				   const uint8_t *psk, const uint8_t *identity, int *error)
 {
 	struct rudp_probe *probe = calloc(1, sizeof *probe);
 
@@ -85,6 +87,9 @@ struct rudp_probe *rudp_probe_open(const struct rudp_addr *remote, uint16_t targ
 	probe->config.has_psk = psk != NULL;
 	if (psk)
 		memcpy(probe->config.psk, psk, sizeof probe->config.psk);
+	probe->has_identity = identity;
+	if (identity)
+		memcpy(probe->identity, identity, sizeof probe->identity);
 	*error = open_socket(probe);
 	if (*error == 0) {
 		probe->nobody = rudp_endpoint_new(&probe->config, now_ns());
@@ -112,6 +117,7 @@ void rudp_probe_close(struct rudp_probe *probe)
 	if (probe->fd >= 0)
 		close(probe->fd);
 	explicit_bzero(&probe->config, sizeof probe->config);
+	explicit_bzero(probe->identity, sizeof probe->identity);
 	free(probe);
 }
 
@@ -129,13 +135,16 @@ static int send_all(struct rudp_probe *probe, struct rudp_endpoint *ep)
 
 static int begin_attempt(struct rudp_probe *probe)
 {
+	const struct rudp_conn_options options = {.asks_peer = true};
 	int error = -ENOMEM;
 
 	forget_attempt(probe);
 	probe->ep = rudp_endpoint_new(&probe->config, now_ns());
-	if (probe->ep)
-		probe->conn = rudp_endpoint_connect(probe->ep, probe, &probe->local, &probe->remote,
-						    probe->target_port, NULL, now_ns(), &error);
+	if (!probe->ep ||
+	    (probe->has_identity && rudp_endpoint_set_identity(probe->ep, probe->identity) < 0))
+		return error;
+	probe->conn = rudp_endpoint_connect(probe->ep, probe, &probe->local, &probe->remote,
+					    probe->target_port, &options, now_ns(), &error);
 	if (!probe->conn)
 		return error;
 	probe->sent_at_ns = now_ns();
@@ -159,11 +168,26 @@ static int result_of_error(int error)
 	switch (error) {
 	case EKEYREJECTED:
 		return RUDP_PROBE_KEY;
+	case EACCES:
+		return RUDP_PROBE_IDENTITY;
 	case EPROTONOSUPPORT:
 		return RUDP_PROBE_VERSION;
 	default:
 		return RUDP_PROBE_CLOSED;
 	}
+}
+
+static void learn_peer(struct rudp_probe *probe, const struct rudp_credentials *credentials)
+{
+	probe->has_peer_key = credentials->has_peer_key && credentials->peer_key_lasts;
+	memcpy(probe->peer_key, credentials->peer_key, sizeof probe->peer_key);
+}
+
+bool rudp_probe_peer_key(const struct rudp_probe *probe, uint8_t key[RUDP_STATIC_KEY_BYTES])
+{
+	if (probe->has_peer_key)
+		memcpy(key, probe->peer_key, sizeof probe->peer_key);
+	return probe->has_peer_key;
 }
 
 /*
@@ -181,6 +205,7 @@ static int on_datagram(struct rudp_probe *probe, size_t len)
 	}
 	process_datagram(probe, probe->ep, probe->copy, len);
 	if (rudp_conn_state(probe->conn) == RUDP_STATE_ESTABLISHED) {
+		learn_peer(probe, rudp_conn_credentials(probe->conn));
 		forget_attempt(probe);
 		process_datagram(probe, probe->nobody, probe->datagram, len);
 		send_all(probe, probe->nobody);

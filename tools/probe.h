@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "proto/crypto/credentials.h"
 
 /*
  * Result, word for programs, text for users. The earlier one in the list says more about the
@@ -25,6 +26,7 @@
 	X(ANSWERS, "answers", "answers")                                                           \
 	X(KEY, "key-mismatch",                                                                     \
 	  "answers, but the keys of the two sides differ, or only one has one")                    \
+	X(IDENTITY, "identity", "answers, but does not accept this identity, or needs one")        \
 	X(VERSION, "version", "answers, but has another version of the protocol")                  \
 	X(CLOSED, "closed", "rudp is running, but nothing listens on this port")                   \
 	X(REFUSED, "refused", "refused: the host is up, but nothing listens on this UDP port")     \
@@ -42,12 +44,13 @@ enum { RUDP_PROBE_RESULT_COUNT = 0 RUDP_PROBE_RESULTS(RUDP_PROBE_ONE) };
 struct rudp_probe;
 
 /*
- * The SYN goes to remote and asks for a listener on target_port. psk NULL: no key.
+ * The SYN goes to remote and asks for a listener on target_port. psk NULL: no key. identity, a
+ * private key, is shown to the listener; NULL: none. The listener is asked for its key.
  *
  * Returns  NULL, with *error -errno.
  */
 struct rudp_probe *rudp_probe_open(const struct rudp_addr *remote, uint16_t target_port,
-				   const uint8_t *psk, int *error);
+				   const uint8_t *psk, const uint8_t *identity, int *error);
 void rudp_probe_close(struct rudp_probe *probe);
 
 /*
@@ -58,6 +61,9 @@ void rudp_probe_close(struct rudp_probe *probe);
  * Returns  a result, or -EINTR, or -errno for a local failure.
  */
 int rudp_probe_ask(struct rudp_probe *probe, int64_t span_ns, const sigset_t *mask, int64_t *rtt_ns);
+
+/* The key of the listener that has answered last. false: none has answered, or it has no identity. */
+bool rudp_probe_peer_key(const struct rudp_probe *probe, uint8_t key[RUDP_STATIC_KEY_BYTES]);
 
 /* Until until_ns, answers late packets for attempts that have ended. Returns 0 or -EINTR. */
 int rudp_probe_rest(struct rudp_probe *probe, int64_t until_ns, const sigset_t *mask);

@@ -85,6 +85,8 @@ void rudp_ss_clean(char *text, size_t size);
 
 /* The reason for the choice of the transport. */
 const char *rudp_ss_reason(const struct rudp_control_info *info);
+/* The peer has proven a key. */
+bool rudp_ss_has_peer_key(const struct rudp_control_info *info);
 /* "aes-256-gcm"; "" for none. */
 const char *rudp_ss_suite(const struct rudp_control_info *info);
 /* The kind of handshake: full, resumed, resumed+dh; "" without encryption. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "engine/config/identity.h"
 #include "filter.h"
 #include "proto/conn/conn.h"
 #include "ss.h"
@@ -88,7 +89,14 @@ static bool put_listener(json_t *o, const struct rudp_control_info *info)
 
 static bool put_path(json_t *o, const struct rudp_control_info *info)
 {
+	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+
 	return put(o, "key", json_boolean(info->authenticated)) &&
+	       put(o, "peer_identity",
+		   rudp_ss_has_peer_key(info)
+			   ? json_string(rudp_fingerprint_full(info->peer_key, fingerprint))
+			   : json_null()) &&
+	       put(o, "peer_name", text_or_null(info->peer_name)) &&
 	       put(o, "suite", text_or_null(rudp_ss_suite(info))) &&
 	       put(o, "encrypted_by", text_or_null(rudp_aead_kind_text(info->aead))) &&
 	       put(o, "handshake", text_or_null(rudp_ss_handshake_kind(info))) &&

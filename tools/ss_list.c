@@ -84,6 +84,7 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_info *info)
 	rudp_ss_clean(entry->program, sizeof entry->program);
 	rudp_ss_clean(entry->cc_name, sizeof entry->cc_name);
 	rudp_ss_clean(entry->cc_state, sizeof entry->cc_state);
+	rudp_ss_clean(entry->peer_name, sizeof entry->peer_name);
 	return 0;
 }
 
@@ -244,6 +245,13 @@ const char *rudp_ss_reason(const struct rudp_control_info *info)
 	};
 
 	return info->reason < sizeof texts / sizeof texts[0] ? texts[info->reason] : "?";
+}
+
+bool rudp_ss_has_peer_key(const struct rudp_control_info *info)
+{
+	static const uint8_t none[sizeof info->peer_key];
+
+	return memcmp(info->peer_key, none, sizeof none) != 0;
 }
 
 const char *rudp_ss_suite(const struct rudp_control_info *info)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "engine/config/identity.h"
 #include "filter.h"
 #include "proto/conn/conn.h"
 #include "ss.h"
@@ -92,6 +93,8 @@ static void print_rate(const char *name, uint64_t bytes_per_s)
 
 static void print_transport(const struct rudp_control_info *info)
 {
+	char fingerprint[RUDP_FINGERPRINT_SHORT_SIZE];
+
 	printf("\t %s", rudp_filter_transport_name(info->transport));
 	if (info->reason != RUDP_REASON_NONE)
 		printf(" (%s", rudp_ss_reason(info));
@@ -102,6 +105,10 @@ static void print_transport(const struct rudp_control_info *info)
 	if (info->transport == RUDP_TRANSPORT_RUDP && info->suite)
 		printf(" key:%s %s %s", info->authenticated ? "yes" : "no", rudp_ss_suite(info),
 		       rudp_ss_handshake_kind(info));
+	if (info->peer_name[0])
+		printf(" peer:%s", info->peer_name);
+	else if (rudp_ss_has_peer_key(info))
+		printf(" peer:%s", rudp_fingerprint_short(info->peer_key, fingerprint));
 	if (info->transport == RUDP_TRANSPORT_RUDP && info->aead)
 		printf(" by:%s", rudp_aead_kind_text(info->aead));
 	print_count("early", info->early_bytes);

@@ -200,6 +200,9 @@ struct rudp_control_info {
 	char program[16];
 	/* at most so many stream bytes were restored from the peer's FEC repair symbols */
 	uint32_t repaired_bytes;
+	/* the key that the peer has proven, and how this side's files call its owner; zeros: none */
+	uint8_t peer_key[32];
+	char peer_name[64];
 };
 
 /* Data about an engine, at the end of a list. An older engine gives zeros. */

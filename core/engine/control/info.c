@@ -9,6 +9,7 @@
 
 #include "engine/app/app_side.h"
 #include "engine/carrier/tcp.h"
+#include "engine/identity/peer_check.h"
 #include "engine/ports/binding.h"
 #include "engine/ports/listener.h"
 #include "engine/ports/port.h"
@@ -86,7 +87,21 @@ enum rudp_state rudp_info_state(const struct rudp_app *app)
 	return stats.state;
 }
 
-static void fill_app(const struct rudp_app *app, struct rudp_control_info *info)
+static void copy_peer(const struct rudp_engine *engine, const struct rudp_conn *conn,
+		      struct rudp_control_info *info)
+{
+	const struct rudp_credentials *credentials = rudp_conn_credentials(conn);
+	char name[RUDP_PEER_TEXT_SIZE];
+
+	if (!credentials->has_peer_key || !credentials->peer_key_lasts)
+		return;
+	memcpy(info->peer_key, credentials->peer_key, sizeof info->peer_key);
+	snprintf(info->peer_name, sizeof info->peer_name, "%.*s", (int)sizeof info->peer_name - 1,
+		 rudp_peer_name(engine, credentials->peer_key, name));
+}
+
+static void fill_app(const struct rudp_engine *engine, const struct rudp_app *app,
+		     struct rudp_control_info *info)
 {
 	struct rudp_conn_stats stats = {0};
 
@@ -102,6 +117,8 @@ static void fill_app(const struct rudp_app *app, struct rudp_control_info *info)
 	info->transport = (uint8_t)app->transport;
 	info->reason = (uint8_t)app->reason;
 	info->policy_line = (uint16_t)app->policy_line;
+	if (app->carrier.conn && !app->carrier.by_tcp && app->stage != RUDP_APP_CONNECTING)
+		copy_peer(engine, app->carrier.conn, info);
 	if (app->carrier.by_tcp && info->cc_name[0] == 0)
 		rudp_tcp_congestion(app->carrier.tcp, info->cc_name);
 	add_queue(info, app);
@@ -133,7 +150,7 @@ bool rudp_info_fill(struct rudp_engine *engine, uint64_t id, struct rudp_control
 	const struct rudp_binding *binding = rudp_binding_find(engine, id);
 
 	if (app)
-		fill_app(app, info);
+		fill_app(engine, app, info);
 	else if (binding)
 		fill_binding(engine, binding, info);
 	return app || binding;
@@ -198,7 +215,7 @@ bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_co
 		return next_conn(engine, cursor, info);
 	*cursor = place;
 	if (kind == RUDP_KIND_APP)
-		fill_app(object, info);
+		fill_app(engine, object, info);
 	else
 		fill_binding(engine, object, info);
 	return true;

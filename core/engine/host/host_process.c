@@ -297,9 +297,9 @@ static int check_settings(void)
 	warn_of_paths(&settings);
 	warn_of_keys(&settings);
 	warn_of_disable();
-	printf("rudp-engine: the settings are right (%s pre-shared key)\n"
+	printf("rudp-engine: the settings are right (%s pre-shared key, %s identity)\n"
 	       "rudp-engine: policy: %s\n",
-	       settings.has_psk ? "with a" : "no",
+	       settings.has_psk ? "with a" : "no", settings.identities.identity ? "an" : "no",
 	       rudp_policy_describe(settings.policy, text, sizeof text));
 	rudp_settings_fini(&settings);
 	return 0;

@@ -62,12 +62,19 @@ static const char *check(uint8_t digit, uint16_t port, const char *address, int6
 	return said;
 }
 
-static bool has_member(uint8_t digit, const char *who)
+/* The key of equal bytes may connect to port 22 as one of who. */
+static bool is_one_of(uint8_t digit, const char *who)
 {
 	uint8_t key[RUDP_IDENTITY_BYTES];
+	struct rudp_addr from;
+	enum rudp_authorization found;
 
 	memset(key, digit, sizeof key);
-	return rudp_authorized_keys_has_member(&keys, key, who);
+	cr_assert(zero(int, rudp_addr_parse(&from, "10.0.0.1:5")));
+	found = rudp_authorized_keys_check(&keys, key, 22, &from, 0, who, NULL);
+	cr_assert(found == RUDP_AUTHORIZATION_OK || found == RUDP_AUTHORIZATION_NOT_MEMBER ||
+		  found == RUDP_AUTHORIZATION_UNKNOWN || found == RUDP_AUTHORIZATION_WRONG_PORT);
+	return found == RUDP_AUTHORIZATION_OK;
 }
 
 #define EXPECT(got, wanted) cr_assert(eq(str, (char *)(got), (char *)(wanted)))
@@ -115,18 +122,42 @@ Test(authorized_keys, a_revoked_key_is_never_authorized)
 	EXPECT(check(2, 22, "10.0.0.1:5", 0), "REVOKED bob");
 }
 
-Test(authorized_keys, names_and_groups_are_members)
+Test(authorized_keys, a_rule_may_allow_names_and_groups_only)
 {
 	cr_assert(parse("[groups=admins;ops] " ONE " alice\n" TWO " admins\n"), "%s", text);
-	cr_assert(has_member(1, "alice"));
-	cr_assert(has_member(1, "@admins"));
-	cr_assert(has_member(1, "@ops"));
-	cr_assert(not(has_member(1, "admins")));
-	cr_assert(not(has_member(1, "@alice")));
-	cr_assert(has_member(2, "admins"));
-	cr_assert(not(has_member(2, "@admins")));
-	cr_assert(not(has_member(3, "alice")));
-	cr_assert(not(rudp_authorized_keys_has_member(NULL, (const uint8_t[32]){1}, "alice")));
+	cr_assert(is_one_of(1, "alice"));
+	cr_assert(is_one_of(1, "@admins"));
+	cr_assert(is_one_of(1, "@ops"));
+	cr_assert(is_one_of(1, "bob,@staff,alice"));
+	cr_assert(is_one_of(1, "@ops,bob"));
+	cr_assert(not(is_one_of(1, "admins")));
+	cr_assert(not(is_one_of(1, "@alice")));
+	cr_assert(not(is_one_of(1, "alic,alice2,@op")));
+	cr_assert(is_one_of(2, "admins"));
+	cr_assert(not(is_one_of(2, "@admins")));
+	cr_assert(not(is_one_of(3, "alice")));
+}
+
+/* The line that allows the group and the one that allows the port must be the same. */
+Test(authorized_keys, conditions_and_groups_are_those_of_one_line)
+{
+	cr_assert(parse("[listen=80,groups=admins] " ONE " alice\n[listen=22] " ONE " alice\n"), "%s",
+		  text);
+	cr_assert(is_one_of(1, NULL));
+	cr_assert(is_one_of(1, "alice"));
+	cr_assert(not(is_one_of(1, "@admins")));
+}
+
+Test(authorized_keys, names_and_revocations_of_a_key_are_found)
+{
+	const uint8_t one[RUDP_IDENTITY_BYTES] = {[0 ... 31] = 1}, two[32] = {[0 ... 31] = 2};
+
+	cr_assert(parse("@revoked " ONE "\n[listen=22] " ONE " alice\n" TWO " bob\n"), "%s", text);
+	EXPECT(rudp_authorized_keys_name(&keys, one), "alice");
+	cr_assert(rudp_authorized_keys_is_revoked(&keys, one));
+	cr_assert(not(rudp_authorized_keys_is_revoked(&keys, two)));
+	cr_assert(not(rudp_authorized_keys_is_revoked(NULL, two)));
+	cr_assert(eq(ptr, (void *)rudp_authorized_keys_name(NULL, two), NULL));
 }
 
 Test(authorized_keys, faults_say_the_place_and_what_is_expected)

@@ -142,6 +142,46 @@ Test(identity_files, a_variable_precedes_a_setting_and_both_the_default)
 	cr_assert(eq(u32, files.places[RUDP_FILE_AUTHORIZED_KEYS].count, 1));
 }
 
+Test(identity_files, new_paths_in_the_rules_are_followed)
+{
+	const char *named[RUDP_IDENTITY_FILE_COUNT] = {NULL};
+	char moved[RUDP_KEY_PATH_SIZE];
+
+	make_all();
+	make_text("other", TWO " bob\n");
+	snprintf(moved, sizeof moved, "%s/other", directory);
+	cr_assert(load(), "%s", text);
+	cr_assert(rudp_identity_files_replace(&files, named, text));
+	cr_assert(not(rudp_identity_files_is_stale(&files)));
+	named[RUDP_FILE_AUTHORIZED_KEYS] = moved;
+	cr_assert(rudp_identity_files_replace(&files, named, text));
+	cr_assert(is_authorized(1));
+	cr_assert(watch());
+	cr_assert(is_authorized(2));
+	cr_assert(not(is_authorized(1)));
+	named[RUDP_FILE_AUTHORIZED_KEYS] = "/nowhere/keys";
+	cr_assert(rudp_identity_files_replace(&files, named, text));
+	cr_assert(watch());
+	EXPECT_SAID(complaints, "/nowhere/keys: there is no such file");
+	cr_assert(not(is_authorized(2)));
+	named[RUDP_FILE_AUTHORIZED_KEYS] = NULL;
+	cr_assert(rudp_identity_files_replace(&files, named, text));
+	cr_assert(watch());
+	cr_assert(is_authorized(1));
+}
+
+Test(identity_files, a_variable_is_not_replaced_by_a_rule)
+{
+	const char *named[RUDP_IDENTITY_FILE_COUNT] = {[RUDP_FILE_KNOWN_HOSTS] = "/nowhere/hosts"};
+
+	make_all();
+	set("RUDP_KNOWN_HOSTS", path_of("rudp/known_hosts"));
+	cr_assert(load(), "%s", text);
+	cr_assert(rudp_identity_files_replace(&files, named, text));
+	cr_assert(not(rudp_identity_files_is_stale(&files)));
+	cr_assert(eq(u32, known(1), 1));
+}
+
 Test(identity_files, root_has_files_of_the_system)
 {
 	enum rudp_identity_file file;
@@ -225,8 +265,8 @@ Test(identity_files, files_that_disappear_allow_nothing_more)
 	cr_assert(zero(int, unlink(path_of("rudp/id"))));
 	cr_assert(zero(int, unlink(path_of("rudp/known_hosts"))));
 	cr_assert(not(watch()));
-	EXPECT_SAID(complaints, "/rudp/id: has disappeared");
-	EXPECT_SAID(complaints, "/rudp/known_hosts: has disappeared");
+	EXPECT_SAID(complaints, "/rudp/id: there is no such file any more");
+	EXPECT_SAID(complaints, "/rudp/known_hosts: there is no such file any more");
 	cr_assert(not(watch()));
 	EXPECT(complaints, "");
 	cr_assert(ne(ptr, files.identity, NULL));

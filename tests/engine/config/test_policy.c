@@ -75,6 +75,10 @@ struct wrong {
 #define SELECTOR "expected to, on, address, port, program or use"
 #define WAY "expected rudp, tcp or auto"
 #define END "expected the end of the line or ';'"
+#define CONDITION "expected early, peer, allow, require, the end of the line or ';'"
+#define SETTING                                                                                    \
+	"expected head-start, remember, udp-port, resume, tail, early, identity, known-hosts, "     \
+	"authorized-keys or first-contact"
 #define HEAD_START "is not a duration from 0ms to 10s (as in 250ms, 2s)"
 #define REMEMBER "is not a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"
 #define NOT_ADDRESS "is not an IPv4 or IPv6 address (host names are not allowed)"
@@ -97,10 +101,10 @@ static const struct wrong statements[] = {
 	{"any use;tcp", "p:1:8: found the end of the statement, " WAY},
 	{"any use udp", "p:1:9: found 'udp', " WAY},
 	{"any use TCP", "p:1:9: found 'TCP', " WAY},
-	{"any use tcp tcp", "p:1:13: found 'tcp', " END},
+	{"any use tcp tcp", "p:1:13: found 'tcp', " CONDITION},
 	{"any use tcp, any use tcp", "p:1:9: found 'tcp,', " WAY},
-	{"any use rudp earl", "p:1:14: found 'earl', " END},
-	{"any use rudp early early", "p:1:20: found 'early', " END},
+	{"any use rudp earl", "p:1:14: found 'earl', " CONDITION},
+	{"any use rudp early early", "p:1:20: 'early' is repeated"},
 	{"any use auto early", "p:1:14: 'early' goes with 'use rudp' only"},
 	{"listen use tcp early", "p:1:16: 'early' goes with 'use rudp' only"},
 	{"any early use rudp", "p:1:5: found 'early', " SELECTOR},
@@ -170,10 +174,8 @@ static const struct wrong words[] = {
 };
 
 static const struct wrong settings[] = {
-	{"set", "p:1:4: found the end of the statement, expected head-start, remember, "
-		"udp-port, resume, tail or early"},
-	{"set headstart 1s", "p:1:5: found 'headstart', expected head-start, remember, "
-			     "udp-port, resume, tail or early"},
+	{"set", "p:1:4: found the end of the statement, " SETTING},
+	{"set headstart 1s", "p:1:5: found 'headstart', " SETTING},
 	{"set head-start", "p:1:15: found the end of the statement, expected a value"},
 	{"set head-start 250", "p:1:16: '250' " HEAD_START},
 	{"set head-start 10001ms", "p:1:16: '10001ms' " HEAD_START},
@@ -208,6 +210,37 @@ static const struct wrong settings[] = {
 	 "p:2:21: 'udp-port' is set a second time (first in line 1)"},
 };
 
+static const struct wrong identities[] = {
+	{"connect use auto peer a.example", "p:1:18: 'peer' goes with 'use rudp' only"},
+	{"listen use tcp allow alice", "p:1:16: 'allow' goes with 'use rudp' only"},
+	{"any use tcp require identity", "p:1:13: 'require' goes with 'use rudp' only"},
+	{"listen use rudp peer a.example", "p:1:17: 'peer' goes with 'connect' only"},
+	{"any use rudp peer a.example", "p:1:14: 'peer' goes with 'connect' only"},
+	{"connect use rudp allow alice", "p:1:18: 'allow' goes with 'listen' only"},
+	{"any use rudp allow alice", "p:1:14: 'allow' goes with 'listen' only"},
+	{"connect use rudp peer", "p:1:22: found the end of the statement, expected a host as the "
+				  "file of known hosts has it"},
+	{"connect use rudp peer a_b!", "p:1:23: 'a_b!' is not a host as the file of known hosts has "
+				       "it: a name or an address, and perhaps a port"},
+	{"connect use rudp peer a peer b", "p:1:25: 'peer' is repeated"},
+	{"listen use rudp allow", "p:1:22: found the end of the statement, expected a name, a group "
+				  "such as @admins, or anyone"},
+	{"listen use rudp allow alice,,bob", "p:1:29: '' is not a name of authorized keys, and not a "
+					     "group such as @admins"},
+	{"listen use rudp allow alice,@", "p:1:29: '@' is not a name of authorized keys, and not a "
+					  "group such as @admins"},
+	{"listen use rudp allow alice,anyone", "p:1:29: 'anyone' does not go with other names"},
+	{"listen use rudp allow a allow b", "p:1:25: 'allow' is repeated"},
+	{"any use rudp require", "p:1:21: found the end of the statement, expected identity"},
+	{"any use rudp require key", "p:1:22: found 'key', expected identity"},
+	{"any use rudp require identity require identity", "p:1:31: 'require' is repeated"},
+	{"set identity", "p:1:13: found the end of the statement, expected the path of a file"},
+	{"set identity id", "p:1:14: 'id' is not a whole path (/...) and does not begin with ~/"},
+	{"set known-hosts /a\nset known-hosts /b",
+	 "p:2:5: 'known-hosts' is set a second time (first in line 1)"},
+	{"set first-contact ask", "p:1:19: 'ask' is not off, take or refuse"},
+};
+
 static void expect_faults(const struct wrong *wrong, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -238,6 +271,11 @@ Test(policy, a_wrong_address_port_or_program_is_reported_with_its_position)
 Test(policy, a_wrong_setting_is_reported_with_its_position)
 {
 	expect_faults(settings, sizeof settings / sizeof settings[0]);
+}
+
+Test(policy, a_wrong_condition_or_file_is_reported_with_its_position)
+{
+	expect_faults(identities, sizeof identities / sizeof identities[0]);
 }
 
 Test(policy, a_zero_byte_is_a_character_like_others)
@@ -554,6 +592,48 @@ Test(policy, a_rule_may_ask_for_early_data)
 	policy = policy_of("any use rudp early; set early on", "");
 	rudp_policy_describe(policy, text, sizeof text);
 	cr_assert(eq(ptr, strstr(text, "early off"), NULL));
+	rudp_policy_free(policy);
+}
+
+Test(policy, rules_say_who_the_peer_is)
+{
+	struct rudp_policy *policy = policy_of(
+		"connect port 1 use rudp peer a.example:1 require identity early",
+		"listen port 2 use rudp require identity allow alice,@ops\nlisten port 3 use rudp "
+		"allow anyone");
+	struct rudp_decision decision = ask(policy, CONNECT, "10.0.0.1:1", NULL, NULL);
+
+	cr_assert(eq(str, (char *)decision.who, (char *)"a.example:1"));
+	cr_assert(decision.requires_identity && decision.early);
+	decision = ask(policy, LISTEN, "10.0.0.1:2", NULL, NULL);
+	cr_assert(eq(str, (char *)decision.who, (char *)"alice,@ops"));
+	cr_assert(decision.requires_identity && !decision.early);
+	decision = ask(policy, LISTEN, "10.0.0.1:3", NULL, NULL);
+	cr_assert(eq(str, (char *)decision.who, (char *)RUDP_POLICY_ANYONE));
+	cr_assert(not(decision.requires_identity));
+	decision = ask(policy, LISTEN, "10.0.0.1:4", NULL, NULL);
+	cr_assert(eq(ptr, (void *)decision.who, NULL));
+	rudp_policy_free(policy);
+}
+
+Test(policy, files_of_identities_and_first_contact_are_set)
+{
+	struct rudp_policy *policy = policy_of("set identity /a/id",
+					       "set identity /b/id; set known-hosts ~/known; set "
+					       "first-contact refuse");
+	enum rudp_first_contact contact = RUDP_CONTACT_OFF;
+
+	cr_assert(eq(str, (char *)rudp_policy_identity_path(policy, RUDP_FILE_IDENTITY),
+		     (char *)"/a/id"));
+	cr_assert(eq(str, (char *)rudp_policy_identity_path(policy, RUDP_FILE_KNOWN_HOSTS),
+		     (char *)"~/known"));
+	cr_assert(eq(ptr, (void *)rudp_policy_identity_path(policy, RUDP_FILE_AUTHORIZED_KEYS),
+		     NULL));
+	cr_assert(rudp_policy_first_contact(policy, &contact));
+	cr_assert(eq(int, contact, RUDP_CONTACT_REFUSE));
+	rudp_policy_free(policy);
+	policy = policy_of("", "");
+	cr_assert(not(rudp_policy_first_contact(policy, &contact)));
 	rudp_policy_free(policy);
 }
 
