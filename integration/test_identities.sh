@@ -12,7 +12,7 @@
 
 # Each person is a directory with an identity of its own, and perhaps with other files.
 person() {
-	mkdir -p -m 700 "$TMP/$1"
+	mkdir -m 700 "$TMP/$1" 2>/dev/null || [ -d "$TMP/$1" ]
 	RUDP_IDENTITY='' HOME=$TMP/$1 XDG_CONFIG_HOME=$TMP/$1 "$BUILD/rudp" key new >"$TMP/$1.new"
 }
 

@@ -282,6 +282,8 @@ static int ask_all(struct ping *ping, struct rudp_probe *probe, const sigset_t *
 			continue;
 		if (rc < 0)
 			return rc;
+		if (rc == RUDP_PROBE_ANSWERS)
+			ping->has_peer_key = rudp_probe_peer_key(probe, ping->peer_key);
 		note(ping, (enum rudp_probe_result)rc, rtt_ns);
 		if (!is_last(ping))
 			rudp_probe_rest(probe, next_at_ns, mask);
@@ -429,7 +431,6 @@ static int ping_host(struct ping *ping)
 		return RUDP_EXIT_USAGE;
 	}
 	rc = ask_all(ping, probe, &mask);
-	ping->has_peer_key = rudp_probe_peer_key(probe, ping->peer_key);
 	rudp_probe_close(probe);
 	if (rc < 0)
 		rudp_complain("%s: %s", ping->host, local_fault(-rc));

@@ -8,33 +8,7 @@
 
 #include "base/time.h"
 #include "engine/config/policy.h"
-
-static char error[RUDP_POLICY_TEXT_SIZE];
-
-static struct rudp_policy *policy_of(const char *environment, const char *file)
-{
-	struct rudp_policy *policy = rudp_policy_new();
-
-	cr_assert(ne(ptr, policy, NULL));
-	cr_assert(rudp_policy_parse(policy, true, environment, strlen(environment), "RUDP_POLICY",
-				    error), "%s", error);
-	cr_assert(rudp_policy_parse(policy, false, file, strlen(file), "f", error), "%s", error);
-	return policy;
-}
-
-/* The decision for a question, as "rudp", "tcp" or "auto" with the rule's line. */
-static struct rudp_decision ask(const struct rudp_policy *policy, enum rudp_direction direction,
-				const char *address, const char *program, const char *executable)
-{
-	struct rudp_addr addr;
-	struct rudp_policy_question question = {.direction = direction,
-						.addr = &addr,
-						.program = program,
-						.executable = executable};
-
-	cr_assert(zero(int, rudp_addr_parse(&addr, address)), "%s", address);
-	return rudp_policy_decide(policy, &question);
-}
+#include "policies.h"
 
 Test(policy, tells_whether_a_rule_names_programs)
 {
@@ -47,7 +21,7 @@ Test(policy, tells_whether_a_rule_names_programs)
 		     {"", "any use tcp; listen program nginx use rudp", true}};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct rudp_policy *policy = policy_of(cases[i].environment, cases[i].file);
+		struct rudp_policy *policy = policy_make(cases[i].environment, cases[i].file);
 
 		cr_assert(eq(int, rudp_policy_names_programs(policy), cases[i].names), "case %zu", i);
 		rudp_policy_free(policy);
@@ -57,19 +31,12 @@ Test(policy, tells_whether_a_rule_names_programs)
 static unsigned line_for(const char *text, enum rudp_direction direction, const char *address,
 			 const char *program, const char *executable)
 {
-	struct rudp_policy *policy = policy_of("", text);
-	struct rudp_decision decision = ask(policy, direction, address, program, executable);
+	struct rudp_policy *policy = policy_make("", text);
+	struct rudp_decision decision = policy_ask(policy, direction, address, program, executable);
 
 	rudp_policy_free(policy);
 	return decision.line;
 }
-
-#define CONNECT RUDP_DIRECTION_CONNECT
-#define LISTEN RUDP_DIRECTION_LISTEN
-
-struct wrong {
-	const char *text, *error;
-};
 
 #define STATEMENT "expected connect, listen, any or set"
 #define SELECTOR "expected to, on, address, port, program or use"
@@ -83,7 +50,7 @@ struct wrong {
 #define REMEMBER "is not a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"
 #define NOT_ADDRESS "is not an IPv4 or IPv6 address (host names are not allowed)"
 
-static const struct wrong statements[] = {
+static const struct wrong_policy statements[] = {
 	{"conect use tcp", "p:1:1: found 'conect', " STATEMENT},
 	{"Connect use tcp", "p:1:1: found 'Connect', " STATEMENT},
 	{"\n\n  conect", "p:3:3: found 'conect', " STATEMENT},
@@ -124,7 +91,7 @@ static const struct wrong statements[] = {
 	 "p:1:21: 'to' is repeated: the rule has an address already"},
 };
 
-static const struct wrong words[] = {
+static const struct wrong_policy words[] = {
 	{"any to example.org use tcp", "p:1:8: 'example.org' " NOT_ADDRESS},
 	{"any to localhost/8 use tcp", "p:1:8: 'localhost' " NOT_ADDRESS},
 	{"any to 1.2.3 use tcp", "p:1:8: '1.2.3' " NOT_ADDRESS},
@@ -173,7 +140,7 @@ static const struct wrong words[] = {
 	 "characters"},
 };
 
-static const struct wrong settings[] = {
+static const struct wrong_policy settings[] = {
 	{"set", "p:1:4: found the end of the statement, " SETTING},
 	{"set headstart 1s", "p:1:5: found 'headstart', " SETTING},
 	{"set head-start", "p:1:15: found the end of the statement, expected a value"},
@@ -210,72 +177,19 @@ static const struct wrong settings[] = {
 	 "p:2:21: 'udp-port' is set a second time (first in line 1)"},
 };
 
-static const struct wrong identities[] = {
-	{"connect use auto peer a.example", "p:1:18: 'peer' goes with 'use rudp' only"},
-	{"listen use tcp allow alice", "p:1:16: 'allow' goes with 'use rudp' only"},
-	{"any use tcp require identity", "p:1:13: 'require' goes with 'use rudp' only"},
-	{"listen use rudp peer a.example", "p:1:17: 'peer' goes with 'connect' only"},
-	{"any use rudp peer a.example", "p:1:14: 'peer' goes with 'connect' only"},
-	{"connect use rudp allow alice", "p:1:18: 'allow' goes with 'listen' only"},
-	{"any use rudp allow alice", "p:1:14: 'allow' goes with 'listen' only"},
-	{"connect use rudp peer", "p:1:22: found the end of the statement, expected a host as the "
-				  "file of known hosts has it"},
-	{"connect use rudp peer a_b!", "p:1:23: 'a_b!' is not a host as the file of known hosts has "
-				       "it: a name or an address, and perhaps a port"},
-	{"connect use rudp peer a peer b", "p:1:25: 'peer' is repeated"},
-	{"listen use rudp allow", "p:1:22: found the end of the statement, expected a name, a group "
-				  "such as @admins, or anyone"},
-	{"listen use rudp allow alice,,bob", "p:1:29: '' is not a name of authorized keys, and not a "
-					     "group such as @admins"},
-	{"listen use rudp allow alice,@", "p:1:29: '@' is not a name of authorized keys, and not a "
-					  "group such as @admins"},
-	{"listen use rudp allow alice,anyone", "p:1:29: 'anyone' does not go with other names"},
-	{"listen use rudp allow a allow b", "p:1:25: 'allow' is repeated"},
-	{"any use rudp require", "p:1:21: found the end of the statement, expected identity"},
-	{"any use rudp require key", "p:1:22: found 'key', expected identity"},
-	{"any use rudp require identity require identity", "p:1:31: 'require' is repeated"},
-	{"set identity", "p:1:13: found the end of the statement, expected the path of a file"},
-	{"set identity id", "p:1:14: 'id' is not a whole path (/...) and does not begin with ~/"},
-	{"set known-hosts /a\nset known-hosts /b",
-	 "p:2:5: 'known-hosts' is set a second time (first in line 1)"},
-	{"set first-contact ask", "p:1:19: 'ask' is not off, take or refuse"},
-};
-
-static void expect_faults(const struct wrong *wrong, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct rudp_policy *policy = policy_of("", "listen use tcp; set udp-port 9");
-		bool taken = rudp_policy_parse(policy, false, wrong[i].text, strlen(wrong[i].text),
-					       "p", error);
-
-		cr_expect(not(taken), "%s", wrong[i].text);
-		cr_expect(eq(str, error, (char *)wrong[i].error), "%s", wrong[i].text);
-		/* Nothing of the wrong text is in force: the old rules and settings still are. */
-		cr_expect(eq(u32, ask(policy, LISTEN, "1.1.1.1:1", NULL, NULL).line, 1));
-		cr_expect(eq(u16, policy->udp_port, 9));
-		cr_expect(eq(i64, policy->remember_ns, RUDP_POLICY_REMEMBER_NS));
-		rudp_policy_free(policy);
-	}
-}
-
 Test(policy, a_wrong_statement_is_reported_with_its_position)
 {
-	expect_faults(statements, sizeof statements / sizeof statements[0]);
+	policy_expect_faults(statements, sizeof statements / sizeof statements[0]);
 }
 
 Test(policy, a_wrong_address_port_or_program_is_reported_with_its_position)
 {
-	expect_faults(words, sizeof words / sizeof words[0]);
+	policy_expect_faults(words, sizeof words / sizeof words[0]);
 }
 
 Test(policy, a_wrong_setting_is_reported_with_its_position)
 {
-	expect_faults(settings, sizeof settings / sizeof settings[0]);
-}
-
-Test(policy, a_wrong_condition_or_file_is_reported_with_its_position)
-{
-	expect_faults(identities, sizeof identities / sizeof identities[0]);
+	policy_expect_faults(settings, sizeof settings / sizeof settings[0]);
 }
 
 Test(policy, a_zero_byte_is_a_character_like_others)
@@ -284,10 +198,10 @@ Test(policy, a_zero_byte_is_a_character_like_others)
 	static const char program[] = "any program a\0b use tcp";
 	struct rudp_policy *policy = rudp_policy_new();
 
-	cr_assert(not(rudp_policy_parse(policy, false, text, sizeof text - 1, "p", error)));
-	cr_assert(eq(str, error, "p:1:9: found 'tcp?', " WAY));
-	cr_assert(not(rudp_policy_parse(policy, false, program, sizeof program - 1, "p", error)));
-	cr_assert(eq(str, error, "p:1:14: 'a?b': invalid character"));
+	cr_assert(not(rudp_policy_parse(policy, false, text, sizeof text - 1, "p", policy_error)));
+	cr_assert(eq(str, policy_error, "p:1:9: found 'tcp?', " WAY));
+	cr_assert(not(rudp_policy_parse(policy, false, program, sizeof program - 1, "p", policy_error)));
+	cr_assert(eq(str, policy_error, "p:1:14: 'a?b': invalid character"));
 	rudp_policy_free(policy);
 }
 
@@ -299,9 +213,9 @@ Test(policy, more_rules_than_the_limit_are_refused)
 
 	for (unsigned i = 0; i <= RUDP_POLICY_RULES_MAX; i++)
 		memcpy(text + i * 12, "any use tcp\n", 12);
-	cr_assert(rudp_policy_parse(policy, false, text, len, "p", error));
-	cr_assert(not(rudp_policy_parse(policy, false, text, len + 12, "p", error)));
-	cr_assert(eq(str, error, "p:1025:1: there are more than 1024 rules"));
+	cr_assert(rudp_policy_parse(policy, false, text, len, "p", policy_error));
+	cr_assert(not(rudp_policy_parse(policy, false, text, len + 12, "p", policy_error)));
+	cr_assert(eq(str, policy_error, "p:1025:1: there are more than 1024 rules"));
 	rudp_policy_free(policy);
 }
 
@@ -312,12 +226,12 @@ Test(policy, a_line_beyond_the_limit_is_refused)
 
 	memset(text, '\n', RUDP_POLICY_LINES_MAX);
 	strcpy(text + RUDP_POLICY_LINES_MAX - 1, "any use tcp\n");
-	cr_assert(rudp_policy_parse(policy, false, text, strlen(text), "p", error));
-	cr_assert(eq(u32, ask(policy, CONNECT, "1.1.1.1:1", NULL, NULL).line, 65535));
+	cr_assert(rudp_policy_parse(policy, false, text, strlen(text), "p", policy_error));
+	cr_assert(eq(u32, policy_ask(policy, CONNECT, "1.1.1.1:1", NULL, NULL).line, 65535));
 	strcpy(text + RUDP_POLICY_LINES_MAX, "any use tcp\n");
 	text[RUDP_POLICY_LINES_MAX - 1] = '\n';
-	cr_assert(not(rudp_policy_parse(policy, false, text, strlen(text), "p", error)));
-	cr_assert(eq(str, error, "p:65536:1: there are more than 65535 lines"));
+	cr_assert(not(rudp_policy_parse(policy, false, text, strlen(text), "p", policy_error)));
+	cr_assert(eq(str, policy_error, "p:65536:1: there are more than 65535 lines"));
 	rudp_policy_free(policy);
 }
 
@@ -326,32 +240,32 @@ Test(policy, the_first_rule_that_matches_decides)
 	static const char text[] = "connect to 10.0.0.0/8 port 80 use rudp\n"
 				   "connect to 10.0.0.0/8 use tcp\n"
 				   "connect use auto; connect use tcp\n";
-	struct rudp_policy *policy = policy_of("", text);
-	struct rudp_decision decision = ask(policy, CONNECT, "10.1.1.1:80", NULL, NULL);
+	struct rudp_policy *policy = policy_make("", text);
+	struct rudp_decision decision = policy_ask(policy, CONNECT, "10.1.1.1:80", NULL, NULL);
 
 	cr_assert(eq(int, decision.way, RUDP_WAY_RUDP));
 	cr_assert(eq(u32, decision.line, 1));
 	cr_assert(eq(str, (char *)decision.source, "f"));
-	decision = ask(policy, CONNECT, "10.1.1.1:81", NULL, NULL);
+	decision = policy_ask(policy, CONNECT, "10.1.1.1:81", NULL, NULL);
 	cr_assert(eq(int, decision.way, RUDP_WAY_TCP));
 	cr_assert(eq(u32, decision.line, 2));
-	decision = ask(policy, CONNECT, "11.1.1.1:80", NULL, NULL);
+	decision = policy_ask(policy, CONNECT, "11.1.1.1:80", NULL, NULL);
 	cr_assert(eq(int, decision.way, RUDP_WAY_AUTO));
 	cr_assert(eq(u32, decision.line, 3));
-	cr_assert(zero(u32, ask(policy, LISTEN, "10.1.1.1:80", NULL, NULL).line));
+	cr_assert(zero(u32, policy_ask(policy, LISTEN, "10.1.1.1:80", NULL, NULL).line));
 	rudp_policy_free(policy);
 }
 
 Test(policy, the_environment_takes_precedence_over_the_file)
 {
-	struct rudp_policy *policy = policy_of("connect port 80 use rudp; set head-start 1s",
+	struct rudp_policy *policy = policy_make("connect port 80 use rudp; set head-start 1s",
 					       "connect use tcp\n"
 					       "set head-start 2s\nset remember 1h");
-	struct rudp_decision decision = ask(policy, CONNECT, "1.1.1.1:80", NULL, NULL);
+	struct rudp_decision decision = policy_ask(policy, CONNECT, "1.1.1.1:80", NULL, NULL);
 
 	cr_assert(eq(int, decision.way, RUDP_WAY_RUDP));
 	cr_assert(eq(str, (char *)decision.source, "RUDP_POLICY"));
-	decision = ask(policy, CONNECT, "1.1.1.1:81", NULL, NULL);
+	decision = policy_ask(policy, CONNECT, "1.1.1.1:81", NULL, NULL);
 	cr_assert(eq(int, decision.way, RUDP_WAY_TCP));
 	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), RUDP_NS_PER_S));
 	cr_assert(eq(i64, rudp_policy_remember_ns(policy), 3600 * RUDP_NS_PER_S));
@@ -375,7 +289,7 @@ Test(policy, the_default_depends_on_key_direction_and_port)
 		{LISTEN, "0.0.0.0:53", false, RUDP_WAY_AUTO},
 		{LISTEN, "0.0.0.0:53", true, RUDP_WAY_RUDP},
 	};
-	struct rudp_policy *policy = policy_of("", "any port 7 use tcp");
+	struct rudp_policy *policy = policy_make("", "any port 7 use tcp");
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct rudp_addr addr;
@@ -393,7 +307,7 @@ Test(policy, the_default_depends_on_key_direction_and_port)
 
 Test(policy, rules_override_the_defaults_for_port_53_and_keys)
 {
-	struct rudp_policy *policy = policy_of("", "connect port 53 use rudp; connect use auto");
+	struct rudp_policy *policy = policy_make("", "connect port 53 use rudp; connect use auto");
 	struct rudp_addr addr;
 	struct rudp_policy_question question = {.addr = &addr, .has_key = true};
 
@@ -490,7 +404,7 @@ Test(policy, blanks_comments_and_line_ends_are_separators)
 
 Test(policy, settings_are_read_to_their_limits)
 {
-	struct rudp_policy *policy = policy_of("", "");
+	struct rudp_policy *policy = policy_make("", "");
 
 	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), 250 * RUDP_NS_PER_MS));
 	cr_assert(eq(i64, rudp_policy_remember_ns(policy), 600 * RUDP_NS_PER_S));
@@ -499,17 +413,17 @@ Test(policy, settings_are_read_to_their_limits)
 	cr_assert(eq(i64, rudp_policy_remember_ns(NULL), 600 * RUDP_NS_PER_S));
 	cr_assert(zero(u16, rudp_policy_udp_port(NULL)));
 	rudp_policy_free(policy);
-	policy = policy_of("", "set head-start 10s;set remember 24h;set udp-port 65535");
+	policy = policy_make("", "set head-start 10s;set remember 24h;set udp-port 65535");
 	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), 10 * RUDP_NS_PER_S));
 	cr_assert(eq(i64, rudp_policy_remember_ns(policy), 86400 * RUDP_NS_PER_S));
 	cr_assert(eq(u16, rudp_policy_udp_port(policy), 65535));
 	rudp_policy_free(policy);
-	policy = policy_of("", "set head-start 0ms;set remember 0;set udp-port 1");
+	policy = policy_make("", "set head-start 0ms;set remember 0;set udp-port 1");
 	cr_assert(zero(i64, rudp_policy_head_start_ns(policy)));
 	cr_assert(zero(i64, rudp_policy_remember_ns(policy)));
 	cr_assert(eq(u16, rudp_policy_udp_port(policy), 1));
 	rudp_policy_free(policy);
-	policy = policy_of("", "set head-start 0;set remember 90s");
+	policy = policy_make("", "set head-start 0;set remember 90s");
 	cr_assert(zero(i64, rudp_policy_head_start_ns(policy)));
 	cr_assert(eq(i64, rudp_policy_remember_ns(policy), 90 * RUDP_NS_PER_S));
 	rudp_policy_free(policy);
@@ -518,15 +432,16 @@ Test(policy, settings_are_read_to_their_limits)
 Test(policy, is_described_in_one_line)
 {
 	char text[RUDP_POLICY_TEXT_SIZE];
-	struct rudp_policy *policy = policy_of("any use tcp", "listen use tcp;any use rudp;set remember "
-							      "90min; set udp-port 443");
+	struct rudp_policy *policy =
+		policy_make("any use tcp", "listen use tcp;any use rudp;set remember 90min; set udp-port "
+					   "443");
 
 	cr_assert(eq(str, rudp_policy_describe(policy, text, sizeof text),
 		     "1 rule in RUDP_POLICY, 2 rules in f; head-start 250ms, remember 90min, udp-port "
 		     "443"));
 	rudp_policy_free(policy);
-	policy = policy_of("set remember 0; set head-start 2s", "");
-	cr_assert(rudp_policy_parse(policy, false, "", 0, "", error));
+	policy = policy_make("set remember 0; set head-start 2s", "");
+	cr_assert(rudp_policy_parse(policy, false, "", 0, "", policy_error));
 	cr_assert(eq(str, rudp_policy_describe(policy, text, sizeof text),
 		     "0 rules in RUDP_POLICY, no file; head-start 2s, remember off, udp-port "
 		     "that of the connection"));
@@ -548,7 +463,7 @@ static struct rudp_policy *policy_with_switch(const char *name, size_t i)
 			 switches[i].environment);
 	if (switches[i].file[0])
 		snprintf(file, sizeof file, "set %s %s", name, switches[i].file);
-	return policy_of(environment, file);
+	return policy_make(environment, file);
 }
 
 Test(policy, resume_and_tail_are_on_unless_set_off)
@@ -576,64 +491,22 @@ Test(policy, resume_and_tail_are_on_unless_set_off)
 Test(policy, a_rule_may_ask_for_early_data)
 {
 	struct rudp_policy *policy =
-		policy_of("connect port 80 use rudp early; connect port 81 use rudp",
+		policy_make("connect port 80 use rudp early; connect port 81 use rudp",
 			  "any use rudp early # all");
 	char text[RUDP_POLICY_TEXT_SIZE];
 
-	cr_assert(ask(policy, CONNECT, "1.2.3.4:80", "", "").early);
-	cr_assert(eq(int, ask(policy, CONNECT, "1.2.3.4:80", "", "").way, RUDP_WAY_RUDP));
-	cr_assert(not(ask(policy, CONNECT, "1.2.3.4:81", "", "").early));
-	cr_assert(ask(policy, LISTEN, "1.2.3.4:81", "", "").early);
+	cr_assert(policy_ask(policy, CONNECT, "1.2.3.4:80", "", "").early);
+	cr_assert(eq(int, policy_ask(policy, CONNECT, "1.2.3.4:80", "", "").way, RUDP_WAY_RUDP));
+	cr_assert(not(policy_ask(policy, CONNECT, "1.2.3.4:81", "", "").early));
+	cr_assert(policy_ask(policy, LISTEN, "1.2.3.4:81", "", "").early);
 	/* The rule asks for early data; the setting still forbids it. */
 	cr_assert(not(rudp_policy_early(policy)));
 	rudp_policy_describe(policy, text, sizeof text);
 	cr_assert(ne(ptr, strstr(text, ", early off: rules that say early need 'set early on'"), NULL));
 	rudp_policy_free(policy);
-	policy = policy_of("any use rudp early; set early on", "");
+	policy = policy_make("any use rudp early; set early on", "");
 	rudp_policy_describe(policy, text, sizeof text);
 	cr_assert(eq(ptr, strstr(text, "early off"), NULL));
-	rudp_policy_free(policy);
-}
-
-Test(policy, rules_say_who_the_peer_is)
-{
-	struct rudp_policy *policy = policy_of(
-		"connect port 1 use rudp peer a.example:1 require identity early",
-		"listen port 2 use rudp require identity allow alice,@ops\nlisten port 3 use rudp "
-		"allow anyone");
-	struct rudp_decision decision = ask(policy, CONNECT, "10.0.0.1:1", NULL, NULL);
-
-	cr_assert(eq(str, (char *)decision.who, (char *)"a.example:1"));
-	cr_assert(decision.requires_identity && decision.early);
-	decision = ask(policy, LISTEN, "10.0.0.1:2", NULL, NULL);
-	cr_assert(eq(str, (char *)decision.who, (char *)"alice,@ops"));
-	cr_assert(decision.requires_identity && !decision.early);
-	decision = ask(policy, LISTEN, "10.0.0.1:3", NULL, NULL);
-	cr_assert(eq(str, (char *)decision.who, (char *)RUDP_POLICY_ANYONE));
-	cr_assert(not(decision.requires_identity));
-	decision = ask(policy, LISTEN, "10.0.0.1:4", NULL, NULL);
-	cr_assert(eq(ptr, (void *)decision.who, NULL));
-	rudp_policy_free(policy);
-}
-
-Test(policy, files_of_identities_and_first_contact_are_set)
-{
-	struct rudp_policy *policy = policy_of("set identity /a/id",
-					       "set identity /b/id; set known-hosts ~/known; set "
-					       "first-contact refuse");
-	enum rudp_first_contact contact = RUDP_CONTACT_OFF;
-
-	cr_assert(eq(str, (char *)rudp_policy_identity_path(policy, RUDP_FILE_IDENTITY),
-		     (char *)"/a/id"));
-	cr_assert(eq(str, (char *)rudp_policy_identity_path(policy, RUDP_FILE_KNOWN_HOSTS),
-		     (char *)"~/known"));
-	cr_assert(eq(ptr, (void *)rudp_policy_identity_path(policy, RUDP_FILE_AUTHORIZED_KEYS),
-		     NULL));
-	cr_assert(rudp_policy_first_contact(policy, &contact));
-	cr_assert(eq(int, contact, RUDP_CONTACT_REFUSE));
-	rudp_policy_free(policy);
-	policy = policy_of("", "");
-	cr_assert(not(rudp_policy_first_contact(policy, &contact)));
 	rudp_policy_free(policy);
 }
 
@@ -649,7 +522,7 @@ Test(policy, early_is_off_unless_set_on)
 
 	cr_assert(not(rudp_policy_early(NULL)));
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct rudp_policy *policy = policy_of(cases[i].environment, cases[i].file);
+		struct rudp_policy *policy = policy_make(cases[i].environment, cases[i].file);
 		char text[RUDP_POLICY_TEXT_SIZE];
 
 		cr_assert(eq(int, rudp_policy_early(policy), cases[i].on));
@@ -662,7 +535,7 @@ Test(policy, early_is_off_unless_set_on)
 /* `rudp doctor` lists these rules: with a key they are the ones that allow clear text. */
 Test(policy, rules_that_allow_clear_text_are_found_with_their_lines)
 {
-	struct rudp_policy *policy = policy_of(
+	struct rudp_policy *policy = policy_make(
 		"any use rudp; connect to 127.0.0.0/8 use tcp\nlisten port 80 use auto",
 		"connect to ::1 use tcp\nconnect to 10.0.0.0/8 use rudp\n\n"
 		"connect to 10.0.0.0/8 use tcp");
