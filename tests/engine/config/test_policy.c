@@ -433,8 +433,8 @@ Test(policy, is_described_in_one_line)
 {
 	char text[RUDP_POLICY_TEXT_SIZE];
 	struct rudp_policy *policy =
-		policy_make("any use tcp", "listen use tcp;any use rudp;set remember 90min; set udp-port "
-					   "443");
+		policy_make("any use tcp", "listen use tcp;any use rudp;set remember 90min; "
+					   "set udp-port 443");
 
 	cr_assert(eq(str, rudp_policy_describe(policy, text, sizeof text),
 		     "1 rule in RUDP_POLICY, 2 rules in f; head-start 250ms, remember 90min, udp-port "
