@@ -258,10 +258,12 @@ static const struct {
 	const char *words[WORDS_MAX];
 } settings[RUDP_POLICY_SETTINGS_COUNT] = {
 	[RUDP_POLICY_HEAD_START] = {"head-start", MS | S, 0, 10 * RUDP_NS_PER_S,
-				    "a duration from 0ms to 10s (as in 250ms, 2s)"},
+				    "a duration from 0ms to 10s (as in 250ms, 2s)", {NULL}},
 	[RUDP_POLICY_REMEMBER] = {"remember", S | MIN | H, 0, 24 * 3600 * RUDP_NS_PER_S,
-				  "a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"},
-	[RUDP_POLICY_UDP_PORT] = {"udp-port", 0, 1, UINT16_MAX, "a port from 1 to 65535"},
+				  "a duration up to 24h (as in 30s, 10min, 1h; 0 for none)",
+				  {NULL}},
+	[RUDP_POLICY_UDP_PORT] = {"udp-port", 0, 1, UINT16_MAX, "a port from 1 to 65535",
+				  {NULL}},
 	[RUDP_POLICY_RESUME] = {"resume", WORDS, 0, 1, "on or off", {"off", "on"}},
 	[RUDP_POLICY_TAIL] = {"tail", WORDS, 0, 1, "on or off", {"off", "on"}},
 	[RUDP_POLICY_EARLY] = {"early", WORDS, 0, 1, "on or off", {"off", "on"}},
