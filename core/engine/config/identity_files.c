@@ -134,14 +134,6 @@ static bool has_changed(const struct rudp_identity_place *place)
 	return now.index != place->index || !rudp_file_stamp_equal(&now.stamp, &place->stamp);
 }
 
-bool rudp_identity_files_is_stale(const struct rudp_identity_files *files)
-{
-	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++)
-		if (has_changed(&files->places[i]))
-			return true;
-	return false;
-}
-
 /*
  * Reads the file of a place whose index and stamp are set. false: text says why, and what was in
  * force still is.

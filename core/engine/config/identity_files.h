@@ -91,11 +91,9 @@ bool rudp_identity_files_replace(struct rudp_identity_files *files,
  * Returns  false: text has the first error, and nothing is in force.
  */
 bool rudp_identity_files_load(struct rudp_identity_files *files, char text[RUDP_KEY_TEXT_SIZE]);
-/* A file has changed since it was read. Costs one or two stat() per file. */
-bool rudp_identity_files_is_stale(const struct rudp_identity_files *files);
 /*
- * Reads those files again that have changed. complain gets each error. The pointers in files may
- * change.
+ * Reads those files again that have changed; looking costs one or two stat() per file. complain gets
+ * each error. The pointers in files may change.
  *
  * Returns  true: what is in force may have changed.
  */
@@ -110,8 +108,7 @@ const char *rudp_identity_files_path(const struct rudp_identity_files *files,
 /* Whether path is one of the places of the files; for the right to open it. */
 bool rudp_identity_files_has(const struct rudp_identity_files *files, const char *path,
 			     enum rudp_identity_file *file);
-/* The variable of a file, and its setting in rudp.conf. */
-const char *rudp_identity_file_variable(enum rudp_identity_file file);
+/* The setting of a file in rudp.conf. */
 const char *rudp_identity_file_setting(enum rudp_identity_file file);
 
 /*

@@ -17,11 +17,6 @@ static const struct {
 #undef NAMES
 };
 
-const char *rudp_identity_file_variable(enum rudp_identity_file file)
-{
-	return names[file].variable;
-}
-
 const char *rudp_identity_file_setting(enum rudp_identity_file file)
 {
 	return names[file].setting;
