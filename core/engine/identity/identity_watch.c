@@ -79,6 +79,29 @@ static void end_revoked(struct rudp_engine *engine)
 	} while (ended && revoked.count == KEYS_AT_ONCE);
 }
 
+/* A peer that no file names proves its key again in a full handshake. */
+static bool is_good(const void *context, const struct rudp_credentials *credentials)
+{
+	const struct rudp_engine *engine = context;
+	char name[RUDP_PEER_TEXT_SIZE];
+
+	return !credentials->has_peer_key ||
+	       (!rudp_peer_is_revoked(engine, credentials->peer_key) &&
+		*rudp_peer_name(engine, credentials->peer_key, name));
+}
+
+static void withdraw_rights(struct rudp_engine *engine)
+{
+	unsigned ended = rudp_endpoint_withdraw_rights(engine->ep, is_good, engine,
+						       engine->now_at_ns);
+
+	if (ended)
+		rudp_log(RUDP_LOG_INFO,
+			 "identities have changed: %u associations and connections that wait for "
+			 "their program have ended",
+			 ended);
+}
+
 static void review_listeners(struct rudp_engine *engine)
 {
 	for (struct rudp_list *link = engine->bindings.next; link != &engine->bindings;
@@ -129,6 +152,7 @@ void rudp_identity_watch(struct rudp_engine *engine)
 	if (rc < 0)
 		rudp_log(RUDP_LOG_ERROR, "the new identity is not used: %s", strerrordesc_np(-rc));
 	end_revoked(engine);
+	withdraw_rights(engine);
 	review_listeners(engine);
 }
 

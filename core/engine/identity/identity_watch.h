@@ -7,7 +7,8 @@
  *           any event.
  * Identity  New handshakes use the new one. All associations end, as they have proven the old one.
  * Revoked   Connections whose peer has proven a key that is revoked now are reset.
- * Removed   A peer without its line gets no new connection, resumed or not. Open ones go on.
+ * Removed   A peer without its line gets no new connection, resumed or not, and those that wait for
+ *           their program are reset. Those that programs have go on.
  * Listener  If it asks for identities now, it serves no more plain TCP.
  */
 #ifndef RUDP_ENGINE_IDENTITY_WATCH_H
