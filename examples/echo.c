@@ -60,6 +60,19 @@ static void echo(int fd)
 		die("recv");
 }
 
+static void report(int fd)
+{
+	struct rudp_stats stats;
+
+	struct rudp_peer_identity peer;
+
+	if (rudp_stats(fd, &stats, sizeof stats) == 0)
+		fprintf(stderr, "echo: %s, %.3f ms, %s\n", stats.state, (double)stats.srtt_ns / 1e6,
+			stats.congestion_control);
+	if (rudp_peer_identity(fd, &peer, sizeof peer) == 0)
+		fprintf(stderr, "echo: the peer is %s\n", peer.name[0] ? peer.name : "somebody unknown");
+}
+
 /* A child process serves each connection: descriptors of rudp survive fork like any other. */
 static void serve(const char *host, const char *port)
 {
@@ -84,6 +97,7 @@ static void serve(const char *host, const char *port)
 			break;
 		case 0:
 			rudp_close(listener);
+			report(fd);
 			echo(fd);
 			exit(0);
 		}
@@ -91,15 +105,6 @@ static void serve(const char *host, const char *port)
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 	}
-}
-
-static void report(int fd)
-{
-	struct rudp_stats stats;
-
-	if (rudp_stats(fd, &stats, sizeof stats) == 0)
-		fprintf(stderr, "echo: %s, %.3f ms, %s\n", stats.state, (double)stats.srtt_ns / 1e6,
-			stats.congestion_control);
 }
 
 static void ask(const char *host, const char *port)

@@ -10,6 +10,9 @@
 . "$(dirname "$0")/lib.sh"
 [ -z "$PLAIN" ] || { echo "skipped: kernel TCP has no identities"; exit 77; }
 
+EXAMPLES=$BUILD/examples
+[ -d "$EXAMPLES" ] || EXAMPLES=$(dirname "$HERE")/build/examples
+
 # Each person is a directory with an identity of its own, and perhaps with other files.
 person() {
 	mkdir -m 700 "$TMP/$1" 2>/dev/null || [ -d "$TMP/$1" ]
@@ -83,7 +86,7 @@ first_contact() {
 
 authorized() {
 	section "who may connect"
-	put server authorized_keys <<<"[listen=8080;9000,groups=staff] $(public_key alice) alice"
+	put server authorized_keys <<<"[listen=7000;8080;9000,groups=staff] $(public_key alice) alice"
 	wait_until 4 "the server to refuse others" is_refused bob "set first-contact take"
 	asks alice || fail "who is authorized is refused"
 	has_failed server b identity-of-peer || fail "rudp ss --failed of the server does not show it"
@@ -98,7 +101,7 @@ authorized() {
 	put server authorized_keys <<<"[listne=8080] $(public_key alice) alice"
 	wait_until 4 "a line with an error in the log" logs server "authorized_keys:1:2"
 	is_refused alice || fail "a file with an error is used in part"
-	put server authorized_keys <<<"[listen=8080;9000,groups=staff] $(public_key alice) alice"
+	put server authorized_keys <<<"[listen=7000;8080;9000,groups=staff] $(public_key alice) alice"
 	wait_until 4 "the server to serve again" asks alice
 	ok "only who is in the file, for that port, from there, until then"
 }
@@ -123,7 +126,16 @@ shown() {
 	grep -q '"peer_name": "alice"' "$TMP/ss.json" || fail "nor does it as JSON"
 	tool alice a ping -c 1 "$B4:8080" >"$TMP/ping.out" || fail "rudp ping: $(cat "$TMP/ping.out")"
 	grep -q "identity SHA256:.*, as the known hosts say" "$TMP/ping.out" || fail "rudp ping: $(cat "$TMP/ping.out")"
-	ok "rudp ss shows the peer's name, rudp ping the listener's key"
+	is_person server
+	launch_native echo b "$EXAMPLES/echo" serve "$B4" 7000
+	wait_listening b 7000
+	is_person alice
+	launch_native ask a "$EXAMPLES/echo" ask "$B4" 7000 </dev/null
+	finish ask 4
+	wait_until 4 "the program to know its peer" grep -q "the peer is alice" "$TMP/echo.err"
+	grep -q "the peer is $B4:7000" "$TMP/ask.err" || fail "the client does not: $(cat "$TMP/ask.err")"
+	stop echo
+	ok "rudp ss and the program show the peer's name, rudp ping the listener's key"
 }
 
 revoked() {

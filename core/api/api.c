@@ -179,6 +179,13 @@ static void fill(struct rudp_stats *stats, const struct rudp_control_info *info)
 	memcpy(stats->congestion_state, info->cc_state, sizeof stats->congestion_state - 1);
 }
 
+/* A library of another release may know fewer or more members. */
+static void give(void *out, size_t size, const void *filled, size_t filled_size)
+{
+	memset(out, 0, size);
+	memcpy(out, filled, size < filled_size ? size : filled_size);
+}
+
 PUBLIC int rudp_stats(int fd, struct rudp_stats *stats, size_t size)
 {
 	struct rudp_control_info info;
@@ -191,7 +198,26 @@ PUBLIC int rudp_stats(int fd, struct rudp_stats *stats, size_t size)
 	if (rc < 0)
 		return result_of(fd, rc);
 	fill(&filled, &info);
-	memset(stats, 0, size);
-	memcpy(stats, &filled, size < sizeof filled ? size : sizeof filled);
+	give(stats, size, &filled, sizeof filled);
+	return 0;
+}
+
+PUBLIC int rudp_peer_identity(int fd, struct rudp_peer_identity *identity, size_t size)
+{
+	static const uint8_t none[sizeof identity->public_key];
+	struct rudp_peer_identity filled = {.name = ""};
+	struct rudp_control_info info;
+	int rc;
+
+	if (size == 0)
+		return result_of(fd, -EINVAL);
+	rc = rudp_call_info(fd, &info);
+	if (rc == 0 && memcmp(info.peer_key, none, sizeof none) == 0)
+		rc = -ENODATA;
+	if (rc < 0)
+		return result_of(fd, rc);
+	memcpy(filled.public_key, info.peer_key, sizeof filled.public_key);
+	memcpy(filled.name, info.peer_name, sizeof filled.name - 1);
+	give(identity, size, &filled, sizeof filled);
 	return 0;
 }

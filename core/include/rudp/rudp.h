@@ -65,7 +65,8 @@ int rudp_bind(int fd, const struct sockaddr *address, socklen_t length);
  * From then on the other functions act as the kernel's calls, and rudp_stats fails with ENOTSOCK.
  *
  * Errors   ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EINPROGRESS, EALREADY, EISCONN,
- *          EINTR, EKEYREJECTED (the peer has another key), EINVAL, EAFNOSUPPORT, EFAULT, EBADF,
+ *          EINTR, EKEYREJECTED (the peer has another key), EACCES (its identity is not the known
+ *          one, or it does not accept the own one), EINVAL, EAFNOSUPPORT, EFAULT, EBADF,
  *          ENOTSOCK.
  */
 int rudp_connect(int fd, const struct sockaddr *address, socklen_t length);
@@ -153,6 +154,23 @@ struct rudp_stats {
  * Errors   ENOTCONN, EINVAL (size 0), EBADF, ENOTSOCK, ECONNREFUSED (the engine has ended).
  */
 int rudp_stats(int fd, struct rudp_stats *stats, size_t size);
+
+/* Who the other side of a connection is. */
+struct rudp_peer_identity {
+	uint8_t public_key[32];        /* X25519; rudp_keys(5) */
+	/* how the engine's files call its owner: in authorized_keys, or else in known_hosts; "": no
+	 * file does, or its line is gone */
+	char name[64];
+};
+
+/*
+ * Reads the identity that the peer of a connection has proven. A listener's rules and authorized
+ * keys have been applied before rudp_accept returned the connection. size is as for rudp_stats.
+ *
+ * Errors   ENODATA (the peer has proven none), ENOTCONN, EINVAL (size 0), EBADF, ENOTSOCK (also a
+ *          kernel TCP socket), ECONNREFUSED (the engine has ended).
+ */
+int rudp_peer_identity(int fd, struct rudp_peer_identity *identity, size_t size);
 
 #ifdef __cplusplus
 }
