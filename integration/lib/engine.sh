@@ -27,9 +27,9 @@ wakeups_of() {
 
 # The descriptors of an engine with one listener, whose program lives: standard streams and log,
 # epoll, signals (2), its supervisor, the control sockets (3), sock_diag, a probe, a spare
-# descriptor, the last bytes of a connect, those of the listener (program, path, UDP, TCP), sockets
-# made in advance (4).
-ENGINE_IDLE_DESCRIPTORS=23
+# descriptor, the last bytes of a connect, those of the listener (program, path, UDP, TCP), the
+# listener for joins and its file, sockets made in advance (4).
+ENGINE_IDLE_DESCRIPTORS=25
 
 # has_no_connections PID: the engine has no descriptor of any connection.
 has_no_connections() {

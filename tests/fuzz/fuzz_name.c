@@ -49,6 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rudp_name_parse(&name, &un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) ==
 	    RUDP_NAME_NONE)
 		return 0;
+	if (name.kind == RUDP_NAME_JOIN) {
+		expect_same(&name, &back, rudp_name_write(&name, &back));
+		assert(memcmp(back.sun_path, un.sun_path, strlen(back.sun_path)) == 0);
+		return 0;
+	}
 	if (un.sun_path[0]) {
 		check_path(&name, &un, size);
 		return 0;
