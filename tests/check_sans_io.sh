@@ -35,7 +35,7 @@ is_pure() {
 	str@(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|pbrk)) return 0 ;;
 	inet_@(pton|ntop)) return 0 ;;
 	str@(rchr|sep) | strftime | gmtime_r) return 0 ;; # figures only: no name of a day, no zone
-	?(__isoc23_)strto@(l|ul|ull) | __isoc@(99|23)_sscanf) return 0 ;; # whole numbers: of no locale
+	?(__isoc23_)strto@(l|ll|ul|ull) | __isoc@(99|23)_sscanf) return 0 ;; # whole numbers: of no locale
 	str@(cpy|ncpy|cat|ncat|dup) | stpcpy | stpncpy | bcmp) return 0 ;;
 	malloc | calloc | realloc | reallocarray | free | aligned_alloc) return 0 ;;
 	qsort | bsearch | snprintf | vsnprintf) return 0 ;;
