@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files of identities: a text is accepted or refused as a whole. A refusal names the file, the line and
- * the column, or the byte of a file that is no text. What is accepted answers questions about its own keys. The first byte chooses the file.
+ * the column, or the byte of a file that is no text. What is accepted answers questions about its own
+ * keys. The first byte chooses the file.
  */
 #include <assert.h>
 #include <stdint.h>
