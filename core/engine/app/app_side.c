@@ -466,7 +466,8 @@ static void note_end(struct rudp_engine *engine, const struct rudp_app *app, int
 		return;
 	if (app->stage == RUDP_APP_CONNECTING) {
 		rudp_app_note_failure(engine, app, cause, error);
-	} else if (error == EACCES && app->carrier.conn) {
+	} else if (error == EACCES && app->carrier.conn &&
+		   rudp_conn_timeout_error(app->carrier.conn) != EACCES) {
 		/* On first contact the listener gets the identity with the first data. */
 		rudp_app_note_failure(engine, app, RUDP_FAILURE_IDENTITY, error);
 		rudp_peer_log_refusal(engine, app);

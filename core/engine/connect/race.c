@@ -445,11 +445,12 @@ static void on_late_answer(struct rudp_engine *engine, struct rudp_app *app, uns
 		drop_conn(engine, app);
 }
 
-/* By the listener, or by rudp_peer_authorize(). A firewall of this host gives EACCES, too. */
-static bool is_identity_refused(const struct rudp_conn *conn)
+/* A firewall gives EACCES, too. */
+static bool is_identity_refused_by_listener(const struct rudp_conn *conn)
 {
-	return rudp_conn_error(conn) == EACCES &&
-	       (rudp_conn_refusal(conn) || rudp_conn_timeout_error(conn) != EACCES);
+	uint8_t refusal = rudp_conn_refusal(conn);
+
+	return refusal == RUDP_REFUSAL_OTHER_KEY || refusal == RUDP_REFUSAL_NOT_AUTHORIZED;
 }
 
 /* rudp has failed: continue with TCP if that is possible. */
@@ -458,7 +459,8 @@ static void on_rudp_failed(struct rudp_engine *engine, struct rudp_app *app)
 	int error = rudp_conn_error(app->carrier.conn);
 	int rc = 0;
 
-	app->race.is_identity_refused = is_identity_refused(app->carrier.conn);
+	if (is_identity_refused_by_listener(app->carrier.conn))
+		app->race.is_identity_refused = true;
 	if (app->race.is_identity_refused)
 		rudp_peer_log_refusal(engine, app);
 	/* A listener that asks for identities does not serve TCP, so TCP would lead elsewhere. */

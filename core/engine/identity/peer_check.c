@@ -366,11 +366,14 @@ bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 			 const struct rudp_credentials *credentials, void *listener_user)
 {
 	struct rudp_engine *engine = context;
-	const struct rudp_app *app;
+	struct rudp_app *app;
 
 	if (listener_user)
 		return is_admitted(engine, conn, credentials, listener_user);
 	app = rudp_app_find(engine, (uint64_t)(uintptr_t)rudp_conn_user(conn));
 	/* Without an app nobody uses the connection; it only shows that the peer answers. */
-	return !app || is_expected(engine, app, credentials);
+	if (!app || is_expected(engine, app, credentials))
+		return true;
+	app->race.is_identity_refused = true;
+	return false;
 }
