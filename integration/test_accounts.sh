@@ -14,23 +14,6 @@ TCP_MEANT=1 # lib.sh asks
 export TCP_MEANT
 PORT=6697
 
-write_config() {
-	cat >"$TMP/conf" <<-EOT
-		[server]
-		name = irc.test
-		network = Test
-		[listen]
-		tls = $PORT
-		certificate = $TMP/cert.pem
-		key = $TMP/key.pem
-		[accounts]
-		file = $TMP/accounts.db
-		tries-time = 1h
-		[flood]
-		burst = off
-	EOT
-}
-
 # log_in NAME ACCOUNT PASSWORD
 log_in() {
 	say "$1" "AUTHENTICATE PLAIN"
@@ -243,9 +226,7 @@ bad_files() {
 	ok "damaged and foreign files are refused and left as they are"
 }
 
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$TMP/key.pem" \
-	-out "$TMP/cert.pem" -days 2 -subj /CN=irc.test 2>/dev/null
-write_config
+configure_accounts "tries-time = 1h"
 link_up --delay 1ms
 serve
 registering

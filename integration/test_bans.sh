@@ -115,7 +115,7 @@ by_address() {
 	ok "the own address, forced"
 }
 
-configure_accounts
+configure_accounts ""
 cat >>"$TMP/conf" <<-EOT
 	[operator root]
 	password = $(echo secret | "$BUILD/apollonion" --hash-password)

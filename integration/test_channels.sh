@@ -86,7 +86,7 @@ handed_over() {
 	is_kept "after the end of the next process"
 }
 
-configure_accounts
+configure_accounts ""
 link_up --delay 1ms
 serve
 registering

@@ -156,7 +156,7 @@ revoked() {
 	put server authorized_keys <<<"@revoked $(public_key alice) alice"
 	wait_until 4 "the connection to end" has_ended session
 	is_refused alice || fail "a revoked key is good"
-	logs server "is revoked: its 1 connections are reset" || fail "the log does not say so"
+	logs server "keys are revoked: 1 connections of their owners are reset" || fail "the log does not say so"
 	printf '%s\n' "[groups=staff] $(public_key alice) alice" "$(public_key bob) bob" | put server authorized_keys
 	wait_until 4 "the server to serve again" asks alice
 	ok "its connections are reset, and it begins no new one"

@@ -68,7 +68,7 @@ enum apo_cap {
 #undef APO_CAP_BIT
 };
 
-/* What an address, and the networks around it, may do only so often (throttle.h). */
+/* The things that an address, and the networks around it, may do only so often (throttle.h). */
 enum apo_throttle_use {
 	APO_THROTTLE_LOGINS,  /* wrong passwords, and REGISTER */
 	APO_THROTTLE_REPORTS, /* REPORT, and OPER that failed */

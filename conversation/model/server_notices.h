@@ -18,7 +18,7 @@
 #define APO_NOTICE_REPORTS 32u
 #define APO_NOTICE_SERVICES 64u /* ChanServ, NickServ, REDACT */
 #define APO_NOTICE_ALL 127u
-/* Of a new operator, and of mode s without letters. */
+/* The kinds that a new operator gets, and those of mode s without letters. */
 #define APO_NOTICE_FIRST APO_NOTICE_REPORTS
 #define APO_NOTICE_USUAL (APO_NOTICE_ALL & ~APO_NOTICE_CONNECTIONS)
 

@@ -9,7 +9,7 @@
 #include "conversation/irc/network.h"
 #include "conversation/model/state_private.h"
 
-/* Of one address. */
+/* The limit of reports from one address. */
 #define REPORTS_MAX 5
 #define REPORTS_SPAN_NS (600 * RUDP_NS_PER_S)
 

@@ -112,7 +112,7 @@ static int upgrade_of(const char *number)
 	return fd;
 }
 
-/* What the command line asks for. */
+/* The things that the command line asks for. */
 struct request {
 	enum mode mode;
 	const char *config_file, *argument; /* of the mode: an account, a file */

@@ -53,7 +53,7 @@ static void describe_error(const char *what, const char *file, char *reason, siz
 	ERR_clear_error();
 }
 
-/* Whoever can read the key can pose as the server. A group may read it, as ssl-cert does in Debian. */
+/* A reader of the key can pose as the server. A group may read it, as ssl-cert does in Debian. */
 static bool is_private(const char *key_file, char *reason, size_t reason_size)
 {
 	struct stat there;

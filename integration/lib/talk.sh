@@ -80,7 +80,8 @@ register() {
 	hears "$name" ' 366 '
 }
 
-# Writes $TMP/conf, for clients over TLS on $PORT, with accounts.
+# configure_accounts LINE: writes $TMP/conf, for clients over TLS on $PORT, with accounts, and with this line, which may be
+# empty, about them.
 configure_accounts() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$TMP/key.pem" \
 		-out "$TMP/cert.pem" -days 2 -subj /CN=irc.test 2>/dev/null
@@ -94,6 +95,7 @@ configure_accounts() {
 		key = $TMP/key.pem
 		[accounts]
 		file = $TMP/accounts.db
+		$1
 		[flood]
 		burst = off
 	EOT

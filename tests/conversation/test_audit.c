@@ -38,7 +38,7 @@ static void begin(void)
 	w.calls.keep_record = on_record;
 	w.config.operators = operators;
 	w.config.operator_count = 2;
-	/* They are not pinged: tests wait for days. */
+	/* The server must not ping these clients: tests wait for days. */
 	w.mocks[0].reports_end = w.mocks[1].reports_end = w.mocks[2].reports_end = true;
 	fixture_start(&w);
 	fixture_join(&w, 0, "root", NULL);

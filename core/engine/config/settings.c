@@ -298,7 +298,7 @@ static void name_identities(const struct rudp_policy *policy,
 		named[i] = rudp_policy_identity_path(policy, i);
 }
 
-/* Whoever has an identity expects that it is used: without it no connection is opened. */
+/* A user with an identity expects that it is used: without it no connection is opened. */
 static enum rudp_settings_fault load_identities(struct reading *r)
 {
 	struct rudp_identity_files *files = &r->settings->identities;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,20 +52,6 @@ static void log_left_to_kernel(const struct rudp_client_program *program,
 			 decision->source ? decision->source : "built-in rule", decision->line);
 }
 
-static void note_unexpected(struct rudp_engine *engine, const struct rudp_client_program *program,
-			    const struct rudp_addr *remote)
-{
-	struct rudp_failure failure = {.at_ns = engine->now_at_ns,
-				       .cause = RUDP_FAILURE_IDENTITY,
-				       .transport = RUDP_TRANSPORT_RUDP,
-				       .error = EACCES,
-				       .pid = program->pid,
-				       .remote = *remote};
-
-	memcpy(failure.program, program->name, sizeof failure.program);
-	rudp_failures_add(&engine->failures, &failure);
-}
-
 static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 		    const struct rudp_addr *remote, struct rudp_race_entry *entry,
 		    struct rudp_app **out)
@@ -83,18 +68,17 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 		log_left_to_kernel(&program, remote, &entry->decision);
 		return RUDP_CONNECT_BY_KERNEL;
 	}
-	rc = rudp_peer_expect(engine, remote, &entry->decision, &entry->expected);
-	if (rc < 0) {
-		note_unexpected(engine, &program, remote);
-		return rc;
-	}
 	rudp_sock_options_read(&options, call->held_fd, (int)entry->mark_flags, &engine->settings);
 	rudp_caller_limit(call, &options);
 	app = rudp_app_new(engine, &options, &nowhere, remote);
 	if (!app)
 		return -ENOMEM;
 	app->program = program;
-	rc = rudp_race_begin(engine, app, entry);
+	rc = rudp_peer_expect(engine, remote, &entry->decision, &entry->expected);
+	if (rc < 0)
+		rudp_app_note_failure(engine, app, RUDP_FAILURE_IDENTITY, -rc);
+	else
+		rc = rudp_race_begin(engine, app, entry);
 	if (rc < 0) {
 		rudp_app_free(engine, app);
 		return rc;

@@ -10,7 +10,6 @@
 #include "engine/ports/listener.h"
 
 #define IDLE_LOOK_NS RUDP_NS_PER_S
-#define KEYS_AT_ONCE 64
 
 /* Returns 0, or -errno with nothing changed. */
 static int use_identity(struct rudp_engine *engine)
@@ -36,47 +35,24 @@ static int use_identity(struct rudp_engine *engine)
 	return 0;
 }
 
-struct revoked_keys {
-	const struct rudp_engine *engine;
-	unsigned count;
-	uint8_t keys[KEYS_AT_ONCE][RUDP_STATIC_KEY_BYTES];
-};
-
-/* Stops the visit when there is no more room. */
-static bool collect(void *context, struct rudp_conn *conn)
+static bool is_revoked(const void *context, const struct rudp_credentials *credentials)
 {
-	const struct rudp_credentials *credentials = rudp_conn_credentials(conn);
-	struct revoked_keys *revoked = context;
-
-	if (!credentials->has_peer_key || rudp_conn_error(conn) ||
-	    !rudp_peer_is_revoked(revoked->engine, credentials->peer_key))
-		return true;
-	memcpy(revoked->keys[revoked->count++], credentials->peer_key, RUDP_STATIC_KEY_BYTES);
-	return revoked->count < KEYS_AT_ONCE;
-}
-
-static unsigned reset_peer(struct rudp_engine *engine, const uint8_t *key)
-{
-	unsigned count = rudp_endpoint_reset_peer(engine->ep, key, engine->now_at_ns);
 	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
 
-	if (count)
-		rudp_log(RUDP_LOG_WARN, "the key %s is revoked: its %u connections are reset",
-			 rudp_fingerprint_full(key, fingerprint), count);
-	return count;
+	if (!credentials->has_peer_key || !rudp_peer_is_revoked(context, credentials->peer_key))
+		return false;
+	rudp_log(RUDP_LOG_INFO, "a connection is reset: the key %s of its peer is revoked",
+		 rudp_fingerprint_full(credentials->peer_key, fingerprint));
+	return true;
 }
 
 static void end_revoked(struct rudp_engine *engine)
 {
-	struct revoked_keys revoked = {.engine = engine};
-	unsigned ended;
+	unsigned ended = rudp_endpoint_reset_bad(engine->ep, is_revoked, engine, engine->now_at_ns);
 
-	do {
-		ended = revoked.count = 0;
-		rudp_endpoint_visit(engine->ep, collect, &revoked);
-		for (unsigned i = 0; i < revoked.count; i++)
-			ended += reset_peer(engine, revoked.keys[i]);
-	} while (ended && revoked.count == KEYS_AT_ONCE);
+	if (ended)
+		rudp_log(RUDP_LOG_WARN, "keys are revoked: %u connections of their owners are reset",
+			 ended);
 }
 
 /* A peer that no file names proves its key again in a full handshake. */

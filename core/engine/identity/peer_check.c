@@ -341,7 +341,7 @@ static void note_refused_peer(struct rudp_engine *engine, const struct rudp_conn
 		 rudp_addr_format(&failure.remote, remote), fingerprint, why);
 }
 
-/* It is not known yet which binding gets the connection, so all of them must admit the peer. */
+/* Any binding of the port may get the connection, so all of them must admit the peer. */
 static bool is_admitted(struct rudp_engine *engine, const struct rudp_conn *conn,
 			const struct rudp_credentials *credentials, const struct rudp_port *port)
 {

@@ -31,7 +31,7 @@ struct rudp_engine;
 
 #define RUDP_PEER_TEXT_SIZE 320
 
-/* What the listener must prove to a connect. */
+/* The proof that a connect demands from the listener. */
 struct rudp_expected_peer {
 	bool asks;              /* it must show a key: this one, or whatever it has */
 	bool has_key;

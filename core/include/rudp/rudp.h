@@ -155,7 +155,7 @@ struct rudp_stats {
  */
 int rudp_stats(int fd, struct rudp_stats *stats, size_t size);
 
-/* Who the other side of a connection is. */
+/* The key of the other side of a connection, and its owner's name. */
 struct rudp_peer_identity {
 	uint8_t public_key[32];        /* X25519; rudp_keys(5) */
 	/* how the engine's files call its owner: in authorized_keys, or else in known_hosts; "": no

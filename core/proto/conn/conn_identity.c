@@ -217,15 +217,16 @@ unsigned rudp_endpoint_withdraw_rights(struct rudp_endpoint *ep,
 	return count;
 }
 
-unsigned rudp_endpoint_reset_peer(struct rudp_endpoint *ep,
-				  const uint8_t key[RUDP_STATIC_KEY_BYTES], int64_t now_at_ns)
+unsigned rudp_endpoint_reset_bad(struct rudp_endpoint *ep,
+				 bool (*is_bad)(const void *context,
+						const struct rudp_credentials *credentials),
+				 const void *context, int64_t now_at_ns)
 {
 	struct rudp_conn *conn, *next;
 	unsigned count = 0;
 
 	HASH_ITER(hh, ep->by_short_id, conn, next) {
-		if (!conn->credentials.has_peer_key || !rudp_conn_lives(conn) ||
-		    memcmp(conn->credentials.peer_key, key, RUDP_STATIC_KEY_BYTES) != 0)
+		if (!rudp_conn_lives(conn) || !is_bad(context, &conn->credentials))
 			continue;
 		rudp_conn_reset_for_both(conn, now_at_ns);
 		count++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the rules say about identities: peers, who may connect, files, first contact. */
+/* Rules about identities: peers, who may connect, files, first contact. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

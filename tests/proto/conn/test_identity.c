@@ -314,13 +314,21 @@ Test(identity, a_denied_key_cannot_resume)
 	cr_assert(zero(ptr, rudp_listener_accept(pair.listener)));
 }
 
+static bool has_key(const void *key, const struct rudp_credentials *credentials)
+{
+	return credentials->has_peer_key &&
+	       memcmp(credentials->peer_key, key, sizeof credentials->peer_key) == 0;
+}
+
 Test(identity, connections_of_a_key_are_reset)
 {
 	give_identity(0, 'i');
 	give_identity(1, 'l');
 	establish_with(public_keys[1], false);
-	cr_assert(zero(uint, rudp_endpoint_reset_peer(pair.ep[1], public_keys[1], pair.now_ns)));
-	cr_assert(eq(uint, rudp_endpoint_reset_peer(pair.ep[1], public_keys[0], pair.now_ns), 1));
+	cr_assert(zero(uint, rudp_endpoint_reset_bad(pair.ep[1], has_key, public_keys[1],
+						     pair.now_ns)));
+	cr_assert(eq(uint,
+		     rudp_endpoint_reset_bad(pair.ep[1], has_key, public_keys[0], pair.now_ns), 1));
 	pair_settle(&pair);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ECONNRESET));
