@@ -147,6 +147,9 @@ shown() {
 	finish ask 4
 	wait_until 4 "the program to know its peer" grep -q "the peer is alice" "$TMP/echo.err"
 	grep -q "the peer is $B4:7000" "$TMP/ask.err" || fail "the client does not: $(cat "$TMP/ask.err")"
+	grep "channel binding [0-9a-f]\{8\}" "$TMP/ask.err" >"$TMP/binding" ||
+		fail "there is no channel binding: $(cat "$TMP/ask.err")"
+	wait_until 4 "both ends to print the same channel binding" grep -qFf "$TMP/binding" "$TMP/echo.err"
 	stop echo
 	ok "rudp ss and the program show the peer's name, rudp ping the listener's key"
 }

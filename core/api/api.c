@@ -202,9 +202,16 @@ PUBLIC int rudp_stats(int fd, struct rudp_stats *stats, size_t size)
 	return 0;
 }
 
+/* The engine leaves zeros where it has no key and no binding. */
+static bool is_zero(const uint8_t bytes[32])
+{
+	static const uint8_t zeros[32];
+
+	return memcmp(bytes, zeros, sizeof zeros) == 0;
+}
+
 PUBLIC int rudp_peer_identity(int fd, struct rudp_peer_identity *identity, size_t size)
 {
-	static const uint8_t none[sizeof identity->public_key];
 	struct rudp_peer_identity filled = {.name = ""};
 	struct rudp_control_info info;
 	int rc;
@@ -212,12 +219,27 @@ PUBLIC int rudp_peer_identity(int fd, struct rudp_peer_identity *identity, size_
 	if (size == 0)
 		return result_of(fd, -EINVAL);
 	rc = rudp_call_info(fd, &info);
-	if (rc == 0 && memcmp(info.peer_key, none, sizeof none) == 0)
+	if (rc == 0 && is_zero(info.peer_key))
 		rc = -ENODATA;
 	if (rc < 0)
 		return result_of(fd, rc);
 	memcpy(filled.public_key, info.peer_key, sizeof filled.public_key);
 	memcpy(filled.name, info.peer_name, sizeof filled.name - 1);
 	give(identity, size, &filled, sizeof filled);
+	return 0;
+}
+
+PUBLIC int rudp_channel_binding(int fd, uint8_t binding[32])
+{
+	struct rudp_control_info info;
+	int rc = rudp_call_info(fd, &info);
+
+	if (rc == 0 && is_zero(info.channel_binding))
+		rc = info.state == RUDP_STATE_SYN_SENT || info.state == RUDP_STATE_LISTEN
+			     ? -ENOTCONN
+			     : -ENOTSUP;
+	if (rc < 0)
+		return result_of(fd, rc);
+	memcpy(binding, info.channel_binding, sizeof info.channel_binding);
 	return 0;
 }

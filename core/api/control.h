@@ -203,6 +203,7 @@ struct rudp_control_info {
 	/* the key that the peer has proven, and how this side's files call its owner; zeros: none */
 	uint8_t peer_key[32];
 	char peer_name[64];
+	uint8_t channel_binding[32]; /* zeros: no handshake of rudp, or it is not over */
 };
 
 /* Data about an engine, at the end of a list. An older engine gives zeros. */

@@ -91,8 +91,11 @@ static void copy_peer(const struct rudp_engine *engine, const struct rudp_conn *
 		      struct rudp_control_info *info)
 {
 	const struct rudp_credentials *credentials = rudp_conn_credentials(conn);
+	const uint8_t *binding = rudp_conn_channel_binding(conn);
 	char name[RUDP_PEER_TEXT_SIZE];
 
+	if (binding)
+		memcpy(info->channel_binding, binding, sizeof info->channel_binding);
 	if (!credentials->has_peer_key || !credentials->peer_key_lasts)
 		return;
 	memcpy(info->peer_key, credentials->peer_key, sizeof info->peer_key);

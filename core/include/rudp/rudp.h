@@ -172,6 +172,19 @@ struct rudp_peer_identity {
  */
 int rudp_peer_identity(int fd, struct rudp_peer_identity *identity, size_t size);
 
+/*
+ * Reads the channel binding (RFC 5056) of a connection: 32 bytes that are equal at both ends of this
+ * connection and of no other one, resumed ones included. A login protocol that signs or hashes them
+ * proves that nobody in the middle ends one rudp connection and begins another. They are unique, not
+ * secret, and reveal no key. They stay the same while the keys of the connection change.
+ *
+ * Source   Derived from the handshake hash of Noise, revision 34 section 11.2; for a resumed
+ *          connection, from both messages of its handshake: docs/protocol.md section 6.9.
+ * Errors   ENOTCONN (not connected), ENOTSUP (TCP carries the connection), EBADF, ENOTSOCK (also a
+ *          kernel TCP socket), ECONNREFUSED (the engine has ended).
+ */
+int rudp_channel_binding(int fd, uint8_t binding[32]);
+
 #ifdef __cplusplus
 }
 #endif

@@ -148,6 +148,11 @@ struct rudp_listener *rudp_conn_listener(const struct rudp_conn *conn);
 
 /* What the handshake has proven so far. Valid as long as the connection. */
 const struct rudp_credentials *rudp_conn_credentials(const struct rudp_conn *conn);
+/*
+ * The channel binding: RUDP_CHANNEL_BINDING_BYTES that are equal on both sides of this connection
+ * and of no other one. NULL before the handshake has made keys. docs/protocol.md section 6.9.
+ */
+const uint8_t *rudp_conn_channel_binding(const struct rudp_conn *conn);
 
 /* Returns the pending events and clears them. */
 unsigned rudp_conn_take_events(struct rudp_conn *conn);

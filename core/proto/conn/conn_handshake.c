@@ -12,6 +12,7 @@
 
 #define FRESH_LABEL "rudp association, fresh"
 #define LASTING_LABEL "rudp association, lasting"
+#define BINDING_LABEL "rudp channel binding"
 
 enum rudp_cipher rudp_cipher_of(uint8_t suite)
 {
@@ -170,6 +171,7 @@ int rudp_handshake_start_keys(struct rudp_conn *conn, const struct rudp_resume_k
 	int rc = rudp_keys_init(&conn->keys, rudp_cipher_of(conn->suite), own, peers);
 
 	conn->has_keys = rc == 0;
+	memcpy(conn->channel_binding, keys->channel_binding, sizeof conn->channel_binding);
 	return rc;
 }
 
@@ -179,6 +181,7 @@ void rudp_handshake_end_noise(const struct rudp_noise *noise, struct rudp_resume
 			 noise->initiator ? keys->listener : keys->initiator);
 	rudp_noise_export(noise, FRESH_LABEL, keys->secrets.fresh);
 	rudp_noise_export(noise, LASTING_LABEL, keys->secrets.lasting);
+	rudp_noise_export(noise, BINDING_LABEL, keys->channel_binding);
 }
 
 void rudp_handshake_observe(struct rudp_conn *conn, const struct rudp_packet *packet, size_t bytes)

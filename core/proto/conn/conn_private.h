@@ -224,7 +224,8 @@ struct rudp_conn {
 	uint32_t short_id; /* its low 32 bits */
 	bool has_peer_id;
 	bool peer_takes_short_ids, peer_takes_key_shares, peer_takes_repairs;
-	bool is_same_host; /* the peer is on this host */
+	bool is_same_host;  /* the peer is on this host */
+	bool is_path_known; /* path_key is valid while path has a socket */
 	uint64_t peer_id;
 	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES];
 	struct rudp_addr first_local, first_remote;
@@ -238,6 +239,7 @@ struct rudp_conn {
 	bool handshake_due;   /* SYN or SYNACK must be sent */
 	bool has_keys;
 	struct rudp_credentials credentials; /* psk_id 0: no key, or not started */
+	uint8_t channel_binding[RUDP_CHANNEL_BINDING_BYTES]; /* with has_keys */
 	struct rudp_identity_proof *identity_proof; /* NULL: none is to be sent or awaited */
 	struct rudp_handshake *handshake;
 	struct rudp_syn_answer *syn_answer;
@@ -273,6 +275,9 @@ struct rudp_conn {
 	struct rudp_conn_known known;
 	struct rudp_conn_flow flow;
 	uint64_t charged_bytes; /* last value reported to the endpoint's budget */
+	bool cwnd_limited;      /* the window held back bytes since the last ACK */
+	bool peer_fin_reported; /* PEER_FIN was reported */
+	bool sent_all_noted;
 
 	/* Frames to be sent. */
 	unsigned probes_due;
@@ -281,9 +286,6 @@ struct rudp_conn {
 	uint64_t reset_reason;
 	uint64_t urgent_out;    /* offset of our newest urgent byte; valid with urgent_due */
 	uint64_t urgent_in;     /* one past the peer's urgent byte; 0: none */
-	bool cwnd_limited;      /* the window held back bytes since the last ACK */
-	bool peer_fin_reported; /* PEER_FIN was reported */
-	bool sent_all_noted;
 
 	struct rudp_conn_options options;
 	struct rudp_timer timer;
@@ -294,8 +296,8 @@ struct rudp_conn {
 	int64_t heard_at_ns; /* last authenticated packet */
 	int64_t pinged_at_ns;
 	unsigned quiet_pings;     /* pings sent since stream bytes last arrived */
+	uint8_t refreshes;        /* number of refreshes, modulo 256; see refreshed_at_ns */
 	int64_t refreshed_at_ns;  /* when a packet last refreshed the NAT mapping without a ping */
-	uint8_t refreshes;        /* number of those, modulo 256 */
 	int64_t time_wait_end_ns; /* limit of close_at_ns in TIME_WAIT */
 	int64_t close_at_ns;      /* TIME_WAIT, RESET_SENT, FIN_WAIT_2 without user, ... */
 	int64_t forget_keys_at_ns;
@@ -317,7 +319,6 @@ struct rudp_conn {
 	UT_hash_handle hh_peer;        /* by peer_id */
 	UT_hash_handle hh_path;        /* by path_key */
 	struct rudp_path_key path_key; /* valid while path has a socket and is_path_known */
-	bool is_path_known;
 };
 
 /* Life cycle (conn.c). */

@@ -169,6 +169,11 @@ const struct rudp_credentials *rudp_conn_credentials(const struct rudp_conn *con
 	return &conn->credentials;
 }
 
+const uint8_t *rudp_conn_channel_binding(const struct rudp_conn *conn)
+{
+	return conn->has_keys ? conn->channel_binding : NULL;
+}
+
 enum rudp_state rudp_conn_state(const struct rudp_conn *conn)
 {
 	return conn->state;

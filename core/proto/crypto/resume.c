@@ -22,6 +22,7 @@ static const char spent_label[] = "rudp spent";
 #define LISTENER_KEY 3
 #define FRESH_SECRET 4
 #define LASTING_SECRET 5
+#define CHANNEL_BINDING 6
 
 #define HEAD_MAX_BYTES (RUDP_RESUME_HEAD_BYTES + RUDP_X25519_BYTES)
 #define CONTEXT_MAX_BYTES (LABEL_BYTES + RUDP_SYN_HEADER_BYTES + HEAD_MAX_BYTES)
@@ -227,6 +228,7 @@ static void end_chain(const struct rudp_resume *resume, const uint8_t chain[RUDP
 	*keys = (struct rudp_resume_keys){0};
 	derive(chain, INITIATOR_KEY, keys->initiator);
 	derive(chain, LISTENER_KEY, keys->listener);
+	derive(chain, CHANNEL_BINDING, keys->channel_binding);
 	if (!resume->with_dh)
 		return;
 	derive(chain, FRESH_SECRET, keys->secrets.fresh);

@@ -24,6 +24,9 @@
 #define RUDP_RESUME_SECRET_BYTES 32
 #define RUDP_RESUME_FRESH_BYTES 32 /* sent by the listener: random, or with DH its ephemeral key */
 
+/* A value of one connection, equal on both sides; docs/protocol.md section 6.9. */
+#define RUDP_CHANNEL_BINDING_BYTES 32
+
 /*
  * SYN: id, counter, with DH the ephemeral key; then payload and tag. SYNACK: fresh bytes, payload,
  * tag.
@@ -46,6 +49,7 @@ struct rudp_resume_keys {
 	uint8_t initiator[RUDP_KEY_BYTES];  /* the initiator's send key */
 	uint8_t listener[RUDP_KEY_BYTES];
 	struct rudp_resume_secrets secrets; /* with DH; else zeros */
+	uint8_t channel_binding[RUDP_CHANNEL_BINDING_BYTES];
 };
 
 struct rudp_resume {

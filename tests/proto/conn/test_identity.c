@@ -276,6 +276,38 @@ Test(identity, resumption_carries_the_keys)
 	}
 }
 
+/* Full and resumed, with new ephemeral keys or without. */
+Test(identity, each_connection_has_a_channel_binding_of_its_own)
+{
+	enum { FULL, RESUMED, RESUMED_LATER, TIMES };
+	uint8_t seen[KINDS * TIMES][RUDP_CHANNEL_BINDING_BYTES];
+	size_t count = 0;
+
+	for (; count < KINDS * TIMES; count++) {
+		const struct kind *kind = &kinds[count / TIMES];
+
+		if (count % TIMES == FULL)
+			start_kind(kind);
+		if (count % TIMES == RESUMED_LATER)
+			pair_run(&pair, 200 * RUDP_NS_PER_S);
+		connect_with(kind->knows_peer ? public_keys[1] : NULL, !kind->knows_peer);
+		cr_assert(zero(ptr, (void *)rudp_conn_channel_binding(pair.conn[0])));
+		cr_assert(eq(int, (flags_on_wire() & RUDP_SYN_RESUME) != 0, count % TIMES != FULL));
+		cr_assert(eq(int, (flags_on_wire() & RUDP_SYN_DH) != 0,
+			     count % TIMES == RESUMED_LATER));
+		pair_settle(&pair);
+		pair.conn[1] = rudp_listener_accept(pair.listener);
+		cr_assert(not(zero(ptr, pair.conn[1])));
+		expect_bytes(0, "question");
+		memcpy(seen[count], rudp_conn_channel_binding(pair.conn[0]), sizeof seen[count]);
+		cr_assert(zero(int, memcmp(rudp_conn_channel_binding(pair.conn[1]), seen[count],
+					   sizeof seen[count])));
+		for (size_t i = 0; i < count; i++)
+			cr_assert(not(zero(int, memcmp(seen[i], seen[count], sizeof seen[i]))));
+		pair_part(&pair);
+	}
+}
+
 /* A resumed connection proves no more and no less than a full handshake would. */
 Test(identity, an_association_of_another_kind_is_not_used)
 {
