@@ -176,6 +176,29 @@ removed() {
 	ok "a resumed connection is refused as a new one is"
 }
 
+# says PERSON WORD: sends a message under the name alpha. Both have the name; one key has it for good.
+says() {
+	local SETTINGS
+	is_person "$1" "set first-contact take"
+	launch_native says a "$BUILD/rudpmsg" send --id alpha --to "$B4:7000" --peer beta --timeout 4 <<<"$2"
+	finish says 8
+	[ "$STATUS" = 0 ]
+}
+
+names_of_nodes() {
+	section "the name of a messaging node"
+	is_person server
+	launch_native beta b "$BUILD/rudpmsg" receive --id beta --listen 7000
+	wait_listening b 7000
+	wait_until 8 "alice to be heard" says alice first
+	says bob second && fail "bob has taken the name of alice's node"
+	grep -q "belongs to another identity" "$TMP/says.err" || fail "nothing says why: $(cat "$TMP/says.err")"
+	says alice third || fail "alice has lost her name: $(cat "$TMP/says.err")"
+	expect_eq "$(uniq "$TMP/beta.out" | tr '\n' ' ')" "first third " "messages"
+	stop beta
+	ok "it belongs to the first key, and another one is refused"
+}
+
 rules() {
 	section "rules"
 	stop_server nginx
@@ -287,6 +310,7 @@ authorized
 shown
 revoked
 removed
+names_of_nodes
 rules
 impersonated
 redirected

@@ -99,6 +99,8 @@ void rudpmsg_link_free(struct rudpmsg_link *link);
 
 void *rudpmsg_link_user(const struct rudpmsg_link *link);
 void rudpmsg_link_set_user(struct rudpmsg_link *link, void *user);
+/* The peer has proven this key on the link's stream. Call it before bytes of the stream are read. */
+void rudpmsg_link_set_key(struct rudpmsg_link *link, const uint8_t key[RUDPMSG_KEY_BYTES]);
 const char *rudpmsg_link_host(const struct rudpmsg_link *link);
 uint16_t rudpmsg_link_port(const struct rudpmsg_link *link);
 
@@ -156,6 +158,10 @@ struct rudpmsg_conn *rudpmsg_hub_conn(const struct rudpmsg_hub *hub, rudpmsg_con
 struct rudpmsg_conn *rudpmsg_hub_find(const struct rudpmsg_hub *hub, const char *name);
 rudpmsg_conn_id rudpmsg_conn_id_of(const struct rudpmsg_conn *conn);
 const char *rudpmsg_conn_name_of(const struct rudpmsg_conn *conn);
+/* The key that the name of its peer is bound to. 0, or -ENODATA: none. */
+int rudpmsg_conn_key_of(const struct rudpmsg_conn *conn, uint8_t key[RUDPMSG_KEY_BYTES]);
+/* The next key that a peer of this name proves is bound to it. 0; -ENOENT; -EINVAL. */
+int rudpmsg_hub_forget_key(struct rudpmsg_hub *hub, const char *name);
 /* 0: there is a link. -EINPROGRESS: none yet, but further attempts can succeed. Else the error that
  * further attempts cannot cure. */
 int rudpmsg_conn_attempt_result(const struct rudpmsg_conn *conn);

@@ -198,6 +198,14 @@ const char *rudpmsg_conn_name_of(const struct rudpmsg_conn *conn)
 	return conn->name;
 }
 
+int rudpmsg_conn_key_of(const struct rudpmsg_conn *conn, uint8_t key[RUDPMSG_KEY_BYTES])
+{
+	if (!conn->key.is_known)
+		return -ENODATA;
+	memcpy(key, conn->key.bytes, sizeof conn->key.bytes);
+	return 0;
+}
+
 int rudpmsg_conn_last_error(const struct rudpmsg_conn *conn)
 {
 	if (conn->link)

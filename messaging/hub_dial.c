@@ -76,6 +76,7 @@ static bool is_final(enum rudpmsg_reason reason)
 	case RUDPMSG_REASON_SELF:
 	case RUDPMSG_REASON_NO_STORE:
 	case RUDPMSG_REASON_PROTOCOL:
+	case RUDPMSG_REASON_KEY:
 		return true;
 	case RUDPMSG_REASON_NONE:
 	case RUDPMSG_REASON_CROSSED:

@@ -69,12 +69,35 @@ static void note_stream(struct rudpmsg_conn *conn, struct rudpmsg_link *link, ui
 		rudpmsg_conn_take_stream(conn, stream);
 }
 
+/* Does the peer of this link have the key that the name is bound to? conn NULL: the peer has no
+ * connection. A name that is bound to no key belongs to any. */
+static bool has_right_key(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn,
+			  const char *name, const struct rudpmsg_link *link)
+{
+	const struct rudpmsg_key *key = conn ? &conn->key : rudpmsg_sender_key(hub, name);
+
+	return !key || !key->is_known ||
+	       (link->key.is_known &&
+		memcmp(key->bytes, link->key.bytes, sizeof key->bytes) == 0);
+}
+
+/* The first key that a peer proves is that of its name from then on. */
+static void bind_name(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+		      const struct rudpmsg_link *link)
+{
+	if (conn->key.is_known || !link->key.is_known)
+		return;
+	conn->key = link->key;
+	rudpmsg_store_note(hub, conn);
+}
+
 /* Makes link the connection's link. */
 static void establish(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rudpmsg_link *link,
 		      const struct rudpmsg_handshake *peer, int64_t now_at_ns)
 {
 	link->conn = conn;
 	conn->link = link;
+	bind_name(hub, conn, link);
 	rudp_list_remove(&conn->linkless);
 	rudpmsg_link_enter(hub, link, LINK_READY, RUDP_NEVER);
 	rudpmsg_hub_arm(hub, &conn->retry, RUDP_NEVER);
@@ -142,7 +165,8 @@ static enum rudpmsg_decision decide(const struct rudpmsg_hub *hub, const struct 
 }
 
 /* Checks a HANDSHAKE. RUDPMSG_REASON_NONE: *conn takes the link. */
-static enum rudpmsg_reason admit(struct rudpmsg_hub *hub, const struct rudpmsg_handshake *handshake,
+static enum rudpmsg_reason admit(struct rudpmsg_hub *hub, const struct rudpmsg_link *link,
+				 const struct rudpmsg_handshake *handshake,
 				 struct rudpmsg_conn **conn)
 {
 	int error;
@@ -154,6 +178,8 @@ static enum rudpmsg_reason admit(struct rudpmsg_hub *hub, const struct rudpmsg_h
 	if (handshake->ack == RUDPMSG_ACK_STORED && !hub->config.has_store)
 		return RUDPMSG_REASON_NO_STORE;
 	*conn = rudpmsg_hub_find(hub, handshake->name);
+	if (!has_right_key(hub, *conn, handshake->name, link))
+		return RUDPMSG_REASON_KEY;
 	if (!rudpmsg_conn_may_link(hub, *conn))
 		return RUDPMSG_REASON_CLOSING;
 	if (*conn) {
@@ -244,7 +270,7 @@ void rudpmsg_link_on_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *lin
 		on_repeated(hub, link, &handshake, now_at_ns);
 		return;
 	}
-	reason = verdict == RUDPMSG_WIRE_OK ? admit(hub, &handshake, &conn) : reason_of(verdict);
+	reason = verdict == RUDPMSG_WIRE_OK ? admit(hub, link, &handshake, &conn) : reason_of(verdict);
 	if (verdict != RUDPMSG_WIRE_OK)
 		hub->stats.frames_malformed++;
 	if (reason != RUDPMSG_REASON_NONE) {
@@ -271,6 +297,8 @@ void rudpmsg_link_on_ack_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link 
 		reason = reason_of(verdict);
 	} else if (strcmp(handshake.name, conn->name) != 0) {
 		reason = RUDPMSG_REASON_NAME;
+	} else if (!has_right_key(hub, conn, conn->name, link)) {
+		reason = RUDPMSG_REASON_KEY;
 	} else if (handshake.link != link->number) {
 		reason = RUDPMSG_REASON_PROTOCOL;
 	} else if (handshake.ack == RUDPMSG_ACK_STORED && !hub->config.has_store) {
@@ -306,6 +334,10 @@ void rudpmsg_link_on_iam(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		return;
 	}
 	conn = rudpmsg_hub_find(hub, name);
+	if (!has_right_key(hub, conn, name, link)) {
+		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_KEY, 0, now_at_ns);
+		return;
+	}
 	if (!conn)
 		conn = rudpmsg_conn_new(hub, name, &error);
 	if (!conn) {

@@ -57,6 +57,12 @@ void rudpmsg_link_set_user(struct rudpmsg_link *link, void *user)
 	link->user = user;
 }
 
+void rudpmsg_link_set_key(struct rudpmsg_link *link, const uint8_t key[RUDPMSG_KEY_BYTES])
+{
+	link->key.is_known = true;
+	memcpy(link->key.bytes, key, sizeof link->key.bytes);
+}
+
 const char *rudpmsg_link_host(const struct rudpmsg_link *link)
 {
 	return link->host;

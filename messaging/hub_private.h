@@ -60,6 +60,7 @@ struct rudpmsg_link {
 	struct rudpmsg_conn *conn; /* the connection that the link or attempt is for, or NULL */
 	struct ticket *ticket;     /* the connect call, while the peer's name is unknown, or NULL */
 	uint64_t number;           /* the dialer's count of its HANDSHAKEs */
+	struct rudpmsg_key key;    /* that the peer has proven on this stream */
 	char *host;
 	uint16_t port;
 	void *user;
@@ -85,6 +86,7 @@ struct rudpmsg_conn {
 	UT_hash_handle by_id, by_name;
 	rudpmsg_conn_id id;
 	char name[RUDPMSG_NAME_MAX + 1];
+	struct rudpmsg_key key;       /* that the name is bound to; each link proves it */
 	struct rudpmsg_link *link;    /* in state READY, or NULL */
 	struct rudpmsg_link *attempt; /* dialed by us, not READY yet, or NULL */
 	struct rudpmsg_outbox outbox;
@@ -135,6 +137,7 @@ struct sender {
 	struct rudp_list age;
 	char name[RUDPMSG_NAME_MAX + 1];
 	uint64_t stream, received, handled;
+	struct rudpmsg_key key;
 	uint64_t number; /* in the store */
 	struct rudp_list unsaved;
 	struct rudpmsg_peer *record; /* only with a store, else NULL */
@@ -191,6 +194,8 @@ void rudpmsg_hub_arm(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t d
 void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
 /* Gives a new connection what is remembered of its peer. 0 or -ENOMEM. */
 int rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
+/* The key that the name of a peer without a connection is bound to. NULL: it is not known. */
+struct rudpmsg_key *rudpmsg_sender_key(const struct rudpmsg_hub *hub, const char *name);
 /* Makes a sender that is to be stored. NULL: no memory. */
 struct sender *rudpmsg_sender_new(struct rudpmsg_hub *hub, const char *name, uint64_t number);
 /* The sender has no connection now. Beyond senders_max the longest silent ones are forgotten. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Remembers up to which id the messages of senders without a connection have come, so that
- * duplicates are recognized when such a sender connects again. */
+ * duplicates are recognized when such a sender connects again, and the keys of their names. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +41,37 @@ free_sender:
 	return NULL;
 }
 
+struct rudpmsg_key *rudpmsg_sender_key(const struct rudpmsg_hub *hub, const char *name)
+{
+	struct sender *sender;
+
+	HASH_FIND_STR(hub->senders, name, sender);
+	if (!sender)
+		return NULL;
+	return sender->record ? &sender->record->key : &sender->key;
+}
+
+int rudpmsg_hub_forget_key(struct rudpmsg_hub *hub, const char *name)
+{
+	struct rudpmsg_conn *conn;
+	struct sender *sender;
+	struct rudpmsg_key *key;
+
+	if (!rudpmsg_name_is_valid(name, strlen(name)))
+		return -EINVAL;
+	conn = rudpmsg_hub_find(hub, name);
+	key = conn ? &conn->key : rudpmsg_sender_key(hub, name);
+	if (!key || !key->is_known)
+		return -ENOENT;
+	memset(key, 0, sizeof *key);
+	HASH_FIND_STR(hub->senders, name, sender);
+	if (conn)
+		rudpmsg_store_note(hub, conn);
+	else if (sender && sender->record)
+		rudpmsg_store_note_sender(hub, sender);
+	return 0;
+}
+
 void rudpmsg_sender_retire(struct rudpmsg_hub *hub, struct sender *sender)
 {
 	struct sender *oldest;
@@ -76,7 +107,7 @@ void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 		remember_in_store(hub, conn);
 		return;
 	}
-	if (conn->peer_stream == 0)
+	if (conn->peer_stream == 0 && !conn->key.is_known)
 		return;
 	if (hub->sender_count >= hub->config.limits.senders_max) {
 		sender_drop(hub, RUDP_LIST_OWNER(hub->sender_ages.next, struct sender, age));
@@ -89,6 +120,7 @@ void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 	}
 	strcpy(sender->name, conn->name);
 	sender->stream = conn->peer_stream;
+	sender->key = conn->key;
 	/* Messages that were not handled are lost with the connection. If they come again they must
 	 * be accepted. */
 	sender->received = conn->peer_ack == RUDPMSG_ACK_HANDLED ? conn->inbox.handled_id
@@ -110,6 +142,7 @@ static void recall_from_store(struct rudpmsg_conn *conn, struct sender *sender)
 	struct rudpmsg_outbox *outbox = &conn->outbox;
 
 	conn->sender = sender;
+	conn->key = record->key;
 	if (record->stream == 0)
 		return; /* it has never been stored */
 	conn->stream = record->stream;
@@ -143,6 +176,7 @@ int rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 		return 0;
 	}
 	conn->peer_stream = sender->stream;
+	conn->key = sender->key;
 	conn->inbox.received_id = sender->received;
 	conn->inbox.handled_id = sender->handled;
 	sender_drop(hub, sender);

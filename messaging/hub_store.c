@@ -189,6 +189,7 @@ static void describe(const struct rudpmsg_conn *conn, uint64_t received)
 	record->failure_count = outbox->failure_count;
 	memcpy(record->failures, outbox->failures, sizeof record->failures);
 	record->peer_stream = conn->peer_stream;
+	record->key = conn->key;
 	record->received = received;
 }
 

@@ -162,6 +162,30 @@ int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id id,
 	return conn ? 0 : -ENOENT;
 }
 
+int rudpmsg_conn_key(struct rudpmsg_node *node, rudpmsg_conn_id id,
+		     uint8_t key[RUDPMSG_KEY_BYTES])
+{
+	const struct rudpmsg_conn *conn;
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	conn = rudpmsg_hub_conn(node->hub, id);
+	rc = conn ? rudpmsg_conn_key_of(conn, key) : -ENOENT;
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+int rudpmsg_forget_key(struct rudpmsg_node *node, const char *peer_name)
+{
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	rc = rudpmsg_hub_forget_key(node->hub, peer_name);
+	rudpmsg_node_tell(node);
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
 /* ---- sending ---- */
 
 /* The caller holds the lock. */

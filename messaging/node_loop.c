@@ -50,13 +50,18 @@ static void read_some(struct rudpmsg_node *node, struct stream *stream)
 static void accept_one(struct rudpmsg_node *node, int fd)
 {
 	struct stream *stream = rudpmsg_stream_new(node, fd);
+	uint8_t key[RUDPMSG_KEY_BYTES];
+	bool has_key;
 
 	if (!stream) {
 		node->transport->close(fd);
 		return;
 	}
+	has_key = rudpmsg_transport_key(node->transport, fd, key);
 	pthread_mutex_lock(&node->lock);
 	stream->link = rudpmsg_hub_on_accepted(node->hub, stream, rudpmsg_now_ns());
+	if (stream->link && has_key)
+		rudpmsg_link_set_key(stream->link, key);
 	pthread_mutex_unlock(&node->lock);
 	if (!stream->link) {
 		rudpmsg_stream_free(node, stream);

@@ -58,12 +58,17 @@ void rudpmsg_stream_free(struct rudpmsg_node *node, struct stream *stream)
 
 static void settle(struct rudpmsg_node *node, struct stream *stream, int error)
 {
+	uint8_t key[RUDPMSG_KEY_BYTES];
+	bool has_key = !error && rudpmsg_transport_key(node->transport, stream->watch.fd, key);
+
 	stream->is_dialing = false;
 	if (!error)
 		error = -rudpmsg_stream_watch(stream, true, true);
 	if (error)
 		drop_descriptor(node, stream);
 	pthread_mutex_lock(&node->lock);
+	if (stream->link && has_key)
+		rudpmsg_link_set_key(stream->link, key);
 	if (stream->link)
 		rudpmsg_hub_on_dialed(node->hub, stream->link, error, rudpmsg_now_ns());
 	pthread_mutex_unlock(&node->lock);

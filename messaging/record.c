@@ -112,6 +112,9 @@ size_t rudpmsg_peer_write(uint8_t *out, uint64_t peer, const struct rudpmsg_peer
 	rudp_write_u64(&writer, record->known_from);
 	rudp_write_u64(&writer, record->peer_stream);
 	rudp_write_u64(&writer, record->received);
+	rudp_write_u8(&writer, record->key.is_known);
+	if (record->key.is_known)
+		rudp_write_bytes(&writer, record->key.bytes, sizeof record->key.bytes);
 	rudp_write_u8(&writer, (uint8_t)record->failure_count);
 	for (i = 0; i < record->failure_count; i++) {
 		rudp_write_u64(&writer, record->failures[i].from);
@@ -120,6 +123,19 @@ size_t rudpmsg_peer_write(uint8_t *out, uint64_t peer, const struct rudpmsg_peer
 	}
 	seal(out, peer, rudp_writer_len(&writer));
 	return rudp_writer_len(&writer);
+}
+
+static void read_key(struct rudp_reader *reader, struct rudpmsg_key *key)
+{
+	uint8_t is_known = rudp_read_u8(reader);
+	const uint8_t *bytes = is_known ? rudp_read_bytes(reader, sizeof key->bytes) : NULL;
+
+	if (is_known > 1)
+		reader->ok = false;
+	if (!bytes)
+		return;
+	key->is_known = true;
+	memcpy(key->bytes, bytes, sizeof key->bytes);
 }
 
 static void read_failures(struct rudp_reader *reader, struct rudpmsg_peer *record)
@@ -171,6 +187,7 @@ int rudpmsg_peer_read(const uint8_t *value, size_t length, uint64_t peer,
 	record->known_from = rudp_read_u64(&reader);
 	record->peer_stream = rudp_read_u64(&reader);
 	record->received = rudp_read_u64(&reader);
+	read_key(&reader, &record->key);
 	read_failures(&reader, record);
 	return reader.ok && rudp_reader_left(&reader) == 0 && is_sane(record) ? 0 : -EBADMSG;
 }

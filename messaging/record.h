@@ -17,12 +17,18 @@
 #include "rudp/msg.h"
 
 #define RUDPMSG_HOST_MAX 255
-#define RUDPMSG_STORE_VERSION 1
+#define RUDPMSG_STORE_VERSION 2
 
 /* The record that identifies the format and the node. */
 struct rudpmsg_mark {
 	char name[RUDPMSG_NAME_MAX + 1];
 	uint64_t run;
+};
+
+/* The key that a peer's name is bound to. */
+struct rudpmsg_key {
+	bool is_known;
+	uint8_t bytes[RUDPMSG_KEY_BYTES]; /* zeros if it is not known */
 };
 
 /* The stored state of a peer. */
@@ -37,6 +43,7 @@ struct rudpmsg_peer {
 	struct rudpmsg_failure failures[RUDPMSG_FAILURES_MAX];
 	/* Received: */
 	uint64_t peer_stream, received;
+	struct rudpmsg_key key;
 };
 
 struct rudpmsg_received {

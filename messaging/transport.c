@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <unistd.h>
-
-#include "rudp/rudp.h"
 
 #define FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
 #define BACKLOG 4096
@@ -27,13 +26,13 @@ static int tcp_accept(int listener, struct sockaddr *address, socklen_t *length,
 
 const struct rudpmsg_transport_ops rudpmsg_transport_tcp = {
 	"tcp",      tcp_socket, bind, listen,  tcp_accept, connect,
-	setsockopt, getsockopt, recv, sendmsg, close,
+	setsockopt, getsockopt, recv, sendmsg, close,      rudp_peer_identity,
 };
 
 /* A descriptor of rudp is a kernel socket, so the kernel's sendmsg can be used directly. */
 const struct rudpmsg_transport_ops rudpmsg_transport_rudp = {
 	"rudp",          rudp_socket,     rudp_bind, rudp_listen, rudp_accept, rudp_connect,
-	rudp_set_option, rudp_get_option, rudp_recv, sendmsg,     rudp_close,
+	rudp_set_option, rudp_get_option, rudp_recv, sendmsg,     rudp_close,  rudp_peer_identity,
 };
 
 static void set(const struct rudpmsg_transport_ops *transport, int fd, int level, int option,
@@ -108,6 +107,21 @@ int rudpmsg_transport_dial_result(const struct rudpmsg_transport_ops *transport,
 	if (transport->get_option(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		return -errno;
 	return -error;
+}
+
+_Static_assert(sizeof((struct rudp_peer_identity *)0)->public_key == RUDPMSG_KEY_BYTES,
+	       "a key of an identity");
+
+bool rudpmsg_transport_key(const struct rudpmsg_transport_ops *transport, int fd,
+			   uint8_t key[RUDPMSG_KEY_BYTES])
+{
+	struct rudp_peer_identity identity;
+
+	if (!transport->peer_identity ||
+	    transport->peer_identity(fd, &identity, sizeof identity) < 0)
+		return false;
+	memcpy(key, identity.public_key, RUDPMSG_KEY_BYTES);
+	return true;
 }
 
 ssize_t rudpmsg_transport_read(const struct rudpmsg_transport_ops *transport, int fd, void *bytes,

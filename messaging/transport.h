@@ -17,6 +17,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "rudp/msg.h"
+#include "rudp/rudp.h"
+
 /* Like the system calls of these names: -1 and errno. flags: SOCK_NONBLOCK and SOCK_CLOEXEC. */
 struct rudpmsg_transport_ops {
 	const char *name;
@@ -30,6 +33,8 @@ struct rudpmsg_transport_ops {
 	ssize_t (*recv)(int fd, void *bytes, size_t length, int flags);
 	ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
 	int (*close)(int fd);
+	/* NULL: peers have no identities. */
+	int (*peer_identity)(int fd, struct rudp_peer_identity *identity, size_t size);
 };
 
 /* librudp's sockets: encrypted, over UDP. */
@@ -49,6 +54,10 @@ int rudpmsg_transport_dial(const struct rudpmsg_transport_ops *transport,
 /* The result, once *fd was writable: 0; an error; -EINPROGRESS not yet; -EKEYREJECTED the peer has
  * another key. */
 int rudpmsg_transport_dial_result(const struct rudpmsg_transport_ops *transport, int fd);
+/* The key that the peer has proven. Returns false if it has proven none. Asks the engine, and waits
+ * for its answer. */
+bool rudpmsg_transport_key(const struct rudpmsg_transport_ops *transport, int fd,
+			   uint8_t key[RUDPMSG_KEY_BYTES]);
 /* 0: end of the stream. -EAGAIN: nothing to read now. */
 ssize_t rudpmsg_transport_read(const struct rudpmsg_transport_ops *transport, int fd, void *bytes,
 			       size_t length);

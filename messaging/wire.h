@@ -51,7 +51,8 @@ enum rudpmsg_frame_type {
 	X(TAKEN_OVER, 10, "a newer link has taken over", ESTALE)                                   \
 	X(TIMEOUT, 11, "no handshake in time", ETIMEDOUT)                                          \
 	X(STALE, 12, "the same dialer has a newer link", ESTALE)                                   \
-	X(STORE, 13, "the peer's store cannot take more", ENOSPC)
+	X(STORE, 13, "the peer's store cannot take more", ENOSPC)                                  \
+	X(KEY, 14, "the name belongs to another key", EKEYREJECTED)
 
 enum rudpmsg_reason {
 #define X(name, value, text, error) RUDPMSG_REASON_##name = value,

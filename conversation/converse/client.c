@@ -163,7 +163,8 @@ static const char *cause_of(int error)
 {
 	switch (error) {
 	case EKEYREJECTED:
-		return "the server has another key (--key)";
+		return "the server has another key (--key), or the name given with --id or --peer "
+		       "belongs to another identity";
 	case ENXIO:
 		return "the node there does not have the name given with --peer";
 	case EEXIST:

@@ -38,6 +38,7 @@ static int restore_peer(struct rudpmsg_hub *hub, uint64_t number, uint8_t *value
 		memcpy(&record, value, sizeof record);
 		record.name[RUDPMSG_NAME_MAX] = record.host[RUDPMSG_HOST_MAX] = '\0';
 		record.failure_count %= RUDPMSG_FAILURES_MAX + 1;
+		record.key.is_known = number & 1;
 		length = rudpmsg_peer_write(bytes, number, &record);
 		value = bytes;
 	}

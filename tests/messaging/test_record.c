@@ -27,6 +27,8 @@ static struct rudpmsg_peer sample(void)
 	record.failures[1] = (struct rudpmsg_failure){99, 99, ENOSPC};
 	record.peer_stream = 12;
 	record.received = 55;
+	record.key.is_known = true;
+	memset(record.key.bytes, 'k', sizeof record.key.bytes);
 	return record;
 }
 

@@ -36,6 +36,7 @@ extern "C" {
 #define RUDPMSG_FOREVER INT64_MAX
 #define RUDPMSG_PORT 8080
 #define RUDPMSG_NAME_MAX 63 /* bytes of a node's name, printable ASCII without space */
+#define RUDPMSG_KEY_BYTES 32 /* of a public key of an identity */
 #define RUDPMSG_ERROR_TEXT_SIZE 256
 #define RUDPMSG_LISTENERS_MAX 64      /* addresses that a node listens on */
 #define RUDPMSG_FINAL_EVENTS_MAX 4096 /* removed connections whose last events are not read yet */
@@ -178,7 +179,8 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
  *          no route; -EPROTO the program there does not speak this protocol; -ENXIO the node there
  *          has another name; -EEXIST the node there has the name of this one; -ESTALE another
  *          program uses the name of this node and has the link to that peer; -EKEYREJECTED the peer
- *          has another key; -ENOKEY the key file cannot be used; -EACCES this system does not allow
+ *          has another pre-shared key, or one of the two names is bound to another identity
+ *          (rudpmsg_conn_key); -ENOKEY the key file cannot be used; -EACCES this system does not allow
  *          it, or a key is configured and no rudp engine runs; -EUSERS the peer has reached its
  *          connections_max; -EOPNOTSUPP options.ack is STORED, and the peer has no store;
  *          -ECANCELED this program disconnected meanwhile; -ECONNABORTED the peer disconnected;
@@ -212,6 +214,25 @@ int rudpmsg_disconnect(struct rudpmsg_node *node, rudpmsg_conn_id conn, bool dra
 int rudpmsg_conn_find(struct rudpmsg_node *node, const char *peer_name, rudpmsg_conn_id *conn);
 int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id conn,
 		      char name[RUDPMSG_NAME_MAX + 1]);
+
+/*
+ * Reads the X25519 public key that the name of a connection's peer is bound to. The first peer that
+ * proves an identity (rudp_keys(5)) under a name binds it. Each later link of that name must prove
+ * the same key; any other is refused with EKEYREJECTED. A node remembers the keys of its connections
+ * and of limits.senders_max peers without one; with a store also after a restart.
+ *
+ * Returns  0; -ENODATA: the peer has proven no key yet; -ENOENT: no such connection.
+ */
+int rudpmsg_conn_key(struct rudpmsg_node *node, rudpmsg_conn_id conn,
+		     uint8_t key[RUDPMSG_KEY_BYTES]);
+
+/*
+ * Forgets the key of a name, after the peer has a new one: the next key that a peer of that name
+ * proves is bound to it. A link that exists stays.
+ *
+ * Returns  0; -ENOENT: the name is bound to no key; -EINVAL: it is no name.
+ */
+int rudpmsg_forget_key(struct rudpmsg_node *node, const char *peer_name);
 
 /*
  * Sends a message; the bytes are copied. When this returns 0, the message is *accepted*: the node
