@@ -8,6 +8,7 @@ import unittest
 from pyrudp import frames, packets
 from pyrudp.aead import CHACHA
 from pyrudp.endpoint import Endpoint
+from pyrudp.noise import private_key, public_bytes
 from pyrudp.settings import Settings
 
 A, B = ("a", 1), ("b", 2)
@@ -147,6 +148,33 @@ class Pair(unittest.TestCase):
     def test_refusals(self):
         self.assertEqual(self.refusal(port=77), "ECONNREFUSED")
         self.assertEqual(self.refusal(psk=b"k" * 32), "EKEYREJECTED")
+
+    def test_static_keys(self):
+        listener, initiator = private_key(), private_key()
+        for kind in (packets.NK, packets.IK, packets.NX):
+            for psk in (bytes(32), b"k" * 32):
+                one = Settings(psks=[psk], kind=kind, static=initiator, listener=public_bytes(listener))
+                link = Link(kind, loss=0.05, jitter_s=0.01, settings_a=one, settings_b=Settings(psks=[psk], static=listener))
+                ours, theirs = transfer(self, link, random.Random(kind).randbytes(50000))
+                self.assertEqual((ours.kind, theirs.kind), (kind, kind))
+
+    def refusal_of_key(self, kind, known, settings_b):
+        link = Link(1, settings_a=Settings(kind=kind, static=private_key(), listener=known), settings_b=settings_b)
+        one = link.connect()
+        while link.step() and one.state != "CLOSED":
+            pass
+        self.assertEqual(link.b.accepted, [])
+        return one.error
+
+    def test_refusals_of_static_keys(self):
+        listener = private_key()
+        public, other = public_bytes(listener), public_bytes(private_key())
+        for kind in (packets.NK, packets.IK):
+            self.assertEqual(self.refusal_of_key(kind, other, Settings(static=listener)), "OTHER_KEY")
+            self.assertEqual(self.refusal_of_key(kind, public, Settings()), "OTHER_KEY")
+        for kind in (packets.NOISE, packets.NK, packets.IK, packets.NX):
+            strict = Settings(static=listener, authorized={other})
+            self.assertEqual(self.refusal_of_key(kind, public, strict), "NOT_AUTHORIZED")
 
     def test_reset_frame_and_reset_packet(self):
         link = Link(1)

@@ -7,7 +7,8 @@ import random
 from . import frames, packets, params
 from .aead import NotAuthentic, hmac
 from .connection import CLOSED, SYN_RCVD, SYN_SENT, Connection
-from .handshake import Answer, Attempt
+from .handshake import PATTERNS, Answer, Attempt
+from .noise import private_key, public_bytes
 from .path import Path
 from .protect import Numbers
 from .resume import LISTENER_GRACE_S, Association, proof_of_spent
@@ -20,7 +21,8 @@ RESET_PACKET = 25
 RESUMED_SYNS, EARLY_SYNS = 3, 8
 REFUSALS = {packets.PORT_CLOSED: "ECONNREFUSED", packets.KEY_MISMATCH: "EKEYREJECTED",
             packets.OTHER_VERSION: "EPROTONOSUPPORT", packets.BUSY: "ECONNREFUSED",
-            packets.EARLY_TAKEN: "ECONNRESET"}
+            packets.EARLY_TAKEN: "ECONNRESET", packets.OTHER_KEY: "OTHER_KEY",
+            packets.NOT_AUTHORIZED: "NOT_AUTHORIZED"}
 
 
 class Endpoint:
@@ -74,7 +76,8 @@ class Endpoint:
 
     def _begin(self, connection, now, association, replaced=None):
         own = self._own_params(connection.id)
-        if self.settings.asks_association:
+        # An association would have to carry the static keys, too; there is none in these kinds of handshakes.
+        if self.settings.asks_association and self.settings.kind == packets.NOISE:
             own = own._replace(association=0)
         early = bytes(connection.send.data) if self.settings.takes_early else b""
         connection.begin(Attempt(self.settings, own, connection.port, association, now, early, replaced))
@@ -110,7 +113,7 @@ class Endpoint:
             return
         self.count(f"refused {refuse.reason}")
         if refuse.reason == packets.NO_ASSOCIATION:
-            if connection.attempt.flags != packets.NOISE:
+            if connection.attempt.flags not in PATTERNS:
                 self._begin_again(connection, now)
             return
         if refuse.reason == packets.OTHER_VERSION:
@@ -120,7 +123,7 @@ class Endpoint:
     # The listener.
 
     def _on_syn(self, syn, _data, address, now):
-        if syn.flags not in (packets.NOISE, packets.RESUME, packets.RESUME_DH):
+        if syn.flags not in (*PATTERNS, packets.RESUME, packets.RESUME_DH):
             raise packets.OtherVersion(syn.source_id)
         known = self.by_syn.get(syn.identity())
         if known and known.id in self.connections:
@@ -133,7 +136,7 @@ class Endpoint:
             self.count("cookies sent")
             cookie = packets.Cookie(syn.source_id, self._make_cookie(syn, address, int(now * 1000)))
             self.out.append((packets.encode_cookie(cookie), address))
-        elif syn.flags == packets.NOISE:
+        elif syn.flags in PATTERNS:
             self._on_noise_syn(syn, address, now)
         else:
             self._on_resumed_syn(syn, address, now)
@@ -160,15 +163,23 @@ class Endpoint:
         return None
 
     def _on_noise_syn(self, syn, address, now):
+        static = self.settings.static
+        if syn.flags & packets.TO_KEY and not (static and packets.is_mac_right(syn, public_bytes(static))):
+            self._refuse(syn.source_id, packets.OTHER_KEY, address)
+            return
+        static = static or private_key()
         answer = Answer(syn)
         for psk in self.settings.psks:
             try:
-                answer.read_noise(psk)
+                answer.read_noise(psk, static)
                 break
             except NotAuthentic:
                 continue
         else:
             self._refuse(syn.source_id, packets.KEY_MISMATCH, address)
+            return
+        if self.settings.authorized is not None and answer.noise.remote["s"] not in self.settings.authorized:
+            self._refuse(syn.source_id, packets.NOT_AUTHORIZED, address)
             return
         half_open = self._half_open(syn.source_id, address)
         if self._has_taken_early(answer.peer.spent, half_open):
@@ -215,8 +226,9 @@ class Endpoint:
         path = Path(address, is_validated=False, received=packets.SYN_MIN)
         connection = Connection(self.settings, False, self._new_id(), address, now, path)
         connection.suite, connection.kind = answer.syn.suite, answer.syn.flags
-        own = self._own_params(connection.id)._replace(early_taken=len(early))
-        if answer.peer.association is not None and answer.syn.flags != packets.RESUME:
+        own = self._own_params(connection.id)._replace(
+            early_taken=len(early), key_lasts=answer.syn.flags == packets.NX and self.settings.static is not None)
+        if answer.peer.association is not None and answer.syn.flags in (packets.NOISE, packets.RESUME_DH):
             own = own._replace(association=random.SystemRandom().randrange(1, 1 << 64))
         synack, outcome = answer.finish(own)
         if own.association:
@@ -269,7 +281,7 @@ class Endpoint:
         out, self.out = self.out, []
         for connection in list(self.connections.values()):
             connection.on_timer(now)
-            if connection.state == SYN_SENT and connection.attempt.flags != packets.NOISE and \
+            if connection.state == SYN_SENT and connection.attempt.flags not in PATTERNS and \
                     connection.handshakes_sent >= (EARLY_SYNS if connection.attempt.early else RESUMED_SYNS) and \
                     now >= connection.handshake_at:
                 self._begin_again(connection, now)

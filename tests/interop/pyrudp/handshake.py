@@ -5,7 +5,7 @@ import os
 from . import packets, params, resume
 from .noise import Handshake, private_key
 
-PATTERN = "NNpsk0"
+PATTERNS = {packets.NOISE: "NNpsk0", packets.NK: "NKpsk0", packets.IK: "IKpsk0", packets.NX: "NXpsk0"}
 
 
 class Outcome:
@@ -28,13 +28,15 @@ class Attempt:
         self.suite, self.psk = settings.suite, settings.psks[0]
         self.association, self.counter, self.early = association, None, b""
         secret = association.secret(settings.resumes_by, now) if association else None
-        self.flags = settings.resumes_by if secret else packets.NOISE
+        self.flags = settings.resumes_by if secret else settings.kind
+        self.listener = settings.listener if self.flags & packets.TO_KEY else None
         if replaced:
             own = own._replace(spent=replaced)
         empty = packets.Syn(self.suite, self.flags, own.source_id, port, b"", b"")
-        if self.flags == packets.NOISE:
+        if self.flags in PATTERNS:
             self.association = None
-            self.noise = Handshake(PATTERN, self.suite, True, empty.prologue(), self.psk)
+            self.noise = Handshake(PATTERNS[self.flags], self.suite, True, empty.prologue(), self.psk, settings.static,
+                                   self.listener)
             message = self.noise.write(self._payload(own))
         else:
             self.psk, self.counter = association.psk, association.take_counter()
@@ -52,7 +54,8 @@ class Attempt:
         return params.encode(own, in_syn=True).ljust(_room(self.flags), b"\0")
 
     def datagram(self, cookie):
-        return packets.encode_syn(self.syn._replace(cookie=cookie))
+        syn = self.syn._replace(cookie=cookie)
+        return packets.encode_syn(packets.with_mac(syn, self.listener) if self.listener else syn)
 
     def spent(self):
         """For the Noise SYN that replaces this one, if it had early data."""
@@ -63,7 +66,7 @@ class Attempt:
 
     def accept(self, synack):
         """Raises NotAuthentic or Malformed; the true answer may follow."""
-        if self.flags == packets.NOISE:
+        if self.flags in PATTERNS:
             noise = self.noise.copy()
             peer = params.decode(noise.read(synack.message), in_syn=False)
             secrets = resume.secrets_of_noise(noise)
@@ -83,10 +86,11 @@ class Answer:
     def __init__(self, syn):
         self.syn, self.noise, self.psk, self.peer = syn, None, None, None
 
-    def read_noise(self, psk):
+    def read_noise(self, psk, static=None):
         """Raises NotAuthentic or Malformed."""
-        self.noise = Handshake(PATTERN, self.syn.suite, False, self.syn.prologue(), psk)
-        self._read(self.noise.read(self.syn.message))
+        message = self.syn.message[:-packets.MAC] if self.syn.flags & packets.TO_KEY else self.syn.message
+        self.noise = Handshake(PATTERNS[self.syn.flags], self.syn.suite, False, self.syn.prologue(), psk, static)
+        self._read(self.noise.read(message))
         self.psk = psk
 
     def read_resumed(self, association, secret):
@@ -107,7 +111,7 @@ class Answer:
         syn = self.syn
         header = packets.synack_header(syn.suite, syn.flags, syn.source_id)
         payload = params.encode(own, in_syn=False)
-        if syn.flags == packets.NOISE:
+        if syn.flags in PATTERNS:
             message, secrets = self.noise.write(payload), resume.secrets_of_noise(self.noise)
         else:
             message = self.noise.write_synack(header, os.urandom(32), payload)

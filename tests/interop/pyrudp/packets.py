@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The six packets (section 3): from bytes and to bytes. What is sealed stays sealed here."""
+import hashlib
 from typing import NamedTuple
 
 from .siphash import siphash24
@@ -12,9 +13,11 @@ NOISE, RESUME, RESUME_DH, NK, IK, NX, XX = 0, 1, 3, 0x04, 0x14, 0x08, 0x18
 FLAGS = (NOISE, RESUME, RESUME_DH, NK, IK, NX, XX)
 SYN_MIN, SYNACK_MAX, COOKIE_MAX = 1200, 256, 64
 SYN_HEADER, SYNACK_HEADER, HEADER, SHORT_HEADER, TAG = 16, 12, 13, 9, 16
-PORT_CLOSED, KEY_MISMATCH, OTHER_VERSION, BUSY, NO_ASSOCIATION, EARLY_TAKEN = range(1, 7)
+PORT_CLOSED, KEY_MISMATCH, OTHER_VERSION, BUSY, NO_ASSOCIATION, EARLY_TAKEN, OTHER_KEY, NOT_AUTHORIZED = range(1, 9)
+TO_KEY, MAC = 0x04, 8
 # The least bytes of each kind of message: what comes before the sealed part, and the tag.
-MESSAGE_MIN = {NOISE: 32 + TAG, RESUME: 16 + TAG, RESUME_DH: 16 + 32 + TAG}
+MESSAGE_MIN = {NOISE: 32 + TAG, RESUME: 16 + TAG, RESUME_DH: 16 + 32 + TAG, NK: 32 + TAG + MAC,
+               IK: 32 + 32 + TAG + TAG + MAC, NX: 32 + TAG}
 
 
 class BadCheck(Malformed):
@@ -42,7 +45,7 @@ class Syn(NamedTuple):
 
     def identity(self):
         """What a duplicate has in common with its original (section 6.2)."""
-        return self.source_id, self.flags, self.message[:32 if self.flags == NOISE else 16]
+        return self.source_id, self.flags, self.message[:16 if self.flags in (RESUME, RESUME_DH) else 32]
 
 
 class Synack(NamedTuple):
@@ -80,6 +83,21 @@ class Refuse(NamedTuple):
 def syn_header(suite, flags, source_id, port, cookie_length):
     return bytes([SYN << 4, VERSION, suite, flags]) + source_id.to_bytes(8, "big") + \
         port.to_bytes(2, "big") + bytes([cookie_length, 0])
+
+
+def _mac(syn, message, listener):
+    """Shows that the sender knows the listener's static key."""
+    key = hashlib.sha256(b"rudp listener mac" + listener).digest()[:16]
+    head = syn_header(syn.suite, syn.flags, syn.source_id, syn.port, len(syn.cookie))
+    return siphash24(key, head + syn.cookie + message).to_bytes(MAC, "big")
+
+
+def with_mac(syn, listener):
+    return syn._replace(message=syn.message + _mac(syn, syn.message, listener))
+
+
+def is_mac_right(syn, listener):
+    return syn.message[-MAC:] == _mac(syn, syn.message[:-MAC], listener)
 
 
 def encode_syn(syn):

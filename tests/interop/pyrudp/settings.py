@@ -12,6 +12,13 @@ class Settings:
     suite: int = AES_GCM
     # The initiator uses the first one.
     psks: list = field(default_factory=lambda: [bytes(32)])
+    # The own static key, and the kind of handshake of an initiator without an association. For NK and IK it knows the
+    # listener's static key. With NOISE there are no static keys.
+    static: Optional[object] = None
+    kind: int = packets.NOISE
+    listener: Optional[bytes] = None
+    # Static keys of the initiators that a listener accepts; None accepts everybody.
+    authorized: Optional[set] = None
     window: int = 256 * 1024
     # Of the payload of a UDP datagram, in both directions: there is no search for larger ones.
     datagram_bytes: int = 1200
