@@ -154,7 +154,8 @@ class Pair(unittest.TestCase):
         for kind in (packets.NK, packets.IK, packets.NX):
             for psk in (bytes(32), b"k" * 32):
                 one = Settings(psks=[psk], kind=kind, static=initiator, listener=public_bytes(listener))
-                link = Link(kind, loss=0.05, jitter_s=0.01, settings_a=one, settings_b=Settings(psks=[psk], static=listener))
+                other = Settings(psks=[psk], static=listener)
+                link = Link(kind, loss=0.05, jitter_s=0.01, settings_a=one, settings_b=other)
                 ours, theirs = transfer(self, link, random.Random(kind).randbytes(50000))
                 self.assertEqual((ours.kind, theirs.kind), (kind, kind))
 
