@@ -9,23 +9,40 @@ Each connection that has ended is one line of JSON on standard output: what happ
 all bytes came back, in connections of the kinds that it was asked for.
 """
 import argparse
+import base64
 import json
 import pathlib
 import sys
 import time
 
 from pyrudp import frames, packets
+from pyrudp.noise import private_key
 from pyrudp.settings import Settings
 from pyrudp.sockets import Host
 
-KINDS = {packets.NOISE: "fresh", packets.RESUME: "resumed", packets.RESUME_DH: "resumed-dh"}
+KINDS = {packets.NOISE: "fresh", packets.NK: "nk", packets.IK: "ik", packets.NX: "nx", packets.XX: "xx",
+         packets.RESUME: "resumed", packets.RESUME_DH: "resumed-dh"}
+FULL = {name: kind for kind, name in KINDS.items() if kind not in (packets.RESUME, packets.RESUME_DH)}
 CHUNK = 65536
 BUFFERED_MOST = 4 * CHUNK
 TRIES = 5
 
 
+def shown(key):
+    return base64.b64encode(key).decode() if key else None
+
+
+def read_identity(path):
+    """The private key in a file of the form of rudp_keys(5)."""
+    words = path.read_text().split()
+    if len(words) != 2 or words[0] != "rudp-x25519-private":
+        sys.exit(f"{path}: expected rudp-x25519-private BASE64")
+    return private_key(base64.b64decode(words[1], validate=True))
+
+
 def report(connection, **more):
     keys, recovery, stream = connection.keys, connection.recovery, connection.receive_stream
+    listener, initiator = connection.proven or (None, None)
     facts = {
         "kind": KINDS[connection.kind], "early": connection.early_taken, "error": connection.error,
         "received": stream.complete_to(), "acknowledged": connection.send.acked_up_to(),
@@ -34,14 +51,17 @@ def report(connection, **more):
         "reset_packets": connection.reset_packets, "validated": connection.path.is_validated, "cookies": connection.cookies,
         "key_updates": keys.updates if keys else 0, "fresh_keys": keys.fresh_updates if keys else 0,
         "failures": keys.failures if keys else 0, "fault": str(connection.fault) if connection.fault else None,
-        "suite": connection.suite,
+        "suite": connection.suite, "refusal": connection.refusal, "listener": shown(listener),
+        "initiator": shown(initiator),
     }
     print(json.dumps(facts | more), flush=True)
 
 
 def settings_of(options):
     psks = [bytes.fromhex(options.key.read_text().strip())] if options.key else [bytes(32)]
-    return Settings(suite=options.suite, psks=psks, takes_early=options.early, update_after=options.update_after,
+    static = read_identity(options.identity) if options.identity else None
+    return Settings(suite=options.suite, psks=psks, static=static, listener=options.listener,
+                    authorized=set(options.authorized) if options.authorized else None, takes_early=options.early, update_after=options.update_after,
                     exchanges_keys=options.fresh_keys, requires_cookies=options.cookies)
 
 
@@ -76,7 +96,8 @@ def call_of_kind(host, options, content, wanted):
     settings.takes_early = wanted == "early"
     settings.resumes_by = packets.RESUME_DH if wanted == "resumed-dh" else packets.RESUME
     for _ in range(TRIES):
-        if wanted == "fresh":
+        if wanted in FULL:
+            settings.kind = FULL[wanted]
             host.endpoint.known_listeners.clear()
         connection, same = call_once(host, options, content)
         if not same or connection.error:
@@ -101,7 +122,11 @@ def call(options):
     host = Host(settings_of(options))
     content = options.file.read_bytes()
     silent = leave_half_open(host, options)
-    done = all([call_of_kind(host, options, content, kind) for kind in options.kinds.split(",")])
+    done = True
+    for kind in options.kinds.split(","):
+        if options.step and not sys.stdin.readline():
+            break
+        done = call_of_kind(host, options, content, kind) and done
     silent.socket.close()
     return done
 
@@ -145,18 +170,23 @@ def main():
     caller.add_argument("host")
     caller.add_argument("port", type=int)
     caller.add_argument("file", type=pathlib.Path)
-    caller.add_argument("--kinds", default="fresh", help="one connection of each: fresh,resumed,early,resumed-dh")
+    caller.add_argument("--kinds", default="fresh", help="one connection of each: fresh,nk,ik,nx,xx,resumed,early,resumed-dh")
+    caller.add_argument("--listener", type=base64.b64decode, help="the static key that the listener must have, for nk, ik")
+    caller.add_argument("--step", action="store_true", help="read a line of standard input before each of them")
     caller.add_argument("--target", type=int, help="the target port, if it differs from the UDP port")
     caller.add_argument("--move-after", type=int, help="continue from another port after so many bytes")
     caller.add_argument("--half-open", type=int, default=0, help="so many initiators before that never continue")
-    caller.set_defaults(run=call)
+    caller.set_defaults(run=call, authorized=None)
     listener = commands.add_parser("echo")
     listener.add_argument("port", type=int)
     listener.add_argument("--reset-after", type=int, help="reset each connection after so many bytes")
     listener.add_argument("--forget-after", type=int, help="forget each connection after so many bytes")
-    listener.set_defaults(run=echo)
+    listener.add_argument("--authorized", type=base64.b64decode, action="append",
+                          help="static key of an initiator that is served; others are not")
+    listener.set_defaults(run=echo, listener=None)
     for each in (caller, listener):
         each.add_argument("--key", type=pathlib.Path, help="file with the pre-shared key")
+        each.add_argument("--identity", type=pathlib.Path, help="file with the static key, as `rudp key new` makes it")
         each.add_argument("--suite", type=int, default=1)
         each.add_argument("--early", action="store_true", help="accept early data")
         each.add_argument("--cookies", action="store_true", help="require a cookie of each initiator")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Both implementations decode the same inputs, and must agree on verdict and meaning.
 
-    test_decoders.py [COUNT [SEED]]     with the program decode (tests/interop/decode.c) in $DECODE
+    test_decoders.py [COUNT [SEED]]     the program to compare with (decode.c) is $DECODE, or that of the build
 """
 import os
+import pathlib
 import random
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pyrudp.siphash import siphash24
 from pyrudp.wire import VARINT_MAX, Malformed, varint
 
 COUNT, SEED, BATCH = 30000, 1, 20000
+DECODE = os.environ.get("DECODE", pathlib.Path(__file__).parents[2].resolve() / "build/tests/decode")
 # Checking a SYN takes this implementation a thousand times longer than all else.
 SYN_SHARE = 0.01
 DELAY_MAX_US = (1 << 32) - 1
@@ -239,7 +241,7 @@ class Maker:
 def compare(maker, count):
     inputs = [maker.input() for _ in range(count)]
     fed = b"".join(kind.encode() + len(data).to_bytes(4, "big") + data for kind, data in inputs)
-    lines = subprocess.run([os.environ["DECODE"]], input=fed, stdout=subprocess.PIPE, check=True).stdout
+    lines = subprocess.run([DECODE], input=fed, stdout=subprocess.PIPE, check=True).stdout
     lines = lines.decode().split("\n")[:-1]
     assert len(lines) == count, "the program decode has not answered each input"
     accepted = 0
@@ -255,8 +257,8 @@ def compare(maker, count):
 def main():
     count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else SEED
-    if "DECODE" not in os.environ:
-        print("test_decoders: DECODE does not name the program to compare with", file=sys.stderr)
+    if not os.access(DECODE, os.X_OK):
+        print(f"test_decoders: {DECODE}, the program to compare with, is missing", file=sys.stderr)
         return 1
     maker, done, accepted = Maker(seed), 0, 0
     while done < count:

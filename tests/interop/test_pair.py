@@ -151,31 +151,106 @@ class Pair(unittest.TestCase):
 
     def test_static_keys(self):
         listener, initiator = private_key(), private_key()
-        for kind in (packets.NK, packets.IK, packets.NX):
+        for kind in (packets.NK, packets.IK, packets.NX, packets.XX):
             for psk in (bytes(32), b"k" * 32):
                 one = Settings(psks=[psk], kind=kind, static=initiator, listener=public_bytes(listener))
                 other = Settings(psks=[psk], static=listener)
                 link = Link(kind, loss=0.05, jitter_s=0.01, settings_a=one, settings_b=other)
                 ours, theirs = transfer(self, link, random.Random(kind).randbytes(50000))
                 self.assertEqual((ours.kind, theirs.kind), (kind, kind))
+                self.assertEqual(ours.proven, theirs.proven)
+                self.assertEqual(ours.proven.listener, public_bytes(listener))
+                self.assertEqual(ours.proven.initiator, public_bytes(initiator) if kind & packets.OWN_KEY else None)
+
+    def test_associations_carry_the_keys(self):
+        keys = {"static": private_key(), "listener": None}
+        listener = private_key()
+        link = Link(1, settings_a=Settings(kind=packets.XX, takes_early=True, **keys),
+                    settings_b=Settings(static=listener, takes_early=True))
+        first, _ = transfer(self, link, b"first")
+        one, other = transfer(self, link, b"second", b"second")
+        self.assertEqual((one.kind, one.early_taken), (packets.RESUME, 6))
+        self.assertEqual((one.proven, other.proven), (first.proven, first.proven))
+        # A full handshake would prove something else.
+        link.a.settings.kind = packets.NX
+        self.assertEqual(transfer(self, link, b"third")[0].kind, packets.NX)
+        link.a.settings.kind, link.a.settings.listener = packets.IK, public_bytes(private_key())
+        other = link.connect()
+        self.assertEqual(other.kind, packets.IK)
+
+    def test_withdrawn_rights_end_associations(self):
+        initiator, listener = private_key(), private_key()
+        link = Link(1, settings_a=Settings(kind=packets.IK, static=initiator, listener=public_bytes(listener)),
+                    settings_b=Settings(static=listener, authorized={public_bytes(initiator)}))
+        transfer(self, link, b"first")
+        link.b.settings.authorized = set()
+        one = link.connect()
+        while link.step() and one.state != "CLOSED":
+            pass
+        self.assertEqual((one.kind, one.error, one.refusal), (packets.RESUME, "EACCES", packets.NOT_AUTHORIZED))
+        self.assertEqual(len(link.b.accepted), 1)
+
+    def first_contact(self, authorized, identity=lambda proof: proof):
+        """A connection of kind XX whose IDENTITY may be another one."""
+        initiator = private_key()
+        link = Link(1, settings_a=Settings(kind=packets.XX, static=initiator),
+                    settings_b=Settings(static=private_key(), authorized=authorized))
+        one = link.connect(b"content")
+        while link.step() and one.state == "SYN_SENT":
+            pass
+        one.proof = identity(one.proof)
+        if not one.proof:
+            one.wants.discard("identity")
+        return link, one
+
+    def test_the_program_waits_for_the_identity(self):
+        link, one = self.first_contact(None, lambda proof: None)
+        for _ in range(20):
+            link.step()
+        other = next(iter(link.b.connections.values()))
+        self.assertEqual((other.receive_stream.complete_to(), link.b.accepted), (7, []))
+        self.assertEqual(link.b.associations, {})
+        while link.step() and other.state != "CLOSED":
+            pass
+        self.assertEqual((other.error, link.b.accepted), ("ETIMEDOUT", []))
+        # Time goes on to the next timer of the other end.
+        self.assertLess(link.now, 128 + link.a.settings.keepalive_s)
+
+    def test_identities_that_are_not_accepted(self):
+        for authorized, identity, error in ((set(), lambda proof: proof, "EACCES"),
+                                            (None, lambda proof: proof[:-1] + bytes([proof[-1] ^ 1]), "EPROTO"),
+                                            (None, lambda proof: bytes(64), "EPROTO")):
+            link, one = self.first_contact(authorized, identity)
+            while link.step() and one.state != "CLOSED":
+                pass
+            self.assertEqual((one.error, link.b.accepted, link.b.associations), (error, [], {}))
+
+    def test_identity_belongs_to_first_contact_only(self):
+        link = Link(1)
+        one = link.connect(b"content")
+        one.proof = bytes(64)
+        one.wants.add("identity")
+        while link.step() and one.state != "CLOSED":
+            pass
+        self.assertEqual(one.error, "EPROTO")
 
     def refusal_of_key(self, kind, known, settings_b):
         link = Link(1, settings_a=Settings(kind=kind, static=private_key(), listener=known), settings_b=settings_b)
         one = link.connect()
         while link.step() and one.state != "CLOSED":
             pass
-        self.assertEqual(link.b.accepted, [])
-        return one.error
+        self.assertEqual((link.b.accepted, one.error), ([], "EACCES"))
+        return one.refusal
 
     def test_refusals_of_static_keys(self):
         listener = private_key()
         public, other = public_bytes(listener), public_bytes(private_key())
         for kind in (packets.NK, packets.IK):
-            self.assertEqual(self.refusal_of_key(kind, other, Settings(static=listener)), "OTHER_KEY")
-            self.assertEqual(self.refusal_of_key(kind, public, Settings()), "OTHER_KEY")
+            self.assertEqual(self.refusal_of_key(kind, other, Settings(static=listener)), packets.OTHER_KEY)
+            self.assertEqual(self.refusal_of_key(kind, public, Settings()), packets.OTHER_KEY)
         for kind in (packets.NOISE, packets.NK, packets.IK, packets.NX):
             strict = Settings(static=listener, authorized={other})
-            self.assertEqual(self.refusal_of_key(kind, public, strict), "NOT_AUTHORIZED")
+            self.assertEqual(self.refusal_of_key(kind, public, strict), packets.NOT_AUTHORIZED)
 
     def test_reset_frame_and_reset_packet(self):
         link = Link(1)

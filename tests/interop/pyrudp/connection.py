@@ -18,7 +18,8 @@ GIVE_UP_S, RESET_S = 924, 3
 TIME_WAIT_LEAST_S = 0.5
 STALL_LEAST_S, STALL_PINGS = 0.4, 6
 FAILURES_MAX = 1 << 36
-ERRORS = {frames.TIMED_OUT: "ETIMEDOUT", frames.PROTOCOL: "EPROTO", frames.NO_RESOURCES: "ENOBUFS"}
+ERRORS = {frames.TIMED_OUT: "ETIMEDOUT", frames.PROTOCOL: "EPROTO", frames.NO_RESOURCES: "ENOBUFS",
+          frames.NOT_AUTHORIZED: "EACCES"}
 
 
 class Connection(Transmitter):
@@ -33,7 +34,7 @@ class Connection(Transmitter):
         self.recovery = Recovery()
         self.receipts = Receipts(settings.ack_delay_s / 2)
         self.send, self.receive_stream = SendStream(0), ReceiveStream(settings.window, settings.repairs)
-        self.keys = self.exchanges = self.peer = None
+        self.keys = self.exchanges = self.peer = self.proven = None
         self.attempt = self.association = None
         self.began_at, self.handshake_at, self.handshake_s = now, now, SYN_FIRST_S
         self.handshakes_sent = 0
@@ -42,6 +43,9 @@ class Connection(Transmitter):
         self.heard_at = self.spoke_at = now
         self.ends_at = None
         self.finished_second = False
+        # In XX: message 3 until it is acknowledged; the Noise state that the listener reads it with, until it has.
+        self.proof, self.identity, self.had_identity = None, None, False
+        self.refusal = None
         self.stream_at, self.stall_pings = None, 0
         self.moves = self.peers_resets = self.reset_packets = 0
         # What the tests ask about: the kind of handshake, and early bytes that were taken.
@@ -103,6 +107,9 @@ class Connection(Transmitter):
         self.send.next = self.early_taken
         self.send.on_acked(0, self.early_taken, False)
         self.path.is_validated = True
+        if outcome.proof:
+            self.proof = outcome.proof
+            self.wants.add("identity")
         self.recovery.on_ack(frames.Ack(((0, 0),), 0), now)
         self.receipts.on_packet(0, True, 0, now, at_once=True)
         self.state = OPEN
@@ -113,12 +120,17 @@ class Connection(Transmitter):
         self._establish(outcome, *reversed(outcome.keys), now)
         self.receipts.on_packet(0, True, 0, now)
         self.receipts.on_sent()
+        self.identity = outcome.identity
         if early:
             self.early_taken = len(early)
             self.receive_stream.on_stream(0, early, False)
 
+    def is_pending(self):
+        """Of a listener: the program must not get it yet, and nothing of its association is stored."""
+        return self.state == SYN_RCVD or self.identity is not None
+
     def _establish(self, outcome, send_key, receive_key, now):
-        self.peer = outcome.peer
+        self.peer, self.proven = outcome.peer, outcome.proven
         self.keys = Protection(self.suite, send_key, receive_key)
         self.keys.received.accept(0)
         self.exchanges = Exchanges(self.is_initiator, self.keys)
@@ -223,7 +235,7 @@ class Connection(Transmitter):
             self.arrived_frames += 1
             self.send.on_arrived(frame.offset)
         elif kind == frames.IDENTITY:
-            raise Malformed("IDENTITY without XX")
+            self._on_identity(frame.proof, now)
         elif kind == frames.KEY_SHARE:
             self.exchanges.on_share(frame)
         elif kind == frames.CHALLENGE:
@@ -233,15 +245,33 @@ class Connection(Transmitter):
         if self.receive_stream.arrived:
             self.wants.add("arrived")
 
+    def _on_identity(self, proof, now):
+        """Message 3 of XX. A repetition has no effect."""
+        if self.had_identity:
+            return
+        if self.identity is None:
+            raise Malformed("IDENTITY without XX")
+        try:
+            self.identity.read(proof)
+        except NotAuthentic:
+            raise Malformed("IDENTITY that does not authenticate") from None
+        self.proven = self.proven._replace(initiator=self.identity.remote["s"])
+        self.had_identity = True
+        if not self.settings.accepts(self.proven.initiator):
+            self.reset(frames.NOT_AUTHORIZED, now)
+            return
+        self.identity = None
+
     def _on_ack(self, ack, now):
         newly, lost = self.recovery.on_ack(ack, now)
         for sent in newly:
             if sent.number > 0:
                 self.keys.on_acknowledged(sent.number)
-                if self.association:
-                    self.association.is_confirmed = True
             for item in sent.content:
                 self._on_item_acked(item)
+            # The listener has stored the association, in XX once it knows who the initiator is.
+            if sent.number > 0 and self.association and not self.proof:
+                self.association.is_confirmed = True
         self.requeue_all(lost)
 
     def _on_item_acked(self, item):
@@ -250,6 +280,8 @@ class Connection(Transmitter):
             self.send.on_acked(*item[1:])
         elif kind == "ack":
             self.receipts.on_acknowledged(item[1])
+        elif kind == "identity":
+            self.proof = None
         elif kind == "reset":
             self._close()
 
@@ -301,7 +333,7 @@ class Connection(Transmitter):
         return self.handshake_at if self.state in (SYN_SENT, SYN_RCVD) else None
 
     def _give_up_at(self):
-        if self.state in (SYN_SENT, SYN_RCVD):
+        if self.state in (SYN_SENT, SYN_RCVD) or (self.identity and self.state == OPEN):
             return self.began_at + SYN_GIVE_UP_S
         first = self.recovery.first_unanswered_at
         return None if first is None else first + GIVE_UP_S

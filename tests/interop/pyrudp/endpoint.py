@@ -21,8 +21,8 @@ RESET_PACKET = 25
 RESUMED_SYNS, EARLY_SYNS = 3, 8
 REFUSALS = {packets.PORT_CLOSED: "ECONNREFUSED", packets.KEY_MISMATCH: "EKEYREJECTED",
             packets.OTHER_VERSION: "EPROTONOSUPPORT", packets.BUSY: "ECONNREFUSED",
-            packets.EARLY_TAKEN: "ECONNRESET", packets.OTHER_KEY: "OTHER_KEY",
-            packets.NOT_AUTHORIZED: "NOT_AUTHORIZED"}
+            packets.EARLY_TAKEN: "ECONNRESET", packets.OTHER_KEY: "EACCES",
+            packets.NOT_AUTHORIZED: "EACCES"}
 
 
 class Endpoint:
@@ -76,8 +76,7 @@ class Endpoint:
 
     def _begin(self, connection, now, association, replaced=None):
         own = self._own_params(connection.id)
-        # An association would have to carry the static keys, too; there is none in these kinds of handshakes.
-        if self.settings.asks_association and self.settings.kind == packets.NOISE:
+        if self.settings.asks_association:
             own = own._replace(association=0)
         early = bytes(connection.send.data) if self.settings.takes_early else b""
         connection.begin(Attempt(self.settings, own, connection.port, association, now, early, replaced))
@@ -99,7 +98,7 @@ class Endpoint:
         if outcome is None:
             return
         if outcome.secrets and outcome.peer.association and self.settings.asks_association:
-            association = Association(outcome.peer.association, *outcome.secrets, now, outcome.psk)
+            association = Association(outcome.peer.association, *outcome.secrets, now, outcome.psk, outcome.proven)
             self.known_listeners[connection.path.address] = connection.association = association
 
     def _on_cookie(self, cookie, _data, _address, now):
@@ -119,6 +118,7 @@ class Endpoint:
         if refuse.reason == packets.OTHER_VERSION:
             self.known_listeners.pop(connection.path.address, None)
         connection.error, connection.state = REFUSALS.get(refuse.reason, "ECONNREFUSED"), CLOSED
+        connection.refusal = refuse.reason
 
     # The listener.
 
@@ -178,7 +178,8 @@ class Endpoint:
         else:
             self._refuse(syn.source_id, packets.KEY_MISMATCH, address)
             return
-        if self.settings.authorized is not None and answer.noise.remote["s"] not in self.settings.authorized:
+        # In XX the initiator shows its key later.
+        if syn.flags != packets.XX and not self.settings.accepts(answer.proven.initiator):
             self._refuse(syn.source_id, packets.NOT_AUTHORIZED, address)
             return
         half_open = self._half_open(syn.source_id, address)
@@ -218,6 +219,9 @@ class Endpoint:
         except NotAuthentic:
             self._refuse(syn.source_id, packets.NO_ASSOCIATION, address)
             return
+        if not self.settings.accepts(association.proven.initiator):
+            self._refuse(syn.source_id, packets.NOT_AUTHORIZED, address)
+            return
         association.used.accept(counter)
         early = answer.peer.early if self.settings.takes_early else b""
         self._accept(answer, early, address, now)
@@ -227,16 +231,18 @@ class Endpoint:
         connection = Connection(self.settings, False, self._new_id(), address, now, path)
         connection.suite, connection.kind = answer.syn.suite, answer.syn.flags
         own = self._own_params(connection.id)._replace(
-            early_taken=len(early), key_lasts=answer.syn.flags == packets.NX and self.settings.static is not None)
-        if answer.peer.association is not None and answer.syn.flags in (packets.NOISE, packets.RESUME_DH):
+            early_taken=len(early), key_lasts=bool(answer.syn.flags & packets.ASK_KEY and self.settings.static))
+        if answer.peer.association is not None and answer.syn.flags != packets.RESUME:
             own = own._replace(association=random.SystemRandom().randrange(1, 1 << 64))
         synack, outcome = answer.finish(own)
         if own.association:
-            connection.association = Association(own.association, *outcome.secrets, now, outcome.psk, Numbers())
+            connection.association = Association(own.association, *outcome.secrets, now, outcome.psk, outcome.proven,
+                                                 Numbers())
         connection.accept(synack, outcome, early, now)
         self._add(connection)
         self.by_syn[answer.syn.identity()] = connection
-        self.accepted.append(connection)
+        if connection.identity is None:
+            self.accepted.append(connection)
 
     # Packets of connections.
 
@@ -246,10 +252,15 @@ class Endpoint:
             if not packet.is_short:
                 self._answer_unknown(packet.to_id, len(data), address)
             return
-        was_half_open = connection.state == SYN_RCVD
+        was_pending, awaited_identity = connection.is_pending(), connection.identity is not None
         connection.receive(packet, len(data), address, self.ecn, now)
-        if was_half_open and connection.state != SYN_RCVD and connection.association:
+        if not was_pending or connection.is_pending():
+            return
+        if connection.association:
+            connection.association.proven = connection.proven
             self.associations[connection.association.id] = connection.association
+        if awaited_identity:
+            self.accepted.append(connection)
 
     def _answer_unknown(self, number, size, address):
         self.count("unknown ids")

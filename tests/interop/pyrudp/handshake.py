@@ -3,18 +3,21 @@
 import os
 
 from . import packets, params, resume
-from .noise import Handshake, private_key
+from .noise import Handshake, private_key, public_bytes
 
-PATTERNS = {packets.NOISE: "NNpsk0", packets.NK: "NKpsk0", packets.IK: "IKpsk0", packets.NX: "NXpsk0"}
+PATTERNS = {packets.NOISE: "NNpsk0", packets.NK: "NKpsk0", packets.IK: "IKpsk0", packets.NX: "NXpsk0",
+            packets.XX: "XXpsk0"}
 
 
 class Outcome:
     """What both sides know after the second message."""
 
-    def __init__(self, peer, keys, secrets, psk):
-        self.peer, self.psk = peer, psk
+    def __init__(self, peer, keys, secrets, psk, proven):
+        self.peer, self.psk, self.proven = peer, psk, proven
         # Transport keys of the initiator and of the listener; fresh and lasting of a new association, or None.
         self.keys, self.secrets = keys, secrets
+        # In XX: message 3 of the initiator, and what the listener reads it with.
+        self.proof = self.identity = None
 
 
 def _room(flags):
@@ -27,9 +30,12 @@ class Attempt:
     def __init__(self, settings, own, port, association=None, now=0, early=b"", replaced=None):
         self.suite, self.psk = settings.suite, settings.psks[0]
         self.association, self.counter, self.early = association, None, b""
-        secret = association.secret(settings.resumes_by, now) if association else None
+        own_key = public_bytes(settings.static) if settings.kind & packets.OWN_KEY else None
+        usable = association and association.proven.would_be(settings.kind, own_key, settings.listener)
+        secret = association.secret(settings.resumes_by, now) if usable else None
         self.flags = settings.resumes_by if secret else settings.kind
         self.listener = settings.listener if self.flags & packets.TO_KEY else None
+        self.own_key = own_key
         if replaced:
             own = own._replace(spent=replaced)
         empty = packets.Syn(self.suite, self.flags, own.source_id, port, b"", b"")
@@ -69,22 +75,25 @@ class Attempt:
         if self.flags in PATTERNS:
             noise = self.noise.copy()
             peer = params.decode(noise.read(synack.message), in_syn=False)
-            secrets = resume.secrets_of_noise(noise)
+            secrets, proven = resume.secrets_of_noise(noise), resume.Proven(noise.remote["s"], self.own_key)
         else:
             noise = self.noise
             header = packets.synack_header(self.suite, self.flags, synack.to_id)
             peer = params.decode(noise.read_synack(header, synack.message), in_syn=False)
-            secrets = noise.secrets() if self.flags == packets.RESUME_DH else None
+            secrets, proven = noise.secrets(), self.association.proven
         if peer.early_taken > len(self.early):
             raise params.Malformed("more early data taken than sent")
-        return Outcome(peer, noise.split(), secrets, self.psk)
+        outcome = Outcome(peer, noise.split(), secrets, self.psk, proven)
+        if self.flags == packets.XX:
+            outcome.proof = noise.write(b"")
+        return outcome
 
 
 class Answer:
     """The listener's side: reads one SYN, then writes its SYNACK."""
 
     def __init__(self, syn):
-        self.syn, self.noise, self.psk, self.peer = syn, None, None, None
+        self.syn, self.noise, self.psk, self.peer, self.proven = syn, None, None, None, None
 
     def read_noise(self, psk, static=None):
         """Raises NotAuthentic or Malformed."""
@@ -92,6 +101,8 @@ class Answer:
         self.noise = Handshake(PATTERNS[self.syn.flags], self.syn.suite, False, self.syn.prologue(), psk, static)
         self._read(self.noise.read(message))
         self.psk = psk
+        has_key = self.syn.flags & (packets.TO_KEY | packets.ASK_KEY)
+        self.proven = resume.Proven(public_bytes(static) if has_key else None, self.noise.remote["s"])
 
     def read_resumed(self, association, secret):
         """Raises NotAuthentic or Malformed."""
@@ -99,7 +110,7 @@ class Answer:
         self.noise = resume.Resumption(self.syn.suite, self.syn.flags, self.syn.prologue(), secret, association.id,
                                        counter, private_key())
         self._read(self.noise.read_syn(self.syn.message))
-        self.psk = association.psk
+        self.psk, self.proven = association.psk, association.proven
 
     def _read(self, payload):
         self.peer = params.decode(payload, in_syn=True)
@@ -114,6 +125,8 @@ class Answer:
         if syn.flags in PATTERNS:
             message, secrets = self.noise.write(payload), resume.secrets_of_noise(self.noise)
         else:
-            message = self.noise.write_synack(header, os.urandom(32), payload)
-            secrets = self.noise.secrets() if syn.flags == packets.RESUME_DH else None
-        return header + message, Outcome(self.peer, self.noise.split(), secrets, self.psk)
+            message, secrets = self.noise.write_synack(header, os.urandom(32), payload), self.noise.secrets()
+        outcome = Outcome(self.peer, self.noise.split(), secrets, self.psk, self.proven)
+        if syn.flags == packets.XX:
+            outcome.identity = self.noise
+        return header + message, outcome

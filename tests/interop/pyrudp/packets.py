@@ -14,10 +14,10 @@ FLAGS = (NOISE, RESUME, RESUME_DH, NK, IK, NX, XX)
 SYN_MIN, SYNACK_MAX, COOKIE_MAX = 1200, 256, 64
 SYN_HEADER, SYNACK_HEADER, HEADER, SHORT_HEADER, TAG = 16, 12, 13, 9, 16
 PORT_CLOSED, KEY_MISMATCH, OTHER_VERSION, BUSY, NO_ASSOCIATION, EARLY_TAKEN, OTHER_KEY, NOT_AUTHORIZED = range(1, 9)
-TO_KEY, MAC = 0x04, 8
+TO_KEY, ASK_KEY, OWN_KEY, MAC = 0x04, 0x08, 0x10, 8
 # The least bytes of each kind of message: what comes before the sealed part, and the tag.
 MESSAGE_MIN = {NOISE: 32 + TAG, RESUME: 16 + TAG, RESUME_DH: 16 + 32 + TAG, NK: 32 + TAG + MAC,
-               IK: 32 + 32 + TAG + TAG + MAC, NX: 32 + TAG}
+               IK: 32 + 32 + TAG + TAG + MAC, NX: 32 + TAG, XX: 32 + TAG}
 
 
 class BadCheck(Malformed):

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Associations: what they are made of, and the two messages of a resumed handshake (sections 6.7 and 6.8)."""
+from typing import NamedTuple, Optional
+
+from . import packets
 from .aead import Cipher, hmac
 from .noise import public_bytes, x25519
 from .packets import RESUME_DH
@@ -7,11 +10,26 @@ from .packets import RESUME_DH
 FRESH_S, LASTING_S, LISTENER_GRACE_S = 120, 24 * 3600, 15
 
 
+class Proven(NamedTuple):
+    """The static keys that a handshake has proven."""
+    listener: Optional[bytes]
+    initiator: Optional[bytes]
+
+    def would_be(self, kind, initiator, known_listener):
+        """Whether a full handshake of this kind proves the same. One that asks for the key takes any."""
+        if self.initiator != initiator:
+            return False
+        if kind & packets.TO_KEY:
+            return self.listener == known_listener
+        return (self.listener is not None) == bool(kind & packets.ASK_KEY)
+
+
 class Association:
     """The secrets of two endpoints that have met. The initiator counts its SYNs; the listener keeps a window of them."""
 
-    def __init__(self, number, fresh, lasting, now, psk, window=None):
+    def __init__(self, number, fresh, lasting, now, psk, proven, window=None):
         self.id, self.fresh, self.lasting, self.made_at, self.psk = number, fresh, lasting, now, psk
+        self.proven = proven
         self.next_counter = 0
         self.used = window
         # The listener is known to have stored it.
@@ -88,5 +106,7 @@ class Resumption:
         return hmac(self.chain2, b"\x02"), hmac(self.chain2, b"\x03")
 
     def secrets(self):
-        """fresh and lasting of a new association; with DH only."""
+        """fresh and lasting of a new association; None without DH."""
+        if not self.with_dh:
+            return None
         return hmac(self.chain2, b"\x04"), hmac(self.chain2, b"\x05")

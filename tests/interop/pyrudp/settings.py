@@ -38,3 +38,7 @@ class Settings:
     # Whether an initiator always has to show that it receives at its address.
     requires_cookies: bool = False
     keepalive_s: float = 25
+
+    def accepts(self, initiator):
+        """Whether a listener serves who has proven this static key, or None."""
+        return self.authorized is None or initiator in self.authorized

@@ -139,7 +139,7 @@ class Transmitter:
             put(frames.ResetFrame(self.reset_reason), ("reset",))
         elif self.state != "RESET_SENT":
             self._put_wants(put)
-        self.wants -= {"reset", "window", "blocked", "arrived", "ping"}
+        self.wants -= {"reset", "identity", "window", "blocked", "arrived", "ping"}
         return content, items
 
     def _put_challenge(self, put, now):
@@ -158,6 +158,8 @@ class Transmitter:
         put(ack._replace(ranges=ack.ranges[:most]), ("ack", self.receipts.largest))
 
     def _put_wants(self, put):
+        if "identity" in self.wants and self.proof:
+            put(frames.Identity(self.proof), ("identity",))
         if "window" in self.wants:
             stream = self.receive_stream
             stream.announce(stream.read_at + stream.size_of_window)
@@ -283,7 +285,7 @@ class Transmitter:
         kind = item[0]
         if kind == "stream":
             self.send.on_lost(*item[1:])
-        elif kind in ("window", "ping", "reset"):
+        elif kind in ("identity", "window", "ping", "reset"):
             self.wants.add(kind)
         elif kind == "blocked" and item[1] == self.send.window:
             self.wants.add(kind)
@@ -300,7 +302,7 @@ class Transmitter:
         self.probe_oldest = self.recovery.pto_count > 1
         for sent in self.recovery.sent.values():
             for item in sent.content:
-                if item[0] in ("window", "blocked", "reset", "share", "arrived"):
+                if item[0] in ("identity", "window", "blocked", "reset", "share", "arrived"):
                     self._requeue(item)
 
     def keepalive(self):

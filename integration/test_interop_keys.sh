@@ -1,0 +1,188 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Handshakes with static keys between real programs under the shim and the second implementation of the protocol
+# (tests/interop), in both directions and over the same links as in test_interop.sh; and keys that are not accepted.
+#
+#     a: peer.py call, nc ──── linkem ──── b: socat, peer.py echo
+#
+# Takes 35 s.
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=integration/lib/people.sh
+. "$HERE/lib/people.sh"
+# shellcheck source=integration/lib/interop.sh
+. "$HERE/lib/interop.sh"
+
+POLICY="any use rudp early; set early on; set first-contact take"
+# Who calls the listener in Python so that its engine makes a handshake of this kind.
+declare -A WHO=([nk]=nora [ik]=ian [nx]=nils [xx]=xenia)
+
+base64_of() {
+	public_key "$1" | cut -d' ' -f2
+}
+
+# calls_as PERSON FILE OPTION...: python calls with this identity; for NK and IK it knows the server.
+calls_as() {
+	local KEY=(--identity "$TMP/$1/rudp/id" --listener "$(base64_of "${KNOWN:-server}")")
+	shift
+	calls "$@"
+}
+
+# listens NAME PORT OPTION...: python listens with the identity of the server.
+listens() {
+	local KEY=(--identity "$TMP/server/rudp/id")
+	echoes "$@"
+}
+
+# Each person knows what makes its engine choose this kind of handshake with that port of side b.
+prepare() {
+	local port=$1
+	put nora known_hosts <<<"$B4:$port $(public_key server)"
+	put ian known_hosts <<<"$B4:$port $(public_key server)"
+	put nils known_hosts <<<"192.0.2.1 $(public_key server)"
+}
+
+# serves_kind KIND PORT FILE: python listens, and the engine of that person chooses this kind of handshake.
+serves_kind() {
+	local SETTINGS who=${WHO[$1]} initiator=null
+	is_person "$who" "$POLICY"
+	sends keyed "$2" "$3"
+	expect_match "$TMP/last.log" "\"kind\": \"$1\"" "the handshake of $who"
+	case $1 in ik | xx) initiator="\"$(base64_of "$who")\"" ;; esac
+	grep -qF "\"initiator\": $initiator" "$TMP/last.log" || fail "$1 proved another key: $(cat "$TMP/last.log")"
+	sends_as '"kind": "resumed"' keyed "$2" "$3"
+	grep -qF "\"initiator\": $initiator" "$TMP/last.log" || fail "resumed with another key: $(cat "$TMP/last.log")"
+}
+
+# on_link NAME FILE OPTION...
+on_link() {
+	local name=$1 file=$2 kind
+	section "$name"
+	link_up --delay 10ms "${@:3}"
+	CALLED=8084 calls_as caller "$file" --kinds nk,ik,resumed-dh,nx,xx,resumed,early || fail "$name: $(cat "$TMP/call.log")"
+	expect_eq "$(grep -cF "\"listener\": \"$(base64_of server)\"" "$TMP/call.log")" "$(wc -l <"$TMP/call.log")" \
+		"connections in which the server proved its key"
+	ok "$name, python calls: nk, ik, resumed-dh, nx, xx, resumed, early"
+	PORT_AT=$((PORT_AT + 1))
+	prepare "$PORT_AT"
+	listens keyed "$PORT_AT" --early
+	for kind in nk ik nx xx; do
+		serves_kind "$kind" "$PORT_AT" "$file"
+		ok "$name, python listens: $kind, then resumed"
+	done
+	stop keyed
+	rm "$TMP/keyed.out"
+	link_down
+}
+
+# is_refused PERSON KINDS REASON ERROR: how a connection of python ends; the reason is that of a REFUSE, or null.
+is_refused() {
+	! CALLED=8085 calls_as "$1" content --kinds "$2" || fail "$1 was not refused as $2"
+	expect_match "$TMP/call.log" "\"error\": \"$4\"" "the end of $1 as $2"
+	expect_match "$TMP/call.log" "\"refusal\": $3" "the refusal of $1 as $2"
+}
+
+is_refused_quietly() {
+	! CALLED=8085 calls_as caller content --kinds ik && grep -q '"refusal": 8' "$TMP/call.log"
+}
+
+has_reported() {
+	[ "$(wc -l <"$TMP/stepped.out")" -ge "$1" ]
+}
+
+# The association of a key that is revoked is of no use.
+revoked() {
+	mkfifo "$TMP/steps"
+	exec 9<>"$TMP/steps"
+	launch_plain stepped a "$PYTHON" "$PEER" call "$B4" 8085 "$TMP/content" --identity "$TMP/caller/rudp/id" \
+		--listener "$(base64_of server)" --kinds xx,resumed,resumed --step <"$TMP/steps" 9>&-
+	printf '\n\n' >&9
+	wait_until 60 "two connections before the key is revoked" has_reported 2
+	! grep -v '"error": null' "$TMP/stepped.out" || fail "refused before the key is revoked"
+	put server authorized_keys <<<"@revoked $(public_key caller) caller"
+	wait_until 10 "the key to be revoked" is_refused_quietly
+	echo >&9
+	exec 9>&-
+	finish stepped 60
+	expect_eq "$STATUS" 1 "exit code of python"
+	tail -n 1 "$TMP/stepped.out" >"$TMP/last.log"
+	expect_match "$TMP/last.log" '"kind": "xx", .*"error": "EACCES"' "the end of a connection under a revoked key"
+	ok "python calls with a key that is revoked: neither resumed nor fresh"
+}
+
+refuses_python() {
+	local SETTINGS
+	section "python calls, and is refused"
+	link_up --delay 10ms
+	is_person server "$POLICY"
+	put server authorized_keys <<<"$(public_key caller) caller"
+	launch strict b socat TCP-LISTEN:8085,fork EXEC:cat
+	wait_listening b 8085
+	KNOWN=caller is_refused caller nk 7 EACCES
+	KNOWN=caller is_refused caller ik 7 EACCES
+	ok "by a listener with another key"
+	for kind in fresh nk ik nx; do
+		is_refused ian "$kind" 8 EACCES
+	done
+	is_refused ian xx null EACCES
+	CALLED=8085 calls_as caller content --kinds nx && fail "python is served without its key"
+	CALLED=8085 calls_as caller content --kinds ik,xx || fail "who is authorized is refused: $(cat "$TMP/call.log")"
+	ok "without an authorized key"
+	revoked
+	stop strict
+	link_down
+}
+
+# ends PERSON PORT ERROR
+ends() {
+	local SETTINGS
+	is_person "$1" "$POLICY"
+	is_told "$3" "$2"
+}
+
+refused_by_python() {
+	section "python listens, and refuses or is refused"
+	link_up --delay 10ms
+	prepare 9100
+	listens keyed 9100 --authorized "$(base64_of caller)"
+	for kind in nk ik nx xx; do
+		ends "${WHO[$kind]}" 9100 EACCES
+		expect_eq "$(grep -c '"received": [1-9]' "$TMP/keyed.out" || true)" 0 "connections that were served"
+	done
+	ok "whose key is not authorized: nk, ik, nx, xx"
+	stop keyed
+	listens other 9101
+	put ian known_hosts <<<"$B4:9101 $(public_key caller)"
+	ends ian 9101 EACCES
+	put nora known_hosts <<<"$B4:9101 $(public_key caller)"
+	ends nora 9101 EACCES
+	ok "a listener with another key than the known one: ik, nk"
+	put xenia known_hosts <<<"@revoked * $(public_key server)"
+	ends xenia 9101 EACCES
+	put nils known_hosts <<<"@revoked * $(public_key server)"
+	ends nils 9101 EACCES
+	expect_eq "$(grep -c '"received": [1-9]' "$TMP/other.out" || true)" 0 "connections that were served"
+	ok "a listener whose key is revoked: xx, nx"
+	stop other
+	link_down
+}
+
+needs_peer
+for name in server caller "${WHO[@]}"; do
+	person "$name"
+done
+for name in "${WHO[nk]}" "${WHO[nx]}"; do
+	rm "$TMP/$name/rudp/id" "$TMP/$name/rudp/id.pub"
+done
+PORT_AT=9000
+make_file content 200000
+make_file more 500000
+link_up
+is_person server "$POLICY"
+launch socat b socat TCP-LISTEN:8084,fork EXEC:cat
+wait_listening b 8084
+on_link "clean" content
+on_link "5 % loss, reordering" content --loss 5% --reorder 5%,8ms --seed 3
+on_link "rebinding" more --rebind-every 370ms
+refuses_python
+refused_by_python
