@@ -14,6 +14,7 @@ public_key() {
 }
 
 # The settings of a person: the default places of the files, no pre-shared key, and an engine log.
+# shellcheck disable=SC2034 # used in lib/programs.sh
 is_person() {
 	SETTINGS=(RUDP_KEY_FILE= "XDG_CONFIG_HOME=$TMP/$1" "RUDP_POLICY=${2:-}" "RUDP_LOG=info:$TMP/$1.log")
 }
