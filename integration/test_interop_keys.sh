@@ -34,12 +34,26 @@ listens() {
 	echoes "$@"
 }
 
-# Each person knows what makes its engine choose this kind of handshake with that port of side b.
+# The port of a host that has another key than these persons know.
+OTHER_PORT=9101
+
+# Each person knows what makes its engine choose the kind of handshake. The files are complete before the first engine
+# starts, so no test depends on when an engine reads them again. What nils and xenia learn is for one port each.
 prepare() {
-	local port=$1
-	put nora known_hosts <<<"$B4:$port $(public_key server)"
-	put ian known_hosts <<<"$B4:$port $(public_key server)"
+	local name
+	for name in server caller rita rolf "${WHO[@]}"; do
+		person "$name"
+	done
+	for name in nora nils rolf; do
+		rm "$TMP/$name/rudp/id" "$TMP/$name/rudp/id.pub"
+	done
+	for name in nora ian; do
+		printf '%s\n' "$B4 $(public_key server)" "$B4:$OTHER_PORT $(public_key caller)" | put "$name" known_hosts
+	done
 	put nils known_hosts <<<"192.0.2.1 $(public_key server)"
+	for name in rita rolf; do
+		put "$name" known_hosts <<<"@revoked * $(public_key server)"
+	done
 }
 
 # serves_kind KIND PORT FILE: python listens, and the engine of that person chooses this kind of handshake.
@@ -64,7 +78,6 @@ on_link() {
 		"connections in which the server proved its key"
 	ok "$name, python calls: nk, ik, resumed-dh, nx, xx, resumed, early"
 	PORT_AT=$((PORT_AT + 1))
-	prepare "$PORT_AT"
 	listens keyed "$PORT_AT" --early
 	for kind in nk ik nx xx; do
 		serves_kind "$kind" "$PORT_AT" "$file"
@@ -83,7 +96,7 @@ is_refused() {
 }
 
 is_refused_quietly() {
-	! CALLED=8085 calls_as caller content --kinds ik && grep -q '"refusal": 8' "$TMP/call.log"
+	! CALLED=8085 calls_as "$1" content --kinds ik && grep -q '"refusal": 8' "$TMP/call.log"
 }
 
 has_reported() {
@@ -100,7 +113,7 @@ revoked() {
 	wait_until 60 "two connections before the key is revoked" has_reported 2
 	! grep -v '"error": null' "$TMP/stepped.out" || fail "refused before the key is revoked"
 	put server authorized_keys <<<"@revoked $(public_key caller) caller"
-	wait_until 10 "the key to be revoked" is_refused_quietly
+	wait_until 10 "the key to be revoked" is_refused_quietly caller
 	echo >&9
 	exec 9>&-
 	finish stepped 60
@@ -118,6 +131,7 @@ refuses_python() {
 	put server authorized_keys <<<"$(public_key caller) caller"
 	launch strict b socat TCP-LISTEN:8085,fork EXEC:cat
 	wait_listening b 8085
+	wait_until 10 "authorized keys to be required" is_refused_quietly ian
 	KNOWN=caller is_refused caller nk 7 EACCES
 	KNOWN=caller is_refused caller ik 7 EACCES
 	ok "by a listener with another key"
@@ -143,7 +157,6 @@ ends() {
 refused_by_python() {
 	section "python listens, and refuses or is refused"
 	link_up --delay 10ms
-	prepare 9100
 	listens keyed 9100 --authorized "$(base64_of caller)"
 	for kind in nk ik nx xx; do
 		ends "${WHO[$kind]}" 9100 EACCES
@@ -151,16 +164,12 @@ refused_by_python() {
 	done
 	ok "whose key is not authorized: nk, ik, nx, xx"
 	stop keyed
-	listens other 9101
-	put ian known_hosts <<<"$B4:9101 $(public_key caller)"
-	ends ian 9101 EACCES
-	put nora known_hosts <<<"$B4:9101 $(public_key caller)"
-	ends nora 9101 EACCES
+	listens other "$OTHER_PORT"
+	ends ian "$OTHER_PORT" EACCES
+	ends nora "$OTHER_PORT" EACCES
 	ok "a listener with another key than the known one: ik, nk"
-	put xenia known_hosts <<<"@revoked * $(public_key server)"
-	ends xenia 9101 EACCES
-	put nils known_hosts <<<"@revoked * $(public_key server)"
-	ends nils 9101 EACCES
+	ends rita "$OTHER_PORT" EACCES
+	ends rolf "$OTHER_PORT" EACCES
 	expect_eq "$(grep -c '"received": [1-9]' "$TMP/other.out" || true)" 0 "connections that were served"
 	ok "a listener whose key is revoked: xx, nx"
 	stop other
@@ -168,12 +177,7 @@ refused_by_python() {
 }
 
 needs_peer
-for name in server caller "${WHO[@]}"; do
-	person "$name"
-done
-for name in "${WHO[nk]}" "${WHO[nx]}"; do
-	rm "$TMP/$name/rudp/id" "$TMP/$name/rudp/id.pub"
-done
+prepare
 PORT_AT=9000
 make_file content 200000
 make_file more 500000
