@@ -86,7 +86,7 @@ MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
 CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store/*.c conversation/web/*.c)
 WEB_CLIENT := $(wildcard conversation/web/client/*)
 CONVERSE_SRC := $(wildcard conversation/converse/*.c)
-CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
+CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c conversation/cluster/*.c)
 # The parts of a node and of the chat client that do no I/O.
 MSG_PURE_SRC := $(wildcard messaging/hub*.c) $(patsubst %,messaging/%.c,batch inbox outbox record wire dispatch_queues)
 CONVERSE_PURE_SRC := $(wildcard conversation/converse/chat*.c) \
@@ -120,9 +120,9 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools net
 # Names missing packages before the compiler fails with a less clear error.
 .PHONY: needs
 needs:
-	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n#include <seccomp.h>\n#include <wslay/wslay.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
-		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium, sqlite3, libedit, libseccomp and libwslay. On Debian and Ubuntu:"; \
-		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev libedit-dev libseccomp-dev libwslay-dev"; exit 1; }
+	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n#include <seccomp.h>\n#include <wslay/wslay.h>\n#include <nats/nats.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium, sqlite3, libedit, libseccomp, libwslay and libnats. On Debian and Ubuntu:"; \
+		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev libedit-dev libseccomp-dev libwslay-dev libnats-dev"; exit 1; }
 
 all: needs $(PRODUCTS) $(EXAMPLES) ## build everything into build/ (needs no root)
 
@@ -215,7 +215,7 @@ $(BUILD)/obj/made/web_files.o: $(BUILD)/made/web_files.c conversation/web/files.
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(FORTIFY) $(WARN_PRODUCT) -c -o $@ $<
-SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -lwslay -pthread
+SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -lwslay -lnats -pthread
 $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	$(call say,LD,$@)

@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-dev liblmdb-dev
-	libsqlite3-dev libxxhash-dev libedit-dev libseccomp-dev libwslay-dev pkg-config)
+	libsqlite3-dev libxxhash-dev libedit-dev libseccomp-dev libwslay-dev libnats-dev pkg-config)
 # A faster AEAD, for processors of Intel and AMD only.
 [ "$(uname -m)" != x86_64 ] || build+=(libipsec-mb-dev)
 demo=(iproute2 nginx-light curl python3)
@@ -21,6 +21,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	ii irssi weechat-headless weechat-plugins
 	vsftpd tnftp wget inetutils-telnetd inetutils-telnet
 	libfaketime
+	nats-server
 	nftables iptables
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 

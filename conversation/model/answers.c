@@ -8,6 +8,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 
 struct held_line {
 	struct rudp_list link;
@@ -82,11 +83,12 @@ static bool is_full(const struct apo_model *model, const struct apo_client *clie
 	       client->sent_bytes > model->slice_bytes;
 }
 
-/* Another thread answers a command of the client: a password check or a question to history. The
- * client's further lines wait, so that its answers come in the order of its commands. */
+/* Another thread answers a command of the client: a password check, a question to history, or the
+ * copies of the model (shared.h). The client's further lines wait, so that its answers come in the
+ * order of its commands. */
 static bool awaits_answer(const struct apo_client *client)
 {
-	return client->ticket || client->history_count >= APO_REQUESTS_MAX;
+	return client->ticket || client->history_count >= APO_REQUESTS_MAX || client->is_proposing;
 }
 
 /* Decides what the client waits for. If it waits for nothing, its lines are read again. */
@@ -114,7 +116,8 @@ static void decide(struct apo_model *model, struct apo_client *client)
 void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *client,
 			       size_t sent_bytes)
 {
-	if (client->is_gone || rudp_list_is_linked(&client->ending))
+	if (client->is_gone || apo_is_remote(model, client) ||
+	    rudp_list_is_linked(&client->ending))
 		return;
 	client->sent_bytes += (uint32_t)sent_bytes;
 	if (!client->backlog && !is_full(model, client) && !awaits_answer(client))
@@ -157,6 +160,10 @@ void apo_answer_begin(struct apo_model *model, struct apo_client *client, struct
 	struct apo_backlog *backlog = client->backlog;
 	bool must_wait = has_answers(client) || (backlog && backlog->waits_for_room);
 
+	if (apo_is_remote(model, client)) {
+		answer_free(answer);
+		return;
+	}
 	if (!must_wait && !apo_turn_is_long(model) && answer->go_on(model, client, answer)) {
 		answer_free(answer);
 		return;

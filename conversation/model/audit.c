@@ -8,6 +8,7 @@
 
 #include "conversation/irc/utf8.h"
 #include "conversation/model/server_notices.h"
+#include "conversation/model/shared.h"
 
 struct apo_audit {
 	struct rudp_list entries;
@@ -64,10 +65,16 @@ static void drop_kept(struct apo_model *model, struct apo_audit_entry *entry)
 	drop(model->audit, entry);
 }
 
-void apo_audit_fini(struct apo_model *model)
+void apo_audit_clear(struct apo_model *model)
 {
 	while (!rudp_list_is_empty(&model->audit->entries))
 		drop(model->audit, entry_of(model->audit->entries.next));
+	model->audit->last_number = 0;
+}
+
+void apo_audit_fini(struct apo_model *model)
+{
+	apo_audit_clear(model);
 	free(model->audit);
 }
 
@@ -119,10 +126,14 @@ static struct apo_audit_entry *note(struct apo_model *model, const char *action,
 		entry = add(model, &value, text);
 	if (entry)
 		keep(model, entry, true);
-	if (model->calls->log)
-		model->calls->log(model->of, false, action, text);
 	apo_server_notice(model, apo_notice_of_action(action), "%s: %s", action, text);
 	return entry;
+}
+
+static void log_note(struct apo_model *model, const char *action, const char *text)
+{
+	if (model->calls->log)
+		model->calls->log(model->of, false, action, text);
 }
 
 void apo_audit_note(struct apo_model *model, const char *action, const char *format, ...)
@@ -133,6 +144,13 @@ void apo_audit_note(struct apo_model *model, const char *action, const char *for
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	log_note(model, action, text);
+	if (!apo_shared_propose_note(model, action, text))
+		(void)note(model, action, false, text);
+}
+
+void apo_audit_note_copy(struct apo_model *model, const char *action, const char *text)
+{
 	(void)note(model, action, false, text);
 }
 
@@ -142,6 +160,7 @@ int64_t apo_audit_report(struct apo_model *model, const char *text)
 
 	if (model->audit->open_count >= model->config->reports_max)
 		return 0;
+	log_note(model, APO_AUDIT_REPORT, text);
 	entry = note(model, APO_AUDIT_REPORT, true, text);
 	return entry ? entry->number : 0;
 }

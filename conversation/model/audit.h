@@ -35,6 +35,8 @@ void apo_audit_fini(struct apo_model *model);
  * If memory is short, the entry is missing, but not the line of the log. action is one word. */
 void apo_audit_note(struct apo_model *model, const char *action, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Adds an entry that has been written to the log already, at another node or here. */
+void apo_audit_note_copy(struct apo_model *model, const char *action, const char *text);
 /* Adds a report. Returns its number; 0: there are too many open ones, or memory is short. */
 int64_t apo_audit_report(struct apo_model *model, const char *text);
 /* Closes a report. Returns false if there is no such open report. */
@@ -47,6 +49,8 @@ const struct rudp_list *apo_audit_entries(const struct apo_model *model);
 int apo_audit_read(struct apo_model *model, const struct apo_registry_record *record);
 /* Removes entries that are too old. */
 void apo_audit_on_time(struct apo_model *model);
+/* Removes all entries, as if there had been none; the store is not told. */
+void apo_audit_clear(struct apo_model *model);
 int64_t apo_audit_next_at_ns(const struct apo_model *model);
 void apo_audit_serialize(struct apo_state *state);
 

@@ -142,7 +142,8 @@ static unsigned enforce(const struct request *request, const struct apo_ban *ban
 	unsigned count = 0;
 	uint32_t i;
 
-	for (slots = model->slots; slots < model->slots + model->workers; slots++)
+	/* Those of other nodes, too (shared.h). */
+	for (slots = model->slots; slots < model->slots + APO_WORKERS_MAX; slots++)
 		for (i = 0; i < slots->count; i++)
 			if (slots->clients[i] && apo_ban_is_match(ban, slots->clients[i])) {
 				apo_ban_enforce(model, slots->clients[i], ban);

@@ -6,6 +6,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/history.h"
+#include "conversation/model/shared.h"
 
 struct sums {
 	uint64_t clients, unregistered, operators, invisible, memberships, named, watches, invites,
@@ -43,7 +44,8 @@ static bool check_backlog(const struct apo_client *client)
 	const struct apo_backlog *backlog = client->backlog;
 
 	if (!backlog)
-		return !client->ticket && client->history_count < APO_REQUESTS_MAX;
+		return !client->ticket && client->history_count < APO_REQUESTS_MAX &&
+		       !client->is_proposing;
 	return backlog->client == client &&
 	       backlog->waits_for_room + rudp_list_is_linked(&backlog->ready) <= 1 &&
 	       (backlog->waits_for_room || rudp_list_is_linked(&backlog->ready) ||
@@ -79,7 +81,7 @@ static bool check_client(const struct apo_model *model, const struct apo_client 
 		return false;
 	if (client->ticket && client->ticket->client != client)
 		return false;
-	if (!rudp_timer_is_armed(&client->timer))
+	if (rudp_timer_is_armed(&client->timer) == apo_is_remote(model, client))
 		return false;
 	sums->clients += client->is_registered;
 	sums->unregistered += !client->is_registered;
@@ -90,6 +92,32 @@ static bool check_client(const struct apo_model *model, const struct apo_client 
 	sums->invites += invites;
 	sums->backlogs += client->backlog != NULL;
 	return check_backlog(client) && check_membership(model, client, sums);
+}
+
+/* Each registered client is in the table of the cluster, and nobody else. */
+static bool check_shared(const struct apo_model *model, struct sums *sums)
+{
+	const struct apo_slots *slots = &model->slots[APO_REMOTE_WORKER];
+	const struct apo_shared_client *entry;
+	uint32_t i, remote = 0;
+
+	if (!model->shared)
+		return true;
+	for (i = 0; i < slots->count; i++) {
+		if (!slots->clients[i])
+			continue;
+		if (!slots->clients[i]->is_registered ||
+		    !check_client(model, slots->clients[i], sums))
+			return false;
+		remote++;
+	}
+	for (entry = model->shared->by_key; entry; entry = entry->by_key.next)
+		if (!entry->client->is_registered ||
+		    apo_client_at(model, entry->client->peer) != entry->client)
+			return false;
+	return remote == model->shared->remote_count &&
+	       HASH_CNT(by_key, model->shared->by_key) == sums->clients &&
+	       HASH_CNT(by_client, model->shared->by_client) == sums->clients;
 }
 
 static bool check_channels(const struct apo_model *model, const struct sums *sums)
@@ -144,6 +172,8 @@ bool apo_model_check(const struct apo_model *model)
 		for (i = 0; i < slots->count; i++)
 			if (slots->clients[i] && !check_client(model, slots->clients[i], &sums))
 				return false;
+	if (!check_shared(model, &sums))
+		return false;
 	for (i = 0; i < model->workers * APO_VARIANTS; i++)
 		if (model->gathers[i].count > 0)
 			return false;

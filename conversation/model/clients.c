@@ -12,6 +12,7 @@
 #include "conversation/model/markers.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 #include "conversation/model/server_notices.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/whowas.h"
@@ -36,7 +37,7 @@ struct apo_client *apo_client_at(const struct apo_model *model, struct apo_peer 
 	const struct apo_slots *slots;
 	struct apo_client *client;
 
-	if (peer.worker >= model->workers)
+	if (peer.worker >= model->workers && peer.worker != APO_REMOTE_WORKER)
 		return NULL;
 	slots = &model->slots[peer.worker];
 	client = peer.slot < slots->count ? slots->clients[peer.slot] : NULL;
@@ -186,7 +187,7 @@ static int put_into_table(struct apo_model *model, struct apo_client *client, co
 	return rudp_table_add_failed ? -ENOMEM : 0;
 }
 
-int apo_client_insert(struct apo_model *model, struct apo_client *client)
+int apo_client_place(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_slots *slots = &model->slots[client->peer.worker];
 
@@ -194,10 +195,19 @@ int apo_client_insert(struct apo_model *model, struct apo_client *client)
 		return -ENOMEM;
 	if (slots->clients[client->peer.slot])
 		return -EEXIST;
-	if (client->nick[0] && put_into_table(model, client, client->nick) < 0)
-		return -ENOMEM;
 	slots->clients[client->peer.slot] = client;
 	return 0;
+}
+
+int apo_client_insert(struct apo_model *model, struct apo_client *client)
+{
+	int result = apo_client_place(model, client);
+
+	if (result == 0 && client->nick[0] && put_into_table(model, client, client->nick) < 0) {
+		model->slots[client->peer.worker].clients[client->peer.slot] = NULL;
+		result = -ENOMEM;
+	}
+	return result;
 }
 
 int apo_client_set_nick(struct apo_model *model, struct apo_client *client, const char *nick)
@@ -323,7 +333,8 @@ static void say_quit(struct apo_model *model, struct apo_client *client, const c
 
 static void leave_registered(struct apo_model *model, struct apo_client *client, const char *reason)
 {
-	if (!model->end_reason[0]) { /* else all clients leave, and QUIT for each one is needless */
+	/* If all clients leave, QUIT for each one is needless. */
+	if (!model->end_reason[0] && !(model->shared && model->shared->is_resetting)) {
 		say_quit(model, client, reason);
 		apo_whowas_add(model, client);
 		apo_monitor_tell(model, client, client->nick, RPL_MONOFFLINE);
@@ -370,8 +381,10 @@ static void remove_client(struct apo_model *model, struct apo_client *client)
 {
 	const char *reason = client->end_reason ? client->end_reason : "Out of memory";
 
-	if (!client->is_gone)
+	if (!client->is_gone && !apo_is_remote(model, client))
 		apo_connection_close(model, client->peer, client->host, reason);
+	if (apo_shared_propose_end(model, client, reason))
+		return;
 	client->is_gone = true;
 	if (!model->end_reason[0])
 		apo_notices_on_gone(model, client, reason);
@@ -380,6 +393,7 @@ static void remove_client(struct apo_model *model, struct apo_client *client)
 	else
 		model->figures.unregistered--;
 	unlink_client(model, client);
+	apo_shared_forget(model, client);
 	apo_client_get(client);
 	apo_client_put(client);
 }
@@ -425,7 +439,7 @@ void apo_clients_forget(struct apo_model *model)
 	struct apo_slots *slots;
 	uint32_t i;
 
-	for (slots = model->slots; slots < model->slots + model->workers; slots++) {
+	for (slots = model->slots; slots < model->slots + APO_WORKERS_MAX; slots++) {
 		for (i = 0; i < slots->count; i++)
 			if (slots->clients[i])
 				forget(model, slots->clients[i]);

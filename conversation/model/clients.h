@@ -22,6 +22,8 @@ struct apo_client *apo_client_blank(struct apo_peer peer);
 /* Adds a complete client, whose nick nobody else has, to the tables. Returns 0, -ENOMEM, or
  * -EEXIST: its peer is taken. */
 int apo_client_insert(struct apo_model *model, struct apo_client *client);
+/* Puts it into the place of its peer only. Returns as apo_client_insert. */
+int apo_client_place(struct apo_model *model, struct apo_client *client);
 /* Frees a client that was not added to the tables. */
 void apo_client_discard(struct apo_client *client);
 /* A client that has already gone, with one reference to it. */

@@ -23,6 +23,7 @@
 #include "conversation/model/registry.h"
 #include "conversation/model/receipts.h"
 #include "conversation/model/server.h"
+#include "conversation/model/shared.h"
 #include "conversation/model/registration.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
@@ -38,6 +39,8 @@ static int allocate(struct apo_model *model)
 	model->command_counts = calloc(apo_command_count, sizeof *model->command_counts);
 	if (!model->gathers || !model->command_counts)
 		return -ENOMEM;
+	if (model->calls->propose && !(model->shared = calloc(1, sizeof *model->shared)))
+		return -ENOMEM;
 	if (apo_bans_init(model) < 0 || apo_audit_init(model) < 0)
 		return -ENOMEM;
 	return apo_receipts_init(model);
@@ -51,6 +54,7 @@ struct apo_model *apo_model_new(const struct apo_model_start *start)
 	if (!model)
 		return NULL;
 	assert(start->workers >= 1 && start->workers <= APO_WORKERS_MAX);
+	assert(!start->calls->propose || start->workers <= APO_REMOTE_WORKER);
 	model->config = start->config;
 	model->calls = start->calls;
 	model->of = start->of;
@@ -84,6 +88,7 @@ void apo_model_free(struct apo_model *model)
 		apo_receipts_fini(model);
 	apo_requests_forget(model);
 	apo_clients_forget(model);
+	apo_shared_free(model);
 	apo_channels_forget(model);
 	apo_whowas_clear(model);
 	apo_accounts_forget(model);
@@ -263,7 +268,10 @@ void apo_line_handle(struct apo_model *model, struct apo_client *client, const c
 	is_utf8 = apo_utf8_is_valid(copy, len);
 	verdict = apo_message_parse(copy, len, &message);
 	apo_turn_begin(model, client, label_of(&message));
-	handle(model, client, verdict, &message, is_utf8);
+	if (verdict == APO_MESSAGE_OK && is_utf8 && apo_shared_wants(model, client, &message))
+		apo_shared_propose_line(model, client, message.command, line, len);
+	else
+		handle(model, client, verdict, &message, is_utf8);
 	apo_turn_end(model);
 }
 
@@ -412,13 +420,24 @@ void apo_model_on_rehashed(struct apo_model *model, uint64_t id, const char *err
 	apo_turn_end(model);
 }
 
+/* Copies let these expire by the time that they share (apo_model_shared_time). */
+static bool is_expiry_shared(const struct apo_model *model)
+{
+	return model->shared && model->shared->self;
+}
+
+static int64_t next_expiry_at_ns(const struct apo_model *model)
+{
+	if (is_expiry_shared(model))
+		return RUDP_NEVER;
+	return rudp_time_min(apo_bans_next_at_ns(model), apo_audit_next_at_ns(model));
+}
+
 int64_t apo_model_next_at_ns(const struct apo_model *model)
 {
 	if (!rudp_list_is_empty(&model->ready))
 		return model->now_at_ns;
-	return rudp_time_min(rudp_time_min(apo_registry_next_at_ns(model),
-					   rudp_time_min(apo_bans_next_at_ns(model),
-							 apo_audit_next_at_ns(model))),
+	return rudp_time_min(rudp_time_min(apo_registry_next_at_ns(model), next_expiry_at_ns(model)),
 			     rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
 					   apo_receipts_next_at_ns(model)));
 }
@@ -432,8 +451,10 @@ void apo_model_on_time(struct apo_model *model, int64_t now_at_ns)
 		apo_client_on_timer(model, RUDP_LIST_OWNER(timer, struct apo_client, timer));
 	apo_receipts_on_time(model);
 	apo_registry_on_time(model);
-	apo_bans_on_time(model);
-	apo_audit_on_time(model);
+	if (!is_expiry_shared(model)) {
+		apo_bans_on_time(model);
+		apo_audit_on_time(model);
+	}
 	apo_turn_end(model);
 	apo_answers_serve(model);
 }

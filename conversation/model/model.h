@@ -228,6 +228,10 @@ struct apo_model_calls {
 	void (*rehash)(void *of, uint64_t ticket);
 	/* An operator's DIE. The owner begins the graceful end (apo_model_end). */
 	void (*die)(void *of, const char *who);
+	/* Optional: the model is one of several equal copies (shared.h). Gives the event to all of
+	 * them, in one order; it comes back by apo_model_shared_apply. is_vital: it must not be
+	 * refused as long as this node is part of the cluster. Returns false if it is refused. */
+	bool (*propose)(void *of, const void *event, size_t len, bool is_vital);
 	/* Optional. Writes one line to the log; name is one word that says what happened.
 	 * is_detail: only of interest at log level debug. */
 	void (*log)(void *of, bool is_detail, const char *name, const char *text);
@@ -358,6 +362,34 @@ void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_n
 /* True if the model waits for no answer: no password check, no REHASH, no question to history, no
  * long answer. */
 bool apo_model_is_settled(const struct apo_model *model);
+
+/* ---- one of several equal copies (shared.h): only if the owner offers propose ---- */
+
+/* Equal for models that may be copies of each other: the program, the name, the limits. */
+uint64_t apo_model_shared_fingerprint(const struct apo_model_config *config);
+/* This model is a copy from now on, under the number self. Its shared state is empty, or has just
+ * been loaded. run: of message ids, the same for all copies. */
+void apo_model_shared_begin(struct apo_model *model, uint64_t self, uint64_t run,
+			    int64_t now_at_ns);
+/* It is none any more: its shared state becomes empty; its clients are told the reason and
+ * closed. */
+void apo_model_shared_end(struct apo_model *model, const char *reason, int64_t now_at_ns);
+/* An event that the model of a node (its number) has proposed, with the time of that node. */
+void apo_model_shared_apply(struct apo_model *model, uint64_t node, const void *event, size_t len,
+			    int64_t now_at_ns);
+/* The time that all copies use from now on: for what follows, and to remove what has expired. */
+void apo_model_shared_time(struct apo_model *model, int64_t wall_ms, int64_t now_at_ns);
+/* A node is gone with all of its clients. */
+void apo_model_shared_node_gone(struct apo_model *model, uint64_t node, const char *name,
+				int64_t now_at_ns);
+/* Proposals do not come back for some time, or do again: clients are told. */
+void apo_model_shared_cut_off(struct apo_model *model, bool is_cut_off, int64_t now_at_ns);
+/* Writes the shared state. The caller frees *bytes. Returns false if memory is short. */
+bool apo_model_shared_save(struct apo_model *model, uint8_t **bytes, size_t *len);
+/* Reads it into a model without shared state. Returns false if it is not valid: the state is
+ * empty. */
+bool apo_model_shared_load(struct apo_model *model, const void *bytes, size_t len,
+			   int64_t now_at_ns);
 
 /* ---- figures ---- */
 

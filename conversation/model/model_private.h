@@ -143,6 +143,7 @@ struct apo_client {
 	bool hears_wallops : 1;
 	bool is_bot : 1;
 	bool is_gone : 1;
+	bool is_proposing : 1; /* its last command waits for the other copies (shared.h) */
 	char *address, *host, *certificate; /* host may be changed by CHGHOST */
 	char *real, *away, *account;        /* NULL: none */
 	char nick[APO_NICK_BYTES_MAX + 1];  /* "": none yet, and not in the table */
@@ -321,6 +322,7 @@ struct apo_throttle;
 struct apo_audit;
 struct apo_bans;
 struct apo_history_request;
+struct apo_shared;
 
 struct apo_model {
 	const struct apo_model_config *config;
@@ -369,6 +371,7 @@ struct apo_model {
 	char end_reason[APO_MASK_BYTES_MAX]; /* the reason if the end has come, else "" */
 	struct apo_model_figures figures;
 	unsigned long *command_counts;
+	struct apo_shared *shared; /* NULL: there are no other copies */
 	struct apo_turn turn;
 	struct apo_gather *gathers; /* of APO_VARIANTS * workers */
 };

@@ -13,6 +13,7 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/channel_queries.h"
 #include "conversation/model/registration.h"
+#include "conversation/model/shared.h"
 #include "conversation/model/server_notices.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
@@ -87,11 +88,14 @@ void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		return;
 	}
+	if (apo_shared_propose_operator(model, client, tried))
+		return;
 	apo_audit_note(model, "oper", "%s as %s", client->nick, tried);
 	client->is_operator = true;
 	client->wrong_passwords = 0;
 	model->figures.operators++;
-	model->calls->set_operator(model->of, client->peer, true);
+	if (!apo_is_remote(model, client))
+		model->calls->set_operator(model->of, client->peer, true);
 	apo_reply(model, client, RPL_YOUREOPER);
 	apo_line_begin(&line, client->nick, "MODE");
 	apo_line_param(&line, client->nick);

@@ -15,6 +15,7 @@
 #include "conversation/model/nickserv.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/server.h"
+#include "conversation/model/shared.h"
 #include "conversation/model/server_notices.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/user.h"
@@ -23,7 +24,7 @@
 
 #define TAKE_OVER_AGE_NS (60 * RUDP_NS_PER_S)
 
-static void welcome(struct apo_model *model, struct apo_client *client)
+void apo_registration_welcome(struct apo_model *model, struct apo_client *client)
 {
 	const struct apo_model_config *config = model->config;
 	char source[APO_SOURCE_BYTES_MAX + 1], started[APO_STAMP_BYTES];
@@ -31,8 +32,7 @@ static void welcome(struct apo_model *model, struct apo_client *client)
 	apo_client_registered(model, client);
 	apo_event_registered(model, client);
 	apo_client_source(client, source);
-	apo_server_notice(model, APO_NOTICE_CONNECTIONS, "connect: %s address=%s account=%s",
-			  source, client->address, client->account ? client->account : "*");
+	apo_notices_on_welcome(model, client);
 	apo_stamp_write(started, model->started_ms);
 	apo_reply(model, client, RPL_WELCOME, config->network, source);
 	apo_reply(model, client, RPL_YOURHOST, config->server_name, config->version);
@@ -134,12 +134,17 @@ static void welcome_or_refuse(struct apo_model *model, struct apo_client *client
 {
 	char nick[APO_NICK_BYTES_MAX + 1];
 
+	if (model->shared) {
+		if (!apo_ban_check(model, client))
+			apo_shared_propose_client(model, client);
+		return;
+	}
 	if (client->registration->wanted[0] && !take_wanted_nick(model, client))
 		return;
 	if (apo_ban_check(model, client))
 		return;
 	if (apo_account_allows_nick(model, client, client->nick)) {
-		welcome(model, client);
+		apo_registration_welcome(model, client);
 		return;
 	}
 	strcpy(nick, client->nick);
@@ -151,8 +156,7 @@ void apo_registration_try(struct apo_model *model, struct apo_client *client)
 {
 	if (!client->user[0] || (!client->nick[0] && !client->registration->wanted[0]))
 		return;
-	if (client->registration->is_choosing_caps ||
-	    client->ticket)
+	if (client->registration->is_choosing_caps || client->ticket || client->is_proposing)
 		return;
 	if (model->config->password_hash && !client->registration->is_password_right)
 		check_password(model, client);
@@ -256,6 +260,10 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 	owner = apo_nick_owner(model, nick);
 	if (apo_nickserv_is_meant(nick) || apo_chanserv_is_meant(nick)) {
 		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
+		return;
+	}
+	if (model->shared && !client->is_registered && !owner) {
+		want_nick(model, client, nick); /* all nodes decide at the welcome */
 		return;
 	}
 	if (owner && owner != client) {

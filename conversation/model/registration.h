@@ -9,6 +9,8 @@
 
 /* Welcomes the client if nothing is missing any more. */
 void apo_registration_try(struct apo_model *model, struct apo_client *client);
+/* The client becomes a user. It has a nick. */
+void apo_registration_welcome(struct apo_model *model, struct apo_client *client);
 void apo_registration_on_password(struct apo_model *model, struct apo_client *client,
 				  enum apo_checked result);
 /* Counts a wrong password; at the limit the client is ended. */

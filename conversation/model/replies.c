@@ -9,6 +9,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/multiline.h"
 #include "conversation/model/receipts.h"
+#include "conversation/model/shared.h"
 
 static const char *stamp(struct apo_model *model)
 {
@@ -90,6 +91,10 @@ static void flush_answer(struct apo_model *model)
 
 	if (turn->len == 0)
 		return;
+	if (apo_is_remote(model, turn->client)) {
+		turn->len = 0;
+		return;
+	}
 	text = apo_text_copy(turn->bytes, turn->len);
 	turn->len = 0;
 	if (!text) {
@@ -228,6 +233,8 @@ static void answer(struct apo_model *model, const struct apo_say *say)
 	struct apo_turn *turn = &model->turn;
 	char bytes[APO_SERVER_TAGS_BYTES_MAX + APO_BODY_BYTES_MAX];
 
+	if (apo_is_remote(model, turn->client))
+		return;
 	if (say->multiline) {
 		answer_multiline(model, say);
 		return;
@@ -256,7 +263,8 @@ void apo_turn_begin(struct apo_model *model, struct apo_client *client, const ch
 	struct apo_turn *turn = &model->turn;
 
 	turn->client = client;
-	turn->is_labeled = label && *label && client && may_label(client);
+	turn->is_labeled = label && *label && client && may_label(client) &&
+			   !apo_is_remote(model, client);
 	turn->is_answered = turn->is_batch = turn->has_first = turn->is_unfinished = false;
 	turn->len = turn->sent_bytes = turn->examined = 0;
 	/* If many clients ask at once, each gets a shorter slice, so that together they do not
@@ -401,6 +409,8 @@ static void multicast_add(struct multicast *multicast, const struct apo_peer *pe
 	unsigned variant = APO_VARIANT_OF(caps);
 	struct apo_gather *gather;
 
+	if (peer->worker >= multicast->model->workers)
+		return; /* its own node sends it */
 	if (peer_word(peer) == multicast->actor) {
 		answer(multicast->model, multicast->say);
 		return;
@@ -532,7 +542,7 @@ void apo_say_to(struct apo_model *model, struct apo_client *client, const struct
 	struct apo_text *text;
 	struct apo_say copy = *say;
 
-	if (client->is_gone)
+	if (client->is_gone || apo_is_remote(model, client))
 		return;
 	if (client == model->turn.client) {
 		answer(model, say);

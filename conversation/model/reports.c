@@ -10,6 +10,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/words.h"
 
@@ -150,7 +151,8 @@ static void report(struct apo_model *model, struct apo_client *client, const cha
 		fail(model, client, "INVALID_TARGET", "There is no such user, and it is no msgid");
 		return;
 	}
-	if (!apo_throttle_is_open(model, client, APO_THROTTLE_REPORTS)) {
+	if (!apo_shared_is_applying(model) &&
+	    !apo_throttle_is_open(model, client, APO_THROTTLE_REPORTS)) {
 		fail(model, client, "TOO_MANY_REPORTS",
 		     "Too many reports from your address; try again later");
 		return;
@@ -167,7 +169,8 @@ static void report(struct apo_model *model, struct apo_client *client, const cha
 		     "There are too many reports; try again later");
 		return;
 	}
-	apo_throttle_count(model, client, APO_THROTTLE_REPORTS);
+	if (!apo_is_remote(model, client))
+		apo_throttle_count(model, client, APO_THROTTLE_REPORTS);
 	apo_standard_reply(model, client, "NOTE", "REPORT", "RECEIVED",
 			   "The operators of the server have your report: #%" PRId64, number);
 }

@@ -113,6 +113,15 @@ void apo_notices_change(struct apo_model *model, struct apo_client *client, cons
 	apo_reply(model, client, RPL_SNOMASK, text);
 }
 
+void apo_notices_on_welcome(struct apo_model *model, const struct apo_client *client)
+{
+	char source[APO_SOURCE_BYTES_MAX + 1];
+
+	apo_client_source(client, source);
+	apo_server_notice(model, APO_NOTICE_CONNECTIONS, "connect: %s address=%s account=%s",
+			  source, client->address, client->account ? client->account : "*");
+}
+
 void apo_notices_on_gone(struct apo_model *model, const struct apo_client *client,
 			 const char *reason)
 {

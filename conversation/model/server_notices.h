@@ -36,6 +36,8 @@ void apo_notices_change(struct apo_model *model, struct apo_client *client, cons
 /* Writes "+" and the letters. */
 void apo_notices_write(char to[APO_NOTICES_SIZE], uint32_t kinds);
 
+/* The client is registered from now on. */
+void apo_notices_on_welcome(struct apo_model *model, const struct apo_client *client);
 /* The connection has gone; the reason of a flood is recognized. */
 void apo_notices_on_gone(struct apo_model *model, const struct apo_client *client,
 			 const char *reason);

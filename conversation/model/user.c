@@ -9,6 +9,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 #include "conversation/model/server_notices.h"
 #include "conversation/model/channel_queries.h"
 
@@ -53,7 +54,7 @@ void apo_on_setname(struct apo_model *model, struct apo_client *client,
 			 "The name is empty or too long");
 		return;
 	}
-	if (apo_ban_of_real(model, real)) {
+	if (!apo_shared_is_applying(model) && apo_ban_of_real(model, real)) {
 		apo_fail(model, client, "SETNAME", "CANNOT_CHANGE_REALNAME",
 			 "That name is banned from this server");
 		return;
@@ -124,7 +125,8 @@ static bool change_own(struct apo_model *model, struct apo_client *client, char 
 		client->is_operator = false;
 		apo_notices_set(model, client, 0);
 		model->figures.operators--;
-		model->calls->set_operator(model->of, client->peer, false);
+		if (!apo_is_remote(model, client))
+			model->calls->set_operator(model->of, client->peer, false);
 		return true;
 	}
 	return false;

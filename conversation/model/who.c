@@ -8,6 +8,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 #include "conversation/model/channel_queries.h"
 
 #define TOKEN_BYTES_MAX 3
@@ -199,6 +200,14 @@ static bool tell_if_meant(struct who *who, const struct apo_client *other)
 	       tell(who, other, "*", 0);
 }
 
+/* The next worker; after the last one the number that stands for other nodes (shared.h). */
+static unsigned after(const struct apo_model *model, unsigned worker)
+{
+	if (worker == APO_REMOTE_WORKER)
+		return APO_WORKERS_MAX;
+	return worker + 1 < model->workers ? worker + 1 : APO_REMOTE_WORKER;
+}
+
 /* Visits all clients by their slots. A slot changes only when a client connects or leaves. */
 static bool tell_fitting(struct apo_model *model, struct apo_client *client,
 			 struct apo_answer *answer)
@@ -206,7 +215,7 @@ static bool tell_fitting(struct apo_model *model, struct apo_client *client,
 	struct who *who = (struct who *)answer;
 	const struct apo_slots *slots;
 
-	for (; who->worker < model->workers; who->worker++, who->slot = 0) {
+	for (; who->worker < APO_WORKERS_MAX; who->worker = after(model, who->worker), who->slot = 0) {
 		slots = &model->slots[who->worker];
 		while (who->slot < slots->count && who->left > 0 && !answer->is_cut) {
 			who->left -= tell_if_meant(who, slots->clients[who->slot++]);

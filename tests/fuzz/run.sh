@@ -31,7 +31,7 @@ library=$out/libfuzzed.a
 sources=()
 for source in core/base/*.c core/proto/*/*.c core/api/*.c core/engine/*/*.c tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
-	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c \
+	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c conversation/cluster/*.c \
 	conversation/model/*.c conversation/server/*.c conversation/store/*.c conversation/web/*.c \
 	"$out/made/web_files.c"; do
 	case $source in
@@ -57,7 +57,7 @@ fuzz() {
 	local name=$1 target=$out/fuzz_$1 sources=("tests/fuzz/fuzz_$1.c") corpus=(tests/fuzz/corpus/"$1")
 	[ ! -e "tests/fuzz/$name.c" ] || sources+=("tests/fuzz/$name.c")
 	clang "${flags[@]}" -fsanitize=fuzzer "${sources[@]}" "$library" -lcrypto -llmdb \
-		-Wl,--as-needed -linih -lsodium -lsqlite3 -lssl -lwslay -o "$target" || return
+		-Wl,--as-needed -linih -lsodium -lsqlite3 -lssl -lwslay -lnats -o "$target" || return
 	mkdir -p "$out/corpus/$name" "$out/crash"
 	[ -d "${corpus[0]}" ] || corpus=()
 	if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -verbosity=0 \

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * replica - keeps one node of a cluster equal to the others: it appends the node's events to the
+ * shared log, and applies all events of the log in its order.
+ *
+ * Model    Entries of the log, results of publications and snapshots come in; publications, events
+ *          to apply and snapshots for joining nodes go out. No I/O, clock, thread or randomness, so
+ *          the tests run many nodes over a mock log in virtual time. docs/decisions/cluster.md has
+ *          the protocol and what each failure does.
+ * Limits   APO_REPLICA_QUEUE_BYTES_MAX of events that wait for publication: submit refuses more,
+ *          vital ones at twice that.
+ *          APO_REPLICA_BUFFER_BYTES_MAX of entries that wait for the snapshot: at more, the node
+ *          joins anew. APO_NODES_MAX nodes: a further JOIN is ignored.
+ * Threads  none: one owner at a time makes all calls and implements all of apo_replica_calls.
+ */
+#ifndef APO_CLUSTER_REPLICA_H
+#define APO_CLUSTER_REPLICA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/time.h"
+#include "conversation/cluster/entry.h"
+
+#define APO_NODES_MAX 16
+#define APO_REPLICA_ENTRY_BYTES_MAX (256u << 10)
+#define APO_REPLICA_QUEUE_BYTES_MAX (16u << 20)
+#define APO_REPLICA_BUFFER_BYTES_MAX (64u << 20)
+
+#define APO_BEAT_NS RUDP_NS_PER_S            /* the longest time between two entries of a node */
+#define APO_REPEAT_NS (RUDP_NS_PER_S)        /* then a publication without result is repeated */
+#define APO_CUT_OFF_NS (3 * RUDP_NS_PER_S)   /* an entry that is not in the log then: cut off */
+#define APO_GENESIS_NS (4 * RUDP_NS_PER_S)   /* of silence in the log */
+#define APO_SNAPSHOT_NS (10 * RUDP_NS_PER_S) /* then a node without a snapshot joins anew */
+
+struct apo_replica;
+
+/*
+ * Called during an event; they return at once. None calls the replica, except that apply may
+ * submit events.
+ */
+struct apo_replica_calls {
+	/* Append the entry to the log; answered by apo_replica_on_published. number: of the entry in
+	 * this process; a repetition has the same one. expect_seq: only if it is the last sequence of
+	 * the log; 0: in any case. The bytes are valid during the call. */
+	void (*publish)(void *of, const void *bytes, size_t len, uint64_t number,
+			uint64_t expect_seq);
+	/* Send the snapshot to the node that has joined at join_seq. */
+	void (*send_snapshot)(void *of, const char *name, uint64_t join_seq, const void *bytes,
+			      size_t len);
+	/* An event of a node (its join_seq) that all nodes apply, in this order. */
+	void (*apply)(void *of, uint64_t node, bool is_own, const void *event, size_t len);
+	/* The time of the log, before what an entry does. It never goes backwards. */
+	void (*time)(void *of, int64_t wall_ms);
+	/* The node has gone with all of its clients. */
+	void (*node_gone)(void *of, uint64_t node, const char *name);
+	/* Writes the shared state; the caller frees *bytes. Returns false if that failed. */
+	bool (*save)(void *of, uint8_t **bytes, size_t *len);
+	/* Replaces the empty state. Returns false if it does not fit this node: it stays empty. */
+	bool (*load)(void *of, const void *bytes, size_t len);
+	/* This node is part of the cluster now; node: its own join_seq. run: of msgids. */
+	void (*live)(void *of, uint64_t node, uint64_t run);
+	/* This node is no part of the cluster any more: its state becomes empty. */
+	void (*reset)(void *of, const char *reason);
+	/* Own entries no longer come back from the log, or do again. */
+	void (*cut_off)(void *of, bool is_cut_off);
+};
+
+struct apo_replica_start {
+	const struct apo_replica_calls *calls;
+	void *of;
+	const char *name;
+	uint64_t random; /* incarnations and runs derive from it */
+	int64_t node_timeout_ns;
+	int64_t now_at_ns;
+	int64_t wall_ms;
+};
+
+/* NULL if memory is short. It joins when apo_replica_on_bus says that there is a bus. */
+struct apo_replica *apo_replica_new(const struct apo_replica_start *start);
+void apo_replica_free(struct apo_replica *replica);
+
+/* The clocks; call it before each event. */
+void apo_replica_set_time(struct apo_replica *replica, int64_t now_at_ns, int64_t wall_ms);
+
+/* The bus can be used, and entries that are appended from now on will be delivered. */
+void apo_replica_on_bus(struct apo_replica *replica);
+/* An entry of the log. Sequences have no gaps; an entry may be delivered again. */
+void apo_replica_on_entry(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len);
+/* The publication with this number: its sequence; 0: it failed, or it is unknown whether it did. */
+void apo_replica_on_published(struct apo_replica *replica, uint64_t number, uint64_t seq);
+/* The snapshot for the JOIN with this sequence. */
+void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t join_seq, const void *bytes,
+			     size_t len);
+
+/* Appends an event to the log, sooner or later. is_vital: if that fails, the node joins anew. Returns
+ * 0, -EAGAIN (not live), -ENOBUFS or -ENOMEM. */
+int apo_replica_submit(struct apo_replica *replica, const void *event, size_t len, bool is_vital);
+/* Tells the others that this node ends, after the events that wait, as its last publication. */
+void apo_replica_leave(struct apo_replica *replica);
+
+int64_t apo_replica_next_at_ns(const struct apo_replica *replica);
+void apo_replica_on_time(struct apo_replica *replica);
+
+#endif

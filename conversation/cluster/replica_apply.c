@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* What each entry of the log does, on all live nodes alike; and snapshots of the result. */
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "conversation/cluster/replica_private.h"
+
+#define NODE_BYTES_MAX (1 + APO_NODE_NAME_BYTES_MAX + 4 * 8)
+#define SNAPSHOT_HEAD_BYTES_MAX (8 + 8 + 8 + 1 + APO_NODES_MAX * NODE_BYTES_MAX)
+
+/* ---- nodes ---- */
+
+struct apo_node *apo_replica_node_by_id(struct apo_replica *replica, uint64_t id)
+{
+	struct apo_node *node;
+
+	for (node = replica->nodes; id && node < replica->nodes + APO_NODES_MAX; node++)
+		if (node->id == id)
+			return node;
+	return NULL;
+}
+
+static struct apo_node *node_named(struct apo_replica *replica, const char *name)
+{
+	struct apo_node *node;
+
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++)
+		if (node->id && strcmp(node->name, name) == 0)
+			return node;
+	return NULL;
+}
+
+struct apo_node *apo_replica_node_add(struct apo_replica *replica, uint64_t id,
+				      const struct apo_entry_head *head)
+{
+	struct apo_node *node;
+
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++) {
+		if (node->id)
+			continue;
+		*node = (struct apo_node){.id = id,
+					  .incarnation = head->incarnation,
+					  .last_number = head->number,
+					  .last_seq = id,
+					  .heard_at_ns = replica->now_at_ns};
+		strcpy(node->name, head->name);
+		return node;
+	}
+	return NULL;
+}
+
+/* The node is forgotten first: node_gone must not find it any more. */
+static void remove_node(struct apo_replica *replica, struct apo_node *node)
+{
+	struct apo_node gone = *node;
+
+	node->id = 0;
+	replica->calls->node_gone(replica->of, gone.id, gone.name);
+}
+
+/* The oldest node that seems to be alive, apart from the one that joins. If two nodes differ about
+ * that, the second snapshot is ignored; if none sends one, the node joins anew. */
+static bool is_giver(const struct apo_replica *replica, uint64_t join_seq)
+{
+	const struct apo_node *node;
+
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++)
+		if (node->id && node->id != join_seq && node->id < replica->self &&
+		    replica->now_at_ns - node->heard_at_ns < APO_CUT_OFF_NS)
+			return false;
+	return true;
+}
+
+/* ---- digests ---- */
+
+uint64_t apo_replica_digest(const struct apo_replica *replica)
+{
+	return replica->digests[replica->applied_seq % APO_REPLICA_DIGESTS];
+}
+
+static void add_digest(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len)
+{
+	uint64_t digest = XXH3_64bits_withSeed(bytes, len, apo_replica_digest(replica));
+
+	replica->applied_seq = seq;
+	replica->digests[seq % APO_REPLICA_DIGESTS] = digest;
+	if (seq - replica->first_digest_seq >= APO_REPLICA_DIGESTS)
+		replica->first_digest_seq = seq - APO_REPLICA_DIGESTS + 1;
+}
+
+/* Has the author applied another log than this node? Then the log has lost entries that were
+ * delivered to one of them. */
+static bool is_other_log(const struct apo_replica *replica, const struct apo_entry_head *head)
+{
+	return head->about >= replica->first_digest_seq && head->about < replica->applied_seq &&
+	       replica->digests[head->about % APO_REPLICA_DIGESTS] != head->seen;
+}
+
+/* ---- entries ---- */
+
+static void on_join(struct apo_replica *replica, uint64_t seq, const struct apo_entry_head *head)
+{
+	struct apo_node *before = node_named(replica, head->name);
+
+	if (before && before->incarnation == head->incarnation)
+		return; /* a repetition */
+	if (before && before->id == replica->self) {
+		apo_replica_rejoin(replica, "another process has this node's name");
+		return;
+	}
+	if (before)
+		remove_node(replica, before);
+	if (apo_replica_node_add(replica, seq, head) && is_giver(replica, seq))
+		apo_replica_send_snapshot(replica, head->name, seq);
+}
+
+static void on_events(struct apo_replica *replica, uint64_t node, struct rudp_reader *records)
+{
+	bool is_own = node == replica->self;
+	const uint8_t *event;
+	size_t len;
+
+	while (replica->state == APO_REPLICA_LIVE &&
+	       (event = apo_entry_next_record(records, &len)))
+		replica->calls->apply(replica->of, node, is_own, event, len);
+}
+
+static void on_gone(struct apo_replica *replica, const struct apo_node *author,
+		    const struct apo_entry_head *head)
+{
+	struct apo_node *node = apo_replica_node_by_id(replica, head->about);
+
+	if (!node || (node != author && node->last_seq != head->seen))
+		return; /* it has gone already, or is alive */
+	if (node->id == replica->self)
+		apo_replica_rejoin(replica, "this node was silent for too long");
+	else
+		remove_node(replica, node);
+}
+
+static void on_member(struct apo_replica *replica, struct apo_node *node, uint64_t seq,
+		      const struct apo_entry_head *head, struct rudp_reader *rest)
+{
+	if (head->number != node->last_number + 1)
+		return; /* a repetition */
+	node->last_number = head->number;
+	node->last_seq = seq;
+	node->heard_at_ns = replica->now_at_ns;
+	if (node->id == replica->self)
+		apo_replica_landed(replica);
+	if (head->kind == APO_ENTRY_GONE)
+		on_gone(replica, node, head);
+	else if (is_other_log(replica, head))
+		apo_replica_rejoin(replica, "the log has lost entries");
+	else
+		on_events(replica, node->id, rest);
+}
+
+void apo_replica_apply(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len)
+{
+	struct rudp_reader reader = rudp_reader(bytes, len);
+	struct apo_entry_head head;
+	struct apo_node *node;
+
+	add_digest(replica, seq, bytes, len);
+	if (!apo_entry_read(&reader, &head))
+		return;
+	if (head.wall_ms > replica->shared_wall_ms)
+		replica->shared_wall_ms = head.wall_ms;
+	replica->calls->time(replica->of, replica->shared_wall_ms);
+	if (head.kind == APO_ENTRY_JOIN) {
+		on_join(replica, seq, &head);
+		return;
+	}
+	if (head.kind == APO_ENTRY_GENESIS) {
+		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
+		return;
+	}
+	node = node_named(replica, head.name);
+	if (node && node->incarnation == head.incarnation)
+		on_member(replica, node, seq, &head, &reader);
+}
+
+/* ---- snapshots ---- */
+
+static void write_nodes(const struct apo_replica *replica, struct rudp_writer *writer)
+{
+	const struct apo_node *node;
+	uint8_t count = 0;
+
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++)
+		count = (uint8_t)(count + (node->id != 0));
+	rudp_write_u8(writer, count);
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++) {
+		if (!node->id)
+			continue;
+		rudp_write_u8(writer, (uint8_t)strlen(node->name));
+		rudp_write_bytes(writer, node->name, strlen(node->name));
+		rudp_write_u64(writer, node->id);
+		rudp_write_u64(writer, node->incarnation);
+		rudp_write_u64(writer, node->last_number);
+		rudp_write_u64(writer, node->last_seq);
+	}
+}
+
+void apo_replica_send_snapshot(struct apo_replica *replica, const char *name, uint64_t join_seq)
+{
+	uint8_t *state = NULL, *whole;
+	struct rudp_writer writer;
+	size_t state_len = 0;
+
+	if (!replica->calls->save(replica->of, &state, &state_len))
+		return; /* the node joins anew */
+	whole = malloc(SNAPSHOT_HEAD_BYTES_MAX + state_len);
+	if (whole) {
+		writer = rudp_writer(whole, SNAPSHOT_HEAD_BYTES_MAX + state_len);
+		rudp_write_u64(&writer, replica->run);
+		rudp_write_u64(&writer, (uint64_t)replica->shared_wall_ms);
+		rudp_write_u64(&writer, apo_replica_digest(replica));
+		write_nodes(replica, &writer);
+		rudp_write_bytes(&writer, state, state_len);
+		replica->calls->send_snapshot(replica->of, name, join_seq, whole,
+					      rudp_writer_len(&writer));
+	}
+	free(whole);
+	free(state);
+}
+
+static bool read_node(struct apo_replica *replica, struct rudp_reader *reader)
+{
+	struct apo_entry_head head = {.kind = APO_ENTRY_JOIN};
+	size_t len = rudp_read_u8(reader);
+	const uint8_t *name = rudp_read_bytes(reader, len);
+	struct apo_node *node;
+	uint64_t id;
+
+	if (!name || len > APO_NODE_NAME_BYTES_MAX)
+		return false;
+	memcpy(head.name, name, len);
+	id = rudp_read_u64(reader);
+	head.incarnation = rudp_read_u64(reader);
+	head.number = rudp_read_u64(reader);
+	if (!apo_node_name_is_valid(head.name) || id == 0)
+		return false;
+	node = apo_replica_node_add(replica, id, &head);
+	if (node)
+		node->last_seq = rudp_read_u64(reader);
+	return node && reader->ok;
+}
+
+bool apo_replica_read_snapshot(struct apo_replica *replica, const void *bytes, size_t len,
+			       uint64_t *digest)
+{
+	struct rudp_reader reader = rudp_reader(bytes, len);
+	unsigned count;
+
+	replica->run = rudp_read_u64(&reader);
+	replica->shared_wall_ms = (int64_t)rudp_read_u64(&reader);
+	*digest = rudp_read_u64(&reader);
+	for (count = rudp_read_u8(&reader); count > 0; count--)
+		if (!read_node(replica, &reader))
+			return false;
+	return reader.ok && apo_replica_node_by_id(replica, replica->self) &&
+	       replica->calls->load(replica->of, reader.next, rudp_reader_left(&reader));
+}

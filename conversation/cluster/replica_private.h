@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* replica_private - the structures that the files of the replica share. */
+#ifndef APO_CLUSTER_REPLICA_PRIVATE_H
+#define APO_CLUSTER_REPLICA_PRIVATE_H
+
+#include "base/list.h"
+#include "conversation/cluster/replica.h"
+
+enum apo_replica_state {
+	APO_REPLICA_OFF,     /* there is no bus yet */
+	APO_REPLICA_JOINING, /* its JOIN is not in the log yet */
+	APO_REPLICA_WAITING, /* for the snapshot, or for silence */
+	APO_REPLICA_LIVE
+};
+
+struct apo_node {
+	uint64_t id; /* the sequence of its JOIN; 0: the entry is free */
+	uint64_t incarnation;
+	uint64_t last_number, last_seq; /* of its last entry */
+	int64_t heard_at_ns;
+	char name[APO_NODE_NAME_BYTES_MAX + 1];
+};
+
+/* An entry that waits for the snapshot. */
+struct apo_waiting_entry {
+	struct rudp_list link;
+	uint64_t seq;
+	size_t len;
+	uint8_t bytes[];
+};
+
+/* Events that wait for publication, as records of one entry or of several ones. */
+struct apo_queue {
+	uint8_t *bytes;
+	size_t len, capacity;
+};
+
+#define APO_REPLICA_DIGESTS 1024 /* a power of two */
+
+struct apo_replica {
+	const struct apo_replica_calls *calls;
+	void *of;
+	char name[APO_NODE_NAME_BYTES_MAX + 1];
+	enum apo_replica_state state;
+	uint64_t random, incarnation, number;
+	int64_t node_timeout_ns, now_at_ns, wall_ms;
+
+	/* The shared state of the cluster itself. */
+	struct apo_node nodes[APO_NODES_MAX];
+	uint64_t run;
+	int64_t shared_wall_ms; /* of the last entry; it never goes backwards */
+	/* Of the log up to the last applied sequences, each at its sequence modulo the size; before
+	 * first_digest_seq there is none. Nodes with equal digests have applied the same. */
+	uint64_t digests[APO_REPLICA_DIGESTS];
+	uint64_t first_digest_seq;
+
+	uint64_t self;        /* own JOIN; 0: not in the log yet */
+	uint64_t seen_seq;    /* the last sequence delivered */
+	uint64_t applied_seq; /* LIVE: the last one applied */
+	int64_t since_at_ns;  /* JOINING, WAITING: since when */
+	int64_t quiet_at_ns;  /* WAITING: the last sign of a live node */
+	struct rudp_list waiting;
+	size_t waiting_bytes;
+
+	/* A snapshot that has come before the own JOIN. */
+	uint8_t *early;
+	size_t early_len;
+	uint64_t early_seq;
+
+	/* The publication in progress. */
+	uint8_t *flight;
+	size_t flight_len;
+	uint64_t flight_expect, flight_after;
+	int64_t flight_at_ns, repeat_at_ns;
+	uint64_t publication; /* its number in this process */
+	bool is_in_flight;
+
+	struct apo_queue queue;
+	int64_t beat_at_ns; /* when the next entry is due, even without events */
+	bool is_cut_off;
+	bool must_rejoin; /* a vital event is lost */
+};
+
+/* Leaves the cluster and joins anew. reason: a static sentence for the log. */
+void apo_replica_rejoin(struct apo_replica *replica, const char *reason);
+/* Applies the entry with the next sequence. */
+void apo_replica_apply(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len);
+struct apo_node *apo_replica_node_by_id(struct apo_replica *replica, uint64_t id);
+struct apo_node *apo_replica_node_add(struct apo_replica *replica, uint64_t id,
+				      const struct apo_entry_head *head);
+/* The own entry in flight has come back. */
+void apo_replica_landed(struct apo_replica *replica);
+/* Becomes live at the sequence, which has been applied, with the digest of the log up to there. */
+void apo_replica_enter_live(struct apo_replica *replica, uint64_t seq, uint64_t digest);
+/* The digest of the log up to the last applied sequence. */
+uint64_t apo_replica_digest(const struct apo_replica *replica);
+void apo_replica_send_snapshot(struct apo_replica *replica, const char *name, uint64_t join_seq);
+/* Reads the nodes and the state of a snapshot, and the digest. Returns false if it does not fit. */
+bool apo_replica_read_snapshot(struct apo_replica *replica, const void *bytes, size_t len,
+			       uint64_t *digest);
+
+#endif

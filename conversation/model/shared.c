@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/* What a copy proposes to the others. */
+#include "conversation/model/shared_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conversation/irc/utf8.h"
+#include "conversation/model/answers.h"
+#include "conversation/model/audit.h"
+#include "conversation/model/bans.h"
+#include "conversation/model/caps.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/monitor.h"
+#include "conversation/model/replies.h"
+#include "conversation/model/throttle.h"
+#include "conversation/model/tickets.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* Raised whenever the same events would lead to another state than before. */
+#define RULES_VERSION 1
+
+/* ---- copies of the same model ---- */
+
+static uint64_t add_text(uint64_t digest, const char *text)
+{
+	return XXH3_64bits_withSeed(text, strlen(text), digest);
+}
+
+uint64_t apo_model_shared_fingerprint(const struct apo_model_config *config)
+{
+	const unsigned limits[] = {RULES_VERSION,
+				   APO_CAP_COUNT,
+				   config->nick_len_max,
+				   config->user_len_max,
+				   config->real_len_max,
+				   config->channel_len_max,
+				   config->topic_len_max,
+				   config->away_len_max,
+				   config->kick_len_max,
+				   config->key_len_max,
+				   config->channels_max,
+				   config->channels_per_client_max,
+				   config->list_entries_max,
+				   config->invites_max,
+				   config->targets_max,
+				   config->modes_max,
+				   config->network_bans_max,
+				   config->whowas_max,
+				   config->audit_max,
+				   config->reports_max};
+	uint64_t digest = XXH3_64bits(limits, sizeof limits);
+
+	digest = XXH3_64bits_withSeed(&config->audit_age_ns, sizeof config->audit_age_ns, digest);
+	return add_text(add_text(digest, config->server_name), config->network);
+}
+
+/* ---- the clients of the cluster ---- */
+
+struct apo_shared_client *apo_shared_find(const struct apo_model *model, uint64_t node,
+					  uint64_t number)
+{
+	struct apo_shared_key key = {node, number};
+	struct apo_shared_client *entry;
+
+	HASH_FIND(by_key, model->shared->by_key, &key, sizeof key, entry);
+	return entry;
+}
+
+bool apo_shared_add(struct apo_model *model, struct apo_shared_key key, struct apo_client *client)
+{
+	struct apo_shared_client *entry = calloc(1, sizeof *entry);
+	bool rudp_table_add_failed = false;
+
+	if (!entry)
+		return false;
+	entry->key = key;
+	entry->client = client;
+	HASH_ADD(by_key, model->shared->by_key, key, sizeof entry->key, entry);
+	if (rudp_table_add_failed) {
+		free(entry);
+		return false;
+	}
+	HASH_ADD(by_client, model->shared->by_client, client, sizeof entry->client, entry);
+	if (rudp_table_add_failed) {
+		HASH_DELETE(by_key, model->shared->by_key, entry);
+		free(entry);
+		return false;
+	}
+	return true;
+}
+
+void apo_shared_forget(struct apo_model *model, const struct apo_client *client)
+{
+	struct apo_shared_client *entry;
+
+	if (!model->shared)
+		return;
+	model->shared->remote_count -= apo_is_remote(model, client);
+	HASH_FIND(by_client, model->shared->by_client, &client, sizeof client, entry);
+	if (!entry)
+		return;
+	HASH_DELETE(by_key, model->shared->by_key, entry);
+	HASH_DELETE(by_client, model->shared->by_client, entry);
+	free(entry);
+}
+
+void apo_shared_free(struct apo_model *model)
+{
+	struct apo_shared_client *entry, *next;
+
+	if (!model->shared)
+		return;
+	HASH_ITER(by_key, model->shared->by_key, entry, next)
+	{
+		HASH_DELETE(by_key, model->shared->by_key, entry);
+		HASH_DELETE(by_client, model->shared->by_client, entry);
+		free(entry);
+	}
+	free(model->shared);
+	model->shared = NULL;
+}
+
+uint64_t apo_shared_number(const struct apo_client *client)
+{
+	return (uint64_t)client->peer.worker << 56 | (uint64_t)client->peer.slot << 32 |
+	       client->peer.generation;
+}
+
+struct apo_client *apo_shared_own_client(const struct apo_model *model, uint64_t number)
+{
+	struct apo_peer peer = {.worker = (uint8_t)(number >> 56),
+				.slot = number >> 32 & 0xffffff,
+				.generation = (uint32_t)number};
+
+	return peer.worker < model->workers ? apo_client_at(model, peer) : NULL;
+}
+
+/* Half of the places at least are free, so the search is short. */
+struct apo_peer apo_shared_remote_peer(struct apo_model *model)
+{
+	struct apo_shared *shared = model->shared;
+	const struct apo_slots *slots = &model->slots[APO_REMOTE_WORKER];
+	uint32_t slot = slots->count;
+
+	if (2 * shared->remote_count < slots->count)
+		for (slot = shared->remote_hint; slots->clients[slot];
+		     slot = (slot + 1) % slots->count)
+			;
+	shared->remote_hint = slot;
+	return (struct apo_peer){.worker = APO_REMOTE_WORKER, .slot = slot & 0xffffff};
+}
+
+/* ---- proposals ---- */
+
+static bool is_always_shared(const char *command)
+{
+	static const char *const names[] = {
+		"AWAY",	  "BATCH", "CHGHOST", "DLINE",	 "JOIN",    "KICK",    "KILL",
+		"KLINE",  "NICK",  "NOTICE",  "PART",	 "PRIVMSG", "TAGMSG",  "UNDLINE",
+		"UNKLINE", "UNXLINE", "WALLOPS", "XLINE"};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcasecmp(command, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* With fewer parameters most of these only ask. */
+static bool is_change(struct apo_model *model, const struct apo_client *client,
+		      const struct apo_message *message)
+{
+	const char *command = message->command;
+
+	if (strcasecmp(command, "CAP") == 0)
+		return strcasecmp(message->params[0], "REQ") == 0;
+	/* A banned name is refused here: bans end at each node by its own clock. */
+	if (strcasecmp(command, "SETNAME") == 0)
+		return !apo_ban_of_real(model, message->params[0]);
+	if (strcasecmp(command, "REPORTS") == 0)
+		return strcasecmp(message->params[0], "CLOSE") == 0;
+	/* Each node limits the reports of its own clients. */
+	if (strcasecmp(command, "REPORT") == 0)
+		return apo_throttle_is_open(model, client, APO_THROTTLE_REPORTS);
+	return message->param_count >= 2 &&
+	       (strcasecmp(command, "MODE") == 0 || strcasecmp(command, "TOPIC") == 0 ||
+		strcasecmp(command, "INVITE") == 0);
+}
+
+bool apo_shared_wants(struct apo_model *model, const struct apo_client *client,
+		      const struct apo_message *message)
+{
+	return model->shared && !model->shared->is_applying && client->is_registered &&
+	       (apo_message_tag(message, "batch") || is_always_shared(message->command) ||
+		is_change(model, client, message));
+}
+
+void apo_shared_event(struct apo_serializer *serializer, enum apo_shared_kind kind,
+		      uint64_t number)
+{
+	uint8_t byte = (uint8_t)kind;
+
+	apo_serializer_u8(serializer, &byte);
+	apo_serializer_u64(serializer, &number);
+}
+
+static bool propose(struct apo_model *model, struct apo_serializer *serializer, bool is_vital)
+{
+	bool is_accepted = serializer->ok && model->shared->self &&
+			   (is_vital || !model->shared->is_cut_off) &&
+			   model->calls->propose(model->of, serializer->bytes, serializer->len,
+						 is_vital);
+
+	apo_serializer_fini(serializer);
+	return is_accepted;
+}
+
+static void refuse(struct apo_model *model, struct apo_client *client, const char *command)
+{
+	apo_standard_reply(model, client, "FAIL", command, "TEMPORARILY_UNAVAILABLE",
+			   "This server is cut off from its network; try again later");
+}
+
+void apo_shared_propose_line(struct apo_model *model, struct apo_client *client,
+			     const char *command, const char *line, size_t len)
+{
+	struct apo_serializer serializer;
+	uint32_t count = (uint32_t)len;
+
+	apo_serializer_to(&serializer);
+	apo_shared_event(&serializer, APO_SHARED_LINE, apo_shared_number(client));
+	apo_serializer_u32(&serializer, &count);
+	apo_serializer_bytes(&serializer, (void *)line, len);
+	if (propose(model, &serializer, false)) {
+		client->is_proposing = true;
+		apo_turn_defer(model);
+	} else {
+		refuse(model, client, command);
+	}
+}
+
+void apo_shared_propose_client(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_serializer serializer;
+
+	apo_serializer_to(&serializer);
+	apo_shared_event(&serializer, APO_SHARED_CLIENT, apo_shared_number(client));
+	apo_serializer_string(&serializer, client->registration->wanted,
+			      sizeof client->registration->wanted);
+	apo_shared_describe(&serializer, client);
+	if (propose(model, &serializer, false))
+		client->is_proposing = true;
+	else
+		apo_client_end(model, client,
+			       "This server is cut off from its network; try another one");
+}
+
+bool apo_shared_propose_operator(struct apo_model *model, struct apo_client *client,
+				 const char *name)
+{
+	char label[APO_LABEL_BYTES_MAX + 1], copy[APO_NICK_BYTES_MAX + 2];
+	struct apo_serializer serializer;
+
+	if (!model->shared || model->shared->is_applying)
+		return false;
+	snprintf(label, sizeof label, "%s", model->turn.is_labeled ? model->turn.label : "");
+	snprintf(copy, sizeof copy, "%s", name);
+	apo_serializer_to(&serializer);
+	apo_shared_event(&serializer, APO_SHARED_OPERATOR, apo_shared_number(client));
+	apo_serializer_string(&serializer, copy, sizeof copy);
+	apo_serializer_string(&serializer, label, sizeof label);
+	if (propose(model, &serializer, false)) {
+		client->is_proposing = true;
+		apo_turn_defer(model);
+	} else {
+		refuse(model, client, "OPER");
+	}
+	return true;
+}
+
+bool apo_shared_propose_note(struct apo_model *model, const char *action, const char *text)
+{
+	char copy[APO_AUDIT_ACTION_BYTES_MAX + 1], whole[APO_AUDIT_TEXT_BYTES_MAX + 1];
+	struct apo_serializer serializer;
+
+	if (!model->shared || model->shared->is_applying)
+		return false;
+	snprintf(copy, sizeof copy, "%s", action);
+	snprintf(whole, sizeof whole, "%.*s",
+		 (int)apo_utf8_cut(text, strlen(text), APO_AUDIT_TEXT_BYTES_MAX), text);
+	apo_serializer_to(&serializer);
+	apo_shared_event(&serializer, APO_SHARED_NOTE, 0);
+	apo_serializer_string(&serializer, copy, sizeof copy);
+	apo_serializer_string(&serializer, whole, sizeof whole);
+	/* If it is refused, the log of this node has it at least. */
+	(void)propose(model, &serializer, false);
+	return true;
+}
+
+/* ---- the end of an own client ---- */
+
+static void move_memberships(struct apo_client *client)
+{
+	struct apo_membership *membership;
+	struct rudp_list *link;
+
+	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
+		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+		apo_membership_slot(membership)->peer = client->peer;
+	}
+}
+
+/* Its connection is closed, or will be; to the cluster it exists until all copies remove it.
+ * Returns false if memory is short. */
+static bool make_remote(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_peer before = client->peer;
+
+	client->peer = apo_shared_remote_peer(model);
+	if (apo_client_place(model, client) < 0) {
+		client->peer = before;
+		return false;
+	}
+	model->slots[before.worker].clients[before.slot] = NULL;
+	model->shared->remote_count++;
+	move_memberships(client);
+	rudp_timer_cancel(&model->wheel, &client->timer);
+	apo_monitor_clear(model, client);
+	apo_ticket_drop(model, client);
+	apo_answers_drop(model, client);
+	client->is_gone = client->is_proposing = false;
+	free(client->end_reason);
+	client->end_reason = NULL;
+	return true;
+}
+
+bool apo_shared_propose_end(struct apo_model *model, struct apo_client *client, const char *reason)
+{
+	struct apo_shared *shared = model->shared;
+	struct apo_serializer serializer;
+	char text[APO_BODY_BYTES_MAX];
+
+	if (!shared || !shared->self || apo_is_remote(model, client) ||
+	    !(client->is_registered || client->is_proposing))
+		return false;
+	/* All copies remove it; but one whose registration is on its way they do not know yet. */
+	if (shared->is_applying && client->is_registered)
+		return false;
+	snprintf(text, sizeof text, "%s", reason);
+	apo_serializer_to(&serializer);
+	apo_shared_event(&serializer, APO_SHARED_END, apo_shared_number(client));
+	apo_serializer_string(&serializer, text, sizeof text);
+	/* If it is refused, the owner leaves the cluster, and all clients end. */
+	(void)propose(model, &serializer, true);
+	return client->is_registered && make_remote(model, client);
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/* What each event does, in all copies alike. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/model/audit.h"
+#include "conversation/model/bans.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/monitor.h"
+#include "conversation/model/operator.h"
+#include "conversation/model/registration.h"
+#include "conversation/model/replies.h"
+#include "conversation/model/server_notices.h"
+#include "conversation/model/shared_private.h"
+#include "conversation/model/whowas.h"
+
+#define TEXT_BYTES_MAX 512
+
+/* ---- clients ---- */
+
+static void describe_flags(struct apo_serializer *serializer, struct apo_client *client)
+{
+	uint8_t flags = 0;
+
+	flags |= (uint8_t)(client->is_secure << 0);
+	flags |= (uint8_t)(client->is_operator << 1);
+	flags |= (uint8_t)(client->is_invisible << 2);
+	flags |= (uint8_t)(client->hears_wallops << 3);
+	flags |= (uint8_t)(client->is_bot << 4);
+	apo_serializer_u8(serializer, &flags);
+	client->is_secure = flags >> 0 & 1;
+	client->is_operator = flags >> 1 & 1;
+	client->is_invisible = flags >> 2 & 1;
+	client->hears_wallops = flags >> 3 & 1;
+	client->is_bot = flags >> 4 & 1;
+}
+
+void apo_shared_describe(struct apo_serializer *serializer, struct apo_client *client)
+{
+	apo_serializer_string(serializer, client->user, sizeof client->user);
+	apo_serializer_text(serializer, &client->host, APO_HOST_BYTES_MAX);
+	apo_serializer_text(serializer, &client->address, APO_HOST_BYTES_MAX);
+	apo_serializer_text(serializer, &client->certificate, TEXT_BYTES_MAX);
+	apo_serializer_text(serializer, &client->real, TEXT_BYTES_MAX);
+	apo_serializer_text(serializer, &client->away, TEXT_BYTES_MAX);
+	apo_serializer_u32(serializer, &client->caps);
+	describe_flags(serializer, client);
+	apo_serializer_u8(serializer, &client->notices);
+}
+
+static bool is_right(const struct apo_model *model, const struct apo_client *client)
+{
+	if (client->notices && (!client->is_operator || client->notices > APO_NOTICE_ALL))
+		return false;
+	return client->address && client->host && apo_shown_host_is_valid(client->host) &&
+	       apo_nick_is_valid(client->nick, APO_NICK_BYTES_MAX) &&
+	       !apo_nick_owner(model, client->nick) && apo_is_word(client->user) && client->real;
+}
+
+static void count(struct apo_model *model, const struct apo_client *client)
+{
+	struct apo_model_figures *figures = &model->figures;
+
+	figures->operators += client->is_operator;
+	figures->invisible += client->is_invisible;
+	if (++figures->clients > figures->clients_peak)
+		figures->clients_peak = figures->clients;
+}
+
+bool apo_shared_insert(struct apo_model *model, struct apo_shared_key key,
+		       struct apo_client *client)
+{
+	uint32_t notices = client->notices;
+
+	client->peer = apo_shared_remote_peer(model);
+	if (!is_right(model, client) || apo_shared_find(model, key.node, key.number) ||
+	    !apo_shared_add(model, key, client)) {
+		apo_client_discard(client);
+		return false;
+	}
+	if (apo_client_insert(model, client) < 0) {
+		model->shared->remote_count++; /* apo_shared_forget counts it */
+		apo_shared_forget(model, client);
+		apo_client_discard(client);
+		return false;
+	}
+	model->shared->remote_count++;
+	client->is_registered = true;
+	count(model, client);
+	client->notices = 0;
+	apo_notices_set(model, client, notices);
+	return true;
+}
+
+/* ---- a client registers ---- */
+
+static void apply_own_client(struct apo_model *model, struct apo_shared_key key,
+			     struct apo_client *client, const char *nick)
+{
+	client->is_proposing = false;
+	apo_turn_begin(model, client, NULL);
+	client->registration->wanted[0] = '\0';
+	if (apo_nick_owner(model, nick))
+		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
+	else if (apo_client_set_nick(model, client, nick) < 0 ||
+		 !apo_shared_add(model, key, client))
+		apo_client_end(model, client, "Out of memory");
+	else
+		apo_registration_welcome(model, client);
+	apo_turn_end(model);
+}
+
+static void apply_remote_client(struct apo_model *model, struct apo_shared_key key,
+				struct apo_client *client)
+{
+	client->connected_at_ns = client->heard_at_ns = client->spoke_at_ns = model->now_at_ns;
+	client->signed_on_s = apo_wall_s(model);
+	if (!apo_shared_insert(model, key, client))
+		return;
+	model->figures.registered++;
+	apo_notices_on_welcome(model, client);
+	apo_monitor_tell(model, client, client->nick, RPL_MONONLINE);
+}
+
+static void apply_client(struct apo_model *model, struct apo_shared_key key,
+			 struct apo_serializer *serializer)
+{
+	struct apo_client *client = apo_client_blank((struct apo_peer){0}), *own = NULL;
+	char nick[APO_NICK_BYTES_MAX + 1];
+
+	if (!client)
+		return;
+	apo_serializer_string(serializer, nick, sizeof nick);
+	apo_shared_describe(serializer, client);
+	if (key.node == model->shared->self)
+		own = apo_shared_own_client(model, key.number);
+	if (!serializer->ok || (own && own->is_registered)) {
+		apo_client_discard(client);
+		return;
+	}
+	if (own && own->is_proposing) {
+		apo_client_discard(client);
+		apply_own_client(model, key, own, nick);
+		return;
+	}
+	/* An own client that has left meanwhile: its end follows. */
+	strcpy(client->nick, nick);
+	apply_remote_client(model, key, client);
+}
+
+/* ---- the other events ---- */
+
+static void apply_line(struct apo_model *model, struct apo_client *client,
+		       struct apo_serializer *serializer)
+{
+	char line[APO_LINE_BYTES_MAX + 1];
+	uint32_t len;
+
+	apo_serializer_u32(serializer, &len);
+	apo_serializer_expect(serializer, len <= APO_LINE_BYTES_MAX);
+	if (!serializer->ok)
+		return;
+	apo_serializer_bytes(serializer, line, len);
+	client->is_proposing = false;
+	if (serializer->ok)
+		apo_line_handle(model, client, line, len);
+}
+
+static void apply_operator(struct apo_model *model, struct apo_client *client,
+			   struct apo_serializer *serializer)
+{
+	char name[APO_NICK_BYTES_MAX + 2], label[APO_LABEL_BYTES_MAX + 1];
+
+	apo_serializer_string(serializer, name, sizeof name);
+	apo_serializer_string(serializer, label, sizeof label);
+	client->is_proposing = false;
+	if (!serializer->ok)
+		return;
+	apo_turn_begin(model, client, label);
+	apo_operator_on_checked(model, client, APO_CHECKED_RIGHT, name);
+	apo_turn_end(model);
+}
+
+static void apply_end(struct apo_model *model, struct apo_client *client,
+		      struct apo_serializer *serializer)
+{
+	char reason[APO_BODY_BYTES_MAX];
+
+	apo_serializer_string(serializer, reason, sizeof reason);
+	if (serializer->ok)
+		apo_client_end(model, client, reason);
+}
+
+static void apply_note(struct apo_model *model, struct apo_serializer *serializer)
+{
+	char action[APO_AUDIT_ACTION_BYTES_MAX + 1], text[APO_AUDIT_TEXT_BYTES_MAX + 1];
+
+	apo_serializer_string(serializer, action, sizeof action);
+	apo_serializer_string(serializer, text, sizeof text);
+	if (serializer->ok && apo_is_word(action))
+		apo_audit_note_copy(model, action, text);
+}
+
+static void apply(struct apo_model *model, uint64_t node, struct apo_serializer *serializer)
+{
+	struct apo_shared_key key = {.node = node};
+	struct apo_shared_client *entry;
+	uint8_t kind;
+
+	apo_serializer_u8(serializer, &kind);
+	apo_serializer_u64(serializer, &key.number);
+	if (!serializer->ok)
+		return;
+	if (kind == APO_SHARED_CLIENT) {
+		apply_client(model, key, serializer);
+		return;
+	}
+	if (kind == APO_SHARED_NOTE) {
+		apply_note(model, serializer);
+		return;
+	}
+	entry = apo_shared_find(model, node, key.number);
+	if (!entry)
+		return; /* it has been removed before */
+	if (kind == APO_SHARED_LINE)
+		apply_line(model, entry->client, serializer);
+	else if (kind == APO_SHARED_OPERATOR)
+		apply_operator(model, entry->client, serializer);
+	else if (kind == APO_SHARED_END)
+		apply_end(model, entry->client, serializer);
+}
+
+/* ---- inputs ---- */
+
+/* This node's clock, while that of all copies is used. */
+struct own_wall {
+	int64_t wall_ms, wall_at_ns;
+};
+
+static struct own_wall begin_applying(struct apo_model *model, int64_t now_at_ns)
+{
+	struct own_wall own = {model->wall_ms, model->wall_at_ns};
+
+	model->now_at_ns = now_at_ns;
+	model->shared->is_applying = true;
+	apo_model_set_wall(model, model->shared->wall_ms, now_at_ns);
+	return own;
+}
+
+static void end_applying(struct apo_model *model, struct own_wall own)
+{
+	apo_turn_end(model);
+	model->shared->is_applying = false;
+	apo_model_set_wall(model, own.wall_ms, own.wall_at_ns);
+}
+
+void apo_model_shared_time(struct apo_model *model, int64_t wall_ms, int64_t now_at_ns)
+{
+	struct own_wall own;
+
+	model->shared->wall_ms = wall_ms;
+	own = begin_applying(model, now_at_ns);
+	apo_bans_on_time(model);
+	apo_audit_on_time(model);
+	end_applying(model, own);
+}
+
+void apo_model_shared_apply(struct apo_model *model, uint64_t node, const void *event, size_t len,
+			    int64_t now_at_ns)
+{
+	struct own_wall own = begin_applying(model, now_at_ns);
+	struct apo_serializer serializer;
+
+	apo_serializer_from(&serializer, event, len);
+	apply(model, node, &serializer);
+	end_applying(model, own);
+}
+
+void apo_model_shared_node_gone(struct apo_model *model, uint64_t node, const char *name,
+				int64_t now_at_ns)
+{
+	struct apo_shared_client *entry;
+	struct own_wall own;
+	char reason[64];
+
+	snprintf(reason, sizeof reason, "Node %s has gone", name);
+	own = begin_applying(model, now_at_ns);
+	for (entry = model->shared->by_key; entry; entry = entry->by_key.next)
+		if (entry->key.node == node)
+			apo_client_end(model, entry->client, reason);
+	end_applying(model, own);
+}
+
+void apo_model_shared_begin(struct apo_model *model, uint64_t self, uint64_t run, int64_t now_at_ns)
+{
+	model->now_at_ns = now_at_ns;
+	model->run = run;
+	model->shared->self = self;
+	model->shared->is_cut_off = false;
+}
+
+static void end_own(struct apo_model *model, const char *reason)
+{
+	struct apo_slots *slots;
+	uint32_t i;
+
+	for (slots = model->slots; slots < model->slots + model->workers; slots++)
+		for (i = 0; i < slots->count; i++)
+			if (slots->clients[i] && (slots->clients[i]->is_registered ||
+						  slots->clients[i]->is_proposing))
+				apo_client_end(model, slots->clients[i], reason);
+}
+
+static void drop_bans(struct apo_model *model)
+{
+	const struct rudp_list *bans;
+	unsigned kind;
+
+	for (kind = 0; kind < APO_BAN_KINDS; kind++) {
+		bans = apo_bans_of(model, (enum apo_ban_kind)kind);
+		while (!rudp_list_is_empty(bans))
+			apo_ban_remove(model,
+				       RUDP_LIST_OWNER(bans->next, struct apo_ban, of_kind));
+	}
+}
+
+void apo_model_shared_end(struct apo_model *model, const char *reason, int64_t now_at_ns)
+{
+	struct apo_shared *shared = model->shared;
+	struct apo_shared_client *entry;
+	struct own_wall own = begin_applying(model, now_at_ns);
+
+	shared->is_resetting = true;
+	end_own(model, reason);
+	for (entry = shared->by_key; entry; entry = entry->by_key.next)
+		apo_client_end(model, entry->client, reason);
+	end_applying(model, own);
+	drop_bans(model);
+	apo_audit_clear(model);
+	apo_whowas_clear(model);
+	shared->is_resetting = false;
+	shared->self = 0;
+	model->last_msgid = 0;
+}
+
+void apo_model_shared_cut_off(struct apo_model *model, bool is_cut_off, int64_t now_at_ns)
+{
+	struct apo_slots *slots;
+	uint32_t i;
+
+	model->now_at_ns = now_at_ns;
+	model->shared->is_cut_off = is_cut_off;
+	for (slots = model->slots; slots < model->slots + model->workers; slots++)
+		for (i = 0; i < slots->count; i++)
+			if (slots->clients[i] && slots->clients[i]->is_registered)
+				apo_notice(model, slots->clients[i], "%s",
+					   is_cut_off ? "This server is cut off from its network: "
+							"what you say now reaches nobody"
+						      : "This server is connected to its network "
+							"again");
+	apo_turn_end(model);
+}

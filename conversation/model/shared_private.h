@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* shared_private - the events that the copies of a model exchange, for the files of shared. */
+#ifndef APO_SHARED_PRIVATE_H
+#define APO_SHARED_PRIVATE_H
+
+#include "conversation/model/channels.h"
+#include "conversation/model/shared.h"
+
+/* Each event begins with the kind and the number of the client at its node. */
+enum apo_shared_kind {
+	APO_SHARED_CLIENT = 1,  /* registers, if its nick is free: nick, apo_shared_describe */
+	APO_SHARED_LINE = 2,    /* says a line */
+	APO_SHARED_OPERATOR = 3, /* has given the password: the operator's name, the label */
+	APO_SHARED_END = 4,     /* has left: the reason */
+	APO_SHARED_NOTE = 5     /* of no client: action and text of an entry of the audit log */
+};
+
+/* Writes or reads the beginning of an event. */
+void apo_shared_event(struct apo_serializer *serializer, enum apo_shared_kind kind,
+		      uint64_t number);
+/* Writes or reads what others may know of a client, except its nick. */
+void apo_shared_describe(struct apo_serializer *serializer, struct apo_client *client);
+
+/* NULL if there is no such client. */
+struct apo_shared_client *apo_shared_find(const struct apo_model *model, uint64_t node,
+					  uint64_t number);
+/* Returns false if memory is short. */
+bool apo_shared_add(struct apo_model *model, struct apo_shared_key key, struct apo_client *client);
+
+/* The number of a client that is connected here, and back: NULL if it has gone. */
+uint64_t apo_shared_number(const struct apo_client *client);
+struct apo_client *apo_shared_own_client(const struct apo_model *model, uint64_t number);
+/* A free place for a remote client. */
+struct apo_peer apo_shared_remote_peer(struct apo_model *model);
+
+/* Adds a remote client, complete but for its place, to the model; takes ownership. Returns false if
+ * it is not valid, its nick is taken, or memory is short: it is freed. */
+bool apo_shared_insert(struct apo_model *model, struct apo_shared_key key,
+		       struct apo_client *client);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cluster_fixture - nodes of a cluster in virtual time: each has a model and a replica, and all
+ * share a mock log with delays and faults.
+ *
+ * The log stores entries with sequences without gaps. Publications and deliveries take random
+ * times. A publication may get lost before or after it is stored; a delivery may come twice. A node
+ * may be unable to reach the log, or be killed.
+ */
+#ifndef CLUSTER_FIXTURE_H
+#define CLUSTER_FIXTURE_H
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conversation/cluster/replica.h"
+#include "conversation/model/model.h"
+
+#define CLUSTER_NODES 4
+#define CLUSTER_CLIENTS 6 /* of each node */
+#define CLUSTER_MAIL 64
+#define CLUSTER_OUT_BYTES 65536
+
+struct cluster_client {
+	struct apo_peer peer;
+	bool is_connected, is_held;
+	char out[CLUSTER_OUT_BYTES]; /* the last bytes received */
+	size_t len, at;
+	char last_words[600];
+};
+
+struct cluster_publication {
+	bool is_used;
+	uint8_t *bytes;
+	size_t len;
+	uint64_t number, expect_seq;
+	int64_t at_ns;
+};
+
+struct cluster_answer {
+	bool is_used;
+	uint64_t number, seq;
+	int64_t at_ns;
+};
+
+struct cluster_snapshot {
+	bool is_used;
+	uint64_t join_seq;
+	uint8_t *bytes;
+	size_t len;
+	int64_t at_ns;
+};
+
+struct cluster_node {
+	struct cluster *cluster;
+	unsigned index;
+	char name[8];
+	struct apo_model *model; /* NULL: the node does not run */
+	struct apo_replica *replica;
+	struct cluster_client clients[CLUSTER_CLIENTS];
+	struct cluster_publication publications[CLUSTER_MAIL];
+	struct cluster_answer answers[CLUSTER_MAIL];
+	struct cluster_snapshot snapshots[4];
+	uint64_t next_seq; /* to be delivered */
+	int64_t deliver_at_ns;
+	unsigned starts;
+	bool is_apart; /* it does not reach the log */
+	unsigned resets, cut_offs;
+	uint64_t ticket;
+	char reason[100]; /* of the last reset */
+};
+
+struct cluster_entry {
+	uint8_t *bytes;
+	size_t len;
+	unsigned from, starts;
+	uint64_t number;
+};
+
+struct cluster {
+	struct apo_model_config config;
+	struct apo_model_calls calls;
+	struct cluster_node nodes[CLUSTER_NODES];
+	struct cluster_entry *log; /* the entry with sequence s is at s - 1 */
+	size_t log_len, log_capacity;
+	int64_t now_ns;
+	uint64_t random;
+	unsigned loss_percent; /* of publications and their answers */
+	bool is_log_down;
+	/* Called for each line that a client receives; NULL: none. */
+	void (*on_line)(struct cluster *cluster, unsigned node, unsigned client, const char *line);
+	void *of; /* of the test */
+};
+
+/* The cluster is about 200 kB for each client: allocate it. */
+void cluster_init(struct cluster *cluster, uint64_t seed);
+void cluster_fini(struct cluster *cluster);
+uint64_t cluster_random(struct cluster *cluster, uint64_t below);
+
+void cluster_start(struct cluster *cluster, unsigned node);
+void cluster_kill(struct cluster *cluster, unsigned node);
+/* Passes virtual time. */
+void cluster_run(struct cluster *cluster, int64_t span_ns);
+/* Starts the first count nodes, and waits until they are live. */
+void cluster_start_all(struct cluster *cluster, unsigned count);
+bool cluster_is_live(const struct cluster *cluster, unsigned node);
+
+void cluster_connect(struct cluster *cluster, unsigned node, unsigned client);
+void cluster_say(struct cluster *cluster, unsigned node, unsigned client, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void cluster_close(struct cluster *cluster, unsigned node, unsigned client);
+/* Connects and registers, and waits for the welcome; drops what was received. */
+void cluster_join(struct cluster *cluster, unsigned node, unsigned client, const char *nick);
+/* The next line without its end; NULL if there is none. */
+char *cluster_next(struct cluster *cluster, unsigned node, unsigned client);
+void cluster_forget(struct cluster *cluster);
+
+/* All live nodes have applied the same log and have the same state; each model is valid. */
+void cluster_check(struct cluster *cluster);
+/* Removes the last count entries from the log, as if it had lost them. */
+void cluster_lose(struct cluster *cluster, size_t count);
+
+/* ---- cluster_log.c, for the fixture ---- */
+
+/* When something that is sent now arrives. */
+int64_t cluster_delay_ns(struct cluster *cluster);
+void cluster_take_publications(struct cluster *cluster, struct cluster_node *node);
+void cluster_take_answers(struct cluster *cluster, struct cluster_node *node);
+void cluster_take_entries(struct cluster *cluster, struct cluster_node *node);
+void cluster_take_snapshots(struct cluster *cluster, struct cluster_node *node);
+
+#define CLUSTER_HEARS(cluster, node, client, mask)                                                 \
+	do {                                                                                       \
+		char *heard_ = cluster_next(cluster, node, client);                                \
+		cr_assert(ne(ptr, heard_, NULL), "nothing instead of %s", mask);                   \
+		cr_assert(apo_mask_is_match(mask, heard_), "%s instead of %s", heard_, mask);      \
+	} while (0)
+#define CLUSTER_QUIET(cluster, node, client)                                                       \
+	do {                                                                                       \
+		char *heard_ = cluster_next(cluster, node, client);                                \
+		cr_assert(eq(ptr, heard_, NULL), "%s", heard_);                                    \
+	} while (0)
+
+#endif

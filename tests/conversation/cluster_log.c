@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* The mock log of cluster_fixture.h: what is on its way to it and from it. */
+#include "conversation/cluster_fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void cluster_lose(struct cluster *cluster, size_t count)
+{
+	while (count-- > 0 && cluster->log_len > 0)
+		free(cluster->log[--cluster->log_len].bytes);
+}
+
+/* A publication that comes again has the sequence of the first time. */
+static uint64_t stored_before(const struct cluster *cluster, const struct cluster_node *node,
+			      uint64_t number)
+{
+	size_t i;
+
+	for (i = cluster->log_len; i > 0 && i + 200 > cluster->log_len; i--)
+		if (cluster->log[i - 1].from == node->index &&
+		    cluster->log[i - 1].starts == node->starts &&
+		    cluster->log[i - 1].number == number)
+			return i;
+	return 0;
+}
+
+static uint64_t store(struct cluster *cluster, const struct cluster_node *node,
+		      struct cluster_publication *publication)
+{
+	uint64_t seq = stored_before(cluster, node, publication->number);
+
+	if (seq)
+		return seq;
+	if (publication->expect_seq && publication->expect_seq != cluster->log_len)
+		return 0;
+	if (cluster->log_len == cluster->log_capacity) {
+		cluster->log_capacity = cluster->log_capacity ? 2 * cluster->log_capacity : 64;
+		cluster->log = realloc(cluster->log, cluster->log_capacity * sizeof *cluster->log);
+	}
+	cluster->log[cluster->log_len++] =
+		(struct cluster_entry){publication->bytes, publication->len, node->index,
+				       node->starts, publication->number};
+	publication->bytes = NULL;
+	return cluster->log_len;
+}
+
+static void answer(struct cluster *cluster, struct cluster_node *node, uint64_t number,
+		   uint64_t seq)
+{
+	struct cluster_answer *to = node->answers;
+
+	while (to < node->answers + CLUSTER_MAIL && to->is_used)
+		to++;
+	if (to < node->answers + CLUSTER_MAIL)
+		*to = (struct cluster_answer){true, number, seq, cluster_delay_ns(cluster)};
+}
+
+static bool is_lost(struct cluster *cluster, const struct cluster_node *node)
+{
+	return cluster->is_log_down || node->is_apart ||
+	       cluster_random(cluster, 100) < cluster->loss_percent;
+}
+
+void cluster_take_publications(struct cluster *cluster, struct cluster_node *node)
+{
+	struct cluster_publication *publication;
+	uint64_t seq = 0;
+
+	for (publication = node->publications; publication < node->publications + CLUSTER_MAIL;
+	     publication++) {
+		if (!publication->is_used || publication->at_ns > cluster->now_ns)
+			continue;
+		publication->is_used = false;
+		if (!is_lost(cluster, node)) {
+			seq = store(cluster, node, publication);
+			if (!is_lost(cluster, node))
+				answer(cluster, node, publication->number, seq);
+		}
+		free(publication->bytes);
+	}
+}
+
+void cluster_take_answers(struct cluster *cluster, struct cluster_node *node)
+{
+	struct cluster_answer *to;
+
+	for (to = node->answers; to < node->answers + CLUSTER_MAIL; to++) {
+		if (!to->is_used || to->at_ns > cluster->now_ns)
+			continue;
+		to->is_used = false;
+		apo_replica_on_published(node->replica, to->number, to->seq);
+	}
+}
+
+void cluster_take_entries(struct cluster *cluster, struct cluster_node *node)
+{
+	struct cluster_entry *entry;
+
+	while (node->next_seq <= cluster->log_len && node->deliver_at_ns <= cluster->now_ns &&
+	       !node->is_apart && !cluster->is_log_down) {
+		entry = &cluster->log[node->next_seq - 1];
+		apo_replica_on_entry(node->replica, node->next_seq, entry->bytes, entry->len);
+		node->next_seq++;
+		if (cluster->loss_percent && cluster_random(cluster, 50) == 0)
+			node->next_seq -= cluster_random(cluster, 3) % node->next_seq;
+		node->deliver_at_ns = cluster_delay_ns(cluster);
+	}
+	if (node->next_seq > cluster->log_len + 1)
+		node->next_seq = cluster->log_len + 1; /* the log has lost entries */
+	if (node->next_seq == 0)
+		node->next_seq = 1;
+}
+
+void cluster_take_snapshots(struct cluster *cluster, struct cluster_node *node)
+{
+	struct cluster_snapshot *snapshot;
+
+	for (snapshot = node->snapshots; snapshot < node->snapshots + 4; snapshot++) {
+		if (!snapshot->is_used || snapshot->at_ns > cluster->now_ns)
+			continue;
+		snapshot->is_used = false;
+		if (!is_lost(cluster, node))
+			apo_replica_on_snapshot(node->replica, snapshot->join_seq, snapshot->bytes,
+						snapshot->len);
+		free(snapshot->bytes);
+	}
+}
