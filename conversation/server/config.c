@@ -239,6 +239,9 @@ static void set_defaults(struct apo_config *config)
 	config->flood_burst_ms = 10000;
 	config->peers_id = "apollonion";
 	config->peers_max = 10000;
+	config->cluster_name = "apollonion";
+	config->cluster_replicas = 3;
+	config->cluster_timeout_ns = 30 * RUDP_NS_PER_S;
 	config->peers_away_ns = 300 * RUDP_NS_PER_S;
 	config->is_cloaked = true;
 	config->web.has_client = true;

@@ -63,6 +63,15 @@ struct apo_config {
 	unsigned peers_max;
 	int64_t peers_away_ns; /* how long a peer without a link is kept */
 
+	/* One of several nodes of a network, over NATS. */
+	const char *cluster_servers; /* URLs, separated by commas; NULL: off */
+	const char *cluster_node;    /* the name of this node */
+	const char *cluster_name;    /* of the stream, and the first part of subjects */
+	const char *cluster_ca_file, *cluster_certificate_file, *cluster_key_file; /* NULL: none */
+	const char *cluster_credentials_file;                                      /* NULL: none */
+	unsigned cluster_replicas;                                                 /* of the stream */
+	int64_t cluster_timeout_ns; /* a node that is silent so long has gone */
+
 	bool is_cloaked;
 	uint8_t cloak_key[APO_CLOAK_KEY_BYTES];
 	bool has_cloak_key; /* false: the random key of the process is used */
@@ -77,6 +86,17 @@ typedef void apo_complain(void *of, const char *line);
 
 /* Returns NULL if the file has errors; complain has received them. */
 struct apo_config *apo_config_read(const char *file, apo_complain *complain, void *of);
+
+/* ---- config_compare.c ---- */
+
+/* NULL is an empty string. */
+bool apo_config_is_other(const char *a, const char *b);
+bool apo_config_has_other_peers(const struct apo_config *a, const struct apo_config *b);
+bool apo_config_has_other_cluster(const struct apo_config *a, const struct apo_config *b);
+/* May a running server use next instead of config? All nodes of a cluster must treat the same events
+ * alike at any time. complain gets the reason. */
+bool apo_config_may_follow(const struct apo_config *config, const struct apo_config *next,
+			   apo_complain *complain, void *of);
 
 struct apo_config *apo_config_get(struct apo_config *config);
 void apo_config_put(struct apo_config *config);

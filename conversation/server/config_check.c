@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conversation/cluster/entry.h"
 #include "conversation/irc/frame.h"
 #include "conversation/server/config_private.h"
 #include "conversation/server/tls.h"
@@ -69,6 +70,36 @@ static void check_peers(struct apo_config_reading *reading)
 				    "peers: id must be of letters, digits, dots and dashes");
 }
 
+static void complain_of_cluster(struct apo_config_reading *reading, const char *key,
+				const char *wrong)
+{
+	apo_config_complain(reading, apo_config_line(reading, "cluster", key), "cluster: %s %s", key,
+			    wrong);
+}
+
+static void check_cluster(struct apo_config_reading *reading)
+{
+	const struct apo_config *config = reading->config;
+
+	if (!config->cluster_servers)
+		return;
+	if (!config->cluster_node || !apo_node_name_is_valid(config->cluster_node))
+		complain_of_cluster(reading, "node",
+				    "must be of letters, digits, - and _, and another one at "
+				    "each node");
+	if (!apo_node_name_is_valid(config->cluster_name))
+		complain_of_cluster(reading, "name", "must be of letters, digits, - and _");
+	if (!config->cluster_certificate_file != !config->cluster_key_file)
+		complain_of_cluster(reading, "certificate", "needs a key, and a key needs it");
+	if (config->is_cloaked && !config->has_cloak_key)
+		complain_of_cluster(reading, "servers",
+				    "needs a key in [cloak], the same at all nodes");
+	if (config->accounts_file)
+		complain_of_cluster(reading, "servers", "cannot be used together with accounts");
+	if (config->peers_port)
+		complain_of_cluster(reading, "servers", "cannot be used together with peers");
+}
+
 static bool are_operators_whole(struct apo_config_reading *reading)
 {
 	const struct apo_config *config = reading->config;
@@ -125,6 +156,7 @@ void apo_config_check(struct apo_config_reading *reading)
 				    "server: log-level must be error, warn, info, debug or off");
 	check_tls(reading);
 	check_peers(reading);
+	check_cluster(reading);
 	if (config->model.has_history && !config->accounts_file)
 		apo_config_complain(reading, apo_config_line(reading, "history", "enabled"),
 				    "history: needs the accounts file, and none is configured");

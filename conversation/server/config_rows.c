@@ -105,6 +105,16 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("peers", "count", peers_max, 1, 1000000),
 	ROW_SPAN("peers", "away-time", peers_away_ns, 1000, YEAR_NS),
 
+	ROW_TEXT("cluster", "servers", cluster_servers),
+	ROW_TEXT("cluster", "node", cluster_node),
+	ROW_TEXT("cluster", "name", cluster_name),
+	ROW_TEXT("cluster", "ca", cluster_ca_file),
+	ROW_TEXT("cluster", "certificate", cluster_certificate_file),
+	ROW_TEXT("cluster", "key", cluster_key_file),
+	ROW_TEXT("cluster", "credentials", cluster_credentials_file),
+	ROW_COUNT("cluster", "replicas", cluster_replicas, 1, 5),
+	ROW_SPAN("cluster", "node-timeout", cluster_timeout_ns, 5000, 3600 * RUDP_NS_PER_S),
+
 	ROW("history", "enabled", APO_CONFIG_BOOLEAN, model.has_history, 0, 0),
 	ROW_SPAN("history", "age", history_age_ns, 60000, 100 * YEAR_NS),
 	ROW_COUNT("history", "messages", history_messages_max, 1, UINT_MAX),

@@ -10,7 +10,7 @@
 
 #include "conversation/server/config.h"
 
-#define APO_CONFIG_ROWS_MAX 96
+#define APO_CONFIG_ROWS_MAX 112
 
 enum apo_config_kind {
 	APO_CONFIG_TEXT,

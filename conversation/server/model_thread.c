@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conversation/server/auth_thread.h"
+#include "conversation/server/cluster.h"
 #include "conversation/server/history_thread.h"
 #include "conversation/server/registry_thread.h"
 
@@ -225,6 +226,13 @@ static void log_line(void *of, bool is_detail, const char *name, const char *tex
 	rudp_log(is_detail ? RUDP_LOG_DEBUG : RUDP_LOG_INFO, "%s %s", name, text);
 }
 
+static bool propose(void *of, const void *event, size_t len, bool is_vital)
+{
+	struct apo_model_thread *model_thread = of;
+
+	return apo_cluster_propose(model_thread->cluster, event, len, is_vital);
+}
+
 static const struct apo_model_calls calls = {
 	.deliver = deliver,
 	.deliver_watched = deliver_watched,
@@ -409,6 +417,9 @@ static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail
 		model_thread->is_settling = true;
 		apo_model_hurry(model_thread->model, hurried_bytes(model_thread->config));
 		break;
+	case APO_MAIL_CLUSTER:
+		apo_cluster_on_mail(model_thread->cluster, (const void *)mail);
+		break;
 	case APO_MAIL_ADOPT:
 	case APO_MAIL_DRAIN:
 	case APO_MAIL_REQUEST:
@@ -431,7 +442,8 @@ static void show_figures(struct apo_model_thread *model_thread)
 
 static int timeout_ms(const struct apo_model_thread *model_thread)
 {
-	return rudp_time_poll_ms(apo_model_next_at_ns(model_thread->model),
+	return rudp_time_poll_ms(rudp_time_min(apo_model_next_at_ns(model_thread->model),
+					       apo_cluster_next_at_ns(model_thread->cluster)),
 				 rudp_clock_now_ns(&rudp_clock_monotonic));
 }
 
@@ -442,6 +454,7 @@ bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
 
 	model_thread->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	apo_model_set_wall(model_thread->model, wall_ms(), model_thread->now_at_ns);
+	apo_cluster_set_time(model_thread->cluster, model_thread->now_at_ns, wall_ms());
 	for (mail = apo_mailbox_take(&model_thread->box); mail; mail = next) {
 		next = mail->next;
 		on_mail(model_thread, mail);
@@ -463,6 +476,7 @@ static void turn(struct apo_model_thread *model_thread)
 	(void)apo_model_thread_absorb(model_thread);
 	if (apo_model_next_at_ns(model_thread->model) <= model_thread->now_at_ns)
 		apo_model_on_time(model_thread->model, model_thread->now_at_ns);
+	apo_cluster_on_time(model_thread->cluster);
 	flush(model_thread);
 	if (model_thread->history_thread)
 		apo_history_thread_flush(model_thread->history_thread);
@@ -523,6 +537,10 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 	}
 	if (model_thread->registry_thread)
 		model_thread->calls.keep_record = keep_record;
+	if (model_thread->cluster) {
+		model_thread->calls.propose = propose;
+		model_thread->calls.deliver_watched = NULL;
+	}
 	if (auth_thread->store) {
 		model_thread->calls.check_account = check_account;
 		model_thread->calls.register_account = register_account;

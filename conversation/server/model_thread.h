@@ -19,6 +19,7 @@
 struct apo_auth_thread;
 struct apo_history_thread;
 struct apo_registry_thread;
+struct apo_cluster;
 
 struct apo_model_thread {
 	pthread_t thread;
@@ -28,6 +29,7 @@ struct apo_model_thread {
 	struct apo_history_thread *history_thread; /* NULL: there is no history */
 	/* Set before apo_model_thread_init; NULL: channels cannot be registered. */
 	struct apo_registry_thread *registry_thread;
+	struct apo_cluster *cluster; /* the same; NULL: this node is alone */
 	struct apo_model_calls calls;
 	struct apo_model *model;
 	struct apo_config *config;

@@ -11,6 +11,7 @@
  *     password thread         -> model     CHECKED, ACCOUNT
  *     history thread          -> model     HISTORY (history_thread.h)
  *     model                   -> acceptor  REQUEST
+ *     bus thread              -> model     CLUSTER (bus_thread.h)
  */
 #ifndef APO_SERVER_RECORDS_H
 #define APO_SERVER_RECORDS_H
@@ -38,6 +39,7 @@ enum apo_mail_kind {
 	APO_MAIL_REQUEST,
 	APO_MAIL_HISTORY,
 	APO_MAIL_SETTLE,
+	APO_MAIL_CLUSTER,
 };
 
 /* A connection for a worker. The receiver frees it. */

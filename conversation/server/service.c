@@ -117,18 +117,6 @@ static int use_log(const struct apo_config *config)
 	return error;
 }
 
-static bool is_other(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") != 0;
-}
-
-static bool has_other_peers(const struct apo_config *a, const struct apo_config *b)
-{
-	return a->peers_port != b->peers_port || a->peers_max != b->peers_max ||
-	       a->peers_away_ns != b->peers_away_ns || is_other(a->peers_id, b->peers_id) ||
-	       is_other(a->peers_key_file, b->peers_key_file);
-}
-
 /* Call it before any thread gets the configuration. */
 static void use_history(struct apo_service *service, struct apo_config *config)
 {
@@ -143,11 +131,13 @@ static void use(struct apo_service *service, struct apo_config *config)
 {
 	unsigned i;
 
-	if (has_other_peers(config, service->config))
+	if (apo_config_has_other_cluster(config, service->config))
+		rudp_log(RUDP_LOG_WARN, "configuration of the cluster takes effect after a restart");
+	if (apo_config_has_other_peers(config, service->config))
 		rudp_log(RUDP_LOG_WARN, "configuration of peers takes effect after a restart");
 	if (config->workers != service->config->workers ||
-	    is_other(config->metrics_path, service->config->metrics_path) ||
-	    is_other(config->accounts_file, service->config->accounts_file))
+	    apo_config_is_other(config->metrics_path, service->config->metrics_path) ||
+	    apo_config_is_other(config->accounts_file, service->config->accounts_file))
 		rudp_log(RUDP_LOG_WARN, "configuration of workers, metrics and the accounts "
 					"file takes effect after a restart");
 	(void)use_log(config);
@@ -166,6 +156,10 @@ static bool reload(struct apo_service *service, const struct apo_operator_reques
 	struct first_error first = {""};
 	struct apo_config *config = apo_config_read(service->file, log_complaint, &first);
 
+	if (config && !apo_config_may_follow(service->config, config, log_complaint, &first)) {
+		apo_config_put(config);
+		config = NULL;
+	}
 	if (config) {
 		use(service, config);
 		rudp_log(RUDP_LOG_INFO, "configuration read file=%s", service->file);
@@ -393,8 +387,8 @@ static int init_workers(struct apo_service *service)
 
 	if (wanted == 0)
 		wanted = processors < 1 ? 1 : (unsigned)processors;
-	if (wanted > APO_WORKERS_MAX)
-		wanted = APO_WORKERS_MAX;
+	if (wanted > APO_WORKERS_MAX - (service->config->cluster_servers != NULL))
+		wanted = APO_WORKERS_MAX - (service->config->cluster_servers != NULL);
 	service->workers = calloc(wanted, sizeof *service->workers);
 	if (!service->workers)
 		return -ENOMEM;
@@ -474,6 +468,7 @@ static int begin(struct apo_service *service)
 	struct apo_config *config = service->config;
 	int error;
 
+	service->model_thread.cluster = config->cluster_servers ? &service->cluster : NULL;
 	service->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (service->epoll_fd < 0)
 		return -errno;
@@ -507,6 +502,9 @@ static int begin(struct apo_service *service)
 		error = service->predecessor.fd >= 0 ? apo_take_over(service) : open_all(service);
 	if (error == 0)
 		error = apo_service_start_disk_threads(service);
+	if (error == 0 && config->cluster_servers)
+		error = apo_cluster_start(&service->cluster, service->model_thread.model,
+					  &service->model_thread.box, APO_MAIL_CLUSTER, config);
 	if (error == 0)
 		error = apo_service_start_workers(service);
 	return error < 0 ? error : apo_service_start_model_thread(service);
@@ -530,6 +528,8 @@ static void stop_threads(struct apo_service *service)
 	apo_service_stop_workers(service);
 	if (service->is_model_thread_running)
 		pthread_join(service->model_thread.thread, NULL);
+	if (service->model_thread.cluster)
+		apo_cluster_stop(&service->cluster);
 	apo_auth_thread_stop(&service->auth_thread);
 	apo_service_stop_disk_threads(service);
 }

@@ -9,6 +9,7 @@
 #include "conversation/server/upgrade_state.h"
 #include "conversation/server/auth_thread.h"
 #include "conversation/server/acceptor.h"
+#include "conversation/server/cluster.h"
 #include "conversation/server/history_thread.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/service.h"
@@ -40,6 +41,7 @@ struct apo_service {
 	bool has_history;        /* there is a history thread */
 	struct apo_registry_thread registry_thread; /* if there is a store */
 	struct apo_store *store; /* used by the auth thread while that has work; NULL: no store */
+	struct apo_cluster cluster; /* if the configuration has one */
 	struct apo_acceptor acceptor;
 	struct apo_messaging_node messaging_node;
 	struct apo_metrics metrics;

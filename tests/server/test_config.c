@@ -124,6 +124,30 @@ Test(config, peers_need_a_key)
 		":8: peers: key /nowhere/at/all: No such file or directory\n");
 }
 
+#define BUS "[cluster]\nservers = nats://a:4222\n"
+
+Test(config, a_cluster_needs_a_node_and_equal_cloaks)
+{
+	struct apo_config *config = read_text(FINE);
+
+	cr_assert(eq(ptr, (void *)config->cluster_servers, NULL));
+	apo_config_put(config);
+	config = read_text(FINE BUS "node = n1\nnode-timeout = 1m\n[cloak]\nenabled = no\n");
+	cr_assert(ne(ptr, config, NULL), "%s", complaints);
+	cr_assert(eq(str, (char *)config->cluster_node, "n1"));
+	cr_assert(eq(str, (char *)config->cluster_name, "apollonion"));
+	cr_assert(eq(uint, config->cluster_replicas, 3));
+	cr_assert(eq(i64, config->cluster_timeout_ns, 60 * RUDP_NS_PER_S));
+	apo_config_put(config);
+	refused(BUS "node = n.1\n[cloak]\nenabled = no\n",
+		":8: cluster: node must be of letters, digits, - and _, and another one at each "
+		"node\n");
+	refused(BUS "node = n1\n", ":7: cluster: servers needs a key in [cloak], the same at all "
+				   "nodes\n");
+	refused(BUS "node = n1\n[cloak]\nenabled = no\n[accounts]\nfile = /a/b.db\n",
+		":7: cluster: servers cannot be used together with accounts\n");
+}
+
 /* A configuration with which the server could not start is not accepted. */
 Test(config, a_key_of_peers_is_private_and_whole)
 {

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/bus_thread.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <nats/nats.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "conversation/cluster/entry.h"
+
+#define RETRY_MS 1000
+#define CONNECT_MS 2000
+#define LOG_AGE_NS (3600 * RUDP_NS_PER_S)      /* entries are kept so long, for slow nodes */
+#define LOG_BYTES_MAX (INT64_C(1) << 30)
+#define DUPLICATES_NS (120 * RUDP_NS_PER_S)    /* a repetition within that is recognized */
+#define SUBSCRIBE_AGAIN_NS (2 * RUDP_NS_PER_S) /* after an entry that is not delivered */
+#define SUBJECT_SIZE 128
+
+enum request_kind { PUBLISH, CHUNK, STOP };
+
+struct request {
+	struct apo_mail mail;
+	uint64_t number, expect_seq;
+	char name[APO_NODE_NAME_BYTES_MAX + 1]; /* of CHUNK */
+	size_t len;
+	uint8_t bytes[];
+};
+
+struct apo_bus {
+	natsConnection *connection;
+	jsCtx *js;
+	natsSubscription *entries, *chunks;
+	char log_subject[SUBJECT_SIZE], stream[SUBJECT_SIZE];
+	char process[17]; /* random, in the ids of messages */
+	uint64_t published_seq; /* the last one of an own entry */
+	int64_t published_at_ns;
+	bool is_over;
+};
+
+static int64_t now_ns(void)
+{
+	return rudp_clock_now_ns(&rudp_clock_monotonic);
+}
+
+static bool has_failed(natsStatus status, const char *what)
+{
+	if (status != NATS_OK)
+		rudp_log(RUDP_LOG_WARN, "cluster %s failed reason=\"%s\"", what,
+			 natsStatus_GetText(status));
+	return status != NATS_OK;
+}
+
+/* ---- mail to the owner ---- */
+
+/* Without memory the mail is lost, as on a network: it is repeated, or the node joins anew. */
+static void tell(struct apo_bus_thread *bus_thread, enum apo_bus_news news, uint64_t seq,
+		 uint64_t number, const void *bytes, size_t len)
+{
+	struct apo_bus_mail *mail = calloc(1, sizeof *mail + len);
+
+	if (!mail)
+		return;
+	mail->mail.kind = bus_thread->mail_kind;
+	mail->news = news;
+	mail->seq = seq;
+	mail->number = number;
+	mail->len = len;
+	if (len > 0)
+		memcpy(mail->bytes, bytes, len);
+	apo_mailbox_put(bus_thread->owner, &mail->mail);
+}
+
+/* Called by a thread of the library. */
+static void on_entry(natsConnection *connection, natsSubscription *subscription, natsMsg *message,
+		     void *of)
+{
+	struct apo_bus_thread *bus_thread = of;
+	jsMsgMetaData *meta = NULL;
+
+	(void)connection;
+	(void)subscription;
+	if (natsMsg_GetMetaData(&meta, message) == NATS_OK) {
+		atomic_store(&bus_thread->delivered_seq, meta->Sequence.Stream);
+		tell(bus_thread, APO_BUS_ENTRY, meta->Sequence.Stream, 0, natsMsg_GetData(message),
+		     (size_t)natsMsg_GetDataLength(message));
+	}
+	jsMsgMetaData_Destroy(meta);
+	natsMsg_Destroy(message);
+}
+
+static void on_chunk(natsConnection *connection, natsSubscription *subscription, natsMsg *message,
+		     void *of)
+{
+	(void)connection;
+	(void)subscription;
+	tell(of, APO_BUS_CHUNK, 0, 0, natsMsg_GetData(message),
+	     (size_t)natsMsg_GetDataLength(message));
+	natsMsg_Destroy(message);
+}
+
+static void on_disconnected(natsConnection *connection, void *of)
+{
+	(void)connection;
+	(void)of;
+	rudp_log(RUDP_LOG_WARN, "cluster disconnected from its bus");
+}
+
+static void on_reconnected(natsConnection *connection, void *of)
+{
+	(void)connection;
+	(void)of;
+	rudp_log(RUDP_LOG_INFO, "cluster connected again");
+}
+
+/* The library would print errors of subscriptions otherwise. */
+static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
+		     void *of)
+{
+	(void)connection;
+	(void)subscription;
+	(void)of;
+	rudp_log(RUDP_LOG_WARN, "cluster error reason=\"%s\"", natsStatus_GetText(status));
+}
+
+/* ---- connecting ---- */
+
+#define URLS_MAX 16
+
+static natsStatus set_servers(natsOptions *options, const char *list)
+{
+	const char *urls[URLS_MAX];
+	char *copy = strdup(list), *rest = copy, *url;
+	natsStatus status = copy ? NATS_OK : NATS_NO_MEMORY;
+	int count = 0;
+
+	while (copy && count < URLS_MAX && (url = strsep(&rest, ", ")))
+		if (*url)
+			urls[count++] = url;
+	if (status == NATS_OK)
+		status = natsOptions_SetServers(options, urls, count);
+	free(copy);
+	return status;
+}
+
+static natsStatus set_tls(natsOptions *options, const struct apo_config *config)
+{
+	natsStatus status = NATS_OK;
+
+	if (!config->cluster_ca_file && !config->cluster_certificate_file)
+		return NATS_OK;
+	status = natsOptions_SetSecure(options, true);
+	if (status == NATS_OK && config->cluster_ca_file)
+		status = natsOptions_LoadCATrustedCertificates(options, config->cluster_ca_file);
+	if (status == NATS_OK && config->cluster_certificate_file)
+		status = natsOptions_LoadCertificatesChain(options,
+							   config->cluster_certificate_file,
+							   config->cluster_key_file);
+	return status;
+}
+
+static natsStatus set_options(natsOptions *options, const struct apo_config *config)
+{
+	natsStatus status = set_servers(options, config->cluster_servers);
+
+	if (status == NATS_OK)
+		status = set_tls(options, config);
+	if (status == NATS_OK && config->cluster_credentials_file)
+		status = natsOptions_SetUserCredentialsFromFiles(
+			options, config->cluster_credentials_file, NULL);
+	if (status == NATS_OK)
+		status = natsOptions_SetTimeout(options, CONNECT_MS);
+	if (status == NATS_OK)
+		status = natsOptions_SetMaxReconnect(options, -1);
+	if (status == NATS_OK)
+		status = natsOptions_SetReconnectWait(options, RETRY_MS / 2);
+	if (status == NATS_OK)
+		status = natsOptions_SetPingInterval(options, 2000);
+	if (status == NATS_OK)
+		status = natsOptions_SetMaxPingsOut(options, 2);
+	if (status == NATS_OK)
+		status = natsOptions_SetDisconnectedCB(options, on_disconnected, NULL);
+	if (status == NATS_OK)
+		status = natsOptions_SetReconnectedCB(options, on_reconnected, NULL);
+	if (status == NATS_OK)
+		status = natsOptions_SetErrorHandler(options, on_error, NULL);
+	return status;
+}
+
+static bool connect_to_bus(struct apo_bus_thread *bus_thread)
+{
+	natsOptions *options = NULL;
+	natsStatus status = natsOptions_Create(&options);
+
+	if (status == NATS_OK)
+		status = set_options(options, bus_thread->config);
+	if (status == NATS_OK)
+		status = natsConnection_Connect(&bus_thread->bus->connection, options);
+	natsOptions_Destroy(options);
+	if (has_failed(status, "connection"))
+		return false;
+	return !has_failed(natsConnection_JetStream(&bus_thread->bus->js,
+						    bus_thread->bus->connection, NULL),
+			   "JetStream");
+}
+
+static bool make_stream(struct apo_bus_thread *bus_thread)
+{
+	struct apo_bus *bus = bus_thread->bus;
+	const char *subjects[] = {bus->log_subject};
+	jsStreamInfo *info = NULL;
+	jsStreamConfig config;
+	jsErrCode code = 0;
+	natsStatus status = js_GetStreamInfo(&info, bus->js, bus->stream, NULL, &code);
+
+	/* A stream that has lost entries, or was made anew, has others with these sequences. */
+	if (status == NATS_OK && info->State.LastSeq < atomic_load(&bus_thread->delivered_seq))
+		atomic_store(&bus_thread->delivered_seq, 0);
+	jsStreamInfo_Destroy(info);
+	if (status == NATS_OK)
+		return true;
+	if (status != NATS_NOT_FOUND)
+		return !has_failed(status, "stream");
+	jsStreamConfig_Init(&config);
+	config.Name = bus->stream;
+	config.Subjects = subjects;
+	config.SubjectsLen = 1;
+	config.Storage = js_FileStorage;
+	config.Replicas = bus_thread->config->cluster_replicas;
+	config.MaxAge = LOG_AGE_NS;
+	config.MaxBytes = LOG_BYTES_MAX;
+	config.Duplicates = DUPLICATES_NS;
+	status = js_AddStream(NULL, bus->js, &config, NULL, &code);
+	/* Another node may have made it at the same time. */
+	return code == JSStreamNameExistErr || !has_failed(status, "new stream");
+}
+
+/* after_seq 0: only new entries. */
+static bool subscribe_entries(struct apo_bus_thread *bus_thread, uint64_t after_seq)
+{
+	struct apo_bus *bus = bus_thread->bus;
+	jsSubOptions options;
+
+	jsSubOptions_Init(&options);
+	options.Ordered = true;
+	options.Config.DeliverPolicy = after_seq ? js_DeliverByStartSequence : js_DeliverNew;
+	options.Config.OptStartSeq = after_seq ? after_seq + 1 : 0;
+	natsSubscription_Destroy(bus->entries);
+	bus->entries = NULL;
+	return !has_failed(js_Subscribe(&bus->entries, bus->js, bus->log_subject, on_entry,
+					bus_thread, NULL, &options, NULL),
+			   "subscription");
+}
+
+static bool subscribe_chunks(struct apo_bus_thread *bus_thread)
+{
+	const struct apo_config *config = bus_thread->config;
+	char subject[SUBJECT_SIZE];
+
+	snprintf(subject, sizeof subject, "%s.snapshot.%s", config->cluster_name,
+		 config->cluster_node);
+	natsSubscription_Destroy(bus_thread->bus->chunks);
+	bus_thread->bus->chunks = NULL;
+	return !has_failed(natsConnection_Subscribe(&bus_thread->bus->chunks,
+						    bus_thread->bus->connection, subject, on_chunk,
+						    bus_thread),
+			   "subscription of snapshots");
+}
+
+/* Returns true when entries are delivered: those after the last one, if a subscription was lost. */
+static bool open_bus(struct apo_bus_thread *bus_thread)
+{
+	if (!bus_thread->bus->js && !connect_to_bus(bus_thread))
+		return false;
+	return make_stream(bus_thread) && subscribe_chunks(bus_thread) &&
+	       subscribe_entries(bus_thread, atomic_load(&bus_thread->delivered_seq));
+}
+
+static void close_bus(struct apo_bus *bus)
+{
+	natsSubscription_Destroy(bus->entries);
+	natsSubscription_Destroy(bus->chunks);
+	jsCtx_Destroy(bus->js);
+	natsConnection_Destroy(bus->connection);
+	bus->entries = bus->chunks = NULL;
+	bus->js = NULL;
+	bus->connection = NULL;
+}
+
+/* ---- requests ---- */
+
+static uint64_t publish(struct apo_bus_thread *bus_thread, const struct request *request)
+{
+	struct apo_bus *bus = bus_thread->bus;
+	jsPubOptions options;
+	jsPubAck *ack = NULL;
+	char id[64];
+	uint64_t seq = 0;
+
+	snprintf(id, sizeof id, "%s-%" PRIu64, bus->process, request->number);
+	jsPubOptions_Init(&options);
+	options.MaxWait = APO_BUS_WAIT_MS;
+	options.MsgId = id;
+	options.ExpectLastSeq = request->expect_seq;
+	if (js_Publish(&ack, bus->js, bus->log_subject, request->bytes, (int)request->len, &options,
+		       NULL) == NATS_OK)
+		seq = ack->Sequence;
+	jsPubAck_Destroy(ack);
+	return seq;
+}
+
+static void on_publish(struct apo_bus_thread *bus_thread, const struct request *request)
+{
+	uint64_t seq = bus_thread->bus->entries ? publish(bus_thread, request) : 0;
+
+	/* A repetition has the sequence of the first time. */
+	if (seq && seq != bus_thread->bus->published_seq) {
+		bus_thread->bus->published_seq = seq;
+		bus_thread->bus->published_at_ns = now_ns();
+	}
+	tell(bus_thread, APO_BUS_PUBLISHED, seq, request->number, NULL, 0);
+}
+
+static void on_send_chunk(struct apo_bus_thread *bus_thread, const struct request *request)
+{
+	char subject[SUBJECT_SIZE];
+
+	if (!bus_thread->bus->connection)
+		return;
+	snprintf(subject, sizeof subject, "%s.snapshot.%s", bus_thread->config->cluster_name,
+		 request->name);
+	(void)natsConnection_Publish(bus_thread->bus->connection, subject, request->bytes,
+				     (int)request->len);
+}
+
+static void on_request(struct apo_bus_thread *bus_thread, const struct request *request)
+{
+	switch ((enum request_kind)request->mail.kind) {
+	case PUBLISH:
+		on_publish(bus_thread, request);
+		break;
+	case CHUNK:
+		on_send_chunk(bus_thread, request);
+		break;
+	case STOP:
+		bus_thread->bus->is_over = true;
+		break;
+	}
+}
+
+/* Own entries that are stored but not delivered: the subscription is lost. */
+static void renew_subscription(struct apo_bus_thread *bus_thread)
+{
+	struct apo_bus *bus = bus_thread->bus;
+	uint64_t delivered_seq = atomic_load(&bus_thread->delivered_seq);
+
+	if (!bus->entries || bus->published_seq <= delivered_seq ||
+	    now_ns() < bus->published_at_ns + SUBSCRIBE_AGAIN_NS)
+		return;
+	bus->published_at_ns = now_ns();
+	rudp_log(RUDP_LOG_WARN, "cluster subscribes again after=%" PRIu64, delivered_seq);
+	(void)subscribe_entries(bus_thread, delivered_seq ? delivered_seq
+							  : bus->published_seq - 1);
+}
+
+static void tend(struct apo_bus_thread *bus_thread)
+{
+	if (bus_thread->bus->entries) {
+		renew_subscription(bus_thread);
+	} else if (open_bus(bus_thread)) {
+		rudp_log(RUDP_LOG_INFO, "cluster connected node=%s",
+			 bus_thread->config->cluster_node);
+		tell(bus_thread, APO_BUS_READY, 0, 0, NULL, 0);
+	}
+}
+
+static void turn(struct apo_bus_thread *bus_thread)
+{
+	struct pollfd wait = {.fd = bus_thread->box.fd, .events = POLLIN};
+	struct apo_mail *mail, *next;
+
+	tend(bus_thread);
+	(void)poll(&wait, 1, RETRY_MS);
+	for (mail = apo_mailbox_take(&bus_thread->box); mail; mail = next) {
+		next = mail->next;
+		if (!bus_thread->bus->is_over)
+			on_request(bus_thread, (const struct request *)mail);
+		free(mail);
+	}
+}
+
+static void *run(void *of)
+{
+	struct apo_bus_thread *bus_thread = of;
+
+	while (!bus_thread->bus->is_over)
+		turn(bus_thread);
+	close_bus(bus_thread->bus);
+	nats_ReleaseThreadMemory();
+	return NULL;
+}
+
+/* ---- called by other threads ---- */
+
+static struct request *request_new(enum request_kind kind, const void *bytes, size_t len)
+{
+	struct request *request = calloc(1, sizeof *request + len);
+
+	if (!request)
+		return NULL;
+	request->mail.kind = (int)kind;
+	request->len = len;
+	if (len > 0)
+		memcpy(request->bytes, bytes, len);
+	return request;
+}
+
+void apo_bus_thread_publish(struct apo_bus_thread *bus_thread, const void *bytes, size_t len,
+			    uint64_t number, uint64_t expect_seq)
+{
+	struct request *request = request_new(PUBLISH, bytes, len);
+
+	if (!request)
+		return; /* it is repeated */
+	request->number = number;
+	request->expect_seq = expect_seq;
+	apo_mailbox_put(&bus_thread->box, &request->mail);
+}
+
+void apo_bus_thread_send_chunk(struct apo_bus_thread *bus_thread, const char *name,
+			       const void *bytes, size_t len)
+{
+	struct request *request = request_new(CHUNK, bytes, len);
+
+	if (!request)
+		return; /* the node joins anew */
+	snprintf(request->name, sizeof request->name, "%s", name);
+	apo_mailbox_put(&bus_thread->box, &request->mail);
+}
+
+static struct apo_bus *bus_new(const struct apo_config *config)
+{
+	struct apo_bus *bus = calloc(1, sizeof *bus);
+
+	if (!bus)
+		return NULL;
+	snprintf(bus->log_subject, sizeof bus->log_subject, "%s.log", config->cluster_name);
+	snprintf(bus->stream, sizeof bus->stream, "%s-log", config->cluster_name);
+	snprintf(bus->process, sizeof bus->process, "%08" PRIx32 "%08" PRIx32,
+		 randombytes_random(), randombytes_random());
+	return bus;
+}
+
+int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner, int mail_kind,
+			 struct apo_config *config)
+{
+	int error = apo_mailbox_init(&bus_thread->box);
+
+	if (error < 0)
+		return error;
+	bus_thread->owner = owner;
+	bus_thread->mail_kind = mail_kind;
+	bus_thread->config = apo_config_get(config);
+	bus_thread->bus = bus_new(config);
+	error = bus_thread->bus && nats_Open(-1) == NATS_OK
+			? pthread_create(&bus_thread->thread, NULL, run, bus_thread)
+			: ENOMEM;
+	bus_thread->is_running = error == 0;
+	return -error;
+}
+
+void apo_bus_thread_stop(struct apo_bus_thread *bus_thread)
+{
+	struct request *request;
+
+	if (!bus_thread->is_running)
+		return;
+	while (!(request = request_new(STOP, NULL, 0)))
+		;
+	apo_mailbox_put(&bus_thread->box, &request->mail);
+	pthread_join(bus_thread->thread, NULL);
+	nats_Close();
+	apo_mailbox_fini(&bus_thread->box);
+	apo_config_put(bus_thread->config);
+	free(bus_thread->bus);
+	bus_thread->is_running = false;
+}

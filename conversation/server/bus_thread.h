@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bus_thread - the thread that connects a node of a cluster to NATS: it appends entries to the
+ * log, a stream of JetStream, and delivers the entries of all nodes.
+ *
+ * Model    It makes the stream if there is none. Requests are mail to the thread, results are mail
+ *          to the owner (struct apo_bus_mail). One publication is in progress at a time
+ *          (cluster/replica.h), so the thread waits for its result. The NATS library connects again
+ *          by itself, and delivers entries in order; if it fails to, the thread subscribes again
+ *          from the last entry delivered.
+ * Errors   A publication without result within APO_BUS_WAIT_MS is reported as failed. Connections
+ *          that fail are logged and tried again every second.
+ * Threads  start, stop: the main thread. publish, send_snapshot: the owner's thread.
+ */
+#ifndef APO_SERVER_BUS_THREAD_H
+#define APO_SERVER_BUS_THREAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conversation/server/config.h"
+#include "conversation/server/mailbox.h"
+
+#define APO_BUS_WAIT_MS 2000
+#define APO_BUS_CHUNK_BYTES (256u << 10) /* of a snapshot; NATS carries 1 MB in a message */
+
+enum apo_bus_news {
+	APO_BUS_READY,     /* entries from now on are delivered */
+	APO_BUS_ENTRY,     /* seq, bytes */
+	APO_BUS_PUBLISHED, /* number; seq 0: failed */
+	APO_BUS_CHUNK      /* of a snapshot: bytes as they were sent */
+};
+
+struct apo_bus_mail {
+	struct apo_mail mail;
+	enum apo_bus_news news;
+	uint64_t seq, number;
+	size_t len;
+	uint8_t bytes[];
+};
+
+struct apo_bus_thread {
+	pthread_t thread;
+	struct apo_mailbox box;
+	struct apo_mailbox *owner;
+	int mail_kind; /* of the mail to the owner */
+	struct apo_config *config;
+	bool is_running; /* owned by the main thread */
+	/* Of the thread: the library's objects, see bus_thread.c. */
+	struct apo_bus *bus;
+	/* The last entry delivered; 0: none. */
+	_Atomic uint64_t delivered_seq;
+};
+
+/* Starts the thread. Returns 0 or a negative errno value. */
+int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner, int mail_kind,
+			 struct apo_config *config);
+/* Ends it. Nobody takes mail from the owner's mailbox meanwhile. */
+void apo_bus_thread_stop(struct apo_bus_thread *bus_thread);
+
+/* expect_seq: only if it is the last sequence of the log; 0: in any case. The bytes are copied. */
+void apo_bus_thread_publish(struct apo_bus_thread *bus_thread, const void *bytes, size_t len,
+			    uint64_t number, uint64_t expect_seq);
+/* A part of a snapshot for the node of that name. */
+void apo_bus_thread_send_chunk(struct apo_bus_thread *bus_thread, const char *name,
+			       const void *bytes, size_t len);
+
+#endif

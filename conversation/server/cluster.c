@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/cluster.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "conversation/model/model.h"
+
+#define CHUNK_HEAD_BYTES (8 + 8 + 4 + 4)
+#define SNAPSHOT_BYTES_MAX ((size_t)1 << 30)
+
+/* ---- snapshots in chunks ---- */
+
+static void send_snapshot(void *of, const char *name, uint64_t join_seq, const void *bytes,
+			  size_t len)
+{
+	struct apo_cluster *cluster = of;
+	uint32_t count = (uint32_t)((len + APO_BUS_CHUNK_BYTES - 1) / APO_BUS_CHUNK_BYTES), i;
+	uint8_t *chunk = malloc(CHUNK_HEAD_BYTES + APO_BUS_CHUNK_BYTES);
+	uint64_t sender = (uint64_t)randombytes_random() << 32 | randombytes_random();
+	struct rudp_writer writer;
+	size_t part;
+
+	for (i = 0; chunk && i < count; i++, len -= part) {
+		part = len < APO_BUS_CHUNK_BYTES ? len : APO_BUS_CHUNK_BYTES;
+		writer = rudp_writer(chunk, CHUNK_HEAD_BYTES + APO_BUS_CHUNK_BYTES);
+		rudp_write_u64(&writer, join_seq);
+		rudp_write_u64(&writer, sender);
+		rudp_write_u32(&writer, i);
+		rudp_write_u32(&writer, count);
+		rudp_write_bytes(&writer, (const uint8_t *)bytes + (size_t)i * APO_BUS_CHUNK_BYTES,
+				 part);
+		apo_bus_thread_send_chunk(&cluster->bus_thread, name, chunk,
+					  rudp_writer_len(&writer));
+	}
+	free(chunk);
+	rudp_log(RUDP_LOG_INFO, "cluster snapshot sent node=%s", name);
+}
+
+static bool add_to_snapshot(struct apo_cluster *cluster, const uint8_t *bytes, size_t len)
+{
+	size_t needed = cluster->snapshot_len + len, capacity = cluster->snapshot_capacity;
+	uint8_t *grown;
+
+	if (needed > SNAPSHOT_BYTES_MAX)
+		return false;
+	if (needed > capacity) {
+		capacity = needed < 2 * capacity ? 2 * capacity : needed;
+		grown = realloc(cluster->snapshot, capacity);
+		if (!grown)
+			return false;
+		cluster->snapshot = grown;
+		cluster->snapshot_capacity = capacity;
+	}
+	memcpy(cluster->snapshot + cluster->snapshot_len, bytes, len);
+	cluster->snapshot_len = needed;
+	return true;
+}
+
+static void drop_snapshot(struct apo_cluster *cluster)
+{
+	free(cluster->snapshot);
+	cluster->snapshot = NULL;
+	cluster->snapshot_len = cluster->snapshot_capacity = 0;
+	cluster->snapshot_next = 0;
+}
+
+/* The chunks of one sender come in order; that of another sender ends the snapshot. */
+static void on_chunk(struct apo_cluster *cluster, const struct apo_bus_mail *mail)
+{
+	struct rudp_reader reader = rudp_reader(mail->bytes, mail->len);
+	uint64_t join_seq = rudp_read_u64(&reader), sender = rudp_read_u64(&reader);
+	uint32_t number = rudp_read_u32(&reader), count = rudp_read_u32(&reader);
+
+	if (!reader.ok)
+		return;
+	if (number == 0) {
+		drop_snapshot(cluster);
+		cluster->snapshot_seq = join_seq;
+		cluster->snapshot_sender = sender;
+	}
+	if (number != cluster->snapshot_next || join_seq != cluster->snapshot_seq ||
+	    sender != cluster->snapshot_sender ||
+	    !add_to_snapshot(cluster, reader.next, rudp_reader_left(&reader)))
+		return;
+	if (++cluster->snapshot_next < count)
+		return;
+	apo_replica_on_snapshot(cluster->replica, join_seq, cluster->snapshot,
+				cluster->snapshot_len);
+	drop_snapshot(cluster);
+}
+
+/* ---- calls of the replica ---- */
+
+static void publish(void *of, const void *bytes, size_t len, uint64_t number, uint64_t expect_seq)
+{
+	struct apo_cluster *cluster = of;
+
+	apo_bus_thread_publish(&cluster->bus_thread, bytes, len, number, expect_seq);
+}
+
+static void set_time(void *of, int64_t wall_ms)
+{
+	struct apo_cluster *cluster = of;
+
+	apo_model_shared_time(cluster->model, wall_ms, cluster->now_at_ns);
+}
+
+static void apply(void *of, uint64_t node, bool is_own, const void *event, size_t len)
+{
+	struct apo_cluster *cluster = of;
+
+	(void)is_own;
+	apo_model_shared_apply(cluster->model, node, event, len, cluster->now_at_ns);
+}
+
+static void node_gone(void *of, uint64_t node, const char *name)
+{
+	struct apo_cluster *cluster = of;
+
+	rudp_log(RUDP_LOG_WARN, "cluster node has gone node=%s", name);
+	apo_model_shared_node_gone(cluster->model, node, name, cluster->now_at_ns);
+}
+
+static bool save(void *of, uint8_t **bytes, size_t *len)
+{
+	struct apo_cluster *cluster = of;
+
+	return apo_model_shared_save(cluster->model, bytes, len);
+}
+
+static bool load(void *of, const void *bytes, size_t len)
+{
+	struct apo_cluster *cluster = of;
+	bool is_right = apo_model_shared_load(cluster->model, bytes, len, cluster->now_at_ns);
+
+	if (!is_right)
+		rudp_log(RUDP_LOG_ERROR, "cluster state not read reason=\"the nodes have other "
+					 "programs, names or limits\"");
+	return is_right;
+}
+
+static void live(void *of, uint64_t node, uint64_t run)
+{
+	struct apo_cluster *cluster = of;
+
+	apo_model_shared_begin(cluster->model, node, run, cluster->now_at_ns);
+	atomic_store(&cluster->is_live, true);
+	rudp_log(RUDP_LOG_INFO, "cluster joined sequence=%" PRIu64, node);
+}
+
+static void reset(void *of, const char *reason)
+{
+	struct apo_cluster *cluster = of;
+
+	atomic_store(&cluster->is_live, false);
+	atomic_store(&cluster->is_cut_off, false);
+	rudp_log(RUDP_LOG_ERROR, "cluster left reason=\"%s\"", reason);
+	apo_model_shared_end(cluster->model,
+			     "This server lost its network; please connect again",
+			     cluster->now_at_ns);
+}
+
+static void cut_off(void *of, bool is_cut_off)
+{
+	struct apo_cluster *cluster = of;
+
+	atomic_store(&cluster->is_cut_off, is_cut_off);
+	if (is_cut_off)
+		rudp_log(RUDP_LOG_ERROR, "cluster cut off: changes are refused");
+	else
+		rudp_log(RUDP_LOG_INFO, "cluster no longer cut off");
+	apo_model_shared_cut_off(cluster->model, is_cut_off, cluster->now_at_ns);
+}
+
+static const struct apo_replica_calls calls = {.publish = publish,
+					       .send_snapshot = send_snapshot,
+					       .time = set_time,
+					       .apply = apply,
+					       .node_gone = node_gone,
+					       .save = save,
+					       .load = load,
+					       .live = live,
+					       .reset = reset,
+					       .cut_off = cut_off};
+
+/* ---- the model's thread ---- */
+
+bool apo_cluster_propose(struct apo_cluster *cluster, const void *event, size_t len, bool is_vital)
+{
+	return apo_replica_submit(cluster->replica, event, len, is_vital) == 0;
+}
+
+void apo_cluster_set_time(struct apo_cluster *cluster, int64_t now_at_ns, int64_t wall_ms)
+{
+	if (!cluster)
+		return;
+	cluster->now_at_ns = now_at_ns;
+	apo_replica_set_time(cluster->replica, now_at_ns, wall_ms);
+}
+
+void apo_cluster_on_mail(struct apo_cluster *cluster, const struct apo_bus_mail *mail)
+{
+	switch (mail->news) {
+	case APO_BUS_READY:
+		apo_replica_on_bus(cluster->replica);
+		break;
+	case APO_BUS_ENTRY:
+		apo_replica_on_entry(cluster->replica, mail->seq, mail->bytes, mail->len);
+		break;
+	case APO_BUS_PUBLISHED:
+		apo_replica_on_published(cluster->replica, mail->number, mail->seq);
+		break;
+	case APO_BUS_CHUNK:
+		on_chunk(cluster, mail);
+		break;
+	}
+}
+
+int64_t apo_cluster_next_at_ns(const struct apo_cluster *cluster)
+{
+	return cluster ? apo_replica_next_at_ns(cluster->replica) : RUDP_NEVER;
+}
+
+void apo_cluster_on_time(struct apo_cluster *cluster)
+{
+	if (cluster && apo_replica_next_at_ns(cluster->replica) <= cluster->now_at_ns)
+		apo_replica_on_time(cluster->replica);
+}
+
+/* ---- the main thread ---- */
+
+int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model, struct apo_mailbox *box,
+		      int mail_kind, struct apo_config *config)
+{
+	struct apo_replica_start start = {
+		.calls = &calls,
+		.of = cluster,
+		.name = config->cluster_node,
+		.random = (uint64_t)randombytes_random() << 32 | randombytes_random(),
+		.node_timeout_ns = config->cluster_timeout_ns,
+		.now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
+
+	cluster->model = model;
+	cluster->replica = apo_replica_new(&start);
+	if (!cluster->replica)
+		return -ENOMEM;
+	return apo_bus_thread_start(&cluster->bus_thread, box, mail_kind, config);
+}
+
+void apo_cluster_stop(struct apo_cluster *cluster)
+{
+	if (cluster->replica)
+		apo_replica_leave(cluster->replica);
+	apo_bus_thread_stop(&cluster->bus_thread);
+	drop_snapshot(cluster);
+	if (cluster->replica)
+		apo_replica_free(cluster->replica);
+	cluster->replica = NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cluster - makes the model of this process one of the copies of a network of nodes: it connects
+ * the replica (cluster/replica.h), the model (model/shared.h) and the bus (bus_thread.h).
+ *
+ * Threads  start, stop: the main thread. The others: the model's thread. Figures: any.
+ */
+#ifndef APO_SERVER_CLUSTER_H
+#define APO_SERVER_CLUSTER_H
+
+#include <stdatomic.h>
+
+#include "conversation/cluster/replica.h"
+#include "conversation/server/bus_thread.h"
+
+struct apo_cluster {
+	struct apo_replica *replica;
+	struct apo_bus_thread bus_thread;
+	struct apo_model *model;
+	int64_t now_at_ns;
+	/* A snapshot that arrives in chunks. */
+	uint8_t *snapshot;
+	size_t snapshot_len, snapshot_capacity;
+	uint64_t snapshot_seq, snapshot_sender;
+	uint32_t snapshot_next;
+	atomic_bool is_live, is_cut_off;
+};
+
+/* The model offers propose. mail_kind: of the mail to its mailbox. Returns 0 or a negative errno
+ * value. */
+int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model, struct apo_mailbox *box,
+		      int mail_kind, struct apo_config *config);
+/* The model's thread has ended. */
+void apo_cluster_stop(struct apo_cluster *cluster);
+
+/* The call of the model. */
+bool apo_cluster_propose(struct apo_cluster *cluster, const void *event, size_t len, bool is_vital);
+/* These three may be called without a cluster, NULL. */
+void apo_cluster_set_time(struct apo_cluster *cluster, int64_t now_at_ns, int64_t wall_ms);
+int64_t apo_cluster_next_at_ns(const struct apo_cluster *cluster);
+/* Call it at the end of each turn: it sends what was proposed. */
+void apo_cluster_on_time(struct apo_cluster *cluster);
+void apo_cluster_on_mail(struct apo_cluster *cluster, const struct apo_bus_mail *mail);
+
+#endif

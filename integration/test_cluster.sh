@@ -1,0 +1,240 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Three nodes of Apollonion over three real NATS servers: one nick and one channel network-wide; a node is killed and
+# comes back; one NATS server is killed, then there is no quorum, then there is again. Takes 60 s.
+#
+#     nc ──── node n1, n2, n3 ──── nats-server s1, s2, s3 (all on the loopback of a namespace)
+
+LOOPBACK=1
+TCP_MEANT=1 # lib.sh asks
+export TCP_MEANT
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=integration/lib/talk.sh
+. "$HERE/lib/talk.sh"
+
+write_nats() {
+	cat >"$TMP/s$1.conf" <<-EOT
+		server_name: s$1
+		listen: 127.0.0.1:422$1
+		jetstream { store_dir: "$TMP/store$1" }
+		cluster {
+			name: test
+			listen: 127.0.0.1:622$1
+			routes: [ "nats://127.0.0.1:6221", "nats://127.0.0.1:6222", "nats://127.0.0.1:6223" ]
+		}
+	EOT
+}
+
+start_nats() {
+	launch_plain "s$1" b nats-server -c "$TMP/s$1.conf"
+}
+
+write_node() {
+	cat >"$TMP/n$1.conf" <<-EOT
+		[server]
+		name = irc.test
+		network = Test
+		workers = 1
+		[listen]
+		plain = 127.0.0.1:700$1
+		[limits]
+		clients = 100
+		[flood]
+		burst = off
+		[cloak]
+		enabled = no
+		[cluster]
+		servers = nats://127.0.0.1:4221,nats://127.0.0.1:4222,nats://127.0.0.1:4223
+		node = n$1
+		node-timeout = 10m
+	EOT
+	"$BUILD/apollonion" --config "$TMP/n$1.conf" --check-config >/dev/null || fail "the configuration is wrong"
+}
+
+start_node() {
+	rm -f "$TMP/n$1.err"
+	launch_plain "n$1" b "$BUILD/apollonion" --config "$TMP/n$1.conf"
+}
+
+wait_joined() {
+	wait_until 60 "node n$1 has joined" grep -qs ' cluster joined ' "$TMP/n$1.err"
+}
+
+# count_heard NAME EXTENDED-REGEX
+count_heard() {
+	tr -d '\r' <"$TMP/$1.out" | grep -cE -- "$2" || true
+}
+
+has_heard_more() {
+	[ "$(count_heard "$1" "$2")" -gt "$3" ]
+}
+
+# hears_more NAME EXTENDED-REGEX COUNT: once more than so often.
+hears_more() {
+	wait_until 60 "$1 hears '$2' again" has_heard_more "$@"
+}
+
+REFUSED='This server is cut off from its network; try'
+refused=0
+
+is_done() {
+	local count
+	has_heard "$3" "$4" && return
+	count=$(count_heard "$1" "$REFUSED")
+	[ "$count" -eq "$refused" ] || say "$1" "$2"
+	refused=$count
+	return 1
+}
+
+# does NAME LINE HEARER EXTENDED-REGEX: NAME says the line, and HEARER hears of it. On a slow machine the node may be
+# cut off from NATS for a time, and refuse the line; then it is said again.
+does() {
+	refused=$(count_heard "$1" "$REFUSED")
+	say "$1" "$2"
+	wait_until 60 "$3 hears '$4'" is_done "$@"
+}
+
+# come_in NAME NODE
+come_in() {
+	while :; do
+		talk launch_plain "$1" nc 127.0.0.1 "700$2"
+		say "$1" "NICK $1"
+		say "$1" "USER $1 0 * :$1"
+		hears "$1" " 001 $1 |$REFUSED"
+		has_heard "$1" " 001 $1 " && return
+		drop "$1"
+	done
+}
+
+together() {
+	local name
+	section "one network"
+	come_in ann 1
+	come_in bob 2
+	come_in cat 3
+	for name in ann bob cat; do
+		does "$name" "JOIN #a" "$name" ' 366 '
+	done
+	come_in dan 3
+	does dan "NICK ann" dan ' 433 dan ann '
+	does ann "PRIVMSG #a :hello all" bob ':ann!.* PRIVMSG #a :hello all'
+	hears cat ':ann!.* PRIVMSG #a :hello all'
+	say bob "WHOIS cat"
+	hears bob ' 319 bob cat :#a'
+	does ann "MODE #a +o cat" cat ' MODE #a \+o cat'
+	does cat "KICK #a bob :out" bob ' KICK #a bob :out'
+	ok "a nick, a channel, WHOIS, MODE and KICK across nodes"
+}
+
+# The messages that NAME has received, with their msgids.
+order_of() {
+	tr -d '\r' <"$TMP/$1.out" | grep -E ' PRIVMSG #a :m[0-9]+$'
+}
+
+# Three clients at different nodes speak at once: all nodes deliver the same messages in the same order.
+same_order() {
+	local i name lost=0
+	section "order"
+	for i in 1 2 3; do
+		come_in "at$i" "$i"
+		does "at$i" "CAP REQ message-tags" "at$i" ' CAP at. ACK '
+		does "at$i" "JOIN #a" "at$i" ' 366 '
+	done
+	does bob "JOIN #a" at1 ':bob!.* JOIN #a'
+	for i in {1..50}; do
+		say ann "PRIVMSG #a :m$i"
+		say bob "PRIVMSG #a :m$i"
+		say cat "PRIVMSG #a :m$i"
+	done
+	for name in ann bob cat; do
+		does "$name" "PRIVMSG #a :end" at1 ":$name!.* PRIVMSG #a :end"
+		hears at2 ":$name!.* PRIVMSG #a :end"
+		hears at3 ":$name!.* PRIVMSG #a :end"
+		lost=$((lost + $(count_heard "$name" "$REFUSED")))
+	done
+	[ "$(order_of at1 | wc -l)" -ge $((150 - lost)) ] || fail "messages are missing"
+	expect_match "$TMP/at1.out" '^@msgid=[0-9a-f-]+ :ann!'
+	expect_eq "$(order_of at2)" "$(order_of at1)" "messages at n2"
+	expect_eq "$(order_of at3)" "$(order_of at1)" "messages at n3"
+	drop at1
+	leave at2 at3
+	hears ann ':at3!.* QUIT'
+	ok "150 messages have the same order and msgids at three nodes"
+}
+
+killed_node() {
+	section "a node is killed"
+	send KILL n1
+	finish n1 5
+	drop ann
+	start_node 1
+	wait_joined 1
+	hears bob ':ann!.* QUIT :Node n1 has gone'
+	hears cat ':ann!.* QUIT :Node n1 has gone'
+	come_in ann 1
+	does ann "JOIN #a" bob ':ann!.* JOIN #a'
+	hears ann ' 353 ann = #a :.*@cat'
+	ok "its clients leave, and it comes back with the state of the others"
+}
+
+CUT='NOTICE .* :This server is cut off from its network: '
+HEALED='NOTICE .* :This server is connected to its network again'
+
+killed_bus() {
+	local name
+	local -A cuts heals
+	section "NATS servers are killed"
+	send KILL s1
+	finish s1 5
+	does ann "PRIVMSG #a :with two of three" bob ':with two of three'
+	hears cat ':with two of three'
+	ok "one of three: nothing is lost"
+	for name in bob cat; do
+		cuts[$name]=$(count_heard "$name" "$CUT")
+		heals[$name]=$(count_heard "$name" "$HEALED")
+	done
+	send KILL s2
+	finish s2 5
+	hears_more bob "$CUT" "${cuts[bob]}"
+	hears_more cat "$CUT" "${cuts[cat]}"
+	say bob "NICK rob"
+	hears bob 'NOTICE bob :.*try again later'
+	hears_not cat 'NICK :?rob'
+	ok "two of three: users are told, and changes are refused"
+	start_nats 1
+	start_nats 2
+	hears_more bob "$HEALED" "${heals[bob]}"
+	hears_more cat "$HEALED" "${heals[cat]}"
+	does bob "NICK bert" cat ':bob!.* NICK :?bert'
+	hears_not cat ':bob!.* QUIT'
+	hears_not bob ':cat!.* QUIT'
+	ok "with a quorum again nobody has left"
+}
+
+ended_node() {
+	section "a node ends"
+	send TERM n2
+	hears cat ':bert!.* QUIT :(The server is shutting down|Node n2 has gone)'
+	finish n2 20
+	expect_eq "$STATUS" 0 "exit code of n2"
+	drop bob
+	ok "its clients quit at once"
+}
+
+for i in 1 2 3; do
+	write_nats "$i"
+	write_node "$i"
+	start_nats "$i"
+done
+for i in 1 2 3; do
+	start_node "$i"
+done
+for i in 1 2 3; do
+	wait_joined "$i"
+done
+together
+same_order
+killed_node
+killed_bus
+ended_node
