@@ -191,7 +191,7 @@
 #define BBR_FALL_SPANS 3
 #define BBR_FALL_SPAN_NS_MIN (20 * RUDP_NS_PER_MS)
 #define BBR_VARIES_NS (10 * RUDP_NS_PER_S) /* how long a change of the rate is remembered */
-#define BBR_VARIES_ROUNDS_MAX 8            /* rounds between probes during that time */
+#define BBR_VARIATION 9                    /* percent: the average change of a varying rate */
 #define BBR_SPARSE_WINDOWS 8 /* in initial windows: sparse traffic has less in flight */
 #define BBR_FULL_BW_ROUNDS 3
 #define BBR_STARTUP_LOSSES_MIN 6
@@ -322,11 +322,13 @@ struct bbr {
 	uint64_t max_bw, max_bw_slots[2]; /* slots: of this probe cycle, of the previous one */
 	uint64_t bw_latest, bw_shortterm, bw;
 
-	/* Detects that the path's rate has fallen. Measured in spans of min_rtt. */
+	/* Detects that the path's rate changes. A fall is measured in spans of min_rtt. */
 	int64_t fall_since_at_ns, fall_rtt_min_ns;
 	uint64_t fall_bytes;  /* delivered_total_bytes at the start of the span */
 	uint32_t fall_spans;  /* number of spans with a fall in a row */
-	int64_t varied_at_ns; /* the rate last became higher or much lower; 0: never */
+	int64_t varied_at_ns; /* the rate last became higher or much lower, or varied; 0: never */
+	uint64_t queue_rate;  /* delivered in the last round, if it had a queue; 0: it had none */
+	uint32_t variation_ppm; /* average change of queue_rate from round to round */
 
 	/* Volume in bytes. */
 	uint64_t inflight_latest, inflight_shortterm, inflight_longterm;
@@ -453,8 +455,9 @@ void rudp_bbr_start_drain(struct rudp_cc *cc);
 void rudp_bbr_check_drained(struct rudp_cc *cc);
 void rudp_bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
-/* A path that becomes slower (cc_bbr_fall.c). */
+/* A path whose rate changes (cc_bbr_fall.c). */
 void rudp_bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void rudp_bbr_note_variation(struct rudp_cc *cc);
 
 /* The PROBE_BW cycle (cc_bbr_cycle.c). */
 void rudp_bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns);

@@ -179,8 +179,8 @@ static bool is_probing_together(const struct rudp_cc *cc)
 /*
  * Draft section 5.3.3.8: probe after 2 s to 3 s, or after as many rounds as Reno (with the windows
  * of all flows that probe together) needs to regain half its window, but at most 63. A flow that is
- * alone need not keep pace with Reno: four times that limit. A path whose rate changed recently is
- * probed after eight rounds. part: divides these times.
+ * alone need not keep pace with Reno: four times that limit. A path whose rate changed recently may
+ * carry more as soon as there is neither queue nor loss. part: divides these times.
  */
 static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 {
@@ -189,8 +189,9 @@ static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 	uint64_t reno_rounds = rudp_bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
 	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
 
-	if (has_rate_changed(b, now_at_ns))
-		most = BBR_VARIES_ROUNDS_MAX;
+	if (has_rate_changed(b, now_at_ns) && b->round_start && b->delayed_rounds == 0 &&
+	    b->last.lost_bytes == 0 && b->rounds_since_probe > 1)
+		return true;
 	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns / part ||
 	       b->rounds_since_probe >= bbr_min(reno_rounds, most) / part;
 }

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BBR on a path whose rate falls, such as a radio link. The queue that then builds up lengthens the
- * RTT and so the rounds: totals of rounds come much too late. Here the rate is measured in spans of
- * min_rtt.
+ * BBR on a path whose rate changes, such as a radio link.
  *
- * Rule      in three spans in a row, every RTT sample exceeds the RTT without a queue by min_rtt /
- *           2, and less than a third of the bandwidth is delivered. A third, because a flow that
- *           joins takes half.
+ * Fall       in three spans of min_rtt in a row, every RTT sample exceeds the RTT without a queue
+ *            by min_rtt / 2, and less than a third of the bandwidth is delivered. A third, because
+ *            a flow that joins takes half. Totals of rounds would come much too late, because the
+ *            queue lengthens them.
+ * Variation  while there is a queue, the delivery rate is that of the path. If it changes by 9 %
+ *            on average (over some 16 rounds), the path varies. Other flows rarely change it by
+ *            that much: docs/bbr.md has figures.
+ *
+ * For ten seconds after either, probes are frequent (cc_bbr_cycle.c).
  */
 #include "proto/cc/cc_bbr.h"
 
 #include "proto/cc/cc_pace.h"
+
+#define PPM UINT64_C(1000000)
+#define VARIATION_WEIGHT 16
 
 static void start_span(struct bbr *b, const struct rudp_cc_ack *ack)
 {
@@ -39,6 +46,8 @@ static void apply_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64
 	rudp_bbr_reset_shortterm(b);
 	rudp_bbr_bound_bw(b);
 	b->left_by_delay = false;
+	/* Samples of packets sent before cover the time before the fall, too. */
+	b->shifted_until_number = b->next_number;
 	b->has_probed = false; /* probe soon: the rate may rise again */
 	b->varied_at_ns = ack->now_at_ns;
 	rudp_bbr_start_drain(cc);
@@ -64,4 +73,29 @@ void rudp_bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		return;
 	b->fall_spans = 0;
 	apply_fall(cc, ack, rate);
+}
+
+/*
+ * A round has ended. The faster of two rounds counts: with jitter a single round is as often too
+ * long as too short. Connections of a flow group move bandwidth between them, which says nothing
+ * about the path.
+ */
+void rudp_bbr_note_variation(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t before = b->queue_rate, less, change_ppm;
+
+	b->queue_rate = 0;
+	if (cc->flows > 1 || !rudp_bbr_is_probe_bw(b) || b->last.app_limited ||
+	    !rudp_bbr_had_round_delay(b))
+		return;
+	b->queue_rate = bbr_max(b->last.ack_rate, b->ack_rate_before);
+	less = bbr_min(b->queue_rate, before);
+	if (less == 0)
+		return;
+	change_ppm = rudp_cc_mul_div(bbr_max(b->queue_rate, before) - less, PPM, less);
+	b->variation_ppm = (uint32_t)((b->variation_ppm * (VARIATION_WEIGHT - 1) +
+				       bbr_min(change_ppm, PPM)) / VARIATION_WEIGHT);
+	if (b->variation_ppm > BBR_VARIATION * PPM / 100)
+		b->varied_at_ns = b->now.started_at_ns;
 }

@@ -10,6 +10,7 @@
 #define FALLEN_PACKETS 16
 #define SLOW_PACKETS 17
 #define QUEUE_RTT_NS (RTT_NS + RTT_NS / 2 + RUDP_NS_PER_MS)
+#define QUEUE_NS (RTT_NS / 5)
 #define SPAN_PIECES 10 /* pieces in a min_rtt */
 
 /* A sender in CRUISE with a full window in flight, at the start of a measured span. */
@@ -47,6 +48,20 @@ Test(cc_bbr_fall, three_spans_below_a_third_with_a_queue_replace_the_bandwidth)
 	cr_assert(eq(u64, rig->b->max_bw, rate));
 	cr_assert(eq(u64, rig->b->bw, rate));
 	cr_assert(eq(u64, bbr_rig_gain(rig), BBR_DRAIN_PACING_GAIN));
+}
+
+Test(cc_bbr_fall, samples_of_packets_sent_before_do_not_raise_the_bandwidth)
+{
+	struct bbr_rig *rig = at_start_of_span();
+	uint64_t rate = rudp_cc_rate(FALLEN_PACKETS * DATAGRAM, RTT_NS / 10);
+
+	bbr_rig_pieces(rig, 3 * SPAN_PIECES, FALLEN_PACKETS, QUEUE_RTT_NS);
+	cr_assert(eq(u64, rig->b->max_bw, rate));
+	bbr_rig_ack(rig, 1, RATE);
+	cr_assert(eq(u64, rig->b->max_bw, rate));
+	rig->acked = rig->next++;
+	bbr_rig_ack(rig, 1, RATE);
+	cr_assert(eq(u64, rig->b->max_bw, RATE));
 }
 
 Test(cc_bbr_fall, two_spans_are_too_few_and_count_only_in_a_row)
@@ -162,4 +177,51 @@ Test(cc_bbr_fall, two_rounds_in_a_row_that_bring_less_than_was_sent_are_a_shortf
 	cr_assert(not(rig->b->shortfall));
 	round_of(rig, 4);
 	cr_assert(rig->b->shortfall);
+}
+
+/* Rounds with a queue whose RTT is by turns longer: two rounds of the one, two of the other. */
+static struct bbr_rig *after_rounds_with_a_queue(uint32_t flows, int64_t longer_ns)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->cc.flows = flows;
+	for (int i = 0; i < 40; i++) {
+		rig->rtt.latest_ns = RTT_NS + QUEUE_NS + (i / 2 % 2) * longer_ns;
+		bbr_rig_round(rig, RATE);
+	}
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
+	return rig;
+}
+
+/* The number of rounds without a queue until the next probe. */
+static unsigned rounds_to_probe(struct bbr_rig *rig)
+{
+	unsigned rounds = 0;
+
+	rig->rtt.latest_ns = RTT_NS;
+	bbr_rig_until(rig, BBR_CRUISE);
+	for (; rig->b->state == BBR_CRUISE && rounds <= BBR_ALONE_ROUNDS_MAX; rounds++)
+		bbr_rig_round(rig, RATE);
+	return rounds;
+}
+
+Test(cc_bbr_fall, path_whose_rate_varies_is_probed_as_soon_as_there_is_no_queue)
+{
+	cr_assert(le(uint, rounds_to_probe(after_rounds_with_a_queue(1, RTT_NS / 2)), 4));
+}
+
+Test(cc_bbr_fall, small_changes_of_the_rate_are_those_of_other_flows)
+{
+	struct bbr_rig *rig = after_rounds_with_a_queue(1, RTT_NS / 8);
+
+	cr_assert(ge(u32, rig->b->variation_ppm, 10000));
+	cr_assert(ge(uint, rounds_to_probe(rig), 20));
+}
+
+Test(cc_bbr_fall, rate_that_moves_within_a_flow_group_does_not_vary)
+{
+	struct bbr_rig *rig = after_rounds_with_a_queue(2, RTT_NS / 2);
+
+	cr_assert(eq(u32, rig->b->variation_ppm, 0));
+	cr_assert(ge(uint, rounds_to_probe(rig), 20));
 }
