@@ -251,6 +251,7 @@ struct cv_chat *cv_chat_new(const struct cv_start *start)
 	copy(chat->wanted_nick, sizeof chat->wanted_nick, start->nick);
 	copy(chat->nick, sizeof chat->nick, start->nick);
 	copy(chat->user, sizeof chat->user, start->user);
+	chat->uses_key = start->uses_key;
 	copy(chat->password, sizeof chat->password, start->password ? start->password : "");
 	rudp_list_init(&chat->lines);
 	return chat;

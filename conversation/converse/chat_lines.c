@@ -130,8 +130,11 @@ static void request_caps(struct cv_chat *chat)
 	char words[256] = "";
 	size_t len = 0;
 
-	if (!chat->password[0])
+	if (!chat->password[0] && !chat->uses_key)
 		chat->offered &= ~(1u << CV_CAP_SASL);
+	if (chat->uses_key && !(chat->offered & 1u << CV_CAP_SASL))
+		cv_tell(chat, CV_STATUS, NULL,
+			"not logged in: the server has no accounts, or sees no key of ours");
 
 #define X(name, text)                                                                              \
 	if (chat->offered & 1u << CV_CAP_##name)                                                   \
@@ -157,7 +160,8 @@ static void on_cap(struct cv_chat *chat, const struct heard *heard)
 		if (what[0] == 'A')
 			chat->caps |= caps_in(last_param(heard));
 		if (chat->caps & 1u << CV_CAP_SASL)
-			cv_send_line(chat, "AUTHENTICATE PLAIN");
+			cv_send_line(chat, "AUTHENTICATE %s",
+				     chat->uses_key ? "EXTERNAL" : "PLAIN");
 		else
 			cv_send_line(chat, "CAP END");
 	} else if (strcmp(what, "NEW") == 0)
@@ -166,7 +170,7 @@ static void on_cap(struct cv_chat *chat, const struct heard *heard)
 		chat->caps &= ~caps_in(last_param(heard));
 }
 
-/* RFC 4616: authorization identity (none), account, password. */
+/* RFC 4422 appendix A; RFC 4616: authorization identity (none), account, password. */
 static void on_authenticate(struct cv_chat *chat, const struct heard *heard)
 {
 	uint8_t plain[APO_NICK_BYTES_MAX + CV_PASSWORD_MAX + 2] = {0};
@@ -175,6 +179,10 @@ static void on_authenticate(struct cv_chat *chat, const struct heard *heard)
 
 	if (strcmp(param(heard, 0), "+") != 0 || chat->state != CV_OPENED)
 		return;
+	if (chat->uses_key) {
+		cv_send_line(chat, "AUTHENTICATE +"); /* the account that the key belongs to */
+		return;
+	}
 	memcpy(plain + 1, chat->wanted_nick, account_len);
 	memcpy(plain + account_len + 2, chat->password, password_len);
 	sodium_bin2base64(text, sizeof text, plain, account_len + password_len + 2,

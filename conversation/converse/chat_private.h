@@ -111,7 +111,8 @@ struct cv_chat {
 	char wanted_nick[APO_NICK_BYTES_MAX + 1], nick[APO_NICK_BYTES_MAX + 1];
 	char user[APO_NICK_BYTES_MAX + 1];
 	char version_error[160];
-	char password[CV_PASSWORD_MAX + 1]; /* "": no login */
+	char password[CV_PASSWORD_MAX + 1]; /* "": none */
+	bool uses_key;                      /* login by SASL EXTERNAL */
 	unsigned history;
 	uint64_t epoch, session, seed, stream, last_number;
 	bool has_epoch, is_confirmed; /* OPENED has come */

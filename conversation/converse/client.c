@@ -399,6 +399,7 @@ static bool make_chat(struct client *client)
 				 .nick = client->options->nick,
 				 .user = client->options->nick,
 				 .password = client->options->password,
+				 .uses_key = client->options->uses_key,
 				 .stream = draw(),
 				 .seed = draw(),
 				 .history = client->options->history};

@@ -30,6 +30,7 @@ struct cv_options {
 	uint16_t port;
 	const char *id, *nick, *peer, *store; /* store NULL: none */
 	const char *password;                 /* NULL: none */
+	bool uses_key;                        /* log in by our rudp identity */
 	char *join;                           /* channels, separated by commas; NULL: none */
 	enum cv_mode mode;
 	const char *target; /* for SEND and TAIL */

@@ -26,6 +26,7 @@ static const char help[] =
 	"      --peer NAME       the id of the server (default: apollonion)\n"
 	"      --store DIRECTORY keep lines that are not said yet for the next start\n"
 	"  -n, --nick NAME       (default: that of --id)\n"
+	"      --by-key          log in to the account of your rudp identity (rudp key new)\n"
 	"      --password FILE   log in to the account named like --nick; first line of FILE\n"
 	"  -j, --join #A,#B      join these channels\n"
 	"      --history LINES   history to show on joining (default 20, or 0 with --tail)\n"
@@ -42,7 +43,7 @@ static const char help[] =
 	"was\n"
 	"said, but not every recipient has received it for certain.\n";
 
-enum { PEER = 256, PASSWORD, STORE, HISTORY, SEND, TAIL, COUNT, VERSION };
+enum { PEER = 256, BY_KEY, PASSWORD, STORE, HISTORY, SEND, TAIL, COUNT, VERSION };
 
 static const struct option known[] = {
 	{"server", required_argument, NULL, 's'},
@@ -55,6 +56,7 @@ static const struct option known[] = {
 	{"history", required_argument, NULL, HISTORY},
 	{"send", required_argument, NULL, SEND},
 	{"tail", required_argument, NULL, TAIL},
+	{"by-key", no_argument, NULL, BY_KEY},
 	{"password", required_argument, NULL, PASSWORD},
 	{"count", required_argument, NULL, COUNT},
 	{"timeout", required_argument, NULL, 'w'},
@@ -144,6 +146,9 @@ static int read_option(struct cv_options *options, int option, char *value)
 	case PEER:
 		options->peer = value;
 		return 0;
+	case BY_KEY:
+		options->uses_key = true;
+		return 0;
 	case PASSWORD:
 		return read_password(options, value) ? 0 : -1;
 	case STORE:
@@ -195,6 +200,8 @@ static const char *wrong_with(const struct cv_options *options)
 	if (!apo_nick_is_valid(options->nick, NICK_LEN_MAX))
 		return "this is no nick; --nick NAME: a letter, then letters, digits and -, 30 at "
 		       "most";
+	if (options->uses_key && options->password)
+		return "--by-key and --password do not go together";
 	if (options->mode == CV_TAIL &&
 	    !apo_channel_is_valid(options->target, APO_CHANNEL_BYTES_MAX))
 		return "--tail must name a channel";

@@ -20,13 +20,35 @@ const char *const apo_cap_names[APO_CAP_COUNT] = {
 #undef CAP_NAME
 };
 
+bool apo_caps_has_plain(const struct apo_model *model, const struct apo_client *client)
+{
+	return model->calls->check_account && (client->is_secure || model->config->plain_passwords);
+}
+
+/* It reveals no password, so the connection need not be secure. */
+bool apo_caps_has_external(const struct apo_model *model, const struct apo_client *client)
+{
+	return model->calls->check_account && model->calls->find_key && client->fingerprint;
+}
+
+const char *apo_caps_mechanisms(const struct apo_model *model, const struct apo_client *client)
+{
+	bool has_plain = apo_caps_has_plain(model, client);
+
+	if (apo_caps_has_external(model, client))
+		return has_plain ? "PLAIN,EXTERNAL" : "EXTERNAL";
+	return has_plain ? "PLAIN" : "";
+}
+
 uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client *client)
 {
 	const struct apo_model_config *config = model->config;
 	uint32_t caps = (1u << APO_CAP_COUNT) - 1;
 
-	if (!model->calls->check_account || !(client->is_secure || config->plain_passwords))
-		caps &= ~(uint32_t)(APO_CAP_SASL | APO_CAP_ACCOUNT_REGISTRATION);
+	if (!apo_caps_has_plain(model, client))
+		caps &= ~(uint32_t)APO_CAP_ACCOUNT_REGISTRATION;
+	if (!*apo_caps_mechanisms(model, client))
+		caps &= ~(uint32_t)APO_CAP_SASL;
 	if (!model->calls->register_account || !config->open_registration)
 		caps &= ~(uint32_t)APO_CAP_ACCOUNT_REGISTRATION;
 	if (!model->calls->deliver_watched)
@@ -67,7 +89,7 @@ static void write_value(char *to, size_t size, const struct apo_model *model,
 	if (cap == APO_CAP_MULTILINE)
 		snprintf(to, size, "=" APO_MULTILINE_CAP_VALUE);
 	else if (cap == APO_CAP_SASL)
-		snprintf(to, size, "=PLAIN");
+		snprintf(to, size, "=%s", apo_caps_mechanisms(model, client));
 	else if (cap == APO_CAP_ACCOUNT_REGISTRATION && apo_account_is_early(model))
 		snprintf(to, size, "=before-connect");
 	else if (cap == APO_CAP_STS && client->is_secure)

@@ -102,7 +102,7 @@ static void client_free(struct apo_client *client)
 	apo_client_drop_batch(client);
 	free(client->address);
 	free(client->host);
-	free(client->certificate);
+	free(client->fingerprint);
 	free(client->real);
 	free(client->away);
 	free(client->account);
@@ -150,7 +150,7 @@ static struct apo_client *allocate(struct apo_peer peer, const struct apo_peer_f
 	client->registration = calloc(1, sizeof *client->registration);
 	if (!client->registration || apo_text_set(&client->address, facts->address) < 0 ||
 	    apo_text_set(&client->host, facts->host) < 0 ||
-	    apo_text_set(&client->certificate, facts->certificate) < 0) {
+	    apo_text_set(&client->fingerprint, facts->fingerprint) < 0) {
 		client_free(client);
 		return NULL;
 	}

@@ -354,12 +354,38 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 	case APO_TICKET_DROP:
 		apo_nickserv_on_dropped(model, client, result, account);
 		break;
+	case APO_TICKET_KEY:
+		apo_sasl_on_key(model, client, result, account, ticket.about);
+		break;
+	case APO_TICKET_KEY_ADD:
+	case APO_TICKET_KEY_REMOVE:
+		apo_nickserv_on_key_changed(model, client, result, ticket.about,
+					    ticket.kind == APO_TICKET_KEY_ADD);
+		break;
+	case APO_TICKET_KEYS:
+		apo_nickserv_on_keys(model, client, result, "");
+		break;
 	case APO_TICKET_OPERATOR:
 		apo_operator_on_checked(model, client, result, ticket.about);
 		break;
 	case APO_TICKET_REHASH:
 		break;
 	}
+	apo_turn_end(model);
+}
+
+void apo_model_on_keys(struct apo_model *model, uint64_t id, enum apo_checked result,
+		       const char *keys, int64_t now_at_ns)
+{
+	struct apo_ticket ticket;
+	struct apo_client *client;
+
+	model->now_at_ns = now_at_ns;
+	client = take_ticket(model, id, &ticket);
+	if (!client)
+		return;
+	if (ticket.kind == APO_TICKET_KEYS)
+		apo_nickserv_on_keys(model, client, result, keys);
 	apo_turn_end(model);
 }
 

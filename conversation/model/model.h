@@ -202,6 +202,18 @@ struct apo_model_calls {
 	void (*remove_account)(void *of, struct apo_asker asker, const char *account,
 			       const char *password);
 
+	/* Optional, all three or none, together with check_account: keys by which clients log in.
+	 * find_key: which account does the key belong to? account: the one that the client has
+	 * named; "": none. Answered by apo_model_on_checked; WRONG: it belongs to another one, or to
+	 * none. change_key: adds a key to the account, or removes one. WRONG: the key belongs to an
+	 * account, or this one has too many; or it is no key of the account. list_keys is answered by
+	 * apo_model_on_keys. */
+	void (*find_key)(void *of, struct apo_asker asker, const char *fingerprint,
+			 const char *account);
+	void (*change_key)(void *of, struct apo_asker asker, const char *account,
+			   const char *fingerprint, bool is_added);
+	void (*list_keys)(void *of, struct apo_asker asker, const char *account);
+
 	/*
 	 * Optional, all five or none: history (history.h). The owner stores and answers in the
 	 * order of these calls. A message may be lost; the presence of accounts in channels may
@@ -272,7 +284,8 @@ struct apo_peer_facts {
 	/* Host that other users see: the address or its cloak. At most 63 bytes, not empty, no space,
 	 * no colon at the beginning. */
 	const char *host;
-	const char *certificate; /* fingerprint of the client's certificate in hex; NULL: none */
+	/* Of the key that the client has proven (irc/fingerprint.h); NULL: none. */
+	const char *fingerprint;
 	bool is_secure;          /* nobody on the path can read the connection */
 	bool reports_end; /* the transport reports when the peer has gone, so no PING is sent */
 };
@@ -306,6 +319,10 @@ void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t reci
  * word of at most 64 bytes (any other text counts as a wrong password); else NULL. */
 void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_checked result,
 			  const char *account, int64_t now_at_ns);
+
+/* keys: the fingerprints of an account's keys, with spaces between them. */
+void apo_model_on_keys(struct apo_model *model, uint64_t ticket, enum apo_checked result,
+		       const char *keys, int64_t now_at_ns);
 
 /* There is an account of that name: from now on only its owner may take its nick. A client that has
  * the nick now keeps it. Two accounts never have the same id, not even with the same name: if the

@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "base/timer_wheel.h"
+#include "conversation/irc/fingerprint.h"
 #include "conversation/irc/mask.h"
 #include "conversation/irc/message.h"
 #include "conversation/irc/names.h"
@@ -87,6 +88,7 @@ struct apo_registration {
 	bool is_password_right;
 	bool is_choosing_caps; /* between CAP LS or REQ and CAP END */
 	bool is_sasl;          /* AUTHENTICATE has begun */
+	bool is_external;      /* its mechanism is EXTERNAL */
 	/* A nick of someone else that may be the client's own: the welcome decides. "": none. */
 	char wanted[APO_NICK_BYTES_MAX + 1];
 	size_t sasl_len;
@@ -144,7 +146,7 @@ struct apo_client {
 	bool is_bot : 1;
 	bool is_gone : 1;
 	bool is_proposing : 1; /* its last command waits for the other copies (shared.h) */
-	char *address, *host, *certificate; /* host may be changed by CHGHOST */
+	char *address, *host, *fingerprint; /* host may be changed by CHGHOST */
 	char *real, *away, *account;        /* NULL: none */
 	char nick[APO_NICK_BYTES_MAX + 1];  /* "": none yet, and not in the table */
 	char folded[APO_NICK_BYTES_MAX + 1];
@@ -251,6 +253,10 @@ enum apo_ticket_kind {
 	APO_TICKET_ACCOUNT,
 	APO_TICKET_REGISTER,
 	APO_TICKET_DROP,
+	APO_TICKET_KEY, /* SASL EXTERNAL */
+	APO_TICKET_KEY_ADD,
+	APO_TICKET_KEY_REMOVE,
+	APO_TICKET_KEYS,
 	APO_TICKET_OPERATOR,
 	APO_TICKET_REHASH
 };
@@ -261,7 +267,7 @@ struct apo_ticket {
 	struct apo_client *client;
 	enum apo_ticket_kind kind;
 	char label[APO_LABEL_BYTES_MAX + 1]; /* "": none */
-	char about[APO_NICK_BYTES_MAX + 2];  /* the account or operator, cut; "": none */
+	char about[APO_FINGERPRINT_SIZE];    /* the account, operator or key, cut; "": none */
 };
 
 /* A line to send, without its tags: they depend on each recipient's capabilities. */

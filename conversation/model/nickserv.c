@@ -45,6 +45,7 @@ static void on_help(struct apo_model *model, struct apo_client *client, char *re
 		"GHOST <nick>: ends another session of yours, or one that has your account's nick",
 		"REGAIN <nick>: the same, and the nick is yours again",
 		"DROP <account> <password>: removes your account, for good",
+		"CERT ADD, DEL <fingerprint>, LIST: the keys by which you log in (SASL EXTERNAL)",
 		"SUSPEND ADD <account>, DEL <account>, LIST: for operators (HELP BANS)",
 	};
 	size_t i;
@@ -177,6 +178,95 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 					   : "The password is wrong");
 }
 
+/* ---- CERT ---- */
+
+/* Only a key that its owner has shown in this session: nobody can claim the key of somebody else. */
+static void change_key(struct apo_model *model, struct apo_client *client, const char *fingerprint,
+		       bool is_added)
+{
+	struct apo_ticket *ticket = apo_ticket_open(
+		model, client, is_added ? APO_TICKET_KEY_ADD : APO_TICKET_KEY_REMOVE, fingerprint);
+
+	if (ticket)
+		model->calls->change_key(model->of, apo_ticket_asker(ticket), client->account,
+					 fingerprint, is_added);
+	else
+		answer(model, client, "Another request is being handled; try again later");
+}
+
+static void list_keys(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_ticket *ticket = apo_ticket_open(model, client, APO_TICKET_KEYS, NULL);
+
+	if (ticket)
+		model->calls->list_keys(model->of, apo_ticket_asker(ticket), client->account);
+	else
+		answer(model, client, "Another request is being handled; try again later");
+}
+
+static void on_cert(struct apo_model *model, struct apo_client *client, char *rest)
+{
+	const char *what = strsep(&rest, " "), *key = rest && *rest ? rest : NULL;
+
+	if (!model->calls->find_key)
+		answer(model, client, "Keys are not kept here");
+	else if (!client->account)
+		answer(model, client, "Log in to your account first (SASL)");
+	else if (strcasecmp(what, "LIST") == 0)
+		list_keys(model, client);
+	else if (strcasecmp(what, "DEL") == 0 && key && apo_fingerprint_is_valid(key))
+		change_key(model, client, key, false);
+	else if (strcasecmp(what, "ADD") != 0)
+		answer(model, client, "CERT ADD, DEL <fingerprint>, LIST");
+	else if (!client->fingerprint)
+		answer(model, client,
+		       "You have shown no key: neither a TLS certificate nor a rudp identity");
+	else if (key && strcmp(key, client->fingerprint) != 0)
+		answer(model, client, "Only the key that you have shown can be added: %s",
+		       client->fingerprint);
+	else
+		change_key(model, client, client->fingerprint, true);
+}
+
+void apo_nickserv_on_key_changed(struct apo_model *model, struct apo_client *client,
+				 enum apo_checked result, const char *fingerprint, bool is_added)
+{
+	const char *account = client->account ? client->account : "*";
+
+	if (result == APO_CHECKED_FAILED) {
+		answer(model, client, "The keys could not be changed; try again later");
+	} else if (result == APO_CHECKED_WRONG) {
+		answer(model, client, "%s",
+		       is_added ? "The key belongs to an account already, or yours has too many"
+				: "That is no key of your account");
+	} else {
+		apo_audit_note(model, is_added ? "cert-add" : "cert-del", "%s %s by %s", account,
+			       fingerprint, apo_shown_nick(client));
+		answer(model, client, is_added ? "%s is a key of your account now"
+					       : "%s is no key of your account any more",
+		       fingerprint);
+	}
+}
+
+void apo_nickserv_on_keys(struct apo_model *model, struct apo_client *client,
+			  enum apo_checked result, const char *keys)
+{
+	size_t len;
+
+	if (result != APO_CHECKED_RIGHT)
+		answer(model, client, "The keys could not be read; try again later");
+	else if (!*keys)
+		answer(model, client, "Your account has no keys");
+	for (; result == APO_CHECKED_RIGHT && *keys; keys += len + (keys[len] == ' ')) {
+		len = strcspn(keys, " ");
+		answer(model, client, "%.*s%s", (int)len, keys,
+		       client->fingerprint && strlen(client->fingerprint) == len &&
+				       strncmp(client->fingerprint, keys, len) == 0
+			       ? " (shown in this session)"
+			       : "");
+	}
+}
+
 /* ---- SUSPEND ---- */
 
 static void on_suspend(struct apo_model *model, struct apo_client *client, char *rest)
@@ -202,9 +292,9 @@ static const struct {
 	const char *name;
 	void (*handler)(struct apo_model *model, struct apo_client *client, char *rest);
 } rows[] = {
-	{"DROP", on_drop},      {"GHOST", on_ghost},   {"HELP", on_help},
-	{"RECOVER", on_regain}, {"REGAIN", on_regain}, {"SUSPEND", on_suspend},
-	{"UNREGISTER", on_drop},
+	{"CERT", on_cert},        {"DROP", on_drop},      {"GHOST", on_ghost},
+	{"HELP", on_help},        {"RECOVER", on_regain}, {"REGAIN", on_regain},
+	{"SUSPEND", on_suspend}, {"UNREGISTER", on_drop},
 };
 
 bool apo_nickserv_is_meant(const char *nick)

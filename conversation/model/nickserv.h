@@ -19,5 +19,10 @@ bool apo_nickserv_handle(struct apo_model *model, struct apo_client *client, con
  * before. */
 void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 			     enum apo_checked result, const char *account);
+/* Send the replies to CERT. keys: fingerprints with spaces between them. */
+void apo_nickserv_on_key_changed(struct apo_model *model, struct apo_client *client,
+				 enum apo_checked result, const char *fingerprint, bool is_added);
+void apo_nickserv_on_keys(struct apo_model *model, struct apo_client *client,
+			  enum apo_checked result, const char *keys);
 
 #endif

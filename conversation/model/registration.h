@@ -22,5 +22,8 @@ void apo_nick_change(struct apo_model *model, struct apo_client *client, const c
 
 void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 			 enum apo_checked result, const char *account, const char *tried);
+/* The answer to SASL EXTERNAL. */
+void apo_sasl_on_key(struct apo_model *model, struct apo_client *client, enum apo_checked result,
+		     const char *account, const char *tried);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SASL PLAIN (RFC 4616) by AUTHENTICATE (IRCv3 sasl 3.2). */
+/* SASL PLAIN (RFC 4616) and EXTERNAL (RFC 4422 appendix A) by AUTHENTICATE (IRCv3 sasl 3.2). */
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 /* Wipes the buffer, which may have held a password. */
 static void forget(struct apo_client *client)
 {
-	client->registration->is_sasl = false;
+	client->registration->is_sasl = client->registration->is_external = false;
 	client->registration->sasl_len = 0;
 	OPENSSL_cleanse(client->registration->sasl, sizeof client->registration->sasl);
 	if (client->is_registered) {
@@ -31,10 +31,12 @@ static void forget(struct apo_client *client)
 
 static void begin(struct apo_model *model, struct apo_client *client, const char *mechanism)
 {
+	bool is_external = strcasecmp(mechanism, "EXTERNAL") == 0;
 	struct apo_line line;
 
-	if (strcasecmp(mechanism, "PLAIN") != 0) {
-		apo_reply(model, client, RPL_SASLMECHS, "PLAIN");
+	if (is_external ? !apo_caps_has_external(model, client)
+			: strcasecmp(mechanism, "PLAIN") != 0 || !apo_caps_has_plain(model, client)) {
+		apo_reply(model, client, RPL_SASLMECHS, apo_caps_mechanisms(model, client));
 		apo_reply(model, client, ERR_SASLFAIL);
 		return;
 	}
@@ -44,6 +46,7 @@ static void begin(struct apo_model *model, struct apo_client *client, const char
 		return;
 	}
 	client->registration->is_sasl = true;
+	client->registration->is_external = is_external;
 	apo_line_begin(&line, NULL, "AUTHENTICATE");
 	apo_line_param(&line, "+");
 	apo_line_end(&line);
@@ -67,6 +70,22 @@ static int decode(const char *base64, size_t len, char *to)
 	bytes -= base64[len - 2] == '=';
 	to[bytes] = '\0';
 	return bytes;
+}
+
+/* The text is the account, or empty: then the key says which it is. Returns false if it is no account,
+ * or if it is refused. */
+static bool check_key(struct apo_model *model, struct apo_client *client, const char *account,
+		      size_t len)
+{
+	struct apo_ticket *ticket;
+
+	if (strlen(account) != len || (len > 0 && !apo_nick_is_valid(account, APO_NICK_BYTES_MAX)))
+		return false;
+	ticket = apo_ticket_open(model, client, APO_TICKET_KEY, account);
+	if (ticket)
+		model->calls->find_key(model->of, apo_ticket_asker(ticket), client->fingerprint,
+				       account);
+	return ticket != NULL;
 }
 
 /* "authzid NUL authcid NUL password". A client may act only as itself. Returns false if the text is
@@ -100,13 +119,18 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 
 static void finish(struct apo_model *model, struct apo_client *client)
 {
-	char plain[APO_SASL_BYTES_MAX + 4];
+	char plain[APO_SASL_BYTES_MAX + 4] = "";
 	struct apo_registration *registration = client->registration;
-	int len;
+	bool is_right;
+	int len = 0;
 
 	registration->sasl[registration->sasl_len] = '\0';
-	len = decode(registration->sasl, registration->sasl_len, plain);
-	if (len < 0 || !check(model, client, plain, (size_t)len))
+	if (registration->sasl_len > 0 || !registration->is_external)
+		len = decode(registration->sasl, registration->sasl_len, plain);
+	is_right = len >= 0 && (registration->is_external
+					? check_key(model, client, plain, (size_t)len)
+					: check(model, client, plain, (size_t)len));
+	if (!is_right)
 		apo_reply(model, client, ERR_SASLFAIL);
 	OPENSSL_cleanse(plain, sizeof plain);
 	forget(client);
@@ -168,6 +192,23 @@ void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 			apo_throttle_count(model, client, APO_THROTTLE_LOGINS);
 			apo_registration_count_wrong(model, client, "SASL", tried, "password");
 		}
+		apo_reply(model, client, ERR_SASLFAIL);
+	}
+	if (!client->is_registered)
+		apo_registration_try(model, client);
+}
+
+void apo_sasl_on_key(struct apo_model *model, struct apo_client *client, enum apo_checked result,
+		     const char *account, const char *tried)
+{
+	if (result == APO_CHECKED_RIGHT && account &&
+	    apo_account_enter(model, client, account) == 0) {
+		apo_event_logged_in(model, client, false);
+		apo_reply(model, client, RPL_SASLSUCCESS);
+	} else {
+		/* A key cannot be guessed: this limits only how often a connection asks. */
+		if (result == APO_CHECKED_WRONG)
+			apo_registration_count_wrong(model, client, "EXTERNAL", tried, "key");
 		apo_reply(model, client, ERR_SASLFAIL);
 	}
 	if (!client->is_registered)

@@ -41,7 +41,7 @@ void apo_shared_describe(struct apo_serializer *serializer, struct apo_client *c
 	apo_serializer_string(serializer, client->user, sizeof client->user);
 	apo_serializer_text(serializer, &client->host, APO_HOST_BYTES_MAX);
 	apo_serializer_text(serializer, &client->address, APO_HOST_BYTES_MAX);
-	apo_serializer_text(serializer, &client->certificate, TEXT_BYTES_MAX);
+	apo_serializer_text(serializer, &client->fingerprint, TEXT_BYTES_MAX);
 	apo_serializer_text(serializer, &client->real, TEXT_BYTES_MAX);
 	apo_serializer_text(serializer, &client->away, TEXT_BYTES_MAX);
 	apo_serializer_u32(serializer, &client->caps);

@@ -67,6 +67,7 @@ static void serialize_registration(struct apo_state *state, struct apo_client *c
 	apo_serializer_flag(serializer, &client->registration->is_password_right);
 	apo_serializer_flag(serializer, &client->registration->is_choosing_caps);
 	apo_serializer_flag(serializer, &client->registration->is_sasl);
+	apo_serializer_flag(serializer, &client->registration->is_external);
 	apo_serializer_string(serializer, client->registration->wanted,
 			      sizeof client->registration->wanted);
 	apo_serializer_expect(serializer, !client->registration->wanted[0] ||
@@ -107,7 +108,7 @@ static void serialize_members(struct apo_state *state, struct apo_client *client
 	apo_serializer_u8(serializer, &client->notices);
 	apo_serializer_text(serializer, &client->address, APO_HOST_BYTES_MAX);
 	apo_serializer_text(serializer, &client->host, APO_HOST_BYTES_MAX);
-	apo_serializer_text(serializer, &client->certificate, TEXT_BYTES_MAX);
+	apo_serializer_text(serializer, &client->fingerprint, TEXT_BYTES_MAX);
 	apo_serializer_text(serializer, &client->real, TEXT_BYTES_MAX);
 	apo_serializer_text(serializer, &client->away, TEXT_BYTES_MAX);
 	apo_serializer_text(serializer, &client->account, APO_ACCOUNT_BYTES_MAX);

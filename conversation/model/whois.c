@@ -48,8 +48,8 @@ static void tell_private(struct apo_model *model, struct apo_client *client,
 
 	if (client != other && !client->is_operator)
 		return;
-	if (other->certificate)
-		apo_reply(model, client, RPL_WHOISCERTFP, other->nick, other->certificate);
+	if (other->fingerprint)
+		apo_reply(model, client, RPL_WHOISCERTFP, other->nick, other->fingerprint);
 	snprintf(real, sizeof real, "%s@%s", other->user, other->address);
 	apo_reply(model, client, RPL_WHOISACTUALLY, other->nick, real, apo_word(other->address));
 }

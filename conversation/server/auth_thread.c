@@ -19,7 +19,18 @@ _Static_assert(APO_HASH_SIZE >= crypto_pwhash_STRBYTES, "a hash fits");
 
 _Static_assert(APO_HASH_SIZE == APO_STORE_HASH_SIZE, "the store keeps what is made here");
 
-enum kind { PASSWORD, ACCOUNT, REGISTER, REMOVE, REMOVE_UNASKED, REFRESH };
+enum kind {
+	PASSWORD,
+	ACCOUNT,
+	REGISTER,
+	REMOVE,
+	REMOVE_UNASKED,
+	KEY,
+	KEY_ADD,
+	KEY_REMOVE,
+	KEYS,
+	REFRESH
+};
 
 struct question {
 	struct apo_fair_item item;
@@ -27,7 +38,7 @@ struct question {
 	uint64_t ticket;
 	size_t password_len;
 	char about[APO_HASH_SIZE]; /* the hash, or the account */
-	char password[];
+	char password[];           /* or the fingerprint of a key */
 };
 
 static void question_free(struct question *question)
@@ -163,6 +174,56 @@ static enum apo_checked remove_account(struct apo_auth_thread *auth_thread,
 	return result;
 }
 
+/* ---- keys ---- */
+
+static enum apo_checked result_of(struct apo_auth_thread *auth_thread, int error, const char *what)
+{
+	if (error == 0)
+		return APO_CHECKED_RIGHT;
+	if (error == -ENOENT || error == -EEXIST || error == -EINVAL)
+		return APO_CHECKED_WRONG;
+	log_store(auth_thread, what);
+	return APO_CHECKED_FAILED;
+}
+
+/* question->about: the account that the owner of the key has named; "": none. */
+static enum apo_checked find_key(struct apo_auth_thread *auth_thread,
+				 const struct question *question, struct apo_account *account)
+{
+	int error = apo_account_key_find(auth_thread->store, question->password, account->name);
+
+	if (error == 0 && question->about[0] && !apo_is_same(question->about, account->name))
+		error = -ENOENT;
+	return result_of(auth_thread, error, "not read");
+}
+
+static enum apo_checked change_key(struct apo_auth_thread *auth_thread,
+				   const struct question *question, struct apo_account *account)
+{
+	int error = question->kind == KEY_ADD
+			    ? apo_account_key_add(auth_thread->store, question->about,
+						  question->password, time(NULL))
+			    : apo_account_key_remove(auth_thread->store, question->about,
+						     question->password);
+
+	snprintf(account->name, sizeof account->name, "%.*s", APO_NICK_BYTES_MAX, question->about);
+	return result_of(auth_thread, error, "not written");
+}
+
+static void list_keys(struct apo_auth_thread *auth_thread, const struct question *question)
+{
+	struct apo_keys_answer *answer = calloc(1, sizeof *answer);
+
+	if (!answer)
+		return;
+	answer->mail.kind = APO_MAIL_KEYS;
+	answer->ticket = question->ticket;
+	answer->result = result_of(
+		auth_thread, apo_account_keys(auth_thread->store, question->about, answer->keys),
+		"not read");
+	apo_mailbox_put(auth_thread->answers, &answer->mail);
+}
+
 /* If one name were lost, the model would take its account for removed; then ACCOUNTS_END is not
  * sent. */
 struct telling {
@@ -216,6 +277,16 @@ static void work_on(struct apo_auth_thread *auth_thread, const struct question *
 	case REMOVE_UNASKED:
 		result = remove_account(auth_thread, question, &account);
 		break;
+	case KEY:
+		result = find_key(auth_thread, question, &account);
+		break;
+	case KEY_ADD:
+	case KEY_REMOVE:
+		result = change_key(auth_thread, question, &account);
+		break;
+	case KEYS:
+		list_keys(auth_thread, question);
+		return;
 	case REFRESH:
 		tell_all_names(auth_thread);
 		return;
@@ -310,6 +381,24 @@ void apo_auth_thread_remove(struct apo_auth_thread *auth_thread, struct apo_aske
 {
 	ask(auth_thread, password ? REMOVE : REMOVE_UNASKED, asker, account,
 	    password ? password : "");
+}
+
+void apo_auth_thread_find_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+			      const char *fingerprint, const char *account)
+{
+	ask(auth_thread, KEY, asker, account, fingerprint);
+}
+
+void apo_auth_thread_change_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+				const char *account, const char *fingerprint, bool is_added)
+{
+	ask(auth_thread, is_added ? KEY_ADD : KEY_REMOVE, asker, account, fingerprint);
+}
+
+void apo_auth_thread_list_keys(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+			       const char *account)
+{
+	ask(auth_thread, KEYS, asker, account, "");
 }
 
 void apo_auth_thread_refresh(struct apo_auth_thread *auth_thread)

@@ -49,7 +49,7 @@ void apo_auth_thread_stop(struct apo_auth_thread *auth_thread);
 void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			 const char *hash, const char *password);
 
-/* Is it the password of the account? Only with a store, like the next three. */
+/* Is it the password of the account? Only with a store, like the next ones. */
 void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 				 const char *account, const char *password);
 /* Makes an account; WRONG if there is one of that name. */
@@ -59,6 +59,16 @@ void apo_auth_thread_register(struct apo_auth_thread *auth_thread, struct apo_as
  * wrong or there is no such account. */
 void apo_auth_thread_remove(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			    const char *account, const char *password);
+/* Keys of accounts (store.h). find_key: which account does the key belong to? account: the one that its
+ * owner has named, "": none; WRONG if it is another one, or none. change_key: WRONG if the key cannot
+ * be added (it belongs to an account, or this one has too many), or is no key of the account.
+ * list_keys is answered by struct apo_keys_answer. */
+void apo_auth_thread_find_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+			      const char *fingerprint, const char *account);
+void apo_auth_thread_change_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+				const char *account, const char *fingerprint, bool is_added);
+void apo_auth_thread_list_keys(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+			       const char *account);
 /* Looks for names that another process has added or removed. There is no answer. */
 void apo_auth_thread_refresh(struct apo_auth_thread *auth_thread);
 

@@ -62,10 +62,10 @@ static void tell_connected(struct apo_worker *worker, struct apo_conn *conn)
 		snprintf(event->host, sizeof event->host, "%.58s.peer", event->address);
 	else
 		apo_cloak(worker->config, &conn->address, event->host);
-	event->certificate[0] = 0;
+	event->fingerprint[0] = 0;
 	if (conn->stream.ops->fingerprint &&
-	    !conn->stream.ops->fingerprint(&conn->stream, event->certificate))
-		event->certificate[0] = 0;
+	    !conn->stream.ops->fingerprint(&conn->stream, event->fingerprint))
+		event->fingerprint[0] = 0;
 }
 
 void apo_conn_greet(struct apo_worker *worker, struct apo_conn *conn)

@@ -24,6 +24,11 @@ static void message_done(void *of, struct rudpmsg_message *message)
 	rudpmsg_done(of, message);
 }
 
+static int key_of_conn(void *of, rudpmsg_conn_id conn, uint8_t key[RUDPMSG_KEY_BYTES])
+{
+	return rudpmsg_conn_key(of, conn, key);
+}
+
 /* ---- input ---- */
 
 static void on_event(struct apo_messaging_node *messaging_node, const struct rudpmsg_event *event)
@@ -129,7 +134,7 @@ int apo_messaging_node_open(struct apo_messaging_node *messaging_node,
 		return error;
 	messaging_node->source.fd = rudpmsg_fd(messaging_node->node);
 	messaging_node->carrier =
-		(struct apo_carrier){send_message, message_done, messaging_node->node};
+		(struct apo_carrier){send_message, message_done, key_of_conn, messaging_node->node};
 	randombytes_buf(&epoch, sizeof epoch);
 	apo_peers_init(&messaging_node->peers, &messaging_node->carrier, config, epoch);
 	messaging_node->peers.admit = admit;

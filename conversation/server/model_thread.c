@@ -122,80 +122,6 @@ static void want_room(void *of, struct apo_peer who)
 	add_flag(of, APO_EFFECT_WANT_ROOM, who, true);
 }
 
-static void check_password(void *of, struct apo_asker asker, const char *hash, const char *password)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_ask(model_thread->auth_thread, asker, hash, password);
-}
-
-static void check_account(void *of, struct apo_asker asker, const char *account,
-			  const char *password)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_ask_account(model_thread->auth_thread, asker, account, password);
-}
-
-static void register_account(void *of, struct apo_asker asker, const char *account,
-			     const char *password)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_register(model_thread->auth_thread, asker, account, password);
-}
-
-static void remove_account(void *of, struct apo_asker asker, const char *account,
-			   const char *password)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_remove(model_thread->auth_thread, asker, account, password);
-}
-
-static void keep(void *of, const struct apo_said *said)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_history_thread_keep(model_thread->history_thread, said);
-}
-
-static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
-			int64_t first)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_history_thread_joined(model_thread->history_thread, id, account, channel, first);
-}
-
-static void keep_left(void *of, int64_t id, int64_t last)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_history_thread_left(model_thread->history_thread, id, last);
-}
-
-static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_history_thread_marked(model_thread->history_thread, account, target, time_ms);
-}
-
-static void keep_record(void *of, const struct apo_registry_record *record)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_registry_thread_keep(model_thread->registry_thread, record);
-}
-
-static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_history_thread_ask(model_thread->history_thread, ticket, question);
-}
-
 static void request(struct apo_model_thread *model_thread, bool is_die, uint64_t ticket,
 		    const char *who)
 {
@@ -240,7 +166,6 @@ static const struct apo_model_calls calls = {
 	.set_operator = set_operator,
 	.hold = hold,
 	.want_room = want_room,
-	.check_password = check_password,
 	.rehash = rehash,
 	.die = die,
 	.log = log_line,
@@ -253,8 +178,8 @@ static void on_connected(struct apo_model_thread *model_thread,
 {
 	struct apo_peer_facts facts = {.address = event->address,
 				       .host = event->host,
-				       .certificate =
-					       event->certificate[0] ? event->certificate : NULL,
+				       .fingerprint =
+					       event->fingerprint[0] ? event->fingerprint : NULL,
 				       .is_secure = event->is_secure,
 				       .reports_end = event->reports_end};
 
@@ -384,6 +309,7 @@ static void on_account(struct apo_model_thread *model_thread, const struct apo_a
 static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail)
 {
 	struct apo_auth_answer *answer = (void *)mail;
+	struct apo_keys_answer *keys = (void *)mail;
 	struct apo_history_mail *history = (void *)mail;
 	struct apo_end_notice *end_notice = (void *)mail;
 
@@ -398,6 +324,10 @@ static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail
 		apo_model_on_checked(model_thread->model, answer->ticket, answer->result,
 				     answer->account[0] ? answer->account : NULL,
 				     model_thread->now_at_ns);
+		break;
+	case APO_MAIL_KEYS:
+		apo_model_on_keys(model_thread->model, keys->ticket, keys->result, keys->keys,
+				  model_thread->now_at_ns);
 		break;
 	case APO_MAIL_ACCOUNT:
 		on_account(model_thread, (const void *)mail);
@@ -527,25 +457,13 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 	model_thread->auth_thread = auth_thread;
 	model_thread->calls = calls;
 	model_thread->history_thread = history_thread;
-	if (history_thread) {
-		model_thread->calls.keep = keep;
-		model_thread->calls.keep_joined = keep_joined;
-		model_thread->calls.keep_left = keep_left;
-		model_thread->calls.keep_marker = keep_marker;
-		model_thread->calls.ask_history = ask_history;
-		start.last_position = apo_history_last_position(history_thread->history);
-	}
-	if (model_thread->registry_thread)
-		model_thread->calls.keep_record = keep_record;
+	apo_model_thread_add_store_calls(model_thread);
 	if (model_thread->cluster) {
 		model_thread->calls.propose = propose;
 		model_thread->calls.deliver_watched = NULL;
 	}
-	if (auth_thread->store) {
-		model_thread->calls.check_account = check_account;
-		model_thread->calls.register_account = register_account;
-		model_thread->calls.remove_account = remove_account;
-	}
+	if (history_thread)
+		start.last_position = apo_history_last_position(history_thread->history);
 	model_thread->worker_count = worker_count;
 	model_thread->to_workers = calloc(worker_count, sizeof *model_thread->to_workers);
 	model_thread->last = calloc(worker_count, sizeof(struct apo_effect_deliver *));

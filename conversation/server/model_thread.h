@@ -52,6 +52,9 @@ struct apo_model_thread {
 	} figures;
 };
 
+/* model_thread_store.c: adds the calls for which there are threads. */
+void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread);
+
 /* Does not start the thread. The workers must be initialized but need not run. The mailbox must be
  * initialized before (workers put into it). Returns 0 or -ENOMEM. */
 int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_worker *workers,

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "conversation/irc/fingerprint.h"
 #include "conversation/irc/names.h"
 #include "conversation/model/model.h"
 #include "conversation/server/batch.h"
@@ -35,6 +36,7 @@ enum apo_mail_kind {
 	APO_MAIL_STOP,
 	APO_MAIL_END,
 	APO_MAIL_CHECKED,
+	APO_MAIL_KEYS,
 	APO_MAIL_ACCOUNT,
 	APO_MAIL_REQUEST,
 	APO_MAIL_HISTORY,
@@ -81,6 +83,13 @@ struct apo_auth_answer {
 	char account[APO_NICK_BYTES_MAX + 1]; /* empty: none */
 };
 
+struct apo_keys_answer {
+	struct apo_mail mail;
+	uint64_t ticket;
+	enum apo_checked result;
+	char keys[APO_KEYS_TEXT_SIZE]; /* fingerprints with spaces between them */
+};
+
 /* Changes of the accounts in the store (see model.h). */
 enum apo_account_news {
 	APO_ACCOUNT_IS_THERE,
@@ -120,7 +129,7 @@ struct apo_event_connected {
 	bool is_secure, reports_end;
 	char address[RUDP_ADDR_TEXT_SIZE];
 	char host[64];
-	char certificate[APO_FINGERPRINT_SIZE]; /* empty: none */
+	char fingerprint[APO_FINGERPRINT_SIZE]; /* of the client's key; empty: none */
 };
 
 /* LINE, and CLOSED with the reason as a string. */

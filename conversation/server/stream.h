@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define APO_FINGERPRINT_SIZE 65 /* SHA-256 in hexadecimal digits and a 0 */
+#include "conversation/irc/fingerprint.h"
 
 struct apo_stream {
 	const struct apo_stream_ops *ops;
@@ -55,8 +55,8 @@ struct apo_stream_ops {
 	uint64_t (*sent_bytes)(const struct apo_stream *stream);
 	/* The part of them that the peer's transport has not acknowledged. */
 	uint64_t (*unacknowledged_bytes)(const struct apo_stream *stream);
-	/* The fingerprint of the peer's certificate; false: it has shown none. NULL: the transport
-	 * has no certificates. */
+	/* The fingerprint of the peer's key: of its certificate, or of its rudp identity; false: it
+	 * has proven none. NULL: the transport has no keys. */
 	bool (*fingerprint)(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE]);
 	/* The peer's name, for transports whose peers have a lasting name in place of an address
 	 * and whose broken links come back; NULL for other transports. */

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conversation/server/identity.h"
+
 /* The number of bytes written is stored in the pointer, so an idle connection needs no further
  * memory. */
 _Static_assert(sizeof(void *) >= sizeof(uint64_t), "counts bytes in a pointer");
@@ -62,6 +64,11 @@ static uint64_t line_unacknowledged_bytes(const struct apo_stream *stream)
 	return apo_socket_unacknowledged_bytes(stream->fd);
 }
 
+static bool line_fingerprint(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE])
+{
+	return apo_identity_of_socket(stream->fd, text);
+}
+
 static const struct apo_stream_ops line_ops = {
 	.name = "line",
 	.can_move = true,
@@ -72,6 +79,7 @@ static const struct apo_stream_ops line_ops = {
 	.close = line_close,
 	.sent_bytes = line_sent_bytes,
 	.unacknowledged_bytes = line_unacknowledged_bytes,
+	.fingerprint = line_fingerprint,
 };
 
 void apo_stream_open_line(struct apo_stream *stream, int fd)

@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "conversation/server/identity.h"
+
 /* A line that has come and was not read yet. */
 struct pending_line {
 	struct pending_line *next;
@@ -23,6 +25,7 @@ struct apo_session {
 	rudpmsg_conn_id conn;
 	uint64_t number;
 	char name[RUDPMSG_NAME_MAX + 1];
+	char fingerprint[APO_FINGERPRINT_SIZE]; /* of the peer's key; "": none */
 	_Atomic rudpmsg_message_id acknowledged_id;
 	atomic_bool wants_room; /* the worker waits until send accepts messages again */
 	atomic_bool is_closed;
@@ -39,10 +42,13 @@ struct apo_session {
 
 /* ---- life ---- */
 
+_Static_assert(RUDPMSG_KEY_BYTES == APO_IDENTITY_KEY_BYTES, "a key of an identity");
+
 struct apo_session *apo_session_new(const struct apo_carrier *carrier, rudpmsg_conn_id conn,
 				    uint64_t number, const char *name)
 {
 	struct apo_session *session = calloc(1, sizeof *session);
+	uint8_t key[RUDPMSG_KEY_BYTES];
 
 	if (!session)
 		return NULL;
@@ -57,6 +63,8 @@ struct apo_session *apo_session_new(const struct apo_carrier *carrier, rudpmsg_c
 	session->conn = conn;
 	session->number = number;
 	memcpy(session->name, name, strnlen(name, RUDPMSG_NAME_MAX));
+	if (carrier->key(carrier->of, conn, key) == 0)
+		apo_identity_write(session->fingerprint, key);
 	return session;
 }
 
@@ -314,6 +322,14 @@ static const char *peer_name(const struct apo_stream *stream)
 	return apo_session_name(stream->of);
 }
 
+static bool peer_fingerprint(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE])
+{
+	const struct apo_session *session = stream->of;
+
+	memcpy(text, session->fingerprint, APO_FINGERPRINT_SIZE);
+	return text[0] != '\0';
+}
+
 static const struct apo_stream_ops peer_ops = {
 	.name = "peer",
 	.is_secret = true,
@@ -324,6 +340,7 @@ static const struct apo_stream_ops peer_ops = {
 	.close = peer_close,
 	.sent_bytes = peer_sent,
 	.unacknowledged_bytes = peer_unacknowledged,
+	.fingerprint = peer_fingerprint,
 	.peer_name = peer_name,
 };
 

@@ -28,6 +28,8 @@ struct apo_carrier {
 	int (*send)(void *of, rudpmsg_conn_id conn, const void *bytes, size_t len,
 		    rudpmsg_message_id *id);
 	void (*done)(void *of, struct rudpmsg_message *message);
+	/* The key that the peer's name is bound to. Returns 0, or a negative errno value: none. */
+	int (*key)(void *of, rudpmsg_conn_id conn, uint8_t key[RUDPMSG_KEY_BYTES]);
 	void *of;
 };
 

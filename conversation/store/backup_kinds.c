@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "conversation/irc/fingerprint.h"
 #include "conversation/irc/names.h"
 #include "conversation/irc/registry_record.h"
 #include "conversation/store/store.h"
@@ -23,6 +24,16 @@ const struct apo_backup_kind apo_backup_kinds[] = {
 	 {{"name", "name", APO_BACKUP_ACCOUNT, false},
 	  {"password", "password_hash", APO_BACKUP_HASH, false},
 	  {"made_at_s", "made_at_s", APO_BACKUP_SECONDS, false}}},
+
+	{"key",
+	 "account_keys",
+	 "account_keys JOIN accounts ON accounts.id = account ORDER BY accounts.id, fingerprint",
+	 {"INSERT INTO account_keys (fingerprint, account, made_at_s) SELECT ?2, id, ?3 "
+	  "FROM accounts WHERE name = ?1"},
+	 "the account must be of an earlier line",
+	 {{"account", "accounts.name", APO_BACKUP_ACCOUNT, false},
+	  {"fingerprint", "fingerprint", APO_BACKUP_KEY, false},
+	  {"made_at_s", "account_keys.made_at_s", APO_BACKUP_SECONDS, false}}},
 
 	/* lower() changes A to Z only, like the casemapping of channels. */
 	{"channel",
@@ -191,6 +202,9 @@ bool apo_backup_is_text(enum apo_backup_type type, const char *text, const char 
 	case APO_BACKUP_HASH:
 		*expected = "the hash of a password ($argon2...)";
 		return is_hash(text);
+	case APO_BACKUP_KEY:
+		*expected = "the fingerprint of a key (64 hexadecimal digits, or SHA256:...)";
+		return apo_fingerprint_is_valid(text);
 	case APO_BACKUP_CHANNEL:
 		*expected = "the name of a channel";
 		return apo_channel_is_valid(text, APO_CHANNEL_BYTES_MAX);
@@ -257,6 +271,7 @@ bool apo_backup_is_number(enum apo_backup_type type, int64_t number, const char 
 		return is_between(number, 0, SECONDS_MAX * 1000);
 	case APO_BACKUP_ACCOUNT:
 	case APO_BACKUP_HASH:
+	case APO_BACKUP_KEY:
 	case APO_BACKUP_CHANNEL:
 	case APO_BACKUP_FOLDED:
 	case APO_BACKUP_LIST:

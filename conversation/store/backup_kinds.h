@@ -13,6 +13,7 @@
 enum apo_backup_type {
 	APO_BACKUP_ACCOUNT, /* the name of an account */
 	APO_BACKUP_HASH,    /* of a password */
+	APO_BACKUP_KEY,     /* the fingerprint of a key */
 	APO_BACKUP_CHANNEL,
 	APO_BACKUP_FOLDED, /* a channel's name in lower case */
 	APO_BACKUP_LIST,   /* the letter of a channel's list */

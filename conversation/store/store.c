@@ -121,6 +121,17 @@ static const char *const steps[APO_STORE_VERSION] = {
 	"  action TEXT NOT NULL,"
 	"  text TEXT NOT NULL"
 	") STRICT",
+
+	/* Keys by which owners of accounts log in; a key belongs to one account. */
+	"CREATE TABLE account_keys ("
+	"  fingerprint TEXT NOT NULL PRIMARY KEY,"
+	"  account INTEGER NOT NULL,"
+	"  made_at_s INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX keys_of_account ON account_keys (account);"
+	"CREATE TRIGGER account_gone AFTER DELETE ON accounts BEGIN"
+	"  DELETE FROM account_keys WHERE account = old.id;"
+	"END",
 };
 
 /* ---- helpers ---- */
@@ -221,10 +232,26 @@ static const char *prepare(struct apo_store *store)
 	static const char set_hash[] = "UPDATE accounts SET password_hash = ?2 WHERE name = ?1";
 	static const char remove[] = "DELETE FROM accounts WHERE name = ?1";
 	static const char tell_new[] = "SELECT id, name FROM accounts WHERE id > ?1 ORDER BY id";
+	static const char key_find[] = "SELECT name FROM account_keys JOIN accounts ON id = account "
+				       "WHERE fingerprint = ?1";
+	static const char key_add[] =
+		"INSERT INTO account_keys (fingerprint, account, made_at_s) "
+		"SELECT ?2, id, ?3 FROM accounts WHERE name = ?1 AND "
+		"(SELECT count(*) FROM account_keys WHERE account = id) < ?4";
+	static const char key_remove[] =
+		"DELETE FROM account_keys WHERE fingerprint = ?2 AND "
+		"account = (SELECT id FROM accounts WHERE name = ?1)";
+	static const char keys[] = "SELECT fingerprint FROM account_keys WHERE account = "
+				   "(SELECT id FROM accounts WHERE name = ?1) "
+				   "ORDER BY made_at_s, fingerprint";
 	const struct {
 		sqlite3_stmt **statement;
 		const char *sql;
 	} rows[] = {{&store->find, find},
+		    {&store->key_find, key_find},
+		    {&store->key_add, key_add},
+		    {&store->key_remove, key_remove},
+		    {&store->keys, keys},
 		    {&store->add, add},
 		    {&store->set_hash, set_hash},
 		    {&store->remove, remove},
@@ -350,6 +377,10 @@ void apo_store_close(struct apo_store *store)
 	sqlite3_finalize(store->set_hash);
 	sqlite3_finalize(store->remove);
 	sqlite3_finalize(store->tell_new);
+	sqlite3_finalize(store->key_find);
+	sqlite3_finalize(store->key_add);
+	sqlite3_finalize(store->key_remove);
+	sqlite3_finalize(store->keys);
 	sqlite3_close(store->db);
 	free(store);
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conversation/irc/fingerprint.h"
 #include "conversation/irc/names.h"
 
 #define APO_STORE_HASH_SIZE 128
@@ -51,6 +52,21 @@ int apo_account_set_hash(struct apo_store *store, const char *name, const char *
 
 /* Returns 0, -ENOENT, -ENOSPC, -ENOMEM or -EIO. After an error nothing has changed. */
 int apo_account_remove(struct apo_store *store, const char *name);
+
+/* Keys by which the owner of an account logs in, as fingerprints (irc/fingerprint.h). A key belongs to
+ * one account, and goes with it. */
+/* The name of the account that the key belongs to. Returns 0, -ENOENT, -ENOMEM or -EIO. */
+int apo_account_key_find(struct apo_store *store, const char *fingerprint,
+			 char name[APO_NICK_BYTES_MAX + 1]);
+/* Returns 0; -EEXIST: the key belongs to an account; -ENOENT: there is no such account, or it has
+ * APO_ACCOUNT_KEYS_MAX keys; -EINVAL (no fingerprint), -ENOSPC, -ENOMEM or -EIO. After an error
+ * nothing has changed. */
+int apo_account_key_add(struct apo_store *store, const char *account, const char *fingerprint,
+			int64_t made_at_s);
+/* Returns 0; -ENOENT: it is no key of that account; -ENOSPC, -ENOMEM or -EIO. */
+int apo_account_key_remove(struct apo_store *store, const char *account, const char *fingerprint);
+/* Writes the fingerprints, with spaces between them, the oldest first. Returns 0, -ENOMEM or -EIO. */
+int apo_account_keys(struct apo_store *store, const char *account, char keys[APO_KEYS_TEXT_SIZE]);
 
 /* Is called for an account. id is never used again, not even for an account of the same name. */
 typedef void apo_tell_account(void *of, int64_t id, const char *name);

@@ -115,6 +115,18 @@ static void on_check(void *of, struct apo_asker asker, const char *against, cons
 	snprintf(fixture->asked[1], sizeof fixture->asked[1], "%s", password ? password : "(none)");
 }
 
+static void on_change_key(void *of, struct apo_asker asker, const char *account,
+			  const char *fingerprint, bool is_added)
+{
+	on_check(of, asker, account, fingerprint);
+	((struct fixture *)of)->is_key_added = is_added;
+}
+
+static void on_list_keys(void *of, struct apo_asker asker, const char *account)
+{
+	on_check(of, asker, account, NULL);
+}
+
 static void on_rehash(void *of, uint64_t ticket)
 {
 	struct fixture *fixture = of;
@@ -155,6 +167,9 @@ void fixture_init(struct fixture *fixture)
 		.check_account = on_check,
 		.register_account = on_check,
 		.remove_account = on_check,
+		.find_key = on_check,
+		.change_key = on_change_key,
+		.list_keys = on_list_keys,
 		.rehash = on_rehash,
 		.die = on_die,
 		.log = on_log,
@@ -273,6 +288,7 @@ void fixture_connect(struct fixture *fixture, unsigned i)
 	char host[32], address[32];
 	struct apo_peer_facts facts = {.address = address,
 				       .host = host,
+				       .fingerprint = mock->fingerprint,
 				       .is_secure = i % 2,
 				       .reports_end = mock->reports_end};
 

@@ -25,7 +25,8 @@ struct mock {
 	struct apo_peer peer;
 	char *out; /* what it received and the test has not taken yet */
 	size_t len, at, cap;
-	bool reports_end; /* passed on when it connects */
+	bool reports_end;        /* passed on when it connects, as is the next */
+	const char *fingerprint; /* of its key; NULL: none */
 	bool is_connected, is_closed, is_operator;
 	bool is_slow; /* it reads nothing, so there is no room until fixture_read */
 	bool is_held; /* the model wants no lines from it */
@@ -49,6 +50,7 @@ struct fixture {
 	uint64_t ticket; /* of the last request */
 	uint64_t asked_network;
 	char asked[2][200];
+	bool is_key_added; /* of the last change of an account's keys */
 	struct watched watched[FIXTURE_WATCHED];
 	unsigned watched_count;
 	unsigned deliver_calls, rehash_count, die_count, texts_open;

@@ -229,7 +229,7 @@ static void on_line(struct fake_server *fake_server, unsigned client, char *line
 	else if (strcmp(message.command, "CAP") == 0 && strcmp(message.params[0], "REQ") == 0)
 		fake_server_tell(fake_server, client, ":s CAP * ACK :%s", message.params[1]);
 	else if (strcmp(message.command, "AUTHENTICATE") == 0 &&
-		 strcmp(message.params[0], "PLAIN") == 0)
+		 strcmp(message.params[0], fake_server->uses_key ? "EXTERNAL" : "PLAIN") == 0)
 		fake_server_tell(fake_server, client, "AUTHENTICATE +");
 	else if (strcmp(message.command, "AUTHENTICATE") == 0) {
 		snprintf(fake_server->asked, sizeof fake_server->asked, "%s", message.params[0]);
@@ -379,7 +379,10 @@ static void begin_chat(struct fake_server *fake_server, unsigned client)
 				 .of = contexts + client,
 				 .nick = nicks[client],
 				 .user = nicks[client],
-				 .password = fake_server->login ? "secret" : NULL,
+				 .password = fake_server->login && !fake_server->uses_key
+						     ? "secret"
+						     : NULL,
+				 .uses_key = fake_server->uses_key,
 				 .stream = 100 + client,
 				 .seed = random_next(&fake_server->random),
 				 .history = fake_server->history ? 10 : 0,

@@ -65,7 +65,8 @@ struct fake_server {
 	int64_t now_ns;
 	const char *caps; /* capabilities that the server offers */
 	bool has_receipts;
-	const char *login;   /* numeric that the server answers a password with */
+	const char *login;   /* numeric that the server answers a password, or a key, with */
+	bool uses_key;       /* clients log in by key */
 	const char *history; /* answer to CHATHISTORY; NULL: the server does not support it */
 	char asked[512];     /* the password that the server received */
 	struct random random;

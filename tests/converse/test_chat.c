@@ -237,6 +237,24 @@ Test(chat, logs_in_before_it_registers)
 	cr_assert(is_in("#a"));
 }
 
+Test(chat, logs_in_by_key)
+{
+	fake_server.uses_key = true;
+	log_in("903");
+	cr_assert(eq(str, fake_server.asked, "+"));
+	cr_assert(is_in("#a"));
+}
+
+Test(chat, a_server_that_sees_no_key_is_reported)
+{
+	fake_server.uses_key = true;
+	fake_server_restart_client(&fake_server, 0);
+	fake_server_settle(&fake_server);
+	cr_assert(has(0, "STATUS   not logged in: the server has no accounts, "
+			 "or sees no key of ours\n"));
+	cr_assert(is_in("#a"));
+}
+
 Test(chat, a_wrong_password_is_reported)
 {
 	log_in("904");

@@ -262,3 +262,43 @@ Test(auth_thread, a_network_that_fills_the_queue_leaves_room_for_another)
 	/* A check takes longer than all the questions together, but the machine may be busy. */
 	cr_assert(le(uint, checked_before, APO_CHECKS_MAX / 2));
 }
+
+#define KEY "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define OTHER_KEY "SHA256:BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void listed(uint64_t ticket, const char *keys)
+{
+	struct apo_keys_answer *answer = next(APO_MAIL_KEYS);
+
+	cr_assert(eq(u64, answer->ticket, ticket));
+	cr_assert(eq(int, (int)answer->result, (int)APO_CHECKED_RIGHT));
+	cr_assert(eq(str, answer->keys, (char *)keys));
+	free(answer);
+}
+
+Test(auth_thread, a_key_says_whose_account_it_is)
+{
+	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
+	told("Dan");
+	answered(1, APO_CHECKED_RIGHT, "Dan");
+	apo_auth_thread_find_key(&auth_thread, FROM(2), KEY, "");
+	answered(2, APO_CHECKED_WRONG, "");
+	apo_auth_thread_change_key(&auth_thread, FROM(3), "dan", KEY, true);
+	answered(3, APO_CHECKED_RIGHT, "dan");
+	apo_auth_thread_find_key(&auth_thread, FROM(4), KEY, "");
+	answered(4, APO_CHECKED_RIGHT, "Dan");
+	apo_auth_thread_find_key(&auth_thread, FROM(5), KEY, "DAN");
+	answered(5, APO_CHECKED_RIGHT, "Dan");
+	apo_auth_thread_find_key(&auth_thread, FROM(6), KEY, "eve");
+	answered(6, APO_CHECKED_WRONG, "");
+	apo_auth_thread_find_key(&auth_thread, FROM(7), OTHER_KEY, "dan");
+	answered(7, APO_CHECKED_WRONG, "");
+	apo_auth_thread_list_keys(&auth_thread, FROM(8), "dan");
+	listed(8, KEY);
+	apo_auth_thread_change_key(&auth_thread, FROM(9), "dan", OTHER_KEY, false);
+	answered(9, APO_CHECKED_WRONG, "");
+	apo_auth_thread_change_key(&auth_thread, FROM(10), "dan", KEY, false);
+	answered(10, APO_CHECKED_RIGHT, "dan");
+	apo_auth_thread_find_key(&auth_thread, FROM(11), KEY, "");
+	answered(11, APO_CHECKED_WRONG, "");
+}

@@ -15,6 +15,7 @@
 #define HASH "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$aGFzaA"
 #define ACCOUNT(name)                                                                              \
 	"{\"type\":\"account\",\"name\":\"" name "\",\"password\":\"" HASH "\",\"made_at_s\":1}\n"
+#define FINGERPRINT "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define END(count) "{\"type\":\"end\",\"records\":" #count "}\n"
 
 static char directory[64], file[80], other_file[80];
@@ -75,6 +76,8 @@ static void run_sql(const char *path, const char *sql)
 static const char sample[] =
 	"INSERT INTO accounts (name, password_hash, made_at_s) VALUES "
 	"('Dan', '" HASH "', 1700000000), ('Eve', '" HASH "', 1700000001);"
+	"INSERT INTO account_keys (fingerprint, account, made_at_s) VALUES ('" FINGERPRINT
+	"', 2, 1700000005);"
 	"INSERT INTO buffers (name, account_a, account_b, count) VALUES "
 	"('#caf\303\251', NULL, NULL, 2), ('@1,2', 2, 1, 1);"
 	"INSERT INTO messages (position, run, time_ms, is_notice, source, target, account, tags, text, "
@@ -158,9 +161,9 @@ Test(backup, an_import_restores_all_that_was_exported)
 	make_store(file);
 	run_sql(file, sample);
 	text = export_of(file);
-	cr_assert(eq(ulong, count, 14));
+	cr_assert(eq(ulong, count, 15));
 	cr_assert(import_of(other_file, text, strlen(text)), "%s", reason);
-	cr_assert(eq(ulong, count, 14));
+	cr_assert(eq(ulong, count, 15));
 	again = export_of(other_file);
 	cr_assert(eq(str, again, text));
 	before = dump(file);
@@ -307,6 +310,11 @@ static const struct wrong_line {
 	{HEAD "{\"type\":\"account\",\"name\":\"d\\u0000\"}\n", "in:2: has a zero byte (\\u0000)"},
 	{HEAD "{\"type\":\"channel\",\"topic\":\"\\ud800\"}\n", "in:2: topic must be a text without"},
 	{HEAD "{\"type\":\"account\",\"password\":\"secret\"}\n", "in:2: password must be the hash"},
+	{HEAD "{\"type\":\"key\",\"fingerprint\":\"SHA256:AAA\"}\n",
+	 "in:2: fingerprint must be the fing"},
+	{HEAD "{\"type\":\"key\",\"account\":\"Dan\",\"fingerprint\":\"" FINGERPRINT
+	      "\",\"made_at_s\":1}\n",
+	 "in:2: the account must be of an earlier line"},
 	{HEAD "{\"type\":\"account\",\"made_at_s\":-1}\n", "in:2: made_at_s must be seconds since 1970"},
 	{HEAD "{\"type\":\"account\",\"made_at_s\":1.0}\n", "in:2: made_at_s must be seconds since"},
 	{HEAD "{\"type\":\"account\",\"made_at_s\":\"1\"}\n", "in:2: made_at_s must be seconds since"},

@@ -62,7 +62,15 @@ static void carrier_done(void *of, struct rudpmsg_message *message)
 	done_count++;
 }
 
-static const struct apo_carrier carrier = {carrier_send, carrier_done, NULL};
+static int carrier_key(void *of, rudpmsg_conn_id conn, uint8_t key[RUDPMSG_KEY_BYTES])
+{
+	(void)of;
+	(void)conn;
+	(void)key;
+	return -ENODATA;
+}
+
+static const struct apo_carrier carrier = {carrier_send, carrier_done, carrier_key, NULL};
 
 static const char *admit(void *of, struct apo_session *session)
 {

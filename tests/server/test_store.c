@@ -132,6 +132,70 @@ Test(store, an_account_is_found_again_by_any_case)
 	cr_assert(eq(int, apo_account_find(store, "dan{x}", &account), -ENOENT));
 }
 
+#define KEY(letter) "SHA256:" letter "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void keys_are(const char *account, const char *expected)
+{
+	char keys[APO_KEYS_TEXT_SIZE];
+
+	cr_assert(eq(int, apo_account_keys(store, account, keys), 0));
+	cr_assert(eq(str, keys, (char *)expected));
+}
+
+Test(store, a_key_belongs_to_one_account)
+{
+	char name[APO_NICK_BYTES_MAX + 1];
+
+	open_store();
+	add_many(2);
+	cr_assert(eq(int, apo_account_key_add(store, "NAME0", KEY("a"), 2), 0));
+	cr_assert(eq(int, apo_account_key_add(store, "name0", KEY("b"), 1), 0));
+	cr_assert(eq(int, apo_account_key_add(store, "name1", KEY("a"), 3), -EEXIST));
+	cr_assert(eq(int, apo_account_key_add(store, "nobody", KEY("c"), 3), -ENOENT));
+	cr_assert(eq(int, apo_account_key_add(store, "name1", "SHA256:short", 3), -EINVAL));
+	close_store();
+	open_store();
+	cr_assert(eq(int, apo_account_key_find(store, KEY("a"), name), 0));
+	cr_assert(eq(str, name, "name0"));
+	cr_assert(eq(int, apo_account_key_find(store, KEY("c"), name), -ENOENT));
+	keys_are("Name0", KEY("b") " " KEY("a"));
+	keys_are("name1", "");
+	cr_assert(eq(int, apo_account_key_remove(store, "name1", KEY("a")), -ENOENT));
+	cr_assert(eq(int, apo_account_key_remove(store, "Name0", KEY("a")), 0));
+	cr_assert(eq(int, apo_account_key_find(store, KEY("a"), name), -ENOENT));
+	cr_assert(eq(int, apo_account_key_add(store, "name1", KEY("a"), 3), 0));
+}
+
+Test(store, keys_go_with_their_account)
+{
+	char name[APO_NICK_BYTES_MAX + 1];
+
+	open_store();
+	add_many(1);
+	cr_assert(eq(int, apo_account_key_add(store, "name0", KEY("a"), 1), 0));
+	cr_assert(eq(int, apo_account_remove(store, "name0"), 0));
+	cr_assert(eq(int, apo_account_key_find(store, KEY("a"), name), -ENOENT));
+	add_many(1);
+	keys_are("name0", "");
+	cr_assert(eq(int, apo_account_key_add(store, "name0", KEY("a"), 1), 0));
+}
+
+Test(store, an_account_has_a_limited_number_of_keys)
+{
+	char key[] = KEY("a"), keys[APO_KEYS_TEXT_SIZE];
+	int i;
+
+	open_store();
+	add_many(1);
+	for (i = 0; i < APO_ACCOUNT_KEYS_MAX; i++) {
+		key[7] = (char)('a' + i);
+		cr_assert(eq(int, apo_account_key_add(store, "name0", key, i), 0));
+	}
+	cr_assert(eq(int, apo_account_key_add(store, "name0", KEY("z"), 99), -ENOENT));
+	cr_assert(eq(int, apo_account_keys(store, "name0", keys), 0));
+	cr_assert(eq(sz, strlen(keys), APO_ACCOUNT_KEYS_MAX * sizeof key - 1));
+}
+
 Test(store, a_name_has_one_account)
 {
 	struct apo_account account;

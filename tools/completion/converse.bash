@@ -3,7 +3,7 @@
 # Completion of converse(1) for bash.
 
 _converse() {
-	local words="--server --id --key --peer --store --nick --password --join --history --send --tail --count
+	local words="--server --id --key --peer --store --nick --by-key --password --join --history --send --tail --count
 		--timeout --quiet --help --version"
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
 	--store)

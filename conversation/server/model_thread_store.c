@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls of the model that threads for accounts, history and registered channels answer. */
+#include "conversation/server/auth_thread.h"
+#include "conversation/server/history_thread.h"
+#include "conversation/server/model_thread.h"
+#include "conversation/server/registry_thread.h"
+
+static void check_password(void *of, struct apo_asker asker, const char *hash, const char *password)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_auth_thread_ask(model_thread->auth_thread, asker, hash, password);
+}
+
+static void check_account(void *of, struct apo_asker asker, const char *account,
+			  const char *password)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_auth_thread_ask_account(model_thread->auth_thread, asker, account, password);
+}
+
+static void register_account(void *of, struct apo_asker asker, const char *account,
+			     const char *password)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_auth_thread_register(model_thread->auth_thread, asker, account, password);
+}
+
+static void remove_account(void *of, struct apo_asker asker, const char *account,
+			   const char *password)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_auth_thread_remove(model_thread->auth_thread, asker, account, password);
+}
+
+static void find_key(void *of, struct apo_asker asker, const char *fingerprint, const char *account)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_auth_thread_find_key(model_thread->auth_thread, asker, fingerprint, account);
+}
+
+static void change_key(void *of, struct apo_asker asker, const char *account,
+		       const char *fingerprint, bool is_added)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_auth_thread_change_key(model_thread->auth_thread, asker, account, fingerprint, is_added);
+}
+
+static void list_keys(void *of, struct apo_asker asker, const char *account)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_auth_thread_list_keys(model_thread->auth_thread, asker, account);
+}
+
+static void keep(void *of, const struct apo_said *said)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_history_thread_keep(model_thread->history_thread, said);
+}
+
+static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
+			int64_t first)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_history_thread_joined(model_thread->history_thread, id, account, channel, first);
+}
+
+static void keep_left(void *of, int64_t id, int64_t last)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_history_thread_left(model_thread->history_thread, id, last);
+}
+
+static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_history_thread_marked(model_thread->history_thread, account, target, time_ms);
+}
+
+static void keep_record(void *of, const struct apo_registry_record *record)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_registry_thread_keep(model_thread->registry_thread, record);
+}
+
+static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_history_thread_ask(model_thread->history_thread, ticket, question);
+}
+
+void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
+{
+	struct apo_model_calls *to = &model_thread->calls;
+
+	to->check_password = check_password;
+	if (model_thread->history_thread) {
+		to->keep = keep;
+		to->keep_joined = keep_joined;
+		to->keep_left = keep_left;
+		to->keep_marker = keep_marker;
+		to->ask_history = ask_history;
+	}
+	if (model_thread->registry_thread)
+		to->keep_record = keep_record;
+	if (model_thread->auth_thread->store) {
+		to->check_account = check_account;
+		to->register_account = register_account;
+		to->remove_account = remove_account;
+		to->find_key = find_key;
+		to->change_key = change_key;
+		to->list_keys = list_keys;
+	}
+}
