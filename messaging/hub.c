@@ -4,17 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/split_mix.h"
 #include "messaging/hub_private.h"
 
-/* splitmix64: for numbers that must differ. It is not secure: do not use it for secrets. */
+/* For numbers that must differ, not for secrets. */
 uint64_t rudpmsg_hub_random(struct rudpmsg_hub *hub)
 {
-	uint64_t z = hub->random += UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t number = rudp_split_mix(&hub->random);
 
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	z ^= z >> 31;
-	return z ? z : 1;
+	return number ? number : 1;
 }
 
 struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int64_t now_at_ns)

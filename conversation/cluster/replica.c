@@ -3,21 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/split_mix.h"
 #include "conversation/cluster/replica_private.h"
 
 #define QUEUE_FIRST 4096
 
 /* ---- life ---- */
-
-static uint64_t next_random(struct apo_replica *replica)
-{
-	/* SplitMix64: distinct values from one random seed. */
-	uint64_t mixed = replica->random += UINT64_C(0x9e3779b97f4a7c15);
-
-	mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return mixed ^ (mixed >> 31);
-}
 
 struct apo_replica *apo_replica_new(const struct apo_replica_start *start)
 {
@@ -237,7 +228,7 @@ static void join(struct apo_replica *replica)
 	struct apo_entry_head head;
 
 	replica->state = APO_REPLICA_JOINING;
-	replica->incarnation = next_random(replica);
+	replica->incarnation = rudp_split_mix(&replica->random);
 	replica->number = 0;
 	replica->self = 0;
 	replica->since_at_ns = replica->now_at_ns;
@@ -460,7 +451,7 @@ static void on_waiting_time(struct apo_replica *replica)
 	} else if (replica->now_at_ns >= genesis_at_ns(replica) && !replica->is_in_flight) {
 		head = head_of(replica, APO_ENTRY_GENESIS);
 		head.about = replica->self;
-		head.seen = next_random(replica);
+		head.seen = rudp_split_mix(&replica->random);
 		launch_head(replica, &head, replica->seen_seq);
 	}
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/split_mix.h"
 #include "conversation/cluster/replica_private.h"
 #include "conversation/model/shared.h"
 
@@ -14,11 +15,7 @@
 
 uint64_t cluster_random(struct cluster *cluster, uint64_t below)
 {
-	uint64_t mixed = cluster->random += UINT64_C(0x9e3779b97f4a7c15);
-
-	mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (mixed ^ (mixed >> 31)) % below;
+	return rudp_split_mix(&cluster->random) % below;
 }
 
 int64_t cluster_delay_ns(struct cluster *cluster)
@@ -297,7 +294,7 @@ void cluster_kill(struct cluster *cluster, unsigned index)
 	for (i = 0; i < CLUSTER_CLIENTS; i++)
 		node->clients[i].is_connected = false;
 	for (i = 0; i < CLUSTER_MAIL; i++) {
-		/* What is on its way to the log may still arrive. */
+		/* An entry on its way to the log may still arrive. */
 		node->answers[i].is_used = false;
 		if (!node->publications[i].is_used || cluster_random(cluster, 2))
 			continue;

@@ -2,21 +2,14 @@
 /* BBR's PROBE_BW cycle: DOWN, CRUISE, REFILL, UP, and the long-term bound that probes move. */
 #include "proto/cc/cc_bbr.h"
 
+#include "base/split_mix.h"
 #include "proto/cc/cc_pace.h"
 
-/*
- * SplitMix64, seeded with values that an observer does not know exactly. It only desynchronizes
- * flows.
- */
+/* Seeded with values that an observer does not know exactly. It only desynchronizes flows. */
 static uint64_t random_below(struct bbr *b, uint64_t limit, int64_t now_at_ns)
 {
-	uint64_t z;
-
-	b->random += UINT64_C(0x9e3779b97f4a7c15) + ((uint64_t)now_at_ns ^ b->next_number << 32);
-	z = b->random;
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return (z ^ z >> 31) % limit;
+	b->random += (uint64_t)now_at_ns ^ b->next_number << 32;
+	return rudp_split_mix(&b->random) % limit;
 }
 
 /* The rate of the path has changed recently, so it may change again. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/split_mix.h"
 #include "proto/cc/pacer.h"
 
 #define DATAGRAM_BYTES 1200
@@ -56,15 +57,6 @@ struct bench {
 	uint64_t dropped_packets;
 };
 
-static uint64_t random_next(struct bench *bench)
-{
-	uint64_t z = bench->random += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 static struct packet *packet_of(struct flow *flow, uint64_t number)
 {
 	return &flow->packets[number & (PACKETS_MAX - 1)];
@@ -104,7 +96,7 @@ static int64_t pass_link(struct bench *bench, const struct flow *flow)
 	if (bench->spec->outage && now >= bench->spec->change_at_ns &&
 	    now < bench->spec->change_at_ns + RUDP_NS_PER_S)
 		return RUDP_NEVER;
-	if (random_next(bench) % PPM < bench->spec->loss_ppm)
+	if (rudp_split_mix(&bench->random) % PPM < bench->spec->loss_ppm)
 		return RUDP_NEVER;
 	if ((double)wait_ns * (double)rate / 8e9 > (double)bench->spec->queue_bytes) {
 		bench->dropped_packets++;
