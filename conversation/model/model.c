@@ -332,7 +332,7 @@ static struct apo_client *take_ticket(struct apo_model *model, uint64_t id,
 }
 
 void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked result,
-			  const char *account, int64_t now_at_ns)
+			  const char *text, int64_t now_at_ns)
 {
 	struct apo_ticket ticket;
 	struct apo_client *client;
@@ -346,16 +346,16 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 		apo_registration_on_password(model, client, result);
 		break;
 	case APO_TICKET_ACCOUNT:
-		apo_sasl_on_checked(model, client, result, account, ticket.about);
+		apo_sasl_on_checked(model, client, result, text, ticket.about);
 		break;
 	case APO_TICKET_REGISTER:
-		apo_account_on_registered(model, client, result, account);
+		apo_account_on_registered(model, client, result, text);
 		break;
 	case APO_TICKET_DROP:
-		apo_nickserv_on_dropped(model, client, result, account);
+		apo_nickserv_on_dropped(model, client, result, text);
 		break;
 	case APO_TICKET_KEY:
-		apo_sasl_on_key(model, client, result, account, ticket.about);
+		apo_sasl_on_key(model, client, result, text, ticket.about);
 		break;
 	case APO_TICKET_KEY_ADD:
 	case APO_TICKET_KEY_REMOVE:
@@ -363,7 +363,7 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 					    ticket.kind == APO_TICKET_KEY_ADD);
 		break;
 	case APO_TICKET_KEYS:
-		apo_nickserv_on_keys(model, client, result, "");
+		apo_nickserv_on_keys(model, client, result, text ? text : "");
 		break;
 	case APO_TICKET_OPERATOR:
 		apo_operator_on_checked(model, client, result, ticket.about);
@@ -371,21 +371,6 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 	case APO_TICKET_REHASH:
 		break;
 	}
-	apo_turn_end(model);
-}
-
-void apo_model_on_keys(struct apo_model *model, uint64_t id, enum apo_checked result,
-		       const char *keys, int64_t now_at_ns)
-{
-	struct apo_ticket ticket;
-	struct apo_client *client;
-
-	model->now_at_ns = now_at_ns;
-	client = take_ticket(model, id, &ticket);
-	if (!client)
-		return;
-	if (ticket.kind == APO_TICKET_KEYS)
-		apo_nickserv_on_keys(model, client, result, keys);
 	apo_turn_end(model);
 }
 

@@ -207,7 +207,7 @@ struct apo_model_calls {
 	 * named; "": none. Answered by apo_model_on_checked; WRONG: it belongs to another one, or to
 	 * none. change_key: adds a key to the account, or removes one. WRONG: the key belongs to an
 	 * account, or this one has too many; or it is no key of the account. list_keys is answered by
-	 * apo_model_on_keys. */
+	 * the fingerprints, with spaces between them. */
 	void (*find_key)(void *of, struct apo_asker asker, const char *fingerprint,
 			 const char *account);
 	void (*change_key)(void *of, struct apo_asker asker, const char *account,
@@ -284,7 +284,7 @@ struct apo_peer_facts {
 	/* Host that other users see: the address or its cloak. At most 63 bytes, not empty, no space,
 	 * no colon at the beginning. */
 	const char *host;
-	/* Of the key that the client has proven (irc/fingerprint.h); NULL: none. */
+	/* The fingerprint of the key that the client has proven (irc/fingerprint.h); NULL: none. */
 	const char *fingerprint;
 	bool is_secure;          /* nobody on the path can read the connection */
 	bool reports_end; /* the transport reports when the peer has gone, so no PING is sent */
@@ -315,14 +315,11 @@ void apo_model_on_closed(struct apo_model *model, struct apo_peer who, const cha
 void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t recipient, bool arrived,
 			  int64_t now_at_ns);
 
-/* account: if check_account, register_account or remove_account succeeded, the account's name, one
- * word of at most 64 bytes (any other text counts as a wrong password); else NULL. */
+/* text: if check_account, register_account or remove_account succeeded, the account's name, one
+ * word of at most 64 bytes (any other text counts as a wrong password); if list_keys succeeded, the
+ * keys, NULL: none; else NULL. */
 void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_checked result,
-			  const char *account, int64_t now_at_ns);
-
-/* keys: the fingerprints of an account's keys, with spaces between them. */
-void apo_model_on_keys(struct apo_model *model, uint64_t ticket, enum apo_checked result,
-		       const char *keys, int64_t now_at_ns);
+			  const char *text, int64_t now_at_ns);
 
 /* There is an account of that name: from now on only its owner may take its nick. A client that has
  * the nick now keeps it. Two accounts never have the same id, not even with the same name: if the
@@ -388,8 +385,8 @@ uint64_t apo_model_shared_fingerprint(const struct apo_model_config *config);
  * been loaded. run: of message ids, the same for all copies. */
 void apo_model_shared_begin(struct apo_model *model, uint64_t self, uint64_t run,
 			    int64_t now_at_ns);
-/* It is none any more: its shared state becomes empty; its clients are told the reason and
- * closed. */
+/* The model is no copy any more: its shared state becomes empty; its clients are told the reason
+ * and closed. */
 void apo_model_shared_end(struct apo_model *model, const char *reason, int64_t now_at_ns);
 /* An event that the model of a node (its number) has proposed, with the time of that node. */
 void apo_model_shared_apply(struct apo_model *model, uint64_t node, const void *event, size_t len,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a copy proposes to the others. */
+/* Proposes the events of this copy to all copies. */
 #include "conversation/model/shared_private.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What each event does, in all copies alike. */
+/* Applies the events of the cluster, in all copies alike. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

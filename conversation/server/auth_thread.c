@@ -48,7 +48,7 @@ static void question_free(struct question *question)
 }
 
 static void answer(struct apo_auth_thread *auth_thread, uint64_t ticket, enum apo_checked result,
-		   const char *account)
+		   const char *text)
 {
 	struct apo_auth_answer *answer = calloc(1, sizeof *answer);
 
@@ -57,7 +57,7 @@ static void answer(struct apo_auth_thread *auth_thread, uint64_t ticket, enum ap
 	answer->mail.kind = APO_MAIL_CHECKED;
 	answer->ticket = ticket;
 	answer->result = result;
-	snprintf(answer->account, sizeof answer->account, "%s", account);
+	snprintf(answer->text, sizeof answer->text, "%s", text);
 	apo_mailbox_put(auth_thread->answers, &answer->mail);
 }
 
@@ -212,16 +212,10 @@ static enum apo_checked change_key(struct apo_auth_thread *auth_thread,
 
 static void list_keys(struct apo_auth_thread *auth_thread, const struct question *question)
 {
-	struct apo_keys_answer *answer = calloc(1, sizeof *answer);
+	char keys[APO_KEYS_TEXT_SIZE];
+	int error = apo_account_keys(auth_thread->store, question->about, keys);
 
-	if (!answer)
-		return;
-	answer->mail.kind = APO_MAIL_KEYS;
-	answer->ticket = question->ticket;
-	answer->result = result_of(
-		auth_thread, apo_account_keys(auth_thread->store, question->about, answer->keys),
-		"not read");
-	apo_mailbox_put(auth_thread->answers, &answer->mail);
+	answer(auth_thread, question->ticket, result_of(auth_thread, error, "not read"), keys);
 }
 
 /* If one name were lost, the model would take its account for removed; then ACCOUNTS_END is not

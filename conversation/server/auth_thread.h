@@ -62,7 +62,7 @@ void apo_auth_thread_remove(struct apo_auth_thread *auth_thread, struct apo_aske
 /* Keys of accounts (store.h). find_key: which account does the key belong to? account: the one that its
  * owner has named, "": none; WRONG if it is another one, or none. change_key: WRONG if the key cannot
  * be added (it belongs to an account, or this one has too many), or is no key of the account.
- * list_keys is answered by struct apo_keys_answer. */
+ * list_keys: the fingerprints with spaces between them. */
 void apo_auth_thread_find_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			      const char *fingerprint, const char *account);
 void apo_auth_thread_change_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,

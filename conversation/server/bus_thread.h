@@ -48,7 +48,7 @@ struct apo_bus_thread {
 	int mail_kind; /* of the mail to the owner */
 	struct apo_config *config;
 	bool is_running; /* owned by the main thread */
-	/* Of the thread: the library's objects, see bus_thread.c. */
+	/* Objects of the NATS library, owned by the thread (bus_thread.c). */
 	struct apo_bus *bus;
 	/* The last entry delivered; 0: none. */
 	_Atomic uint64_t delivered_seq;

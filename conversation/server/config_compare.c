@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a new configuration changes while the server runs. */
+/* Compares a new configuration with the one in use. */
 #include <string.h>
 
 #include "conversation/server/config.h"

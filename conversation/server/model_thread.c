@@ -309,7 +309,6 @@ static void on_account(struct apo_model_thread *model_thread, const struct apo_a
 static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail)
 {
 	struct apo_auth_answer *answer = (void *)mail;
-	struct apo_keys_answer *keys = (void *)mail;
 	struct apo_history_mail *history = (void *)mail;
 	struct apo_end_notice *end_notice = (void *)mail;
 
@@ -322,12 +321,8 @@ static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail
 		break;
 	case APO_MAIL_CHECKED:
 		apo_model_on_checked(model_thread->model, answer->ticket, answer->result,
-				     answer->account[0] ? answer->account : NULL,
+				     answer->text[0] ? answer->text : NULL,
 				     model_thread->now_at_ns);
-		break;
-	case APO_MAIL_KEYS:
-		apo_model_on_keys(model_thread->model, keys->ticket, keys->result, keys->keys,
-				  model_thread->now_at_ns);
 		break;
 	case APO_MAIL_ACCOUNT:
 		on_account(model_thread, (const void *)mail);

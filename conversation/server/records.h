@@ -36,7 +36,6 @@ enum apo_mail_kind {
 	APO_MAIL_STOP,
 	APO_MAIL_END,
 	APO_MAIL_CHECKED,
-	APO_MAIL_KEYS,
 	APO_MAIL_ACCOUNT,
 	APO_MAIL_REQUEST,
 	APO_MAIL_HISTORY,
@@ -80,15 +79,10 @@ struct apo_auth_answer {
 	struct apo_mail mail;
 	uint64_t ticket;
 	enum apo_checked result;
-	char account[APO_NICK_BYTES_MAX + 1]; /* empty: none */
+	char text[APO_KEYS_TEXT_SIZE]; /* as for apo_model_on_checked; empty: none */
 };
 
-struct apo_keys_answer {
-	struct apo_mail mail;
-	uint64_t ticket;
-	enum apo_checked result;
-	char keys[APO_KEYS_TEXT_SIZE]; /* fingerprints with spaces between them */
-};
+_Static_assert(APO_KEYS_TEXT_SIZE > APO_NICK_BYTES_MAX, "the name of an account fits");
 
 /* Changes of the accounts in the store (see model.h). */
 enum apo_account_news {

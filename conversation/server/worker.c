@@ -243,7 +243,6 @@ static void on_mail(struct apo_worker *worker, struct apo_mail *mail)
 		break;
 	case APO_MAIL_END:
 	case APO_MAIL_CHECKED:
-	case APO_MAIL_KEYS:
 	case APO_MAIL_ACCOUNT:
 	case APO_MAIL_REQUEST:
 	case APO_MAIL_HISTORY:

@@ -64,7 +64,7 @@ Test(keys, forms_of_fingerprints)
 	cr_assert(not(apo_fingerprint_is_valid("sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
 }
 
-/* It is listed only where it can succeed. */
+/* CAP LS lists EXTERNAL only where it can succeed. */
 Test(keys, the_mechanisms_depend_on_the_connection)
 {
 	static const struct {
@@ -213,7 +213,7 @@ Test(keys, the_shown_key_is_added)
 	SAYS(2, "x", "The key belongs to an account already, or yours has too many");
 }
 
-/* Who could claim the key of somebody else would log its owner in to the wrong account. */
+/* A user who claims the key of another one would log its owner in to the wrong account. */
 Test(keys, another_key_than_the_shown_one_cannot_be_added)
 {
 	come_in(2, "x", KEY);
@@ -255,12 +255,12 @@ Test(keys, the_keys_are_listed)
 	come_in(2, "x", KEY);
 	fixture_say(&w, 2, "NS CERT LIST");
 	cr_assert(eq(str, w.asked[0], "dan"));
-	apo_model_on_keys(w.model, w.ticket, APO_CHECKED_RIGHT, CERTIFICATE " " KEY, w.now_ns);
+	fixture_answer(&w, APO_CHECKED_RIGHT, CERTIFICATE " " KEY);
 	SAYS(2, "x", CERTIFICATE);
 	SAYS(2, "x", KEY " (shown in this session)");
 	QUIET(&w, 2);
 	fixture_say(&w, 2, "NS CERT LIST");
-	apo_model_on_keys(w.model, w.ticket, APO_CHECKED_RIGHT, "", w.now_ns);
+	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
 	SAYS(2, "x", "Your account has no keys");
 	fixture_say(&w, 2, "NS CERT LIST");
 	fixture_answer(&w, APO_CHECKED_FAILED, NULL);
