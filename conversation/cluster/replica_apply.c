@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What each entry of the log does, on all live nodes alike; and snapshots of the result. */
+/* Applies the entries of the log, on all live nodes alike; writes and reads snapshots of the result. */
 #include <stdlib.h>
 #include <string.h>
 #define XXH_INLINE_ALL

@@ -49,8 +49,9 @@ struct apo_replica {
 	struct apo_node nodes[APO_NODES_MAX];
 	uint64_t run;
 	int64_t shared_wall_ms; /* of the last entry; it never goes backwards */
-	/* Of the log up to the last applied sequences, each at its sequence modulo the size; before
-	 * first_digest_seq there is none. Nodes with equal digests have applied the same. */
+	/* Digests of the log up to each of the last applied sequences, at the sequence modulo the
+	 * size; before first_digest_seq there is none. Nodes with equal digests have applied the
+	 * same. */
 	uint64_t digests[APO_REPLICA_DIGESTS];
 	uint64_t first_digest_seq;
 

@@ -17,6 +17,19 @@ static struct cluster *three(uint64_t seed)
 	return cluster;
 }
 
+/* Three nodes with an operator whose name is root. */
+static struct cluster *three_with_operator(uint64_t seed)
+{
+	static const struct apo_operator root = {.name = "root", .password_hash = "x"};
+	struct cluster *cluster = malloc(sizeof *cluster);
+
+	cluster_init(cluster, seed);
+	cluster->config.operators = &root;
+	cluster->config.operator_count = 1;
+	cluster_start_all(cluster, 3);
+	return cluster;
+}
+
 static void end(struct cluster *cluster)
 {
 	cluster_fini(cluster);
@@ -89,15 +102,18 @@ Test(cluster, members_of_all_nodes_hear_what_is_said)
 	end(cluster);
 }
 
+static void make_operator(struct cluster *cluster, unsigned node)
+{
+	cluster_say(cluster, node, 0, "OPER root x");
+	apo_model_on_checked(cluster->nodes[node].model, cluster->nodes[node].ticket,
+			     APO_CHECKED_RIGHT, NULL, cluster->now_ns);
+	cluster_run(cluster, RUDP_NS_PER_S);
+}
+
 Test(cluster, a_kick_and_a_kill_reach_other_nodes)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
-	struct apo_operator operator= {.name = "root", .password_hash = "x"};
+	struct cluster *cluster = three_with_operator(4);
 
-	cluster_init(cluster, 4);
-	cluster->config.operators = &operator;
-	cluster->config.operator_count = 1;
-	cluster_start_all(cluster, 3);
 	cluster_join(cluster, 0, 0, "dan");
 	cluster_join(cluster, 1, 0, "eve");
 	cluster_say(cluster, 0, 0, "JOIN #a");
@@ -109,9 +125,7 @@ Test(cluster, a_kick_and_a_kill_reach_other_nodes)
 	cluster_run(cluster, RUDP_NS_PER_S);
 	CLUSTER_HEARS(cluster, 1, 0, ":dan!* KICK #a eve :out");
 	cluster_forget(cluster);
-	cluster_say(cluster, 0, 0, "OPER root x");
-	apo_model_on_checked(cluster->nodes[0].model, cluster->nodes[0].ticket, APO_CHECKED_RIGHT,
-			     NULL, cluster->now_ns);
+	make_operator(cluster, 0);
 	cluster_say(cluster, 0, 0, "KILL eve :bye");
 	cluster_run(cluster, RUDP_NS_PER_S);
 	CLUSTER_HEARS(cluster, 0, 0, "* 381 dan *");
@@ -134,23 +148,10 @@ Test(cluster, a_kick_and_a_kill_reach_other_nodes)
 	end(cluster);
 }
 
-static void make_operator(struct cluster *cluster, unsigned node)
-{
-	cluster_say(cluster, node, 0, "OPER root x");
-	apo_model_on_checked(cluster->nodes[node].model, cluster->nodes[node].ticket,
-			     APO_CHECKED_RIGHT, NULL, cluster->now_ns);
-	cluster_run(cluster, RUDP_NS_PER_S);
-}
-
 Test(cluster, reports_and_the_audit_log_are_those_of_the_network)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
-	struct apo_operator operator= {.name = "root", .password_hash = "x"};
+	struct cluster *cluster = three_with_operator(5);
 
-	cluster_init(cluster, 5);
-	cluster->config.operators = &operator;
-	cluster->config.operator_count = 1;
-	cluster_start_all(cluster, 3);
 	cluster_join(cluster, 0, 0, "dan");
 	cluster_join(cluster, 1, 0, "eve");
 	make_operator(cluster, 0);
@@ -182,14 +183,9 @@ Test(cluster, reports_and_the_audit_log_are_those_of_the_network)
 
 Test(cluster, a_ban_ends_at_all_nodes_at_once)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
-	struct apo_operator operator= {.name = "root", .password_hash = "x"};
+	struct cluster *cluster = three_with_operator(6);
 	unsigned i;
 
-	cluster_init(cluster, 6);
-	cluster->config.operators = &operator;
-	cluster->config.operator_count = 1;
-	cluster_start_all(cluster, 3);
 	cluster_join(cluster, 0, 0, "dan");
 	make_operator(cluster, 0);
 	cluster_say(cluster, 0, 0, "XLINE 20s spam* :no");
@@ -349,7 +345,7 @@ Test(cluster, other_limits_keep_a_node_out)
 
 /* ---- random faults ---- */
 
-/* What the observer of a node, its client 0, has heard in #all. */
+/* The messages in #all that the observer of a node, its client 0, has heard. */
 struct observer {
 	uint64_t heard[4000];
 	unsigned count;
