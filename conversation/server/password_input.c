@@ -2,6 +2,7 @@
 #include "conversation/server/password_input.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
@@ -20,38 +21,61 @@ static void on_signal(int number)
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 #define ENDING_COUNT (sizeof ending / sizeof *ending)
 
-static void catch_signals(struct sigaction before[ENDING_COUNT])
+struct signals {
+	struct sigaction before[ENDING_COUNT];
+	sigset_t mask_before;
+};
+
+/* Their handler runs in ppoll() only: a signal before a read() would not end it. */
+static void catch_signals(struct signals *signals)
 {
-	struct sigaction catching = {.sa_handler = on_signal}; /* no SA_RESTART: read() ends */
+	struct sigaction catching = {.sa_handler = on_signal};
+	sigset_t blocked;
 	size_t i;
 
 	signal_seen = 0;
 	sigemptyset(&catching.sa_mask);
+	sigemptyset(&blocked);
 	for (i = 0; i < ENDING_COUNT; i++)
-		sigaction(ending[i], &catching, before + i);
+		sigaddset(&blocked, ending[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &signals->mask_before);
+	for (i = 0; i < ENDING_COUNT; i++)
+		sigaction(ending[i], &catching, signals->before + i);
 }
 
-static void release_signals(const struct sigaction before[ENDING_COUNT])
+static void release_signals(const struct signals *signals)
 {
 	size_t i;
 
 	for (i = 0; i < ENDING_COUNT; i++)
-		sigaction(ending[i], before + i, NULL);
+		sigaction(ending[i], signals->before + i, NULL);
+	sigprocmask(SIG_SETMASK, &signals->mask_before, NULL);
 	if (signal_seen)
 		raise(signal_seen);
 }
 
 /* ---- a line ---- */
 
-/* Byte by byte: what follows the line belongs to others. */
-static enum apo_password_input read_line(int fd, char password[APO_PASSWORD_INPUT_SIZE])
+static ssize_t read_byte(int fd, const struct signals *signals, char *c)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+	while (signals && ppoll(&wait, 1, NULL, &signals->mask_before) < 0)
+		if (errno != EINTR || signal_seen)
+			return -1;
+	return read(fd, c, 1);
+}
+
+/* Byte by byte: what follows the line belongs to others. signals: NULL where none is caught. */
+static enum apo_password_input read_line(int fd, const struct signals *signals,
+					 char password[APO_PASSWORD_INPUT_SIZE])
 {
 	size_t len = 0;
 	bool is_long = false, has_nul = false;
 	ssize_t n;
 	char c;
 
-	while ((n = read(fd, &c, 1)) == 1 && c != '\n') {
+	while ((n = read_byte(fd, signals, &c)) == 1 && c != '\n') {
 		has_nul |= c == '\0';
 		if (len < APO_PASSWORD_INPUT_SIZE - 1)
 			password[len++] = c;
@@ -75,19 +99,19 @@ static void show(int fd, const char *text)
 	(void)!write(fd, text, strlen(text));
 }
 
-static enum apo_password_input ask_twice(int fd, int prompt_fd,
+static enum apo_password_input ask_twice(int fd, int prompt_fd, const struct signals *signals,
 					 char password[APO_PASSWORD_INPUT_SIZE])
 {
 	char again[APO_PASSWORD_INPUT_SIZE];
 	enum apo_password_input got;
 
 	show(prompt_fd, "Password: ");
-	got = read_line(fd, password);
+	got = read_line(fd, signals, password);
 	show(prompt_fd, "\n");
 	if (got != APO_PASSWORD_READ)
 		return got;
 	show(prompt_fd, "Again: ");
-	got = read_line(fd, again);
+	got = read_line(fd, signals, again);
 	show(prompt_fd, "\n");
 	if (got != APO_PASSWORD_NONE && strcmp(password, again) != 0)
 		got = APO_PASSWORD_DIFFERENT;
@@ -98,20 +122,20 @@ static enum apo_password_input ask_twice(int fd, int prompt_fd,
 enum apo_password_input apo_password_read(int fd, int prompt_fd,
 					  char password[APO_PASSWORD_INPUT_SIZE])
 {
-	struct sigaction before[ENDING_COUNT];
+	struct signals signals;
 	struct termios normal, silent;
 	enum apo_password_input got = APO_PASSWORD_NONE;
 
 	if (tcgetattr(fd, &normal) < 0)
-		return read_line(fd, password); /* no terminal */
+		return read_line(fd, NULL, password); /* no terminal */
 	silent = normal;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
-	catch_signals(before);
+	catch_signals(&signals);
 	/* Without the silent mode the password would be shown. */
 	if (tcsetattr(fd, TCSAFLUSH, &silent) == 0) {
-		got = ask_twice(fd, prompt_fd, password);
+		got = ask_twice(fd, prompt_fd, &signals, password);
 		(void)tcsetattr(fd, TCSAFLUSH, &normal);
 	}
-	release_signals(before);
+	release_signals(&signals);
 	return got;
 }

@@ -2,10 +2,12 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -82,7 +84,7 @@ static void wait_for(const char *text)
 }
 
 /* The program at the terminal: its exit status is what the call returned, 99 for another password. */
-static pid_t ask(const char *expected)
+static pid_t ask_at(int prompt_fd, const char *expected)
 {
 	pid_t child = fork();
 	enum apo_password_input got;
@@ -90,8 +92,14 @@ static pid_t ask(const char *expected)
 	cr_assert(ge(int, child, 0));
 	if (child > 0)
 		return child;
-	got = apo_password_read(terminal, terminal, password);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* also if a test fails */
+	got = apo_password_read(terminal, prompt_fd, password);
 	_exit(got == APO_PASSWORD_READ && strcmp(password, expected) != 0 ? 99 : (int)got);
+}
+
+static pid_t ask(const char *expected)
+{
+	return ask_at(terminal, expected);
 }
 
 static void type(const char *text)
@@ -107,6 +115,11 @@ static int status_of(pid_t child)
 	return status;
 }
 
+static void end_by_signal(pid_t child)
+{
+	cr_assert(zero(int, kill(child, SIGTERM)));
+}
+
 static bool echoes(void)
 {
 	struct termios mode;
@@ -115,7 +128,16 @@ static bool echoes(void)
 	return mode.c_lflag & ECHO;
 }
 
-TestSuite(password_terminal, .init = open_terminal, .fini = close_terminal);
+static void check_ended_by_signal(pid_t child)
+{
+	int status = status_of(child);
+
+	cr_assert(ne(int, WIFSIGNALED(status), 0));
+	cr_assert(eq(int, WTERMSIG(status), SIGTERM));
+	cr_assert(echoes());
+}
+
+TestSuite(password_terminal, .init = open_terminal, .fini = close_terminal, .timeout = 60);
 
 Test(password_terminal, it_is_asked_twice_and_not_shown)
 {
@@ -147,12 +169,30 @@ Test(password_terminal, different_passwords_are_refused)
 Test(password_terminal, a_signal_ends_the_program_with_the_terminal_as_before)
 {
 	pid_t child = ask("");
-	int status;
 
 	wait_for("Password: ");
-	cr_assert(zero(int, kill(child, SIGTERM)));
-	status = status_of(child);
-	cr_assert(ne(int, WIFSIGNALED(status), 0));
-	cr_assert(eq(int, WTERMSIG(status), SIGTERM));
-	cr_assert(echoes());
+	end_by_signal(child);
+	check_ended_by_signal(child);
+}
+
+/* The program stands in write(), since nobody reads its prompt. */
+Test(password_terminal, a_signal_before_the_program_reads_is_not_lost)
+{
+	char full[4096] = "";
+	int prompt[2];
+	pid_t child;
+
+	cr_assert(zero(int, pipe2(prompt, O_NONBLOCK)));
+	while (write(prompt[1], full, sizeof full) > 0)
+		;
+	cr_assert(zero(int, fcntl(prompt[1], F_SETFL, 0)));
+	child = ask_at(prompt[1], "");
+	while (echoes())
+		sched_yield();
+	end_by_signal(child);
+	while (read(prompt[0], full, sizeof full) > 0)
+		;
+	check_ended_by_signal(child);
+	close(prompt[0]);
+	close(prompt[1]);
 }
