@@ -125,7 +125,7 @@ other_users_are_counted() {
 		return
 	fi
 	on b "${setpriv[@]}" "$RUDP" ss -a >"$TMP/other.out" 2>"$TMP/other.err"
-	expect_match "$TMP/other.err" "engines? of other users not shown" "what another user is told"
+	expect_match "$TMP/other.err" "engines? of other users or containers not shown" "what another user is told"
 	expect_eq "$(grep -c LISTEN "$TMP/other.out" || true)" 0 "listeners that another user sees"
 	ok "another user sees none of it, and is told so"
 }

@@ -118,7 +118,7 @@ others_may_not() {
 	fi
 	on a "${setpriv[@]}" "$RUDP" forget >"$TMP/other.out" 2>"$TMP/other.err" || status=$?
 	expect_eq "$status" 1 "exit code of another user"
-	expect_match "$TMP/other.err" "engines of other users, which have forgotten nothing: [1-9]" "what another user is told"
+	expect_match "$TMP/other.err" "engines of other users or containers, which have forgotten nothing: [1-9]" "what another user is told"
 	status=0
 	on a "$RUDP" forget nowhere.invalid 2>"$TMP/other.err" || status=$?
 	expect_eq "$status" 2 "exit code for a name that nobody has"

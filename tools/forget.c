@@ -125,8 +125,8 @@ static void print(const struct forget *forget)
 		       host, forget->routes, forget->failures, forget->associations, forget->paths,
 		       forget->engines);
 	if (forget->denied)
-		rudp_complain("engines of other users, which have forgotten nothing: %u (root can "
-			      "ask them)",
+		rudp_complain("engines of other users or containers, which have forgotten nothing: %u "
+			      "(root can ask those of users)",
 			      forget->denied);
 }
 

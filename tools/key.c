@@ -286,7 +286,9 @@ static int list_keys(bool json)
 	else
 		print_text();
 	if (keys.denied)
-		rudp_complain("%u engines of other users not shown (root sees all)", keys.denied);
+		rudp_complain("%u engines of other users or containers not shown (root sees those of "
+			      "users)",
+			      keys.denied);
 	return !ok || fflush(stdout) == EOF ? 1 : 0;
 }
 
@@ -387,7 +389,8 @@ static int revoke_key(const char *what)
 	printf("%s: revoked, %" PRIu64 " connections were reset\n", rudp_key_id_format(r.id, id),
 	       r.connections);
 	if (r.denied)
-		rudp_complain("%u engines of other users have not revoked it (root can ask them)",
+		rudp_complain("%u engines of other users or containers have not revoked it (root can "
+			      "ask those of users)",
 			      r.denied);
 	return r.failed || fflush(stdout) == EOF ? 1 : 0;
 }

@@ -122,8 +122,9 @@ static void filter_list(const struct rudp_ss *ss, const struct rudp_filter *filt
 static void report_missing(const struct rudp_ss_list *list)
 {
 	if (list->denied)
-		rudp_complain("%u engine%s of other users not shown (root sees all)", list->denied,
-			      list->denied == 1 ? "" : "s");
+		rudp_complain("%u engine%s of other users or containers not shown (root sees those of "
+			      "users)",
+			      list->denied, list->denied == 1 ? "" : "s");
 	if (list->silent)
 		rudp_complain("%u engine%s did not answer correctly: another version, or hanging",
 			      list->silent, list->silent == 1 ? "" : "s");

@@ -20,7 +20,7 @@
  * Every user of the host can call an abstract name. So if an engine has a private directory
  * (run_dir.h), three of these names are paths in it. The control and the well-known path contain
  * the network namespace (16 hex), because network namespaces share paths but not abstract names. In
- * the well-known path this number also depends on the user namespace.
+ * the well-known path this number also depends on user namespace and root directory (run_dir.h).
  *
  *	bound       "DIR/rudp1b" nonce(22) id(11) local(30)
  *	control     "DIR/rudp1e" nonce(22) "-" network

@@ -9,6 +9,7 @@
 
 #include "api/environment.h"
 #include "api/raw_syscall.h"
+#include "base/split_mix.h"
 
 #define OVERFLOW_UID 65534 /* the default of kernel.overflowuid, which is hardly ever changed */
 #define ALL_USERS_MAPPED "         0          0 4294967295"
@@ -112,13 +113,21 @@ static uint64_t network_of(int fd)
 	return number_of(NETWORK);
 }
 
-/*
- * User namespaces have 32-bit numbers and network namespaces count from 1, so the two rarely
- * collide.
- */
+/* Differs between containers, also if they share a user namespace. */
+static uint64_t container_number(void)
+{
+	struct stat root = {0};
+	uint64_t number = number_of(USERS) << 32;
+
+	(void)lstat_of("/", &root);
+	number ^= root.st_dev;
+	number = rudp_split_mix(&number) ^ root.st_ino;
+	return rudp_split_mix(&number);
+}
+
 void rudp_run_dir_place_name(struct rudp_name *name, int fd)
 {
 	name->network = network_of(fd);
 	if (name->kind == RUDP_NAME_WELL_KNOWN)
-		name->network ^= number_of(USERS) << 32;
+		name->network ^= container_number();
 }

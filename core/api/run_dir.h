@@ -35,9 +35,9 @@ bool rudp_run_dir_is_private(const char *dir, uint32_t uid);
 
 /*
  * Fills name->network, by which programs find their engine in the directory. It identifies the network
- * namespace in which the socket fd was made. For a well-known name it also identifies the user
- * namespace of this process: an engine refuses callers of another user namespace that do not know its
- * token.
+ * namespace in which the socket fd was made. For a well-known name it also identifies the container of
+ * this process, by user namespace and root directory: an engine refuses callers of another container
+ * that do not know its token.
  */
 void rudp_run_dir_place_name(struct rudp_name *name, int fd);
 

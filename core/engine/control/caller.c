@@ -42,7 +42,7 @@ int rudp_caller_check_user(const struct rudp_call *call)
 {
 	if (call->foreign)
 		return -EACCES;
-	if (rudp_caller_shares_user_namespace(call))
+	if (rudp_caller_shares_container(call))
 		return 0;
 	return is_out_of_descriptors() ? -EMFILE : -EACCES;
 }

@@ -14,7 +14,7 @@ bool rudp_caller_has_token(const struct rudp_engine *engine,
 
 /*
  * Checks whether the caller has these rights without the token: it came through the private
- * directory, which admits only the engine's user and root, and is in the engine's user namespace.
+ * directory, which admits only the engine's user and root, and it is not in another container.
  * The uid alone proves nothing: a container has the same uids as its host, and may see its
  * directories.
  *

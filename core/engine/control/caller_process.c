@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 
 #define STATUS_BYTES 512 /* enough to reach the Uid line */
 #define USERS_BYTES 256
+#define MOUNTS_BYTES 32768 /* the line of the root directory is one of the first */
 #define AUXILIARY_BYTES 1024 /* twice what the kernel provides today */
 
 #ifndef SO_PEERPIDFD
@@ -97,12 +99,57 @@ static bool is_in_our_user_namespace(const struct rudp_call *call, int process, 
 	return has_uid_map(call->pid, users) && (process < 0 || !has_ended(process));
 }
 
-bool rudp_caller_shares_user_namespace(const struct rudp_call *call)
+/* The directory that a process sees as "/": a device, and a directory there. */
+struct root {
+	char device[32], directory[512];
+};
+
+/*
+ * Reads the root directory from a mountinfo file (proc(5)), which every process may read of every
+ * other, even of one that is not dumpable. Returns false if its first MOUNTS_BYTES do not contain it.
+ */
+static bool read_root(const char *path, struct root *root)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL, point[3];
+	size_t size = 0;
+	ssize_t len = 0, left = MOUNTS_BYTES;
+	bool is_found = false;
+
+	while (file && !is_found && (left -= len) > 0 && (len = getline(&line, &size, file)) > 0)
+		is_found = sscanf(line, "%*u %*u %31s %511s %2s", root->device, root->directory,
+				  point) == 3 &&
+			   strcmp(point, "/") == 0;
+	free(line);
+	if (file)
+		(void)fclose(file);
+	return is_found;
+}
+
+/*
+ * true, too, without /proc. A sandbox with a mount namespace of its own has the root directory of its
+ * host, as most services of systemd do. A container has another.
+ */
+static bool has_our_root(const struct rudp_call *call, int process)
+{
+	struct root ours, theirs;
+	char path[48];
+
+	if (!read_root("/proc/thread-self/mountinfo", &ours))
+		return true;
+	snprintf(path, sizeof path, "/proc/%u/mountinfo", call->pid);
+	return call->pid && read_root(path, &theirs) && strcmp(ours.device, theirs.device) == 0 &&
+	       strcmp(ours.directory, theirs.directory) == 0 &&
+	       (process < 0 || !has_ended(process));
+}
+
+bool rudp_caller_shares_container(const struct rudp_call *call)
 {
 	bool is_known;
 	int process = open_process(call, &is_known);
 	bool is_shared = (process >= 0 || !is_known) &&
-			 is_in_our_user_namespace(call, process, true);
+			 is_in_our_user_namespace(call, process, true) &&
+			 has_our_root(call, process);
 
 	if (process >= 0)
 		close(process);

@@ -354,7 +354,7 @@ static int serve_forget(struct work *w)
 }
 
 enum right {
-	KNOWN,          /* the token; or the engine's user or root, in the engine's user namespace */
+	KNOWN,          /* the token; or the engine's user or root, not in another container */
 	KNOWN_OR_OURS,  /* or a descriptor of this engine */
 	ANYBODY,        /* acts only on the call itself */
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process of the engine's user in another user namespace, such as a container that shares the
- * host's network and sees the private directory: without the token it gets nothing.
+ * A process of the engine's user in another user namespace, or with another root directory, such as a
+ * container that shares the host's network and sees the private directory: without the token it gets
+ * nothing.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -63,7 +65,7 @@ static void end(void)
 	remove_session();
 }
 
-TestSuite(user_namespace, .init = setup, .fini = end, .timeout = 60);
+TestSuite(container, .init = setup, .fini = end, .timeout = 60);
 
 static bool write_file(const char *path, const char *text)
 {
@@ -73,6 +75,34 @@ static bool write_file(const char *path, const char *text)
 	if (fd >= 0)
 		close(fd);
 	return written;
+}
+
+/* Root mounts; then the process is as stay() leaves it. */
+static bool enter_mount_namespace(void)
+{
+	return setresuid(0, 0, 0) == 0 && unshare(CLONE_NEWNS) == 0 &&
+	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+static bool stay(void)
+{
+	return setresuid(USER, USER, USER) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
+}
+
+/* As systemd does it: some directories are other ones, the root directory is not. */
+static bool enter_sandbox(void)
+{
+	return enter_mount_namespace() && mount("none", "/mnt", "tmpfs", 0, NULL) == 0 && stay();
+}
+
+/* Another root directory, in which the private directory is seen. */
+static bool enter_container(void)
+{
+	return enter_mount_namespace() && mount("none", "/mnt", "tmpfs", 0, NULL) == 0 &&
+	       mkdir("/mnt/tmp", 01777) == 0 && mkdir("/mnt/proc", 0755) == 0 &&
+	       mount("/tmp", "/mnt/tmp", NULL, MS_BIND, NULL) == 0 &&
+	       mount("/proc", "/mnt/proc", NULL, MS_BIND | MS_REC, NULL) == 0 &&
+	       chroot("/mnt") == 0 && chdir("/") == 0 && stay();
 }
 
 /* Like an unprivileged `unshare --user --map-user`: uid and files stay the same. */
@@ -107,18 +137,7 @@ static int ask_from(bool (*enter)(void), enum rudp_control_operation operation, 
 	return WEXITSTATUS(status);
 }
 
-static bool stay(void)
-{
-	return setresuid(USER, USER, USER) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
-}
-
-Test(user_namespace, in_the_engines_namespace_a_process_needs_no_token)
-{
-	cr_assert(zero(int, ask_from(stay, RUDP_CONTROL_HELLO, false)));
-	cr_assert(zero(int, ask_from(stay, RUDP_CONTROL_LIST, false)));
-}
-
-Test(user_namespace, in_another_namespace_it_gets_nothing_without_the_token)
+static void check_it_gets_nothing(bool (*enter)(void))
 {
 	static const enum rudp_control_operation operations[] = {
 		RUDP_CONTROL_HELLO, RUDP_CONTROL_LIST,    RUDP_CONTROL_KEYS,   RUDP_CONTROL_INFO,
@@ -126,14 +145,41 @@ Test(user_namespace, in_another_namespace_it_gets_nothing_without_the_token)
 	};
 
 	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
-		cr_expect(eq(int, ask_from(enter_own_namespace, operations[i], false), EACCES), "%s",
+		cr_expect(eq(int, ask_from(enter, operations[i], false), EACCES), "%s",
 			  rudp_control_name(operations[i]));
 }
 
-Test(user_namespace, in_another_namespace_it_is_served_with_the_token)
+static void check_it_is_served_with_the_token(bool (*enter)(void))
 {
-	cr_assert(zero(int, ask_from(enter_own_namespace, RUDP_CONTROL_HELLO, true)));
-	cr_assert(zero(int, ask_from(enter_own_namespace, RUDP_CONTROL_LIST, true)));
+	cr_assert(zero(int, ask_from(enter, RUDP_CONTROL_HELLO, true)));
+	cr_assert(zero(int, ask_from(enter, RUDP_CONTROL_LIST, true)));
+}
+
+Test(container, in_the_engines_namespace_a_process_needs_no_token)
+{
+	cr_assert(zero(int, ask_from(stay, RUDP_CONTROL_HELLO, false)));
+	cr_assert(zero(int, ask_from(stay, RUDP_CONTROL_LIST, false)));
+}
+
+Test(container, in_another_namespace_it_gets_nothing_without_the_token)
+{
+	check_it_gets_nothing(enter_own_namespace);
+}
+
+Test(container, in_another_namespace_it_is_served_with_the_token)
+{
+	check_it_is_served_with_the_token(enter_own_namespace);
+}
+
+Test(container, in_a_sandbox_with_the_same_root_it_needs_no_token)
+{
+	cr_assert(zero(int, ask_from(enter_sandbox, RUDP_CONTROL_HELLO, false)));
+}
+
+Test(container, with_another_root_it_gets_nothing_without_the_token)
+{
+	check_it_gets_nothing(enter_container);
+	check_it_is_served_with_the_token(enter_container);
 }
 
 /* The engine cannot examine a process that is not dumpable. */
@@ -147,31 +193,50 @@ static bool stay_undumpable(void)
 	return stay() && prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
-Test(user_namespace, for_an_undumpable_process_the_uid_map_counts)
+static bool enter_container_undumpable(void)
+{
+	return enter_container() && prctl(PR_SET_DUMPABLE, 0) == 0;
+}
+
+Test(container, for_an_undumpable_process_the_uid_map_counts)
 {
 	cr_assert(zero(int, ask_from(stay_undumpable, RUDP_CONTROL_HELLO, false)));
 	cr_assert(eq(int, ask_from(enter_undumpable, RUDP_CONTROL_HELLO, false), EACCES));
 }
 
-/* It does not conflict with the engine that programs in that namespace start. */
-Test(user_namespace, the_well_known_name_differs_between_namespaces)
+Test(container, the_root_of_an_undumpable_process_is_known)
 {
-	struct rudp_name names[2] = {{.kind = RUDP_NAME_WELL_KNOWN}, {.kind = RUDP_NAME_WELL_KNOWN}};
+	cr_assert(eq(int, ask_from(enter_container_undumpable, RUDP_CONTROL_HELLO, false), EACCES));
+}
+
+/* The name that programs there give to the engine that they start. */
+static uint64_t name_in(bool (*enter)(void))
+{
+	struct rudp_name name = {.kind = RUDP_NAME_WELL_KNOWN};
 	uint64_t *number = mmap(NULL, sizeof *number, PROT_READ | PROT_WRITE,
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int fd = fresh(), status;
 	pid_t child = fork();
 
 	if (child == 0) {
-		if (!enter_own_namespace())
+		if (!enter())
 			_exit(NO_NAMESPACE);
-		rudp_run_dir_place_name(&names[1], fd);
-		*number = names[1].network;
+		rudp_run_dir_place_name(&name, fd);
+		*number = name.network;
 		_exit(0);
 	}
 	cr_assert(eq(int, waitpid(child, &status, 0), child));
 	if (WEXITSTATUS(status) == NO_NAMESPACE)
 		cr_skip_test("it needs user namespaces");
-	rudp_run_dir_place_name(&names[0], fd);
-	cr_assert(ne(u64, names[0].network, *number));
+	return *number;
+}
+
+/* Engines of different containers do not conflict. */
+Test(container, the_well_known_name_differs_between_containers)
+{
+	uint64_t here = name_in(stay);
+
+	cr_assert(ne(u64, here, name_in(enter_own_namespace)));
+	cr_assert(ne(u64, here, name_in(enter_container)));
+	cr_assert(eq(u64, here, name_in(enter_sandbox)));
 }
