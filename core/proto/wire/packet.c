@@ -37,8 +37,8 @@ static bool flags_are_supported(uint8_t flags)
 
 /*
  * Parses the start of SYN and SYNACK. It has the same layout in all future versions, so that a peer
- * of another version can be told the supported one. An unknown flag requests a feature that version
- * 1 does not have.
+ * of another version can be told the supported one. An unknown flag requests a feature that this
+ * version does not have.
  */
 static enum rudp_verdict parse_version_part(struct rudp_reader *r, struct rudp_packet *out)
 {

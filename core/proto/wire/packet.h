@@ -23,7 +23,7 @@
 
 #include "proto/wire/verdict.h"
 
-#define RUDP_VERSION 1
+#define RUDP_VERSION 2
 
 /* SYN is padded to this: against amplification, and to test the path MTU */
 #define RUDP_DATAGRAM_MIN_SYN_BYTES 1200

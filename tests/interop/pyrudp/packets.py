@@ -7,7 +7,7 @@ from .siphash import siphash24
 from .wire import Malformed, Reader
 
 SYN, SYNACK, COOKIE, DATA, RESET, REFUSE = range(1, 7)
-VERSION = 1
+VERSION = 2
 SUITES = (1, 2)
 NOISE, RESUME, RESUME_DH, NK, IK, NX, XX = 0, 1, 3, 0x04, 0x14, 0x08, 0x18
 FLAGS = (NOISE, RESUME, RESUME_DH, NK, IK, NX, XX)

@@ -133,14 +133,14 @@ Test(examples, syn_is_as_printed)
 
 	make_example(&e);
 	cr_assert(is_hex(e.syn, 112,
-			 "10010100010203040506070800500000"
+			 "10020100010203040506070800500000"
 			 "7b4e909bbe7ffe44c465a220037d608ee35897d31ef972f07f74892cb0f73f13"
 			 "ff442e375c84b06d258e789ff0432a0cc36fa2a41f778e4a015f8e6224f3c5fe"
 			 "7c2c6a41a89d5ae2e9551d7e1338c17f0d65cbb8ee9ac71e15eb9a0fe78969bf"));
 	cr_assert(is_hex(e.syn + SYN_BYTES - CHECK_BYTES - RUDP_TAG_BYTES,
 			 RUDP_TAG_BYTES + CHECK_BYTES,
-			 "459bffbbdc476ac12681aab537064357"
-			 "8e540bd05e0153f9"));
+			 "c85fe70c64bdf4a73af8846835f4844d"
+			 "c8e57185f9beb14f"));
 	drop_example(&e);
 }
 
@@ -150,11 +150,11 @@ Test(examples, synack_is_as_printed)
 
 	make_example(&e);
 	cr_assert(is_hex(e.synack, e.synack_bytes,
-			 "200101000102030405060708"
+			 "200201000102030405060708"
 			 "0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20"
 			 "fecdc4c9b6f3c1e9bd262821b1254b04e3cad0566cde32f2ce2c9507653ea401"
 			 "3188ff963e22d2ec2bb1a1b3ace8"
-			 "98cdac7dfd7cd204b5c1ab51ca024bd1"));
+			 "acf4da13c515ffe9d99520defd2f0b50"));
 	drop_example(&e);
 }
 
@@ -278,9 +278,9 @@ Test(examples, association_is_as_printed)
 
 	derive_secrets(&secrets);
 	cr_assert(is_hex(secrets.fresh, sizeof secrets.fresh,
-			 "562f0920dbef8af91ce1fae3ca83aae645d21a02994f0fd76330d58db3c59f58"));
+			 "d51b60c84e8b864f5f1a9d9a6627e112f5f5586c6819031852882d38622f2769"));
 	cr_assert(is_hex(secrets.lasting, sizeof secrets.lasting,
-			 "091b2708de62495ffb8955ab281b0d06fa5ae077903e319cb24162123b547566"));
+			 "7088e2488c6052e769cd28b5ed1485fce390fd87bba2d93e8122657665fc3b8f"));
 }
 
 /* The parts that docs/protocol.md prints: the SYN's beginning and end, the SYNACK, two keys. */
@@ -304,18 +304,18 @@ Test(examples, resumed_handshake_is_as_printed)
 {
 	static const struct printed printed = {
 		.syn_bytes = 64,
-		.syn = "10010101010203040506070800500000"
+		.syn = "10020101010203040506070800500000"
 		       "21222324252627280000000000000005"
-		       "b0af88a14f13f8d65b6e3087df120e7a90526dda9ab8e8045c32d619d4bb9233",
-		.syn_end = "259b42764bbcb0b5e9e598c0612013c4"
-			   "209b73754d5cb65b",
-		.synack = "200101010102030405060708"
+		       "2dcda377122fef36b42630c8400a3e38a1227ebd5c79cd90dd57e7cb17d86251",
+		.syn_end = "8d1cf04f8173e7ee88c7476f5466838a"
+			   "92fb2504954c07a8",
+		.synack = "200201010102030405060708"
 			  "5555555555555555555555555555555555555555555555555555555555555555"
-			  "f3ef2f8c9e1928f3dea27ec62018431399735df0684a27af8b36947d9ed9202d"
-			  "7aeae5d04f31d06f829d04fe6ba6"
-			  "b72d787fa07ec7b93e3fe78cc7187383",
-		.initiator = "548a8bb068dd0708396004a5df5fd0a88d2fb65bd5ad1d930ae375394b7ebcc3",
-		.listener = "bd5e0531150afd9b76c1e2163606b2ec40aa81930639c7107b2ac76197e500af",
+			  "4aa77ee7474219a938969c060dcf60789a499610d9ae8141313690d82d2bc67b"
+			  "8f416f8d40ef08bd10aeab28f0bf"
+			  "991af84f5aa1ba8eb526b4733e8b4e7f",
+		.initiator = "b815f7f9bdeee158467870ee8821f3d0bb3bfeb4b37cc0a2310bce96f65077db",
+		.listener = "d4dae4c2f95c613a1db754e86f241858e9aaf22ee2f4e5228e3a425202c3e5c9",
 	};
 	struct resumed_example r;
 
@@ -328,28 +328,28 @@ Test(examples, resumed_handshake_with_dh_is_as_printed)
 {
 	static const struct printed printed = {
 		.syn_bytes = 96,
-		.syn = "10010103010203040506070800500000"
+		.syn = "10020103010203040506070800500000"
 		       "21222324252627280000000000000005"
 		       "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
-		       "a27fcbb8ec193487c3253e5341e61e583f2bf7c2bb45a021d73b90c0b516fd47",
-		.syn_end = "f7c8a31ad58e43fc2860213100decbe8"
-			   "890ba32f6433cc43",
-		.synack = "200101030102030405060708"
+		       "c94752b0f2d9c7192b62aaf8f86a5dbc97a4ad25c4549f9814e0488e3603260a",
+		.syn_end = "f1b9afe5d650d09584d33831442a7763"
+			   "e56d5b727ac976a2",
+		.synack = "200201030102030405060708"
 			  "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b"
-			  "862d34e1f87b541096973b792dad09e4fa27f37cba2a843ab2bcdd7b11b44a65"
-			  "2adf02d6632dd5ff1d9864b5cba1"
-			  "dbe4a57232b5187a4c4097e2b793ac7d",
-		.initiator = "deb218741cf438c42224f41353e430af7be85de1d82b014ed68cef81ee50b065",
-		.listener = "b9693f988f6a004a8e017045c8cf0d8a6d4f07a108d589d78237e6a877eec645",
+			  "06e34299a23c1b768446e2868f49e1c6aa365772a9e1fa0e077e640164702ac5"
+			  "d4adbf42f50152981370fcec88a0"
+			  "e12512369e759835f1538928877e0883",
+		.initiator = "55f9abe26a1ffe6be499040b40903e81cc6ed6624c84a91f98741e6dd9e49b3d",
+		.listener = "1007adf7c0ada1b545a6d2e261ea9c1405145fd8359b9b14f8cd6ecbe6da82ab",
 	};
 	struct resumed_example r;
 
 	make_resumed(&r, true);
 	expect_printed(&r, &printed);
 	cr_assert(is_hex(r.keys.secrets.fresh, RUDP_KEY_BYTES,
-			 "2d378e804ba2c6037945fd37dd895f70538102a160ab54d9a5bdec582ba8b813"));
+			 "b90fedbb0fec6f00c1e0e8fed13bd3cb4a2af51519bc0759bb168516c2f3a089"));
 	cr_assert(is_hex(r.keys.secrets.lasting, RUDP_KEY_BYTES,
-			 "ab8414996f10e17f512fff9610d92e15d233ad7525128b1d5dcf2c2e04783b83"));
+			 "0e864f0138a5831e65ca1fea450fbe3acb52db6186e8957e8950f1748b165597"));
 	drop_resumed(&r);
 }
 

@@ -79,7 +79,7 @@ static size_t write_short_data(uint8_t *out, size_t frames_bytes)
 
 Test(packet, syn_is_laid_out_as_specified)
 {
-	static const uint8_t expected[] = {0x10, 1,    1,    0,    0x01, 0x23, 0x45, 0x67, 0x89,
+	static const uint8_t expected[] = {0x10, 2,    1,    0,    0x01, 0x23, 0x45, 0x67, 0x89,
 					   0xab, 0xcd, 0xef, 0x1f, 0x90, 2,    0,    't',  'w'};
 	uint8_t bytes[sizeof expected];
 
@@ -89,7 +89,7 @@ Test(packet, syn_is_laid_out_as_specified)
 
 Test(packet, synack_is_laid_out_as_specified)
 {
-	static const uint8_t expected[] = {0x20, 1,    2,    0,    0x01, 0x23,
+	static const uint8_t expected[] = {0x20, 2,    2,    0,    0x01, 0x23,
 					   0x45, 0x67, 0x89, 0xab, 0xcd, 0xef};
 	uint8_t bytes[sizeof expected];
 
@@ -329,9 +329,14 @@ Test(packet, syn_of_another_version_gives_its_id)
 	size_t len = write_syn(bytes, 0);
 	struct rudp_packet p;
 
-	bytes[1] = 2;
-	cr_assert(eq(int, rudp_packet_parse(bytes, len, &p), RUDP_VERDICT_BAD_VERSION));
-	cr_assert(all(eq(int, p.type, RUDP_PACKET_SYN), eq(u8, p.version, 2), eq(u64, p.id, ID)));
+	for (uint8_t version = 0; version < 8; version++) {
+		if (version == 2) /* the number on the wire, as docs/protocol.md says */
+			continue;
+		bytes[1] = version;
+		cr_assert(eq(int, rudp_packet_parse(bytes, len, &p), RUDP_VERDICT_BAD_VERSION));
+		cr_assert(all(eq(int, p.type, RUDP_PACKET_SYN), eq(u8, p.version, version),
+			      eq(u64, p.id, ID)));
+	}
 	bytes[1] = RUDP_VERSION;
 	bytes[3] = 0x80;
 	cr_assert(eq(int, rudp_packet_parse(bytes, len, &p), RUDP_VERDICT_BAD_VERSION));
