@@ -25,7 +25,7 @@ struct apo_said {
 	bool is_notice;  /* NOTICE; else PRIVMSG */
 	const char *source, *target, *text;
 	const char *account;    /* of the source; NULL: none */
-	const char *tags;       /* client-only tags, escaped; NULL: none */
+	const char *tags;       /* client-only tags, escaped, and "bot" before them; NULL: none */
 	const char *channel;    /* folded; NULL: a private message ... */
 	const char *between[2]; /* ... between these two accounts */
 };

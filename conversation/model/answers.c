@@ -177,6 +177,18 @@ void apo_answer_begin(struct apo_model *model, struct apo_client *client, struct
 	answer->batch = apo_turn_leave_open(model);
 }
 
+void apo_answer_queue(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)
+{
+	struct apo_backlog *backlog = backlog_of(model, client);
+
+	if (!backlog) {
+		answer_free(answer);
+		return;
+	}
+	rudp_list_append(&backlog->answers, &answer->link);
+	decide(model, client);
+}
+
 /* The process is about to be replaced. Answers do not wait for room, so that they end; long ones
  * are cut. */
 static void hurry(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)

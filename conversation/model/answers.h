@@ -49,6 +49,11 @@ void *apo_answer_new(struct apo_model *model, struct apo_client *client, size_t 
 void apo_answer_begin(struct apo_model *model, struct apo_client *client,
 		      struct apo_answer *answer);
 
+/* Sends the answer to a client that need not be the one of the turn, in later turns of its own.
+ * Takes ownership of the answer. */
+void apo_answer_queue(struct apo_model *model, struct apo_client *client,
+		      struct apo_answer *answer);
+
 /* Has this turn sent, or examined, as much as one turn may? */
 bool apo_turn_is_long(const struct apo_model *model);
 /* Counts that many examined clients or channels. */

@@ -128,7 +128,10 @@ void apo_names_tell(struct apo_model *model, struct apo_client *client, struct a
 	names->channel = channel;
 	strcpy(names->asked, channel->name);
 	apo_safe_iterator_begin(&names->answer.iterator, &channel->members);
-	apo_answer_begin(model, client, &names->answer);
+	if (model->turn.client == client)
+		apo_answer_begin(model, client, &names->answer);
+	else
+		apo_answer_queue(model, client, &names->answer);
 }
 
 /* Cuts the list after targets_max names. */

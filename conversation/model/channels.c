@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/channels.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,19 +27,24 @@ struct apo_channel *apo_channel_find(const struct apo_model *model, const char *
 	return channel;
 }
 
-struct apo_channel *apo_channel_new(struct apo_model *model, const char *name)
+static int put_into_table(struct apo_model *model, struct apo_channel *channel, const char *name)
 {
 	bool rudp_table_add_failed = false;
+	size_t len = apo_fold(channel->folded, sizeof channel->folded, name);
+
+	snprintf(channel->name, sizeof channel->name, "%s", name);
+	HASH_ADD_KEYPTR(by_name, model->channels, channel->folded, len, channel);
+	return rudp_table_add_failed ? -ENOMEM : 0;
+}
+
+struct apo_channel *apo_channel_new(struct apo_model *model, const char *name)
+{
 	struct apo_channel *channel = calloc(1, sizeof *channel);
 	unsigned kind;
-	size_t len;
 
 	if (!channel)
 		return NULL;
-	strcpy(channel->name, name);
-	len = apo_fold(channel->folded, sizeof channel->folded, name);
-	HASH_ADD_KEYPTR(by_name, model->channels, channel->folded, len, channel);
-	if (rudp_table_add_failed) {
+	if (put_into_table(model, channel, name) < 0) {
 		free(channel);
 		return NULL;
 	}
@@ -52,6 +58,29 @@ struct apo_channel *apo_channel_new(struct apo_model *model, const char *name)
 	rudp_list_append(&model->channel_order, &channel->of_model.link);
 	model->figures.channels++;
 	return channel;
+}
+
+int apo_channel_set_name(struct apo_model *model, struct apo_channel *channel, const char *name)
+{
+	/* The table is freed with its last entry. While it has another one, there is room to put the
+	 * channel back under its old name. */
+	struct apo_channel *other = apo_channel_new(model, "#");
+	char former[APO_CHANNEL_BYTES_MAX + 1];
+	int error;
+
+	if (!other)
+		return -ENOMEM;
+	strcpy(former, channel->name);
+	HASH_DELETE(by_name, model->channels, channel);
+	error = put_into_table(model, channel, name);
+	if (error < 0) {
+		int back = put_into_table(model, channel, former);
+
+		assert(back == 0);
+		(void)back;
+	}
+	apo_channel_free_if_empty(model, other);
+	return error;
 }
 
 static void entry_free(struct apo_channel *channel, struct apo_entry *entry)

@@ -10,6 +10,9 @@ struct apo_channel *apo_channel_find(const struct apo_model *model, const char *
 /* The name is valid and no channel has it. The caller adds a member or frees the channel. NULL if
  * memory is short. */
 struct apo_channel *apo_channel_new(struct apo_model *model, const char *name);
+/* The name is valid, and no other channel has it. Returns 0 or -ENOMEM: the channel has its old
+ * name. */
+int apo_channel_set_name(struct apo_model *model, struct apo_channel *channel, const char *name);
 /* Frees the channel if it has no members and is not registered. */
 void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *channel);
 

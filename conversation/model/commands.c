@@ -87,6 +87,8 @@ const struct apo_command apo_commands[] = {
 	 "REGISTER <nick or *> * <password>: register an account for your nick"},
 	{"REHASH", apo_on_rehash, APO_BY_OPER, 0, 0, 500,
 	 "REHASH: read the configuration again (operators)"},
+	{"RENAME", apo_on_rename, APO_BY_USER, 2, 3, 3000,
+	 "RENAME <channel> <new name> [<reason>]: give a channel another name"},
 	{"REPORT", apo_on_report, APO_BY_USER, 2, ALL, 3000,
 	 "REPORT <nick or msgid> <reason>: tell the operators of the server about a user or a "
 	 "message"},

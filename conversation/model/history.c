@@ -25,11 +25,27 @@ bool apo_history_is_on(const struct apo_model *model)
 
 /* ---- messages ---- */
 
+#define BOT_TAG "bot"
+
+/* The tags that a later reader gets with the message, in to or as they are; NULL: none. */
+static const char *kept_tags(const struct apo_client *client, const char *tags,
+			     char to[APO_KEPT_TAGS_BYTES_MAX + sizeof BOT_TAG + 1])
+{
+	if (tags && strlen(tags) > APO_KEPT_TAGS_BYTES_MAX)
+		tags = NULL;
+	if (!client->is_bot)
+		return tags;
+	snprintf(to, APO_KEPT_TAGS_BYTES_MAX + sizeof BOT_TAG + 1, BOT_TAG "%s%s", tags ? ";" : "",
+		 tags ? tags : "");
+	return to;
+}
+
 void apo_history_keep(struct apo_model *model, const struct apo_client *client,
 		      const struct apo_channel *channel, const struct apo_client *other,
 		      const struct apo_said *said)
 {
 	char source[APO_SOURCE_BYTES_MAX + 1];
+	char tags[APO_KEPT_TAGS_BYTES_MAX + sizeof BOT_TAG + 1];
 	struct apo_said kept = *said;
 
 	if (!apo_history_is_on(model))
@@ -42,8 +58,7 @@ void apo_history_keep(struct apo_model *model, const struct apo_client *client,
 	kept.time_ms = apo_wall_ms(model);
 	kept.source = source;
 	kept.account = client->account;
-	if (kept.tags && strlen(kept.tags) > APO_KEPT_TAGS_BYTES_MAX)
-		kept.tags = NULL;
+	kept.tags = kept_tags(client, said->tags, tags);
 	if (channel) {
 		kept.channel = channel->folded;
 	} else {

@@ -27,7 +27,8 @@
 #define APO_ACCOUNT_BYTES_MAX 64
 #define APO_SASL_BYTES_MAX 1024 /* base64, all pieces together */
 
-/* The first three decide which tags a client gets: their bits number the variants of a text. */
+/* The first three decide which tags a client gets: their bits number the variants of a text. A new
+ * one goes to the end: a hand-over passes the bits on. */
 #define APO_CAPS(X)                                                                                \
 	X(SERVER_TIME, "server-time")                                                              \
 	X(MESSAGE_TAGS, "message-tags")                                                            \
@@ -54,7 +55,8 @@
 	X(SETNAME, "setname")                                                                      \
 	X(STANDARD_REPLIES, "standard-replies")                                                    \
 	X(STS, "sts")                                                                              \
-	X(USERHOST_IN_NAMES, "userhost-in-names")
+	X(USERHOST_IN_NAMES, "userhost-in-names")                                                  \
+	X(CHANNEL_RENAME, "draft/channel-rename")
 
 enum apo_cap_number {
 #define APO_CAP_NUMBER(name, text) APO_CAP_NUMBER_##name,
@@ -216,6 +218,7 @@ struct apo_channel {
 	uint32_t ordinal; /* while the state is serialized (state.h) */
 	char key[APO_KEY_BYTES_MAX + 1];
 	int64_t created_at_s, topic_at_s;
+	int64_t renamed_at_ns; /* 0: not by this process */
 	char *topic, *topic_by; /* NULL: none */
 	struct rudp_list lists[APO_LIST_KINDS];
 	unsigned entry_count;

@@ -136,6 +136,29 @@ void apo_registry_remove(struct apo_model *model, struct apo_channel *channel)
 	apo_channel_free_if_empty(model, channel);
 }
 
+/* The new records are written first: if the server dies between the two, both are there. */
+void apo_registry_on_renamed(struct apo_model *model, const struct apo_channel *channel,
+			     const char *former)
+{
+	const struct apo_access *access;
+	const struct rudp_list *link;
+
+	if (!channel->registration || !apo_registry_is_on(model))
+		return;
+	keep_all(model, channel);
+	if (strcmp(channel->folded, former) == 0)
+		return;
+	for (link = channel->registration->access.next; link != &channel->registration->access;
+	     link = link->next) {
+		access = RUDP_LIST_OWNER(link, struct apo_access, link);
+		keep_entry(model, channel, list_of(access->modes), access->account, access->by,
+			   access->set_at_s);
+	}
+	model->calls->keep_record(
+		model->of, &(struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL_GONE,
+							 .channel = former});
+}
+
 unsigned apo_registry_count_of(const struct apo_model *model, const char *account)
 {
 	const struct rudp_list *link;

@@ -41,6 +41,10 @@ void apo_registry_remove(struct apo_model *model, struct apo_channel *channel);
 void apo_registry_forget(struct apo_model *model, struct apo_channel *channel);
 unsigned apo_registry_count_of(const struct apo_model *model, const char *account);
 
+/* The channel has another name now: its registration goes with it. former is the old one, folded. */
+void apo_registry_on_renamed(struct apo_model *model, const struct apo_channel *channel,
+			     const char *former);
+
 /* account NULL: none. The APO_MEMBERSHIP_ bits that the registration gives to it. */
 uint32_t apo_registry_modes(const struct apo_channel *channel, const char *account);
 bool apo_registry_is_founder(const struct apo_channel *channel, const char *account);

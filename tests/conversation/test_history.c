@@ -346,6 +346,23 @@ Test(history, lines_after_a_request_wait_for_the_answer)
 	HEARS_LIKE(&w, 1, "* PONG * :later");
 }
 
+Test(history, messages_of_bots_are_kept_with_the_tag)
+{
+	told_join_two(&w);
+	fixture_say(&w, 1, "CAP REQ message-tags");
+	fixture_say(&w, 1, "MODE dan +B");
+	fixture_say(&w, 1, "PRIVMSG #a :one");
+	TOLD("3 dan!~dan@host1.example PRIVMSG #a: one");
+	TOLD("tags bot");
+	fixture_say(&w, 1, "@+x=y PRIVMSG #a :two");
+	TOLD("4 dan!~dan@host1.example PRIVMSG #a: two");
+	TOLD("tags bot;+x=y");
+	fixture_say(&w, 1, "MODE dan -B");
+	fixture_say(&w, 1, "@+x=y PRIVMSG #a :three");
+	TOLD("5 dan!~dan@host1.example PRIVMSG #a: three");
+	TOLD("tags +x=y");
+}
+
 /* ---- answers ---- */
 
 static struct apo_said first = {.position = 0x1f,

@@ -36,6 +36,8 @@ static const struct {
 	{0, "MODE #a +bbIe x y z v"},
 	{0, "@label=x MODE #a b"},
 	{0, "TOPIC #a :about this"},
+	{0, "RENAME #b #c2 :for memory"},
+	{0, "RENAME #c2 #b"},
 	{0, "PRIVMSG #a,eve,watcher :hello"},
 	{0, "INVITE watcher #a"},
 	{0, "MONITOR + eve,one,two,three"},

@@ -100,7 +100,8 @@ Test(registration, capabilities_hold_registration_up)
 	      "draft/account-registration away-notify batch cap-notify chghost echo-message "
 	      "extended-join extended-monitor invite-notify labeled-response "
 	      "draft/multiline=max-bytes=4096,max-lines=32 multi-prefix no-implicit-names "
-	      "apollonion/receipts sasl=PLAIN setname standard-replies userhost-in-names");
+	      "apollonion/receipts sasl=PLAIN setname standard-replies userhost-in-names "
+	      "draft/channel-rename");
 	fixture_say(&w, 1, "NICK dan");
 	fixture_say(&w, 1, "USER dan 0 * :Dan");
 	QUIET(&w, 1);

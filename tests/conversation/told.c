@@ -25,6 +25,8 @@ static void keep(void *of, const struct apo_said *said)
 	tell("%" PRId64 " %s %s %s: %s", said->position, said->source,
 	     said->is_notice ? "NOTICE" : "PRIVMSG", said->target, said->text);
 	cr_assert(eq(u64, said->run, 0xabc));
+	if (said->tags)
+		tell("tags %s", said->tags);
 	if (!said->channel)
 		tell("between %s %s", said->between[0], said->between[1]);
 }
