@@ -10,6 +10,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/multiline.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/registration.h"
@@ -88,6 +89,8 @@ static void write_value(char *to, size_t size, const struct apo_model *model,
 		return;
 	if (cap == APO_CAP_MULTILINE)
 		snprintf(to, size, "=" APO_MULTILINE_CAP_VALUE);
+	else if (cap == APO_CAP_METADATA)
+		snprintf(to, size, "=" APO_METADATA_CAP_VALUE);
 	else if (cap == APO_CAP_SASL)
 		snprintf(to, size, "=%s", apo_caps_mechanisms(model, client));
 	else if (cap == APO_CAP_ACCOUNT_REGISTRATION && apo_account_is_early(model))
@@ -117,7 +120,8 @@ static void tell_line(struct apo_model *model, struct apo_client *client, const 
 #define LIST_BYTES_MAX (APO_BODY_BYTES_MAX - APO_HOST_BYTES_MAX - APO_NICK_BYTES_MAX - 24)
 
 /* Clients that understand version 302 also understand lists of several lines. For others the names
- * fit in one; a test in tests/conversation checks that. */
+ * fit in one, without the one whose limits are in its value; a test in tests/conversation checks
+ * that. */
 static void tell(struct apo_model *model, struct apo_client *client, const char *what,
 		 uint32_t caps, bool with_values)
 {
@@ -126,7 +130,7 @@ static void tell(struct apo_model *model, struct apo_client *client, const char 
 	unsigned i;
 
 	for (i = 0; i < APO_CAP_COUNT; i++) {
-		if (!(caps & 1u << i))
+		if (!(caps & 1u << i) || (!client->has_cap_302 && 1u << i == APO_CAP_METADATA))
 			continue;
 		write_value(value, sizeof value, model, client, with_values ? 1u << i : 0);
 		more = strlen(apo_cap_names[i]) + strlen(value) + 1;
@@ -161,7 +165,7 @@ static void request(struct apo_model *model, struct apo_client *client, const ch
 	uint32_t can = requestable(model, client), caps = client->caps, cap;
 	char copy[APO_BODY_BYTES_MAX];
 	char *rest = copy, *word;
-	bool is_right = true;
+	bool is_right = true, is_new;
 	struct apo_line line;
 
 	snprintf(copy, sizeof copy, "%s", list);
@@ -172,6 +176,7 @@ static void request(struct apo_model *model, struct apo_client *client, const ch
 		is_right &= (cap & can) != 0;
 		caps = *word == '-' ? caps & ~cap : caps | cap;
 	}
+	is_new = is_right && (caps & ~client->caps & APO_CAP_METADATA);
 	if (is_right)
 		apo_client_set_caps(client, caps);
 	apo_line_begin(&line, model->config->server_name, "CAP");
@@ -180,6 +185,8 @@ static void request(struct apo_model *model, struct apo_client *client, const ch
 	apo_line_last(&line, list);
 	apo_line_end(&line);
 	apo_tell(model, client, &line);
+	if (is_new && client->is_registered)
+		apo_metadata_tell_own(model, client);
 }
 
 static void begin_choosing(struct apo_client *client)

@@ -9,6 +9,7 @@
 
 #include "conversation/model/extban.h"
 #include "conversation/model/history.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 
@@ -109,6 +110,7 @@ void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *chan
 	rudp_list_remove(&channel->of_model.link);
 	HASH_DELETE(by_name, model->channels, channel);
 	model->figures.channels--;
+	apo_metadata_free(channel->metadata);
 	free(channel->topic);
 	free(channel->topic_by);
 	free(channel->member_slots);

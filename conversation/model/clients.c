@@ -10,6 +10,7 @@
 #include "conversation/model/answers.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/markers.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/shared.h"
@@ -107,6 +108,8 @@ static void client_free(struct apo_client *client)
 	free(client->away);
 	free(client->account);
 	apo_markers_free(client->markers);
+	apo_metadata_free(client->metadata);
+	apo_metadata_free(client->subscriptions);
 	free(client->end_reason);
 	free(client);
 }

@@ -57,6 +57,9 @@ const struct apo_command apo_commands[] = {
 	 "LUSERS: the number of users and channels"},
 	{"MARKREAD", apo_on_markread, APO_BY_USER, 0, 2, 500,
 	 "MARKREAD <channel or nick> [timestamp=<time>]: how far you have read"},
+	{"METADATA", apo_on_metadata, APO_BY_USER, 2, ALL, 1000,
+	 "METADATA <channel, nick or *> GET|LIST|SET|CLEAR|SUB|UNSUB|SUBS|SYNC [<key> ...]: data of "
+	 "users and channels"},
 	{"MODE", apo_on_mode, APO_BY_USER, 1, ALL, 500,
 	 "MODE <channel or nick> [<modes> [<parameter> ...]]: see or change modes"},
 	{"MONITOR", apo_on_monitor, APO_BY_USER, 1, 2, 500,

@@ -53,12 +53,11 @@ void apo_command_run(struct apo_model *model, struct apo_client *client,
 	X(dline) X(undline) X(kline) X(unkline) X(xline) X(unxline)                                \
 	X(help)                                                                                    \
 	X(info)                                                                                    \
-	X(invite) X(ison) X(join) X(kick) X(kill) X(links) X(list) X(lusers) X(markread) X(mode)   \
-		X(monitor) X(motd) X(names) X(nick) X(nickserv) X(notice) X(oper) X(part) X(pass)  \
-			X(ping) X(pong) X(privmsg) X(quit) X(redact) X(register) X(rehash)         \
-				X(rename) X(setname) X(stats) X(tagmsg) X(time) X(topic) X(user)   \
-					X(userhost) X(verify) X(version) X(wallops) X(who)         \
-						X(whois) X(whowas)
+	X(invite) X(ison) X(join) X(kick) X(kill) X(links) X(list) X(lusers) X(markread)           \
+	X(metadata) X(mode) X(monitor) X(motd) X(names) X(nick) X(nickserv) X(notice) X(oper)       \
+	X(part) X(pass) X(ping) X(pong) X(privmsg) X(quit) X(redact) X(register) X(rehash)          \
+	X(rename) X(setname) X(stats) X(tagmsg) X(time) X(topic) X(user) X(userhost) X(verify)      \
+	X(version) X(wallops) X(who) X(whois) X(whowas)
 
 #define APO_HANDLER_DECLARE(name) apo_handler apo_on_##name;
 APO_HANDLERS(APO_HANDLER_DECLARE)

@@ -9,6 +9,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/markers.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/channel_queries.h"
@@ -117,6 +118,7 @@ static void add_member(struct apo_model *model, struct apo_client *client,
 	apo_topic_tell(model, client, channel);
 	if (!(client->caps & APO_CAP_NO_IMPLICIT_NAMES))
 		apo_names_tell(model, client, channel);
+	apo_metadata_on_joined(model, client, channel);
 }
 
 static void found_channel(struct apo_model *model, struct apo_client *client, const char *name)

@@ -27,8 +27,7 @@
 #define APO_ACCOUNT_BYTES_MAX 64
 #define APO_SASL_BYTES_MAX 1024 /* base64, all pieces together */
 
-/* The first three decide which tags a client gets: their bits number the variants of a text. A new
- * one goes to the end: a hand-over passes the bits on. */
+/* The first three decide which tags a client gets: their bits number the variants of a text. */
 #define APO_CAPS(X)                                                                                \
 	X(SERVER_TIME, "server-time")                                                              \
 	X(MESSAGE_TAGS, "message-tags")                                                            \
@@ -38,6 +37,7 @@
 	X(AWAY_NOTIFY, "away-notify")                                                              \
 	X(BATCH, "batch")                                                                          \
 	X(CAP_NOTIFY, "cap-notify")                                                                \
+	X(CHANNEL_RENAME, "draft/channel-rename")                                                  \
 	X(CHATHISTORY, "draft/chathistory")                                                        \
 	X(CHGHOST, "chghost")                                                                      \
 	X(ECHO_MESSAGE, "echo-message")                                                            \
@@ -46,6 +46,7 @@
 	X(INVITE_NOTIFY, "invite-notify")                                                          \
 	X(LABELED_RESPONSE, "labeled-response")                                                    \
 	X(MESSAGE_REDACTION, "draft/message-redaction")                                            \
+	X(METADATA, "draft/metadata-2")                                                            \
 	X(MULTILINE, "draft/multiline")                                                            \
 	X(MULTI_PREFIX, "multi-prefix")                                                            \
 	X(NO_IMPLICIT_NAMES, "no-implicit-names")                                                  \
@@ -55,8 +56,7 @@
 	X(SETNAME, "setname")                                                                      \
 	X(STANDARD_REPLIES, "standard-replies")                                                    \
 	X(STS, "sts")                                                                              \
-	X(USERHOST_IN_NAMES, "userhost-in-names")                                                  \
-	X(CHANNEL_RENAME, "draft/channel-rename")
+	X(USERHOST_IN_NAMES, "userhost-in-names")
 
 enum apo_cap_number {
 #define APO_CAP_NUMBER(name, text) APO_CAP_NUMBER_##name,
@@ -102,6 +102,7 @@ struct apo_ticket;
 struct apo_marker;
 struct apo_client_batch;
 struct apo_multiline;
+struct apo_metadata;
 
 /* The state of an account: the clients that are logged in to it, and how far its owner has read. */
 struct apo_readers {
@@ -124,6 +125,8 @@ struct apo_client {
 	struct apo_ticket *ticket; /* the request that waits for an answer; NULL: none */
 	/* The rest of a long answer that is being sent (answers.h); NULL: none. */
 	struct apo_backlog *backlog;
+	struct apo_metadata *metadata;      /* NULL: none */
+	struct apo_metadata *subscriptions; /* keys whose changes it is told; NULL: none */
 	struct apo_client_batch *batch; /* the message of several lines that it sends; NULL: none */
 	int64_t connected_at_ns, heard_at_ns, spoke_at_ns;
 	int64_t signed_on_s; /* wall clock */
@@ -222,6 +225,7 @@ struct apo_channel {
 	char *topic, *topic_by; /* NULL: none */
 	struct rudp_list lists[APO_LIST_KINDS];
 	unsigned entry_count;
+	struct apo_metadata *metadata; /* NULL: none */
 	uint64_t last_entry;
 	struct rudp_list invites; /* apo_invite.of_channel */
 	struct rudp_list absences;
@@ -296,6 +300,7 @@ struct apo_audience {
 	uint32_t with, without;
 	uint32_t membership_modes; /* the recipient has one of them; 0: any member */
 	const struct apo_client *except;
+	const char *subscribed; /* the recipient subscribes to this key of metadata; NULL: any */
 };
 
 #define APO_REPLY_BYTES (32u << 10)

@@ -11,6 +11,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/events.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/replies.h"
@@ -42,6 +43,8 @@ void apo_registration_welcome(struct apo_model *model, struct apo_client *client
 	apo_isupport_tell(model, client);
 	apo_lusers_tell(model, client);
 	apo_motd_tell(model, client);
+	if (client->caps & APO_CAP_METADATA)
+		apo_metadata_tell_own(model, client);
 	apo_monitor_tell(model, client, client->nick, RPL_MONONLINE);
 }
 

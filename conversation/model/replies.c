@@ -7,6 +7,7 @@
 
 #include "conversation/model/answers.h"
 #include "conversation/model/clients.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/multiline.h"
 #include "conversation/model/receipts.h"
 #include "conversation/model/shared.h"
@@ -440,6 +441,12 @@ static bool is_meant(const struct apo_audience *audience, uint32_t caps)
 	return (caps & audience->with) == audience->with && !(caps & audience->without);
 }
 
+static bool is_subscribed(const struct apo_audience *audience, const struct apo_client *client)
+{
+	return !audience->subscribed ||
+	       apo_metadata_find(client->subscriptions, audience->subscribed);
+}
+
 static void multicast_channel(struct multicast *multicast, const struct apo_channel *channel,
 			      const struct apo_audience *audience)
 {
@@ -453,6 +460,8 @@ static void multicast_channel(struct multicast *multicast, const struct apo_chan
 			continue;
 		if (audience->membership_modes &&
 		    !(member_slot->modes & audience->membership_modes))
+			continue;
+		if (!is_subscribed(audience, member_slot->membership->pair.client))
 			continue;
 		multicast_add(multicast, &member_slot->peer, member_slot->caps);
 	}
@@ -511,7 +520,7 @@ static void multicast_marked(struct multicast *multicast, const struct apo_chann
 		if (other->mark == mark)
 			continue;
 		other->mark = mark;
-		if (is_meant(audience, other->caps))
+		if (is_meant(audience, other->caps) && is_subscribed(audience, other))
 			multicast_add(multicast, &other->peer, other->caps);
 	}
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conversation/model/channels.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/state_private.h"
 
@@ -178,6 +179,7 @@ static void serialize_members(struct apo_state *state, struct apo_channel *chann
 	apo_serializer_text(serializer, &channel->topic_by, APO_SOURCE_BYTES_MAX);
 	apo_serializer_expect(serializer, !channel->topic || (channel->topic_by &&
 							      apo_is_word(channel->topic_by)));
+	apo_metadata_serialize(serializer, &channel->metadata);
 	for (kind = 0; kind < APO_LIST_KINDS; kind++)
 		serialize_list(serializer, channel, (enum apo_list_kind)kind);
 	serialize_registration(state, channel);

@@ -6,6 +6,7 @@
 #include "conversation/model/accounts.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/markers.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/multiline.h"
 #include "conversation/model/server_notices.h"
 #include "conversation/model/state_private.h"
@@ -116,6 +117,8 @@ static void serialize_members(struct apo_state *state, struct apo_client *client
 	apo_serializer_string(serializer, client->user, sizeof client->user);
 	serialize_registration(state, client);
 	apo_markers_serialize(state, client);
+	apo_metadata_serialize(serializer, &client->metadata);
+	apo_metadata_serialize_keys(serializer, &client->subscriptions);
 	apo_multiline_serialize(state, client);
 }
 

@@ -196,7 +196,8 @@ Test(accounts, register_before_the_welcome_is_a_setting)
 	w.config.early_registration = true;
 	fixture_connect(&w, 1);
 	fixture_say(&w, 1, "CAP LS 302");
-	HEARS_LIKE(&w, 1, ":irc.example CAP * LS :* draft/account-registration=before-connect *");
+	HEARS_LIKE(&w, 1, ":irc.example CAP * LS * draft/account-registration=before-connect *");
+	HEARS_LIKE(&w, 1, ":irc.example CAP * LS :*");
 	refused(1, "REGISTER * * password",
 		":irc.example FAIL REGISTER NEED_NICK * :Choose a nick first (NICK)");
 	fixture_say(&w, 1, "NICK dan");
@@ -217,7 +218,8 @@ Test(accounts, register_waits_for_the_welcome_if_the_server_has_a_password)
 	w.config.password_hash = "#hash";
 	fixture_connect(&w, 1);
 	fixture_say(&w, 1, "CAP LS 302");
-	HEARS_LIKE(&w, 1, ":irc.example CAP * LS :* draft/account-registration *");
+	HEARS_LIKE(&w, 1, ":irc.example CAP * LS * draft/account-registration *");
+	HEARS_LIKE(&w, 1, ":irc.example CAP * LS :*");
 	fixture_say(&w, 1, "NICK dan");
 	refused(1, "REGISTER * * password",
 		":irc.example FAIL REGISTER COMPLETE_CONNECTION_REQUIRED dan :Register your "

@@ -96,12 +96,13 @@ Test(registration, capabilities_hold_registration_up)
 	fixture_connect(&w, 1);
 	fixture_say(&w, 1, "CAP LS 302");
 	HEARS(&w, 1,
-	      ":irc.example CAP * LS :server-time message-tags account-tag account-notify "
-	      "draft/account-registration away-notify batch cap-notify chghost echo-message "
-	      "extended-join extended-monitor invite-notify labeled-response "
+	      ":irc.example CAP * LS * :server-time message-tags account-tag account-notify "
+	      "draft/account-registration away-notify batch cap-notify draft/channel-rename "
+	      "chghost echo-message extended-join extended-monitor invite-notify labeled-response "
+	      "draft/metadata-2=max-subs=50,max-keys=16,max-value-bytes=256 "
 	      "draft/multiline=max-bytes=4096,max-lines=32 multi-prefix no-implicit-names "
-	      "apollonion/receipts sasl=PLAIN setname standard-replies userhost-in-names "
-	      "draft/channel-rename");
+	      "apollonion/receipts sasl=PLAIN setname");
+	HEARS(&w, 1, ":irc.example CAP * LS :standard-replies userhost-in-names");
 	fixture_say(&w, 1, "NICK dan");
 	fixture_say(&w, 1, "USER dan 0 * :Dan");
 	QUIET(&w, 1);

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/metadata.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conversation/model/answers.h"
+#include "conversation/model/audit.h"
+#include "conversation/model/channels.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/replies.h"
+
+#define ITEM_BYTES_MIN 4
+
+/* ---- lists ---- */
+
+struct apo_metadata *apo_metadata_find(struct apo_metadata *list, const char *key)
+{
+	while (list && strcmp(list->key, key) != 0)
+		list = list->next;
+	return list;
+}
+
+static unsigned count_of(const struct apo_metadata *list)
+{
+	unsigned count = 0;
+
+	for (; list; list = list->next)
+		count++;
+	return count;
+}
+
+static void item_free(struct apo_metadata *item)
+{
+	free(item->value);
+	free(item);
+}
+
+void apo_metadata_free(struct apo_metadata *list)
+{
+	struct apo_metadata *next;
+
+	for (; list; list = next) {
+		next = list->next;
+		item_free(list);
+	}
+}
+
+static void remove_key(struct apo_metadata **list, const char *key)
+{
+	struct apo_metadata *item;
+
+	for (; (item = *list); list = &item->next)
+		if (strcmp(item->key, key) == 0) {
+			*list = item->next;
+			item_free(item);
+			return;
+		}
+}
+
+/* Sets the value of the key, which is added if it is not there. Returns 0 or -ENOMEM. */
+static int set_key(struct apo_metadata **list, const char *key, const char *value)
+{
+	struct apo_metadata *item = apo_metadata_find(*list, key);
+
+	if (item)
+		return apo_text_set(&item->value, value);
+	item = calloc(1, sizeof *item);
+	if (!item || apo_text_set(&item->value, value) < 0) {
+		free(item);
+		return -ENOMEM;
+	}
+	snprintf(item->key, sizeof item->key, "%s", key);
+	while (*list)
+		list = &(*list)->next;
+	*list = item;
+	return 0;
+}
+
+/* Keys are compared in lower case. Returns false if the key is not valid. */
+static bool fold_key(char to[APO_METADATA_KEY_BYTES_MAX + 1], const char *key)
+{
+	size_t len = apo_fold(to, APO_METADATA_KEY_BYTES_MAX + 1, key);
+
+	return len > 0 && strlen(key) <= APO_METADATA_KEY_BYTES_MAX && *to != ':' &&
+	       strspn(to, "abcdefghijklmnopqrstuvwxyz0123456789_./:-") == len;
+}
+
+/* ---- whose metadata ---- */
+
+struct target {
+	struct apo_model *model;
+	struct apo_client *client; /* that gave the command */
+	struct apo_client *user;   /* NULL: a channel */
+	struct apo_channel *channel;
+	const char *name;
+	struct apo_metadata **list;
+};
+
+static void fail(const struct target *target, const char *code, const char *key, const char *text)
+{
+	char about[2 * APO_BODY_BYTES_MAX];
+
+	snprintf(about, sizeof about, "%s %s", target->name, apo_word(key));
+	apo_fail_about(target->model, target->client, "METADATA", code, about, text);
+}
+
+static bool find_target(struct target *target, const char *name)
+{
+	struct apo_channel *channel = apo_channel_find(target->model, name);
+
+	target->user = strcmp(name, "*") == 0 ? target->client
+					      : apo_client_named(target->model, name);
+	if (target->user) {
+		target->name = target->user->nick;
+		target->list = &target->user->metadata;
+	} else if (channel && apo_channel_is_seen(target->model, channel, target->client)) {
+		target->channel = channel;
+		target->name = channel->name;
+		target->list = &channel->metadata;
+	} else {
+		apo_fail_about(target->model, target->client, "METADATA", "INVALID_TARGET",
+			       apo_word(name), "There is no such user or channel");
+		return false;
+	}
+	return true;
+}
+
+static bool may_change(const struct target *target)
+{
+	if (target->client->is_operator || target->user == target->client)
+		return true;
+	return target->channel &&
+	       apo_is_operator_in(target->model, target->client, target->channel);
+}
+
+/* ---- telling ---- */
+
+/* value NULL: the key is not set any more. */
+static void begin_line(struct apo_line *line, const char *source, const char *name, const char *key,
+		       const char *value)
+{
+	apo_line_begin(line, source, "METADATA");
+	apo_line_param(line, name);
+	apo_line_param(line, key);
+	apo_line_param(line, "*");
+	if (value)
+		apo_line_last(line, value);
+	apo_line_end(line);
+}
+
+static void tell_change(const struct target *target, const char *key, const char *value)
+{
+	const struct apo_audience audience = {
+		.with = APO_CAP_METADATA, .except = target->client, .subscribed = key};
+	char source[APO_SOURCE_BYTES_MAX + 1];
+	struct apo_line line;
+	struct apo_say say = apo_say_by(target->client, &line);
+
+	apo_client_source(target->client, source);
+	begin_line(&line, source, target->name, key, value);
+	if (target->channel) {
+		apo_say_channel(target->model, target->channel, &say, &audience);
+		return;
+	}
+	apo_say_common(target->model, target->user, &say, &audience);
+	if (target->user != target->client && (target->user->caps & APO_CAP_METADATA) &&
+	    apo_metadata_find(target->user->subscriptions, key))
+		apo_say_to(target->model, target->user, &say);
+}
+
+/* Sends the client all keys of the list, or those to which it subscribes. */
+static void tell_list(struct apo_model *model, struct apo_client *client, const char *name,
+		      const struct apo_metadata *list, bool is_all)
+{
+	struct apo_line line;
+
+	for (; list; list = list->next) {
+		if (!is_all && !apo_metadata_find(client->subscriptions, list->key))
+			continue;
+		begin_line(&line, model->config->server_name, name, list->key, list->value);
+		apo_tell(model, client, &line);
+	}
+}
+
+static void tell_batch(struct apo_model *model, struct apo_client *client, const char *reference,
+		       const char *type, const char *about)
+{
+	struct apo_line line;
+
+	apo_line_begin(&line, model->config->server_name, "BATCH");
+	apo_line_param(&line, reference);
+	if (type)
+		apo_line_param(&line, type);
+	if (about)
+		apo_line_param(&line, about);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+/* A session begins without metadata, so the batch that the specification asks for is empty. A client
+ * that switches the capability on later asks for its keys itself, by LIST. */
+void apo_metadata_tell_own(struct apo_model *model, struct apo_client *client)
+{
+	char reference[24];
+
+	if (!(client->caps & APO_CAP_BATCH))
+		return;
+	snprintf(reference, sizeof reference, "+%" PRIu64, ++model->last_batch);
+	tell_batch(model, client, reference, "metadata", client->nick);
+	*reference = '-';
+	tell_batch(model, client, reference, NULL, NULL);
+}
+
+/* ---- of a channel and its members ---- */
+
+struct sync {
+	struct apo_answer answer;
+	struct apo_channel *channel; /* valid while answer.iterator is linked in its members */
+};
+
+static bool tell_members(struct apo_model *model, struct apo_client *client,
+			 struct apo_answer *answer)
+{
+	struct sync *sync = (struct sync *)answer;
+	struct apo_safe_link *safe_link;
+	const struct apo_client *member;
+
+	if (!rudp_list_is_linked(&answer->iterator.link))
+		return true;
+	while (!answer->is_cut && (safe_link = apo_safe_iterator_next(&answer->iterator,
+								      &sync->channel->members))) {
+		member = APO_SAFE_LINK_OWNER(safe_link, struct apo_membership, of_channel)
+				 ->pair.client;
+		if (member != client)
+			tell_list(model, client, member->nick, member->metadata, false);
+		apo_turn_count_examined(model, 1);
+		if (apo_turn_is_long(model))
+			return false;
+	}
+	return true;
+}
+
+static void tell_channel(struct apo_model *model, struct apo_client *client,
+			 struct apo_channel *channel)
+{
+	struct sync *sync;
+
+	if (!client->subscriptions)
+		return;
+	tell_list(model, client, channel->name, channel->metadata, false);
+	sync = apo_answer_new(model, client, sizeof *sync, tell_members);
+	if (!sync)
+		return;
+	sync->channel = channel;
+	apo_safe_iterator_begin(&sync->answer.iterator, &channel->members);
+	apo_answer_begin(model, client, &sync->answer);
+}
+
+void apo_metadata_on_joined(struct apo_model *model, struct apo_client *client,
+			    struct apo_channel *channel)
+{
+	const struct apo_metadata *item;
+	struct apo_line line;
+	struct apo_say say = apo_say_by(client, &line);
+	char source[APO_SOURCE_BYTES_MAX + 1];
+
+	apo_client_source(client, source);
+	for (item = client->metadata; item; item = item->next) {
+		begin_line(&line, source, client->nick, item->key, item->value);
+		apo_say_channel(model, channel, &say,
+				&(struct apo_audience){.with = APO_CAP_METADATA,
+						       .except = client,
+						       .subscribed = item->key});
+	}
+	if (client->caps & APO_CAP_METADATA)
+		tell_channel(model, client, channel);
+}
+
+/* ---- subcommands: values ---- */
+
+static void begin_batch(const struct target *target)
+{
+	if (target->client->caps & APO_CAP_BATCH)
+		apo_turn_batch(target->model, "metadata", target->name);
+}
+
+static void get(const struct target *target, const struct apo_message *message)
+{
+	char key[APO_METADATA_KEY_BYTES_MAX + 1];
+	const struct apo_metadata *item;
+	unsigned i;
+
+	begin_batch(target);
+	for (i = 2; i < message->param_count; i++) {
+		if (!fold_key(key, message->params[i])) {
+			fail(target, "KEY_INVALID", message->params[i], "This is no valid key");
+			continue;
+		}
+		item = apo_metadata_find(*target->list, key);
+		if (item)
+			apo_reply(target->model, target->client, RPL_KEYVALUE, target->name, key,
+				  item->value);
+		else
+			apo_reply(target->model, target->client, RPL_KEYNOTSET, target->name, key);
+	}
+}
+
+static void list(const struct target *target, const struct apo_message *message)
+{
+	const struct apo_metadata *item;
+
+	(void)message;
+	begin_batch(target);
+	for (item = *target->list; item; item = item->next)
+		apo_reply(target->model, target->client, RPL_KEYVALUE, target->name, item->key,
+			  item->value);
+}
+
+static void note_operator(const struct target *target, const char *what)
+{
+	if (target->client->is_operator && target->user != target->client)
+		apo_audit_note(target->model, "metadata", "%s of %s by %s", what, target->name,
+			       target->client->nick);
+}
+
+static void unset(const struct target *target, const char *key)
+{
+	if (!apo_metadata_find(*target->list, key)) {
+		fail(target, "KEY_NOT_SET", key, "The key is not set");
+		return;
+	}
+	remove_key(target->list, key);
+	note_operator(target, key);
+	apo_reply(target->model, target->client, RPL_KEYNOTSET, target->name, key);
+	tell_change(target, key, NULL);
+}
+
+static void set(const struct target *target, const struct apo_message *message)
+{
+	const char *value = message->params[3];
+	char key[APO_METADATA_KEY_BYTES_MAX + 1];
+
+	if (message->param_count < 3) {
+		apo_reply(target->model, target->client, ERR_NEEDMOREPARAMS, "METADATA");
+	} else if (!fold_key(key, message->params[2])) {
+		fail(target, "KEY_INVALID", message->params[2], "This is no valid key");
+	} else if (!may_change(target)) {
+		fail(target, "KEY_NO_PERMISSION", key, "You may not change this");
+	} else if (message->param_count < 4 || !*value) {
+		unset(target, key);
+	} else if (strlen(value) > APO_METADATA_VALUE_BYTES_MAX) {
+		apo_fail(target->model, target->client, "METADATA", "VALUE_INVALID",
+			 "The value is too long");
+	} else if (!apo_metadata_find(*target->list, key) &&
+		   count_of(*target->list) >= APO_METADATA_KEYS_MAX) {
+		apo_fail_about(target->model, target->client, "METADATA", "LIMIT_REACHED",
+			       target->name, "There are too many keys");
+	} else if (set_key(target->list, key, value) < 0) {
+		apo_client_end(target->model, target->client, "Out of memory");
+	} else {
+		note_operator(target, key);
+		apo_reply(target->model, target->client, RPL_KEYVALUE, target->name, key, value);
+		tell_change(target, key, value);
+	}
+}
+
+static void clear(const struct target *target, const struct apo_message *message)
+{
+	struct apo_metadata *item;
+
+	(void)message;
+	if (!may_change(target)) {
+		fail(target, "KEY_NO_PERMISSION", "*", "You may not change this");
+		return;
+	}
+	begin_batch(target);
+	note_operator(target, "all");
+	while ((item = *target->list)) {
+		*target->list = item->next;
+		apo_reply(target->model, target->client, RPL_KEYNOTSET, target->name, item->key);
+		tell_change(target, item->key, NULL);
+		item_free(item);
+	}
+}
+
+static void sync_all(const struct target *target, const struct apo_message *message)
+{
+	(void)message;
+	begin_batch(target);
+	if (!target->channel)
+		tell_list(target->model, target->client, target->name, *target->list, false);
+	else if (apo_membership_find(target->model, target->client, target->channel))
+		tell_channel(target->model, target->client, target->channel);
+	else
+		tell_list(target->model, target->client, target->name, *target->list, false);
+}
+
+/* ---- subcommands: subscriptions ---- */
+
+#define KEYS_PER_LINE 8
+
+/* Keys that are collected for a line with a numeric, one parameter each. */
+struct keys {
+	const struct target *target;
+	enum apo_numeric numeric;
+	unsigned count;
+	char text[KEYS_PER_LINE * (APO_METADATA_KEY_BYTES_MAX + 1)];
+};
+
+static void tell_keys(struct keys *keys)
+{
+	struct apo_line line;
+
+	if (keys->count == 0)
+		return;
+	apo_numeric_begin(keys->target->model, keys->target->client, &line, keys->numeric);
+	apo_line_format(&line, "%s", keys->text);
+	apo_line_end(&line);
+	apo_tell(keys->target->model, keys->target->client, &line);
+	keys->count = 0;
+	keys->text[0] = '\0';
+}
+
+static void add_key(struct keys *keys, const char *key)
+{
+	size_t len = keys->count ? strlen(keys->text) : 0;
+
+	snprintf(keys->text + len, sizeof keys->text - len, "%s%s", keys->count ? " " : "", key);
+	if (++keys->count == KEYS_PER_LINE)
+		tell_keys(keys);
+}
+
+/* The current values can be asked for, channel by channel, by SYNC. */
+static void offer_sync(const struct target *target)
+{
+	const struct rudp_list *head = &target->client->memberships, *link;
+
+	for (link = head->next; link != head; link = link->next)
+		apo_reply(target->model, target->client, RPL_METADATASYNCLATER,
+			  RUDP_LIST_OWNER(link, struct apo_membership, of_client)
+				  ->pair.channel->name);
+}
+
+/* Returns false if no further key can be subscribed to. */
+static bool subscribe(const struct target *target, struct keys *keys, const char *key)
+{
+	struct apo_metadata **list = &target->client->subscriptions;
+
+	if (!apo_metadata_find(*list, key)) {
+		if (count_of(*list) >= APO_METADATA_SUBS_MAX) {
+			apo_fail_about(target->model, target->client, "METADATA", "TOO_MANY_SUBS",
+				       key, "There are too many subscriptions");
+			return false;
+		}
+		if (set_key(list, key, NULL) < 0) {
+			apo_client_end(target->model, target->client, "Out of memory");
+			return false;
+		}
+	}
+	add_key(keys, key);
+	return true;
+}
+
+static void change_subscriptions(const struct target *target, const struct apo_message *message,
+				 bool is_adding)
+{
+	struct keys keys = {.target = target,
+			    .numeric = is_adding ? RPL_METADATASUBOK : RPL_METADATAUNSUBOK};
+	char key[APO_METADATA_KEY_BYTES_MAX + 1];
+	unsigned i;
+
+	for (i = 2; i < message->param_count; i++) {
+		if (!fold_key(key, message->params[i])) {
+			apo_fail_about(target->model, target->client, "METADATA", "KEY_INVALID",
+				       apo_word(message->params[i]), "This is no valid key");
+		} else if (!is_adding) {
+			remove_key(&target->client->subscriptions, key);
+			add_key(&keys, key);
+		} else if (!subscribe(target, &keys, key)) {
+			break;
+		}
+	}
+	tell_keys(&keys);
+	if (is_adding)
+		offer_sync(target);
+}
+
+static void sub(const struct target *target, const struct apo_message *message)
+{
+	change_subscriptions(target, message, true);
+}
+
+static void unsub(const struct target *target, const struct apo_message *message)
+{
+	change_subscriptions(target, message, false);
+}
+
+static void subs(const struct target *target, const struct apo_message *message)
+{
+	struct keys keys = {.target = target, .numeric = RPL_METADATASUBS};
+	const struct apo_metadata *item;
+
+	(void)message;
+	for (item = target->client->subscriptions; item; item = item->next)
+		add_key(&keys, item->key);
+	tell_keys(&keys);
+}
+
+/* ---- the command ---- */
+
+static const struct {
+	const char *name;
+	void (*handle)(const struct target *target, const struct apo_message *message);
+} subcommands[] = {
+	{"GET", get}, {"LIST", list},   {"SET", set},   {"CLEAR", clear},
+	{"SUB", sub}, {"UNSUB", unsub}, {"SUBS", subs}, {"SYNC", sync_all},
+};
+
+void apo_on_metadata(struct apo_model *model, struct apo_client *client,
+		     const struct apo_message *message)
+{
+	struct target target = {.model = model, .client = client};
+	unsigned i;
+
+	if (!(client->caps & APO_CAP_METADATA)) {
+		apo_reply(model, client, ERR_UNKNOWNCOMMAND, "METADATA");
+		return;
+	}
+	for (i = 0; i < sizeof subcommands / sizeof *subcommands; i++)
+		if (strcasecmp(message->params[1], subcommands[i].name) == 0) {
+			if (find_target(&target, message->params[0]))
+				subcommands[i].handle(&target, message);
+			return;
+		}
+	apo_fail_about(model, client, "METADATA", "SUBCOMMAND_INVALID",
+		       apo_word(message->params[1]), "There is no such subcommand");
+}
+
+/* ---- hand-over to another process ---- */
+
+static void serialize(struct apo_serializer *serializer, struct apo_metadata **list, bool has_value,
+		      uint32_t count_max)
+{
+	uint32_t count = count_of(*list), i;
+	const struct apo_metadata *item = *list;
+	char key[APO_METADATA_KEY_BYTES_MAX + 1], folded[APO_METADATA_KEY_BYTES_MAX + 1];
+	char value[APO_METADATA_VALUE_BYTES_MAX + 1];
+
+	apo_serializer_count(serializer, &count, ITEM_BYTES_MIN);
+	apo_serializer_expect(serializer, count <= count_max);
+	for (i = 0; i < count && serializer->ok; i++) {
+		if (!serializer->is_reading) {
+			strcpy(key, item->key);
+			snprintf(value, sizeof value, "%s", has_value ? item->value : "");
+			item = item->next;
+		}
+		apo_serializer_string(serializer, key, sizeof key);
+		apo_serializer_string(serializer, value, sizeof value);
+		if (!serializer->is_reading || !serializer->ok)
+			continue;
+		apo_serializer_expect(serializer, fold_key(folded, key) &&
+							  strcmp(folded, key) == 0 &&
+							  !apo_metadata_find(*list, key) &&
+							  (*value != '\0') == has_value);
+		if (serializer->ok)
+			apo_serializer_expect(serializer, set_key(list, key,
+								  has_value ? value : NULL) == 0);
+	}
+}
+
+void apo_metadata_serialize(struct apo_serializer *serializer, struct apo_metadata **list)
+{
+	serialize(serializer, list, true, APO_METADATA_KEYS_MAX);
+}
+
+void apo_metadata_serialize_keys(struct apo_serializer *serializer, struct apo_metadata **list)
+{
+	serialize(serializer, list, false, APO_METADATA_SUBS_MAX);
+}
