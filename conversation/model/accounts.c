@@ -162,6 +162,7 @@ static void say_account(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_line line;
 	struct apo_say say = apo_say_by(client, &line);
+	const uint32_t caps = APO_CAP_EXTENDED_MONITOR | APO_CAP_ACCOUNT_NOTIFY;
 
 	apo_line_from(&line, client, "ACCOUNT");
 	apo_line_param(&line, client->account ? client->account : "*");
@@ -169,7 +170,7 @@ static void say_account(struct apo_model *model, struct apo_client *client)
 	if (client->caps & APO_CAP_ACCOUNT_NOTIFY)
 		apo_say_to(model, client, &say);
 	apo_say_common(model, client, &say, &(struct apo_audience){.with = APO_CAP_ACCOUNT_NOTIFY});
-	apo_monitor_say(model, client, &say, APO_CAP_ACCOUNT_NOTIFY);
+	apo_monitor_say(model, client, &say, &(struct apo_audience){.with = caps});
 }
 
 static void list_under_account(struct apo_model *model, struct apo_client *client)

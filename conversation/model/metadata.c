@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/metadata.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,83 +12,9 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
-
-#define ITEM_BYTES_MIN 4
-
-/* ---- lists ---- */
-
-struct apo_metadata *apo_metadata_find(struct apo_metadata *list, const char *key)
-{
-	while (list && strcmp(list->key, key) != 0)
-		list = list->next;
-	return list;
-}
-
-static unsigned count_of(const struct apo_metadata *list)
-{
-	unsigned count = 0;
-
-	for (; list; list = list->next)
-		count++;
-	return count;
-}
-
-static void item_free(struct apo_metadata *item)
-{
-	free(item->value);
-	free(item);
-}
-
-void apo_metadata_free(struct apo_metadata *list)
-{
-	struct apo_metadata *next;
-
-	for (; list; list = next) {
-		next = list->next;
-		item_free(list);
-	}
-}
-
-static void remove_key(struct apo_metadata **list, const char *key)
-{
-	struct apo_metadata *item;
-
-	for (; (item = *list); list = &item->next)
-		if (strcmp(item->key, key) == 0) {
-			*list = item->next;
-			item_free(item);
-			return;
-		}
-}
-
-/* Sets the value of the key, which is added if it is not there. Returns 0 or -ENOMEM. */
-static int set_key(struct apo_metadata **list, const char *key, const char *value)
-{
-	struct apo_metadata *item = apo_metadata_find(*list, key);
-
-	if (item)
-		return apo_text_set(&item->value, value);
-	item = calloc(1, sizeof *item);
-	if (!item || apo_text_set(&item->value, value) < 0) {
-		free(item);
-		return -ENOMEM;
-	}
-	snprintf(item->key, sizeof item->key, "%s", key);
-	while (*list)
-		list = &(*list)->next;
-	*list = item;
-	return 0;
-}
-
-/* Keys are compared in lower case. Returns false if the key is not valid. */
-static bool fold_key(char to[APO_METADATA_KEY_BYTES_MAX + 1], const char *key)
-{
-	size_t len = apo_fold(to, APO_METADATA_KEY_BYTES_MAX + 1, key);
-
-	return len > 0 && strlen(key) <= APO_METADATA_KEY_BYTES_MAX && *to != ':' &&
-	       strspn(to, "abcdefghijklmnopqrstuvwxyz0123456789_./:-") == len;
-}
+#include "conversation/model/shared.h"
 
 /* ---- whose metadata ---- */
 
@@ -169,6 +94,7 @@ static void tell_change(const struct target *target, const char *key, const char
 		return;
 	}
 	apo_say_common(target->model, target->user, &say, &audience);
+	apo_monitor_say(target->model, target->user, &say, &audience);
 	if (target->user != target->client && (target->user->caps & APO_CAP_METADATA) &&
 	    apo_metadata_find(target->user->subscriptions, key))
 		apo_say_to(target->model, target->user, &say);
@@ -284,24 +210,33 @@ void apo_metadata_on_joined(struct apo_model *model, struct apo_client *client,
 
 /* ---- subcommands: values ---- */
 
-static void begin_batch(const struct target *target)
+static void begin_batch(const struct target *target, const char *type, const char *about)
 {
-	if (target->client->caps & APO_CAP_BATCH)
-		apo_turn_batch(target->model, "metadata", target->name);
+	if ((target->client->caps & APO_CAP_BATCH) && !apo_is_remote(target->model, target->client))
+		apo_turn_batch(target->model, type, about);
+}
+
+static bool is_valid_key(const struct target *target, const char *key)
+{
+	bool is_valid = apo_metadata_key_is_valid(key);
+
+	if (!is_valid)
+		apo_fail_about(target->model, target->client, "METADATA", "KEY_INVALID",
+			       apo_word(key), "This is no valid key");
+	return is_valid;
 }
 
 static void get(const struct target *target, const struct apo_message *message)
 {
-	char key[APO_METADATA_KEY_BYTES_MAX + 1];
 	const struct apo_metadata *item;
+	const char *key;
 	unsigned i;
 
-	begin_batch(target);
+	begin_batch(target, "metadata", target->name);
 	for (i = 2; i < message->param_count; i++) {
-		if (!fold_key(key, message->params[i])) {
-			fail(target, "KEY_INVALID", message->params[i], "This is no valid key");
+		key = message->params[i];
+		if (!is_valid_key(target, key))
 			continue;
-		}
 		item = apo_metadata_find(*target->list, key);
 		if (item)
 			apo_reply(target->model, target->client, RPL_KEYVALUE, target->name, key,
@@ -316,7 +251,7 @@ static void list(const struct target *target, const struct apo_message *message)
 	const struct apo_metadata *item;
 
 	(void)message;
-	begin_batch(target);
+	begin_batch(target, "metadata", target->name);
 	for (item = *target->list; item; item = item->next)
 		apo_reply(target->model, target->client, RPL_KEYVALUE, target->name, item->key,
 			  item->value);
@@ -335,39 +270,51 @@ static void unset(const struct target *target, const char *key)
 		fail(target, "KEY_NOT_SET", key, "The key is not set");
 		return;
 	}
-	remove_key(target->list, key);
+	apo_metadata_remove(target->list, key);
 	note_operator(target, key);
 	apo_reply(target->model, target->client, RPL_KEYNOTSET, target->name, key);
 	tell_change(target, key, NULL);
 }
 
+/* An empty value is a value, too. */
+static void set_value(const struct target *target, const char *key, const char *value)
+{
+	const struct apo_metadata *before = apo_metadata_find(*target->list, key);
+	bool is_change = !before || strcmp(before->value, value) != 0;
+
+	if (strlen(value) > APO_METADATA_VALUE_BYTES_MAX) {
+		apo_fail(target->model, target->client, "METADATA", "VALUE_INVALID",
+			 "The value is too long");
+	} else if (!before && apo_metadata_count(*target->list) >= APO_METADATA_KEYS_MAX) {
+		apo_fail_about(target->model, target->client, "METADATA", "LIMIT_REACHED",
+			       target->name, "There are too many keys");
+	} else if (is_change && apo_metadata_set(target->list, key, value) < 0) {
+		apo_client_end(target->model, target->client, "Out of memory");
+	} else {
+		apo_reply(target->model, target->client, RPL_KEYVALUE, target->name, key, value);
+		if (!is_change)
+			return;
+		note_operator(target, key);
+		tell_change(target, key, value);
+	}
+}
+
 static void set(const struct target *target, const struct apo_message *message)
 {
-	const char *value = message->params[3];
-	char key[APO_METADATA_KEY_BYTES_MAX + 1];
+	const char *key = message->params[2];
 
 	if (message->param_count < 3) {
 		apo_reply(target->model, target->client, ERR_NEEDMOREPARAMS, "METADATA");
-	} else if (!fold_key(key, message->params[2])) {
-		fail(target, "KEY_INVALID", message->params[2], "This is no valid key");
-	} else if (!may_change(target)) {
-		fail(target, "KEY_NO_PERMISSION", key, "You may not change this");
-	} else if (message->param_count < 4 || !*value) {
-		unset(target, key);
-	} else if (strlen(value) > APO_METADATA_VALUE_BYTES_MAX) {
-		apo_fail(target->model, target->client, "METADATA", "VALUE_INVALID",
-			 "The value is too long");
-	} else if (!apo_metadata_find(*target->list, key) &&
-		   count_of(*target->list) >= APO_METADATA_KEYS_MAX) {
-		apo_fail_about(target->model, target->client, "METADATA", "LIMIT_REACHED",
-			       target->name, "There are too many keys");
-	} else if (set_key(target->list, key, value) < 0) {
-		apo_client_end(target->model, target->client, "Out of memory");
-	} else {
-		note_operator(target, key);
-		apo_reply(target->model, target->client, RPL_KEYVALUE, target->name, key, value);
-		tell_change(target, key, value);
+		return;
 	}
+	if (!is_valid_key(target, key))
+		return;
+	if (!may_change(target))
+		fail(target, "KEY_NO_PERMISSION", key, "You may not change this");
+	else if (message->param_count < 4)
+		unset(target, key);
+	else
+		set_value(target, key, message->params[3]);
 }
 
 static void clear(const struct target *target, const struct apo_message *message)
@@ -379,20 +326,21 @@ static void clear(const struct target *target, const struct apo_message *message
 		fail(target, "KEY_NO_PERMISSION", "*", "You may not change this");
 		return;
 	}
-	begin_batch(target);
+	begin_batch(target, "metadata", target->name);
 	note_operator(target, "all");
 	while ((item = *target->list)) {
 		*target->list = item->next;
 		apo_reply(target->model, target->client, RPL_KEYNOTSET, target->name, item->key);
 		tell_change(target, item->key, NULL);
-		item_free(item);
+		item->next = NULL;
+		apo_metadata_free(item);
 	}
 }
 
 static void sync_all(const struct target *target, const struct apo_message *message)
 {
 	(void)message;
-	begin_batch(target);
+	begin_batch(target, "metadata", target->name);
 	if (!target->channel)
 		tell_list(target->model, target->client, target->name, *target->list, false);
 	else if (apo_membership_find(target->model, target->client, target->channel))
@@ -453,12 +401,12 @@ static bool subscribe(const struct target *target, struct keys *keys, const char
 	struct apo_metadata **list = &target->client->subscriptions;
 
 	if (!apo_metadata_find(*list, key)) {
-		if (count_of(*list) >= APO_METADATA_SUBS_MAX) {
+		if (apo_metadata_count(*list) >= APO_METADATA_SUBS_MAX) {
 			apo_fail_about(target->model, target->client, "METADATA", "TOO_MANY_SUBS",
 				       key, "There are too many subscriptions");
 			return false;
 		}
-		if (set_key(list, key, NULL) < 0) {
+		if (apo_metadata_set(list, key, NULL) < 0) {
 			apo_client_end(target->model, target->client, "Out of memory");
 			return false;
 		}
@@ -472,17 +420,15 @@ static void change_subscriptions(const struct target *target, const struct apo_m
 {
 	struct keys keys = {.target = target,
 			    .numeric = is_adding ? RPL_METADATASUBOK : RPL_METADATAUNSUBOK};
-	char key[APO_METADATA_KEY_BYTES_MAX + 1];
 	unsigned i;
 
 	for (i = 2; i < message->param_count; i++) {
-		if (!fold_key(key, message->params[i])) {
-			apo_fail_about(target->model, target->client, "METADATA", "KEY_INVALID",
-				       apo_word(message->params[i]), "This is no valid key");
-		} else if (!is_adding) {
-			remove_key(&target->client->subscriptions, key);
-			add_key(&keys, key);
-		} else if (!subscribe(target, &keys, key)) {
+		if (!is_valid_key(target, message->params[i]))
+			continue;
+		if (!is_adding) {
+			apo_metadata_remove(&target->client->subscriptions, message->params[i]);
+			add_key(&keys, message->params[i]);
+		} else if (!subscribe(target, &keys, message->params[i])) {
 			break;
 		}
 	}
@@ -507,6 +453,7 @@ static void subs(const struct target *target, const struct apo_message *message)
 	const struct apo_metadata *item;
 
 	(void)message;
+	begin_batch(target, "metadata-subs", NULL);
 	for (item = target->client->subscriptions; item; item = item->next)
 		add_key(&keys, item->key);
 	tell_keys(&keys);
@@ -540,46 +487,4 @@ void apo_on_metadata(struct apo_model *model, struct apo_client *client,
 		}
 	apo_fail_about(model, client, "METADATA", "SUBCOMMAND_INVALID",
 		       apo_word(message->params[1]), "There is no such subcommand");
-}
-
-/* ---- hand-over to another process ---- */
-
-static void serialize(struct apo_serializer *serializer, struct apo_metadata **list, bool has_value,
-		      uint32_t count_max)
-{
-	uint32_t count = count_of(*list), i;
-	const struct apo_metadata *item = *list;
-	char key[APO_METADATA_KEY_BYTES_MAX + 1], folded[APO_METADATA_KEY_BYTES_MAX + 1];
-	char value[APO_METADATA_VALUE_BYTES_MAX + 1];
-
-	apo_serializer_count(serializer, &count, ITEM_BYTES_MIN);
-	apo_serializer_expect(serializer, count <= count_max);
-	for (i = 0; i < count && serializer->ok; i++) {
-		if (!serializer->is_reading) {
-			strcpy(key, item->key);
-			snprintf(value, sizeof value, "%s", has_value ? item->value : "");
-			item = item->next;
-		}
-		apo_serializer_string(serializer, key, sizeof key);
-		apo_serializer_string(serializer, value, sizeof value);
-		if (!serializer->is_reading || !serializer->ok)
-			continue;
-		apo_serializer_expect(serializer, fold_key(folded, key) &&
-							  strcmp(folded, key) == 0 &&
-							  !apo_metadata_find(*list, key) &&
-							  (*value != '\0') == has_value);
-		if (serializer->ok)
-			apo_serializer_expect(serializer, set_key(list, key,
-								  has_value ? value : NULL) == 0);
-	}
-}
-
-void apo_metadata_serialize(struct apo_serializer *serializer, struct apo_metadata **list)
-{
-	serialize(serializer, list, true, APO_METADATA_KEYS_MAX);
-}
-
-void apo_metadata_serialize_keys(struct apo_serializer *serializer, struct apo_metadata **list)
-{
-	serialize(serializer, list, false, APO_METADATA_SUBS_MAX);
 }

@@ -28,8 +28,13 @@ struct apo_metadata {
 	char key[APO_METADATA_KEY_BYTES_MAX + 1];
 };
 
+bool apo_metadata_key_is_valid(const char *key);
 /* NULL if the list does not have the key. */
 struct apo_metadata *apo_metadata_find(struct apo_metadata *list, const char *key);
+unsigned apo_metadata_count(const struct apo_metadata *list);
+/* Sets the value of the key, which is valid, and added if it is not there. Returns 0 or -ENOMEM. */
+int apo_metadata_set(struct apo_metadata **list, const char *key, const char *value);
+void apo_metadata_remove(struct apo_metadata **list, const char *key);
 void apo_metadata_free(struct apo_metadata *list);
 
 /* Sends the client its own metadata, as a batch: it has just got the capability. */

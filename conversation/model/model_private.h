@@ -221,7 +221,7 @@ struct apo_channel {
 	uint32_t ordinal; /* while the state is serialized (state.h) */
 	char key[APO_KEY_BYTES_MAX + 1];
 	int64_t created_at_s, topic_at_s;
-	int64_t renamed_at_ns; /* 0: not by this process */
+	int64_t renamed_at_s;   /* 0: never */
 	char *topic, *topic_by; /* NULL: none */
 	struct rudp_list lists[APO_LIST_KINDS];
 	unsigned entry_count;

@@ -120,7 +120,7 @@ void apo_monitor_tell(struct apo_model *model, const struct apo_client *client, 
 }
 
 void apo_monitor_say(struct apo_model *model, struct apo_client *client, const struct apo_say *say,
-		     uint32_t with)
+		     const struct apo_audience *audience)
 {
 	struct apo_watched *watched = find(model, client->nick);
 	struct apo_client *watcher;
@@ -130,10 +130,9 @@ void apo_monitor_say(struct apo_model *model, struct apo_client *client, const s
 	if (!watched)
 		return;
 	mark = apo_mark_common(model, client); /* those have received the line already */
-	with |= APO_CAP_EXTENDED_MONITOR;
 	for (link = watched->watches.next; link != &watched->watches; link = link->next) {
 		watcher = RUDP_LIST_OWNER(link, struct apo_nick_watch, of_name)->client;
-		if ((watcher->caps & with) == with && watcher->mark != mark)
+		if (watcher->mark != mark && apo_is_meant(audience, watcher))
 			apo_say_to(model, watcher, say);
 	}
 }

@@ -179,7 +179,8 @@ static void say_host(struct apo_model *model, struct apo_client *other, const ch
 	if (other->caps & APO_CAP_CHGHOST)
 		apo_say_to(model, other, &say);
 	apo_say_common(model, other, &say, &(struct apo_audience){.with = APO_CAP_CHGHOST});
-	apo_monitor_say(model, other, &say, APO_CAP_CHGHOST);
+	apo_monitor_say(model, other, &say,
+			&(struct apo_audience){.with = APO_CAP_EXTENDED_MONITOR | APO_CAP_CHGHOST});
 	apo_reply(model, other, RPL_VISIBLEHOST, other->host);
 }
 

@@ -5,7 +5,7 @@
  * History    belongs to the name: what was said before stays under the old name, for those who were
  *            present; under the new one all members count as having just joined.
  * Limits     Clients without the capability see PART and JOIN with the list of names, so a channel
- *            can have RENAME_OTHERS_MAX of them, and is renamed at most once in RENAME_SPAN_NS.
+ *            can have RENAME_OTHERS_MAX of them, and is renamed at most once in RENAME_SPAN_S.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +19,9 @@
 #include "conversation/model/markers.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 
-#define RENAME_SPAN_NS (60 * RUDP_NS_PER_S)
+#define RENAME_SPAN_S 60
 #define RENAME_OTHERS_MAX 1000
 
 struct rename {
@@ -49,6 +50,15 @@ static uint32_t count_others(const struct apo_channel *channel)
 	return count;
 }
 
+/* By the wall clock, which is the same for all copies of a cluster; one that was set back does not
+ * count. */
+static bool was_renamed_recently(const struct apo_model *model, const struct apo_channel *channel)
+{
+	int64_t span_s = apo_wall_s(model) - channel->renamed_at_s;
+
+	return span_s >= 0 && span_s < RENAME_SPAN_S;
+}
+
 static bool may_rename(const struct rename *rename)
 {
 	const struct apo_channel *channel = rename->channel;
@@ -62,8 +72,7 @@ static bool may_rename(const struct rename *rename)
 	else if (channel->registration && !client->is_operator &&
 		 !apo_registry_is_founder(channel, client->account))
 		refuse(rename, "CANNOT_RENAME", "Only its founder may rename a registered channel");
-	else if (channel->renamed_at_ns &&
-		 model->now_at_ns - channel->renamed_at_ns < RENAME_SPAN_NS)
+	else if (was_renamed_recently(model, channel))
 		refuse(rename, "CANNOT_RENAME", "This channel has been renamed recently");
 	else if (!rename->is_spelling && count_others(channel) > RENAME_OTHERS_MAX)
 		refuse(rename, "CANNOT_RENAME", "This channel has too many members");
@@ -125,12 +134,15 @@ static void tell_as_join(const struct rename *rename, struct apo_client *member,
 static void tell_others(const struct rename *rename, const char *former)
 {
 	const struct apo_channel *channel = rename->channel;
+	struct apo_client *member;
 	uint32_t i;
 
-	for (i = 0; i < channel->count; i++)
-		if (!(channel->member_slots[i].caps & APO_CAP_CHANNEL_RENAME))
-			tell_as_join(rename, channel->member_slots[i].membership->pair.client,
-				     former);
+	for (i = 0; i < channel->count; i++) {
+		member = channel->member_slots[i].membership->pair.client;
+		if (!(member->caps & APO_CAP_CHANNEL_RENAME) &&
+		    !apo_is_remote(rename->model, member))
+			tell_as_join(rename, member, former);
+	}
 }
 
 /* ---- the change ---- */
@@ -162,7 +174,7 @@ static void carry_out(const struct rename *rename)
 		apo_client_end(rename->model, rename->client, "Out of memory");
 		return;
 	}
-	rename->channel->renamed_at_ns = rename->model->now_at_ns;
+	rename->channel->renamed_at_s = apo_wall_s(rename->model);
 	apo_registry_on_renamed(rename->model, rename->channel, former_folded);
 	if (rename->channel->registration)
 		apo_audit_note(rename->model, "channel-renamed", "%s to %s by %s: %s", former,

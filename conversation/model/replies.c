@@ -436,7 +436,7 @@ static void multicast_end(struct multicast *multicast)
 		apo_client_end(multicast->model, multicast->model->turn.client, "Out of memory");
 }
 
-static bool is_meant(const struct apo_audience *audience, uint32_t caps)
+static bool has_caps(const struct apo_audience *audience, uint32_t caps)
 {
 	return (caps & audience->with) == audience->with && !(caps & audience->without);
 }
@@ -447,6 +447,12 @@ static bool is_subscribed(const struct apo_audience *audience, const struct apo_
 	       apo_metadata_find(client->subscriptions, audience->subscribed);
 }
 
+bool apo_is_meant(const struct apo_audience *audience, const struct apo_client *client)
+{
+	return client != audience->except && has_caps(audience, client->caps) &&
+	       is_subscribed(audience, client);
+}
+
 static void multicast_channel(struct multicast *multicast, const struct apo_channel *channel,
 			      const struct apo_audience *audience)
 {
@@ -455,7 +461,7 @@ static void multicast_channel(struct multicast *multicast, const struct apo_chan
 
 	for (member_slot = channel->member_slots;
 	     member_slot < channel->member_slots + channel->count; member_slot++) {
-		if (!is_meant(audience, member_slot->caps) ||
+		if (!has_caps(audience, member_slot->caps) ||
 		    peer_word(&member_slot->peer) == except)
 			continue;
 		if (audience->membership_modes &&
@@ -520,7 +526,7 @@ static void multicast_marked(struct multicast *multicast, const struct apo_chann
 		if (other->mark == mark)
 			continue;
 		other->mark = mark;
-		if (is_meant(audience, other->caps) && is_subscribed(audience, other))
+		if (has_caps(audience, other->caps) && is_subscribed(audience, other))
 			multicast_add(multicast, &other->peer, other->caps);
 	}
 }

@@ -23,7 +23,7 @@
 #include <xxhash.h>
 
 /* Raised whenever the same events would lead to another state than before. */
-#define RULES_VERSION 1
+#define RULES_VERSION 2
 
 /* ---- copies of the same model ---- */
 
@@ -160,10 +160,10 @@ struct apo_peer apo_shared_remote_peer(struct apo_model *model)
 
 static bool is_always_shared(const char *command)
 {
-	static const char *const names[] = {
-		"AWAY",	  "BATCH", "CHGHOST", "DLINE",	 "JOIN",    "KICK",    "KILL",
-		"KLINE",  "NICK",  "NOTICE",  "PART",	 "PRIVMSG", "TAGMSG",  "UNDLINE",
-		"UNKLINE", "UNXLINE", "WALLOPS", "XLINE"};
+	static const char *const names[] = {"AWAY",    "BATCH",   "CHGHOST", "DLINE",  "JOIN",
+					    "KICK",    "KILL",    "KLINE",   "NICK",   "NOTICE",
+					    "PART",    "PRIVMSG", "RENAME",  "TAGMSG", "UNDLINE",
+					    "UNKLINE", "UNXLINE", "WALLOPS", "XLINE"};
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof *names; i++)
@@ -185,6 +185,10 @@ static bool is_change(struct apo_model *model, const struct apo_client *client,
 		return !apo_ban_of_real(model, message->params[0]);
 	if (strcasecmp(command, "REPORTS") == 0)
 		return strcasecmp(message->params[0], "CLOSE") == 0;
+	/* Subscriptions are the business of the client's own node. */
+	if (strcasecmp(command, "METADATA") == 0)
+		return strcasecmp(message->params[1], "SET") == 0 ||
+		       strcasecmp(message->params[1], "CLEAR") == 0;
 	/* Each node limits the reports of its own clients. */
 	if (strcasecmp(command, "REPORT") == 0)
 		return apo_throttle_is_open(model, client, APO_THROTTLE_REPORTS);

@@ -6,6 +6,7 @@
 #include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/clients.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/multiline.h"
 #include "conversation/model/shared_private.h"
 #include "conversation/model/state_private.h"
@@ -41,6 +42,7 @@ static void serialize_members(struct apo_state *state, struct apo_shared_key *ke
 	apo_shared_describe(state->serializer, client);
 	apo_serializer_second(state->serializer, &client->signed_on_s);
 	serialize_idle(state, client);
+	apo_metadata_serialize(state->serializer, &client->metadata);
 	apo_multiline_serialize(state, client);
 }
 

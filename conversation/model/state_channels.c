@@ -175,6 +175,7 @@ static void serialize_members(struct apo_state *state, struct apo_channel *chann
 	apo_serializer_expect(serializer, !channel->key[0] || apo_is_word(channel->key));
 	apo_serializer_second(serializer, &channel->created_at_s);
 	apo_serializer_second(serializer, &channel->topic_at_s);
+	apo_serializer_second(serializer, &channel->renamed_at_s);
 	apo_serializer_text(serializer, &channel->topic, APO_TOPIC_BYTES_MAX);
 	apo_serializer_text(serializer, &channel->topic_by, APO_SOURCE_BYTES_MAX);
 	apo_serializer_expect(serializer, !channel->topic || (channel->topic_by &&

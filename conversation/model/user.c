@@ -39,7 +39,9 @@ void apo_on_away(struct apo_model *model, struct apo_client *client,
 		apo_line_last(&line, client->away);
 	apo_line_end(&line);
 	apo_say_common(model, client, &say, &(struct apo_audience){.with = APO_CAP_AWAY_NOTIFY});
-	apo_monitor_say(model, client, &say, APO_CAP_AWAY_NOTIFY);
+	apo_monitor_say(
+		model, client, &say,
+		&(struct apo_audience){.with = APO_CAP_EXTENDED_MONITOR | APO_CAP_AWAY_NOTIFY});
 }
 
 void apo_on_setname(struct apo_model *model, struct apo_client *client,
@@ -67,7 +69,8 @@ void apo_on_setname(struct apo_model *model, struct apo_client *client,
 	if (client->caps & APO_CAP_SETNAME)
 		apo_say_to(model, client, &say);
 	apo_say_common(model, client, &say, &(struct apo_audience){.with = APO_CAP_SETNAME});
-	apo_monitor_say(model, client, &say, APO_CAP_SETNAME);
+	apo_monitor_say(model, client, &say,
+			&(struct apo_audience){.with = APO_CAP_EXTENDED_MONITOR | APO_CAP_SETNAME});
 }
 
 /* ---- MODE ---- */

@@ -71,8 +71,9 @@ Test(keys, the_mechanisms_depend_on_the_connection)
 		unsigned client;
 		const char *fingerprint, *expected;
 	} rows[] = {{1, NULL, "* sasl=PLAIN *"},
-		    {3, CERTIFICATE, "* sasl=PLAIN,EXTERNAL *"},
+		    {3, CERTIFICATE, "* sasl=PLAIN,EXTERNAL*"},
 		    {4, KEY, "* sasl=EXTERNAL *"}};
+	const char *line;
 	size_t i;
 
 	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -84,7 +85,8 @@ Test(keys, the_mechanisms_depend_on_the_connection)
 	}
 	fixture_connect(&w, 6);
 	fixture_say(&w, 6, "CAP LS 302");
-	cr_assert(eq(ptr, strstr(fixture_next(&w, 6), "sasl"), NULL));
+	while ((line = fixture_next(&w, 6)))
+		cr_assert(eq(ptr, strstr(line, "sasl"), NULL));
 }
 
 /* The connection is not secure: only the key is allowed there, and neither a password nor REGISTER. */

@@ -33,14 +33,14 @@ TestSuite(metadata, .init = begin, .fini = end);
 
 Test(metadata, a_value_is_set_and_asked_for)
 {
-	ANSWERS(&w, 0, "METADATA * SET Display-Name :Dan the first",
+	ANSWERS(&w, 0, "METADATA * SET display-name :Dan the first",
 		FROM "761 dan dan display-name * :Dan the first");
 	QUIET(&w, 1);
 	ANSWERS(&w, 2, "METADATA dan GET avatar display-name $",
 		FROM "BATCH +4 metadata dan");
 	HEARS(&w, 2, "@batch=4 " FROM "766 fay dan avatar :Key is not set");
 	HEARS(&w, 2, "@batch=4 " FROM "761 fay dan display-name * :Dan the first");
-	HEARS(&w, 2, "@batch=4 " FROM "FAIL METADATA KEY_INVALID dan $ :This is no valid key");
+	HEARS(&w, 2, "@batch=4 " FROM "FAIL METADATA KEY_INVALID $ :This is no valid key");
 	HEARS(&w, 2, FROM "BATCH -4");
 	ANSWERS(&w, 0, "METADATA dan SET display-name",
 		FROM "766 dan dan display-name :Key is not set");
@@ -51,7 +51,7 @@ Test(metadata, a_value_is_set_and_asked_for)
 
 Test(metadata, subscribers_in_common_channels_are_told)
 {
-	ANSWERS(&w, 1, "METADATA * SUB avatar COLOR", FROM "770 eve avatar color");
+	ANSWERS(&w, 1, "METADATA * SUB avatar color", FROM "770 eve avatar color");
 	HEARS(&w, 1, FROM "774 eve #a");
 	ANSWERS(&w, 2, "METADATA * SUB color", FROM "770 fay color");
 	fixture_say(&w, 0, "METADATA * SET color :blue");
@@ -66,7 +66,9 @@ Test(metadata, subscribers_in_common_channels_are_told)
 	ANSWERS(&w, 1, "METADATA * UNSUB color", FROM "771 eve color");
 	fixture_say(&w, 0, "METADATA * SET color :green");
 	QUIET(&w, 1);
-	ANSWERS(&w, 1, "METADATA * SUBS", FROM "772 eve avatar");
+	ANSWERS(&w, 1, "METADATA * SUBS", FROM "BATCH +4 metadata-subs");
+	HEARS(&w, 1, "@batch=4 " FROM "772 eve avatar");
+	HEARS(&w, 1, FROM "BATCH -4");
 }
 
 Test(metadata, whoever_joins_is_told_and_tells)
@@ -123,7 +125,9 @@ Test(metadata, wrong_requests_are_refused)
 		FROM "FAIL METADATA SUBCOMMAND_INVALID FOO :There is no such subcommand");
 	ANSWERS(&w, 0, "METADATA * SET", FROM "461 dan METADATA :Not enough parameters");
 	ANSWERS(&w, 0, "METADATA * SET a$ :x",
-		FROM "FAIL METADATA KEY_INVALID dan a$ :This is no valid key");
+		FROM "FAIL METADATA KEY_INVALID a$ :This is no valid key");
+	ANSWERS(&w, 0, "METADATA * SET Color :x",
+		FROM "FAIL METADATA KEY_INVALID Color :This is no valid key");
 	fixture_say(&w, 0, "METADATA * SET color :%s", value);
 	HEARS(&w, 0, FROM "FAIL METADATA VALUE_INVALID :The value is too long");
 	fixture_say(&w, 0, "METADATA * SET color :%s", value + 1);
@@ -171,4 +175,39 @@ Test(metadata, those_who_get_the_capability_get_a_batch)
 	ANSWERS(&w, 3, "CAP REQ draft/metadata-2", FROM "CAP gus ACK :draft/metadata-2");
 	HEARS(&w, 3, FROM "BATCH +4 metadata gus");
 	HEARS(&w, 3, FROM "BATCH -4");
+}
+
+Test(metadata, an_empty_value_is_a_value)
+{
+	fixture_say(&w, 1, "METADATA * SUB color");
+	ANSWERS(&w, 0, "METADATA * SET color :", FROM "761 dan dan color * :");
+	fixture_forget(&w);
+	fixture_hand_over(&w);
+	ANSWERS(&w, 0, "METADATA * GET color", FROM "BATCH +4 metadata dan");
+	HEARS(&w, 0, "@batch=4 " FROM "761 dan dan color * :");
+}
+
+Test(metadata, what_changes_nothing_is_not_told)
+{
+	fixture_say(&w, 1, "METADATA * SUB color");
+	fixture_say(&w, 0, "METADATA * SET color :blue");
+	fixture_forget(&w);
+	ANSWERS(&w, 0, "METADATA * SET color :blue", FROM "761 dan dan color * :blue");
+	QUIET(&w, 1);
+}
+
+Test(metadata, those_who_monitor_a_user_are_told)
+{
+	fixture_say(&w, 1, "METADATA * SUB color");
+	fixture_say(&w, 2, "METADATA * SUB color");
+	fixture_say(&w, 1, "MONITOR + dan");
+	fixture_say(&w, 2, "MONITOR + dan");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "METADATA * SET color :blue");
+	HEARS(&w, 2, ":dan!~dan@host0.example METADATA dan color * :blue");
+	QUIET(&w, 2);
+	HEARS(&w, 1, ":dan!~dan@host0.example METADATA dan color * :blue");
+	QUIET(&w, 1);
+	fixture_say(&w, 0, "METADATA * SET url :x");
+	QUIET(&w, 2);
 }

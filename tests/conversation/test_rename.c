@@ -117,6 +117,11 @@ Test(rename, a_channel_is_renamed_once_a_minute)
 	ANSWERS(&w, 1, "RENAME #a #b",
 		":irc.example FAIL RENAME CANNOT_RENAME #a #b "
 		":This channel has been renamed recently");
+	fixture_hand_over(&w);
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "RENAME #a #b",
+		":irc.example FAIL RENAME CANNOT_RENAME #a #b "
+		":This channel has been renamed recently");
 	fixture_wait(&w, 60 * RUDP_NS_PER_S);
 	fixture_forget(&w);
 	ANSWERS(&w, 1, "RENAME #a #b", ":dan!~dan@host1.example RENAME #a #b :");
