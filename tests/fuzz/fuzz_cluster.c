@@ -129,9 +129,22 @@ static void enter(struct apo_model *model, unsigned who, const char *nick)
 static void say_all(struct apo_model *model, unsigned who)
 {
 	static const char *const lines[] = {
-		"MODE #a +bIe x y z", "TOPIC #a :about", "MONITOR + a,b,c,d", "INVITE c #a",
-		"AWAY :gone",	      "PRIVMSG #a :so",	 "REPORT a :spam",    "WHOIS a",
-		"NICK d",	      "WHO *",		 "WHOWAS a",	      "PART #b",
+		"MODE #a +bIe x y z",
+		"TOPIC #a :about",
+		"MONITOR + a,b,c,d",
+		"INVITE c #a",
+		"AWAY :gone",
+		"PRIVMSG #a :so",
+		"REPORT a :spam",
+		"WHOIS a",
+		"NICK d",
+		"WHO *",
+		"WHOWAS a",
+		"PART #b",
+		"METADATA * SUB k",
+		"METADATA * SET k :v",
+		"METADATA #a SET k :v",
+		"RENAME #a #c",
 	};
 	unsigned i;
 

@@ -238,6 +238,7 @@ static void connect_one(struct apo_model *model, unsigned i, int64_t now_ns)
 		say(model, i, "CAP REQ :labeled-response multi-prefix setname chghost", now_ns);
 		say(model, i, "CAP REQ :extended-join extended-monitor away-notify", now_ns);
 		say(model, i, "CAP REQ :draft/chathistory draft/read-marker", now_ns);
+		say(model, i, "CAP REQ :draft/metadata-2 draft/channel-rename", now_ns);
 		say(model, i, "CAP REQ :apollonion/receipts standard-replies invite-notify",
 		    now_ns);
 	}
