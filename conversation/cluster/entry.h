@@ -29,9 +29,9 @@ struct apo_entry_head {
 	uint64_t incarnation; /* of the node: random, another one after each start */
 	uint64_t number;      /* of the entry in the incarnation: 1, 2, 3 ... */
 	int64_t wall_ms;      /* the author's clock */
-	/* EVENTS: the last sequence that the author has applied, and the digest of its log up to
-	 * there. GONE: the sequence of the node's JOIN, and of the last entry seen of it. GENESIS:
-	 * the author's JOIN, and the run of msgids. */
+	/* EVENTS: the last position that the author has applied, and the digest of its log up to
+	 * there. GONE: the position of the node's JOIN, and of the last entry seen of it. GENESIS: 0,
+	 * and the run of msgids. */
 	uint64_t about, seen;
 };
 

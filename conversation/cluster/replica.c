@@ -75,28 +75,26 @@ static void transmit(struct apo_replica *replica)
 {
 	replica->repeat_at_ns = replica->now_at_ns + APO_REPEAT_NS;
 	replica->calls->publish(replica->of, replica->flight, replica->flight_len,
-				replica->publication, replica->flight_expect);
+				replica->publication);
 }
 
-static void launch(struct apo_replica *replica, size_t len, uint64_t expect_seq)
+static void launch(struct apo_replica *replica, size_t len)
 {
 	replica->is_in_flight = true;
 	replica->publication++;
 	replica->flight_len = len;
-	replica->flight_expect = expect_seq;
-	replica->flight_after = replica->seen_seq;
 	replica->flight_at_ns = replica->now_at_ns;
+	replica->stored_at_ns = replica->subscribe_at_ns = RUDP_NEVER;
 	replica->beat_at_ns = replica->now_at_ns + APO_BEAT_NS;
 	transmit(replica);
 }
 
-static void launch_head(struct apo_replica *replica, const struct apo_entry_head *head,
-			uint64_t expect_seq)
+static void launch_head(struct apo_replica *replica, const struct apo_entry_head *head)
 {
 	struct rudp_writer writer = rudp_writer(replica->flight, APO_REPLICA_ENTRY_BYTES_MAX);
 
 	apo_entry_write(&writer, head);
-	launch(replica, rudp_writer_len(&writer), expect_seq);
+	launch(replica, rudp_writer_len(&writer));
 }
 
 static size_t record_bytes(const uint8_t *record)
@@ -114,7 +112,7 @@ static void launch_events(struct apo_replica *replica)
 	struct apo_queue *queue = &replica->queue;
 	size_t taken = 0, next;
 
-	head.about = replica->applied_seq;
+	head.about = replica->applied;
 	head.seen = apo_replica_digest(replica);
 	apo_entry_write(&writer, &head);
 	while (taken < queue->len) {
@@ -126,7 +124,7 @@ static void launch_events(struct apo_replica *replica)
 	}
 	memmove(queue->bytes, queue->bytes + taken, queue->len - taken);
 	queue->len -= taken;
-	launch(replica, rudp_writer_len(&writer), 0);
+	launch(replica, rudp_writer_len(&writer));
 }
 
 static void set_cut_off(struct apo_replica *replica, bool is_cut_off)
@@ -155,16 +153,17 @@ void apo_replica_landed(struct apo_replica *replica)
 	set_cut_off(replica, false);
 }
 
-void apo_replica_on_published(struct apo_replica *replica, uint64_t number, uint64_t seq)
+/* The sequence of the answer would tell nothing: it is that of the leader's copy of the log. */
+void apo_replica_on_published(struct apo_replica *replica, uint64_t number, bool is_stored)
 {
 	if (!replica->is_in_flight || number != replica->publication)
 		return;
-	if (seq == 0 && replica->flight_expect)
-		apo_replica_rejoin(replica, "another node was faster");
-	else if (seq == 0)
+	if (!is_stored) {
 		replica->repeat_at_ns = replica->now_at_ns + APO_REPEAT_NS;
-	else if (replica->state == APO_REPLICA_LIVE && seq <= replica->flight_after)
-		apo_replica_rejoin(replica, "the log has lost entries");
+	} else if (replica->stored_at_ns == RUDP_NEVER) {
+		replica->stored_at_ns = replica->now_at_ns;
+		replica->subscribe_at_ns = replica->now_at_ns + APO_SUBSCRIBE_NS;
+	}
 }
 
 static int enqueue(struct apo_replica *replica, const void *event, size_t len, size_t max)
@@ -218,7 +217,7 @@ void apo_replica_leave(struct apo_replica *replica)
 		launch_events(replica);
 	head = head_of(replica, APO_ENTRY_GONE);
 	head.about = replica->self;
-	launch_head(replica, &head, 0);
+	launch_head(replica, &head);
 }
 
 /* ---- joining ---- */
@@ -232,9 +231,8 @@ static void join(struct apo_replica *replica)
 	replica->number = 0;
 	replica->self = 0;
 	replica->since_at_ns = replica->now_at_ns;
-	drop_waiting(replica);
 	head = head_of(replica, APO_ENTRY_JOIN);
-	launch_head(replica, &head, 0);
+	launch_head(replica, &head);
 }
 
 void apo_replica_rejoin(struct apo_replica *replica, const char *reason)
@@ -247,9 +245,11 @@ void apo_replica_rejoin(struct apo_replica *replica, const char *reason)
 	replica->is_cut_off = replica->must_rejoin = false;
 	memset(replica->nodes, 0, sizeof replica->nodes);
 	replica->shared_wall_ms = 0;
+	drop_waiting(replica);
 	if (was_live)
 		replica->calls->reset(replica->of, reason);
-	join(replica);
+	replica->calls->reopen(replica->of,
+			       replica->attempts++ ? APO_REOPEN_CONNECT : APO_REOPEN_END);
 }
 
 void apo_replica_on_bus(struct apo_replica *replica)
@@ -258,11 +258,14 @@ void apo_replica_on_bus(struct apo_replica *replica)
 		join(replica);
 }
 
-void apo_replica_enter_live(struct apo_replica *replica, uint64_t seq, uint64_t digest)
+void apo_replica_enter_live(struct apo_replica *replica, uint64_t position, uint64_t digest)
 {
 	replica->state = APO_REPLICA_LIVE;
-	replica->applied_seq = replica->first_digest_seq = seq;
-	replica->digests[seq % APO_REPLICA_DIGESTS] = digest;
+	replica->attempts = 0;
+	replica->self = replica->applied = replica->first_digest = position;
+	replica->events_position = 0;
+	replica->ahead = position - replica->join_seq;
+	replica->digests[position % APO_REPLICA_DIGESTS] = digest;
 	replica->is_in_flight = false;
 	replica->beat_at_ns = replica->now_at_ns;
 	excuse_others(replica);
@@ -291,33 +294,33 @@ static bool is_own(const struct apo_replica *replica, const struct apo_entry_hea
 	return strcmp(head->name, replica->name) == 0 && head->incarnation == replica->incarnation;
 }
 
+/* Its position is the first one. */
 static void on_own_genesis(struct apo_replica *replica, uint64_t seq,
 			   const struct apo_entry_head *head)
 {
-	struct apo_node *node = apo_replica_node_add(replica, replica->self, head);
-
 	drop_waiting(replica);
-	node->last_seq = seq;
+	(void)apo_replica_node_add(replica, 1, head);
 	replica->run = head->seen;
 	replica->shared_wall_ms = head->wall_ms;
-	apo_replica_enter_live(replica, seq, replica->run);
+	replica->join_seq = seq;
+	apo_replica_enter_live(replica, 1, replica->run);
 }
 
-static void load(struct apo_replica *replica, const void *bytes, size_t len)
+static void load(struct apo_replica *replica, uint64_t position, const void *bytes, size_t len)
 {
 	struct apo_waiting_entry *entry;
 	struct rudp_list *link;
 	uint64_t digest;
 
 	memset(replica->nodes, 0, sizeof replica->nodes);
-	if (!apo_replica_read_snapshot(replica, bytes, len, &digest)) {
+	if (!apo_replica_read_snapshot(replica, position, bytes, len, &digest)) {
 		memset(replica->nodes, 0, sizeof replica->nodes);
 		return; /* it joins anew after APO_SNAPSHOT_NS */
 	}
-	apo_replica_enter_live(replica, replica->self, digest);
+	apo_replica_enter_live(replica, position, digest);
 	while (replica->state == APO_REPLICA_LIVE && (link = rudp_list_pop(&replica->waiting))) {
 		entry = RUDP_LIST_OWNER(link, struct apo_waiting_entry, link);
-		apo_replica_apply(replica, entry->seq, entry->bytes, entry->len);
+		apo_replica_apply(replica, entry->seq + replica->ahead, entry->bytes, entry->len);
 		free(entry);
 	}
 }
@@ -327,17 +330,18 @@ static void on_own_join(struct apo_replica *replica, uint64_t seq)
 	uint8_t *early = replica->early;
 
 	replica->state = APO_REPLICA_WAITING;
-	replica->self = seq;
+	replica->join_seq = seq;
+	replica->is_other_alive = false;
 	replica->is_in_flight = false;
 	replica->repeat_at_ns = RUDP_NEVER;
 	replica->since_at_ns = replica->quiet_at_ns = replica->now_at_ns;
 	replica->early = NULL;
-	if (early && replica->early_seq == seq)
-		load(replica, early, replica->early_len);
+	if (early)
+		load(replica, replica->early_position, early, replica->early_len);
 	free(early);
 }
 
-static void keep_early(struct apo_replica *replica, uint64_t join_seq, const void *bytes,
+static void keep_early(struct apo_replica *replica, uint64_t position, const void *bytes,
 		       size_t len)
 {
 	uint8_t *copy = malloc(len);
@@ -348,17 +352,19 @@ static void keep_early(struct apo_replica *replica, uint64_t join_seq, const voi
 	free(replica->early);
 	replica->early = copy;
 	replica->early_len = len;
-	replica->early_seq = join_seq;
+	replica->early_position = position;
 }
 
 /* It may overtake the entry. */
-void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t join_seq, const void *bytes,
+void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
 			     size_t len)
 {
+	if (!apo_replica_is_addressee(replica, bytes, len))
+		return;
 	if (replica->state == APO_REPLICA_JOINING)
-		keep_early(replica, join_seq, bytes, len);
-	else if (replica->state == APO_REPLICA_WAITING && join_seq == replica->self)
-		load(replica, bytes, len);
+		keep_early(replica, position, bytes, len);
+	else if (replica->state == APO_REPLICA_WAITING)
+		load(replica, position, bytes, len);
 }
 
 /* Before the snapshot: finds the own JOIN, and keeps what comes after it. */
@@ -374,14 +380,14 @@ static void on_early_entry(struct apo_replica *replica, uint64_t seq, const void
 		return;
 	}
 	if (is_entry && head.kind == APO_ENTRY_GENESIS) {
-		if (is_own(replica, &head))
+		if (is_own(replica, &head) && !replica->is_other_alive)
 			on_own_genesis(replica, seq, &head);
 		else
 			apo_replica_rejoin(replica, "the cluster has begun anew");
 		return;
 	}
-	if (is_entry && head.kind != APO_ENTRY_JOIN)
-		replica->quiet_at_ns = replica->now_at_ns;
+	if (is_entry && head.kind == APO_ENTRY_EVENTS)
+		replica->is_other_alive = true;
 	keep_waiting(replica, seq, bytes, len);
 }
 
@@ -401,7 +407,7 @@ void apo_replica_on_entry(struct apo_replica *replica, uint64_t seq, const void 
 		return;
 	}
 	if (replica->state == APO_REPLICA_LIVE)
-		apo_replica_apply(replica, seq, bytes, len);
+		apo_replica_apply(replica, seq + replica->ahead, bytes, len);
 	else
 		on_early_entry(replica, seq, bytes, len);
 }
@@ -427,8 +433,8 @@ static void launch_next(struct apo_replica *replica)
 	if (silent) {
 		head = head_of(replica, APO_ENTRY_GONE);
 		head.about = silent->id;
-		head.seen = silent->last_seq;
-		launch_head(replica, &head, 0);
+		head.seen = silent->last_position;
+		launch_head(replica, &head);
 	} else if (replica->now_at_ns >= replica->beat_at_ns) {
 		launch_events(replica);
 	}
@@ -437,22 +443,30 @@ static void launch_next(struct apo_replica *replica)
 static int64_t genesis_at_ns(const struct apo_replica *replica)
 {
 	/* The first entry of a new log: nobody can be alive. */
-	if (replica->self == 1 && replica->seen_seq == 1)
+	if (replica->is_other_alive)
+		return RUDP_NEVER;
+	if (replica->join_seq == 1 && replica->seen_seq == 1)
 		return replica->since_at_ns;
 	return replica->quiet_at_ns + APO_GENESIS_NS;
 }
 
-static void on_waiting_time(struct apo_replica *replica)
+static bool is_joining(const struct apo_replica *replica)
+{
+	return replica->state == APO_REPLICA_JOINING || replica->state == APO_REPLICA_WAITING;
+}
+
+static void on_joining_time(struct apo_replica *replica)
 {
 	struct apo_entry_head head;
 
 	if (replica->now_at_ns >= replica->since_at_ns + APO_SNAPSHOT_NS) {
 		apo_replica_rejoin(replica, "no snapshot has come");
+	} else if (replica->state == APO_REPLICA_JOINING) {
+		return;
 	} else if (replica->now_at_ns >= genesis_at_ns(replica) && !replica->is_in_flight) {
 		head = head_of(replica, APO_ENTRY_GENESIS);
-		head.about = replica->self;
 		head.seen = rudp_split_mix(&replica->random);
-		launch_head(replica, &head, replica->seen_seq);
+		launch_head(replica, &head);
 	}
 }
 
@@ -464,11 +478,11 @@ int64_t apo_replica_next_at_ns(const struct apo_replica *replica)
 	if (replica->must_rejoin)
 		return replica->now_at_ns;
 	if (replica->is_in_flight)
-		next_at_ns = replica->repeat_at_ns;
+		next_at_ns = rudp_time_min(replica->repeat_at_ns, replica->subscribe_at_ns);
 	if (replica->is_in_flight && replica->state == APO_REPLICA_LIVE && !replica->is_cut_off)
 		next_at_ns =
 			rudp_time_min(next_at_ns, replica->flight_at_ns + APO_CUT_OFF_NS);
-	if (replica->state == APO_REPLICA_WAITING)
+	if (is_joining(replica))
 		next_at_ns = rudp_time_min(next_at_ns, replica->since_at_ns + APO_SNAPSHOT_NS);
 	if (replica->state == APO_REPLICA_WAITING && !replica->is_in_flight)
 		next_at_ns = rudp_time_min(next_at_ns, genesis_at_ns(replica));
@@ -482,12 +496,27 @@ int64_t apo_replica_next_at_ns(const struct apo_replica *replica)
 	return next_at_ns;
 }
 
+/* The own entry is stored, and not delivered: perhaps the subscription is lost; or the log has lost
+ * entries, so that this one has a sequence that was delivered before. */
+static void on_undelivered(struct apo_replica *replica)
+{
+	if (replica->state == APO_REPLICA_LIVE &&
+	    replica->now_at_ns >= replica->stored_at_ns + APO_LOST_NS) {
+		apo_replica_rejoin(replica, "an entry of this node was not delivered");
+		return;
+	}
+	replica->subscribe_at_ns = replica->now_at_ns + APO_SUBSCRIBE_NS;
+	replica->calls->reopen(replica->of, APO_REOPEN_NEXT);
+}
+
 void apo_replica_on_time(struct apo_replica *replica)
 {
+	if (replica->is_in_flight && replica->now_at_ns >= replica->subscribe_at_ns)
+		on_undelivered(replica);
 	if (replica->must_rejoin)
 		apo_replica_rejoin(replica, "the queue of this node was full");
-	if (replica->state == APO_REPLICA_WAITING)
-		on_waiting_time(replica);
+	if (is_joining(replica))
+		on_joining_time(replica);
 	if (replica->state == APO_REPLICA_LIVE && replica->is_in_flight &&
 	    replica->now_at_ns >= replica->flight_at_ns + APO_CUT_OFF_NS)
 		set_cut_off(replica, true);

@@ -32,9 +32,21 @@
 #define APO_REPEAT_NS (RUDP_NS_PER_S)        /* then a publication without result is repeated */
 #define APO_CUT_OFF_NS (3 * RUDP_NS_PER_S)   /* an entry that is not in the log then: cut off */
 #define APO_GENESIS_NS (4 * RUDP_NS_PER_S)   /* of silence in the log */
-#define APO_SNAPSHOT_NS (10 * RUDP_NS_PER_S) /* then a node without a snapshot joins anew */
+#define APO_SNAPSHOT_NS (10 * RUDP_NS_PER_S) /* without its own JOIN, or a snapshot, it joins anew */
+
+/* After that an entry that is stored but not delivered has the log subscribed again, or lets the node
+ * join anew. */
+#define APO_SUBSCRIBE_NS (2 * RUDP_NS_PER_S)
+#define APO_LOST_NS (20 * RUDP_NS_PER_S)
 
 struct apo_replica;
+
+enum apo_reopening {
+	APO_REOPEN_NOT,
+	APO_REOPEN_NEXT,   /* from the entry after the last one delivered */
+	APO_REOPEN_END,    /* from its end; answered by apo_replica_on_bus */
+	APO_REOPEN_CONNECT /* the same through a new connection */
+};
 
 /*
  * Called during an event; they return at once. None calls the replica, except that apply may
@@ -42,14 +54,12 @@ struct apo_replica;
  */
 struct apo_replica_calls {
 	/* Append the entry to the log; answered by apo_replica_on_published. number: of the entry in
-	 * this process; a repetition has the same one. expect_seq: only if it is the last sequence of
-	 * the log; 0: in any case. The bytes are valid during the call. */
-	void (*publish)(void *of, const void *bytes, size_t len, uint64_t number,
-			uint64_t expect_seq);
-	/* Send the snapshot to the node that has joined at join_seq. */
-	void (*send_snapshot)(void *of, const char *name, uint64_t join_seq, const void *bytes,
+	 * this process; a repetition has the same one. The bytes are valid during the call. */
+	void (*publish)(void *of, const void *bytes, size_t len, uint64_t number);
+	/* Send the snapshot to the node that has joined at the position. */
+	void (*send_snapshot)(void *of, const char *name, uint64_t position, const void *bytes,
 			      size_t len);
-	/* An event of a node (its join_seq) that all nodes apply, in this order. */
+	/* An event of a node (the position of its JOIN) that all nodes apply, in this order. */
 	void (*apply)(void *of, uint64_t node, bool is_own, const void *event, size_t len);
 	/* The time of the log, before what an entry does. It never goes backwards. */
 	void (*time)(void *of, int64_t wall_ms);
@@ -59,10 +69,12 @@ struct apo_replica_calls {
 	bool (*save)(void *of, uint8_t **bytes, size_t *len);
 	/* Replaces the empty state. Returns false if it does not fit this node: it stays empty. */
 	bool (*load)(void *of, const void *bytes, size_t len);
-	/* This node is part of the cluster now; node: its own join_seq. run: of msgids. */
+	/* This node is part of the cluster now; node: its own number. run: of msgids. */
 	void (*live)(void *of, uint64_t node, uint64_t run);
 	/* This node is no part of the cluster any more: its state becomes empty. */
 	void (*reset)(void *of, const char *reason);
+	/* Read the log through a new subscription, which may read the copy of another server. */
+	void (*reopen)(void *of, enum apo_reopening how);
 	/* Own entries no longer come back from the log, or do again. */
 	void (*cut_off)(void *of, bool is_cut_off);
 };
@@ -86,12 +98,13 @@ void apo_replica_set_time(struct apo_replica *replica, int64_t now_at_ns, int64_
 
 /* The bus can be used, and entries that are appended from now on will be delivered. */
 void apo_replica_on_bus(struct apo_replica *replica);
-/* An entry of the log. Sequences have no gaps; an entry may be delivered again. */
+/* An entry of the log, with its sequence in the copy that is delivered to this node. Sequences have no
+ * gaps; an entry may be delivered again. */
 void apo_replica_on_entry(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len);
-/* The publication with this number: its sequence; 0: it failed, or it is unknown whether it did. */
-void apo_replica_on_published(struct apo_replica *replica, uint64_t number, uint64_t seq);
-/* The snapshot for the JOIN with this sequence. */
-void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t join_seq, const void *bytes,
+/* Is the publication with this number stored? false: it failed, or it is unknown whether it did. */
+void apo_replica_on_published(struct apo_replica *replica, uint64_t number, bool is_stored);
+/* A snapshot for the JOIN at this position. */
+void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
 			     size_t len);
 
 /* Appends an event to the log, sooner or later. is_vital: if that fails, the node joins anew. Returns

@@ -8,7 +8,7 @@
 #include "conversation/cluster/replica_private.h"
 
 #define NODE_BYTES_MAX (1 + APO_NODE_NAME_BYTES_MAX + 4 * 8)
-#define SNAPSHOT_HEAD_BYTES_MAX (8 + 8 + 8 + 1 + APO_NODES_MAX * NODE_BYTES_MAX)
+#define SNAPSHOT_HEAD_BYTES_MAX (8 + 8 + 8 + 8 + 1 + APO_NODES_MAX * NODE_BYTES_MAX)
 
 /* ---- nodes ---- */
 
@@ -43,7 +43,7 @@ struct apo_node *apo_replica_node_add(struct apo_replica *replica, uint64_t id,
 		*node = (struct apo_node){.id = id,
 					  .incarnation = head->incarnation,
 					  .last_number = head->number,
-					  .last_seq = id,
+					  .last_position = id,
 					  .heard_at_ns = replica->now_at_ns};
 		strcpy(node->name, head->name);
 		return node;
@@ -62,12 +62,12 @@ static void remove_node(struct apo_replica *replica, struct apo_node *node)
 
 /* The oldest node that seems to be alive, apart from the one that joins. If two nodes differ about
  * that, the second snapshot is ignored; if none sends one, the node joins anew. */
-static bool is_giver(const struct apo_replica *replica, uint64_t join_seq)
+static bool is_giver(const struct apo_replica *replica, uint64_t position)
 {
 	const struct apo_node *node;
 
 	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++)
-		if (node->id && node->id != join_seq && node->id < replica->self &&
+		if (node->id && node->id != position && node->id < replica->self &&
 		    replica->now_at_ns - node->heard_at_ns < APO_CUT_OFF_NS)
 			return false;
 	return true;
@@ -77,30 +77,57 @@ static bool is_giver(const struct apo_replica *replica, uint64_t join_seq)
 
 uint64_t apo_replica_digest(const struct apo_replica *replica)
 {
-	return replica->digests[replica->applied_seq % APO_REPLICA_DIGESTS];
+	return replica->digests[replica->applied % APO_REPLICA_DIGESTS];
 }
 
-static void add_digest(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len)
+static void add_digest(struct apo_replica *replica, uint64_t position, const void *bytes,
+		       size_t len)
 {
 	uint64_t digest = XXH3_64bits_withSeed(bytes, len, apo_replica_digest(replica));
 
-	replica->applied_seq = seq;
-	replica->digests[seq % APO_REPLICA_DIGESTS] = digest;
-	if (seq - replica->first_digest_seq >= APO_REPLICA_DIGESTS)
-		replica->first_digest_seq = seq - APO_REPLICA_DIGESTS + 1;
+	replica->applied = position;
+	replica->digests[position % APO_REPLICA_DIGESTS] = digest;
+	if (position - replica->first_digest >= APO_REPLICA_DIGESTS)
+		replica->first_digest = position - APO_REPLICA_DIGESTS + 1;
 }
 
 /* Has the author applied another log than this node? Then the log has lost entries that were
- * delivered to one of them. */
-static bool is_other_log(const struct apo_replica *replica, const struct apo_entry_head *head)
+ * delivered to one of them, or servers have copies that differ. */
+static void compare_logs(const struct apo_replica *replica, struct apo_node *author,
+			 const struct apo_entry_head *head)
 {
-	return head->about >= replica->first_digest_seq && head->about < replica->applied_seq &&
-	       replica->digests[head->about % APO_REPLICA_DIGESTS] != head->seen;
+	if (head->about >= replica->applied) /* not before this entry */
+		author->is_of_other_log = true;
+	else if (head->about >= replica->first_digest)
+		author->is_of_other_log =
+			replica->digests[head->about % APO_REPLICA_DIGESTS] != head->seen;
+}
+
+/* Of the nodes that seem to be alive, have more applied another log than this node's, or as many,
+ * the oldest one among them? Then it is for this node to join anew. */
+static bool is_minority(const struct apo_replica *replica)
+{
+	const struct apo_node *node, *oldest = NULL;
+	unsigned same = 0, other = 0;
+
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++) {
+		if (!node->id || (node->id != replica->self &&
+				  replica->now_at_ns - node->heard_at_ns >= APO_CUT_OFF_NS))
+			continue;
+		if (node->is_of_other_log)
+			other++;
+		else
+			same++;
+		if (!oldest || node->id < oldest->id)
+			oldest = node;
+	}
+	return other > same || (other == same && oldest && oldest->is_of_other_log);
 }
 
 /* ---- entries ---- */
 
-static void on_join(struct apo_replica *replica, uint64_t seq, const struct apo_entry_head *head)
+static void on_join(struct apo_replica *replica, uint64_t position,
+		    const struct apo_entry_head *head)
 {
 	struct apo_node *before = node_named(replica, head->name);
 
@@ -112,8 +139,8 @@ static void on_join(struct apo_replica *replica, uint64_t seq, const struct apo_
 	}
 	if (before)
 		remove_node(replica, before);
-	if (apo_replica_node_add(replica, seq, head) && is_giver(replica, seq))
-		apo_replica_send_snapshot(replica, head->name, seq);
+	if (apo_replica_node_add(replica, position, head) && is_giver(replica, position))
+		apo_replica_send_snapshot(replica, head, position);
 }
 
 static void on_events(struct apo_replica *replica, uint64_t node, struct rudp_reader *records)
@@ -132,7 +159,7 @@ static void on_gone(struct apo_replica *replica, const struct apo_node *author,
 {
 	struct apo_node *node = apo_replica_node_by_id(replica, head->about);
 
-	if (!node || (node != author && node->last_seq != head->seen))
+	if (!node || (node != author && node->last_position != head->seen))
 		return; /* it has gone already, or is alive */
 	if (node->id == replica->self)
 		apo_replica_rejoin(replica, "this node was silent for too long");
@@ -140,47 +167,76 @@ static void on_gone(struct apo_replica *replica, const struct apo_node *author,
 		remove_node(replica, node);
 }
 
-static void on_member(struct apo_replica *replica, struct apo_node *node, uint64_t seq,
+/* Returns false if this node must join anew. */
+static bool is_log_right(struct apo_replica *replica, struct apo_node *author,
+			 const struct apo_entry_head *head)
+{
+	if (head->kind == APO_ENTRY_EVENTS)
+		compare_logs(replica, author, head);
+	if (!author->is_of_other_log || !is_minority(replica))
+		return true;
+	apo_replica_rejoin(replica, "other nodes have applied another log");
+	return false;
+}
+
+static void on_member(struct apo_replica *replica, struct apo_node *node, uint64_t position,
 		      const struct apo_entry_head *head, struct rudp_reader *rest)
 {
-	if (head->number != node->last_number + 1)
+	if (head->number <= node->last_number)
 		return; /* a repetition */
-	node->last_number = head->number;
-	node->last_seq = seq;
 	node->heard_at_ns = replica->now_at_ns;
+	if (!is_log_right(replica, node, head))
+		return;
+	/* Entries of the author are missing: it has ended and did not wait for them, or this node's
+	 * copy of the log is not the author's, which the next digests show. */
+	if (head->number != node->last_number + 1)
+		return;
+	node->last_number = head->number;
+	node->last_position = position;
+	if (head->kind == APO_ENTRY_EVENTS)
+		replica->events_position = position;
 	if (node->id == replica->self)
 		apo_replica_landed(replica);
 	if (head->kind == APO_ENTRY_GONE)
 		on_gone(replica, node, head);
-	else if (is_other_log(replica, head))
-		apo_replica_rejoin(replica, "the log has lost entries");
 	else
 		on_events(replica, node->id, rest);
 }
 
-void apo_replica_apply(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len)
+/* It counts if no node has appended EVENTS since its author's JOIN. Otherwise the author has not seen
+ * them, or another GENESIS, in time; it joins anew. */
+static void on_genesis(struct apo_replica *replica, const struct apo_entry_head *head)
+{
+	const struct apo_node *author = node_named(replica, head->name);
+
+	if (author && author->incarnation == head->incarnation &&
+	    replica->events_position < author->id)
+		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
+}
+
+void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes, size_t len)
 {
 	struct rudp_reader reader = rudp_reader(bytes, len);
 	struct apo_entry_head head;
 	struct apo_node *node;
 
-	add_digest(replica, seq, bytes, len);
+	add_digest(replica, position, bytes, len);
 	if (!apo_entry_read(&reader, &head))
 		return;
 	if (head.wall_ms > replica->shared_wall_ms)
 		replica->shared_wall_ms = head.wall_ms;
 	replica->calls->time(replica->of, replica->shared_wall_ms);
 	if (head.kind == APO_ENTRY_JOIN) {
-		on_join(replica, seq, &head);
+		on_join(replica, position, &head);
 		return;
 	}
 	if (head.kind == APO_ENTRY_GENESIS) {
-		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
+		on_genesis(replica, &head);
 		return;
 	}
 	node = node_named(replica, head.name);
 	if (node && node->incarnation == head.incarnation)
-		on_member(replica, node, seq, &head, &reader);
+		on_member(replica, node, position, &head, &reader);
 }
 
 /* ---- snapshots ---- */
@@ -201,11 +257,12 @@ static void write_nodes(const struct apo_replica *replica, struct rudp_writer *w
 		rudp_write_u64(writer, node->id);
 		rudp_write_u64(writer, node->incarnation);
 		rudp_write_u64(writer, node->last_number);
-		rudp_write_u64(writer, node->last_seq);
+		rudp_write_u64(writer, node->last_position);
 	}
 }
 
-void apo_replica_send_snapshot(struct apo_replica *replica, const char *name, uint64_t join_seq)
+void apo_replica_send_snapshot(struct apo_replica *replica, const struct apo_entry_head *join,
+			       uint64_t position)
 {
 	uint8_t *state = NULL, *whole;
 	struct rudp_writer writer;
@@ -216,12 +273,13 @@ void apo_replica_send_snapshot(struct apo_replica *replica, const char *name, ui
 	whole = malloc(SNAPSHOT_HEAD_BYTES_MAX + state_len);
 	if (whole) {
 		writer = rudp_writer(whole, SNAPSHOT_HEAD_BYTES_MAX + state_len);
+		rudp_write_u64(&writer, join->incarnation);
 		rudp_write_u64(&writer, replica->run);
 		rudp_write_u64(&writer, (uint64_t)replica->shared_wall_ms);
 		rudp_write_u64(&writer, apo_replica_digest(replica));
 		write_nodes(replica, &writer);
 		rudp_write_bytes(&writer, state, state_len);
-		replica->calls->send_snapshot(replica->of, name, join_seq, whole,
+		replica->calls->send_snapshot(replica->of, join->name, position, whole,
 					      rudp_writer_len(&writer));
 	}
 	free(whole);
@@ -246,22 +304,31 @@ static bool read_node(struct apo_replica *replica, struct rudp_reader *reader)
 		return false;
 	node = apo_replica_node_add(replica, id, &head);
 	if (node)
-		node->last_seq = rudp_read_u64(reader);
+		node->last_position = rudp_read_u64(reader);
 	return node && reader->ok;
 }
 
-bool apo_replica_read_snapshot(struct apo_replica *replica, const void *bytes, size_t len,
-			       uint64_t *digest)
+bool apo_replica_is_addressee(const struct apo_replica *replica, const void *bytes, size_t len)
+{
+	struct rudp_reader reader = rudp_reader(bytes, len);
+	uint64_t incarnation = rudp_read_u64(&reader);
+
+	return reader.ok && incarnation == replica->incarnation;
+}
+
+bool apo_replica_read_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
+			       size_t len, uint64_t *digest)
 {
 	struct rudp_reader reader = rudp_reader(bytes, len);
 	unsigned count;
 
+	(void)rudp_read_u64(&reader); /* the incarnation */
 	replica->run = rudp_read_u64(&reader);
 	replica->shared_wall_ms = (int64_t)rudp_read_u64(&reader);
 	*digest = rudp_read_u64(&reader);
 	for (count = rudp_read_u8(&reader); count > 0; count--)
 		if (!read_node(replica, &reader))
 			return false;
-	return reader.ok && apo_replica_node_by_id(replica, replica->self) &&
+	return reader.ok && apo_replica_node_by_id(replica, position) &&
 	       replica->calls->load(replica->of, reader.next, rudp_reader_left(&reader));
 }

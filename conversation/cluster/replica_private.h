@@ -7,17 +7,18 @@
 #include "conversation/cluster/replica.h"
 
 enum apo_replica_state {
-	APO_REPLICA_OFF,     /* there is no bus yet */
+	APO_REPLICA_OFF,     /* there is no bus yet, or it opens anew */
 	APO_REPLICA_JOINING, /* its JOIN is not in the log yet */
 	APO_REPLICA_WAITING, /* for the snapshot, or for silence */
 	APO_REPLICA_LIVE
 };
 
 struct apo_node {
-	uint64_t id; /* the sequence of its JOIN; 0: the entry is free */
+	uint64_t id; /* the position of its JOIN; 0: the entry is free */
 	uint64_t incarnation;
-	uint64_t last_number, last_seq; /* of its last entry */
+	uint64_t last_number, last_position; /* of its last entry */
 	int64_t heard_at_ns;
+	bool is_of_other_log; /* its last digest that this node could compare was another one */
 	char name[APO_NODE_NAME_BYTES_MAX + 1];
 };
 
@@ -49,30 +50,36 @@ struct apo_replica {
 	struct apo_node nodes[APO_NODES_MAX];
 	uint64_t run;
 	int64_t shared_wall_ms; /* of the last entry; it never goes backwards */
-	/* Digests of the log up to each of the last applied sequences, at the sequence modulo the
-	 * size; before first_digest_seq there is none. Nodes with equal digests have applied the
-	 * same. */
+	/* Digests of the log up to each of the last applied positions, at the position modulo the
+	 * size; before first_digest there is none. Nodes with equal digests have applied the same. */
 	uint64_t digests[APO_REPLICA_DIGESTS];
-	uint64_t first_digest_seq;
+	uint64_t first_digest;
+	uint64_t events_position; /* of the last EVENTS that was applied */
 
-	uint64_t self;        /* own JOIN; 0: not in the log yet */
-	uint64_t seen_seq;    /* the last sequence delivered */
-	uint64_t applied_seq; /* LIVE: the last one applied */
-	int64_t since_at_ns;  /* JOINING, WAITING: since when */
-	int64_t quiet_at_ns;  /* WAITING: the last sign of a live node */
+	/* A sequence is that of the copy of the log that is delivered to this node; those of two
+	 * servers can differ for ever. A position is the same for all nodes. */
+	uint64_t seen_seq;  /* the last sequence delivered */
+	uint64_t join_seq;  /* WAITING: of the own JOIN */
+	uint64_t ahead;     /* LIVE: a position less its sequence, modulo 2^64 */
+	uint64_t self;      /* LIVE: the position of the own JOIN */
+	uint64_t applied;   /* LIVE: the last position applied */
+	unsigned attempts;  /* to join, since this node was live */
+	int64_t since_at_ns; /* JOINING, WAITING: since when */
+	int64_t quiet_at_ns; /* WAITING: since when there is silence */
+	bool is_other_alive; /* WAITING: another node has appended EVENTS since the own JOIN */
 	struct rudp_list waiting;
 	size_t waiting_bytes;
 
 	/* A snapshot that has come before the own JOIN. */
 	uint8_t *early;
 	size_t early_len;
-	uint64_t early_seq;
+	uint64_t early_position;
 
 	/* The publication in progress. */
 	uint8_t *flight;
 	size_t flight_len;
-	uint64_t flight_expect, flight_after;
 	int64_t flight_at_ns, repeat_at_ns;
+	int64_t stored_at_ns, subscribe_at_ns; /* RUDP_NEVER: it is not known to be stored */
 	uint64_t publication; /* its number in this process */
 	bool is_in_flight;
 
@@ -82,22 +89,27 @@ struct apo_replica {
 	bool must_rejoin; /* a vital event is lost */
 };
 
-/* Leaves the cluster and joins anew. reason: a static sentence for the log. */
+/* Leaves the cluster, and joins anew when the bus has been opened anew. reason: a static sentence for
+ * the log. */
 void apo_replica_rejoin(struct apo_replica *replica, const char *reason);
-/* Applies the entry with the next sequence. */
-void apo_replica_apply(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len);
+/* Applies the entry at the next position. */
+void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes, size_t len);
 struct apo_node *apo_replica_node_by_id(struct apo_replica *replica, uint64_t id);
 struct apo_node *apo_replica_node_add(struct apo_replica *replica, uint64_t id,
 				      const struct apo_entry_head *head);
 /* The own entry in flight has come back. */
 void apo_replica_landed(struct apo_replica *replica);
-/* Becomes live at the sequence, which has been applied, with the digest of the log up to there. */
-void apo_replica_enter_live(struct apo_replica *replica, uint64_t seq, uint64_t digest);
-/* The digest of the log up to the last applied sequence. */
+/* Becomes live at the position, which has been applied, with the digest of the log up to there. */
+void apo_replica_enter_live(struct apo_replica *replica, uint64_t position, uint64_t digest);
+/* The digest of the log up to the last applied position. */
 uint64_t apo_replica_digest(const struct apo_replica *replica);
-void apo_replica_send_snapshot(struct apo_replica *replica, const char *name, uint64_t join_seq);
+/* To the node that has joined with this entry. */
+void apo_replica_send_snapshot(struct apo_replica *replica, const struct apo_entry_head *join,
+			       uint64_t position);
+/* Is the snapshot for this incarnation? */
+bool apo_replica_is_addressee(const struct apo_replica *replica, const void *bytes, size_t len);
 /* Reads the nodes and the state of a snapshot, and the digest. Returns false if it does not fit. */
-bool apo_replica_read_snapshot(struct apo_replica *replica, const void *bytes, size_t len,
-			       uint64_t *digest);
+bool apo_replica_read_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
+			       size_t len, uint64_t *digest);
 
 #endif

@@ -20,14 +20,13 @@
 #define LOG_AGE_NS (3600 * RUDP_NS_PER_S)      /* entries are kept so long, for slow nodes */
 #define LOG_BYTES_MAX (INT64_C(1) << 30)
 #define DUPLICATES_NS (120 * RUDP_NS_PER_S)    /* a repetition within that is recognized */
-#define SUBSCRIBE_AGAIN_NS (2 * RUDP_NS_PER_S) /* after an entry that is not delivered */
 #define SUBJECT_SIZE 128
 
-enum request_kind { PUBLISH, CHUNK, STOP };
+enum request_kind { PUBLISH, CHUNK, WAKE, STOP };
 
 struct request {
 	struct apo_mail mail;
-	uint64_t number, expect_seq;
+	uint64_t number;
 	char name[APO_NODE_NAME_BYTES_MAX + 1]; /* of CHUNK */
 	size_t len;
 	uint8_t bytes[];
@@ -39,8 +38,7 @@ struct apo_bus {
 	natsSubscription *entries, *chunks;
 	char log_subject[SUBJECT_SIZE], stream[SUBJECT_SIZE];
 	char process[17]; /* random, in the ids of messages */
-	uint64_t published_seq; /* the last one of an own entry */
-	int64_t published_at_ns;
+	int64_t opened_at_ns;
 	bool is_over;
 };
 
@@ -307,7 +305,6 @@ static uint64_t publish(struct apo_bus_thread *bus_thread, const struct request 
 	jsPubOptions_Init(&options);
 	options.MaxWait = APO_BUS_WAIT_MS;
 	options.MsgId = id;
-	options.ExpectLastSeq = request->expect_seq;
 	if (js_Publish(&ack, bus->js, bus->log_subject, request->bytes, (int)request->len, &options,
 		       NULL) == NATS_OK)
 		seq = ack->Sequence;
@@ -319,11 +316,6 @@ static void on_publish(struct apo_bus_thread *bus_thread, const struct request *
 {
 	uint64_t seq = bus_thread->bus->entries ? publish(bus_thread, request) : 0;
 
-	/* A repetition has the sequence of the first time. */
-	if (seq && seq != bus_thread->bus->published_seq) {
-		bus_thread->bus->published_seq = seq;
-		bus_thread->bus->published_at_ns = now_ns();
-	}
 	tell(bus_thread, APO_BUS_PUBLISHED, seq, request->number, NULL, 0);
 }
 
@@ -348,32 +340,43 @@ static void on_request(struct apo_bus_thread *bus_thread, const struct request *
 	case CHUNK:
 		on_send_chunk(bus_thread, request);
 		break;
+	case WAKE:
+		break;
 	case STOP:
 		bus_thread->bus->is_over = true;
 		break;
 	}
 }
 
-/* Own entries that are stored but not delivered: the subscription is lost. */
-static void renew_subscription(struct apo_bus_thread *bus_thread)
+/* At most once in RETRY_MS: a node that cannot join does not load the servers. */
+static void reopen(struct apo_bus_thread *bus_thread)
 {
 	struct apo_bus *bus = bus_thread->bus;
 	uint64_t delivered_seq = atomic_load(&bus_thread->delivered_seq);
+	enum apo_reopening how;
 
-	if (!bus->entries || bus->published_seq <= delivered_seq ||
-	    now_ns() < bus->published_at_ns + SUBSCRIBE_AGAIN_NS)
+	if (now_ns() < bus->opened_at_ns + RETRY_MS * RUDP_NS_PER_MS)
 		return;
-	bus->published_at_ns = now_ns();
-	rudp_log(RUDP_LOG_WARN, "cluster subscribes again after=%" PRIu64, delivered_seq);
-	(void)subscribe_entries(bus_thread, delivered_seq ? delivered_seq
-							  : bus->published_seq - 1);
+	how = (enum apo_reopening)atomic_exchange(&bus_thread->reopening, APO_REOPEN_NOT);
+	if (how == APO_REOPEN_NOT || (how == APO_REOPEN_NEXT && (!bus->entries || !delivered_seq)))
+		return;
+	bus->opened_at_ns = now_ns();
+	if (how == APO_REOPEN_NEXT) {
+		rudp_log(RUDP_LOG_WARN, "cluster subscribes again after=%" PRIu64, delivered_seq);
+		(void)subscribe_entries(bus_thread, delivered_seq);
+		return;
+	}
+	if (how == APO_REOPEN_CONNECT)
+		close_bus(bus);
+	natsSubscription_Destroy(bus->entries);
+	bus->entries = NULL;
+	atomic_store(&bus_thread->delivered_seq, 0);
 }
 
 static void tend(struct apo_bus_thread *bus_thread)
 {
-	if (bus_thread->bus->entries) {
-		renew_subscription(bus_thread);
-	} else if (open_bus(bus_thread)) {
+	reopen(bus_thread);
+	if (!bus_thread->bus->entries && open_bus(bus_thread)) {
 		rudp_log(RUDP_LOG_INFO, "cluster connected node=%s",
 			 bus_thread->config->cluster_node);
 		tell(bus_thread, APO_BUS_READY, 0, 0, NULL, 0);
@@ -422,15 +425,24 @@ static struct request *request_new(enum request_kind kind, const void *bytes, si
 }
 
 void apo_bus_thread_publish(struct apo_bus_thread *bus_thread, const void *bytes, size_t len,
-			    uint64_t number, uint64_t expect_seq)
+			    uint64_t number)
 {
 	struct request *request = request_new(PUBLISH, bytes, len);
 
 	if (!request)
 		return; /* it is repeated */
 	request->number = number;
-	request->expect_seq = expect_seq;
 	apo_mailbox_put(&bus_thread->box, &request->mail);
+}
+
+/* The request only wakes the thread. */
+void apo_bus_thread_reopen(struct apo_bus_thread *bus_thread, enum apo_reopening how)
+{
+	struct request *request = request_new(WAKE, NULL, 0);
+
+	atomic_store(&bus_thread->reopening, (int)how);
+	if (request)
+		apo_mailbox_put(&bus_thread->box, &request->mail);
 }
 
 void apo_bus_thread_send_chunk(struct apo_bus_thread *bus_thread, const char *name,

@@ -6,8 +6,10 @@
  * Model    It makes the stream if there is none. Requests are mail to the thread, results are mail
  *          to the owner (struct apo_bus_mail). One publication is in progress at a time
  *          (cluster/replica.h), so the thread waits for its result. The NATS library connects again
- *          by itself, and delivers entries in order; if it fails to, the thread subscribes again
- *          from the last entry delivered.
+ *          by itself, and delivers entries in order; if it fails to, the owner has it subscribe
+ *          again.
+ *          The consumer of a subscription reads the copy of the stream that one server has, any of
+ *          them. If that copy is wrong, another subscription helps: reopen.
  * Errors   A publication without result within APO_BUS_WAIT_MS is reported as failed. Connections
  *          that fail are logged and tried again every second.
  * Threads  start, stop: the main thread. publish, send_snapshot: the owner's thread.
@@ -20,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conversation/cluster/replica.h"
 #include "conversation/server/config.h"
 #include "conversation/server/mailbox.h"
 
@@ -27,7 +30,7 @@
 #define APO_BUS_CHUNK_BYTES (256u << 10) /* of a snapshot; NATS carries 1 MB in a message */
 
 enum apo_bus_news {
-	APO_BUS_READY,     /* entries from now on are delivered */
+	APO_BUS_READY,     /* entries from now on are delivered; once for each opening */
 	APO_BUS_ENTRY,     /* seq, bytes */
 	APO_BUS_PUBLISHED, /* number; seq 0: failed */
 	APO_BUS_CHUNK      /* of a snapshot: bytes as they were sent */
@@ -52,6 +55,7 @@ struct apo_bus_thread {
 	struct apo_bus *bus;
 	/* The last entry delivered; 0: none. */
 	_Atomic uint64_t delivered_seq;
+	_Atomic int reopening; /* enum apo_reopening */
 };
 
 /* Starts the thread. Returns 0 or a negative errno value. */
@@ -60,9 +64,12 @@ int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *
 /* Ends it. Nobody takes mail from the owner's mailbox meanwhile. */
 void apo_bus_thread_stop(struct apo_bus_thread *bus_thread);
 
-/* expect_seq: only if it is the last sequence of the log; 0: in any case. The bytes are copied. */
+/* The bytes are copied. */
 void apo_bus_thread_publish(struct apo_bus_thread *bus_thread, const void *bytes, size_t len,
-			    uint64_t number, uint64_t expect_seq);
+			    uint64_t number);
+/* Subscribes anew, within a second or as soon as that is possible. READY answers, except after
+ * APO_REOPEN_NEXT. */
+void apo_bus_thread_reopen(struct apo_bus_thread *bus_thread, enum apo_reopening how);
 /* A part of a snapshot for the node of that name. */
 void apo_bus_thread_send_chunk(struct apo_bus_thread *bus_thread, const char *name,
 			       const void *bytes, size_t len);

@@ -16,7 +16,7 @@
 
 /* ---- snapshots in chunks ---- */
 
-static void send_snapshot(void *of, const char *name, uint64_t join_seq, const void *bytes,
+static void send_snapshot(void *of, const char *name, uint64_t position, const void *bytes,
 			  size_t len)
 {
 	struct apo_cluster *cluster = of;
@@ -29,7 +29,7 @@ static void send_snapshot(void *of, const char *name, uint64_t join_seq, const v
 	for (i = 0; chunk && i < count; i++, len -= part) {
 		part = len < APO_BUS_CHUNK_BYTES ? len : APO_BUS_CHUNK_BYTES;
 		writer = rudp_writer(chunk, CHUNK_HEAD_BYTES + APO_BUS_CHUNK_BYTES);
-		rudp_write_u64(&writer, join_seq);
+		rudp_write_u64(&writer, position);
 		rudp_write_u64(&writer, sender);
 		rudp_write_u32(&writer, i);
 		rudp_write_u32(&writer, count);
@@ -74,34 +74,34 @@ static void drop_snapshot(struct apo_cluster *cluster)
 static void on_chunk(struct apo_cluster *cluster, const struct apo_bus_mail *mail)
 {
 	struct rudp_reader reader = rudp_reader(mail->bytes, mail->len);
-	uint64_t join_seq = rudp_read_u64(&reader), sender = rudp_read_u64(&reader);
+	uint64_t position = rudp_read_u64(&reader), sender = rudp_read_u64(&reader);
 	uint32_t number = rudp_read_u32(&reader), count = rudp_read_u32(&reader);
 
 	if (!reader.ok)
 		return;
 	if (number == 0) {
 		drop_snapshot(cluster);
-		cluster->snapshot_seq = join_seq;
+		cluster->snapshot_position = position;
 		cluster->snapshot_sender = sender;
 	}
-	if (number != cluster->snapshot_next || join_seq != cluster->snapshot_seq ||
+	if (number != cluster->snapshot_next || position != cluster->snapshot_position ||
 	    sender != cluster->snapshot_sender ||
 	    !add_to_snapshot(cluster, reader.next, rudp_reader_left(&reader)))
 		return;
 	if (++cluster->snapshot_next < count)
 		return;
-	apo_replica_on_snapshot(cluster->replica, join_seq, cluster->snapshot,
+	apo_replica_on_snapshot(cluster->replica, position, cluster->snapshot,
 				cluster->snapshot_len);
 	drop_snapshot(cluster);
 }
 
 /* ---- calls of the replica ---- */
 
-static void publish(void *of, const void *bytes, size_t len, uint64_t number, uint64_t expect_seq)
+static void publish(void *of, const void *bytes, size_t len, uint64_t number)
 {
 	struct apo_cluster *cluster = of;
 
-	apo_bus_thread_publish(&cluster->bus_thread, bytes, len, number, expect_seq);
+	apo_bus_thread_publish(&cluster->bus_thread, bytes, len, number);
 }
 
 static void set_time(void *of, int64_t wall_ms)
@@ -151,7 +151,7 @@ static void live(void *of, uint64_t node, uint64_t run)
 
 	apo_model_shared_begin(cluster->model, node, run, cluster->now_at_ns);
 	atomic_store(&cluster->is_live, true);
-	rudp_log(RUDP_LOG_INFO, "cluster joined sequence=%" PRIu64, node);
+	rudp_log(RUDP_LOG_INFO, "cluster joined position=%" PRIu64, node);
 }
 
 static void reset(void *of, const char *reason)
@@ -164,6 +164,13 @@ static void reset(void *of, const char *reason)
 	apo_model_shared_end(cluster->model,
 			     "This server lost its network; please connect again",
 			     cluster->now_at_ns);
+}
+
+static void reopen(void *of, enum apo_reopening how)
+{
+	struct apo_cluster *cluster = of;
+
+	apo_bus_thread_reopen(&cluster->bus_thread, how);
 }
 
 static void cut_off(void *of, bool is_cut_off)
@@ -187,6 +194,7 @@ static const struct apo_replica_calls calls = {.publish = publish,
 					       .load = load,
 					       .live = live,
 					       .reset = reset,
+					       .reopen = reopen,
 					       .cut_off = cut_off};
 
 /* ---- the model's thread ---- */
@@ -214,7 +222,7 @@ void apo_cluster_on_mail(struct apo_cluster *cluster, const struct apo_bus_mail 
 		apo_replica_on_entry(cluster->replica, mail->seq, mail->bytes, mail->len);
 		break;
 	case APO_BUS_PUBLISHED:
-		apo_replica_on_published(cluster->replica, mail->number, mail->seq);
+		apo_replica_on_published(cluster->replica, mail->number, mail->seq != 0);
 		break;
 	case APO_BUS_CHUNK:
 		on_chunk(cluster, mail);

@@ -21,7 +21,7 @@ struct apo_cluster {
 	/* A snapshot that arrives in chunks. */
 	uint8_t *snapshot;
 	size_t snapshot_len, snapshot_capacity;
-	uint64_t snapshot_seq, snapshot_sender;
+	uint64_t snapshot_position, snapshot_sender;
 	uint32_t snapshot_next;
 	atomic_bool is_live, is_cut_off;
 };

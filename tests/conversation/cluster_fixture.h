@@ -35,19 +35,20 @@ struct cluster_publication {
 	bool is_used;
 	uint8_t *bytes;
 	size_t len;
-	uint64_t number, expect_seq;
+	uint64_t number;
 	int64_t at_ns;
 };
 
 struct cluster_answer {
 	bool is_used;
-	uint64_t number, seq;
+	uint64_t number;
+	bool is_stored;
 	int64_t at_ns;
 };
 
 struct cluster_snapshot {
 	bool is_used;
-	uint64_t join_seq;
+	uint64_t position;
 	uint8_t *bytes;
 	size_t len;
 	int64_t at_ns;
@@ -65,6 +66,12 @@ struct cluster_node {
 	struct cluster_snapshot snapshots[4];
 	uint64_t next_seq; /* to be delivered */
 	int64_t deliver_at_ns;
+	int64_t open_at_ns; /* the log opens anew; RUDP_NEVER: it is open */
+	/* The copy of the log that is delivered to the node has so many entries more after its first
+	 * copy_at ones, or lacks so many. */
+	int copy_shift;
+	uint64_t copy_at;
+	unsigned copies_left; /* bad ones, which it reads when it opens the log anew */
 	unsigned starts;
 	bool is_apart; /* it does not reach the log */
 	unsigned resets, cut_offs;
@@ -121,11 +128,17 @@ void cluster_forget(struct cluster *cluster);
 void cluster_check(struct cluster *cluster);
 /* Removes the last count entries from the log, as if it had lost them. */
 void cluster_lose(struct cluster *cluster, size_t count);
+/* Of the following entries, the node's copy of the log lacks some (shift < 0), or repeats the last one.
+ * times: it gets the right copy when it has opened the log so often. */
+void cluster_deviate(struct cluster *cluster, unsigned node, int shift, unsigned times);
 
 /* ---- cluster_log.c, for the fixture ---- */
 
 /* When something that is sent now arrives. */
 int64_t cluster_delay_ns(struct cluster *cluster);
+/* Of the node's copy of the log. */
+uint64_t cluster_copy_len(const struct cluster *cluster, const struct cluster_node *node);
+void cluster_open_log(struct cluster *cluster, struct cluster_node *node);
 void cluster_take_publications(struct cluster *cluster, struct cluster_node *node);
 void cluster_take_answers(struct cluster *cluster, struct cluster_node *node);
 void cluster_take_entries(struct cluster *cluster, struct cluster_node *node);

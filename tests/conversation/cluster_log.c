@@ -11,6 +11,48 @@ void cluster_lose(struct cluster *cluster, size_t count)
 		free(cluster->log[--cluster->log_len].bytes);
 }
 
+void cluster_deviate(struct cluster *cluster, unsigned index, int shift, unsigned times)
+{
+	struct cluster_node *node = &cluster->nodes[index];
+
+	node->copy_shift = shift;
+	node->copy_at = cluster->log_len;
+	node->copies_left = times;
+}
+
+uint64_t cluster_copy_len(const struct cluster *cluster, const struct cluster_node *node)
+{
+	if (!node->copy_shift || cluster->log_len < node->copy_at)
+		return cluster->log_len;
+	if (node->copy_shift < 0 &&
+	    cluster->log_len - node->copy_at < (uint64_t)-node->copy_shift)
+		return node->copy_at;
+	return cluster->log_len + (uint64_t)(int64_t)node->copy_shift;
+}
+
+static struct cluster_entry *copy_entry(struct cluster *cluster, const struct cluster_node *node,
+					uint64_t seq)
+{
+	if (!node->copy_shift || seq <= node->copy_at)
+		return &cluster->log[seq - 1];
+	if (node->copy_shift > 0 && seq <= node->copy_at + (uint64_t)node->copy_shift)
+		return &cluster->log[node->copy_at - 1];
+	return &cluster->log[seq - 1 - (uint64_t)(int64_t)node->copy_shift];
+}
+
+void cluster_open_log(struct cluster *cluster, struct cluster_node *node)
+{
+	if (node->open_at_ns > cluster->now_ns || node->is_apart || cluster->is_log_down)
+		return;
+	node->open_at_ns = RUDP_NEVER;
+	if (node->copies_left > 0)
+		node->copies_left--;
+	else
+		node->copy_shift = 0;
+	node->next_seq = cluster_copy_len(cluster, node) + 1;
+	apo_replica_on_bus(node->replica);
+}
+
 /* A publication that comes again has the sequence of the first time. */
 static uint64_t stored_before(const struct cluster *cluster, const struct cluster_node *node,
 			      uint64_t number)
@@ -32,8 +74,6 @@ static uint64_t store(struct cluster *cluster, const struct cluster_node *node,
 
 	if (seq)
 		return seq;
-	if (publication->expect_seq && publication->expect_seq != cluster->log_len)
-		return 0;
 	if (cluster->log_len == cluster->log_capacity) {
 		cluster->log_capacity = cluster->log_capacity ? 2 * cluster->log_capacity : 64;
 		cluster->log = realloc(cluster->log, cluster->log_capacity * sizeof *cluster->log);
@@ -46,14 +86,14 @@ static uint64_t store(struct cluster *cluster, const struct cluster_node *node,
 }
 
 static void answer(struct cluster *cluster, struct cluster_node *node, uint64_t number,
-		   uint64_t seq)
+		   bool is_stored)
 {
 	struct cluster_answer *to = node->answers;
 
 	while (to < node->answers + CLUSTER_MAIL && to->is_used)
 		to++;
 	if (to < node->answers + CLUSTER_MAIL)
-		*to = (struct cluster_answer){true, number, seq, cluster_delay_ns(cluster)};
+		*to = (struct cluster_answer){true, number, is_stored, cluster_delay_ns(cluster)};
 }
 
 static bool is_lost(struct cluster *cluster, const struct cluster_node *node)
@@ -75,7 +115,7 @@ void cluster_take_publications(struct cluster *cluster, struct cluster_node *nod
 		if (!is_lost(cluster, node)) {
 			seq = store(cluster, node, publication);
 			if (!is_lost(cluster, node))
-				answer(cluster, node, publication->number, seq);
+				answer(cluster, node, publication->number, seq != 0);
 		}
 		free(publication->bytes);
 	}
@@ -89,7 +129,7 @@ void cluster_take_answers(struct cluster *cluster, struct cluster_node *node)
 		if (!to->is_used || to->at_ns > cluster->now_ns)
 			continue;
 		to->is_used = false;
-		apo_replica_on_published(node->replica, to->number, to->seq);
+		apo_replica_on_published(node->replica, to->number, to->is_stored);
 	}
 }
 
@@ -97,17 +137,18 @@ void cluster_take_entries(struct cluster *cluster, struct cluster_node *node)
 {
 	struct cluster_entry *entry;
 
-	while (node->next_seq <= cluster->log_len && node->deliver_at_ns <= cluster->now_ns &&
-	       !node->is_apart && !cluster->is_log_down) {
-		entry = &cluster->log[node->next_seq - 1];
+	while (node->next_seq <= cluster_copy_len(cluster, node) &&
+	       node->deliver_at_ns <= cluster->now_ns && !node->is_apart &&
+	       !cluster->is_log_down) {
+		entry = copy_entry(cluster, node, node->next_seq);
 		apo_replica_on_entry(node->replica, node->next_seq, entry->bytes, entry->len);
 		node->next_seq++;
 		if (cluster->loss_percent && cluster_random(cluster, 50) == 0)
 			node->next_seq -= cluster_random(cluster, 3) % node->next_seq;
 		node->deliver_at_ns = cluster_delay_ns(cluster);
 	}
-	if (node->next_seq > cluster->log_len + 1)
-		node->next_seq = cluster->log_len + 1; /* the log has lost entries */
+	if (node->next_seq > cluster_copy_len(cluster, node) + 1)
+		node->next_seq = cluster_copy_len(cluster, node) + 1; /* the log has lost entries */
 	if (node->next_seq == 0)
 		node->next_seq = 1;
 }
@@ -121,7 +162,7 @@ void cluster_take_snapshots(struct cluster *cluster, struct cluster_node *node)
 			continue;
 		snapshot->is_used = false;
 		if (!is_lost(cluster, node))
-			apo_replica_on_snapshot(node->replica, snapshot->join_seq, snapshot->bytes,
+			apo_replica_on_snapshot(node->replica, snapshot->position, snapshot->bytes,
 						snapshot->len);
 		free(snapshot->bytes);
 	}

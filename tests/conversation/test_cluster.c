@@ -2,6 +2,7 @@
 /* Several copies of the model over a mock log (model/shared.h, cluster/replica.h). */
 #include "conversation/cluster_fixture.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -321,6 +322,51 @@ Test(cluster, a_log_that_loses_entries_never_leaves_copies_that_differ)
 		cr_assert(cluster_is_live(cluster, 0));
 		cr_assert(cluster_is_live(cluster, 1));
 		cr_assert(cluster_is_live(cluster, 2));
+		cluster_check(cluster);
+		end(cluster);
+	}
+}
+
+/* Its server has another copy of the log: it lacks entries, or has some that were never acknowledged. */
+Test(cluster, a_node_with_another_copy_of_the_log_comes_back_alone)
+{
+	struct cluster *cluster;
+	unsigned times;
+	int shift;
+
+	for (shift = -3; shift <= 3; shift++) {
+		for (times = 0; shift && times < 4; times++) {
+			cluster = three(200 + (uint64_t)(10 * shift) + times);
+			cluster_join(cluster, 0, 0, "dan");
+			cluster_join(cluster, 2, 0, "eve");
+			cluster_deviate(cluster, 2, shift, times < 3 ? times : UINT_MAX);
+			cluster_run(cluster, 60 * RUDP_NS_PER_S);
+			cr_assert(cluster_is_live(cluster, 2), "shift %d times %u", shift, times);
+			cr_assert(ge(uint, cluster->nodes[2].resets, 1), "shift %d", shift);
+			cr_assert(not(cluster->nodes[2].clients[0].is_connected));
+			cr_assert(cluster->nodes[0].clients[0].is_connected);
+			cr_assert(eq(uint, cluster->nodes[0].resets + cluster->nodes[1].resets, 0));
+			cluster_check(cluster);
+			end(cluster);
+		}
+	}
+}
+
+/* The same while it is cut off, so that its own entries never were in the log. */
+Test(cluster, a_node_that_was_cut_off_joins_through_another_copy_of_the_log)
+{
+	struct cluster *cluster;
+	int shift;
+
+	for (shift = -3; shift <= 3; shift++) {
+		cluster = three(300 + (uint64_t)shift);
+		cluster->nodes[2].is_apart = true;
+		cluster_run(cluster, 25 * RUDP_NS_PER_S);
+		cluster_deviate(cluster, 2, shift, shift % 2 ? 2 : UINT_MAX);
+		cluster->nodes[2].is_apart = false;
+		cluster_run(cluster, 60 * RUDP_NS_PER_S);
+		cr_assert(cluster_is_live(cluster, 2), "shift %d", shift);
+		cr_assert(eq(uint, cluster->nodes[0].resets + cluster->nodes[1].resets, 0));
 		cluster_check(cluster);
 		end(cluster);
 	}
