@@ -12,111 +12,21 @@ export TCP_MEANT
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=integration/lib/talk.sh
 . "$HERE/lib/talk.sh"
+# shellcheck source=integration/lib/nodes.sh
+. "$HERE/lib/nodes.sh"
 
-write_nats() {
-	cat >"$TMP/s$1.conf" <<-EOT
-		server_name: s$1
-		listen: 127.0.0.1:422$1
-		jetstream { store_dir: "$TMP/store$1" }
-		cluster {
-			name: test
-			listen: 127.0.0.1:622$1
-			routes: [ "nats://127.0.0.1:6221", "nats://127.0.0.1:6222", "nats://127.0.0.1:6223" ]
-		}
-	EOT
-}
-
-start_nats() {
-	launch_plain "s$1" b nats-server -c "$TMP/s$1.conf"
-}
-
-write_node() {
-	cat >"$TMP/n$1.conf" <<-EOT
-		[server]
-		name = irc.test
-		network = Test
-		workers = 1
-		[listen]
-		plain = 127.0.0.1:700$1
-		[limits]
-		clients = 100
-		[flood]
-		burst = off
-		[cloak]
-		enabled = no
-		[cluster]
-		servers = nats://127.0.0.1:4221,nats://127.0.0.1:4222,nats://127.0.0.1:4223
-		node = n$1
-		node-timeout = 10m
-	EOT
-	"$BUILD/apollonion" --config "$TMP/n$1.conf" --check-config >/dev/null || fail "the configuration is wrong"
-}
-
-start_node() {
-	rm -f "$TMP/n$1.err"
-	launch_plain "n$1" b "$BUILD/apollonion" --config "$TMP/n$1.conf"
-}
-
-wait_joined() {
-	wait_until 60 "node n$1 has joined" grep -qs ' cluster joined ' "$TMP/n$1.err"
-}
-
-# count_heard NAME EXTENDED-REGEX
-count_heard() {
-	tr -d '\r' <"$TMP/$1.out" | grep -cE -- "$2" || true
-}
-
-has_heard_more() {
-	[ "$(count_heard "$1" "$2")" -gt "$3" ]
-}
-
-# hears_more NAME EXTENDED-REGEX COUNT: once more than so often.
-hears_more() {
-	wait_until 60 "$1 hears '$2' again" has_heard_more "$@"
-}
-
-REFUSED='This server is cut off from its network; try'
-refused=0
-
-is_done() {
-	local count
-	has_heard "$3" "$4" && return
-	count=$(count_heard "$1" "$REFUSED")
-	[ "$count" -eq "$refused" ] || say "$1" "$2"
-	refused=$count
-	return 1
-}
-
-# does NAME LINE HEARER EXTENDED-REGEX: NAME says the line, and HEARER hears of it. On a slow machine the node may be
-# cut off from NATS for a time, and refuse the line; then it is said again.
-does() {
-	refused=$(count_heard "$1" "$REFUSED")
-	say "$1" "$2"
-	wait_until 60 "$3 hears '$4'" is_done "$@"
-}
-
-# come_in NAME NODE
-come_in() {
-	while :; do
-		talk launch_plain "$1" nc 127.0.0.1 "700$2"
-		say "$1" "NICK $1"
-		say "$1" "USER $1 0 * :$1"
-		hears "$1" " 001 $1 |$REFUSED"
-		has_heard "$1" " 001 $1 " && return
-		drop "$1"
-	done
-}
+ROUTES='"nats://127.0.0.1:6221", "nats://127.0.0.1:6222", "nats://127.0.0.1:6223"'
 
 together() {
 	local name
 	section "one network"
-	come_in ann 1
-	come_in bob 2
-	come_in cat 3
+	enter ann 1
+	enter bob 2
+	enter cat 3
 	for name in ann bob cat; do
 		does "$name" "JOIN #a" "$name" ' 366 '
 	done
-	come_in dan 3
+	enter dan 3
 	does dan "NICK ann" dan ' 433 dan ann '
 	does ann "PRIVMSG #a :hello all" bob ':ann!.* PRIVMSG #a :hello all'
 	hears cat ':ann!.* PRIVMSG #a :hello all'
@@ -137,7 +47,7 @@ same_order() {
 	local i name lost=0
 	section "order"
 	for i in 1 2 3; do
-		come_in "at$i" "$i"
+		enter "at$i" "$i"
 		does "at$i" "CAP REQ message-tags" "at$i" ' CAP at. ACK '
 		does "at$i" "JOIN #a" "at$i" ' 366 '
 	done
@@ -168,18 +78,15 @@ killed_node() {
 	send KILL n1
 	finish n1 5
 	drop ann
-	start_node 1
+	start_node 1 b
 	wait_joined 1
 	hears bob ':ann!.* QUIT :Node n1 has gone'
 	hears cat ':ann!.* QUIT :Node n1 has gone'
-	come_in ann 1
+	enter ann 1
 	does ann "JOIN #a" bob ':ann!.* JOIN #a'
 	hears ann ' 353 ann = #a :.*@cat'
 	ok "its clients leave, and it comes back with the state of the others"
 }
-
-CUT='NOTICE .* :This server is cut off from its network: '
-HEALED='NOTICE .* :This server is connected to its network again'
 
 killed_bus() {
 	local name
@@ -202,8 +109,8 @@ killed_bus() {
 	hears bob 'NOTICE bob :.*try again later'
 	hears_not cat 'NICK :?rob'
 	ok "two of three: users are told, and changes are refused"
-	start_nats 1
-	start_nats 2
+	start_nats 1 b
+	start_nats 2 b
 	hears_more bob "$HEALED" "${heals[bob]}"
 	hears_more cat "$HEALED" "${heals[cat]}"
 	does bob "NICK bert" cat ':bob!.* NICK :?bert'
@@ -223,12 +130,12 @@ ended_node() {
 }
 
 for i in 1 2 3; do
-	write_nats "$i"
-	write_node "$i"
-	start_nats "$i"
+	write_nats "$i" 127.0.0.1 "$ROUTES"
+	write_node "$i" 4221 4222 4223
+	start_nats "$i" b
 done
 for i in 1 2 3; do
-	start_node "$i"
+	start_node "$i" b
 done
 for i in 1 2 3; do
 	wait_joined "$i"

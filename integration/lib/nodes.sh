@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Nodes of a network of Apollonion, n1, n2 ..., and NATS servers, s1, s2 ...; needs talk.sh.
+
+# write_nats NUMBER ADDRESS ROUTES: clients use the loopback of its side, other servers the address.
+write_nats() {
+	cat >"$TMP/s$1.conf" <<-EOT
+		server_name: s$1
+		listen: 127.0.0.1:422$1
+		jetstream { store_dir: "$TMP/store$1" }
+		cluster {
+			name: test
+			listen: $2:622$1
+			no_advertise: true
+			routes: [ $3 ]
+		}
+	EOT
+}
+
+# start_nats NUMBER SIDE
+start_nats() {
+	launch_plain "s$1" "$2" nats-server -c "$TMP/s$1.conf"
+}
+
+# write_node NUMBER PORT...: those of NATS servers on its side.
+write_node() {
+	local node=$1 servers
+	shift
+	servers=$(printf 'nats://127.0.0.1:%s,' "$@")
+	cat >"$TMP/n$node.conf" <<-EOT
+		[server]
+		name = irc.test
+		network = Test
+		workers = 1
+		[listen]
+		plain = 127.0.0.1:700$node
+		[limits]
+		clients = 100
+		[flood]
+		burst = off
+		[cloak]
+		enabled = no
+		[cluster]
+		servers = ${servers%,}
+		node = n$node
+		node-timeout = 10m
+	EOT
+	"$BUILD/apollonion" --config "$TMP/n$node.conf" --check-config >/dev/null || fail "the configuration is wrong"
+}
+
+# start_node NUMBER SIDE
+start_node() {
+	rm -f "$TMP/n$1.err"
+	launch_plain "n$1" "$2" "$BUILD/apollonion" --config "$TMP/n$1.conf"
+}
+
+wait_joined() {
+	wait_until 60 "node n$1 has joined" grep -qs ' cluster joined ' "$TMP/n$1.err"
+}
+
+# count_heard NAME EXTENDED-REGEX
+count_heard() {
+	tr -d '\r' <"$TMP/$1.out" | grep -cE -- "$2" || true
+}
+
+has_heard_more() {
+	[ "$(count_heard "$1" "$2")" -gt "$3" ]
+}
+
+# hears_more NAME EXTENDED-REGEX COUNT: once more than so often.
+hears_more() {
+	wait_until 60 "$1 hears '$2' again" has_heard_more "$@"
+}
+
+export CUT='NOTICE .* :This server is cut off from its network: '
+export HEALED='NOTICE .* :This server is connected to its network again'
+export REFUSED='This server is cut off from its network; try'
+refused=0
+
+is_done() {
+	local count
+	has_heard "$3" "$4" && return
+	count=$(count_heard "$1" "$REFUSED")
+	[ "$count" -eq "$refused" ] || say "$1" "$2"
+	refused=$count
+	return 1
+}
+
+# does NAME LINE HEARER EXTENDED-REGEX: NAME says the line, and HEARER hears of it. On a slow machine the node may be
+# cut off from NATS for a time, and refuse the line; then it is said again.
+does() {
+	refused=$(count_heard "$1" "$REFUSED")
+	say "$1" "$2"
+	wait_until 60 "$3 hears '$4'" is_done "$@"
+}
+
+launch_at_b() {
+	local name=$1
+	shift 2
+	launch_plain "$name" b "$@"
+}
+
+# enter NAME NODE [HOW]: how its client is launched.
+enter() {
+	while :; do
+		talk "${3:-launch_plain}" "$1" nc 127.0.0.1 "700$2"
+		say "$1" "NICK $1"
+		say "$1" "USER $1 0 * :$1"
+		hears "$1" " 001 $1 |$REFUSED"
+		has_heard "$1" " 001 $1 " && return
+		drop "$1"
+	done
+}
