@@ -121,6 +121,7 @@
 	X(ERR_INVITEONLYCHAN, 473, "%s :Cannot join channel (+i)")                                 \
 	X(ERR_BANNEDFROMCHAN, 474, "%s :Cannot join channel (+b)")                                 \
 	X(ERR_BADCHANNELKEY, 475, "%s :Cannot join channel (+k)")                                  \
+	X(ERR_NEEDREGGEDNICK, 477, "%s :Log in to an account first")                               \
 	X(ERR_BANLISTFULL, 478, "%s %c :Channel list is full")                                     \
 	X(ERR_NOPRIVILEGES, 481, ":Permission denied, you are not an IRC operator")                \
 	X(ERR_CHANOPRIVSNEEDED, 482, "%s :You're not channel operator")                            \

@@ -249,6 +249,11 @@ bool apo_account_is_early(const struct apo_model *model)
 	return model->config->early_registration && !model->config->password_hash;
 }
 
+bool apo_account_is_missing(const struct apo_model *model, const struct apo_client *client)
+{
+	return model->config->account_required && !client->account && !client->is_operator;
+}
+
 struct refusal {
 	const char *code;
 	const char *text; /* NULL: the password is too short */
@@ -300,7 +305,10 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 		return &suspended;
 	if (HASH_CNT(by_name, model->accounts) >= model->config->accounts_max)
 		return &full;
-	return apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS) ? NULL : &too_often;
+	return apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS) &&
+			       apo_throttle_is_open(model, client, APO_THROTTLE_REGISTRATIONS)
+		       ? NULL
+		       : &too_often;
 }
 
 static void refuse(struct apo_model *model, struct apo_client *client,
@@ -350,6 +358,7 @@ static void finish_register(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	model->figures.accounts_registered++;
+	apo_throttle_count(model, client, APO_THROTTLE_REGISTRATIONS);
 	apo_event_logged_in(model, client, true);
 	apo_line_begin(&line, model->config->server_name, "REGISTER");
 	apo_line_param(&line, "SUCCESS");

@@ -36,6 +36,7 @@
 	X(receipt_recipients_max, 5000, 1, 1000000)                                                \
 	X(accounts_max, 100000, 1, 10000000)                                                       \
 	X(login_tries_max, 3, 1, 1000000)                                                          \
+	X(registrations_max, 30, 1, 1000000)                                                       \
 	X(password_len_min, 8, 1, APO_PASSWORD_BYTES_MAX)                                          \
 	X(registered_channels_max, 10000, 0, 1000000)                                              \
 	X(channels_per_account_max, 20, 1, 10000)                                                  \

@@ -15,7 +15,8 @@ static const struct topic {
 	const char *lines[LINES_MAX]; /* NULL after the last one */
 } topics[] = {
 	{"BANS",
-	 "Bans of the server, by operators: <command> [NOKILL] [FORCE] [<duration>] <target> [<reason>]",
+	 "Bans of the server, by operators: <command> [NOKILL] [FORCE] [<duration>] <target> "
+	 "[<reason>]",
 	 {"DLINE <address, network or nick>: as in 192.0.2.0/24; UNDLINE ends it",
 	  "KLINE <user@host or nick>: with * and ?; the host may be a network; UNKLINE",
 	  "XLINE <real name>: with * and ?; write ? for a space; UNXLINE",
@@ -29,9 +30,10 @@ static const struct topic {
 	  "e <mask>: exception from bans and quiets", "I <mask>: needs no invitation",
 	  "q <mask>: quiet; who matches can join but not speak", "k <key>: JOIN needs the key",
 	  "l <number>: limit for the number of members", "C: no CTCP, except ACTION",
-	  "i: members need an invitation", "m: only operators and members with voice speak",
-	  "n: only members speak", "s: secret: hidden from others",
-	  "t: only operators change the topic", "o <nick>: operator (@)", "v <nick>: voice (+)"}},
+	  "M: only those with an account speak", "i: members need an invitation",
+	  "m: only operators and members with voice speak", "n: only members speak",
+	  "s: secret: hidden from others", "t: only operators change the topic",
+	  "o <nick>: operator (@)", "v <nick>: voice (+)"}},
 	{"EXTBANS",
 	 "Masks of b, e, I and q that are not nick!user@host",
 	 {"a:<account>: clients that are logged in to the account; a:* to any",
@@ -43,7 +45,8 @@ static const struct topic {
 	 "Modes of users: MODE <your nick> +<modes>",
 	 {"B: you are a bot", "i: invisible to those who share no channel with you",
 	  "o: operator of the server; by OPER only",
-	  "s <letters>: server notices, for operators (letters: bcfkors)", "w: you receive WALLOPS"}},
+	  "s <letters>: server notices, for operators (letters: bcfkors)",
+	  "w: you receive WALLOPS"}},
 };
 
 #define TOPIC_COUNT (sizeof topics / sizeof *topics)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conversation/irc/utf8.h"
+#include "conversation/model/accounts.h"
 #include "conversation/model/audit.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
@@ -145,6 +146,10 @@ static void join(struct apo_model *model, struct apo_client *client, const char 
 
 	if (!apo_channel_is_valid(name, model->config->channel_len_max)) {
 		apo_reply(model, client, ERR_NOSUCHCHANNEL, apo_word(name));
+		return;
+	}
+	if (apo_account_is_missing(model, client)) {
+		apo_reply(model, client, ERR_NEEDREGGEDNICK, name);
 		return;
 	}
 	channel = apo_channel_find(model, name);

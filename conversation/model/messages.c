@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/model/accounts.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/chanserv.h"
 #include "conversation/model/clients.h"
@@ -125,6 +126,8 @@ static void refuse(struct post *post, enum apo_numeric why, const char *target)
 		return;
 	if (why == ERR_CANNOTSENDTOCHAN)
 		apo_reply(post->model, post->client, ERR_CANNOTSENDTOCHAN, target);
+	else if (why == ERR_NEEDREGGEDNICK)
+		apo_reply(post->model, post->client, ERR_NEEDREGGEDNICK, target);
 	else if (why == ERR_NOSUCHCHANNEL)
 		apo_reply(post->model, post->client, ERR_NOSUCHCHANNEL, apo_word(target));
 	else
@@ -146,9 +149,13 @@ bool apo_may_speak(const struct apo_model *model, const struct apo_client *clien
 {
 	const struct apo_membership *membership = apo_membership_find(model, client, channel);
 
+	if (apo_account_is_missing(model, client))
+		return false;
 	if (membership && apo_membership_slot(membership)->modes)
 		return true;
 	if (!membership && (channel->modes & APO_MODE_NO_EXTERNAL))
+		return false;
+	if ((channel->modes & APO_MODE_ACCOUNTS) && !client->account)
 		return false;
 	return !(channel->modes & APO_MODE_MODERATED) && !apo_channel_mutes(channel, client);
 }
@@ -215,6 +222,11 @@ static void post_to_client(struct post *post, const char *nick)
 	if (!other) {
 		if (!post_to_service(post, nick))
 			refuse(post, ERR_NOSUCHNICK, nick);
+		return;
+	}
+	/* Operators of the server can be asked for help. */
+	if (apo_account_is_missing(post->model, post->client) && !other->is_operator) {
+		refuse(post, ERR_NEEDREGGEDNICK, other->nick);
 		return;
 	}
 	say = prepare(post, other->nick);

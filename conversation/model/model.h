@@ -79,12 +79,14 @@ struct apo_model_config {
 	bool plain_passwords; /* allow SASL PLAIN and REGISTER on connections that are not secure */
 	bool open_registration; /* any user may register an account */
 	bool early_registration; /* also before the welcome; not together with password_hash */
+	bool account_required;   /* clients without account can neither join nor speak */
 	bool has_history;       /* messages are kept, if the owner offers history */
 
 	/* Lengths in bytes, without terminators. apo_model_config_check tests their bounds. */
 	unsigned nick_len_max, user_len_max, real_len_max, channel_len_max, topic_len_max,
 		away_len_max, kick_len_max, key_len_max;
 
+	unsigned registrations_max; /* accounts that an address may register in an hour */
 	unsigned clients_max;  /* registered or not; further ones are closed with a reason */
 	unsigned channels_max; /* all channels at once */
 	unsigned channels_per_client_max;

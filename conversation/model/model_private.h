@@ -73,8 +73,9 @@ enum apo_cap {
 
 /* The things that an address, and the networks around it, may do only so often (throttle.h). */
 enum apo_throttle_use {
-	APO_THROTTLE_LOGINS,  /* wrong passwords, and REGISTER */
-	APO_THROTTLE_REPORTS, /* REPORT, and OPER that failed */
+	APO_THROTTLE_LOGINS,        /* wrong passwords, and REGISTER */
+	APO_THROTTLE_REPORTS,       /* REPORT, and OPER that failed */
+	APO_THROTTLE_REGISTRATIONS, /* accounts that were registered */
 	APO_THROTTLE_USES
 };
 
@@ -189,6 +190,7 @@ struct apo_member_slot {
 #define APO_MODE_SECRET 8u
 #define APO_MODE_TOPIC 16u
 #define APO_MODE_NO_CTCP 32u
+#define APO_MODE_ACCOUNTS 64u
 #define APO_MODE_LETTERS_SIZE 16 /* of the letters of all flags */
 #define APO_TOPIC_BYTES_MAX 512
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MODE of channels: b e I q k l C i m n s t o v. */
+/* MODE of channels: b e I q k l C M i m n s t o v. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,9 @@ static const struct {
 	char letter;
 	uint32_t bit;
 } flags[] = {
-	{'C', APO_MODE_NO_CTCP},     {'i', APO_MODE_INVITE_ONLY}, {'m', APO_MODE_MODERATED},
-	{'n', APO_MODE_NO_EXTERNAL}, {'s', APO_MODE_SECRET},      {'t', APO_MODE_TOPIC},
+	{'C', APO_MODE_NO_CTCP},   {'M', APO_MODE_ACCOUNTS},    {'i', APO_MODE_INVITE_ONLY},
+	{'m', APO_MODE_MODERATED}, {'n', APO_MODE_NO_EXTERNAL}, {'s', APO_MODE_SECRET},
+	{'t', APO_MODE_TOPIC},
 };
 
 static const char list_letters[] = "beIq"; /* in the order of enum apo_list_kind */

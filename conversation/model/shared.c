@@ -23,7 +23,7 @@
 #include <xxhash.h>
 
 /* Raised whenever the same events would lead to another state than before. */
-#define RULES_VERSION 2
+#define RULES_VERSION 3
 
 /* ---- copies of the same model ---- */
 

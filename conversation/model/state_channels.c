@@ -14,7 +14,7 @@
 #define ACCESS_BYTES_MIN 20
 #define MODES_ALL                                                                                  \
 	(APO_MODE_INVITE_ONLY | APO_MODE_MODERATED | APO_MODE_NO_EXTERNAL | APO_MODE_SECRET |      \
-	 APO_MODE_TOPIC | APO_MODE_NO_CTCP)
+	 APO_MODE_TOPIC | APO_MODE_NO_CTCP | APO_MODE_ACCOUNTS)
 
 /* ---- lists of masks ---- */
 

@@ -12,6 +12,7 @@
 /* The limit of reports from one address. */
 #define REPORTS_MAX 5
 #define REPORTS_SPAN_NS (600 * RUDP_NS_PER_S)
+#define REGISTRATIONS_SPAN_NS (3600 * RUDP_NS_PER_S)
 
 struct apo_throttle {
 	UT_hash_handle by_key;
@@ -82,6 +83,8 @@ static struct limit limit_of(const struct apo_model *model, enum apo_throttle_us
 		return (struct limit){model->config->login_tries_max, model->config->login_span_ns};
 	case APO_THROTTLE_REPORTS:
 		return (struct limit){REPORTS_MAX, REPORTS_SPAN_NS};
+	case APO_THROTTLE_REGISTRATIONS:
+		return (struct limit){model->config->registrations_max, REGISTRATIONS_SPAN_NS};
 	case APO_THROTTLE_USES:
 		break;
 	}

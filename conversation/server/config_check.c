@@ -157,6 +157,9 @@ void apo_config_check(struct apo_config_reading *reading)
 	check_tls(reading);
 	check_peers(reading);
 	check_cluster(reading);
+	if (config->model.account_required && !config->accounts_file)
+		apo_config_complain(reading, apo_config_line(reading, "accounts", "required"),
+				    "accounts: required needs a file of accounts");
 	if (config->model.has_history && !config->accounts_file)
 		apo_config_complain(reading, apo_config_line(reading, "history", "enabled"),
 				    "history: needs the accounts file, and none is configured");

@@ -97,6 +97,8 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("accounts", "tries", model.login_tries_max, 1, UINT_MAX),
 	ROW_SPAN("accounts", "tries-time", model.login_span_ns, 1000, YEAR_NS),
 	ROW_COUNT("accounts", "password-length", model.password_len_min, 1, APO_PASSWORD_BYTES_MAX),
+	ROW_COUNT("accounts", "registrations", model.registrations_max, 1, UINT_MAX),
+	ROW("accounts", "required", APO_CONFIG_BOOLEAN, model.account_required, 0, 0),
 	ROW("accounts", "before-connect", APO_CONFIG_BOOLEAN, model.early_registration, 0, 0),
 
 	ROW("peers", "port", APO_CONFIG_PORT, peers_port, 1, 65535),

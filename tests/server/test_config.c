@@ -80,10 +80,11 @@ Test(config, accounts_have_a_section)
 	cr_assert(eq(uint, config->model.login_tries_max, 3));
 	cr_assert(eq(uint, config->model.password_len_min, 8));
 	cr_assert(not(config->model.early_registration));
+	cr_assert(not(config->model.account_required));
 	apo_config_put(config);
 	config = read_text(FINE "[accounts]\nfile = /a/b.db\nregistration = no\ncount = 7\n"
 				"tries = 5\ntries-time = 2m\npassword-length = 12\n"
-				"before-connect = yes\n");
+				"before-connect = yes\nregistrations = 4\nrequired = yes\n");
 	cr_assert(ne(ptr, config, NULL), "%s", complaints);
 	cr_assert(eq(str, (char *)config->accounts_file, "/a/b.db"));
 	cr_assert(not(config->model.open_registration));
@@ -91,9 +92,12 @@ Test(config, accounts_have_a_section)
 	cr_assert(eq(uint, config->model.login_tries_max, 5));
 	cr_assert(eq(uint, config->model.password_len_min, 12));
 	cr_assert(config->model.early_registration);
+	cr_assert(config->model.account_required);
+	cr_assert(eq(uint, config->model.registrations_max, 4));
 	cr_assert(eq(i64, config->model.login_span_ns, 120 * RUDP_NS_PER_S));
 	apo_config_put(config);
 	refused("[accounts]\ntries = 0\n", ":7: accounts: tries must be from 1 to 4294967295\n");
+	refused("[accounts]\nrequired = yes\n", ":7: accounts: required needs a file of accounts\n");
 }
 
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
