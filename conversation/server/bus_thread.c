@@ -208,6 +208,45 @@ static bool connect_to_bus(struct apo_bus_thread *bus_thread)
 			   "JetStream");
 }
 
+static natsStatus ask_for_jetstream(natsConnection *connection)
+{
+	jsAccountInfo *info = NULL;
+	jsErrCode code;
+	jsCtx *js = NULL;
+	natsStatus status = natsConnection_JetStream(&js, connection, NULL);
+
+	if (status == NATS_OK)
+		status = js_GetAccountInfo(&info, js, NULL, &code);
+	jsAccountInfo_Destroy(info);
+	jsCtx_Destroy(js);
+	return status;
+}
+
+bool apo_bus_try(const struct apo_config *config, const char *url, char *reason, size_t reason_size)
+{
+	natsConnection *connection = NULL;
+	natsOptions *options = NULL;
+	const char *what = "connection";
+	natsStatus status = natsOptions_Create(&options);
+
+	if (status == NATS_OK)
+		status = set_options(options, config);
+	if (status == NATS_OK)
+		status = natsOptions_SetServers(options, &url, 1);
+	if (status == NATS_OK) /* the end of the connection is no news here */
+		status = natsOptions_SetDisconnectedCB(options, NULL, NULL);
+	if (status == NATS_OK)
+		status = natsConnection_Connect(&connection, options);
+	if (status == NATS_OK) {
+		what = "JetStream";
+		status = ask_for_jetstream(connection);
+	}
+	natsOptions_Destroy(options);
+	natsConnection_Destroy(connection);
+	snprintf(reason, reason_size, "%s: %s", what, natsStatus_GetText(status));
+	return status == NATS_OK;
+}
+
 static bool make_stream(struct apo_bus_thread *bus_thread)
 {
 	struct apo_bus *bus = bus_thread->bus;

@@ -58,6 +58,10 @@ struct apo_bus_thread {
 	_Atomic int reopening; /* enum apo_reopening */
 };
 
+/* Connects to the server with this URL only, and asks for JetStream. Returns false with a one-line
+ * reason if that fails within some seconds. */
+bool apo_bus_try(const struct apo_config *config, const char *url, char *reason,
+		 size_t reason_size);
 /* Starts the thread. Returns 0 or a negative errno value. */
 int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner, int mail_kind,
 			 struct apo_config *config);

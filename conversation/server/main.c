@@ -14,14 +14,16 @@
 #include "conversation/server/cloak.h"
 #include "conversation/server/config.h"
 #include "conversation/server/config_dry_run.h"
+#include "conversation/server/doctor.h"
 #include "conversation/server/service.h"
 
 #define DEFAULT_FILE "/etc/apollonion/apollonion.conf"
 
-enum mode { SERVE, CHECK_CONFIG, HASH_PASSWORD, CHANGE_ACCOUNT, EXPORT, IMPORT };
+enum mode { SERVE, CHECK_CONFIG, DOCTOR, HASH_PASSWORD, CHANGE_ACCOUNT, EXPORT, IMPORT };
 
 static const char help[] =
 	"usage: apollonion [--config FILE] [--check-config]\n"
+	"       apollonion [--config FILE] doctor\n"
 	"       apollonion --hash-password [<FILE]\n"
 	"       apollonion [--config FILE] --add-account|--set-password NAME [<FILE]\n"
 	"       apollonion [--config FILE] --remove-account NAME\n"
@@ -29,6 +31,8 @@ static const char help[] =
 	"\n"
 	"  -c, --config FILE    the configuration (default " DEFAULT_FILE ")\n"
 	"      --check-config   only check the configuration; exit code 1 if it has errors\n"
+	"  doctor               examine also TLS, rights, descriptors and the cluster, and say what to\n"
+	"                       do; exit code 1 if there is a problem\n"
 	"      --hash-password  ask for a password, or read a line, and print its hash\n"
 	"      --add-account NAME   add an account; its password is read likewise\n"
 	"      --set-password NAME  change the password of an account, likewise\n"
@@ -173,6 +177,8 @@ static int run(const struct request *request)
 	case SERVE:
 	case CHECK_CONFIG:
 		break;
+	case DOCTOR:
+		return apo_doctor(request->config_file);
 	case HASH_PASSWORD:
 		return apo_admin_hash_password();
 	case CHANGE_ACCOUNT:
@@ -194,7 +200,9 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
 		if ((status = on_option(&request, option)) >= 0)
 			return status;
-	if (optind < argc) {
+	if (optind + 1 == argc && request.mode == SERVE && strcmp(argv[optind], "doctor") == 0) {
+		request.mode = DOCTOR;
+	} else if (optind < argc) {
 		fprintf(stderr, "apollonion: unexpected argument %s\nTry apollonion --help\n",
 			argv[optind]);
 		return APO_EXIT_USAGE;

@@ -17,7 +17,6 @@
 #include "conversation/server/service_private.h"
 
 #define EVENTS_AT_ONCE 64
-#define DESCRIPTORS_SPARE 64 /* besides those of clients */
 
 /* ---- the end ---- */
 
@@ -367,7 +366,7 @@ static int watch_signals(struct apo_service *service)
 
 static void raise_descriptors(const struct apo_config *config)
 {
-	rlim_t wanted = (rlim_t)config->model.clients_max + config->waiting_max + DESCRIPTORS_SPARE;
+	rlim_t wanted = apo_service_descriptors(config);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)

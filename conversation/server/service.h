@@ -23,4 +23,12 @@
  */
 int apo_service_run(struct apo_config *config, const char *file, int upgrade_fd);
 
+/* The descriptors that a server with this configuration may need at most. */
+static inline unsigned long long apo_service_descriptors(const struct apo_config *config)
+{
+	const unsigned spare = 64; /* besides those of clients */
+
+	return (unsigned long long)config->model.clients_max + config->waiting_max + spare;
+}
+
 #endif

@@ -103,6 +103,29 @@ apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *k
 	return NULL;
 }
 
+/* The seconds from now until then. Returns false if then is no valid time. */
+static bool seconds_until(const ASN1_TIME *then, int64_t *left_s)
+{
+	int days = 0, seconds = 0;
+
+	if (!then || ASN1_TIME_diff(&days, &seconds, NULL, then) != 1)
+		return false;
+	*left_s = (int64_t)days * 24 * 3600 + seconds;
+	return true;
+}
+
+bool apo_tls_context_validity(const apo_tls_context *context, bool *has_begun, int64_t *left_s)
+{
+	const X509 *certificate = SSL_CTX_get0_certificate(context);
+	int64_t begins_s;
+
+	if (!certificate || !seconds_until(X509_get0_notBefore(certificate), &begins_s) ||
+	    !seconds_until(X509_get0_notAfter(certificate), left_s))
+		return false;
+	*has_begun = begins_s <= 0;
+	return true;
+}
+
 apo_tls_context *apo_tls_context_get(apo_tls_context *context)
 {
 	SSL_CTX_up_ref(context);

@@ -3,7 +3,7 @@
 # Completion of apollonion(8) for bash.
 
 _apollonion() {
-	local words="--config --check-config --hash-password --add-account --set-password --remove-account --export
+	local words="doctor --config --check-config --hash-password --add-account --set-password --remove-account --export
 		--import --help --version"
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
 	--config | --export | --import | -c)
