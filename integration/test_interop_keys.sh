@@ -5,7 +5,7 @@
 #
 #     a: peer.py call, nc ──── linkem ──── b: socat, peer.py echo
 #
-# Takes 35 s.
+# Takes 45 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=integration/lib/people.sh
@@ -34,6 +34,8 @@ listens() {
 	echoes "$@"
 }
 
+EXAMPLES=$BUILD/examples
+[ -d "$EXAMPLES" ] || EXAMPLES=$(dirname "$HERE")/build/examples
 # The port of a host that has another key than these persons know.
 OTHER_PORT=9101
 
@@ -97,6 +99,53 @@ is_refused() {
 
 is_refused_quietly() {
 	! CALLED=8085 calls_as "$1" content --kinds ik && grep -q '"refusal": 8' "$TMP/call.log"
+}
+
+# has_binding FILE LINE: the example of the native API has printed the start of the channel binding in this report.
+has_binding() {
+	local binding
+	binding=$(sed -nE 's/.*"binding": "([0-9a-f]{8}).*/\1/p' <<<"$2")
+	[ -n "$binding" ] && grep -qF "channel binding $binding" "$TMP/$1.err"
+}
+
+# asks_bound PERSON KIND: the example calls python, which must have the same channel binding.
+asks_bound() {
+	local SETTINGS before
+	# Without early data: a connection whose request is in the SYN has no keys yet when the example asks.
+	is_person "$1" "any use rudp; set first-contact take"
+	before=$(ended_of bound)
+	launch_native ask a "$EXAMPLES/echo" ask "$B4" 9200 <"$TMP/content"
+	finish ask 60
+	expect_eq "$STATUS" 0 "exit code of the example"
+	wait_until 60 "the end of the connection at bound" has_ended_since bound "$before"
+	tail -n 1 "$TMP/bound.out" >"$TMP/last.log"
+	expect_match "$TMP/last.log" "\"kind\": \"$2\"" "the handshake of $1"
+	has_binding ask "$(cat "$TMP/last.log")" || fail "$2: another channel binding: $(cat "$TMP/ask.err" "$TMP/last.log")"
+}
+
+channel_bindings() {
+	local kind line
+	section "channel binding (section 6.9)"
+	link_up --delay 10ms
+	is_person server "$POLICY"
+	launch_native served b "$EXAMPLES/echo" serve "$B4" 8086
+	wait_listening b 8086
+	CALLED=8086 calls_as caller content --kinds nk,ik,resumed-dh,nx,xx,resumed || fail "$(cat "$TMP/call.log")"
+	while read -r line; do
+		has_binding served "$line" || fail "another channel binding: $line $(cat "$TMP/served.err")"
+	done <"$TMP/call.log"
+	expect_eq "$(sed -E 's/.*"binding": //' "$TMP/call.log" | sort -u | wc -l)" "$(wc -l <"$TMP/call.log")" \
+		"different channel bindings"
+	ok "python calls: nk, ik, resumed-dh, nx, xx, resumed"
+	stop served
+	listens bound 9200
+	for kind in nk ik nx xx; do
+		asks_bound "${WHO[$kind]}" "$kind"
+		asks_bound "${WHO[$kind]}" resumed
+	done
+	ok "python listens: nk, ik, nx, xx, each then resumed"
+	stop bound
+	link_down
 }
 
 has_reported() {
@@ -188,5 +237,6 @@ wait_listening b 8084
 on_link "clean" content
 on_link "5 % loss, reordering" content --loss 5% --reorder 5%,8ms --seed 3
 on_link "rebinding" more --rebind-every 370ms
+channel_bindings
 refuses_python
 refused_by_python

@@ -52,7 +52,7 @@ def report(connection, **more):
         "key_updates": keys.updates if keys else 0, "fresh_keys": keys.fresh_updates if keys else 0,
         "failures": keys.failures if keys else 0, "fault": str(connection.fault) if connection.fault else None,
         "suite": connection.suite, "refusal": connection.refusal, "listener": shown(listener),
-        "initiator": shown(initiator),
+        "initiator": shown(initiator), "binding": connection.binding.hex() if connection.binding else None,
     }
     print(json.dumps(facts | more), flush=True)
 

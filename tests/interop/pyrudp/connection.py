@@ -34,7 +34,7 @@ class Connection(Transmitter):
         self.recovery = Recovery()
         self.receipts = Receipts(settings.ack_delay_s / 2)
         self.send, self.receive_stream = SendStream(0), ReceiveStream(settings.window, settings.repairs)
-        self.keys = self.exchanges = self.peer = self.proven = None
+        self.keys = self.exchanges = self.peer = self.proven = self.binding = None
         self.attempt = self.association = None
         self.began_at, self.handshake_at, self.handshake_s = now, now, SYN_FIRST_S
         self.handshakes_sent = 0
@@ -130,7 +130,7 @@ class Connection(Transmitter):
         return self.state == SYN_RCVD or self.identity is not None
 
     def _establish(self, outcome, send_key, receive_key, now):
-        self.peer, self.proven = outcome.peer, outcome.proven
+        self.peer, self.proven, self.binding = outcome.peer, outcome.proven, outcome.binding
         self.keys = Protection(self.suite, send_key, receive_key)
         self.keys.received.accept(0)
         self.exchanges = Exchanges(self.is_initiator, self.keys)

@@ -12,8 +12,8 @@ PATTERNS = {packets.NOISE: "NNpsk0", packets.NK: "NKpsk0", packets.IK: "IKpsk0",
 class Outcome:
     """What both sides know after the second message."""
 
-    def __init__(self, peer, keys, secrets, psk, proven):
-        self.peer, self.psk, self.proven = peer, psk, proven
+    def __init__(self, peer, keys, secrets, psk, proven, binding):
+        self.peer, self.psk, self.proven, self.binding = peer, psk, proven, binding
         # Transport keys of the initiator and of the listener; fresh and lasting of a new association, or None.
         self.keys, self.secrets = keys, secrets
         # In XX: message 3 of the initiator, and what the listener reads it with.
@@ -76,14 +76,15 @@ class Attempt:
             noise = self.noise.copy()
             peer = params.decode(noise.read(synack.message), in_syn=False)
             secrets, proven = resume.secrets_of_noise(noise), resume.Proven(noise.remote["s"], self.own_key)
+            binding = resume.binding_of_noise(noise)
         else:
             noise = self.noise
             header = packets.synack_header(self.suite, self.flags, synack.to_id)
             peer = params.decode(noise.read_synack(header, synack.message), in_syn=False)
-            secrets, proven = noise.secrets(), self.association.proven
+            secrets, proven, binding = noise.secrets(), self.association.proven, noise.binding()
         if peer.early_taken > len(self.early):
             raise params.Malformed("more early data taken than sent")
-        outcome = Outcome(peer, noise.split(), secrets, self.psk, proven)
+        outcome = Outcome(peer, noise.split(), secrets, self.psk, proven, binding)
         if self.flags == packets.XX:
             outcome.proof = noise.write(b"")
         return outcome
@@ -124,9 +125,11 @@ class Answer:
         payload = params.encode(own, in_syn=False)
         if syn.flags in PATTERNS:
             message, secrets = self.noise.write(payload), resume.secrets_of_noise(self.noise)
+            binding = resume.binding_of_noise(self.noise)
         else:
             message, secrets = self.noise.write_synack(header, os.urandom(32), payload), self.noise.secrets()
-        outcome = Outcome(self.peer, self.noise.split(), secrets, self.psk, self.proven)
+            binding = self.noise.binding()
+        outcome = Outcome(self.peer, self.noise.split(), secrets, self.psk, self.proven, binding)
         if syn.flags == packets.XX:
             outcome.identity = self.noise
         return header + message, outcome

@@ -52,6 +52,11 @@ def secrets_of_noise(handshake):
     return hmac(ck, b"rudp association, fresh" + h), hmac(ck, b"rudp association, lasting" + h)
 
 
+def binding_of_noise(handshake):
+    """The channel binding (section 6.9), after the second message."""
+    return hmac(handshake.symmetric.ck, b"rudp channel binding" + handshake.symmetric.h)
+
+
 def proof_of_spent(lasting, number, counter):
     return hmac(lasting, b"rudp spent" + number.to_bytes(8, "big") + counter.to_bytes(8, "big"))[:16]
 
@@ -104,6 +109,9 @@ class Resumption:
 
     def split(self):
         return hmac(self.chain2, b"\x02"), hmac(self.chain2, b"\x03")
+
+    def binding(self):
+        return hmac(self.chain2, b"\x06")
 
     def secrets(self):
         """fresh and lasting of a new association; None without DH."""
