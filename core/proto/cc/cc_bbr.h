@@ -342,7 +342,7 @@ struct bbr {
 	int64_t probe_rtt_last_at_ns, probe_rtt_done_at_ns; /* done: RUDP_NEVER until drained */
 	int64_t delay_bucket_ns, delay_ns; /* smallest of 8 samples: current set, last full set */
 	int64_t delay_since_at_ns;
-	int64_t rtt_before_ns, rtt_before_at_ns; /* the previous sample; 0: none */
+	int64_t fall_from_ns; /* the largest sum of time and RTT of a sample */
 	int64_t drained_rtt_ns; /* smallest RTT of a round whose queue was drained; 0: none */
 	int64_t up_base_ns;     /* smallest RTT of the round before the probe */
 	/* variation of the smallest of 8 samples in that round; below 0: unknown */

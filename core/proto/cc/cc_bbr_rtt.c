@@ -3,18 +3,14 @@
 #include "proto/cc/cc_bbr.h"
 
 /*
- * A queue drains by less than half of the time that passes, unless a third of all traffic stops at
- * once. A delay that falls faster is jitter.
+ * A queue never drains by more than the time that passes. A delay that falls faster was jitter: if
+ * packets keep their order, those behind a slow one arrive with it, each with less delay.
  */
 static void note_fall(struct bbr *b, int64_t rtt_ns, int64_t now_at_ns)
 {
-	int64_t drained_ns = (now_at_ns - b->rtt_before_at_ns) / 2;
-
-	if (b->rtt_before_ns != 0)
-		b->now.fall_max_ns =
-			rudp_time_max(b->now.fall_max_ns, b->rtt_before_ns - rtt_ns - drained_ns);
-	b->rtt_before_ns = rtt_ns;
-	b->rtt_before_at_ns = now_at_ns;
+	b->fall_from_ns = rudp_time_max(b->fall_from_ns, now_at_ns + rtt_ns);
+	b->now.fall_max_ns =
+		rudp_time_max(b->now.fall_max_ns, b->fall_from_ns - now_at_ns - rtt_ns);
 }
 
 static void close_delay_bucket(struct bbr *b, int64_t now_at_ns)

@@ -169,19 +169,27 @@ Test(cc_bbr_jitter, probe_bw_goes_on_if_others_that_start_may_keep_the_delay)
 	cr_assert(rig->b->full_bw_reached);
 }
 
-/*
- * STARTUP has ended because the bandwidth stopped growing. Then the delay alternates between
- * high_ns and low_ns, in steps of step_ns every 5 ms, until a drained round is checked.
- */
-static struct bbr_rig *drained_between(int64_t low_ns, int64_t high_ns, int64_t step_ns)
+/* STARTUP has ended because the bandwidth stopped growing. A drained round will be checked. */
+static struct bbr_rig *draining(void)
 {
 	struct bbr_rig *rig = bbr_rig_new();
-	int64_t rtt_ns = high_ns;
 
 	for (int i = 0; i < 20 && !rig->b->full_bw_reached; i++)
 		bbr_rig_round(rig, RATE);
 	rig->next += ROUND_PACKETS;
 	cr_assert(ne(u64, rig->b->drain_check_round, 0));
+	return rig;
+}
+
+/*
+ * The delay alternates between high_ns and low_ns, in steps of step_ns every 5 ms, until a drained
+ * round is checked.
+ */
+static struct bbr_rig *drained_between(int64_t low_ns, int64_t high_ns, int64_t step_ns)
+{
+	struct bbr_rig *rig = draining();
+	int64_t rtt_ns = high_ns;
+
 	for (int i = 0; i < 100 && rig->b->drain_check_round != 0; i++) {
 		bbr_rig_piece(rig, PIECE_PACKETS, rtt_ns);
 		rtt_ns = rtt_ns == low_ns ? high_ns : rudp_time_max(rtt_ns - step_ns, low_ns);
@@ -212,6 +220,26 @@ Test(cc_bbr_jitter, drained_delay_that_falls_as_slowly_as_a_queue_may_be_one)
 	struct bbr_rig *rig = drained_between(RTT_NS + MS(8), RTT_NS + MS(18), MS(2));
 
 	cr_assert(eq(i64, rig->b->drained_rtt_ns, 0));
+}
+
+/*
+ * Every 5 ms the packets that a slow one held up arrive together. Each has 0.2 ms less delay than
+ * the one before, as much as lies between their departures.
+ */
+Test(cc_bbr_jitter, delay_that_falls_among_packets_that_arrive_together_is_of_the_path)
+{
+	struct bbr_rig *rig = draining();
+
+	for (int i = 0; i < 100 && rig->b->drain_check_round != 0; i++) {
+		rig->next += PIECE_PACKETS;
+		rig->now_at_ns += MS(5);
+		for (int packet = PIECE_PACKETS - 1; packet >= 0; packet--) {
+			rig->rtt.latest_ns = RTT_NS + MS(8) + packet * MS(1) / 5;
+			bbr_rig_ack(rig, 1, RATE);
+		}
+	}
+	cr_assert(eq(u64, rig->b->drain_check_round, 0));
+	cr_assert(eq(i64, rig->b->drained_rtt_ns, RTT_NS + MS(8)));
 }
 
 /* A probe after a round whose delay was first RTT_NS and then varied by spread_ns. */
