@@ -103,11 +103,11 @@ static void compare_logs(const struct apo_replica *replica, struct apo_node *aut
 			replica->digests[head->about % APO_REPLICA_DIGESTS] != head->seen;
 }
 
-/* Of the nodes that seem to be alive, have more applied another log than this node's, or as many,
- * the oldest one among them? Then it is for this node to join anew. */
+/* Of the nodes that seem to be alive, have at least as many applied another log as this node's? Then it
+ * is for this node to join anew. */
 static bool is_minority(const struct apo_replica *replica)
 {
-	const struct apo_node *node, *oldest = NULL;
+	const struct apo_node *node;
 	unsigned same = 0, other = 0;
 
 	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++) {
@@ -118,10 +118,8 @@ static bool is_minority(const struct apo_replica *replica)
 			other++;
 		else
 			same++;
-		if (!oldest || node->id < oldest->id)
-			oldest = node;
 	}
-	return other > same || (other == same && oldest && oldest->is_of_other_log);
+	return other >= same;
 }
 
 /* ---- entries ---- */
@@ -214,6 +212,18 @@ static void on_genesis(struct apo_replica *replica, const struct apo_entry_head 
 		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
 }
 
+/* Has this node begun a network, though one was alive whose entries its copy of the log lacked? Then that
+ * one has more entries than this node, which is still alone. */
+static bool is_beside_network(const struct apo_replica *replica, const struct apo_entry_head *head)
+{
+	const struct apo_node *node;
+
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++)
+		if (node->id && node->id != replica->self)
+			return false;
+	return head->kind == APO_ENTRY_EVENTS && head->about >= replica->applied;
+}
+
 void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes, size_t len)
 {
 	struct rudp_reader reader = rudp_reader(bytes, len);
@@ -237,6 +247,8 @@ void apo_replica_apply(struct apo_replica *replica, uint64_t position, const voi
 	node = node_named(replica, head.name);
 	if (node && node->incarnation == head.incarnation)
 		on_member(replica, node, position, &head, &reader);
+	else if (is_beside_network(replica, &head))
+		apo_replica_rejoin(replica, "an older network uses this log");
 }
 
 /* ---- snapshots ---- */

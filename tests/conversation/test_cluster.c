@@ -505,6 +505,10 @@ static void fault(struct cluster *cluster, struct story *story)
 		if (!cluster->nodes[node].model)
 			cluster_start(cluster, node);
 		break;
+	case 10:
+		cluster_deviate(cluster, node, (int)cluster_random(cluster, 7) - 3,
+				(unsigned)cluster_random(cluster, 3));
+		break;
 	default:
 		break;
 	}
