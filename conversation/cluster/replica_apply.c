@@ -103,8 +103,8 @@ static void compare_logs(const struct apo_replica *replica, struct apo_node *aut
 			replica->digests[head->about % APO_REPLICA_DIGESTS] != head->seen;
 }
 
-/* Of the nodes that seem to be alive, have at least as many applied another log as this node's? Then it
- * is for this node to join anew. */
+/* Of the nodes that seem to be alive, have at least as many applied another log as this node's?
+ * Then it is for this node to join anew. */
 static bool is_minority(const struct apo_replica *replica)
 {
 	const struct apo_node *node;
@@ -212,8 +212,8 @@ static void on_genesis(struct apo_replica *replica, const struct apo_entry_head 
 		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
 }
 
-/* Has this node begun a network, though one was alive whose entries its copy of the log lacked? Then that
- * one has more entries than this node, which is still alone. */
+/* Has this node begun a network, though one was alive whose entries its copy of the log lacked?
+ * Then that one has more entries than this node, which is still alone. */
 static bool is_beside_network(const struct apo_replica *replica, const struct apo_entry_head *head)
 {
 	const struct apo_node *node;
