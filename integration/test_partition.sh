@@ -30,7 +30,7 @@ is_in_step() {
 	ask_s1 INFO | grep -q '"name":"s3","current":true'
 }
 
-# What nodes n1 and n2 read is on their side: their consumers are made while s3 is away.
+# The consumers of nodes n1 and n2 are made while s3 is away, so they are on their side.
 make_network() {
 	local i
 	write_nats 1 "$A4" "$ROUTES"
@@ -137,7 +137,7 @@ has_joined_again() {
 
 declare -A USERS=([1]=ann [2]=bob [3]=cat) left=([1]=0 [2]=0 [3]=0)
 
-# Has any node left since its user came?
+# A node has left since its user came.
 has_one_left() {
 	local node
 	for node in 1 2 3; do

@@ -101,7 +101,7 @@ void apo_replica_on_bus(struct apo_replica *replica);
 /* An entry of the log, with its sequence in the copy that is delivered to this node. Sequences have no
  * gaps; an entry may be delivered again. */
 void apo_replica_on_entry(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len);
-/* Is the publication with this number stored? false: it failed, or it is unknown whether it did. */
+/* The publication with this number is stored; false: it failed, or nobody knows whether it did. */
 void apo_replica_on_published(struct apo_replica *replica, uint64_t number, bool is_stored);
 /* A snapshot for the JOIN at this position. */
 void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,

@@ -103,9 +103,9 @@ static void compare_logs(const struct apo_replica *replica, struct apo_node *aut
 			replica->digests[head->about % APO_REPLICA_DIGESTS] != head->seen;
 }
 
-/* Of the nodes that seem to be alive, have at least as many applied another log as this node's?
- * Then it is for this node to join anew. */
-static bool is_minority(const struct apo_replica *replica)
+/* At least half of the nodes that seem to be alive have applied another log than this node. Then it
+ * is for this node to join anew. */
+static bool has_no_majority(const struct apo_replica *replica)
 {
 	const struct apo_node *node;
 	unsigned same = 0, other = 0;
@@ -171,7 +171,7 @@ static bool is_log_right(struct apo_replica *replica, struct apo_node *author,
 {
 	if (head->kind == APO_ENTRY_EVENTS)
 		compare_logs(replica, author, head);
-	if (!author->is_of_other_log || !is_minority(replica))
+	if (!author->is_of_other_log || !has_no_majority(replica))
 		return true;
 	apo_replica_rejoin(replica, "other nodes have applied another log");
 	return false;
@@ -212,8 +212,8 @@ static void on_genesis(struct apo_replica *replica, const struct apo_entry_head 
 		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
 }
 
-/* Has this node begun a network, though one was alive whose entries its copy of the log lacked?
- * Then that one has more entries than this node, which is still alone. */
+/* This node has begun a network, though one was alive whose entries its copy of the log lacked: that
+ * one has more entries than this node, which is still alone. */
 static bool is_beside_network(const struct apo_replica *replica, const struct apo_entry_head *head)
 {
 	const struct apo_node *node;

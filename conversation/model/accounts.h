@@ -51,9 +51,9 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
  * account. Returns 0, or -ENOMEM: it is not added. */
 int apo_account_attach(struct apo_model *model, struct apo_client *client);
 
-/* Does the client need an account to join and to speak, and is not logged in? */
+/* The client needs an account to join and to speak, and is not logged in. */
 bool apo_account_is_missing(const struct apo_model *model, const struct apo_client *client);
-/* May a client register its nick before the welcome? */
+/* A client may register its nick before the welcome. */
 bool apo_account_is_early(const struct apo_model *model);
 /* Sends the reply to REGISTER. */
 void apo_account_on_registered(struct apo_model *model, struct apo_client *client,

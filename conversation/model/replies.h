@@ -38,7 +38,7 @@ struct apo_say apo_say_by(const struct apo_client *client, struct apo_line *line
 void apo_say_to(struct apo_model *model, struct apo_client *client, const struct apo_say *say);
 void apo_say_channel(struct apo_model *model, const struct apo_channel *channel,
 		     const struct apo_say *say, const struct apo_audience *audience);
-/* Is the client of the audience? Its membership modes are not asked for. */
+/* Returns whether the client belongs to the audience, whatever its membership modes. */
 bool apo_is_meant(const struct apo_audience *audience, const struct apo_client *client);
 /* To each client that shares a channel with client, once; not to client itself. */
 void apo_say_common(struct apo_model *model, struct apo_client *client, const struct apo_say *say,

@@ -17,7 +17,7 @@
 #define RENEW_S (14 * DAY_S) /* a certificate that ends sooner should have been renewed */
 #define LINE_BYTES 1024
 
-/* What the trial start (config_dry_run.h) tries; its lines begin with the name. */
+/* A part of the trial start (config_dry_run.h), whose lines begin with its name. */
 struct area {
 	const char *name, *advice;
 	bool is_configured, has_finding;

@@ -20,8 +20,8 @@ typedef struct ssl_ctx_st apo_tls_context; /* OpenSSL's SSL_CTX */
  */
 apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *key_file,
 				     char *reason, size_t reason_size);
-/* Has the time of its certificate begun, and when does it end, from now? Returns false if it says no
- * valid times. */
+/* Says whether the time of its certificate has begun, and how long it lasts from now on. Returns
+ * false if the certificate has no valid times. */
 bool apo_tls_context_validity(const apo_tls_context *context, bool *has_begun, int64_t *left_s);
 apo_tls_context *apo_tls_context_get(apo_tls_context *context);
 void apo_tls_context_put(apo_tls_context *context);

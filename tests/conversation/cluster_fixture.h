@@ -128,7 +128,7 @@ void cluster_forget(struct cluster *cluster);
 void cluster_check(struct cluster *cluster);
 /* Removes the last count entries from the log, as if it had lost them. */
 void cluster_lose(struct cluster *cluster, size_t count);
-/* Of the following entries, the node's copy of the log lacks some (shift < 0), or repeats the last one.
+/* From now on the node's copy of the log lacks some entries (shift < 0), or repeats the last one.
  * times: it gets the right copy when it has opened the log so often. */
 void cluster_deviate(struct cluster *cluster, unsigned node, int shift, unsigned times);
 
@@ -136,7 +136,7 @@ void cluster_deviate(struct cluster *cluster, unsigned node, int shift, unsigned
 
 /* When something that is sent now arrives. */
 int64_t cluster_delay_ns(struct cluster *cluster);
-/* Of the node's copy of the log. */
+/* The number of entries in the node's copy of the log. */
 uint64_t cluster_copy_len(const struct cluster *cluster, const struct cluster_node *node);
 void cluster_open_log(struct cluster *cluster, struct cluster_node *node);
 void cluster_take_publications(struct cluster *cluster, struct cluster_node *node);

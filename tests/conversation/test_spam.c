@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What keeps spam out: required accounts, mode M, and the limit of registrations. */
+/* Protection from spam: required accounts, mode M, and the limit of registrations. */
 #include <string.h>
 
 #include "conversation/told.h"
