@@ -37,6 +37,9 @@ labels=$(grep -nE '^ \*.*[.:;)] (Cost|Errors|Limits|Lock|Memory|Model|Returns|So
 [ -z "$labels" ] || complain "run together, each label begins a line: $labels"
 banned=$(grep -nE '\b(strcat|sprintf|strtok|gets)\(' "${sources[@]}" | head -n 5)
 [ -z "$banned" ] || complain "banned calls: $banned"
+# core/api/engine_thread.c, OPEN_FLAGS
+foreign=$(grep -rnE '\b(getline|getdelim|strn?dup|v?asprintf|open_memstream|scandir)\(' --include='*.[ch]' core | head -n 5)
+[ -z "$foreign" ] || complain "allocates inside libc, which the engine's free() may not fit: $foreign"
 # The gt() of criterion 2.4.1 is also true for equal values, so gt(u64, x, 0) is always true. Use lt() with the
 # arguments exchanged.
 greater=$(grep -nE '\bgt\(' "${sources[@]}" | head -n 5)

@@ -8,7 +8,6 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -111,16 +110,16 @@ struct root {
 static bool read_root(const char *path, struct root *root)
 {
 	FILE *file = fopen(path, "re");
-	char *line = NULL, point[3];
-	size_t size = 0;
-	ssize_t len = 0, left = MOUNTS_BYTES;
+	char line[4096], point[3];
+	size_t bytes = 0;
 	bool is_found = false;
 
-	while (file && !is_found && (left -= len) > 0 && (len = getline(&line, &size, file)) > 0)
+	while (file && !is_found && bytes < MOUNTS_BYTES && fgets(line, sizeof line, file)) {
+		bytes += strlen(line);
 		is_found = sscanf(line, "%*u %*u %31s %511s %2s", root->device, root->directory,
 				  point) == 3 &&
 			   strcmp(point, "/") == 0;
-	free(line);
+	}
 	if (file)
 		(void)fclose(file);
 	return is_found;

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TABLE "/proc/thread-self/net/unix" /* the thread's network namespace */
@@ -33,17 +32,15 @@ bool rudp_name_is_held(struct rudp_name_looks *looks, const struct sockaddr_un *
 		       uint64_t inode, int64_t now_at_ns)
 {
 	size_t name_len = len - offsetof(struct sockaddr_un, sun_path) - 1;
-	char *line = NULL;
-	size_t size = 0;
+	char line[512];
 	bool found = false;
 	FILE *table = may_read(looks, now_at_ns) ? fopen(TABLE, "re") : NULL;
 
 	if (!table)
 		return true;
-	while (!found && getline(&line, &size, table) >= 0)
+	while (!found && fgets(line, sizeof line, table))
 		found = is_line_of(line, name->sun_path + 1, name_len, inode);
 	found |= ferror(table) != 0 || !feof(table);
 	fclose(table);
-	free(line);
 	return found;
 }
