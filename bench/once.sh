@@ -21,6 +21,8 @@ if [ -n "$RUDP_TEST_PLAIN" ] && [[ $variant == *rudp* ]]; then
 fi
 # shellcheck source=integration/lib.sh
 . "$HERE_BENCH/../integration/lib.sh"
+# shellcheck source=integration/lib/people.sh
+. "$HERE/lib/people.sh"
 for file in usage variants link wild local crowd day chat exchange; do
 	# shellcheck source=/dev/null
 	. "$HERE_BENCH/lib/$file.sh"

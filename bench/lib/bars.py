@@ -102,6 +102,10 @@ def local_bars():
                       over(figure("redis", depth, verb), figure("redis", depth, verb, "tcp")), ">=", 0.5, "")
     yield Bar("64 bytes there and back over loopback, p50", figure("pingpong", "-", "p50"), "<", 60, "µs")
     yield Bar("connect, accept, close over loopback, a second", figure("setup", "alone", "rate"), ">=", 5000, "")
+    for kind in ("ik", "xx"):
+        yield Bar(f"full handshake {kind.upper()}, CPU, of NN's with a secret",
+                  over(figure("handshake", "full", "carriers", f"rudp-{kind}"),
+                       figure("handshake", "full", "carriers", "rudp-psk")), "<=", 1.6, "")
     for mode in ("edge", "level"):
         yield Bar(f"events of an epoll server, {mode}, of kernel TCP's",
                   over(figure("events", mode, "events"), figure("events", mode, "events", "tcp")), "<=", 2, "")

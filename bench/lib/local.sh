@@ -64,6 +64,29 @@ run_setup() {
 	say "$RESULT" carriers_cpu_s "$(seconds_between "$before" "$(carriers_cpu_s)")"
 }
 
+# The bytes that have passed the loopback device of namespace a, with the headers of Ethernet, IP and UDP.
+loopback_bytes() {
+	on a awk '$1 == "lo:" { print $2 }' /proc/net/dev
+}
+
+# run_handshake full|resumed VARIANT: connections one after the other, by the kind of handshake. Without a request, so
+# nearly all of the engines' work is the handshake's.
+run_handshake() {
+	local before bytes
+	{
+		[ "$1" = resumed ] || echo "set resume off"
+		# Without an identity of its own a client asks no program of its host for one.
+		[[ $2 != *-nx ]] || echo "connect use rudp require identity"
+	} >"$TMP/$2.conf"
+	serve "$2" a fetch closing
+	carry "$2" a a 127.0.0.1 "$PORT"
+	before=$(carriers_cpu_s)
+	bytes=$(loopback_bytes)
+	ask "$2" a "$BIN/fetch" run "$HOST" "$DIAL" "$SETUP_COUNT" 0 30
+	say "$RESULT" carriers_cpu_s "$(seconds_between "$before" "$(carriers_cpu_s)")" \
+		wire_bytes $(($(loopback_bytes) - bytes))
+}
+
 # run_events edge|level VARIANT: the server prints the result when its last connection has ended.
 run_events() {
 	serve "$2" a events "$EVENT_BYTES" "$1"

@@ -11,6 +11,7 @@ KERNELS = ["tcp-cubic", "tcp-bbr"]
 PEERS = KERNELS + ["kcptun-fast2", "kcptun-fast3"]
 ALL = PEERS + ["rudp-bbr", "rudp-cubic"]
 DEFAULT = "rudp-bbr"
+HANDSHAKES = ["rudp-nn", "rudp-psk", "rudp-nk", "rudp-ik", "rudp-nx", "rudp-xx"]
 SHARES = ["rudp-bbr:tcp-cubic", "rudp-bbr:tcp-bbr", "rudp-bbr:rudp-bbr", "rudp-cubic:tcp-cubic",
           "rudp-cubic:tcp-bbr", "rudp-cubic:rudp-cubic", "tcp-bbr:tcp-cubic", "tcp-cubic:tcp-cubic",
           "tcp-bbr:tcp-bbr", "kcptun-fast2:tcp-cubic"]
@@ -114,6 +115,8 @@ PLAN = [
     Measurement("redis", ["1", "16"], ["tcp", "kcptun-fast2", DEFAULT], 3, 1.0, 7,
                 {"variants": ["tcp", DEFAULT], "rounds": 1}),
     Measurement("setup", ["alone", "request"], ["tcp", DEFAULT], 3, 1.0, 3, {"rounds": 1}),
+    # Cases: full handshakes, or nearly all resumed.
+    Measurement("handshake", ["full", "resumed"], HANDSHAKES, 5, 1.0, 3, {"cases": ["full"], "rounds": 1}),
     Measurement("events", ["edge", "level"], ["tcp", DEFAULT], 3, 0.5, 1.5, {"rounds": 1}),
     Measurement("load", ["-"], ["tcp", DEFAULT], 3, 1.0, 2, {"rounds": 1}),
     Measurement("crowd", CROWDS, ["tcp", DEFAULT], 1, 1.0, 72,

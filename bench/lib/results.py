@@ -20,6 +20,9 @@ NAMES = {
     "apollonion": "Apollonion", "ngircd": "ngIRCd", "inspircd": "InspIRCd",
     "rudp-bbr": "rudp, bbr (default)", "rudp-cubic": "rudp, cubic", "rudp-two": "rudp, bbr, two engines",
     "rudp-stranger": "rudp, bbr, path not known", "rudp-early": "rudp, bbr, early data by a rule",
+    "rudp-nn": "NN, no key", "rudp-psk": "NN, a secret", "rudp-nk": "NK: the server is known",
+    "rudp-ik": "IK: and the client has an identity", "rudp-nx": "NX: the server is not known yet",
+    "rudp-xx": "XX: and the client has an identity",
 }
 
 
@@ -97,6 +100,9 @@ FIGURES = {
     "setup": {"rate": lambda r: r["per_second"], "connect_p50": lambda r: r["connect_ms"]["p50"] * 1e3,
               "connect_p99": lambda r: r["connect_ms"]["p99"] * 1e3,
               "carriers": lambda r: r["carriers_cpu_s"] / r["connections"] * 1e6},
+    "handshake": {"rate": lambda r: r["per_second"], "connect_p50": lambda r: r["connect_ms"]["p50"] * 1e3,
+                  "carriers": lambda r: r["carriers_cpu_s"] / r["connections"] * 1e6,
+                  "wire": lambda r: r["wire_bytes"] / r["connections"]},
     "events": {"events": lambda r: r["events"] / r["requests"], "waits": lambda r: r["waits"] / r["requests"]},
     "idle_peers": {"bytes": lambda r: r["bytes_each"], "peers": lambda r: r["peers"]},
     "exchange": {

@@ -123,6 +123,12 @@ def setup(results, case):
         ("CPU of the engine, µs each", "carriers")])
 
 
+def handshake(results, case):
+    return by_figure(results, "handshake", case, [
+        ("a second", "rate"), ("connect p50, µs", "connect_p50"), ("CPU of both engines, µs each", "carriers"),
+        ("bytes on the wire each", "wire")])
+
+
 def exchange(results):
     cases = {"100-1": "100 B", "100-50": "100 B, 50 conn.", "10000-1": "10 KB", "10000-50": "10 KB, 50 conn."}
     columns = [(f"{says}: {what}", case, name) for case, says in cases.items()
@@ -268,6 +274,8 @@ TABLES = {
         ("SET a second", "set"), ("GET a second", "get"), ("CPU of engines, µs each", "carriers")])),
     "setup-alone": ("setup", "Connections one after the other over loopback", lambda r: setup(r, "alone")),
     "setup": ("setup", "The same, with 200 bytes there and one back", lambda r: setup(r, "request")),
+    "handshake-full": ("handshake", "Full handshakes by their kind", lambda r: handshake(r, "full")),
+    "handshake-resumed": ("handshake", "The same, resumed", lambda r: handshake(r, "resumed")),
     "events": ("events", "Events an epoll server sees for a request, 10 connections, loopback",
                lambda r: by_case(r, "events", "events", ["edge", "level"])),
     "load": ("load", "/bin/true, which opens no socket, without and with the shim",

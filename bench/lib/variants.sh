@@ -7,6 +7,9 @@
 #   tls            kernel TCP between two stunnels, TLS 1.3       rudp-two    each program an engine
 #                                                                 rudp-stranger   no path is known
 #                                                                 rudp-early      requests in the SYN, by a rule
+#                                                 rudp-nn, -psk, -nk, -ik, -nx, -xx
+#                                                               each program an engine, and this handshake
+#                                                               (docs/protocol.md section 6.1)
 #   kcptun-fast2, kcptun-fast3   a tunnel, AES-256, mode as said
 #
 # The programs are the same for all variants. With a tunnel, clients connect to its near end.
@@ -17,6 +20,23 @@ KCPTUN_PORT=4001 TLS_PORT=4433 TUNNEL_PORT=5101
 KCPTUN_SETTINGS=(--key bench --crypt aes --nocomp --sndwnd 1024 --rcvwnd 1024 --quiet)
 
 TUNNELS=()
+KEYS=()
+
+# keys_for KIND NAME: the files of a program for this kind of handshake: a secret that both have (psk, the default of
+# all variants); an identity of the server, known to the client (nk, ik) or not (nx, xx); an identity of the client
+# (ik, xx). On 127.0.0.1 no key is remembered, so each contact is the first.
+keys_for() {
+	local kind=$1 name=${2%"$PORT"}
+	KEYS=()
+	[ "$kind" != psk ] || return 0
+	KEYS=(RUDP_KEY_FILE= "XDG_CONFIG_HOME=$TMP/nobody")
+	[ "$kind" != nn ] || return 0
+	[ -e "$TMP/server" ] || { person server && person client; }
+	[[ $kind == n? && $name == client ]] || KEYS+=("RUDP_IDENTITY=$TMP/$name/rudp/id")
+	[[ $kind == ?k && $name == client ]] || return 0
+	echo "127.0.0.1:$PORT $(public_key server)" | put client known_hosts
+	KEYS+=("RUDP_KNOWN_HOSTS=$TMP/client/rudp/known_hosts")
+}
 
 # settings_for VARIANT NAME: writes the settings of a program under the shim to SETTINGS.
 settings_for() {
@@ -31,10 +51,15 @@ settings_for() {
 		cc=bbr
 		printf '%s\n' "set early on" "any use rudp early" >"$TMP/$1.conf"
 		;;
+	rudp-nn | rudp-psk | rudp-nk | rudp-ik | rudp-nx | rudp-xx)
+		cc=bbr log=$TMP/engine-$2.log
+		keys_for "${1#rudp-}" "$2"
+		;;
 	esac
 	# shellcheck disable=SC2034 # read by integration/lib/programs.sh
 	read -ra SETTINGS <<<"RUDP_CC=$cc RUDP_LOG=error:$log ${BENCH_SETTINGS:-}"
 	[ ! -e "$TMP/$1.conf" ] || SETTINGS+=("RUDP_POLICY_FILE=$TMP/$1.conf")
+	SETTINGS+=("${KEYS[@]}")
 }
 
 # run_as VARIANT NAME SIDE COMMAND...: runs a command in the background.
