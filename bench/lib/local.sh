@@ -66,7 +66,7 @@ run_setup() {
 
 # The bytes that have passed the loopback device of namespace a, with the headers of Ethernet, IP and UDP.
 loopback_bytes() {
-	on a awk '$1 == "lo:" { print $2 }' /proc/net/dev
+	on a cat /proc/net/dev | awk '$1 == "lo:" { print $2 }'
 }
 
 # run_handshake full|resumed VARIANT: connections one after the other, by the kind of handshake. Without a request, so
