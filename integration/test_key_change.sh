@@ -23,7 +23,7 @@ is_refused() {
 begin_long_answer() {
 	make_file www/long 100000
 	base64 "$TMP/www/long" >"$TMP/lines"
-	rm -f "$TMP/go-on"
+	rm -f "$TMP/go-on" "$TMP/long.out" # of the answer before
 	launch half b nc.openbsd -lN 9000 < <(in_two_parts "$TMP/lines" 500)
 	wait_listening b 9000
 	[ -z "${1:-}" ] || SETTINGS=("RUDP_KEY_FILE=$TMP/$1")
