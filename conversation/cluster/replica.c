@@ -166,6 +166,12 @@ void apo_replica_on_published(struct apo_replica *replica, uint64_t number, bool
 	}
 }
 
+void apo_replica_on_unreadable(struct apo_replica *replica)
+{
+	if (replica->stored_at_ns != RUDP_NEVER)
+		replica->stored_at_ns = replica->now_at_ns;
+}
+
 static int enqueue(struct apo_replica *replica, const void *event, size_t len, size_t max)
 {
 	struct apo_queue *queue = &replica->queue;

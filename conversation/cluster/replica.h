@@ -103,6 +103,8 @@ void apo_replica_on_bus(struct apo_replica *replica);
 void apo_replica_on_entry(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len);
 /* The publication with this number is stored; false: it failed, or nobody knows whether it did. */
 void apo_replica_on_published(struct apo_replica *replica, uint64_t number, bool is_stored);
+/* The log cannot be read now: an entry that is not delivered is not lost for that reason. */
+void apo_replica_on_unreadable(struct apo_replica *replica);
 /* A snapshot for the JOIN at this position. */
 void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
 			     size_t len);

@@ -290,9 +290,12 @@ static bool subscribe_entries(struct apo_bus_thread *bus_thread, uint64_t after_
 	options.Config.OptStartSeq = after_seq ? after_seq + 1 : 0;
 	natsSubscription_Destroy(bus->entries);
 	bus->entries = NULL;
-	return !has_failed(js_Subscribe(&bus->entries, bus->js, bus->log_subject, on_entry,
-					bus_thread, NULL, &options, NULL),
-			   "subscription");
+	if (!has_failed(js_Subscribe(&bus->entries, bus->js, bus->log_subject, on_entry, bus_thread,
+				     NULL, &options, NULL),
+			"subscription"))
+		return true;
+	tell(bus_thread, APO_BUS_UNREADABLE, 0, 0, NULL, 0);
+	return false;
 }
 
 static bool subscribe_chunks(struct apo_bus_thread *bus_thread)

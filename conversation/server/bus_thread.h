@@ -33,7 +33,8 @@ enum apo_bus_news {
 	APO_BUS_READY,     /* entries from now on are delivered; once for each opening */
 	APO_BUS_ENTRY,     /* seq, bytes */
 	APO_BUS_PUBLISHED, /* number; seq 0: failed */
-	APO_BUS_CHUNK      /* of a snapshot: bytes as they were sent */
+	APO_BUS_CHUNK,     /* of a snapshot: bytes as they were sent */
+	APO_BUS_UNREADABLE /* the log cannot be subscribed now; the thread tries again */
 };
 
 struct apo_bus_mail {

@@ -227,6 +227,9 @@ void apo_cluster_on_mail(struct apo_cluster *cluster, const struct apo_bus_mail 
 	case APO_BUS_CHUNK:
 		on_chunk(cluster, mail);
 		break;
+	case APO_BUS_UNREADABLE:
+		apo_replica_on_unreadable(cluster->replica);
+		break;
 	}
 }
 
