@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rudp key enroll: copies the public key to a host over ssh(1), and fetches that of the host.
+ * rudp key enroll: copies the public key to a host over ssh(1), and fetches that of the host, or that
+ * of the account there, which its programs prove.
  *
  * ssh runs sh on the host and gives it a script as its input, so that nothing depends on the login
  * shell there. Of this host only the line of the public key is in the script; its characters are
@@ -30,47 +31,74 @@ extern char **environ;
 #define SSH_FAILED 255
 #define NO_PROGRAM 127
 
-/* Its only %s is the line of the public key. */
+/* Its two %s are the line of the public key, and whose key is wanted: "host" or "account". */
 static const char script[] =
 	"set -eu\n"
 	"umask 077\n"
 	"line='%s'\n"
+	"wanted='%s'\n"
 	"key=${line%% *}\n"
 	"directory=${XDG_CONFIG_HOME:-$HOME/.config}/rudp\n"
-	"file=$directory/authorized_keys\n"
-	"mkdir -p \"$directory\"\n"
-	"[ -e \"$file\" ] || : >\"$file\"\n"
-	"if grep -F \"$key\" \"$file\" | grep -q '^[[:space:]]*@revoked'; then\n"
-	"	echo '" MARK "revoked'\n"
-	"	exit 0\n"
-	"elif grep -F \"$key\" \"$file\" | grep -qv '^[[:space:]]*#'; then\n"
-	"	echo '" MARK "known'\n"
+	"system=/etc/rudp\n"
+	"root=no\n"
+	"[ \"$(id -u)\" != 0 ] || root=yes\n"
+	"authorize() {\n"
+	"	[ -e \"$1\" ] || : >\"$1\"\n"
+	"	if grep -F \"$key\" \"$1\" | grep -q '^[[:space:]]*@revoked'; then\n"
+	"		echo '" MARK "revoked'\n"
+	"		exit 0\n"
+	"	elif grep -F \"$key\" \"$1\" | grep -qv '^[[:space:]]*#'; then\n"
+	"		echo '" MARK "known'\n"
+	"	else\n"
+	"		[ -z \"$(tail -c 1 \"$1\")\" ] || echo >>\"$1\"\n"
+	"		printf '%%s\\n' \"$line\" >>\"$1\"\n"
+	"		echo '" MARK "added'\n"
+	"	fi\n"
+	"}\n"
+	/* Services of root have no home, and use the file of the system. */
+	"if [ $root = yes ] && [ -e $system/authorized_keys ]; then\n"
+	"	[ ! -e \"$directory/authorized_keys\" ] || authorize \"$directory/authorized_keys\"\n"
+	"	authorize $system/authorized_keys\n"
 	"else\n"
-	"	[ -z \"$(tail -c 1 \"$file\")\" ] || echo >>\"$file\"\n"
-	"	printf '%%s\\n' \"$line\" >>\"$file\"\n"
-	"	echo '" MARK "added'\n"
+	"	mkdir -p \"$directory\"\n"
+	"	authorize \"$directory/authorized_keys\"\n"
 	"fi\n"
+	"own() {\n"
+	"	if [ $root = yes ] && [ ! -e \"$directory/id\" ] && [ -e $system/id ]; then\n"
+	"		echo $system/id\n"
+	"	else\n"
+	"		echo \"$directory/id\"\n"
+	"	fi\n"
+	"}\n"
 	"installed=no\n"
 	"if command -v rudp >/dev/null 2>&1; then\n"
 	"	installed=yes\n"
-	"	[ -r /etc/rudp/id.pub ] || [ -e \"$directory/id\" ] || rudp key new >/dev/null || "
-	":\n"
+	"	if [ $wanted = account ]; then\n"
+	"		[ -e \"$(own)\" ] || rudp key new >/dev/null || :\n"
+	"	elif [ $root = yes ] && [ ! -e $system/id ]; then\n"
+	"		(umask 022 && mkdir -p $system)\n"
+	"		rudp key new $system/id >/dev/null || :\n"
+	"	fi\n"
 	"fi\n"
 	"echo \"" MARK "installed $installed\"\n"
-	"for public in /etc/rudp/id.pub \"$directory/id.pub\"; do\n"
-	"	if [ -r \"$public\" ]; then\n"
-	"		while read -r first second rest; do\n"
-	"			case $first in rudp-x25519) echo \"" MARK
-	"key $first $second\" ;; esac\n"
-	"		done <\"$public\"\n"
-	"		break\n"
-	"	fi\n"
-	"done\n";
+	"show() {\n"
+	"	[ -r \"$2\" ] || return 0\n"
+	"	while read -r first second rest; do\n"
+	"		case $first in rudp-x25519) echo \"" MARK "$1 $first $second\" ;; esac\n"
+	"	done <\"$2\"\n"
+	"}\n"
+	"show host $system/id.pub\n"
+	"show account \"$(own).pub\"\n";
+
+struct shown_key {
+	bool is_there;
+	uint8_t bytes[RUDP_IDENTITY_BYTES];
+};
 
 /* What the host has answered. */
 struct answer {
-	bool is_authorized, was_known, is_revoked, is_installed, has_key;
-	uint8_t public_key[RUDP_IDENTITY_BYTES];
+	bool is_authorized, was_changed, is_revoked, is_installed;
+	struct shown_key host, account;
 };
 
 /* A target that ssh must not take for an option, and that can be printed. */
@@ -171,34 +199,44 @@ static const char *value_of(const char *line, const char *word)
 										     : NULL;
 }
 
+static void parse_key(struct shown_key *shown, const char *line, const char *word)
+{
+	char error[RUDP_KEY_TEXT_SIZE];
+	const char *key = value_of(line, word);
+
+	if (key && !shown->is_there)
+		shown->is_there =
+			rudp_public_key_parse(shown->bytes, key, strlen(key), word, error);
+}
+
 static void parse_answer(struct answer *answer, char *text)
 {
-	char *position, error[RUDP_KEY_TEXT_SIZE];
+	char *position;
 
 	for (char *line = strtok_r(text, "\r\n", &position); line;
 	     line = strtok_r(NULL, "\r\n", &position)) {
-		const char *key = value_of(line, "key"), *installed = value_of(line, "installed");
+		const char *installed = value_of(line, "installed");
 
 		if (value_of(line, "added") || value_of(line, "known"))
 			answer->is_authorized = true;
-		answer->was_known = answer->was_known || value_of(line, "known");
+		answer->was_changed = answer->was_changed || value_of(line, "added");
 		answer->is_revoked = answer->is_revoked || value_of(line, "revoked");
 		if (installed)
 			answer->is_installed = strcmp(installed, " yes") == 0;
-		if (key && !answer->has_key)
-			answer->has_key = rudp_public_key_parse(answer->public_key, key,
-								strlen(key), "key", error);
+		parse_key(&answer->host, line, "host");
+		parse_key(&answer->account, line, "account");
 	}
 }
 
 /* Asks the host. false: an error was printed. */
-static bool ask_host(struct answer *answer, const char *target, const char *line)
+static bool ask_host(struct answer *answer, const char *target, const char *line,
+		     const char *wanted)
 {
 	static char text[ANSWER_SIZE], full_script[SCRIPT_SIZE];
 	int rc;
 
-	/* The format is the constant script, whose only conversion is the line. */
-	snprintf(full_script, sizeof full_script, script, line);
+	/* The format is the constant script, whose only conversions are these two. */
+	snprintf(full_script, sizeof full_script, script, line, wanted);
 	rc = run_script(target, full_script, text);
 	if (rc == -ENOENT || rc == NO_PROGRAM)
 		rudp_complain("ssh is not installed here; install it (openssh-client), or copy the "
@@ -209,15 +247,14 @@ static bool ask_host(struct answer *answer, const char *target, const char *line
 		rudp_complain("%s: ssh could not log in; try 'ssh %s'", target, target);
 	else
 		parse_answer(answer, text);
-	if (rc >= 0 && rc != SSH_FAILED && rc != NO_PROGRAM && !answer->is_authorized &&
-	    !answer->is_revoked)
-		rudp_complain(
-			"%s: the key could not be written to authorized_keys there (exit code %d)",
-			target, rc);
 	if (answer->is_revoked)
 		rudp_complain("%s: the key of this host is revoked in authorized_keys there",
 			      target);
-	return answer->is_authorized;
+	else if (rc >= 0 && rc != SSH_FAILED && rc != NO_PROGRAM && !answer->is_authorized)
+		rudp_complain(
+			"%s: the key could not be written to authorized_keys there (exit code %d)",
+			target, rc);
+	return answer->is_authorized && !answer->is_revoked;
 }
 
 /*
@@ -237,121 +274,6 @@ static void find_host(const char *target, char host[HOST_SIZE])
 	     line = strtok_r(NULL, "\n", &position))
 		if (strncmp(line, "hostname ", 9) == 0 && rudp_known_hosts_is_host(line + 9))
 			snprintf(host, HOST_SIZE, "%s", line + 9);
-}
-
-/* Another key is known for this host. */
-static bool complain_of_change(const char *host, const uint8_t old[RUDP_IDENTITY_BYTES],
-			       const uint8_t new[RUDP_IDENTITY_BYTES], bool is_revoked)
-{
-	char was[RUDP_FINGERPRINT_FULL_SIZE], is[RUDP_FINGERPRINT_FULL_SIZE];
-
-	if (is_revoked)
-		rudp_complain("%s: the key %s is revoked in the known hosts; nothing was added",
-			      host, rudp_fingerprint_full(new, is));
-	else
-		rudp_complain(
-			"%s: is known with the key %s, and now shows the key %s; if you expect "
-			"that, use 'rudp key forget %s' and try again",
-			host, rudp_fingerprint_full(old, was), rudp_fingerprint_full(new, is),
-			host);
-	return false;
-}
-
-/* Whether the host may be added: 1 yes, 0 it is known with this key, -1 an error was printed. */
-static int may_add(const struct rudp_known_hosts *hosts, const char *host,
-		   const uint8_t key[RUDP_IDENTITY_BYTES])
-{
-	uint8_t known[RUDP_IDENTITY_BYTES];
-	enum rudp_known_host found = rudp_known_hosts_find_name(hosts, host, known, NULL);
-
-	if (rudp_known_hosts_is_revoked(hosts, key)) {
-		complain_of_change(host, key, key, true);
-		return -1;
-	}
-	if (found == RUDP_HOST_UNKNOWN)
-		return 1;
-	if (memcmp(known, key, RUDP_IDENTITY_BYTES) == 0)
-		return 0;
-	complain_of_change(host, known, key, false);
-	return -1;
-}
-
-/* The name and the addresses under which the host is to be known. */
-struct names {
-	char list[RUDP_RESOLVED_MAX + 1][RUDP_HOST_TEXT_SIZE];
-	unsigned count;
-};
-
-static void collect_names(struct names *names, const char *host)
-{
-	static struct rudp_resolved resolved;
-	const char *why = rudp_resolve(&resolved, host);
-
-	if (why)
-		rudp_complain("%s: %s; it is known by its name only", host, why);
-	if (rudp_known_hosts_is_host(host))
-		snprintf(names->list[names->count++], RUDP_HOST_TEXT_SIZE, "%.*s",
-			 RUDP_HOST_TEXT_SIZE - 1, host);
-	for (unsigned i = 0; i < resolved.count; i++) {
-		char text[RUDP_HOST_TEXT_SIZE];
-		bool is_there = false;
-
-		rudp_known_hosts_format(&resolved.addrs[i], text);
-		for (unsigned j = 0; j < names->count; j++)
-			is_there =
-				is_there || rudp_known_hosts_is_meant(names->list[j],
-								      strlen(names->list[j]), text);
-		if (!is_there)
-			strcpy(names->list[names->count++], text);
-	}
-}
-
-/* Adds those names that are not known. All are checked before the first is written. */
-static bool add_names(const struct rudp_known_hosts *hosts, const char *path,
-		      const struct names *names, const uint8_t key[RUDP_IDENTITY_BYTES])
-{
-	char full[RUDP_FINGERPRINT_FULL_SIZE];
-	int fd, rc = 0;
-
-	for (unsigned i = 0; i < names->count; i++)
-		if (may_add(hosts, names->list[i], key) < 0)
-			return false;
-	rc = rudp_make_parents(path);
-	fd = rc < 0 ? rc : rudp_known_hosts_open(path);
-	for (unsigned i = 0; fd >= 0 && rc == 0 && i < names->count; i++) {
-		bool is_new = may_add(hosts, names->list[i], key) > 0;
-
-		rc = is_new ? rudp_known_hosts_append(fd, names->list[i], key, NULL) : 0;
-		if (rc == 0)
-			printf("%s: %s %s, key %s\n", path, names->list[i],
-			       is_new ? "is now known" : "was known",
-			       rudp_fingerprint_full(key, full));
-	}
-	if (fd >= 0)
-		close(fd);
-	if (fd < 0 || rc < 0)
-		rudp_complain("%s: %s", path, strerror(-(fd < 0 ? fd : rc)));
-	return fd >= 0 && rc == 0;
-}
-
-static bool add_host(const struct rudp_identity_files *files, const char *target,
-		     const uint8_t key[RUDP_IDENTITY_BYTES])
-{
-	const char *path = rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS);
-	static struct names names;
-	struct rudp_known_hosts hosts = {.count = 0};
-	char host[HOST_SIZE], text[RUDP_KEY_TEXT_SIZE];
-	bool ok;
-
-	if (access(path, F_OK) == 0 && !rudp_known_hosts_load(&hosts, path, text)) {
-		rudp_complain("%s", text);
-		return false;
-	}
-	find_host(target, host);
-	collect_names(&names, host);
-	ok = add_names(&hosts, path, &names, key);
-	rudp_known_hosts_fini(&hosts);
-	return ok;
 }
 
 /* The public key of this user, with a name. false: an error was printed. */
@@ -379,32 +301,63 @@ static bool own_line(const struct rudp_identity_files *files, char line[256])
 	return true;
 }
 
-int rudp_key_enroll(const char *target)
+/* Says why the key that was wanted has not come, and what to do. */
+static void complain_of_no_key(const char *target, const struct answer *answer, bool wants_account)
+{
+	if (!answer->is_installed)
+		rudp_complain(
+			"%s: has no rudp; install it there (the package rudp, or `make install'), "
+			"then repeat this command",
+			target);
+	else if (wants_account)
+		rudp_complain(
+			"%s: this account has no identity; make one there ('rudp key new'), then "
+			"repeat this command",
+			target);
+	else
+		rudp_complain(
+			"%s: that host has no identity; root makes one there with 'rudp key new "
+			"/etc/rudp/id'. For programs that this account starts itself, name their "
+			"ports: 'rudp key enroll --port PORT %s'",
+			target, target);
+}
+
+/* The programs of the account have a key of their own, which was not asked for. */
+static void mention_account(const char *target, const struct answer *answer)
+{
+	char full[RUDP_FINGERPRINT_FULL_SIZE];
+
+	if (answer->account.is_there &&
+	    memcmp(answer->account.bytes, answer->host.bytes, RUDP_IDENTITY_BYTES) != 0)
+		printf("%s: programs that this account starts itself have another key, %s; 'rudp key "
+		       "enroll --port PORT %s' makes it known for their port\n",
+		       target, rudp_fingerprint_full(answer->account.bytes, full), target);
+}
+
+int rudp_key_enroll(const char *target, const struct rudp_enroll_ports *ports)
 {
 	struct rudp_identity_files files;
-	struct answer answer = {.has_key = false};
-	char line[256];
+	struct answer answer = {.is_authorized = false};
+	const struct shown_key *key = ports->count ? &answer.account : &answer.host;
+	char line[256], host[HOST_SIZE];
 
 	if (!is_target(target)) {
 		rudp_complain("'%.100s' is not [USER@]HOST", target);
 		return RUDP_EXIT_USAGE;
 	}
 	if (!rudp_identity_places(&files) || !own_line(&files, line) ||
-	    !ask_host(&answer, target, line))
+	    !ask_host(&answer, target, line, ports->count ? "account" : "host"))
 		return 1;
 	printf("%s: the key of this host %s authorized there\n", target,
-	       answer.was_known ? "was" : "is now");
-	if (answer.has_key)
-		return add_host(&files, target, answer.public_key) && fflush(stdout) != EOF ? 0 : 1;
-	if (!answer.is_installed)
-		rudp_complain(
-			"%s: has no rudp; install it there (the package rudp, or `make install'), "
-			"then repeat this command",
-			target);
-	else
-		rudp_complain(
-			"%s: has no identity that this user may read; make one there ('rudp key "
-			"new'), then repeat this command",
-			target);
-	return 1;
+	       answer.was_changed ? "is now" : "was");
+	if (!key->is_there) {
+		complain_of_no_key(target, &answer, ports->count > 0);
+		return 1;
+	}
+	find_host(target, host);
+	if (!rudp_enroll_host(&files, host, ports, key->bytes))
+		return 1;
+	if (!ports->count)
+		mention_account(target, &answer);
+	return fflush(stdout) != EOF ? 0 : 1;
 }

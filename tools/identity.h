@@ -22,8 +22,20 @@ int rudp_key_check(void);
 int rudp_key_hosts(bool json);
 int rudp_key_forget(const char *host);
 
+/* The ports for which the key of an account is fetched. None: the key of the host, for all ports. */
+#define RUDP_ENROLL_PORTS_MAX 16
+struct rudp_enroll_ports {
+	uint16_t list[RUDP_ENROLL_PORTS_MAX];
+	unsigned count;
+};
 /* enroll.c: exchanges public keys with a host over ssh(1). target: [USER@]HOST. */
-int rudp_key_enroll(const char *target);
+int rudp_key_enroll(const char *target, const struct rudp_enroll_ports *ports);
+/*
+ * Adds a host, as ssh connects to it, with its addresses to the known hosts. false: an error was
+ * printed, and nothing is added unless writing failed.
+ */
+bool rudp_enroll_host(const struct rudp_identity_files *files, const char *host,
+		      const struct rudp_enroll_ports *ports, const uint8_t key[RUDP_IDENTITY_BYTES]);
 
 /* Finds the places of the files of this user. false: an error was printed. */
 bool rudp_identity_places(struct rudp_identity_files *files);

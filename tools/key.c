@@ -41,14 +41,29 @@ static struct keys keys;
 
 struct input {
 	bool json;
+	struct rudp_enroll_ports ports;
 	const char *words[2]; /* the action, and what it is about */
 	unsigned word_count;
 };
 
 static const struct argp_option options[] = {
 	{"json", 'j', NULL, 0, "list, hosts: as JSON, one object", 0},
+	{"port", 'p', "PORT", 0,
+	 "enroll: the host is to have the key of its account, on this port; may be repeated", 0},
 	{0},
 };
+
+static void add_port(struct argp_state *state, struct rudp_enroll_ports *ports, const char *value)
+{
+	char *end;
+	unsigned long port = strtoul(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || port == 0 || port > UINT16_MAX)
+		argp_error(state, "'%.20s' is not a port from 1 to 65535", value);
+	if (ports->count == RUDP_ENROLL_PORTS_MAX)
+		argp_error(state, "at most %d ports at a time", RUDP_ENROLL_PORTS_MAX);
+	ports->list[ports->count++] = (uint16_t)port;
+}
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
@@ -57,6 +72,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	switch (key) {
 	case 'j':
 		input->json = true;
+		return 0;
+	case 'p':
+		add_port(state, &input->ports, value);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (input->word_count == 2)
@@ -72,7 +90,7 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "list\nrevoke FINGERPRINT|FILE\nnew [FILE]\nshow [FILE]\nhosts\n"
-		    "forget HOST\nenroll [USER@]HOST\ncheck",
+		    "forget HOST\nenroll [--port PORT]... [USER@]HOST\ncheck",
 	.doc = "Shared keys: lists those of the running engines and of RUDP_KEY_FILE, or revokes "
 	       "one. Identities: makes a key pair, shows its public key, lists or removes known "
 	       "hosts, exchanges public keys with a host over ssh, or checks the files.\v"
@@ -427,7 +445,7 @@ static int forget(const struct input *input)
 
 static int enroll(const struct input *input)
 {
-	return rudp_key_enroll(input->words[1]);
+	return rudp_key_enroll(input->words[1], &input->ports);
 }
 
 static int check_files(const struct input *input)
@@ -439,13 +457,13 @@ static int check_files(const struct input *input)
 static const struct action {
 	const char *name;
 	unsigned words_min, words_max; /* with the name */
-	bool has_json;
+	bool has_json, has_ports;
 	int (*run)(const struct input *input);
 } actions[] = {
-	{"list", 1, 1, true, list},     {"revoke", 2, 2, false, revoke_one},
-	{"new", 1, 2, false, make},     {"show", 1, 2, false, show},
-	{"hosts", 1, 1, true, hosts},   {"forget", 2, 2, false, forget},
-	{"enroll", 2, 2, false, enroll}, {"check", 1, 1, false, check_files},
+	{"list", 1, 1, true, false, list},     {"revoke", 2, 2, false, false, revoke_one},
+	{"new", 1, 2, false, false, make},     {"show", 1, 2, false, false, show},
+	{"hosts", 1, 1, true, false, hosts},   {"forget", 2, 2, false, false, forget},
+	{"enroll", 2, 2, false, true, enroll}, {"check", 1, 1, false, false, check_files},
 };
 
 int rudp_tool_key(int argc, char **argv)
@@ -458,10 +476,11 @@ int rudp_tool_key(int argc, char **argv)
 
 		if (strcmp(input.words[0], action->name) == 0 &&
 		    input.word_count >= action->words_min && input.word_count <= action->words_max &&
-		    (!input.json || action->has_json))
+		    (!input.json || action->has_json) &&
+		    (!input.ports.count || action->has_ports))
 			return action->run(&input);
 	}
 	rudp_complain("expected list, list --json, revoke FINGERPRINT|FILE, new [FILE], show [FILE], "
-		      "hosts, hosts --json, forget HOST, enroll [USER@]HOST, or check");
+		      "hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, or check");
 	return RUDP_EXIT_USAGE;
 }

@@ -125,47 +125,114 @@ Test(key_hosts, actions_with_wrong_words_are_refused)
 	expect("$RUDP key hosts 10.0.0.1 2>&1", 2, "expected list");
 }
 
-/* ssh that runs its command here, in another home; its arguments are in $FILES/arguments. */
+/*
+ * ssh that runs its command here, in another home, and with $FILES/system in place of /etc/rudp; its
+ * arguments are in $FILES/arguments. The user there is not root unless $FILES/root exists.
+ */
 static void make_ssh(void)
 {
 	files_text("ssh",
 		   "#!/bin/sh\n"
 		   "printf '%s|' \"$@\" >>$FILES/arguments\n"
-		   "if [ \"$1\" = -G ]; then echo hostname 127.0.0.1; exit 0; fi\n"
+		   "if [ \"$1\" = -G ]; then echo hostname $(cat $FILES/address); exit 0; fi\n"
 		   "[ ! -e $FILES/fails ] || exit 255\n"
 		   "shift 3\n"
-		   "exec env HOME=$FILES/there XDG_CONFIG_HOME= PATH=$FILES/there/bin:/usr/bin:/bin "
-		   "sh -c \"$*\"\n",
+		   "sed \"s,/etc/rudp,$FILES/system,\" | env HOME=$FILES/there XDG_CONFIG_HOME= "
+		   "PATH=$FILES/there/bin:/usr/bin:/bin sh -c \"$*\"\n",
 		   0755);
 	expect("mkdir -p $FILES/there/bin && ln -s $RUDP $FILES/there/bin/rudp && $RUDP key new", 0,
 	       "");
+	files_text("there/bin/id", "#!/bin/sh\nif [ -e $FILES/root ]; then echo 0; else echo 1; fi\n",
+		   0755);
+	files_text("address", "192.0.2.1\n", 0600);
 	setenv("ENROLL", "PATH=$FILES:$PATH $RUDP key enroll", 1);
 }
 
-static bool has_host_key(void)
+static void make_host_key(void)
 {
-	struct stat st;
-
-	return stat("/etc/rudp/id.pub", &st) == 0;
+	expect("mkdir $FILES/system && $RUDP key new $FILES/system/id", 0, "");
 }
+
+/* The keys of the known hosts, and of a file; the second command prints how often it is known. */
+#define KNOWN "$FILES/config/rudp/known_hosts"
+#define COUNT_OF(file) "cut -d' ' -f1,2 " file " | grep -cFf - " KNOWN
 
 Test(key_hosts, enrolling_exchanges_the_keys_once)
 {
 	make_ssh();
-	if (has_host_key())
-		cr_skip_test("this machine has a host key");
+	make_host_key();
 	expect("eval \"$ENROLL me@there\" 2>&1", 0, "me@there: the key of this host is now authorized");
 	expect("cat $FILES/there/.config/rudp/authorized_keys", 0, "rudp-x25519 ");
 	expect("stat -c %a $FILES/there/.config/rudp/authorized_keys", 0, "600");
-	expect("cut -d' ' -f2 $FILES/there/.config/rudp/id.pub | xargs -I{} grep -c 'rudp-x25519 {}' "
-	       "$FILES/config/rudp/known_hosts", 0, "1");
-	expect("cut -d' ' -f1 $FILES/config/rudp/known_hosts", 0, "127.0.0.1");
+	expect(COUNT_OF("$FILES/system/id.pub"), 0, "1");
+	expect("cut -d' ' -f1 " KNOWN, 0, "192.0.2.1\n");
 	expect("eval \"$ENROLL me@there\" 2>&1", 0, "me@there: the key of this host was authorized");
 	expect("wc -l <$FILES/there/.config/rudp/authorized_keys", 0, "1");
-	expect("wc -l <$FILES/config/rudp/known_hosts", 0, "1");
+	expect("wc -l <" KNOWN, 0, "1");
 	expect("cat $FILES/arguments", 0, "-T|--|me@there|exec sh|-G|--|me@there|");
 	expect("$RUDP key check 2>&1", 0, "known hosts: 1");
 	expect("XDG_CONFIG_HOME=$FILES/there/.config $RUDP key check 2>&1", 0, "authorized keys: 1");
+	expect("test -e $FILES/there/.config/rudp/id || echo none", 0, "none");
+}
+
+Test(key_hosts, enrolling_ports_fetches_the_key_of_the_account)
+{
+	make_ssh();
+	make_host_key();
+	expect("eval \"$ENROLL there\" 2>&1", 0, "192.0.2.1 is now known");
+	expect("eval \"$ENROLL --port 8080 -p 9000 me@there\" 2>&1", 0, "192.0.2.1:9000 is now known");
+	expect(COUNT_OF("$FILES/there/.config/rudp/id.pub"), 0, "2");
+	expect("cut -d' ' -f1 " KNOWN, 0, "192.0.2.1\n192.0.2.1:8080\n192.0.2.1:9000\n");
+	expect("eval \"$ENROLL --port 8080 there\" 2>&1", 0, "192.0.2.1:8080 was known");
+	expect("eval \"$ENROLL there\" 2>&1", 0, "starts itself have another key, SHA256:");
+	expect("wc -l <" KNOWN, 0, "3");
+	files_text("address", "2001:db8::1\n", 0600);
+	expect("eval \"$ENROLL --port 8080 there\" 2>&1", 0, "[2001:db8::1]:8080 is now known");
+	for (const char *const *port = (const char *const[]){"0", "65536", "-1", "x", "", NULL}; *port;
+	     port++) {
+		setenv("PORT", *port, 1);
+		expect("eval \"$ENROLL --port='$PORT' there\" 2>&1", 2, "is not a port");
+	}
+	expect("$RUDP key hosts --port 80 2>&1", 2, "expected list");
+}
+
+Test(key_hosts, enrolling_a_host_without_a_key_tells_how_to_make_one)
+{
+	make_ssh();
+	expect("eval \"$ENROLL there\" 2>&1", 1,
+	       "root makes one there with 'rudp key new /etc/rudp/id'");
+	expect("test -e " KNOWN " || echo none", 0, "none");
+	files_text("root", "", 0600);
+	expect("eval \"$ENROLL there\" 2>&1", 0, "192.0.2.1 is now known");
+	expect("stat -c %a $FILES/system $FILES/system/id | tr '\n' ' '", 0, "755 600 ");
+	expect(COUNT_OF("$FILES/system/id.pub"), 0, "1");
+	expect("eval \"$ENROLL -p 80 there\" 2>&1", 0, "192.0.2.1:80 was known");
+	expect("test -e $FILES/there/.config/rudp/id || echo none", 0, "none");
+}
+
+Test(key_hosts, enrolling_with_root_authorizes_for_services_too)
+{
+	make_ssh();
+	make_host_key();
+	files_text("root", "", 0600);
+	files_text("system/authorized_keys", ONE " other\n", 0600);
+	expect("eval \"$ENROLL there\" 2>&1", 0, "is now authorized there");
+	expect("wc -l <$FILES/system/authorized_keys", 0, "2");
+	expect("test -e $FILES/there/.config/rudp/authorized_keys || echo none", 0, "none");
+	expect("cd $FILES/there && mkdir -p .config/rudp && : >.config/rudp/authorized_keys", 0, "");
+	expect("eval \"$ENROLL there\" 2>&1", 0, "is now authorized there");
+	expect("grep -c . $FILES/there/.config/rudp/authorized_keys", 0, "1");
+	expect("wc -l <$FILES/system/authorized_keys", 0, "2");
+}
+
+Test(key_hosts, enrolling_a_loopback_address_needs_ports)
+{
+	make_ssh();
+	make_host_key();
+	files_text("address", "127.0.0.1\n", 0600);
+	expect("eval \"$ENROLL there\" 2>&1", 1, "is a loopback address");
+	expect("test -e " KNOWN " || echo none", 0, "none");
+	expect("eval \"$ENROLL -p 8080 there\" 2>&1", 0, "127.0.0.1:8080 is now known");
 }
 
 Test(key_hosts, enrolling_ends_the_last_line_of_the_file_there)
@@ -180,23 +247,23 @@ Test(key_hosts, enrolling_ends_the_last_line_of_the_file_there)
 Test(key_hosts, enrolling_where_rudp_is_missing_says_what_to_install)
 {
 	make_ssh();
-	if (has_host_key())
-		cr_skip_test("this machine has a host key");
 	expect("rm $FILES/there/bin/rudp; eval \"$ENROLL there\" 2>&1", 1,
 	       "has no rudp; install it there");
 	expect("grep -c rudp-x25519 $FILES/there/.config/rudp/authorized_keys", 0, "1");
-	expect("test -e $FILES/config/rudp/known_hosts || echo none", 0, "none");
+	expect("test -e " KNOWN " || echo none", 0, "none");
 }
 
 Test(key_hosts, enrolling_refuses_a_changed_key)
 {
 	make_ssh();
-	if (has_host_key())
-		cr_skip_test("this machine has a host key");
-	files_text("config/rudp/known_hosts", "127.0.0.1 " ONE "\n", 0600);
-	expect("eval \"$ENROLL there\" 2>&1", 1, "127.0.0.1: is known with the key SHA256:");
-	expect("cat $FILES/config/rudp/known_hosts", 0, "127.0.0.1 " ONE "\n");
-	expect("$RUDP key forget 127.0.0.1 && eval \"$ENROLL there\" 2>&1", 0, "is now known");
+	make_host_key();
+	files_text("config/rudp/known_hosts", "192.0.2.1 " ONE "\n", 0600);
+	expect("eval \"$ENROLL there\" 2>&1", 1, "192.0.2.1: is known with the key SHA256:");
+	expect("cat " KNOWN, 0, "192.0.2.1 " ONE "\n");
+	expect("$RUDP key forget 192.0.2.1 && eval \"$ENROLL there\" 2>&1", 0, "is now known");
+	files_text("config/rudp/known_hosts", "192.0.2.1:80 " ONE "\n", 0600);
+	expect("eval \"$ENROLL -p 8080 -p 80 there\" 2>&1", 1, "192.0.2.1:80: is known with the key");
+	expect("cat " KNOWN, 0, "192.0.2.1:80 " ONE "\n");
 }
 
 Test(key_hosts, enrolling_a_revoked_key_fails)

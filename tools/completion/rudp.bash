@@ -86,7 +86,7 @@ _rudp_key() {
 	forget | enroll) mapfile -t COMPREPLY < <(compgen -A hostname -- "${COMP_WORDS[COMP_CWORD]}") ;;
 	*)
 		if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
-			_rudp_words "--json --help"
+			_rudp_words "--json --port --help"
 		else
 			_rudp_words "list revoke new show hosts forget enroll check"
 		fi

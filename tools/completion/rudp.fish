@@ -38,6 +38,7 @@ complete -c rudp -n '__fish_seen_subcommand_from keygen' -l not-after -x
 complete -c rudp -n '__fish_seen_subcommand_from keygen' -l not-before -x
 complete -c rudp -n '__fish_seen_subcommand_from keygen' -s '?' -l help
 complete -c rudp -n '__fish_seen_subcommand_from key' -s j -l json
+complete -c rudp -n '__fish_seen_subcommand_from key' -s p -l port -x
 complete -c rudp -n '__fish_seen_subcommand_from key' -s '?' -l help
 complete -c rudp -n '__fish_seen_subcommand_from forget' -s '?' -l help
 complete -c rudp -n '__fish_seen_subcommand_from ping' -s c -l count -x

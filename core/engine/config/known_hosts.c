@@ -470,6 +470,14 @@ enum rudp_known_host rudp_known_hosts_find_name(const struct rudp_known_hosts *h
 	return find(hosts, &probe, public_key, line);
 }
 
+bool rudp_known_hosts_has(const struct rudp_known_hosts *hosts, const char *host)
+{
+	struct rudp_known_host_entry probe = {.host = host};
+	size_t index;
+
+	return hosts && !read_host(&probe, host, strlen(host), &index) && last_of(hosts, &probe);
+}
+
 const char *rudp_known_hosts_find_key(const struct rudp_known_hosts *hosts,
 				      const uint8_t public_key[RUDP_IDENTITY_BYTES])
 {

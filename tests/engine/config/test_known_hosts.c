@@ -98,6 +98,17 @@ Test(known_hosts, the_last_line_counts_and_a_port_precedes)
 	EXPECT(at("10.0.0.1:22"), "3 1");
 }
 
+Test(known_hosts, an_entry_is_there_with_exactly_its_port)
+{
+	cr_assert(parse("10.0.0.1:22" THREE "\nserver" ONE "\n"), "%s", text);
+	cr_assert(rudp_known_hosts_has(&hosts, "10.0.0.1:22"));
+	cr_assert(not(rudp_known_hosts_has(&hosts, "10.0.0.1")));
+	cr_assert(rudp_known_hosts_has(&hosts, "SERVER"));
+	cr_assert(not(rudp_known_hosts_has(&hosts, "server:22")));
+	cr_assert(not(rudp_known_hosts_has(&hosts, "not a name")));
+	cr_assert(not(rudp_known_hosts_has(NULL, "server")));
+}
+
 Test(known_hosts, names_are_compared_without_case)
 {
 	cr_assert(parse("Server.Example,server,10.0.0.1" ONE "\nserver:22" TWO "\n"), "%s", text);
