@@ -58,6 +58,12 @@ for page in rudp rudp.conf librudp_shim rudp.3 rudpmsg.1 rudpmsg.3 apollonion ap
 done
 ok "commands, doctor, man pages"
 
+[ "$(stat -c '%U %a' /etc/rudp/id /etc/rudp/id.pub | xargs)" = 'root 600 root 644' ] || fail "the key of the host"
+rudp key show >step.log 2>&1 || fail "rudp key show: $(cat step.log)"
+cut -d' ' -f1,2 /etc/rudp/id.pub | grep -qFf - step.log || fail "another key than that of the host: $(cat step.log)"
+cp /etc/rudp/id host-key
+ok "a key of the host, for root alone"
+
 mkdir web
 head -c 3000000 /dev/urandom >web/file
 rudp run python3 -m http.server --directory web --bind 127.0.0.1 8000 >web.log 2>&1 &
@@ -133,6 +139,7 @@ rudp run nc -l 127.0.0.1 9001 >second.out &
 wait_for "the second listener" sh -c 'rudp ss -lnH | grep -q :9001'
 echo "second" | rudp run nc -N 127.0.0.1 9001
 wait_for "the second line" grep -qx second second.out
+cmp /etc/rudp/id host-key || fail "another key of the host after the upgrade"
 ok "upgraded, connections go on, and what was changed in /etc stays"
 
 quietly dpkg --remove "${NAMES[@]}"
@@ -141,6 +148,7 @@ exec 3>&-
 wait $caller || fail "the caller ends with $?"
 wait $listener || fail "the listener ends with $?"
 printf '%s\n' "before" "after the upgrade" "after the removal" | cmp - talk.out || fail "$(cat talk.out)"
+cmp /etc/rudp/id host-key || fail "the key of the host went with the package"
 [ -f /etc/rudp/rudp.conf ] || fail "rudp.conf went with the package"
 install -d -o _apollonion /var/lib/apollonion
 touch /var/lib/apollonion/accounts.db

@@ -279,7 +279,7 @@ static void find_host(const char *target, char host[HOST_SIZE])
 /* The public key of this user, with a name. false: an error was printed. */
 static bool own_line(const struct rudp_identity_files *files, char line[256])
 {
-	const char *path = rudp_identity_files_path(files, RUDP_FILE_IDENTITY);
+	const char *path = rudp_identity_find(files, RUDP_FILE_IDENTITY);
 	char text[RUDP_KEY_TEXT_SIZE], key[RUDP_PUBLIC_KEY_TEXT_SIZE];
 	char name[RUDP_AUTHORIZED_NAME_SIZE];
 	struct rudp_identity identity;

@@ -146,7 +146,7 @@ static bool write_names(const struct rudp_known_hosts *hosts, const char *path,
 bool rudp_enroll_host(const struct rudp_identity_files *files, const char *host,
 		      const struct rudp_enroll_ports *ports, const uint8_t key[RUDP_IDENTITY_BYTES])
 {
-	const char *path = rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS);
+	const char *path = rudp_identity_find(files, RUDP_FILE_KNOWN_HOSTS);
 	static struct names names;
 	struct rudp_known_hosts hosts = {.count = 0};
 	char text[RUDP_KEY_TEXT_SIZE];

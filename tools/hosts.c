@@ -34,15 +34,11 @@ const char *rudp_resolve(struct rudp_resolved *resolved, const char *host)
 /* The path of the known hosts. NULL: an error was printed. */
 static const char *path_of_hosts(struct rudp_identity_files *files)
 {
-	const char *path = NULL;
+	const char *path;
 
 	if (!rudp_identity_places(files))
 		return NULL;
-	for (unsigned i = 0; i < files->places[RUDP_FILE_KNOWN_HOSTS].count && !path; i++)
-		if (access(files->places[RUDP_FILE_KNOWN_HOSTS].paths[i], F_OK) == 0)
-			path = files->places[RUDP_FILE_KNOWN_HOSTS].paths[i];
-	if (!path)
-		path = rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS);
+	path = rudp_identity_find(files, RUDP_FILE_KNOWN_HOSTS);
 	if (!path)
 		rudp_complain("HOME is not set; name the file in RUDP_KNOWN_HOSTS");
 	return path;

@@ -38,6 +38,17 @@ bool rudp_identity_places(struct rudp_identity_files *files)
 	return ok;
 }
 
+const char *rudp_identity_find(const struct rudp_identity_files *files,
+			       enum rudp_identity_file file)
+{
+	const struct rudp_identity_place *place = &files->places[file];
+
+	for (unsigned i = 0; i < place->count; i++)
+		if (access(place->paths[i], F_OK) == 0)
+			return place->paths[i];
+	return rudp_identity_files_path(files, file);
+}
+
 int rudp_make_parents(const char *path)
 {
 	char directory[RUDP_KEY_PATH_SIZE];
@@ -54,15 +65,16 @@ int rudp_make_parents(const char *path)
 	return 0;
 }
 
-/* The path given, or that of the identity. NULL: an error was printed. */
-static const char *choose_path(struct rudp_identity_files *files, const char *file)
+/* The path given, or that of the own identity, new or not. NULL: an error was printed. */
+static const char *choose_path(struct rudp_identity_files *files, const char *file, bool is_new)
 {
 	const char *path = file;
 
 	if (!path && !rudp_identity_places(files))
 		return NULL;
 	if (!path)
-		path = rudp_identity_files_path(files, RUDP_FILE_IDENTITY);
+		path = (is_new ? rudp_identity_files_path
+			       : rudp_identity_find)(files, RUDP_FILE_IDENTITY);
 	if (!path)
 		rudp_complain("HOME is not set; name the file");
 	else if (strlen(path) >= RUDP_KEY_PATH_SIZE)
@@ -148,7 +160,7 @@ int rudp_key_new(const char *file)
 {
 	struct rudp_identity_files files;
 	struct rudp_identity identity = {.private_key = {0}};
-	const char *path = choose_path(&files, file);
+	const char *path = choose_path(&files, file, true);
 	uint8_t bytes[RUDP_IDENTITY_BYTES];
 	int rc = file || !path ? 0 : rudp_make_parents(path);
 
@@ -203,7 +215,7 @@ static bool load_private(uint8_t key[RUDP_IDENTITY_BYTES], const char *path, cha
 int rudp_key_show(const char *file)
 {
 	struct rudp_identity_files files;
-	const char *path = choose_path(&files, file);
+	const char *path = choose_path(&files, file, false);
 	char text[RUDP_KEY_TEXT_SIZE], line[RUDP_PUBLIC_KEY_TEXT_SIZE],
 		name[RUDP_AUTHORIZED_NAME_SIZE];
 	uint8_t key[RUDP_IDENTITY_BYTES];

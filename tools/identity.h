@@ -39,6 +39,9 @@ bool rudp_enroll_host(const struct rudp_identity_files *files, const char *host,
 
 /* Finds the places of the files of this user. false: an error was printed. */
 bool rudp_identity_places(struct rudp_identity_files *files);
+/* The first place of a file that exists, as an engine uses it, else the first. NULL: there is none. */
+const char *rudp_identity_find(const struct rudp_identity_files *files,
+			       enum rudp_identity_file file);
 /* Makes the directories of a path that are missing, for this user only. Returns 0 or -errno. */
 int rudp_make_parents(const char *path);
 
