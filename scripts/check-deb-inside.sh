@@ -153,8 +153,9 @@ cmp /etc/rudp/id host-key || fail "the key of the host went with the package"
 install -d -o _apollonion /var/lib/apollonion
 touch /var/lib/apollonion/accounts.db
 quietly dpkg --purge "${NAMES[@]}"
-# Nothing may stay, except the user, who may own other files, and the records of the package manager.
-find /tmp/upper ! -type d |
+# Nothing may stay, except the user, who may own other files, and the records of the package manager. A character
+# device is how the overlay says that a directory of this machine was removed.
+find /tmp/upper ! -type d ! -type c |
 	sed -E '\@/upper/(var/(lib/dpkg|log|cache)|etc/((passwd|group|g?shadow)-?|ld\.so\.cache|\.pwd\.lock)$)@d' | sort | comm -13 before - >left
 [ ! -s left ] || fail "left behind: $(head -n 10 left)"
 for place in /etc/rudp /etc/apollonion /var/lib/apollonion /usr/include/rudp /usr/share/doc/rudp; do
