@@ -6,8 +6,8 @@
  * A program that connects to one address repeatedly costs the engine a socket each time. To create,
  * configure, connect, watch and close it takes eight system calls and 16 us. When a connection has
  * ended with all data acknowledged, its socket is available for the next connection to the same
- * address for RUDP_UDP_SPARE_NS. It is connected again then, which checks that its source address
- * still works. Kernel TCP also may reuse a port for a new connection.
+ * address for RUDP_UDP_SPARE_NS. Kernel TCP also may reuse a port for a new connection. Except over
+ * loopback, the socket is connected again then, which checks that its source address still works.
  *
  * The socket is kept longer than that for the sake of the peer. The peer may have missed our last
  * acknowledgements and retransmit after our TIME_WAIT (for example, when many connections have

@@ -93,6 +93,7 @@ Test(udp_spare, a_socket_whose_address_is_gone_is_not_reused)
 	cr_assert(zero(int, setsockopt(stale, IPPROTO_IP, IP_FREEBIND, &on, sizeof on)));
 	cr_assert(zero(int, bind(stale, &gone.sa, rudp_addr_len(&gone))));
 	cr_assert(eq(int, dup2(stale, used->fd), used->fd));
+	used->local = gone;
 	cr_assert(zero(int, close(stale)));
 	cr_assert(keep_as_spare());
 	cr_assert(eq(i64, send(open_there()->fd, "x", 1, 0), 1));
