@@ -6,9 +6,10 @@
  * connect(2) needs a listener at the other end. This one has a path in the private directory, which
  * is removed at once, so only a process with a descriptor of the file can connect: the engine. All
  * peers of this listener have the same name, so the program's own socket is bound to the
- * connection's name (api/names.h). That is not possible if the program has bound its socket, or in
- * an engine that has no private directory or is a thread. Then the connection gets a listener of its
- * own with an abstract name (app_connect_gate.c), which takes 10 us longer.
+ * connection's name (api/names.h). That is not possible if the program has bound its socket, in an
+ * engine without a private directory, or in a thread of a program that may change its user. Then the
+ * connection gets a listener of its own with an abstract name (app_connect_gate.c), which takes 10 us
+ * longer.
  *
  * At most one connection is in the queue: accept() takes the one that connect() has put there.
  */
@@ -29,7 +30,7 @@ struct rudp_join {
 
 /*
  * Opens the listener. If that is not possible, there is none. Changes the working directory for a
- * moment, so the process must be the engine's alone.
+ * moment, so no thread of a program may share it.
  */
 void rudp_join_open(struct rudp_engine *engine);
 void rudp_join_close(struct rudp_join *join);

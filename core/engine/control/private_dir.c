@@ -15,12 +15,19 @@
 
 static const char *fd_prefix = OWN_FDS "/";
 
+/* The umask of an earlier program may have taken the owner's rights from the directory. */
+static bool is_usable(const char *dir)
+{
+	return access(dir, R_OK | W_OK | X_OK) == 0 ||
+	       (chmod(dir, S_IRWXU) == 0 && access(dir, R_OK | W_OK | X_OK) == 0);
+}
+
 bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE])
 {
 	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES; i++) {
-		if (!rudp_run_dir_place(i, uid, dir) || (mkdir(dir, 0700) < 0 && errno != EEXIST))
+		if (!rudp_run_dir_place(i, uid, dir) || (mkdir(dir, S_IRWXU) < 0 && errno != EEXIST))
 			continue;
-		if (rudp_run_dir_is_private(dir, uid) && access(dir, W_OK | X_OK) == 0)
+		if (rudp_run_dir_is_private(dir, uid) && is_usable(dir))
 			return true;
 	}
 	dir[0] = 0;
@@ -170,8 +177,7 @@ int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un,
 
 void rudp_private_dir_enter_descriptors(void)
 {
-	if (chdir(OWN_FDS) == 0)
-		fd_prefix = "";
+	fd_prefix = chdir(OWN_FDS) == 0 ? "" : OWN_FDS "/";
 }
 
 socklen_t rudp_private_dir_address(int path_fd, struct sockaddr_un *un)

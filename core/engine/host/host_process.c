@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/engine_ready.h"
@@ -323,6 +324,7 @@ int main(int argc, char **argv)
 	struct arguments arguments = {.settings = &settings};
 
 	reset_signals();
+	umask(S_IRWXG | S_IRWXO); /* the program's could deny the engine its own sockets */
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("rudp-engine " RUDP_VERSION_TEXT);
 		return 0;

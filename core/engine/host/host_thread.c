@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
@@ -14,11 +15,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "engine/app/join.h"
+#include "engine/control/private_dir.h"
 #include "engine/host/thread_to_process.h"
 #include "engine/loop/engine.h"
 #include "engine/loop/loop.h"
@@ -58,18 +62,51 @@ static int unshare_descriptors(void)
 	return 0;
 }
 
+/*
+ * Whether the program may change its user or its root directory, and with it this thread's. Without
+ * a capability, and with one user id, a program with threads cannot.
+ */
+static bool may_lose_rights(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	uid_t real, effective, saved;
+
+	if (syscall(SYS_capget, &header, sets) < 0 || getresuid(&real, &effective, &saved) < 0)
+		return true;
+	return sets[0].permitted || sets[1].permitted || real != effective || real != saved;
+}
+
+/*
+ * The listeners of such a program get paths, which the engine calls through its working directory.
+ * A program that changes its root directory must not find a thread whose directory is outside.
+ */
+static bool unshare_working_directory(void)
+{
+	if (may_lose_rights() || unshare(CLONE_FS) < 0)
+		return false;
+	umask(S_IRWXG | S_IRWXO);
+	return true;
+}
+
 static int prepare(void)
 {
 	int rc = unshare_descriptors();
+	bool may_enter;
 
 	if (rc < 0)
 		return rc;
+	may_enter = unshare_working_directory();
 	(void)rudp_log_file_open(&host.settings); /* without a file there is no log */
 	rudp_thread_state_init(&host.thread, host.probe);
 	rc = rudp_engine_init(&host.engine, &host.settings);
 	host.engine.stays = true;
-	host.engine.may_lose_rights = true;
-	return rc;
+	host.engine.may_lose_rights = !may_enter;
+	if (rc < 0 || !may_enter)
+		return rc;
+	rudp_join_open(&host.engine);
+	rudp_private_dir_enter_descriptors();
+	return 0;
 }
 
 /*

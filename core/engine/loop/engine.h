@@ -66,7 +66,7 @@ struct rudp_engine {
 	uint8_t token[RUDP_TOKEN_BYTES];
 	uint32_t pid, uid;
 	char run_dir[RUDP_RUN_DIR_SIZE]; /* the user's private directory (private_dir.h); "": none */
-	bool may_lose_rights;         /* the program around it may change its user or root directory */
+	bool may_lose_rights;         /* a thread whose program may change its user or root directory */
 	struct rudp_key_use key_use;
 	struct rudp_identity_use identity_use;
 	bool stays;                   /* in a thread: never ends by itself */
