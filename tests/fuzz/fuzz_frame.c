@@ -83,6 +83,8 @@ static bool write_frame(struct rudp_writer *w, const struct rudp_frame *frame,
 		return rudp_frame_write_key_share(w, frame->share.number, frame->share.public_key);
 	case RUDP_FRAME_IDENTITY:
 		return rudp_frame_write_identity(w, frame->proof);
+	case RUDP_FRAME_SPARE_ID:
+		return rudp_frame_write_spare_id(w, &frame->spare);
 	case RUDP_FRAME_REPAIR:
 		return write_repair(w, frame);
 	}
@@ -127,6 +129,11 @@ static bool frame_equal(const struct rudp_frame *a, const struct rudp_frame *b)
 			      sizeof a->share.public_key) == 0;
 	case RUDP_FRAME_IDENTITY:
 		return memcmp(a->proof, b->proof, RUDP_IDENTITY_PROOF_BYTES) == 0;
+	case RUDP_FRAME_SPARE_ID:
+		return a->spare.number == b->spare.number && a->spare.id == b->spare.id &&
+		       memcmp(a->spare.reset_token, b->spare.reset_token,
+			      sizeof a->spare.reset_token) == 0 &&
+		       a->spare.number_offset == b->spare.number_offset;
 	case RUDP_FRAME_REPAIR:
 		return a->repair.offset == b->repair.offset && a->repair.count == b->repair.count &&
 		       a->repair.row == b->repair.row && a->repair.len == b->repair.len &&

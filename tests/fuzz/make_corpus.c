@@ -124,6 +124,10 @@ static void make_frames(void)
 	rudp_frame_write_key_share(&w, 1, filler);
 	rudp_frame_write_ping(&w);
 	save("frame", "packet_of_a_key_share", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	rudp_frame_write_spare_id(&w, &(struct rudp_spare_id){
+					      .number = 1, .id = ID, .number_offset = 0xfedcba98});
+	save("frame", "packet_of_a_spare_id", bytes, rudp_writer_len(&w));
 }
 
 static void make_params(void)
@@ -183,6 +187,10 @@ static void make_params(void)
 	params.takes_key_shares = true;
 	rudp_params_write(&w, &params);
 	save("params", "syn_of_one_who_takes_key_shares", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	params.takes_spare_ids = true;
+	rudp_params_write(&w, &params);
+	save("params", "syn_with_spare_ids", bytes, rudp_writer_len(&w));
 }
 
 /* fuzz_resume.c: the kind, then what becomes of the SYN, then of the SYNACK. */

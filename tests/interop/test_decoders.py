@@ -71,7 +71,7 @@ def params_meaning(data, in_syn):
     except Malformed:
         return "malformed"
     text = f"params {got.source_id} {got.window} {got.datagram_max} {got.ack_delay_max_us} {shown(got.token)} " \
-        f"{got.repairs:d}{got.short_ids:d}{got.key_shares:d}"
+        f"{got.repairs:d}{got.short_ids:d}{got.key_shares:d}{got.spare_ids:d}"
     if not in_syn:
         return f"{text} {got.association or 0} {got.early_taken} {got.key_lasts:d}"
     text += f" {got.association is not None:d} {shown(got.early)}"
@@ -179,7 +179,7 @@ class Maker:
 
     def frame(self):
         rng = self.rng
-        kind = rng.choice((*range(16), rng.randrange(256)))
+        kind = rng.choice((*range(17), rng.randrange(256)))
         head = bytes([kind])
         if kind in (frames.ACK, frames.ACK_ECN):
             return self.ack(kind)
@@ -194,6 +194,8 @@ class Maker:
             return head + self.varint() + rng.randbytes(32)
         if kind == frames.IDENTITY:
             return head + rng.randbytes(64)
+        if kind == frames.SPARE_ID:
+            return head + self.varint() + rng.choice((rng.randbytes(8), rng.randbytes(8), bytes(8))) + rng.randbytes(20)
         return head + (self.varint() if kind > frames.PING else bytes(rng.choice((0, 0, 5))))
 
     def frames(self):
@@ -209,7 +211,7 @@ class Maker:
         if kind in (params.WINDOW, params.DATAGRAM_MAX, params.ACK_DELAY_MAX, params.EARLY_TAKEN):
             right = {params.DATAGRAM_MAX: 1200 + rng.randrange(3), params.ACK_DELAY_MAX: 25000}
             return self.varint(right.get(kind, 5) if rng.random() < 0.8 else None)
-        if kind in (params.REPAIRS, params.SHORT_IDS, params.KEY_SHARES, params.KEY_LASTS):
+        if kind in (params.REPAIRS, params.SHORT_IDS, params.KEY_SHARES, params.KEY_LASTS, params.SPARE_IDS):
             return rng.choice((b"",) * 9 + (b"\0",))
         if kind == params.ASSOCIATION:
             return rng.choice((b"", rng.randbytes(8), rng.randbytes(8), bytes(8), rng.randbytes(7)))
@@ -220,7 +222,7 @@ class Maker:
 
     def params(self):
         rng = self.rng
-        kinds = list(params.REQUIRED) + [kind for kind in range(6, 15) if rng.random() < 0.3]
+        kinds = list(params.REQUIRED) + [kind for kind in range(6, 16) if rng.random() < 0.3]
         if rng.random() < 0.1:
             kinds += [rng.choice((rng.randint(1, 20), self.number()))]
         if rng.random() < 0.1:

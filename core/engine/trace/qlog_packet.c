@@ -91,6 +91,10 @@ static void put_frame(struct rudp_qlog_text *t, const struct rudp_frame *frame,
 		rudp_qlog_put_pair(t, "raw_frame_type", RUDP_FRAME_KEY_SHARE);
 		rudp_qlog_put_pair(t, "number", frame->share.number);
 		return;
+	case RUDP_FRAME_SPARE_ID: /* the trace names no id but that of the connection */
+		rudp_qlog_put_word(t, "frame_type", "new_connection_id");
+		rudp_qlog_put_pair(t, "sequence_number", frame->spare.number);
+		return;
 	case RUDP_FRAME_IDENTITY:
 		break;
 	case RUDP_FRAME_REPAIR:

@@ -116,6 +116,8 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 		return rudp_conn_on_key_share(conn, frame);
 	case RUDP_FRAME_IDENTITY:
 		return rudp_conn_on_identity(conn, frame, now_at_ns);
+	case RUDP_FRAME_SPARE_ID:
+		return RUDP_VERDICT_OK;
 	}
 	return RUDP_VERDICT_BAD_FRAME;
 }

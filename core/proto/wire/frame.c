@@ -111,6 +111,19 @@ static bool read_key_share(struct rudp_reader *r, struct rudp_frame *frame)
 	return r->ok && frame->share.number > 0;
 }
 
+static bool read_spare_id(struct rudp_reader *r, struct rudp_spare_id *spare)
+{
+	const uint8_t *token;
+
+	spare->number = rudp_read_varint(r);
+	spare->id = rudp_read_u64(r);
+	token = rudp_read_bytes(r, sizeof spare->reset_token);
+	if (token)
+		memcpy(spare->reset_token, token, sizeof spare->reset_token);
+	spare->number_offset = rudp_read_u32(r);
+	return r->ok && spare->number > 0 && spare->id != 0;
+}
+
 /* The repair symbol is the rest of the packet. */
 static bool read_repair(struct rudp_reader *r, struct rudp_frame *frame)
 {
@@ -163,6 +176,8 @@ static bool read_fields(struct rudp_reader *r, struct rudp_frame *frame, struct 
 	case RUDP_FRAME_IDENTITY:
 		frame->proof = rudp_read_bytes(r, RUDP_IDENTITY_PROOF_BYTES);
 		return frame->proof;
+	case RUDP_FRAME_SPARE_ID:
+		return read_spare_id(r, &frame->spare);
 	}
 	return false;
 }
@@ -245,6 +260,18 @@ bool rudp_frame_write_identity(struct rudp_writer *w,
 
 	rudp_write_u8(w, RUDP_FRAME_IDENTITY);
 	rudp_write_bytes(w, proof, RUDP_IDENTITY_PROOF_BYTES);
+	return finish(w, &before);
+}
+
+bool rudp_frame_write_spare_id(struct rudp_writer *w, const struct rudp_spare_id *spare)
+{
+	struct rudp_writer before = *w;
+
+	rudp_write_u8(w, RUDP_FRAME_SPARE_ID);
+	rudp_write_varint(w, spare->number);
+	rudp_write_u64(w, spare->id);
+	rudp_write_bytes(w, spare->reset_token, sizeof spare->reset_token);
+	rudp_write_u32(w, spare->number_offset);
 	return finish(w, &before);
 }
 

@@ -36,7 +36,8 @@
 	X(REPAIR, 0x0c, true)          /* offset, count, row, then the repair symbol */            \
 	X(ARRIVED, 0x0d, true)         /* all stream bytes below it have arrived */                \
 	X(KEY_SHARE, 0x0e, true)       /* number of the exchange, X25519 public key */              \
-	X(IDENTITY, 0x0f, true)        /* Noise message 3 of XX: static key, proof */
+	X(IDENTITY, 0x0f, true)        /* Noise message 3 of XX: static key, proof */               \
+	X(SPARE_ID, 0x10, true)        /* number, id, reset token, offset of packet numbers */
 
 /* Type bytes are below it; each type is a bit in the mask of frames in a packet. */
 #define RUDP_FRAME_TYPES_MAX 24
@@ -72,6 +73,14 @@ struct rudp_ack {
 	uint64_t ecn_ect0, ecn_ect1, ecn_ce;           /* total packets received with each mark */
 };
 
+/* Another id for packets to the sender of the frame: docs/protocol.md section 13.1. */
+struct rudp_spare_id {
+	uint64_t number;        /* counts the ids of this side; that of the handshake is 0 */
+	uint64_t id;            /* not 0 */
+	uint8_t reset_token[RUDP_RESET_TOKEN_BYTES];
+	uint32_t number_offset; /* added to the packet numbers in headers with this id */
+};
+
 struct rudp_frame {
 	uint8_t type;                         /* enum rudp_frame_type */
 	union {
@@ -95,6 +104,7 @@ struct rudp_frame {
 			uint8_t public_key[RUDP_KEY_SHARE_BYTES];
 		} share;
 		const uint8_t *proof;         /* IDENTITY: in the packet, RUDP_IDENTITY_PROOF_BYTES */
+		struct rudp_spare_id spare;   /* SPARE_ID */
 	};
 };
 
@@ -108,8 +118,8 @@ bool rudp_frame_is_ack_eliciting(uint8_t type);
  * decoded into *ack, others into *frame, whose type is always set.
  *
  * Returns  OK, or BAD_FRAME: unknown type, truncated, a range below zero or out of order, offset
- *          plus length above RUDP_VARINT_MAX, more ranges than RUDP_ACK_RANGES_MAX, or a count or
- *          row out of its range.
+ *          plus length above RUDP_VARINT_MAX, more ranges than RUDP_ACK_RANGES_MAX, a count or
+ *          row out of its range, or a number or id of 0.
  */
 enum rudp_verdict rudp_frame_next(struct rudp_reader *reader, struct rudp_frame *frame,
 				  struct rudp_ack *ack);
@@ -132,6 +142,7 @@ bool rudp_frame_write_key_share(struct rudp_writer *w, uint64_t number,
 				const uint8_t public_key[RUDP_KEY_SHARE_BYTES]);
 bool rudp_frame_write_identity(struct rudp_writer *w,
 			       const uint8_t proof[RUDP_IDENTITY_PROOF_BYTES]);
+bool rudp_frame_write_spare_id(struct rudp_writer *w, const struct rudp_spare_id *spare);
 
 /*
  * Appends the header of a STREAM frame. The caller must put its len bytes behind it. The length
@@ -180,6 +191,7 @@ struct rudp_params {
 	bool takes_repairs;         /* accepts REPAIR and ARRIVED frames */
 	bool takes_short_ids;       /* accepts packets with short ids */
 	bool takes_key_shares;      /* answers KEY_SHARE frames */
+	bool takes_spare_ids;       /* accepts SPARE_ID frames */
 	bool key_lasts;             /* SYNACK: the static key may be remembered */
 	struct rudp_spent spent;    /* SYN of a full handshake; association_id 0: none */
 };

@@ -20,9 +20,10 @@ enum param_type {
 	PARAM_SHORT_IDS = 11,
 	PARAM_KEY_SHARES = 12,
 	PARAM_KEY_LASTS = 13,
+	PARAM_SPARE_IDS = 14,
 };
 
-#define PARAM_LAST PARAM_KEY_LASTS
+#define PARAM_LAST PARAM_SPARE_IDS
 
 #define SPENT_BYTES (8 + 8 + RUDP_SPENT_PROOF_BYTES)
 
@@ -103,6 +104,8 @@ bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
 		write_ability(w, PARAM_KEY_SHARES);
 	if (params->key_lasts)
 		write_ability(w, PARAM_KEY_LASTS);
+	if (params->takes_spare_ids)
+		write_ability(w, PARAM_SPARE_IDS);
 	if (params->early_taken_bytes)
 		write_number(w, PARAM_EARLY_TAKEN, params->early_taken_bytes);
 	if (params->spent.association_id)
@@ -211,6 +214,9 @@ static bool read_known(enum param_type type, struct rudp_reader *value, struct r
 		return true;
 	case PARAM_KEY_LASTS:
 		out->key_lasts = true;
+		return true;
+	case PARAM_SPARE_IDS:
+		out->takes_spare_ids = true;
 		return true;
 	}
 	return false;

@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional, Tuple
 from .wire import VARINT_MAX, Malformed, Reader, varint
 
 PADDING, PING, ACK, ACK_ECN, STREAM, STREAM_FIN, WINDOW, BLOCKED, RESET, CHALLENGE, RESPONSE, URGENT, REPAIR, \
-    ARRIVED, KEY_SHARE, IDENTITY = range(16)
+    ARRIVED, KEY_SHARE, IDENTITY, SPARE_ID = range(17)
 FRAMES_MAX, RANGES_MAX = 64, 64
 SYMBOLS_MAX = ROWS_MAX = 128
 APPLICATION, TIMED_OUT, PROTOCOL, NO_RESOURCES, STATELESS, NOT_AUTHORIZED = range(6)
@@ -90,6 +90,15 @@ class Identity(NamedTuple):
     proof: bytes
 
 
+class SpareId(NamedTuple):
+    kind = SPARE_ID
+    number: int
+    id: int
+    token: bytes
+    # Added to the packet numbers in headers with this id.
+    offset: int
+
+
 def is_eliciting(frame):
     return frame.kind not in (PADDING, ACK)
 
@@ -126,6 +135,9 @@ def encode(frame):
         return head + varint(frame.offset) + bytes([frame.count, frame.row]) + frame.symbol
     if kind == KEY_SHARE:
         return head + varint(frame.number) + frame.public
+    if kind == SPARE_ID:
+        return head + varint(frame.number) + frame.id.to_bytes(8, "big") + frame.token + \
+            frame.offset.to_bytes(4, "big")
     return head + b"".join(map(varint, frame))
 
 
@@ -170,6 +182,13 @@ def _decode_key_share(reader):
     return KeyShare(number, public)
 
 
+def _decode_spare_id(reader):
+    frame = SpareId(reader.varint(), reader.uint(8), reader.take(16), reader.uint(4))
+    if frame.number == 0 or frame.id == 0:
+        raise Malformed("number or id 0")
+    return frame
+
+
 def _decode_padding(reader):
     start = reader.at
     while reader.left() and reader.data[reader.at] == PADDING:
@@ -194,6 +213,7 @@ _DECODERS = {
     ARRIVED: lambda reader: Arrived(reader.varint()),
     KEY_SHARE: _decode_key_share,
     IDENTITY: lambda reader: Identity(reader.take(64)),
+    SPARE_ID: _decode_spare_id,
 }
 
 

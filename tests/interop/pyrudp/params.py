@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional
 from .wire import Malformed, Reader, varint
 
 SOURCE_ID, WINDOW, DATAGRAM_MAX, ACK_DELAY_MAX, TOKEN, ASSOCIATION, EARLY, EARLY_TAKEN, SPENT, REPAIRS, SHORT_IDS, \
-    KEY_SHARES, KEY_LASTS = range(1, 14)
+    KEY_SHARES, KEY_LASTS, SPARE_IDS = range(1, 15)
 REQUIRED = (SOURCE_ID, WINDOW, DATAGRAM_MAX, ACK_DELAY_MAX, TOKEN)
 DATAGRAM_MIN = 1200
 ACK_DELAY_LIMIT_US = 1000000
@@ -32,6 +32,7 @@ class Params(NamedTuple):
     short_ids: bool = False
     key_shares: bool = False
     key_lasts: bool = False
+    spare_ids: bool = False
 
 
 def _one(kind, value):
@@ -52,7 +53,7 @@ def encode(params, in_syn):
         spent = params.spent
         out += _one(SPENT, spent.association.to_bytes(8, "big") + spent.counter.to_bytes(8, "big") + spent.proof)
     for kind, is_set in ((REPAIRS, params.repairs), (SHORT_IDS, params.short_ids), (KEY_SHARES, params.key_shares),
-                         (KEY_LASTS, params.key_lasts)):
+                         (KEY_LASTS, params.key_lasts), (SPARE_IDS, params.spare_ids)):
         if is_set:
             out += _one(kind, b"")
     return out
@@ -70,7 +71,7 @@ def _split(payload):
         if kind == 0:
             raise Malformed("type 0")
         value = reader.take(reader.varint())
-        if kind in values and kind <= KEY_LASTS:
+        if kind in values and kind <= SPARE_IDS:
             raise Malformed("twice")
         values[kind] = value
     return values
@@ -125,9 +126,9 @@ def decode(payload, in_syn):
     early_taken = _number(values[EARLY_TAKEN]) if EARLY_TAKEN in values else None
     if early_taken == 0:
         raise Malformed("no bytes taken")
-    for flag in (REPAIRS, SHORT_IDS, KEY_SHARES, KEY_LASTS):
+    for flag in (REPAIRS, SHORT_IDS, KEY_SHARES, KEY_LASTS, SPARE_IDS):
         _sized(values, flag, 0)
     return Params(_id(_sized(values, SOURCE_ID, 8)), _number(values[WINDOW]), datagram_max, ack_delay_max_us,
                   _sized(values, TOKEN, 16), _association(values, in_syn), early or b"", early_taken or 0,
                   _spent(values), REPAIRS in values, SHORT_IDS in values, KEY_SHARES in values,
-                  KEY_LASTS in values)
+                  KEY_LASTS in values, SPARE_IDS in values)

@@ -65,6 +65,18 @@ static bool put_key_share(struct rudp_writer *w)
 	return rudp_frame_write_key_share(w, 64, public_key);
 }
 
+static const struct rudp_spare_id spare_id = {
+	.number = 65,
+	.id = UINT64_C(0x0102030405060708),
+	.reset_token = {0x21, [15] = 0x22},
+	.number_offset = 0xfffffff0,
+};
+
+static bool put_spare_id(struct rudp_writer *w)
+{
+	return rudp_frame_write_spare_id(w, &spare_id);
+}
+
 static bool put_stream_head(struct rudp_writer *w)
 {
 	return rudp_frame_write_stream_head(w, 5, 0, false);
@@ -113,6 +125,8 @@ static const struct {
 	{put_urgent, RUDP_FRAME_URGENT, 9, {11, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
 	{put_repair_head, RUDP_FRAME_REPAIR, 5, {12, 0x40, 64, 128, 127}},
 	{put_key_share, RUDP_FRAME_KEY_SHARE, 35, {14, 0x40, 64, 1, 2, [34] = 32}},
+	{put_spare_id, RUDP_FRAME_SPARE_ID, 31,
+	 {16, 0x40, 65, 1, 2, 3, 4, 5, 6, 7, 8, 0x21, [26] = 0x22, 0xff, 0xff, 0xff, 0xf0}},
 };
 
 /* Decodes one frame from memory of exactly its size. *left is the number of bytes after it. */
@@ -218,6 +232,24 @@ Test(frame, values_come_back)
 	cr_assert(eq(u64, frame.share.number, 64));
 	cr_assert(zero(int, memcmp(frame.share.public_key, samples[13].bytes + 3,
 				   RUDP_KEY_SHARE_BYTES)));
+	decode(samples[14].bytes, samples[14].len, &frame, &ack, &left);
+	cr_assert(all(eq(u64, frame.spare.number, spare_id.number),
+		      eq(u64, frame.spare.id, spare_id.id),
+		      eq(u32, frame.spare.number_offset, spare_id.number_offset)));
+	cr_assert(zero(int, memcmp(frame.spare.reset_token, spare_id.reset_token,
+				   RUDP_RESET_TOKEN_BYTES)));
+}
+
+Test(frame, spare_id_of_number_or_id_0_is_bad)
+{
+	uint8_t bytes[30] = {16, 1, [9] = 1};
+
+	cr_assert(eq(int, verdict_of(bytes, sizeof bytes), RUDP_VERDICT_OK));
+	bytes[1] = 0;
+	cr_assert(eq(int, verdict_of(bytes, sizeof bytes), RUDP_VERDICT_BAD_FRAME));
+	bytes[1] = 1;
+	bytes[9] = 0;
+	cr_assert(eq(int, verdict_of(bytes, sizeof bytes), RUDP_VERDICT_BAD_FRAME));
 }
 
 Test(frame, too_large_a_value_is_not_written)

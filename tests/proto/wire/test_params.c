@@ -369,4 +369,7 @@ Test(params, an_ability_takes_two_bytes)
 	in.takes_short_ids = false;
 	in.takes_key_shares = true;
 	expect_ability(12, &in, &out.takes_key_shares, &out);
+	in.takes_key_shares = false;
+	in.takes_spare_ids = true;
+	expect_ability(14, &in, &out.takes_spare_ids, &out);
 }
