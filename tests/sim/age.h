@@ -5,7 +5,7 @@
 #ifndef RUDP_SIM_AGE_H
 #define RUDP_SIM_AGE_H
 
-#include "proto/conn/conn_private.h"
+#include "proto/conn/conn_keys.h"
 
 /*
  * Acts as if millions of packets had been sent: the next packet begins a key update. For every

@@ -9,6 +9,7 @@
 #include "lies.h"
 #include "link.h"
 #include "pattern.h"
+#include "proto/conn/conn_keys.h"
 
 #define MS RUDP_NS_PER_MS
 #define S RUDP_NS_PER_S

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "proto/conn/conn_identity.h"
+#include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Change of keys during a connection: docs/protocol.md section 7. */
+#include "proto/conn/conn_keys.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
 #define SECRET_LABEL "rudp fresh keys"

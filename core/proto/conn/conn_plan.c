@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/conn/conn_identity.h"
+#include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_plan.h"
 
 #include <assert.h>

@@ -185,24 +185,6 @@ struct rudp_fec_sender {
 	uint64_t sent_packets; /* for statistics */
 };
 
-#define RUDP_KEY_EXCHANGE_DUE_NS (3300 * RUDP_NS_PER_S) /* complete within the hour */
-#define RUDP_KEY_EXCHANGE_LEAST_NS (60 * RUDP_NS_PER_S) /* the listener answers no sooner */
-
-/*
- * A new X25519 exchange during the connection, started by the initiator. On the heap, wiped when
- * freed.
- */
-struct rudp_key_exchange {
-	struct rudp_x25519 own; /* initiator: until the answer has arrived; else empty */
-	uint8_t own_public[RUDP_KEY_SHARE_BYTES];
-	uint8_t peer_public[RUDP_KEY_SHARE_BYTES];
-	bool is_asking; /* we are the initiator; own_public is then always valid */
-	bool has_peer;  /* peer_public is valid */
-	bool is_mixed;  /* secret is valid, and conn->keys uses it */
-	bool is_due;    /* our share must be sent */
-	uint8_t secret[RUDP_KEY_BYTES];
-};
-
 struct rudp_conn {
 	struct rudp_endpoint *ep;
 	struct rudp_listener *listener;
@@ -372,25 +354,6 @@ bool rudp_conn_work_may_begin(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_work_begin(struct rudp_conn *conn);
 bool rudp_conn_work_may_go_on(const void *conn);
 void rudp_conn_work_end(struct rudp_conn *conn, uint64_t free_units, int64_t now_at_ns);
-
-/*
- * Change of keys (conn_keys.c). on_transmit: starts what is due, before packets are built.
- * on_followed: a packet under the next receive key has arrived. on_key_share: a KEY_SHARE frame has
- * arrived.
- */
-void rudp_conn_keys_on_transmit(struct rudp_conn *conn, int64_t now_at_ns);
-void rudp_conn_keys_on_followed(struct rudp_conn *conn, int64_t now_at_ns);
-enum rudp_verdict rudp_conn_on_key_share(struct rudp_conn *conn, const struct rudp_frame *frame);
-/* The packet with our share was lost. */
-void rudp_key_exchange_on_lost(struct rudp_key_exchange *exchange);
-void rudp_key_exchange_free(struct rudp_key_exchange *exchange);
-/*
- * Computes the secret from both shares. Both public keys are hashed in, so that each side
- * contributes.
- *
- * Returns  0, -EBADMSG (the peer's share gives no secret) or -ENOMEM.
- */
-int rudp_key_exchange_make_secret(struct rudp_key_exchange *exchange);
 
 /* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "proto/conn/conn_identity.h"
+#include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 

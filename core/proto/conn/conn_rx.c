@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/wire.h"
 #include "proto/conn/conn_identity.h"
+#include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 

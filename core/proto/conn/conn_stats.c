@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Statistics of a connection, and the check of its invariants. */
 #include "base/log.h"
+#include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 

@@ -5,6 +5,7 @@
 
 #include "proto/cc/cc_pace.h"
 #include "proto/conn/conn_gate.h"
+#include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_plan.h"
 #include "proto/conn/endpoint_private.h"
 

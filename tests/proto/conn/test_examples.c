@@ -10,6 +10,7 @@
 #include <criterion/new/assert.h>
 
 #include "base/hash.h"
+#include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/crypto/keys.h"
 #include "proto/crypto/noise_begin.h"

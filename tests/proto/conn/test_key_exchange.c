@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/crypto/crypto_faults.h"
 #include "proto/pair.h"
