@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/conn/conn_private.h"
+#include "proto/conn/conn_ids.h"
 
 static void seeded_random(void *context, void *out, size_t len)
 {
@@ -159,7 +159,8 @@ enum rudp_verdict pair_say(struct pair *pair, int side, uint64_t number, const v
 	struct rudp_conn *conn = pair->conn[side];
 	const struct iovec in = {(void *)(uintptr_t)frames, len};
 	uint8_t bytes[RUDP_DATAGRAM_BASE_BYTES];
-	size_t header = rudp_packet_write_data(bytes, conn->keys.send_phase, conn->peer_id, number);
+	size_t header = rudp_packet_write_data(bytes, conn->keys.send_phase, rudp_conn_dest_id(conn),
+					       number + rudp_conn_dest_offset(conn));
 	struct rudp_datagram datagram = {
 		.socket = &pair->addr[!side],
 		.local = pair->addr[!side],

@@ -117,6 +117,8 @@ struct rudp_conn_stats {
 	uint64_t window_send_bytes, window_receive_bytes;
 	uint64_t packets_replayed, packets_forged, key_updates, path_changes;
 	uint64_t key_exchanges; /* completed since the handshake */
+	/* known new paths: with another id of the peer; with the old one, as it had sent no other */
+	uint32_t id_changes, moves_with_old_id;
 	uint32_t pto_count, datagram_bytes;
 	uint64_t memory_bytes; /* held for it by the endpoint, approximately */
 	const char *cc_name, *cc_state;

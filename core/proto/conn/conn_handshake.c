@@ -89,6 +89,7 @@ void rudp_handshake_own_params(struct rudp_conn *conn, struct rudp_params *param
 		.takes_repairs = true,
 		.takes_short_ids = true,
 		.takes_key_shares = true,
+		.takes_spare_ids = true,
 	};
 	rudp_recvbuf_on_window_sent(&conn->recvbuf, params->window_bytes);
 	rudp_reset_token_make(conn->ep->config.reset_secret, conn->id,
@@ -104,6 +105,7 @@ void rudp_handshake_take_params(struct rudp_conn *conn, const struct rudp_params
 	conn->peer_takes_repairs = params->takes_repairs;
 	conn->peer_takes_short_ids = params->takes_short_ids;
 	conn->peer_takes_key_shares = params->takes_key_shares;
+	conn->peer_takes_spare_ids = params->takes_spare_ids;
 	memcpy(conn->peer_reset_token, params->reset_token, sizeof conn->peer_reset_token);
 }
 

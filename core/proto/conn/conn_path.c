@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Change of address and path validation: docs/protocol.md section 13. */
 #include "base/log.h"
+#include "proto/conn/conn_ids.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
@@ -47,7 +48,8 @@ static void log_move(const struct rudp_conn *conn, const struct rudp_addr *befor
 		 rudp_addr_format(&conn->path.remote, to));
 }
 
-static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, int64_t now_at_ns)
+static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, bool has_new_id,
+		 int64_t now_at_ns)
 {
 	struct rudp_path last = conn->path;
 
@@ -57,6 +59,9 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, i
 		rudp_conn_remember_path(conn, &last);
 	rudp_path_init(&conn->path, datagram->socket, &datagram->local, &datagram->remote, false);
 	rudp_conn_list_path(conn);
+	/* With the id that it had, only a NAT on the same path has changed the address. */
+	if (has_new_id)
+		rudp_conn_ids_change(conn);
 	conn->work.units += RUDP_WORK_MOVE;
 	conn->path_changes++;
 	if (rudp_addr_same_host(&last.remote, &datagram->remote))
@@ -73,14 +78,14 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, i
 }
 
 void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
-			      bool newest, int64_t now_at_ns)
+			      bool newest, bool has_new_id, int64_t now_at_ns)
 {
 	struct rudp_path *path = &conn->path;
 
 	if (!rudp_addr_equal(&path->remote, &datagram->remote)) {
 		if (!newest)
 			return;
-		move(conn, datagram, now_at_ns);
+		move(conn, datagram, has_new_id, now_at_ns);
 	} else if ((!conn->initiator || rudp_addr_is_any(&path->local)) &&
 		   !rudp_addr_same_host(&path->local, &datagram->local)) {
 		/* Only the initiator changes its own address deliberately (roam.h). */
@@ -119,11 +124,11 @@ void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_path_on_challenge_sent(&conn->path, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns);
 	if (!rudp_path_is_failed(&conn->path, now_at_ns))
 		return;
-	if (!conn->previous.socket) {
+	if (!conn->previous) {
 		conn->path.challenge_at_ns = RUDP_NEVER; /* the user time-out decides */
 		return;
 	}
-	last_validated = conn->previous;
+	last_validated = *conn->previous;
 	/* The socket is known: this cannot fail. */
 	(void)rudp_conn_use_socket(conn, last_validated.socket);
 	conn->path = last_validated;
@@ -152,8 +157,10 @@ void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_ad
 	rudp_conn_mtu_follow(conn);
 	if (!conn->has_keys)
 		return;
-	if (!is_same_host)
+	if (!is_same_host) {
+		rudp_conn_ids_change(conn);
 		restart_measurement(conn, now_at_ns);
+	}
 	rudp_conn_path_validate(conn, now_at_ns);
 	rudp_conn_on_path_taken(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);

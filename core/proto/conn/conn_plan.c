@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/conn/conn_identity.h"
+#include "proto/conn/conn_ids.h"
 #include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_plan.h"
 
@@ -89,6 +90,24 @@ static void add_keys(struct rudp_plan *plan)
 	    rudp_frame_write_identity(&plan->head, conn->identity_proof->message)) {
 		conn->identity_proof->is_due = false;
 		plan->sent.content |= RUDP_CONTENT_IDENTITY;
+	}
+}
+
+static void add_spare_id(struct rudp_plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+	struct rudp_spare_id spare;
+
+	/* A spare id wakes no idle connection: it is made with a packet that has another reason. */
+	if (rudp_conn_ids_is_wanted(conn, plan->now_at_ns) &&
+	    rudp_conn_has_anything_due(conn, plan->now_at_ns))
+		rudp_conn_ids_issue(conn);
+	if (!rudp_conn_ids_is_due(conn))
+		return;
+	spare = rudp_conn_ids_frame(conn);
+	if (rudp_frame_write_spare_id(&plan->head, &spare)) {
+		conn->ids->is_spare_due = false;
+		plan->sent.content |= RUDP_CONTENT_SPARE_ID;
 	}
 }
 
@@ -230,6 +249,7 @@ void rudp_plan_fill(struct rudp_plan *plan, bool may_send_data)
 		return;
 	add_window(plan);
 	add_signals(plan);
+	add_spare_id(plan);
 	if (may_send_data)
 		add_stream(plan);
 	add_ping(plan);
@@ -279,17 +299,18 @@ static void observe(const struct rudp_plan *plan)
 size_t rudp_plan_seal(struct rudp_plan *plan, uint8_t *out)
 {
 	struct rudp_conn *conn = plan->conn;
-	uint64_t number = conn->reliability.next;
+	uint64_t number = conn->reliability.next, dest_id = rudp_conn_dest_id(conn);
+	uint32_t offset = rudp_conn_dest_offset(conn);
 	struct iovec in[3] = {{plan->head.start, rudp_writer_len(&plan->head)}};
 	size_t len;
 
 	if (RUDP_IS_OBSERVED(conn))
 		observe(plan);
 	memcpy(in + 1, plan->stream, sizeof plan->stream);
-	len = plan->is_short ? rudp_packet_write_short_data(out, conn->keys.send_phase,
-							    conn->peer_id, number)
-			     : rudp_packet_write_data(out, conn->keys.send_phase, conn->peer_id,
-						      number);
+	len = plan->is_short ? rudp_packet_write_short_data(out, conn->keys.send_phase, dest_id,
+							    number + offset)
+			     : rudp_packet_write_data(out, conn->keys.send_phase, dest_id,
+						      number + offset);
 	len += rudp_keys_seal(&conn->keys, number, out, len, in, 1 + plan->stream_count, out + len);
 	plan->sent.size_bytes = (uint32_t)len;
 	return len;
@@ -302,5 +323,6 @@ bool rudp_conn_has_anything_due(const struct rudp_conn *conn, int64_t now_at_ns)
 	       conn->ping_due || conn->window_due || conn->reset_due || conn->response_due ||
 	       conn->urgent_due || conn->arrived_due || is_blocked_by_peer(conn) ||
 	       is_share_due(conn) || rudp_conn_identity_is_due(conn) ||
+	       rudp_conn_ids_is_due(conn) ||
 	       conn->path.challenge_at_ns <= now_at_ns;
 }

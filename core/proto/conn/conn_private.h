@@ -26,6 +26,7 @@
  * conn_budget.c     share of the endpoint's memory
  * conn_stats.c      statistics and invariants
  * conn_keys.c       change of keys
+ * conn_ids.c        change of ids
  * conn_work.c       limit of the computation that the peer causes
  * conn_observe.c    reports to the observer (trace)
  */
@@ -205,15 +206,17 @@ struct rudp_conn {
 	uint64_t id;       /* 0: not in the table */
 	uint32_t short_id; /* its low 32 bits */
 	bool has_peer_id;
-	bool peer_takes_short_ids, peer_takes_key_shares, peer_takes_repairs;
+	bool peer_takes_short_ids, peer_takes_key_shares, peer_takes_repairs, peer_takes_spare_ids;
 	bool is_same_host;  /* the peer is on this host */
 	bool is_path_known; /* path_key is valid while path has a socket */
 	uint64_t peer_id;
-	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES];
+	struct rudp_conn_ids *ids; /* other ids (conn_ids.h); NULL: none */
+	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES]; /* of the id to which packets are sent */
 	struct rudp_addr first_local, first_remote;
 	struct rudp_path path;
-	struct rudp_path previous; /* the validated path before this one; socket NULL: none */
+	struct rudp_path *previous; /* the validated path before this one; NULL: none */
 	uint32_t path_changes;
+	uint32_t moves_with_old_id; /* known new paths for which the peer had sent no other id */
 
 	uint8_t suite;
 	uint8_t syn_flags;    /* RUDP_SYN_*: the kind of handshake */
@@ -442,8 +445,9 @@ void rudp_conn_distrust(struct rudp_conn *conn);
 void rudp_conn_on_violation(struct rudp_conn *conn, enum rudp_verdict verdict, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,
 				    struct rudp_datagram *datagram, int64_t now_at_ns);
+/* has_new_id: the packet is the first one with a spare id of this side. */
 void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
-			      bool newest, int64_t now_at_ns);
+			      bool newest, bool has_new_id, int64_t now_at_ns);
 void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], int64_t now_at_ns);
 void rudp_conn_path_validate(struct rudp_conn *conn, int64_t now_at_ns); /* sends a PATH_CHALLENGE */
 void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns);

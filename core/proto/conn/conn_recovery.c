@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "proto/conn/conn_identity.h"
+#include "proto/conn/conn_ids.h"
 #include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
@@ -20,6 +21,8 @@ void rudp_conn_on_answered(void *context, uint64_t number, const struct rudp_sen
 		return; /* the buffers are freed */
 	if (sent->content & RUDP_CONTENT_IDENTITY)
 		rudp_conn_identity_on_acked(conn);
+	if (sent->content & RUDP_CONTENT_SPARE_ID)
+		rudp_conn_ids_on_acked(conn, number);
 	if (sent->stream_bytes > 0 || (sent->content & RUDP_CONTENT_FIN))
 		rudp_sendbuf_on_acked(&conn->sendbuf, sent->stream_start, sent->stream_bytes,
 				      sent->content & RUDP_CONTENT_FIN);
@@ -51,6 +54,8 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 		rudp_key_exchange_on_lost(conn->exchange);
 	if (sent->content & RUDP_CONTENT_IDENTITY)
 		rudp_conn_identity_on_lost(conn);
+	if (sent->content & RUDP_CONTENT_SPARE_ID)
+		rudp_conn_ids_on_lost(conn);
 	if (sent->content & RUDP_CONTENT_BLOCKED)
 		conn->blocked_sent = UINT64_MAX;
 	if (sent->content & RUDP_CONTENT_HANDSHAKE)

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/wire.h"
 #include "proto/conn/conn_identity.h"
+#include "proto/conn/conn_ids.h"
 #include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
@@ -118,7 +119,7 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 	case RUDP_FRAME_IDENTITY:
 		return rudp_conn_on_identity(conn, frame, now_at_ns);
 	case RUDP_FRAME_SPARE_ID:
-		return RUDP_VERDICT_OK;
+		return rudp_conn_on_spare_id(conn, &frame->spare);
 	}
 	return RUDP_VERDICT_BAD_FRAME;
 }
@@ -258,14 +259,15 @@ static enum rudp_verdict on_opened(struct rudp_conn *conn, const struct rudp_pac
 				   bool was_resting, int64_t now_at_ns)
 {
 	bool newest = number >= conn->replay.next;
-	bool eliciting = false;
+	bool eliciting = false, has_new_id;
 	enum rudp_verdict verdict;
 
 	rudp_replay_mark(&conn->replay, number);
 	if (RUDP_IS_OBSERVED(conn))
 		observe_packet(conn, packet, number, datagram->len);
 	note_heard(conn, datagram->len, now_at_ns);
-	rudp_conn_path_on_packet(conn, datagram, newest, now_at_ns);
+	has_new_id = rudp_conn_ids_on_packet(conn, packet, now_at_ns);
+	rudp_conn_path_on_packet(conn, datagram, newest, has_new_id, now_at_ns);
 	verdict = on_frames(conn, packet->body, packet->body_bytes - RUDP_TAG_BYTES, &eliciting,
 			    now_at_ns);
 	if (verdict == RUDP_VERDICT_OK)
@@ -280,7 +282,8 @@ static enum rudp_verdict on_opened(struct rudp_conn *conn, const struct rudp_pac
 enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,
 				    struct rudp_datagram *datagram, int64_t now_at_ns)
 {
-	uint64_t number = rudp_packet_number_expand(packet->number_low, conn->replay.next);
+	uint32_t number_low = packet->number_low - rudp_conn_number_offset(conn, packet);
+	uint64_t number = rudp_packet_number_expand(number_low, conn->replay.next);
 	bool was_resting = rudp_conn_is_resting(conn);
 	enum rudp_verdict verdict;
 

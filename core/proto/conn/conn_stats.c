@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Statistics of a connection, and the check of its invariants. */
 #include "base/log.h"
+#include "proto/conn/conn_ids.h"
 #include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
@@ -13,9 +14,11 @@ static uint64_t memory_bytes(const struct rudp_conn *conn)
 		bytes += sizeof *conn->handshake;
 	if (conn->syn_answer)
 		bytes += sizeof *conn->syn_answer;
+	if (conn->previous)
+		bytes += sizeof *conn->previous;
 	if (conn->exchange)
 		bytes += sizeof *conn->exchange;
-	return bytes;
+	return bytes + rudp_conn_ids_bytes(conn);
 }
 
 static void fill_path(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
@@ -32,6 +35,8 @@ static void fill_path(const struct rudp_conn *conn, struct rudp_conn_stats *stat
 	stats->cc_state = conn->cc.state_name ? conn->cc.state_name : "";
 	stats->datagram_bytes = conn->path.datagram_bytes;
 	stats->path_changes = conn->path_changes;
+	stats->id_changes = conn->ids ? conn->ids->changes : 0;
+	stats->moves_with_old_id = conn->moves_with_old_id;
 }
 
 static void fill_stream(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
@@ -109,6 +114,7 @@ bool rudp_conn_check(const struct rudp_conn *conn)
 		     conn->state == RUDP_STATE_CLOSED;
 
 	CHECK(conn->short_id == (uint32_t)conn->id);
+	CHECK(rudp_conn_ids_check(conn));
 	CHECK(rudp_reliability_check(&conn->reliability));
 	CHECK(rudp_sendbuf_check(&conn->sendbuf));
 	CHECK(rudp_recvbuf_check(&conn->recvbuf));

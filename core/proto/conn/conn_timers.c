@@ -4,6 +4,7 @@
 
 #include "proto/conn/conn_gate.h"
 #include "proto/conn/conn_identity.h"
+#include "proto/conn/conn_ids.h"
 #include "proto/conn/endpoint_private.h"
 
 int64_t rudp_conn_pto_ns(const struct rudp_conn *conn)
@@ -251,6 +252,7 @@ int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
 	at = rudp_time_min(at, release_at_ns(conn));
 	at = rudp_time_min(at, give_up_at_ns(conn));
 	at = rudp_time_min(at, conn->forget_keys_at_ns);
+	at = rudp_time_min(at, rudp_conn_ids_deadline_ns(conn));
 	at = rudp_time_min(at, keepalive_give_up_at_ns(conn));
 	if (conn->state != RUDP_STATE_TIME_WAIT)
 		at = rudp_time_min(at, conn->path.challenge_at_ns);
@@ -383,6 +385,7 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		on_trim(conn);
 	if (conn->forget_keys_at_ns <= now_at_ns)
 		on_keys_age(conn, now_at_ns);
+	rudp_conn_ids_on_time(conn, now_at_ns);
 	if (conn->state != RUDP_STATE_TIME_WAIT &&
 	    rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
 					 conn->peer_ack_delay_ns) <= now_at_ns) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/conn/conn_handshake.h"
 #include "proto/conn/conn_identity.h"
+#include "proto/conn/conn_ids.h"
 #include "proto/conn/endpoint.h"
 
 #include <errno.h>
@@ -48,6 +49,8 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_timer_wheel_init(&ep->wheel, now_at_ns);
 	rudp_pool_init(&ep->conns, sizeof(struct rudp_conn));
 	rudp_pool_init(&ep->syn_answers, sizeof(struct rudp_syn_answer));
+	rudp_pool_init(&ep->conn_ids, sizeof(struct rudp_conn_ids));
+	rudp_pool_init(&ep->other_ids, sizeof(struct rudp_other_id));
 	rudp_associations_init(&ep->associations);
 	rudp_host_cache_init(&ep->hosts);
 	ep->answer_limit.second_at_ns = now_at_ns;
@@ -71,6 +74,8 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 	rudp_host_cache_forget(&ep->hosts, NULL);
 	rudp_pool_fini(&ep->conns);
 	rudp_pool_fini(&ep->syn_answers);
+	rudp_pool_fini(&ep->conn_ids);
+	rudp_pool_fini(&ep->other_ids);
 	rudp_x25519_fini(&ep->static_key);
 	while (ep->spare_key_count > 0)
 		rudp_x25519_fini(&ep->spare_keys[--ep->spare_key_count]);
@@ -144,28 +149,6 @@ void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn)
 		rudp_list_append(&ep->ready, &conn->ready_link);
 }
 
-static struct rudp_conn *find_short(const struct rudp_endpoint *ep, uint32_t short_id)
-{
-	struct rudp_conn *conn;
-
-	HASH_FIND(hh, ep->by_short_id, &short_id, sizeof short_id, conn);
-	return conn;
-}
-
-/* 0 means "no id", for full and short ids. */
-static uint64_t new_id(struct rudp_endpoint *ep, const void *socket)
-{
-	int number = rudp_endpoint_share_number(ep, socket);
-	uint64_t id = 0;
-
-	do {
-		rudp_endpoint_random(ep, &id, sizeof id);
-		if (number >= 0)
-			id = (id & ~(uint64_t)(RUDP_SHARERS_MAX - 1)) | (unsigned)number;
-	} while ((uint32_t)id == 0 || find_short(ep, (uint32_t)id));
-	return id;
-}
-
 struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 				    const struct rudp_addr *local, const struct rudp_addr *remote,
 				    const struct rudp_conn_options *options, int64_t now_at_ns)
@@ -175,7 +158,7 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 
 	if (!conn)
 		return NULL;
-	conn->id = new_id(ep, socket);
+	conn->id = rudp_endpoint_new_id(ep, socket);
 	conn->short_id = (uint32_t)conn->id;
 	HASH_ADD(hh, ep->by_short_id, short_id, sizeof conn->short_id, conn);
 	if (rudp_table_add_failed) {
@@ -191,38 +174,6 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 	return conn;
 }
 
-/* half_open is a resumed SYN of this attempt, whose initiator now uses a full handshake. */
-static bool was_given_up(const struct rudp_conn *half_open, const struct rudp_conn *conn)
-{
-	return half_open->state == RUDP_STATE_SYN_RCVD &&
-	       (half_open->syn_flags & RUDP_SYN_RESUME) && !(conn->syn_flags & RUDP_SYN_RESUME) &&
-	       rudp_addr_equal(&half_open->first_remote, &conn->first_remote);
-}
-
-int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
-			       int64_t now_at_ns)
-{
-	bool rudp_table_add_failed = false;
-	struct rudp_conn *other;
-
-	/* Equal ids are malicious. The second connection only lacks stateless reset. */
-	HASH_FIND(hh_peer, ep->by_peer_id, &conn->peer_id, sizeof conn->peer_id, other);
-	if (other && !was_given_up(other, conn))
-		return 0;
-	if (other && other->is_early)
-		return -EEXIST;
-	if (other) {
-		HASH_DELETE(hh_peer, ep->by_peer_id, other);
-		other->has_peer_id = false;
-		rudp_conn_die(other, now_at_ns);
-	}
-	HASH_ADD(hh_peer, ep->by_peer_id, peer_id, sizeof conn->peer_id, conn);
-	if (rudp_table_add_failed)
-		return -ENOMEM;
-	conn->has_peer_id = true;
-	return 0;
-}
-
 /* Removes a connection from every table, list and timer. */
 void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn)
 {
@@ -234,6 +185,7 @@ void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn)
 		HASH_DELETE(hh, ep->by_syn, conn->syn_answer);
 	if (conn->has_peer_id)
 		HASH_DELETE(hh_peer, ep->by_peer_id, conn);
+	rudp_conn_ids_free(conn);
 	if (ep->last_found == conn)
 		ep->last_found = NULL;
 	if (conn->id != 0) {
@@ -273,11 +225,9 @@ struct rudp_conn *rudp_endpoint_connect(struct rudp_endpoint *ep, void *socket,
 static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				  int64_t now_at_ns)
 {
-	struct rudp_conn *conn;
+	struct rudp_conn *conn = rudp_endpoint_find_reset(ep, packet);
 
-	HASH_FIND(hh_peer, ep->by_peer_id, &packet->id, sizeof packet->id, conn);
-	if (!conn || !rudp_bytes_equal(conn->peer_reset_token, packet->reset_token,
-				       RUDP_RESET_TOKEN_BYTES))
+	if (!conn)
 		return RUDP_VERDICT_BAD_RESET;
 	/* The peer has already finished; only its last acknowledgement was lost. */
 	if (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING ||
@@ -289,18 +239,6 @@ static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_pa
 	return RUDP_VERDICT_OK;
 }
 
-/* Packets arrive in trains: the next packet is probably for the same connection as the last one. */
-static struct rudp_conn *find_again(struct rudp_endpoint *ep, const struct rudp_packet *packet)
-{
-	uint32_t short_id = (uint32_t)packet->id;
-
-	if (!ep->last_found || ep->last_found->short_id != short_id)
-		ep->last_found = find_short(ep, short_id);
-	if (ep->last_found && (packet->is_short || ep->last_found->id == packet->id))
-		return ep->last_found;
-	return NULL;
-}
-
 static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				  struct rudp_datagram *datagram, int64_t now_at_ns)
 {
@@ -310,7 +248,7 @@ static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_pa
 		return rudp_endpoint_on_syn(ep, packet, datagram, now_at_ns);
 	if (packet->type == RUDP_PACKET_RESET)
 		return on_reset(ep, packet, now_at_ns);
-	conn = find_again(ep, packet);
+	conn = rudp_endpoint_find_receiver(ep, packet);
 	/*
 	 * A dead connection only waits for its user; a deferred one must look unknown. Their peers
 	 * get a RESET. A RESET needs the full id, which the peer sends when it gets no answer.
@@ -481,7 +419,7 @@ void rudp_endpoint_visit(struct rudp_endpoint *ep,
 
 struct rudp_conn *rudp_endpoint_find(const struct rudp_endpoint *ep, uint64_t id)
 {
-	struct rudp_conn *conn = find_short(ep, (uint32_t)id);
+	struct rudp_conn *conn = rudp_endpoint_find_short(ep, (uint32_t)id);
 
 	return conn && conn->id == id ? conn : NULL;
 }
@@ -503,7 +441,7 @@ static bool check_links(const struct rudp_conn *conn)
 {
 	if (has_right_path_key(conn) &&
 	    rudp_list_is_linked(&conn->user_link) == (conn->path.socket != NULL) &&
-	    rudp_list_is_linked(&conn->returner_link) == (conn->previous.socket != NULL))
+	    rudp_list_is_linked(&conn->returner_link) == (conn->previous != NULL))
 		return true;
 	rudp_log(RUDP_LOG_ERROR, "connection %016llx is missing from the lists of its sockets",
 		 (unsigned long long)conn->id);

@@ -73,7 +73,9 @@ struct rudp_endpoint {
 	struct rudp_host_cache hosts;
 	struct rudp_conn *by_short_id;
 	struct rudp_conn *last_found; /* the connection of the last packet (a cache); NULL: none */
-	struct rudp_conn *by_peer_id;
+	struct rudp_conn *by_peer_id;        /* by the peer's id of the handshake */
+	struct rudp_other_id *by_other_id;   /* own ids from SPARE_ID frames, by short_id */
+	struct rudp_other_id *by_dest_id;    /* ids of peers from SPARE_ID frames that are in use */
 	struct rudp_conn *by_path;           /* several connections may have the same path */
 	struct rudp_syn_answer *by_syn;
 	struct rudp_listener *listeners;
@@ -94,6 +96,7 @@ struct rudp_endpoint {
 	struct rudp_list free_list;          /* dead and closed by their users (ready_link) */
 	struct rudp_timer_wheel wheel;
 	struct rudp_pool conns, syn_answers; /* memory of connections and of their SYNACKs */
+	struct rudp_pool conn_ids, other_ids; /* memory of ids beside those of the handshake */
 	struct rudp_answer answers[RUDP_ANSWERS_MAX];
 	unsigned answer_first, answer_count;
 	struct rudp_answer_limit answer_limit;
@@ -120,6 +123,19 @@ int rudp_endpoint_take_key(struct rudp_endpoint *ep, struct rudp_x25519 *key);
 struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 				    const struct rudp_addr *local, const struct rudp_addr *remote,
 				    const struct rudp_conn_options *options, int64_t now_at_ns);
+/*
+ * Ids (endpoint_ids.c). find_short: by the connection's own id of the handshake. find_other: an own
+ * id from a SPARE_ID frame. find_receiver: by the destination id of a packet, whichever the
+ * connection has. find_reset: the connection that this RESET packet ends. NULL: none.
+ */
+struct rudp_conn *rudp_endpoint_find_short(const struct rudp_endpoint *ep, uint32_t short_id);
+struct rudp_other_id *rudp_endpoint_find_other(const struct rudp_endpoint *ep, uint32_t short_id);
+struct rudp_conn *rudp_endpoint_find_receiver(struct rudp_endpoint *ep,
+					      const struct rudp_packet *packet);
+struct rudp_conn *rudp_endpoint_find_reset(const struct rudp_endpoint *ep,
+					   const struct rudp_packet *packet);
+/* A random id that no connection has. socket: where its packets will arrive. */
+uint64_t rudp_endpoint_new_id(struct rudp_endpoint *ep, const void *socket);
 /*
  * Adds the connection to the table of the peers' ids. Returns 0 or -ENOMEM. -EEXIST: the program
  * has early data of the same connection attempt, which came under an association that is now

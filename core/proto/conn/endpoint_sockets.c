@@ -143,17 +143,30 @@ int rudp_conn_use_socket(struct rudp_conn *conn, void *handle)
 	return 0;
 }
 
+static void forget_previous(struct rudp_conn *conn)
+{
+	free(conn->previous);
+	conn->previous = NULL;
+}
+
 void rudp_conn_remember_path(struct rudp_conn *conn, const struct rudp_path *path)
 {
 	struct rudp_endpoint_socket *socket =
 		path && path->socket ? find_or_add(conn->ep, path->socket) : NULL;
 	struct rudp_endpoint_socket *before =
-		conn->previous.socket ? find(conn->ep, conn->previous.socket) : NULL;
+		conn->previous ? find(conn->ep, conn->previous->socket) : NULL;
 
 	rudp_list_remove(&conn->returner_link);
-	conn->previous = socket ? *path : (struct rudp_path){0};
-	if (socket)
+	if (!socket)
+		forget_previous(conn);
+	else if (!conn->previous)
+		conn->previous = malloc(sizeof *conn->previous);
+	if (conn->previous) {
+		*conn->previous = *path;
 		rudp_list_append(&socket->returners, &conn->returner_link);
+	} else if (socket) {
+		remove_if_unused(conn->ep, socket);
+	}
 	if (before && before != socket)
 		remove_if_unused(conn->ep, before);
 }
@@ -173,8 +186,7 @@ void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *handle)
 	if (!socket)
 		return;
 	while ((link = rudp_list_pop(&socket->returners)))
-		RUDP_LIST_OWNER(link, struct rudp_conn, returner_link)->previous =
-			(struct rudp_path){0};
+		forget_previous(RUDP_LIST_OWNER(link, struct rudp_conn, returner_link));
 	while ((link = rudp_list_pop(&socket->users))) {
 		struct rudp_conn *conn = RUDP_LIST_OWNER(link, struct rudp_conn, user_link);
 

@@ -32,6 +32,7 @@
 #define RUDP_WORK_DEBT_MAX 1000000u
 #define RUDP_WORK_FRAME 5u
 #define RUDP_WORK_MOVE 300u         /* a change of path: measurements, lists, a challenge */
+#define RUDP_WORK_SPARE_ID 200u     /* a change of id: tables, another spare id with its token */
 #define RUDP_WORK_KEYS 500u         /* a change of the key phase */
 /* Answering a KEY_SHARE, two X25519 operations: not with its packet, and at most once a minute. */
 #define RUDP_WORK_EXCHANGE 8000u

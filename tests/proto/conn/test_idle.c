@@ -85,7 +85,10 @@ Test(idle, a_nats_mapping_is_refreshed_before_25_s_are_over)
 
 	pair_init(&pair, 0, 0);
 	begin_one(&pair);
-	packets = sent(pair.conn[0]);
+	/* The answer to the first refresh has a spare id, which is acknowledged. */
+	packets = sent(pair.conn[0]) + 2;
+	while (sent(pair.conn[0]) < packets)
+		pair_run(&pair, MS);
 	for (int i = 0; i < 10; i++) {
 		asked_at_ns = pair.now_ns;
 		while (sent(pair.conn[0]) == packets)
