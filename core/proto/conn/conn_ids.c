@@ -56,7 +56,8 @@ static void drop_dest(struct rudp_endpoint *ep, struct rudp_other_id *dest)
 {
 	if (!dest)
 		return;
-	HASH_DELETE(hh, ep->by_dest_id, dest);
+	if (dest->is_listed)
+		HASH_DELETE(hh, ep->by_dest_id, dest);
 	rudp_pool_give(&ep->other_ids, dest);
 }
 
@@ -95,10 +96,25 @@ static struct rudp_other_id *new_id(struct rudp_conn *conn)
 	return other;
 }
 
+/*
+ * Equal ids are malicious. The second connection only lacks stateless reset, as it would without
+ * memory for the table.
+ */
+static void list_dest(struct rudp_endpoint *ep, struct rudp_other_id *dest)
+{
+	bool rudp_table_add_failed = false;
+	struct rudp_other_id *other;
+
+	HASH_FIND(hh, ep->by_dest_id, &dest->id, sizeof dest->id, other);
+	if (other)
+		return;
+	HASH_ADD(hh, ep->by_dest_id, id, sizeof dest->id, dest);
+	dest->is_listed = !rudp_table_add_failed;
+}
+
 /* The peer's spare id becomes the destination. False: no memory. */
 static bool take_peer_spare(struct rudp_conn *conn)
 {
-	bool rudp_table_add_failed = false;
 	struct rudp_endpoint *ep = conn->ep;
 	struct rudp_conn_ids *ids = conn->ids;
 	struct rudp_other_id *dest = new_id(conn);
@@ -108,11 +124,7 @@ static bool take_peer_spare(struct rudp_conn *conn)
 	dest->number = ids->peer_spare.number;
 	dest->id = ids->peer_spare.id;
 	dest->number_offset = ids->peer_spare.number_offset;
-	HASH_ADD(hh, ep->by_dest_id, id, sizeof dest->id, dest);
-	if (rudp_table_add_failed) {
-		rudp_pool_give(&ep->other_ids, dest);
-		return false;
-	}
+	list_dest(ep, dest);
 	drop_dest(ep, ids->dest);
 	ids->dest = dest;
 	/*

@@ -26,6 +26,7 @@
 /* An id from a SPARE_ID frame: of this side, or of the peer and in use. */
 struct rudp_other_id {
 	struct rudp_conn *conn;
+	bool is_listed;         /* the peer's: it is in the table */
 	uint64_t number;        /* of the frame */
 	uint64_t id;
 	uint32_t short_id;      /* its low 32 bits */
