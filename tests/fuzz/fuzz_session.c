@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "proto/conn/conn_ids.h"
 #include "session.h"
 
 #define STEPS_MAX 4000
@@ -28,7 +29,8 @@ static void lie(struct session *s, struct rudp_conn *conn, int from)
 		return;
 	s->hostile = true;
 	f.len = (number & 1 ? rudp_packet_write_short_data : rudp_packet_write_data)(
-		f.data, conn->keys.send_phase, conn->peer_id, number);
+		f.data, conn->keys.send_phase, rudp_conn_dest_id(conn),
+		number + rudp_conn_dest_offset(conn));
 	f.len += rudp_keys_seal(&conn->keys, number, f.data, f.len, &in, 1, f.data + f.len);
 	sent.size_bytes = (uint32_t)f.len;
 	rudp_reliability_send(&conn->reliability, &sent);

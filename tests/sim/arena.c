@@ -9,6 +9,7 @@
 #include "lies.h"
 #include "link.h"
 #include "pattern.h"
+#include "proto/conn/conn_ids.h"
 #include "proto/conn/conn_keys.h"
 
 #define MS RUDP_NS_PER_MS
@@ -361,7 +362,10 @@ static void send_lie(struct arena *a, struct enemy *enemy)
 	if (enemy->lie == LIE_PATHS)
 		train.local.in4.sin_addr.s_addr ^= htonl((uint32_t)prng_next(&a->prng) % 8 << 8);
 	in.iov_len = lies_write(enemy->lie, &enemy->liar, conn, &a->prng, frames);
-	len = rudp_packet_write_data(bytes, keys->send_phase, conn->peer_id, number);
+	if (enemy->lie == LIE_SPARES && conn->ids && conn->ids->peer_spare.number > 0)
+		rudp_conn_ids_change(conn);
+	len = rudp_packet_write_data(bytes, keys->send_phase, rudp_conn_dest_id(conn),
+				     number + rudp_conn_dest_offset(conn));
 	len += rudp_keys_seal(keys, number, bytes, len, &in, 1, bytes + len);
 	sent.size_bytes = (uint32_t)len;
 	rudp_reliability_send(&conn->reliability, &sent);

@@ -86,6 +86,7 @@ static bool shows(const struct arena_result *total)
 	static const enum rudp_verdict verdicts[] = {
 		RUDP_VERDICT_TOO_COSTLY, RUDP_VERDICT_BAD_FRAME,     RUDP_VERDICT_BAD_ACK,
 		RUDP_VERDICT_BAD_STREAM, RUDP_VERDICT_BAD_KEY_SHARE, RUDP_VERDICT_NO_MEMORY,
+		RUDP_VERDICT_BAD_SPARE_ID,
 	};
 	bool ok = total->exchanges > 0;
 

@@ -128,6 +128,20 @@ static void write_shares(struct rudp_writer *w, const struct rudp_conn *conn, st
 	}
 }
 
+/* A number out of turn ends the connection: it is rare. */
+static void write_spares(struct rudp_writer *w, struct prng *prng)
+{
+	struct rudp_spare_id spare = {.number = 1};
+
+	for (unsigned i = 0; i < FRAMES / 4; i++) {
+		spare.id = prng_next(prng) | 1;
+		spare.number_offset = (uint32_t)prng_next(prng);
+		if (prng_chance(prng, RARELY / 4))
+			spare.number += 1 + below(prng, 3);
+		rudp_frame_write_spare_id(w, &spare);
+	}
+}
+
 static void write_noise(struct rudp_writer *w, struct prng *prng)
 {
 	uint64_t len = 1 + below(prng, 200);
@@ -169,6 +183,9 @@ size_t lies_write(enum lie lie, struct liar *liar, const struct rudp_conn *conn,
 		break;
 	case LIE_SHARES:
 		write_shares(&w, conn, prng);
+		break;
+	case LIE_SPARES:
+		write_spares(&w, prng);
 		break;
 	case LIE_NOISE:
 		write_noise(&w, prng);

@@ -23,6 +23,7 @@
 	X(CREDIT)  /* unlimited windows, bytes beyond the victim's window, BLOCKED */              \
 	X(PATHS)   /* path challenges and false responses, from changing addresses */              \
 	X(PHASES)  /* each packet in the next key phase */                                         \
+	X(SPARES)  /* spare ids, most of them repeated, some out of turn; own ids change at once */   \
 	X(SHARES)  /* requests for key exchanges, some out of turn, some with weak keys */         \
 	X(NOISE)   /* random bytes */
 

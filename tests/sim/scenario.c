@@ -104,6 +104,12 @@ static void roaming(struct world_config *c)
 	c->finish_by_ns = 90 * S;
 }
 
+static void moving(struct world_config *c)
+{
+	roaming(c);
+	c->moves_itself = true;
+}
+
 static void many(struct world_config *c)
 {
 	both(c, interop);
@@ -429,6 +435,7 @@ const struct scenario scenarios[] = {
 	{"long_rtt", "1 MiB, round trip 1.5 s", 5, long_rtt},
 	{"rebinding", "source port changes every second", 5, rebinding},
 	{"roaming", "address and port change every second, 1 % loss", 5, roaming},
+	{"moving", "the client's host moves every second, and knows it; 1 % loss", 5, moving},
 	{"many", "64 connections at once", 3, many},
 	{"slow_reader", "the reader takes 500 kB/s", 3, slow_reader},
 	{"scarce", "32 slow readers with 8 MiB for all of them", 2, scarce},
@@ -585,6 +592,7 @@ void scenario_random(uint64_t seed, struct world_config *c)
 		c->rebind_every_ns = prng_between(&p, 300 * MS, 5 * S) +
 				     6 * (c->up.delay_ns + c->down.delay_ns);
 		c->rebind_host = prng_chance(&p, 0.5);
+		c->moves_itself = c->rebind_host && seed % 2;
 	}
 	if (prng_chance(&p, 0.15)) {
 		c->end = prng_chance(&p, 0.5) ? END_RESET : END_CLOSE_UNREAD;

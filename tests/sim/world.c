@@ -75,8 +75,14 @@ static void translate(const struct world *w, struct flying *f)
 		if (w->nat_host)
 			((uint8_t *)&f->from_addr.in4.sin_addr)[3] = w->nat_host;
 	}
-	if (f->to == 0 && w->config->rebind_every_ns)
+	if (f->to == 0 && w->config->rebind_every_ns && !w->config->moves_itself)
 		f->to_addr = w->addr[0];
+}
+
+/* Whether the datagram was sent to an address that the client has left. */
+static bool is_misdirected(const struct world *w, const struct flying *f)
+{
+	return f->to == 0 && w->config->moves_itself && !rudp_addr_equal(&f->to_addr, &w->addr[0]);
 }
 
 static void deliver(struct world *w, struct flying *f)
@@ -84,6 +90,8 @@ static void deliver(struct world *w, struct flying *f)
 	struct rudp_datagram in = {.socket = w->ep[f->to], .data = f->data, .len = f->len};
 
 	translate(w, f);
+	if (is_misdirected(w, f))
+		return;
 	link_corrupt(&w->link[!f->to], &w->prng, f->data, f->len);
 	in.local = f->to_addr;
 	in.remote = f->from_addr;
@@ -130,13 +138,30 @@ static void check(struct world *w)
 	}
 }
 
+static void move_client(struct world *w)
+{
+	rudp_addr_set_port(&w->addr[0], (uint16_t)prng_between(&w->prng, 30000, 60000));
+	((uint8_t *)&w->addr[0].in4.sin_addr)[3] = (uint8_t)prng_between(&w->prng, 10, 250);
+	for (int i = 0; i < w->config->conns; i++)
+		if (w->side[0][i].conn)
+			rudp_conn_rebind(w->side[0][i].conn, w->ep[0], &w->addr[0], w->now_ns);
+}
+
+static void change_mapping(struct world *w)
+{
+	w->nat_port = (uint16_t)prng_between(&w->prng, 30000, 60000);
+	if (w->config->rebind_host)
+		w->nat_host = (uint8_t)prng_between(&w->prng, 10, 250);
+}
+
 static void rebind_due(struct world *w)
 {
 	if (!w->config->rebind_every_ns || w->now_ns < w->next_rebind_ns)
 		return;
-	w->nat_port = (uint16_t)prng_between(&w->prng, 30000, 60000);
-	if (w->config->rebind_host)
-		w->nat_host = (uint8_t)prng_between(&w->prng, 10, 250);
+	if (w->config->moves_itself)
+		move_client(w);
+	else
+		change_mapping(w);
 	w->next_rebind_ns += w->config->rebind_every_ns;
 }
 

@@ -39,6 +39,7 @@ struct world_config {
 	size_t read_bytes;               /* each time, when slow */
 	int64_t rebind_every_ns;         /* the client's source port changes (NAT); 0: never */
 	bool rebind_host;                /* its address too */
+	bool moves_itself;               /* no NAT: the client's host moves, and knows it */
 	int64_t rekey_every_ns;          /* both ends of all connections near their keys' limit */
 	uint32_t exchanges_min;          /* fewer exchanges of keys in a connection are a failure */
 	struct attacker_config attacker;
