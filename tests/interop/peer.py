@@ -48,6 +48,7 @@ def report(connection, **more):
         "received": stream.complete_to(), "acknowledged": connection.send.acked_up_to(),
         "losses": recovery.losses, "spurious": recovery.spurious, "ptos": recovery.ptos,
         "repaired": stream.repaired, "arrived": connection.arrived_frames, "moves": connection.moves,
+        "id_changes": connection.ids.changes, "old_id_moves": connection.ids.moves_with_old_id,
         "reset_packets": connection.reset_packets, "validated": connection.path.is_validated, "cookies": connection.cookies,
         "key_updates": keys.updates if keys else 0, "fresh_keys": keys.fresh_updates if keys else 0,
         "failures": keys.failures if keys else 0, "fault": str(connection.fault) if connection.fault else None,

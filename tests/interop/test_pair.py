@@ -137,6 +137,49 @@ class Pair(unittest.TestCase):
                 link.address_of_a = ("c", 3)
         self.assertEqual(bytes(back), content)
         self.assertEqual((link.b.accepted[0].moves, link.b.accepted[0].path.is_validated), (1, True))
+        self.assertEqual((one.ids.changes, link.b.accepted[0].ids.changes), (0, 0))
+
+    def moves(self, link):
+        """The initiator moves three times. Returns both connections, and all ids by the initiator's address."""
+        one, content = link.connect(), random.Random(1).randbytes(400000)
+        one.write(content)
+        one.finish()
+        back, seen, steps = bytearray(), {}, [100000, 200000, 300000]
+        while link.step() and one.state != "CLOSED":
+            echo(link)
+            back += one.read()
+            for _, _, data, address, source in link.queue:
+                packet = packets.decode(data)
+                if isinstance(packet, packets.Data):
+                    here = source if address == B else address
+                    seen.setdefault(here, set()).add(packet.to_id & 0xffffffff)
+            if steps and len(back) > steps[0]:
+                link.address_of_a = ("c", steps.pop(0))
+                one.on_own_move(link.now)
+        self.assertEqual(bytes(back), content)
+        return one, link.b.accepted[0], list(seen.values())
+
+    def test_other_ids_on_known_new_paths(self):
+        one, other, (first, *others) = self.moves(Link(1, loss=0.01))
+        self.assertEqual((one.ids.changes, other.ids.changes, one.ids.moves_with_old_id), (3, 3, 0))
+        self.assertEqual([len(ids) for ids in (first, *others)], [2, 2, 2, 2])
+        self.assertEqual(len(first.union(*others)), 8)
+
+    def test_a_peer_without_other_ids(self):
+        one, other, _ = self.moves(Link(1, settings_b=Settings(spare_ids=False)))
+        self.assertEqual((one.ids.changes, other.ids.changes, one.ids.moves_with_old_id), (0, 0, 3))
+
+    def test_spare_ids_out_of_turn(self):
+        for number in (2, 3):
+            link = Link(1)
+            one = link.connect(b"content")
+            while link.step() and not one.ids.spare:
+                pass
+            one.ids.spare = one.ids.spare._replace(number=number)
+            one.wants.add("spare")
+            while link.step() and one.state != "CLOSED":
+                pass
+            self.assertEqual(one.error, "EPROTO")
 
     def refusal(self, settings_a=None, port=None, psk=None):
         link = Link(1, settings_a=settings_a, settings_b=Settings(psks=[psk or bytes(32)]))

@@ -67,11 +67,23 @@ class Vectors(unittest.TestCase):
         keys = Protection(AES_GCM, *ends[0].split())
         content = [frames.Ack(((0, 0),), 0), frames.Stream(0, b"hello", False)]
         plain = b"".join(map(frames.encode, content))
-        sealed = keys.seal(1, False, LISTENER_ID, plain)
+        sealed = keys.seal(1, False, frames.SpareId(0, LISTENER_ID, bytes(16), 0), plain)
         self.has(plain + sealed)
         self.assertEqual(frames.decode(plain), content)
         other = Protection(AES_GCM, *reversed(ends[0].split()))
         self.assertEqual(other.open(packets.decode(sealed), 1, 0, 0)[:2], (1, plain))
+
+    def test_spare_id(self):
+        ends, _, _ = self.noise()
+        keys = Protection(AES_GCM, *ends[0].split())
+        spare = frames.SpareId(1, 0x3132333435363738, b"\xcc" * 16, 0xfffffffe)
+        self.has(frames.encode(spare))
+        self.assertEqual(frames.decode(frames.encode(spare)), [spare])
+        plain = frames.encode(frames.Ping())
+        sealed = keys.seal(5, False, spare, plain)
+        self.has(plain + sealed)
+        other = Protection(AES_GCM, *reversed(ends[0].split()))
+        self.assertEqual(other.open(packets.decode(sealed), 1, 0, 0, spare.offset)[:2], (5, plain))
 
     def test_fresh_keys(self):
         ends, _, _ = self.noise()

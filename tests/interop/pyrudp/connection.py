@@ -4,6 +4,7 @@ from . import frames, packets
 from .acks import Receipts
 from .aead import NotAuthentic
 from .exchange import Exchanges
+from .ids import Ids
 from .path import Path
 from .protect import Protection
 from .recovery import Recovery
@@ -28,7 +29,7 @@ class Connection(Transmitter):
 
     def __init__(self, settings, is_initiator, own_id, address, now, path=None):
         Transmitter.__init__(self, settings)
-        self.is_initiator, self.id = is_initiator, own_id
+        self.is_initiator, self.id, self.ids = is_initiator, own_id, Ids(own_id)
         self.state, self.error = SYN_SENT if is_initiator else SYN_RCVD, None
         self.path = path or Path(address, is_validated=False)
         self.recovery = Recovery()
@@ -133,6 +134,7 @@ class Connection(Transmitter):
         self.peer, self.proven, self.binding = outcome.peer, outcome.proven, outcome.binding
         self.keys = Protection(self.suite, send_key, receive_key)
         self.keys.received.accept(0)
+        self.ids.on_handshake(self.peer)
         self.exchanges = Exchanges(self.is_initiator, self.keys)
         self.recovery.peers_ack_delay_s = self.peer.ack_delay_max_us / 1e6
         self.send.window = self.peer.window
@@ -152,7 +154,8 @@ class Connection(Transmitter):
             return
         fresh_updates = self.keys.fresh_updates
         try:
-            number, plaintext, _ = self.keys.open(packet, self.recovery.next_number, now, 3 * self.recovery.pto())
+            number, plaintext, _ = self.keys.open(packet, self.recovery.next_number, now, 3 * self.recovery.pto(),
+                                                  self.ids.find(packet).offset)
         except NotAuthentic:
             if self.keys.failures > FAILURES_MAX:
                 self._close("EPROTO")
@@ -160,7 +163,8 @@ class Connection(Transmitter):
         if self.keys.fresh_updates > fresh_updates:
             self.exchanges.on_key_followed(self.keys.fresh_updates)
         self.heard_at = now
-        self._on_address(address, number == self.keys.received.largest, size, now)
+        has_new_id = self.ids.on_packet(packet, now, 3 * self.recovery.pto())
+        self._on_address(address, number == self.keys.received.largest, has_new_id, size, now)
         try:
             content = frames.decode(plaintext)
             for frame in content:
@@ -187,13 +191,16 @@ class Connection(Transmitter):
         elif not self.path.is_validated:
             self.path.start_challenges(now, self.recovery.pto())
 
-    def _on_address(self, address, is_largest, size, now):
+    def _on_address(self, address, is_largest, has_new_id, size, now):
         if address == self.path.address:
             self.path.received += size
             return
         if not is_largest:
             return
         self.moves += 1
+        # With the id that it had, only a NAT on the same path has changed the address.
+        if has_new_id:
+            self.ids.change()
         fallback = self.path if self.path.is_validated else self.path.fallback
         host_changed = address[0] != self.path.address[0]
         self.path = Path(address, is_validated=False, received=size)
@@ -209,6 +216,7 @@ class Connection(Transmitter):
 
     def on_own_move(self, now):
         """This side knows that its own address has changed."""
+        self.ids.change()
         self.recovery.forget_path()
         self.path.start_challenges(now, self.recovery.pto())
         self.path.challenges_left = 1
@@ -236,6 +244,8 @@ class Connection(Transmitter):
             self.send.on_arrived(frame.offset)
         elif kind == frames.IDENTITY:
             self._on_identity(frame.proof, now)
+        elif kind == frames.SPARE_ID:
+            self.ids.on_frame(frame)
         elif kind == frames.KEY_SHARE:
             self.exchanges.on_share(frame)
         elif kind == frames.CHALLENGE:

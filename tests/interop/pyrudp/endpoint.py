@@ -50,6 +50,12 @@ class Endpoint:
                     number & 0xffffffff not in self.short_ids:
                 return number
 
+    def _new_spare(self, connection):
+        """Id, token and offset of another id of the connection."""
+        number = self._new_id()
+        self.short_ids[number & 0xffffffff] = connection
+        return number, self._token(number), random.SystemRandom().getrandbits(32)
+
     def _token(self, number):
         return hmac(self.secret, number.to_bytes(8, "big") + self.local_port.to_bytes(2, "big"))[:16]
 
@@ -57,11 +63,12 @@ class Endpoint:
         settings = self.settings
         return params.Params(number, settings.window, 65507, int(settings.ack_delay_s * 1e6), self._token(number),
                              repairs=settings.repairs, short_ids=settings.short_ids,
-                             key_shares=settings.key_shares)
+                             key_shares=settings.key_shares, spare_ids=settings.spare_ids)
 
     def _add(self, connection):
         self.connections[connection.id] = connection
         self.short_ids[connection.id & 0xffffffff] = connection
+        connection.new_id = lambda: self._new_spare(connection)
 
     # The initiator.
 
@@ -247,8 +254,8 @@ class Endpoint:
     # Packets of connections.
 
     def _on_data(self, packet, data, address, now):
-        connection = (self.short_ids if packet.is_short else self.connections).get(packet.to_id)
-        if connection is None:
+        connection = self.short_ids.get(packet.to_id & 0xffffffff)
+        if connection is None or connection.ids.find(packet) is None:
             if not packet.is_short:
                 self._answer_unknown(packet.to_id, len(data), address)
             return
@@ -269,8 +276,8 @@ class Endpoint:
 
     def _on_reset(self, reset, _data, _address, _now):
         for connection in self.connections.values():
-            if connection.peer and connection.peer.source_id == reset.from_id and \
-                    connection.peer.token == reset.token:
+            to = connection.ids.to
+            if to and to.id == reset.from_id and to.token == reset.token:
                 connection.on_reset_packet()
 
     _HANDLERS = {packets.Syn: _on_syn, packets.Synack: _on_synack, packets.Cookie: _on_cookie, packets.Data: _on_data,
@@ -308,7 +315,7 @@ class Endpoint:
     def forget(self, connection):
         """Its id is unknown from now on."""
         self.connections.pop(connection.id, None)
-        self.short_ids.pop(connection.id & 0xffffffff, None)
+        self.short_ids = {number: one for number, one in self.short_ids.items() if one is not connection}
         self.by_syn = {key: one for key, one in self.by_syn.items() if one is not connection}
 
     def deadline(self):

@@ -115,6 +115,7 @@ def encode_cookie(cookie):
 
 
 def data_header(phase, is_short, to_id, number):
+    """number: with the offset of the id."""
     first = bytes([DATA << 4 | is_short << 1 | phase])
     if is_short:
         return first + (to_id & 0xffffffff).to_bytes(4, "big") + (number & 0xffffffff).to_bytes(4, "big")

@@ -104,9 +104,10 @@ class Protection:
         if not self.has_peer_followed():
             self.update_send(next_number)
 
-    def open(self, packet, next_number, now, keep_s):
-        """Number, plaintext, and whether this packet has changed the key. Raises NotAuthentic."""
-        number = self.received.full(packet.low_number)
+    def open(self, packet, next_number, now, keep_s, offset=0):
+        """Number, plaintext, and whether this packet has changed the key. Raises NotAuthentic. offset: of the id that
+        the packet has."""
+        number = self.received.full((packet.low_number - offset) % (1 << 32))
         if not self.received.is_new(number):
             raise NotAuthentic
         if self.previous and now >= self.forget_previous_at:
@@ -128,9 +129,10 @@ class Protection:
         self.received.accept(number)
         return number, plaintext, follows
 
-    def seal(self, number, is_short, to_id, plaintext):
+    def seal(self, number, is_short, to, plaintext):
+        """to: the id of the peer, with its offset."""
         if self.sealed_count >= PACKETS_OF_KEY_MAX:
             raise OverflowError("the key has sealed all that it may")
         self.sealed_count += 1
-        header = data_header(self.send_phase, is_short, to_id, number)
+        header = data_header(self.send_phase, is_short, to.id, number + to.offset)
         return header + self.send.seal(number, header, plaintext)

@@ -31,6 +31,7 @@ class Settings:
     repairs: bool = True
     short_ids: bool = True
     key_shares: bool = True
+    spare_ids: bool = True
     # Packets that a key seals before its owner replaces it; never without a number.
     update_after: Optional[int] = None
     # Whether an initiator asks for fresh keys as soon as it may.

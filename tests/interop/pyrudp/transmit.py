@@ -108,6 +108,9 @@ class Transmitter:
             self.wants.add("ping")
         if self.state == "OPEN":
             self._update_keys()
+            if self.peer.spare_ids and self.settings.spare_ids and not self.ids.spare and not self.identity:
+                self.ids.offer(*self.new_id())
+                self.wants.add("spare")
 
     def _update_keys(self):
         keys, exchanges = self.keys, self.exchanges
@@ -139,7 +142,7 @@ class Transmitter:
             put(frames.ResetFrame(self.reset_reason), ("reset",))
         elif self.state != "RESET_SENT":
             self._put_wants(put)
-        self.wants -= {"reset", "identity", "window", "blocked", "arrived", "ping"}
+        self.wants -= {"reset", "identity", "window", "blocked", "arrived", "ping", "spare"}
         return content, items
 
     def _put_challenge(self, put, now):
@@ -172,6 +175,8 @@ class Transmitter:
         if self.exchanges.wants_share:
             put(self.exchanges.frame(), ("share",))
             self.exchanges.wants_share = False
+        if "spare" in self.wants and self.ids.spare:
+            put(self.ids.spare, ("spare", self.ids.spare.number))
         if "ping" in self.wants:
             put(frames.Ping(), ("ping",))
 
@@ -265,7 +270,7 @@ class Transmitter:
         is_short = self.settings.short_ids and self.peer.short_ids and (has_repair or (
             now - self.heard_at < SHORT_FOR_S and self.recovery.pto_count == 0))
         number = self.recovery.next_number
-        datagram = self.keys.seal(number, is_short, self.peer.source_id, b"".join(content))
+        datagram = self.keys.seal(number, is_short, self.ids.to, b"".join(content))
         sent = Sent(number, now, len(datagram), items, eliciting)
         self.recovery.on_sent(sent)
         if eliciting and self.tokens is not None:
@@ -289,6 +294,8 @@ class Transmitter:
             self.wants.add(kind)
         elif kind == "blocked" and item[1] == self.send.window:
             self.wants.add(kind)
+        elif kind == "spare" and self.ids.spare and item[1] == self.ids.spare.number:
+            self.wants.add(kind)
         elif kind == "arrived":
             self.receive_stream.arrived = max(self.receive_stream.arrived, item[1],
                                               self.receive_stream.complete_to())
@@ -302,7 +309,7 @@ class Transmitter:
         self.probe_oldest = self.recovery.pto_count > 1
         for sent in self.recovery.sent.values():
             for item in sent.content:
-                if item[0] in ("identity", "window", "blocked", "reset", "share", "arrived"):
+                if item[0] in ("identity", "window", "blocked", "reset", "share", "arrived", "spare"):
                     self._requeue(item)
 
     def keepalive(self):
