@@ -198,6 +198,34 @@ Test(examples, first_data_packet_is_as_printed)
 	drop_example(&e);
 }
 
+/* The packet has number 5, to which the offset of the id is added. */
+Test(examples, spare_id_and_a_packet_to_it_are_as_printed)
+{
+	static const uint8_t ping[] = {RUDP_FRAME_PING};
+	struct example e;
+	struct rudp_spare_id spare = {
+		.number = 1, .id = UINT64_C(0x3132333435363738), .number_offset = 0xfffffffe};
+	uint8_t send_key[RUDP_KEY_BYTES], receive_key[RUDP_KEY_BYTES];
+	uint8_t frame[32], packet[64];
+	struct rudp_writer w = rudp_writer(frame, sizeof frame);
+	struct iovec in = {(void *)(uintptr_t)ping, sizeof ping};
+	size_t len = rudp_packet_write_data(packet, false, spare.id, 5 + spare.number_offset);
+	struct rudp_keys keys;
+
+	memset(spare.reset_token, 0xcc, sizeof spare.reset_token);
+	cr_assert(rudp_frame_write_spare_id(&w, &spare));
+	cr_assert(is_hex(frame, rudp_writer_len(&w),
+			 "10013132333435363738ccccccccccccccccccccccccccccccccfffffffe"));
+	make_example(&e);
+	rudp_noise_split(&e.initiator, send_key, receive_key);
+	cr_assert(
+		eq(int, rudp_keys_init(&keys, RUDP_CIPHER_AES_256_GCM, send_key, receive_key), 0));
+	len += rudp_keys_seal(&keys, 5, packet, len, &in, 1, packet + len);
+	cr_assert(is_hex(packet, len, "403132333435363738000000038aa7330b9e2a661430e5e0e6dfe7fcbdac"));
+	rudp_keys_fini(&keys);
+	drop_example(&e);
+}
+
 /*
  * The next connection of the same endpoints under the association of the first, without and with
  * DH.
