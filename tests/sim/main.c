@@ -54,9 +54,9 @@ static void describe(const char *label, const struct link_config *l)
 static void tell(const struct world_config *c, const struct world_result *r)
 {
 	printf("  seed %" PRIu64 "  %d connections  %" PRIu64 " up  %" PRIu64 " down  cc %s  end %d  "
-	       "%s %.1f s\n",
+	       "rebind %.1f s\n",
 	       c->seed, c->conns, c->up_bytes, c->down_bytes, c->cc, c->end,
-	       c->moves_itself ? "move" : "rebind", (double)c->rebind_every_ns / 1e9);
+	       (double)c->rebind_every_ns / 1e9);
 	describe("up", &c->up);
 	describe("down", &c->down);
 	printf("  %s after %.3f s virtual (data %.3f, bound %.1f), %" PRIu64 " steps, %" PRIu64

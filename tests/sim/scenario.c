@@ -99,15 +99,10 @@ static void rebinding(struct world_config *c)
 static void roaming(struct world_config *c)
 {
 	rebinding(c);
+	c->up_bytes = c->down_bytes = 4 << 20;
 	c->rebind_host = true;
 	c->up.loss = c->down.loss = 0.01;
 	c->finish_by_ns = 90 * S;
-}
-
-static void moving(struct world_config *c)
-{
-	roaming(c);
-	c->moves_itself = true;
 }
 
 static void many(struct world_config *c)
@@ -434,8 +429,7 @@ const struct scenario scenarios[] = {
 	{"blackhole", "10 MiB, 5 s on, 2 s off", 3, blackhole},
 	{"long_rtt", "1 MiB, round trip 1.5 s", 5, long_rtt},
 	{"rebinding", "source port changes every second", 5, rebinding},
-	{"roaming", "address and port change every second, 1 % loss", 5, roaming},
-	{"moving", "the client's host moves every second, and knows it; 1 % loss", 5, moving},
+	{"roaming", "address and port change every second, by a NAT or a move, 1 % loss", 10, roaming},
 	{"many", "64 connections at once", 3, many},
 	{"slow_reader", "the reader takes 500 kB/s", 3, slow_reader},
 	{"scarce", "32 slow readers with 8 MiB for all of them", 2, scarce},
@@ -592,7 +586,6 @@ void scenario_random(uint64_t seed, struct world_config *c)
 		c->rebind_every_ns = prng_between(&p, 300 * MS, 5 * S) +
 				     6 * (c->up.delay_ns + c->down.delay_ns);
 		c->rebind_host = prng_chance(&p, 0.5);
-		c->moves_itself = c->rebind_host && seed % 2;
 	}
 	if (prng_chance(&p, 0.15)) {
 		c->end = prng_chance(&p, 0.5) ? END_RESET : END_CLOSE_UNREAD;

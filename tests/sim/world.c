@@ -67,6 +67,11 @@ static void transmit_all(struct world *w)
 			fly(w, host, &train);
 }
 
+static bool moves_itself(const struct world *w)
+{
+	return w->config->rebind_host && w->config->seed % 2;
+}
+
 /* The NAT on the path: replaces the client's port in both directions. */
 static void translate(const struct world *w, struct flying *f)
 {
@@ -75,14 +80,14 @@ static void translate(const struct world *w, struct flying *f)
 		if (w->nat_host)
 			((uint8_t *)&f->from_addr.in4.sin_addr)[3] = w->nat_host;
 	}
-	if (f->to == 0 && w->config->rebind_every_ns && !w->config->moves_itself)
+	if (f->to == 0 && w->config->rebind_every_ns && !moves_itself(w))
 		f->to_addr = w->addr[0];
 }
 
 /* Whether the datagram was sent to an address that the client has left. */
 static bool is_misdirected(const struct world *w, const struct flying *f)
 {
-	return f->to == 0 && w->config->moves_itself && !rudp_addr_equal(&f->to_addr, &w->addr[0]);
+	return f->to == 0 && moves_itself(w) && !rudp_addr_equal(&f->to_addr, &w->addr[0]);
 }
 
 static void deliver(struct world *w, struct flying *f)
@@ -158,7 +163,7 @@ static void rebind_due(struct world *w)
 {
 	if (!w->config->rebind_every_ns || w->now_ns < w->next_rebind_ns)
 		return;
-	if (w->config->moves_itself)
+	if (moves_itself(w))
 		move_client(w);
 	else
 		change_mapping(w);

@@ -38,8 +38,8 @@ struct world_config {
 	int64_t read_every_ns;           /* 0: the readers read at once */
 	size_t read_bytes;               /* each time, when slow */
 	int64_t rebind_every_ns;         /* the client's source port changes (NAT); 0: never */
-	bool rebind_host;                /* its address too */
-	bool moves_itself;               /* no NAT: the client's host moves, and knows it */
+	/* its address too; with an odd seed there is no NAT: the client's host moves, and knows it */
+	bool rebind_host;
 	int64_t rekey_every_ns;          /* both ends of all connections near their keys' limit */
 	uint32_t exchanges_min;          /* fewer exchanges of keys in a connection are a failure */
 	struct attacker_config attacker;
