@@ -93,6 +93,53 @@ single() {
 	link_down
 }
 
+has_answer() {
+	grep -qx "$1" "$TMP/session.out"
+}
+
+# say WORD: it comes back.
+say() {
+	echo "$1" >&9
+	wait_until 10 "'$1' to come back" has_answer "$1"
+}
+
+# A spare id was sent and received (SPARE_ID of both sides in the engine's trace).
+has_spares() {
+	local count
+
+	echo word >&9
+	count=$(cat "$TMP"/traces/*client*.sqlog | grep -c new_connection_id || true)
+	[ "$count" -ge 2 ]
+}
+
+# Each side in turn moves when it has a spare id of the other one, which follows.
+other_ids() {
+	section "other ids on a new path"
+	link_up --delay 10ms --rate 2M # the engine sends one after a second: less than half of the transfer
+	calls more --move-after 400000 || fail "move: $(cat "$TMP/call.log")"
+	expect_match "$TMP/call.log" '"id_changes": 1, "old_id_moves": 0' "ids of the peer"
+	ok "python calls, and moves to another id"
+	mkdir -m 700 "$TMP/traces"
+	mkfifo "$TMP/input"
+	echoes left 9400
+	SETTINGS+=("RUDP_QLOG=$TMP/traces")
+	exec 9<>"$TMP/input"
+	launch session a socat - "TCP:$B4:9400" <"$TMP/input" 9<&-
+	say before
+	wait_until 10 "spare ids of both sides" has_spares
+	on a ip addr del "$A4/24" dev link0
+	on a ip addr add 10.77.0.9/24 dev link0
+	say after
+	exec 9>&-
+	finish session 5
+	expect_eq "$STATUS" 0 "exit code of the session"
+	wait_until 10 "the end at python" grep -q '"kind"' "$TMP/left.out"
+	expect_match "$TMP/left.out" '"id_changes": 1, "old_id_moves": 0' "ids of the peer"
+	ok "python listens, and follows to another id"
+	stop left
+	link_down
+}
+
 refusals() {
 	section "refusals and resets"
 	link_up --delay 10ms
@@ -133,3 +180,4 @@ lossy
 rebinding
 single
 refusals
+other_ids
