@@ -88,8 +88,9 @@ static bool is_delay_still_there(const struct bbr *b)
 {
 	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
 
+	/* A base that is not known yet is RUDP_NEVER. */
 	return b->left_by_delay && b->starters <= 1 &&
-	       (b->last.delay_max_ns > startup_base_ns(b) + bound_ns ||
+	       (b->last.delay_max_ns - startup_base_ns(b) > bound_ns ||
 		b->last.fall_max_ns > 2 * bound_ns);
 }
 
