@@ -73,11 +73,34 @@ same_order() {
 	ok "150 messages have the same order and msgids at three nodes"
 }
 
+# log_in NAME ACCOUNT PASSWORD: says no command before the answer.
+log_in() {
+	does "$1" "CAP REQ sasl" "$1" ' CAP .* ACK '
+	does "$1" "AUTHENTICATE PLAIN" "$1" '^AUTHENTICATE \+'
+	does "$1" "AUTHENTICATE $(printf '\0%s\0%s' "$2" "$3" | base64 -w 0)" "$1" ' 903 '
+}
+
+accounts() {
+	section "accounts"
+	enter owner 1
+	does owner "REGISTER * * sesame-1" owner ' REGISTER SUCCESS owner '
+	say bob "WHOIS owner"
+	hears bob ' 330 bob owner owner '
+	enter eve 3
+	log_in eve owner sesame-1
+	does owner "JOIN #kept" owner ' 366 owner #kept '
+	does owner "CS REGISTER #kept" owner ':#kept is registered'
+	does owner "TOPIC #kept :to be kept" owner ' TOPIC #kept :to be kept'
+	does eve "JOIN #kept" owner ' MODE #kept \+o eve'
+	leave eve
+	ok "an account of one node logs in at another, and owns a channel"
+}
+
 killed_node() {
 	section "a node is killed"
 	send KILL n1
 	finish n1 5
-	drop ann
+	drop ann owner
 	start_node 1 b
 	wait_joined 1
 	hears bob ':ann!.* QUIT :Node n1 has gone'
@@ -85,6 +108,10 @@ killed_node() {
 	enter ann 1
 	does ann "JOIN #a" bob ':ann!.* JOIN #a'
 	hears ann ' 353 ann = #a :.*@cat'
+	enter eve 1
+	log_in eve owner sesame-1
+	does eve "JOIN #kept" eve ' 332 eve #kept :to be kept'
+	leave eve
 	ok "its clients leave, and it comes back with the state of the others"
 }
 
@@ -119,6 +146,34 @@ killed_bus() {
 	ok "with a quorum again nobody has left"
 }
 
+# All nodes and NATS servers end, and the stream is gone.
+begun_anew() {
+	local i
+	section "everything was stopped"
+	for i in 1 3; do
+		send TERM "n$i"
+		finish "n$i" 20
+	done
+	drop ann cat
+	for i in 1 2 3; do
+		send KILL "s$i"
+		finish "s$i" 5
+		rm -rf "$TMP/store$i"
+		start_nats "$i" b
+	done
+	for i in 1 2 3; do
+		start_node "$i" b
+	done
+	for i in 1 2 3; do
+		wait_joined "$i"
+	done
+	enter eve 2
+	log_in eve owner sesame-1
+	does eve "JOIN #kept" eve ' 332 eve #kept :to be kept'
+	leave eve
+	ok "accounts and registered channels are on the disks of the nodes"
+}
+
 ended_node() {
 	section "a node ends"
 	send TERM n2
@@ -142,6 +197,8 @@ for i in 1 2 3; do
 done
 together
 same_order
+accounts
 killed_node
 killed_bus
 ended_node
+begun_anew

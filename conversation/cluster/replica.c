@@ -238,6 +238,7 @@ static void join(struct apo_replica *replica)
 	replica->self = 0;
 	replica->since_at_ns = replica->now_at_ns;
 	head = head_of(replica, APO_ENTRY_JOIN);
+	head.about = replica->calls->kept(replica->of);
 	launch_head(replica, &head);
 }
 
@@ -340,7 +341,7 @@ static void on_own_join(struct apo_replica *replica, uint64_t seq)
 	replica->is_other_alive = false;
 	replica->is_in_flight = false;
 	replica->repeat_at_ns = RUDP_NEVER;
-	replica->since_at_ns = replica->quiet_at_ns = replica->now_at_ns;
+	replica->since_at_ns = replica->quiet_at_ns = replica->yield_until_ns = replica->now_at_ns;
 	replica->early = NULL;
 	if (early)
 		load(replica, replica->early_position, early, replica->early_len);
@@ -394,6 +395,8 @@ static void on_early_entry(struct apo_replica *replica, uint64_t seq, const void
 	}
 	if (is_entry && head.kind == APO_ENTRY_EVENTS)
 		replica->is_other_alive = true;
+	if (is_entry && head.kind == APO_ENTRY_JOIN && head.about > replica->calls->kept(replica->of))
+		replica->yield_until_ns = replica->now_at_ns + APO_YIELD_NS;
 	keep_waiting(replica, seq, bytes, len);
 }
 
@@ -451,9 +454,9 @@ static int64_t genesis_at_ns(const struct apo_replica *replica)
 	/* The first entry of a new log: nobody can be alive. */
 	if (replica->is_other_alive)
 		return RUDP_NEVER;
-	if (replica->join_seq == 1 && replica->seen_seq == 1)
+	if (replica->join_seq == 1 && replica->seen_seq == 1 && replica->calls->kept(replica->of) == 0)
 		return replica->since_at_ns;
-	return replica->quiet_at_ns + APO_GENESIS_NS;
+	return rudp_time_max(replica->quiet_at_ns + APO_GENESIS_NS, replica->yield_until_ns);
 }
 
 static bool is_joining(const struct apo_replica *replica)

@@ -32,6 +32,8 @@
 #define APO_REPEAT_NS (RUDP_NS_PER_S)        /* then a publication without result is repeated */
 #define APO_CUT_OFF_NS (3 * RUDP_NS_PER_S)   /* an entry that is not in the log then: cut off */
 #define APO_GENESIS_NS (4 * RUDP_NS_PER_S)   /* of silence in the log */
+/* A node waits so long for one that joins and has kept a newer state. */
+#define APO_YIELD_NS (2 * APO_GENESIS_NS)
 #define APO_SNAPSHOT_NS (10 * RUDP_NS_PER_S) /* without its own JOIN, or a snapshot, it joins anew */
 
 /* After that an entry that is stored but not delivered has the log subscribed again, or lets the node
@@ -75,6 +77,9 @@ struct apo_replica_calls {
 	void (*reset)(void *of, const char *reason);
 	/* Read the log through a new subscription, which may read the copy of another server. */
 	void (*reopen)(void *of, enum apo_reopening how);
+	/* How new the state is that this node has kept on disk; 0: it keeps none. If no node is alive,
+	 * the node with the newest one of those that join begins the network. */
+	uint64_t (*kept)(void *of);
 	/* Own entries no longer come back from the log, or do again. */
 	void (*cut_off)(void *of, bool is_cut_off);
 };

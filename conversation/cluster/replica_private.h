@@ -66,6 +66,7 @@ struct apo_replica {
 	unsigned attempts;  /* to join, since this node was live */
 	int64_t since_at_ns; /* JOINING, WAITING: since when */
 	int64_t quiet_at_ns; /* WAITING: since when there is silence */
+	int64_t yield_until_ns; /* WAITING: another one is to begin the network until then */
 	bool is_other_alive; /* WAITING: another node has appended EVENTS since the own JOIN */
 	struct rudp_list waiting;
 	size_t waiting_bytes;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/account_secrets.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/caps.h"
 #include "conversation/model/commands.h"
@@ -16,21 +17,13 @@
 #include "conversation/model/registration.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
-struct apo_account_entry {
-	UT_hash_handle by_name;
-	uint32_t mark;
-	struct apo_readers readers;
-	uint64_t id;     /* accounts never share an id, not even with the same name */
-	int64_t kept_id; /* its id in the store; 0: not known */
-	char folded[];
-};
-
 /* ---- names ---- */
 
-static struct apo_account_entry *find(const struct apo_model *model, const char *name)
+struct apo_account_entry *apo_account_entry_of(const struct apo_model *model, const char *name)
 {
 	/* A longer name is cut to this size and matches no account. */
 	char folded[APO_NICK_BYTES_MAX + 2];
@@ -46,7 +39,7 @@ int apo_account_remember(struct apo_model *model, const char *name, int64_t kept
 	bool rudp_table_add_failed = false;
 	char folded[APO_NICK_BYTES_MAX + 2];
 	size_t len = apo_fold(folded, sizeof folded, name);
-	struct apo_account_entry *account = find(model, name);
+	struct apo_account_entry *account = apo_account_entry_of(model, name);
 
 	if (account) {
 		account->mark = model->account_mark;
@@ -71,7 +64,7 @@ int apo_account_remember(struct apo_model *model, const char *name, int64_t kept
 
 bool apo_account_is_other(const struct apo_model *model, const char *name, int64_t kept_id)
 {
-	const struct apo_account_entry *account = find(model, name);
+	const struct apo_account_entry *account = apo_account_entry_of(model, name);
 
 	return account && account->kept_id && kept_id && account->kept_id != kept_id;
 }
@@ -82,6 +75,7 @@ static void drop(struct apo_model *model, struct apo_account_entry *account)
 	while (rudp_list_pop(&account->readers.clients))
 		;
 	apo_markers_free(account->readers.markers);
+	apo_account_secrets_free(model, account);
 	free(account);
 }
 
@@ -95,7 +89,7 @@ void apo_accounts_forget(struct apo_model *model)
 
 bool apo_account_forget(struct apo_model *model, const char *name)
 {
-	struct apo_account_entry *account = find(model, name);
+	struct apo_account_entry *account = apo_account_entry_of(model, name);
 
 	if (account)
 		drop(model, account);
@@ -115,14 +109,14 @@ unsigned apo_accounts_forget_unmarked(struct apo_model *model)
 
 struct apo_readers *apo_account_readers(const struct apo_model *model, const char *name)
 {
-	struct apo_account_entry *account = find(model, name);
+	struct apo_account_entry *account = apo_account_entry_of(model, name);
 
 	return account ? &account->readers : NULL;
 }
 
 uint64_t apo_account_id(const struct apo_model *model, const char *name)
 {
-	const struct apo_account_entry *account = find(model, name);
+	const struct apo_account_entry *account = apo_account_entry_of(model, name);
 
 	return account ? account->id : 0;
 }
@@ -147,7 +141,8 @@ struct apo_account_key *apo_accounts_list(const struct apo_model *model, uint32_
 bool apo_account_allows_nick(const struct apo_model *model, const struct apo_client *client,
 			     const char *nick)
 {
-	return !find(model, nick) || (client->account && apo_is_same(client->account, nick));
+	return !apo_account_entry_of(model, nick) ||
+	       (client->account && apo_is_same(client->account, nick));
 }
 
 void apo_account_refuse_nick(struct apo_model *model, struct apo_client *client, const char *nick)
@@ -231,7 +226,7 @@ void apo_account_leave_if_gone(struct apo_model *model, struct apo_client *clien
 {
 	char source[APO_SOURCE_BYTES_MAX + 1];
 
-	if (!client->account || find(model, client->account))
+	if (!client->account || apo_account_entry_of(model, client->account))
 		return;
 	apo_history_on_account_left(model, client);
 	(void)apo_text_set(&client->account, NULL);
@@ -258,6 +253,13 @@ struct refusal {
 	const char *code;
 	const char *text; /* NULL: the password is too short */
 };
+
+/* In a network of nodes the nick is the client's own at the welcome only. */
+static const char *nick_of(const struct apo_client *client)
+{
+	return client->nick[0] || !client->registration ? client->nick
+							: client->registration->wanted;
+}
 
 static const struct refusal unavailable = {"TEMPORARILY_UNAVAILABLE",
 					   "The account could not be registered; try again later"};
@@ -287,19 +289,19 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 
 	if (!client->is_registered && !apo_account_is_early(model))
 		return &too_early;
-	if (!client->nick[0])
+	if (!*nick_of(client))
 		return &no_nick;
 	if (!(apo_caps_offered(model, client) & APO_CAP_ACCOUNT_REGISTRATION))
 		return &disabled;
 	if (client->account)
 		return &inside;
-	if (!apo_is_same(name, client->nick))
+	if (!apo_is_same(name, nick_of(client)))
 		return &other_name;
 	if (strlen(password) < model->config->password_len_min)
 		return &weak;
 	if (strlen(password) > APO_PASSWORD_BYTES_MAX)
 		return &too_long;
-	if (find(model, name))
+	if (apo_account_entry_of(model, name))
 		return &taken;
 	if (apo_ban_of_account(model, name))
 		return &suspended;
@@ -330,19 +332,23 @@ void apo_on_register(struct apo_model *model, struct apo_client *client,
 	struct apo_ticket *ticket;
 
 	if (strcmp(name, "*") == 0)
-		name = apo_shown_nick(client);
+		name = *nick_of(client) ? nick_of(client) : "*";
 	refusal = refusal_of(model, client, name, password);
 	if (refusal) {
 		refuse(model, client, refusal, name);
 		return;
 	}
-	ticket = apo_ticket_open(model, client, APO_TICKET_REGISTER, client->nick);
+	ticket = apo_ticket_open(model, client, APO_TICKET_REGISTER, nick_of(client));
 	if (!ticket) {
 		refuse(model, client, &unavailable, name);
 		return;
 	}
 	apo_throttle_count(model, client, APO_THROTTLE_LOGINS);
-	model->calls->register_account(model->of, apo_ticket_asker(ticket), client->nick, password);
+	if (model->shared)
+		model->calls->hash_password(model->of, apo_ticket_asker(ticket), password);
+	else
+		model->calls->register_account(model->of, apo_ticket_asker(ticket), client->nick,
+					       password);
 }
 
 static void finish_register(struct apo_model *model, struct apo_client *client,
@@ -358,6 +364,8 @@ static void finish_register(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	model->figures.accounts_registered++;
+	if (apo_is_remote(model, client))
+		return;
 	apo_throttle_count(model, client, APO_THROTTLE_REGISTRATIONS);
 	apo_event_logged_in(model, client, true);
 	apo_line_begin(&line, model->config->server_name, "REGISTER");

@@ -8,6 +8,21 @@
 
 #include "conversation/model/model_private.h"
 
+struct apo_account_secrets;
+
+struct apo_account_entry {
+	UT_hash_handle by_name;
+	uint32_t mark;
+	struct apo_readers readers;
+	uint64_t id;     /* accounts never share an id, not even with the same name */
+	int64_t kept_id; /* its id in the store; 0: not known */
+	struct apo_account_secrets *secrets; /* NULL: only the owner has them (account_secrets.h) */
+	char folded[];
+};
+
+/* NULL if there is no account of that name. */
+struct apo_account_entry *apo_account_entry_of(const struct apo_model *model, const char *name);
+
 /* Reserves the name for its account. It may be reserved already. kept_id: the account's id in the
  * store, 0 if unknown. Returns 0 or -ENOMEM. */
 int apo_account_remember(struct apo_model *model, const char *name, int64_t kept_id);
@@ -16,6 +31,9 @@ bool apo_account_is_other(const struct apo_model *model, const char *name, int64
 void apo_accounts_forget(struct apo_model *model);
 /* Returns false if there is no account of that name. */
 bool apo_account_forget(struct apo_model *model, const char *name);
+/* Removes the account: its clients are logged out, and channels get other founders. Returns false if
+ * there is no account of that name. */
+bool apo_account_end(struct apo_model *model, const char *name);
 /* Forgets the accounts whose names were not remembered (again) since model->account_mark was raised.
  * Returns how many. */
 unsigned apo_accounts_forget_unmarked(struct apo_model *model);

@@ -51,6 +51,14 @@ static void keep(struct apo_model *model, const struct apo_audit_entry *entry, b
 							 .set_at_s = entry->at_s});
 }
 
+void apo_audit_keep_all(struct apo_model *model)
+{
+	const struct rudp_list *entries = &model->audit->entries, *link;
+
+	for (link = entries->next; link != entries; link = link->next)
+		keep(model, entry_of(link), true);
+}
+
 static void drop(struct apo_audit *audit, struct apo_audit_entry *entry)
 {
 	rudp_list_remove(&entry->link);

@@ -47,6 +47,8 @@ const struct rudp_list *apo_audit_entries(const struct apo_model *model);
 
 /* A record that the store has kept; in the order of numbers. Returns 0, -EINVAL or -ENOMEM. */
 int apo_audit_read(struct apo_model *model, const struct apo_registry_record *record);
+/* The owner writes all entries. */
+void apo_audit_keep_all(struct apo_model *model);
 /* Removes entries that are too old. */
 void apo_audit_on_time(struct apo_model *model);
 /* Removes all entries, as if there had been none; the store is not told. */

@@ -253,6 +253,18 @@ static void keep(struct apo_model *model, const struct apo_ban *ban, bool is_the
 							 .ends_at_s = ban->ends_at_s});
 }
 
+void apo_bans_keep_all(struct apo_model *model)
+{
+	const struct rudp_list *list, *link;
+	unsigned kind;
+
+	for (kind = 0; kind < APO_BAN_KINDS; kind++) {
+		list = apo_bans_of(model, (enum apo_ban_kind)kind);
+		for (link = list->next; link != list; link = link->next)
+			keep(model, RUDP_LIST_OWNER(link, struct apo_ban, of_kind), true);
+	}
+}
+
 static void free_ban(struct apo_ban *ban)
 {
 	free(ban->by);

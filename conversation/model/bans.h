@@ -89,6 +89,8 @@ void apo_ban_refuse(struct apo_model *model, struct apo_peer peer, const char *h
 
 /* A record that the store has kept. Returns 0, -EINVAL or -ENOMEM. */
 int apo_ban_read(struct apo_model *model, const struct apo_registry_record *record);
+/* The owner writes all bans. */
+void apo_bans_keep_all(struct apo_model *model);
 /* Removes bans that are over. */
 void apo_bans_on_time(struct apo_model *model);
 int64_t apo_bans_next_at_ns(const struct apo_model *model);

@@ -23,7 +23,7 @@
 #include "conversation/model/registry.h"
 #include "conversation/model/receipts.h"
 #include "conversation/model/server.h"
-#include "conversation/model/shared.h"
+#include "conversation/model/shared_accounts.h"
 #include "conversation/model/registration.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
@@ -341,6 +341,10 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 	client = take_ticket(model, id, &ticket);
 	if (!client)
 		return;
+	if (model->shared && apo_shared_on_checked(model, client, &ticket, result, text)) {
+		apo_turn_end(model);
+		return;
+	}
 	switch (ticket.kind) {
 	case APO_TICKET_PASS:
 		apo_registration_on_password(model, client, result);
@@ -380,15 +384,31 @@ static void log_out(struct apo_model *model, struct apo_client *client, const vo
 	apo_account_leave_if_gone(model, client);
 }
 
+/* The clients of a network in the order that all copies of the model have. */
+static void log_out_all(struct apo_model *model)
+{
+	struct apo_shared_client *entry = model->shared ? model->shared->by_key : NULL;
+
+	for (; entry; entry = entry->by_key.next)
+		apo_account_leave_if_gone(model, entry->client);
+	for_each_client(model, log_out, NULL);
+}
+
+bool apo_account_end(struct apo_model *model, const char *account)
+{
+	if (!apo_account_forget(model, account))
+		return false;
+	model->figures.accounts_removed++;
+	log_out_all(model);
+	apo_registry_check_accounts(model);
+	return true;
+}
+
 void apo_model_on_account_gone(struct apo_model *model, const char *account, int64_t now_at_ns)
 {
 	model->now_at_ns = now_at_ns;
-	if (!apo_account_forget(model, account))
-		return;
-	model->figures.accounts_removed++;
-	for_each_client(model, log_out, NULL);
-	apo_registry_check_accounts(model);
-	apo_turn_end(model);
+	if (apo_account_end(model, account))
+		apo_turn_end(model);
 }
 
 int apo_model_on_account(struct apo_model *model, const char *account, int64_t id,
@@ -411,7 +431,7 @@ void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns)
 	model->now_at_ns = now_at_ns;
 	model->figures.accounts_removed += count;
 	if (count > 0)
-		for_each_client(model, log_out, NULL);
+		log_out_all(model);
 	apo_registry_check_accounts(model);
 	apo_turn_end(model);
 }
@@ -448,7 +468,8 @@ int64_t apo_model_next_at_ns(const struct apo_model *model)
 {
 	if (!rudp_list_is_empty(&model->ready))
 		return model->now_at_ns;
-	return rudp_time_min(rudp_time_min(apo_registry_next_at_ns(model), next_expiry_at_ns(model)),
+	return rudp_time_min(rudp_time_min(model->shared ? RUDP_NEVER : apo_registry_next_at_ns(model),
+					   next_expiry_at_ns(model)),
 			     rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
 					   apo_receipts_next_at_ns(model)));
 }
@@ -461,7 +482,8 @@ void apo_model_on_time(struct apo_model *model, int64_t now_at_ns)
 	while ((timer = rudp_timer_wheel_pop(&model->wheel, now_at_ns)))
 		apo_client_on_timer(model, RUDP_LIST_OWNER(timer, struct apo_client, timer));
 	apo_receipts_on_time(model);
-	apo_registry_on_time(model);
+	if (!model->shared)
+		apo_registry_on_time(model);
 	if (!is_expiry_shared(model)) {
 		apo_bans_on_time(model);
 		apo_audit_on_time(model);

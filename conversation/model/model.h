@@ -27,6 +27,7 @@
 #include "conversation/irc/registry_record.h"
 #include "conversation/model/text.h"
 
+#define APO_PASSWORD_HASH_SIZE 128
 /* The password of an account. */
 #define APO_PASSWORD_BYTES_MAX 300 /* it must fit in a line, also in later commands */
 
@@ -198,6 +199,9 @@ struct apo_model_calls {
 	 * apo_model_on_checked; WRONG: there is one of that name. */
 	void (*register_account)(void *of, struct apo_asker asker, const char *account,
 				 const char *password);
+	/* Optional, together with check_account and propose: makes the hash of a password. Answered by
+	 * apo_model_on_checked, with the hash as text. */
+	void (*hash_password)(void *of, struct apo_asker asker, const char *password);
 	/* Optional (NickServ's DROP), together with check_account: remove the account. password
 	 * NULL: an operator asks. Answered by apo_model_on_checked, after
 	 * apo_model_on_account_gone; WRONG: the password is wrong, or there is no such account. */
@@ -402,6 +406,8 @@ void apo_model_shared_node_gone(struct apo_model *model, uint64_t node, const ch
 void apo_model_shared_cut_off(struct apo_model *model, bool is_cut_off, int64_t now_at_ns);
 /* Writes the shared state. The caller frees *bytes. Returns false if memory is short. */
 bool apo_model_shared_save(struct apo_model *model, uint8_t **bytes, size_t *len);
+/* How new the lasting part of the state is, as a position; 0: the owner keeps none. */
+uint64_t apo_model_shared_kept(const struct apo_model *model);
 /* Reads it into a model without shared state. Returns false if it is not valid: the state is
  * empty. */
 bool apo_model_shared_load(struct apo_model *model, const void *bytes, size_t len,

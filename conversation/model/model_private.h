@@ -277,6 +277,7 @@ struct apo_ticket {
 	enum apo_ticket_kind kind;
 	char label[APO_LABEL_BYTES_MAX + 1]; /* "": none */
 	char about[APO_FINGERPRINT_SIZE];    /* the account, operator or key, cut; "": none */
+	uint64_t account_id; /* of the account whose password is checked (shared_accounts.h) */
 };
 
 /* A line to send, without its tags: they depend on each recipient's capabilities. */

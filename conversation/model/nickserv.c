@@ -10,8 +10,10 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/audit.h"
+#include "conversation/model/account_secrets.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/registration.h"
+#include "conversation/model/shared_accounts.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/words.h"
@@ -127,15 +129,23 @@ static void on_regain(struct apo_model *model, struct apo_client *client, char *
 static void ask_to_drop(struct apo_model *model, struct apo_client *client, const char *account,
 			const char *password)
 {
-	struct apo_ticket *ticket = apo_ticket_open(model, client, APO_TICKET_DROP, account);
+	struct apo_ticket *ticket = NULL;
 
-	if (!ticket) {
+	if (password || !model->shared)
+		ticket = apo_ticket_open(model, client, APO_TICKET_DROP, account);
+	if (!ticket && !(model->shared && !password)) {
 		answer(model, client, "Another password is being checked; try again later");
 		return;
 	}
 	if (!password)
 		apo_audit_note(model, "drop", "%s by %s", account, client->nick);
-	model->calls->remove_account(model->of, apo_ticket_asker(ticket), account, password);
+	if (!ticket)
+		apo_shared_propose_drop(model, client, account);
+	else if (model->shared)
+		apo_shared_ask_account(model, ticket, account, password);
+	else
+		model->calls->remove_account(model->of, apo_ticket_asker(ticket), account,
+					     password);
 }
 
 /* Which accounts exist stays secret: unless the client is logged in to the account, the answer is
@@ -184,9 +194,14 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 static void change_key(struct apo_model *model, struct apo_client *client, const char *fingerprint,
 		       bool is_added)
 {
-	struct apo_ticket *ticket = apo_ticket_open(
-		model, client, is_added ? APO_TICKET_KEY_ADD : APO_TICKET_KEY_REMOVE, fingerprint);
+	struct apo_ticket *ticket;
 
+	if (model->shared) {
+		apo_shared_propose_key(model, client, fingerprint, is_added);
+		return;
+	}
+	ticket = apo_ticket_open(model, client, is_added ? APO_TICKET_KEY_ADD : APO_TICKET_KEY_REMOVE,
+				 fingerprint);
 	if (ticket)
 		model->calls->change_key(model->of, apo_ticket_asker(ticket), client->account,
 					 fingerprint, is_added);
@@ -196,8 +211,16 @@ static void change_key(struct apo_model *model, struct apo_client *client, const
 
 static void list_keys(struct apo_model *model, struct apo_client *client)
 {
-	struct apo_ticket *ticket = apo_ticket_open(model, client, APO_TICKET_KEYS, NULL);
+	const struct apo_account_entry *account = apo_account_entry_of(model, client->account);
+	char keys[APO_KEYS_TEXT_SIZE];
+	struct apo_ticket *ticket;
 
+	if (account && account->secrets) {
+		apo_account_list_keys(account, keys);
+		apo_nickserv_on_keys(model, client, APO_CHECKED_RIGHT, keys);
+		return;
+	}
+	ticket = apo_ticket_open(model, client, APO_TICKET_KEYS, NULL);
 	if (ticket)
 		model->calls->list_keys(model->of, apo_ticket_asker(ticket), client->account);
 	else
@@ -288,14 +311,36 @@ static void on_suspend(struct apo_model *model, struct apo_client *client, char 
 
 /* ---- commands ---- */
 
-static const struct {
+/* is_shared: it changes the sessions or bans of all nodes, and has no password in it. */
+static const struct row {
 	const char *name;
 	void (*handler)(struct apo_model *model, struct apo_client *client, char *rest);
+	bool is_shared;
 } rows[] = {
-	{"CERT", on_cert},        {"DROP", on_drop},      {"GHOST", on_ghost},
-	{"HELP", on_help},        {"RECOVER", on_regain}, {"REGAIN", on_regain},
-	{"SUSPEND", on_suspend}, {"UNREGISTER", on_drop},
+	{"CERT", on_cert, false},      {"DROP", on_drop, false},     {"GHOST", on_ghost, true},
+	{"HELP", on_help, false},      {"RECOVER", on_regain, true}, {"REGAIN", on_regain, true},
+	{"SUSPEND", on_suspend, true}, {"UNREGISTER", on_drop, false},
 };
+
+static const struct row *find_row(const char *name)
+{
+	const struct row *row;
+
+	for (row = rows; row < rows + sizeof rows / sizeof *rows; row++)
+		if (strcasecmp(name, row->name) == 0)
+			return row;
+	return NULL;
+}
+
+bool apo_nickserv_is_shared(const char *text)
+{
+	char name[16];
+	const struct row *row;
+
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(text, " "), text);
+	row = find_row(name);
+	return row && row->is_shared;
+}
 
 bool apo_nickserv_is_meant(const char *nick)
 {
@@ -306,20 +351,17 @@ bool apo_nickserv_handle(struct apo_model *model, struct apo_client *client, con
 {
 	char copy[APO_BODY_BYTES_MAX + 1], nothing[] = "";
 	char *rest = copy;
-	const char *name;
-	size_t i;
+	const struct row *row;
 
 	if (!model->calls->check_account)
 		return false;
 	snprintf(copy, sizeof copy, "%s", text);
-	name = strsep(&rest, " ");
-	for (i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (strcasecmp(name, rows[i].name) == 0) {
-			rows[i].handler(model, client, rest ? rest : nothing);
-			explicit_bzero(copy, sizeof copy);
-			return true;
-		}
-	answer(model, client, "Unknown command; HELP lists the commands");
+	row = find_row(strsep(&rest, " "));
+	if (row)
+		row->handler(model, client, rest ? rest : nothing);
+	else
+		answer(model, client, "Unknown command; HELP lists the commands");
+	explicit_bzero(copy, sizeof copy);
 	return true;
 }
 

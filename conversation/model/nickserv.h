@@ -15,6 +15,9 @@ bool apo_nickserv_is_meant(const char *nick);
 /* Handles a command. Returns false if the server has no accounts, so there is no such recipient. */
 bool apo_nickserv_handle(struct apo_model *model, struct apo_client *client, const char *text);
 
+/* Do all copies of the model (shared.h) handle the command? */
+bool apo_nickserv_is_shared(const char *text);
+
 /* Sends the reply to DROP. If the account was removed, apo_model_on_account_gone has been called
  * before. */
 void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,

@@ -104,28 +104,42 @@ static void want_nick(struct apo_model *model, struct apo_client *client, const 
 	apo_registration_try(model, client);
 }
 
-/* Ends the session that has the nick, since it is probably stale. A session that began a moment ago
- * is kept, so that two programs with one nick do not end each other's sessions in turn. Returns
- * false if the nick is refused. */
-static bool take_wanted_nick(struct apo_model *model, struct apo_client *client)
+/* Copies of the model must agree, so they use the time that they share. */
+static bool has_just_begun(const struct apo_model *model, const struct apo_client *other)
 {
-	char nick[APO_NICK_BYTES_MAX + 1], reason[APO_BODY_BYTES_MAX];
-	struct apo_client *other;
+	if (model->shared)
+		return apo_wall_s(model) - other->signed_on_s < TAKE_OVER_AGE_NS / RUDP_NS_PER_S;
+	return model->now_at_ns - other->connected_at_ns < TAKE_OVER_AGE_NS;
+}
 
-	strcpy(nick, client->registration->wanted);
-	client->registration->wanted[0] = '\0';
-	other = apo_nick_owner(model, nick);
-	if (other && (!is_own(client, other, nick) ||
-		      model->now_at_ns - other->connected_at_ns < TAKE_OVER_AGE_NS)) {
+/* The session is probably stale. One that began a moment ago is kept, so that two programs with one
+ * nick do not end each other's sessions in turn. */
+bool apo_registration_may_take(struct apo_model *model, struct apo_client *client, const char *nick)
+{
+	struct apo_client *other = apo_nick_owner(model, nick);
+	char reason[APO_BODY_BYTES_MAX];
+
+	if (!other)
+		return true;
+	if (!is_own(client, other, nick) || has_just_begun(model, other)) {
 		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
 		return false;
 	}
-	if (other) {
-		snprintf(reason, sizeof reason, "Replaced by another session of %s",
-			 client->account);
-		model->figures.ghosts++;
-		apo_client_end_now(model, other, reason);
-	}
+	snprintf(reason, sizeof reason, "Replaced by another session of %s", client->account);
+	model->figures.ghosts++;
+	apo_client_end_now(model, other, reason);
+	return true;
+}
+
+/* Returns false if the nick is refused. */
+static bool take_wanted_nick(struct apo_model *model, struct apo_client *client)
+{
+	char nick[APO_NICK_BYTES_MAX + 1];
+
+	strcpy(nick, client->registration->wanted);
+	client->registration->wanted[0] = '\0';
+	if (!apo_registration_may_take(model, client, nick))
+		return false;
 	if (apo_client_set_nick(model, client, nick) == 0)
 		return true;
 	apo_client_end(model, client, "Out of memory");

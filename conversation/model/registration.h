@@ -13,6 +13,10 @@ void apo_registration_try(struct apo_model *model, struct apo_client *client);
 void apo_registration_welcome(struct apo_model *model, struct apo_client *client);
 void apo_registration_on_password(struct apo_model *model, struct apo_client *client,
 				  enum apo_checked result);
+/* The nick that a welcome gives to the client: it ends a stale session that has it, if the client may do
+ * that. Returns false if the nick is refused; the client is told why. */
+bool apo_registration_may_take(struct apo_model *model, struct apo_client *client,
+			       const char *nick);
 /* Counts a wrong password; at the limit the client is ended. */
 void apo_registration_count_wrong(struct apo_model *model, struct apo_client *client,
 				  const char *by, const char *name, const char *reason);
@@ -20,6 +24,8 @@ void apo_registration_count_wrong(struct apo_model *model, struct apo_client *cl
 /* Changes the nick and tells all who should know. The nick is valid and free. */
 void apo_nick_change(struct apo_model *model, struct apo_client *client, const char *nick);
 
+/* Logs the client in to the account, and answers. */
+void apo_sasl_log_in(struct apo_model *model, struct apo_client *client, const char *account);
 void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 			 enum apo_checked result, const char *account, const char *tried);
 /* The answer to SASL EXTERNAL. */

@@ -10,6 +10,7 @@
 #include "conversation/model/chanserv.h"
 #include "conversation/model/audit.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 
 /* The least time between two writes of the last use. */
 #define USE_SPAN_S 86400
@@ -76,7 +77,8 @@ static const char *list_of(uint32_t modes)
 	return modes & APO_MEMBERSHIP_OPERATOR ? APO_REGISTRY_OPERATORS : APO_REGISTRY_VOICES;
 }
 
-static void keep_all(struct apo_model *model, const struct apo_channel *channel)
+/* The channel, and its lists of masks. */
+static void keep_masks(struct apo_model *model, const struct apo_channel *channel)
 {
 	const struct apo_entry *entry;
 	const struct rudp_list *link;
@@ -109,7 +111,7 @@ int apo_registry_add(struct apo_model *model, struct apo_channel *channel, const
 	rudp_list_append(&model->registrations, &registration->of_model);
 	channel->registration = registration;
 	model->figures.channels_registered++;
-	keep_all(model, channel);
+	keep_masks(model, channel);
 	return 0;
 }
 
@@ -136,24 +138,31 @@ void apo_registry_remove(struct apo_model *model, struct apo_channel *channel)
 	apo_channel_free_if_empty(model, channel);
 }
 
-/* The new records are written first: if the server dies between the two, both are there. */
-void apo_registry_on_renamed(struct apo_model *model, const struct apo_channel *channel,
-			     const char *former)
+void apo_registry_keep_all(struct apo_model *model, const struct apo_channel *channel)
 {
 	const struct apo_access *access;
 	const struct rudp_list *link;
 
-	if (!channel->registration || !apo_registry_is_on(model))
-		return;
-	keep_all(model, channel);
-	if (strcmp(channel->folded, former) == 0)
-		return;
+	keep_masks(model, channel);
 	for (link = channel->registration->access.next; link != &channel->registration->access;
 	     link = link->next) {
 		access = RUDP_LIST_OWNER(link, struct apo_access, link);
 		keep_entry(model, channel, list_of(access->modes), access->account, access->by,
 			   access->set_at_s);
 	}
+}
+
+/* The new records are written first: if the server dies between the two, both are there. */
+void apo_registry_on_renamed(struct apo_model *model, const struct apo_channel *channel,
+			     const char *former)
+{
+	if (!channel->registration || !apo_registry_is_on(model))
+		return;
+	if (strcmp(channel->folded, former) == 0) {
+		keep_masks(model, channel);
+		return;
+	}
+	apo_registry_keep_all(model, channel);
 	model->calls->keep_record(
 		model->of, &(struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL_GONE,
 							 .channel = former});
@@ -284,16 +293,14 @@ static void check_accounts(struct apo_model *model, struct apo_channel *channel)
 		replace_founder(model, channel);
 }
 
+/* In the order of the table, which all copies of the model have: each change adds to the audit log. */
 void apo_registry_check_accounts(struct apo_model *model)
 {
-	struct rudp_list *link, *next;
+	struct apo_channel *channel, *next;
 
-	for (link = model->registrations.next; link != &model->registrations; link = next) {
-		next = link->next;
-		check_accounts(
-			model,
-			RUDP_LIST_OWNER(link, struct apo_channel_registration, of_model)->channel);
-	}
+	HASH_ITER(by_name, model->channels, channel, next)
+	if (channel->registration)
+		check_accounts(model, channel);
 }
 
 /* ---- members ---- */
@@ -407,4 +414,18 @@ void apo_registry_on_time(struct apo_model *model)
 		       RUDP_LIST_OWNER(link, struct apo_channel_registration, of_model)->channel,
 		       unused_since_s);
 	}
+}
+
+void apo_registry_on_shared_time(struct apo_model *model)
+{
+	int64_t expiry_s = model->config->channel_expiry_ns / RUDP_NS_PER_S;
+	int64_t minute = model->shared->wall_ms / 60000;
+	struct apo_channel *channel, *next;
+
+	if (expiry_s == 0 || minute == model->shared->expiry_minute)
+		return;
+	model->shared->expiry_minute = minute;
+	HASH_ITER(by_name, model->channels, channel, next)
+	if (channel->registration)
+		expire(model, channel, apo_wall_s(model) - expiry_s);
 }

@@ -41,6 +41,9 @@ void apo_registry_remove(struct apo_model *model, struct apo_channel *channel);
 void apo_registry_forget(struct apo_model *model, struct apo_channel *channel);
 unsigned apo_registry_count_of(const struct apo_model *model, const char *account);
 
+/* The owner writes the channel, which is registered, and all of its lists. */
+void apo_registry_keep_all(struct apo_model *model, const struct apo_channel *channel);
+
 /* The channel has another name now: its registration goes with it. former is the old one, folded. */
 void apo_registry_on_renamed(struct apo_model *model, const struct apo_channel *channel,
 			     const char *former);
@@ -77,6 +80,8 @@ void apo_registry_check_accounts(struct apo_model *model);
 
 /* Ends registrations that nobody has used for the configured time. */
 void apo_registry_on_time(struct apo_model *model);
+/* The same in a copy of the model: once in a minute of the time that all copies share. */
+void apo_registry_on_shared_time(struct apo_model *model);
 int64_t apo_registry_next_at_ns(const struct apo_model *model);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "conversation/model/account_secrets.h"
 #include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/channels.h"
@@ -92,6 +93,8 @@ static int read_record(struct apo_model *model, const struct apo_registry_record
 		return apo_ban_read(model, record);
 	if (record->kind == APO_REGISTRY_AUDIT)
 		return apo_audit_read(model, record);
+	if (record->kind == APO_REGISTRY_ACCOUNT || record->kind == APO_REGISTRY_KEY)
+		return apo_account_read(model, record);
 	if (record->kind == APO_REGISTRY_CHANNEL)
 		return read_channel(model, record);
 	channel = record->channel ? apo_channel_find(model, record->channel) : NULL;

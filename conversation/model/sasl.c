@@ -12,6 +12,7 @@
 #include "conversation/model/events.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/registration.h"
+#include "conversation/model/shared_accounts.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
@@ -79,6 +80,14 @@ static bool check_key(struct apo_model *model, struct apo_client *client, const 
 {
 	struct apo_ticket *ticket;
 
+	if (model->shared) {
+		if (strlen(account) != len)
+			return false;
+		account = apo_shared_account_of_key(model, client->fingerprint, account);
+		apo_sasl_on_key(model, client, account ? APO_CHECKED_RIGHT : APO_CHECKED_WRONG,
+				account, "*");
+		return true;
+	}
 	if (strlen(account) != len || (len > 0 && !apo_nick_is_valid(account, APO_NICK_BYTES_MAX)))
 		return false;
 	ticket = apo_ticket_open(model, client, APO_TICKET_KEY, account);
@@ -112,7 +121,9 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 		return false;
 	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_ACCOUNT, account);
-	if (ticket)
+	if (ticket && model->shared)
+		apo_shared_ask_account(model, ticket, account, password);
+	else if (ticket)
 		model->calls->check_account(model->of, apo_ticket_asker(ticket), account, password);
 	return ticket != NULL;
 }
@@ -180,13 +191,28 @@ static bool is_right(struct apo_model *model, const struct apo_client *client,
 	       apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS);
 }
 
+void apo_sasl_log_in(struct apo_model *model, struct apo_client *client, const char *account)
+{
+	if (apo_account_enter(model, client, account) < 0) {
+		apo_reply(model, client, ERR_SASLFAIL);
+		return;
+	}
+	if (!apo_is_remote(model, client))
+		apo_event_logged_in(model, client, false);
+	apo_reply(model, client, RPL_SASLSUCCESS);
+}
+
+static void log_in(struct apo_model *model, struct apo_client *client, const char *account)
+{
+	if (!apo_shared_propose_login(model, client, account))
+		apo_sasl_log_in(model, client, account);
+}
+
 void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 			 enum apo_checked result, const char *account, const char *tried)
 {
-	if (is_right(model, client, result, account) &&
-	    apo_account_enter(model, client, account) == 0) {
-		apo_event_logged_in(model, client, false);
-		apo_reply(model, client, RPL_SASLSUCCESS);
+	if (is_right(model, client, result, account)) {
+		log_in(model, client, account);
 	} else {
 		if (result == APO_CHECKED_WRONG) {
 			apo_throttle_count(model, client, APO_THROTTLE_LOGINS);
@@ -201,10 +227,8 @@ void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 void apo_sasl_on_key(struct apo_model *model, struct apo_client *client, enum apo_checked result,
 		     const char *account, const char *tried)
 {
-	if (result == APO_CHECKED_RIGHT && account &&
-	    apo_account_enter(model, client, account) == 0) {
-		apo_event_logged_in(model, client, false);
-		apo_reply(model, client, RPL_SASLSUCCESS);
+	if (result == APO_CHECKED_RIGHT && account) {
+		log_in(model, client, account);
 	} else {
 		/* A key cannot be guessed: this limits only how often a connection asks. */
 		if (result == APO_CHECKED_WRONG)

@@ -15,6 +15,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
+#include "conversation/model/nickserv.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
@@ -23,7 +24,7 @@
 #include <xxhash.h>
 
 /* Raised whenever the same events would lead to another state than before. */
-#define RULES_VERSION 3
+#define RULES_VERSION 4
 
 /* ---- copies of the same model ---- */
 
@@ -53,10 +54,19 @@ uint64_t apo_model_shared_fingerprint(const struct apo_model_config *config)
 				   config->network_bans_max,
 				   config->whowas_max,
 				   config->audit_max,
-				   config->reports_max};
+				   config->reports_max,
+				   config->accounts_max,
+				   config->account_required,
+				   config->has_history,
+				   config->registered_channels_max,
+				   config->channels_per_account_max,
+				   config->access_max,
+				   config->markers_max};
+	const int64_t spans_ns[] = {config->audit_age_ns, config->channel_expiry_ns,
+				    config->absence_ns};
 	uint64_t digest = XXH3_64bits(limits, sizeof limits);
 
-	digest = XXH3_64bits_withSeed(&config->audit_age_ns, sizeof config->audit_age_ns, digest);
+	digest = XXH3_64bits_withSeed(spans_ns, sizeof spans_ns, digest);
 	return add_text(add_text(digest, config->server_name), config->network);
 }
 
@@ -160,10 +170,11 @@ struct apo_peer apo_shared_remote_peer(struct apo_model *model)
 
 static bool is_always_shared(const char *command)
 {
-	static const char *const names[] = {"AWAY",    "BATCH",   "CHGHOST", "DLINE",  "JOIN",
-					    "KICK",    "KILL",    "KLINE",   "NICK",   "NOTICE",
-					    "PART",    "PRIVMSG", "RENAME",  "TAGMSG", "UNDLINE",
-					    "UNKLINE", "UNXLINE", "WALLOPS", "XLINE"};
+	static const char *const names[] = {"AWAY",    "BATCH",   "CHANSERV", "CHGHOST", "CS",
+					    "DLINE",   "JOIN",    "KICK",     "KILL",    "KLINE",
+					    "NICK",    "NOTICE",  "PART",     "PRIVMSG", "RENAME",
+					    "TAGMSG",  "UNDLINE", "UNKLINE",  "UNXLINE", "WALLOPS",
+					    "XLINE"};
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof *names; i++)
@@ -178,6 +189,8 @@ static bool is_change(struct apo_model *model, const struct apo_client *client,
 {
 	const char *command = message->command;
 
+	if (strcasecmp(command, "NS") == 0 || strcasecmp(command, "NICKSERV") == 0)
+		return apo_nickserv_is_shared(message->params[0]);
 	if (strcasecmp(command, "CAP") == 0)
 		return strcasecmp(message->params[0], "REQ") == 0;
 	/* A banned name is refused here: bans end at each node by its own clock. */
@@ -197,10 +210,19 @@ static bool is_change(struct apo_model *model, const struct apo_client *client,
 		strcasecmp(command, "INVITE") == 0);
 }
 
+/* Commands to NickServ may have a password in them, which is no business of the others. */
+static bool is_for_own_node(const struct apo_message *message)
+{
+	return strcasecmp(message->command, "PRIVMSG") == 0 && !apo_message_tag(message, "batch") &&
+	       apo_nickserv_is_meant(message->params[0]) &&
+	       !apo_nickserv_is_shared(message->params[1]);
+}
+
 bool apo_shared_wants(struct apo_model *model, const struct apo_client *client,
 		      const struct apo_message *message)
 {
 	return model->shared && !model->shared->is_applying && client->is_registered &&
+	       !is_for_own_node(message) &&
 	       (apo_message_tag(message, "batch") || is_always_shared(message->command) ||
 		is_change(model, client, message));
 }
@@ -214,7 +236,7 @@ void apo_shared_event(struct apo_serializer *serializer, enum apo_shared_kind ki
 	apo_serializer_u64(serializer, &number);
 }
 
-static bool propose(struct apo_model *model, struct apo_serializer *serializer, bool is_vital)
+bool apo_shared_propose(struct apo_model *model, struct apo_serializer *serializer, bool is_vital)
 {
 	bool is_accepted = serializer->ok && model->shared->self &&
 			   (is_vital || !model->shared->is_cut_off) &&
@@ -225,7 +247,7 @@ static bool propose(struct apo_model *model, struct apo_serializer *serializer, 
 	return is_accepted;
 }
 
-static void refuse(struct apo_model *model, struct apo_client *client, const char *command)
+void apo_shared_refuse(struct apo_model *model, struct apo_client *client, const char *command)
 {
 	apo_standard_reply(model, client, "FAIL", command, "TEMPORARILY_UNAVAILABLE",
 			   "This server is cut off from its network; try again later");
@@ -241,11 +263,11 @@ void apo_shared_propose_line(struct apo_model *model, struct apo_client *client,
 	apo_shared_event(&serializer, APO_SHARED_LINE, apo_shared_number(client));
 	apo_serializer_u32(&serializer, &count);
 	apo_serializer_bytes(&serializer, (void *)line, len);
-	if (propose(model, &serializer, false)) {
+	if (apo_shared_propose(model, &serializer, false)) {
 		client->is_proposing = true;
 		apo_turn_defer(model);
 	} else {
-		refuse(model, client, command);
+		apo_shared_refuse(model, client, command);
 	}
 }
 
@@ -257,8 +279,8 @@ void apo_shared_propose_client(struct apo_model *model, struct apo_client *clien
 	apo_shared_event(&serializer, APO_SHARED_CLIENT, apo_shared_number(client));
 	apo_serializer_string(&serializer, client->registration->wanted,
 			      sizeof client->registration->wanted);
-	apo_shared_describe(&serializer, client);
-	if (propose(model, &serializer, false))
+	apo_shared_describe(&serializer, model, client);
+	if (apo_shared_propose(model, &serializer, false))
 		client->is_proposing = true;
 	else
 		apo_client_end(model, client,
@@ -279,11 +301,11 @@ bool apo_shared_propose_operator(struct apo_model *model, struct apo_client *cli
 	apo_shared_event(&serializer, APO_SHARED_OPERATOR, apo_shared_number(client));
 	apo_serializer_string(&serializer, copy, sizeof copy);
 	apo_serializer_string(&serializer, label, sizeof label);
-	if (propose(model, &serializer, false)) {
+	if (apo_shared_propose(model, &serializer, false)) {
 		client->is_proposing = true;
 		apo_turn_defer(model);
 	} else {
-		refuse(model, client, "OPER");
+		apo_shared_refuse(model, client, "OPER");
 	}
 	return true;
 }
@@ -303,7 +325,7 @@ bool apo_shared_propose_note(struct apo_model *model, const char *action, const 
 	apo_serializer_string(&serializer, copy, sizeof copy);
 	apo_serializer_string(&serializer, whole, sizeof whole);
 	/* If it is refused, the log of this node has it at least. */
-	(void)propose(model, &serializer, false);
+	(void)apo_shared_propose(model, &serializer, false);
 	return true;
 }
 
@@ -361,6 +383,6 @@ bool apo_shared_propose_end(struct apo_model *model, struct apo_client *client, 
 	apo_shared_event(&serializer, APO_SHARED_END, apo_shared_number(client));
 	apo_serializer_string(&serializer, text, sizeof text);
 	/* If it is refused, the owner leaves the cluster, and all clients end. */
-	(void)propose(model, &serializer, true);
+	(void)apo_shared_propose(model, &serializer, true);
 	return client->is_registered && make_remote(model, client);
 }

@@ -11,7 +11,9 @@
  *          what is before the welcome, MONITOR, questions, long answers - is the business of the
  *          client's own node.
  * Same     All copies must have the same program and limits: apo_shared_fingerprint.
- * Without  accounts and history: the owner offers neither.
+ * Accounts, bans, registered channels and the audit log outlive the network: each copy passes
+ *          changes to its owner, who writes them to its disk (account_secrets.h).
+ * Without  history: the owner does not offer it.
  */
 #ifndef APO_SHARED_H
 #define APO_SHARED_H
@@ -22,6 +24,8 @@
 /* The worker number of remote clients. */
 #define APO_REMOTE_WORKER (APO_WORKERS_MAX - 1)
 
+struct apo_account_key_entry;
+
 struct apo_shared {
 	uint64_t self; /* this node; 0: it is no part of a cluster now */
 	bool is_cut_off, is_applying;
@@ -29,6 +33,9 @@ struct apo_shared {
 	int64_t wall_ms;   /* the time that all copies use for events */
 	uint32_t remote_count, remote_hint;
 	struct apo_shared_client *by_key, *by_client;
+	struct apo_account_key_entry *keys; /* of accounts (account_secrets.h) */
+	bool is_loaded; /* the shared state is that of another copy */
+	int64_t expiry_minute; /* of wall_ms, at the last search for unused registrations */
 };
 
 /* A client of the cluster: the node that it is connected to, and its number there. */

@@ -6,16 +6,19 @@
 
 #include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
+#include "conversation/model/accounts.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/operator.h"
 #include "conversation/model/registration.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/server_notices.h"
-#include "conversation/model/shared_private.h"
+#include "conversation/model/registry.h"
+#include "conversation/model/shared_accounts.h"
 #include "conversation/model/whowas.h"
 
 #define TEXT_BYTES_MAX 512
+#define POSITION_BITS 10 /* a network never says more than 2^10 lines in a millisecond, on average */
 
 /* ---- clients ---- */
 
@@ -36,7 +39,8 @@ static void describe_flags(struct apo_serializer *serializer, struct apo_client 
 	client->is_bot = flags >> 4 & 1;
 }
 
-void apo_shared_describe(struct apo_serializer *serializer, struct apo_client *client)
+void apo_shared_describe(struct apo_serializer *serializer, const struct apo_model *model,
+			 struct apo_client *client)
 {
 	apo_serializer_string(serializer, client->user, sizeof client->user);
 	apo_serializer_text(serializer, &client->host, APO_HOST_BYTES_MAX);
@@ -47,6 +51,7 @@ void apo_shared_describe(struct apo_serializer *serializer, struct apo_client *c
 	apo_serializer_u32(serializer, &client->caps);
 	describe_flags(serializer, client);
 	apo_serializer_u8(serializer, &client->notices);
+	apo_shared_describe_account(serializer, model, client);
 }
 
 static bool is_right(const struct apo_model *model, const struct apo_client *client)
@@ -87,6 +92,8 @@ bool apo_shared_insert(struct apo_model *model, struct apo_shared_key key,
 	}
 	model->shared->remote_count++;
 	client->is_registered = true;
+	if (client->account)
+		(void)apo_account_attach(model, client);
 	count(model, client);
 	client->notices = 0;
 	apo_notices_set(model, client, notices);
@@ -95,14 +102,25 @@ bool apo_shared_insert(struct apo_model *model, struct apo_shared_key key,
 
 /* ---- a client registers ---- */
 
+/* Copies decide alike: client has the account that the event tells, if that still exists. */
+static bool may_register(struct apo_model *model, struct apo_client *client, const char *nick)
+{
+	if (!apo_registration_may_take(model, client, nick))
+		return false;
+	if (apo_account_allows_nick(model, client, nick))
+		return true;
+	apo_account_refuse_nick(model, client, nick);
+	return false;
+}
+
 static void apply_own_client(struct apo_model *model, struct apo_shared_key key,
 			     struct apo_client *client, const char *nick)
 {
 	client->is_proposing = false;
 	apo_turn_begin(model, client, NULL);
 	client->registration->wanted[0] = '\0';
-	if (apo_nick_owner(model, nick))
-		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
+	if (!may_register(model, client, nick))
+		; /* it has been told, and may try another nick */
 	else if (apo_client_set_nick(model, client, nick) < 0 ||
 		 !apo_shared_add(model, key, client))
 		apo_client_end(model, client, "Out of memory");
@@ -116,6 +134,11 @@ static void apply_remote_client(struct apo_model *model, struct apo_shared_key k
 {
 	client->connected_at_ns = client->heard_at_ns = client->spoke_at_ns = model->now_at_ns;
 	client->signed_on_s = apo_wall_s(model);
+	client->peer.worker = APO_REMOTE_WORKER; /* it is sent nothing */
+	if (!may_register(model, client, client->nick)) {
+		apo_client_discard(client);
+		return;
+	}
 	if (!apo_shared_insert(model, key, client))
 		return;
 	model->figures.registered++;
@@ -132,7 +155,7 @@ static void apply_client(struct apo_model *model, struct apo_shared_key key,
 	if (!client)
 		return;
 	apo_serializer_string(serializer, nick, sizeof nick);
-	apo_shared_describe(serializer, client);
+	apo_shared_describe(serializer, model, client);
 	if (key.node == model->shared->self)
 		own = apo_shared_own_client(model, key.number);
 	if (!serializer->ok || (own && own->is_registered)) {
@@ -202,6 +225,16 @@ static void apply_note(struct apo_model *model, struct apo_serializer *serialize
 		apo_audit_note_copy(model, action, text);
 }
 
+/* A client of this node that the others do not know yet; NULL: none. */
+static struct apo_client *own_waiting(const struct apo_model *model, struct apo_shared_key key)
+{
+	struct apo_client *client = key.node == model->shared->self
+					    ? apo_shared_own_client(model, key.number)
+					    : NULL;
+
+	return client && client->is_proposing ? client : NULL;
+}
+
 static void apply(struct apo_model *model, uint64_t node, struct apo_serializer *serializer)
 {
 	struct apo_shared_key key = {.node = node};
@@ -221,6 +254,12 @@ static void apply(struct apo_model *model, uint64_t node, struct apo_serializer 
 		return;
 	}
 	entry = apo_shared_find(model, node, key.number);
+	if (kind >= APO_SHARED_REGISTER && kind <= APO_SHARED_KEY) {
+		apo_shared_apply_account(model, (enum apo_shared_kind)kind,
+					 entry ? entry->client : own_waiting(model, key),
+					 serializer);
+		return;
+	}
 	if (!entry)
 		return; /* it has been removed before */
 	if (kind == APO_SHARED_LINE)
@@ -263,6 +302,7 @@ void apo_model_shared_time(struct apo_model *model, int64_t wall_ms, int64_t now
 	own = begin_applying(model, now_at_ns);
 	apo_bans_on_time(model);
 	apo_audit_on_time(model);
+	apo_registry_on_shared_time(model);
 	end_applying(model, own);
 }
 
@@ -294,8 +334,15 @@ void apo_model_shared_node_gone(struct apo_model *model, uint64_t node, const ch
 
 void apo_model_shared_begin(struct apo_model *model, uint64_t self, uint64_t run, int64_t now_at_ns)
 {
+	uint64_t first;
+
 	model->now_at_ns = now_at_ns;
 	model->run = run;
+	/* Positions of a network that begins come after those of all earlier ones, also of those that
+	 * this node does not know. */
+	first = (uint64_t)apo_wall_ms(model) << POSITION_BITS;
+	if (!model->shared->is_loaded && model->calls->keep_record && model->last_msgid < first)
+		model->last_msgid = first;
 	model->shared->self = self;
 	model->shared->is_cut_off = false;
 }
@@ -312,19 +359,6 @@ static void end_own(struct apo_model *model, const char *reason)
 				apo_client_end(model, slots->clients[i], reason);
 }
 
-static void drop_bans(struct apo_model *model)
-{
-	const struct rudp_list *bans;
-	unsigned kind;
-
-	for (kind = 0; kind < APO_BAN_KINDS; kind++) {
-		bans = apo_bans_of(model, (enum apo_ban_kind)kind);
-		while (!rudp_list_is_empty(bans))
-			apo_ban_remove(model,
-				       RUDP_LIST_OWNER(bans->next, struct apo_ban, of_kind));
-	}
-}
-
 void apo_model_shared_end(struct apo_model *model, const char *reason, int64_t now_at_ns)
 {
 	struct apo_shared *shared = model->shared;
@@ -336,12 +370,9 @@ void apo_model_shared_end(struct apo_model *model, const char *reason, int64_t n
 	for (entry = shared->by_key; entry; entry = entry->by_key.next)
 		apo_client_end(model, entry->client, reason);
 	end_applying(model, own);
-	drop_bans(model);
-	apo_audit_clear(model);
 	apo_whowas_clear(model);
-	shared->is_resetting = false;
+	shared->is_resetting = shared->is_loaded = false;
 	shared->self = 0;
-	model->last_msgid = 0;
 }
 
 void apo_model_shared_cut_off(struct apo_model *model, bool is_cut_off, int64_t now_at_ns)

@@ -12,14 +12,24 @@ enum apo_shared_kind {
 	APO_SHARED_LINE = 2,    /* says a line */
 	APO_SHARED_OPERATOR = 3, /* has given the password: the operator's name, the label */
 	APO_SHARED_END = 4,     /* has left: the reason */
-	APO_SHARED_NOTE = 5     /* of no client: action and text of an entry of the audit log */
+	APO_SHARED_NOTE = 5,    /* of no client: action and text of an entry of the audit log */
+	/* These are those of shared_accounts.h. */
+	APO_SHARED_REGISTER = 6,
+	APO_SHARED_LOGIN = 7,
+	APO_SHARED_DROP = 8,
+	APO_SHARED_KEY = 9
 };
 
 /* Writes or reads the beginning of an event. */
 void apo_shared_event(struct apo_serializer *serializer, enum apo_shared_kind kind,
 		      uint64_t number);
+/* Proposes the event, and frees it. Returns false if it is refused. */
+bool apo_shared_propose(struct apo_model *model, struct apo_serializer *serializer, bool is_vital);
+/* Tells the client that its command is refused. */
+void apo_shared_refuse(struct apo_model *model, struct apo_client *client, const char *command);
 /* Writes or reads what others may know of a client, except its nick. */
-void apo_shared_describe(struct apo_serializer *serializer, struct apo_client *client);
+void apo_shared_describe(struct apo_serializer *serializer, const struct apo_model *model,
+			 struct apo_client *client);
 
 /* NULL if there is no such client. */
 struct apo_shared_client *apo_shared_find(const struct apo_model *model, uint64_t node,

@@ -3,13 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/account_secrets.h"
 #include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/clients.h"
+#include "conversation/model/channels.h"
 #include "conversation/model/metadata.h"
 #include "conversation/model/multiline.h"
+#include "conversation/model/registry.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/shared_private.h"
 #include "conversation/model/state_private.h"
+#include "conversation/model/whowas.h"
 
 #define CLIENT_BYTES_MIN 48
 #define IDLE_MS_MAX (INT64_C(1) << 42)
@@ -39,7 +44,7 @@ static void serialize_members(struct apo_state *state, struct apo_shared_key *ke
 {
 	serialize_key(state->serializer, key);
 	apo_serializer_string(state->serializer, client->nick, sizeof client->nick);
-	apo_shared_describe(state->serializer, client);
+	apo_shared_describe(state->serializer, state->model, client);
 	apo_serializer_second(state->serializer, &client->signed_on_s);
 	serialize_idle(state, client);
 	apo_metadata_serialize(state->serializer, &client->metadata);
@@ -78,6 +83,16 @@ static void read_client(struct apo_state *state, uint32_t ordinal)
 		state->serializer->ok = false;
 }
 
+/* Copies must agree on what their owners keep. */
+static void serialize_offers(struct apo_state *state)
+{
+	const struct apo_model_calls *calls = state->model->calls;
+	bool has_accounts = calls->check_account != NULL, theirs = has_accounts;
+
+	apo_serializer_flag(state->serializer, &theirs);
+	apo_serializer_expect(state->serializer, theirs == has_accounts);
+}
+
 static void serialize(struct apo_state *state)
 {
 	struct apo_model *model = state->model;
@@ -86,7 +101,10 @@ static void serialize(struct apo_state *state)
 
 	apo_serializer_u64(state->serializer, &theirs);
 	apo_serializer_expect(state->serializer, theirs == fingerprint);
+	serialize_offers(state);
 	apo_serializer_u64(state->serializer, &model->last_msgid);
+	if (state->serializer->ok)
+		apo_accounts_serialize(state);
 	state->client_count = HASH_CNT(by_key, model->shared->by_key);
 	apo_serializer_count(state->serializer, &state->client_count, CLIENT_BYTES_MIN);
 	state->clients = calloc((size_t)state->client_count + 1, sizeof(struct apo_client *));
@@ -122,24 +140,124 @@ bool apo_model_shared_save(struct apo_model *model, uint8_t **bytes, size_t *len
 		apo_serializer_fini(&serializer);
 		return false;
 	}
-	*bytes = serializer.bytes; /* no secret is in it */
+	*bytes = serializer.bytes;
 	*len = serializer.len;
 	return true;
 }
 
-bool apo_model_shared_load(struct apo_model *model, const void *bytes, size_t len,
-			   int64_t now_at_ns)
+uint64_t apo_model_shared_kept(const struct apo_model *model)
+{
+	return model->calls->keep_record ? model->last_msgid + 1 : 0;
+}
+
+/* ---- reading ---- */
+
+static void drop_bans(struct apo_model *model)
+{
+	const struct rudp_list *bans;
+	unsigned kind;
+
+	for (kind = 0; kind < APO_BAN_KINDS; kind++) {
+		bans = apo_bans_of(model, (enum apo_ban_kind)kind);
+		while (!rudp_list_is_empty(bans))
+			apo_ban_remove(model,
+				       RUDP_LIST_OWNER(bans->next, struct apo_ban, of_kind));
+	}
+}
+
+/* What outlives the network: accounts, registered channels, bans, the audit log. Nothing is written. */
+static void forget_lasting(struct apo_model *model)
+{
+	struct apo_channel *channel, *next;
+
+	model->is_reading_registry = true;
+	HASH_ITER(by_name, model->channels, channel, next)
+	{
+		if (!channel->registration)
+			continue;
+		apo_registry_forget(model, channel);
+		apo_channel_free_if_empty(model, channel);
+	}
+	drop_bans(model);
+	apo_audit_clear(model);
+	apo_whowas_clear(model);
+	apo_accounts_forget(model);
+	model->is_reading_registry = false;
+}
+
+/* A client that has logged in before its welcome belongs to an account of the state before. */
+static void end_logged_in(struct apo_model *model)
+{
+	struct apo_slots *slots;
+	uint32_t i;
+
+	for (slots = model->slots; slots < model->slots + model->workers; slots++)
+		for (i = 0; i < slots->count; i++)
+			if (slots->clients[i] && slots->clients[i]->account)
+				apo_client_end(model, slots->clients[i],
+					       "This server has joined its network; please connect "
+					       "again");
+	apo_turn_end(model);
+}
+
+static bool read_state(struct apo_model *model, const void *bytes, size_t len)
 {
 	struct apo_serializer serializer;
 	struct apo_state state = {.serializer = &serializer, .model = model};
 
-	model->now_at_ns = now_at_ns;
 	apo_serializer_from(&serializer, bytes, len);
+	model->is_reading_registry = true;
 	serialize(&state);
+	model->is_reading_registry = false;
 	free(state.clients);
 	free(state.channels);
-	if (apo_serializer_is_whole(&serializer))
-		return true;
-	apo_model_shared_end(model, "The state of the network cannot be read", now_at_ns);
-	return false;
+	return apo_serializer_is_whole(&serializer);
+}
+
+/* The owner replaces what it has on disk. */
+static void keep_all(struct apo_model *model)
+{
+	const struct apo_channel *channel;
+
+	if (!model->calls->keep_record)
+		return;
+	model->calls->keep_record(model->of,
+				  &(struct apo_registry_record){.kind = APO_REGISTRY_ALL_BEGIN});
+	apo_accounts_keep_all(model);
+	for (channel = model->channels; channel; channel = channel->by_name.next)
+		if (channel->registration)
+			apo_registry_keep_all(model, channel);
+	apo_bans_keep_all(model);
+	apo_audit_keep_all(model);
+	model->calls->keep_record(model->of,
+				  &(struct apo_registry_record){.kind = APO_REGISTRY_ALL_END});
+}
+
+/* If the state cannot be read, the model has what it had before. */
+bool apo_model_shared_load(struct apo_model *model, const void *bytes, size_t len,
+			   int64_t now_at_ns)
+{
+	uint64_t last_msgid = model->last_msgid;
+	uint8_t *before = NULL;
+	size_t before_len = 0;
+	bool is_read;
+
+	model->now_at_ns = now_at_ns;
+	end_logged_in(model);
+	if (!apo_model_shared_save(model, &before, &before_len))
+		return false;
+	forget_lasting(model);
+	is_read = read_state(model, bytes, len);
+	if (!is_read) {
+		apo_model_shared_end(model, "The state of the network cannot be read", now_at_ns);
+		forget_lasting(model);
+		(void)read_state(model, before, before_len);
+		model->last_msgid = last_msgid;
+	} else {
+		keep_all(model);
+	}
+	model->shared->is_loaded = is_read;
+	explicit_bzero(before, before_len);
+	free(before);
+	return is_read;
 }

@@ -17,6 +17,7 @@
 
 _Static_assert(APO_HASH_SIZE >= crypto_pwhash_STRBYTES, "a hash fits");
 
+_Static_assert(APO_HASH_SIZE == APO_PASSWORD_HASH_SIZE, "the model has room for a hash");
 _Static_assert(APO_HASH_SIZE == APO_STORE_HASH_SIZE, "the store keeps what is made here");
 
 enum kind {
@@ -29,6 +30,7 @@ enum kind {
 	KEY_ADD,
 	KEY_REMOVE,
 	KEYS,
+	HASH,
 	REFRESH
 };
 
@@ -252,6 +254,14 @@ static void tell_new_names(struct apo_auth_thread *auth_thread)
 		log_store(auth_thread, "not read");
 }
 
+static void make_hash(struct apo_auth_thread *auth_thread, const struct question *question)
+{
+	char hash[APO_HASH_SIZE] = "";
+	bool is_made = apo_auth_thread_hash(question->password, hash) == 0;
+
+	answer(auth_thread, question->ticket, is_made ? APO_CHECKED_RIGHT : APO_CHECKED_FAILED, hash);
+}
+
 static void work_on(struct apo_auth_thread *auth_thread, const struct question *question)
 {
 	struct apo_account account = {.name = ""};
@@ -280,6 +290,9 @@ static void work_on(struct apo_auth_thread *auth_thread, const struct question *
 		break;
 	case KEYS:
 		list_keys(auth_thread, question);
+		return;
+	case HASH:
+		make_hash(auth_thread, question);
 		return;
 	case REFRESH:
 		tell_all_names(auth_thread);
@@ -355,6 +368,12 @@ void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker a
 			 const char *hash, const char *password)
 {
 	ask(auth_thread, PASSWORD, asker, hash, password);
+}
+
+void apo_auth_thread_make_hash(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+			       const char *password)
+{
+	ask(auth_thread, HASH, asker, "", password);
 }
 
 void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,

@@ -49,6 +49,10 @@ void apo_auth_thread_stop(struct apo_auth_thread *auth_thread);
 void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			 const char *hash, const char *password);
 
+/* The hash of a password, as the text of the answer. */
+void apo_auth_thread_make_hash(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+			       const char *password);
+
 /* Is it the password of the account? Only with a store, like the next ones. */
 void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 				 const char *account, const char *password);

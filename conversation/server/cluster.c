@@ -145,6 +145,13 @@ static bool load(void *of, const void *bytes, size_t len)
 	return is_right;
 }
 
+static uint64_t kept(void *of)
+{
+	struct apo_cluster *cluster = of;
+
+	return apo_model_shared_kept(cluster->model);
+}
+
 static void live(void *of, uint64_t node, uint64_t run)
 {
 	struct apo_cluster *cluster = of;
@@ -192,6 +199,7 @@ static const struct apo_replica_calls calls = {.publish = publish,
 					       .node_gone = node_gone,
 					       .save = save,
 					       .load = load,
+					       .kept = kept,
 					       .live = live,
 					       .reset = reset,
 					       .reopen = reopen,

@@ -28,6 +28,13 @@ static void register_account(void *of, struct apo_asker asker, const char *accou
 	apo_auth_thread_register(model_thread->auth_thread, asker, account, password);
 }
 
+static void hash_password(void *of, struct apo_asker asker, const char *password)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_auth_thread_make_hash(model_thread->auth_thread, asker, password);
+}
+
 static void remove_account(void *of, struct apo_asker asker, const char *account,
 			   const char *password)
 {
@@ -115,9 +122,12 @@ void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
 	}
 	if (model_thread->registry_thread)
 		to->keep_record = keep_record;
-	if (model_thread->auth_thread->store) {
+	/* A node of a network has the accounts in its model: check_account and the like only say that
+	 * there are accounts. */
+	if (model_thread->auth_thread->store || model_thread->registry_thread) {
 		to->check_account = check_account;
 		to->register_account = register_account;
+		to->hash_password = hash_password;
 		to->remove_account = remove_account;
 		to->find_key = find_key;
 		to->change_key = change_key;

@@ -20,10 +20,17 @@ struct message {
 
 /* ---- called by the model's thread ---- */
 
-static bool has_room(struct apo_registry_thread *registry_thread)
+/* A record that replaces what is on disk is not dropped: the rest would be taken for all there is. */
+static bool has_room(struct apo_registry_thread *registry_thread,
+		     const struct apo_registry_record *record)
 {
-	bool is_full = apo_batcher_is_full(&registry_thread->batcher);
+	bool is_full;
 
+	if (record->kind == APO_REGISTRY_ALL_BEGIN)
+		registry_thread->is_replacing = true;
+	is_full = !registry_thread->is_replacing && apo_batcher_is_full(&registry_thread->batcher);
+	if (record->kind == APO_REGISTRY_ALL_END)
+		registry_thread->is_replacing = false;
 	if (is_full && !registry_thread->is_dropping)
 		rudp_log(RUDP_LOG_ERROR,
 			 "changes of registered channels are lost reason=\"the disk is too slow\"");
@@ -41,7 +48,7 @@ void apo_registry_thread_keep(struct apo_registry_thread *registry_thread,
 	size_t size = 0, i;
 	char *to;
 
-	if (!has_room(registry_thread))
+	if (!has_room(registry_thread, record))
 		return;
 	apo_registry_strings(&value, strings);
 	for (i = 0; i < APO_REGISTRY_STRINGS; i++)
@@ -117,7 +124,8 @@ static void work(struct apo_registry_thread *registry_thread)
 {
 	bool has_failed = registry_thread->retry_at_ns != RUDP_NEVER;
 
-	if (!registry_thread->waiting)
+	/* All that replaces what is on disk goes into one transaction. */
+	if (!registry_thread->waiting || registry_thread->open_count > 0)
 		return;
 	if (write_all(registry_thread) == 0) {
 		if (has_failed)
@@ -134,13 +142,23 @@ static void work(struct apo_registry_thread *registry_thread)
 	registry_thread->retry_at_ns = now_ns() + APO_REGISTRY_RETRY_S * RUDP_NS_PER_S;
 }
 
+static void count_open(struct apo_registry_thread *registry_thread, enum apo_registry_kind kind)
+{
+	registry_thread->open_count += kind == APO_REGISTRY_ALL_BEGIN;
+	registry_thread->open_count -= kind == APO_REGISTRY_ALL_END;
+}
+
 static void on_mail(struct apo_registry_thread *registry_thread, struct apo_mail *mail)
 {
+	const struct apo_record *record = NULL;
+
 	if (mail->kind == STOP) {
 		registry_thread->is_over = true;
 		free(mail);
 		return;
 	}
+	while ((record = apo_batch_next((const void *)mail, record)))
+		count_open(registry_thread, ((const struct message *)record)->record.kind);
 	mail->next = NULL;
 	*registry_thread->last = mail;
 	registry_thread->last = &mail->next;

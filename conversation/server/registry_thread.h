@@ -30,11 +30,13 @@ struct apo_registry_thread {
 	struct apo_registry_db *registry; /* used only by the thread while it runs */
 	struct apo_batcher batcher;       /* used only by the model's thread */
 	bool is_dropping;                 /* owned by the model's thread: dropping was logged */
+	bool is_replacing;                /* owned by the model's thread: between ALL_BEGIN and _END */
 	bool is_running;                  /* owned by the main thread */
 
 	/* The members below belong to the thread. */
 	struct apo_mail *waiting; /* batches that are not written, oldest first */
 	struct apo_mail **last;   /* where the next one is linked */
+	unsigned open_count;      /* ALL_BEGIN that have come, and whose ALL_END has not */
 	int64_t retry_at_ns;      /* RUDP_NEVER: nothing has failed */
 	bool is_over;
 

@@ -477,7 +477,7 @@ static int begin(struct apo_service *service)
 	    (error = apo_mailbox_init(&service->model_thread.box)) < 0 ||
 	    (error = init_workers(service)) < 0 || (error = apo_service_open_store(service)) < 0 ||
 	    (error = apo_auth_thread_start(&service->auth_thread, &service->model_thread.box,
-					   service->store)) < 0 ||
+					   config->cluster_servers ? NULL : service->store)) < 0 ||
 	    (error = apo_service_open_history(service)) < 0 ||
 	    (error = apo_model_thread_init(
 		     &service->model_thread, service->workers, service->worker_count, &service->box,

@@ -152,6 +152,15 @@ static int load_record(void *of, const struct apo_registry_record *record)
 	return error == -ENOMEM ? error : 0;
 }
 
+/* A node of a network checks passwords by what its model knows. */
+static int load_secrets(struct apo_service *service, struct loading *loading)
+{
+	return service->model_thread.cluster
+		       ? apo_registry_db_read_accounts(service->registry_thread.registry,
+						       load_record, loading)
+		       : 0;
+}
+
 int apo_service_load_channels(struct apo_service *service)
 {
 	struct loading loading = {.model = service->model_thread.model};
@@ -159,7 +168,9 @@ int apo_service_load_channels(struct apo_service *service)
 
 	if (!service->store)
 		return 0;
-	error = apo_registry_db_read(service->registry_thread.registry, load_record, &loading);
+	error = load_secrets(service, &loading);
+	if (error == 0)
+		error = apo_registry_db_read(service->registry_thread.registry, load_record, &loading);
 	if (error < 0) {
 		rudp_log(RUDP_LOG_ERROR, "registered channels not read reason=\"%s\"",
 			 apo_registry_db_error(service->registry_thread.registry));

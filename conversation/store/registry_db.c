@@ -2,6 +2,7 @@
 #include "conversation/store/registry_db.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,18 @@
 	  "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (number) DO UPDATE SET is_open = ?5")           \
 	X(AUDIT_DROP, "DELETE FROM audit WHERE number = ?1")                                       \
 	X(AUDIT, "SELECT number, is_open, at_s, action, text FROM audit ORDER BY number")          \
+	X(NAMESAKE_DROP, "DELETE FROM accounts WHERE name = ?1 AND id <> ?3")                      \
+	X(ACCOUNT_SET,                                                                             \
+	  "INSERT INTO accounts (name, password_hash, id, made_at_s) VALUES (?1, ?2, ?3, ?4) "     \
+	  "ON CONFLICT (id) DO UPDATE SET name = ?1, password_hash = ?2, made_at_s = ?4")          \
+	X(ACCOUNT_DROP, "DELETE FROM accounts WHERE id = ?1")                                      \
+	X(ACCOUNTS, "SELECT id, name, password_hash, made_at_s FROM accounts ORDER BY id")         \
+	X(KEY_SET, "INSERT INTO account_keys (fingerprint, account, made_at_s) "                   \
+		   "VALUES (?1, ?2, ?3) ON CONFLICT (fingerprint) DO UPDATE SET account = ?2")     \
+	X(KEY_DROP, "DELETE FROM account_keys WHERE fingerprint = ?1 AND account = ?2")            \
+	X(KEYS, "SELECT name, fingerprint, account_keys.made_at_s FROM account_keys "              \
+		"JOIN accounts ON id = account ORDER BY account_keys.made_at_s, fingerprint")      \
+	X(WRITTEN_ADD, "INSERT INTO temp.written VALUES (?1)")                                     \
 	X(CHANNELS, "SELECT folded, channels.name, accounts.name, modes, key, topic, topic_by, "   \
 		    "user_limit, registered_at_s, created_at_s, used_at_s, topic_at_s "            \
 		    "FROM channels LEFT JOIN accounts ON accounts.id = founder "                   \
@@ -69,6 +82,7 @@ enum statement {
 struct apo_registry_db {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
+	bool is_replacing; /* between ALL_BEGIN and ALL_END */
 };
 
 /* ---- statements ---- */
@@ -118,6 +132,7 @@ int apo_registry_db_commit(struct apo_registry_db *registry)
 
 void apo_registry_db_roll_back(struct apo_registry_db *registry)
 {
+	registry->is_replacing = false;
 	/* SQLite may have rolled back itself. */
 	if (!sqlite3_get_autocommit(registry->db))
 		(void)run(registry, ROLL_BACK);
@@ -198,6 +213,64 @@ static int drop_audit(struct apo_registry_db *registry, const struct apo_registr
 	return run(registry, AUDIT_DROP);
 }
 
+/* An account of the same name with another id has gone. */
+static int set_account(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	const char *const texts[] = {record->name, record->reason};
+	const int64_t numbers[] = {record->number, record->set_at_s};
+	int error;
+
+	bind_texts(registry->statements[NAMESAKE_DROP], 1, texts);
+	bind_numbers(registry->statements[NAMESAKE_DROP], 3, 1, numbers);
+	error = run(registry, NAMESAKE_DROP);
+	bind_texts(registry->statements[ACCOUNT_SET], 2, texts);
+	bind_numbers(registry->statements[ACCOUNT_SET], 3, 2, numbers);
+	if (error == 0)
+		error = run(registry, ACCOUNT_SET);
+	if (error || !registry->is_replacing)
+		return error;
+	bind_numbers(registry->statements[WRITTEN_ADD], 1, 1, numbers);
+	return run(registry, WRITTEN_ADD);
+}
+
+static int drop_account(struct apo_registry_db *registry, const struct apo_registry_record *record)
+{
+	bind_numbers(registry->statements[ACCOUNT_DROP], 1, 1, &record->number);
+	return run(registry, ACCOUNT_DROP);
+}
+
+static int change_key(struct apo_registry_db *registry, const struct apo_registry_record *record,
+		      enum statement which)
+{
+	const int64_t numbers[] = {record->number, record->set_at_s};
+
+	bind_texts(registry->statements[which], 1, &record->name);
+	bind_numbers(registry->statements[which], 2, which == KEY_SET ? 2 : 1, numbers);
+	return run(registry, which);
+}
+
+static int execute(struct apo_registry_db *registry, const char *sql)
+{
+	int result = sqlite3_exec(registry->db, sql, NULL, NULL, NULL);
+
+	return result == SQLITE_OK ? 0 : apo_sql_error(result);
+}
+
+static int begin_all(struct apo_registry_db *registry)
+{
+	registry->is_replacing = true;
+	return execute(registry, "DELETE FROM channel_entries; DELETE FROM channels;"
+				 "DELETE FROM bans; DELETE FROM audit; DELETE FROM account_keys;"
+				 "DELETE FROM temp.written");
+}
+
+/* Accounts keep their rows, since history refers to them. */
+static int end_all(struct apo_registry_db *registry)
+{
+	registry->is_replacing = false;
+	return execute(registry, "DELETE FROM accounts WHERE id NOT IN (SELECT id FROM temp.written)");
+}
+
 int apo_registry_db_write(struct apo_registry_db *registry,
 			  const struct apo_registry_record *record)
 {
@@ -218,6 +291,18 @@ int apo_registry_db_write(struct apo_registry_db *registry,
 		return set_audit(registry, record);
 	case APO_REGISTRY_AUDIT_GONE:
 		return drop_audit(registry, record);
+	case APO_REGISTRY_ACCOUNT:
+		return set_account(registry, record);
+	case APO_REGISTRY_ACCOUNT_GONE:
+		return drop_account(registry, record);
+	case APO_REGISTRY_KEY:
+		return change_key(registry, record, KEY_SET);
+	case APO_REGISTRY_KEY_GONE:
+		return change_key(registry, record, KEY_DROP);
+	case APO_REGISTRY_ALL_BEGIN:
+		return begin_all(registry);
+	case APO_REGISTRY_ALL_END:
+		return end_all(registry);
 	}
 	return -EINVAL;
 }
@@ -305,6 +390,35 @@ static int read_audit(struct apo_registry_db *registry, sqlite3_stmt *statement,
 	return record.name && record.reason ? tell(of, &record) : -ENOMEM;
 }
 
+static int read_account(struct apo_registry_db *registry, sqlite3_stmt *statement,
+			apo_tell_record *tell, void *of)
+{
+	struct apo_registry_record record = {
+		.kind = APO_REGISTRY_ACCOUNT,
+		.number = sqlite3_column_int64(statement, 0),
+		.name = column(statement, 1),
+		.reason = column(statement, 2),
+		.set_at_s = sqlite3_column_int64(statement, 3),
+	};
+
+	(void)registry;
+	return record.name && record.reason ? tell(of, &record) : -ENOMEM;
+}
+
+static int read_key(struct apo_registry_db *registry, sqlite3_stmt *statement,
+		    apo_tell_record *tell, void *of)
+{
+	struct apo_registry_record record = {
+		.kind = APO_REGISTRY_KEY,
+		.by = column(statement, 0),
+		.name = column(statement, 1),
+		.set_at_s = sqlite3_column_int64(statement, 2),
+	};
+
+	(void)registry;
+	return record.name && record.by ? tell(of, &record) : -ENOMEM;
+}
+
 /* One row of a statement. */
 typedef int read_row(struct apo_registry_db *registry, sqlite3_stmt *statement,
 		     apo_tell_record *tell, void *of);
@@ -332,6 +446,13 @@ int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell
 	return error ? error : read_rows(registry, CHANNELS, read_channel, tell, of);
 }
 
+int apo_registry_db_read_accounts(struct apo_registry_db *registry, apo_tell_record *tell, void *of)
+{
+	int error = read_rows(registry, ACCOUNTS, read_account, tell, of);
+
+	return error ? error : read_rows(registry, KEYS, read_key, tell, of);
+}
+
 /* ---- opening and closing ---- */
 
 static int prepare(struct apo_registry_db *registry)
@@ -341,7 +462,8 @@ static int prepare(struct apo_registry_db *registry)
 		STATEMENTS(STATEMENT)
 #undef STATEMENT
 	};
-	int result = SQLITE_OK;
+	int result = sqlite3_exec(registry->db, "CREATE TEMP TABLE written (id INTEGER PRIMARY KEY)",
+				  NULL, NULL, NULL);
 	unsigned i;
 
 	for (i = 0; i < STATEMENT_COUNT && result == SQLITE_OK; i++)

@@ -41,4 +41,8 @@ typedef int apo_tell_record(void *of, const struct apo_registry_record *record);
  * were removed are left out. Returns 0, -ENOMEM, -EIO, or what tell returned. */
 int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell, void *of);
 
+/* Calls tell for each account, and then for each key of an account: a node of a network has them in
+ * memory. Returns as above. */
+int apo_registry_db_read_accounts(struct apo_registry_db *registry, apo_tell_record *tell, void *of);
+
 #endif

@@ -34,12 +34,16 @@ write_node() {
 		workers = 1
 		[listen]
 		plain = 127.0.0.1:700$node
+		plain-passwords = yes
 		[limits]
 		clients = 100
 		[flood]
 		burst = off
 		[cloak]
 		enabled = no
+		[accounts]
+		file = $TMP/n$node.db
+		tries = 1000
 		[cluster]
 		servers = ${servers%,}
 		node = n$node

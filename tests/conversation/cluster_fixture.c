@@ -100,9 +100,37 @@ static void on_set_operator(void *of, struct apo_peer who, bool is_operator)
 
 static void on_check(void *of, struct apo_asker asker, const char *against, const char *password)
 {
-	(void)against;
-	(void)password;
-	((struct cluster_node *)of)->ticket = asker.ticket;
+	struct cluster_node *node = of;
+
+	node->ticket = asker.ticket;
+	snprintf(node->against, sizeof node->against, "%s", against);
+	snprintf(node->password, sizeof node->password, "%s", password);
+}
+
+static void on_hash(void *of, struct apo_asker asker, const char *password)
+{
+	on_check(of, asker, "", password);
+}
+
+/* Copies of the model do not ask the owner about accounts. */
+static void on_account_asked(void *of, struct apo_asker asker, const char *account,
+			     const char *password)
+{
+	(void)of;
+	(void)asker;
+	cr_assert(false, "%s %s", account, password);
+}
+
+static void on_key_asked(void *of, struct apo_asker asker, const char *account,
+			 const char *fingerprint, bool is_added)
+{
+	(void)is_added;
+	on_account_asked(of, asker, account, fingerprint);
+}
+
+static void on_keys_asked(void *of, struct apo_asker asker, const char *account)
+{
+	on_account_asked(of, asker, account, "");
 }
 
 static bool on_propose(void *of, const void *event, size_t len, bool is_vital)
@@ -186,6 +214,11 @@ static bool on_load(void *of, const void *bytes, size_t len)
 	return apo_model_shared_load(node->model, bytes, len, node->cluster->now_ns);
 }
 
+static uint64_t on_kept(void *of)
+{
+	return apo_model_shared_kept(((struct cluster_node *)of)->model);
+}
+
 static void on_live(void *of, uint64_t self, uint64_t run)
 {
 	struct cluster_node *node = of;
@@ -206,6 +239,8 @@ static void on_reopen(void *of, enum apo_reopening how)
 {
 	struct cluster_node *node = of;
 
+	if (how == APO_REOPEN_NEXT && node->is_told_unreadable)
+		node->unreadable_at_ns = cluster_delay_ns(node->cluster);
 	if (how != APO_REOPEN_NEXT)
 		node->open_at_ns = cluster_delay_ns(node->cluster);
 }
@@ -225,6 +260,7 @@ static const struct apo_replica_calls replica_calls = {.publish = on_publish,
 						       .node_gone = on_node_gone,
 						       .save = on_save,
 						       .load = on_load,
+						       .kept = on_kept,
 						       .live = on_live,
 						       .reset = on_reset,
 						       .reopen = on_reopen,
@@ -248,12 +284,26 @@ void cluster_init(struct cluster *cluster, uint64_t seed)
 						  .check_password = on_check,
 						  .propose = on_propose};
 	cluster->now_ns = RUDP_NS_PER_S;
+	cluster->node_timeout_ns = 15 * RUDP_NS_PER_S;
 	cluster->random = seed;
 	for (i = 0; i < CLUSTER_NODES; i++) {
 		cluster->nodes[i].cluster = cluster;
 		cluster->nodes[i].index = i;
 		snprintf(cluster->nodes[i].name, sizeof cluster->nodes[i].name, "n%u", i);
 	}
+}
+
+void cluster_offer_accounts(struct cluster *cluster)
+{
+	struct apo_model_calls *calls = &cluster->calls;
+
+	calls->check_account = calls->register_account = calls->remove_account = on_account_asked;
+	calls->hash_password = on_hash;
+	calls->find_key = on_account_asked;
+	calls->change_key = on_key_asked;
+	calls->list_keys = on_keys_asked;
+	calls->keep_record = cluster_keep_record;
+	cluster->config.plain_passwords = cluster->config.open_registration = true;
 }
 
 static int64_t wall_ms(const struct cluster_node *node)
@@ -275,16 +325,17 @@ void cluster_start(struct cluster *cluster, unsigned index)
 					    .of = node,
 					    .name = node->name,
 					    .random = cluster_random(cluster, UINT64_MAX),
-					    .node_timeout_ns = 15 * RUDP_NS_PER_S,
+					    .node_timeout_ns = cluster->node_timeout_ns,
 					    .now_at_ns = cluster->now_ns,
 					    .wall_ms = wall_ms(node)};
 
 	node->model = apo_model_new(&model);
 	node->replica = apo_replica_new(&replica);
+	cluster_drop_disk(node);
 	node->copy_shift = 0;
 	node->next_seq = cluster->log_len + 1;
 	node->deliver_at_ns = cluster->now_ns;
-	node->open_at_ns = RUDP_NEVER;
+	node->open_at_ns = node->unreadable_at_ns = RUDP_NEVER;
 	node->starts++;
 	apo_replica_on_bus(node->replica);
 }
@@ -327,6 +378,8 @@ void cluster_fini(struct cluster *cluster)
 			if (cluster->nodes[i].publications[k].is_used)
 				free(cluster->nodes[i].publications[k].bytes);
 	}
+	for (i = 0; i < CLUSTER_NODES; i++)
+		cluster_drop_disk(&cluster->nodes[i]);
 	cluster_lose(cluster, cluster->log_len);
 	free(cluster->log);
 }

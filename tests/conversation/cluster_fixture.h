@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "conversation/cluster/replica.h"
+#include "conversation/irc/registry_record.h"
 #include "conversation/model/model.h"
 
 #define CLUSTER_NODES 4
@@ -54,6 +55,14 @@ struct cluster_snapshot {
 	int64_t at_ns;
 };
 
+/* What the disk of a node has: each record as text, with an order that does not depend on the node. */
+#define CLUSTER_DISK_LINES 400
+struct cluster_disk {
+	char *lines[CLUSTER_DISK_LINES];
+	unsigned count;
+	bool is_replacing;
+};
+
 struct cluster_node {
 	struct cluster *cluster;
 	unsigned index;
@@ -74,8 +83,14 @@ struct cluster_node {
 	unsigned copies_left; /* bad ones, which it reads when it opens the log anew */
 	unsigned starts;
 	bool is_apart; /* it does not reach the log */
+	/* It appends to the log, but is delivered nothing; and is told so when it subscribes again. */
+	bool is_deaf, is_told_unreadable;
+	int64_t unreadable_at_ns; /* when it is told next */
 	unsigned resets, cut_offs;
+	/* The last password that the model has asked about. */
 	uint64_t ticket;
+	char against[200], password[200];
+	struct cluster_disk disk;
 	char reason[100]; /* of the last reset */
 };
 
@@ -96,6 +111,7 @@ struct cluster {
 	uint64_t random;
 	unsigned loss_percent; /* of publications and their answers */
 	bool is_log_down;
+	int64_t node_timeout_ns; /* 15 s, unless it is changed before the start */
 	/* Called for each line that a client receives; NULL: none. */
 	void (*on_line)(struct cluster *cluster, unsigned node, unsigned client, const char *line);
 	void *of; /* of the test */
@@ -103,9 +119,12 @@ struct cluster {
 
 /* The cluster is about 200 kB for each client: allocate it. */
 void cluster_init(struct cluster *cluster, uint64_t seed);
+/* Before the first start: the nodes have accounts. The hash of a password is it after "hash-". */
+void cluster_offer_accounts(struct cluster *cluster);
 void cluster_fini(struct cluster *cluster);
 uint64_t cluster_random(struct cluster *cluster, uint64_t below);
 
+/* With an empty disk. */
 void cluster_start(struct cluster *cluster, unsigned node);
 void cluster_kill(struct cluster *cluster, unsigned node);
 /* Passes virtual time. */
@@ -121,6 +140,13 @@ void cluster_close(struct cluster *cluster, unsigned node, unsigned client);
 /* Connects and registers, and waits for the welcome; drops what was received. */
 void cluster_join(struct cluster *cluster, unsigned node, unsigned client, const char *nick);
 /* The next line without its end; NULL if there is none. */
+/* Answers the last question about a password. */
+void cluster_check_password(struct cluster *cluster, unsigned node);
+/* Logs in by SASL PLAIN. Drops what was received. */
+void cluster_log_in(struct cluster *cluster, unsigned node, unsigned client, const char *account,
+		    const char *password);
+/* All live nodes have the same on their disks. */
+void cluster_check_disks(struct cluster *cluster);
 char *cluster_next(struct cluster *cluster, unsigned node, unsigned client);
 void cluster_forget(struct cluster *cluster);
 
@@ -132,7 +158,11 @@ void cluster_lose(struct cluster *cluster, size_t count);
  * times: it gets the right copy when it has opened the log so often. */
 void cluster_deviate(struct cluster *cluster, unsigned node, int shift, unsigned times);
 
-/* ---- cluster_log.c, for the fixture ---- */
+/* ---- cluster_disk.c and cluster_log.c, for the fixture ---- */
+
+void cluster_keep_record(void *node, const struct apo_registry_record *record);
+void cluster_drop_disk(struct cluster_node *node);
+
 
 /* When something that is sent now arrives. */
 int64_t cluster_delay_ns(struct cluster *cluster);

@@ -42,6 +42,10 @@ static struct cluster_entry *copy_entry(struct cluster *cluster, const struct cl
 
 void cluster_open_log(struct cluster *cluster, struct cluster_node *node)
 {
+	if (node->unreadable_at_ns <= cluster->now_ns) {
+		node->unreadable_at_ns = RUDP_NEVER;
+		apo_replica_on_unreadable(node->replica);
+	}
 	if (node->open_at_ns > cluster->now_ns || node->is_apart || cluster->is_log_down)
 		return;
 	node->open_at_ns = RUDP_NEVER;
@@ -139,7 +143,7 @@ void cluster_take_entries(struct cluster *cluster, struct cluster_node *node)
 
 	while (node->next_seq <= cluster_copy_len(cluster, node) &&
 	       node->deliver_at_ns <= cluster->now_ns && !node->is_apart &&
-	       !cluster->is_log_down) {
+	       !node->is_deaf && !cluster->is_log_down) {
 		entry = copy_entry(cluster, node, node->next_seq);
 		apo_replica_on_entry(node->replica, node->next_seq, entry->bytes, entry->len);
 		node->next_seq++;

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* What the nodes of cluster_fixture.h have on disk, and logins by password. */
+#include "conversation/cluster_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the disk of a node ---- */
+
+static void drop_line(struct cluster_disk *disk, unsigned i)
+{
+	free(disk->lines[i]);
+	disk->lines[i] = disk->lines[--disk->count];
+}
+
+/* Without the part that a change replaces. */
+static bool is_about(const char *line, const char *key)
+{
+	return strncmp(line, key, strlen(key)) == 0;
+}
+
+static void drop_lines(struct cluster_disk *disk, const char *key)
+{
+	unsigned i = 0;
+
+	while (i < disk->count)
+		if (is_about(disk->lines[i], key))
+			drop_line(disk, i);
+		else
+			i++;
+}
+
+static void key_of(const struct apo_registry_record *record, char *key, size_t size)
+{
+	if (record->kind <= APO_REGISTRY_CHANNEL_GONE)
+		snprintf(key, size, "channel %s ", record->channel);
+	else if (record->kind <= APO_REGISTRY_ENTRY_GONE)
+		snprintf(key, size, "entry %s %s %s ", record->channel, record->list, record->name);
+	else if (record->kind <= APO_REGISTRY_BAN_GONE)
+		snprintf(key, size, "ban %s %s ", record->list, record->name);
+	else if (record->kind <= APO_REGISTRY_AUDIT_GONE)
+		snprintf(key, size, "audit %ld ", (long)record->number);
+	else if (record->kind <= APO_REGISTRY_ACCOUNT_GONE)
+		snprintf(key, size, "account %s %ld ", record->name, (long)record->number);
+	else
+		snprintf(key, size, "key %s %ld ", record->name, (long)record->number);
+}
+
+static const char *shown(const char *text)
+{
+	return text ? text : "-";
+}
+
+void cluster_keep_record(void *of, const struct apo_registry_record *record)
+{
+	struct cluster_disk *disk = &((struct cluster_node *)of)->disk;
+	char key[400], line[2000];
+
+	if (record->kind == APO_REGISTRY_ALL_BEGIN)
+		drop_lines(disk, "");
+	if (record->kind >= APO_REGISTRY_ALL_BEGIN)
+		return;
+	key_of(record, key, sizeof key);
+	drop_lines(disk, key);
+	if (record->kind == APO_REGISTRY_CHANNEL_GONE) {
+		snprintf(key, sizeof key, "entry %s ", record->channel);
+		drop_lines(disk, key);
+	}
+	if (record->kind % 2) /* it is gone */
+		return;
+	cr_assert(lt(uint, disk->count, CLUSTER_DISK_LINES));
+	snprintf(line, sizeof line, "%s%s %s %s %s %s %s %s %u %ld %ld", key, shown(record->name),
+		 shown(record->by), shown(record->modes), shown(record->key), shown(record->topic),
+		 shown(record->topic_by), shown(record->reason), record->limit,
+		 (long)record->set_at_s, (long)record->used_at_s);
+	disk->lines[disk->count++] = strdup(line);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void cluster_drop_disk(struct cluster_node *node)
+{
+	drop_lines(&node->disk, "");
+}
+
+void cluster_check_disks(struct cluster *cluster)
+{
+	struct cluster_disk *first = NULL, *disk;
+	struct cluster_node *node;
+	unsigned i;
+
+	for (node = cluster->nodes; node < cluster->nodes + CLUSTER_NODES; node++) {
+		if (!cluster_is_live(cluster, node->index))
+			continue;
+		disk = &node->disk;
+		qsort(disk->lines, disk->count, sizeof(char *), compare_lines);
+		first = first ? first : disk;
+		cr_assert(eq(uint, disk->count, first->count), "%s", node->name);
+		for (i = 0; i < disk->count; i++)
+			cr_assert(eq(str, disk->lines[i], first->lines[i]));
+	}
+}
+
+/* ---- passwords ---- */
+
+void cluster_check_password(struct cluster *cluster, unsigned index)
+{
+	struct cluster_node *node = &cluster->nodes[index];
+	char hash[220];
+	bool is_right;
+
+	snprintf(hash, sizeof hash, "hash-%s", node->password);
+	is_right = !node->against[0] || strcmp(node->against, hash) == 0;
+	apo_model_on_checked(node->model, node->ticket,
+			     is_right ? APO_CHECKED_RIGHT : APO_CHECKED_WRONG,
+			     node->against[0] ? NULL : hash, cluster->now_ns);
+}
+
+/* The base64 of "NUL account NUL password"; the lengths need no padding in between. */
+static void encode(char *to, const char *account, const char *password)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned char bytes[200] = {0};
+	size_t len = 1 + strlen(account) + 1 + strlen(password), i;
+
+	strcpy((char *)bytes + 1, account);
+	strcpy((char *)bytes + 2 + strlen(account), password);
+	for (i = 0; i < len; i += 3) {
+		*to++ = digits[bytes[i] >> 2];
+		*to++ = digits[(bytes[i] & 3) << 4 | bytes[i + 1] >> 4];
+		*to++ = i + 1 < len ? digits[(bytes[i + 1] & 15) << 2 | bytes[i + 2] >> 6] : '=';
+		*to++ = i + 2 < len ? digits[bytes[i + 2] & 63] : '=';
+	}
+	*to = '\0';
+}
+
+void cluster_log_in(struct cluster *cluster, unsigned index, unsigned number, const char *account,
+		    const char *password)
+{
+	char plain[400];
+
+	encode(plain, account, password);
+	cluster_say(cluster, index, number, "CAP REQ sasl");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_say(cluster, index, number, "AUTHENTICATE PLAIN");
+	cluster_say(cluster, index, number, "AUTHENTICATE %s", plain);
+	cluster_forget(cluster);
+	cluster_check_password(cluster, index);
+	cluster_run(cluster, RUDP_NS_PER_S);
+}
