@@ -86,6 +86,12 @@ static int note(void *of, const struct apo_registry_record *record)
 		snprintf(read_text + len, sizeof read_text - len, "%ld %s %s %ld [%s]; ",
 			 (long)record->number, record->list, record->name, (long)record->set_at_s,
 			 record->reason);
+	else if (record->kind == APO_REGISTRY_ACCOUNT)
+		snprintf(read_text + len, sizeof read_text - len, "%s %ld [%s]; ", record->name,
+			 (long)record->number, record->reason);
+	else if (record->kind == APO_REGISTRY_KEY)
+		snprintf(read_text + len, sizeof read_text - len, "%s has %s; ", record->by,
+			 record->name);
 	else if (record->kind == APO_REGISTRY_BAN)
 		snprintf(read_text + len, sizeof read_text - len, "%s %s by %s %ld to %ld [%s]; ",
 			 record->list, record->name, record->by, (long)record->set_at_s,
@@ -246,4 +252,69 @@ Test(registry, a_locked_database_loses_nothing)
 	sqlite3_close(other);
 	open_registry();
 	reads("#a by dan +nt 7 []; ");
+}
+
+/* ---- a node of a network ---- */
+
+static struct apo_registry_record account(const char *name, int64_t id)
+{
+	return (struct apo_registry_record){.kind = APO_REGISTRY_ACCOUNT,
+					    .name = name,
+					    .number = id,
+					    .reason = "hash",
+					    .set_at_s = 9};
+}
+
+static struct apo_registry_record key(const char *fingerprint, int64_t id)
+{
+	return (struct apo_registry_record){
+		.kind = APO_REGISTRY_KEY, .name = fingerprint, .number = id, .set_at_s = 9};
+}
+
+static void reads_accounts(const char *text)
+{
+	read_text[0] = '\0';
+	cr_assert(eq(int, apo_registry_db_read_accounts(registry, note, NULL), 0));
+	cr_assert(eq(str, read_text, (char *)text));
+}
+
+static void bound(enum apo_registry_kind kind)
+{
+	keep((struct apo_registry_record){.kind = kind});
+}
+
+Test(registry, the_state_of_a_network_replaces_the_file_at_once)
+{
+	write_record(channel("#old", NULL, NULL));
+	cr_assert(eq(int, apo_registry_thread_init(&thread, &box, registry), 0));
+	cr_assert(eq(int, apo_registry_thread_start(&thread), 0));
+	bound(APO_REGISTRY_ALL_BEGIN);
+	keep(account("zoe", 5000));
+	cr_assert(not(apo_registry_thread_pause(&thread))); /* nothing is written yet */
+	cr_assert(eq(int, apo_registry_thread_start(&thread), 0));
+	keep(key("abc", 5000));
+	keep(channel("#new", "zoe", NULL));
+	bound(APO_REGISTRY_ALL_END);
+	keep(account("yan", 6000));
+	apo_registry_thread_stop(&thread);
+	open_registry();
+	reads("#new by zoe +nt 7 []; ");
+	reads_accounts("zoe 5000 [hash]; yan 6000 [hash]; zoe has abc; ");
+}
+
+Test(registry, an_account_of_a_network_is_known_by_its_id)
+{
+	struct apo_registry_record gone = account("zoe", 7000);
+
+	write_record(account("zoe", 7000));
+	write_record(key("abc", 7000));
+	write_record(channel("#a", "zoe", NULL));
+	write_record(account("ZOE", 8000)); /* the other one has gone meanwhile */
+	reads("#a by nobody +nt 7 []; ");
+	gone.kind = APO_REGISTRY_ACCOUNT_GONE;
+	write_record(gone); /* comes late */
+	read_text[0] = '\0';
+	cr_assert(eq(int, apo_registry_db_read_accounts(registry, note, NULL), 0));
+	cr_assert(ne(ptr, strstr(read_text, "ZOE 8000 [hash]; "), NULL), "%s", read_text);
+	cr_assert(eq(ptr, strstr(read_text, " has "), NULL), "%s", read_text);
 }
