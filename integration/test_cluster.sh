@@ -96,6 +96,19 @@ accounts() {
 	ok "an account of one node logs in at another, and owns a channel"
 }
 
+receipts() {
+	section "receipts"
+	enter rea 1
+	does rea "CAP REQ apollonion/receipts" rea ' CAP rea ACK '
+	does rea "PRIVMSG cat :arrived?" rea ' RECEIPT [0-9a-f-]+ cat 1 1 final'
+	does rea "JOIN #r" rea ' 366 rea #r '
+	does bob "JOIN #r" rea ':bob!.* JOIN #r'
+	does cat "JOIN #r" rea ':cat!.* JOIN #r'
+	does rea "PRIVMSG #r :arrived?" rea ' RECEIPT [0-9a-f-]+ #r 2 2 final'
+	leave rea
+	ok "recipients at other nodes are counted"
+}
+
 killed_node() {
 	section "a node is killed"
 	send KILL n1
@@ -198,6 +211,7 @@ done
 together
 same_order
 accounts
+receipts
 killed_node
 killed_bus
 ended_node

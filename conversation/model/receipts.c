@@ -9,6 +9,7 @@
 
 #include "conversation/model/clients.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared_private.h"
 #include "conversation/model/state_private.h"
 
 #define FIRST_REPORT_NS RUDP_NS_PER_S /* later reports follow after 2, 4, 8 ... s */
@@ -16,12 +17,17 @@
 struct recipient {
 	struct apo_client *client; /* a reference */
 	bool is_settled, has_arrived;
+	bool is_told;               /* the sender's node knows it */
+	struct apo_shared_key home; /* in a network: of the client */
 };
 
 struct watch {
-	UT_hash_handle by_id;
+	UT_hash_handle by_id, by_position;
 	struct rudp_timer timer;
 	uint64_t id;
+	/* Of its message, which is the same at all nodes of a network; 0: there is no network. */
+	uint64_t position;
+	uint64_t home;             /* the node of the sender, which collects; 0: this process */
 	struct apo_client *sender; /* a reference */
 	int64_t end_at_ns, step_ns;
 	uint32_t capacity, count, arrived, settled;
@@ -33,7 +39,7 @@ struct watch {
 
 struct apo_receipts {
 	struct rudp_timer_wheel wheel;
-	struct watch *watches;
+	struct watch *watches, *by_position;
 	uint64_t last_id;
 	unsigned count;
 };
@@ -52,6 +58,8 @@ static void watch_free(struct apo_receipts *receipts, struct watch *watch)
 	uint32_t i;
 
 	HASH_DELETE(by_id, receipts->watches, watch);
+	if (watch->position)
+		HASH_DELETE(by_position, receipts->by_position, watch);
 	rudp_timer_cancel(&receipts->wheel, &watch->timer);
 	for (i = 0; i < watch->count; i++)
 		apo_client_put(watch->recipients[i].client);
@@ -69,6 +77,8 @@ void apo_receipts_fini(struct apo_model *model)
 	watch_free(model->receipts, watch);
 	free(model->receipts);
 }
+
+static void report(struct apo_model *model, struct watch *watch);
 
 static struct watch *find(const struct apo_receipts *receipts, uint64_t id)
 {
@@ -96,6 +106,29 @@ static struct watch *watch_new(struct apo_receipts *receipts, uint64_t id, uint3
 	return watch;
 }
 
+static struct watch *find_position(const struct apo_receipts *receipts, uint64_t position)
+{
+	struct watch *watch;
+
+	HASH_FIND(by_position, receipts->by_position, &position, sizeof position, watch);
+	return watch;
+}
+
+/* A node that has joined anew may use a position again. Returns false if memory is short. */
+static bool set_position(struct apo_receipts *receipts, struct watch *watch, uint64_t position)
+{
+	struct watch *before = find_position(receipts, position);
+	bool rudp_table_add_failed = false;
+
+	if (before)
+		watch_free(receipts, before);
+	watch->position = position;
+	HASH_ADD(by_position, receipts->by_position, position, sizeof watch->position, watch);
+	if (rudp_table_add_failed)
+		watch->position = 0;
+	return !rudp_table_add_failed;
+}
+
 uint64_t apo_receipts_open(struct apo_model *model, struct apo_client *sender, const char *msgid,
 			   const char *target, uint32_t recipients)
 {
@@ -107,17 +140,32 @@ uint64_t apo_receipts_open(struct apo_model *model, struct apo_client *sender, c
 	if (recipients <= model->config->receipt_recipients_max &&
 	    receipts->count < model->config->receipts_max)
 		watch = watch_new(receipts, ++receipts->last_id, recipients);
+	if (watch && model->shared && !set_position(receipts, watch, model->last_msgid)) {
+		watch_free(receipts, watch);
+		watch = NULL;
+	}
 	if (!watch) {
 		model->figures.receipts_refused++;
 		return 0;
 	}
 	watch->sender = apo_client_get(sender);
+	watch->home = apo_is_remote(model, sender) ? apo_shared_key_of(model, sender).node : 0;
 	watch->end_at_ns = model->now_at_ns + model->config->receipt_timeout_ns;
 	watch->step_ns = FIRST_REPORT_NS;
 	strcpy(watch->msgid, msgid);
 	snprintf(watch->target, sizeof watch->target, "%s", target);
 	model->figures.receipts_watched++;
 	return watch->id;
+}
+
+static void add_recipient(const struct apo_model *model, struct watch *watch,
+			  struct apo_client *client)
+{
+	struct recipient *r = watch->recipients + watch->count++;
+
+	r->client = apo_client_get(client);
+	if (model->shared)
+		r->home = apo_shared_key_of(model, client);
 }
 
 /* The caller of apo_receipts_open counted at least as many recipients: the members of a channel, or
@@ -131,9 +179,113 @@ void apo_receipts_deliver(struct apo_model *model, uint64_t id, unsigned worker,
 
 	assert(count <= watch->capacity - watch->count);
 	for (i = 0; i < count; i++)
-		watch->recipients[watch->count++].client =
-			apo_client_get(apo_client_at(model, to[i]));
+		add_recipient(model, watch, apo_client_at(model, to[i]));
 	model->calls->deliver_watched(model->of, worker, text, to, count, id, first);
+}
+
+void apo_receipts_expect(struct apo_model *model, uint64_t id, struct apo_client *client)
+{
+	struct watch *watch = find(model->receipts, id);
+
+	if (watch->home)
+		return; /* the sender's node expects it */
+	assert(watch->count < watch->capacity);
+	add_recipient(model, watch, client);
+}
+
+/* ---- receipts of several nodes ---- */
+
+#define EVENT_RECIPIENTS_MAX 4096
+
+static void serialize_told(struct apo_serializer *serializer, uint64_t *number, bool *has_arrived)
+{
+	apo_serializer_u64(serializer, number);
+	apo_serializer_flag(serializer, has_arrived);
+}
+
+static bool is_news(const struct recipient *r)
+{
+	return r->is_settled && !r->is_told;
+}
+
+static bool has_news(const struct watch *watch)
+{
+	const struct recipient *r;
+
+	for (r = watch->recipients; r < watch->recipients + watch->count; r++)
+		if (is_news(r))
+			return true;
+	return false;
+}
+
+/* The recipients of this node that are settled since it last told. Returns false if there are none, or
+ * if the event is refused: it tells them later. */
+static bool tell_home(struct apo_model *model, struct watch *watch)
+{
+	struct recipient *end = watch->recipients + watch->count, *r;
+	struct apo_serializer serializer;
+	uint32_t count = 0;
+
+	for (r = watch->recipients; r < end; r++)
+		count += is_news(r) && count < EVENT_RECIPIENTS_MAX;
+	if (count == 0)
+		return false;
+	apo_serializer_to(&serializer);
+	apo_shared_event(&serializer, APO_SHARED_RECEIPTS, watch->position);
+	apo_serializer_u64(&serializer, &watch->home);
+	apo_serializer_u32(&serializer, &count);
+	for (r = watch->recipients; r < end && count > 0; r++) {
+		if (!is_news(r))
+			continue;
+		serialize_told(&serializer, &r->home.number, &r->has_arrived);
+		r->is_told = true;
+		count--;
+	}
+	if (apo_shared_propose(model, &serializer, false))
+		return true;
+	for (r = watch->recipients; r < end; r++)
+		r->is_told = false;
+	return false;
+}
+
+static void settle_remote(struct watch *watch, struct apo_shared_key key, bool has_arrived)
+{
+	struct recipient *r;
+
+	for (r = watch->recipients; r < watch->recipients + watch->count; r++) {
+		if (r->is_settled || r->home.node != key.node || r->home.number != key.number)
+			continue;
+		r->is_settled = true;
+		r->has_arrived = has_arrived;
+		watch->arrived += has_arrived;
+		watch->settled++;
+		return;
+	}
+}
+
+void apo_receipts_apply(struct apo_model *model, uint64_t node, uint64_t position,
+			struct apo_serializer *serializer)
+{
+	struct apo_shared_key key = {.node = node};
+	struct watch *watch;
+	bool has_arrived;
+	uint64_t home;
+	uint32_t count;
+
+	apo_serializer_u64(serializer, &home);
+	apo_serializer_count(serializer, &count, 9);
+	if (!serializer->ok || home != model->shared->self)
+		return;
+	watch = find_position(model->receipts, position);
+	if (!watch || watch->home || !watch->is_closed)
+		return;
+	for (; count > 0 && serializer->ok; count--) {
+		serialize_told(serializer, &key.number, &has_arrived);
+		if (serializer->ok)
+			settle_remote(watch, key, has_arrived);
+	}
+	if (watch->settled == watch->count)
+		report(model, watch);
 }
 
 /* ---- reports to the sender ---- */
@@ -179,9 +331,16 @@ static void tell(struct apo_model *model, const struct watch *watch, const char 
 static void report(struct apo_model *model, struct watch *watch)
 {
 	const char *state = state_of(watch, model->now_at_ns);
+	bool is_final = strcmp(state, "final") == 0;
 
-	tell(model, watch, state);
-	if (strcmp(state, "final") == 0)
+	if (watch->home) {
+		while (tell_home(model, watch))
+			;
+		is_final = is_final && (!has_news(watch) || model->now_at_ns >= watch->end_at_ns);
+	} else {
+		tell(model, watch, state);
+	}
+	if (is_final)
 		watch_free(model->receipts, watch);
 }
 
@@ -196,7 +355,8 @@ void apo_receipts_close(struct apo_model *model, uint64_t id)
 		report(model, watch);
 		return;
 	}
-	tell(model, watch, "sent");
+	if (!watch->home)
+		tell(model, watch, "sent");
 	rudp_timer_arm(&model->receipts->wheel, &watch->timer, model->now_at_ns + watch->step_ns);
 }
 
@@ -271,7 +431,7 @@ static void read_recipients(struct apo_state *state, struct watch *watch, uint32
 	uint32_t i;
 
 	for (i = 0; i < count && state->serializer->ok; i++) {
-		r = (struct recipient){NULL, false, false};
+		r = (struct recipient){.client = NULL};
 		serialize_recipient(state, &r);
 		if (!r.client)
 			return;

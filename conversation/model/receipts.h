@@ -5,12 +5,15 @@
  *
  * A watch is opened before the message is sent, gets its recipients while it is sent, and is closed
  * after that. It then lives until each recipient has received the message or has gone, or until its
- * time is over.
+ * time is over. In a network of nodes (shared.h) each of them has a watch: that of the sender's node
+ * expects all recipients, those of the others their own, and tell what they learn.
  */
 #ifndef APO_RECEIPTS_H
 #define APO_RECEIPTS_H
 
 #include "conversation/model/model_private.h"
+
+struct apo_serializer;
 
 /* Returns 0 or -ENOMEM. */
 int apo_receipts_init(struct apo_model *model);
@@ -22,6 +25,11 @@ uint64_t apo_receipts_open(struct apo_model *model, struct apo_client *sender, c
 			   const char *target, uint32_t recipients);
 void apo_receipts_deliver(struct apo_model *model, uint64_t watch, unsigned worker,
 			  struct apo_text *text, const struct apo_peer *to, unsigned count);
+/* The same for a client of another node (shared.h), whose node delivers. */
+void apo_receipts_expect(struct apo_model *model, uint64_t watch, struct apo_client *client);
+/* Another node tells what its clients have received of the message at the position, by an event. */
+void apo_receipts_apply(struct apo_model *model, uint64_t node, uint64_t position,
+			struct apo_serializer *serializer);
 /* All has been delivered: the sender is told the number of recipients. */
 void apo_receipts_close(struct apo_model *model, uint64_t watch);
 

@@ -410,8 +410,12 @@ static void multicast_add(struct multicast *multicast, const struct apo_peer *pe
 	unsigned variant = APO_VARIANT_OF(caps);
 	struct apo_gather *gather;
 
-	if (peer->worker >= multicast->model->workers)
-		return; /* its own node sends it */
+	if (peer->worker >= multicast->model->workers) { /* its own node sends it */
+		if (multicast->say->watch)
+			apo_receipts_expect(multicast->model, multicast->say->watch,
+					    apo_client_at(multicast->model, *peer));
+		return;
+	}
 	if (peer_word(peer) == multicast->actor) {
 		answer(multicast->model, multicast->say);
 		return;
@@ -557,6 +561,8 @@ void apo_say_to(struct apo_model *model, struct apo_client *client, const struct
 	struct apo_text *text;
 	struct apo_say copy = *say;
 
+	if (!client->is_gone && apo_is_remote(model, client) && say->watch)
+		apo_receipts_expect(model, say->watch, client);
 	if (client->is_gone || apo_is_remote(model, client))
 		return;
 	if (client == model->turn.client) {

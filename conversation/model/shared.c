@@ -105,6 +105,15 @@ bool apo_shared_add(struct apo_model *model, struct apo_shared_key key, struct a
 	return true;
 }
 
+struct apo_shared_key apo_shared_key_of(const struct apo_model *model,
+					const struct apo_client *client)
+{
+	struct apo_shared_client *entry;
+
+	HASH_FIND(by_client, model->shared->by_client, &client, sizeof client, entry);
+	return entry ? entry->key : (struct apo_shared_key){0, 0};
+}
+
 void apo_shared_forget(struct apo_model *model, const struct apo_client *client)
 {
 	struct apo_shared_client *entry;

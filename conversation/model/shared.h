@@ -62,6 +62,10 @@ static inline bool apo_shared_is_applying(const struct apo_model *model)
 
 /* ---- for the other files of the model ---- */
 
+/* Of a client that is registered, or was; node 0: it is in no table any more. */
+struct apo_shared_key apo_shared_key_of(const struct apo_model *model,
+					const struct apo_client *client);
+
 /* Must the line be proposed instead of being handled now? */
 bool apo_shared_wants(struct apo_model *model, const struct apo_client *client,
 		      const struct apo_message *message);

@@ -13,6 +13,7 @@
 #include "conversation/model/registration.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/server_notices.h"
+#include "conversation/model/receipts.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/shared_accounts.h"
 #include "conversation/model/whowas.h"
@@ -247,6 +248,10 @@ static void apply(struct apo_model *model, uint64_t node, struct apo_serializer 
 		return;
 	if (kind == APO_SHARED_CLIENT) {
 		apply_client(model, key, serializer);
+		return;
+	}
+	if (kind == APO_SHARED_RECEIPTS) {
+		apo_receipts_apply(model, node, key.number, serializer);
 		return;
 	}
 	if (kind == APO_SHARED_NOTE) {

@@ -453,10 +453,8 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 	model_thread->calls = calls;
 	model_thread->history_thread = history_thread;
 	apo_model_thread_add_store_calls(model_thread);
-	if (model_thread->cluster) {
+	if (model_thread->cluster)
 		model_thread->calls.propose = propose;
-		model_thread->calls.deliver_watched = NULL;
-	}
 	if (history_thread)
 		start.last_position = apo_history_last_position(history_thread->history);
 	model_thread->worker_count = worker_count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the nodes of cluster_fixture.h have on disk, and logins by password. */
+/* What the nodes of cluster_fixture.h have on disk; passwords and receipts. */
 #include "conversation/cluster_fixture.h"
 
 #include <stdio.h>
@@ -151,4 +151,24 @@ void cluster_log_in(struct cluster *cluster, unsigned index, unsigned number, co
 	cluster_forget(cluster);
 	cluster_check_password(cluster, index);
 	cluster_run(cluster, RUDP_NS_PER_S);
+}
+
+/* ---- receipts ---- */
+
+void cluster_acknowledge(struct cluster *cluster, unsigned index, unsigned client, bool has_arrived)
+{
+	struct cluster_node *node = &cluster->nodes[index];
+	struct cluster_watched watched;
+	unsigned i = 0;
+
+	while (i < node->watched_count) {
+		watched = node->watched[i];
+		if (watched.client != client) {
+			i++;
+			continue;
+		}
+		node->watched[i] = node->watched[--node->watched_count];
+		apo_model_on_receipt(node->model, watched.watch, watched.recipient, has_arrived,
+				     cluster->now_ns);
+	}
 }

@@ -73,6 +73,19 @@ static void on_deliver(void *of, unsigned worker, struct apo_text *text, const s
 	}
 }
 
+static void on_deliver_watched(void *of, unsigned worker, struct apo_text *text,
+			       const struct apo_peer *to, size_t count, uint64_t watch,
+			       uint32_t first)
+{
+	struct cluster_node *node = of;
+	size_t i;
+
+	on_deliver(of, worker, text, to, count);
+	for (i = 0; i < count && node->watched_count < CLUSTER_WATCHED; i++)
+		node->watched[node->watched_count++] =
+			(struct cluster_watched){watch, first + (uint32_t)i, to[i].slot};
+}
+
 static void on_close(void *of, struct apo_peer who, struct apo_text *last_words)
 {
 	struct cluster_client *client = client_at(of, who);
@@ -278,6 +291,7 @@ void cluster_init(struct cluster *cluster, uint64_t seed)
 	cluster->config.network = "Example";
 	cluster->config.version = "apollonion-1";
 	cluster->calls = (struct apo_model_calls){.deliver = on_deliver,
+						  .deliver_watched = on_deliver_watched,
 						  .close = on_close,
 						  .hold = on_hold,
 						  .set_operator = on_set_operator,
@@ -332,6 +346,7 @@ void cluster_start(struct cluster *cluster, unsigned index)
 	node->model = apo_model_new(&model);
 	node->replica = apo_replica_new(&replica);
 	cluster_drop_disk(node);
+	node->watched_count = 0;
 	node->copy_shift = 0;
 	node->next_seq = cluster->log_len + 1;
 	node->deliver_at_ns = cluster->now_ns;

@@ -55,6 +55,14 @@ struct cluster_snapshot {
 	int64_t at_ns;
 };
 
+/* A text whose arrival the model waits for. */
+#define CLUSTER_WATCHED 64
+struct cluster_watched {
+	uint64_t watch;
+	uint32_t recipient;
+	unsigned client;
+};
+
 /* What the disk of a node has: each record as text, with an order that does not depend on the node. */
 #define CLUSTER_DISK_LINES 400
 struct cluster_disk {
@@ -91,6 +99,8 @@ struct cluster_node {
 	uint64_t ticket;
 	char against[200], password[200];
 	struct cluster_disk disk;
+	struct cluster_watched watched[CLUSTER_WATCHED];
+	unsigned watched_count;
 	char reason[100]; /* of the last reset */
 };
 
@@ -140,6 +150,8 @@ void cluster_close(struct cluster *cluster, unsigned node, unsigned client);
 /* Connects and registers, and waits for the welcome; drops what was received. */
 void cluster_join(struct cluster *cluster, unsigned node, unsigned client, const char *nick);
 /* The next line without its end; NULL if there is none. */
+/* What was sent to the client, and is watched, has arrived, or never will. */
+void cluster_acknowledge(struct cluster *cluster, unsigned node, unsigned client, bool has_arrived);
 /* Answers the last question about a password. */
 void cluster_check_password(struct cluster *cluster, unsigned node);
 /* Logs in by SASL PLAIN. Drops what was received. */

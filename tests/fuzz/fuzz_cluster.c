@@ -66,11 +66,60 @@ static bool propose(void *of, const void *event, size_t len, bool is_vital)
 	return true;
 }
 
+static void deliver_watched(void *of, unsigned worker, struct apo_text *text,
+			    const struct apo_peer *to, size_t count, uint64_t watch, uint32_t first)
+{
+	(void)watch;
+	(void)first;
+	deliver(of, worker, text, to, count);
+}
+
+static uint64_t asked; /* the ticket of a question about a password; 0: none */
+
+static void hash_password(void *of, struct apo_asker asker, const char *password)
+{
+	(void)of;
+	(void)password;
+	asked = asker.ticket;
+}
+
+static void check_password(void *of, struct apo_asker asker, const char *hash, const char *password)
+{
+	assert(hash);
+	hash_password(of, asker, password);
+}
+
+/* A copy of the model has the accounts itself. */
+static void ask_owner(void *of, struct apo_asker asker, const char *account, const char *password)
+{
+	(void)of;
+	(void)asker;
+	(void)account;
+	(void)password;
+	assert(false);
+}
+
+static void keep_record(void *of, const struct apo_registry_record *record)
+{
+	(void)of;
+	if (record->kind == APO_REGISTRY_ACCOUNT)
+		assert(record->number > 0 && *record->name && *record->reason);
+	if (record->kind == APO_REGISTRY_KEY)
+		assert(record->number > 0 && *record->name);
+}
+
 static const struct apo_model_calls calls = {
 	.deliver = deliver,
+	.deliver_watched = deliver_watched,
 	.close = close_peer,
 	.set_operator = set_operator,
 	.propose = propose,
+	.check_password = check_password,
+	.hash_password = hash_password,
+	.check_account = ask_owner,
+	.register_account = ask_owner,
+	.remove_account = ask_owner,
+	.keep_record = keep_record,
 };
 
 static void apply_proposed(struct apo_model *model)
@@ -93,6 +142,10 @@ static struct apo_peer peer_of(unsigned who)
 static void say(struct apo_model *model, unsigned who, const char *line)
 {
 	apo_model_on_line(model, peer_of(who), line, strlen(line), RUDP_NS_PER_S);
+	apply_proposed(model);
+	if (asked)
+		apo_model_on_checked(model, asked, APO_CHECKED_RIGHT, "hash", RUDP_NS_PER_S);
+	asked = 0;
 	apply_proposed(model);
 }
 
@@ -130,6 +183,10 @@ static void say_all(struct apo_model *model, unsigned who)
 {
 	static const char *const lines[] = {
 		"MODE #a +bIe x y z",
+		"CAP REQ apollonion/receipts",
+		"REGISTER * * password",
+		"CS REGISTER #a",
+		"CS AOP #a ADD a",
 		"TOPIC #a :about",
 		"MONITOR + a,b,c,d",
 		"INVITE c #a",
@@ -229,6 +286,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	apo_model_config_init(&config);
 	config.server_name = "s.e";
 	config.network = "N";
+	config.plain_passwords = config.open_registration = true;
 	if (data[0] % 3 == 0)
 		try_entry(data + 1, size - 1);
 	else if (data[0] % 3 == 1)
