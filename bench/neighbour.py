@@ -307,7 +307,7 @@ def main():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     print(f"{os.uname().release}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; p50, p99, max in ms\n"
           f"{'attack':16}{'call of the engine':^26} |{'exchange':^26} |{'first socket':^26}")
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as home:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as home:
         os.chown(home, VICTIM, VICTIM)
         for number, attack in enumerate(ATTACKS):
             measure(build, home, attack, number)
