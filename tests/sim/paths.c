@@ -17,7 +17,7 @@
 #define CROWD_NS (15 * S)
 #define CROWD_SETTLED_NS (3 * S)
 #define CHECK_SEEDS 3 /* odd: the median is checked */
-#define STALLED_SEEDS 7 /* the time of the stalls has a large effect */
+#define STALLED_SEEDS 15 /* the time of the stalls has a large effect */
 #define OBJECT_SEEDS 5
 #define STALL_EVERY_NS (20 * MS)
 #define STALL_CLUMP_NS (MS / 4) /* the time of a running engine's loop */

@@ -230,8 +230,8 @@ static bool check_known_empty(void)
 		bbr = (double)result.flows[2].measured_bytes;
 		shares[i] = bbr / (cubic + bbr);
 	}
-	return path_keeps("known-empty-P6", "the share of the later one", shares, KNOWN_EMPTY_STARTS, 0.35,
-			  0.65);
+	return path_keeps("known-empty-P6", "the share of the later one", shares,
+			  KNOWN_EMPTY_STARTS, 0.35, 0.65);
 }
 
 int sharing_check(int *runs)

@@ -219,7 +219,7 @@
 #define BBR_UP_EXTRA_GAIN 130
 #define BBR_DELAY_NS_MAX (16 * RUDP_NS_PER_MS)
 #define BBR_LONG_DELAY_NS_MIN (12 * RUDP_NS_PER_MS)
-#define BBR_JITTER_PARTS 4 /* divisor, of what a drained round is above min_rtt */
+#define BBR_JITTER_PARTS 4 /* a delay is jitter if a quarter of it falls fast, or stays after DRAIN */
 #define BBR_DELAY_DIVISOR 8
 #define BBR_DELAY_SPAN_DIVISOR 4
 #define BBR_QUEUE_DIVISOR 8

@@ -40,6 +40,7 @@ static void start_round_totals(struct bbr *b, int64_t now_at_ns)
 	b->ack_rate_before = b->last.ack_rate;
 	b->last = b->now;
 	b->now = (struct bbr_round){.started_at_ns = now_at_ns, .rtt_min_ns = RUDP_NEVER};
+	b->fall_from_ns = 0;
 }
 
 void rudp_bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)

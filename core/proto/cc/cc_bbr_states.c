@@ -81,17 +81,19 @@ static int64_t startup_base_ns(const struct bbr *b)
 }
 
 /*
- * The delay that ended STARTUP is still there, or it changes as no queue can. Other connections of
- * this host may be the reason for a lasting delay.
+ * A part of the delay that ended STARTUP is still there, or it changes as no queue can. Other
+ * connections of this host may be the reason for a lasting delay. A base that is not known yet is
+ * RUDP_NEVER.
  */
 static bool is_delay_still_there(const struct bbr *b)
 {
 	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
+	int64_t base_ns = startup_base_ns(b);
+	int64_t left_ns =
+		rudp_time_max(bound_ns, (b->hold_peak_ns - base_ns) / BBR_JITTER_PARTS);
 
-	/* A base that is not known yet is RUDP_NEVER. */
 	return b->left_by_delay && b->starters <= 1 &&
-	       (b->last.delay_max_ns - startup_base_ns(b) > bound_ns ||
-		b->last.fall_max_ns > 2 * bound_ns);
+	       (b->last.delay_max_ns - base_ns > left_ns || b->last.fall_max_ns > 2 * bound_ns);
 }
 
 /*
@@ -118,36 +120,33 @@ static bool has_queue_sign(const struct bbr *b)
 	return b->mark_in_round || rudp_bbr_has_delay_grown(b, startup_base_ns(b));
 }
 
-/* How long the last packet of a burst waits for the others. */
-static int64_t burst_ns(const struct rudp_cc *cc)
-{
-	return rudp_cc_span_ns(cc->send_quantum_bytes, bbr_max(bbr_of_const(cc)->max_bw, 1));
-}
-
 static void start_hold(struct bbr *b)
 {
 	b->holding = true;
 	b->hold_sign = false;
 	b->hold_end_number = b->next_number;
 	b->hold_peak_ns = b->delay_ns;
+	b->now.fall_max_ns = b->fall_from_ns = 0;
 	b->delay_ns = RUDP_NEVER;
 }
 
 /*
- * These ACKs are of packets sent before the hold, while the sender was filling the suspected queue:
- * their delay can only grow. If it falls by more than a burst explains, it is jitter: the hold
- * ends, and its largest delay becomes the reference. If several connections of this host start
- * together (host_cache.h), all of them hold, and even a real queue falls.
+ * These ACKs are of packets sent before the hold, while the sender was filling the suspected queue.
+ * If their delay falls faster than a queue drains, it is jitter: the hold ends, and its largest
+ * delay becomes the reference. If several connections of this host start together (host_cache.h),
+ * all of them hold, and even a real queue falls. The RTT of the last packet is ambiguous, because it
+ * may have been sent again during the hold.
  */
-static void continue_hold(struct rudp_cc *cc)
+static void continue_hold(struct bbr *b, const struct rudp_cc_ack *ack)
 {
-	struct bbr *b = bbr_of(cc);
+	bool is_last = ack->largest_acked_number + 1 >= b->hold_end_number;
 
 	if (b->delay_ns == RUDP_NEVER)
 		return;
 	b->hold_sign = has_queue_sign(b);
 	b->hold_peak_ns = rudp_time_max(b->hold_peak_ns, b->delay_ns);
-	if (b->hold_sign || b->starters > 1 || b->hold_peak_ns - b->delay_ns <= burst_ns(cc))
+	if (is_last || b->starters > 1 ||
+	    b->now.fall_max_ns <= rudp_bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN))
 		return;
 	b->startup_base_ns = rudp_time_max(b->startup_base_ns, b->hold_peak_ns);
 	b->holding = false;
@@ -180,7 +179,7 @@ static void hold_on_delay(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		if (has_queue_sign(b))
 			start_hold(b);
 	} else if (ack->largest_acked_number < b->hold_end_number) {
-		continue_hold(cc);
+		continue_hold(b, ack);
 	} else {
 		b->holding = false;
 		if (b->hold_sign)

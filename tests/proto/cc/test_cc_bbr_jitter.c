@@ -7,7 +7,8 @@
 #include "proto/cc/cc_pace.h"
 
 #define MS(n) ((n)*RUDP_NS_PER_MS)
-#define LATE_RTT_NS (RTT_NS + MS(10)) /* beyond the bound of 6.25 ms for jitter */
+#define BOUND_NS (RTT_NS / BBR_DELAY_DIVISOR) /* between jitter and a queue */
+#define LATE_RTT_NS (RTT_NS + MS(10))         /* beyond it */
 
 /* Acknowledges packets that were sent before. Two sets of eight samples give a delay. */
 static void take_delay(struct bbr_rig *rig, int64_t rtt_ns)
@@ -36,11 +37,6 @@ static struct bbr_rig *holding(void)
 	return holding_at(LATE_RTT_NS);
 }
 
-static int64_t burst_ns(const struct bbr_rig *rig)
-{
-	return rudp_cc_span_ns(rig->cc.send_quantum_bytes, rig->b->max_bw);
-}
-
 /*
  * Acknowledges the rest of the packets sent before the hold, and one more. The next window is in
  * flight.
@@ -51,19 +47,20 @@ static void end_hold(struct bbr_rig *rig)
 	bbr_rig_ack(rig, rig->b->hold_end_number - rig->acked + 1, RATE / 2);
 }
 
-Test(cc_bbr_jitter, hold_ends_when_the_delay_falls_by_more_than_a_burst)
+Test(cc_bbr_jitter, hold_ends_when_the_delay_falls_faster_than_a_queue)
 {
 	struct bbr_rig *rig = holding();
 
-	cr_assert(lt(i64, burst_ns(rig), MS(4)));
-	take_delay(rig, LATE_RTT_NS - MS(4));
+	take_delay(rig, LATE_RTT_NS - BOUND_NS);
+	cr_assert(rig->b->holding);
+	take_delay(rig, LATE_RTT_NS - BOUND_NS - 1);
 	cr_assert(not(rig->b->holding));
 	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
 	cr_assert(eq(i64, rig->b->startup_base_ns, LATE_RTT_NS));
 	/* Growth of the delay is measured from the new reference. */
-	take_delay(rig, LATE_RTT_NS + MS(6));
+	take_delay(rig, LATE_RTT_NS + BOUND_NS);
 	cr_assert(not(rig->b->holding));
-	take_delay(rig, LATE_RTT_NS + MS(7));
+	take_delay(rig, LATE_RTT_NS + BOUND_NS + 1);
 	cr_assert(rig->b->holding);
 }
 
@@ -77,16 +74,27 @@ Test(cc_bbr_jitter, base_is_the_largest_delay_of_the_hold)
 	cr_assert(eq(i64, rig->b->startup_base_ns, LATE_RTT_NS + MS(20)));
 }
 
-Test(cc_bbr_jitter, delay_that_falls_by_a_burst_does_not_end_the_hold)
+Test(cc_bbr_jitter, delay_that_falls_by_the_time_that_passes_does_not_end_the_hold)
 {
-	struct bbr_rig *rig = holding_at(RTT_NS + MS(7));
-	int64_t fallen_ns = RTT_NS + MS(7) - burst_ns(rig);
+	struct bbr_rig *rig = holding();
 
-	take_delay(rig, fallen_ns);
+	rig->now_at_ns += LATE_RTT_NS - RTT_NS;
+	take_delay(rig, RTT_NS);
 	cr_assert(not(rig->b->hold_sign));
 	cr_assert(rig->b->holding);
-	take_delay(rig, fallen_ns - 1);
-	cr_assert(not(rig->b->holding));
+}
+
+/* It may have been sent again after a pause, in which the queue has drained. */
+Test(cc_bbr_jitter, fall_of_the_last_packet_before_the_hold_does_not_count)
+{
+	struct bbr_rig *rig = holding();
+
+	bbr_rig_ack(rig, rig->b->hold_end_number - rig->acked - 1, RATE / 2);
+	rig->rtt.latest_ns = RTT_NS;
+	bbr_rig_ack(rig, 1, RATE / 2);
+	cr_assert(ge(i64, rig->b->now.fall_max_ns, BOUND_NS + 1));
+	cr_assert(rig->b->holding);
+	cr_assert(eq(i64, rig->b->startup_base_ns, 0));
 }
 
 Test(cc_bbr_jitter, delay_that_falls_does_not_end_the_hold_of_several_that_start_together)
@@ -111,25 +119,24 @@ Test(cc_bbr_jitter, hold_whose_delay_stays_ends_startup)
 	cr_assert(rig->b->left_by_delay);
 }
 
-Test(cc_bbr_jitter, delay_that_falls_but_is_a_sign_still_ends_startup)
+Test(cc_bbr_jitter, delay_that_falls_ends_the_hold_even_if_it_is_still_a_sign)
 {
 	struct bbr_rig *rig = holding();
 
 	take_delay(rig, LATE_RTT_NS + MS(20));
 	take_delay(rig, LATE_RTT_NS);
-	cr_assert(rig->b->holding);
-	rig->inflight_bytes *= 2;
-	end_hold(rig);
-	cr_assert(eq(int, (int)rig->b->state, BBR_DRAIN));
+	cr_assert(rig->b->hold_sign);
+	cr_assert(not(rig->b->holding));
+	cr_assert(eq(i64, rig->b->startup_base_ns, LATE_RTT_NS + MS(20)));
 }
 
 /* Round trips after DRAIN, until the delay of a drained round is checked. */
-static struct bbr_rig *drained_after_delay(uint32_t starters, int64_t rtt_ns)
+static struct bbr_rig *drained_after_delay(uint32_t starters, int64_t peak_ns, int64_t rtt_ns)
 {
 	struct bbr_rig *rig = holding();
 
 	rig->b->starters = starters;
-	take_delay(rig, LATE_RTT_NS);
+	take_delay(rig, peak_ns);
 	rig->inflight_bytes /= 4; /* DRAIN ends at once */
 	end_hold(rig);
 	cr_assert(rig->b->left_by_delay);
@@ -142,7 +149,7 @@ static struct bbr_rig *drained_after_delay(uint32_t starters, int64_t rtt_ns)
 
 Test(cc_bbr_jitter, startup_goes_on_if_the_delay_is_still_there_after_drain)
 {
-	struct bbr_rig *rig = drained_after_delay(1, LATE_RTT_NS);
+	struct bbr_rig *rig = drained_after_delay(1, LATE_RTT_NS, LATE_RTT_NS);
 
 	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
 	cr_assert(not(rig->b->full_bw_reached));
@@ -155,15 +162,25 @@ Test(cc_bbr_jitter, startup_goes_on_if_the_delay_is_still_there_after_drain)
 
 Test(cc_bbr_jitter, probe_bw_goes_on_if_the_delay_is_gone_after_drain)
 {
-	struct bbr_rig *rig = drained_after_delay(1, RTT_NS);
+	struct bbr_rig *rig = drained_after_delay(1, LATE_RTT_NS, RTT_NS);
 
 	cr_assert(rudp_bbr_is_probe_bw(rig->b));
 	cr_assert(rig->b->full_bw_reached);
 }
 
+/* Bursts and the packets of others keep a small part of a large queue. */
+Test(cc_bbr_jitter, probe_bw_goes_on_if_less_than_a_quarter_of_the_delay_is_left_after_drain)
+{
+	struct bbr_rig *rig = drained_after_delay(1, RTT_NS + 4 * MS(9), RTT_NS + MS(9));
+
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
+	rig = drained_after_delay(1, RTT_NS + 4 * MS(9), RTT_NS + MS(9) + 1);
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+}
+
 Test(cc_bbr_jitter, probe_bw_goes_on_if_others_that_start_may_keep_the_delay)
 {
-	struct bbr_rig *rig = drained_after_delay(2, LATE_RTT_NS);
+	struct bbr_rig *rig = drained_after_delay(2, LATE_RTT_NS, LATE_RTT_NS);
 
 	cr_assert(rudp_bbr_is_probe_bw(rig->b));
 	cr_assert(rig->b->full_bw_reached);
