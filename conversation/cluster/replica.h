@@ -77,8 +77,8 @@ struct apo_replica_calls {
 	void (*reset)(void *of, const char *reason);
 	/* Read the log through a new subscription, which may read the copy of another server. */
 	void (*reopen)(void *of, enum apo_reopening how);
-	/* How new the state is that this node has kept on disk; 0: it keeps none. If no node is alive,
-	 * the node with the newest one of those that join begins the network. */
+	/* The position of the state that this node keeps on disk; 0: it keeps none. If no node is
+	 * alive, the node with the highest position of those that join begins the network. */
 	uint64_t (*kept)(void *of);
 	/* Own entries no longer come back from the log, or do again. */
 	void (*cut_off)(void *of, bool is_cut_off);

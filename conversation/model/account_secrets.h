@@ -43,7 +43,7 @@ enum apo_checked apo_account_change_key(struct apo_model *model, struct apo_acco
 /* All keys, with spaces between them. */
 void apo_account_list_keys(const struct apo_account_entry *account, char keys[APO_KEYS_TEXT_SIZE]);
 
-/* What the store has kept of an account, or of a key. Returns 0, -EINVAL or -ENOMEM. */
+/* Adds an account or a key that the store has kept. Returns 0, -EINVAL or -ENOMEM. */
 int apo_account_read(struct apo_model *model, const struct apo_registry_record *record);
 /* The owner writes all accounts to disk. */
 void apo_accounts_keep_all(struct apo_model *model);

@@ -406,7 +406,7 @@ void apo_model_shared_node_gone(struct apo_model *model, uint64_t node, const ch
 void apo_model_shared_cut_off(struct apo_model *model, bool is_cut_off, int64_t now_at_ns);
 /* Writes the shared state. The caller frees *bytes. Returns false if memory is short. */
 bool apo_model_shared_save(struct apo_model *model, uint8_t **bytes, size_t *len);
-/* How new the lasting part of the state is, as a position; 0: the owner keeps none. */
+/* The position up to which the owner keeps the state on disk; 0: it keeps none. */
 uint64_t apo_model_shared_kept(const struct apo_model *model);
 /* Reads it into a model without shared state. Returns false if it is not valid: the state is
  * empty. */

@@ -11,8 +11,8 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/tickets.h"
 
-/* What the events have in common. An account is meant with its id: one that was removed and registered
- * again is another one. */
+/* The fields that the events have in common. An account is named together with its id: one that was
+ * removed and registered again is another one. */
 struct event {
 	char label[APO_LABEL_BYTES_MAX + 1];
 	char name[APO_NICK_BYTES_MAX + 1];

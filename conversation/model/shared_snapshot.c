@@ -166,7 +166,7 @@ static void drop_bans(struct apo_model *model)
 	}
 }
 
-/* What outlives the network: accounts, registered channels, bans, the audit log. Nothing is written. */
+/* Frees accounts, registered channels, bans and the audit log. Nothing is written to disk. */
 static void forget_lasting(struct apo_model *model)
 {
 	struct apo_channel *channel, *next;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the nodes of cluster_fixture.h have on disk; passwords and receipts. */
+/* The disks of the nodes of cluster_fixture.h, passwords and receipts. */
 #include "conversation/cluster_fixture.h"
 
 #include <stdio.h>

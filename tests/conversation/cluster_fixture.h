@@ -63,7 +63,7 @@ struct cluster_watched {
 	unsigned client;
 };
 
-/* What the disk of a node has: each record as text, with an order that does not depend on the node. */
+/* The records on the disk of a node as text, in an order that does not depend on the node. */
 #define CLUSTER_DISK_LINES 400
 struct cluster_disk {
 	char *lines[CLUSTER_DISK_LINES];
@@ -91,7 +91,7 @@ struct cluster_node {
 	unsigned copies_left; /* bad ones, which it reads when it opens the log anew */
 	unsigned starts;
 	bool is_apart; /* it does not reach the log */
-	/* It appends to the log, but is delivered nothing; and is told so when it subscribes again. */
+	/* The node appends to the log but gets nothing from it, and learns that when it subscribes. */
 	bool is_deaf, is_told_unreadable;
 	int64_t unreadable_at_ns; /* when it is told next */
 	unsigned resets, cut_offs;
@@ -150,7 +150,7 @@ void cluster_close(struct cluster *cluster, unsigned node, unsigned client);
 /* Connects and registers, and waits for the welcome; drops what was received. */
 void cluster_join(struct cluster *cluster, unsigned node, unsigned client, const char *nick);
 /* The next line without its end; NULL if there is none. */
-/* What was sent to the client, and is watched, has arrived, or never will. */
+/* A watched message to the client has arrived, or never will. */
 void cluster_acknowledge(struct cluster *cluster, unsigned node, unsigned client, bool has_arrived);
 /* Answers the last question about a password. */
 void cluster_check_password(struct cluster *cluster, unsigned node);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an observer in two networks sees of a connection whose host moves from one to the other:
+ * An observer in two networks, and a connection whose host moves from one to the other:
  * docs/protocol.md sections 13.1 and 16. All datagrams are recorded. Those before and after the move
  * must have no id in common, and their numbers must be unrelated.
  */
@@ -20,7 +20,7 @@
 #define NUMBER_BITS 32
 #define NEAR (UINT32_C(1) << 20) /* more numbers than a connection uses here, by far */
 
-/* What the header of a DATA packet shows. */
+/* The visible fields of a DATA packet. */
 struct record {
 	int to; /* 0: client, 1: server */
 	bool is_short;
@@ -120,7 +120,7 @@ static bool shares_an_id(void)
 	return false;
 }
 
-/* How far the numbers jump between the two networks, in one direction. */
+/* The distance between the numbers in the two networks, in one direction. */
 static uint32_t jump(int to)
 {
 	uint32_t last = 0, first = 0;
