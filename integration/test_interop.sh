@@ -69,7 +69,8 @@ lossy() {
 }
 
 rebinding() {
-	on_link "rebinding" more --rebind-every 370ms
+	# At this rate a transfer takes 600 ms, so that the address changes during each.
+	on_link "rebinding" more --rebind-every 370ms --rate 8M
 	expect_some "$(sum_of moves "$TMP"/{plain,early}.out)" "new addresses that python has followed"
 	expect_match "$TMP/engine-b.log" 'connection [0-9a-f]* moved' "the engine's log"
 	end_listeners
