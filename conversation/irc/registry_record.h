@@ -18,7 +18,7 @@ enum apo_registry_kind {
 	APO_REGISTRY_BAN_GONE,
 	APO_REGISTRY_AUDIT, /* an entry of the audit log, new or changed */
 	APO_REGISTRY_AUDIT_GONE,
-	/* Of a node of a network only: a server that is alone writes accounts by its auth thread. */
+	/* Only nodes of a network write these; a single server's auth thread writes accounts. */
 	APO_REGISTRY_ACCOUNT, /* new or changed */
 	APO_REGISTRY_ACCOUNT_GONE,
 	APO_REGISTRY_KEY, /* by which an owner of an account logs in */

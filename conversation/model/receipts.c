@@ -25,7 +25,7 @@ struct watch {
 	UT_hash_handle by_id, by_position;
 	struct rudp_timer timer;
 	uint64_t id;
-	/* Of its message, which is the same at all nodes of a network; 0: there is no network. */
+	/* The position of the message, the same at all nodes of a network; 0: there is no network. */
 	uint64_t position;
 	uint64_t home;             /* the node of the sender, which collects; 0: this process */
 	struct apo_client *sender; /* a reference */

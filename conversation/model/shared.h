@@ -62,7 +62,7 @@ static inline bool apo_shared_is_applying(const struct apo_model *model)
 
 /* ---- for the other files of the model ---- */
 
-/* Of a client that is registered, or was; node 0: it is in no table any more. */
+/* The key of a client that is registered, or was. Node 0: no table has the client any more. */
 struct apo_shared_key apo_shared_key_of(const struct apo_model *model,
 					const struct apo_client *client);
 

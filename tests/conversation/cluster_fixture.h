@@ -149,7 +149,6 @@ void cluster_say(struct cluster *cluster, unsigned node, unsigned client, const 
 void cluster_close(struct cluster *cluster, unsigned node, unsigned client);
 /* Connects and registers, and waits for the welcome; drops what was received. */
 void cluster_join(struct cluster *cluster, unsigned node, unsigned client, const char *nick);
-/* The next line without its end; NULL if there is none. */
 /* A watched message to the client has arrived, or never will. */
 void cluster_acknowledge(struct cluster *cluster, unsigned node, unsigned client, bool has_arrived);
 /* Answers the last question about a password. */
@@ -159,6 +158,7 @@ void cluster_log_in(struct cluster *cluster, unsigned node, unsigned client, con
 		    const char *password);
 /* All live nodes have the same on their disks. */
 void cluster_check_disks(struct cluster *cluster);
+/* The next line without its end; NULL if there is none. */
 char *cluster_next(struct cluster *cluster, unsigned node, unsigned client);
 void cluster_forget(struct cluster *cluster);
 
@@ -169,6 +169,8 @@ void cluster_lose(struct cluster *cluster, size_t count);
 /* From now on the node's copy of the log lacks some entries (shift < 0), or repeats the last one.
  * times: it gets the right copy when it has opened the log so often. */
 void cluster_deviate(struct cluster *cluster, unsigned node, int shift, unsigned times);
+/* One fault, or its end. kind: a random number; most numbers mean none. */
+void cluster_fault(struct cluster *cluster, unsigned node, unsigned kind);
 
 /* ---- cluster_disk.c and cluster_log.c, for the fixture ---- */
 

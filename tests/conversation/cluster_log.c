@@ -20,6 +20,41 @@ void cluster_deviate(struct cluster *cluster, unsigned index, int shift, unsigne
 	node->copies_left = times;
 }
 
+void cluster_fault(struct cluster *cluster, unsigned node, unsigned kind)
+{
+	switch (kind) {
+	case 0:
+		cluster->nodes[node].is_apart = true;
+		break;
+	case 1:
+	case 2:
+		cluster->nodes[node].is_apart = false;
+		break;
+	case 3:
+		cluster->is_log_down = true;
+		break;
+	case 4:
+	case 5:
+		cluster->is_log_down = false;
+		break;
+	case 6:
+		cluster_kill(cluster, node);
+		break;
+	case 7:
+	case 8:
+	case 9:
+		if (!cluster->nodes[node].model)
+			cluster_start(cluster, node);
+		break;
+	case 10:
+		cluster_deviate(cluster, node, (int)cluster_random(cluster, 7) - 3,
+				(unsigned)cluster_random(cluster, 3));
+		break;
+	default:
+		break;
+	}
+}
+
 uint64_t cluster_copy_len(const struct cluster *cluster, const struct cluster_node *node)
 {
 	if (!node->copy_shift || cluster->log_len < node->copy_at)

@@ -479,39 +479,11 @@ static void act(struct cluster *cluster, struct story *story)
 static void fault(struct cluster *cluster, struct story *story)
 {
 	unsigned node = (unsigned)cluster_random(cluster, 3);
+	unsigned kind = (unsigned)cluster_random(cluster, 40);
 
-	switch (cluster_random(cluster, 40)) {
-	case 0:
-		cluster->nodes[node].is_apart = true;
-		break;
-	case 1:
-	case 2:
-		cluster->nodes[node].is_apart = false;
-		break;
-	case 3:
-		cluster->is_log_down = true;
-		break;
-	case 4:
-	case 5:
-		cluster->is_log_down = false;
-		break;
-	case 6:
-		cluster_kill(cluster, node);
+	cluster_fault(cluster, node, kind);
+	if (!cluster->nodes[node].model)
 		story->observers[node].is_there = false;
-		break;
-	case 7:
-	case 8:
-	case 9:
-		if (!cluster->nodes[node].model)
-			cluster_start(cluster, node);
-		break;
-	case 10:
-		cluster_deviate(cluster, node, (int)cluster_random(cluster, 7) - 3,
-				(unsigned)cluster_random(cluster, 3));
-		break;
-	default:
-		break;
-	}
 }
 
 /* Observers that were there all the time have heard the same, in the same order. */

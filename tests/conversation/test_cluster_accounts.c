@@ -323,46 +323,10 @@ static void act(struct cluster *cluster)
 	cluster_check_password(cluster, node);
 }
 
-static void fault(struct cluster *cluster)
-{
-	unsigned node = (unsigned)cluster_random(cluster, 3);
-
-	switch (cluster_random(cluster, 80)) {
-	case 0:
-		cluster->nodes[node].is_apart = true;
-		break;
-	case 1:
-	case 2:
-		cluster->nodes[node].is_apart = false;
-		break;
-	case 3:
-		cluster->is_log_down = true;
-		break;
-	case 4:
-	case 5:
-		cluster->is_log_down = false;
-		break;
-	case 6:
-		cluster_kill(cluster, node);
-		break;
-	case 7:
-	case 8:
-		if (!cluster->nodes[node].model)
-			cluster_start(cluster, node);
-		break;
-	case 9:
-		cluster_deviate(cluster, node, (int)cluster_random(cluster, 7) - 3,
-				(unsigned)cluster_random(cluster, 3));
-		break;
-	default:
-		break;
-	}
-}
-
 static void run_story(uint64_t seed)
 {
 	struct cluster *cluster = malloc(sizeof *cluster);
-	unsigned i, step;
+	unsigned i, step, node;
 
 	cluster_init(cluster, seed);
 	cluster_offer_accounts(cluster);
@@ -372,7 +336,8 @@ static void run_story(uint64_t seed)
 	for (step = 0; step < 400; step++) {
 		act(cluster);
 		act(cluster);
-		fault(cluster);
+		node = (unsigned)cluster_random(cluster, 3);
+		cluster_fault(cluster, node, (unsigned)cluster_random(cluster, 80));
 		cluster_run(cluster, (int64_t)cluster_random(cluster, 600) * RUDP_NS_PER_MS);
 	}
 	cluster->is_log_down = false;
