@@ -14,6 +14,7 @@
 #define RUDP_SHIM_REAL_H
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -49,7 +50,7 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
 	X(read) X(readv) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg)                                \
 	X(__read_chk) X(__recv_chk) X(__recvfrom_chk)                                              \
 	X(execve) X(execvpe) X(execveat) X(fexecve) X(posix_spawn) X(posix_spawnp)              \
-	X(system) X(popen) X(_exit) X(daemon) X(prctl)
+	X(system) X(popen) X(_exit) X(daemon) X(prctl) X(getaddrinfo)
 #define RUDP_REAL_LATER_NAMES(X) X(pidfd_spawn) X(pidfd_spawnp)
 
 #define RUDP_REAL_ENUM(name) RUDP_REAL_##name,

@@ -10,6 +10,7 @@
 #include "api/address.h"
 #include "api/control_client.h"
 #include "api/environment.h"
+#include "api/name_notes.h"
 #include "api/option.h"
 #include "api/socket.h"
 #include "api/fd_replace.h"
@@ -91,6 +92,7 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 		      struct rudp_early *early)
 {
 	struct iovec pieces[RUDP_CONTROL_EARLY_PIECES];
+	char names[RUDP_CONTROL_NAMES_MAX];
 	struct rudp_control_call call;
 	socklen_t len = sizeof call.timeout;
 	bool nonblocking = (early && early->dont_wait) || rudp_socket_is_nonblocking(fd);
@@ -100,6 +102,8 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 		rudp_mark_change(fd, 0, RUDP_MARK_ABORTED);
 	rudp_socket_begin(s, &call, RUDP_CONTROL_CONNECT, fd);
 	call.request.addr = *remote;
+	call.request.level = (int32_t)rudp_name_notes_find(remote, names, sizeof names);
+	call.names = names;
 	if (nonblocking)
 		call.request.flags = RUDP_CONTROL_NONBLOCKING;
 	else if (s->flags & RUDP_MARK_NATIVE)

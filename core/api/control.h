@@ -44,7 +44,10 @@
  */
 #define RUDP_CONTROL_AS_BEFORE INT32_MIN
 
-#define RUDP_CONTROL_EARLY_MAX 1200 /* bytes after a CONNECT request: a SYN has no room for more */
+/* Bytes after a CONNECT request: the names of its address (name_notes.h), then those for the SYN. */
+#define RUDP_CONTROL_NAMES_MAX 1024
+#define RUDP_CONTROL_EARLY_MAX 1200 /* a SYN has no room for more */
+#define RUDP_CONTROL_MORE_MAX (RUDP_CONTROL_NAMES_MAX + RUDP_CONTROL_EARLY_MAX)
 
 /*
  * Name, number of descriptors that the request carries. Comments: parameters -> members of the
@@ -161,7 +164,7 @@ struct rudp_control_request {
 	struct rudp_addr addr;
 	int32_t number; /* LISTEN: backlog; SHUTDOWN: how; SET: value length; CONNECT: number
 				   * of bytes for the SYN that follow the request in its message */
-	int32_t level, option;    /* SET */
+	int32_t level, option;    /* SET; CONNECT: level is the number of bytes of the names */
 	uint8_t value[64];        /* SET */
 };
 

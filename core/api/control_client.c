@@ -223,11 +223,14 @@ static int send_request(int channel, const struct rudp_control_call *call,
 	} control;
 	const int fds[2] = {fd, second_fd};
 	size_t fds_bytes = second_fd >= 0 ? sizeof fds : sizeof fd;
-	struct iovec iov[1 + RUDP_CONTROL_EARLY_PIECES] = {{(void *)request, sizeof *request}};
+	struct iovec iov[2 + RUDP_CONTROL_EARLY_PIECES] = {{(void *)request, sizeof *request}};
 	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 1};
 	struct cmsghdr *cmsg;
 	ssize_t rc;
 
+	if (request->level > 0 && request->operation == RUDP_CONTROL_CONNECT)
+		iov[message.msg_iovlen++] =
+			(struct iovec){(void *)call->names, (size_t)request->level};
 	if (request->number > 0 && request->operation == RUDP_CONTROL_CONNECT)
 		for (int i = 0; i < call->early_count; i++)
 			iov[message.msg_iovlen++] = call->early[i];

@@ -360,6 +360,8 @@ static struct rudp_control_request request_of(struct input *input)
 	if (flags & 16)
 		request.addr.family = take(input);
 	take_bytes(input, &request.level, sizeof request.level);
+	if (request.operation == RUDP_CONTROL_CONNECT)
+		request.level = (int8_t)request.level; /* bytes of names */
 	take_bytes(input, &request.option, sizeof request.option);
 	take_bytes(input, &request.value, take(input) % sizeof request.value);
 	request.number = (int8_t)take(input);
@@ -368,21 +370,27 @@ static struct rudp_control_request request_of(struct input *input)
 
 /* Raw bytes end before the address of a request, which is then empty. */
 static size_t message_of(struct input *input, bool is_well_formed,
-			 uint8_t bytes[sizeof(struct rudp_control_request) + RUDP_CONTROL_EARLY_MAX])
+			 uint8_t bytes[sizeof(struct rudp_control_request) + RUDP_CONTROL_MORE_MAX])
 {
 	struct rudp_control_request request;
 	size_t len = sizeof request;
 
-	memset(bytes, 0, sizeof request + RUDP_CONTROL_EARLY_MAX);
+	memset(bytes, 0, sizeof request + RUDP_CONTROL_MORE_MAX);
 	if (is_well_formed) {
 		request = request_of(input);
 		memcpy(bytes, &request, sizeof request);
-		if (request.operation == RUDP_CONTROL_CONNECT && request.number > 0)
+		if (request.operation != RUDP_CONTROL_CONNECT)
+			return len;
+		if (request.level > 0) {
+			take_bytes(input, bytes + len, (size_t)request.level - 1);
+			len += (size_t)request.level;
+		}
+		if (request.number > 0)
 			len += (size_t)request.number;
 		return len;
 	}
 	len = take(input);
-	len = len * 8 % (sizeof request + RUDP_CONTROL_EARLY_MAX);
+	len = len * 8 % (sizeof request + RUDP_CONTROL_MORE_MAX);
 	take_bytes(input, bytes, len < RAW_MAX ? len : RAW_MAX);
 	return len;
 }
@@ -408,7 +416,7 @@ static bool send_message(int to, const void *bytes, size_t len, const int *fds, 
 
 static void step(struct input *input)
 {
-	uint8_t bytes[sizeof(struct rudp_control_request) + RUDP_CONTROL_EARLY_MAX];
+	uint8_t bytes[sizeof(struct rudp_control_request) + RUDP_CONTROL_MORE_MAX];
 	uint8_t how = take(input);
 	int to = channel_of(how % CHANNELS,
 			    how & 16 ? RUDP_CONTROL_LISTENER_OPEN : RUDP_CONTROL_LISTENER_CONTROL);

@@ -25,7 +25,7 @@ static const char interposed[] =
 	"_Exit __connect __read __read_chk __recv_chk __recvfrom_chk __send _exit "
 	"accept accept4 bind bindresvport "
 	"connect daemon execl execle execlp execv execve execveat execvp execvpe fexecve "
-	"getpeername getsockname getsockopt ioctl listen pidfd_spawn pidfd_spawnp popen "
+	"getaddrinfo getpeername getsockname getsockopt ioctl listen pidfd_spawn pidfd_spawnp popen "
 	"posix_spawn posix_spawnp "
 	"prctl read readv recv recvfrom recvmmsg recvmsg send sendmmsg sendmsg sendto setsockopt "
 	"shutdown socket syscall system ";

@@ -470,6 +470,19 @@ enum rudp_known_host rudp_known_hosts_find_name(const struct rudp_known_hosts *h
 	return find(hosts, &probe, public_key, line);
 }
 
+enum rudp_known_host rudp_known_hosts_find_name_at(const struct rudp_known_hosts *hosts,
+						   const char *name, uint16_t port,
+						   uint8_t public_key[RUDP_IDENTITY_BYTES],
+						   unsigned *line)
+{
+	struct rudp_known_host_entry probe = {.host = name, .port = port};
+	size_t index;
+
+	if (!hosts || read_name(&probe, name, strlen(name), &index))
+		return RUDP_HOST_UNKNOWN;
+	return find(hosts, &probe, public_key, line);
+}
+
 bool rudp_known_hosts_has(const struct rudp_known_hosts *hosts, const char *host)
 {
 	struct rudp_known_host_entry probe = {.host = host};

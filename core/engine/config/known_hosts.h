@@ -82,6 +82,11 @@ enum rudp_known_host rudp_known_hosts_find_name(const struct rudp_known_hosts *h
 						const char *host,
 						uint8_t public_key[RUDP_IDENTITY_BYTES],
 						unsigned *line);
+/* The same for a name without a port, and a port. A text that is no name is not known. */
+enum rudp_known_host rudp_known_hosts_find_name_at(const struct rudp_known_hosts *hosts,
+						   const char *name, uint16_t port,
+						   uint8_t public_key[RUDP_IDENTITY_BYTES],
+						   unsigned *line);
 /* Whether there is an entry for this HOST with exactly this port, or with none if it has none. */
 bool rudp_known_hosts_has(const struct rudp_known_hosts *hosts, const char *host);
 bool rudp_known_hosts_is_revoked(const struct rudp_known_hosts *hosts,

@@ -74,7 +74,8 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 	if (!app)
 		return -ENOMEM;
 	app->program = program;
-	rc = rudp_peer_expect(engine, remote, &entry->decision, &entry->expected);
+	rc = rudp_peer_expect(engine, remote, &entry->names, &entry->decision,
+			      &entry->expected);
 	if (rc < 0)
 		rudp_app_note_failure(engine, app, RUDP_FAILURE_IDENTITY, -rc);
 	else
@@ -136,13 +137,14 @@ static int join_without_waiting(struct rudp_engine *engine, struct rudp_app *app
 }
 
 int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
-		       const struct rudp_control_request *request, const uint8_t *early,
+		       const struct rudp_control_request *request, const uint8_t *more,
 		       unsigned mark_flags, struct rudp_app **app)
 {
 	struct rudp_addr remote = request->addr;
 	struct rudp_race_entry entry = {.options_fd = call->held_fd,
 					.mark_flags = mark_flags,
-					.early = early,
+					.names = {(const char *)more, (size_t)request->level},
+					.early = more + request->level,
 					.early_bytes = (size_t)request->number,
 					.defer = request->flags & RUDP_CONTROL_DEFER};
 	bool nonblocking = request->flags & RUDP_CONTROL_NONBLOCKING;

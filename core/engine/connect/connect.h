@@ -18,7 +18,7 @@
 
 /*
  * Starts the connection that the request asks for, on the program's descriptor call->held_fd.
- * early: bytes that follow the request.
+ * more: the bytes that follow the request.
  *
  * Returns  0: blocking, the reply comes later; -EINPROGRESS: non-blocking, started;
  *          RUDP_CONNECT_DEFERRED: the program may write, and its first write starts the handshake;
@@ -26,7 +26,7 @@
  *          three cases.
  */
 int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
-		       const struct rudp_control_request *request, const uint8_t *early,
+		       const struct rudp_control_request *request, const uint8_t *more,
 		       unsigned mark_flags, struct rudp_app **app);
 
 /* The caller of a blocking connect stops waiting: joins and gates its socket now. 0 or -errno. */

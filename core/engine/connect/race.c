@@ -328,6 +328,7 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 	race->requires_identity = entry->expected.requires_identity;
 	race->remembers = entry->expected.remembers;
 	race->expects_key = entry->expected.has_key;
+	memcpy(race->key, entry->expected.key, sizeof race->key);
 	race->started_at_ns = engine->now_at_ns;
 	race->tcp_due_at_ns = race->give_up_at_ns = RUDP_NEVER;
 	race->report_at_ns = engine->now_at_ns + RUDP_RACE_REPORT_NS;

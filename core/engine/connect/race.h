@@ -48,6 +48,7 @@ struct rudp_race {
 	int64_t report_at_ns;         /* RUDP_NEVER: reported, or the peer answered */
 	int reported_error;           /* error listed while the connect still tries; 0: none */
 	bool requires_identity, remembers, expects_key; /* struct rudp_expected_peer */
+	uint8_t key[RUDP_STATIC_KEY_BYTES]; /* if expects_key */
 	bool is_identity_refused;     /* by either side */
 	bool key_is_refused;          /* the peer refused it over rudp; TCP may still work */
 	int error;                    /* of the attempt that failed while the other one runs */
@@ -58,6 +59,7 @@ struct rudp_race {
 struct rudp_race_entry {
 	struct rudp_decision decision;
 	struct rudp_expected_peer expected;
+	struct rudp_host_names names; /* of the program for the address */
 	const struct rudp_binding *binding; /* NULL: unbound */
 	int options_fd;               /* the program's socket */
 	unsigned mark_flags;

@@ -147,7 +147,7 @@ static int take_fds(struct rudp_engine *engine, const struct rudp_call *call,
 
 struct message {
 	struct rudp_control_request request;
-	uint8_t early[RUDP_CONTROL_EARLY_MAX];
+	uint8_t more[RUDP_CONTROL_MORE_MAX];
 	ssize_t len;
 	int fd_count;
 	int fds[2];
@@ -170,7 +170,7 @@ static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
 static bool receive_one(int fd, struct message *message, struct msghdr *header, int flags)
 {
 	struct iovec iov[] = {{&message->request, sizeof message->request},
-			      {message->early, sizeof message->early}};
+			      {message->more, sizeof message->more}};
 
 	header->msg_iov = iov;
 	header->msg_iovlen = 2;
@@ -203,21 +203,32 @@ static bool receive_whole(struct rudp_engine *engine, const struct rudp_call *ca
 	return true;
 }
 
+/* The names are whole strings, as a later reader depends on their terminating 0. */
+static const char *fault_of_connect(const struct message *message, ssize_t more)
+{
+	int32_t names = message->request.level, early = message->request.number;
+
+	if (names < 0 || names > RUDP_CONTROL_NAMES_MAX || early < 0 ||
+	    early > RUDP_CONTROL_EARLY_MAX || more != (ssize_t)names + early)
+		return "wrong size";
+	return names > 0 && message->more[names - 1] != 0 ? "wrong names" : NULL;
+}
+
 /* Checks the bytes of the message. Returns the fault as text, or NULL. */
 static const char *fault_of_bytes(const struct message *message)
 {
 	const struct rudp_control_request *request = &message->request;
 	ssize_t more = message->len - (ssize_t)sizeof *request;
 
-	if (more < 0 || more > (ssize_t)sizeof message->early)
+	if (more < 0 || more > (ssize_t)sizeof message->more)
 		return "wrong size";
 	if (request->version != RUDP_CONTROL_VERSION)
 		return "unknown version";
 	if (request->operation >= RUDP_CONTROL_OPERATION_COUNT)
 		return "unknown operation";
-	if (more != (request->operation == RUDP_CONTROL_CONNECT ? request->number : 0))
-		return "wrong size";
-	return NULL;
+	if (request->operation == RUDP_CONTROL_CONNECT)
+		return fault_of_connect(message, more);
+	return more == 0 ? NULL : "wrong size";
 }
 
 /* Checks the message. Returns the fault as text, or NULL. */
@@ -313,7 +324,7 @@ static void on_message(struct rudp_engine *engine, struct rudp_call *call,
 			call->held_fd = message->fds[0];
 			call->second_fd = message->fds[1];
 		}
-		rudp_control_serve(engine, call, &message->request, message->early);
+		rudp_control_serve(engine, call, &message->request, message->more);
 	}
 }
 

@@ -110,11 +110,11 @@ void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call);
 void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call);
 
 /*
- * Serves one request of valid form (control_calls.c). early: the bytes that follow a CONNECT.
+ * Serves one request of valid form (control_calls.c). more: the bytes that follow a CONNECT.
  * Answers it now or later.
  */
 void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,
-			const struct rudp_control_request *request, const uint8_t *early);
+			const struct rudp_control_request *request, const uint8_t *more);
 /* The message may bring descriptors: its token is right, or a descriptor may be the proof. */
 bool rudp_control_may_bring_fds(const struct rudp_engine *engine,
 				const struct rudp_control_request *request);

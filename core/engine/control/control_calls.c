@@ -29,7 +29,7 @@ struct work {
 	struct rudp_engine *engine;
 	struct rudp_call *call;
 	const struct rudp_control_request *request;
-	const uint8_t *early; /* CONNECT: request->number bytes */
+	const uint8_t *more; /* CONNECT: the bytes that follow the request */
 	struct rudp_control_reply reply;
 	unsigned mark; /* flags of the descriptor's mark */
 };
@@ -151,7 +151,7 @@ static void fill_identity(struct work *w, const struct rudp_app *app)
 static int serve_connect(struct work *w)
 {
 	struct rudp_app *app = NULL;
-	int rc = rudp_connect_begin(w->engine, w->call, w->request, w->early, w->mark, &app);
+	int rc = rudp_connect_begin(w->engine, w->call, w->request, w->more, w->mark, &app);
 
 	if (rc == 0)
 		return LATER;
@@ -480,9 +480,9 @@ static int check(struct work *w)
 }
 
 void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,
-			const struct rudp_control_request *request, const uint8_t *early)
+			const struct rudp_control_request *request, const uint8_t *more)
 {
-	struct work w = {.engine = engine, .call = call, .request = request, .early = early};
+	struct work w = {.engine = engine, .call = call, .request = request, .more = more};
 	int rc = check(&w);
 
 	if (rc == 0)

@@ -65,14 +65,64 @@ static int refuse_connect(const struct rudp_addr *remote, const char *why)
 	return -EACCES;
 }
 
-static enum rudp_known_host find_host(const struct rudp_engine *engine,
-				      const struct rudp_addr *remote,
-				      const struct rudp_decision *decision, uint8_t *key)
+static int refuse_conflict(const struct rudp_engine *engine, const struct rudp_addr *remote,
+			   const char *name, unsigned line, unsigned other_line)
+{
+	const char *path = rudp_identity_files_path(files_of(engine), RUDP_FILE_KNOWN_HOSTS);
+	char why[2 * RUDP_HOST_TEXT_SIZE + RUDP_KEY_PATH_SIZE];
+
+	if (line >= RUDP_HOST_LINE_NONE || other_line >= RUDP_HOST_LINE_NONE)
+		snprintf(why, sizeof why,
+			 "the known hosts (%s) have another key for this address than for its name %s",
+			 path, name);
+	else
+		snprintf(why, sizeof why,
+			 "lines %u and %u of %s have different keys, and both apply: the program has "
+			 "found this address under the name %s. If one of them is out of date, remove "
+			 "it",
+			 other_line, line, path, name);
+	return refuse_connect(remote, why);
+}
+
+/*
+ * The key in all lines that apply to the address and to its names, and the line of the last one.
+ *
+ * Returns  enum rudp_known_host; -EACCES: they have different keys.
+ */
+static int find_by_names(const struct rudp_engine *engine, const struct rudp_addr *remote,
+			 const struct rudp_host_names *names, uint8_t *key)
 {
 	const struct rudp_known_hosts *hosts = files_of(engine)->known_hosts;
+	unsigned line = 0;
+	enum rudp_known_host found = rudp_known_hosts_find(hosts, remote, key, &line);
 
-	return decision->who ? rudp_known_hosts_find_name(hosts, decision->who, key, NULL)
-			     : rudp_known_hosts_find(hosts, remote, key, NULL);
+	for (const char *name = names->text; name < names->text + names->bytes;
+	     name += strlen(name) + 1) {
+		uint8_t other_key[RUDP_STATIC_KEY_BYTES];
+		unsigned other_line = 0;
+		enum rudp_known_host other = rudp_known_hosts_find_name_at(
+			hosts, name, rudp_addr_port(remote), other_key, &other_line);
+
+		if (other == RUDP_HOST_UNKNOWN)
+			continue;
+		if (found == RUDP_HOST_REVOKED || other == RUDP_HOST_REVOKED)
+			return RUDP_HOST_REVOKED;
+		if (found == RUDP_HOST_KNOWN && memcmp(key, other_key, sizeof other_key) != 0)
+			return refuse_conflict(engine, remote, name, other_line, line);
+		found = other;
+		line = other_line;
+		memcpy(key, other_key, sizeof other_key);
+	}
+	return found;
+}
+
+static int find_host(const struct rudp_engine *engine, const struct rudp_addr *remote,
+		     const struct rudp_host_names *names, const struct rudp_decision *decision,
+		     uint8_t *key)
+{
+	return decision->who ? (int)rudp_known_hosts_find_name(files_of(engine)->known_hosts,
+							       decision->who, key, NULL)
+			     : find_by_names(engine, remote, names, key);
 }
 
 /* Without a setting, keys are asked for by those who use them. */
@@ -116,12 +166,18 @@ static int expect_unknown(const struct rudp_engine *engine, const struct rudp_ad
 }
 
 int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
-		     struct rudp_decision *decision, struct rudp_expected_peer *expected)
+		     const struct rudp_host_names *names, struct rudp_decision *decision,
+		     struct rudp_expected_peer *expected)
 {
+	int found;
+
 	*expected = (struct rudp_expected_peer){.requires_identity = decision->requires_identity};
 	if (decision->way == RUDP_WAY_TCP)
 		return 0;
-	switch (find_host(engine, remote, decision, expected->key)) {
+	found = find_host(engine, remote, names, decision, expected->key);
+	if (found < 0)
+		return found;
+	switch ((enum rudp_known_host)found) {
 	case RUDP_HOST_UNKNOWN:
 		return expect_unknown(engine, remote, decision, expected);
 	case RUDP_HOST_REVOKED:
@@ -220,24 +276,30 @@ static bool is_expected(struct rudp_engine *engine, const struct rudp_app *app,
 	return accept_unknown(engine, app, credentials);
 }
 
+/* The line of the address, or that of a name. After a change of the file there may be none. */
 static void log_other_key(const struct rudp_engine *engine, const struct rudp_app *app,
 			  const char *remote)
 {
 	const struct rudp_identity_files *files = files_of(engine);
+	const uint8_t *wanted = app->race.key;
 	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE], at[16] = "";
 	uint8_t known[RUDP_STATIC_KEY_BYTES];
 	unsigned line = RUDP_HOST_LINE_NONE;
+	const char *host = rudp_known_hosts_find_key(files->known_hosts, wanted);
 
-	if (rudp_known_hosts_find(files->known_hosts, &app->remote, known, &line) !=
-	    RUDP_HOST_KNOWN)
-		return; /* the key is that of a rule's peer */
+	if (rudp_known_hosts_find(files->known_hosts, &app->remote, known, &line) ==
+		    RUDP_HOST_KNOWN &&
+	    memcmp(known, wanted, sizeof known) == 0)
+		host = remote;
+	else
+		line = RUDP_HOST_LINE_NONE;
 	if (line < RUDP_HOST_LINE_NONE)
 		snprintf(at, sizeof at, ":%u", line);
 	rudp_log(RUDP_LOG_ERROR,
-		 "%s is known as %s (%s%s); 'rudp ping' shows the key that it has now. If its owner "
+		 "%s is known as %s (%s%s); 'rudp ping' shows the key that %s has now. If its owner "
 		 "has changed it, change that line",
-		 remote, rudp_fingerprint_full(known, fingerprint),
-		 rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS), at);
+		 host ? host : "the host", rudp_fingerprint_full(wanted, fingerprint),
+		 rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS), at, remote);
 }
 
 static void log_not_authorized(const struct rudp_engine *engine, const char *remote)

@@ -3,8 +3,10 @@
  * peer_check - what the other side of a connection must prove, and whether what it has proven is
  * accepted.
  *
- * Connect  A host with a line in known_hosts must prove that key, and TCP is not used unless a rule
- *          says so. "peer NAME" in a rule means the key of that line instead. The key of another
+ * Connect  A host with a line in known_hosts, for its address or for a name under which the program
+ *          has found the address, must prove that key, and TCP is not used unless a rule says so. If
+ *          several lines apply and have different keys, no key is good: whoever answers for one name
+ *          must not take away what another line demands. "peer NAME" in a rule means the key of that line instead. The key of another
  *          host is asked for, and what happens then is the first contact (policy.h). Keys of
  *          loopback addresses are not remembered: other programs get the same ports later.
  * Listen   If there are authorized keys, a peer must prove one of them, unless the rule for the
@@ -40,13 +42,20 @@ struct rudp_expected_peer {
 	bool remembers;         /* the first contact accepts the key and stores it; else it refuses */
 };
 
+/* Names, each with its terminating 0, one after the other. */
+struct rudp_host_names {
+	const char *text;
+	size_t bytes;
+};
+
 /*
- * Finds what a connect to remote must prove, and changes decision->way to rudp if TCP would be less.
+ * Finds what a connect to remote must prove. names: those under which the program has found remote.
+ * Changes decision->way to rudp if TCP would be less.
  *
  * Returns  0, or -EACCES: there is no key that would be accepted; the log says why.
  */
 int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
-		     struct rudp_decision *decision, struct rudp_expected_peer *expected);
+		     const struct rudp_host_names *names, struct rudp_decision *decision, struct rudp_expected_peer *expected);
 /* The function authorize of struct rudp_endpoint_config. context: the engine. */
 bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 			 const struct rudp_credentials *credentials, void *listener_user);

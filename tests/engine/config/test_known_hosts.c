@@ -98,6 +98,30 @@ Test(known_hosts, the_last_line_counts_and_a_port_precedes)
 	EXPECT(at("10.0.0.1:22"), "3 1");
 }
 
+static const char *named_at(const char *name, uint16_t port)
+{
+	uint8_t key[RUDP_IDENTITY_BYTES] = {0};
+	unsigned line = 0;
+	enum rudp_known_host found = rudp_known_hosts_find_name_at(&hosts, name, port, key, &line);
+
+	return verdict(found, key, line);
+}
+
+Test(known_hosts, a_name_is_found_at_a_port)
+{
+	cr_assert(parse("10.0.0.1" ONE "\nserver" ONE "\nserver:22" TWO "\n@revoked" THREE "\nold" THREE
+			"\n"), "%s", text);
+	EXPECT(named_at("Server", 80), "1 2");
+	EXPECT(named_at("server", 22), "2 3");
+	EXPECT(named_at("old", 22), "revoked 3 5");
+	EXPECT(named_at("server:22", 80), "unknown");
+	EXPECT(named_at("10.0.0.1", 80), "unknown");
+	EXPECT(named_at("", 80), "unknown");
+	EXPECT(named_at("a b", 80), "unknown");
+	cr_assert(eq(int, rudp_known_hosts_find_name_at(NULL, "server", 80, NULL, NULL),
+		     RUDP_HOST_UNKNOWN));
+}
+
 Test(known_hosts, an_entry_is_there_with_exactly_its_port)
 {
 	cr_assert(parse("10.0.0.1:22" THREE "\nserver" ONE "\n"), "%s", text);
