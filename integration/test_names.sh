@@ -47,6 +47,11 @@ logs() {
 	grep -q "$1" "$TMP/alice.log"
 }
 
+# pings TARGET: rudp ping with the resolver of the test. Its output is in $TMP/ping.out.
+pings() {
+	run "" "$BUILD/rudp" ping -c 1 "$1" >"$TMP/ping.out" 2>&1
+}
+
 link_up --delay 5
 make_page page 20000
 mkdir "$TMP/got"
@@ -67,6 +72,8 @@ asks "$REFUSE" "http://WEB.example:$PORT/page" || fail "another spelling is refu
 asks "$REFUSE" "http://www:$PORT/page" && fail "a name that is not known is accepted"
 asks "$TAKE" "http://web.example:$PORT/page" || fail "refused, though first contact is allowed"
 expect_eq "$(wc -l <"$TMP/alice/rudp/known_hosts")" 1 "lines in the file of known hosts"
+pings "web.example:$PORT" || fail "rudp ping: $(cat "$TMP/ping.out")"
+grep -q "identity SHA256:.*, as the known hosts say" "$TMP/ping.out" || fail "rudp ping: $(cat "$TMP/ping.out")"
 ok "is enough, and the address is not stored"
 
 section "another address for the name"
@@ -74,6 +81,8 @@ answers "$B6" web.example evil.example
 asks "$TAKE" "http://web.example:$PORT/page" && fail "whoever answers is accepted"
 wait_until 4 "the reason in the log" logs "web.example is known as SHA256:"
 expect_eq "$(wc -l <"$TMP/alice/rudp/known_hosts")" 1 "lines in the file of known hosts"
+pings "web.example:$PORT" && fail "rudp ping finds nothing wrong"
+grep -q "the known hosts have another key" "$TMP/ping.out" || fail "rudp ping: $(cat "$TMP/ping.out")"
 ok "the key of the name is demanded there"
 
 section "a program that looks up the name, and connects to the address in a child"

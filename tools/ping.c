@@ -328,15 +328,35 @@ static const struct acquaintance changed = {"changed",
 static const struct acquaintance revoked = {"revoked",
 					    "but connections to it are refused: its key is revoked"};
 
+/*
+ * The line of the name counts for programs that connect by this name, and that of the address for
+ * all. If they have different keys, one of them is that of the listener at most.
+ */
+static enum rudp_known_host find_known(const struct ping *ping,
+				       uint8_t known_key[RUDP_IDENTITY_BYTES])
+{
+	const struct rudp_known_hosts *hosts = ping->files.known_hosts;
+	struct rudp_addr listener = ping->remote;
+	uint8_t key[RUDP_IDENTITY_BYTES];
+	enum rudp_known_host by_address, by_name;
+
+	rudp_addr_set_port(&listener, ping->port);
+	by_address = rudp_known_hosts_find(hosts, &listener, known_key, NULL);
+	by_name = rudp_known_hosts_find_name_at(hosts, ping->host, ping->port, key, NULL);
+	if (by_name == RUDP_HOST_UNKNOWN || by_address == RUDP_HOST_REVOKED)
+		return by_address;
+	if (by_name == RUDP_HOST_REVOKED || by_address == RUDP_HOST_UNKNOWN ||
+	    memcmp(known_key, ping->peer_key, sizeof key) == 0)
+		memcpy(known_key, key, sizeof key);
+	return by_name;
+}
+
 /* known_key: that of the known hosts, if they have one. */
 static const struct acquaintance *judge(const struct ping *ping,
 					uint8_t known_key[RUDP_IDENTITY_BYTES])
 {
-	struct rudp_addr listener = ping->remote;
-	enum rudp_known_host host;
+	enum rudp_known_host host = find_known(ping, known_key);
 
-	rudp_addr_set_port(&listener, ping->port);
-	host = rudp_known_hosts_find(ping->files.known_hosts, &listener, known_key, NULL);
 	if (host == RUDP_HOST_REVOKED ||
 	    (ping->has_peer_key &&
 	     rudp_known_hosts_is_revoked(ping->files.known_hosts, ping->peer_key)))

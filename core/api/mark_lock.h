@@ -3,9 +3,10 @@
  * mark_lock - makes changes of marks and stored options one after the other. It is needed because
  * the kernel has no compare-and-set for a socket option.
  *
- * One lock serves all sockets of the process, and the notes of name_notes.h. It is held for a few system calls that never block.
- * In the main thread, signals are blocked while it is held. So no handler sees a half-made change,
- * and no handler that waits for another thread has interrupted code which that thread waits for.
+ * One lock serves all sockets of the process, and the notes of name_notes.h. It is held for a few
+ * system calls that never block. In the main thread, signals are blocked while it is held. So no
+ * handler sees a half-made change, and no handler that waits for another thread has interrupted
+ * code which that thread waits for.
  *
  * Other threads do not block signals. The kernel gives a signal of the process to the main thread
  * if it can. But when another thread unblocks the signal meanwhile, that thread takes it. A main

@@ -6,9 +6,10 @@
  * Connect  A host with a line in known_hosts, for its address or for a name under which the program
  *          has found the address, must prove that key, and TCP is not used unless a rule says so. If
  *          several lines apply and have different keys, no key is good: whoever answers for one name
- *          must not take away what another line demands. "peer NAME" in a rule means the key of that line instead. The key of another
- *          host is asked for, and what happens then is the first contact (policy.h). Keys of
- *          loopback addresses are not remembered: other programs get the same ports later.
+ *          must not take away what another line demands. "peer NAME" in a rule means the key of that
+ *          line instead. The key of another host is asked for, and what happens then is the first
+ *          contact (policy.h). Keys of loopback addresses are not remembered: other programs get the
+ *          same ports later.
  * Listen   If there are authorized keys, a peer must prove one of them, unless the rule for the
  *          listener says "allow anyone". "allow WHO" allows only these. "require identity" alone
  *          allows every peer that proves a key of its own; which one is for the program to judge.
@@ -49,13 +50,14 @@ struct rudp_host_names {
 };
 
 /*
- * Finds what a connect to remote must prove. names: those under which the program has found remote.
- * Changes decision->way to rudp if TCP would be less.
+ * Finds what a connect to remote must prove, and changes decision->way to rudp if TCP would be less.
+ * names: those under which the program has found remote.
  *
  * Returns  0, or -EACCES: there is no key that would be accepted; the log says why.
  */
 int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
-		     const struct rudp_host_names *names, struct rudp_decision *decision, struct rudp_expected_peer *expected);
+		     const struct rudp_host_names *names, struct rudp_decision *decision,
+		     struct rudp_expected_peer *expected);
 /* The function authorize of struct rudp_endpoint_config. context: the engine. */
 bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 			 const struct rudp_credentials *credentials, void *listener_user);

@@ -73,46 +73,6 @@ Test(control, malformed_messages_are_refused_and_the_engine_lives)
 	cr_assert(zero(int, ask(&request, -1).error));
 }
 
-/* A CONNECT with so many bytes of names and of early data, as it says, and so many that it has. */
-static int fault_of_connect(int32_t names, int32_t early, size_t bytes, char last_of_names)
-{
-	struct {
-		struct rudp_control_request request;
-		char more[RUDP_CONTROL_MORE_MAX + 1];
-	} message = {.request = request_of(RUDP_CONTROL_CONNECT)};
-	int fd = fresh(), error;
-
-	message.request.addr.family = AF_UNSPEC; /* if the form is right, this is what is wrong */
-	message.request.level = names;
-	message.request.number = early;
-	memset(message.more, 'a', sizeof message.more);
-	if (names > 0 && (size_t)names <= sizeof message.more)
-		message.more[names - 1] = last_of_names;
-	error = fault(&message, sizeof message.request + bytes, &fd, 1);
-	close(fd);
-	return error;
-}
-
-Test(control, names_and_early_data_of_a_connect_have_the_sizes_that_it_says)
-{
-	cr_assert(eq(int, fault_of_connect(0, 0, 0, 0), EAFNOSUPPORT));
-	cr_assert(eq(int, fault_of_connect(7, 0, 7, 0), EAFNOSUPPORT));
-	cr_assert(eq(int, fault_of_connect(7, 9, 16, 0), EAFNOSUPPORT));
-	cr_assert(eq(int, fault_of_connect(RUDP_CONTROL_NAMES_MAX, RUDP_CONTROL_EARLY_MAX,
-					   RUDP_CONTROL_MORE_MAX, 0),
-		     EAFNOSUPPORT));
-	cr_assert(eq(int, fault_of_connect(7, 0, 7, 'a'), EPROTO));
-	cr_assert(eq(int, fault_of_connect(7, 9, 15, 0), EPROTO));
-	cr_assert(eq(int, fault_of_connect(7, 9, 17, 0), EPROTO));
-	cr_assert(eq(int, fault_of_connect(-1, 9, 8, 0), EPROTO));
-	cr_assert(eq(int, fault_of_connect(9, -1, 8, 0), EPROTO));
-	cr_assert(eq(int, fault_of_connect(RUDP_CONTROL_NAMES_MAX + 1, 0, RUDP_CONTROL_NAMES_MAX + 1, 0),
-		     EPROTO));
-	cr_assert(eq(int, fault_of_connect(0, RUDP_CONTROL_EARLY_MAX + 1, RUDP_CONTROL_EARLY_MAX + 1, 0),
-		     EPROTO));
-	cr_assert(eq(int, fault_of_connect(INT32_MAX, INT32_MAX, 0, 0), EPROTO));
-}
-
 Test(control, random_messages_change_nothing)
 {
 	struct rudp_control_request request;
