@@ -85,17 +85,18 @@ static int refuse_conflict(const struct rudp_engine *engine, const struct rudp_a
 }
 
 /*
- * The key in all lines that apply to the address and to its names, and the line of the last one.
+ * Finds the key that all lines have which apply to the address and to its names.
  *
- * Returns  enum rudp_known_host; -EACCES: they have different keys.
+ * Returns  0; -EACCES: they have different keys.
  */
 static int find_by_names(const struct rudp_engine *engine, const struct rudp_addr *remote,
-			 const struct rudp_host_names *names, uint8_t *key)
+			 const struct rudp_host_names *names, enum rudp_known_host *found,
+			 uint8_t *key)
 {
 	const struct rudp_known_hosts *hosts = files_of(engine)->known_hosts;
 	unsigned line = 0;
-	enum rudp_known_host found = rudp_known_hosts_find(hosts, remote, key, &line);
 
+	*found = rudp_known_hosts_find(hosts, remote, key, &line);
 	for (const char *name = names->text; name < names->text + names->bytes;
 	     name += strlen(name) + 1) {
 		uint8_t other_key[RUDP_STATIC_KEY_BYTES];
@@ -105,24 +106,25 @@ static int find_by_names(const struct rudp_engine *engine, const struct rudp_add
 
 		if (other == RUDP_HOST_UNKNOWN)
 			continue;
-		if (found == RUDP_HOST_REVOKED || other == RUDP_HOST_REVOKED)
-			return RUDP_HOST_REVOKED;
-		if (found == RUDP_HOST_KNOWN && memcmp(key, other_key, sizeof other_key) != 0)
+		if (*found == RUDP_HOST_REVOKED)
+			return 0;
+		if (*found == RUDP_HOST_KNOWN && memcmp(key, other_key, sizeof other_key) != 0)
 			return refuse_conflict(engine, remote, name, other_line, line);
-		found = other;
+		*found = other;
 		line = other_line;
 		memcpy(key, other_key, sizeof other_key);
 	}
-	return found;
+	return 0;
 }
 
 static int find_host(const struct rudp_engine *engine, const struct rudp_addr *remote,
 		     const struct rudp_host_names *names, const struct rudp_decision *decision,
-		     uint8_t *key)
+		     enum rudp_known_host *found, uint8_t *key)
 {
-	return decision->who ? (int)rudp_known_hosts_find_name(files_of(engine)->known_hosts,
-							       decision->who, key, NULL)
-			     : find_by_names(engine, remote, names, key);
+	if (!decision->who)
+		return find_by_names(engine, remote, names, found, key);
+	*found = rudp_known_hosts_find_name(files_of(engine)->known_hosts, decision->who, key, NULL);
+	return 0;
 }
 
 /* Without a setting, keys are asked for by those who use them. */
@@ -169,15 +171,16 @@ int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
 		     const struct rudp_host_names *names, struct rudp_decision *decision,
 		     struct rudp_expected_peer *expected)
 {
-	int found;
+	enum rudp_known_host found;
+	int rc;
 
 	*expected = (struct rudp_expected_peer){.requires_identity = decision->requires_identity};
 	if (decision->way == RUDP_WAY_TCP)
 		return 0;
-	found = find_host(engine, remote, names, decision, expected->key);
-	if (found < 0)
-		return found;
-	switch ((enum rudp_known_host)found) {
+	rc = find_host(engine, remote, names, decision, &found, expected->key);
+	if (rc < 0)
+		return rc;
+	switch (found) {
 	case RUDP_HOST_UNKNOWN:
 		return expect_unknown(engine, remote, decision, expected);
 	case RUDP_HOST_REVOKED:
