@@ -92,18 +92,20 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 		      struct rudp_early *early)
 {
 	struct iovec pieces[RUDP_CONTROL_EARLY_PIECES];
-	char names[RUDP_CONTROL_NAMES_MAX];
 	struct rudp_control_call call;
 	socklen_t len = sizeof call.timeout;
 	bool nonblocking = (early && early->dont_wait) || rudp_socket_is_nonblocking(fd);
+	ssize_t names_bytes;
 	int rc;
 
 	if (s->flags & RUDP_MARK_ABORTED)
 		rudp_mark_change(fd, 0, RUDP_MARK_ABORTED);
 	rudp_socket_begin(s, &call, RUDP_CONTROL_CONNECT, fd);
 	call.request.addr = *remote;
-	call.request.level = (int32_t)rudp_name_notes_find(remote, names, sizeof names);
-	call.names = names;
+	names_bytes = rudp_name_notes_map(remote, &call.names, RUDP_CONTROL_NAMES_MAX);
+	if (names_bytes < 0)
+		return (int)names_bytes;
+	call.request.level = (int32_t)names_bytes;
 	if (nonblocking)
 		call.request.flags = RUDP_CONTROL_NONBLOCKING;
 	else if (s->flags & RUDP_MARK_NATIVE)
@@ -114,6 +116,7 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 	else if (wants_deferral(fd, s))
 		call.request.flags |= RUDP_CONTROL_DEFER;
 	rc = rudp_socket_call(s, &call);
+	rudp_name_notes_unmap(call.names, RUDP_CONTROL_NAMES_MAX);
 	if (rc < 0)
 		return rc;
 	if (call.reply.error == 0 && call.reply.flags & RUDP_CONTROL_BY_KERNEL)

@@ -12,6 +12,7 @@
 #include "api/engine_start.h"
 #include "api/known_place.h"
 #include "api/mark.h"
+#include "api/name_notes.h"
 #include "api/run_dir.h"
 #include "api/raw_syscall.h"
 
@@ -229,8 +230,7 @@ static int send_request(int channel, const struct rudp_control_call *call,
 	ssize_t rc;
 
 	if (request->level > 0 && request->operation == RUDP_CONTROL_CONNECT)
-		iov[message.msg_iovlen++] =
-			(struct iovec){(void *)call->names, (size_t)request->level};
+		iov[message.msg_iovlen++] = (struct iovec){call->names, (size_t)request->level};
 	if (request->number > 0 && request->operation == RUDP_CONTROL_CONNECT)
 		for (int i = 0; i < call->early_count; i++)
 			iov[message.msg_iovlen++] = call->early[i];
@@ -289,6 +289,7 @@ static void on_cancelled(void *argument)
 	if (rc == (ssize_t)sizeof waiting->call->reply &&
 	    waiting->call->reply.error == EINPROGRESS)
 		rudp_mark_change(waiting->call->fd, RUDP_MARK_PENDING, 0);
+	rudp_name_notes_unmap(waiting->call->names, RUDP_CONTROL_NAMES_MAX);
 	rudp_raw_close(waiting->channel);
 }
 

@@ -2,9 +2,11 @@
 #include "api/name_notes.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "api/mark_lock.h"
@@ -134,4 +136,32 @@ size_t rudp_name_notes_find(const struct rudp_addr *addr, char *text, size_t siz
 	}
 	rudp_mark_lock_release(&lock);
 	return bytes;
+}
+
+ssize_t rudp_name_notes_map(const struct rudp_addr *addr, char **text, size_t size)
+{
+	int saved = errno;
+	size_t bytes;
+
+	*text = NULL;
+	if (!atomic_load(&is_used))
+		return 0;
+	*text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	errno = saved;
+	if (*text == MAP_FAILED) {
+		*text = NULL;
+		return -ENOMEM;
+	}
+	bytes = rudp_name_notes_find(addr, *text, size);
+	if (bytes == 0) {
+		rudp_name_notes_unmap(*text, size);
+		*text = NULL;
+	}
+	return (ssize_t)bytes;
+}
+
+void rudp_name_notes_unmap(char *text, size_t size)
+{
+	if (text)
+		munmap(text, size);
 }

@@ -17,6 +17,7 @@
 
 #include <netdb.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 
@@ -38,5 +39,13 @@ void rudp_name_notes_add(const char *name, const struct addrinfo *answer);
  * Returns  the number of bytes written.
  */
 size_t rudp_name_notes_find(const struct rudp_addr *addr, char *text, size_t size);
+/*
+ * The same in memory that is mapped for it: a signal handler's stack may have no room. *text is NULL
+ * if there are no names. _unmap() accepts NULL.
+ *
+ * Returns  the number of bytes, or -ENOMEM.
+ */
+ssize_t rudp_name_notes_map(const struct rudp_addr *addr, char **text, size_t size);
+void rudp_name_notes_unmap(char *text, size_t size);
 
 #endif

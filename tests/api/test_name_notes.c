@@ -156,6 +156,22 @@ Test(name_notes, names_without_room_are_left_out_whole)
 	cr_assert(zero(sz, rudp_name_notes_find(&addr, text, 0)));
 }
 
+Test(name_notes, names_are_mapped_if_there_are_any)
+{
+	struct rudp_addr addr = addr_of("192.0.2.1"), other = addr_of("192.0.2.2");
+	char *text;
+
+	cr_assert(zero(int, (int)rudp_name_notes_map(&addr, &text, 8)));
+	cr_assert(eq(ptr, text, NULL));
+	note("abc", "192.0.2.1");
+	cr_assert(zero(int, (int)rudp_name_notes_map(&other, &text, 8)));
+	cr_assert(eq(ptr, text, NULL));
+	rudp_name_notes_unmap(text, 8);
+	cr_assert(eq(int, (int)rudp_name_notes_map(&addr, &text, 8), 4));
+	cr_assert(eq(str, text, "abc"));
+	rudp_name_notes_unmap(text, 8);
+}
+
 static void note_in_handler(int number)
 {
 	(void)number;
