@@ -84,6 +84,9 @@ static void set_limits(const struct rudp_port *port)
 void rudp_listener_on_options(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	set_limits(binding->port);
+	/* With SO_REUSEPORT several bindings have one listener: the options set last apply. */
+	if (binding->port->listener && rudp_binding_serves_rudp(binding))
+		rudp_listener_set_options(binding->port->listener, &binding->options.conn);
 	rudp_failover_listener(engine, binding);
 }
 

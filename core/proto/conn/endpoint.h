@@ -235,6 +235,9 @@ struct rudp_listener *rudp_endpoint_listen(struct rudp_endpoint *ep, void *socke
 					   const struct rudp_conn_options *options);
 void *rudp_listener_user(const struct rudp_listener *listener);
 void rudp_listener_set_backlog(struct rudp_listener *listener, unsigned backlog);
+/* The connections of later SYNs begin with these options. */
+void rudp_listener_set_options(struct rudp_listener *listener,
+			       const struct rudp_conn_options *options);
 /*
  * Removes the oldest connection from the established queue; NULL if it is empty. The caller becomes
  * its user.

@@ -62,6 +62,12 @@ void rudp_listener_set_backlog(struct rudp_listener *listener, unsigned backlog)
 	listener->backlog = backlog;
 }
 
+void rudp_listener_set_options(struct rudp_listener *listener,
+			       const struct rudp_conn_options *options)
+{
+	listener->options = *options;
+}
+
 void rudp_listener_set_early(struct rudp_listener *listener, unsigned count)
 {
 	listener->early_max = count;
