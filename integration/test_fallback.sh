@@ -17,14 +17,6 @@ SLACK_LEAST_MS=75 # far less than a head start
 SETTINGS=(RUDP_KEY_FILE=)
 THREADS=${RUDP_TEST_ENGINE:-process}
 
-is_listening_plain() {
-	[ -n "$(on "$1" ss -Htln "sport = :$2")" ]
-}
-
-wait_listening_plain() {
-	wait_until 10 "plain port $2 on side $1" is_listening_plain "$1" "$2"
-}
-
 # What has been learnt of a destination must not tell of another server.
 next_port() {
 	PORT=$((PORT + 1))

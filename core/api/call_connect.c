@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "api/address.h"
+#include "api/clear_text.h"
 #include "api/control_client.h"
-#include "api/environment.h"
 #include "api/name_notes.h"
 #include "api/option.h"
 #include "api/socket.h"
@@ -148,7 +148,7 @@ static int connect_new(int fd, const struct rudp_socket *s, const struct destina
 		return connect_by_kernel(fd, s, to);
 	rc = ask_engine(fd, s, &remote, to->early);
 	/* -ENOENT: the engine that was found at socket() has ended, and there is no other. */
-	if (rc == -ENOENT && rudp_environment_want_key())
+	if (rc == -ENOENT && rudp_clear_text_is_forbidden())
 		return -EACCES;
 	if (rc == LEFT_TO_KERNEL || rc == -ENOENT)
 		return connect_by_kernel(fd, s, to);

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "api/address.h"
+#include "api/clear_text.h"
 #include "api/control_client.h"
 #include "api/engine_start.h"
-#include "api/environment.h"
 #include "api/socket.h"
 #include "api/socket_name.h"
 #include "api/fd_replace.h"
@@ -19,10 +19,9 @@
 #define RESERVED_PORT_MIN 600
 #define RESERVED_PORT_MAX 1023
 
-/* Without rudp the program gets kernel TCP, but never if a key is set. */
 static int without_rudp(void)
 {
-	return rudp_environment_want_key() ? -EACCES : RUDP_NOT_OURS;
+	return rudp_clear_text_is_forbidden() ? -EACCES : RUDP_NOT_OURS;
 }
 
 int rudp_call_socket(int domain, int type)

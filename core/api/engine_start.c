@@ -9,6 +9,7 @@
 
 #include "api/control_client.h"
 #include "api/self_path.h"
+#include "api/clear_text.h"
 #include "api/environment.h"
 #include "api/raw_syscall.h"
 
@@ -215,7 +216,7 @@ int rudp_engine_find(struct rudp_engine_ref *engine)
 	if (!is_permanent(rc))
 		return rc;
 	if (rc != -ENOKEY)
-		rc = rudp_environment_want_key() ? -EACCES : -ENOENT;
+		rc = rudp_clear_text_is_forbidden() ? -EACCES : -ENOENT;
 	atomic_store(&failure, -rc);
 	return rc;
 }

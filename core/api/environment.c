@@ -149,11 +149,6 @@ bool rudp_environment_is_for_engine(const char *variable)
 	       (is_relevant(variable) && !rudp_environment_is_ours(variable));
 }
 
-bool rudp_environment_want_key(void)
-{
-	return rudp_environment_get("RUDP_KEY_FILE") || rudp_environment_get("RUDP_KEY");
-}
-
 /* Where a relative file name begins in this variable, or NULL. RUDP_LOG is level or level:file. */
 static const char *relative_part(const char *variable)
 {

@@ -56,12 +56,6 @@ bool rudp_environment_is_ours(const char *variable);
 bool rudp_environment_is_for_engine(const char *variable);
 
 /*
- * Whether a variable names a key. If so, a connection must fail without an engine, not use clear
- * text.
- */
-bool rudp_environment_want_key(void);
-
-/*
  * The hash by which programs share an engine. It covers the settings, with file names made
  * absolute, and the place where a policy file is searched. The order of the variables does not
  * matter.

@@ -162,6 +162,15 @@ wait_listening() {
 	wait_until 10 "port $2 on side $1" is_listening "$1" "$2"
 }
 
+# The same for a program without the shim.
+is_listening_plain() {
+	[ -n "$(on "$1" ss -Htln "sport = :$2")" ]
+}
+
+wait_listening_plain() {
+	wait_until 10 "plain port $2 on side $1" is_listening_plain "$1" "$2"
+}
+
 is_not_listening() {
 	! holds_port "$@"
 }
