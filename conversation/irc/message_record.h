@@ -28,6 +28,7 @@ struct apo_said {
 	const char *tags;       /* client-only tags, escaped, and "bot" before them; NULL: none */
 	const char *channel;    /* folded; NULL: a private message ... */
 	const char *between[2]; /* ... between these two accounts */
+	int64_t between_ids[2]; /* their ids in the store; 0: the store finds them by name */
 };
 
 enum apo_reference_kind { APO_REFERENCE_NONE, APO_REFERENCE_MSGID, APO_REFERENCE_TIME };
@@ -52,7 +53,8 @@ enum apo_history_way {
 #define APO_HISTORY_WAY(name, references) APO_HISTORY_##name,
 	APO_HISTORY_WAYS(APO_HISTORY_WAY)
 #undef APO_HISTORY_WAY
-		APO_HISTORY_REDACT /* of REDACT: remove the message first */
+		APO_HISTORY_REDACT,    /* of REDACT: remove the message first */
+	APO_HISTORY_MAY_REDACT /* the same question, without removing the message */
 };
 
 struct apo_question {
@@ -60,12 +62,14 @@ struct apo_question {
 	const char *account; /* of the client that asks; NULL: not logged in */
 	const char *channel; /* folded; NULL: private messages ... */
 	const char *other;   /* ... with this account */
+	int64_t account_id, other_id; /* of account and other, as in apo_said.between_ids */
 	bool is_member;      /* the client is in the channel now */
 	int64_t since; /* client without an account: it may see messages after this position */
 	struct apo_reference first, second;
 	unsigned limit;
-	/* REDACT only. The client has had its nick since this position, so later messages of that nick
-	 * are its own. It may remove messages of others that were sent at oversees_ms or later. */
+	/* REDACT, MAY_REDACT only. The client has had its nick since this position, so later messages
+	 * of that nick are its own. It may remove messages of others that were sent at oversees_ms or
+	 * later. */
 	const char *nick;
 	int64_t nick_since, oversees_ms;
 };
@@ -74,7 +78,7 @@ enum apo_asked {
 	APO_ASKED_DONE,
 	APO_ASKED_NO_TARGET,  /* the client may not read this target */
 	APO_ASKED_NO_MESSAGE, /* a reference names a message that does not exist */
-	APO_ASKED_FORBIDDEN,  /* REDACT: the client may read the message, but not remove it */
+	APO_ASKED_FORBIDDEN,  /* (MAY_)REDACT: the client may read the message, but not remove it */
 	APO_ASKED_FAILED
 };
 

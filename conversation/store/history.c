@@ -56,6 +56,11 @@ int64_t apo_history_buffer(struct apo_history *history, const char *name)
 	return find(history, APO_SQL_BUFFER_FIND, name);
 }
 
+int64_t apo_history_account_or(struct apo_history *history, int64_t id, const char *name)
+{
+	return id ? id : apo_history_account(history, name);
+}
+
 void apo_history_name_private(char name[APO_BUFFER_NAME_SIZE], int64_t a, int64_t b)
 {
 	snprintf(name, APO_BUFFER_NAME_SIZE, "@%" PRId64 ",%" PRId64, a < b ? a : b, a < b ? b : a);
@@ -99,8 +104,7 @@ void apo_history_roll_back(struct apo_history *history)
 
 /* ---- messages ---- */
 
-/* a, b: the accounts of a private buffer, else 0. */
-static int use_buffer(struct apo_history *history, const char *name, int64_t a, int64_t b)
+int apo_history_use_buffer(struct apo_history *history, const char *name, int64_t a, int64_t b)
 {
 	sqlite3_stmt *statement = history->statements[APO_SQL_BUFFER_MAKE];
 	int64_t id;
@@ -136,31 +140,28 @@ static int buffer_of(struct apo_history *history, const struct apo_said *said)
 	int error;
 
 	if (said->channel) {
-		error = use_buffer(history, said->channel, 0, 0);
+		error = apo_history_use_buffer(history, said->channel, 0, 0);
 		return error ? error : 1;
 	}
-	a = apo_history_account(history, said->between[0]);
-	b = apo_history_account(history, said->between[1]);
+	a = apo_history_account_or(history, said->between_ids[0], said->between[0]);
+	b = apo_history_account_or(history, said->between_ids[1], said->between[1]);
 	if (a <= 0 || b <= 0)
 		return a < 0 ? (int)a : b < 0 ? (int)b : 0;
 	apo_history_name_private(name, a, b);
-	error = use_buffer(history, name, a, b);
+	error = apo_history_use_buffer(history, name, a, b);
 	return error ? error : 1;
 }
 
-int apo_history_add(struct apo_history *history, const struct apo_said *said)
+int apo_history_add_row(struct apo_history *history, const struct apo_said *said)
 {
 	const int64_t numbers[] = {said->position, (int64_t)said->run, said->time_ms,
 				   said->is_notice};
 	const char *const texts[] = {said->source, said->target, said->account, said->tags,
 				     said->text};
-	sqlite3_stmt *statement;
-	int error = buffer_of(history, said);
+	sqlite3_stmt *statement = apo_history_bind(history, APO_SQL_MESSAGE_ADD, 4, numbers);
 	unsigned i;
+	int error;
 
-	if (error <= 0)
-		return error;
-	statement = apo_history_bind(history, APO_SQL_MESSAGE_ADD, 4, numbers);
 	for (i = 0; i < sizeof texts / sizeof *texts; i++)
 		(void)sqlite3_bind_text(statement, (int)i + 5, texts[i], -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(statement, 10, history->buffer_id);
@@ -170,17 +171,30 @@ int apo_history_add(struct apo_history *history, const struct apo_said *said)
 	return error;
 }
 
+int apo_history_add(struct apo_history *history, const struct apo_said *said)
+{
+	int result = buffer_of(history, said);
+
+	return result <= 0 ? result : apo_history_add_row(history, said);
+}
+
 /* ---- presences ---- */
 
 int apo_presence_begin(struct apo_history *history, int64_t id, const char *account,
 		       const char *channel, int64_t first)
 {
 	int64_t owner = apo_history_account(history, account);
-	const int64_t values[] = {id, owner};
+
+	return owner <= 0 ? (int)owner
+			  : apo_presence_begin_of(history, id, owner, channel, first);
+}
+
+int apo_presence_begin_of(struct apo_history *history, int64_t id, int64_t account_id,
+			  const char *channel, int64_t first)
+{
+	const int64_t values[] = {id, account_id};
 	sqlite3_stmt *statement;
 
-	if (owner <= 0)
-		return (int)owner;
 	statement = apo_history_bind(history, APO_SQL_PRESENCE_BEGIN, 2, values);
 	(void)sqlite3_bind_text(statement, 3, channel, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(statement, 4, first);
@@ -203,14 +217,24 @@ int apo_marker_set(struct apo_history *history, const char *account, const char 
 		   int64_t time_ms)
 {
 	int64_t owner = apo_history_account(history, account);
-	const int64_t values[] = {owner, time_ms};
+
+	return owner <= 0 ? (int)owner : apo_marker_set_of(history, owner, target, time_ms);
+}
+
+int apo_marker_set_of(struct apo_history *history, int64_t account_id, const char *target,
+		      int64_t time_ms)
+{
+	const int64_t values[] = {account_id, time_ms};
 	sqlite3_stmt *statement;
 
-	if (owner <= 0)
-		return (int)owner;
 	statement = apo_history_bind(history, APO_SQL_MARKER_SET, 2, values);
 	(void)sqlite3_bind_text(statement, 3, target, -1, SQLITE_STATIC);
 	return apo_history_run(statement);
+}
+
+int apo_markers_drop(struct apo_history *history)
+{
+	return apo_history_run(history->statements[APO_SQL_MARKERS_DROP]);
 }
 
 /* ---- opening and closing ---- */

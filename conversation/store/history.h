@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/wire.h"
 #include "conversation/irc/message_record.h"
 
 struct apo_history;
@@ -62,6 +63,8 @@ int apo_history_add(struct apo_history *history, const struct apo_said *said);
  * position that nothing else uses. */
 int apo_presence_begin(struct apo_history *history, int64_t id, const char *account,
 		       const char *channel, int64_t first);
+int apo_presence_begin_of(struct apo_history *history, int64_t id, int64_t account_id,
+			  const char *channel, int64_t first);
 /* The account has left: it may read messages up to position last. */
 int apo_presence_end(struct apo_history *history, int64_t id, int64_t last);
 
@@ -69,14 +72,23 @@ int apo_presence_end(struct apo_history *history, int64_t id, int64_t last);
 int apo_marker_set(struct apo_history *history, const char *account, const char *target,
 		   int64_t time_ms);
 
+int apo_marker_set_of(struct apo_history *history, int64_t account_id, const char *target,
+		      int64_t time_ms);
+/* Removes all markers. */
+int apo_markers_drop(struct apo_history *history);
+
 /*
- * Removes the message that the question (REDACT) names, if the client may do that. Its bytes in the
+ * Removes the message that the question (REDACT) names, if the client may do that; MAY_REDACT
+ * removes nothing. Its bytes in the
  * file are overwritten; a copy can remain in SQLite's log until the next checkpoint.
  *
  * Returns  0: *asked is the answer; or an error as of the calls above.
  */
 int apo_history_redact(struct apo_history *history, const struct apo_question *question,
 		       enum apo_asked *asked);
+
+/* Removes the message, whoever asks. If there is none, nothing changes. */
+int apo_history_drop(struct apo_history *history, uint64_t run, int64_t position);
 
 /* ---- reading; may be called between begin and commit, and sees what was written ---- */
 
@@ -87,6 +99,22 @@ void apo_page_free(struct apo_page *page);
 /* Answers a question. page must be empty; it is filled if the result is DONE. */
 enum apo_asked apo_history_ask(struct apo_history *history, const struct apo_question *question,
 			       struct apo_page *page);
+
+/* ---- copies of the same history in several files (history_copy.c) ---- */
+
+enum apo_history_table { APO_TABLE_MESSAGES, APO_TABLE_PRESENCES };
+
+#define APO_COPY_BYTES_MAX (192u << 10)
+
+/* Writes the rows of the table with positions after first, up to last, in their order. If they need more
+ * room, it ends earlier, and last becomes the position of the last row written. Files with the same
+ * rows give the same bytes. Returns 0, -ENOMEM or -EIO. */
+int apo_history_copy(struct apo_history *history, enum apo_history_table table, int64_t first,
+		     int64_t *last, struct rudp_writer *writer);
+/* Replaces the rows after first, up to last, by those in bytes. Between begin and commit. Also
+ * -EINVAL: the bytes are not valid. */
+int apo_history_paste(struct apo_history *history, enum apo_history_table table, int64_t first,
+		      int64_t last, const void *bytes, size_t len);
 
 /* ---- pruning ---- */
 

@@ -26,6 +26,7 @@
 	X(MESSAGE_FIND, "SELECT run, time_ms, source, account FROM messages WHERE "                \
 			"position = ?1 AND buffer = ?2")                                           \
 	X(MESSAGE_DROP, "DELETE FROM messages WHERE position = ?1")                                \
+	X(MESSAGE_DROP_OF, "DELETE FROM messages WHERE position = ?1 AND run = ?2")                \
 	X(PRESENCE_BEGIN, "INSERT INTO presence (id, account, channel, first) "                    \
 			  "VALUES (?1, ?2, ?3, ?4)")                                               \
 	X(PRESENCE_END, "UPDATE presence SET last = ?2 WHERE id = ?1")                             \
@@ -35,6 +36,7 @@
 	  "position > presence.first AND position <= presence.last)")                              \
 	X(MARKER_SET, "INSERT INTO markers (account, time_ms, target) VALUES (?1, ?2, ?3) ON "     \
 		      "CONFLICT DO UPDATE SET time_ms = max(time_ms, excluded.time_ms)")           \
+	X(MARKERS_DROP, "DELETE FROM markers")                                                     \
 	X(PRESENCES, "SELECT first, last FROM presence WHERE account = ?1 AND channel = ?2 "       \
 		     "ORDER BY first DESC LIMIT ?3")                                               \
 	X(BACKWARD, "SELECT " APO_MESSAGE_COLUMNS " FROM messages WHERE buffer = ?1 AND "          \
@@ -56,6 +58,15 @@
 		     "WHERE buffer = ?1 ORDER BY position LIMIT ?2)")                              \
 	X(PRESENCES_BEHIND, "SELECT id, last FROM presence WHERE id > ?1 ORDER BY id LIMIT ?2")    \
 	X(PRESENCES_DELETE, "DELETE FROM presence WHERE id > ?1 AND id <= ?2 AND last < ?3")       \
+	X(COPY_MESSAGES, "SELECT " APO_MESSAGE_COLUMNS ", name, account_a, account_b FROM "        \
+			 "messages JOIN buffers ON buffers.id = buffer "                           \
+			 "WHERE position > ?1 AND position <= ?2 ORDER BY position")               \
+	X(COPY_PRESENCES, "SELECT id, account, channel, first, last FROM presence "                \
+			  "WHERE id > ?1 AND id <= ?2 ORDER BY id")                                \
+	X(CUT_MESSAGES, "DELETE FROM messages WHERE position > ?1 AND position <= ?2")             \
+	X(CUT_PRESENCES, "DELETE FROM presence WHERE id > ?1 AND id <= ?2")                        \
+	X(PRESENCE_PASTE, "INSERT INTO presence (id, account, first, last, channel) "              \
+			  "VALUES (?1, ?2, ?3, nullif(?4, -1), ?5)")                               \
 	X(PAGES, "SELECT page_count - freelist_count FROM pragma_page_count, "                     \
 		 "pragma_freelist_count")
 
@@ -84,10 +95,16 @@ sqlite3_stmt *apo_history_bind(struct apo_history *history, enum apo_history_sta
 /* The id of an account, or of a buffer: that of a channel, or the one named by
  * apo_history_name_private for two accounts. 0: there is none. Or a negative errno value. */
 int64_t apo_history_account(struct apo_history *history, const char *name);
+/* The id, if it is not 0. */
+int64_t apo_history_account_or(struct apo_history *history, int64_t id, const char *name);
 int64_t apo_history_buffer(struct apo_history *history, const char *name);
 void apo_history_name_private(char name[APO_BUFFER_NAME_SIZE], int64_t a, int64_t b);
 /* Runs and resets a statement that returns no rows. 0 or a negative errno value. */
 int apo_history_run(sqlite3_stmt *statement);
+/* Finds or makes the buffer, and remembers it. a, b: the accounts of a private buffer, else 0. */
+int apo_history_use_buffer(struct apo_history *history, const char *name, int64_t a, int64_t b);
+/* Adds a message to the remembered buffer. */
+int apo_history_add_row(struct apo_history *history, const struct apo_said *said);
 /* Writes the count of the remembered buffer to the database, and forgets the buffer. */
 int apo_history_settle(struct apo_history *history);
 

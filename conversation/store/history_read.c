@@ -166,7 +166,8 @@ static int find_in_channel(struct apo_page_reading *reading, const struct apo_qu
 		return (int)buffer;
 	reading->buffer = buffer;
 	if (question->account) {
-		account = apo_history_account(reading->history, question->account);
+		account = apo_history_account_or(reading->history, question->account_id,
+						 question->account);
 		if (account > 0)
 			error = apo_history_find_presences(reading, account, question->channel);
 	} else if (question->is_member) {
@@ -184,8 +185,8 @@ static int find_private(struct apo_page_reading *reading, const struct apo_quest
 
 	if (!question->account || !question->other)
 		return 0;
-	a = apo_history_account(reading->history, question->account);
-	b = apo_history_account(reading->history, question->other);
+	a = apo_history_account_or(reading->history, question->account_id, question->account);
+	b = apo_history_account_or(reading->history, question->other_id, question->other);
 	if (a <= 0 || b <= 0)
 		return a < 0 ? (int)a : b < 0 ? (int)b : 0;
 	apo_history_name_private(name, a, b);
@@ -339,6 +340,7 @@ static int read_messages(struct apo_page_reading *reading, const struct apo_ques
 		break;
 	case APO_HISTORY_TARGETS:
 	case APO_HISTORY_REDACT:
+	case APO_HISTORY_MAY_REDACT:
 		break;
 	}
 	return result < 0 ? result : 1;
@@ -368,6 +370,8 @@ enum apo_asked apo_history_ask(struct apo_history *history, const struct apo_que
 	struct apo_page_reading reading = {.history = history, .page = page};
 	enum apo_asked asked = APO_ASKED_FAILED;
 
+	if (question->way == APO_HISTORY_MAY_REDACT)
+		return apo_history_redact(history, question, &asked) < 0 ? APO_ASKED_FAILED : asked;
 	reading.limit = question->limit < APO_PAGE_MAX ? question->limit : APO_PAGE_MAX;
 	reading.intervals = calloc(APO_INTERVALS_MAX, sizeof *reading.intervals);
 	if (reading.intervals)

@@ -77,7 +77,7 @@ static int redact(struct apo_page_reading *reading, const struct apo_question *q
 	if (result < 0 || reading->buffer <= 0)
 		return result < 0 ? result : 0;
 	result = find(reading, question, asked);
-	if (result == 0 && *asked == APO_ASKED_DONE)
+	if (result == 0 && *asked == APO_ASKED_DONE && question->way == APO_HISTORY_REDACT)
 		result = drop(reading->history, question->first.position);
 	return result;
 }
@@ -93,4 +93,13 @@ int apo_history_redact(struct apo_history *history, const struct apo_question *q
 		error = redact(&reading, question, asked);
 	free(reading.intervals);
 	return error;
+}
+
+int apo_history_drop(struct apo_history *history, uint64_t run, int64_t position)
+{
+	const int64_t values[] = {position, (int64_t)run};
+	int error = history->buffer_name[0] ? apo_history_settle(history) : 0;
+
+	return error ? error
+		     : apo_history_run(apo_history_bind(history, APO_SQL_MESSAGE_DROP_OF, 2, values));
 }

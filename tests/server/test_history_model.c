@@ -134,6 +134,7 @@ static bool is_meant(const struct line *line, const struct apo_question *questio
 	case APO_HISTORY_AROUND:
 	case APO_HISTORY_TARGETS:
 	case APO_HISTORY_REDACT:
+	case APO_HISTORY_MAY_REDACT:
 		break;
 	}
 	return true;
