@@ -310,7 +310,7 @@ static void on_own_genesis(struct apo_replica *replica, uint64_t seq,
 	replica->run = head->seen;
 	replica->shared_wall_ms = head->wall_ms;
 	replica->join_seq = seq;
-	apo_replica_enter_live(replica, 1, replica->run);
+	apo_replica_enter_live(replica, 1, replica->run ^ head->incarnation);
 }
 
 static void load(struct apo_replica *replica, uint64_t position, const void *bytes, size_t len)
@@ -474,7 +474,7 @@ static void on_joining_time(struct apo_replica *replica)
 		return;
 	} else if (replica->now_at_ns >= genesis_at_ns(replica) && !replica->is_in_flight) {
 		head = head_of(replica, APO_ENTRY_GENESIS);
-		head.seen = rudp_split_mix(&replica->random);
+		head.seen = (uint64_t)replica->wall_ms; /* runs increase, as those of one server */
 		launch_head(replica, &head);
 	}
 }

@@ -88,7 +88,7 @@ struct apo_replica_start {
 	const struct apo_replica_calls *calls;
 	void *of;
 	const char *name;
-	uint64_t random; /* incarnations and runs derive from it */
+	uint64_t random; /* incarnations derive from it */
 	int64_t node_timeout_ns;
 	int64_t now_at_ns;
 	int64_t wall_ms;
@@ -119,6 +119,12 @@ void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t position, con
 int apo_replica_submit(struct apo_replica *replica, const void *event, size_t len, bool is_vital);
 /* Tells the others that this node ends, after the events that wait, as its last publication. */
 void apo_replica_leave(struct apo_replica *replica);
+
+const char *apo_replica_name(const struct apo_replica *replica);
+/* The nth of the other nodes of the cluster, the oldest first and again from the beginning. Returns how
+ * many there are; 0: name is not set. is_oldest: this node is older than all of them. */
+unsigned apo_replica_other(const struct apo_replica *replica, unsigned nth,
+			   char name[APO_NODE_NAME_BYTES_MAX + 1], bool *is_oldest);
 
 int64_t apo_replica_next_at_ns(const struct apo_replica *replica);
 void apo_replica_on_time(struct apo_replica *replica);

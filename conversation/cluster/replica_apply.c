@@ -73,6 +73,41 @@ static bool is_giver(const struct apo_replica *replica, uint64_t position)
 	return true;
 }
 
+const char *apo_replica_name(const struct apo_replica *replica)
+{
+	return replica->name;
+}
+
+/* How many of the other nodes are older than the node. */
+static unsigned rank_of(const struct apo_replica *replica, const struct apo_node *node)
+{
+	const struct apo_node *other;
+	unsigned rank = 0;
+
+	for (other = replica->nodes; other < replica->nodes + APO_NODES_MAX; other++)
+		rank += other->id && other->id != replica->self && other->id < node->id;
+	return rank;
+}
+
+unsigned apo_replica_other(const struct apo_replica *replica, unsigned nth,
+			   char name[APO_NODE_NAME_BYTES_MAX + 1], bool *is_oldest)
+{
+	const struct apo_node *node;
+	unsigned count = 0;
+
+	*is_oldest = true;
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++) {
+		if (!node->id || node->id == replica->self)
+			continue;
+		count++;
+		*is_oldest &= node->id > replica->self;
+	}
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++)
+		if (node->id && node->id != replica->self && rank_of(replica, node) == nth % count)
+			strcpy(name, node->name);
+	return count;
+}
+
 /* ---- digests ---- */
 
 uint64_t apo_replica_digest(const struct apo_replica *replica)

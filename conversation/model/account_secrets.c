@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/markers.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/shared.h"
 
@@ -274,6 +275,8 @@ static void serialize_account(struct apo_state *state, struct apo_account_entry 
 		serialize_key(state, account, link ? key_of(link) : NULL);
 		link = link ? link->next : NULL;
 	}
+	if (account)
+		apo_account_markers_serialize(state, &account->readers);
 	explicit_bzero(&copy, sizeof copy);
 }
 

@@ -7,6 +7,7 @@
 
 #include "conversation/model/accounts.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 #include "conversation/model/state_private.h"
 
 #define ABSENCE_BYTES_MIN 20
@@ -15,7 +16,7 @@ struct absence {
 	struct rudp_list of_channel;
 	uint64_t account_id; /* apo_account_id */
 	int64_t since;       /* the last position before the absence */
-	int64_t end_at_ns;
+	int64_t end_at_ns;   /* by absence_now_ns */
 };
 
 bool apo_history_is_on(const struct apo_model *model)
@@ -70,6 +71,12 @@ void apo_history_keep(struct apo_model *model, const struct apo_client *client,
 
 /* ---- absence ---- */
 
+/* Copies of a model decide alike, so they use the time of the log. */
+static int64_t absence_now_ns(const struct apo_model *model)
+{
+	return model->shared ? apo_wall_ms(model) * RUDP_NS_PER_MS : model->now_at_ns;
+}
+
 static void absence_free(struct apo_channel *channel, struct absence *absence)
 {
 	rudp_list_remove(&absence->of_channel);
@@ -98,7 +105,7 @@ static int64_t take_absences(const struct apo_model *model, struct apo_channel *
 		absence = RUDP_LIST_OWNER(link, struct absence, of_channel);
 		if (absence->account_id != account_id)
 			continue;
-		if (absence->end_at_ns > model->now_at_ns && (since == 0 || absence->since < since))
+		if (absence->end_at_ns > absence_now_ns(model) && (since == 0 || absence->since < since))
 			since = absence->since;
 		absence_free(channel, absence);
 	}
@@ -169,7 +176,7 @@ void apo_history_on_left(struct apo_model *model, struct apo_membership *members
 		(void)take_absences(model, membership->pair.channel, account_id);
 	else if (model->config->absence_ns > 0)
 		begin_absence(membership->pair.channel, account_id, (int64_t)model->last_msgid,
-			      model->now_at_ns + model->config->absence_ns);
+			      absence_now_ns(model) + model->config->absence_ns);
 }
 
 void apo_history_on_account(struct apo_model *model, struct apo_client *client, bool is_first)
@@ -245,6 +252,15 @@ static const char *name_of(const struct apo_state *state, const struct absence *
 	return found ? found->name : NULL;
 }
 
+/* Instants differ between processes, and the time of the log does not. */
+static void serialize_end(struct apo_state *state, struct absence *absence)
+{
+	if (state->model->shared)
+		apo_serializer_i64(state->serializer, &absence->end_at_ns);
+	else
+		apo_serializer_instant(state->serializer, &absence->end_at_ns);
+}
+
 /* Written with the account's name, since ids are valid in one process only. */
 static void write_absence(struct apo_state *state, struct absence *absence)
 {
@@ -253,7 +269,7 @@ static void write_absence(struct apo_state *state, struct absence *absence)
 	snprintf(name, sizeof name, "%s", name_of(state, absence));
 	apo_serializer_string(state->serializer, name, sizeof name);
 	apo_serializer_i64(state->serializer, &absence->since);
-	apo_serializer_instant(state->serializer, &absence->end_at_ns);
+	serialize_end(state, absence);
 }
 
 /* If the account was removed meanwhile, the absence is dropped. */
@@ -264,7 +280,7 @@ static void read_absence(struct apo_state *state, struct apo_channel *channel)
 
 	apo_serializer_string(state->serializer, name, sizeof name);
 	apo_serializer_i64(state->serializer, &absence.since);
-	apo_serializer_instant(state->serializer, &absence.end_at_ns);
+	serialize_end(state, &absence);
 	apo_serializer_expect(state->serializer,
 			      absence.since >= 0 &&
 				      (uint64_t)absence.since <= state->model->last_msgid);

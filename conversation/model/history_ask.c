@@ -9,6 +9,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/history.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared.h"
 
 /* ---- requests ---- */
 
@@ -140,7 +141,7 @@ void apo_model_on_history(struct apo_model *model, uint64_t id, enum apo_asked a
 	HASH_FIND(by_id, model->requests, &id, sizeof id, request);
 	if (!request)
 		return;
-	if (!request->client->is_gone) {
+	if (!request->client->is_gone && !apo_is_remote(model, request->client)) {
 		apo_turn_begin(model, request->client, request->label);
 		if (request->redaction)
 			apo_redact_on_answer(model, request, asked);

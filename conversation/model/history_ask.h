@@ -6,6 +6,7 @@
 #define APO_HISTORY_ASK_H
 
 #include "conversation/model/model_private.h"
+#include "conversation/model/serializer.h"
 
 #define APO_TARGET_SIZE (APO_CHANNEL_BYTES_MAX + 1)
 
@@ -57,5 +58,8 @@ void apo_chathistory_on_answer(struct apo_model *model, const struct apo_history
 			       enum apo_asked asked, const struct apo_page *page);
 void apo_redact_on_answer(struct apo_model *model, const struct apo_history_request *request,
 			  enum apo_asked asked);
+/* A redaction that a copy of the model has proposed (shared.h). */
+void apo_redact_apply(struct apo_model *model, struct apo_client *client,
+		      struct apo_serializer *serializer);
 
 #endif

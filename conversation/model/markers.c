@@ -209,38 +209,61 @@ void apo_on_markread(struct apo_model *model, struct apo_client *client,
 		set(model, client, target, time_ms);
 }
 
-/* ---- hand-over ---- */
+/* ---- all of them ---- */
 
-static void read_one(struct apo_state *state, struct apo_client *client)
+static struct apo_marker *next_of(const struct apo_marker *marker)
+{
+	return marker->by_target.next;
+}
+
+void apo_markers_keep_all(struct apo_model *model)
+{
+	const struct apo_account_entry *account;
+	const struct apo_marker *marker;
+
+	for (account = model->accounts; account; account = account->by_name.next)
+		for (marker = account->readers.markers; marker; marker = next_of(marker))
+			model->calls->keep_marker(model->of, account->folded, marker->folded,
+						  marker->time_ms);
+}
+
+static void read_one(struct apo_serializer *serializer, struct apo_marker **markers)
 {
 	char folded[FOLDED_SIZE] = "";
 	int64_t time_ms = 0;
 
-	apo_serializer_string(state->serializer, folded, sizeof folded);
-	apo_serializer_u64(state->serializer, (uint64_t *)&time_ms);
-	apo_serializer_expect(state->serializer, is_target(folded) && time_ms > 0);
-	if (state->serializer->ok && put(&client->markers, folded, time_ms) < 0)
-		state->serializer->ok = false;
+	apo_serializer_string(serializer, folded, sizeof folded);
+	apo_serializer_u64(serializer, (uint64_t *)&time_ms);
+	apo_serializer_expect(serializer, is_target(folded) && time_ms > 0);
+	if (serializer->ok && put(markers, folded, time_ms) < 0)
+		serializer->ok = false;
 }
 
-static void write_one(struct apo_state *state, struct apo_marker *marker)
+static void write_one(struct apo_serializer *serializer, struct apo_marker *marker)
 {
-	apo_serializer_string(state->serializer, marker->folded, FOLDED_SIZE);
-	apo_serializer_u64(state->serializer, (uint64_t *)&marker->time_ms);
+	apo_serializer_string(serializer, marker->folded, FOLDED_SIZE);
+	apo_serializer_u64(serializer, (uint64_t *)&marker->time_ms);
+}
+
+static void serialize(struct apo_serializer *serializer, struct apo_marker **markers, uint32_t max)
+{
+	uint32_t count = HASH_CNT(by_target, *markers), i;
+	struct apo_marker *marker;
+
+	apo_serializer_count(serializer, &count, 11);
+	apo_serializer_expect(serializer, count <= max);
+	for (marker = *markers; !serializer->is_reading && marker; marker = next_of(marker))
+		write_one(serializer, marker);
+	for (i = 0; serializer->is_reading && i < count && serializer->ok; i++)
+		read_one(serializer, markers);
 }
 
 void apo_markers_serialize(struct apo_state *state, struct apo_client *client)
 {
-	uint32_t count = HASH_CNT(by_target, client->markers), i;
-	struct apo_marker *marker, *next;
+	serialize(state->serializer, &client->markers, APO_SESSION_MARKERS_MAX);
+}
 
-	apo_serializer_count(state->serializer, &count, 11);
-	apo_serializer_expect(state->serializer, count <= APO_SESSION_MARKERS_MAX);
-	if (!state->serializer->is_reading) {
-		HASH_ITER(by_target, client->markers, marker, next)
-		write_one(state, marker);
-		return;
-	}
-	for (i = 0; i < count && state->serializer->ok; i++)
-		read_one(state, client);
+void apo_account_markers_serialize(struct apo_state *state, struct apo_readers *readers)
+{
+	serialize(state->serializer, &readers->markers, UINT32_MAX);
 }

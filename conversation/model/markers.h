@@ -18,6 +18,10 @@ struct apo_state;
 
 /* Serializes the markers of a client without account. */
 void apo_markers_serialize(struct apo_state *state, struct apo_client *client);
+/* Serializes those of an account. */
+void apo_account_markers_serialize(struct apo_state *state, struct apo_readers *readers);
+/* Passes the markers of all accounts to the owner. */
+void apo_markers_keep_all(struct apo_model *model);
 /* Frees the markers of a removed account, or of a client. */
 void apo_markers_free(struct apo_marker *markers);
 

@@ -221,7 +221,7 @@ struct apo_model_calls {
 	void (*list_keys)(void *of, struct apo_asker asker, const char *account);
 
 	/*
-	 * Optional, all five or none: history (history.h). The owner stores and answers in the
+	 * Optional, all or none: history (history.h). The owner stores and answers in the
 	 * order of these calls. A message may be lost; the presence of accounts in channels may
 	 * not. Strings are valid during the call.
 	 */
@@ -237,6 +237,12 @@ struct apo_model_calls {
 	void (*keep_marker)(void *of, const char *account, const char *target, int64_t time_ms);
 	/* Answered by apo_model_on_history with the ticket. */
 	void (*ask_history)(void *of, uint64_t ticket, const struct apo_question *question);
+	/* Together with propose: the message is redacted. */
+	void (*keep_redacted)(void *of, uint64_t run, int64_t position);
+	/* Together with propose: what is stored up to position last is to become what the other
+	 * copies have; messages, presences and redactions after it follow. There are no markers but
+	 * those that follow. */
+	void (*replace_history)(void *of, int64_t last);
 
 	/* Optional, together with check_account: registered channels. The owner writes the records
 	 * in the order of the calls. Strings are valid during the call. */
@@ -408,6 +414,8 @@ void apo_model_shared_cut_off(struct apo_model *model, bool is_cut_off, int64_t 
 bool apo_model_shared_save(struct apo_model *model, uint8_t **bytes, size_t *len);
 /* The position up to which the owner keeps the state on disk; 0: it keeps none. */
 uint64_t apo_model_shared_kept(const struct apo_model *model);
+/* The id of the account in the store; 0: there is none. A call of the model may use it. */
+int64_t apo_model_shared_account_id(const struct apo_model *model, const char *account);
 /* Reads it into a model without shared state. Returns false if it is not valid: the state is
  * empty. */
 bool apo_model_shared_load(struct apo_model *model, const void *bytes, size_t len,

@@ -6,7 +6,9 @@
  * Permission  Users may redact their own messages, operators of a channel those of the channel since
  *             it was created, operators of the server all of any channel. The store decides, since it
  *             has the message.
- * Order       The store answers when the message is gone. Then the others are told.
+ * Order       The store answers when the message is gone. Then the others are told. Of several copies
+ *             (shared.h) the client's own node asks its store whether the client may; then all
+ *             copies remove the message and tell their clients.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 #include "conversation/model/messages.h"
 #include "conversation/model/audit.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared_private.h"
 
 static void fail(struct apo_model *model, struct apo_client *client, const char *code,
 		 const char *target, const char *msgid, const char *text)
@@ -87,7 +90,8 @@ static void ask(struct apo_asking *asking, const struct apo_message *message)
 {
 	struct apo_redaction *redaction = redaction_new(asking, message);
 
-	asking->question.way = APO_HISTORY_REDACT;
+	asking->question.way =
+		asking->model->shared ? APO_HISTORY_MAY_REDACT : APO_HISTORY_REDACT;
 	asking->question.nick = asking->client->nick;
 	asking->question.nick_since = asking->client->nick_since;
 	if (!redaction || !apo_asking_send(asking, redaction))
@@ -114,7 +118,7 @@ void apo_on_redact(struct apo_model *model, struct apo_client *client,
 		ask(&asking, message);
 }
 
-/* ---- the answer ---- */
+/* ---- telling it ---- */
 
 /* A client that may not speak in the channel may not give a reason either. */
 static void say_to_channel(struct apo_model *model, struct apo_client *client,
@@ -171,6 +175,69 @@ static void say_redaction(struct apo_model *model, struct apo_client *client,
 				 request->target, client->nick);
 }
 
+/* ---- copies of the model ---- */
+
+static void serialize(struct apo_serializer *serializer, struct apo_history_request *request,
+		      char reason[APO_BODY_BYTES_MAX])
+{
+	struct apo_redaction *redaction = request->redaction;
+
+	apo_serializer_string(serializer, request->label, sizeof request->label);
+	apo_serializer_string(serializer, request->target, sizeof request->target);
+	apo_serializer_string(serializer, redaction->msgid, sizeof redaction->msgid);
+	apo_serializer_string(serializer, redaction->account, sizeof redaction->account);
+	apo_serializer_string(serializer, reason, APO_BODY_BYTES_MAX);
+}
+
+static void propose(struct apo_model *model, const struct apo_history_request *request)
+{
+	struct apo_history_request copy = *request;
+	struct apo_serializer serializer;
+	char reason[APO_BODY_BYTES_MAX];
+
+	strcpy(reason, request->redaction->reason);
+	apo_serializer_to(&serializer);
+	apo_shared_event(&serializer, APO_SHARED_REDACT, apo_shared_number(request->client));
+	serialize(&serializer, &copy, reason);
+	if (apo_shared_propose(model, &serializer, false)) {
+		request->client->is_proposing = true;
+		apo_turn_defer(model);
+	} else {
+		apo_shared_refuse(model, request->client, "REDACT");
+	}
+}
+
+static void apply(struct apo_model *model, const struct apo_history_request *request)
+{
+	struct apo_reference message;
+
+	if (!apo_msgid_read(request->redaction->msgid, &message))
+		return;
+	model->calls->keep_redacted(model->of, message.run, message.position);
+	apo_turn_begin(model, request->client, request->label);
+	say_redaction(model, request->client, request);
+	apo_turn_end(model);
+}
+
+void apo_redact_apply(struct apo_model *model, struct apo_client *client,
+		      struct apo_serializer *serializer)
+{
+	struct apo_history_request request = {.client = client};
+	char reason[APO_BODY_BYTES_MAX];
+
+	client->is_proposing = false;
+	request.redaction = calloc(1, sizeof *request.redaction + sizeof reason);
+	if (request.redaction)
+		serialize(serializer, &request, reason);
+	if (request.redaction && serializer->ok && apo_history_is_on(model)) {
+		strcpy(request.redaction->reason, reason);
+		apply(model, &request);
+	}
+	free(request.redaction);
+}
+
+/* ---- the answer of the store ---- */
+
 void apo_redact_on_answer(struct apo_model *model, const struct apo_history_request *request,
 			  enum apo_asked asked)
 {
@@ -179,7 +246,10 @@ void apo_redact_on_answer(struct apo_model *model, const struct apo_history_requ
 
 	switch (asked) {
 	case APO_ASKED_DONE:
-		say_redaction(model, client, request);
+		if (model->shared)
+			propose(model, request);
+		else
+			say_redaction(model, client, request);
 		break;
 	case APO_ASKED_NO_TARGET:
 	case APO_ASKED_NO_MESSAGE:

@@ -24,7 +24,7 @@
 #include <xxhash.h>
 
 /* Raised whenever the same events would lead to another state than before. */
-#define RULES_VERSION 4
+#define RULES_VERSION 5
 
 /* ---- copies of the same model ---- */
 
@@ -211,6 +211,9 @@ static bool is_change(struct apo_model *model, const struct apo_client *client,
 	if (strcasecmp(command, "METADATA") == 0)
 		return strcasecmp(message->params[1], "SET") == 0 ||
 		       strcasecmp(message->params[1], "CLEAR") == 0;
+	/* A client without account has markers at its own node only. */
+	if (strcasecmp(command, "MARKREAD") == 0)
+		return message->param_count >= 2 && client->account;
 	/* Each node limits the reports of its own clients. */
 	if (strcasecmp(command, "REPORT") == 0)
 		return apo_throttle_is_open(model, client, APO_THROTTLE_REPORTS);

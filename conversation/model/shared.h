@@ -13,7 +13,8 @@
  * Same     All copies must have the same program and limits: apo_shared_fingerprint.
  * Accounts, bans, registered channels and the audit log outlive the network: each copy passes
  *          changes to its owner, who writes them to its disk (account_secrets.h).
- * Without  history: the owner does not offer it.
+ * History  each copy passes the same messages, presences and redactions to its owner. Questions are
+ *          answered by the owner of the client's copy.
  */
 #ifndef APO_SHARED_H
 #define APO_SHARED_H

@@ -30,6 +30,13 @@ static void serialize(struct apo_serializer *serializer, struct event *event)
 	apo_serializer_flag(serializer, &event->is_added);
 }
 
+int64_t apo_model_shared_account_id(const struct apo_model *model, const char *account)
+{
+	const struct apo_account_entry *entry = apo_account_entry_of(model, account);
+
+	return entry ? entry->kept_id : 0;
+}
+
 /* ---- proposals ---- */
 
 /* Returns false if it is refused. */

@@ -8,6 +8,7 @@
 #include "conversation/model/bans.h"
 #include "conversation/model/accounts.h"
 #include "conversation/model/clients.h"
+#include "conversation/model/history_ask.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/operator.h"
 #include "conversation/model/registration.h"
@@ -271,6 +272,8 @@ static void apply(struct apo_model *model, uint64_t node, struct apo_serializer 
 		apply_line(model, entry->client, serializer);
 	else if (kind == APO_SHARED_OPERATOR)
 		apply_operator(model, entry->client, serializer);
+	else if (kind == APO_SHARED_REDACT)
+		apo_redact_apply(model, entry->client, serializer);
 	else if (kind == APO_SHARED_END)
 		apply_end(model, entry->client, serializer);
 }

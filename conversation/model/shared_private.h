@@ -18,7 +18,8 @@ enum apo_shared_kind {
 	APO_SHARED_LOGIN = 7,
 	APO_SHARED_DROP = 8,
 	APO_SHARED_KEY = 9,
-	APO_SHARED_RECEIPTS = 10 /* of no client: the number is a position (receipts.c) */
+	APO_SHARED_RECEIPTS = 10, /* of no client: the number is a position (receipts.c) */
+	APO_SHARED_REDACT = 11    /* may remove a message: redact.c */
 };
 
 /* Writes or reads the beginning of an event. */

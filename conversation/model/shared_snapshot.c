@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "conversation/model/account_secrets.h"
+#include "conversation/model/accounts.h"
 #include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/channels.h"
+#include "conversation/model/history.h"
+#include "conversation/model/markers.h"
 #include "conversation/model/metadata.h"
 #include "conversation/model/multiline.h"
 #include "conversation/model/registry.h"
@@ -88,9 +91,12 @@ static void serialize_offers(struct apo_state *state)
 {
 	const struct apo_model_calls *calls = state->model->calls;
 	bool has_accounts = calls->check_account != NULL, theirs = has_accounts;
+	bool has_history = calls->keep != NULL, their_history = has_history;
 
 	apo_serializer_flag(state->serializer, &theirs);
-	apo_serializer_expect(state->serializer, theirs == has_accounts);
+	apo_serializer_flag(state->serializer, &their_history);
+	apo_serializer_expect(state->serializer,
+			      theirs == has_accounts && their_history == has_history);
 }
 
 static void serialize(struct apo_state *state)
@@ -134,9 +140,14 @@ bool apo_model_shared_save(struct apo_model *model, uint8_t **bytes, size_t *len
 	struct apo_state state = {.serializer = &serializer, .model = model};
 
 	apo_serializer_to(&serializer);
-	serialize(&state);
+	state.account_keys = apo_accounts_list(model, &state.account_key_count);
+	if (state.account_keys)
+		serialize(&state);
+	else
+		serializer.ok = false;
 	free(state.clients);
 	free(state.channels);
+	free(state.account_keys);
 	if (!serializer.ok) {
 		apo_serializer_fini(&serializer);
 		return false;
@@ -220,6 +231,10 @@ static void keep_all(struct apo_model *model)
 {
 	const struct apo_channel *channel;
 
+	if (apo_history_is_on(model)) {
+		model->calls->replace_history(model->of, (int64_t)model->last_msgid);
+		apo_markers_keep_all(model);
+	}
 	if (!model->calls->keep_record)
 		return;
 	model->calls->keep_record(model->of,

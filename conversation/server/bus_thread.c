@@ -22,12 +22,12 @@
 #define DUPLICATES_NS (120 * RUDP_NS_PER_S)    /* a repetition within that is recognized */
 #define SUBJECT_SIZE 128
 
-enum request_kind { PUBLISH, CHUNK, WAKE, STOP };
+enum request_kind { PUBLISH, CHUNK, HISTORY, WAKE, STOP };
 
 struct request {
 	struct apo_mail mail;
 	uint64_t number;
-	char name[APO_NODE_NAME_BYTES_MAX + 1]; /* of CHUNK */
+	char name[APO_NODE_NAME_BYTES_MAX + 1]; /* of CHUNK, HISTORY */
 	size_t len;
 	uint8_t bytes[];
 };
@@ -35,7 +35,7 @@ struct request {
 struct apo_bus {
 	natsConnection *connection;
 	jsCtx *js;
-	natsSubscription *entries, *chunks;
+	natsSubscription *entries, *chunks, *histories;
 	char log_subject[SUBJECT_SIZE], stream[SUBJECT_SIZE];
 	char process[17]; /* random, in the ids of messages */
 	int64_t opened_at_ns;
@@ -99,6 +99,16 @@ static void on_chunk(natsConnection *connection, natsSubscription *subscription,
 	(void)connection;
 	(void)subscription;
 	tell(of, APO_BUS_CHUNK, 0, 0, natsMsg_GetData(message),
+	     (size_t)natsMsg_GetDataLength(message));
+	natsMsg_Destroy(message);
+}
+
+static void on_history(natsConnection *connection, natsSubscription *subscription,
+		       natsMsg *message, void *of)
+{
+	(void)connection;
+	(void)subscription;
+	tell(of, APO_BUS_HISTORY, 0, 0, natsMsg_GetData(message),
 	     (size_t)natsMsg_GetDataLength(message));
 	natsMsg_Destroy(message);
 }
@@ -298,19 +308,28 @@ static bool subscribe_entries(struct apo_bus_thread *bus_thread, uint64_t after_
 	return false;
 }
 
-static bool subscribe_chunks(struct apo_bus_thread *bus_thread)
+/* Messages for this node alone, outside the log. */
+static bool subscribe_own(struct apo_bus_thread *bus_thread, const char *what,
+			  natsSubscription **subscription, natsMsgHandler handler)
 {
 	const struct apo_config *config = bus_thread->config;
 	char subject[SUBJECT_SIZE];
 
-	snprintf(subject, sizeof subject, "%s.snapshot.%s", config->cluster_name,
+	snprintf(subject, sizeof subject, "%s.%s.%s", config->cluster_name, what,
 		 config->cluster_node);
-	natsSubscription_Destroy(bus_thread->bus->chunks);
-	bus_thread->bus->chunks = NULL;
-	return !has_failed(natsConnection_Subscribe(&bus_thread->bus->chunks,
-						    bus_thread->bus->connection, subject, on_chunk,
-						    bus_thread),
-			   "subscription of snapshots");
+	natsSubscription_Destroy(*subscription);
+	*subscription = NULL;
+	return !has_failed(natsConnection_Subscribe(subscription, bus_thread->bus->connection,
+						    subject, handler, bus_thread),
+			   "subscription");
+}
+
+static bool subscribe_all_own(struct apo_bus_thread *bus_thread)
+{
+	struct apo_bus *bus = bus_thread->bus;
+
+	return subscribe_own(bus_thread, "snapshot", &bus->chunks, on_chunk) &&
+	       subscribe_own(bus_thread, "history", &bus->histories, on_history);
 }
 
 /* Returns true when entries are delivered: those after the last one, if a subscription was lost. */
@@ -318,7 +337,7 @@ static bool open_bus(struct apo_bus_thread *bus_thread)
 {
 	if (!bus_thread->bus->js && !connect_to_bus(bus_thread))
 		return false;
-	return make_stream(bus_thread) && subscribe_chunks(bus_thread) &&
+	return make_stream(bus_thread) && subscribe_all_own(bus_thread) &&
 	       subscribe_entries(bus_thread, atomic_load(&bus_thread->delivered_seq));
 }
 
@@ -326,9 +345,10 @@ static void close_bus(struct apo_bus *bus)
 {
 	natsSubscription_Destroy(bus->entries);
 	natsSubscription_Destroy(bus->chunks);
+	natsSubscription_Destroy(bus->histories);
 	jsCtx_Destroy(bus->js);
 	natsConnection_Destroy(bus->connection);
-	bus->entries = bus->chunks = NULL;
+	bus->entries = bus->chunks = bus->histories = NULL;
 	bus->js = NULL;
 	bus->connection = NULL;
 }
@@ -361,13 +381,14 @@ static void on_publish(struct apo_bus_thread *bus_thread, const struct request *
 	tell(bus_thread, APO_BUS_PUBLISHED, seq, request->number, NULL, 0);
 }
 
-static void on_send_chunk(struct apo_bus_thread *bus_thread, const struct request *request)
+static void send_to_node(struct apo_bus_thread *bus_thread, const struct request *request,
+			 const char *what)
 {
 	char subject[SUBJECT_SIZE];
 
 	if (!bus_thread->bus->connection)
 		return;
-	snprintf(subject, sizeof subject, "%s.snapshot.%s", bus_thread->config->cluster_name,
+	snprintf(subject, sizeof subject, "%s.%s.%s", bus_thread->config->cluster_name, what,
 		 request->name);
 	(void)natsConnection_Publish(bus_thread->bus->connection, subject, request->bytes,
 				     (int)request->len);
@@ -380,7 +401,10 @@ static void on_request(struct apo_bus_thread *bus_thread, const struct request *
 		on_publish(bus_thread, request);
 		break;
 	case CHUNK:
-		on_send_chunk(bus_thread, request);
+		send_to_node(bus_thread, request, "snapshot");
+		break;
+	case HISTORY:
+		send_to_node(bus_thread, request, "history");
 		break;
 	case WAKE:
 		break;
@@ -487,15 +511,27 @@ void apo_bus_thread_reopen(struct apo_bus_thread *bus_thread, enum apo_reopening
 		apo_mailbox_put(&bus_thread->box, &request->mail);
 }
 
+static void put_for_node(struct apo_bus_thread *bus_thread, enum request_kind kind,
+			 const char *name, const void *bytes, size_t len)
+{
+	struct request *request = request_new(kind, bytes, len);
+
+	if (!request)
+		return; /* as if it got lost */
+	snprintf(request->name, sizeof request->name, "%s", name);
+	apo_mailbox_put(&bus_thread->box, &request->mail);
+}
+
 void apo_bus_thread_send_chunk(struct apo_bus_thread *bus_thread, const char *name,
 			       const void *bytes, size_t len)
 {
-	struct request *request = request_new(CHUNK, bytes, len);
+	put_for_node(bus_thread, CHUNK, name, bytes, len);
+}
 
-	if (!request)
-		return; /* the node joins anew */
-	snprintf(request->name, sizeof request->name, "%s", name);
-	apo_mailbox_put(&bus_thread->box, &request->mail);
+void apo_bus_thread_send_history(struct apo_bus_thread *bus_thread, const char *name,
+				 const void *bytes, size_t len)
+{
+	put_for_node(bus_thread, HISTORY, name, bytes, len);
 }
 
 static struct apo_bus *bus_new(const struct apo_config *config)

@@ -12,7 +12,7 @@
  *          them. If that copy is wrong, another subscription helps: reopen.
  * Errors   A publication without result within APO_BUS_WAIT_MS is reported as failed. Connections
  *          that fail are logged and tried again every second.
- * Threads  start, stop: the main thread. publish, send_snapshot: the owner's thread.
+ * Threads  start, stop: the main thread. publish, reopen, send: the owner's thread.
  */
 #ifndef APO_SERVER_BUS_THREAD_H
 #define APO_SERVER_BUS_THREAD_H
@@ -34,6 +34,7 @@ enum apo_bus_news {
 	APO_BUS_ENTRY,     /* seq, bytes */
 	APO_BUS_PUBLISHED, /* number; seq 0: failed */
 	APO_BUS_CHUNK,     /* of a snapshot: bytes as they were sent */
+	APO_BUS_HISTORY,   /* a message between history threads: bytes as they were sent */
 	APO_BUS_UNREADABLE /* the log cannot be subscribed now; the thread tries again */
 };
 
@@ -78,5 +79,8 @@ void apo_bus_thread_reopen(struct apo_bus_thread *bus_thread, enum apo_reopening
 /* A part of a snapshot for the node of that name. */
 void apo_bus_thread_send_chunk(struct apo_bus_thread *bus_thread, const char *name,
 			       const void *bytes, size_t len);
+/* A message to the node of that name; at most APO_BUS_CHUNK_BYTES. It may get lost. */
+void apo_bus_thread_send_history(struct apo_bus_thread *bus_thread, const char *name,
+				 const void *bytes, size_t len);
 
 #endif

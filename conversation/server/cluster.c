@@ -95,6 +95,66 @@ static void on_chunk(struct apo_cluster *cluster, const struct apo_bus_mail *mai
 	drop_snapshot(cluster);
 }
 
+/* ---- messages between history threads ---- */
+
+#define TRIES_MAX 5 /* of each other node, if this one is the oldest */
+
+/* The sender's name, and the last position that the receiver must know, precede the bytes. */
+static void send_history(struct apo_cluster *cluster, const char *name,
+			 const struct apo_history_peer_mail *mail)
+{
+	const char *self = apo_replica_name(cluster->replica);
+	size_t size = 1 + strlen(self) + 8 + mail->len;
+	uint8_t *bytes = malloc(size);
+	struct rudp_writer writer = rudp_writer(bytes, bytes ? size : 0);
+
+	rudp_write_u8(&writer, (uint8_t)strlen(self));
+	rudp_write_bytes(&writer, self, strlen(self));
+	rudp_write_u64(&writer, mail->name[0] ? 0 : (uint64_t)mail->needed);
+	rudp_write_bytes(&writer, mail->bytes, mail->len);
+	if (bytes)
+		apo_bus_thread_send_history(&cluster->bus_thread, name, bytes, size);
+	free(bytes);
+}
+
+void apo_cluster_send_history(struct apo_cluster *cluster,
+			      const struct apo_history_peer_mail *mail)
+{
+	char name[APO_NODE_NAME_BYTES_MAX + 1];
+	bool is_oldest;
+	unsigned count;
+
+	if (!atomic_load(&cluster->is_live))
+		return;
+	if (mail->name[0]) {
+		send_history(cluster, mail->name, mail);
+		return;
+	}
+	count = apo_replica_other(cluster->replica, mail->tries, name, &is_oldest);
+	/* Those that are synchronized would have answered the oldest node; the others wait for it. */
+	if (count == 0 || (is_oldest && mail->tries >= TRIES_MAX * count))
+		apo_history_thread_on_alone(cluster->history_thread);
+	else
+		send_history(cluster, name, mail);
+}
+
+static void on_history(struct apo_cluster *cluster, const struct apo_bus_mail *mail)
+{
+	struct rudp_reader reader = rudp_reader(mail->bytes, mail->len);
+	char name[APO_NODE_NAME_BYTES_MAX + 1] = "";
+	size_t len = rudp_read_u8(&reader);
+	const uint8_t *bytes = rudp_read_bytes(&reader, len);
+	uint64_t needed = rudp_read_u64(&reader);
+
+	if (!reader.ok || len > APO_NODE_NAME_BYTES_MAX || !atomic_load(&cluster->is_live) ||
+	    !cluster->history_thread || needed >= apo_model_shared_kept(cluster->model))
+		return;
+	memcpy(name, bytes, len);
+	if (apo_node_name_is_valid(name))
+		apo_history_thread_on_peer(cluster->history_thread, name, reader.next,
+					   rudp_reader_left(&reader));
+}
+
 /* ---- calls of the replica ---- */
 
 static void publish(void *of, const void *bytes, size_t len, uint64_t number)
@@ -235,6 +295,9 @@ void apo_cluster_on_mail(struct apo_cluster *cluster, const struct apo_bus_mail 
 	case APO_BUS_CHUNK:
 		on_chunk(cluster, mail);
 		break;
+	case APO_BUS_HISTORY:
+		on_history(cluster, mail);
+		break;
 	case APO_BUS_UNREADABLE:
 		apo_replica_on_unreadable(cluster->replica);
 		break;
@@ -254,7 +317,8 @@ void apo_cluster_on_time(struct apo_cluster *cluster)
 
 /* ---- the main thread ---- */
 
-int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model, struct apo_mailbox *box,
+int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model,
+		      struct apo_history_thread *history_thread, struct apo_mailbox *box,
 		      int mail_kind, struct apo_config *config)
 {
 	struct apo_replica_start start = {
@@ -266,6 +330,7 @@ int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model, stru
 		.now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
 
 	cluster->model = model;
+	cluster->history_thread = history_thread;
 	cluster->replica = apo_replica_new(&start);
 	if (!cluster->replica)
 		return -ENOMEM;

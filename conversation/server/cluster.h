@@ -12,11 +12,13 @@
 
 #include "conversation/cluster/replica.h"
 #include "conversation/server/bus_thread.h"
+#include "conversation/server/history_thread.h"
 
 struct apo_cluster {
 	struct apo_replica *replica;
 	struct apo_bus_thread bus_thread;
 	struct apo_model *model;
+	struct apo_history_thread *history_thread; /* NULL: there is no history */
 	int64_t now_at_ns;
 	/* A snapshot that arrives in chunks. */
 	uint8_t *snapshot;
@@ -26,9 +28,10 @@ struct apo_cluster {
 	atomic_bool is_live, is_cut_off;
 };
 
-/* The model offers propose. mail_kind: of the mail to its mailbox. Returns 0 or a negative errno
- * value. */
-int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model, struct apo_mailbox *box,
+/* The model offers propose. history_thread may be NULL. mail_kind: of the mail to its mailbox.
+ * Returns 0 or a negative errno value. */
+int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model,
+		      struct apo_history_thread *history_thread, struct apo_mailbox *box,
 		      int mail_kind, struct apo_config *config);
 /* The model's thread has ended. */
 void apo_cluster_stop(struct apo_cluster *cluster);
@@ -41,5 +44,8 @@ int64_t apo_cluster_next_at_ns(const struct apo_cluster *cluster);
 /* Call it at the end of each turn: it sends what was proposed. */
 void apo_cluster_on_time(struct apo_cluster *cluster);
 void apo_cluster_on_mail(struct apo_cluster *cluster, const struct apo_bus_mail *mail);
+/* A message of this node's history thread to that of another node. */
+void apo_cluster_send_history(struct apo_cluster *cluster,
+			      const struct apo_history_peer_mail *mail);
 
 #endif

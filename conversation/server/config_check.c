@@ -94,8 +94,6 @@ static void check_cluster(struct apo_config_reading *reading)
 	if (config->is_cloaked && !config->has_cloak_key)
 		complain_of_cluster(reading, "servers",
 				    "needs a key in [cloak], the same at all nodes");
-	if (config->model.has_history)
-		complain_of_cluster(reading, "servers", "cannot be used together with history");
 	if (config->peers_port)
 		complain_of_cluster(reading, "servers", "cannot be used together with peers");
 }

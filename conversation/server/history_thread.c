@@ -4,6 +4,7 @@
 #include "conversation/server/history_thread.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,13 +66,15 @@ void apo_history_thread_keep(struct apo_history_thread *history_thread, const st
 }
 
 void apo_history_thread_joined(struct apo_history_thread *history_thread, int64_t id,
-			       const char *account, const char *channel, int64_t first)
+			       const char *account, int64_t account_id, const char *channel,
+			       int64_t first)
 {
 	const char **strings[] = {&account, &channel};
 	struct apo_record_joined *record = apo_batcher_add(
 		&history_thread->batcher, APO_HISTORY_JOINED, sizeof *record + size_of(strings, 2));
 
 	record->id = id;
+	record->account_id = account_id;
 	record->first = first;
 	copy(record->strings, strings, 2);
 }
@@ -86,14 +89,53 @@ void apo_history_thread_left(struct apo_history_thread *history_thread, int64_t 
 }
 
 void apo_history_thread_marked(struct apo_history_thread *history_thread, const char *account,
-			       const char *target, int64_t time_ms)
+			       int64_t account_id, const char *target, int64_t time_ms)
 {
 	const char **strings[] = {&account, &target};
 	struct apo_record_marked *record = apo_batcher_add(
 		&history_thread->batcher, APO_HISTORY_MARKED, sizeof *record + size_of(strings, 2));
 
+	record->account_id = account_id;
 	record->time_ms = time_ms;
 	copy(record->strings, strings, 2);
+}
+
+void apo_history_thread_redacted(struct apo_history_thread *history_thread, uint64_t run,
+				 int64_t position)
+{
+	struct apo_record_redacted *record =
+		apo_batcher_add(&history_thread->batcher, APO_HISTORY_REDACTED, sizeof *record);
+
+	record->run = run;
+	record->position = position;
+}
+
+void apo_history_thread_replace(struct apo_history_thread *history_thread, int64_t last)
+{
+	struct apo_record_replace *record =
+		apo_batcher_add(&history_thread->batcher, APO_HISTORY_REPLACE, sizeof *record);
+
+	record->last = last;
+	atomic_store(&history_thread->is_urgent, true);
+}
+
+void apo_history_thread_on_peer(struct apo_history_thread *history_thread, const char *name,
+				const void *bytes, size_t len)
+{
+	struct apo_record_peer *record =
+		apo_batcher_add(&history_thread->batcher, APO_HISTORY_PEER, sizeof *record + len);
+
+	snprintf(record->name, sizeof record->name, "%s", name);
+	record->len = len;
+	memcpy(record->bytes, bytes, len);
+	atomic_store(&history_thread->is_urgent, true);
+}
+
+void apo_history_thread_on_alone(struct apo_history_thread *history_thread)
+{
+	(void)apo_batcher_add(&history_thread->batcher, APO_HISTORY_ALONE,
+			      sizeof(struct apo_record));
+	atomic_store(&history_thread->is_urgent, true);
 }
 
 void apo_history_thread_ask(struct apo_history_thread *history_thread, uint64_t ticket,

@@ -11,8 +11,10 @@
  *          so that a slow disk does not delay the chat. Joins and parts are never dropped.
  * Errors   A group that cannot be written is lost and counted. Its joins and parts are written with
  *          a later group; until then questions are answered with FAILED.
+ * Peers    In a network of nodes the file of a node that joins is made equal to those of the others
+ *          (history_sync.h); until that is done, questions are answered with FAILED.
  * Pause    The thread may stop and start again without loss, for a hand-over.
- * Threads  keep, joined, left, ask, flush: the model's thread. init, start, configure, pause, stop:
+ * Threads  keep to flush: the model's thread. init, start, configure, pause, stop:
  *          the main thread. Counters: any.
  */
 #ifndef APO_SERVER_HISTORY_THREAD_H
@@ -23,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conversation/cluster/entry.h"
 #include "conversation/irc/message_record.h"
 #include "conversation/server/batch.h"
 #include "conversation/server/config.h"
@@ -43,6 +46,21 @@
 	X(prunings, "steps in which old messages were removed")                                    \
 	X(answers, "questions that were answered")                                                 \
 	X(answers_failed, "questions that could not be answered")
+
+/* How the file is made equal to those of other nodes (history_sync.c). */
+struct apo_history_sync {
+	bool is_on;
+	bool must_clear; /* what must not be in the file is not removed from the disk yet */
+	uint64_t id;     /* of this synchronization, to recognize its answers */
+	int64_t last;    /* the last position that is to be equal */
+	enum apo_history_table table;
+	int64_t first;   /* rows of the table up to here are equal */
+	int64_t asked;   /* the last position that the open question is about */
+	int64_t written; /* rows up to here are equal when the transaction is written; else first */
+	unsigned tries;  /* questions since the last progress */
+	uint64_t pages;  /* that were replaced */
+	int64_t repeat_at_ns;
+};
 
 struct apo_history_thread {
 	pthread_t thread;
@@ -68,6 +86,8 @@ struct apo_history_thread {
 	bool has_lost_parts;     /* it has lost joins and parts: no question is answered any more */
 	struct apo_record **unwritten; /* joins and parts that are not on disk yet */
 	size_t unwritten_count, unwritten_capacity;
+	bool has_rewritten; /* the open transaction has them */
+	struct apo_history_sync sync;
 	int64_t group_at_ns, prune_at_ns;
 	bool is_over;
 
@@ -84,6 +104,16 @@ struct apo_history_mail {
 	uint64_t ticket;
 	enum apo_asked asked;
 	struct apo_page *page;
+};
+
+/* A message to the history thread of another node. */
+struct apo_history_peer_mail {
+	struct apo_mail mail;
+	char name[APO_NODE_NAME_BYTES_MAX + 1]; /* "": any node that knows all up to position needed */
+	int64_t needed;
+	unsigned tries; /* how often it was sent */
+	size_t len;
+	uint8_t bytes[];
 };
 
 /* Takes ownership of history in any case. Returns 0 or a negative errno value. */
@@ -108,11 +138,22 @@ void apo_history_thread_stop(struct apo_history_thread *history_thread);
 
 void apo_history_thread_keep(struct apo_history_thread *history_thread,
 			     const struct apo_said *said);
+/* account_id: in the store; 0: it is found by its name. */
 void apo_history_thread_joined(struct apo_history_thread *history_thread, int64_t id,
-			       const char *account, const char *channel, int64_t first);
+			       const char *account, int64_t account_id, const char *channel,
+			       int64_t first);
 void apo_history_thread_left(struct apo_history_thread *history_thread, int64_t id, int64_t last);
 void apo_history_thread_marked(struct apo_history_thread *history_thread, const char *account,
-			       const char *target, int64_t time_ms);
+			       int64_t account_id, const char *target, int64_t time_ms);
+void apo_history_thread_redacted(struct apo_history_thread *history_thread, uint64_t run,
+				 int64_t position);
+/* The file is to become equal to those of other nodes, up to position last. */
+void apo_history_thread_replace(struct apo_history_thread *history_thread, int64_t last);
+/* A message from the history thread of another node. */
+void apo_history_thread_on_peer(struct apo_history_thread *history_thread, const char *name,
+				const void *bytes, size_t len);
+/* No other node has the history: that of this node is the right one as it is. */
+void apo_history_thread_on_alone(struct apo_history_thread *history_thread);
 void apo_history_thread_ask(struct apo_history_thread *history_thread, uint64_t ticket,
 			    const struct apo_question *question);
 /* Call it at the end of each turn of the model. */

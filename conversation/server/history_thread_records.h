@@ -11,6 +11,10 @@ enum apo_history_record_kind {
 	APO_HISTORY_LEFT,
 	APO_HISTORY_MARKED,
 	APO_HISTORY_ASKED,
+	APO_HISTORY_REDACTED,
+	APO_HISTORY_REPLACE,
+	APO_HISTORY_PEER,
+	APO_HISTORY_ALONE
 };
 
 /* Mail to the history thread: batches of the model, and mail of the main thread. */
@@ -32,7 +36,7 @@ struct apo_record_said {
 
 struct apo_record_joined {
 	struct apo_record record;
-	int64_t id, first;
+	int64_t id, account_id, first;
 	char strings[]; /* account, channel */
 };
 
@@ -43,8 +47,26 @@ struct apo_record_left {
 
 struct apo_record_marked {
 	struct apo_record record;
-	int64_t time_ms;
+	int64_t account_id, time_ms;
 	char strings[]; /* account, target */
+};
+
+struct apo_record_redacted {
+	struct apo_record record;
+	uint64_t run;
+	int64_t position;
+};
+
+struct apo_record_replace {
+	struct apo_record record;
+	int64_t last;
+};
+
+struct apo_record_peer {
+	struct apo_record record;
+	char name[APO_NODE_NAME_BYTES_MAX + 1];
+	size_t len;
+	uint8_t bytes[];
 };
 
 struct apo_record_asked {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "conversation/server/history_sync.h"
 #include "conversation/server/history_thread_records.h"
 #include "conversation/server/records.h"
 
@@ -77,11 +78,18 @@ static bool reserve_unwritten(struct apo_history_thread *history_thread)
 	return true;
 }
 
-/* A record of a part is never dropped: history would show the account as present. */
+static bool is_unlosable(const struct apo_record *record)
+{
+	return record->kind == APO_HISTORY_JOINED || record->kind == APO_HISTORY_LEFT ||
+	       record->kind == APO_HISTORY_MARKED || record->kind == APO_HISTORY_REDACTED;
+}
+
+/* A record of a part is never dropped: history would show the account as present. Nor is that of a
+ * redaction. */
 static void keep_unwritten(struct apo_history_thread *history_thread,
 			   const struct apo_record *record)
 {
-	bool has_left = record->kind == APO_HISTORY_LEFT;
+	bool has_left = record->kind == APO_HISTORY_LEFT || record->kind == APO_HISTORY_REDACTED;
 	struct apo_record *copy = NULL;
 
 	if (!has_left && history_thread->unwritten_count >= APO_UNWRITTEN_MAX)
@@ -101,7 +109,7 @@ void apo_history_thread_forget_unwritten(struct apo_history_thread *history_thre
 		free(history_thread->unwritten[--history_thread->unwritten_count]);
 }
 
-/* The whole group is lost, except joins, parts and markers. */
+/* The whole group is lost, except joins, parts, markers and redactions. */
 static void fail_group(struct apo_history_thread *history_thread)
 {
 	const struct apo_record *record;
@@ -115,10 +123,11 @@ static void fail_group(struct apo_history_thread *history_thread)
 	apo_history_roll_back(history_thread->history);
 	history_thread->is_writing = false;
 	history_thread->group_messages = 0;
+	apo_history_sync_on_failed(history_thread);
 	for (i = 0; i < history_thread->group_count; i++)
 		for (record = NULL; (record = apo_batch_next(history_thread->group[i], record));) {
 			history_thread->counters.lost += record->kind == APO_HISTORY_SAID;
-			if (record->kind != APO_HISTORY_SAID && record->kind != APO_HISTORY_ASKED)
+			if (is_unlosable(record))
 				keep_unwritten(history_thread, record);
 		}
 }
@@ -134,10 +143,12 @@ static int end_writing(struct apo_history_thread *history_thread)
 	if (history_thread->has_failed)
 		rudp_log(RUDP_LOG_INFO, "history written again");
 	history_thread->is_writing = history_thread->has_failed = false;
-	apo_history_thread_forget_unwritten(history_thread);
+	if (history_thread->has_rewritten)
+		apo_history_thread_forget_unwritten(history_thread);
 	history_thread->counters.groups++;
 	history_thread->counters.kept += history_thread->group_messages;
 	history_thread->group_messages = 0;
+	apo_history_sync_on_written(history_thread);
 	return 0;
 }
 
@@ -160,9 +171,14 @@ static int write_joined(struct apo_history_thread *history_thread,
 			const struct apo_record_joined *record)
 {
 	const char *channel = record->strings + strlen(record->strings) + 1;
-	int error = apo_presence_begin(history_thread->history, record->id, record->strings,
-				       channel, record->first);
+	int error;
 
+	if (record->account_id)
+		error = apo_presence_begin_of(history_thread->history, record->id,
+					      record->account_id, channel, record->first);
+	else
+		error = apo_presence_begin(history_thread->history, record->id, record->strings,
+					   channel, record->first);
 	return error == -EEXIST ? 0 : error;
 }
 
@@ -177,7 +193,16 @@ static int write_marked(struct apo_history_thread *history_thread,
 {
 	const char *target = record->strings + strlen(record->strings) + 1;
 
+	if (record->account_id)
+		return apo_marker_set_of(history_thread->history, record->account_id, target,
+					 record->time_ms);
 	return apo_marker_set(history_thread->history, record->strings, target, record->time_ms);
+}
+
+static int write_redacted(struct apo_history_thread *history_thread,
+			  const struct apo_record_redacted *record)
+{
+	return apo_history_drop(history_thread->history, record->run, record->position);
 }
 
 static int write_kept(struct apo_history_thread *history_thread, const struct apo_record *record)
@@ -186,6 +211,8 @@ static int write_kept(struct apo_history_thread *history_thread, const struct ap
 		return write_left(history_thread, (const void *)record);
 	if (record->kind == APO_HISTORY_MARKED)
 		return write_marked(history_thread, (const void *)record);
+	if (record->kind == APO_HISTORY_REDACTED)
+		return write_redacted(history_thread, (const void *)record);
 	return write_joined(history_thread, (const void *)record);
 }
 
@@ -206,10 +233,14 @@ static int begin_writing(struct apo_history_thread *history_thread)
 	if (history_thread->is_writing)
 		return 0;
 	error = apo_history_begin(history_thread->history);
-	if (error == 0) {
-		history_thread->is_writing = true;
+	if (error < 0)
+		return error;
+	history_thread->is_writing = true;
+	error = apo_history_sync_on_writing(history_thread);
+	/* During a synchronization they are about rows that are not there yet. */
+	history_thread->has_rewritten = !history_thread->sync.is_on;
+	if (error == 0 && history_thread->has_rewritten)
 		error = write_unwritten(history_thread);
-	}
 	return error;
 }
 
@@ -267,6 +298,7 @@ static void answer(struct apo_history_thread *history_thread, const struct apo_r
 
 	/* Outside a transaction, unwritten records may contain parts: then no page is shown. */
 	if (question.way != APO_HISTORY_REDACT && !history_thread->has_lost_parts &&
+	    !history_thread->sync.is_on &&
 	    (history_thread->is_writing || history_thread->unwritten_count == 0))
 		mail->page = apo_page_new();
 	if (mail->page)
@@ -301,10 +333,24 @@ static int write_asked(struct apo_history_thread *history_thread,
 	return 0;
 }
 
+/* All records before this one are part of what is replaced. */
+static int begin_replacing(struct apo_history_thread *history_thread,
+			   const struct apo_record_replace *record)
+{
+	apo_history_thread_forget_unwritten(history_thread);
+	history_thread->has_rewritten = history_thread->has_lost_parts = false;
+	return apo_history_sync_begin(history_thread, record->last);
+}
+
 static int write_record(struct apo_history_thread *history_thread, const struct apo_record *record)
 {
 	int error = 0;
 
+	if (history_thread->sync.is_on &&
+	    (record->kind == APO_HISTORY_LEFT || record->kind == APO_HISTORY_REDACTED)) {
+		keep_unwritten(history_thread, record);
+		return 0;
+	}
 	switch ((enum apo_history_record_kind)record->kind) {
 	case APO_HISTORY_SAID:
 		error = write_said(history_thread, (const void *)record);
@@ -320,6 +366,18 @@ static int write_record(struct apo_history_thread *history_thread, const struct 
 		break;
 	case APO_HISTORY_ASKED:
 		error = write_asked(history_thread, (const void *)record);
+		break;
+	case APO_HISTORY_REDACTED:
+		error = write_redacted(history_thread, (const void *)record);
+		break;
+	case APO_HISTORY_REPLACE:
+		error = begin_replacing(history_thread, (const void *)record);
+		break;
+	case APO_HISTORY_PEER:
+		error = apo_history_sync_on_peer(history_thread, (const void *)record);
+		break;
+	case APO_HISTORY_ALONE:
+		apo_history_sync_on_alone(history_thread);
 		break;
 	}
 	return error;
@@ -376,7 +434,7 @@ static int prune_step(struct apo_history_thread *history_thread)
 {
 	int result = begin_writing(history_thread), error;
 
-	if (result == 0)
+	if (result == 0 && !history_thread->sync.is_on)
 		result = apo_history_prune(history_thread->history, &history_thread->retention,
 					   now_wall_ms());
 	if (result < 0)
@@ -426,6 +484,8 @@ static int timeout_ms(const struct apo_history_thread *history_thread)
 	int64_t next_at_ns = history_thread->group_count > 0 ? history_thread->group_at_ns
 							     : history_thread->prune_at_ns;
 
+	if (history_thread->sync.is_on)
+		next_at_ns = rudp_time_min(next_at_ns, history_thread->sync.repeat_at_ns);
 	return rudp_time_poll_ms(next_at_ns, now_ns());
 }
 
@@ -444,6 +504,7 @@ static void turn(struct apo_history_thread *history_thread)
 	}
 	if (is_urgent || history_thread->is_over || history_thread->group_at_ns <= now_ns())
 		work(history_thread);
+	apo_history_sync_on_time(history_thread, now_ns());
 	if (history_thread->group_count == 0 && history_thread->prune_at_ns <= now_ns())
 		prune(history_thread);
 }

@@ -345,6 +345,9 @@ static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail
 	case APO_MAIL_CLUSTER:
 		apo_cluster_on_mail(model_thread->cluster, (const void *)mail);
 		break;
+	case APO_MAIL_HISTORY_PEER:
+		apo_cluster_send_history(model_thread->cluster, (const void *)mail);
+		break;
 	case APO_MAIL_ADOPT:
 	case APO_MAIL_DRAIN:
 	case APO_MAIL_REQUEST:

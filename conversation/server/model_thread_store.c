@@ -65,11 +65,23 @@ static void list_keys(void *of, struct apo_asker asker, const char *account)
 	apo_auth_thread_list_keys(model_thread->auth_thread, asker, account);
 }
 
+/* In a network of nodes another thread writes accounts to the file, perhaps later than this, so
+ * history is told their ids. */
+static int64_t id_of(const struct apo_model_thread *model_thread, const char *account)
+{
+	return model_thread->cluster && account
+		       ? apo_model_shared_account_id(model_thread->model, account)
+		       : 0;
+}
+
 static void keep(void *of, const struct apo_said *said)
 {
 	struct apo_model_thread *model_thread = of;
+	struct apo_said kept = *said;
 
-	apo_history_thread_keep(model_thread->history_thread, said);
+	kept.between_ids[0] = id_of(model_thread, said->between[0]);
+	kept.between_ids[1] = id_of(model_thread, said->between[1]);
+	apo_history_thread_keep(model_thread->history_thread, &kept);
 }
 
 static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
@@ -77,7 +89,8 @@ static void keep_joined(void *of, int64_t id, const char *account, const char *c
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_history_thread_joined(model_thread->history_thread, id, account, channel, first);
+	apo_history_thread_joined(model_thread->history_thread, id, account,
+				  id_of(model_thread, account), channel, first);
 }
 
 static void keep_left(void *of, int64_t id, int64_t last)
@@ -91,7 +104,22 @@ static void keep_marker(void *of, const char *account, const char *target, int64
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_history_thread_marked(model_thread->history_thread, account, target, time_ms);
+	apo_history_thread_marked(model_thread->history_thread, account,
+				  id_of(model_thread, account), target, time_ms);
+}
+
+static void keep_redacted(void *of, uint64_t run, int64_t position)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_history_thread_redacted(model_thread->history_thread, run, position);
+}
+
+static void replace_history(void *of, int64_t last)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_history_thread_replace(model_thread->history_thread, last);
 }
 
 static void keep_record(void *of, const struct apo_registry_record *record)
@@ -104,8 +132,11 @@ static void keep_record(void *of, const struct apo_registry_record *record)
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
 {
 	struct apo_model_thread *model_thread = of;
+	struct apo_question asked = *question;
 
-	apo_history_thread_ask(model_thread->history_thread, ticket, question);
+	asked.account_id = id_of(model_thread, question->account);
+	asked.other_id = id_of(model_thread, question->other);
+	apo_history_thread_ask(model_thread->history_thread, ticket, &asked);
 }
 
 void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
@@ -119,6 +150,8 @@ void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
 		to->keep_left = keep_left;
 		to->keep_marker = keep_marker;
 		to->ask_history = ask_history;
+		to->keep_redacted = keep_redacted;
+		to->replace_history = replace_history;
 	}
 	if (model_thread->registry_thread)
 		to->keep_record = keep_record;

@@ -9,7 +9,7 @@
  *     worker                  -> acceptor  BATCH of notes
  *     acceptor                -> model     CONFIGURE, END, SETTLE, STOP
  *     password thread         -> model     CHECKED, ACCOUNT
- *     history thread          -> model     HISTORY (history_thread.h)
+ *     history thread          -> model     HISTORY, HISTORY_PEER (history_thread.h)
  *     model                   -> acceptor  REQUEST
  *     bus thread              -> model     CLUSTER (bus_thread.h)
  */
@@ -41,6 +41,7 @@ enum apo_mail_kind {
 	APO_MAIL_HISTORY,
 	APO_MAIL_SETTLE,
 	APO_MAIL_CLUSTER,
+	APO_MAIL_HISTORY_PEER,
 };
 
 /* A connection for a worker. The receiver frees it. */

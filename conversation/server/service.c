@@ -503,6 +503,7 @@ static int begin(struct apo_service *service)
 		error = apo_service_start_disk_threads(service);
 	if (error == 0 && config->cluster_servers)
 		error = apo_cluster_start(&service->cluster, service->model_thread.model,
+					  apo_service_history_thread(service),
 					  &service->model_thread.box, APO_MAIL_CLUSTER, config);
 	if (error == 0)
 		error = apo_service_start_workers(service);

@@ -248,6 +248,7 @@ static void on_mail(struct apo_worker *worker, struct apo_mail *mail)
 	case APO_MAIL_HISTORY:
 	case APO_MAIL_SETTLE:
 	case APO_MAIL_CLUSTER:
+	case APO_MAIL_HISTORY_PEER:
 		abort(); /* no thread sends that to a worker */
 	}
 }

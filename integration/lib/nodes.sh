@@ -22,6 +22,9 @@ start_nats() {
 	launch_plain "s$1" "$2" nats-server -c "$TMP/s$1.conf"
 }
 
+# Lines at the end of each node's configuration.
+NODE_MORE=
+
 # write_node NUMBER PORT...: those of NATS servers on its side.
 write_node() {
 	local node=$1 servers
@@ -48,6 +51,7 @@ write_node() {
 		servers = ${servers%,}
 		node = n$node
 		node-timeout = 10m
+		$NODE_MORE
 	EOT
 	"$BUILD/apollonion" --config "$TMP/n$node.conf" --check-config >/dev/null || fail "the configuration is wrong"
 }

@@ -20,7 +20,7 @@ static bool is_about(const char *line, const char *key)
 	return strncmp(line, key, strlen(key)) == 0;
 }
 
-static void drop_lines(struct cluster_disk *disk, const char *key)
+void cluster_drop_lines(struct cluster_disk *disk, const char *key)
 {
 	unsigned i = 0;
 
@@ -29,6 +29,15 @@ static void drop_lines(struct cluster_disk *disk, const char *key)
 			drop_line(disk, i);
 		else
 			i++;
+}
+
+void cluster_add_line(struct cluster_disk *disk, const char *line)
+{
+	if (disk->count == disk->capacity) {
+		disk->capacity = disk->capacity ? 2 * disk->capacity : 64;
+		disk->lines = realloc(disk->lines, disk->capacity * sizeof(char *));
+	}
+	disk->lines[disk->count++] = strdup(line);
 }
 
 static void key_of(const struct apo_registry_record *record, char *key, size_t size)
@@ -58,23 +67,26 @@ void cluster_keep_record(void *of, const struct apo_registry_record *record)
 	char key[400], line[2000];
 
 	if (record->kind == APO_REGISTRY_ALL_BEGIN)
-		drop_lines(disk, "");
+		cluster_drop_lines(disk, "");
 	if (record->kind >= APO_REGISTRY_ALL_BEGIN)
 		return;
 	key_of(record, key, sizeof key);
-	drop_lines(disk, key);
+	cluster_drop_lines(disk, key);
 	if (record->kind == APO_REGISTRY_CHANNEL_GONE) {
 		snprintf(key, sizeof key, "entry %s ", record->channel);
-		drop_lines(disk, key);
+		cluster_drop_lines(disk, key);
+	}
+	if (record->kind == APO_REGISTRY_ACCOUNT_GONE) { /* the store removes them at its next start */
+		snprintf(key, sizeof key, "marker %ld ", (long)record->number);
+		cluster_drop_lines(&((struct cluster_node *)of)->history, key);
 	}
 	if (record->kind % 2) /* it is gone */
 		return;
-	cr_assert(lt(uint, disk->count, CLUSTER_DISK_LINES));
 	snprintf(line, sizeof line, "%s%s %s %s %s %s %s %s %u %ld %ld", key, shown(record->name),
 		 shown(record->by), shown(record->modes), shown(record->key), shown(record->topic),
 		 shown(record->topic_by), shown(record->reason), record->limit,
 		 (long)record->set_at_s, (long)record->used_at_s);
-	disk->lines[disk->count++] = strdup(line);
+	cluster_add_line(disk, line);
 }
 
 static int compare_lines(const void *a, const void *b)
@@ -82,30 +94,98 @@ static int compare_lines(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static void drop_disk(struct cluster_disk *disk)
+{
+	cluster_drop_lines(disk, "");
+	free(disk->lines);
+	*disk = (struct cluster_disk){.count = 0};
+}
+
 void cluster_drop_disk(struct cluster_node *node)
 {
-	drop_lines(&node->disk, "");
+	drop_disk(&node->disk);
+	drop_disk(&node->history);
+}
+
+static void sort(struct cluster_disk *disk)
+{
+	if (disk->count > 0)
+		qsort(disk->lines, disk->count, sizeof(char *), compare_lines);
+}
+
+static void check_equal(struct cluster_disk *first, struct cluster_disk *disk, const char *name)
+{
+	unsigned i;
+
+	sort(first);
+	sort(disk);
+	for (i = 0; i < first->count && i < disk->count; i++)
+		cr_assert(eq(str, disk->lines[i], first->lines[i]), "%s", name);
+	cr_assert(eq(uint, disk->count, first->count), "%s", name);
 }
 
 void cluster_check_disks(struct cluster *cluster)
 {
-	struct cluster_disk *first = NULL, *disk;
-	struct cluster_node *node;
-	unsigned i;
+	struct cluster_node *node, *first = NULL;
 
 	for (node = cluster->nodes; node < cluster->nodes + CLUSTER_NODES; node++) {
 		if (!cluster_is_live(cluster, node->index))
 			continue;
-		disk = &node->disk;
-		qsort(disk->lines, disk->count, sizeof(char *), compare_lines);
-		first = first ? first : disk;
-		cr_assert(eq(uint, disk->count, first->count), "%s", node->name);
-		for (i = 0; i < disk->count; i++)
-			cr_assert(eq(str, disk->lines[i], first->lines[i]));
+		first = first ? first : node;
+		check_equal(&first->disk, &node->disk, node->name);
+		check_equal(&first->history, &node->history, node->name);
 	}
 }
 
 /* ---- passwords ---- */
+
+void cluster_on_check(void *of, struct apo_asker asker, const char *against, const char *password)
+{
+	struct cluster_node *node = of;
+
+	node->ticket = asker.ticket;
+	snprintf(node->against, sizeof node->against, "%s", against);
+	snprintf(node->password, sizeof node->password, "%s", password);
+}
+
+static void on_hash(void *of, struct apo_asker asker, const char *password)
+{
+	cluster_on_check(of, asker, "", password);
+}
+
+/* Copies of the model do not ask the owner about accounts. */
+static void on_account_asked(void *of, struct apo_asker asker, const char *account,
+			     const char *password)
+{
+	(void)of;
+	(void)asker;
+	cr_assert(false, "%s %s", account, password);
+}
+
+static void on_key_asked(void *of, struct apo_asker asker, const char *account,
+			 const char *fingerprint, bool is_added)
+{
+	(void)is_added;
+	on_account_asked(of, asker, account, fingerprint);
+}
+
+static void on_keys_asked(void *of, struct apo_asker asker, const char *account)
+{
+	on_account_asked(of, asker, account, "");
+}
+
+void cluster_offer_accounts(struct cluster *cluster)
+{
+	struct apo_model_calls *calls = &cluster->calls;
+
+	calls->check_account = calls->register_account = calls->remove_account = on_account_asked;
+	calls->hash_password = on_hash;
+	calls->find_key = on_account_asked;
+	calls->change_key = on_key_asked;
+	calls->list_keys = on_keys_asked;
+	calls->keep_record = cluster_keep_record;
+	cluster->config.plain_passwords = cluster->config.open_registration = true;
+}
 
 void cluster_check_password(struct cluster *cluster, unsigned index)
 {

@@ -111,41 +111,6 @@ static void on_set_operator(void *of, struct apo_peer who, bool is_operator)
 	(void)is_operator;
 }
 
-static void on_check(void *of, struct apo_asker asker, const char *against, const char *password)
-{
-	struct cluster_node *node = of;
-
-	node->ticket = asker.ticket;
-	snprintf(node->against, sizeof node->against, "%s", against);
-	snprintf(node->password, sizeof node->password, "%s", password);
-}
-
-static void on_hash(void *of, struct apo_asker asker, const char *password)
-{
-	on_check(of, asker, "", password);
-}
-
-/* Copies of the model do not ask the owner about accounts. */
-static void on_account_asked(void *of, struct apo_asker asker, const char *account,
-			     const char *password)
-{
-	(void)of;
-	(void)asker;
-	cr_assert(false, "%s %s", account, password);
-}
-
-static void on_key_asked(void *of, struct apo_asker asker, const char *account,
-			 const char *fingerprint, bool is_added)
-{
-	(void)is_added;
-	on_account_asked(of, asker, account, fingerprint);
-}
-
-static void on_keys_asked(void *of, struct apo_asker asker, const char *account)
-{
-	on_account_asked(of, asker, account, "");
-}
-
 static bool on_propose(void *of, const void *event, size_t len, bool is_vital)
 {
 	struct cluster_node *node = of;
@@ -217,13 +182,17 @@ static void on_node_gone(void *of, uint64_t gone, const char *name)
 
 static bool on_save(void *of, uint8_t **bytes, size_t *len)
 {
-	return apo_model_shared_save(((struct cluster_node *)of)->model, bytes, len);
+	if (!apo_model_shared_save(((struct cluster_node *)of)->model, bytes, len))
+		return false;
+	cluster_add_history(of, bytes, len);
+	return true;
 }
 
 static bool on_load(void *of, const void *bytes, size_t len)
 {
 	struct cluster_node *node = of;
 
+	len = cluster_take_history(node, bytes, len);
 	return apo_model_shared_load(node->model, bytes, len, node->cluster->now_ns);
 }
 
@@ -295,7 +264,7 @@ void cluster_init(struct cluster *cluster, uint64_t seed)
 						  .close = on_close,
 						  .hold = on_hold,
 						  .set_operator = on_set_operator,
-						  .check_password = on_check,
+						  .check_password = cluster_on_check,
 						  .propose = on_propose};
 	cluster->now_ns = RUDP_NS_PER_S;
 	cluster->node_timeout_ns = 15 * RUDP_NS_PER_S;
@@ -305,19 +274,6 @@ void cluster_init(struct cluster *cluster, uint64_t seed)
 		cluster->nodes[i].index = i;
 		snprintf(cluster->nodes[i].name, sizeof cluster->nodes[i].name, "n%u", i);
 	}
-}
-
-void cluster_offer_accounts(struct cluster *cluster)
-{
-	struct apo_model_calls *calls = &cluster->calls;
-
-	calls->check_account = calls->register_account = calls->remove_account = on_account_asked;
-	calls->hash_password = on_hash;
-	calls->find_key = on_account_asked;
-	calls->change_key = on_key_asked;
-	calls->list_keys = on_keys_asked;
-	calls->keep_record = cluster_keep_record;
-	cluster->config.plain_passwords = cluster->config.open_registration = true;
 }
 
 static int64_t wall_ms(const struct cluster_node *node)

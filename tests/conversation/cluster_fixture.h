@@ -64,11 +64,9 @@ struct cluster_watched {
 };
 
 /* The records on the disk of a node as text, in an order that does not depend on the node. */
-#define CLUSTER_DISK_LINES 400
 struct cluster_disk {
-	char *lines[CLUSTER_DISK_LINES];
-	unsigned count;
-	bool is_replacing;
+	char **lines;
+	unsigned count, capacity;
 };
 
 struct cluster_node {
@@ -98,7 +96,13 @@ struct cluster_node {
 	/* The last password that the model has asked about. */
 	uint64_t ticket;
 	char against[200], password[200];
-	struct cluster_disk disk;
+	struct cluster_disk disk, history;
+	/* History as of the state that is being read; NULL: none. */
+	const uint8_t *incoming;
+	size_t incoming_len;
+	/* The last question to history. */
+	uint64_t question;
+	enum apo_history_way way;
 	struct cluster_watched watched[CLUSTER_WATCHED];
 	unsigned watched_count;
 	char reason[100]; /* of the last reset */
@@ -149,6 +153,13 @@ void cluster_say(struct cluster *cluster, unsigned node, unsigned client, const 
 void cluster_close(struct cluster *cluster, unsigned node, unsigned client);
 /* Connects and registers, and waits for the welcome; drops what was received. */
 void cluster_join(struct cluster *cluster, unsigned node, unsigned client, const char *nick);
+/* The nodes have history, too. A node that joins has that of the node which sends it the state, as
+ * of that moment, at once. */
+void cluster_offer_history(struct cluster *cluster);
+/* Answers the last question to history. */
+void cluster_answer_history(struct cluster *cluster, unsigned node, enum apo_asked asked);
+/* How many lines of a kind ("said ", "presence ", "marker ") the node's history has. */
+unsigned cluster_count_history(const struct cluster *cluster, unsigned node, const char *kind);
 /* A watched message to the client has arrived, or never will. */
 void cluster_acknowledge(struct cluster *cluster, unsigned node, unsigned client, bool has_arrived);
 /* Answers the last question about a password. */
@@ -156,7 +167,7 @@ void cluster_check_password(struct cluster *cluster, unsigned node);
 /* Logs in by SASL PLAIN. Drops what was received. */
 void cluster_log_in(struct cluster *cluster, unsigned node, unsigned client, const char *account,
 		    const char *password);
-/* All live nodes have the same on their disks. */
+/* All live nodes have the same on their disks, history included. */
 void cluster_check_disks(struct cluster *cluster);
 /* The next line without its end; NULL if there is none. */
 char *cluster_next(struct cluster *cluster, unsigned node, unsigned client);
@@ -172,9 +183,18 @@ void cluster_deviate(struct cluster *cluster, unsigned node, int shift, unsigned
 /* One fault, or its end. kind: a random number; most numbers mean none. */
 void cluster_fault(struct cluster *cluster, unsigned node, unsigned kind);
 
-/* ---- cluster_disk.c and cluster_log.c, for the fixture ---- */
+/* ---- cluster_disk.c, cluster_history.c and cluster_log.c, for the fixture ---- */
 
 void cluster_keep_record(void *node, const struct apo_registry_record *record);
+void cluster_add_line(struct cluster_disk *disk, const char *line);
+/* Those that begin with key. */
+void cluster_drop_lines(struct cluster_disk *disk, const char *key);
+/* Asks for a password: apo_model_calls.check_password. */
+void cluster_on_check(void *node, struct apo_asker asker, const char *against,
+		      const char *password);
+/* Adds the history of the node to the bytes of its state, and separates them again. */
+void cluster_add_history(const struct cluster_node *node, uint8_t **bytes, size_t *len);
+size_t cluster_take_history(struct cluster_node *node, const uint8_t *bytes, size_t len);
 void cluster_drop_disk(struct cluster_node *node);
 
 

@@ -148,9 +148,6 @@ Test(config, a_cluster_needs_a_node_and_equal_cloaks)
 		"node\n");
 	refused(BUS "node = n1\n", ":7: cluster: servers needs a key in [cloak], the same at all "
 				   "nodes\n");
-	refused(BUS "node = n1\n[cloak]\nenabled = no\n[accounts]\nfile = /a/b.db\n"
-		    "[history]\nenabled = yes\n",
-		":7: cluster: servers cannot be used together with history\n");
 }
 
 /* A configuration with which the server could not start is not accepted. */
