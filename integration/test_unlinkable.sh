@@ -69,6 +69,10 @@ wait_until 5 "the observer to see 10.78.0.1" is_seen_at 10.78.0.1
 compare || fail "the session is recognized: $(cat "$TMP/compared")"
 expect_match "$TMP/compared" "^3 addresses, 6 ids" "what the observer has seen"
 ok "an observer of three networks recognizes nothing: $(cat "$TMP/compared")"
+on a "$BUILD/rudp" ss --json "dport = :8081" >"$TMP/shown"
+expect_match "$TMP/shown" '"id_changes": 2,' "changes of the ids in rudp ss"
+expect_match "$TMP/shown" '"moves_with_old_id": 0,' "moves without one"
+ok "rudp ss says that the ids changed twice"
 exec 9>&-
 finish session 5
 expect_eq "$STATUS" 0 "exit code of the session"

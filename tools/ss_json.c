@@ -109,6 +109,8 @@ static bool put_path(json_t *o, const struct rudp_control_info *info)
 	       put(o, "rttvar_ns", duration(info->rttvar_ns)) &&
 	       put(o, "min_rtt_ns", duration(info->min_rtt_ns)) &&
 	       put(o, "datagram_bytes", number(info->datagram_bytes)) &&
+	       put(o, "id_changes", number(info->id_changes)) &&
+	       put(o, "moves_with_old_id", number(info->moves_with_old_id)) &&
 	       put(o, "cwnd_bytes", number(info->cwnd_bytes)) &&
 	       put(o, "ssthresh_bytes",
 		   info->ssthresh_bytes > UINT32_MAX ? json_null()

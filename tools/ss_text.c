@@ -126,6 +126,8 @@ static void print_path(const struct rudp_control_info *info)
 		       (double)info->rttvar_ns / (double)RUDP_NS_PER_MS);
 	print_time("minrtt", info->min_rtt_ns);
 	print_count("pmtu", info->datagram_bytes);
+	print_count("id_changes", info->id_changes);
+	print_count("moves_with_old_id", info->moves_with_old_id);
 	print_count("cwnd", info->cwnd_bytes);
 	if (info->ssthresh_bytes < UINT32_MAX)
 		print_count("ssthresh", info->ssthresh_bytes);

@@ -207,6 +207,8 @@ struct rudp_control_info {
 	uint8_t peer_key[32];
 	char peer_name[64];
 	uint8_t channel_binding[32]; /* zeros: no handshake of rudp, or it is not over */
+	/* new paths on which this end sends: with another id of the peer, with the same; at most */
+	uint16_t id_changes, moves_with_old_id;
 };
 
 /* Data about an engine, at the end of a list. An older engine gives zeros. */

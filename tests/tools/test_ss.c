@@ -230,6 +230,8 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 					 .flows = 3,
 					 .repairs_sent = 7,
 					 .repaired_bytes = 1436,
+					 .id_changes = 2,
+					 .moves_with_old_id = 1,
 					 .bytes_sent = 5};
 	struct rudp_ss_list list = {.entries = &info, .count = 1, .capacity = 1};
 	struct rudp_ss ss = {.json = true};
@@ -257,7 +259,32 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "sharing_connections")), 3));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "repairs_sent")), 7));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "stream_repaired_bytes")), 1436));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "id_changes")), 2));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "moves_with_old_id")), 1));
 	json_decref(all);
+}
+
+Test(ss, a_connection_that_changed_its_path_says_how_often_its_ids_changed)
+{
+	struct rudp_control_info infos[] = {
+		{.state = RUDP_STATE_ESTABLISHED, .id_changes = 2, .moves_with_old_id = 1},
+		{.state = RUDP_STATE_ESTABLISHED},
+	};
+	struct rudp_ss_list list = {.entries = infos, .count = 2, .capacity = 2};
+	struct rudp_ss ss = {.numeric = true, .no_header = true};
+	char *shown;
+
+	for (int i = 0; i < 2; i++) {
+		rudp_addr_parse(&infos[i].local, "127.0.0.1:80");
+		rudp_addr_parse(&infos[i].remote, "127.0.0.1:4000");
+	}
+	cr_assert(ne(ptr, freopen(files_path("out"), "w", stdout), NULL));
+	rudp_ss_print_text(&ss, &list);
+	fflush(stdout);
+	cr_assert(zero(int, files_run("cat $FILES/out", output)));
+	shown = strstr(output, " id_changes:2 moves_with_old_id:1");
+	cr_assert(ne(ptr, shown, NULL), "%s", output);
+	cr_assert(eq(ptr, strstr(shown + 2, "id_changes:"), NULL), "%s", output);
 }
 
 /* The summary of two current engines and one of an earlier release. */

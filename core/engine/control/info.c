@@ -19,10 +19,13 @@ static uint32_t at_most_u32(uint64_t n)
 	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
+static uint16_t at_most_u16(uint64_t n)
+{
+	return (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX);
+}
+
 static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_stats *stats)
 {
-	uint64_t known_kib = stats->jump_bytes >> 10;
-
 	info->state = (uint8_t)stats->state;
 	info->authenticated = stats->authenticated;
 	info->suite = stats->suite;
@@ -30,7 +33,9 @@ static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_st
 	info->handshake_kind = stats->handshake_kind;
 	info->flows = (uint8_t)(stats->flows < UINT8_MAX ? stats->flows : UINT8_MAX);
 	info->early_bytes = stats->early_bytes;
-	info->known_kib = (uint16_t)(known_kib < UINT16_MAX ? known_kib : UINT16_MAX);
+	info->known_kib = at_most_u16(stats->jump_bytes >> 10);
+	info->id_changes = at_most_u16(stats->id_changes);
+	info->moves_with_old_id = at_most_u16(stats->moves_with_old_id);
 	info->repairs_sent = at_most_u32(stats->repairs_sent);
 	info->repaired_bytes = at_most_u32(stats->stream_repaired);
 	info->srtt_ns = stats->srtt_ns;
