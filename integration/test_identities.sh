@@ -135,6 +135,42 @@ shown() {
 	ok "rudp ss and the program show the peer's name, rudp ping the listener's key"
 }
 
+# is_told PERSON EXPECTED: what a program of the inetd-style server on port 7000 knows of that peer.
+is_told() {
+	local SETTINGS
+	is_person "$1" "set first-contact off"
+	under a nc.openbsd -N -w 5 "$B4" 7000 </dev/null >"$TMP/told"
+	[ "$(cat "$TMP/told")" = "$2" ] || fail "the program is told '$(cat "$TMP/told")', expected '$2'"
+}
+
+inetd_services() {
+	section "programs of inetd-style servers know their peer"
+	local key
+	key=$(public_key alice | cut -d' ' -f2)
+	cp "$EXAMPLES/log_peer" "$TMP/log_peer"
+	cat >"$TMP/tell" <<-'EOF'
+		#!/bin/sh
+		echo "${PEER_NAME-unset} ${PEER_KEY-unset}"
+	EOF
+	chmod 755 "$TMP/tell"
+	is_person server
+	launch inetd b socat TCP-LISTEN:7000,reuseaddr,fork "EXEC:$TMP/log_peer $TMP/tell,nofork"
+	wait_listening b 7000
+	is_told alice "alice $key"
+	grep -qxF "log_peer: alice, key $key" "$TMP/inetd.err" || fail "the log: $(cat "$TMP/inetd.err")"
+	stop inetd
+	wait_not_listening b 7000
+	is_person server "listen use rudp allow anyone"
+	launch inetd b env PEER_NAME=root PEER_KEY=x systemd-socket-activate -E XDG_RUNTIME_DIR -E PEER_NAME \
+		-E PEER_KEY -l 7000 --accept --inetd "$TMP/log_peer" "$TMP/tell"
+	wait_listening b 7000
+	is_told alice "alice $key"
+	is_told nobody "unset unset"
+	expect_match "$TMP/inetd.err" "log_peer: the peer has proven no identity" "the log"
+	stop inetd
+	ok "socat, systemd-socket-activate: the name and the key, or neither"
+}
+
 revoked() {
 	section "a key that is revoked"
 	put server authorized_keys <<<"@revoked $(public_key alice) alice"
@@ -289,6 +325,7 @@ launch hello b nc.openbsd -l 9000 < <(echo hello; exec sleep 60)
 wait_listening b 9000
 authorized
 shown
+inetd_services
 revoked
 removed
 names_of_nodes
