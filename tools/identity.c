@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rudp key new, show, check: the own identity. */
+#include "engine/config/file_stamp.h"
 #include "engine/config/policy.h"
 #include "identity.h"
 
@@ -315,18 +316,19 @@ int rudp_key_check(void)
 		return 1;
 	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++) {
 		const struct rudp_identity_place *place = &files.places[i];
+		bool must_exist = place->named_by && i != RUDP_FILE_KNOWN_HOSTS;
 		unsigned at = 0;
 
-		while (at < place->count && access(place->paths[at], F_OK) < 0)
+		while (at < place->count && rudp_file_is_missing(place->paths[at]))
 			at++;
 		if (at < place->count)
 			ok = checks[i](place->paths[at]) && ok;
-		else if (place->named_by)
+		else if (must_exist)
 			rudp_complain("%s: %s: there is no such file", place->named_by,
 				      place->paths[0]);
 		else if (place->count)
 			printf("%s: does not exist\n", place->paths[0]);
-		ok = ok && (at < place->count || !place->named_by);
+		ok = ok && (at < place->count || !must_exist);
 	}
 	return ok && fflush(stdout) != EOF ? 0 : 1;
 }

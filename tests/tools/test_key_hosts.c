@@ -77,6 +77,7 @@ Test(key_hosts, check_names_each_fault_with_its_place)
 	files_text("config/rudp/authorized_keys", "[for=all] " ONE " alice\n", 0600);
 	expect("$RUDP key check 2>&1", 1, "/known_hosts:2:1: this is not a valid address; expected");
 	expect("$RUDP key check 2>&1", 1, "/authorized_keys:1:2: unknown option; expected listen=");
+	expect("RUDP_KNOWN_HOSTS=/nowhere $RUDP key check 2>&1", 1, "/nowhere: does not exist");
 	expect("RUDP_IDENTITY=/nowhere $RUDP key check 2>&1", 1,
 	       "RUDP_IDENTITY: /nowhere: there is no such file");
 }

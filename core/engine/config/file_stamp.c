@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/config/file_stamp.h"
 
+#include <errno.h>
+
 #include "base/time.h"
 
 static int64_t ns_of(struct timespec at)
@@ -22,6 +24,14 @@ struct rudp_file_stamp rudp_file_stamp_at(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 ? rudp_file_stamp_of(&st) : (struct rudp_file_stamp){0};
+}
+
+bool rudp_file_is_missing(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) < 0 &&
+	       (errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ENAMETOOLONG);
 }
 
 bool rudp_file_stamp_equal(const struct rudp_file_stamp *a, const struct rudp_file_stamp *b)

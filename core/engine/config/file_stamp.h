@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file_stamp - detects changes of a file: if two stamps of a path are equal, its content is the
- * same.
+ * file_stamp - detects that a file is missing, and changes of a file: if two stamps of a path are
+ * equal, its content is the same.
  */
 #ifndef RUDP_ENGINE_FILE_STAMP_H
 #define RUDP_ENGINE_FILE_STAMP_H
@@ -19,6 +19,12 @@ struct rudp_file_stamp {
 struct rudp_file_stamp rudp_file_stamp_of(const struct stat *st);
 /* The stamp of the file at path; all zeros if stat() fails. */
 struct rudp_file_stamp rudp_file_stamp_at(const char *path);
+/*
+ * Whether there is nothing at path, as far as this user can see: a directory on the way that may not
+ * be searched (another user's home) has no files. A symbolic link is there even if it leads nowhere:
+ * what it should lead to, for example a list of who is authorized, must not be taken for absent.
+ */
+bool rudp_file_is_missing(const char *path);
 bool rudp_file_stamp_equal(const struct rudp_file_stamp *a, const struct rudp_file_stamp *b);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The content of one file. Only the member of that file is used. */
@@ -170,6 +171,23 @@ static bool may_be_missing(const struct rudp_identity_files *files, enum rudp_id
 	return !files->places[file].named_by || file == RUDP_FILE_KNOWN_HOSTS;
 }
 
+/* Whether a file of the place that precedes the one to be read is there, but cannot be examined. */
+static bool leads_nowhere(const struct rudp_identity_place *place, char *text)
+{
+	struct stat st;
+
+	for (unsigned i = 0; i < place->index; i++) {
+		const char *path = place->paths[i];
+
+		if (rudp_file_is_missing(path) || stat(path, &st) == 0)
+			continue;
+		snprintf(text, RUDP_KEY_TEXT_SIZE, "%.200s: is there, but cannot be read: %s", path,
+			 strerrordesc_np(errno));
+		return true;
+	}
+	return false;
+}
+
 bool rudp_identity_files_load(struct rudp_identity_files *files, char text[RUDP_KEY_TEXT_SIZE])
 {
 	bool ok = true;
@@ -178,7 +196,9 @@ bool rudp_identity_files_load(struct rudp_identity_files *files, char text[RUDP_
 		struct rudp_identity_place *place = &files->places[i];
 
 		look(place, place);
-		if (place->index < place->count) {
+		if (leads_nowhere(place, text)) {
+			ok = false;
+		} else if (place->index < place->count) {
 			ok = read_file(files, i, text);
 		} else if (!may_be_missing(files, i)) {
 			snprintf(text, RUDP_KEY_TEXT_SIZE, "%s: %.200s: there is no such file",

@@ -43,16 +43,6 @@ static bool fail(const struct rudp_policy_files *files, char *error, const char 
 	return false;
 }
 
-/* EACCES on a directory also counts as missing: it is another user's home, not ours to read. */
-static bool is_missing(const char *path, int error)
-{
-	struct stat st;
-
-	if (error == EACCES && stat(path, &st) < 0)
-		error = errno == EACCES ? ENOENT : errno;
-	return error == ENOENT || error == ENOTDIR;
-}
-
 static bool changed(const struct file_state *a, const struct file_state *b)
 {
 	return a->error != b->error || a->index != b->index ||
@@ -147,7 +137,7 @@ static struct rudp_policy_source *read_files(struct rudp_policy_files *files, ch
 			close(fd);
 			return source;
 		}
-		if (!files->named && is_missing(files->paths[i], files->state.error))
+		if (!files->named && rudp_file_is_missing(files->paths[i]))
 			continue;
 		fail(files, error, files->paths[i], strerrordesc_np(files->state.error));
 		return NULL;
@@ -180,11 +170,12 @@ static struct file_state current_state(const struct rudp_policy_files *files)
 {
 	for (unsigned i = 0; i < files->count; i++) {
 		struct stat st;
+		int error = stat(files->paths[i], &st) < 0 ? errno : 0;
 
-		if (stat(files->paths[i], &st) == 0)
+		if (!error)
 			return state_of(i, &st);
-		if (files->named || !is_missing(files->paths[i], errno))
-			return (struct file_state){.index = i, .error = errno};
+		if (files->named || !rudp_file_is_missing(files->paths[i]))
+			return (struct file_state){.index = i, .error = error};
 	}
 	return (struct file_state){.index = files->count};
 }

@@ -204,6 +204,24 @@ Test(identity_files, named_files_must_exist_but_known_hosts)
 	EXPECT(text, "RUDP_IDENTITY: /nowhere/id: there is no such file");
 }
 
+Test(identity_files, a_link_that_leads_nowhere_is_no_missing_file)
+{
+	set("XDG_CONFIG_HOME", directory);
+	cr_assert(zero(int, mkdir(path_of("rudp"), 0700)));
+	cr_assert(zero(int, symlink("/nowhere/keys", path_of("rudp/authorized_keys"))));
+	cr_assert(not(load()));
+	EXPECT_SAID(text, "/rudp/authorized_keys: is there, but cannot be read: No such file");
+	cr_assert(zero(int, unlink(path_of("rudp/authorized_keys"))));
+	cr_assert(zero(int, symlink("authorized_keys", path_of("rudp/authorized_keys"))));
+	cr_assert(not(load()));
+	EXPECT_SAID(text, "Too many levels of symbolic links");
+	cr_assert(zero(int, unlink(path_of("rudp/authorized_keys"))));
+	make_text("elsewhere", ONE " alice\n");
+	cr_assert(zero(int, symlink("../elsewhere", path_of("rudp/authorized_keys"))));
+	cr_assert(load(), "%s", text);
+	cr_assert(is_authorized(1));
+}
+
 Test(identity_files, one_wrong_file_leaves_nothing_in_force)
 {
 	make_all();

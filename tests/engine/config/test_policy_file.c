@@ -282,6 +282,20 @@ static void make_default(char name[64], const char *below)
 	write_to(name, "any use tcp");
 }
 
+Test(policy_file, a_link_that_leads_nowhere_is_no_missing_file)
+{
+	char name[64];
+
+	make_default(name, "x");
+	cr_assert(zero(int, unlink(name)));
+	cr_assert(zero(int, symlink("/nowhere/rules", name)));
+	*strstr(name, "/rudp/rudp.conf") = 0;
+	setenv("XDG_CONFIG_HOME", name, 1);
+	cr_assert(eq(ptr, rudp_policy_load(getenv, error), NULL));
+	cr_assert(ne(ptr, strstr(error, "/rudp/rudp.conf: No such file or directory"), NULL), "%s",
+		  error);
+}
+
 /* A home directory of another user: as seen by a program that has changed its user. */
 Test(policy_file, is_searched_in_the_config_directory_then_in_etc)
 {
