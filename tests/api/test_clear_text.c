@@ -127,7 +127,8 @@ Test(clear_text, is_not_forbidden_by_an_identity_alone)
 Test(clear_text, is_forbidden_by_rules_that_demand_rudp)
 {
 	cr_assert(is_forbidden_by("RUDP_POLICY", "any use rudp"));
-	cr_assert(is_forbidden_by("RUDP_POLICY", "connect port 53 use tcp;any use\trudp;listen use tcp"));
+	cr_assert(is_forbidden_by("RUDP_POLICY",
+				  "connect port 53 use tcp;any use\trudp;listen use tcp"));
 	cr_assert(is_forbidden_by("RUDP_POLICY", "connect use auto require identity"));
 	cr_assert(is_forbidden_by("RUDP_POLICY", "set first-contact refuse"));
 	cr_assert(is_forbidden_by("RUDP_POLICY", "set known-hosts /home/me/hosts"));
