@@ -8,11 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/control_client.h"
 #include "ss.h"
 #include "tool.h"
 
-#define STEP_S 2         /* a running engine answers at once */
 #define ADDRESSES_MAX 64 /* of one name; others are ignored with a message */
 
 struct forget {
@@ -45,37 +43,20 @@ static const struct argp argp = {
 	       "be asked.",
 };
 
-/* Returns 0 or -errno, of the call or from the engine. */
-static int ask(const struct rudp_engine_place *engine, const struct rudp_addr *host,
-	       struct rudp_control_forgotten *forgotten)
-{
-	struct rudp_control_call call;
-	int rc;
-
-	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_FORGET, -1);
-	call.request.addr = *host;
-	call.timeout.tv_sec = STEP_S;
-	rc = rudp_engine_ask(engine, &call);
-	if (rc < 0)
-		return rc;
-	*forgotten = call.reply.forgotten;
-	return -call.reply.error;
-}
-
 static int forget_at(void *context, const struct rudp_engine_place *engine)
 {
 	struct forget *forget = context;
-	struct rudp_control_forgotten forgotten;
+	struct rudp_control_reply reply;
 	int rc = 0;
 
 	for (unsigned i = 0; rc == 0 && i < forget->addr_count; i++) {
-		rc = ask(engine, &forget->addrs[i], &forgotten);
+		rc = rudp_engine_ask(engine, RUDP_CONTROL_FORGET, 0, &forget->addrs[i], &reply);
 		if (rc < 0)
 			break;
-		forget->routes += forgotten.routes;
-		forget->failures += forgotten.failures;
-		forget->associations += forgotten.associations;
-		forget->paths += forgotten.paths;
+		forget->routes += reply.forgotten.routes;
+		forget->failures += reply.forgotten.failures;
+		forget->associations += reply.forgotten.associations;
+		forget->paths += reply.forgotten.paths;
 	}
 	forget->engines += rc == 0;
 	forget->denied += rc == -EACCES;

@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/control_client.h"
 #include "engine/config/key_ring.h"
 #include "identity.h"
 #include "ss.h"
@@ -19,7 +18,6 @@
 
 #define KEYS_MAX 1024u      /* of all engines */
 #define PER_ENGINE_MAX 256u /* a process that lists more keys is no engine */
-#define STEP_S 2            /* a running engine answers at once */
 
 /* The keys of the engines, and those in the files of RUDP_KEY_FILE. */
 struct keys {
@@ -113,27 +111,13 @@ static void add(const struct rudp_control_key *key)
 			*c = '?';
 }
 
-static int ask(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
-	       uint64_t id, struct rudp_control_reply *reply)
-{
-	struct rudp_control_call call;
-	int rc;
-
-	rudp_control_begin(&call, &engine->nonce, operation, -1);
-	call.request.id = id;
-	call.timeout.tv_sec = STEP_S;
-	rc = rudp_engine_ask(engine, &call);
-	*reply = call.reply;
-	return rc < 0 ? rc : -call.reply.error;
-}
-
 static int ask_keys(void *context, const struct rudp_engine_place *engine)
 {
 	struct rudp_control_reply reply = {.id = 0};
 
 	(void)context;
 	for (unsigned i = 0; i < PER_ENGINE_MAX; i++) {
-		int rc = ask(engine, RUDP_CONTROL_KEYS, reply.id, &reply);
+		int rc = rudp_engine_ask(engine, RUDP_CONTROL_KEYS, reply.id, NULL, &reply);
 
 		keys.denied += rc == -EACCES;
 		if (rc < 0)
@@ -360,7 +344,7 @@ static int revoke_at(void *context, const struct rudp_engine_place *engine)
 {
 	struct revocation *r = context;
 	struct rudp_control_reply reply;
-	int rc = ask(engine, RUDP_CONTROL_REVOKE, r->id, &reply);
+	int rc = rudp_engine_ask(engine, RUDP_CONTROL_REVOKE, r->id, NULL, &reply);
 
 	r->denied += rc == -EACCES;
 	r->engines += rc == 0;

@@ -44,8 +44,12 @@ struct rudp_engine_place {
 
 typedef int rudp_engine_visit(void *context, const struct rudp_engine_place *engine);
 
-/* rudp_control_make() to this engine. */
-int rudp_engine_ask(const struct rudp_engine_place *engine, struct rudp_control_call *call);
+/*
+ * Makes one call. Calls that list take reply->id of the call before, 0 at first; reply->id is 0 at
+ * the end. addr may be NULL. Returns 0, or -errno, which may be the engine's answer.
+ */
+int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
+		    uint64_t id, const struct rudp_addr *addr, struct rudp_control_reply *reply);
 
 /*
  * Calls visit for every engine of this network namespace, and for every other process that has
@@ -74,12 +78,6 @@ typedef int rudp_ss_ask(struct rudp_ss_list *list, const struct rudp_engine_plac
  * Empties the list, asks every engine, and counts the denied and silent ones. As rudp_ss_collect.
  */
 int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask, void *context);
-/*
- * Makes one LIST or FAILED call. *cursor is sent, and becomes the cursor of the next call, 0 at the
- * end. Returns 0, or -errno, which may be the engine's answer.
- */
-int rudp_ss_call(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
-		 uint64_t *cursor, struct rudp_control_reply *reply);
 /* Makes text from another process safe for a terminal: printable, and with a final 0. */
 void rudp_ss_clean(char *text, size_t size);
 

@@ -56,14 +56,13 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_reply *reply
 
 static int ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine, void *context)
 {
-	uint64_t cursor = 0;
+	struct rudp_control_reply reply = {.id = 0};
 
 	(void)context;
 	for (unsigned i = 0; i < PER_ENGINE_MAX; i++) {
-		struct rudp_control_reply reply;
-		int rc = rudp_ss_call(engine, RUDP_CONTROL_FAILED, &cursor, &reply);
+		int rc = rudp_engine_ask(engine, RUDP_CONTROL_FAILED, reply.id, NULL, &reply);
 
-		if (rc < 0 || cursor == 0)
+		if (rc < 0 || reply.id == 0)
 			return rc;
 		if (add(list, &reply) < 0)
 			return -ENOMEM;

@@ -100,7 +100,8 @@ static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engin
 	return 0;
 }
 
-int rudp_engine_ask(const struct rudp_engine_place *engine, struct rudp_control_call *call)
+/* rudp_control_make() to this engine. */
+static int make(const struct rudp_engine_place *engine, struct rudp_control_call *call)
 {
 	int rc;
 
@@ -113,37 +114,35 @@ int rudp_engine_ask(const struct rudp_engine_place *engine, struct rudp_control_
 	return rudp_control_make(call);
 }
 
-int rudp_ss_call(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
-		 uint64_t *cursor, struct rudp_control_reply *reply)
+int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
+		    uint64_t id, const struct rudp_addr *addr, struct rudp_control_reply *reply)
 {
 	struct rudp_control_call call;
 	int rc;
 
 	rudp_control_begin(&call, &engine->nonce, operation, -1);
-	call.request.id = *cursor;
+	call.request.id = id;
+	if (addr)
+		call.request.addr = *addr;
 	call.timeout.tv_sec = STEP_S;
-	rc = rudp_engine_ask(engine, &call);
-	if (rc < 0)
-		return rc;
-	*cursor = call.reply.id;
+	rc = make(engine, &call);
 	*reply = call.reply;
-	return -call.reply.error;
+	return rc < 0 ? rc : -call.reply.error;
 }
 
 /* Any process can bind such a name, so the number of answers and the total time are limited. */
 static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine, void *context)
 {
 	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ENGINE_NS;
-	uint64_t cursor = 0;
+	struct rudp_control_reply reply = {.id = 0};
 
 	(void)context;
 	for (unsigned i = 0; i < RUDP_SS_PER_ENGINE_MAX; i++) {
-		struct rudp_control_reply reply;
-		int rc = rudp_ss_call(engine, RUDP_CONTROL_LIST, &cursor, &reply);
+		int rc = rudp_engine_ask(engine, RUDP_CONTROL_LIST, reply.id, NULL, &reply);
 
 		if (rc < 0)
 			return rc;
-		if (cursor == 0)
+		if (reply.id == 0)
 			return add_engine(list, &reply.engine);
 		if (add(list, &reply.info) < 0)
 			return -ENOMEM;
