@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # History and read markers of three nodes of Apollonion over three real NATS servers: the same messages with the same msgids
-# at all nodes, redactions, a node that was killed and fetches what it has missed, one with an empty file, and a stop of
+# at all nodes, redactions, a node that was killed and fetches what it has missed, one with another file, and a stop of
 # all nodes. Takes 40 s.
 #
 #     nc ──── node n1, n2, n3 ──── nats-server s1, s2, s3 (all on the loopback of a namespace)
@@ -158,9 +158,15 @@ killed_node() {
 	send TERM n3
 	finish n3 20
 	rm "$TMP/n3.db"*
-	missed "a node with an empty file" 2
+	"$BUILD/apollonion" --config "$TMP/n3.conf" --add-account old <<<"sesame-3" >/dev/null
+	missed "a node with another file" 2
 	start_again 3
 	fetched "it fetches everything"
+	expect_match "$TMP/n3.err" "the network lacks accounts or channels of this file copy=$TMP/n3.db.before-join-1"
+	sed -i "s|^file = .*|file = $TMP/n3.db.before-join-1|" "$TMP/n3.conf"
+	"$BUILD/apollonion" --config "$TMP/n3.conf" --remove-account old || fail "the copy lacks the account"
+	sed -i "s|^file = .*|file = $TMP/n3.db|" "$TMP/n3.conf"
+	ok "its file was copied before"
 }
 
 all_stopped() {

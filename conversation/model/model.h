@@ -248,6 +248,10 @@ struct apo_model_calls {
 	 * in the order of the calls. Strings are valid during the call. */
 	void (*keep_record)(void *of, const struct apo_registry_record *record);
 
+	/* Optional, together with propose: what is on disk is about to be replaced by a state that
+	 * lacks accounts or registered channels of it. The owner may copy the file. */
+	void (*keep_copy)(void *of);
+
 	/* An operator's REHASH: answered by apo_model_on_rehashed, after apo_model_configure. */
 	void (*rehash)(void *of, uint64_t ticket);
 	/* An operator's DIE. The owner begins the graceful end (apo_model_end). */

@@ -45,6 +45,12 @@ struct apo_client *apo_shared_own_client(const struct apo_model *model, uint64_t
 /* A free place for a remote client. */
 struct apo_peer apo_shared_remote_peer(struct apo_model *model);
 
+/* The accounts and registered channels of the model. NULL if memory is short. */
+struct apo_lasting *apo_lasting_new(const struct apo_model *model);
+void apo_lasting_free(struct apo_lasting *lasting);
+/* Does the model lack some of them now? True if that is not known (before is NULL). */
+bool apo_lasting_is_lost(const struct apo_model *model, const struct apo_lasting *before);
+
 /* Adds a remote client, complete but for its place, to the model; takes ownership. Returns false if
  * it is not valid, its nick is taken, or memory is short: it is freed. */
 bool apo_shared_insert(struct apo_model *model, struct apo_shared_key key,

@@ -254,6 +254,7 @@ bool apo_model_shared_load(struct apo_model *model, const void *bytes, size_t le
 			   int64_t now_at_ns)
 {
 	uint64_t last_msgid = model->last_msgid;
+	struct apo_lasting *lasting;
 	uint8_t *before = NULL;
 	size_t before_len = 0;
 	bool is_read;
@@ -262,6 +263,7 @@ bool apo_model_shared_load(struct apo_model *model, const void *bytes, size_t le
 	end_logged_in(model);
 	if (!apo_model_shared_save(model, &before, &before_len))
 		return false;
+	lasting = apo_lasting_new(model);
 	forget_lasting(model);
 	is_read = read_state(model, bytes, len);
 	if (!is_read) {
@@ -270,8 +272,11 @@ bool apo_model_shared_load(struct apo_model *model, const void *bytes, size_t le
 		(void)read_state(model, before, before_len);
 		model->last_msgid = last_msgid;
 	} else {
+		if (model->calls->keep_copy && apo_lasting_is_lost(model, lasting))
+			model->calls->keep_copy(model->of);
 		keep_all(model);
 	}
+	apo_lasting_free(lasting);
 	model->shared->is_loaded = is_read;
 	explicit_bzero(before, before_len);
 	free(before);

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls of the model that threads for accounts, history and registered channels answer. */
+#include <limits.h>
+#include <string.h>
+
+#include "base/log.h"
 #include "conversation/server/auth_thread.h"
 #include "conversation/server/history_thread.h"
 #include "conversation/server/model_thread.h"
 #include "conversation/server/registry_thread.h"
+#include "conversation/store/copy.h"
 
 static void check_password(void *of, struct apo_asker asker, const char *hash, const char *password)
 {
@@ -129,6 +134,21 @@ static void keep_record(void *of, const struct apo_registry_record *record)
 	apo_registry_thread_keep(model_thread->registry_thread, record);
 }
 
+/* The node joins, so no client waits for this. */
+static void keep_copy(void *of)
+{
+	struct apo_model_thread *model_thread = of;
+	char to[PATH_MAX];
+	int error = apo_store_copy(model_thread->registry_thread->file, to);
+
+	if (error == 0)
+		rudp_log(RUDP_LOG_WARN, "the network lacks accounts or channels of this file copy=%s",
+			 to);
+	else
+		rudp_log(RUDP_LOG_ERROR, "the network lacks accounts or channels of this file; not "
+					 "copied reason=\"%s\"", strerror(-error));
+}
+
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
 {
 	struct apo_model_thread *model_thread = of;
@@ -155,6 +175,8 @@ void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
 	}
 	if (model_thread->registry_thread)
 		to->keep_record = keep_record;
+	if (model_thread->registry_thread && model_thread->cluster)
+		to->keep_copy = keep_copy;
 	/* A node of a network has the accounts in its model: check_account and the like only say that
 	 * there are accounts. */
 	if (model_thread->auth_thread->store || model_thread->registry_thread) {

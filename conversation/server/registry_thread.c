@@ -198,9 +198,10 @@ int apo_registry_thread_init(struct apo_registry_thread *registry_thread, struct
 
 	memset(registry_thread, 0, sizeof *registry_thread);
 	registry_thread->registry = registry;
+	registry_thread->file = strdup(apo_registry_db_file(registry));
 	registry_thread->last = &registry_thread->waiting;
 	registry_thread->retry_at_ns = RUDP_NEVER;
-	error = apo_mailbox_init(&registry_thread->box);
+	error = registry_thread->file ? apo_mailbox_init(&registry_thread->box) : -ENOMEM;
 	if (error < 0)
 		apo_registry_db_close(registry);
 	else
@@ -240,4 +241,5 @@ void apo_registry_thread_stop(struct apo_registry_thread *registry_thread)
 	apo_batcher_fini(&registry_thread->batcher);
 	apo_mailbox_fini(&registry_thread->box);
 	apo_registry_db_close(registry_thread->registry);
+	free(registry_thread->file);
 }

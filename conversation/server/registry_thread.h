@@ -28,6 +28,7 @@ struct apo_registry_thread {
 	pthread_t thread;
 	struct apo_mailbox box;
 	struct apo_registry_db *registry; /* used only by the thread while it runs */
+	char *file;                       /* its name; never changes */
 	struct apo_batcher batcher;       /* used only by the model's thread */
 	bool is_dropping;                 /* owned by the model's thread: dropping was logged */
 	bool is_replacing;                /* owned by the model's thread: between ALL_BEGIN and _END */

@@ -497,6 +497,11 @@ void apo_registry_db_close(struct apo_registry_db *registry)
 	free(registry);
 }
 
+const char *apo_registry_db_file(const struct apo_registry_db *registry)
+{
+	return sqlite3_db_filename(registry->db, "main");
+}
+
 const char *apo_registry_db_error(const struct apo_registry_db *registry)
 {
 	return apo_sql_last_error_text(registry->db);

@@ -23,6 +23,8 @@ struct apo_registry_db;
  * line, which names the file. */
 struct apo_registry_db *apo_registry_db_open(const char *file, char *reason, size_t reason_size);
 void apo_registry_db_close(struct apo_registry_db *registry);
+/* The absolute path of the file. */
+const char *apo_registry_db_file(const struct apo_registry_db *registry);
 /* The error of the last call that failed, as text for the log. */
 const char *apo_registry_db_error(const struct apo_registry_db *registry);
 

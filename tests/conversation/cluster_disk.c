@@ -174,6 +174,11 @@ static void on_keys_asked(void *of, struct apo_asker asker, const char *account)
 	on_account_asked(of, asker, account, "");
 }
 
+static void on_copy(void *of)
+{
+	((struct cluster_node *)of)->copies++;
+}
+
 void cluster_offer_accounts(struct cluster *cluster)
 {
 	struct apo_model_calls *calls = &cluster->calls;
@@ -184,6 +189,7 @@ void cluster_offer_accounts(struct cluster *cluster)
 	calls->change_key = on_key_asked;
 	calls->list_keys = on_keys_asked;
 	calls->keep_record = cluster_keep_record;
+	calls->keep_copy = on_copy;
 	cluster->config.plain_passwords = cluster->config.open_registration = true;
 }
 

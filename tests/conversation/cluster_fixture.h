@@ -92,7 +92,7 @@ struct cluster_node {
 	/* The node appends to the log but gets nothing from it, and learns that when it subscribes. */
 	bool is_deaf, is_told_unreadable;
 	int64_t unreadable_at_ns; /* when it is told next */
-	unsigned resets, cut_offs;
+	unsigned resets, cut_offs, copies;
 	/* The last password that the model has asked about. */
 	uint64_t ticket;
 	char against[200], password[200];

@@ -203,6 +203,53 @@ Test(cluster_accounts, a_node_that_joins_has_accounts_channels_and_bans)
 	end(cluster);
 }
 
+/* As if the node's file had the account, and perhaps a channel of it. */
+static void start_with(struct cluster *cluster, const char *name, int64_t id, const char *channel)
+{
+	struct apo_registry_record account = {.kind = APO_REGISTRY_ACCOUNT,
+					      .name = name,
+					      .number = id,
+					      .reason = "hash-x",
+					      .set_at_s = 1};
+	struct apo_registry_record registration = {.kind = APO_REGISTRY_CHANNEL,
+						   .channel = channel,
+						   .name = channel,
+						   .by = name,
+						   .modes = "",
+						   .set_at_s = 1,
+						   .created_at_s = 1,
+						   .used_at_s = 1};
+	struct apo_model *model;
+
+	cluster_start(cluster, 3);
+	model = cluster->nodes[3].model;
+	cr_assert(eq(int, apo_model_on_record(model, &account), 0));
+	if (channel)
+		cr_assert(eq(int, apo_model_on_record(model, &registration), 0));
+	apo_model_on_records_read(model);
+	cluster_run(cluster, 20 * RUDP_NS_PER_S);
+	cr_assert(cluster_is_live(cluster, 3));
+}
+
+Test(cluster_accounts, a_file_that_loses_accounts_or_channels_is_copied)
+{
+	struct cluster *cluster = with_account(10);
+	int64_t dan = apo_model_shared_account_id(cluster->nodes[0].model, "dan");
+
+	start_with(cluster, "dan", dan, NULL);
+	cr_assert(eq(uint, cluster->nodes[3].copies, 0));
+	cluster_kill(cluster, 3);
+	start_with(cluster, "dan", 7, NULL); /* another account of that name */
+	cr_assert(eq(uint, cluster->nodes[3].copies, 1));
+	cluster_kill(cluster, 3);
+	start_with(cluster, "old", 7, NULL);
+	cr_assert(eq(uint, cluster->nodes[3].copies, 2));
+	cluster_kill(cluster, 3);
+	start_with(cluster, "dan", dan, "#old");
+	cr_assert(eq(uint, cluster->nodes[3].copies, 3));
+	end(cluster);
+}
+
 Test(cluster_accounts, accounts_outlive_the_network)
 {
 	struct cluster *cluster = with_account(8);
