@@ -667,6 +667,10 @@ fuzz: ## every fuzz target for TIME seconds (default 60)
 soak: all $(BUILD)/tests/sim $(BUILD)/tests/messaging $(INTEGRATION_PARTS) ## 20,000 seeds of the simulator, 11 virtual days of messages, deaths, each fuzz target (over an hour)
 	BUILD=$(abspath $(BUILD)) tests/soak.sh
 
+.PHONY: cluster-faults
+cluster-faults: $(BUILD)/apollonion ## three nodes of the chat server with COUNT random faults (default 200, over an hour) from SEED; as root
+	integration/cluster_faults.py $(BUILD) $(or $(COUNT),200) $(SEED)
+
 # BENCH="--only bulk --path P2" selects, see bench/run.py --help.
 bench: all $(BUILD)/linkem $(BUILD)/tests/sim ## measure side by side with kernel TCP, TLS, kcptun, brokers, chat servers (an hour and a half)
 	@scripts/install-packages.sh bench
