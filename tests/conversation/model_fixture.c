@@ -149,8 +149,12 @@ static void on_log(void *of, bool is_detail, const char *name, const char *text)
 	snprintf(to, sizeof fixture->logged, "%s: %s", name, text);
 }
 
+/* Freed by fixture_fini, which Criterion calls without arguments. */
+static struct fixture *initialized;
+
 void fixture_init(struct fixture *fixture)
 {
+	initialized = fixture;
 	memset(fixture, 0, sizeof *fixture);
 	apo_model_config_init(&fixture->config);
 	fixture->config.server_name = "irc.example";
@@ -202,8 +206,17 @@ void fixture_start(struct fixture *fixture)
 	cr_assert(ne(ptr, fixture->model, NULL));
 }
 
-void fixture_fini(struct fixture *fixture)
+void fixture_add_root(struct fixture *fixture)
 {
+	static const struct apo_operator root = {.name = "root", .password_hash = "h"};
+
+	fixture->config.operators = &root;
+	fixture->config.operator_count = 1;
+}
+
+void fixture_fini(void)
+{
+	struct fixture *fixture = initialized;
 	unsigned i;
 
 	cr_assert(apo_model_check(fixture->model));

@@ -65,10 +65,13 @@ struct fixture {
 
 /* calls and config may be changed until fixture_start. */
 void fixture_init(struct fixture *fixture);
+/* Configures the operator "root". Before fixture_start. */
+void fixture_add_root(struct fixture *fixture);
 void fixture_start(struct fixture *fixture);
 /* With three clients, dan (0), eve (1) and fay (2), of which fay has caps (NULL: none). */
 void fixture_start_three(struct fixture *fixture, const char *caps);
-void fixture_fini(struct fixture *fixture);
+/* Frees the fixture that was initialized last: the .fini of a suite. */
+void fixture_fini(void);
 /* Another model with the fixture's calls and configuration; it is not fixture->model. */
 struct apo_model *fixture_model(struct fixture *fixture);
 

@@ -15,12 +15,7 @@ static void begin(void)
 	fixture_start(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(accounts, .init = begin, .fini = end);
+TestSuite(accounts, .init = begin, .fini = fixture_fini);
 
 static void remember(const char *name)
 {

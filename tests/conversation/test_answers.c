@@ -22,7 +22,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	fixture_fini(&w);
+	fixture_fini();
 }
 
 TestSuite(answers, .init = set_up, .fini = tear_down);

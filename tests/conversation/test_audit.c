@@ -48,12 +48,7 @@ static void begin(void)
 	kept[0] = '\0';
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(audit, .init = begin, .fini = end);
+TestSuite(audit, .init = begin, .fini = fixture_fini);
 
 #define NOTES(text) HEARS_LIKE(&w, 0, ":irc.example NOTICE root :" text)
 #define SAYS(line, text)                                                                           \

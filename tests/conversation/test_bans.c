@@ -28,13 +28,10 @@ static void on_record(void *of, const struct apo_registry_record *record)
 /* root (client 0) is an operator. */
 static void begin(void)
 {
-	static const struct apo_operator operators[] = {{.name = "root", .password_hash = "h"}};
-
 	fixture_init(&w);
 	kept[0] = '\0';
 	w.calls.keep_record = on_record;
-	w.config.operators = operators;
-	w.config.operator_count = 1;
+	fixture_add_root(&w);
 	fixture_start(&w);
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 	fixture_join(&w, 0, "root", NULL);
@@ -44,12 +41,7 @@ static void begin(void)
 	fixture_forget(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(bans, .init = begin, .fini = end);
+TestSuite(bans, .init = begin, .fini = fixture_fini);
 
 #define NOTES(text) HEARS_LIKE(&w, 0, ":irc.example NOTICE root :" text)
 #define SAYS(line, text)                                                                           \

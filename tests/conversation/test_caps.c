@@ -17,12 +17,7 @@ static void begin(void)
 	fixture_say(&w, 1, "NICK a23456789b23456789c23456789");
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(caps, .init = begin, .fini = end);
+TestSuite(caps, .init = begin, .fini = fixture_fini);
 
 Test(caps, all_names_fit_in_one_line)
 {

@@ -12,12 +12,7 @@ static void begin(void)
 	fixture_start_three(&w, NULL);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(channels, .init = begin, .fini = end);
+TestSuite(channels, .init = begin, .fini = fixture_fini);
 
 Test(channels, the_first_member_is_the_operator)
 {

@@ -52,14 +52,11 @@ static void come(unsigned i, const char *nick, const char *account)
 
 static void begin(void)
 {
-	static const struct apo_operator operators[] = {{.name = "root", .password_hash = "h"}};
-
 	fixture_init(&w);
 	kept[0] = '\0';
 	w.calls.keep_record = on_record;
 	w.mocks[1].reports_end = true; /* it is not pinged: tests wait for days */
-	w.config.operators = operators;
-	w.config.operator_count = 1;
+	fixture_add_root(&w);
 	fixture_start(&w);
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 	cr_assert(eq(int, apo_model_on_account(w.model, "eve", 0, w.now_ns), 0));
@@ -69,12 +66,7 @@ static void begin(void)
 	fixture_join(&w, 2, "fay", NULL);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(chanserv, .init = begin, .fini = end);
+TestSuite(chanserv, .init = begin, .fini = fixture_fini);
 
 #define SAYS(i, nick, text) HEARS(&w, i, ":ChanServ!services@irc.example NOTICE " nick " :" text)
 #define SETS(i, modes) HEARS(&w, i, ":ChanServ!services@irc.example MODE #a " modes)

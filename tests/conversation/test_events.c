@@ -17,12 +17,7 @@ static void begin(void)
 	fixture_start(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(events, .init = begin, .fini = end);
+TestSuite(events, .init = begin, .fini = fixture_fini);
 
 #define LOGGED(line) cr_assert(eq(str, w.logged, (char *)(line)))
 #define DETAIL(line) cr_assert(eq(str, w.logged_detail, (char *)(line)))

@@ -13,12 +13,7 @@ static void begin(void)
 	fixture_gather(&w, 2, "#a");
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(extbans, .init = begin, .fini = end);
+TestSuite(extbans, .init = begin, .fini = fixture_fini);
 
 static void log_in_eve(void)
 {

@@ -14,12 +14,7 @@ static void begin(void)
 	fixture_start_three(&w, NULL);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(help, .init = begin, .fini = end);
+TestSuite(help, .init = begin, .fini = fixture_fini);
 
 Test(help, help_knows_every_command)
 {

@@ -14,12 +14,7 @@ static void begin(void)
 	fixture_start(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(history, .init = begin, .fini = end);
+TestSuite(history, .init = begin, .fini = fixture_fini);
 
 /* ---- what is kept ---- */
 

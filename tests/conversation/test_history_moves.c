@@ -14,12 +14,7 @@ static void begin(void)
 	fixture_start(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(history_moves, .init = begin, .fini = end);
+TestSuite(history_moves, .init = begin, .fini = fixture_fini);
 
 Test(history_moves, presences_continue_in_another_process)
 {

@@ -41,12 +41,7 @@ static void begin(void)
 	fixture_forget(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(history_pages, .init = begin, .fini = end);
+TestSuite(history_pages, .init = begin, .fini = fixture_fini);
 
 /* Returns the ticket. */
 static uint64_t ask(const char *label)

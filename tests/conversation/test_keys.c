@@ -21,12 +21,7 @@ static void begin(void)
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(keys, .init = begin, .fini = end);
+TestSuite(keys, .init = begin, .fini = fixture_fini);
 
 #define SAYS(i, nick, text) HEARS(&w, i, ":NickServ!services@irc.example NOTICE " nick " :" text)
 

@@ -61,12 +61,7 @@ static void begin(void)
 	fixture_start(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(markers, .init = begin, .fini = end);
+TestSuite(markers, .init = begin, .fini = fixture_fini);
 
 static void log_in(unsigned i, const char *nick, const char *account)
 {

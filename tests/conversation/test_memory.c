@@ -109,7 +109,7 @@ static bool run(unsigned nth)
 	has_come = fault_has_come();
 	cr_assert(not(w.mocks[BYSTANDER].is_closed), "%u", nth);
 	fixture_say(&w, BYSTANDER, "PRIVMSG #all :still here");
-	fixture_fini(&w);
+	fixture_fini();
 	return has_come;
 }
 

@@ -14,12 +14,7 @@ static void begin(void)
 	fixture_gather(&w, 3, "#a");
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(messages, .init = begin, .fini = end);
+TestSuite(messages, .init = begin, .fini = fixture_fini);
 
 #define TIME "time=2023-11-14T22:13:20.000Z"
 
@@ -221,7 +216,7 @@ static void begin_receipts(void)
 	fixture_forget(&w);
 }
 
-TestSuite(receipts, .init = begin_receipts, .fini = end);
+TestSuite(receipts, .init = begin_receipts, .fini = fixture_fini);
 
 static void arrive(unsigned i, bool arrived)
 {

@@ -12,11 +12,8 @@ static struct fixture w;
 /* dan (0) is operator of #a, eve (1) is in it, fay (2) is not. */
 static void begin(void)
 {
-	static const struct apo_operator operators[] = {{.name = "root", .password_hash = "h"}};
-
 	fixture_init(&w);
-	w.config.operators = operators;
-	w.config.operator_count = 1;
+	fixture_add_root(&w);
 	fixture_start(&w);
 	fixture_join(&w, 0, "dan", CAPS);
 	fixture_join(&w, 1, "eve", CAPS);
@@ -24,12 +21,7 @@ static void begin(void)
 	fixture_gather(&w, 2, "#a");
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(metadata, .init = begin, .fini = end);
+TestSuite(metadata, .init = begin, .fini = fixture_fini);
 
 Test(metadata, a_value_is_set_and_asked_for)
 {

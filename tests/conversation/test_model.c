@@ -552,7 +552,7 @@ static void run(uint64_t seed)
 			cr_assert(apo_model_check(w.model), "seed %lu step %u", (unsigned long)seed,
 				  step);
 	}
-	fixture_fini(&w);
+	fixture_fini();
 }
 
 Test(model, outputs_match_a_simple_model)

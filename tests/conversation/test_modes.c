@@ -12,12 +12,7 @@ static void begin(void)
 	fixture_gather(&w, 2, "#a");
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(modes, .init = begin, .fini = end);
+TestSuite(modes, .init = begin, .fini = fixture_fini);
 
 Test(modes, modes_are_shown_and_changed_in_one_line)
 {

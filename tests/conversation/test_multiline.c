@@ -23,12 +23,7 @@ static void begin(void)
 	told_at = told_count;
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(multiline, .init = begin, .fini = end);
+TestSuite(multiline, .init = begin, .fini = fixture_fini);
 
 #define FAIL_INVALID ":irc.example FAIL BATCH MULTILINE_INVALID :"
 

@@ -11,22 +11,14 @@ static struct fixture w;
 
 static void begin(void)
 {
-	static const struct apo_operator operators[] = {{.name = "root", .password_hash = "h"}};
-
 	fixture_init(&w);
-	w.config.operators = operators;
-	w.config.operator_count = 1;
+	fixture_add_root(&w);
 	fixture_start(&w);
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 	cr_assert(eq(int, apo_model_on_account(w.model, "eve", 0, w.now_ns), 0));
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(nickserv, .init = begin, .fini = end);
+TestSuite(nickserv, .init = begin, .fini = fixture_fini);
 
 #define SAYS(i, nick, text) HEARS(&w, i, ":NickServ!services@irc.example NOTICE " nick " :" text)
 
@@ -159,7 +151,7 @@ Test(nickserv, nobody_can_take_the_nick_nickserv)
 
 Test(nickserv, where_there_are_no_accounts_there_is_no_nickserv)
 {
-	fixture_fini(&w);
+	fixture_fini();
 	fixture_init(&w);
 	w.calls.check_account = NULL;
 	w.calls.register_account = NULL;

@@ -17,12 +17,7 @@ static void begin(void)
 	fixture_start(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(order, .init = begin, .fini = end);
+TestSuite(order, .init = begin, .fini = fixture_fini);
 
 Test(order, lines_after_oper_wait_for_its_answer)
 {

@@ -20,15 +20,10 @@ static void begin(void)
 	fixture_start_three(&w, NULL);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(queries, .init = begin, .fini = end);
-TestSuite(operators, .init = begin, .fini = end);
-TestSuite(monitor, .init = begin, .fini = end);
-TestSuite(configuration, .init = begin, .fini = end);
+TestSuite(queries, .init = begin, .fini = fixture_fini);
+TestSuite(operators, .init = begin, .fini = fixture_fini);
+TestSuite(monitor, .init = begin, .fini = fixture_fini);
+TestSuite(configuration, .init = begin, .fini = fixture_fini);
 
 /* ---- WHO ---- */
 

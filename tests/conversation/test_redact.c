@@ -11,11 +11,8 @@ static struct fixture w;
 
 static void begin(void)
 {
-	static const struct apo_operator operators[] = {{.name = "root", .password_hash = "h"}};
-
 	told_init(&w);
-	w.config.operators = operators;
-	w.config.operator_count = 1;
+	fixture_add_root(&w);
 	fixture_start(&w);
 	fixture_join(&w, 0, "eve", CAPS);
 	told_log_in(&w, 1, "dan", CAPS " labeled-response batch");
@@ -27,12 +24,7 @@ static void begin(void)
 	told_at = told_count;
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(redact, .init = begin, .fini = end);
+TestSuite(redact, .init = begin, .fini = fixture_fini);
 
 static void answer(enum apo_asked asked)
 {

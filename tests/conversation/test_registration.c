@@ -12,12 +12,7 @@ static void begin(void)
 	fixture_start(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(registration, .init = begin, .fini = end);
+TestSuite(registration, .init = begin, .fini = fixture_fini);
 
 Test(registration, nick_and_user_lead_to_the_welcome_in_order)
 {

@@ -36,12 +36,7 @@ static void begin(void)
 	kept[0] = '\0';
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(rename, .init = begin, .fini = end);
+TestSuite(rename, .init = begin, .fini = fixture_fini);
 
 Test(rename, members_with_the_capability_see_one_line)
 {

@@ -9,11 +9,8 @@ static struct fixture w;
 /* dan (1) has an account; eve (0) and fay (2) have none. */
 static void begin(void)
 {
-	static const struct apo_operator operators[] = {{.name = "root", .password_hash = "h"}};
-
 	told_init(&w);
-	w.config.operators = operators;
-	w.config.operator_count = 1;
+	fixture_add_root(&w);
 	w.config.registrations_max = 2;
 	fixture_start(&w);
 	fixture_join(&w, 0, "eve", NULL);
@@ -21,12 +18,7 @@ static void begin(void)
 	fixture_join(&w, 2, "fay", NULL);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(spam, .init = begin, .fini = end);
+TestSuite(spam, .init = begin, .fini = fixture_fini);
 
 Test(spam, mode_M_lets_accounts_and_the_voiced_speak)
 {

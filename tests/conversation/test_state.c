@@ -13,20 +13,12 @@ static struct fixture w;
 
 static void begin(void)
 {
-	static const struct apo_operator operators[] = {{.name = "root", .password_hash = "h"}};
-
 	fixture_init(&w);
-	w.config.operators = operators;
-	w.config.operator_count = 1;
+	fixture_add_root(&w);
 	fixture_start(&w);
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(state, .init = begin, .fini = end);
+TestSuite(state, .init = begin, .fini = fixture_fini);
 
 /* A model with something of everything. */
 static void populate(void)

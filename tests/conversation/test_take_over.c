@@ -15,12 +15,7 @@ static void begin(void)
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 }
 
-static void end(void)
-{
-	fixture_fini(&w);
-}
-
-TestSuite(take_over, .init = begin, .fini = end);
+TestSuite(take_over, .init = begin, .fini = fixture_fini);
 
 /* As clients do it: the nick is sent before the login. */
 static void come(unsigned i, const char *nick)
