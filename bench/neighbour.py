@@ -9,14 +9,18 @@ other load of the machine counts little. "burner" attacks nothing and only uses 
 what an attack does.
 """
 import array
+import ctypes
 import json
+import mmap
 import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 VICTIM, ATTACKER = 12345, 12346
@@ -180,6 +184,77 @@ def names():
                     pass
 
 
+def answer_until_opened(device):
+    """A file system (FUSE) with one file, /x, that answers nothing more when the file is open."""
+    while True:
+        try:
+            request = os.read(device, 1 << 17)
+        except FileNotFoundError:
+            continue  # the request was interrupted
+        operation, unique, node = struct.unpack_from("<4xIQQ", request)
+        node = 2 if operation == 1 else node
+        attributes = struct.pack("<6Q10I", node, 1 << 20, *[0] * 7, 0o40777 if node == 1 else 0o100666, 1, *[0] * 5)
+        answer = {1: struct.pack("<4Q2I", node, 0, 100, 100, 0, 0) + attributes,                     # LOOKUP
+                  3: struct.pack("<Q2I", 100, 0, 0) + attributes,                                    # GETATTR
+                  14: struct.pack("<Q2I", 1, 0, 0),                                                  # OPEN
+                  26: struct.pack("<4I2H2I", 7, 31, 1 << 16, 0, 12, 8, 1 << 16, 1).ljust(64, b"\0")}  # INIT
+        if operation in answer:
+            os.write(device, struct.pack("<IiQ", 16 + len(answer[operation]), 0, unique) + answer[operation])
+
+
+def with_stuck_file(attack):
+    """Runs attack(path) in a child. The file system must live in another process, which alone can end it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    place, user, group = tempfile.mkdtemp(), os.getuid(), os.getgid()
+    libc.prctl(4, 1)  # PR_SET_DUMPABLE, which the change of the user has cleared: uid_map is root's otherwise
+    if libc.unshare(0x10020000) < 0:  # CLONE_NEWUSER, CLONE_NEWNS
+        raise OSError(ctypes.get_errno(), "unshare")
+    for file, content in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        pathlib.Path("/proc/self", file).write_text(content)
+    device = os.open("/mnt/fuse", os.O_RDWR | os.O_CLOEXEC)
+    if libc.mount(b"x", place.encode(), b"fuse", 0, f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()) < 0:
+        raise OSError(ctypes.get_errno(), "mount")
+    if os.fork() == 0:
+        libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        os.close(device)
+        attack(place + "/x")
+    answer_until_opened(device)
+
+
+def each_call_again(fds):
+    while True:
+        for name in control_names():
+            caller = call(name)
+            if caller:
+                send(caller, fds)
+                caller.close()
+
+
+def stuck_files():
+    """Files whose close() hangs until the file system ends."""
+    with_stuck_file(lambda path: each_call_again([os.open(path, os.O_RDWR)] * 3))
+
+
+def hold_locks(path):
+    """The locks of a TCP and of a Unix socket are held by calls that wait for a page of a stuck file."""
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    stuck = os.open(path, os.O_RDWR)
+    page = ctypes.c_void_p(libc.mmap(None, 1 << 20, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE, stuck,
+                                     ctypes.c_long(0)))
+    tcp, listener = lingering()
+    one, other = socket.socketpair()
+    other.send(b"x")
+    fresh = socket.create_connection(listener.getsockname())
+    threading.Thread(target=lambda: libc.send(fresh.fileno(), page, 1000, 0)).start()
+    threading.Thread(target=lambda: libc.recv(one.fileno(), page, 1000, 0)).start()
+    each_call_again([fresh.fileno(), one.fileno(), tcp.fileno()])
+
+
+def held_locks():
+    with_stuck_file(hold_locks)
+
+
 def burner():
     while True:
         control_names()
@@ -189,7 +264,8 @@ def nobody():
     signal.pause()
 
 
-ATTACKS = [nobody, burner, descriptors, chains, odd_kinds, short_callers, silent_callers, stopped_callers, signals, names]
+ATTACKS = [nobody, burner, descriptors, chains, odd_kinds, stuck_files, held_locks, short_callers,
+           silent_callers, stopped_callers, signals, names]
 
 
 def prefer(pid, flags=0):
@@ -295,6 +371,13 @@ def measure(build, home, attack, number):
           + (f"  {len(died)} attackers ended" if died else ""), flush=True)
 
 
+def make_fuse_device():
+    """One that everybody may open, as /dev/fuse where fusermount is installed. The mount ends with the namespace."""
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/mnt"], check=True)
+    os.mknod("/mnt/fuse", 0o20666, os.makedev(10, 229))
+    os.chmod("/mnt/fuse", 0o666)
+
+
 def main():
     if sys.argv[1:] == ["probe"]:
         return probe()
@@ -305,6 +388,7 @@ def main():
                    dict(os.environ, NEIGHBOUR_INSIDE="1"))
     build = str(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve())
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    make_fuse_device()
     print(f"{os.uname().release}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; p50, p99, max in ms\n"
           f"{'attack':16}{'call of the engine':^26} |{'exchange':^26} |{'first socket':^26}")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as home:
