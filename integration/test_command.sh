@@ -206,6 +206,8 @@ ping_tells_who_is_there() {
 
 	make_key other-key
 	pinged 1 key-mismatch --key "$TMP/other-key" -c 1 "$B4" 9000
+	on a "$RUDP" ping -c 1 "$B4:80x" 2>"$TMP/ping.err" && fail "ping accepts 80x as a port"
+	expect_match "$TMP/ping.err" "'80x' is not a port; expected a number" "what is expected"
 	pinged 1 key-mismatch -c 1 "$B4:9000"
 	pinged 1 refused "${KEY[@]}" -c 1 "$B4:9001"
 	pinged 1 refused "${KEY[@]}" -c 1 "[$B6]:9001"

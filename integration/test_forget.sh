@@ -122,6 +122,8 @@ others_may_not() {
 	status=0
 	on a "$RUDP" forget nowhere.invalid 2>"$TMP/other.err" || status=$?
 	expect_eq "$status" 2 "exit code for a name that nobody has"
+	on a "$RUDP" forget 192.0.2.1:80 2>"$TMP/other.err" && fail "a port is accepted"
+	expect_match "$TMP/other.err" "expected a host without a port" "what is expected"
 	ok "makes nobody forget anything"
 }
 

@@ -76,8 +76,9 @@ static bool resolve(struct forget *forget)
 	int rc = getaddrinfo(forget->host, NULL, &hints, &found);
 
 	if (rc != 0) {
-		rudp_complain("%s: %s", forget->host,
-			      rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+		rudp_complain("%s: %s%s", forget->host,
+			      rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc),
+			      strchr(forget->host, ':') ? "; expected a host without a port" : "");
 		return false;
 	}
 	for (const struct addrinfo *at = found; at; at = at->ai_next) {

@@ -157,6 +157,12 @@ static bool resolve(struct ping *ping)
 		return false;
 	}
 	rc = getaddrinfo(ping->host, ping->service, &hints, &found);
+	if (rc == EAI_SERVICE) {
+		rudp_complain("'%s' is not a port; expected a number from 1 to 65535, or the name of "
+			      "a service",
+			      ping->service);
+		return false;
+	}
 	if (rc != 0) {
 		rudp_complain("%s port %s: %s", ping->host, ping->service,
 			      rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
