@@ -122,7 +122,8 @@ static void launch_events(struct apo_replica *replica)
 		rudp_write_bytes(&writer, queue->bytes + taken, next);
 		taken += next;
 	}
-	memmove(queue->bytes, queue->bytes + taken, queue->len - taken);
+	if (taken > 0) /* else the queue may have no memory yet */
+		memmove(queue->bytes, queue->bytes + taken, queue->len - taken);
 	queue->len -= taken;
 	launch(replica, rudp_writer_len(&writer));
 }
