@@ -91,7 +91,8 @@ class Host:
             f"[listen]\nplain = 10.8.{self.number}.1:6667\nplain-passwords = yes\n"
             "[limits]\nclients = 100\n[flood]\nburst = off\n[cloak]\nenabled = no\n"
             f"[accounts]\nfile = {self.directory}/n{self.number}.db\ntries = 100000\n"
-            f"[history]\nenabled = yes\n[cluster]\nservers = {servers}\nnode = n{self.number}\n"
+            "[history]\nenabled = yes\nmessages = 1000000\n"  # each node removes more in its own time
+            f"[cluster]\nservers = {servers}\nnode = n{self.number}\n"
             f"node-timeout = {NODE_TIMEOUT_S}s\n"
         )
 
