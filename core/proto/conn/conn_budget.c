@@ -59,6 +59,18 @@ static bool is_peer_full(const struct rudp_conn *conn)
 }
 
 /*
+ * The bytes that the peer has already, but behind a lost packet. A packet that is lost several
+ * times holds them for as many round trips, and meanwhile the program must be able to write more.
+ */
+static uint64_t held_bytes(const struct rudp_conn *conn)
+{
+	uint64_t busy = rudp_sendbuf_unsent(&conn->sendbuf) + conn->reliability.bytes_in_flight;
+	uint64_t used = rudp_ring_used(&conn->sendbuf.ring);
+
+	return used > busy ? used - busy : 0;
+}
+
+/*
  * The send buffer holds what can be sent soon. If the peer's program does not read, a larger buffer
  * only lets the writer write more before it blocks. Some bytes stay in the buffer, so that BLOCKED
  * is sent.
@@ -67,7 +79,11 @@ static uint64_t wanted_bytes(const struct rudp_conn *conn)
 {
 	uint64_t wanted = limit_of(conn->options.send_max_bytes, conn->send_limit_bytes);
 
-	return is_peer_full(conn) ? min_u64(wanted, RUDP_SEND_LIMIT_FULL_BYTES) : wanted;
+	if (is_peer_full(conn))
+		return min_u64(wanted, RUDP_SEND_LIMIT_FULL_BYTES);
+	if (conn->options.send_max_bytes > 0)
+		return wanted;
+	return min_u64(wanted + held_bytes(conn), conn->ep->config.send_buffer_max_bytes);
 }
 
 size_t rudp_conn_send_allowance_bytes(const struct rudp_conn *conn)

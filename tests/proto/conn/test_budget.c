@@ -250,6 +250,49 @@ Test(budget_pair, a_program_may_write_less_while_the_peer_is_full)
 	cr_assert(eq(uint, pair_events(&pair, 0) & RUDP_EVENT_WRITABLE, RUDP_EVENT_WRITABLE));
 }
 
+static void deliver_all(void)
+{
+	struct pair_datagram *datagram;
+
+	pair_collect(&pair);
+	while ((datagram = pair_take(&pair))) {
+		pair_deliver(&pair, datagram);
+		free(datagram);
+	}
+}
+
+/* The first datagram is lost; those after it arrive, and are acknowledged. */
+static struct rudp_conn *with_a_hole(const struct rudp_conn_options *options)
+{
+	struct rudp_conn *conn = pair.conn[0];
+
+	rudp_conn_set_options(conn, options, pair.now_ns);
+	rudp_conn_write(conn, bytes, sizeof bytes, pair.now_ns);
+	pair_collect(&pair);
+	free(pair_take(&pair));
+	deliver_all();
+	deliver_all();
+	cr_assert(ge(uint, conn->sendbuf.acked.count, 1));
+	return conn;
+}
+
+Test(budget_pair, bytes_that_the_peer_has_behind_a_hole_leave_room_to_write)
+{
+	struct rudp_conn *conn = with_a_hole(&(struct rudp_conn_options){0});
+	size_t busy = rudp_sendbuf_unsent(&conn->sendbuf) + conn->reliability.bytes_in_flight;
+
+	cr_assert(lt(sz, busy, rudp_sendbuf_unacked(&conn->sendbuf)));
+	cr_assert(eq(sz, rudp_conn_send_room(conn), conn->send_limit_bytes - busy));
+}
+
+Test(budget_pair, the_limit_of_the_program_includes_bytes_behind_a_hole)
+{
+	struct rudp_conn *conn = with_a_hole(&(struct rudp_conn_options){.send_max_bytes = 1 << 20});
+
+	cr_assert(eq(sz, rudp_conn_send_room(conn),
+		     conn->send_limit_bytes - rudp_sendbuf_unacked(&conn->sendbuf)));
+}
+
 Test(budget_pair, options_bound_the_buffers_of_both_directions)
 {
 	struct rudp_conn_options options = {.send_max_bytes = 20000, .receive_max_bytes = 1};
