@@ -16,7 +16,7 @@
 #define TRACE_MS_DEFAULT 10
 #define CROWD_NS (15 * S)
 #define CROWD_SETTLED_NS (3 * S)
-#define CHECK_SEEDS 3 /* odd: the median is checked */
+#define CHECK_SEEDS 9 /* odd: the median is checked */
 #define STALLED_SEEDS 15 /* the time of the stalls has a large effect */
 #define OBJECT_SEEDS 5
 #define STALL_EVERY_NS (20 * MS)

@@ -165,6 +165,8 @@
 #define BBR_SHORTFALL 80
 #define BBR_SHARED 95
 #define BBR_ALONE_LEAST 95
+#define BBR_LOWERED_ROUNDS 6    /* rounds at a lowered rate, of which the first two show the old one */
+#define BBR_LOWERED_LOSSES_MIN 10
 
 #define BBR_STARTUP_WINDOW_PACING_GAIN 150
 #define BBR_TRAIN_PACING_GAIN 110
@@ -407,6 +409,9 @@ struct bbr {
 	uint32_t standing_cycles;               /* cycles in a row whose queue never went away */
 	bool settled;        /* the rate was lowered to what is delivered, in this cycle */
 	bool queue_vanished; /* at some time in this cycle */
+	uint32_t unlowered_loss_ppm;         /* loss_ppm before the rate was lowered */
+	uint32_t lowered_sent, lowered_lost; /* datagrams since then, in whole rounds */
+	uint8_t lowered_rounds;
 	struct bbr_undo undo;
 
 	/* packets below it were sent before we gave bandwidth away */
@@ -514,6 +519,8 @@ void rudp_bbr_start_settling(struct bbr *b);
 void rudp_bbr_stop_draining(struct bbr *b);
 bool rudp_bbr_is_queue_evident(const struct bbr *b);
 bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc);
+/* At least half of the losses are still there at a lowered rate: they are the path's own. */
+bool rudp_bbr_have_losses_stayed(const struct bbr *b);
 bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
 /* Unresponsive flows (cc_bbr_unresponsive.c). */

@@ -199,16 +199,17 @@ static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
 
 /*
  * Bandwidth lost to losses would return only with the next probe, which is far away for a flow that
- * is alone. So it returns as often as others probe, if there is no queue: a host that stalled for a
- * moment looks like congestion. Not all of it returns, because the largest sample is above what the
- * path carries.
+ * is alone. If there is no queue, it returns as soon as it is clear that the losses do not stop at
+ * the lowered rate, else as often as others probe: a host that stalled for a moment looks like
+ * congestion. Not all of it returns, because the largest sample is above what the path carries.
  */
 static void regain_bandwidth(struct bbr *b)
 {
 	uint64_t least = b->max_bw / 100 * BBR_ALONE_LEAST;
 
-	if (!b->up_alone || !b->round_start || b->rounds_since_probe % BBR_RENO_ROUNDS_MAX != 0 ||
-	    rudp_bbr_had_round_delay(b) || b->bw >= least)
+	if (!b->up_alone || !b->round_start || rudp_bbr_had_round_delay(b) || b->bw >= least)
+		return;
+	if (b->rounds_since_probe % BBR_RENO_ROUNDS_MAX != 0 && !rudp_bbr_have_losses_stayed(b))
 		return;
 	rudp_bbr_reset_shortterm(b);
 	b->bw_shortterm = least;

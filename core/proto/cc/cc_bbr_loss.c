@@ -69,13 +69,18 @@ static bool is_tally_heavy(const struct rudp_cc *cc)
 	return is_heavy(cc, b->tally_lost_bytes, b->tally_bytes);
 }
 
-/* Whether losses now are congestion. cc_bbr.h has the rule. */
-static bool has_evidence(const struct rudp_cc *cc)
+/* Whether the losses themselves, without a queue, show congestion. */
+static bool are_losses_evident(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	return rudp_bbr_is_queue_evident(b) || b->shortfall || is_round_heavy(cc, &b->last) ||
-	       is_tally_heavy(cc);
+	return b->shortfall || is_round_heavy(cc, &b->last) || is_tally_heavy(cc);
+}
+
+/* Whether losses now are congestion. cc_bbr.h has the rule. */
+static bool has_evidence(const struct rudp_cc *cc)
+{
+	return rudp_bbr_is_queue_evident(bbr_of_const(cc)) || are_losses_evident(cc);
 }
 
 static uint64_t averaged(uint64_t average, uint64_t value)
@@ -191,6 +196,37 @@ static void settle(struct bbr *b)
 }
 
 /*
+ * Counts the losses at a lowered rate, as long as nobody keeps a queue: the losses of a shared queue
+ * may be those of others.
+ */
+static void count_lowered(const struct rudp_cc *cc, struct bbr *b)
+{
+	bool lowered = b->bw_shortterm < percent_of(b->max_bw, BBR_ALONE_LEAST);
+
+	if (!lowered)
+		b->unlowered_loss_ppm = (uint32_t)b->loss_ppm;
+	if (!lowered || !b->up_alone || rudp_bbr_had_round_delay(b)) {
+		b->lowered_sent = b->lowered_lost = b->lowered_rounds = 0;
+		return;
+	}
+	if (b->lowered_rounds < BBR_LOWERED_ROUNDS)
+		b->lowered_rounds++;
+	if (b->lowered_rounds <= 2)
+		return;
+	b->lowered_lost += (uint32_t)(b->last.lost_bytes / cc->datagram_bytes);
+	b->lowered_sent += (uint32_t)((b->last.delivered_bytes + b->last.lost_bytes) /
+				      cc->datagram_bytes);
+}
+
+bool rudp_bbr_have_losses_stayed(const struct bbr *b)
+{
+	return b->lowered_rounds >= BBR_LOWERED_ROUNDS &&
+	       b->lowered_lost >= BBR_LOWERED_LOSSES_MIN &&
+	       b->lowered_lost >=
+		       rudp_cc_mul_div(b->lowered_sent, b->unlowered_loss_ppm / 2, PPM);
+}
+
+/*
  * A round has ended; its totals are in b->last. The first round of DOWN still measures the probe.
  */
 void rudp_bbr_close_loss_account(struct rudp_cc *cc)
@@ -210,6 +246,7 @@ void rudp_bbr_close_loss_account(struct rudp_cc *cc)
 		return;
 	learn_loss(cc);
 	settle(b);
+	count_lowered(cc, b);
 }
 
 /*
@@ -301,7 +338,10 @@ void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
 	b->evidence_in_round = false;
 }
 
-/* Draft section 5.3.1.3, checked at the end of each round: enough losses, and evidence. */
+/*
+ * Draft section 5.3.1.3, checked at the end of each round: enough losses, and evidence. A queue is
+ * no evidence here: STARTUP holds for a queue and tells it from jitter, with or without losses.
+ */
 bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
@@ -310,7 +350,16 @@ bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
 	return b->round_start && round->lost_packets >= BBR_STARTUP_LOSSES_MIN &&
 	       round->lost_bytes >
 		       percent_of(round->lost_bytes + round->delivered_bytes, BBR_LOSS_THRESH) &&
-	       has_evidence(cc);
+	       are_losses_evident(cc);
+}
+
+/*
+ * If there was no queue before the probe, the delay must also be above what varied then. Jitter that
+ * keeps packets in order grows with the rate, so a probe makes it longer.
+ */
+static bool is_probe_queue_evident(const struct bbr *b)
+{
+	return rudp_bbr_is_queue_evident(b) && (!b->up_alone || rudp_bbr_has_probe_delay(b));
 }
 
 /* Whether this probe put more in flight than the path holds. */
@@ -327,7 +376,7 @@ bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_c
 		return true;
 	if (lost <= percent_of(inflight, BBR_LOSS_THRESH))
 		return false;
-	return rudp_bbr_is_queue_evident(b) || b->shortfall || is_heavy(cc, lost, inflight) ||
+	return is_probe_queue_evident(b) || b->shortfall || is_heavy(cc, lost, inflight) ||
 	       is_tally_heavy(cc) ||
 	       (lost >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
 		lost > expected + percent_of(inflight, BBR_EXCESS_LOSS));

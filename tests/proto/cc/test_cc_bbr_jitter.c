@@ -299,3 +299,14 @@ Test(cc_bbr_jitter, probe_ends_at_a_delay_longer_than_what_varied_before)
 {
 	cr_assert(is_ended_by(probe_after(MS(10)), MS(14)));
 }
+
+Test(cc_bbr_jitter, probe_that_loses_at_a_delay_that_varied_before_goes_on)
+{
+	struct bbr_rig *rig = probe_after(MS(15));
+
+	rig->lost_bytes = 15 * DATAGRAM; /* 3 % of the bytes in flight */
+	bbr_rig_pieces(rig, 10, PIECE_PACKETS, RTT_NS + MS(15));
+	cr_assert(rudp_bbr_is_queue_evident(rig->b));
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
+}

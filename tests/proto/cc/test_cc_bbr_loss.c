@@ -18,6 +18,23 @@ Test(cc_bbr_loss, startup_ignores_loss_without_evidence)
 	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
 }
 
+/* The delay is known as jitter, so it does not make the losses congestion. */
+Test(cc_bbr_loss, startup_ignores_loss_with_a_delay_that_is_jitter)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	bbr_rig_round(rig, RATE / 16);
+	rig->rtt.latest_ns = RTT_NS * 3 / 2;
+	rig->b->startup_base_ns = rig->rtt.latest_ns;
+	for (uint64_t rate = RATE / 8; rate < RATE; rate *= 2) {
+		bbr_rig_lose(rig, 50);
+		bbr_rig_round(rig, rate);
+	}
+	cr_assert(rudp_bbr_is_queue_evident(rig->b));
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
+}
+
 Test(cc_bbr_loss, startup_ends_by_heavy_loss)
 {
 	struct bbr_rig *rig = bbr_rig_new();
@@ -246,4 +263,44 @@ Test(cc_bbr_loss, persistent_congestion_leaves_four_datagrams)
 	rig->next += 4;
 	bbr_rig_ack(rig, 4, RATE);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 8 * DATAGRAM));
+}
+
+/*
+ * Rounds in CRUISE at seven tenths of the bandwidth, which lose packets each and last rtt_ns. The
+ * rate before had losses of 3 %. Returns the bandwidth in percent of the largest.
+ */
+static uint64_t after_lowering(uint32_t lost, int64_t rtt_ns, unsigned rounds)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	for (int i = 0; i < 12; i++) { /* an average over eight rounds */
+		bbr_rig_lose(rig, ROUND_PACKETS * 3 / 100);
+		bbr_rig_round(rig, RATE);
+	}
+	rig->b->bw_shortterm = rig->b->max_bw / 10 * 7;
+	rig->rtt.latest_ns = rtt_ns;
+	for (unsigned i = 0; i < rounds; i++) {
+		if (lost > 0)
+			bbr_rig_lose(rig, lost);
+		bbr_rig_round(rig, RATE * 7 / 10);
+	}
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	return rig->b->bw * 100 / rig->b->max_bw;
+}
+
+Test(cc_bbr_loss, bandwidth_returns_if_the_losses_stay_at_a_lowered_rate)
+{
+	cr_assert(eq(u64, after_lowering(10, RTT_NS, BBR_LOWERED_ROUNDS - 1), 70));
+	cr_assert(ge(u64, after_lowering(10, RTT_NS, BBR_LOWERED_ROUNDS + 1), BBR_ALONE_LEAST - 1));
+}
+
+Test(cc_bbr_loss, bandwidth_does_not_return_if_the_losses_have_stopped)
+{
+	cr_assert(eq(u64, after_lowering(0, RTT_NS, BBR_LOWERED_ROUNDS + 10), 70));
+	cr_assert(eq(u64, after_lowering(3, RTT_NS, BBR_LOWERED_ROUNDS + 10), 70));
+}
+
+Test(cc_bbr_loss, bandwidth_does_not_return_while_there_is_a_queue)
+{
+	cr_assert(le(u64, after_lowering(10, RTT_NS * 3 / 2, BBR_LOWERED_ROUNDS + 10), 70));
 }
