@@ -186,6 +186,12 @@ static void read_on(struct arena *a, struct rudp_conn *conn, int index, int from
 	*read += len;
 }
 
+static bool add_exchanges(void *context, struct rudp_conn *conn)
+{
+	*(uint64_t *)context += conn->keys.exchanges + (conn->exchange && conn->exchange->is_mixed);
+	return true;
+}
+
 /* The server's programs send as much as they can on each connection, and read all data. */
 static void serve_hostile(struct arena *a, struct rudp_conn *conn)
 {
@@ -193,8 +199,10 @@ static void serve_hostile(struct arena *a, struct rudp_conn *conn)
 
 	rudp_conn_receive_consume(conn, rudp_conn_receive_available(conn), a->now_ns);
 	write_on(a, conn, HONEST_CONNS, SERVER, &written);
-	if (rudp_conn_error(conn) || rudp_conn_receive_eof(conn))
+	if (rudp_conn_error(conn) || rudp_conn_receive_eof(conn)) {
+		add_exchanges(&a->result->exchanges, conn);
 		rudp_conn_close(conn, a->now_ns);
+	}
 }
 
 static void serve(struct arena *a, struct honest *honest, int host)
@@ -524,12 +532,6 @@ static bool open_honest(struct arena *a)
 			return false;
 		rudp_conn_set_user(a->honest[i].conn[HONEST], &a->honest[i]);
 	}
-	return true;
-}
-
-static bool add_exchanges(void *context, struct rudp_conn *conn)
-{
-	*(uint64_t *)context += conn->keys.exchanges + (conn->exchange && conn->exchange->is_mixed);
 	return true;
 }
 
