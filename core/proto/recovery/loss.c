@@ -162,13 +162,15 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 }
 
 /*
- * The number of initial time-outs without backoff. On short paths other transports have not even
- * sent their first probe by then. If losses come in bursts, which include acknowledgements, several
+ * The number of initial time-outs without backoff. On short paths other transports have sent few
+ * probes by then. If losses come in bursts, which include acknowledgements, several
  * probes may be needed.
  */
-static uint32_t steady_ptos(const struct rudp_reliability *r, int64_t base_ns)
+static uint32_t steady_ptos(const struct rudp_reliability *r, const struct rudp_rtt *rtt,
+			    int64_t base_ns)
 {
-	int64_t most = base_ns > 0 ? RUDP_PTO_STEADY_NS / base_ns : 0;
+	int64_t steady_ns = rtt->samples > 0 ? RUDP_PTO_STEADY_NS : RUDP_PTO_STEADY_FIRST_NS;
+	int64_t most = base_ns > 0 ? steady_ns / base_ns : 0;
 
 	return r->pto_count < most ? r->pto_count : (uint32_t)most;
 }
@@ -178,7 +180,7 @@ int64_t rudp_reliability_pto_ns(const struct rudp_reliability *r, const struct r
 {
 	int64_t base_ns = rudp_rtt_pto_ns(rtt, ack_delay_max_ns);
 	int64_t cap_ns = rudp_time_max(RUDP_PTO_CAP_FACTOR * base_ns, RUDP_PTO_CAP_NS);
-	uint32_t shift = r->pto_count - steady_ptos(r, base_ns);
+	uint32_t shift = r->pto_count - steady_ptos(r, rtt, base_ns);
 
 	if (shift > RUDP_PTO_BACKOFF_SHIFT_MAX)
 		shift = RUDP_PTO_BACKOFF_SHIFT_MAX;

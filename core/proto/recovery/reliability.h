@@ -43,7 +43,13 @@
 /* recoveries without reordering after which the thresholds are lowered */
 #define RUDP_REORDER_PERSIST 16
 #define RUDP_PTO_BACKOFF_SHIFT_MAX 16
-#define RUDP_PTO_STEADY_NS (200 * RUDP_NS_PER_MS) /* no backoff before; the minimum RTO of Linux */
+/*
+ * No backoff before. Linux sends its first two probes in this time, after 200 and 400 ms. With 200 ms,
+ * bursts of losses on short paths cost more: 0.51 instead of 0.59 of the ideal goodput on eight random
+ * paths of the simulator. Before the first RTT sample, which is in the handshake, it is 200 ms.
+ */
+#define RUDP_PTO_STEADY_NS (600 * RUDP_NS_PER_MS)
+#define RUDP_PTO_STEADY_FIRST_NS (200 * RUDP_NS_PER_MS)
 #define RUDP_PTO_CAP_FACTOR 3    /* the backed-off PTO is at most the larger of 3 PTOs ... */
 #define RUDP_PTO_DITHER_PARTS 16 /* at the cap the PTO is shorter by 0 to 4 sixteenths, in turn */
 #define RUDP_PTO_DITHER_STEPS 5

@@ -6,7 +6,8 @@ FIRST_RTT_S = 0.1
 GRANULARITY_S = 0.001
 THRESHOLD, THRESHOLD_MAX = 3, 1024
 CAP_PTOS, CAP_S = 3, 2
-NO_BACKOFF_S = 0.2
+NO_BACKOFF_S = 0.6
+NO_BACKOFF_FIRST_S = 0.2  # before the first RTT sample
 
 
 class Rtt:
@@ -127,7 +128,7 @@ class Recovery:
         self.ptos += 1
         self.pto_count += 1
         self.pto_spent_s += self.pto_interval()
-        if self.pto_spent_s >= NO_BACKOFF_S:
+        if self.pto_spent_s >= (NO_BACKOFF_FIRST_S if self.rtt.least is None else NO_BACKOFF_S):
             self.backoff += 1
 
     def forget_path(self):

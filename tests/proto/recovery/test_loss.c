@@ -136,9 +136,11 @@ Test(loss, probes_come_one_pto_after_the_last_packet)
 	sender_wait(s, 1);
 	cr_assert(eq(u32, sender_retransmit(s), 2));
 	cr_assert(eq(u32, s->r.pto_count, 1));
-	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + pto_ns));
-	sender_wait(s, pto_ns);
-	cr_assert(eq(u32, sender_retransmit(s), 2));
+	for (int i = 0; i < RUDP_PTO_STEADY_NS / pto_ns; i++) {
+		cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + pto_ns));
+		sender_wait(s, pto_ns);
+		cr_assert(eq(u32, sender_retransmit(s), 2));
+	}
 	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + 2 * pto_ns));
 }
 
@@ -154,8 +156,8 @@ Test(loss, backoff_doubles_up_to_its_cap)
 
 	sender_data(s, 1);
 	for (int i = 0; i < 40; i++) {
-		/* The first two: a PTO and a half fit into RUDP_PTO_STEADY_NS. */
-		int64_t want_ns = i < 6 ? pto_ns << (i > 0 ? i - 1 : 0) : RUDP_NEVER;
+		int steady = (int)(RUDP_PTO_STEADY_NS / pto_ns);
+		int64_t want_ns = i < 10 ? pto_ns << (i > steady ? i - steady : 0) : RUDP_NEVER;
 
 		if (want_ns > 2 * RUDP_NS_PER_S)
 			want_ns = capped_ns(2 * RUDP_NS_PER_S, (unsigned)i);
@@ -166,7 +168,7 @@ Test(loss, backoff_doubles_up_to_its_cap)
 	}
 }
 
-Test(loss, backoff_begins_when_the_probes_of_a_short_path_have_taken_200_ms)
+Test(loss, backoff_begins_when_the_probes_of_a_short_path_have_taken_600_ms)
 {
 	struct sender *near = sender_new();
 	int64_t pto_ns;
@@ -180,6 +182,12 @@ Test(loss, backoff_begins_when_the_probes_of_a_short_path_have_taken_200_ms)
 			     pto_ns));
 	}
 	near->r.pto_count++;
+	cr_assert(eq(i64, rudp_reliability_pto_ns(&near->r, &near->rtt, SENDER_ACK_DELAY_NS),
+		     2 * pto_ns));
+	/* In a handshake it begins earlier. */
+	near->rtt.samples = 0;
+	pto_ns = rudp_rtt_pto_ns(&near->rtt, SENDER_ACK_DELAY_NS);
+	near->r.pto_count = (uint32_t)(RUDP_PTO_STEADY_FIRST_NS / pto_ns) + 1;
 	cr_assert(eq(i64, rudp_reliability_pto_ns(&near->r, &near->rtt, SENDER_ACK_DELAY_NS),
 		     2 * pto_ns));
 	sender_free(near);
