@@ -89,10 +89,17 @@ static bool content_demands(int fd, enum demand demand)
 	return scan.found || n != 0;
 }
 
-/* A directory that may not be searched is another user's home, so it has no file of ours. */
+/*
+ * A directory that may not be searched is another user's home, so it has no file of ours. A symbolic
+ * link that leads nowhere exists, as for the engine (file_stamp.h).
+ */
 static bool exists(const char *path)
 {
-	return rudp_raw_syscall(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0, 0) == 0;
+	char target[1];
+
+	return rudp_raw_syscall(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0, 0) == 0 ||
+	       rudp_raw_syscall(SYS_readlinkat, AT_FDCWD, (long)path, (long)target, sizeof target,
+				0, 0) > 0;
 }
 
 static bool file_demands(const char *path, enum demand demand)
@@ -100,8 +107,10 @@ static bool file_demands(const char *path, enum demand demand)
 	bool demands;
 	int fd;
 
-	if (!exists(path) || demand == DEMAND_EXISTS)
-		return exists(path);
+	if (!exists(path))
+		return false;
+	if (demand == DEMAND_EXISTS)
+		return true;
 	fd = (int)rudp_raw_syscall(SYS_openat, AT_FDCWD, (long)path,
 				   O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0, 0, 0);
 	if (fd < 0)

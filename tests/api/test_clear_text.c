@@ -197,3 +197,17 @@ Test(clear_text, a_pipe_without_a_writer_does_not_block)
 	cr_assert(not(rudp_clear_text_is_forbidden()));
 	remove_file("known_hosts");
 }
+
+Test(clear_text, a_link_that_leads_nowhere_forbids_it)
+{
+	static const char *const files[] = {"known_hosts", "authorized_keys", "rudp.conf"};
+	char path[256];
+
+	setenv("RUDP_POLICY_FILE", "", 1);
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		path_of(path, files[i]);
+		cr_assert(eq(int, symlink("nowhere", path), 0));
+		cr_assert(rudp_clear_text_is_forbidden(), "%s", files[i]);
+		remove_file(files[i]);
+	}
+}
