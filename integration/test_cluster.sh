@@ -159,19 +159,6 @@ killed_bus() {
 	ok "with a quorum again nobody has left"
 }
 
-start_all() {
-	local i
-	for i in 1 2 3; do
-		start_nats "$i" b
-	done
-	for i in 1 2 3; do
-		start_node "$i" b
-	done
-	for i in 1 2 3; do
-		wait_joined "$i"
-	done
-}
-
 # All nodes and NATS servers end, and the stream is gone.
 begun_anew() {
 	local i
@@ -186,7 +173,7 @@ begun_anew() {
 		finish "s$i" 5
 		rm -rf "$TMP/store$i"
 	done
-	start_all
+	start_all_at_b
 	enter eve 2
 	log_in eve owner sesame-1
 	does eve "JOIN #kept" eve ' 332 eve #kept :to be kept'
@@ -208,7 +195,7 @@ for i in 1 2 3; do
 	write_nats "$i" 127.0.0.1 "$ROUTES"
 	write_node "$i" 4221 4222 4223
 done
-start_all
+start_all_at_b
 together
 same_order
 accounts

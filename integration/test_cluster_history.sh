@@ -179,12 +179,7 @@ all_stopped() {
 		finish "n$i" 20
 	done
 	drop ann ann3 bob cat
-	for i in 1 2 3; do
-		start_node "$i" b
-	done
-	for i in 1 2 3; do
-		wait_joined "$i"
-	done
+	start_nodes_at_b
 	come back 2
 	log_in back ann sesame-1
 	wait_until 30 "history at n2" asks back "#a"
@@ -198,15 +193,7 @@ for i in 1 2 3; do
 	write_nats "$i" 127.0.0.1 "$ROUTES"
 	write_node "$i" 4221 4222 4223
 done
-for i in 1 2 3; do
-	start_nats "$i" b
-done
-for i in 1 2 3; do
-	start_node "$i" b
-done
-for i in 1 2 3; do
-	wait_joined "$i"
-done
+start_all_at_b
 same_history
 redacted
 killed_node

@@ -66,6 +66,25 @@ wait_joined() {
 	wait_until 60 "node n$1 has joined" grep -qs ' cluster joined ' "$TMP/n$1.err"
 }
 
+start_nodes_at_b() {
+	local i
+	for i in 1 2 3; do
+		start_node "$i" b
+	done
+	for i in 1 2 3; do
+		wait_joined "$i"
+	done
+}
+
+# Three NATS servers and three nodes, all on side b.
+start_all_at_b() {
+	local i
+	for i in 1 2 3; do
+		start_nats "$i" b
+	done
+	start_nodes_at_b
+}
+
 # count_heard NAME EXTENDED-REGEX
 count_heard() {
 	tr -d '\r' <"$TMP/$1.out" | grep -cE -- "$2" || true
