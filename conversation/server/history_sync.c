@@ -103,7 +103,7 @@ static void ask(struct apo_history_thread *history_thread)
 	free(rows);
 }
 
-/* What the file has after the position comes from another log than that of the network. */
+/* Rows after the position come from another log than the network's. */
 static int clear(struct apo_history_thread *history_thread)
 {
 	struct apo_history *history = history_thread->history;

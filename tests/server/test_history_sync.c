@@ -345,7 +345,7 @@ Test(history_sync, a_page_that_cannot_be_written_is_not_lost)
 	check_equal();
 }
 
-/* What no node of this program sends. */
+/* Messages that no node of this program sends are dropped. */
 Test(history_sync, malformed_messages_change_nothing)
 {
 	static uint8_t bytes[64];
