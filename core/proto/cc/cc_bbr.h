@@ -13,7 +13,8 @@
  *
  * Queue      the smallest RTT of the last or the current round exceeds the RTT without a queue
  *            (rudp_bbr_drained_rtt_ns) by min_rtt / 8 + 4 ms, so even the fastest packet has
- *            waited;
+ *            waited. It does not count in STARTUP, whose hold tells a queue from jitter, nor in a
+ *            probe of an empty path whose delay varied as much before;
  * Shortfall  in two rounds in a row, neither idle nor application-limited, the bytes delivered and
  *            lost per second were under 80 % of the bytes sent per second in the round before: more
  *            is missing than the losses explain;
