@@ -129,30 +129,23 @@ killed_node() {
 }
 
 killed_bus() {
-	local name
-	local -A cuts heals
 	section "NATS servers are killed"
 	send KILL s1
 	finish s1 5
 	does ann "PRIVMSG #a :with two of three" bob ':with two of three'
 	hears cat ':with two of three'
 	ok "one of three: nothing is lost"
-	for name in bob cat; do
-		cuts[$name]=$(count_heard "$name" "$CUT")
-		heals[$name]=$(count_heard "$name" "$HEALED")
-	done
+	was_told connected bob cat
 	send KILL s2
 	finish s2 5
-	hears_more bob "$CUT" "${cuts[bob]}"
-	hears_more cat "$CUT" "${cuts[cat]}"
+	was_told cut_off bob cat
 	say bob "NICK rob"
 	hears bob 'NOTICE bob :.*try again later'
 	hears_not cat 'NICK :?rob'
 	ok "two of three: users are told, and changes are refused"
 	start_nats 1 b
 	start_nats 2 b
-	hears_more bob "$HEALED" "${heals[bob]}"
-	hears_more cat "$HEALED" "${heals[cat]}"
+	was_told connected bob cat
 	does bob "NICK bert" cat ':bob!.* NICK :?bert'
 	hears_not cat ':bob!.* QUIT'
 	hears_not bob ':cat!.* QUIT'

@@ -101,16 +101,16 @@ come_together() {
 
 # Both sides speak while the link is cut.
 part() {
-	local cuts refusals answers i
+	local refusals answers i
 	section "the link is cut"
-	cuts=$(count_heard cat "$CUT")
 	for i in {1..100}; do
 		say dog "PRIVMSG #a :dog$i"
 		say eel "PRIVMSG #a :eel$i"
 	done
 	hears ann ':dog!.* PRIVMSG #a :dog3'
+	was_told connected cat
 	on a ip link set part down
-	hears_more cat "$CUT" "$cuts"
+	was_told cut_off cat
 	refusals=$(count_heard cat "$REFUSED")
 	answers=$(count_heard cat ' 366 ')
 	say cat "NICK carol"

@@ -99,8 +99,27 @@ hears_more() {
 	wait_until 60 "$1 hears '$2' again" has_heard_more "$@"
 }
 
-export CUT='NOTICE .* :This server is cut off from its network: '
+CUT='NOTICE .* :This server is cut off from its network: '
 export HEALED='NOTICE .* :This server is connected to its network again'
+
+is_cut_off() {
+	tr -d '\r' <"$TMP/$1.out" | grep -E "$CUT|$HEALED" | tail -n 1 | grep -qE "$CUT"
+}
+
+is_connected() {
+	! is_cut_off "$1"
+}
+
+# was_told cut_off|connected NAME...: the last notice that each of them has got. A node can be cut off for seconds
+# whenever a NATS server dies, so the number of notices is known to nobody.
+was_told() {
+	local name state=$1
+	shift
+	for name in "$@"; do
+		wait_until 60 "$name is told that its server is $state" "is_$state" "$name"
+	done
+}
+
 export REFUSED='This server is cut off from its network; try'
 refused=0
 
