@@ -160,7 +160,7 @@ void apo_replica_on_published(struct apo_replica *replica, uint64_t number, bool
 	if (!replica->is_in_flight || number != replica->publication)
 		return;
 	if (!is_stored) {
-		replica->repeat_at_ns = replica->now_at_ns + APO_REPEAT_NS;
+		replica->repeat_at_ns = replica->now_at_ns + APO_RETRY_NS;
 	} else if (replica->stored_at_ns == RUDP_NEVER) {
 		replica->stored_at_ns = replica->now_at_ns;
 		replica->subscribe_at_ns = replica->now_at_ns + APO_SUBSCRIBE_NS;

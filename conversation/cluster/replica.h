@@ -30,6 +30,7 @@
 
 #define APO_BEAT_NS RUDP_NS_PER_S            /* the longest time between two entries of a node */
 #define APO_REPEAT_NS (RUDP_NS_PER_S)        /* then a publication without result is repeated */
+#define APO_RETRY_NS (250 * RUDP_NS_PER_MS)  /* the same for one that has failed */
 #define APO_CUT_OFF_NS (3 * RUDP_NS_PER_S)   /* an entry that is not in the log then: cut off */
 #define APO_GENESIS_NS (4 * RUDP_NS_PER_S)   /* of silence in the log */
 /* A node waits so long for one that joins and has kept a newer state. */

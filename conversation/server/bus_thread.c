@@ -14,9 +14,10 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "conversation/cluster/entry.h"
+#include "conversation/cluster/subscription.h"
+#include "conversation/server/bus_connection.h"
 
 #define RETRY_MS 1000
-#define CONNECT_MS 2000
 #define LOG_AGE_NS (3600 * RUDP_NS_PER_S)      /* entries are kept so long, for slow nodes */
 #define LOG_BYTES_MAX (INT64_C(1) << 30)
 #define DUPLICATES_NS (120 * RUDP_NS_PER_S)    /* a repetition within that is recognized */
@@ -38,21 +39,13 @@ struct apo_bus {
 	natsSubscription *entries, *chunks, *histories;
 	char log_subject[SUBJECT_SIZE], stream[SUBJECT_SIZE];
 	char process[17]; /* random, in the ids of messages */
-	int64_t opened_at_ns;
+	struct apo_subscription subscription;
 	bool is_over;
 };
 
 static int64_t now_ns(void)
 {
 	return rudp_clock_now_ns(&rudp_clock_monotonic);
-}
-
-static bool has_failed(natsStatus status, const char *what)
-{
-	if (status != NATS_OK)
-		rudp_log(RUDP_LOG_WARN, "cluster %s failed reason=\"%s\"", what,
-			 natsStatus_GetText(status));
-	return status != NATS_OK;
 }
 
 /* ---- mail to the owner ---- */
@@ -113,148 +106,14 @@ static void on_history(natsConnection *connection, natsSubscription *subscriptio
 	natsMsg_Destroy(message);
 }
 
-static void on_disconnected(natsConnection *connection, void *of)
+/* For each request of an attempt to subscribe. */
+static jsOptions attempt_options(const struct apo_bus *bus)
 {
-	(void)connection;
-	(void)of;
-	rudp_log(RUDP_LOG_WARN, "cluster disconnected from its bus");
-}
+	jsOptions options;
 
-static void on_reconnected(natsConnection *connection, void *of)
-{
-	(void)connection;
-	(void)of;
-	rudp_log(RUDP_LOG_INFO, "cluster connected again");
-}
-
-/* The library would print errors of subscriptions otherwise. */
-static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
-		     void *of)
-{
-	(void)connection;
-	(void)subscription;
-	(void)of;
-	rudp_log(RUDP_LOG_WARN, "cluster error reason=\"%s\"", natsStatus_GetText(status));
-}
-
-/* ---- connecting ---- */
-
-#define URLS_MAX 16
-
-static natsStatus set_servers(natsOptions *options, const char *list)
-{
-	const char *urls[URLS_MAX];
-	char *copy = strdup(list), *rest = copy, *url;
-	natsStatus status = copy ? NATS_OK : NATS_NO_MEMORY;
-	int count = 0;
-
-	while (copy && count < URLS_MAX && (url = strsep(&rest, ", ")))
-		if (*url)
-			urls[count++] = url;
-	if (status == NATS_OK)
-		status = natsOptions_SetServers(options, urls, count);
-	free(copy);
-	return status;
-}
-
-static natsStatus set_tls(natsOptions *options, const struct apo_config *config)
-{
-	natsStatus status = NATS_OK;
-
-	if (!config->cluster_ca_file && !config->cluster_certificate_file)
-		return NATS_OK;
-	status = natsOptions_SetSecure(options, true);
-	if (status == NATS_OK && config->cluster_ca_file)
-		status = natsOptions_LoadCATrustedCertificates(options, config->cluster_ca_file);
-	if (status == NATS_OK && config->cluster_certificate_file)
-		status = natsOptions_LoadCertificatesChain(options,
-							   config->cluster_certificate_file,
-							   config->cluster_key_file);
-	return status;
-}
-
-static natsStatus set_options(natsOptions *options, const struct apo_config *config)
-{
-	natsStatus status = set_servers(options, config->cluster_servers);
-
-	if (status == NATS_OK)
-		status = set_tls(options, config);
-	if (status == NATS_OK && config->cluster_credentials_file)
-		status = natsOptions_SetUserCredentialsFromFiles(
-			options, config->cluster_credentials_file, NULL);
-	if (status == NATS_OK)
-		status = natsOptions_SetTimeout(options, CONNECT_MS);
-	if (status == NATS_OK)
-		status = natsOptions_SetMaxReconnect(options, -1);
-	if (status == NATS_OK)
-		status = natsOptions_SetReconnectWait(options, RETRY_MS / 2);
-	if (status == NATS_OK)
-		status = natsOptions_SetPingInterval(options, 2000);
-	if (status == NATS_OK)
-		status = natsOptions_SetMaxPingsOut(options, 2);
-	if (status == NATS_OK)
-		status = natsOptions_SetDisconnectedCB(options, on_disconnected, NULL);
-	if (status == NATS_OK)
-		status = natsOptions_SetReconnectedCB(options, on_reconnected, NULL);
-	if (status == NATS_OK)
-		status = natsOptions_SetErrorHandler(options, on_error, NULL);
-	return status;
-}
-
-static bool connect_to_bus(struct apo_bus_thread *bus_thread)
-{
-	natsOptions *options = NULL;
-	natsStatus status = natsOptions_Create(&options);
-
-	if (status == NATS_OK)
-		status = set_options(options, bus_thread->config);
-	if (status == NATS_OK)
-		status = natsConnection_Connect(&bus_thread->bus->connection, options);
-	natsOptions_Destroy(options);
-	if (has_failed(status, "connection"))
-		return false;
-	return !has_failed(natsConnection_JetStream(&bus_thread->bus->js,
-						    bus_thread->bus->connection, NULL),
-			   "JetStream");
-}
-
-static natsStatus ask_for_jetstream(natsConnection *connection)
-{
-	jsAccountInfo *info = NULL;
-	jsErrCode code;
-	jsCtx *js = NULL;
-	natsStatus status = natsConnection_JetStream(&js, connection, NULL);
-
-	if (status == NATS_OK)
-		status = js_GetAccountInfo(&info, js, NULL, &code);
-	jsAccountInfo_Destroy(info);
-	jsCtx_Destroy(js);
-	return status;
-}
-
-bool apo_bus_try(const struct apo_config *config, const char *url, char *reason, size_t reason_size)
-{
-	natsConnection *connection = NULL;
-	natsOptions *options = NULL;
-	const char *what = "connection";
-	natsStatus status = natsOptions_Create(&options);
-
-	if (status == NATS_OK)
-		status = set_options(options, config);
-	if (status == NATS_OK)
-		status = natsOptions_SetServers(options, &url, 1);
-	if (status == NATS_OK) /* the end of the connection is no news here */
-		status = natsOptions_SetDisconnectedCB(options, NULL, NULL);
-	if (status == NATS_OK)
-		status = natsConnection_Connect(&connection, options);
-	if (status == NATS_OK) {
-		what = "JetStream";
-		status = ask_for_jetstream(connection);
-	}
-	natsOptions_Destroy(options);
-	natsConnection_Destroy(connection);
-	snprintf(reason, reason_size, "%s: %s", what, natsStatus_GetText(status));
-	return status == NATS_OK;
+	jsOptions_Init(&options);
+	options.Wait = apo_subscription_wait_ns(&bus->subscription) / RUDP_NS_PER_MS;
+	return options;
 }
 
 static bool make_stream(struct apo_bus_thread *bus_thread)
@@ -264,7 +123,8 @@ static bool make_stream(struct apo_bus_thread *bus_thread)
 	jsStreamInfo *info = NULL;
 	jsStreamConfig config;
 	jsErrCode code = 0;
-	natsStatus status = js_GetStreamInfo(&info, bus->js, bus->stream, NULL, &code);
+	jsOptions attempt = attempt_options(bus);
+	natsStatus status = js_GetStreamInfo(&info, bus->js, bus->stream, &attempt, &code);
 
 	/* A stream that has lost entries, or was made anew, has others with these sequences. */
 	if (status == NATS_OK && info->State.LastSeq < atomic_load(&bus_thread->delivered_seq))
@@ -273,7 +133,7 @@ static bool make_stream(struct apo_bus_thread *bus_thread)
 	if (status == NATS_OK)
 		return true;
 	if (status != NATS_NOT_FOUND)
-		return !has_failed(status, "stream");
+		return !apo_bus_has_failed(status, "stream");
 	jsStreamConfig_Init(&config);
 	config.Name = bus->stream;
 	config.Subjects = subjects;
@@ -283,26 +143,29 @@ static bool make_stream(struct apo_bus_thread *bus_thread)
 	config.MaxAge = LOG_AGE_NS;
 	config.MaxBytes = LOG_BYTES_MAX;
 	config.Duplicates = DUPLICATES_NS;
-	status = js_AddStream(NULL, bus->js, &config, NULL, &code);
+	status = js_AddStream(NULL, bus->js, &config, &attempt, &code);
 	/* Another node may have made it at the same time. */
-	return code == JSStreamNameExistErr || !has_failed(status, "new stream");
+	return code == JSStreamNameExistErr || !apo_bus_has_failed(status, "new stream");
 }
 
 /* after_seq 0: only new entries. */
 static bool subscribe_entries(struct apo_bus_thread *bus_thread, uint64_t after_seq)
 {
 	struct apo_bus *bus = bus_thread->bus;
+	jsOptions attempt = attempt_options(bus);
 	jsSubOptions options;
+	natsStatus status;
 
 	jsSubOptions_Init(&options);
+	options.Stream = bus->stream; /* else the library asks which one it is */
 	options.Ordered = true;
 	options.Config.DeliverPolicy = after_seq ? js_DeliverByStartSequence : js_DeliverNew;
 	options.Config.OptStartSeq = after_seq ? after_seq + 1 : 0;
 	natsSubscription_Destroy(bus->entries);
 	bus->entries = NULL;
-	if (!has_failed(js_Subscribe(&bus->entries, bus->js, bus->log_subject, on_entry, bus_thread,
-				     NULL, &options, NULL),
-			"subscription"))
+	status = js_Subscribe(&bus->entries, bus->js, bus->log_subject, on_entry, bus_thread,
+			      &attempt, &options, NULL);
+	if (!apo_bus_has_failed(status, "subscription"))
 		return true;
 	tell(bus_thread, APO_BUS_UNREADABLE, 0, 0, NULL, 0);
 	return false;
@@ -319,9 +182,10 @@ static bool subscribe_own(struct apo_bus_thread *bus_thread, const char *what,
 		 config->cluster_node);
 	natsSubscription_Destroy(*subscription);
 	*subscription = NULL;
-	return !has_failed(natsConnection_Subscribe(subscription, bus_thread->bus->connection,
-						    subject, handler, bus_thread),
-			   "subscription");
+	return !apo_bus_has_failed(natsConnection_Subscribe(subscription,
+							    bus_thread->bus->connection, subject,
+							    handler, bus_thread),
+				   "subscription");
 }
 
 static bool subscribe_all_own(struct apo_bus_thread *bus_thread)
@@ -330,15 +194,6 @@ static bool subscribe_all_own(struct apo_bus_thread *bus_thread)
 
 	return subscribe_own(bus_thread, "snapshot", &bus->chunks, on_chunk) &&
 	       subscribe_own(bus_thread, "history", &bus->histories, on_history);
-}
-
-/* Returns true when entries are delivered: those after the last one, if a subscription was lost. */
-static bool open_bus(struct apo_bus_thread *bus_thread)
-{
-	if (!bus_thread->bus->js && !connect_to_bus(bus_thread))
-		return false;
-	return make_stream(bus_thread) && subscribe_all_own(bus_thread) &&
-	       subscribe_entries(bus_thread, atomic_load(&bus_thread->delivered_seq));
 }
 
 static void close_bus(struct apo_bus *bus)
@@ -351,6 +206,20 @@ static void close_bus(struct apo_bus *bus)
 	bus->entries = bus->chunks = bus->histories = NULL;
 	bus->js = NULL;
 	bus->connection = NULL;
+}
+
+/* Returns true when entries are delivered: those after the last one, if a subscription was lost. */
+static bool open_bus(struct apo_bus_thread *bus_thread)
+{
+	struct apo_bus *bus = bus_thread->bus;
+
+	if (!bus->js) {
+		close_bus(bus);
+		if (!apo_bus_connect(bus_thread->config, &bus->connection, &bus->js))
+			return false;
+	}
+	return make_stream(bus_thread) && subscribe_all_own(bus_thread) &&
+	       subscribe_entries(bus_thread, atomic_load(&bus_thread->delivered_seq));
 }
 
 /* ---- requests ---- */
@@ -414,39 +283,59 @@ static void on_request(struct apo_bus_thread *bus_thread, const struct request *
 	}
 }
 
-/* At most once in RETRY_MS: a node that cannot join does not load the servers. */
-static void reopen(struct apo_bus_thread *bus_thread)
+/* Gives up the present subscription, if there is a reason. */
+static enum apo_reopening reopen(struct apo_bus_thread *bus_thread)
 {
 	struct apo_bus *bus = bus_thread->bus;
-	uint64_t delivered_seq = atomic_load(&bus_thread->delivered_seq);
-	enum apo_reopening how;
+	enum apo_reopening asked =
+		(enum apo_reopening)atomic_exchange(&bus_thread->reopening, APO_REOPEN_NOT);
+	enum apo_reopening due;
 
-	if (now_ns() < bus->opened_at_ns + RETRY_MS * RUDP_NS_PER_MS)
-		return;
-	how = (enum apo_reopening)atomic_exchange(&bus_thread->reopening, APO_REOPEN_NOT);
-	if (how == APO_REOPEN_NOT || (how == APO_REOPEN_NEXT && (!bus->entries || !delivered_seq)))
-		return;
-	bus->opened_at_ns = now_ns();
-	if (how == APO_REOPEN_NEXT) {
-		rudp_log(RUDP_LOG_WARN, "cluster subscribes again after=%" PRIu64, delivered_seq);
-		(void)subscribe_entries(bus_thread, delivered_seq);
-		return;
-	}
-	if (how == APO_REOPEN_CONNECT)
+	/* Before the first entry there is none to go on from. */
+	if (asked == APO_REOPEN_NEXT && !atomic_load(&bus_thread->delivered_seq))
+		asked = APO_REOPEN_NOT;
+	due = apo_subscription_due(&bus->subscription, asked, now_ns());
+	if (due == APO_REOPEN_NOT)
+		return due;
+	if (due == APO_REOPEN_CONNECT)
 		close_bus(bus);
 	natsSubscription_Destroy(bus->entries);
 	bus->entries = NULL;
-	atomic_store(&bus_thread->delivered_seq, 0);
+	if (due == APO_REOPEN_NEXT)
+		rudp_log(RUDP_LOG_WARN, "cluster subscribes again after=%" PRIu64,
+			 atomic_load(&bus_thread->delivered_seq));
+	else
+		atomic_store(&bus_thread->delivered_seq, 0);
+	return due;
 }
 
 static void tend(struct apo_bus_thread *bus_thread)
 {
-	reopen(bus_thread);
-	if (!bus_thread->bus->entries && open_bus(bus_thread)) {
+	struct apo_subscription *subscription = &bus_thread->bus->subscription;
+	bool is_next = reopen(bus_thread) == APO_REOPEN_NEXT, is_open;
+
+	if (!apo_subscription_try(subscription, now_ns()))
+		return;
+	is_open = is_next ? subscribe_entries(bus_thread, atomic_load(&bus_thread->delivered_seq))
+			  : open_bus(bus_thread);
+	apo_subscription_on_result(subscription, is_open, now_ns());
+	if (is_open && !is_next) {
 		rudp_log(RUDP_LOG_INFO, "cluster connected node=%s",
 			 bus_thread->config->cluster_node);
 		tell(bus_thread, APO_BUS_READY, 0, 0, NULL, 0);
 	}
+}
+
+/* The same entry is published again by a later request. */
+static bool is_repeated(const struct request *request)
+{
+	const struct apo_mail *mail;
+
+	for (mail = request->mail.next; request->mail.kind == PUBLISH && mail; mail = mail->next)
+		if (mail->kind == PUBLISH &&
+		    ((const struct request *)mail)->number == request->number)
+			return true;
+	return false;
 }
 
 static void turn(struct apo_bus_thread *bus_thread)
@@ -455,10 +344,10 @@ static void turn(struct apo_bus_thread *bus_thread)
 	struct apo_mail *mail, *next;
 
 	tend(bus_thread);
-	(void)poll(&wait, 1, RETRY_MS);
+	(void)poll(&wait, 1, bus_thread->bus->entries ? RETRY_MS : RETRY_MS / 2);
 	for (mail = apo_mailbox_take(&bus_thread->box); mail; mail = next) {
 		next = mail->next;
-		if (!bus_thread->bus->is_over)
+		if (!bus_thread->bus->is_over && !is_repeated((const struct request *)mail))
 			on_request(bus_thread, (const struct request *)mail);
 		free(mail);
 	}
@@ -505,8 +394,12 @@ void apo_bus_thread_publish(struct apo_bus_thread *bus_thread, const void *bytes
 void apo_bus_thread_reopen(struct apo_bus_thread *bus_thread, enum apo_reopening how)
 {
 	struct request *request = request_new(WAKE, NULL, 0);
+	int not = APO_REOPEN_NOT;
 
-	atomic_store(&bus_thread->reopening, (int)how);
+	if (how == APO_REOPEN_NEXT) /* any other request asks for more */
+		(void)atomic_compare_exchange_strong(&bus_thread->reopening, &not, (int)how);
+	else
+		atomic_store(&bus_thread->reopening, (int)how);
 	if (request)
 		apo_mailbox_put(&bus_thread->box, &request->mail);
 }

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "conversation/server/admin.h"
-#include "conversation/server/bus_thread.h"
+#include "conversation/server/bus_connection.h"
 #include "conversation/server/config_dry_run.h"
 #include "conversation/server/service.h"
 #include "conversation/server/tls.h"

@@ -151,7 +151,9 @@ void cluster_take_publications(struct cluster *cluster, struct cluster_node *nod
 		if (!publication->is_used || publication->at_ns > cluster->now_ns)
 			continue;
 		publication->is_used = false;
-		if (!is_lost(cluster, node)) {
+		if (cluster->is_log_down) { /* its servers have no leader */
+			answer(cluster, node, publication->number, false);
+		} else if (!is_lost(cluster, node)) {
 			seq = store(cluster, node, publication);
 			if (!is_lost(cluster, node))
 				answer(cluster, node, publication->number, seq != 0);
