@@ -203,6 +203,21 @@ static void post_to_channel(struct post *post, const char *name, uint32_t member
 		keep(post, channel->name, channel, NULL);
 }
 
+bool apo_targets_have_service(const char *targets)
+{
+	char name[APO_NICK_BYTES_MAX + 2]; /* a longer one is none, although it is cut */
+	size_t len;
+
+	for (; targets; targets = targets[len] ? targets + len + 1 : NULL) {
+		targets += strspn(targets, "@+");
+		len = strcspn(targets, ",");
+		snprintf(name, sizeof name, "%.*s", (int)len, targets);
+		if (apo_nickserv_is_meant(name) || apo_chanserv_is_meant(name))
+			return true;
+	}
+	return false;
+}
+
 /* Returns false if there is no such service. */
 static bool post_to_service(struct post *post, const char *nick)
 {
@@ -253,12 +268,27 @@ static void post_to(struct post *post, const char *target)
 		post_to_client(post, target);
 }
 
+/* A command to a service may have a password in it: nobody else gets it. */
+static bool is_shared_with_service(const struct post *post, const char *targets)
+{
+	if (!post->text || !strchr(targets, ',') || !apo_targets_have_service(targets))
+		return false;
+	if (!post->is_quiet)
+		apo_standard_reply(post->model, post->client, "FAIL", post->command,
+				   "INVALID_TARGET",
+				   "Nobody has got this: a message to a service has no other "
+				   "recipients");
+	return true;
+}
+
 static void post_to_all(struct post *post, const struct apo_message *message)
 {
 	char copy[APO_BODY_BYTES_MAX], tags[APO_CLIENT_TAGS_BYTES_MAX];
 	char *targets = copy, *target;
 	unsigned count = 0;
 
+	if (is_shared_with_service(post, message->params[0]))
+		return;
 	post->client->spoke_at_ns = post->model->now_at_ns;
 	post->tags = apo_relayed_tags(post->client, message, tags, sizeof tags);
 	snprintf(copy, sizeof copy, "%s", message->params[0]);

@@ -269,7 +269,7 @@ void apo_line_handle(struct apo_model *model, struct apo_client *client, const c
 	verdict = apo_message_parse(copy, len, &message);
 	apo_turn_begin(model, client, label_of(&message));
 	if (verdict == APO_MESSAGE_OK && is_utf8 && apo_shared_wants(model, client, &message))
-		apo_shared_propose_line(model, client, message.command, line, len);
+		apo_shared_propose_line(model, client, &message, line, len);
 	else
 		handle(model, client, verdict, &message, is_utf8);
 	apo_turn_end(model);

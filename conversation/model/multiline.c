@@ -155,6 +155,10 @@ static void open_batch(struct apo_model *model, struct apo_client *client,
 		fail_invalid(model, client, "A batch has the type draft/multiline and one target");
 		return;
 	}
+	if (apo_targets_have_service(message->params[2])) {
+		fail_invalid(model, client, "A service takes single lines only");
+		return;
+	}
 	batch = client->batch = calloc(1, sizeof *batch);
 	if (!batch ||
 	    apo_text_set(&batch->tags, apo_relayed_tags(client, message, tags, sizeof tags)) < 0) {

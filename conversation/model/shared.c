@@ -12,8 +12,10 @@
 #include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/caps.h"
+#include "conversation/model/chanserv.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/messages.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/replies.h"
@@ -222,12 +224,42 @@ static bool is_change(struct apo_model *model, const struct apo_client *client,
 		strcasecmp(command, "INVITE") == 0);
 }
 
-/* Commands to NickServ may have a password in them, which is no business of the others. */
+static bool is_message(const struct apo_message *message)
+{
+	return strcasecmp(message->command, "PRIVMSG") == 0 ||
+	       strcasecmp(message->command, "NOTICE") == 0;
+}
+
+/* Commands to NickServ may have a password in them, which is no business of the others. The command is
+ * refused here if it has several recipients. ChanServ's are the same for all. */
 static bool is_for_own_node(const struct apo_message *message)
 {
-	return strcasecmp(message->command, "PRIVMSG") == 0 && !apo_message_tag(message, "batch") &&
-	       apo_nickserv_is_meant(message->params[0]) &&
-	       !apo_nickserv_is_shared(message->params[1]);
+	const char *target = message->params[0];
+	bool is_for_chanserv = apo_chanserv_is_meant(target);
+
+	return is_message(message) && !apo_message_tag(message, "batch") &&
+	       apo_targets_have_service(target) && !is_for_chanserv &&
+	       !(apo_nickserv_is_meant(target) && apo_nickserv_is_shared(message->params[1]));
+}
+
+/* A line of a batch that no batch can have: all copies refuse it. It may have a password in it. */
+static bool is_misplaced(const struct apo_message *message)
+{
+	return apo_message_tag(message, "batch") && (strcasecmp(message->command, "PRIVMSG") != 0 ||
+						     apo_targets_have_service(message->params[0]));
+}
+
+/* The same line without parameters. Returns its length. */
+static size_t strip(const struct apo_message *message, char to[APO_LINE_BYTES_MAX])
+{
+	static const char head[] = "@batch=";
+	size_t len = sizeof head - 1, cap = APO_LINE_BYTES_MAX - APO_BODY_BYTES_MAX, value;
+
+	memcpy(to, head, len);
+	value = apo_tag_escape(to + len, cap - len, apo_message_tag(message, "batch"));
+	len += value == SIZE_MAX ? 0 : value; /* what came in fits */
+	return len + (size_t)snprintf(to + len, APO_LINE_BYTES_MAX - len, " %.*s",
+				      APO_BODY_BYTES_MAX - 2, message->command);
 }
 
 bool apo_shared_wants(struct apo_model *model, const struct apo_client *client,
@@ -266,11 +298,17 @@ void apo_shared_refuse(struct apo_model *model, struct apo_client *client, const
 }
 
 void apo_shared_propose_line(struct apo_model *model, struct apo_client *client,
-			     const char *command, const char *line, size_t len)
+			     const struct apo_message *message, const char *line, size_t len)
 {
 	struct apo_serializer serializer;
-	uint32_t count = (uint32_t)len;
+	char stripped[APO_LINE_BYTES_MAX];
+	uint32_t count;
 
+	if (is_misplaced(message)) {
+		len = strip(message, stripped);
+		line = stripped;
+	}
+	count = (uint32_t)len;
 	apo_serializer_to(&serializer);
 	apo_shared_event(&serializer, APO_SHARED_LINE, apo_shared_number(client));
 	apo_serializer_u32(&serializer, &count);
@@ -279,7 +317,7 @@ void apo_shared_propose_line(struct apo_model *model, struct apo_client *client,
 		client->is_proposing = true;
 		apo_turn_defer(model);
 	} else {
-		apo_shared_refuse(model, client, command);
+		apo_shared_refuse(model, client, message->command);
 	}
 }
 

@@ -72,7 +72,7 @@ bool apo_shared_wants(struct apo_model *model, const struct apo_client *client,
 		      const struct apo_message *message);
 /* Proposes the line of the turn's client, or refuses it. */
 void apo_shared_propose_line(struct apo_model *model, struct apo_client *client,
-			     const char *command, const char *line, size_t len);
+			     const struct apo_message *message, const char *line, size_t len);
 /* The client has said all that is needed for the welcome. */
 void apo_shared_propose_client(struct apo_model *model, struct apo_client *client);
 /* Returns false if the client becomes an operator at once: it is no copy, or all copies do it. */

@@ -172,6 +172,50 @@ Test(cluster_accounts, a_removed_account_logs_out_at_all_nodes)
 	end(cluster);
 }
 
+/* Said wrongly: with other recipients, as a notice, in a batch, in a batch of another target. */
+Test(cluster_accounts, a_password_for_a_service_is_never_in_the_log)
+{
+	static const char *const lines[] = {"PRIVMSG NickServ,eve :IDENTIFY dan sesame-1",
+					    "PRIVMSG eve,nickserv :DROP dan sesame-1",
+					    "PRIVMSG @NickServ :DROP dan sesame-1",
+					    "PRIVMSG ChanServ,eve :IDENTIFY sesame-1",
+					    "NOTICE NickServ :DROP dan sesame-1",
+					    "NOTICE eve,NickServ :DROP dan sesame-1",
+					    "BATCH +1 draft/multiline NickServ",
+					    "@batch=1 PRIVMSG NickServ :DROP dan sesame-1",
+					    "BATCH -1",
+					    "BATCH +2 draft/multiline eve",
+					    "@batch=2 PRIVMSG NickServ :DROP dan sesame-1",
+					    "@batch=2 NS DROP dan sesame-1",
+					    "@batch=2 OPER dan sesame-1",
+					    "BATCH -2",
+					    "@batch=3 REGISTER * * sesame-1"};
+	struct cluster *cluster = with_account(11);
+	size_t i;
+
+	cluster_join(cluster, 1, 0, "eve");
+	cluster_say(cluster, 0, 0, "CAP REQ :batch message-tags draft/multiline");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_forget(cluster);
+	for (i = 0; i < sizeof lines / sizeof *lines; i++) {
+		cluster_say(cluster, 0, 0, "%s", lines[i]);
+		cluster_run(cluster, RUDP_NS_PER_S);
+		CLUSTER_QUIET(cluster, 1, 0);
+	}
+	CLUSTER_HEARS(cluster, 0, 0, "* NOTICE dan *no other recipients*");
+	cr_assert(not(is_in_log(cluster, " sesame-1")));
+	cr_assert(not(is_in_log(cluster, ":sesame-1")));
+	cluster_say(cluster, 0, 0, "BATCH +4 draft/multiline eve");
+	cluster_say(cluster, 0, 0, "@batch=4 PRIVMSG eve :first");
+	cluster_say(cluster, 0, 0, "@batch=4 PRIVMSG eve :second");
+	cluster_say(cluster, 0, 0, "BATCH -4");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	CLUSTER_HEARS(cluster, 1, 0, ":dan!* PRIVMSG eve :first");
+	CLUSTER_HEARS(cluster, 1, 0, ":dan!* PRIVMSG eve :second");
+	cluster_check(cluster);
+	end(cluster);
+}
+
 Test(cluster_accounts, a_node_that_joins_has_accounts_channels_and_bans)
 {
 	struct cluster *cluster = with_account(7);

@@ -50,6 +50,20 @@ Test(multiline, recipients_get_a_batch)
 	QUIET(&w, 1);
 }
 
+/* It may be a password: nothing of it is kept. */
+Test(multiline, a_service_gets_no_batch)
+{
+	fixture_say(&w, 0, "BATCH +1 draft/multiline NickServ");
+	HEARS(&w, 0, FAIL_INVALID "A service takes single lines only");
+	fixture_say(&w, 0, "@batch=1 PRIVMSG NickServ :DROP dan pw");
+	HEARS(&w, 0, FAIL_INVALID "There is no such open batch");
+	fixture_say(&w, 0, "BATCH -1");
+	HEARS(&w, 0, FAIL_INVALID "There is no such open batch");
+	fixture_say(&w, 0, "BATCH +2 draft/multiline ChanServ");
+	HEARS(&w, 0, FAIL_INVALID "A service takes single lines only");
+	QUIET(&w, 1);
+}
+
 Test(multiline, others_get_lines_of_which_the_first_has_the_msgid)
 {
 	say_three("@+x=y ");

@@ -60,6 +60,24 @@ Test(nickserv, ghost_ends_the_session_that_has_the_accounts_nick)
 	HEARS(&w, 3, ":dan_!~dan@host3.example NICK :dan");
 }
 
+/* It may be a password. */
+Test(nickserv, a_command_with_other_recipients_is_not_sent_to_them)
+{
+	fixture_join(&w, 1, "gus", "standard-replies echo-message");
+	fixture_join(&w, 2, "fay", NULL);
+	fixture_say(&w, 1, "PRIVMSG NickServ,fay :IDENTIFY dan pw");
+	HEARS_LIKE(&w, 1, ":irc.example FAIL PRIVMSG INVALID_TARGET :*no other recipients");
+	fixture_say(&w, 1, "PRIVMSG fay,chanserv :IDENTIFY dan pw");
+	HEARS_LIKE(&w, 1, ":irc.example FAIL PRIVMSG INVALID_TARGET :*no other recipients");
+	fixture_say(&w, 1, "NOTICE NickServ,fay :IDENTIFY dan pw");
+	QUIET(&w, 1);
+	QUIET(&w, 2);
+	fixture_say(&w, 1, "PRIVMSG fay,NickServices :hello");
+	HEARS(&w, 1, ":gus!~gus@host1.example PRIVMSG fay :hello");
+	HEARS(&w, 1, ":irc.example 401 gus NickServices :No such nick or channel");
+	HEARS(&w, 2, ":gus!~gus@host1.example PRIVMSG fay :hello");
+}
+
 Test(nickserv, regain_takes_the_nick_back)
 {
 	come_as_dan(1, "dan", NULL);
