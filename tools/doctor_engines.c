@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The confinement of the running engines (engine/confine/confine.h), as they report it. */
+/* The confinement and limits of the running engines, as they report them. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "api/start_limits.h"
 #include "doctor.h"
 #include "engine/confine/confine.h"
 #include "ss.h"
@@ -53,11 +54,22 @@ static void add_missing(struct rudp_report *report, const struct rudp_control_en
 			rudp_confine_list(engine->confined, false, lacks), reasons);
 }
 
+static void check_files(struct rudp_report *report, const struct rudp_control_engine *engine)
+{
+	if (engine->files_max && engine->files_max < RUDP_FILES_FEW)
+		rudp_report_add(report, RUDP_DOCTOR_WARN, "engine-limit",
+				"raise the limit of the program that started it (ulimit -Hn, "
+				"LimitNOFILE=), and restart it",
+				"engine %u may open only %u descriptors, one for each connection",
+				engine->pid, engine->files_max);
+}
+
 void rudp_doctor_engine(struct rudp_report *report, const struct rudp_control_engine *engine)
 {
 	const uint32_t all = RUDP_CONFINE_BIT(RUDP_CONFINE_COUNT) - 1;
 	char text[RUDP_CONFINE_TEXT_SIZE];
 
+	check_files(report, engine);
 	if (!(engine->confined & RUDP_CONFINE_KNOWN))
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "confinement", NULL,
 				"engine %u is not confined: it is a thread of a program "

@@ -15,12 +15,10 @@
 
 #include "api/mark.h"
 #include "api/names.h"
+#include "api/start_limits.h"
 #include "doctor.h"
 #include "engine/config/aead_choice.h"
 #include "proto/crypto/aead.h"
-
-#define FILES_FEW 4096
-#define TASKS_FEW 32
 
 static void check_mark(struct rudp_report *report)
 {
@@ -88,7 +86,7 @@ static void check_files(struct rudp_report *report)
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	/* An engine raises its own soft limit to the hard one; each connection needs one descriptor. */
-	if (limit.rlim_max >= FILES_FEW)
+	if (limit.rlim_max >= RUDP_FILES_FEW)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "open-files", NULL,
 				"an engine may open %ju descriptors, one for each connection",
 				(uintmax_t)limit.rlim_max);
@@ -105,7 +103,7 @@ static void check_tasks(struct rudp_report *report)
 	struct rlimit limit = {0, 0};
 
 	getrlimit(RLIMIT_NPROC, &limit);
-	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= TASKS_FEW)
+	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= RUDP_TASKS_FEW)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "processes", NULL,
 				"an engine is one more process; the limit allows %s",
 				limit.rlim_cur == RLIM_INFINITY ? "any number" : "enough");
@@ -116,8 +114,21 @@ static void check_tasks(struct rudp_report *report)
 				(uintmax_t)limit.rlim_cur);
 }
 
+/* Root's engine raises most of them. */
+static void check_sharing(struct rudp_report *report)
+{
+	char text[RUDP_START_LIMITS_TEXT_SIZE];
+
+	if (geteuid() != 0 && rudp_start_limits())
+		rudp_report_add(report, RUDP_DOCTOR_NOTE, "shared-engine", NULL,
+				"small limits (%s): an engine that is started with them serves only "
+				"programs with the same limits",
+				rudp_start_limits_text(text));
+}
+
 void rudp_doctor_limits(struct rudp_report *report)
 {
+	check_sharing(report);
 	check_files(report);
 	check_tasks(report);
 }

@@ -125,6 +125,10 @@ static void report_missing(const struct rudp_ss_list *list)
 		rudp_complain("%u engine%s of other users or containers not shown (root sees those of "
 			      "users)",
 			      list->denied, list->denied == 1 ? "" : "s");
+	if (list->full)
+		rudp_complain("%u engine%s not shown: no free descriptor for this call, or for further "
+			      "connections (ulimit -Hn)",
+			      list->full, list->full == 1 ? "" : "s");
 	if (list->silent)
 		rudp_complain("%u engine%s did not answer correctly: another version, or hanging",
 			      list->silent, list->silent == 1 ? "" : "s");

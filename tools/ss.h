@@ -33,6 +33,7 @@ struct rudp_ss_list {
 	struct rudp_control_engine *engine_stats; /* of the engines that answered */
 	unsigned engines;                         /* number of engines that answered */
 	unsigned denied;                          /* number of engines of other users */
+	unsigned full;                            /* number of engines without a free descriptor */
 	unsigned silent;                          /* number of engines without a correct answer */
 };
 
@@ -75,7 +76,7 @@ int rudp_ss_collect_failed(struct rudp_ss_list *list);
 typedef int rudp_ss_ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine,
 			void *context);
 /*
- * Empties the list, asks every engine, and counts the denied and silent ones. As rudp_ss_collect.
+ * Empties the list, asks every engine, and counts those that do not answer. As rudp_ss_collect.
  */
 int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask, void *context);
 /* Makes text from another process safe for a terminal: printable, and with a final 0. */

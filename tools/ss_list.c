@@ -160,6 +160,9 @@ static int count_answer(struct rudp_ss_list *list, int rc)
 	case -EACCES:
 		list->denied++;
 		return 0;
+	case -EMFILE:
+		list->full++;
+		return 0;
 	case -ECONNREFUSED: /* the engine has ended meanwhile */
 	case -ECONNRESET:
 		return 0;

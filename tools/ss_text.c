@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/start_limits.h"
 #include "base/time.h"
 #include "engine/config/identity.h"
 #include "filter.h"
@@ -204,6 +205,13 @@ static void print_buffers(const struct rudp_control_engine *engine)
 		       engine->dropped_packets);
 }
 
+static void print_limit(const struct rudp_control_engine *engine)
+{
+	if (engine->files_max && engine->files_max < RUDP_FILES_FEW)
+		printf("Descriptors of engine %u: at most %u, one for each connection\n", engine->pid,
+		       engine->files_max);
+}
+
 static void print_failures(const struct rudp_control_engine *engine)
 {
 	uint64_t sum = 0;
@@ -249,6 +257,7 @@ void rudp_ss_print_summary(const struct rudp_ss_list *list)
 	putchar('\n');
 	for (unsigned i = 0; i < list->engines; i++) {
 		print_buffers(&list->engine_stats[i]);
+		print_limit(&list->engine_stats[i]);
 		print_failures(&list->engine_stats[i]);
 	}
 }

@@ -222,6 +222,7 @@ struct rudp_control_engine {
 	/* struct rudp_confinement of engine/confine/confine.h, and its errors */
 	uint32_t confined;
 	int32_t files_error, calls_error;
+	uint32_t files_max;       /* how many descriptors it may have; 0: not reported */
 };
 
 /* A failed connection. Its local and remote address are in the reply. */

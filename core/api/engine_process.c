@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@
 #define READY_TIMEOUT_MS 10000
 #define ANSWER_BYTES_MAX 256
 #define STACK_BYTES (32 * 1024)
+#define STACK_ENOUGH (8u << 20) /* the usual limit; that of the engine must not be unlimited */
 
 /*
  * All data for the child. It is prepared before the child starts, because the child must not
@@ -88,6 +90,26 @@ static long sys(long number, long a, long b, long c)
 	return rudp_raw_syscall(number, a, b, c, 0, 0, 0);
 }
 
+/*
+ * Small limits could keep the engine from being loaded. It raises the others itself
+ * (engine/host/inherited.h).
+ */
+static void raise_memory_limits(void)
+{
+	static const struct {
+		int resource;
+		uint64_t enough;
+	} limits[] = {{RLIMIT_AS, UINT64_MAX}, {RLIMIT_DATA, UINT64_MAX}, {RLIMIT_STACK, STACK_ENOUGH}};
+	uint64_t limit[2]; /* struct rlimit64: soft and hard */
+
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+		if (rudp_raw_syscall(SYS_prlimit64, 0, limits[i].resource, 0, (long)limit, 0, 0) < 0)
+			continue;
+		limit[0] = limit[1] < limits[i].enough ? limit[1] : limits[i].enough;
+		rudp_raw_syscall(SYS_prlimit64, 0, limits[i].resource, (long)limit, 0, 0, 0);
+	}
+}
+
 /* From here on only raw system calls: the memory, errno included, is shared with the program. */
 static int become_engine(void *argument)
 {
@@ -107,6 +129,7 @@ static int become_engine(void *argument)
 		sys(SYS_dup3, 0, fd, 0);
 	rudp_raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&no_signals, 0, sizeof no_signals,
 			 0, 0);
+	raise_memory_limits();
 	for (unsigned i = 0; i < RUDP_ENGINE_PLACES; i++)
 		if (plan->paths[i][0])
 			sys(SYS_execve, (long)plan->paths[i], (long)plan->arguments,

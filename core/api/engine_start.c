@@ -9,6 +9,7 @@
 
 #include "api/control_client.h"
 #include "api/self_path.h"
+#include "api/start_limits.h"
 #include "api/clear_text.h"
 #include "api/environment.h"
 #include "api/raw_syscall.h"
@@ -164,6 +165,21 @@ static bool is_permanent(int error)
 	return error != -EMFILE && error != -ENFILE && error != -EEXIST;
 }
 
+/*
+ * An engine with the limits of this process may have another name. It is asked only if no engine has
+ * the name without limits.
+ */
+static int hello_any(uint64_t settings, struct rudp_engine_ref *engine)
+{
+	int rc = rudp_engine_hello(settings, engine);
+	uint64_t limits;
+
+	if (rc == 0 || rc == -EMFILE || rc == -ENFILE)
+		return rc;
+	limits = rudp_start_limits();
+	return limits ? rudp_engine_hello(settings ^ limits, engine) : rc;
+}
+
 static int search(struct rudp_engine_ref *engine)
 {
 	uint64_t settings = rudp_environment_hash();
@@ -185,7 +201,7 @@ static int search(struct rudp_engine_ref *engine)
 	for (int i = 0; i < TRIES; i++) {
 		bool timed_out;
 
-		rc = rudp_engine_hello(settings, engine);
+		rc = hello_any(settings, engine);
 		if (rc == 0 || rc == -EMFILE || rc == -ENFILE)
 			return rc;
 		/* The engine may have ended meanwhile. */
@@ -196,7 +212,7 @@ static int search(struct rudp_engine_ref *engine)
 		if (timed_out)
 			return -ETIMEDOUT;
 	}
-	return rudp_engine_hello(settings, engine);
+	return hello_any(settings, engine);
 }
 
 int rudp_engine_find(struct rudp_engine_ref *engine)

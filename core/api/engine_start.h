@@ -6,7 +6,8 @@
  * 1. the memory of this process, which fork copies;
  * 2. RUDP_NONCE and RUDP_TOKEN in the environment, which the exec wrappers pass on, if
  *    RUDP_SETTINGS says that they belong to the present settings;
- * 3. the well-known name of the user and the settings;
+ * 3. the well-known name of the user and the settings, without or with the limits of this process
+ *    (start_limits.h);
  * 4. a new engine: a process or, if no process can be started, a thread of this process.
  * With RUDP_ENGINE=thread, an engine that is not in memory is always a new thread, which serves this
  * program alone.

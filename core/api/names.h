@@ -73,7 +73,7 @@ struct rudp_name {
 	struct rudp_addr local;  /* CONNECTION, BOUND */
 	struct rudp_addr remote; /* CONNECTION */
 	uint32_t uid;            /* WELL_KNOWN, PORT_SHARE */
-	uint64_t settings;       /* WELL_KNOWN: hash of the engine's settings */
+	uint64_t settings;       /* WELL_KNOWN: hash of the engine's settings (and start_limits.h) */
 	uint64_t network;        /* CONTROL, WELL_KNOWN as paths: the namespaces (run_dir.h) */
 	uint16_t port, share;    /* PORT_SHARE */
 };

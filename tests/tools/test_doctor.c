@@ -46,6 +46,22 @@ Test(doctor, an_older_kernel_is_named_as_the_reason)
 	cr_assert(eq(str, (char *)finding->remedy, "add landlock to lsm= on the kernel's command line"));
 }
 
+Test(doctor, an_engine_with_few_descriptors_is_named)
+{
+	struct rudp_control_engine engine = {
+		.pid = 7, .confined = RUDP_CONFINE_KNOWN | ALL, .files_max = 64};
+
+	report.count = 0;
+	rudp_doctor_engine(&report, &engine);
+	cr_assert(eq(int, report.findings[0].verdict, RUDP_DOCTOR_WARN));
+	cr_assert(eq(str, (char *)report.findings[0].text,
+		     "engine 7 may open only 64 descriptors, one for each connection"));
+	engine.files_max = 20000;
+	report.count = 0;
+	rudp_doctor_engine(&report, &engine);
+	cr_assert(eq(str, (char *)report.findings[0].check, "confinement"));
+}
+
 Test(doctor, an_engine_that_is_not_confined_is_named)
 {
 	cr_assert(eq(int, finding_of(RUDP_CONFINE_KNOWN | RUDP_CONFINE_OFF, 0)->verdict,

@@ -292,7 +292,7 @@ static void print_summary(bool json)
 {
 	struct rudp_control_engine engines[] = {
 		{.pid = 7, .buffered_bytes = 5, .limit_bytes = 1 << 20, .dropped_packets = 3,
-		 .remembered_tcp = 2,
+		 .remembered_tcp = 2, .files_max = 64,
 		 .failures = {[RUDP_FAILURE_KEY] = 4, [RUDP_FAILURE_KEY_OF_PEER] = 1}},
 		{.pid = 8, .buffered_bytes = UINT64_MAX, .limit_bytes = UINT64_MAX},
 		{.pid = 0},
@@ -313,7 +313,8 @@ Test(ss, the_summary_tells_what_the_buffers_of_each_engine_hold)
 	print_summary(false);
 	cr_assert(zero(int, files_run("cat $FILES/out", output)));
 	cr_assert(ne(ptr, strstr(output, "\nBuffers of engine 7: 5 of 1048576 bytes, 3 packets dropped "
-				 "for lack of memory\nFailures of engine 7: key 4 key-of-peer 1 "),
+				 "for lack of memory\nDescriptors of engine 7: at most 64, one for each "
+				 "connection\nFailures of engine 7: key 4 key-of-peer 1 "),
 		     NULL), "%s", output);
 	cr_assert(ne(ptr, strstr(output, "\nRemembered by engine 7: 2 destinations "), NULL), "%s",
 		  output);
@@ -340,6 +341,7 @@ Test(ss, the_summary_in_json_has_the_buffers_of_the_engines_that_tell)
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "buffered_bytes")), 5));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "limit_bytes")), 1 << 20));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "packets_dropped_for_memory")), 3));
+	cr_expect(eq(i64, json_integer_value(json_object_get(of, "descriptors_max")), 64));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "remembered_tcp")), 2));
 	of = json_object_get(of, "failures");
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "key")), 4));

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "engine/app/app_side.h"
@@ -229,6 +230,13 @@ bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_co
 	return true;
 }
 
+static uint32_t files_max(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : at_most_u32(limit.rlim_cur);
+}
+
 void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engine *info)
 {
 	const struct rudp_budget *budget = rudp_endpoint_budget(engine->ep);
@@ -244,7 +252,8 @@ void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engi
 			engine->now_at_ns),
 		.confined = engine->confinement.in_force,
 		.files_error = engine->confinement.files_error,
-		.calls_error = engine->confinement.calls_error};
+		.calls_error = engine->confinement.calls_error,
+		.files_max = files_max()};
 	memcpy(info->failures, engine->failures.counts, sizeof info->failures);
 }
 

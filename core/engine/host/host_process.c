@@ -21,17 +21,18 @@
 #include <unistd.h>
 
 #include "api/engine_ready.h"
+#include "api/start_limits.h"
 #include "base/log.h"
 #include "engine/config/aead_choice.h"
 #include "engine/confine/confine.h"
 #include "engine/confine/confined.h"
+#include "engine/host/inherited.h"
 #include "engine/loop/engine.h"
 #include "engine/control/private_dir.h"
 #include "engine/failover/supervisor.h"
 #include "engine/loop/loop.h"
 #include "engine/config/policy.h"
 
-#define FILES_MAX 1048576
 #define CORE_HEADERS_ONLY "0x10" /* ELF headers of executables and libraries (core(5)) */
 
 static void report(enum rudp_ready_letter what, const void *more, size_t len)
@@ -63,41 +64,6 @@ static int fail_errno(const char *doing, int rc)
 	return fail(RUDP_READY_ERROR, text);
 }
 
-/* exec keeps ignored and blocked signals. */
-static void reset_signals(void)
-{
-	sigset_t set;
-
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a log that cannot grow must not end connections */
-	rudp_engine_signals(&set);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-}
-
-/*
- * The soft limits of the program that started the engine are not meant for all other programs. Hard
- * limits stay.
- */
-static void raise_limits(void)
-{
-	static const __rlimit_resource_t kinds[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA,
-						    RLIMIT_FSIZE, RLIMIT_NOFILE};
-	const struct rlimit many_files = {FILES_MAX, FILES_MAX};
-	struct rlimit limit;
-
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		if (getrlimit(kinds[i], &limit) < 0)
-			continue;
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(kinds[i], &limit);
-	}
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < FILES_MAX)
-		setrlimit(RLIMIT_NOFILE, &many_files);
-}
-
 /*
  * Data of programs and keys must not get into core files or crash reports. So a core file has no
  * memory, only where each thread was. RLIMIT_CORE is not enough, as it is ignored if core_pattern
@@ -125,8 +91,6 @@ static void fill_standard_descriptors(void)
 			dup2(null, fd);
 	if (null >= RUDP_READY_FD)
 		close(null);
-	if (chdir("/") < 0)
-		rudp_log(RUDP_LOG_DEBUG, "cannot leave the working directory");
 }
 
 static bool parse_hash(const char *text, uint64_t *hash)
@@ -168,8 +132,31 @@ static int publish(struct rudp_engine *engine, uint64_t hash)
 
 struct arguments {
 	const struct rudp_settings *settings;
-	uint64_t hash;
+	uint64_t hash;   /* in the well-known name */
+	bool is_limited; /* api/start_limits.h */
 };
+
+/* The programs with these limits compute the well-known name from the limits before any is raised. */
+static void undo_inherited(struct arguments *arguments)
+{
+	const uint64_t limits = rudp_start_limits();
+
+	rudp_inherited_undo();
+	arguments->is_limited = rudp_start_limits() != 0;
+	if (arguments->is_limited)
+		arguments->hash ^= limits;
+}
+
+static void log_limits(const struct arguments *arguments)
+{
+	char text[RUDP_START_LIMITS_TEXT_SIZE];
+
+	if (arguments->is_limited)
+		rudp_log(RUDP_LOG_WARN,
+			 "started by a program with small limits (%s): serves only programs with the "
+			 "same limits",
+			 rudp_start_limits_text(text));
+}
 
 /* A successor has its predecessor's name already, or none, and no process waits for it. */
 static int publish_first(struct rudp_engine *engine, uint64_t hash)
@@ -201,6 +188,7 @@ static int run(void *context, struct rudp_failover_state *failover)
 		return rc == -EADDRINUSE ? 0 : 1;
 	rudp_log(RUDP_LOG_INFO, "engine for user %u is ready, %s", engine.uid,
 		 settings->has_psk ? "with a key" : "without a key");
+	log_limits(arguments);
 	rudp_failover_begin(&engine);
 	if (!engine.succeeds)
 		report_ready(&engine);
@@ -323,8 +311,7 @@ int main(int argc, char **argv)
 	enum rudp_settings_fault fault;
 	struct arguments arguments = {.settings = &settings};
 
-	reset_signals();
-	umask(S_IRWXG | S_IRWXO); /* the program's could deny the engine its own sockets */
+	rudp_inherited_signals_undo();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("rudp-engine " RUDP_VERSION_TEXT);
 		return 0;
@@ -333,9 +320,9 @@ int main(int argc, char **argv)
 		return check_settings();
 	fill_standard_descriptors();
 	keep_memory_out_of_core_files();
-	raise_limits();
 	if (argc != 2 || !parse_hash(argv[1], &arguments.hash))
 		return usage();
+	undo_inherited(&arguments);
 	fault = rudp_settings_load(&settings, getenv, geteuid(), text);
 	if (fault != RUDP_SETTINGS_OK) {
 		rudp_settings_complain(&settings, text);
