@@ -4,11 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define FILE_PREFIX "rudp1"
 #define OWN_FDS "/proc/thread-self/fd" /* an engine in a thread has its own descriptor table */
@@ -34,17 +38,45 @@ bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE])
 	return false;
 }
 
-/* Opens and locks the directory; close() unlocks it. Returns -errno on failure. */
-static int lock(const char *dir)
+/*
+ * Another process has kept the lock for too long, such as an engine that is stopped. Until the lock
+ * was free once, nothing waits for it again.
+ */
+static atomic_bool is_kept;
+
+/* Returns 0, -EWOULDBLOCK: another process keeps the lock, or -errno. */
+static int wait_for_lock(int fd)
+{
+	const int64_t end_at_ns =
+		rudp_clock_now_ns(&rudp_clock_monotonic) + RUDP_PRIVATE_DIR_LOCK_NS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (is_kept || rudp_clock_now_ns(&rudp_clock_monotonic) >= end_at_ns) {
+			is_kept = true;
+			return -EWOULDBLOCK;
+		}
+		(void)poll(NULL, 0, 1);
+	}
+	is_kept = false;
+	return 0;
+}
+
+/*
+ * Opens and locks the directory; close() unlocks it. If another process keeps the lock, the
+ * directory is not locked. Returns -errno on failure.
+ */
+static int lock(const char *dir, bool *is_locked)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int rc = 0;
+	int rc;
 
 	if (fd < 0)
 		return -errno;
-	while (flock(fd, LOCK_EX) < 0 && rc == 0)
-		rc = errno == EINTR ? 0 : -errno;
-	if (rc == 0)
+	rc = wait_for_lock(fd);
+	*is_locked = rc == 0;
+	if (rc == 0 || rc == -EWOULDBLOCK)
 		return fd;
 	close(fd);
 	return rc;
@@ -76,8 +108,9 @@ static void remove_if_left_behind(const char *dir, const char *file)
 
 void rudp_private_dir_clean(const char *dir)
 {
-	int lock_fd = lock(dir);
-	DIR *entries = lock_fd >= 0 ? opendir(dir) : NULL;
+	bool is_locked = false;
+	int lock_fd = lock(dir, &is_locked);
+	DIR *entries = is_locked ? opendir(dir) : NULL;
 	const struct dirent *entry;
 
 	for (int i = 0; entries && i < RUDP_PRIVATE_DIR_CLEAN_MAX && (entry = readdir(entries)); i++)
@@ -105,7 +138,8 @@ static int bind_or_replace(int fd, const struct sockaddr_un *un, socklen_t len)
 int rudp_private_dir_listen(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len,
 			    int backlog)
 {
-	int lock_fd = lock(dir);
+	bool is_locked;
+	int lock_fd = lock(dir, &is_locked);
 	int rc;
 
 	if (lock_fd < 0)
@@ -165,11 +199,12 @@ static int bind_and_hide(int fd, const struct sockaddr_un *un, socklen_t len, in
 
 int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len)
 {
+	bool is_locked;
 	int lock_fd;
 
 	if (access(OWN_FDS, X_OK) < 0)
 		return -errno;
-	lock_fd = lock(dir);
+	lock_fd = lock(dir, &is_locked);
 	if (lock_fd < 0)
 		return lock_fd;
 	return bind_and_hide(fd, un, len, lock_fd);

@@ -5,7 +5,8 @@
  *
  * Sockets of killed engines remain as files. An engine removes them when it starts. A lock on the
  * directory (flock(2)) prevents that two engines take one name, and that one engine removes
- * another's new file as an old one.
+ * another's new file as an old one. If another process of the user keeps the lock, an engine goes on
+ * without it after RUDP_PRIVATE_DIR_LOCK_NS, and removes nothing.
  */
 #ifndef RUDP_ENGINE_PRIVATE_DIR_H
 #define RUDP_ENGINE_PRIVATE_DIR_H
@@ -16,8 +17,11 @@
 #include <sys/un.h>
 
 #include "api/run_dir.h"
+#include "base/time.h"
 
 #define RUDP_PRIVATE_DIR_CLEAN_MAX 1024 /* directory entries checked at one start */
+/* A holder needs some milliseconds at most. A start must take less than 0.2 s. */
+#define RUDP_PRIVATE_DIR_LOCK_NS (100 * RUDP_NS_PER_MS)
 
 /* Makes the first usable directory of the candidates. false: there is none, and dir is "". */
 bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE]);

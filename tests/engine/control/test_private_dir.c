@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,5 +64,43 @@ Test(private_dir, without_rights_is_repaired)
 	cr_assert(zero(int, mkdir(dir, 0)));
 	cr_assert(rudp_private_dir_make(uid, dir));
 	cr_assert(zero(int, strncmp(dir, session, strlen(session))), "%s", dir);
+	leave_session(dir);
+}
+
+static socklen_t path_in(const char *dir, const char *file, struct sockaddr_un *un)
+{
+	*un = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(un->sun_path, sizeof un->sun_path, "%s/%s", dir, file);
+	return sizeof *un;
+}
+
+static int unix_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert(ge(int, fd, 0));
+	return fd;
+}
+
+/* As a stopped engine does. Another open file has a lock of its own, also in the same process. */
+Test(private_dir, is_usable_while_another_process_keeps_its_lock, .timeout = 60)
+{
+	char dir[RUDP_RUN_DIR_SIZE];
+	struct sockaddr_un old, un;
+	uid_t uid = enter_session();
+	int holder, left_behind = unix_socket(), listener = unix_socket(), bound = unix_socket();
+
+	cr_assert(rudp_private_dir_make(uid, dir));
+	cr_assert(zero(int, bind(left_behind, (struct sockaddr *)&old, path_in(dir, "rudp1x", &old))));
+	close(left_behind);
+	holder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert(zero(int, flock(holder, LOCK_EX)));
+	rudp_private_dir_clean(dir);
+	cr_assert(zero(int, access(old.sun_path, F_OK)), "a file was removed without the lock");
+	cr_assert(zero(int, rudp_private_dir_listen(dir, listener, &un, path_in(dir, "rudp1y", &un), 5)));
+	rudp_private_dir_remove(listener, rudp_private_dir_inode(listener));
+	cr_assert(ge(int, rudp_private_dir_bind(dir, bound, &un, path_in(dir, "rudp1z", &un)), 0));
+	close(holder);
+	rudp_private_dir_clean(dir);
 	leave_session(dir);
 }
