@@ -234,6 +234,10 @@ ping_tells_who_is_there() {
 	on a "$RUDP" ping "$B4:65616" 2>"$TMP/ping.err" || status=$?
 	expect_eq "$status" 2 "exit code with a port that is none"
 	expect_match "$TMP/ping.err" "port 65616: ports go from 1 to 65535" "what ping says of such a port"
+	status=0
+	on a "$RUDP" ping -u 0 "$B4:9000" 2>"$TMP/ping.err" || status=$?
+	expect_eq "$status" 2 "exit code with a UDP port that is none"
+	expect_match "$TMP/ping.err" "'0' is not a port from 1 to 65535" "what ping says of such a UDP port"
 }
 
 tcp_is_listening() {

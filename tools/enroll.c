@@ -107,7 +107,8 @@ static bool is_target(const char *target)
 	const char *at = strrchr(target, '@'), *host = at ? at + 1 : target;
 	size_t len = strlen(target);
 
-	if (len == 0 || len > TARGET_LEN_MAX || target[0] == '-' || host[0] == '-' || !host[0])
+	if (len == 0 || len > TARGET_LEN_MAX || target[0] == '-' || target == at || host[0] == '-' ||
+	    !host[0])
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if (!((target[i] >= 'a' && target[i] <= 'z') ||
@@ -342,7 +343,9 @@ int rudp_key_enroll(const char *target, const struct rudp_enroll_ports *ports)
 	char line[256], host[HOST_SIZE];
 
 	if (!is_target(target)) {
-		rudp_complain("'%.100s' is not [USER@]HOST", target);
+		rudp_complain("'%.100s' is not [USER@]HOST, the host as ssh knows it; for example: "
+			      "rudp key enroll root@server",
+			      target);
 		return RUDP_EXIT_USAGE;
 	}
 	if (!rudp_identity_places(&files) || !own_line(&files, line) ||

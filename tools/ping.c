@@ -94,6 +94,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case 'u':
 		ping->udp_port = (uint16_t)read_number(state, value, UINT16_MAX);
+		if (ping->udp_port == 0)
+			argp_error(state, "'%s' is not a port from 1 to 65535", value);
 		return 0;
 	case 'j':
 		ping->json = true;

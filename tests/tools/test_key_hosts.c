@@ -287,6 +287,8 @@ Test(key_hosts, a_host_name_is_no_option_and_no_command)
 	make_ssh();
 	expect("eval \"$ENROLL -- -oProxyCommand=x\" 2>&1", 2, "is not [USER@]HOST");
 	expect("eval \"$ENROLL me@-x\" 2>&1", 2, "is not [USER@]HOST");
+	expect("eval \"$ENROLL @there\" 2>&1", 2, "'@there' is not [USER@]HOST, the host");
+	expect("eval \"$ENROLL me@\" 2>&1", 2, "is not [USER@]HOST");
 	expect("PATH=$FILES:$PATH $RUDP key enroll 'a;b' 2>&1", 2, "is not [USER@]HOST");
 	expect("PATH=$FILES:$PATH $RUDP key enroll 'a b' 2>&1", 2, "is not [USER@]HOST");
 	expect("PATH=$FILES:$PATH $RUDP key enroll '$(b)' 2>&1", 2, "is not [USER@]HOST");
