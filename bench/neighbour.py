@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What another user of the host can delay: bench/neighbour.py [BUILD] (as root).
+"""What another user of the host can delay: bench/neighbour.py [BUILD [ATTACK...]] (as root).
 
 In a network namespace of its own, user 12345 has an engine, a program that calls it again and again, and a
 connection over it. User 12346 attacks. For each attack: the time of the victim's calls and of its exchanges, and of
@@ -14,6 +14,7 @@ import json
 import mmap
 import os
 import pathlib
+import select
 import signal
 import socket
 import struct
@@ -25,6 +26,7 @@ import time
 
 VICTIM, ATTACKER = 12345, 12346
 SECONDS, STARTS = 5, 10
+SPARE = 8  # descriptors that an engine keeps for its next connections
 REQUEST = b"\1\0\4\0".ljust(136, b"\0")  # a request with a token that is wrong
 PROCESSES = 2
 PYTHON = "/usr/bin/python3"  # one that every user may execute
@@ -125,6 +127,146 @@ def odd_kinds():
     each_call(kinds)
 
 
+def if_there(make):
+    """What make returns, in a list; none where the kernel lacks it or denies it."""
+    try:
+        return [make()]
+    except (OSError, AttributeError):
+        return []
+
+
+def made_by(number, *arguments):
+    """A descriptor of a system call for which Python has no function."""
+    fd = ctypes.CDLL(None, use_errno=True).syscall(number, *arguments)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), f"system call {number}")
+    return fd
+
+
+def algorithm():
+    """A socket of AF_ALG in the middle of an operation."""
+    with socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET) as parent:
+        parent.bind(("hash", "sha256"))
+        operation = parent.accept()[0]
+    operation.send(bytes(1000), socket.MSG_MORE)
+    return operation
+
+
+def full_pty():
+    _main, side = os.openpty()
+    os.set_blocking(_main, False)
+    try:
+        while True:
+            os.write(_main, bytes(4096))
+    except BlockingIOError:
+        return side
+
+
+def watching():
+    """An epoll instance that watches much."""
+    watcher, one = select.epoll(), os.eventfd(0)
+    copies = [os.dup(one) for _ in range(500)]
+    for fd in copies:
+        watcher.register(fd)
+    fd = os.dup(watcher.fileno())
+    for other in [one, *copies]:
+        os.close(other)
+    return fd
+
+
+def enter_namespaces(flags):
+    """As anybody may: with all capabilities there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.getuid(), os.getgid()
+    libc.prctl(4, 1)  # PR_SET_DUMPABLE, which the change of the user has cleared: uid_map is root's otherwise
+    if libc.unshare(0x10000000 | flags) < 0:  # CLONE_NEWUSER
+        raise OSError(ctypes.get_errno(), "unshare")
+    for file, content in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        pathlib.Path("/proc/self", file).write_text(content)
+
+
+def foreign_sockets():
+    """Sockets that only root may make, of a network namespace that ends with them."""
+    one, other = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        enter_namespaces(0x40000000)  # CLONE_NEWNET
+        fds = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x300), socket.socket(socket.AF_INET, socket.SOCK_RAW, 6),
+               socket.socket(), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)]
+        socket.send_fds(one, [b"x"], [s.fileno() for s in fds])
+        os._exit(0)
+    os.waitpid(pid, 0)
+    one.close()
+    fds = socket.recv_fds(other, 1, 10)[1]
+    other.close()
+    return fds
+
+
+def rare_kinds():
+    def kinds():
+        parameters = ctypes.create_string_buffer(120)
+        owners = [owner for make in (
+            lambda: made_by(425, 8, parameters),                                             # io_uring_setup
+            lambda: made_by(323, os.O_CLOEXEC | 1),                                          # userfaultfd
+            lambda: made_by(321, 0, ctypes.create_string_buffer(struct.pack("<4I", 2, 4, 8, 1000).ljust(72, b"\0")), 72),
+            lambda: made_by(253), lambda: made_by(300, 0, 0), lambda: made_by(283, 1, 0),    # inotify, fanotify, timerfd
+            lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM),
+            lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132),                  # SCTP
+            lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP),
+            algorithm, full_pty, watching, lambda: os.open("/proc/self/mem", os.O_RDONLY),
+            lambda: os.open("/proc/self/ns/net", os.O_RDONLY), lambda: os.open("/dev/ptmx", os.O_RDWR)) for owner in if_there(make)]
+        return owners + [fd for fds in if_there(foreign_sockets) for fd in fds]
+    each_call(kinds)
+
+
+def large_files():
+    """Files without a name, whose close frees much memory, or blocks of a disk."""
+    def kinds():
+        memory = os.memfd_create("x")
+        os.posix_fallocate(memory, 0, 64 << 20)
+        os.truncate(memory, 1 << 62)
+        with tempfile.TemporaryFile() as file:
+            for at in range(2000):
+                os.pwrite(file.fileno(), b"x", at << 13)
+            return [memory, os.dup(file.fileno())]
+    each_call(kinds)
+
+
+def credentials():
+    """Requests with credentials, of this process and of others, where it may."""
+    engines = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    enter_namespaces(0)
+    while True:
+        for name in control_names():
+            caller = call(name)
+            if not caller:
+                continue
+            for pid in [os.getpid(), *engines]:
+                try:
+                    caller.sendmsg([REQUEST], [(socket.SOL_SOCKET, 2, struct.pack("<3I", pid, VICTIM, 0)),  # SCM_CREDENTIALS
+                                               (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("<i", 0))])
+                except OSError:
+                    send(caller, [0])
+            caller.close()
+
+
+def deaf_callers():
+    """Callers that send requests and read no answer, stopped before, within and after that."""
+    for many in (0, 1, 1000):
+        pid = os.fork()
+        if pid:
+            continue
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        callers = [caller for caller in (call(name) for name in control_names() * 50) if caller]
+        for caller in callers:
+            caller.setblocking(False)
+            for _ in range(many):
+                send(caller, [0])
+        os.kill(os.getpid(), signal.SIGSTOP)
+    while True:
+        time.sleep(1)
+
+
 def short_callers():
     while True:
         for name in control_names():
@@ -205,12 +347,8 @@ def answer_until_opened(device):
 def with_stuck_file(attack):
     """Runs attack(path) in a child. The file system must live in another process, which alone can end it."""
     libc = ctypes.CDLL(None, use_errno=True)
-    place, user, group = tempfile.mkdtemp(), os.getuid(), os.getgid()
-    libc.prctl(4, 1)  # PR_SET_DUMPABLE, which the change of the user has cleared: uid_map is root's otherwise
-    if libc.unshare(0x10020000) < 0:  # CLONE_NEWUSER, CLONE_NEWNS
-        raise OSError(ctypes.get_errno(), "unshare")
-    for file, content in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-        pathlib.Path("/proc/self", file).write_text(content)
+    place = tempfile.mkdtemp()
+    enter_namespaces(0x20000)  # CLONE_NEWNS
     device = os.open("/mnt/fuse", os.O_RDWR | os.O_CLOEXEC)
     if libc.mount(b"x", place.encode(), b"fuse", 0, f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()) < 0:
         raise OSError(ctypes.get_errno(), "mount")
@@ -264,7 +402,7 @@ def nobody():
     signal.pause()
 
 
-ATTACKS = [nobody, burner, descriptors, chains, odd_kinds, stuck_files, held_locks, short_callers,
+ATTACKS = [nobody, burner, descriptors, chains, odd_kinds, rare_kinds, large_files, credentials, deaf_callers, stuck_files, held_locks, short_callers,
            silent_callers, stopped_callers, signals, names]
 
 
@@ -314,7 +452,8 @@ def probe():
         client.recv(1)
         exchanges.append(time.perf_counter() - begin)
         time.sleep(0.0005)
-    print(json.dumps({"calls": calls, "exchanges": exchanges}))
+    print(json.dumps({"calls": calls, "exchanges": exchanges}), flush=True)
+    sys.stdin.read()
 
 
 def first_socket():
@@ -354,12 +493,37 @@ def figures(seconds):
     return f"{at(0.5):8.2f} {at(0.99):8.2f} {seconds[-1] * 1000:8.2f}"
 
 
+def descriptors_of_engines():
+    found = {}
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and pathlib.Path("/proc", entry, "comm").read_text() == "rudp-engine\n":
+                found[entry] = len(os.listdir(f"/proc/{entry}/fd"))
+        except OSError:
+            pass
+    return found
+
+
+def kept_since(before):
+    """Descriptors that engines still have when the attackers are gone. The probe's own come and go."""
+    for _ in range(20):
+        now = descriptors_of_engines()
+        more = max((now.get(pid, 0) - count for pid, count in before.items()), default=0)
+        if more <= SPARE:
+            return ""
+        time.sleep(0.1)
+    return f"  {more} descriptors kept"
+
+
 def measure(build, home, attack, number):
     program = victim(build, home, "probe")
     program.stdout.readline()
     prefer_engines()
+    before = descriptors_of_engines()
     pids = attackers(attack)
-    said = json.loads(program.communicate("go\n")[0])
+    program.stdin.write("go\n")
+    program.stdin.flush()
+    said = json.loads(program.stdout.readline())
     # Each of these settings has an engine of its own.
     starts = [float(victim(build, home, "first", RUDP_CONNECT_TIMEOUT=str(100 + STARTS * number + i)).communicate()[0])
               for i in range(STARTS)]
@@ -368,7 +532,8 @@ def measure(build, home, attack, number):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     print(f"{attack.__name__:16}{figures(said['calls'])} |{figures(said['exchanges'])} |{figures(starts)}"
-          + (f"  {len(died)} attackers ended" if died else ""), flush=True)
+          + (f"  {len(died)} attackers ended" if died else "") + kept_since(before), flush=True)
+    program.communicate()
 
 
 def make_fuse_device():
@@ -391,10 +556,12 @@ def main():
     make_fuse_device()
     print(f"{os.uname().release}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; p50, p99, max in ms\n"
           f"{'attack':16}{'call of the engine':^26} |{'exchange':^26} |{'first socket':^26}")
+    chosen = set(sys.argv[2:])
     with tempfile.TemporaryDirectory(dir="/dev/shm") as home:
         os.chown(home, VICTIM, VICTIM)
         for number, attack in enumerate(ATTACKS):
-            measure(build, home, attack, number)
+            if not chosen or attack.__name__ in chosen:
+                measure(build, home, attack, number)
 
 
 main()
