@@ -47,7 +47,7 @@
 	X(NOT_MEMBER, "is not allowed by the rule for this listener (allow)")
 
 #define RUDP_AUTHORIZATION_ENUM(name, text) RUDP_AUTHORIZATION_##name,
-enum rudp_authorization { RUDP_AUTHORIZATIONS(RUDP_AUTHORIZATION_ENUM) RUDP_AUTHORIZATION_COUNT };
+enum rudp_authorization { RUDP_AUTHORIZATIONS(RUDP_AUTHORIZATION_ENUM) };
 #undef RUDP_AUTHORIZATION_ENUM
 
 struct rudp_authorized_key;

@@ -284,7 +284,6 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 {
 	struct rudp_control_reply reply = {.error = EPROTO};
 
-	engine->counts.malformed++;
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
 			 "refused a control message of pid %u: %s (%zd bytes, version %u, "

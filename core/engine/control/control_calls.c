@@ -413,7 +413,6 @@ static int check_right(struct work *w)
 	rc = rudp_caller_check_user(w->call);
 	if (rc != -EACCES)
 		return rc;
-	w->engine->counts.denied++;
 	if (rudp_log_ratelimit_allows(&w->engine->ratelimit, w->engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
 			 "denied %s to pid %u of user %u: neither token nor user allows it",

@@ -141,8 +141,7 @@ struct rudp_engine {
 	int64_t last_program_at_ns;
 
 	struct {
-		uint64_t malformed, denied, refused_listeners, trains_dropped, gso_fallbacks,
-			moderations;
+		uint64_t refused_listeners, moderations;
 	} counts;
 
 	uint8_t *receive_buffers;     /* RUDP_RECEIVE_BATCH of RUDP_RECEIVE_BUFFER_BYTES */

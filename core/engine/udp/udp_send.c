@@ -167,8 +167,7 @@ static bool is_refusal_of_segments(ssize_t rc)
 	return rc == -EIO || rc == -EINVAL || rc == -ENOPROTOOPT || rc == -EOPNOTSUPP;
 }
 
-static ssize_t send_by_segments(struct rudp_engine *engine, struct rudp_udp *udp,
-				const struct rudp_queued_train *train)
+static ssize_t send_by_segments(struct rudp_udp *udp, const struct rudp_queued_train *train)
 {
 	ssize_t rc;
 
@@ -180,7 +179,6 @@ static ssize_t send_by_segments(struct rudp_engine *engine, struct rudp_udp *udp
 	rc = send_singly(udp, train);
 	if (rc > 0) {
 		udp->gso = false;
-		engine->counts.gso_fallbacks++;
 		rudp_log(RUDP_LOG_INFO,
 			 "the kernel refuses UDP_SEGMENT: sending datagrams one by one");
 	}
@@ -191,15 +189,14 @@ static ssize_t send_by_segments(struct rudp_engine *engine, struct rudp_udp *udp
  * If the kernel rejects the TOS, send without it: DSCP is only a preference, and the protocol
  * notices that ECN does not work.
  */
-static ssize_t send_once(struct rudp_engine *engine, struct rudp_udp *udp,
-			 const struct rudp_queued_train *train)
+static ssize_t send_once(struct rudp_udp *udp, const struct rudp_queued_train *train)
 {
-	ssize_t rc = send_by_segments(engine, udp, train);
+	ssize_t rc = send_by_segments(udp, train);
 
 	if (rc != -EINVAL || train->tos == 0 || udp->no_tos)
 		return rc;
 	udp->no_tos = true;
-	rc = send_by_segments(engine, udp, train);
+	rc = send_by_segments(udp, train);
 	if (rc > 0)
 		rudp_log(RUDP_LOG_INFO,
 			 "the kernel rejects TOS in a control message: no DSCP, no ECN");
@@ -249,7 +246,7 @@ static bool send_all(struct rudp_engine *engine, struct rudp_udp *udp,
 	unsigned soft_errors = 0;
 
 	while (train->len > 0) {
-		ssize_t rc = send_once(engine, udp, train);
+		ssize_t rc = send_once(udp, train);
 
 		if (rc > 0) {
 			train->data += rc;
@@ -266,7 +263,6 @@ static bool send_all(struct rudp_engine *engine, struct rudp_udp *udp,
 			rudp_udp_receive_errors(engine, udp);
 		} else if (rc != -EINTR) {
 			report_local_error(engine, udp, train, (int)-rc);
-			engine->counts.trains_dropped++;
 			return true;
 		}
 	}
@@ -297,10 +293,8 @@ static void queue_train(struct rudp_engine *engine, struct rudp_udp *udp,
 	if (!udp->pending)
 		udp->pending = calloc(RUDP_UDP_PENDING_MAX, sizeof *udp->pending);
 	data = udp->pending ? take_buffer(engine) : NULL;
-	if (!data) {
-		engine->counts.trains_dropped++;
+	if (!data)
 		return;
-	}
 	memcpy(data, train->data, train->len);
 	udp->pending[udp->pending_count] = *train;
 	udp->pending[udp->pending_count].data = data;
@@ -319,9 +313,7 @@ void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
 	note_tos(udp, &now);
 	if (udp->pending_count == 0 && send_all(engine, udp, &now))
 		return;
-	if (udp->pending_count == RUDP_UDP_PENDING_MAX)
-		engine->counts.trains_dropped++;
-	else
+	if (udp->pending_count < RUDP_UDP_PENDING_MAX)
 		queue_train(engine, udp, &now);
 }
 
