@@ -54,10 +54,3 @@ void history_file_remove(struct history_file *file)
 	}
 	cr_assert(eq(int, rmdir(file->directory), 0));
 }
-
-void history_file_make_begun(struct history_file *file)
-{
-	*file = (struct history_file){0};
-	history_file_make(file);
-	cr_assert(eq(int, apo_history_begin(file->history), 0));
-}

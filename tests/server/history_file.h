@@ -17,8 +17,6 @@ struct history_file {
 
 /* Accounts: dan, eve, fay. */
 void history_file_make(struct history_file *file);
-/* Makes the file, clears what *file has had, and begins a transaction. */
-void history_file_make_begun(struct history_file *file);
 void history_file_open(struct history_file *file);
 void history_file_close(struct history_file *file);
 void history_file_remove(struct history_file *file);

@@ -4,6 +4,8 @@
 #ifndef TESTS_SERVER_LONE_WORKER_H
 #define TESTS_SERVER_LONE_WORKER_H
 
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
 #include <string.h>
 
 #include "conversation/server/worker.h"
@@ -16,15 +18,18 @@ struct lone_worker {
 	void (*on_note)(const struct apo_record *note);   /* for the acceptor */
 };
 
-/* The two functions must be set. Returns 0 or an error. */
-static inline int lone_open(struct lone_worker *lone, struct apo_config *config)
+static inline void lone_open(struct lone_worker *lone, struct apo_config *config,
+			     void (*on_event)(const struct apo_record *event),
+			     void (*on_note)(const struct apo_record *note))
 {
 	int error = apo_mailbox_init(&lone->model_box);
 
+	lone->on_event = on_event;
+	lone->on_note = on_note;
 	error |= apo_mailbox_init(&lone->acceptor_box);
 	error |= apo_worker_init(&lone->worker, 0, &lone->model_box, &lone->acceptor_box, config);
 	apo_batcher_init(&lone->effects, &lone->worker.box, &lone->model_box, APO_MAIL_BATCH, 0);
-	return error;
+	cr_assert(zero(int, error));
 }
 
 static inline void lone_take_from(struct apo_mailbox *box,

@@ -6,28 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/history_file.h"
-
-#define RUN 0x100
-#define TIME_MS INT64_C(1700000000000)
-
-static struct history_file file;
-static struct apo_page *page;
-static int64_t last;
-
-static void begin(void)
-{
-	last = 0;
-	history_file_make_begun(&file);
-	page = apo_page_new();
-	cr_assert(ne(ptr, page, NULL));
-}
-
-static void end(void)
-{
-	apo_page_free(page);
-	history_file_remove(&file);
-}
+#include "server/history_begun.h"
 
 TestSuite(history, .init = begin, .fini = end);
 

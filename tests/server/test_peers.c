@@ -161,9 +161,7 @@ static char *what_was_sent(void)
 
 static void begin(void)
 {
-	lone.on_event = on_event;
-	lone.on_note = on_note;
-	cr_assert(eq(int, lone_open(&lone, &config), 0));
+	lone_open(&lone, &config, on_event, on_note);
 	apo_peers_init(&peers, &carrier, &config, 3);
 	peers.admit = admit;
 	room = 1000;

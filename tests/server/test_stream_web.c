@@ -58,9 +58,7 @@ static const char *turn(void)
 
 static void begin(void)
 {
-	lone.on_event = on_event;
-	lone.on_note = on_note;
-	cr_assert(eq(int, lone_open(&lone, &config), 0));
+	lone_open(&lone, &config, on_event, on_note);
 }
 
 static void end(void)
