@@ -716,7 +716,7 @@ install: all ## install into DESTDIR/PREFIX
 	install -m 644 $(FISH_COMPLETIONS) $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/
 	install -m 644 docs/*.example docs/*.png $(filter-out docs/performance.md,$(wildcard docs/*.md)) \
 		$(DESTDIR)$(PREFIX)/share/doc/rudp/
-	install -m 644 examples/*.c $(DESTDIR)$(PREFIX)/share/doc/rudp/examples/
+	install -m 644 examples/*.c examples/*.json $(DESTDIR)$(PREFIX)/share/doc/rudp/examples/
 	sed -e 's|@PREFIX@|$(PREFIX)|' \
 		-e 's|@USER@|$(if $(SERVICE_USER),User=$(SERVICE_USER),DynamicUser=yes)|' \
 		conversation/apollonion.service.in \

@@ -78,6 +78,25 @@ start_again() {
 	wait_until 30 "n$1 has the history" has_fetched "$1"
 }
 
+metrics_of() {
+	on b curl -s "http://127.0.0.1:710$1/metrics"
+}
+
+# The dashboard names nothing that the server does not offer.
+metrics() {
+	local name
+	section "metrics"
+	metrics_of 1 >"$TMP/metrics"
+	expect_match "$TMP/metrics" '^apollonion_cluster_live 1$' 'this node is in the network'
+	expect_match "$TMP/metrics" '^apollonion_cluster_cut_off [01]$' 'it can be cut off'
+	grep -oE 'apollonion_[a-z_]+' "$HERE/../examples/apollonion-grafana.json" | sort -u >"$TMP/names"
+	expect_match "$TMP/names" '^apollonion_clients$' 'the dashboard has clients'
+	while read -r name; do
+		expect_match "$TMP/metrics" "^$name [0-9]+\$" "the dashboard has $name"
+	done <"$TMP/names"
+	ok "Prometheus reads them by TCP, and the dashboard has their names"
+}
+
 same_history() {
 	local name first
 	section "one history"
@@ -194,6 +213,7 @@ for i in 1 2 3; do
 	write_node "$i" 4221 4222 4223
 done
 start_all_at_b
+metrics
 same_history
 redacted
 killed_node

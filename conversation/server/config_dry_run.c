@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "conversation/server/acceptor.h"
+#include "conversation/server/metrics.h"
 #include "conversation/store/store.h"
 
 struct dry_run {
@@ -98,15 +99,6 @@ static int try_socket(const char *path)
 					       : -error;
 }
 
-static void try_metrics(struct dry_run *dry_run)
-{
-	const char *path = dry_run->config->metrics_path;
-	int error = path ? try_socket(path) : 0;
-
-	if (error < 0)
-		tell(dry_run, error, "server: metrics %s", path);
-}
-
 /* Binds and closes again without listening, so no client can notice. */
 static int try_address(const struct rudp_addr *address, int type)
 {
@@ -116,6 +108,17 @@ static int try_address(const struct rudp_addr *address, int type)
 		return fd;
 	close(fd);
 	return 0;
+}
+
+static void try_metrics(struct dry_run *dry_run)
+{
+	const char *path = dry_run->config->metrics_path;
+	struct rudp_addr address;
+	bool is_address = path && apo_metrics_is_address(path, &address);
+	int error = is_address ? try_address(&address, SOCK_STREAM) : path ? try_socket(path) : 0;
+
+	if (error < 0)
+		tell(dry_run, error, "server: metrics %s", path);
 }
 
 static void try_listeners(struct dry_run *dry_run)

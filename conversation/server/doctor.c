@@ -85,10 +85,11 @@ static void try_start(struct doctor *doctor, const struct apo_config *config)
 	const struct area areas[AREAS] = {
 		[LOG] = {"server: log", "let the server's user write the file and its directory",
 			 config->log_file != NULL, false},
-		[METRICS] =
-			{"server: metrics",
-			 "let the server's user write the directory, and remove what lies there",
-			 config->metrics_path != NULL, false},
+		[METRICS] = {"server: metrics",
+			     "let the server's user write the directory, and remove what lies "
+			     "there; or "
+			     "choose an address of this machine",
+			     config->metrics_path != NULL, false},
 		[LISTEN] = {"listen",
 			    "choose an address of this machine; a port below 1024 needs "
 			    "CAP_NET_BIND_SERVICE",

@@ -12,9 +12,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "conversation/server/cluster.h"
+#include "conversation/server/config_values.h"
 #include "conversation/server/upgrade_state.h"
 
 #define ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
+#define SEND_BUFFER_BYTES (128 << 10) /* the kernel may begin with one that is too small */
 
 /* ---- text ---- */
 
@@ -96,6 +99,18 @@ static void put_history(FILE *out, const struct apo_metrics *metrics)
 #undef PUT
 }
 
+static void put_cluster(FILE *out, const struct apo_metrics *metrics)
+{
+	const struct apo_cluster *cluster = metrics->model_thread->cluster;
+
+	if (!cluster)
+		return;
+	put(out, "cluster_live", "1: this node is part of its network", "gauge",
+	    atomic_load(&cluster->is_live));
+	put(out, "cluster_cut_off", "1: this node is cut off, and refuses changes", "gauge",
+	    atomic_load(&cluster->is_cut_off));
+}
+
 static void answer(const struct apo_metrics *metrics, int fd)
 {
 	static const char head[] =
@@ -112,6 +127,7 @@ static void answer(const struct apo_metrics *metrics, int fd)
 	put_peers(out, metrics);
 	put_history(out, metrics);
 	put_workers(out, metrics);
+	put_cluster(out, metrics);
 	/* The text is far smaller than the socket's buffer. A client that does not read loses
 	 * it. */
 	if (fclose(out) == 0)
@@ -177,12 +193,29 @@ void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns)
 	metrics->next_client = (metrics->next_client + 1) % APO_METRICS_CLIENTS_MAX;
 	client_close(client);
 	client->fd = fd;
+	metrics->requests[client - metrics->clients] = (struct apo_metrics_request){0, 0};
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER_BYTES}, sizeof(int));
 	if (watch(metrics, client) < 0)
 		client_close(client);
 }
 
+/* Is the request complete, with the blank line after its fields? */
+static bool is_complete(struct apo_metrics_request *request, const char *bytes, size_t len)
+{
+	size_t i;
+
+	request->bytes += (unsigned)len;
+	for (i = 0; i < len && request->line_ends < 2; i++)
+		if (bytes[i] == '\n')
+			request->line_ends++;
+		else if (bytes[i] != '\r')
+			request->line_ends = 0;
+	return request->line_ends == 2;
+}
+
 void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_event_source *client)
 {
+	struct apo_metrics_request *of = metrics->requests + (client - metrics->clients);
 	char request[4096];
 
 	ssize_t n = client->fd < 0 ? -1 : recv(client->fd, request, sizeof request, 0);
@@ -191,8 +224,10 @@ void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_event_source 
 	 * empty. */
 	if (n < 0 && (client->fd < 0 || errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0)
+	if (n > 0 && is_complete(of, request, (size_t)n))
 		answer(metrics, client->fd);
+	else if (n > 0 && of->bytes <= APO_METRICS_REQUEST_MAX)
+		return;
 	client_close(client);
 }
 
@@ -212,11 +247,30 @@ static bool is_abandoned(const struct sockaddr_un *address)
 	return is;
 }
 
+bool apo_metrics_is_address(const char *path, struct rudp_addr *address)
+{
+	return !strchr(path, '/') && !apo_value_address(path, address);
+}
+
+static int listen_at_address(const struct rudp_addr *address)
+{
+	int fd = apo_bind_socket(address, SOCK_STREAM | SOCK_NONBLOCK), error;
+
+	if (fd < 0 || listen(fd, APO_METRICS_CLIENTS_MAX) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
 static int listen_at(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct rudp_addr port;
 	int fd, error;
 
+	if (apo_metrics_is_address(path, &port))
+		return listen_at_address(&port);
 	if (strlen(path) >= sizeof address.sun_path)
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path) + 1);
@@ -263,7 +317,9 @@ int apo_metrics_open(struct apo_metrics *metrics, const char *path)
 
 void apo_metrics_close(struct apo_metrics *metrics)
 {
-	if (metrics->source.fd >= 0)
+	struct rudp_addr address;
+
+	if (metrics->source.fd >= 0 && !apo_metrics_is_address(metrics->path, &address))
 		(void)unlink(metrics->path);
 	apo_metrics_release(metrics);
 }

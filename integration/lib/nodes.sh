@@ -35,6 +35,7 @@ write_node() {
 		name = irc.test
 		network = Test
 		workers = 1
+		metrics = 127.0.0.1:710$node
 		[listen]
 		plain = 127.0.0.1:700$node
 		plain-passwords = yes

@@ -95,6 +95,55 @@ Test(metrics, a_request_is_answered_and_closed)
 	cr_assert(eq(ptr, event(), NULL));
 }
 
+/* The bytes of the request come one after the other. */
+Test(metrics, a_request_in_pieces_is_answered_at_its_end)
+{
+	static const char request[] = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+	int fd = connect_one();
+	const char *at;
+
+	apo_metrics_on_connection(&metrics, NOW);
+	for (at = request; *at; at++) {
+		cr_assert(ge(int, metrics.clients[0].fd, 0), "answered before %s", at);
+		cr_assert(eq(int, (int)send(fd, at, 1, MSG_NOSIGNAL), 1));
+		apo_metrics_on_client(&metrics, metrics.clients);
+	}
+	cr_assert(lt(int, metrics.clients[0].fd, 0));
+	cr_assert(ne(ptr, strstr(answer_to(fd), "\napollonion_clients "), NULL));
+	close(fd);
+}
+
+Test(metrics, a_request_without_end_is_closed)
+{
+	char bytes[1024];
+	int fd = connect_one();
+	unsigned sent = 0;
+
+	memset(bytes, 'x', sizeof bytes);
+	apo_metrics_on_connection(&metrics, NOW);
+	while (metrics.clients[0].fd >= 0) {
+		cr_assert(le(uint, sent, APO_METRICS_REQUEST_MAX));
+		cr_assert(eq(int, (int)send(fd, bytes, sizeof bytes, MSG_NOSIGNAL),
+			     (int)sizeof bytes));
+		sent += sizeof bytes;
+		apo_metrics_on_client(&metrics, metrics.clients);
+	}
+	cr_assert(eq(str, (char *)(uintptr_t)answer_to(fd), ""));
+	close(fd);
+}
+
+Test(metrics, an_address_is_told_from_a_path)
+{
+	struct rudp_addr address;
+
+	cr_assert(apo_metrics_is_address("127.0.0.1:9180", &address));
+	cr_assert(eq(uint, rudp_addr_port(&address), 9180));
+	cr_assert(apo_metrics_is_address("[::1]:9180", &address));
+	cr_assert(not(apo_metrics_is_address("/run/apollonion/metrics", &address)));
+	cr_assert(not(apo_metrics_is_address("/run/127.0.0.1:9180", &address)));
+	cr_assert(not(apo_metrics_is_address("metrics", &address)));
+}
+
 /* An entry is used again while an event of its previous client is still pending. */
 Test(metrics, a_late_event_of_a_closed_client_has_no_effect)
 {
