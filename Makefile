@@ -571,7 +571,7 @@ check-style: ## shellcheck, sizes of files and lines
 
 # With ThreadSanitizer only the tests of threads run: Criterion cannot start under it.
 .PHONY: check-sanitizers
-check-sanitizers: ## unit tests with ASan and UBSan, threads with TSan
+check-sanitizers: ## unit tests with ASan and UBSan, threads with TSan (in CI)
 	@$(MAKE) --no-print-directory SANITIZER=address -j$(JOBS) $(patsubst $(BUILD)/%,$(TOP_BUILD)/address/%,$(UNIT_TESTS))
 	@$(MAKE) --no-print-directory SANITIZER=address check-unit
 	@$(MAKE) --no-print-directory SANITIZER=thread -j$(JOBS) \
