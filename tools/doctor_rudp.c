@@ -115,9 +115,10 @@ static void check_key(struct rudp_report *report)
 	if (!file || !*file)
 		rudp_report_add(
 			report, RUDP_DOCTOR_NOTE, "key",
-			"rudp keygen FILE   # then RUDP_KEY_FILE=FILE, or rudp run --key FILE",
-			"no key is set: traffic is encrypted, but hosts that are not known by "
-			"their identities are not authenticated");
+			"rudp key enroll HOST   # or, to share a secret: rudp keygen FILE, and "
+			"RUDP_KEY_FILE=FILE at both ends",
+			"no shared key is set: traffic is encrypted, but only known hosts are "
+			"authenticated");
 	else if (!rudp_key_load_sent(psk, file, text))
 		rudp_report_add(
 			report, RUDP_DOCTOR_FAIL, "key",

@@ -99,15 +99,26 @@ void rudp_identity_own_name(char name[RUDP_AUTHORIZED_NAME_SIZE])
 		strcpy(name, "user");
 }
 
+static void complain_of_open(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (errno == ENOENT && slash && slash > path)
+		rudp_complain("%s: %s; mkdir -p %.*s makes its directory", path, strerror(errno),
+			      (int)(slash - path), path);
+	else
+		rudp_complain("%s: %s", path,
+			      errno == EEXIST ? "already exists and was not changed"
+					      : strerror(errno));
+}
+
 static int write_new(const char *path, mode_t mode, const char *content)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	ssize_t len = (ssize_t)strlen(content);
 
 	if (fd < 0) {
-		rudp_complain("%s: %s", path,
-			      errno == EEXIST ? "already exists and was not changed"
-					      : strerror(errno));
+		complain_of_open(path);
 		return -1;
 	}
 	if (fchmod(fd, mode) < 0 || write(fd, content, (size_t)len) != len || fsync(fd) < 0) {

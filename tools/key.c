@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/config/key_ring.h"
+#include "fingerprint.h"
 #include "identity.h"
 #include "ss.h"
 #include "tool.h"
@@ -223,6 +224,8 @@ static void print_text(void)
 	       "ENGINE", "CONNECTIONS", "FILE");
 	for (unsigned i = 0; i < keys.count; i++)
 		print_key(&keys.list[i]);
+	if (keys.count == 0)
+		rudp_complain("no shared key is in use; for identities: rudp key show, rudp key hosts");
 	if (keys.ended.connections || keys.ended.associations)
 		printf("ended with their keys: %" PRIu64 " connections, %" PRIu64 " associations\n",
 		       keys.ended.connections, keys.ended.associations);
@@ -369,7 +372,10 @@ static int revoke_key(const char *what)
 	const char *file = parse_id(what, &r.id) ? NULL : what;
 
 	if (file && !rudp_key_load(&key, file, text)) {
-		rudp_complain("%s is neither a fingerprint nor a key file: %s", file, text);
+		rudp_complain("%s is neither the fingerprint nor the file of a shared key: %s", file,
+			      rudp_without_variable(text));
+		rudp_complain("to revoke an identity, put @revoked in front of its line in "
+			      "authorized_keys, or of known_hosts (rudp_keys(5))");
 		return 1;
 	}
 	if (file)

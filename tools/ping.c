@@ -381,6 +381,21 @@ static bool is_good(const struct acquaintance *found)
 	return found != &missing && found != &changed && found != &revoked;
 }
 
+static void print_advice(const struct ping *ping, const struct acquaintance *found)
+{
+	if (found == &changed || found == &missing)
+		printf("if you expect that: rudp key forget %s; rudp key enroll %s\n", ping->host,
+		       ping->host);
+	if (found == &unknown)
+		printf("to know it, and to be accepted by it: rudp key enroll %s\n", ping->host);
+	if (found == &known && !ping->files.identity)
+		printf("if it needs an identity of this user: rudp key new; rudp key enroll %s\n",
+		       ping->host);
+	else if (found == &known)
+		puts("if it refuses connections, it does not accept the identity of this user (rudp ss "
+		     "--failed)");
+}
+
 static void print_identity(const struct ping *ping)
 {
 	char full[RUDP_FINGERPRINT_FULL_SIZE], text[RUDP_PUBLIC_KEY_TEXT_SIZE];
@@ -395,6 +410,7 @@ static void print_identity(const struct ping *ping)
 		printf("the known key is %s\n", rudp_fingerprint_full(known_key, full));
 	if (ping->has_peer_key && found != &known)
 		printf("public key: %s\n", rudp_public_key_format(ping->peer_key, text));
+	print_advice(ping, found);
 }
 
 static void print_text(const struct ping *ping)

@@ -26,7 +26,8 @@
 	X(ANSWERS, "answers", "answers")                                                           \
 	X(KEY, "key-mismatch",                                                                     \
 	  "answers, but the keys of the two sides differ, or only one has one")                    \
-	X(IDENTITY, "identity", "answers, but does not accept this identity, or needs one")        \
+	X(IDENTITY, "identity",                                                                    \
+	  "answers, but does not accept this identity, or needs one (rudp key enroll)")            \
 	X(VERSION, "version", "answers, but has another version of the protocol")                  \
 	X(CLOSED, "closed", "rudp is running, but nothing listens on this port")                   \
 	X(REFUSED, "refused", "refused: the host is up, but nothing listens on this UDP port")     \

@@ -119,7 +119,9 @@ enum rudp_key_state { RUDP_KEY_STATES(RUDP_CONTROL_KEY_STATE) };
 	X(SILENT, "silent", "no answer: a firewall drops the packets, or the host is down")        \
 	X(UNREACHABLE, "unreachable", "there is no route to the host or its network")              \
 	X(FILTERED, "filtered", "a firewall of this host blocks the packets")                      \
-	X(IDENTITY, "identity", "the other side has another identity, or does not accept this one") \
+	X(IDENTITY, "identity",                                                                      \
+	  "the other side has another identity (rudp ping), or does not accept this one (rudp key "  \
+	  "enroll)")                                                                                 \
 	X(IDENTITY_OF_PEER, "identity-of-peer", "this peer shows no identity that is accepted")    \
 	X(TCP_SILENT, "tcp-silent", "no answer over UDP in time: TCP was used instead")            \
 	X(TCP_REFUSED, "tcp-refused", "UDP to that port was refused: TCP was used instead")        \

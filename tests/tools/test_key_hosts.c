@@ -58,6 +58,15 @@ Test(key_hosts, an_existing_identity_stays_as_it_is)
 	expect("rm $FILES/id; $RUDP key new $FILES/id 2>&1", 1, "id.pub: already exists");
 	expect("test -e $FILES/id || echo none", 0, "none");
 	expect("$RUDP key new $FILES/none/id 2>&1", 1, "No such file");
+	expect("$RUDP key new $FILES/none/id 2>&1", 1, "/none/id: No such file or directory; mkdir -p ");
+}
+
+Test(key_hosts, revoking_an_identity_is_explained)
+{
+	expect("$RUDP key revoke SHA256:GdO3KLjS037D49RUcciEjo1vCNR5blzJHtKSiHWYs1U 2>&1", 1,
+	       "put @revoked in front of its line in authorized_keys");
+	expect("$RUDP key new >/dev/null; $RUDP key revoke $FILES/config/rudp/id.pub 2>&1", 1,
+	       "put @revoked in front of its line in authorized_keys");
 }
 
 Test(key_hosts, without_an_identity_there_is_advice)
