@@ -95,6 +95,7 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 	struct rudp_control_call call;
 	socklen_t len = sizeof call.timeout;
 	bool nonblocking = (early && early->dont_wait) || rudp_socket_is_nonblocking(fd);
+	struct rudp_found_names names;
 	ssize_t names_bytes;
 	int rc;
 
@@ -102,9 +103,10 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 		rudp_mark_change(fd, 0, RUDP_MARK_ABORTED);
 	rudp_socket_begin(s, &call, RUDP_CONTROL_CONNECT, fd);
 	call.request.addr = *remote;
-	names_bytes = rudp_name_notes_map(remote, &call.names, RUDP_CONTROL_NAMES_MAX);
+	names_bytes = rudp_name_notes_get(remote, &names);
 	if (names_bytes < 0)
 		return (int)names_bytes;
+	call.names = names.text;
 	call.request.level = (int32_t)names_bytes;
 	if (nonblocking)
 		call.request.flags = RUDP_CONTROL_NONBLOCKING;
@@ -116,7 +118,7 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 	else if (wants_deferral(fd, s))
 		call.request.flags |= RUDP_CONTROL_DEFER;
 	rc = rudp_socket_call(s, &call);
-	rudp_name_notes_unmap(call.names, RUDP_CONTROL_NAMES_MAX);
+	rudp_name_notes_put(call.names, (size_t)names_bytes);
 	if (rc < 0)
 		return rc;
 	if (call.reply.error == 0 && call.reply.flags & RUDP_CONTROL_BY_KERNEL)

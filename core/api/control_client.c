@@ -289,7 +289,7 @@ static void on_cancelled(void *argument)
 	if (rc == (ssize_t)sizeof waiting->call->reply &&
 	    waiting->call->reply.error == EINPROGRESS)
 		rudp_mark_change(waiting->call->fd, RUDP_MARK_PENDING, 0);
-	rudp_name_notes_unmap(waiting->call->names, RUDP_CONTROL_NAMES_MAX);
+	rudp_name_notes_put(waiting->call->names, (size_t)waiting->call->request.level);
 	rudp_raw_close(waiting->channel);
 }
 

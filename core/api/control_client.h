@@ -25,7 +25,7 @@ struct rudp_control_call {
 	int second_fd;                       /* ADOPT: passed after fd; else -1 */
 	bool interruptible;                  /* a signal or the timeout makes it send GO_ON */
 	struct timeval timeout;              /* of each step of the call; zero: none */
-	char *names;                         /* CONNECT: request.level bytes (name_notes.h), mapped */
+	char *names;                         /* CONNECT: request.level bytes (name_notes.h) */
 	const struct iovec *early;           /* CONNECT: request.number bytes of the program */
 	int early_count;                     /* at most RUDP_CONTROL_EARLY_PIECES */
 	struct rudp_control_request request; /* version and token are filled in by the call */

@@ -113,13 +113,15 @@ void rudp_name_notes_add(const char *name, const struct addrinfo *answer)
 	atomic_store(&is_used, true);
 }
 
-size_t rudp_name_notes_find(const struct rudp_addr *addr, char *text, size_t size)
+/* *left_out: size had no room for all. */
+static size_t find(const struct rudp_addr *addr, char *text, size_t size, bool *left_out)
 {
 	struct rudp_addr_key host = rudp_addr_key_of_host(addr);
 	struct rudp_mark_lock lock;
 	time_t since_s;
 	size_t bytes = 0;
 
+	*left_out = false;
 	if (!atomic_load(&is_used))
 		return 0;
 	since_s = now_s() - RUDP_NAME_NOTE_S;
@@ -128,9 +130,12 @@ size_t rudp_name_notes_find(const struct rudp_addr *addr, char *text, size_t siz
 		const struct note *note = &notes[(newest + RUDP_NAME_NOTES - i) % RUDP_NAME_NOTES];
 		size_t len = strlen(note->name) + 1;
 
-		if (len == 1 || note->at_s < since_s || !is_equal(&note->host, &host) ||
-		    len > size - bytes)
+		if (len == 1 || note->at_s < since_s || !is_equal(&note->host, &host))
 			continue;
+		if (len > size - bytes) {
+			*left_out = true;
+			continue;
+		}
 		memcpy(text + bytes, note->name, len);
 		bytes += len;
 	}
@@ -138,30 +143,45 @@ size_t rudp_name_notes_find(const struct rudp_addr *addr, char *text, size_t siz
 	return bytes;
 }
 
-ssize_t rudp_name_notes_map(const struct rudp_addr *addr, char **text, size_t size)
+size_t rudp_name_notes_find(const struct rudp_addr *addr, char *text, size_t size)
+{
+	bool left_out;
+
+	return find(addr, text, size, &left_out);
+}
+
+/* Maps memory for many names. */
+static ssize_t get_many(const struct rudp_addr *addr, struct rudp_found_names *found)
 {
 	int saved = errno;
+	char *mapped = mmap(NULL, RUDP_NAMES_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
 	size_t bytes;
 
-	*text = NULL;
-	if (!atomic_load(&is_used))
-		return 0;
-	*text = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	errno = saved;
-	if (*text == MAP_FAILED) {
-		*text = NULL;
+	if (mapped == MAP_FAILED)
 		return -ENOMEM;
-	}
-	bytes = rudp_name_notes_find(addr, *text, size);
-	if (bytes == 0) {
-		rudp_name_notes_unmap(*text, size);
-		*text = NULL;
+	bytes = rudp_name_notes_find(addr, mapped, RUDP_NAMES_MAX);
+	found->text = mapped;
+	if (bytes <= RUDP_NAMES_FEW) { /* some have become too old meanwhile */
+		memcpy(found->few, mapped, bytes);
+		found->text = found->few;
+		munmap(mapped, RUDP_NAMES_MAX);
 	}
 	return (ssize_t)bytes;
 }
 
-void rudp_name_notes_unmap(char *text, size_t size)
+ssize_t rudp_name_notes_get(const struct rudp_addr *addr, struct rudp_found_names *found)
 {
-	if (text)
-		munmap(text, size);
+	bool left_out;
+	size_t bytes = find(addr, found->few, sizeof found->few, &left_out);
+
+	found->text = found->few;
+	return left_out ? get_many(addr, found) : (ssize_t)bytes;
+}
+
+void rudp_name_notes_put(char *text, size_t bytes)
+{
+	if (text && bytes > RUDP_NAMES_FEW)
+		munmap(text, RUDP_NAMES_MAX);
 }

@@ -156,20 +156,36 @@ Test(name_notes, names_without_room_are_left_out_whole)
 	cr_assert(zero(sz, rudp_name_notes_find(&addr, text, 0)));
 }
 
-Test(name_notes, names_are_mapped_if_there_are_any)
+Test(name_notes, few_names_need_no_memory_of_their_own)
 {
 	struct rudp_addr addr = addr_of("192.0.2.1"), other = addr_of("192.0.2.2");
-	char *text;
+	struct rudp_found_names found;
 
-	cr_assert(zero(int, (int)rudp_name_notes_map(&addr, &text, 8)));
-	cr_assert(eq(ptr, text, NULL));
+	cr_assert(zero(int, (int)rudp_name_notes_get(&addr, &found)));
 	note("abc", "192.0.2.1");
-	cr_assert(zero(int, (int)rudp_name_notes_map(&other, &text, 8)));
-	cr_assert(eq(ptr, text, NULL));
-	rudp_name_notes_unmap(text, 8);
-	cr_assert(eq(int, (int)rudp_name_notes_map(&addr, &text, 8), 4));
-	cr_assert(eq(str, text, "abc"));
-	rudp_name_notes_unmap(text, 8);
+	cr_assert(zero(int, (int)rudp_name_notes_get(&other, &found)));
+	rudp_name_notes_put(found.text, 0);
+	cr_assert(eq(int, (int)rudp_name_notes_get(&addr, &found), 4));
+	cr_assert(eq(ptr, found.text, found.few));
+	cr_assert(eq(str, found.text, "abc"));
+	rudp_name_notes_put(found.text, 4);
+}
+
+Test(name_notes, many_names_are_all_found)
+{
+	struct rudp_addr addr = addr_of("192.0.2.1");
+	struct rudp_found_names found;
+	char name[16];
+
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "name-%03u", i);
+		note(name, "192.0.2.1");
+	}
+	cr_assert(eq(int, (int)rudp_name_notes_get(&addr, &found), 900));
+	cr_assert(ne(ptr, found.text, found.few));
+	cr_assert(eq(str, found.text, "name-099"));
+	cr_assert(eq(str, found.text + 99 * 9, "name-000"));
+	rudp_name_notes_put(found.text, 900);
 }
 
 static void note_in_handler(int number)
