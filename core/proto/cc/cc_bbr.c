@@ -80,13 +80,12 @@ static void update_model(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		b->limited_until_number = b->next_number;
 	rudp_bbr_note_rtt(b, ack);
 	rudp_bbr_note_train_acked(b, ack);
-	if (ack->ecn_ce_new > 0) {
-		b->now.marked_bytes += ack->ecn_ce_new * cc->datagram_bytes;
-		b->mark_in_round = true;
-	}
+	rudp_bbr_note_marks(b, ack);
 	rudp_bbr_update_round(cc, ack);
-	if (b->round_start)
+	if (b->round_start) {
+		rudp_bbr_average_marks(cc);
 		rudp_bbr_close_loss_account(cc);
+	}
 	rudp_bbr_update_latest(b, ack);
 	rudp_bbr_update_max_bw(b, ack);
 	rudp_bbr_adapt_lower_bounds(cc);

@@ -26,8 +26,8 @@
  *            a probe: the buffer is too shallow to cause a delay.
  *
  * With evidence the draft's responses apply: the short-term bounds, inflight_longterm and the end
- * of the probe, the end of STARTUP. Without evidence a loss is only recorded. An ECN mark is a loss
- * with evidence of its own.
+ * of the probe, the end of STARTUP. Without evidence a loss is only recorded. An ECN mark during a
+ * queue is a loss with evidence of its own, one without a queue is not (cc_bbr_marks.c).
  *
  * First flight. It is 32 datagrams. RFC 9002 section 7.2 allows 10, for senders that may send them
  * in one burst. Here they are sent in trains of at most ten, over a third of the RTT, so the first
@@ -276,8 +276,9 @@ struct bbr_round {
 	uint64_t sent_bytes;
 	uint64_t delivered_bytes;
 	uint64_t lost_bytes;
-	uint64_t marked_bytes; /* CE-marked */
 	uint32_t lost_packets;
+	uint32_t marked_packets;  /* CE-marked, with a queue */
+	uint32_t shallow_packets; /* CE-marked, without a queue */
 	uint32_t rtt_samples;
 	bool app_limited;
 };
@@ -402,6 +403,8 @@ struct bbr {
 	uint64_t loss_round_end_number;
 	bool was_short; /* the last round delivered fewer bytes than were sent */
 	bool loss_round_start, loss_in_round, mark_in_round, shortfall, evidence_in_round;
+	bool shallow_in_round;                  /* marks without a queue */
+	uint32_t shallow_ppm;                   /* their share, averaged over rounds */
 	uint32_t tally_bytes, tally_lost_bytes; /* of the last small rounds together */
 	uint64_t loss_ppm;                      /* average over rounds of DOWN and CRUISE */
 	uint64_t loss_peak_ppm;                 /* the worst of them; decays slowly */
@@ -523,6 +526,13 @@ bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc);
 /* At least half of the losses are still there at a lowered rate: they are the path's own. */
 bool rudp_bbr_have_losses_stayed(const struct bbr *b);
 bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+
+/* ECN marks (cc_bbr_marks.c). */
+void rudp_bbr_note_marks(struct bbr *b, const struct rudp_cc_ack *ack);
+void rudp_bbr_average_marks(struct rudp_cc *cc);
+bool rudp_bbr_are_marks_many(const struct rudp_cc *cc);
+void rudp_bbr_answer_marks(struct rudp_cc *cc);
+int64_t rudp_bbr_burst_rtt_ns(const struct bbr *b);
 
 /* Unresponsive flows (cc_bbr_unresponsive.c). */
 void rudp_bbr_look_for_unresponsive(struct bbr *b);

@@ -289,7 +289,7 @@ void rudp_bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack)
 void rudp_bbr_reset_congestion_signals(struct bbr *b)
 {
 	b->loss_in_round = false;
-	b->mark_in_round = false;
+	b->mark_in_round = b->shallow_in_round = false;
 	b->evidence_in_round = false;
 	b->bw_latest = 0;
 	b->inflight_latest = 0;
@@ -332,8 +332,11 @@ void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
 		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || has_evidence(cc)));
 	if (congested && !rudp_bbr_is_probing(b) && rudp_bbr_is_loss_answered(b))
 		lower_bounds(cc);
+	else if (b->shallow_in_round && !rudp_bbr_is_probing(b))
+		rudp_bbr_answer_marks(cc);
 	if (b->state != BBR_STARTUP)
 		b->mark_in_round = false;
+	b->shallow_in_round = false;
 	b->loss_in_round = false;
 	b->evidence_in_round = false;
 }
@@ -372,7 +375,8 @@ bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_c
 
 	if (b->sample_bw == 0)
 		return false;
-	if (b->now.marked_bytes > percent_of(inflight, BBR_LOSS_THRESH))
+	if (b->now.marked_packets * (uint64_t)cc->datagram_bytes >
+	    percent_of(inflight, BBR_LOSS_THRESH))
 		return true;
 	if (lost <= percent_of(inflight, BBR_LOSS_THRESH))
 		return false;

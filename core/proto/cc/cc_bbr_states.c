@@ -115,9 +115,12 @@ void rudp_bbr_check_drained(struct rudp_cc *cc)
 }
 
 /* A router marks packets when they wait in its queue. */
-static bool has_queue_sign(const struct bbr *b)
+static bool has_queue_sign(const struct rudp_cc *cc)
 {
-	return b->mark_in_round || rudp_bbr_has_delay_grown(b, startup_base_ns(b));
+	const struct bbr *b = bbr_of_const(cc);
+
+	return b->mark_in_round || rudp_bbr_are_marks_many(cc) ||
+	       rudp_bbr_has_delay_grown(b, startup_base_ns(b));
 }
 
 static void start_hold(struct bbr *b)
@@ -137,13 +140,14 @@ static void start_hold(struct bbr *b)
  * all of them hold, and even a real queue falls. The RTT of the last packet is ambiguous, because it
  * may have been sent again during the hold.
  */
-static void continue_hold(struct bbr *b, const struct rudp_cc_ack *ack)
+static void continue_hold(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
+	struct bbr *b = bbr_of(cc);
 	bool is_last = ack->largest_acked_number + 1 >= b->hold_end_number;
 
 	if (b->delay_ns == RUDP_NEVER)
 		return;
-	b->hold_sign = has_queue_sign(b);
+	b->hold_sign = has_queue_sign(cc);
 	b->hold_peak_ns = rudp_time_max(b->hold_peak_ns, b->delay_ns);
 	if (is_last || b->starters > 1 ||
 	    b->now.fall_max_ns <= rudp_bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN))
@@ -176,10 +180,10 @@ static void hold_on_delay(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	if (is_sparse(cc, ack)) {
 		b->holding = false;
 	} else if (!b->holding) {
-		if (has_queue_sign(b))
+		if (has_queue_sign(cc))
 			start_hold(b);
 	} else if (ack->largest_acked_number < b->hold_end_number) {
-		continue_hold(b, ack);
+		continue_hold(cc, ack);
 	} else {
 		b->holding = false;
 		if (b->hold_sign)

@@ -163,16 +163,6 @@ Test(cc_bbr_loss, heavy_loss_of_small_rounds_ends_a_probe)
 	cr_assert(lt(u64, rig->b->inflight_longterm, BBR_INFINITE));
 }
 
-Test(cc_bbr_loss, marks_are_evidence_by_themselves)
-{
-	struct bbr_rig *rig = bbr_rig_cruising();
-
-	rig->marks = 1;
-	bbr_rig_round(rig, RATE);
-	bbr_rig_round(rig, RATE);
-	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
-}
-
 Test(cc_bbr_loss, probe_that_loses_with_a_queue_sets_the_longterm_bound)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();

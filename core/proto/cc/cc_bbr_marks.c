@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * BBR and ECN marks. A router of RFC 3168 (CoDel, PIE, RED) marks what it would otherwise drop,
+ * after a queue of 5 ms or more: such a mark counts as a loss with evidence. Others mark whatever
+ * waits (RFC 8257, RFC 9331). A sender that uses such a path fully always gets marks, and their
+ * share tells how much too fast it is. These routers keep no queue, which tells them apart.
+ */
+#include "proto/cc/cc_bbr.h"
+
+#include "proto/cc/cc_pace.h"
+
+#define PPM UINT64_C(1000000)
+#define SHARE_WEIGHT 16 /* the average covers about 16 rounds (RFC 8257 section 3.3) */
+#define MANY_PACKETS_MIN 8
+#define SHALLOW_RTT_NS (2 * RUDP_NS_PER_MS)
+
+static bool has_queue(const struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	int64_t delay_ns = b->delay_ns == RUDP_NEVER ? ack->rtt->latest_ns : b->delay_ns;
+
+	return b->min_rtt_ns == RUDP_NEVER ||
+	       delay_ns > rudp_bbr_drained_rtt_ns(b) + BBR_QUEUE_NS_MIN;
+}
+
+void rudp_bbr_note_marks(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	if (ack->ecn_ce_new == 0)
+		return;
+	if (has_queue(b, ack)) {
+		b->now.marked_packets += (uint32_t)ack->ecn_ce_new;
+		b->mark_in_round = true;
+	} else {
+		b->now.shallow_packets += (uint32_t)ack->ecn_ce_new;
+		b->shallow_in_round = true;
+	}
+}
+
+static uint64_t delivered_packets(const struct rudp_cc *cc, const struct bbr_round *round)
+{
+	return (round->delivered_bytes + cc->datagram_bytes - 1) / cc->datagram_bytes;
+}
+
+/* A round has ended. */
+void rudp_bbr_average_marks(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t packets = delivered_packets(cc, &b->last);
+	uint64_t marked = bbr_min(b->last.shallow_packets, packets);
+
+	if (packets > 0)
+		b->shallow_ppm = (uint32_t)((b->shallow_ppm * (SHARE_WEIGHT - 1) +
+					     rudp_cc_mul_div(marked, PPM, packets)) /
+					    SHARE_WEIGHT);
+}
+
+/* Half of what arrived in this round has waited: the path is full. */
+bool rudp_bbr_are_marks_many(const struct rudp_cc *cc)
+{
+	const struct bbr_round *round = &bbr_of_const(cc)->now;
+
+	return round->shallow_packets >= MANY_PACKETS_MIN &&
+	       round->shallow_packets >= delivered_packets(cc, round) / 2;
+}
+
+/* Half of the marked share less than what is delivered (RFC 8257 section 3.3), once a loss round. */
+void rudp_bbr_answer_marks(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t delivered = bbr_max(b->bw_latest, b->last.ack_rate);
+
+	b->bw_shortterm = bbr_min(b->bw_shortterm, rudp_cc_mul_div(bbr_min(delivered, b->max_bw), PPM - b->shallow_ppm / 2, PPM));
+}
+
+/* For rudp_cc_quantum_bytes(): a router with a shallow threshold marks bursts, too. */
+int64_t rudp_bbr_burst_rtt_ns(const struct bbr *b)
+{
+	return b->shallow_ppm == 0 ? b->min_rtt_ns : rudp_time_min(b->min_rtt_ns, SHALLOW_RTT_NS);
+}

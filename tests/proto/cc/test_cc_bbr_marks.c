@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR and ECN marks: with a queue they are losses, without one their share counts. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "bbr_rig.h"
+#include "proto/cc/cc_pace.h"
+
+#define MS(n) ((n)*RUDP_NS_PER_MS)
+#define PPM 1000000u
+
+/* Rounds in which so many packets of each piece of 50 are marked. */
+static void mark_rounds(struct bbr_rig *rig, unsigned count, uint64_t marks)
+{
+	rig->marks = marks;
+	for (unsigned i = 0; i < count; i++)
+		bbr_rig_round(rig, RATE);
+}
+
+Test(cc_bbr_marks, with_a_queue_they_are_losses)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = RTT_NS + MS(5);
+	bbr_rig_round(rig, RATE);
+	mark_rounds(rig, 2, 1);
+	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+	cr_assert(eq(u32, rig->b->shallow_ppm, 0));
+}
+
+Test(cc_bbr_marks, without_a_queue_the_rate_falls_by_half_of_their_share)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	uint64_t before = rig->b->bw;
+
+	mark_rounds(rig, 2, PIECE_PACKETS / 5);
+	cr_assert(lt(u64, rig->b->bw, before));
+	cr_assert(gt(u64, rig->b->bw, before / 100 * 95));
+	/* A fifth of the packets, averaged over many rounds; one round lags behind. */
+	mark_rounds(rig, 20, PIECE_PACKETS / 5);
+	cr_assert(gt(u32, rig->b->shallow_ppm, PPM / 10));
+	cr_assert(le(u32, rig->b->shallow_ppm, PPM / 5));
+	cr_assert(le(u64, rig->b->bw, RATE / 100 * 95));
+	cr_assert(ge(u64, rig->b->bw, RATE / 100 * 89));
+	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_marks, more_marks_than_packets_are_all_of_them)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	mark_rounds(rig, 60, UINT64_C(1) << 31);
+	cr_assert(le(u32, rig->b->shallow_ppm, PPM));
+	cr_assert(ge(u64, rig->b->bw, RATE / 2));
+}
+
+Test(cc_bbr_marks, their_share_is_forgotten)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	mark_rounds(rig, 20, PIECE_PACKETS);
+	cr_assert(gt(u32, rig->b->shallow_ppm, PPM / 2));
+	mark_rounds(rig, 250, 0);
+	cr_assert(eq(u32, rig->b->shallow_ppm, 0));
+}
+
+Test(cc_bbr_marks, bursts_become_a_quarter)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	uint64_t before = rig->cc.send_quantum_bytes;
+
+	cr_assert(eq(u64, before, rudp_cc_bytes_in(rig->cc.pacing_bytes_per_s, MS(1))));
+	mark_rounds(rig, 2, 1);
+	cr_assert(eq(u64, rig->cc.send_quantum_bytes,
+		     rudp_cc_bytes_in(rig->cc.pacing_bytes_per_s, MS(1) / 4)));
+}
+
+/* A probe that half of its packets wait in, without a longer delay. */
+Test(cc_bbr_marks, many_end_a_probe_without_a_bound)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	bbr_rig_until(rig, BBR_UP);
+	mark_rounds(rig, 1, PIECE_PACKETS / 2 - 1);
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+	mark_rounds(rig, 1, PIECE_PACKETS / 2);
+	cr_assert(ne(int, (int)rig->b->state, BBR_UP));
+	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_marks, many_let_startup_hold_and_few_do_not)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	bbr_rig_round(rig, RATE / 8);
+	rig->marks = 1;
+	bbr_rig_round(rig, RATE / 4);
+	cr_assert(not(rig->b->holding));
+	rig->marks = PIECE_PACKETS / 2;
+	bbr_rig_round(rig, RATE / 2);
+	cr_assert(rig->b->holding);
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+}
