@@ -523,6 +523,7 @@ void rudp_bbr_start_settling(struct bbr *b);
 void rudp_bbr_stop_draining(struct bbr *b);
 bool rudp_bbr_is_queue_evident(const struct bbr *b);
 bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc);
+uint64_t rudp_bbr_alone_least(const struct bbr *b);
 /* At least half of the losses are still there at a lowered rate: they are the path's own. */
 bool rudp_bbr_have_losses_stayed(const struct bbr *b);
 bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);

@@ -43,10 +43,11 @@ static bool has_grown(const struct bbr *b, uint64_t percent)
 
 /*
  * A probe ends. If it found more bandwidth on a path whose rate changes, the next one follows soon.
+ * But a policer lets through what it has saved up, and then drops: no change of the path.
  */
 static void note_growth(struct bbr *b, int64_t now_at_ns)
 {
-	if (b->up_alone && has_grown(b, BBR_FULL_BW_GROWTH))
+	if (b->up_alone && !b->prev_probe_too_high && has_grown(b, BBR_FULL_BW_GROWTH))
 		b->varied_at_ns = now_at_ns;
 	if (has_rate_changed(b, now_at_ns) && has_grown(b, BBR_UP_BW_GROWTH))
 		b->has_probed = false;
@@ -201,11 +202,12 @@ static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
  * Bandwidth lost to losses would return only with the next probe, which is far away for a flow that
  * is alone. If there is no queue, it returns as soon as it is clear that the losses do not stop at
  * the lowered rate, else as often as others probe: a host that stalled for a moment looks like
- * congestion. Not all of it returns, because the largest sample is above what the path carries.
+ * congestion. Not all of it returns, because the largest sample is above what the path carries. If
+ * the losses return with it, it settles again.
  */
 static void regain_bandwidth(struct bbr *b)
 {
-	uint64_t least = b->max_bw / 100 * BBR_ALONE_LEAST;
+	uint64_t least = rudp_bbr_alone_least(b);
 
 	if (!b->up_alone || !b->round_start || rudp_bbr_had_round_delay(b) || b->bw >= least)
 		return;
@@ -213,6 +215,7 @@ static void regain_bandwidth(struct bbr *b)
 		return;
 	rudp_bbr_reset_shortterm(b);
 	b->bw_shortterm = least;
+	b->settled = false;
 }
 
 /* The long-term bound with headroom for other flows. */

@@ -123,6 +123,7 @@ void rudp_bbr_start_settling(struct bbr *b)
 	b->phase_rounds = 0;
 	b->queue_vanished = false;
 	b->settled = false;
+	b->lowered_sent = b->lowered_lost = b->lowered_rounds = 0;
 }
 
 /*
@@ -195,13 +196,19 @@ static void settle(struct bbr *b)
 	b->settled = true;
 }
 
+/* The bandwidth that returns to a flow that is alone. A lower one is called lowered. */
+uint64_t rudp_bbr_alone_least(const struct bbr *b)
+{
+	return percent_of(b->max_bw, BBR_ALONE_LEAST);
+}
+
 /*
  * Counts the losses at a lowered rate, as long as nobody keeps a queue: the losses of a shared queue
  * may be those of others.
  */
 static void count_lowered(const struct rudp_cc *cc, struct bbr *b)
 {
-	bool lowered = b->bw_shortterm < percent_of(b->max_bw, BBR_ALONE_LEAST);
+	bool lowered = b->bw_shortterm < rudp_bbr_alone_least(b);
 
 	if (!lowered)
 		b->unlowered_loss_ppm = (uint32_t)b->loss_ppm;

@@ -85,7 +85,7 @@ Test(cc_bbr_alone, bandwidth_lost_to_losses_returns_before_the_probe)
 	struct bbr_rig *rig = after_losses(true, 0);
 
 	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
-	cr_assert(eq(u64, rig->b->bw, rig->b->max_bw / 100 * 95));
+	cr_assert(eq(u64, rig->b->bw, rig->b->max_bw * 95 / 100));
 	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
 

@@ -225,3 +225,32 @@ Test(cc_bbr_fall, rate_that_moves_within_a_flow_group_does_not_vary)
 	cr_assert(eq(u32, rig->b->variation_ppm, 0));
 	cr_assert(ge(uint, rounds_to_probe(rig), 20));
 }
+
+/* A probe of an empty path that finds half more bandwidth and loses so many bytes of a window. */
+static struct bbr_rig *after_growth(uint64_t lost_bytes)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	bbr_rig_until(rig, BBR_UP);
+	cr_assert(rig->b->up_alone);
+	rig->lost_bytes = lost_bytes;
+	rig->rtt.latest_ns = lost_bytes > 0 ? RTT_NS : RTT_NS + QUEUE_NS;
+	for (int i = 0; i < 3 && rig->b->state == BBR_UP; i++)
+		bbr_rig_round(rig, RATE * 7 / 5);
+	cr_assert(ne(int, (int)rig->b->state, BBR_UP));
+	return rig;
+}
+
+Test(cc_bbr_fall, growth_that_ends_with_a_queue_is_a_change_of_the_path)
+{
+	cr_assert(gt(i64, after_growth(0)->b->varied_at_ns, 0));
+}
+
+/* A policer lets through what it has saved up, and then drops. */
+Test(cc_bbr_fall, growth_that_ends_with_losses_is_none)
+{
+	struct bbr_rig *rig = after_growth((uint64_t)ROUND_PACKETS * DATAGRAM / 2);
+
+	cr_assert(eq(i64, rig->b->varied_at_ns, 0));
+	cr_assert(rig->b->prev_probe_too_high);
+}

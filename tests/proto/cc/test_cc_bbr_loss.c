@@ -255,27 +255,39 @@ Test(cc_bbr_loss, persistent_congestion_leaves_four_datagrams)
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 8 * DATAGRAM));
 }
 
-/*
- * Rounds in CRUISE at seven tenths of the bandwidth, which lose packets each and last rtt_ns. The
- * rate before had losses of 3 %. Returns the bandwidth in percent of the largest.
- */
-static uint64_t after_lowering(uint32_t lost, int64_t rtt_ns, unsigned rounds)
+static void lossy_rounds(struct bbr_rig *rig, unsigned rounds, uint32_t lost, uint64_t rate)
 {
-	struct bbr_rig *rig = bbr_rig_cruising();
-
-	for (int i = 0; i < 12; i++) { /* an average over eight rounds */
-		bbr_rig_lose(rig, ROUND_PACKETS * 3 / 100);
-		bbr_rig_round(rig, RATE);
-	}
-	rig->b->bw_shortterm = rig->b->max_bw / 10 * 7;
-	rig->rtt.latest_ns = rtt_ns;
 	for (unsigned i = 0; i < rounds; i++) {
 		if (lost > 0)
 			bbr_rig_lose(rig, lost);
-		bbr_rig_round(rig, RATE * 7 / 10);
+		bbr_rig_round(rig, rate);
 	}
+}
+
+/*
+ * Rounds in CRUISE at seven tenths of the bandwidth, which lose packets each and last rtt_ns. The
+ * rate before had losses of 3 %.
+ */
+static struct bbr_rig *lowered(uint32_t lost, int64_t rtt_ns, unsigned rounds)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	lossy_rounds(rig, 12, ROUND_PACKETS * 3 / 100, RATE); /* an average over eight rounds */
+	rig->b->bw_shortterm = rig->b->max_bw / 10 * 7;
+	rig->rtt.latest_ns = rtt_ns;
+	lossy_rounds(rig, rounds, lost, RATE * 7 / 10);
 	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	return rig;
+}
+
+static uint64_t bw_percent(const struct bbr_rig *rig)
+{
 	return rig->b->bw * 100 / rig->b->max_bw;
+}
+
+static uint64_t after_lowering(uint32_t lost, int64_t rtt_ns, unsigned rounds)
+{
+	return bw_percent(lowered(lost, rtt_ns, rounds));
 }
 
 Test(cc_bbr_loss, bandwidth_returns_if_the_losses_stay_at_a_lowered_rate)
@@ -293,4 +305,40 @@ Test(cc_bbr_loss, bandwidth_does_not_return_if_the_losses_have_stopped)
 Test(cc_bbr_loss, bandwidth_does_not_return_while_there_is_a_queue)
 {
 	cr_assert(le(u64, after_lowering(10, RTT_NS * 3 / 2, BBR_LOWERED_ROUNDS + 10), 70));
+}
+
+Test(cc_bbr_loss, losses_at_the_rate_that_returned_are_not_those_of_a_lowered_rate)
+{
+	struct bbr_rig *rig = lowered(10, RTT_NS, BBR_LOWERED_ROUNDS + 1);
+
+	lossy_rounds(rig, 2, 10, RATE);
+	cr_assert(eq(u8, rig->b->lowered_rounds, 0));
+	rig->b->bw_shortterm = rig->b->max_bw / 10 * 7;
+	lossy_rounds(rig, 2, 10, RATE * 7 / 10);
+	cr_assert(eq(u64, bw_percent(rig), 70));
+}
+
+Test(cc_bbr_loss, losses_at_a_lowered_rate_are_forgotten_with_the_next_probe)
+{
+	struct bbr_rig *rig = lowered(3, RTT_NS, BBR_LOWERED_ROUNDS + 1);
+
+	cr_assert(gt(u8, rig->b->lowered_rounds, 0));
+	rudp_bbr_start_refill(&rig->cc);
+	bbr_rig_until(rig, BBR_UP);
+	rudp_bbr_start_down(&rig->cc, rig->now_at_ns);
+	cr_assert(eq(u8, rig->b->lowered_rounds, 0));
+	cr_assert(eq(u32, rig->b->lowered_sent, 0));
+}
+
+Test(cc_bbr_loss, rate_that_returned_and_loses_settles_again)
+{
+	struct bbr_rig *rig = lowered(10, RTT_NS, 0);
+
+	cr_assert(rig->b->settled);
+	for (int i = 0; i <= BBR_LOWERED_ROUNDS && rig->b->settled; i++)
+		lossy_rounds(rig, 1, 10, RATE * 7 / 10);
+	cr_assert(not(rig->b->settled));
+	cr_assert(ge(u64, bw_percent(rig), BBR_ALONE_LEAST - 1));
+	lossy_rounds(rig, 6, ROUND_PACKETS * 15 / 100, RATE);
+	cr_assert(rig->b->settled);
 }
