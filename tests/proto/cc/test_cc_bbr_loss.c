@@ -322,7 +322,7 @@ Test(cc_bbr_loss, losses_at_a_lowered_rate_are_forgotten_with_the_next_probe)
 {
 	struct bbr_rig *rig = lowered(3, RTT_NS, BBR_LOWERED_ROUNDS + 1);
 
-	cr_assert(gt(u8, rig->b->lowered_rounds, 0));
+	cr_assert(ge(u8, rig->b->lowered_rounds, 1));
 	rudp_bbr_start_refill(&rig->cc);
 	bbr_rig_until(rig, BBR_UP);
 	rudp_bbr_start_down(&rig->cc, rig->now_at_ns);
