@@ -66,9 +66,10 @@ bool rudp_bbr_are_marks_many(const struct rudp_cc *cc)
 void rudp_bbr_answer_marks(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
-	uint64_t delivered = bbr_max(b->bw_latest, b->last.ack_rate);
+	uint64_t delivered = bbr_min(bbr_max(b->bw_latest, b->last.ack_rate), b->max_bw);
 
-	b->bw_shortterm = bbr_min(b->bw_shortterm, rudp_cc_mul_div(bbr_min(delivered, b->max_bw), PPM - b->shallow_ppm / 2, PPM));
+	b->bw_shortterm = bbr_min(b->bw_shortterm,
+				  rudp_cc_mul_div(delivered, PPM - b->shallow_ppm / 2, PPM));
 }
 
 /* For rudp_cc_quantum_bytes(): a router with a shallow threshold marks bursts, too. */
