@@ -48,16 +48,23 @@ static void log_move(const struct rudp_conn *conn, const struct rudp_addr *befor
 		 rudp_addr_format(&conn->path.remote, to));
 }
 
+/*
+ * The initiator keeps its own address, which it changes deliberately (roam.h): the packet may have
+ * been sent to a former one.
+ */
 static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, bool has_new_id,
 		 int64_t now_at_ns)
 {
 	struct rudp_path last = conn->path;
+	bool keeps_local = conn->initiator && !rudp_addr_is_any(&last.local);
+	const struct rudp_addr *local = keeps_local ? &last.local : &datagram->local;
+	void *socket = keeps_local ? last.socket : datagram->socket;
 
-	if (rudp_conn_use_socket(conn, datagram->socket) < 0)
+	if (rudp_conn_use_socket(conn, socket) < 0)
 		return; /* no memory: it stays on the old path */
 	if (last.validated)
 		rudp_conn_remember_path(conn, &last);
-	rudp_path_init(&conn->path, datagram->socket, &datagram->local, &datagram->remote, false);
+	rudp_path_init(&conn->path, socket, local, &datagram->remote, false);
 	rudp_conn_list_path(conn);
 	/* With the id that it had, only a NAT on the same path has changed the address. */
 	if (has_new_id)
@@ -77,18 +84,30 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, b
 		rudp_conn_observe_move(conn);
 }
 
+/*
+ * The connection has just moved back to the last validated path, and the first challenge there is
+ * not answered yet. If both sides move at once while their former addresses still work, packets that
+ * cross would otherwise move both of them in every round trip.
+ */
+static bool has_just_returned(const struct rudp_conn *conn)
+{
+	const struct rudp_path *path = &conn->path;
+
+	return conn->previous && !path->validated && path->challenge_at_ns != RUDP_NEVER &&
+	       path->challenges <= 1 && rudp_addr_equal(&path->remote, &conn->previous->remote);
+}
+
 void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
 			      bool newest, bool has_new_id, int64_t now_at_ns)
 {
 	struct rudp_path *path = &conn->path;
 
 	if (!rudp_addr_equal(&path->remote, &datagram->remote)) {
-		if (!newest)
+		if (!newest || has_just_returned(conn))
 			return;
 		move(conn, datagram, has_new_id, now_at_ns);
 	} else if ((!conn->initiator || rudp_addr_is_any(&path->local)) &&
 		   !rudp_addr_same_host(&path->local, &datagram->local)) {
-		/* Only the initiator changes its own address deliberately (roam.h). */
 		path->local = datagram->local;
 	}
 	/*
