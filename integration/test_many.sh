@@ -21,7 +21,7 @@ MEMORY_MORE=1000
 
 # limited COMMAND...: one word per line: the command, with few descriptors.
 limited() {
-	printf '%s\n' bash -c "ulimit -n $DESCRIPTORS && exec \"\$@\"" limited "$@"
+	printf '%s\n' bash -c "ulimit -S -n $DESCRIPTORS && exec \"\$@\"" limited "$@"
 }
 
 tcp_segments() {
