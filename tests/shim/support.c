@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define COMMAND_BYTES 8192
 
 const char *in_build(const char *file)
 {
@@ -36,6 +41,20 @@ void let_engine_be_read(void)
 {
 	if (geteuid() != 0)
 		setenv("RUDP_CONFINE", "off", 1);
+}
+
+void expect_of_program(const char *program, const char *settings, const char *wanted)
+{
+	static char output[OUTPUT_BYTES_MAX];
+	char command[COMMAND_BYTES];
+
+	let_engine_be_read();
+	setenv("PROGRAM", program, 1);
+	snprintf(command, sizeof command,
+		 "RUDP_MEMORY=%u %s LD_PRELOAD='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",
+		 67108864u + (unsigned)getpid(), settings, preload());
+	cr_assert(eq(int, run(command, output), 0), "%s", output);
+	cr_assert(eq(str, output, (char *)wanted));
 }
 
 int run(const char *command, char output[OUTPUT_BYTES_MAX])

@@ -29,6 +29,12 @@ int run(const char *command, char output[OUTPUT_BYTES_MAX]);
  */
 void let_engine_be_read(void);
 
+/*
+ * Runs a Python program under the shim, with further variables if there are any ("NAME=VALUE"), and
+ * checks what it writes. RUDP_MEMORY gives each test engines of its own.
+ */
+void expect_of_program(const char *program, const char *settings, const char *wanted);
+
 /* A sanitizer's runtime must be loaded before a shim that was built with it. */
 #define SANITIZED (RUDP_WITH_ASAN || RUDP_WITH_TSAN)
 

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What an engine keeps of the program that starts it: nothing that hurts other programs. */
+/* Limits and the like that an engine inherits from the program that starts it must not hurt others. */
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/start_limits.h"
 #include "support.h"
 
-#define COMMAND_BYTES 2048
 #define PROGRAM_BYTES 8192
-#define FILES_FEW 4096 /* RUDP_FILES_FEW */
 
 /*
  * RUDP_MEMORY gives each test engines of its own. Without these two capabilities an engine of root
@@ -50,21 +48,14 @@ TestSuite(inherited, .timeout = 120);
 
 static void expect(const char *program, const char *wanted)
 {
-	static char output[OUTPUT_BYTES_MAX], text[PROGRAM_BYTES];
-	char command[COMMAND_BYTES];
+	char text[PROGRAM_BYTES];
 	struct rlimit limit;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	if (geteuid() != 0 && (limit.rlim_max < FILES_FEW || getpriority(PRIO_PROCESS, 0) > 0))
+	if (geteuid() != 0 && (limit.rlim_max < RUDP_FILES_FEW || getpriority(PRIO_PROCESS, 0) > 0))
 		cr_skip_test("the limits of this test are small themselves");
 	snprintf(text, sizeof text, "%s%s", common, program);
-	let_engine_be_read();
-	setenv("PROGRAM", text, 1);
-	snprintf(command, sizeof command,
-		 "RUDP_MEMORY=%u LD_PRELOAD='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",
-		 67108864u + (unsigned)getpid(), preload());
-	cr_assert(eq(int, run(command, output), 0), "%s", output);
-	cr_assert(eq(str, output, (char *)wanted));
+	expect_of_program(text, "", wanted);
 }
 
 /* With sanitizers, programs need more than the small limits. */

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* An engine is asked to end while a program runs. The program then uses another engine. */
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "support.h"
-
-#define COMMAND_BYTES 8192
 
 /* RUDP_MEMORY gives this test an engine of its own. */
 static const char program[] =
@@ -66,35 +61,16 @@ static const char wanted[] = "before word\n"
 
 Test(retire, programs_begin_anew_with_another_engine, .timeout = 120)
 {
-	static char output[OUTPUT_BYTES_MAX];
-	char command[COMMAND_BYTES];
-
-	let_engine_be_read();
-	setenv("PROGRAM", program, 1);
-	snprintf(command, sizeof command,
-		 "RUDP_MEMORY=%u LD_PRELOAD='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",
-		 67108864u + (unsigned)getpid(), preload());
-	cr_assert(eq(int, run(command, output), 0), "%s", output);
-	cr_assert(eq(str, output, (char *)wanted));
+	expect_of_program(program, "", wanted);
 }
 
 /* A program started by a program of the engine finds the engine through its environment. */
 Test(retire, who_is_led_to_it_by_the_environment_looks_for_another, .timeout = 120)
 {
-	static char output[OUTPUT_BYTES_MAX];
-	char command[COMMAND_BYTES];
-
-	let_engine_be_read();
-	setenv("PROGRAM",
-	       "import os, sys, subprocess\n"
-	       "program = os.environ.pop('PROGRAM_OF_CHILD')\n"
-	       "import socket; socket.socket()\n"
-	       "sys.exit(subprocess.call([sys.executable, '-c', program]))\n",
-	       1);
 	setenv("PROGRAM_OF_CHILD", program, 1);
-	snprintf(command, sizeof command,
-		 "RUDP_MEMORY=%u LD_PRELOAD='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",
-		 67108864u + (unsigned)getpid(), preload());
-	cr_assert(eq(int, run(command, output), 0), "%s", output);
-	cr_assert(eq(str, output, (char *)wanted));
+	expect_of_program("import os, sys, subprocess\n"
+			  "program = os.environ.pop('PROGRAM_OF_CHILD')\n"
+			  "import socket; socket.socket()\n"
+			  "sys.exit(subprocess.call([sys.executable, '-c', program]))\n",
+			  "", wanted);
 }

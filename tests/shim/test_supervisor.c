@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An engine is killed while servers listen. Its successor continues their listeners. */
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +8,6 @@
 
 #include "support.h"
 
-#define COMMAND_BYTES 2048
 #define PROGRAM_BYTES 16384
 
 /* RUDP_MEMORY gives each test an engine of its own. */
@@ -81,17 +79,10 @@ static const char common[] =
 /* Runs the program under the shim, with more settings if there are any. */
 static void expect(const char *program, const char *settings, const char *wanted)
 {
-	static char output[OUTPUT_BYTES_MAX], text[PROGRAM_BYTES];
-	char command[COMMAND_BYTES];
+	char text[PROGRAM_BYTES];
 
 	snprintf(text, sizeof text, "%s%s", common, program);
-	let_engine_be_read();
-	setenv("PROGRAM", text, 1);
-	snprintf(command, sizeof command,
-		 "RUDP_MEMORY=%u %s LD_PRELOAD='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",
-		 67108864u + (unsigned)getpid(), settings, preload());
-	cr_assert(eq(int, run(command, output), 0), "%s", output);
-	cr_assert(eq(str, output, (char *)wanted));
+	expect_of_program(text, settings, wanted);
 }
 
 TestSuite(supervisor, .timeout = 120);
