@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "api/control.h"
 #include "api/mark_lock.h"
 
 struct note {
@@ -154,19 +155,19 @@ size_t rudp_name_notes_find(const struct rudp_addr *addr, char *text, size_t siz
 static ssize_t get_many(const struct rudp_addr *addr, struct rudp_found_names *found)
 {
 	int saved = errno;
-	char *mapped = mmap(NULL, RUDP_NAMES_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+	char *mapped = mmap(NULL, RUDP_CONTROL_NAMES_MAX, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t bytes;
 
 	errno = saved;
 	if (mapped == MAP_FAILED)
 		return -ENOMEM;
-	bytes = rudp_name_notes_find(addr, mapped, RUDP_NAMES_MAX);
+	bytes = rudp_name_notes_find(addr, mapped, RUDP_CONTROL_NAMES_MAX);
 	found->text = mapped;
 	if (bytes <= RUDP_NAMES_FEW) { /* some have become too old meanwhile */
 		memcpy(found->few, mapped, bytes);
 		found->text = found->few;
-		munmap(mapped, RUDP_NAMES_MAX);
+		munmap(mapped, RUDP_CONTROL_NAMES_MAX);
 	}
 	return (ssize_t)bytes;
 }
@@ -183,5 +184,5 @@ ssize_t rudp_name_notes_get(const struct rudp_addr *addr, struct rudp_found_name
 void rudp_name_notes_put(char *text, size_t bytes)
 {
 	if (text && bytes > RUDP_NAMES_FEW)
-		munmap(text, RUDP_NAMES_MAX);
+		munmap(text, RUDP_CONTROL_NAMES_MAX);
 }

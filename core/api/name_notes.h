@@ -19,14 +19,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "api/control.h"
 #include "base/addr.h"
 
 #define RUDP_NAME_NOTES 256u
 #define RUDP_NAME_ANSWER_MAX 64u
 #define RUDP_NAME_NOTE_S (24 * 3600)
 #define RUDP_NAMES_FEW 256u /* bytes of names of one address */
-#define RUDP_NAMES_MAX RUDP_CONTROL_NAMES_MAX
 #define RUDP_NAME_LEN_MAX 253u /* RFC 1035, in the usual text form */
 
 /*
@@ -42,6 +40,7 @@ void rudp_name_notes_add(const char *name, const struct addrinfo *answer);
  * Returns  the number of bytes written.
  */
 size_t rudp_name_notes_find(const struct rudp_addr *addr, char *text, size_t size);
+
 /* More names than RUDP_NAMES_FEW bytes are mapped: a signal handler's stack may have no room. */
 struct rudp_found_names {
 	char *text;
@@ -49,8 +48,8 @@ struct rudp_found_names {
 };
 
 /*
- * Finds the names of an address, at most RUDP_NAMES_MAX bytes, and lets found->text point to them. If
- * the names are few, that is in *found, and needs no system call.
+ * Finds the names of an address, at most RUDP_CONTROL_NAMES_MAX bytes (control.h), and lets
+ * found->text point to them. If the names are few, that is in *found, and needs no system call.
  *
  * Returns  the number of bytes, or -ENOMEM. Give both to _put() in the end.
  */
