@@ -27,7 +27,7 @@
 #define APO_METRICS_CLIENTS_MAX 8
 #define APO_METRICS_REQUEST_MAX 8192
 
-/* What has come of a client's request. */
+/* The part of a client's request that has been received. */
 struct apo_metrics_request {
 	unsigned bytes;
 	unsigned line_ends; /* in a row, at the end: with two of them the request is complete */

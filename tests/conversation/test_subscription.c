@@ -75,7 +75,7 @@ Test(subscription, a_node_reads_soon_after_there_is_a_leader)
 	}
 }
 
-/* What the replica asked for while the attempt was going on. */
+/* The replica has asked for it while the attempt was going on. */
 Test(subscription, an_earlier_request_does_not_replace_a_new_subscription)
 {
 	struct apo_subscription subscription = {.is_open = true, .opened_at_ns = 1};
