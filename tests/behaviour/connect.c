@@ -340,19 +340,37 @@ CHECK(connect_before_the_server_accepts_carries_data)
 	say_bytes("recv", accepted);
 }
 
+/* A UDP socket, and a TCP socket with its number. The kernel gives a free UDP number, whose TCP number can still be that
+ * of a connection in TIME_WAIT: another number is free in both, while a number refused because of the UDP socket would
+ * be refused each time. */
+static int bind_both(int family, const char *host, int tcp, struct sockaddr_storage *addr)
+{
+	enum { DRAWS = 8 };
+
+	for (int i = 0; i < DRAWS; i++) {
+		int udp = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		address(addr, host, 0);
+		must(bind_to(udp, addr) == 0, "bind UDP");
+		name_of(udp, addr);
+		if (bind_to(tcp, addr) == 0) return udp;
+		must(errno == EADDRINUSE, "bind TCP");
+		close(udp);
+	}
+	must(false, "a number free in both");
+	return -1;
+}
+
 /* rudp's SYN would come to this socket, and its reader would see data that no program has sent. */
 static void say_untouched(int family, const char *host)
 {
 	struct sockaddr_storage addr;
 	int listening = fresh(family, 0), client = fresh(family, 0);
-	int udp = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int udp = bind_both(family, host, listening, &addr);
 	int server;
 	char byte;
 
-	address(&addr, host, 0);
-	must(bind_to(udp, &addr) == 0, "bind UDP");
-	name_of(udp, &addr);
-	must(bind_to(listening, &addr) == 0 && listen(listening, 1) == 0, "listener");
+	must(listen(listening, 1) == 0, "listener");
 	say_result("connect", connect_to(client, &addr));
 	server = accept(listening, NULL, NULL);
 	must(server >= 0 && send(server, "1", 1, 0) == 1, "serve");
