@@ -340,9 +340,11 @@ CHECK(connect_before_the_server_accepts_carries_data)
 	say_bytes("recv", accepted);
 }
 
-/* A UDP socket, and a TCP socket with its number. The kernel gives a free UDP number, whose TCP number can still be that
- * of a connection in TIME_WAIT: another number is free in both, while a number refused because of the UDP socket would
- * be refused each time. */
+/*
+ * A UDP socket, and a TCP socket with its number. The kernel gives a free UDP number, whose TCP number
+ * can still be that of a connection in TIME_WAIT: another number is free in both, while a number
+ * refused because of the UDP socket would be refused each time.
+ */
 static int bind_both(int family, const char *host, int tcp, struct sockaddr_storage *addr)
 {
 	enum { DRAWS = 8 };
