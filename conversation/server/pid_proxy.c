@@ -90,13 +90,16 @@ static void take_notices(struct pid_proxy *proxy)
 
 /* ---- signals ---- */
 
-static void pass_signals_on(const struct pid_proxy *proxy)
+/* A notice may have come before this signal and after the last look at notices. */
+static void pass_signals_on(struct pid_proxy *proxy)
 {
 	struct signalfd_siginfo info;
 
-	while (read(proxy->signals_fd, &info, sizeof info) == sizeof info)
+	while (read(proxy->signals_fd, &info, sizeof info) == sizeof info) {
+		take_notices(proxy);
 		if (info.ssi_signo != SIGCHLD)
 			(void)kill(proxy->serving, (int)info.ssi_signo);
+	}
 }
 
 /* A process that has ended may have named its successor before. Returns false if no process
