@@ -201,7 +201,7 @@ exit_codes() {
 	finish ida 20
 	expect_eq "$STATUS" 0 "exit code when it was said"
 	expect_match "$TMP/ida.out" 'hello +\[1\] sent' "what is shown"
-	converse ida --send '#hall' --timeout 1 < <(cat "$TMP/hello" && sleep 2 && cat "$TMP/hello")
+	converse ida --send '#hall' --timeout 5 < <(cat "$TMP/hello" && sleep 6 && cat "$TMP/hello")
 	finish ida 20
 	expect_eq "$STATUS" 0 "exit code when there was nothing to say for longer than the time-out"
 	converse ida --send nobody <"$TMP/hello"
@@ -220,7 +220,7 @@ exit_codes() {
 	finish ida 20
 	expect_eq "$STATUS" 1 "exit code with another key"
 	expect_match "$TMP/ida.err" 'the server has another key' "why"
-	converse ida --send '#hall' --peer nobody --timeout 2 <"$TMP/hello"
+	converse ida --send '#hall' --peer nobody --timeout 40 <"$TMP/hello"
 	finish ida 20
 	expect_eq "$STATUS" 1 "exit code with another name"
 	expect_match "$TMP/ida.err" 'does not have the name given with --peer' "why"

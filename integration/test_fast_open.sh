@@ -95,7 +95,7 @@ measure_round_trip() {
 
 # curl_ms [OPTION...]
 curl_ms() {
-	under a curl -sS "$@" -o /dev/null --max-time 20 -w '%{time_starttransfer}\n' \
+	under a curl -sS "$@" -o /dev/null --max-time $((20 * PATIENCE)) -w '%{time_starttransfer}\n' \
 		"http://$B4:8081/page" | awk '{ printf "%d\n", $1 * 10000 }'
 }
 

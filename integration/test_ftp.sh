@@ -80,7 +80,7 @@ tnftp_moves() {
 wget_ftp() {
 	local what=$1
 	shift
-	under a timeout $((20 * PATIENCE)) wget -q -T 10 -t 1 "$@" -O "$TMP/fetched" "ftp://$B4:$FTP_PORT/big" ||
+	under a timeout $((20 * PATIENCE)) wget -q -T $((10 * PATIENCE)) -t 1 "$@" -O "$TMP/fetched" "ftp://$B4:$FTP_PORT/big" ||
 		fail "wget, $what: exit $?"
 	came big "wget, $what"
 	ok "wget, $what"
@@ -95,9 +95,9 @@ addresses() {
 wget_http() {
 	start_nginx
 	head -c 1000000 "$TMP/www/big" >"$TMP/big"
-	under a timeout $((20 * PATIENCE)) wget -q -T 10 -t 1 -c -P "$TMP" "$URL/big" || fail "wget -c: exit $?"
+	under a timeout $((20 * PATIENCE)) wget -q -T $((10 * PATIENCE)) -t 1 -c -P "$TMP" "$URL/big" || fail "wget -c: exit $?"
 	expect_same "$TMP/www/big" "$TMP/big" "wget -c"
-	under a timeout $((20 * PATIENCE)) wget -q -T 10 -t 1 -r -np -nH -P "$TMP/mirror" "$URL6/tree/" ||
+	under a timeout $((20 * PATIENCE)) wget -q -T $((10 * PATIENCE)) -t 1 -r -np -nH -P "$TMP/mirror" "$URL6/tree/" ||
 		fail "wget -r: exit $?"
 	expect_match <(diff -r -x 'index.html*' "$TMP/www/tree" "$TMP/mirror/tree" && echo same) '^same$' \
 		"wget -r"

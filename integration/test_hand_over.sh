@@ -334,7 +334,7 @@ port_is_late() {
 }
 
 is_said_after_taking_over() {
-	tac "$TMP/server.err" | sed '/ taken over /q' | grep -q -- "$1"
+	awk -v words="$1" '/ taken over / { is_said = 0 } index($0, words) { is_said = 1 } END { exit !is_said }' "$TMP/server.err"
 }
 
 # Who sends the old one a signal while it stands still means the server.

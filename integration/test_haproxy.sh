@@ -87,7 +87,7 @@ start_nginx
 section "transfers"
 start_haproxy 1
 transfers
-expect_match "$TMP/nginx-access.log" "^$B4 " "nginx is called by haproxy"
+wait_until 5 "a call of haproxy in the log of nginx" grep -q "^$B4 " "$TMP/nginx-access.log"
 
 section "replaced under load"
 start_load web "$WEB/small" "$TMP/www/small" 2

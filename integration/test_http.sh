@@ -44,10 +44,10 @@ range() {
 	ok "range"
 }
 
-# What the server writes into its log is who it believes has called.
+# What the server writes into its log, after its answer, is who it believes has called.
 address_in_log() {
-	expect_match "$TMP/nginx-access.log" "^$A4 " "the caller's address in the access log"
-	expect_match "$TMP/nginx-access.log" "^$A6 " "the caller's IPv6 address in the access log"
+	wait_until 5 "the caller's address in the access log" grep -q "^$A4 " "$TMP/nginx-access.log"
+	wait_until 5 "the caller's IPv6 address in the access log" grep -q "^$A6 " "$TMP/nginx-access.log"
 	ok "the server knows the callers' addresses"
 }
 

@@ -15,7 +15,7 @@ WAIT_PORT=8081
 ask() {
 	local port=$1
 	shift
-	"$@" nc.openbsd -N -w 20 "$B4" "$port" <"$TMP/page" | sed 's/::ffff://g'
+	"$@" nc.openbsd -N -w $((20 * PATIENCE)) "$B4" "$port" <"$TMP/page" | sed 's/::ffff://g'
 }
 
 write_xinetd_conf() {
@@ -50,7 +50,7 @@ write_xinetd_conf() {
 digest_at_once() {
 	local i
 	for i in {1..5}; do
-		launch "caller-$i" a nc.openbsd -N -w 20 "$B4" "$PORT" <"$TMP/page"
+		launch "caller-$i" a nc.openbsd -N -w $((20 * PATIENCE)) "$B4" "$PORT" <"$TMP/page"
 	done
 	for i in {1..5}; do
 		finish "caller-$i" 20

@@ -90,7 +90,7 @@ program='import os, socket, sys, urllib.request
 found = socket.getaddrinfo(sys.argv[1], sys.argv[2], type=socket.SOCK_STREAM)[0]
 if os.fork() == 0:
     try:
-        socket.create_connection(found[4][:2], timeout=5)
+        socket.create_connection(found[4][:2], timeout=40)
     except PermissionError:
         os._exit(7)
     os._exit(0)

@@ -30,7 +30,7 @@ stop_tls() {
 
 # s_client ARGUMENT...
 s_client() {
-	under a timeout 20 openssl s_client -CAfile "$TMP/tls.crt" -verify_return_error \
+	under a timeout $((20 * PATIENCE)) openssl s_client -CAfile "$TMP/tls.crt" -verify_return_error \
 		-connect "$B4:$PORT" "$@" \
 		2>"$TMP/client.err"
 }
@@ -38,7 +38,7 @@ s_client() {
 # upload VERSION: the client closes its half after the last byte.
 upload() {
 	start_tls server "$TMP" -quiet -naccept 1 "$1" <"$TMP/silence" 8<&-
-	under a timeout 20 python3 "$HERE/lib/tls_upload.py" "$B4" "$PORT" "$TMP/tls.crt" "$TMP/www/big" 8<&- ||
+	under a timeout $((20 * PATIENCE)) python3 "$HERE/lib/tls_upload.py" "$B4" "$PORT" "$TMP/tls.crt" "$TMP/www/big" 8<&- ||
 		fail "upload $1: exit $?"
 	finish server 20
 	expect_same "$TMP/www/big" "$TMP/server.out" "python to s_server, $1"
@@ -86,7 +86,7 @@ resume() {
 many_connections() {
 	local bytes
 	bytes=$(stat -c %s "$TMP/www/small")
-	under a timeout 20 openssl s_time -connect "$B4:$PORT" -CAfile "$TMP/tls.crt" -www /small -new -time 1 \
+	under a timeout $((20 * PATIENCE)) openssl s_time -connect "$B4:$PORT" -CAfile "$TMP/tls.crt" -www /small -new -time 1 \
 		>"$TMP/s_time" 2>&1 || fail "s_time: exit $?"
 	# With the three lines of the header.
 	expect_match "$TMP/s_time" \

@@ -50,7 +50,7 @@ start_postgres() {
 client() {
 	local where="host=$B4 port=$PORT user=postgres dbname=postgres sslmode=$1" program=$2
 	shift 2
-	under a timeout 30 "$BIN/$program" -d "$where" "$@" 2>>"$TMP/client.err"
+	under a timeout $((30 * PATIENCE)) "$BIN/$program" -d "$where" "$@" 2>>"$TMP/client.err"
 }
 
 sql() {

@@ -26,13 +26,13 @@ stop_redis() {
 
 # cli ARGUMENT...: asks the server on side b.
 cli() {
-	under a timeout 20 redis-cli -h "$B4" -p "$PORT" "$@" 2>>"$TMP/cli.err"
+	under a timeout $((20 * PATIENCE)) redis-cli -h "$B4" -p "$PORT" "$@" 2>>"$TMP/cli.err"
 }
 
 # benchmark ARGUMENT...: every line of its table must be there, with a rate above nothing.
 benchmark() {
 	local lines
-	under a timeout 30 redis-benchmark -h "$B4" -p "$PORT" --csv "$@" >"$TMP/benchmark" 2>>"$TMP/cli.err" ||
+	under a timeout $((30 * PATIENCE)) redis-benchmark -h "$B4" -p "$PORT" --csv "$@" >"$TMP/benchmark" 2>>"$TMP/cli.err" ||
 		fail "redis-benchmark $*: exit $?"
 	lines=$(grep -cE '^"(SET|GET|LPUSH|PING_INLINE)","[1-9]' "$TMP/benchmark")
 	expect_eq "$lines" 4 "tests that redis-benchmark $* has done"
@@ -60,7 +60,7 @@ published() {
 }
 
 digest_of() {
-	under "$1" timeout 20 redis-cli -h "$2" -p "$PORT" DEBUG DIGEST 2>>"$TMP/cli.err"
+	under "$1" timeout $((20 * PATIENCE)) redis-cli -h "$2" -p "$PORT" DEBUG DIGEST 2>>"$TMP/cli.err"
 }
 
 replica_is_up() {

@@ -22,7 +22,7 @@ try() {
 }
 
 # failed SIDE PEER CAUSE LIST: rudp ss --failed has these entries of the peer and cause, sorted by program, and
-# no others.
+# no others. A count may be larger, since a SYN that is sent again is refused again.
 failed() {
 	engine_outlives || return 0 # the list ends with its engine, and that with its program
 	on "$1" "$BUILD/rudp" ss --failed --json dst "$2" >"$TMP/failed.json"
@@ -30,7 +30,8 @@ failed() {
 has = [e for e in json.load(open(sys.argv[1])) if e["cause"] == sys.argv[2]]
 has.sort(key=lambda e: e["program"] or "")
 wants = eval(sys.argv[3])
-sys.exit(len(has) != len(wants) or any(h[k] != w[k] for h, w in zip(has, wants) for k in w))' \
+sys.exit(len(has) != len(wants) or any(
+    h[k] < w[k] if k == "count" else h[k] != w[k] for h, w in zip(has, wants) for k in w))' \
 		"$TMP/failed.json" "$3" "$4" || fail "ss --failed of $1: $(cat "$TMP/failed.json")"
 }
 
@@ -46,7 +47,7 @@ closed_port() {
 		ok "refused in $TOOK ms: $url"
 	done
 	STATUS=0
-	under a nc.openbsd -v -w 5 "$B4" "$PORT" 2>"$TMP/try.err" || STATUS=$?
+	under a nc.openbsd -v -w $((5 * PATIENCE)) "$B4" "$PORT" 2>"$TMP/try.err" || STATUS=$?
 	expect_eq "$STATUS" 1 "exit code of nc for a closed port"
 	expect_match "$TMP/try.err" "Connection refused" "the words of nc"
 	ok "nc says: connection refused"
@@ -128,7 +129,7 @@ wrong_key() {
 		{'error': 'EKEYREJECTED', 'program': 'nc.openbsd', 'peer_port': $PORT}]"
 	failed b "$A4" key-of-peer "[{'error': None, 'count': 2, 'local_port': $PORT}]"
 	on b "$BUILD/rudp" ss -s >"$TMP/summary"
-	expect_match "$TMP/summary" "^Failures of engine [0-9]+: key-of-peer 2 " "the count of the listener"
+	expect_match "$TMP/summary" "^Failures of engine [0-9]+: key-of-peer [2-9] " "the count of the listener"
 	ok "ss --failed and ss -s say so at both ends"
 	fetch 10 page
 	stop_server nginx

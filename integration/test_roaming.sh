@@ -22,7 +22,7 @@ begin() {
 	rm -f "$TMP/fetched"
 	launch curl a curl -sS --fail --max-time $((60 * PATIENCE)) -o "$TMP/fetched" "$@" "$url/big"
 	wait_until 10 "the download to begin" has_bytes "$TMP/fetched" 100000
-	! has_bytes "$TMP/fetched" 1500000 || fail "the download is over already"
+	! has_bytes "$TMP/fetched" 6000000 || fail "the download is over already"
 }
 
 # say WORD: it comes back.
@@ -91,7 +91,7 @@ has_syns() {
 while_connecting() {
 	link_up --loss 100%
 	echo word >"$TMP/word"
-	launch caller a socat -t 10 - "TCP:$B4:8081" <"$TMP/word"
+	launch caller a socat -t $((10 * PATIENCE)) - "TCP:$B4:8081" <"$TMP/word"
 	wait_until 5 "a SYN" has_syns 1
 	link_down
 	wait_until 5 "SYNs that cannot leave" has_syns 5
@@ -106,7 +106,7 @@ while_connecting() {
 }
 
 mkfifo "$TMP/input"
-make_page big 1500000
+make_page big 6000000
 link_up --delay 20ms --loss 1% --rate 20M --seed 6
 start_python ::
 launch socat b socat TCP-LISTEN:8081,fork,pf=ip6 EXEC:cat
@@ -114,6 +114,6 @@ wait_listening b 8081
 another_address
 no_address_for_a_while
 another_interface
-prove_udp 4500000
+prove_udp 18000000
 while_connecting
 link_down

@@ -43,7 +43,7 @@ expect_same_tree() {
 
 # rsync_a ARGUMENT...: as quiet as it should be.
 rsync_a() {
-	under a timeout 30 rsync -a --delete "$@" >"$TMP/rsync.said" 2>&1 ||
+	under a timeout $((30 * PATIENCE)) rsync -a --delete "$@" >"$TMP/rsync.said" 2>&1 ||
 		fail "rsync $*: exit $?: $(cat "$TMP/rsync.said")"
 	expect_eq "$(cat "$TMP/rsync.said")" "" "output of rsync $*"
 }

@@ -22,7 +22,7 @@ bash_echo='
 perl_says() {
 	local host=$1
 	shift
-	under a timeout 20 perl "$HERE/lib/line_client.pl" "$host" "$PORT" "$@"
+	under a timeout $((20 * PATIENCE)) perl "$HERE/lib/line_client.pl" "$host" "$PORT" "$@"
 }
 
 addresses() {
@@ -40,7 +40,7 @@ perl_transfers() {
 }
 
 bash_transfers() {
-	under a timeout 20 bash -c "$bash_echo" bash "$1" "$PORT" "$TMP/text" >"$TMP/back" ||
+	under a timeout $((20 * PATIENCE)) bash -c "$bash_echo" bash "$1" "$PORT" "$TMP/text" >"$TMP/back" ||
 		fail "bash: exit $?"
 	expect_same "$TMP/text" "$TMP/back" "bash's echo"
 	ok "bash, $1: $(stat -c %s "$TMP/text") bytes there and back"
@@ -61,7 +61,7 @@ many() {
 }
 
 refused() {
-	if under a timeout 10 bash -c "exec 3<>/dev/tcp/$B4/$((PORT + 1))" 2>"$TMP/refused"; then
+	if under a timeout $((10 * PATIENCE)) bash -c "exec 3<>/dev/tcp/$B4/$((PORT + 1))" 2>"$TMP/refused"; then
 		fail "a connection where nobody listens"
 	fi
 	expect_match "$TMP/refused" "Connection refused" "what bash says"

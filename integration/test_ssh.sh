@@ -14,7 +14,7 @@ needs_root sshd
 
 # ssh_a ARGUMENT...: ssh on side a, under the shim.
 ssh_a() {
-	under a timeout 30 ssh -F "$TMP/ssh/config" "$@" 2>>"$TMP/ssh.err"
+	under a timeout $((30 * PATIENCE)) ssh -F "$TMP/ssh/config" "$@" 2>>"$TMP/ssh.err"
 }
 
 commands() {
@@ -42,13 +42,13 @@ copies() {
 	local how
 	for how in -s -O; do
 		rm -f "$TMP/came" "$TMP/back"
-		under a timeout 30 scp -q "$how" -F "$TMP/ssh/config" "$TMP/www/big" "server:$TMP/came"
+		under a timeout $((30 * PATIENCE)) scp -q "$how" -F "$TMP/ssh/config" "$TMP/www/big" "server:$TMP/came"
 		expect_same "$TMP/www/big" "$TMP/came" "scp $how to the server"
-		under a timeout 30 scp -q "$how" -F "$TMP/ssh/config" "server:$TMP/came" "$TMP/back"
+		under a timeout $((30 * PATIENCE)) scp -q "$how" -F "$TMP/ssh/config" "server:$TMP/came" "$TMP/back"
 		expect_same "$TMP/www/big" "$TMP/back" "scp $how from the server"
 	done
 	rm -f "$TMP/came" "$TMP/back"
-	under a timeout 30 sftp -q -F "$TMP/ssh/config" -b - server >"$TMP/sftp.out" 2>>"$TMP/ssh.err" <<-EOF
+	under a timeout $((30 * PATIENCE)) sftp -q -F "$TMP/ssh/config" -b - server >"$TMP/sftp.out" 2>>"$TMP/ssh.err" <<-EOF
 		put $TMP/www/big $TMP/came
 		get $TMP/came $TMP/back
 		rm $TMP/came

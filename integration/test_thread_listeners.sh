@@ -23,7 +23,7 @@ serve() {
 	SETTINGS=()
 	wait_until 10 "the server" grep -q listens "$TMP/server.out"
 	for i in 1 2; do
-		expect_eq "$(under a nc.openbsd -w 10 "$B4" "$PORT" </dev/null)" "$A4" "answer $i"
+		expect_eq "$(under a nc.openbsd -w $((10 * PATIENCE)) "$B4" "$PORT" </dev/null)" "$A4" "answer $i"
 	done
 }
 
@@ -37,7 +37,7 @@ listeners() {
 		    if words[3] != "00010000" or "rudp1b" not in name:
 		        continue
 		    client = socket.socket(socket.AF_UNIX)
-		    client.settimeout(10)
+		    client.settimeout(80)
 		    try:
 		        client.connect("\0" + name[1:] if name.startswith("@") else name)
 		        print("served" if client.recv(1) else "dropped")
@@ -54,7 +54,7 @@ install -m 600 -o "$USER_B" "$TMP/key" "$TMP/key-of-server"
 section "a server that keeps its user and root directory"
 serve "${as_user[@]}" /usr/bin/python3 "$HERE/lib/thread_server.py" "$PORT"
 expect_eq "$(listeners)" refused "a connection of another process"
-expect_eq "$(under a nc.openbsd -w 10 "$B4" "$PORT" </dev/null)" "$A4" "the answer after that"
+expect_eq "$(under a nc.openbsd -w $((10 * PATIENCE)) "$B4" "$PORT" </dev/null)" "$A4" "the answer after that"
 ok "only the engine connects to its listener"
 stop server
 
@@ -63,7 +63,7 @@ chown root "$TMP/key-of-server"
 mkdir "$TMP/root"
 serve /usr/bin/python3 "$HERE/lib/thread_server.py" "$PORT" "$TMP/root"
 expect_eq "$(listeners)" dropped "a connection of another process"
-expect_eq "$(under a nc.openbsd -w 10 "$B4" "$PORT" </dev/null)" "$A4" "the answer after that"
+expect_eq "$(under a nc.openbsd -w $((10 * PATIENCE)) "$B4" "$PORT" </dev/null)" "$A4" "the answer after that"
 ok "its engine finds its listener, and accept drops others"
 stop server
 link_down

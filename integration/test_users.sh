@@ -20,7 +20,7 @@ as_user=(setpriv --reuid "$USER_B" --regid "$(id -g "$USER_B")" --clear-groups)
 
 # ask NAME: the answer of that one.
 ask() {
-	expect_eq "$(under a nc.openbsd -w 10 "$B4" "$PORT" </dev/null)" "$1 $A4" "the answer of the $1"
+	expect_eq "$(under a nc.openbsd -w $((10 * PATIENCE)) "$B4" "$PORT" </dev/null)" "$1 $A4" "the answer of the $1"
 }
 
 says() {

@@ -91,7 +91,7 @@ both_ways() {
 expect_status() {
 	local wanted=$1
 	shift
-	expect_eq "$(in_a curl -s -o "$TMP/body" -D "$TMP/head" -w '%{http_code}' --max-time 20 "$@")" "$wanted" "status of $*"
+	expect_eq "$(in_a curl -s -o "$TMP/body" -D "$TMP/head" -w '%{http_code}' --max-time $((20 * PATIENCE)) "$@")" "$wanted" "status of $*"
 }
 
 in_a() {

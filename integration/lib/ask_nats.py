@@ -8,7 +8,7 @@ import sys
 
 def main():
     port, subject = sys.argv[1:]
-    with socket.create_connection(("127.0.0.1", int(port)), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=40) as sock:
         lines = sock.makefile("rb")
         lines.readline()  # INFO
         sock.sendall(b"CONNECT {\"verbose\":false}\r\nSUB answer 1\r\nPUB %s answer 0\r\n\r\n" % subject.encode())

@@ -35,7 +35,7 @@ write_ssh_config() {
 		HostKeyAlias server
 		StrictHostKeyChecking yes
 		BatchMode yes
-		ConnectTimeout 10
+		ConnectTimeout 80
 	EOF
 }
 
