@@ -118,9 +118,10 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "HOST:PORT\nHOST PORT",
 	.doc = "Tests whether a rudp listener answers, whether it has the same key, and whether its "
-	       "identity is the known one. The server's program sees no connection.\v"
-	       "Exit code: 0 if it answers, the keys match, and the identity is the known one or "
-	       "unknown; 1 if not; 2 if it could not be asked.",
+	       "identity is the known one. A known host is also asked whether it accepts the identity "
+	       "of this user. The server's program sees no connection.\v"
+	       "Exit code: 0 if it answers, the keys match, the identity is the known one or unknown, "
+	       "and a known host accepts this user; 1 if not; 2 if it could not be asked.",
 };
 
 /* Accepts HOST:PORT, [V6]:PORT, or two words. Returns false without a port. */
@@ -243,6 +244,8 @@ static const char *text_of(const struct ping *ping, enum rudp_probe_result resul
 				       "not authenticated";
 	if (result == RUDP_PROBE_KEY && !ping->has_psk)
 		return "answers, but needs a key (--key FILE)";
+	if (result == RUDP_PROBE_IDENTITY && !ping->files.identity)
+		return "answers, but refuses callers without an identity";
 	return rudp_probe_text(result);
 }
 
@@ -271,32 +274,6 @@ static void note(struct ping *ping, enum rudp_probe_result result, int64_t rtt_n
 		printf("time=%.3g ms ", in_ms(rtt_ns));
 	printf("%s\n", text_of(ping, result));
 	fflush(stdout);
-}
-
-static bool is_last(const struct ping *ping)
-{
-	return interrupted || (ping->count && ping->sent >= ping->count);
-}
-
-/* Returns 0, or -errno if the probe failed locally. */
-static int ask_all(struct ping *ping, struct rudp_probe *probe, const sigset_t *mask)
-{
-	while (!is_last(ping)) {
-		int64_t next_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ping->interval_ns;
-		int64_t rtt_ns;
-		int rc = rudp_probe_ask(probe, ping->span_ns, mask, &rtt_ns);
-
-		if (rc == -EINTR)
-			continue;
-		if (rc < 0)
-			return rc;
-		if (rc == RUDP_PROBE_ANSWERS)
-			ping->has_peer_key = rudp_probe_peer_key(probe, ping->peer_key);
-		note(ping, (enum rudp_probe_result)rc, rtt_ns);
-		if (!is_last(ping))
-			rudp_probe_rest(probe, next_at_ns, mask);
-	}
-	return 0;
 }
 
 /* The result that says most about the listener. */
@@ -376,24 +353,78 @@ static const struct acquaintance *judge(const struct ping *ping,
 	return memcmp(known_key, ping->peer_key, RUDP_IDENTITY_BYTES) == 0 ? &known : &changed;
 }
 
+/* The listener has answered, and perhaps refused this user then. */
+static bool has_shown_key(const struct ping *ping)
+{
+	return ping->results[RUDP_PROBE_ANSWERS] || ping->has_peer_key;
+}
+
 static bool is_good(const struct acquaintance *found)
 {
 	return found != &missing && found != &changed && found != &revoked;
 }
 
+/*
+ * A listener that does not know who asks answers before it has seen an identity. Only a second SYN,
+ * which shows it to the known key, makes the listener say whether it accepts this user.
+ */
+static int ask(struct ping *ping, struct rudp_probe *probe, const sigset_t *mask, int64_t *rtt_ns)
+{
+	uint8_t known_key[RUDP_IDENTITY_BYTES];
+	int rc;
+
+	rudp_probe_demand_peer_key(probe, NULL);
+	rc = rudp_probe_ask(probe, ping->span_ns, mask, rtt_ns);
+	if (rc != RUDP_PROBE_ANSWERS)
+		return rc;
+	ping->has_peer_key = rudp_probe_peer_key(probe, ping->peer_key);
+	if (judge(ping, known_key) != &known)
+		return rc;
+	rudp_probe_demand_peer_key(probe, ping->peer_key);
+	return rudp_probe_ask(probe, ping->span_ns, mask, rtt_ns);
+}
+
+static bool is_last(const struct ping *ping)
+{
+	return interrupted || (ping->count && ping->sent >= ping->count);
+}
+
+/* Returns 0, or -errno if the probe failed locally. */
+static int ask_all(struct ping *ping, struct rudp_probe *probe, const sigset_t *mask)
+{
+	while (!is_last(ping)) {
+		int64_t next_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ping->interval_ns;
+		int64_t rtt_ns;
+		int rc = ask(ping, probe, mask, &rtt_ns);
+
+		if (rc == -EINTR)
+			continue;
+		if (rc < 0)
+			return rc;
+		note(ping, (enum rudp_probe_result)rc, rtt_ns);
+		if (!is_last(ping))
+			rudp_probe_rest(probe, next_at_ns, mask);
+	}
+	return 0;
+}
+
 static void print_advice(const struct ping *ping, const struct acquaintance *found)
 {
+	char own[RUDP_FINGERPRINT_FULL_SIZE];
+
 	if (found == &changed || found == &missing)
 		printf("if you expect that: rudp key forget %s; rudp key enroll %s\n", ping->host,
 		       ping->host);
 	if (found == &unknown)
 		printf("to know it, and to be accepted by it: rudp key enroll %s\n", ping->host);
-	if (found == &known && !ping->files.identity)
-		printf("if it needs an identity of this user: rudp key new; rudp key enroll %s\n",
+	if (overall(ping) != RUDP_PROBE_IDENTITY)
+		return;
+	if (ping->files.identity)
+		printf("it does not accept %s, the identity of this user: rudp key enroll %s\n",
+		       rudp_fingerprint_full(ping->files.identity->public_key, own), ping->host);
+	else
+		printf("it needs an identity of this user: rudp key new; rudp key enroll %s\n",
 		       ping->host);
-	else if (found == &known)
-		puts("if it refuses connections, it does not accept the identity of this user (rudp ss "
-		     "--failed)");
 }
 
 static void print_identity(const struct ping *ping)
@@ -423,7 +454,7 @@ static void print_text(const struct ping *ping)
 		printf("rtt min/avg/max = %.3f/%.3f/%.3f ms\n", in_ms(ping->min_ns),
 		       in_ms(ping->sum_ns) / (double)good, in_ms(ping->max_ns));
 	printf("%s\n", text_of(ping, overall(ping)));
-	if (good)
+	if (has_shown_key(ping))
 		print_identity(ping);
 }
 
@@ -435,10 +466,10 @@ static bool print_json(const struct ping *ping)
 	uint8_t known_key[RUDP_IDENTITY_BYTES];
 	json_t *o = json_pack(
 		"{s:s?, s:s?, s:s, s:s, s:i, s:b, s:s, s:s, s:I, s:I, s:f, s:o, s:o, s:o}",
-		"identity", good && ping->has_peer_key
-				    ? rudp_fingerprint_full(ping->peer_key, fingerprint)
-				    : NULL,
-		"known_hosts", good ? judge(ping, known_key)->word : NULL, "host", ping->host,
+		"identity", ping->has_peer_key ? rudp_fingerprint_full(ping->peer_key, fingerprint)
+					       : NULL,
+		"known_hosts", has_shown_key(ping) ? judge(ping, known_key)->word : NULL, "host",
+		ping->host,
 		"address", rudp_addr_format(&ping->remote, remote), "port", (int)ping->port, "key",
 		(int)ping->has_psk, "result", rudp_probe_word(overall(ping)), "text",
 		text_of(ping, overall(ping)), "sent", (json_int_t)ping->sent, "answered",

@@ -22,8 +22,9 @@ struct rudp_probe {
 	struct rudp_addr local, remote;
 	uint16_t target_port;
 	struct rudp_endpoint_config config;
-	bool has_identity, has_peer_key;
+	bool has_identity, has_peer_key, demands_key;
 	uint8_t identity[RUDP_STATIC_KEY_BYTES], peer_key[RUDP_STATIC_KEY_BYTES];
+	uint8_t demanded_key[RUDP_STATIC_KEY_BYTES];
 	struct rudp_endpoint *nobody; /* has no connection: answers a SYNACK with a RESET */
 	struct rudp_endpoint *ep;     /* of the current attempt, or NULL */
 	struct rudp_conn *conn;
@@ -135,7 +136,8 @@ static int send_all(struct rudp_probe *probe, struct rudp_endpoint *ep)
 
 static int begin_attempt(struct rudp_probe *probe)
 {
-	const struct rudp_conn_options options = {.asks_peer = true};
+	const struct rudp_conn_options options = {
+		.asks_peer = true, .peer_key = probe->demands_key ? probe->demanded_key : NULL};
 	int error = -ENOMEM;
 
 	forget_attempt(probe);
@@ -175,6 +177,13 @@ static int result_of_error(int error)
 	default:
 		return RUDP_PROBE_CLOSED;
 	}
+}
+
+void rudp_probe_demand_peer_key(struct rudp_probe *probe, const uint8_t *key)
+{
+	probe->demands_key = key != NULL;
+	if (key)
+		memcpy(probe->demanded_key, key, sizeof probe->demanded_key);
 }
 
 static void learn_peer(struct rudp_probe *probe, const struct rudp_credentials *credentials)

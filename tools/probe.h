@@ -26,8 +26,7 @@
 	X(ANSWERS, "answers", "answers")                                                           \
 	X(KEY, "key-mismatch",                                                                     \
 	  "answers, but the keys of the two sides differ, or only one has one")                    \
-	X(IDENTITY, "identity",                                                                    \
-	  "answers, but does not accept this identity, or needs one (rudp key enroll)")            \
+	X(IDENTITY, "identity", "answers, but refuses the identity of this user")                  \
 	X(VERSION, "version", "answers, but has another version of the protocol")                  \
 	X(CLOSED, "closed", "rudp is running, but nothing listens on this port")                   \
 	X(REFUSED, "refused", "refused: the host is up, but nothing listens on this UDP port")     \
@@ -62,6 +61,13 @@ void rudp_probe_close(struct rudp_probe *probe);
  * Returns  a result, or -EINTR, or -errno for a local failure.
  */
 int rudp_probe_ask(struct rudp_probe *probe, int64_t span_ns, const sigset_t *mask, int64_t *rtt_ns);
+
+/*
+ * The next attempts demand that the listener proves this key. Their SYN shows the own identity to
+ * it, so that the listener says whether it accepts it; NULL: they ask for any key again, and the
+ * listener answers before it sees an identity.
+ */
+void rudp_probe_demand_peer_key(struct rudp_probe *probe, const uint8_t *key);
 
 /* The key of the listener that has answered last. false: none has answered, or it has no identity. */
 bool rudp_probe_peer_key(const struct rudp_probe *probe, uint8_t key[RUDP_STATIC_KEY_BYTES]);

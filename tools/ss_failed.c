@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/time.h"
+#include "engine/config/identity.h"
 #include "proto/conn/conn.h"
 #include "ss.h"
 
@@ -51,6 +52,7 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_reply *reply
 	entry = &list->failures[list->failure_count++];
 	*entry = (struct rudp_ss_failure){reply->local, reply->remote, reply->failure};
 	rudp_ss_clean(entry->figures.program, sizeof entry->figures.program);
+	rudp_ss_clean(entry->figures.why, sizeof entry->figures.why);
 	return 0;
 }
 
@@ -116,6 +118,29 @@ static const char *error_name(int error)
 	return name ? name : "?";
 }
 
+/* Returns false if the peer has shown no key. */
+static bool fingerprint_of(const struct rudp_control_failure *failure,
+			   char text[RUDP_FINGERPRINT_FULL_SIZE])
+{
+	static const uint8_t none[sizeof failure->peer_key];
+
+	if (memcmp(failure->peer_key, none, sizeof none) == 0)
+		return false;
+	rudp_fingerprint_full(failure->peer_key, text);
+	return true;
+}
+
+static void print_reason(const struct rudp_control_failure *failure)
+{
+	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+	bool has_key = fingerprint_of(failure, fingerprint);
+
+	printf("\n\t %s", cause_text(failure));
+	if (failure->why[0])
+		printf(": the key %s%s%s", has_key ? fingerprint : "", has_key ? " " : "", failure->why);
+	putchar('\n');
+}
+
 static void print_who(const struct rudp_ss *ss, const struct rudp_ss_failure *failure)
 {
 	char local[RUDP_SS_SIDE_SIZE];
@@ -136,7 +161,7 @@ static void print_line(const struct rudp_ss *ss, const struct rudp_ss_failure *f
 	       rudp_filter_transport_name(failure->figures.transport), width,
 	       rudp_ss_side(&failure->remote, ss->numeric, remote));
 	print_who(ss, failure);
-	printf("\n\t %s\n", cause_text(&failure->figures));
+	print_reason(&failure->figures);
 }
 
 static int width_of_peers(const struct rudp_ss *ss, const struct rudp_ss_list *list)
@@ -166,11 +191,14 @@ static void print_text(const struct rudp_ss *ss, const struct rudp_ss_list *list
 static json_t *object_of(const struct rudp_ss_failure *failure)
 {
 	const struct rudp_control_failure *figures = &failure->figures;
-	char at[TIME_SIZE];
+	char at[TIME_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+	bool has_key = fingerprint_of(figures, fingerprint);
 
 	time_of(figures, true, at);
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "last_time", at, "age_ns",
+	return json_pack("{s:s?, s:s?, s:s, s:I, s:I, s:s, s:s, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o, "
+			 "s:o}",
+			 "identity", has_key ? fingerprint : NULL, "identity_problem",
+			 figures->why[0] ? figures->why : NULL, "last_time", at, "age_ns",
 			 (json_int_t)figures->age_ns, "count", (json_int_t)figures->count, "cause",
 			 rudp_ss_cause_word(figures->cause), "text", cause_text(figures), "error",
 			 figures->error ? json_string(error_name(figures->error)) : json_null(),

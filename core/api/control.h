@@ -236,6 +236,8 @@ struct rudp_control_failure {
 	uint8_t cause;            /* enum rudp_failure_cause */
 	uint8_t transport;        /* enum rudp_transport */
 	char program[16];
+	uint8_t peer_key[32];     /* that the refused peer has shown last; zeros: none */
+	char why[64];             /* why this key is refused; empty: not reported */
 };
 
 /* A key of an engine. */

@@ -97,6 +97,7 @@ static bool answer_nonsense_of_failures(const struct rudp_control_request *reque
 {
 	answer_nonsense(request, reply);
 	memcpy(reply->failure.program, "\033[31m\"\\\n\xc3(\x01xxxxxxx", sizeof reply->failure.program);
+	memset(reply->failure.why, '\033', sizeof reply->failure.why);
 	reply->failure.pid = impossible_pid;
 	memset(&reply->remote, 0xff, sizeof reply->remote);
 	return true;
@@ -161,14 +162,21 @@ Test(ss, failures_are_right_json_whatever_an_engine_says)
 	}
 }
 
+/* Of a key whose first byte is 1 and whose other bytes are 0. */
+#define FINGERPRINT "SHA256:AdD6vSUfy74rk7S5J7Jq0qGpkHcVLkXe0eZ4r6RdvsU"
+
 static void print_failures(bool json)
 {
 	struct rudp_ss_failure failures[] = {
 		{.figures = {.error = EKEYREJECTED, .count = 3, .pid = 7, .cause = RUDP_FAILURE_KEY,
 			     .program = "curl"}},
 		{.figures = {.count = 1, .cause = RUDP_FAILURE_KEY_OF_PEER}},
+		{.figures = {.count = 1, .cause = RUDP_FAILURE_IDENTITY_OF_PEER, .peer_key = {1},
+			     .why = "is revoked"}},
+		{.figures = {.count = 1, .cause = RUDP_FAILURE_IDENTITY_OF_PEER,
+			     .why = "was not shown"}},
 	};
-	struct rudp_ss_list list = {.failures = failures, .failure_count = 2};
+	struct rudp_ss_list list = {.failures = failures, .failure_count = 4};
 	struct rudp_ss ss = {.failed = true, .numeric = true, .json = json};
 
 	cr_assert(zero(int, rudp_addr_parse(&failures[0].remote, "192.0.2.1:80")));
@@ -189,6 +197,9 @@ Test(ss, failures_are_told_with_errno_peer_program_and_reason)
 		  output);
 	cr_assert(zero(int, files_run("cat $FILES/out", output)));
 	cr_assert(ne(ptr, strstr(output, "\t the other side has another key"), NULL), "%s", output);
+	cr_assert(ne(ptr, strstr(output, "accepted: the key " FINGERPRINT " is revoked\n"), NULL), "%s",
+		  output);
+	cr_assert(ne(ptr, strstr(output, "accepted: the key was not shown\n"), NULL), "%s", output);
 }
 
 Test(ss, failures_in_json_have_words_for_programs)
@@ -209,6 +220,12 @@ Test(ss, failures_in_json_have_words_for_programs)
 	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "cause")), "key-of-peer"));
 	cr_expect(eq(int, json_typeof(json_object_get(o, "program")), JSON_NULL));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "local_port")), 22));
+	cr_expect(eq(int, json_typeof(json_object_get(o, "identity")), JSON_NULL));
+	cr_expect(eq(int, json_typeof(json_object_get(o, "identity_problem")), JSON_NULL));
+	o = json_array_get(all, 2);
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "identity")), FINGERPRINT));
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "identity_problem")),
+		     "is revoked"));
 	json_decref(all);
 }
 

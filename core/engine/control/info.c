@@ -275,6 +275,9 @@ bool rudp_info_next_failure(const struct rudp_engine *engine, uint64_t *cursor,
 		.cause = (uint8_t)failure->cause,
 		.transport = (uint8_t)failure->transport};
 	memcpy(reply->failure.program, failure->program, sizeof reply->failure.program);
+	memcpy(reply->failure.peer_key, failure->peer_key, sizeof reply->failure.peer_key);
+	if (failure->why)
+		snprintf(reply->failure.why, sizeof reply->failure.why, "%s", failure->why);
 	return true;
 }
 

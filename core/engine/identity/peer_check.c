@@ -392,10 +392,13 @@ static void note_refused_peer(struct rudp_engine *engine, const struct rudp_conn
 	struct rudp_failure failure = {.at_ns = engine->now_at_ns,
 				       .cause = RUDP_FAILURE_IDENTITY_OF_PEER,
 				       .local = *rudp_conn_local(conn),
-				       .remote = *rudp_conn_remote(conn)};
+				       .remote = *rudp_conn_remote(conn),
+				       .why = why};
 	char remote[RUDP_ADDR_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE] = "of its identity";
 
 	rudp_addr_set_port(&failure.local, rudp_addr_port(&binding->local));
+	if (credentials->has_peer_key)
+		memcpy(failure.peer_key, credentials->peer_key, sizeof failure.peer_key);
 	rudp_failures_add(&engine->failures, &failure);
 	if (!rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		return;

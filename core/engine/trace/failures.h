@@ -8,7 +8,7 @@
  * Limit    RUDP_FAILURES_MAX of this host's programs, and as many of peers: SYNs with a wrong key
  *          do not displace failures of programs. A repeated failure is one entry with a count. For
  *          programs that means the same peer, cause, errno and program; for peers the same host,
- *          cause, errno and local port.
+ *          cause, errno and local port, whatever key it shows: the entry has the last one.
  * Threads  none: one owner at a time.
  */
 #ifndef RUDP_ENGINE_FAILURES_H
@@ -19,6 +19,7 @@
 
 #include "api/control.h"
 #include "base/addr.h"
+#include "proto/crypto/credentials.h"
 
 #define RUDP_FAILURES_MAX 64
 
@@ -33,6 +34,8 @@ struct rudp_failure {
 	char program[16];
 	struct rudp_addr local;   /* of the listener; family 0: unknown */
 	struct rudp_addr remote;
+	uint8_t peer_key[RUDP_STATIC_KEY_BYTES]; /* that the peer has shown; zeros: none */
+	const char *why; /* a static text whose subject is the key; NULL: none */
 };
 
 struct rudp_failures {
