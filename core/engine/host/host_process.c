@@ -27,6 +27,7 @@
 #include "engine/confine/confine.h"
 #include "engine/confine/confined.h"
 #include "engine/host/inherited.h"
+#include "engine/host/time_slice.h"
 #include "engine/loop/engine.h"
 #include "engine/control/private_dir.h"
 #include "engine/failover/supervisor.h"
@@ -182,6 +183,7 @@ static int run(void *context, struct rudp_failover_state *failover)
 
 	if (rc < 0)
 		return fail_errno("cannot start", rc);
+	rudp_time_slice_shorten();
 	rudp_engine_watch_signals(&engine);
 	rc = publish_first(&engine, arguments->hash);
 	if (rc < 0)
