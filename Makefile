@@ -380,7 +380,7 @@ $(BUILD)/tests/conversation: $(call units_of,conversation) $(BUILD)/libconversat
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcriterion -lcrypto -lsodium -pthread -ldl
 $(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/trace/qlog*.c) $(NETMODEL_SRC)) \
 		$(BUILD)/libproto.a \
 		$(BUILD)/libbase.a

@@ -69,7 +69,7 @@ is_let_in() {
 adding() {
 	section "a key is added to an account"
 	connects alice alice
-	hears alice ' sasl=PLAIN,EXTERNAL'
+	hears alice '[ :]sasl=PLAIN,EXTERNAL,SCRAM-SHA-256'
 	say alice "CAP REQ :draft/account-registration"
 	say alice "CAP END"
 	hears alice ' 001 alice '
@@ -94,9 +94,9 @@ others() {
 	is_refused bob bob +
 	is_refused bob bob "$AS_ALICE"
 	connects nobody nobody "set first-contact off"
-	hears nobody ' sasl=PLAIN( |$)'
+	hears nobody '[ :]sasl=PLAIN,SCRAM-SHA-256( |$)'
 	say nobody "AUTHENTICATE EXTERNAL"
-	hears nobody ' 908 nobody PLAIN :'
+	hears nobody ' 908 nobody PLAIN,SCRAM-SHA-256 :'
 	hears nobody ' 904 '
 	say nobody "CAP END"
 	leave nobody

@@ -79,7 +79,8 @@ struct cv_start {
 	void *of;
 	const char *nick;
 	const char *user;     /* used as user name and real name */
-	const char *password; /* of the account named like nick (SASL PLAIN); NULL: none */
+	/* Of the account named like nick (SASL SCRAM-SHA-256 or PLAIN); NULL: none. */
+	const char *password;
 	bool uses_key;        /* log in by our rudp identity (SASL EXTERNAL); without password */
 	uint64_t stream;      /* random, stored with the lines: the names of lines begin with it */
 	uint64_t seed;        /* random, for session numbers */

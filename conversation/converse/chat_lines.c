@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Handles the lines that the server sends. */
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,14 +153,14 @@ static void on_cap(struct cv_chat *chat, const struct heard *heard)
 
 	if (strcmp(what, "LS") == 0) {
 		chat->offered |= caps_in(last_param(heard));
+		cv_login_on_offer(chat, last_param(heard));
 		if (strcmp(param(heard, 2), "*") != 0)
 			request_caps(chat);
 	} else if (strcmp(what, "ACK") == 0 || strcmp(what, "NAK") == 0) {
 		if (what[0] == 'A')
 			chat->caps |= caps_in(last_param(heard));
 		if (chat->caps & 1u << CV_CAP_SASL)
-			cv_send_line(chat, "AUTHENTICATE %s",
-				     chat->uses_key ? "EXTERNAL" : "PLAIN");
+			cv_login_begin(chat);
 		else
 			cv_send_line(chat, "CAP END");
 	} else if (strcmp(what, "NEW") == 0)
@@ -170,34 +169,14 @@ static void on_cap(struct cv_chat *chat, const struct heard *heard)
 		chat->caps &= ~caps_in(last_param(heard));
 }
 
-/* RFC 4422 appendix A; RFC 4616: authorization identity (none), account, password. */
 static void on_authenticate(struct cv_chat *chat, const struct heard *heard)
 {
-	uint8_t plain[APO_NICK_BYTES_MAX + CV_PASSWORD_MAX + 2] = {0};
-	char text[sodium_base64_ENCODED_LEN(sizeof plain, sodium_base64_VARIANT_ORIGINAL)];
-	size_t account_len = strlen(chat->wanted_nick), password_len = strlen(chat->password);
-
-	if (strcmp(param(heard, 0), "+") != 0 || chat->state != CV_OPENED)
-		return;
-	if (chat->uses_key) {
-		cv_send_line(chat, "AUTHENTICATE +"); /* the account that the key belongs to */
-		return;
-	}
-	memcpy(plain + 1, chat->wanted_nick, account_len);
-	memcpy(plain + account_len + 2, chat->password, password_len);
-	sodium_bin2base64(text, sizeof text, plain, account_len + password_len + 2,
-			  sodium_base64_VARIANT_ORIGINAL);
-	cv_send_line(chat, "AUTHENTICATE %s", text);
-	sodium_memzero(plain, sizeof plain);
-	sodium_memzero(text, sizeof text);
+	cv_login_on_challenge(chat, param(heard, 0));
 }
 
-/* The login has succeeded or failed. We go on in both cases: the chat works without one. */
 static void on_login(struct cv_chat *chat, const struct heard *heard)
 {
-	cv_tell(chat, CV_STATUS, NULL, "%s", last_param(heard));
-	if (chat->state == CV_OPENED)
-		cv_send_line(chat, "CAP END");
+	cv_login_on_result(chat, heard->message.command, last_param(heard));
 }
 
 static void on_welcome(struct cv_chat *chat, const struct heard *heard)

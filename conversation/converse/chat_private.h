@@ -8,6 +8,7 @@
 #include "conversation/converse/dedup.h"
 #include "conversation/irc/message.h"
 #include "conversation/irc/names.h"
+#include "conversation/irc/scram.h"
 #include "conversation/irc/stamp.h"
 
 #define CV_BATCHES_MAX 8
@@ -104,6 +105,24 @@ enum cv_cap {
 #define CV_CAPS_NEEDED                                                                             \
 	(1u << CV_CAP_TAGS | 1u << CV_CAP_BATCH | 1u << CV_CAP_ECHO | 1u << CV_CAP_LABEL)
 
+enum cv_mechanism {
+	CV_PLAIN,
+	CV_EXTERNAL,
+	CV_SCRAM
+};
+
+/* The login of the present session. */
+struct cv_login {
+	enum cv_mechanism mechanism;
+	bool offers_scram;
+	bool is_begun;         /* SCRAM: our first message was sent */
+	bool is_server_right;  /* SCRAM: the server has proven that it knows the password */
+	bool is_password_known; /* it has done so in some session: then the password is never sent */
+	size_t len;
+	char text[1024]; /* base64 of the server, in pieces */
+	struct apo_scram_client scram;
+};
+
 struct cv_chat {
 	const struct cv_calls *calls;
 	void *of;
@@ -113,6 +132,7 @@ struct cv_chat {
 	char version_error[160];
 	char password[CV_PASSWORD_MAX + 1]; /* "": none */
 	bool uses_key;                      /* login by SASL EXTERNAL */
+	struct cv_login login;
 	unsigned history;
 	uint64_t epoch, session, seed, stream, last_number;
 	bool has_epoch, is_confirmed; /* OPENED has come */
@@ -162,6 +182,13 @@ bool cv_members_has(const struct cv_members *members, const char *nick);
 /* ---- chat_lines.c ---- */
 /* is_present: the line belongs to the present session; of an earlier one only messages count. */
 void cv_on_line(struct cv_chat *chat, const char *line, size_t len, bool is_present);
+
+/* ---- chat_login.c ---- */
+void cv_login_on_offer(struct cv_chat *chat, const char *caps);
+void cv_login_begin(struct cv_chat *chat);
+void cv_login_on_challenge(struct cv_chat *chat, const char *piece);
+/* Numerics 902 to 908. */
+void cv_login_on_result(struct cv_chat *chat, const char *numeric, const char *text);
 
 /* ---- chat_say.c ---- */
 void cv_pump(struct cv_chat *chat);

@@ -79,7 +79,7 @@ static bool is_right(const struct apo_model *model, const char *name, int64_t id
 	const struct apo_account_entry *account = apo_account_entry_of(model, name);
 
 	return id > 0 && apo_nick_is_valid(name, APO_NICK_BYTES_MAX) && apo_is_word(hash) &&
-	       strlen(hash) < APO_PASSWORD_HASH_SIZE && !(account && account->secrets);
+	       apo_secret_is_valid(hash) && !(account && account->secrets);
 }
 
 int apo_account_add_shared(struct apo_model *model, const char *name, int64_t id, const char *hash,
@@ -100,6 +100,16 @@ int apo_account_add_shared(struct apo_model *model, const char *name, int64_t id
 	strcpy(secrets->hash, hash);
 	apo_account_entry_of(model, name)->secrets = secrets;
 	return 0;
+}
+
+void apo_account_replace_secret(struct apo_model *model, struct apo_account_entry *account,
+				const char *secret)
+{
+	if (!apo_secret_is_valid(secret) || !apo_is_word(secret) ||
+	    !apo_secret_is_same_hash(secret, account->secrets->hash))
+		return;
+	strcpy(account->secrets->hash, secret);
+	apo_account_keep(model, account, true);
 }
 
 static void key_free(struct apo_model *model, struct apo_account_key_entry *key)

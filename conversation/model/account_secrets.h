@@ -20,13 +20,17 @@ struct apo_account_secrets {
 	unsigned key_count;
 	int64_t made_at_s;
 	char name[APO_NICK_BYTES_MAX + 1]; /* as it was written when it was registered */
-	char hash[APO_PASSWORD_HASH_SIZE];
+	char hash[APO_SECRET_SIZE]; /* scram.h */
 };
 
 /* Adds the account, which must not exist. id: the same in all copies, and never used again. Returns
  * 0, -EINVAL or -ENOMEM: nothing has changed. */
 int apo_account_add_shared(struct apo_model *model, const char *name, int64_t id, const char *hash,
 			   int64_t made_at_s);
+/* The same password has another secret: SCRAM keys were added or removed. Does nothing if the
+ * password was changed meanwhile. */
+void apo_account_replace_secret(struct apo_model *model, struct apo_account_entry *account,
+				const char *secret);
 /* The owner writes to disk that the account exists, or is gone. */
 void apo_account_keep(struct apo_model *model, const struct apo_account_entry *account,
 		      bool is_there);

@@ -32,13 +32,23 @@ bool apo_caps_has_external(const struct apo_model *model, const struct apo_clien
 	return model->calls->check_account && model->calls->find_key && client->fingerprint;
 }
 
+bool apo_caps_has_scram(const struct apo_model *model, const struct apo_client *client)
+{
+	return model->calls->find_scram && model->config->scram &&
+	       apo_caps_has_plain(model, client);
+}
+
 const char *apo_caps_mechanisms(const struct apo_model *model, const struct apo_client *client)
 {
 	bool has_plain = apo_caps_has_plain(model, client);
 
+	bool has_scram = apo_caps_has_scram(model, client);
+
 	if (apo_caps_has_external(model, client))
-		return has_plain ? "PLAIN,EXTERNAL" : "EXTERNAL";
-	return has_plain ? "PLAIN" : "";
+		return has_scram   ? "PLAIN,EXTERNAL," APO_SCRAM_NAME
+		       : has_plain ? "PLAIN,EXTERNAL"
+				   : "EXTERNAL";
+	return has_scram ? "PLAIN," APO_SCRAM_NAME : has_plain ? "PLAIN" : "";
 }
 
 uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client *client)

@@ -16,6 +16,7 @@ uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client
 /* The mechanisms of SASL with which this client may log in, with commas between them; "": none. */
 const char *apo_caps_mechanisms(const struct apo_model *model, const struct apo_client *client);
 bool apo_caps_has_plain(const struct apo_model *model, const struct apo_client *client);
+bool apo_caps_has_scram(const struct apo_model *model, const struct apo_client *client);
 bool apo_caps_has_external(const struct apo_model *model, const struct apo_client *client);
 /* After a change of the configuration: sends CAP NEW and CAP DEL to a client with cap-notify. */
 void apo_caps_tell_changes(struct apo_model *model, struct apo_client *client, uint32_t before);

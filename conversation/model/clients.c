@@ -12,6 +12,7 @@
 #include "conversation/model/markers.h"
 #include "conversation/model/metadata.h"
 #include "conversation/model/monitor.h"
+#include "conversation/model/registration.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/shared.h"
 #include "conversation/model/server_notices.h"
@@ -92,6 +93,7 @@ static void drop_registration(struct apo_client *client)
 		explicit_bzero(client->registration->password,
 			       strlen(client->registration->password));
 	free(client->registration->password);
+	apo_scram_free(client->registration);
 	explicit_bzero(client->registration, sizeof *client->registration);
 	free(client->registration);
 	client->registration = NULL;

@@ -69,7 +69,7 @@ void apo_model_config_init(struct apo_model_config *config)
 #define DEFAULT(name, value_s, min, max) config->name = value_s * RUDP_NS_PER_S;
 	SPANS(DEFAULT)
 #undef DEFAULT
-	config->open_registration = true;
+	config->open_registration = config->scram = true;
 }
 
 static const char *check_names(const struct apo_model_config *config, const char **member)

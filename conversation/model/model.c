@@ -361,6 +361,9 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 	case APO_TICKET_KEY:
 		apo_sasl_on_key(model, client, result, text, ticket.about);
 		break;
+	case APO_TICKET_SCRAM:
+		apo_scram_on_keys(model, client, result, text, ticket.about);
+		break;
 	case APO_TICKET_KEY_ADD:
 	case APO_TICKET_KEY_REMOVE:
 		apo_nickserv_on_key_changed(model, client, result, ticket.about,

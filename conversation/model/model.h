@@ -25,9 +25,9 @@
 #include "base/time.h"
 #include "conversation/irc/message_record.h"
 #include "conversation/irc/registry_record.h"
+#include "conversation/irc/scram.h"
 #include "conversation/model/text.h"
 
-#define APO_PASSWORD_HASH_SIZE 128
 /* The password of an account. */
 #define APO_PASSWORD_BYTES_MAX 300 /* it must fit in a line, also in later commands */
 
@@ -78,6 +78,7 @@ struct apo_model_config {
 	uint16_t sts_port;
 	uint32_t sts_duration_s;
 	bool plain_passwords; /* allow SASL PLAIN and REGISTER on connections that are not secure */
+	bool scram; /* offer SASL SCRAM-SHA-256 where PLAIN is offered */
 	bool open_registration; /* any user may register an account */
 	bool early_registration; /* also before the welcome; not together with password_hash */
 	bool account_required;   /* clients without account can neither join nor speak */
@@ -199,9 +200,20 @@ struct apo_model_calls {
 	 * apo_model_on_checked; WRONG: there is one of that name. */
 	void (*register_account)(void *of, struct apo_asker asker, const char *account,
 				 const char *password);
-	/* Optional, together with check_account and propose: makes the hash of a password. Answered by
-	 * apo_model_on_checked, with the hash as text. */
+	/* Optional, both together with check_account and propose. hash_password makes the secret of an
+	 * account (scram.h) from a password. Answered by apo_model_on_checked, with the secret as text.
+	 * check_secret: is it the password of this secret? If the answer has a text, it is a secret of
+	 * the same password that is to replace this one. */
 	void (*hash_password)(void *of, struct apo_asker asker, const char *password);
+	void (*check_secret)(void *of, struct apo_asker asker, const char *secret,
+			     const char *password);
+	/* Optional (SASL SCRAM-SHA-256), together with check_account: the keys of the account. secret:
+	 * that of the account, "": there is no such account; NULL: the owner has it. Answered by
+	 * apo_model_on_checked with the text "nonce keys name": a random nonce in base64, the keys
+	 * (scram.h), and the account's name as it was written when it was registered. WRONG: it has no
+	 * keys, or does not exist; the keys are invented ones then, always the same for this name. */
+	void (*find_scram)(void *of, struct apo_asker asker, const char *account,
+			   const char *secret);
 	/* Optional (NickServ's DROP), together with check_account: remove the account. password
 	 * NULL: an operator asks. Answered by apo_model_on_checked, after
 	 * apo_model_on_account_gone; WRONG: the password is wrong, or there is no such account. */

@@ -85,13 +85,24 @@ enum apo_throttle_use {
 #define APO_VARIANTS 8
 #define APO_VARIANT_OF(caps) ((caps) & (APO_VARIANTS - 1))
 
+/* What AUTHENTICATE has begun. */
+enum apo_mechanism {
+	APO_MECHANISM_NONE,
+	APO_MECHANISM_PLAIN,
+	APO_MECHANISM_EXTERNAL,
+	APO_MECHANISM_SCRAM,
+	APO_MECHANISM_COUNT
+};
+
+struct apo_scram_login;
+
 /* State of a client that exists only during registration or authentication. */
 struct apo_registration {
 	char *password; /* of PASS */
 	bool is_password_right;
 	bool is_choosing_caps; /* between CAP LS or REQ and CAP END */
-	bool is_sasl;          /* AUTHENTICATE has begun */
-	bool is_external;      /* its mechanism is EXTERNAL */
+	uint8_t mechanism;     /* apo_mechanism */
+	struct apo_scram_login *scram; /* of mechanism SCRAM; NULL: not begun */
 	/* A nick of someone else that may be the client's own: the welcome decides. "": none. */
 	char wanted[APO_NICK_BYTES_MAX + 1];
 	size_t sasl_len;
@@ -263,6 +274,7 @@ enum apo_ticket_kind {
 	APO_TICKET_REGISTER,
 	APO_TICKET_DROP,
 	APO_TICKET_KEY, /* SASL EXTERNAL */
+	APO_TICKET_SCRAM,
 	APO_TICKET_KEY_ADD,
 	APO_TICKET_KEY_REMOVE,
 	APO_TICKET_KEYS,

@@ -5,6 +5,8 @@
 
 #include "conversation/model/model_private.h"
 
+struct apo_state;
+
 #define APO_WRONG_PASSWORDS_MAX 3 /* after that many the connection ends */
 
 /* Welcomes the client if nothing is missing any more. */
@@ -31,5 +33,19 @@ void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 /* The answer to SASL EXTERNAL. */
 void apo_sasl_on_key(struct apo_model *model, struct apo_client *client, enum apo_checked result,
 		     const char *account, const char *tried);
+
+/* Ends the exchange of AUTHENTICATE, wipes what it held, and frees the registration of a client
+ * that needs it no more. */
+void apo_sasl_forget(struct apo_client *client);
+/* Logs in to the account; in a network of nodes all of them do it. */
+void apo_sasl_enter(struct apo_model *model, struct apo_client *client, const char *account);
+/* The answer to find_scram (sasl_scram.c). */
+void apo_scram_on_keys(struct apo_model *model, struct apo_client *client,
+		       enum apo_checked result, const char *text, const char *tried);
+/* A whole message of the client, decoded. */
+void apo_scram_take(struct apo_model *model, struct apo_client *client, const char *text,
+		    size_t len);
+void apo_scram_free(struct apo_registration *registration);
+void apo_scram_serialize(struct apo_state *state, struct apo_registration *registration);
 
 #endif

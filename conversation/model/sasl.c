@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SASL PLAIN (RFC 4616) and EXTERNAL (RFC 4422 appendix A) by AUTHENTICATE (IRCv3 sasl 3.2). */
+/* SASL PLAIN (RFC 4616), EXTERNAL (RFC 4422 appendix A) and SCRAM-SHA-256 (sasl_scram.c) by
+ * AUTHENTICATE (IRCv3 sasl 3.2). */
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,11 @@
 
 #define PIECE_BYTES 400 /* a shorter piece is the last one */
 
-/* Wipes the buffer, which may have held a password. */
-static void forget(struct apo_client *client)
+/* The buffer may have held a password. */
+void apo_sasl_forget(struct apo_client *client)
 {
-	client->registration->is_sasl = client->registration->is_external = false;
+	client->registration->mechanism = APO_MECHANISM_NONE;
+	apo_scram_free(client->registration);
 	client->registration->sasl_len = 0;
 	OPENSSL_cleanse(client->registration->sasl, sizeof client->registration->sasl);
 	if (client->is_registered) {
@@ -30,13 +32,24 @@ static void forget(struct apo_client *client)
 	}
 }
 
+static enum apo_mechanism mechanism_of(const struct apo_model *model,
+				       const struct apo_client *client, const char *name)
+{
+	if (strcasecmp(name, "PLAIN") == 0 && apo_caps_has_plain(model, client))
+		return APO_MECHANISM_PLAIN;
+	if (strcasecmp(name, "EXTERNAL") == 0 && apo_caps_has_external(model, client))
+		return APO_MECHANISM_EXTERNAL;
+	if (strcasecmp(name, APO_SCRAM_NAME) == 0 && apo_caps_has_scram(model, client))
+		return APO_MECHANISM_SCRAM;
+	return APO_MECHANISM_NONE;
+}
+
 static void begin(struct apo_model *model, struct apo_client *client, const char *mechanism)
 {
-	bool is_external = strcasecmp(mechanism, "EXTERNAL") == 0;
+	enum apo_mechanism number = mechanism_of(model, client, mechanism);
 	struct apo_line line;
 
-	if (is_external ? !apo_caps_has_external(model, client)
-			: strcasecmp(mechanism, "PLAIN") != 0 || !apo_caps_has_plain(model, client)) {
+	if (number == APO_MECHANISM_NONE) {
 		apo_reply(model, client, RPL_SASLMECHS, apo_caps_mechanisms(model, client));
 		apo_reply(model, client, ERR_SASLFAIL);
 		return;
@@ -46,8 +59,7 @@ static void begin(struct apo_model *model, struct apo_client *client, const char
 		apo_reply(model, client, ERR_SASLFAIL);
 		return;
 	}
-	client->registration->is_sasl = true;
-	client->registration->is_external = is_external;
+	client->registration->mechanism = (uint8_t)number;
 	apo_line_begin(&line, NULL, "AUTHENTICATE");
 	apo_line_param(&line, "+");
 	apo_line_end(&line);
@@ -132,19 +144,25 @@ static void finish(struct apo_model *model, struct apo_client *client)
 {
 	char plain[APO_SASL_BYTES_MAX + 4] = "";
 	struct apo_registration *registration = client->registration;
+	enum apo_mechanism mechanism = registration->mechanism;
 	bool is_right;
 	int len = 0;
 
 	registration->sasl[registration->sasl_len] = '\0';
-	if (registration->sasl_len > 0 || !registration->is_external)
+	if (registration->sasl_len > 0 || mechanism == APO_MECHANISM_PLAIN)
 		len = decode(registration->sasl, registration->sasl_len, plain);
-	is_right = len >= 0 && (registration->is_external
+	registration->sasl_len = 0;
+	if (len >= 0 && mechanism == APO_MECHANISM_SCRAM) {
+		apo_scram_take(model, client, plain, (size_t)len);
+		return;
+	}
+	is_right = len >= 0 && (mechanism == APO_MECHANISM_EXTERNAL
 					? check_key(model, client, plain, (size_t)len)
 					: check(model, client, plain, (size_t)len));
 	if (!is_right)
 		apo_reply(model, client, ERR_SASLFAIL);
 	OPENSSL_cleanse(plain, sizeof plain);
-	forget(client);
+	apo_sasl_forget(client);
 }
 
 static void take_piece(struct apo_model *model, struct apo_client *client, const char *piece)
@@ -154,7 +172,7 @@ static void take_piece(struct apo_model *model, struct apo_client *client, const
 
 	if (len > PIECE_BYTES || registration->sasl_len + len > APO_SASL_BYTES_MAX) {
 		apo_reply(model, client, ERR_SASLTOOLONG);
-		forget(client);
+		apo_sasl_forget(client);
 		return;
 	}
 	memcpy(registration->sasl + registration->sasl_len, piece, len);
@@ -167,14 +185,15 @@ void apo_on_authenticate(struct apo_model *model, struct apo_client *client,
 			 const struct apo_message *message)
 {
 	const char *what = message->params[0];
-	bool is_sasl = client->registration && client->registration->is_sasl;
+	bool is_sasl = client->registration &&
+		       client->registration->mechanism != APO_MECHANISM_NONE;
 
 	if (!(client->caps & APO_CAP_SASL) || client->ticket) {
 		apo_reply(model, client, ERR_SASLFAIL);
 	} else if (strcmp(what, "*") == 0) {
 		apo_reply(model, client, ERR_SASLABORTED);
 		if (is_sasl)
-			forget(client);
+			apo_sasl_forget(client);
 	} else if (is_sasl) {
 		take_piece(model, client, what);
 	} else { /* also if it is logged in: it may log in to another account */
@@ -202,7 +221,7 @@ void apo_sasl_log_in(struct apo_model *model, struct apo_client *client, const c
 	apo_reply(model, client, RPL_SASLSUCCESS);
 }
 
-static void log_in(struct apo_model *model, struct apo_client *client, const char *account)
+void apo_sasl_enter(struct apo_model *model, struct apo_client *client, const char *account)
 {
 	if (!apo_shared_propose_login(model, client, account))
 		apo_sasl_log_in(model, client, account);
@@ -212,7 +231,7 @@ void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 			 enum apo_checked result, const char *account, const char *tried)
 {
 	if (is_right(model, client, result, account)) {
-		log_in(model, client, account);
+		apo_sasl_enter(model, client, account);
 	} else {
 		if (result == APO_CHECKED_WRONG) {
 			apo_throttle_count(model, client, APO_THROTTLE_LOGINS);
@@ -228,7 +247,7 @@ void apo_sasl_on_key(struct apo_model *model, struct apo_client *client, enum ap
 		     const char *account, const char *tried)
 {
 	if (result == APO_CHECKED_RIGHT && account) {
-		log_in(model, client, account);
+		apo_sasl_enter(model, client, account);
 	} else {
 		/* A key cannot be guessed: this limits only how often a connection asks. */
 		if (result == APO_CHECKED_WRONG)

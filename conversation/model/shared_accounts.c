@@ -17,7 +17,7 @@ struct event {
 	char label[APO_LABEL_BYTES_MAX + 1];
 	char name[APO_NICK_BYTES_MAX + 1];
 	int64_t id;                      /* REGISTER: 0 */
-	char more[APO_PASSWORD_HASH_SIZE]; /* REGISTER: the hash; KEY: the fingerprint */
+	char more[APO_SECRET_SIZE]; /* REGISTER, SECRET: the secret; KEY: the fingerprint */
 	bool is_added;                   /* KEY */
 };
 
@@ -139,6 +139,21 @@ static void propose_account(struct apo_model *model, struct apo_client *client, 
 		apo_account_on_registered(model, client, APO_CHECKED_FAILED, NULL);
 }
 
+/* Not the client's turn: its login does not wait for this, and if it is lost the next login does it. */
+static void propose_secret(struct apo_model *model, const struct apo_account_entry *account,
+			   const char *secret)
+{
+	struct event event = event_of(account);
+	struct apo_serializer serializer;
+
+	snprintf(event.more, sizeof event.more, "%s", secret);
+	apo_serializer_to(&serializer);
+	apo_shared_event(&serializer, APO_SHARED_SECRET, 0);
+	serialize(&serializer, &event);
+	(void)apo_shared_propose(model, &serializer, false);
+	explicit_bzero(&event, sizeof event);
+}
+
 /* ---- passwords ---- */
 
 /* No password has the hash "". */
@@ -148,8 +163,24 @@ void apo_shared_ask_account(struct apo_model *model, struct apo_ticket *ticket, 
 	const struct apo_account_entry *entry = find(model, account);
 
 	ticket->account_id = entry ? entry->id : 0;
-	model->calls->check_password(model->of, apo_ticket_asker(ticket),
-				     entry ? entry->secrets->hash : "", password);
+	model->calls->check_secret(model->of, apo_ticket_asker(ticket),
+				   entry ? entry->secrets->hash : "", password);
+}
+
+void apo_shared_ask_scram(struct apo_model *model, const struct apo_ticket *ticket,
+			  const char *account)
+{
+	const struct apo_account_entry *entry = find(model, account);
+
+	model->calls->find_scram(model->of, apo_ticket_asker(ticket), account,
+				 entry ? entry->secrets->hash : "");
+}
+
+const char *apo_shared_account_name(const struct apo_model *model, const char *account)
+{
+	const struct apo_account_entry *entry = find(model, account);
+
+	return entry ? entry->secrets->name : NULL;
 }
 
 const char *apo_shared_account_of_key(const struct apo_model *model, const char *fingerprint,
@@ -177,6 +208,8 @@ bool apo_shared_on_checked(struct apo_model *model, struct apo_client *client,
 	/* The account may have been removed meanwhile, and registered by somebody else. */
 	if (result == APO_CHECKED_RIGHT && (!entry || entry->id != ticket->account_id))
 		result = APO_CHECKED_WRONG;
+	if (result == APO_CHECKED_RIGHT && text && *text)
+		propose_secret(model, entry, text);
 	if (ticket->kind == APO_TICKET_ACCOUNT)
 		apo_sasl_on_checked(model, client, result, entry ? entry->secrets->name : NULL,
 				    ticket->about);
@@ -252,6 +285,8 @@ static void apply(struct apo_model *model, enum apo_shared_kind kind, struct apo
 						result == APO_CHECKED_RIGHT ? APO_CHECKED_RIGHT
 									    : APO_CHECKED_FAILED,
 						event->name);
+	} else if (account && kind == APO_SHARED_SECRET) {
+		apo_account_replace_secret(model, account, event->more);
 	} else if (client && kind == APO_SHARED_LOGIN) {
 		apply_login(model, client, account);
 	} else if (client && kind == APO_SHARED_KEY) {

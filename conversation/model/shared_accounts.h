@@ -4,8 +4,9 @@
  *
  * Model    The client's own node checks the password, since that takes long; its result is an event
  *          for all copies: a login, a new account with the hash of its password, the removal of an
- *          account, a key. Events never have a password in them. Before the welcome a login concerns the
- *          client's own node only: the event of the welcome tells it to the others.
+ *          account, a key, SCRAM keys for an account without them. Events never have a password in
+ *          them. Before the welcome a login concerns the client's own node only: the event of the
+ *          welcome tells it to the others.
  */
 #ifndef APO_SHARED_ACCOUNTS_H
 #define APO_SHARED_ACCOUNTS_H
@@ -17,6 +18,10 @@ struct apo_ticket;
 /* Instead of the calls to the owner of a model that is alone (apo_model_calls.check_account ...). */
 void apo_shared_ask_account(struct apo_model *model, struct apo_ticket *ticket, const char *account,
 			    const char *password);
+void apo_shared_ask_scram(struct apo_model *model, const struct apo_ticket *ticket,
+			  const char *account);
+/* As it was written when it was registered; NULL: there is no such account. */
+const char *apo_shared_account_name(const struct apo_model *model, const char *account);
 /* The account of the client that logs in by this key; NULL: none. wanted: as for find_key. */
 const char *apo_shared_account_of_key(const struct apo_model *model, const char *fingerprint,
 				      const char *wanted);

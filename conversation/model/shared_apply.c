@@ -260,7 +260,7 @@ static void apply(struct apo_model *model, uint64_t node, struct apo_serializer 
 		return;
 	}
 	entry = apo_shared_find(model, node, key.number);
-	if (kind >= APO_SHARED_REGISTER && kind <= APO_SHARED_KEY) {
+	if ((kind >= APO_SHARED_REGISTER && kind <= APO_SHARED_KEY) || kind == APO_SHARED_SECRET) {
 		apo_shared_apply_account(model, (enum apo_shared_kind)kind,
 					 entry ? entry->client : own_waiting(model, key),
 					 serializer);

@@ -19,7 +19,8 @@ enum apo_shared_kind {
 	APO_SHARED_DROP = 8,
 	APO_SHARED_KEY = 9,
 	APO_SHARED_RECEIPTS = 10, /* of no client: the number is a position (receipts.c) */
-	APO_SHARED_REDACT = 11    /* may remove a message: redact.c */
+	APO_SHARED_REDACT = 11,   /* may remove a message: redact.c */
+	APO_SHARED_SECRET = 12    /* of no client: shared_accounts.h */
 };
 
 /* Writes or reads the beginning of an event. */

@@ -8,6 +8,7 @@
 #include "conversation/model/markers.h"
 #include "conversation/model/metadata.h"
 #include "conversation/model/multiline.h"
+#include "conversation/model/registration.h"
 #include "conversation/model/server_notices.h"
 #include "conversation/model/state_private.h"
 
@@ -67,8 +68,9 @@ static void serialize_registration(struct apo_state *state, struct apo_client *c
 	apo_serializer_text(serializer, &client->registration->password, TEXT_BYTES_MAX);
 	apo_serializer_flag(serializer, &client->registration->is_password_right);
 	apo_serializer_flag(serializer, &client->registration->is_choosing_caps);
-	apo_serializer_flag(serializer, &client->registration->is_sasl);
-	apo_serializer_flag(serializer, &client->registration->is_external);
+	apo_serializer_u8(serializer, &client->registration->mechanism);
+	apo_serializer_expect(serializer, client->registration->mechanism < APO_MECHANISM_COUNT);
+	apo_scram_serialize(state, client->registration);
 	apo_serializer_string(serializer, client->registration->wanted,
 			      sizeof client->registration->wanted);
 	apo_serializer_expect(serializer, !client->registration->wanted[0] ||

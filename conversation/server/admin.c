@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "conversation/server/auth_thread.h"
+#include "conversation/server/secrets.h"
 #include "conversation/server/config.h"
 #include "conversation/server/password_input.h"
 #include "conversation/store/backup.h"
@@ -80,14 +80,14 @@ static int check_account_password(const char *password, size_t len_min)
 }
 
 /* len_min: the least length of an account's password; 0: it is no account's. */
-static int read_hash(char hash[APO_HASH_SIZE], size_t len_min)
+static int read_hash(char hash[APO_SECRET_SIZE], size_t len_min, bool has_scram)
 {
 	char password[APO_PASSWORD_INPUT_SIZE];
 	int status = read_password(password);
 
 	if (status == APO_EXIT_FINE && len_min > 0)
 		status = check_account_password(password, len_min);
-	if (status == APO_EXIT_FINE && apo_auth_thread_hash(password, hash) < 0) {
+	if (status == APO_EXIT_FINE && apo_secret_make(password, has_scram, hash) < 0) {
 		complain(NULL, "out of memory");
 		status = APO_EXIT_FAILED;
 	}
@@ -97,8 +97,8 @@ static int read_hash(char hash[APO_HASH_SIZE], size_t len_min)
 
 int apo_admin_hash_password(void)
 {
-	char hash[APO_HASH_SIZE];
-	int status = read_hash(hash, 0);
+	char hash[APO_SECRET_SIZE];
+	int status = read_hash(hash, 0, false);
 
 	if (status != APO_EXIT_FINE)
 		return status;
@@ -108,11 +108,11 @@ int apo_admin_hash_password(void)
 /* ---- accounts ---- */
 
 static int change_in(struct apo_store *store, enum apo_account_change change, const char *name,
-		     size_t len_min)
+		     size_t len_min, bool has_scram)
 {
 	bool is_removal = change == APO_ACCOUNT_REMOVE;
-	char hash[APO_HASH_SIZE];
-	int status = is_removal ? APO_EXIT_FINE : read_hash(hash, len_min), error;
+	char hash[APO_SECRET_SIZE];
+	int status = is_removal ? APO_EXIT_FINE : read_hash(hash, len_min, has_scram), error;
 
 	if (status != APO_EXIT_FINE)
 		return status;
@@ -144,7 +144,8 @@ int apo_admin_change_account(const char *config_file, enum apo_account_change ch
 	else if (!(store = apo_store_open(config->accounts_file, reason, sizeof reason)))
 		complain(NULL, reason);
 	else
-		status = change_in(store, change, name, config->model.password_len_min);
+		status = change_in(store, change, name, config->model.password_len_min,
+				   config->model.scram);
 	if (store)
 		apo_store_close(store);
 	apo_config_put(config);

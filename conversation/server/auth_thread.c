@@ -10,18 +10,15 @@
 
 #include "base/log.h"
 #include "conversation/server/records.h"
+#include "conversation/server/secrets.h"
 #include "conversation/store/store.h"
 
 /* No client is in this network (throttle.h). */
 #define REFRESH_NETWORK UINT64_MAX
 
-_Static_assert(APO_HASH_SIZE >= crypto_pwhash_STRBYTES, "a hash fits");
-
-_Static_assert(APO_HASH_SIZE == APO_PASSWORD_HASH_SIZE, "the model has room for a hash");
-_Static_assert(APO_HASH_SIZE == APO_STORE_HASH_SIZE, "the store keeps what is made here");
-
 enum kind {
 	PASSWORD,
+	SECRET,
 	ACCOUNT,
 	REGISTER,
 	REMOVE,
@@ -31,6 +28,8 @@ enum kind {
 	KEY_REMOVE,
 	KEYS,
 	HASH,
+	SCRAM,           /* of an account in the store */
+	SCRAM_OF_SECRET,
 	REFRESH
 };
 
@@ -39,8 +38,8 @@ struct question {
 	enum kind kind;
 	uint64_t ticket;
 	size_t password_len;
-	char about[APO_HASH_SIZE]; /* the hash, or the account */
-	char password[];           /* or the fingerprint of a key */
+	char about[APO_SECRET_SIZE]; /* the hash, the secret, or the account */
+	char password[];             /* or the fingerprint of a key, or fake SCRAM keys */
 };
 
 static void question_free(struct question *question)
@@ -91,24 +90,88 @@ static void log_store(const struct apo_auth_thread *auth_thread, const char *wha
 		 apo_store_error(auth_thread->store));
 }
 
-static enum apo_checked verify(const struct question *question, const char *hash)
+static enum apo_checked verify(const struct question *question, const char *secret)
 {
-	return crypto_pwhash_str_verify(hash, question->password, question->password_len) == 0
-		       ? APO_CHECKED_RIGHT
-		       : APO_CHECKED_WRONG;
+	return apo_secret_is_of(secret, question->password) ? APO_CHECKED_RIGHT : APO_CHECKED_WRONG;
+}
+
+/* ---- SCRAM ---- */
+
+/* The answer has the keys of the secret, or fake ones. */
+static void tell_scram(struct apo_auth_thread *auth_thread, const struct question *question,
+		       const char *secret, const char *name)
+{
+	const char *keys = apo_secret_keys(secret);
+	char text[APO_KEYS_TEXT_SIZE], nonce[APO_SCRAM_NONCE_SIZE];
+	uint8_t random[(APO_SCRAM_NONCE_SIZE - 1) / 4 * 3];
+
+	randombytes_buf(random, sizeof random);
+	sodium_bin2base64(nonce, sizeof nonce, random, sizeof random,
+			  sodium_base64_VARIANT_ORIGINAL);
+	snprintf(text, sizeof text, "%s %s %s", nonce, keys ? keys : question->password, name);
+	answer(auth_thread, question->ticket, keys ? APO_CHECKED_RIGHT : APO_CHECKED_WRONG, text);
+	sodium_memzero(text, sizeof text);
+}
+
+static void find_scram(struct apo_auth_thread *auth_thread, const struct question *question)
+{
+	struct apo_account account = {.name = "*"};
+	int error = apo_account_find(auth_thread->store, question->about, &account);
+
+	if (error == 0 || error == -ENOENT) {
+		tell_scram(auth_thread, question, account.password_hash, account.name);
+		return;
+	}
+	log_store(auth_thread, "not read");
+	answer(auth_thread, question->ticket, APO_CHECKED_FAILED, "");
+}
+
+static void check_secret(struct apo_auth_thread *auth_thread, const struct question *question)
+{
+	enum apo_checked result = verify(question, question->about);
+	char secret[APO_SECRET_SIZE] = "";
+
+	if (result == APO_CHECKED_RIGHT)
+		(void)apo_secret_renew(question->about, question->password,
+				       auth_thread->makes_scram, secret);
+	answer(auth_thread, question->ticket, result, secret);
+	sodium_memzero(secret, sizeof secret);
+}
+
+/* ---- accounts ---- */
+
+/* If the new secret cannot be written, the next login tries again. */
+static void renew_account(struct apo_auth_thread *auth_thread, const struct question *question,
+			  const struct apo_account *account)
+{
+	char secret[APO_SECRET_SIZE];
+	int error = 0;
+
+	if (apo_secret_renew(account->password_hash, question->password, auth_thread->makes_scram,
+			     secret))
+		error = apo_account_replace_hash(auth_thread->store, account->name,
+						 account->password_hash, secret);
+	if (error < 0 && error != -ENOENT)
+		log_store(auth_thread, "not written");
+	sodium_memzero(secret, sizeof secret);
 }
 
 static enum apo_checked check_account(struct apo_auth_thread *auth_thread,
 				      const struct question *question, struct apo_account *account)
 {
 	int error = apo_account_find(auth_thread->store, question->about, account);
+	enum apo_checked result;
 
 	if (error == -ENOENT)
 		return APO_CHECKED_WRONG;
-	if (error == 0)
-		return verify(question, account->password_hash);
-	log_store(auth_thread, "not read");
-	return APO_CHECKED_FAILED;
+	if (error < 0) {
+		log_store(auth_thread, "not read");
+		return APO_CHECKED_FAILED;
+	}
+	result = verify(question, account->password_hash);
+	if (result == APO_CHECKED_RIGHT)
+		renew_account(auth_thread, question, account);
+	return result;
 }
 
 static enum apo_checked make_account(struct apo_auth_thread *auth_thread,
@@ -117,7 +180,8 @@ static enum apo_checked make_account(struct apo_auth_thread *auth_thread,
 	int error = apo_account_find(auth_thread->store, question->about, account);
 
 	if (error == -ENOENT)
-		error = apo_auth_thread_hash(question->password, account->password_hash);
+		error = apo_secret_make(question->password, auth_thread->makes_scram,
+					       account->password_hash);
 	else if (error == 0)
 		error = -EEXIST; /* avoids the work of hashing */
 	if (error == 0)
@@ -254,12 +318,15 @@ static void tell_new_names(struct apo_auth_thread *auth_thread)
 		log_store(auth_thread, "not read");
 }
 
-static void make_hash(struct apo_auth_thread *auth_thread, const struct question *question)
+static void make_secret(struct apo_auth_thread *auth_thread, const struct question *question)
 {
-	char hash[APO_HASH_SIZE] = "";
-	bool is_made = apo_auth_thread_hash(question->password, hash) == 0;
+	char secret[APO_SECRET_SIZE] = "";
+	bool is_made = apo_secret_make(question->password, auth_thread->makes_scram,
+					      secret) == 0;
 
-	answer(auth_thread, question->ticket, is_made ? APO_CHECKED_RIGHT : APO_CHECKED_FAILED, hash);
+	answer(auth_thread, question->ticket, is_made ? APO_CHECKED_RIGHT : APO_CHECKED_FAILED,
+	       secret);
+	sodium_memzero(secret, sizeof secret);
 }
 
 static void work_on(struct apo_auth_thread *auth_thread, const struct question *question)
@@ -292,7 +359,17 @@ static void work_on(struct apo_auth_thread *auth_thread, const struct question *
 		list_keys(auth_thread, question);
 		return;
 	case HASH:
-		make_hash(auth_thread, question);
+		make_secret(auth_thread, question);
+		return;
+	case SECRET:
+		check_secret(auth_thread, question);
+		return;
+	case SCRAM:
+		tell_new_names(auth_thread);
+		find_scram(auth_thread, question);
+		return;
+	case SCRAM_OF_SECRET:
+		tell_scram(auth_thread, question, question->about, "*");
 		return;
 	case REFRESH:
 		tell_all_names(auth_thread);
@@ -323,7 +400,7 @@ static struct question *question_new(enum kind kind, uint64_t ticket, const char
 	size_t len = strlen(password);
 	struct question *question;
 
-	if (strlen(about) >= APO_HASH_SIZE)
+	if (strlen(about) >= sizeof question->about)
 		return NULL;
 	question = calloc(1, sizeof *question + len + 1);
 	if (!question)
@@ -370,17 +447,32 @@ void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker a
 	ask(auth_thread, PASSWORD, asker, hash, password);
 }
 
-void apo_auth_thread_make_hash(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			       const char *password)
+void apo_auth_thread_make_secret(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+				 const char *password)
 {
 	ask(auth_thread, HASH, asker, "", password);
+}
+
+void apo_auth_thread_ask_secret(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+				const char *secret, const char *password)
+{
+	ask(auth_thread, SECRET, asker, secret, password);
+}
+
+void apo_auth_thread_find_scram(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+				const char *account, const char *secret, const char *fake)
+{
+	if (secret)
+		ask(auth_thread, SCRAM_OF_SECRET, asker, secret, fake);
+	else
+		ask(auth_thread, SCRAM, asker, account, fake);
 }
 
 void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 				 const char *account, const char *password)
 {
 	/* A name that is too long belongs to no account. */
-	ask(auth_thread, ACCOUNT, asker, strlen(account) < APO_HASH_SIZE ? account : "", password);
+	ask(auth_thread, ACCOUNT, asker, strlen(account) < APO_SECRET_SIZE ? account : "", password);
 }
 
 void apo_auth_thread_register(struct apo_auth_thread *auth_thread, struct apo_asker asker,
@@ -434,15 +526,6 @@ bool apo_auth_thread_wait(struct apo_auth_thread *auth_thread, int64_t deadline_
 	is_idle = auth_thread->questions.count == 0 && !auth_thread->is_working;
 	pthread_mutex_unlock(&auth_thread->lock);
 	return is_idle;
-}
-
-int apo_auth_thread_hash(const char *password, char hash[APO_HASH_SIZE])
-{
-	return crypto_pwhash_str(hash, password, strlen(password),
-				 crypto_pwhash_OPSLIMIT_INTERACTIVE,
-				 crypto_pwhash_MEMLIMIT_INTERACTIVE) == 0
-		       ? 0
-		       : -ENOMEM;
 }
 
 int apo_auth_thread_start(struct apo_auth_thread *auth_thread, struct apo_mailbox *answers,

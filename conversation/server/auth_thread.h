@@ -4,10 +4,11 @@
  * by design, and the store waits for the disk.
  *
  * Model    Questions come in; answers go as mail (struct apo_auth_answer) to the model. The hash is
- *          argon2id of libsodium. The model also gets mail (struct apo_account_mail) for each new
- *          account name, no matter which process added it, before the answer to the question that
- *          revealed it, and for each account removed here. refresh finds accounts removed by other
- *          processes.
+ *          argon2id of libsodium; the secrets of accounts have SCRAM keys besides. An account whose
+ *          secret lacks them gets them when its password has been right. The model also gets mail
+ *          (struct apo_account_mail) for each new account name, no matter which process added it,
+ *          before the answer to the question that revealed it, and for each account removed here.
+ *          refresh finds accounts removed by other processes.
  * Limits   APO_CHECKS_MAX questions wait, in an order that is fair to networks (fair_queue.h).
  *          Questions without room are answered at once with APO_CHECKED_FAILED.
  * Threads  asking: any; start and stop: the main thread. The store belongs to this thread until it
@@ -21,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conversation/irc/scram.h"
 #include "conversation/model/model.h"
 #include "conversation/server/fair_queue.h"
 #include "conversation/server/mailbox.h"
@@ -28,7 +30,6 @@
 struct apo_store;
 
 #define APO_CHECKS_MAX 64
-#define APO_HASH_SIZE 128
 
 struct apo_auth_thread {
 	pthread_t thread;
@@ -38,6 +39,7 @@ struct apo_auth_thread {
 	bool is_over, is_working;
 	struct apo_mailbox *answers;
 	struct apo_store *store; /* NULL: none */
+	_Atomic bool makes_scram; /* accounts get SCRAM keys; may be changed at any time */
 };
 
 /* store NULL: there are no accounts. Returns 0 or a negative errno value. */
@@ -49,9 +51,16 @@ void apo_auth_thread_stop(struct apo_auth_thread *auth_thread);
 void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			 const char *hash, const char *password);
 
-/* The hash of a password, as the text of the answer. */
-void apo_auth_thread_make_hash(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			       const char *password);
+/* The secret of a password (irc/scram.h), as the text of the answer. */
+void apo_auth_thread_make_secret(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+				 const char *password);
+/* Is it the password of this secret? The text of the answer is one that is to replace it, or "". */
+void apo_auth_thread_ask_secret(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+				const char *secret, const char *password);
+/* The SCRAM keys of the secret, or, if it is NULL, of the account in the store. fake: those of an
+ * account that has none; only their salt and iterations count. model.h, find_scram, has the answer. */
+void apo_auth_thread_find_scram(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+				const char *account, const char *secret, const char *fake);
 
 /* Is it the password of the account? Only with a store, like the next ones. */
 void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,
@@ -79,8 +88,5 @@ void apo_auth_thread_refresh(struct apo_auth_thread *auth_thread);
 /* Waits until all questions are answered, at most until the deadline (CLOCK_MONOTONIC). Returns
  * false if the deadline has passed first. */
 bool apo_auth_thread_wait(struct apo_auth_thread *auth_thread, int64_t deadline_at_ns);
-
-/* The hash of a password, as a string for the configuration. Returns 0 or -ENOMEM. */
-int apo_auth_thread_hash(const char *password, char hash[APO_HASH_SIZE]);
 
 #endif

@@ -48,10 +48,26 @@ static void part(const uint8_t *key, const uint8_t *bytes, uint8_t count,
 	sodium_bin2hex(text, 2 * PART_BYTES + 1, digest, PART_BYTES);
 }
 
+static const uint8_t *key_of(const struct apo_config *config)
+{
+	return config->has_cloak_key ? config->cloak_key : process_key;
+}
+
+/* A text begins with a letter, and what is hashed for a cloak with a length. So no text gives a part of
+ * a cloak. */
+void apo_cloak_derive(const struct apo_config *config, const char *text, uint8_t *to, size_t size)
+{
+	uint8_t digest[crypto_generichash_BYTES_MIN];
+
+	crypto_generichash(digest, sizeof digest, (const uint8_t *)text, strlen(text),
+			   key_of(config), APO_CLOAK_KEY_BYTES);
+	memcpy(to, digest, size < sizeof digest ? size : sizeof digest);
+}
+
 void apo_cloak(const struct apo_config *config, const struct rudp_addr *address,
 	       char host[APO_HOST_SIZE])
 {
-	const uint8_t *key = config->has_cloak_key ? config->cloak_key : process_key;
+	const uint8_t *key = key_of(config);
 	bool is_v4 = address->family == AF_INET;
 	const uint8_t *bytes = is_v4 ? (const uint8_t *)&address->in4.sin_addr
 				     : (const uint8_t *)&address->in6.sin6_addr;

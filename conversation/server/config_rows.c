@@ -98,6 +98,7 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_SPAN("accounts", "tries-time", model.login_span_ns, 1000, YEAR_NS),
 	ROW_COUNT("accounts", "password-length", model.password_len_min, 1, APO_PASSWORD_BYTES_MAX),
 	ROW_COUNT("accounts", "registrations", model.registrations_max, 1, UINT_MAX),
+	ROW("accounts", "scram", APO_CONFIG_BOOLEAN, model.scram, 0, 0),
 	ROW("accounts", "required", APO_CONFIG_BOOLEAN, model.account_required, 0, 0),
 	ROW("accounts", "before-connect", APO_CONFIG_BOOLEAN, model.early_registration, 0, 0),
 

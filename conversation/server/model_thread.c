@@ -278,6 +278,7 @@ static void on_configure(struct apo_model_thread *model_thread, struct apo_confi
 		(void)apo_model_configure(model_thread->model, &configure->config->model);
 		apo_config_put(model_thread->config);
 		model_thread->config = configure->config;
+		model_thread->auth_thread->makes_scram = configure->config->model.scram;
 	}
 	if (configure->has_ticket)
 		apo_model_on_rehashed(model_thread->model, configure->ticket,
@@ -453,6 +454,7 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 	start.run = (uint64_t)start.wall_ms;
 	model_thread->acceptor = acceptor;
 	model_thread->auth_thread = auth_thread;
+	auth_thread->makes_scram = config->model.scram;
 	model_thread->calls = calls;
 	model_thread->history_thread = history_thread;
 	apo_model_thread_add_store_calls(model_thread);

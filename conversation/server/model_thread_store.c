@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls of the model that threads for accounts, history and registered channels answer. */
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "conversation/server/auth_thread.h"
+#include "conversation/server/cloak.h"
 #include "conversation/server/history_thread.h"
 #include "conversation/server/model_thread.h"
 #include "conversation/server/registry_thread.h"
@@ -37,7 +39,28 @@ static void hash_password(void *of, struct apo_asker asker, const char *password
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_auth_thread_make_hash(model_thread->auth_thread, asker, password);
+	apo_auth_thread_make_secret(model_thread->auth_thread, asker, password);
+}
+
+static void check_secret(void *of, struct apo_asker asker, const char *secret, const char *password)
+{
+	struct apo_model_thread *model_thread = of;
+
+	apo_auth_thread_ask_secret(model_thread->auth_thread, asker, secret, password);
+}
+
+/* An account without keys has the same salt each time, or one could tell it from others. */
+static void find_scram(void *of, struct apo_asker asker, const char *account, const char *secret)
+{
+	struct apo_model_thread *model_thread = of;
+	char folded[APO_NICK_BYTES_MAX + 2], about[sizeof folded + 8], fake[APO_SCRAM_KEYS_SIZE];
+	struct apo_scram_keys keys = {.iterations = APO_SCRAM_ITERATIONS};
+
+	apo_fold(folded, sizeof folded, account);
+	snprintf(about, sizeof about, "SCRAM %s", folded);
+	apo_cloak_derive(model_thread->config, about, keys.salt, sizeof keys.salt);
+	apo_scram_write_keys(&keys, fake);
+	apo_auth_thread_find_scram(model_thread->auth_thread, asker, account, secret, fake);
 }
 
 static void remove_account(void *of, struct apo_asker asker, const char *account,
@@ -183,6 +206,8 @@ void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
 		to->check_account = check_account;
 		to->register_account = register_account;
 		to->hash_password = hash_password;
+		to->check_secret = check_secret;
+		to->find_scram = find_scram;
 		to->remove_account = remove_account;
 		to->find_key = find_key;
 		to->change_key = change_key;

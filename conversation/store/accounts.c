@@ -74,7 +74,7 @@ int apo_account_add(struct apo_store *store, const char *name, const char *passw
 	int result;
 
 	if (!fits(name, sizeof(((struct apo_account *)0)->name)) ||
-	    !fits(password_hash, APO_STORE_HASH_SIZE))
+	    !fits(password_hash, APO_SECRET_SIZE))
 		return -EINVAL;
 	result = bind_text(store->add, 1, name);
 	if (result == SQLITE_OK)
@@ -88,12 +88,27 @@ int apo_account_set_hash(struct apo_store *store, const char *name, const char *
 {
 	int result;
 
-	if (!fits(password_hash, APO_STORE_HASH_SIZE))
+	if (!fits(password_hash, APO_SECRET_SIZE))
 		return -EINVAL;
 	result = bind_text(store->set_hash, 1, name);
 	if (result == SQLITE_OK)
 		result = bind_text(store->set_hash, 2, password_hash);
 	return write_one_row(store, store->set_hash, result);
+}
+
+int apo_account_replace_hash(struct apo_store *store, const char *name, const char *old,
+			     const char *password_hash)
+{
+	int result;
+
+	if (!fits(password_hash, APO_SECRET_SIZE))
+		return -EINVAL;
+	result = bind_text(store->replace_hash, 1, name);
+	if (result == SQLITE_OK)
+		result = bind_text(store->replace_hash, 2, password_hash);
+	if (result == SQLITE_OK)
+		result = bind_text(store->replace_hash, 3, old);
+	return write_one_row(store, store->replace_hash, result);
 }
 
 int apo_account_remove(struct apo_store *store, const char *name)

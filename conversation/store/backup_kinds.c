@@ -174,7 +174,7 @@ static bool is_hash(const char *text)
 	static const char start[] = "$argon2";
 
 	return strncmp(text, start, sizeof start - 1) == 0 && is_printable_word(text) &&
-	       strlen(text) < APO_STORE_HASH_SIZE;
+	       apo_secret_is_valid(text);
 }
 
 static bool is_folded(const char *text)

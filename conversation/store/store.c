@@ -132,6 +132,10 @@ static const char *const steps[APO_STORE_VERSION] = {
 	"CREATE TRIGGER account_gone AFTER DELETE ON accounts BEGIN"
 	"  DELETE FROM account_keys WHERE account = old.id;"
 	"END",
+
+	/* Hashes of passwords may have SCRAM keys behind them: programs of older versions would refuse
+	 * them at the login only. */
+	"",
 };
 
 /* ---- helpers ---- */
@@ -230,6 +234,8 @@ static const char *prepare(struct apo_store *store)
 	static const char add[] =
 		"INSERT INTO accounts (name, password_hash, made_at_s) VALUES (?1, ?2, ?3)";
 	static const char set_hash[] = "UPDATE accounts SET password_hash = ?2 WHERE name = ?1";
+	static const char replace_hash[] =
+		"UPDATE accounts SET password_hash = ?2 WHERE name = ?1 AND password_hash = ?3";
 	static const char remove[] = "DELETE FROM accounts WHERE name = ?1";
 	static const char tell_new[] = "SELECT id, name FROM accounts WHERE id > ?1 ORDER BY id";
 	static const char key_find[] = "SELECT name FROM account_keys JOIN accounts ON id = account "
@@ -254,6 +260,7 @@ static const char *prepare(struct apo_store *store)
 		    {&store->keys, keys},
 		    {&store->add, add},
 		    {&store->set_hash, set_hash},
+		    {&store->replace_hash, replace_hash},
 		    {&store->remove, remove},
 		    {&store->tell_new, tell_new}};
 	size_t i;
@@ -375,6 +382,7 @@ void apo_store_close(struct apo_store *store)
 	sqlite3_finalize(store->find);
 	sqlite3_finalize(store->add);
 	sqlite3_finalize(store->set_hash);
+	sqlite3_finalize(store->replace_hash);
 	sqlite3_finalize(store->remove);
 	sqlite3_finalize(store->tell_new);
 	sqlite3_finalize(store->key_find);

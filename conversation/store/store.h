@@ -17,14 +17,13 @@
 
 #include "conversation/irc/fingerprint.h"
 #include "conversation/irc/names.h"
-
-#define APO_STORE_HASH_SIZE 128
+#include "conversation/irc/scram.h"
 
 struct apo_store;
 
 struct apo_account {
 	char name[APO_NICK_BYTES_MAX + 1]; /* spelled as when it was registered */
-	char password_hash[APO_STORE_HASH_SIZE];
+	char password_hash[APO_SECRET_SIZE]; /* the secret (irc/scram.h) */
 };
 
 /* Opens the file, or creates it (mode 600). NULL: reason has one line without line end, which names
@@ -49,6 +48,10 @@ int apo_account_add(struct apo_store *store, const char *name, const char *passw
 
 /* Sets the password of an existing account. Returns as above, and -ENOENT. */
 int apo_account_set_hash(struct apo_store *store, const char *name, const char *password_hash);
+
+/* The same, if the account still has the old one; else -ENOENT. */
+int apo_account_replace_hash(struct apo_store *store, const char *name, const char *old,
+			     const char *password_hash);
 
 /* Returns 0, -ENOENT, -ENOSPC, -ENOMEM or -EIO. After an error nothing has changed. */
 int apo_account_remove(struct apo_store *store, const char *name);

@@ -9,13 +9,13 @@
 
 struct apo_store {
 	sqlite3 *db;
-	sqlite3_stmt *find, *add, *set_hash, *remove, *tell_new;
+	sqlite3_stmt *find, *add, *set_hash, *replace_hash, *remove, *tell_new;
 	sqlite3_stmt *key_find, *key_add, *key_remove, *keys;
 	int64_t last_told_id;
 };
 
 #define APO_STORE_APPLICATION_ID 0x41706f6c /* "Apol" */
-#define APO_STORE_VERSION 6
+#define APO_STORE_VERSION 7
 
 /* Creates our tables, or upgrades them to our version, completely or not at all. Returns NULL, or the
  * problem as text. */

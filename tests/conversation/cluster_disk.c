@@ -185,6 +185,7 @@ void cluster_offer_accounts(struct cluster *cluster)
 
 	calls->check_account = calls->register_account = calls->remove_account = on_account_asked;
 	calls->hash_password = on_hash;
+	calls->check_secret = cluster_on_check;
 	calls->find_key = on_account_asked;
 	calls->change_key = on_key_asked;
 	calls->list_keys = on_keys_asked;

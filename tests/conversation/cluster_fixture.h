@@ -95,7 +95,7 @@ struct cluster_node {
 	unsigned resets, cut_offs, copies;
 	/* The last password that the model has asked about. */
 	uint64_t ticket;
-	char against[200], password[200];
+	char against[APO_SECRET_SIZE], password[200];
 	struct cluster_disk disk, history;
 	/* History as of the state that is being read; NULL: none. */
 	const uint8_t *incoming;

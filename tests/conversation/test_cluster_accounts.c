@@ -57,6 +57,48 @@ Test(cluster_accounts, an_account_is_known_at_all_nodes)
 	end(cluster);
 }
 
+#define KEYS                                                                                       \
+	";SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"                                            \
+	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+
+static void log_in(struct cluster *cluster, const char *renewed)
+{
+	cluster_say(cluster, 1, 0, "AUTHENTICATE PLAIN");
+	cluster_say(cluster, 1, 0, "AUTHENTICATE AGRhbgBzZXNhbWUtMQ=="); /* dan, sesame-1 */
+	cluster_forget(cluster);
+	apo_model_on_checked(cluster->nodes[1].model, cluster->nodes[1].ticket, APO_CHECKED_RIGHT,
+			     renewed, cluster->now_ns);
+	cluster_run(cluster, RUDP_NS_PER_S);
+	CLUSTER_HEARS(cluster, 1, 0, "* 900 eve * dan *");
+	CLUSTER_HEARS(cluster, 1, 0, "* 903 eve *");
+}
+
+/* The node that has seen the password makes the keys of SCRAM; all nodes get them, and write them. */
+Test(cluster_accounts, an_account_gets_keys_of_scram_at_all_nodes)
+{
+	struct cluster *cluster = with_account(1);
+	unsigned i;
+
+	cluster_join(cluster, 1, 0, "eve");
+	cluster_say(cluster, 1, 0, "CAP REQ sasl");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	log_in(cluster, "hash-sesame-1" KEYS);
+	for (i = 0; i < 3; i++) {
+		cluster_join(cluster, i, 1, i == 0 ? "fay" : i == 1 ? "gus" : "hal");
+		cluster_log_in(cluster, i, 1, "dan", "sesame-1");
+		cr_assert(eq(str, cluster->nodes[i].against, "hash-sesame-1" KEYS));
+	}
+	/* Of another password, or not valid: it stays as it is. */
+	log_in(cluster, "hash-sesame-2" KEYS);
+	log_in(cluster, "hash-sesame-1;SCRAM-SHA-256$1");
+	cluster_log_in(cluster, 2, 1, "dan", "sesame-1");
+	cr_assert(eq(str, cluster->nodes[2].against, "hash-sesame-1" KEYS));
+	log_in(cluster, "hash-sesame-1"); /* [accounts] scram = no */
+	cluster_log_in(cluster, 0, 1, "dan", "sesame-1");
+	cr_assert(eq(str, cluster->nodes[0].against, "hash-sesame-1"));
+	end(cluster);
+}
+
 Test(cluster_accounts, of_two_at_once_one_has_the_account)
 {
 	struct cluster *cluster = with_account(2);

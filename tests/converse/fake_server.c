@@ -5,6 +5,7 @@
 #include <criterion/new/assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,58 @@ static void on_privmsg(struct fake_server *fake_server, unsigned client,
 	fake_server_tell(fake_server, client, ":s BATCH -%s", label);
 }
 
+/* Decodes a message of SCRAM, and answers it. A server that does not know the password sends a wrong
+ * proof. */
+static void on_scram(struct fake_server *fake_server, unsigned client, const char *base64)
+{
+	struct apo_scram_keys keys = {.iterations = 4096, .salt = {1}};
+	const char *knows = fake_server->knows ? fake_server->knows : "nothing";
+	char text[1000], answer[APO_SCRAM_FINAL_SIZE] = "v=bm90aGluZw==", to[1000];
+	struct apo_scram *scram = &fake_server->scram;
+	const char *reply = answer;
+	size_t len = 0;
+
+	if (strcmp(base64, "+") == 0) {
+		fake_server_tell(fake_server, client, ":s 903 * :Proven");
+		return;
+	}
+	apo_scram_make_keys(&keys, knows, strlen(knows));
+	(void)sodium_base642bin((uint8_t *)text, sizeof text - 1, base64, strlen(base64), NULL,
+				&len, NULL, sodium_base64_VARIANT_ORIGINAL);
+	text[len] = '\0';
+	if (!scram->nonce[0]) {
+		cr_assert(eq(ptr, (char *)apo_scram_on_first(scram, text, len), NULL));
+		reply = apo_scram_challenge(scram, "server", &keys);
+	} else if (apo_scram_on_final(scram, &keys, text, len, answer) && fake_server->knows) {
+		fake_server_tell(fake_server, client, ":s 904 * :Wrong");
+		return;
+	}
+	sodium_bin2base64(to, sizeof to, (const uint8_t *)reply, strlen(reply),
+			  sodium_base64_VARIANT_ORIGINAL);
+	fake_server_tell(fake_server, client, "AUTHENTICATE %s", to);
+}
+
+static void on_authenticate(struct fake_server *fake_server, unsigned client, const char *what)
+{
+	if (strcmp(what, APO_SCRAM_NAME) == 0) {
+		fake_server->scram = (struct apo_scram){.nonce = ""};
+		fake_server->is_scram = true;
+	} else if (strcmp(what, fake_server->uses_key ? "EXTERNAL" : "PLAIN") == 0) {
+		fake_server->is_scram = false;
+	} else if (strcmp(what, "*") == 0) {
+		fake_server_tell(fake_server, client, ":s 906 * :Aborted");
+		return;
+	} else if (fake_server->is_scram) {
+		on_scram(fake_server, client, what);
+		return;
+	} else {
+		snprintf(fake_server->asked, sizeof fake_server->asked, "%s", what);
+		fake_server_tell(fake_server, client, ":s %s * :Answer", fake_server->login);
+		return;
+	}
+	fake_server_tell(fake_server, client, "AUTHENTICATE +");
+}
+
 static void on_line(struct fake_server *fake_server, unsigned client, char *line, size_t len)
 {
 	struct fake_server_client *one = fake_server->clients + client;
@@ -228,13 +281,9 @@ static void on_line(struct fake_server *fake_server, unsigned client, char *line
 		fake_server_tell(fake_server, client, ":s CAP * LS :%s", fake_server->caps);
 	else if (strcmp(message.command, "CAP") == 0 && strcmp(message.params[0], "REQ") == 0)
 		fake_server_tell(fake_server, client, ":s CAP * ACK :%s", message.params[1]);
-	else if (strcmp(message.command, "AUTHENTICATE") == 0 &&
-		 strcmp(message.params[0], fake_server->uses_key ? "EXTERNAL" : "PLAIN") == 0)
-		fake_server_tell(fake_server, client, "AUTHENTICATE +");
-	else if (strcmp(message.command, "AUTHENTICATE") == 0) {
-		snprintf(fake_server->asked, sizeof fake_server->asked, "%s", message.params[0]);
-		fake_server_tell(fake_server, client, ":s %s * :Answer", fake_server->login);
-	} else if (strcmp(message.command, "NICK") == 0)
+	else if (strcmp(message.command, "AUTHENTICATE") == 0)
+		on_authenticate(fake_server, client, message.params[0]);
+	else if (strcmp(message.command, "NICK") == 0)
 		snprintf(one->nick, sizeof one->nick, "%s", message.params[0]);
 	else if (strcmp(message.command, "CAP") == 0) {
 		one->is_registered = true;

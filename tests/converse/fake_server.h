@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "conversation/converse/chat.h"
+#include "conversation/irc/scram.h"
 
 #define FAKE_SERVER_CLIENTS 4
 #define FAKE_SERVER_LOG 400000
@@ -67,6 +68,9 @@ struct fake_server {
 	bool has_receipts;
 	const char *login;   /* numeric that the server answers a password, or a key, with */
 	bool uses_key;       /* clients log in by key */
+	const char *knows;   /* with SCRAM-SHA-256: the password that it knows; NULL: none */
+	struct apo_scram scram;
+	bool is_scram; /* the login that has begun */
 	const char *history; /* answer to CHATHISTORY; NULL: the server does not support it */
 	char asked[512];     /* the password that the server received */
 	struct random random;

@@ -245,6 +245,52 @@ Test(chat, logs_in_by_key)
 	cr_assert(is_in("#a"));
 }
 
+static void log_in_by_scram(const char *knows)
+{
+	fake_server.login = "903";
+	fake_server.knows = knows;
+	fake_server.caps = "message-tags batch echo-message labeled-response "
+			   "sasl=PLAIN,SCRAM-SHA-256";
+	fake_server_restart_client(&fake_server, 0);
+	fake_server_settle(&fake_server);
+	cr_assert(is_in("#a"));
+}
+
+Test(chat, a_server_with_scram_does_not_get_the_password)
+{
+	log_in_by_scram("secret");
+	cr_assert(eq(str, fake_server.asked, ""));
+	cr_assert(has(0, "STATUS   Proven\n"));
+}
+
+/* The account may have no keys yet. */
+Test(chat, a_refusal_of_scram_is_followed_by_plain)
+{
+	log_in_by_scram("another");
+	cr_assert(eq(str, fake_server.asked, "AGFubmEAc2VjcmV0"));
+	cr_assert(has(0, "STATUS   Answer\n"));
+}
+
+Test(chat, a_server_that_does_not_know_the_password_is_reported)
+{
+	log_in_by_scram(NULL);
+	cr_assert(eq(str, fake_server.asked, ""));
+	cr_assert(has(0, "STATUS   not logged in: the server does not know the password\n"));
+}
+
+/* One that has known it does not get it when it refuses us later, nor one in its place. */
+Test(chat, after_scram_the_password_is_never_sent)
+{
+	log_in_by_scram("secret");
+	fake_server.knows = "another";
+	fake_server.caps = "message-tags batch echo-message labeled-response sasl=PLAIN";
+	fake_server_restart_server(&fake_server);
+	fake_server_wait(&fake_server, RUDP_NS_PER_S);
+	fake_server_settle(&fake_server);
+	cr_assert(has(0, "STATUS   Wrong\n"));
+	cr_assert(eq(str, fake_server.asked, ""));
+}
+
 Test(chat, a_server_that_sees_no_key_is_reported)
 {
 	fake_server.uses_key = true;

@@ -116,6 +116,7 @@ static const struct apo_model_calls calls = {
 	.propose = propose,
 	.check_password = check_password,
 	.hash_password = hash_password,
+	.check_secret = check_password,
 	.check_account = ask_owner,
 	.register_account = ask_owner,
 	.remove_account = ask_owner,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "conversation/server/auth_thread.h"
+#include "conversation/server/secrets.h"
 #include "conversation/server/records.h"
 #include "conversation/store/store_private.h"
 
@@ -73,6 +74,8 @@ static void answered(uint64_t ticket, enum apo_checked result, const char *text)
 	free(answer);
 }
 
+static char last_nonce[APO_SCRAM_NONCE_SIZE];
+
 static void told_news(enum apo_account_news news, const char *name)
 {
 	struct apo_account_mail *account = next(APO_MAIL_ACCOUNT);
@@ -109,11 +112,74 @@ Test(auth_thread, an_account_is_created_reported_and_verified)
 	answered(5, APO_CHECKED_WRONG, "");
 }
 
+static void scram_answered(enum apo_checked result, const char *keys, const char *name)
+{
+	struct apo_auth_answer *answer = next(APO_MAIL_CHECKED);
+	char *rest = answer->text, *nonce = strsep(&rest, " ");
+
+	cr_assert(eq(int, (int)answer->result, (int)result));
+	cr_assert(eq(sz, strlen(nonce), APO_SCRAM_NONCE_SIZE - 1));
+	cr_assert(ne(int, strncmp(nonce, last_nonce, sizeof last_nonce), 0));
+	strcpy(last_nonce, nonce);
+	cr_assert(eq(int, strncmp(rest, keys, strlen(keys)), 0), "%s", rest);
+	cr_assert(eq(str, strchr(rest, ' ') + 1, (char *)name));
+	free(answer);
+}
+
+/* An account gets keys of SCRAM when it is made, or at the next login; without the setting it loses
+ * them. */
+Test(auth_thread, keys_of_scram_are_made_when_the_password_is_known)
+{
+	char hash[APO_SECRET_SIZE], renewed[APO_SECRET_SIZE];
+	struct apo_account account;
+
+	auth_thread.makes_scram = true;
+	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
+	told("Dan");
+	answered(1, APO_CHECKED_RIGHT, "Dan");
+	apo_auth_thread_find_scram(&auth_thread, FROM(2), "dan", NULL, "fake");
+	scram_answered(APO_CHECKED_RIGHT, "SCRAM-SHA-256$200000:", "Dan");
+	apo_auth_thread_find_scram(&auth_thread, FROM(3), "eve", NULL, "fake");
+	scram_answered(APO_CHECKED_WRONG, "fake ", "*");
+	apo_auth_thread_ask_account(&auth_thread, FROM(4), "dan", "correct horse");
+	answered(4, APO_CHECKED_RIGHT, "Dan");
+	auth_thread.makes_scram = false;
+	apo_auth_thread_ask_account(&auth_thread, FROM(5), "dan", "correct hors");
+	answered(5, APO_CHECKED_WRONG, "");
+	apo_auth_thread_find_scram(&auth_thread, FROM(6), "dan", NULL, "fake");
+	scram_answered(APO_CHECKED_RIGHT, "SCRAM-SHA-256$200000:", "Dan");
+	apo_auth_thread_ask_account(&auth_thread, FROM(7), "dan", "correct horse");
+	answered(7, APO_CHECKED_RIGHT, "Dan");
+	cr_assert(eq(int, apo_account_find(store, "dan", &account), 0));
+	cr_assert(apo_secret_is_valid(account.password_hash));
+	cr_assert(eq(ptr, (char *)apo_secret_keys(account.password_hash), NULL));
+	auth_thread.makes_scram = true;
+	apo_auth_thread_ask_account(&auth_thread, FROM(8), "dan", "correct horse");
+	answered(8, APO_CHECKED_RIGHT, "Dan");
+	cr_assert(eq(int, apo_account_find(store, "dan", &account), 0));
+	cr_assert(apo_secret_is_valid(account.password_hash));
+	cr_assert(ne(ptr, (char *)apo_secret_keys(account.password_hash), NULL));
+	/* A node of a network has the secret itself. */
+	cr_assert(eq(int, apo_secret_make("secret", false, hash), 0));
+	cr_assert(apo_secret_renew(hash, "secret", true, renewed));
+	apo_auth_thread_ask_secret(&auth_thread, FROM(9), renewed, "secret");
+	answered(9, APO_CHECKED_RIGHT, "");
+	apo_auth_thread_find_scram(&auth_thread, FROM(10), "dan", renewed, "fake");
+	scram_answered(APO_CHECKED_RIGHT, apo_secret_keys(renewed), "*");
+	apo_auth_thread_find_scram(&auth_thread, FROM(11), "dan", hash, "fake");
+	scram_answered(APO_CHECKED_WRONG, "fake ", "*");
+	auth_thread.makes_scram = false;
+	apo_auth_thread_ask_secret(&auth_thread, FROM(12), renewed, "secret");
+	answered(12, APO_CHECKED_RIGHT, hash);
+	apo_auth_thread_ask_secret(&auth_thread, FROM(13), renewed, "Secret");
+	answered(13, APO_CHECKED_WRONG, "");
+}
+
 Test(auth_thread, a_given_hash_is_verified)
 {
-	char hash[APO_HASH_SIZE];
+	char hash[APO_SECRET_SIZE];
 
-	cr_assert(eq(int, apo_auth_thread_hash("secret", hash), 0));
+	cr_assert(eq(int, apo_secret_make("secret", false, hash), 0));
 	cr_assert(eq(int, strncmp(hash, "$argon2id$", 10), 0));
 	apo_auth_thread_ask(&auth_thread, FROM(1), hash, "secret");
 	answered(1, APO_CHECKED_RIGHT, "");
@@ -219,11 +285,11 @@ Test(auth_thread, a_full_disk_only_fails_the_request)
 
 Test(auth_thread, requests_beyond_the_queue_are_refused_at_once)
 {
-	char hash[APO_HASH_SIZE];
+	char hash[APO_SECRET_SIZE];
 	unsigned i, failed = 0;
 	struct apo_auth_answer *answer;
 
-	cr_assert(eq(int, apo_auth_thread_hash("secret", hash), 0));
+	cr_assert(eq(int, apo_secret_make("secret", false, hash), 0));
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++)
 		apo_auth_thread_ask(&auth_thread, FROM(i), hash, "wrong");
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++) {
@@ -240,12 +306,12 @@ Test(auth_thread, requests_beyond_the_queue_are_refused_at_once)
 Test(auth_thread, a_network_that_fills_the_queue_leaves_room_for_another)
 {
 	struct apo_asker other = {.ticket = 1000, .network = 2};
-	char hash[APO_HASH_SIZE];
+	char hash[APO_SECRET_SIZE];
 	unsigned i, checked_before = 0;
 	bool is_answered = false;
 	struct apo_auth_answer *answer;
 
-	cr_assert(eq(int, apo_auth_thread_hash("secret", hash), 0));
+	cr_assert(eq(int, apo_secret_make("secret", false, hash), 0));
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++)
 		apo_auth_thread_ask(&auth_thread, FROM(i), hash, "wrong");
 	apo_auth_thread_ask(&auth_thread, other, hash, "secret");

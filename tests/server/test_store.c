@@ -213,7 +213,7 @@ Test(store, a_name_has_one_account)
 
 Test(store, too_long_values_are_refused)
 {
-	char longest[APO_NICK_BYTES_MAX + 2], hash[APO_STORE_HASH_SIZE + 1];
+	char longest[APO_NICK_BYTES_MAX + 2], hash[APO_SECRET_SIZE + 1];
 
 	memset(longest, 'n', sizeof longest - 1);
 	longest[sizeof longest - 1] = '\0';
