@@ -55,8 +55,6 @@ void rudp_doctor_machine(struct rudp_report *report);
 
 /* doctor_network.c: buffers, offloads, firewall. */
 void rudp_doctor_network(struct rudp_report *report);
-/* Sends several datagrams in one call over loopback. Returns NULL, or why that does not work. */
-const char *rudp_doctor_try_offload(void);
 
 bool rudp_doctor_find_program(const char *name, char path[RUDP_PROGRAM_PATH_SIZE]);
 

@@ -90,7 +90,8 @@ static const char *try_send(int sender, int receiver)
 	return n == sizeof bytes ? NULL : "datagrams sent in one call arrive one by one";
 }
 
-const char *rudp_doctor_try_offload(void)
+/* Sends several datagrams in one call over loopback. Returns NULL, or why that does not work. */
+static const char *try_offload(void)
 {
 	const char *fault;
 	int receiver, sender = open_pair(&receiver);
@@ -105,7 +106,7 @@ const char *rudp_doctor_try_offload(void)
 
 static void check_offload(struct rudp_report *report)
 {
-	const char *fault = rudp_doctor_try_offload();
+	const char *fault = try_offload();
 
 	if (fault)
 		rudp_report_add(report, RUDP_DOCTOR_WARN, "udp-offload", NULL,

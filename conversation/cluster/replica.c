@@ -266,7 +266,8 @@ void apo_replica_on_bus(struct apo_replica *replica)
 		join(replica);
 }
 
-void apo_replica_enter_live(struct apo_replica *replica, uint64_t position, uint64_t digest)
+/* Becomes live at the position, which has been applied, with the digest of the log up to there. */
+static void enter_live(struct apo_replica *replica, uint64_t position, uint64_t digest)
 {
 	replica->state = APO_REPLICA_LIVE;
 	replica->attempts = 0;
@@ -311,7 +312,7 @@ static void on_own_genesis(struct apo_replica *replica, uint64_t seq,
 	replica->run = head->seen;
 	replica->shared_wall_ms = head->wall_ms;
 	replica->join_seq = seq;
-	apo_replica_enter_live(replica, 1, replica->run ^ head->incarnation);
+	enter_live(replica, 1, replica->run ^ head->incarnation);
 }
 
 static void load(struct apo_replica *replica, uint64_t position, const void *bytes, size_t len)
@@ -325,7 +326,7 @@ static void load(struct apo_replica *replica, uint64_t position, const void *byt
 		memset(replica->nodes, 0, sizeof replica->nodes);
 		return; /* it joins anew after APO_SNAPSHOT_NS */
 	}
-	apo_replica_enter_live(replica, position, digest);
+	enter_live(replica, position, digest);
 	while (replica->state == APO_REPLICA_LIVE && (link = rudp_list_pop(&replica->waiting))) {
 		entry = RUDP_LIST_OWNER(link, struct apo_waiting_entry, link);
 		apo_replica_apply(replica, entry->seq + replica->ahead, entry->bytes, entry->len);

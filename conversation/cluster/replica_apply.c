@@ -12,7 +12,7 @@
 
 /* ---- nodes ---- */
 
-struct apo_node *apo_replica_node_by_id(struct apo_replica *replica, uint64_t id)
+static struct apo_node *node_by_id(struct apo_replica *replica, uint64_t id)
 {
 	struct apo_node *node;
 
@@ -190,7 +190,7 @@ static void on_events(struct apo_replica *replica, uint64_t node, struct rudp_re
 static void on_gone(struct apo_replica *replica, const struct apo_node *author,
 		    const struct apo_entry_head *head)
 {
-	struct apo_node *node = apo_replica_node_by_id(replica, head->about);
+	struct apo_node *node = node_by_id(replica, head->about);
 
 	if (!node || (node != author && node->last_position != head->seen))
 		return; /* it has gone already, or is alive */
@@ -376,6 +376,6 @@ bool apo_replica_read_snapshot(struct apo_replica *replica, uint64_t position, c
 	for (count = rudp_read_u8(&reader); count > 0; count--)
 		if (!read_node(replica, &reader))
 			return false;
-	return reader.ok && apo_replica_node_by_id(replica, position) &&
+	return reader.ok && node_by_id(replica, position) &&
 	       replica->calls->load(replica->of, reader.next, rudp_reader_left(&reader));
 }

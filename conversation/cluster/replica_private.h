@@ -95,13 +95,10 @@ struct apo_replica {
 void apo_replica_rejoin(struct apo_replica *replica, const char *reason);
 /* Applies the entry at the next position. */
 void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes, size_t len);
-struct apo_node *apo_replica_node_by_id(struct apo_replica *replica, uint64_t id);
 struct apo_node *apo_replica_node_add(struct apo_replica *replica, uint64_t id,
 				      const struct apo_entry_head *head);
 /* The own entry in flight has come back. */
 void apo_replica_landed(struct apo_replica *replica);
-/* Becomes live at the position, which has been applied, with the digest of the log up to there. */
-void apo_replica_enter_live(struct apo_replica *replica, uint64_t position, uint64_t digest);
 /* The digest of the log up to the last applied position. */
 uint64_t apo_replica_digest(const struct apo_replica *replica);
 /* To the node that has joined with this entry. */

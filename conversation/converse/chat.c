@@ -73,7 +73,7 @@ static void begin_session(struct cv_chat *chat)
 	cv_send_line(chat, "USER %s 0 * :%s", chat->user, chat->user);
 }
 
-void cv_on_session_lost(struct cv_chat *chat)
+static void on_session_lost(struct cv_chat *chat)
 {
 	memset(chat->batches, 0, sizeof chat->batches);
 	cv_channels_on_session_lost(chat);
@@ -95,7 +95,7 @@ static void on_hello(struct cv_chat *chat, const struct apo_frame *hello)
 	if (chat->session) {
 		cv_tell(chat, CV_STATUS, NULL, "%s",
 			is_other_run ? "the server was restarted" : "the session was lost");
-		cv_on_session_lost(chat);
+		on_session_lost(chat);
 	}
 	begin_session(chat);
 }
@@ -104,7 +104,7 @@ static void on_close(struct cv_chat *chat, const struct apo_frame *close)
 {
 	if (close->session != chat->session)
 		return;
-	cv_on_session_lost(chat);
+	on_session_lost(chat);
 	if (chat->state == CV_OVER)
 		return;
 	cv_tell(chat, CV_STATUS, NULL, "the server has closed the session: %.*s",

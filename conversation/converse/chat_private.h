@@ -159,7 +159,6 @@ void cv_show(struct cv_chat *chat, struct cv_shown shown);
 void cv_tell(struct cv_chat *chat, enum cv_kind kind, const char *channel, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 void cv_on_welcome(struct cv_chat *chat, const char *nick);
-void cv_on_session_lost(struct cv_chat *chat);
 
 /* ---- chat_rooms.c ---- */
 struct cv_channel *cv_channel_of(const struct cv_chat *chat, const char *name);
@@ -201,7 +200,6 @@ void cv_on_answered(struct cv_chat *chat, uint64_t number);
 void cv_lines_on_quit(struct cv_chat *chat);
 /* The name of one of our lines. */
 #define CV_NAME_SIZE 40
-char *cv_name_of(const struct cv_chat *chat, uint64_t number, char name[CV_NAME_SIZE]);
 void cv_on_refused(struct cv_chat *chat, uint64_t number, const char *reason);
 void cv_on_receipt(struct cv_chat *chat, uint64_t label, const struct apo_message *message,
 		   const char *time);

@@ -17,7 +17,7 @@ static struct cv_line *line_of(struct rudp_list *link)
 	return RUDP_LIST_OWNER(link, struct cv_line, link);
 }
 
-char *cv_name_of(const struct cv_chat *chat, uint64_t number, char name[CV_NAME_SIZE])
+static char *name_of(const struct cv_chat *chat, uint64_t number, char name[CV_NAME_SIZE])
 {
 	snprintf(name, CV_NAME_SIZE, "%016" PRIx64 ".%" PRIu64, chat->stream, number);
 	return name;
@@ -68,7 +68,7 @@ void cv_chat_restore_line(struct cv_chat *chat, uint64_t number, const char *tar
 	char name[CV_NAME_SIZE];
 	struct cv_line *line = add(chat, number, target, text, strlen(text));
 
-	line->is_shown = cv_dedup_has(&chat->dedup, cv_dedup_hash(cv_name_of(chat, number, name)));
+	line->is_shown = cv_dedup_has(&chat->dedup, cv_dedup_hash(name_of(chat, number, name)));
 	chat->shown_count += line->is_shown;
 }
 
@@ -111,7 +111,7 @@ static void send_line(struct cv_chat *chat, struct cv_line *line)
 	line->state = CV_LINE_UNDER_WAY;
 	chat->under_way++;
 	cv_send_line(chat, "@label=%" PRIu64 ";" CV_LINE_TAG "=%s PRIVMSG %s :%s", line->number,
-		     cv_name_of(chat, line->number, name), line->target, line->text);
+		     name_of(chat, line->number, name), line->target, line->text);
 }
 
 /* Each said line needs a place for its receipt: slow recipients delay later lines. */

@@ -104,7 +104,8 @@ static void keep_last(void *of, const char *channel, const char *msgid)
 
 /* ---- output ---- */
 
-void cv_client_leave(struct client *client, int exit_code)
+/* Begins to quit. The exit code of the first call counts. */
+static void leave(struct client *client, int exit_code)
 {
 	if (client->quit_at_ns != RUDP_NEVER)
 		return;
@@ -123,7 +124,7 @@ static void show_tail(struct client *client, const struct cv_shown *shown)
 		return;
 	puts(cv_format_plain(text, shown));
 	if (++client->shown_count == client->options->count)
-		cv_client_leave(client, CV_EXIT_DONE);
+		leave(client, CV_EXIT_DONE);
 }
 
 static void show_on_stderr(struct client *client, const struct cv_shown *shown)
@@ -153,7 +154,7 @@ static void show(void *of, const struct cv_shown *shown)
 		show_tail(client, shown);
 	show_on_stderr(client, shown);
 	if (shown->kind == CV_NOT_JOINED)
-		cv_client_leave(client, CV_EXIT_FAILED);
+		leave(client, CV_EXIT_FAILED);
 }
 
 /* ---- messages of the node ---- */
@@ -265,13 +266,13 @@ static void look_at_said(struct client *client)
 		snprintf(when, sizeof when, " within %" PRId64 " s (--timeout)",
 			 client->options->timeout_ns / RUDP_NS_PER_S);
 		complain_unsaid(client, when);
-		cv_client_leave(client, CV_EXIT_FAILED);
+		leave(client, CV_EXIT_FAILED);
 	} else if (client->options->mode == CV_TALK)
-		cv_client_leave(client, CV_EXIT_DONE);
+		leave(client, CV_EXIT_DONE);
 	else if (client->failed_count > 0)
-		cv_client_leave(client, CV_EXIT_FAILED);
+		leave(client, CV_EXIT_FAILED);
 	else if (cv_chat_receipts_open(client->chat) == 0 || is_late)
-		cv_client_leave(client, cv_chat_receipts_open(client->chat) > 0 ||
+		leave(client, cv_chat_receipts_open(client->chat) > 0 ||
 							cv_chat_receipts_missing(client->chat) > 0
 						? CV_EXIT_UNDELIVERED
 						: CV_EXIT_DONE);
@@ -284,7 +285,7 @@ static void on_signal(struct client *client)
 
 	if (client->quit_at_ns == RUDP_NEVER)
 		complain_unsaid(client, "");
-	cv_client_leave(client, is_done ? CV_EXIT_DONE : CV_EXIT_FAILED);
+	leave(client, is_done ? CV_EXIT_DONE : CV_EXIT_FAILED);
 }
 
 static void look_at_end(struct client *client)

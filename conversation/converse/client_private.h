@@ -33,9 +33,6 @@ struct client {
 	int exit_code;
 };
 
-/* Begins to quit. The exit code of the first call counts. */
-void cv_client_leave(struct client *client, int exit_code);
-
 /* ---- client_obey.c ---- */
 
 void cv_client_join(struct client *client, const char *channel, const char *key);

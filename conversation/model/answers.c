@@ -126,7 +126,7 @@ void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *clien
 		decide(model, client);
 }
 
-void apo_answers_on_room(struct apo_model *model, struct apo_client *client)
+static void on_room(struct apo_model *model, struct apo_client *client)
 {
 	client->sent_bytes = 0;
 	if (!client->backlog)
@@ -286,7 +286,7 @@ void apo_model_on_room(struct apo_model *model, struct apo_peer who, int64_t now
 	if (!client)
 		return;
 	client->heard_at_ns = now_at_ns; /* it reads, even though its lines are held */
-	apo_answers_on_room(model, client);
+	on_room(model, client);
 }
 
 void apo_model_hurry(struct apo_model *model, uint32_t bytes_max)
@@ -298,5 +298,5 @@ void apo_model_hurry(struct apo_model *model, uint32_t bytes_max)
 	for (slots = model->slots; slots < model->slots + model->workers; slots++)
 		for (i = 0; i < slots->count; i++)
 			if (bytes_max > 0 && slots->clients[i] && slots->clients[i]->backlog)
-				apo_answers_on_room(model, slots->clients[i]);
+				on_room(model, slots->clients[i]);
 }

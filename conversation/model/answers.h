@@ -67,7 +67,6 @@ void apo_answers_hold_line(struct apo_model *model, struct apo_client *client, c
 /* The client's turn has ended; it sent sent_bytes to the client. */
 void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *client,
 			       size_t sent_bytes);
-void apo_answers_on_room(struct apo_model *model, struct apo_client *client);
 /* Sends one slice to one client, or handles one of its queued lines, in a turn of its own. */
 void apo_answers_serve(struct apo_model *model);
 /* Frees the client's answers and queued lines. The client is leaving. */

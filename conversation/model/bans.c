@@ -222,7 +222,7 @@ const struct apo_ban *apo_ban_of_real(const struct apo_model *model, const char 
 	return search(model, APO_BAN_REAL, &(struct apo_client){.real = (char *)real});
 }
 
-const struct apo_ban *apo_ban_of_client(const struct apo_model *model,
+static const struct apo_ban *ban_of_client(const struct apo_model *model,
 					const struct apo_client *client)
 {
 	const struct apo_ban *ban = apo_ban_of_address(model, client->address);
@@ -398,7 +398,7 @@ void apo_ban_enforce(struct apo_model *model, struct apo_client *client, const s
 
 bool apo_ban_check(struct apo_model *model, struct apo_client *client)
 {
-	const struct apo_ban *ban = apo_ban_of_client(model, client);
+	const struct apo_ban *ban = ban_of_client(model, client);
 
 	if (ban)
 		apo_ban_enforce(model, client, ban);

@@ -73,8 +73,6 @@ const struct rudp_list *apo_bans_of(const struct apo_model *model, enum apo_ban_
 const struct apo_ban *apo_ban_of_address(const struct apo_model *model, const char *address);
 const struct apo_ban *apo_ban_of_account(const struct apo_model *model, const char *account);
 const struct apo_ban *apo_ban_of_real(const struct apo_model *model, const char *real);
-const struct apo_ban *apo_ban_of_client(const struct apo_model *model,
-					const struct apo_client *client);
 bool apo_ban_is_match(const struct apo_ban *ban, const struct apo_client *client);
 /* Does user@host, with the host that is shown or with the address, match the mask? */
 bool apo_user_host_is_match(const char *mask, const struct apo_client *client);

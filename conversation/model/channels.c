@@ -217,7 +217,8 @@ struct apo_member_slot *apo_membership_slot(const struct apo_membership *members
 	return &membership->pair.channel->member_slots[membership->member_slot];
 }
 
-uint32_t apo_membership_modes(const struct apo_model *model, const struct apo_client *client,
+/* APO_MEMBERSHIP_ bits; 0 for a client that is not in the channel. */
+static uint32_t membership_modes(const struct apo_model *model, const struct apo_client *client,
 			      const struct apo_channel *channel)
 {
 	const struct apo_membership *membership = apo_membership_find(model, client, channel);
@@ -228,7 +229,7 @@ uint32_t apo_membership_modes(const struct apo_model *model, const struct apo_cl
 bool apo_is_operator_in(const struct apo_model *model, const struct apo_client *client,
 			const struct apo_channel *channel)
 {
-	return apo_membership_modes(model, client, channel) & APO_MEMBERSHIP_OPERATOR;
+	return membership_modes(model, client, channel) & APO_MEMBERSHIP_OPERATOR;
 }
 
 uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client)

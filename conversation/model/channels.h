@@ -31,9 +31,6 @@ void apo_channels_forget(struct apo_model *model);
 /* Frees the channel, too, when its last member leaves and it is not registered. */
 void apo_membership_remove(struct apo_model *model, struct apo_membership *membership);
 struct apo_member_slot *apo_membership_slot(const struct apo_membership *membership);
-/* APO_MEMBERSHIP_ bits; 0 for a client that is not in the channel. */
-uint32_t apo_membership_modes(const struct apo_model *model, const struct apo_client *client,
-			      const struct apo_channel *channel);
 bool apo_is_operator_in(const struct apo_model *model, const struct apo_client *client,
 			const struct apo_channel *channel);
 

@@ -13,7 +13,7 @@
 
 /* ---- requests ---- */
 
-void apo_history_request_free(struct apo_model *model, struct apo_history_request *request)
+static void request_free(struct apo_model *model, struct apo_history_request *request)
 {
 	HASH_DELETE(by_id, model->requests, request);
 	request->client->history_count--;
@@ -27,7 +27,7 @@ void apo_requests_forget(struct apo_model *model)
 	struct apo_history_request *request, *next;
 
 	HASH_ITER(by_id, model->requests, request, next)
-	apo_history_request_free(model, request);
+	request_free(model, request);
 }
 
 /* NULL if memory is short. */
@@ -148,6 +148,6 @@ void apo_model_on_history(struct apo_model *model, uint64_t id, enum apo_asked a
 		else
 			apo_chathistory_on_answer(model, request, asked, page);
 	}
-	apo_history_request_free(model, request);
+	request_free(model, request);
 	apo_turn_end(model);
 }

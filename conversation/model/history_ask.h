@@ -50,9 +50,6 @@ bool apo_asking_find_other(struct apo_asking *asking);
 /* Sends the question. Takes ownership of redaction in any case. false: memory is short. */
 bool apo_asking_send(struct apo_asking *asking, struct apo_redaction *redaction);
 
-/* Frees the request. */
-void apo_history_request_free(struct apo_model *model, struct apo_history_request *request);
-
 /* The answers. The turn is that of the request's client. */
 void apo_chathistory_on_answer(struct apo_model *model, const struct apo_history_request *request,
 			       enum apo_asked asked, const struct apo_page *page);

@@ -81,7 +81,8 @@ void apo_notices_set(struct apo_model *model, struct apo_client *client, uint32_
 		model->listened |= model->listeners[i]->notices;
 }
 
-void apo_notices_write(char to[APO_NOTICES_SIZE], uint32_t kinds)
+/* Writes "+" and the letters. */
+static void write_notices(char to[APO_NOTICES_SIZE], uint32_t kinds)
 {
 	size_t len = 0, i;
 
@@ -109,7 +110,7 @@ void apo_notices_change(struct apo_model *model, struct apo_client *client, cons
 			kinds &= ~bit;
 	}
 	apo_notices_set(model, client, kinds);
-	apo_notices_write(text, client->notices);
+	write_notices(text, client->notices);
 	apo_reply(model, client, RPL_SNOMASK, text);
 }
 

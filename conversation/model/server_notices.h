@@ -33,8 +33,6 @@ void apo_server_notice(struct apo_model *model, uint32_t kind, const char *forma
 void apo_notices_set(struct apo_model *model, struct apo_client *client, uint32_t kinds);
 /* Changes it by letters ("b", "+bk-c"; NULL: the usual ones), and tells the operator the result. */
 void apo_notices_change(struct apo_model *model, struct apo_client *client, const char *letters);
-/* Writes "+" and the letters. */
-void apo_notices_write(char to[APO_NOTICES_SIZE], uint32_t kinds);
 
 /* The client is registered from now on. */
 void apo_notices_on_welcome(struct apo_model *model, const struct apo_client *client);

@@ -161,7 +161,7 @@ void apo_history_thread_flush(struct apo_history_thread *history_thread)
 
 /* ---- called by the main thread ---- */
 
-struct apo_retention apo_retention_of(const struct apo_config *config)
+static struct apo_retention retention_of(const struct apo_config *config)
 {
 	return (struct apo_retention){.age_ms = config->history_age_ns / RUDP_NS_PER_MS,
 				      .count_max = config->history_messages_max,
@@ -176,7 +176,7 @@ int apo_history_thread_init(struct apo_history_thread *history_thread, struct ap
 	memset(history_thread, 0, sizeof *history_thread);
 	history_thread->answers = answers;
 	history_thread->history = history;
-	history_thread->retention = apo_retention_of(config);
+	history_thread->retention = retention_of(config);
 	error = apo_mailbox_init(&history_thread->box);
 	if (error < 0)
 		apo_history_close(history);
@@ -206,7 +206,7 @@ static bool tell(struct apo_history_thread *history_thread, int kind,
 		return false;
 	mail->mail.kind = kind;
 	if (config)
-		mail->retention = apo_retention_of(config);
+		mail->retention = retention_of(config);
 	apo_mailbox_put(&history_thread->box, &mail->mail);
 	return true;
 }

@@ -105,8 +105,6 @@ static inline void apo_question_strings(struct apo_question *question,
 	strings[3] = &question->nick;
 }
 
-struct apo_retention apo_retention_of(const struct apo_config *config);
-
 /* Gives up the joins and parts that could not be written. */
 void apo_history_thread_forget_unwritten(struct apo_history_thread *history_thread);
 /* The main function of the thread. */

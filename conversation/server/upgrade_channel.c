@@ -30,7 +30,8 @@ union rights {
 	char bytes[CMSG_SPACE(APO_UPGRADE_CHANNEL_AT_ONCE * sizeof(int))];
 };
 
-uint32_t apo_upgrade_channel_version(void)
+/* The version of everything that is handed over: another number is another format. */
+static uint32_t format_version(void)
 {
 	return APO_UPGRADE_STATE_VERSION << 16 | APO_STATE_VERSION;
 }
@@ -59,7 +60,7 @@ static int send_message(int fd, struct message *message, const int *fds, uint32_
 	int error;
 
 	message->magic = MAGIC;
-	message->version = apo_upgrade_channel_version();
+	message->version = format_version();
 	if (fd_count > 0) {
 		memset(&rights, 0, sizeof rights);
 		rights.header.cmsg_level = SOL_SOCKET;
@@ -130,7 +131,7 @@ static int receive_message(int fd, struct message *message, enum apo_upgrade_cha
 		return -EPIPE;
 	*fd_count = take_rights(&whole, fds);
 	if (n == sizeof *message && message->magic == MAGIC &&
-	    message->version == apo_upgrade_channel_version() && message->kind == (uint32_t)kind &&
+	    message->version == format_version() && message->kind == (uint32_t)kind &&
 	    !(whole.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return 0;
 	close_all(fds, *fd_count);

@@ -34,9 +34,6 @@ enum apo_upgrade_channel_kind {
 	APO_UPGRADE_CHANNEL_GO,
 };
 
-/* The version of everything that is handed over: another number is another format. */
-uint32_t apo_upgrade_channel_version(void);
-
 int apo_upgrade_channel_send_kind(int fd, enum apo_upgrade_channel_kind kind,
 				  int64_t deadline_at_ns);
 int apo_upgrade_channel_await(int fd, enum apo_upgrade_channel_kind kind, int64_t deadline_at_ns);

@@ -22,7 +22,9 @@ static struct apo_slice trimmed(const char *at, size_t len)
 	return (struct apo_slice){at, len};
 }
 
-bool apo_slice_next(struct apo_slice *list, struct apo_slice *element)
+/* The next element of a comma-separated list, without spaces around it; removes it from list. Returns
+ * false at the end of the list. */
+static bool next_element(struct apo_slice *list, struct apo_slice *element)
 {
 	const char *comma;
 	size_t len;
@@ -43,7 +45,7 @@ static bool contains(struct apo_slice list, const char *text)
 {
 	struct apo_slice element;
 
-	while (apo_slice_next(&list, &element))
+	while (next_element(&list, &element))
 		if (apo_slice_is(element, text))
 			return true;
 	return false;
@@ -139,7 +141,7 @@ static void choose_protocol(struct apo_http_request *request, struct apo_slice l
 {
 	struct apo_slice element;
 
-	while (!request->is_binary && !request->is_text && apo_slice_next(&list, &element)) {
+	while (!request->is_binary && !request->is_text && next_element(&list, &element)) {
 		request->is_binary = apo_slice_is(element, "binary.ircv3.net");
 		request->is_text = apo_slice_is(element, "text.ircv3.net");
 	}

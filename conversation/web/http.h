@@ -52,8 +52,4 @@ enum apo_http_verdict apo_http_parse(const char *bytes, size_t len, size_t searc
 /* ASCII letters are equal in both cases. */
 bool apo_slice_is(struct apo_slice slice, const char *text);
 
-/* The next element of a comma-separated list, without spaces around it; removes it from list. Returns
- * false at the end of the list. */
-bool apo_slice_next(struct apo_slice *list, struct apo_slice *element);
-
 #endif

@@ -38,7 +38,10 @@ static void set_flag(int fd, int level, int option, bool on)
 		rudp_raw_setsockopt(fd, level, option, &one, sizeof one);
 }
 
-void rudp_fd_copy_options(int from, int to, const struct rudp_socket *s)
+/*
+ * Copies the options set on a rudp socket to a kernel TCP socket. Leaves out those that it refuses.
+ */
+static void copy_options(int from, int to, const struct rudp_socket *s)
 {
 	char congestion[RUDP_CONGESTION_BYTES];
 	struct rudp_stored_options stored;
@@ -114,7 +117,7 @@ int rudp_fd_replace_kernel(int fd, const struct rudp_socket *s)
 
 	if (kernel < 0)
 		return kernel;
-	rudp_fd_copy_options(fd, kernel, s);
+	copy_options(fd, kernel, s);
 	if (s->state == RUDP_SOCKET_BOUND)
 		rc = bind_same(kernel, s);
 	if (rc < 0) {

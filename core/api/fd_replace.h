@@ -25,11 +25,6 @@ int rudp_fd_replace_kernel(int fd, const struct rudp_socket *s);
  */
 int rudp_fd_replace(int fd, int replacement);
 
-/*
- * Copies the options set on a rudp socket to a kernel TCP socket. Leaves out those that it refuses.
- */
-void rudp_fd_copy_options(int from, int to, const struct rudp_socket *s);
-
 /* Copies the options that AF_UNIX sockets keep themselves, unchanged. */
 void rudp_fd_copy_native_options(int from, int to);
 /* Copies one of them. */

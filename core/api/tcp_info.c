@@ -73,7 +73,8 @@ uint32_t rudp_tcp_info_mtu(const struct rudp_control_info *info)
 	       (info->remote.family == AF_INET ? IP_HEADER_BYTES : IPV6_HEADER_BYTES);
 }
 
-void rudp_tcp_info_fill(struct tcp_info *out, const struct rudp_control_info *info)
+/* No side effects. Fields that rudp has no value for are 0. */
+static void fill(struct tcp_info *out, const struct rudp_control_info *info)
 {
 	uint32_t mss = info->datagram_bytes ? info->datagram_bytes : 1;
 
@@ -135,7 +136,7 @@ int rudp_tcp_info_get(int fd, const struct rudp_socket *s, void *value, socklen_
 		return rc;
 	if (s->state == RUDP_SOCKET_CONNECTED || s->state == RUDP_SOCKET_LISTENING)
 		rudp_call_info(fd, &info);
-	rudp_tcp_info_fill(&filled, &info);
+	fill(&filled, &info);
 	room = *len < sizeof filled ? *len : (socklen_t)sizeof filled;
 	rc = write_out(fd, value, (const uint8_t *)&filled, room);
 	if (rc == 0)

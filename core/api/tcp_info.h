@@ -12,9 +12,6 @@
 
 struct tcp_info; /* of linux/tcp.h, which conflicts with netinet/tcp.h */
 
-/* No side effects. Fields that rudp has no value for are 0. */
-void rudp_tcp_info_fill(struct tcp_info *out, const struct rudp_control_info *info);
-
 /* The largest IP packet that fits the path, as IP_MTU reports it. */
 uint32_t rudp_tcp_info_mtu(const struct rudp_control_info *info);
 

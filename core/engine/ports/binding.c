@@ -57,7 +57,8 @@ struct rudp_binding *rudp_binding_of_unconnected(struct rudp_engine *engine, int
 	return binding && binding->cookie == cookie_of(fd) ? binding : NULL;
 }
 
-void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_binding *binding,
+/* The AF_UNIX name of the program's socket. */
+static void name_of_socket(const struct rudp_engine *engine, const struct rudp_binding *binding,
 		       struct rudp_name *name)
 {
 	*name = (struct rudp_name){.kind = RUDP_NAME_BOUND,
@@ -73,7 +74,7 @@ socklen_t rudp_binding_address(const struct rudp_engine *engine, const struct ru
 
 	if (binding->path_fd >= 0)
 		return rudp_private_dir_address(binding->path_fd, un);
-	rudp_binding_name(engine, binding, &name);
+	name_of_socket(engine, binding, &name);
 	return rudp_name_write(&name, un);
 }
 
@@ -162,7 +163,7 @@ static int give_path(const struct rudp_engine *engine, struct rudp_binding *bind
 
 	if (!engine->run_dir[0] || engine->may_lose_rights)
 		return -ENOENT;
-	rudp_binding_name(engine, binding, &name);
+	name_of_socket(engine, binding, &name);
 	len = rudp_name_write_path(&name, engine->run_dir, &un);
 	binding->path_fd = rudp_private_dir_bind(engine->run_dir, fd, &un, len);
 	return binding->path_fd < 0 ? binding->path_fd : 0;

@@ -94,9 +94,6 @@ struct rudp_binding *rudp_binding_find(struct rudp_engine *engine, uint64_t id);
 /* The address to connect to. If the name is a path, only this thread can use the address. */
 socklen_t rudp_binding_address(const struct rudp_engine *engine, const struct rudp_binding *binding,
 			       struct sockaddr_un *un);
-/* The AF_UNIX name of the program's socket. */
-void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_binding *binding,
-		       struct rudp_name *name);
 /* Checks whether the program's socket is open. false: it was closed, and the binding is freed. */
 bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding);
 void rudp_binding_probe_all(struct rudp_engine *engine);

@@ -10,7 +10,7 @@ struct rudp_qlog_text rudp_qlog_begin(char *out)
 	return (struct rudp_qlog_text){out, out, out + RUDP_QLOG_RECORD_MAX_BYTES, true};
 }
 
-void rudp_qlog_put_bytes(struct rudp_qlog_text *t, const char *bytes, size_t len)
+static void put_bytes(struct rudp_qlog_text *t, const char *bytes, size_t len)
 {
 	t->ok = t->ok && len <= (size_t)(t->end - t->next);
 	if (!t->ok)
@@ -21,7 +21,7 @@ void rudp_qlog_put_bytes(struct rudp_qlog_text *t, const char *bytes, size_t len
 
 void rudp_qlog_put(struct rudp_qlog_text *t, const char *words)
 {
-	rudp_qlog_put_bytes(t, words, strlen(words));
+	put_bytes(t, words, strlen(words));
 }
 
 void rudp_qlog_put_number(struct rudp_qlog_text *t, uint64_t number)
@@ -32,7 +32,7 @@ void rudp_qlog_put_number(struct rudp_qlog_text *t, uint64_t number)
 	do
 		*--first = (char)('0' + number % 10);
 	while (number /= 10);
-	rudp_qlog_put_bytes(t, first, (size_t)(digits + sizeof digits - first));
+	put_bytes(t, first, (size_t)(digits + sizeof digits - first));
 }
 
 /* qlog counts time in milliseconds; three decimals give microseconds. */
@@ -43,7 +43,7 @@ void rudp_qlog_put_ms(struct rudp_qlog_text *t, int64_t ns)
 			(char)('0' + us % 10)};
 
 	rudp_qlog_put_number(t, us / 1000);
-	rudp_qlog_put_bytes(t, part, sizeof part);
+	put_bytes(t, part, sizeof part);
 }
 
 void rudp_qlog_put_id(struct rudp_qlog_text *t, uint64_t id)
@@ -51,7 +51,7 @@ void rudp_qlog_put_id(struct rudp_qlog_text *t, uint64_t id)
 	char hex[17];
 
 	snprintf(hex, sizeof hex, "%016" PRIx64, id);
-	rudp_qlog_put_bytes(t, hex, 16);
+	put_bytes(t, hex, 16);
 }
 
 /* All strings are our own. Still, quotes, backslashes and control characters are replaced. */
@@ -62,7 +62,7 @@ void rudp_qlog_put_string(struct rudp_qlog_text *t, const char *words)
 		char c = *words < ' ' || *words > '~' || *words == '"' || *words == '\\' ? '?'
 											 : *words;
 
-		rudp_qlog_put_bytes(t, &c, 1);
+		put_bytes(t, &c, 1);
 	}
 	rudp_qlog_put(t, "\"");
 }

@@ -15,7 +15,6 @@ struct rudp_qlog_text {
 struct rudp_qlog_text rudp_qlog_begin(char *out);
 
 /* Write bytes unchanged. */
-void rudp_qlog_put_bytes(struct rudp_qlog_text *t, const char *bytes, size_t len);
 void rudp_qlog_put(struct rudp_qlog_text *t, const char *words);
 
 /*

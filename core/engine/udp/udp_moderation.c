@@ -15,7 +15,8 @@ void rudp_moderation_init(struct rudp_moderation *m)
 	*m = (struct rudp_moderation){.gap_ns = FAR_APART_NS};
 }
 
-int64_t rudp_moderation_span_ns(int64_t min_rtt_ns)
+/* The interval for a connection with this minimum round trip time; 0: it is not moderated. */
+static int64_t span_of(int64_t min_rtt_ns)
 {
 	int64_t span_ns = RUDP_MODERATION_NS_MAX;
 
@@ -37,7 +38,8 @@ bool rudp_moderation_on_heard(struct rudp_moderation *m, const struct rudp_addr 
 	return same;
 }
 
-bool rudp_moderation_on_read(struct rudp_moderation *m, int64_t now_at_ns)
+/* A read after an epoll event found datagrams. true: such reads are close together. */
+static bool on_read(struct rudp_moderation *m, int64_t now_at_ns)
 {
 	int64_t gap_ns = rudp_time_min(now_at_ns - m->read_at_ns, GAP_NS_MAX);
 
@@ -95,7 +97,7 @@ static int64_t wanted_span_ns(struct rudp_engine *engine, struct rudp_udp *udp)
 	rudp_conn_stats(conn, &stats);
 	if (stats.packets_received < RUDP_MODERATION_PACKETS_MIN)
 		return 0;
-	return rudp_moderation_span_ns(stats.min_rtt_ns);
+	return span_of(stats.min_rtt_ns);
 }
 
 void rudp_udp_moderate(struct rudp_engine *engine, struct rudp_udp *udp, bool alone)
@@ -109,7 +111,7 @@ void rudp_udp_moderate(struct rudp_engine *engine, struct rudp_udp *udp, bool al
 		m->gap_ns = FAR_APART_NS;
 		return;
 	}
-	if (m->span_ns > 0 || !rudp_moderation_on_read(m, engine->now_at_ns))
+	if (m->span_ns > 0 || !on_read(m, engine->now_at_ns))
 		return;
 	span_ns = wanted_span_ns(engine, udp);
 	if (m->gap_ns * RUDP_MODERATION_WAKES_MIN <= span_ns)

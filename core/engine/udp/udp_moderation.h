@@ -49,13 +49,9 @@ struct rudp_moderation {
 };
 
 void rudp_moderation_init(struct rudp_moderation *m);
-/* The interval for a connection with this minimum round trip time; 0: it is not moderated. */
-int64_t rudp_moderation_span_ns(int64_t min_rtt_ns);
 /* Counts datagrams from this sender. false: those before came from another sender. */
 bool rudp_moderation_on_heard(struct rudp_moderation *m, const struct rudp_addr *from,
 			      unsigned datagrams);
-/* A read after an epoll event found datagrams. true: such reads are close together. */
-bool rudp_moderation_on_read(struct rudp_moderation *m, int64_t now_at_ns);
 
 /* To be called after a read that found datagrams. alone: all came from the same sender as before. */
 void rudp_udp_moderate(struct rudp_engine *engine, struct rudp_udp *udp, bool alone);

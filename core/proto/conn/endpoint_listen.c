@@ -118,7 +118,7 @@ void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_co
 }
 
 /* Early data has arrived: the program can accept and read before the handshake is complete. */
-void rudp_listener_on_early(struct rudp_listener *listener, struct rudp_conn *conn)
+static void on_early(struct rudp_listener *listener, struct rudp_conn *conn)
 {
 	conn->is_early = true;
 	listener->ep->early_count++;
@@ -239,7 +239,7 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 		rudp_endpoint_on_resumed(ep, packet, now_at_ns);
 	if (conn->early_bytes > 0) {
 		rudp_conn_trust(conn, now_at_ns);
-		rudp_listener_on_early(listener, conn);
+		on_early(listener, conn);
 	}
 	rudp_endpoint_touch(ep, conn);
 	return RUDP_VERDICT_OK;

@@ -187,7 +187,6 @@ bool rudp_endpoint_transmit_answer(struct rudp_endpoint *ep, struct rudp_train *
 enum rudp_verdict rudp_endpoint_on_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				       const struct rudp_datagram *datagram, int64_t now_at_ns);
 void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_conn *conn);
-void rudp_listener_on_early(struct rudp_listener *listener, struct rudp_conn *conn);
 void rudp_listener_forget(struct rudp_conn *conn);
 
 #endif
