@@ -113,16 +113,12 @@ int rudpmsg_dispatch_queues_outcome(struct rudpmsg_dispatch_queues *queues,
 static struct dispatch_queue *queue_find(const struct rudpmsg_dispatch_queues *queues,
 					 rudpmsg_conn_id conn)
 {
-	struct dispatch_queue *dispatch_queue;
-
-	HASH_FIND(hh, queues->by_conn, &conn, sizeof conn, dispatch_queue);
-	return dispatch_queue;
+	return RUDP_TABLE_FIND(hh, queues->by_conn, &conn);
 }
 
 static struct dispatch_queue *queue_new(struct rudpmsg_dispatch_queues *queues,
 					rudpmsg_conn_id conn)
 {
-	bool rudp_table_add_failed = false;
 	struct dispatch_queue *dispatch_queue = calloc(1, sizeof *dispatch_queue);
 
 	if (!dispatch_queue)
@@ -130,8 +126,7 @@ static struct dispatch_queue *queue_new(struct rudpmsg_dispatch_queues *queues,
 	dispatch_queue->queues = queues;
 	dispatch_queue->conn = conn;
 	rudp_list_init(&dispatch_queue->posts);
-	HASH_ADD(hh, queues->by_conn, conn, sizeof dispatch_queue->conn, dispatch_queue);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(hh, queues->by_conn, conn, dispatch_queue)) {
 		free(dispatch_queue);
 		return NULL;
 	}

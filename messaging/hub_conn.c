@@ -55,7 +55,6 @@ static bool make_room(struct rudpmsg_hub *hub)
 
 struct rudpmsg_conn *rudpmsg_conn_new(struct rudpmsg_hub *hub, const char *name, int *error)
 {
-	bool rudp_table_add_failed = false;
 	struct rudpmsg_conn *conn;
 
 	*error = -ENFILE;
@@ -66,11 +65,9 @@ struct rudpmsg_conn *rudpmsg_conn_new(struct rudpmsg_hub *hub, const char *name,
 	if (!conn)
 		return NULL;
 	conn->id = ++hub->last_conn_id;
-	HASH_ADD(by_id, hub->by_id, id, sizeof conn->id, conn);
-	if (rudp_table_add_failed)
+	if (!RUDP_TABLE_ADD(by_id, hub->by_id, id, conn))
 		goto free_conn;
-	HASH_ADD(by_name, hub->by_name, name, (unsigned)strlen(conn->name), conn);
-	if (rudp_table_add_failed)
+	if (!RUDP_TABLE_ADD_KEY(by_name, hub->by_name, conn->name, strlen(name), conn))
 		goto remove_id;
 	if (rudpmsg_sender_recall(hub, conn) < 0)
 		goto remove_name;
@@ -174,18 +171,12 @@ void rudpmsg_hub_disconnect(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, 
 
 struct rudpmsg_conn *rudpmsg_hub_conn(const struct rudpmsg_hub *hub, rudpmsg_conn_id id)
 {
-	struct rudpmsg_conn *conn;
-
-	HASH_FIND(by_id, hub->by_id, &id, sizeof id, conn);
-	return conn;
+	return RUDP_TABLE_FIND(by_id, hub->by_id, &id);
 }
 
 struct rudpmsg_conn *rudpmsg_hub_find(const struct rudpmsg_hub *hub, const char *name)
 {
-	struct rudpmsg_conn *conn;
-
-	HASH_FIND(by_name, hub->by_name, name, (unsigned)strlen(name), conn);
-	return conn;
+	return RUDP_TABLE_FIND_KEY(by_name, hub->by_name, name, strlen(name));
 }
 
 rudpmsg_conn_id rudpmsg_conn_id_of(const struct rudpmsg_conn *conn)

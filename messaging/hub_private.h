@@ -196,6 +196,8 @@ void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 int rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
 /* The key that the name of a peer without a connection is bound to. NULL: it is not known. */
 struct rudpmsg_key *rudpmsg_sender_key(const struct rudpmsg_hub *hub, const char *name);
+/* NULL: it is not known. */
+struct sender *rudpmsg_sender_find(const struct rudpmsg_hub *hub, const char *name);
 /* Makes a sender that is to be stored. NULL: no memory. */
 struct sender *rudpmsg_sender_new(struct rudpmsg_hub *hub, const char *name, uint64_t number);
 /* The sender has no connection now. Beyond senders_max the longest silent ones are forgotten. */

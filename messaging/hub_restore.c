@@ -12,9 +12,8 @@
 int rudpmsg_hub_restore_peer(struct rudpmsg_hub *hub, uint64_t number,
 			     const struct rudpmsg_peer *record)
 {
-	struct sender *sender;
+	struct sender *sender = rudpmsg_sender_find(hub, record->name);
 
-	HASH_FIND_STR(hub->senders, record->name, sender);
 	if (sender || number <= hub->last_peer || strcmp(record->name, hub->config.name) == 0)
 		return -EBADMSG;
 	sender = rudpmsg_sender_new(hub, record->name, number);

@@ -17,10 +17,14 @@ static void sender_drop(struct rudpmsg_hub *hub, struct sender *sender)
 	free(sender);
 }
 
+struct sender *rudpmsg_sender_find(const struct rudpmsg_hub *hub, const char *name)
+{
+	return RUDP_TABLE_FIND_KEY(hh, hub->senders, name, strlen(name));
+}
+
 struct sender *rudpmsg_sender_new(struct rudpmsg_hub *hub, const char *name, uint64_t number)
 {
 	struct sender *sender = calloc(1, sizeof *sender);
-	bool rudp_table_add_failed = false;
 
 	if (!sender)
 		return NULL;
@@ -29,8 +33,7 @@ struct sender *rudpmsg_sender_new(struct rudpmsg_hub *hub, const char *name, uin
 	sender->record = calloc(1, sizeof *sender->record);
 	if (!sender->record)
 		goto free_sender;
-	HASH_ADD_STR(hub->senders, name, sender);
-	if (rudp_table_add_failed)
+	if (!RUDP_TABLE_ADD_KEY(hh, hub->senders, sender->name, strlen(name), sender))
 		goto free_record;
 	return sender;
 
@@ -43,9 +46,8 @@ free_sender:
 
 struct rudpmsg_key *rudpmsg_sender_key(const struct rudpmsg_hub *hub, const char *name)
 {
-	struct sender *sender;
+	struct sender *sender = rudpmsg_sender_find(hub, name);
 
-	HASH_FIND_STR(hub->senders, name, sender);
 	if (!sender)
 		return NULL;
 	return sender->record ? &sender->record->key : &sender->key;
@@ -64,7 +66,7 @@ int rudpmsg_hub_forget_key(struct rudpmsg_hub *hub, const char *name)
 	if (!key || !key->is_known)
 		return -ENOENT;
 	memset(key, 0, sizeof *key);
-	HASH_FIND_STR(hub->senders, name, sender);
+	sender = rudpmsg_sender_find(hub, name);
 	if (conn)
 		rudpmsg_store_note(hub, conn);
 	else if (sender && sender->record)
@@ -100,7 +102,6 @@ static void remember_in_store(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 
 void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
-	bool rudp_table_add_failed = false;
 	struct sender *sender;
 
 	if (conn->sender) {
@@ -126,8 +127,7 @@ void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 	sender->received = conn->peer_ack == RUDPMSG_ACK_HANDLED ? conn->inbox.handled_id
 								 : conn->inbox.received_id;
 	sender->handled = conn->inbox.handled_id;
-	HASH_ADD_STR(hub->senders, name, sender);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD_KEY(hh, hub->senders, sender->name, strlen(sender->name), sender)) {
 		free(sender);
 		hub->stats.senders_forgotten++;
 		return;
@@ -158,9 +158,8 @@ static void recall_from_store(struct rudpmsg_conn *conn, struct sender *sender)
 
 int rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
-	struct sender *sender;
+	struct sender *sender = rudpmsg_sender_find(hub, conn->name);
 
-	HASH_FIND_STR(hub->senders, conn->name, sender);
 	if (!sender && hub->config.has_store)
 		sender = rudpmsg_sender_new(hub, conn->name, ++hub->last_peer);
 	if (!sender)

@@ -94,7 +94,8 @@ struct apo_replica {
  * the log. */
 void apo_replica_rejoin(struct apo_replica *replica, const char *reason);
 /* Applies the entry at the next position. */
-void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes, size_t len);
+void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes,
+		       size_t len);
 struct apo_node *apo_replica_node_add(struct apo_replica *replica, uint64_t id,
 				      const struct apo_entry_head *head);
 /* The own entry in flight has come back. */

@@ -273,9 +273,9 @@ static void look_at_said(struct client *client)
 		leave(client, CV_EXIT_FAILED);
 	else if (cv_chat_receipts_open(client->chat) == 0 || is_late)
 		leave(client, cv_chat_receipts_open(client->chat) > 0 ||
-							cv_chat_receipts_missing(client->chat) > 0
-						? CV_EXIT_UNDELIVERED
-						: CV_EXIT_DONE);
+					      cv_chat_receipts_missing(client->chat) > 0
+				      ? CV_EXIT_UNDELIVERED
+				      : CV_EXIT_DONE);
 }
 
 /* The user has interrupted us. */

@@ -136,10 +136,8 @@ void apo_account_secrets_free(struct apo_model *model, struct apo_account_entry 
 static struct apo_account_key_entry *find_key(const struct apo_model *model,
 					      const char *fingerprint)
 {
-	struct apo_account_key_entry *key;
-
-	HASH_FIND(by_fingerprint, model->shared->keys, fingerprint, strlen(fingerprint), key);
-	return key;
+	return RUDP_TABLE_FIND_KEY(by_fingerprint, model->shared->keys, fingerprint,
+				   strlen(fingerprint));
 }
 
 struct apo_account_entry *apo_account_of_key(const struct apo_model *model, const char *fingerprint)
@@ -154,16 +152,14 @@ static struct apo_account_key_entry *add_key(struct apo_model *model,
 					     const char *fingerprint, int64_t made_at_s)
 {
 	struct apo_account_key_entry *key = calloc(1, sizeof *key);
-	bool rudp_table_add_failed = false;
 
 	if (!key)
 		return NULL;
 	key->account = account;
 	key->made_at_s = made_at_s;
 	strcpy(key->fingerprint, fingerprint);
-	HASH_ADD_KEYPTR(by_fingerprint, model->shared->keys, key->fingerprint,
-			strlen(key->fingerprint), key);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD_KEY(by_fingerprint, model->shared->keys, key->fingerprint,
+				strlen(key->fingerprint), key)) {
 		free(key);
 		return NULL;
 	}

@@ -27,16 +27,13 @@ struct apo_account_entry *apo_account_entry_of(const struct apo_model *model, co
 {
 	/* A longer name is cut to this size and matches no account. */
 	char folded[APO_NICK_BYTES_MAX + 2];
-	struct apo_account_entry *account;
 	size_t len = apo_fold(folded, sizeof folded, name);
 
-	HASH_FIND(by_name, model->accounts, folded, len, account);
-	return account;
+	return RUDP_TABLE_FIND_KEY(by_name, model->accounts, folded, len);
 }
 
 int apo_account_remember(struct apo_model *model, const char *name, int64_t kept_id)
 {
-	bool rudp_table_add_failed = false;
 	char folded[APO_NICK_BYTES_MAX + 2];
 	size_t len = apo_fold(folded, sizeof folded, name);
 	struct apo_account_entry *account = apo_account_entry_of(model, name);
@@ -54,8 +51,7 @@ int apo_account_remember(struct apo_model *model, const char *name, int64_t kept
 	account->kept_id = kept_id;
 	rudp_list_init(&account->readers.clients);
 	memcpy(account->folded, folded, len);
-	HASH_ADD_KEYPTR(by_name, model->accounts, account->folded, len, account);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD_KEY(by_name, model->accounts, account->folded, len, account)) {
 		free(account);
 		return -ENOMEM;
 	}

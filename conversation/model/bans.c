@@ -111,10 +111,8 @@ struct apo_ban *apo_ban_find(const struct apo_model *model, enum apo_ban_kind ki
 {
 	char key[APO_BAN_TARGET_BYTES_MAX + 2];
 	size_t len = make_key(key, kind, target);
-	struct apo_ban *ban;
 
-	HASH_FIND(by_key, model->bans->by_key, key, len, ban);
-	return ban;
+	return RUDP_TABLE_FIND_KEY(by_key, model->bans->by_key, key, len);
 }
 
 unsigned apo_bans_count(const struct apo_model *model)
@@ -146,7 +144,7 @@ const struct apo_ban *apo_ban_of_address(const struct apo_model *model, const ch
 		if (bans->prefix_counts[bits] == 0)
 			continue;
 		around = apo_network_around(&network, bits);
-		HASH_FIND(by_network, bans->by_network, &around, sizeof around, ban);
+		ban = RUDP_TABLE_FIND(by_network, bans->by_network, &around);
 		if (in_force(model, ban))
 			return ban;
 	}
@@ -223,7 +221,7 @@ const struct apo_ban *apo_ban_of_real(const struct apo_model *model, const char 
 }
 
 static const struct apo_ban *ban_of_client(const struct apo_model *model,
-					const struct apo_client *client)
+					   const struct apo_client *client)
 {
 	const struct apo_ban *ban = apo_ban_of_address(model, client->address);
 
@@ -306,14 +304,10 @@ void apo_bans_fini(struct apo_model *model)
 /* Returns -ENOMEM if it is in no table. */
 static int insert(struct apo_bans *bans, struct apo_ban *ban, size_t key_len)
 {
-	bool rudp_table_add_failed = false;
-
-	HASH_ADD_KEYPTR(by_key, bans->by_key, ban->key, key_len, ban);
-	if (rudp_table_add_failed)
+	if (!RUDP_TABLE_ADD_KEY(by_key, bans->by_key, ban->key, key_len, ban))
 		return -ENOMEM;
 	if (ban->kind == APO_BAN_ADDRESS) {
-		HASH_ADD(by_network, bans->by_network, network, sizeof ban->network, ban);
-		if (rudp_table_add_failed) {
+		if (!RUDP_TABLE_ADD(by_network, bans->by_network, network, ban)) {
 			HASH_DELETE(by_key, bans->by_key, ban);
 			return -ENOMEM;
 		}

@@ -21,21 +21,19 @@ struct apo_channel *apo_channel_find(const struct apo_model *model, const char *
 {
 	/* A longer name is cut to this size and matches no channel. */
 	char folded[APO_CHANNEL_BYTES_MAX + 2];
-	struct apo_channel *channel;
 	size_t len = apo_fold(folded, sizeof folded, name);
 
-	HASH_FIND(by_name, model->channels, folded, len, channel);
-	return channel;
+	return RUDP_TABLE_FIND_KEY(by_name, model->channels, folded, len);
 }
 
 static int put_into_table(struct apo_model *model, struct apo_channel *channel, const char *name)
 {
-	bool rudp_table_add_failed = false;
 	size_t len = apo_fold(channel->folded, sizeof channel->folded, name);
 
 	snprintf(channel->name, sizeof channel->name, "%s", name);
-	HASH_ADD_KEYPTR(by_name, model->channels, channel->folded, len, channel);
-	return rudp_table_add_failed ? -ENOMEM : 0;
+	return RUDP_TABLE_ADD_KEY(by_name, model->channels, channel->folded, len, channel)
+		       ? 0
+		       : -ENOMEM;
 }
 
 struct apo_channel *apo_channel_new(struct apo_model *model, const char *name)
@@ -136,10 +134,8 @@ struct apo_membership *apo_membership_find(const struct apo_model *model,
 					   const struct apo_channel *channel)
 {
 	const struct apo_pair pair = {(struct apo_client *)client, (struct apo_channel *)channel};
-	struct apo_membership *membership;
 
-	HASH_FIND(by_pair, model->memberships, &pair, sizeof pair, membership);
-	return membership;
+	return RUDP_TABLE_FIND(by_pair, model->memberships, &pair);
 }
 
 static int reserve_member_slot(struct apo_channel *channel)
@@ -160,7 +156,6 @@ static int reserve_member_slot(struct apo_channel *channel)
 struct apo_membership *apo_membership_put(struct apo_model *model, struct apo_client *client,
 					  struct apo_channel *channel, uint32_t modes)
 {
-	bool rudp_table_add_failed = false;
 	struct apo_membership *membership;
 
 	if (reserve_member_slot(channel) < 0)
@@ -169,8 +164,7 @@ struct apo_membership *apo_membership_put(struct apo_model *model, struct apo_cl
 	if (!membership)
 		return NULL;
 	membership->pair = (struct apo_pair){client, channel};
-	HASH_ADD(by_pair, model->memberships, pair, sizeof membership->pair, membership);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(by_pair, model->memberships, pair, membership)) {
 		free(membership);
 		return NULL;
 	}
@@ -219,7 +213,7 @@ struct apo_member_slot *apo_membership_slot(const struct apo_membership *members
 
 /* APO_MEMBERSHIP_ bits; 0 for a client that is not in the channel. */
 static uint32_t membership_modes(const struct apo_model *model, const struct apo_client *client,
-			      const struct apo_channel *channel)
+				 const struct apo_channel *channel)
 {
 	const struct apo_membership *membership = apo_membership_find(model, client, channel);
 

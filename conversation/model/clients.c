@@ -50,11 +50,9 @@ struct apo_client *apo_nick_owner(const struct apo_model *model, const char *nic
 {
 	/* A longer nick is cut to this size and matches no client. */
 	char folded[APO_NICK_BYTES_MAX + 2];
-	struct apo_client *client;
 	size_t len = apo_fold(folded, sizeof folded, nick);
 
-	HASH_FIND(by_nick, model->by_nick, folded, len, client);
-	return client;
+	return RUDP_TABLE_FIND_KEY(by_nick, model->by_nick, folded, len);
 }
 
 struct apo_client *apo_client_named(const struct apo_model *model, const char *nick)
@@ -185,11 +183,10 @@ struct apo_client *apo_client_new(struct apo_model *model, struct apo_peer peer,
 
 static int put_into_table(struct apo_model *model, struct apo_client *client, const char *nick)
 {
-	bool rudp_table_add_failed = false;
 	size_t len = apo_fold(client->folded, sizeof client->folded, nick);
 
-	HASH_ADD_KEYPTR(by_nick, model->by_nick, client->folded, len, client);
-	return rudp_table_add_failed ? -ENOMEM : 0;
+	return RUDP_TABLE_ADD_KEY(by_nick, model->by_nick, client->folded, len, client) ? 0
+											: -ENOMEM;
 }
 
 int apo_client_place(struct apo_model *model, struct apo_client *client)

@@ -34,14 +34,12 @@ void apo_requests_forget(struct apo_model *model)
 static struct apo_history_request *request_new(struct apo_model *model, struct apo_client *client,
 					       enum apo_history_way way, const char *target)
 {
-	bool rudp_table_add_failed = false;
 	struct apo_history_request *request = calloc(1, sizeof *request);
 
 	if (!request)
 		return NULL;
 	request->id = ++model->last_ticket;
-	HASH_ADD(by_id, model->requests, id, sizeof request->id, request);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(by_id, model->requests, id, request)) {
 		free(request);
 		return NULL;
 	}
@@ -135,10 +133,9 @@ bool apo_asking_send(struct apo_asking *asking, struct apo_redaction *redaction)
 void apo_model_on_history(struct apo_model *model, uint64_t id, enum apo_asked asked,
 			  const struct apo_page *page, int64_t now_at_ns)
 {
-	struct apo_history_request *request;
+	struct apo_history_request *request = RUDP_TABLE_FIND(by_id, model->requests, &id);
 
 	model->now_at_ns = now_at_ns;
-	HASH_FIND(by_id, model->requests, &id, sizeof id, request);
 	if (!request)
 		return;
 	if (!request->client->is_gone && !apo_is_remote(model, request->client)) {

@@ -24,16 +24,13 @@ struct apo_marker {
 static struct apo_marker *find(struct apo_marker *markers, const char *target)
 {
 	char folded[FOLDED_SIZE];
-	struct apo_marker *marker;
 	size_t len = apo_fold(folded, sizeof folded, target);
 
-	HASH_FIND(by_target, markers, folded, len, marker);
-	return marker;
+	return RUDP_TABLE_FIND_KEY(by_target, markers, folded, len);
 }
 
 static int add(struct apo_marker **markers, const char *target, int64_t time_ms)
 {
-	bool rudp_table_add_failed = false;
 	char folded[FOLDED_SIZE];
 	size_t len = apo_fold(folded, sizeof folded, target);
 	struct apo_marker *marker = calloc(1, sizeof *marker + len + 1);
@@ -42,8 +39,7 @@ static int add(struct apo_marker **markers, const char *target, int64_t time_ms)
 		return -ENOMEM;
 	memcpy(marker->folded, folded, len);
 	marker->time_ms = time_ms;
-	HASH_ADD_KEYPTR(by_target, *markers, marker->folded, len, marker);
-	if (!rudp_table_add_failed)
+	if (RUDP_TABLE_ADD_KEY(by_target, *markers, marker->folded, len, marker))
 		return 0;
 	free(marker);
 	return -ENOMEM;

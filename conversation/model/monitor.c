@@ -16,15 +16,12 @@ static struct apo_watched *find(const struct apo_model *model, const char *nick)
 {
 	char folded[APO_NICK_BYTES_MAX + 2];
 	size_t len = apo_fold(folded, sizeof folded, nick);
-	struct apo_watched *watched;
 
-	HASH_FIND(by_name, model->watched, folded, len, watched);
-	return watched;
+	return RUDP_TABLE_FIND_KEY(by_name, model->watched, folded, len);
 }
 
 static struct apo_watched *find_or_make(struct apo_model *model, const char *nick)
 {
-	bool rudp_table_add_failed = false;
 	struct apo_watched *watched = find(model, nick);
 	size_t len;
 
@@ -33,8 +30,7 @@ static struct apo_watched *find_or_make(struct apo_model *model, const char *nic
 	rudp_list_init(&watched->watches);
 	strcpy(watched->name, nick);
 	len = apo_fold(watched->folded, sizeof watched->folded, nick);
-	HASH_ADD_KEYPTR(by_name, model->watched, watched->folded, len, watched);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD_KEY(by_name, model->watched, watched->folded, len, watched)) {
 		free(watched);
 		return NULL;
 	}

@@ -82,23 +82,18 @@ static void report(struct apo_model *model, struct watch *watch);
 
 static struct watch *find(const struct apo_receipts *receipts, uint64_t id)
 {
-	struct watch *watch;
-
-	HASH_FIND(by_id, receipts->watches, &id, sizeof id, watch);
-	return watch;
+	return RUDP_TABLE_FIND(by_id, receipts->watches, &id);
 }
 
 static struct watch *watch_new(struct apo_receipts *receipts, uint64_t id, uint32_t capacity)
 {
-	bool rudp_table_add_failed = false;
 	struct watch *watch = calloc(1, sizeof *watch + capacity * sizeof *watch->recipients);
 
 	if (!watch)
 		return NULL;
 	watch->id = id;
 	watch->capacity = capacity;
-	HASH_ADD(by_id, receipts->watches, id, sizeof watch->id, watch);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(by_id, receipts->watches, id, watch)) {
 		free(watch);
 		return NULL;
 	}
@@ -108,25 +103,22 @@ static struct watch *watch_new(struct apo_receipts *receipts, uint64_t id, uint3
 
 static struct watch *find_position(const struct apo_receipts *receipts, uint64_t position)
 {
-	struct watch *watch;
-
-	HASH_FIND(by_position, receipts->by_position, &position, sizeof position, watch);
-	return watch;
+	return RUDP_TABLE_FIND(by_position, receipts->by_position, &position);
 }
 
 /* A node that has joined anew may use a position again. Returns false if memory is short. */
 static bool set_position(struct apo_receipts *receipts, struct watch *watch, uint64_t position)
 {
 	struct watch *before = find_position(receipts, position);
-	bool rudp_table_add_failed = false;
+	bool is_added;
 
 	if (before)
 		watch_free(receipts, before);
 	watch->position = position;
-	HASH_ADD(by_position, receipts->by_position, position, sizeof watch->position, watch);
-	if (rudp_table_add_failed)
+	is_added = RUDP_TABLE_ADD(by_position, receipts->by_position, position, watch);
+	if (!is_added)
 		watch->position = 0;
-	return !rudp_table_add_failed;
+	return is_added;
 }
 
 uint64_t apo_receipts_open(struct apo_model *model, struct apo_client *sender, const char *msgid,

@@ -78,28 +78,23 @@ struct apo_shared_client *apo_shared_find(const struct apo_model *model, uint64_
 					  uint64_t number)
 {
 	struct apo_shared_key key = {node, number};
-	struct apo_shared_client *entry;
 
-	HASH_FIND(by_key, model->shared->by_key, &key, sizeof key, entry);
-	return entry;
+	return RUDP_TABLE_FIND(by_key, model->shared->by_key, &key);
 }
 
 bool apo_shared_add(struct apo_model *model, struct apo_shared_key key, struct apo_client *client)
 {
 	struct apo_shared_client *entry = calloc(1, sizeof *entry);
-	bool rudp_table_add_failed = false;
 
 	if (!entry)
 		return false;
 	entry->key = key;
 	entry->client = client;
-	HASH_ADD(by_key, model->shared->by_key, key, sizeof entry->key, entry);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(by_key, model->shared->by_key, key, entry)) {
 		free(entry);
 		return false;
 	}
-	HASH_ADD(by_client, model->shared->by_client, client, sizeof entry->client, entry);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(by_client, model->shared->by_client, client, entry)) {
 		HASH_DELETE(by_key, model->shared->by_key, entry);
 		free(entry);
 		return false;
@@ -110,9 +105,9 @@ bool apo_shared_add(struct apo_model *model, struct apo_shared_key key, struct a
 struct apo_shared_key apo_shared_key_of(const struct apo_model *model,
 					const struct apo_client *client)
 {
-	struct apo_shared_client *entry;
+	struct apo_shared_client *entry =
+		RUDP_TABLE_FIND(by_client, model->shared->by_client, &client);
 
-	HASH_FIND(by_client, model->shared->by_client, &client, sizeof client, entry);
 	return entry ? entry->key : (struct apo_shared_key){0, 0};
 }
 
@@ -123,7 +118,7 @@ void apo_shared_forget(struct apo_model *model, const struct apo_client *client)
 	if (!model->shared)
 		return;
 	model->shared->remote_count -= apo_is_remote(model, client);
-	HASH_FIND(by_client, model->shared->by_client, &client, sizeof client, entry);
+	entry = RUDP_TABLE_FIND(by_client, model->shared->by_client, &client);
 	if (!entry)
 		return;
 	HASH_DELETE(by_key, model->shared->by_key, entry);

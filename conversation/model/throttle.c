@@ -106,10 +106,7 @@ static struct apo_throttle *first(const struct apo_model *model, enum apo_thrott
 static struct apo_throttle *find(struct apo_model *model, enum apo_throttle_use use,
 				 const struct apo_network *key)
 {
-	struct apo_throttle *throttle;
-
-	HASH_FIND(by_key, model->throttles[use], key, sizeof *key, throttle);
-	return throttle;
+	return RUDP_TABLE_FIND(by_key, model->throttles[use], key);
 }
 
 static void drop_ended(struct apo_model *model, enum apo_throttle_use use)
@@ -136,7 +133,6 @@ static void put_in_order(struct apo_model *model, enum apo_throttle_use use,
 static struct apo_throttle *add(struct apo_model *model, enum apo_throttle_use use,
 				const struct apo_network *key, int64_t ends_at_ns)
 {
-	bool rudp_table_add_failed = false;
 	struct apo_throttle *throttle = calloc(1, sizeof *throttle);
 
 	if (!throttle)
@@ -144,8 +140,7 @@ static struct apo_throttle *add(struct apo_model *model, enum apo_throttle_use u
 	if (HASH_CNT(by_key, model->throttles[use]) >= APO_THROTTLES_MAX)
 		drop(model, use, first(model, use));
 	throttle->key = *key;
-	HASH_ADD(by_key, model->throttles[use], key, sizeof *key, throttle);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(by_key, model->throttles[use], key, throttle)) {
 		free(throttle);
 		return NULL;
 	}

@@ -11,7 +11,6 @@
 struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *client,
 				   enum apo_ticket_kind kind, const char *about)
 {
-	bool rudp_table_add_failed = false;
 	struct apo_ticket *ticket;
 
 	if (client->ticket || !(ticket = calloc(1, sizeof *ticket)))
@@ -19,8 +18,7 @@ struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *c
 	ticket->id = ++model->last_ticket;
 	ticket->client = client;
 	ticket->kind = kind;
-	HASH_ADD(by_id, model->tickets, id, sizeof ticket->id, ticket);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(by_id, model->tickets, id, ticket)) {
 		free(ticket);
 		return NULL;
 	}
@@ -33,10 +31,7 @@ struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *c
 
 struct apo_ticket *apo_ticket_find(const struct apo_model *model, uint64_t id)
 {
-	struct apo_ticket *ticket;
-
-	HASH_FIND(by_id, model->tickets, &id, sizeof id, ticket);
-	return ticket;
+	return RUDP_TABLE_FIND(by_id, model->tickets, &id);
 }
 
 struct apo_asker apo_ticket_asker(const struct apo_ticket *ticket)

@@ -34,15 +34,12 @@ static struct apo_nick_history *find(const struct apo_model *model, const char *
 {
 	char folded[APO_NICK_BYTES_MAX + 2];
 	size_t len = apo_fold(folded, sizeof folded, nick);
-	struct apo_nick_history *nick_history;
 
-	HASH_FIND(by_nick, model->nick_histories, folded, len, nick_history);
-	return nick_history;
+	return RUDP_TABLE_FIND_KEY(by_nick, model->nick_histories, folded, len);
 }
 
 static struct apo_nick_history *find_or_make(struct apo_model *model, const char *nick)
 {
-	bool rudp_table_add_failed = false;
 	struct apo_nick_history *nick_history = find(model, nick);
 	size_t len;
 
@@ -50,8 +47,8 @@ static struct apo_nick_history *find_or_make(struct apo_model *model, const char
 		return nick_history;
 	rudp_list_init(&nick_history->list);
 	len = apo_fold(nick_history->folded, sizeof nick_history->folded, nick);
-	HASH_ADD_KEYPTR(by_nick, model->nick_histories, nick_history->folded, len, nick_history);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD_KEY(by_nick, model->nick_histories, nick_history->folded, len,
+				nick_history)) {
 		free(nick_history);
 		return NULL;
 	}

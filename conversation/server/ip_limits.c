@@ -61,13 +61,11 @@ void apo_ip_limits_fini(struct apo_ip_limits *ip_limits)
 static struct apo_ip_entry *ip_entry_new(struct apo_ip_limits *ip_limits, const struct key *key)
 {
 	struct apo_ip_entry *ip_entry = calloc(1, sizeof *ip_entry);
-	bool rudp_table_add_failed = false;
 
 	if (!ip_entry)
 		return NULL;
 	ip_entry->key = *key;
-	HASH_ADD(hh, ip_limits->table, key, sizeof ip_entry->key, ip_entry);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(hh, ip_limits->table, key, ip_entry)) {
 		free(ip_entry);
 		return NULL;
 	}
@@ -78,9 +76,8 @@ static struct apo_ip_entry *ip_entry_of(struct apo_ip_limits *ip_limits,
 					const struct rudp_addr *address)
 {
 	struct key key = key_of(address);
-	struct apo_ip_entry *ip_entry;
+	struct apo_ip_entry *ip_entry = RUDP_TABLE_FIND(hh, ip_limits->table, &key);
 
-	HASH_FIND(hh, ip_limits->table, &key, sizeof key, ip_entry);
 	if (!ip_entry)
 		ip_entry = ip_entry_new(ip_limits, &key);
 	if (ip_entry && rudp_list_is_linked(&ip_entry->idle)) {
@@ -143,9 +140,8 @@ struct apo_ip_entry *apo_ip_limits_readmit(struct apo_ip_limits *ip_limits,
 static void read_one(struct apo_serializer *serializer, struct apo_ip_limits *ip_limits,
 		     const struct key *key, int64_t paid_until_at_ns)
 {
-	struct apo_ip_entry *ip_entry;
+	struct apo_ip_entry *ip_entry = RUDP_TABLE_FIND(hh, ip_limits->table, key);
 
-	HASH_FIND(hh, ip_limits->table, key, sizeof *key, ip_entry);
 	apo_serializer_expect(serializer, !ip_entry);
 	ip_entry = serializer->ok ? ip_entry_new(ip_limits, key) : NULL;
 	apo_serializer_expect(serializer, ip_entry != NULL);

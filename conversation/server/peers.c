@@ -24,15 +24,11 @@ struct apo_guest {
 
 static struct apo_guest *find(const struct apo_peers *peers, rudpmsg_conn_id conn)
 {
-	struct apo_guest *guest;
-
-	HASH_FIND(by_conn, peers->table, &conn, sizeof conn, guest);
-	return guest;
+	return RUDP_TABLE_FIND(by_conn, peers->table, &conn);
 }
 
 static struct apo_guest *take(struct apo_peers *peers, rudpmsg_conn_id conn, const char *name)
 {
-	bool rudp_table_add_failed = false;
 	struct apo_guest *guest = find(peers, conn);
 
 	if (guest)
@@ -42,8 +38,7 @@ static struct apo_guest *take(struct apo_peers *peers, rudpmsg_conn_id conn, con
 		return NULL;
 	guest->conn = conn;
 	memcpy(guest->name, name, strnlen(name, RUDPMSG_NAME_MAX));
-	HASH_ADD(by_conn, peers->table, conn, sizeof guest->conn, guest);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(by_conn, peers->table, conn, guest)) {
 		free(guest);
 		return NULL;
 	}

@@ -23,18 +23,12 @@ struct element {
 
 static int add(struct element **table, struct element *element)
 {
-	bool rudp_table_add_failed = false;
-
-	HASH_ADD(hh, *table, key, sizeof element->key, element);
-	return rudp_table_add_failed ? -ENOMEM : 0;
+	return RUDP_TABLE_ADD(hh, *table, key, element) ? 0 : -ENOMEM;
 }
 
 static struct element *find(struct element *table, uint64_t key)
 {
-	struct element *found;
-
-	HASH_FIND(hh, table, &key, sizeof key, found);
-	return found;
+	return RUDP_TABLE_FIND(hh, table, &key);
 }
 
 Test(table, holds_what_was_added)

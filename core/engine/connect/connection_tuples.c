@@ -5,13 +5,10 @@ void rudp_connection_tuple_add(struct rudp_connection_tuple **table,
 			       struct rudp_connection_tuple *tuple, const struct rudp_addr *local,
 			       const struct rudp_addr *remote)
 {
-	bool rudp_table_add_failed = false;
-
 	rudp_connection_tuple_remove(table, tuple);
 	tuple->names[0] = rudp_addr_key_of(local);
 	tuple->names[1] = rudp_addr_key_of(remote);
-	HASH_ADD(hh, *table, names, sizeof tuple->names, tuple);
-	tuple->known = !rudp_table_add_failed;
+	tuple->known = RUDP_TABLE_ADD(hh, *table, names, tuple);
 }
 
 void rudp_connection_tuple_remove(struct rudp_connection_tuple **table,
@@ -27,8 +24,6 @@ bool rudp_connection_tuple_is_taken(const struct rudp_connection_tuple *table,
 				    const struct rudp_addr *local, const struct rudp_addr *remote)
 {
 	const struct rudp_addr_key names[2] = {rudp_addr_key_of(local), rudp_addr_key_of(remote)};
-	const struct rudp_connection_tuple *tuple;
 
-	HASH_FIND(hh, table, names, sizeof names, tuple);
-	return tuple != NULL;
+	return RUDP_TABLE_FIND_KEY(hh, table, names, sizeof names) != NULL;
 }

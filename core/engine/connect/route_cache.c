@@ -19,10 +19,7 @@ struct rudp_route_cache_entry {
 static struct rudp_route_cache_entry *find(const struct rudp_route_cache *route_cache,
 					   const struct rudp_addr_key *key)
 {
-	struct rudp_route_cache_entry *entry;
-
-	HASH_FIND(hh, route_cache->table, key, sizeof *key, entry);
-	return entry;
+	return RUDP_TABLE_FIND(hh, route_cache->table, key);
 }
 
 static void drop_entry(struct rudp_route_cache *route_cache, struct rudp_route_cache_entry *entry)
@@ -54,7 +51,6 @@ static struct rudp_route_cache_entry *add(struct rudp_route_cache *route_cache,
 					  const struct rudp_addr_key *key)
 {
 	struct rudp_route_cache_entry *entry;
-	bool rudp_table_add_failed = false;
 
 	if (route_cache->count >= RUDP_ROUTE_CACHE_MAX)
 		drop_entry(route_cache, oldest(route_cache));
@@ -62,8 +58,7 @@ static struct rudp_route_cache_entry *add(struct rudp_route_cache *route_cache,
 	if (!entry)
 		return NULL;
 	entry->key = *key;
-	HASH_ADD(hh, route_cache->table, key, sizeof entry->key, entry);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(hh, route_cache->table, key, entry)) {
 		free(entry);
 		return NULL;
 	}

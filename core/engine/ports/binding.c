@@ -59,7 +59,7 @@ struct rudp_binding *rudp_binding_of_unconnected(struct rudp_engine *engine, int
 
 /* The AF_UNIX name of the program's socket. */
 static void name_of_socket(const struct rudp_engine *engine, const struct rudp_binding *binding,
-		       struct rudp_name *name)
+			   struct rudp_name *name)
 {
 	*name = (struct rudp_name){.kind = RUDP_NAME_BOUND,
 				   .nonce = engine->nonce,

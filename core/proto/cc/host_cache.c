@@ -40,10 +40,7 @@ static unsigned forget(struct rudp_host_cache *all, struct rudp_host *host)
 static struct rudp_host *look_up(const struct rudp_host_cache *all,
 				 const struct rudp_addr_key *addr)
 {
-	struct rudp_host *host;
-
-	HASH_FIND(hh, all->table, addr, sizeof *addr, host);
-	return host;
+	return RUDP_TABLE_FIND(hh, all->table, addr);
 }
 
 unsigned rudp_host_cache_forget(struct rudp_host_cache *all, const struct rudp_addr *host)
@@ -71,14 +68,12 @@ static bool is_same(const struct rudp_addr_key *a, const struct rudp_addr_key *b
 static struct rudp_host *add(struct rudp_host_cache *all, const struct rudp_addr_key *addr)
 {
 	struct rudp_host *host = calloc(1, sizeof *host);
-	bool rudp_table_add_failed = false;
 
 	if (!host)
 		return NULL;
 	host->addr = *addr;
 	host->holders = 1;
-	HASH_ADD(hh, all->table, addr, sizeof host->addr, host);
-	if (!rudp_table_add_failed)
+	if (RUDP_TABLE_ADD(hh, all->table, addr, host))
 		return host;
 	free(host);
 	return NULL;

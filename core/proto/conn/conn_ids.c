@@ -102,14 +102,11 @@ static struct rudp_other_id *new_id(struct rudp_conn *conn)
  */
 static void list_dest(struct rudp_endpoint *ep, struct rudp_other_id *dest)
 {
-	bool rudp_table_add_failed = false;
-	struct rudp_other_id *other;
+	struct rudp_other_id *other = RUDP_TABLE_FIND(hh, ep->by_dest_id, &dest->id);
 
-	HASH_FIND(hh, ep->by_dest_id, &dest->id, sizeof dest->id, other);
 	if (other)
 		return;
-	HASH_ADD(hh, ep->by_dest_id, id, sizeof dest->id, dest);
-	dest->is_listed = !rudp_table_add_failed;
+	dest->is_listed = RUDP_TABLE_ADD(hh, ep->by_dest_id, id, dest);
 }
 
 /* The peer's spare id becomes the destination. False: no memory. */
@@ -200,7 +197,6 @@ bool rudp_conn_ids_is_wanted(const struct rudp_conn *conn, int64_t now_at_ns)
 
 void rudp_conn_ids_issue(struct rudp_conn *conn)
 {
-	bool rudp_table_add_failed = false;
 	struct rudp_endpoint *ep = conn->ep;
 	struct rudp_conn_ids *ids = need_ids(conn);
 	struct rudp_other_id *own = ids ? new_id(conn) : NULL;
@@ -211,8 +207,7 @@ void rudp_conn_ids_issue(struct rudp_conn *conn)
 	own->id = rudp_endpoint_new_id(ep, conn->path.socket);
 	own->short_id = (uint32_t)own->id;
 	rudp_endpoint_random(ep, &own->number_offset, sizeof own->number_offset);
-	HASH_ADD(hh, ep->by_other_id, short_id, sizeof own->short_id, own);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(hh, ep->by_other_id, short_id, own)) {
 		rudp_pool_give(&ep->other_ids, own);
 		return;
 	}

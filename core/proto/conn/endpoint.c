@@ -153,15 +153,13 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 				    const struct rudp_addr *local, const struct rudp_addr *remote,
 				    const struct rudp_conn_options *options, int64_t now_at_ns)
 {
-	bool rudp_table_add_failed = false;
 	struct rudp_conn *conn = rudp_conn_new(ep, local, remote, options, now_at_ns);
 
 	if (!conn)
 		return NULL;
 	conn->id = rudp_endpoint_new_id(ep, socket);
 	conn->short_id = (uint32_t)conn->id;
-	HASH_ADD(hh, ep->by_short_id, short_id, sizeof conn->short_id, conn);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(hh, ep->by_short_id, short_id, conn)) {
 		conn->id = 0; /* it is not in the table */
 		rudp_conn_free(conn);
 		return NULL;

@@ -8,18 +8,12 @@
 
 struct rudp_conn *rudp_endpoint_find_short(const struct rudp_endpoint *ep, uint32_t short_id)
 {
-	struct rudp_conn *conn;
-
-	HASH_FIND(hh, ep->by_short_id, &short_id, sizeof short_id, conn);
-	return conn;
+	return RUDP_TABLE_FIND(hh, ep->by_short_id, &short_id);
 }
 
 struct rudp_other_id *rudp_endpoint_find_other(const struct rudp_endpoint *ep, uint32_t short_id)
 {
-	struct rudp_other_id *own;
-
-	HASH_FIND(hh, ep->by_other_id, &short_id, sizeof short_id, own);
-	return own;
+	return RUDP_TABLE_FIND(hh, ep->by_other_id, &short_id);
 }
 
 /* 0 means "no id", for full and short ids. */
@@ -66,11 +60,9 @@ static bool was_given_up(const struct rudp_conn *half_open, const struct rudp_co
 int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
 			       int64_t now_at_ns)
 {
-	bool rudp_table_add_failed = false;
-	struct rudp_conn *other;
+	struct rudp_conn *other = RUDP_TABLE_FIND(hh_peer, ep->by_peer_id, &conn->peer_id);
 
 	/* Equal ids are malicious. The second connection only lacks stateless reset. */
-	HASH_FIND(hh_peer, ep->by_peer_id, &conn->peer_id, sizeof conn->peer_id, other);
 	if (other && !was_given_up(other, conn))
 		return 0;
 	if (other && other->is_early)
@@ -80,8 +72,7 @@ int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
 		other->has_peer_id = false;
 		rudp_conn_die(other, now_at_ns);
 	}
-	HASH_ADD(hh_peer, ep->by_peer_id, peer_id, sizeof conn->peer_id, conn);
-	if (rudp_table_add_failed)
+	if (!RUDP_TABLE_ADD(hh_peer, ep->by_peer_id, peer_id, conn))
 		return -ENOMEM;
 	conn->has_peer_id = true;
 	return 0;
@@ -98,12 +89,11 @@ static bool is_reset_by(const struct rudp_conn *conn, const struct rudp_packet *
 struct rudp_conn *rudp_endpoint_find_reset(const struct rudp_endpoint *ep,
 					   const struct rudp_packet *packet)
 {
+	struct rudp_conn *conn = RUDP_TABLE_FIND(hh_peer, ep->by_peer_id, &packet->id);
 	struct rudp_other_id *dest;
-	struct rudp_conn *conn;
 
-	HASH_FIND(hh_peer, ep->by_peer_id, &packet->id, sizeof packet->id, conn);
 	if (is_reset_by(conn, packet))
 		return conn;
-	HASH_FIND(hh, ep->by_dest_id, &packet->id, sizeof packet->id, dest);
+	dest = RUDP_TABLE_FIND(hh, ep->by_dest_id, &packet->id);
 	return dest && is_reset_by(dest->conn, packet) ? dest->conn : NULL;
 }

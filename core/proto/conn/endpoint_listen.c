@@ -18,18 +18,15 @@ static struct rudp_listener *find_listener(struct rudp_endpoint *ep, const void 
 					   uint16_t target_port)
 {
 	struct rudp_listener_key key;
-	struct rudp_listener *listener;
 
 	key_init(&key, socket, target_port);
-	HASH_FIND(hh, ep->listeners, &key, sizeof key, listener);
-	return listener;
+	return RUDP_TABLE_FIND(hh, ep->listeners, &key);
 }
 
 struct rudp_listener *rudp_endpoint_listen(struct rudp_endpoint *ep, void *socket,
 					   uint16_t target_port, unsigned backlog, void *user,
 					   const struct rudp_conn_options *options)
 {
-	bool rudp_table_add_failed = false;
 	struct rudp_listener *listener;
 
 	if (find_listener(ep, socket, target_port))
@@ -44,8 +41,7 @@ struct rudp_listener *rudp_endpoint_listen(struct rudp_endpoint *ep, void *socke
 	if (options)
 		listener->options = *options;
 	rudp_list_init(&listener->established);
-	HASH_ADD(hh, ep->listeners, key, sizeof listener->key, listener);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(hh, ep->listeners, key, listener)) {
 		free(listener);
 		return NULL;
 	}
@@ -174,10 +170,7 @@ void rudp_listener_close(struct rudp_listener *listener, int64_t now_at_ns)
 struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
 					       const struct rudp_syn_key *key)
 {
-	struct rudp_syn_answer *answer;
-
-	HASH_FIND(hh, ep->by_syn, key, sizeof *key, answer);
-	return answer;
+	return RUDP_TABLE_FIND(hh, ep->by_syn, key);
 }
 
 static bool needs_cookie(struct rudp_endpoint *ep, const struct rudp_packet *packet,
@@ -210,7 +203,6 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 			       const struct rudp_packet *packet,
 			       const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
-	bool rudp_table_add_failed = false;
 	struct rudp_conn *conn = rudp_endpoint_add(ep, datagram->socket, &datagram->local,
 						   &datagram->remote, &listener->options,
 						   now_at_ns);
@@ -225,8 +217,9 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 		rudp_conn_free(conn);
 		return verdict;
 	}
-	HASH_ADD(hh, ep->by_syn, key, sizeof conn->syn_answer->key, conn->syn_answer);
-	rc = rudp_table_add_failed ? -ENOMEM : rudp_endpoint_know_peer_id(ep, conn, now_at_ns);
+	rc = RUDP_TABLE_ADD(hh, ep->by_syn, key, conn->syn_answer)
+		     ? rudp_endpoint_know_peer_id(ep, conn, now_at_ns)
+		     : -ENOMEM;
 	if (rc < 0) {
 		rudp_conn_free(conn);
 		return rc == -EEXIST ? RUDP_VERDICT_EARLY_TAKEN : RUDP_VERDICT_NO_MEMORY;
@@ -330,9 +323,8 @@ static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_lis
 				       const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
 	enum rudp_verdict verdict = rudp_endpoint_check_resumed(ep, packet, now_at_ns);
-	struct rudp_conn *conn;
+	struct rudp_conn *conn = RUDP_TABLE_FIND(hh_peer, ep->by_peer_id, &packet->id);
 
-	HASH_FIND(hh_peer, ep->by_peer_id, &packet->id, sizeof packet->id, conn);
 	if (conn && rudp_addr_equal(&conn->first_remote, &datagram->remote))
 		/* it is late: its initiator has already started a full handshake */
 		return RUDP_VERDICT_DUPLICATE_SYN;
@@ -354,10 +346,9 @@ static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_lis
 static void refuse_second_attempt(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				  const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
-	struct rudp_conn *conn;
+	struct rudp_conn *conn = RUDP_TABLE_FIND(hh_peer, ep->by_peer_id, &packet->id);
 
 	rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_EARLY_TAKEN, now_at_ns);
-	HASH_FIND(hh_peer, ep->by_peer_id, &packet->id, sizeof packet->id, conn);
 	if (conn && conn->is_early)
 		rudp_conn_fail(conn, ECONNRESET, now_at_ns);
 }

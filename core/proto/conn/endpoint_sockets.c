@@ -13,15 +13,12 @@
 static struct rudp_endpoint_socket *find(const struct rudp_endpoint *ep, const void *handle)
 {
 	uint64_t key = (uint64_t)(uintptr_t)handle;
-	struct rudp_endpoint_socket *socket;
 
-	HASH_FIND(hh, ep->sockets, &key, sizeof key, socket);
-	return socket;
+	return RUDP_TABLE_FIND(hh, ep->sockets, &key);
 }
 
 static struct rudp_endpoint_socket *find_or_add(struct rudp_endpoint *ep, const void *handle)
 {
-	bool rudp_table_add_failed = false;
 	struct rudp_endpoint_socket *socket = find(ep, handle);
 
 	if (socket)
@@ -32,8 +29,7 @@ static struct rudp_endpoint_socket *find_or_add(struct rudp_endpoint *ep, const 
 	socket->handle = (uint64_t)(uintptr_t)handle;
 	rudp_list_init(&socket->users);
 	rudp_list_init(&socket->returners);
-	HASH_ADD(hh, ep->sockets, handle, sizeof socket->handle, socket);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(hh, ep->sockets, handle, socket)) {
 		free(socket);
 		return NULL;
 	}
@@ -116,14 +112,11 @@ static void unlist_path(struct rudp_conn *conn)
  */
 void rudp_conn_list_path(struct rudp_conn *conn)
 {
-	bool rudp_table_add_failed = false;
-
 	unlist_path(conn);
 	if (!conn->path.socket || conn->state == RUDP_STATE_TIME_WAIT)
 		return;
 	conn->path_key = rudp_path_key_of(conn->path.socket, &conn->path.remote);
-	HASH_ADD(hh_path, conn->ep->by_path, path_key, sizeof conn->path_key, conn);
-	conn->is_path_known = !rudp_table_add_failed;
+	conn->is_path_known = RUDP_TABLE_ADD(hh_path, conn->ep->by_path, path_key, conn);
 }
 
 int rudp_conn_use_socket(struct rudp_conn *conn, void *handle)
@@ -217,9 +210,8 @@ struct rudp_conn *rudp_endpoint_find_peer(const struct rudp_endpoint *ep, const 
 					  const struct rudp_addr *remote)
 {
 	const struct rudp_path_key key = rudp_path_key_of(handle, remote);
-	struct rudp_conn *conn, *found = NULL;
+	struct rudp_conn *conn = RUDP_TABLE_FIND(hh_path, ep->by_path, &key), *found = NULL;
 
-	HASH_FIND(hh_path, ep->by_path, &key, sizeof key, conn);
 	for (; conn; conn = next_on_path(ep, conn)) {
 		if (conn->dead)
 			continue;

@@ -180,17 +180,13 @@ static void note_use(struct association *a, struct rudp_list *by_use)
 
 static struct rudp_given *find_given(const struct rudp_associations *all, uint64_t id)
 {
-	struct rudp_given *given;
-
-	HASH_FIND(hh, all->given, &id, sizeof id, given);
-	return given;
+	return RUDP_TABLE_FIND(hh, all->given, &id);
 }
 
 int rudp_association_give(struct rudp_associations *all, uint64_t id,
 			  const struct rudp_resume_secrets *secrets,
 			  const struct rudp_credentials *credentials, int64_t made_at_ns)
 {
-	bool rudp_table_add_failed = false;
 	struct rudp_given *given;
 
 	if (find_given(all, id))
@@ -202,8 +198,7 @@ int rudp_association_give(struct rudp_associations *all, uint64_t id,
 		return -ENOMEM;
 	given->a.id = id;
 	given->a.credentials = *credentials;
-	HASH_ADD(hh, all->given, a.id, sizeof given->a.id, given);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(hh, all->given, a.id, given)) {
 		free(given);
 		return -ENOMEM;
 	}
@@ -300,17 +295,14 @@ static struct rudp_taken *find_taken(const struct rudp_associations *all,
 				     const struct rudp_addr *remote)
 {
 	struct rudp_addr_key key = rudp_addr_key_of(remote);
-	struct rudp_taken *taken;
 
-	HASH_FIND(hh, all->taken, &key, sizeof key, taken);
-	return taken;
+	return RUDP_TABLE_FIND(hh, all->taken, &key);
 }
 
 int rudp_association_take(struct rudp_associations *all, const struct rudp_addr *remote,
 			  uint64_t id, const struct rudp_resume_secrets *secrets,
 			  const struct rudp_credentials *credentials, int64_t made_at_ns)
 {
-	bool rudp_table_add_failed = false;
 	struct rudp_taken *taken = find_taken(all, remote);
 
 	if (taken)
@@ -321,8 +313,7 @@ int rudp_association_take(struct rudp_associations *all, const struct rudp_addr 
 	if (!taken)
 		return -ENOMEM;
 	taken->key = rudp_addr_key_of(remote);
-	HASH_ADD(hh, all->taken, key, sizeof taken->key, taken);
-	if (rudp_table_add_failed) {
+	if (!RUDP_TABLE_ADD(hh, all->taken, key, taken)) {
 		free(taken);
 		return -ENOMEM;
 	}
