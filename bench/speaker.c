@@ -41,7 +41,7 @@ static struct rudp_endpoint *make_endpoint(struct speaker *speaker)
 		.random = draw, .random_context = speaker, .tail_off = true};
 	struct rudp_endpoint *ep;
 
-	speaker->now_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	speaker->now_ns = rudp_clock_now_ns();
 	ep = rudp_endpoint_new(&config, speaker->now_ns);
 	if (!ep)
 		die("rudp_endpoint_new");
@@ -179,7 +179,7 @@ static void send_train(const struct rudp_train *train)
 static int wait_ms(const struct speaker *speaker, int max_ms)
 {
 	int64_t deadline_ns = rudp_endpoint_deadline_ns(speaker->ep);
-	int64_t left_ns = deadline_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	int64_t left_ns = deadline_ns - rudp_clock_now_ns();
 
 	if (left_ns >= max_ms * RUDP_NS_PER_MS)
 		return max_ms;
@@ -194,7 +194,7 @@ void speaker_turn(struct speaker *speaker, int wait_max_ms)
 	struct rudp_train train = {.data = speaker->train, .cap = RUDP_TRAIN_BYTES_MAX};
 	struct rudp_conn *conn;
 
-	speaker->now_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	speaker->now_ns = rudp_clock_now_ns();
 	for (int i = 0; i < count; i++)
 		receive(speaker, events[i].data.ptr);
 	if (rudp_endpoint_deadline_ns(speaker->ep) <= speaker->now_ns)

@@ -99,7 +99,7 @@ static void serve_ready(struct rudpmsg_loop *loop)
 
 static int timeout_ms(const struct rudpmsg_loop *loop)
 {
-	return rudp_time_poll_ms(rudp_timer_wheel_next_at_ns(&loop->timers), rudpmsg_now_ns());
+	return rudp_time_poll_ms(rudp_timer_wheel_next_at_ns(&loop->timers), rudp_clock_now_ns());
 }
 
 /* How long epoll_wait may wait: not at all while a node has work. */
@@ -143,7 +143,7 @@ static void on_event(struct rudpmsg_loop *loop, const struct epoll_event *event)
 
 static void on_time(struct rudpmsg_loop *loop)
 {
-	int64_t now_at_ns = rudpmsg_now_ns();
+	int64_t now_at_ns = rudp_clock_now_ns();
 	struct rudp_timer *timer;
 
 	while ((timer = rudp_timer_wheel_pop(&loop->timers, now_at_ns)))
@@ -211,7 +211,7 @@ static int loop_new(struct rudpmsg_loop **out)
 	pthread_cond_init(&loop->left, NULL);
 	rudp_list_init(&loop->due);
 	rudp_list_init(&loop->ready);
-	rudp_timer_wheel_init(&loop->timers, rudpmsg_now_ns());
+	rudp_timer_wheel_init(&loop->timers, rudp_clock_now_ns());
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake = (struct watch){WATCH_WAKE, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), NULL};
 	rc = loop->epoll_fd < 0 || loop->wake.fd < 0 ? -errno : 0;

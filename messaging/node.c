@@ -27,21 +27,13 @@ static const struct rudpmsg_limits default_limits = {
 	.store_bytes_max = UINT64_C(16) << 30,
 };
 
-int64_t rudpmsg_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 int64_t rudpmsg_until_ns(int64_t timeout_ns)
 {
 	int64_t now_ns;
 
 	if (timeout_ns >= RUDPMSG_FOREVER || timeout_ns < 0)
 		return RUDP_NEVER;
-	now_ns = rudpmsg_now_ns();
+	now_ns = rudp_clock_now_ns();
 	return timeout_ns > RUDP_NEVER - 1 - now_ns ? RUDP_NEVER : now_ns + timeout_ns;
 }
 
@@ -303,11 +295,11 @@ static int start(struct rudpmsg_node *node, struct rudpmsg_hub_config *config,
 		rc = open_store(node, config, store_directory, text);
 	if (rc < 0)
 		return rc;
-	node->hub = rudpmsg_hub_new(config, rudpmsg_now_ns());
+	node->hub = rudpmsg_hub_new(config, rudp_clock_now_ns());
 	if (!node->hub)
 		return -ENOMEM;
 	if (node->disk)
-		rc = rudpmsg_disk_load(node->disk, node->hub, rudpmsg_now_ns(), text);
+		rc = rudpmsg_disk_load(node->disk, node->hub, rudp_clock_now_ns(), text);
 	if (rc == 0)
 		rc = rudpmsg_storer_start(node);
 	return rc < 0 ? rc : rudpmsg_loop_join(&node->member);
@@ -368,11 +360,11 @@ int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *
 	unanswered = rudpmsg_hub_unanswered(node->hub);
 	node->is_closed = true;
 	pthread_cond_broadcast(&node->answer.cond);
-	rudpmsg_hub_end_links(node->hub, rudpmsg_now_ns());
+	rudpmsg_hub_end_links(node->hub, rudp_clock_now_ns());
 	rudpmsg_node_tell(node);
 	/* The last frames have two seconds at most: after that the hub ends the links. */
 	while (rudpmsg_hub_has_links(node->hub))
-		if (rudpmsg_node_wait(node, &node->connect, rudpmsg_now_ns() + 3 * NS_PER_S) < 0)
+		if (rudpmsg_node_wait(node, &node->connect, rudp_clock_now_ns() + 3 * NS_PER_S) < 0)
 			break;
 	pthread_mutex_unlock(&node->lock);
 	if (left)
@@ -386,7 +378,7 @@ static void free_streams(struct rudpmsg_node *node)
 	struct rudp_list *resolved;
 	struct stream *stream;
 
-	rudpmsg_hub_end_links(node->hub, rudpmsg_now_ns());
+	rudpmsg_hub_end_links(node->hub, rudp_clock_now_ns());
 	rudpmsg_hub_on_time(node->hub, RUDP_NEVER - 1); /* does not wait for last frames */
 	while ((link = rudpmsg_hub_next_close(node->hub))) {
 		stream = rudpmsg_link_user(link);

@@ -26,7 +26,7 @@ static int retry_later(struct rudpmsg_node *node, struct connect_call *call, int
 	rudpmsg_hub_connect_forget(node->hub, call->ticket);
 	call->ticket = 0;
 	call->error = error;
-	call->again_at_ns = rudpmsg_now_ns() + rudpmsg_hub_backoff_ns(node->hub, call->failures++);
+	call->again_at_ns = rudp_clock_now_ns() + rudpmsg_hub_backoff_ns(node->hub, call->failures++);
 	return -EINPROGRESS;
 }
 
@@ -57,7 +57,7 @@ static int go_on_connecting(struct rudpmsg_node *node, struct connect_call *call
 	if (node->is_closing)
 		return -ESHUTDOWN;
 	if (!call->ticket) {
-		now_at_ns = rudpmsg_now_ns();
+		now_at_ns = rudp_clock_now_ns();
 		if (now_at_ns < call->again_at_ns)
 			return -EINPROGRESS;
 		rc = rudpmsg_hub_connect(node->hub, call->host, call->port, call->peer_name,
@@ -130,7 +130,7 @@ int rudpmsg_disconnect(struct rudpmsg_node *node, rudpmsg_conn_id id, bool drain
 		rc = node->is_closed ? -ESHUTDOWN
 				     : rudpmsg_node_wait(node, &node->answer, until_ns);
 	if (conn)
-		rudpmsg_hub_disconnect(node->hub, conn, ECANCELED, rudpmsg_now_ns());
+		rudpmsg_hub_disconnect(node->hub, conn, ECANCELED, rudp_clock_now_ns());
 	else
 		rc = -ENOENT;
 	rudpmsg_node_unlock(node);
@@ -202,7 +202,7 @@ static int submit(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *byt
 			rc = node->is_closing ? -ESHUTDOWN : -ENOENT;
 			break;
 		}
-		rc = rudpmsg_hub_send(node->hub, conn, bytes, length, message, rudpmsg_now_ns());
+		rc = rudpmsg_hub_send(node->hub, conn, bytes, length, message, rudp_clock_now_ns());
 		if (rc != -EAGAIN || timeout_ns == 0)
 			break;
 		if (until_ns == 0)

@@ -56,7 +56,7 @@ void rudpmsg_node_dispatch(struct rudpmsg_node *node)
 	struct rudpmsg_dispatch_queues *queues;
 
 	while ((room = rudpmsg_hub_next_room(node->hub))) {
-		queues = rudpmsg_dispatch_queues_on_room(room, rudpmsg_now_ns());
+		queues = rudpmsg_dispatch_queues_on_room(room, rudp_clock_now_ns());
 		wake_room(queues->user);
 		wake_outcomes(queues->user);
 	}
@@ -180,7 +180,7 @@ static int try_to_post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id
 		id = conn ? rudpmsg_conn_id_of(conn) : 0;
 	}
 	return rudpmsg_dispatch_queues_post(&dispatcher->queues, id, bytes, length,
-					    rudpmsg_now_ns(), ticket);
+					    rudp_clock_now_ns(), ticket);
 }
 
 static int post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id, const char *name,

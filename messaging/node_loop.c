@@ -31,9 +31,9 @@ static bool read_once(struct rudpmsg_node *node, struct stream *stream)
 		return false;
 	pthread_mutex_lock(&node->lock);
 	if (n > 0)
-		rudpmsg_hub_on_read(node->hub, stream->link, (size_t)n, rudpmsg_now_ns());
+		rudpmsg_hub_on_read(node->hub, stream->link, (size_t)n, rudp_clock_now_ns());
 	else
-		rudpmsg_hub_on_ended(node->hub, stream->link, (int)-n, rudpmsg_now_ns());
+		rudpmsg_hub_on_ended(node->hub, stream->link, (int)-n, rudp_clock_now_ns());
 	rudpmsg_node_unlock(node);
 	return n > 0 && (size_t)n == size;
 }
@@ -59,7 +59,7 @@ static void accept_one(struct rudpmsg_node *node, int fd)
 	}
 	has_key = rudpmsg_transport_key(node->transport, fd, key);
 	pthread_mutex_lock(&node->lock);
-	stream->link = rudpmsg_hub_on_accepted(node->hub, stream, rudpmsg_now_ns());
+	stream->link = rudpmsg_hub_on_accepted(node->hub, stream, rudp_clock_now_ns());
 	if (stream->link && has_key)
 		rudpmsg_link_set_key(stream->link, key);
 	pthread_mutex_unlock(&node->lock);
@@ -70,7 +70,7 @@ static void accept_one(struct rudpmsg_node *node, int fd)
 	if (rudpmsg_stream_watch(stream, true, false) == 0)
 		return;
 	pthread_mutex_lock(&node->lock);
-	rudpmsg_hub_on_ended(node->hub, stream->link, ENOMEM, rudpmsg_now_ns());
+	rudpmsg_hub_on_ended(node->hub, stream->link, ENOMEM, rudp_clock_now_ns());
 	pthread_mutex_unlock(&node->lock);
 }
 
@@ -91,7 +91,7 @@ static void accept_some(struct rudpmsg_node *node, const struct watch *listener)
 	for (i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		fd = rudpmsg_transport_accept(node->transport, listener->fd);
 		if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS)
-			node->accept_at_ns = rudpmsg_now_ns() + ACCEPT_PAUSE_NS;
+			node->accept_at_ns = rudp_clock_now_ns() + ACCEPT_PAUSE_NS;
 		if (fd < 0)
 			break;
 		accept_one(node, fd);
@@ -103,7 +103,7 @@ static void accept_some(struct rudpmsg_node *node, const struct watch *listener)
 
 static void accept_again(struct rudpmsg_node *node)
 {
-	if (node->accept_at_ns == 0 || rudpmsg_now_ns() < node->accept_at_ns)
+	if (node->accept_at_ns == 0 || rudp_clock_now_ns() < node->accept_at_ns)
 		return;
 	node->accept_at_ns = 0;
 	listeners_watch(node, 0, EPOLLIN);
@@ -187,7 +187,7 @@ void rudpmsg_node_write(struct rudpmsg_node *node)
 		return;
 	stream = rudpmsg_link_user(link);
 	if (!can_write(stream) || stream->wants_out ||
-	    !rudpmsg_loop_may_write(&node->member, rudpmsg_now_ns()) ||
+	    !rudpmsg_loop_may_write(&node->member, rudp_clock_now_ns()) ||
 	    write_all(node, link, stream) < 0)
 		rudpmsg_hub_write_later(node->hub, link);
 }
@@ -250,7 +250,7 @@ static void read_on(struct rudpmsg_node *node)
 
 	while ((link = rudpmsg_hub_next_read(node->hub))) {
 		stream = rudpmsg_link_user(link);
-		rudpmsg_hub_on_read(node->hub, link, 0, rudpmsg_now_ns());
+		rudpmsg_hub_on_read(node->hub, link, 0, rudp_clock_now_ns());
 		if (stream->watch.fd >= 0)
 			(void)rudpmsg_stream_watch(stream, true, stream->wants_out);
 	}
@@ -264,7 +264,7 @@ static struct rudpmsg_node *node_of(struct rudpmsg_loop_member *member)
 /* The caller holds the lock. */
 static void serve(struct rudpmsg_node *node)
 {
-	int64_t now_at_ns = rudpmsg_now_ns();
+	int64_t now_at_ns = rudp_clock_now_ns();
 	struct rudpmsg_link *link;
 
 	rudpmsg_hub_on_time(node->hub, now_at_ns);

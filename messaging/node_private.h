@@ -19,6 +19,7 @@
 #include <netdb.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "messaging/disk.h"
 #include "messaging/hub.h"
 #include "messaging/loop.h"
@@ -79,7 +80,6 @@ struct rudpmsg_node {
 	bool is_storing_over; /* the storer ends once everything is stored */
 };
 
-int64_t rudpmsg_now_ns(void);
 /* As pthread_create, but the thread blocks all signals: those are for the host program's threads.
  * Returns 0 or a negative errno value. */
 int rudpmsg_thread_start(pthread_t *thread, void *(*run)(void *), void *context);

@@ -15,7 +15,7 @@ static void store_batch(struct rudpmsg_node *node, const struct rudpmsg_batch *b
 	pthread_mutex_unlock(&node->lock);
 	rc = rudpmsg_disk_commit(node->disk, batch);
 	pthread_mutex_lock(&node->lock);
-	rudpmsg_hub_on_stored(node->hub, rc, rudpmsg_now_ns());
+	rudpmsg_hub_on_stored(node->hub, rc, rudp_clock_now_ns());
 	rudpmsg_node_tell(node);
 }
 

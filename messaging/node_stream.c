@@ -70,7 +70,7 @@ static void settle(struct rudpmsg_node *node, struct stream *stream, int error)
 	if (stream->link && has_key)
 		rudpmsg_link_set_key(stream->link, key);
 	if (stream->link)
-		rudpmsg_hub_on_dialed(node->hub, stream->link, error, rudpmsg_now_ns());
+		rudpmsg_hub_on_dialed(node->hub, stream->link, error, rudp_clock_now_ns());
 	pthread_mutex_unlock(&node->lock);
 }
 
@@ -159,6 +159,6 @@ void rudpmsg_stream_dial(struct rudpmsg_node *node, struct rudpmsg_link *link)
 
 no_memory:
 	pthread_mutex_lock(&node->lock);
-	rudpmsg_hub_on_dialed(node->hub, link, ENOMEM, rudpmsg_now_ns());
+	rudpmsg_hub_on_dialed(node->hub, link, ENOMEM, rudp_clock_now_ns());
 	pthread_mutex_unlock(&node->lock);
 }

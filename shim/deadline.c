@@ -17,7 +17,7 @@ int64_t rudp_deadline_of_call(int fd)
 	rudp_raw_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len);
 	if ((!timeout.tv_sec && !timeout.tv_usec) || timeout.tv_sec > SPAN_S_MAX)
 		return RUDP_NEVER;
-	return rudp_deadline_now_ns() + (int64_t)timeout.tv_sec * RUDP_NS_PER_S +
+	return rudp_clock_now_ns() + (int64_t)timeout.tv_sec * RUDP_NS_PER_S +
 	       (int64_t)timeout.tv_usec * RUDP_NS_PER_US;
 }
 
@@ -27,7 +27,7 @@ int rudp_deadline_remaining_ms(int64_t at_ns)
 
 	if (at_ns == RUDP_NEVER)
 		return -1;
-	left_ms = (at_ns - rudp_deadline_now_ns() + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
+	left_ms = (at_ns - rudp_clock_now_ns() + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
 	if (left_ms < 0)
 		return 0;
 	return left_ms < INT_MAX ? (int)left_ms : INT_MAX;

@@ -13,11 +13,6 @@
 #include "base/clock.h"
 #include "base/time.h"
 
-static inline int64_t rudp_deadline_now_ns(void)
-{
-	return rudp_clock_now_ns(&rudp_clock_monotonic);
-}
-
 /* The deadline of a call on fd that begins now: RUDP_NEVER without SO_RCVTIMEO. */
 int64_t rudp_deadline_of_call(int fd);
 

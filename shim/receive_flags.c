@@ -69,7 +69,7 @@ static ssize_t peek_all(int fd, struct msghdr *message, size_t len, int flags)
 		ssize_t rc = REAL(recvmsg)(fd, message, flags & ~MSG_WAITALL);
 
 		if (rc <= 0 || (size_t)rc >= len || !waits || over ||
-		    rudp_deadline_now_ns() >= deadline_at_ns)
+		    rudp_clock_now_ns() >= deadline_at_ns)
 			return rc;
 		if (nanosleep(&pause, NULL) < 0)
 			return rc;

@@ -19,7 +19,7 @@ bool rudp_receive_is_one_by_one(int fd, int flags)
 /* As in Linux, the timeout is checked between two messages, and not while waiting for one. */
 static bool is_late(int64_t begun_at_ns, const struct timespec *span, struct timespec *left)
 {
-	int64_t passed_ns = rudp_deadline_now_ns() - begun_at_ns;
+	int64_t passed_ns = rudp_clock_now_ns() - begun_at_ns;
 	int64_t passed_s = passed_ns / RUDP_NS_PER_S;
 
 	left->tv_sec = span->tv_sec - (time_t)passed_s;
@@ -46,7 +46,7 @@ int rudp_receive_several(int fd, struct mmsghdr *messages, unsigned count, int f
 		return -1;
 	if (timeout) {
 		span = *timeout;
-		begun_at_ns = rudp_deadline_now_ns();
+		begun_at_ns = rudp_clock_now_ns();
 	}
 	while (taken < count && taken < IOV_MAX) {
 		ssize_t len = recvmsg(fd, &messages[taken].msg_hdr, flags & ~MSG_WAITFORONE);

@@ -23,7 +23,7 @@ usage() {
 # These are rudp's own, yet bring in real time or what only the engine may know.
 is_forbidden() {
 	case $1 in
-	rudp_clock_monotonic | rudp_engine_* | rudp_control_* | rudp_udp_*) return 0 ;;
+	rudp_clock_now_ns | rudp_engine_* | rudp_control_* | rudp_udp_*) return 0 ;;
 	esac
 	return 1
 }

@@ -35,12 +35,12 @@ static int start(char *const command[], char *const environment[], int out, pid_
 /* Reads until end of file. Returns false if the time ran out. */
 static bool read_all(int in, char *out, size_t size)
 {
-	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + SECONDS_MAX * RUDP_NS_PER_S;
+	int64_t end_at_ns = rudp_clock_now_ns() + SECONDS_MAX * RUDP_NS_PER_S;
 	size_t len = 0;
 	bool over = false;
 
 	while (!over) {
-		int64_t left_ns = end_at_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+		int64_t left_ns = end_at_ns - rudp_clock_now_ns();
 		struct pollfd poll_in = {.fd = in, .events = POLLIN};
 		char rest[256];
 		ssize_t n;

@@ -393,7 +393,7 @@ static bool is_last(const struct ping *ping)
 static int ask_all(struct ping *ping, struct rudp_probe *probe, const sigset_t *mask)
 {
 	while (!is_last(ping)) {
-		int64_t next_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ping->interval_ns;
+		int64_t next_at_ns = rudp_clock_now_ns() + ping->interval_ns;
 		int64_t rtt_ns;
 		int rc = ask(ping, probe, mask, &rtt_ns);
 

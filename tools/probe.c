@@ -32,11 +32,6 @@ struct rudp_probe {
 	uint8_t datagram[DATAGRAM_BYTES], copy[DATAGRAM_BYTES], train[RUDP_TRAIN_BYTES_MAX];
 };
 
-static int64_t now_ns(void)
-{
-	return rudp_clock_now_ns(&rudp_clock_monotonic);
-}
-
 static void random_bytes(void *context, void *out, size_t len)
 {
 	uint8_t *at = out;
@@ -93,7 +88,7 @@ struct rudp_probe *rudp_probe_open(const struct rudp_addr *remote, uint16_t targ
 		memcpy(probe->identity, identity, sizeof probe->identity);
 	*error = open_socket(probe);
 	if (*error == 0) {
-		probe->nobody = rudp_endpoint_new(&probe->config, now_ns());
+		probe->nobody = rudp_endpoint_new(&probe->config, rudp_clock_now_ns());
 		*error = probe->nobody ? 0 : -ENOMEM;
 	}
 	if (*error == 0)
@@ -128,7 +123,7 @@ static int send_all(struct rudp_probe *probe, struct rudp_endpoint *ep)
 	struct rudp_train train = {.data = probe->train, .cap = sizeof probe->train};
 	int rc = 0;
 
-	while (rudp_endpoint_transmit(ep, &train, now_ns()))
+	while (rudp_endpoint_transmit(ep, &train, rudp_clock_now_ns()))
 		if (send(probe->fd, train.data, train.len, MSG_NOSIGNAL) < 0)
 			rc = -errno;
 	return rc;
@@ -141,15 +136,16 @@ static int begin_attempt(struct rudp_probe *probe)
 	int error = -ENOMEM;
 
 	forget_attempt(probe);
-	probe->ep = rudp_endpoint_new(&probe->config, now_ns());
+	probe->ep = rudp_endpoint_new(&probe->config, rudp_clock_now_ns());
 	if (!probe->ep ||
 	    (probe->has_identity && rudp_endpoint_set_identity(probe->ep, probe->identity) < 0))
 		return error;
-	probe->conn = rudp_endpoint_connect(probe->ep, probe, &probe->local, &probe->remote,
-					    probe->target_port, &options, now_ns(), &error);
+	probe->conn =
+		rudp_endpoint_connect(probe->ep, probe, &probe->local, &probe->remote,
+				      probe->target_port, &options, rudp_clock_now_ns(), &error);
 	if (!probe->conn)
 		return error;
-	probe->sent_at_ns = now_ns();
+	probe->sent_at_ns = rudp_clock_now_ns();
 	return send_all(probe, probe->ep);
 }
 
@@ -162,7 +158,7 @@ static void process_datagram(struct rudp_probe *probe, struct rudp_endpoint *ep,
 					 .data = data,
 					 .len = len};
 
-	rudp_endpoint_on_datagram(ep, &datagram, now_ns());
+	rudp_endpoint_on_datagram(ep, &datagram, rudp_clock_now_ns());
 }
 
 static int result_of_error(int error)
@@ -223,8 +219,8 @@ static int on_datagram(struct rudp_probe *probe, size_t len)
 	if (rudp_conn_error(probe->conn) != 0)
 		return result_of_error(rudp_conn_error(probe->conn));
 	/* The peer has sent a cookie: send the SYN again, with the cookie. */
-	if (rudp_endpoint_deadline_ns(probe->ep) <= now_ns()) {
-		probe->sent_at_ns = now_ns();
+	if (rudp_endpoint_deadline_ns(probe->ep) <= rudp_clock_now_ns()) {
+		probe->sent_at_ns = rudp_clock_now_ns();
 		send_all(probe, probe->ep);
 	}
 	return -EAGAIN;
@@ -278,7 +274,7 @@ static int receive(struct rudp_probe *probe)
 /* Returns -EAGAIN if there is nothing yet, -ETIME if the time is over. */
 static int wait_once(struct rudp_probe *probe, int64_t until_ns, const sigset_t *mask)
 {
-	int64_t left_ns = until_ns - now_ns();
+	int64_t left_ns = until_ns - rudp_clock_now_ns();
 	struct pollfd poll = {.fd = probe->fd, .events = POLLIN};
 	struct timespec span;
 	int rc;
@@ -301,7 +297,7 @@ static int wait_once(struct rudp_probe *probe, int64_t until_ns, const sigset_t 
 
 int rudp_probe_ask(struct rudp_probe *probe, int64_t span_ns, const sigset_t *mask, int64_t *rtt_ns)
 {
-	int64_t until_ns = now_ns() + span_ns;
+	int64_t until_ns = rudp_clock_now_ns() + span_ns;
 	int rc;
 
 	*rtt_ns = 0;
@@ -314,7 +310,7 @@ int rudp_probe_ask(struct rudp_probe *probe, int64_t span_ns, const sigset_t *ma
 		rc = wait_once(probe, until_ns, mask);
 	while (rc == -EAGAIN);
 	if (rc >= 0)
-		*rtt_ns = now_ns() - probe->sent_at_ns;
+		*rtt_ns = rudp_clock_now_ns() - probe->sent_at_ns;
 	forget_attempt(probe);
 	return rc == -ETIME ? RUDP_PROBE_SILENT : result_of_network(rc);
 }

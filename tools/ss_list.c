@@ -133,7 +133,7 @@ int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_op
 /* Any process can bind such a name, so the number of answers and the total time are limited. */
 static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine, void *context)
 {
-	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ENGINE_NS;
+	int64_t end_at_ns = rudp_clock_now_ns() + ENGINE_NS;
 	struct rudp_control_reply reply = {.id = 0};
 
 	(void)context;
@@ -146,7 +146,7 @@ static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *e
 			return add_engine(list, &reply.engine);
 		if (add(list, &reply.info) < 0)
 			return -ENOMEM;
-		if (rudp_clock_now_ns(&rudp_clock_monotonic) >= end_at_ns)
+		if (rudp_clock_now_ns() >= end_at_ns)
 			return -ETIMEDOUT;
 	}
 	return -EPROTO;

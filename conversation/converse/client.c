@@ -309,7 +309,7 @@ static int timeout_ms(const struct client *client)
 	if (is_waiting(client))
 		next_ns = rudp_time_min(next_ns,
 					client->progress_at_ns + client->options->timeout_ns + 1);
-	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns(&rudp_clock_monotonic));
+	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns());
 }
 
 static bool wants_input(const struct client *client)
@@ -324,7 +324,7 @@ static void set_now(struct client *client)
 	struct timespec wall;
 
 	clock_gettime(CLOCK_REALTIME, &wall);
-	client->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	client->now_at_ns = rudp_clock_now_ns();
 	cv_chat_set_now(client->chat, client->now_at_ns,
 			(int64_t)wall.tv_sec * 1000 + wall.tv_nsec / RUDP_NS_PER_MS);
 }

@@ -43,11 +43,6 @@ struct apo_bus {
 	bool is_over;
 };
 
-static int64_t now_ns(void)
-{
-	return rudp_clock_now_ns(&rudp_clock_monotonic);
-}
-
 /* ---- mail to the owner ---- */
 
 /* Without memory the mail is lost, as on a network: it is repeated, or the node joins anew. */
@@ -294,7 +289,7 @@ static enum apo_reopening reopen(struct apo_bus_thread *bus_thread)
 	/* Before the first entry there is none to go on from. */
 	if (asked == APO_REOPEN_NEXT && !atomic_load(&bus_thread->delivered_seq))
 		asked = APO_REOPEN_NOT;
-	due = apo_subscription_due(&bus->subscription, asked, now_ns());
+	due = apo_subscription_due(&bus->subscription, asked, rudp_clock_now_ns());
 	if (due == APO_REOPEN_NOT)
 		return due;
 	if (due == APO_REOPEN_CONNECT)
@@ -314,11 +309,11 @@ static void tend(struct apo_bus_thread *bus_thread)
 	struct apo_subscription *subscription = &bus_thread->bus->subscription;
 	bool is_next = reopen(bus_thread) == APO_REOPEN_NEXT, is_open;
 
-	if (!apo_subscription_try(subscription, now_ns()))
+	if (!apo_subscription_try(subscription, rudp_clock_now_ns()))
 		return;
 	is_open = is_next ? subscribe_entries(bus_thread, atomic_load(&bus_thread->delivered_seq))
 			  : open_bus(bus_thread);
-	apo_subscription_on_result(subscription, is_open, now_ns());
+	apo_subscription_on_result(subscription, is_open, rudp_clock_now_ns());
 	if (is_open && !is_next) {
 		rudp_log(RUDP_LOG_INFO, "cluster connected node=%s",
 			 bus_thread->config->cluster_node);

@@ -327,7 +327,7 @@ int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model,
 		.name = config->cluster_node,
 		.random = (uint64_t)randombytes_random() << 32 | randombytes_random(),
 		.node_timeout_ns = config->cluster_timeout_ns,
-		.now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
+		.now_at_ns = rudp_clock_now_ns()};
 
 	cluster->model = model;
 	cluster->history_thread = history_thread;

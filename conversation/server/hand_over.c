@@ -201,7 +201,7 @@ static void absorb_workers(struct apo_service *service)
 static void wait_for_mail(struct apo_service *service, int64_t until_ns)
 {
 	struct pollfd waits[APO_WORKERS_MAX + 1];
-	int64_t left_ns = until_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	int64_t left_ns = until_ns - rudp_clock_now_ns();
 	int left_ms = left_ns <= 0 ? 0 : (int)(left_ns / RUDP_NS_PER_MS) + 1;
 	unsigned i;
 
@@ -223,7 +223,7 @@ static bool settle(struct apo_service *service)
 		;
 	while (!atomic_load(&service->model_thread.has_ended)) {
 		wait_for_mail(service, is_in_time ? until_ns : RUDP_NEVER);
-		service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+		service->now_at_ns = rudp_clock_now_ns();
 		absorb_workers(service);
 		if (!is_in_time || service->now_at_ns < until_ns)
 			continue;
@@ -282,7 +282,7 @@ static void restart_all(struct apo_service *service)
 /* Returns NULL, or the reason why it failed. */
 static const char *send_all(struct apo_service *service, struct apo_upgrade_state *upgrade)
 {
-	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + UPGRADE_NS;
+	int64_t until_ns = rudp_clock_now_ns() + UPGRADE_NS;
 	struct apo_server_parts parts = apo_service_parts(service);
 	int fd = service->successor.fd, error;
 

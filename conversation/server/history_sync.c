@@ -32,11 +32,6 @@ struct head {
 	uint64_t digest; /* of ASK */
 };
 
-static int64_t now_ns(void)
-{
-	return rudp_clock_now_ns(&rudp_clock_monotonic);
-}
-
 /* ---- messages ---- */
 
 static void write_head(struct rudp_writer *writer, const struct head *head)
@@ -90,7 +85,7 @@ static void ask(struct apo_history_thread *history_thread)
 	uint8_t *rows = malloc(APO_COPY_BYTES_MAX);
 	struct rudp_writer writer = rudp_writer(rows, rows ? APO_COPY_BYTES_MAX : 0);
 
-	sync->repeat_at_ns = now_ns() + APO_SYNC_REPEAT_NS;
+	sync->repeat_at_ns = rudp_clock_now_ns() + APO_SYNC_REPEAT_NS;
 	head.first = sync->first;
 	head.last = sync->last;
 	if (rows && apo_history_copy(history_thread->history, sync->table, head.first, &head.last,
@@ -122,10 +117,10 @@ int apo_history_sync_begin(struct apo_history_thread *history_thread, int64_t la
 
 	*sync = (struct apo_history_sync){.is_on = last > 0,
 					  .must_clear = true,
-					  .id = (uint64_t)now_ns(),
+					  .id = (uint64_t)rudp_clock_now_ns(),
 					  .last = last,
 					  .table = APO_TABLE_MESSAGES,
-					  .repeat_at_ns = now_ns()};
+					  .repeat_at_ns = rudp_clock_now_ns()};
 	rudp_log(RUDP_LOG_INFO, "history is compared with that of other nodes");
 	return clear(history_thread);
 }
@@ -134,7 +129,7 @@ static void finish(struct apo_history_thread *history_thread)
 {
 	history_thread->sync.is_on = false;
 	/* Soon a transaction writes the parts and redactions that have waited. */
-	history_thread->prune_at_ns = now_ns();
+	history_thread->prune_at_ns = rudp_clock_now_ns();
 }
 
 static void advance(struct apo_history_thread *history_thread)
@@ -153,7 +148,7 @@ static void advance(struct apo_history_thread *history_thread)
 		sync->table = APO_TABLE_PRESENCES;
 		sync->first = sync->written = 0;
 	}
-	sync->repeat_at_ns = now_ns();
+	sync->repeat_at_ns = rudp_clock_now_ns();
 }
 
 /* ---- the transaction ---- */
@@ -256,7 +251,7 @@ int apo_history_sync_on_peer(struct apo_history_thread *history_thread,
 	    head.first != sync->first || sync->written > sync->first)
 		return 0;
 	if (head.kind == BUSY) {
-		sync->repeat_at_ns = now_ns() + APO_SYNC_BUSY_NS;
+		sync->repeat_at_ns = rudp_clock_now_ns() + APO_SYNC_BUSY_NS;
 		return 0;
 	}
 	return on_rows(history_thread, &head, &reader);

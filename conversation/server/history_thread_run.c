@@ -13,11 +13,6 @@
 #include "conversation/server/history_thread_records.h"
 #include "conversation/server/records.h"
 
-static int64_t now_ns(void)
-{
-	return rudp_clock_now_ns(&rudp_clock_monotonic);
-}
-
 static int64_t now_wall_ms(void)
 {
 	struct timespec now;
@@ -451,7 +446,8 @@ static void prune(struct apo_history_thread *history_thread)
 	if (result < 0)
 		fail_group(history_thread);
 	if (result <= 0)
-		history_thread->prune_at_ns = now_ns() + APO_PRUNE_WAIT_S * RUDP_NS_PER_S;
+		history_thread->prune_at_ns =
+			rudp_clock_now_ns() + APO_PRUNE_WAIT_S * RUDP_NS_PER_S;
 }
 
 /* ---- the loop ---- */
@@ -465,12 +461,13 @@ static void on_mail(struct apo_history_thread *history_thread, struct apo_mail *
 		if (history_thread->group_count == APO_GROUP_BATCHES)
 			work(history_thread);
 		if (history_thread->group_count == 0)
-			history_thread->group_at_ns = now_ns() + APO_LINGER_MS * RUDP_NS_PER_MS;
+			history_thread->group_at_ns =
+				rudp_clock_now_ns() + APO_LINGER_MS * RUDP_NS_PER_MS;
 		history_thread->group[history_thread->group_count++] = (struct apo_batch *)mail;
 		return;
 	case APO_HISTORY_THREAD_CONFIGURE:
 		history_thread->retention = configure->retention;
-		history_thread->prune_at_ns = now_ns();
+		history_thread->prune_at_ns = rudp_clock_now_ns();
 		break;
 	case APO_HISTORY_THREAD_STOP:
 		history_thread->is_over = true;
@@ -486,7 +483,7 @@ static int timeout_ms(const struct apo_history_thread *history_thread)
 
 	if (history_thread->sync.is_on)
 		next_at_ns = rudp_time_min(next_at_ns, history_thread->sync.repeat_at_ns);
-	return rudp_time_poll_ms(next_at_ns, now_ns());
+	return rudp_time_poll_ms(next_at_ns, rudp_clock_now_ns());
 }
 
 static void turn(struct apo_history_thread *history_thread)
@@ -502,10 +499,11 @@ static void turn(struct apo_history_thread *history_thread)
 		next = mail->next;
 		on_mail(history_thread, mail);
 	}
-	if (is_urgent || history_thread->is_over || history_thread->group_at_ns <= now_ns())
+	if (is_urgent || history_thread->is_over ||
+	    history_thread->group_at_ns <= rudp_clock_now_ns())
 		work(history_thread);
-	apo_history_sync_on_time(history_thread, now_ns());
-	if (history_thread->group_count == 0 && history_thread->prune_at_ns <= now_ns())
+	apo_history_sync_on_time(history_thread, rudp_clock_now_ns());
+	if (history_thread->group_count == 0 && history_thread->prune_at_ns <= rudp_clock_now_ns())
 		prune(history_thread);
 }
 

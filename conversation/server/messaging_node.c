@@ -158,7 +158,7 @@ void apo_messaging_node_configure(struct apo_messaging_node *messaging_node,
 
 void apo_messaging_node_close(struct apo_messaging_node *messaging_node, int64_t deadline_at_ns)
 {
-	int64_t left_ns = deadline_at_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	int64_t left_ns = deadline_at_ns - rudp_clock_now_ns();
 	uint64_t left = 0;
 
 	if (messaging_node->source.fd < 0)

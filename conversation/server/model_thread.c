@@ -373,7 +373,7 @@ static int timeout_ms(const struct apo_model_thread *model_thread)
 {
 	return rudp_time_poll_ms(rudp_time_min(apo_model_next_at_ns(model_thread->model),
 					       apo_cluster_next_at_ns(model_thread->cluster)),
-				 rudp_clock_now_ns(&rudp_clock_monotonic));
+				 rudp_clock_now_ns());
 }
 
 bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
@@ -381,7 +381,7 @@ bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
 	struct apo_mail *mail, *next;
 	bool is_any = false;
 
-	model_thread->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	model_thread->now_at_ns = rudp_clock_now_ns();
 	apo_model_set_wall(model_thread->model, wall_ms(), model_thread->now_at_ns);
 	apo_cluster_set_time(model_thread->cluster, model_thread->now_at_ns, wall_ms());
 	for (mail = apo_mailbox_take(&model_thread->box); mail; mail = next) {
@@ -446,7 +446,7 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 					.calls = &model_thread->calls,
 					.of = model_thread,
 					.workers = worker_count,
-					.now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic),
+					.now_at_ns = rudp_clock_now_ns(),
 					.wall_ms = wall_ms()};
 	unsigned i;
 

@@ -68,11 +68,6 @@ void apo_registry_thread_flush(struct apo_registry_thread *registry_thread)
 
 /* ---- the thread ---- */
 
-static int64_t now_ns(void)
-{
-	return rudp_clock_now_ns(&rudp_clock_monotonic);
-}
-
 static int write_message(struct apo_registry_thread *registry_thread, const struct message *message)
 {
 	struct apo_registry_record record = message->record;
@@ -139,7 +134,7 @@ static void work(struct apo_registry_thread *registry_thread)
 			 apo_registry_db_error(registry_thread->registry));
 	registry_thread->failures++;
 	apo_registry_db_roll_back(registry_thread->registry);
-	registry_thread->retry_at_ns = now_ns() + APO_REGISTRY_RETRY_S * RUDP_NS_PER_S;
+	registry_thread->retry_at_ns = rudp_clock_now_ns() + APO_REGISTRY_RETRY_S * RUDP_NS_PER_S;
 }
 
 static void count_open(struct apo_registry_thread *registry_thread, enum apo_registry_kind kind)
@@ -169,14 +164,14 @@ static void turn(struct apo_registry_thread *registry_thread)
 	struct pollfd wait = {.fd = registry_thread->box.fd, .events = POLLIN};
 	struct apo_mail *mail, *next;
 
-	(void)poll(&wait, 1, rudp_time_poll_ms(registry_thread->retry_at_ns, now_ns()));
+	(void)poll(&wait, 1, rudp_time_poll_ms(registry_thread->retry_at_ns, rudp_clock_now_ns()));
 	for (mail = apo_mailbox_take(&registry_thread->box); mail; mail = next) {
 		next = mail->next;
 		on_mail(registry_thread, mail);
 	}
 	/* While the disk fails, new records wait with the others. */
 	if (registry_thread->retry_at_ns == RUDP_NEVER || registry_thread->is_over ||
-	    registry_thread->retry_at_ns <= now_ns())
+	    registry_thread->retry_at_ns <= rudp_clock_now_ns())
 		work(registry_thread);
 }
 

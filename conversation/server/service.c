@@ -294,7 +294,7 @@ static int timeout_ms(const struct apo_service *service)
 	next_ns = rudp_time_min(next_ns, apo_metrics_next_at_ns(&service->metrics));
 	if (service->state == APO_ENDING)
 		next_ns = rudp_time_min(next_ns, service->deadline_at_ns);
-	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns(&rudp_clock_monotonic));
+	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns());
 }
 
 /* Mail is handled after the other events: it frees waiting connections to which an event of this
@@ -305,7 +305,7 @@ static void turn(struct apo_service *service)
 	int count = epoll_wait(service->epoll_fd, events, EVENTS_AT_ONCE, timeout_ms(service)), i;
 	bool has_mail = false, has_signal = false, has_successor = false, has_predecessor = false;
 
-	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	service->now_at_ns = rudp_clock_now_ns();
 	for (i = 0; i < count; i++) {
 		struct apo_event_source *source = events[i].data.ptr;
 
@@ -484,7 +484,7 @@ static int begin(struct apo_service *service)
 		     &service->auth_thread, apo_service_history_thread(service), config)) < 0 ||
 	    (error = apo_service_load_accounts(service)) < 0)
 		return error;
-	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	service->now_at_ns = rudp_clock_now_ns();
 	service->metrics =
 		(struct apo_metrics){.epoll_fd = service->epoll_fd,
 				     .acceptor = &service->acceptor,

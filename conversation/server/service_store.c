@@ -122,7 +122,7 @@ static void load_marker(void *of, const char *account, const char *target, int64
 int apo_service_load_accounts(struct apo_service *service)
 {
 	struct loading loading = {.model = service->model_thread.model,
-				  .now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
+				  .now_at_ns = rudp_clock_now_ns()};
 	int error = 0;
 
 	if (!service->store)

@@ -44,7 +44,7 @@ static int receive(struct apo_service *service, struct apo_upgrade_state *upgrad
 static int agree(struct apo_service *service)
 {
 	int fd = service->predecessor.fd, error;
-	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + UPGRADE_NS;
+	int64_t until_ns = rudp_clock_now_ns() + UPGRADE_NS;
 
 	error = apo_upgrade_channel_send_kind(fd, APO_UPGRADE_CHANNEL_TAKEN, until_ns);
 	if (error < 0)
@@ -68,7 +68,7 @@ int apo_take_over(struct apo_service *service)
 		error = agree(service);
 	if (error < 0)
 		return error;
-	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	service->now_at_ns = rudp_clock_now_ns();
 	/* Sends what clients must be told: that some users could not be handed over. */
 	service->model_thread.is_unattended = true;
 	(void)apo_model_thread_absorb(&service->model_thread);

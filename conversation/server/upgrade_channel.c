@@ -41,7 +41,7 @@ static uint32_t format_version(void)
 static int wait_for(int fd, short events, int64_t deadline_at_ns)
 {
 	struct pollfd wait = {.fd = fd, .events = events};
-	int64_t left_ns = deadline_at_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	int64_t left_ns = deadline_at_ns - rudp_clock_now_ns();
 	int result;
 
 	if (left_ns <= 0)

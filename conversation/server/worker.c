@@ -350,7 +350,7 @@ static int timeout_ms(struct apo_worker *worker)
 	/* If the model is behind, its wake-up continues reading. */
 	if (!rudp_list_is_empty(&worker->unread) && !apo_batcher_is_full(&worker->to_model))
 		return 0;
-	return rudp_time_poll_ms(next_at_ns, rudp_clock_now_ns(&rudp_clock_monotonic));
+	return rudp_time_poll_ms(next_at_ns, rudp_clock_now_ns());
 }
 
 void apo_worker_turn(struct apo_worker *worker)
@@ -358,7 +358,7 @@ void apo_worker_turn(struct apo_worker *worker)
 	struct epoll_event events[EVENTS_AT_ONCE];
 	int count = epoll_wait(worker->epoll_fd, events, EVENTS_AT_ONCE, timeout_ms(worker)), i;
 
-	worker->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	worker->now_at_ns = rudp_clock_now_ns();
 	for (i = 0; i < count; i++)
 		on_event(worker, events + i);
 	serve_unread(worker);
@@ -409,7 +409,7 @@ int apo_worker_init(struct apo_worker *worker, unsigned index, struct apo_mailbo
 	worker->index = index;
 	worker->first_free = UINT32_MAX;
 	worker->drain_at_ns = RUDP_NEVER;
-	worker->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	worker->now_at_ns = rudp_clock_now_ns();
 	rudp_timer_wheel_init(&worker->wheel, worker->now_at_ns);
 	rudp_list_init(&worker->dirty);
 	rudp_list_init(&worker->unread);

@@ -185,7 +185,7 @@ static void run_turns(void)
 	for (int i = 0; i < TURNS; i++) {
 		int count = wait_events(&engine, events, 0);
 
-		engine.now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+		engine.now_at_ns = rudp_clock_now_ns();
 		engine.turns++;
 		turn(&engine, events, count > 0 ? count : 0);
 		while (rudp_calls_aside_look(&engine))

@@ -136,7 +136,7 @@ static inline struct apo_server_parts server_parts(struct server *server)
 					 .metrics = &server->metrics,
 					 .peers = &server->peers,
 					 .history_file = server->history_file,
-					 .now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
+					 .now_at_ns = rudp_clock_now_ns()};
 }
 
 #endif

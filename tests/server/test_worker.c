@@ -286,7 +286,7 @@ Test(worker, unwritten_output_is_reported_with_the_end)
 	lone_end(&lone, slow_peer, NULL);
 	lone_end(&lone, last_peer, "ERROR :go\r\n");
 	turn();
-	drain_until(rudp_clock_now_ns(&rudp_clock_monotonic));
+	drain_until(rudp_clock_now_ns());
 	close(fast);
 	for (i = 0; i < 1000 && cut < 0; i++)
 		turn();

@@ -68,7 +68,7 @@ static void wake(_Atomic uint32_t *word)
 
 static bool wait_for_answer(struct rudp_proc_question *question, uint32_t number, int64_t wait_ns)
 {
-	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + wait_ns;
+	int64_t until_ns = rudp_clock_now_ns() + wait_ns;
 	int64_t left_ns = wait_ns;
 	uint32_t seen;
 
@@ -76,7 +76,7 @@ static bool wait_for_answer(struct rudp_proc_question *question, uint32_t number
 		const struct timespec timeout = {0, left_ns};
 
 		syscall(SYS_futex, &question->answered, FUTEX_WAIT, seen, &timeout, NULL, 0);
-		left_ns = until_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+		left_ns = until_ns - rudp_clock_now_ns();
 	}
 	return seen == number;
 }
@@ -95,7 +95,7 @@ static bool may_ask(struct rudp_proc_question *question)
 			close(question->len);
 	}
 	return question->wake_fd && is_answered &&
-	       rudp_clock_now_ns(&rudp_clock_monotonic) >= paused_until_ns;
+	       rudp_clock_now_ns() >= paused_until_ns;
 }
 
 /* Returns the supervisor's answer, or -ETIMEDOUT. */
@@ -108,7 +108,7 @@ static int32_t put_question(struct rudp_proc_question *question, int64_t wait_ns
 	if (write(question->wake_fd, &one, sizeof one) == sizeof one &&
 	    wait_for_answer(question, number, wait_ns))
 		return question->len;
-	paused_until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + RUDP_PROC_READ_PAUSE_NS;
+	paused_until_ns = rudp_clock_now_ns() + RUDP_PROC_READ_PAUSE_NS;
 	return -ETIMEDOUT;
 }
 
@@ -197,7 +197,7 @@ static int open_configured(const struct rudp_proc_question *question,
 	memcpy(path, question->text, sizeof path);
 	path[sizeof path - 1] = 0;
 	if (!is_configured(settings, path, append))
-		rudp_settings_refresh(settings, rudp_clock_now_ns(&rudp_clock_monotonic));
+		rudp_settings_refresh(settings, rudp_clock_now_ns());
 	if (!is_configured(settings, path, append))
 		return -EACCES;
 	fd = append ? rudp_config_open_append(path) : rudp_config_open(path);

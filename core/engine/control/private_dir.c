@@ -48,12 +48,12 @@ static atomic_bool is_kept;
 static int wait_for_lock(int fd)
 {
 	const int64_t end_at_ns =
-		rudp_clock_now_ns(&rudp_clock_monotonic) + RUDP_PRIVATE_DIR_LOCK_NS;
+		rudp_clock_now_ns() + RUDP_PRIVATE_DIR_LOCK_NS;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
-		if (is_kept || rudp_clock_now_ns(&rudp_clock_monotonic) >= end_at_ns) {
+		if (is_kept || rudp_clock_now_ns() >= end_at_ns) {
 			is_kept = true;
 			return -EWOULDBLOCK;
 		}

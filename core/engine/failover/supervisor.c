@@ -138,7 +138,7 @@ static void log_death(const struct supervisor *supervisor, pid_t engine, const c
 /* Notes a death. true: there were too many in a short time. */
 static bool dies_too_often(struct supervisor *supervisor)
 {
-	int64_t now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	int64_t now_at_ns = rudp_clock_now_ns();
 	int64_t *oldest =
 		&supervisor->deaths_at_ns[supervisor->deaths % RUDP_SUPERVISOR_DEATHS_MAX];
 	int64_t since_ns;

@@ -15,7 +15,7 @@ void rudp_heap_init(struct rudp_heap *heap)
 
 static void trim(struct rudp_heap *heap)
 {
-	int64_t before_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	int64_t before_ns = rudp_clock_now_ns();
 
 #ifdef __GLIBC__
 	malloc_trim(0);
@@ -23,7 +23,7 @@ static void trim(struct rudp_heap *heap)
 	rudp_log(RUDP_LOG_DEBUG,
 		 "returned free memory to the kernel in %d us, after %" PRIu64 " connections became "
 		 "idle and %" PRIu64 " closed",
-		 (int)((rudp_clock_now_ns(&rudp_clock_monotonic) - before_ns) / RUDP_NS_PER_US),
+		 (int)((rudp_clock_now_ns() - before_ns) / RUDP_NS_PER_US),
 		 heap->rests - heap->rests_trimmed, heap->frees - heap->frees_trimmed);
 	heap->rests_trimmed = heap->rests;
 	heap->frees_trimmed = heap->frees;

@@ -169,7 +169,7 @@ static void transmit_and_receive(struct rudp_engine *engine)
 	struct rudp_udp *own = transmit(engine);
 
 	for (int i = 0; own && i < RUDP_HOPS_PER_TURN; i++) {
-		engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+		engine->now_at_ns = rudp_clock_now_ns();
 		rudp_udp_receive(engine, own);
 		run_conn_events(engine);
 		own = transmit(engine);
@@ -195,7 +195,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 		return 0;
 	if (deadline == RUDP_NEVER)
 		return RUDP_NEVER;
-	deadline -= rudp_clock_now_ns(&rudp_clock_monotonic);
+	deadline -= rudp_clock_now_ns();
 	return deadline > 0 ? deadline : 0;
 }
 
@@ -260,16 +260,11 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 			       rudp_endpoint_free_count(engine->ep), engine->now_at_ns);
 }
 
-static int64_t now_ns(void)
-{
-	return rudp_clock_now_ns(&rudp_clock_monotonic);
-}
-
 int64_t rudp_engine_busy_poll_ns(struct rudp_engine *engine)
 {
 	return engine->settings.has_busy_poll
 		       ? engine->settings.busy_poll_ns
-		       : rudp_busy_poll_span_ns(&engine->busy_poll, now_ns());
+		       : rudp_busy_poll_span_ns(&engine->busy_poll, rudp_clock_now_ns());
 }
 
 /* Does one piece of the work that can wait until nothing else is to be done. false: nothing is left. */
@@ -285,7 +280,7 @@ static bool do_idle_work(struct rudp_engine *engine)
  */
 static int poll_for(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
 {
-	int64_t since_ns = now_ns(), polled_ns = 0;
+	int64_t since_ns = rudp_clock_now_ns(), polled_ns = 0;
 	int count = wait_events(engine, events, 0);
 
 	if (count != 0)
@@ -296,7 +291,7 @@ static int poll_for(struct rudp_engine *engine, struct epoll_event *events, int6
 		if (!do_idle_work(engine))
 			sched_yield();
 		count = wait_events(engine, events, 0);
-		polled_ns = now_ns() - since_ns;
+		polled_ns = rudp_clock_now_ns() - since_ns;
 	} while (count == 0 && polled_ns < span_ns);
 	if (count > 0)
 		rudp_busy_poll_on_found(&engine->busy_poll, polled_ns);
@@ -307,11 +302,11 @@ static int poll_for(struct rudp_engine *engine, struct epoll_event *events, int6
 
 static int sleep_for(struct rudp_engine *engine, struct epoll_event *events)
 {
-	int64_t since_ns = now_ns();
+	int64_t since_ns = rudp_clock_now_ns();
 	int count = wait_events(engine, events, wait_ns(engine));
 
 	if (count > 0)
-		rudp_busy_poll_on_woken(&engine->busy_poll, now_ns() - since_ns);
+		rudp_busy_poll_on_woken(&engine->busy_poll, rudp_clock_now_ns() - since_ns);
 	return count;
 }
 
@@ -345,7 +340,7 @@ void rudp_engine_run(struct rudp_engine *engine)
 	while (!engine->over) {
 		int count = wait_or_prepare(engine, events);
 
-		engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+		engine->now_at_ns = rudp_clock_now_ns();
 		engine->turns++;
 		turn(engine, events, count > 0 ? count : 0);
 		if (atomic_load(&engine->leave_wanted))

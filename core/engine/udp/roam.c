@@ -197,7 +197,7 @@ static bool is_own(void *own, const struct rudp_addr *addr)
  */
 static void set_pause(struct rudp_roam *roam, int64_t began_at_ns)
 {
-	int64_t ended_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	int64_t ended_at_ns = rudp_clock_now_ns();
 	int64_t pause_ns = RUDP_ROAM_REST_TIMES * rudp_time_max(ended_at_ns - began_at_ns, 0);
 
 	roam->not_before_ns = began_at_ns + rudp_time_max(RUDP_ROAM_AGAIN_NS, pause_ns);

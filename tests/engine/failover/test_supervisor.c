@@ -336,9 +336,9 @@ static int waits_to_be_killed(void *context, struct rudp_failover_state *failove
 
 static void let_pass(int64_t ns)
 {
-	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ns;
+	int64_t until_ns = rudp_clock_now_ns() + ns;
 
-	while (rudp_clock_now_ns(&rudp_clock_monotonic) < until_ns)
+	while (rudp_clock_now_ns() < until_ns)
 		;
 }
 
