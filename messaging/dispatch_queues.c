@@ -172,8 +172,7 @@ uint64_t rudpmsg_dispatch_queues_fail(struct rudpmsg_dispatch_queues *queues, in
 	uint64_t waiting = queues->stats.posts_waiting;
 	struct dispatch_queue *dispatch_queue, *next;
 
-	HASH_ITER(hh, queues->by_conn, dispatch_queue, next)
-	{
+	HASH_ITER(hh, queues->by_conn, dispatch_queue, next) {
 		queue_fail(dispatch_queue, reason);
 	}
 	return waiting;

@@ -82,16 +82,12 @@ struct rudpmsg_stats *rudpmsg_hub_stats(struct rudpmsg_hub *hub)
 
 struct rudpmsg_link *rudpmsg_hub_next_dial(struct rudpmsg_hub *hub)
 {
-	struct rudp_list *link = rudp_list_pop(&hub->to_dial);
-
-	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_link, dial) : NULL;
+	return RUDP_LIST_POP(&hub->to_dial, struct rudpmsg_link, dial);
 }
 
 struct rudpmsg_link *rudpmsg_hub_next_write(struct rudpmsg_hub *hub)
 {
-	struct rudp_list *link = rudp_list_pop(&hub->to_write);
-
-	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_link, write) : NULL;
+	return RUDP_LIST_POP(&hub->to_write, struct rudpmsg_link, write);
 }
 
 struct rudpmsg_link *rudpmsg_hub_sole_write(struct rudpmsg_hub *hub)
@@ -107,16 +103,12 @@ struct rudpmsg_link *rudpmsg_hub_sole_write(struct rudpmsg_hub *hub)
 
 struct rudpmsg_link *rudpmsg_hub_next_read(struct rudpmsg_hub *hub)
 {
-	struct rudp_list *link = rudp_list_pop(&hub->to_read);
-
-	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_link, read) : NULL;
+	return RUDP_LIST_POP(&hub->to_read, struct rudpmsg_link, read);
 }
 
 struct rudpmsg_link *rudpmsg_hub_next_close(struct rudpmsg_hub *hub)
 {
-	struct rudp_list *link = rudp_list_pop(&hub->to_close);
-
-	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_link, close) : NULL;
+	return RUDP_LIST_POP(&hub->to_close, struct rudpmsg_link, close);
 }
 
 int64_t rudpmsg_hub_deadline_ns(const struct rudpmsg_hub *hub)
@@ -131,14 +123,10 @@ void rudpmsg_hub_stop_accepting(struct rudpmsg_hub *hub)
 
 void rudpmsg_hub_end_links(struct rudpmsg_hub *hub, int64_t now_at_ns)
 {
-	struct rudp_list *at, *next;
-	struct rudpmsg_link *link;
 	struct rudpmsg_conn *conn;
 
 	hub->is_stopped = hub->is_ended = true;
-	for (at = hub->links.next; at != &hub->links; at = next) {
-		next = at->next;
-		link = RUDP_LIST_OWNER(at, struct rudpmsg_link, all);
+	RUDP_LIST_EACH_SAFE(struct rudpmsg_link, link, &hub->links, all) {
 		conn = link->conn;
 		rudpmsg_link_bye(hub, link, RUDPMSG_REASON_CLOSING, now_at_ns);
 		if (conn && conn->link == link)

@@ -151,8 +151,7 @@ void rudpmsg_conn_free_all(struct rudpmsg_hub *hub)
 	struct rudpmsg_conn *conn, *next;
 
 	HASH_CLEAR(by_name, hub->by_name);
-	HASH_ITER(by_id, hub->by_id, conn, next)
-	{
+	HASH_ITER(by_id, hub->by_id, conn, next) {
 		HASH_DELETE(by_id, hub->by_id, conn);
 		conn_free(conn);
 	}
@@ -244,12 +243,7 @@ static bool trim(struct rudpmsg_conn *conn)
 
 void rudpmsg_hub_on_quiet(struct rudpmsg_hub *hub, int64_t now_at_ns)
 {
-	struct rudp_list *at, *next;
-	struct rudpmsg_conn *conn;
-
-	for (at = hub->busy.next; at != &hub->busy; at = next) {
-		next = at->next;
-		conn = RUDP_LIST_OWNER(at, struct rudpmsg_conn, busy);
+	RUDP_LIST_EACH_SAFE(struct rudpmsg_conn, conn, &hub->busy, busy) {
 		if (!conn->was_active && trim(conn))
 			rudp_list_remove(&conn->busy);
 		conn->was_active = false;

@@ -49,9 +49,7 @@ void rudpmsg_conn_await_room(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 
 struct rudpmsg_room *rudpmsg_hub_next_room(struct rudpmsg_hub *hub)
 {
-	struct rudp_list *link = rudp_list_pop(&hub->rooms_ready);
-
-	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_room, link) : NULL;
+	return RUDP_LIST_POP(&hub->rooms_ready, struct rudpmsg_room, link);
 }
 
 void rudpmsg_conn_note_room(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)

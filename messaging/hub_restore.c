@@ -134,8 +134,7 @@ int rudpmsg_hub_restore_end(struct rudpmsg_hub *hub, int64_t now_at_ns)
 			return rc;
 	}
 	HASH_SORT(hub->senders, by_age);
-	HASH_ITER(hh, hub->senders, sender, next)
-	{
+	HASH_ITER(hh, hub->senders, sender, next) {
 		if (!rudpmsg_hub_find(hub, sender->name))
 			rudpmsg_sender_retire(hub, sender);
 	}

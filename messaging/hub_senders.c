@@ -186,8 +186,7 @@ void rudpmsg_senders_free_all(struct rudpmsg_hub *hub)
 {
 	struct sender *sender, *next;
 
-	HASH_ITER(hh, hub->senders, sender, next)
-	{
+	HASH_ITER(hh, hub->senders, sender, next) {
 		HASH_DEL(hub->senders, sender);
 		free(sender->record);
 		free(sender);

@@ -26,7 +26,8 @@ static int retry_later(struct rudpmsg_node *node, struct connect_call *call, int
 	rudpmsg_hub_connect_forget(node->hub, call->ticket);
 	call->ticket = 0;
 	call->error = error;
-	call->again_at_ns = rudp_clock_now_ns() + rudpmsg_hub_backoff_ns(node->hub, call->failures++);
+	call->again_at_ns =
+		rudp_clock_now_ns() + rudpmsg_hub_backoff_ns(node->hub, call->failures++);
 	return -EINPROGRESS;
 }
 

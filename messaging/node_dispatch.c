@@ -151,10 +151,8 @@ void rudpmsg_dispatcher_free(struct rudpmsg_dispatcher *dispatcher)
 
 void rudpmsg_node_end_dispatchers(struct rudpmsg_node *node)
 {
-	struct rudp_list *at;
-
-	for (at = node->dispatchers.next; at != &node->dispatchers; at = at->next)
-		end(RUDP_LIST_OWNER(at, struct rudpmsg_dispatcher, all), ESHUTDOWN);
+	RUDP_LIST_EACH(struct rudpmsg_dispatcher, dispatcher, &node->dispatchers, all)
+		end(dispatcher, ESHUTDOWN);
 }
 
 void rudpmsg_node_free_dispatchers(struct rudpmsg_node *node)

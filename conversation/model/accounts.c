@@ -80,7 +80,7 @@ void apo_accounts_forget(struct apo_model *model)
 	struct apo_account_entry *account, *next;
 
 	HASH_ITER(by_name, model->accounts, account, next)
-	drop(model, account);
+		drop(model, account);
 }
 
 bool apo_account_forget(struct apo_model *model, const char *name)
@@ -98,8 +98,8 @@ unsigned apo_accounts_forget_unmarked(struct apo_model *model)
 	struct apo_account_entry *account, *next;
 
 	HASH_ITER(by_name, model->accounts, account, next)
-	if (account->mark != model->account_mark)
-		drop(model, account);
+		if (account->mark != model->account_mark)
+			drop(model, account);
 	return before - HASH_CNT(by_name, model->accounts);
 }
 
@@ -129,7 +129,7 @@ struct apo_account_key *apo_accounts_list(const struct apo_model *model, uint32_
 	if (!account_keys)
 		return NULL;
 	HASH_ITER(by_name, model->accounts, account, next)
-	account_keys[i++] = (struct apo_account_key){account->id, account->folded};
+		account_keys[i++] = (struct apo_account_key){account->id, account->folded};
 	*count = i;
 	return account_keys;
 }

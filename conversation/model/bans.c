@@ -204,11 +204,9 @@ bool apo_ban_is_match(const struct apo_ban *ban, const struct apo_client *client
 static const struct apo_ban *search(const struct apo_model *model, enum apo_ban_kind kind,
 				    const struct apo_client *client)
 {
-	const struct rudp_list *head = &model->bans->of_kind[kind], *link;
-	const struct apo_ban *ban;
+	const struct rudp_list *head = &model->bans->of_kind[kind];
 
-	for (link = head->next; link != head; link = link->next) {
-		ban = RUDP_LIST_OWNER(link, const struct apo_ban, of_kind);
+	RUDP_LIST_EACH(const struct apo_ban, ban, head, of_kind) {
 		if (apo_ban_is_match(ban, client) && in_force(model, ban))
 			return ban;
 	}
@@ -253,13 +251,13 @@ static void keep(struct apo_model *model, const struct apo_ban *ban, bool is_the
 
 void apo_bans_keep_all(struct apo_model *model)
 {
-	const struct rudp_list *list, *link;
+	const struct rudp_list *list;
 	unsigned kind;
 
 	for (kind = 0; kind < APO_BAN_KINDS; kind++) {
 		list = apo_bans_of(model, (enum apo_ban_kind)kind);
-		for (link = list->next; link != list; link = link->next)
-			keep(model, RUDP_LIST_OWNER(link, struct apo_ban, of_kind), true);
+		RUDP_LIST_EACH(struct apo_ban, ban, list, of_kind)
+			keep(model, ban, true);
 	}
 }
 
@@ -297,7 +295,7 @@ void apo_bans_fini(struct apo_model *model)
 	struct apo_ban *ban, *next;
 
 	HASH_ITER(by_key, model->bans->by_key, ban, next)
-	drop(model, ban);
+		drop(model, ban);
 	free(model->bans);
 }
 
@@ -426,10 +424,10 @@ void apo_bans_on_time(struct apo_model *model)
 	if (model->bans->next_end_s > now_s)
 		return;
 	HASH_ITER(by_key, model->bans->by_key, ban, next)
-	if (ban->ends_at_s && ban->ends_at_s <= now_s)
-		apo_ban_remove(model, ban);
-	else if (ban->ends_at_s && ban->ends_at_s < next_s)
-		next_s = ban->ends_at_s;
+		if (ban->ends_at_s && ban->ends_at_s <= now_s)
+			apo_ban_remove(model, ban);
+		else if (ban->ends_at_s && ban->ends_at_s < next_s)
+			next_s = ban->ends_at_s;
 	model->bans->next_end_s = next_s;
 }
 

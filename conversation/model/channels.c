@@ -119,8 +119,7 @@ void apo_channels_forget(struct apo_model *model)
 {
 	struct apo_channel *channel, *next;
 
-	HASH_ITER(by_name, model->channels, channel, next)
-	{
+	HASH_ITER(by_name, model->channels, channel, next) {
 		if (channel->registration)
 			apo_registry_forget(model, channel);
 		apo_channel_free_if_empty(model, channel);
@@ -229,12 +228,11 @@ bool apo_is_operator_in(const struct apo_model *model, const struct apo_client *
 uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client)
 {
 	const struct apo_channel *channel;
-	const struct rudp_list *link;
 	uint32_t i;
 
 	client->mark = ++model->last_mark;
-	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
-		channel = RUDP_LIST_OWNER(link, struct apo_membership, of_client)->pair.channel;
+	RUDP_LIST_EACH(struct apo_membership, membership, &client->memberships, of_client) {
+		channel = membership->pair.channel;
 		for (i = 0; i < channel->count; i++)
 			channel->member_slots[i].membership->pair.client->mark = client->mark;
 	}
@@ -253,7 +251,7 @@ bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel
 static bool is_listed(const struct apo_channel *channel, enum apo_list_kind kind,
 		      const struct apo_client *client, bool with_mutes)
 {
-	const struct rudp_list *head = &channel->lists[kind], *link;
+	const struct rudp_list *head = &channel->lists[kind];
 	char shown[APO_SOURCE_BYTES_MAX + 1], real[APO_SOURCE_BYTES_MAX + 1];
 	const char *mask;
 
@@ -261,8 +259,8 @@ static bool is_listed(const struct apo_channel *channel, enum apo_list_kind kind
 		return false;
 	apo_client_source(client, shown);
 	snprintf(real, sizeof real, "%s!%s@%s", client->nick, client->user, client->address);
-	for (link = head->next; link != head; link = link->next) {
-		mask = RUDP_LIST_OWNER(link, struct apo_entry, link)->mask;
+	RUDP_LIST_EACH(struct apo_entry, entry, head, link) {
+		mask = entry->mask;
 		if ((with_mutes || !apo_extban_is_mute(mask)) &&
 		    apo_extban_is_match(mask, client, shown, real))
 			return true;
@@ -295,11 +293,9 @@ bool apo_channel_mutes(const struct apo_channel *channel, const struct apo_clien
 static struct apo_entry *entry_find(struct apo_channel *channel, enum apo_list_kind kind,
 				    const char *mask)
 {
-	struct rudp_list *head = &channel->lists[kind], *link;
-	struct apo_entry *entry;
+	struct rudp_list *head = &channel->lists[kind];
 
-	for (link = head->next; link != head; link = link->next) {
-		entry = RUDP_LIST_OWNER(link, struct apo_entry, link);
+	RUDP_LIST_EACH(struct apo_entry, entry, head, link) {
 		if (apo_is_same(entry->mask, mask))
 			return entry;
 	}
@@ -341,11 +337,7 @@ bool apo_entry_remove(struct apo_channel *channel, enum apo_list_kind kind, cons
 struct apo_invite *apo_invite_find(const struct apo_client *client,
 				   const struct apo_channel *channel)
 {
-	const struct rudp_list *link;
-	struct apo_invite *invite;
-
-	for (link = client->invites.next; link != &client->invites; link = link->next) {
-		invite = RUDP_LIST_OWNER(link, struct apo_invite, of_client);
+	RUDP_LIST_EACH(struct apo_invite, invite, &client->invites, of_client) {
 		if (invite->channel == channel)
 			return invite;
 	}

@@ -416,13 +416,13 @@ static void on_list(struct request *request)
 {
 	const struct apo_model *model = request->model;
 	const struct apo_channel *channel;
-	const struct rudp_list *link;
 	unsigned count = 0;
 
 	if (!is_logged_in(request))
 		return;
-	for (link = model->registrations.next; link != &model->registrations; link = link->next) {
-		channel = RUDP_LIST_OWNER(link, struct apo_channel_registration, of_model)->channel;
+	RUDP_LIST_EACH(struct apo_channel_registration, registration, &model->registrations,
+		       of_model) {
+		channel = registration->channel;
 		if (apo_registry_is_founder(channel, request->client->account)) {
 			answer(request, "%s", channel->name);
 			count++;

@@ -55,11 +55,10 @@ static bool check_backlog(const struct apo_client *client)
 
 static uint64_t count_members(const struct apo_channel *channel)
 {
-	const struct rudp_list *link;
 	uint64_t count = 0;
 
-	for (link = channel->members.next; link != &channel->members; link = link->next)
-		count += !RUDP_LIST_OWNER(link, struct apo_safe_link, link)->is_iterator;
+	RUDP_LIST_EACH(struct apo_safe_link, safe_link, &channel->members, link)
+		count += !safe_link->is_iterator;
 	return count;
 }
 

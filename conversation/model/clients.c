@@ -235,12 +235,8 @@ void apo_client_drop_nick(struct apo_model *model, struct apo_client *client)
 
 void apo_client_set_caps(struct apo_client *client, uint32_t caps)
 {
-	struct rudp_list *link;
-	struct apo_membership *membership;
-
 	client->caps = caps;
-	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
-		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+	RUDP_LIST_EACH(struct apo_membership, membership, &client->memberships, of_client) {
 		membership->pair.channel->member_slots[membership->member_slot].caps = caps;
 	}
 }

@@ -181,13 +181,9 @@ void apo_history_on_left(struct apo_model *model, struct apo_membership *members
 
 void apo_history_on_account(struct apo_model *model, struct apo_client *client, bool is_first)
 {
-	struct rudp_list *link;
-	struct apo_membership *membership;
-
 	if (!model->calls->keep_joined)
 		return;
-	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
-		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+	RUDP_LIST_EACH(struct apo_membership, membership, &client->memberships, of_client) {
 		/* Messages before this id were sent to the client under another account. */
 		if (!is_first || !membership->since)
 			membership->since = (int64_t)++model->last_msgid;
@@ -197,11 +193,7 @@ void apo_history_on_account(struct apo_model *model, struct apo_client *client, 
 
 void apo_history_on_account_left(struct apo_model *model, struct apo_client *client)
 {
-	struct rudp_list *link;
-	struct apo_membership *membership;
-
-	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
-		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+	RUDP_LIST_EACH(struct apo_membership, membership, &client->memberships, of_client) {
 		if (!membership->has_presence)
 			continue;
 		end_presence(model, membership);
@@ -317,8 +309,7 @@ void apo_state_begin_history(struct apo_model *model)
 	struct apo_channel *channel, *next;
 	uint32_t i;
 
-	HASH_ITER(by_name, model->channels, channel, next)
-	{
+	HASH_ITER(by_name, model->channels, channel, next) {
 		apo_history_on_channel_restricted(channel);
 		for (i = 0; i < channel->count; i++) {
 			membership_forget(channel->member_slots[i].membership);

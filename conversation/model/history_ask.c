@@ -27,7 +27,7 @@ void apo_requests_forget(struct apo_model *model)
 	struct apo_history_request *request, *next;
 
 	HASH_ITER(by_id, model->requests, request, next)
-	request_free(model, request);
+		request_free(model, request);
 }
 
 /* NULL if memory is short. */

@@ -302,11 +302,8 @@ void apo_on_kick(struct apo_model *model, struct apo_client *client,
 
 static void list_invites(struct apo_model *model, struct apo_client *client)
 {
-	struct rudp_list *link;
-
-	for (link = client->invites.next; link != &client->invites; link = link->next)
-		apo_reply(model, client, RPL_INVITELIST_OWN,
-			  RUDP_LIST_OWNER(link, struct apo_invite, of_client)->channel->name);
+	RUDP_LIST_EACH(struct apo_invite, invite, &client->invites, of_client)
+		apo_reply(model, client, RPL_INVITELIST_OWN, invite->channel->name);
 	apo_reply(model, client, RPL_ENDOFINVITELIST_OWN);
 }
 

@@ -49,8 +49,7 @@ void apo_markers_free(struct apo_marker *markers)
 {
 	struct apo_marker *marker, *next;
 
-	HASH_ITER(by_target, markers, marker, next)
-	{
+	HASH_ITER(by_target, markers, marker, next) {
 		HASH_DELETE(by_target, markers, marker);
 		free(marker);
 	}
@@ -130,11 +129,7 @@ void apo_marker_tell_joined(struct apo_model *model, struct apo_client *client,
 static void tell_others(struct apo_model *model, const struct apo_client *client,
 			const struct apo_readers *readers, const char *target, int64_t time_ms)
 {
-	const struct rudp_list *link;
-	struct apo_client *other;
-
-	for (link = readers->clients.next; link != &readers->clients; link = link->next) {
-		other = RUDP_LIST_OWNER(link, struct apo_client, of_account);
+	RUDP_LIST_EACH(struct apo_client, other, &readers->clients, of_account) {
 		if (other != client && other->is_registered && (other->caps & APO_CAP_READ_MARKER))
 			tell(model, other, target, time_ms);
 	}

@@ -363,6 +363,6 @@ void apo_on_wallops(struct apo_model *model, struct apo_client *client,
 
 	apo_line_from_last(&line, client, "WALLOPS", message->params[0]);
 	HASH_ITER(by_nick, model->by_nick, other, next)
-	if (other->is_registered && other->hears_wallops)
-		apo_tell(model, other, &line);
+		if (other->is_registered && other->hears_wallops)
+			apo_tell(model, other, &line);
 }

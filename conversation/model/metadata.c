@@ -387,12 +387,11 @@ static void add_key(struct keys *keys, const char *key)
 /* The current values can be asked for, channel by channel, by SYNC. */
 static void offer_sync(const struct target *target)
 {
-	const struct rudp_list *head = &target->client->memberships, *link;
+	const struct rudp_list *head = &target->client->memberships;
 
-	for (link = head->next; link != head; link = link->next)
+	RUDP_LIST_EACH(struct apo_membership, membership, head, of_client)
 		apo_reply(target->model, target->client, RPL_METADATASYNCLATER,
-			  RUDP_LIST_OWNER(link, struct apo_membership, of_client)
-				  ->pair.channel->name);
+			  membership->pair.channel->name);
 }
 
 /* Returns false if no further key can be subscribed to. */

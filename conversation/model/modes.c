@@ -174,11 +174,9 @@ static void tell_entry(struct apo_model *model, struct apo_client *client,
 /* Returns false if there are more entries for a later turn. */
 static bool tell_entries(struct apo_model *model, struct apo_client *client, struct masks *masks)
 {
-	const struct rudp_list *head = &masks->channel->lists[masks->kind], *link;
-	const struct apo_entry *entry;
+	const struct rudp_list *head = &masks->channel->lists[masks->kind];
 
-	for (link = head->next; link != head; link = link->next) {
-		entry = RUDP_LIST_OWNER(link, struct apo_entry, link);
+	RUDP_LIST_EACH(const struct apo_entry, entry, head, link) {
 		if (entry->number <= masks->told)
 			continue;
 		masks->told = entry->number;

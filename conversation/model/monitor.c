@@ -47,11 +47,7 @@ static void drop_if_unwatched(struct apo_model *model, struct apo_watched *watch
 
 static struct apo_nick_watch *watch_of(const struct apo_client *client, const char *nick)
 {
-	const struct rudp_list *link;
-	struct apo_nick_watch *watch;
-
-	for (link = client->watches.next; link != &client->watches; link = link->next) {
-		watch = RUDP_LIST_OWNER(link, struct apo_nick_watch, of_client);
+	RUDP_LIST_EACH(struct apo_nick_watch, watch, &client->watches, of_client) {
 		if (apo_is_same(watch->watched->name, nick))
 			return watch;
 	}
@@ -101,13 +97,12 @@ void apo_monitor_tell(struct apo_model *model, const struct apo_client *client, 
 	struct apo_watched *watched = find(model, nick);
 	char source[APO_SOURCE_BYTES_MAX + 1];
 	struct apo_client *watcher;
-	struct rudp_list *link;
 
 	if (!watched)
 		return;
 	apo_client_source(client, source);
-	for (link = watched->watches.next; link != &watched->watches; link = link->next) {
-		watcher = RUDP_LIST_OWNER(link, struct apo_nick_watch, of_name)->client;
+	RUDP_LIST_EACH(struct apo_nick_watch, watch, &watched->watches, of_name) {
+		watcher = watch->client;
 		if (numeric == RPL_MONONLINE)
 			apo_reply(model, watcher, RPL_MONONLINE, source);
 		else
@@ -120,14 +115,13 @@ void apo_monitor_say(struct apo_model *model, struct apo_client *client, const s
 {
 	struct apo_watched *watched = find(model, client->nick);
 	struct apo_client *watcher;
-	struct rudp_list *link;
 	uint32_t mark;
 
 	if (!watched)
 		return;
 	mark = apo_mark_common(model, client); /* those have received the line already */
-	for (link = watched->watches.next; link != &watched->watches; link = link->next) {
-		watcher = RUDP_LIST_OWNER(link, struct apo_nick_watch, of_name)->client;
+	RUDP_LIST_EACH(struct apo_nick_watch, watch, &watched->watches, of_name) {
+		watcher = watch->client;
 		if (watcher->mark != mark && apo_is_meant(audience, watcher))
 			apo_say_to(model, watcher, say);
 	}
@@ -182,12 +176,9 @@ static void remove_all(struct apo_model *model, struct apo_client *client, char 
 static void list(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_words words = {.numeric = RPL_MONLIST, .separator = ','};
-	struct rudp_list *link;
 
-	for (link = client->watches.next; link != &client->watches; link = link->next)
-		apo_words_add(
-			model, client, &words,
-			RUDP_LIST_OWNER(link, struct apo_nick_watch, of_client)->watched->name);
+	RUDP_LIST_EACH(struct apo_nick_watch, watch, &client->watches, of_client)
+		apo_words_add(model, client, &words, watch->watched->name);
 	apo_words_end(model, client, &words);
 	apo_reply(model, client, RPL_ENDOFMONLIST);
 }
@@ -196,12 +187,9 @@ static void tell_all(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_words online = {.numeric = RPL_MONONLINE, .separator = ','};
 	struct apo_words offline = {.numeric = RPL_MONOFFLINE, .separator = ','};
-	struct rudp_list *link;
 
-	for (link = client->watches.next; link != &client->watches; link = link->next)
-		tell_state(model, client,
-			   RUDP_LIST_OWNER(link, struct apo_nick_watch, of_client)->watched->name,
-			   &online, &offline);
+	RUDP_LIST_EACH(struct apo_nick_watch, watch, &client->watches, of_client)
+		tell_state(model, client, watch->watched->name, &online, &offline);
 	apo_words_end(model, client, &online);
 	apo_words_end(model, client, &offline);
 }

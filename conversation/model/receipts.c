@@ -74,7 +74,7 @@ void apo_receipts_fini(struct apo_model *model)
 	struct watch *watch, *next;
 
 	HASH_ITER(by_id, model->receipts->watches, watch, next)
-	watch_free(model->receipts, watch);
+		watch_free(model->receipts, watch);
 	free(model->receipts);
 }
 

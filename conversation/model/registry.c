@@ -80,15 +80,11 @@ static const char *list_of(uint32_t modes)
 /* The channel, and its lists of masks. */
 static void keep_masks(struct apo_model *model, const struct apo_channel *channel)
 {
-	const struct apo_entry *entry;
-	const struct rudp_list *link;
 	unsigned kind;
 
 	apo_registry_keep(model, channel);
 	for (kind = 0; kind < APO_LIST_KINDS; kind++)
-		for (link = channel->lists[kind].next; link != &channel->lists[kind];
-		     link = link->next) {
-			entry = RUDP_LIST_OWNER(link, struct apo_entry, link);
+		RUDP_LIST_EACH(const struct apo_entry, entry, &channel->lists[kind], link) {
 			keep_entry(model, channel, apo_list_names[kind], entry->mask, entry->by,
 				   entry->set_at_s);
 		}
@@ -140,13 +136,8 @@ void apo_registry_remove(struct apo_model *model, struct apo_channel *channel)
 
 void apo_registry_keep_all(struct apo_model *model, const struct apo_channel *channel)
 {
-	const struct apo_access *access;
-	const struct rudp_list *link;
-
 	keep_masks(model, channel);
-	for (link = channel->registration->access.next; link != &channel->registration->access;
-	     link = link->next) {
-		access = RUDP_LIST_OWNER(link, struct apo_access, link);
+	RUDP_LIST_EACH(const struct apo_access, access, &channel->registration->access, link) {
 		keep_entry(model, channel, list_of(access->modes), access->account, access->by,
 			   access->set_at_s);
 	}
@@ -170,13 +161,11 @@ void apo_registry_on_renamed(struct apo_model *model, const struct apo_channel *
 
 unsigned apo_registry_count_of(const struct apo_model *model, const char *account)
 {
-	const struct rudp_list *link;
 	unsigned count = 0;
 
-	for (link = model->registrations.next; link != &model->registrations; link = link->next)
-		count += apo_is_same(
-			RUDP_LIST_OWNER(link, struct apo_channel_registration, of_model)->founder,
-			account);
+	RUDP_LIST_EACH(struct apo_channel_registration, registration, &model->registrations,
+		       of_model)
+		count += apo_is_same(registration->founder, account);
 	return count;
 }
 
@@ -190,11 +179,9 @@ bool apo_registry_is_founder(const struct apo_channel *channel, const char *acco
 
 struct apo_access *apo_access_find(const struct apo_channel *channel, const char *account)
 {
-	const struct rudp_list *head = &channel->registration->access, *link;
-	struct apo_access *access;
+	const struct rudp_list *head = &channel->registration->access;
 
-	for (link = head->next; link != head; link = link->next) {
-		access = RUDP_LIST_OWNER(link, struct apo_access, link);
+	RUDP_LIST_EACH(struct apo_access, access, head, link) {
 		if (apo_is_same(access->account, account))
 			return access;
 	}
@@ -280,12 +267,9 @@ static void replace_founder(struct apo_model *model, struct apo_channel *channel
 
 static void check_accounts(struct apo_model *model, struct apo_channel *channel)
 {
-	struct rudp_list *head = &channel->registration->access, *link, *next;
-	struct apo_access *access;
+	struct rudp_list *head = &channel->registration->access;
 
-	for (link = head->next; link != head; link = next) {
-		next = link->next;
-		access = RUDP_LIST_OWNER(link, struct apo_access, link);
+	RUDP_LIST_EACH_SAFE(struct apo_access, access, head, link) {
 		if (!apo_account_id(model, access->account))
 			apo_access_remove(model, channel, access);
 	}
@@ -299,8 +283,8 @@ void apo_registry_check_accounts(struct apo_model *model)
 	struct apo_channel *channel, *next;
 
 	HASH_ITER(by_name, model->channels, channel, next)
-	if (channel->registration)
-		check_accounts(model, channel);
+		if (channel->registration)
+			check_accounts(model, channel);
 }
 
 /* ---- members ---- */
@@ -351,10 +335,8 @@ void apo_registry_greet(struct apo_model *model, struct apo_membership *membersh
 
 void apo_registry_on_login(struct apo_model *model, struct apo_client *client)
 {
-	struct rudp_list *link;
-
-	for (link = client->memberships.next; link != &client->memberships; link = link->next)
-		apo_registry_greet(model, RUDP_LIST_OWNER(link, struct apo_membership, of_client));
+	RUDP_LIST_EACH(struct apo_membership, membership, &client->memberships, of_client)
+		apo_registry_greet(model, membership);
 }
 
 /* ---- expiry ---- */
@@ -426,6 +408,6 @@ void apo_registry_on_shared_time(struct apo_model *model)
 		return;
 	model->shared->expiry_minute = minute;
 	HASH_ITER(by_name, model->channels, channel, next)
-	if (channel->registration)
-		expire(model, channel, apo_wall_s(model) - expiry_s);
+		if (channel->registration)
+			expire(model, channel, apo_wall_s(model) - expiry_s);
 }

@@ -540,13 +540,10 @@ void apo_say_common(struct apo_model *model, struct apo_client *client, const st
 {
 	struct multicast multicast = multicast_begin(model, say);
 	struct apo_audience others = *audience;
-	struct rudp_list *link;
-	struct apo_membership *membership;
 
 	others.except = client;
 	client->mark = ++model->last_mark;
-	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
-		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+	RUDP_LIST_EACH(struct apo_membership, membership, &client->memberships, of_client) {
 		if (client->channel_count == 1) /* one channel: no client is met twice */
 			multicast_channel(&multicast, membership->pair.channel, &others);
 		else

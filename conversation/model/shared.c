@@ -132,8 +132,7 @@ void apo_shared_free(struct apo_model *model)
 
 	if (!model->shared)
 		return;
-	HASH_ITER(by_key, model->shared->by_key, entry, next)
-	{
+	HASH_ITER(by_key, model->shared->by_key, entry, next) {
 		HASH_DELETE(by_key, model->shared->by_key, entry);
 		HASH_DELETE(by_client, model->shared->by_client, entry);
 		free(entry);
@@ -378,11 +377,7 @@ bool apo_shared_propose_note(struct apo_model *model, const char *action, const 
 
 static void move_memberships(struct apo_client *client)
 {
-	struct apo_membership *membership;
-	struct rudp_list *link;
-
-	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
-		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+	RUDP_LIST_EACH(struct apo_membership, membership, &client->memberships, of_client) {
 		apo_membership_slot(membership)->peer = client->peer;
 	}
 }

@@ -183,8 +183,7 @@ static void forget_lasting(struct apo_model *model)
 	struct apo_channel *channel, *next;
 
 	model->is_reading_registry = true;
-	HASH_ITER(by_name, model->channels, channel, next)
-	{
+	HASH_ITER(by_name, model->channels, channel, next) {
 		if (!channel->registration)
 			continue;
 		apo_registry_forget(model, channel);

@@ -31,7 +31,7 @@ uint32_t apo_state_number(struct apo_model *model)
 	uint32_t count = 0, i;
 
 	HASH_ITER(by_nick, model->by_nick, client, next)
-	client->ordinal = count++;
+		client->ordinal = count++;
 	for (slots = model->slots; slots < model->slots + model->workers; slots++)
 		for (i = 0; i < slots->count; i++)
 			if (slots->clients[i] && !slots->clients[i]->nick[0])

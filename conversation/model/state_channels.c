@@ -212,8 +212,7 @@ static void write_channels(struct apo_state *state)
 	struct apo_channel *channel, *next;
 	uint32_t i = 0;
 
-	HASH_ITER(by_name, state->model->channels, channel, next)
-	{
+	HASH_ITER(by_name, state->model->channels, channel, next) {
 		channel->ordinal = i;
 		state->channels[i++] = channel;
 		apo_serializer_string(state->serializer, channel->name, sizeof channel->name);

@@ -34,13 +34,10 @@ static bool is_common(struct apo_model *model, const struct apo_client *one,
 {
 	const struct apo_client *in_fewer = one->channel_count < other->channel_count ? one : other;
 	const struct apo_client *in_more = in_fewer == one ? other : one;
-	const struct rudp_list *link;
 
 	apo_turn_count_examined(model, in_fewer->channel_count);
-	for (link = in_fewer->memberships.next; link != &in_fewer->memberships; link = link->next)
-		if (apo_membership_find(
-			    model, in_more,
-			    RUDP_LIST_OWNER(link, struct apo_membership, of_client)->pair.channel))
+	RUDP_LIST_EACH(struct apo_membership, membership, &in_fewer->memberships, of_client)
+		if (apo_membership_find(model, in_more, membership->pair.channel))
 			return true;
 	return false;
 }

@@ -25,12 +25,9 @@ static void tell_channels(struct apo_model *model, struct apo_client *client,
 	struct apo_words words = {
 		.numeric = RPL_WHOISCHANNELS, .separator = ' ', .before = other->nick};
 	char name[2 + APO_CHANNEL_BYTES_MAX + 1];
-	const struct rudp_list *link;
-	const struct apo_membership *membership;
 	size_t len;
 
-	for (link = other->memberships.next; link != &other->memberships; link = link->next) {
-		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+	RUDP_LIST_EACH(const struct apo_membership, membership, &other->memberships, of_client) {
 		if (!is_channel_shown(model, client, other, membership->pair.channel))
 			continue;
 		len = apo_prefixes(client, apo_membership_slot(membership)->modes, name);

@@ -133,15 +133,13 @@ void apo_acceptor_set_active(struct apo_acceptor *acceptor, unsigned count)
  * epoll. */
 void apo_acceptor_release(struct apo_acceptor *acceptor)
 {
-	struct rudp_list *link;
 	unsigned i;
 
 	for (i = 0; i < acceptor->listener_count; i++)
 		(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL,
 				acceptor->listeners[i]->source.fd, NULL);
-	for (link = acceptor->waiting.next; link != &acceptor->waiting; link = link->next)
-		(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL,
-				RUDP_LIST_OWNER(link, struct apo_waiter, link)->source.fd, NULL);
+	RUDP_LIST_EACH(struct apo_waiter, waiter, &acceptor->waiting, link)
+		(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, waiter->source.fd, NULL);
 	acceptor->is_closed = true;
 	apo_acceptor_stop_listening(acceptor);
 	while (acceptor->waiting_count > 0)

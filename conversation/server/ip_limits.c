@@ -55,7 +55,7 @@ void apo_ip_limits_fini(struct apo_ip_limits *ip_limits)
 	struct apo_ip_entry *ip_entry, *next;
 
 	HASH_ITER(hh, ip_limits->table, ip_entry, next)
-	forget(ip_limits, ip_entry);
+		forget(ip_limits, ip_entry);
 }
 
 static struct apo_ip_entry *ip_entry_new(struct apo_ip_limits *ip_limits, const struct key *key)

@@ -294,8 +294,7 @@ static void serve_unread(struct apo_worker *worker)
 	if (rudp_list_is_empty(&worker->unread) || apo_batcher_is_full(&worker->to_model))
 		return;
 	rudp_list_init(&now);
-	while ((link = rudp_list_pop(&worker->unread)))
-		rudp_list_append(&now, link);
+	rudp_list_move_all(&worker->unread, &now);
 	while ((link = rudp_list_pop(&now)))
 		apo_conn_read(worker, RUDP_LIST_OWNER(link, struct apo_conn, unread));
 }

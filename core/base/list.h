@@ -61,4 +61,41 @@ static inline struct rudp_list *rudp_list_pop(struct rudp_list *head)
 	return first;
 }
 
+/* The structure that holds the link, whose offset in it is given; NULL if the link is the head. */
+static inline void *rudp_list_owner(const struct rudp_list *link, const struct rudp_list *head,
+				    size_t offset)
+{
+	return link == head ? NULL : (char *)link - offset;
+}
+
+/*
+ * A loop over the structures of a list, in order: declares element, a pointer to the type. The body
+ * must not remove the element from the list.
+ */
+#define RUDP_LIST_EACH(type, element, head, member)                                                \
+	for (type *element = rudp_list_owner((head)->next, head, offsetof(type, member)); element; \
+	     element = rudp_list_owner((element)->member.next, head, offsetof(type, member)))
+
+/* The same; the body may remove the element, and may free it. */
+#define RUDP_LIST_EACH_SAFE(type, element, head, member)                                           \
+	for (type *element = rudp_list_owner((head)->next, head, offsetof(type, member)),          \
+		  *element##_next;                                                                 \
+	     element && ((element##_next = rudp_list_owner((element)->member.next, head,           \
+							   offsetof(type, member))),               \
+			 true);                                                                    \
+	     element = element##_next)
+
+/* Removes the first element, and returns it; NULL if the list is empty. */
+#define RUDP_LIST_POP(head, type, member)                                                          \
+	((type *)rudp_list_owner(rudp_list_pop(head), NULL, offsetof(type, member)))
+
+/* Moves all links from one list to the end of another. */
+static inline void rudp_list_move_all(struct rudp_list *from, struct rudp_list *to)
+{
+	struct rudp_list *link;
+
+	while ((link = rudp_list_pop(from)))
+		rudp_list_append(to, link);
+}
+
 #endif

@@ -339,8 +339,7 @@ void rudp_app_retry_all(struct rudp_engine *engine)
 
 	/* Pumping may free any app, which then leaves this list. */
 	rudp_list_init(&turn);
-	while ((link = rudp_list_pop(&engine->starved)))
-		rudp_list_append(&turn, link);
+	rudp_list_move_all(&engine->starved, &turn);
 	while ((link = rudp_list_pop(&turn)))
 		rudp_app_pump(engine, RUDP_LIST_OWNER(link, struct rudp_app, starved_link));
 }

@@ -141,8 +141,7 @@ void rudp_tcp_flush_all(struct rudp_engine *engine)
 
 	/* Connections that become dirty meanwhile wait for the next round: others get a turn. */
 	rudp_list_init(&this_round);
-	while ((link = rudp_list_pop(&engine->tcp_dirty)))
-		rudp_list_append(&this_round, link);
+	rudp_list_move_all(&engine->tcp_dirty, &this_round);
 	while ((link = rudp_list_pop(&this_round))) {
 		struct rudp_tcp *tcp = RUDP_LIST_OWNER(link, struct rudp_tcp, dirty_link);
 		bool was_full = rudp_tcp_send_room(tcp) == 0;

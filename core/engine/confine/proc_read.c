@@ -94,8 +94,7 @@ static bool may_ask(struct rudp_proc_question *question)
 		if (question->len >= 0)
 			close(question->len);
 	}
-	return question->wake_fd && is_answered &&
-	       rudp_clock_now_ns() >= paused_until_ns;
+	return question->wake_fd && is_answered && rudp_clock_now_ns() >= paused_until_ns;
 }
 
 /* Returns the supervisor's answer, or -ETIMEDOUT. */

@@ -269,9 +269,7 @@ static bool is_same_socket(int a, int b)
 
 bool rudp_connect_stop(struct rudp_engine *engine, int fd)
 {
-	for (struct rudp_list *link = engine->calls.next; link != &engine->calls;
-	     link = link->next) {
-		struct rudp_call *call = RUDP_LIST_OWNER(link, struct rudp_call, link);
+	RUDP_LIST_EACH(struct rudp_call, call, &engine->calls, link) {
 		struct rudp_app *app = rudp_app_find(engine, call->app_id);
 
 		if (!app || call->held_fd < 0 || !is_same_socket(call->held_fd, fd))

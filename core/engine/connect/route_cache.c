@@ -97,13 +97,7 @@ void rudp_route_cache_forget_unless(struct rudp_route_cache *route_cache,
 				    bool (*keep)(void *context, const struct rudp_addr *from),
 				    void *context)
 {
-	struct rudp_list *link, *next;
-
-	for (link = route_cache->by_age.next; link != &route_cache->by_age; link = next) {
-		struct rudp_route_cache_entry *entry =
-			RUDP_LIST_OWNER(link, struct rudp_route_cache_entry, age_link);
-
-		next = link->next;
+	RUDP_LIST_EACH_SAFE(struct rudp_route_cache_entry, entry, &route_cache->by_age, age_link) {
 		if (!keep(context, &entry->from))
 			drop_entry(route_cache, entry);
 	}
@@ -114,14 +108,10 @@ unsigned rudp_route_cache_forget_host(struct rudp_route_cache *route_cache,
 {
 	struct rudp_addr_key wanted = host ? rudp_addr_key_of_host(host) : (struct rudp_addr_key){0};
 	unsigned before = route_cache->count;
-	struct rudp_list *link, *next;
 
-	for (link = route_cache->by_age.next; link != &route_cache->by_age; link = next) {
-		struct rudp_route_cache_entry *entry =
-			RUDP_LIST_OWNER(link, struct rudp_route_cache_entry, age_link);
+	RUDP_LIST_EACH_SAFE(struct rudp_route_cache_entry, entry, &route_cache->by_age, age_link) {
 		struct rudp_addr_key key = entry->key;
 
-		next = link->next;
 		key.port = 0;
 		if (!host || memcmp(&key, &wanted, sizeof key) == 0)
 			drop_entry(route_cache, entry);
@@ -147,11 +137,7 @@ unsigned rudp_route_cache_tcp_count(const struct rudp_route_cache *route_cache, 
 {
 	unsigned count = 0;
 
-	for (struct rudp_list *link = route_cache->by_age.next; link != &route_cache->by_age;
-	     link = link->next) {
-		const struct rudp_route_cache_entry *entry =
-			RUDP_LIST_OWNER(link, struct rudp_route_cache_entry, age_link);
-
+	RUDP_LIST_EACH(const struct rudp_route_cache_entry, entry, &route_cache->by_age, age_link) {
 		count += entry->tcp && now_at_ns - entry->since_ns <= age_max_ns;
 	}
 	return count;

@@ -373,19 +373,14 @@ static void pause_listener(struct rudp_engine *engine, struct rudp_control_liste
 static void pause_listeners(struct rudp_engine *engine)
 {
 	engine->counts.refused_listeners++;
-	for (struct rudp_list *link = engine->control_listeners.next;
-	     link != &engine->control_listeners; link = link->next)
-		pause_listener(engine, RUDP_LIST_OWNER(link, struct rudp_control_listener, link));
+	RUDP_LIST_EACH(struct rudp_control_listener, listener, &engine->control_listeners, link)
+		pause_listener(engine, listener);
 }
 
 void rudp_control_listeners_reopen(struct rudp_engine *engine)
 {
 	engine->listeners_open_at_ns = RUDP_NEVER;
-	for (struct rudp_list *link = engine->control_listeners.next;
-	     link != &engine->control_listeners; link = link->next) {
-		struct rudp_control_listener *listener =
-			RUDP_LIST_OWNER(link, struct rudp_control_listener, link);
-
+	RUDP_LIST_EACH(struct rudp_control_listener, listener, &engine->control_listeners, link) {
 		if (listener->paused)
 			rudp_engine_rewatch(engine, listener->fd, EPOLLIN, listener->id);
 		listener->paused = false;

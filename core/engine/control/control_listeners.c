@@ -95,10 +95,8 @@ void rudp_control_listener_close(struct rudp_engine *engine, struct rudp_control
 
 struct rudp_control_listener *rudp_control_listener_well_known(struct rudp_engine *engine)
 {
-	for (struct rudp_list *link = engine->control_listeners.next;
-	     link != &engine->control_listeners; link = link->next)
-		if (RUDP_LIST_OWNER(link, struct rudp_control_listener, link)->kind ==
-		    RUDP_CONTROL_LISTENER_WELL_KNOWN)
-			return RUDP_LIST_OWNER(link, struct rudp_control_listener, link);
+	RUDP_LIST_EACH(struct rudp_control_listener, listener, &engine->control_listeners, link)
+		if (listener->kind == RUDP_CONTROL_LISTENER_WELL_KNOWN)
+			return listener;
 	return NULL;
 }

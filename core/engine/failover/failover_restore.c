@@ -92,9 +92,7 @@ static struct rudp_binding *restore_binding(struct rudp_engine *engine,
 static int take_udp(struct rudp_engine *engine, const struct rudp_failover_record *record,
 		    struct rudp_udp **out)
 {
-	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
-		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
-
+	RUDP_LIST_EACH(struct rudp_udp, udp, &engine->udps, link) {
 		if (udp->fd == record->udp_fd) {
 			rudp_udp_hold(udp);
 			*out = udp;

@@ -80,9 +80,7 @@ static void withdraw_rights(struct rudp_engine *engine)
 
 static void review_listeners(struct rudp_engine *engine)
 {
-	for (struct rudp_list *link = engine->bindings.next; link != &engine->bindings;
-	     link = link->next) {
-		struct rudp_binding *binding = RUDP_LIST_OWNER(link, struct rudp_binding, all_link);
+	RUDP_LIST_EACH(struct rudp_binding, binding, &engine->bindings, all_link) {
 		struct rudp_decision decision;
 
 		if (!binding->listening || binding->way != RUDP_WAY_AUTO)

@@ -413,10 +413,7 @@ static void note_refused_peer(struct rudp_engine *engine, const struct rudp_conn
 static bool is_admitted(struct rudp_engine *engine, const struct rudp_conn *conn,
 			const struct rudp_credentials *credentials, const struct rudp_port *port)
 {
-	for (const struct rudp_list *link = port->bindings.next; link != &port->bindings;
-	     link = link->next) {
-		const struct rudp_binding *binding =
-			RUDP_LIST_OWNER(link, const struct rudp_binding, link);
+	RUDP_LIST_EACH(const struct rudp_binding, binding, &port->bindings, link) {
 		const char *why;
 
 		if (!rudp_binding_serves_rudp(binding))

@@ -21,7 +21,8 @@ static void trim(struct rudp_heap *heap)
 	malloc_trim(0);
 #endif
 	rudp_log(RUDP_LOG_DEBUG,
-		 "returned free memory to the kernel in %d us, after %" PRIu64 " connections became "
+		 "returned free memory to the kernel in %d us, after %" PRIu64
+		 " connections became "
 		 "idle and %" PRIu64 " closed",
 		 (int)((rudp_clock_now_ns() - before_ns) / RUDP_NS_PER_US),
 		 heap->rests - heap->rests_trimmed, heap->frees - heap->frees_trimmed);

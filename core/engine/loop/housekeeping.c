@@ -90,12 +90,7 @@ void rudp_client_on_event(struct rudp_engine *engine, uint64_t id)
 
 static void close_stale_calls(struct rudp_engine *engine, struct rudp_list *calls)
 {
-	struct rudp_list *link, *next;
-
-	for (link = calls->next; link != calls; link = next) {
-		struct rudp_call *call = RUDP_LIST_OWNER(link, struct rudp_call, link);
-
-		next = link->next;
+	RUDP_LIST_EACH_SAFE(struct rudp_call, call, calls, link) {
 		if (!call->app_id && engine->now_at_ns - call->since_ns > RUDP_CALL_LINGER_NS)
 			rudp_call_close(engine, call);
 	}
@@ -221,12 +216,7 @@ static void close_as_program(struct rudp_engine *engine, struct rudp_app *app)
 /* The program ends, and all that it wrote has been delivered: closes its connections. */
 static void close_delivered(struct rudp_engine *engine)
 {
-	struct rudp_list *link, *next;
-
-	for (link = engine->apps.next; link != &engine->apps; link = next) {
-		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
-
-		next = link->next;
+	RUDP_LIST_EACH_SAFE(struct rudp_app, app, &engine->apps, link) {
 		if (is_delivered(engine, app))
 			close_as_program(engine, app);
 	}

@@ -130,13 +130,8 @@ static bool is_gone(struct rudp_engine *engine, struct rudp_binding *binding)
 bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	struct rudp_list *head = &engine->bindings_by_port[rudp_port_bucket(&binding->local)];
-	struct rudp_list *link, *next;
 
-	for (link = head->next; link != head; link = next) {
-		struct rudp_binding *other =
-			RUDP_LIST_OWNER(link, struct rudp_binding, number_link);
-
-		next = link->next;
+	RUDP_LIST_EACH_SAFE(struct rudp_binding, other, head, number_link) {
 		if (blocks(other, binding) && !is_gone(engine, other))
 			return true;
 	}
@@ -385,13 +380,8 @@ void rudp_binding_probe_all(struct rudp_engine *engine)
 void rudp_binding_probe_closely(struct rudp_engine *engine, const struct rudp_addr *local)
 {
 	struct rudp_list *head = &engine->bindings_by_port[rudp_port_bucket(local)];
-	struct rudp_list *link, *next;
 
-	for (link = head->next; link != head; link = next) {
-		struct rudp_binding *binding =
-			RUDP_LIST_OWNER(link, struct rudp_binding, number_link);
-
-		next = link->next;
+	RUDP_LIST_EACH_SAFE(struct rudp_binding, binding, head, number_link) {
 		if (rudp_addr_port(&binding->local) == rudp_addr_port(local))
 			(void)is_gone(engine, binding);
 	}
@@ -400,13 +390,8 @@ void rudp_binding_probe_closely(struct rudp_engine *engine, const struct rudp_ad
 void rudp_binding_probe_port(struct rudp_engine *engine, const struct rudp_addr *remote)
 {
 	struct rudp_list *head = &engine->bindings_by_port[rudp_port_bucket(remote)];
-	struct rudp_list *link, *next;
 
-	for (link = head->next; link != head; link = next) {
-		struct rudp_binding *binding =
-			RUDP_LIST_OWNER(link, struct rudp_binding, number_link);
-
-		next = link->next;
+	RUDP_LIST_EACH_SAFE(struct rudp_binding, binding, head, number_link) {
 		if (rudp_binding_serves_tcp(binding) &&
 		    rudp_addr_port(&binding->local) == rudp_addr_port(remote))
 			rudp_binding_probe(engine, binding);

@@ -35,11 +35,7 @@ static unsigned backlog_of(const struct rudp_port *port)
 {
 	unsigned sum = 0;
 
-	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
-	     link = link->next) {
-		const struct rudp_binding *binding =
-			RUDP_LIST_OWNER(link, struct rudp_binding, link);
-
+	RUDP_LIST_EACH(const struct rudp_binding, binding, &port->bindings, link) {
 		if (rudp_binding_serves_rudp(binding))
 			sum += waiting_max_of(binding);
 	}
@@ -59,11 +55,7 @@ static unsigned early_max_of(const struct rudp_port *port)
 {
 	unsigned sum = 0;
 
-	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
-	     link = link->next) {
-		const struct rudp_binding *binding =
-			RUDP_LIST_OWNER(link, struct rudp_binding, link);
-
+	RUDP_LIST_EACH(const struct rudp_binding, binding, &port->bindings, link) {
 		if (!rudp_binding_serves_rudp(binding))
 			continue;
 		if (early_max_of_binding(binding) == 0)
@@ -108,9 +100,7 @@ struct rudp_binding *rudp_listener_on_tcp_for(const struct rudp_binding *binding
 
 	if (!rudp_binding_serves_tcp(binding))
 		return NULL;
-	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
-		struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
-
+	RUDP_LIST_EACH(struct rudp_binding, other, bindings, link) {
 		if (other->tcp_listening && rudp_listener_shares_tcp(other, binding))
 			return other;
 	}
@@ -123,9 +113,7 @@ static int tcp_backlog_of(const struct rudp_binding *binding)
 	const struct rudp_list *bindings = &binding->port->bindings;
 	unsigned sum = 0;
 
-	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
-		const struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
-
+	RUDP_LIST_EACH(const struct rudp_binding, other, bindings, link) {
 		if (rudp_binding_serves_tcp(other) && rudp_listener_shares_tcp(other, binding))
 			sum += waiting_max_of(other);
 	}
@@ -160,8 +148,7 @@ static bool hand_tcp_socket_over(struct rudp_engine *engine, struct rudp_binding
 {
 	const struct rudp_list *bindings = &binding->port->bindings;
 
-	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
-		struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+	RUDP_LIST_EACH(struct rudp_binding, other, bindings, link) {
 		int fd = other->tcp_fd;
 
 		if (other == binding || !rudp_binding_serves_tcp(other) ||
@@ -212,9 +199,8 @@ static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 
 static bool any_serves_rudp(const struct rudp_port *port)
 {
-	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
-	     link = link->next)
-		if (rudp_binding_serves_rudp(RUDP_LIST_OWNER(link, struct rudp_binding, link)))
+	RUDP_LIST_EACH(struct rudp_binding, binding, &port->bindings, link)
+		if (rudp_binding_serves_rudp(binding))
 			return true;
 	return false;
 }
@@ -376,8 +362,7 @@ void rudp_listener_retry_all(struct rudp_engine *engine)
 
 	/* Handling one may close others. Each is in one of the two lists and leaves it then. */
 	rudp_list_init(&turn);
-	while ((link = rudp_list_pop(&engine->bindings)))
-		rudp_list_append(&turn, link);
+	rudp_list_move_all(&engine->bindings, &turn);
 	while ((link = rudp_list_pop(&turn))) {
 		rudp_list_append(&engine->bindings, link);
 		rudp_listener_retry(engine,
@@ -402,9 +387,7 @@ static void probe_port(struct rudp_engine *engine, struct rudp_port *port)
 
 void rudp_listener_probe(struct rudp_engine *engine, const struct rudp_udp *udp, uint16_t port)
 {
-	for (struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next) {
-		struct rudp_port *one = RUDP_LIST_OWNER(link, struct rudp_port, link);
-
+	RUDP_LIST_EACH(struct rudp_port, one, &udp->ports, link) {
 		if (one->number != port)
 			continue;
 		probe_port(engine, one);

@@ -152,9 +152,7 @@ bool rudp_listener_shares_tcp(const struct rudp_binding *a, const struct rudp_bi
 static struct rudp_binding *next_in_turn(const struct rudp_port *port,
 					 const struct rudp_binding *front)
 {
-	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
-	     link = link->next) {
-		struct rudp_binding *binding = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+	RUDP_LIST_EACH(struct rudp_binding, binding, &port->bindings, link) {
 		bool is_served = front ? rudp_binding_serves_tcp(binding) &&
 						 rudp_listener_shares_tcp(front, binding)
 				       : rudp_binding_serves_rudp(binding);

@@ -177,9 +177,9 @@ static int hold_both(struct rudp_engine *engine, struct rudp_binding *binding,
 
 static struct rudp_port *find_port(const struct rudp_udp *udp, uint16_t number)
 {
-	for (struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
-		if (RUDP_LIST_OWNER(link, struct rudp_port, link)->number == number)
-			return RUDP_LIST_OWNER(link, struct rudp_port, link);
+	RUDP_LIST_EACH(struct rudp_port, port, &udp->ports, link)
+		if (port->number == number)
+			return port;
 	return NULL;
 }
 

@@ -272,9 +272,7 @@ static bool receive_passed_on(struct rudp_engine *engine, struct rudp_udp *udp)
 
 void rudp_port_shares_resume(struct rudp_engine *engine)
 {
-	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
-		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
-
+	RUDP_LIST_EACH(struct rudp_udp, udp, &engine->udps, link) {
 		if (udp->share_paused)
 			rudp_engine_rewatch(engine, udp->share_fd, EPOLLIN, udp->share_id);
 		udp->share_paused = false;

@@ -21,11 +21,7 @@ static bool conflicts(const struct rudp_udp *udp, const struct rudp_addr *addr)
 
 static bool may_be_plain(struct rudp_engine *engine, const struct rudp_port *port)
 {
-	for (const struct rudp_list *link = port->bindings.next; link != &port->bindings;
-	     link = link->next) {
-		const struct rudp_binding *binding =
-			RUDP_LIST_OWNER(link, struct rudp_binding, link);
-
+	RUDP_LIST_EACH(const struct rudp_binding, binding, &port->bindings, link) {
 		if (rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN, &binding->local,
 				       &binding->program)
 			    .way == RUDP_WAY_RUDP)
@@ -61,9 +57,8 @@ static int move_port(struct rudp_engine *engine, struct rudp_port *port)
 	port->listener = NULL;
 	rudp_list_remove(&port->link);
 	rudp_list_append(&port->udp->ports, &port->link);
-	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
-	     link = link->next)
-		rudp_failover_listener(engine, RUDP_LIST_OWNER(link, struct rudp_binding, link));
+	RUDP_LIST_EACH(struct rudp_binding, binding, &port->bindings, link)
+		rudp_failover_listener(engine, binding);
 	rudp_udp_release(engine, old);
 	rudp_log(RUDP_LOG_INFO, "UDP port %u is released to a program; accepting plain TCP only",
 		 port->number);
@@ -86,15 +81,11 @@ static int release_socket(struct rudp_engine *engine, struct rudp_udp *udp)
 int rudp_udp_port_release(struct rudp_engine *engine, const struct rudp_addr *addr)
 {
 	struct rudp_list *head = &engine->udps_by_port[rudp_port_bucket(addr)];
-	struct rudp_list *link, *next;
 	int rc = -ENOENT;
 
 	rudp_udp_close_orphans(engine);
 	rudp_udp_drop_spares_with(engine, rudp_addr_port(addr));
-	for (link = head->next; link != head; link = next) {
-		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, port_link);
-
-		next = link->next;
+	RUDP_LIST_EACH_SAFE(struct rudp_udp, udp, head, port_link) {
 		if (!conflicts(udp, addr))
 			continue;
 		rc = release_socket(engine, udp);

@@ -144,8 +144,7 @@ void rudp_udp_read_moderated(struct rudp_engine *engine)
 	struct rudp_list this_round, *link;
 
 	rudp_list_init(&this_round);
-	while ((link = rudp_list_pop(&engine->moderated_udps)))
-		rudp_list_append(&this_round, link);
+	rudp_list_move_all(&engine->moderated_udps, &this_round);
 	while ((link = rudp_list_pop(&this_round))) {
 		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, moderation.link);
 
@@ -161,10 +160,7 @@ int64_t rudp_udp_moderated_at_ns(const struct rudp_engine *engine)
 	const struct rudp_list *head = &engine->moderated_udps;
 	int64_t at_ns = RUDP_NEVER;
 
-	for (const struct rudp_list *link = head->next; link != head; link = link->next) {
-		const struct rudp_moderation *m =
-			RUDP_LIST_OWNER(link, const struct rudp_moderation, link);
-
+	RUDP_LIST_EACH(const struct rudp_moderation, m, head, link) {
 		at_ns = rudp_time_min(at_ns, m->read_due_at_ns);
 	}
 	return at_ns;

@@ -16,9 +16,7 @@ struct rudp_udp *rudp_udp_own_at(struct rudp_engine *engine, const struct rudp_a
 
 	if (!rudp_addr_is_loopback(to))
 		return NULL;
-	for (struct rudp_list *link = head->next; link != head; link = link->next) {
-		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, port_link);
-
+	RUDP_LIST_EACH(struct rudp_udp, udp, head, port_link) {
 		if (is_for(udp, to))
 			return udp;
 	}

@@ -89,12 +89,9 @@ bool rudp_udp_spare(struct rudp_engine *engine, struct rudp_udp *udp)
 
 void rudp_udp_drop_spares_with(struct rudp_engine *engine, uint16_t port)
 {
-	struct rudp_list *head = &engine->udps_by_port[port % RUDP_PORT_BUCKETS], *link, *next;
+	struct rudp_list *head = &engine->udps_by_port[port % RUDP_PORT_BUCKETS];
 
-	for (link = head->next; link != head; link = next) {
-		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, port_link);
-
-		next = link->next;
+	RUDP_LIST_EACH_SAFE(struct rudp_udp, udp, head, port_link) {
 		if (rudp_addr_port(&udp->local) == port && rudp_list_is_linked(&udp->spare_link))
 			rudp_udp_close(engine, udp);
 	}

@@ -356,9 +356,7 @@ void rudp_endpoint_on_time(struct rudp_endpoint *ep, int64_t now_at_ns)
 
 struct rudp_conn *rudp_endpoint_next_event(struct rudp_endpoint *ep)
 {
-	struct rudp_list *link = rudp_list_pop(&ep->events);
-
-	return link ? RUDP_LIST_OWNER(link, struct rudp_conn, event_link) : NULL;
+	return RUDP_LIST_POP(&ep->events, struct rudp_conn, event_link);
 }
 
 uint64_t rudp_endpoint_rest_count(const struct rudp_endpoint *ep)

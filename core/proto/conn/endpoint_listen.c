@@ -145,12 +145,7 @@ void rudp_listener_forget(struct rudp_conn *conn)
 static void reset_all(struct rudp_list *head, const struct rudp_listener *listener,
 		      int64_t now_at_ns)
 {
-	struct rudp_list *link, *next;
-
-	for (link = head->next; link != head; link = next) {
-		struct rudp_conn *conn = RUDP_LIST_OWNER(link, struct rudp_conn, queue_link);
-
-		next = link->next;
+	RUDP_LIST_EACH_SAFE(struct rudp_conn, conn, head, queue_link) {
 		if (conn->listener != listener)
 			continue;
 		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);

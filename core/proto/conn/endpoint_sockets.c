@@ -88,10 +88,7 @@ bool rudp_endpoint_uses_socket(const struct rudp_endpoint *ep, const void *handl
 
 	if (!socket)
 		return false;
-	for (struct rudp_list *link = socket->users.next; link != &socket->users;
-	     link = link->next) {
-		const struct rudp_conn *conn = RUDP_LIST_OWNER(link, struct rudp_conn, user_link);
-
+	RUDP_LIST_EACH(const struct rudp_conn, conn, &socket->users, user_link) {
 		if (!conn->dead && (after_reset || conn->state != RUDP_STATE_RESET_SENT))
 			return true;
 	}
