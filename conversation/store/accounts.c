@@ -55,8 +55,7 @@ static int write_row(struct apo_store *store, sqlite3_stmt *statement, int resul
 {
 	if (result == SQLITE_OK)
 		result = apo_sql_has_moved(store->db) ? SQLITE_IOERR : sqlite3_step(statement);
-	apo_sql_reset(statement);
-	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+	return apo_sql_end(statement, result, 0);
 }
 
 static int write_one_row(struct apo_store *store, sqlite3_stmt *statement, int result)

@@ -25,10 +25,7 @@ sqlite3_stmt *apo_history_bind(struct apo_history *history, enum apo_history_sta
 
 int apo_history_run(sqlite3_stmt *statement)
 {
-	int result = sqlite3_step(statement);
-
-	apo_sql_reset(statement);
-	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+	return apo_sql_end(statement, sqlite3_step(statement), 0);
 }
 
 /* The first column of the row with that name; 0: there is none. */

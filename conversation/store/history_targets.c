@@ -58,10 +58,7 @@ static int add_channels(struct apo_page_reading *reading, const struct apo_quest
 		if (error == 0 && reading->buffer > 0)
 			error = add_newest(reading, question, NULL);
 	}
-	apo_sql_reset(statement);
-	if (error)
-		return error;
-	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+	return apo_sql_end(statement, result, error);
 }
 
 /* If the other's name belongs to a newer account, which has another id, the target is left out. */
@@ -85,10 +82,7 @@ static int add_private(struct apo_page_reading *reading, const struct apo_questi
 					: -ENOMEM;
 		apo_sql_reset(name);
 	}
-	apo_sql_reset(statement);
-	if (error)
-		return error;
-	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+	return apo_sql_end(statement, result, error);
 }
 
 static int compare_positions(const void *a, const void *b)

@@ -92,8 +92,7 @@ static int run(struct apo_registry_db *registry, enum statement which)
 	sqlite3_stmt *statement = registry->statements[which];
 	int result = sqlite3_step(statement);
 
-	apo_sql_reset(statement);
-	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+	return apo_sql_end(statement, result, 0);
 }
 
 /* Binds strings as the first parameters; NULL is bound as NULL. */
@@ -324,10 +323,7 @@ static int read_entries(struct apo_registry_db *registry, const char *channel,
 		record.set_at_s = sqlite3_column_int64(statement, 3);
 		error = record.list && record.name && record.by ? tell(of, &record) : -ENOMEM;
 	}
-	apo_sql_reset(statement);
-	if (error)
-		return error;
-	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+	return apo_sql_end(statement, result, error);
 }
 
 static int read_channel(struct apo_registry_db *registry, sqlite3_stmt *statement,
@@ -431,10 +427,7 @@ static int read_rows(struct apo_registry_db *registry, enum statement which, rea
 
 	while (error == 0 && (result = sqlite3_step(statement)) == SQLITE_ROW)
 		error = read(registry, statement, tell, of);
-	apo_sql_reset(statement);
-	if (error)
-		return error;
-	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+	return apo_sql_end(statement, result, error);
 }
 
 int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell, void *of)

@@ -40,6 +40,14 @@ void apo_sql_reset(sqlite3_stmt *statement)
 	(void)sqlite3_clear_bindings(statement);
 }
 
+int apo_sql_end(sqlite3_stmt *statement, int result, int error)
+{
+	apo_sql_reset(statement);
+	if (error)
+		return error;
+	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+}
+
 int apo_sql_number(sqlite3 *db, const char *sql, int64_t *number)
 {
 	sqlite3_stmt *statement;

@@ -16,6 +16,8 @@ const char *apo_sql_error_text(int result);
 
 /* Resets a statement: releases its lock, and its parameters, which belong to the caller. */
 void apo_sql_reset(sqlite3_stmt *statement);
+/* Resets it after its last step had this result. Returns error, or that of the result. */
+int apo_sql_end(sqlite3_stmt *statement, int result, int error);
 
 /* Gets the first column of the first row. Returns a result of SQLite. */
 int apo_sql_number(sqlite3 *db, const char *sql, int64_t *number);
