@@ -39,19 +39,11 @@ static void answer(const struct request *request, const char *format, ...)
 
 static void answer(const struct request *request, const char *format, ...)
 {
-	char text[APO_BODY_BYTES_MAX], source[APO_SOURCE_BYTES_MAX + 1];
-	struct apo_line line;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	apo_vnotice(request->model, request->client, APO_CHANSERV, format, args);
 	va_end(args);
-	apo_chanserv_source(request->model, source);
-	apo_line_begin(&line, source, "NOTICE");
-	apo_line_param(&line, apo_shown_nick(request->client));
-	apo_line_last(&line, text);
-	apo_line_end(&line);
-	apo_tell(request->model, request->client, &line);
 }
 
 static void log_change(const struct request *request, const char *what, const char *about)
@@ -231,8 +223,7 @@ static const char *modes_name(uint32_t modes)
 
 static void tell_access(struct request *request, uint32_t modes)
 {
-	const struct rudp_list *head, *link;
-	const struct apo_access *access;
+	const struct rudp_list *head;
 	char set_at[APO_STAMP_BYTES];
 
 	if (!is_manager(request))
@@ -240,8 +231,7 @@ static void tell_access(struct request *request, uint32_t modes)
 	head = &request->channel->registration->access;
 	answer(request, "%s: founder %s", request->channel->name,
 	       request->channel->registration->founder);
-	for (link = head->next; link != head; link = link->next) {
-		access = RUDP_LIST_OWNER(link, struct apo_access, link);
+	RUDP_LIST_EACH(const struct apo_access, access, head, link) {
 		if (!(access->modes & modes))
 			continue;
 		apo_stamp_write(set_at, access->set_at_s * 1000);

@@ -65,20 +65,29 @@ void apo_numeric(struct apo_model *model, struct apo_client *client, enum apo_nu
 	apo_tell(model, client, &line);
 }
 
-void apo_notice(struct apo_model *model, struct apo_client *client, const char *format, ...)
+void apo_vnotice(struct apo_model *model, struct apo_client *client, const char *service,
+		 const char *format, va_list args)
 {
-	char text[APO_BODY_BYTES_MAX];
+	char text[APO_BODY_BYTES_MAX], source[APO_SOURCE_BYTES_MAX + 1];
 	struct apo_line line;
-	va_list args;
 
-	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	apo_line_begin(&line, model->config->server_name, "NOTICE");
+	snprintf(source, sizeof source, "%s%s%s", service ? service : "",
+		 service ? "!services@" : "", model->config->server_name);
+	apo_line_begin(&line, source, "NOTICE");
 	apo_line_param(&line, apo_shown_nick(client));
 	apo_line_last(&line, text);
 	apo_line_end(&line);
 	apo_tell(model, client, &line);
+}
+
+void apo_notice(struct apo_model *model, struct apo_client *client, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	apo_vnotice(model, client, NULL, format, args);
+	va_end(args);
 }
 
 static void reply(struct apo_model *model, struct apo_client *client, const char *type,

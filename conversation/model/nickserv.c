@@ -25,19 +25,11 @@ static void answer(struct apo_model *model, struct apo_client *client, const cha
 
 static void answer(struct apo_model *model, struct apo_client *client, const char *format, ...)
 {
-	char text[APO_BODY_BYTES_MAX], source[APO_SOURCE_BYTES_MAX + 1];
-	struct apo_line line;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	apo_vnotice(model, client, APO_NICKSERV, format, args);
 	va_end(args);
-	snprintf(source, sizeof source, APO_NICKSERV "!services@%s", model->config->server_name);
-	apo_line_begin(&line, source, "NOTICE");
-	apo_line_param(&line, apo_shown_nick(client));
-	apo_line_last(&line, text);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
 }
 
 static void on_help(struct apo_model *model, struct apo_client *client, char *rest)
