@@ -402,7 +402,7 @@ size_t apo_web_encode_pong(const char *bytes, size_t len, char *frame)
 
 size_t apo_web_encode_close(uint16_t close_code, const char *reason, char *frame)
 {
-	char bytes[APO_WEB_CONTROL_BYTES_MAX];
+	char bytes[APO_WEB_CONTROL_BYTES_MAX] = {0};
 	size_t len = strnlen(reason, sizeof bytes - CLOSE_CODE_BYTES);
 
 	if (close_code == APO_WEB_NO_CODE)

@@ -47,8 +47,7 @@ static atomic_bool is_kept;
 /* Returns 0, -EWOULDBLOCK: another process keeps the lock, or -errno. */
 static int wait_for_lock(int fd)
 {
-	const int64_t end_at_ns =
-		rudp_clock_now_ns() + RUDP_PRIVATE_DIR_LOCK_NS;
+	const int64_t end_at_ns = rudp_clock_now_ns() + RUDP_PRIVATE_DIR_LOCK_NS;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
@@ -63,19 +62,23 @@ static int wait_for_lock(int fd)
 	return 0;
 }
 
+static int open_dir(const char *dir)
+{
+	return open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /*
  * Opens and locks the directory; close() unlocks it. If another process keeps the lock, the
  * directory is not locked. Returns -errno on failure.
  */
-static int lock(const char *dir, bool *is_locked)
+static int lock(const char *dir)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open_dir(dir);
 	int rc;
 
 	if (fd < 0)
 		return -errno;
 	rc = wait_for_lock(fd);
-	*is_locked = rc == 0;
 	if (rc == 0 || rc == -EWOULDBLOCK)
 		return fd;
 	close(fd);
@@ -108,9 +111,8 @@ static void remove_if_left_behind(const char *dir, const char *file)
 
 void rudp_private_dir_clean(const char *dir)
 {
-	bool is_locked = false;
-	int lock_fd = lock(dir, &is_locked);
-	DIR *entries = is_locked ? opendir(dir) : NULL;
+	int lock_fd = open_dir(dir);
+	DIR *entries = lock_fd >= 0 && wait_for_lock(lock_fd) == 0 ? opendir(dir) : NULL;
 	const struct dirent *entry;
 
 	for (int i = 0; entries && i < RUDP_PRIVATE_DIR_CLEAN_MAX && (entry = readdir(entries)); i++)
@@ -138,8 +140,7 @@ static int bind_or_replace(int fd, const struct sockaddr_un *un, socklen_t len)
 int rudp_private_dir_listen(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len,
 			    int backlog)
 {
-	bool is_locked;
-	int lock_fd = lock(dir, &is_locked);
+	int lock_fd = lock(dir);
 	int rc;
 
 	if (lock_fd < 0)
@@ -199,12 +200,11 @@ static int bind_and_hide(int fd, const struct sockaddr_un *un, socklen_t len, in
 
 int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len)
 {
-	bool is_locked;
 	int lock_fd;
 
 	if (access(OWN_FDS, X_OK) < 0)
 		return -errno;
-	lock_fd = lock(dir, &is_locked);
+	lock_fd = lock(dir);
 	if (lock_fd < 0)
 		return lock_fd;
 	return bind_and_hide(fd, un, len, lock_fd);

@@ -36,10 +36,11 @@ void rudp_inherited_signals_undo(void)
 	umask(S_IRWXG | S_IRWXO); /* the program's could deny the engine its own sockets */
 }
 
+/* Those of memory were raised before the engine was loaded (api/engine_process.c). */
 static void raise_limits(void)
 {
-	static const __rlimit_resource_t kinds[] = {RLIMIT_AS,    RLIMIT_CPU,    RLIMIT_DATA,
-						    RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC};
+	static const __rlimit_resource_t kinds[] = {RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE,
+						    RLIMIT_NPROC};
 	const struct rlimit many_files = {FILES_MAX, FILES_MAX};
 	struct rlimit limit;
 
