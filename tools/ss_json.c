@@ -212,6 +212,7 @@ static json_t *buffers_of(const struct rudp_ss_list *list)
 		    !put(o, "buffered_bytes", number(engine->buffered_bytes)) ||
 		    !put(o, "limit_bytes", number(engine->limit_bytes)) ||
 		    !put(o, "packets_dropped_for_memory", number(engine->dropped_packets)) ||
+		    !put(o, "trains_dropped_for_room", number(engine->dropped_trains)) ||
 		    !put(o, "descriptors_max", json_integer(engine->files_max)) ||
 		    !put(o, "failures", failures_of(engine)) ||
 		    !put(o, "remembered_tcp", json_integer(engine->remembered_tcp)) ||

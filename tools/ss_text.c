@@ -205,6 +205,14 @@ static void print_buffers(const struct rudp_control_engine *engine)
 		       engine->dropped_packets);
 }
 
+static void print_dropped(const struct rudp_control_engine *engine)
+{
+	if (engine->dropped_trains)
+		printf("Sockets of engine %u: %" PRIu64
+		       " trains of packets dropped for lack of room\n",
+		       engine->pid, engine->dropped_trains);
+}
+
 static void print_limit(const struct rudp_control_engine *engine)
 {
 	if (engine->files_max && engine->files_max < RUDP_FILES_FEW)
@@ -257,6 +265,7 @@ void rudp_ss_print_summary(const struct rudp_ss_list *list)
 	putchar('\n');
 	for (unsigned i = 0; i < list->engines; i++) {
 		print_buffers(&list->engine_stats[i]);
+		print_dropped(&list->engine_stats[i]);
 		print_limit(&list->engine_stats[i]);
 		print_failures(&list->engine_stats[i]);
 	}

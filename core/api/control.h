@@ -225,6 +225,7 @@ struct rudp_control_engine {
 	uint32_t confined;
 	int32_t files_error, calls_error;
 	uint32_t files_max;       /* how many descriptors it may have; 0: not reported */
+	uint64_t dropped_trains;  /* whose UDP socket had no room, since the engine began */
 };
 
 /* A failed connection. Its local and remote address are in the reply. */

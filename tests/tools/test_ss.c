@@ -308,8 +308,13 @@ Test(ss, a_connection_that_changed_its_path_says_how_often_its_ids_changed)
 static void print_summary(bool json)
 {
 	struct rudp_control_engine engines[] = {
-		{.pid = 7, .buffered_bytes = 5, .limit_bytes = 1 << 20, .dropped_packets = 3,
-		 .remembered_tcp = 2, .files_max = 64,
+		{.pid = 7,
+		 .buffered_bytes = 5,
+		 .limit_bytes = 1 << 20,
+		 .dropped_packets = 3,
+		 .remembered_tcp = 2,
+		 .files_max = 64,
+		 .dropped_trains = 6,
 		 .failures = {[RUDP_FAILURE_KEY] = 4, [RUDP_FAILURE_KEY_OF_PEER] = 1}},
 		{.pid = 8, .buffered_bytes = UINT64_MAX, .limit_bytes = UINT64_MAX},
 		{.pid = 0},
@@ -329,10 +334,15 @@ Test(ss, the_summary_tells_what_the_buffers_of_each_engine_hold)
 {
 	print_summary(false);
 	cr_assert(zero(int, files_run("cat $FILES/out", output)));
-	cr_assert(ne(ptr, strstr(output, "\nBuffers of engine 7: 5 of 1048576 bytes, 3 packets dropped "
-				 "for lack of memory\nDescriptors of engine 7: at most 64, one for each "
-				 "connection\nFailures of engine 7: key 4 key-of-peer 1 "),
-		     NULL), "%s", output);
+	cr_assert(
+		ne(ptr,
+		   strstr(output, "\nBuffers of engine 7: 5 of 1048576 bytes, 3 packets dropped "
+				  "for lack of memory\nSockets of engine 7: 6 trains of packets "
+				  "dropped for "
+				  "lack of room\nDescriptors of engine 7: at most 64, one for each "
+				  "connection\nFailures of engine 7: key 4 key-of-peer 1 "),
+		   NULL),
+		"%s", output);
 	cr_assert(ne(ptr, strstr(output, "\nRemembered by engine 7: 2 destinations "), NULL), "%s",
 		  output);
 	cr_assert(ne(ptr, strstr(output, "\nBuffers of engine 8: "), NULL), "%s", output);
@@ -358,6 +368,7 @@ Test(ss, the_summary_in_json_has_the_buffers_of_the_engines_that_tell)
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "buffered_bytes")), 5));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "limit_bytes")), 1 << 20));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "packets_dropped_for_memory")), 3));
+	cr_expect(eq(i64, json_integer_value(json_object_get(of, "trains_dropped_for_room")), 6));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "descriptors_max")), 64));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "remembered_tcp")), 2));
 	of = json_object_get(of, "failures");

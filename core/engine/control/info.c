@@ -253,7 +253,8 @@ void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engi
 		.confined = engine->confinement.in_force,
 		.files_error = engine->confinement.files_error,
 		.calls_error = engine->confinement.calls_error,
-		.files_max = files_max()};
+		.files_max = files_max(),
+		.dropped_trains = engine->counts.dropped_trains};
 	memcpy(info->failures, engine->failures.counts, sizeof info->failures);
 }
 

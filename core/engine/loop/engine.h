@@ -142,6 +142,7 @@ struct rudp_engine {
 
 	struct {
 		uint64_t refused_listeners, moderations;
+		uint64_t dropped_trains; /* the socket had no room, and its queue was full */
 	} counts;
 
 	uint8_t *receive_buffers;     /* RUDP_RECEIVE_BATCH of RUDP_RECEIVE_BUFFER_BYTES */

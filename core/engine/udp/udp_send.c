@@ -285,21 +285,25 @@ static void give_buffer(struct rudp_engine *engine, uint8_t *buffer)
 		free(buffer);
 }
 
-static void queue_train(struct rudp_engine *engine, struct rudp_udp *udp,
+/* Returns false if the queue is full, or memory is short. */
+static bool queue_train(struct rudp_engine *engine, struct rudp_udp *udp,
 			const struct rudp_queued_train *train)
 {
 	uint8_t *data;
 
+	if (udp->pending_count == RUDP_UDP_PENDING_MAX)
+		return false;
 	if (!udp->pending)
 		udp->pending = calloc(RUDP_UDP_PENDING_MAX, sizeof *udp->pending);
 	data = udp->pending ? take_buffer(engine) : NULL;
 	if (!data)
-		return;
+		return false;
 	memcpy(data, train->data, train->len);
 	udp->pending[udp->pending_count] = *train;
 	udp->pending[udp->pending_count].data = data;
 	if (udp->pending_count++ == 0)
 		rudp_udp_rewatch(engine, udp);
+	return true;
 }
 
 void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
@@ -313,8 +317,8 @@ void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
 	note_tos(udp, &now);
 	if (udp->pending_count == 0 && send_all(engine, udp, &now))
 		return;
-	if (udp->pending_count < RUDP_UDP_PENDING_MAX)
-		queue_train(engine, udp, &now);
+	if (!queue_train(engine, udp, &now))
+		engine->counts.dropped_trains++;
 }
 
 void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp)

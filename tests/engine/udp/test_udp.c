@@ -321,6 +321,22 @@ Test(udp, a_datagram_above_the_mtu_does_not_end_the_connection)
 	close(fd);
 }
 
+Test(udp, a_train_that_finds_the_queue_full_is_dropped_and_counted)
+{
+	static uint8_t data[100];
+	const struct rudp_train train = {.data = data,
+					 .len = sizeof data,
+					 .segment_bytes = sizeof data,
+					 .remote = udp->local};
+	unsigned before = udp->pending_count;
+
+	udp->pending_count = RUDP_UDP_PENDING_MAX;
+	rudp_udp_send(&engine, udp, &train);
+	cr_assert(eq(uint, udp->pending_count, RUDP_UDP_PENDING_MAX));
+	udp->pending_count = before;
+	cr_assert(eq(u64, engine.counts.dropped_trains, 1));
+}
+
 Test(udp, an_orphan_is_closed_when_no_connection_uses_it)
 {
 	uint64_t id = udp->id;
