@@ -150,10 +150,10 @@ void cv_login_on_challenge(struct cv_chat *chat, const char *piece)
 }
 
 /*
- * After a login has succeeded or failed we go on: the chat works without one. An account that was made before
- * the server had SCRAM has no keys for it until the first login by PLAIN, so a refusal is followed by that one.
- * Not if a server has proven that it knows the password: then the account has keys, and only an impostor or a
- * changed password would refuse us.
+ * After a login has succeeded or failed we go on: the chat works without one. An account that was
+ * made before the server had SCRAM has no keys for it until the first login by PLAIN, so a refusal is
+ * followed by that one. Not if a server has proven that it knows the password: then the account has
+ * keys, and only an impostor or a changed password would refuse us.
  */
 void cv_login_on_result(struct cv_chat *chat, const char *numeric, const char *text)
 {

@@ -92,7 +92,8 @@ void apo_scram_write_keys(const struct apo_scram_keys *keys, char text[APO_SCRAM
 		 stored, server);
 }
 
-/* Reads base64 of exactly size bytes, and the character after it. Returns NULL if the text has other ones. */
+/* Reads base64 of exactly size bytes, and the character after it. Returns NULL if the text has other
+ * ones. */
 static const char *read_bytes(const char *text, uint8_t *to, size_t size, char end)
 {
 	const char *stop = text ? strchr(text, end) : NULL;
@@ -159,7 +160,8 @@ bool apo_secret_is_valid(const char *secret)
 
 /* ---- messages ---- */
 
-/* Copies a saslname and replaces =2C and =3D. Returns false if it is empty, too long or has another =. */
+/* Copies a saslname and replaces =2C and =3D. Returns false if it is empty, too long or has another
+ * =. */
 static bool read_name(const char *text, size_t len, char to[APO_SCRAM_NAME_SIZE])
 {
 	size_t count = 0, i;
@@ -202,7 +204,8 @@ const char *apo_scram_attribute(const char **rest, char name, size_t *len)
 	return value;
 }
 
-/* gs2-header. A client that says "y" could bind the login to the channel, and knows that we do not offer it. */
+/* gs2-header. A client that says "y" could bind the login to the channel, and knows that we do not
+ * offer it. */
 static const char *read_header(struct apo_scram *scram, const char **rest)
 {
 	char as[APO_SCRAM_NAME_SIZE] = "";

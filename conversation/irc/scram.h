@@ -2,10 +2,13 @@
 /*
  * scram - SASL SCRAM-SHA-256: the keys that a server keeps, and the messages of both sides.
  *
- * A client proves that it knows the password without sending it, and learns whether the server knows it, too.
+ * A client proves that it knows the password without sending it, and learns whether the server knows
+ * it, too.
  *
- * Source   RFC 5802 (messages), RFC 7677 (SHA-256), RFC 5803 (the keys as text). Without channel binding.
- * Text     Passwords and names are taken as they are: SASLprep (RFC 4013) is not applied. It changes no ASCII.
+ * Source   RFC 5802 (messages), RFC 7677 (SHA-256), RFC 5803 (the keys as text). There is no channel
+ *          binding.
+ * Text     Passwords and names are taken as they are: SASLprep (RFC 4013) is not applied. It changes
+ *          no ASCII.
  * Messages are decoded from base64 already, and end with a 0. Those of a peer are not trusted.
  */
 #ifndef APO_SCRAM_H
@@ -24,8 +27,8 @@
 #define APO_SCRAM_SALT_BYTES 16
 #define APO_SCRAM_NONCE_SIZE 33             /* ours, as text: 24 random bytes in base64 */
 
-/* What is kept of an account's password: an argon2id hash, and after APO_SCRAM_SEPARATOR the keys of SCRAM,
- * if it has any. */
+/* What is kept of an account's password: an argon2id hash, and after APO_SCRAM_SEPARATOR the keys of
+ * SCRAM, if it has any. */
 #define APO_HASH_SIZE 128
 #define APO_SCRAM_SEPARATOR ';'
 #define APO_SECRET_SIZE 320
@@ -69,8 +72,8 @@ const char *apo_scram_on_first(struct apo_scram *scram, const char *text, size_t
 /* Returns server-first-message, a part of scram. our_nonce: base64. */
 const char *apo_scram_challenge(struct apo_scram *scram, const char *our_nonce,
 				const struct apo_scram_keys *keys);
-/* Reads client-final-message. Returns NULL if the proof is right, and server-final-message in answer; else
- * as above. */
+/* Reads client-final-message. Returns NULL if the proof is right, and server-final-message in answer;
+ * else as above. */
 #define APO_SCRAM_FINAL_SIZE 47
 const char *apo_scram_on_final(const struct apo_scram *scram, const struct apo_scram_keys *keys,
 			       const char *text, size_t len, char answer[APO_SCRAM_FINAL_SIZE]);
@@ -78,17 +81,18 @@ const char *apo_scram_on_final(const struct apo_scram *scram, const struct apo_s
 /* ---- the client ---- */
 
 struct apo_scram_client {
-	char messages[APO_SCRAM_MESSAGE_BYTES_MAX * 3]; /* client-first-message-bare, later with the next two */
+	/* client-first-message-bare; after the challenge with "," server-first-message */
+	char messages[APO_SCRAM_MESSAGE_BYTES_MAX * 3];
 	char nonce[APO_SCRAM_NONCE_SIZE];
 	char final[APO_SCRAM_FINAL_SIZE]; /* server-final-message of a server that knows the password */
 };
 
-/* Returns client-first-message, a part of client. NULL: the name is too long. nonce: base64. */
+/* Writes client-first-message. nonce: base64. Returns false if the name or the nonce is too long. */
 #define APO_SCRAM_CLIENT_HEADER "n,,"
 bool apo_scram_begin(struct apo_scram_client *client, const char *user, const char *nonce,
 		     char first[APO_SCRAM_MESSAGE_BYTES_MAX]);
-/* Reads server-first-message and writes client-final-message. Takes long. Returns false if the message is
- * not valid, or asks for too little or too much work. */
+/* Reads server-first-message and writes client-final-message. Takes long. Returns false if the message
+ * is not valid, or asks for too little or too much work. */
 bool apo_scram_answer(struct apo_scram_client *client, const char *password, const char *text,
 		      char final[APO_SCRAM_MESSAGE_BYTES_MAX * 2]);
 /* Does the server know the password? text: server-final-message. */
