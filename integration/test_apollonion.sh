@@ -152,7 +152,21 @@ over_tcp() {
 	say alice "PRIVMSG #hall :and an echo"
 	hears alice '^:alice!\S+ PRIVMSG #hall :and an echo'
 	ok "with echo-message it does"
-	leave alice
+	talk launch_plain early nc "$B4" "$PORT"
+	say early "CAP REQ :batch draft/extended-isupport draft/pre-away"
+	say early "ISUPPORT"
+	hears early '^:\S+ BATCH \+\S+ draft/isupport'
+	hears early '^@batch=\S+ :\S+ 005 \* .* NICKLEN='
+	say early "AWAY *"
+	hears early ' 306 \* '
+	say early "NICK early"
+	say early "USER early 0 * :early"
+	say early "CAP END"
+	hears early ' 001 early '
+	say alice "PRIVMSG early :are you there?"
+	hears alice ' 301 alice early :\*'
+	ok "ISUPPORT and AWAY before the welcome"
+	leave alice early
 	stop ii-bob
 }
 

@@ -130,8 +130,10 @@ static void tell_line(struct apo_model *model, struct apo_client *client, const 
 #define LIST_BYTES_MAX (APO_BODY_BYTES_MAX - APO_HOST_BYTES_MAX - APO_NICK_BYTES_MAX - 24)
 
 /* Clients that understand version 302 also understand lists of several lines. For others the names
- * fit in one, without the one whose limits are in its value; a test in tests/conversation checks
- * that. */
+ * fit in one, without these: the limits of the first are in its value, and the others are newer than
+ * version 302. A test in tests/conversation checks that. */
+#define ONLY_302 (uint32_t)(APO_CAP_METADATA | APO_CAP_EXTENDED_ISUPPORT | APO_CAP_PRE_AWAY)
+
 static void tell(struct apo_model *model, struct apo_client *client, const char *what,
 		 uint32_t caps, bool with_values)
 {
@@ -140,7 +142,7 @@ static void tell(struct apo_model *model, struct apo_client *client, const char 
 	unsigned i;
 
 	for (i = 0; i < APO_CAP_COUNT; i++) {
-		if (!(caps & 1u << i) || (!client->has_cap_302 && 1u << i == APO_CAP_METADATA))
+		if (!(caps & 1u << i) || (!client->has_cap_302 && 1u << i & ONLY_302))
 			continue;
 		write_value(value, sizeof value, model, client, with_values ? 1u << i : 0);
 		more = strlen(apo_cap_names[i]) + strlen(value) + 1;

@@ -40,6 +40,7 @@ void apo_command_run(struct apo_model *model, struct apo_client *client,
 #define APO_HANDLERS(X)                                                                            \
 	X(admin)                                                                                   \
 	X(authenticate)                                                                            \
+	X(isupport)                                                                                \
 	X(away)                                                                                    \
 	X(batch)                                                                                   \
 	X(cap)                                                                                     \

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* RPL_ISUPPORT: the tokens that describe this configuration. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/model/commands.h"
 #include "conversation/model/extban.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/server.h"
@@ -77,7 +79,35 @@ bool apo_isupport_is_other(const struct apo_model_config *a, const struct apo_mo
 	return memcmp(&of_a, &of_b, sizeof of_a) != 0;
 }
 
-void apo_isupport_tell(struct apo_model *model, struct apo_client *client)
+static bool wants_batch(const struct apo_client *client)
+{
+	return (client->caps & APO_CAP_BATCH) && (client->caps & APO_CAP_EXTENDED_ISUPPORT);
+}
+
+static void tell_batch(struct apo_model *model, struct apo_client *client, char sign, uint64_t batch)
+{
+	struct apo_line line;
+
+	apo_line_begin(&line, model->config->server_name, "BATCH");
+	apo_line_format(&line, "%c%" PRIu64, sign, batch);
+	if (sign == '+')
+		apo_line_param(&line, "draft/isupport");
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+static void tell_line(struct apo_model *model, struct apo_client *client, const char *text,
+		      uint64_t batch)
+{
+	struct apo_line line;
+
+	apo_numeric_begin(model, client, &line, RPL_ISUPPORT);
+	apo_line_format(&line, apo_format_RPL_ISUPPORT, text);
+	apo_line_end(&line);
+	apo_say_to(model, client, &(struct apo_say){.line = &line, .batch = batch});
+}
+
+static void tell(struct apo_model *model, struct apo_client *client, uint64_t batch)
 {
 	struct tokens tokens = {.count = 0};
 	char text[APO_BODY_BYTES_MAX * 2];
@@ -91,7 +121,33 @@ void apo_isupport_tell(struct apo_model *model, struct apo_client *client)
 		on_line++;
 		if (on_line < TOKENS_PER_LINE && i + 1 < tokens.count && len < 250)
 			continue;
-		apo_reply(model, client, RPL_ISUPPORT, text);
+		tell_line(model, client, text, batch);
 		len = on_line = 0;
 	}
+}
+
+/* A batch within a labeled response, if it is part of one: after another answer. */
+void apo_isupport_tell(struct apo_model *model, struct apo_client *client)
+{
+	uint64_t batch = wants_batch(client) ? ++model->last_batch : 0;
+
+	if (batch)
+		tell_batch(model, client, '+', batch);
+	tell(model, client, batch);
+	if (batch)
+		tell_batch(model, client, '-', batch);
+}
+
+/* The whole answer is the batch, with the label of the command. */
+void apo_on_isupport(struct apo_model *model, struct apo_client *client,
+		     const struct apo_message *message)
+{
+	(void)message;
+	if (!client->is_registered && !(client->caps & APO_CAP_EXTENDED_ISUPPORT)) {
+		apo_reply(model, client, ERR_NOTREGISTERED);
+		return;
+	}
+	if (wants_batch(client))
+		apo_turn_batch(model, "draft/isupport", NULL);
+	tell(model, client, 0);
 }

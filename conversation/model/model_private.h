@@ -56,7 +56,9 @@
 	X(SETNAME, "setname")                                                                      \
 	X(STANDARD_REPLIES, "standard-replies")                                                    \
 	X(STS, "sts")                                                                              \
-	X(USERHOST_IN_NAMES, "userhost-in-names")
+	X(USERHOST_IN_NAMES, "userhost-in-names")                                                  \
+	X(EXTENDED_ISUPPORT, "draft/extended-isupport")                                            \
+	X(PRE_AWAY, "draft/pre-away")
 
 enum apo_cap_number {
 #define APO_CAP_NUMBER(name, text) APO_CAP_NUMBER_##name,
@@ -305,6 +307,7 @@ struct apo_say {
 	 * the recipients' capabilities are not looked at. */
 	const struct apo_multiline *multiline;
 	bool is_batch;
+	uint64_t batch; /* the batch that it is in, besides the labeled response; 0: none */
 	/* Not part of the labeled response, even if it is sent to the client of the turn. */
 	bool is_unlabeled;
 };

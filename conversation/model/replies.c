@@ -40,8 +40,13 @@ static size_t add_tag(char *to, size_t len, const char *key, const char *value)
 size_t apo_tags_write(struct apo_model *model, const struct apo_say *say, uint32_t caps, char *to)
 {
 	char then[APO_STAMP_BYTES];
+	char batch[24];
 	size_t len = 0;
 
+	if (say->batch) {
+		snprintf(batch, sizeof batch, "%" PRIu64, say->batch);
+		len = add_tag(to, len, "batch=", batch);
+	}
 	if ((caps & APO_CAP_SERVER_TIME) && say->at_ms) {
 		apo_stamp_write(then, say->at_ms);
 		len = add_tag(to, len, "time=", then);
@@ -240,7 +245,7 @@ static void answer(struct apo_model *model, const struct apo_say *say)
 		answer_multiline(model, say);
 		return;
 	}
-	if (!turn->is_labeled || say->is_unlabeled) {
+	if (!turn->is_labeled || say->is_unlabeled || say->batch) {
 		append(model, bytes, encode_answer(model, say, bytes));
 		return;
 	}

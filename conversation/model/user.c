@@ -22,6 +22,10 @@ void apo_on_away(struct apo_model *model, struct apo_client *client,
 	struct apo_say say = apo_say_by(client, &line);
 	bool is_change;
 
+	if (!client->is_registered && !(client->caps & APO_CAP_PRE_AWAY)) {
+		apo_reply(model, client, ERR_NOTREGISTERED);
+		return;
+	}
 	apo_cut(cut, text, model->config->away_len_max);
 	is_change = *cut ? !client->away || strcmp(client->away, cut) != 0 : client->away != NULL;
 	if (apo_text_set(&client->away, *cut ? cut : NULL) < 0) {
@@ -32,7 +36,7 @@ void apo_on_away(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, RPL_NOWAWAY);
 	else
 		apo_reply(model, client, RPL_UNAWAY);
-	if (!is_change)
+	if (!is_change || !client->is_registered)
 		return;
 	apo_line_from(&line, client, "AWAY");
 	if (client->away)

@@ -97,7 +97,9 @@ Test(registration, capabilities_hold_registration_up)
 	      "draft/metadata-2=max-subs=50,max-keys=16,max-value-bytes=256 "
 	      "draft/multiline=max-bytes=4096,max-lines=32 multi-prefix no-implicit-names "
 	      "apollonion/receipts sasl=PLAIN setname");
-	HEARS(&w, 1, ":irc.example CAP * LS :standard-replies userhost-in-names");
+	HEARS(&w, 1,
+	      ":irc.example CAP * LS :standard-replies userhost-in-names "
+	      "draft/extended-isupport draft/pre-away");
 	fixture_say(&w, 1, "NICK dan");
 	fixture_say(&w, 1, "USER dan 0 * :Dan");
 	QUIET(&w, 1);

@@ -77,6 +77,7 @@ static const char *answer_to(int fd)
 static void expect_answer(int fd)
 {
 	struct apo_event_source *source;
+	const char *answer;
 
 	cr_assert(eq(ptr, event(), &metrics.source));
 	apo_metrics_on_connection(&metrics, NOW);
@@ -84,7 +85,12 @@ static void expect_answer(int fd)
 	source = event();
 	cr_assert(ne(ptr, source, NULL));
 	apo_metrics_on_client(&metrics, source);
-	cr_assert(ne(ptr, strstr(answer_to(fd), "\napollonion_clients "), NULL));
+	answer = answer_to(fd);
+	cr_assert(ne(ptr, strstr(answer, "\napollonion_clients "), NULL));
+	/* What can fall is a gauge. */
+	cr_assert(ne(ptr, strstr(answer, "# TYPE apollonion_bans gauge\n"), NULL));
+	cr_assert(ne(ptr, strstr(answer, "# TYPE apollonion_channels_registered gauge\n"), NULL));
+	cr_assert(ne(ptr, strstr(answer, "# TYPE apollonion_kills_total counter\n"), NULL));
 	close(fd);
 }
 
