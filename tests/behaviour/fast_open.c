@@ -333,7 +333,7 @@ CHECK(fast_open_connect_and_only_an_end)
 	say_result("connect", connect_to(client, &met.addr));
 	say_result("shutdown", shutdown(client, SHUT_WR));
 	say_result("send", send(client, "x", 1, MSG_NOSIGNAL));
-	say_result("somebody comes", poll(&entry, 1, 1000));
+	say_result("somebody comes", poll(&entry, 1, 10000));
 }
 
 CHECK(fast_open_connect_and_a_read_before_the_write)

@@ -11,7 +11,7 @@
 #include "engine/loop/engine.h"
 #include "engine/udp/udp.h"
 
-#define WAIT_MS 2000
+#define WAIT_MS 30000
 #define ECT 2
 #define DSCP 0x28
 
