@@ -450,7 +450,7 @@ $(BUILD)/tests/economy-engine: $(call obj,core/engine/host/host_process.c tests/
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) -o $@ $^ -lcrypto -pthread -ldl
 
-$(BUILD)/tests/economy: $(call obj,tests/economy/main.c) $(BUILD)/librudp.a \
+$(BUILD)/tests/economy: $(call obj,tests/economy/main.c tests/economy/traced.c) $(BUILD)/librudp.a \
 		| $(BUILD)/tests/economy-engine
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

@@ -2,13 +2,22 @@
 #include "api/address.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "api/raw_syscall.h"
 
 #define NO_SUCH_OPTION 0x7fff
 #define FAMILY_BYTES sizeof(sa_family_t)
+#define PAGE_LEAST_BYTES 4096 /* on every processor that Linux has */
 #define SIN6_LEN_MIN 24 /* RFC 2133 had no scope id; Linux still accepts this length */
+
+/* Memory is readable in whole pages: if the first bytes are, so are the others of their page. */
+static bool is_in_one_page(const void *start, size_t len)
+{
+	return (uintptr_t)start % PAGE_LEAST_BYTES + len <= PAGE_LEAST_BYTES;
+}
 
 /*
  * connect(2) on a rudp descriptor with another family than AF_UNIX, or without a path, reads the
@@ -29,7 +38,7 @@ int rudp_address_copy_in(int fd, const struct sockaddr *user, socklen_t len,
 		copy->ss_family = AF_UNIX;
 		return 0;
 	}
-	if (rudp_raw_connect(fd, user, len) == -EFAULT)
+	if (!is_in_one_page(user, len) && rudp_raw_connect(fd, user, len) == -EFAULT)
 		return -EFAULT;
 	memcpy(copy, user, len);
 	return 0;

@@ -20,6 +20,8 @@
 #define NOT_BLOCKED (UINT64_C(1) << (SIGSYS - 1))
 
 static _Atomic uint32_t holder; /* thread id; 0: the lock is free */
+/* Thread id of the last main thread that was seen here. It saves a question. */
+static _Atomic uint32_t main_thread;
 
 /* After fork or vfork the holder may be a thread of another process. */
 static bool is_of_other_process(uint32_t thread)
@@ -65,11 +67,24 @@ static bool take(uint32_t self)
 	}
 }
 
+/*
+ * After fork there is another main thread, with another id. Should another thread of the child have
+ * the old id, it blocks signals needlessly.
+ */
+static bool is_main(uint32_t thread)
+{
+	if (thread == atomic_load(&main_thread))
+		return true;
+	if (thread != (uint32_t)getpid())
+		return false;
+	atomic_store(&main_thread, thread);
+	return true;
+}
+
 void rudp_mark_lock_take(struct rudp_mark_lock *lock)
 {
 	lock->thread = (uint32_t)rudp_raw_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-	lock->blocked = (pid_t)lock->thread == getpid() &&
-			rudp_raw_signals_block(NOT_BLOCKED, &lock->signals);
+	lock->blocked = is_main(lock->thread) && rudp_raw_signals_block(NOT_BLOCKED, &lock->signals);
 	if (!take(lock->thread))
 		lock->thread = 0;
 }

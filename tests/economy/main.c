@@ -2,7 +2,7 @@
 /*
  * economy ENGINE - what a connection at work may cost its engine: allocations and system calls, which
  * load does not bend as it bends times. ENGINE is rudp-engine with count.c in it; it serves both
- * ends here, so each bound is for both together.
+ * ends here, so each bound is for both together. And what the calling program's set-up costs.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,6 +18,7 @@
 #include <rudp/rudp.h>
 
 #include "counts.h"
+#include "traced.h"
 
 #define CHUNK_BYTES (128 * 1024)
 #define WARM_BYTES (INT64_C(192) << 20) /* windows and buffers have grown by then */
@@ -47,10 +48,15 @@
  */
 #define WARM_SETUPS 100
 #define SETUPS 500
-#define SETUP_CALLS_MAX 33
-#define SETUP_ALLOCATIONS_MAX 30
+#define SETUP_CALLS_MAX 25
+#define SETUP_ALLOCATIONS_MAX 23
 /* The program waits for these; the rest is done while it goes on. */
-#define SETUP_BEFORE_ANSWER_MAX 11 /* three of them bound the join: engine/app/app_connect_gate.c */
+#define SETUP_BEFORE_ANSWER_MAX 7
+/* System calls of the calling program; that of its end is a read, a shutdown and a close. */
+#define TRACED_SETUPS 20
+#define SETUP_PROGRAM_CALLS_MAX 26
+
+#define ALL_SETUPS (WARM_SETUPS + SETUPS + 3 * TRACED_SETUPS)
 
 static struct counts *counts;
 static struct sockaddr_in address;
@@ -111,7 +117,7 @@ static void *serve_many(void *argument)
 {
 	char message[MESSAGE_BYTES];
 
-	for (int i = 0; i < WARM_SETUPS + SETUPS; i++) {
+	for (int i = 0; i < ALL_SETUPS; i++) {
 		int fd = rudp_accept(*(int *)argument, NULL, NULL, 0);
 
 		if (fd < 0)
@@ -146,11 +152,14 @@ static void exchange(int fd, int count)
 static void set_up(int count)
 {
 	char message[MESSAGE_BYTES] = "";
+	const int on = 1;
 
 	for (int i = 0; i < count; i++) {
 		int fd = rudp_socket(AF_INET, SOCK_CLOEXEC);
 
-		if (fd < 0 || rudp_connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+		if (fd < 0 ||
+		    rudp_set_option(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+		    rudp_connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
 			die("a connection");
 		put(fd, message, sizeof message);
 		get(fd, message, 1);
@@ -250,6 +259,23 @@ static void measure_exchange(int fd)
 	print_calls(&least, BLOCK_MESSAGES);
 }
 
+/* What a process does once is in both numbers. */
+static void measure_program(void)
+{
+	long once = traced_calls(set_up, TRACED_SETUPS), twice;
+
+	if (once == 0) {
+		puts("skipped: no process may be traced here");
+		set_up(3 * TRACED_SETUPS); /* the server expects them */
+		return;
+	}
+	twice = traced_calls(set_up, 2 * TRACED_SETUPS);
+	if (once < 0 || twice < 0)
+		die("a traced program");
+	expect_at_most("set-up: system calls of the calling program",
+		       (double)(twice - once) / TRACED_SETUPS, SETUP_PROGRAM_CALLS_MAX);
+}
+
 static void measure_setup(int listener)
 {
 	struct counts before, cost;
@@ -262,6 +288,7 @@ static void measure_setup(int listener)
 	before = *counts;
 	set_up(SETUPS);
 	cost = since(&before);
+	measure_program();
 	pthread_join(server, NULL);
 	for (int i = COUNTED_SETUP_FIRST; i < COUNTED_COUNT; i++)
 		calls += cost.calls[i];
