@@ -215,7 +215,7 @@ fails_with() {
 	failed=$(times ' not handed over ')
 	kill -USR2 "$LAST"
 	wait_until 60 "it fails" has_times ' not handed over ' $((failed + 1))
-	grep ' not handed over ' "$TMP/server.err" | tail -n 1 | grep -qF -- "$1" ||
+	grep ' not handed over ' "$TMP/server.err" | tail -n 1 | grep -F -- "$1" >/dev/null ||
 		fail "$(grep ' not handed over ' "$TMP/server.err" | tail -n 1), not $1"
 	! is_gone "$LAST" || fail "the server has gone"
 	round=$((round + 1))

@@ -82,7 +82,7 @@ key_in() {
 
 # lists SIDE PATTERN: a line of `rudp key list' on this side.
 lists() {
-	on "$1" "$BUILD/rudp" key list | grep -Eq "$2"
+	on "$1" "$BUILD/rudp" key list | grep -E "$2" >/dev/null
 }
 
 fingerprint() {
@@ -115,6 +115,8 @@ rotated() {
 	local from
 	from=$(date -u -d '+4 seconds' +%Y-%m-%dT%H:%M:%SZ)
 	key_in keys-b 2 second "not-before $from"
+	# Not before it can be accepted: on a loaded machine, side a could be the first to have read its file.
+	wait_until 10 "side b to know the new key" lists b "^$new +(not yet valid|sent) "
 	key_in keys-a 2 second "not-before $from"
 	wait_until 10 "side a to send the new key" lists a "^$new +sent "
 	wait_until 10 "side b to send the new key" lists b "^$new +sent "

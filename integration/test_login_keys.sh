@@ -131,8 +131,8 @@ converses() {
 	is_person "$2" "set first-contact take"
 	shift 2
 	launch_native "$name" a "$BUILD/converse" --server "$B4:$PEERS_PORT" --id "$name" --nick alice \
-		--key "$TMP/key" --by-key --send '#hall' --timeout 20 <<<"hello"
-	finish "$name" 30
+		--key "$TMP/key" --by-key --send '#hall' --timeout 60 <<<"hello"
+	finish "$name" 80
 }
 
 messaging() {

@@ -27,7 +27,7 @@ make_link() {
 }
 
 is_in_step() {
-	ask_s1 INFO | grep -q '"name":"s3","current":true'
+	ask_s1 INFO | grep '"name":"s3","current":true' >/dev/null
 }
 
 # The consumers of nodes n1 and n2 are made while s3 is away, so they are on their side.
@@ -63,7 +63,7 @@ ask_s1() {
 }
 
 is_led_by() {
-	ask_s1 INFO | grep -o '"leader":"[^"]*"' | grep -q "$1"
+	ask_s1 INFO | grep -o '"leader":"[^"]*"' | grep "$1" >/dev/null
 }
 
 # is_led: by any server; during an election there is no answer, or no name in it.

@@ -34,7 +34,7 @@ root_has() {
 
 # user_has PORT: so has one of the other user, who sees no other engines.
 user_has() {
-	on b "${as_user[@]}" "$BUILD/rudp" ss -nlH 2>/dev/null | grep -q "[:.]$1 "
+	on b "${as_user[@]}" "$BUILD/rudp" ss -nlH 2>/dev/null | grep "[:.]$1 " >/dev/null
 }
 
 section "three ends of one listener"

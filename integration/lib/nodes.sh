@@ -104,7 +104,7 @@ CUT='NOTICE .* :This server is cut off from its network: '
 export HEALED='NOTICE .* :This server is connected to its network again'
 
 is_cut_off() {
-	tr -d '\r' <"$TMP/$1.out" | grep -E "$CUT|$HEALED" | tail -n 1 | grep -qE "$CUT"
+	tr -d '\r' <"$TMP/$1.out" | grep -E "$CUT|$HEALED" | tail -n 1 | grep -E "$CUT" >/dev/null
 }
 
 is_connected() {
