@@ -18,12 +18,13 @@ answers() {
 	printf '%s %s\n' "$1" "${*:2}" >"$TMP/hosts"
 }
 
-# serve PERSON ADDRESS
+# serve PERSON ADDRESS: the port is that of another server, at another address.
 serve() {
-	local SETTINGS
+	local SETTINGS at=$2
+	[[ $at != *:* ]] || at=[$at]
 	is_person "$1"
 	launch "$1" b python3 -u -m http.server --protocol HTTP/1.1 --bind "$2" --directory "$TMP/www" "$PORT"
-	wait_listening b "$PORT"
+	wait_until 10 "the server of $1" grep -qsF "listens on $at:$PORT for" "$TMP/$1.log"
 }
 
 # run RULES COMMAND...: a program of alice, with the resolver of the test.
@@ -49,7 +50,7 @@ logs() {
 
 # pings TARGET: rudp ping with the resolver of the test. Its output is in $TMP/ping.out.
 pings() {
-	run "" "$BUILD/rudp" ping -c 1 "$1" >"$TMP/ping.out" 2>&1
+	run "" "$BUILD/rudp" ping -c 1 -W $((2 * PATIENCE)) "$1" >"$TMP/ping.out" 2>&1
 }
 
 link_up --delay 5

@@ -69,6 +69,10 @@ PATIENCE=8
 # fails.
 wait_until() {
 	local seconds=$(($1 * PATIENCE)) what=$2 limit
+	# shellcheck disable=SC2034 # used in is_gone
+	local WAITED_FOR=$2
+	# shellcheck disable=SC2034 # likewise
+	local -A BEGUN_AT=()
 	shift 2
 	limit=$(($(now_ms) + seconds * 1000))
 	until "$@"; do

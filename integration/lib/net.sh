@@ -157,7 +157,7 @@ on() {
 }
 
 link_running() {
-	kill -0 "$LINK_PID" 2>/dev/null
+	is_child "$LINK_PID"
 }
 
 link_counted_anew() {

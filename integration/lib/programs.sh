@@ -79,13 +79,32 @@ launch() {
 	PID[$name]=$!
 }
 
-has_ended() {
-	! kill -0 "${PID[$1]}" 2>/dev/null
+# The kernel gives the number of a process that has ended to another one: on a machine that runs all tests, within a
+# minute. So a number alone does not say that a process still runs.
+
+# read_stat PID: into STAT, /proc/PID/stat from the state on (proc(5)). Fails if there is no such process.
+read_stat() {
+	local line
+	{ read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+	read -ra STAT <<<"${line##*) }"
 }
 
-# is_gone PID: for a process that this shell did not start.
+# is_child PID: this shell has started the process, and it still runs.
+is_child() {
+	read_stat "$1" && [ "${STAT[0]}" != Z ] && { [ "${STAT[1]}" = $$ ] || [ "${STAT[1]}" = "$BASHPID" ]; }
+}
+
+has_ended() {
+	! is_child "${PID[$1]}"
+}
+
+# is_gone PID: for a process that this shell did not start. While wait_until waits, another process with this number,
+# which has begun at another time, is not taken for it.
 is_gone() {
-	! kill -0 "$1" 2>/dev/null
+	read_stat "$1" && [ "${STAT[0]}" != Z ] || return 0
+	[ -n "${WAITED_FOR:-}" ] || return 1
+	BEGUN_AT[$1]=${BEGUN_AT[$1]:-${STAT[19]}}
+	[ "${STAT[19]}" != "${BEGUN_AT[$1]}" ]
 }
 
 # launch_plain NAME SIDE COMMAND...: the same without the shim.
@@ -118,7 +137,7 @@ reap() {
 
 # send SIGNAL NAME
 send() {
-	kill "-$1" "${PID[$2]}"
+	is_child "${PID[$2]}" && kill "-$1" "${PID[$2]}"
 }
 
 # stop NAME: ends the program and waits for it.
