@@ -49,7 +49,7 @@
 #define WARM_SETUPS 100
 #define SETUPS 500
 #define SETUP_CALLS_MAX 25
-#define SETUP_ALLOCATIONS_MAX 23
+#define SETUP_ALLOCATIONS_MAX 26
 /* The program waits for these; the rest is done while it goes on. */
 #define SETUP_BEFORE_ANSWER_MAX 7
 /* System calls of the calling program; that of its end is a read, a shutdown and a close. */
