@@ -162,17 +162,31 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 }
 
 /*
+ * A quick time-out: a receiver acknowledges two probes after a quarter of the RTT at the latest (docs/protocol.md
+ * section 9.4). A burst of losses that has taken the ACKs of a window is then over soon.
+ */
+static int64_t quick_pto_ns(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns)
+{
+	return rudp_rtt_pto_ns(rtt, rudp_time_min(ack_delay_max_ns, rtt->srtt_ns / 4));
+}
+
+/*
  * The number of initial time-outs without backoff. On short paths other transports have sent few
  * probes by then. If losses come in bursts, which include acknowledgements, several
- * probes may be needed.
+ * probes may be needed. Those after the first are quick, up to quick_max.
  */
-static uint32_t steady_ptos(const struct rudp_reliability *r, const struct rudp_rtt *rtt,
-			    int64_t base_ns)
+static uint32_t steady_ptos(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns, uint32_t *quick_max)
 {
-	int64_t steady_ns = rtt->samples > 0 ? RUDP_PTO_STEADY_NS : RUDP_PTO_STEADY_FIRST_NS;
-	int64_t most = base_ns > 0 ? steady_ns / base_ns : 0;
+	int64_t base_ns = rudp_rtt_pto_ns(rtt, ack_delay_max_ns);
+	int64_t quick_ns = quick_pto_ns(rtt, ack_delay_max_ns);
+	int64_t quick;
 
-	return r->pto_count < most ? r->pto_count : (uint32_t)most;
+	*quick_max = 0;
+	if (rtt->samples == 0)
+		return (uint32_t)(RUDP_PTO_STEADY_FIRST_NS / base_ns);
+	quick = rudp_time_min(RUDP_PTO_QUICK, RUDP_PTO_STEADY_NS / quick_ns);
+	*quick_max = (uint32_t)quick;
+	return (uint32_t)((RUDP_PTO_STEADY_NS + quick * (base_ns - quick_ns)) / base_ns);
 }
 
 int64_t rudp_reliability_pto_ns(const struct rudp_reliability *r, const struct rudp_rtt *rtt,
@@ -180,8 +194,11 @@ int64_t rudp_reliability_pto_ns(const struct rudp_reliability *r, const struct r
 {
 	int64_t base_ns = rudp_rtt_pto_ns(rtt, ack_delay_max_ns);
 	int64_t cap_ns = rudp_time_max(RUDP_PTO_CAP_FACTOR * base_ns, RUDP_PTO_CAP_NS);
-	uint32_t shift = r->pto_count - steady_ptos(r, rtt, base_ns);
+	uint32_t quick, steady = steady_ptos(rtt, ack_delay_max_ns, &quick);
+	uint32_t shift = r->pto_count > steady ? r->pto_count - steady : 0;
 
+	if (shift == 0 && r->pto_count > 0 && r->pto_count <= quick)
+		return quick_pto_ns(rtt, ack_delay_max_ns);
 	if (shift > RUDP_PTO_BACKOFF_SHIFT_MAX)
 		shift = RUDP_PTO_BACKOFF_SHIFT_MAX;
 	if (base_ns <= cap_ns >> shift)

@@ -123,6 +123,7 @@ Test(loss, nothing_is_lost_before_a_later_packet_is_answered)
 
 Test(loss, probes_come_one_pto_after_the_last_packet)
 {
+	int64_t quick_ns = RTT + 1 * MS + RTT / 4;
 	int64_t pto_ns = RTT + 1 * MS + SENDER_ACK_DELAY_NS;
 
 	sender_data(s, 3);
@@ -136,9 +137,9 @@ Test(loss, probes_come_one_pto_after_the_last_packet)
 	sender_wait(s, 1);
 	cr_assert(eq(u32, sender_retransmit(s), 2));
 	cr_assert(eq(u32, s->r.pto_count, 1));
-	for (int i = 0; i < RUDP_PTO_STEADY_NS / pto_ns; i++) {
-		cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + pto_ns));
-		sender_wait(s, pto_ns);
+	for (int64_t taken_ns = pto_ns; taken_ns < RUDP_PTO_STEADY_NS; taken_ns += quick_ns) {
+		cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + quick_ns));
+		sender_wait(s, quick_ns);
 		cr_assert(eq(u32, sender_retransmit(s), 2));
 	}
 	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + 2 * pto_ns));
@@ -152,13 +153,16 @@ static int64_t capped_ns(int64_t cap_ns, unsigned pto_count)
 
 Test(loss, backoff_doubles_up_to_its_cap)
 {
+	int64_t quick_ns = RTT + 1 * MS + RTT / 4;
 	int64_t pto_ns = RTT + 1 * MS + SENDER_ACK_DELAY_NS;
+	int steady = (int)(RUDP_PTO_STEADY_NS / quick_ns);
 
 	sender_data(s, 1);
 	for (int i = 0; i < 40; i++) {
-		int steady = (int)(RUDP_PTO_STEADY_NS / pto_ns);
-		int64_t want_ns = i < 10 ? pto_ns << (i > steady ? i - steady : 0) : RUDP_NEVER;
+		int64_t want_ns = i < 16 ? pto_ns << (i > steady ? i - steady : 0) : RUDP_NEVER;
 
+		if (i > 0 && i <= steady)
+			want_ns = quick_ns;
 		if (want_ns > 2 * RUDP_NS_PER_S)
 			want_ns = capped_ns(2 * RUDP_NS_PER_S, (unsigned)i);
 		cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + want_ns));
@@ -171,15 +175,19 @@ Test(loss, backoff_doubles_up_to_its_cap)
 Test(loss, backoff_begins_when_the_probes_of_a_short_path_have_taken_600_ms)
 {
 	struct sender *near = sender_new();
-	int64_t pto_ns;
+	int64_t pto_ns, taken_ns = 0;
 
 	sender_settle(near, 1 * MS);
 	pto_ns = rudp_rtt_pto_ns(&near->rtt, SENDER_ACK_DELAY_NS);
-	for (uint32_t i = 0; i * pto_ns <= RUDP_PTO_STEADY_NS; i++) {
-		near->r.pto_count = i;
+	while (taken_ns <= RUDP_PTO_STEADY_NS - pto_ns) {
+		bool is_quick = near->r.pto_count > 0 && near->r.pto_count <= RUDP_PTO_QUICK;
+		int64_t want_ns = is_quick ? pto_ns - SENDER_ACK_DELAY_NS + MS / 4 : pto_ns;
+
 		cr_assert(eq(i64,
 			     rudp_reliability_pto_ns(&near->r, &near->rtt, SENDER_ACK_DELAY_NS),
-			     pto_ns));
+			     want_ns));
+		taken_ns += want_ns;
+		near->r.pto_count++;
 	}
 	near->r.pto_count++;
 	cr_assert(eq(i64, rudp_reliability_pto_ns(&near->r, &near->rtt, SENDER_ACK_DELAY_NS),
