@@ -111,6 +111,16 @@ static void add_spare_id(struct rudp_plan *plan)
 	}
 }
 
+static void add_arrived(struct rudp_plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+
+	if (!conn->arrived_due || !rudp_frame_write_arrived(&plan->head, conn->recvbuf.ring.tail))
+		return;
+	rudp_conn_fec_on_told(conn);
+	plan->sent.content |= RUDP_CONTENT_ARRIVED;
+}
+
 static void add_signals(struct rudp_plan *plan)
 {
 	struct rudp_conn *conn = plan->conn;
@@ -124,11 +134,7 @@ static void add_signals(struct rudp_plan *plan)
 		conn->urgent_due = false;
 		plan->sent.content |= RUDP_CONTENT_URGENT;
 	}
-	if (conn->arrived_due &&
-	    rudp_frame_write_arrived(&plan->head, conn->recvbuf.ring.tail)) {
-		rudp_conn_fec_on_told(conn);
-		plan->sent.content |= RUDP_CONTENT_ARRIVED;
-	}
+	add_arrived(plan);
 	if (is_blocked_by_peer(conn) && conn->blocked_sent != conn->peer_window_end &&
 	    rudp_frame_write_blocked(&plan->head, conn->peer_window_end)) {
 		conn->blocked_sent = conn->peer_window_end;
@@ -245,8 +251,10 @@ void rudp_plan_fill(struct rudp_plan *plan, bool may_send_data)
 	if (!only_acks)
 		add_path(plan);
 	add_ack(plan);
-	if (only_acks)
+	if (only_acks) {
+		add_arrived(plan); /* no ACK covers repaired bytes */
 		return;
+	}
 	add_window(plan);
 	add_signals(plan);
 	add_spare_id(plan);

@@ -162,8 +162,9 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 }
 
 /*
- * A quick time-out: a receiver acknowledges two probes after a quarter of the RTT at the latest (docs/protocol.md
- * section 9.4). A burst of losses that has taken the ACKs of a window is then over soon.
+ * A quick time-out: a receiver acknowledges two probes after a quarter of the RTT at the latest
+ * (docs/protocol.md section 9.4). A burst of losses that has taken the ACKs of a window is then over
+ * soon.
  */
 static int64_t quick_pto_ns(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns)
 {
@@ -175,7 +176,8 @@ static int64_t quick_pto_ns(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns
  * probes by then. If losses come in bursts, which include acknowledgements, several
  * probes may be needed. Those after the first are quick, up to quick_max.
  */
-static uint32_t steady_ptos(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns, uint32_t *quick_max)
+static uint32_t steady_ptos(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns,
+			    uint32_t *quick_max)
 {
 	int64_t base_ns = rudp_rtt_pto_ns(rtt, ack_delay_max_ns);
 	int64_t quick_ns = quick_pto_ns(rtt, ack_delay_max_ns);

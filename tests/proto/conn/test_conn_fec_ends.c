@@ -206,3 +206,20 @@ Test(conn_fec_ends, packets_that_become_too_large_have_no_symbols)
 	cr_assert(eq(int, rudp_conn_fec_next(burst_speaking(), burst.pair.now_ns), 1));
 	burst_speaking()->path.datagram_bytes = RUDP_DATAGRAM_BASE_BYTES;
 }
+
+/*
+ * Otherwise the peer repeats the bytes, which never arrives if a NAT has a new port for this silent end.
+ */
+Test(conn_fec_ends, bytes_repaired_last_of_all_are_acknowledged_in_time_wait)
+{
+	burst_establish_warm(50 * MS);
+	rudp_conn_shutdown_send(burst_listening(), burst.pair.now_ns);
+	burst_run_for(2 * burst.rtt_ns);
+	burst.drops_repeats = true;
+	burst.dropped_news = 1u << 20;
+	burst_say(BURST_BYTES);
+	rudp_conn_shutdown_send(burst_speaking(), burst.pair.now_ns);
+	burst_run_for(3 * burst.rtt_ns);
+	cr_assert(eq(int, burst_listening()->state, RUDP_STATE_TIME_WAIT));
+	cr_assert(zero(u64, rudp_sendbuf_unacked(&burst_speaking()->sendbuf)));
+}
