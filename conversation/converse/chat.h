@@ -79,7 +79,7 @@ struct cv_start {
 	void *of;
 	const char *nick;
 	const char *user;     /* used as user name and real name */
-	/* Of the account named like nick (SASL SCRAM-SHA-256 or PLAIN); NULL: none. */
+	/* The password of the account named like nick (SASL SCRAM-SHA-256 or PLAIN); NULL: none. */
 	const char *password;
 	bool uses_key;        /* log in by our rudp identity (SASL EXTERNAL); without password */
 	uint64_t stream;      /* random, stored with the lines: the names of lines begin with it */

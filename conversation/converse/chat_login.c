@@ -37,14 +37,15 @@ static void send(struct cv_chat *chat, const char *bytes, size_t len)
 {
 	char text[sodium_base64_ENCODED_LEN(APO_SCRAM_MESSAGE_BYTES_MAX * 2,
 					    sodium_base64_VARIANT_ORIGINAL)];
-	size_t piece = 400, at = 0;
+	size_t at = 0;
 
 	sodium_bin2base64(text, sizeof text, (const uint8_t *)bytes, len,
 			  sodium_base64_VARIANT_ORIGINAL);
 	len = strlen(text);
 	do {
-		cv_send_line(chat, "AUTHENTICATE %.*s", (int)piece, at < len ? text + at : "+");
-		at += piece;
+		cv_send_line(chat, "AUTHENTICATE %.*s", APO_SASL_PIECE_BYTES,
+			     at < len ? text + at : "+");
+		at += APO_SASL_PIECE_BYTES;
 	} while (at <= len);
 	sodium_memzero(text, sizeof text);
 }
@@ -123,7 +124,7 @@ static void on_scram(struct cv_chat *chat, const char *piece)
 	}
 	memcpy(login->text + login->len, piece, len);
 	login->len += len;
-	if (len >= 400)
+	if (len >= APO_SASL_PIECE_BYTES)
 		return;
 	if (sodium_base642bin(text, sizeof text - 1, login->text, login->len, NULL, &count, NULL,
 			      sodium_base64_VARIANT_ORIGINAL) != 0)

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #define APO_SCRAM_NAME "SCRAM-SHA-256"
+#define APO_SASL_PIECE_BYTES 400 /* of AUTHENTICATE (IRCv3 sasl); a shorter piece is the last one */
 /* As many take about a tenth of a second, like the argon2id hash beside them. Clients need as long. */
 #define APO_SCRAM_ITERATIONS 200000u
 #define APO_SCRAM_ITERATIONS_MIN 4096u      /* RFC 7677: a client does not accept fewer */
@@ -27,8 +28,8 @@
 #define APO_SCRAM_SALT_BYTES 16
 #define APO_SCRAM_NONCE_SIZE 33             /* ours, as text: 24 random bytes in base64 */
 
-/* What is kept of an account's password: an argon2id hash, and after APO_SCRAM_SEPARATOR the keys of
- * SCRAM, if it has any. */
+/* The secret of an account, kept in place of its password: an argon2id hash, and after
+ * APO_SCRAM_SEPARATOR the keys of SCRAM, if it has any. */
 #define APO_HASH_SIZE 128
 #define APO_SCRAM_SEPARATOR ';'
 #define APO_SECRET_SIZE 320

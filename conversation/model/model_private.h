@@ -87,7 +87,7 @@ enum apo_throttle_use {
 #define APO_VARIANTS 8
 #define APO_VARIANT_OF(caps) ((caps) & (APO_VARIANTS - 1))
 
-/* What AUTHENTICATE has begun. */
+/* The mechanism that AUTHENTICATE has begun. */
 enum apo_mechanism {
 	APO_MECHANISM_NONE,
 	APO_MECHANISM_PLAIN,

@@ -17,8 +17,6 @@
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
-#define PIECE_BYTES 400 /* a shorter piece is the last one */
-
 /* The buffer may have held a password. */
 void apo_sasl_forget(struct apo_client *client)
 {
@@ -30,6 +28,16 @@ void apo_sasl_forget(struct apo_client *client)
 		free(client->registration);
 		client->registration = NULL;
 	}
+}
+
+bool apo_sasl_may_try(struct apo_model *model, struct apo_client *client, const char *account)
+{
+	if (apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS))
+		return true;
+	apo_event_login_refused(model, client, "SASL", account);
+	apo_standard_reply(model, client, "FAIL", "AUTHENTICATE", "TOO_MANY_TRIES",
+			   "Too many wrong passwords from your address; try again later");
+	return false;
 }
 
 static enum apo_mechanism mechanism_of(const struct apo_model *model,
@@ -126,12 +134,8 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 		return false;
 	if (*as && !apo_is_same(as, account))
 		return false;
-	if (!apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS)) {
-		apo_event_login_refused(model, client, "SASL", account);
-		apo_standard_reply(model, client, "FAIL", "AUTHENTICATE", "TOO_MANY_TRIES",
-				   "Too many wrong passwords from your address; try again later");
+	if (!apo_sasl_may_try(model, client, account))
 		return false;
-	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_ACCOUNT, account);
 	if (ticket && model->shared)
 		apo_shared_ask_account(model, ticket, account, password);
@@ -170,14 +174,14 @@ static void take_piece(struct apo_model *model, struct apo_client *client, const
 	struct apo_registration *registration = client->registration;
 	size_t len = strcmp(piece, "+") == 0 ? 0 : strlen(piece);
 
-	if (len > PIECE_BYTES || registration->sasl_len + len > APO_SASL_BYTES_MAX) {
+	if (len > APO_SASL_PIECE_BYTES || registration->sasl_len + len > APO_SASL_BYTES_MAX) {
 		apo_reply(model, client, ERR_SASLTOOLONG);
 		apo_sasl_forget(client);
 		return;
 	}
 	memcpy(registration->sasl + registration->sasl_len, piece, len);
 	registration->sasl_len += len;
-	if (len < PIECE_BYTES)
+	if (len < APO_SASL_PIECE_BYTES)
 		finish(model, client);
 }
 

@@ -15,8 +15,6 @@
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
-#define PIECE_BYTES 400
-
 struct apo_scram_login {
 	int64_t began_at_ns;
 	int64_t account_id; /* in the store: one that is registered again is another one */
@@ -49,7 +47,7 @@ static void refuse(struct apo_model *model, struct apo_client *client, const cha
 /* In pieces; a last one of full length is followed by an empty one. */
 static void send(struct apo_model *model, struct apo_client *client, const char *text)
 {
-	char base64[APO_SCRAM_MESSAGE_BYTES_MAX * 3], piece[PIECE_BYTES + 1];
+	char base64[APO_SCRAM_MESSAGE_BYTES_MAX * 3], piece[APO_SASL_PIECE_BYTES + 1];
 	size_t len = strlen(text), at = 0;
 	struct apo_line line;
 
@@ -60,7 +58,7 @@ static void send(struct apo_model *model, struct apo_client *client, const char 
 		apo_line_param(&line, piece);
 		apo_line_end(&line);
 		apo_tell(model, client, &line);
-		at += PIECE_BYTES;
+		at += APO_SASL_PIECE_BYTES;
 	} while (at <= len);
 }
 
@@ -70,12 +68,8 @@ static bool ask_for_keys(struct apo_model *model, struct apo_client *client, con
 {
 	struct apo_ticket *ticket;
 
-	if (!apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS)) {
-		apo_event_login_refused(model, client, "SASL", account);
-		apo_standard_reply(model, client, "FAIL", "AUTHENTICATE", "TOO_MANY_TRIES",
-				   "Too many wrong passwords from your address; try again later");
+	if (!apo_sasl_may_try(model, client, account))
 		return false;
-	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_SCRAM, account);
 	if (ticket && model->shared)
 		apo_shared_ask_scram(model, ticket, account);

@@ -181,7 +181,7 @@ static enum apo_checked make_account(struct apo_auth_thread *auth_thread,
 
 	if (error == -ENOENT)
 		error = apo_secret_make(question->password, auth_thread->makes_scram,
-					       account->password_hash);
+					account->password_hash);
 	else if (error == 0)
 		error = -EEXIST; /* avoids the work of hashing */
 	if (error == 0)
@@ -321,8 +321,7 @@ static void tell_new_names(struct apo_auth_thread *auth_thread)
 static void make_secret(struct apo_auth_thread *auth_thread, const struct question *question)
 {
 	char secret[APO_SECRET_SIZE] = "";
-	bool is_made = apo_secret_make(question->password, auth_thread->makes_scram,
-					      secret) == 0;
+	bool is_made = apo_secret_make(question->password, auth_thread->makes_scram, secret) == 0;
 
 	answer(auth_thread, question->ticket, is_made ? APO_CHECKED_RIGHT : APO_CHECKED_FAILED,
 	       secret);

@@ -88,7 +88,7 @@ Test(cluster_accounts, an_account_gets_keys_of_scram_at_all_nodes)
 		cluster_log_in(cluster, i, 1, "dan", "sesame-1");
 		cr_assert(eq(str, cluster->nodes[i].against, "hash-sesame-1" KEYS));
 	}
-	/* Of another password, or not valid: it stays as it is. */
+	/* The secret stays if the new one is of another password, or not valid. */
 	log_in(cluster, "hash-sesame-2" KEYS);
 	log_in(cluster, "hash-sesame-1;SCRAM-SHA-256$1");
 	cluster_log_in(cluster, 2, 1, "dan", "sesame-1");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a client may do before the welcome: ISUPPORT (draft/extended-isupport), AWAY (draft/pre-away). */
+/* Commands before the welcome: ISUPPORT (draft/extended-isupport), AWAY (draft/pre-away). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -259,7 +259,7 @@ static void measure_exchange(int fd)
 	print_calls(&least, BLOCK_MESSAGES);
 }
 
-/* What a process does once is in both numbers. */
+/* Calls that a process makes once are in both numbers. */
 static void measure_program(void)
 {
 	long once = traced_calls(set_up, TRACED_SETUPS), twice;

@@ -87,7 +87,7 @@ static void expect_answer(int fd)
 	apo_metrics_on_client(&metrics, source);
 	answer = answer_to(fd);
 	cr_assert(ne(ptr, strstr(answer, "\napollonion_clients "), NULL));
-	/* What can fall is a gauge. */
+	/* A number that can fall is a gauge. */
 	cr_assert(ne(ptr, strstr(answer, "# TYPE apollonion_bans gauge\n"), NULL));
 	cr_assert(ne(ptr, strstr(answer, "# TYPE apollonion_channels_registered gauge\n"), NULL));
 	cr_assert(ne(ptr, strstr(answer, "# TYPE apollonion_kills_total counter\n"), NULL));

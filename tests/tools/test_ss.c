@@ -162,7 +162,7 @@ Test(ss, failures_are_right_json_whatever_an_engine_says)
 	}
 }
 
-/* Of a key whose first byte is 1 and whose other bytes are 0. */
+/* The fingerprint of a key whose first byte is 1 and whose other bytes are 0. */
 #define FINGERPRINT "SHA256:AdD6vSUfy74rk7S5J7Jq0qGpkHcVLkXe0eZ4r6RdvsU"
 
 static void print_failures(bool json)

@@ -196,10 +196,13 @@ int64_t rudp_reliability_pto_ns(const struct rudp_reliability *r, const struct r
 {
 	int64_t base_ns = rudp_rtt_pto_ns(rtt, ack_delay_max_ns);
 	int64_t cap_ns = rudp_time_max(RUDP_PTO_CAP_FACTOR * base_ns, RUDP_PTO_CAP_NS);
-	uint32_t quick, steady = steady_ptos(rtt, ack_delay_max_ns, &quick);
-	uint32_t shift = r->pto_count > steady ? r->pto_count - steady : 0;
+	uint32_t quick, steady, shift;
 
-	if (shift == 0 && r->pto_count > 0 && r->pto_count <= quick)
+	if (r->pto_count == 0)
+		return base_ns; /* nearly always: this is asked for each packet */
+	steady = steady_ptos(rtt, ack_delay_max_ns, &quick);
+	shift = r->pto_count > steady ? r->pto_count - steady : 0;
+	if (shift == 0 && r->pto_count <= quick)
 		return quick_pto_ns(rtt, ack_delay_max_ns);
 	if (shift > RUDP_PTO_BACKOFF_SHIFT_MAX)
 		shift = RUDP_PTO_BACKOFF_SHIFT_MAX;
