@@ -748,8 +748,8 @@ uninstall: ## remove the files that install has installed
 			.%,%,$(suffix $(page)))/$(page))
 	$(renew_loader_cache)
 
-format: ## clang-format over the lines that differ from the last commit
-	@git clang-format --extensions c,h HEAD || [ $$? -eq 1 ]
+format: ## clang-format over all sources
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## remove build/
 	rm -rf $(TOP_BUILD)

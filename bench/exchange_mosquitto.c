@@ -87,8 +87,8 @@ static void on_message(struct mosquitto *client, void *context,
 	pthread_mutex_unlock(&lock);
 }
 
-/* The context is NULL, for which libmosquitto passes the client itself: so the callbacks do not use it
- * to tell the clients apart. */
+/* The context is NULL, for which libmosquitto passes the client itself: so the callbacks do not use
+ * it to tell the clients apart. */
 static struct mosquitto *start(const char *host, const char *port, connect_callback *on_connect)
 {
 	struct mosquitto *client = mosquitto_new(NULL, true, NULL);

@@ -70,11 +70,12 @@ static void report(int fd)
 		fprintf(stderr, "echo: %s, %.3f ms, %s\n", stats.state, (double)stats.srtt_ns / 1e6,
 			stats.congestion_control);
 	if (rudp_peer_identity(fd, &peer, sizeof peer) == 0)
-		fprintf(stderr, "echo: the peer is %s\n", peer.name[0] ? peer.name : "somebody unknown");
+		fprintf(stderr, "echo: the peer is %s\n",
+			peer.name[0] ? peer.name : "somebody unknown");
 	/* The other end prints the same. A login protocol would sign all 32 bytes. */
 	if (rudp_channel_binding(fd, binding) == 0)
-		fprintf(stderr, "echo: channel binding %02x%02x%02x%02x...\n", binding[0], binding[1],
-			binding[2], binding[3]);
+		fprintf(stderr, "echo: channel binding %02x%02x%02x%02x...\n", binding[0],
+			binding[1], binding[2], binding[3]);
 }
 
 /* A child process serves each connection: descriptors of rudp survive fork like any other. */

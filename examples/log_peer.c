@@ -9,10 +9,10 @@
  *
  * It is started for each connection, with the connection as standard input, and executes PROGRAM in
  * its place, as tcpd does. PROGRAM finds the peer in the environment: PEER_NAME (as the files of
- * rudp_keys(5) call it, or empty) and PEER_KEY (as they have it). Neither is set if the peer has proven
- * no identity. Only the user whose engine it is may ask. If PROGRAM has to run as another user, the
- * server starts log_peer as its own user, and PROGRAM is for example: setpriv --reuid www-data
- * --clear-groups cat
+ * rudp_keys(5) call it, or empty) and PEER_KEY (as they have it). Neither is set if the peer has
+ * proven no identity. Only the user whose engine it is may ask. If PROGRAM has to run as another
+ * user, the server starts log_peer as its own user, and PROGRAM is for example: setpriv --reuid
+ * www-data --clear-groups cat
  */
 #include <errno.h>
 #include <stdio.h>

@@ -86,7 +86,8 @@ static void be_worker(const char *host, uint16_t port, const char *command)
 	while (rudpmsg_receive(node, boss, RUDPMSG_FOREVER, &job) == 0) {
 		snprintf(text, sizeof text, "%.*s", (int)job.length, (const char *)job.bytes);
 		setenv("JOB", text, 1);
-		if (system(command) != 0) /* NOLINT(cert-env33-c): a job is a command for the shell */
+		/* NOLINTNEXTLINE(cert-env33-c): a job is a command for the shell */
+		if (system(command) != 0)
 			warnx("%s: the command fails", text);
 		rudpmsg_done(node, &job);
 	}

@@ -99,7 +99,8 @@ void rudpmsg_link_free(struct rudpmsg_link *link);
 
 void *rudpmsg_link_user(const struct rudpmsg_link *link);
 void rudpmsg_link_set_user(struct rudpmsg_link *link, void *user);
-/* The peer has proven this key on the link's stream. Call it before bytes of the stream are read. */
+/* The peer has proven this key on the link's stream. Call it before bytes of the stream are
+ * read. */
 void rudpmsg_link_set_key(struct rudpmsg_link *link, const uint8_t key[RUDPMSG_KEY_BYTES]);
 const char *rudpmsg_link_host(const struct rudpmsg_link *link);
 uint16_t rudpmsg_link_port(const struct rudpmsg_link *link);

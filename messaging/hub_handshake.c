@@ -77,8 +77,7 @@ static bool has_right_key(const struct rudpmsg_hub *hub, const struct rudpmsg_co
 	const struct rudpmsg_key *key = conn ? &conn->key : rudpmsg_sender_key(hub, name);
 
 	return !key || !key->is_known ||
-	       (link->key.is_known &&
-		memcmp(key->bytes, link->key.bytes, sizeof key->bytes) == 0);
+	       (link->key.is_known && memcmp(key->bytes, link->key.bytes, sizeof key->bytes) == 0);
 }
 
 /* The first key that a peer proves is that of its name from then on. */
@@ -270,7 +269,8 @@ void rudpmsg_link_on_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *lin
 		on_repeated(hub, link, &handshake, now_at_ns);
 		return;
 	}
-	reason = verdict == RUDPMSG_WIRE_OK ? admit(hub, link, &handshake, &conn) : reason_of(verdict);
+	reason = verdict == RUDPMSG_WIRE_OK ? admit(hub, link, &handshake, &conn)
+					    : reason_of(verdict);
 	if (verdict != RUDPMSG_WIRE_OK)
 		hub->stats.frames_malformed++;
 	if (reason != RUDPMSG_REASON_NONE) {

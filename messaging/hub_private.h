@@ -24,15 +24,14 @@
  * that are examined, to find one to remove. */
 #define REMOVABLE_CHECKS_MAX 16
 
-#define LINK_STATES(X)                                                                               \
-	X(DIALING)         /* the stream is not open */                                              \
-	X(ASKING)          /* dialed; WHO is sent, IAM has not come */                               \
-	X(GREETING)        /* dialed; HANDSHAKE is sent, ACK_HANDSHAKE has not come */               \
-	X(UNAUTHENTICATED) /* accepted; HANDSHAKE has not come */                                    \
-	X(READY)           /* the handshake is over: it is its connection's link */                  \
-	X(CLOSING) /* ends once the control frames are written; what is received is dropped,       \
-		       * except a CLOSE of the peer */ \
-	X(ENDED)   /* to be closed, or closed */
+#define LINK_STATES(X)                                                                             \
+	X(DIALING)         /* the stream is not open */                                            \
+	X(ASKING)          /* dialed; WHO is sent, IAM has not come */                             \
+	X(GREETING)        /* dialed; HANDSHAKE is sent, ACK_HANDSHAKE has not come */             \
+	X(UNAUTHENTICATED) /* accepted; HANDSHAKE has not come */                                  \
+	X(READY)           /* the handshake is over: it is its connection's link */                \
+	X(CLOSING)         /* ends when its control frames are written; only CLOSE is received */  \
+	X(ENDED)           /* to be closed, or closed */
 
 enum link_state {
 #define X(name) LINK_##name,
@@ -102,7 +101,7 @@ struct rudpmsg_conn {
 	unsigned failures; /* failed attempts in a row */
 	int error;         /* of the last attempt, positive; 0: none yet */
 	bool was_ready;    /* it has had a link */
-	bool is_restored; /* loaded from the store: its messages were accepted by an earlier process */
+	bool is_restored;  /* loaded from the store: an earlier process accepted its messages */
 	bool is_leaving; /* to be removed, for leave_reason, once all received messages are done */
 	int leave_reason;
 	bool was_active; /* since the last check for memory to give back */

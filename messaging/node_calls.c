@@ -163,8 +163,7 @@ int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id id,
 	return conn ? 0 : -ENOENT;
 }
 
-int rudpmsg_conn_key(struct rudpmsg_node *node, rudpmsg_conn_id id,
-		     uint8_t key[RUDPMSG_KEY_BYTES])
+int rudpmsg_conn_key(struct rudpmsg_node *node, rudpmsg_conn_id id, uint8_t key[RUDPMSG_KEY_BYTES])
 {
 	const struct rudpmsg_conn *conn;
 	int rc;

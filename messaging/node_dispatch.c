@@ -15,8 +15,8 @@ struct rudpmsg_dispatcher {
 	struct rudpmsg_node *node;
 	struct rudpmsg_dispatch_queues queues;
 	struct waiters room, outcome;
-	int fd; /* an eventfd, readable while there are outcomes; used once the program asked for it */
-	bool is_watched;     /* the program has asked for fd */
+	int fd;          /* an eventfd, readable while there are outcomes; used once is_watched */
+	bool is_watched; /* the program has asked for fd */
 	bool is_fd_readable; /* fd is readable */
 	bool is_closing;     /* no more posts are taken */
 };

@@ -172,7 +172,8 @@ static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
 	if (!can_write(stream))
 		return;
 	rc = write_all(node, link, stream);
-	/* Bytes that the peer sent before it closed must still be read: the reader ends the link. */
+	/* Bytes that the peer sent before it closed must still be read: the reader ends the
+	 * link. */
 	stream->cannot_write =
 		rc < 0 && rc != -EAGAIN && rc != -EINTR && rc != -ENOBUFS && rc != -ENOMEM;
 	(void)rudpmsg_stream_watch(stream, stream->wants_in, rc < 0 && !stream->cannot_write);

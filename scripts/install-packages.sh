@@ -12,7 +12,7 @@ build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-
 [ "$(uname -m)" != x86_64 ] || build+=(libipsec-mb-dev)
 demo=(iproute2 nginx-light curl python3)
 test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 python3-cryptography valgrind
-	clang clang-tidy llvm libclang-rt-14-dev shellcheck procps binutils
+	clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck procps binutils
 	spin
 	zsh bash-completion
 	hyperfine

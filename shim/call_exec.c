@@ -68,8 +68,7 @@ RUDP_EXPORT int execveat(int directory, const char *path, char *const arguments[
 	return REAL(execveat)(directory, path, arguments, WITH_SHIM(NULL, environment), flags);
 }
 
-RUDP_EXPORT int posix_spawn(pid_t *pid, const char *path,
-			    const posix_spawn_file_actions_t *actions,
+RUDP_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 			    const posix_spawnattr_t *attributes, char *const arguments[],
 			    char *const environment[])
 {
@@ -90,8 +89,7 @@ RUDP_EXPORT int posix_spawnp(pid_t *pid, const char *file,
  * A program that looks these names up at run time finds ours with any libc. If libc lacks them,
  * they return the error of a kernel that does not have the feature.
  */
-RUDP_EXPORT int pidfd_spawn(int *pidfd, const char *path,
-			    const posix_spawn_file_actions_t *actions,
+RUDP_EXPORT int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
 			    const posix_spawnattr_t *attributes, char *const arguments[],
 			    char *const environment[])
 {
@@ -122,8 +120,7 @@ RUDP_EXPORT int pidfd_spawnp(int *pidfd, const char *file,
 		if (given)                                                                         \
 			rudp_exec_environment_leave_engine();                                      \
 		size_t size = given ? rudp_exec_environment_size(environ) : 0;                     \
-		char **wanted = size ? rudp_exec_environment(alloca(size), environ, NULL)  \
-				     : NULL;                                               \
+		char **wanted = size ? rudp_exec_environment(alloca(size), environ, NULL) : NULL;  \
 		size_t bytes = wanted ? rudp_exec_command_size(wanted, given) : 0;                 \
 		bytes ? rudp_exec_command(alloca(bytes), wanted, given) : given;                   \
 	})

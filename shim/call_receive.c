@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#undef _FORTIFY_SOURCE /* libc would define read, recv and recvfrom inline, which are defined here */
+/* libc would define read, recv and recvfrom inline, which are defined here */
+#undef _FORTIFY_SOURCE
 /*
  * Receiving. The calls go straight to the kernel. The shim acts only on calls that failed, on
  * returned names, and on flags that AF_UNIX treats differently.
@@ -133,7 +134,8 @@ RUDP_EXPORT ssize_t recvfrom(int fd, void *data, size_t len, int flags, __SOCKAD
 
 	if (!named && rudp_receive_is_special(flags))
 		return recv(fd, data, len, flags);
-	if (named && (!rudp_is_filtered() || rudp_receive_is_special(flags)) && rudp_mark_get(fd) >= 0)
+	if (named && (!rudp_is_filtered() || rudp_receive_is_special(flags)) &&
+	    rudp_mark_get(fd) >= 0)
 		return receive_named(fd, data, len, flags, addr_len);
 	rc = received(fd, REAL(recvfrom)(fd, data, len, flags, addr, addr_len), flags, before);
 	if (rc >= 0 && named && rudp_is_filtered() &&

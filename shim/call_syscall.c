@@ -13,10 +13,12 @@
 #include "filtered.h"
 #include "real.h"
 
+/* clang-format off */
 #define CONTROL_NUMBERS(X)                                                                         \
 	X(SYS_socket) X(SYS_connect) X(SYS_shutdown) X(SYS_bind) X(SYS_listen) X(SYS_accept)       \
 	X(SYS_accept4) X(SYS_getsockname) X(SYS_getpeername) X(SYS_setsockopt) X(SYS_getsockopt)   \
 	X(SYS_seccomp)
+/* clang-format on */
 
 long rudp_syscall_control(long number, long a, long b, long c, long d, long e);
 
@@ -61,15 +63,15 @@ __attribute__((used)) long rudp_syscall_failed(long rc)
 	return rudp_result(rc);
 }
 
-#define NUMBER_FIRST 41      /* SYS_socket */
-#define NUMBER_SPAN 14       /* to SYS_getsockopt */
+#define NUMBER_FIRST 41 /* SYS_socket */
+#define NUMBER_SPAN 14  /* to SYS_getsockopt */
 #define NUMBER_ACCEPT4 288
 #define NUMBER_SECCOMP 317
 #define NUMBER_MASK 0x6f87 /* a bit for each interposed number, counted from SYS_socket */
 
 #define IN_MASK(number)                                                                            \
 	_Static_assert((number) == NUMBER_ACCEPT4 || (number) == NUMBER_SECCOMP ||                 \
-			       NUMBER_MASK >> ((number) - NUMBER_FIRST) & 1,                       \
+			       NUMBER_MASK >> ((number)-NUMBER_FIRST) & 1,                         \
 		       "the mask knows each control number");
 CONTROL_NUMBERS(IN_MASK)
 #undef IN_MASK
@@ -77,6 +79,7 @@ CONTROL_NUMBERS(IN_MASK)
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
 
+/* clang-format off */
 __asm__(".text\n"
 	".globl syscall\n"
 	".type syscall, @function\n"
@@ -108,6 +111,7 @@ __asm__(".text\n"
 	"	jmp rudp_syscall_failed\n"
 	"	.cfi_endproc\n"
 	".size syscall, .-syscall\n");
+/* clang-format on */
 
 #else
 

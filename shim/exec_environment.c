@@ -24,7 +24,7 @@
 #define EXPORT "export "
 #define SHELL_NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 #define NONCE_VARIABLES_BYTES 128
-#define SETTINGS_HASH_SIZE 17  /* 16 hex digits and the 0 */
+#define SETTINGS_HASH_SIZE 17 /* 16 hex digits and the 0 */
 
 static const char *const engine_variables[] = {"RUDP_NONCE=", "RUDP_TOKEN=", "RUDP_SETTINGS="};
 

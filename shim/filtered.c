@@ -68,8 +68,7 @@ bool rudp_filtered_setsockopt(int fd, int level, int option, const void *value, 
 	return true;
 }
 
-bool rudp_filtered_getsockopt(int fd, int level, int option, void *value, socklen_t *len,
-			      int *rc)
+bool rudp_filtered_getsockopt(int fd, int level, int option, void *value, socklen_t *len, int *rc)
 {
 	if (!rudp_is_filtered() || level != SOL_SOCKET || option != SO_ERROR)
 		return false;

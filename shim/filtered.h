@@ -23,7 +23,6 @@ long rudp_filtered_seccomp(unsigned operation, unsigned flags, void *arguments);
 /* Return true if *rc is the result (with errno). They make no other call than this one. */
 bool rudp_filtered_setsockopt(int fd, int level, int option, const void *value, socklen_t len,
 			      int *rc);
-bool rudp_filtered_getsockopt(int fd, int level, int option, void *value, socklen_t *len,
-			      int *rc);
+bool rudp_filtered_getsockopt(int fd, int level, int option, void *value, socklen_t *len, int *rc);
 
 #endif

@@ -43,6 +43,7 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
 		 const posix_spawnattr_t *attributes, char *const arguments[],
 		 char *const environment[]);
 
+/* clang-format off */
 #define RUDP_REAL_NAMES(X)                                                                         \
 	X(socket) X(bind) X(bindresvport) X(connect) X(listen) X(accept) X(accept4) X(shutdown)    \
 	X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(ioctl)                         \
@@ -51,6 +52,7 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
 	X(__read_chk) X(__recv_chk) X(__recvfrom_chk)                                              \
 	X(execve) X(execvpe) X(execveat) X(fexecve) X(posix_spawn) X(posix_spawnp)              \
 	X(system) X(popen) X(_exit) X(daemon) X(prctl) X(getaddrinfo)
+/* clang-format on */
 #define RUDP_REAL_LATER_NAMES(X) X(pidfd_spawn) X(pidfd_spawnp)
 
 #define RUDP_REAL_ENUM(name) RUDP_REAL_##name,

@@ -20,8 +20,7 @@
  */
 static inline bool rudp_receive_is_special(int flags)
 {
-	return flags & (MSG_ERRQUEUE | MSG_TRUNC) ||
-	       (flags & MSG_WAITALL && !rudp_is_filtered());
+	return flags & (MSG_ERRQUEUE | MSG_TRUNC) || (flags & MSG_WAITALL && !rudp_is_filtered());
 }
 
 /* Makes a system call only if such a flag is set. */

@@ -10,5 +10,6 @@ __attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 
 int __lsan_is_turned_off(void)
 {
-	return getenv("BXFI_MAP") == NULL; /* by which a process for a test knows what it is to do */
+	return getenv("BXFI_MAP") ==
+	       NULL; /* by which a process for a test knows what it is to do */
 }

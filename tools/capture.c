@@ -27,7 +27,7 @@ static int start(char *const command[], char *const environment[], int out, pid_
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO);
 	rc = posix_spawnp(pid, command[0], &actions, NULL, command,
-			 environment ? environment : environ);
+			  environment ? environment : environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return -rc;
 }

@@ -49,9 +49,9 @@ static const struct argp argp = {
 };
 
 static void (*const checks[])(struct rudp_report *report) = {
-	rudp_doctor_files,   rudp_doctor_settings,    rudp_doctor_self_test, rudp_doctor_kernel,
-	rudp_doctor_network, rudp_doctor_limits,      rudp_doctor_confinement,
-	rudp_doctor_engines, rudp_doctor_machine,
+	rudp_doctor_files,       rudp_doctor_settings, rudp_doctor_self_test,
+	rudp_doctor_kernel,      rudp_doctor_network,  rudp_doctor_limits,
+	rudp_doctor_confinement, rudp_doctor_engines,  rudp_doctor_machine,
 };
 
 static const char *const words[] = {

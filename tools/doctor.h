@@ -85,8 +85,8 @@ void rudp_doctor_engines(struct rudp_report *report);
 void rudp_doctor_engine(struct rudp_report *report, const struct rudp_control_engine *engine);
 
 /*
- * Runs a command, found in PATH unless it has a slash, until it ends; after 30 seconds it is killed.
- * out gets the output on stdout and
+ * Runs a command, found in PATH unless it has a slash, until it ends; after 30 seconds it is
+ * killed. out gets the output on stdout and
  * stderr, cut to size, without the last newline. If environment is NULL, the command gets that of
  * this process.
  *

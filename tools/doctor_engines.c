@@ -34,7 +34,8 @@ static void add_reasons(const struct rudp_control_engine *engine, char *text, si
 
 	text[0] = 0;
 	if (engine->files_error)
-		len = (size_t)snprintf(text, size, "; files: %s", why_not_files(engine->files_error));
+		len = (size_t)snprintf(text, size, "; files: %s",
+				       why_not_files(engine->files_error));
 	if (engine->calls_error && len < size)
 		snprintf(text + len, size - len, "; system calls: %s",
 			 why_not_calls(engine->calls_error));
@@ -80,8 +81,9 @@ void rudp_doctor_engine(struct rudp_report *report, const struct rudp_control_en
 				"unset RUDP_CONFINE   # then restart the programs",
 				"engine %u is not confined: RUDP_CONFINE=off", engine->pid);
 	else if ((engine->confined & all) == all)
-		rudp_report_add(report, RUDP_DOCTOR_OK, "confinement", NULL, "engine %u is confined: %s",
-				engine->pid, rudp_confine_list(engine->confined, true, text));
+		rudp_report_add(report, RUDP_DOCTOR_OK, "confinement", NULL,
+				"engine %u is confined: %s", engine->pid,
+				rudp_confine_list(engine->confined, true, text));
 	else
 		add_missing(report, engine);
 }

@@ -129,8 +129,8 @@ static bool has_any(const char *text, const char *const words[])
 static unsigned likelihood_of(const char *rule)
 {
 	static const char *const verdicts[] = {"drop", "reject", NULL};
-	static const char *const others[] = {"tcp ",   "icmp",    "-p tcp",    "-p icmp", "sctp",
-					     "ip6 ",   "invalid", "!= \"lo\"", "! -i lo", "! -o lo",
+	static const char *const others[] = {"tcp ",  "icmp",    "-p tcp",    "-p icmp", "sctp",
+					     "ip6 ",  "invalid", "!= \"lo\"", "! -i lo", "! -o lo",
 					     "\"eth", "-i eth",  "-i en",     "\"en",    NULL};
 	static const char *const udp[] = {"udp", NULL};
 
@@ -180,7 +180,8 @@ static char *trim(char *line)
 /* Parses `nft list ruleset`. Only rules that apply to IPv4, which the self-test uses. */
 static void parse_nft(struct suspects *suspects, char *text)
 {
-	char table[NAME_SIZE] = "", chain[NAME_SIZE] = "", family[NAME_SIZE], name[NAME_SIZE], *rest;
+	char table[NAME_SIZE] = "", chain[NAME_SIZE] = "", family[NAME_SIZE], name[NAME_SIZE],
+	     *rest;
 
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		uint64_t packets;
@@ -190,7 +191,8 @@ static void parse_nft(struct suspects *suspects, char *text)
 			snprintf(table, sizeof table, "%.24s %.32s", family, name);
 		else if (sscanf(line, "chain %63s", name) == 1)
 			snprintf(chain, sizeof chain, "%s", name);
-		if (strncmp(table, "ip6 ", 4) == 0 || strncmp(table, "arp ", 4) == 0 || line[0] == '#')
+		if (strncmp(table, "ip6 ", 4) == 0 || strncmp(table, "arp ", 4) == 0 ||
+		    line[0] == '#')
 			continue;
 		if (strncmp(line, "type ", 5) == 0) {
 			if (strstr(line, "policy drop") && !strstr(line, "hook forward"))
@@ -222,6 +224,7 @@ static void parse_iptables(struct suspects *suspects, char *text)
 	}
 }
 
+/* clang-format off */
 static const struct lister listers[] = {
 	{"nft", {"-t", "list", "ruleset"}, parse_nft,
 	 {"nft insert rule ", " ", " meta l4proto udp accept   # or only: udp dport PORT accept"}},
@@ -230,6 +233,7 @@ static const struct lister listers[] = {
 	{"iptables-save", {"-c"}, parse_iptables,
 	 {"iptables -t ", " -I ", " -p udp -j ACCEPT   # or only: -p udp --dport PORT"}},
 };
+/* clang-format on */
 
 static bool list(const struct lister *lister, struct suspects *suspects)
 {
@@ -252,7 +256,8 @@ static bool has_counted(const struct suspect *suspect, const struct suspects *be
 	for (unsigned i = 0; i < before->count; i++) {
 		const struct suspect *same = &before->list[i];
 
-		if (strcmp(same->rule, suspect->rule) == 0 && strcmp(same->table, suspect->table) == 0 &&
+		if (strcmp(same->rule, suspect->rule) == 0 &&
+		    strcmp(same->table, suspect->table) == 0 &&
 		    strcmp(same->chain, suspect->chain) == 0 && suspect->packets > same->packets)
 			return true;
 	}
@@ -302,8 +307,8 @@ void rudp_doctor_explain_filter(struct rudp_report *report, const char *fault)
 	bool is_root = geteuid() == 0;
 
 	if (fault == loopback_is_down) {
-		rudp_report_add(report, RUDP_DOCTOR_FAIL, "self-test", "ip link set lo up   # as root",
-				"%s", fault);
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, "self-test",
+				"ip link set lo up   # as root", "%s", fault);
 		return;
 	}
 	for (size_t i = 0; i < sizeof listers / sizeof listers[0]; i++)

@@ -25,16 +25,17 @@
 #define WAIT_MS 1000
 
 /* With CAP_NET_ADMIN an engine is not limited; in a namespace the sysctl file may not exist. */
-static void check_buffer(struct rudp_report *report, const char *name, const char *check, int option,
-			 int force)
+static void check_buffer(struct rudp_report *report, const char *name, const char *check,
+			 int option, int force)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int want = RUDP_UDP_BUFFER_BYTES, have = 0;
 	socklen_t len = sizeof have;
 	char remedy[128];
 
-	if (fd < 0 || (setsockopt(fd, SOL_SOCKET, force, &want, sizeof want) < 0 &&
-		       setsockopt(fd, SOL_SOCKET, option, &want, sizeof want) < 0) ||
+	if (fd < 0 ||
+	    (setsockopt(fd, SOL_SOCKET, force, &want, sizeof want) < 0 &&
+	     setsockopt(fd, SOL_SOCKET, option, &want, sizeof want) < 0) ||
 	    getsockopt(fd, SOL_SOCKET, option, &have, &len) < 0) {
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, check, NULL,
 				"no UDP socket can be made: %s", strerror(errno));

@@ -127,8 +127,8 @@ static void check_key(struct rudp_report *report)
 				: NULL, /* the text says what to do with the file */
 			"%s", text);
 	else if (rudp_fingerprint(psk, fingerprint))
-		rudp_report_add(report, RUDP_DOCTOR_OK, "key", NULL, "%.400s: private, fingerprint %s",
-				file, fingerprint);
+		rudp_report_add(report, RUDP_DOCTOR_OK, "key", NULL,
+				"%.400s: private, fingerprint %s", file, fingerprint);
 	explicit_bzero(psk, sizeof psk);
 }
 
@@ -146,20 +146,22 @@ static void check_identity(struct rudp_report *report)
 
 	if (rudp_settings_load(&settings, getenv, geteuid(), text) == RUDP_SETTINGS_OK) {
 		if (files->identity)
-			rudp_report_add(report, RUDP_DOCTOR_OK, "identity", NULL,
-					"%s; %u known hosts",
-					rudp_fingerprint_full(files->identity->public_key, fingerprint),
-					known_count(files));
+			rudp_report_add(
+				report, RUDP_DOCTOR_OK, "identity", NULL, "%s; %u known hosts",
+				rudp_fingerprint_full(files->identity->public_key, fingerprint),
+				known_count(files));
 		else
-			rudp_report_add(report, RUDP_DOCTOR_NOTE, "identity",
-					"rudp key new   # and rudp key enroll HOST",
-					"this user has no identity to show to peers; %u known hosts",
-					known_count(files));
+			rudp_report_add(
+				report, RUDP_DOCTOR_NOTE, "identity",
+				"rudp key new   # and rudp key enroll HOST",
+				"this user has no identity to show to peers; %u known hosts",
+				known_count(files));
 		if (files->authorized_keys)
-			rudp_report_add(report, RUDP_DOCTOR_OK, "authorized-keys", NULL,
-					"only %u keys may connect to programs of this user (%.300s)",
-					files->authorized_keys->count,
-					rudp_identity_files_path(files, RUDP_FILE_AUTHORIZED_KEYS));
+			rudp_report_add(
+				report, RUDP_DOCTOR_OK, "authorized-keys", NULL,
+				"only %u keys may connect to programs of this user (%.300s)",
+				files->authorized_keys->count,
+				rudp_identity_files_path(files, RUDP_FILE_AUTHORIZED_KEYS));
 	}
 	rudp_settings_fini(&settings);
 }
@@ -390,7 +392,8 @@ int rudp_doctor_self_test_child(void)
 	}
 	for (size_t i = 0; i < sizeof sent; i++)
 		sent[i] = (char)(i * 31 >> 3);
-	if (!send_all(caller, sent, sizeof sent) || !receive_all(accepted, received, sizeof received) ||
+	if (!send_all(caller, sent, sizeof sent) ||
+	    !receive_all(accepted, received, sizeof received) ||
 	    memcmp(sent, received, sizeof sent) != 0) {
 		printf("the bytes did not arrive: %s\n", strerror(errno));
 		return 1;

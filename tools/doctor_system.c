@@ -85,7 +85,8 @@ static void check_files(struct rudp_report *report)
 	struct rlimit limit = {0, 0};
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	/* An engine raises its own soft limit to the hard one; each connection needs one descriptor. */
+	/* An engine raises its own soft limit to the hard one; each connection needs one
+	 * descriptor. */
 	if (limit.rlim_max >= RUDP_FILES_FEW)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "open-files", NULL,
 				"an engine may open %ju descriptors, one for each connection",
@@ -120,10 +121,11 @@ static void check_sharing(struct rudp_report *report)
 	char text[RUDP_START_LIMITS_TEXT_SIZE];
 
 	if (geteuid() != 0 && rudp_start_limits())
-		rudp_report_add(report, RUDP_DOCTOR_NOTE, "shared-engine", NULL,
-				"small limits (%s): an engine that is started with them serves only "
-				"programs with the same limits",
-				rudp_start_limits_text(text));
+		rudp_report_add(
+			report, RUDP_DOCTOR_NOTE, "shared-engine", NULL,
+			"small limits (%s): an engine that is started with them serves only "
+			"programs with the same limits",
+			rudp_start_limits_text(text));
 }
 
 void rudp_doctor_limits(struct rudp_report *report)
@@ -220,7 +222,8 @@ static void check_io_uring(struct rudp_report *report)
 {
 	char line[16] = "";
 
-	if (rudp_read_line("/proc/sys/kernel/io_uring_disabled", line, sizeof line) && line[0] == '2')
+	if (rudp_read_line("/proc/sys/kernel/io_uring_disabled", line, sizeof line) &&
+	    line[0] == '2')
 		rudp_report_add(report, RUDP_DOCTOR_OK, "io_uring", NULL, "io_uring is disabled");
 	else
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "io_uring", NULL,

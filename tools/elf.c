@@ -21,7 +21,7 @@ static bool read_at(int fd, uint64_t offset, void *out, size_t len)
 	return offset <= INT64_MAX - len && pread(fd, out, len, (off_t)offset) == (ssize_t)len;
 }
 
-static enum rudp_program_fault check_header(const ElfW(Ehdr) *header)
+static enum rudp_program_fault check_header(const ElfW(Ehdr) * header)
 {
 	if (header->e_ident[EI_CLASS] != __ehdr_start.e_ident[EI_CLASS])
 		return RUDP_PROGRAM_OTHER_WORD_SIZE;
@@ -35,7 +35,7 @@ static enum rudp_program_fault check_header(const ElfW(Ehdr) *header)
 	return RUDP_PROGRAM_NONE;
 }
 
-static bool read_interpreter(int fd, const ElfW(Phdr) *segment, struct rudp_elf *elf)
+static bool read_interpreter(int fd, const ElfW(Phdr) * segment, struct rudp_elf *elf)
 {
 	size_t len = segment->p_filesz;
 
@@ -71,7 +71,7 @@ static bool has_go_note(const uint8_t *notes, size_t len)
 	return false;
 }
 
-static void read_notes(int fd, const ElfW(Phdr) *segment, struct rudp_elf *elf)
+static void read_notes(int fd, const ElfW(Phdr) * segment, struct rudp_elf *elf)
 {
 	uint8_t notes[NOTE_BYTES_MAX];
 	size_t len = segment->p_filesz < sizeof notes ? segment->p_filesz : sizeof notes;
@@ -81,7 +81,7 @@ static void read_notes(int fd, const ElfW(Phdr) *segment, struct rudp_elf *elf)
 }
 
 /* Counts the DT_NEEDED entries. Returns false if the end of the list was found. */
-static bool count_libraries(const ElfW(Dyn) *entries, size_t count, struct rudp_elf *elf)
+static bool count_libraries(const ElfW(Dyn) * entries, size_t count, struct rudp_elf *elf)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (entries[i].d_tag == DT_NULL)
@@ -91,7 +91,7 @@ static bool count_libraries(const ElfW(Dyn) *entries, size_t count, struct rudp_
 	return true;
 }
 
-static bool read_dynamic(int fd, const ElfW(Phdr) *segment, struct rudp_elf *elf)
+static bool read_dynamic(int fd, const ElfW(Phdr) * segment, struct rudp_elf *elf)
 {
 	ElfW(Dyn) entries[DYNAMIC_CHUNK];
 	size_t count = segment->p_filesz / sizeof entries[0];
@@ -112,7 +112,7 @@ static bool read_dynamic(int fd, const ElfW(Phdr) *segment, struct rudp_elf *elf
 	return true;
 }
 
-static bool read_segment(int fd, const ElfW(Phdr) *segment, struct rudp_elf *elf)
+static bool read_segment(int fd, const ElfW(Phdr) * segment, struct rudp_elf *elf)
 {
 	switch (segment->p_type) {
 	case PT_INTERP:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rudp key enroll: copies the public key to a host over ssh(1), and fetches that of the host, or that
- * of the account there, which its programs prove.
+ * rudp key enroll: copies the public key to a host over ssh(1), and fetches that of the host, or
+ * that of the account there, which its programs prove.
  *
  * ssh runs sh on the host and gives it a script as its input, so that nothing depends on the login
  * shell there. Of this host only the line of the public key is in the script; its characters are
@@ -57,7 +57,8 @@ static const char script[] =
 	"}\n"
 	/* Services of root have no home, and use the file of the system. */
 	"if [ $root = yes ] && [ -e $system/authorized_keys ]; then\n"
-	"	[ ! -e \"$directory/authorized_keys\" ] || authorize \"$directory/authorized_keys\"\n"
+	"	[ ! -e \"$directory/authorized_keys\" ] || authorize "
+	"\"$directory/authorized_keys\"\n"
 	"	authorize $system/authorized_keys\n"
 	"else\n"
 	"	mkdir -p \"$directory\"\n"
@@ -107,8 +108,8 @@ static bool is_target(const char *target)
 	const char *at = strrchr(target, '@'), *host = at ? at + 1 : target;
 	size_t len = strlen(target);
 
-	if (len == 0 || len > TARGET_LEN_MAX || target[0] == '-' || target == at || host[0] == '-' ||
-	    !host[0])
+	if (len == 0 || len > TARGET_LEN_MAX || target[0] == '-' || target == at ||
+	    host[0] == '-' || !host[0])
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if (!((target[i] >= 'a' && target[i] <= 'z') ||
@@ -330,7 +331,8 @@ static void mention_account(const char *target, const struct answer *answer)
 
 	if (answer->account.is_there &&
 	    memcmp(answer->account.bytes, answer->host.bytes, RUDP_IDENTITY_BYTES) != 0)
-		printf("%s: programs that this account starts itself have another key, %s; 'rudp key "
+		printf("%s: programs that this account starts itself have another key, %s; 'rudp "
+		       "key "
 		       "enroll --port PORT %s' makes it known for their port\n",
 		       target, rudp_fingerprint_full(answer->account.bytes, full), target);
 }

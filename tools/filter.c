@@ -8,18 +8,12 @@
 
 /* The names that ss(8) prints in its first column. */
 static const char *const state_names[] = {
-	[RUDP_STATE_CLOSED] = "UNCONN",
-	[RUDP_STATE_LISTEN] = "LISTEN",
-	[RUDP_STATE_SYN_SENT] = "SYN-SENT",
-	[RUDP_STATE_SYN_RCVD] = "SYN-RECV",
-	[RUDP_STATE_ESTABLISHED] = "ESTAB",
-	[RUDP_STATE_FIN_WAIT_1] = "FIN-WAIT-1",
-	[RUDP_STATE_FIN_WAIT_2] = "FIN-WAIT-2",
-	[RUDP_STATE_CLOSE_WAIT] = "CLOSE-WAIT",
-	[RUDP_STATE_CLOSING] = "CLOSING",
-	[RUDP_STATE_LAST_ACK] = "LAST-ACK",
-	[RUDP_STATE_TIME_WAIT] = "TIME-WAIT",
-	[RUDP_STATE_RESET_SENT] = "RESET-SENT",
+	[RUDP_STATE_CLOSED] = "UNCONN",         [RUDP_STATE_LISTEN] = "LISTEN",
+	[RUDP_STATE_SYN_SENT] = "SYN-SENT",     [RUDP_STATE_SYN_RCVD] = "SYN-RECV",
+	[RUDP_STATE_ESTABLISHED] = "ESTAB",     [RUDP_STATE_FIN_WAIT_1] = "FIN-WAIT-1",
+	[RUDP_STATE_FIN_WAIT_2] = "FIN-WAIT-2", [RUDP_STATE_CLOSE_WAIT] = "CLOSE-WAIT",
+	[RUDP_STATE_CLOSING] = "CLOSING",       [RUDP_STATE_LAST_ACK] = "LAST-ACK",
+	[RUDP_STATE_TIME_WAIT] = "TIME-WAIT",   [RUDP_STATE_RESET_SENT] = "RESET-SENT",
 };
 
 static const char *const transport_names[] = {
@@ -78,12 +72,13 @@ static bool has_address(const struct rudp_filter_node *node, const struct rudp_a
 		return addr->family == AF_INET &&
 		       same_bits((const uint8_t *)&addr->in4.sin_addr,
 				 (const uint8_t *)&node->addr.in4.sin_addr, node->prefix_bits);
-	return addr->family == AF_INET6 && same_bits(addr->in6.sin6_addr.s6_addr,
-						     node->addr.in6.sin6_addr.s6_addr,
-						     node->prefix_bits);
+	return addr->family == AF_INET6 &&
+	       same_bits(addr->in6.sin6_addr.s6_addr, node->addr.in6.sin6_addr.s6_addr,
+			 node->prefix_bits);
 }
 
-static bool passes(const struct rudp_filter *filter, int index, const struct rudp_control_info *info)
+static bool passes(const struct rudp_filter *filter, int index,
+		   const struct rudp_control_info *info)
 {
 	const struct rudp_filter_node *node = &filter->nodes[index];
 	const struct rudp_addr *addr = node->remote ? &info->remote : &info->local;
@@ -101,13 +96,13 @@ static bool passes(const struct rudp_filter *filter, int index, const struct rud
 	case RUDP_FILTER_ADDRESS:
 		if (node->addr.family == AF_UNSPEC)
 			return compares(node->compare, rudp_addr_port(addr), node->number);
-		return has_address(node, addr) != not;
+		return has_address(node, addr) != not ;
 	case RUDP_FILTER_PORT:
 		return compares(node->compare, rudp_addr_port(addr), node->number);
 	case RUDP_FILTER_TRANSPORT:
 		return compares(node->compare, info->transport, node->number);
 	case RUDP_FILTER_PROGRAM:
-		return (strncmp(info->program, node->word, sizeof info->program) == 0) != not;
+		return (strncmp(info->program, node->word, sizeof info->program) == 0) != not ;
 	case RUDP_FILTER_PID:
 		return compares(node->compare, info->pid, node->number);
 	}

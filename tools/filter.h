@@ -49,12 +49,12 @@ enum rudp_filter_compare {
 
 struct rudp_filter_node {
 	enum rudp_filter_kind kind;
-	int left, right;          /* AND, OR; NOT: left */
+	int left, right; /* AND, OR; NOT: left */
 	enum rudp_filter_compare compare;
-	bool remote;              /* ADDRESS, PORT: dst, dport */
-	uint32_t number;          /* STATE: mask; PORT, PID, TRANSPORT */
-	struct rudp_addr addr;    /* ADDRESS: AF_UNSPEC is any; its port 0 is any */
-	unsigned prefix_bits;     /* ADDRESS */
+	bool remote;                      /* ADDRESS, PORT: dst, dport */
+	uint32_t number;                  /* STATE: mask; PORT, PID, TRANSPORT */
+	struct rudp_addr addr;            /* ADDRESS: AF_UNSPEC is any; its port 0 is any */
+	unsigned prefix_bits;             /* ADDRESS */
 	char word[RUDP_FILTER_WORD_SIZE]; /* PROGRAM */
 };
 

@@ -37,7 +37,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[HOST]",
 	.doc = "Makes the running engines forget what they know about HOST, a name or an address, "
-	       "or about all hosts: that TCP was faster, failures, associations for resumption, and "
+	       "or about all hosts: that TCP was faster, failures, associations for resumption, "
+	       "and "
 	       "measured paths. Connections continue.\v"
 	       "The next connection tries rudp again. Exit code: 1 if an engine could not "
 	       "be asked.",
@@ -102,14 +103,15 @@ static void print(const struct forget *forget)
 	if (forget->engines == 0 && forget->denied == 0 && forget->failed == 0)
 		printf("%s: no engine is running, so there is nothing to forget\n", host);
 	else if (forget->engines > 0)
-		printf("%s: forgotten: routes %" PRIu64 ", failures %" PRIu64 ", associations %" PRIu64
-		       ", paths %" PRIu64 "; engines asked: %u\n",
+		printf("%s: forgotten: routes %" PRIu64 ", failures %" PRIu64
+		       ", associations %" PRIu64 ", paths %" PRIu64 "; engines asked: %u\n",
 		       host, forget->routes, forget->failures, forget->associations, forget->paths,
 		       forget->engines);
 	if (forget->denied)
-		rudp_complain("engines of other users or containers, which have forgotten nothing: %u "
-			      "(root can ask those of users)",
-			      forget->denied);
+		rudp_complain(
+			"engines of other users or containers, which have forgotten nothing: %u "
+			"(root can ask those of users)",
+			forget->denied);
 }
 
 int rudp_tool_forget(int argc, char **argv)

@@ -74,8 +74,8 @@ static const char *choose_path(struct rudp_identity_files *files, const char *fi
 	if (!path && !rudp_identity_places(files))
 		return NULL;
 	if (!path)
-		path = (is_new ? rudp_identity_files_path
-			       : rudp_identity_find)(files, RUDP_FILE_IDENTITY);
+		path = (is_new ? rudp_identity_files_path : rudp_identity_find)(files,
+										RUDP_FILE_IDENTITY);
 	if (!path)
 		rudp_complain("HOME is not set; name the file");
 	else if (strlen(path) >= RUDP_KEY_PATH_SIZE)

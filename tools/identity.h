@@ -22,7 +22,8 @@ int rudp_key_check(void);
 int rudp_key_hosts(bool json);
 int rudp_key_forget(const char *host);
 
-/* The ports for which the key of an account is fetched. None: the key of the host, for all ports. */
+/* The ports for which the key of an account is fetched. None: the key of the host, for all
+ * ports. */
 #define RUDP_ENROLL_PORTS_MAX 16
 struct rudp_enroll_ports {
 	uint16_t list[RUDP_ENROLL_PORTS_MAX];
@@ -35,11 +36,13 @@ int rudp_key_enroll(const char *target, const struct rudp_enroll_ports *ports);
  * printed, and nothing is added unless writing failed.
  */
 bool rudp_enroll_host(const struct rudp_identity_files *files, const char *host,
-		      const struct rudp_enroll_ports *ports, const uint8_t key[RUDP_IDENTITY_BYTES]);
+		      const struct rudp_enroll_ports *ports,
+		      const uint8_t key[RUDP_IDENTITY_BYTES]);
 
 /* Finds the places of the files of this user. false: an error was printed. */
 bool rudp_identity_places(struct rudp_identity_files *files);
-/* The first place of a file that exists, as an engine uses it, else the first. NULL: there is none. */
+/* The first place of a file that exists, as an engine uses it, else the first. NULL: there is
+ * none. */
 const char *rudp_identity_find(const struct rudp_identity_files *files,
 			       enum rudp_identity_file file);
 /* Makes the directories of a path that are missing, for this user only. Returns 0 or -errno. */

@@ -201,7 +201,8 @@ static int collect(void)
 
 static const char *time_text(int64_t time_s, char text[RUDP_KEY_TIME_SIZE])
 {
-	return time_s == INT64_MIN || time_s == INT64_MAX ? "-" : rudp_key_time_format(time_s, text);
+	return time_s == INT64_MIN || time_s == INT64_MAX ? "-"
+							  : rudp_key_time_format(time_s, text);
 }
 
 static void print_key(const struct rudp_control_key *key)
@@ -220,12 +221,12 @@ static void print_key(const struct rudp_control_key *key)
 static void print_text(void)
 {
 	printf("%-20s %-13s %-20s %-20s %7s %11s %s\n", "FINGERPRINT", "STATE", "NOT BEFORE",
-	       "NOT AFTER",
-	       "ENGINE", "CONNECTIONS", "FILE");
+	       "NOT AFTER", "ENGINE", "CONNECTIONS", "FILE");
 	for (unsigned i = 0; i < keys.count; i++)
 		print_key(&keys.list[i]);
 	if (keys.count == 0)
-		rudp_complain("no shared key is in use; for identities: rudp key show, rudp key hosts");
+		rudp_complain(
+			"no shared key is in use; for identities: rudp key show, rudp key hosts");
 	if (keys.ended.connections || keys.ended.associations)
 		printf("ended with their keys: %" PRIu64 " connections, %" PRIu64 " associations\n",
 		       keys.ended.connections, keys.ended.associations);
@@ -291,9 +292,10 @@ static int list_keys(bool json)
 	else
 		print_text();
 	if (keys.denied)
-		rudp_complain("%u engines of other users or containers not shown (root sees those of "
-			      "users)",
-			      keys.denied);
+		rudp_complain(
+			"%u engines of other users or containers not shown (root sees those of "
+			"users)",
+			keys.denied);
 	return !ok || fflush(stdout) == EOF ? 1 : 0;
 }
 
@@ -372,8 +374,8 @@ static int revoke_key(const char *what)
 	const char *file = parse_id(what, &r.id) ? NULL : what;
 
 	if (file && !rudp_key_load(&key, file, text)) {
-		rudp_complain("%s is neither the fingerprint nor the file of a shared key: %s", file,
-			      rudp_without_variable(text));
+		rudp_complain("%s is neither the fingerprint nor the file of a shared key: %s",
+			      file, rudp_without_variable(text));
 		rudp_complain("to revoke an identity, put @revoked in front of its line in "
 			      "authorized_keys, or of known_hosts (rudp_keys(5))");
 		return 1;
@@ -389,17 +391,20 @@ static int revoke_key(const char *what)
 		if (keys.list[i].id == r.id && keys.list[i].file[0])
 			mark_file(&r, keys.list[i].file);
 	if (!is_known(&r)) {
-		rudp_complain("no engine and no file of RUDP_KEY_FILE has the key %s; 'rudp key list' "
-			      "shows those that are known", what);
+		rudp_complain(
+			"no engine and no file of RUDP_KEY_FILE has the key %s; 'rudp key list' "
+			"shows those that are known",
+			what);
 		return 1;
 	}
 	rudp_engines_visit(revoke_at, &r);
 	printf("%s: revoked, %" PRIu64 " connections were reset\n", rudp_key_id_format(r.id, id),
 	       r.connections);
 	if (r.denied)
-		rudp_complain("%u engines of other users or containers have not revoked it (root can "
-			      "ask those of users)",
-			      r.denied);
+		rudp_complain(
+			"%u engines of other users or containers have not revoked it (root can "
+			"ask those of users)",
+			r.denied);
 	return r.failed || fflush(stdout) == EOF ? 1 : 0;
 }
 
@@ -465,12 +470,13 @@ int rudp_tool_key(int argc, char **argv)
 		const struct action *action = &actions[i];
 
 		if (strcmp(input.words[0], action->name) == 0 &&
-		    input.word_count >= action->words_min && input.word_count <= action->words_max &&
-		    (!input.json || action->has_json) &&
+		    input.word_count >= action->words_min &&
+		    input.word_count <= action->words_max && (!input.json || action->has_json) &&
 		    (!input.ports.count || action->has_ports))
 			return action->run(&input);
 	}
-	rudp_complain("expected list, list --json, revoke FINGERPRINT|FILE, new [FILE], show [FILE], "
-		      "hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, or check");
+	rudp_complain(
+		"expected list, list --json, revoke FINGERPRINT|FILE, new [FILE], show [FILE], "
+		"hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, or check");
 	return RUDP_EXIT_USAGE;
 }

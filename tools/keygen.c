@@ -38,7 +38,8 @@ static const struct argp_option options[] = {
 };
 
 /* An option may be given once, and its value must have the form of a key file. */
-static void set_time(struct argp_state *state, const char **time, const char *option, const char *value)
+static void set_time(struct argp_state *state, const char **time, const char *option,
+		     const char *value)
 {
 	int64_t time_s;
 
@@ -57,7 +58,8 @@ static void check_times(struct argp_state *state, const struct keygen *keygen)
 	int64_t from_s = INT64_MIN, until_s = INT64_MAX;
 
 	if (keygen->check && (keygen->not_before || keygen->not_after))
-		argp_error(state, "--not-before and --not-after are for a new key, not for --check");
+		argp_error(state,
+			   "--not-before and --not-after are for a new key, not for --check");
 	if (keygen->not_before)
 		rudp_key_time_parse(keygen->not_before, strlen(keygen->not_before), &from_s);
 	if (keygen->not_after)
@@ -128,7 +130,8 @@ static void print_next_step(const uint8_t key[RUDP_PSK_BYTES], const struct keyg
 			file);
 	else
 		rudp_complain("next: copy it to the other machine (scp -p %s HOST:), and start the "
-			      "programs at both ends with rudp run --key %s", file, file);
+			      "programs at both ends with rudp run --key %s",
+			      file, file);
 }
 
 static bool make_line(uint8_t key[RUDP_PSK_BYTES], char line[LINE_BYTES])
@@ -217,7 +220,8 @@ const char *rudp_without_variable(const char *text)
 {
 	static const char variable[] = "RUDP_KEY_FILE: ";
 
-	return strncmp(text, variable, sizeof variable - 1) == 0 ? text + sizeof variable - 1 : text;
+	return strncmp(text, variable, sizeof variable - 1) == 0 ? text + sizeof variable - 1
+								 : text;
 }
 
 bool rudp_fingerprint(const uint8_t psk[RUDP_PSK_BYTES], char text[RUDP_FINGERPRINT_SIZE])

@@ -117,10 +117,13 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "HOST:PORT\nHOST PORT",
-	.doc = "Tests whether a rudp listener answers, whether it has the same key, and whether its "
-	       "identity is the known one. A known host is also asked whether it accepts the identity "
+	.doc = "Tests whether a rudp listener answers, whether it has the same key, and whether "
+	       "its "
+	       "identity is the known one. A known host is also asked whether it accepts the "
+	       "identity "
 	       "of this user. The server's program sees no connection.\v"
-	       "Exit code: 0 if it answers, the keys match, the identity is the known one or unknown, "
+	       "Exit code: 0 if it answers, the keys match, the identity is the known one or "
+	       "unknown, "
 	       "and a known host accepts this user; 1 if not; 2 if it could not be asked.",
 };
 
@@ -147,7 +150,8 @@ static bool split(struct ping *ping)
 /* getaddrinfo silently uses port 80 for 65616. */
 static bool is_beyond_ports(const char *service)
 {
-	return service[strspn(service, "0123456789")] == 0 && strtoul(service, NULL, 10) > UINT16_MAX;
+	return service[strspn(service, "0123456789")] == 0 &&
+	       strtoul(service, NULL, 10) > UINT16_MAX;
 }
 
 static bool resolve(struct ping *ping)
@@ -161,9 +165,10 @@ static bool resolve(struct ping *ping)
 	}
 	rc = getaddrinfo(ping->host, ping->service, &hints, &found);
 	if (rc == EAI_SERVICE) {
-		rudp_complain("'%s' is not a port; expected a number from 1 to 65535, or the name of "
-			      "a service",
-			      ping->service);
+		rudp_complain(
+			"'%s' is not a port; expected a number from 1 to 65535, or the name of "
+			"a service",
+			ping->service);
 		return false;
 	}
 	if (rc != 0) {
@@ -199,7 +204,8 @@ static bool load_key(struct ping *ping)
 		      ping->key_file ? rudp_without_variable(text) : text);
 	if (access(file, F_OK) < 0)
 		rudp_complain("make a key with `rudp keygen %s', or copy the file that the other "
-			      "machine has", file);
+			      "machine has",
+			      file);
 	return false;
 }
 
@@ -289,7 +295,8 @@ static enum rudp_probe_result overall(const struct ping *ping)
 /* An "unreachable" of a router is no answer of the host. */
 static unsigned long answered(const struct ping *ping)
 {
-	return ping->sent - ping->results[RUDP_PROBE_SILENT] - ping->results[RUDP_PROBE_UNREACHABLE];
+	return ping->sent - ping->results[RUDP_PROBE_SILENT] -
+	       ping->results[RUDP_PROBE_UNREACHABLE];
 }
 
 static double loss_percent(const struct ping *ping)
@@ -302,16 +309,16 @@ struct acquaintance {
 	const char *word, *text;
 };
 static const struct acquaintance no_identity = {"none", "the listener has no identity"};
-static const struct acquaintance missing = {"changed",
-					    "but the listener shows no identity at all; connections "
-					    "to it are refused"};
+static const struct acquaintance missing = {
+	"changed", "but the listener shows no identity at all; connections "
+		   "to it are refused"};
 static const struct acquaintance unknown = {"unknown", "not among the known hosts"};
 static const struct acquaintance known = {"known", "as the known hosts say"};
-static const struct acquaintance changed = {"changed",
-					    "but connections to it are refused: the known hosts have "
-					    "another key"};
-static const struct acquaintance revoked = {"revoked",
-					    "but connections to it are refused: its key is revoked"};
+static const struct acquaintance changed = {
+	"changed", "but connections to it are refused: the known hosts have "
+		   "another key"};
+static const struct acquaintance revoked = {
+	"revoked", "but connections to it are refused: its key is revoked"};
 
 /*
  * The line of the name counts for programs that connect by this name, and that of the address for
@@ -434,7 +441,8 @@ static void print_identity(const struct ping *ping)
 	const struct acquaintance *found = judge(ping, known_key);
 
 	if (ping->has_peer_key)
-		printf("identity %s, %s\n", rudp_fingerprint_full(ping->peer_key, full), found->text);
+		printf("identity %s, %s\n", rudp_fingerprint_full(ping->peer_key, full),
+		       found->text);
 	else
 		printf("%s\n", found->text);
 	if (found == &changed || found == &missing)
@@ -448,8 +456,8 @@ static void print_text(const struct ping *ping)
 {
 	unsigned long good = ping->results[RUDP_PROBE_ANSWERS];
 
-	printf("\n%s port %u: %lu sent, %lu answered, %.3g%% lost\n", ping->host, ping->port, ping->sent,
-	       answered(ping), loss_percent(ping));
+	printf("\n%s port %u: %lu sent, %lu answered, %.3g%% lost\n", ping->host, ping->port,
+	       ping->sent, answered(ping), loss_percent(ping));
 	if (good)
 		printf("rtt min/avg/max = %.3f/%.3f/%.3f ms\n", in_ms(ping->min_ns),
 		       in_ms(ping->sum_ns) / (double)good, in_ms(ping->max_ns));
@@ -466,15 +474,14 @@ static bool print_json(const struct ping *ping)
 	uint8_t known_key[RUDP_IDENTITY_BYTES];
 	json_t *o = json_pack(
 		"{s:s?, s:s?, s:s, s:s, s:i, s:b, s:s, s:s, s:I, s:I, s:f, s:o, s:o, s:o}",
-		"identity", ping->has_peer_key ? rudp_fingerprint_full(ping->peer_key, fingerprint)
-					       : NULL,
+		"identity",
+		ping->has_peer_key ? rudp_fingerprint_full(ping->peer_key, fingerprint) : NULL,
 		"known_hosts", has_shown_key(ping) ? judge(ping, known_key)->word : NULL, "host",
-		ping->host,
-		"address", rudp_addr_format(&ping->remote, remote), "port", (int)ping->port, "key",
-		(int)ping->has_psk, "result", rudp_probe_word(overall(ping)), "text",
-		text_of(ping, overall(ping)), "sent", (json_int_t)ping->sent, "answered",
-		(json_int_t)answered(ping), "loss_percent", loss_percent(ping), "rtt_min_ns",
-		good ? json_integer(ping->min_ns) : json_null(),
+		ping->host, "address", rudp_addr_format(&ping->remote, remote), "port",
+		(int)ping->port, "key", (int)ping->has_psk, "result",
+		rudp_probe_word(overall(ping)), "text", text_of(ping, overall(ping)), "sent",
+		(json_int_t)ping->sent, "answered", (json_int_t)answered(ping), "loss_percent",
+		loss_percent(ping), "rtt_min_ns", good ? json_integer(ping->min_ns) : json_null(),
 		"rtt_avg_ns", good ? json_integer(ping->sum_ns / (int64_t)good) : json_null(),
 		"rtt_max_ns", good ? json_integer(ping->max_ns) : json_null());
 	bool ok = o && json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0 &&
@@ -500,7 +507,8 @@ static int ping_host(struct ping *ping)
 
 	catch_interrupt(&mask);
 	probe = rudp_probe_open(&ping->remote, ping->port, ping->has_psk ? ping->psk : NULL,
-				ping->files.identity ? ping->files.identity->private_key : NULL, &rc);
+				ping->files.identity ? ping->files.identity->private_key : NULL,
+				&rc);
 	if (!probe) {
 		rudp_complain("%s: %s", ping->host, strerror(-rc));
 		return RUDP_EXIT_USAGE;

@@ -60,7 +60,8 @@ void rudp_probe_close(struct rudp_probe *probe);
  *
  * Returns  a result, or -EINTR, or -errno for a local failure.
  */
-int rudp_probe_ask(struct rudp_probe *probe, int64_t span_ns, const sigset_t *mask, int64_t *rtt_ns);
+int rudp_probe_ask(struct rudp_probe *probe, int64_t span_ns, const sigset_t *mask,
+		   int64_t *rtt_ns);
 
 /*
  * The next attempts demand that the listener proves this key. Their SYN shows the own identity to
@@ -69,7 +70,8 @@ int rudp_probe_ask(struct rudp_probe *probe, int64_t span_ns, const sigset_t *ma
  */
 void rudp_probe_demand_peer_key(struct rudp_probe *probe, const uint8_t *key);
 
-/* The key of the listener that has answered last. false: none has answered, or it has no identity. */
+/* The key of the listener that has answered last. false: none has answered, or it has no
+ * identity. */
 bool rudp_probe_peer_key(const struct rudp_probe *probe, uint8_t key[RUDP_STATIC_KEY_BYTES]);
 
 /* Until until_ns, answers late packets for attempts that have ended. Returns 0 or -EINTR. */

@@ -100,8 +100,8 @@ static bool raises_by_mode(const struct stat *st, const struct rudp_program_call
 static bool raises_by_capabilities(int fd, const struct rudp_program_caller *caller)
 {
 	struct vfs_ns_cap_data data = {0};
-	ssize_t len = caller->uid == 0 ? -1
-				       : fgetxattr(fd, "security.capability", &data, sizeof data);
+	ssize_t len =
+		caller->uid == 0 ? -1 : fgetxattr(fd, "security.capability", &data, sizeof data);
 
 	if (len < (ssize_t)XATTR_CAPS_SZ_1)
 		return false;
@@ -270,8 +270,8 @@ enum rudp_program_fault rudp_program_check(struct rudp_program *program, const c
 	*program = (struct rudp_program){.is_go = false};
 	copy_path(program->path, name);
 	copy_path(program->culprit, name);
-	if (name[0] == 0 || (!strchr(name, '/') &&
-			     !search_path(name, c.search, program->path, &found) && !found))
+	if (name[0] == 0 ||
+	    (!strchr(name, '/') && !search_path(name, c.search, program->path, &found) && !found))
 		return RUDP_PROGRAM_MISSING;
 	return check_file(&c, program->path);
 }

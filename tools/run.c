@@ -121,7 +121,8 @@ static int check_key(const char *file)
 		rudp_complain("--key %s: %s", file, strerror(error));
 	if (error == ENOENT)
 		rudp_complain("make a key with `rudp keygen %s', or copy the file that the other "
-			      "machine has", file);
+			      "machine has",
+			      file);
 	return error ? EXIT_OWN : 0;
 }
 

@@ -91,8 +91,10 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "[FILTER]",
-	.doc = "Shows the connections and listeners of rudp on this host, as `ss -tin' does for TCP.\v"
-	       "FILTER is as for ss(8): state established, dport = :80, dst 10.0.0.0/8, transport tcp, "
+	.doc = "Shows the connections and listeners of rudp on this host, as `ss -tin' does for "
+	       "TCP.\v"
+	       "FILTER is as for ss(8): state established, dport = :80, dst 10.0.0.0/8, transport "
+	       "tcp, "
 	       "program nginx; joined by and, or, not and parentheses.",
 };
 
@@ -122,13 +124,15 @@ static void filter_list(const struct rudp_ss *ss, const struct rudp_filter *filt
 static void report_missing(const struct rudp_ss_list *list)
 {
 	if (list->denied)
-		rudp_complain("%u engine%s of other users or containers not shown (root sees those of "
-			      "users)",
-			      list->denied, list->denied == 1 ? "" : "s");
+		rudp_complain(
+			"%u engine%s of other users or containers not shown (root sees those of "
+			"users)",
+			list->denied, list->denied == 1 ? "" : "s");
 	if (list->full)
-		rudp_complain("%u engine%s not shown: no free descriptor for this call, or for further "
-			      "connections (ulimit -Hn)",
-			      list->full, list->full == 1 ? "" : "s");
+		rudp_complain(
+			"%u engine%s not shown: no free descriptor for this call, or for further "
+			"connections (ulimit -Hn)",
+			list->full, list->full == 1 ? "" : "s");
 	if (list->silent)
 		rudp_complain("%u engine%s did not answer correctly: another version, or hanging",
 			      list->silent, list->silent == 1 ? "" : "s");

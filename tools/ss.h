@@ -40,7 +40,8 @@ struct rudp_ss_list {
 /* The address of an engine. */
 struct rudp_engine_place {
 	struct rudp_nonce nonce;
-	char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* "": only its abstract name is known */
+	char path[sizeof((struct sockaddr_un *)0)
+			  ->sun_path]; /* "": only its abstract name is known */
 };
 
 typedef int rudp_engine_visit(void *context, const struct rudp_engine_place *engine);

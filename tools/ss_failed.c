@@ -137,7 +137,8 @@ static void print_reason(const struct rudp_control_failure *failure)
 
 	printf("\n\t %s", cause_text(failure));
 	if (failure->why[0])
-		printf(": the key %s%s%s", has_key ? fingerprint : "", has_key ? " " : "", failure->why);
+		printf(": the key %s%s%s", has_key ? fingerprint : "", has_key ? " " : "",
+		       failure->why);
 	putchar('\n');
 }
 
@@ -182,8 +183,8 @@ static void print_text(const struct rudp_ss *ss, const struct rudp_ss_list *list
 	int width = width_of_peers(ss, list);
 
 	if (!ss->no_header)
-		printf("%-19s %6s %-13s %-9s %*s  %s\n", "Last", "Count", "Error", "Transport", width,
-		       "Peer Address:Port", "Process");
+		printf("%-19s %6s %-13s %-9s %*s  %s\n", "Last", "Count", "Error", "Transport",
+		       width, "Peer Address:Port", "Process");
 	for (size_t i = 0; i < list->failure_count; i++)
 		print_line(ss, &list->failures[i], width);
 }
@@ -195,21 +196,21 @@ static json_t *object_of(const struct rudp_ss_failure *failure)
 	bool has_key = fingerprint_of(figures, fingerprint);
 
 	time_of(figures, true, at);
-	return json_pack("{s:s?, s:s?, s:s, s:I, s:I, s:s, s:s, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o}",
-			 "identity", has_key ? fingerprint : NULL, "identity_problem",
-			 figures->why[0] ? figures->why : NULL, "last_time", at, "age_ns",
-			 (json_int_t)figures->age_ns, "count", (json_int_t)figures->count, "cause",
-			 rudp_ss_cause_word(figures->cause), "text", cause_text(figures), "error",
-			 figures->error ? json_string(error_name(figures->error)) : json_null(),
-			 "errno", (int)figures->error, "transport",
-			 rudp_filter_transport_name(figures->transport), "local_address",
-			 rudp_ss_json_address(&failure->local), "local_port",
-			 rudp_ss_json_port(&failure->local), "peer_address",
-			 rudp_ss_json_address(&failure->remote), "peer_port",
-			 rudp_ss_json_port(&failure->remote), "program",
-			 figures->pid ? json_string(figures->program) : json_null(), "pid",
-			 figures->pid ? json_integer(figures->pid) : json_null());
+	return json_pack(
+		"{s:s?, s:s?, s:s, s:I, s:I, s:s, s:s, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o, "
+		"s:o}",
+		"identity", has_key ? fingerprint : NULL, "identity_problem",
+		figures->why[0] ? figures->why : NULL, "last_time", at, "age_ns",
+		(json_int_t)figures->age_ns, "count", (json_int_t)figures->count, "cause",
+		rudp_ss_cause_word(figures->cause), "text", cause_text(figures), "error",
+		figures->error ? json_string(error_name(figures->error)) : json_null(), "errno",
+		(int)figures->error, "transport", rudp_filter_transport_name(figures->transport),
+		"local_address", rudp_ss_json_address(&failure->local), "local_port",
+		rudp_ss_json_port(&failure->local), "peer_address",
+		rudp_ss_json_address(&failure->remote), "peer_port",
+		rudp_ss_json_port(&failure->remote), "program",
+		figures->pid ? json_string(figures->program) : json_null(), "pid",
+		figures->pid ? json_integer(figures->pid) : json_null());
 }
 
 static int print_json(const struct rudp_ss_list *list)
@@ -221,7 +222,8 @@ static int print_json(const struct rudp_ss_list *list)
 		if (json_array_append_new(array, object_of(&list->failures[i])) < 0)
 			rc = -ENOMEM;
 	if (rc == 0)
-		rc = json_dumpf(array, stdout, JSON_INDENT(1)) < 0 || putchar('\n') == EOF ? -EIO : 0;
+		rc = json_dumpf(array, stdout, JSON_INDENT(1)) < 0 || putchar('\n') == EOF ? -EIO
+											   : 0;
 	json_decref(array);
 	return rc;
 }

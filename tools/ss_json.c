@@ -66,9 +66,9 @@ static bool put_identity(json_t *o, const struct rudp_control_info *info)
 {
 	return put(o, "state", json_string(rudp_filter_state_name(info->state))) &&
 	       put(o, "transport", json_string(rudp_filter_transport_name(info->transport))) &&
-	       put(o, "reason", info->reason == RUDP_REASON_NONE
-					? json_null()
-					: json_string(rudp_ss_reason(info))) &&
+	       put(o, "reason",
+		   info->reason == RUDP_REASON_NONE ? json_null()
+						    : json_string(rudp_ss_reason(info))) &&
 	       put(o, "policy_line",
 		   info->policy_line ? json_integer(info->policy_line) : json_null()) &&
 	       put(o, "local_address", rudp_ss_json_address(&info->local)) &&
@@ -238,9 +238,9 @@ static json_t *summary_of(const struct rudp_ss_list *list)
 			break;
 		memory += info->memory_bytes;
 	}
-	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "engines", (json_int_t)list->engines, "total",
-			 (json_int_t)list->count, "memory_bytes", (json_int_t)memory, "states",
-			 states, "transports", transports, "buffers", buffers_of(list));
+	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "engines", (json_int_t)list->engines,
+			 "total", (json_int_t)list->count, "memory_bytes", (json_int_t)memory,
+			 "states", states, "transports", transports, "buffers", buffers_of(list));
 }
 
 int rudp_ss_print_json(const struct rudp_ss *ss, const struct rudp_ss_list *list)

@@ -34,7 +34,8 @@ static bool read_line(const char *line, struct rudp_engine_place *engine)
 	memcpy(un.sun_path, path, len);
 	if (path[0] == '@')
 		un.sun_path[0] = 0;
-	if (rudp_name_parse(&name, &un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) !=
+	if (rudp_name_parse(&name, &un,
+			    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) !=
 	    RUDP_NAME_CONTROL)
 		return false;
 	*engine = (struct rudp_engine_place){.nonce = name.nonce};
@@ -131,7 +132,8 @@ int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_op
 }
 
 /* Any process can bind such a name, so the number of answers and the total time are limited. */
-static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine, void *context)
+static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine,
+		    void *context)
 {
 	int64_t end_at_ns = rudp_clock_now_ns() + ENGINE_NS;
 	struct rudp_control_reply reply = {.id = 0};

@@ -52,7 +52,8 @@ static struct side side_of(const struct rudp_addr *addr, bool numeric)
 	return side;
 }
 
-static void measure(const struct rudp_ss *ss, const struct rudp_ss_list *list, int *local, int *peer)
+static void measure(const struct rudp_ss *ss, const struct rudp_ss_list *list, int *local,
+		    int *peer)
 {
 	*local = (int)strlen("Local Address:Port");
 	*peer = (int)strlen("Peer Address:Port");
@@ -216,8 +217,8 @@ static void print_dropped(const struct rudp_control_engine *engine)
 static void print_limit(const struct rudp_control_engine *engine)
 {
 	if (engine->files_max && engine->files_max < RUDP_FILES_FEW)
-		printf("Descriptors of engine %u: at most %u, one for each connection\n", engine->pid,
-		       engine->files_max);
+		printf("Descriptors of engine %u: at most %u, one for each connection\n",
+		       engine->pid, engine->files_max);
 }
 
 static void print_failures(const struct rudp_control_engine *engine)
@@ -235,13 +236,13 @@ static void print_failures(const struct rudp_control_engine *engine)
 		printf("   (rudp ss --failed)\n");
 	if (engine->remembered_tcp > 0)
 		printf("Remembered by engine %u: %u destination%s reached by TCP   (rudp forget)\n",
-		       engine->pid, engine->remembered_tcp,
-		       engine->remembered_tcp == 1 ? "" : "s");
+		       engine->pid, engine->remembered_tcp, engine->remembered_tcp == 1 ? "" : "s");
 }
 
 void rudp_ss_print_summary(const struct rudp_ss_list *list)
 {
-	unsigned by_state[RUDP_STATE_RESET_SENT + 1] = {0}, by_transport[RUDP_TRANSPORT_BOTH + 1] = {0};
+	unsigned by_state[RUDP_STATE_RESET_SENT + 1] = {0},
+						  by_transport[RUDP_TRANSPORT_BOTH + 1] = {0};
 	uint64_t memory = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
@@ -253,8 +254,8 @@ void rudp_ss_print_summary(const struct rudp_ss_list *list)
 			by_transport[info->transport]++;
 		memory += info->memory_bytes;
 	}
-	printf("Engines: %u\nTotal: %zu\nMemory: %" PRIu64 " bytes\nStates:", list->engines, list->count,
-	       memory);
+	printf("Engines: %u\nTotal: %zu\nMemory: %" PRIu64 " bytes\nStates:", list->engines,
+	       list->count, memory);
 	for (unsigned i = 0; i <= RUDP_STATE_RESET_SENT; i++)
 		if (by_state[i])
 			printf(" %s %u", rudp_filter_state_name(i), by_state[i]);

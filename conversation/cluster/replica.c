@@ -397,7 +397,8 @@ static void on_early_entry(struct apo_replica *replica, uint64_t seq, const void
 	}
 	if (is_entry && head.kind == APO_ENTRY_EVENTS)
 		replica->is_other_alive = true;
-	if (is_entry && head.kind == APO_ENTRY_JOIN && head.about > replica->calls->kept(replica->of))
+	if (is_entry && head.kind == APO_ENTRY_JOIN &&
+	    head.about > replica->calls->kept(replica->of))
 		replica->yield_until_ns = replica->now_at_ns + APO_YIELD_NS;
 	keep_waiting(replica, seq, bytes, len);
 }
@@ -456,7 +457,8 @@ static int64_t genesis_at_ns(const struct apo_replica *replica)
 	/* The first entry of a new log: nobody can be alive. */
 	if (replica->is_other_alive)
 		return RUDP_NEVER;
-	if (replica->join_seq == 1 && replica->seen_seq == 1 && replica->calls->kept(replica->of) == 0)
+	if (replica->join_seq == 1 && replica->seen_seq == 1 &&
+	    replica->calls->kept(replica->of) == 0)
 		return replica->since_at_ns;
 	return rudp_time_max(replica->quiet_at_ns + APO_GENESIS_NS, replica->yield_until_ns);
 }
@@ -491,8 +493,7 @@ int64_t apo_replica_next_at_ns(const struct apo_replica *replica)
 	if (replica->is_in_flight)
 		next_at_ns = rudp_time_min(replica->repeat_at_ns, replica->subscribe_at_ns);
 	if (replica->is_in_flight && replica->state == APO_REPLICA_LIVE && !replica->is_cut_off)
-		next_at_ns =
-			rudp_time_min(next_at_ns, replica->flight_at_ns + APO_CUT_OFF_NS);
+		next_at_ns = rudp_time_min(next_at_ns, replica->flight_at_ns + APO_CUT_OFF_NS);
 	if (is_joining(replica))
 		next_at_ns = rudp_time_min(next_at_ns, replica->since_at_ns + APO_SNAPSHOT_NS);
 	if (replica->state == APO_REPLICA_WAITING && !replica->is_in_flight)

@@ -28,17 +28,18 @@
 #define APO_REPLICA_QUEUE_BYTES_MAX (16u << 20)
 #define APO_REPLICA_BUFFER_BYTES_MAX (64u << 20)
 
-#define APO_BEAT_NS RUDP_NS_PER_S            /* the longest time between two entries of a node */
-#define APO_REPEAT_NS (RUDP_NS_PER_S)        /* then a publication without result is repeated */
-#define APO_RETRY_NS (250 * RUDP_NS_PER_MS)  /* the same for one that has failed */
-#define APO_CUT_OFF_NS (3 * RUDP_NS_PER_S)   /* an entry that is not in the log then: cut off */
-#define APO_GENESIS_NS (4 * RUDP_NS_PER_S)   /* of silence in the log */
+#define APO_BEAT_NS RUDP_NS_PER_S           /* the longest time between two entries of a node */
+#define APO_REPEAT_NS (RUDP_NS_PER_S)       /* then a publication without result is repeated */
+#define APO_RETRY_NS (250 * RUDP_NS_PER_MS) /* the same for one that has failed */
+#define APO_CUT_OFF_NS (3 * RUDP_NS_PER_S)  /* an entry that is not in the log then: cut off */
+#define APO_GENESIS_NS (4 * RUDP_NS_PER_S)  /* of silence in the log */
 /* A node waits so long for one that joins and has kept a newer state. */
 #define APO_YIELD_NS (2 * APO_GENESIS_NS)
-#define APO_SNAPSHOT_NS (10 * RUDP_NS_PER_S) /* without its own JOIN, or a snapshot, it joins anew */
+#define APO_SNAPSHOT_NS                                                                            \
+	(10 * RUDP_NS_PER_S) /* without its own JOIN, or a snapshot, it joins anew */
 
-/* After that an entry that is stored but not delivered has the log subscribed again, or lets the node
- * join anew. */
+/* After that an entry that is stored but not delivered has the log subscribed again, or lets the
+ * node join anew. */
 #define APO_SUBSCRIBE_NS (2 * RUDP_NS_PER_S)
 #define APO_LOST_NS (20 * RUDP_NS_PER_S)
 
@@ -56,8 +57,8 @@ enum apo_reopening {
  * submit events.
  */
 struct apo_replica_calls {
-	/* Append the entry to the log; answered by apo_replica_on_published. number: of the entry in
-	 * this process; a repetition has the same one. The bytes are valid during the call. */
+	/* Append the entry to the log; answered by apo_replica_on_published. number: of the entry
+	 * in this process; a repetition has the same one. The bytes are valid during the call. */
 	void (*publish)(void *of, const void *bytes, size_t len, uint64_t number);
 	/* Send the snapshot to the node that has joined at the position. */
 	void (*send_snapshot)(void *of, const char *name, uint64_t position, const void *bytes,
@@ -104,8 +105,8 @@ void apo_replica_set_time(struct apo_replica *replica, int64_t now_at_ns, int64_
 
 /* The bus can be used, and entries that are appended from now on will be delivered. */
 void apo_replica_on_bus(struct apo_replica *replica);
-/* An entry of the log, with its sequence in the copy that is delivered to this node. Sequences have no
- * gaps; an entry may be delivered again. */
+/* An entry of the log, with its sequence in the copy that is delivered to this node. Sequences have
+ * no gaps; an entry may be delivered again. */
 void apo_replica_on_entry(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len);
 /* The publication with this number is stored; false: it failed, or nobody knows whether it did. */
 void apo_replica_on_published(struct apo_replica *replica, uint64_t number, bool is_stored);
@@ -115,15 +116,15 @@ void apo_replica_on_unreadable(struct apo_replica *replica);
 void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
 			     size_t len);
 
-/* Appends an event to the log, sooner or later. is_vital: if that fails, the node joins anew. Returns
- * 0, -EAGAIN (not live), -ENOBUFS or -ENOMEM. */
+/* Appends an event to the log, sooner or later. is_vital: if that fails, the node joins anew.
+ * Returns 0, -EAGAIN (not live), -ENOBUFS or -ENOMEM. */
 int apo_replica_submit(struct apo_replica *replica, const void *event, size_t len, bool is_vital);
 /* Tells the others that this node ends, after the events that wait, as its last publication. */
 void apo_replica_leave(struct apo_replica *replica);
 
 const char *apo_replica_name(const struct apo_replica *replica);
-/* The nth of the other nodes of the cluster, the oldest first and again from the beginning. Returns how
- * many there are; 0: name is not set. is_oldest: this node is older than all of them. */
+/* The nth of the other nodes of the cluster, the oldest first and again from the beginning. Returns
+ * how many there are; 0: name is not set. is_oldest: this node is older than all of them. */
 unsigned apo_replica_other(const struct apo_replica *replica, unsigned nth,
 			   char name[APO_NODE_NAME_BYTES_MAX + 1], bool *is_oldest);
 

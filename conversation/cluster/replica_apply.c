@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Applies the entries of the log, on all live nodes alike; writes and reads snapshots of the result. */
+/* Applies the entries of the log, on all live nodes alike; writes and reads snapshots of the
+ * result. */
 #include <stdlib.h>
 #include <string.h>
 #define XXH_INLINE_ALL
@@ -182,8 +183,7 @@ static void on_events(struct apo_replica *replica, uint64_t node, struct rudp_re
 	const uint8_t *event;
 	size_t len;
 
-	while (replica->state == APO_REPLICA_LIVE &&
-	       (event = apo_entry_next_record(records, &len)))
+	while (replica->state == APO_REPLICA_LIVE && (event = apo_entry_next_record(records, &len)))
 		replica->calls->apply(replica->of, node, is_own, event, len);
 }
 
@@ -236,8 +236,8 @@ static void on_member(struct apo_replica *replica, struct apo_node *node, uint64
 		on_events(replica, node->id, rest);
 }
 
-/* It counts if no node has appended EVENTS since its author's JOIN. Otherwise the author has not seen
- * them, or another GENESIS, in time; it joins anew. */
+/* It counts if no node has appended EVENTS since its author's JOIN. Otherwise the author has not
+ * seen them, or another GENESIS, in time; it joins anew. */
 static void on_genesis(struct apo_replica *replica, const struct apo_entry_head *head)
 {
 	const struct apo_node *author = node_named(replica, head->name);
@@ -247,8 +247,8 @@ static void on_genesis(struct apo_replica *replica, const struct apo_entry_head 
 		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
 }
 
-/* This node has begun a network, though one was alive whose entries its copy of the log lacked: that
- * one has more entries than this node, which is still alone. */
+/* This node has begun a network, though one was alive whose entries its copy of the log lacked:
+ * that one has more entries than this node, which is still alone. */
 static bool is_beside_network(const struct apo_replica *replica, const struct apo_entry_head *head)
 {
 	const struct apo_node *node;
@@ -259,7 +259,8 @@ static bool is_beside_network(const struct apo_replica *replica, const struct ap
 	return head->kind == APO_ENTRY_EVENTS && head->about >= replica->applied;
 }
 
-void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes, size_t len)
+void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes,
+		       size_t len)
 {
 	struct rudp_reader reader = rudp_reader(bytes, len);
 	struct apo_entry_head head;

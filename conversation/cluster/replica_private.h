@@ -51,23 +51,24 @@ struct apo_replica {
 	uint64_t run;
 	int64_t shared_wall_ms; /* of the last entry; it never goes backwards */
 	/* Digests of the log up to each of the last applied positions, at the position modulo the
-	 * size; before first_digest there is none. Nodes with equal digests have applied the same. */
+	 * size; before first_digest there is none. Nodes with equal digests have applied the
+	 * same. */
 	uint64_t digests[APO_REPLICA_DIGESTS];
 	uint64_t first_digest;
 	uint64_t events_position; /* of the last EVENTS that was applied */
 
 	/* A sequence is that of the copy of the log that is delivered to this node; those of two
 	 * servers can differ for ever. A position is the same for all nodes. */
-	uint64_t seen_seq;  /* the last sequence delivered */
-	uint64_t join_seq;  /* WAITING: of the own JOIN */
-	uint64_t ahead;     /* LIVE: a position less its sequence, modulo 2^64 */
-	uint64_t self;      /* LIVE: the position of the own JOIN */
-	uint64_t applied;   /* LIVE: the last position applied */
-	unsigned attempts;  /* to join, since this node was live */
-	int64_t since_at_ns; /* JOINING, WAITING: since when */
-	int64_t quiet_at_ns; /* WAITING: since when there is silence */
+	uint64_t seen_seq;      /* the last sequence delivered */
+	uint64_t join_seq;      /* WAITING: of the own JOIN */
+	uint64_t ahead;         /* LIVE: a position less its sequence, modulo 2^64 */
+	uint64_t self;          /* LIVE: the position of the own JOIN */
+	uint64_t applied;       /* LIVE: the last position applied */
+	unsigned attempts;      /* to join, since this node was live */
+	int64_t since_at_ns;    /* JOINING, WAITING: since when */
+	int64_t quiet_at_ns;    /* WAITING: since when there is silence */
 	int64_t yield_until_ns; /* WAITING: another one is to begin the network until then */
-	bool is_other_alive; /* WAITING: another node has appended EVENTS since the own JOIN */
+	bool is_other_alive;    /* WAITING: another node has appended EVENTS since the own JOIN */
 	struct rudp_list waiting;
 	size_t waiting_bytes;
 
@@ -81,7 +82,7 @@ struct apo_replica {
 	size_t flight_len;
 	int64_t flight_at_ns, repeat_at_ns;
 	int64_t stored_at_ns, subscribe_at_ns; /* RUDP_NEVER: it is not known to be stored */
-	uint64_t publication; /* its number in this process */
+	uint64_t publication;                  /* its number in this process */
 	bool is_in_flight;
 
 	struct apo_queue queue;
@@ -90,8 +91,8 @@ struct apo_replica {
 	bool must_rejoin; /* a vital event is lost */
 };
 
-/* Leaves the cluster, and joins anew when the bus has been opened anew. reason: a static sentence for
- * the log. */
+/* Leaves the cluster, and joins anew when the bus has been opened anew. reason: a static sentence
+ * for the log. */
 void apo_replica_rejoin(struct apo_replica *replica, const char *reason);
 /* Applies the entry at the next position. */
 void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes,

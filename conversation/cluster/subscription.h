@@ -29,8 +29,8 @@ struct apo_subscription {
 	int64_t opened_at_ns; /* when the present subscription was made */
 };
 
-/* Takes what the replica asks for, perhaps APO_REOPEN_NOT. Returns what is to be done now: the caller
- * gives up the present subscription, if there is one. */
+/* Takes what the replica asks for, perhaps APO_REOPEN_NOT. Returns what is to be done now: the
+ * caller gives up the present subscription, if there is one. */
 enum apo_reopening apo_subscription_due(struct apo_subscription *subscription,
 					enum apo_reopening asked, int64_t now_at_ns);
 /* Whether an attempt may begin. If so it has begun. */

@@ -37,7 +37,7 @@
 #define CV_RETRY_MAX_NS (30 * RUDP_NS_PER_S)
 
 enum cv_kind {
-	CV_MESSAGE, /* nick has said text to channel; if channel is our nick, the message is private */
+	CV_MESSAGE, /* nick has said text to channel; a private one if channel is our nick */
 	CV_NOTICE,
 	CV_SAID,       /* our line of that number was echoed by the server */
 	CV_FAILED,     /* our line was refused; text says why */
@@ -78,7 +78,7 @@ struct cv_start {
 	const struct cv_calls *calls; /* must stay valid */
 	void *of;
 	const char *nick;
-	const char *user;     /* used as user name and real name */
+	const char *user; /* used as user name and real name */
 	/* The password of the account named like nick (SASL SCRAM-SHA-256 or PLAIN); NULL: none. */
 	const char *password;
 	bool uses_key;        /* log in by our rudp identity (SASL EXTERNAL); without password */

@@ -525,7 +525,8 @@ void cv_on_line(struct cv_chat *chat, const char *line, size_t len, bool is_pres
 	heard.from = apo_source_split(source);
 	read_tags(chat, &heard);
 	if (!is_present) {
-		/* The line is from an earlier session: its messages are shown, its state is outdated. */
+		/* The line is from an earlier session: its messages are shown, its state is
+		 * outdated. */
 		heard.batch = NULL;
 		if (strcmp(heard.message.command, "PRIVMSG") == 0)
 			on_message(chat, &heard);

@@ -12,7 +12,8 @@ void cv_login_on_offer(struct cv_chat *chat, const char *caps)
 	size_t len = at ? strcspn(at, " ") : 0;
 
 	if (at && (at == caps || at[-1] == ' '))
-		chat->login.offers_scram = memmem(at, len, APO_SCRAM_NAME, sizeof APO_SCRAM_NAME - 1);
+		chat->login.offers_scram =
+			memmem(at, len, APO_SCRAM_NAME, sizeof APO_SCRAM_NAME - 1);
 }
 
 static void begin(struct cv_chat *chat, enum cv_mechanism mechanism)
@@ -103,7 +104,8 @@ static void answer(struct cv_chat *chat, const char *text)
 		login->is_server_right = login->is_password_known = true;
 		cv_send_line(chat, "AUTHENTICATE +");
 	} else {
-		cv_tell(chat, CV_STATUS, NULL, "not logged in: the server does not know the password");
+		cv_tell(chat, CV_STATUS, NULL,
+			"not logged in: the server does not know the password");
 		cv_send_line(chat, "AUTHENTICATE *");
 	}
 }
@@ -152,9 +154,9 @@ void cv_login_on_challenge(struct cv_chat *chat, const char *piece)
 
 /*
  * After a login has succeeded or failed we go on: the chat works without one. An account that was
- * made before the server had SCRAM has no keys for it until the first login by PLAIN, so a refusal is
- * followed by that one. Not if a server has proven that it knows the password: then the account has
- * keys, and only an impostor or a changed password would refuse us.
+ * made before the server had SCRAM has no keys for it until the first login by PLAIN, so a refusal
+ * is followed by that one. Not if a server has proven that it knows the password: then the account
+ * has keys, and only an impostor or a changed password would refuse us.
  */
 void cv_login_on_result(struct cv_chat *chat, const char *numeric, const char *text)
 {
@@ -166,7 +168,8 @@ void cv_login_on_result(struct cv_chat *chat, const char *numeric, const char *t
 		return;
 	}
 	if (strcmp(numeric, "903") == 0 && login->mechanism == CV_SCRAM && !login->is_server_right)
-		cv_tell(chat, CV_STATUS, NULL, "the server has not proven that it knows the password");
+		cv_tell(chat, CV_STATUS, NULL,
+			"the server has not proven that it knows the password");
 	cv_tell(chat, CV_STATUS, NULL, "%s", text);
 	if (chat->state == CV_OPENED && strcmp(numeric, "908") != 0)
 		cv_send_line(chat, "CAP END");

@@ -105,19 +105,15 @@ enum cv_cap {
 #define CV_CAPS_NEEDED                                                                             \
 	(1u << CV_CAP_TAGS | 1u << CV_CAP_BATCH | 1u << CV_CAP_ECHO | 1u << CV_CAP_LABEL)
 
-enum cv_mechanism {
-	CV_PLAIN,
-	CV_EXTERNAL,
-	CV_SCRAM
-};
+enum cv_mechanism { CV_PLAIN, CV_EXTERNAL, CV_SCRAM };
 
 /* The login of the present session. */
 struct cv_login {
 	enum cv_mechanism mechanism;
 	bool offers_scram;
-	bool is_begun;         /* SCRAM: our first message was sent */
-	bool is_server_right;  /* SCRAM: the server has proven that it knows the password */
-	bool is_password_known; /* it has done so in some session: then the password is never sent */
+	bool is_begun;          /* SCRAM: our first message was sent */
+	bool is_server_right;   /* SCRAM: the server has proven that it knows the password */
+	bool is_password_known; /* it did so in some session: the password is never sent */
 	size_t len;
 	char text[1024]; /* base64 of the server, in pieces */
 	struct apo_scram_client scram;

@@ -46,24 +46,15 @@ static const char help[] =
 enum { PEER = 256, BY_KEY, PASSWORD, STORE, HISTORY, SEND, TAIL, COUNT, VERSION };
 
 static const struct option known[] = {
-	{"server", required_argument, NULL, 's'},
-	{"id", required_argument, NULL, 'i'},
-	{"key", required_argument, NULL, 'k'},
-	{"peer", required_argument, NULL, PEER},
-	{"store", required_argument, NULL, STORE},
-	{"nick", required_argument, NULL, 'n'},
-	{"join", required_argument, NULL, 'j'},
-	{"history", required_argument, NULL, HISTORY},
-	{"send", required_argument, NULL, SEND},
-	{"tail", required_argument, NULL, TAIL},
-	{"by-key", no_argument, NULL, BY_KEY},
-	{"password", required_argument, NULL, PASSWORD},
-	{"count", required_argument, NULL, COUNT},
-	{"timeout", required_argument, NULL, 'w'},
-	{"quiet", no_argument, NULL, 'q'},
-	{"version", no_argument, NULL, VERSION},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
+	{"server", required_argument, NULL, 's'},  {"id", required_argument, NULL, 'i'},
+	{"key", required_argument, NULL, 'k'},     {"peer", required_argument, NULL, PEER},
+	{"store", required_argument, NULL, STORE}, {"nick", required_argument, NULL, 'n'},
+	{"join", required_argument, NULL, 'j'},    {"history", required_argument, NULL, HISTORY},
+	{"send", required_argument, NULL, SEND},   {"tail", required_argument, NULL, TAIL},
+	{"by-key", no_argument, NULL, BY_KEY},     {"password", required_argument, NULL, PASSWORD},
+	{"count", required_argument, NULL, COUNT}, {"timeout", required_argument, NULL, 'w'},
+	{"quiet", no_argument, NULL, 'q'},         {"version", no_argument, NULL, VERSION},
+	{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
 };
 
 static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)

@@ -47,8 +47,8 @@ struct apo_tag {
 struct apo_message {
 	struct apo_tag tags[APO_TAGS_MAX]; /* each key once: the last one in the line counts */
 	unsigned tag_count;
-	const char *source; /* NULL: none */
-	const char *command; /* NULL: the line was refused before it was read */
+	const char *source;                 /* NULL: none */
+	const char *command;                /* NULL: the line was refused before it was read */
 	const char *params[APO_PARAMS_MAX]; /* "" after the last one */
 	unsigned param_count;
 };

@@ -53,23 +53,23 @@ enum apo_history_way {
 #define APO_HISTORY_WAY(name, references) APO_HISTORY_##name,
 	APO_HISTORY_WAYS(APO_HISTORY_WAY)
 #undef APO_HISTORY_WAY
-		APO_HISTORY_REDACT,    /* of REDACT: remove the message first */
-	APO_HISTORY_MAY_REDACT /* the same question, without removing the message */
+		APO_HISTORY_REDACT, /* of REDACT: remove the message first */
+	APO_HISTORY_MAY_REDACT      /* the same question, without removing the message */
 };
 
 struct apo_question {
 	enum apo_history_way way;
-	const char *account; /* of the client that asks; NULL: not logged in */
-	const char *channel; /* folded; NULL: private messages ... */
-	const char *other;   /* ... with this account */
+	const char *account;          /* of the client that asks; NULL: not logged in */
+	const char *channel;          /* folded; NULL: private messages ... */
+	const char *other;            /* ... with this account */
 	int64_t account_id, other_id; /* of account and other, as in apo_said.between_ids */
-	bool is_member;      /* the client is in the channel now */
+	bool is_member;               /* the client is in the channel now */
 	int64_t since; /* client without an account: it may see messages after this position */
 	struct apo_reference first, second;
 	unsigned limit;
-	/* REDACT, MAY_REDACT only. The client has had its nick since this position, so later messages
-	 * of that nick are its own. It may remove messages of others that were sent at oversees_ms or
-	 * later. */
+	/* REDACT, MAY_REDACT only. The client has had its nick since this position, so later
+	 * messages of that nick are its own. It may remove messages of others that were sent at
+	 * oversees_ms or later. */
 	const char *nick;
 	int64_t nick_since, oversees_ms;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registry_record - what the store keeps about registered channels, the bans of the whole server, the
- * audit log, and in a network of nodes about accounts, as plain values: the model makes them, the store
- * writes them and reads them back at the next start.
+ * registry_record - what the store keeps about registered channels, the bans of the whole server,
+ * the audit log, and in a network of nodes about accounts, as plain values: the model makes them,
+ * the store writes them and reads them back at the next start.
  */
 #ifndef APO_REGISTRY_RECORD_H
 #define APO_REGISTRY_RECORD_H
@@ -35,20 +35,20 @@ enum apo_registry_kind {
 /* A string that the kind does not have is NULL. Lists are named by one letter, as in MODE. */
 struct apo_registry_record {
 	enum apo_registry_kind kind;
-	const char *channel;     /* folded; not of BAN */
-	const char *list;        /* ENTRY, BAN: its kind (bans.h); AUDIT: "open", "closed" */
-	const char *name;        /* CHANNEL, ACCOUNT: as written; AUDIT: the action; KEY: its
+	const char *channel; /* folded; not of BAN */
+	const char *list;    /* ENTRY, BAN: its kind (bans.h); AUDIT: "open", "closed" */
+	const char *name;    /* CHANNEL, ACCOUNT: as written; AUDIT: the action; KEY: its
 				  * fingerprint; else the target */
-	const char *by;          /* CHANNEL: the founder's account; KEY: its account, when it is read;
+	const char *by;      /* CHANNEL: the founder's account; KEY: its account, when it is read;
 				  * else who set it */
-	const char *modes;       /* CHANNEL: letters; "": none */
+	const char *modes;   /* CHANNEL: letters; "": none */
 	const char *key, *topic; /* CHANNEL; NULL: none */
 	const char *topic_by;    /* if there is a topic */
 	const char *reason;      /* BAN; AUDIT: the text; ACCOUNT: the hash of its password */
-	int64_t number;          /* AUDIT: it identifies the entry; ACCOUNT, KEY: the account's id */
-	uint32_t limit;          /* CHANNEL; 0: none */
-	int64_t set_at_s;        /* the registration, the entry, or the ban */
-	int64_t ends_at_s;       /* BAN; 0: never */
+	int64_t number;    /* AUDIT: it identifies the entry; ACCOUNT, KEY: the account's id */
+	uint32_t limit;    /* CHANNEL; 0: none */
+	int64_t set_at_s;  /* the registration, the entry, or the ban */
+	int64_t ends_at_s; /* BAN; 0: never */
 	int64_t created_at_s, used_at_s, topic_at_s; /* CHANNEL */
 };
 

@@ -83,7 +83,8 @@ bool apo_scram_from_base64(uint8_t *to, size_t size, const char *text, size_t le
 
 void apo_scram_write_keys(const struct apo_scram_keys *keys, char text[APO_SCRAM_KEYS_SIZE])
 {
-	char salt[APO_SCRAM_BASE64_SIZE], stored[APO_SCRAM_BASE64_SIZE], server[APO_SCRAM_BASE64_SIZE];
+	char salt[APO_SCRAM_BASE64_SIZE], stored[APO_SCRAM_BASE64_SIZE],
+		server[APO_SCRAM_BASE64_SIZE];
 
 	apo_scram_base64(salt, sizeof salt, keys->salt, sizeof keys->salt);
 	apo_scram_base64(stored, sizeof stored, keys->stored_key, sizeof keys->stored_key);
@@ -92,8 +93,8 @@ void apo_scram_write_keys(const struct apo_scram_keys *keys, char text[APO_SCRAM
 		 stored, server);
 }
 
-/* Reads base64 of exactly size bytes, and the character after it. Returns NULL if the text has other
- * ones. */
+/* Reads base64 of exactly size bytes, and the character after it. Returns NULL if the text has
+ * other ones. */
 static const char *read_bytes(const char *text, uint8_t *to, size_t size, char end)
 {
 	const char *stop = text ? strchr(text, end) : NULL;
@@ -169,8 +170,8 @@ static bool read_name(const char *text, size_t len, char to[APO_SCRAM_NAME_SIZE]
 	for (i = 0; i < len && count + 1 < APO_SCRAM_NAME_SIZE; i++) {
 		to[count] = text[i];
 		if (text[i] == '=') {
-			if (i + 2 >= len || (strncmp(text + i, "=2C", 3) != 0 &&
-					     strncmp(text + i, "=3D", 3) != 0))
+			if (i + 2 >= len ||
+			    (strncmp(text + i, "=2C", 3) != 0 && strncmp(text + i, "=3D", 3) != 0))
 				return false;
 			to[count] = text[i + 2] == 'C' ? ',' : '=';
 			i += 2;
@@ -279,7 +280,8 @@ const char *apo_scram_challenge(struct apo_scram *scram, const char *our_nonce,
 	return scram->messages + before + 1;
 }
 
-/* The signatures are of AuthMessage: what was said so far, and the final message without its proof. */
+/* The signatures are of AuthMessage: what was said so far, and the final message without its
+ * proof. */
 void apo_scram_sign(const uint8_t key[APO_SCRAM_HASH_BYTES], const char *messages,
 		    const char *without_proof, size_t len, uint8_t to[APO_SCRAM_HASH_BYTES])
 {

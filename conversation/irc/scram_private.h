@@ -18,8 +18,8 @@ void apo_scram_keys_of(struct apo_scram_keys *keys, const uint8_t salted[APO_SCR
 char *apo_scram_base64(char *to, size_t size, const uint8_t *bytes, size_t len);
 /* Returns false if it is not base64, or of more than size bytes. */
 bool apo_scram_from_base64(uint8_t *to, size_t size, const char *text, size_t len, size_t *count);
-/* The value of the attribute with which *rest begins; *rest becomes what follows, NULL: nothing. Returns
- * NULL if it is another attribute. */
+/* The value of the attribute with which *rest begins; *rest becomes what follows, NULL: nothing.
+ * Returns NULL if it is another attribute. */
 const char *apo_scram_attribute(const char **rest, char name, size_t *len);
 void apo_scram_sign(const uint8_t key[APO_SCRAM_HASH_BYTES], const char *messages,
 		    const char *without_proof, size_t len, uint8_t to[APO_SCRAM_HASH_BYTES]);

@@ -14,8 +14,8 @@ void apo_stamp_write(char to[APO_STAMP_BYTES], int64_t wall_ms);
 /* Reads such a time, of the years 1970 to 9999. false: it is not one. */
 bool apo_stamp_read(const char *text, int64_t *wall_ms);
 
-/* Reads a duration, 1 second to 100 years: numbers with units, "30m", "1d12h"; the units are s, m, h,
- * d, w and y (365 days). false: it is not one. */
+/* Reads a duration, 1 second to 100 years: numbers with units, "30m", "1d12h"; the units are s, m,
+ * h, d, w and y (365 days). false: it is not one. */
 bool apo_duration_read(const char *text, int64_t *seconds);
 
 #endif

@@ -33,22 +33,22 @@ void apo_account_keep(struct apo_model *model, const struct apo_account_entry *a
 {
 	const struct apo_account_secrets *secrets = account->secrets;
 
-	keep(model, &(struct apo_registry_record){
-			    .kind = is_there ? APO_REGISTRY_ACCOUNT : APO_REGISTRY_ACCOUNT_GONE,
-			    .number = account->kept_id,
-			    .name = secrets->name,
-			    .reason = is_there ? secrets->hash : NULL,
-			    .set_at_s = secrets->made_at_s});
+	keep(model, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_ACCOUNT
+								   : APO_REGISTRY_ACCOUNT_GONE,
+						  .number = account->kept_id,
+						  .name = secrets->name,
+						  .reason = is_there ? secrets->hash : NULL,
+						  .set_at_s = secrets->made_at_s});
 }
 
 static void keep_key(struct apo_model *model, const struct apo_account_key_entry *key,
 		     bool is_there)
 {
-	keep(model, &(struct apo_registry_record){
-			    .kind = is_there ? APO_REGISTRY_KEY : APO_REGISTRY_KEY_GONE,
-			    .number = key->account->kept_id,
-			    .name = key->fingerprint,
-			    .set_at_s = key->made_at_s});
+	keep(model, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_KEY
+								   : APO_REGISTRY_KEY_GONE,
+						  .number = key->account->kept_id,
+						  .name = key->fingerprint,
+						  .set_at_s = key->made_at_s});
 }
 
 static struct apo_account_key_entry *key_of(const struct rudp_list *link)
@@ -248,10 +248,10 @@ static void serialize_key(struct apo_state *state, struct apo_account_entry *acc
 	apo_serializer_string(state->serializer, copy.fingerprint, sizeof copy.fingerprint);
 	apo_serializer_second(state->serializer, &copy.made_at_s);
 	if (state->serializer->is_reading && state->serializer->ok)
-		apo_serializer_expect(state->serializer,
-				      may_add(state->model, account, copy.fingerprint) &&
-					      add_key(state->model, account, copy.fingerprint,
-						      copy.made_at_s));
+		apo_serializer_expect(
+			state->serializer,
+			may_add(state->model, account, copy.fingerprint) &&
+				add_key(state->model, account, copy.fingerprint, copy.made_at_s));
 }
 
 static void serialize_account(struct apo_state *state, struct apo_account_entry *account)

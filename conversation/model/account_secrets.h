@@ -20,7 +20,7 @@ struct apo_account_secrets {
 	unsigned key_count;
 	int64_t made_at_s;
 	char name[APO_NICK_BYTES_MAX + 1]; /* as it was written when it was registered */
-	char hash[APO_SECRET_SIZE]; /* scram.h */
+	char hash[APO_SECRET_SIZE];        /* scram.h */
 };
 
 /* Adds the account, which must not exist. id: the same in all copies, and never used again. Returns
@@ -40,8 +40,8 @@ void apo_account_secrets_free(struct apo_model *model, struct apo_account_entry 
 /* The account that the key belongs to; NULL: none. */
 struct apo_account_entry *apo_account_of_key(const struct apo_model *model,
 					     const char *fingerprint);
-/* Adds a key, or removes it. WRONG: it belongs to an account already, or there are too many; or it is no
- * key of this account. */
+/* Adds a key, or removes it. WRONG: it belongs to an account already, or there are too many; or it
+ * is no key of this account. */
 enum apo_checked apo_account_change_key(struct apo_model *model, struct apo_account_entry *account,
 					const char *fingerprint, bool is_added);
 /* All keys, with spaces between them. */

@@ -31,11 +31,11 @@ bool apo_account_is_other(const struct apo_model *model, const char *name, int64
 void apo_accounts_forget(struct apo_model *model);
 /* Returns false if there is no account of that name. */
 bool apo_account_forget(struct apo_model *model, const char *name);
-/* Removes the account: its clients are logged out, and channels get other founders. Returns false if
- * there is no account of that name. */
+/* Removes the account: its clients are logged out, and channels get other founders. Returns false
+ * if there is no account of that name. */
 bool apo_account_end(struct apo_model *model, const char *name);
-/* Forgets the accounts whose names were not remembered (again) since model->account_mark was raised.
- * Returns how many. */
+/* Forgets the accounts whose names were not remembered (again) since model->account_mark was
+ * raised. Returns how many. */
 unsigned apo_accounts_forget_unmarked(struct apo_model *model);
 /* If the client's account no longer exists, the client is logged out: it is told, then the other
  * users. */

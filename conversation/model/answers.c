@@ -116,8 +116,7 @@ static void decide(struct apo_model *model, struct apo_client *client)
 void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *client,
 			       size_t sent_bytes)
 {
-	if (client->is_gone || apo_is_remote(model, client) ||
-	    rudp_list_is_linked(&client->ending))
+	if (client->is_gone || apo_is_remote(model, client) || rudp_list_is_linked(&client->ending))
 		return;
 	client->sent_bytes += (uint32_t)sent_bytes;
 	if (!client->backlog && !is_full(model, client) && !awaits_answer(client))

@@ -4,8 +4,8 @@
  * whom. Operators read it with AUDIT; each entry is also a line of the server's log.
  *
  * Model    The model has all entries in memory and passes each change to the owner
- *          (apo_model_calls.keep_record), who writes it to disk. A report of a user is an entry that
- *          is open until an operator closes it.
+ *          (apo_model_calls.keep_record), who writes it to disk. A report of a user is an entry
+ *          that is open until an operator closes it.
  * Limits   audit_max entries of the configuration, none older than audit_age_ns; reports_max open
  *          reports. At more entries the oldest one that is no open report is removed.
  */

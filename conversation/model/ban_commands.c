@@ -167,7 +167,7 @@ static void finish_add(const struct request *request, const struct apo_ban *ban)
 
 	write_end(until, ban);
 	apo_audit_note(request->model, "ban", "%s %s by %s until=%s: %s", names[ban->kind].what,
-			 ban->target, request->client->nick, until, ban->reason);
+		       ban->target, request->client->nick, until, ban->reason);
 	apo_standard_reply(request->model, request->client, "NOTE", names[ban->kind].add,
 			   "BAN_ADDED", "Banned until %s: %s %s; clients disconnected: %u%s", until,
 			   names[ban->kind].what, ban->target, count,

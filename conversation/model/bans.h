@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bans - who may not use the server: bans of addresses and networks, of user@host, of real names and
- * of accounts, each with a reason and perhaps an end.
+ * bans - who may not use the server: bans of addresses and networks, of user@host, of real names
+ * and of accounts, each with a reason and perhaps an end.
  *
  * Model    The model has all bans in memory and passes each change to the owner
  *          (apo_model_calls.keep_record), who writes it to disk. Bans of addresses are found by a

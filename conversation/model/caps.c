@@ -130,8 +130,8 @@ static void tell_line(struct apo_model *model, struct apo_client *client, const 
 #define LIST_BYTES_MAX (APO_BODY_BYTES_MAX - APO_HOST_BYTES_MAX - APO_NICK_BYTES_MAX - 24)
 
 /* Clients that understand version 302 also understand lists of several lines. For others the names
- * fit in one, without these: the limits of the first are in its value, and the others are newer than
- * version 302. A test in tests/conversation checks that. */
+ * fit in one, without these: the limits of the first are in its value, and the others are newer
+ * than version 302. A test in tests/conversation checks that. */
 #define ONLY_302 (uint32_t)(APO_CAP_METADATA | APO_CAP_EXTENDED_ISUPPORT | APO_CAP_PRE_AWAY)
 
 static void tell(struct apo_model *model, struct apo_client *client, const char *what,

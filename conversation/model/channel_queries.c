@@ -48,7 +48,7 @@ struct names {
 	struct apo_answer answer;
 	/* Valid while answer.iterator is linked in its list of members. */
 	struct apo_channel *channel;
-	char *rest; /* in copy: the channels after this one; NULL: none */
+	char *rest;                     /* in copy: the channels after this one; NULL: none */
 	char asked[APO_BODY_BYTES_MAX]; /* for the closing numeric */
 	char copy[];
 };

@@ -61,8 +61,8 @@ struct apo_channel *apo_channel_new(struct apo_model *model, const char *name)
 
 int apo_channel_set_name(struct apo_model *model, struct apo_channel *channel, const char *name)
 {
-	/* The table is freed with its last entry. While it has another one, there is room to put the
-	 * channel back under its old name. */
+	/* The table is freed with its last entry. While it has another one, there is room to put
+	 * the channel back under its old name. */
 	struct apo_channel *other = apo_channel_new(model, "#");
 	char former[APO_CHANNEL_BYTES_MAX + 1];
 	int error;

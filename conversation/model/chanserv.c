@@ -49,9 +49,9 @@ static void answer(const struct request *request, const char *format, ...)
 static void log_change(const struct request *request, const char *what, const char *about)
 {
 	apo_audit_note(request->model, what, "%s %s by=%s account=%s address=%s",
-			 request->channel->name, about, request->client->nick,
-			 request->client->account ? request->client->account : "*",
-			 request->client->address);
+		       request->channel->name, about, request->client->nick,
+		       request->client->account ? request->client->account : "*",
+		       request->client->address);
 }
 
 /* ---- who may ---- */

@@ -19,7 +19,8 @@ const struct apo_command apo_commands[] = {
 	{"AWAY", apo_on_away, APO_BY_ANY, 0, 1, 1000,
 	 "AWAY [<text>]: say that you are away, or without a text that you are back"},
 	{"BATCH", apo_on_batch, APO_BY_USER, 1, 3, 1000,
-	 "BATCH +<reference> draft/multiline <target>, BATCH -<reference>: a message of several lines"},
+	 "BATCH +<reference> draft/multiline <target>, BATCH -<reference>: a message of several "
+	 "lines"},
 	{"CAP", apo_on_cap, APO_BY_ANY, 1, 2, 250, "CAP LS|LIST|REQ|END: negotiate capabilities"},
 	{"CHANSERV", apo_on_chanserv, APO_BY_USER, 0, ALL, 1000,
 	 "CHANSERV REGISTER|AOP|VOP|OP|INFO|DROP|HELP ...: register channels and manage them"},
@@ -60,7 +61,8 @@ const struct apo_command apo_commands[] = {
 	{"MARKREAD", apo_on_markread, APO_BY_USER, 0, 2, 500,
 	 "MARKREAD <channel or nick> [timestamp=<time>]: how far you have read"},
 	{"METADATA", apo_on_metadata, APO_BY_USER, 2, ALL, 1000,
-	 "METADATA <channel, nick or *> GET|LIST|SET|CLEAR|SUB|UNSUB|SUBS|SYNC [<key> ...]: data of "
+	 "METADATA <channel, nick or *> GET|LIST|SET|CLEAR|SUB|UNSUB|SUBS|SYNC [<key> ...]: data "
+	 "of "
 	 "users and channels"},
 	{"MODE", apo_on_mode, APO_BY_USER, 1, ALL, 500,
 	 "MODE <channel or nick> [<modes> [<parameter> ...]]: see or change modes"},
@@ -112,8 +114,7 @@ const struct apo_command apo_commands[] = {
 	 "UNDLINE <address or network>: end a ban of DLINE"},
 	{"UNKLINE", apo_on_unkline, APO_BY_OPER, 1, 1, 500,
 	 "UNKLINE <user@host>: end a ban of KLINE"},
-	{"UNXLINE", apo_on_unxline, APO_BY_OPER, 1, 1, 500,
-	 "UNXLINE <mask>: end a ban of XLINE"},
+	{"UNXLINE", apo_on_unxline, APO_BY_OPER, 1, 1, 500, "UNXLINE <mask>: end a ban of XLINE"},
 	{"USER", apo_on_user, APO_BY_ANY, 4, 4, 500,
 	 "USER <name> 0 * <real name>: your user name and real name, before anything else"},
 	{"USERHOST", apo_on_userhost, APO_BY_USER, 1, 5, 500,
@@ -129,7 +130,8 @@ const struct apo_command apo_commands[] = {
 	{"WHOWAS", apo_on_whowas, APO_BY_USER, 0, 3, 1000,
 	 "WHOWAS <nick> [<count>]: about somebody who has gone"},
 	{"XLINE", apo_on_xline, APO_BY_OPER, 1, ALL, 500,
-	 "XLINE [NOKILL] [FORCE] [<duration>] <mask of real names> [<reason>], XLINE LIST [<mask>]: "
+	 "XLINE [NOKILL] [FORCE] [<duration>] <mask of real names> [<reason>], XLINE LIST "
+	 "[<mask>]: "
 	 "ban real names from the server (HELP BANS)"},
 };
 

@@ -37,28 +37,16 @@ const struct apo_command *apo_command_find(const char *name);
 void apo_command_run(struct apo_model *model, struct apo_client *client,
 		     struct apo_message *message);
 
-#define APO_HANDLERS(X)                                                                            \
-	X(admin)                                                                                   \
-	X(authenticate)                                                                            \
-	X(isupport)                                                                                \
-	X(away)                                                                                    \
-	X(batch)                                                                                   \
-	X(cap)                                                                                     \
-	X(chanserv)                                                                                \
-	X(chathistory)                                                                             \
-	X(chghost)                                                                                 \
-	X(die)                                                                                     \
-	X(audit)                                                                                   \
-	X(report)                                                                                  \
-	X(reports)                                                                                 \
-	X(dline) X(undline) X(kline) X(unkline) X(xline) X(unxline)                                \
-	X(help)                                                                                    \
-	X(info)                                                                                    \
-	X(invite) X(ison) X(join) X(kick) X(kill) X(links) X(list) X(lusers) X(markread)           \
-	X(metadata) X(mode) X(monitor) X(motd) X(names) X(nick) X(nickserv) X(notice) X(oper)       \
-	X(part) X(pass) X(ping) X(pong) X(privmsg) X(quit) X(redact) X(register) X(rehash)          \
-	X(rename) X(setname) X(stats) X(tagmsg) X(time) X(topic) X(user) X(userhost) X(verify)      \
-	X(version) X(wallops) X(who) X(whois) X(whowas)
+/* clang-format off */
+#define APO_HANDLERS(X) \
+	X(admin) X(audit) X(authenticate) X(away) X(batch) X(cap) X(chanserv) X(chathistory) \
+	X(chghost) X(die) X(dline) X(help) X(info) X(invite) X(ison) X(isupport) X(join) X(kick) \
+	X(kill) X(kline) X(links) X(list) X(lusers) X(markread) X(metadata) X(mode) X(monitor) \
+	X(motd) X(names) X(nick) X(nickserv) X(notice) X(oper) X(part) X(pass) X(ping) X(pong) \
+	X(privmsg) X(quit) X(redact) X(register) X(rehash) X(rename) X(report) X(reports) \
+	X(setname) X(stats) X(tagmsg) X(time) X(topic) X(undline) X(unkline) X(unxline) X(user) \
+	X(userhost) X(verify) X(version) X(wallops) X(who) X(whois) X(whowas) X(xline)
+/* clang-format on */
 
 #define APO_HANDLER_DECLARE(name) apo_handler apo_on_##name;
 APO_HANDLERS(APO_HANDLER_DECLARE)

@@ -2,9 +2,9 @@
 /*
  * events - lines of the log about users: who registered, who logged in, who failed to.
  *
- * Format  "EVENT address=ADDRESS key=value ...". The address comes first, and no value can contain a
- *         space, so a program like fail2ban can match the line (docs/conversation.md, "Log"). What
- *         a client chose is only written if it is a valid nick; else the value is "*".
+ * Format  "EVENT address=ADDRESS key=value ...". The address comes first, and no value can contain
+ *         a space, so a program like fail2ban can match the line (docs/conversation.md, "Log").
+ *         What a client chose is only written if it is a valid nick; else the value is "*".
  */
 #ifndef APO_EVENTS_H
 #define APO_EVENTS_H

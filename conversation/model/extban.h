@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * extban - extended bans: entries of the lists b, e, I and q that match by something else than nick,
- * user and host.
+ * extban - extended bans: entries of the lists b, e, I and q that match by something else than
+ * nick, user and host.
  *
  *   a:account    clients that are logged in to an account that matches; "a:*": to any account
  *   r:realname   clients whose real name matches ("?" for each space)
@@ -23,7 +23,8 @@
 /*
  * Completes an entry of a list, as apo_mask_complete does for a mask without extended ban.
  *
- * Returns  NULL: it is in to, which has cap bytes. Else the reason for which there is no such entry.
+ * Returns  NULL: it is in to, which has cap bytes. Else the reason for which there is no such
+ *          entry.
  */
 const char *apo_extban_complete(char *to, size_t cap, enum apo_list_kind kind, const char *mask);
 

@@ -105,7 +105,8 @@ static int64_t take_absences(const struct apo_model *model, struct apo_channel *
 		absence = RUDP_LIST_OWNER(link, struct absence, of_channel);
 		if (absence->account_id != account_id)
 			continue;
-		if (absence->end_at_ns > absence_now_ns(model) && (since == 0 || absence->since < since))
+		if (absence->end_at_ns > absence_now_ns(model) &&
+		    (since == 0 || absence->since < since))
 			since = absence->since;
 		absence_free(channel, absence);
 	}

@@ -43,8 +43,8 @@ struct apo_asking {
  * msgid. */
 bool apo_msgid_read(const char *text, struct apo_reference *reference);
 
-/* Fills in who may be asked about the target, a channel or a nick. false: the client may see nothing
- * of it. */
+/* Fills in who may be asked about the target, a channel or a nick. false: the client may see
+ * nothing of it. */
 bool apo_asking_find_channel(struct apo_asking *asking);
 bool apo_asking_find_other(struct apo_asking *asking);
 /* Sends the question. Takes ownership of redaction in any case. false: memory is short. */

@@ -84,7 +84,8 @@ static bool wants_batch(const struct apo_client *client)
 	return (client->caps & APO_CAP_BATCH) && (client->caps & APO_CAP_EXTENDED_ISUPPORT);
 }
 
-static void tell_batch(struct apo_model *model, struct apo_client *client, char sign, uint64_t batch)
+static void tell_batch(struct apo_model *model, struct apo_client *client, char sign,
+		       uint64_t batch)
 {
 	struct apo_line line;
 

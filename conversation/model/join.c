@@ -80,8 +80,7 @@ static enum apo_numeric refusal(const struct apo_client *client, const struct ap
 	if ((channel->modes & APO_MODE_INVITE_ONLY) && !apo_invite_find(client, channel) &&
 	    !apo_channel_invites(channel, client))
 		return ERR_INVITEONLYCHAN;
-	if (channel->limit && channel->count >= channel->limit &&
-	    !apo_invite_find(client, channel))
+	if (channel->limit && channel->count >= channel->limit && !apo_invite_find(client, channel))
 		return ERR_CHANNELISFULL;
 	return 0;
 }

@@ -39,8 +39,8 @@ static bool find_target(struct target *target, const char *name)
 {
 	struct apo_channel *channel = apo_channel_find(target->model, name);
 
-	target->user = strcmp(name, "*") == 0 ? target->client
-					      : apo_client_named(target->model, name);
+	target->user =
+		strcmp(name, "*") == 0 ? target->client : apo_client_named(target->model, name);
 	if (target->user) {
 		target->name = target->user->nick;
 		target->list = &target->user->metadata;
@@ -129,8 +129,8 @@ static void tell_batch(struct apo_model *model, struct apo_client *client, const
 	apo_tell(model, client, &line);
 }
 
-/* A session begins without metadata, so the batch that the specification asks for is empty. A client
- * that switches the capability on later asks for its keys itself, by LIST. */
+/* A session begins without metadata, so the batch that the specification asks for is empty. A
+ * client that switches the capability on later asks for its keys itself, by LIST. */
 void apo_metadata_tell_own(struct apo_model *model, struct apo_client *client)
 {
 	char reference[24];
@@ -159,8 +159,8 @@ static bool tell_members(struct apo_model *model, struct apo_client *client,
 
 	if (!rudp_list_is_linked(&answer->iterator.link))
 		return true;
-	while (!answer->is_cut && (safe_link = apo_safe_iterator_next(&answer->iterator,
-								      &sync->channel->members))) {
+	while (!answer->is_cut &&
+	       (safe_link = apo_safe_iterator_next(&answer->iterator, &sync->channel->members))) {
 		member = APO_SAFE_LINK_OWNER(safe_link, struct apo_membership, of_channel)
 				 ->pair.client;
 		if (member != client)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * metadata - keys with values that users set for themselves, and operators for their channels (IRCv3
- * draft/metadata-2), and who is told of changes.
+ * metadata - keys with values that users set for themselves, and operators for their channels
+ * (IRCv3 draft/metadata-2), and who is told of changes.
  *
  * Model    A client is told of the keys to which it subscribes, for channels in which it is and for
  *          the members of those. What a user sets lasts as long as its session, that of a channel

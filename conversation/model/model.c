@@ -314,10 +314,9 @@ void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t reci
 	apo_turn_end(model);
 }
 
-/* Copies the ticket and uses it up, and begins its client's turn with the label of its command. NULL:
- * the client has gone meanwhile. */
-static struct apo_client *take_ticket(struct apo_model *model, uint64_t id,
-				      struct apo_ticket *copy)
+/* Copies the ticket and uses it up, and begins its client's turn with the label of its command.
+ * NULL: the client has gone meanwhile. */
+static struct apo_client *take_ticket(struct apo_model *model, uint64_t id, struct apo_ticket *copy)
 {
 	struct apo_ticket *ticket = apo_ticket_find(model, id);
 	struct apo_client *client;
@@ -471,10 +470,11 @@ int64_t apo_model_next_at_ns(const struct apo_model *model)
 {
 	if (!rudp_list_is_empty(&model->ready))
 		return model->now_at_ns;
-	return rudp_time_min(rudp_time_min(model->shared ? RUDP_NEVER : apo_registry_next_at_ns(model),
-					   next_expiry_at_ns(model)),
-			     rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
-					   apo_receipts_next_at_ns(model)));
+	return rudp_time_min(
+		rudp_time_min(model->shared ? RUDP_NEVER : apo_registry_next_at_ns(model),
+			      next_expiry_at_ns(model)),
+		rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
+			      apo_receipts_next_at_ns(model)));
 }
 
 void apo_model_on_time(struct apo_model *model, int64_t now_at_ns)

@@ -78,19 +78,19 @@ struct apo_model_config {
 	uint16_t sts_port;
 	uint32_t sts_duration_s;
 	bool plain_passwords; /* allow SASL PLAIN and REGISTER on connections that are not secure */
-	bool scram; /* offer SASL SCRAM-SHA-256 where PLAIN is offered */
-	bool open_registration; /* any user may register an account */
+	bool scram;           /* offer SASL SCRAM-SHA-256 where PLAIN is offered */
+	bool open_registration;  /* any user may register an account */
 	bool early_registration; /* also before the welcome; not together with password_hash */
 	bool account_required;   /* clients without account can neither join nor speak */
-	bool has_history;       /* messages are kept, if the owner offers history */
+	bool has_history;        /* messages are kept, if the owner offers history */
 
 	/* Lengths in bytes, without terminators. apo_model_config_check tests their bounds. */
 	unsigned nick_len_max, user_len_max, real_len_max, channel_len_max, topic_len_max,
 		away_len_max, kick_len_max, key_len_max;
 
 	unsigned registrations_max; /* accounts that an address may register in an hour */
-	unsigned clients_max;  /* registered or not; further ones are closed with a reason */
-	unsigned channels_max; /* all channels at once */
+	unsigned clients_max;       /* registered or not; further ones are closed with a reason */
+	unsigned channels_max;      /* all channels at once */
 	unsigned channels_per_client_max;
 	unsigned list_entries_max; /* entries of b, e, I, q of a channel together */
 	unsigned monitor_max;      /* names that a client may watch */
@@ -111,17 +111,17 @@ struct apo_model_config {
 	unsigned audit_max;                /* entries of the audit log */
 	unsigned reports_max;              /* reports of users that are open at once */
 	unsigned access_max;               /* accounts on the list of a registered channel */
-	unsigned markers_max;            /* read markers of one account */
-	unsigned history_answer_max;     /* the most messages in one answer to CHATHISTORY */
+	unsigned markers_max;              /* read markers of one account */
+	unsigned history_answer_max;       /* the most messages in one answer to CHATHISTORY */
 
 	int64_t registration_timeout_ns; /* from the connection to the welcome */
 	int64_t ping_interval_ns;        /* of silence, then PING is sent */
 	int64_t ping_timeout_ns;         /* of further silence, then the connection ends */
-	int64_t receipt_timeout_ns; /* after which a receipt is final even if recipients are missing */
+	int64_t receipt_timeout_ns; /* then a receipt is final, even if recipients are missing */
 	int64_t login_span_ns;
 	int64_t audit_age_ns;      /* of the oldest entry of the audit log */
 	int64_t channel_expiry_ns; /* without use, a registration ends then; 0: never */
-	int64_t absence_ns; /* how long a lost connection leaves an account's membership in history */
+	int64_t absence_ns;        /* how long an account stays a member without connection */
 };
 
 /* Sets everything but the names to the defaults that docs/conversation.md lists. */
@@ -200,18 +200,19 @@ struct apo_model_calls {
 	 * apo_model_on_checked; WRONG: there is one of that name. */
 	void (*register_account)(void *of, struct apo_asker asker, const char *account,
 				 const char *password);
-	/* Optional, both together with check_account and propose. hash_password makes the secret of an
-	 * account (scram.h) from a password. Answered by apo_model_on_checked, with the secret as text.
-	 * check_secret: is it the password of this secret? If the answer has a text, it is a secret of
-	 * the same password that is to replace this one. */
+	/* Optional, both together with check_account and propose. hash_password makes the secret of
+	 * an account (scram.h) from a password. Answered by apo_model_on_checked, with the secret
+	 * as text. check_secret: is it the password of this secret? If the answer has a text, it is
+	 * a secret of the same password that is to replace this one. */
 	void (*hash_password)(void *of, struct apo_asker asker, const char *password);
 	void (*check_secret)(void *of, struct apo_asker asker, const char *secret,
 			     const char *password);
-	/* Optional (SASL SCRAM-SHA-256), together with check_account: the keys of the account. secret:
-	 * that of the account, "": there is no such account; NULL: the owner has it. Answered by
-	 * apo_model_on_checked with the text "nonce keys name": a random nonce in base64, the keys
-	 * (scram.h), and the account's name as it was written when it was registered. WRONG: it has no
-	 * keys, or does not exist; the keys are invented ones then, always the same for this name. */
+	/* Optional (SASL SCRAM-SHA-256), together with check_account: the keys of the account.
+	 * secret: that of the account, "": there is no such account; NULL: the owner has it.
+	 * Answered by apo_model_on_checked with the text "nonce keys name": a random nonce in
+	 * base64, the keys (scram.h), and the account's name as it was written when it was
+	 * registered. WRONG: it has no keys, or does not exist; the keys are invented ones then,
+	 * always the same for this name. */
 	void (*find_scram)(void *of, struct apo_asker asker, const char *account,
 			   const char *secret);
 	/* Optional (NickServ's DROP), together with check_account: remove the account. password
@@ -222,10 +223,10 @@ struct apo_model_calls {
 
 	/* Optional, all three or none, together with check_account: keys by which clients log in.
 	 * find_key: which account does the key belong to? account: the one that the client has
-	 * named; "": none. Answered by apo_model_on_checked; WRONG: it belongs to another one, or to
-	 * none. change_key: adds a key to the account, or removes one. WRONG: the key belongs to an
-	 * account, or this one has too many; or it is no key of the account. list_keys is answered by
-	 * the fingerprints, with spaces between them. */
+	 * named; "": none. Answered by apo_model_on_checked; WRONG: it belongs to another one, or
+	 * to none. change_key: adds a key to the account, or removes one. WRONG: the key belongs to
+	 * an account, or this one has too many; or it is no key of the account. list_keys is
+	 * answered by the fingerprints, with spaces between them. */
 	void (*find_key)(void *of, struct apo_asker asker, const char *fingerprint,
 			 const char *account);
 	void (*change_key)(void *of, struct apo_asker asker, const char *account,
@@ -309,12 +310,12 @@ void apo_model_set_wall(struct apo_model *model, int64_t wall_ms, int64_t now_at
 
 struct apo_peer_facts {
 	const char *address; /* as text, for operators: at most 63 bytes */
-	/* Host that other users see: the address or its cloak. At most 63 bytes, not empty, no space,
-	 * no colon at the beginning. */
+	/* Host that other users see: the address or its cloak. At most 63 bytes, not empty, no
+	 * space, no colon at the beginning. */
 	const char *host;
 	/* The fingerprint of the key that the client has proven (irc/fingerprint.h); NULL: none. */
 	const char *fingerprint;
-	bool is_secure;          /* nobody on the path can read the connection */
+	bool is_secure;   /* nobody on the path can read the connection */
 	bool reports_end; /* the transport reports when the peer has gone, so no PING is sent */
 };
 

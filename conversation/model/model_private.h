@@ -102,8 +102,8 @@ struct apo_scram_login;
 struct apo_registration {
 	char *password; /* of PASS */
 	bool is_password_right;
-	bool is_choosing_caps; /* between CAP LS or REQ and CAP END */
-	uint8_t mechanism;     /* apo_mechanism */
+	bool is_choosing_caps;         /* between CAP LS or REQ and CAP END */
+	uint8_t mechanism;             /* apo_mechanism */
 	struct apo_scram_login *scram; /* of mechanism SCRAM; NULL: not begun */
 	/* A nick of someone else that may be the client's own: the welcome decides. "": none. */
 	char wanted[APO_NICK_BYTES_MAX + 1];
@@ -136,7 +136,7 @@ struct apo_client {
 	char *end_reason;
 	struct apo_registration *registration;
 	struct apo_marker *markers; /* read markers, as long as it is in no account */
-	struct apo_ticket *ticket; /* the request that waits for an answer; NULL: none */
+	struct apo_ticket *ticket;  /* the request that waits for an answer; NULL: none */
 	/* The rest of a long answer that is being sent (answers.h); NULL: none. */
 	struct apo_backlog *backlog;
 	struct apo_metadata *metadata;      /* NULL: none */
@@ -152,7 +152,7 @@ struct apo_client {
 	uint32_t sent_bytes; /* of answers, since the worker last reported room */
 	uint16_t channel_count, watch_count, invite_count;
 	uint8_t wrong_passwords;
-	uint8_t notices; /* kinds of server notices that it gets (server_notices.h) */
+	uint8_t notices;       /* kinds of server notices that it gets (server_notices.h) */
 	uint8_t history_count; /* questions to history that are not yet answered */
 	bool is_registered : 1;
 	bool has_cap_302 : 1; /* it understands values of capabilities */
@@ -303,8 +303,8 @@ struct apo_say {
 	const char *tags;            /* client-only tags, escaped, without "@"; NULL: none */
 	uint64_t watch;              /* the sender wants receipts; 0: it does not */
 	int64_t at_ms;               /* when it was sent, in ms since 1970; 0: now */
-	/* Instead of line: several ones (multiline.h); NULL: none. is_batch: the form of those, where
-	 * the recipients' capabilities are not looked at. */
+	/* Instead of line: several ones (multiline.h); NULL: none. is_batch: the form of those,
+	 * where the recipients' capabilities are not looked at. */
 	const struct apo_multiline *multiline;
 	bool is_batch;
 	uint64_t batch; /* the batch that it is in, besides the labeled response; 0: none */

@@ -182,7 +182,8 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 
 /* ---- CERT ---- */
 
-/* Only a key that its owner has shown in this session: nobody can claim the key of somebody else. */
+/* Only a key that its owner has shown in this session: nobody can claim the key of somebody
+ * else. */
 static void change_key(struct apo_model *model, struct apo_client *client, const char *fingerprint,
 		       bool is_added)
 {
@@ -192,8 +193,8 @@ static void change_key(struct apo_model *model, struct apo_client *client, const
 		apo_shared_propose_key(model, client, fingerprint, is_added);
 		return;
 	}
-	ticket = apo_ticket_open(model, client, is_added ? APO_TICKET_KEY_ADD : APO_TICKET_KEY_REMOVE,
-				 fingerprint);
+	ticket = apo_ticket_open(
+		model, client, is_added ? APO_TICKET_KEY_ADD : APO_TICKET_KEY_REMOVE, fingerprint);
 	if (ticket)
 		model->calls->change_key(model->of, apo_ticket_asker(ticket), client->account,
 					 fingerprint, is_added);
@@ -257,8 +258,9 @@ void apo_nickserv_on_key_changed(struct apo_model *model, struct apo_client *cli
 	} else {
 		apo_audit_note(model, is_added ? "cert-add" : "cert-del", "%s %s by %s", account,
 			       fingerprint, apo_shown_nick(client));
-		answer(model, client, is_added ? "%s is a key of your account now"
-					       : "%s is no key of your account any more",
+		answer(model, client,
+		       is_added ? "%s is a key of your account now"
+				: "%s is no key of your account any more",
 		       fingerprint);
 	}
 }
@@ -309,8 +311,8 @@ static const struct row {
 	void (*handler)(struct apo_model *model, struct apo_client *client, char *rest);
 	bool is_shared;
 } rows[] = {
-	{"CERT", on_cert, false},      {"DROP", on_drop, false},     {"GHOST", on_ghost, true},
-	{"HELP", on_help, false},      {"RECOVER", on_regain, true}, {"REGAIN", on_regain, true},
+	{"CERT", on_cert, false},      {"DROP", on_drop, false},       {"GHOST", on_ghost, true},
+	{"HELP", on_help, false},      {"RECOVER", on_regain, true},   {"REGAIN", on_regain, true},
 	{"SUSPEND", on_suspend, true}, {"UNREGISTER", on_drop, false},
 };
 

@@ -25,7 +25,8 @@ struct watch {
 	UT_hash_handle by_id, by_position;
 	struct rudp_timer timer;
 	uint64_t id;
-	/* The position of the message, the same at all nodes of a network; 0: there is no network. */
+	/* The position of the message, the same at all nodes of a network; 0: there is no
+	 * network. */
 	uint64_t position;
 	uint64_t home;             /* the node of the sender, which collects; 0: this process */
 	struct apo_client *sender; /* a reference */
@@ -210,8 +211,8 @@ static bool has_news(const struct watch *watch)
 	return false;
 }
 
-/* The recipients of this node that are settled since it last told. Returns false if there are none, or
- * if the event is refused: it tells them later. */
+/* The recipients of this node that are settled since it last told. Returns false if there are none,
+ * or if the event is refused: it tells them later. */
 static bool tell_home(struct apo_model *model, struct watch *watch)
 {
 	struct recipient *end = watch->recipients + watch->count, *r;

@@ -5,8 +5,8 @@
  *
  * A watch is opened before the message is sent, gets its recipients while it is sent, and is closed
  * after that. It then lives until each recipient has received the message or has gone, or until its
- * time is over. In a network of nodes (shared.h) each of them has a watch: that of the sender's node
- * expects all recipients, those of the others their own, and tell what they learn.
+ * time is over. In a network of nodes (shared.h) each of them has a watch: that of the sender's
+ * node expects all recipients, those of the others their own, and tell what they learn.
  */
 #ifndef APO_RECEIPTS_H
 #define APO_RECEIPTS_H

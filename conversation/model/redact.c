@@ -3,12 +3,12 @@
  * REDACT (IRCv3 draft/message-redaction): removes a message from history, and tells those who have
  * received it.
  *
- * Permission  Users may redact their own messages, operators of a channel those of the channel since
- *             it was created, operators of the server all of any channel. The store decides, since it
- *             has the message.
- * Order       The store answers when the message is gone. Then the others are told. Of several copies
- *             (shared.h) the client's own node asks its store whether the client may; then all
- *             copies remove the message and tell their clients.
+ * Permission  Users may redact their own messages, operators of a channel those of the channel
+ *             since it was created, operators of the server all of any channel. The store decides,
+ *             since it has the message.
+ * Order       The store answers when the message is gone. Then the others are told. Of several
+ *             copies (shared.h) the client's own node asks its store whether the client may; then
+ *             all copies remove the message and tell their clients.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -90,8 +90,7 @@ static void ask(struct apo_asking *asking, const struct apo_message *message)
 {
 	struct apo_redaction *redaction = redaction_new(asking, message);
 
-	asking->question.way =
-		asking->model->shared ? APO_HISTORY_MAY_REDACT : APO_HISTORY_REDACT;
+	asking->question.way = asking->model->shared ? APO_HISTORY_MAY_REDACT : APO_HISTORY_REDACT;
 	asking->question.nick = asking->client->nick;
 	asking->question.nick_since = asking->client->nick_since;
 	if (!redaction || !apo_asking_send(asking, redaction))
@@ -172,7 +171,7 @@ static void say_redaction(struct apo_model *model, struct apo_client *client,
 	model->figures.redactions++;
 	if (client->is_operator)
 		apo_audit_note(model, "redact", "%s in %s by %s", request->redaction->msgid,
-				 request->target, client->nick);
+			       request->target, client->nick);
 }
 
 /* ---- copies of the model ---- */

@@ -79,8 +79,9 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 static bool is_own(const struct apo_client *client, const struct apo_client *other,
 		   const char *nick)
 {
-	return client->account && (apo_is_same(client->account, nick) ||
-				   (other->account && apo_is_same(other->account, client->account)));
+	return client->account &&
+	       (apo_is_same(client->account, nick) ||
+		(other->account && apo_is_same(other->account, client->account)));
 }
 
 /* The client may still log in to the account that has a right to the nick. */

@@ -15,8 +15,8 @@ void apo_registration_try(struct apo_model *model, struct apo_client *client);
 void apo_registration_welcome(struct apo_model *model, struct apo_client *client);
 void apo_registration_on_password(struct apo_model *model, struct apo_client *client,
 				  enum apo_checked result);
-/* The nick that a welcome gives to the client: it ends a stale session that has it, if the client may do
- * that. Returns false if the nick is refused; the client is told why. */
+/* The nick that a welcome gives to the client: it ends a stale session that has it, if the client
+ * may do that. Returns false if the nick is refused; the client is told why. */
 bool apo_registration_may_take(struct apo_model *model, struct apo_client *client,
 			       const char *nick);
 /* Counts a wrong password; at the limit the client is ended. */
@@ -42,8 +42,8 @@ bool apo_sasl_may_try(struct apo_model *model, struct apo_client *client, const 
 /* Logs in to the account; in a network of nodes all of them do it. */
 void apo_sasl_enter(struct apo_model *model, struct apo_client *client, const char *account);
 /* The answer to find_scram (sasl_scram.c). */
-void apo_scram_on_keys(struct apo_model *model, struct apo_client *client,
-		       enum apo_checked result, const char *text, const char *tried);
+void apo_scram_on_keys(struct apo_model *model, struct apo_client *client, enum apo_checked result,
+		       const char *text, const char *tried);
 /* A whole message of the client, decoded. */
 void apo_scram_take(struct apo_model *model, struct apo_client *client, const char *text,
 		    size_t len);

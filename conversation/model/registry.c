@@ -154,9 +154,9 @@ void apo_registry_on_renamed(struct apo_model *model, const struct apo_channel *
 		return;
 	}
 	apo_registry_keep_all(model, channel);
-	model->calls->keep_record(
-		model->of, &(struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL_GONE,
-							 .channel = former});
+	model->calls->keep_record(model->of,
+				  &(struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL_GONE,
+								.channel = former});
 }
 
 unsigned apo_registry_count_of(const struct apo_model *model, const char *account)
@@ -258,7 +258,7 @@ static void replace_founder(struct apo_model *model, struct apo_channel *channel
 			strcpy(account, access->account);
 	}
 	apo_audit_note(model, "channel-founder-gone", "%s next=%s", channel->name,
-			 account[0] ? account : "(none)");
+		       account[0] ? account : "(none)");
 	if (account[0])
 		apo_registry_set_founder(model, channel, account);
 	else
@@ -277,7 +277,8 @@ static void check_accounts(struct apo_model *model, struct apo_channel *channel)
 		replace_founder(model, channel);
 }
 
-/* In the order of the table, which all copies of the model have: each change adds to the audit log. */
+/* In the order of the table, which all copies of the model have: each change adds to the audit
+ * log. */
 void apo_registry_check_accounts(struct apo_model *model)
 {
 	struct apo_channel *channel, *next;
@@ -366,7 +367,7 @@ static void expire(struct apo_model *model, struct apo_channel *channel, int64_t
 	if (channel->registration->used_at_s > unused_since_s)
 		return;
 	apo_audit_note(model, "channel-expired", "%s founder=%s", channel->name,
-			 channel->registration->founder);
+		       channel->registration->founder);
 	model->figures.channels_expired++;
 	apo_registry_remove(model, channel);
 }

@@ -44,7 +44,8 @@ unsigned apo_registry_count_of(const struct apo_model *model, const char *accoun
 /* The owner writes the channel, which is registered, and all of its lists. */
 void apo_registry_keep_all(struct apo_model *model, const struct apo_channel *channel);
 
-/* The channel has another name now: its registration goes with it. former is the old one, folded. */
+/* The channel has another name now: its registration goes with it. former is the old one,
+ * folded. */
 void apo_registry_on_renamed(struct apo_model *model, const struct apo_channel *channel,
 			     const char *former);
 

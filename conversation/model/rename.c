@@ -110,7 +110,8 @@ static void tell_part(const struct rename *rename, struct apo_client *member, co
 	apo_say_to(rename->model, member, &say);
 }
 
-/* For a member without the capability: as if it had left, and joined the channel of the new name. */
+/* For a member without the capability: as if it had left, and joined the channel of the new
+ * name. */
 static void tell_as_join(const struct rename *rename, struct apo_client *member, const char *former)
 {
 	struct apo_line line;

@@ -269,8 +269,8 @@ void apo_turn_begin(struct apo_model *model, struct apo_client *client, const ch
 	struct apo_turn *turn = &model->turn;
 
 	turn->client = client;
-	turn->is_labeled = label && *label && client && may_label(client) &&
-			   !apo_is_remote(model, client);
+	turn->is_labeled =
+		label && *label && client && may_label(client) && !apo_is_remote(model, client);
 	turn->is_answered = turn->is_batch = turn->has_first = turn->is_unfinished = false;
 	turn->len = turn->sent_bytes = turn->examined = 0;
 	/* If many clients ask at once, each gets a shorter slice, so that together they do not

@@ -93,8 +93,8 @@ static int decode(const char *base64, size_t len, char *to)
 	return bytes;
 }
 
-/* The text is the account, or empty: then the key says which it is. Returns false if it is no account,
- * or if it is refused. */
+/* The text is the account, or empty: then the key says which it is. Returns false if it is no
+ * account, or if it is refused. */
 static bool check_key(struct apo_model *model, struct apo_client *client, const char *account,
 		      size_t len)
 {
@@ -189,8 +189,8 @@ void apo_on_authenticate(struct apo_model *model, struct apo_client *client,
 			 const struct apo_message *message)
 {
 	const char *what = message->params[0];
-	bool is_sasl = client->registration &&
-		       client->registration->mechanism != APO_MECHANISM_NONE;
+	bool is_sasl =
+		client->registration && client->registration->mechanism != APO_MECHANISM_NONE;
 
 	if (!(client->caps & APO_CAP_SASL) || client->ticket) {
 		apo_reply(model, client, ERR_SASLFAIL);

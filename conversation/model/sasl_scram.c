@@ -38,7 +38,8 @@ void apo_scram_free(struct apo_registration *registration)
 static void refuse(struct apo_model *model, struct apo_client *client, const char *reason)
 {
 	if (reason)
-		apo_numeric(model, client, ERR_SASLFAIL, ":SASL authentication failed (%s)", reason);
+		apo_numeric(model, client, ERR_SASLFAIL, ":SASL authentication failed (%s)",
+			    reason);
 	else
 		apo_reply(model, client, ERR_SASLFAIL);
 	apo_sasl_forget(client);
@@ -51,7 +52,8 @@ static void send(struct apo_model *model, struct apo_client *client, const char 
 	size_t len = strlen(text), at = 0;
 	struct apo_line line;
 
-	len = (size_t)EVP_EncodeBlock((unsigned char *)base64, (const unsigned char *)text, (int)len);
+	len = (size_t)EVP_EncodeBlock((unsigned char *)base64, (const unsigned char *)text,
+				      (int)len);
 	do {
 		snprintf(piece, sizeof piece, "%s", at < len ? base64 + at : "+");
 		apo_line_begin(&line, NULL, "AUTHENTICATE");
@@ -139,8 +141,8 @@ static bool challenge(struct apo_model *model, struct apo_client *client, bool i
 	return is_readable;
 }
 
-void apo_scram_on_keys(struct apo_model *model, struct apo_client *client,
-		       enum apo_checked result, const char *text, const char *tried)
+void apo_scram_on_keys(struct apo_model *model, struct apo_client *client, enum apo_checked result,
+		       const char *text, const char *tried)
 {
 	(void)tried;
 	if (!client->registration || !client->registration->scram) {

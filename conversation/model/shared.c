@@ -175,11 +175,10 @@ struct apo_peer apo_shared_remote_peer(struct apo_model *model)
 
 static bool is_always_shared(const char *command)
 {
-	static const char *const names[] = {"AWAY",    "BATCH",   "CHANSERV", "CHGHOST", "CS",
-					    "DLINE",   "JOIN",    "KICK",     "KILL",    "KLINE",
-					    "NICK",    "NOTICE",  "PART",     "PRIVMSG", "RENAME",
-					    "TAGMSG",  "UNDLINE", "UNKLINE",  "UNXLINE", "WALLOPS",
-					    "XLINE"};
+	static const char *const names[] = {
+		"AWAY",   "BATCH",  "CHANSERV", "CHGHOST", "CS",      "DLINE",   "JOIN",
+		"KICK",   "KILL",   "KLINE",    "NICK",    "NOTICE",  "PART",    "PRIVMSG",
+		"RENAME", "TAGMSG", "UNDLINE",  "UNKLINE", "UNXLINE", "WALLOPS", "XLINE"};
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof *names; i++)
@@ -224,8 +223,8 @@ static bool is_message(const struct apo_message *message)
 	       strcasecmp(message->command, "NOTICE") == 0;
 }
 
-/* Commands to NickServ may have a password in them, which is no business of the others. The command is
- * refused here if it has several recipients. ChanServ's are the same for all. */
+/* Commands to NickServ may have a password in them, which is no business of the others. The command
+ * is refused here if it has several recipients. ChanServ's are the same for all. */
 static bool is_for_own_node(const struct apo_message *message)
 {
 	const char *target = message->params[0];
@@ -265,8 +264,7 @@ bool apo_shared_wants(struct apo_model *model, const struct apo_client *client,
 		is_change(model, client, message));
 }
 
-void apo_shared_event(struct apo_serializer *serializer, enum apo_shared_kind kind,
-		      uint64_t number)
+void apo_shared_event(struct apo_serializer *serializer, enum apo_shared_kind kind, uint64_t number)
 {
 	uint8_t byte = (uint8_t)kind;
 
@@ -276,10 +274,9 @@ void apo_shared_event(struct apo_serializer *serializer, enum apo_shared_kind ki
 
 bool apo_shared_propose(struct apo_model *model, struct apo_serializer *serializer, bool is_vital)
 {
-	bool is_accepted = serializer->ok && model->shared->self &&
-			   (is_vital || !model->shared->is_cut_off) &&
-			   model->calls->propose(model->of, serializer->bytes, serializer->len,
-						 is_vital);
+	bool is_accepted =
+		serializer->ok && model->shared->self && (is_vital || !model->shared->is_cut_off) &&
+		model->calls->propose(model->of, serializer->bytes, serializer->len, is_vital);
 
 	apo_serializer_fini(serializer);
 	return is_accepted;

@@ -35,7 +35,7 @@ struct apo_shared {
 	uint32_t remote_count, remote_hint;
 	struct apo_shared_client *by_key, *by_client;
 	struct apo_account_key_entry *keys; /* of accounts (account_secrets.h) */
-	bool is_loaded; /* the shared state is that of another copy */
+	bool is_loaded;                     /* the shared state is that of another copy */
 	int64_t expiry_minute; /* of wall_ms, at the last search for unused registrations */
 };
 

@@ -16,9 +16,9 @@
 struct event {
 	char label[APO_LABEL_BYTES_MAX + 1];
 	char name[APO_NICK_BYTES_MAX + 1];
-	int64_t id;                      /* REGISTER: 0 */
+	int64_t id;                 /* REGISTER: 0 */
 	char more[APO_SECRET_SIZE]; /* REGISTER, SECRET: the secret; KEY: the fingerprint */
-	bool is_added;                   /* KEY */
+	bool is_added;              /* KEY */
 };
 
 static void serialize(struct apo_serializer *serializer, struct event *event)
@@ -139,7 +139,8 @@ static void propose_account(struct apo_model *model, struct apo_client *client, 
 		apo_account_on_registered(model, client, APO_CHECKED_FAILED, NULL);
 }
 
-/* Not the client's turn: its login does not wait for this, and if it is lost the next login does it. */
+/* Not the client's turn: its login does not wait for this, and if it is lost the next login does
+ * it. */
 static void propose_secret(struct apo_model *model, const struct apo_account_entry *account,
 			   const char *secret)
 {
@@ -194,7 +195,8 @@ const char *apo_shared_account_of_key(const struct apo_model *model, const char 
 }
 
 bool apo_shared_on_checked(struct apo_model *model, struct apo_client *client,
-			   const struct apo_ticket *ticket, enum apo_checked result, const char *text)
+			   const struct apo_ticket *ticket, enum apo_checked result,
+			   const char *text)
 {
 	const struct apo_account_entry *entry;
 

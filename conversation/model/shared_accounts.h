@@ -15,7 +15,8 @@
 
 struct apo_ticket;
 
-/* Instead of the calls to the owner of a model that is alone (apo_model_calls.check_account ...). */
+/* Instead of the calls to the owner of a model that is alone (apo_model_calls.check_account
+ * ...). */
 void apo_shared_ask_account(struct apo_model *model, struct apo_ticket *ticket, const char *account,
 			    const char *password);
 void apo_shared_ask_scram(struct apo_model *model, const struct apo_ticket *ticket,

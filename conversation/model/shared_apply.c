@@ -20,7 +20,8 @@
 #include "conversation/model/whowas.h"
 
 #define TEXT_BYTES_MAX 512
-#define POSITION_BITS 10 /* a network never says more than 2^10 lines in a millisecond, on average */
+#define POSITION_BITS                                                                              \
+	10 /* a network never says more than 2^10 lines in a millisecond, on average */
 
 /* ---- clients ---- */
 
@@ -230,9 +231,8 @@ static void apply_note(struct apo_model *model, struct apo_serializer *serialize
 /* A client of this node that the others do not know yet; NULL: none. */
 static struct apo_client *own_waiting(const struct apo_model *model, struct apo_shared_key key)
 {
-	struct apo_client *client = key.node == model->shared->self
-					    ? apo_shared_own_client(model, key.number)
-					    : NULL;
+	struct apo_client *client =
+		key.node == model->shared->self ? apo_shared_own_client(model, key.number) : NULL;
 
 	return client && client->is_proposing ? client : NULL;
 }
@@ -346,8 +346,8 @@ void apo_model_shared_begin(struct apo_model *model, uint64_t self, uint64_t run
 
 	model->now_at_ns = now_at_ns;
 	model->run = run;
-	/* Positions of a network that begins come after those of all earlier ones, also of those that
-	 * this node does not know. */
+	/* Positions of a network that begins come after those of all earlier ones, also of those
+	 * that this node does not know. */
 	first = (uint64_t)apo_wall_ms(model) << POSITION_BITS;
 	if (!model->shared->is_loaded && model->calls->keep_record && model->last_msgid < first)
 		model->last_msgid = first;
@@ -362,8 +362,8 @@ static void end_own(struct apo_model *model, const char *reason)
 
 	for (slots = model->slots; slots < model->slots + model->workers; slots++)
 		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i] && (slots->clients[i]->is_registered ||
-						  slots->clients[i]->is_proposing))
+			if (slots->clients[i] &&
+			    (slots->clients[i]->is_registered || slots->clients[i]->is_proposing))
 				apo_client_end(model, slots->clients[i], reason);
 }
 

@@ -42,8 +42,8 @@ struct apo_lasting *apo_lasting_new(const struct apo_model *model)
 	if (!lasting)
 		return NULL;
 	lasting->ids = calloc((size_t)HASH_CNT(by_name, model->accounts) + 1, sizeof *lasting->ids);
-	lasting->channels = calloc((size_t)HASH_CNT(by_name, model->channels) + 1,
-				   sizeof *lasting->channels);
+	lasting->channels =
+		calloc((size_t)HASH_CNT(by_name, model->channels) + 1, sizeof *lasting->channels);
 	if (lasting->ids && lasting->channels) {
 		note(model, lasting);
 		return lasting;

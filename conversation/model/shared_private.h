@@ -8,11 +8,11 @@
 
 /* Each event begins with the kind and the number of the client at its node. */
 enum apo_shared_kind {
-	APO_SHARED_CLIENT = 1,  /* registers, if its nick is free: nick, apo_shared_describe */
-	APO_SHARED_LINE = 2,    /* says a line */
+	APO_SHARED_CLIENT = 1,   /* registers, if its nick is free: nick, apo_shared_describe */
+	APO_SHARED_LINE = 2,     /* says a line */
 	APO_SHARED_OPERATOR = 3, /* has given the password: the operator's name, the label */
-	APO_SHARED_END = 4,     /* has left: the reason */
-	APO_SHARED_NOTE = 5,    /* of no client: action and text of an entry of the audit log */
+	APO_SHARED_END = 4,      /* has left: the reason */
+	APO_SHARED_NOTE = 5,     /* of no client: action and text of an entry of the audit log */
 	/* These are those of shared_accounts.h. */
 	APO_SHARED_REGISTER = 6,
 	APO_SHARED_LOGIN = 7,

@@ -172,8 +172,7 @@ static void drop_bans(struct apo_model *model)
 	for (kind = 0; kind < APO_BAN_KINDS; kind++) {
 		bans = apo_bans_of(model, (enum apo_ban_kind)kind);
 		while (!rudp_list_is_empty(bans))
-			apo_ban_remove(model,
-				       RUDP_LIST_OWNER(bans->next, struct apo_ban, of_kind));
+			apo_ban_remove(model, RUDP_LIST_OWNER(bans->next, struct apo_ban, of_kind));
 	}
 }
 

@@ -7,8 +7,8 @@
 
 #define APO_USER_MODES "Biosw"
 
-/* MODE of the client's own nick: APO_USER_MODES. modes NULL: shows the current ones. parameter: of mode
- * s; NULL: none. */
+/* MODE of the client's own nick: APO_USER_MODES. modes NULL: shows the current ones. parameter: of
+ * mode s; NULL: none. */
 void apo_own_modes(struct apo_model *model, struct apo_client *client, const char *modes,
 		   const char *parameter);
 

@@ -212,7 +212,8 @@ static bool tell_fitting(struct apo_model *model, struct apo_client *client,
 	struct who *who = (struct who *)answer;
 	const struct apo_slots *slots;
 
-	for (; who->worker < APO_WORKERS_MAX; who->worker = after(model, who->worker), who->slot = 0) {
+	for (; who->worker < APO_WORKERS_MAX;
+	     who->worker = after(model, who->worker), who->slot = 0) {
 		slots = &model->slots[who->worker];
 		while (who->slot < slots->count && who->left > 0 && !answer->is_cut) {
 			who->left -= tell_if_meant(who, slots->clients[who->slot++]);

@@ -236,8 +236,8 @@ int apo_admin_import(const char *config_file, const char *file)
 	FILE *in = !config ? NULL : is_stdin ? stdin : fopen(file, "re");
 
 	if (in)
-		is_done = import_from(config->accounts_file, in,
-				      is_stdin ? "standard input" : file);
+		is_done =
+			import_from(config->accounts_file, in, is_stdin ? "standard input" : file);
 	else if (config)
 		complain_of(file, strerror(errno));
 	if (in && !is_stdin)

@@ -28,7 +28,7 @@ enum kind {
 	KEY_REMOVE,
 	KEYS,
 	HASH,
-	SCRAM,           /* of an account in the store */
+	SCRAM, /* of an account in the store */
 	SCRAM_OF_SECRET,
 	REFRESH
 };
@@ -471,7 +471,8 @@ void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo
 				 const char *account, const char *password)
 {
 	/* A name that is too long belongs to no account. */
-	ask(auth_thread, ACCOUNT, asker, strlen(account) < APO_SECRET_SIZE ? account : "", password);
+	ask(auth_thread, ACCOUNT, asker, strlen(account) < APO_SECRET_SIZE ? account : "",
+	    password);
 }
 
 void apo_auth_thread_register(struct apo_auth_thread *auth_thread, struct apo_asker asker,

@@ -38,7 +38,7 @@ struct apo_auth_thread {
 	struct apo_fair_queue questions;
 	bool is_over, is_working;
 	struct apo_mailbox *answers;
-	struct apo_store *store; /* NULL: none */
+	struct apo_store *store;  /* NULL: none */
 	_Atomic bool makes_scram; /* accounts get SCRAM keys; may be changed at any time */
 };
 
@@ -58,7 +58,8 @@ void apo_auth_thread_make_secret(struct apo_auth_thread *auth_thread, struct apo
 void apo_auth_thread_ask_secret(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 				const char *secret, const char *password);
 /* The SCRAM keys of the secret, or, if it is NULL, of the account in the store. fake: those of an
- * account that has none; only their salt and iterations count. model.h, find_scram, has the answer. */
+ * account that has none; only their salt and iterations count. model.h, find_scram, has the
+ * answer. */
 void apo_auth_thread_find_scram(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 				const char *account, const char *secret, const char *fake);
 
@@ -72,10 +73,10 @@ void apo_auth_thread_register(struct apo_auth_thread *auth_thread, struct apo_as
  * wrong or there is no such account. */
 void apo_auth_thread_remove(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			    const char *account, const char *password);
-/* Keys of accounts (store.h). find_key: which account does the key belong to? account: the one that its
- * owner has named, "": none; WRONG if it is another one, or none. change_key: WRONG if the key cannot
- * be added (it belongs to an account, or this one has too many), or is no key of the account.
- * list_keys: the fingerprints with spaces between them. */
+/* Keys of accounts (store.h). find_key: which account does the key belong to? account: the one that
+ * its owner has named, "": none; WRONG if it is another one, or none. change_key: WRONG if the key
+ * cannot be added (it belongs to an account, or this one has too many), or is no key of the
+ * account. list_keys: the fingerprints with spaces between them. */
 void apo_auth_thread_find_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
 			      const char *fingerprint, const char *account);
 void apo_auth_thread_change_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,

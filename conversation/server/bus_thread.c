@@ -18,9 +18,9 @@
 #include "conversation/server/bus_connection.h"
 
 #define RETRY_MS 1000
-#define LOG_AGE_NS (3600 * RUDP_NS_PER_S)      /* entries are kept so long, for slow nodes */
+#define LOG_AGE_NS (3600 * RUDP_NS_PER_S) /* entries are kept so long, for slow nodes */
 #define LOG_BYTES_MAX (INT64_C(1) << 30)
-#define DUPLICATES_NS (120 * RUDP_NS_PER_S)    /* a repetition within that is recognized */
+#define DUPLICATES_NS (120 * RUDP_NS_PER_S) /* a repetition within that is recognized */
 #define SUBJECT_SIZE 128
 
 enum request_kind { PUBLISH, CHUNK, HISTORY, WAKE, STOP };
@@ -91,8 +91,8 @@ static void on_chunk(natsConnection *connection, natsSubscription *subscription,
 	natsMsg_Destroy(message);
 }
 
-static void on_history(natsConnection *connection, natsSubscription *subscription,
-		       natsMsg *message, void *of)
+static void on_history(natsConnection *connection, natsSubscription *subscription, natsMsg *message,
+		       void *of)
 {
 	(void)connection;
 	(void)subscription;
@@ -430,13 +430,13 @@ static struct apo_bus *bus_new(const struct apo_config *config)
 		return NULL;
 	snprintf(bus->log_subject, sizeof bus->log_subject, "%s.log", config->cluster_name);
 	snprintf(bus->stream, sizeof bus->stream, "%s-log", config->cluster_name);
-	snprintf(bus->process, sizeof bus->process, "%08" PRIx32 "%08" PRIx32,
-		 randombytes_random(), randombytes_random());
+	snprintf(bus->process, sizeof bus->process, "%08" PRIx32 "%08" PRIx32, randombytes_random(),
+		 randombytes_random());
 	return bus;
 }
 
-int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner, int mail_kind,
-			 struct apo_config *config)
+int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner,
+			 int mail_kind, struct apo_config *config)
 {
 	int error = apo_mailbox_init(&bus_thread->box);
 

@@ -10,8 +10,8 @@
  *          again.
  *          The consumer of a subscription reads the copy of the stream that one server has, any of
  *          them. If that copy is wrong, another subscription helps: reopen.
- * Errors   A publication without result within APO_BUS_WAIT_MS is reported as failed. Connections and
- *          subscriptions that fail are logged and tried again (cluster/subscription.h).
+ * Errors   A publication without result within APO_BUS_WAIT_MS is reported as failed. Connections
+ *          and subscriptions that fail are logged and tried again (cluster/subscription.h).
  * Threads  start, stop: the main thread. publish, reopen, send: the owner's thread.
  */
 #ifndef APO_SERVER_BUS_THREAD_H
@@ -61,8 +61,8 @@ struct apo_bus_thread {
 };
 
 /* Starts the thread. Returns 0 or a negative errno value. */
-int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner, int mail_kind,
-			 struct apo_config *config);
+int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner,
+			 int mail_kind, struct apo_config *config);
 /* Ends it. Nobody takes mail from the owner's mailbox meanwhile. */
 void apo_bus_thread_stop(struct apo_bus_thread *bus_thread);
 

@@ -53,8 +53,8 @@ static const uint8_t *key_of(const struct apo_config *config)
 	return config->has_cloak_key ? config->cloak_key : process_key;
 }
 
-/* A text begins with a letter, and what is hashed for a cloak with a length. So no text gives a part of
- * a cloak. */
+/* A text begins with a letter, and what is hashed for a cloak with a length. So no text gives a
+ * part of a cloak. */
 void apo_cloak_derive(const struct apo_config *config, const char *text, uint8_t *to, size_t size)
 {
 	uint8_t digest[crypto_generichash_BYTES_MIN];

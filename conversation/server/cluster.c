@@ -117,8 +117,7 @@ static void send_history(struct apo_cluster *cluster, const char *name,
 	free(bytes);
 }
 
-void apo_cluster_send_history(struct apo_cluster *cluster,
-			      const struct apo_history_peer_mail *mail)
+void apo_cluster_send_history(struct apo_cluster *cluster, const struct apo_history_peer_mail *mail)
 {
 	char name[APO_NODE_NAME_BYTES_MAX + 1];
 	bool is_oldest;
@@ -131,7 +130,8 @@ void apo_cluster_send_history(struct apo_cluster *cluster,
 		return;
 	}
 	count = apo_replica_other(cluster->replica, mail->tries, name, &is_oldest);
-	/* Those that are synchronized would have answered the oldest node; the others wait for it. */
+	/* Those that are synchronized would have answered the oldest node; the others wait for
+	 * it. */
 	if (count == 0 || (is_oldest && mail->tries >= TRIES_MAX * count))
 		apo_history_thread_on_alone(cluster->history_thread);
 	else
@@ -228,8 +228,7 @@ static void reset(void *of, const char *reason)
 	atomic_store(&cluster->is_live, false);
 	atomic_store(&cluster->is_cut_off, false);
 	rudp_log(RUDP_LOG_ERROR, "cluster left reason=\"%s\"", reason);
-	apo_model_shared_end(cluster->model,
-			     "This server lost its network; please connect again",
+	apo_model_shared_end(cluster->model, "This server lost its network; please connect again",
 			     cluster->now_at_ns);
 }
 
@@ -321,13 +320,13 @@ int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model,
 		      struct apo_history_thread *history_thread, struct apo_mailbox *box,
 		      int mail_kind, struct apo_config *config)
 {
-	struct apo_replica_start start = {
-		.calls = &calls,
-		.of = cluster,
-		.name = config->cluster_node,
-		.random = (uint64_t)randombytes_random() << 32 | randombytes_random(),
-		.node_timeout_ns = config->cluster_timeout_ns,
-		.now_at_ns = rudp_clock_now_ns()};
+	struct apo_replica_start start = {.calls = &calls,
+					  .of = cluster,
+					  .name = config->cluster_node,
+					  .random = (uint64_t)randombytes_random() << 32 |
+						    randombytes_random(),
+					  .node_timeout_ns = config->cluster_timeout_ns,
+					  .now_at_ns = rudp_clock_now_ns()};
 
 	cluster->model = model;
 	cluster->history_thread = history_thread;

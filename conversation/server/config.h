@@ -69,7 +69,7 @@ struct apo_config {
 	const char *cluster_name;    /* of the stream, and the first part of subjects */
 	const char *cluster_ca_file, *cluster_certificate_file, *cluster_key_file; /* NULL: none */
 	const char *cluster_credentials_file;                                      /* NULL: none */
-	unsigned cluster_replicas;                                                 /* of the stream */
+	unsigned cluster_replicas;  /* of the stream */
 	int64_t cluster_timeout_ns; /* a node that is silent so long has gone */
 
 	bool is_cloaked;
@@ -93,8 +93,8 @@ struct apo_config *apo_config_read(const char *file, apo_complain *complain, voi
 bool apo_config_is_other(const char *a, const char *b);
 bool apo_config_has_other_peers(const struct apo_config *a, const struct apo_config *b);
 bool apo_config_has_other_cluster(const struct apo_config *a, const struct apo_config *b);
-/* May a running server use next instead of config? All nodes of a cluster must treat the same events
- * alike at any time. complain gets the reason. */
+/* May a running server use next instead of config? All nodes of a cluster must treat the same
+ * events alike at any time. complain gets the reason. */
 bool apo_config_may_follow(const struct apo_config *config, const struct apo_config *next,
 			   apo_complain *complain, void *of);
 

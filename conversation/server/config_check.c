@@ -73,8 +73,8 @@ static void check_peers(struct apo_config_reading *reading)
 static void complain_of_cluster(struct apo_config_reading *reading, const char *key,
 				const char *wrong)
 {
-	apo_config_complain(reading, apo_config_line(reading, "cluster", key), "cluster: %s %s", key,
-			    wrong);
+	apo_config_complain(reading, apo_config_line(reading, "cluster", key), "cluster: %s %s",
+			    key, wrong);
 }
 
 static void check_cluster(struct apo_config_reading *reading)

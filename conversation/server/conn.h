@@ -21,11 +21,11 @@
 #include "conversation/server/sendq.h"
 
 /* States say what has happened. */
-#define APO_CONN_STATES(X)                                                                             \
-	X(FREE)                                                                                        \
-	X(GREETING) /* the TLS handshake is in progress; the model does not know the connection yet */ \
-	X(OPEN)                                                                                        \
-	X(CLOSING)  /* the model has forgotten it; the queue is still written */                       \
+#define APO_CONN_STATES(X)                                                                         \
+	X(FREE)                                                                                    \
+	X(GREETING) /* the TLS handshake is in progress; the model does not know it yet */         \
+	X(OPEN)                                                                                    \
+	X(CLOSING)  /* the model has forgotten it; the queue is still written */                   \
 	X(FINISHED) /* all is written and the peer was told so; waiting for the peer's end */
 
 enum apo_conn_state {

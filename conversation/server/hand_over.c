@@ -163,8 +163,9 @@ void apo_hand_over_begin(struct apo_service *service)
 	/* Clients of a cluster belong to this process: the others would see them leave. */
 	if (service->model_thread.cluster) {
 		service->acceptor.counters.hand_overs_failed++;
-		rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"a node of a cluster is restarted "
-					 "instead\"");
+		rudp_log(RUDP_LOG_ERROR,
+			 "not handed over reason=\"a node of a cluster is restarted "
+			 "instead\"");
 		return;
 	}
 	/* Errors in the configuration are reported here, before the successor would find them. */

@@ -107,8 +107,8 @@ static int clear(struct apo_history_thread *history_thread)
 
 	if (error == 0)
 		error = apo_history_paste(history, APO_TABLE_MESSAGES, last, INT64_MAX, NULL, 0);
-	return error ? error : apo_history_paste(history, APO_TABLE_PRESENCES, last, INT64_MAX,
-						 NULL, 0);
+	return error ? error
+		     : apo_history_paste(history, APO_TABLE_PRESENCES, last, INT64_MAX, NULL, 0);
 }
 
 int apo_history_sync_begin(struct apo_history_thread *history_thread, int64_t last)
@@ -139,8 +139,8 @@ static void advance(struct apo_history_thread *history_thread)
 	sync->first = sync->written;
 	sync->tries = 0;
 	if (sync->first == sync->last && sync->table == APO_TABLE_PRESENCES) {
-		rudp_log(RUDP_LOG_INFO, "history is that of the other nodes pages-replaced=%" PRIu64,
-			 sync->pages);
+		rudp_log(RUDP_LOG_INFO,
+			 "history is that of the other nodes pages-replaced=%" PRIu64, sync->pages);
 		finish(history_thread);
 		return;
 	}
@@ -198,9 +198,8 @@ static void answer(struct apo_history_thread *history_thread, const char *name,
 	size_t len = 0;
 
 	head.kind = BUSY;
-	if (is_able &&
-	    apo_history_copy(history_thread->history, (enum apo_history_table)head.table, head.first,
-			     &head.last, &writer) == 0) {
+	if (is_able && apo_history_copy(history_thread->history, (enum apo_history_table)head.table,
+					head.first, &head.last, &writer) == 0) {
 		len = rudp_writer_len(&writer);
 		head.kind = ROWS;
 		if (head.last == question->last && XXH3_64bits(rows, len) == question->digest) {

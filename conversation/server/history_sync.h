@@ -10,9 +10,10 @@
  *          answered by another node, does no harm. What happens after that position
  *          is written meanwhile, except parts and redactions: they can be about rows that are not
  *          there yet, so they are written at the end.
- * Ends     If no other node can answer (all are gone, or wait for this one), the file stays as it is.
- * Errors   A question without an answer is repeated after APO_SYNC_REPEAT_NS, to another node. A page
- *          that cannot be written is asked for again.
+ * Ends     If no other node can answer (all are gone, or wait for this one), the file stays as it
+ *          is.
+ * Errors   A question without an answer is repeated after APO_SYNC_REPEAT_NS, to another node. A
+ *          page that cannot be written is asked for again.
  * Threads  the history thread.
  */
 #ifndef APO_SERVER_HISTORY_SYNC_H

@@ -82,8 +82,8 @@ struct apo_history_thread {
 	bool is_writing;         /* a transaction is open */
 	/* Answers that are sent when the group is written: that to a REDACT, and those after it. */
 	struct apo_mail *held, **held_end;
-	bool has_failed;         /* the failure was logged */
-	bool has_lost_parts;     /* it has lost joins and parts: no question is answered any more */
+	bool has_failed;     /* the failure was logged */
+	bool has_lost_parts; /* it has lost joins and parts: no question is answered any more */
 	struct apo_record **unwritten; /* joins and parts that are not on disk yet */
 	size_t unwritten_count, unwritten_capacity;
 	bool has_rewritten; /* the open transaction has them */
@@ -109,7 +109,8 @@ struct apo_history_mail {
 /* A message to the history thread of another node. */
 struct apo_history_peer_mail {
 	struct apo_mail mail;
-	char name[APO_NODE_NAME_BYTES_MAX + 1]; /* "": any node that knows all up to position needed */
+	char name[APO_NODE_NAME_BYTES_MAX +
+		  1]; /* "": any node that knows all up to position needed */
 	int64_t needed;
 	unsigned tries; /* how often it was sent */
 	size_t len;

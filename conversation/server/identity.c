@@ -9,7 +9,8 @@
 void apo_identity_write(char text[APO_FINGERPRINT_SIZE], const uint8_t key[APO_IDENTITY_KEY_BYTES])
 {
 	unsigned char digest[crypto_hash_sha256_BYTES];
-	char base64[sodium_base64_ENCODED_LEN(sizeof digest, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
+	char base64[sodium_base64_ENCODED_LEN(sizeof digest,
+					      sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
 
 	crypto_hash_sha256(digest, key, APO_IDENTITY_KEY_BYTES);
 	sodium_bin2base64(base64, sizeof base64, digest, sizeof digest,

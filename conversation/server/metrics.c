@@ -45,9 +45,9 @@ static void put_workers(FILE *out, const struct apo_metrics *metrics)
 /* The figures of the model that can decrease are gauges; the others are counters. */
 static const char *type_of(const char *name)
 {
-	static const char *const gauges[] = {
-		"clients",	"unregistered", "operators", "invisible",	   "channels",
-		"memberships", "clients_peak", "bans",      "channels_registered"};
+	static const char *const gauges[] = {"clients",      "unregistered", "operators",
+					     "invisible",    "channels",     "memberships",
+					     "clients_peak", "bans",         "channels_registered"};
 	size_t i;
 
 	for (i = 0; i < sizeof gauges / sizeof gauges[0]; i++)

@@ -69,8 +69,8 @@ void apo_model_thread_fini(struct apo_model_thread *model_thread);
 /* Ends on STOP, or after SETTLE as soon as the model waits for no answer. It may be run again. */
 void *apo_model_thread_run(void *model_thread);
 
-/* Makes apo_model_thread_run end as soon as it can, even if no worker takes mail any more. Unread mail
- * is dropped. Threads: any. */
+/* Makes apo_model_thread_run end as soon as it can, even if no worker takes mail any more. Unread
+ * mail is dropped. Threads: any. */
 void apo_model_thread_abandon(struct apo_model_thread *model_thread);
 
 /* Takes the mail in the mailbox without waiting, for the main thread while the model's thread has

@@ -83,7 +83,8 @@ static void change_key(void *of, struct apo_asker asker, const char *account,
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_auth_thread_change_key(model_thread->auth_thread, asker, account, fingerprint, is_added);
+	apo_auth_thread_change_key(model_thread->auth_thread, asker, account, fingerprint,
+				   is_added);
 }
 
 static void list_keys(void *of, struct apo_asker asker, const char *account)
@@ -165,11 +166,13 @@ static void keep_copy(void *of)
 	int error = apo_store_copy(model_thread->registry_thread->file, to);
 
 	if (error == 0)
-		rudp_log(RUDP_LOG_WARN, "the network lacks accounts or channels of this file copy=%s",
-			 to);
+		rudp_log(RUDP_LOG_WARN,
+			 "the network lacks accounts or channels of this file copy=%s", to);
 	else
-		rudp_log(RUDP_LOG_ERROR, "the network lacks accounts or channels of this file; not "
-					 "copied reason=\"%s\"", strerror(-error));
+		rudp_log(RUDP_LOG_ERROR,
+			 "the network lacks accounts or channels of this file; not "
+			 "copied reason=\"%s\"",
+			 strerror(-error));
 }
 
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
@@ -200,8 +203,8 @@ void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
 		to->keep_record = keep_record;
 	if (model_thread->registry_thread && model_thread->cluster)
 		to->keep_copy = keep_copy;
-	/* A node of a network has the accounts in its model: check_account and the like only say that
-	 * there are accounts. */
+	/* A node of a network has the accounts in its model: check_account and the like only say
+	 * that there are accounts. */
 	if (model_thread->auth_thread->store || model_thread->registry_thread) {
 		to->check_account = check_account;
 		to->register_account = register_account;

@@ -20,7 +20,8 @@ struct message {
 
 /* ---- called by the model's thread ---- */
 
-/* A record that replaces what is on disk is not dropped: the rest would be taken for all there is. */
+/* A record that replaces what is on disk is not dropped: the rest would be taken for all there
+ * is. */
 static bool has_room(struct apo_registry_thread *registry_thread,
 		     const struct apo_registry_record *record)
 {

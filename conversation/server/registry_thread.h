@@ -31,8 +31,8 @@ struct apo_registry_thread {
 	char *file;                       /* its name; never changes */
 	struct apo_batcher batcher;       /* used only by the model's thread */
 	bool is_dropping;                 /* owned by the model's thread: dropping was logged */
-	bool is_replacing;                /* owned by the model's thread: between ALL_BEGIN and _END */
-	bool is_running;                  /* owned by the main thread */
+	bool is_replacing; /* owned by the model's thread: between ALL_BEGIN and _END */
+	bool is_running;   /* owned by the main thread */
 
 	/* The members below belong to the thread. */
 	struct apo_mail *waiting; /* batches that are not written, oldest first */

@@ -131,7 +131,8 @@ static void use(struct apo_service *service, struct apo_config *config)
 	unsigned i;
 
 	if (apo_config_has_other_cluster(config, service->config))
-		rudp_log(RUDP_LOG_WARN, "configuration of the cluster takes effect after a restart");
+		rudp_log(RUDP_LOG_WARN,
+			 "configuration of the cluster takes effect after a restart");
 	if (apo_config_has_other_peers(config, service->config))
 		rudp_log(RUDP_LOG_WARN, "configuration of peers takes effect after a restart");
 	if (config->workers != service->config->workers ||

@@ -38,7 +38,7 @@ struct apo_service {
 	struct apo_model_thread model_thread;
 	struct apo_auth_thread auth_thread;
 	struct apo_history_thread history_thread;
-	bool has_history;        /* there is a history thread */
+	bool has_history;                           /* there is a history thread */
 	struct apo_registry_thread registry_thread; /* if there is a store */
 	struct apo_store *store; /* used by the auth thread while that has work; NULL: no store */
 	struct apo_cluster cluster; /* if the configuration has one */

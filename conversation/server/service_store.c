@@ -170,7 +170,8 @@ int apo_service_load_channels(struct apo_service *service)
 		return 0;
 	error = load_secrets(service, &loading);
 	if (error == 0)
-		error = apo_registry_db_read(service->registry_thread.registry, load_record, &loading);
+		error = apo_registry_db_read(service->registry_thread.registry, load_record,
+					     &loading);
 	if (error < 0) {
 		rudp_log(RUDP_LOG_ERROR, "registered channels not read reason=\"%s\"",
 			 apo_registry_db_error(service->registry_thread.registry));

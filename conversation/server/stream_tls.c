@@ -61,8 +61,8 @@ static bool is_private(const char *key_file, char *reason, size_t reason_size)
 	if (stat(key_file, &there) < 0 || !(there.st_mode & (S_IRWXO | S_IWGRP)))
 		return true; /* OpenSSL says why a file cannot be read */
 	snprintf(reason, reason_size,
-		 "key %s: other users may read or write it (mode %03o; chmod 600 mends that)", key_file,
-		 (unsigned)there.st_mode & 0777);
+		 "key %s: other users may read or write it (mode %03o; chmod 600 mends that)",
+		 key_file, (unsigned)there.st_mode & 0777);
 	return false;
 }
 

@@ -446,7 +446,8 @@ static void web_finish(struct apo_stream *stream)
 	if (web->phase == OPEN)
 		(void)send_close(stream, close_code,
 				 web->close_code ? apo_web_reason(close_code) : "");
-	/* Bytes that do not fit in the socket's buffer now are lost; the peer sees an abnormal end. */
+	/* Bytes that do not fit in the socket's buffer now are lost; the peer sees an abnormal
+	 * end. */
 	free_output(stream);
 	stream->has_output = false;
 	web->inner.ops->finish(&web->inner);

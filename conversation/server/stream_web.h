@@ -8,8 +8,8 @@
  *          -ESHUTDOWN. After that read returns each message as a line, and write sends each line as
  *          a message. A violation of the protocol is the error -EBADMSG of read; finish sends its
  *          close code.
- * Limits   http.h, frames.h; output of its own (pongs): APO_WEB_OUTPUT_BYTES_MAX. The time for greet
- *          is the caller's.
+ * Limits   http.h, frames.h; output of its own (pongs): APO_WEB_OUTPUT_BYTES_MAX. The time for
+ *          greet is the caller's.
  * Memory   idle: one struct of about 100 bytes.
  * Threads  as stream.h.
  */
@@ -33,8 +33,8 @@ int apo_stream_open_web(struct apo_stream *stream, struct apo_config *config, co
 
 bool apo_stream_is_web(const struct apo_stream *stream);
 
-/* Everything but the descriptor. When reading, the stream is one of a socket (apo_stream_moved), and
- * becomes one over WebSocket. */
+/* Everything but the descriptor. When reading, the stream is one of a socket (apo_stream_moved),
+ * and becomes one over WebSocket. */
 void apo_stream_web_serialize(struct apo_serializer *serializer, struct apo_stream *stream);
 
 #endif

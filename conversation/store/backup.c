@@ -124,13 +124,14 @@ static const char *check_empty(sqlite3 *db)
 	}
 	if (result != SQLITE_OK)
 		return apo_sql_error_text(result);
-	return has_rows ? "has accounts, channels or history already: an import needs an empty or new "
+	return has_rows ? "has accounts, channels or history already: an import needs an empty or "
+			  "new "
 			  "file"
 			: NULL;
 }
 
-/* In the mode EXCLUSIVE the transaction can begin only if no other connection to the file is open: a
- * running server would not notice what was imported. */
+/* In the mode EXCLUSIVE the transaction can begin only if no other connection to the file is open:
+ * a running server would not notice what was imported. */
 static const char *begin_alone(sqlite3 *db)
 {
 	int result = sqlite3_exec(db,

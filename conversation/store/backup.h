@@ -2,10 +2,10 @@
 /*
  * backup - writes all records of the chat server's database as lines of JSON, and reads them back.
  *
- * Format   docs/conversation.md, "Backup". The first line has the version; the last one has the number
- *          of records, so a file that was cut is recognized. Records name accounts and channels by
- *          their names, not by ids of the database. What belongs to a removed account is left out:
- *          nobody can reach it any more.
+ * Format   docs/conversation.md, "Backup". The first line has the version; the last one has the
+ *          number of records, so a file that was cut is recognized. Records name accounts and
+ *          channels by their names, not by ids of the database. What belongs to a removed account
+ *          is left out: nobody can reach it any more.
  * Export   One read transaction: a consistent state, also while the server writes.
  * Import   One write transaction into a database without records that no other process has open.
  *          After an error nothing has changed.

@@ -11,7 +11,8 @@
 #define ID_OF(parameter) "(SELECT id FROM accounts WHERE name = " parameter ")"
 #define IS_ACCOUNT(parameter) "EXISTS (SELECT 1 FROM accounts WHERE name = " parameter ")"
 #define ACCOUNT_LISTS "('" APO_REGISTRY_OPERATORS "', '" APO_REGISTRY_VOICES "')"
-/* The name of the buffer of a message: of its channel, or of two accounts (apo_history_name_private). */
+/* The name of the buffer of a message: of its channel, or of two accounts
+ * (apo_history_name_private). */
 #define PAIR(function) function "(" ID_OF("?6") ", " ID_OF("?7") ")"
 #define BUFFER_NAME "ifnull(?5, '@' || " PAIR("min") " || ',' || " PAIR("max") ")"
 
@@ -39,9 +40,11 @@ const struct apo_backup_kind apo_backup_kinds[] = {
 	{"channel",
 	 "channels",
 	 "channels LEFT JOIN accounts ON accounts.id = founder ORDER BY channels.id",
-	 {"INSERT INTO channels (folded, name, founder, modes, key, topic, topic_by, user_limit, "
-	  "registered_at_s, created_at_s, used_at_s, topic_at_s) SELECT lower(?1), ?1, " ID_OF(
-		  "?2") ", ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?2 IS NULL OR " IS_ACCOUNT("?2")},
+	 {"INSERT INTO channels (folded, name, founder, modes, key, topic, topic_by, "
+	  "user_limit, "
+	  "registered_at_s, created_at_s, used_at_s, topic_at_s) SELECT lower(?1), "
+	  "?1, " ID_OF("?2") ", ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?2 IS NULL "
+			     "OR " IS_ACCOUNT("?2")},
 	 "the founder must be an account of an earlier line",
 	 {{"name", "channels.name", APO_BACKUP_CHANNEL, false},
 	  {"founder", "accounts.name", APO_BACKUP_ACCOUNT, true},
@@ -62,9 +65,9 @@ const struct apo_backup_kind apo_backup_kinds[] = {
 	 "WHERE list NOT IN " ACCOUNT_LISTS
 	 " OR accounts.id IS NOT NULL ORDER BY channels.id, channel_entries.id",
 	 {"INSERT INTO channel_entries (channel, list, entry, account, set_by, set_at_s) "
-	  "SELECT id, ?2, ?3, CASE WHEN ?2 IN " ACCOUNT_LISTS " THEN " ID_OF(
-		  "?3") " END, ?4, ?5 FROM channels WHERE folded = lower(?1) AND "
-			"(?2 NOT IN " ACCOUNT_LISTS " OR " IS_ACCOUNT("?3") ")"},
+	  "SELECT id, ?2, ?3, CASE WHEN ?2 IN " ACCOUNT_LISTS
+	  " THEN " ID_OF("?3") " END, ?4, ?5 FROM channels WHERE folded = lower(?1) AND "
+			       "(?2 NOT IN " ACCOUNT_LISTS " OR " IS_ACCOUNT("?3") ")"},
 	 "the channel, and the account of an entry of the lists o and v, must be of earlier lines",
 	 {{"channel", "channels.name", APO_BACKUP_CHANNEL, false},
 	  {"list", "list", APO_BACKUP_LIST, false},
@@ -103,10 +106,12 @@ const struct apo_backup_kind apo_backup_kinds[] = {
 	 "(a.id IS NOT NULL AND b.id IS NOT NULL) ORDER BY position",
 	 {"INSERT INTO buffers (name, account_a, account_b, count) SELECT new, " ID_OF(
 		  "?6") ", " ID_OF("?7") ", 0 FROM (SELECT " BUFFER_NAME
-	  " AS new) WHERE new IS NOT NULL AND NOT EXISTS (SELECT 1 FROM buffers WHERE name = new)",
+					 " AS new) WHERE new IS NOT NULL AND NOT EXISTS (SELECT 1 "
+					 "FROM buffers WHERE name = new)",
 	  "INSERT INTO messages (position, run, time_ms, is_notice, source, target, account, tags, "
 	  "text, buffer) SELECT ?1, ?2, ?3, ?4, ?8, ?9, ?10, ?11, ?12, id FROM buffers WHERE "
-	  "name = " BUFFER_NAME " AND (?5 IS NULL) <> (?6 IS NULL) AND (?6 IS NULL) = (?7 IS NULL)"},
+	  "name = " BUFFER_NAME
+	  " AND (?5 IS NULL) <> (?6 IS NULL) AND (?6 IS NULL) = (?7 IS NULL)"},
 	 "it is of a channel, or between two accounts of earlier lines",
 	 {{"position", "position", APO_BACKUP_POSITION, false},
 	  {"run", "printf('%016llx', run)", APO_BACKUP_RUN, false},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* backup_kinds - the kinds of records in a backup: their fields, and where the database keeps them. */
+/* backup_kinds - the kinds of records in a backup: their fields, and where the database keeps
+ * them. */
 #ifndef APO_STORE_BACKUP_KINDS_H
 #define APO_STORE_BACKUP_KINDS_H
 
@@ -22,8 +23,8 @@ enum apo_backup_type {
 	APO_BACKUP_WORD,
 	APO_BACKUP_TEXT,
 	APO_BACKUP_LINES, /* a text that may have line ends (draft/multiline) */
-	APO_BACKUP_RUN, /* 64 bits in hexadecimal digits */
-	APO_BACKUP_FLAG, /* true or false in JSON, 1 or 0 in the database; numbers from here on */
+	APO_BACKUP_RUN,   /* 64 bits in hexadecimal digits */
+	APO_BACKUP_FLAG,  /* true or false in JSON, 1 or 0 in the database; numbers from here on */
 	APO_BACKUP_COUNT,
 	APO_BACKUP_POSITION,
 	APO_BACKUP_START, /* a position, or 0 */
@@ -42,14 +43,15 @@ struct apo_backup_kind {
 	const char *name;
 	const char *table; /* the table that holds the records */
 	const char *from;  /* what follows FROM when the records are read; they have an order */
-	/* Statements that add a record. Parameter n is field n. Only the last one must add a row; if it
-	 * adds none, the record needs what "needs" says. */
+	/* Statements that add a record. Parameter n is field n. Only the last one must add a row;
+	 * if it adds none, the record needs what "needs" says. */
 	const char *inserts[APO_BACKUP_INSERTS_MAX];
 	const char *needs;
 	struct apo_backup_field fields[APO_BACKUP_FIELDS_MAX + 1];
 };
 
-/* In the order in which they are written: a record names only accounts and channels of earlier ones. */
+/* In the order in which they are written: a record names only accounts and channels of earlier
+ * ones. */
 extern const struct apo_backup_kind apo_backup_kinds[];
 extern const size_t apo_backup_kind_count;
 #define APO_BACKUP_KINDS_MAX 16

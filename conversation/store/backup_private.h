@@ -15,8 +15,8 @@
  * the database as text; the caller checks out. */
 const char *apo_backup_write(sqlite3 *db, FILE *out, uint64_t *count);
 
-/* Adds all records of a backup to a database, in a transaction of the caller. Returns false after an
- * error: reason has the problem, with the number of the line. */
+/* Adds all records of a backup to a database, in a transaction of the caller. Returns false after
+ * an error: reason has the problem, with the number of the line. */
 bool apo_backup_read(sqlite3 *db, FILE *in, const char *in_name, uint64_t *count, char *reason,
 		     size_t reason_size);
 

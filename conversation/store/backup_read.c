@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a backup: parses each line with SQLite's json_each, checks each field, and adds the record. */
+/* Reads a backup: parses each line with SQLite's json_each, checks each field, and adds the
+ * record. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct reader {
 };
 
 __attribute__((format(printf, 2, 3))) static bool refuse(struct reader *reader, const char *format,
-							  ...)
+							 ...)
 {
 	char what[256];
 	va_list args;
@@ -260,8 +261,7 @@ static bool read_record(struct reader *reader, size_t kind)
 
 static bool is_line(const struct reader *reader, const char *expected)
 {
-	return strncmp(reader->line, expected, reader->len) == 0 &&
-	       expected[reader->len] == '\n';
+	return strncmp(reader->line, expected, reader->len) == 0 && expected[reader->len] == '\n';
 }
 
 static bool check_head(struct reader *reader)
@@ -323,8 +323,9 @@ static bool on_line(struct reader *reader)
 	for (i = 0; i < apo_backup_kind_count; i++)
 		if (strcmp(apo_backup_kinds[i].name, type) == 0)
 			return read_record(reader, i);
-	return refuse(reader, "type must be account, channel, entry, ban, message, presence, marker or "
-			      "end");
+	return refuse(reader,
+		      "type must be account, channel, entry, ban, message, presence, marker or "
+		      "end");
 }
 
 /* ---- the whole ---- */

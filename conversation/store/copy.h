@@ -11,8 +11,9 @@
 
 #define APO_COPIES_MAX 9 /* of a file; then somebody must remove some */
 
-/* Copies the file to FILE.before-join-N, the first N from 1 that is free; to becomes its name. Returns
- * 0; -EEXIST: there are APO_COPIES_MAX of them; or another negative errno value: there is no copy. */
+/* Copies the file to FILE.before-join-N, the first N from 1 that is free; to becomes its name.
+ * Returns 0; -EEXIST: there are APO_COPIES_MAX of them; or another negative errno value: there is
+ * no copy. */
 int apo_store_copy(const char *file, char to[PATH_MAX]);
 
 #endif

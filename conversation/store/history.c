@@ -182,8 +182,7 @@ int apo_presence_begin(struct apo_history *history, int64_t id, const char *acco
 {
 	int64_t owner = apo_history_account(history, account);
 
-	return owner <= 0 ? (int)owner
-			  : apo_presence_begin_of(history, id, owner, channel, first);
+	return owner <= 0 ? (int)owner : apo_presence_begin_of(history, id, owner, channel, first);
 }
 
 int apo_presence_begin_of(struct apo_history *history, int64_t id, int64_t account_id,
@@ -288,8 +287,8 @@ static const char *open_history(struct apo_history *history, const char *file)
 		return "was written by another version of apollonion";
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(history->db,
-				      "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST", NULL,
-				      NULL, NULL);
+				      "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST",
+				      NULL, NULL, NULL);
 	if (result == SQLITE_OK)
 		result = prepare(history);
 	if (result == SQLITE_OK)

@@ -106,9 +106,9 @@ enum apo_history_table { APO_TABLE_MESSAGES, APO_TABLE_PRESENCES };
 
 #define APO_COPY_BYTES_MAX (192u << 10)
 
-/* Writes the rows of the table with positions after first, up to last, in their order. If they need more
- * room, it ends earlier, and last becomes the position of the last row written. Files with the same
- * rows give the same bytes. Returns 0, -ENOMEM or -EIO. */
+/* Writes the rows of the table with positions after first, up to last, in their order. If they need
+ * more room, it ends earlier, and last becomes the position of the last row written. Files with the
+ * same rows give the same bytes. Returns 0, -ENOMEM or -EIO. */
 int apo_history_copy(struct apo_history *history, enum apo_history_table table, int64_t first,
 		     int64_t *last, struct rudp_writer *writer);
 /* Replaces the rows after first, up to last, by those in bytes. Between begin and commit. Also

@@ -151,8 +151,7 @@ static int add_message(struct apo_history *history, const struct message *messag
 
 static int add_presence(struct apo_history *history, const int64_t numbers[4], const char *channel)
 {
-	sqlite3_stmt *statement =
-		apo_history_bind(history, APO_SQL_PRESENCE_PASTE, 4, numbers);
+	sqlite3_stmt *statement = apo_history_bind(history, APO_SQL_PRESENCE_PASTE, 4, numbers);
 
 	(void)sqlite3_bind_text(statement, 5, channel, -1, SQLITE_STATIC);
 	return apo_history_run(statement);

@@ -42,7 +42,7 @@ static enum apo_asked judge(const struct apo_page_reading *reading,
 	if (!is_readable(reading, question->first.position))
 		return APO_ASKED_NO_MESSAGE;
 	return source && is_author(question, source, apo_column_text(row, 3)) ? APO_ASKED_DONE
-									       : APO_ASKED_FORBIDDEN;
+									      : APO_ASKED_FORBIDDEN;
 }
 
 static int find(struct apo_page_reading *reading, const struct apo_question *question,
@@ -101,5 +101,6 @@ int apo_history_drop(struct apo_history *history, uint64_t run, int64_t position
 	int error = history->buffer_name[0] ? apo_history_settle(history) : 0;
 
 	return error ? error
-		     : apo_history_run(apo_history_bind(history, APO_SQL_MESSAGE_DROP_OF, 2, values));
+		     : apo_history_run(
+			       apo_history_bind(history, APO_SQL_MESSAGE_DROP_OF, 2, values));
 }

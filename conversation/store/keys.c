@@ -64,7 +64,8 @@ int apo_account_key_add(struct apo_store *store, const char *account, const char
 
 int apo_account_key_remove(struct apo_store *store, const char *account, const char *fingerprint)
 {
-	return change(store, store->key_remove, bind_texts(store->key_remove, account, fingerprint));
+	return change(store, store->key_remove,
+		      bind_texts(store->key_remove, account, fingerprint));
 }
 
 int apo_account_keys(struct apo_store *store, const char *account, char keys[APO_KEYS_TEXT_SIZE])

@@ -267,7 +267,8 @@ static int begin_all(struct apo_registry_db *registry)
 static int end_all(struct apo_registry_db *registry)
 {
 	registry->is_replacing = false;
-	return execute(registry, "DELETE FROM accounts WHERE id NOT IN (SELECT id FROM temp.written)");
+	return execute(registry,
+		       "DELETE FROM accounts WHERE id NOT IN (SELECT id FROM temp.written)");
 }
 
 int apo_registry_db_write(struct apo_registry_db *registry,
@@ -455,8 +456,9 @@ static int prepare(struct apo_registry_db *registry)
 		STATEMENTS(STATEMENT)
 #undef STATEMENT
 	};
-	int result = sqlite3_exec(registry->db, "CREATE TEMP TABLE written (id INTEGER PRIMARY KEY)",
-				  NULL, NULL, NULL);
+	int result =
+		sqlite3_exec(registry->db, "CREATE TEMP TABLE written (id INTEGER PRIMARY KEY)",
+			     NULL, NULL, NULL);
 	unsigned i;
 
 	for (i = 0; i < STATEMENT_COUNT && result == SQLITE_OK; i++)

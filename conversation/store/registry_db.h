@@ -38,13 +38,14 @@ void apo_registry_db_roll_back(struct apo_registry_db *registry);
 
 /* Is called for a record; strings are valid during the call. A negative value ends the reading. */
 typedef int apo_tell_record(void *of, const struct apo_registry_record *record);
-/* Calls tell for each ban, each entry of the audit log, and each channel, followed by its entries in
- * the order in which they were added. The founder is NULL if its account was removed; accounts that
- * were removed are left out. Returns 0, -ENOMEM, -EIO, or what tell returned. */
+/* Calls tell for each ban, each entry of the audit log, and each channel, followed by its entries
+ * in the order in which they were added. The founder is NULL if its account was removed; accounts
+ * that were removed are left out. Returns 0, -ENOMEM, -EIO, or what tell returned. */
 int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell, void *of);
 
 /* Calls tell for each account, and then for each key of an account: a node of a network has them in
  * memory. Returns as above. */
-int apo_registry_db_read_accounts(struct apo_registry_db *registry, apo_tell_record *tell, void *of);
+int apo_registry_db_read_accounts(struct apo_registry_db *registry, apo_tell_record *tell,
+				  void *of);
 
 #endif

@@ -133,8 +133,8 @@ static const char *const steps[APO_STORE_VERSION] = {
 	"  DELETE FROM account_keys WHERE account = old.id;"
 	"END",
 
-	/* Hashes of passwords may have SCRAM keys behind them: programs of older versions would refuse
-	 * them at the login only. */
+	/* Hashes of passwords may have SCRAM keys behind them: programs of older versions would
+	 * refuse them at the login only. */
 	"",
 };
 
@@ -238,31 +238,25 @@ static const char *prepare(struct apo_store *store)
 		"UPDATE accounts SET password_hash = ?2 WHERE name = ?1 AND password_hash = ?3";
 	static const char remove[] = "DELETE FROM accounts WHERE name = ?1";
 	static const char tell_new[] = "SELECT id, name FROM accounts WHERE id > ?1 ORDER BY id";
-	static const char key_find[] = "SELECT name FROM account_keys JOIN accounts ON id = account "
-				       "WHERE fingerprint = ?1";
-	static const char key_add[] =
-		"INSERT INTO account_keys (fingerprint, account, made_at_s) "
-		"SELECT ?2, id, ?3 FROM accounts WHERE name = ?1 AND "
-		"(SELECT count(*) FROM account_keys WHERE account = id) < ?4";
-	static const char key_remove[] =
-		"DELETE FROM account_keys WHERE fingerprint = ?2 AND "
-		"account = (SELECT id FROM accounts WHERE name = ?1)";
+	static const char key_find[] =
+		"SELECT name FROM account_keys JOIN accounts ON id = account "
+		"WHERE fingerprint = ?1";
+	static const char key_add[] = "INSERT INTO account_keys (fingerprint, account, made_at_s) "
+				      "SELECT ?2, id, ?3 FROM accounts WHERE name = ?1 AND "
+				      "(SELECT count(*) FROM account_keys WHERE account = id) < ?4";
+	static const char key_remove[] = "DELETE FROM account_keys WHERE fingerprint = ?2 AND "
+					 "account = (SELECT id FROM accounts WHERE name = ?1)";
 	static const char keys[] = "SELECT fingerprint FROM account_keys WHERE account = "
 				   "(SELECT id FROM accounts WHERE name = ?1) "
 				   "ORDER BY made_at_s, fingerprint";
 	const struct {
 		sqlite3_stmt **statement;
 		const char *sql;
-	} rows[] = {{&store->find, find},
-		    {&store->key_find, key_find},
-		    {&store->key_add, key_add},
-		    {&store->key_remove, key_remove},
-		    {&store->keys, keys},
-		    {&store->add, add},
-		    {&store->set_hash, set_hash},
-		    {&store->replace_hash, replace_hash},
-		    {&store->remove, remove},
-		    {&store->tell_new, tell_new}};
+	} rows[] = {{&store->find, find},         {&store->key_find, key_find},
+		    {&store->key_add, key_add},   {&store->key_remove, key_remove},
+		    {&store->keys, keys},         {&store->add, add},
+		    {&store->set_hash, set_hash}, {&store->replace_hash, replace_hash},
+		    {&store->remove, remove},     {&store->tell_new, tell_new}};
 	size_t i;
 	int result = SQLITE_OK;
 

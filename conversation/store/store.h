@@ -22,7 +22,7 @@
 struct apo_store;
 
 struct apo_account {
-	char name[APO_NICK_BYTES_MAX + 1]; /* spelled as when it was registered */
+	char name[APO_NICK_BYTES_MAX + 1];   /* spelled as when it was registered */
 	char password_hash[APO_SECRET_SIZE]; /* the secret (irc/scram.h) */
 };
 
@@ -56,8 +56,8 @@ int apo_account_replace_hash(struct apo_store *store, const char *name, const ch
 /* Returns 0, -ENOENT, -ENOSPC, -ENOMEM or -EIO. After an error nothing has changed. */
 int apo_account_remove(struct apo_store *store, const char *name);
 
-/* Keys by which the owner of an account logs in, as fingerprints (irc/fingerprint.h). A key belongs to
- * one account, and goes with it. */
+/* Keys by which the owner of an account logs in, as fingerprints (irc/fingerprint.h). A key belongs
+ * to one account, and goes with it. */
 /* The name of the account that the key belongs to. Returns 0, -ENOENT, -ENOMEM or -EIO. */
 int apo_account_key_find(struct apo_store *store, const char *fingerprint,
 			 char name[APO_NICK_BYTES_MAX + 1]);
@@ -68,7 +68,8 @@ int apo_account_key_add(struct apo_store *store, const char *account, const char
 			int64_t made_at_s);
 /* Returns 0; -ENOENT: it is no key of that account; -ENOSPC, -ENOMEM or -EIO. */
 int apo_account_key_remove(struct apo_store *store, const char *account, const char *fingerprint);
-/* Writes the fingerprints, with spaces between them, the oldest first. Returns 0, -ENOMEM or -EIO. */
+/* Writes the fingerprints, with spaces between them, the oldest first. Returns 0, -ENOMEM or
+ * -EIO. */
 int apo_account_keys(struct apo_store *store, const char *account, char keys[APO_KEYS_TEXT_SIZE]);
 
 /* Is called for an account. id is never used again, not even for an account of the same name. */

@@ -17,8 +17,8 @@ struct apo_store {
 #define APO_STORE_APPLICATION_ID 0x41706f6c /* "Apol" */
 #define APO_STORE_VERSION 7
 
-/* Creates our tables, or upgrades them to our version, completely or not at all. Returns NULL, or the
- * problem as text. */
+/* Creates our tables, or upgrades them to our version, completely or not at all. Returns NULL, or
+ * the problem as text. */
 const char *apo_store_bring_up(sqlite3 *db);
 
 #endif

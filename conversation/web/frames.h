@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frames - the frames of WebSocket (RFC 6455 section 5) on the server's side, over libwslay: lines of
- * IRC from messages, messages from lines (IRCv3 websocket: a message is a line without its end).
+ * frames - the frames of WebSocket (RFC 6455 section 5) on the server's side, over libwslay: lines
+ * of IRC from messages, messages from lines (IRCv3 websocket: a message is a line without its end).
  *
  * Model    Between calls only the bytes of an incomplete frame, and the earlier frames of an
  *          incomplete message, are kept: an idle connection keeps nothing, and what is kept can be
@@ -58,8 +58,8 @@ struct apo_web_decoded {
 	char ping[APO_WEB_CONTROL_BYTES_MAX];
 };
 
-/* Moves the kept bytes to the beginning of bytes, which has room for APO_WEB_KEPT_BYTES_MAX. Returns
- * their number. */
+/* Moves the kept bytes to the beginning of bytes, which has room for APO_WEB_KEPT_BYTES_MAX.
+ * Returns their number. */
 size_t apo_web_input_restore(struct apo_web_input *input, char *bytes);
 
 /* Decodes bytes, which begin with those that were kept. lines: gets each complete message and a LF;

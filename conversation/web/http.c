@@ -22,8 +22,8 @@ static struct apo_slice trimmed(const char *at, size_t len)
 	return (struct apo_slice){at, len};
 }
 
-/* The next element of a comma-separated list, without spaces around it; removes it from list. Returns
- * false at the end of the list. */
+/* The next element of a comma-separated list, without spaces around it; removes it from list.
+ * Returns false at the end of the list. */
 static bool next_element(struct apo_slice *list, struct apo_slice *element)
 {
 	const char *comma;

@@ -11,7 +11,7 @@
 #define NO_SUCH_OPTION 0x7fff
 #define FAMILY_BYTES sizeof(sa_family_t)
 #define PAGE_LEAST_BYTES 4096 /* on every processor that Linux has */
-#define SIN6_LEN_MIN 24 /* RFC 2133 had no scope id; Linux still accepts this length */
+#define SIN6_LEN_MIN 24       /* RFC 2133 had no scope id; Linux still accepts this length */
 
 /* Memory is readable in whole pages: if the first bytes are, so are the others of their page. */
 static bool is_in_one_page(const void *start, size_t len)

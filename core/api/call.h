@@ -75,8 +75,8 @@ int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
 struct rudp_early {
 	const struct iovec *iov;
 	size_t count;
-	bool dont_wait;               /* MSG_DONTWAIT */
-	size_t taken;                 /* out: bytes that are sent already, unless the call fails */
+	bool dont_wait; /* MSG_DONTWAIT */
+	size_t taken;   /* out: bytes that are sent already, unless the call fails */
 };
 
 /*

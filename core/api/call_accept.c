@@ -12,8 +12,8 @@
 #include "api/raw_syscall.h"
 
 #define INHERITED                                                                                  \
-	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |             \
-		    RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR | RUDP_MARK_REUSEPORT | RUDP_MARK_INQ))
+	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY | RUDP_MARK_NATIVE |     \
+		    RUDP_MARK_REUSEADDR | RUDP_MARK_REUSEPORT | RUDP_MARK_INQ))
 
 static bool peer_credentials(int fd, struct ucred *peer)
 {

@@ -24,7 +24,7 @@ struct destination {
 	socklen_t len;
 	struct sockaddr_storage copy;
 	rudp_wants_kernel *wants_kernel;
-	struct rudp_early *early;    /* NULL: connect(2) */
+	struct rudp_early *early; /* NULL: connect(2) */
 };
 
 /* The any address means this host, as with TCP. A stream cannot go to multicast or broadcast. */

@@ -317,8 +317,8 @@ static int set_device(int fd, const struct rudp_socket *s, int option, const voi
  * A wrong value gives TCP's error. Else switching the option on is refused, switching it off
  * succeeds.
  */
-static int refuse(const struct rudp_socket *s, const struct rudp_option_row *row,
-		  const void *value, socklen_t len)
+static int refuse(const struct rudp_socket *s, const struct rudp_option_row *row, const void *value,
+		  socklen_t len)
 {
 	int rc = check_by_tcp(s, row->level, row->option, value, len);
 

@@ -24,7 +24,8 @@ enum demand {
 static const char *const variables[] = {
 	"RUDP_KEY_FILE", "RUDP_KEY", "RUDP_IDENTITY", "RUDP_KNOWN_HOSTS", "RUDP_AUTHORIZED_KEYS",
 };
-/* "use rudp", "require identity", "set first-contact refuse", "set known-hosts FILE": rudp.conf(5). */
+/* "use rudp", "require identity", "set first-contact refuse", "set known-hosts FILE":
+ * rudp.conf(5). */
 static const char *const rule_words[] = {
 	"rudp", "require", "refuse", "known-hosts", "authorized-keys",
 };
@@ -90,8 +91,8 @@ static bool content_demands(int fd, enum demand demand)
 }
 
 /*
- * A directory that may not be searched is another user's home, so it has no file of ours. A symbolic
- * link that leads nowhere exists, as for the engine (file_stamp.h).
+ * A directory that may not be searched is another user's home, so it has no file of ours. A
+ * symbolic link that leads nowhere exists, as for the engine (file_stamp.h).
  */
 static bool exists(const char *path)
 {

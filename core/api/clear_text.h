@@ -11,8 +11,9 @@
  *	                      looks for it
  *	authorized keys       RUDP_AUTHORIZED_KEYS, or a file authorized_keys there
  *	an identity           RUDP_IDENTITY; not the file alone: it allows unknown hosts over TCP
- *	rules                 in RUDP_POLICY or the policy file: one that says "use rudp", requires an
- *	                      identity, refuses unknown hosts, or names one of these files
+ *	rules                 in RUDP_POLICY or the policy file: one that says "use rudp",
+ *	                      requires an identity, refuses unknown hosts, or names one of these
+ *	                      files
  *
  * A file that exists but cannot be read forbids it, too. So does one of more than
  * RUDP_CLEAR_TEXT_FILE_BYTES_MAX.

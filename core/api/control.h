@@ -7,9 +7,9 @@
  * It gets one reply. Then either side closes.
  *
  * The reply to a blocking CONNECT comes when the handshake ends. Meanwhile the caller may send a
- * second request, GO_ON, on the same connection. The engine closes its copy of the descriptor before
- * it replies; for a blocking CONNECT, when the handshake ends. It receives with MSG_CMSG_CLOEXEC and
- * closes all descriptors that it did not ask for.
+ * second request, GO_ON, on the same connection. The engine closes its copy of the descriptor
+ * before it replies; for a blocking CONNECT, when the handshake ends. It receives with
+ * MSG_CMSG_CLOEXEC and closes all descriptors that it did not ask for.
  *
  * Which callers the engine accepts: SO_PEERCRED has the engine's uid, or the request carries the
  * token (a program that has dropped privileges), or it carries the descriptor concerned. HELLO on
@@ -44,7 +44,8 @@
  */
 #define RUDP_CONTROL_AS_BEFORE INT32_MIN
 
-/* Bytes after a CONNECT request: the names of its address (name_notes.h), then those for the SYN. */
+/* Bytes after a CONNECT request: the names of its address (name_notes.h), then those for the
+ * SYN. */
 #define RUDP_CONTROL_NAMES_MAX 1024
 #define RUDP_CONTROL_EARLY_MAX 1200 /* a SYN has no room for more */
 #define RUDP_CONTROL_MORE_MAX (RUDP_CONTROL_NAMES_MAX + RUDP_CONTROL_EARLY_MAX)
@@ -119,9 +120,10 @@ enum rudp_key_state { RUDP_KEY_STATES(RUDP_CONTROL_KEY_STATE) };
 	X(SILENT, "silent", "no answer: a firewall drops the packets, or the host is down")        \
 	X(UNREACHABLE, "unreachable", "there is no route to the host or its network")              \
 	X(FILTERED, "filtered", "a firewall of this host blocks the packets")                      \
-	X(IDENTITY, "identity",                                                                      \
-	  "the other side has another identity (rudp ping), or does not accept this one (rudp key "  \
-	  "enroll)")                                                                                 \
+	X(IDENTITY, "identity",                                                                    \
+	  "the other side has another identity (rudp ping), or does not accept this one (rudp "    \
+	  "key "                                                                                   \
+	  "enroll)")                                                                               \
 	X(IDENTITY_OF_PEER, "identity-of-peer", "this peer shows no identity that is accepted")    \
 	X(TCP_SILENT, "tcp-silent", "no answer over UDP in time: TCP was used instead")            \
 	X(TCP_REFUSED, "tcp-refused", "UDP to that port was refused: TCP was used instead")        \
@@ -158,30 +160,30 @@ enum rudp_control_reply_flag {
 
 struct rudp_control_request {
 	uint16_t version;
-	uint16_t operation;       /* enum rudp_control_operation */
-	uint32_t flags;           /* enum rudp_control_flag */
+	uint16_t operation;              /* enum rudp_control_operation */
+	uint32_t flags;                  /* enum rudp_control_flag */
 	uint8_t token[RUDP_TOKEN_BYTES]; /* zero when not known */
-	uint64_t id;              /* ERROR, INFO; LIST, KEYS, FAILED: cursor, 0 first; REVOKE: the key */
+	uint64_t id; /* ERROR, INFO; LIST, KEYS, FAILED: cursor, 0 first; REVOKE: the key */
 	/* BIND, CONNECT, UDP_PORT_RELEASE; FORGET: its port does not matter */
 	struct rudp_addr addr;
-	int32_t number; /* LISTEN: backlog; SHUTDOWN: how; SET: value length; CONNECT: number
+	int32_t number;        /* LISTEN: backlog; SHUTDOWN: how; SET: value length; CONNECT: number
 				   * of bytes for the SYN that follow the request in its message */
-	int32_t level, option;    /* SET; CONNECT: level is the number of bytes of the names */
-	uint8_t value[64];        /* SET */
+	int32_t level, option; /* SET; CONNECT: level is the number of bytes of the names */
+	uint8_t value[64];     /* SET */
 };
 
 /* All data about a connection or listener, for TCP_INFO, SIOCOUTQ and rudp ss. */
 struct rudp_control_info {
 	uint64_t id;
-	uint8_t state;            /* enum rudp_state of proto/conn/conn.h */
-	uint8_t transport;        /* enum rudp_transport */
-	uint8_t reason;           /* enum rudp_reason */
+	uint8_t state;     /* enum rudp_state of proto/conn/conn.h */
+	uint8_t transport; /* enum rudp_transport */
+	uint8_t reason;    /* enum rudp_reason */
 	uint8_t authenticated;
 	uint8_t suite;
-	uint8_t aead;             /* enum rudp_aead_kind of proto/crypto/aead.h */
-	uint8_t handshake_kind;   /* enum rudp_handshake_kind of proto/conn/conn.h */
-	uint8_t flows;            /* connections that share its bandwidth, at most; 0: none */
-	uint16_t early_bytes;     /* stream bytes in the SYN */
+	uint8_t aead;           /* enum rudp_aead_kind of proto/crypto/aead.h */
+	uint8_t handshake_kind; /* enum rudp_handshake_kind of proto/conn/conn.h */
+	uint8_t flows;          /* connections that share its bandwidth, at most; 0: none */
+	uint16_t early_bytes;   /* stream bytes in the SYN */
 	uint16_t known_kib; /* first window, from what was known of the path; 0: nothing known */
 	uint32_t pid;       /* of the program that made it, at that time */
 	struct rudp_addr local, remote;
@@ -195,17 +197,18 @@ struct rudp_control_info {
 	uint64_t window_send_bytes, window_receive_bytes, memory_bytes;
 	uint32_t datagram_bytes, pto_count;
 	union {
-		uint32_t backlog; /* LISTEN */
+		uint32_t backlog;      /* LISTEN */
 		uint32_t repairs_sent; /* others: packets with FEC repair symbols for bursts */
 	};
-	uint32_t queued;          /* LISTEN */
-	uint16_t udp_port;        /* fixed UDP port in use; 0: the port of the address */
-	uint16_t policy_line;     /* line of the rule that decided; 0: none */
+	uint32_t queued;      /* LISTEN */
+	uint16_t udp_port;    /* fixed UDP port in use; 0: the port of the address */
+	uint16_t policy_line; /* line of the rule that decided; 0: none */
 	char cc_name[16], cc_state[16];
 	char program[16];
 	/* at most so many stream bytes were restored from the peer's FEC repair symbols */
 	uint32_t repaired_bytes;
-	/* the key that the peer has proven, and how this side's files call its owner; zeros: none */
+	/* the key that the peer has proven, and how this side's files call its owner; zeros:
+	 * none */
 	uint8_t peer_key[32];
 	char peer_name[64];
 	uint8_t channel_binding[32]; /* zeros: no handshake of rudp, or it is not over */
@@ -219,64 +222,64 @@ struct rudp_control_engine {
 	uint64_t limit_bytes;     /* limit of buffered_bytes; never 0 */
 	uint64_t dropped_packets; /* for lack of memory, since the engine began */
 	uint32_t pid;
-	uint32_t remembered_tcp;  /* destinations that get no SYN over UDP, as TCP was faster */
+	uint32_t remembered_tcp; /* destinations that get no SYN over UDP, as TCP was faster */
 	uint64_t failures[RUDP_FAILURE_CAUSE_COUNT]; /* for each cause, since the engine began */
 	/* struct rudp_confinement of engine/confine/confine.h, and its errors */
 	uint32_t confined;
 	int32_t files_error, calls_error;
-	uint32_t files_max;       /* how many descriptors it may have; 0: not reported */
-	uint64_t dropped_trains;  /* whose UDP socket had no room, since the engine began */
+	uint32_t files_max;      /* how many descriptors it may have; 0: not reported */
+	uint64_t dropped_trains; /* whose UDP socket had no room, since the engine began */
 };
 
 /* A failed connection. Its local and remote address are in the reply. */
 struct rudp_control_failure {
 	int64_t age_ns;
-	int32_t error;            /* the errno that the program got; 0: none */
-	uint32_t count;           /* how often it failed so; the last time was age_ns ago */
-	uint32_t pid;             /* 0: a peer tried to connect */
-	uint8_t cause;            /* enum rudp_failure_cause */
-	uint8_t transport;        /* enum rudp_transport */
+	int32_t error;     /* the errno that the program got; 0: none */
+	uint32_t count;    /* how often it failed so; the last time was age_ns ago */
+	uint32_t pid;      /* 0: a peer tried to connect */
+	uint8_t cause;     /* enum rudp_failure_cause */
+	uint8_t transport; /* enum rudp_transport */
 	char program[16];
-	uint8_t peer_key[32];     /* that the refused peer has shown last; zeros: none */
-	char why[64];             /* why this key is refused; empty: not reported */
+	uint8_t peer_key[32]; /* that the refused peer has shown last; zeros: none */
+	char why[64];         /* why this key is refused; empty: not reported */
 };
 
 /* A key of an engine. */
 struct rudp_control_key {
-	uint64_t id;              /* its fingerprint */
+	uint64_t id;                       /* its fingerprint */
 	int64_t not_before_s, not_after_s; /* Unix time; INT64_MIN and INT64_MAX: always */
 	uint32_t connections;              /* open connections that began with it */
-	uint32_t state;           /* enum rudp_key_state */
-	uint32_t pid;             /* of the engine */
-	char file[256];           /* empty: no file, or its name is too long */
+	uint32_t state;                    /* enum rudp_key_state */
+	uint32_t pid;                      /* of the engine */
+	char file[256];                    /* empty: no file, or its name is too long */
 };
 
 /* Connections and associations that ended because of their key, since the engine began. */
 struct rudp_control_ended {
-	uint64_t connections;     /* whose key was revoked; REVOKE: by this call */
-	uint64_t associations;    /* whose key became invalid */
-	uint32_t pid;             /* of the engine */
+	uint64_t connections;  /* whose key was revoked; REVOKE: by this call */
+	uint64_t associations; /* whose key became invalid */
+	uint32_t pid;          /* of the engine */
 };
 
 /* Counts of what FORGET has removed from an engine's memory. */
 struct rudp_control_forgotten {
-	uint32_t pid;             /* of the engine */
-	uint32_t routes;          /* destinations for which UDP or TCP was known to be faster */
-	uint32_t failures;        /* entries of FAILED */
-	uint32_t associations;    /* for resumption, as client or server */
-	uint32_t paths;           /* paths with a measured bandwidth and round-trip time */
+	uint32_t pid;          /* of the engine */
+	uint32_t routes;       /* destinations for which UDP or TCP was known to be faster */
+	uint32_t failures;     /* entries of FAILED */
+	uint32_t associations; /* for resumption, as client or server */
+	uint32_t paths;        /* paths with a measured bandwidth and round-trip time */
 };
 
 struct rudp_control_reply {
 	uint16_t version;
-	uint16_t operation;       /* of the request */
-	int32_t error;            /* 0 or a positive errno */
-	uint32_t flags;           /* enum rudp_control_reply_flag */
-	struct rudp_nonce nonce;  /* HELLO */
+	uint16_t operation;              /* of the request */
+	int32_t error;                   /* 0 or a positive errno */
+	uint32_t flags;                  /* enum rudp_control_reply_flag */
+	struct rudp_nonce nonce;         /* HELLO */
 	uint8_t token[RUDP_TOKEN_BYTES]; /* HELLO */
-	uint32_t pid;             /* HELLO */
-	uint32_t early_bytes;     /* CONNECT: of the bytes after the request, those accepted */
-	uint64_t id;              /* CONNECT; LIST, KEYS, FAILED: next cursor, 0 at the end */
+	uint32_t pid;                    /* HELLO */
+	uint32_t early_bytes; /* CONNECT: of the bytes after the request, those accepted */
+	uint64_t id;          /* CONNECT; LIST, KEYS, FAILED: next cursor, 0 at the end */
 	struct rudp_addr local, remote;
 	union {
 		struct rudp_control_info info;     /* ERROR (state only), INFO, LIST */
@@ -293,7 +296,8 @@ _Static_assert(sizeof(struct rudp_control_engine) <= sizeof(struct rudp_control_
 	       "a reply has the same size in every release of this version");
 _Static_assert(sizeof(struct rudp_control_key) <= sizeof(struct rudp_control_info), "likewise");
 _Static_assert(sizeof(struct rudp_control_failure) <= sizeof(struct rudp_control_info), "likewise");
-_Static_assert(sizeof(struct rudp_control_forgotten) <= sizeof(struct rudp_control_info), "likewise");
+_Static_assert(sizeof(struct rudp_control_forgotten) <= sizeof(struct rudp_control_info),
+	       "likewise");
 
 /* For logs and tools. */
 const char *rudp_transport_text(enum rudp_transport transport);

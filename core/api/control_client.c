@@ -87,8 +87,8 @@ static int connect_channel(int channel, const struct sockaddr_un *un, socklen_t 
 	return rc;
 }
 
-static int connect_to(int channel, const struct rudp_control_call *call, const struct sockaddr_un *un,
-		      socklen_t len)
+static int connect_to(int channel, const struct rudp_control_call *call,
+		      const struct sockaddr_un *un, socklen_t len)
 {
 	int rc = connect_channel(channel, un, len);
 
@@ -286,8 +286,7 @@ static void on_cancelled(void *argument)
 	const struct waiting *waiting = argument;
 	ssize_t rc = leave(waiting->channel, waiting->call);
 
-	if (rc == (ssize_t)sizeof waiting->call->reply &&
-	    waiting->call->reply.error == EINPROGRESS)
+	if (rc == (ssize_t)sizeof waiting->call->reply && waiting->call->reply.error == EINPROGRESS)
 		rudp_mark_change(waiting->call->fd, RUDP_MARK_PENDING, 0);
 	rudp_name_notes_put(waiting->call->names, (size_t)waiting->call->request.level);
 	rudp_raw_close(waiting->channel);

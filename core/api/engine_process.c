@@ -99,11 +99,13 @@ static void raise_memory_limits(void)
 	static const struct {
 		int resource;
 		uint64_t enough;
-	} limits[] = {{RLIMIT_AS, UINT64_MAX}, {RLIMIT_DATA, UINT64_MAX}, {RLIMIT_STACK, STACK_ENOUGH}};
+	} limits[] = {
+		{RLIMIT_AS, UINT64_MAX}, {RLIMIT_DATA, UINT64_MAX}, {RLIMIT_STACK, STACK_ENOUGH}};
 	uint64_t limit[2]; /* struct rlimit64: soft and hard */
 
 	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-		if (rudp_raw_syscall(SYS_prlimit64, 0, limits[i].resource, 0, (long)limit, 0, 0) < 0)
+		if (rudp_raw_syscall(SYS_prlimit64, 0, limits[i].resource, 0, (long)limit, 0, 0) <
+		    0)
 			continue;
 		limit[0] = limit[1] < limits[i].enough ? limit[1] : limits[i].enough;
 		rudp_raw_syscall(SYS_prlimit64, 0, limits[i].resource, (long)limit, 0, 0, 0);
@@ -148,8 +150,7 @@ static int start_and_exit(void *argument)
 	static const char failed = RUDP_READY_NO_EXEC;
 	char *stack = rudp_stack_map(STACK_BYTES);
 
-	if (!stack ||
-	    clone(become_engine, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, plan) < 0)
+	if (!stack || clone(become_engine, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, plan) < 0)
 		sys(SYS_write, plan->ready, (long)&failed, 1);
 	if (stack)
 		rudp_stack_unmap(stack, STACK_BYTES);

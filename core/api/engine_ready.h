@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine_ready - the message that a new engine process writes once to descriptor 3, to tell the program
- * that started it whether it is ready. It is one letter, followed by the data named below.
+ * engine_ready - the message that a new engine process writes once to descriptor 3, to tell the
+ * program that started it whether it is ready. It is one letter, followed by the data named below.
  */
 #ifndef RUDP_API_ENGINE_READY_H
 #define RUDP_API_ENGINE_READY_H

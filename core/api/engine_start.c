@@ -26,8 +26,8 @@
  */
 static struct rudp_engine_ref slots[SLOTS];
 static atomic_uint taken;
-static atomic_uint current; /* index + 1; 0: none */
-static atomic_int failure;  /* errno of a permanent failure */
+static atomic_uint current;              /* index + 1; 0: none */
+static atomic_int failure;               /* errno of a permanent failure */
 static atomic_bool environment_is_stale; /* the engine named in the environment was forgotten */
 
 static void remember(const struct rudp_engine_ref *engine)
@@ -166,8 +166,8 @@ static bool is_permanent(int error)
 }
 
 /*
- * An engine with the limits of this process may have another name. It is asked only if no engine has
- * the name without limits.
+ * An engine with the limits of this process may have another name. It is asked only if no engine
+ * has the name without limits.
  */
 static int hello_any(uint64_t settings, struct rudp_engine_ref *engine)
 {

@@ -9,8 +9,8 @@
  * 3. the well-known name of the user and the settings, without or with the limits of this process
  *    (start_limits.h);
  * 4. a new engine: a process or, if no process can be started, a thread of this process.
- * With RUDP_ENGINE=thread, an engine that is not in memory is always a new thread, which serves this
- * program alone.
+ * With RUDP_ENGINE=thread, an engine that is not in memory is always a new thread, which serves
+ * this program alone.
  *
  * No locks and no allocation, except dlopen in thread mode. So fork in a threaded program is safe,
  * and so is a first call in the constructor of another library.

@@ -24,9 +24,9 @@
 #define MOVE "rudp_engine_move_thread"
 
 /*
- * DEEPBIND keeps the engine's libcrypto apart from the program's. Its malloc() and free() are those of
- * libc, too. If the program has others, libc's functions use those: so the engine must not free what
- * they have allocated (getline, strdup). Sanitizers do not support DEEPBIND.
+ * DEEPBIND keeps the engine's libcrypto apart from the program's. Its malloc() and free() are those
+ * of libc, too. If the program has others, libc's functions use those: so the engine must not free
+ * what they have allocated (getline, strdup). Sanitizers do not support DEEPBIND.
  */
 #if RUDP_WITH_ASAN || RUDP_WITH_TSAN
 #define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL)

@@ -21,7 +21,7 @@
 
 static const char *const not_settings[] = {
 	"RUDP_DISABLE=", "RUDP_ENGINE=", "RUDP_ENGINE_PATH=",
-	"RUDP_NONCE=", "RUDP_TOKEN=", "RUDP_SETTINGS=",
+	"RUDP_NONCE=",   "RUDP_TOKEN=",  "RUDP_SETTINGS=",
 };
 
 /* They decide where a log without a file name is written, and where a policy is searched. */

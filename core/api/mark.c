@@ -293,7 +293,7 @@ int rudp_socket_sndbuf(uint64_t asked_bytes)
 	if (asked_bytes == 0 || half_bytes > RUDP_SOCKET_SNDBUF_BYTES)
 		return RUDP_SOCKET_SNDBUF_BYTES;
 	return half_bytes < RUDP_SOCKET_SNDBUF_LEAST_BYTES ? RUDP_SOCKET_SNDBUF_LEAST_BYTES
-							    : (int)half_bytes;
+							   : (int)half_bytes;
 }
 
 int rudp_stored_options_sndbuf(const struct rudp_stored_options *stored)

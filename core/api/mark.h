@@ -53,7 +53,7 @@ enum rudp_mark_flag {
 #define RUDP_CONGESTION_BYTES 16
 
 struct rudp_option {
-	int level;   /* SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6 */
+	int level; /* SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6 */
 	int option;
 	uint32_t value;
 };

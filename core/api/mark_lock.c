@@ -84,7 +84,8 @@ static bool is_main(uint32_t thread)
 void rudp_mark_lock_take(struct rudp_mark_lock *lock)
 {
 	lock->thread = (uint32_t)rudp_raw_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-	lock->blocked = is_main(lock->thread) && rudp_raw_signals_block(NOT_BLOCKED, &lock->signals);
+	lock->blocked =
+		is_main(lock->thread) && rudp_raw_signals_block(NOT_BLOCKED, &lock->signals);
 	if (!take(lock->thread))
 		lock->thread = 0;
 }

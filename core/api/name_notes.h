@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * name_notes - remembers under which names this program has found an address, so that the engine can
- * demand the keys that its known hosts have for these names (rudp_keys(5)).
+ * name_notes - remembers under which names this program has found an address, so that the engine
+ * can demand the keys that its known hosts have for these names (rudp_keys(5)).
  *
  * A note is a name and an address that the resolver has answered for it. Notes only add demands, so
  * an answer never replaces an older one: an attacker who answers for a name could make the
@@ -24,7 +24,7 @@
 #define RUDP_NAME_NOTES 256u
 #define RUDP_NAME_ANSWER_MAX 64u
 #define RUDP_NAME_NOTE_S (24 * 3600)
-#define RUDP_NAMES_FEW 256u /* bytes of names of one address */
+#define RUDP_NAMES_FEW 256u    /* bytes of names of one address */
 #define RUDP_NAME_LEN_MAX 253u /* RFC 1035, in the usual text form */
 
 /*

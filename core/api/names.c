@@ -14,7 +14,8 @@
 #define SETTINGS_CHARS 16
 #define UID_DIGITS_MAX 10
 #define BYTES_MAX ADDR_BYTES
-#define NAME_OFFSET (offsetof(struct sockaddr_un, sun_path) + 1) /* behind the 0 of an abstract name */
+#define NAME_OFFSET                                                                                \
+	(offsetof(struct sockaddr_un, sun_path) + 1) /* behind the 0 of an abstract name */
 
 /* The longest that follows a directory, its slash and the 0 at its end included. */
 #define PATH_NAME_MAX (1 + PREFIX_LEN + 1 + NONCE_CHARS + ID_CHARS + ADDR_CHARS + 1)
@@ -250,7 +251,8 @@ socklen_t rudp_name_write(const struct rudp_name *name, struct sockaddr_un *un)
 	return (socklen_t)(out - (char *)un);
 }
 
-socklen_t rudp_name_write_path(const struct rudp_name *name, const char *dir, struct sockaddr_un *un)
+socklen_t rudp_name_write_path(const struct rudp_name *name, const char *dir,
+			       struct sockaddr_un *un)
 {
 	size_t dir_len = strlen(dir);
 	char *out = un->sun_path;

@@ -27,8 +27,8 @@
  *	well-known  "DIR/rudp1w" uid "-" settings(16 hex) "-" network
  *
  * The engine connects the sockets of programs to one listener of its own, which nobody else can
- * reach (engine/app/join.h). Its name is a path relative to DIR, so that it can be recognised by its
- * first bytes:
+ * reach (engine/app/join.h). Its name is a path relative to DIR, so that it can be recognised by
+ * its first bytes:
  *
  *	join        "rudp1j" nonce(22)
  *
@@ -69,13 +69,13 @@ enum rudp_name_kind {
 struct rudp_name {
 	enum rudp_name_kind kind;
 	struct rudp_nonce nonce; /* of the engine that wrote it; not in WELL_KNOWN, PORT_SHARE */
-	uint64_t id;             /* CONNECTION: connection id; BOUND: the engine's id of the binding */
+	uint64_t id; /* CONNECTION: connection id; BOUND: the engine's id of the binding */
 	struct rudp_addr local;  /* CONNECTION, BOUND */
 	struct rudp_addr remote; /* CONNECTION */
 	uint32_t uid;            /* WELL_KNOWN, PORT_SHARE */
-	uint64_t settings;       /* WELL_KNOWN: hash of the engine's settings (and start_limits.h) */
-	uint64_t network;        /* CONTROL, WELL_KNOWN as paths: the namespaces (run_dir.h) */
-	uint16_t port, share;    /* PORT_SHARE */
+	uint64_t settings;    /* WELL_KNOWN: hash of the engine's settings (and start_limits.h) */
+	uint64_t network;     /* CONTROL, WELL_KNOWN as paths: the namespaces (run_dir.h) */
+	uint16_t port, share; /* PORT_SHARE */
 };
 
 /* Fills *un. Returns the length to give to bind(2) or connect(2). */
@@ -85,15 +85,16 @@ socklen_t rudp_name_write(const struct rudp_name *name, struct sockaddr_un *un);
  * Fills *un with a path in dir instead, for BOUND, CONTROL and WELL_KNOWN. Returns 0 if the path is
  * too long for AF_UNIX.
  */
-socklen_t rudp_name_write_path(const struct rudp_name *name, const char *dir, struct sockaddr_un *un);
+socklen_t rudp_name_write_path(const struct rudp_name *name, const char *dir,
+			       struct sockaddr_un *un);
 
 /* Parses a name that the kernel returned. Returns its kind, or NONE if rudp did not write it. */
 enum rudp_name_kind rudp_name_parse(struct rudp_name *name, const struct sockaddr_un *un,
 				    socklen_t len);
 
 /*
- * Returns whether addr is a CONNECTION or JOIN name, which the peer of a program's connection has. It
- * is judged by len and the kind alone. The function reads no more of addr than
+ * Returns whether addr is a CONNECTION or JOIN name, which the peer of a program's connection has.
+ * It is judged by len and the kind alone. The function reads no more of addr than
  * sizeof(struct sockaddr), so the caller may have cut addr to that size.
  */
 bool rudp_name_is_connection(const void *addr, socklen_t len);

@@ -14,8 +14,7 @@
 #define UNCONNECTED (RUDP_OPTION_EARLY | RUDP_OPTION_LISTENING)
 
 const int rudp_option_native[] = {
-	SO_REUSEADDR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PRIORITY,
-	SO_RCVTIMEO, SO_SNDTIMEO,
+	SO_REUSEADDR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PRIORITY, SO_RCVTIMEO, SO_SNDTIMEO,
 };
 const size_t rudp_option_native_count = sizeof rudp_option_native / sizeof rudp_option_native[0];
 

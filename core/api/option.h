@@ -25,7 +25,7 @@ enum rudp_option_home {
 };
 
 enum rudp_option_states {
-	RUDP_OPTION_EARLY = 1 << 0,      /* neither connected nor listening */
+	RUDP_OPTION_EARLY = 1 << 0, /* neither connected nor listening */
 	RUDP_OPTION_LISTENING = 1 << 1,
 	RUDP_OPTION_CONNECTED = 1 << 2,
 };
@@ -33,7 +33,7 @@ enum rudp_option_states {
 struct rudp_option_row {
 	int level, option;
 	enum rudp_option_home home;
-	unsigned flag;   /* FLAG: enum rudp_mark_flag */
+	unsigned flag;      /* FLAG: enum rudp_mark_flag */
 	bool tells_engine;  /* the engine is told of a change on a connection or listener */
 	bool not_inherited; /* a listener's own option: accepted sockets do not inherit it */
 	unsigned states;    /* enum rudp_option_states in which it may be set; 0: in all */

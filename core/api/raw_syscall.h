@@ -3,8 +3,9 @@
  * raw_syscall - the socket system calls that api code makes, without libc's functions.
  *
  * core/api is linked into the shim, which interposes libc's functions: inside the shim, a call of
- * connect() would call the shim itself. So core/api calls these functions instead. They return -errno
- * instead of setting errno. Only rudp_raw_accept4 and rudp_raw_recv_wait are cancellation points.
+ * connect() would call the shim itself. So core/api calls these functions instead. They return
+ * -errno instead of setting errno. Only rudp_raw_accept4 and rudp_raw_recv_wait are cancellation
+ * points.
  */
 #ifndef RUDP_API_RAW_SYSCALL_H
 #define RUDP_API_RAW_SYSCALL_H
@@ -38,9 +39,9 @@ int rudp_raw_close(int fd);
 ssize_t rudp_raw_recv_wait(int fd, void *data, size_t len);
 
 /*
- * Blocks all signals of this thread, the two internal signals of libc included, except those in open
- * (bit n - 1 is signal n). Writes the former mask to *before. Returns false if the kernel refused; then
- * there is nothing to restore.
+ * Blocks all signals of this thread, the two internal signals of libc included, except those in
+ * open (bit n - 1 is signal n). Writes the former mask to *before. Returns false if the kernel
+ * refused; then there is nothing to restore.
  */
 bool rudp_raw_signals_block(uint64_t open, uint64_t *before);
 void rudp_raw_signals_restore(uint64_t before);

@@ -67,8 +67,8 @@ static void take_character(struct scan *s, char c)
 
 static bool line_is_ours(const struct scan *s)
 {
-	return s->from <= s->target && s->target < s->to && s->len > 0 &&
-	       s->len < sizeof s->text && s->text[0] == '/';
+	return s->from <= s->target && s->target < s->to && s->len > 0 && s->len < sizeof s->text &&
+	       s->text[0] == '/';
 }
 
 static bool scan_chunk(struct scan *s, const char *chunk, size_t len)

@@ -19,8 +19,8 @@ static void find_state(int fd, struct rudp_socket *s)
 		return;
 	}
 	if (rudp_socket_own_name(fd, &s->name))
-		s->state = s->flags & RUDP_MARK_LISTENING ? RUDP_SOCKET_LISTENING
-							   : RUDP_SOCKET_BOUND;
+		s->state =
+			s->flags & RUDP_MARK_LISTENING ? RUDP_SOCKET_LISTENING : RUDP_SOCKET_BOUND;
 }
 
 bool rudp_socket_inspect(int fd, struct rudp_socket *s)

@@ -22,9 +22,9 @@ enum rudp_socket_state {
 };
 
 struct rudp_socket {
-	unsigned flags;              /* enum rudp_mark_flag */
+	unsigned flags; /* enum rudp_mark_flag */
 	enum rudp_socket_state state;
-	struct rudp_name name;       /* BOUND, LISTENING, CONNECTED */
+	struct rudp_name name; /* BOUND, LISTENING, CONNECTED */
 };
 
 /* The progress of a connection, from connect to its end. */

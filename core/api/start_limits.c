@@ -88,7 +88,7 @@ const char *rudp_start_limits_text(char text[RUDP_START_LIMITS_TEXT_SIZE])
 		len += (size_t)snprintf(text + len, RUDP_START_LIMITS_TEXT_SIZE - len, "%snice %ld",
 					len ? ", " : "", nice);
 	if (is_idle_class())
-		snprintf(text + len, RUDP_START_LIMITS_TEXT_SIZE - len, "%sthe scheduling class IDLE",
-			 len ? ", " : "");
+		snprintf(text + len, RUDP_START_LIMITS_TEXT_SIZE - len,
+			 "%sthe scheduling class IDLE", len ? ", " : "");
 	return text;
 }

@@ -20,9 +20,11 @@
 /*
  * Numbers of the kernel's include/net/tcp_states.h. TCP_INFO makes them part of its user interface.
  */
+/* clang-format off */
 enum { KERNEL_ESTABLISHED = 1, KERNEL_SYN_SENT, KERNEL_SYN_RECV, KERNEL_FIN_WAIT1,
        KERNEL_FIN_WAIT2, KERNEL_TIME_WAIT, KERNEL_CLOSE, KERNEL_CLOSE_WAIT, KERNEL_LAST_ACK,
        KERNEL_LISTEN, KERNEL_CLOSING };
+/* clang-format on */
 
 static uint8_t kernel_state(enum rudp_state state)
 {
@@ -62,7 +64,7 @@ static uint32_t clamp(uint64_t value)
 static uint32_t us_of(int64_t span_ns)
 {
 	return span_ns <= 0 || span_ns == RUDP_NEVER ? 0
-						      : clamp((uint64_t)span_ns / RUDP_NS_PER_US);
+						     : clamp((uint64_t)span_ns / RUDP_NS_PER_US);
 }
 
 uint32_t rudp_tcp_info_mtu(const struct rudp_control_info *info)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock - the kernel's CLOCK_MONOTONIC, for all that does I/O. The protocol and the models never read
- * a clock: their callers pass the time, which is virtual in the simulator.
+ * clock - the kernel's CLOCK_MONOTONIC, for all that does I/O. The protocol and the models never
+ * read a clock: their callers pass the time, which is virtual in the simulator.
  */
 #ifndef RUDP_BASE_CLOCK_H
 #define RUDP_BASE_CLOCK_H

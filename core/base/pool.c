@@ -15,9 +15,9 @@
  * its slab.
  */
 struct slab {
-	struct rudp_list link;       /* in with_room; not linked if the slab is full */
-	void *given_back; /* free list of objects; each starts with a pointer to the next */
-	unsigned untouched;          /* objects at the end that were never in use */
+	struct rudp_list link; /* in with_room; not linked if the slab is full */
+	void *given_back;      /* free list of objects; each starts with a pointer to the next */
+	unsigned untouched;    /* objects at the end that were never in use */
 	unsigned used;
 	_Alignas(ALIGNMENT) unsigned char objects[];
 };
@@ -30,7 +30,8 @@ static unsigned capacity(const struct rudp_pool *pool)
 void rudp_pool_init(struct rudp_pool *pool, size_t object_bytes)
 {
 	assert(object_bytes > 0 && object_bytes <= RUDP_POOL_SLAB_BYTES / 4);
-	*pool = (struct rudp_pool){.object_bytes = (object_bytes + ALIGNMENT - 1) & ~(ALIGNMENT - 1)};
+	*pool = (struct rudp_pool){.object_bytes =
+					   (object_bytes + ALIGNMENT - 1) & ~(ALIGNMENT - 1)};
 	rudp_list_init(&pool->with_room);
 }
 

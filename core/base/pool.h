@@ -23,9 +23,9 @@
 
 struct rudp_pool {
 	size_t object_bytes;
-	struct rudp_list with_room;  /* slabs with free objects; full slabs are in no list */
-	unsigned count;              /* objects in use */
-	unsigned empty_slabs;        /* slabs without objects in use; at most one */
+	struct rudp_list with_room; /* slabs with free objects; full slabs are in no list */
+	unsigned count;             /* objects in use */
+	unsigned empty_slabs;       /* slabs without objects in use; at most one */
 };
 
 /* object_bytes must be more than 0 and at most a quarter of a slab. */

@@ -30,10 +30,10 @@ struct rudp_range {
 struct rudp_range_set {
 	struct rudp_range *ranges; /* ascending; points into few or to the heap */
 	uint32_t count;
-	uint32_t skipped;          /* free entries before ranges[0], in the same memory */
+	uint32_t skipped; /* free entries before ranges[0], in the same memory */
 	uint32_t capacity;
 	uint32_t count_max;
-	uint64_t work;             /* units of about 10 ns, total */
+	uint64_t work; /* units of about 10 ns, total */
 	struct rudp_range few[RUDP_RANGES_FEW];
 };
 

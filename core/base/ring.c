@@ -70,7 +70,8 @@ static void copy_in(struct rudp_ring *ring, uint64_t offset, const uint8_t *from
 
 uint64_t rudp_ring_kept(const struct rudp_ring *ring)
 {
-	uint64_t kept = ring->extent > ring->capacity_bytes ? ring->extent - ring->capacity_bytes : 0;
+	uint64_t kept =
+		ring->extent > ring->capacity_bytes ? ring->extent - ring->capacity_bytes : 0;
 
 	if (kept < ring->moved)
 		kept = ring->moved;

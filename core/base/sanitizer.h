@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sanitizer - which sanitizer the code is built with. gcc defines macros for this, clang features. */
+/* sanitizer - which sanitizer the code is built with. gcc defines macros for this, clang
+ * features. */
 #ifndef RUDP_BASE_SANITIZER_H
 #define RUDP_BASE_SANITIZER_H
 

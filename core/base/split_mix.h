@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * split_mix - pseudo-random numbers: SplitMix64 (Steele, Lea and Flood 2014). The same state gives the
- * same numbers. They are not secure: no secret may come from them.
+ * split_mix - pseudo-random numbers: SplitMix64 (Steele, Lea and Flood 2014). The same state gives
+ * the same numbers. They are not secure: no secret may come from them.
  */
 #ifndef RUDP_BASE_SPLIT_MIX_H
 #define RUDP_BASE_SPLIT_MIX_H

@@ -34,8 +34,8 @@ unsigned rudp_table_hash(const void *key, size_t len);
 	})
 
 /*
- * Adds the element by its member field, or by a key elsewhere in the element. false: memory is short
- * (uthash itself would exit), and the table is unchanged.
+ * Adds the element by its member field, or by a key elsewhere in the element. false: memory is
+ * short (uthash itself would exit), and the table is unchanged.
  */
 #define RUDP_TABLE_ADD(name, table, field, element)                                                \
 	RUDP_TABLE_ADD_KEY(name, table, &(element)->field, sizeof(element)->field, element)

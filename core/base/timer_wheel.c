@@ -17,7 +17,7 @@
 #define TOP_LEVEL (RUDP_TIMER_LEVELS - 1)
 #define NO_LEVEL RUDP_TIMER_LEVELS /* in due or fresh, not in a slot */
 #define SLOT_MASK (RUDP_TIMER_SLOTS - 1)
-#define SORT_BINS 48               /* bin n holds 2^n timers; the last is never full */
+#define SORT_BINS 48 /* bin n holds 2^n timers; the last is never full */
 
 static uint64_t tick_of(int64_t at_ns)
 {
@@ -284,8 +284,8 @@ int64_t rudp_timer_wheel_next_at_ns(const struct rudp_timer_wheel *wheel)
 	if (!find_first(wheel, &first))
 		return RUDP_NEVER;
 	earliest_at_ns = wheel->earliest_at_ns[first.level][first.slot];
-	if (first.level == TOP_LEVEL &&
-	    tick_of(earliest_at_ns) >> shift_of(TOP_LEVEL) != first.start_tick >> shift_of(TOP_LEVEL))
+	if (first.level == TOP_LEVEL && tick_of(earliest_at_ns) >> shift_of(TOP_LEVEL) !=
+						first.start_tick >> shift_of(TOP_LEVEL))
 		return (int64_t)first.start_tick * RUDP_TIMER_TICK_NS;
 	return earliest_at_ns;
 }

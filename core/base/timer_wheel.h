@@ -4,7 +4,8 @@
  *
  * Model      After Varghese & Lauck (1987), scheme 6: levels of 64 slots; the tick is
  *            RUDP_TIMER_TICK_NS. A timer never fires before its deadline. Within one pass timers
- *            fire in the exact order of their deadlines, so that time kept by timers does not drift.
+ *            fire in the exact order of their deadlines, so that time kept by timers does not
+ *            drift.
  * Cost       arm and cancel are O(1); expiry is O(1) amortised per timer; next_at_ns is O(levels).
  * Threads    none: one owner at a time.
  */

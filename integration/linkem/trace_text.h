@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Traces of a link's rate as text. Two formats, told apart by the first line that is neither empty nor
- * a comment (#):
+ * Traces of a link's rate as text. Two formats, told apart by the first line that is neither empty
+ * nor a comment (#):
  *
- *	TIME RATE [DELAY]    from TIME on this rate, and so much more delay; the first TIME is 0. Times
- *	TIME repeat          and rates as for linkem's options: a bare time counts milliseconds.
- *	                     With the last line the trace starts over, without it the last rate stays.
+ *	TIME RATE [DELAY]    from TIME on this rate, and so much more delay; the first TIME is 0.
+ *	TIME repeat          Times and rates as for linkem's options: a bare time counts
+ *	                     milliseconds. With the last line the trace starts over, without it the
+ *	                     last rate stays.
  *
  *	MS                   mahimahi's: one line for each opportunity to send 1500 bytes, in
  *	MS                   milliseconds that never go back. Repeats at the last one.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Aggregation: a modem or a radio holds packets back and sends them in one burst, when the first has
- * waited for the longest time or when there are enough of them. Applies to every protocol.
+ * Aggregation: a modem or a radio holds packets back and sends them in one burst, when the first
+ * has waited for the longest time or when there are enough of them. Applies to every protocol.
  */
 #ifndef NETMODEL_AGGREGATOR_H
 #define NETMODEL_AGGREGATOR_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bottleneck of a path: a queue, and a sender that takes packets out of it at the link's rate. Pure:
- * packets in, packets out, when next. One discipline decides which packet is sent next and which are
- * dropped or marked. The packet being sent occupies the queue with what is yet to be sent of it.
+ * The bottleneck of a path: a queue, and a sender that takes packets out of it at the link's rate.
+ * Pure: packets in, packets out, when next. One discipline decides which packet is sent next and
+ * which are dropped or marked. The packet being sent occupies the queue with what is yet to be sent
+ * of it.
  */
 #ifndef NETMODEL_BOTTLENECK_H
 #define NETMODEL_BOTTLENECK_H
@@ -53,9 +54,9 @@ bool nm_bottleneck_init(struct nm_bottleneck *bottleneck, const struct nm_bottle
 void nm_bottleneck_fini(struct nm_bottleneck *bottleneck);
 
 /*
- * A packet comes, never before an earlier one; bytes, flow and ecn_capable are set. Returns false when
- * it is dropped at once: it stays the caller's, with its outcome. Otherwise it comes out again by
- * nm_bottleneck_take(), sent or dropped.
+ * A packet comes, never before an earlier one; bytes, flow and ecn_capable are set. Returns false
+ * when it is dropped at once: it stays the caller's, with its outcome. Otherwise it comes out again
+ * by nm_bottleneck_take(), sent or dropped.
  */
 bool nm_bottleneck_submit(struct nm_bottleneck *bottleneck, struct nm_item *item, uint64_t now_ns);
 

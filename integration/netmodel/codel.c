@@ -8,7 +8,8 @@ enum { PHASE_MEMORY_INTERVALS = 16 };
 
 const struct nm_codel_conf nm_codel_default = {NM_CODEL_TARGET_NS, NM_CODEL_INTERVAL_NS};
 
-/* Takes the next packet out, and says whether the queue has stood above the target for an interval. */
+/* Takes the next packet out, and says whether the queue has stood above the target for an
+ * interval. */
 static struct nm_item *take_out(struct nm_codel *codel, const struct nm_codel_conf *conf,
 				struct nm_fifo *queue, uint64_t now_ns, bool *may_drop)
 {

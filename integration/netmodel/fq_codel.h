@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FQ-CoDel (RFC 8290): a queue for each flow, served in turn by deficit round robin, flows that have
- * just begun first; each queue is kept short by a CoDel of its own.
+ * FQ-CoDel (RFC 8290): a queue for each flow, served in turn by deficit round robin, flows that
+ * have just begun first; each queue is kept short by a CoDel of its own.
  */
 #ifndef NETMODEL_FQ_CODEL_H
 #define NETMODEL_FQ_CODEL_H

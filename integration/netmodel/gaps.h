@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Times in which nothing passes: a blackout loses what is sent meanwhile, a handover can also hold it
- * back until the gap is over.
+ * Times in which nothing passes: a blackout loses what is sent meanwhile, a handover can also hold
+ * it back until the gap is over.
  */
 #ifndef NETMODEL_GAPS_H
 #define NETMODEL_GAPS_H

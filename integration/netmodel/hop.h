@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One hop of an access network, what linkem and the simulator both put a packet through: bottleneck,
- * then policer, then aggregation, then the trace's extra delay, which keeps the order. What comes
- * before (filters) and behind (losses, jitter, the fixed delay) is the caller's.
+ * One hop of an access network, what linkem and the simulator both put a packet through:
+ * bottleneck, then policer, then aggregation, then the trace's extra delay, which keeps the order.
+ * What comes before (filters) and behind (losses, jitter, the fixed delay) is the caller's.
  */
 #ifndef NETMODEL_HOP_H
 #define NETMODEL_HOP_H
@@ -31,7 +31,8 @@ bool nm_hop_init(struct nm_hop *hop, const struct nm_hop_conf *conf);
 /* Take the packets with nm_hop_drain() first. */
 void nm_hop_fini(struct nm_hop *hop);
 
-/* As those of the bottleneck. Outcome and left_at_ns of what is taken are those of the whole hop. */
+/* As those of the bottleneck. Outcome and left_at_ns of what is taken are those of the whole
+ * hop. */
 bool nm_hop_submit(struct nm_hop *hop, struct nm_item *item, uint64_t now_ns);
 uint64_t nm_hop_next_at(const struct nm_hop *hop);
 struct nm_item *nm_hop_take(struct nm_hop *hop, uint64_t now_ns);

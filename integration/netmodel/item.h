@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A packet as the models see it, and a first-in-first-out list of packets. The owner embeds the item in
- * its own packet; the models never allocate or free one.
+ * A packet as the models see it, and a first-in-first-out list of packets. The owner embeds the
+ * item in its own packet; the models never allocate or free one.
  */
 #ifndef NETMODEL_ITEM_H
 #define NETMODEL_ITEM_H

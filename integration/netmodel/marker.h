@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Marks of congestion (ECN) by the time that a packet has waited: a step, as shallow queues for L4S
- * have it (RFC 9332), or a ramp. With an average in place of the packet's own wait the ramp is RED's
- * (Floyd and Jacobson 1993), in time instead of bytes.
+ * have it (RFC 9332), or a ramp. With an average in place of the packet's own wait the ramp is
+ * RED's (Floyd and Jacobson 1993), in time instead of bytes.
  */
 #ifndef NETMODEL_MARKER_H
 #define NETMODEL_MARKER_H

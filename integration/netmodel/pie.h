@@ -30,8 +30,8 @@ extern const struct nm_pie_conf nm_pie_default;
 void nm_pie_init(struct nm_pie *pie, const struct nm_pie_conf *conf, uint64_t seed);
 
 /*
- * Time has come to now_ns, and since the last call nothing was queued: what was would have been sent
- * by empty_at_ns.
+ * Time has come to now_ns, and since the last call nothing was queued: what was would have been
+ * sent by empty_at_ns.
  */
 void nm_pie_advance(struct nm_pie *pie, uint64_t now_ns, uint64_t empty_at_ns);
 

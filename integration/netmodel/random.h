@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pseudo-random numbers of the network models: SplitMix64 (Steele, Lea and Flood 2014). The state is
- * one number; the same state gives the same numbers.
+ * Pseudo-random numbers of the network models: SplitMix64 (Steele, Lea and Flood 2014). The state
+ * is one number; the same state gives the same numbers.
  */
 #ifndef NETMODEL_RANDOM_H
 #define NETMODEL_RANDOM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A policer: a token bucket without a queue. What finds too few tokens is dropped at once (RFC 2697's
- * committed rate and burst, without its colours).
+ * A policer: a token bucket without a queue. What finds too few tokens is dropped at once (RFC
+ * 2697's committed rate and burst, without its colours).
  */
 #ifndef NETMODEL_TOKEN_BUCKET_H
 #define NETMODEL_TOKEN_BUCKET_H

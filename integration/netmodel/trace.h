@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The capacity of a link as a function of time: segments of constant rate, each with an extra delay. A
- * trace starts over at the end of its period, or keeps its last rate for ever.
+ * The capacity of a link as a function of time: segments of constant rate, each with an extra
+ * delay. A trace starts over at the end of its period, or keeps its last rate for ever.
  */
 #ifndef NETMODEL_TRACE_H
 #define NETMODEL_TRACE_H

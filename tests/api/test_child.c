@@ -47,7 +47,8 @@ Test(child, runs_in_another_process_that_shares_memory_and_cannot_be_waited_for)
 	cr_assert(eq(int, errno, ECHILD));
 }
 
-/* Memory that a program maps at the address of the child's stack is ordinary, for a sanitizer too. */
+/* Memory that a program maps at the address of the child's stack is ordinary, for a sanitizer
+ * too. */
 Test(child, leaves_no_trace_of_its_stack)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);

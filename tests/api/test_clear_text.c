@@ -135,7 +135,8 @@ Test(clear_text, is_forbidden_by_rules_that_demand_rudp)
 	cr_assert(is_forbidden_by("RUDP_POLICY", "set authorized-keys /home/me/keys"));
 	cr_assert(not(is_forbidden_by("RUDP_POLICY", "any use auto; set head-start 100ms")));
 	cr_assert(not(is_forbidden_by("RUDP_POLICY", "connect to rudp.example use tcp")));
-	cr_assert(not(is_forbidden_by("RUDP_POLICY", "any use tcp # not rudp; not require identity")));
+	cr_assert(not(
+		is_forbidden_by("RUDP_POLICY", "any use tcp # not rudp; not require identity")));
 	cr_assert(is_forbidden_by("RUDP_POLICY", "any use tcp # not\nany use rudp"));
 }
 

@@ -38,7 +38,9 @@ static void receive_request(struct engine *engine, int channel, int index)
 {
 	char control[CMSG_SPACE(4 * sizeof(int))];
 	struct iovec iov = {&engine->seen[index], sizeof engine->seen[index]};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
 				 .msg_controllen = sizeof control};
 	struct cmsghdr *cmsg;
 
@@ -59,7 +61,8 @@ static void receive_request(struct engine *engine, int channel, int index)
 static void answer(struct engine *engine, int channel, int error)
 {
 	struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION,
-					   .operation = engine->seen[0].operation, .error = error,
+					   .operation = engine->seen[0].operation,
+					   .error = error,
 					   .id = 77};
 
 	send(channel, &reply, sizeof reply, MSG_NOSIGNAL);

@@ -57,8 +57,8 @@ Test(mark, survives_dup_and_keeps_every_flag)
 
 Test(mark, a_rate_of_the_program_is_no_mark)
 {
-	static const uint64_t rates[] = {0, 1, 125000000, UINT64_MAX, UINT64_C(0x7264) << 32,
-					 UINT64_C(0x7264000000010000)};
+	static const uint64_t rates[] = {
+		0, 1, 125000000, UINT64_MAX, UINT64_C(0x7264) << 32, UINT64_C(0x7264000000010000)};
 	int fd = fresh();
 
 	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {

@@ -316,7 +316,8 @@ Test(lock, a_signal_of_the_process_is_the_main_threads)
 	sigaction(SIGUSR1, &action, NULL);
 	cr_assert(zero(int, pthread_create(&other, NULL, change_until_all_are_sent, NULL)));
 	cr_assert(zero(int, pthread_create(&sender, NULL, send_signals, NULL)));
-	/* pthread_create() blocks signals in its caller: the new thread may run before it returns. */
+	/* pthread_create() blocks signals in its caller: the new thread may run before it
+	 * returns. */
 	main_unblocks = true;
 	pthread_join(sender, NULL);
 	pthread_join(other, NULL);
@@ -324,8 +325,8 @@ Test(lock, a_signal_of_the_process_is_the_main_threads)
 	cr_assert(eq(int, in_main, SIGNALS));
 }
 
-static const unsigned own_flags[CHANGERS] = {RUDP_MARK_V6ONLY, RUDP_MARK_NODELAY, RUDP_MARK_REUSEPORT,
-					     RUDP_MARK_INQ};
+static const unsigned own_flags[CHANGERS] = {RUDP_MARK_V6ONLY, RUDP_MARK_NODELAY,
+					     RUDP_MARK_REUSEPORT, RUDP_MARK_INQ};
 static atomic_int lost, handled;
 
 /* The flag of this thread must be as the thread has set it, whatever the others do. */

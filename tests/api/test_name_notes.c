@@ -221,8 +221,8 @@ Test(name_notes, threads_and_handlers_may_note_at_once)
 		size_t bytes = rudp_name_notes_find(&addr, text, sizeof text);
 
 		for (const char *name = text; name < text + bytes; name += strlen(name) + 1)
-			cr_assert(strncmp(name, "name", 4) == 0 || strcmp(name, "handler") == 0, "%s",
-				  name);
+			cr_assert(strncmp(name, "name", 4) == 0 || strcmp(name, "handler") == 0,
+				  "%s", name);
 	}
 	interval.it_value.tv_usec = 0;
 	setitimer(ITIMER_REAL, &interval, NULL);

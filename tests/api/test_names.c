@@ -64,7 +64,8 @@ static enum rudp_name_kind parse_text(struct rudp_name *name, const char *text)
 	size_t len = strlen(text);
 
 	memcpy(un.sun_path + 1, text, len);
-	return rudp_name_parse(name, &un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len));
+	return rudp_name_parse(name, &un,
+			       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len));
 }
 
 Test(names, those_in_a_directory_survive_a_round_trip)
@@ -84,7 +85,7 @@ Test(names, those_in_a_directory_survive_a_round_trip)
 		cr_assert(eq(int, un.sun_path[0], '/'));
 		cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len), (int)before.kind));
 		cr_assert(zero(int, memcmp(&after, &before, sizeof after)));
-			/* The kernel may or may not count the final 0. */
+		/* The kernel may or may not count the final 0. */
 		cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len - 1), (int)before.kind));
 		cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len - 2), RUDP_NAME_NONE));
 	}
@@ -123,7 +124,8 @@ Test(names, are_printable_and_of_the_stated_length)
 {
 	srand(2);
 	for (int round = 0; round < ROUNDS; round++) {
-		struct rudp_name name = some_name(round % 2 ? RUDP_NAME_CONNECTION : RUDP_NAME_BOUND);
+		struct rudp_name name =
+			some_name(round % 2 ? RUDP_NAME_CONNECTION : RUDP_NAME_BOUND);
 		struct sockaddr_un un;
 		socklen_t len = rudp_name_write(&name, &un);
 		size_t chars = len - offsetof(struct sockaddr_un, sun_path) - 1;
@@ -167,19 +169,25 @@ Test(names, shortened_and_lengthened_names_are_refused)
 
 Test(names, strangers_are_refused)
 {
+	/* clang-format off */
 	static const char *const texts[] = {
 		"", "rudp1", "rudp1x", "rudp1w", "rudp1w-0123456789abcdef", "/tmp/.X11-unix/X0",
 		"rudp1w01-0123456789abcdef", "rudp1w4294967296-0123456789abcdef",
 		"rudp1w7-0123456789abcdeF", "rudp1w7-0123456789abcde", "rudp1w7_0123456789abcdef",
 		"rudp1eAAAAAAAAAAAAAAAAAAAAAB", "rudp2eAAAAAAAAAAAAAAAAAAAAAA",
-		"rudp1e!AAAAAAAAAAAAAAAAAAAAA", "rudp1s0-0000000100000000", "rudp1s-0000000000500001",
+		"rudp1e!AAAAAAAAAAAAAAAAAAAAA", "rudp1s0-0000000100000000",
+		"rudp1s-0000000000500001",
 	};
+	/* clang-format on */
 	struct rudp_name name;
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-		cr_assert(eq(int, (int)parse_text(&name, texts[i]), RUDP_NAME_NONE), "%s", texts[i]);
-	cr_assert(eq(int, (int)parse_text(&name, "rudp1eAAAAAAAAAAAAAAAAAAAAAA"), RUDP_NAME_CONTROL));
-	cr_assert(eq(int, (int)parse_text(&name, "rudp1w0-0123456789abcdef"), RUDP_NAME_WELL_KNOWN));
+		cr_assert(eq(int, (int)parse_text(&name, texts[i]), RUDP_NAME_NONE), "%s",
+			  texts[i]);
+	cr_assert(
+		eq(int, (int)parse_text(&name, "rudp1eAAAAAAAAAAAAAAAAAAAAAA"), RUDP_NAME_CONTROL));
+	cr_assert(
+		eq(int, (int)parse_text(&name, "rudp1w0-0123456789abcdef"), RUDP_NAME_WELL_KNOWN));
 	cr_assert(
 		eq(int, (int)parse_text(&name, "rudp1s0-0000000000500001"), RUDP_NAME_PORT_SHARE));
 	cr_assert(eq(int, name.port, 80));
@@ -203,7 +211,8 @@ Test(names, the_name_of_the_join_listener_is_a_relative_path)
 	struct sockaddr_un un;
 	socklen_t len = rudp_name_write(&before, &un);
 
-	cr_assert(eq(sz, (size_t)len, offsetof(struct sockaddr_un, sun_path) + strlen(un.sun_path) + 1));
+	cr_assert(eq(sz, (size_t)len,
+		     offsetof(struct sockaddr_un, sun_path) + strlen(un.sun_path) + 1));
 	cr_assert(zero(int, strncmp(un.sun_path, "rudp1j", 6)));
 	cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len), RUDP_NAME_JOIN));
 	cr_assert(zero(int, memcmp(&before, &after, sizeof before)));

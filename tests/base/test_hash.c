@@ -39,7 +39,8 @@ Test(hash, gives_the_published_vectors)
 	fill_ascending(key, sizeof key);
 	fill_ascending(message, sizeof message);
 	for (size_t len = 0; len < VECTOR_COUNT; len++)
-		cr_assert(eq(u64, rudp_siphash(key, message, len), vectors[len]), "length %zu", len);
+		cr_assert(eq(u64, rudp_siphash(key, message, len), vectors[len]), "length %zu",
+			  len);
 }
 
 Test(hash, result_is_independent_of_alignment)

@@ -309,8 +309,8 @@ static void step_once(struct model *model, size_t len_max)
 		step_commit(model);
 		break;
 	default:
-		rudp_ring_consume(&ring, (size_t)random_below(&model->random,
-							      rudp_ring_used(&ring) + 1));
+		rudp_ring_consume(&ring,
+				  (size_t)random_below(&model->random, rudp_ring_used(&ring) + 1));
 	}
 }
 

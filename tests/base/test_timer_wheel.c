@@ -32,8 +32,9 @@ Test(timer_wheel, nothing_armed_means_never)
 Test(timer_wheel, fires_at_its_deadline_and_not_a_nanosecond_before)
 {
 	static const int64_t spans_ns[] = {
-		1, TICK - 1, TICK, TICK + 1, 63 * TICK, 64 * TICK, 65 * TICK + 7, 4096 * TICK,
-		RUDP_NS_PER_S, HOUR_NS, 9 * DAY_NS, 103 * DAY_NS, 1000 * DAY_NS,
+		1,          TICK - 1,      TICK,          TICK + 1,      63 * TICK,
+		64 * TICK,  65 * TICK + 7, 4096 * TICK,   RUDP_NS_PER_S, HOUR_NS,
+		9 * DAY_NS, 103 * DAY_NS,  1000 * DAY_NS,
 	};
 
 	for (size_t i = 0; i < sizeof spans_ns / sizeof spans_ns[0]; i++) {

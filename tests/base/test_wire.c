@@ -79,14 +79,10 @@ Test(wire, varint_size_changes_at_the_limits)
 		uint64_t value;
 		size_t size;
 	} limits[] = {
-		{0, 1},
-		{63, 1},
-		{64, 2},
-		{16383, 2},
-		{16384, 4},
-		{(1u << 30) - 1, 4},
-		{1u << 30, 8},
-		{RUDP_VARINT_MAX, 8},
+		{0, 1},        {63, 1},
+		{64, 2},       {16383, 2},
+		{16384, 4},    {(1u << 30) - 1, 4},
+		{1u << 30, 8}, {RUDP_VARINT_MAX, 8},
 	};
 
 	for (size_t i = 0; i < LEN(limits); i++) {

@@ -33,7 +33,8 @@ static bool waits_in_accept(void *argument)
 	long number = -1;
 	FILE *file;
 
-	snprintf(path, sizeof path, "/proc/self/task/%d/syscall", atomic_load(&acceptor->thread_id));
+	snprintf(path, sizeof path, "/proc/self/task/%d/syscall",
+		 atomic_load(&acceptor->thread_id));
 	file = fopen(path, "re");
 	if (!file)
 		return false;

@@ -233,7 +233,8 @@ CHECK(one_port_for_ipv4_and_for_ipv6_only)
 	address(&addr, "::1", port);
 	say_result("IPv6", connect_to(fresh(AF_INET6, 0), &addr));
 	wait_for(six, POLLIN);
-	must(fcntl(four, F_SETFL, O_NONBLOCK) == 0 && fcntl(six, F_SETFL, O_NONBLOCK) == 0, "F_SETFL");
+	must(fcntl(four, F_SETFL, O_NONBLOCK) == 0 && fcntl(six, F_SETFL, O_NONBLOCK) == 0,
+	     "F_SETFL");
 	say("IPv4: %d", accept(four, NULL, NULL) >= 0);
 	say("IPv4 again: %d", accept(four, NULL, NULL) >= 0);
 	say("IPv6: %d", accept(six, NULL, NULL) >= 0);
@@ -391,7 +392,8 @@ CHECK(bind_address_no_port)
 	socklen_t len = sizeof(seen);
 	int server = listener(AF_INET, &addr);
 	int fd = fresh(AF_INET, 0);
-	say_result("option", setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &value, sizeof(value)));
+	say_result("option",
+		   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &value, sizeof(value)));
 	say_bind("bind", fd, "127.0.0.7", 0);
 	say_own("bound", fd);
 	say_result("connect", connect_to(fd, &addr));

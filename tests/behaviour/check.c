@@ -50,9 +50,10 @@ static const struct {
 	short bit;
 	const char *name;
 } poll_bits[] = {
-	{POLLIN, "IN"},         {POLLPRI, "PRI"},       {POLLOUT, "OUT"},     {POLLERR, "ERR"},
-	{POLLHUP, "HUP"},       {POLLNVAL, "NVAL"},     {POLLRDNORM, "RDNORM"}, {POLLRDBAND, "RDBAND"},
-	{POLLWRNORM, "WRNORM"}, {POLLRDHUP, "RDHUP"},
+	{POLLIN, "IN"},         {POLLPRI, "PRI"},       {POLLOUT, "OUT"},
+	{POLLERR, "ERR"},       {POLLHUP, "HUP"},       {POLLNVAL, "NVAL"},
+	{POLLRDNORM, "RDNORM"}, {POLLRDBAND, "RDBAND"}, {POLLWRNORM, "WRNORM"},
+	{POLLRDHUP, "RDHUP"},
 };
 
 #define POLL_BITS (sizeof(poll_bits) / sizeof(poll_bits[0]))
@@ -127,7 +128,8 @@ void must(bool held, const char *step)
 
 socklen_t address_len(const struct sockaddr_storage *addr)
 {
-	return addr->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	return addr->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					   : sizeof(struct sockaddr_in);
 }
 
 static void loopback(int family, struct sockaddr_storage *addr)

@@ -34,11 +34,11 @@ struct check {
 	void (*run)(void);
 };
 
-#define CHECK(check_name)                                                                            \
-	static void check_name(void);                                                                \
-	static const struct check check_of_##check_name                                              \
-		__attribute__((section("checks"), used, aligned(8))) = {#check_name, __FILE__,       \
-									check_name};                 \
+#define CHECK(check_name)                                                                          \
+	static void check_name(void);                                                              \
+	static const struct check check_of_##check_name                                            \
+		__attribute__((section("checks"), used, aligned(8))) = {#check_name, __FILE__,     \
+									check_name};               \
 	static void check_name(void)
 
 /* Prints one observation. Lines of several threads and processes are not mixed. Keeps errno. */
@@ -68,7 +68,8 @@ void nap(void);
 /* A set-up step that must succeed. If it fails, it is printed with errno, and the check ends. */
 void must(bool held, const char *step);
 
-/* A socket listening on loopback, port 0, with a backlog of 128; addr (may be NULL) gets its name. */
+/* A socket listening on loopback, port 0, with a backlog of 128; addr (may be NULL) gets its
+ * name. */
 int listener(int family, struct sockaddr_storage *addr);
 
 /* A client, the socket that was accepted, and the listener; over loopback. */

@@ -341,9 +341,9 @@ CHECK(connect_before_the_server_accepts_carries_data)
 }
 
 /*
- * A UDP socket, and a TCP socket with its number. The kernel gives a free UDP number, whose TCP number
- * can still be that of a connection in TIME_WAIT: another number is free in both, while a number
- * refused because of the UDP socket would be refused each time.
+ * A UDP socket, and a TCP socket with its number. The kernel gives a free UDP number, whose TCP
+ * number can still be that of a connection in TIME_WAIT: another number is free in both, while a
+ * number refused because of the UDP socket would be refused each time.
  */
 static int bind_both(int family, const char *host, int tcp, struct sockaddr_storage *addr)
 {
@@ -355,7 +355,8 @@ static int bind_both(int family, const char *host, int tcp, struct sockaddr_stor
 		address(addr, host, 0);
 		must(bind_to(udp, addr) == 0, "bind UDP");
 		name_of(udp, addr);
-		if (bind_to(tcp, addr) == 0) return udp;
+		if (bind_to(tcp, addr) == 0)
+			return udp;
 		must(errno == EADDRINUSE, "bind TCP");
 		close(udp);
 	}

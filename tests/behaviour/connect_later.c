@@ -325,7 +325,8 @@ CHECK(select_wakes_for_writing_when_connected)
 	FD_SET(fd, &writable);
 	special = writable;
 	int n = select(fd + 1, NULL, &writable, &special, &(struct timeval){10, 0});
-	say("select: %d, writable %d, special %d", n, FD_ISSET(fd, &writable), FD_ISSET(fd, &special));
+	say("select: %d, writable %d, special %d", n, FD_ISSET(fd, &writable),
+	    FD_ISSET(fd, &special));
 }
 
 CHECK(blocking_mode_after_a_later_connect)
@@ -393,11 +394,11 @@ CHECK(sendto_with_a_name_but_no_connection)
 	struct sockaddr_storage addr;
 	listener(AF_INET, &addr);
 	int fd = fresh(AF_INET, 0);
-	say_result("sendto", sendto(fd, "x", 1, MSG_NOSIGNAL, (struct sockaddr *)&addr,
-				    address_len(&addr)));
+	say_result("sendto",
+		   sendto(fd, "x", 1, MSG_NOSIGNAL, (struct sockaddr *)&addr, address_len(&addr)));
 	must(connect_to(fd, &addr) == 0, "connect");
-	say_result("sendto a connected one", sendto(fd, "x", 1, 0, (struct sockaddr *)&addr,
-						    address_len(&addr)));
+	say_result("sendto a connected one",
+		   sendto(fd, "x", 1, 0, (struct sockaddr *)&addr, address_len(&addr)));
 }
 
 CHECK(many_connects_at_once)

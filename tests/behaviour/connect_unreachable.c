@@ -25,14 +25,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define QUOTE_BYTES 48  /* of the packet that caused the answer: its headers and at least 8 bytes */
+#define QUOTE_BYTES 48 /* of the packet that caused the answer: its headers and at least 8 bytes */
 #define PACKET_BYTES_MAX 2048
 #define ICMP6_CODES_LAST 6
 
 /* The answers: none, an ICMP message, or a TCP reset. */
 enum answer {
 	SILENCE,
-	UNREACHABLE,            /* + code, 0 to 15 */
+	UNREACHABLE, /* + code, 0 to 15 */
 	TIME_EXCEEDED = 32,
 	PARAMETER_PROBLEM,
 	RESET,
@@ -276,8 +276,8 @@ CHECK(a_firewall_with_different_answers_for_udp_and_tcp)
 
 CHECK(no_way_says_the_routing_table)
 {
-	static const char *const where_to[] = {"198.51.100.1", "203.0.113.1",     "203.0.113.65",
-					       "203.0.113.129", "3fff::1",         "2001:db8:1::1",
+	static const char *const where_to[] = {"198.51.100.1",  "203.0.113.1",  "203.0.113.65",
+					       "203.0.113.129", "3fff::1",      "2001:db8:1::1",
 					       "2001:db8:2::1", "2001:db8:3::1"};
 	for (size_t i = 0; i < sizeof(where_to) / sizeof(where_to[0]); i++) {
 		struct sockaddr_storage addr;

@@ -62,9 +62,9 @@ static bool open_ring(struct ring *ring)
 	}
 	char *sq = map(ring->fd, params.sq_off.array + params.sq_entries * sizeof(unsigned),
 		       IORING_OFF_SQ_RING);
-	char *cq = map(ring->fd,
-		       params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe),
-		       IORING_OFF_CQ_RING);
+	char *cq =
+		map(ring->fd, params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe),
+		    IORING_OFF_CQ_RING);
 	ring->sqes = (void *)map(ring->fd, params.sq_entries * sizeof(struct io_uring_sqe),
 				 IORING_OFF_SQES);
 	ring->sq_tail = (void *)(sq + params.sq_off.tail);
@@ -102,8 +102,10 @@ static long complete(struct ring *ring)
 static long do_one(struct ring *ring, unsigned char operation, int fd, const void *data,
 		   unsigned len, unsigned flags)
 {
-	struct io_uring_sqe entry = {.opcode = operation, .fd = fd,
-				     .addr = (uint64_t)(uintptr_t)data, .len = len,
+	struct io_uring_sqe entry = {.opcode = operation,
+				     .fd = fd,
+				     .addr = (uint64_t)(uintptr_t)data,
+				     .len = len,
 				     .msg_flags = flags};
 	submit(ring, &entry);
 	return complete(ring);
@@ -137,13 +139,15 @@ CHECK(a_ring_waits_for_data)
 	if (!open_ring(&ring))
 		return;
 	connected_pair(AF_INET, &client, &server);
-	struct io_uring_sqe entry = {.opcode = IORING_OP_RECV, .fd = server, .len = sizeof(data),
+	struct io_uring_sqe entry = {.opcode = IORING_OP_RECV,
+				     .fd = server,
+				     .len = sizeof(data),
 				     .addr = (uint64_t)(uintptr_t)data};
 	submit(&ring, &entry);
 	put(client, "late");
 	say_data("recv", data, complete(&ring));
-	entry = (struct io_uring_sqe){.opcode = IORING_OP_POLL_ADD, .fd = server,
-				      .poll32_events = POLLIN};
+	entry = (struct io_uring_sqe){
+		.opcode = IORING_OP_POLL_ADD, .fd = server, .poll32_events = POLLIN};
 	submit(&ring, &entry);
 	put(client, "x");
 	say("poll has IN: %d", (complete(&ring) & POLLIN) != 0);
@@ -181,7 +185,8 @@ CHECK(a_ring_connects)
 		return;
 	listener(AF_INET, &addr);
 	int client = fresh(AF_INET, 0);
-	struct io_uring_sqe entry = {.opcode = IORING_OP_CONNECT, .fd = client,
+	struct io_uring_sqe entry = {.opcode = IORING_OP_CONNECT,
+				     .fd = client,
 				     .addr = (uint64_t)(uintptr_t)&addr,
 				     .off = address_len(&addr)};
 	submit(&ring, &entry);

@@ -204,7 +204,8 @@ CHECK(splice_through_a_relay_of_much)
 			must(n > 0, "splice in");
 			done += (size_t)n;
 			while (n > 0) {
-				ssize_t m = splice(ends[0], NULL, out, NULL, (size_t)n, SPLICE_F_MORE);
+				ssize_t m =
+					splice(ends[0], NULL, out, NULL, (size_t)n, SPLICE_F_MORE);
 				must(m > 0, "splice out");
 				n -= m;
 			}

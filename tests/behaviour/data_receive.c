@@ -326,7 +326,9 @@ CHECK(the_error_queue_is_empty)
 	char data[64];
 	struct iovec iov = {data, sizeof(data)};
 	char control[64];
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
 				 .msg_controllen = sizeof(control)};
 	connected_pair(AF_INET, &client, &server);
 	say_result("recv", recv(server, data, 1, MSG_ERRQUEUE));
@@ -388,9 +390,13 @@ CHECK(recvmsg_gives_no_address_and_no_control)
 	char data[8], control[64];
 	struct sockaddr_storage addr;
 	struct iovec iov = {data, sizeof(data)};
-	struct msghdr message = {.msg_name = &addr, .msg_namelen = sizeof(addr), .msg_iov = &iov,
-				 .msg_iovlen = 1, .msg_control = control,
-				 .msg_controllen = sizeof(control), .msg_flags = 0x77};
+	struct msghdr message = {.msg_name = &addr,
+				 .msg_namelen = sizeof(addr),
+				 .msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control),
+				 .msg_flags = 0x77};
 	connected_pair(AF_INET, &client, &server);
 	put(client, "abc");
 	wait_unread(server, 3);

@@ -80,11 +80,14 @@ CHECK(sendmsg_with_control_messages)
 		struct cmsghdr align;
 	} control = {0};
 	struct iovec iov = {"ab", 2};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
 				 .msg_controllen = CMSG_SPACE(sizeof(int))};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	connected_pair(AF_INET, &client, &server);
-	*header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+	*header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+				   .cmsg_level = SOL_SOCKET,
 				   .cmsg_type = SCM_RIGHTS};
 	say_result("descriptors", sendmsg(client, &message, MSG_NOSIGNAL));
 	header->cmsg_level = IPPROTO_IP;

@@ -173,7 +173,8 @@ CHECK(a_message_that_waits_for_all_says_how_much_more_there_is)
 
 CHECK(messages_that_cannot_be_read)
 {
-	static const int flags[] = {0, MSG_WAITALL, MSG_TRUNC, MSG_ERRQUEUE, MSG_PEEK | MSG_WAITALL};
+	static const int flags[] = {0, MSG_WAITALL, MSG_TRUNC, MSG_ERRQUEUE,
+				    MSG_PEEK | MSG_WAITALL};
 	static struct iovec many[1025];
 	char byte;
 	struct iovec iov = {forbidden(), 1}, fine = {&byte, 1};
@@ -199,8 +200,8 @@ CHECK(messages_that_cannot_be_read)
 				message.msg_iovlen = 1;
 				say_result("bytes", recvmsg(server, &message, all));
 			}
-			say_result("several", recvmmsg(server, (struct mmsghdr *)forbidden(), 1, all,
-						       NULL));
+			say_result("several",
+				   recvmmsg(server, (struct mmsghdr *)forbidden(), 1, all, NULL));
 		}
 		set_option(server, IPPROTO_TCP, TCP_INQ, 1);
 	}

@@ -91,8 +91,9 @@ CHECK(non_blocking_transfer_by_poll)
 	set_blocking(server, false);
 	fill_pattern(out, sizeof(out), 0);
 	while (got < sizeof(in)) {
-		struct pollfd entries[] = {{.fd = client, .events = sent < sizeof(out) ? POLLOUT : 0},
-					   {.fd = server, .events = POLLIN}};
+		struct pollfd entries[] = {
+			{.fd = client, .events = sent < sizeof(out) ? POLLOUT : 0},
+			{.fd = server, .events = POLLIN}};
 		must(poll(entries, 2, 10000) > 0, "poll");
 		if (entries[0].revents & POLLOUT) {
 			ssize_t n = write(client, out + sent, sizeof(out) - sent);

@@ -38,7 +38,8 @@ CHECK(a_socket_cannot_be_sought_or_mapped)
 	say_result("ftruncate", ftruncate(client, 0));
 	say_result("fsync", fsync(client));
 	say_result("isatty", isatty(client) ? 1 : -1);
-	say_result("mmap", mmap(NULL, 4096, PROT_READ, MAP_SHARED, client, 0) == MAP_FAILED ? -1 : 0);
+	say_result("mmap",
+		   mmap(NULL, 4096, PROT_READ, MAP_SHARED, client, 0) == MAP_FAILED ? -1 : 0);
 	say_result("fchdir", fchdir(client));
 	say_result("fallocate", fallocate(client, 0, 0, 1));
 	say_result("posix_fadvise", posix_fadvise(client, 0, 0, POSIX_FADV_NORMAL));

@@ -157,7 +157,7 @@ CHECK(socket_at_a_full_table_is_emfile)
 	say_result("socket", socket(AF_INET, SOCK_STREAM, 0));
 	close(last);
 	say("after one was closed: %s",
-	     socket(AF_INET, SOCK_STREAM, 0) == last ? "that number" : "another");
+	    socket(AF_INET, SOCK_STREAM, 0) == last ? "that number" : "another");
 }
 
 /* A failure because of a full table must not be permanent. Only for the shim (proof.c). */

@@ -10,7 +10,8 @@
 static long disconnect(const char *what, int fd)
 {
 	struct sockaddr_storage nowhere = {.ss_family = AF_UNSPEC};
-	return say_result(what, connect(fd, (struct sockaddr *)&nowhere, sizeof(struct sockaddr_in)));
+	return say_result(what,
+			  connect(fd, (struct sockaddr *)&nowhere, sizeof(struct sockaddr_in)));
 }
 
 static void say_names(int fd)

@@ -21,7 +21,7 @@ static void say_events(const char *what, uint32_t events)
 	    events & EPOLLERR ? " ERR" : "", events & EPOLLHUP ? " HUP" : "",
 	    events & EPOLLRDHUP ? " RDHUP" : "",
 	    events & ~(uint32_t)(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP) ? " other"
-											 : "");
+											: "");
 }
 
 static int watch(int fd, uint32_t events)

@@ -148,9 +148,9 @@ CHECK(fast_open_with_msg_dontwait_does_not_wait)
 {
 	struct met met = meet();
 	int client = fresh(AF_INET, 0);
-	long result = say_result("sendto", sendto(client, "first", 5, MSG_FASTOPEN | MSG_DONTWAIT,
-						  (struct sockaddr *)&met.addr,
-						  address_len(&met.addr)));
+	long result =
+		say_result("sendto", sendto(client, "first", 5, MSG_FASTOPEN | MSG_DONTWAIT,
+					    (struct sockaddr *)&met.addr, address_len(&met.addr)));
 	finish_connect(client, result);
 	if (result < 0)
 		put(client, "first");
@@ -180,8 +180,10 @@ CHECK(fast_open_sends_pieces_in_their_order)
 		pieces[i] = (struct iovec){data + i * 150, 150};
 	pieces[2].iov_len = 300;
 	pieces[3].iov_len = 0;
-	struct msghdr message = {.msg_name = &met.addr, .msg_namelen = address_len(&met.addr),
-				 .msg_iov = pieces, .msg_iovlen = 20};
+	struct msghdr message = {.msg_name = &met.addr,
+				 .msg_namelen = address_len(&met.addr),
+				 .msg_iov = pieces,
+				 .msg_iovlen = 20};
 	say_result("sendmsg", sendmsg(client, &message, MSG_FASTOPEN));
 	int server = accept(met.listening, NULL, NULL);
 	shutdown(client, SHUT_WR);
@@ -197,7 +199,8 @@ CHECK(fast_open_is_for_the_first_of_several_messages)
 	for (int i = 0; i < 2; i++)
 		messages[i].msg_hdr = (struct msghdr){.msg_name = &met.addr,
 						      .msg_namelen = address_len(&met.addr),
-						      .msg_iov = &piece, .msg_iovlen = 1};
+						      .msg_iov = &piece,
+						      .msg_iovlen = 1};
 	int client = fresh(AF_INET, 0);
 	say_result("sendmmsg", sendmmsg(client, messages, 2, MSG_FASTOPEN));
 	say("bytes of the first: %u", messages[0].msg_len);
@@ -236,9 +239,9 @@ CHECK(fast_open_on_sockets_in_other_states)
 	say_result("a wrong pointer", sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, forbidden(),
 					     sizeof(struct sockaddr_in)));
 	met.addr.ss_family = AF_INET6;
-	say_result("another family", sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
-					    (struct sockaddr *)&met.addr,
-					    sizeof(struct sockaddr_in6)));
+	say_result("another family",
+		   sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&met.addr,
+			  sizeof(struct sockaddr_in6)));
 }
 
 CHECK(fast_open_can_be_switched_off)
@@ -250,10 +253,10 @@ CHECK(fast_open_can_be_switched_off)
 	must(setting >= 0 && write(setting, "0", 1) == 1, "net.ipv4.tcp_fastopen");
 	int fd = fresh(AF_INET, 0);
 	say_result("sendto", send_fast(fd, "x", 1, &addr));
-	say_result("TCP_FASTOPEN_CONNECT", setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT,
-						      &(int){1}, sizeof(int)));
-	say_result("TCP_FASTOPEN", setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &(int){1},
-					      sizeof(int)));
+	say_result("TCP_FASTOPEN_CONNECT",
+		   setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){1}, sizeof(int)));
+	say_result("TCP_FASTOPEN",
+		   setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &(int){1}, sizeof(int)));
 }
 
 CHECK(fast_open_connect_waits_for_the_first_write)
@@ -376,13 +379,13 @@ CHECK(fast_open_queue_of_a_listener)
 	socklen_t len = sizeof(value);
 	say_result("get", getsockopt(met.listening, IPPROTO_TCP, TCP_FASTOPEN, &value, &len));
 	say("%d", value);
-	say_result("off", setsockopt(met.listening, IPPROTO_TCP, TCP_FASTOPEN, &(int){0},
-				     sizeof(int)));
+	say_result("off",
+		   setsockopt(met.listening, IPPROTO_TCP, TCP_FASTOPEN, &(int){0}, sizeof(int)));
 	int client = fresh(AF_INET, 0);
 	say_result("sendto", send_fast(client, "first", 5, &met.addr));
 	talk(client, met.listening);
-	say_result("negative", setsockopt(met.listening, IPPROTO_TCP, TCP_FASTOPEN, &(int){-1},
-					  sizeof(int)));
-	say_result("of a connection", setsockopt(client, IPPROTO_TCP, TCP_FASTOPEN, &(int){1},
-						 sizeof(int)));
+	say_result("negative",
+		   setsockopt(met.listening, IPPROTO_TCP, TCP_FASTOPEN, &(int){-1}, sizeof(int)));
+	say_result("of a connection",
+		   setsockopt(client, IPPROTO_TCP, TCP_FASTOPEN, &(int){1}, sizeof(int)));
 }

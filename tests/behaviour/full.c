@@ -18,10 +18,10 @@
  */
 #define SMALL_BYTES_MAX (6 * SMALL_BUFFER_BYTES + (160 << 10) + SMALL_BUFFER_BYTES + 2 * 554)
 #define PROMISED_BYTES 131072 /* a window that was promised is never taken back */
-#define LARGE_PAUSE_MS 1000 /* kernel TCP under a relay sends into a small window with pauses */
+#define LARGE_PAUSE_MS 1000   /* kernel TCP under a relay sends into a small window with pauses */
 #define LARGE_PAUSES_MAX 1000
-#define PAUSES_MAX 30     /* bytes in flight make room once or twice, longer on a busy machine */
-#define PAUSES 10         /* of PAUSE_MS each, in which a full connection takes nothing */
+#define PAUSES_MAX 30 /* bytes in flight make room once or twice, longer on a busy machine */
+#define PAUSES 10     /* of PAUSE_MS each, in which a full connection takes nothing */
 #define PAUSE_MS 100
 
 static long fill(int fd, size_t piece)

@@ -110,7 +110,8 @@ CHECK(a_module_waits_for_a_thread_with_a_socket_while_it_is_loaded)
 {
 	setenv("MODULE_THREAD", "1", 1);
 	void *module = dlopen(module_path(), RTLD_NOW);
-	connection_function *module_sent = (connection_function *)(long)symbol(module, "module_sent");
+	connection_function *module_sent =
+		(connection_function *)(long)symbol(module, "module_sent");
 
 	say("sent: %d", module_sent());
 	say_result("dlclose", dlclose(module));
@@ -118,8 +119,8 @@ CHECK(a_module_waits_for_a_thread_with_a_socket_while_it_is_loaded)
 
 PART(uses_what_the_module_opened)
 {
-	connection_function *connection = (connection_function *)(long)dlsym(RTLD_DEFAULT,
-									     "module_connection");
+	connection_function *connection =
+		(connection_function *)(long)dlsym(RTLD_DEFAULT, "module_connection");
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof(addr);
 

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-
 #define VALUE_BYTES_MAX 64
 #define SHOWN_BYTES_MAX 32
 
+/* clang-format off */
 #define END {0, 0, NULL, false, false, 0}
 #define SO(name, sample) {SOL_SOCKET, name, #name, false, false, sample}
 #define TCP(name, sample) {IPPROTO_TCP, name, #name, false, false, sample}
@@ -19,6 +19,7 @@
 #define TCP_REFUSED(name, sample) {IPPROTO_TCP, name, #name, false, true, sample}
 #define IP_REFUSED(name, sample) {IPPROTO_IP, name, #name, false, true, sample}
 #define IP6_REFUSED(name, sample) {IPPROTO_IPV6, name, #name, false, true, sample}
+/* clang-format on */
 
 /* Newer than the headers of some systems. */
 #ifndef SO_RESERVE_MEM

@@ -12,9 +12,9 @@
 struct option {
 	int level, number;
 	const char *name;
-	bool varies;    /* between runs or transports: only its length is printed */
-	bool refused;   /* rudp refuses to switch it on; another check tests that */
-	int sample;     /* a value to set */
+	bool varies;  /* between runs or transports: only its length is printed */
+	bool refused; /* rudp refuses to switch it on; another check tests that */
+	int sample;   /* a value to set */
 };
 
 /* The list ends with a NULL name. */

@@ -12,9 +12,9 @@
 #include "behaviour/setup.h"
 
 /* include/net/tcp_states.h */
-static const char *const states[] = {"none",       "ESTABLISHED", "SYN_SENT",   "SYN_RECV",
-				     "FIN_WAIT1",  "FIN_WAIT2",   "TIME_WAIT",  "CLOSE",
-				     "CLOSE_WAIT", "LAST_ACK",    "LISTEN",     "CLOSING"};
+static const char *const states[] = {"none",       "ESTABLISHED", "SYN_SENT",  "SYN_RECV",
+				     "FIN_WAIT1",  "FIN_WAIT2",   "TIME_WAIT", "CLOSE",
+				     "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
 
 static struct tcp_info info_of(int fd)
 {
@@ -169,7 +169,8 @@ CHECK(the_congestion_control_may_be_chosen)
 		say_result("cubic", setsockopt(fds[i], IPPROTO_TCP, TCP_CONGESTION, "cubic", 5));
 		say_result("get", getsockopt(fds[i], IPPROTO_TCP, TCP_CONGESTION, name, &len));
 		say("%s", name);
-		say_result("with its zero", setsockopt(fds[i], IPPROTO_TCP, TCP_CONGESTION, "cubic", 6));
+		say_result("with its zero",
+			   setsockopt(fds[i], IPPROTO_TCP, TCP_CONGESTION, "cubic", 6));
 		say_result("unknown", setsockopt(fds[i], IPPROTO_TCP, TCP_CONGESTION, "nosuch", 6));
 		say_result("empty", setsockopt(fds[i], IPPROTO_TCP, TCP_CONGESTION, "", 0));
 		say_result("too long", setsockopt(fds[i], IPPROTO_TCP, TCP_CONGESTION,
@@ -264,7 +265,8 @@ CHECK(linger_of_no_time_resets)
 	struct trio trio = make_trio(AF_INET);
 	struct linger linger = {1, 0};
 	char byte;
-	must(setsockopt(trio.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0, "linger");
+	must(setsockopt(trio.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0,
+	     "linger");
 	say_result("close", close(trio.client));
 	wait_for(trio.server, POLLHUP);
 	say_poll("server", trio.server);
@@ -290,7 +292,8 @@ CHECK(linger_of_some_time_delivers)
 {
 	struct trio trio = make_trio(AF_INET);
 	struct linger linger = {1, 5};
-	must(setsockopt(trio.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0, "linger");
+	must(setsockopt(trio.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0,
+	     "linger");
 	put(trio.client, "last words");
 	say_result("close", close(trio.client));
 	wait_for(trio.server, POLLRDHUP);
@@ -345,7 +348,8 @@ CHECK(fast_open_connects_with_the_first_write)
 	struct sockaddr_storage addr;
 	int listening = listener(AF_INET, &addr), client = fresh(AF_INET, 0);
 	const struct sockaddr *name = (struct sockaddr *)&addr;
-	say_result("listener", setsockopt(listening, IPPROTO_TCP, TCP_FASTOPEN, &(int){5}, sizeof(int)));
+	say_result("listener",
+		   setsockopt(listening, IPPROTO_TCP, TCP_FASTOPEN, &(int){5}, sizeof(int)));
 	say_result("sendto", sendto(client, "first", 5, MSG_FASTOPEN, name, address_len(&addr)));
 	int server = accept(listening, NULL, NULL);
 	wait_unread(server, 5);
@@ -369,8 +373,8 @@ CHECK(fast_open_connect_succeeds_at_once)
 
 CHECK(keep_alive_values_are_checked)
 {
-	static const int numbers[] = {TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT,
-				      TCP_USER_TIMEOUT, TCP_LINGER2};
+	static const int numbers[] = {TCP_KEEPIDLE, TCP_KEEPINTVL,    TCP_KEEPCNT,
+				      TCP_SYNCNT,   TCP_USER_TIMEOUT, TCP_LINGER2};
 	static const int values[] = {0, 1, 127, 128, 32767, 32768, -1};
 	struct trio trio = make_trio(AF_INET);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -393,10 +397,11 @@ CHECK(a_pacing_limit_is_the_programs_own)
 		say_result("get", getsockopt(fds[i], SOL_SOCKET, SO_MAX_PACING_RATE, &wide, &len));
 		say("%lx, length %u", wide, (unsigned)len);
 		wide = 12345678;
-		say_result("set", setsockopt(fds[i], SOL_SOCKET, SO_MAX_PACING_RATE, &wide,
-					     sizeof(wide)));
+		say_result("set",
+			   setsockopt(fds[i], SOL_SOCKET, SO_MAX_PACING_RATE, &wide, sizeof(wide)));
 		len = sizeof(narrow);
-		say_result("get", getsockopt(fds[i], SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, &len));
+		say_result("get",
+			   getsockopt(fds[i], SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, &len));
 		say("%u, length %u", narrow, (unsigned)len);
 	}
 }
@@ -442,7 +447,9 @@ static void say_more(const char *what, int fd, size_t room)
 	} control = {0};
 	char data[2];
 	struct iovec iov = {data, sizeof(data)};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
 				 .msg_controllen = room};
 	say_result(what, recvmsg(fd, &message, MSG_DONTWAIT));
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);

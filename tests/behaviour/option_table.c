@@ -83,13 +83,14 @@ static const struct option *next_settable(const struct option *option)
 	return option;
 }
 
-#define EACH_SETTABLE(option, options)                                                               \
-	for (const struct option *option = next_settable(options); option->name;                     \
+#define EACH_SETTABLE(option, options)                                                             \
+	for (const struct option *option = next_settable(options); option->name;                   \
 	     option = next_settable(option + 1))
 
 static void set_each(int family, const struct option *options)
 {
-	EACH_SETTABLE (option, options) {
+	EACH_SETTABLE(option, options)
+	{
 		int fd = fresh(family, 0);
 		set_and_say("set", fd, option, option->sample);
 		set_and_say("set", fd, option, 0);
@@ -120,8 +121,8 @@ CHECK(setting_options_of_ipv6)
 
 static void set_on(int fd, const struct option *options)
 {
-	EACH_SETTABLE (option, options)
-		set_and_say("set", fd, option, option->sample);
+	EACH_SETTABLE(option, options)
+	set_and_say("set", fd, option, option->sample);
 }
 
 CHECK(setting_options_of_a_connection)
@@ -148,7 +149,8 @@ CHECK(setting_options_of_an_ipv6_connection)
 /* A listener for each option, because some options prevent connections. */
 static void set_then_accept(int family, const struct option *options)
 {
-	EACH_SETTABLE (option, options) {
+	EACH_SETTABLE(option, options)
+	{
 		struct sockaddr_storage addr;
 		int listening = listener(family, &addr), client = fresh(family, 0);
 		set_and_say("listener", listening, option, option->sample);
@@ -185,7 +187,8 @@ CHECK(accepted_sockets_inherit_options_of_ipv6)
 
 static void connect_after_setting(int family, const struct option *options)
 {
-	EACH_SETTABLE (option, options) {
+	EACH_SETTABLE(option, options)
+	{
 		struct sockaddr_storage addr;
 		int listening = listener(family, &addr), client = fresh(family, 0);
 		setsockopt(client, option->level, option->number, &option->sample,
@@ -221,7 +224,8 @@ CHECK(a_connection_keeps_options_of_ipv6)
 static void with_lengths(int fd, const struct option *options)
 {
 	static const socklen_t lengths[] = {0, 1, 3, 5, 8, (socklen_t)-1};
-	EACH_SETTABLE (option, options) {
+	EACH_SETTABLE(option, options)
+	{
 		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 			char what[64], value[64] = {1};
 			socklen_t len = lengths[i];
@@ -389,7 +393,8 @@ CHECK(options_that_want_privileges)
 	};
 	struct trio trio = make_trio(AF_INET);
 	int fd = fresh(AF_INET, 0);
-	must(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0, "setresuid");
+	must(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0,
+	     "setresuid");
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		set_and_say("fresh", fd, &options[i], options[i].sample);
 		set_and_say("connected", trio.client, &options[i], options[i].sample);

@@ -67,13 +67,15 @@ CHECK(a_program_ends_at_once_and_what_it_has_written_arrives_later)
 	if (pid == 0) {
 		hear_address(ends[1], &addr);
 		written = fill(dial(&addr));
-		must(write(ends[1], &written, sizeof(written)) == sizeof(written), "write of a size");
+		must(write(ends[1], &written, sizeof(written)) == sizeof(written),
+		     "write of a size");
 		exit(0);
 	}
 	waiting = listener(AF_INET, &addr);
 	tell_address(ends[0], &addr);
 	server = accept(waiting, NULL, NULL);
-	must(recv(ends[0], &written, sizeof(written), MSG_WAITALL) == sizeof(written), "read of a size");
+	must(recv(ends[0], &written, sizeof(written), MSG_WAITALL) == sizeof(written),
+	     "read of a size");
 	say_end("program", pid);
 	say("much was written: %d", written > 65536);
 	say("missing: %zu", missing(server, written));

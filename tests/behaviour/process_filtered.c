@@ -37,7 +37,8 @@ static void begin_filter(struct filter *filter)
 
 static void on_call(struct filter *filter, long number, unsigned what)
 {
-	add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1));
+	add(filter,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1));
 	add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, what));
 }
 
@@ -66,8 +67,8 @@ static void enter_filter(struct filter *filter, unsigned otherwise)
 /* The system calls that a worker with one connection needs, the tested call, and no others. */
 static void keep_data_calls_and(long also)
 {
-	static const long calls[] = {SYS_read, SYS_write, SYS_close, SYS_exit_group, SYS_poll,
-				     SYS_sendto, SYS_recvfrom};
+	static const long calls[] = {SYS_read, SYS_write,  SYS_close,   SYS_exit_group,
+				     SYS_poll, SYS_sendto, SYS_recvfrom};
 	struct filter filter;
 
 	begin_filter(&filter);
@@ -210,7 +211,8 @@ static void see_reset_and_shut_down(void)
 	close(server);
 	must(write(client, "x", 1) == 1, "write");
 	wait_acknowledged(client); /* a reset may overtake bytes in flight */
-	must(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0, "SO_LINGER");
+	must(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0,
+	     "SO_LINGER");
 	close(client);
 	say_end("worker", pid);
 }
@@ -333,8 +335,7 @@ static int exchange_datagram(int fd)
 	socklen_t len = sizeof(addr);
 
 	say_result("sendto", sendto(fd, "x", 1, 0, (struct sockaddr *)&datagrams_to, sizeof(addr)));
-	say_result("recvfrom",
-		   recvfrom(fd, &(char){0}, 1, 0, (struct sockaddr *)&addr, &len));
+	say_result("recvfrom", recvfrom(fd, &(char){0}, 1, 0, (struct sockaddr *)&addr, &len));
 	say("name %u, from itself: %d", len, addr.sin_port == datagrams_to.sin_port);
 	return 0;
 }
@@ -348,7 +349,8 @@ CHECK(a_worker_that_exchanges_datagrams)
 	datagrams_to.sin_family = AF_INET;
 	datagrams_to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	must(bind(fd, (struct sockaddr *)&datagrams_to, len) == 0 &&
-		     getsockname(fd, (struct sockaddr *)&datagrams_to, &len) == 0, "bind");
+		     getsockname(fd, (struct sockaddr *)&datagrams_to, &len) == 0,
+	     "bind");
 	pid = begin_child();
 	if (pid == 0) {
 		keep_data_calls_and(SYS_read);
@@ -384,7 +386,8 @@ CHECK(a_filter_that_forbids_unix_sockets)
 	add(&filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						  offsetof(struct seccomp_data, args)));
 	add(&filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 0, 1));
-	add(&filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT));
+	add(&filter,
+	    (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT));
 	enter_filter(&filter, SECCOMP_RET_ALLOW);
 	say_result("a unix socket", socket(AF_UNIX, SOCK_STREAM, 0));
 	say_new_connection("a connection");

@@ -49,7 +49,8 @@ static void say_greeted(const char *what, const struct sockaddr_storage *addr, i
 /* Serves all callers until the channel ends. */
 static void serve_until_channel_ends(int waiting, int channel)
 {
-	struct pollfd both[2] = {{.fd = waiting, .events = POLLIN}, {.fd = channel, .events = POLLIN}};
+	struct pollfd both[2] = {{.fd = waiting, .events = POLLIN},
+				 {.fd = channel, .events = POLLIN}};
 
 	fcntl(waiting, F_SETFL, O_NONBLOCK);
 	while (poll(both, 2, -1) > 0 && !both[1].revents) {
@@ -267,10 +268,12 @@ CHECK(a_connection_that_was_passed_on_outlives_its_first_program)
 
 PART(serves_a_listener_and_starts_no_child)
 {
-	say("children: %s", waitpid(-1, NULL, WNOHANG | __WALL) < 0 ? strerrorname_np(errno) : "some");
+	say("children: %s",
+	    waitpid(-1, NULL, WNOHANG | __WALL) < 0 ? strerrorname_np(errno) : "some");
 	greet(fd);
 	say_new_connection("in the executed program");
-	say("children: %s", waitpid(-1, NULL, WNOHANG | __WALL) < 0 ? strerrorname_np(errno) : "some");
+	say("children: %s",
+	    waitpid(-1, NULL, WNOHANG | __WALL) < 0 ? strerrorname_np(errno) : "some");
 }
 
 static void check_exec(void (*become)(const char *name, int fd), bool adopts)

@@ -22,7 +22,8 @@ CHECK(a_whole_connection_by_raw_calls)
 	long client = syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	long server;
 
-	say_result("setsockopt", syscall(SYS_setsockopt, waiting, SOL_SOCKET, SO_REUSEADDR, &one, 4));
+	say_result("setsockopt",
+		   syscall(SYS_setsockopt, waiting, SOL_SOCKET, SO_REUSEADDR, &one, 4));
 	say_result("bind", syscall(SYS_bind, waiting, &addr, len));
 	say_result("listen", syscall(SYS_listen, waiting, 5));
 	say_result("getsockname", syscall(SYS_getsockname, waiting, &addr, &len));

@@ -178,8 +178,8 @@ CHECK(a_signal_handler_opens_the_first_socket)
 CHECK(a_handler_on_a_small_stack_opens_the_first_socket)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *memory = mmap(NULL, page + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+	char *memory =
+		mmap(NULL, page + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	stack_t stack = {.ss_sp = memory + page, .ss_size = 8192};
 	struct sigaction action = {.sa_handler = connect_in_handler, .sa_flags = SA_ONSTACK};
 

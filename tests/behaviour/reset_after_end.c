@@ -74,6 +74,7 @@ CHECK(the_end_after_a_reset_leaves_errno_alone)
 	}
 	for (int i = 0; i < 6; i++) {
 		errno = EXDEV; /* an errno that none of the calls gives */
+		/* clang-format off */
 		switch (i) {
 		case 0: rc[i] = read(fd[i], bytes, sizeof bytes); break;
 		case 1: rc[i] = readv(fd[i], &iov, 1); break;
@@ -82,6 +83,7 @@ CHECK(the_end_after_a_reset_leaves_errno_alone)
 		case 4: rc[i] = recvmsg(fd[i], &message, 0); break;
 		default: rc[i] = recv(fd[i], bytes, sizeof bytes, MSG_WAITALL); break;
 		}
+		/* clang-format on */
 		seen[i] = errno;
 	}
 	for (int i = 0; i < 6; i++)

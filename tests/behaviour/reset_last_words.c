@@ -39,7 +39,8 @@ static void answer_and_close(size_t size, bool lingers)
 		wait_unread(server, 7);
 		if (lingers) {
 			swallow(server, 7);
-			must(setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0,
+			must(setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) ==
+				     0,
 			     "SO_LINGER");
 		}
 		must(send(server, answer, size, 0) == (ssize_t)size, "send");

@@ -114,8 +114,7 @@ static void look_until_settled(int set, struct epoll_event *event)
 
 static void with_epoll_of(struct reset *reset, uint32_t how)
 {
-	struct epoll_event event = {
-		.events = how | EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP};
+	struct epoll_event event = {.events = how | EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP};
 	int set = epoll_create1(EPOLL_CLOEXEC);
 
 	must(epoll_ctl(set, EPOLL_CTL_ADD, reset->observer, &event) == 0, "epoll_ctl");

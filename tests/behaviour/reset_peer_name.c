@@ -58,7 +58,8 @@ CHECK(who_was_reset_has_no_peer)
 	for (size_t i = 0; i < sizeof shutdowns / sizeof *shutdowns; i++)
 		for (int bytes = 0; bytes < 2; bytes++)
 			for (int linger = 0; linger < 2; linger++) {
-				say("shutdown %d, bytes %d, linger %d:", shutdowns[i], bytes, linger);
+				say("shutdown %d, bytes %d, linger %d:", shutdowns[i], bytes,
+				    linger);
 				reset_after(shutdowns[i], bytes, linger);
 			}
 }

@@ -14,8 +14,8 @@
 #include "behaviour/child.h"
 #include "behaviour/traffic.h"
 
-const char *const under_way_names[UNDER_WAY_COUNT] = {
-	"nothing under way", "something unread", "something unsent", "both"};
+const char *const under_way_names[UNDER_WAY_COUNT] = {"nothing under way", "something unread",
+						      "something unsent", "both"};
 
 static bool has_arrived(void *argument)
 {
@@ -91,7 +91,8 @@ void reset_now(struct reset *reset)
 
 	switch (reset->who) {
 	case RESET_BY_a_lingering_close:
-		must(setsockopt(reset->server, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0,
+		must(setsockopt(reset->server, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) ==
+			     0,
 		     "SO_LINGER");
 		close(reset->server);
 		break;

@@ -157,8 +157,8 @@ static void serve_bytes(const struct sockaddr_storage *addr, int ready)
 	must(write(ready, "1", 1) == 1, "write");
 	while (poll(entries, (nfds_t)count, -1) > 0) {
 		if (entries[0].revents && count <= CLIENTS) {
-			entries[count] = (struct pollfd){
-				.fd = accept(entries[0].fd, NULL, NULL), .events = POLLIN};
+			entries[count] = (struct pollfd){.fd = accept(entries[0].fd, NULL, NULL),
+							 .events = POLLIN};
 			count += entries[count].fd >= 0;
 		}
 		for (int i = 1; i < count; i++)

@@ -145,7 +145,8 @@ struct sleeper {
  */
 static bool stands_for(long now, long wanted)
 {
-	if (wanted == SYS_connect && (now == SYS_recvmsg || now == SYS_recvfrom || now == SYS_ppoll))
+	if (wanted == SYS_connect &&
+	    (now == SYS_recvmsg || now == SYS_recvfrom || now == SYS_ppoll))
 		return true;
 	if (wanted == SYS_accept && now == SYS_accept4)
 		return true;
@@ -211,5 +212,6 @@ void set_option(int fd, int level, int name, int value)
 void set_timeout(int fd, int name, int ms)
 {
 	struct timeval time = {ms / 1000, ms % 1000 * 1000};
-	must(setsockopt(fd, SOL_SOCKET, name, &time, sizeof(time)) == 0, "setsockopt of a time-out");
+	must(setsockopt(fd, SOL_SOCKET, name, &time, sizeof(time)) == 0,
+	     "setsockopt of a time-out");
 }

@@ -143,7 +143,8 @@ void tell_address(int channel, const struct sockaddr_storage *addr)
 
 void hear_address(int channel, struct sockaddr_storage *addr)
 {
-	must(recv(channel, addr, sizeof(*addr), MSG_WAITALL) == sizeof(*addr), "read of an address");
+	must(recv(channel, addr, sizeof(*addr), MSG_WAITALL) == sizeof(*addr),
+	     "read of an address");
 }
 
 void send_fd(int channel, int fd)

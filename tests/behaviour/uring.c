@@ -18,8 +18,8 @@ bool uring_open(struct uring *ring)
 	if (ring->fd < 0)
 		return false;
 	must(ring->params.features & IORING_FEAT_SINGLE_MMAP, "one mapping for both rings");
-	ring->rings_size = ring->params.cq_off.cqes +
-			   ring->params.cq_entries * sizeof(struct io_uring_cqe);
+	ring->rings_size =
+		ring->params.cq_off.cqes + ring->params.cq_entries * sizeof(struct io_uring_cqe);
 	if (ring->rings_size < ring->params.sq_off.array + ENTRIES * sizeof(unsigned))
 		ring->rings_size = ring->params.sq_off.array + ENTRIES * sizeof(unsigned);
 	ring->rings = mmap(NULL, ring->rings_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd,
@@ -75,7 +75,8 @@ int uring_result(struct uring *ring)
 	int result;
 
 	while (*head == __atomic_load_n(tail, __ATOMIC_ACQUIRE))
-		must(syscall(SYS_io_uring_enter, ring->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) == 0,
+		must(syscall(SYS_io_uring_enter, ring->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) ==
+			     0,
 		     "io_uring_enter");
 	results = (const struct io_uring_cqe *)(ring->rings + ring->params.cq_off.cqes);
 	result = results[*head & *at(ring, ring->params.cq_off.ring_mask)].res;

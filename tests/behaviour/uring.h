@@ -12,7 +12,7 @@
 struct uring {
 	int fd;
 	struct io_uring_params params;
-	char *rings;                  /* both rings are in one mapping */
+	char *rings; /* both rings are in one mapping */
 	size_t rings_size;
 	struct io_uring_sqe *entries;
 };

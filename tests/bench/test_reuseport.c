@@ -117,8 +117,9 @@ static int bind_to(int fd, const struct rudp_addr *addr)
 }
 
 /*
- * As engine/ports/port_share.c takes a port: alone, so that another program's socket is found, and then
- * shared. The kernel takes the program only when there is a group, that is, behind the second socket.
+ * As engine/ports/port_share.c takes a port: alone, so that another program's socket is found, and
+ * then shared. The kernel takes the program only when there is a group, that is, behind the second
+ * socket.
  */
 Test(reuseport, a_port_may_be_taken_alone_before_it_is_shared)
 {
@@ -208,8 +209,8 @@ static unsigned who_hears_error(const struct group *group, unsigned sender,
 }
 
 /*
- * The kernel looks for the socket of an ICMP error without a datagram, so the program does not run: it
- * hashes the addresses, whoever has sent. Three of four errors come to a wrong engine.
+ * The kernel looks for the socket of an ICMP error without a datagram, so the program does not run:
+ * it hashes the addresses, whoever has sent. Three of four errors come to a wrong engine.
  */
 Test(reuseport, icmp_errors_go_by_addresses_and_not_to_the_sender)
 {

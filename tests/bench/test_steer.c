@@ -61,8 +61,8 @@ static void put_id(uint8_t *out, uint64_t id)
 static size_t write_resumed(uint8_t *out, uint64_t id, uint8_t flags, size_t cookie_bytes)
 {
 	static const uint8_t cookie[RUDP_COOKIE_MAX_BYTES];
-	size_t head = rudp_packet_write_syn(out, RUDP_SUITE_AES_256_GCM, flags, ~id, 80,
-					    cookie, cookie_bytes);
+	size_t head = rudp_packet_write_syn(out, RUDP_SUITE_AES_256_GCM, flags, ~id, 80, cookie,
+					    cookie_bytes);
 
 	put_id(out + head, id);
 	return head + ASSOCIATION_BYTES;
@@ -171,8 +171,8 @@ Test(steer, an_id_counts_from_whatever_address_it_comes)
 
 static size_t write_syn(uint8_t *out, struct random *random)
 {
-	rudp_packet_write_syn(out, RUDP_SUITE_CHACHA20_POLY1305, 0, random_next(random), 80,
-			      NULL, 0);
+	rudp_packet_write_syn(out, RUDP_SUITE_CHACHA20_POLY1305, 0, random_next(random), 80, NULL,
+			      0);
 	return 1200;
 }
 

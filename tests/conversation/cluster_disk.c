@@ -76,7 +76,8 @@ void cluster_keep_record(void *of, const struct apo_registry_record *record)
 		snprintf(key, sizeof key, "entry %s ", record->channel);
 		cluster_drop_lines(disk, key);
 	}
-	if (record->kind == APO_REGISTRY_ACCOUNT_GONE) { /* the store removes them at its next start */
+	if (record->kind ==
+	    APO_REGISTRY_ACCOUNT_GONE) { /* the store removes them at its next start */
 		snprintf(key, sizeof key, "marker %ld ", (long)record->number);
 		cluster_drop_lines(&((struct cluster_node *)of)->history, key);
 	}
@@ -210,7 +211,8 @@ void cluster_check_password(struct cluster *cluster, unsigned index)
 /* The base64 of "NUL account NUL password"; the lengths need no padding in between. */
 static void encode(char *to, const char *account, const char *password)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	unsigned char bytes[200] = {0};
 	size_t len = 1 + strlen(account) + 1 + strlen(password), i;
 

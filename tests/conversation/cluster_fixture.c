@@ -508,8 +508,7 @@ static void check_equal(struct cluster_node *first, struct cluster_node *node)
 	uint8_t *bytes[2];
 	size_t len[2];
 
-	cr_assert(eq(u64, first->replica->applied,
-		     node->replica->applied));
+	cr_assert(eq(u64, first->replica->applied, node->replica->applied));
 	save(first, &bytes[0], &len[0]);
 	save(node, &bytes[1], &len[1]);
 	cr_assert(eq(sz, len[0], len[1]));

@@ -82,14 +82,15 @@ struct cluster_node {
 	uint64_t next_seq; /* to be delivered */
 	int64_t deliver_at_ns;
 	int64_t open_at_ns; /* the log opens anew; RUDP_NEVER: it is open */
-	/* The copy of the log that is delivered to the node has so many entries more after its first
-	 * copy_at ones, or lacks so many. */
+	/* The copy of the log that is delivered to the node has so many entries more after its
+	 * first copy_at ones, or lacks so many. */
 	int copy_shift;
 	uint64_t copy_at;
 	unsigned copies_left; /* bad ones, which it reads when it opens the log anew */
 	unsigned starts;
 	bool is_apart; /* it does not reach the log */
-	/* The node appends to the log but gets nothing from it, and learns that when it subscribes. */
+	/* The node appends to the log but gets nothing from it, and learns that when it
+	 * subscribes. */
 	bool is_deaf, is_told_unreadable;
 	int64_t unreadable_at_ns; /* when it is told next */
 	unsigned resets, cut_offs, copies;
@@ -196,7 +197,6 @@ void cluster_on_check(void *node, struct apo_asker asker, const char *against,
 void cluster_add_history(const struct cluster_node *node, uint8_t **bytes, size_t *len);
 size_t cluster_take_history(struct cluster_node *node, const uint8_t *bytes, size_t len);
 void cluster_drop_disk(struct cluster_node *node);
-
 
 /* When something that is sent now arrives. */
 int64_t cluster_delay_ns(struct cluster *cluster);

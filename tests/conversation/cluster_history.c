@@ -44,8 +44,8 @@ static void on_joined(void *of, int64_t id, const char *account, const char *cha
 	char line[LINE_SIZE];
 
 	cr_assert(ge(i64, account_id(of, account), 1));
-	snprintf(line, sizeof line, "presence %016" PRIx64 " %" PRId64 " %s %" PRId64,
-		 (uint64_t)id, account_id(of, account), channel, first);
+	snprintf(line, sizeof line, "presence %016" PRIx64 " %" PRId64 " %s %" PRId64, (uint64_t)id,
+		 account_id(of, account), channel, first);
 	cluster_add_line(history_of(of), line);
 }
 

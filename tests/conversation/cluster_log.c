@@ -59,8 +59,7 @@ uint64_t cluster_copy_len(const struct cluster *cluster, const struct cluster_no
 {
 	if (!node->copy_shift || cluster->log_len < node->copy_at)
 		return cluster->log_len;
-	if (node->copy_shift < 0 &&
-	    cluster->log_len - node->copy_at < (uint64_t)-node->copy_shift)
+	if (node->copy_shift < 0 && cluster->log_len - node->copy_at < (uint64_t)-node->copy_shift)
 		return node->copy_at;
 	return cluster->log_len + (uint64_t)(int64_t)node->copy_shift;
 }
@@ -179,8 +178,8 @@ void cluster_take_entries(struct cluster *cluster, struct cluster_node *node)
 	struct cluster_entry *entry;
 
 	while (node->next_seq <= cluster_copy_len(cluster, node) &&
-	       node->deliver_at_ns <= cluster->now_ns && !node->is_apart &&
-	       !node->is_deaf && !cluster->is_log_down) {
+	       node->deliver_at_ns <= cluster->now_ns && !node->is_apart && !node->is_deaf &&
+	       !cluster->is_log_down) {
 		entry = copy_entry(cluster, node, node->next_seq);
 		apo_replica_on_entry(node->replica, node->next_seq, entry->bytes, entry->len);
 		node->next_seq++;

@@ -54,9 +54,9 @@ struct fixture {
 	struct watched watched[FIXTURE_WATCHED];
 	unsigned watched_count;
 	unsigned deliver_calls, rehash_count, die_count, texts_open;
-	uint64_t receipts; /* of all clients: lines got */
+	uint64_t receipts;                    /* of all clients: lines got */
 	char logged[200], logged_detail[200]; /* the last line of each kind */
-	uint8_t *state; /* the state at the last hand-over */
+	uint8_t *state;                       /* the state at the last hand-over */
 	size_t state_len;
 	unsigned hand_overs;
 	uint32_t slice_bytes; /* of long answers; 0: the default */

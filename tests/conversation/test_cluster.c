@@ -327,7 +327,8 @@ Test(cluster, a_log_that_loses_entries_never_leaves_copies_that_differ)
 	}
 }
 
-/* Its server has another copy of the log: it lacks entries, or has some that were never acknowledged. */
+/* Its server has another copy of the log: it lacks entries, or has some that were never
+ * acknowledged. */
 Test(cluster, a_node_with_another_copy_of_the_log_comes_back_alone)
 {
 	struct cluster *cluster;
@@ -410,7 +411,8 @@ static void on_line(struct cluster *cluster, unsigned node, unsigned client, con
 	const char *text = strstr(line, " PRIVMSG #all ");
 
 	if (text && client == 0 && observer->is_there)
-		observer->heard[observer->count++] = strtoull(text + 14 + (text[14] == ':'), NULL, 10);
+		observer->heard[observer->count++] =
+			strtoull(text + 14 + (text[14] == ':'), NULL, 10);
 }
 
 static void act(struct cluster *cluster, struct story *story)

@@ -7,7 +7,8 @@
 
 #include "conversation/irc/mask.h"
 
-/* Three nodes with accounts, an operator whose name is root, and dan's account, registered at node 0. */
+/* Three nodes with accounts, an operator whose name is root, and dan's account, registered at node
+ * 0. */
 static struct cluster *with_account(uint64_t seed)
 {
 	static const struct apo_operator root = {.name = "root", .password_hash = "hash-x"};
@@ -59,7 +60,8 @@ Test(cluster_accounts, an_account_is_known_at_all_nodes)
 
 #define KEYS                                                                                       \
 	";SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"                                            \
-	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"                                            \
+	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
 
 static void log_in(struct cluster *cluster, const char *renewed)
 {
@@ -73,7 +75,8 @@ static void log_in(struct cluster *cluster, const char *renewed)
 	CLUSTER_HEARS(cluster, 1, 0, "* 903 eve *");
 }
 
-/* The node that has seen the password makes the keys of SCRAM; all nodes get them, and write them. */
+/* The node that has seen the password makes the keys of SCRAM; all nodes get them, and write
+ * them. */
 Test(cluster_accounts, an_account_gets_keys_of_scram_at_all_nodes)
 {
 	struct cluster *cluster = with_account(1);
@@ -450,7 +453,8 @@ static void act(struct cluster *cluster)
 		say_something(cluster, node, client);
 	} else {
 		cluster_connect(cluster, node, client);
-		cluster_say(cluster, node, client, "NICK %s", names[cluster_random(cluster, NAMES)]);
+		cluster_say(cluster, node, client, "NICK %s",
+			    names[cluster_random(cluster, NAMES)]);
 		cluster_say(cluster, node, client, "USER u 0 * :r");
 	}
 	cluster_check_password(cluster, node);

@@ -9,7 +9,8 @@
 
 static struct cluster *cluster;
 
-/* dan wants receipts. dan and eve are at node 0, fay at node 1, gus and hal at node 2; all are in #a. */
+/* dan wants receipts. dan and eve are at node 0, fay at node 1, gus and hal at node 2; all are in
+ * #a. */
 static void begin(void)
 {
 	static const struct {

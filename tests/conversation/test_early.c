@@ -60,7 +60,8 @@ Test(early, isupport_is_asked_before_the_welcome)
 	QUIET(&w, 3);
 }
 
-/* Never outside of a batch, at the welcome, after VERSION, and after a change of the configuration. */
+/* Never outside of a batch, at the welcome, after VERSION, and after a change of the
+ * configuration. */
 Test(early, isupport_is_always_in_a_batch)
 {
 	struct apo_model_config other = w.config;
@@ -82,7 +83,8 @@ Test(early, isupport_is_always_in_a_batch)
 	HEARS_LIKE(&w, 1, "@batch=* 351 *");
 	line = fixture_next(&w, 1);
 	cr_assert(ne(ptr, line, NULL));
-	cr_assert(fixture_is_like("@batch=* :irc.example BATCH +* draft/isupport", line), "%s", line);
+	cr_assert(fixture_is_like("@batch=* :irc.example BATCH +* draft/isupport", line), "%s",
+		  line);
 	while ((line = fixture_next(&w, 1)) && strstr(line, " 005 "))
 		cr_assert(eq(int, strncmp(line, "@batch=", 7), 0));
 	cr_assert(line && fixture_is_like("@batch=* :irc.example BATCH -*", line), "%s", line);

@@ -56,7 +56,8 @@ Test(keys, forms_of_fingerprints)
 	cr_assert(not(apo_fingerprint_is_valid(KEY "A")));
 	cr_assert(not(apo_fingerprint_is_valid("SHA256:AAAA")));
 	cr_assert(not(apo_fingerprint_is_valid(CERTIFICATE "0")));
-	cr_assert(not(apo_fingerprint_is_valid("sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
+	cr_assert(not(
+		apo_fingerprint_is_valid("sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
 }
 
 /* CAP LS lists EXTERNAL only where it can succeed. */
@@ -84,7 +85,8 @@ Test(keys, the_mechanisms_depend_on_the_connection)
 		cr_assert(eq(ptr, strstr(line, "sasl"), NULL));
 }
 
-/* The connection is not secure: only the key is allowed there, and neither a password nor REGISTER. */
+/* The connection is not secure: only the key is allowed there, and neither a password nor
+ * REGISTER. */
 Test(keys, a_key_is_enough_on_a_connection_that_is_not_secure)
 {
 	come(2, "x", KEY);
@@ -131,7 +133,8 @@ Test(keys, a_key_that_is_not_the_accounts_is_refused)
 		ask_in(2, AS_DAN);
 		fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 		HEARS(&w, 2, ":irc.example 904 x :SASL authentication failed");
-		cr_assert(fixture_is_like("login-failed: *by=EXTERNAL name=dan *reason=key", w.logged));
+		cr_assert(fixture_is_like("login-failed: *by=EXTERNAL name=dan *reason=key",
+					  w.logged));
 	}
 	ask_in(2, AS_DAN);
 	fixture_answer(&w, APO_CHECKED_WRONG, NULL);

@@ -28,8 +28,7 @@ Test(metadata, a_value_is_set_and_asked_for)
 	ANSWERS(&w, 0, "METADATA * SET display-name :Dan the first",
 		FROM "761 dan dan display-name * :Dan the first");
 	QUIET(&w, 1);
-	ANSWERS(&w, 2, "METADATA dan GET avatar display-name $",
-		FROM "BATCH +4 metadata dan");
+	ANSWERS(&w, 2, "METADATA dan GET avatar display-name $", FROM "BATCH +4 metadata dan");
 	HEARS(&w, 2, "@batch=4 " FROM "766 fay dan avatar :Key is not set");
 	HEARS(&w, 2, "@batch=4 " FROM "761 fay dan display-name * :Dan the first");
 	HEARS(&w, 2, "@batch=4 " FROM "FAIL METADATA KEY_INVALID $ :This is no valid key");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages of several lines (draft/multiline): from a client, to all kinds of recipients, limits. */
+/* Messages of several lines (draft/multiline): from a client, to all kinds of recipients,
+ * limits. */
 #include <stdio.h>
 #include <string.h>
 

@@ -43,7 +43,8 @@ Test(registration, the_welcome_contains_the_clients_name)
 	HEARS(&w, 0,
 	      ":irc.example 002 dan :Your host is irc.example, running version apollonion-1");
 	HEARS(&w, 0, ":irc.example 003 dan :This server was started 2023-11-14T22:13:20.000Z");
-	HEARS(&w, 0, ":irc.example 004 dan irc.example apollonion-1 Biosw CIMbeiklmnoqstv Ibekloqv");
+	HEARS(&w, 0,
+	      ":irc.example 004 dan irc.example apollonion-1 Biosw CIMbeiklmnoqstv Ibekloqv");
 	fixture_forget(&w);
 }
 
@@ -408,7 +409,8 @@ Test(registration, refused_lines_keep_their_labels)
 		"@label=a :irc.example 421 dan NO_SUCH_COMMAND :Unknown command");
 	ANSWERS(&w, 0, "@label=b PR\xc3\xa9 x",
 		"@label=b :irc.example 421 dan PR\xc3\xa9 :Unknown command");
-	ANSWERS(&w, 0, "@label=c NONSENSE", "@label=c :irc.example 421 dan NONSENSE :Unknown command");
+	ANSWERS(&w, 0, "@label=c NONSENSE",
+		"@label=c :irc.example 421 dan NONSENSE :Unknown command");
 	memset(text, 'x', sizeof text);
 	memcpy(text, "@label=d PING ", 14);
 	apo_model_on_line(w.model, w.mocks[0].peer, text, sizeof text, w.now_ns);

@@ -79,8 +79,7 @@ Test(rename, everything_else_of_the_channel_stays)
 
 Test(rename, spelling_alone_can_change)
 {
-	ANSWERS(&w, 1, "RENAME #room #ROOM",
-		":dan!~dan@host1.example RENAME #Room #ROOM :");
+	ANSWERS(&w, 1, "RENAME #room #ROOM", ":dan!~dan@host1.example RENAME #Room #ROOM :");
 	HEARS(&w, 0, ":dan!~dan@host1.example RENAME #Room #ROOM :");
 	QUIET(&w, 2);
 	fixture_say(&w, 1, "RENAME #room #ROOM");
@@ -93,8 +92,10 @@ Test(rename, a_refusal_says_why)
 	fixture_say(&w, 2, "JOIN #taken");
 	fixture_forget(&w);
 	ANSWERS(&w, 1, "RENAME #none #a", ":irc.example 403 dan #none :No such channel");
-	ANSWERS(&w, 1, "RENAME #taken #a", ":irc.example 442 dan #taken :You're not on that channel");
-	ANSWERS(&w, 0, "RENAME #room #a", ":irc.example 482 eve #Room :You're not channel operator");
+	ANSWERS(&w, 1, "RENAME #taken #a",
+		":irc.example 442 dan #taken :You're not on that channel");
+	ANSWERS(&w, 0, "RENAME #room #a",
+		":irc.example 482 eve #Room :You're not channel operator");
 	ANSWERS(&w, 1, "RENAME #room", ":irc.example 461 dan RENAME :Not enough parameters");
 	ANSWERS(&w, 1, "RENAME #room #Taken",
 		":irc.example FAIL RENAME CHANNEL_NAME_IN_USE #Room #Taken "

@@ -50,7 +50,8 @@ static bool take(unsigned i)
 	cr_assert(eq(int,
 		     sodium_base642bin((uint8_t *)challenge, sizeof challenge - 1, line + 13,
 				       strlen(line + 13), NULL, &len, NULL,
-				       sodium_base64_VARIANT_ORIGINAL), 0));
+				       sodium_base64_VARIANT_ORIGINAL),
+		     0));
 	challenge[len] = '\0';
 	return true;
 }
@@ -117,7 +118,8 @@ Test(sasl_scram, both_sides_prove_that_they_know_the_password)
 	cr_assert(apo_scram_is_server_right(&us, challenge));
 	QUIET(&w, 1);
 	fixture_say(&w, 1, "AUTHENTICATE +");
-	HEARS(&w, 1, ":irc.example 900 eve eve!~eve@host1.example Dan :You are now logged in as Dan");
+	HEARS(&w, 1,
+	      ":irc.example 900 eve eve!~eve@host1.example Dan :You are now logged in as Dan");
 	HEARS(&w, 1, ":irc.example 903 eve :SASL authentication successful");
 	QUIET(&w, 1);
 }

@@ -42,8 +42,8 @@ Test(scram, the_server_follows_the_example)
 	cr_assert(eq(str, (char *)first(&scram, FIRST), ""));
 	cr_assert(eq(str, scram.user, "user"));
 	cr_assert(eq(str, (char *)apo_scram_challenge(&scram, SERVER_NONCE, keys()), CHALLENGE));
-	cr_assert(eq(ptr,
-		     (char *)apo_scram_on_final(&scram, keys(), FINAL, strlen(FINAL), answer), NULL));
+	cr_assert(eq(ptr, (char *)apo_scram_on_final(&scram, keys(), FINAL, strlen(FINAL), answer),
+		     NULL));
 	cr_assert(eq(str, answer, SIGNATURE));
 }
 
@@ -172,7 +172,8 @@ Test(scram, refuses_what_is_no_final_message)
 		{"c=biws,r=" OWN_NONCE SERVER_NONCE "," PROOF ",x=1", "other-error"},
 		{"c=biws,r=" OWN_NONCE SERVER_NONCE ",p=", "invalid-encoding"},
 		{"c=biws,r=" OWN_NONCE SERVER_NONCE ",p=AAAA", "invalid-encoding"},
-		{"c=biws,r=" OWN_NONCE SERVER_NONCE ",p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+		{"c=biws,r=" OWN_NONCE SERVER_NONCE
+		 ",p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
 		 "invalid-proof"},
 		/* The proof covers extensions. */
 		{"c=biws,r=" OWN_NONCE SERVER_NONCE ",x=1," PROOF, "invalid-proof"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* When a node subscribes to the log again (cluster/subscription.h), over servers in virtual time. */
+/* When a node subscribes to the log again (cluster/subscription.h), over servers in virtual
+ * time. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -67,7 +68,8 @@ Test(subscription, a_node_reads_soon_after_there_is_a_leader)
 
 	for (seed = 1; seed <= 3000; seed++) {
 		run(&bus, seed, (int64_t)(1 + seed % 12) * RUDP_NS_PER_S);
-		/* The wait that the leader's election interrupts, then that of each lost request. */
+		/* The wait that the leader's election interrupts, then that of each lost
+		 * request. */
 		longest_ns = (1 + (int64_t)bus.losses) * APO_SUBSCRIPTION_WAIT_MAX_NS +
 			     APO_SUBSCRIPTION_PAUSE_NS;
 		cr_assert(le(i64, bus.now_ns - bus.leader_at_ns, longest_ns), "seed %lu", seed);

@@ -219,8 +219,8 @@ static void on_privmsg(struct fake_server *fake_server, unsigned client,
 	fake_server_tell(fake_server, client, ":s BATCH -%s", label);
 }
 
-/* Decodes a message of SCRAM, and answers it. A server that does not know the password sends a wrong
- * proof. */
+/* Decodes a message of SCRAM, and answers it. A server that does not know the password sends a
+ * wrong proof. */
 static void on_scram(struct fake_server *fake_server, unsigned client, const char *base64)
 {
 	struct apo_scram_keys keys = {.iterations = 4096, .salt = {1}};
@@ -428,9 +428,8 @@ static void begin_chat(struct fake_server *fake_server, unsigned client)
 				 .of = contexts + client,
 				 .nick = nicks[client],
 				 .user = nicks[client],
-				 .password = fake_server->login && !fake_server->uses_key
-						     ? "secret"
-						     : NULL,
+				 .password = fake_server->login && !fake_server->uses_key ? "secret"
+											  : NULL,
 				 .uses_key = fake_server->uses_key,
 				 .stream = 100 + client,
 				 .seed = random_next(&fake_server->random),

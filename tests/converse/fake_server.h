@@ -66,11 +66,11 @@ struct fake_server {
 	int64_t now_ns;
 	const char *caps; /* capabilities that the server offers */
 	bool has_receipts;
-	const char *login;   /* numeric that the server answers a password, or a key, with */
-	bool uses_key;       /* clients log in by key */
-	const char *knows;   /* with SCRAM-SHA-256: the password that it knows; NULL: none */
+	const char *login; /* numeric that the server answers a password, or a key, with */
+	bool uses_key;     /* clients log in by key */
+	const char *knows; /* with SCRAM-SHA-256: the password that it knows; NULL: none */
 	struct apo_scram scram;
-	bool is_scram; /* the login that has begun */
+	bool is_scram;       /* the login that has begun */
 	const char *history; /* answer to CHATHISTORY; NULL: the server does not support it */
 	char asked[512];     /* the password that the server received */
 	struct random random;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linked into an engine: its allocations and system calls, counted. malloc is the program's own (glibc
- * lets a program bring one), so that those of libraries count as well; the others are wrapped by
- * the linker (--wrap), in the engine's own objects.
+ * Linked into an engine: its allocations and system calls, counted. malloc is the program's own
+ * (glibc lets a program bring one), so that those of libraries count as well; the others are
+ * wrapped by the linker (--wrap), in the engine's own objects.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -84,10 +84,11 @@ WRAP(int, recvmmsg, (int fd, struct mmsghdr *m, unsigned n, int flags, struct ti
      (fd, m, n, flags, t))
 WRAP(ssize_t, recv, (int fd, void *data, size_t len, int flags), (fd, data, len, flags))
 WRAP(ssize_t, sendto,
-     (int fd, const void *data, size_t len, int flags, const struct sockaddr *name, socklen_t name_len),
+     (int fd, const void *data, size_t len, int flags, const struct sockaddr *name,
+      socklen_t name_len),
      (fd, data, len, flags, name, name_len))
 WRAP(int, epoll_wait, (int fd, struct epoll_event *events, int n, int ms), (fd, events, n, ms))
-WRAP(int, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms))
+WRAP(int, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms))
 WRAP(int, epoll_ctl, (int fd, int op, int target, struct epoll_event *e), (fd, op, target, e))
 WRAP(int, getsockopt, (int fd, int level, int option, void *value, socklen_t *len),
      (fd, level, option, value, len))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * economy ENGINE - what a connection at work may cost its engine: allocations and system calls, which
- * load does not bend as it bends times. ENGINE is rudp-engine with count.c in it; it serves both
- * ends here, so each bound is for both together. And what the calling program's set-up costs.
+ * economy ENGINE - what a connection at work may cost its engine: allocations and system calls,
+ * which load does not bend as it bends times. ENGINE is rudp-engine with count.c in it; it serves
+ * both ends here, so each bound is for both together. And what the calling program's set-up costs.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,14 +31,15 @@
 #define MESSAGE_BYTES 64
 
 /*
- * The aim is less than one call for 16 packets at each end. A message there and an answer back are two
- * wake-ups by programs and two datagrams, each with a read and a write, and a wait for the former: on
- * loopback a datagram has come when it is sent. What is over is bytes read off behind,
+ * The aim is less than one call for 16 packets at each end. A message there and an answer back are
+ * two wake-ups by programs and two datagrams, each with a read and a write, and a wait for the
+ * former: on loopback a datagram has come when it is sent. What is over is bytes read off behind,
  * acknowledgements, timers.
  */
 #define BYTES_OF_16_PACKETS (16 * 1200)
 #define CALLS_PER_16_PACKETS_MAX 1.6
-#define BULK_ALLOCATIONS_MAX 8 /* memory for trains that wait, RUDP_SPARE_TRAINS_MAX, which is kept */
+#define BULK_ALLOCATIONS_MAX                                                                       \
+	8 /* memory for trains that wait, RUDP_SPARE_TRAINS_MAX, which is kept */
 #define CALLS_PER_EXCHANGE_MAX 11
 #define EXCHANGE_ALLOCATIONS_MAX 0
 
@@ -157,8 +158,7 @@ static void set_up(int count)
 	for (int i = 0; i < count; i++) {
 		int fd = rudp_socket(AF_INET, SOCK_CLOEXEC);
 
-		if (fd < 0 ||
-		    rudp_set_option(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+		if (fd < 0 || rudp_set_option(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
 		    rudp_connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
 			die("a connection");
 		put(fd, message, sizeof message);
@@ -171,7 +171,8 @@ static void set_up(int count)
 
 static void expect_at_most(const char *what, double value, double limit)
 {
-	printf("%-6s %-48s %8.2f   at most %g\n", value <= limit ? "ok" : "FAIL", what, value, limit);
+	printf("%-6s %-48s %8.2f   at most %g\n", value <= limit ? "ok" : "FAIL", what, value,
+	       limit);
 	failed |= value > limit;
 }
 
@@ -252,8 +253,7 @@ static void measure_exchange(int fd)
 		keep_least(&least, &before);
 	}
 	cost = since(&start);
-	expect_at_most("exchange: allocations", (double)cost.allocations,
-		       EXCHANGE_ALLOCATIONS_MAX);
+	expect_at_most("exchange: allocations", (double)cost.allocations, EXCHANGE_ALLOCATIONS_MAX);
 	expect_at_most("exchange: system calls", (double)all_calls(&least) / BLOCK_MESSAGES,
 		       CALLS_PER_EXCHANGE_MAX);
 	print_calls(&least, BLOCK_MESSAGES);
@@ -297,8 +297,7 @@ static void measure_setup(int listener)
 	expect_at_most("set-up: calls that make, name and close sockets", (double)calls / SETUPS,
 		       SETUP_CALLS_MAX);
 	expect_at_most("set-up: calls from the peer's answer to the program's",
-		       (double)cost.before_answers / (double)cost.answers,
-		       SETUP_BEFORE_ANSWER_MAX);
+		       (double)cost.before_answers / (double)cost.answers, SETUP_BEFORE_ANSWER_MAX);
 	print_calls(&cost, SETUPS);
 }
 
@@ -323,8 +322,7 @@ static int listen_somewhere(void)
 	address = (struct sockaddr_in){.sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	if (fd < 0 || rudp_bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-	    rudp_listen(fd, 1) < 0 ||
-	    rudp_local_address(fd, (struct sockaddr *)&address, &len) < 0)
+	    rudp_listen(fd, 1) < 0 || rudp_local_address(fd, (struct sockaddr *)&address, &len) < 0)
 		die("a listener");
 	return fd;
 }

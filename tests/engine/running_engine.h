@@ -41,13 +41,15 @@ int connected_tcp(void);
 int lingering(void);
 /* A socket with fd in an unread message. Takes fd over; the caller closes the socket. */
 int wrapped(int fd);
-/* The engine answers a request of its owner much sooner than a blocked close would last (WAIT_S). */
+/* The engine answers a request of its owner much sooner than a blocked close would last
+ * (WAIT_S). */
 void expect_a_prompt_answer(void);
 bool send_raw_if_it_can(int to, const void *data, size_t len, const int *fds, size_t fd_count);
 void send_raw(int to, const void *data, size_t len, const int *fds, size_t fd_count);
 struct rudp_control_reply answer(int from);
 struct rudp_control_request request_of(enum rudp_control_operation operation);
-/* Sends a request with fd (-1: none). If a second descriptor is needed, it is a kernel TCP listener. */
+/* Sends a request with fd (-1: none). If a second descriptor is needed, it is a kernel TCP
+ * listener. */
 struct rudp_control_reply ask(const struct rudp_control_request *request, int fd);
 /* A new socket with the mark that the shim sets. The caller closes it. */
 int fresh(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A backup to import, forged or damaged: it is refused, or what it says is exported again and is the
- * same then. The database is in memory. */
+/* A backup to import, forged or damaged: it is refused, or what it says is exported again and is
+ * the same then. The database is in memory. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control channel: whatever bytes and descriptors programs send, the engine answers or refuses, ends
- * every call with its caller, and gives up each descriptor that it was sent. No turn waits for one whose
- * close lingers: these go on only after the turns. One engine serves all inputs.
+ * The control channel: whatever bytes and descriptors programs send, the engine answers or refuses,
+ * ends every call with its caller, and gives up each descriptor that it was sent. No turn waits for
+ * one whose close lingers: these go on only after the turns. One engine serves all inputs.
  *
  * An input is a list of steps. The first byte of a step says on which of CHANNELS channels it goes,
  * whether that is opened at the open control listener, and whether the request is well-formed. The
  * next says how many descriptors come along, and then one byte for each what it is. The rest are
  * the fields of the request, or its length and bytes.
  *
- * The engine lives in a network namespace without a link, and as a user of its own (user_namespaces(7)).
- * Where that is not allowed nothing is connected or bound.
+ * The engine lives in a network namespace without a link, and as a user of its own
+ * (user_namespaces(7)). Where that is not allowed nothing is connected or bound.
  *
  * There is no limit of time: while closes are pending the engine pauses its open control listener,
  * and a descriptor in its queue is given up behind that. What is never given up is found by
@@ -69,13 +69,13 @@ struct input {
 static struct {
 	int channels[CHANNELS];
 	enum rudp_control_listener_kind listeners[CHANNELS]; /* at which they were opened */
-	int kept[KEPT_MAX];    /* our end, or copy, of what was sent */
+	int kept[KEPT_MAX]; /* our end, or copy, of what was sent */
 	unsigned kept_count;
 	int watched[KEPT_MAX]; /* of pipes and pairs: hang up when the engine has closed its end */
 	unsigned watched_count;
-	int unsent[KEPT_MAX];  /* would have been the engine's alone, if the message had been sent */
+	int unsent[KEPT_MAX]; /* would have been the engine's alone, if the message had been sent */
 	unsigned unsent_count;
-	int peers[KEPT_MAX];   /* read nothing, so that the close of the other end lingers */
+	int peers[KEPT_MAX]; /* read nothing, so that the close of the other end lingers */
 	unsigned peer_count;
 } sent;
 
@@ -240,7 +240,8 @@ static int make_lingering(void)
 {
 	static const struct linger linger = {1, LINGER_S};
 	static const uint8_t bytes[65536];
-	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof addr;
 	int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

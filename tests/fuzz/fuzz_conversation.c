@@ -99,8 +99,7 @@ static void set_operator(void *of, struct apo_peer who, bool is_operator)
 	assert(is_there(who));
 }
 
-static void check_password(void *of, struct apo_asker asker, const char *hash,
-			   const char *password)
+static void check_password(void *of, struct apo_asker asker, const char *hash, const char *password)
 {
 	(void)of;
 	(void)hash;

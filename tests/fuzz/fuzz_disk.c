@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages of a store that are damaged: what rudpmsg_disk_check lets pass LMDB can read from end to end.
- * The input is a list of places in a good file (3 bytes) and what is put there (1 byte).
+ * Pages of a store that are damaged: what rudpmsg_disk_check lets pass LMDB can read from end to
+ * end. The input is a list of places in a good file (3 bytes) and what is put there (1 byte).
  */
 #include <assert.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums of any blocks, any rows, among pieces of the stream in any order, as the input has it. Honest
- * sums give back nothing but what has been sent; the others (first byte odd) anything, but in bounds. In
- * the end all comes again, and nothing is kept any more.
+ * Sums of any blocks, any rows, among pieces of the stream in any order, as the input has it.
+ * Honest sums give back nothing but what has been sent; the others (first byte odd) anything, but
+ * in bounds. In the end all comes again, and nothing is kept any more.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -74,7 +74,8 @@ static void read_some(struct run *run, size_t n)
 	n = n < there ? n : there;
 	pieces = rudp_ring_readable(&run->buf.ring, offset, n, iov);
 	for (int i = 0; i < pieces; i++) {
-		assert(!run->honest || memcmp(iov[i].iov_base, stream + offset, iov[i].iov_len) == 0);
+		assert(!run->honest ||
+		       memcmp(iov[i].iov_base, stream + offset, iov[i].iov_len) == 0);
 		offset += iov[i].iov_len;
 	}
 	rudp_recvbuf_consume(&run->buf, n, 20 * RUDP_NS_PER_MS, NOW);
@@ -115,7 +116,8 @@ static void solve(struct run *run)
 
 	rudp_fec_store_solve(store, &run->buf, UINT64_MAX, take_back, run);
 	assert(rudp_recvbuf_check(&run->buf));
-	assert(store->group_count <= store->symbol_count && store->symbol_count <= RUDP_FEC_SYMBOLS_MAX);
+	assert(store->group_count <= store->symbol_count &&
+	       store->symbol_count <= RUDP_FEC_SYMBOLS_MAX);
 	assert((store->group_count == 0) == (store->bytes == 0));
 }
 
@@ -124,10 +126,14 @@ static void step(struct run *run)
 	uint32_t at;
 
 	switch (next(run, 1) % 8) {
-	case 0: case 1: case 2:
+	case 0:
+	case 1:
+	case 2:
 		add(run);
 		break;
-	case 3: case 4: case 5:
+	case 3:
+	case 4:
+	case 5:
 		at = next(run, 2) * 4;
 		arrive(run, at, at + 1 + next(run, 2));
 		break;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files of identities: a text is accepted or refused as a whole. A refusal names the file, the line and
- * the column, or the byte of a file that is no text. What is accepted answers questions about its own
- * keys. The first byte chooses the file.
+ * Files of identities: a text is accepted or refused as a whole. A refusal names the file, the line
+ * and the column, or the byte of a file that is no text. What is accepted answers questions about
+ * its own keys. The first byte chooses the file.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -89,8 +89,8 @@ static void authorized(const char *content, size_t len)
 	}
 	assert(rudp_addr_parse(&from, "10.1.2.3:4") == 0);
 	for (unsigned i = 0; rudp_authorized_keys_line(&keys, i, &line); i++) {
-		enum rudp_authorization found =
-			rudp_authorized_keys_check(&keys, line.public_key, 22, &from, 0, NULL, NULL);
+		enum rudp_authorization found = rudp_authorized_keys_check(
+			&keys, line.public_key, 22, &from, 0, NULL, NULL);
 
 		assert(found != RUDP_AUTHORIZATION_UNKNOWN);
 		assert(!line.is_revoked || found == RUDP_AUTHORIZATION_REVOKED);

@@ -46,8 +46,8 @@ static void check_same(const struct apo_message *a, const struct apo_message *b)
 		assert(strcmp(apo_message_tag(b, a->tags[i].key), a->tags[i].value) == 0);
 }
 
-/* All parameters, the last with its colon, in what is left of the line: else the end is cut off, at the
- * beginning of a character, which can leave room. */
+/* All parameters, the last with its colon, in what is left of the line: else the end is cut off, at
+ * the beginning of a character, which can leave room. */
 static bool fits(const struct apo_message *message, const struct apo_line *line)
 {
 	size_t bytes = 1;

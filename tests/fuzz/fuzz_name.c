@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of sockets: anybody may connect to us from any name. What parses is written back the same. */
+/* Names of sockets: anybody may connect to us from any name. What parses is written back the
+ * same. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > sizeof un.sun_path)
 		size = sizeof un.sun_path;
 	memcpy(un.sun_path, data, size);
-	if (rudp_name_parse(&name, &un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) ==
+	if (rudp_name_parse(&name, &un,
+			    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) ==
 	    RUDP_NAME_NONE)
 		return 0;
 	if (name.kind == RUDP_NAME_JOIN) {

@@ -23,17 +23,17 @@ static size_t write_header(const struct rudp_packet *p, uint8_t *out)
 {
 	switch (p->type) {
 	case RUDP_PACKET_SYN:
-		return rudp_packet_write_syn(out, p->suite, p->flags, p->id, p->target_port, p->cookie,
-					     p->cookie_bytes);
+		return rudp_packet_write_syn(out, p->suite, p->flags, p->id, p->target_port,
+					     p->cookie, p->cookie_bytes);
 	case RUDP_PACKET_SYNACK:
 		return rudp_packet_write_synack(out, p->suite, p->flags, p->id);
 	case RUDP_PACKET_COOKIE:
 		return rudp_packet_write_cookie(out, p->id, p->cookie, p->cookie_bytes);
 	case RUDP_PACKET_DATA:
-		return p->is_short ? rudp_packet_write_short_data(out, p->key_phase, p->id,
-								  p->number_low)
-				   : rudp_packet_write_data(out, p->key_phase, p->id,
-							    p->number_low);
+		return p->is_short
+			       ? rudp_packet_write_short_data(out, p->key_phase, p->id,
+							      p->number_low)
+			       : rudp_packet_write_data(out, p->key_phase, p->id, p->number_low);
 	case RUDP_PACKET_RESET:
 		return rudp_packet_write_reset(out, p->id, p->reset_token);
 	case RUDP_PACKET_REFUSE:

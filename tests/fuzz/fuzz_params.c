@@ -35,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	assert(in.wants_association == out.wants_association &&
 	       in.association_id == out.association_id);
 	assert(in.takes_repairs == out.takes_repairs && in.takes_short_ids == out.takes_short_ids);
-	assert(in.takes_key_shares == out.takes_key_shares && in.takes_spare_ids == out.takes_spare_ids);
+	assert(in.takes_key_shares == out.takes_key_shares &&
+	       in.takes_spare_ids == out.takes_spare_ids);
 	assert(!in.wants_association || in.association_id == 0);
 	assert(in.early_bytes == out.early_bytes && in.early_taken_bytes == out.early_taken_bytes);
 	assert(in.early_bytes == 0 || memcmp(in.early, out.early, in.early_bytes) == 0);

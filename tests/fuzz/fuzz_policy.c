@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Policies: a text is taken or refused with its place, and what is taken answers every question with one
- * of its own rules. The first 20 bytes ask, the rest is the policy.
+ * Policies: a text is taken or refused with its place, and what is taken answers every question
+ * with one of its own rules. The first 20 bytes ask, the rest is the policy.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -49,9 +49,8 @@ static void ask(const struct rudp_policy *policy, const uint8_t *data, const cha
 {
 	struct rudp_addr addr;
 	char program[NAME_BYTES], executable[NAME_BYTES];
-	struct rudp_policy_question question = {.addr = &addr,
-						.program = program,
-						.executable = executable};
+	struct rudp_policy_question question = {
+		.addr = &addr, .program = program, .executable = executable};
 	struct rudp_decision decision;
 
 	make_addr(&addr, data);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two endpoints in virtual time. The input decides what becomes of each datagram (dropped, copied, late,
- * damaged, cut, from another address), what both programs call, and which frames a hostile peer with the
- * keys sends. After every step the invariants are looked at; streams are compared; in the end everybody
- * closes, the path turns perfect, nothing may stay behind.
+ * Two endpoints in virtual time. The input decides what becomes of each datagram (dropped, copied,
+ * late, damaged, cut, from another address), what both programs call, and which frames a hostile
+ * peer with the keys sends. After every step the invariants are looked at; streams are compared; in
+ * the end everybody closes, the path turns perfect, nothing may stay behind.
  */
 #include <errno.h>
 
@@ -12,13 +12,15 @@
 
 #define STEPS_MAX 4000
 
-/* Frames of the input's choice, sealed with the keys of a connection: authentic and perhaps absurd. */
+/* Frames of the input's choice, sealed with the keys of a connection: authentic and perhaps
+ * absurd. */
 static void lie(struct session *s, struct rudp_conn *conn, int from)
 {
 	struct rudp_sent sent = {.sent_at_ns = s->now_ns, .expects = RUDP_EXPECTS_ACK};
 	uint8_t frames[64];
 	struct iovec in = {frames, 1u + session_next(s) % sizeof frames};
-	struct flying f = {.to = !from, .from_addr = conn->path.local, .to_addr = conn->path.remote};
+	struct flying f = {
+		.to = !from, .from_addr = conn->path.local, .to_addr = conn->path.remote};
 	uint64_t number = conn->reliability.next;
 
 	for (size_t i = 0; i < in.iov_len; i++)
@@ -40,7 +42,8 @@ static void lie(struct session *s, struct rudp_conn *conn, int from)
 
 static void garbage(struct session *s)
 {
-	struct flying f = {.to = session_next(s) & 1, .from_addr = s->addr[0], .to_addr = s->addr[1]};
+	struct flying f = {
+		.to = session_next(s) & 1, .from_addr = s->addr[0], .to_addr = s->addr[1]};
 
 	f.len = session_next(s);
 	for (size_t i = 0; i < f.len; i++)
@@ -74,7 +77,8 @@ static void meddle(struct session *s)
 		f->len = 1 + (size_t)(session_next(s) | session_next(s) << 8) % f->len;
 		return;
 	case 4:
-		rudp_addr_set_port(&s->flight[index]->from_addr, (uint16_t)(1000 + session_next(s)));
+		rudp_addr_set_port(&s->flight[index]->from_addr,
+				   (uint16_t)(1000 + session_next(s)));
 		return;
 	case 5:
 		((uint8_t *)&s->flight[index]->from_addr.in4.sin_addr)[3] = session_next(s);
@@ -183,7 +187,7 @@ static void measure(struct session *s, int host)
 	};
 
 	rudp_host_cache_note(&s->ep[host]->hosts, &s->addr[host], &s->addr[!host], &measured,
-			      RUDP_KNOWN_DONE, s->now_ns);
+			     RUDP_KNOWN_DONE, s->now_ns);
 }
 
 static void step(struct session *s)
@@ -195,16 +199,21 @@ static void step(struct session *s)
 	case 0:
 		session_open(s, what >> 4 & 1);
 		break;
-	case 1: case 2: case 3:
+	case 1:
+	case 2:
+	case 3:
 		meddle(s);
 		break;
-	case 4: case 5: case 6:
+	case 4:
+	case 5:
+	case 6:
 		session_deliver_all(s);
 		break;
 	case 7:
 		session_advance(s, session_next(s) * 100 * RUDP_NS_PER_US);
 		break;
-	case 8: case 9:
+	case 8:
+	case 9:
 		session_advance_to_deadline(s);
 		break;
 	case 10:

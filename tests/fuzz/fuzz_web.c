@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a web listener reads: the head of a request and its answer; frames, decoded at once and byte by
- * byte with the same result; lines that are encoded.
+ * What a web listener reads: the head of a request and its answer; frames, decoded at once and byte
+ * by byte with the same result; lines that are encoded.
  */
 #include <assert.h>
 #include <stdint.h>

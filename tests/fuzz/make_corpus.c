@@ -43,8 +43,8 @@ static void make_packets(void)
 	save("packet", "syn_with_cookie", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES + 24);
 	rudp_packet_write_syn(bytes, RUDP_SUITE_AES_256_GCM, RUDP_SYN_RESUME, ID, 443, NULL, 0);
 	save("packet", "syn_resumed", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
-	rudp_packet_write_syn(bytes, RUDP_SUITE_AES_256_GCM, RUDP_SYN_RESUME | RUDP_SYN_DH, ID,
-			      443, NULL, 0);
+	rudp_packet_write_syn(bytes, RUDP_SUITE_AES_256_GCM, RUDP_SYN_RESUME | RUDP_SYN_DH, ID, 443,
+			      NULL, 0);
 	save("packet", "syn_resumed_with_dh", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
 	bytes[1] = RUDP_VERSION + 1;
 	save("packet", "syn_of_another_version", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
@@ -125,8 +125,8 @@ static void make_frames(void)
 	rudp_frame_write_ping(&w);
 	save("frame", "packet_of_a_key_share", bytes, rudp_writer_len(&w));
 	w = rudp_writer(bytes, sizeof bytes);
-	rudp_frame_write_spare_id(&w, &(struct rudp_spare_id){
-					      .number = 1, .id = ID, .number_offset = 0xfedcba98});
+	rudp_frame_write_spare_id(
+		&w, &(struct rudp_spare_id){.number = 1, .id = ID, .number_offset = 0xfedcba98});
 	save("frame", "packet_of_a_spare_id", bytes, rudp_writer_len(&w));
 }
 
@@ -214,16 +214,17 @@ static void make_resumes(void)
 		save("resume", inputs[i].name, inputs[i].bytes, sizeof inputs[i].bytes);
 }
 
-/* fuzz_fec.c: how, then pieces of the stream (3), sums (0) and reads (6) of 4000 bytes with holes. */
+/* fuzz_fec.c: how, then pieces of the stream (3), sums (0) and reads (6) of 4000 bytes with
+ * holes. */
 static void make_repairs(void)
 {
 	static const uint8_t steps[] = {
-		3, 0, 0, 3, 231,      /* 1000 bytes from 0 on */
-		3, 1, 19, 1, 243,     /* 500 from 1100 on */
-		0, 0, 0, 39, 0, 99, 7, /* a sum of 40 symbols of 100 bytes from 0 on */
-		6, 1, 244,            /* 500 are read */
-		3, 1, 169, 8, 251,    /* 2300 from 1700 on: 1000 to 1100 and 1600 to 1700 are missing */
-		0, 0, 0, 39, 0, 99, 9,
+		3, 0, 0,   3,  231,        /* 1000 bytes from 0 on */
+		3, 1, 19,  1,  243,        /* 500 from 1100 on */
+		0, 0, 0,   39, 0,   99, 7, /* a sum of 40 symbols of 100 bytes from 0 on */
+		6, 1, 244,                 /* 500 are read */
+		3, 1, 169, 8,  251, /* 2300 from 1700 on; 1000 to 1100, 1600 to 1700 are missing */
+		0, 0, 0,   39, 0,   99, 9,
 	};
 	static const char *const names[] = {"honest", "lying", "honest_with_history"};
 

@@ -223,8 +223,8 @@ void session_toggle_listener(struct session *s)
 		rudp_listener_close(s->listener, s->now_ns);
 		s->listener = NULL;
 	} else {
-		s->listener = rudp_endpoint_listen(s->ep[1], s->socket[1], PORT, session_next(s) % 4, s,
-						   NULL);
+		s->listener = rudp_endpoint_listen(s->ep[1], s->socket[1], PORT,
+						   session_next(s) % 4, s, NULL);
 		require(s->listener != NULL);
 		rudp_listener_set_early(s->listener, 2);
 	}
@@ -253,7 +253,9 @@ static bool tell(void *context, struct rudp_conn *conn)
 		(unsigned long long)stats.unacked_bytes, (unsigned long long)stats.unsent_bytes,
 		(unsigned long long)stats.window_send_bytes,
 		(unsigned long long)stats.inflight_bytes, (unsigned)conn->reliability.outstanding,
-		!conn->path.socket ? "gone" : conn->path.validated ? "proven" : "not proven");
+		!conn->path.socket     ? "gone"
+		: conn->path.validated ? "proven"
+				       : "not proven");
 	return true;
 }
 
@@ -267,8 +269,8 @@ void session_wind_up(struct session *s)
 		rudp_listener_close(s->listener, s->now_ns);
 	s->listener = NULL;
 	session_transmit(s);
-	while (s->now_ns < end && (rudp_endpoint_conn_count(s->ep[0]) > 0 ||
-				   rudp_endpoint_conn_count(s->ep[1]) > 0)) {
+	while (s->now_ns < end &&
+	       (rudp_endpoint_conn_count(s->ep[0]) > 0 || rudp_endpoint_conn_count(s->ep[1]) > 0)) {
 		if (s->flight_count > 0)
 			session_advance(s, 10 * RUDP_NS_PER_MS);
 		else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * session - two endpoints in virtual time, what their programs hold, and the datagrams between them, for
- * fuzz_session.c. What happens next the input says, byte by byte.
+ * session - two endpoints in virtual time, what their programs hold, and the datagrams between
+ * them, for fuzz_session.c. What happens next the input says, byte by byte.
  */
 #ifndef RUDP_FUZZ_SESSION_H
 #define RUDP_FUZZ_SESSION_H
@@ -58,7 +58,8 @@ struct session {
 		}                                                                                  \
 	} while (0)
 
-/* Both endpoints, and the listener; the input stays the caller's. Ends the process without memory. */
+/* Both endpoints, and the listener; the input stays the caller's. Ends the process without
+ * memory. */
 struct session *session_new(const uint8_t *input, size_t len);
 void session_free(struct session *s);
 

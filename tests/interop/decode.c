@@ -152,7 +152,8 @@ static void show_frame(const struct rudp_frame *frame, const struct rudp_ack *ac
 		show_bytes(frame->proof, RUDP_IDENTITY_PROOF_BYTES);
 		return;
 	case RUDP_FRAME_SPARE_ID:
-		printf("%d %" PRIu64 " %" PRIu64, frame->type, frame->spare.number, frame->spare.id);
+		printf("%d %" PRIu64 " %" PRIu64, frame->type, frame->spare.number,
+		       frame->spare.id);
 		show_bytes(frame->spare.reset_token, sizeof frame->spare.reset_token);
 		show_number(frame->spare.number_offset);
 		return;
@@ -200,8 +201,8 @@ static void show_params(const struct rudp_params *params, bool in_syn)
 	show_number(params->datagram_max_bytes);
 	show_number((uint64_t)(params->ack_delay_max_ns / RUDP_NS_PER_US));
 	show_bytes(params->reset_token, sizeof params->reset_token);
-	printf(" %d%d%d%d", params->takes_repairs, params->takes_short_ids, params->takes_key_shares,
-	       params->takes_spare_ids);
+	printf(" %d%d%d%d", params->takes_repairs, params->takes_short_ids,
+	       params->takes_key_shares, params->takes_spare_ids);
 	if (!in_syn) {
 		show_number(params->association_id);
 		show_number(params->early_taken_bytes);

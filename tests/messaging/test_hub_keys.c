@@ -161,7 +161,8 @@ Test(hub_keys, a_refusal_of_our_own_key_is_final)
 	uint64_t ticket;
 
 	link = dialed("peer", 'a', &ticket);
-	send_bytes(link, bytes, rudpmsg_reason_write(bytes, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_KEY));
+	send_bytes(link, bytes,
+		   rudpmsg_reason_write(bytes, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_KEY));
 	cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), -EKEYREJECTED));
 	cr_assert(zero(ptr, peer()));
 	rudpmsg_hub_connect_forget(hub, ticket);

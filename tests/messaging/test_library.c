@@ -12,7 +12,8 @@ static void shows_what_is_declared(const char *library, const char *header, cons
 	char command[1024];
 
 	snprintf(command, sizeof command,
-		 "nm -D --defined-only '%s' | awk '$2 == \"T\" { sub(/@.*/, \"\", $3); print $3 }' | "
+		 "nm -D --defined-only '%s' | awk '$2 == \"T\" { sub(/@.*/, \"\", $3); print $3 }' "
+		 "| "
 		 "LC_ALL=C sort",
 		 in_build(library));
 	cr_assert(eq(int, run(command, shown), 0));
@@ -32,8 +33,8 @@ static void shows_no_data(const char *library, const char *version)
 	static char shown[OUTPUT_BYTES_MAX];
 	char command[1024], line[64];
 
-	snprintf(command, sizeof command, "nm -D --defined-only '%s' | awk '$2 != \"T\" {print $3}'",
-		 in_build(library));
+	snprintf(command, sizeof command,
+		 "nm -D --defined-only '%s' | awk '$2 != \"T\" {print $3}'", in_build(library));
 	snprintf(line, sizeof line, "%s\n", version);
 	cr_assert(eq(int, run(command, shown), 0));
 	cr_assert(eq(str, shown, line));

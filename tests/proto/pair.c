@@ -159,8 +159,9 @@ enum rudp_verdict pair_say(struct pair *pair, int side, uint64_t number, const v
 	struct rudp_conn *conn = pair->conn[side];
 	const struct iovec in = {(void *)(uintptr_t)frames, len};
 	uint8_t bytes[RUDP_DATAGRAM_BASE_BYTES];
-	size_t header = rudp_packet_write_data(bytes, conn->keys.send_phase, rudp_conn_dest_id(conn),
-					       number + rudp_conn_dest_offset(conn));
+	size_t header =
+		rudp_packet_write_data(bytes, conn->keys.send_phase, rudp_conn_dest_id(conn),
+				       number + rudp_conn_dest_offset(conn));
 	struct rudp_datagram datagram = {
 		.socket = &pair->addr[!side],
 		.local = pair->addr[!side],

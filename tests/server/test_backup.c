@@ -80,7 +80,8 @@ static const char sample[] =
 	"', 2, 1700000005);"
 	"INSERT INTO buffers (name, account_a, account_b, count) VALUES "
 	"('#caf\303\251', NULL, NULL, 2), ('@1,2', 2, 1, 1);"
-	"INSERT INTO messages (position, run, time_ms, is_notice, source, target, account, tags, text, "
+	"INSERT INTO messages (position, run, time_ms, is_notice, source, target, account, tags, "
+	"text, "
 	"buffer) VALUES "
 	"(3, -2, 1700000002003, 0, 'dan!~d@h', '#Caf\303\251', 'Dan', '+a=b', "
 	"'quote \" and \\u0000', 1), "
@@ -92,7 +93,8 @@ static const char sample[] =
 	"INSERT INTO markers (account, target, time_ms) VALUES (1, '#caf\303\251', 1700000002003);"
 	"INSERT INTO channels (folded, name, founder, modes, key, topic, topic_by, user_limit, "
 	"registered_at_s, created_at_s, used_at_s, topic_at_s) VALUES "
-	"('#caf\303\251', '#Caf\303\251', 1, 'nt', 'sesame', 'a topic', 'dan!~d@h', 12, 11, 12, 13, "
+	"('#caf\303\251', '#Caf\303\251', 1, 'nt', 'sesame', 'a topic', 'dan!~d@h', 12, 11, 12, "
+	"13, "
 	"14), "
 	"('#empty', '#empty', NULL, '', NULL, NULL, NULL, 0, 21, 22, 23, 0);"
 	"INSERT INTO channel_entries (channel, list, entry, account, set_by, set_at_s) VALUES "
@@ -145,7 +147,8 @@ static char *export_of(const char *path)
 static bool import_of(const char *path, const char *bytes, size_t len)
 {
 	/* A stream needs at least a byte of memory. */
-	FILE *in = len > 0 ? fmemopen((void *)(uintptr_t)bytes, len, "re") : fopen("/dev/null", "re");
+	FILE *in =
+		len > 0 ? fmemopen((void *)(uintptr_t)bytes, len, "re") : fopen("/dev/null", "re");
 	bool is_done;
 
 	cr_assert(ne(ptr, in, NULL));
@@ -223,7 +226,8 @@ Test(backup, an_export_sees_one_state_and_disturbs_no_writer)
 	make_store(file);
 	run_sql(file, sample);
 	db = open_db(file);
-	cr_assert(eq(int, sqlite3_exec(db, "BEGIN IMMEDIATE; DELETE FROM accounts", NULL, NULL, NULL),
+	cr_assert(eq(int,
+		     sqlite3_exec(db, "BEGIN IMMEDIATE; DELETE FROM accounts", NULL, NULL, NULL),
 		     SQLITE_OK));
 	text = export_of(file);
 	cr_assert(ne(ptr, strstr(text, "\"Dan\""), NULL));
@@ -303,43 +307,59 @@ static const struct wrong_line {
 	 "in:2: a record of type account has no key \"type\""},
 	{HEAD "{\"type\":\"account\",\"Name\":\"Dan\"}\n",
 	 "in:2: a record of type account has no key \"Name\""},
-	{HEAD "{\"type\":\"account\",\"name\":\"Dan\",\"name\":\"Dan\"}\n", "in:2: name is there twice"},
+	{HEAD "{\"type\":\"account\",\"name\":\"Dan\",\"name\":\"Dan\"}\n",
+	 "in:2: name is there twice"},
 	{HEAD "{\"type\":\"account\",\"name\":null}\n", "in:2: name is null"},
-	{HEAD "{\"type\":\"account\",\"name\":[\"Dan\"]}\n", "in:2: name must be the name of an acc"},
-	{HEAD "{\"type\":\"account\",\"name\":\"1dan\"}\n", "in:2: name must be the name of an account"},
+	{HEAD "{\"type\":\"account\",\"name\":[\"Dan\"]}\n",
+	 "in:2: name must be the name of an acc"},
+	{HEAD "{\"type\":\"account\",\"name\":\"1dan\"}\n",
+	 "in:2: name must be the name of an account"},
 	{HEAD "{\"type\":\"account\",\"name\":\"d\\u0000\"}\n", "in:2: has a zero byte (\\u0000)"},
-	{HEAD "{\"type\":\"channel\",\"topic\":\"\\ud800\"}\n", "in:2: topic must be a text without"},
-	{HEAD "{\"type\":\"account\",\"password\":\"secret\"}\n", "in:2: password must be the hash"},
+	{HEAD "{\"type\":\"channel\",\"topic\":\"\\ud800\"}\n",
+	 "in:2: topic must be a text without"},
+	{HEAD "{\"type\":\"account\",\"password\":\"secret\"}\n",
+	 "in:2: password must be the hash"},
 	{HEAD "{\"type\":\"key\",\"fingerprint\":\"SHA256:AAA\"}\n",
 	 "in:2: fingerprint must be the fing"},
 	{HEAD "{\"type\":\"key\",\"account\":\"Dan\",\"fingerprint\":\"" FINGERPRINT
 	      "\",\"made_at_s\":1}\n",
 	 "in:2: the account must be of an earlier line"},
-	{HEAD "{\"type\":\"account\",\"made_at_s\":-1}\n", "in:2: made_at_s must be seconds since 1970"},
-	{HEAD "{\"type\":\"account\",\"made_at_s\":1.0}\n", "in:2: made_at_s must be seconds since"},
-	{HEAD "{\"type\":\"account\",\"made_at_s\":\"1\"}\n", "in:2: made_at_s must be seconds since"},
-	{HEAD "{\"type\":\"account\",\"made_at_s\":99999999999999999999}\n", "in:2: made_at_s must be"},
+	{HEAD "{\"type\":\"account\",\"made_at_s\":-1}\n",
+	 "in:2: made_at_s must be seconds since 1970"},
+	{HEAD "{\"type\":\"account\",\"made_at_s\":1.0}\n",
+	 "in:2: made_at_s must be seconds since"},
+	{HEAD "{\"type\":\"account\",\"made_at_s\":\"1\"}\n",
+	 "in:2: made_at_s must be seconds since"},
+	{HEAD "{\"type\":\"account\",\"made_at_s\":99999999999999999999}\n",
+	 "in:2: made_at_s must be"},
 	{HEAD ACCOUNT("Dan") ACCOUNT("dAN") END(2), "in:3: repeats a record of an earlier line"},
 	{HEAD "{\"type\":\"marker\",\"account\":\"Dan\",\"target\":\"x\",\"time_ms\":1}\n",
 	 "in:2: the account must be of an earlier line"},
 	{HEAD "{\"type\":\"marker\",\"target\":\"x\\r\\nQUIT\"}\n", "in:2: target must be a word"},
-	{HEAD "{\"type\":\"channel\",\"limit\":4294967296}\n", "in:2: limit must be a number from 0"},
-	{HEAD "{\"type\":\"channel\",\"topic\":\"x\\nQUIT\"}\n", "in:2: topic must be a text without"},
+	{HEAD "{\"type\":\"channel\",\"limit\":4294967296}\n",
+	 "in:2: limit must be a number from 0"},
+	{HEAD "{\"type\":\"channel\",\"topic\":\"x\\nQUIT\"}\n",
+	 "in:2: topic must be a text without"},
 	{HEAD "{\"type\":\"channel\",\"modes\":\"n t\"}\n", "in:2: modes must be letters"},
 	{HEAD "{\"type\":\"entry\",\"list\":\"x\"}\n", "in:2: list must be the letter of a list"},
 	{HEAD "{\"type\":\"ban\",\"kind\":\"z\"}\n", "in:2: kind must be the letter of a kind"},
 	{HEAD "{\"type\":\"entry\",\"list\":\"\"}\n", "in:2: list must be the letter of a list"},
 	{HEAD MESSAGE("") END(1), "in:2: it is of a channel, or between two accounts"},
-	{HEAD MESSAGE(IN_CHANNEL ",\"account_a\":\"x\"") END(1), "in:2: it is of a channel, or betw"},
-	{HEAD MESSAGE(",\"account_a\":\"x\",\"account_b\":\"y\"") END(1), "in:2: it is of a channel"},
-	{HEAD MESSAGE(",\"channel\":\"#C\"") END(1), "in:2: channel must be the name of a channel, in"},
+	{HEAD MESSAGE(IN_CHANNEL ",\"account_a\":\"x\"") END(1),
+	 "in:2: it is of a channel, or betw"},
+	{HEAD MESSAGE(",\"account_a\":\"x\",\"account_b\":\"y\"") END(1),
+	 "in:2: it is of a channel"},
+	{HEAD MESSAGE(",\"channel\":\"#C\"") END(1),
+	 "in:2: channel must be the name of a channel, in"},
 	{HEAD MESSAGE(IN_CHANNEL) MESSAGE(IN_CHANNEL) END(2), "in:3: repeats a record"},
 	{HEAD "{\"type\":\"message\",\"notice\":1}\n", "in:2: notice must be true or false"},
 	{HEAD "{\"type\":\"message\",\"run\":\"FF\"}\n", "in:2: run must be 16 hexadecimal digits"},
 	{HEAD "{\"type\":\"message\",\"position\":0}\n", "in:2: position must be a number from 1"},
-	{HEAD "{\"type\":\"message\",\"position\":true}\n", "in:2: position must be a number from 1"},
-	{HEAD ACCOUNT("Dan") "{\"type\":\"presence\",\"id\":1,\"account\":\"Dan\",\"channel\":\"#c\","
-			     "\"first\":2,\"last\":1}\n",
+	{HEAD "{\"type\":\"message\",\"position\":true}\n",
+	 "in:2: position must be a number from 1"},
+	{HEAD ACCOUNT(
+		 "Dan") "{\"type\":\"presence\",\"id\":1,\"account\":\"Dan\",\"channel\":\"#c\","
+			"\"first\":2,\"last\":1}\n",
 	 "in:3: the account must be of an earlier line, and last not less than first"},
 };
 

@@ -97,7 +97,8 @@ Test(config, accounts_have_a_section)
 	cr_assert(eq(i64, config->model.login_span_ns, 120 * RUDP_NS_PER_S));
 	apo_config_put(config);
 	refused("[accounts]\ntries = 0\n", ":7: accounts: tries must be from 1 to 4294967295\n");
-	refused("[accounts]\nrequired = yes\n", ":7: accounts: required needs a file of accounts\n");
+	refused("[accounts]\nrequired = yes\n",
+		":7: accounts: required needs a file of accounts\n");
 }
 
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"

@@ -38,8 +38,10 @@ static void begin(void)
 		memset(node, 0, sizeof *node);
 		history_file_make(&node->file);
 		cr_assert(eq(int, apo_mailbox_init(&node->box), 0));
-		cr_assert(eq(int, apo_history_thread_init(&node->thread, &node->box,
-							  node->file.history, &config), 0));
+		cr_assert(eq(int,
+			     apo_history_thread_init(&node->thread, &node->box, node->file.history,
+						     &config),
+			     0));
 		cr_assert(eq(int, apo_history_thread_start(&node->thread), 0));
 	}
 }
@@ -80,14 +82,14 @@ static void say(struct node *node, int64_t position, uint64_t run)
 	char text[300];
 
 	snprintf(text, sizeof text, "%0280d", (int)position);
-	apo_history_thread_keep(&node->thread, &(struct apo_said){.position = position,
-								  .run = run,
-								  .time_ms = position,
-								  .source = "a!b@c",
-								  .target = "#a",
-								  .text = text,
-								  .channel = position % 7 ? "#a"
-											  : "#b"});
+	apo_history_thread_keep(&node->thread,
+				&(struct apo_said){.position = position,
+						   .run = run,
+						   .time_ms = position,
+						   .source = "a!b@c",
+						   .target = "#a",
+						   .text = text,
+						   .channel = position % 7 ? "#a" : "#b"});
 }
 
 static void say_privately(struct node *node, int64_t position)
@@ -213,10 +215,12 @@ static void check_equal(void)
 		"other.buffers ON buffers.id = buffer) "
 		"SELECT (SELECT count(*) FROM (SELECT position, run, time_ms, is_notice, source, "
 		"target, account, tags, text, name, account_a, account_b, count FROM mine EXCEPT "
-		"SELECT position, run, time_ms, is_notice, source, target, account, tags, text, name, "
+		"SELECT position, run, time_ms, is_notice, source, target, account, tags, text, "
+		"name, "
 		"account_a, account_b, count FROM theirs)) + (SELECT count(*) FROM (SELECT * FROM "
 		"main.presence EXCEPT SELECT * FROM other.presence)) + abs((SELECT count(*) FROM "
-		"mine) - (SELECT count(*) FROM theirs)) + abs((SELECT count(*) FROM main.presence) - "
+		"mine) - (SELECT count(*) FROM theirs)) + abs((SELECT count(*) FROM main.presence) "
+		"- "
 		"(SELECT count(*) FROM other.presence))";
 	char sql[200];
 

@@ -164,15 +164,15 @@ Test(history_thread, queued_records_are_written_at_the_end)
 
 static void redact(int64_t position)
 {
-	apo_history_thread_ask(&history_thread, ++ticket,
-			       &(struct apo_question){.way = APO_HISTORY_REDACT,
-						      .channel = "#a",
-						      .is_member = true,
-						      .nick = "a",
-						      .oversees_ms = INT64_MAX,
-						      .first = {.kind = APO_REFERENCE_MSGID,
-								.run = 1,
-								.position = position}});
+	apo_history_thread_ask(
+		&history_thread, ++ticket,
+		&(struct apo_question){
+			.way = APO_HISTORY_REDACT,
+			.channel = "#a",
+			.is_member = true,
+			.nick = "a",
+			.oversees_ms = INT64_MAX,
+			.first = {.kind = APO_REFERENCE_MSGID, .run = 1, .position = position}});
 }
 
 static enum apo_asked redacted(void)

@@ -83,7 +83,8 @@ static void wait_for(const char *text)
 	}
 }
 
-/* The program at the terminal: its exit status is what the call returned, 99 for another password. */
+/* The program at the terminal: its exit status is what the call returned, 99 for another
+ * password. */
 static pid_t ask_at(int prompt_fd, const char *expected)
 {
 	pid_t child = fork();

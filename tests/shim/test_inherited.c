@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Limits and the like that an engine inherits from the program that starts it must not hurt others. */
+/* Limits and the like that an engine inherits from the program that starts it must not hurt
+ * others. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
@@ -39,7 +40,8 @@ static const char common[] =
 	"    def prepare():\n"
 	"        unprivileged()\n"
 	"        limit()\n"
-	"    p = subprocess.Popen([sys.executable, '-c', listens], env=env, stdin=subprocess.PIPE,\n"
+	"    p = subprocess.Popen([sys.executable, '-c', listens], env=env, "
+	"stdin=subprocess.PIPE,\n"
 	"                         stdout=subprocess.PIPE, preexec_fn=prepare)\n"
 	"    p.stdout.readline()\n"
 	"    return p\n";
@@ -59,7 +61,8 @@ static void expect(const char *program, const char *wanted)
 }
 
 /* With sanitizers, programs need more than the small limits. */
-Test(inherited, an_engine_with_few_descriptors_serves_only_programs_with_as_few, .disabled = SANITIZED)
+Test(inherited, an_engine_with_few_descriptors_serves_only_programs_with_as_few,
+     .disabled = SANITIZED)
 {
 	expect("few = lambda n: lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))\n"
 	       "first = [start(few(64))]\n"

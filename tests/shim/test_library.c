@@ -11,7 +11,6 @@
 
 #define COMMAND_BYTES 8192
 
-
 /* The command is: before, the quoted path of the shim, after. */
 static int run_about_shim(const char *before, const char *after, char output[OUTPUT_BYTES_MAX])
 {
@@ -25,7 +24,8 @@ static const char interposed[] =
 	"_Exit __connect __read __read_chk __recv_chk __recvfrom_chk __send _exit "
 	"accept accept4 bind bindresvport "
 	"connect daemon execl execle execlp execv execve execveat execvp execvpe fexecve "
-	"getaddrinfo getpeername getsockname getsockopt ioctl listen pidfd_spawn pidfd_spawnp popen "
+	"getaddrinfo getpeername getsockname getsockopt ioctl listen pidfd_spawn pidfd_spawnp "
+	"popen "
 	"posix_spawn posix_spawnp "
 	"prctl read readv recv recvfrom recvmmsg recvmsg send sendmmsg sendmsg sendto setsockopt "
 	"shutdown socket syscall system ";
@@ -34,8 +34,12 @@ Test(library, exports_the_interposed_names_and_nothing_else)
 {
 	char output[OUTPUT_BYTES_MAX];
 
-	cr_assert(eq(int, run_about_shim("nm -D --defined-only ", " | awk '{print $3}' | "
-					 "LC_ALL=C sort | tr '\\n' ' '", output), 0));
+	cr_assert(eq(int,
+		     run_about_shim("nm -D --defined-only ",
+				    " | awk '{print $3}' | "
+				    "LC_ALL=C sort | tr '\\n' ' '",
+				    output),
+		     0));
 	cr_assert(eq(str, output, (char *)interposed));
 }
 
@@ -43,8 +47,12 @@ Test(library, needs_libc_alone, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX];
 
-	cr_assert(eq(int, run_about_shim("readelf -d ", " | grep NEEDED | "
-					 "sed 's/.*\\[\\(.*\\)\\]/\\1/'", output), 0));
+	cr_assert(eq(int,
+		     run_about_shim("readelf -d ",
+				    " | grep NEEDED | "
+				    "sed 's/.*\\[\\(.*\\)\\]/\\1/'",
+				    output),
+		     0));
 	cr_assert(eq(str, output, "libc.so.6\n"));
 }
 
@@ -73,8 +81,9 @@ Test(library, loads_silently_and_leaves_the_exit_code, .disabled = SANITIZED)
 	cr_assert(eq(str, output, ""));
 	cr_assert(eq(int, run_about_shim("LD_PRELOAD=", " /bin/false 2>&1", output), 1));
 	cr_assert(eq(str, output, ""));
-	cr_assert(eq(int, run_about_shim("LD_BIND_NOW=1 LD_PRELOAD=", " sh -c 'exit 7' 2>&1",
-					 output), 7));
+	cr_assert(eq(int,
+		     run_about_shim("LD_BIND_NOW=1 LD_PRELOAD=", " sh -c 'exit 7' 2>&1", output),
+		     7));
 	cr_assert(eq(str, output, ""));
 }
 
@@ -102,8 +111,10 @@ Test(library, keeps_the_settings_that_a_program_has_dropped, .disabled = SANITIZ
 {
 	char output[OUTPUT_BYTES_MAX];
 
-	cr_assert(eq(int, run_about_shim("RUDP_KEY_FILE=/key RUDP_CC=cubic LD_PRELOAD=",
-					 " env -i RUDP_CC=bbr /usr/bin/env", output), 0));
+	cr_assert(eq(int,
+		     run_about_shim("RUDP_KEY_FILE=/key RUDP_CC=cubic LD_PRELOAD=",
+				    " env -i RUDP_CC=bbr /usr/bin/env", output),
+		     0));
 	cr_assert(ne(ptr, strstr(output, "RUDP_KEY_FILE=/key\n"), NULL));
 	cr_assert(ne(ptr, strstr(output, "RUDP_CC=bbr\n"), NULL));
 	cr_assert(eq(ptr, strstr(output, "RUDP_CC=cubic"), NULL));
@@ -113,8 +124,10 @@ Test(library, stands_in_front_of_what_is_preloaded_already, .disabled = SANITIZE
 {
 	char output[OUTPUT_BYTES_MAX];
 
-	cr_assert(eq(int, run_about_shim("LD_PRELOAD=", " env -i LD_PRELOAD=libc.so.6 /usr/bin/env",
-					 output), 0));
+	cr_assert(eq(
+		int,
+		run_about_shim("LD_PRELOAD=", " env -i LD_PRELOAD=libc.so.6 /usr/bin/env", output),
+		0));
 	cr_assert(ne(ptr, strstr(output, "librudp_shim.so:libc.so.6\n"), NULL));
 }
 
@@ -126,11 +139,13 @@ Test(library, hands_no_engine_on_to_a_setuid_program, .disabled = SANITIZED)
 				     "RUDP_TOKEN=secret RUDP_NONCE=name LD_PRELOAD=";
 	char output[OUTPUT_BYTES_MAX];
 
-	cr_assert(eq(int, run_about_shim(before, " sh -c \"$d/raised; true\"; rm -r $d", output), 0));
+	cr_assert(
+		eq(int, run_about_shim(before, " sh -c \"$d/raised; true\"; rm -r $d", output), 0));
 	cr_assert(ne(ptr, strstr(output, "PWD="), NULL));
 	cr_assert(eq(ptr, strstr(output, "RUDP_TOKEN"), NULL));
 	cr_assert(eq(ptr, strstr(output, "RUDP_NONCE"), NULL));
-	cr_assert(eq(int, run_about_shim(before, " sh -c \"$d/plain; true\"; rm -r $d", output), 0));
+	cr_assert(
+		eq(int, run_about_shim(before, " sh -c \"$d/plain; true\"; rm -r $d", output), 0));
 	cr_assert(ne(ptr, strstr(output, "RUDP_TOKEN=secret"), NULL));
 }
 
@@ -157,7 +172,7 @@ Test(library, hands_no_engine_on_after_a_change_of_user, .disabled = SANITIZED)
 		cr_assert(eq(ptr, strstr(output, "RUDP_TOKEN"), NULL), "way %zu", i);
 		cr_assert(eq(ptr, strstr(output, "RUDP_KEY_FILE"), NULL), "way %zu", i);
 	}
-		/* If the program itself passes the name of the key file, it is kept. */
+	/* If the program itself passes the name of the key file, it is kept. */
 	snprintf(after, sizeof after, " %sos.system(\"env\")' 2>/dev/null", as_nobody);
 	cr_assert(eq(int, run_about_shim(before, after, output), 0));
 	cr_assert(eq(ptr, strstr(output, "RUDP_TOKEN"), NULL));
@@ -170,10 +185,12 @@ Test(library, commands_get_only_what_is_a_name_to_the_shell, .disabled = SANITIZ
 {
 	char output[OUTPUT_BYTES_MAX];
 
-	cr_assert(eq(int, run_about_shim("env 'RUDP_$(echo got it >&2)=x' LD_PRELOAD=",
-					 " python3 -c 'import os; os.environ.clear(); "
-					 "os.system(\"echo done\")' 2>&1",
-					 output), 0));
+	cr_assert(eq(int,
+		     run_about_shim("env 'RUDP_$(echo got it >&2)=x' LD_PRELOAD=",
+				    " python3 -c 'import os; os.environ.clear(); "
+				    "os.system(\"echo done\")' 2>&1",
+				    output),
+		     0));
 	cr_assert(eq(str, output, "done\n"));
 }
 
@@ -212,8 +229,12 @@ Test(library, is_handed_on_by_its_full_name, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX];
 
-	cr_assert(eq(int, run_about_shim("cd \"$(dirname ", ")\" && LD_PRELOAD=./librudp_shim.so "
-					 "sh -c 'cd / && /usr/bin/env' 2>&1", output), 0));
+	cr_assert(eq(int,
+		     run_about_shim("cd \"$(dirname ",
+				    ")\" && LD_PRELOAD=./librudp_shim.so "
+				    "sh -c 'cd / && /usr/bin/env' 2>&1",
+				    output),
+		     0));
 	cr_assert(ne(ptr, strstr(output, "LD_PRELOAD=/"), NULL));
 	cr_assert(eq(ptr, strstr(output, "./librudp_shim.so"), NULL));
 	cr_assert(eq(ptr, strstr(output, "ERROR"), NULL));

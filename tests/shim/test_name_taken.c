@@ -26,7 +26,8 @@ static const char program[] =
 	"            if (open(directory + '/comm').read() == 'rudp-engine\\n' and\n"
 	"                ('RUDP_MEMORY=' + os.environ['RUDP_MEMORY']).encode() in\n"
 	"                open(directory + '/environ', 'rb').read().split(b'\\0')):\n"
-	"                yield int(directory[6:]), open(directory + '/cmdline').read().split('\\0')[1]\n"
+	"                yield int(directory[6:]), open(directory + "
+	"'/cmdline').read().split('\\0')[1]\n"
 	"        except OSError:\n"
 	"            pass\n"
 	"run()\n"
@@ -63,8 +64,8 @@ static void squat(const char *how)
 	let_engine_be_read();
 	setenv("PROGRAM", program, 1);
 	snprintf(command, sizeof command,
-		 "SQUATTER=%s RUDP_MEMORY=%u SHIM='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1", how,
-		 67108864u + (unsigned)getpid(), preload());
+		 "SQUATTER=%s RUDP_MEMORY=%u SHIM='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",
+		 how, 67108864u + (unsigned)getpid(), preload());
 	cr_assert(eq(int, run(command, output), 0), "%s", output);
 	cr_assert(eq(str, output, "ours True\nours True\n"));
 }

@@ -48,8 +48,10 @@ static const char program[] =
 	"    socket.create_server(('127.0.0.1', 0)); socket.socket().listen(); print('listens')\n"
 	"except OSError as e:\n"
 	"    print('listens', e)\n"
-	"child = 'import socket, sys; socket.create_connection((\"127.0.0.1\", int(sys.argv[1])))'\n"
-	"print('child', subprocess.call([sys.executable, '-c', child, str(server.getsockname()[1])]))\n"
+	"child = 'import socket, sys; socket.create_connection((\"127.0.0.1\", "
+	"int(sys.argv[1])))'\n"
+	"print('child', subprocess.call([sys.executable, '-c', child, "
+	"str(server.getsockname()[1])]))\n"
 	"print('still', answer(before, peer), len(first), len(engines() - first))\n";
 
 static const char wanted[] = "before word\n"

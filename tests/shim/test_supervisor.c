@@ -27,7 +27,8 @@ static const char common[] =
 	"    return pid\n"
 	"def lives(pid):\n"
 	"    try:\n"
-	"        return open('/proc/%d/stat' % pid).read().rsplit(')', 1)[1].split()[0] not in 'ZX'\n"
+	"        return open('/proc/%d/stat' % pid).read().rsplit(')', 1)[1].split()[0] not in "
+	"'ZX'\n"
 	"    except OSError:\n"
 	"        return False\n"
 	"def kill(pid):\n"
@@ -67,7 +68,8 @@ static const char common[] =
 	"def call_plainly(server):\n"
 	"    host, port = server.getsockname()[:2]\n"
 	"    return subprocess.Popen([sys.executable, '-c', plain_client, host, str(port)],\n"
-	"                            env=plain, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)\n"
+	"                            env=plain, stdout=subprocess.PIPE, "
+	"stderr=subprocess.DEVNULL)\n"
 	"def answer(name, server, client):\n"
 	"    peer = server.accept()[0]\n"
 	"    word = peer.recv(4)\n"
@@ -95,7 +97,8 @@ Test(supervisor, listeners_accept_again_each_time_their_engine_is_killed)
 	       "    kill_engine(*[client for client, peer in pairs])\n"
 	       "    pairs = [talk('after', s) for s in servers]\n"
 	       "    talk_plainly('plain', servers[i])\n"
-	       "print(len(list(all_called('rudp-engine'))), len(list(all_called('rudp-supervisor'))))\n",
+	       "print(len(list(all_called('rudp-engine'))), "
+	       "len(list(all_called('rudp-supervisor'))))\n",
 	       "",
 	       "before word from him\nbefore word from him\nbefore word from him\n"
 	       "after word from him\nafter word from him\nafter word from him\nplain word reply\n"
@@ -246,7 +249,8 @@ Test(supervisor, what_happens_while_there_is_no_engine_is_made_up_for)
 	       "print(plainly.communicate()[0].decode().strip())\n"
 	       "bind = '''import socket, sys\n"
 	       "socket.socket().bind((sys.argv[1], int(sys.argv[2])))'''\n"
-	       "print('free', subprocess.call([sys.executable, '-c', bind, name[0], str(name[1])],\n"
+	       "print('free', subprocess.call([sys.executable, '-c', bind, name[0], "
+	       "str(name[1])],\n"
 	       "                              env=plain))\n"
 	       "print(len(list(all_called('rudp-engine'))))\n",
 	       "", "before word from him\ncaller word from him\nplain word\nreply\nfree 0\n1\n");
@@ -265,7 +269,8 @@ Test(supervisor, listeners_with_one_udp_port_keep_it)
 	       "for s in servers:\n"
 	       "    talk('after', s)\n",
 	       settings,
-	       "before word from him\nbefore word from him\nafter word from him\nafter word from him\n");
+	       "before word from him\nbefore word from him\nafter word from him\nafter word from "
+	       "him\n");
 }
 
 Test(supervisor, a_listener_for_plain_tcp_alone_goes_on)
@@ -297,7 +302,8 @@ Test(supervisor, a_listener_that_was_handed_over_goes_on)
 	expect("if os.environ['RUDP_DISABLE']:\n"
 	       "    made = listen()\n"
 	       "    os.dup2(os.dup(made.detach()), 3, inheritable=True)\n"
-	       "    os.environ.update(RUDP_DISABLE='', LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))\n"
+	       "    os.environ.update(RUDP_DISABLE='', LISTEN_FDS='1', "
+	       "LISTEN_PID=str(os.getpid()))\n"
 	       "    os.execv(sys.executable, [sys.executable, '-c', os.environ['PROGRAM']])\n"
 	       "server = socket.socket(fileno=3)\n"
 	       "client, peer = talk('before', server)\n"
@@ -347,7 +353,8 @@ Test(supervisor, an_engine_without_its_supervisor_serves_on)
 	       "talk('new', listen())\n"
 	       "print(only('rudp-engine') != engine)\n",
 	       "",
-	       "before word from him\non word from him\non word from him\nnew word from him\nTrue\n");
+	       "before word from him\non word from him\non word from him\nnew word from "
+	       "him\nTrue\n");
 }
 
 /* If something kills every engine at once, restarts must not use up the processor. */

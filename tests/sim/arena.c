@@ -39,7 +39,7 @@
 #define SCARCE_BYTES (8u << 20)
 #define PLENTY_BYTES (64u << 20)
 #define CHECK_EVERY 64 /* steps */
-#define COSTLY 0.5 /* share of the most expensive lies */
+#define COSTLY 0.5     /* share of the most expensive lies */
 
 static const struct link_config honest_link = {
 	.delay_ns = 10 * MS, .rate_bits_per_s = 40e6, .queue_bytes = 100000};
@@ -55,7 +55,7 @@ struct honest {
 struct enemy {
 	struct rudp_conn *conn; /* NULL: none */
 	struct liar liar;
-	struct rudp_keys keys;  /* PHASES: its own key chain, unknown to its endpoint */
+	struct rudp_keys keys; /* PHASES: its own key chain, unknown to its endpoint */
 	bool has_keys;
 	enum lie lie;
 	int64_t change_at_ns, next_at_ns;
@@ -70,7 +70,8 @@ struct arena {
 	struct rudp_endpoint *ep[HOSTS];
 	struct rudp_addr addr[HOSTS];
 	struct rudp_listener *listener;
-	struct link link[HOSTS]; /* from the server to each client; [SERVER]: from the honest client */
+	struct link
+		link[HOSTS]; /* from the server to each client; [SERVER]: from the honest client */
 	struct flight flight;
 	struct flying *inbox[INBOX_MAX]; /* of the server */
 	unsigned inbox_count;
@@ -153,7 +154,8 @@ static unsigned transmit(struct arena *a, int host)
 	return count;
 }
 
-static void write_on(struct arena *a, struct rudp_conn *conn, int index, int from, uint64_t *written)
+static void write_on(struct arena *a, struct rudp_conn *conn, int index, int from,
+		     uint64_t *written)
 {
 	uint8_t block[4096];
 	size_t room;
@@ -313,8 +315,8 @@ static void open_enemy(struct arena *a, struct enemy *enemy)
 
 	rudp_addr_set_port(&local, (uint16_t)(30000 + prng_next(&a->prng) % 1000));
 	enemy->liar = (struct liar){0};
-	enemy->conn = rudp_endpoint_connect(a->ep[HOSTILE], a->ep[HOSTILE], &local, &a->addr[SERVER],
-					    PORT, NULL, a->now_ns, &error);
+	enemy->conn = rudp_endpoint_connect(a->ep[HOSTILE], a->ep[HOSTILE], &local,
+					    &a->addr[SERVER], PORT, NULL, a->now_ns, &error);
 	if (!enemy->conn)
 		return;
 	rudp_conn_set_user(enemy->conn, enemy);
@@ -332,7 +334,8 @@ static void end_enemy(struct arena *a, struct enemy *enemy)
 	enemy->next_at_ns = a->now_ns + REOPEN_NS;
 }
 
-/* Moves the hostile peer's own key chain to the next phase, whether or not the victim has followed. */
+/* Moves the hostile peer's own key chain to the next phase, whether or not the victim has
+ * followed. */
 static bool flip(struct enemy *enemy)
 {
 	const struct rudp_keys *keys = &enemy->conn->keys;
@@ -342,8 +345,7 @@ static bool flip(struct enemy *enemy)
 						 keys->receive_key) == 0;
 		enemy->keys.send_phase = enemy->keys.receive_phase = keys->send_phase;
 	}
-	if (!enemy->has_keys ||
-	    rudp_keys_update(&enemy->keys, enemy->conn->reliability.next) < 0)
+	if (!enemy->has_keys || rudp_keys_update(&enemy->keys, enemy->conn->reliability.next) < 0)
 		return false;
 	enemy->keys.receive_phase = enemy->keys.send_phase;
 	return true;
@@ -423,8 +425,8 @@ static void check(struct arena *a)
 {
 	const struct rudp_budget *budget = rudp_endpoint_budget(a->ep[SERVER]);
 	unsigned count = rudp_endpoint_conn_count(a->ep[SERVER]);
-	uint64_t floor_bytes = 2 * RUDP_BUDGET_FLOOR_BYTES +
-			       RUDP_BUDGET_RECORDS_FLOOR * sizeof(struct rudp_sent);
+	uint64_t floor_bytes =
+		2 * RUDP_BUDGET_FLOOR_BYTES + RUDP_BUDGET_RECORDS_FLOOR * sizeof(struct rudp_sent);
 
 	if (budget->used_bytes > a->result->memory_most_bytes)
 		a->result->memory_most_bytes = budget->used_bytes;
@@ -436,7 +438,8 @@ static void check(struct arena *a)
 
 static int64_t next_ns(struct arena *a)
 {
-	const struct links links = {.link = {&a->link[0], &a->link[1], &a->link[2]}, .count = HOSTS};
+	const struct links links = {.link = {&a->link[0], &a->link[1], &a->link[2]},
+				    .count = HOSTS};
 	int64_t next = rudp_endpoint_deadline_ns(a->ep[SERVER]);
 
 	if (a->inbox_count > 0)
@@ -491,7 +494,8 @@ bool arena_is_scarce(uint64_t seed)
 
 static bool init(struct arena *a, uint64_t seed, bool attacked)
 {
-	static const char *const names[HOSTS] = {"10.0.0.1:443", "10.1.0.2:20000", "10.2.0.3:30000"};
+	static const char *const names[HOSTS] = {"10.0.0.1:443", "10.1.0.2:20000",
+						 "10.2.0.3:30000"};
 	struct rudp_endpoint_config config = {
 		.random = prng_fill,
 		.random_context = &a->prng,

@@ -20,8 +20,8 @@ struct arena_result {
 	uint64_t honest_bytes;
 	uint64_t lies, opened, packets, units, memory_most_bytes, dropped;
 	uint64_t packet_units_most;
-	uint64_t owed_units;          /* work units of all packets beyond the free part */
-	uint64_t exchanges;           /* key exchanges answered on hostile connections */
+	uint64_t owed_units; /* work units of all packets beyond the free part */
+	uint64_t exchanges;  /* key exchanges answered on hostile connections */
 	struct rudp_verdict_counts verdicts;
 	char reason[200]; /* "": none */
 };

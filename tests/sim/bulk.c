@@ -19,7 +19,8 @@
 #define SENDER 0
 #define RECEIVER 1
 
-/* A program first writes a few bytes, and the rest a moment later. The sender is idle in between. */
+/* A program first writes a few bytes, and the rest a moment later. The sender is idle in
+ * between. */
 #define FIRST_WRITE_BYTES 49
 #define FIRST_WRITE_PAUSE_NS (200 * RUDP_NS_PER_US)
 #define REQUEST_BYTES 200
@@ -85,8 +86,8 @@ static bool open_flow(struct bulk *w, uint32_t i)
 	rudp_addr_set_port(&local, (uint16_t)(FIRST_PORT + i));
 	if (w->config->hosts_apart)
 		local.in4.sin_addr.s_addr = htonl(ntohl(local.in4.sin_addr.s_addr) + (i << 8));
-	conn = rudp_endpoint_connect(w->ep[host], w->ep[host], &local, &w->addr[!host], PORT, &options,
-				     w->now_ns, &error);
+	conn = rudp_endpoint_connect(w->ep[host], w->ep[host], &local, &w->addr[!host], PORT,
+				     &options, w->now_ns, &error);
 	if (!conn)
 		return false;
 	w->flows[i].conn[host] = conn;
@@ -119,7 +120,8 @@ static void accept_all(struct bulk *w)
 	}
 }
 
-/* A requested sender may send once the request has arrived, even before the handshake is complete. */
+/* A requested sender may send once the request has arrived, even before the handshake is
+ * complete. */
 static bool may_write(struct bulk *w, struct flow *flow)
 {
 	struct rudp_conn *sender = flow->conn[SENDER];
@@ -292,7 +294,8 @@ static void transmit_all(struct bulk *w)
 	struct rudp_train train = {.data = w->train, .cap = RUDP_TRAIN_BYTES_MAX};
 
 	for (int host = 0; host < 2; host++)
-		while (is_at_work(w, host) && rudp_endpoint_transmit(w->ep[host], &train, w->now_ns))
+		while (is_at_work(w, host) &&
+		       rudp_endpoint_transmit(w->ep[host], &train, w->now_ns))
 			fly(w, host, &train);
 }
 
@@ -322,14 +325,14 @@ static void trace(struct bulk *w)
 			continue;
 		rudp_conn_stats(w->flows[i].conn[SENDER], &s);
 		printf("%8.3f s  %" PRIu32 " %-15s  rtt %6.1f  min %6.1f ms  cwnd %8" PRIu64
-		       "  bound %8" PRIu64 "  flight %8" PRIu64 "  pace %7.2f Mbit/s  acked %9" PRIu64
-		       "  unsent %8" PRIu64 "  window %8" PRIu64 "  lost %" PRIu64 "/%" PRIu64
-		       "  queue %5.1f ms\n",
+		       "  bound %8" PRIu64 "  flight %8" PRIu64
+		       "  pace %7.2f Mbit/s  acked %9" PRIu64 "  unsent %8" PRIu64
+		       "  window %8" PRIu64 "  lost %" PRIu64 "/%" PRIu64 "  queue %5.1f ms\n",
 		       (double)w->now_ns / 1e9, i, s.cc_state, (double)s.latest_rtt_ns / 1e6,
 		       (double)s.min_rtt_ns / 1e6, s.cwnd_bytes,
 		       s.ssthresh_bytes == UINT64_MAX ? 0 : s.ssthresh_bytes, s.inflight_bytes,
-		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked,
-		       s.unsent_bytes, s.window_send_bytes, s.packets_lost, s.packets_spurious,
+		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked, s.unsent_bytes,
+		       s.window_send_bytes, s.packets_lost, s.packets_spurious,
 		       (double)link_wait_ns(&w->link[SENDER], w->now_ns) / 1e6);
 	}
 }
@@ -342,7 +345,8 @@ static void sample(struct bulk *w)
 
 	if (!every_ns)
 		return;
-	while (r->sample_count < BULK_SAMPLES_MAX && (r->sample_count + 1) * every_ns <= w->now_ns) {
+	while (r->sample_count < BULK_SAMPLES_MAX &&
+	       (r->sample_count + 1) * every_ns <= w->now_ns) {
 		int64_t at_ns = (r->sample_count + 1) * every_ns;
 
 		r->samples[r->sample_count++] = (struct bulk_sample){
@@ -495,8 +499,8 @@ static void finish(struct bulk *w)
 		result->lost_packets = stats.packets_lost;
 		result->spurious_packets = stats.packets_spurious;
 		/* Packets in flight at the end are not counted. */
-		result->wire_bytes = stats.bytes_sent + stats.packets_sent * IP_UDP_BYTES -
-				     stats.inflight_bytes;
+		result->wire_bytes =
+			stats.bytes_sent + stats.packets_sent * IP_UDP_BYTES - stats.inflight_bytes;
 		result->datagram_bytes = stats.datagram_bytes;
 		result->jump_bytes = stats.jump_bytes;
 		result->ideal_bits_per_s = ideal_bits_per_s(w, result);
@@ -507,8 +511,8 @@ static void finish(struct bulk *w)
 	w->result->aqm_packets = w->link[SENDER].counts.dropped_aqm;
 	w->result->policed_packets = w->link[SENDER].counts.dropped_policer;
 	w->result->marked_packets = w->link[SENDER].counts.marked;
-	w->result->down_bytes = w->link[RECEIVER].counts.bytes +
-				w->link[RECEIVER].counts.delivered * IP_UDP_BYTES;
+	w->result->down_bytes =
+		w->link[RECEIVER].counts.bytes + w->link[RECEIVER].counts.delivered * IP_UDP_BYTES;
 }
 
 static uint32_t interface_of(void *context, void *socket, const struct rudp_addr *remote)

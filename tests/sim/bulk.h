@@ -23,10 +23,10 @@
 struct bulk_flow {
 	const char *cc;
 	int64_t start_at_ns;
-	int64_t stop_at_ns;           /* writes no more from then on; 0: never */
-	int64_t resume_at_ns;         /* after the stop, writes again from then on; 0: never */
-	uint64_t bytes;               /* size of the object; 0: always has data */
-	uint64_t app_bytes_per_s;     /* rate of the program, each millisecond; 0: no limit */
+	int64_t stop_at_ns;       /* writes no more from then on; 0: never */
+	int64_t resume_at_ns;     /* after the stop, writes again from then on; 0: never */
+	uint64_t bytes;           /* size of the object; 0: always has data */
+	uint64_t app_bytes_per_s; /* rate of the program, each millisecond; 0: no limit */
 	/* Until bulk_at_ns (0: from the start on as above): first_bytes as fast as it goes, and a
 	 * message every so often. */
 	int64_t bulk_at_ns;
@@ -38,38 +38,38 @@ struct bulk_flow {
 struct bulk_config {
 	uint64_t seed;
 	struct link_config up, down;
-	struct stall stall;           /* of both hosts; their programs are not affected */
+	struct stall stall; /* of both hosts; their programs are not affected */
 	int64_t end_at_ns;
-	int64_t measure_from_at_ns;   /* for shares; goodput counts from the start */
-	int64_t trace_every_ns;       /* interval of the printed time series; 0: none */
-	int64_t sample_every_ns;      /* interval of the samples in the result; 0: none */
-	uint32_t interface_bytes;     /* the largest datagram of the hosts' interfaces; 0: unknown */
-	bool hosts_apart;             /* each flow has its own host; they share the links */
-	double odd_bits_per_s;        /* rate of a second link up, for every second flow; 0: none */
-	bool requested;               /* the receiver opens the connections, and asks with early data */
+	int64_t measure_from_at_ns; /* for shares; goodput counts from the start */
+	int64_t trace_every_ns;     /* interval of the printed time series; 0: none */
+	int64_t sample_every_ns;    /* interval of the samples in the result; 0: none */
+	uint32_t interface_bytes;   /* the largest datagram of the hosts' interfaces; 0: unknown */
+	bool hosts_apart;           /* each flow has its own host; they share the links */
+	double odd_bits_per_s;      /* rate of a second link up, for every second flow; 0: none */
+	bool requested; /* the receiver opens the connections, and asks with early data */
 	uint32_t flow_count;
 	struct bulk_flow flows[BULK_FLOWS_MAX];
 };
 
 struct bulk_flow_result {
-	uint64_t delivered_bytes;     /* of the stream, from connect() to the end */
-	uint64_t measured_bytes;      /* of these, after measure_from_at_ns */
+	uint64_t delivered_bytes; /* of the stream, from connect() to the end */
+	uint64_t measured_bytes;  /* of these, after measure_from_at_ns */
 	uint64_t sent_packets, lost_packets, spurious_packets;
-	uint64_t wire_bytes;          /* up, with the headers of IP and UDP */
-	int64_t established_at_ns;    /* this and the next two: RUDP_NEVER if it did not happen */
+	uint64_t wire_bytes;       /* up, with the headers of IP and UDP */
+	int64_t established_at_ns; /* this and the next two: RUDP_NEVER if it did not happen */
 	int64_t startup_done_at_ns;
-	int64_t done_at_ns;           /* the whole object was read */
-	uint32_t datagram_bytes;      /* at the end */
-	uint64_t jump_bytes;          /* first window from remembered path data; 0: none */
-	double ideal_bits_per_s;      /* goodput if the flow had the link alone */
+	int64_t done_at_ns;      /* the whole object was read */
+	uint32_t datagram_bytes; /* at the end */
+	uint64_t jump_bytes;     /* first window from remembered path data; 0: none */
+	double ideal_bits_per_s; /* goodput if the flow had the link alone */
 };
 
 /* The state at one instant. Counts are since the start. */
 struct bulk_sample {
-	int64_t wait_ns;              /* in the first link's queue */
-	uint64_t delivered_bytes;     /* of the first flow */
-	uint64_t offered_packets;     /* to the first link */
-	uint64_t dropped_packets;     /* by its queue, its AQM or its policer */
+	int64_t wait_ns;          /* in the first link's queue */
+	uint64_t delivered_bytes; /* of the first flow */
+	uint64_t offered_packets; /* to the first link */
+	uint64_t dropped_packets; /* by its queue, its AQM or its policer */
 };
 
 struct bulk_queue {
@@ -78,13 +78,13 @@ struct bulk_queue {
 
 struct bulk_result {
 	struct bulk_flow_result flows[BULK_FLOWS_MAX];
-	struct bulk_queue startup, after;   /* of the first flow */
-	uint64_t dropped_packets;           /* by the full queue */
-	uint64_t aqm_packets, policed_packets; /* dropped by AQM and by the policer */
+	struct bulk_queue startup, after;             /* of the first flow */
+	uint64_t dropped_packets;                     /* by the full queue */
+	uint64_t aqm_packets, policed_packets;        /* dropped by AQM and by the policer */
 	struct bulk_sample samples[BULK_SAMPLES_MAX]; /* the first at sample_every_ns */
 	uint32_t sample_count;
 	uint64_t marked_packets;
-	uint64_t down_bytes;                /* acknowledgements on the wire */
+	uint64_t down_bytes; /* acknowledgements on the wire */
 };
 
 /* false: no memory, or a connection failed (printed on stdout). */

@@ -15,15 +15,15 @@
 #define FLYING_CE 3 /* congestion experienced (RFC 3168) */
 
 struct flying {
-	struct nm_item item;        /* first: while it is in a link (link.h) */
+	struct nm_item item; /* first: while it is in a link (link.h) */
 	int64_t at_ns;
 	uint64_t order;
 	int to;
 	struct rudp_addr from_addr, to_addr;
-	uint8_t ecn;                /* as in rudp_datagram */
-	bool lost;                  /* drawn when it was sent */
+	uint8_t ecn; /* as in rudp_datagram */
+	bool lost;   /* drawn when it was sent */
 	int64_t travel_ns;
-	struct flying *twin;        /* arrives as well; NULL: none */
+	struct flying *twin; /* arrives as well; NULL: none */
 	size_t len;
 	uint8_t data[];
 };

@@ -22,7 +22,6 @@
 	(RUDP_WORK_PACKET_MAX + RUDP_RECVBUF_RANGES_MAX / RUDP_RANGES_PER_WORK + RUDP_WORK_MOVE +  \
 	 RUDP_WORK_KEYS)
 
-
 /* The work that work.h allows: the maximum debt of each hostile connection, plus the work at the
  * allowed rate. */
 static uint64_t owed_max(const struct arena_result *r)
@@ -49,7 +48,8 @@ static bool keeps(uint64_t seed, const struct arena_result *alone, const struct 
 	else if (r->owed_units > owed_max(r))
 		why = "work of a connection";
 	if (why)
-		printf("FAILED hostile seed %" PRIu64 ": %s. Goodput %.2f of what it is alone (at least "
+		printf("FAILED hostile seed %" PRIu64
+		       ": %s. Goodput %.2f of what it is alone (at least "
 		       "%.2f), %" PRIu64 " units in a packet (at most %u), %" PRIu64
 		       " owed (at most %" PRIu64 ")\n",
 		       seed, why, part, part_min, r->packet_units_most, PACKET_UNITS_MAX,
@@ -60,8 +60,8 @@ static bool keeps(uint64_t seed, const struct arena_result *alone, const struct 
 static void tell(uint64_t seed, const struct arena_result *alone, const struct arena_result *r)
 {
 	printf("seed %" PRIu64 ": honest %.1f MB, alone %.1f; %" PRIu64 " lies in %" PRIu64
-	       " connections, %" PRIu64 " packets; %" PRIu64 " units, %" PRIu64 " owed, at most %" PRIu64
-	       " a packet; ",
+	       " connections, %" PRIu64 " packets; %" PRIu64 " units, %" PRIu64
+	       " owed, at most %" PRIu64 " a packet; ",
 	       seed, (double)r->honest_bytes / 1e6, (double)alone->honest_bytes / 1e6, r->lies,
 	       r->opened, r->packets, r->units, r->owed_units, r->packet_units_most);
 	printf("%" PRIu64 " bytes; %" PRIu64 " datagrams dropped; %" PRIu64 " exchanges\n ",
@@ -97,8 +97,8 @@ static bool run_seed(uint64_t seed, bool verbose, struct arena_result *total, do
 static bool shows(const struct arena_result *total)
 {
 	static const enum rudp_verdict verdicts[] = {
-		RUDP_VERDICT_TOO_COSTLY, RUDP_VERDICT_BAD_FRAME,     RUDP_VERDICT_BAD_ACK,
-		RUDP_VERDICT_BAD_STREAM, RUDP_VERDICT_BAD_KEY_SHARE, RUDP_VERDICT_NO_MEMORY,
+		RUDP_VERDICT_TOO_COSTLY,   RUDP_VERDICT_BAD_FRAME,     RUDP_VERDICT_BAD_ACK,
+		RUDP_VERDICT_BAD_STREAM,   RUDP_VERDICT_BAD_KEY_SHARE, RUDP_VERDICT_NO_MEMORY,
 		RUDP_VERDICT_BAD_SPARE_ID,
 	};
 	bool ok = total->exchanges > 0;

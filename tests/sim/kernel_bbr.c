@@ -83,8 +83,8 @@ static void init(struct rudp_cc *cc, int64_t now_at_ns)
 	cc->state_name = "startup";
 	cc->pacing_bytes_per_s =
 		rudp_cc_mul_div(rudp_cc_rate(cc->cwnd_bytes, RUDP_NS_PER_MS), HIGH_GAIN, 100);
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, RUDP_NEVER,
-						       cc->datagram_bytes);
+	cc->send_quantum_bytes =
+		rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, RUDP_NEVER, cc->datagram_bytes);
 }
 
 static void on_sent(struct rudp_cc *cc, uint64_t number, uint64_t bytes, uint64_t inflight_bytes,
@@ -134,8 +134,8 @@ static void update_bw(struct kernel_bbr *b, const struct rudp_cc_ack *ack)
 static void update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct kernel_bbr *b = of(cc);
-	uint64_t expected = rudp_cc_bytes_in(
-		b->bw, rudp_time_max(ack->now_at_ns - b->extra_since_at_ns, 0));
+	uint64_t expected =
+		rudp_cc_bytes_in(b->bw, rudp_time_max(ack->now_at_ns - b->extra_since_at_ns, 0));
 
 	if (b->round_start && b->round_count >= b->extra_round + EXTRA_ROUNDS) {
 		b->extra_round = b->round_count;
@@ -148,8 +148,7 @@ static void update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		expected = 0;
 	}
 	b->extra_sum += ack->acked_bytes;
-	b->extra_acked[0] =
-		most(b->extra_acked[0], least(b->extra_sum - expected, cc->cwnd_bytes));
+	b->extra_acked[0] = most(b->extra_acked[0], least(b->extra_sum - expected, cc->cwnd_bytes));
 }
 
 static void update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
@@ -161,8 +160,8 @@ static void update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	if (b->state != PROBE_BW)
 		return;
 	if (gain > 100)
-		over = full_length && (b->lost_bytes > 0 ||
-				       ack->inflight_before_bytes >= bdp_bytes(cc, gain));
+		over = full_length &&
+		       (b->lost_bytes > 0 || ack->inflight_before_bytes >= bdp_bytes(cc, gain));
 	if (gain < 100)
 		over = full_length || ack->inflight_before_bytes <= bdp_bytes(cc, 100);
 	if (!over)
@@ -289,8 +288,8 @@ static void set_pacing(struct rudp_cc *cc)
 	if (b->bw == 0 || (!is_full(b) && rate <= cc->pacing_bytes_per_s))
 		return;
 	cc->pacing_bytes_per_s = most(rate, 1000);
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, RUDP_NEVER,
-						       cc->datagram_bytes);
+	cc->send_quantum_bytes =
+		rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, RUDP_NEVER, cc->datagram_bytes);
 }
 
 static void on_ack(struct rudp_cc *cc, const struct rudp_cc_ack *ack)

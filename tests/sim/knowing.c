@@ -9,12 +9,13 @@
 
 #define S RUDP_NS_PER_S
 #define OBJECT_BYTES 1000000
-#define SEEDS 5        /* odd: the median is checked */
+#define SEEDS 5            /* odd: the median is checked */
 #define TRAINING_OBJECTS 2 /* transferred before the measured one */
 #define APART_NS (8 * S)
 #define LATER_NS (TRAINING_OBJECTS * APART_NS)
-#define TOGETHER 6     /* connections that a browser opens to one host */
-#define PAGE_DROPPED_MAX 100 /* of 5200; if each connection used the whole path, a quarter of them */
+#define TOGETHER 6 /* connections that a browser opens to one host */
+#define PAGE_DROPPED_MAX                                                                           \
+	100 /* of 5200; if each connection used the whole path, a quarter of them */
 #define PAGE_TIME_MAX 1.8
 
 static struct bulk_result result; /* of the last run */
@@ -52,11 +53,11 @@ static void configure(const struct path *path, uint64_t seed, uint32_t count,
 }
 
 /*
- * Seconds for 1 MB from the end of the handshake, on a known path. On an unknown path it takes 0.174,
- * 0.217, 0.459, 2.171, 0.277, 0.907 and 0.036 without FEC repair symbols after the first burst. On
- * a known path it takes 0.170, 0.273 and 1.418 without them on P2 to P4. With them, and with four
- * fifths of the known bandwidth instead of 95 %, it was 0.120, 0.123, 0.161, 0.798, 0.231, 0.903
- * and 0.024.
+ * Seconds for 1 MB from the end of the handshake, on a known path. On an unknown path it takes
+ * 0.174, 0.217, 0.459, 2.171, 0.277, 0.907 and 0.036 without FEC repair symbols after the first
+ * burst. On a known path it takes 0.170, 0.273 and 1.418 without them on P2 to P4. With them, and
+ * with four fifths of the known bandwidth instead of 95 %, it was 0.120, 0.123, 0.161, 0.798,
+ * 0.231, 0.903 and 0.024.
  */
 static const struct known {
 	const char *path;
@@ -85,9 +86,11 @@ static bool check_object(const struct known *known)
  * 0.136, 0.136, 0.186 and 1.03 on P1 to P4. While at most three times the SYN's bytes could be sent
  * before the initiator's address was validated, it took 0.195, 0.197, 0.312 and 1.64.
  */
+/* clang-format off */
 static const struct known earlys[] = {
 	{"P1", 0.145}, {"P2", 0.150}, {"P3", 0.205}, {"P4", 1.08},
 };
+/* clang-format on */
 
 static bool check_early(const struct known *known)
 {
@@ -201,8 +204,8 @@ static bool check_beside(void)
 
 	path_configure(path_find("P1"), "bbr", 1, &config);
 	config.flow_count = 2;
-	config.flows[1] = (struct bulk_flow){
-		.cc = "bbr", .bytes = OBJECT_BYTES, .start_at_ns = 5 * S};
+	config.flows[1] =
+		(struct bulk_flow){.cc = "bbr", .bytes = OBJECT_BYTES, .start_at_ns = 5 * S};
 	if (!bulk_run(&config, &result))
 		return false;
 	if (result.flows[1].jump_bytes > 0)
@@ -228,7 +231,8 @@ int knowing_check(int *runs)
 		failures += !check_page(&paths[i]);
 	failures += !check_beside();
 	*runs += ++count;
-	printf("%-22s %3d runs, %d failed   (objects on known paths, slower ones, several at once)\n",
+	printf("%-22s %3d runs, %d failed   (objects on known paths, slower ones, several at "
+	       "once)\n",
 	       "knowing", count, failures);
 	return failures;
 }

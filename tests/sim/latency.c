@@ -27,13 +27,13 @@ struct lab {
 	uint8_t *train;
 	struct rudp_conn *client, *server, *bulk, *bulk_server;
 	uint16_t next_port;
-	unsigned asked;               /* exchanges, messages or connections begun */
+	unsigned asked; /* exchanges, messages or connections begun */
 	unsigned done;
-	uint64_t got[2];              /* stream bytes received by each measured side */
+	uint64_t got[2]; /* stream bytes received by each measured side */
 	uint64_t bulk_left;
-	int64_t began_at_ns;          /* of the current exchange */
-	int64_t next_at_ns;           /* the client's program acts next; RUDP_NEVER: it waits */
-	int64_t *sent_at_ns;          /* of each message */
+	int64_t began_at_ns; /* of the current exchange */
+	int64_t next_at_ns;  /* the client's program acts next; RUDP_NEVER: it waits */
+	int64_t *sent_at_ns; /* of each message */
 	int64_t *took_ns;
 };
 

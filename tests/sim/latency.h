@@ -17,17 +17,17 @@
 enum latency_pattern {
 	LATENCY_EXCHANGES, /* request, response, a pause of up to a round trip, again */
 	LATENCY_MESSAGES,  /* one way, at fixed intervals */
-	LATENCY_CONNECTS,  /* for each exchange a new connection: connect, request, response, close */
+	LATENCY_CONNECTS,  /* each exchange has a connection: connect, request, response, close */
 };
 
 struct latency_config {
 	uint64_t seed;
 	enum latency_pattern pattern;
-	struct link_config link;     /* in each direction */
-	unsigned count;              /* exchanges, messages or connections */
+	struct link_config link; /* in each direction */
+	unsigned count;          /* exchanges, messages or connections */
 	unsigned request_bytes, response_bytes;
-	int64_t every_ns;            /* between messages */
-	uint64_t bulk_bytes;         /* sent by a second connection meanwhile; 0: none */
+	int64_t every_ns;    /* between messages */
+	uint64_t bulk_bytes; /* sent by a second connection meanwhile; 0: none */
 	const char *bulk_cc;
 	bool tail_off;
 };
@@ -35,8 +35,8 @@ struct latency_config {
 struct latency_result {
 	unsigned samples;
 	int64_t p50_ns, p99_ns, max_ns;
-	uint64_t wire_bytes;         /* UDP payload, both ways */
-	uint64_t stream_bytes;       /* written by the programs */
+	uint64_t wire_bytes;                   /* UDP payload, both ways */
+	uint64_t stream_bytes;                 /* written by the programs */
 	uint64_t copied_packets, copied_bytes; /* sent twice as protection, by both measured ends */
 	uint64_t bulk_copied_bytes;
 	uint64_t lost_packets, spurious_packets, stream_resent;

@@ -10,6 +10,7 @@
 #define MS RUDP_NS_PER_MS
 
 /* The paths of docs/performance.md, each way. */
+/* clang-format off */
 #define P2 \
 	{.delay_ns = 25 * MS, .rate_bits_per_s = 100e6, .queue_bytes = 625000, .loss = 0.01}
 #define P3 \
@@ -18,15 +19,17 @@
 	{.delay_ns = 20 * MS, .rate_bits_per_s = 10e6, .queue_bytes = 200000}
 #define HEAVY \
 	{.delay_ns = 25 * MS, .rate_bits_per_s = 100e6, .queue_bytes = 625000, .loss = 0.3}
+/* clang-format on */
 
 struct bounds {
 	const char *name;
 	const char *what;
 	struct latency_config config;
-	double p50_ms, p99_ms;      /* at most */
-	double wire_per_unguarded;  /* at most: wire bytes relative to those without protection */
+	double p50_ms, p99_ms;     /* at most */
+	double wire_per_unguarded; /* at most: wire bytes relative to those without protection */
 };
 
+/* clang-format off */
 static const struct bounds all[] = {
 	{"ask_p2_200", "200 B each way, 50 ms, 1 % loss",
 	 {.link = P2, .count = 5000, .request_bytes = 200, .response_bytes = 200}, 51, 65, 2.1},
@@ -40,7 +43,8 @@ static const struct bounds all[] = {
 	{"ask_p3_10k", "200 B ask for 10 kB, 100 ms, 3 % loss",
 	 {.link = P3, .count = 3000, .request_bytes = 200, .response_bytes = 10000}, 103, 230, 1.5},
 	{"ask_p3_100k", "200 B ask for 100 kB, 100 ms, 3 % loss",
-	 {.link = P3, .count = 1000, .request_bytes = 200, .response_bytes = 100000}, 115, 230, 1.15},
+	 {.link = P3, .count = 1000, .request_bytes = 200, .response_bytes = 100000},
+	 115, 230, 1.15},
 	{"tell_p2", "200 B one way, 50 a second, 25 ms, 1 % loss",
 	 {.pattern = LATENCY_MESSAGES, .link = P2, .count = 10000, .request_bytes = 200,
 	  .every_ns = 20 * MS}, 26, 40, 3},
@@ -57,9 +61,10 @@ static const struct bounds all[] = {
 	 {.pattern = LATENCY_CONNECTS, .link = P3, .count = 3000, .request_bytes = 200,
 	  .response_bytes = 1000}, 201, 250, 2.2},
 };
+/* clang-format on */
 
-/* Traffic that needs no copies: limits for copied packets in a hundred writes, and for copied bytes of
- * a bulk transfer at the same time. */
+/* Traffic that needs no copies: limits for copied packets in a hundred writes, and for copied bytes
+ * of a bulk transfer at the same time. */
 struct abstention {
 	const char *name;
 	const char *what;
@@ -68,19 +73,36 @@ struct abstention {
 	uint64_t bulk_copied_bytes;
 };
 
-
 static const struct abstention abstentions[] = {
-	{"not_bulk", "20 MB of bulk are never sent twice",
-	 {.link = P2, .count = 100, .request_bytes = 200, .response_bytes = 200,
-	  .bulk_bytes = 20000000}, 205, 20000},
-	{"not_queued", "no copies into a queue that CUBIC has filled",
-	 {.link = P6, .count = 200, .request_bytes = 200, .response_bytes = 200,
-	  .bulk_bytes = 70000000, .bulk_cc = "cubic"}, 15, 20000},
-	{"not_lossy", "few copies where a third is lost",
-	 {.link = HEAVY, .count = 500, .request_bytes = 200, .response_bytes = 200}, 40, 0},
-	{"not_near", "no copies on a round trip of 1 ms",
-	 {.link = {.delay_ns = MS / 2}, .count = 5000, .request_bytes = 200,
-	  .response_bytes = 200}, 1, 0},
+	{"not_bulk",
+	 "20 MB of bulk are never sent twice",
+	 {.link = P2,
+	  .count = 100,
+	  .request_bytes = 200,
+	  .response_bytes = 200,
+	  .bulk_bytes = 20000000},
+	 205,
+	 20000},
+	{"not_queued",
+	 "no copies into a queue that CUBIC has filled",
+	 {.link = P6,
+	  .count = 200,
+	  .request_bytes = 200,
+	  .response_bytes = 200,
+	  .bulk_bytes = 70000000,
+	  .bulk_cc = "cubic"},
+	 15,
+	 20000},
+	{"not_lossy",
+	 "few copies where a third is lost",
+	 {.link = HEAVY, .count = 500, .request_bytes = 200, .response_bytes = 200},
+	 40,
+	 0},
+	{"not_near",
+	 "no copies on a round trip of 1 ms",
+	 {.link = {.delay_ns = MS / 2}, .count = 5000, .request_bytes = 200, .response_bytes = 200},
+	 1,
+	 0},
 };
 
 static double ms(int64_t ns)
@@ -112,7 +134,8 @@ static bool run(const struct bounds *b, uint64_t seed)
 		printf("FAILED %s, tail off: %s\n", b->name, reason);
 		return false;
 	}
-	printf("%-12s p50 %6.1f  p99 %6.1f (off %6.1f)  max %6.1f (off %6.1f) ms  bytes x%.2f  copies "
+	printf("%-12s p50 %6.1f  p99 %6.1f (off %6.1f)  max %6.1f (off %6.1f) ms  bytes x%.2f  "
+	       "copies "
 	       "%" PRIu64 "  lost %" PRIu64 "/%" PRIu64 " resent %" PRIu64 "   (%s)\n",
 	       b->name, ms(on.p50_ns), ms(on.p99_ns), ms(off.p99_ns), ms(on.max_ns), ms(off.max_ns),
 	       (double)on.wire_bytes / (double)off.wire_bytes, on.copied_packets, on.lost_packets,

@@ -6,7 +6,7 @@
 #define BLOCK_BYTES (BLOCK_SYMBOLS * SYMBOL_BYTES)
 #define HOLES_MAX (RUDP_RECVBUF_RANGES_MAX - 200)
 #define CLOSED_AT_ONCE 3
-#define RARELY 0.02 /* chance of a frame that ends the connection */
+#define RARELY 0.02                  /* chance of a frame that ends the connection */
 #define FRAMES (RUDP_FRAMES_MAX - 2) /* leaves room for PADDING and one more */
 
 static uint64_t below(struct prng *prng, uint64_t end)
@@ -22,10 +22,10 @@ static void write_byte(struct rudp_writer *w, uint64_t offset)
 }
 
 /*
- * Writes every second byte from both ends of the window inwards, until nearly all ranges are in use.
- * Then it writes a byte in the middle, and one that closes the hole before it: each moves half of the
- * ranges. A packet has only a few of them, just below the limit of work for a packet, so that the victim
- * handles the whole packet.
+ * Writes every second byte from both ends of the window inwards, until nearly all ranges are in
+ * use. Then it writes a byte in the middle, and one that closes the hole before it: each moves half
+ * of the ranges. A packet has only a few of them, just below the limit of work for a packet, so
+ * that the victim handles the whole packet.
  */
 static void write_holes(struct rudp_writer *w, struct liar *liar, const struct rudp_conn *conn)
 {
@@ -58,7 +58,8 @@ static void write_sums(struct rudp_writer *w, struct prng *prng)
 
 static void write_ack(struct rudp_writer *w, uint64_t largest)
 {
-	uint64_t further = largest / 2 < RUDP_ACK_RANGES_MAX ? largest / 2 : RUDP_ACK_RANGES_MAX - 1;
+	uint64_t further =
+		largest / 2 < RUDP_ACK_RANGES_MAX ? largest / 2 : RUDP_ACK_RANGES_MAX - 1;
 
 	rudp_write_u8(w, RUDP_FRAME_ACK);
 	rudp_write_varint(w, largest);

@@ -15,17 +15,17 @@
 #define LIE_BYTES_MAX 1150
 
 #define LIES(X)                                                                                    \
-	X(HOLES)   /* single stream bytes, each where it moves half of the known ranges */          \
-	X(SUMS)    /* FEC repair symbols of one block, and single bytes of it */                   \
-	X(RANGES)  /* ACKs of every second packet */                                               \
-	X(UNSENT)  /* ACKs of packets that were never sent */                                      \
-	X(SMALL)   /* 64 small frames of any kind */                                               \
-	X(CREDIT)  /* unlimited windows, bytes beyond the victim's window, BLOCKED */              \
-	X(PATHS)   /* path challenges and false responses, from changing addresses */              \
-	X(PHASES)  /* each packet in the next key phase */                                         \
-	X(SPARES)  /* spare ids, most of them repeated, some out of turn; own ids change at once */   \
-	X(SHARES)  /* requests for key exchanges, some out of turn, some with weak keys */         \
-	X(NOISE)   /* random bytes */
+	X(HOLES)  /* single stream bytes, each where it moves half of the known ranges */          \
+	X(SUMS)   /* FEC repair symbols of one block, and single bytes of it */                    \
+	X(RANGES) /* ACKs of every second packet */                                                \
+	X(UNSENT) /* ACKs of packets that were never sent */                                       \
+	X(SMALL)  /* 64 small frames of any kind */                                                \
+	X(CREDIT) /* unlimited windows, bytes beyond the victim's window, BLOCKED */               \
+	X(PATHS)  /* path challenges and false responses, from changing addresses */               \
+	X(PHASES) /* each packet in the next key phase */                                          \
+	X(SPARES) /* spare ids, most of them repeated, some out of turn; own ids change at once */ \
+	X(SHARES) /* requests for key exchanges, some out of turn, some with weak keys */          \
+	X(NOISE)  /* random bytes */
 
 #define LIE_ENUM(name) LIE_##name,
 enum lie { LIES(LIE_ENUM) LIE_COUNT };

@@ -142,7 +142,8 @@ static bool is_too_big(const struct link *link, size_t bytes, int64_t now_ns)
 static bool draw_fate(struct link *link, struct prng *prng, struct flight *flight, struct flying *f,
 		      int64_t now_ns)
 {
-	/* Checked after the queue: a datagram that is too large still takes its time on the wire. */
+	/* Checked after the queue: a datagram that is too large still takes its time on the
+	 * wire. */
 	if (is_too_big(link, f->len, now_ns)) {
 		link->counts.dropped_size++;
 		f->lost = true;

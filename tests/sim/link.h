@@ -19,40 +19,40 @@
 
 struct link_config {
 	int64_t delay_ns;
-	int64_t jitter_ns;          /* uniform extra delay */
-	bool jitter_ordered;        /* a packet waits for earlier ones; else jitter reorders */
-	double rate_bits_per_s;     /* of IP packets, or the mean of the network's trace; 0: no limit */
-	enum nm_network network;    /* a synthetic trace instead of a constant rate */
+	int64_t jitter_ns;      /* uniform extra delay */
+	bool jitter_ordered;    /* a packet waits for earlier ones; else jitter reorders */
+	double rate_bits_per_s; /* of IP packets, or the mean of the network's trace; 0: no limit */
+	enum nm_network network; /* a synthetic trace instead of a constant rate */
 	uint64_t network_seed;
-	size_t queue_bytes;         /* only with a rate */
+	size_t queue_bytes; /* only with a rate */
 	enum nm_discipline discipline;
-	int64_t mark_above_ns;      /* CE after a longer wait; 0: never (bulk.h only) */
-	int64_t mark_all_above_ns;  /* the probability rises from mark_above_ns to this; 0: a step */
-	int64_t clump_ns;           /* the receiver handles arrivals at these intervals; 0: at once */
-	double police_bits_per_s;   /* a policer after the queue; 0: none */
+	int64_t mark_above_ns;     /* CE after a longer wait; 0: never (bulk.h only) */
+	int64_t mark_all_above_ns; /* the probability rises from mark_above_ns to this; 0: a step */
+	int64_t clump_ns;         /* the receiver handles arrivals at these intervals; 0: at once */
+	double police_bits_per_s; /* a policer after the queue; 0: none */
 	size_t police_burst_bytes;
-	int64_t aggregate_ns;       /* packets are held at most this long, and leave together; 0: no */
-	size_t aggregate_packets;   /* ... or until there are this many; 0: no limit */
-	double loss;                /* of each datagram, independently */
-	double burst_loss;          /* mean share lost in bursts (Gilbert-Elliott) */
-	double burst_len;           /* mean datagrams a burst */
-	double reorder;             /* share of datagrams that take reorder_ns longer */
+	int64_t aggregate_ns; /* packets are held at most this long, and leave together; 0: no */
+	size_t aggregate_packets; /* ... or until there are this many; 0: no limit */
+	double loss;              /* of each datagram, independently */
+	double burst_loss;        /* mean share lost in bursts (Gilbert-Elliott) */
+	double burst_len;         /* mean datagrams a burst */
+	double reorder;           /* share of datagrams that take reorder_ns longer */
 	int64_t reorder_ns;
 	double duplicate;
-	double corrupt;             /* share with one flipped bit that no lower checksum detects */
-	int64_t blackout_every_ns;  /* the path is dead for blackout_ns at the end of each; 0: never */
+	double corrupt;            /* share with one flipped bit that no lower checksum detects */
+	int64_t blackout_every_ns; /* at its end the path is dead for blackout_ns; 0: never */
 	int64_t blackout_ns;
-	bool blackout_holds;        /* datagrams sent meanwhile wait for its end, and are not lost */
-	size_t datagram_max;        /* larger datagrams are lost silently; 0: none */
-	size_t datagram_max_later;  /* the same from change_at_ns on */
+	bool blackout_holds;       /* datagrams sent meanwhile wait for its end, and are not lost */
+	size_t datagram_max;       /* larger datagrams are lost silently; 0: none */
+	size_t datagram_max_later; /* the same from change_at_ns on */
 	double rate_later_bits_per_s; /* the rate from then on; 0: the same */
-	size_t queue_later_bytes;   /* the queue from then on */
-	int64_t change_at_ns;       /* 0: never */
+	size_t queue_later_bytes;     /* the queue from then on */
+	int64_t change_at_ns;         /* 0: never */
 };
 
 struct link_counts {
-	uint64_t offered, dropped_queue, dropped_aqm, dropped_policer, dropped_size, lost, duplicated,
-		corrupted, delivered, bytes, marked;
+	uint64_t offered, dropped_queue, dropped_aqm, dropped_policer, dropped_size, lost,
+		duplicated, corrupted, delivered, bytes, marked;
 };
 
 struct link {
@@ -61,8 +61,8 @@ struct link {
 	struct nm_hop hop;
 	struct nm_trace trace;
 	struct nm_gap gap;
-	struct flying *twin;        /* of the last datagram taken */
-	int64_t last_at_ns;         /* of the last arrival, for jitter_ordered */
+	struct flying *twin; /* of the last datagram taken */
+	int64_t last_at_ns;  /* of the last arrival, for jitter_ordered */
 	bool in_burst;
 };
 

@@ -13,8 +13,8 @@
  *	sim --hostile [SEED]    a hostile peer with valid keys; hostile.h
  *	sim --wild FROM COUNT   BBR beside the kernel's two on random paths; wild.h has more
  *
- * SIM_TRACE=MS prints the first connection's state every so many virtual milliseconds; SIM_DEBUG=1 the
- * protocol's log; SIM_QLOG=DIRECTORY writes traces of all connections there (docs/qlog.md).
+ * SIM_TRACE=MS prints the first connection's state every so many virtual milliseconds; SIM_DEBUG=1
+ * the protocol's log; SIM_QLOG=DIRECTORY writes traces of all connections there (docs/qlog.md).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,8 +42,10 @@ static void print_log(void *context, enum rudp_log_level level, const char *text
 
 static void describe(const char *label, const struct link_config *l)
 {
-	printf("  %-4s %.1f Mbit/s queue %zu  delay %.1f ms jitter %.1f  loss %.3f burst %.3f/%.1f  "
-	       "reorder %.3f dup %.3f corrupt %.3f blackout %.1f/%.1f s  size %zu, %zu from %.1f s on\n",
+	printf("  %-4s %.1f Mbit/s queue %zu  delay %.1f ms jitter %.1f  loss %.3f burst %.3f/%.1f "
+	       " "
+	       "reorder %.3f dup %.3f corrupt %.3f blackout %.1f/%.1f s  size %zu, %zu from %.1f s "
+	       "on\n",
 	       label, l->rate_bits_per_s / 1e6, l->queue_bytes, (double)l->delay_ns / 1e6,
 	       (double)l->jitter_ns / 1e6, l->loss, l->burst_loss, l->burst_len, l->reorder,
 	       l->duplicate, l->corrupt, (double)l->blackout_ns / 1e9,
@@ -53,7 +55,8 @@ static void describe(const char *label, const struct link_config *l)
 
 static void tell(const struct world_config *c, const struct world_result *r)
 {
-	printf("  seed %" PRIu64 "  %d connections  %" PRIu64 " up  %" PRIu64 " down  cc %s  end %d  "
+	printf("  seed %" PRIu64 "  %d connections  %" PRIu64 " up  %" PRIu64
+	       " down  cc %s  end %d  "
 	       "rebind %.1f s\n",
 	       c->seed, c->conns, c->up_bytes, c->down_bytes, c->cc, c->end,
 	       (double)c->rebind_every_ns / 1e9);
@@ -63,9 +66,8 @@ static void tell(const struct world_config *c, const struct world_result *r)
 	       " datagrams, "
 	       "%.2f Mbit/s; up lost %" PRIu64 " queue-dropped %" PRIu64 " of %" PRIu64
 	       ", down %" PRIu64 " %" PRIu64 " of %" PRIu64 "\n",
-	       r->ok ? "finished" : "FAILED", (double)r->end_ns / 1e9,
-	       (double)r->data_end_ns / 1e9, (double)c->finish_by_ns / 1e9, r->steps, r->datagrams,
-	       r->goodput_bits_per_s / 1e6,
+	       r->ok ? "finished" : "FAILED", (double)r->end_ns / 1e9, (double)r->data_end_ns / 1e9,
+	       (double)c->finish_by_ns / 1e9, r->steps, r->datagrams, r->goodput_bits_per_s / 1e6,
 	       r->up.lost, r->up.dropped_queue, r->up.offered, r->down.lost, r->down.dropped_queue,
 	       r->down.offered);
 	if (c->memory_max_bytes)
@@ -87,7 +89,8 @@ static bool run(const char *name, struct world_config *config, bool verbose)
 		return false;
 	}
 	if (!result.ok)
-		printf("FAILED %s seed %" PRIu64 ": %s\n  replay: make sim %s%s%sSEED=%" PRIu64 "\n",
+		printf("FAILED %s seed %" PRIu64 ": %s\n  replay: make sim %s%s%sSEED=%" PRIu64
+		       "\n",
 		       name ? name : "random", config->seed, result.reason, name ? "NAME=" : "",
 		       name ? name : "", name ? " " : "", config->seed);
 	if (verbose || !result.ok)

@@ -16,7 +16,7 @@
 #define TRACE_MS_DEFAULT 10
 #define CROWD_NS (15 * S)
 #define CROWD_SETTLED_NS (3 * S)
-#define CHECK_SEEDS 9 /* odd: the median is checked */
+#define CHECK_SEEDS 9    /* odd: the median is checked */
 #define STALLED_SEEDS 15 /* the time of the stalls has a large effect */
 #define OBJECT_SEEDS 5
 #define STALL_EVERY_NS (20 * MS)
@@ -31,10 +31,13 @@
 #define HABIT_RATIO_MAX 1.40 /* start-up without packet trains on a long path: 5.6 s plus 2.1 s */
 
 /* rate in Mbit/s, round trip in ms, queue in BDP */
-#define LINK(mbits, rtt_ms, bdps)                                                                  \
-	.rate_bits_per_s = (mbits)*1e6, .delay_ns = (rtt_ms)*MS / 2,                                \
+/* clang-format off */
+#define LINK(mbits, rtt_ms, bdps) \
+	.rate_bits_per_s = (mbits)*1e6, .delay_ns = (rtt_ms)*MS / 2, \
 	.queue_bytes = (size_t)((mbits)*125.0 * (rtt_ms) * (bdps))
+/* clang-format on */
 
+/* clang-format off */
 const struct path paths[] = {
 	{"P1", "100 Mbit/s, 50 ms", {LINK(100, 50, 1)}, 15 * S, 15 * S,
 	 {0.95, 1.10, 10, 25, 0.25}, NULL, 0},
@@ -52,6 +55,7 @@ const struct path paths[] = {
 	{"P7", "500 Mbit/s, 10 ms, 0.1 % loss", {LINK(500, 10, 1), .loss = 0.001}, 15 * S, 3 * S,
 	 {0.95, 1.10, 10, 5, 0.05}, NULL, 0},
 };
+/* clang-format on */
 
 const int path_count = sizeof paths / sizeof paths[0];
 
@@ -106,7 +110,8 @@ static void print(const char *name, const struct bulk_config *c, const struct bu
 	       r->startup.p99_ms, r->startup.max_ms, r->dropped_packets,
 	       (double)r->down_bytes / (double)r->flows[0].delivered_bytes);
 	if (r->aqm_packets + r->policed_packets + r->marked_packets > 0)
-		printf("  AQM dropped %" PRIu64 "  policer dropped %" PRIu64 "  marked %" PRIu64 "\n",
+		printf("  AQM dropped %" PRIu64 "  policer dropped %" PRIu64 "  marked %" PRIu64
+		       "\n",
 		       r->aqm_packets, r->policed_packets, r->marked_packets);
 	for (uint32_t i = 0; i < c->flow_count; i++)
 		print_flow(i, &c->flows[i], &r->flows[i]);
@@ -115,7 +120,8 @@ static void print(const char *name, const struct bulk_config *c, const struct bu
 		       bulk_jain(c, r));
 }
 
-/* Stalls fifty times a second: so often on two processors for both ends, the path and the programs. */
+/* Stalls fifty times a second: so often on two processors for both ends, the path and the
+ * programs. */
 struct stall path_stalls(int64_t longest_ns)
 {
 	return (struct stall){longest_ns > 0 ? STALL_EVERY_NS : 0, longest_ns};
@@ -259,20 +265,21 @@ bool path_keeps(const char *name, const char *what, double *values, size_t count
 	median = values[count / 2];
 	if (median >= least && median <= most)
 		return true;
-	printf("FAILED %s: the median of %s is %.3f, not within %.3f and %.3f (%.3f to %.3f)\n", name,
-	       what, median, least, most, values[0], values[count - 1]);
+	printf("FAILED %s: the median of %s is %.3f, not within %.3f and %.3f (%.3f to %.3f)\n",
+	       name, what, median, least, most, values[0], values[count - 1]);
 	return false;
 }
 
-/* A single seed says little about a path with random loss, and a change that only draws other random
- * numbers must not fail the check. So the median is bounded. */
+/* A single seed says little about a path with random loss, and a change that only draws other
+ * random numbers must not fail the check. So the median is bounded. */
 static void expect(struct check *check, const char *what, double *values, size_t count,
 		   double least, double most)
 {
 	if (path_keeps(check->path->name, what, values, count, least, most))
 		return;
 	check->ok = false;
-	printf("  replay: sim --path %s --seed 1 --trace, and on to seed %zu", check->path->name, count);
+	printf("  replay: sim --path %s --seed 1 --trace, and on to seed %zu", check->path->name,
+	       count);
 	if (check->stall_ns > 0)
 		printf(", with --stall %g --clump %g", (double)check->stall_ns / MS,
 		       (double)STALL_CLUMP_NS / MS);
@@ -345,7 +352,8 @@ static double habit_took_s(const struct habit *habit, const struct path *path, u
 	flow->message_every_ns = habit->message_every_ns;
 	flow->bytes = habit->first_bytes + HABIT_BULK_BYTES;
 	if (habit->message_every_ns)
-		flow->bytes += (uint64_t)(HABIT_NS / habit->message_every_ns) * habit->message_bytes;
+		flow->bytes +=
+			(uint64_t)(HABIT_NS / habit->message_every_ns) * habit->message_bytes;
 	config.end_at_ns = HABIT_NS + HABIT_BULK_NS_MAX;
 	if (!bulk_run(&config, &result))
 		return 1e9;
@@ -383,7 +391,8 @@ static int check_habits(int *runs)
 	return failures;
 }
 
-/* A queue that sets CE marks beyond 5 ms: senders slow down before it overflows, and it stays short. */
+/* A queue that sets CE marks beyond 5 ms: senders slow down before it overflows, and it stays
+ * short. */
 static bool check_marks(const struct path *path, const char *cc)
 {
 	struct check check = {.path = path, .ok = true};
@@ -423,9 +432,10 @@ static int check_marking(int *runs)
 }
 
 /*
- * Hosts that stall, as in real runs. Their aggregated ACKs raise the window and the bandwidth estimate;
- * this must not build up a queue. The 99th percentile of the queue was 14.1, 47, 12.4 and 6.0 ms on
- * these paths while extra_acked was added in every probe, and DOWN drained at 90 % for any queue.
+ * Hosts that stall, as in real runs. Their aggregated ACKs raise the window and the bandwidth
+ * estimate; this must not build up a queue. The 99th percentile of the queue was 14.1, 47, 12.4 and
+ * 6.0 ms on these paths while extra_acked was added in every probe, and DOWN drained at 90 % for
+ * any queue.
  */
 static const struct stalled {
 	const char *path;
@@ -433,7 +443,7 @@ static const struct stalled {
 	double part_of_ideal, queue_p99_ms;
 } stalleds[] = {
 	{"P1", 4 * MS, 0.95, 13.5}, {"P4", 4 * MS, 0.88, 34}, {"P5", 8 * MS, 0.90, 11},
-	{"P6", 4 * MS, 0.95, 17}, {"P7", 4 * MS, 0.95, 4},
+	{"P6", 4 * MS, 0.95, 17},   {"P7", 4 * MS, 0.95, 4},
 };
 
 static bool check_stalled(const struct stalled *stalled)
@@ -453,8 +463,10 @@ static bool check_stalled(const struct stalled *stalled)
 		part[i] = bulk_part_of_ideal(&config, &result);
 		p99[i] = result.after.p99_ms;
 	}
-	expect(&check, "part of the ideal with stalls", part, STALLED_SEEDS, stalled->part_of_ideal, 1);
-	expect(&check, "99 % of the queue with stalls", p99, STALLED_SEEDS, 0, stalled->queue_p99_ms);
+	expect(&check, "part of the ideal with stalls", part, STALLED_SEEDS, stalled->part_of_ideal,
+	       1);
+	expect(&check, "99 % of the queue with stalls", p99, STALLED_SEEDS, 0,
+	       stalled->queue_p99_ms);
 	return check.ok;
 }
 
@@ -472,9 +484,9 @@ static int check_stalling(int *runs)
 }
 
 /*
- * Many flows at once share the link, although each has only a few packets in flight. BBR's losses are
- * bounded: with windows of four packets no single round shows heavy losses, and earlier more was lost
- * than arrived.
+ * Many flows at once share the link, although each has only a few packets in flight. BBR's losses
+ * are bounded: with windows of four packets no single round shows heavy losses, and earlier more
+ * was lost than arrived.
  */
 static const struct crowd {
 	const char *cc;
@@ -526,8 +538,7 @@ int paths_check(int *runs)
 		failures += !check.ok;
 		++*runs;
 		printf("%-22s %3d runs, %s   (bulk and 1 MB: %s)\n", paths[i].name,
-		       CHECK_SEEDS + OBJECT_SEEDS, check.ok ? "0 failed" : "failed",
-		       paths[i].what);
+		       CHECK_SEEDS + OBJECT_SEEDS, check.ok ? "0 failed" : "failed", paths[i].what);
 	}
 	failures += check_crowds(runs);
 	return failures;

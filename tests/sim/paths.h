@@ -9,21 +9,21 @@
 #include "bulk.h"
 
 struct path_bounds {
-	double part_of_ideal;          /* at least this */
-	double wire_by_payload;        /* this and the following: at most */
+	double part_of_ideal;               /* at least this */
+	double wire_by_payload;             /* this and the following: at most */
 	double queue_mean_ms, queue_p99_ms; /* after start-up */
-	double object_s;               /* 1 MB, from the end of the handshake */
+	double object_s;                    /* 1 MB, from the end of the handshake */
 };
 
 struct path {
 	const char *name;
 	const char *what;
-	struct link_config link;       /* up; without back in both directions */
+	struct link_config link; /* up; without back in both directions */
 	int64_t run_ns;
-	int64_t check_run_ns;          /* shorter run for make check, where each packet costs time */
-	struct path_bounds bounds;     /* of BBR */
+	int64_t check_run_ns;      /* shorter run for make check, where each packet costs time */
+	struct path_bounds bounds; /* of BBR */
 	const struct link_config *back;
-	uint32_t interface_bytes;      /* as in bulk.h */
+	uint32_t interface_bytes; /* as in bulk.h */
 };
 
 extern const struct path paths[];

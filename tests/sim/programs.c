@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The programs at both ends: they open, accept, write, read, compare, and end connections as planned. */
+/* The programs at both ends: they open, accept, write, read, compare, and end connections as
+ * planned. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -205,7 +206,8 @@ void programs_open_due(struct world *w)
 bool programs_are_done(struct world *w)
 {
 	for (int i = 0; i < w->config->conns; i++) {
-		/* A connection that was reset before it was accepted does not exist for the server. */
+		/* A connection that was reset before it was accepted does not exist for the
+		 * server. */
 		bool unseen = w->config->end == END_RESET && !w->side[1][i].opened;
 
 		unseen |= w->config->may_be_reset && w->side[0][i].failed && !w->side[1][i].opened;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "mtu_scenarios.h"
 
 #define MS RUDP_NS_PER_MS
 #define S RUDP_NS_PER_S
@@ -147,8 +148,10 @@ static void exhausted(struct world_config *c)
 
 static void fat_pipe(struct world_config *c)
 {
-	both(c, (struct link_config){.delay_ns = 25 * MS, .rate_bits_per_s = 100e6,
-				     .queue_bytes = 625000, .loss = 0.01});
+	both(c, (struct link_config){.delay_ns = 25 * MS,
+				     .rate_bits_per_s = 100e6,
+				     .queue_bytes = 625000,
+				     .loss = 0.01});
 	c->down_bytes = 20u << 20;
 	c->finish_by_ns = 3356 * MS; /* twice 20 MiB at 100 Mbit/s */
 }
@@ -163,8 +166,10 @@ static void fat_pipe_cubic(struct world_config *c)
 
 static void reordering(struct world_config *c)
 {
-	both(c, (struct link_config){.delay_ns = 15 * MS, .jitter_ns = 5 * MS,
-				     .rate_bits_per_s = 50e6, .queue_bytes = 190000});
+	both(c, (struct link_config){.delay_ns = 15 * MS,
+				     .jitter_ns = 5 * MS,
+				     .rate_bits_per_s = 50e6,
+				     .queue_bytes = 190000});
 	c->down_bytes = 4 << 20;
 	c->finish_by_ns = 2500 * MS;
 }
@@ -231,114 +236,6 @@ static void rekeying(struct world_config *c)
 	c->exchanges_min = 1;
 	c->up_bytes = c->down_bytes = 2 << 20;
 	c->finish_by_ns = 60 * S;
-}
-
-/* A path of 100 Mbit/s behind an Ethernet interface. */
-static void mtu_path(struct world_config *c, size_t path_bytes)
-{
-	both(c, (struct link_config){.delay_ns = 25 * MS, .rate_bits_per_s = 100e6,
-				     .queue_bytes = 625000, .datagram_max = path_bytes});
-	c->interface_bytes = 1472;
-	c->down_bytes = 10 << 20;
-	c->datagram_most = (uint32_t)path_bytes;
-	c->finish_by_ns = 2000 * MS;
-}
-
-/* The first probe has the right size, so no probe is lost. */
-static void mtu_ethernet(struct world_config *c)
-{
-	mtu_path(c, 1472);
-	c->datagram_least = 1472;
-}
-
-static void mtu_tunnel(struct world_config *c)
-{
-	mtu_path(c, 1392);
-	c->datagram_least = 1392;
-	c->size_drops_max = 6;
-}
-
-/* No datagram above the base size passes: only probes are lost. */
-static void mtu_base(struct world_config *c)
-{
-	mtu_path(c, 1200);
-	c->size_drops_max = 24;
-}
-
-static void mtu_jumbo(struct world_config *c)
-{
-	mtu_path(c, 8972);
-	c->interface_bytes = c->datagram_least = 8972;
-}
-
-/* Jumbo frames do not pass the switch. */
-static void mtu_jumbo_ends(struct world_config *c)
-{
-	mtu_path(c, 1472);
-	c->interface_bytes = 8972;
-	c->datagram_least = 1472;
-	c->size_drops_max = 24;
-}
-
-static void mtu_loopback(struct world_config *c)
-{
-	both(c, (struct link_config){.delay_ns = 100 * RUDP_NS_PER_US, .rate_bits_per_s = 10e9,
-				     .queue_bytes = 4 << 20, .datagram_max = 65507});
-	c->interface_bytes = c->datagram_least = 65507;
-	c->down_bytes = 50 << 20;
-	c->data_by_ns = 100 * MS;
-	c->finish_by_ns = 700 * MS; /* half a second of it is TIME_WAIT */
-}
-
-static void mtu_lossy(struct world_config *c)
-{
-	mtu_path(c, 1392);
-	c->up.loss = c->down.loss = 0.03;
-	c->datagram_least = 1275;
-	c->finish_by_ns = 5 * S;
-}
-
-/* The path's MTU shrinks during the transfer. It is found without a long time-out. */
-static void mtu_shrinks(struct world_config *c)
-{
-	mtu_path(c, 1472);
-	c->down_bytes = 15 << 20; /* enough to find the size during the transfer */
-	c->up.datagram_max_later = c->down.datagram_max_later = 1392;
-	c->up.change_at_ns = c->down.change_at_ns = 500 * MS;
-	c->datagram_most = c->datagram_least = 1392;
-	c->finish_by_ns = 3 * S;
-}
-
-/* The MTU shrinks in one direction only, and there is random loss. */
-static void mtu_shrinks_lossy(struct world_config *c)
-{
-	mtu_shrinks(c);
-	c->up.loss = c->down.loss = 0.03;
-	c->up.change_at_ns = 0;
-	c->datagram_least = 1200;
-	c->finish_by_ns = 6 * S;
-}
-
-/* Ten minutes after the first search a larger MTU is found: 75 MB at 1 Mbit/s. */
-static void mtu_grows(struct world_config *c)
-{
-	both(c, (struct link_config){.delay_ns = 25 * MS, .rate_bits_per_s = 1e6,
-				     .queue_bytes = 12500, .datagram_max = 1300,
-				     .datagram_max_later = 1472, .change_at_ns = 60 * S});
-	c->interface_bytes = c->datagram_least = 1472;
-	c->down_bytes = 85000000;
-	c->finish_by_ns = 1000 * S;
-}
-
-/* Short connections send no probes, so they lose none. */
-static void mtu_short(struct world_config *c)
-{
-	mtu_path(c, 1200);
-	c->conns = WORLD_CONNS_MAX;
-	c->start_spread_ns = 2 * S;
-	c->down_bytes = 10000;
-	c->finish_by_ns = 5 * S;
-	c->datagram_most = 1200;
 }
 
 /* One after another, so that all but the first few resume an association. */
@@ -419,6 +316,7 @@ static void resumed_slowly(struct world_config *c)
 	c->finish_by_ns = 4000 * S;
 }
 
+/* clang-format off */
 const struct scenario scenarios[] = {
 	{"clean", "1 MiB over 10 Mbit/s, 30 ms", 3, clean},
 	{"handshake_loss", "20 handshakes, 30 % loss in bursts of 3", 40, handshake_loss},
@@ -429,7 +327,8 @@ const struct scenario scenarios[] = {
 	{"blackhole", "10 MiB, 5 s on, 2 s off", 3, blackhole},
 	{"long_rtt", "1 MiB, round trip 1.5 s", 5, long_rtt},
 	{"rebinding", "source port changes every second", 5, rebinding},
-	{"roaming", "address and port change every second, by a NAT or a move, 1 % loss", 10, roaming},
+	{"roaming", "address and port change every second, by a NAT or a move, 1 % loss", 10,
+	 roaming},
 	{"many", "64 connections at once", 3, many},
 	{"slow_reader", "the reader takes 500 kB/s", 3, slow_reader},
 	{"scarce", "32 slow readers with 8 MiB for all of them", 2, scarce},
@@ -449,25 +348,29 @@ const struct scenario scenarios[] = {
 	 resumed_forged},
 	{"resumed_restarts", "the server forgets every five seconds", 10, resumed_restarts},
 	{"early", "64 connections one after another with early data, 5 % loss", 10, early},
-	{"early_rough", "the same with loss, copies, disorder, damage, replayed SYNs", 20, early_rough},
+	{"early_rough", "the same with loss, copies, disorder, damage, replayed SYNs", 20,
+	 early_rough},
 	{"early_forged", "the same, half of the SYNs refused on the path", 20, early_forged},
 	{"early_restarts", "early data, the server forgets every five seconds", 10, early_restarts},
 	{"resumed_slowly", "64 connections in an hour, most with a new DH", 5, resumed_slowly},
 	{"rekeying", "both sides change keys all the time, 5 % loss, reordering", 10, rekeying},
-	{"mtu_ethernet", "1472 bytes pass, and are found at once", 3, mtu_ethernet},
-	{"mtu_tunnel", "1392 bytes pass behind an Ethernet interface", 3, mtu_tunnel},
-	{"mtu_base", "1200 bytes pass and no more", 3, mtu_base},
-	{"mtu_jumbo", "8972 bytes pass", 3, mtu_jumbo},
-	{"mtu_jumbo_ends", "1472 bytes pass behind an interface with jumbo frames", 3, mtu_jumbo_ends},
-	{"mtu_loopback", "65507 bytes pass", 3, mtu_loopback},
-	{"mtu_lossy", "1392 bytes pass, 3 % loss", 10, mtu_lossy},
-	{"mtu_shrinks", "1392 bytes pass after half a second", 5, mtu_shrinks},
+	{"mtu_ethernet", "1472 bytes pass, and are found at once", 3, scenario_mtu_ethernet},
+	{"mtu_tunnel", "1392 bytes pass behind an Ethernet interface", 3, scenario_mtu_tunnel},
+	{"mtu_base", "1200 bytes pass and no more", 3, scenario_mtu_base},
+	{"mtu_jumbo", "8972 bytes pass", 3, scenario_mtu_jumbo},
+	{"mtu_jumbo_ends", "1472 bytes pass behind an interface with jumbo frames", 3,
+	 scenario_mtu_jumbo_ends},
+	{"mtu_loopback", "65507 bytes pass", 3, scenario_mtu_loopback},
+	{"mtu_lossy", "1392 bytes pass, 3 % loss", 10, scenario_mtu_lossy},
+	{"mtu_shrinks", "1392 bytes pass after half a second", 5, scenario_mtu_shrinks},
 	{"mtu_shrinks_lossy", "one way 1392 bytes pass after half a second, 3 % loss", 10,
-	 mtu_shrinks_lossy},
-	{"mtu_grows", "more passes after a minute, found after ten", 1, mtu_grows},
-	{"mtu_short", "64 short connections do not look for more than 1200 bytes", 3, mtu_short},
+	 scenario_mtu_shrinks_lossy},
+	{"mtu_grows", "more passes after a minute, found after ten", 1, scenario_mtu_grows},
+	{"mtu_short", "64 short connections do not look for more than 1200 bytes", 3,
+	 scenario_mtu_short},
 	{"unread", "close with unread bytes is a reset, 10 % loss", 20, unread},
 };
+/* clang-format on */
 
 const int scenario_count = sizeof scenarios / sizeof scenarios[0];
 
@@ -546,8 +449,9 @@ static double dead_share(const struct link_config *l)
 }
 
 /*
- * A generous bound: all bytes at a fifth of the slowest possible rate, and a round trip for each packet
- * of a connection, which is about CUBIC's minimum window under heavy loss. Blackouts make it longer.
+ * A generous bound: all bytes at a fifth of the slowest possible rate, and a round trip for each
+ * packet of a connection, which is about CUBIC's minimum window under heavy loss. Blackouts make it
+ * longer.
  */
 static int64_t bound_ns(const struct world_config *c)
 {
@@ -583,8 +487,8 @@ void scenario_random(uint64_t seed, struct world_config *c)
 	}
 	if (prng_chance(&p, 0.15) && c->conns == 1) {
 		/* Path validation takes a round trip, so the path must not change faster. */
-		c->rebind_every_ns = prng_between(&p, 300 * MS, 5 * S) +
-				     6 * (c->up.delay_ns + c->down.delay_ns);
+		c->rebind_every_ns =
+			prng_between(&p, 300 * MS, 5 * S) + 6 * (c->up.delay_ns + c->down.delay_ns);
 		c->rebind_host = prng_chance(&p, 0.5);
 	}
 	if (prng_chance(&p, 0.15)) {

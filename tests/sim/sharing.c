@@ -24,16 +24,19 @@ struct sharing {
 };
 
 /*
- * The aim is 0.35 to 0.65 beside CUBIC and the kernel's BBR, 0.45 to 0.55 for two equal flows. If the
- * aim is not reached, the bound is what holds today: docs/performance.md, "Beside other flows". The
- * start time of a flow has a large effect, so the median of runs with different start times is bounded.
+ * The aim is 0.35 to 0.65 beside CUBIC and the kernel's BBR, 0.45 to 0.55 for two equal flows. If
+ * the aim is not reached, the bound is what holds today: docs/performance.md, "Beside other flows".
+ * The start time of a flow has a large effect, so the median of runs with different start times is
+ * bounded.
  */
-#define SHARING_SEEDS 3 /* odd */
+#define SHARING_SEEDS 3      /* odd */
 #define KNOWN_EMPTY_STARTS 7 /* odd; one a second, over a cycle of CUBIC's window on P6 */
 #define SHARING_NS (60 * S)
-#define SHARING_SPREAD_NS (137 * RUDP_NS_PER_MS / 10) /* the flows of each seed start this much later */
+/* The flows of each seed start this much later. */
+#define SHARING_SPREAD_NS (137 * RUDP_NS_PER_MS / 10)
 #define SHARING_STALL_NS (RUDP_NS_PER_MS / 2)
 
+/* clang-format off */
 static const struct sharing sharings[] = {
 	{"bbr-cubic-P6", "P6", "bbr", "cubic", 2, 0, {0.35, 0.65}, 0.9, 0, false},
 	{"cubic-then-bbr-P6", "P6", "cubic", "bbr", 2, 5 * S, {0.35, 0.65}, 0.9, 0, false},
@@ -55,9 +58,12 @@ static const struct sharing sharings[] = {
 	{"ten-hosts-P6", "P6", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.95, 0, true},
 	{"bbr-kernel-bbr-P1", "P1", "bbr", "kernel-bbr", 2, 0, {0.42, 0.65}, 0.97, 0, false},
 	{"bbr-kernel-bbr-P6", "P6", "bbr", "kernel-bbr", 2, 0, {0.40, 0.65}, 0.95, 0, false},
-	{"kernel-bbr-then-bbr-P1", "P1", "kernel-bbr", "bbr", 2, 5 * S, {0.35, 0.65}, 0.9, 0, false},
-	{"kernel-bbr-then-bbr-P6", "P6", "kernel-bbr", "bbr", 2, 5 * S, {0.35, 0.62}, 0.94, 0, false},
+	{"kernel-bbr-then-bbr-P1", "P1", "kernel-bbr", "bbr", 2, 5 * S,
+	 {0.35, 0.65}, 0.9, 0, false},
+	{"kernel-bbr-then-bbr-P6", "P6", "kernel-bbr", "bbr", 2, 5 * S,
+	 {0.35, 0.62}, 0.94, 0, false},
 };
+/* clang-format on */
 
 #define SHARING_COUNT ((int)(sizeof sharings / sizeof sharings[0]))
 
@@ -122,7 +128,8 @@ static bool check_slow_start(void)
 		     (struct within){0, 40});
 }
 
-/* A program that writes at a tenth of the link's rate is not delayed by a flow that uses the rest. */
+/* A program that writes at a tenth of the link's rate is not delayed by a flow that uses the
+ * rest. */
 static bool check_limited(void)
 {
 	const uint64_t rate = 10000000 / 8;
@@ -148,7 +155,8 @@ static bool check_limited(void)
 	return ok;
 }
 
-/* After a pause a flow continues at its known bandwidth, without a burst: 100 ms later it is full. */
+/* After a pause a flow continues at its known bandwidth, without a burst: 100 ms later it is
+ * full. */
 static bool check_restart(void)
 {
 	const int64_t resume_at_ns = 10 * S, span_ns = 2 * S;
@@ -171,7 +179,8 @@ static bool check_restart(void)
 	return ok;
 }
 
-/* Two flows between the same hosts, each with its own link: nearly as good as alone, after a start. */
+/* Two flows between the same hosts, each with its own link: nearly as good as alone, after a
+ * start. */
 static bool check_two_ways(double odd_bits_per_s)
 {
 	struct bulk_config config;
@@ -188,7 +197,8 @@ static bool check_two_ways(double odd_bits_per_s)
 	if (!bulk_run(&config, &result))
 		return false;
 	part = bulk_part_of_ideal(&config, &result);
-	ok = keeps("two-ways-P1", "the faster one's part of its ideal", part, (struct within){0.97, 1});
+	ok = keeps("two-ways-P1", "the faster one's part of its ideal", part,
+		   (struct within){0.97, 1});
 	part = (double)result.flows[1].delivered_bytes / (double)result.flows[0].delivered_bytes;
 	part *= config.up.rate_bits_per_s / odd_bits_per_s;
 	ok &= keeps("two-ways-P1", "the slower one's part, of the faster one's", part,
@@ -237,7 +247,7 @@ static bool check_known_empty(void)
 int sharing_check(int *runs)
 {
 	bool (*const checks[])(void) = {check_slow_start, check_limited, check_restart, check_ways,
-				       check_known_empty};
+					check_known_empty};
 	int count = (int)(sizeof checks / sizeof checks[0]);
 	int failures = 0;
 
@@ -247,7 +257,7 @@ int sharing_check(int *runs)
 		failures += !checks[i]();
 	count += SHARING_COUNT;
 	*runs += count;
-	printf("%-22s %3d runs, %d failed   (shares, a limited program, a pause, two ways)\n", "sharing",
-	       count, failures);
+	printf("%-22s %3d runs, %d failed   (shares, a limited program, a pause, two ways)\n",
+	       "sharing", count, failures);
 	return failures;
 }

@@ -135,8 +135,7 @@ static void describe(uint64_t seed, const struct wild_path *path)
 
 struct comparison {
 	uint64_t seed;
-	double ratio, wire,
-		queue; /* the queue above its bound, in BDP; at most 0: within it */
+	double ratio, wire, queue; /* the queue above its bound, in BDP; at most 0: within it */
 };
 
 static bool compare(uint64_t seed, const char *cc, bool tell, struct comparison *c)

@@ -13,7 +13,7 @@
 #define MEMORY_EXTRA_BYTES (24u << 20) /* records and ranges of one connection, at most */
 #define RECORDS_BYTES (64u << 10)      /* of a connection that sends little; never refused */
 #define STEPS_AT_ONE_INSTANT_MAX 1000
-#define MEMORY_CHECK_EVERY 64          /* steps; the other invariants are checked in each step */
+#define MEMORY_CHECK_EVERY 64 /* steps; the other invariants are checked in each step */
 
 void world_fail(struct world *w, const char *format, ...)
 {
@@ -124,8 +124,8 @@ static void check_budget(struct world *w, int host)
 	if (!w->config->memory_max_bytes)
 		return;
 	if (budget->used_bytes > budget->limit_bytes + count * each_bytes)
-		world_fail(w, "%" PRIu64 " connections of host %d hold %" PRIu64 " bytes", count, host,
-			   budget->used_bytes);
+		world_fail(w, "%" PRIu64 " connections of host %d hold %" PRIu64 " bytes", count,
+			   host, budget->used_bytes);
 	if (budget->used_bytes > w->result->memory_most_bytes)
 		w->result->memory_most_bytes = budget->used_bytes;
 }
@@ -357,7 +357,8 @@ static void check_scarcity(struct world *w)
 	for (int host = 0; host < 2; host++)
 		r->refused += rudp_endpoint_verdicts(w->ep[host])->count[RUDP_VERDICT_NO_MEMORY];
 	if (r->memory_most_bytes < w->config->memory_max_bytes / 2)
-		world_fail(w, "memory has not been scarce: %" PRIu64 " bytes", r->memory_most_bytes);
+		world_fail(w, "memory has not been scarce: %" PRIu64 " bytes",
+			   r->memory_most_bytes);
 	if (r->refused < w->config->refused_min)
 		world_fail(w, "only %" PRIu64 " datagrams found no memory", r->refused);
 }

@@ -42,10 +42,10 @@ struct world {
 	int64_t next_rekey_ns;
 	int64_t next_restart_ns;
 	int64_t next_trace_ns;
-	uint16_t nat_port;    /* the client's port behind the NAT; 0: unchanged */
+	uint16_t nat_port; /* the client's port behind the NAT; 0: unchanged */
 	uint8_t nat_host;
 	int64_t queue_sum_ns;
-	unsigned steps_here;  /* since the time last advanced */
+	unsigned steps_here; /* since the time last advanced */
 	bool over;
 };
 

@@ -162,6 +162,7 @@ int main(void)
 		pthread_join(clients[i], NULL);
 	pthread_join(server, NULL);
 	rudp_close(listener);
-	printf("threads: %d connections, %d bytes each way, all as written\n", CLIENTS * ROUNDS, BYTES);
+	printf("threads: %d connections, %d bytes each way, all as written\n", CLIENTS * ROUNDS,
+	       BYTES);
 	return 0;
 }

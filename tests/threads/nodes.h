@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads over nodes of the messaging library, and trouble for them. Included once by each program. */
+/* Threads over nodes of the messaging library, and trouble for them. Included once by each
+ * program. */
 #ifndef RUDP_TESTS_THREADS_NODES_H
 #define RUDP_TESTS_THREADS_NODES_H
 
@@ -52,9 +53,9 @@ static inline bool has_port(int (*name)(int, struct sockaddr *, socklen_t *), in
 	       address.sin_family == AF_INET && address.sin_port == htons(port);
 }
 
-/* A thread: until it is over every stream to or from this port breaks now and then, at both ends, but
- * not before something has come since: on a busy machine nothing might, ever. Other sockets are those
- * of whoever has started the test. */
+/* A thread: until it is over every stream to or from this port breaks now and then, at both ends,
+ * but not before something has come since: on a busy machine nothing might, ever. Other sockets are
+ * those of whoever has started the test. */
 static inline void *cut_streams(void *of_port)
 {
 	const uint16_t *port = of_port;

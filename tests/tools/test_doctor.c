@@ -27,9 +27,10 @@ Test(doctor, an_engine_that_has_given_up_everything_is_ok)
 
 	cr_assert(eq(int, finding->verdict, RUDP_DOCTOR_OK));
 	cr_assert(eq(str, (char *)finding->check, "confinement"));
-	cr_assert(eq(str, (char *)finding->text,
-		     "engine 7 is confined: no_new_privs, not dumpable, capabilities, files (Landlock), "
-		     "system calls (seccomp)"));
+	cr_assert(eq(
+		str, (char *)finding->text,
+		"engine 7 is confined: no_new_privs, not dumpable, capabilities, files (Landlock), "
+		"system calls (seccomp)"));
 }
 
 Test(doctor, an_older_kernel_is_named_as_the_reason)
@@ -39,11 +40,13 @@ Test(doctor, an_older_kernel_is_named_as_the_reason)
 		finding_of(RUDP_CONFINE_KNOWN | (ALL & ~files), ENOSYS);
 
 	cr_assert(eq(int, finding->verdict, RUDP_DOCTOR_WARN));
-	cr_assert(ne(ptr, strstr(finding->text, "but not: files (Landlock); files: this kernel has no "
-						"Landlock (it needs Linux 5.13)"),
+	cr_assert(ne(ptr,
+		     strstr(finding->text, "but not: files (Landlock); files: this kernel has no "
+					   "Landlock (it needs Linux 5.13)"),
 		     NULL));
 	finding = finding_of(RUDP_CONFINE_KNOWN | (ALL & ~files), EOPNOTSUPP);
-	cr_assert(eq(str, (char *)finding->remedy, "add landlock to lsm= on the kernel's command line"));
+	cr_assert(eq(str, (char *)finding->remedy,
+		     "add landlock to lsm= on the kernel's command line"));
 }
 
 Test(doctor, an_engine_with_few_descriptors_is_named)

@@ -180,9 +180,9 @@ Test(filter, too_long_and_too_deep_is_refused)
 Test(filter, any_text_is_harmless)
 {
 	static const char *const pieces[] = {
-		"state",  "established", "dport", "=",   ":80", "src",  "10.0.0.0/8", "(", ")",
-		"or",     "and",         "not",   "!",   "<",   "&",    "|",          "[", "]",
-		"::/0",   "program",     "pid",   "1",   "/",   ":",    "exclude",    "*", "",
+		"state", "established", "dport", "=", ":80", "src", "10.0.0.0/8", "(", ")",
+		"or",    "and",         "not",   "!", "<",   "&",   "|",          "[", "]",
+		"::/0",  "program",     "pid",   "1", "/",   ":",   "exclude",    "*", "",
 	};
 	struct rudp_control_info info = some();
 	unsigned read = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp key new, show, hosts, forget, check, enroll. Without a network: ssh is a script of the test. */
+/* rudp key new, show, hosts, forget, check, enroll. Without a network: ssh is a script of the
+ * test. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -39,26 +40,33 @@ Test(key_hosts, a_new_identity_is_private_and_has_its_public_key_beside_it)
 {
 	struct stat st;
 
-	expect("rmdir $FILES/config/rudp; umask 0; $RUDP key new 2>&1", 0, "/config/rudp/id: a new");
+	expect("rmdir $FILES/config/rudp; umask 0; $RUDP key new 2>&1", 0,
+	       "/config/rudp/id: a new");
 	cr_assert(zero(int, stat(files_path("config/rudp/id"), &st)));
 	cr_assert(eq(int, (int)(st.st_mode & 07777), 0600));
 	cr_assert(zero(int, stat(files_path("config/rudp"), &st)));
 	cr_assert(eq(int, (int)(st.st_mode & 0077), 0));
-	expect("$RUDP key show | sed 1d >$FILES/a; $RUDP key show $FILES/config/rudp/id.pub | sed 1d "
-	       ">$FILES/b; cmp $FILES/a $FILES/b && wc -l <$FILES/a", 0, "3");
-	expect("$RUDP key show | head -1 | cmp - $FILES/config/rudp/id.pub && echo same", 0, "same");
+	expect("$RUDP key show | sed 1d >$FILES/a; $RUDP key show $FILES/config/rudp/id.pub | sed "
+	       "1d "
+	       ">$FILES/b; cmp $FILES/a $FILES/b && wc -l <$FILES/a",
+	       0, "3");
+	expect("$RUDP key show | head -1 | cmp - $FILES/config/rudp/id.pub && echo same", 0,
+	       "same");
 	expect("$RUDP key check 2>&1", 0, "/id: identity SHA256:");
 }
 
 Test(key_hosts, an_existing_identity_stays_as_it_is)
 {
-	expect("$RUDP key new $FILES/id >/dev/null; cp $FILES/id $FILES/old; $RUDP key new $FILES/id "
-	       "2>&1", 1, "already exists and was not changed");
+	expect("$RUDP key new $FILES/id >/dev/null; cp $FILES/id $FILES/old; $RUDP key new "
+	       "$FILES/id "
+	       "2>&1",
+	       1, "already exists and was not changed");
 	expect("cmp $FILES/id $FILES/old && echo same", 0, "same");
 	expect("rm $FILES/id; $RUDP key new $FILES/id 2>&1", 1, "id.pub: already exists");
 	expect("test -e $FILES/id || echo none", 0, "none");
 	expect("$RUDP key new $FILES/none/id 2>&1", 1, "No such file");
-	expect("$RUDP key new $FILES/none/id 2>&1", 1, "/none/id: No such file or directory; mkdir -p ");
+	expect("$RUDP key new $FILES/none/id 2>&1", 1,
+	       "/none/id: No such file or directory; mkdir -p ");
 }
 
 Test(key_hosts, revoking_an_identity_is_explained)
@@ -84,7 +92,8 @@ Test(key_hosts, check_names_each_fault_with_its_place)
 	expect("$RUDP key check 2>&1", 0, "authorized keys: 2, revoked keys: 1, expired lines: 1");
 	files_text("config/rudp/known_hosts", "10.0.0.1 " ONE "\n10.0.0 " ONE "\n", 0600);
 	files_text("config/rudp/authorized_keys", "[for=all] " ONE " alice\n", 0600);
-	expect("$RUDP key check 2>&1", 1, "/known_hosts:2:1: this is not a valid address; expected");
+	expect("$RUDP key check 2>&1", 1,
+	       "/known_hosts:2:1: this is not a valid address; expected");
 	expect("$RUDP key check 2>&1", 1, "/authorized_keys:1:2: unknown option; expected listen=");
 	expect("RUDP_KNOWN_HOSTS=/nowhere $RUDP key check 2>&1", 1, "/nowhere: does not exist");
 	expect("RUDP_IDENTITY=/nowhere $RUDP key check 2>&1", 1,
@@ -94,7 +103,8 @@ Test(key_hosts, check_names_each_fault_with_its_place)
 Test(key_hosts, check_finds_a_public_key_of_another_identity)
 {
 	expect("$RUDP key new >/dev/null && $RUDP key new $FILES/x >/dev/null && cp $FILES/x.pub "
-	       "$FILES/config/rudp/id.pub && $RUDP key check 2>&1", 1, "is not the public key of");
+	       "$FILES/config/rudp/id.pub && $RUDP key check 2>&1",
+	       1, "is not the public key of");
 }
 
 Test(key_hosts, hosts_are_listed_and_revoked_ones_marked)
@@ -106,7 +116,8 @@ Test(key_hosts, hosts_are_listed_and_revoked_ones_marked)
 	expect("$RUDP key hosts | tr -s ' '", 0, "[::1]:80 revoked SHA256:");
 	expect("$RUDP key hosts --json | python3 -c 'import json, sys\n"
 	       "print(sorted((h[\"host\"], h[\"state\"], h[\"line\"]) for h in "
-	       "json.load(sys.stdin)[\"hosts\"]))'", 0,
+	       "json.load(sys.stdin)[\"hosts\"]))'",
+	       0,
 	       "[('*', 'revoked', 3), ('10.0.0.1:22', 'known', 1), ('[::1]:80', 'revoked', 2), "
 	       "('server', 'known', 1)]");
 }
@@ -115,7 +126,8 @@ Test(key_hosts, forgetting_a_host_leaves_the_rest_of_the_file)
 {
 	files_text("config/rudp/known_hosts",
 		   "# ours\n10.0.0.1,10.0.0.2:22,10.0.0.3 " ONE " all\n10.0.0.2 " TWO "\n"
-		   "@revoked 10.0.0.2 " TWO "\n10.0.0.4 " ONE, 0640);
+		   "@revoked 10.0.0.2 " TWO "\n10.0.0.4 " ONE,
+		   0640);
 	expect("$RUDP key forget 10.0.0.2 2>&1", 0, "entries removed for 10.0.0.2: 2");
 	expect("cat $FILES/config/rudp/known_hosts", 0,
 	       "# ours\n10.0.0.1,10.0.0.3 " ONE " all\n@revoked 10.0.0.2 " TWO "\n10.0.0.4 " ONE);
@@ -136,8 +148,8 @@ Test(key_hosts, actions_with_wrong_words_are_refused)
 }
 
 /*
- * ssh that runs its command here, in another home, and with $FILES/system in place of /etc/rudp; its
- * arguments are in $FILES/arguments. The user there is not root unless $FILES/root exists.
+ * ssh that runs its command here, in another home, and with $FILES/system in place of /etc/rudp;
+ * its arguments are in $FILES/arguments. The user there is not root unless $FILES/root exists.
  */
 static void make_ssh(void)
 {
@@ -152,8 +164,8 @@ static void make_ssh(void)
 		   0755);
 	expect("mkdir -p $FILES/there/bin && ln -s $RUDP $FILES/there/bin/rudp && $RUDP key new", 0,
 	       "");
-	files_text("there/bin/id", "#!/bin/sh\nif [ -e $FILES/root ]; then echo 0; else echo 1; fi\n",
-		   0755);
+	files_text("there/bin/id",
+		   "#!/bin/sh\nif [ -e $FILES/root ]; then echo 0; else echo 1; fi\n", 0755);
 	files_text("address", "192.0.2.1\n", 0600);
 	setenv("ENROLL", "PATH=$FILES:$PATH $RUDP key enroll", 1);
 }
@@ -171,17 +183,20 @@ Test(key_hosts, enrolling_exchanges_the_keys_once)
 {
 	make_ssh();
 	make_host_key();
-	expect("eval \"$ENROLL me@there\" 2>&1", 0, "me@there: the key of this host is now authorized");
+	expect("eval \"$ENROLL me@there\" 2>&1", 0,
+	       "me@there: the key of this host is now authorized");
 	expect("cat $FILES/there/.config/rudp/authorized_keys", 0, "rudp-x25519 ");
 	expect("stat -c %a $FILES/there/.config/rudp/authorized_keys", 0, "600");
 	expect(COUNT_OF("$FILES/system/id.pub"), 0, "1");
 	expect("cut -d' ' -f1 " KNOWN, 0, "192.0.2.1\n");
-	expect("eval \"$ENROLL me@there\" 2>&1", 0, "me@there: the key of this host was authorized");
+	expect("eval \"$ENROLL me@there\" 2>&1", 0,
+	       "me@there: the key of this host was authorized");
 	expect("wc -l <$FILES/there/.config/rudp/authorized_keys", 0, "1");
 	expect("wc -l <" KNOWN, 0, "1");
 	expect("cat $FILES/arguments", 0, "-T|--|me@there|exec sh|-G|--|me@there|");
 	expect("$RUDP key check 2>&1", 0, "known hosts: 1");
-	expect("XDG_CONFIG_HOME=$FILES/there/.config $RUDP key check 2>&1", 0, "authorized keys: 1");
+	expect("XDG_CONFIG_HOME=$FILES/there/.config $RUDP key check 2>&1", 0,
+	       "authorized keys: 1");
 	expect("test -e $FILES/there/.config/rudp/id || echo none", 0, "none");
 }
 
@@ -190,7 +205,8 @@ Test(key_hosts, enrolling_ports_fetches_the_key_of_the_account)
 	make_ssh();
 	make_host_key();
 	expect("eval \"$ENROLL there\" 2>&1", 0, "192.0.2.1 is now known");
-	expect("eval \"$ENROLL --port 8080 -p 9000 me@there\" 2>&1", 0, "192.0.2.1:9000 is now known");
+	expect("eval \"$ENROLL --port 8080 -p 9000 me@there\" 2>&1", 0,
+	       "192.0.2.1:9000 is now known");
 	expect(COUNT_OF("$FILES/there/.config/rudp/id.pub"), 0, "2");
 	expect("cut -d' ' -f1 " KNOWN, 0, "192.0.2.1\n192.0.2.1:8080\n192.0.2.1:9000\n");
 	expect("eval \"$ENROLL --port 8080 there\" 2>&1", 0, "192.0.2.1:8080 was known");
@@ -198,8 +214,8 @@ Test(key_hosts, enrolling_ports_fetches_the_key_of_the_account)
 	expect("wc -l <" KNOWN, 0, "3");
 	files_text("address", "2001:db8::1\n", 0600);
 	expect("eval \"$ENROLL --port 8080 there\" 2>&1", 0, "[2001:db8::1]:8080 is now known");
-	for (const char *const *port = (const char *const[]){"0", "65536", "-1", "x", "", NULL}; *port;
-	     port++) {
+	for (const char *const *port = (const char *const[]){"0", "65536", "-1", "x", "", NULL};
+	     *port; port++) {
 		setenv("PORT", *port, 1);
 		expect("eval \"$ENROLL --port='$PORT' there\" 2>&1", 2, "is not a port");
 	}
@@ -229,7 +245,8 @@ Test(key_hosts, enrolling_with_root_authorizes_for_services_too)
 	expect("eval \"$ENROLL there\" 2>&1", 0, "is now authorized there");
 	expect("wc -l <$FILES/system/authorized_keys", 0, "2");
 	expect("test -e $FILES/there/.config/rudp/authorized_keys || echo none", 0, "none");
-	expect("cd $FILES/there && mkdir -p .config/rudp && : >.config/rudp/authorized_keys", 0, "");
+	expect("cd $FILES/there && mkdir -p .config/rudp && : >.config/rudp/authorized_keys", 0,
+	       "");
 	expect("eval \"$ENROLL there\" 2>&1", 0, "is now authorized there");
 	expect("grep -c . $FILES/there/.config/rudp/authorized_keys", 0, "1");
 	expect("wc -l <$FILES/system/authorized_keys", 0, "2");
@@ -251,7 +268,8 @@ Test(key_hosts, enrolling_ends_the_last_line_of_the_file_there)
 	expect("mkdir -p $FILES/there/.config/rudp", 0, "");
 	files_text("there/.config/rudp/authorized_keys", ONE " other", 0600);
 	files_run("eval \"$ENROLL there\"", output);
-	expect("XDG_CONFIG_HOME=$FILES/there/.config $RUDP key check 2>&1", 0, "authorized keys: 2");
+	expect("XDG_CONFIG_HOME=$FILES/there/.config $RUDP key check 2>&1", 0,
+	       "authorized keys: 2");
 }
 
 Test(key_hosts, enrolling_where_rudp_is_missing_says_what_to_install)
@@ -272,16 +290,18 @@ Test(key_hosts, enrolling_refuses_a_changed_key)
 	expect("cat " KNOWN, 0, "192.0.2.1 " ONE "\n");
 	expect("$RUDP key forget 192.0.2.1 && eval \"$ENROLL there\" 2>&1", 0, "is now known");
 	files_text("config/rudp/known_hosts", "192.0.2.1:80 " ONE "\n", 0600);
-	expect("eval \"$ENROLL -p 8080 -p 80 there\" 2>&1", 1, "192.0.2.1:80: is known with the key");
+	expect("eval \"$ENROLL -p 8080 -p 80 there\" 2>&1", 1,
+	       "192.0.2.1:80: is known with the key");
 	expect("cat " KNOWN, 0, "192.0.2.1:80 " ONE "\n");
 }
 
 Test(key_hosts, enrolling_a_revoked_key_fails)
 {
 	make_ssh();
-	expect("mkdir -p $FILES/there/.config/rudp; echo \"@revoked $(cat $FILES/config/rudp/id.pub)\" "
-	       ">$FILES/there/.config/rudp/authorized_keys; eval \"$ENROLL there\" 2>&1", 1,
-	       "is revoked in authorized_keys there");
+	expect("mkdir -p $FILES/there/.config/rudp; echo \"@revoked $(cat "
+	       "$FILES/config/rudp/id.pub)\" "
+	       ">$FILES/there/.config/rudp/authorized_keys; eval \"$ENROLL there\" 2>&1",
+	       1, "is revoked in authorized_keys there");
 }
 
 Test(key_hosts, enrolling_reports_a_failure_of_ssh)

@@ -32,7 +32,8 @@ struct image {
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-static void point(struct image *image, unsigned index, ElfW(Word) type, const void *what, size_t len)
+static void point(struct image *image, unsigned index, ElfW(Word) type, const void *what,
+		  size_t len)
 {
 	image->segments[index].p_type = type;
 	image->segments[index].p_offset = (ElfW(Off))((const char *)what - (const char *)image);
@@ -119,8 +120,8 @@ Test(program, the_first_executable_of_the_path_is_found_and_an_unfit_one_named_i
 	cr_assert(eq(int, rudp_program_check(&program, "thing", search, &caller),
 		     RUDP_PROGRAM_NOT_EXECUTABLE));
 	files_text("thing", "#!/bin/sh\n", 0755);
-	cr_assert(eq(int, rudp_program_check(&program, "thing", search, &caller),
-		     RUDP_PROGRAM_NONE));
+	cr_assert(
+		eq(int, rudp_program_check(&program, "thing", search, &caller), RUDP_PROGRAM_NONE));
 	cr_assert(eq(str, program.path, (char *)files_path("./thing")));
 }
 
@@ -240,8 +241,7 @@ Test(program, a_script_of_an_unfit_interpreter_is_unfit)
 	char line[256];
 
 	image.segments[0].p_type = PT_NULL;
-	snprintf(line, sizeof line, "#!%s\n",
-		 files_make("shell", &image, sizeof image, 0755));
+	snprintf(line, sizeof line, "#!%s\n", files_make("shell", &image, sizeof image, 0755));
 	cr_assert(eq(int, check(files_text("script", line, 0755)), RUDP_PROGRAM_STATIC));
 	cr_assert(eq(str, program.culprit, (char *)files_path("shell")));
 	cr_assert(eq(str, program.path, (char *)files_path("script")));

@@ -96,7 +96,8 @@ static bool answer_nonsense_of_failures(const struct rudp_control_request *reque
 					struct rudp_control_reply *reply)
 {
 	answer_nonsense(request, reply);
-	memcpy(reply->failure.program, "\033[31m\"\\\n\xc3(\x01xxxxxxx", sizeof reply->failure.program);
+	memcpy(reply->failure.program, "\033[31m\"\\\n\xc3(\x01xxxxxxx",
+	       sizeof reply->failure.program);
 	memset(reply->failure.why, '\033', sizeof reply->failure.why);
 	reply->failure.pid = impossible_pid;
 	memset(&reply->remote, 0xff, sizeof reply->remote);
@@ -117,14 +118,16 @@ Test(ss, json_is_right_whatever_an_engine_says)
 	json_t *list;
 
 	pretend(answer_nonsense);
-	cr_assert(eq(int, files_run("$RUDP ss -a --json pid = $PID 2>$FILES/err", output), 0),
-		  "%s", output);
+	cr_assert(eq(int, files_run("$RUDP ss -a --json pid = $PID 2>$FILES/err", output), 0), "%s",
+		  output);
 	stop_pretending();
 	list = json_loads(output, 0, &error);
 	cr_assert(ne(ptr, list, NULL), "%s: %s", error.text, output);
 	cr_assert(eq(sz, json_array_size(list), 3));
-	cr_assert(eq(str, (char *)json_string_value(json_object_get(json_array_get(list, 0), "program")),
-		     "?[31m\"\\?" "?(?xxxx"));
+	cr_assert(eq(str,
+		     (char *)json_string_value(json_object_get(json_array_get(list, 0), "program")),
+		     "?[31m\"\\?"
+		     "?(?xxxx"));
 	json_decref(list);
 }
 
@@ -168,12 +171,18 @@ Test(ss, failures_are_right_json_whatever_an_engine_says)
 static void print_failures(bool json)
 {
 	struct rudp_ss_failure failures[] = {
-		{.figures = {.error = EKEYREJECTED, .count = 3, .pid = 7, .cause = RUDP_FAILURE_KEY,
+		{.figures = {.error = EKEYREJECTED,
+			     .count = 3,
+			     .pid = 7,
+			     .cause = RUDP_FAILURE_KEY,
 			     .program = "curl"}},
 		{.figures = {.count = 1, .cause = RUDP_FAILURE_KEY_OF_PEER}},
-		{.figures = {.count = 1, .cause = RUDP_FAILURE_IDENTITY_OF_PEER, .peer_key = {1},
+		{.figures = {.count = 1,
+			     .cause = RUDP_FAILURE_IDENTITY_OF_PEER,
+			     .peer_key = {1},
 			     .why = "is revoked"}},
-		{.figures = {.count = 1, .cause = RUDP_FAILURE_IDENTITY_OF_PEER,
+		{.figures = {.count = 1,
+			     .cause = RUDP_FAILURE_IDENTITY_OF_PEER,
 			     .why = "was not shown"}},
 	};
 	struct rudp_ss_list list = {.failures = failures, .failure_count = 4};
@@ -191,14 +200,14 @@ Test(ss, failures_are_told_with_errno_peer_program_and_reason)
 {
 	print_failures(false);
 	cr_assert(zero(int, files_run("tr -s ' ' <$FILES/out | cut -d ' ' -f 3-", output)));
-	cr_assert(ne(ptr, strstr(output, "3 EKEYREJECTED rudp 192.0.2.1:80 curl (pid 7)\n"), NULL), "%s",
-		  output);
+	cr_assert(ne(ptr, strstr(output, "3 EKEYREJECTED rudp 192.0.2.1:80 curl (pid 7)\n"), NULL),
+		  "%s", output);
 	cr_assert(ne(ptr, strstr(output, "1 - rudp 192.0.2.2:1024 to 192.0.2.9:22\n"), NULL), "%s",
 		  output);
 	cr_assert(zero(int, files_run("cat $FILES/out", output)));
 	cr_assert(ne(ptr, strstr(output, "\t the other side has another key"), NULL), "%s", output);
-	cr_assert(ne(ptr, strstr(output, "accepted: the key " FINGERPRINT " is revoked\n"), NULL), "%s",
-		  output);
+	cr_assert(ne(ptr, strstr(output, "accepted: the key " FINGERPRINT " is revoked\n"), NULL),
+		  "%s", output);
 	cr_assert(ne(ptr, strstr(output, "accepted: the key was not shown\n"), NULL), "%s", output);
 }
 
@@ -264,7 +273,8 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 	cr_assert(ne(ptr, all, NULL), "%s", error.text);
 	o = json_array_get(all, 0);
 	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "state")), "ESTAB"));
-	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "local_address")), "127.0.0.1"));
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "local_address")),
+		     "127.0.0.1"));
 	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "peer_address")), "::1"));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "peer_port")), 4000));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "srtt_ns")), 20000000));
@@ -361,13 +371,15 @@ Test(ss, the_summary_in_json_has_the_buffers_of_the_engines_that_tell)
 	cr_expect(eq(i64, json_integer_value(json_object_get(all, "engines")), 3));
 	of = json_object_get(all, "buffers");
 	cr_assert(eq(sz, json_array_size(of), 2));
-	cr_expect(eq(i64, json_integer_value(json_object_get(json_array_get(of, 1), "buffered_bytes")),
+	cr_expect(eq(i64,
+		     json_integer_value(json_object_get(json_array_get(of, 1), "buffered_bytes")),
 		     INT64_MAX));
 	of = json_array_get(of, 0);
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "pid")), 7));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "buffered_bytes")), 5));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "limit_bytes")), 1 << 20));
-	cr_expect(eq(i64, json_integer_value(json_object_get(of, "packets_dropped_for_memory")), 3));
+	cr_expect(
+		eq(i64, json_integer_value(json_object_get(of, "packets_dropped_for_memory")), 3));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "trains_dropped_for_room")), 6));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "descriptors_max")), 64));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "remembered_tcp")), 2));

@@ -48,7 +48,8 @@ static int open_listener(void)
 	socklen_t len = sizeof listening;
 	int fd = tcp(0);
 
-	listening = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	listening =
+		(struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	cr_assert(zero(int, bind(fd, (struct sockaddr *)&listening, len)));
 	cr_assert(zero(int, listen(fd, 8)));
 	cr_assert(zero(int, getsockname(fd, (struct sockaddr *)&listening, &len)));

@@ -49,10 +49,10 @@ static bool is_writable(int fd)
 }
 
 /*
- * sendfile() shares the zero pages; copies would cost 117 KB and 30 us for each pending connect. But
- * on a blocking descriptor sendfile() blocks if another thread of the program shrinks the buffer
- * meanwhile. It would wait for this thread to read, for ever. Another user could change the flags of
- * the descriptor to provoke that. So blocking and foreign descriptors get copies.
+ * sendfile() shares the zero pages; copies would cost 117 KB and 30 us for each pending connect.
+ * But on a blocking descriptor sendfile() blocks if another thread of the program shrinks the
+ * buffer meanwhile. It would wait for this thread to read, for ever. Another user could change the
+ * flags of the descriptor to provoke that. So blocking and foreign descriptors get copies.
  */
 static ssize_t put_zeros(int program_fd, bool is_foreign, size_t bytes)
 {

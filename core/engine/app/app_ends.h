@@ -27,19 +27,19 @@
 
 #include <stdbool.h>
 
-#define RUDP_OUTS(X)                                                             \
-	X(OPEN)       /* the program may write more */                           \
-	X(FINISHING)  /* it writes no more; the engine forwards what is left */  \
-	X(FIN_SENT)   /* the carrier has all bytes and the FIN */                \
-	X(RESETTING)  /* a close that resets, after one more pass */             \
-	X(FAILED)     /* the connection has failed; error says why */
+#define RUDP_OUTS(X)                                                                               \
+	X(OPEN)      /* the program may write more */                                              \
+	X(FINISHING) /* it writes no more; the engine forwards what is left */                     \
+	X(FIN_SENT)  /* the carrier has all bytes and the FIN */                                   \
+	X(RESETTING) /* a close that resets, after one more pass */                                \
+	X(FAILED)    /* the connection has failed; error says why */
 
-#define RUDP_INS(X)                                                              \
-	X(OPEN)       /* received bytes go to the program */                     \
-	X(READ_SHUT)  /* the program has called shutdown(SHUT_RD) */             \
-	X(EOF_SENT)   /* the program was given the end of file */                \
-	X(CLOSED)     /* the program has closed, or shut both directions */      \
-	X(ABORTED)    /* the program has closed and left bytes unread */
+#define RUDP_INS(X)                                                                                \
+	X(OPEN)      /* received bytes go to the program */                                        \
+	X(READ_SHUT) /* the program has called shutdown(SHUT_RD) */                                \
+	X(EOF_SENT)  /* the program was given the end of file */                                   \
+	X(CLOSED)    /* the program has closed, or shut both directions */                         \
+	X(ABORTED)   /* the program has closed and left bytes unread */
 
 #define RUDP_OUT_ENUM(name) RUDP_OUT_##name,
 enum rudp_out { RUDP_OUTS(RUDP_OUT_ENUM) };
@@ -54,7 +54,7 @@ struct rudp_ends {
 	enum rudp_out out;
 	enum rudp_in in;
 	bool by_shutdown; /* the program ended its half by SHUT_WR, not by a close */
-	bool shut_both;   /* shutdown() in both directions: the EPOLLHUP that follows is not a close */
+	bool shut_both;   /* shutdown() in both directions: the EPOLLHUP after it is no close */
 	int error;        /* errno, once FAILED */
 };
 
@@ -71,8 +71,8 @@ void rudp_ends_on_shutdown_receive(struct rudp_ends *ends); /* SHUT_RD */
 void rudp_ends_on_closed(struct rudp_ends *ends, bool left_unread);
 
 /* The engine's own steps. */
-void rudp_ends_on_fin_sent(struct rudp_ends *ends);     /* the carrier was given the FIN */
-void rudp_ends_on_eof_sent(struct rudp_ends *ends);      /* the program was given the end of file */
+void rudp_ends_on_fin_sent(struct rudp_ends *ends);  /* the carrier was given the FIN */
+void rudp_ends_on_eof_sent(struct rudp_ends *ends);  /* the program was given the end of file */
 void rudp_ends_on_reset_due(struct rudp_ends *ends); /* the next pass resets the connection */
 /* error becomes EPIPE if a reset comes after the program was given the end of file. */
 void rudp_ends_on_failed(struct rudp_ends *ends, int error);

@@ -14,15 +14,16 @@
 #include "engine/loop/deferred_close.h"
 
 struct reading {
-	struct iovec iov[3];  /* [0]: the unread tail; then the send buffer */
+	struct iovec iov[3]; /* [0]: the unread tail; then the send buffer */
 	int count;
-	size_t room;          /* bytes of the send buffer part */
-	bool is_cut;          /* a descriptor came along; the kernel stops reading after it */
+	size_t room; /* bytes of the send buffer part */
+	bool is_cut; /* a descriptor came along; the kernel stops reading after it */
 };
 
 static void close_descriptors(struct msghdr *message)
 {
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg; cmsg = CMSG_NXTHDR(message, cmsg)) {
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
+	     cmsg = CMSG_NXTHDR(message, cmsg)) {
 		size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		int fd;
 
@@ -139,8 +140,7 @@ static bool take_last(struct rudp_engine *engine, struct rudp_app *app,
 }
 
 /* Takes one urgent byte from the head of the queue, with more bytes behind it. */
-static bool take_urgent(struct rudp_engine *engine, struct rudp_app *app,
-			struct reading *reading)
+static bool take_urgent(struct rudp_engine *engine, struct rudp_app *app, struct reading *reading)
 {
 	if (take(app, reading, 1) != 1)
 		return false;

@@ -85,8 +85,8 @@ static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 	if (app->is_joining)
 		rudp_join_discard(&engine->join);
 	/*
-	 * The program's socket was not accepted there: the program sees a reset. Other users may have
-	 * connected to that listener, too.
+	 * The program's socket was not accepted there: the program sees a reset. Other users may
+	 * have connected to that listener, too.
 	 */
 	rudp_deferred_close(app->join_fd);
 	if (rudp_ends_is_shut(&app->ends) && app->unread_tail == 0)
@@ -195,8 +195,8 @@ static void detect_sentinel(struct rudp_engine *engine, struct rudp_app *app)
 {
 	uint8_t first[RUDP_SENTINEL_BYTES + 1];
 	ssize_t n = recv(app->fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
-	bool by_shim = n >= RUDP_SENTINEL_BYTES &&
-		       memcmp(first, &engine->nonce, RUDP_SENTINEL_BYTES) == 0;
+	bool by_shim =
+		n >= RUDP_SENTINEL_BYTES && memcmp(first, &engine->nonce, RUDP_SENTINEL_BYTES) == 0;
 
 	if (n < 0 && errno == EAGAIN)
 		app->may_read = false;
@@ -221,8 +221,7 @@ static void wait_for_memory(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (!rudp_list_is_linked(&app->starved_link))
 		rudp_list_append(&engine->starved, &app->starved_link);
-	engine->retry_at_ns =
-		rudp_time_min(engine->retry_at_ns, engine->now_at_ns + RUDP_RETRY_NS);
+	engine->retry_at_ns = rudp_time_min(engine->retry_at_ns, engine->now_at_ns + RUDP_RETRY_NS);
 }
 
 /*
@@ -236,7 +235,8 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 	if (app->may_write)
 		while (rudp_ends_may_deliver(&app->ends) && rudp_app_deliver(engine, app))
 			;
-	if (rudp_ends_may_deliver(&app->ends) && rudp_carrier_receive_available(&app->carrier) > 0) {
+	if (rudp_ends_may_deliver(&app->ends) &&
+	    rudp_carrier_receive_available(&app->carrier) > 0) {
 		shutdown(app->fd, SHUT_RD);
 		if (app->may_write)
 			wait_for_memory(engine, app);
@@ -325,7 +325,8 @@ static bool is_about_to_open(const struct rudp_app *app)
 static bool is_starved(const struct rudp_app *app)
 {
 	bool from_program = app->may_read && app->stage == RUDP_APP_OPEN &&
-			    rudp_ends_may_drain(&app->ends) && rudp_carrier_send_room(&app->carrier) > 0;
+			    rudp_ends_may_drain(&app->ends) &&
+			    rudp_carrier_send_room(&app->carrier) > 0;
 
 	bool from_network = app->may_write && rudp_carrier_receive_available(&app->carrier) > 0;
 
@@ -350,7 +351,8 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 
 	if (app->stage == RUDP_APP_CONNECTING || app->stage == RUDP_APP_WAITING) {
 		/* The peer may have the early bytes: the bytes behind the gate must follow. */
-		if (rudp_ends_is_closed(&app->ends) && app->early_bytes == 0 && !is_about_to_open(app))
+		if (rudp_ends_is_closed(&app->ends) && app->early_bytes == 0 &&
+		    !is_about_to_open(app))
 			rudp_app_free(engine, app);
 		return;
 	}
@@ -458,8 +460,9 @@ void rudp_app_note_failure(struct rudp_engine *engine, const struct rudp_app *ap
 /* The peer may reset for good reasons: after the handshake only silence is recorded. */
 static void note_end(struct rudp_engine *engine, const struct rudp_app *app, int error)
 {
-	enum rudp_failure_cause cause = app->race.is_identity_refused ? RUDP_FAILURE_IDENTITY
-								       : rudp_failure_cause_of(error);
+	enum rudp_failure_cause cause = app->race.is_identity_refused
+						? RUDP_FAILURE_IDENTITY
+						: rudp_failure_cause_of(error);
 
 	if (app->stage == RUDP_APP_CONNECTING && app->race.reported_error == error)
 		return;

@@ -38,12 +38,13 @@
 #define RUDP_APP_PEEK_BYTES 4096         /* above it, FIONREAD first */
 #define RUDP_APP_LAST_BYTES 512          /* one read of the rest after a close: mostly nothing */
 #define RUDP_APP_UNREAD_BYTES 32 /* stay unread for any time; each may have its own kernel buffer */
-#define RUDP_APP_UNREAD_NS (40 * RUDP_NS_PER_MS) /* more than RUDP_APP_UNREAD_BYTES stay this long */
-#define RUDP_APP_UNREAD_ANSWERS 8        /* this many are consumed before the next delivery */
-#define RUDP_APP_SNDBUF_BYTES 212992     /* net.core.wmem_max by default; the kernel doubles it */
+#define RUDP_APP_UNREAD_NS                                                                         \
+	(40 * RUDP_NS_PER_MS)        /* more than RUDP_APP_UNREAD_BYTES stay this long */
+#define RUDP_APP_UNREAD_ANSWERS 8    /* this many are consumed before the next delivery */
+#define RUDP_APP_SNDBUF_BYTES 212992 /* net.core.wmem_max by default; the kernel doubles it */
 #define RUDP_APP_SAME_HOST_SNDBUF_BYTES (64u << 10) /* see RUDP_SAME_HOST_WINDOW_BYTES, */
 #define RUDP_APP_BULK_BYTES (4u << 20)              /* RUDP_SAME_HOST_BULK_BYTES */
-#define RUDP_APP_SNDBUF_LEAST_BYTES 2304 /* the kernel's minimum */
+#define RUDP_APP_SNDBUF_LEAST_BYTES 2304            /* the kernel's minimum */
 
 enum rudp_app_stage {
 	RUDP_APP_CONNECTING, /* outgoing: handshake in progress */
@@ -54,41 +55,41 @@ enum rudp_app_stage {
 
 struct rudp_app {
 	uint64_t id;
-	int fd;                       /* -1: none yet */
-	int join_fd;                  /* listener where the engine's end waits for accept; else -1 */
-	bool is_joining;              /* that is the engine's own (join.h) */
+	int fd;          /* -1: none yet */
+	int join_fd;     /* listener where the engine's end waits for accept; else -1 */
+	bool is_joining; /* that is the engine's own (join.h) */
 	enum rudp_app_stage stage;
 	struct rudp_carrier carrier;
 	enum rudp_transport transport;
 	enum rudp_reason reason;
-	unsigned policy_line;         /* line of the rule that decided; 0: none */
-	struct rudp_race race;        /* while it connects */
-	uint64_t call_id;             /* blocking connect that waits for the reply; 0: none */
-	uint64_t binding_id;          /* the listener that accepted it; 0: outgoing */
-	uint32_t early_bytes;         /* written by connect, before the handshake */
-	uint32_t gate_bytes;          /* connect gate: precedes all that the program writes */
-	uint32_t unread_tail;         /* forwarded bytes at the head of the queue, left unread */
-	bool may_read, may_write;     /* an edge has been seen and not used up */
-	bool urgent;                  /* an urgent byte may be in the queue */
-	bool bulk;                    /* the program's writes are too large for a peek */
-	bool was_full;                /* the send buffer was full: the program may have been blocked */
-	bool answered;                /* the program has written since the last delivery to it */
-	uint8_t unread_answers;       /* answers among the bytes of unread_tail */
-	uint64_t delivered_bytes;     /* delivered to the program so far */
-	bool has_final_sndbuf;        /* our end has its final send buffer size */
-	bool watches_epollout;        /* in epoll: the program's reading raises an edge */
-	bool waiting_counted;         /* in engine->waiting_count */
+	unsigned policy_line;     /* line of the rule that decided; 0: none */
+	struct rudp_race race;    /* while it connects */
+	uint64_t call_id;         /* blocking connect that waits for the reply; 0: none */
+	uint64_t binding_id;      /* the listener that accepted it; 0: outgoing */
+	uint32_t early_bytes;     /* written by connect, before the handshake */
+	uint32_t gate_bytes;      /* connect gate: precedes all that the program writes */
+	uint32_t unread_tail;     /* forwarded bytes at the head of the queue, left unread */
+	bool may_read, may_write; /* an edge has been seen and not used up */
+	bool urgent;              /* an urgent byte may be in the queue */
+	bool bulk;                /* the program's writes are too large for a peek */
+	bool was_full;            /* the send buffer was full: the program may have been blocked */
+	bool answered;            /* the program has written since the last delivery to it */
+	uint8_t unread_answers;   /* answers among the bytes of unread_tail */
+	uint64_t delivered_bytes; /* delivered to the program so far */
+	bool has_final_sndbuf;    /* our end has its final send buffer size */
+	bool watches_epollout;    /* in epoll: the program's reading raises an edge */
+	bool waiting_counted;     /* in engine->waiting_count */
 	struct rudp_ends ends;
 	struct rudp_sock_options options;
 	struct rudp_client_program program;
 	struct rudp_addr local, remote;
 	struct rudp_connection_tuple tuple; /* of local and remote, if it is outgoing */
-	struct rudp_list link;        /* in engine->apps */
+	struct rudp_list link;              /* in engine->apps */
 	struct rudp_list ready_link;
 	struct rudp_list starved_link; /* in engine->starved */
-	struct rudp_list unread_link; /* in engine->unread */
-	int64_t unread_at_ns;         /* when unread_link was put there */
-	uint64_t reset_due_turn;      /* loop turn of the last pass before a reset */
+	struct rudp_list unread_link;  /* in engine->unread */
+	int64_t unread_at_ns;          /* when unread_link was put there */
+	uint64_t reset_due_turn;       /* loop turn of the last pass before a reset */
 };
 
 /* Returns  an app without a carrier; NULL: no memory. */
@@ -157,7 +158,8 @@ void rudp_app_before_delivery(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_app_consume_due(struct rudp_engine *engine);
 int64_t rudp_app_consume_at_ns(const struct rudp_engine *engine);
 /*
- * Limits the send buffer of our end, by the program's SO_RCVBUF, and for peers on this host (app_out.c).
+ * Limits the send buffer of our end, by the program's SO_RCVBUF, and for peers on this host
+ * (app_out.c).
  */
 void rudp_app_limit_unread(struct rudp_app *app);
 /* From the receive buffer to the program (app_out.c). true: more can be moved now. */
@@ -171,8 +173,8 @@ void rudp_app_await_reading(struct rudp_engine *engine, struct rudp_app *app);
 int rudp_app_unread(const struct rudp_app *app);
 
 /*
- * Connects the program's socket to the engine (app_connect_gate.c). The program has to wait only for
- * the first half, join_begin: after it the program may write.
+ * Connects the program's socket to the engine (app_connect_gate.c). The program has to wait only
+ * for the first half, join_begin: after it the program may write.
  *
  * Returns  0 or -errno. If join_end fails, the caller must reset what join_begin has started.
  */

@@ -7,9 +7,9 @@
  * is removed at once, so only a process with a descriptor of the file can connect: the engine. All
  * peers of this listener have the same name, so the program's own socket is bound to the
  * connection's name (api/names.h). That is not possible if the program has bound its socket, in an
- * engine without a private directory, or in a thread of a program that may change its user. Then the
- * connection gets a listener of its own with an abstract name (app_connect_gate.c), which takes 10 us
- * longer.
+ * engine without a private directory, or in a thread of a program that may change its user. Then
+ * the connection gets a listener of its own with an abstract name (app_connect_gate.c), which takes
+ * 10 us longer.
  *
  * At most one connection is in the queue: accept() takes the one that connect() has put there.
  */
@@ -42,7 +42,8 @@ void rudp_join_close(struct rudp_join *join);
  */
 int rudp_join_connect(struct rudp_join *join, int program_fd, const struct sockaddr_un *name,
 		      socklen_t len);
-/* Takes the engine's end of the socket that was connected last. Returns the descriptor or -errno. */
+/* Takes the engine's end of the socket that was connected last. Returns the descriptor or
+ * -errno. */
 int rudp_join_accept(struct rudp_join *join);
 /* Closes that end instead. The program may have sent descriptors, so another thread does it. */
 void rudp_join_discard(struct rudp_join *join);

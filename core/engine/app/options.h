@@ -19,10 +19,10 @@ struct rudp_sock_options {
 	struct rudp_conn_options conn;
 	bool reset_on_close; /* SO_LINGER with a timeout of 0 */
 	bool reuse_address;
-	bool freebind;       /* IP_FREEBIND */
-	unsigned early_max;  /* TCP_FASTOPEN: limit of pending connections with early data */
+	bool freebind;      /* IP_FREEBIND */
+	unsigned early_max; /* TCP_FASTOPEN: limit of pending connections with early data */
 	struct rudp_udp_route route; /* SO_BINDTODEVICE, SO_MARK */
-	bool cc_is_limited;  /* TCP_CONGESTION is set, and the program may lack CAP_NET_ADMIN */
+	bool cc_is_limited; /* TCP_CONGESTION is set, and the program may lack CAP_NET_ADMIN */
 };
 
 /* Reads the options of the socket fd. mark_flags: flags of its mark; negative: it has no mark. */

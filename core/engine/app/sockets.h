@@ -16,7 +16,7 @@
 struct rudp_sockets {
 	int fds[RUDP_SOCKETS_MAX];
 	unsigned count;
-	bool scarce;          /* few descriptors are left: keep none in advance */
+	bool scarce; /* few descriptors are left: keep none in advance */
 };
 
 /*

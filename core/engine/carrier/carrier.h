@@ -20,9 +20,9 @@
 struct rudp_tcp;
 
 struct rudp_carrier {
-	struct rudp_conn *conn;  /* NULL: none; the protocol frees it after rudp_conn_close() */
+	struct rudp_conn *conn; /* NULL: none; the protocol frees it after rudp_conn_close() */
 	struct rudp_tcp *tcp;
-	bool by_tcp;             /* tcp carries; conn, if any, only waits for late answers */
+	bool by_tcp; /* tcp carries; conn, if any, only waits for late answers */
 };
 
 size_t rudp_carrier_send_room(const struct rudp_carrier *carrier);

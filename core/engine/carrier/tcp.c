@@ -42,13 +42,13 @@ struct rudp_tcp *rudp_tcp_new(struct rudp_engine *engine, uint64_t app_id, int f
 	tcp->id = rudp_slots_add(&engine->slots, RUDP_KIND_TCP, tcp);
 	if (!tcp->id)
 		goto free_tcp;
-	if (rudp_engine_watch(engine, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-			      tcp->id) < 0)
+	if (rudp_engine_watch(engine, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tcp->id) < 0)
 		goto remove_slot;
 	tcp->fd = fd;
 	tcp->app_id = app_id;
 	tcp->ep = engine->ep;
-	/* If the engine is killed, the peer must see a reset, not an orderly end of partial data. */
+	/* If the engine is killed, the peer must see a reset, not an orderly end of partial
+	 * data. */
 	if (!engine->stays)
 		set_reset_on_close(fd, true);
 	rudp_ring_init(&tcp->out, RUDP_TCP_RING_BYTES);

@@ -23,27 +23,28 @@
 #include "engine/loop/engine.h"
 #include "proto/conn/conn.h"
 
-/* In each direction, besides the kernel's buffers; less if memory is scarce (proto/stream/budget.h). */
+/* In each direction, besides the kernel's buffers; less if memory is scarce
+ * (proto/stream/budget.h). */
 #define RUDP_TCP_RING_BYTES (256u << 10)
 
 struct rudp_tcp {
 	uint64_t id;
-	uint64_t app_id;              /* 0: orphan */
+	uint64_t app_id; /* 0: orphan */
 	int fd;
-	bool shared;                  /* fd is a duplicate of a binding's descriptor */
+	bool shared; /* fd is a duplicate of a binding's descriptor */
 	bool connecting;
-	bool may_read, may_write;     /* epoll reported an edge, and no EAGAIN since then */
+	bool may_read, may_write; /* epoll reported an edge, and no EAGAIN since then */
 	bool fin_wanted, fin_sent;
 	bool peer_fin;
-	bool reset_on_close;          /* closing it sends a reset */
-	bool discarding;              /* received bytes are dropped (SHUT_RD) */
-	int deferred_error;           /* errno that the kernel reports once; received bytes come first */
-	int error;                    /* the connection is over and all bytes have been read */
+	bool reset_on_close; /* closing it sends a reset */
+	bool discarding;     /* received bytes are dropped (SHUT_RD) */
+	int deferred_error;  /* errno that the kernel reports once; received bytes come first */
+	int error;           /* the connection is over and all bytes have been read */
 	uint64_t urgent_out, urgent_in; /* ring offset one past the urgent byte; 0: none */
 	struct rudp_ring out, in;
-	struct rudp_endpoint *ep;     /* the rings count against its memory budget */
+	struct rudp_endpoint *ep; /* the rings count against its memory budget */
 	size_t charged_bytes;
-	struct rudp_list dirty_link;  /* in engine->tcp_dirty: has bytes to write */
+	struct rudp_list dirty_link; /* in engine->tcp_dirty: has bytes to write */
 };
 
 struct rudp_sock_options;
@@ -53,7 +54,7 @@ struct rudp_tcp_from {
 	int bound_fd;                  /* remains the caller's, a duplicate is used; -1: none */
 	const struct rudp_addr *local; /* bound_fd's address; else the wanted one, port 0: any */
 	const struct rudp_stored_options *stored; /* NULL: no options */
-	const struct rudp_sock_options *options; /* NULL: no options */
+	const struct rudp_sock_options *options;  /* NULL: no options */
 };
 
 /* Returns 0 and *out, or the -errno of connect(2) if it fails at once. */
@@ -61,7 +62,8 @@ int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct r
 		     const struct rudp_addr *remote, struct rudp_tcp **out);
 /* The connection is established and the binding has closed its descriptor. */
 void rudp_tcp_own(struct rudp_tcp *tcp);
-/* Takes over an accepted socket. Returns NULL if there is no memory; fd is then still the caller's. */
+/* Takes over an accepted socket. Returns NULL if there is no memory; fd is then still the
+ * caller's. */
 struct rudp_tcp *rudp_tcp_adopt(struct rudp_engine *engine, uint64_t app_id, int fd);
 
 /*

@@ -20,6 +20,7 @@
 static const struct {
 	int level, option;
 } allowed[] = {
+	/* clang-format off */
 	{IPPROTO_TCP, TCP_KEEPIDLE},       {IPPROTO_TCP, TCP_KEEPINTVL},
 	{IPPROTO_TCP, TCP_KEEPCNT},        {IPPROTO_TCP, TCP_USER_TIMEOUT},
 	{IPPROTO_TCP, TCP_SYNCNT},         {IPPROTO_TCP, TCP_LINGER2},
@@ -31,6 +32,7 @@ static const struct {
 	{IPPROTO_IPV6, IPV6_TCLASS},       {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
 	{IPPROTO_IPV6, IPV6_MTU_DISCOVER}, {SOL_SOCKET, SO_SNDBUF},
 	{SOL_SOCKET, SO_RCVBUF},           {SOL_SOCKET, SO_MAX_PACING_RATE},
+	/* clang-format on */
 };
 
 static bool is_allowed(int level, int option)
@@ -90,10 +92,10 @@ int rudp_tcp_set(int fd, int level, int option, const void *value, size_t len)
 static enum rudp_state state_of(unsigned kernel_state)
 {
 	static const enum rudp_state states[] = {
-		RUDP_STATE_CLOSED,     RUDP_STATE_ESTABLISHED, RUDP_STATE_SYN_SENT,
-		RUDP_STATE_SYN_RCVD,   RUDP_STATE_FIN_WAIT_1,  RUDP_STATE_FIN_WAIT_2,
-		RUDP_STATE_TIME_WAIT,  RUDP_STATE_CLOSED,      RUDP_STATE_CLOSE_WAIT,
-		RUDP_STATE_LAST_ACK,   RUDP_STATE_LISTEN,      RUDP_STATE_CLOSING,
+		RUDP_STATE_CLOSED,    RUDP_STATE_ESTABLISHED, RUDP_STATE_SYN_SENT,
+		RUDP_STATE_SYN_RCVD,  RUDP_STATE_FIN_WAIT_1,  RUDP_STATE_FIN_WAIT_2,
+		RUDP_STATE_TIME_WAIT, RUDP_STATE_CLOSED,      RUDP_STATE_CLOSE_WAIT,
+		RUDP_STATE_LAST_ACK,  RUDP_STATE_LISTEN,      RUDP_STATE_CLOSING,
 		RUDP_STATE_SYN_RCVD,
 	};
 
@@ -108,13 +110,13 @@ static void copy_info(struct rudp_conn_stats *stats, const struct tcp_info *info
 	stats->state = state_of(info->tcpi_state);
 	stats->srtt_ns = (int64_t)info->tcpi_rtt * 1000;
 	stats->rttvar_ns = (int64_t)info->tcpi_rttvar * 1000;
-	stats->min_rtt_ns = info->tcpi_min_rtt == UINT32_MAX ? RUDP_NEVER
-							     : (int64_t)info->tcpi_min_rtt * 1000;
+	stats->min_rtt_ns =
+		info->tcpi_min_rtt == UINT32_MAX ? RUDP_NEVER : (int64_t)info->tcpi_min_rtt * 1000;
 	stats->cwnd_bytes = info->tcpi_snd_cwnd * mss;
 	stats->ssthresh_bytes = info->tcpi_snd_ssthresh * mss;
 	stats->inflight_bytes = info->tcpi_unacked * mss;
-	stats->pacing_bytes_per_s = info->tcpi_pacing_rate == UINT64_MAX ? 0
-									 : info->tcpi_pacing_rate;
+	stats->pacing_bytes_per_s =
+		info->tcpi_pacing_rate == UINT64_MAX ? 0 : info->tcpi_pacing_rate;
 	stats->packets_sent = info->tcpi_segs_out;
 	stats->packets_received = info->tcpi_segs_in;
 	stats->packets_lost = info->tcpi_total_retrans;

@@ -10,7 +10,8 @@
 #include "proto/conn/endpoint.h"
 #include "proto/stream/budget.h"
 
-#define DISCARDS_MAX 16 /* reads in a row while discarding, so that other connections get their turn */
+#define DISCARDS_MAX                                                                               \
+	16 /* reads in a row while discarding, so that other connections get their turn */
 
 void rudp_tcp_charge(struct rudp_tcp *tcp)
 {
@@ -20,7 +21,8 @@ void rudp_tcp_charge(struct rudp_tcp *tcp)
 	tcp->charged_bytes = bytes;
 }
 
-/* If memory is scarce, no ring grows beyond RUDP_BUDGET_FLOOR_BYTES; larger rings keep their size. */
+/* If memory is scarce, no ring grows beyond RUDP_BUDGET_FLOOR_BYTES; larger rings keep their
+ * size. */
 static size_t room_of(const struct rudp_tcp *tcp, const struct rudp_ring *ring)
 {
 	const struct rudp_budget *budget = rudp_endpoint_budget(tcp->ep);
@@ -170,8 +172,7 @@ static bool write_once(struct rudp_tcp *tcp)
 
 	if (portion == 0)
 		return false;
-	message.msg_iovlen =
-		(size_t)rudp_ring_readable(&tcp->out, tcp->out.head, portion, iov);
+	message.msg_iovlen = (size_t)rudp_ring_readable(&tcp->out, tcp->out.head, portion, iov);
 	n = sendmsg(tcp->fd, &message, flags);
 	if (n > 0) {
 		rudp_ring_consume(&tcp->out, (size_t)n);

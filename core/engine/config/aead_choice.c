@@ -57,5 +57,6 @@ void rudp_aead_choose(enum rudp_aead_kind wish)
 
 	rudp_aead_use(backend ? backend : &rudp_aead_libcrypto);
 	rudp_log(wish == RUDP_AEAD_IPSEC_MB && !backend ? RUDP_LOG_WARN : RUDP_LOG_INFO,
-		 "packets are encrypted by %s: %s", rudp_aead_kind_text(rudp_aead_used()->kind), why);
+		 "packets are encrypted by %s: %s", rudp_aead_kind_text(rudp_aead_used()->kind),
+		 why);
 }

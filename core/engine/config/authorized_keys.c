@@ -106,9 +106,9 @@ static const struct rudp_authorized_key *lines_of(const struct rudp_authorized_k
 		else
 			high = middle;
 	}
-	for (after = low; keys && after < keys->count &&
-			  memcmp(keys->list[after].public_key, public_key,
-				 RUDP_IDENTITY_BYTES) == 0;)
+	for (after = low;
+	     keys && after < keys->count &&
+	     memcmp(keys->list[after].public_key, public_key, RUDP_IDENTITY_BYTES) == 0;)
 		after++;
 	*end = keys && keys->list ? keys->list + after : NULL;
 	return keys && keys->list ? keys->list + low : NULL;

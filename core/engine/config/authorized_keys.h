@@ -100,7 +100,7 @@ bool rudp_authorized_is_name(const char *text, size_t len);
 /* For display: the keys from index 0 on. false: no more. */
 struct rudp_authorized_line {
 	unsigned line;
-	const char *name;  /* "" if a revoked key has none */
+	const char *name; /* "" if a revoked key has none */
 	const uint8_t *public_key;
 	int64_t expires_s; /* INT64_MAX: never */
 	bool is_revoked;

@@ -8,10 +8,10 @@
 
 #define DATE_LEN 10 /* "2027-01-01" */
 #define EXPECTED_OPTION "expected listen=, from=, expires= or groups="
-#define EXPECTED_LINE                                                                              \
-	"expected [OPTIONS] rudp-x25519 BASE64 NAME, or @revoked rudp-x25519 BASE64"
+#define EXPECTED_LINE "expected [OPTIONS] rudp-x25519 BASE64 NAME, or @revoked rudp-x25519 BASE64"
 #define EXPECTED_NAME                                                                              \
-	"expected a name of at most 63 letters, digits and . _ @ + - that begins with a letter, a " \
+	"expected a name of at most 63 letters, digits and . _ @ + - that begins with a letter, "  \
+	"a "                                                                                       \
 	"digit or _"
 
 _Static_assert(RUDP_POLICY_TEXT_SIZE == RUDP_KEY_TEXT_SIZE, "an error of a rule's word fits");
@@ -30,7 +30,8 @@ static bool fault_at(const struct reading *r, size_t column, const char *what, c
 
 static bool is_word_character(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
 }
 
 static bool is_name(const char *text, size_t len)
@@ -100,7 +101,8 @@ static bool read_group(struct reading *r, const char *value, size_t len, size_t 
 
 	if (!is_name(value, len))
 		return fault_at(r, column, "this is not the name of a group", EXPECTED_NAME);
-	snprintf(key->groups[key->group_count++], RUDP_AUTHORIZED_NAME_SIZE, "%.*s", (int)len, value);
+	snprintf(key->groups[key->group_count++], RUDP_AUTHORIZED_NAME_SIZE, "%.*s", (int)len,
+		 value);
 	return true;
 }
 
@@ -198,8 +200,8 @@ static bool read_name(struct reading *r, struct rudp_key_line *line)
 				name.len ? "this is not a name" : "there is no name after the key",
 				EXPECTED_NAME);
 	snprintf(r->key->name, sizeof r->key->name, "%.*s", (int)name.len, name.start);
-	return line->len == 0 || fault_at(r, line->column, "there is more after the name",
-					  EXPECTED_LINE);
+	return line->len == 0 ||
+	       fault_at(r, line->column, "there is more after the name", EXPECTED_LINE);
 }
 
 bool rudp_authorized_key_read(struct rudp_authorized_key *key, struct rudp_key_line *line,

@@ -20,9 +20,10 @@ struct rudp_file_stamp rudp_file_stamp_of(const struct stat *st);
 /* The stamp of the file at path; all zeros if stat() fails. */
 struct rudp_file_stamp rudp_file_stamp_at(const char *path);
 /*
- * Whether there is nothing at path, as far as this user can see: a directory on the way that may not
- * be searched (another user's home) has no files. A symbolic link is there even if it leads nowhere:
- * what it should lead to, for example a list of who is authorized, must not be taken for absent.
+ * Whether there is nothing at path, as far as this user can see: a directory on the way that may
+ * not be searched (another user's home) has no files. A symbolic link is there even if it leads
+ * nowhere: what it should lead to, for example a list of who is authorized, must not be taken for
+ * absent.
  */
 bool rudp_file_is_missing(const char *path);
 bool rudp_file_stamp_equal(const struct rudp_file_stamp *a, const struct rudp_file_stamp *b);

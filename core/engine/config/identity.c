@@ -12,7 +12,7 @@ _Static_assert(RUDP_X25519_BYTES == RUDP_IDENTITY_BYTES, "an identity is an X255
 #define BASE32_BITS 5
 #define GROUP_LEN 4
 #define EXPECTED_IDENTITY                                                                          \
-	"expected the line rudp-x25519-private and 44 characters of base64, as 'rudp key new' "   \
+	"expected the line rudp-x25519-private and 44 characters of base64, as 'rudp key new' "    \
 	"writes it"
 
 bool rudp_identity_init(struct rudp_identity *identity,
@@ -71,9 +71,9 @@ static bool read_private_key(uint8_t key[RUDP_KEY_BYTES], struct rudp_key_line *
 					 EXPECTED_IDENTITY);
 	if (!read_key(key, line, path, EXPECTED_IDENTITY, text))
 		return false;
-	return line->len == 0 || rudp_key_fault_at(text, path, line->number, line->column,
-						   "there is more after the key",
-						   EXPECTED_IDENTITY);
+	return line->len == 0 ||
+	       rudp_key_fault_at(text, path, line->number, line->column,
+				 "there is more after the key", EXPECTED_IDENTITY);
 }
 
 bool rudp_identity_parse(struct rudp_identity *identity, const char *content, size_t len,
@@ -116,8 +116,7 @@ bool rudp_identity_load(struct rudp_identity *identity, const char *path,
 	return ok;
 }
 
-char *rudp_identity_format(const struct rudp_identity *identity,
-			   char text[RUDP_IDENTITY_TEXT_SIZE])
+char *rudp_identity_format(const struct rudp_identity *identity, char text[RUDP_IDENTITY_TEXT_SIZE])
 {
 	char *at = stpcpy(text, RUDP_IDENTITY_TYPE " ");
 
@@ -131,12 +130,13 @@ bool rudp_public_key_read(uint8_t key[RUDP_IDENTITY_BYTES], struct rudp_key_line
 	struct rudp_key_word type = rudp_key_word_next(line);
 
 	if (!rudp_key_word_is(&type, RUDP_PUBLIC_KEY_TYPE))
-		return rudp_key_fault_at(text, path, line->number, type.column,
-					 type.len == 0 ? "the key is missing"
-					 : rudp_key_word_is(&type, RUDP_IDENTITY_TYPE)
-						 ? "this is a private key, which must not be given away"
-						 : "this is no public key",
-					 RUDP_EXPECTED_PUBLIC_KEY);
+		return rudp_key_fault_at(
+			text, path, line->number, type.column,
+			type.len == 0 ? "the key is missing"
+			: rudp_key_word_is(&type, RUDP_IDENTITY_TYPE)
+				? "this is a private key, which must not be given away"
+				: "this is no public key",
+			RUDP_EXPECTED_PUBLIC_KEY);
 	return read_key(key, line, path, RUDP_EXPECTED_PUBLIC_KEY, text);
 }
 
@@ -177,7 +177,8 @@ char *rudp_fingerprint_full(const uint8_t key[RUDP_IDENTITY_BYTES],
 	char base64[RUDP_KEY_BASE64_LEN + 1];
 
 	digest_of(key, digest);
-	snprintf(text, RUDP_FINGERPRINT_FULL_SIZE, "SHA256:%.43s", rudp_key_to_base64(digest, base64));
+	snprintf(text, RUDP_FINGERPRINT_FULL_SIZE, "SHA256:%.43s",
+		 rudp_key_to_base64(digest, base64));
 	return text;
 }
 

@@ -59,7 +59,8 @@ void rudp_identity_wipe(struct rudp_identity *identity);
  */
 bool rudp_public_key_read(uint8_t key[RUDP_IDENTITY_BYTES], struct rudp_key_line *line,
 			  const char *path, char text[RUDP_KEY_TEXT_SIZE]);
-/* Decodes a whole text, as that of an id.pub: one line, whose comment is ignored. false: as above. */
+/* Decodes a whole text, as that of an id.pub: one line, whose comment is ignored. false: as
+ * above. */
 bool rudp_public_key_parse(uint8_t key[RUDP_IDENTITY_BYTES], const char *content, size_t len,
 			   const char *path, char text[RUDP_KEY_TEXT_SIZE]);
 /* "rudp-x25519 BASE64". Returns text. */

@@ -82,8 +82,8 @@ static bool parse(const struct rudp_identity_files *files, enum rudp_identity_fi
 		       parse_known_hosts(files, content->known_hosts, bytes, len, path, text);
 	case RUDP_FILE_AUTHORIZED_KEYS:
 		memory = content->authorized_keys = calloc(1, sizeof *content->authorized_keys);
-		return memory && rudp_authorized_keys_parse(content->authorized_keys, bytes, len,
-							    path, text);
+		return memory &&
+		       rudp_authorized_keys_parse(content->authorized_keys, bytes, len, path, text);
 	case RUDP_IDENTITY_FILE_COUNT:
 		break;
 	}
@@ -219,7 +219,8 @@ static bool on_vanished(struct rudp_identity_files *files, enum rudp_identity_fi
 
 	if (file != RUDP_FILE_AUTHORIZED_KEYS) {
 		snprintf(text, RUDP_KEY_TEXT_SIZE,
-			 "%.200s: there is no such file any more; what was in force stays so until the "
+			 "%.200s: there is no such file any more; what was in force stays so until "
+			 "the "
 			 "engine ends",
 			 path);
 		return false;

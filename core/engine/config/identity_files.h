@@ -77,8 +77,8 @@ bool rudp_identity_files_place(struct rudp_identity_files *files, char *(*get)(c
 			       const char *const named[RUDP_IDENTITY_FILE_COUNT], uint32_t uid,
 			       char text[RUDP_KEY_TEXT_SIZE]);
 /*
- * Changes the paths to those that rudp.conf sets now. What is in force stays in force until the next
- * _watch(), which reads the files at the new paths.
+ * Changes the paths to those that rudp.conf sets now. What is in force stays in force until the
+ * next _watch(), which reads the files at the new paths.
  *
  * Returns  false: text says why, and the paths are as before.
  */
@@ -92,8 +92,8 @@ bool rudp_identity_files_replace(struct rudp_identity_files *files,
  */
 bool rudp_identity_files_load(struct rudp_identity_files *files, char text[RUDP_KEY_TEXT_SIZE]);
 /*
- * Reads those files again that have changed; looking costs one or two stat() per file. complain gets
- * each error. The pointers in files may change.
+ * Reads those files again that have changed; looking costs one or two stat() per file. complain
+ * gets each error. The pointers in files may change.
  *
  * Returns  true: what is in force may have changed.
  */

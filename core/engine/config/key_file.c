@@ -76,7 +76,8 @@ bool rudp_key_time_parse(const char *text, size_t len, int64_t *time_s)
 	if (!strptime(copy, "%Y-%m-%dT%H:%M:%SZ", &tm))
 		return false;
 	*time_s = timegm(&tm);
-	/* Formatting again finds days that do not exist (31 June) and other texts for the same time. */
+	/* Formatting again finds days that do not exist (31 June) and other texts for the same
+	 * time. */
 	return strcmp(rudp_key_time_format(*time_s, again), copy) == 0;
 }
 
@@ -101,8 +102,8 @@ uint64_t rudp_key_id(const uint8_t psk[RUDP_PSK_BYTES])
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	uint64_t id = 0;
 
-	if (!HMAC(EVP_sha256(), psk, RUDP_PSK_BYTES, (const uint8_t *)label, sizeof label - 1, digest,
-		  NULL))
+	if (!HMAC(EVP_sha256(), psk, RUDP_PSK_BYTES, (const uint8_t *)label, sizeof label - 1,
+		  digest, NULL))
 		return 0;
 	for (size_t i = 0; i < sizeof id; i++)
 		id = id << 8 | digest[i];
@@ -112,7 +113,8 @@ uint64_t rudp_key_id(const uint8_t psk[RUDP_PSK_BYTES])
 const char *rudp_key_id_format(uint64_t id, char text[RUDP_KEY_ID_SIZE])
 {
 	snprintf(text, RUDP_KEY_ID_SIZE, "%04x-%04x-%04x-%04x", (unsigned)(id >> 48),
-		 (unsigned)(id >> 32 & 0xffff), (unsigned)(id >> 16 & 0xffff), (unsigned)(id & 0xffff));
+		 (unsigned)(id >> 32 & 0xffff), (unsigned)(id >> 16 & 0xffff),
+		 (unsigned)(id & 0xffff));
 	return text;
 }
 

@@ -27,10 +27,10 @@
 #define RUDP_KEY_FILE_BYTES_MAX 4096
 
 struct rudp_key {
-	uint64_t id;             /* fingerprint of the key; 0: the file is refused */
+	uint64_t id; /* fingerprint of the key; 0: the file is refused */
 	uint8_t psk[RUDP_PSK_BYTES];
-	int64_t not_before_s;    /* Unix time; INT64_MIN: no limit */
-	int64_t not_after_s;     /* Unix time; INT64_MAX: no limit */
+	int64_t not_before_s; /* Unix time; INT64_MIN: no limit */
+	int64_t not_after_s;  /* Unix time; INT64_MAX: no limit */
 	bool is_revoked;
 	struct rudp_file_stamp stamp; /* of the file when it was read */
 };
@@ -49,7 +49,8 @@ bool rudp_key_load(struct rudp_key *key, const char *path, char text[RUDP_KEY_TE
  */
 bool rudp_key_is_private(const struct stat *st, const char *path, char text[RUDP_KEY_TEXT_SIZE]);
 
-/* The fingerprint of a key, which is not secret: 64 bits of HMAC-SHA256 with this key. 0: no memory. */
+/* The fingerprint of a key, which is not secret: 64 bits of HMAC-SHA256 with this key. 0: no
+ * memory. */
 uint64_t rudp_key_id(const uint8_t psk[RUDP_PSK_BYTES]);
 const char *rudp_key_id_format(uint64_t id, char text[RUDP_KEY_ID_SIZE]);
 

@@ -26,10 +26,10 @@
 
 struct rudp_key_ring {
 	char path[RUDP_KEY_PATH_SIZE]; /* absolute; empty: there is no key */
-	struct rudp_file_stamp stamp; /* of the directory, or of the file, when it was read */
+	struct rudp_file_stamp stamp;  /* of the directory, or of the file, when it was read */
 	bool is_directory;
-	bool has_refused;             /* something was refused and reported to complain */
-	unsigned count;               /* of files, with the refused ones */
+	bool has_refused; /* something was refused and reported to complain */
+	unsigned count;   /* of files, with the refused ones */
 	struct rudp_ring_entry {
 		char name[RUDP_KEY_NAME_SIZE]; /* in the directory; empty: path is the file */
 		struct rudp_key key;

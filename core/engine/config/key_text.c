@@ -108,7 +108,8 @@ size_t rudp_key_from_base64(uint8_t key[RUDP_KEY_BYTES], const char *text)
 		have -= 8;
 		key[out++] = (uint8_t)(bits >> have);
 	}
-	/* 43 characters are 258 bits: the last two must be 0, or two texts would mean the same key. */
+	/* 43 characters are 258 bits: the last two must be 0, or two texts would mean the same
+	 * key. */
 	if (bits & 3)
 		return RUDP_KEY_BASE64_LEN - 2;
 	return text[RUDP_KEY_BASE64_LEN - 1] == '=' ? RUDP_KEY_BASE64_LEN : RUDP_KEY_BASE64_LEN - 1;

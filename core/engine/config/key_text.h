@@ -65,7 +65,7 @@ const char *rudp_key_exposure(const struct stat *st);
 
 enum rudp_key_file_kind {
 	RUDP_KEY_FILE_SECRET, /* rudp_key_exposure() applies */
-	RUDP_KEY_FILE_PUBLIC, /* anybody may read it; only the process's user or root may change it */
+	RUDP_KEY_FILE_PUBLIC, /* anybody may read it; the process's user and root may change it */
 };
 
 /*
@@ -73,7 +73,8 @@ enum rudp_key_file_kind {
  * *content with rudp_key_content_free().
  *
  * Returns  0; or -errno, and text says what is wrong ("PATH: ..."): -ENOENT if there is no file,
- *          -EPERM for wrong rights, -EFBIG, -EINVAL if it is not a regular file, or that of the call.
+ *          -EPERM for wrong rights, -EFBIG, -EINVAL if it is not a regular file, or that of the
+ *          call.
  */
 int rudp_key_content_read(char **content, size_t *len, const char *path,
 			  enum rudp_key_file_kind kind, size_t bytes_max,

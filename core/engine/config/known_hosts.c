@@ -12,7 +12,7 @@
 #define PORT_DIGITS_MAX 5
 #define LINE_AFTER_ALL UINT32_MAX /* also after RUDP_HOST_LINE_NONE */
 #define EXPECTED_HOST                                                                              \
-	"expected addresses or names, separated by commas without blanks, each with :PORT or "    \
+	"expected addresses or names, separated by commas without blanks, each with :PORT or "     \
 	"without"
 
 struct rudp_known_host_added {
@@ -142,8 +142,7 @@ static const char *read_host(struct rudp_known_host_entry *entry, const char *ho
 		if (what)
 			return what;
 	}
-	return read_address(entry, host, host_len) ? NULL
-						   : read_name(entry, host, host_len, index);
+	return read_address(entry, host, host_len) ? NULL : read_name(entry, host, host_len, index);
 }
 
 bool rudp_known_hosts_is_host(const char *text)
@@ -326,8 +325,8 @@ bool rudp_known_hosts_parse(struct rudp_known_hosts *hosts, const char *content,
 	hosts->text[len] = 0;
 	at = hosts->text;
 	if (nul) {
-		snprintf(text, RUDP_KEY_TEXT_SIZE, "%.200s: is not a text file: byte %zu is 0", path,
-			 (size_t)(nul - content));
+		snprintf(text, RUDP_KEY_TEXT_SIZE, "%.200s: is not a text file: byte %zu is 0",
+			 path, (size_t)(nul - content));
 		ok = false;
 	}
 	while (ok && rudp_key_line_next(&at, hosts->text + len, &r.line))
@@ -443,7 +442,7 @@ static enum rudp_known_host find(const struct rudp_known_hosts *hosts,
 	if (line)
 		*line = entry->line;
 	return rudp_known_hosts_is_revoked(hosts, entry->public_key) ? RUDP_HOST_REVOKED
-								      : RUDP_HOST_KNOWN;
+								     : RUDP_HOST_KNOWN;
 }
 
 enum rudp_known_host rudp_known_hosts_find(const struct rudp_known_hosts *hosts,

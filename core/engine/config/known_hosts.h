@@ -28,7 +28,7 @@
 
 #define RUDP_KNOWN_HOSTS_BYTES_MAX (1u << 20)
 #define RUDP_KNOWN_HOSTS_MAX 4096u
-#define RUDP_HOST_TEXT_SIZE 262 /* a name of 253 characters, a colon and a port */
+#define RUDP_HOST_TEXT_SIZE 262              /* a name of 253 characters, a colon and a port */
 #define RUDP_HOST_LINE_NONE (UINT32_MAX - 1) /* added in memory: later than all lines */
 
 enum rudp_known_host { RUDP_HOST_UNKNOWN, RUDP_HOST_KNOWN, RUDP_HOST_REVOKED };
@@ -38,8 +38,8 @@ enum rudp_known_host_kind { RUDP_HOST_ADDRESS, RUDP_HOST_NAME, RUDP_HOST_REVOKED
 struct rudp_known_host_entry {
 	enum rudp_known_host_kind kind;
 	unsigned line;
-	const char *host;          /* as in the file, with its port; "*" if a revoked key has none */
-	uint16_t port;             /* 0: any */
+	const char *host; /* as in the file, with its port; "*" if a revoked key has none */
+	uint16_t port;    /* 0: any */
 	struct rudp_addr_key addr; /* of an ADDRESS, without its port */
 	size_t name_len;           /* of a NAME: of host, without its port */
 	uint8_t public_key[RUDP_IDENTITY_BYTES];
@@ -51,7 +51,7 @@ struct rudp_known_host_added;
 struct rudp_known_hosts {
 	struct rudp_known_host_entry *entries; /* sorted by kind, host, port and line */
 	unsigned count, capacity;
-	char *text;                /* the strings in entries point into it */
+	char *text;                          /* the strings in entries point into it */
 	struct rudp_known_host_added *added; /* strings of entries added in memory */
 };
 
@@ -124,8 +124,8 @@ int rudp_known_hosts_open(const char *path);
  *
  * Returns  0, or -errno; -EIO: the file has only a part of the line.
  */
-int rudp_known_hosts_append(int fd, const char *host,
-			    const uint8_t public_key[RUDP_IDENTITY_BYTES], const char *comment);
+int rudp_known_hosts_append(int fd, const char *host, const uint8_t public_key[RUDP_IDENTITY_BYTES],
+			    const char *comment);
 /* How the file writes an address: "192.0.2.1:22", or without a port that is 0. Returns text. */
 char *rudp_known_hosts_format(const struct rudp_addr *addr, char text[RUDP_HOST_TEXT_SIZE]);
 

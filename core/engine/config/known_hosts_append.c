@@ -24,17 +24,17 @@ static bool lacks_newline(int fd)
 	struct stat st;
 	char last;
 
-	return fstat(fd, &st) == 0 && st.st_size > 0 &&
-	       pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
+	return fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
+	       last != '\n';
 }
 
-int rudp_known_hosts_append(int fd, const char *host,
-			    const uint8_t public_key[RUDP_IDENTITY_BYTES], const char *comment)
+int rudp_known_hosts_append(int fd, const char *host, const uint8_t public_key[RUDP_IDENTITY_BYTES],
+			    const char *comment)
 {
 	char line[RUDP_HOST_TEXT_SIZE + RUDP_PUBLIC_KEY_TEXT_SIZE + COMMENT_LEN_MAX + 4];
 	char key[RUDP_PUBLIC_KEY_TEXT_SIZE];
-	int len = snprintf(line, sizeof line, "%s%s %s%s%.*s\n", lacks_newline(fd) ? "\n" : "", host,
-			   rudp_public_key_format(public_key, key), comment ? " " : "",
+	int len = snprintf(line, sizeof line, "%s%s %s%s%.*s\n", lacks_newline(fd) ? "\n" : "",
+			   host, rudp_public_key_format(public_key, key), comment ? " " : "",
 			   COMMENT_LEN_MAX, comment ? comment : "");
 	ssize_t n;
 

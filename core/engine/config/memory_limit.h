@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define RUDP_MEMORY_SHARE 8                   /* the buffers of connections may take 1/8 of it */
+#define RUDP_MEMORY_SHARE 8 /* the buffers of connections may take 1/8 of it */
 #define RUDP_MEMORY_DEFAULT_MIN_BYTES (16ull << 20)
 
 /* The default limit for the buffers of all connections together. */

@@ -113,7 +113,8 @@ bool rudp_policy_next_clear(const struct rudp_policy *policy, unsigned *index,
 		for (unsigned j = 0; j < sources[i]->rule_count; j++) {
 			const struct rudp_policy_rule *at = &sources[i]->rules[j];
 
-			if (seen++ < *index || at->way == RUDP_WAY_RUDP || is_loopback(&at->network))
+			if (seen++ < *index || at->way == RUDP_WAY_RUDP ||
+			    is_loopback(&at->network))
 				continue;
 			*index = seen;
 			*rule = (struct rudp_decision){
@@ -166,7 +167,8 @@ const char *rudp_policy_identity_path(const struct rudp_policy *policy,
 {
 	if (policy && policy->environment->identity[file].line)
 		return policy->environment->identity[file].path;
-	return policy && policy->file->identity[file].line ? policy->file->identity[file].path : NULL;
+	return policy && policy->file->identity[file].line ? policy->file->identity[file].path
+							   : NULL;
 }
 
 bool rudp_policy_names_programs(const struct rudp_policy *policy)
@@ -194,7 +196,8 @@ static bool names_programs(const struct rudp_policy_source *source)
 
 static void apply_settings(struct rudp_policy *policy)
 {
-	policy->head_start_ns = effective(policy, RUDP_POLICY_HEAD_START, RUDP_POLICY_HEAD_START_NS);
+	policy->head_start_ns =
+		effective(policy, RUDP_POLICY_HEAD_START, RUDP_POLICY_HEAD_START_NS);
 	policy->remember_ns = effective(policy, RUDP_POLICY_REMEMBER, RUDP_POLICY_REMEMBER_NS);
 	policy->udp_port = (uint16_t)effective(policy, RUDP_POLICY_UDP_PORT, 0);
 	policy->resume = effective(policy, RUDP_POLICY_RESUME, true);
@@ -203,7 +206,8 @@ static void apply_settings(struct rudp_policy *policy)
 	policy->has_first_contact = effective(policy, RUDP_POLICY_FIRST_CONTACT, -1) >= 0;
 	policy->first_contact = (enum rudp_first_contact)effective(
 		policy, RUDP_POLICY_FIRST_CONTACT, RUDP_CONTACT_OFF);
-	policy->names_programs = names_programs(policy->environment) || names_programs(policy->file);
+	policy->names_programs =
+		names_programs(policy->environment) || names_programs(policy->file);
 }
 
 void rudp_policy_take(struct rudp_policy *policy, struct rudp_policy_source **place,
@@ -246,7 +250,8 @@ bool rudp_policy_parse(struct rudp_policy *policy, bool environment, const char 
 	struct rudp_policy_source *source = rudp_policy_parse_source(text, len, name, error);
 
 	if (source)
-		rudp_policy_take(policy, environment ? &policy->environment : &policy->file, source);
+		rudp_policy_take(policy, environment ? &policy->environment : &policy->file,
+				 source);
 	return source;
 }
 
@@ -255,7 +260,8 @@ static char *duration(int64_t ns, char text[32])
 	static const struct {
 		const char *unit;
 		int64_t ns;
-	} units[] = {{"h", 3600 * RUDP_NS_PER_S}, {"min", 60 * RUDP_NS_PER_S}, {"s", RUDP_NS_PER_S}};
+	} units[] = {
+		{"h", 3600 * RUDP_NS_PER_S}, {"min", 60 * RUDP_NS_PER_S}, {"s", RUDP_NS_PER_S}};
 
 	for (size_t i = 0; ns && i < sizeof units / sizeof units[0]; i++)
 		if (ns % units[i].ns == 0) {

@@ -21,14 +21,14 @@
 #include "base/addr.h"
 #include "engine/config/identity_files.h"
 
-#define RUDP_POLICY_RULES_MAX 1024          /* in one source */
-#define RUDP_POLICY_LINES_MAX 65535         /* statements beyond this line are an error */
+#define RUDP_POLICY_RULES_MAX 1024  /* in one source */
+#define RUDP_POLICY_LINES_MAX 65535 /* statements beyond this line are an error */
 #define RUDP_POLICY_FILE_BYTES_MAX (256 << 10)
 #define RUDP_POLICY_TEXT_SIZE 512
 #define RUDP_POLICY_PATH_SIZE 1024
-#define RUDP_POLICY_PROGRAM_SIZE 64         /* of a pattern, with its terminating 0 */
-#define RUDP_POLICY_WHO_SIZE 264            /* of a list of names, with its terminating 0 */
-#define RUDP_POLICY_ANYONE "anyone"         /* in place of such a list: no identity is needed */
+#define RUDP_POLICY_PROGRAM_SIZE 64 /* of a pattern, with its terminating 0 */
+#define RUDP_POLICY_WHO_SIZE 264    /* of a list of names, with its terminating 0 */
+#define RUDP_POLICY_ANYONE "anyone" /* in place of such a list: no identity is needed */
 #define RUDP_POLICY_SYSTEM_FILE "/etc/rudp/rudp.conf"
 
 #define RUDP_POLICY_HEAD_START_NS (250 * INT64_C(1000000))
@@ -47,15 +47,15 @@ struct rudp_policy_source;
 struct rudp_policy_files;
 
 struct rudp_policy {
-	int64_t head_start_ns;        /* head start of rudp before TCP, in auto */
-	int64_t remember_ns;          /* how long the result of a race is remembered */
-	uint16_t udp_port;            /* 0: same as the connection's port */
-	bool resume;                  /* session resumption with endpoints that this host has met */
-	bool tail;                    /* sparse traffic is protected by second copies */
-	bool early;                   /* data may travel with the SYN, if asked for */
+	int64_t head_start_ns; /* head start of rudp before TCP, in auto */
+	int64_t remember_ns;   /* how long the result of a race is remembered */
+	uint16_t udp_port;     /* 0: same as the connection's port */
+	bool resume;           /* session resumption with endpoints that this host has met */
+	bool tail;             /* sparse traffic is protected by second copies */
+	bool early;            /* data may travel with the SYN, if asked for */
 	bool has_first_contact;
 	enum rudp_first_contact first_contact; /* if has_first_contact */
-	bool names_programs;          /* if false, executables need not be looked up */
+	bool names_programs;                   /* if false, executables need not be looked up */
 
 	struct rudp_policy_source *environment, *file; /* never NULL */
 	struct rudp_policy_files *files;
@@ -71,16 +71,16 @@ struct rudp_policy_question {
 
 struct rudp_decision {
 	enum rudp_way way;
-	bool early;                   /* data may travel with the SYN, though not asked for */
-	bool requires_identity;       /* the peer must prove a key of its own */
+	bool early;             /* data may travel with the SYN, though not asked for */
+	bool requires_identity; /* the peer must prove a key of its own */
 	/*
 	 * connect: how the known hosts call the peer; listen: names and groups of authorized keys,
 	 * separated by commas, or RUDP_POLICY_ANYONE. NULL: the rule does not say. Valid until a
 	 * reload.
 	 */
 	const char *who;
-	unsigned line;                /* of the rule in its source; 0: no rule matched */
-	const char *source;           /* "RUDP_POLICY" or a path, until a reload; NULL: no rule */
+	unsigned line;      /* of the rule in its source; 0: no rule matched */
+	const char *source; /* "RUDP_POLICY" or a path, until a reload; NULL: no rule */
 };
 
 /* A policy without rules, with default settings. NULL: out of memory. */

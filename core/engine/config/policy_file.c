@@ -20,16 +20,16 @@
 
 /* The state of a file when it was checked last. Equal states are taken to mean equal text. */
 struct file_state {
-	int error;                    /* 0, or the errno of open or stat */
-	unsigned index;               /* of the file in the list; the count of files if none exists */
+	int error;      /* 0, or the errno of open or stat */
+	unsigned index; /* of the file in the list; the count of files if none exists */
 	struct rudp_file_stamp stamp;
 };
 
 struct rudp_policy_files {
 	char paths[FILES_MAX][RUDP_POLICY_PATH_SIZE];
 	unsigned count;
-	bool named;                   /* RUDP_POLICY_FILE names it, so it must exist */
-	uid_t uid;                    /* of the engine when it first read the policy */
+	bool named; /* RUDP_POLICY_FILE names it, so it must exist */
+	uid_t uid;  /* of the engine when it first read the policy */
 	struct file_state state;
 	int64_t checked_at_ns;
 };
@@ -38,8 +38,8 @@ struct rudp_policy_files {
 static bool fail(const struct rudp_policy_files *files, char *error, const char *path,
 		 const char *what)
 {
-	snprintf(error, RUDP_POLICY_TEXT_SIZE, "%s%.200s: %s", files->named ? FILE_VARIABLE ": " : "",
-		 path, what);
+	snprintf(error, RUDP_POLICY_TEXT_SIZE, "%s%.200s: %s",
+		 files->named ? FILE_VARIABLE ": " : "", path, what);
 	return false;
 }
 
@@ -66,16 +66,17 @@ static bool is_trusted(const struct rudp_policy_files *files, const struct stat 
 {
 	char text[256];
 
-	if (!S_ISREG(st->st_mode) || (!(st->st_mode & (S_IWGRP | S_IWOTH)) &&
-				      (st->st_uid == 0 || st->st_uid == files->uid)))
+	if (!S_ISREG(st->st_mode) ||
+	    (!(st->st_mode & (S_IWGRP | S_IWOTH)) && (st->st_uid == 0 || st->st_uid == files->uid)))
 		return true;
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return fail(files, error, path,
 			    "can be changed by others; remove their write permission (chmod go-w)");
-	snprintf(text, sizeof text,
-		 "belongs to user %u, who can change it, and the engine's user is %u; give the file "
-		 "to that user or to root (chown), or use a copy",
-		 st->st_uid, files->uid);
+	snprintf(
+		text, sizeof text,
+		"belongs to user %u, who can change it, and the engine's user is %u; give the file "
+		"to that user or to root (chown), or use a copy",
+		st->st_uid, files->uid);
 	return fail(files, error, path, text);
 }
 
@@ -241,7 +242,8 @@ static bool find_files(struct rudp_policy_files *files, char *(*get)(const char 
 	if (config && *config == '/') {
 		if (!add_path(files, config, "/rudp/rudp.conf", error))
 			return false;
-	} else if (home && *home == '/' && !add_path(files, home, "/.config/rudp/rudp.conf", error)) {
+	} else if (home && *home == '/' &&
+		   !add_path(files, home, "/.config/rudp/rudp.conf", error)) {
 		return false;
 	}
 	return add_path(files, RUDP_POLICY_SYSTEM_FILE, "", error);

@@ -13,9 +13,9 @@
 
 struct word {
 	const char *start;
-	size_t len;                   /* 0: end of the statement */
+	size_t len; /* 0: end of the statement */
 	unsigned line;
-	size_t column;                /* in bytes, from 1 */
+	size_t column; /* in bytes, from 1 */
 };
 
 struct parser {
@@ -71,8 +71,8 @@ static bool is(const struct word *word, const char *text)
 	return strlen(text) == word->len && memcmp(text, word->start, word->len) == 0;
 }
 
-__attribute__((format(printf, 4, 5)))
-static bool fail(struct parser *p, const struct word *word, size_t index, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static bool fail(struct parser *p, const struct word *word,
+						       size_t index, const char *format, ...)
 {
 	int len = snprintf(p->error, RUDP_POLICY_TEXT_SIZE, "%.200s:%u:%zu: ", p->name, word->line,
 			   word->column + index);
@@ -261,8 +261,7 @@ static bool read_condition(struct parser *p, const struct word *word, struct rud
 					    conditions[i].word);
 			return conditions[i].read(p, word, rule);
 		}
-	return unexpected(p, word,
-			  "early, peer, allow, require, the end of the line or ';'");
+	return unexpected(p, word, "early, peer, allow, require, the end of the line or ';'");
 }
 
 static bool read_conditions(struct parser *p, struct rudp_policy_rule *rule)
@@ -343,10 +342,10 @@ static bool read_path(struct parser *p, const struct word *name, enum rudp_ident
 	if (!value.len)
 		return unexpected(p, &value, "the path of a file");
 	p->source->identity[file].line = name->line;
-	return report(p, &value,
-		      rudp_policy_read_path(p->source->identity[file].path, value.start, value.len,
-					    text),
-		      text);
+	return report(
+		p, &value,
+		rudp_policy_read_path(p->source->identity[file].path, value.start, value.len, text),
+		text);
 }
 
 static bool read_setting(struct parser *p)
@@ -397,8 +396,12 @@ static bool read_statement(struct parser *p)
 struct rudp_policy_source *rudp_policy_parse_source(const char *text, size_t len, const char *name,
 						    char error[RUDP_POLICY_TEXT_SIZE])
 {
-	struct parser p = {.name = name, .at = text, .end = text + len, .line_start = text,
-			   .line = 1, .error = error};
+	struct parser p = {.name = name,
+			   .at = text,
+			   .end = text + len,
+			   .line_start = text,
+			   .line = 1,
+			   .error = error};
 	bool good = grow(&p);
 
 	error[0] = 0;

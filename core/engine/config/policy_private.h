@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* policy_private - shared by the files of policy: rules and settings of a source, parsers of words. */
+/* policy_private - shared by the files of policy: rules and settings of a source, parsers of
+ * words. */
 #ifndef RUDP_ENGINE_POLICY_PRIVATE_H
 #define RUDP_ENGINE_POLICY_PRIVATE_H
 
@@ -44,14 +45,14 @@ struct rudp_policy_source {
 	char name[RUDP_POLICY_PATH_SIZE];
 	unsigned rule_count;
 	struct {
-		unsigned line;                  /* 0: not set */
+		unsigned line; /* 0: not set */
 		int64_t value;
 	} settings[RUDP_POLICY_SETTINGS_COUNT];
 	struct {
-		unsigned line;                  /* 0: not set */
+		unsigned line;                    /* 0: not set */
 		char path[RUDP_POLICY_PATH_SIZE]; /* absolute, or begins with "~/" */
 	} identity[RUDP_IDENTITY_FILE_COUNT];
-	struct rudp_policy_rule rules[];        /* rule_count */
+	struct rudp_policy_rule rules[]; /* rule_count */
 };
 
 /* Parses a whole text into a new source, to be freed with free(3). NULL: error says why. */

@@ -193,7 +193,8 @@ int rudp_policy_read_peer(char who[RUDP_POLICY_WHO_SIZE], const char *word, size
 	if (index != GOOD || rudp_known_hosts_is_host(who))
 		return index;
 	say("%s is not a host as the file of known hosts has it: a name or an address, and perhaps "
-	    "a port", rudp_policy_quote(word, len, quote));
+	    "a port",
+	    rudp_policy_quote(word, len, quote));
 	return 0;
 }
 
@@ -238,7 +239,7 @@ int rudp_policy_read_path(char path[RUDP_POLICY_PATH_SIZE], const char *word, si
 #define S (1U << 1)
 #define MIN (1U << 2)
 #define H (1U << 3)
-#define WORDS (1U << 4)               /* a word instead of a number; its value is its index */
+#define WORDS (1U << 4) /* a word instead of a number; its value is its index */
 
 static const struct {
 	const char *name;
@@ -252,18 +253,24 @@ static const struct {
 
 static const struct {
 	const char *name;
-	unsigned units;               /* bits of the units that it accepts; none: a plain number */
+	unsigned units; /* bits of the units that it accepts; none: a plain number */
 	int64_t min, max;
 	const char *expected;
 	const char *words[WORDS_MAX];
 } settings[RUDP_POLICY_SETTINGS_COUNT] = {
-	[RUDP_POLICY_HEAD_START] = {"head-start", MS | S, 0, 10 * RUDP_NS_PER_S,
-				    "a duration from 0ms to 10s (as in 250ms, 2s)", {NULL}},
-	[RUDP_POLICY_REMEMBER] = {"remember", S | MIN | H, 0, 24 * 3600 * RUDP_NS_PER_S,
+	[RUDP_POLICY_HEAD_START] = {"head-start",
+				    MS | S,
+				    0,
+				    10 * RUDP_NS_PER_S,
+				    "a duration from 0ms to 10s (as in 250ms, 2s)",
+				    {NULL}},
+	[RUDP_POLICY_REMEMBER] = {"remember",
+				  S | MIN | H,
+				  0,
+				  24 * 3600 * RUDP_NS_PER_S,
 				  "a duration up to 24h (as in 30s, 10min, 1h; 0 for none)",
 				  {NULL}},
-	[RUDP_POLICY_UDP_PORT] = {"udp-port", 0, 1, UINT16_MAX, "a port from 1 to 65535",
-				  {NULL}},
+	[RUDP_POLICY_UDP_PORT] = {"udp-port", 0, 1, UINT16_MAX, "a port from 1 to 65535", {NULL}},
 	[RUDP_POLICY_RESUME] = {"resume", WORDS, 0, 1, "on or off", {"off", "on"}},
 	[RUDP_POLICY_TAIL] = {"tail", WORDS, 0, 1, "on or off", {"off", "on"}},
 	[RUDP_POLICY_EARLY] = {"early", WORDS, 0, 1, "on or off", {"off", "on"}},
@@ -326,8 +333,9 @@ int rudp_policy_read_value(enum rudp_policy_setting setting, int64_t *value, con
 		*value = index;
 		return GOOD;
 	}
-	if (!(settings[setting].units & WORDS) && digits > 0 && digits <= NUMBER_DIGITS_MAX && unit &&
-	    number <= settings[setting].max / unit && number * unit >= settings[setting].min) {
+	if (!(settings[setting].units & WORDS) && digits > 0 && digits <= NUMBER_DIGITS_MAX &&
+	    unit && number <= settings[setting].max / unit &&
+	    number * unit >= settings[setting].min) {
 		*value = number * unit;
 		return GOOD;
 	}

@@ -47,7 +47,8 @@ static bool set_key_path(char path[RUDP_KEY_PATH_SIZE], const char *value)
 
 	if (value[0] != '/' && !getcwd(directory, sizeof directory))
 		return false;
-	len = snprintf(path, RUDP_KEY_PATH_SIZE, "%s%s%s", directory, directory[0] ? "/" : "", value);
+	len = snprintf(path, RUDP_KEY_PATH_SIZE, "%s%s%s", directory, directory[0] ? "/" : "",
+		       value);
 	return len < RUDP_KEY_PATH_SIZE;
 }
 
@@ -109,9 +110,10 @@ static enum rudp_settings_fault read_cc(struct reading *r, const char *value)
 	r->settings->cc = rudp_cc_find(value);
 	if (r->settings->cc)
 		return RUDP_SETTINGS_OK;
-	return wrong(r,
-		     "RUDP_CC: there is no congestion control '%.64s'; allowed are" RUDP_CC_NAMES_TEXT,
-		     value);
+	return wrong(
+		r,
+		"RUDP_CC: there is no congestion control '%.64s'; allowed are" RUDP_CC_NAMES_TEXT,
+		value);
 }
 
 static enum rudp_settings_fault read_aead(struct reading *r, const char *value)
@@ -153,8 +155,8 @@ static bool default_log_path(struct reading *r)
 
 	if (!directory || *directory != '/')
 		directory = "/tmp";
-	len = snprintf(r->settings->log_path, sizeof r->settings->log_path,
-		       "%s/rudp-engine-%u.log", directory, r->uid);
+	len = snprintf(r->settings->log_path, sizeof r->settings->log_path, "%s/rudp-engine-%u.log",
+		       directory, r->uid);
 	return len > 0 && (size_t)len < sizeof r->settings->log_path;
 }
 
@@ -185,7 +187,8 @@ static enum rudp_settings_fault read_log(struct reading *r, const char *value)
 		     RUDP_SETTINGS_PATH_SIZE - 1);
 }
 
-/* Only the length is checked: an unusable directory is no error, it means that there are no traces. */
+/* Only the length is checked: an unusable directory is no error, it means that there are no
+ * traces. */
 static enum rudp_settings_fault read_qlog(struct reading *r, const char *value)
 {
 	if ((size_t)snprintf(r->settings->qlog_path, sizeof r->settings->qlog_path, "%s", value) <

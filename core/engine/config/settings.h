@@ -45,27 +45,27 @@ struct rudp_policy;
 
 struct rudp_settings {
 	bool has_psk;
-	uint8_t psk[RUDP_PSK_BYTES];     /* the key to send, as of the load */
-	struct rudp_key_ring keys;       /* all keys */
+	uint8_t psk[RUDP_PSK_BYTES];           /* the key to send, as of the load */
+	struct rudp_key_ring keys;             /* all keys */
 	struct rudp_identity_files identities; /* owned, as the policy is */
-	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
-	enum rudp_aead_kind aead;        /* NONE: the faster one */
-	bool has_tail;                   /* RUDP_TAIL decides, not the policy */
-	bool tail_off;                   /* no second copies of sparse traffic */
-	bool confine_off;                /* the engine's process keeps its rights (confine.h) */
+	const struct rudp_cc_ops *cc;          /* NULL: the protocol's default */
+	enum rudp_aead_kind aead;              /* NONE: the faster one */
+	bool has_tail;                         /* RUDP_TAIL decides, not the policy */
+	bool tail_off;                         /* no second copies of sparse traffic */
+	bool confine_off; /* the engine's process keeps its rights (confine.h) */
 	enum rudp_log_level log_level;
-	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
+	char log_path[RUDP_SETTINGS_PATH_SIZE];  /* empty: no log */
 	char qlog_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no traces */
-	int64_t connect_timeout_ns;      /* 0: the protocol's default */
-	bool has_busy_poll;              /* else adaptive (busy_poll.h) */
-	int64_t busy_poll_ns;            /* 0: sleeps at once */
-	uint64_t memory_max_bytes;       /* 0: a share of the host's memory (memory_limit.h) */
-	struct rudp_policy *policy;      /* owned; NULL before a load and after a failed one */
+	int64_t connect_timeout_ns;              /* 0: the protocol's default */
+	bool has_busy_poll;                      /* else adaptive (busy_poll.h) */
+	int64_t busy_poll_ns;                    /* 0: sleeps at once */
+	uint64_t memory_max_bytes;  /* 0: a share of the host's memory (memory_limit.h) */
+	struct rudp_policy *policy; /* owned; NULL before a load and after a failed one */
 };
 
 enum rudp_settings_fault {
 	RUDP_SETTINGS_OK,
-	RUDP_SETTINGS_BAD_KEY,           /* no usable key; no connection may be opened without it */
+	RUDP_SETTINGS_BAD_KEY, /* no usable key; no connection may be opened without it */
 	RUDP_SETTINGS_BAD_VALUE,
 };
 

@@ -22,8 +22,9 @@ static const char *const texts[] = {
  * that may, to read key files that only root may read, and to have more descriptors in flight than
  * RLIMIT_NOFILE (unix(7), ETOOMANYREFS). It keeps only those that it already had.
  */
-static const unsigned engine_needs[] = {CAP_NET_BIND_SERVICE, CAP_NET_ADMIN,       CAP_NET_RAW,
-					CAP_DAC_OVERRIDE,     CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE};
+static const unsigned engine_needs[] = {CAP_NET_BIND_SERVICE, CAP_NET_ADMIN,
+					CAP_NET_RAW,          CAP_DAC_OVERRIDE,
+					CAP_DAC_READ_SEARCH,  CAP_SYS_RESOURCE};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -39,13 +39,13 @@ enum rudp_confine { RUDP_CONFINEMENTS(RUDP_CONFINE_ENUM) RUDP_CONFINE_COUNT };
 #undef RUDP_CONFINE_ENUM
 
 #define RUDP_CONFINE_BIT(what) (1u << (what))
-#define RUDP_CONFINE_OFF (1u << 30)           /* RUDP_CONFINE=off */
-#define RUDP_CONFINE_KNOWN (1u << 31)         /* always set: 0 means that nothing is known */
+#define RUDP_CONFINE_OFF (1u << 30)   /* RUDP_CONFINE=off */
+#define RUDP_CONFINE_KNOWN (1u << 31) /* always set: 0 means that nothing is known */
 #define RUDP_CONFINE_TEXT_SIZE 256
 
 struct rudp_confinement {
-	uint32_t in_force;                    /* RUDP_CONFINE_BITs, OFF, KNOWN */
-	int files_error, calls_error;         /* errno of the failure, or 0 */
+	uint32_t in_force;            /* RUDP_CONFINE_BITs, OFF, KNOWN */
+	int files_error, calls_error; /* errno of the failure, or 0 */
 };
 
 /*

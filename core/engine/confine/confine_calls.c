@@ -18,7 +18,10 @@
 #define IS_SANITIZED (RUDP_WITH_ASAN || RUDP_WITH_TSAN)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PROGRAM(filter) {COUNT(filter), (struct sock_filter *)(filter)} /* the kernel copies it */
+#define PROGRAM(filter)                                                                            \
+	{                                                                                          \
+		COUNT(filter), (struct sock_filter *)(filter)                                      \
+	} /* the kernel copies it */
 
 /*
  * LOG: the kernel logs refused calls (Linux 4.14). SPEC_ALLOW (4.17): no speculation mitigations,

@@ -22,10 +22,12 @@
 #define WRITE                                                                                      \
 	(READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |                      \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | RIGHT_TRUNCATE)
-/* The engine lists and locks the directory, binds sockets in it, and removes them (private_dir.h). */
+/* The engine lists and locks the directory, binds sockets in it, and removes them
+ * (private_dir.h). */
 #define LISTEN (READ | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE)
 
-/* All rights by version of the Landlock interface. Later versions use those of the last one here. */
+/* All rights by version of the Landlock interface. Later versions use those of the last one
+ * here. */
 static const uint64_t rights_of_version[] = {0, 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff};
 
 #define VERSIONS (sizeof rights_of_version / sizeof rights_of_version[0])
@@ -47,7 +49,8 @@ static bool allow(const struct rules *rules, const char *path, uint64_t rights)
 	beneath.parent_fd = open(path, O_PATH | O_CLOEXEC);
 	if (beneath.parent_fd < 0)
 		return false;
-	rc = (int)syscall(SYS_landlock_add_rule, rules->fd, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
+	rc = (int)syscall(SYS_landlock_add_rule, rules->fd, LANDLOCK_RULE_PATH_BENEATH, &beneath,
+			  0);
 	close(beneath.parent_fd);
 	return rc == 0;
 }
@@ -88,7 +91,8 @@ static void allow_all(const struct rules *rules, const struct rudp_settings *set
 
 int rudp_confine_files(const struct rudp_settings *settings, const char *run_dir)
 {
-	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	long version =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct landlock_ruleset_attr attr = {0};
 	struct rules rules;
 	int rc = 0;
@@ -99,7 +103,8 @@ int rudp_confine_files(const struct rudp_settings *settings, const char *run_dir
 		rights_of_version[(size_t)version < VERSIONS ? (size_t)version : VERSIONS - 1];
 	rules.rights = attr.handled_access_fs;
 	/* Only the first member: older kernels know no other. */
-	rules.fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+	rules.fd =
+		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
 	if (rules.fd < 0)
 		return -errno;
 	allow_all(&rules, settings, run_dir);

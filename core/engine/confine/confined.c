@@ -37,7 +37,8 @@ static int enter_all_in_child(void *argument)
 	if (ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return 0;
 	for (int i = 0; i < DOMAINS_MAX && !*is_confined; i++)
-		*is_confined = syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 && errno == E2BIG;
+		*is_confined =
+			syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 && errno == E2BIG;
 	return 0;
 }
 

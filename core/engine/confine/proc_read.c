@@ -15,7 +15,6 @@
 #include "engine/config/policy.h"
 #include "engine/config/settings.h"
 
-
 static const char *const files[] = {
 #define FILE_NAME(name, file) file,
 	RUDP_PROC_FILES(FILE_NAME)
@@ -24,7 +23,8 @@ static const char *const files[] = {
 
 static struct rudp_proc_question *supervisor_question;
 static int64_t paused_until_ns;
-static bool owes_descriptor; /* a request to open a file timed out; its descriptor may still arrive */
+static bool
+	owes_descriptor; /* a request to open a file timed out; its descriptor may still arrive */
 
 static ssize_t read_file(const char *path, char *text, size_t size)
 {
@@ -182,8 +182,8 @@ static bool is_configured(const struct rudp_settings *settings, const char *path
 	for (unsigned i = 0; (policy = rudp_policy_file_path(settings->policy, i)) != NULL; i++)
 		if (strcmp(path, policy) == 0)
 			return true;
-	return settings->keys.path[0] && (strcmp(path, settings->keys.path) == 0 ||
-					  is_entry_of(path, settings->keys.path));
+	return settings->keys.path[0] &&
+	       (strcmp(path, settings->keys.path) == 0 || is_entry_of(path, settings->keys.path));
 }
 
 /* Checks a copy of the path: the engine could change the shared text in between. */

@@ -34,7 +34,7 @@ struct rudp_settings;
 
 /* Columns: name, file below /proc/PID. */
 #define RUDP_PROC_FILES(X)                                                                         \
-	X(EXE, "exe") /* a symbolic link: its target is read */                                      \
+	X(EXE, "exe") /* a symbolic link: its target is read */                                    \
 	X(COMM, "comm")                                                                            \
 	X(STATUS, "status")                                                                        \
 	X(UID_MAP, "uid_map")                                                                      \
@@ -47,11 +47,11 @@ enum { RUDP_PROC_OPEN_READ = RUDP_PROC_COUNT, RUDP_PROC_OPEN_APPEND };
 
 /* In shared memory; all zeros at first. */
 struct rudp_proc_question {
-	_Atomic uint32_t asked, answered;     /* equal: no question is open */
-	uint32_t pid, file;                   /* or an RUDP_PROC_OPEN_*; then text is a path */
-	int32_t len;                          /* length of the answer, or a descriptor, or -errno */
+	_Atomic uint32_t asked, answered; /* equal: no question is open */
+	uint32_t pid, file;               /* or an RUDP_PROC_OPEN_*; then text is a path */
+	int32_t len;                      /* length of the answer, or a descriptor, or -errno */
 	char text[RUDP_PROC_READ_BYTES];
-	int wake_fd;                          /* eventfd(2) in the shared descriptor table; 0: none */
+	int wake_fd; /* eventfd(2) in the shared descriptor table; 0: none */
 };
 
 /*

@@ -24,9 +24,8 @@ static int check_remote(struct rudp_addr *remote, unsigned mark_flags)
 	if (remote->family == AF_INET && v6 && mark_flags & RUDP_MARK_V6ONLY)
 		return -ENETUNREACH;
 	rudp_addr_resolve_any(remote);
-	if (remote->family == AF_INET &&
-	    (IN_MULTICAST(ntohl(remote->in4.sin_addr.s_addr)) ||
-	     remote->in4.sin_addr.s_addr == htonl(INADDR_BROADCAST)))
+	if (remote->family == AF_INET && (IN_MULTICAST(ntohl(remote->in4.sin_addr.s_addr)) ||
+					  remote->in4.sin_addr.s_addr == htonl(INADDR_BROADCAST)))
 		return -ENETUNREACH;
 	if (remote->family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&remote->in6.sin6_addr))
 		return -ENETUNREACH;
@@ -74,8 +73,7 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 	if (!app)
 		return -ENOMEM;
 	app->program = program;
-	rc = rudp_peer_expect(engine, remote, &entry->names, &entry->decision,
-			      &entry->expected);
+	rc = rudp_peer_expect(engine, remote, &entry->names, &entry->decision, &entry->expected);
 	if (rc < 0)
 		rudp_app_note_failure(engine, app, RUDP_FAILURE_IDENTITY, -rc);
 	else
@@ -161,9 +159,9 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 	if (rc != 0)
 		return rc;
 	if (nonblocking || (*app)->options.conn.deferred)
-		return join_without_waiting(engine, *app, call,
-					    nonblocking &&
-						    !((*app)->options.conn.deferred && entry.defer));
+		return join_without_waiting(
+			engine, *app, call,
+			nonblocking && !((*app)->options.conn.deferred && entry.defer));
 	(*app)->call_id = call->id;
 	call->app_id = (*app)->id;
 	return 0;
@@ -201,8 +199,7 @@ static void log_established(const struct rudp_app *app)
 
 	if (rudp_log_wants(RUDP_LOG_INFO))
 		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s is connected to %s over %s: %s",
-			 app->program.name, app->program.pid,
-			 rudp_addr_format(&app->local, local),
+			 app->program.name, app->program.pid, rudp_addr_format(&app->local, local),
 			 rudp_addr_format(&app->remote, remote),
 			 rudp_transport_text(app->transport), rudp_reason_text(app->reason));
 }

@@ -144,7 +144,8 @@ static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	if (user_ns > 0)
 		app->race.give_up_at_ns = app->race.started_at_ns + user_ns;
 	arm(engine, app);
-	/* Otherwise the kernel could still connect to a listener that its program has just closed. */
+	/* Otherwise the kernel could still connect to a listener that its program has just
+	 * closed. */
 	rudp_binding_probe_port(engine, &app->remote);
 	return connect_tcp(engine, app);
 }
@@ -258,8 +259,7 @@ static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
 		arm(engine, app);
 	if (rc == 0 && options->early)
 		app->early_bytes = (uint32_t)rudp_conn_write(app->carrier.conn, entry->early,
-							     entry->early_bytes,
-							     engine->now_at_ns);
+							     entry->early_bytes, engine->now_at_ns);
 	return rc;
 }
 
@@ -280,8 +280,8 @@ static void copy_stored_options(struct rudp_race *race, const struct rudp_race_e
 static void extend_engine_life(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	if (!rudp_addr_is_loopback(&app->remote))
-		engine->keep_until_ns = engine->now_at_ns +
-					rudp_policy_remember_ns(engine->settings.policy);
+		engine->keep_until_ns =
+			engine->now_at_ns + rudp_policy_remember_ns(engine->settings.policy);
 }
 
 /* The kernel refuses to send: there is no route, or a local firewall forbids it. */
@@ -554,7 +554,10 @@ static void report_silence(struct rudp_engine *engine, struct rudp_app *app)
 		 "%s (pid %u): no answer from %s for %lld s over %s (%s); still trying",
 		 app->program.name, app->program.pid, rudp_addr_format(&app->remote, remote),
 		 (long long)(RUDP_RACE_REPORT_NS / RUDP_NS_PER_S),
-		 !conn ? "TCP" : app->carrier.tcp ? "UDP and TCP" : "UDP", strerrordesc_np(error));
+		 !conn              ? "TCP"
+		 : app->carrier.tcp ? "UDP and TCP"
+				    : "UDP",
+		 strerrordesc_np(error));
 }
 
 static void on_timer(struct rudp_engine *engine, struct rudp_app *app)

@@ -39,33 +39,33 @@ struct rudp_engine;
 
 /* The part of an app that is needed only while it connects. */
 struct rudp_race {
-	struct rudp_timer timer;      /* in engine->race_timers */
+	struct rudp_timer timer; /* in engine->race_timers */
 	enum rudp_way way;
-	bool early;                   /* a rule says so, and the peer has not answered yet */
+	bool early; /* a rule says so, and the peer has not answered yet */
 	int64_t started_at_ns;
-	int64_t tcp_due_at_ns;        /* RUDP_NEVER: already begun, or not planned */
+	int64_t tcp_due_at_ns; /* RUDP_NEVER: already begun, or not planned */
 	int64_t give_up_at_ns;
-	int64_t report_at_ns;         /* RUDP_NEVER: reported, or the peer answered */
-	int reported_error;           /* error listed while the connect still tries; 0: none */
+	int64_t report_at_ns; /* RUDP_NEVER: reported, or the peer answered */
+	int reported_error;   /* error listed while the connect still tries; 0: none */
 	bool requires_identity, remembers, expects_key; /* struct rudp_expected_peer */
-	uint8_t key[RUDP_STATIC_KEY_BYTES]; /* if expects_key */
-	bool is_identity_refused;     /* by either side */
-	bool key_is_refused;          /* the peer refused it over rudp; TCP may still work */
-	int error;                    /* of the attempt that failed while the other one runs */
-	uint64_t binding_id;          /* the program's bound socket; 0: none */
+	uint8_t key[RUDP_STATIC_KEY_BYTES];             /* if expects_key */
+	bool is_identity_refused;                       /* by either side */
+	bool key_is_refused; /* the peer refused it over rudp; TCP may still work */
+	int error;           /* of the attempt that failed while the other one runs */
+	uint64_t binding_id; /* the program's bound socket; 0: none */
 	struct rudp_stored_options *stored; /* options for kernel TCP; NULL: none */
 };
 
 struct rudp_race_entry {
 	struct rudp_decision decision;
 	struct rudp_expected_peer expected;
-	struct rudp_host_names names; /* of the program for the address */
+	struct rudp_host_names names;       /* of the program for the address */
 	const struct rudp_binding *binding; /* NULL: unbound */
-	int options_fd;               /* the program's socket */
+	int options_fd;                     /* the program's socket */
 	unsigned mark_flags;
-	const uint8_t *early;         /* early data of the program, for the SYN */
+	const uint8_t *early; /* early data of the program, for the SYN */
 	size_t early_bytes;
-	bool defer;                   /* the SYN may wait until the program writes */
+	bool defer; /* the SYN may wait until the program writes */
 };
 
 /*

@@ -106,7 +106,8 @@ void rudp_route_cache_forget_unless(struct rudp_route_cache *route_cache,
 unsigned rudp_route_cache_forget_host(struct rudp_route_cache *route_cache,
 				      const struct rudp_addr *host)
 {
-	struct rudp_addr_key wanted = host ? rudp_addr_key_of_host(host) : (struct rudp_addr_key){0};
+	struct rudp_addr_key wanted =
+		host ? rudp_addr_key_of_host(host) : (struct rudp_addr_key){0};
 	unsigned before = route_cache->count;
 
 	RUDP_LIST_EACH_SAFE(struct rudp_route_cache_entry, entry, &route_cache->by_age, age_link) {

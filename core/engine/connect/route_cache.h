@@ -23,7 +23,7 @@ struct rudp_route_cache_entry;
 
 struct rudp_route_cache {
 	struct rudp_route_cache_entry *table;
-	struct rudp_list by_age;      /* oldest first */
+	struct rudp_list by_age; /* oldest first */
 	unsigned count;
 };
 

@@ -19,7 +19,7 @@
 
 #define STATUS_BYTES 512 /* enough to reach the Uid line */
 #define USERS_BYTES 256
-#define MOUNTS_BYTES 32768 /* the line of the root directory is one of the first */
+#define MOUNTS_BYTES 32768   /* the line of the root directory is one of the first */
 #define AUXILIARY_BYTES 1024 /* twice what the kernel provides today */
 
 #ifndef SO_PEERPIDFD
@@ -105,7 +105,8 @@ struct root {
 
 /*
  * Reads the root directory from a mountinfo file (proc(5)), which every process may read of every
- * other, even of one that is not dumpable. Returns false if its first MOUNTS_BYTES do not contain it.
+ * other, even of one that is not dumpable. Returns false if its first MOUNTS_BYTES do not contain
+ * it.
  */
 static bool read_root(const char *path, struct root *root)
 {
@@ -126,8 +127,8 @@ static bool read_root(const char *path, struct root *root)
 }
 
 /*
- * true, too, without /proc. A sandbox with a mount namespace of its own has the root directory of its
- * host, as most services of systemd do. A container has another.
+ * true, too, without /proc. A sandbox with a mount namespace of its own has the root directory of
+ * its host, as most services of systemd do. A container has another.
  */
 static bool has_our_root(const struct rudp_call *call, int process)
 {
@@ -165,7 +166,8 @@ static bool has_same_user(const struct rudp_call *call)
 	if (rudp_proc_read(call->pid, RUDP_PROC_STATUS, text, sizeof text) < 0)
 		return false;
 	line = strstr(text, "\nUid:");
-	return line && sscanf(line, "\nUid: %*u %" SCNu32, &effective) == 1 && effective == call->uid;
+	return line && sscanf(line, "\nUid: %*u %" SCNu32, &effective) == 1 &&
+	       effective == call->uid;
 }
 
 /* The auxiliary vector, which the kernel gives a program when it is executed (getauxval(3)). */
@@ -206,7 +208,8 @@ static bool has_capability_now(uint32_t pid, unsigned capability)
 	       sets[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
 }
 
-/* The vector is read before and after the capability, to be sure that both belong to one program. */
+/* The vector is read before and after the capability, to be sure that both belong to one
+ * program. */
 static bool has_without_execution(const struct rudp_call *call, unsigned capability)
 {
 	struct auxiliary before, after;

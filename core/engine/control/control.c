@@ -27,7 +27,8 @@ struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id)
  */
 static bool is_own_connection(struct rudp_engine *engine, int fd)
 {
-	return rudp_caller_fd_is_unix(fd) && rudp_app_of(engine, fd) && rudp_peer_is_engine(engine, fd);
+	return rudp_caller_fd_is_unix(fd) && rudp_app_of(engine, fd) &&
+	       rudp_peer_is_engine(engine, fd);
 }
 
 /* Closes a descriptor that came with a message of this call. */
@@ -151,9 +152,9 @@ struct message {
 	ssize_t len;
 	int fd_count;
 	int fds[2];
-	bool fds_lost;      /* not all were received: no room in the header, or no free number */
-	bool is_left;       /* still in the socket's queue: closing the call discards it */
-	bool is_denied;     /* it has descriptors that this sender may not send */
+	bool fds_lost;  /* not all were received: no room in the header, or no free number */
+	bool is_left;   /* still in the socket's queue: closing the call discards it */
+	bool is_denied; /* it has descriptors that this sender may not send */
 };
 
 static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
@@ -174,7 +175,8 @@ static bool receive_one(int fd, struct message *message, struct msghdr *header, 
 
 	header->msg_iov = iov;
 	header->msg_iovlen = 2;
-	/* MSG_TRUNC: recvmsg() returns the full length, so a message that is too long is noticed. */
+	/* MSG_TRUNC: recvmsg() returns the full length, so a message that is too long is
+	 * noticed. */
 	message->len = recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC | flags);
 	message->fds_lost = message->len >= 0 && header->msg_flags & MSG_CTRUNC;
 	if (message->len >= 0)
@@ -259,8 +261,8 @@ static bool receive_foreign(struct rudp_engine *engine, const struct rudp_call *
 		(void)recv(call->fd, NULL, 0, MSG_DONTWAIT);
 		return true;
 	}
-	may_bring = !fault_of_bytes(message) &&
-		    rudp_control_may_bring_fds(engine, &message->request);
+	may_bring =
+		!fault_of_bytes(message) && rudp_control_may_bring_fds(engine, &message->request);
 	if (may_bring && !rudp_deferred_close_is_full())
 		return receive_whole(engine, call, message, MSG_PEEK);
 	message->is_left = true;
@@ -430,7 +432,8 @@ static void keep_spare(struct rudp_engine *engine)
 		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Without free descriptors one caller is accepted and refused, so that it does not wait for ever. */
+/* Without free descriptors one caller is accepted and refused, so that it does not wait for
+ * ever. */
 static void refuse_one_caller(struct rudp_engine *engine,
 			      const struct rudp_control_listener *listener)
 {
@@ -506,8 +509,8 @@ static void free_descriptors(struct rudp_engine *engine, bool scarce)
 }
 
 /*
- * An accept that finds no caller costs the kernel a socket, made and discarded: 2 us. Callers mostly
- * come one by one. So more than one is expected only if the turn before had a caller, too.
+ * An accept that finds no caller costs the kernel a socket, made and discarded: 2 us. Callers
+ * mostly come one by one. So more than one is expected only if the turn before had a caller, too.
  */
 static int callers_expected(const struct rudp_engine *engine,
 			    struct rudp_control_listener *listener)
@@ -538,8 +541,8 @@ void rudp_control_listener_on_event(struct rudp_engine *engine,
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		/* EINVAL: the listener was shut down for good. */
-		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
-			       errno == EINVAL))
+		if (fd < 0 &&
+		    (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED || errno == EINVAL))
 			return;
 		if (fd < 0) {
 			free_descriptors(engine, true);

@@ -44,8 +44,8 @@ struct rudp_control_listener {
 	uint64_t id;
 	int fd;
 	enum rudp_control_listener_kind kind;
-	uint64_t inode;           /* of its socket file; 0: it has no file */
-	bool paused;              /* not watched for the moment: no descriptors left */
+	uint64_t inode;            /* of its socket file; 0: it has no file */
+	bool paused;               /* not watched for the moment: no descriptors left */
 	uint64_t last_caller_turn; /* last turn of the loop with a caller */
 	struct rudp_list link;
 };
@@ -53,14 +53,14 @@ struct rudp_control_listener {
 struct rudp_call {
 	uint64_t id;
 	int fd;
-	int held_fd;              /* the program's descriptor that came with the request; -1 */
-	int second_fd;            /* ADOPT: the kernel's listener; else -1 */
+	int held_fd;   /* the program's descriptor that came with the request; -1 */
+	int second_fd; /* ADOPT: the kernel's listener; else -1 */
 	uint32_t pid, uid;
 	bool foreign; /* came through the open listener, whatever right it proves */
 	bool unauthenticated;
 	bool answered;
-	uint64_t app_id;          /* blocking CONNECT in progress; 0: none */
-	int64_t since_ns;          /* start of the call, or time of the reply */
+	uint64_t app_id;             /* blocking CONNECT in progress; 0: none */
+	int64_t since_ns;            /* start of the call, or time of the reply */
 	struct rudp_list link;       /* in engine->calls or engine->unauthenticated_calls */
 	struct rudp_list aside_link; /* in engine->calls_aside */
 };
@@ -102,7 +102,8 @@ void rudp_calls_aside_settle(struct rudp_engine *engine);
 int64_t rudp_calls_aside_deadline_ns(const struct rudp_engine *engine);
 
 void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint32_t events);
-/* Closes the held descriptors, then sends the reply. false: the caller has closed its end already. */
+/* Closes the held descriptors, then sends the reply. false: the caller has closed its end
+ * already. */
 bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 		      struct rudp_control_reply *reply);
 void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call);

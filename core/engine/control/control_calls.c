@@ -354,9 +354,9 @@ static int serve_forget(struct work *w)
 }
 
 enum right {
-	KNOWN,          /* the token; or the engine's user or root, not in another container */
-	KNOWN_OR_OURS,  /* or a descriptor of this engine */
-	ANYBODY,        /* acts only on the call itself */
+	KNOWN,         /* the token; or the engine's user or root, not in another container */
+	KNOWN_OR_OURS, /* or a descriptor of this engine */
+	ANYBODY,       /* acts only on the call itself */
 };
 
 static const struct {
@@ -420,7 +420,8 @@ static int check_right(struct work *w)
 	return rc;
 }
 
-/* The operation starts something new with this engine, instead of continuing with existing sockets. */
+/* The operation starts something new with this engine, instead of continuing with existing
+ * sockets. */
 static bool starts_something_new(const struct work *w)
 {
 	switch ((enum rudp_control_operation)w->request->operation) {

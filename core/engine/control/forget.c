@@ -29,6 +29,6 @@ void rudp_forget_host(struct rudp_engine *engine, const struct rudp_addr *host,
 		.paths = by_endpoint.paths};
 	rudp_log(RUDP_LOG_INFO,
 		 "forgets %s as asked: %u routes, %u failures, %u associations, %u paths",
-		 host ? name_of(host, text) : "all hosts", forgotten->routes,
-		 forgotten->failures, forgotten->associations, forgotten->paths);
+		 host ? name_of(host, text) : "all hosts", forgotten->routes, forgotten->failures,
+		 forgotten->associations, forgotten->paths);
 }

@@ -114,10 +114,8 @@ static void fill_app(const struct rudp_engine *engine, const struct rudp_app *ap
 {
 	struct rudp_conn_stats stats = {0};
 
-	*info = (struct rudp_control_info){.id = app->id,
-					   .pid = app->program.pid,
-					   .local = app->local,
-					   .remote = app->remote};
+	*info = (struct rudp_control_info){
+		.id = app->id, .pid = app->program.pid, .local = app->local, .remote = app->remote};
 	memcpy(info->program, app->program.name, sizeof info->program);
 	rudp_carrier_stats(&app->carrier, &stats);
 	copy_stats(info, &stats);
@@ -217,8 +215,8 @@ bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_co
 {
 	uint32_t place = *cursor > UINT32_MAX ? UINT32_MAX : (uint32_t)*cursor;
 	enum rudp_kind kind;
-	const void *object = rudp_slots_next(&engine->slots, &place, RUDP_KIND_APP,
-					     RUDP_KIND_BINDING, &kind);
+	const void *object =
+		rudp_slots_next(&engine->slots, &place, RUDP_KIND_APP, RUDP_KIND_BINDING, &kind);
 
 	if (!object)
 		return next_conn(engine, cursor, info);
@@ -268,13 +266,12 @@ bool rudp_info_next_failure(const struct rudp_engine *engine, uint64_t *cursor,
 	*cursor = failure->number;
 	reply->local = failure->local;
 	reply->remote = failure->remote;
-	reply->failure = (struct rudp_control_failure){
-		.age_ns = engine->now_at_ns - failure->at_ns,
-		.error = failure->error,
-		.count = failure->count,
-		.pid = failure->pid,
-		.cause = (uint8_t)failure->cause,
-		.transport = (uint8_t)failure->transport};
+	reply->failure = (struct rudp_control_failure){.age_ns = engine->now_at_ns - failure->at_ns,
+						       .error = failure->error,
+						       .count = failure->count,
+						       .pid = failure->pid,
+						       .cause = (uint8_t)failure->cause,
+						       .transport = (uint8_t)failure->transport};
 	memcpy(reply->failure.program, failure->program, sizeof reply->failure.program);
 	memcpy(reply->failure.peer_key, failure->peer_key, sizeof reply->failure.peer_key);
 	if (failure->why)
@@ -291,7 +288,8 @@ static enum rudp_key_state key_state(const struct rudp_engine *engine, const str
 	return key->not_before_s > time(NULL) ? RUDP_KEY_FUTURE : RUDP_KEY_EXPIRED;
 }
 
-static void fill_key(const struct rudp_engine *engine, unsigned index, struct rudp_control_key *info)
+static void fill_key(const struct rudp_engine *engine, unsigned index,
+		     struct rudp_control_key *info)
 {
 	const struct rudp_key *key = &engine->settings.keys.entries[index].key;
 	char path[RUDP_KEY_PATH_SIZE + RUDP_KEY_NAME_SIZE];

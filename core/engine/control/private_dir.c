@@ -29,7 +29,8 @@ static bool is_usable(const char *dir)
 bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE])
 {
 	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES; i++) {
-		if (!rudp_run_dir_place(i, uid, dir) || (mkdir(dir, S_IRWXU) < 0 && errno != EEXIST))
+		if (!rudp_run_dir_place(i, uid, dir) ||
+		    (mkdir(dir, S_IRWXU) < 0 && errno != EEXIST))
 			continue;
 		if (rudp_run_dir_is_private(dir, uid) && is_usable(dir))
 			return true;
@@ -115,7 +116,8 @@ void rudp_private_dir_clean(const char *dir)
 	DIR *entries = lock_fd >= 0 && wait_for_lock(lock_fd) == 0 ? opendir(dir) : NULL;
 	const struct dirent *entry;
 
-	for (int i = 0; entries && i < RUDP_PRIVATE_DIR_CLEAN_MAX && (entry = readdir(entries)); i++)
+	for (int i = 0; entries && i < RUDP_PRIVATE_DIR_CLEAN_MAX && (entry = readdir(entries));
+	     i++)
 		if (strncmp(entry->d_name, FILE_PREFIX, strlen(FILE_PREFIX)) == 0)
 			remove_if_left_behind(dir, entry->d_name);
 	if (entries)

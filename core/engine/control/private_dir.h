@@ -5,9 +5,9 @@
  *
  * Sockets of killed engines remain as files. An engine removes them when it starts. A lock on the
  * directory (flock(2)) prevents that two engines take one name, and that one engine removes
- * another's new file as an old one. If another process of the user keeps the lock, an engine goes on
- * without it after RUDP_PRIVATE_DIR_LOCK_NS. Then it removes at most an old file of the name that it
- * takes.
+ * another's new file as an old one. If another process of the user keeps the lock, an engine goes
+ * on without it after RUDP_PRIVATE_DIR_LOCK_NS. Then it removes at most an old file of the name
+ * that it takes.
  */
 #ifndef RUDP_ENGINE_PRIVATE_DIR_H
 #define RUDP_ENGINE_PRIVATE_DIR_H

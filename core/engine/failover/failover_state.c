@@ -39,7 +39,8 @@ static struct rudp_failover_record *record_of(struct rudp_engine *engine,
 		binding->failover_index = (unsigned)(record - engine->failover->records) + 1;
 	else if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
-			 "%s (pid %u): this listener would be lost in a failover, as %u others are kept",
+			 "%s (pid %u): this listener would be lost in a failover, as %u others are "
+			 "kept",
 			 binding->program.name, binding->program.pid, RUDP_FAILOVER_LISTENERS_MAX);
 	return record;
 }

@@ -30,22 +30,22 @@
 #define RUDP_FAILOVER_FDS_MAX (3 * RUDP_FAILOVER_LISTENERS_MAX + RUDP_CONTROL_LISTENER_KINDS)
 
 struct rudp_failover_record {
-	_Atomic bool is_valid;         /* the record is complete */
-	struct rudp_binding binding;   /* pointers in it are not valid in a successor */
-	int udp_fd;                    /* several records may have the same */
+	_Atomic bool is_valid;       /* the record is complete */
+	struct rudp_binding binding; /* pointers in it are not valid in a successor */
+	int udp_fd;                  /* several records may have the same */
 	bool udp_v6only;
 };
 
 /* All zeros at first. No descriptor here is 0, which is open from the start. */
 struct rudp_failover_state {
-	_Atomic bool has_begun;        /* an engine has served: the next one is a successor */
-	_Atomic bool is_over;          /* the engine ends in order: no successor */
+	_Atomic bool has_begun; /* an engine has served: the next one is a successor */
+	_Atomic bool is_over;   /* the engine ends in order: no successor */
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
 	int listener_fds[RUDP_CONTROL_LISTENER_KINDS]; /* by kind; 0: none */
-	int supervisor_pid;            /* pid of the supervisor, which waits for the engine's end */
+	int supervisor_pid; /* pid of the supervisor, which waits for the engine's end */
 	struct rudp_proc_question question;
-	unsigned used_max;             /* records from this index on have never been used */
+	unsigned used_max; /* records from this index on have never been used */
 	struct rudp_failover_record records[RUDP_FAILOVER_LISTENERS_MAX];
 };
 

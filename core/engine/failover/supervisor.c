@@ -42,7 +42,7 @@ struct supervisor {
 	void *context;
 	struct rudp_settings *settings;
 	struct rudp_failover_state *failover;
-	int signal_fd;                               /* shared; delivers the signals of its reader */
+	int signal_fd; /* shared; delivers the signals of its reader */
 	int64_t deaths_at_ns[RUDP_SUPERVISOR_DEATHS_MAX]; /* times of the last deaths, a ring */
 	unsigned deaths;
 };
@@ -60,7 +60,8 @@ static void enlarge_fd_table(void)
 		close(fd);
 }
 
-/* Like fork(), but with a shared descriptor table. This process has one thread, and no lock held. */
+/* Like fork(), but with a shared descriptor table. This process has one thread, and no lock
+ * held. */
 static pid_t fork_with_table(void)
 {
 #ifdef __s390__
@@ -95,8 +96,7 @@ static void forward_signal(const struct supervisor *supervisor, pid_t engine)
 		kill(engine, SIGTERM);
 }
 
-static void answer_question(struct rudp_proc_question *question,
-			    struct rudp_settings *settings)
+static void answer_question(struct rudp_proc_question *question, struct rudp_settings *settings)
 {
 	uint64_t count;
 
@@ -163,7 +163,8 @@ static bool is_to_be_replaced(struct supervisor *supervisor, pid_t engine)
 	return true;
 }
 
-/* Close one by one if there is no close_range(2): before Linux 5.9, or under a system call filter. */
+/* Close one by one if there is no close_range(2): before Linux 5.9, or under a system call
+ * filter. */
 static void close_fd_range(unsigned first, unsigned last)
 {
 	struct rlimit limit;

@@ -120,7 +120,8 @@ static int publish(struct rudp_engine *engine, uint64_t hash)
 	int rc;
 
 	if (rudp_is_confined()) {
-		rudp_log(RUDP_LOG_INFO, "started within a Landlock domain: serves only programs in it");
+		rudp_log(RUDP_LOG_INFO,
+			 "started within a Landlock domain: serves only programs in it");
 		return 0;
 	}
 	rc = rudp_engine_publish(engine, hash);
@@ -137,7 +138,8 @@ struct arguments {
 	bool is_limited; /* api/start_limits.h */
 };
 
-/* The programs with these limits compute the well-known name from the limits before any is raised. */
+/* The programs with these limits compute the well-known name from the limits before any is
+ * raised. */
 static void undo_inherited(struct arguments *arguments)
 {
 	const uint64_t limits = rudp_start_limits();
@@ -154,7 +156,8 @@ static void log_limits(const struct arguments *arguments)
 
 	if (arguments->is_limited)
 		rudp_log(RUDP_LOG_WARN,
-			 "started by a program with small limits (%s): serves only programs with the "
+			 "started by a program with small limits (%s): serves only programs with "
+			 "the "
 			 "same limits",
 			 rudp_start_limits_text(text));
 }

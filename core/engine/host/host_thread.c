@@ -31,17 +31,17 @@
 #define EXIT_WAIT_S 8 /* longer than RUDP_DRAIN_MAX_NS and all tries to move before it */
 
 static struct {
-	atomic_int starter;   /* pid of the process that is starting the engine; 0: none */
+	atomic_int starter; /* pid of the process that is starting the engine; 0: none */
 	struct rudp_engine engine;
 	struct rudp_settings settings;
 	struct rudp_thread_state thread;
-	void *probe;          /* for rudp_thread_state_init() */
+	void *probe; /* for rudp_thread_state_init() */
 	sem_t started, answered;
 	int result;
-	bool moved;           /* the engine is in another process */
+	bool moved;         /* the engine is in another process */
 	pid_t owner;        /* process with the engine thread, which fork does not copy; 0: none */
 	atomic_bool ending; /* the program is ending */
-	atomic_bool moving;   /* a thread of the program waits for the move */
+	atomic_bool moving; /* a thread of the program waits for the move */
 	bool *in_this_process; /* a fork sets it to false (MADV_WIPEONFORK) */
 } host;
 
@@ -264,7 +264,8 @@ int rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *
 	return rc;
 }
 
-/* Wakes the engine by a connection to its control listener, as its descriptors are in another table. */
+/* Wakes the engine by a connection to its control listener, as its descriptors are in another
+ * table. */
 static int connect_to_listener(void)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = host.engine.nonce};
@@ -290,13 +291,15 @@ static bool wake_and_wait(void)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += EXIT_WAIT_S;
-	while ((rc = sem_clockwait(&host.answered, CLOCK_MONOTONIC, &deadline)) < 0 && errno == EINTR)
+	while ((rc = sem_clockwait(&host.answered, CLOCK_MONOTONIC, &deadline)) < 0 &&
+	       errno == EINTR)
 		;
 	close(fd);
 	return rc == 0;
 }
 
-/* Makes no system call if there is no engine: a forked child may be under a filter that kills it. */
+/* Makes no system call if there is no engine: a forked child may be under a filter that kills
+ * it. */
 static bool has_engine(void)
 {
 	return host.in_this_process && *host.in_this_process && host.owner == getpid();

@@ -3,8 +3,8 @@
  * inherited - undoes what a process keeps of the program that has started it.
  *
  * A program starts the engine that all programs of its user share. So its signals, limits, priority
- * and the like must not apply to the others. Each value becomes that of a new login, where a process
- * without privileges may do so:
+ * and the like must not apply to the others. Each value becomes that of a new login, where a
+ * process without privileges may do so:
  *
  *	signals        default, except those that the engine ignores; not blocked
  *	umask          077

@@ -13,7 +13,8 @@
 #define TEXT_BYTES 16384
 #define PASSES_MAX 4096 /* each pass but the last one unmaps something */
 
-/* A line is "START-END PERMISSIONS ..."; the fourth permission character of a shared mapping is s. */
+/* A line is "START-END PERMISSIONS ..."; the fourth permission character of a shared mapping is
+ * s. */
 static size_t unmap_if_shared(const char *line)
 {
 	uintptr_t start, end;

@@ -57,7 +57,8 @@ static int count_filters(void)
 
 	if (rudp_read_text("/proc/thread-self/status", text, sizeof text) <= 0)
 		return -1;
-	return number_of(text, "\nSeccomp:") * FILTERS_PER_MODE + number_of(text, "\nSeccomp_filters:");
+	return number_of(text, "\nSeccomp:") * FILTERS_PER_MODE +
+	       number_of(text, "\nSeccomp_filters:");
 }
 
 void rudp_thread_state_init(struct rudp_thread_state *state, void *probe)
@@ -124,7 +125,8 @@ static void check_locks(void *probe)
 	kill_after(0);
 }
 
-/* The nth field after the program's name, which may contain spaces (proc(5): stat), as an address. */
+/* The nth field after the program's name, which may contain spaces (proc(5): stat), as an
+ * address. */
 static char *stat_address(const char *text, unsigned n)
 {
 	const char *at = strrchr(text, ')');
@@ -165,7 +167,8 @@ static void leave_program(const struct move *move)
 	engine->is_moved = true;
 	rudp_engine_watch_signals(engine);
 	rudp_client_add(engine, (uint32_t)move->program);
-	/* If the program's end could not be seen, its ports would be announced as leaving forever. */
+	/* If the program's end could not be seen, its ports would be announced as leaving
+	 * forever. */
 	if (move->program_ends && engine->client_count > 0)
 		rudp_ports_leaving_begin(engine);
 }

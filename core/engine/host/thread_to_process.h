@@ -26,10 +26,11 @@
 
 #include "engine/loop/engine.h"
 
-#define RUDP_MOVE_TRIES_MAX 10     /* forks, while a fork finds a lock held */
-#define RUDP_MOVE_LOCKS_US 20000   /* such a fork is killed after this time */
-#define RUDP_MOVE_READY_MS 1000    /* a process that is not ready by then is killed; no more tries */
-#define RUDP_MOVE_PROBE_BYTES 2048 /* more than libc allocates without a lock, less than what it maps */
+#define RUDP_MOVE_TRIES_MAX 10   /* forks, while a fork finds a lock held */
+#define RUDP_MOVE_LOCKS_US 20000 /* such a fork is killed after this time */
+#define RUDP_MOVE_READY_MS 1000  /* a process that is not ready by then is killed; no more tries */
+#define RUDP_MOVE_PROBE_BYTES                                                                      \
+	2048 /* more than libc allocates without a lock, less than what it maps */
 
 struct rudp_thread_state {
 	int filters; /* number of system call filters at the thread's start; -1: unknown */

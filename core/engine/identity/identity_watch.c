@@ -20,8 +20,8 @@ static int use_identity(struct rudp_engine *engine)
 	bool had_another = use->has_identity;
 	int rc;
 
-	if (!identity || (use->has_identity &&
-			  memcmp(use->public_key, identity->public_key, sizeof use->public_key) == 0))
+	if (!identity || (use->has_identity && memcmp(use->public_key, identity->public_key,
+						      sizeof use->public_key) == 0))
 		return 0;
 	rc = rudp_endpoint_set_identity(engine->ep, identity->private_key);
 	if (rc < 0)
@@ -51,8 +51,8 @@ static void end_revoked(struct rudp_engine *engine)
 	unsigned ended = rudp_endpoint_reset_bad(engine->ep, is_revoked, engine, engine->now_at_ns);
 
 	if (ended)
-		rudp_log(RUDP_LOG_WARN, "keys are revoked: %u connections of their owners are reset",
-			 ended);
+		rudp_log(RUDP_LOG_WARN,
+			 "keys are revoked: %u connections of their owners are reset", ended);
 }
 
 /* A peer that no file names proves its key again in a full handshake. */
@@ -68,8 +68,8 @@ static bool is_good(const void *context, const struct rudp_credentials *credenti
 
 static void withdraw_rights(struct rudp_engine *engine)
 {
-	unsigned ended = rudp_endpoint_withdraw_rights(engine->ep, is_good, engine,
-						       engine->now_at_ns);
+	unsigned ended =
+		rudp_endpoint_withdraw_rights(engine->ep, is_good, engine, engine->now_at_ns);
 
 	if (ended)
 		rudp_log(RUDP_LOG_INFO,

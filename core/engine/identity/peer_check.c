@@ -73,12 +73,15 @@ static int refuse_conflict(const struct rudp_engine *engine, const struct rudp_a
 
 	if (line >= RUDP_HOST_LINE_NONE || other_line >= RUDP_HOST_LINE_NONE)
 		snprintf(why, sizeof why,
-			 "the known hosts (%s) have another key for this address than for its name %s",
+			 "the known hosts (%s) have another key for this address than for its name "
+			 "%s",
 			 path, name);
 	else
 		snprintf(why, sizeof why,
-			 "lines %u and %u of %s have different keys, and both apply: the program has "
-			 "found this address under the name %s. If one of them is out of date, remove "
+			 "lines %u and %u of %s have different keys, and both apply: the program "
+			 "has "
+			 "found this address under the name %s. If one of them is out of date, "
+			 "remove "
 			 "it",
 			 other_line, line, path, name);
 	return refuse_connect(remote, why);
@@ -123,7 +126,8 @@ static int find_host(const struct rudp_engine *engine, const struct rudp_addr *r
 {
 	if (!decision->who)
 		return find_by_names(engine, remote, names, found, key);
-	*found = rudp_known_hosts_find_name(files_of(engine)->known_hosts, decision->who, key, NULL);
+	*found =
+		rudp_known_hosts_find_name(files_of(engine)->known_hosts, decision->who, key, NULL);
 	return 0;
 }
 
@@ -158,8 +162,9 @@ static int expect_unknown(const struct rudp_engine *engine, const struct rudp_ad
 		return 0;
 	}
 	if (contact == RUDP_CONTACT_OFF && decision->requires_identity)
-		return refuse_connect(remote, "the rule requires an identity, the host is not known, "
-					      "and first-contact is off");
+		return refuse_connect(remote,
+				      "the rule requires an identity, the host is not known, "
+				      "and first-contact is off");
 	expected->asks = contact != RUDP_CONTACT_OFF;
 	expected->remembers = contact == RUDP_CONTACT_TAKE;
 	if (contact == RUDP_CONTACT_REFUSE && decision->way == RUDP_WAY_AUTO)
@@ -184,8 +189,9 @@ int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
 	case RUDP_HOST_UNKNOWN:
 		return expect_unknown(engine, remote, decision, expected);
 	case RUDP_HOST_REVOKED:
-		return refuse_connect(remote, "the key of this host is revoked in the file of known "
-					      "hosts");
+		return refuse_connect(remote,
+				      "the key of this host is revoked in the file of known "
+				      "hosts");
 	case RUDP_HOST_KNOWN:
 		break;
 	}
@@ -206,7 +212,8 @@ static bool refuse_peer(const struct rudp_app *app, const uint8_t *key, const ch
 
 static bool refuse_unknown(const struct rudp_app *app, const uint8_t *key)
 {
-	char host[RUDP_HOST_TEXT_SIZE], text[KEY_TEXT_SIZE], why[RUDP_PEER_TEXT_SIZE + KEY_TEXT_SIZE];
+	char host[RUDP_HOST_TEXT_SIZE], text[KEY_TEXT_SIZE],
+		why[RUDP_PEER_TEXT_SIZE + KEY_TEXT_SIZE];
 
 	snprintf(why, sizeof why,
 		 "is not known, and first-contact is refuse; if it is the right one, add this line "
@@ -242,8 +249,9 @@ static bool accept_unknown(struct rudp_engine *engine, const struct rudp_app *ap
 
 	if (!credentials->peer_key_lasts)
 		return (!app->race.requires_identity && app->race.remembers) ||
-		       refuse_peer(app, key,
-				   "is not an identity: the listener has none, and one is required");
+		       refuse_peer(
+			       app, key,
+			       "is not an identity: the listener has none, and one is required");
 	if (rudp_addr_is_loopback(&app->remote))
 		return true;
 	if (!app->race.remembers)
@@ -298,11 +306,12 @@ static void log_other_key(const struct rudp_engine *engine, const struct rudp_ap
 		line = RUDP_HOST_LINE_NONE;
 	if (line < RUDP_HOST_LINE_NONE)
 		snprintf(at, sizeof at, ":%u", line);
-	rudp_log(RUDP_LOG_ERROR,
-		 "%s is known as %s (%s%s); 'rudp ping' shows the key that %s has now. If its owner "
-		 "has changed it, change that line",
-		 host ? host : "the host", rudp_fingerprint_full(wanted, fingerprint),
-		 rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS), at, remote);
+	rudp_log(
+		RUDP_LOG_ERROR,
+		"%s is known as %s (%s%s); 'rudp ping' shows the key that %s has now. If its owner "
+		"has changed it, change that line",
+		host ? host : "the host", rudp_fingerprint_full(wanted, fingerprint),
+		rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS), at, remote);
 }
 
 static void log_not_authorized(const struct rudp_engine *engine, const char *remote)
@@ -317,7 +326,8 @@ static void log_not_authorized(const struct rudp_engine *engine, const char *rem
 			 remote, rudp_fingerprint_full(identity->public_key, fingerprint));
 	else
 		rudp_log(RUDP_LOG_ERROR,
-			 "this side has no identity to show to %s; 'rudp key new' makes one", remote);
+			 "this side has no identity to show to %s; 'rudp key new' makes one",
+			 remote);
 }
 
 void rudp_peer_log_refusal(const struct rudp_engine *engine, const struct rudp_app *app)
@@ -394,7 +404,8 @@ static void note_refused_peer(struct rudp_engine *engine, const struct rudp_conn
 				       .local = *rudp_conn_local(conn),
 				       .remote = *rudp_conn_remote(conn),
 				       .why = why};
-	char remote[RUDP_ADDR_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE] = "of its identity";
+	char remote[RUDP_ADDR_TEXT_SIZE],
+		fingerprint[RUDP_FINGERPRINT_FULL_SIZE] = "of its identity";
 
 	rudp_addr_set_port(&failure.local, rudp_addr_port(&binding->local));
 	if (credentials->has_peer_key)

@@ -4,12 +4,12 @@
  * accepted.
  *
  * Connect  A host with a line in known_hosts, for its address or for a name under which the program
- *          has found the address, must prove that key, and TCP is not used unless a rule says so. If
- *          several lines apply and have different keys, no key is good: whoever answers for one name
- *          must not take away what another line demands. "peer NAME" in a rule means the key of that
- *          line instead. The key of another host is asked for, and what happens then is the first
- *          contact (policy.h). Keys of loopback addresses are not remembered: other programs get the
- *          same ports later.
+ *          has found the address, must prove that key, and TCP is not used unless a rule says so.
+ *          If several lines apply and have different keys, no key is good: whoever answers for one
+ *          name must not take away what another line demands. "peer NAME" in a rule means the key
+ *          of that line instead. The key of another host is asked for, and what happens then is the
+ *          first contact (policy.h). Keys of loopback addresses are not remembered: other programs
+ *          get the same ports later.
  * Listen   If there are authorized keys, a peer must prove one of them, unless the rule for the
  *          listener says "allow anyone". "allow WHO" allows only these. "require identity" alone
  *          allows every peer that proves a key of its own; which one is for the program to judge.
@@ -36,11 +36,11 @@ struct rudp_engine;
 
 /* The proof that a connect demands from the listener. */
 struct rudp_expected_peer {
-	bool asks;              /* it must show a key: this one, or whatever it has */
+	bool asks; /* it must show a key: this one, or whatever it has */
 	bool has_key;
 	uint8_t key[RUDP_STATIC_KEY_BYTES];
 	bool requires_identity; /* a rule says so */
-	bool remembers;         /* the first contact accepts the key and stores it; else it refuses */
+	bool remembers; /* the first contact accepts the key and stores it; else it refuses */
 };
 
 /* Names, each with its terminating 0, one after the other. */
@@ -50,8 +50,8 @@ struct rudp_host_names {
 };
 
 /*
- * Finds what a connect to remote must prove, and changes decision->way to rudp if TCP would be less.
- * names: those under which the program has found remote.
+ * Finds what a connect to remote must prove, and changes decision->way to rudp if TCP would be
+ * less. names: those under which the program has found remote.
  *
  * Returns  0, or -EACCES: there is no key that would be accepted; the log says why.
  */
@@ -61,7 +61,8 @@ int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
 /* The function authorize of struct rudp_endpoint_config. context: the engine. */
 bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 			 const struct rudp_credentials *credentials, void *listener_user);
-/* Logs what the user can do after the listener of this connect has refused because of identities. */
+/* Logs what the user can do after the listener of this connect has refused because of
+ * identities. */
 void rudp_peer_log_refusal(const struct rudp_engine *engine, const struct rudp_app *app);
 
 /* A listener with this decision asks its peers for identities. */

@@ -41,14 +41,14 @@
 #define RUDP_BUSY_POLL_WASTE_DIVISOR 32
 
 struct rudp_busy_poll {
-	bool may;                    /* there is more than one processor */
-	bool has_missed;             /* the poll before the coming sleep found nothing */
-	bool has_found;              /* a poll of this trial found an event */
-	unsigned misses_allowed;     /* misses until it sleeps at once; 0: it does */
-	unsigned sleeps;             /* short ones since it sleeps at once */
-	unsigned sleeps_wanted;      /* short sleeps that begin the next trial */
-	int64_t budget_ns;           /* time that missed polls may still waste */
-	int64_t budget_at_ns;        /* when budget_ns was last increased */
+	bool may;                /* there is more than one processor */
+	bool has_missed;         /* the poll before the coming sleep found nothing */
+	bool has_found;          /* a poll of this trial found an event */
+	unsigned misses_allowed; /* misses until it sleeps at once; 0: it does */
+	unsigned sleeps;         /* short ones since it sleeps at once */
+	unsigned sleeps_wanted;  /* short sleeps that begin the next trial */
+	int64_t budget_ns;       /* time that missed polls may still waste */
+	int64_t budget_at_ns;    /* when budget_ns was last increased */
 };
 
 void rudp_busy_poll_init(struct rudp_busy_poll *busy_poll, bool has_processors, int64_t now_at_ns);

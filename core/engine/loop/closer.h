@@ -8,8 +8,8 @@
  * (the kernel then looks for cycles of sockets), as in the next connect. So they are closed while
  * the engine has to wait for programs anyway.
  *
- * A close that another process waits for (a reset, an end of file, a free name) must not be left to this
- * module. Neither must a copy of a program's descriptor.
+ * A close that another process waits for (a reset, an end of file, a free name) must not be left to
+ * this module. Neither must a copy of a program's descriptor.
  */
 #ifndef RUDP_ENGINE_CLOSER_H
 #define RUDP_ENGINE_CLOSER_H
@@ -19,7 +19,7 @@
 
 #include "base/time.h"
 
-#define RUDP_CLOSER_MAX 16                    /* beyond it the oldest is closed at once */
+#define RUDP_CLOSER_MAX 16 /* beyond it the oldest is closed at once */
 /* An engine that is never idle closes them after this time */
 #define RUDP_CLOSER_AGE_NS (1 * RUDP_NS_PER_MS)
 
@@ -27,9 +27,9 @@ struct rudp_closer {
 	struct {
 		int fd;
 		int64_t since_ns;
-	} waiting[RUDP_CLOSER_MAX];           /* a ring, oldest first */
+	} waiting[RUDP_CLOSER_MAX]; /* a ring, oldest first */
 	unsigned first, count;
-	int fd_max;                           /* from this number on descriptors count as scarce */
+	int fd_max; /* from this number on descriptors count as scarce */
 };
 
 /* Reads the limit of descriptors (RLIMIT_NOFILE). */

@@ -229,12 +229,12 @@ static int open_control(struct rudp_engine *engine)
 
 	if (engine->succeeds)
 		return rudp_failover_restore_control_listeners(engine);
-	/* Without this listener programs use the open one, with the token from their environment. */
+	/* Without this listener programs use the open one, with the token from their
+	 * environment. */
 	rc = rudp_control_listener_open(engine, &name, RUDP_CONTROL_LISTENER_CONTROL);
 	if (rc < 0)
-		rudp_log(RUDP_LOG_WARN,
-			 "no control socket in the private directory of user %u: %s", engine->uid,
-			 strerrordesc_np(-rc));
+		rudp_log(RUDP_LOG_WARN, "no control socket in the private directory of user %u: %s",
+			 engine->uid, strerrordesc_np(-rc));
 	return rudp_control_listener_open(engine, &name, RUDP_CONTROL_LISTENER_OPEN);
 }
 
@@ -302,9 +302,8 @@ int rudp_engine_init_supervised(struct rudp_engine *engine, const struct rudp_se
 
 int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash)
 {
-	struct rudp_name name = {.kind = RUDP_NAME_WELL_KNOWN,
-				 .uid = engine->uid,
-				 .settings = settings_hash};
+	struct rudp_name name = {
+		.kind = RUDP_NAME_WELL_KNOWN, .uid = engine->uid, .settings = settings_hash};
 
 	return rudp_control_listener_open(engine, &name, RUDP_CONTROL_LISTENER_WELL_KNOWN);
 }

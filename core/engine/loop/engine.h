@@ -53,7 +53,7 @@
 
 struct rudp_client_program {
 	uint32_t pid;
-	char name[RUDP_PROGRAM_NAME_BYTES];        /* /proc/PID/comm */
+	char name[RUDP_PROGRAM_NAME_BYTES];          /* /proc/PID/comm */
 	char executable[RUDP_EXECUTABLE_NAME_BYTES]; /* last part of its path; empty: unknown */
 };
 
@@ -65,21 +65,22 @@ struct rudp_engine {
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
 	uint32_t pid, uid;
-	char run_dir[RUDP_RUN_DIR_SIZE]; /* the user's private directory (private_dir.h); "": none */
-	bool may_lose_rights;         /* a thread whose program may change its user or root directory */
+	char run_dir
+		[RUDP_RUN_DIR_SIZE]; /* the user's private directory (private_dir.h); "": none */
+	bool may_lose_rights; /* a thread whose program may change its user or root directory */
 	struct rudp_key_use key_use;
 	struct rudp_identity_use identity_use;
-	bool stays;                   /* in a thread: never ends by itself */
-	bool is_moved;                /* moved from a thread to a process; ends when it is not needed */
-	uint32_t pid_before;          /* pid of the program before the move; 0: none */
+	bool stays;          /* in a thread: never ends by itself */
+	bool is_moved;       /* moved from a thread to a process; ends when it is not needed */
+	uint32_t pid_before; /* pid of the program before the move; 0: none */
 	/* Shared with the supervisor (failover_state.h); NULL: there is none. */
 	struct rudp_failover_state *failover;
 	struct rudp_confinement confinement;
-	bool succeeds;                /* it replaces an engine that was killed */
+	bool succeeds; /* it replaces an engine that was killed */
 	int epoll_fd;
-	int spare_fd;                 /* closed for a moment when descriptors run out */
-	int probe_fd;                 /* unbound AF_UNIX socket; -1: one must be made */
-	int path_probe_fd;            /* the same with SOCK_DGRAM, for listeners with a path */
+	int spare_fd;      /* closed for a moment when descriptors run out */
+	int probe_fd;      /* unbound AF_UNIX socket; -1: one must be made */
+	int path_probe_fd; /* the same with SOCK_DGRAM, for listeners with a path */
 	struct rudp_join join;
 	struct rudp_endpoint *ep;
 	struct rudp_slots slots;
@@ -88,8 +89,8 @@ struct rudp_engine {
 	struct rudp_drop_log drop_log;
 	struct rudp_failures failures;
 	int64_t now_at_ns;
-	uint64_t turns;               /* turns of the loop so far; begins at 1 */
-	struct rudp_random random;    /* random numbers for the endpoint */
+	uint64_t turns;            /* turns of the loop so far; begins at 1 */
+	struct rudp_random random; /* random numbers for the endpoint */
 	struct rudp_qlog qlog;
 	struct rudp_heap heap;
 	struct rudp_closer closer;
@@ -107,31 +108,31 @@ struct rudp_engine {
 	struct rudp_list moderated_udps; /* not in epoll, read at intervals (udp_moderation.h) */
 	/* All udps and bindings by local port: list number rudp_port_bucket(). */
 	struct rudp_list udps_by_port[RUDP_PORT_BUCKETS], bindings_by_port[RUDP_PORT_BUCKETS];
-	struct rudp_list tcp_dirty;   /* relayed connections with bytes to write */
-	struct rudp_list ready;       /* apps with more to do than one pass allows */
-	struct rudp_list starved;     /* apps that found no memory for waiting bytes */
-	struct rudp_list unread;      /* apps whose forwarded bytes are consumed later; oldest first */
+	struct rudp_list tcp_dirty; /* relayed connections with bytes to write */
+	struct rudp_list ready;     /* apps with more to do than one pass allows */
+	struct rudp_list starved;   /* apps that found no memory for waiting bytes */
+	struct rudp_list unread; /* apps whose forwarded bytes are consumed later; oldest first */
 	unsigned call_count, unauthenticated_count, app_count, binding_count, client_count,
 		waiting_count;
 	unsigned calls_aside_count;
-	unsigned tcp_count;           /* relayed connections, those without a program included */
+	unsigned tcp_count; /* relayed connections, those without a program included */
 
 	struct rudp_timer_wheel race_timers;
 	struct rudp_connection_tuple *tuples; /* address pairs of outgoing connections */
 	struct rudp_route_cache route_cache;
 
 	int64_t housekeeping_at_ns;
-	int64_t retry_at_ns;          /* next try of what lacked descriptors, memory or room */
+	int64_t retry_at_ns; /* next try of what lacked descriptors, memory or room */
 	/* When listeners that were paused for lack of descriptors open again. */
 	int64_t listeners_open_at_ns;
-	int64_t idle_since_ns;        /* RUDP_NEVER: busy */
-	uint64_t callers_count;       /* accepted by control listeners so far */
-	uint64_t apps_made;           /* connections of programs so far */
-	uint64_t apps_at_check;       /* apps_made at the last check for idleness */
-	int64_t keep_until_ns;        /* it does not end before then (race.c) */
-	int64_t stop_at_ns;           /* when it ends at the latest, once it was asked to end */
-	bool stopping, over;          /* asked to end; to end after this turn */
-	bool retires;                 /* it stops, but its programs may live on */
+	int64_t idle_since_ns;  /* RUDP_NEVER: busy */
+	uint64_t callers_count; /* accepted by control listeners so far */
+	uint64_t apps_made;     /* connections of programs so far */
+	uint64_t apps_at_check; /* apps_made at the last check for idleness */
+	int64_t keep_until_ns;  /* it does not end before then (race.c) */
+	int64_t stop_at_ns;     /* when it ends at the latest, once it was asked to end */
+	bool stopping, over;    /* asked to end; to end after this turn */
+	bool retires;           /* it stops, but its programs may live on */
 	/* Another thread sets it, then connects to the control listener to wake the engine. */
 	_Atomic bool leave_wanted;
 
@@ -145,11 +146,12 @@ struct rudp_engine {
 		uint64_t dropped_trains; /* the socket had no room, and its queue was full */
 	} counts;
 
-	uint8_t *receive_buffers;     /* RUDP_RECEIVE_BATCH of RUDP_RECEIVE_BUFFER_BYTES */
-	uint8_t *train_buffer;        /* RUDP_TRAIN_BYTES_MAX */
-	uint8_t *spare_trains[RUDP_SPARE_TRAINS_MAX]; /* as large; buffers of trains that had to wait */
+	uint8_t *receive_buffers; /* RUDP_RECEIVE_BATCH of RUDP_RECEIVE_BUFFER_BYTES */
+	uint8_t *train_buffer;    /* RUDP_TRAIN_BYTES_MAX */
+	uint8_t *spare_trains
+		[RUDP_SPARE_TRAINS_MAX]; /* as large; buffers of trains that had to wait */
 	unsigned spare_train_count;
-	uint8_t *scratch;             /* RUDP_SCRATCH_BYTES for bytes to be discarded */
+	uint8_t *scratch; /* RUDP_SCRATCH_BYTES for bytes to be discarded */
 };
 
 /*

@@ -17,7 +17,7 @@
 
 /* Fewer idle and closed connections are not worth it */
 #define RUDP_HEAP_WORTH_MIN 64
-#define RUDP_HEAP_QUIET_NS (2 * RUDP_NS_PER_S)      /* quiet: in this time fewer than ... */
+#define RUDP_HEAP_QUIET_NS (2 * RUDP_NS_PER_S) /* quiet: in this time fewer than ... */
 /* ... this many connections became idle or closed */
 #define RUDP_HEAP_QUIET_MAX 16
 /* Limit after the first connection that became idle */
@@ -28,8 +28,8 @@ struct rudp_heap {
 	uint64_t rests, frees;
 	uint64_t rests_trimmed, frees_trimmed; /* the same at the last trim */
 	uint64_t changes;                      /* rests + frees when the trim was last postponed */
-	int64_t rests_since_ns;       /* first rest after the last trim */
-	int64_t trim_at_ns;           /* RUDP_NEVER: not needed */
+	int64_t rests_since_ns;                /* first rest after the last trim */
+	int64_t trim_at_ns;                    /* RUDP_NEVER: not needed */
 };
 
 void rudp_heap_init(struct rudp_heap *heap);

@@ -24,7 +24,8 @@ static void set_keys(struct rudp_engine *engine, const struct rudp_psk *psks, un
 		rudp_log(RUDP_LOG_INFO, "%u associations have ended with their keys", ended);
 }
 
-/* Uses a random key that no peer has: no handshake is answered, and nothing is sent without a key. */
+/* Uses a random key that no peer has: no handshake is answered, and nothing is sent without a
+ * key. */
 static void withdraw_keys(struct rudp_engine *engine)
 {
 	char text[RUDP_KEY_TEXT_SIZE];
@@ -120,7 +121,8 @@ void rudp_key_begin(struct rudp_engine *engine)
 	}
 	if (!engine->settings.has_psk)
 		return;
-	/* Errors in the files were found before the log was open: read them again to log the errors. */
+	/* Errors in the files were found before the log was open: read them again to log the
+	 * errors. */
 	engine->key_use.must_read = engine->settings.keys.has_refused;
 	count = rudp_key_ring_choose(&engine->settings.keys, time(NULL), psks);
 	if (count > 0)
@@ -134,10 +136,9 @@ bool rudp_key_may_read_files(const struct rudp_engine *engine)
 {
 	struct stat root;
 
-	return !engine->stays ||
-	       (geteuid() == engine->uid && stat("/", &root) == 0 &&
-		root.st_dev == engine->key_use.root_device &&
-		root.st_ino == engine->key_use.root_inode);
+	return !engine->stays || (geteuid() == engine->uid && stat("/", &root) == 0 &&
+				  root.st_dev == engine->key_use.root_device &&
+				  root.st_ino == engine->key_use.root_inode);
 }
 
 void rudp_key_watch(struct rudp_engine *engine)

@@ -30,14 +30,14 @@ struct rudp_engine;
 /* The keys that an engine uses. */
 struct rudp_key_use {
 	int64_t look_at_ns;
-	bool must_read;               /* read the files even if they have not changed */
-	bool is_withdrawn;            /* no key is valid */
-	unsigned count;               /* of keys in use */
-	uint64_t ids[RUDP_PSKS_MAX];  /* ids of these; the first is sent */
-	uint64_t revoked[RUDP_KEYS_REVOKED_MAX]; /* by rudp_key_revoke(); 0: none */
-	unsigned revocations;         /* so far; % RUDP_KEYS_REVOKED_MAX: next index */
+	bool must_read;                           /* read the files even if they have not changed */
+	bool is_withdrawn;                        /* no key is valid */
+	unsigned count;                           /* of keys in use */
+	uint64_t ids[RUDP_PSKS_MAX];              /* ids of these; the first is sent */
+	uint64_t revoked[RUDP_KEYS_REVOKED_MAX];  /* by rudp_key_revoke(); 0: none */
+	unsigned revocations;                     /* so far; % RUDP_KEYS_REVOKED_MAX: next index */
 	uint64_t ended_conns, ended_associations; /* because of their keys, so far */
-	uint64_t root_device, root_inode; /* the root directory at the start */
+	uint64_t root_device, root_inode;         /* the root directory at the start */
 };
 
 /* Gives the endpoint the keys of the settings. */

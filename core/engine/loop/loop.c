@@ -134,7 +134,8 @@ static void run_conn_events(struct rudp_engine *engine)
 		on_conn_event(engine, conn);
 }
 
-/* Sends one train. false: there was none. *own: the receiving socket, if it belongs to this engine. */
+/* Sends one train. false: there was none. *own: the receiving socket, if it belongs to this
+ * engine. */
 static bool transmit_one(struct rudp_engine *engine, struct rudp_udp **own)
 {
 	struct rudp_train train = {.data = engine->train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
@@ -148,7 +149,8 @@ static bool transmit_one(struct rudp_engine *engine, struct rudp_udp **own)
 	return true;
 }
 
-/* Returns this engine's socket that received the last train; NULL: none, or there were many trains. */
+/* Returns this engine's socket that received the last train; NULL: none, or there were many
+ * trains. */
 static struct rudp_udp *transmit(struct rudp_engine *engine)
 {
 	struct rudp_udp *own = NULL;
@@ -267,7 +269,8 @@ int64_t rudp_engine_busy_poll_ns(struct rudp_engine *engine)
 		       : rudp_busy_poll_span_ns(&engine->busy_poll, rudp_clock_now_ns());
 }
 
-/* Does one piece of the work that can wait until nothing else is to be done. false: nothing is left. */
+/* Does one piece of the work that can wait until nothing else is to be done. false: nothing is
+ * left. */
 static bool do_idle_work(struct rudp_engine *engine)
 {
 	return rudp_calls_aside_look(engine) || rudp_closer_one(&engine->closer) ||

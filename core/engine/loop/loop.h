@@ -12,13 +12,14 @@
 #define RUDP_EVENTS_PER_TURN 128
 #define RUDP_TRAINS_PER_TURN 64
 #define RUDP_READY_PER_TURN 256
-#define RUDP_HOPS_PER_TURN 4    /* datagrams from one socket of this engine to another */
-#define RUDP_FEW_TRAINS 2       /* more are bulk, which is better received in batches */
+#define RUDP_HOPS_PER_TURN 4 /* datagrams from one socket of this engine to another */
+#define RUDP_FEW_TRAINS 2    /* more are bulk, which is better received in batches */
 
 /* Runs until the engine is over, or another thread sets leave_wanted. */
 void rudp_engine_run(struct rudp_engine *engine);
 
-/* The signals that ask the engine's process to end, which it blocks; and adds a signalfd for them. */
+/* The signals that ask the engine's process to end, which it blocks; and adds a signalfd for
+ * them. */
 void rudp_engine_signals(sigset_t *set);
 void rudp_engine_watch_signals(struct rudp_engine *engine);
 /* How long to poll for events before sleeping: RUDP_BUSY_POLL, or what busy_poll.h decides. */

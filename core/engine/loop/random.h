@@ -15,7 +15,7 @@
 #define RUDP_RANDOM_STORE_BYTES 2048
 
 struct rudp_random {
-	size_t left;                  /* unused bytes, at the end of the array */
+	size_t left; /* unused bytes, at the end of the array */
 	uint8_t bytes[RUDP_RANDOM_STORE_BYTES];
 };
 

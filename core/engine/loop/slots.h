@@ -46,10 +46,10 @@ struct rudp_slot {
 
 struct rudp_slots {
 	struct rudp_slot *slots;
-	uint32_t count;      /* slots used at least once */
+	uint32_t count; /* slots used at least once */
 	uint32_t capacity;
-	uint32_t free_head;  /* UINT32_MAX: none */
-	uint32_t generation_first; /* new slots start after this generation */
+	uint32_t free_head;         /* UINT32_MAX: none */
+	uint32_t generation_first;  /* new slots start after this generation */
 	struct rudp_random *random; /* NULL: all generations count up */
 };
 

@@ -274,8 +274,8 @@ static int note_listener(struct rudp_binding *binding, int tcp_fd)
 		return -EINVAL;
 	if (getsockname(tcp_fd, (struct sockaddr *)&name, &len) < 0)
 		return -errno;
-	binding->v6only = name.sin6_family == AF_INET6 &&
-			  get_int(tcp_fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1;
+	binding->v6only =
+		name.sin6_family == AF_INET6 && get_int(tcp_fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1;
 	binding->reuse_port = get_int(tcp_fd, SOL_SOCKET, SO_REUSEPORT) == 1;
 	return rudp_addr_from_sockaddr(&binding->local, (struct sockaddr *)&name, len);
 }

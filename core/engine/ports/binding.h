@@ -41,27 +41,27 @@ struct rudp_binding {
 	/* tcp_fd is shared with others: it listens on without this engine */
 	bool adopted;
 	bool listening;
-	enum rudp_way way;               /* which transports its listener serves */
-	unsigned policy_line;            /* line of the rule that decided; 0: none */
-	bool early;                      /* that rule allows data in the SYN */
+	enum rudp_way way;    /* which transports its listener serves */
+	unsigned policy_line; /* line of the rule that decided; 0: none */
+	bool early;           /* that rule allows data in the SYN */
 	/* tcp_fd listens, also for other bindings of the port (listener.h) */
 	bool tcp_listening;
-	bool tcp_may_accept;             /* an edge has been seen and not used up */
+	bool tcp_may_accept; /* an edge has been seen and not used up */
 	bool reuse_address, reuse_port, v6only;
-	uint32_t uid;                    /* only bindings of one user share by SO_REUSEPORT */
-	uint64_t inode;                  /* of the program's socket */
+	uint32_t uid;   /* only bindings of one user share by SO_REUSEPORT */
+	uint64_t inode; /* of the program's socket */
 	/* SO_COOKIE of the program's socket, as another may take its name */
 	uint64_t cookie;
 	struct rudp_addr local;
 	struct rudp_sock_options options;
 	struct rudp_client_program program;
 	int backlog;
-	uint64_t waiting_id;             /* app that waits for room in the accept queue; 0: none */
-	unsigned queued;                 /* handed over and not accepted yet */
-	unsigned failover_index;         /* index of its record (failover_state.h) + 1; 0: none */
-	struct rudp_list link;           /* in port->bindings */
-	struct rudp_list all_link;       /* in engine->bindings */
-	struct rudp_list number_link;    /* in engine->bindings_by_port */
+	uint64_t waiting_id;          /* app that waits for room in the accept queue; 0: none */
+	unsigned queued;              /* handed over and not accepted yet */
+	unsigned failover_index;      /* index of its record (failover_state.h) + 1; 0: none */
+	struct rudp_list link;        /* in port->bindings */
+	struct rudp_list all_link;    /* in engine->bindings */
+	struct rudp_list number_link; /* in engine->bindings_by_port */
 };
 
 /*
@@ -98,8 +98,8 @@ socklen_t rudp_binding_address(const struct rudp_engine *engine, const struct ru
 bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding);
 void rudp_binding_probe_all(struct rudp_engine *engine);
 /*
- * The same for all with this port, which is requested again; notices if another socket has taken the
- * name.
+ * The same for all with this port, which is requested again; notices if another socket has taken
+ * the name.
  */
 void rudp_binding_probe_closely(struct rudp_engine *engine, const struct rudp_addr *local);
 /* Probes the bindings that serve plain TCP on this port. */

@@ -27,7 +27,7 @@ static int listen_native(int fd, int backlog)
 static unsigned waiting_max_of(const struct rudp_binding *binding)
 {
 	return binding->backlog < 0 || binding->backlog > SOMAXCONN ? SOMAXCONN
-								     : (unsigned)binding->backlog;
+								    : (unsigned)binding->backlog;
 }
 
 /* The sum of the backlogs of all programs on this port. */
@@ -190,9 +190,9 @@ static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 	if (rudp_port_is_hidden(engine, port) && binding->way == RUDP_WAY_AUTO)
 		return 0;
 	if (!port->listener)
-		port->listener = rudp_endpoint_listen(engine->ep, port->udp,
-						      rudp_addr_port(&binding->local), 0, port,
-						      &binding->options.conn);
+		port->listener =
+			rudp_endpoint_listen(engine->ep, port->udp, rudp_addr_port(&binding->local),
+					     0, port, &binding->options.conn);
 	set_limits(port);
 	return port->listener ? 0 : -ENOMEM;
 }
@@ -347,7 +347,8 @@ void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_bi
 	struct rudp_list *link, *before;
 
 	/* Connections that are not accepted yet are among the newest. */
-	for (link = engine->apps.prev; binding->queued > 0 && link != &engine->apps; link = before) {
+	for (link = engine->apps.prev; binding->queued > 0 && link != &engine->apps;
+	     link = before) {
 		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
 
 		before = link->prev;

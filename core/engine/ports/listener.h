@@ -38,7 +38,8 @@ void rudp_listener_forbid_tcp(struct rudp_engine *engine, struct rudp_binding *b
 void rudp_listener_on_options(struct rudp_engine *engine, struct rudp_binding *binding);
 /* Takes no more connections; those in the program's accept queue continue. The port stays taken. */
 void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding);
-/* Resets connections in the program's queue that will never be accepted, as TCP does at a shutdown. */
+/* Resets connections in the program's queue that will never be accepted, as TCP does at a
+ * shutdown. */
 void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_binding *binding);
 
 /* Hands over as many connections as the programs have room for. */

@@ -76,7 +76,8 @@ static void drop_foreign_listener(struct rudp_engine *engine, struct rudp_bindin
 				  struct rudp_app *app)
 {
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
-		rudp_log(RUDP_LOG_WARN, "another user has taken the name of a listener of %s (pid %u)",
+		rudp_log(RUDP_LOG_WARN,
+			 "another user has taken the name of a listener of %s (pid %u)",
 			 binding->program.name, binding->program.pid);
 	rudp_deferred_close(app->fd);
 	app->fd = -1;
@@ -141,8 +142,8 @@ static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, st
 
 bool rudp_listener_shares_tcp(const struct rudp_binding *a, const struct rudp_binding *b)
 {
-	return a == b || (!a->adopted && !b->adopted &&
-			  a->options.route.device == b->options.route.device);
+	return a == b ||
+	       (!a->adopted && !b->adopted && a->options.route.device == b->options.route.device);
 }
 
 /*
@@ -248,8 +249,7 @@ static bool accept_tcp(struct rudp_engine *engine, struct rudp_binding *front)
 	if (!binding)
 		return false;
 	fd = accept4(front->tcp_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0 &&
-	    (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
 		engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
 		return false;
 	}

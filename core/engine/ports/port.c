@@ -132,9 +132,8 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 static int hold_udp_or_hide(struct rudp_engine *engine, const struct rudp_binding *binding,
 			    const struct rudp_addr *local, struct rudp_udp **out)
 {
-	enum rudp_way way = rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN, local,
-					       &binding->program)
-				    .way;
+	enum rudp_way way =
+		rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN, local, &binding->program).way;
 	int rc;
 
 	if (way == RUDP_WAY_TCP)
@@ -146,8 +145,7 @@ static int hold_udp_or_hide(struct rudp_engine *engine, const struct rudp_bindin
 		return rc;
 	rudp_log(RUDP_LOG_INFO, "%s (pid %u): UDP port %u is in use; accepting plain TCP only",
 		 binding->program.name, binding->program.pid, rudp_addr_port(local));
-	return rudp_udp_open_hidden(engine, local, binding->v6only, binding->options.freebind,
-				    out);
+	return rudp_udp_open_hidden(engine, local, binding->v6only, binding->options.freebind, out);
 }
 
 /* If any port will do, tries until one is free in TCP and UDP. */

@@ -55,7 +55,8 @@ void rudp_ports_leaving_begin(struct rudp_engine *engine)
 {
 	for (struct rudp_list *link = engine->bindings.next;
 	     link != &engine->bindings && leaving.count < RUDP_PORTS_LEAVING_MAX; link = link->next)
-		announce(rudp_addr_port(&RUDP_LIST_OWNER(link, struct rudp_binding, all_link)->local));
+		announce(rudp_addr_port(
+			&RUDP_LIST_OWNER(link, struct rudp_binding, all_link)->local));
 }
 
 void rudp_ports_leaving_end(struct rudp_engine *engine)

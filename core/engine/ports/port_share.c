@@ -14,7 +14,6 @@
 #include "engine/control/control.h"
 #include "engine/loop/deferred_close.h"
 
-
 /* Precedes a datagram that is passed on. */
 struct pass_on_header {
 	struct rudp_addr local, remote;
@@ -192,7 +191,8 @@ static bool is_from_own_user(const struct rudp_udp *udp, struct msghdr *message)
 {
 	struct ucred from = {.uid = (uid_t)-1};
 
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg; cmsg = CMSG_NXTHDR(message, cmsg)) {
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
+	     cmsg = CMSG_NXTHDR(message, cmsg)) {
 		if (cmsg->cmsg_level != SOL_SOCKET)
 			continue;
 		if (cmsg->cmsg_type == SCM_CREDENTIALS)

@@ -14,11 +14,11 @@
  *
  * The kernel chooses the socket of a datagram by addresses and ports. Its choice changes when a
  * worker joins or leaves, or when a NAT gives the peer another address. Therefore the connection
- * ids that an engine chooses contain the number of its port share (proto/conn/endpoint.h). An engine
- * that receives a datagram with the number of another share passes it on to the name of that share.
- * It must not answer with a RESET: all engines have one secret for reset tokens, so the RESET would
- * end a connection in use. If no engine holds that share, its connections are over, and a RESET
- * says so.
+ * ids that an engine chooses contain the number of its port share (proto/conn/endpoint.h). An
+ * engine that receives a datagram with the number of another share passes it on to the name of that
+ * share. It must not answer with a RESET: all engines have one secret for reset tokens, so the
+ * RESET would end a connection in use. If no engine holds that share, its connections are over, and
+ * a RESET says so.
  *
  * SYNs are not passed on: any engine may answer them. Nor are RESETs, which carry the peer's id: an
  * engine that misses a RESET learns by a timeout that its peer has forgotten the connection.

@@ -25,8 +25,9 @@ void rudp_drop_log_report(struct rudp_drop_log *drop_log, const struct rudp_verd
 
 		if (new == 0 || !is_logged((enum rudp_verdict)i))
 			continue;
-		rudp_log(RUDP_LOG_INFO, "dropped %" PRIu64 " datagrams (%" PRIu64 " in all), %s: %s",
-			 new, counts->count[i], rudp_verdict_name((enum rudp_verdict)i),
+		rudp_log(RUDP_LOG_INFO,
+			 "dropped %" PRIu64 " datagrams (%" PRIu64 " in all), %s: %s", new,
+			 counts->count[i], rudp_verdict_name((enum rudp_verdict)i),
 			 rudp_verdict_reason((enum rudp_verdict)i));
 		reported = true;
 	}

@@ -61,7 +61,8 @@ static unsigned forget_in(struct rudp_failure entries[RUDP_FAILURES_MAX],
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < RUDP_FAILURES_MAX; i++) {
-		if (entries[i].number == 0 || (host && !rudp_addr_same_host(&entries[i].remote, host)))
+		if (entries[i].number == 0 ||
+		    (host && !rudp_addr_same_host(&entries[i].remote, host)))
 			continue;
 		entries[i] = (struct rudp_failure){0};
 		count++;

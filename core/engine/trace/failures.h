@@ -24,15 +24,15 @@
 #define RUDP_FAILURES_MAX 64
 
 struct rudp_failure {
-	uint64_t number;          /* 0: free; a repeated failure gets a new number */
+	uint64_t number; /* 0: free; a repeated failure gets a new number */
 	int64_t at_ns;
 	enum rudp_failure_cause cause;
 	enum rudp_transport transport;
-	int error;                /* the errno that the program gets; 0: none */
-	uint32_t count;           /* stops at UINT32_MAX */
-	uint32_t pid;             /* 0: no program of this host, but a peer */
+	int error;      /* the errno that the program gets; 0: none */
+	uint32_t count; /* stops at UINT32_MAX */
+	uint32_t pid;   /* 0: no program of this host, but a peer */
 	char program[16];
-	struct rudp_addr local;   /* of the listener; family 0: unknown */
+	struct rudp_addr local; /* of the listener; family 0: unknown */
 	struct rudp_addr remote;
 	uint8_t peer_key[RUDP_STATIC_KEY_BYTES]; /* that the peer has shown; zeros: none */
 	const char *why; /* a static text whose subject is the key; NULL: none */
@@ -51,7 +51,8 @@ struct rudp_failures {
 void rudp_failures_add(struct rudp_failures *failures, const struct rudp_failure *what);
 
 /* The entry with the next higher number; NULL: none. */
-const struct rudp_failure *rudp_failures_next(const struct rudp_failures *failures, uint64_t number);
+const struct rudp_failure *rudp_failures_next(const struct rudp_failures *failures,
+					      uint64_t number);
 
 /*
  * Removes the entries with this remote host, or all if host is NULL; the counts stay. Returns how

@@ -20,14 +20,14 @@
 
 struct trace {
 	struct rudp_qlog *qlog;
-	struct rudp_list link;        /* in waiting or full if it has text to write */
+	struct rudp_list link; /* in waiting or full if it has text to write */
 	struct rudp_qlog_reported reported;
 	char name[NAME_SIZE];
-	uint64_t file_bytes;          /* bytes written */
+	uint64_t file_bytes; /* bytes written */
 	char *text;
 	size_t len, cap;
-	uint64_t left_out;            /* facts, since the last fact that was added */
-	bool unconfirmed;             /* begun by a peer and not yet established: no file */
+	uint64_t left_out; /* facts, since the last fact that was added */
+	bool unconfirmed;  /* begun by a peer and not yet established: no file */
 	bool has_file;
 	bool over;
 };
@@ -142,8 +142,8 @@ static void name_trace(struct trace *trace, const struct rudp_conn *conn, int64_
 	snprintf(trace->name, sizeof trace->name,
 		 "%04d%02d%02dT%02d%02d%02d.%03dZ-%016" PRIx64 "-%s.sqlog",
 		 (utc.tm_year + 1900) % 10000, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
-		 utc.tm_sec, (int)(wall_ns % RUDP_NS_PER_S / RUDP_NS_PER_MS), rudp_qlog_group_id(conn),
-		 rudp_conn_is_initiator(conn) ? "client" : "server");
+		 utc.tm_sec, (int)(wall_ns % RUDP_NS_PER_S / RUDP_NS_PER_MS),
+		 rudp_qlog_group_id(conn), rudp_conn_is_initiator(conn) ? "client" : "server");
 }
 
 static struct trace *begin(struct rudp_qlog *qlog, struct rudp_conn *conn)
@@ -168,7 +168,8 @@ static struct trace *begin(struct rudp_qlog *qlog, struct rudp_conn *conn)
 	return trace;
 }
 
-/* The first failure ends all tracing: one line in the log, and no further attempt for each packet. */
+/* The first failure ends all tracing: one line in the log, and no further attempt for each
+ * packet. */
 static void stop_tracing(struct rudp_qlog *qlog, const char *name, int error)
 {
 	if (qlog->directory_fd < 0)
@@ -338,7 +339,8 @@ int rudp_qlog_open(struct rudp_qlog *qlog, const char *directory, const int64_t 
 
 void rudp_qlog_close(struct rudp_qlog *qlog)
 {
-	if (qlog->counts.cut_short + qlog->counts.facts_left_out + qlog->counts.connections_left_out)
+	if (qlog->counts.cut_short + qlog->counts.facts_left_out +
+	    qlog->counts.connections_left_out)
 		rudp_log(RUDP_LOG_WARN,
 			 "RUDP_QLOG: %" PRIu64 " traces cut short, %" PRIu64 " facts and %" PRIu64
 			 " connections left out",

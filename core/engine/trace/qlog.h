@@ -23,10 +23,10 @@
 #define RUDP_QLOG_FILE_MAX_BYTES (UINT64_C(256) << 20) /* then the trace ends with a remark */
 #define RUDP_QLOG_ALL_MAX_BYTES (UINT64_C(1) << 30)    /* of all files of one engine together */
 #define RUDP_QLOG_TRACES_MAX 4096u                     /* at a time; others are not traced */
-#define RUDP_QLOG_BUFFER_MAX_BYTES (2u << 20)          /* of one trace; beyond it facts are left out */
-#define RUDP_QLOG_BUFFERED_MAX_BYTES (16u << 20)       /* of all traces */
-#define RUDP_QLOG_WRITE_BYTES (64u << 10)              /* enough for a write at the end of the turn */
-#define RUDP_QLOG_WRITE_AFTER_NS RUDP_NS_PER_S         /* after this time any amount is written */
+#define RUDP_QLOG_BUFFER_MAX_BYTES (2u << 20)    /* of one trace; beyond it facts are left out */
+#define RUDP_QLOG_BUFFERED_MAX_BYTES (16u << 20) /* of all traces */
+#define RUDP_QLOG_WRITE_BYTES (64u << 10)        /* enough for a write at the end of the turn */
+#define RUDP_QLOG_WRITE_AFTER_NS RUDP_NS_PER_S   /* after this time any amount is written */
 
 struct rudp_qlog {
 	struct rudp_observer observer; /* for the endpoint's configuration */
@@ -37,8 +37,8 @@ struct rudp_qlog {
 	struct rudp_list full;         /* traces with RUDP_QLOG_WRITE_BYTES or more */
 	int64_t write_at_ns;           /* RUDP_NEVER: no text waits */
 	uint64_t file_max_bytes, all_max_bytes;
-	uint64_t all_bytes;            /* of all files, including unwritten text */
-	size_t buffered_bytes;         /* memory of all buffers */
+	uint64_t all_bytes;    /* of all files, including unwritten text */
+	size_t buffered_bytes; /* memory of all buffers */
 	unsigned trace_count;
 	struct {
 		uint64_t files, cut_short, facts_left_out, connections_left_out;

@@ -26,8 +26,8 @@
 
 #define RUDP_ROAM_SETTLE_NS (20 * RUDP_NS_PER_MS) /* one change arrives as several messages */
 #define RUDP_ROAM_AGAIN_NS (200 * RUDP_NS_PER_MS) /* minimum time between two checks */
-#define RUDP_ROAM_REST_TIMES 32                   /* pause: this many times the last check's duration */
-#define RUDP_ROAM_MESSAGES_MAX 1000               /* read from the socket at once */
+#define RUDP_ROAM_REST_TIMES 32     /* pause: this many times the last check's duration */
+#define RUDP_ROAM_MESSAGES_MAX 1000 /* read from the socket at once */
 
 struct rudp_engine;
 

@@ -23,7 +23,7 @@
 #define RUDP_UDP_BUFFER_BYTES (4 << 20)
 #define RUDP_UDP_NARROW_BYTES (16u << 10) /* received, before it gets large buffers */
 #define RUDP_UDP_TOS_REPEATED 8 /* messages with the same TOS before it becomes the socket's TOS */
-#define RUDP_UDP_PENDING_MAX 8 /* trains that wait for space in the socket; more are dropped */
+#define RUDP_UDP_PENDING_MAX 8  /* trains that wait for space in the socket; more are dropped */
 
 /* A train that waits because the socket's send buffer was full. */
 struct rudp_queued_train {
@@ -37,8 +37,8 @@ struct rudp_port;
 
 /* The socket options of a program that affect routing. */
 struct rudp_udp_route {
-	int device;                   /* interface index; 0: as routing says */
-	uint32_t mark;                /* SO_MARK; 0: none */
+	int device;    /* interface index; 0: as routing says */
+	uint32_t mark; /* SO_MARK; 0: none */
 };
 
 struct rudp_udp {
@@ -52,37 +52,37 @@ struct rudp_udp {
 	sa_family_t family;
 	bool v6only;
 	bool connected;
-	bool reconnect_failed;        /* no route to the peer, for now */
+	bool reconnect_failed; /* no route to the peer, for now */
 	bool gso;
-	bool no_tos;                  /* the kernel rejects TOS in control messages */
-	uint8_t tos;                  /* connected: the socket's own TOS */
-	uint8_t tos_before;           /* connected: the last TOS that differed from it */
-	uint8_t tos_repeated;         /* connected: repetitions of that TOS */
-	bool wide;                    /* its buffers have RUDP_UDP_BUFFER_BYTES */
+	bool no_tos;          /* the kernel rejects TOS in control messages */
+	uint8_t tos;          /* connected: the socket's own TOS */
+	uint8_t tos_before;   /* connected: the last TOS that differed from it */
+	uint8_t tos_repeated; /* connected: repetitions of that TOS */
+	bool wide;            /* its buffers have RUDP_UDP_BUFFER_BYTES */
 	unsigned owners;
-	uint32_t narrow_bytes;        /* bytes received so far, while not wide */
-	unsigned batch;               /* datagrams to ask for in one call */
-	uint64_t full_at_turn;        /* turn of the loop in which a call returned all of them */
-	struct rudp_addr local;       /* bound address */
-	struct rudp_addr remote;      /* connected: the peer */
+	uint32_t narrow_bytes;   /* bytes received so far, while not wide */
+	unsigned batch;          /* datagrams to ask for in one call */
+	uint64_t full_at_turn;   /* turn of the loop in which a call returned all of them */
+	struct rudp_addr local;  /* bound address */
+	struct rudp_addr remote; /* connected: the peer */
 	struct rudp_queued_train *pending; /* RUDP_UDP_PENDING_MAX entries; NULL while none waits */
 	unsigned pending_count;
-	struct rudp_list ports;       /* of the bindings (binding.h); several only on a fixed port */
-	struct rudp_list link;        /* in engine->udps */
-	struct rudp_list port_link;   /* in engine->udps_by_port */
+	struct rudp_list ports;     /* of the bindings (binding.h); several only on a fixed port */
+	struct rudp_list link;      /* in engine->udps */
+	struct rudp_list port_link; /* in engine->udps_by_port */
 	struct rudp_list orphan_link; /* in engine->orphan_udps */
 	struct rudp_udp_route route;  /* connected: as the program asked */
 	struct rudp_moderation moderation;
-	bool had_error;               /* an error was reported on it */
-	struct rudp_list spare_link;  /* in engine->spare_udps (udp_spare.h) */
+	bool had_error;              /* an error was reported on it */
+	struct rudp_list spare_link; /* in engine->spare_udps (udp_spare.h) */
 	int64_t spare_since_ns;
 };
 
 struct rudp_udp_options {
 	bool v6only;
-	bool reuse_address;           /* another socket of this engine has the port, too */
+	bool reuse_address; /* another socket of this engine has the port, too */
 	bool reuse_port;
-	int device;                   /* interface index; 0: any */
+	int device; /* interface index; 0: any */
 	bool freebind;
 };
 
@@ -106,7 +106,8 @@ int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *
  * failure. Returns 0 with one owner counted, or -errno.
  */
 int rudp_udp_adopt(struct rudp_engine *engine, int fd, bool v6only, struct rudp_udp **out);
-/* Like rudp_udp_open(), but binds local's address to a free port, which is not published to peers. */
+/* Like rudp_udp_open(), but binds local's address to a free port, which is not published to
+ * peers. */
 int rudp_udp_open_hidden(struct rudp_engine *engine, const struct rudp_addr *local, bool v6only,
 			 bool freebind, struct rudp_udp **out);
 /* The source address that routing would choose for remote, with port 0. Returns 0 or -errno. */

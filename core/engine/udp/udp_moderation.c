@@ -5,10 +5,11 @@
 
 #include "engine/udp/udp.h"
 
-#define FAR_APART_NS (64 * RUDP_MODERATION_NS_MAX) /* forty reads until the average is small again */
-#define GAP_NS_MAX (8 * RUDP_MODERATION_NS_MAX)    /* so that a pause does not count as many gaps */
-#define GAP_SHARE 8                                /* weight of a new gap in the average: 1/8 */
-#define READS_MAX 8                                /* calls of rudp_udp_receive() in one read */
+#define FAR_APART_NS                                                                               \
+	(64 * RUDP_MODERATION_NS_MAX)           /* forty reads until the average is small again */
+#define GAP_NS_MAX (8 * RUDP_MODERATION_NS_MAX) /* so that a pause does not count as many gaps */
+#define GAP_SHARE 8                             /* weight of a new gap in the average: 1/8 */
+#define READS_MAX 8                             /* calls of rudp_udp_receive() in one read */
 
 void rudp_moderation_init(struct rudp_moderation *m)
 {

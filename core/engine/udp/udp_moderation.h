@@ -31,21 +31,21 @@ struct rudp_udp;
 #define RUDP_MODERATION_NS_MAX (INT64_C(1) << 21) /* about two milliseconds */
 #define RUDP_MODERATION_NS_MIN (INT64_C(1) << 18) /* powers of two; shorter ones save too little */
 #define RUDP_MODERATION_RTT_DIVISOR 16
-#define RUDP_MODERATION_WAKES_MIN 2               /* per interval; fewer are not worth it */
-#define RUDP_MODERATION_HEARD_MAX 64u             /* per read; more should not have to wait so long */
-#define RUDP_MODERATION_PACKETS_MIN 512u          /* received by the connection before moderation */
-#define RUDP_MODERATION_SPARSE_MAX 2              /* reads in a row with fewer than two datagrams */
+#define RUDP_MODERATION_WAKES_MIN 2      /* per interval; fewer are not worth it */
+#define RUDP_MODERATION_HEARD_MAX 64u    /* per read; more should not have to wait so long */
+#define RUDP_MODERATION_PACKETS_MIN 512u /* received by the connection before moderation */
+#define RUDP_MODERATION_SPARSE_MAX 2     /* reads in a row with fewer than two datagrams */
 
 /* Part of struct rudp_udp. */
 struct rudp_moderation {
-	struct rudp_list link;        /* in engine->moderated_udps */
-	struct rudp_addr from;        /* sender of the last datagram */
+	struct rudp_list link; /* in engine->moderated_udps */
+	struct rudp_addr from; /* sender of the last datagram */
 	int64_t read_at_ns;
-	int64_t gap_ns;               /* between two reads, smoothed */
-	int64_t span_ns;              /* interval between reads; 0: not moderated */
+	int64_t gap_ns;  /* between two reads, smoothed */
+	int64_t span_ns; /* interval between reads; 0: not moderated */
 	int64_t read_due_at_ns;
-	unsigned heard;               /* datagrams in the current read */
-	unsigned sparse_reads;        /* reads in a row that found too little */
+	unsigned heard;        /* datagrams in the current read */
+	unsigned sparse_reads; /* reads in a row that found too little */
 };
 
 void rudp_moderation_init(struct rudp_moderation *m);
@@ -53,7 +53,8 @@ void rudp_moderation_init(struct rudp_moderation *m);
 bool rudp_moderation_on_heard(struct rudp_moderation *m, const struct rudp_addr *from,
 			      unsigned datagrams);
 
-/* To be called after a read that found datagrams. alone: all came from the same sender as before. */
+/* To be called after a read that found datagrams. alone: all came from the same sender as
+ * before. */
 void rudp_udp_moderate(struct rudp_engine *engine, struct rudp_udp *udp, bool alone);
 /* Reads the moderated sockets that are due. */
 void rudp_udp_read_moderated(struct rudp_engine *engine);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the MTU of local interfaces and routes. The protocol itself measures the rest of the path. */
+/* Reads the MTU of local interfaces and routes. The protocol itself measures the rest of the
+ * path. */
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -94,8 +95,8 @@ static uint32_t route_mtu_towards(const struct rudp_addr *remote)
 uint32_t rudp_udp_datagram_max(void *engine, void *socket, const struct rudp_addr *remote)
 {
 	const struct rudp_udp *udp = socket;
-	uint32_t mtu = udp->connected ? route_mtu(udp->fd, remote->family)
-				      : route_mtu_towards(remote);
+	uint32_t mtu =
+		udp->connected ? route_mtu(udp->fd, remote->family) : route_mtu_towards(remote);
 
 	(void)engine;
 	return rudp_udp_payload_of(remote->family, mtu);

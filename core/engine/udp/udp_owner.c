@@ -28,7 +28,8 @@ void rudp_udp_owner_mark(int fd)
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 }
 
-/* "src" and "dst" are those of an arriving datagram: the address of the socket is the destination. */
+/* "src" and "dst" are those of an arriving datagram: the address of the socket is the
+ * destination. */
 static void fill_request(struct diag_request *request, const struct rudp_addr *to)
 {
 	struct inet_diag_sockid *id = &request->body.id;
@@ -51,7 +52,8 @@ static void fill_request(struct diag_request *request, const struct rudp_addr *t
 		id->idiag_if = to->in6.sin6_scope_id;
 }
 
-/* Returns the reply's length; negative: none. The kernel answers within send(): no wait is needed. */
+/* Returns the reply's length; negative: none. The kernel answers within send(): no wait is
+ * needed. */
 static ssize_t query(const struct diag_request *request, void *reply, size_t size)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);

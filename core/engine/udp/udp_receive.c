@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Receives datagrams, several in one call and coalesced by the kernel (UDP_GRO), and ICMP errors. */
+/* Receives datagrams, several in one call and coalesced by the kernel (UDP_GRO), and ICMP
+ * errors. */
 #include <errno.h>
 #include <time.h>
 #include <linux/errqueue.h>
@@ -208,7 +209,8 @@ bool rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 	}
 	count = receive_some(udp, messages);
 	if (count < 0) {
-		/* recvmsg() also reports a pending ICMP error; reading the error queue clears it. */
+		/* recvmsg() also reports a pending ICMP error; reading the error queue clears
+		 * it. */
 		if (errno != EAGAIN && errno != EINTR)
 			rudp_udp_receive_errors(engine, udp);
 		return false;
@@ -222,8 +224,7 @@ bool rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 
 static const struct sock_extended_err *error_of(struct msghdr *message)
 {
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
-	     cmsg = CMSG_NXTHDR(message, cmsg))
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg; cmsg = CMSG_NXTHDR(message, cmsg))
 		if ((cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_RECVERR) ||
 		    (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_RECVERR))
 			return (const struct sock_extended_err *)CMSG_DATA(cmsg);

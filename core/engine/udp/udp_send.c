@@ -306,8 +306,7 @@ static bool queue_train(struct rudp_engine *engine, struct rudp_udp *udp,
 	return true;
 }
 
-void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
-		   const struct rudp_train *train)
+void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp, const struct rudp_train *train)
 {
 	struct rudp_queued_train now = {train->data,  train->len,    train->segment_bytes,
 					train->local, train->remote, train->tos};

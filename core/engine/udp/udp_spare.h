@@ -24,11 +24,12 @@
 
 #define RUDP_UDP_SPARES_MAX 1024u /* at most a sixteenth of the process's descriptor limit */
 #define RUDP_UDP_SPARES_MIN 8u
-#define RUDP_UDP_SPARES_TRIED 8u /* only the newest ones are compared */
-#define RUDP_UDP_SPARE_NS (1 * RUDP_NS_PER_S) /* reuse period: routes and addresses change */
+#define RUDP_UDP_SPARES_TRIED 8u               /* only the newest ones are compared */
+#define RUDP_UDP_SPARE_NS (1 * RUDP_NS_PER_S)  /* reuse period: routes and addresses change */
 #define RUDP_UDP_LINGER_NS (5 * RUDP_NS_PER_S) /* how long late packets are answered */
 
-/* Returns a spare connected to remote with this route, with one owner counted; NULL: there is none. */
+/* Returns a spare connected to remote with this route, with one owner counted; NULL: there is
+ * none. */
 struct rudp_udp *rudp_udp_take_spare(struct rudp_engine *engine, const struct rudp_addr *remote,
 				     const struct rudp_udp_route *route);
 /*

@@ -130,20 +130,20 @@ int rudp_peer_address(int fd, struct sockaddr *address, socklen_t *length);
  */
 struct rudp_stats {
 	uint64_t id;
-	char state[16];                /* "ESTABLISHED", ... */
-	char congestion_control[16];   /* "bbr", ... */
-	char congestion_state[16];     /* the algorithm's name for it */
-	uint8_t authenticated;         /* a key is in use at both ends */
+	char state[16];              /* "ESTABLISHED", ... */
+	char congestion_control[16]; /* "bbr", ... */
+	char congestion_state[16];   /* the algorithm's name for it */
+	uint8_t authenticated;       /* a key is in use at both ends */
 	uint8_t reserved[7];
 	uint64_t srtt_ns, rttvar_ns, min_rtt_ns;
 	uint64_t cwnd_bytes, inflight_bytes, pacing_bytes_per_s;
-	uint64_t datagram_bytes;       /* largest UDP payload in use on this path */
+	uint64_t datagram_bytes; /* largest UDP payload in use on this path */
 	uint64_t packets_sent, packets_received, packets_lost, packets_spurious;
-	uint64_t bytes_sent, bytes_received;   /* UDP payload */
+	uint64_t bytes_sent, bytes_received; /* UDP payload */
 	uint64_t stream_sent, stream_acked, stream_received, stream_resent;
 	uint64_t unacked_bytes, unsent_bytes, unread_bytes;
 	uint64_t window_send_bytes, window_receive_bytes;
-	uint64_t early_bytes;                  /* stream bytes that travelled with the SYN */
+	uint64_t early_bytes; /* stream bytes that travelled with the SYN */
 };
 
 /*
@@ -157,7 +157,7 @@ int rudp_stats(int fd, struct rudp_stats *stats, size_t size);
 
 /* The key of the other side of a connection, and its owner's name. */
 struct rudp_peer_identity {
-	uint8_t public_key[32];        /* X25519; rudp_keys(5) */
+	uint8_t public_key[32]; /* X25519; rudp_keys(5) */
 	/* how the engine's files call its owner: in authorized_keys, or else in known_hosts; "": no
 	 * file does, or its line is gone */
 	char name[64];
@@ -173,10 +173,11 @@ struct rudp_peer_identity {
 int rudp_peer_identity(int fd, struct rudp_peer_identity *identity, size_t size);
 
 /*
- * Reads the channel binding (RFC 5056) of a connection: 32 bytes that are equal at both ends of this
- * connection and of no other one, resumed ones included. A login protocol that signs or hashes them
- * proves that nobody in the middle ends one rudp connection and begins another. They are unique, not
- * secret, and reveal no key. They stay the same while the keys of the connection change.
+ * Reads the channel binding (RFC 5056) of a connection: 32 bytes that are equal at both ends of
+ * this connection and of no other one, resumed ones included. A login protocol that signs or hashes
+ * them proves that nobody in the middle ends one rudp connection and begins another. They are
+ * unique, not secret, and reveal no key. They stay the same while the keys of the connection
+ * change.
  *
  * Source   Derived from the handshake hash of Noise, revision 34 section 11.2; for a resumed
  *          connection, from both messages of its handshake: docs/protocol.md section 6.9.

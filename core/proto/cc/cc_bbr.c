@@ -152,8 +152,8 @@ static void bbr_on_mtu(struct rudp_cc *cc, uint32_t datagram_bytes)
 	cc->datagram_bytes = datagram_bytes;
 	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, rudp_bbr_cwnd_min_bytes(cc));
 	cc->ssthresh_bytes = bbr_max(cc->ssthresh_bytes, rudp_bbr_cwnd_min_bytes(cc));
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, rudp_bbr_burst_rtt_ns(b),
-						       datagram_bytes);
+	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s,
+						       rudp_bbr_burst_rtt_ns(b), datagram_bytes);
 }
 
 static bool bbr_measured(const struct rudp_cc *cc, struct rudp_cc_measured *out)

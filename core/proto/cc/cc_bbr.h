@@ -166,7 +166,7 @@
 #define BBR_SHORTFALL 80
 #define BBR_SHARED 95
 #define BBR_ALONE_LEAST 95
-#define BBR_LOWERED_ROUNDS 6    /* rounds at a lowered rate, of which the first two show the old one */
+#define BBR_LOWERED_ROUNDS 6 /* rounds at a lowered rate, of which the first two show the old one */
 #define BBR_LOWERED_LOSSES_MIN 10
 
 #define BBR_STARTUP_WINDOW_PACING_GAIN 150
@@ -222,7 +222,8 @@
 #define BBR_UP_EXTRA_GAIN 130
 #define BBR_DELAY_NS_MAX (16 * RUDP_NS_PER_MS)
 #define BBR_LONG_DELAY_NS_MIN (12 * RUDP_NS_PER_MS)
-#define BBR_JITTER_PARTS 4 /* a delay is jitter if a quarter of it falls fast, or stays after DRAIN */
+#define BBR_JITTER_PARTS                                                                           \
+	4 /* a delay is jitter if a quarter of it falls fast, or stays after DRAIN */
 #define BBR_DELAY_DIVISOR 8
 #define BBR_DELAY_SPAN_DIVISOR 4
 #define BBR_QUEUE_DIVISOR 8
@@ -328,10 +329,10 @@ struct bbr {
 
 	/* Detects that the path's rate changes. A fall is measured in spans of min_rtt. */
 	int64_t fall_since_at_ns, fall_rtt_min_ns;
-	uint64_t fall_bytes;  /* delivered_total_bytes at the start of the span */
-	uint32_t fall_spans;  /* number of spans with a fall in a row */
-	int64_t varied_at_ns; /* the rate last became higher or much lower, or varied; 0: never */
-	uint64_t queue_rate;  /* delivered in the last round, if it had a queue; 0: it had none */
+	uint64_t fall_bytes;    /* delivered_total_bytes at the start of the span */
+	uint32_t fall_spans;    /* number of spans with a fall in a row */
+	int64_t varied_at_ns;   /* the rate last became higher or much lower, or varied; 0: never */
+	uint64_t queue_rate;    /* delivered in the last round, if it had a queue; 0: it had none */
 	uint32_t variation_ppm; /* average change of queue_rate from round to round */
 
 	/* Volume in bytes. */
@@ -346,7 +347,7 @@ struct bbr {
 	int64_t probe_rtt_last_at_ns, probe_rtt_done_at_ns; /* done: RUDP_NEVER until drained */
 	int64_t delay_bucket_ns, delay_ns; /* smallest of 8 samples: current set, last full set */
 	int64_t delay_since_at_ns;
-	int64_t fall_from_ns; /* the largest sum of time and RTT of a sample */
+	int64_t fall_from_ns;   /* the largest sum of time and RTT of a sample */
 	int64_t drained_rtt_ns; /* smallest RTT of a round whose queue was drained; 0: none */
 	int64_t up_base_ns;     /* smallest RTT of the round before the probe */
 	/* variation of the smallest of 8 samples in that round; below 0: unknown */
@@ -411,9 +412,9 @@ struct bbr {
 	uint64_t base_loss_ppm;                 /* at a reduced rate: the path's own loss */
 	uint32_t phase_rounds;                  /* rounds completed since DOWN began */
 	uint32_t standing_cycles;               /* cycles in a row whose queue never went away */
-	bool settled;        /* the rate was lowered to what is delivered, in this cycle */
-	bool queue_vanished; /* at some time in this cycle */
-	uint32_t unlowered_loss_ppm;         /* loss_ppm before the rate was lowered */
+	bool settled;                /* the rate was lowered to what is delivered, in this cycle */
+	bool queue_vanished;         /* at some time in this cycle */
+	uint32_t unlowered_loss_ppm; /* loss_ppm before the rate was lowered */
 	uint32_t lowered_sent, lowered_lost; /* datagrams since then, in whole rounds */
 	uint8_t lowered_rounds;
 	struct bbr_undo undo;

@@ -280,7 +280,8 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 	}
 	b->up_at_longterm |= ack->cwnd_limited && cc->cwnd_bytes >= b->inflight_longterm;
 	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK &&
-	    (rudp_bbr_are_marks_many(cc) || (rudp_bbr_has_probe_delay(b) && !is_delay_foreign(b)))) {
+	    (rudp_bbr_are_marks_many(cc) ||
+	     (rudp_bbr_has_probe_delay(b) && !is_delay_foreign(b)))) {
 		forget_longterm(b, ack);
 		return true;
 	}

@@ -94,8 +94,9 @@ void rudp_bbr_note_variation(struct rudp_cc *cc)
 	if (less == 0)
 		return;
 	change_ppm = rudp_cc_mul_div(bbr_max(b->queue_rate, before) - less, PPM, less);
-	b->variation_ppm = (uint32_t)((b->variation_ppm * (VARIATION_WEIGHT - 1) +
-				       bbr_min(change_ppm, PPM)) / VARIATION_WEIGHT);
+	b->variation_ppm =
+		(uint32_t)((b->variation_ppm * (VARIATION_WEIGHT - 1) + bbr_min(change_ppm, PPM)) /
+			   VARIATION_WEIGHT);
 	if (b->variation_ppm > BBR_VARIATION * PPM / 100)
 		b->varied_at_ns = b->now.started_at_ns;
 }

@@ -29,7 +29,8 @@ bool rudp_bbr_flow(const struct rudp_cc *cc, struct rudp_cc_flow *out)
 		.bytes_per_s = b->bw,
 		.delivered_bytes_per_s = bbr_max(b->last.ack_rate, b->ack_rate_before),
 		.round = b->round_count,
-		.may_shift = (b->state == BBR_DOWN || b->state == BBR_CRUISE) && b->phase_rounds >= 2,
+		.may_shift =
+			(b->state == BBR_DOWN || b->state == BBR_CRUISE) && b->phase_rounds >= 2,
 	};
 	return true;
 }
@@ -43,6 +44,7 @@ static uint64_t scaled(uint64_t value, uint64_t by, uint64_t of)
 void rudp_bbr_shift(struct rudp_cc *cc, uint64_t bytes_per_s)
 {
 	struct bbr *b = bbr_of(cc);
+	/* clang-format off */
 	uint64_t *const values[] = {
 		&b->max_bw_slots[0], &b->max_bw_slots[1],      &b->max_bw,
 		&b->bw_latest,       &b->bw_shortterm,         &b->full_bw,
@@ -50,6 +52,7 @@ void rudp_bbr_shift(struct rudp_cc *cc, uint64_t bytes_per_s)
 		&b->inflight_shortterm, &b->inflight_longterm, &b->undo.bw_shortterm,
 		&b->undo.inflight_shortterm, &b->undo.inflight_longterm, &b->undo.cwnd_bytes,
 	};
+	/* clang-format on */
 	uint64_t before = b->bw;
 
 	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)

@@ -203,8 +203,8 @@ uint64_t rudp_bbr_alone_least(const struct bbr *b)
 }
 
 /*
- * Counts the losses at a lowered rate, as long as nobody keeps a queue: the losses of a shared queue
- * may be those of others.
+ * Counts the losses at a lowered rate, as long as nobody keeps a queue: the losses of a shared
+ * queue may be those of others.
  */
 static void count_lowered(const struct rudp_cc *cc, struct bbr *b)
 {
@@ -221,16 +221,15 @@ static void count_lowered(const struct rudp_cc *cc, struct bbr *b)
 	if (b->lowered_rounds <= 2)
 		return;
 	b->lowered_lost += (uint32_t)(b->last.lost_bytes / cc->datagram_bytes);
-	b->lowered_sent += (uint32_t)((b->last.delivered_bytes + b->last.lost_bytes) /
-				      cc->datagram_bytes);
+	b->lowered_sent +=
+		(uint32_t)((b->last.delivered_bytes + b->last.lost_bytes) / cc->datagram_bytes);
 }
 
 bool rudp_bbr_have_losses_stayed(const struct bbr *b)
 {
 	return b->lowered_rounds >= BBR_LOWERED_ROUNDS &&
 	       b->lowered_lost >= BBR_LOWERED_LOSSES_MIN &&
-	       b->lowered_lost >=
-		       rudp_cc_mul_div(b->lowered_sent, b->unlowered_loss_ppm / 2, PPM);
+	       b->lowered_lost >= rudp_cc_mul_div(b->lowered_sent, b->unlowered_loss_ppm / 2, PPM);
 }
 
 /*
@@ -335,8 +334,8 @@ void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
 
 	if (!b->loss_round_start)
 		return;
-	congested =
-		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || has_evidence(cc)));
+	congested = b->mark_in_round ||
+		    (b->loss_in_round && (b->evidence_in_round || has_evidence(cc)));
 	if (congested && !rudp_bbr_is_probing(b) && rudp_bbr_is_loss_answered(b))
 		lower_bounds(cc);
 	else if (b->shallow_in_round && !rudp_bbr_is_probing(b))
@@ -364,8 +363,8 @@ bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
 }
 
 /*
- * If there was no queue before the probe, the delay must also be above what varied then. Jitter that
- * keeps packets in order grows with the rate, so a probe makes it longer.
+ * If there was no queue before the probe, the delay must also be above what varied then. Jitter
+ * that keeps packets in order grows with the rate, so a probe makes it longer.
  */
 static bool is_probe_queue_evident(const struct bbr *b)
 {

@@ -62,14 +62,15 @@ bool rudp_bbr_are_marks_many(const struct rudp_cc *cc)
 	       round->shallow_packets >= delivered_packets(cc, round) / 2;
 }
 
-/* Half of the marked share less than what is delivered (RFC 8257 section 3.3), once a loss round. */
+/* Half of the marked share less than what is delivered (RFC 8257 section 3.3), once a loss
+ * round. */
 void rudp_bbr_answer_marks(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 	uint64_t delivered = bbr_min(bbr_max(b->bw_latest, b->last.ack_rate), b->max_bw);
 
-	b->bw_shortterm = bbr_min(b->bw_shortterm,
-				  rudp_cc_mul_div(delivered, PPM - b->shallow_ppm / 2, PPM));
+	b->bw_shortterm =
+		bbr_min(b->bw_shortterm, rudp_cc_mul_div(delivered, PPM - b->shallow_ppm / 2, PPM));
 }
 
 /* For rudp_cc_quantum_bytes(): a router with a shallow threshold marks bursts, too. */

@@ -265,7 +265,8 @@ void rudp_bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
-	if (b->state != BBR_PROBE_RTT && is_time_to_probe_rtt(cc, ack->now_at_ns) && !b->idle_restart)
+	if (b->state != BBR_PROBE_RTT && is_time_to_probe_rtt(cc, ack->now_at_ns) &&
+	    !b->idle_restart)
 		enter_probe_rtt(cc);
 	if (b->state == BBR_PROBE_RTT)
 		go_on_probe_rtt(cc, ack);

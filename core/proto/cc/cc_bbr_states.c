@@ -89,8 +89,7 @@ static bool is_delay_still_there(const struct bbr *b)
 {
 	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
 	int64_t base_ns = startup_base_ns(b);
-	int64_t left_ns =
-		rudp_time_max(bound_ns, (b->hold_peak_ns - base_ns) / BBR_JITTER_PARTS);
+	int64_t left_ns = rudp_time_max(bound_ns, (b->hold_peak_ns - base_ns) / BBR_JITTER_PARTS);
 
 	return b->left_by_delay && b->starters <= 1 &&
 	       (b->last.delay_max_ns - base_ns > left_ns || b->last.fall_max_ns > 2 * bound_ns);
@@ -137,8 +136,8 @@ static void start_hold(struct bbr *b)
  * These ACKs are of packets sent before the hold, while the sender was filling the suspected queue.
  * If their delay falls faster than a queue drains, it is jitter: the hold ends, and its largest
  * delay becomes the reference. If several connections of this host start together (host_cache.h),
- * all of them hold, and even a real queue falls. The RTT of the last packet is ambiguous, because it
- * may have been sent again during the hold.
+ * all of them hold, and even a real queue falls. The RTT of the last packet is ambiguous, because
+ * it may have been sent again during the hold.
  */
 static void continue_hold(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {

@@ -73,8 +73,7 @@ static uint64_t train_rate(const struct bbr *b)
  */
 static uint64_t train_share(const struct bbr *b)
 {
-	return train_rate(b) /
-	       bbr_max(bbr_min((1 + b->starters) / 2, BBR_TRAIN_STARTERS_MAX), 1);
+	return train_rate(b) / bbr_max(bbr_min((1 + b->starters) / 2, BBR_TRAIN_STARTERS_MAX), 1);
 }
 
 /* The receiver waited for a packet that never arrived, so this ACK is delayed and tells no rate. */

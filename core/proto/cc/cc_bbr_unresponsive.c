@@ -6,8 +6,8 @@
 
 static bool does_queue_stand(const struct bbr *b)
 {
-	int64_t long_ns = rudp_time_max(b->min_rtt_ns / BBR_UNRESPONSIVE_QUEUE_DIVISOR,
-					BBR_QUEUE_NS_MIN);
+	int64_t long_ns =
+		rudp_time_max(b->min_rtt_ns / BBR_UNRESPONSIVE_QUEUE_DIVISOR, BBR_QUEUE_NS_MIN);
 
 	return b->last.rtt_min_ns - b->min_rtt_ns > long_ns;
 }

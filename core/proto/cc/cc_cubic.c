@@ -82,8 +82,8 @@ static const char *state_name(const struct cubic *c)
 
 static void publish_window(struct rudp_cc *cc, const struct cubic *c)
 {
-	cc->cwnd_bytes = c->in_recovery && c->is_prr ? c->recovery_cwnd_bytes
-						     : c->window.cwnd_bytes;
+	cc->cwnd_bytes =
+		c->in_recovery && c->is_prr ? c->recovery_cwnd_bytes : c->window.cwnd_bytes;
 	cc->ssthresh_bytes = c->window.ssthresh_bytes;
 	cc->state_name = state_name(c);
 }
@@ -348,7 +348,8 @@ static void cubic_on_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 		c->event_lost_packets = 0;
 		reduce(cc, c, loss->next_number, loss->now_at_ns);
 		c->is_prr = true;
-		rudp_prr_begin(&c->prr, loss->inflight_bytes + loss->lost_bytes + loss->acked_bytes);
+		rudp_prr_begin(&c->prr,
+			       loss->inflight_bytes + loss->lost_bytes + loss->acked_bytes);
 	}
 	c->event_lost_packets += loss->lost_packets;
 	if (loss->persistent_congestion)

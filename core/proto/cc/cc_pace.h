@@ -58,9 +58,9 @@ static inline uint64_t rudp_cc_rate(uint64_t bytes, int64_t span_ns)
 static inline uint64_t rudp_cc_quantum_bytes(uint64_t rate_bytes_per_s, int64_t rtt_ns,
 					     uint32_t datagram_bytes)
 {
-	int64_t span_ns = rudp_time_min(rudp_time_max(rtt_ns / RUDP_CC_QUANTUM_RTT_DIVISOR,
-						      RUDP_CC_QUANTUM_NS_MIN),
-					RUDP_CC_QUANTUM_NS_MAX);
+	int64_t span_ns = rudp_time_min(
+		rudp_time_max(rtt_ns / RUDP_CC_QUANTUM_RTT_DIVISOR, RUDP_CC_QUANTUM_NS_MIN),
+		RUDP_CC_QUANTUM_NS_MAX);
 	uint64_t quantum = rudp_cc_bytes_in(rate_bytes_per_s, span_ns);
 	uint64_t least = RUDP_CC_QUANTUM_DATAGRAMS_MIN * (uint64_t)datagram_bytes;
 

@@ -14,13 +14,13 @@
  * judged.
  */
 #define JUDGED_PERCENT 5
-#define SHOWS_PERCENT 40     /* part of a grant that the delivery rate must show */
-#define ASK_DIVISOR 4        /* the first request is this fraction of the flow's bandwidth; ... */
-#define DOUBLINGS_MAX 2      /* ... it doubles after each confirmed grant, at most this often */
-#define TRUST_GAINED 2       /* by a confirmed grant; an unconfirmed one subtracts 1 */
+#define SHOWS_PERCENT 40 /* part of a grant that the delivery rate must show */
+#define ASK_DIVISOR 4    /* the first request is this fraction of the flow's bandwidth; ... */
+#define DOUBLINGS_MAX 2  /* ... it doubles after each confirmed grant, at most this often */
+#define TRUST_GAINED 2   /* by a confirmed grant; an unconfirmed one subtracts 1 */
 #define TRUST_MAX 6
-#define TRUST_LEAST (-3)     /* minimum before the group parts; one lower for every four flows */
-#define JUDGED_AFTER 3       /* round trips */
+#define TRUST_LEAST (-3) /* minimum before the group parts; one lower for every four flows */
+#define JUDGED_AFTER 3   /* round trips */
 
 static struct rudp_flow_group *find(const struct rudp_host *host, const struct rudp_addr_key *local)
 {
@@ -122,8 +122,9 @@ static void stop_exchange(struct rudp_flow_group *group, int64_t now_at_ns)
 static void judge(struct rudp_flow_group *group, const struct rudp_flow *flow, int64_t now_at_ns)
 {
 	if (flow->delivered_bytes_per_s >= flow->expected_bytes_per_s) {
-		group->trust = group->trust + TRUST_GAINED > TRUST_MAX ? TRUST_MAX
-								       : group->trust + TRUST_GAINED;
+		group->trust = group->trust + TRUST_GAINED > TRUST_MAX
+				       ? TRUST_MAX
+				       : group->trust + TRUST_GAINED;
 		group->apart_ns = RUDP_FLOW_APART_NS;
 	} else if (--group->trust <= TRUST_LEAST - (int)group->flows / 4) {
 		stop_exchange(group, now_at_ns);

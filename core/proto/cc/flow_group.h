@@ -40,15 +40,15 @@
 
 struct rudp_flow_group {
 	struct rudp_host *host;
-	struct rudp_addr_key local;   /* without port */
-	struct rudp_flow_group *next; /* of the same host; NULL: none */
+	struct rudp_addr_key local;      /* without port */
+	struct rudp_flow_group *next;    /* of the same host; NULL: none */
 	unsigned holders;                /* at least 1 */
 	unsigned flows;                  /* holders that send at full rate */
 	unsigned probes[RUDP_CC_PROBES]; /* joint probes started, by kind */
 	int trust; /* confidence that the flows share a bottleneck, from the results of grants */
-	uint64_t bytes_per_s;            /* sum over all flows, as reported */
-	uint64_t wanted_bytes_per_s;     /* requested and not yet taken */
-	uint64_t spare_bytes_per_s; /* given away and not yet taken; at most wanted_bytes_per_s */
+	uint64_t bytes_per_s;        /* sum over all flows, as reported */
+	uint64_t wanted_bytes_per_s; /* requested and not yet taken */
+	uint64_t spare_bytes_per_s;  /* given away and not yet taken; at most wanted_bytes_per_s */
 	int64_t apart_until_ns, apart_ns;
 };
 
@@ -57,11 +57,11 @@ struct rudp_flow_group {
  * the others.
  */
 struct rudp_flow {
-	uint64_t bytes_per_s;             /* its bandwidth; exchange changes it */
-	uint64_t delivered_bytes_per_s;   /* recent delivery rate; 0: unknown */
-	uint64_t counted_bytes_per_s;     /* its part of the group's sum */
-	uint64_t asked_bytes_per_s;       /* its part of wanted_bytes_per_s */
-	uint64_t expected_bytes_per_s;    /* delivery rate that confirms the grant */
+	uint64_t bytes_per_s;           /* its bandwidth; exchange changes it */
+	uint64_t delivered_bytes_per_s; /* recent delivery rate; 0: unknown */
+	uint64_t counted_bytes_per_s;   /* its part of the group's sum */
+	uint64_t asked_bytes_per_s;     /* its part of wanted_bytes_per_s */
+	uint64_t expected_bytes_per_s;  /* delivery rate that confirms the grant */
 	unsigned rounds_left; /* round trips until the grant is judged; 0: no grant to judge */
 };
 

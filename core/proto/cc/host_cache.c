@@ -219,8 +219,7 @@ void rudp_host_cache_note(struct rudp_host_cache *all, const struct rudp_addr *l
 	rudp_host_cache_drop(all, host);
 }
 
-static struct rudp_known_path *find_path(struct rudp_host_cache *all,
-					 const struct rudp_addr *local,
+static struct rudp_known_path *find_path(struct rudp_host_cache *all, const struct rudp_addr *local,
 					 const struct rudp_addr *remote, int64_t now_at_ns)
 {
 	struct rudp_addr_key here = rudp_addr_key_of_host(local);
@@ -230,8 +229,8 @@ static struct rudp_known_path *find_path(struct rudp_host_cache *all,
 }
 
 void rudp_host_cache_note_loss(struct rudp_host_cache *all, const struct rudp_addr *local,
-				const struct rudp_addr *remote, struct rudp_known_loss more,
-				int64_t now_at_ns)
+			       const struct rudp_addr *remote, struct rudp_known_loss more,
+			       int64_t now_at_ns)
 {
 	struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
 
@@ -246,8 +245,8 @@ void rudp_host_cache_note_loss(struct rudp_host_cache *all, const struct rudp_ad
 }
 
 struct rudp_known_loss rudp_host_cache_loss(struct rudp_host_cache *all,
-					     const struct rudp_addr *local,
-					     const struct rudp_addr *remote, int64_t now_at_ns)
+					    const struct rudp_addr *local,
+					    const struct rudp_addr *remote, int64_t now_at_ns)
 {
 	const struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
 
@@ -255,7 +254,7 @@ struct rudp_known_loss rudp_host_cache_loss(struct rudp_host_cache *all,
 }
 
 int64_t rudp_host_cache_base_rtt_ns(struct rudp_host_cache *all, const struct rudp_addr *local,
-				     const struct rudp_addr *remote, int64_t now_at_ns)
+				    const struct rudp_addr *remote, int64_t now_at_ns)
 {
 	const struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
 
@@ -263,7 +262,7 @@ int64_t rudp_host_cache_base_rtt_ns(struct rudp_host_cache *all, const struct ru
 }
 
 int64_t rudp_host_cache_rtt_ns(struct rudp_host_cache *all, const struct rudp_addr *remote,
-				int64_t now_at_ns)
+			       int64_t now_at_ns)
 {
 	const struct rudp_known_path *path = find(all, remote, now_at_ns);
 
@@ -310,8 +309,8 @@ static uint64_t take(struct rudp_known_path *path, uint64_t least_bytes, int64_t
 }
 
 uint64_t rudp_host_cache_take(struct rudp_host_cache *all, const struct rudp_addr *local,
-			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
-			       int64_t now_at_ns)
+			      const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
+			      int64_t now_at_ns)
 {
 	struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
 
@@ -321,8 +320,8 @@ uint64_t rudp_host_cache_take(struct rudp_host_cache *all, const struct rudp_add
 }
 
 uint64_t rudp_host_cache_take_recent(struct rudp_host_cache *all, const struct rudp_addr *local,
-				      const struct rudp_addr *remote, uint64_t least_bytes,
-				      int64_t now_at_ns, int64_t *rtt_ns)
+				     const struct rudp_addr *remote, uint64_t least_bytes,
+				     int64_t now_at_ns, int64_t *rtt_ns)
 {
 	struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
 	uint64_t share;
@@ -342,7 +341,8 @@ bool rudp_host_cache_check(const struct rudp_host_cache *all)
 
 	HASH_ITER(hh, all->table, host, next)
 		count += host->holders == 0;
-	for (const struct rudp_list *link = all->by_use.next; link != &all->by_use; link = link->next)
+	for (const struct rudp_list *link = all->by_use.next; link != &all->by_use;
+	     link = link->next)
 		count--;
 	return count == 0 && all->idle_count <= RUDP_HOST_CACHE_MAX;
 }

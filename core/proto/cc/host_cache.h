@@ -38,7 +38,7 @@
 #include "base/time.h"
 #include "proto/cc/cc.h"
 
-#define RUDP_HOST_CACHE_MAX 4096u /* about 300 bytes each */
+#define RUDP_HOST_CACHE_MAX 4096u           /* about 300 bytes each */
 #define RUDP_REFUSAL_NS (5 * RUDP_NS_PER_S) /* how long a refusal counts */
 #define RUDP_KNOWN_PATH_LIFE_NS (600 * RUDP_NS_PER_S)
 /* interval at which a busy connection stores its path */
@@ -47,8 +47,8 @@
 #define RUDP_KNOWN_PATH_BUSY_NS (3 * RUDP_KNOWN_PATH_NOTE_NS / 2)
 /* packets in the loss statistics; then both counts are halved */
 #define RUDP_KNOWN_PATH_PACKETS_MAX 8192u
-#define RUDP_KNOWN_PATH_SHARE 80                       /* percent of the stored BDP that is used */
-#define RUDP_KNOWN_PATH_RECENT_SHARE 95                /* the same if it was reached recently */
+#define RUDP_KNOWN_PATH_SHARE 80        /* percent of the stored BDP that is used */
+#define RUDP_KNOWN_PATH_RECENT_SHARE 95 /* the same if it was reached recently */
 /* connections that start within this time share the BDP */
 #define RUDP_KNOWN_PATH_SHARE_NS (1 * RUDP_NS_PER_S)
 #define RUDP_KNOWN_PATH_RECENT_NS (10 * RUDP_NS_PER_S) /* a stored path is recent for this time */
@@ -71,14 +71,14 @@ struct rudp_known_path {
 	struct rudp_addr_key local; /* without port */
 	uint64_t bytes_per_s;
 	int64_t min_rtt_ns;
-	int64_t base_rtt_ns;  /* without queueing; 0: unknown */
+	int64_t base_rtt_ns; /* without queueing; 0: unknown */
 	int64_t noted_at_ns;
 	int64_t reached_at_ns; /* when 80 percent of bytes_per_s was last reached */
 	int64_t busy_until_ns;
 	int64_t taken_at_ns;  /* when the first of the connections that share took its part */
 	uint64_t taken_bytes; /* taken by all of them */
 	struct rudp_known_loss loss;
-	unsigned starters;    /* connections that started together last time; 0: unknown */
+	unsigned starters; /* connections that started together last time; 0: unknown */
 	bool is_used;
 };
 
@@ -132,23 +132,23 @@ bool rudp_host_cache_has_refused(const struct rudp_host_cache *all, const struct
  * stored rate. Without memory the path is not stored.
  */
 void rudp_host_cache_note(struct rudp_host_cache *all, const struct rudp_addr *local,
-			   const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
-			   enum rudp_known_use use, int64_t now_at_ns);
+			  const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
+			  enum rudp_known_use use, int64_t now_at_ns);
 
 /* The minimum RTT of this path without queueing; 0 if unknown. */
 int64_t rudp_host_cache_base_rtt_ns(struct rudp_host_cache *all, const struct rudp_addr *local,
-				     const struct rudp_addr *remote, int64_t now_at_ns);
+				    const struct rudp_addr *remote, int64_t now_at_ns);
 
 /*
  * note_loss adds to the loss statistics of a stored path. loss returns them; zeros if the path is
  * not stored.
  */
 void rudp_host_cache_note_loss(struct rudp_host_cache *all, const struct rudp_addr *local,
-				const struct rudp_addr *remote, struct rudp_known_loss more,
-				int64_t now_at_ns);
+			       const struct rudp_addr *remote, struct rudp_known_loss more,
+			       int64_t now_at_ns);
 struct rudp_known_loss rudp_host_cache_loss(struct rudp_host_cache *all,
-					     const struct rudp_addr *local,
-					     const struct rudp_addr *remote, int64_t now_at_ns);
+					    const struct rudp_addr *local,
+					    const struct rudp_addr *remote, int64_t now_at_ns);
 
 /*
  * The number of bytes that a new connection, which has measured only this RTT, may have in flight.
@@ -156,8 +156,8 @@ struct rudp_known_loss rudp_host_cache_loss(struct rudp_host_cache *all,
  * most least_bytes. The result is deducted from what the next connections get.
  */
 uint64_t rudp_host_cache_take(struct rudp_host_cache *all, const struct rudp_addr *local,
-			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
-			       int64_t now_at_ns);
+			      const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
+			      int64_t now_at_ns);
 
 /*
  * The same for a connection without an RTT sample. Only if another connection reached at least 80
@@ -165,15 +165,15 @@ uint64_t rudp_host_cache_take(struct rudp_host_cache *all, const struct rudp_add
  * result is not 0.
  */
 uint64_t rudp_host_cache_take_recent(struct rudp_host_cache *all, const struct rudp_addr *local,
-				      const struct rudp_addr *remote, uint64_t least_bytes,
-				      int64_t now_at_ns, int64_t *rtt_ns);
+				     const struct rudp_addr *remote, uint64_t least_bytes,
+				     int64_t now_at_ns, int64_t *rtt_ns);
 
 /* True if rtt_ns is plausible for the path whose RTT was known_ns. */
 bool rudp_host_cache_is_same_length(int64_t known_ns, int64_t rtt_ns);
 
 /* The minimum RTT to a host from any local address; 0 if unknown. */
 int64_t rudp_host_cache_rtt_ns(struct rudp_host_cache *all, const struct rudp_addr *remote,
-				int64_t now_at_ns);
+			       int64_t now_at_ns);
 
 /* Checks that count, list and table are consistent and within the limit. For tests. */
 bool rudp_host_cache_check(const struct rudp_host_cache *all);

@@ -21,10 +21,10 @@ static const uint16_t may_follow[STATE_COUNT] = {
 	[RUDP_STATE_LISTEN] = BIT(CLOSED),
 	[RUDP_STATE_SYN_SENT] = BIT(ESTABLISHED) | BIT(CLOSED),
 	[RUDP_STATE_SYN_RCVD] = BIT(ESTABLISHED) | BIT(RESET_SENT) | BIT(TIME_WAIT) | BIT(CLOSED),
-	[RUDP_STATE_ESTABLISHED] = BIT(FIN_WAIT_1) | BIT(CLOSE_WAIT) | BIT(RESET_SENT) |
-				   BIT(TIME_WAIT) | BIT(CLOSED),
-	[RUDP_STATE_FIN_WAIT_1] = BIT(FIN_WAIT_2) | BIT(CLOSING) | BIT(RESET_SENT) |
-				  BIT(TIME_WAIT) | BIT(CLOSED),
+	[RUDP_STATE_ESTABLISHED] =
+		BIT(FIN_WAIT_1) | BIT(CLOSE_WAIT) | BIT(RESET_SENT) | BIT(TIME_WAIT) | BIT(CLOSED),
+	[RUDP_STATE_FIN_WAIT_1] =
+		BIT(FIN_WAIT_2) | BIT(CLOSING) | BIT(RESET_SENT) | BIT(TIME_WAIT) | BIT(CLOSED),
 	[RUDP_STATE_FIN_WAIT_2] = BIT(TIME_WAIT) | BIT(RESET_SENT) | BIT(CLOSED),
 	[RUDP_STATE_CLOSE_WAIT] = BIT(LAST_ACK) | BIT(RESET_SENT) | BIT(TIME_WAIT) | BIT(CLOSED),
 	[RUDP_STATE_CLOSING] = BIT(TIME_WAIT) | BIT(RESET_SENT) | BIT(CLOSED),
@@ -55,7 +55,9 @@ bool rudp_conn_may_send(const struct rudp_conn *conn)
 
 int rudp_reset_error(uint64_t reason)
 {
-#define RESET_CASE(name, value, error) case value: return error;
+#define RESET_CASE(name, value, error)                                                             \
+	case value:                                                                                \
+		return error;
 	switch (reason) {
 		RUDP_RESET_REASONS(RESET_CASE)
 	}
@@ -95,7 +97,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 {
 	struct rudp_conn *conn = rudp_pool_take(&ep->conns);
 	struct rudp_reliability_owner owner = {conn, rudp_conn_on_answered, rudp_conn_on_lost,
-					 rudp_conn_work_may_go_on};
+					       rudp_conn_work_may_go_on};
 
 	if (!conn)
 		return NULL;
@@ -111,8 +113,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	if (options)
 		conn->options = *options;
 	rudp_replay_init(&conn->replay);
-	rudp_rtt_init(&conn->rtt, rudp_host_cache_rtt_ns(&ep->hosts,
-						    remote, now_at_ns));
+	rudp_rtt_init(&conn->rtt, rudp_host_cache_rtt_ns(&ep->hosts, remote, now_at_ns));
 	rudp_acks_init(&conn->acks);
 	rudp_cc_init(&conn->cc, conn->options.cc ? conn->options.cc : ep->config.cc,
 		     conn->path.datagram_bytes, now_at_ns);
@@ -130,7 +131,8 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	rudp_conn_limit_buffers(conn);
 	conn->blocked_sent = UINT64_MAX;
 	conn->peer_ack_delay_ns = RUDP_ACK_DELAY_MAX_NS;
-	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = conn->keys_from_ns = now_at_ns;
+	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = conn->keys_from_ns =
+		now_at_ns;
 	conn->exchange_from_ns = now_at_ns;
 	conn->pinged_at_ns = now_at_ns;
 	/* No data has arrived yet, so there is no reason to ping for more. */
@@ -381,7 +383,8 @@ void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	const struct rudp_recvbuf *in = &conn->recvbuf;
 
-	close_conn(conn, !in->discarding && (rudp_recvbuf_available(in) > 0 || in->pending.count > 0),
+	close_conn(conn,
+		   !in->discarding && (rudp_recvbuf_available(in) > 0 || in->pending.count > 0),
 		   now_at_ns);
 }
 

@@ -32,9 +32,11 @@ struct rudp_listener;
  * In the order of a connection's life. Names as in RFC 9293; docs/protocol.md section 12 defines
  * them.
  */
+/* clang-format off */
 #define RUDP_STATES(X)                                                                             \
 	X(CLOSED) X(LISTEN) X(SYN_SENT) X(SYN_RCVD) X(ESTABLISHED) X(FIN_WAIT_1) X(FIN_WAIT_2)     \
 	X(CLOSE_WAIT) X(CLOSING) X(LAST_ACK) X(TIME_WAIT) X(RESET_SENT)
+/* clang-format on */
 
 #define RUDP_STATE_ENUM(name) RUDP_STATE_##name,
 enum rudp_state { RUDP_STATES(RUDP_STATE_ENUM) };
@@ -55,12 +57,12 @@ enum rudp_event {
 };
 
 struct rudp_conn_options {
-	int64_t connect_timeout_ns;      /* 0: RUDP_CONNECT_TIMEOUT_NS */
-	int64_t user_timeout_ns;         /* 0: RUDP_USER_TIMEOUT_NS; TCP_USER_TIMEOUT */
-	int64_t keepalive_idle_ns;       /* 0: 2 h */
-	int64_t keepalive_interval_ns;   /* 0: 75 s */
-	unsigned keepalive_probes;       /* 0: 9 */
-	bool keepalive;                  /* SO_KEEPALIVE */
+	int64_t connect_timeout_ns;    /* 0: RUDP_CONNECT_TIMEOUT_NS */
+	int64_t user_timeout_ns;       /* 0: RUDP_USER_TIMEOUT_NS; TCP_USER_TIMEOUT */
+	int64_t keepalive_idle_ns;     /* 0: 2 h */
+	int64_t keepalive_interval_ns; /* 0: 75 s */
+	unsigned keepalive_probes;     /* 0: 9 */
+	bool keepalive;                /* SO_KEEPALIVE */
 	uint8_t tos, tclass; /* for packets over IPv4 and IPv6; the ECN bits are ignored */
 	/* connect: bytes written before the SYN is sent may travel in it if the peer is known
 	 * (docs/protocol.md section 6.8) */
@@ -69,7 +71,7 @@ struct rudp_conn_options {
 	bool deferred;
 	/* connect: the listener must show a static key, whatever it is */
 	bool asks_peer;
-	int64_t deferred_max_ns; /* or before this time has passed; 0: no limit */
+	int64_t deferred_max_ns;         /* or before this time has passed; 0: no limit */
 	const struct rudp_cc_ops *cc;    /* NULL: the endpoint's */
 	uint64_t pacing_bytes_per_s_max; /* 0: no limit; SO_MAX_PACING_RATE */
 	/*
@@ -77,8 +79,8 @@ struct rudp_conn_options {
 	 * With either of peer_key and asks_peer the endpoint's identity, if it has one, is shown.
 	 */
 	const uint8_t *peer_key;
-	/* SO_SNDBUF, SO_RCVBUF: limit of the bytes held in each direction; 0: the program sets none.
-	 * Values below RUDP_BUFFER_LEAST_BYTES count as that. */
+	/* SO_SNDBUF, SO_RCVBUF: limit of the bytes held in each direction; 0: the program sets
+	 * none. Values below RUDP_BUFFER_LEAST_BYTES count as that. */
 	uint64_t send_max_bytes;
 	uint64_t receive_max_bytes;
 };
@@ -117,7 +119,8 @@ struct rudp_conn_stats {
 	uint64_t window_send_bytes, window_receive_bytes;
 	uint64_t packets_replayed, packets_forged, key_updates, path_changes;
 	uint64_t key_exchanges; /* completed since the handshake */
-	/* known new paths: with another id of the peer; with the old one, as it had sent no other */
+	/* known new paths: with another id of the peer; with the old one, as it had sent no
+	 * other */
 	uint32_t id_changes, moves_with_old_id;
 	uint32_t pto_count, datagram_bytes;
 	uint64_t memory_bytes; /* held for it by the endpoint, approximately */
@@ -235,7 +238,8 @@ uint8_t rudp_conn_refusal(const struct rudp_conn *conn);
  * A datagram was too large: at most max_bytes of UDP payload pass. local: our own interface refused
  * it, so the size is certain. Otherwise ICMP said so, which is only a hint for the path MTU search.
  */
-void rudp_conn_on_too_big(struct rudp_conn *conn, uint32_t max_bytes, bool local, int64_t now_at_ns);
+void rudp_conn_on_too_big(struct rudp_conn *conn, uint32_t max_bytes, bool local,
+			  int64_t now_at_ns);
 
 void rudp_conn_set_options(struct rudp_conn *conn, const struct rudp_conn_options *options,
 			   int64_t now_at_ns);

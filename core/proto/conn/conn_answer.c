@@ -126,8 +126,7 @@ static int seal_synack(struct answering *a, struct rudp_syn_answer *answer, cons
 			      sizeof answer->synack - answer->len);
 	if (rc >= 0)
 		rudp_handshake_end_noise(&a->noise, &a->keys);
-	if (rc >= 0 && shows_key_later(a->syn) &&
-	    rudp_conn_identity_await(a->conn, &a->noise) < 0)
+	if (rc >= 0 && shows_key_later(a->syn) && rudp_conn_identity_await(a->conn, &a->noise) < 0)
 		return -ENOMEM;
 	return rc;
 }
@@ -178,8 +177,8 @@ static enum rudp_verdict write_synack(struct answering *a, int64_t now_at_ns)
 	params.early_taken_bytes = conn->early_bytes;
 	params.key_lasts = (a->syn->flags & RUDP_SYN_ASK_KEY) && conn->ep->has_identity;
 	rudp_params_write(&writer, &params);
-	answer->len = (uint16_t)rudp_packet_write_synack(answer->synack, conn->suite,
-							 a->syn->flags, a->syn->id);
+	answer->len = (uint16_t)rudp_packet_write_synack(answer->synack, conn->suite, a->syn->flags,
+							 a->syn->id);
 	rc = seal_synack(a, answer, payload, rudp_writer_len(&writer));
 	if (rc < 0) {
 		answer->len = 0;
@@ -254,6 +253,7 @@ enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn,
 	conn->handshake_due = true;
 	rudp_conn_enter(conn, RUDP_STATE_SYN_RCVD);
 	if (RUDP_IS_OBSERVED(conn))
-		rudp_handshake_observe(conn, syn, (size_t)(syn->body - syn->header) + syn->body_bytes);
+		rudp_handshake_observe(conn, syn,
+				       (size_t)(syn->body - syn->header) + syn->body_bytes);
 	return RUDP_VERDICT_OK;
 }

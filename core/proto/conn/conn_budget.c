@@ -7,8 +7,8 @@ uint64_t rudp_conn_buffer_bytes(const struct rudp_conn *conn)
 {
 	const struct rudp_sendbuf *out = &conn->sendbuf;
 	const struct rudp_recvbuf *in = &conn->recvbuf;
-	uint64_t ranges = (uint64_t)out->lost.capacity + out->acked.capacity + in->pending.capacity +
-			  conn->acks.received.capacity;
+	uint64_t ranges = (uint64_t)out->lost.capacity + out->acked.capacity +
+			  in->pending.capacity + conn->acks.received.capacity;
 
 	return out->ring.capacity_bytes + in->ring.capacity_bytes + conn->fec_store.bytes +
 	       conn->reliability.capacity * (uint64_t)sizeof(struct rudp_sent) +

@@ -18,8 +18,8 @@ size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, siz
 	struct rudp_params params;
 
 	rudp_handshake_own_params(conn, &params);
-	params.wants_association = !conn->ep->config.resume_off &&
-				   rudp_handshake_makes_association(conn->syn_flags);
+	params.wants_association =
+		!conn->ep->config.resume_off && rudp_handshake_makes_association(conn->syn_flags);
 	params.spent = conn->handshake->spent;
 	rudp_params_write(&writer, &params);
 	if (with_early) {
@@ -288,7 +288,9 @@ static int refusal_error(uint8_t refusal)
 
 static const char *refusal_text(uint8_t refusal)
 {
-#define REFUSAL_CASE(name, value, why) case value: return why;
+#define REFUSAL_CASE(name, value, why)                                                             \
+	case value:                                                                                \
+		return why;
 	switch (refusal) {
 		RUDP_REFUSALS(REFUSAL_CASE)
 	}
@@ -329,9 +331,8 @@ static void restart_with_noise(struct rudp_conn *conn, int64_t now_at_ns)
 void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->state == RUDP_STATE_SYN_SENT && (conn->handshake->flags & RUDP_SYN_RESUME) &&
-	    conn->reliability.pto_count >= (conn->handshake->early_bytes > 0
-						    ? RUDP_EARLY_TIMEOUTS
-						    : RUDP_RESUME_TIMEOUTS))
+	    conn->reliability.pto_count >=
+		    (conn->handshake->early_bytes > 0 ? RUDP_EARLY_TIMEOUTS : RUDP_RESUME_TIMEOUTS))
 		restart_with_noise(conn, now_at_ns);
 	else
 		conn->handshake_due = true;

@@ -63,8 +63,8 @@ enum rudp_verdict rudp_endpoint_spend(struct rudp_endpoint *ep, const struct rud
 }
 
 /*
- * A peer that acknowledges a DATA packet is ESTABLISHED, and so has stored the association. In XX it
- * stores the association when it has verified our proof, so the proof must be acknowledged.
+ * A peer that acknowledges a DATA packet is ESTABLISHED, and so has stored the association. In XX
+ * it stores the association when it has verified our proof, so the proof must be acknowledged.
  */
 void rudp_conn_prove_offer(struct rudp_conn *conn, uint64_t number)
 {

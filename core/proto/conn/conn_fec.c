@@ -85,8 +85,8 @@ static uint32_t loss_per_million(struct rudp_conn *conn, int64_t now_at_ns)
 	const struct rudp_reliability *r = &conn->reliability;
 	uint64_t lost = rudp_reliability_lost_packets(r);
 	uint64_t sent = lost + r->answered_packets;
-	struct rudp_known_loss known = rudp_host_cache_loss(
-		&conn->ep->hosts, &conn->path.local, &conn->path.remote, now_at_ns);
+	struct rudp_known_loss known = rudp_host_cache_loss(&conn->ep->hosts, &conn->path.local,
+							    &conn->path.remote, now_at_ns);
 
 	if (known.packets > KNOWN_PACKETS_MAX) {
 		known.lost = known.lost * KNOWN_PACKETS_MAX / known.packets;

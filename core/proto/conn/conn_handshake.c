@@ -17,7 +17,7 @@
 enum rudp_cipher rudp_cipher_of(uint8_t suite)
 {
 	return suite == RUDP_SUITE_CHACHA20_POLY1305 ? RUDP_CIPHER_CHACHA20_POLY1305
-							    : RUDP_CIPHER_AES_256_GCM;
+						     : RUDP_CIPHER_AES_256_GCM;
 }
 
 uint64_t rudp_handshake_digest(const uint8_t *datagram, size_t len)
@@ -34,7 +34,8 @@ bool rudp_syn_check(const uint8_t *datagram, size_t len)
 	if (len < RUDP_SYN_CHECK_BYTES)
 		return false;
 	reader = rudp_reader(datagram + len - RUDP_SYN_CHECK_BYTES, RUDP_SYN_CHECK_BYTES);
-	return rudp_read_u64(&reader) == rudp_handshake_digest(datagram, len - RUDP_SYN_CHECK_BYTES);
+	return rudp_read_u64(&reader) ==
+	       rudp_handshake_digest(datagram, len - RUDP_SYN_CHECK_BYTES);
 }
 
 bool rudp_syn_is_of_another_version(enum rudp_verdict verdict, const struct rudp_packet *packet,

@@ -35,7 +35,8 @@ size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, siz
  * fresh key pair (0 or -ENOMEM), take its results.
  */
 int rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,
-			       uint64_t source_id, uint16_t target_port, const struct rudp_psk *psk);
+			       uint64_t source_id, uint16_t target_port,
+			       const struct rudp_psk *psk);
 enum rudp_noise_pattern rudp_handshake_pattern(uint8_t flags);
 /* Takes the static key that noise has read and proven, if there is one. */
 void rudp_handshake_take_peer_key(struct rudp_conn *conn, const struct rudp_noise *noise,

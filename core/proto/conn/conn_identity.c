@@ -208,8 +208,7 @@ unsigned rudp_endpoint_withdraw_rights(struct rudp_endpoint *ep,
 	struct rudp_conn *conn, *next;
 
 	HASH_ITER(hh, ep->by_short_id, conn, next) {
-		if (!waits_for_its_program(conn) ||
-		    rudp_conn_is_authorized(conn, conn->listener))
+		if (!waits_for_its_program(conn) || rudp_conn_is_authorized(conn, conn->listener))
 			continue;
 		reject(conn, now_at_ns);
 		count++;

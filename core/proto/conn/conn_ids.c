@@ -30,8 +30,8 @@ static bool has_first_id(const struct rudp_conn *conn, const struct rudp_packet 
 
 bool rudp_conn_has_id(const struct rudp_conn *conn, const struct rudp_packet *packet)
 {
-	return has_first_id(conn, packet) || (conn->ids && packet->type == RUDP_PACKET_DATA &&
-					      find(conn->ids, packet));
+	return has_first_id(conn, packet) ||
+	       (conn->ids && packet->type == RUDP_PACKET_DATA && find(conn->ids, packet));
 }
 
 uint32_t rudp_conn_number_offset(const struct rudp_conn *conn, const struct rudp_packet *packet)
@@ -224,9 +224,8 @@ void rudp_conn_ids_issue(struct rudp_conn *conn)
 struct rudp_spare_id rudp_conn_ids_frame(const struct rudp_conn *conn)
 {
 	const struct rudp_other_id *own = conn->ids->spare;
-	struct rudp_spare_id spare = {.number = own->number,
-				      .id = own->id,
-				      .number_offset = own->number_offset};
+	struct rudp_spare_id spare = {
+		.number = own->number, .id = own->id, .number_offset = own->number_offset};
 
 	rudp_reset_token_make(conn->ep->config.reset_secret, own->id,
 			      rudp_addr_port(&conn->path.local), spare.reset_token);

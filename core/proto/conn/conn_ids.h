@@ -26,12 +26,12 @@
 /* An id from a SPARE_ID frame: of this side, or of the peer and in use. */
 struct rudp_other_id {
 	struct rudp_conn *conn;
-	bool is_listed;         /* the peer's: it is in the table */
-	uint64_t number;        /* of the frame */
+	bool is_listed;  /* the peer's: it is in the table */
+	uint64_t number; /* of the frame */
 	uint64_t id;
-	uint32_t short_id;      /* its low 32 bits */
+	uint32_t short_id; /* its low 32 bits */
 	uint32_t number_offset;
-	UT_hash_handle hh;      /* own: by short_id; the peer's: by id */
+	UT_hash_handle hh; /* own: by short_id; the peer's: by id */
 };
 
 /* Made with the first spare id that is sent or received. */
@@ -48,7 +48,7 @@ struct rudp_conn_ids {
 	bool is_first_over;              /* the id of the handshake is no longer accepted */
 	bool is_spare_due;               /* SPARE_ID must be sent, perhaps again */
 	bool is_spare_acked;
-	uint32_t changes;                /* of the id to which packets are sent */
+	uint32_t changes; /* of the id to which packets are sent */
 };
 
 /* The id to which packets are sent, and what is added to their numbers. */

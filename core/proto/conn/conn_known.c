@@ -18,13 +18,14 @@ static void note_loss(struct rudp_conn *conn, int64_t now_at_ns)
 	const struct rudp_reliability *r = &conn->reliability;
 	struct rudp_conn_known *known = &conn->known;
 	uint64_t lost = rudp_reliability_lost_packets(r);
-	struct rudp_known_loss more = {.lost = lost > known->noted_lost ? lost - known->noted_lost : 0};
+	struct rudp_known_loss more = {.lost = lost > known->noted_lost ? lost - known->noted_lost
+									: 0};
 
 	more.packets = r->answered_packets - known->noted_answered + more.lost;
 	known->noted_answered = r->answered_packets;
 	known->noted_lost += more.lost;
-	rudp_host_cache_note_loss(&conn->ep->hosts, &conn->path.local, &conn->path.remote,
-				   more, now_at_ns);
+	rudp_host_cache_note_loss(&conn->ep->hosts, &conn->path.local, &conn->path.remote, more,
+				  now_at_ns);
 }
 
 static void note(struct rudp_conn *conn, enum rudp_known_use use, int64_t now_at_ns)
@@ -38,14 +39,15 @@ static void note(struct rudp_conn *conn, enum rudp_known_use use, int64_t now_at
 	if (!is_used(conn) || !conn->path.validated ||
 	    !conn->cc.ops->measured(&conn->cc, &measured))
 		return;
-	rudp_host_cache_note(&conn->ep->hosts, &conn->path.local, &conn->path.remote,
-			      &measured, use, now_at_ns);
+	rudp_host_cache_note(&conn->ep->hosts, &conn->path.local, &conn->path.remote, &measured,
+			     use, now_at_ns);
 	note_loss(conn, now_at_ns);
 }
 
 static bool is_worth_noting(const struct rudp_conn *conn)
 {
-	return conn->reliability.delivered_bytes - conn->known.noted_bytes >= RUDP_KNOWN_PATH_NOTE_BYTES;
+	return conn->reliability.delivered_bytes - conn->known.noted_bytes >=
+	       RUDP_KNOWN_PATH_NOTE_BYTES;
 }
 
 static void note_progress(struct rudp_conn *conn, int64_t now_at_ns)
@@ -94,7 +96,7 @@ static void set_known_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 	if (!is_used(conn))
 		return;
 	base_ns = rudp_host_cache_base_rtt_ns(&conn->ep->hosts, &conn->path.local,
-					       &conn->path.remote, now_at_ns);
+					      &conn->path.remote, now_at_ns);
 	if (base_ns > 0)
 		conn->cc.ops->expect_rtt(&conn->cc, base_ns);
 }
@@ -105,8 +107,7 @@ static void on_first_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 	int64_t presumed_ns = conn->known.presumed_rtt_ns;
 
 	conn->known.presumed_rtt_ns = 0;
-	if (presumed_ns > 0 &&
-	    !rudp_host_cache_is_same_length(presumed_ns, conn->rtt.latest_ns))
+	if (presumed_ns > 0 && !rudp_host_cache_is_same_length(presumed_ns, conn->rtt.latest_ns))
 		restart_unknown(conn, now_at_ns);
 	set_known_rtt(conn, now_at_ns);
 	rudp_conn_known_may_start(conn);
@@ -163,9 +164,8 @@ static uint64_t known_window_unheard(struct rudp_conn *conn, int64_t *span_ns, i
 {
 	const struct rudp_path *path = &conn->path;
 	int64_t *rtt_ns = &conn->known.presumed_rtt_ns;
-	uint64_t bytes = rudp_host_cache_take_recent(&conn->ep->hosts, &path->local,
-						      &path->remote, conn->cc.cwnd_bytes,
-						      now_at_ns, rtt_ns);
+	uint64_t bytes = rudp_host_cache_take_recent(&conn->ep->hosts, &path->local, &path->remote,
+						     conn->cc.cwnd_bytes, now_at_ns, rtt_ns);
 
 	*span_ns = *rtt_ns;
 	if (bytes <= RUDP_UNHEARD_BYTES_MAX)
@@ -183,7 +183,7 @@ static uint64_t known_window(struct rudp_conn *conn, int64_t *span_ns, int64_t n
 		return known_window_unheard(conn, span_ns, now_at_ns);
 	*span_ns = conn->rtt.min_ns;
 	return rudp_host_cache_take(&conn->ep->hosts, &path->local, &path->remote,
-				     conn->rtt.latest_ns, conn->cc.cwnd_bytes, now_at_ns);
+				    conn->rtt.latest_ns, conn->cc.cwnd_bytes, now_at_ns);
 }
 
 static void jump(struct rudp_conn *conn, int64_t now_at_ns)
@@ -216,8 +216,8 @@ void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns)
 	if (!conn->cc.is_starting)
 		return;
 	if (!known->startup_host)
-		known->startup_host = rudp_host_cache_begin_startup(&conn->ep->hosts,
-								    &conn->path.remote);
+		known->startup_host =
+			rudp_host_cache_begin_startup(&conn->ep->hosts, &conn->path.remote);
 	if (known->startup_host)
 		conn->cc.ops->share(&conn->cc, known->startup_host->starting);
 	if (known->may_jump)

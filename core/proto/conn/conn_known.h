@@ -24,8 +24,8 @@ struct rudp_conn_known {
 	int64_t noted_at_ns;  /* when that note was made, */
 	uint64_t noted_bytes; /* the bytes delivered by then, */
 	uint64_t noted_answered, noted_lost; /* and the packets acknowledged and lost */
-	struct rudp_host *startup_host; /* NULL: the connection is not in start-up */
-	uint64_t jump_bytes;     /* window taken from host_cache; 0: none */
+	struct rudp_host *startup_host;      /* NULL: the connection is not in start-up */
+	uint64_t jump_bytes;                 /* window taken from host_cache; 0: none */
 	int64_t presumed_rtt_ns; /* RTT taken from there until one is measured; 0: none */
 };
 

@@ -34,23 +34,23 @@ void rudp_conn_observe_packet(struct rudp_conn *conn, enum rudp_fact_kind kind,
 void rudp_conn_observe_dropped(struct rudp_conn *conn, enum rudp_verdict verdict, size_t size_bytes)
 {
 	report(conn, &(struct rudp_fact){.kind = RUDP_FACT_PACKET_DROPPED,
-				       .dropped = {verdict, size_bytes}});
+					 .dropped = {verdict, size_bytes}});
 }
 
 void rudp_conn_observe_lost(struct rudp_conn *conn, uint64_t number, size_t size_bytes)
 {
 	const struct rudp_reliability *r = &conn->reliability;
 
-	report(conn, &(struct rudp_fact){
-			   .kind = RUDP_FACT_PACKET_LOST,
-			   .lost = {number, size_bytes,
-				    r->largest_answered - number >= r->packet_threshold}});
+	report(conn,
+	       &(struct rudp_fact){.kind = RUDP_FACT_PACKET_LOST,
+				   .lost = {number, size_bytes,
+					    r->largest_answered - number >= r->packet_threshold}});
 }
 
 void rudp_conn_observe_move(struct rudp_conn *conn)
 {
 	report(conn, &(struct rudp_fact){.kind = RUDP_FACT_MOVED,
-				       .moved = {&conn->path.local, &conn->path.remote}});
+					 .moved = {&conn->path.local, &conn->path.remote}});
 }
 
 void rudp_conn_observe(struct rudp_conn *conn, enum rudp_fact_kind kind)

@@ -19,8 +19,7 @@ void rudp_conn_path_validate(struct rudp_conn *conn, int64_t now_at_ns)
  */
 static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	int64_t known_ns = rudp_host_cache_rtt_ns(&conn->ep->hosts, &conn->path.remote,
-						   now_at_ns);
+	int64_t known_ns = rudp_host_cache_rtt_ns(&conn->ep->hosts, &conn->path.remote, now_at_ns);
 
 	rudp_conn_known_on_path_left(conn);
 	rudp_conn_flow_end(conn);
@@ -36,7 +35,8 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
  * The peer, or an attacker on the path, can cause a move with every packet: the log is
  * rate-limited.
  */
-static void log_move(const struct rudp_conn *conn, const struct rudp_addr *before, int64_t now_at_ns)
+static void log_move(const struct rudp_conn *conn, const struct rudp_addr *before,
+		     int64_t now_at_ns)
 {
 	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
 
@@ -44,8 +44,7 @@ static void log_move(const struct rudp_conn *conn, const struct rudp_addr *befor
 	    !rudp_log_ratelimit_allows(&conn->ep->ratelimit, now_at_ns))
 		return;
 	rudp_log(RUDP_LOG_INFO, "connection %016llx moved: %s -> %s", (unsigned long long)conn->id,
-		 rudp_addr_format(before, from),
-		 rudp_addr_format(&conn->path.remote, to));
+		 rudp_addr_format(before, from), rudp_addr_format(&conn->path.remote, to));
 }
 
 /*
@@ -86,8 +85,8 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, b
 
 /*
  * The connection has just moved back to the last validated path, and the first challenge there is
- * not answered yet. If both sides move at once while their former addresses still work, packets that
- * cross would otherwise move both of them in every round trip.
+ * not answered yet. If both sides move at once while their former addresses still work, packets
+ * that cross would otherwise move both of them in every round trip.
  */
 static bool has_just_returned(const struct rudp_conn *conn)
 {

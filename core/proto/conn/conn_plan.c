@@ -80,9 +80,8 @@ static void add_keys(struct rudp_plan *plan)
 {
 	struct rudp_conn *conn = plan->conn;
 
-	if (is_share_due(conn) &&
-	    rudp_frame_write_key_share(&plan->head, conn->keys.exchanges + 1,
-				       conn->exchange->own_public)) {
+	if (is_share_due(conn) && rudp_frame_write_key_share(&plan->head, conn->keys.exchanges + 1,
+							     conn->exchange->own_public)) {
 		conn->exchange->is_due = false;
 		plan->sent.content |= RUDP_CONTENT_KEY_SHARE;
 	}
@@ -167,8 +166,8 @@ static void add_stream(struct rudp_plan *plan)
 	if (rudp_sendbuf_on_sent(buf, &chunk) < 0)
 		return;
 	if (chunk.len > 0)
-		plan->stream_count = rudp_ring_readable(&buf->ring, chunk.offset, chunk.len,
-							plan->stream);
+		plan->stream_count =
+			rudp_ring_readable(&buf->ring, chunk.offset, chunk.len, plan->stream);
 	rudp_frame_write_stream_head(&plan->head, chunk.offset, chunk.len, chunk.fin);
 	assert(plan->head.ok);
 	plan->stream_bytes = chunk.len;
@@ -218,8 +217,7 @@ static void add_ping(struct rudp_plan *plan)
 static bool is_short_due(const struct rudp_conn *conn, int64_t now_at_ns)
 {
 	return conn->peer_takes_short_ids && conn->probes_due == 0 &&
-	       conn->reliability.pto_count == 0 &&
-	       now_at_ns - conn->heard_at_ns < SHORT_ID_NS;
+	       conn->reliability.pto_count == 0 && now_at_ns - conn->heard_at_ns < SHORT_ID_NS;
 }
 
 static void set_form(struct rudp_plan *plan, bool is_short, size_t datagram_max)
@@ -331,6 +329,5 @@ bool rudp_conn_has_anything_due(const struct rudp_conn *conn, int64_t now_at_ns)
 	       conn->ping_due || conn->window_due || conn->reset_due || conn->response_due ||
 	       conn->urgent_due || conn->arrived_due || is_blocked_by_peer(conn) ||
 	       is_share_due(conn) || rudp_conn_identity_is_due(conn) ||
-	       rudp_conn_ids_is_due(conn) ||
-	       conn->path.challenge_at_ns <= now_at_ns;
+	       rudp_conn_ids_is_due(conn) || conn->path.challenge_at_ns <= now_at_ns;
 }

@@ -63,7 +63,8 @@
 /* The size that fills a SYN without a cookie to exactly RUDP_DATAGRAM_MIN_SYN_BYTES. */
 #define RUDP_SYN_MESSAGE_BYTES                                                                     \
 	(RUDP_DATAGRAM_MIN_SYN_BYTES - RUDP_SYN_HEADER_BYTES - RUDP_SYN_CHECK_BYTES)
-/* COOKIEs answered at once, per attempt: they are easy to forge, and each causes a full-sized SYN. */
+/* COOKIEs answered at once, per attempt: they are easy to forge, and each causes a full-sized
+ * SYN. */
 #define RUDP_COOKIES_AT_ONCE 16
 #define RUDP_RESUME_TIMEOUTS 3 /* time-outs of a resumed SYN; then a full handshake is tried */
 #define RUDP_EARLY_TIMEOUTS 8  /* likewise if the SYN has early data: about 12 s */
@@ -130,7 +131,7 @@ struct rudp_syn_key {
 
 /* State of the initiator until the SYNACK arrives. On the heap, wiped when freed. */
 struct rudp_handshake {
-	uint8_t flags;             /* RUDP_SYN_* */
+	uint8_t flags;              /* RUDP_SYN_* */
 	bool knows_peer, asks_peer; /* the listener must prove peer_key; must prove a key */
 	uint8_t peer_key[RUDP_STATIC_KEY_BYTES];
 	struct rudp_noise noise;   /* used without RUDP_SYN_RESUME */
@@ -210,7 +211,7 @@ struct rudp_conn {
 	bool is_same_host;  /* the peer is on this host */
 	bool is_path_known; /* path_key is valid while path has a socket */
 	uint64_t peer_id;
-	struct rudp_conn_ids *ids; /* other ids (conn_ids.h); NULL: none */
+	struct rudp_conn_ids *ids;                        /* other ids (conn_ids.h); NULL: none */
 	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES]; /* of the id to which packets are sent */
 	struct rudp_addr first_local, first_remote;
 	struct rudp_path path;
@@ -223,7 +224,7 @@ struct rudp_conn {
 	uint16_t early_bytes; /* stream bytes that travelled in the SYN */
 	bool handshake_due;   /* SYN or SYNACK must be sent */
 	bool has_keys;
-	struct rudp_credentials credentials; /* psk_id 0: no key, or not started */
+	struct rudp_credentials credentials;                 /* psk_id 0: no key, or not started */
 	uint8_t channel_binding[RUDP_CHANNEL_BINDING_BYTES]; /* with has_keys */
 	struct rudp_identity_proof *identity_proof; /* NULL: none is to be sent or awaited */
 	struct rudp_handshake *handshake;
@@ -245,8 +246,8 @@ struct rudp_conn {
 	struct rudp_tail tail;
 	struct rudp_fec_sender fec_sender;
 	struct rudp_fec_store fec_store;
-	/* Stream bytes recovered with repair symbols, about which the peer is not told yet, are within
-	 * [repaired_from, repaired_end). repaired_from is UINT64_MAX if there are none. */
+	/* Stream bytes recovered with repair symbols, about which the peer is not told yet, are
+	 * within [repaired_from, repaired_end). repaired_from is UINT64_MAX if there are none. */
 	uint64_t repaired_from, repaired_end;
 	struct rudp_ecn ecn;
 	struct rudp_sendbuf sendbuf;
@@ -269,8 +270,8 @@ struct rudp_conn {
 	bool ping_due, window_due, reset_due, response_due, urgent_due, arrived_due;
 	uint8_t response[8];
 	uint64_t reset_reason;
-	uint64_t urgent_out;    /* offset of our newest urgent byte; valid with urgent_due */
-	uint64_t urgent_in;     /* one past the peer's urgent byte; 0: none */
+	uint64_t urgent_out; /* offset of our newest urgent byte; valid with urgent_due */
+	uint64_t urgent_in;  /* one past the peer's urgent byte; 0: none */
 
 	struct rudp_conn_options options;
 	struct rudp_timer timer;
@@ -362,9 +363,10 @@ void rudp_conn_work_end(struct rudp_conn *conn, uint64_t free_units, int64_t now
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
 /* Sends the SYN of a deferred connection: there is data, or the wait is over. */
 void rudp_conn_handshake_release(struct rudp_conn *conn, int64_t now_at_ns);
-enum rudp_verdict
-rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_listener *listener,
-			   const struct rudp_packet *syn, bool early_allowed, int64_t now_at_ns);
+enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn,
+					     const struct rudp_listener *listener,
+					     const struct rudp_packet *syn, bool early_allowed,
+					     int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_packet *packet,
 				      size_t datagram_bytes, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_packet *packet);
@@ -449,7 +451,8 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
 			      bool newest, bool has_new_id, int64_t now_at_ns);
 void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], int64_t now_at_ns);
-void rudp_conn_path_validate(struct rudp_conn *conn, int64_t now_at_ns); /* sends a PATH_CHALLENGE */
+void rudp_conn_path_validate(struct rudp_conn *conn,
+			     int64_t now_at_ns); /* sends a PATH_CHALLENGE */
 void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns);
 
 /* Acknowledged and lost packets (conn_recovery.c). */
@@ -531,8 +534,9 @@ void rudp_conn_fec_on_told(struct rudp_conn *conn);
 enum rudp_verdict rudp_conn_on_arrived(struct rudp_conn *conn, uint64_t offset, int64_t now_at_ns);
 
 /* Takes stream bytes (conn_rx.c) from a frame, or recovered by repair symbols. */
-enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset, const uint8_t *bytes,
-					size_t len, bool fin, int64_t now_at_ns);
+enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset,
+					const uint8_t *bytes, size_t len, bool fin,
+					int64_t now_at_ns);
 
 /* Reports to the observer (conn_observe.c). Call them only if there is one. */
 #define RUDP_IS_OBSERVED(conn) __builtin_expect((conn)->ep->config.observer != NULL, 0)
@@ -541,7 +545,8 @@ void rudp_conn_observe(struct rudp_conn *conn, enum rudp_fact_kind kind);
 void rudp_conn_observe_state(struct rudp_conn *conn, enum rudp_state from, enum rudp_state to);
 void rudp_conn_observe_packet(struct rudp_conn *conn, enum rudp_fact_kind kind,
 			      const struct rudp_fact_packet *packet);
-void rudp_conn_observe_dropped(struct rudp_conn *conn, enum rudp_verdict verdict, size_t size_bytes);
+void rudp_conn_observe_dropped(struct rudp_conn *conn, enum rudp_verdict verdict,
+			       size_t size_bytes);
 void rudp_conn_observe_lost(struct rudp_conn *conn, uint64_t number, size_t size_bytes);
 void rudp_conn_observe_move(struct rudp_conn *conn);
 

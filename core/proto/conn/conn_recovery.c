@@ -85,7 +85,7 @@ static void take_rate_sample(const struct rudp_conn *conn,
 }
 
 static void report_loss(struct rudp_conn *conn, const struct rudp_reliability_result *result,
-		      int64_t now_at_ns)
+			int64_t now_at_ns)
 {
 	struct rudp_cc_loss loss = {
 		.now_at_ns = now_at_ns,
@@ -107,7 +107,7 @@ static void report_loss(struct rudp_conn *conn, const struct rudp_reliability_re
 }
 
 static void report_spurious(struct rudp_conn *conn, const struct rudp_reliability_result *result,
-			  int64_t now_at_ns)
+			    int64_t now_at_ns)
 {
 	struct rudp_cc_spurious spurious = {
 		.now_at_ns = now_at_ns,
@@ -121,7 +121,7 @@ static void report_spurious(struct rudp_conn *conn, const struct rudp_reliabilit
 }
 
 static void report_ack(struct rudp_conn *conn, const struct rudp_reliability_result *result,
-		     int64_t now_at_ns)
+		       int64_t now_at_ns)
 {
 	struct rudp_cc_ack ack = {
 		.now_at_ns = now_at_ns,
@@ -170,8 +170,7 @@ static void note_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_reset_after_delivery(conn, now_at_ns);
 		return;
 	}
-	all = rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
-	      (!conn->sendbuf.fin_wanted || fin_acked);
+	all = rudp_sendbuf_unacked(&conn->sendbuf) == 0 && (!conn->sendbuf.fin_wanted || fin_acked);
 	if (!all)
 		return;
 	rudp_conn_rest_soon(conn, now_at_ns);
@@ -230,9 +229,8 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 {
 	struct rudp_reliability_result result;
 	size_t room = rudp_conn_send_room(conn);
-	enum rudp_verdict verdict =
-		rudp_reliability_recv(&conn->reliability, &conn->rtt, ack, conn->peer_ack_delay_ns,
-				      now_at_ns, &result);
+	enum rudp_verdict verdict = rudp_reliability_recv(
+		&conn->reliability, &conn->rtt, ack, conn->peer_ack_delay_ns, now_at_ns, &result);
 
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;

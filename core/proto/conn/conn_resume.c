@@ -136,7 +136,8 @@ void rudp_endpoint_on_resumed(struct rudp_endpoint *ep, const struct rudp_packet
 /* The pre-shared key may have been removed since the handshake began. */
 static bool may_keep(const struct rudp_conn *conn)
 {
-	return !conn->ep->config.resume_off && rudp_endpoint_has_psk(conn->ep, conn->credentials.psk_id);
+	return !conn->ep->config.resume_off &&
+	       rudp_endpoint_has_psk(conn->ep, conn->credentials.psk_id);
 }
 
 void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns)

@@ -10,8 +10,9 @@
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
-enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset, const uint8_t *bytes,
-					size_t len, bool fin, int64_t now_at_ns)
+enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset,
+					const uint8_t *bytes, size_t len, bool fin,
+					int64_t now_at_ns)
 {
 	size_t before = rudp_recvbuf_available(&conn->recvbuf);
 	uint64_t tail = conn->recvbuf.ring.tail;
@@ -239,8 +240,9 @@ static void observe_packet(struct rudp_conn *conn, const struct rudp_packet *pac
 }
 
 /* The whole packet was processed. */
-static void on_packet_done(struct rudp_conn *conn, uint64_t number, const struct rudp_datagram *datagram,
-		     bool eliciting, bool was_resting, int64_t now_at_ns)
+static void on_packet_done(struct rudp_conn *conn, uint64_t number,
+			   const struct rudp_datagram *datagram, bool eliciting, bool was_resting,
+			   int64_t now_at_ns)
 {
 	rudp_conn_fec_on_taken(conn);
 	rudp_acks_on_packet(&conn->acks, number, eliciting, datagram->ecn, conn->rtt.srtt_ns,

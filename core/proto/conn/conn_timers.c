@@ -21,7 +21,8 @@ void rudp_conn_start_time_wait(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_list_path(conn); /* removes it from the list */
 		conn->time_wait_end_ns = now_at_ns + RUDP_TIME_WAIT_MAX_NS;
 	}
-	span_ns = rudp_time_max(RUDP_TIME_WAIT_PTOS * rudp_conn_pto_ns(conn), RUDP_TIME_WAIT_MIN_NS);
+	span_ns =
+		rudp_time_max(RUDP_TIME_WAIT_PTOS * rudp_conn_pto_ns(conn), RUDP_TIME_WAIT_MIN_NS);
 	conn->close_at_ns = rudp_time_min(now_at_ns + span_ns, conn->time_wait_end_ns);
 }
 
@@ -100,7 +101,8 @@ static int64_t give_up_at_ns(const struct rudp_conn *conn)
 		return conn->progress_at_ns + RUDP_IDLE_TIMEOUT_NS;
 	if (is_only_fin_left(conn))
 		return conn->progress_at_ns + RUDP_LAST_ACK_NS;
-	return conn->progress_at_ns + or_default(conn->options.user_timeout_ns, RUDP_USER_TIMEOUT_NS);
+	return conn->progress_at_ns +
+	       or_default(conn->options.user_timeout_ns, RUDP_USER_TIMEOUT_NS);
 }
 
 /*
@@ -199,8 +201,8 @@ static void on_keepalive(struct rudp_conn *conn, int64_t now_at_ns)
 static int64_t keepalive_give_up_at_ns(const struct rudp_conn *conn)
 {
 	const struct rudp_conn_options *options = &conn->options;
-	int64_t probes = options->keepalive_probes ? options->keepalive_probes
-						   : RUDP_KEEPALIVE_PROBES;
+	int64_t probes =
+		options->keepalive_probes ? options->keepalive_probes : RUDP_KEEPALIVE_PROBES;
 
 	if (!options->keepalive || !rudp_state_is_established(conn->state) ||
 	    conn->reliability.outstanding == 0 || rudp_sendbuf_unacked(&conn->sendbuf) > 0)
@@ -239,8 +241,8 @@ static bool may_send_now(const struct rudp_conn *conn)
 {
 	bool only_handshakes = is_handshaking(conn) && !conn->is_early;
 
-	return conn->path.socket && (only_handshakes || (!rudp_path_is_mute(&conn->path) &&
-							 !is_synack_stuck(conn)));
+	return conn->path.socket &&
+	       (only_handshakes || (!rudp_path_is_mute(&conn->path) && !is_synack_stuck(conn)));
 }
 
 int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
@@ -387,8 +389,8 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		on_keys_age(conn, now_at_ns);
 	rudp_conn_ids_on_time(conn, now_at_ns);
 	if (conn->state != RUDP_STATE_TIME_WAIT &&
-	    rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
-					 conn->peer_ack_delay_ns) <= now_at_ns) {
+	    rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt, conn->peer_ack_delay_ns) <=
+		    now_at_ns) {
 		if (is_last_fin_forgotten(conn, now_at_ns)) {
 			rudp_conn_die(conn, now_at_ns);
 			return;

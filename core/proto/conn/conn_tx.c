@@ -190,8 +190,8 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	len = rudp_plan_seal(&plan, out);
 	record(&plan);
 	if (plan.sent.in_flight)
-		allowance->pacer_bytes -= len < allowance->pacer_bytes ? len
-								       : allowance->pacer_bytes;
+		allowance->pacer_bytes -=
+			len < allowance->pacer_bytes ? len : allowance->pacer_bytes;
 	if (!conn->path.validated)
 		allowance->path_bytes -= len;
 	return len;
@@ -217,8 +217,8 @@ static size_t build_mtu_probe(struct rudp_conn *conn, uint8_t *out, size_t size_
 	rudp_path_mtu_on_probe_sent(&conn->path.mtu, conn->reliability.next, (uint32_t)size_bytes);
 	len = rudp_plan_seal(&plan, out);
 	record(&plan);
-	rudp_pacer_on_sent(&conn->pacer, rudp_conn_pacing_bytes_per_s(conn), quantum_bytes(conn), len,
-			   now_at_ns);
+	rudp_pacer_on_sent(&conn->pacer, rudp_conn_pacing_bytes_per_s(conn), quantum_bytes(conn),
+			   len, now_at_ns);
 	return len;
 }
 
@@ -330,8 +330,8 @@ static bool put_mtu_probe(struct rudp_conn *conn, struct rudp_train *train,
 	if (!conn->has_keys || allowance->pacer_bytes == 0)
 		return false;
 	size_bytes = rudp_conn_mtu_probe_bytes(conn, now_at_ns);
-	if (size_bytes == 0 || !rudp_conn_may_record(conn) ||
-	    rudp_keys_is_spent(&conn->keys) || rudp_keys_wake_to_send(&conn->keys) < 0)
+	if (size_bytes == 0 || !rudp_conn_may_record(conn) || rudp_keys_is_spent(&conn->keys) ||
+	    rudp_keys_wake_to_send(&conn->keys) < 0)
 		return false;
 	put(conn, train, build_mtu_probe(conn, train->data, size_bytes, now_at_ns));
 	return true;
@@ -361,9 +361,9 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 
 	rudp_conn_known_on_due(conn, now_at_ns);
 	allowance = (struct allowance){
-		.pacer_bytes = rudp_pacer_budget_bytes(&conn->pacer,
-						       rudp_conn_pacing_bytes_per_s(conn),
-						       quantum_bytes(conn), now_at_ns),
+		.pacer_bytes =
+			rudp_pacer_budget_bytes(&conn->pacer, rudp_conn_pacing_bytes_per_s(conn),
+						quantum_bytes(conn), now_at_ns),
 		.path_bytes = rudp_path_allowance_bytes(&conn->path),
 	};
 	train->len = train->segment_bytes = 0;
@@ -383,8 +383,9 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 	train->socket = conn->path.socket;
 	train->local = conn->path.local;
 	train->remote = conn->path.remote;
-	train->tos = (conn->path.remote.family == AF_INET ? conn->options.tos : conn->options.tclass) &
-		     RUDP_TOS_DSCP;
+	train->tos =
+		(conn->path.remote.family == AF_INET ? conn->options.tos : conn->options.tclass) &
+		RUDP_TOS_DSCP;
 	train->tos |= ecn;
 	conn->packets_sent += train->count;
 	conn->bytes_sent += train->len;

@@ -268,8 +268,8 @@ static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_pa
 	return rudp_conn_on_refuse(conn, packet, now_at_ns);
 }
 
-enum rudp_verdict rudp_endpoint_on_datagram(struct rudp_endpoint *ep, struct rudp_datagram *datagram,
-					    int64_t now_at_ns)
+enum rudp_verdict rudp_endpoint_on_datagram(struct rudp_endpoint *ep,
+					    struct rudp_datagram *datagram, int64_t now_at_ns)
 {
 	struct rudp_packet packet;
 	enum rudp_verdict verdict = rudp_packet_parse(datagram->data, datagram->len, &packet);
@@ -348,9 +348,9 @@ void rudp_endpoint_on_time(struct rudp_endpoint *ep, int64_t now_at_ns)
 		timer = rudp_timer_wheel_pop(&ep->wheel, now_at_ns);
 		if (!timer)
 			return;
-		rudp_conn_on_time((struct rudp_conn *)((char *)timer -
-						       offsetof(struct rudp_conn, timer)),
-				  now_at_ns);
+		rudp_conn_on_time(
+			(struct rudp_conn *)((char *)timer - offsetof(struct rudp_conn, timer)),
+			now_at_ns);
 	}
 }
 

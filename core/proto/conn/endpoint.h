@@ -38,10 +38,10 @@
 #define RUDP_HALF_OPEN_SEARCH_MAX 16u
 /* ... and among this many, one of a network that has far more than the new SYN's network. */
 #define RUDP_HALF_OPEN_WEIGH_MAX 4u
-#define RUDP_TRAIN_DATAGRAMS_MAX 64                /* the kernel's limit for UDP_SEGMENT */
+#define RUDP_TRAIN_DATAGRAMS_MAX 64 /* the kernel's limit for UDP_SEGMENT */
 #define RUDP_TRAIN_BYTES_MAX 65507u
-#define RUDP_SHARERS_MAX 64u /* endpoints that share one port; a power of two */
-#define RUDP_BUFFER_MAX_BYTES (32u << 20)          /* each direction, default */
+#define RUDP_SHARERS_MAX 64u              /* endpoints that share one port; a power of two */
+#define RUDP_BUFFER_MAX_BYTES (32u << 20) /* each direction, default */
 
 /* Keys accepted at the same time. A SYN under none of them costs one trial decryption per key. */
 #define RUDP_PSKS_MAX 8
@@ -49,7 +49,7 @@
 
 /* A pre-shared key. */
 struct rudp_psk {
-	uint64_t id;                   /* chosen by the owner, the same for the same bytes; not 0 */
+	uint64_t id; /* chosen by the owner, the same for the same bytes; not 0 */
 	uint8_t bytes[32];
 };
 
@@ -88,8 +88,8 @@ struct rudp_endpoint_config {
 	bool (*authorize)(void *context, const struct rudp_conn *conn,
 			  const struct rudp_credentials *credentials, void *listener_user);
 	void *authorize_context;
-	const struct rudp_cc_ops *cc;         /* NULL: bbr */
-	size_t send_buffer_max_bytes;         /* 0: RUDP_BUFFER_MAX_BYTES */
+	const struct rudp_cc_ops *cc; /* NULL: bbr */
+	size_t send_buffer_max_bytes; /* 0: RUDP_BUFFER_MAX_BYTES */
 	size_t receive_buffer_max_bytes;
 	/* limit for the buffers of all connections together (budget.h); 0: none */
 	uint64_t memory_max_bytes;
@@ -110,12 +110,12 @@ struct rudp_endpoint_config {
 
 /* A received datagram. The endpoint may change data (it decrypts in place). */
 struct rudp_datagram {
-	void *socket;                  /* the owner's handle of the socket that received it */
-	struct rudp_addr local;        /* destination address */
+	void *socket;           /* the owner's handle of the socket that received it */
+	struct rudp_addr local; /* destination address */
 	struct rudp_addr remote;
 	uint8_t *data;
 	size_t len;
-	uint8_t ecn;                   /* 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE */
+	uint8_t ecn; /* 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE */
 };
 
 #define RUDP_TOS_DSCP 0xfc
@@ -125,15 +125,15 @@ struct rudp_datagram {
  * is segment_bytes long, except that the last may be shorter. This is the format of UDP_SEGMENT.
  */
 struct rudp_train {
-	uint8_t *data;                 /* buffer of the caller, cap bytes */
-	size_t cap;                    /* at least RUDP_TRAIN_BYTES_MAX */
+	uint8_t *data; /* buffer of the caller, cap bytes */
+	size_t cap;    /* at least RUDP_TRAIN_BYTES_MAX */
 	size_t len;
 	size_t segment_bytes;
 	unsigned count;
 	void *socket;
-	struct rudp_addr local;        /* source address; the port is the socket's */
+	struct rudp_addr local; /* source address; the port is the socket's */
 	struct rudp_addr remote;
-	uint8_t tos;                   /* DSCP and ECN */
+	uint8_t tos; /* DSCP and ECN */
 };
 
 /* Creates an endpoint and copies config. NULL: no memory. */
@@ -160,8 +160,8 @@ unsigned rudp_endpoint_set_psks(struct rudp_endpoint *ep, const struct rudp_psk 
 int rudp_endpoint_set_identity(struct rudp_endpoint *ep,
 			       const uint8_t private_key[RUDP_STATIC_KEY_BYTES]);
 /*
- * Resets the live connections whose credentials are bad. Their users and their peers get ECONNRESET.
- * Returns their number.
+ * Resets the live connections whose credentials are bad. Their users and their peers get
+ * ECONNRESET. Returns their number.
  */
 unsigned rudp_endpoint_reset_bad(struct rudp_endpoint *ep,
 				 bool (*is_bad)(const void *context,
@@ -170,7 +170,8 @@ unsigned rudp_endpoint_reset_bad(struct rudp_endpoint *ep,
 /*
  * To be called when authorize denies more than before. Removes the associations whose credentials
  * are not good, so that no early data is sent under them. Resets the connections that authorize
- * denies now and that no program has accepted; their peers get EACCES. Those that are accepted go on.
+ * denies now and that no program has accepted; their peers get EACCES. Those that are accepted go
+ * on.
  *
  * Returns  the number of associations and connections.
  */
@@ -254,8 +255,8 @@ unsigned rudp_listener_queued(const struct rudp_listener *listener);
 void rudp_listener_close(struct rudp_listener *listener, int64_t now_at_ns);
 
 /* Processes one received datagram. The returned verdict is already counted. */
-enum rudp_verdict rudp_endpoint_on_datagram(struct rudp_endpoint *ep, struct rudp_datagram *datagram,
-					    int64_t now_at_ns);
+enum rudp_verdict rudp_endpoint_on_datagram(struct rudp_endpoint *ep,
+					    struct rudp_datagram *datagram, int64_t now_at_ns);
 
 /*
  * Fills the next train. False if nothing may be sent now. Connections take turns (round robin), one

@@ -4,9 +4,9 @@
 
 static struct rudp_forgotten forget_all(struct rudp_endpoint *ep)
 {
-	struct rudp_forgotten forgotten = {
-		.associations = ep->associations.given_count + ep->associations.taken_count,
-		.paths = rudp_host_cache_forget(&ep->hosts, NULL)};
+	struct rudp_forgotten forgotten = {.associations = ep->associations.given_count +
+							   ep->associations.taken_count,
+					   .paths = rudp_host_cache_forget(&ep->hosts, NULL)};
 
 	rudp_associations_clear(&ep->associations);
 	return forgotten;

@@ -57,8 +57,7 @@ static bool was_given_up(const struct rudp_conn *half_open, const struct rudp_co
 	       rudp_addr_equal(&half_open->first_remote, &conn->first_remote);
 }
 
-int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
-			       int64_t now_at_ns)
+int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_conn *other = RUDP_TABLE_FIND(hh_peer, ep->by_peer_id, &conn->peer_id);
 

@@ -182,11 +182,12 @@ static void log_mismatch(const struct rudp_endpoint *ep, const struct rudp_datag
 {
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
-	rudp_log(RUDP_LOG_ERROR,
-		 "refused %s on port %u: the pre-shared keys differ (this side has %s; set the same "
-		 "RUDP_KEY_FILE on both sides)",
-		 rudp_addr_format(&datagram->remote, remote), port,
-		 ep->config.has_psk ? "a key" : "no key");
+	rudp_log(
+		RUDP_LOG_ERROR,
+		"refused %s on port %u: the pre-shared keys differ (this side has %s; set the same "
+		"RUDP_KEY_FILE on both sides)",
+		rudp_addr_format(&datagram->remote, remote), port,
+		ep->config.has_psk ? "a key" : "no key");
 }
 
 static bool may_take_early(const struct rudp_endpoint *ep, const struct rudp_listener *listener)
@@ -198,9 +199,9 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 			       const struct rudp_packet *packet,
 			       const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
-	struct rudp_conn *conn = rudp_endpoint_add(ep, datagram->socket, &datagram->local,
-						   &datagram->remote, &listener->options,
-						   now_at_ns);
+	struct rudp_conn *conn =
+		rudp_endpoint_add(ep, datagram->socket, &datagram->local, &datagram->remote,
+				  &listener->options, now_at_ns);
 	enum rudp_verdict verdict;
 	int rc;
 
@@ -326,7 +327,8 @@ static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_lis
 	if (verdict == RUDP_VERDICT_OK)
 		verdict = admit(ep, listener, packet, datagram, now_at_ns);
 	if (verdict == RUDP_VERDICT_NOT_AUTHORIZED)
-		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_NOT_AUTHORIZED, now_at_ns);
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_NOT_AUTHORIZED,
+				     now_at_ns);
 	if (verdict == RUDP_VERDICT_NO_ASSOCIATION || verdict == RUDP_VERDICT_REPLAYED_SYN ||
 	    verdict == RUDP_VERDICT_AUTH_FAILED)
 		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_RESUME, now_at_ns);
@@ -349,7 +351,7 @@ static void refuse_second_attempt(struct rudp_endpoint *ep, const struct rudp_pa
 }
 
 static enum rudp_verdict on_new_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
-				      const struct rudp_datagram *datagram, int64_t now_at_ns)
+				    const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
 	struct rudp_listener *listener = find_listener(ep, datagram->socket, packet->target_port);
 	enum rudp_verdict verdict;
@@ -373,11 +375,13 @@ static enum rudp_verdict on_new_syn(struct rudp_endpoint *ep, const struct rudp_
 	if (verdict == RUDP_VERDICT_OTHER_KEY)
 		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_OTHER_KEY, now_at_ns);
 	if (verdict == RUDP_VERDICT_NOT_AUTHORIZED)
-		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_NOT_AUTHORIZED, now_at_ns);
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_NOT_AUTHORIZED,
+				     now_at_ns);
 	if (verdict == RUDP_VERDICT_EARLY_TAKEN)
 		refuse_second_attempt(ep, packet, datagram, now_at_ns);
 	if (verdict == RUDP_VERDICT_KEY_MISMATCH) {
-		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_KEY_MISMATCH, now_at_ns);
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_KEY_MISMATCH,
+				     now_at_ns);
 		if (rudp_log_ratelimit_allows(&ep->ratelimit, now_at_ns))
 			log_mismatch(ep, datagram, packet->target_port);
 	}

@@ -62,21 +62,21 @@ struct rudp_endpoint {
 	struct rudp_endpoint_config config;
 	/* initiators use the first; if there is no key: one of zeros, id 0 */
 	struct rudp_psk psks[RUDP_PSKS_MAX];
-	unsigned psk_count;                  /* at least 1 */
-	struct rudp_x25519 static_key;       /* empty: none yet */
-	bool has_identity;                   /* static_key is the one that the owner has set */
+	unsigned psk_count;            /* at least 1 */
+	struct rudp_x25519 static_key; /* empty: none yet */
+	bool has_identity;             /* static_key is the one that the owner has set */
 	uint8_t cookie_secret[32];
 	struct rudp_x25519 spare_keys[RUDP_SPARE_KEYS_MAX]; /* each used for one future handshake */
 	unsigned spare_key_count;
-	bool spare_keys_wanted;              /* a handshake has started since the array was full */
+	bool spare_keys_wanted; /* a handshake has started since the array was full */
 	struct rudp_associations associations;
 	struct rudp_host_cache hosts;
 	struct rudp_conn *by_short_id;
 	struct rudp_conn *last_found; /* the connection of the last packet (a cache); NULL: none */
-	struct rudp_conn *by_peer_id;        /* by the peer's id of the handshake */
-	struct rudp_other_id *by_other_id;   /* own ids from SPARE_ID frames, by short_id */
-	struct rudp_other_id *by_dest_id;    /* ids of peers from SPARE_ID frames that are in use */
-	struct rudp_conn *by_path;           /* several connections may have the same path */
+	struct rudp_conn *by_peer_id; /* by the peer's id of the handshake */
+	struct rudp_other_id *by_other_id; /* own ids from SPARE_ID frames, by short_id */
+	struct rudp_other_id *by_dest_id;  /* ids of peers from SPARE_ID frames that are in use */
+	struct rudp_conn *by_path;         /* several connections may have the same path */
 	struct rudp_syn_answer *by_syn;
 	struct rudp_listener *listeners;
 	struct rudp_endpoint_socket *sockets;
@@ -85,23 +85,23 @@ struct rudp_endpoint {
 	struct rudp_budget budget;
 	/* part of the budget that the owner charged with rudp_endpoint_charge */
 	uint64_t owner_bytes;
-	uint64_t rest_count, free_count;     /* total */
+	uint64_t rest_count, free_count; /* total */
 	/* in SYN_RCVD and without a user, of all listeners, oldest first */
 	struct rudp_list half_open;
 	unsigned half_open_count;
-	struct rudp_syn_shares syn_shares;   /* of the half-open connections */
-	unsigned early_count; /* in SYN_RCVD, but queued or accepted because of early data */
-	struct rudp_list ready;              /* connections that may have something to send */
-	struct rudp_list events;             /* connections with events to report */
-	struct rudp_list free_list;          /* dead and closed by their users (ready_link) */
+	struct rudp_syn_shares syn_shares; /* of the half-open connections */
+	unsigned early_count;       /* in SYN_RCVD, but queued or accepted because of early data */
+	struct rudp_list ready;     /* connections that may have something to send */
+	struct rudp_list events;    /* connections with events to report */
+	struct rudp_list free_list; /* dead and closed by their users (ready_link) */
 	struct rudp_timer_wheel wheel;
-	struct rudp_pool conns, syn_answers; /* memory of connections and of their SYNACKs */
+	struct rudp_pool conns, syn_answers;  /* memory of connections and of their SYNACKs */
 	struct rudp_pool conn_ids, other_ids; /* memory of ids beside those of the handshake */
 	struct rudp_answer answers[RUDP_ANSWERS_MAX];
 	unsigned answer_first, answer_count;
 	struct rudp_answer_limit answer_limit;
 	int64_t early_syn_window_at_ns;
-	unsigned early_syn_count;            /* repeated SYNs in this second */
+	unsigned early_syn_count; /* repeated SYNs in this second */
 	struct rudp_verdict_counts verdicts;
 	struct rudp_log_ratelimit ratelimit; /* for log lines that peers can cause */
 	/* repair symbol of the packet being built */
@@ -141,8 +141,7 @@ uint64_t rudp_endpoint_new_id(struct rudp_endpoint *ep, const void *socket);
  * has early data of the same connection attempt, which came under an association that is now
  * unknown.
  */
-int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
-			       int64_t now_at_ns);
+int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn);
 struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
 					       const struct rudp_syn_key *key);

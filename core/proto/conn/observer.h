@@ -26,28 +26,28 @@ enum rudp_fact_kind {
 	/* authenticated and not a duplicate; reported before its effects */
 	RUDP_FACT_PACKET_RECEIVED,
 	RUDP_FACT_PACKET_DROPPED,
-	RUDP_FACT_PACKET_LOST,     /* declared lost */
+	RUDP_FACT_PACKET_LOST, /* declared lost */
 	RUDP_FACT_PROBE_TIMEOUT,
-	RUDP_FACT_METRICS,         /* the result of rudp_conn_stats may have changed */
+	RUDP_FACT_METRICS, /* the result of rudp_conn_stats may have changed */
 	RUDP_FACT_KEYS_UPDATED,
-	RUDP_FACT_MOVED,           /* the peer's address has changed */
-	RUDP_FACT_GONE,            /* the last fact: the connection is freed after the call */
+	RUDP_FACT_MOVED, /* the peer's address has changed */
+	RUDP_FACT_GONE,  /* the last fact: the connection is freed after the call */
 };
 
 struct rudp_fact_packet {
-	enum rudp_packet_type type;  /* SYN, SYNACK or DATA */
+	enum rudp_packet_type type; /* SYN, SYNACK or DATA */
 	uint64_t number;
-	size_t size_bytes;           /* UDP payload */
+	size_t size_bytes; /* UDP payload */
 	/*
 	 * DATA: the frames, in the format of frame.h. A sent packet's STREAM frame, which comes
 	 * last, is not included but described below.
 	 */
 	const uint8_t *frames;
 	size_t frames_bytes;
-	bool has_stream, fin;        /* sent packet: about its STREAM frame */
+	bool has_stream, fin; /* sent packet: about its STREAM frame */
 	uint64_t stream_start;
 	size_t stream_bytes;
-	size_t padding_bytes;        /* sent packet: padding after the frames */
+	size_t padding_bytes; /* sent packet: padding after the frames */
 };
 
 struct rudp_fact {
@@ -56,7 +56,7 @@ struct rudp_fact {
 		struct {
 			enum rudp_state from, to;
 		} state;
-		struct rudp_fact_packet packet;  /* SENT, RECEIVED */
+		struct rudp_fact_packet packet; /* SENT, RECEIVED */
 		struct {
 			enum rudp_verdict verdict;
 			size_t size_bytes;

@@ -31,8 +31,7 @@ static void network_of(const struct rudp_addr *addr, int length, struct network 
 
 	memset(network, 0, sizeof *network);
 	network->prefix = rudp_addr_key_of_host(addr);
-	memset(network->prefix.host + prefix_bytes, 0,
-	       sizeof network->prefix.host - prefix_bytes);
+	memset(network->prefix.host + prefix_bytes, 0, sizeof network->prefix.host - prefix_bytes);
 	network->length = (uint8_t)length;
 }
 

@@ -31,9 +31,9 @@
 /* 10 ms: 256 kB of repair symbols for a burst cost less than half of it. */
 #define RUDP_WORK_DEBT_MAX 1000000u
 #define RUDP_WORK_FRAME 5u
-#define RUDP_WORK_MOVE 300u         /* a change of path: measurements, lists, a challenge */
-#define RUDP_WORK_SPARE_ID 200u     /* a change of id: tables, another spare id with its token */
-#define RUDP_WORK_KEYS 500u         /* a change of the key phase */
+#define RUDP_WORK_MOVE 300u     /* a change of path: measurements, lists, a challenge */
+#define RUDP_WORK_SPARE_ID 200u /* a change of id: tables, another spare id with its token */
+#define RUDP_WORK_KEYS 500u     /* a change of the key phase */
 /* Answering a KEY_SHARE, two X25519 operations: not with its packet, and at most once a minute. */
 #define RUDP_WORK_EXCHANGE 8000u
 /* Connections solve their blocks in turn, this much in each turn; one step may exceed it. */
@@ -43,8 +43,8 @@ struct rudp_work {
 	uint64_t units;       /* work that no other module counts; total */
 	uint64_t packet_from; /* the total when the current packet began */
 	uint64_t debt;
-	int64_t debt_at_ns;   /* when debt was last updated */
-	uint64_t refused;     /* packets dropped, in whole or in part; total */
+	int64_t debt_at_ns; /* when debt was last updated */
+	uint64_t refused;   /* packets dropped, in whole or in part; total */
 };
 
 #endif

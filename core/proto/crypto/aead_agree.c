@@ -30,8 +30,7 @@ static void fill(uint8_t *bytes, size_t len, uint32_t seed)
 static bool begin(struct rudp_aead *aead, const struct rudp_aead_backend *backend, bool sealing,
 		  const struct trial *trial)
 {
-	*aead = (struct rudp_aead){
-		.backend = backend, .cipher = trial->cipher, .sealing = sealing};
+	*aead = (struct rudp_aead){.backend = backend, .cipher = trial->cipher, .sealing = sealing};
 	return backend->init(aead, trial->key) == 0;
 }
 
@@ -91,7 +90,8 @@ static bool run(struct trial *trial)
 		uint64_t counter = UINT64_C(0x1020304050607080) + i;
 
 		if (!seals_like_reference(trial, lengths[i], counter) ||
-		    !opens_and_rejects_forgery(trial, lengths[i], counter) || !next_keys_agree(trial))
+		    !opens_and_rejects_forgery(trial, lengths[i], counter) ||
+		    !next_keys_agree(trial))
 			return false;
 	}
 	return true;

@@ -26,8 +26,8 @@ static int init(struct rudp_aead *aead, const uint8_t key[RUDP_KEY_BYTES])
 {
 	bool gcm = aead->cipher == RUDP_CIPHER_AES_256_GCM;
 
-	aead->context = aligned_alloc(ALIGNMENT, ROUND_UP(gcm ? sizeof(struct gcm_key_data)
-							      : RUDP_KEY_BYTES));
+	aead->context = aligned_alloc(ALIGNMENT,
+				      ROUND_UP(gcm ? sizeof(struct gcm_key_data) : RUDP_KEY_BYTES));
 	if (!aead->context)
 		return -ENOMEM;
 	aead->backend->set_key(aead, key);

@@ -41,8 +41,8 @@ static void start(void)
 		return;
 	crypto.aes_256_gcm = EVP_CIPHER_fetch(crypto.library, "AES-256-GCM", NULL);
 	crypto.chacha20_poly1305 = EVP_CIPHER_fetch(crypto.library, "ChaCha20-Poly1305", NULL);
-	crypto.any_public = EVP_PKEY_new_raw_public_key_ex(crypto.library, X25519, NULL, any,
-							   sizeof any);
+	crypto.any_public =
+		EVP_PKEY_new_raw_public_key_ex(crypto.library, X25519, NULL, any, sizeof any);
 	crypto.is_ready = crypto.aes_256_gcm && crypto.chacha20_poly1305 && crypto.any_public;
 }
 

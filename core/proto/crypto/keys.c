@@ -15,9 +15,8 @@ static void wipe_bytes(struct rudp_keys *keys)
 
 int rudp_keys_wake_to_send(struct rudp_keys *keys)
 {
-	return keys->send.context
-		       ? 0
-		       : rudp_aead_init(&keys->send, keys->cipher, true, keys->send_key);
+	return keys->send.context ? 0
+				  : rudp_aead_init(&keys->send, keys->cipher, true, keys->send_key);
 }
 
 static int wake_to_receive(struct rudp_keys *keys)

@@ -53,12 +53,12 @@ struct rudp_keys {
 	const uint8_t *fresh;
 	bool send_phase;
 	bool receive_phase;
-	uint64_t sent_under_key;           /* packets */
-	uint64_t bytes_under_key;          /* ciphertext bytes sealed under the send key */
-	uint64_t first_sent_number;        /* first packet number sealed under the send key */
-	uint64_t first_received_number;    /* lowest packet number opened under the receive key */
+	uint64_t sent_under_key;        /* packets */
+	uint64_t bytes_under_key;       /* ciphertext bytes sealed under the send key */
+	uint64_t first_sent_number;     /* first packet number sealed under the send key */
+	uint64_t first_received_number; /* lowest packet number opened under the receive key */
 	uint64_t forgeries;
-	uint32_t updates;                  /* key phase changes, counted in each direction */
+	uint32_t updates;   /* key phase changes, counted in each direction */
 	uint32_t exchanges; /* updates that used a fresh secret, counted once for both directions */
 };
 

@@ -73,7 +73,7 @@ static void hkdf(const uint8_t chaining_key[RUDP_NOISE_HASH_BYTES], const uint8_
 	uint8_t secret[RUDP_NOISE_HASH_BYTES];
 	/* the previous output, then the index of this one */
 	uint8_t input[RUDP_NOISE_HASH_BYTES + 1];
-	size_t skipped = RUDP_NOISE_HASH_BYTES;   /* the first output has no previous one */
+	size_t skipped = RUDP_NOISE_HASH_BYTES; /* the first output has no previous one */
 
 	rudp_hmac_sha256(chaining_key, RUDP_NOISE_HASH_BYTES, material, material_len, secret);
 	for (uint8_t i = 0; i < out_count; i++) {
@@ -147,7 +147,8 @@ static int mix_shared(struct rudp_noise *noise, enum token token)
 
 	assert(remote_static ? noise->has_remote_static : noise->has_remote);
 	rc = rudp_x25519_shared(own_static ? &noise->own_static : &noise->ephemeral,
-				remote_static ? noise->remote_static : noise->remote_public, shared);
+				remote_static ? noise->remote_static : noise->remote_public,
+				shared);
 	if (rc == 0)
 		mix_key(noise, shared);
 	rudp_wipe(shared, sizeof shared);
@@ -211,9 +212,10 @@ static int decrypt_and_hash(struct rudp_noise *noise, const uint8_t *in, size_t 
 static void start_hash(struct rudp_noise *noise)
 {
 	char name[PROTOCOL_NAME_SIZE];
-	int len = snprintf(name, sizeof name, "Noise_%s%s_25519_%s_SHA256",
-			   patterns[noise->pattern].name, noise->has_psk ? "psk0" : "",
-			   noise->cipher == RUDP_CIPHER_CHACHA20_POLY1305 ? "ChaChaPoly" : "AESGCM");
+	int len =
+		snprintf(name, sizeof name, "Noise_%s%s_25519_%s_SHA256",
+			 patterns[noise->pattern].name, noise->has_psk ? "psk0" : "",
+			 noise->cipher == RUDP_CIPHER_CHACHA20_POLY1305 ? "ChaChaPoly" : "AESGCM");
 
 	assert(len > 0 && (size_t)len < sizeof name);
 	if ((size_t)len <= sizeof noise->hash)
@@ -241,8 +243,7 @@ static void mix_known_responder(struct rudp_noise *noise, const struct rudp_nois
 	assert(setup->initiator ? setup->remote_static != NULL : setup->own_static != NULL);
 	if (setup->initiator)
 		set_remote_static(noise, setup->remote_static);
-	mix_hash(noise,
-		 setup->initiator ? setup->remote_static : setup->own_static->public_key,
+	mix_hash(noise, setup->initiator ? setup->remote_static : setup->own_static->public_key,
 		 RUDP_NOISE_DH_BYTES);
 }
 

@@ -57,7 +57,7 @@ struct rudp_noise {
 	bool has_psk;
 	bool has_key;
 	bool has_remote;        /* remote_public is set */
-	bool has_remote_static; /* remote_static is set; once read, it is proven by the tokens below */
+	bool has_remote_static; /* remote_static is set; if read, the tokens below prove it */
 	uint8_t message_index;  /* the next message, from 0 */
 	uint64_t nonce;
 	uint8_t chaining_key[RUDP_NOISE_HASH_BYTES];
@@ -68,7 +68,8 @@ struct rudp_noise {
 	struct rudp_x25519 own_static;
 	uint8_t remote_public[RUDP_NOISE_DH_BYTES];
 	uint8_t remote_static[RUDP_NOISE_DH_BYTES];
-	/* initiator to responder, responder to initiator; set after each message from the second on */
+	/* initiator to responder, responder to initiator; set after each message from the second
+	 * on */
 	uint8_t split[2][RUDP_KEY_BYTES];
 };
 

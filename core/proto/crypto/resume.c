@@ -15,7 +15,7 @@ static const char label[] = "rudp resume";
 static const char spent_label[] = "rudp spent";
 #define SPENT_LABEL_BYTES (sizeof spent_label - 1)
 
-#define SYN_KEY 1    /* derived from the chain of the SYN, like SYNACK_CHAIN */
+#define SYN_KEY 1 /* derived from the chain of the SYN, like SYNACK_CHAIN */
 #define SYNACK_CHAIN 2
 #define SYNACK_KEY 1 /* derived from the chain of the SYNACK, like those below */
 #define INITIATOR_KEY 2

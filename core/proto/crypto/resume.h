@@ -46,7 +46,7 @@ struct rudp_resume_secrets {
 
 /* The result of a resumed handshake. */
 struct rudp_resume_keys {
-	uint8_t initiator[RUDP_KEY_BYTES];  /* the initiator's send key */
+	uint8_t initiator[RUDP_KEY_BYTES]; /* the initiator's send key */
 	uint8_t listener[RUDP_KEY_BYTES];
 	struct rudp_resume_secrets secrets; /* with DH; else zeros */
 	uint8_t channel_binding[RUDP_CHANNEL_BINDING_BYTES];
@@ -55,7 +55,7 @@ struct rudp_resume_keys {
 struct rudp_resume {
 	enum rudp_cipher cipher;
 	bool with_dh;
-	struct rudp_x25519 ephemeral;         /* with_dh: set by give_key; else empty */
+	struct rudp_x25519 ephemeral; /* with_dh: set by give_key; else empty */
 	uint8_t peer_public[RUDP_X25519_BYTES];
 	uint8_t chain[RUDP_SHA256_BYTES];
 	uint8_t syn_tag[RUDP_AEAD_TAG_BYTES]; /* represents the SYN in the key derivation */

@@ -28,17 +28,17 @@ enum rudp_ecn_state {
 };
 
 struct rudp_ecn {
-	uint8_t state;                /* enum rudp_ecn_state */
-	bool marking;                 /* packets sent now carry ECT(0) */
-	uint32_t test_left;           /* test packets still to send while TESTING */
+	uint8_t state;      /* enum rudp_ecn_state */
+	bool marking;       /* packets sent now carry ECT(0) */
+	uint32_t test_left; /* test packets still to send while TESTING */
 	uint32_t test_lost;
 	uint64_t test_sent;
-	uint64_t sent;                /* marked packets, on all paths */
+	uint64_t sent; /* marked packets, on all paths */
 	/* marked packets newly acknowledged since the counts of an ACK were last checked */
 	uint64_t answered;
-	uint64_t ect0, ce;            /* the peer's last reported counts */
-	uint64_t largest;             /* Largest Acknowledged of that ACK; UINT64_MAX: none */
-	uint64_t ce_new;              /* CE marks not yet reported to congestion control */
+	uint64_t ect0, ce; /* the peer's last reported counts */
+	uint64_t largest;  /* Largest Acknowledged of that ACK; UINT64_MAX: none */
+	uint64_t ce_new;   /* CE marks not yet reported to congestion control */
 };
 
 void rudp_ecn_init(struct rudp_ecn *ecn);

@@ -163,8 +163,8 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 
 /*
  * A quick time-out: a receiver acknowledges two probes after a quarter of the RTT at the latest
- * (docs/protocol.md section 9.4). A burst of losses that has taken the ACKs of a window is then over
- * soon.
+ * (docs/protocol.md section 9.4). A burst of losses that has taken the ACKs of a window is then
+ * over soon.
  */
 static int64_t quick_pto_ns(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns)
 {

@@ -23,9 +23,9 @@
 
 #include "base/time.h"
 
-#define RUDP_MTU_PROBES_MAX 3   /* RFC 8899 section 5.1.2: MAX_PROBES */
+#define RUDP_MTU_PROBES_MAX 3                   /* RFC 8899 section 5.1.2: MAX_PROBES */
 #define RUDP_MTU_RAISE_NS (600 * RUDP_NS_PER_S) /* section 5.1.1: PMTU_RAISE_TIMER */
-#define RUDP_MTU_RESOLUTION 16  /* the search ends when the possible gain is below 1/16 */
+#define RUDP_MTU_RESOLUTION 16 /* the search ends when the possible gain is below 1/16 */
 #define RUDP_MTU_COST_SHARE 16
 #define RUDP_MTU_WINDOW_SHARE 4 /* a packet should be at most this part of a window */
 #define RUDP_MTU_SUSPECTS 3     /* large packets lost in a row that mean a black hole */
@@ -46,26 +46,26 @@ enum rudp_mtu_state { RUDP_MTU_STATES(RUDP_MTU_STATE_ENUM) };
 /* All sizes are bytes of UDP payload. */
 struct rudp_path_mtu {
 	enum rudp_mtu_state state;
-	uint32_t bytes;          /* PLPMTU: the largest size known to pass */
+	uint32_t bytes; /* PLPMTU: the largest size known to pass */
 	/* MAX_PLPMTU: the minimum of the limits of peer, interface and this side */
 	uint32_t max_bytes;
-	uint32_t failed_bytes;   /* the smallest size found not to pass; 0: none */
-	uint32_t hint_bytes;     /* size to try first; 0: none */
-	uint32_t probe_bytes;    /* size being tried; 0: none */
-	uint8_t header_bytes;    /* IP and UDP headers */
-	uint8_t losses;          /* lost probes of this size */
-	uint8_t suspects;        /* large packets lost since one was acknowledged */
-	uint8_t doubts;          /* black holes since the last new search */
-	bool hint_is_found;      /* hint_bytes is the result of an earlier search */
-	bool icmp_lies;          /* the last ICMP message was refuted; reset by a new search */
-	uint32_t told_bytes;     /* the size in the last ICMP message, not refuted yet; 0: none */
-	uint64_t told_number;    /* packets with this number or a higher one were sent after it */
-	bool probe_out;          /* a probe is in flight */
-	uint64_t probe_number;   /* packet number of the last probe; UINT64_MAX: none */
+	uint32_t failed_bytes; /* the smallest size found not to pass; 0: none */
+	uint32_t hint_bytes;   /* size to try first; 0: none */
+	uint32_t probe_bytes;  /* size being tried; 0: none */
+	uint8_t header_bytes;  /* IP and UDP headers */
+	uint8_t losses;        /* lost probes of this size */
+	uint8_t suspects;      /* large packets lost since one was acknowledged */
+	uint8_t doubts;        /* black holes since the last new search */
+	bool hint_is_found;    /* hint_bytes is the result of an earlier search */
+	bool icmp_lies;        /* the last ICMP message was refuted; reset by a new search */
+	uint32_t told_bytes;   /* the size in the last ICMP message, not refuted yet; 0: none */
+	uint64_t told_number;  /* packets with this number or a higher one were sent after it */
+	bool probe_out;        /* a probe is in flight */
+	uint64_t probe_number; /* packet number of the last probe; UINT64_MAX: none */
 	/* number of the last large packet acknowledged; 0: none (0 is no data packet) */
 	uint64_t large_answered;
-	uint64_t spent_bytes;    /* bytes sent in probes */
-	int64_t raise_at_ns;     /* COMPLETE: when another search may start */
+	uint64_t spent_bytes;         /* bytes sent in probes */
+	int64_t raise_at_ns;          /* COMPLETE: when another search may start */
 	uint32_t probes, black_holes; /* for statistics */
 };
 

@@ -31,8 +31,8 @@ struct rudp_prr {
 /* The state after an ACK of a recovery. */
 struct rudp_prr_ack {
 	uint64_t ssthresh_bytes;
-	uint64_t inflight_bytes;  /* after the ACK */
-	uint64_t acked_bytes;     /* acknowledged by this ACK; 0: a timer found a loss */
+	uint64_t inflight_bytes; /* after the ACK */
+	uint64_t acked_bytes;    /* acknowledged by this ACK; 0: a timer found a loss */
 	uint32_t datagram_bytes;
 };
 

@@ -98,7 +98,8 @@ void rudp_reliability_skip(struct rudp_reliability *r)
 static bool has_skipped(const struct rudp_reliability *r, const struct rudp_range *range)
 {
 	for (int i = 0; i < RUDP_SKIPPED_KEPT; i++)
-		if (r->skipped[i] > 0 && r->skipped[i] >= range->start && r->skipped[i] < range->end)
+		if (r->skipped[i] > 0 && r->skipped[i] >= range->start &&
+		    r->skipped[i] < range->end)
 			return true;
 	return false;
 }
@@ -362,8 +363,8 @@ enum rudp_verdict rudp_reliability_recv(struct rudp_reliability *r, struct rudp_
 		left--;
 		answer_range(&pass, ack->ranges[left].start, ack->ranges[left].end);
 	} while (left > 0 && may_go_on(r));
-	finish(&pass, rtt, ack->ranges[left].end - 1, rudp_time_min(ack->delay_ns, ack_delay_max_ns),
-	       ack_delay_max_ns);
+	finish(&pass, rtt, ack->ranges[left].end - 1,
+	       rudp_time_min(ack->delay_ns, ack_delay_max_ns), ack_delay_max_ns);
 	return RUDP_VERDICT_OK;
 }
 

@@ -34,9 +34,9 @@
 #include "proto/wire/frame.h"
 
 #define RUDP_SENT_RECORDS_MAX (1u << 17)
-#define RUDP_PACKET_THRESHOLD 3  /* RFC 9002 section 6.1.1; grows with observed reordering */
+#define RUDP_PACKET_THRESHOLD 3 /* RFC 9002 section 6.1.1; grows with observed reordering */
 #define RUDP_PACKET_THRESHOLD_MAX 1024
-#define RUDP_REORDER_MARGIN 2    /* the packet threshold is this many times the observed extent */
+#define RUDP_REORDER_MARGIN 2 /* the packet threshold is this many times the observed extent */
 /* extra wait in eighths of the RTT: 9/8 in all, RFC 9002 section 6.1.2 */
 #define RUDP_REORDER_EIGHTHS 1
 #define RUDP_REORDER_EIGHTHS_MAX 8 /* RFC 8985 section 7.1: at most one RTT of extra wait */
@@ -44,9 +44,10 @@
 #define RUDP_REORDER_PERSIST 16
 #define RUDP_PTO_BACKOFF_SHIFT_MAX 16
 /*
- * No backoff before. Linux sends its first two probes in this time, after 200 and 400 ms. With 200 ms,
- * bursts of losses on short paths cost more: 0.51 instead of 0.59 of the ideal goodput on eight random
- * paths of the simulator. Before the first RTT sample, which is in the handshake, it is 200 ms.
+ * No backoff before. Linux sends its first two probes in this time, after 200 and 400 ms. With 200
+ * ms, bursts of losses on short paths cost more: 0.51 instead of 0.59 of the ideal goodput on eight
+ * random paths of the simulator. Before the first RTT sample, which is in the handshake, it is 200
+ * ms.
  */
 #define RUDP_PTO_STEADY_NS (600 * RUDP_NS_PER_MS)
 #define RUDP_PTO_STEADY_FIRST_NS (200 * RUDP_NS_PER_MS)
@@ -58,15 +59,15 @@
 #define RUDP_PTO_CAP_NS (2 * RUDP_NS_PER_S)
 #define RUDP_PROBES_PER_PTO 2
 #define RUDP_PERSISTENT_CONGESTION_PTOS 3 /* RFC 9002 section 7.6.1 */
-#define RUDP_SKIPPED_KEPT 4      /* how many skipped packet numbers are remembered */
-#define RUDP_LOST_KEPT_PTOS 3    /* after this many PTOs a loss is never found spurious */
+#define RUDP_SKIPPED_KEPT 4               /* how many skipped packet numbers are remembered */
+#define RUDP_LOST_KEPT_PTOS 3             /* after this many PTOs a loss is never found spurious */
 
 enum rudp_expects { RUDP_EXPECTS_NOTHING, RUDP_EXPECTS_SYNACK, RUDP_EXPECTS_ACK };
 
 enum rudp_fate {
 	RUDP_FATE_OUTSTANDING,
 	RUDP_FATE_ANSWERED,
-	RUDP_FATE_LOST,      /* declared lost; if an answer still comes, the loss was spurious */
+	RUDP_FATE_LOST, /* declared lost; if an answer still comes, the loss was spurious */
 };
 
 /* Content of a packet besides stream bytes. The owner sets these bits and gets them back. */
@@ -82,7 +83,7 @@ enum rudp_content {
 	RUDP_CONTENT_MTU_PROBE = RUDP_CONTENT_FLAG(3),
 	/* packets whose loss needs no retransmission */
 	RUDP_CONTENT_EXTRA = RUDP_CONTENT_COPY | RUDP_CONTENT_MTU_PROBE,
-	RUDP_CONTENT_ECT = RUDP_CONTENT_FLAG(4),       /* sent with ECT(0) */
+	RUDP_CONTENT_ECT = RUDP_CONTENT_FLAG(4), /* sent with ECT(0) */
 };
 #undef RUDP_CONTENT_OF_FRAME
 #undef RUDP_CONTENT_FLAG
@@ -91,7 +92,7 @@ enum rudp_content {
 struct rudp_sent_rate {
 	uint64_t delivered_bytes;
 	uint64_t lost_bytes;
-	uint64_t inflight_bytes;      /* including this packet */
+	uint64_t inflight_bytes; /* including this packet */
 	int64_t delivered_at_ns;
 	int64_t first_sent_at_ns;
 	bool app_limited;
@@ -128,28 +129,28 @@ struct rudp_reliability_owner {
 
 struct rudp_reliability {
 	struct rudp_reliability_owner owner;
-	struct rudp_sent *records;      /* ring, a power of two */
+	struct rudp_sent *records; /* ring, a power of two */
 	uint32_t capacity;
-	uint64_t base;                  /* number of the oldest record kept */
-	uint64_t next;                  /* number the next packet will get */
-	uint64_t largest_answered;      /* UINT64_MAX: none yet */
+	uint64_t base;                       /* number of the oldest record kept */
+	uint64_t next;                       /* number the next packet will get */
+	uint64_t largest_answered;           /* UINT64_MAX: none yet */
 	uint64_t skipped[RUDP_SKIPPED_KEPT]; /* ring buffer; 0: none */
 	uint8_t skipped_next;
 	uint64_t bytes_in_flight;
-	uint64_t path_first;            /* packets in flight have this number or a higher one */
-	uint64_t outstanding;           /* records OUTSTANDING that expect an answer */
+	uint64_t path_first;  /* packets in flight have this number or a higher one */
+	uint64_t outstanding; /* records OUTSTANDING that expect an answer */
 	/* when the newest record that expects an answer was sent, or the expiry of a later PTO */
 	int64_t pto_from_ns;
-	int64_t loss_at_ns;             /* when the time threshold will declare the next loss */
-	uint64_t loss_next;             /* no record below it is awaited */
-	uint32_t pto_count;             /* consecutive probe time-outs */
+	int64_t loss_at_ns; /* when the time threshold will declare the next loss */
+	uint64_t loss_next; /* no record below it is awaited */
+	uint32_t pto_count; /* consecutive probe time-outs */
 	uint32_t packet_threshold;
 	uint32_t reorder_shift_eighths; /* time threshold = rtt + rtt/8 * this (1 at first) */
 	uint64_t reorder_round_end; /* an answer from here on may widen the time threshold again */
-	uint64_t recovery_end;          /* a loss from here on starts a new recovery */
-	uint32_t clean_recoveries;      /* recoveries since the last spurious loss or relaxation */
-	int64_t first_rtt_at_ns;        /* RUDP_NEVER before the path's first RTT sample */
-	int64_t lost_run_from_ns; /* oldest loss of the current run of losses; RUDP_NEVER: none */
+	uint64_t recovery_end;      /* a loss from here on starts a new recovery */
+	uint32_t clean_recoveries;  /* recoveries since the last spurious loss or relaxation */
+	int64_t first_rtt_at_ns;    /* RUDP_NEVER before the path's first RTT sample */
+	int64_t lost_run_from_ns;   /* oldest loss of the current run of losses; RUDP_NEVER: none */
 	/* delivery rate (draft-cheng-iccrg-delivery-rate-estimation) */
 	uint64_t delivered_bytes;
 	uint64_t lost_bytes;
@@ -170,14 +171,14 @@ struct rudp_reliability_result {
 	uint64_t lost_bytes;
 	int64_t lost_oldest_sent_at_ns; /* sent_at_ns of the oldest packet declared lost */
 	uint64_t lost_largest_number;
-	uint32_t spurious_packets;      /* acknowledged after they were declared lost */
+	uint32_t spurious_packets; /* acknowledged after they were declared lost */
 	uint64_t spurious_bytes;
 	uint64_t spurious_largest_number;
-	bool persistent_congestion;     /* RFC 9002 section 7.6 */
-	bool has_rtt;                   /* rtt_ns is a sample (RFC 9002 section 5.1) */
+	bool persistent_congestion; /* RFC 9002 section 7.6 */
+	bool has_rtt;               /* rtt_ns is a sample (RFC 9002 section 5.1) */
 	int64_t rtt_ns;
-	bool has_sample;                /* newest is the record for the delivery rate sample */
-	struct rudp_sent newest;        /* the newest packet among those newly acknowledged */
+	bool has_sample;         /* newest is the record for the delivery rate sample */
+	struct rudp_sent newest; /* the newest packet among those newly acknowledged */
 	uint64_t newest_number;
 	uint64_t inflight_before_bytes;
 };

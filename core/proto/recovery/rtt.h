@@ -22,10 +22,10 @@
 struct rudp_rtt {
 	uint64_t samples;
 	int64_t latest_ns;
-	int64_t believed_ns;       /* latest_ns, limited to a plausible value */
+	int64_t believed_ns; /* latest_ns, limited to a plausible value */
 	int64_t srtt_ns;
 	int64_t var_ns;
-	int64_t min_ns;            /* RUDP_NEVER until the first sample */
+	int64_t min_ns; /* RUDP_NEVER until the first sample */
 };
 
 /*

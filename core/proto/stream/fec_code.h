@@ -31,8 +31,8 @@
 #define RUDP_FEC_BLOCK_BYTES_MAX (192u << 10)
 
 struct rudp_fec_block {
-	uint64_t start;       /* stream offset */
-	uint32_t count;       /* symbols, 1 to RUDP_FEC_COUNT_MAX */
+	uint64_t start; /* stream offset */
+	uint32_t count; /* symbols, 1 to RUDP_FEC_COUNT_MAX */
 	uint32_t symbol_bytes;
 };
 

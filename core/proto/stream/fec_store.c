@@ -14,10 +14,10 @@
 #define SYMBOL_COST_BYTES 32u /* ... plus those for this many bytes, whatever the symbol's length */
 
 /* Work, in units of about 10 ns. */
-#define BYTES_PER_WORK 100u      /* bytes that multiply_add (gf256.h) handles */
-#define WORK_PER_BLOCK 10u       /* to find the holes of a block, ... */
-#define WORK_PER_HOLE 6u         /* ... and for each hole */
-#define SLICE_BYTES (32u << 10)  /* bytes of a block subtracted in one step: 330 units */
+#define BYTES_PER_WORK 100u     /* bytes that multiply_add (gf256.h) handles */
+#define WORK_PER_BLOCK 10u      /* to find the holes of a block, ... */
+#define WORK_PER_HOLE 6u        /* ... and for each hole */
+#define SLICE_BYTES (32u << 10) /* bytes of a block subtracted in one step: 330 units */
 
 struct rudp_fec_group {
 	struct rudp_fec_block block;
@@ -53,10 +53,10 @@ struct rudp_fec_job {
 	struct rudp_fec_group *group;
 	struct gaps gaps;
 	unsigned needed;
-	unsigned reduced;  /* repair symbols from which all known bytes are subtracted */
-	uint32_t at;       /* subtracted from the next repair symbol up to this position */
-	unsigned cut;      /* index of the columns to solve next */
-	unsigned symbol;   /* index in symbols of the one to recover next */
+	unsigned reduced;      /* repair symbols from which all known bytes are subtracted */
+	uint32_t at;           /* subtracted from the next repair symbol up to this position */
+	unsigned cut;          /* index of the columns to solve next */
+	unsigned symbol;       /* index in symbols of the one to recover next */
 	unsigned symbol_count; /* missing in these columns; 0: the matrix is not inverted yet */
 	uint8_t symbols[RUDP_FEC_SOLVE_MAX];
 	uint8_t inverse[RUDP_FEC_SOLVE_MAX * RUDP_FEC_SOLVE_MAX];
@@ -256,9 +256,8 @@ static bool find_holes(const struct rudp_recvbuf *buf, struct gaps *gaps)
 		if (at < hole_end) {
 			if (gaps->hole_count == HOLES_MAX)
 				return false;
-			gaps->holes[gaps->hole_count++] =
-				(struct span){(uint32_t)(at - block->start),
-					      (uint32_t)(hole_end - block->start)};
+			gaps->holes[gaps->hole_count++] = (struct span){
+				(uint32_t)(at - block->start), (uint32_t)(hole_end - block->start)};
 		}
 		at = range && range->start < end ? range->end : end;
 	}
@@ -294,7 +293,8 @@ static void find_cuts(struct gaps *gaps)
 /*
  * Lists the symbols that miss the columns between two cuts. Returns their number; stops above max.
  */
-static unsigned missing_symbols(const struct gaps *gaps, unsigned cut, unsigned max, uint8_t *symbols)
+static unsigned missing_symbols(const struct gaps *gaps, unsigned cut, unsigned max,
+				uint8_t *symbols)
 {
 	uint32_t first = gaps->cuts[cut], end = gaps->cuts[cut + 1];
 	uint32_t symbol_bytes = gaps->block->symbol_bytes;
@@ -411,8 +411,7 @@ static void invert(struct rudp_fec_store *store)
 {
 	struct rudp_fec_job *job = store->job;
 
-	job->symbol_count =
-		missing_symbols(&job->gaps, job->cut, job->group->count, job->symbols);
+	job->symbol_count = missing_symbols(&job->gaps, job->cut, job->group->count, job->symbols);
 	job->symbol = 0;
 	rudp_fec_solve(job->group->rows, job->symbols, job->symbol_count, job->inverse);
 	store->work += 1 + job->symbol_count * job->symbol_count;

@@ -170,10 +170,10 @@ static void note_arrival(struct rudp_recvbuf *buf, size_t bytes, int64_t now_at_
 		buf->arrived_at_ns = now_at_ns;
 	}
 	buf->arrived_bytes += bytes;
-	wanted = max_u64(min_u64(RUDP_RECVBUF_YOUNG_ROUNDS * buf->arrived_bytes,
-				 RUDP_RECVBUF_YOUNG_BYTES),
-			 min_u64(RUDP_RECVBUF_WINDOW_ROUNDS * buf->arrived_bytes,
-				 RUDP_RECVBUF_ARRIVAL_WINDOW_BYTES_MAX));
+	wanted = max_u64(
+		min_u64(RUDP_RECVBUF_YOUNG_ROUNDS * buf->arrived_bytes, RUDP_RECVBUF_YOUNG_BYTES),
+		min_u64(RUDP_RECVBUF_WINDOW_ROUNDS * buf->arrived_bytes,
+			RUDP_RECVBUF_ARRIVAL_WINDOW_BYTES_MAX));
 	wanted = min_u64(wanted, buf->window_max_bytes);
 	if (wanted > buf->window_bytes && !rudp_budget_is_scarce(buf->budget) &&
 	    rudp_ring_used(&buf->ring) < buf->arrived_bytes / 2)

@@ -55,17 +55,17 @@ struct rudp_recvbuf {
 	uint64_t final_size;           /* UINT64_MAX until a FIN has arrived */
 	uint64_t window_bytes;         /* how far beyond head the peer may send */
 	uint64_t window_max_bytes;
-	uint64_t window_end;           /* announced */
-	bool has_announced;            /* window_end was sent in the handshake */
-	uint64_t drained_mark;         /* tuning: head when the current measurement began */
+	uint64_t window_end;   /* announced */
+	bool has_announced;    /* window_end was sent in the handshake */
+	uint64_t drained_mark; /* tuning: head when the current measurement began */
 	int64_t drained_mark_at_ns;
-	uint64_t arrived_bytes;        /* new bytes of about the last round trip */
+	uint64_t arrived_bytes; /* new bytes of about the last round trip */
 	int64_t arrived_at_ns;
-	int64_t srtt_ns;               /* last value from the owner */
+	int64_t srtt_ns; /* last value from the owner */
 	int64_t last_data_at_ns;
 	size_t history_bytes; /* bytes to keep after they were read, while memory is plentiful */
-	bool discarding;               /* SHUT_RD: received bytes are acknowledged and dropped */
-	uint64_t duplicate_bytes;      /* total, for statistics */
+	bool discarding;      /* SHUT_RD: received bytes are acknowledged and dropped */
+	uint64_t duplicate_bytes; /* total, for statistics */
 };
 
 /* budget must outlive the buffer. The owner charges the buffer's memory to it. */

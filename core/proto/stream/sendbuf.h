@@ -27,18 +27,18 @@ struct rudp_sendbuf {
 	uint64_t reached;      /* one past the highest byte ever sent; the peer may have it */
 	struct rudp_range_set lost;
 	struct rudp_range_set acked;
-	bool fin_wanted;       /* no more bytes will be written; the stream ends at ring.tail */
-	bool fin_sent;         /* sent at least once */
-	bool fin_lost;         /* to be sent again */
+	bool fin_wanted; /* no more bytes will be written; the stream ends at ring.tail */
+	bool fin_sent;   /* sent at least once */
+	bool fin_lost;   /* to be sent again */
 	bool fin_acked;
 	uint64_t resent_bytes; /* total, for statistics */
 };
 
 struct rudp_sendbuf_chunk {
 	uint64_t offset;
-	size_t len;                  /* 0 if only the FIN is due */
+	size_t len; /* 0 if only the FIN is due */
 	bool fin;
-	bool again;                  /* a retransmission */
+	bool again; /* a retransmission */
 };
 
 void rudp_sendbuf_init(struct rudp_sendbuf *buf, size_t capacity_max_bytes);

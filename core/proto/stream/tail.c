@@ -22,7 +22,8 @@ void rudp_tail_restart(struct rudp_tail *tail, int64_t now_at_ns)
 
 static int64_t delay_ns(const struct rudp_rtt *rtt, bool burst)
 {
-	int64_t delay = rtt->srtt_ns / (burst ? RUDP_TAIL_BURST_DELAY_DIVISOR : RUDP_TAIL_DELAY_DIVISOR);
+	int64_t delay =
+		rtt->srtt_ns / (burst ? RUDP_TAIL_BURST_DELAY_DIVISOR : RUDP_TAIL_DELAY_DIVISOR);
 	int64_t min_ns = burst ? RUDP_TAIL_BURST_DELAY_MIN_NS : RUDP_TAIL_DELAY_MIN_NS;
 	int64_t max_ns = burst ? RUDP_TAIL_BURST_DELAY_MAX_NS : RUDP_TAIL_DELAY_MAX_NS;
 
@@ -68,11 +69,10 @@ void rudp_tail_on_fates(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool
 	tail->loss_average = averaged(tail->loss_average, lost_packets, RUDP_TAIL_LOSS_ONE);
 }
 
-void rudp_tail_on_congestion(struct rudp_tail *tail, const struct rudp_rtt *rtt,
-			     int64_t now_at_ns)
+void rudp_tail_on_congestion(struct rudp_tail *tail, const struct rudp_rtt *rtt, int64_t now_at_ns)
 {
-	tail->held_until_ns = now_at_ns + rudp_time_max(RUDP_TAIL_HOLD_NS,
-							RUDP_TAIL_HOLD_RTTS * rtt->srtt_ns);
+	tail->held_until_ns =
+		now_at_ns + rudp_time_max(RUDP_TAIL_HOLD_NS, RUDP_TAIL_HOLD_RTTS * rtt->srtt_ns);
 }
 
 static bool is_queue_evident(const struct rudp_tail *tail)

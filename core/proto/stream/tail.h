@@ -33,28 +33,28 @@
 #include "proto/recovery/rtt.h"
 
 /* The delay before a duplicate: otherwise one burst of losses would take both packets. */
-#define RUDP_TAIL_DELAY_DIVISOR 8                     /* part of the smoothed RTT */
+#define RUDP_TAIL_DELAY_DIVISOR 8 /* part of the smoothed RTT */
 #define RUDP_TAIL_DELAY_MIN_NS (3 * RUDP_NS_PER_MS)
 #define RUDP_TAIL_DELAY_MAX_NS (30 * RUDP_NS_PER_MS)
 /* Repair symbols of a burst need no such delay, only time to see whether the burst has ended. */
 #define RUDP_TAIL_BURST_DELAY_DIVISOR 64
 #define RUDP_TAIL_BURST_DELAY_MIN_NS (1 * RUDP_NS_PER_MS)
 #define RUDP_TAIL_BURST_DELAY_MAX_NS (5 * RUDP_NS_PER_MS)
-#define RUDP_TAIL_SYN_DELAY_NS (30 * RUDP_NS_PER_MS)  /* for a SYN: no RTT is known */
-#define RUDP_TAIL_SYNS_PER_S 64u                      /* repeated SYNs of an endpoint */
+#define RUDP_TAIL_SYN_DELAY_NS (30 * RUDP_NS_PER_MS) /* for a SYN: no RTT is known */
+#define RUDP_TAIL_SYNS_PER_S 64u                     /* repeated SYNs of an endpoint */
 
-#define RUDP_TAIL_BYTES 5600u       /* duplicated at the end of one burst: four packets */
+#define RUDP_TAIL_BYTES 5600u         /* duplicated at the end of one burst: four packets */
 #define RUDP_TAIL_COPY_EXTRA_BYTES 64 /* overhead of a duplicate: header, tag, frame headers */
 #define RUDP_TAIL_BUNDLE_BYTES 256u /* older, already duplicated bytes that a packet also carries */
 #define RUDP_TAIL_COPIES_MAX 32     /* duplicates in flight */
 #define RUDP_TAIL_BYTES_PER_S (128u << 10)
 #define RUDP_TAIL_BURST_BYTES (16u << 10)
-#define RUDP_TAIL_CWND_DIVISOR 2    /* at most cwnd / 2 may be in flight, the duplicate included */
+#define RUDP_TAIL_CWND_DIVISOR 2 /* at most cwnd / 2 may be in flight, the duplicate included */
 
-#define RUDP_TAIL_QUEUE_DIVISOR 4                   /* smoothed RTT above 5/4 of the minimum ... */
-#define RUDP_TAIL_QUEUE_NS (5 * RUDP_NS_PER_MS)     /* ... plus this: there is a queue */
-#define RUDP_TAIL_MIN_RTT_NS (60 * RUDP_NS_PER_S)   /* the minimum of the last one to two minutes */
-#define RUDP_TAIL_LOSS_WEIGHT 64                    /* packets in the average */
+#define RUDP_TAIL_QUEUE_DIVISOR 4                 /* smoothed RTT above 5/4 of the minimum ... */
+#define RUDP_TAIL_QUEUE_NS (5 * RUDP_NS_PER_MS)   /* ... plus this: there is a queue */
+#define RUDP_TAIL_MIN_RTT_NS (60 * RUDP_NS_PER_S) /* the minimum of the last one to two minutes */
+#define RUDP_TAIL_LOSS_WEIGHT 64                  /* packets in the average */
 #define RUDP_TAIL_LOSS_ONE 65536u
 #define RUDP_TAIL_LOSS_MAX (RUDP_TAIL_LOSS_ONE / 8) /* more loss indicates congestion */
 #define RUDP_TAIL_HOLD_NS (1 * RUDP_NS_PER_S)       /* or eight round trips if that is longer */
@@ -62,19 +62,19 @@
 
 struct rudp_tail {
 	bool disabled;
-	int64_t due_at_ns;                     /* RUDP_NEVER: nothing waits to be duplicated */
+	int64_t due_at_ns; /* RUDP_NEVER: nothing waits to be duplicated */
 	uint64_t guarded_end;
 	bool fin_guarded;
-	uint64_t copy_start, copy_end;         /* stream bytes to duplicate (not lost) */
-	bool syn_copy; /* SYN or SYNACK is to be sent again before its time-out */
-	bool ack_again; /* the first ACK had a packet of its own: send it again */
+	uint64_t copy_start, copy_end; /* stream bytes to duplicate (not lost) */
+	bool syn_copy;                 /* SYN or SYNACK is to be sent again before its time-out */
+	bool ack_again;                /* the first ACK had a packet of its own: send it again */
 	uint32_t copies[RUDP_TAIL_COPIES_MAX]; /* low bits of the packet numbers of duplicates */
 	unsigned copy_count;
 	struct rudp_token_bucket bucket;
 	int64_t held_until_ns;
 	/* of the current interval of RUDP_TAIL_MIN_RTT_NS and of the previous one */
 	int64_t min_rtt_ns[2];
-	int64_t min_rtt_at_ns;                 /* when the current interval began */
+	int64_t min_rtt_at_ns; /* when the current interval began */
 	int64_t srtt_ns;
 	uint32_t loss_average;                 /* in units of 1 / RUDP_TAIL_LOSS_ONE */
 	uint64_t copied_packets, copied_bytes; /* totals for statistics; stream bytes */
@@ -95,8 +95,7 @@ void rudp_tail_on_idle(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool 
 void rudp_tail_on_fates(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool sampled,
 			uint32_t answered_packets, uint32_t lost_packets, int64_t now_at_ns);
 /* A CE mark or persistent congestion was found. */
-void rudp_tail_on_congestion(struct rudp_tail *tail, const struct rudp_rtt *rtt,
-			     int64_t now_at_ns);
+void rudp_tail_on_congestion(struct rudp_tail *tail, const struct rudp_rtt *rtt, int64_t now_at_ns);
 
 /* True if nothing indicates congestion. */
 bool rudp_tail_is_path_clear(const struct rudp_tail *tail, int64_t now_at_ns);

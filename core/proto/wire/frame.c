@@ -301,7 +301,8 @@ size_t rudp_frame_stream_head_bytes(uint64_t offset)
 	return 1 + rudp_varint_size(offset) + sizeof(uint16_t);
 }
 
-bool rudp_frame_write_repair_head(struct rudp_writer *w, uint64_t offset, uint8_t count, uint8_t row)
+bool rudp_frame_write_repair_head(struct rudp_writer *w, uint64_t offset, uint8_t count,
+				  uint8_t row)
 {
 	struct rudp_writer before = *w;
 

@@ -21,23 +21,23 @@
 
 /* name, type byte, ack-eliciting (the peer must acknowledge it) */
 #define RUDP_FRAMES(X)                                                                             \
-	X(PADDING, 0x00, false)        /* no fields; may repeat */                                 \
-	X(PING, 0x01, true)            /* no fields */                                             \
-	X(ACK, 0x02, false)            /* largest, delay us, more ranges, first, (gap, length)* */ \
-	X(ACK_ECN, 0x03, false)        /* the same, then counts of ECT(0), ECT(1), CE */           \
-	X(STREAM, 0x04, true)          /* offset, length, bytes */                                 \
-	X(STREAM_FIN, 0x05, true)      /* the same; the stream ends after these bytes */           \
-	X(WINDOW, 0x06, true)          /* offset up to which the peer may send */                  \
-	X(BLOCKED, 0x07, true)         /* the window limit that blocks the sender */               \
-	X(RESET, 0x08, true)           /* reason; ends both directions */                          \
-	X(PATH_CHALLENGE, 0x09, true)  /* 8 bytes */                                               \
-	X(PATH_RESPONSE, 0x0a, true)   /* the same 8 bytes */                                      \
-	X(URGENT, 0x0b, true)          /* offset of the newest urgent byte (MSG_OOB) */            \
-	X(REPAIR, 0x0c, true)          /* offset, count, row, then the repair symbol */            \
-	X(ARRIVED, 0x0d, true)         /* all stream bytes below it have arrived */                \
-	X(KEY_SHARE, 0x0e, true)       /* number of the exchange, X25519 public key */              \
-	X(IDENTITY, 0x0f, true)        /* Noise message 3 of XX: static key, proof */               \
-	X(SPARE_ID, 0x10, true)        /* number, id, reset token, offset of packet numbers */
+	X(PADDING, 0x00, false)       /* no fields; may repeat */                                  \
+	X(PING, 0x01, true)           /* no fields */                                              \
+	X(ACK, 0x02, false)           /* largest, delay us, more ranges, first, (gap, length)* */  \
+	X(ACK_ECN, 0x03, false)       /* the same, then counts of ECT(0), ECT(1), CE */            \
+	X(STREAM, 0x04, true)         /* offset, length, bytes */                                  \
+	X(STREAM_FIN, 0x05, true)     /* the same; the stream ends after these bytes */            \
+	X(WINDOW, 0x06, true)         /* offset up to which the peer may send */                   \
+	X(BLOCKED, 0x07, true)        /* the window limit that blocks the sender */                \
+	X(RESET, 0x08, true)          /* reason; ends both directions */                           \
+	X(PATH_CHALLENGE, 0x09, true) /* 8 bytes */                                                \
+	X(PATH_RESPONSE, 0x0a, true)  /* the same 8 bytes */                                       \
+	X(URGENT, 0x0b, true)         /* offset of the newest urgent byte (MSG_OOB) */             \
+	X(REPAIR, 0x0c, true)         /* offset, count, row, then the repair symbol */             \
+	X(ARRIVED, 0x0d, true)        /* all stream bytes below it have arrived */                 \
+	X(KEY_SHARE, 0x0e, true)      /* number of the exchange, X25519 public key */              \
+	X(IDENTITY, 0x0f, true)       /* Noise message 3 of XX: static key, proof */               \
+	X(SPARE_ID, 0x10, true)       /* number, id, reset token, offset of packet numbers */
 
 /* Type bytes are below it; each type is a bit in the mask of frames in a packet. */
 #define RUDP_FRAME_TYPES_MAX 24
@@ -48,12 +48,12 @@ enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
 
 /* Reasons of a connection reset, sent in RESET frames. The errno is what the program gets. */
 #define RUDP_RESET_REASONS(X)                                                                      \
-	X(APPLICATION, 0, ECONNRESET)  /* closed with unread data, SO_LINGER 0, killed */          \
-	X(TIMED_OUT, 1, ETIMEDOUT)     /* nothing received before a time-out */                    \
-	X(PROTOCOL, 2, EPROTO)         /* a peer violated the protocol */                          \
+	X(APPLICATION, 0, ECONNRESET) /* closed with unread data, SO_LINGER 0, killed */           \
+	X(TIMED_OUT, 1, ETIMEDOUT)    /* nothing received before a time-out */                     \
+	X(PROTOCOL, 2, EPROTO)        /* a peer violated the protocol */                           \
 	X(NO_RESOURCES, 3, ENOBUFS)                                                                \
-	X(STATELESS, 4, ECONNRESET)    /* the peer does not know the connection */                 \
-	X(NOT_AUTHORIZED, 5, EACCES)   /* the identity is not accepted */
+	X(STATELESS, 4, ECONNRESET)  /* the peer does not know the connection */                   \
+	X(NOT_AUTHORIZED, 5, EACCES) /* the identity is not accepted */
 
 #define RUDP_RESET_ENUM(name, value, error) RUDP_RESET_##name = (value),
 enum rudp_reset_reason { RUDP_RESET_REASONS(RUDP_RESET_ENUM) };
@@ -70,19 +70,19 @@ struct rudp_ack {
 	struct rudp_range ranges[RUDP_ACK_RANGES_MAX]; /* descending; [start, end) */
 	uint32_t range_count;                          /* >= 1 */
 	bool has_ecn;
-	uint64_t ecn_ect0, ecn_ect1, ecn_ce;           /* total packets received with each mark */
+	uint64_t ecn_ect0, ecn_ect1, ecn_ce; /* total packets received with each mark */
 };
 
 /* Another id for packets to the sender of the frame: docs/protocol.md section 13.1. */
 struct rudp_spare_id {
-	uint64_t number;        /* counts the ids of this side; that of the handshake is 0 */
-	uint64_t id;            /* not 0 */
+	uint64_t number; /* counts the ids of this side; that of the handshake is 0 */
+	uint64_t id;     /* not 0 */
 	uint8_t reset_token[RUDP_RESET_TOKEN_BYTES];
 	uint32_t number_offset; /* added to the packet numbers in headers with this id */
 };
 
 struct rudp_frame {
-	uint8_t type;                         /* enum rudp_frame_type */
+	uint8_t type; /* enum rudp_frame_type */
 	union {
 		struct {
 			uint64_t offset;
@@ -96,15 +96,15 @@ struct rudp_frame {
 			size_t len;
 			uint8_t count, row;
 		} repair;
-		uint64_t offset;              /* WINDOW, BLOCKED, URGENT, ARRIVED */
-		uint64_t reason;              /* RESET */
-		uint8_t path[8];              /* PATH_CHALLENGE, PATH_RESPONSE */
+		uint64_t offset; /* WINDOW, BLOCKED, URGENT, ARRIVED */
+		uint64_t reason; /* RESET */
+		uint8_t path[8]; /* PATH_CHALLENGE, PATH_RESPONSE */
 		struct {
 			uint64_t number;
 			uint8_t public_key[RUDP_KEY_SHARE_BYTES];
 		} share;
-		const uint8_t *proof;         /* IDENTITY: in the packet, RUDP_IDENTITY_PROOF_BYTES */
-		struct rudp_spare_id spare;   /* SPARE_ID */
+		const uint8_t *proof;       /* IDENTITY: in the packet, RUDP_IDENTITY_PROOF_BYTES */
+		struct rudp_spare_id spare; /* SPARE_ID */
 	};
 };
 
@@ -155,7 +155,8 @@ size_t rudp_frame_stream_head_bytes(uint64_t offset);
  * Appends the header of a REPAIR frame. The caller must put the repair symbol behind it; it extends
  * to the end of the packet.
  */
-bool rudp_frame_write_repair_head(struct rudp_writer *w, uint64_t offset, uint8_t count, uint8_t row);
+bool rudp_frame_write_repair_head(struct rudp_writer *w, uint64_t offset, uint8_t count,
+				  uint8_t row);
 size_t rudp_frame_repair_head_bytes(uint64_t offset);
 
 /* The largest max_ack_delay that a peer may announce. */
@@ -177,15 +178,15 @@ struct rudp_spent {
 struct rudp_params {
 	/* the sender's id. SYNACK: chosen by the listener; SYN: as in the header; never 0 */
 	uint64_t source_id;
-	uint64_t window_bytes; /* stream bytes that the peer may send before a WINDOW frame */
-	uint64_t datagram_max_bytes;   /* largest UDP payload that the sender accepts, >= 1200 */
-	int64_t ack_delay_max_ns;      /* max_ack_delay; on the wire in microseconds, rounded up */
+	uint64_t window_bytes;       /* stream bytes that the peer may send before a WINDOW frame */
+	uint64_t datagram_max_bytes; /* largest UDP payload that the sender accepts, >= 1200 */
+	int64_t ack_delay_max_ns;    /* max_ack_delay; on the wire in microseconds, rounded up */
 	uint8_t reset_token[RUDP_RESET_TOKEN_BYTES]; /* proves a stateless RESET from the sender */
 
 	/* Optional parameters; 0 if absent. */
-	bool wants_association;     /* SYN: it asks for an association */
-	uint64_t association_id;    /* SYNACK: id of the offered association; not 0 */
-	const uint8_t *early;       /* SYN: early data; after parsing it points into the packet */
+	bool wants_association;  /* SYN: it asks for an association */
+	uint64_t association_id; /* SYNACK: id of the offered association; not 0 */
+	const uint8_t *early;    /* SYN: early data; after parsing it points into the packet */
 	size_t early_bytes;
 	uint64_t early_taken_bytes; /* SYNACK: the number of early bytes accepted */
 	bool takes_repairs;         /* accepts REPAIR and ARRIVED frames */
@@ -204,7 +205,8 @@ bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params);
  * Returns  OK, or BAD_PARAM: truncated, missing, duplicate or out of range.
  */
 enum rudp_verdict rudp_params_parse(const uint8_t *data, size_t len, struct rudp_params *out);
-/* False if the association has the form of the other message: asked for in SYNACK, offered in SYN. */
+/* False if the association has the form of the other message: asked for in SYNACK, offered in
+ * SYN. */
 bool rudp_params_fit(const struct rudp_params *params, bool in_syn);
 
 #endif

@@ -15,8 +15,7 @@
 
 static bool suite_is_supported(uint8_t suite)
 {
-	return suite == RUDP_SUITE_AES_256_GCM ||
-	       suite == RUDP_SUITE_CHACHA20_POLY1305;
+	return suite == RUDP_SUITE_AES_256_GCM || suite == RUDP_SUITE_CHACHA20_POLY1305;
 }
 
 static bool flags_are_supported(uint8_t flags)

@@ -6,7 +6,7 @@
  * integers are in network byte order.
  *
  *	SYN      type|0  version  suite  flags  source id(8)  target port(2)  cookie len(1)  0(1)
- *	         cookie  message 1  check(8)                    (padded inside; >= 1200 bytes in all)
+ *	         cookie  message 1  check(8)             (padded inside; >= 1200 bytes in all)
  *	SYNACK   type|0  version  suite  flags  dest id(8)  message 2
  *	COOKIE   type|0  dest id(8)  cookie len(1)  cookie
  *	DATA     type|short, key phase  dest id(8; short: its low 4)  packet number, low 32 bits(4)
@@ -27,7 +27,7 @@
 
 /* SYN is padded to this: against amplification, and to test the path MTU */
 #define RUDP_DATAGRAM_MIN_SYN_BYTES 1200
-#define RUDP_DATAGRAM_BASE_BYTES 1200  /* UDP payload that every path is assumed to carry */
+#define RUDP_DATAGRAM_BASE_BYTES 1200 /* UDP payload that every path is assumed to carry */
 #define RUDP_DATAGRAM_MAX_BYTES 65507
 #define RUDP_ID_BYTES 8
 #define RUDP_TAG_BYTES 16
@@ -37,7 +37,7 @@
 #define RUDP_DATA_HEADER_SHORT_BYTES 9 /* with the low 32 bits of the id */
 #define RUDP_DATA_OVERHEAD_BYTES (RUDP_DATA_HEADER_BYTES + RUDP_TAG_BYTES)
 #define RUDP_DATA_OVERHEAD_SHORT_BYTES (RUDP_DATA_HEADER_SHORT_BYTES + RUDP_TAG_BYTES)
-#define RUDP_SYN_HEADER_BYTES 16       /* without the cookie */
+#define RUDP_SYN_HEADER_BYTES 16 /* without the cookie */
 #define RUDP_SYNACK_HEADER_BYTES 12
 /* With an ephemeral key or random bytes, and the tag of no parameters; and the longest. */
 #define RUDP_SYNACK_MIN_BYTES (RUDP_SYNACK_HEADER_BYTES + 32 + RUDP_TAG_BYTES)
@@ -85,23 +85,23 @@ enum rudp_refusal { RUDP_REFUSALS(RUDP_REFUSAL_ENUM) };
 /* A parsed header. Pointers point into the datagram. Only the fields of its type are set. */
 struct rudp_packet {
 	enum rudp_packet_type type;
-	uint8_t version;              /* SYN, SYNACK, REFUSE */
-	uint8_t suite;                /* SYN, SYNACK */
-	uint8_t flags;                /* SYN, SYNACK: RUDP_SYN_* */
-	bool key_phase;               /* DATA */
-	bool is_short;                /* DATA: id holds only the low 32 bits */
-	uint8_t refusal;              /* REFUSE: enum rudp_refusal, or an unknown value */
-	uint16_t target_port;         /* SYN: port of the listener */
-	uint64_t id;                  /* SYN: source id; else destination id */
-	uint32_t number_low;          /* DATA */
-	const uint8_t *header;        /* start of the datagram */
-	size_t header_bytes;          /* DATA: length of the associated data */
-	const uint8_t *cookie;        /* SYN (may be absent), COOKIE */
+	uint8_t version;       /* SYN, SYNACK, REFUSE */
+	uint8_t suite;         /* SYN, SYNACK */
+	uint8_t flags;         /* SYN, SYNACK: RUDP_SYN_* */
+	bool key_phase;        /* DATA */
+	bool is_short;         /* DATA: id holds only the low 32 bits */
+	uint8_t refusal;       /* REFUSE: enum rudp_refusal, or an unknown value */
+	uint16_t target_port;  /* SYN: port of the listener */
+	uint64_t id;           /* SYN: source id; else destination id */
+	uint32_t number_low;   /* DATA */
+	const uint8_t *header; /* start of the datagram */
+	size_t header_bytes;   /* DATA: length of the associated data */
+	const uint8_t *cookie; /* SYN (may be absent), COOKIE */
 	size_t cookie_bytes;
 	/* SYN, SYNACK: message (in SYN followed by the check); DATA: ciphertext with tag */
 	const uint8_t *body;
 	size_t body_bytes;
-	const uint8_t *reset_token;   /* RESET */
+	const uint8_t *reset_token; /* RESET */
 };
 
 /*

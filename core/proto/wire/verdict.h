@@ -35,10 +35,10 @@
 	X(BAD_ACK, "acknowledges a packet never sent")                                             \
 	X(BAD_STREAM, "stream bytes beyond the window or the final size")                          \
 	X(BAD_KEY_SHARE, "unexpected public key, or one that gives no shared secret")              \
-	X(OTHER_KEY, "SYN for another identity than that of this side")                             \
-	X(NOT_AUTHORIZED, "the peer's identity is not accepted here, or it has shown none")         \
-	X(BAD_IDENTITY, "unexpected proof of an identity, or one that does not authenticate")       \
-	X(BAD_SPARE_ID, "another id for the peer before the last one was used")                     \
+	X(OTHER_KEY, "SYN for another identity than that of this side")                            \
+	X(NOT_AUTHORIZED, "the peer's identity is not accepted here, or it has shown none")        \
+	X(BAD_IDENTITY, "unexpected proof of an identity, or one that does not authenticate")      \
+	X(BAD_SPARE_ID, "another id for the peer before the last one was used")                    \
 	X(BAD_RESET, "reset or refusal without valid proof")                                       \
 	X(WRONG_STATE, "packet type not expected in this state")                                   \
 	X(NO_MEMORY, "not enough memory to process it")                                            \

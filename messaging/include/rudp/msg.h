@@ -35,7 +35,7 @@ extern "C" {
 
 #define RUDPMSG_FOREVER INT64_MAX
 #define RUDPMSG_PORT 8080
-#define RUDPMSG_NAME_MAX 63 /* bytes of a node's name, printable ASCII without space */
+#define RUDPMSG_NAME_MAX 63  /* bytes of a node's name, printable ASCII without space */
 #define RUDPMSG_KEY_BYTES 32 /* of a public key of an identity */
 #define RUDPMSG_ERROR_TEXT_SIZE 256
 #define RUDPMSG_LISTENERS_MAX 64      /* addresses that a node listens on */
@@ -180,9 +180,9 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
  *          has another name; -EEXIST the node there has the name of this one; -ESTALE another
  *          program uses the name of this node and has the link to that peer; -EKEYREJECTED the peer
  *          has another pre-shared key, or one of the two names is bound to another identity
- *          (rudpmsg_conn_key); -ENOKEY the key file cannot be used; -EACCES this system does not allow
- *          it, or a key is configured and no rudp engine runs; -EUSERS the peer has reached its
- *          connections_max; -EOPNOTSUPP options.ack is STORED, and the peer has no store;
+ *          (rudpmsg_conn_key); -ENOKEY the key file cannot be used; -EACCES this system does not
+ *          allow it, or a key is configured and no rudp engine runs; -EUSERS the peer has reached
+ *          its connections_max; -EOPNOTSUPP options.ack is STORED, and the peer has no store;
  *          -ECANCELED this program disconnected meanwhile; -ECONNABORTED the peer disconnected;
  *          -ESHUTDOWN; -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET without a peer_name, or after
  *          options.give_up_ns; -EMFILE, -ENOMEM and other errors of connect(2).
@@ -218,8 +218,8 @@ int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id conn,
 /*
  * Reads the X25519 public key that the name of a connection's peer is bound to. The first peer that
  * proves an identity (rudp_keys(5)) under a name binds it. Each later link of that name must prove
- * the same key; any other is refused with EKEYREJECTED. A node remembers the keys of its connections
- * and of limits.senders_max peers without one; with a store also after a restart.
+ * the same key; any other is refused with EKEYREJECTED. A node remembers the keys of its
+ * connections and of limits.senders_max peers without one; with a store also after a restart.
  *
  * Returns  0; -ENODATA: the peer has proven no key yet; -ENOENT: no such connection.
  */

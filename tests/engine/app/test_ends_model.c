@@ -40,7 +40,7 @@ struct side {
 	bool accepted; /* the program has the descriptor */
 	bool is_server;
 	uint64_t written, read;
-	bool has_linger;      /* SO_LINGER of 0 */
+	bool has_linger; /* SO_LINGER of 0 */
 	bool shut_send, shut_receive, closed;
 	/* Its close resets, by the option: it had not shut both directions before */
 	bool resets;
@@ -151,8 +151,7 @@ static bool may_be_reset(const struct side *s, const struct side *other)
 
 static bool may_end(const struct side *other)
 {
-	return other->shut_send ||
-	       (other->closed && !other->resets && !other->left_unread);
+	return other->shut_send || (other->closed && !other->resets && !other->left_unread);
 }
 
 static void see_end(struct side *s, const struct side *other)
@@ -188,7 +187,8 @@ static bool get(struct side *s, size_t len)
 	return n > 0;
 }
 
-/* Does what serve_shutdown() of control_calls.c and shutdown_connection() of api/call_address.c do. */
+/* Does what serve_shutdown() of control_calls.c and shutdown_connection() of api/call_address.c
+ * do. */
 static void shut(struct side *s, int how)
 {
 	struct rudp_app *app = app_of(s);
@@ -247,8 +247,10 @@ static void hand_over(struct side *s)
 	uint8_t byte;
 	char room[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = {&byte, 1};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1,
-				 .msg_control = room, .msg_controllen = sizeof room};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = room,
+				 .msg_controllen = sizeof room};
 	int way[2];
 
 	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_STREAM, 0, way)));
@@ -268,16 +270,21 @@ static void act(struct random *r, struct side *s)
 	if (s->program < 0 || !s->accepted)
 		return;
 	switch (random_below(r, 13)) {
-	case 0: case 1: case 2:
+	case 0:
+	case 1:
+	case 2:
 		put(s, 1 + random_below(r, 40));
 		break;
 	case 3:
 		put(s, 1 + random_below(r, WRITE_MAX));
 		break;
-	case 4: case 5: case 6:
+	case 4:
+	case 5:
+	case 6:
 		get(s, 1 + random_below(r, WRITE_MAX));
 		break;
-	case 7: case 8:
+	case 7:
+	case 8:
 		shut(s, ways[random_below(r, 4)]);
 		break;
 	case 9:
@@ -333,9 +340,8 @@ static void connect_client(void)
 
 	begin_side(client, false);
 	cr_assert(zero(int, rudp_app_connect_gate(client->app, client->program, false)));
-	client->app->race = (struct rudp_race){.way = RUDP_WAY_RUDP,
-					       .tcp_due_at_ns = RUDP_NEVER,
-					       .give_up_at_ns = RUDP_NEVER};
+	client->app->race = (struct rudp_race){
+		.way = RUDP_WAY_RUDP, .tcp_due_at_ns = RUDP_NEVER, .give_up_at_ns = RUDP_NEVER};
 	client->app->reason = RUDP_REASON_DEFAULT;
 	pair_connect(&pair, PAIR_PORT);
 	rudp_app_take_conn(client->app, pair.conn[0]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * To join a socket that its program has bound, the engine listens at an abstract name. Another user
- * connects there before each system call of the engine: that user gets no part in the connection, and
- * descriptors in its messages do not block the engine. For other sockets there is no such name.
+ * connects there before each system call of the engine: that user gets no part in the connection,
+ * and descriptors in its messages do not block the engine. For other sockets there is no such name.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -41,22 +41,25 @@ static void go_on_to_a_call(void)
 
 	do {
 		go_on_until_it_stops(PTRACE_SYSCALL);
-		cr_assert(ge(long, ptrace(PTRACE_GET_SYSCALL_INFO, engine_pid, sizeof info, &info), 1));
+		cr_assert(ge(long, ptrace(PTRACE_GET_SYSCALL_INFO, engine_pid, sizeof info, &info),
+			     1));
 	} while (info.op != PTRACE_SYSCALL_INFO_ENTRY);
 }
 
-static bool is_listening_name(const char *line, char name[sizeof((struct sockaddr_un *)0)->sun_path])
+static bool is_listening_name(const char *line,
+			      char name[sizeof((struct sockaddr_un *)0)->sun_path])
 {
 	char engine[23];
 	unsigned flags;
 
 	rudp_nonce_write(&nonce, engine);
-	return sscanf(line, "%*s %*s %*s %x %*s %*s %*s %107s", &flags, name) == 2 && flags & LISTENS &&
-	       strncmp(name, NAME, strlen(NAME)) == 0 &&
+	return sscanf(line, "%*s %*s %*s %x %*s %*s %*s %107s", &flags, name) == 2 &&
+	       flags & LISTENS && strncmp(name, NAME, strlen(NAME)) == 0 &&
 	       strncmp(name + strlen(NAME), engine, strlen(engine)) == 0;
 }
 
-/* Finds the listening name of this engine, as every user can. Returns its length; 0: nothing listens. */
+/* Finds the listening name of this engine, as every user can. Returns its length; 0: nothing
+ * listens. */
 static socklen_t find_name(struct sockaddr_un *un)
 {
 	FILE *names = fopen("/proc/net/unix", "re");
@@ -149,7 +152,8 @@ static bool connect_with_other_user_at(int moment, bool is_bound)
 	reply = answer(to);
 	cr_assert(eq(int, reply.error, EINPROGRESS), "before call %d", moment);
 	peer = accept(listener, NULL, NULL);
-	cr_assert(eq(int, poll(&(struct pollfd){.fd = program, .events = POLLOUT}, 1, WAIT_S * 1000),
+	cr_assert(eq(int,
+		     poll(&(struct pollfd){.fd = program, .events = POLLOUT}, 1, WAIT_S * 1000),
 		     1));
 	expect_word(program, peer);
 	expect_word(peer, program);

@@ -34,7 +34,8 @@ static void step(void)
 
 	cr_assert(ge(int, count, 1), "nothing happens any more");
 	for (int i = 0; i < count; i++) {
-		struct rudp_tcp *one = rudp_slots_find(&engine.slots, events[i].data.u64, RUDP_KIND_TCP);
+		struct rudp_tcp *one =
+			rudp_slots_find(&engine.slots, events[i].data.u64, RUDP_KIND_TCP);
 
 		if (one)
 			rudp_tcp_on_event(&engine, one, events[i].events);
@@ -213,8 +214,7 @@ static uint64_t put_all_there_is_room_for(void)
 	uint64_t sent = 0;
 	struct iovec iov[2];
 
-	while (rudp_tcp_send_room(tcp) > 0 &&
-	       rudp_tcp_send_reserve(tcp, sizeof bytes, iov) > 0) {
+	while (rudp_tcp_send_room(tcp) > 0 && rudp_tcp_send_reserve(tcp, sizeof bytes, iov) > 0) {
 		memset(iov[0].iov_base, 'x', iov[0].iov_len);
 		rudp_tcp_send_commit(&engine, tcp, iov[0].iov_len);
 		rudp_tcp_flush_all(&engine);
@@ -389,7 +389,8 @@ static int bound_to(struct rudp_addr *local, const char *text)
 	return fd;
 }
 
-static struct rudp_tcp *connect_from(int fd, const struct rudp_addr *local, struct rudp_addr *remote)
+static struct rudp_tcp *connect_from(int fd, const struct rudp_addr *local,
+				     struct rudp_addr *remote)
 {
 	const struct rudp_tcp_from from = {.bound_fd = fd, .local = local};
 	struct rudp_tcp *one;
@@ -538,7 +539,8 @@ Test(tcp, rings_grow_only_to_the_floor_if_memory_is_scarce)
 	rudp_endpoint_charge(engine.ep, others);
 	cr_assert(eq(sz, fill_from_peer(), RUDP_BUDGET_FLOOR_BYTES));
 	cr_assert(eq(sz, rudp_tcp_send_room(tcp), RUDP_BUDGET_FLOOR_BYTES));
-	/* After the program reads, more is received; once memory is available again, a full ring. */
+	/* After the program reads, more is received; once memory is available again, a full
+	 * ring. */
 	rudp_tcp_receive_consume(tcp, RUDP_BUDGET_FLOOR_BYTES - 1);
 	rudp_tcp_receive_readable(tcp, iov);
 	cr_assert(ge(sz, rudp_tcp_receive_available(tcp), 2));

@@ -13,7 +13,8 @@ struct rudp_policy *policy_make(const char *environment, const char *file)
 
 	cr_assert(ne(ptr, policy, NULL));
 	cr_assert(rudp_policy_parse(policy, true, environment, strlen(environment), "RUDP_POLICY",
-				    policy_error), "%s", policy_error);
+				    policy_error),
+		  "%s", policy_error);
 	cr_assert(rudp_policy_parse(policy, false, file, strlen(file), "f", policy_error), "%s",
 		  policy_error);
 	return policy;

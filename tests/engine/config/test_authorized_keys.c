@@ -89,8 +89,10 @@ Test(authorized_keys, a_key_without_options_is_authorized_everywhere)
 
 Test(authorized_keys, options_limit_ports_addresses_and_time)
 {
-	cr_assert(parse("[listen=22;8000-8999,from=10.0.0.0/8;2001:db8::/32,expires=2027-01-01] " ONE
-			" alice\n"), "%s", text);
+	cr_assert(
+		parse("[listen=22;8000-8999,from=10.0.0.0/8;2001:db8::/32,expires=2027-01-01] " ONE
+		      " alice\n"),
+		"%s", text);
 	EXPECT(check(1, 22, "10.1.2.3:5", NEW_YEAR_S - 1), "OK alice");
 	EXPECT(check(1, 8999, "[2001:db8::1]:5", 0), "OK alice");
 	EXPECT(check(1, 9000, "10.1.2.3:5", 0), "WRONG_PORT alice");
@@ -116,8 +118,8 @@ Test(authorized_keys, one_line_that_allows_is_enough)
 
 Test(authorized_keys, a_revoked_key_is_never_authorized)
 {
-	cr_assert(parse("@revoked " ONE " alice\n" ONE " alice\n" TWO " bob\n@revoked " TWO "\n"), "%s",
-		  text);
+	cr_assert(parse("@revoked " ONE " alice\n" ONE " alice\n" TWO " bob\n@revoked " TWO "\n"),
+		  "%s", text);
 	EXPECT(check(1, 22, "10.0.0.1:5", 0), "REVOKED alice");
 	EXPECT(check(2, 22, "10.0.0.1:5", 0), "REVOKED bob");
 }
@@ -141,8 +143,8 @@ Test(authorized_keys, a_rule_may_allow_names_and_groups_only)
 /* The line that allows the group and the one that allows the port must be the same. */
 Test(authorized_keys, conditions_and_groups_are_those_of_one_line)
 {
-	cr_assert(parse("[listen=80,groups=admins] " ONE " alice\n[listen=22] " ONE " alice\n"), "%s",
-		  text);
+	cr_assert(parse("[listen=80,groups=admins] " ONE " alice\n[listen=22] " ONE " alice\n"),
+		  "%s", text);
 	cr_assert(is_one_of(1, NULL));
 	cr_assert(is_one_of(1, "alice"));
 	cr_assert(not(is_one_of(1, "@admins")));
@@ -163,21 +165,24 @@ Test(authorized_keys, names_and_revocations_of_a_key_are_found)
 Test(authorized_keys, faults_say_the_place_and_what_is_expected)
 {
 	expect_fault(ONE " alice\nbob\n", "authorized_keys:2:1: unknown line; expected [OPTIONS]");
-	expect_fault(ONE "\n", "authorized_keys:1:57: there is no name after the key; expected a name");
+	expect_fault(ONE "\n",
+		     "authorized_keys:1:57: there is no name after the key; expected a name");
 	expect_fault(ONE " @admins\n", "authorized_keys:1:58: this is not a name");
 	expect_fault(ONE " alice smith\n", "authorized_keys:1:64: there is more after the name");
 	expect_fault("rudp-x25519 AQ== alice\n", "authorized_keys:1:13: too short for a key");
 	expect_fault("[listen=22 " ONE " a\n", "authorized_keys:1:11: the options do not end here");
 	expect_fault("[listen=22]" ONE " a\n",
 		     "authorized_keys:1:12: there is no blank after the options");
-	expect_fault("[] " ONE " a\n", "authorized_keys:1:2: unknown option; expected listen=, from=");
+	expect_fault("[] " ONE " a\n",
+		     "authorized_keys:1:2: unknown option; expected listen=, from=");
 	expect_fault("[port=22] " ONE " a\n", "authorized_keys:1:2: unknown option");
 	expect_fault("[listen=22,,from=::1] " ONE " a\n", "authorized_keys:1:12: unknown option");
 	expect_fault("[listen] " ONE " a\n", "authorized_keys:1:8: there is no value");
 	expect_fault("[listen=] " ONE " a\n", "authorized_keys:1:9: there is no value");
 	expect_fault("[listen=22;] " ONE " a\n", "authorized_keys:1:12: there is no value");
 	expect_fault("[listen=0] " ONE " a\n", "authorized_keys:1:9: '0' is not a port");
-	expect_fault("[listen=22;90-80] " ONE " a\n", "authorized_keys:1:12: the range '90-80' ends");
+	expect_fault("[listen=22;90-80] " ONE " a\n",
+		     "authorized_keys:1:12: the range '90-80' ends");
 	expect_fault("[listen=1;2;3;4;5;6;7;8;9] " ONE " a\n",
 		     "authorized_keys:1:25: there are more than 8 values");
 	expect_fault("[listen=22,listen=23] " ONE " a\n",
@@ -192,14 +197,16 @@ Test(authorized_keys, faults_say_the_place_and_what_is_expected)
 	expect_fault("[groups=@admins] " ONE " a\n",
 		     "authorized_keys:1:9: this is not the name of a group");
 	expect_fault("@revoke " ONE " a\n", "authorized_keys:1:1: unknown line");
-	expect_fault("@revoked [listen=22] " ONE " a\n", "authorized_keys:1:10: this is no public key");
+	expect_fault("@revoked [listen=22] " ONE " a\n",
+		     "authorized_keys:1:10: this is no public key");
 }
 
 Test(authorized_keys, lines_can_be_listed)
 {
 	struct rudp_authorized_line line;
 
-	cr_assert(parse("# ours\n[expires=2027-01-01] " TWO " bob\n@revoked " ONE "\n"), "%s", text);
+	cr_assert(parse("# ours\n[expires=2027-01-01] " TWO " bob\n@revoked " ONE "\n"), "%s",
+		  text);
 	cr_assert(rudp_authorized_keys_line(&keys, 0, &line));
 	cr_assert(line.is_revoked);
 	cr_assert(eq(u32, line.line, 3));

@@ -48,14 +48,16 @@ Test(identity, a_file_has_the_private_key_and_gives_the_public_one)
 	make_text("id", "# mine\n\n  " LINE);
 	cr_assert(load("id", 0600), "%s", text);
 	cr_assert(eq(str, rudp_identity_format(&identity, again), LINE));
-	cr_assert(eq(str, rudp_public_key_format(identity.public_key, public), "rudp-x25519 " PUBLIC));
+	cr_assert(eq(str, rudp_public_key_format(identity.public_key, public),
+		     "rudp-x25519 " PUBLIC));
 	rudp_identity_wipe(&identity);
 	cr_assert(rudp_key_is_zero(identity.private_key));
 }
 
 Test(identity, faults_say_the_place_and_what_is_expected)
 {
-	expect_fault("", "id:1:1: there is no key in the file; expected the line rudp-x25519-private");
+	expect_fault("",
+		     "id:1:1: there is no key in the file; expected the line rudp-x25519-private");
 	expect_fault("\n rudp-x25519 " PUBLIC "\n", "id:2:2: this is a public key; expected");
 	expect_fault("rudp-x25519-private\n", "id:1:20: the key is missing");
 	expect_fault("rudp-x25519-private abc\n", "id:1:21: too short for a key");
@@ -65,7 +67,8 @@ Test(identity, faults_say_the_place_and_what_is_expected)
 	expect_fault("rudp-x25519-private XasIfmJKikt54X+Lg4AO5m87sSkmGLb9HC+LJ/+I4Ot=\n",
 		     "id:1:63: invalid character");
 	expect_fault("rudp-x25519-private " ZEROS "\n", "id:1:21: all zeros are no key");
-	expect_fault("rudp-x25519-private " PRIVATE " mine\n", "id:1:66: there is more after the key");
+	expect_fault("rudp-x25519-private " PRIVATE " mine\n",
+		     "id:1:66: there is more after the key");
 	expect_fault(LINE LINE, "id:2:1: there is more than one line");
 	expect_fault("0123456789abcdef\n", "id:1:1: this is no private key");
 }
@@ -117,11 +120,13 @@ Test(identity, a_public_key_may_have_a_comment_and_stands_alone)
 	cr_assert(not(parse_public(LINE)));
 	cr_assert(ne(ptr, strstr(text, "this is a private key"), NULL), "%s", text);
 	cr_assert(not(parse_public("ssh-ed25519 " PUBLIC)));
-	cr_assert(ne(ptr, strstr(text, "id.pub:1:1: this is no public key; expected rudp-x25519"), NULL),
+	cr_assert(ne(ptr, strstr(text, "id.pub:1:1: this is no public key; expected rudp-x25519"),
+		     NULL),
 		  "%s", text);
 	cr_assert(not(parse_public("rudp-x25519 " ZEROS)));
 	cr_assert(not(parse_public("rudp-x25519 " PUBLIC "\nrudp-x25519 " PUBLIC)));
-	cr_assert(ne(ptr, strstr(text, "id.pub:2:1: there is more than one line"), NULL), "%s", text);
+	cr_assert(ne(ptr, strstr(text, "id.pub:2:1: there is more than one line"), NULL), "%s",
+		  text);
 }
 
 Test(identity, all_fingerprints_are_of_the_same_digest)
@@ -129,12 +134,14 @@ Test(identity, all_fingerprints_are_of_the_same_digest)
 	char full[RUDP_FINGERPRINT_FULL_SIZE], shorter[RUDP_FINGERPRINT_SHORT_SIZE];
 	char words[RUDP_FINGERPRINT_WORDS_SIZE], expected[RUDP_FINGERPRINT_WORDS_SIZE];
 	/* The first 10 bytes of the SHA-256 of the public key. */
-	static const uint8_t digest[] = {0xf3, 0x5e, 0x56, 0x16, 0x16, 0x0a, 0x30, 0xbf, 0x3c, 0x6e};
+	static const uint8_t digest[] = {0xf3, 0x5e, 0x56, 0x16, 0x16,
+					 0x0a, 0x30, 0xbf, 0x3c, 0x6e};
 
 	cr_assert(parse(LINE), "%s", text);
 	cr_assert(eq(str, rudp_fingerprint_full(identity.public_key, full),
 		     "SHA256:815WFhYKML88bnn6c8V21AIF6Pw7pOHG3Pk+a5joV7Q"));
-	cr_assert(eq(str, rudp_fingerprint_short(identity.public_key, shorter), "6npf-mfqw-biyl-6pdo"));
+	cr_assert(eq(str, rudp_fingerprint_short(identity.public_key, shorter),
+		     "6npf-mfqw-biyl-6pdo"));
 	cr_assert(eq(str, rudp_fingerprint_words(identity.public_key, words),
 		     rudp_bubble_babble(digest, sizeof digest, expected)));
 	cr_assert(eq(sz, strlen(words), sizeof words - 1));

@@ -88,8 +88,9 @@ static unsigned known(unsigned host)
 
 	snprintf(address, sizeof address, "10.0.0.%u:22", host);
 	cr_assert(zero(int, rudp_addr_parse(&addr, address)));
-	return rudp_known_hosts_find(files.known_hosts, &addr, key, NULL) == RUDP_HOST_KNOWN ? key[0]
-											     : 0;
+	return rudp_known_hosts_find(files.known_hosts, &addr, key, NULL) == RUDP_HOST_KNOWN
+		       ? key[0]
+		       : 0;
 }
 
 static bool is_authorized(uint8_t digit)
@@ -238,7 +239,7 @@ Test(identity_files, a_changed_file_is_read_again)
 	cr_assert(load(), "%s", text);
 	make_text("rudp/known_hosts", "10.0.0.1 " TWO "\n");
 	make_text("rudp/authorized_keys", TWO " bob\n@revoked " ONE "\n");
-		cr_assert(watch());
+	cr_assert(watch());
 	cr_assert(eq(u32, known(1), 2));
 	cr_assert(not(is_authorized(1)));
 	cr_assert(is_authorized(2));

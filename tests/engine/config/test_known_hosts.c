@@ -80,7 +80,8 @@ static const char *named(const char *name)
 Test(known_hosts, an_address_is_found_with_and_without_its_port)
 {
 	cr_assert(parse("192.0.2.1" ONE "one\n192.0.2.1:22" TWO "\n2001:db8::1" THREE "\n"
-			"[2001:db8::2]:22" ONE "\n[2001:db8::3]" TWO "\n"), "%s", text);
+			"[2001:db8::2]:22" ONE "\n[2001:db8::3]" TWO "\n"),
+		  "%s", text);
 	EXPECT(at("192.0.2.1:80"), "1 1");
 	EXPECT(at("192.0.2.1:22"), "2 2");
 	EXPECT(at("192.0.2.2:22"), "unknown");
@@ -109,8 +110,9 @@ static const char *named_at(const char *name, uint16_t port)
 
 Test(known_hosts, a_name_is_found_at_a_port)
 {
-	cr_assert(parse("10.0.0.1" ONE "\nserver" ONE "\nserver:22" TWO "\n@revoked" THREE "\nold" THREE
-			"\n"), "%s", text);
+	cr_assert(parse("10.0.0.1" ONE "\nserver" ONE "\nserver:22" TWO "\n@revoked" THREE
+			"\nold" THREE "\n"),
+		  "%s", text);
 	EXPECT(named_at("Server", 80), "1 2");
 	EXPECT(named_at("server", 22), "2 3");
 	EXPECT(named_at("old", 22), "revoked 3 5");
@@ -156,7 +158,8 @@ Test(known_hosts, a_revoked_key_is_good_nowhere_and_hides_older_ones)
 	memset(one, 1, sizeof one);
 	memset(two, 2, sizeof two);
 	cr_assert(parse("10.0.0.1" TWO "\n10.0.0.1" ONE "\n@revoked" ONE "stolen\n"
-			"10.0.0.2" ONE "\n10.0.0.2" TWO "\n"), "%s", text);
+			"10.0.0.2" ONE "\n10.0.0.2" TWO "\n"),
+		  "%s", text);
 	EXPECT(at("10.0.0.1:80"), "revoked 1 2");
 	EXPECT(at("10.0.0.2:80"), "2 5");
 	cr_assert(rudp_known_hosts_is_revoked(&hosts, one));
@@ -198,7 +201,8 @@ Test(known_hosts, faults_say_the_place_and_what_is_expected)
 	expect_fault("*.example" ONE, "known_hosts:1:1: invalid character in a host");
 	expect_fault("*" ONE, "known_hosts:1:1: * is for revoked keys only");
 	expect_fault("-oProxyCommand=x" ONE, "known_hosts:1:1: a name does not begin with -");
-	expect_fault("[10.0.0.1]:22" ONE, "known_hosts:1:1: this is not an IPv6 address in brackets");
+	expect_fault("[10.0.0.1]:22" ONE,
+		     "known_hosts:1:1: this is not an IPv6 address in brackets");
 	expect_fault("[::1" ONE, "known_hosts:1:1: this is not an IPv6 address in brackets");
 	expect_fault("[::1]22" ONE, "known_hosts:1:6: there is more after the address");
 	expect_fault("1:2:3" ONE, "known_hosts:1:1: this is not a valid address");
@@ -262,8 +266,8 @@ Test(known_hosts, appended_hosts_are_known)
 						    "first contact")));
 	rudp_addr_set_port(&addr, 0);
 	memset(key, 1, sizeof key);
-	cr_assert(zero(int, rudp_known_hosts_append(fd, rudp_known_hosts_format(&addr, host), key,
-						    NULL)));
+	cr_assert(zero(
+		int, rudp_known_hosts_append(fd, rudp_known_hosts_format(&addr, host), key, NULL)));
 	cr_assert(eq(int, rudp_known_hosts_append(fd, "a b", key, NULL), -EINVAL));
 	cr_assert(eq(int, rudp_known_hosts_append(fd, "a", key, "x\n* y"), -EINVAL));
 	cr_assert(zero(int, fstat(fd, &st)));

@@ -23,7 +23,8 @@ Test(policy, tells_whether_a_rule_names_programs)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct rudp_policy *policy = policy_make(cases[i].environment, cases[i].file);
 
-		cr_assert(eq(int, rudp_policy_names_programs(policy), cases[i].names), "case %zu", i);
+		cr_assert(eq(int, rudp_policy_names_programs(policy), cases[i].names), "case %zu",
+			  i);
 		rudp_policy_free(policy);
 	}
 }
@@ -44,7 +45,7 @@ static unsigned line_for(const char *text, enum rudp_direction direction, const 
 #define END "expected the end of the line or ';'"
 #define CONDITION "expected early, peer, allow, require, the end of the line or ';'"
 #define SETTING                                                                                    \
-	"expected head-start, remember, udp-port, resume, tail, early, identity, known-hosts, "     \
+	"expected head-start, remember, udp-port, resume, tail, early, identity, known-hosts, "    \
 	"authorized-keys or first-contact"
 #define HEAD_START "is not a duration from 0ms to 10s (as in 250ms, 2s)"
 #define REMEMBER "is not a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"
@@ -136,7 +137,8 @@ static const struct wrong_policy words[] = {
 	{"any program bin/curl use tcp",
 	 "p:1:16: 'bin/curl': a program is named without its directory"},
 	{"any program 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef use tcp",
-	 "p:1:13: '0123456789abcdef0123456789abcdef0123456789abcdef0123456789...' is longer than 63 "
+	 "p:1:13: '0123456789abcdef0123456789abcdef0123456789abcdef0123456789...' is longer than "
+	 "63 "
 	 "characters"},
 };
 
@@ -200,7 +202,8 @@ Test(policy, a_zero_byte_is_a_character_like_others)
 
 	cr_assert(not(rudp_policy_parse(policy, false, text, sizeof text - 1, "p", policy_error)));
 	cr_assert(eq(str, policy_error, "p:1:9: found 'tcp?', " WAY));
-	cr_assert(not(rudp_policy_parse(policy, false, program, sizeof program - 1, "p", policy_error)));
+	cr_assert(not(
+		rudp_policy_parse(policy, false, program, sizeof program - 1, "p", policy_error)));
 	cr_assert(eq(str, policy_error, "p:1:14: 'a?b': invalid character"));
 	rudp_policy_free(policy);
 }
@@ -259,8 +262,8 @@ Test(policy, the_first_rule_that_matches_decides)
 Test(policy, the_environment_takes_precedence_over_the_file)
 {
 	struct rudp_policy *policy = policy_make("connect port 80 use rudp; set head-start 1s",
-					       "connect use tcp\n"
-					       "set head-start 2s\nset remember 1h");
+						 "connect use tcp\n"
+						 "set head-start 2s\nset remember 1h");
 	struct rudp_decision decision = policy_ask(policy, CONNECT, "1.1.1.1:80", NULL, NULL);
 
 	cr_assert(eq(int, decision.way, RUDP_WAY_RUDP));
@@ -385,7 +388,8 @@ Test(policy, a_rule_matches_when_all_its_selectors_do)
 {
 	for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
 		const struct question *q = &questions[i];
-		unsigned line = line_for(q->rule, q->direction, q->address, q->program, q->executable);
+		unsigned line =
+			line_for(q->rule, q->direction, q->address, q->program, q->executable);
 
 		cr_expect(eq(u32, line, q->matches), "%s: %s %s", q->rule, q->address, q->program);
 	}
@@ -393,8 +397,9 @@ Test(policy, a_rule_matches_when_all_its_selectors_do)
 
 Test(policy, blanks_comments_and_line_ends_are_separators)
 {
-	static const char text[] = "\n ;;# nothing\r\n\tany\tport 1\tuse tcp#comment;any use tcp\r\n"
-				   ";any port 2 use tcp;any port 3 use tcp ; # end";
+	static const char text[] =
+		"\n ;;# nothing\r\n\tany\tport 1\tuse tcp#comment;any use tcp\r\n"
+		";any port 2 use tcp;any port 3 use tcp ; # end";
 
 	cr_assert(eq(u32, line_for(text, CONNECT, "1.1.1.1:1", NULL, NULL), 3));
 	cr_assert(eq(u32, line_for(text, CONNECT, "1.1.1.1:2", NULL, NULL), 4));
@@ -436,9 +441,10 @@ Test(policy, is_described_in_one_line)
 		policy_make("any use tcp", "listen use tcp;any use rudp;set remember 90min; "
 					   "set udp-port 443");
 
-	cr_assert(eq(str, rudp_policy_describe(policy, text, sizeof text),
-		     "1 rule in RUDP_POLICY, 2 rules in f; head-start 250ms, remember 90min, udp-port "
-		     "443"));
+	cr_assert(eq(
+		str, rudp_policy_describe(policy, text, sizeof text),
+		"1 rule in RUDP_POLICY, 2 rules in f; head-start 250ms, remember 90min, udp-port "
+		"443"));
 	rudp_policy_free(policy);
 	policy = policy_make("set remember 0; set head-start 2s", "");
 	cr_assert(rudp_policy_parse(policy, false, "", 0, "", policy_error));
@@ -448,7 +454,8 @@ Test(policy, is_described_in_one_line)
 	rudp_policy_free(policy);
 }
 
-/* Values of one switch in the environment and in the file ("": not set), and the effective value. */
+/* Values of one switch in the environment and in the file ("": not set), and the effective
+ * value. */
 static const struct {
 	const char *environment, *file;
 	bool on;
@@ -492,7 +499,7 @@ Test(policy, a_rule_may_ask_for_early_data)
 {
 	struct rudp_policy *policy =
 		policy_make("connect port 80 use rudp early; connect port 81 use rudp",
-			  "any use rudp early # all");
+			    "any use rudp early # all");
 	char text[RUDP_POLICY_TEXT_SIZE];
 
 	cr_assert(policy_ask(policy, CONNECT, "1.2.3.4:80", "", "").early);
@@ -502,7 +509,8 @@ Test(policy, a_rule_may_ask_for_early_data)
 	/* The rule asks for early data; the setting still forbids it. */
 	cr_assert(not(rudp_policy_early(policy)));
 	rudp_policy_describe(policy, text, sizeof text);
-	cr_assert(ne(ptr, strstr(text, ", early off: rules that say early need 'set early on'"), NULL));
+	cr_assert(ne(ptr, strstr(text, ", early off: rules that say early need 'set early on'"),
+		     NULL));
 	rudp_policy_free(policy);
 	policy = policy_make("any use rudp early; set early on", "");
 	rudp_policy_describe(policy, text, sizeof text);
@@ -535,10 +543,10 @@ Test(policy, early_is_off_unless_set_on)
 /* `rudp doctor` lists these rules: with a key they are the ones that allow clear text. */
 Test(policy, rules_that_allow_clear_text_are_found_with_their_lines)
 {
-	struct rudp_policy *policy = policy_make(
-		"any use rudp; connect to 127.0.0.0/8 use tcp\nlisten port 80 use auto",
-		"connect to ::1 use tcp\nconnect to 10.0.0.0/8 use rudp\n\n"
-		"connect to 10.0.0.0/8 use tcp");
+	struct rudp_policy *policy =
+		policy_make("any use rudp; connect to 127.0.0.0/8 use tcp\nlisten port 80 use auto",
+			    "connect to ::1 use tcp\nconnect to 10.0.0.0/8 use rudp\n\n"
+			    "connect to 10.0.0.0/8 use tcp");
 	struct rudp_decision rule;
 	unsigned index = 0;
 

@@ -180,9 +180,9 @@ Test(policy_file, writable_by_others_is_refused_whoever_owns_it)
 	expect_fault("RUDP_POLICY_FILE: ", path, why);
 }
 
-static const char other_owner[] =
-	": belongs to user 65534, who can change it, and the engine's user is 0; give the file to that "
-	"user or to root (chown), or use a copy";
+static const char other_owner[] = ": belongs to user 65534, who can change it, and the engine's "
+				  "user is 0; give the file to that "
+				  "user or to root (chown), or use a copy";
 
 Test(policy_file, owned_by_another_user_is_refused_but_not_by_root)
 {
@@ -503,7 +503,8 @@ Test(policy_file, settings_own_a_policy_and_fail_with_it)
 	rudp_settings_fini(&settings);
 	cr_assert(eq(ptr, settings.policy, NULL));
 	setenv("RUDP_POLICY", "any", 1);
-	cr_assert(eq(int, rudp_settings_load(&settings, getenv, 0, error), RUDP_SETTINGS_BAD_VALUE));
+	cr_assert(
+		eq(int, rudp_settings_load(&settings, getenv, 0, error), RUDP_SETTINGS_BAD_VALUE));
 	cr_assert(eq(ptr, settings.policy, NULL));
 	rudp_settings_fini(&settings);
 }

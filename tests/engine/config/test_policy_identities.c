@@ -6,6 +6,7 @@
 #include "engine/config/policy.h"
 #include "policies.h"
 
+/* clang-format off */
 static const struct wrong_policy identities[] = {
 	{"connect use auto peer a.example", "p:1:18: 'peer' goes with 'use rudp' only"},
 	{"listen use tcp allow alice", "p:1:16: 'allow' goes with 'use rudp' only"},
@@ -14,17 +15,22 @@ static const struct wrong_policy identities[] = {
 	{"any use rudp peer a.example", "p:1:14: 'peer' goes with 'connect' only"},
 	{"connect use rudp allow alice", "p:1:18: 'allow' goes with 'listen' only"},
 	{"any use rudp allow alice", "p:1:14: 'allow' goes with 'listen' only"},
-	{"connect use rudp peer", "p:1:22: found the end of the statement, expected a host as the "
-				  "file of known hosts has it"},
-	{"connect use rudp peer a_b!", "p:1:23: 'a_b!' is not a host as the file of known hosts has "
-				       "it: a name or an address, and perhaps a port"},
+	{"connect use rudp peer",
+	 "p:1:22: found the end of the statement, expected a host as the "
+	 "file of known hosts has it"},
+	{"connect use rudp peer a_b!",
+	 "p:1:23: 'a_b!' is not a host as the file of known hosts has "
+	 "it: a name or an address, and perhaps a port"},
 	{"connect use rudp peer a peer b", "p:1:25: 'peer' is repeated"},
-	{"listen use rudp allow", "p:1:22: found the end of the statement, expected a name, a group "
-				  "such as @admins, or anyone"},
-	{"listen use rudp allow alice,,bob", "p:1:29: '' is not a name of authorized keys, and not a "
-					     "group such as @admins"},
-	{"listen use rudp allow alice,@", "p:1:29: '@' is not a name of authorized keys, and not a "
-					  "group such as @admins"},
+	{"listen use rudp allow",
+	 "p:1:22: found the end of the statement, expected a name, a group "
+	 "such as @admins, or anyone"},
+	{"listen use rudp allow alice,,bob",
+	 "p:1:29: '' is not a name of authorized keys, and not a "
+	 "group such as @admins"},
+	{"listen use rudp allow alice,@",
+	 "p:1:29: '@' is not a name of authorized keys, and not a "
+	 "group such as @admins"},
 	{"listen use rudp allow alice,anyone", "p:1:29: 'anyone' does not go with other names"},
 	{"listen use rudp allow a allow b", "p:1:25: 'allow' is repeated"},
 	{"any use rudp require", "p:1:21: found the end of the statement, expected identity"},
@@ -36,6 +42,7 @@ static const struct wrong_policy identities[] = {
 	 "p:2:5: 'known-hosts' is set a second time (first in line 1)"},
 	{"set first-contact ask", "p:1:19: 'ask' is not off, take or refuse"},
 };
+/* clang-format on */
 
 Test(policy_identities, a_wrong_condition_or_file_is_reported_with_its_position)
 {
@@ -66,8 +73,8 @@ Test(policy_identities, rules_say_who_the_peer_is)
 Test(policy_identities, files_of_identities_and_first_contact_are_set)
 {
 	struct rudp_policy *policy = policy_make("set identity /a/id",
-					       "set identity /b/id; set known-hosts ~/known; set "
-					       "first-contact refuse");
+						 "set identity /b/id; set known-hosts ~/known; set "
+						 "first-contact refuse");
 	enum rudp_first_contact contact = RUDP_CONTACT_OFF;
 
 	cr_assert(eq(str, (char *)rudp_policy_identity_path(policy, RUDP_FILE_IDENTITY),

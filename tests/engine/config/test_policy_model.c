@@ -21,8 +21,10 @@ static const char *const ways[] = {"auto", "rudp", "tcp"};
 
 /* A few similar values, so that rules match and do not match about equally often. */
 static const char *const addresses[] = {
-	"10.0.0.0", "10.0.0.1", "10.128.0.0", "11.0.0.0", "0.0.0.0", "255.255.255.255",
-	"::", "::1", "fd00::", "fd00::1", "fd80::", "::ffff:10.0.0.1", "::ffff:11.0.0.0",
+	"10.0.0.0",        "10.0.0.1",        "10.128.0.0", "11.0.0.0",
+	"0.0.0.0",         "255.255.255.255", "::",         "::1",
+	"fd00::",          "fd00::1",         "fd80::",     "::ffff:10.0.0.1",
+	"::ffff:11.0.0.0",
 };
 #define ADDRESSES (sizeof addresses / sizeof addresses[0])
 
@@ -32,10 +34,10 @@ static const char *const patterns[] = {"a", "ab", "*", "a*", "*b", "?", "?b", "a
 #define PATTERNS (sizeof patterns / sizeof patterns[0])
 
 struct model_rule {
-	const char *direction;        /* connect, listen or any */
+	const char *direction; /* connect, listen or any */
 	bool has_address, has_port, has_program;
 	bool bits[128];
-	unsigned bit_count;           /* of the prefix */
+	unsigned bit_count; /* of the prefix */
 	bool is_v4;
 	unsigned port_min, port_max;
 	const char *pattern;
@@ -84,8 +86,7 @@ static bool model_matches(const struct model_rule *rule, const struct model_ques
 	for (unsigned i = 0; rule->has_address && i < rule->bit_count; i++)
 		if (rule->bits[i] != question->bits[i])
 			return false;
-	if (rule->has_port &&
-	    (question->port < rule->port_min || question->port > rule->port_max))
+	if (rule->has_port && (question->port < rule->port_min || question->port > rule->port_max))
 		return false;
 	return !rule->has_program ||
 	       (*question->program && like(rule->pattern, question->program)) ||
@@ -184,7 +185,8 @@ static void make_question(struct random *r, struct model_question *question, str
 	question->port = (unsigned)random_below(r, 10);
 	question->program = pick(r, programs, PROGRAMS);
 	question->executable = pick(r, programs, PROGRAMS);
-	snprintf(text, sizeof text, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, question->port);
+	snprintf(text, sizeof text, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address,
+		 question->port);
 	cr_assert(zero(int, rudp_addr_parse(addr, text)));
 }
 

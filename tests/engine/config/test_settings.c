@@ -259,8 +259,8 @@ Test(key, only_a_private_regular_file_is_accepted)
 	write_file(path, 0600);
 	if (geteuid() == 0) {
 		cr_assert(zero(int, chown(path, SOMEBODY, SOMEBODY)));
-		cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", path),
-			     RUDP_SETTINGS_BAD_KEY));
+		cr_assert(
+			eq(int, load_one(&settings, "RUDP_KEY_FILE", path), RUDP_SETTINGS_BAD_KEY));
 		cr_assert(not(zero(ptr, strstr(text, "another user"))));
 	}
 	unlink(path);
@@ -297,12 +297,14 @@ Test(settings, a_misspelled_variable_is_reported_with_a_suggestion)
 		char *variable;
 		const char *meant;
 	} cases[] = {
+		/* clang-format off */
 		{"RUDP_KEYFILE=x", "RUDP_KEY_FILE"}, {"RUDP_KEY_FILES=x", "RUDP_KEY_FILE"},
 		{"RUDP_PSK_FILE=x", "RUDP_KEY_FILE"}, {"RUDP_LOGS=x", "RUDP_LOG"},
 		{"RUDP_DISABLED=1", "RUDP_DISABLE"}, {"RUDP_ENGIN_PATH=x", "RUDP_ENGINE_PATH"},
 		{"RUDP_POLICYFILE=x", "RUDP_POLICY_FILE"}, {"RUDP_MEMROY=1M", "RUDP_MEMORY"},
 		{"RUDP_=x", NULL}, {"RUDP_X=x", NULL}, {"RUDP_WINDOW_SCALE=x", NULL},
 		{"RUDP_A_NAME_LONGER_THAN_ANY_THAT_THERE_IS_BY_FAR_AND_MORE_OF_IT=x", NULL},
+		/* clang-format on */
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -323,7 +325,7 @@ Test(settings, a_misspelled_variable_is_reported_with_a_suggestion)
 Test(settings, known_empty_and_foreign_variables_are_not_reported)
 {
 	char known[32][64];
-	char *environment[40] = {"PATH=/bin", "RUDPKEY=x", "RUDP_KEYFILE=", "RUDP_KEYFILE",
+	char *environment[40] = {"PATH=/bin",    "RUDPKEY=x",    "RUDP_KEYFILE=",  "RUDP_KEYFILE",
 				 "RUDP_NONCE=1", "RUDP_TOKEN=1", "RUDP_SETTINGS=1"};
 	size_t count = 7, at = 0;
 

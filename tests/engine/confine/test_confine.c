@@ -107,9 +107,11 @@ static int reads_its_key_only(void)
 		return NOT_SUPPORTED;
 	if (open_errno("keys/key", O_RDONLY) || open("/proc/self/status", O_RDONLY) < 0)
 		return 1;
-	if (open_errno("other/file", O_RDONLY) != EACCES || open_errno("keys/key", O_RDWR) != EACCES)
+	if (open_errno("other/file", O_RDONLY) != EACCES ||
+	    open_errno("keys/key", O_RDWR) != EACCES)
 		return 2;
-	return open_errno("keys/new", O_RDWR | O_CREAT) != EACCES || open("/etc/passwd", O_RDONLY) >= 0
+	return open_errno("keys/new", O_RDWR | O_CREAT) != EACCES ||
+			       open("/etc/passwd", O_RDONLY) >= 0
 		       ? 3
 		       : 0;
 }
@@ -151,7 +153,8 @@ Test(confine, an_engine_reads_a_key_that_has_been_replaced)
 	cr_assert(zero(int, status));
 }
 
-/* Listens on a path and is called there, then binds a program's socket so that only it can connect. */
+/* Listens on a path and is called there, then binds a program's socket so that only it can
+ * connect. */
 static int listens_in_its_directory(void)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX}, hidden = {.sun_family = AF_UNIX};
@@ -204,9 +207,11 @@ static int has_few_calls(void)
 		return 2;
 	if (fork() >= 0 || errno != ENOSYS)
 		return 3;
-	if (socket(AF_PACKET, SOCK_RAW, 0) >= 0 || errno != ENOSYS || socket(AF_INET, SOCK_DGRAM, 0) < 0)
+	if (socket(AF_PACKET, SOCK_RAW, 0) >= 0 || errno != ENOSYS ||
+	    socket(AF_INET, SOCK_DGRAM, 0) < 0)
 		return 4;
-	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+	    MAP_FAILED)
 		return 5;
 	if (syscall(SYS_io_uring_setup, 1, NULL) >= 0 || errno != ENOSYS)
 		return 6;
@@ -236,7 +241,8 @@ static int has_few_rights(void)
 		return 1;
 	if (syscall(SYS_capget, &header, data) < 0)
 		return 2;
-	return data[0].permitted & (CAP_TO_MASK(CAP_SYS_PTRACE) | CAP_TO_MASK(CAP_SYS_ADMIN)) ? 3 : 0;
+	return data[0].permitted & (CAP_TO_MASK(CAP_SYS_PTRACE) | CAP_TO_MASK(CAP_SYS_ADMIN)) ? 3
+											      : 0;
 }
 
 Test(confine, an_engine_has_few_capabilities)
@@ -335,8 +341,8 @@ static int asks_a_dead_supervisor(void *context, struct rudp_failover_state *kee
 	if (!has(RUDP_CONFINE_FILES))
 		return 0;
 	return rudp_proc_read((uint32_t)*other, RUDP_PROC_EXE, text, sizeof text) < 0 &&
-			       rudp_proc_read((uint32_t)*other, RUDP_PROC_EXE, text,
-					      sizeof text) == -EACCES
+			       rudp_proc_read((uint32_t)*other, RUDP_PROC_EXE, text, sizeof text) ==
+				       -EACCES
 		       ? 0
 		       : 1;
 }

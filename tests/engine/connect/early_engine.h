@@ -28,7 +28,8 @@ void early_write_policy(const char *text);
 /* For the fini of a suite. */
 void early_end(void);
 
-/* Sends one request with len bytes behind it. Returns the call's socket, which the caller closes. */
+/* Sends one request with len bytes behind it. Returns the call's socket, which the caller
+ * closes. */
 int early_begin(struct rudp_control_request request, const void *bytes, size_t len, int fd);
 struct rudp_control_reply early_ask(struct rudp_control_request request, const void *bytes,
 				    size_t len, int fd);

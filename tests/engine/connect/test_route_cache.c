@@ -58,8 +58,8 @@ Test(route_cache, the_newest_result_is_valid_until_its_age_limit)
 
 Test(route_cache, port_host_family_and_scope_distinguish_destinations)
 {
-	const char *const texts[] = {"192.0.2.1:80", "192.0.2.1:81", "192.0.2.2:80", "[2001:db8::1]:80",
-				     "[fe80::1]:80"};
+	const char *const texts[] = {"192.0.2.1:80", "192.0.2.1:81", "192.0.2.2:80",
+				     "[2001:db8::1]:80", "[fe80::1]:80"};
 	struct rudp_addr scoped = address("[fe80::1]:80");
 
 	scoped.in6.sin6_scope_id = 2;

@@ -82,7 +82,8 @@ static uint32_t mark_granted(const struct rudp_call *call)
  * Starts a process that connects as nobody after prepare(), then executes become(), which writes a
  * byte to descriptor 1 when it is done. false: that failed.
  */
-static bool begin_caller(bool (*prepare)(void), void (*become)(void), struct rudp_call *call, pid_t *pid)
+static bool begin_caller(bool (*prepare)(void), void (*become)(void), struct rudp_call *call,
+			 pid_t *pid)
 {
 	char byte;
 	int ends[2];
@@ -246,8 +247,8 @@ Test(caller, a_live_connection_gets_no_mark)
 	struct rudp_sock_options options = {0};
 	const int value = MARK;
 
-	cr_assert(zero(int, rudp_sock_options_set(&options, SOL_SOCKET, SO_MARK, &value,
-						  sizeof value)));
+	cr_assert(zero(int,
+		       rudp_sock_options_set(&options, SOL_SOCKET, SO_MARK, &value, sizeof value)));
 	cr_assert(zero(u32, options.route.mark));
 }
 

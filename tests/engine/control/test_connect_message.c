@@ -38,17 +38,20 @@ Test(connect_message, names_and_early_data_of_a_connect_have_the_sizes_that_it_s
 	cr_assert(eq(int, fault_of_connect(0, 0, 0, 0), EAFNOSUPPORT));
 	cr_assert(eq(int, fault_of_connect(7, 0, 7, 0), EAFNOSUPPORT));
 	cr_assert(eq(int, fault_of_connect(7, 9, 16, 0), EAFNOSUPPORT));
-	cr_assert(eq(int, fault_of_connect(RUDP_CONTROL_NAMES_MAX, RUDP_CONTROL_EARLY_MAX,
-					   RUDP_CONTROL_MORE_MAX, 0),
+	cr_assert(eq(int,
+		     fault_of_connect(RUDP_CONTROL_NAMES_MAX, RUDP_CONTROL_EARLY_MAX,
+				      RUDP_CONTROL_MORE_MAX, 0),
 		     EAFNOSUPPORT));
 	cr_assert(eq(int, fault_of_connect(7, 0, 7, 'a'), EPROTO));
 	cr_assert(eq(int, fault_of_connect(7, 9, 15, 0), EPROTO));
 	cr_assert(eq(int, fault_of_connect(7, 9, 17, 0), EPROTO));
 	cr_assert(eq(int, fault_of_connect(-1, 9, 8, 0), EPROTO));
 	cr_assert(eq(int, fault_of_connect(9, -1, 8, 0), EPROTO));
-	cr_assert(eq(int, fault_of_connect(RUDP_CONTROL_NAMES_MAX + 1, 0, RUDP_CONTROL_NAMES_MAX + 1, 0),
+	cr_assert(eq(int,
+		     fault_of_connect(RUDP_CONTROL_NAMES_MAX + 1, 0, RUDP_CONTROL_NAMES_MAX + 1, 0),
 		     EPROTO));
-	cr_assert(eq(int, fault_of_connect(0, RUDP_CONTROL_EARLY_MAX + 1, RUDP_CONTROL_EARLY_MAX + 1, 0),
+	cr_assert(eq(int,
+		     fault_of_connect(0, RUDP_CONTROL_EARLY_MAX + 1, RUDP_CONTROL_EARLY_MAX + 1, 0),
 		     EPROTO));
 	cr_assert(eq(int, fault_of_connect(INT32_MAX, INT32_MAX, 0, 0), EPROTO));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process of the engine's user in another user namespace, or with another root directory, such as a
- * container that shares the host's network and sees the private directory: without the token it gets
- * nothing.
+ * A process of the engine's user in another user namespace, or with another root directory, such as
+ * a container that shares the host's network and sees the private directory: without the token it
+ * gets nothing.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -113,8 +113,8 @@ static bool enter_own_namespace(void)
 	snprintf(map, sizeof map, "%d %d 1", USER, USER);
 	/* After a change of user the process cannot open its own files in /proc. */
 	return setresuid(USER, USER, USER) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0 &&
-	       unshare(CLONE_NEWUSER) == 0 &&
-	       write_file("/proc/self/uid_map", map) && geteuid() == USER;
+	       unshare(CLONE_NEWUSER) == 0 && write_file("/proc/self/uid_map", map) &&
+	       geteuid() == USER;
 }
 
 static int ask_from(bool (*enter)(void), enum rudp_control_operation operation, bool with_token)

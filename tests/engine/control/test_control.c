@@ -150,7 +150,8 @@ Test(control, random_well_formed_requests_are_all_answered)
 	srand(1);
 	for (int i = 0; i < 1500; i++) {
 		struct rudp_control_request request = random_request();
-		int fd = rudp_control_fds(request.operation) ? some_descriptor((unsigned)rand()) : -1;
+		int fd = rudp_control_fds(request.operation) ? some_descriptor((unsigned)rand())
+							     : -1;
 
 		/* Some sockets are used again, in their new state. */
 		if (fd >= 0 && rand() % 2 && kept[i % 16] >= 0) {

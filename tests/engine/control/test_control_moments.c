@@ -87,8 +87,9 @@ static bool other_user_sends_at(int moment, bool behind_nothing)
 	close(own);
 	own = channel();
 	send_raw(own, &hello, sizeof hello, NULL, 0);
-	cr_assert(eq(int, poll(&(struct pollfd){.fd = own, .events = POLLIN}, 1,
-			       WAIT_S * 1000 / 3), 1), "before call %d", moment);
+	cr_assert(eq(int, poll(&(struct pollfd){.fd = own, .events = POLLIN}, 1, WAIT_S * 1000 / 3),
+		     1),
+		  "before call %d", moment);
 	close(own);
 	return !is_over;
 }
@@ -140,7 +141,7 @@ Test(control_moments, a_refused_caller_that_sends_late_does_not_block)
 	cr_assert(eq(long, ptrace(PTRACE_CONT, engine_pid, 0, 0), 0));
 	own = channel();
 	send_raw(own, &hello, sizeof hello, NULL, 0);
-	cr_assert(eq(int, poll(&(struct pollfd){.fd = own, .events = POLLIN}, 1,
-			       WAIT_S * 1000 / 3), 1));
+	cr_assert(eq(int, poll(&(struct pollfd){.fd = own, .events = POLLIN}, 1, WAIT_S * 1000 / 3),
+		     1));
 	close(own);
 }

@@ -32,8 +32,8 @@
 #include "engine/running_engine.h"
 
 #define NOBODY 65534
-#define FDS_MAX 253 /* SCM_MAX_FD */
-#define WANTED_MAX 2  /* descriptors that an operation may want */
+#define FDS_MAX 253  /* SCM_MAX_FD */
+#define WANTED_MAX 2 /* descriptors that an operation may want */
 #define MESSAGES 80
 #define KEPT_MAX 16 /* sockets that the engine makes in advance, and its probes */
 
@@ -52,7 +52,8 @@ static void setup(void)
 TestSuite(neighbour, .init = setup, .fini = engine_end, .timeout = 120);
 
 /* Like send_raw(), with as many descriptors as one message can have. */
-static bool send_many(int to, const struct rudp_control_request *request, const int *fds, size_t count)
+static bool send_many(int to, const struct rudp_control_request *request, const int *fds,
+		      size_t count)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))] = {0};
 	struct iovec iov = {(void *)request, sizeof *request};
@@ -78,8 +79,9 @@ static struct rudp_control_request without_token(enum rudp_control_operation ope
 }
 
 /*
- * If the closing threads are faster than the receiving one, that one closes last. The descriptor that
- * blocks is the first of those that no operation wants, so that the threads have time to be faster.
+ * If the closing threads are faster than the receiving one, that one closes last. The descriptor
+ * that blocks is the first of those that no operation wants, so that the threads have time to be
+ * faster.
  */
 Test(neighbour, a_message_with_many_descriptors_does_not_block)
 {
@@ -121,7 +123,8 @@ static unsigned descriptors_of_engine(void)
 static void wait_for_descriptors(unsigned at_most)
 {
 	for (int ms = 0; descriptors_of_engine() > at_most; ms += 10) {
-		cr_assert(lt(int, ms, 3 * WAIT_S * 1000), "%u descriptors", descriptors_of_engine());
+		cr_assert(lt(int, ms, 3 * WAIT_S * 1000), "%u descriptors",
+			  descriptors_of_engine());
 		poll(NULL, 0, 10);
 	}
 }
@@ -202,7 +205,8 @@ static void hold_lock(int fd)
 	_exit(1);
 }
 
-/* Whether a call that takes the socket's lock blocks. In a child process, which may then be killed. */
+/* Whether a call that takes the socket's lock blocks. In a child process, which may then be
+ * killed. */
 static bool is_locked(int fd)
 {
 	int status, ends[2];
@@ -323,7 +327,8 @@ Test(neighbour, nobody_but_the_engine_connects_to_a_programs_listener)
 	cr_assert(ge(int, accept(fd, NULL, NULL), 0));
 }
 
-/* Lets the engine connect fd over kernel TCP for the program at the other end of to. Returns the id. */
+/* Lets the engine connect fd over kernel TCP for the program at the other end of to. Returns the
+ * id. */
 static uint64_t connect_by_tcp(int fd, int to)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
@@ -342,7 +347,8 @@ static uint64_t connect_by_tcp(int fd, int to)
 	return reply.id;
 }
 
-/* The type of a socket is part of its abstract name, so another user can bind that of a connection. */
+/* The type of a socket is part of its abstract name, so another user can bind that of a
+ * connection. */
 Test(neighbour, the_name_of_a_connection_proves_nothing)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_INFO);
@@ -353,7 +359,8 @@ Test(neighbour, the_name_of_a_connection_proves_nothing)
 
 	request.id = connect_by_tcp(fd, channel());
 	cr_assert(zero(int, getsockname(fd, (struct sockaddr *)&un, &len)));
-	cr_assert(eq(int, (int)rudp_name_parse(&(struct rudp_name){0}, &un, len), RUDP_NAME_CONNECTION));
+	cr_assert(eq(int, (int)rudp_name_parse(&(struct rudp_name){0}, &un, len),
+		     RUDP_NAME_CONNECTION));
 	cr_assert(zero(int, setresuid(NOBODY, NOBODY, 0)));
 	cr_assert(zero(int, bind(forged, (struct sockaddr *)&un, len)));
 	len = rudp_name_write(&control, &un);

@@ -91,14 +91,15 @@ Test(private_dir, is_usable_while_another_process_keeps_its_lock, .timeout = 60)
 	int holder, left_behind = unix_socket(), listener = unix_socket(), bound = unix_socket();
 
 	cr_assert(rudp_private_dir_make(uid, dir));
-	cr_assert(zero(int, bind(left_behind, (struct sockaddr *)&old, path_in(dir, "rudp1x", &old))));
+	cr_assert(zero(int,
+		       bind(left_behind, (struct sockaddr *)&old, path_in(dir, "rudp1x", &old))));
 	close(left_behind);
 	holder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cr_assert(zero(int, flock(holder, LOCK_EX)));
 	rudp_private_dir_clean(dir);
 	cr_assert(zero(int, access(old.sun_path, F_OK)), "a file was removed without the lock");
-	cr_assert(zero(int, rudp_private_dir_listen(dir, listener, &un,
-						    path_in(dir, "rudp1y", &un), 5)));
+	cr_assert(zero(
+		int, rudp_private_dir_listen(dir, listener, &un, path_in(dir, "rudp1y", &un), 5)));
 	rudp_private_dir_remove(listener, rudp_private_dir_inode(listener));
 	cr_assert(ge(int, rudp_private_dir_bind(dir, bound, &un, path_in(dir, "rudp1z", &un)), 0));
 	close(holder);

@@ -157,7 +157,8 @@ static void take_the_next(const struct rudp_name *last)
 		for (uint64_t i = 1; i <= GENERATIONS; i++) {
 			socklen_t len;
 
-			name.id = ((last->id >> 40) + i) << 40 | (last->id >> 32 & 0xff) << 32 | slot;
+			name.id =
+				((last->id >> 40) + i) << 40 | (last->id >> 32 & 0xff) << 32 | slot;
 			len = rudp_name_write(&name, &un);
 			cr_assert(zero(int, bind(socket(AF_UNIX, SOCK_STREAM, 0),
 						 (struct sockaddr *)&un, len)));

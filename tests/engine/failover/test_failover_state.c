@@ -228,7 +228,8 @@ Test(failover, a_successor_does_not_take_a_udp_port_that_was_given_up)
 	cr_assert(eq(int, again->tcp_listening, 1));
 }
 
-/* A program that asks about a connection of the dead engine must not get the data of another one. */
+/* A program that asks about a connection of the dead engine must not get the data of another
+ * one. */
 Test(failover, new_objects_of_a_successor_have_other_ids)
 {
 	uint64_t before = rudp_slots_add(&first.slots, RUDP_KIND_APP, &first), after;

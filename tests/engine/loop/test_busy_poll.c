@@ -114,7 +114,8 @@ Test(busy_poll, it_polls_if_every_second_gap_is_short)
 	cr_assert(gap(20 * US));
 }
 
-/* Polling keeps the program from its processor: each poll fails, and the sleep after it is short. */
+/* Polling keeps the program from its processor: each poll fails, and the sleep after it is
+ * short. */
 static unsigned polls_on_shared_processor(unsigned count)
 {
 	polls = 0;

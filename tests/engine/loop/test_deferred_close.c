@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that separate threads close, also if the system cannot start a thread at the moment. */
+/* Descriptors that separate threads close, also if the system cannot start a thread at the
+ * moment. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <poll.h>

@@ -140,8 +140,11 @@ Test(share, the_port_is_free_after_all_have_left)
 static bool pass_on(const char *text, unsigned number)
 {
 	uint8_t data[16];
-	struct rudp_datagram datagram = {
-		.socket = udps[0], .local = place, .remote = place, .data = data, .len = strlen(text)};
+	struct rudp_datagram datagram = {.socket = udps[0],
+					 .local = place,
+					 .remote = place,
+					 .data = data,
+					 .len = strlen(text)};
 
 	memcpy(data, text, datagram.len);
 	return rudp_port_share_pass_on(udps[0], &datagram, number);
@@ -191,8 +194,8 @@ Test(share, datagrams_passed_on_by_another_user_are_dropped)
 		char bytes[400] = {0};
 		int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
-		_exit(setuid(65534) == 0 && sendto(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&un,
-						   len) == sizeof bytes
+		_exit(setuid(65534) == 0 && sendto(fd, bytes, sizeof bytes, 0,
+						   (struct sockaddr *)&un, len) == sizeof bytes
 			      ? 0
 			      : 1);
 	}
@@ -238,7 +241,8 @@ static int send_lingering_with(const char *text)
 {
 	static const struct linger linger = {1, 60};
 	static const uint8_t bytes[65536];
-	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof addr;
 	int peer = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
 

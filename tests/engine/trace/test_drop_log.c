@@ -10,7 +10,7 @@
 static unsigned lines;
 static char last[512];
 
-static void catch(void *context, enum rudp_log_level level, const char *text)
+static void catch (void *context, enum rudp_log_level level, const char *text)
 {
 	(void)context;
 	(void)level;

@@ -143,7 +143,8 @@ static json_t *read_records(const char *path)
 		json_t *record;
 
 		cr_assert(all(eq(chr, *at, '\x1e'), ne(ptr, newline, NULL)));
-		record = json_loadb(at + 1, (size_t)(newline - at - 1), JSON_REJECT_DUPLICATES, NULL);
+		record = json_loadb(at + 1, (size_t)(newline - at - 1), JSON_REJECT_DUPLICATES,
+				    NULL);
 		cr_assert(ne(ptr, record, NULL), "%.*s", (int)(newline - at), at + 1);
 		json_array_append_new(records, record);
 		at = newline + 1;
@@ -179,8 +180,7 @@ static unsigned count_of(const json_t *records, const char *name)
 	size_t i;
 	json_t *record;
 
-	json_array_foreach(records, i, record)
-		count += strcmp(name_of(record), name) == 0;
+	json_array_foreach(records, i, record) count += strcmp(name_of(record), name) == 0;
 	return count;
 }
 
@@ -217,7 +217,8 @@ Test(qlog, both_ends_of_a_connection_trace_the_same_events)
 			     (char *)json_string_value(json_object_get(
 				     json_object_get(trace, "vantage_point"), "type")),
 			     i ? "server" : "client"));
-		cr_assert(lt(dbl, 1e12, json_number_value(json_object_get(common, "reference_time"))));
+		cr_assert(lt(dbl, 1e12,
+			     json_number_value(json_object_get(common, "reference_time"))));
 		id = json_string_value(json_object_get(common, "group_id"));
 		cr_assert(ne(ptr, strstr(files[0], id), NULL));
 		cr_assert(ne(ptr, strstr(files[1], id), NULL));
@@ -240,7 +241,7 @@ Test(qlog, both_ends_of_a_connection_trace_the_same_events)
 Test(qlog, packets_and_metrics_have_the_fields_of_the_schema)
 {
 	static const char *const metrics[] = {
-		"min_rtt", "smoothed_rtt", "latest_rtt", "rtt_variance",
+		"min_rtt",           "smoothed_rtt",    "latest_rtt", "rtt_variance",
 		"congestion_window", "bytes_in_flight", "pacing_rate"};
 	uint64_t stream_end = 0;
 	double last_ms = 0;
@@ -253,7 +254,8 @@ Test(qlog, packets_and_metrics_have_the_fields_of_the_schema)
 	close_both();
 	end();
 	client = records_of("-client.sqlog");
-	json_array_foreach(client, i, record) {
+	json_array_foreach(client, i, record)
+	{
 		const char *key;
 		json_t *value;
 
@@ -266,19 +268,25 @@ Test(qlog, packets_and_metrics_have_the_fields_of_the_schema)
 				json_object_set(seen, key, value);
 		if (strncmp(name_of(record), "transport:packet_", 17) != 0)
 			continue;
-		cr_assert(ne(ptr, json_object_get(data_of(record, "header"), "packet_number"), NULL));
+		cr_assert(
+			ne(ptr, json_object_get(data_of(record, "header"), "packet_number"), NULL));
 		cr_assert(ne(ptr, json_object_get(data_of(record, "header"), "packet_type"), NULL));
-		cr_assert(ge(u64, (uint64_t)json_integer_value(
-				     json_object_get(data_of(record, "raw"), "length")), 30));
+		cr_assert(ge(u64,
+			     (uint64_t)json_integer_value(
+				     json_object_get(data_of(record, "raw"), "length")),
+			     30));
 		if (strcmp(name_of(record), "transport:packet_sent") != 0)
 			continue;
-		json_array_foreach(data_of(record, "frames"), k, frame) {
-			if (strcmp(json_string_value(json_object_get(frame, "frame_type")), "stream"))
+		json_array_foreach(data_of(record, "frames"), k, frame)
+		{
+			if (strcmp(json_string_value(json_object_get(frame, "frame_type")),
+				   "stream"))
 				continue;
 			cr_assert(eq(u64,
 				     (uint64_t)json_integer_value(json_object_get(frame, "offset")),
 				     stream_end));
-			stream_end += (uint64_t)json_integer_value(json_object_get(frame, "length"));
+			stream_end +=
+				(uint64_t)json_integer_value(json_object_get(frame, "length"));
 		}
 	}
 	cr_assert(ge(u64, stream_end, 50000));
@@ -294,10 +302,10 @@ static const json_t *packet_of(const json_t *records, const char *name, json_int
 	size_t i;
 	json_t *record;
 
-	json_array_foreach(records, i, record)
-		if (strcmp(name_of(record), name) == 0 &&
-		    json_integer_value(json_object_get(data_of(record, "raw"), "length")) == bytes)
-			return record;
+	json_array_foreach(records, i, record) if (strcmp(name_of(record), name) == 0 &&
+						   json_integer_value(json_object_get(
+							   data_of(record, "raw"), "length")) ==
+							   bytes) return record;
 	return NULL;
 }
 
@@ -426,8 +434,8 @@ Test(qlog, memory_for_unwritten_text_is_bounded)
 	end();
 	for (int side = 0; side < 2; side++) {
 		records = records_of(sides[side]);
-		json_array_foreach(records, i, record)
-			remarks += strcmp(name_of(record), "loglevel:warning") == 0;
+		json_array_foreach(records, i, record) remarks +=
+			strcmp(name_of(record), "loglevel:warning") == 0;
 		cr_assert(eq(uint, count_of(records, "connectivity:connection_closed"), 1));
 		json_decref(records);
 	}
@@ -528,8 +536,10 @@ Test(qlog, frames_beyond_the_record_size_are_only_counted)
 	static char text[RUDP_QLOG_RECORD_MAX_BYTES];
 	struct rudp_qlog_reported reported = {0};
 	struct rudp_fact fact = {.kind = RUDP_FACT_PACKET_RECEIVED,
-				 .packet = {.type = RUDP_PACKET_DATA, .number = 7,
-					    .size_bytes = 2029, .frames = pings,
+				 .packet = {.type = RUDP_PACKET_DATA,
+					    .number = 7,
+					    .size_bytes = 2029,
+					    .frames = pings,
 					    .frames_bytes = sizeof pings}};
 	json_t *record;
 	size_t len;

@@ -85,7 +85,8 @@ Test(roam, a_change_causes_one_check_and_then_a_pause)
 {
 	if (engine.roam.fd < 0)
 		return; /* the kernel reports no changes here */
-	/* Ahead of the clock, so that the duration of the check does not count on a slow machine. */
+	/* Ahead of the clock, so that the duration of the check does not count on a slow
+	 * machine. */
 	engine.now_at_ns += 3600 * RUDP_NS_PER_S;
 	cr_assert(eq(i64, engine.roam.check_at_ns, RUDP_NEVER));
 	rudp_roam_on_event(&engine);

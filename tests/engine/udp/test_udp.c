@@ -243,16 +243,22 @@ static void forge_too_big(const struct rudp_addr *from, const struct rudp_addr *
 		struct udphdr udp;
 	} forged = {
 		.icmp = {.type = ICMP_DEST_UNREACH, .code = ICMP_FRAG_NEEDED},
-		.ip = {.version = 4, .ihl = 5, .tot_len = htons(1500), .ttl = 64,
-		       .frag_off = htons(IP_DF), .protocol = IPPROTO_UDP,
-		       .saddr = from->in4.sin_addr.s_addr, .daddr = to->in4.sin_addr.s_addr},
+		.ip = {.version = 4,
+		       .ihl = 5,
+		       .tot_len = htons(1500),
+		       .ttl = 64,
+		       .frag_off = htons(IP_DF),
+		       .protocol = IPPROTO_UDP,
+		       .saddr = from->in4.sin_addr.s_addr,
+		       .daddr = to->in4.sin_addr.s_addr},
 		.udp = {.source = from->in4.sin_port, .dest = to->in4.sin_port, .len = htons(1480)},
 	};
 	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
 
 	forged.icmp.un.frag.mtu = htons(mtu);
 	forged.icmp.checksum = internet_sum(&forged, sizeof forged);
-	cr_assert(eq(sz, (size_t)sendto(fd, &forged, sizeof forged, 0, &from->sa, rudp_addr_len(from)),
+	cr_assert(eq(sz,
+		     (size_t)sendto(fd, &forged, sizeof forged, 0, &from->sa, rudp_addr_len(from)),
 		     sizeof forged));
 	close(fd);
 }
@@ -295,7 +301,8 @@ Test(udp, an_mtu_smaller_than_the_headers_leaves_no_payload)
 		      zero(u32, rudp_udp_payload_of(AF_INET6, 0))));
 }
 
-/* Larger than any interface's MTU. integration/test_mtu.sh tests that the connection adapts to it. */
+/* Larger than any interface's MTU. integration/test_mtu.sh tests that the connection adapts to
+ * it. */
 Test(udp, a_datagram_above_the_mtu_does_not_end_the_connection)
 {
 	static uint8_t data[RUDP_DATAGRAM_MAX_BYTES + 1000];

@@ -68,8 +68,9 @@ static void send_from(int fd)
 {
 	uint8_t nonsense[20] = {0xff};
 
-	cr_assert(eq(int, (int)sendto(fd, nonsense, sizeof nonsense, 0, &udp->local.sa,
-				      sizeof udp->local.in4),
+	cr_assert(eq(int,
+		     (int)sendto(fd, nonsense, sizeof nonsense, 0, &udp->local.sa,
+				 sizeof udp->local.in4),
 		     (int)sizeof nonsense));
 }
 

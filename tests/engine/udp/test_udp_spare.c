@@ -69,7 +69,7 @@ static void deliver_all(void)
 
 	for (int i = 0; rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns); i++) {
 		struct pollfd arrival = {.fd = train.socket == used ? served->fd : used->fd,
-				       .events = POLLIN};
+					 .events = POLLIN};
 
 		cr_assert(lt(int, i, STEPS_MAX), "it does not end");
 		rudp_udp_send(&engine, train.socket, &train);
@@ -103,13 +103,13 @@ Test(udp_spare, a_socket_whose_address_is_gone_is_not_reused)
 /* Establishes a connection over used; *peer is its other end. */
 static struct rudp_conn *establish(struct rudp_conn **peer)
 {
-	struct rudp_listener *listener = rudp_endpoint_listen(
-		engine.ep, served, rudp_addr_port(&there), 1, NULL, NULL);
+	struct rudp_listener *listener =
+		rudp_endpoint_listen(engine.ep, served, rudp_addr_port(&there), 1, NULL, NULL);
 	struct rudp_conn *conn;
 	int error;
 
-	conn = rudp_endpoint_connect(engine.ep, used, &used->local, &there,
-				     rudp_addr_port(&there), NULL, engine.now_at_ns, &error);
+	conn = rudp_endpoint_connect(engine.ep, used, &used->local, &there, rudp_addr_port(&there),
+				     NULL, engine.now_at_ns, &error);
 	cr_assert(not(zero(ptr, conn)));
 	rudp_udp_release(&engine, used);
 	deliver_all();
@@ -154,7 +154,8 @@ Test(udp_spare, the_socket_of_a_reset_is_not_reused)
 	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
 }
 
-/* A peer that missed our last acknowledgements retransmits when we have forgotten the connection. */
+/* A peer that missed our last acknowledgements retransmits when we have forgotten the
+ * connection. */
 Test(udp_spare, a_late_retransmission_is_answered_by_a_reset)
 {
 	uint8_t repeated[100] = {0x40}, answer[100];

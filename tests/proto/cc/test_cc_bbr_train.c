@@ -203,8 +203,8 @@ Test(cc_bbr_train, probe_adds_a_queue_that_will_be_noticed)
 	cr_assert(eq(u64, rig->b->up_extra_bytes, bound * BBR_UP_EXTRA_GAIN / 100));
 	/* The earlier ACK aggregation is not added. */
 	cr_assert(ge(u64, rudp_bbr_extra_acked(rig->b), 1));
-	cr_assert(eq(u64, rig->cc.cwnd_bytes,
-		     bdp + bound * BBR_UP_EXTRA_GAIN / 100 + 2 * DATAGRAM));
+	cr_assert(
+		eq(u64, rig->cc.cwnd_bytes, bdp + bound * BBR_UP_EXTRA_GAIN / 100 + 2 * DATAGRAM));
 }
 
 Test(cc_bbr_train, probe_without_a_queue_adds_more)

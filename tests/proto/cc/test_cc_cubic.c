@@ -262,7 +262,8 @@ Test(cc_cubic, recovery_does_not_grow_and_ends_with_a_newer_packet)
 
 	rig.acked = rig.next - 4;
 	ack_packets(&rig, 4, true);
-	cr_assert(all(eq(u64, rig.cc.ssthresh_bytes, reduced), le(u64, rig.cc.cwnd_bytes, reduced)));
+	cr_assert(
+		all(eq(u64, rig.cc.ssthresh_bytes, reduced), le(u64, rig.cc.cwnd_bytes, reduced)));
 	rig.next += 4;
 	ack_packets(&rig, 2, true);
 	cr_assert(eq(str, (char *)(uintptr_t)rig.cc.state_name, (char *)"avoidance"));

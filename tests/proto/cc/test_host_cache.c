@@ -164,7 +164,8 @@ Test(host_cache, more_than_last_time_get_the_rest)
 	start(2);
 	for (int i = 0; i < 10; i++)
 		sum += take(START_NS);
-	cr_assert(all(ge(u64, sum, HOLDS / 100 * RUDP_KNOWN_PATH_RECENT_SHARE), le(u64, sum, HOLDS)));
+	cr_assert(
+		all(ge(u64, sum, HOLDS / 100 * RUDP_KNOWN_PATH_RECENT_SHARE), le(u64, sum, HOLDS)));
 }
 
 Test(host_cache, a_share_below_the_initial_window_is_not_taken)
@@ -223,15 +224,18 @@ Test(host_cache, another_rtt_is_another_path)
 		int64_t rtt_ns;
 		uint64_t bytes;
 	} cases[] = {
-		{RTT_NS / 2 - 1, 0}, {RTT_NS / 2, SHARE},
-		{RTT_NS * 3 / 2, SHARE}, {RTT_NS * 3 / 2 + 1, 0},
+		{RTT_NS / 2 - 1, 0},
+		{RTT_NS / 2, SHARE},
+		{RTT_NS * 3 / 2, SHARE},
+		{RTT_NS * 3 / 2 + 1, 0},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		int64_t now_ns = START_NS + (int64_t)i * 2 * RUDP_KNOWN_PATH_SHARE_NS;
 
 		note(RATE, true, IDLE, now_ns);
-		cr_assert(eq(u64, rudp_host_cache_take(&all, &here, &there, cases[i].rtt_ns, 0, now_ns),
+		cr_assert(eq(u64,
+			     rudp_host_cache_take(&all, &here, &there, cases[i].rtt_ns, 0, now_ns),
 			     cases[i].bytes));
 	}
 }
@@ -252,8 +256,8 @@ Test(host_cache, a_path_expires_after_ten_minutes)
 	note(RATE, true, IDLE, START_NS);
 	cr_assert(eq(i64, rudp_host_cache_rtt_ns(&all, &there, START_NS + RUDP_KNOWN_PATH_LIFE_NS),
 		     RTT_NS));
-	cr_assert(zero(i64, rudp_host_cache_rtt_ns(&all, &there,
-						     START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1)));
+	cr_assert(zero(
+		i64, rudp_host_cache_rtt_ns(&all, &there, START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1)));
 	cr_assert(zero(uint, all.idle_count));
 	/* Rates limited by the application do not extend its lifetime. */
 	note(RATE, true, IDLE, START_NS);
@@ -301,12 +305,13 @@ static struct rudp_known_loss loss(int64_t now_ns)
 static void note_loss(uint64_t packets, uint64_t lost, int64_t now_ns)
 {
 	rudp_host_cache_note_loss(&all, &here, &there, (struct rudp_known_loss){packets, lost},
-				   now_ns);
+				  now_ns);
 }
 
 static void expect_loss(uint64_t packets, uint64_t lost)
 {
-	cr_assert(all(eq(u64, loss(START_NS).packets, packets), eq(u64, loss(START_NS).lost, lost)));
+	cr_assert(
+		all(eq(u64, loss(START_NS).packets, packets), eq(u64, loss(START_NS).lost, lost)));
 }
 
 Test(host_cache, losses_add_up)

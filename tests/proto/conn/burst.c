@@ -39,7 +39,8 @@ static bool is_dropped(const struct pair_datagram *datagram)
 	struct rudp_packet packet;
 	bool dropped = false;
 
-	cr_assert(eq(int, rudp_packet_parse(datagram->data, datagram->len, &packet), RUDP_VERDICT_OK));
+	cr_assert(eq(int, rudp_packet_parse(datagram->data, datagram->len, &packet),
+		     RUDP_VERDICT_OK));
 	if (datagram->to == burst.speaker || !burst_speaking() || packet.type != RUDP_PACKET_DATA)
 		return false;
 	sent = rudp_reliability_find(&burst_speaking()->reliability, packet.number_low);
@@ -76,7 +77,8 @@ void burst_collect(void)
 		burst.line[burst.line_count].datagram = datagram;
 		burst.line[burst.line_count++].at_ns = burst.pair.now_ns + burst.rtt_ns / 2;
 	}
-	cr_assert(all(rudp_endpoint_check(burst.pair.ep[0]), rudp_endpoint_check(burst.pair.ep[1])));
+	cr_assert(
+		all(rudp_endpoint_check(burst.pair.ep[0]), rudp_endpoint_check(burst.pair.ep[1])));
 }
 
 static void deliver_first(void)
@@ -207,6 +209,6 @@ void burst_know_losses(void)
 	struct rudp_host_cache *known = &pair->ep[0]->hosts;
 
 	rudp_host_cache_note(known, &pair->addr[0], &pair->addr[1], &measured, RUDP_KNOWN_DONE,
-			      pair->now_ns);
+			     pair->now_ns);
 	rudp_host_cache_note_loss(known, &pair->addr[0], &pair->addr[1], loss, pair->now_ns);
 }

@@ -287,7 +287,8 @@ Test(budget_pair, bytes_that_the_peer_has_behind_a_hole_leave_room_to_write)
 
 Test(budget_pair, the_limit_of_the_program_includes_bytes_behind_a_hole)
 {
-	struct rudp_conn *conn = with_a_hole(&(struct rudp_conn_options){.send_max_bytes = 1 << 20});
+	struct rudp_conn *conn =
+		with_a_hole(&(struct rudp_conn_options){.send_max_bytes = 1 << 20});
 
 	cr_assert(eq(sz, rudp_conn_send_room(conn),
 		     conn->send_limit_bytes - rudp_sendbuf_unacked(&conn->sendbuf)));
@@ -396,7 +397,8 @@ static void expect_no_more_records(const uint8_t *question, size_t len)
 	/* Nor is the server's timer due at every tick while an ACK is due. */
 	pair_wait(&pair, 2 * RUDP_ACK_DELAY_MIN_NS);
 	pair_drop(&pair);
-	cr_assert(ge(i64, rudp_endpoint_deadline_ns(pair.ep[1]), pair.now_ns + 2 * RUDP_TIMER_TICK_NS));
+	cr_assert(ge(i64, rudp_endpoint_deadline_ns(pair.ep[1]),
+		     pair.now_ns + 2 * RUDP_TIMER_TICK_NS));
 	pair.now_ns += 10 * RUDP_NS_PER_S; /* probes are sent, and everything works again */
 	pair.conn[0]->reliability.base = pair.conn[0]->reliability.next += 10000;
 	pair.conn[0]->reliability.loss_next = pair.conn[0]->reliability.next;

@@ -59,7 +59,8 @@ static void repair_one(void)
 {
 	static const uint8_t text[BURST_BYTES];
 
-	cr_assert(eq(sz, rudp_conn_write(pair.conn[0], text, sizeof text, pair.now_ns), sizeof text));
+	cr_assert(
+		eq(sz, rudp_conn_write(pair.conn[0], text, sizeof text, pair.now_ns), sizeof text));
 	pair_collect(&pair);
 	cr_assert(ge(uint, pair.wire_count, 8));
 	deliver_without(3, NONE);

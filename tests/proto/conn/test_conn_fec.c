@@ -176,7 +176,8 @@ Test(conn_fec, no_repair_symbols_if_copies_are_off)
 Test(conn_fec, no_repair_symbols_for_a_peer_without_support)
 {
 	burst_establish(50 * MS);
-	cr_assert(all(burst.pair.conn[0]->peer_takes_repairs, burst.pair.conn[1]->peer_takes_repairs));
+	cr_assert(all(burst.pair.conn[0]->peer_takes_repairs,
+		      burst.pair.conn[1]->peer_takes_repairs));
 	burst.pair.conn[0]->peer_takes_repairs = false;
 	burst_warm_up();
 	expect_no_sums();
@@ -266,7 +267,8 @@ Test(conn_fec, rate_of_repair_symbols_is_bounded)
 		burst_hear();
 	}
 	bytes = (uint64_t)burst.sums * burst_speaking()->fec_sender.block.symbol_bytes;
-	most = (256u << 10) + (uint64_t)(burst.pair.now_ns - start_ns) * (128u << 10) / RUDP_NS_PER_S;
+	most = (256u << 10) +
+	       (uint64_t)(burst.pair.now_ns - start_ns) * (128u << 10) / RUDP_NS_PER_S;
 	cr_assert(le(u64, bytes, most));
 	cr_assert(ge(u64, bytes, most * 8 / 10));
 }

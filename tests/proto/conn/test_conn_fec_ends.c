@@ -19,15 +19,14 @@ static enum rudp_verdict send_frames(uint8_t *frames, size_t len)
 {
 	struct rudp_conn *conn = burst_speaking();
 	struct rudp_sent sent = {.sent_at_ns = burst.pair.now_ns, .expects = RUDP_EXPECTS_ACK};
-	struct pair_datagram datagram = {.to = !burst.speaker,
-					 .from_addr = conn->path.local,
-					 .to_addr = conn->path.remote};
+	struct pair_datagram datagram = {
+		.to = !burst.speaker, .from_addr = conn->path.local, .to_addr = conn->path.remote};
 	struct iovec in = {frames, len};
 	uint64_t number = conn->reliability.next;
 
 	cr_assert(ge(int, rudp_keys_wake_to_send(&conn->keys), 0));
-	datagram.len = rudp_packet_write_data(datagram.data, conn->keys.send_phase, conn->peer_id,
-					      number);
+	datagram.len =
+		rudp_packet_write_data(datagram.data, conn->keys.send_phase, conn->peer_id, number);
 	datagram.len += rudp_keys_seal(&conn->keys, number, datagram.data, datagram.len, &in, 1,
 				       datagram.data + datagram.len);
 	sent.size_bytes = (uint32_t)datagram.len;
@@ -144,7 +143,8 @@ Test(conn_fec_ends, own_reset_frees_the_symbols)
 	leave_sums_waiting();
 	rudp_conn_reset(burst_listening(), RUDP_RESET_APPLICATION, burst.pair.now_ns);
 	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
-	cr_assert(eq(int, tell_sum(burst_listening()->recvbuf.ring.tail, 10, 100), RUDP_VERDICT_OK));
+	cr_assert(
+		eq(int, tell_sum(burst_listening()->recvbuf.ring.tail, 10, 100), RUDP_VERDICT_OK));
 	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 }
 
@@ -208,7 +208,8 @@ Test(conn_fec_ends, packets_that_become_too_large_have_no_symbols)
 }
 
 /*
- * Otherwise the peer repeats the bytes, which never arrives if a NAT has a new port for this silent end.
+ * Otherwise the peer repeats the bytes, which never arrives if a NAT has a new port for this silent
+ * end.
  */
 Test(conn_fec_ends, bytes_repaired_last_of_all_are_acknowledged_in_time_wait)
 {

@@ -164,8 +164,9 @@ Test(conn_fec_regressions, reserved_but_uncommitted_bytes_spoil_no_symbol)
 	pair_settle(&pair);
 	rudp_conn_fec_begin(server, 0);
 	cr_assert(ge(u64, server->sendbuf.ring.head, 5000));
-	count = rudp_conn_send_reserve(server, server->sendbuf.ring.capacity_bytes -
-						       rudp_ring_used(&server->sendbuf.ring), iov);
+	count = rudp_conn_send_reserve(
+		server, server->sendbuf.ring.capacity_bytes - rudp_ring_used(&server->sendbuf.ring),
+		iov);
 	for (int i = 0; i < count; i++)
 		memset(iov[i].iov_base, 0xee, iov[i].iov_len);
 	for (int i = 6; i < 9; i++)

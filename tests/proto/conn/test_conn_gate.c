@@ -96,8 +96,8 @@ static void anything(struct random *dice)
 	conn->reliability.app_limited_until = random_below(dice, 2);
 	conn->cc.cwnd_bytes = random_below(dice, 4) * conn->path.datagram_bytes;
 	conn->options.pacing_bytes_per_s_max = random_below(dice, 2) * RATE_BYTES_PER_S;
-	conn->pacer.release_at_ns = pair.now_ns + (int64_t)random_below(dice, 3) * RUDP_NS_PER_MS -
-				    RUDP_NS_PER_MS;
+	conn->pacer.release_at_ns =
+		pair.now_ns + (int64_t)random_below(dice, 3) * RUDP_NS_PER_MS - RUDP_NS_PER_MS;
 	conn->ep->budget.limit_bytes = random_below(dice, 2) ? 1 : UINT64_MAX / 4;
 }
 

@@ -147,7 +147,8 @@ Test(conn_ids, after_a_move_both_sides_use_the_spare_and_send_another)
 			      eq(u64, own_spare_number(side), 2),
 			      eq(u64, pair.conn[side]->ids->peer_spare.number, 2)));
 	/* The name of the connection on this host stays. */
-	cr_assert(eq(ptr, rudp_endpoint_find(pair.ep[0], rudp_conn_id(pair.conn[0])), pair.conn[0]));
+	cr_assert(
+		eq(ptr, rudp_endpoint_find(pair.ep[0], rudp_conn_id(pair.conn[0])), pair.conn[0]));
 }
 
 Test(conn_ids, many_moves_keep_few_entries)
@@ -340,7 +341,8 @@ Test(conn_ids, a_third_party_that_knows_the_id_changes_nothing)
 	expect_changes(0, 0);
 }
 
-/* It forwards the first packet with the spare id from an address of its own, ahead of the others. */
+/* It forwards the first packet with the spare id from an address of its own, ahead of the
+ * others. */
 Test(conn_ids, a_third_party_that_forwards_packets_does_not_keep_the_connection)
 {
 	struct pair_datagram *datagram;
@@ -383,7 +385,8 @@ Test(conn_ids, both_sides_move_at_once)
 	talk();
 	for (int side = 0; side < 2; side++) {
 		cr_assert(le(uint, HASH_COUNT(pair.ep[side]->by_other_id), 3));
-		/* Former addresses still work here, but packets that cross do not keep both in use. */
+		/* Former addresses still work here, but packets that cross do not keep both in
+		 * use. */
 		cr_assert(le(u64, pair_stats(&pair, side).path_changes, 6));
 	}
 }
@@ -432,9 +435,10 @@ static void deliver_reset(int to, uint64_t id, enum rudp_verdict verdict)
 	uint8_t token[RUDP_RESET_TOKEN_BYTES];
 
 	cr_assert(ne(ptr, reset, NULL));
-	rudp_reset_token_make(pair.ep[!to]->config.reset_secret, id, rudp_addr_port(&pair.addr[!to]),
-			      token);
-	*reset = (struct pair_datagram){.to = to, .from_addr = pair.addr[!to], .to_addr = pair.addr[to]};
+	rudp_reset_token_make(pair.ep[!to]->config.reset_secret, id,
+			      rudp_addr_port(&pair.addr[!to]), token);
+	*reset = (struct pair_datagram){
+		.to = to, .from_addr = pair.addr[!to], .to_addr = pair.addr[to]};
 	reset->len = rudp_packet_write_reset(reset->data, id, token);
 	pair_deliver_as(&pair, reset, verdict);
 }

@@ -12,7 +12,7 @@
 #define RTT_NS (50 * MS)
 #define RATE UINT64_C(12000000)
 #define JUMP (RATE / 20 / 100 * RUDP_KNOWN_PATH_RECENT_SHARE) /* share of a BDP */
-#define MUCH (200u << 10)        /* more than the first window */
+#define MUCH (200u << 10)                                     /* more than the first window */
 
 static struct pair pair;
 
@@ -39,7 +39,7 @@ static void know(uint64_t rate, int64_t rtt_ns)
 	};
 
 	rudp_host_cache_note(&pair.ep[0]->hosts, &pair.addr[0], &pair.addr[1], &measured,
-			      RUDP_KNOWN_DONE, pair.now_ns);
+			     RUDP_KNOWN_DONE, pair.now_ns);
 }
 
 static void half_way(void)
@@ -248,10 +248,9 @@ Test(conn_known, end_of_a_busy_connection_lets_the_next_use_its_window)
 	know(RATE, RTT_NS);
 	establish();
 	rudp_host_cache_note(&pair.ep[0]->hosts, &pair.addr[0], &pair.addr[1],
-			      &(struct rudp_cc_measured){.bytes_per_s = RATE,
-							 .min_rtt_ns = RTT_NS,
-							 .is_whole = true},
-			      RUDP_KNOWN_BUSY, pair.now_ns);
+			     &(struct rudp_cc_measured){
+				     .bytes_per_s = RATE, .min_rtt_ns = RTT_NS, .is_whole = true},
+			     RUDP_KNOWN_BUSY, pair.now_ns);
 	pair.conn[0]->known.noted_busy = true;
 	say(1000); /* its last bytes */
 	round_trips(3);
@@ -302,7 +301,7 @@ static void know_empty(int64_t base_rtt_ns, bool is_longer)
 	};
 
 	rudp_host_cache_note(&pair.ep[0]->hosts, &pair.addr[0], &pair.addr[1], &measured,
-			      RUDP_KNOWN_DONE, pair.now_ns);
+			     RUDP_KNOWN_DONE, pair.now_ns);
 }
 
 static int64_t base_rtt_ns(void)
@@ -331,8 +330,8 @@ Test(conn_known, the_rtt_without_a_queue_is_another_after_a_move)
 {
 	know_empty(RTT_NS / 5, false);
 	rudp_host_cache_note(&pair.ep[0]->hosts, &pair.addr[1], &pair.addr[1],
-			      &(struct rudp_cc_measured){.bytes_per_s = RATE, .min_rtt_ns = RTT_NS},
-			      RUDP_KNOWN_DONE, pair.now_ns);
+			     &(struct rudp_cc_measured){.bytes_per_s = RATE, .min_rtt_ns = RTT_NS},
+			     RUDP_KNOWN_DONE, pair.now_ns);
 	establish();
 	say(MUCH);
 	round_trips(4);

@@ -243,7 +243,8 @@ Test(conn_regressions, a_peer_is_found_by_socket_and_address_unless_there_are_tw
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
 	first = pair.conn[0];
-	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[0], &pair.addr[1]), first));
+	cr_assert(
+		eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[0], &pair.addr[1]), first));
 	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[1], &pair.addr[1]), NULL));
 	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[0], &pair.addr[0]), NULL));
 	pair_establish(&pair);
@@ -275,7 +276,8 @@ Test(conn_regressions, a_peer_that_moves_is_found_where_it_is_now)
 	pair.addr[0] = moved;
 	rudp_conn_rebind(pair.conn[0], &pair.addr[0], &moved, pair.now_ns);
 	pair_run(&pair, RUDP_NS_PER_S);
-	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[1], &pair.addr[1], &moved), pair.conn[1]));
+	cr_assert(
+		eq(ptr, rudp_endpoint_find_peer(pair.ep[1], &pair.addr[1], &moved), pair.conn[1]));
 	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[1], &pair.addr[1], &before), NULL));
 	cr_assert(rudp_endpoint_check(pair.ep[1]));
 	pair_fini(&pair);
@@ -448,8 +450,8 @@ Test(conn_regressions, forged_cookies_cause_a_limited_number_of_syns)
 	cookie.to_addr = pair.addr[0];
 	for (int i = 0; i < 200; i++) {
 		value[0] = (uint8_t)i;
-		cookie.len = rudp_packet_write_cookie(cookie.data, rudp_conn_id(pair.conn[0]), value,
-						      sizeof value);
+		cookie.len = rudp_packet_write_cookie(cookie.data, rudp_conn_id(pair.conn[0]),
+						      value, sizeof value);
 		pair_deliver(&pair, &cookie);
 		pair_collect(&pair);
 	}
@@ -570,7 +572,8 @@ Test(conn_idle, an_idle_connection_frees_memory_that_it_can_allocate_again)
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
 	for (int round = 0; round < 3; round++) {
-		cr_assert(eq(sz, rudp_conn_write(pair.conn[round % 2], "hello", 5, pair.now_ns), 5));
+		cr_assert(
+			eq(sz, rudp_conn_write(pair.conn[round % 2], "hello", 5, pair.now_ns), 5));
 		pair_settle(&pair);
 		rudp_conn_receive_consume(pair.conn[!(round % 2)], 5, pair.now_ns);
 		pair_run(&pair, 60 * RUDP_NS_PER_S); /* with pings on the way */

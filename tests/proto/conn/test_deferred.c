@@ -42,9 +42,9 @@ static void open_deferred(const struct rudp_conn_options *options)
 {
 	int error;
 
-	pair.conn[0] = rudp_endpoint_connect(pair.ep[0], &pair.addr[0], &pair.addr[0],
-					     &pair.addr[1], PAIR_PORT, options, pair.now_ns,
-					     &error);
+	pair.conn[0] =
+		rudp_endpoint_connect(pair.ep[0], &pair.addr[0], &pair.addr[0], &pair.addr[1],
+				      PAIR_PORT, options, pair.now_ns, &error);
 	cr_assert(ne(ptr, pair.conn[0], NULL));
 	rudp_conn_set_user(pair.conn[0], &pair);
 	pair_collect(&pair);

@@ -58,9 +58,9 @@ static void open_with(bool early, size_t len)
 	cr_assert(ne(ptr, bytes, NULL));
 	for (size_t i = 0; i < len; i++)
 		bytes[i] = pattern(i);
-	pair.conn[0] = rudp_endpoint_connect(pair.ep[0], &pair.addr[0], &pair.addr[0],
-					     &pair.addr[1], PAIR_PORT, &options, pair.now_ns,
-					     &error);
+	pair.conn[0] =
+		rudp_endpoint_connect(pair.ep[0], &pair.addr[0], &pair.addr[0], &pair.addr[1],
+				      PAIR_PORT, &options, pair.now_ns, &error);
 	cr_assert(ne(ptr, pair.conn[0], NULL));
 	rudp_conn_set_user(pair.conn[0], &pair);
 	cr_assert(eq(sz, rudp_conn_write(pair.conn[0], bytes, len, pair.now_ns), len));
@@ -131,7 +131,8 @@ static void restart_server(void)
 	rudp_listener_set_early(pair.listener, EARLY_MAX);
 }
 
-/* What issue and protocol promise: one datagram there, and the answer comes back with the SYNACK. */
+/* What issue and protocol promise: one datagram there, and the answer comes back with the
+ * SYNACK. */
 Test(early, the_answer_comes_after_one_round_trip)
 {
 	meet();
@@ -316,7 +317,8 @@ Test(early, a_restarted_listener_gets_the_bytes_once)
 	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_ASSOCIATION), 1));
 }
 
-/* Whether that has taken its place, or is somewhere else: it knows the key, and not the association. */
+/* Whether that has taken its place, or is somewhere else: it knows the key, and not the
+ * association. */
 Test(early, a_syn_that_was_taken_is_opened_by_no_other_engine_with_the_key)
 {
 	struct pair_datagram *syn;

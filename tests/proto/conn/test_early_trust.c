@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How much of an answer to early data leaves before its initiator is heard. docs/protocol.md 6.8. */
+/* How much of an answer to early data leaves before its initiator is heard. docs/protocol.md
+ * 6.8. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -15,8 +16,8 @@
 #define RTT_NS (50 * MS)
 #define RATE UINT64_C(6000000)
 #define JUMP (RATE / 20 / 100 * RUDP_KNOWN_PATH_RECENT_SHARE) /* of what leaves in a round trip */
-#define ANSWER (700u << 10)      /* more than that */
-#define BURST (150u << 10)       /* less, but more than a first window */
+#define ANSWER (700u << 10)                                   /* more than that */
+#define BURST (150u << 10) /* less, but more than a first window */
 #define REQUEST 100
 #define FIRST_FLIGHT (32u * RUDP_DATAGRAM_BASE_BYTES)
 #define STRANGERS (3u * RUDP_DATAGRAM_MIN_SYN_BYTES)
@@ -35,7 +36,7 @@ static void know(uint64_t rate, int64_t rtt_ns)
 	};
 
 	rudp_host_cache_note(&pair.ep[1]->hosts, &pair.addr[1], &pair.addr[0], &measured,
-			      RUDP_KNOWN_DONE, pair.now_ns);
+			     RUDP_KNOWN_DONE, pair.now_ns);
 }
 
 static void meet(void)
@@ -68,9 +69,9 @@ static struct pair_datagram *ask(void)
 	struct pair_datagram *syn;
 	int error;
 
-	pair.conn[0] = rudp_endpoint_connect(pair.ep[0], &pair.addr[0], &pair.addr[0],
-					     &pair.addr[1], PAIR_PORT, &options, pair.now_ns,
-					     &error);
+	pair.conn[0] =
+		rudp_endpoint_connect(pair.ep[0], &pair.addr[0], &pair.addr[0], &pair.addr[1],
+				      PAIR_PORT, &options, pair.now_ns, &error);
 	cr_assert(ne(ptr, pair.conn[0], NULL));
 	rudp_conn_set_user(pair.conn[0], &pair);
 	rudp_conn_write(pair.conn[0], request, REQUEST, pair.now_ns);
@@ -177,8 +178,8 @@ Test(early_trust, answer_leaves_as_if_the_path_had_been_seen)
 	cr_assert(all(ge(u64, rate, JUMP * 20), le(u64, rate, JUMP * 20 * 23 / 20)));
 	cr_assert(lt(u64, pair.conn[1]->reliability.bytes_in_flight, JUMP / 4));
 	bytes = sent_within(RTT_NS);
-	cr_assert(all(ge(sz, bytes, JUMP - RUDP_DATAGRAM_BASE_BYTES),
-		      le(sz, bytes, JUMP + SYNACKS)));
+	cr_assert(
+		all(ge(sz, bytes, JUMP - RUDP_DATAGRAM_BASE_BYTES), le(sz, bytes, JUMP + SYNACKS)));
 }
 
 Test(early_trust, and_all_of_it_arrives)
@@ -228,7 +229,8 @@ Test(early_trust, address_is_where_it_was_heard_last)
 	rudp_conn_abandon(pair.conn[1], pair.now_ns);
 	sent_within(RTT_NS);
 	syn = ask();
-	rudp_addr_parse(&syn->from_addr, "10.0.0.1:40000"); /* and not any more where it was before */
+	rudp_addr_parse(&syn->from_addr,
+			"10.0.0.1:40000"); /* and not any more where it was before */
 	serve(syn, ANSWER);
 	cr_assert(le(sz, sent_within(100 * S), STRANGERS));
 }
@@ -333,7 +335,8 @@ Test(early_trust, who_stays_unheard_gets_little_after_the_first_flight)
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ETIMEDOUT));
 }
 
-/* The amplification limit has room for a packet, but not for the SYNACK that a time-out sends first. */
+/* The amplification limit has room for a packet, but not for the SYNACK that a time-out sends
+ * first. */
 Test(early_trust, synack_that_may_not_leave_is_not_tried_all_the_time)
 {
 	struct pair_datagram *syn = ask();
@@ -342,7 +345,8 @@ Test(early_trust, synack_that_may_not_leave_is_not_tried_all_the_time)
 	from_elsewhere(syn);
 	serve(syn, BURST);
 	path = &pair.conn[1]->path;
-	path->sent_bytes = RUDP_AMPLIFICATION_FACTOR * path->received_bytes - RUDP_PATH_PACKET_MIN_BYTES;
+	path->sent_bytes =
+		RUDP_AMPLIFICATION_FACTOR * path->received_bytes - RUDP_PATH_PACKET_MIN_BYTES;
 	pair.conn[1]->handshake_due = true;
 	rudp_endpoint_touch(pair.ep[1], pair.conn[1]);
 	pair_collect(&pair);

@@ -71,12 +71,12 @@ static void start(struct rudp_noise *noise, bool initiator, uint8_t ephemeral_by
 	rudp_packet_write_prologue(prologue, RUDP_SUITE_AES_256_GCM, 0, initiator_id, PORT);
 	cr_assert(eq(int,
 		     noise_begin(noise,
-				     &(struct rudp_noise_setup){.initiator = initiator,
-								.cipher = RUDP_CIPHER_AES_256_GCM,
-								.psk = zero_psk,
-								.prologue = prologue,
-								.prologue_len = sizeof prologue},
-				     ephemeral),
+				 &(struct rudp_noise_setup){.initiator = initiator,
+							    .cipher = RUDP_CIPHER_AES_256_GCM,
+							    .psk = zero_psk,
+							    .prologue = prologue,
+							    .prologue_len = sizeof prologue},
+				 ephemeral),
 		     0));
 }
 
@@ -85,8 +85,8 @@ static void make_syn(struct example *e)
 	static const uint8_t zero_key[16];
 	uint8_t payload[SYN_MESSAGE_BYTES - RUDP_NOISE_DH_BYTES - RUDP_AEAD_TAG_BYTES] = {0};
 	struct rudp_writer check = rudp_writer(e->syn + sizeof e->syn - CHECK_BYTES, CHECK_BYTES);
-	size_t head = rudp_packet_write_syn(e->syn, RUDP_SUITE_AES_256_GCM, 0, initiator_id,
-					    PORT, NULL, 0);
+	size_t head = rudp_packet_write_syn(e->syn, RUDP_SUITE_AES_256_GCM, 0, initiator_id, PORT,
+					    NULL, 0);
 
 	write_params(payload, sizeof payload, initiator_id, 0xaa);
 	cr_assert(eq(int,
@@ -99,19 +99,22 @@ static void make_syn(struct example *e)
 static void make_synack(struct example *e)
 {
 	uint8_t received[SYN_MESSAGE_BYTES], payload[128];
-	size_t head =
-		rudp_packet_write_synack(e->synack, RUDP_SUITE_AES_256_GCM, 0, initiator_id);
+	size_t head = rudp_packet_write_synack(e->synack, RUDP_SUITE_AES_256_GCM, 0, initiator_id);
 	size_t len = write_params(payload, sizeof payload, listener_id, 0xbb);
 	int message_bytes;
 
-	cr_assert(ge(int, rudp_noise_read(&e->listener, e->syn + RUDP_SYN_HEADER_BYTES,
-				     SYN_MESSAGE_BYTES, received, sizeof received), 1));
+	cr_assert(ge(int,
+		     rudp_noise_read(&e->listener, e->syn + RUDP_SYN_HEADER_BYTES,
+				     SYN_MESSAGE_BYTES, received, sizeof received),
+		     1));
 	message_bytes = rudp_noise_write(&e->listener, payload, len, e->synack + head,
 					 sizeof e->synack - head);
 	cr_assert(ge(int, message_bytes, 1));
 	e->synack_bytes = head + (size_t)message_bytes;
-	cr_assert(ge(int, rudp_noise_read(&e->initiator, e->synack + head, (size_t)message_bytes,
-				     received, sizeof received), 1));
+	cr_assert(ge(int,
+		     rudp_noise_read(&e->initiator, e->synack + head, (size_t)message_bytes,
+				     received, sizeof received),
+		     1));
 }
 
 static void make_example(struct example *e)
@@ -221,7 +224,8 @@ Test(examples, spare_id_and_a_packet_to_it_are_as_printed)
 	cr_assert(
 		eq(int, rudp_keys_init(&keys, RUDP_CIPHER_AES_256_GCM, send_key, receive_key), 0));
 	len += rudp_keys_seal(&keys, 5, packet, len, &in, 1, packet + len);
-	cr_assert(is_hex(packet, len, "403132333435363738000000038aa7330b9e2a661430e5e0e6dfe7fcbdac"));
+	cr_assert(is_hex(packet, len,
+			 "403132333435363738000000038aa7330b9e2a661430e5e0e6dfe7fcbdac"));
 	rudp_keys_fini(&keys);
 	drop_example(&e);
 }
@@ -281,7 +285,8 @@ static void make_resumed(struct resumed_example *r, bool with_dh)
 	len = SYN_MESSAGE_BYTES - rudp_resume_syn_overhead_bytes(with_dh);
 	cr_assert(eq(int,
 		     rudp_resume_write_syn(&r->initiator, secret, prologue,
-					   UINT64_C(0x2122232425262728), 5, payload, len, r->syn + head),
+					   UINT64_C(0x2122232425262728), 5, payload, len,
+					   r->syn + head),
 		     SYN_MESSAGE_BYTES));
 	rudp_write_u64(&check, rudp_siphash(zero_key, r->syn, SYN_BYTES - CHECK_BYTES));
 	cr_assert(eq(int,
@@ -290,9 +295,9 @@ static void make_resumed(struct resumed_example *r, bool with_dh)
 		     (int)len));
 	head = rudp_packet_write_synack(r->synack, 1, flags, initiator_id);
 	len = write_params(payload, sizeof payload, listener_id, 0xbb);
-	r->synack_bytes = head + (size_t)rudp_resume_write_synack(&r->listener, r->synack, random,
-								  payload, len, r->synack + head,
-								  &r->keys);
+	r->synack_bytes =
+		head + (size_t)rudp_resume_write_synack(&r->listener, r->synack, random, payload,
+							len, r->synack + head, &r->keys);
 }
 
 static void drop_resumed(struct resumed_example *r)

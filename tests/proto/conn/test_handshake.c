@@ -63,8 +63,10 @@ Test(handshake, keys_are_prepared_after_a_first_handshake_and_used_once)
 	first = pair_take(&pair);
 	pair_connect(&pair, PAIR_PORT);
 	second = pair_take(&pair);
-	cr_assert(ne(int, memcmp(first->data + RUDP_SYN_HEADER_BYTES,
-				 second->data + RUDP_SYN_HEADER_BYTES, RUDP_NOISE_DH_BYTES), 0));
+	cr_assert(ne(int,
+		     memcmp(first->data + RUDP_SYN_HEADER_BYTES,
+			    second->data + RUDP_SYN_HEADER_BYTES, RUDP_NOISE_DH_BYTES),
+		     0));
 	cr_assert(eq(int, pair_deliver(&pair, second), RUDP_VERDICT_OK));
 	pair_settle(&pair);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
@@ -216,8 +218,9 @@ Test(handshake, other_key_is_refused_and_nothing_is_accepted)
 		cr_assert(ne(uint, pair_events(&pair, 0) & RUDP_EVENT_FAILED, 0));
 		cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EKEYREJECTED));
 		cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
-		cr_assert(eq(u64, rudp_endpoint_verdicts(pair.ep[1])
-					  ->count[RUDP_VERDICT_KEY_MISMATCH], 1));
+		cr_assert(eq(u64,
+			     rudp_endpoint_verdicts(pair.ep[1])->count[RUDP_VERDICT_KEY_MISMATCH],
+			     1));
 		pair_fini(&pair);
 	}
 }

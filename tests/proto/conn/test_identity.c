@@ -184,8 +184,8 @@ Test(identity, a_listener_without_identity_shows_a_key_of_the_moment)
 	establish_with(NULL, true);
 	cr_assert(rudp_conn_credentials(pair.conn[0])->has_peer_key);
 	cr_assert(not(rudp_conn_credentials(pair.conn[0])->peer_key_lasts));
-	cr_assert(zero(int, memcmp(rudp_conn_credentials(pair.conn[1])->peer_key, public_keys[0],
-				   32)));
+	cr_assert(zero(int,
+		       memcmp(rudp_conn_credentials(pair.conn[1])->peer_key, public_keys[0], 32)));
 	pair_part(&pair);
 }
 
@@ -264,7 +264,8 @@ Test(identity, resumption_carries_the_keys)
 
 		start_kind(&kinds[i]);
 		establish_with(key, !key);
-		expect_bytes(0, "question"); /* the listener is then known to have the association */
+		expect_bytes(0,
+			     "question"); /* the listener is then known to have the association */
 		pair_part(&pair);
 		connect_with(key, !key);
 		cr_assert(eq(u8, flags_on_wire(), RUDP_SYN_RESUME));
@@ -357,8 +358,8 @@ Test(identity, connections_of_a_key_are_reset)
 	give_identity(0, 'i');
 	give_identity(1, 'l');
 	establish_with(public_keys[1], false);
-	cr_assert(zero(uint, rudp_endpoint_reset_bad(pair.ep[1], has_key, public_keys[1],
-						     pair.now_ns)));
+	cr_assert(zero(uint,
+		       rudp_endpoint_reset_bad(pair.ep[1], has_key, public_keys[1], pair.now_ns)));
 	cr_assert(eq(uint,
 		     rudp_endpoint_reset_bad(pair.ep[1], has_key, public_keys[0], pair.now_ns), 1));
 	pair_settle(&pair);

@@ -411,7 +411,8 @@ Test(key_exchange, is_answered_once_in_a_while)
 
 	make_share(&key);
 	for (unsigned i = 0; i < 100; i++)
-		cr_assert(eq(int, say_share(0, FAR_NUMBER + i, 1, key.public_key), RUDP_VERDICT_OK));
+		cr_assert(
+			eq(int, say_share(0, FAR_NUMBER + i, 1, key.public_key), RUDP_VERDICT_OK));
 	cr_assert(eq(u64, rudp_conn_work_total(server) - before, UINT64_C(100) * RUDP_WORK_FRAME));
 	pair_collect(&pair);
 	cr_assert(all(not(server->keys.fresh != NULL), not(server->exchange->is_mixed)));

@@ -86,8 +86,9 @@ Test(psks, an_initiator_sends_the_first)
  */
 Test(psks, keys_rotate_without_a_refusal)
 {
-	static const char *const steps[][2] = {{"a", "a"}, {"a", "ab"}, {"ab", "ab"}, {"ba", "ab"},
-					       {"ba", "ba"}, {"ba", "b"}, {"b", "b"}};
+	static const char *const steps[][2] = {{"a", "a"},   {"a", "ab"},  {"ab", "ab"},
+					       {"ba", "ab"}, {"ba", "ba"}, {"ba", "b"},
+					       {"b", "b"}};
 
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		set(0, steps[i][0]);

@@ -37,7 +37,8 @@ static struct pair_datagram *take_data(bool *is_short)
 	struct rudp_packet packet;
 
 	cr_assert(ne(ptr, datagram, NULL));
-	cr_assert(eq(int, rudp_packet_parse(datagram->data, datagram->len, &packet), RUDP_VERDICT_OK));
+	cr_assert(eq(int, rudp_packet_parse(datagram->data, datagram->len, &packet),
+		     RUDP_VERDICT_OK));
 	cr_assert(eq(int, packet.type, RUDP_PACKET_DATA));
 	*is_short = packet.is_short;
 	return datagram;
@@ -101,11 +102,13 @@ Test(short_ids, packets_carry_four_bytes_more)
 		rudp_conn_write(pair.conn[0], text, sizeof text, pair.now_ns);
 		pair_collect(&pair);
 		datagram = take_data(&is_short);
-		cr_assert(all(eq(int, is_short, i), eq(sz, datagram->len, RUDP_DATAGRAM_BASE_BYTES)));
+		cr_assert(
+			all(eq(int, is_short, i), eq(sz, datagram->len, RUDP_DATAGRAM_BASE_BYTES)));
 		free(datagram);
-		cr_assert(eq(u64, rudp_reliability_find(&pair.conn[0]->reliability,
-							pair.conn[0]->reliability.next - 3)
-						  ->stream_bytes,
+		cr_assert(eq(u64,
+			     rudp_reliability_find(&pair.conn[0]->reliability,
+						   pair.conn[0]->reliability.next - 3)
+				     ->stream_bytes,
 			     RUDP_DATAGRAM_BASE_BYTES - rudp_packet_data_overhead_bytes(i) -
 				     rudp_frame_stream_head_bytes(before)));
 		pair_settle(&pair);
@@ -157,7 +160,8 @@ Test(short_ids, forms_cannot_be_exchanged)
 	pair_collect(&pair);
 	datagram = take_data(&is_short);
 	cr_assert(is_short);
-	memmove(datagram->data + RUDP_DATA_HEADER_BYTES, datagram->data + RUDP_DATA_HEADER_SHORT_BYTES,
+	memmove(datagram->data + RUDP_DATA_HEADER_BYTES,
+		datagram->data + RUDP_DATA_HEADER_SHORT_BYTES,
 		datagram->len - RUDP_DATA_HEADER_SHORT_BYTES);
 	datagram->len += RUDP_DATA_HEADER_BYTES - RUDP_DATA_HEADER_SHORT_BYTES;
 	rudp_packet_write_data(datagram->data, datagram->data[0] & 1, pair.conn[0]->peer_id,

@@ -47,7 +47,8 @@ Test(syn_shares, all_ports_and_the_whole_of_a_64_are_one)
 {
 	struct rudp_addr one = addr_of("[2001:db8:1:2::1]:1");
 	struct rudp_addr other = addr_of("[2001:db8:1:2:3::4]:2");
-	struct rudp_addr neighbour = addr_of("[2001:db8:1:3::1]:1"), far = addr_of("[2001:db9::1]:1");
+	struct rudp_addr neighbour = addr_of("[2001:db8:1:3::1]:1"),
+			 far = addr_of("[2001:db9::1]:1");
 
 	cr_assert(eq(uint, fill(&one, 4096), 2048));
 	cr_assert(zero(uint, fill(&other, 4096)));

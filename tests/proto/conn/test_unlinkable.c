@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An observer in two networks, and a connection whose host moves from one to the other:
- * docs/protocol.md sections 13.1 and 16. All datagrams are recorded. Those before and after the move
- * must have no id in common, and their numbers must be unrelated.
+ * docs/protocol.md sections 13.1 and 16. All datagrams are recorded. Those before and after the
+ * move must have no id in common, and their numbers must be unrelated.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -52,12 +52,13 @@ static void record(const struct pair_datagram *datagram)
 	struct network *network = network_of(datagram);
 	struct rudp_packet packet;
 
-	cr_assert(eq(int, rudp_packet_parse(datagram->data, datagram->len, &packet), RUDP_VERDICT_OK));
+	cr_assert(eq(int, rudp_packet_parse(datagram->data, datagram->len, &packet),
+		     RUDP_VERDICT_OK));
 	if (packet.type != RUDP_PACKET_DATA)
 		return;
 	cr_assert(lt(uint, network->count, RECORDS_MAX));
-	network->records[network->count++] = (struct record){datagram->to, packet.is_short,
-							     packet.id, packet.number_low};
+	network->records[network->count++] =
+		(struct record){datagram->to, packet.is_short, packet.id, packet.number_low};
 }
 
 /* Delivers everything. What is sent to an address that the client has left is lost there. */
@@ -145,7 +146,8 @@ Test(unlinkable, two_networks_see_no_id_in_common)
 	}
 }
 
-/* Each bit of the jump is set in about half of the runs, and it is never one of consecutive numbers. */
+/* Each bit of the jump is set in about half of the runs, and it is never one of consecutive
+ * numbers. */
 Test(unlinkable, two_networks_see_unrelated_numbers)
 {
 	unsigned set[2][NUMBER_BITS] = {{0}};

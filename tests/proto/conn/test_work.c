@@ -114,8 +114,8 @@ Test(work, of_an_honest_packet_is_free)
 	for (unsigned i = 0; i < 20; i++) {
 		rudp_conn_write(pair.conn[0], text, sizeof text, pair.now_ns);
 		pair_run(&pair, 100 * RUDP_NS_PER_MS);
-		rudp_conn_receive_consume(pair.conn[1],
-					  rudp_conn_receive_available(pair.conn[1]), pair.now_ns);
+		rudp_conn_receive_consume(pair.conn[1], rudp_conn_receive_available(pair.conn[1]),
+					  pair.now_ns);
 	}
 	cr_assert(ge(u64, pair_stats(&pair, 1).stream_received, 3000000));
 	cr_assert(zero(u64, pair.conn[0]->work.debt + pair.conn[1]->work.debt));

@@ -195,7 +195,8 @@ static void expect_by_cipher(const struct vector *vector)
 
 Test(aead, seals_and_opens_published_vectors)
 {
-	FOR_EACH_BACKEND(b) {
+	FOR_EACH_BACKEND(b)
+	{
 		expect_by_backend(&gcm_13, 0);
 		expect_by_backend(&gcm_14, 0);
 		expect_by_backend(&chacha_a5, UINT64_C(0x0807060504030201)); /* little endian */
@@ -237,7 +238,8 @@ Test(aead, pieces_seal_to_what_the_whole_seals_to)
 	struct rudp_aead sealer, opener;
 	uint8_t aad[13];
 
-	FOR_EACH_PAIR(i) {
+	FOR_EACH_PAIR(i)
+	{
 		make_pair(&sealer, &opener, ciphers[i % CIPHERS]);
 		for (int step = 0; step < STEPS; step++) {
 			size_t len = draw(draw(2) ? 200 : PLAIN_MAX_BYTES);
@@ -272,7 +274,8 @@ Test(aead, pieces_may_already_be_in_the_output_buffer)
 	static uint8_t out[sizeof expected];
 	struct rudp_aead sealer, opener;
 
-	FOR_EACH_PAIR(i) {
+	FOR_EACH_PAIR(i)
+	{
 		make_pair(&sealer, &opener, ciphers[i % CIPHERS]);
 		for (int step = 0; step < STEPS; step++) {
 			size_t len = 1 + draw(1400);
@@ -303,7 +306,8 @@ Test(aead, any_flipped_bit_is_refused_and_leaves_zeros)
 	const struct iovec in = {plain, sizeof plain};
 	struct rudp_aead sealer, opener;
 
-	FOR_EACH_PAIR(i) {
+	FOR_EACH_PAIR(i)
+	{
 		make_pair(&sealer, &opener, ciphers[i % CIPHERS]);
 		fill(plain, sizeof plain);
 		fill(aad, sizeof aad);
@@ -357,7 +361,8 @@ Test(aead, next_key_is_rekey_of_noise_in_both_directions)
 	const struct iovec in = {zeros, sizeof zeros};
 	struct rudp_aead sealer, opener;
 
-	FOR_EACH_PAIR(i) {
+	FOR_EACH_PAIR(i)
+	{
 		make_pair(&sealer, &opener, ciphers[i % CIPHERS]);
 		rudp_aead_seal(&sealer, UINT64_MAX, NULL, 0, &in, 1, sealed);
 		rudp_aead_next_key(&sealer, by_sealer);

@@ -61,7 +61,8 @@ static void take(unsigned n, uint64_t id, int64_t now_ns)
 	struct rudp_resume_secrets secrets = secrets_of(id);
 	struct rudp_addr addr = peer(n);
 
-	cr_assert(eq(int, rudp_association_take(&all, &addr, id, &secrets, &psk[id % 2], now_ns), 0));
+	cr_assert(
+		eq(int, rudp_association_take(&all, &addr, id, &secrets, &psk[id % 2], now_ns), 0));
 }
 
 static bool use(unsigned n, int64_t now_ns, struct rudp_ticket *ticket)
@@ -385,7 +386,8 @@ Test(association, a_host_is_forgotten_in_both_roles_and_no_other)
 	take(1, 1, START_NS);
 	take(2, 2, START_NS);
 	rudp_addr_set_port(&second_port, 444);
-	cr_assert(zero(int, rudp_association_take(&all, &second_port, 3, &secrets, &psk[0], START_NS)));
+	cr_assert(zero(int,
+		       rudp_association_take(&all, &second_port, 3, &secrets, &psk[0], START_NS)));
 	give(11, START_NS);
 	give(12, START_NS);
 	give(13, START_NS); /* its initiator's address is not validated */

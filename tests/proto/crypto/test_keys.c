@@ -293,7 +293,8 @@ Test(keys, an_update_is_due_when_a_key_is_old_or_has_sealed_much)
 	struct side sides[2];
 
 	start(sides, RUDP_CIPHER_AES_256_GCM);
-	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, old_ns, 1), 0), "nothing was sealed");
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, old_ns, 1), 0),
+		  "nothing was sealed");
 	seal(&sides[0]);
 	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, old_ns - 1, 0), 0));
 	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, old_ns, UINT64_MAX), 0));

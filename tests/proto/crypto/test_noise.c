@@ -70,22 +70,20 @@ static int start_nn(struct rudp_noise *noise, bool initiator, enum rudp_cipher c
 		    const uint8_t *with_psk, const char *prologue, const uint8_t ephemeral[32])
 {
 	return noise_begin(noise,
-			       &(struct rudp_noise_setup){.pattern = RUDP_NOISE_NN,
-							  .initiator = initiator,
-							  .cipher = cipher,
-							  .psk = with_psk,
-							  .prologue = prologue,
-							  .prologue_len = strlen(prologue)},
-			       ephemeral);
+			   &(struct rudp_noise_setup){.pattern = RUDP_NOISE_NN,
+						      .initiator = initiator,
+						      .cipher = cipher,
+						      .psk = with_psk,
+						      .prologue = prologue,
+						      .prologue_len = strlen(prologue)},
+			   ephemeral);
 }
 
 static void start_ends(struct ends *ends, enum rudp_cipher cipher, const uint8_t *initiator_psk,
 		       const uint8_t *responder_psk)
 {
-	cr_assert(zero(int,
-		       start_nn(&ends->initiator, true, cipher, initiator_psk, "p", key_a)));
-	cr_assert(zero(int,
-		       start_nn(&ends->responder, false, cipher, responder_psk, "p", key_b)));
+	cr_assert(zero(int, start_nn(&ends->initiator, true, cipher, initiator_psk, "p", key_a)));
+	cr_assert(zero(int, start_nn(&ends->responder, false, cipher, responder_psk, "p", key_b)));
 }
 
 static void fini_ends(struct ends *ends)
@@ -129,10 +127,10 @@ static void expect_transport(const struct noise_vector *vector, const struct end
 		bool is_reply = (i - first) % 2;
 		struct rudp_aead sealer, opener;
 
-		cr_assert(zero(int,
-			       rudp_aead_init(&sealer, vector->cipher, true, key[is_reply ? 2 : 0])));
-		cr_assert(zero(int,
-			       rudp_aead_init(&opener, vector->cipher, false, key[is_reply ? 1 : 3])));
+		cr_assert(zero(
+			int, rudp_aead_init(&sealer, vector->cipher, true, key[is_reply ? 2 : 0])));
+		cr_assert(zero(int, rudp_aead_init(&opener, vector->cipher, false,
+						   key[is_reply ? 1 : 3])));
 		len = rudp_aead_seal(&sealer, counter, NULL, 0, &in, 1, sealed);
 		hex_expect(sealed, len, vector->messages[i].ciphertext);
 		cr_assert(rudp_aead_open(&opener, counter, NULL, 0, sealed, len, plain));
@@ -260,9 +258,7 @@ Test(noise, different_parameters_do_not_authenticate)
 		     -EBADMSG));
 	rudp_noise_fini(&responder);
 	cr_assert(
-		eq(int,
-		   start_nn(&responder, false, RUDP_CIPHER_AES_256_GCM, psk, "q", key_b),
-		   0));
+		eq(int, start_nn(&responder, false, RUDP_CIPHER_AES_256_GCM, psk, "q", key_b), 0));
 	cr_assert(eq(int,
 		     rudp_noise_read(&responder, message, (size_t)len, payload, sizeof payload),
 		     -EBADMSG));
@@ -346,9 +342,7 @@ Test(noise, fini_leaves_no_secret)
 	struct rudp_noise noise;
 	const uint8_t *bytes = (const uint8_t *)&noise;
 
-	cr_assert(eq(int,
-		     start_nn(&noise, true, RUDP_CIPHER_AES_256_GCM, psk, "p", key_a),
-		     0));
+	cr_assert(eq(int, start_nn(&noise, true, RUDP_CIPHER_AES_256_GCM, psk, "p", key_a), 0));
 	rudp_noise_fini(&noise);
 	noise.message_index = 0;
 	for (size_t i = 0; i < sizeof noise; i++)
@@ -375,8 +369,7 @@ static int shake_hands(struct ends *ends)
 static int whole_handshake(void)
 {
 	struct ends ends;
-	int rc =
-		start_nn(&ends.initiator, true, RUDP_CIPHER_AES_256_GCM, psk, "p", key_a);
+	int rc = start_nn(&ends.initiator, true, RUDP_CIPHER_AES_256_GCM, psk, "p", key_a);
 
 	if (rc < 0)
 		return rc;

@@ -34,14 +34,16 @@ static void read_fields(struct fields *fields, char *line)
 	fields->number = (unsigned)strtoul(strsep(&rest, " "), NULL, 10);
 	snprintf(fields->result, sizeof fields->result, "%s", strsep(&rest, " "));
 	while ((word = strsep(&rest, " \n")) && *word && count < FIELDS_MAX) {
-		fields->len[count] =
-			strcmp(word, "-") == 0 ? 0 : hex_read(word, fields->bytes[count], BYTES_MAX);
+		fields->len[count] = strcmp(word, "-") == 0
+					     ? 0
+					     : hex_read(word, fields->bytes[count], BYTES_MAX);
 		count++;
 	}
 }
 
 /* Runs each case of a file of tests/vectors. Returns their number. */
-static unsigned for_each_case(const char *name, void (*run)(const struct fields *fields, const void *of),
+static unsigned for_each_case(const char *name,
+			      void (*run)(const struct fields *fields, const void *of),
 			      const void *of)
 {
 	static struct fields fields;
@@ -82,8 +84,8 @@ static void expect_open(const struct fields *fields, struct rudp_aead *opener)
 {
 	uint8_t sealed[2 * BYTES_MAX], out[2 * BYTES_MAX];
 	size_t len = sealed_of(fields, sealed), i;
-	bool is_open = rudp_aead_open(opener, 0, fields->bytes[AAD], fields->len[AAD], sealed, len,
-				      out);
+	bool is_open =
+		rudp_aead_open(opener, 0, fields->bytes[AAD], fields->len[AAD], sealed, len, out);
 
 	cr_assert(eq(int, is_open, strcmp(fields->result, "valid") == 0), "case %u, opened",
 		  fields->number);
@@ -101,10 +103,11 @@ static void expect_seal(const struct fields *fields, struct rudp_aead *sealer, s
 	int count = cut < fields->len[MESSAGE] ? 2 : 1;
 
 	memcpy(message, fields->bytes[MESSAGE], fields->len[MESSAGE]);
-	cr_assert(eq(sz,
-		     rudp_aead_seal(sealer, 0, fields->bytes[AAD], fields->len[AAD], in, count, out),
-		     len),
-		  "case %u", fields->number);
+	cr_assert(
+		eq(sz,
+		   rudp_aead_seal(sealer, 0, fields->bytes[AAD], fields->len[AAD], in, count, out),
+		   len),
+		"case %u", fields->number);
 	cr_assert(eq(int, memcmp(out, sealed, len), 0), "case %u, sealed, cut at %zu",
 		  fields->number, cut);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vector_backends - the AEAD backends, compiled once more with nonces of the caller's choice: those of
- * published vectors do not begin with the four zeros of Noise.
+ * vector_backends - the AEAD backends, compiled once more with nonces of the caller's choice: those
+ * of published vectors do not begin with the four zeros of Noise.
  */
 #ifndef RUDP_TESTS_VECTOR_BACKENDS_H
 #define RUDP_TESTS_VECTOR_BACKENDS_H

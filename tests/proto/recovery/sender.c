@@ -31,8 +31,8 @@ struct sender *sender_new(void)
 	s->now_at_ns = 1000 * RUDP_NS_PER_S;
 	rudp_rtt_init(&s->rtt, 0);
 	cr_assert(eq(int,
-		     rudp_reliability_init(
-			     &s->r, &(struct rudp_reliability_owner){s, on_answered, on_lost, NULL}),
+		     rudp_reliability_init(&s->r, &(struct rudp_reliability_owner){s, on_answered,
+										   on_lost, NULL}),
 		     0));
 	return s;
 }

@@ -328,7 +328,8 @@ Test(loss, late_packet_that_was_not_yet_lost_widens_the_packet_threshold)
 	cr_assert(eq(u32, s->r.reorder_shift_eighths, RUDP_REORDER_EIGHTHS));
 	acked(3, 4);
 	acked(7, 8);
-	cr_assert(eq(u32, s->result.lost_packets, 0)); /* 4 would have been, with a threshold of 3 */
+	cr_assert(
+		eq(u32, s->result.lost_packets, 0)); /* 4 would have been, with a threshold of 3 */
 }
 
 Test(loss, widening_is_bounded)

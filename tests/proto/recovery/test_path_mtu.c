@@ -255,8 +255,8 @@ Test(path_mtu, three_large_losses_behind_the_last_large_answer_are_a_black_hole)
 	cr_assert(not(rudp_path_mtu_on_lost(&mtu, 11, ETHERNET)));
 	cr_assert(not(rudp_path_mtu_on_lost(&mtu, 12, ETHERNET)));
 	cr_assert(rudp_path_mtu_on_lost(&mtu, 13, ETHERNET));
-	cr_assert(all(eq(u32, mtu.bytes, RUDP_DATAGRAM_BASE_BYTES), eq(int, mtu.state, RUDP_MTU_BASE),
-		      eq(u32, mtu.failed_bytes, 0)));
+	cr_assert(all(eq(u32, mtu.bytes, RUDP_DATAGRAM_BASE_BYTES),
+		      eq(int, mtu.state, RUDP_MTU_BASE), eq(u32, mtu.failed_bytes, 0)));
 	cr_assert(rudp_path_mtu_check(&mtu));
 }
 

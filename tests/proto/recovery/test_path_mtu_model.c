@@ -26,7 +26,7 @@ struct model {
 	struct random random;
 	struct rudp_path_mtu mtu;
 	struct packet packets[STEPS + 1];
-	uint64_t sent, judged;        /* largest packet numbers */
+	uint64_t sent, judged; /* largest packet numbers */
 	uint32_t path_bytes, interface_bytes, proven_bytes;
 	unsigned loss_percent;
 	uint64_t carried_bytes, probe_bytes;
@@ -54,8 +54,8 @@ static void send_one(struct model *m)
 		m->carried_bytes += size_bytes;
 	}
 	packet->size_bytes = size_bytes;
-	packet->arrived = size_bytes <= m->path_bytes &&
-			  random_below(&m->random, PERCENT) >= m->loss_percent;
+	packet->arrived =
+		size_bytes <= m->path_bytes && random_below(&m->random, PERCENT) >= m->loss_percent;
 }
 
 static void judge(struct model *m, uint64_t number)

@@ -134,8 +134,8 @@ static bool covers(const struct rudp_ack *ack, uint64_t number)
 
 static void expect_reordering(uint64_t extent)
 {
-	uint64_t wanted = 2 * extent < RUDP_PACKET_THRESHOLD_MAX ? 2 * extent
-								 : RUDP_PACKET_THRESHOLD_MAX;
+	uint64_t wanted =
+		2 * extent < RUDP_PACKET_THRESHOLD_MAX ? 2 * extent : RUDP_PACKET_THRESHOLD_MAX;
 
 	if (wanted > m.threshold)
 		m.threshold = wanted;

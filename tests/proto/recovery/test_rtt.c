@@ -31,8 +31,9 @@ Test(rtt, known_round_trip_is_the_guess)
 	static const struct {
 		int64_t known_ns, guess_ns;
 	} cases[] = {
-		{0, RUDP_RTT_INITIAL_NS}, {1, 30 * MS}, {10 * MS, 30 * MS}, {31 * MS, 31 * MS},
-		{600 * MS, 600 * MS}, {1000 * MS, 1000 * MS}, {60000 * MS, 1000 * MS},
+		{0, RUDP_RTT_INITIAL_NS}, {1, 30 * MS},         {10 * MS, 30 * MS},
+		{31 * MS, 31 * MS},       {600 * MS, 600 * MS}, {1000 * MS, 1000 * MS},
+		{60000 * MS, 1000 * MS},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

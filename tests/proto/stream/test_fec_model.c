@@ -84,11 +84,12 @@ static void cut(uint64_t from, uint64_t to, uint32_t most)
 /* False if there was no memory. */
 static bool arrive(uint64_t start, uint64_t end)
 {
-	enum rudp_verdict verdict = rudp_recvbuf_take(&buf, start, stream + start,
-						      (size_t)(end - start), false, NOW);
+	enum rudp_verdict verdict =
+		rudp_recvbuf_take(&buf, start, stream + start, (size_t)(end - start), false, NOW);
 
 	if (verdict != RUDP_VERDICT_OK)
-		cr_assert(all(eq(int, verdict, RUDP_VERDICT_NO_MEMORY), ge(uint, fault_count(), 1)));
+		cr_assert(
+			all(eq(int, verdict, RUDP_VERDICT_NO_MEMORY), ge(uint, fault_count(), 1)));
 	rudp_fec_store_on_bytes(&store, start, end);
 	return verdict == RUDP_VERDICT_OK;
 }

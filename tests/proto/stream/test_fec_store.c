@@ -104,7 +104,8 @@ static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size
 	cr_assert(ge(sz, len, 1));
 	if (memcmp(bytes, stream + offset, len) != 0)
 		cr_fatal("%zu bytes at %llu are not right", len, (unsigned long long)offset);
-	cr_assert(eq(int, rudp_recvbuf_take(&buf, offset, bytes, len, false, NOW), RUDP_VERDICT_OK));
+	cr_assert(
+		eq(int, rudp_recvbuf_take(&buf, offset, bytes, len, false, NOW), RUDP_VERDICT_OK));
 	rudp_fec_store_on_bytes(&store, offset, offset + len);
 	if (++given == stops_after && clears)
 		rudp_fec_store_clear(&store);

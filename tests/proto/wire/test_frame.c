@@ -125,7 +125,9 @@ static const struct {
 	{put_urgent, RUDP_FRAME_URGENT, 9, {11, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
 	{put_repair_head, RUDP_FRAME_REPAIR, 5, {12, 0x40, 64, 128, 127}},
 	{put_key_share, RUDP_FRAME_KEY_SHARE, 35, {14, 0x40, 64, 1, 2, [34] = 32}},
-	{put_spare_id, RUDP_FRAME_SPARE_ID, 31,
+	{put_spare_id,
+	 RUDP_FRAME_SPARE_ID,
+	 31,
 	 {16, 0x40, 65, 1, 2, 3, 4, 5, 6, 7, 8, 0x21, [26] = 0x22, 0xff, 0xff, 0xff, 0xf0}},
 };
 
@@ -230,8 +232,8 @@ Test(frame, values_come_back)
 	cr_assert(eq(u64, frame.offset, RUDP_VARINT_MAX));
 	decode(samples[13].bytes, samples[13].len, &frame, &ack, &left);
 	cr_assert(eq(u64, frame.share.number, 64));
-	cr_assert(zero(int, memcmp(frame.share.public_key, samples[13].bytes + 3,
-				   RUDP_KEY_SHARE_BYTES)));
+	cr_assert(zero(
+		int, memcmp(frame.share.public_key, samples[13].bytes + 3, RUDP_KEY_SHARE_BYTES)));
 	decode(samples[14].bytes, samples[14].len, &frame, &ack, &left);
 	cr_assert(all(eq(u64, frame.spare.number, spare_id.number),
 		      eq(u64, frame.spare.id, spare_id.id),
@@ -407,7 +409,7 @@ Test(frame, repair_of_no_symbol_or_too_many_or_of_another_row_is_bad)
 		uint8_t count, row;
 		bool is_bad;
 	} cases[] = {
-		{0, 0, true},	 {1, 0, false},	   {128, 127, false}, {129, 0, true},
+		{0, 0, true},   {1, 0, false},  {128, 127, false}, {129, 0, true},
 		{255, 0, true}, {1, 128, true}, {1, 255, true},
 	};
 

@@ -249,9 +249,9 @@ Test(packet, every_truncation_has_its_verdict)
 		cr_assert(eq(int, parse(bytes, len, &p), expected_of_cut_syn(len)));
 	whole = write_synack(bytes);
 	for (size_t len = 0; len <= whole; len++)
-		cr_assert(eq(int, parse(bytes, len, &p),
-			     len < RUDP_SYNACK_MIN_BYTES ? RUDP_VERDICT_TRUNCATED
-							 : RUDP_VERDICT_OK));
+		cr_assert(
+			eq(int, parse(bytes, len, &p),
+			   len < RUDP_SYNACK_MIN_BYTES ? RUDP_VERDICT_TRUNCATED : RUDP_VERDICT_OK));
 	whole = write_data(bytes, 40);
 	for (size_t len = 0; len <= whole; len++)
 		cr_assert(eq(int, parse(bytes, len, &p),

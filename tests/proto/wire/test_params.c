@@ -316,8 +316,8 @@ Test(params, an_association_is_requested_or_offered)
 
 Test(params, an_association_of_another_length_or_without_id_is_malformed)
 {
-	static const uint8_t wrong[][12] = {{6, 1, 1}, {6, 7, 1, 1, 1, 1, 1, 1, 1},
-					    {6, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {6, 8}};
+	static const uint8_t wrong[][12] = {
+		{6, 1, 1}, {6, 7, 1, 1, 1, 1, 1, 1, 1}, {6, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {6, 8}};
 	static const size_t lens[] = {3, 9, 11, 10};
 	uint8_t bytes[BUFFER_BYTES];
 	struct rudp_params out;
@@ -326,8 +326,8 @@ Test(params, an_association_of_another_length_or_without_id_is_malformed)
 		size_t len = write_sample(bytes);
 
 		memcpy(bytes + len, wrong[i], lens[i]);
-		cr_assert(eq(int, parse(bytes, len + lens[i], &out), RUDP_VERDICT_BAD_PARAM), "case %zu",
-			  i);
+		cr_assert(eq(int, parse(bytes, len + lens[i], &out), RUDP_VERDICT_BAD_PARAM),
+			  "case %zu", i);
 	}
 }
 

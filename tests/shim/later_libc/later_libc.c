@@ -29,18 +29,18 @@ static int tell(const char *name, const char *program, char *const arguments[],
 
 __attribute__((visibility("default"))) int
 pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
-	    const posix_spawnattr_t *attributes, char *const arguments[],
-	    char *const environment[])
+	    const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[])
 {
 	(void)actions, (void)attributes;
 	*pidfd = 77;
 	return tell("pidfd_spawn", path, arguments, environment);
 }
 
-__attribute__((visibility("default"))) int
-pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
-	     const posix_spawnattr_t *attributes, char *const arguments[],
-	     char *const environment[])
+__attribute__((visibility("default"))) int pidfd_spawnp(int *pidfd, const char *file,
+							const posix_spawn_file_actions_t *actions,
+							const posix_spawnattr_t *attributes,
+							char *const arguments[],
+							char *const environment[])
 {
 	(void)actions, (void)attributes;
 	*pidfd = 78;

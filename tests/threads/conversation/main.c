@@ -5,7 +5,8 @@
  * and go in every way there is (QUIT, close, reset, without having read anything), while one client
  * listens to all of it, the configuration is read again and again, the counters are asked for, and
  * other processes take over. What those said who left with QUIT must have been heard completely and
- * in order; the server must end by itself, in time, with exit code 0, in the middle of a last storm.
+ * in order; the server must end by itself, in time, with exit code 0, in the middle of a last
+ * storm.
  */
 #include <errno.h>
 #include <poll.h>

@@ -53,7 +53,8 @@ static bool hear_frame(struct peer *peer, enum apo_frame_kind kind, const char *
 	    kind != APO_FRAME_CLOSE)
 		fail("%s was closed: %.*s", peer->name, (int)frame.text_len, frame.text);
 	if (frame.kind == kind && frame.session == peer->session)
-		is_it = frame.text_len == 0 || memmem(frame.text, frame.text_len, text, strlen(text));
+		is_it = frame.text_len == 0 ||
+			memmem(frame.text, frame.text_len, text, strlen(text));
 	rudpmsg_done(peer->node, &message);
 	return is_it;
 }

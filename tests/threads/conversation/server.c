@@ -39,9 +39,9 @@ static FILE *create(const char *name)
 	return file;
 }
 
-/* A number that nobody has, neither for TCP nor for UDP (rudp takes both), and none of those that the
- * kernel gives away. A TCP socket that does not listen keeps it ours to the end: what says SO_REUSEADDR,
- * as the server does, may have it, too; another test that looks for one may not. */
+/* A number that nobody has, neither for TCP nor for UDP (rudp takes both), and none of those that
+ * the kernel gives away. A TCP socket that does not listen keeps it ours to the end: what says
+ * SO_REUSEADDR, as the server does, may have it, too; another test that looks for one may not. */
 static uint16_t take_port(void)
 {
 	static uint16_t found;
@@ -193,8 +193,8 @@ static void wait_for_end(pid_t process)
 	fail("the server does not end");
 }
 
-/* The next one listens for peers when the one before has nothing more to say to its own: then it may be
- * taken over, too. */
+/* The next one listens for peers when the one before has nothing more to say to its own: then it
+ * may be taken over, too. */
 void server_hand_over(void)
 {
 	unsigned before = log_times(" listening for peers ");

@@ -27,6 +27,7 @@
  * System calls of the engine. Some are alternatives among which libc chooses. Calls that exist only
  * on other architectures have no effect.
  */
+/* clang-format off */
 static const int engine_calls[] = {
 	/* sockets, waiting for them, and their bytes */
 	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(bind), SCMP_SYS(connect),
@@ -63,6 +64,7 @@ static const int engine_calls[] = {
 	SCMP_SYS(getuid32), SCMP_SYS(pidfd_open), SCMP_SYS(prlimit64), SCMP_SYS(sysinfo),
 	SCMP_SYS(ugetrlimit), SCMP_SYS(uname),
 };
+/* clang-format on */
 
 /*
  * Additional system calls of the supervisor: it waits for an engine, replaces it, and confines the
