@@ -5,10 +5,10 @@
  * If a bottleneck spaces datagrams by a tenth of a millisecond, each one would wake the engine and
  * then the program. These wake-ups are most of a receiver's cost. So under two conditions epoll
  * does not watch a socket: a single connection receives on it, and it has been woken at least twice
- * in a sixteenth of the round trip time. Then it is read at common times, up to two milliseconds
+ * in an eighth of the round trip time. Then it is read at common times, up to four milliseconds
  * apart, until reads find little. Network cards moderate interrupts in the same way.
  *
- * This delays the bytes and acknowledgements of that connection by less than a sixteenth of the
+ * This delays the bytes and acknowledgements of that connection by less than an eighth of the
  * round trip time. There is no moderation for short round trips, for sockets that receive from
  * several peers, and at the start of a connection: then the spacing of acknowledgements measures
  * the path.
@@ -28,9 +28,9 @@
 struct rudp_engine;
 struct rudp_udp;
 
-#define RUDP_MODERATION_NS_MAX (INT64_C(1) << 21) /* about two milliseconds */
+#define RUDP_MODERATION_NS_MAX (INT64_C(1) << 22) /* about four milliseconds */
 #define RUDP_MODERATION_NS_MIN (INT64_C(1) << 18) /* powers of two; shorter ones save too little */
-#define RUDP_MODERATION_RTT_DIVISOR 16
+#define RUDP_MODERATION_RTT_DIVISOR 8
 #define RUDP_MODERATION_WAKES_MIN 2      /* per interval; fewer are not worth it */
 #define RUDP_MODERATION_HEARD_MAX 64u    /* per read; more should not have to wait so long */
 #define RUDP_MODERATION_PACKETS_MIN 512u /* received by the connection before moderation */
