@@ -102,7 +102,7 @@ static void on_message(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	int rc;
 
 	if (rudpmsg_id_read(frame, &id) != RUDPMSG_WIRE_OK || id == 0) {
-		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, now_at_ns);
 		return;
 	}
 	if (link->is_stream_new)
@@ -143,7 +143,7 @@ static void on_ack(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 
 	if (rudpmsg_id_read(frame, &id) != RUDPMSG_WIRE_OK ||
 	    (count = rudpmsg_outbox_on_ack(&link->conn->outbox, id)) < 0) {
-		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, now_at_ns);
 		return;
 	}
 	rudpmsg_conn_on_answered(hub, link->conn, (uint64_t)count);
@@ -155,7 +155,7 @@ static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	uint8_t reason;
 
 	if (rudpmsg_reason_read(frame, &reason) != RUDPMSG_WIRE_OK) {
-		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, now_at_ns);
 		return;
 	}
 	if (reason == RUDPMSG_REASON_GOODBYE) {
@@ -182,7 +182,7 @@ static void on_refuse(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	 * that has not failed. */
 	if (rudpmsg_reason_read(frame, &reason) != RUDPMSG_WIRE_OK ||
 	    reason == RUDPMSG_REASON_NONE) {
-		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, now_at_ns);
 		return;
 	}
 	hub->stats.links_refused++;
@@ -195,7 +195,7 @@ static void on_who(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t n
 	uint8_t *room = rudpmsg_link_control_room(link, 2 * RUDPMSG_HANDSHAKE_BYTES_MAX);
 
 	if (!room) {
-		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, now_at_ns);
 		return;
 	}
 	rudpmsg_link_control_commit(hub, link, rudpmsg_iam_write(room, hub->config.name));
@@ -226,7 +226,7 @@ static void on_frame(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		     const struct rudpmsg_frame *frame, int64_t now_at_ns)
 {
 	if (!is_allowed(link->state, frame->type)) {
-		rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		rudpmsg_link_on_violation(hub, link, now_at_ns);
 		return;
 	}
 	switch (frame->type) {
@@ -271,7 +271,7 @@ static void parse(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t no
 		if (verdict == RUDPMSG_WIRE_MORE)
 			return;
 		if (verdict != RUDPMSG_WIRE_OK) {
-			rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+			rudpmsg_link_on_violation(hub, link, now_at_ns);
 			return;
 		}
 		link->parsed += used;

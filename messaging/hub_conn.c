@@ -21,7 +21,7 @@ static struct rudpmsg_conn *conn_alloc(struct rudpmsg_hub *hub, const char *name
 	conn->stream = rudpmsg_hub_random(hub);
 	conn->peer_message_bytes_max = UINT32_MAX;
 	rudpmsg_outbox_init(&conn->outbox, hub->config.limits.queue_bytes_max,
-			    hub->config.limits.queue_messages_max, 1, hub->config.has_store);
+			    hub->config.limits.queue_messages_max, hub->config.has_store);
 	rudpmsg_inbox_init(&conn->inbox, hub->config.has_store);
 	rudp_list_init(&conn->for_room);
 	return conn;

@@ -254,7 +254,7 @@ static void on_repeated(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		hub->stats.handshakes_repeated++;
 		return;
 	}
-	rudpmsg_link_on_violation(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+	rudpmsg_link_on_violation(hub, link, now_at_ns);
 }
 
 void rudpmsg_link_on_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *link,

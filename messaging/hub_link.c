@@ -218,22 +218,22 @@ void rudpmsg_link_on_store_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *
 }
 
 void rudpmsg_link_on_violation(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
-			       enum rudpmsg_reason reason, int64_t now_at_ns)
+			       int64_t now_at_ns)
 {
 	struct rudpmsg_conn *conn = link->conn;
 
 	hub->stats.frames_malformed++;
 	switch (link->state) {
 	case LINK_READY:
-		rudpmsg_link_bye(hub, link, reason, now_at_ns);
+		rudpmsg_link_bye(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		on_link_lost(hub, conn, EPROTO, now_at_ns);
 		break;
 	case LINK_ASKING:
 	case LINK_GREETING:
-		rudpmsg_link_on_failed(hub, link, reason, 0, now_at_ns);
+		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_PROTOCOL, 0, now_at_ns);
 		break;
 	case LINK_UNAUTHENTICATED:
-		rudpmsg_link_bye(hub, link, reason, now_at_ns);
+		rudpmsg_link_bye(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		break;
 	case LINK_DIALING:
 	case LINK_CLOSING:

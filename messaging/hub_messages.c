@@ -22,7 +22,7 @@ uint64_t rudpmsg_conn_acknowledged(const struct rudpmsg_conn *conn)
 void rudpmsg_conn_take_stream(struct rudpmsg_conn *conn, uint64_t stream)
 {
 	conn->peer_stream = stream;
-	rudpmsg_inbox_restart(&conn->inbox, 0);
+	rudpmsg_inbox_restart(&conn->inbox);
 }
 
 void rudpmsg_conn_note_readable(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)

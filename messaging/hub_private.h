@@ -268,7 +268,7 @@ void rudpmsg_link_control_commit(struct rudpmsg_hub *hub, struct rudpmsg_link *l
 void rudpmsg_link_add_ack(struct rudpmsg_link *link);
 /* The peer has violated the protocol, in any state. */
 void rudpmsg_link_on_violation(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
-			       enum rudpmsg_reason reason, int64_t now_at_ns);
+			       int64_t now_at_ns);
 /* The link's timer has expired. */
 void rudpmsg_link_on_time(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns);
 /* Our store cannot take received messages. The peer keeps them, and must not be back too soon. */

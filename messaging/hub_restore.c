@@ -46,7 +46,7 @@ static struct rudpmsg_conn *restored_conn(struct rudpmsg_hub *hub, int *error)
 		return NULL;
 	conn->port = record->port;
 	conn->is_restored = true;
-	rudpmsg_inbox_restart(&conn->inbox, 0); /* restore_end sets up to which id messages came */
+	rudpmsg_inbox_restart(&conn->inbox); /* restore_end sets up to which id messages came */
 	return hub->restored = conn;
 }
 

@@ -51,7 +51,7 @@ void rudpmsg_inbox_fini(struct rudpmsg_inbox *inbox)
 	memset(inbox, 0, sizeof *inbox);
 }
 
-void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox, uint64_t received)
+void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox)
 {
 	uint64_t place;
 
@@ -59,7 +59,7 @@ void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox, uint64_t received)
 	 * acknowledged. */
 	for (place = inbox->head; place < inbox->tail; place++)
 		entry_at(inbox, place)->id = 0;
-	inbox->received_id = inbox->handled_id = inbox->stored_id = received;
+	inbox->received_id = inbox->handled_id = inbox->stored_id = 0;
 }
 
 static int grow(struct rudpmsg_inbox *inbox)

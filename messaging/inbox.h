@@ -65,9 +65,8 @@ void rudpmsg_inbox_init(struct rudpmsg_inbox *inbox, bool has_store);
 /* Messages that the application has taken keep their chunks until rudpmsg_chunk_put. */
 void rudpmsg_inbox_fini(struct rudpmsg_inbox *inbox);
 
-/* The peer began a new stream of ids. Messages up to received are here already. Waiting messages
- * stay. */
-void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox, uint64_t received);
+/* The peer began a new stream of ids. Waiting messages stay. */
+void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox);
 
 /*
  * Adds a message whose bytes lie in chunk, and takes a reference to the chunk. stored_as is the

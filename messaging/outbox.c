@@ -13,7 +13,7 @@ struct frame {
 };
 
 void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint64_t count_max,
-			 uint64_t first_id, bool has_store)
+			 bool has_store)
 {
 	memset(outbox, 0, sizeof *outbox);
 	/* An empty outbox takes a message of any length, so the ring must be able to exceed
@@ -21,11 +21,8 @@ void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint
 	rudp_ring_init(&outbox->ring, SIZE_MAX / 4);
 	outbox->bytes_max = bytes_max;
 	outbox->count_max = count_max;
-	outbox->next_id = first_id;
-	outbox->last_id = outbox->answered = first_id - 1;
-	outbox->known_from = first_id;
+	outbox->next_id = outbox->known_from = 1;
 	outbox->has_store = has_store;
-	outbox->stored_id = outbox->storing_id = first_id - 1;
 }
 
 void rudpmsg_outbox_fini(struct rudpmsg_outbox *outbox)

@@ -45,11 +45,9 @@ struct rudpmsg_outbox {
 	unsigned failure_count;
 };
 
-/* bytes_max limits the frames in the ring, with their headers. first_id is 1, or comes from a
- * store.
- *  */
+/* bytes_max limits the frames in the ring, with their headers. The first message gets id 1. */
 void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint64_t count_max,
-			 uint64_t first_id, bool has_store);
+			 bool has_store);
 void rudpmsg_outbox_fini(struct rudpmsg_outbox *outbox);
 
 /* Is there room for another message of length bytes? An empty outbox takes a message of any

@@ -25,14 +25,14 @@ static int tcp_accept(int listener, struct sockaddr *address, socklen_t *length,
 }
 
 const struct rudpmsg_transport_ops rudpmsg_transport_tcp = {
-	"tcp",      tcp_socket, bind, listen,  tcp_accept, connect,
-	setsockopt, getsockopt, recv, sendmsg, close,      rudp_peer_identity,
+	tcp_socket, bind,    listen, tcp_accept,         connect, setsockopt, getsockopt,
+	recv,       sendmsg, close,  rudp_peer_identity,
 };
 
 /* A descriptor of rudp is a kernel socket, so the kernel's sendmsg can be used directly. */
 const struct rudpmsg_transport_ops rudpmsg_transport_rudp = {
-	"rudp",          rudp_socket,     rudp_bind, rudp_listen, rudp_accept, rudp_connect,
-	rudp_set_option, rudp_get_option, rudp_recv, sendmsg,     rudp_close,  rudp_peer_identity,
+	rudp_socket,     rudp_bind, rudp_listen, rudp_accept, rudp_connect,       rudp_set_option,
+	rudp_get_option, rudp_recv, sendmsg,     rudp_close,  rudp_peer_identity,
 };
 
 static void set(const struct rudpmsg_transport_ops *transport, int fd, int level, int option,
@@ -44,8 +44,8 @@ static void set(const struct rudpmsg_transport_ops *transport, int fd, int level
 
 static void set_up(const struct rudpmsg_transport_ops *transport, int fd)
 {
-	set(transport, fd, IPPROTO_TCP, TCP_NODELAY,
-	    1); /* the node combines small messages itself */
+	/* The node combines small messages itself. */
+	set(transport, fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set(transport, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set(transport, fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
 	set(transport, fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);

@@ -22,7 +22,6 @@
 
 /* Like the system calls of these names: -1 and errno. flags: SOCK_NONBLOCK and SOCK_CLOEXEC. */
 struct rudpmsg_transport_ops {
-	const char *name;
 	int (*socket)(int family, int flags);
 	int (*bind)(int fd, const struct sockaddr *address, socklen_t length);
 	int (*listen)(int fd, int backlog);

@@ -92,7 +92,7 @@ Test(inbox, done_messages_of_an_old_stream_are_not_acknowledged)
 
 	add(90);
 	place = take();
-	rudpmsg_inbox_restart(&inbox, 0);
+	rudpmsg_inbox_restart(&inbox);
 	cr_assert(not(rudpmsg_inbox_done(&inbox, place)));
 	cr_assert(eq(u64, inbox.handled_id, 0));
 	cr_assert(eq(int, add(1), 0));

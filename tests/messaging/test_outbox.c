@@ -21,7 +21,7 @@ static struct rudpmsg_outbox with(unsigned count)
 {
 	struct rudpmsg_outbox outbox;
 
-	rudpmsg_outbox_init(&outbox, 1000, 10, 1, false);
+	rudpmsg_outbox_init(&outbox, 1000, 10, false);
 	while (count-- > 0)
 		add(&outbox, 10);
 	return outbox;
@@ -102,7 +102,7 @@ Test(outbox, limits_hold_except_for_a_single_message)
 	struct rudpmsg_outbox outbox;
 	uint8_t bytes[256] = {0};
 
-	rudpmsg_outbox_init(&outbox, 100, 3, 1, false);
+	rudpmsg_outbox_init(&outbox, 100, 3, false);
 	add(&outbox, 200);
 	cr_assert(eq(int, rudpmsg_outbox_add(&outbox, 2, bytes, 0), -EAGAIN));
 	rudpmsg_outbox_on_written(&outbox, SIZE(200));
@@ -242,7 +242,7 @@ Test(outbox, behaves_as_a_list_of_numbers)
 		struct rudpmsg_outbox outbox;
 
 		random.state = seed;
-		rudpmsg_outbox_init(&outbox, 3000, 20, 1, false);
+		rudpmsg_outbox_init(&outbox, 3000, 20, false);
 		for (i = 0; i < 2000; i++) {
 			model_step(&outbox, &model, &random);
 			cr_assert(rudpmsg_outbox_check(&outbox), "seed %lu", (unsigned long)seed);

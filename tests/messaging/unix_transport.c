@@ -48,6 +48,6 @@ static int unix_connect(int fd, const struct sockaddr *address, socklen_t length
 }
 
 struct rudpmsg_transport_ops unix_transport = {
-	"unix",     unix_socket, unix_bind, listen,  unix_accept, unix_connect,
-	setsockopt, getsockopt,  recv,      sendmsg, close,       NULL,
+	unix_socket, unix_bind, listen,  unix_accept, unix_connect, setsockopt,
+	getsockopt,  recv,      sendmsg, close,       NULL,
 };
