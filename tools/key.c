@@ -25,14 +25,14 @@ struct keys {
 	struct rudp_control_key list[KEYS_MAX];
 	unsigned count;
 	struct rudp_control_ended ended; /* sums over all engines */
-	unsigned engines, denied;
+	unsigned denied;
 };
 
 /* The key to be revoked, and counts of what was done. */
 struct revocation {
 	uint64_t id;
 	uint64_t connections;
-	unsigned engines, denied, files;
+	unsigned denied, files;
 	bool failed;
 };
 
@@ -124,7 +124,6 @@ static int ask_keys(void *context, const struct rudp_engine_place *engine)
 		if (rc < 0)
 			return 0;
 		if (reply.id == 0) {
-			keys.engines++;
 			keys.ended.connections += reply.ended.connections;
 			keys.ended.associations += reply.ended.associations;
 			return 0;
@@ -352,7 +351,6 @@ static int revoke_at(void *context, const struct rudp_engine_place *engine)
 	int rc = rudp_engine_ask(engine, RUDP_CONTROL_REVOKE, r->id, NULL, &reply);
 
 	r->denied += rc == -EACCES;
-	r->engines += rc == 0;
 	if (rc == 0)
 		r->connections += reply.ended.connections;
 	return 0;

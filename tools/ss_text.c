@@ -68,10 +68,10 @@ static void measure(const struct rudp_ss *ss, const struct rudp_ss_list *list, i
 	}
 }
 
-static void print_time(const char *name, int64_t ns)
+static void print_min_rtt(int64_t ns)
 {
 	if (ns > 0 && ns != RUDP_NEVER)
-		printf(" %s:%.4g", name, (double)ns / (double)RUDP_NS_PER_MS);
+		printf(" minrtt:%.4g", (double)ns / (double)RUDP_NS_PER_MS);
 }
 
 static void print_count(const char *name, uint64_t value)
@@ -80,7 +80,7 @@ static void print_count(const char *name, uint64_t value)
 		printf(" %s:%" PRIu64, name, value);
 }
 
-static void print_rate(const char *name, uint64_t bytes_per_s)
+static void print_pacing_rate(uint64_t bytes_per_s)
 {
 	static const char *const units[] = {"bps", "Kbps", "Mbps", "Gbps", "Tbps"};
 	double rate = 8.0 * (double)bytes_per_s;
@@ -90,7 +90,7 @@ static void print_rate(const char *name, uint64_t bytes_per_s)
 		return;
 	for (; rate >= 1000 && unit + 1 < sizeof units / sizeof units[0]; unit++)
 		rate /= 1000;
-	printf(" %s %.3g%s", name, rate, units[unit]);
+	printf(" pacing_rate %.3g%s", rate, units[unit]);
 }
 
 static void print_transport(const struct rudp_control_info *info)
@@ -126,15 +126,16 @@ static void print_path(const struct rudp_control_info *info)
 	if (info->srtt_ns > 0)
 		printf(" rtt:%.4g/%.4g", (double)info->srtt_ns / (double)RUDP_NS_PER_MS,
 		       (double)info->rttvar_ns / (double)RUDP_NS_PER_MS);
-	print_time("minrtt", info->min_rtt_ns);
+	print_min_rtt(info->min_rtt_ns);
 	print_count("pmtu", info->datagram_bytes);
+	print_count("path_changes", info->path_changes);
 	print_count("id_changes", info->id_changes);
 	print_count("moves_with_old_id", info->moves_with_old_id);
 	print_count("cwnd", info->cwnd_bytes);
 	if (info->ssthresh_bytes < UINT32_MAX)
 		print_count("ssthresh", info->ssthresh_bytes);
 	print_count("inflight", info->inflight_bytes);
-	print_rate("pacing_rate", info->pacing_bytes_per_s);
+	print_pacing_rate(info->pacing_bytes_per_s);
 }
 
 static void print_counts(const struct rudp_control_info *info)
@@ -150,6 +151,8 @@ static void print_counts(const struct rudp_control_info *info)
 	print_count("lost", info->packets_lost);
 	print_count("spurious", info->packets_spurious);
 	print_count("pto", info->pto_count);
+	print_count("copies_out", info->copies_sent);
+	print_count("copied", info->copied_bytes);
 	if (info->state != RUDP_STATE_LISTEN)
 		print_count("repairs_out", info->repairs_sent);
 	print_count("repaired", info->repaired_bytes);

@@ -214,6 +214,9 @@ struct rudp_control_info {
 	uint8_t channel_binding[32]; /* zeros: no handshake of rudp, or it is not over */
 	/* new paths on which this end sends: with another id of the peer, with the same; at most */
 	uint16_t id_changes, moves_with_old_id;
+	uint32_t path_changes; /* of the peer's address */
+	/* datagrams, and their stream bytes, sent twice before a pause; at most */
+	uint32_t copies_sent, copied_bytes;
 };
 
 /* Data about an engine, at the end of a list. An older engine gives zeros. */

@@ -87,25 +87,25 @@ int rudp_raw_connect(int fd, const struct sockaddr *addr, socklen_t len)
 }
 
 /* Cancellable just as libc makes its own calls so: asynchronously, but around the call alone. */
-static long cancellable(long number, long a, long b, long c, long d, long e, long f)
+static long cancellable(long number, long a, long b, long c, long d)
 {
 	int type = PTHREAD_CANCEL_DEFERRED;
 	long result;
 
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type); /* NOLINT(cert-pos47-c) */
-	result = rudp_raw_syscall(number, a, b, c, d, e, f);
+	result = rudp_raw_syscall(number, a, b, c, d, 0, 0);
 	pthread_setcanceltype(type, NULL);
 	return result;
 }
 
 int rudp_raw_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	return (int)cancellable(SYS_accept4, fd, (long)addr, (long)len, flags, 0, 0);
+	return (int)cancellable(SYS_accept4, fd, (long)addr, (long)len, flags);
 }
 
 ssize_t rudp_raw_recv_wait(int fd, void *data, size_t len)
 {
-	return (ssize_t)cancellable(SYS_recvfrom, fd, (long)data, (long)len, 0, 0, 0);
+	return (ssize_t)cancellable(SYS_recvfrom, fd, (long)data, (long)len, 0);
 }
 
 int rudp_raw_getsockname(int fd, struct sockaddr *addr, socklen_t *len)

@@ -119,7 +119,6 @@ void rudp_timer_arm(struct rudp_timer_wheel *wheel, struct rudp_timer *timer,
 		return;
 	timer->deadline_at_ns = deadline_at_ns;
 	place(wheel, timer);
-	wheel->armed_count++;
 }
 
 void rudp_timer_cancel(struct rudp_timer_wheel *wheel, struct rudp_timer *timer)
@@ -127,7 +126,6 @@ void rudp_timer_cancel(struct rudp_timer_wheel *wheel, struct rudp_timer *timer)
 	if (!rudp_timer_is_armed(timer))
 		return;
 	unlink_timer(wheel, timer);
-	wheel->armed_count--;
 }
 
 struct position {

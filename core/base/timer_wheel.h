@@ -42,7 +42,6 @@ struct rudp_timer_wheel {
 	int64_t fresh_earliest_at_ns;         /* lower bound of the deadlines; valid if fresh */
 	int64_t now_at_ns;
 	uint64_t now_tick;
-	size_t armed_count;
 };
 
 void rudp_timer_wheel_init(struct rudp_timer_wheel *wheel, int64_t now_at_ns);

@@ -249,7 +249,7 @@ static bool tell(void *context, struct rudp_conn *conn)
 	fprintf(stderr,
 		"%016llx left in %s: %llu unacked, %llu unsent, window %llu, %llu in flight, "
 		"%u outstanding, path %s\n",
-		(unsigned long long)stats.id, rudp_state_name(stats.state),
+		(unsigned long long)conn->id, rudp_state_name(stats.state),
 		(unsigned long long)stats.unacked_bytes, (unsigned long long)stats.unsent_bytes,
 		(unsigned long long)stats.window_send_bytes,
 		(unsigned long long)stats.inflight_bytes, (unsigned)conn->reliability.outstanding,

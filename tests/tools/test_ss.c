@@ -256,6 +256,9 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 					 .flows = 3,
 					 .repairs_sent = 7,
 					 .repaired_bytes = 1436,
+					 .path_changes = 4,
+					 .copies_sent = 6,
+					 .copied_bytes = 900,
 					 .id_changes = 2,
 					 .moves_with_old_id = 1,
 					 .bytes_sent = 5};
@@ -286,6 +289,9 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "sharing_connections")), 3));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "repairs_sent")), 7));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "stream_repaired_bytes")), 1436));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "path_changes")), 4));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "copies_sent")), 6));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "stream_copied_bytes")), 900));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "id_changes")), 2));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "moves_with_old_id")), 1));
 	json_decref(all);
@@ -294,7 +300,10 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 Test(ss, a_connection_that_changed_its_path_says_how_often_its_ids_changed)
 {
 	struct rudp_control_info infos[] = {
-		{.state = RUDP_STATE_ESTABLISHED, .id_changes = 2, .moves_with_old_id = 1},
+		{.state = RUDP_STATE_ESTABLISHED,
+		 .path_changes = 3,
+		 .id_changes = 2,
+		 .moves_with_old_id = 1},
 		{.state = RUDP_STATE_ESTABLISHED},
 	};
 	struct rudp_ss_list list = {.entries = infos, .count = 2, .capacity = 2};
@@ -309,9 +318,9 @@ Test(ss, a_connection_that_changed_its_path_says_how_often_its_ids_changed)
 	rudp_ss_print_text(&ss, &list);
 	fflush(stdout);
 	cr_assert(zero(int, files_run("cat $FILES/out", output)));
-	shown = strstr(output, " id_changes:2 moves_with_old_id:1");
+	shown = strstr(output, " path_changes:3 id_changes:2 moves_with_old_id:1");
 	cr_assert(ne(ptr, shown, NULL), "%s", output);
-	cr_assert(eq(ptr, strstr(shown + 2, "id_changes:"), NULL), "%s", output);
+	cr_assert(eq(ptr, strstr(shown + 2, "path_changes:"), NULL), "%s", output);
 }
 
 /* The summary of two current engines and one of an earlier release. */

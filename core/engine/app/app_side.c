@@ -71,9 +71,6 @@ static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
 		binding->queued--;
 	if (binding && binding->waiting_id == app->id)
 		binding->waiting_id = 0;
-	if (app->waiting_counted)
-		engine->waiting_count--;
-	app->waiting_counted = false;
 }
 
 /*

@@ -78,7 +78,6 @@ struct rudp_app {
 	uint64_t delivered_bytes; /* delivered to the program so far */
 	bool has_final_sndbuf;    /* our end has its final send buffer size */
 	bool watches_epollout;    /* in epoll: the program's reading raises an edge */
-	bool waiting_counted;     /* in engine->waiting_count */
 	struct rudp_ends ends;
 	struct rudp_sock_options options;
 	struct rudp_client_program program;

@@ -374,7 +374,6 @@ static void pause_listener(struct rudp_engine *engine, struct rudp_control_liste
 
 static void pause_listeners(struct rudp_engine *engine)
 {
-	engine->counts.refused_listeners++;
 	RUDP_LIST_EACH(struct rudp_control_listener, listener, &engine->control_listeners, link)
 		pause_listener(engine, listener);
 }
@@ -534,7 +533,6 @@ void rudp_control_listener_on_event(struct rudp_engine *engine,
 		int fd;
 
 		if (listener->kind == RUDP_CONTROL_LISTENER_OPEN && rudp_deferred_close_is_full()) {
-			engine->counts.refused_listeners++;
 			pause_listener(engine, listener);
 			return;
 		}

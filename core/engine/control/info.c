@@ -37,6 +37,9 @@ static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_st
 	info->known_kib = at_most_u16(stats->jump_bytes >> 10);
 	info->id_changes = at_most_u16(stats->id_changes);
 	info->moves_with_old_id = at_most_u16(stats->moves_with_old_id);
+	info->path_changes = at_most_u32(stats->path_changes);
+	info->copies_sent = at_most_u32(stats->packets_copied);
+	info->copied_bytes = at_most_u32(stats->stream_copied);
 	info->repairs_sent = at_most_u32(stats->repairs_sent);
 	info->repaired_bytes = at_most_u32(stats->stream_repaired);
 	info->srtt_ns = stats->srtt_ns;
@@ -252,7 +255,7 @@ void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engi
 		.files_error = engine->confinement.files_error,
 		.calls_error = engine->confinement.calls_error,
 		.files_max = files_max(),
-		.dropped_trains = engine->counts.dropped_trains};
+		.dropped_trains = engine->dropped_trains};
 	memcpy(info->failures, engine->failures.counts, sizeof info->failures);
 }
 

@@ -112,8 +112,7 @@ struct rudp_engine {
 	struct rudp_list ready;     /* apps with more to do than one pass allows */
 	struct rudp_list starved;   /* apps that found no memory for waiting bytes */
 	struct rudp_list unread; /* apps whose forwarded bytes are consumed later; oldest first */
-	unsigned call_count, unauthenticated_count, app_count, binding_count, client_count,
-		waiting_count;
+	unsigned call_count, unauthenticated_count, app_count, binding_count, client_count;
 	unsigned calls_aside_count;
 	unsigned tcp_count; /* relayed connections, those without a program included */
 
@@ -141,10 +140,7 @@ struct rudp_engine {
 	struct rudp_client_program last_program;
 	int64_t last_program_at_ns;
 
-	struct {
-		uint64_t refused_listeners, moderations;
-		uint64_t dropped_trains; /* the socket had no room, and its queue was full */
-	} counts;
+	uint64_t dropped_trains; /* the socket had no room, and its queue was full */
 
 	uint8_t *receive_buffers; /* RUDP_RECEIVE_BATCH of RUDP_RECEIVE_BUFFER_BYTES */
 	uint8_t *train_buffer;    /* RUDP_TRAIN_BYTES_MAX */

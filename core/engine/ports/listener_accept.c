@@ -46,10 +46,6 @@ static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *bindi
 			  struct rudp_app *app)
 {
 	binding->waiting_id = app->id;
-	if (!app->waiting_counted) {
-		app->waiting_counted = true;
-		engine->waiting_count++;
-	}
 	engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
 }
 
@@ -132,9 +128,6 @@ static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, st
 	}
 	if (binding->waiting_id == app->id)
 		binding->waiting_id = 0;
-	if (app->waiting_counted)
-		engine->waiting_count--;
-	app->waiting_counted = false;
 	app->stage = RUDP_APP_UNDECIDED;
 	binding->queued++;
 	rudp_app_pump(engine, app);

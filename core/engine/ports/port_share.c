@@ -209,7 +209,6 @@ static bool is_from_own_user(const struct rudp_udp *udp, struct msghdr *message)
  */
 static void pause_share(struct rudp_engine *engine, struct rudp_udp *udp)
 {
-	engine->counts.refused_listeners++;
 	engine->listeners_open_at_ns = engine->now_at_ns + RUDP_CONTROL_LISTENER_PAUSE_NS;
 	udp->share_paused = rudp_engine_rewatch(engine, udp->share_fd, 0, udp->share_id) == 0;
 }

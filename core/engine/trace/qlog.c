@@ -218,7 +218,6 @@ static void write_out(struct trace *trace)
 	if (trace->len > 0 && qlog->directory_fd >= 0) {
 		fd = open_file(trace);
 		error = fd < 0 ? errno : write_all(fd, trace);
-		qlog->counts.files += fd >= 0 && !trace->has_file;
 		trace->has_file |= fd >= 0;
 		if (fd >= 0 && close(fd) < 0 && error == 0)
 			error = errno;

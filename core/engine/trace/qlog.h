@@ -41,7 +41,7 @@ struct rudp_qlog {
 	size_t buffered_bytes; /* memory of all buffers */
 	unsigned trace_count;
 	struct {
-		uint64_t files, cut_short, facts_left_out, connections_left_out;
+		uint64_t cut_short, facts_left_out, connections_left_out;
 	} counts;
 };
 

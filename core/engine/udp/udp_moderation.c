@@ -73,7 +73,6 @@ static void start(struct rudp_engine *engine, struct rudp_udp *udp, int64_t span
 	udp->batch = RUDP_RECEIVE_BATCH;
 	rudp_list_append(&engine->moderated_udps, &m->link);
 	rudp_udp_rewatch(engine, udp);
-	engine->counts.moderations++;
 }
 
 static void stop(struct rudp_engine *engine, struct rudp_udp *udp)

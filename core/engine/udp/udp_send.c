@@ -317,7 +317,7 @@ void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp, const struc
 	if (udp->pending_count == 0 && send_all(engine, udp, &now))
 		return;
 	if (!queue_train(engine, udp, &now))
-		engine->counts.dropped_trains++;
+		engine->dropped_trains++;
 }
 
 void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp)

@@ -103,13 +103,12 @@ enum rudp_handshake_kind { RUDP_HANDSHAKE_KINDS(RUDP_HANDSHAKE_KIND_ENUM) };
 
 struct rudp_conn_stats {
 	enum rudp_state state;
-	uint64_t id;
 	/* min: RUDP_NEVER if there is no sample */
 	int64_t srtt_ns, rttvar_ns, min_rtt_ns, latest_rtt_ns;
 	uint64_t cwnd_bytes, ssthresh_bytes, inflight_bytes, pacing_bytes_per_s;
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received; /* UDP payload */
 	uint64_t stream_sent, stream_acked, stream_received;                 /* stream bytes */
-	uint64_t packets_lost, packets_spurious, stream_resent, duplicate_stream;
+	uint64_t packets_lost, packets_spurious, stream_resent;
 	/* copies of sparse traffic, sent before any loss was known */
 	uint64_t packets_copied, stream_copied;
 	uint64_t repairs_sent; /* packets with repair symbols (FEC) */
@@ -117,8 +116,7 @@ struct rudp_conn_stats {
 	uint64_t stream_repaired;
 	uint64_t unacked_bytes, unsent_bytes, unread_bytes;
 	uint64_t window_send_bytes, window_receive_bytes;
-	uint64_t packets_replayed, packets_forged, key_updates, path_changes;
-	uint64_t key_exchanges; /* completed since the handshake */
+	uint64_t path_changes; /* of the peer's address */
 	/* known new paths: with another id of the peer; with the old one, as it had sent no
 	 * other */
 	uint32_t id_changes, moves_with_old_id;

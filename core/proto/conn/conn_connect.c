@@ -243,7 +243,7 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_handshake_observe(conn, packet, datagram_bytes);
 	rudp_conn_on_early_taken(conn, params.early_taken_bytes);
-	rudp_conn_on_answer(conn, 0, now_at_ns);
+	rudp_conn_on_answer(conn, now_at_ns);
 	rudp_conn_on_established(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 	return RUDP_VERDICT_OK;

@@ -293,7 +293,6 @@ struct rudp_conn {
 	struct rudp_icmp_errors icmp_errors;
 
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
-	uint64_t packets_replayed, packets_forged;
 	struct rudp_work work;
 
 	/* in the lists of the sockets of path and previous */
@@ -460,7 +459,8 @@ extern void rudp_conn_on_answered(void *context, uint64_t number, const struct r
 extern void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *sent);
 enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack *ack,
 				   int64_t now_at_ns);
-void rudp_conn_on_answer(struct rudp_conn *conn, uint64_t number, int64_t now_at_ns);
+/* The peer has answered the handshake packet, whose number is 0. */
+void rudp_conn_on_answer(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_path_taken(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_grow_send_limit(struct rudp_conn *conn); /* the congestion window has grown */

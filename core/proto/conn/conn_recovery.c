@@ -246,11 +246,11 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 	return RUDP_VERDICT_OK;
 }
 
-void rudp_conn_on_answer(struct rudp_conn *conn, uint64_t number, int64_t now_at_ns)
+void rudp_conn_on_answer(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_reliability_result result;
 
-	rudp_reliability_recv_answer(&conn->reliability, &conn->rtt, number, now_at_ns, &result);
+	rudp_reliability_recv_answer(&conn->reliability, &conn->rtt, 0, now_at_ns, &result);
 	on_result(conn, &result, rudp_conn_send_room(conn), now_at_ns);
 }
 

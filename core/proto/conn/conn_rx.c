@@ -199,8 +199,6 @@ static enum rudp_verdict open_packet(struct rudp_conn *conn, const struct rudp_p
 static void on_unopened(struct rudp_conn *conn, enum rudp_verdict verdict, size_t datagram_bytes,
 			int64_t now_at_ns)
 {
-	if (verdict == RUDP_VERDICT_AUTH_FAILED)
-		conn->packets_forged++;
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_dropped(conn, verdict, datagram_bytes);
 	if (conn->keys.forgeries >= RUDP_KEY_FORGERIES_MAX)
@@ -220,7 +218,7 @@ static void note_heard(struct rudp_conn *conn, size_t datagram_bytes, int64_t no
 	conn->bytes_received += datagram_bytes;
 	if (conn->state != RUDP_STATE_SYN_RCVD)
 		return;
-	rudp_conn_on_answer(conn, 0, now_at_ns);
+	rudp_conn_on_answer(conn, now_at_ns);
 	conn->handshake_due = false;
 	rudp_conn_on_established(conn, now_at_ns);
 }
@@ -274,9 +272,7 @@ static enum rudp_verdict on_opened(struct rudp_conn *conn, const struct rudp_pac
 			    now_at_ns);
 	if (verdict == RUDP_VERDICT_OK)
 		on_packet_done(conn, number, datagram, eliciting, was_resting, now_at_ns);
-	else if (verdict == RUDP_VERDICT_TOO_COSTLY)
-		conn->work.refused++;
-	else if (verdict != RUDP_VERDICT_NO_MEMORY)
+	else if (verdict != RUDP_VERDICT_TOO_COSTLY && verdict != RUDP_VERDICT_NO_MEMORY)
 		rudp_conn_on_violation(conn, verdict, now_at_ns);
 	return verdict;
 }
@@ -292,7 +288,6 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 	if (!conn->has_keys || conn->dead)
 		return RUDP_VERDICT_WRONG_STATE;
 	if (!rudp_replay_is_fresh(&conn->replay, number)) {
-		conn->packets_replayed++;
 		if (RUDP_IS_OBSERVED(conn))
 			rudp_conn_observe_dropped(conn, RUDP_VERDICT_REPLAYED, datagram->len);
 		return RUDP_VERDICT_REPLAYED;
@@ -301,10 +296,8 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 	 * Only authenticated packets add to the debt, so an attacker cannot cause others' packets
 	 * to be dropped.
 	 */
-	if (!rudp_conn_work_may_begin(conn, now_at_ns)) {
-		conn->work.refused++;
+	if (!rudp_conn_work_may_begin(conn, now_at_ns))
 		return RUDP_VERDICT_TOO_COSTLY;
-	}
 	rudp_conn_work_begin(conn);
 	verdict = open_packet(conn, packet, number, now_at_ns);
 	if (verdict != RUDP_VERDICT_OK) {

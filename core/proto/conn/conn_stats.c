@@ -48,7 +48,6 @@ static void fill_stream(const struct rudp_conn *conn, struct rudp_conn_stats *st
 	stats->stream_acked = out->ring.head;
 	stats->stream_received = in->ring.tail;
 	stats->stream_resent = out->resent_bytes;
-	stats->duplicate_stream = in->duplicate_bytes;
 	stats->unacked_bytes = rudp_sendbuf_unacked(out);
 	stats->unsent_bytes = rudp_sendbuf_unsent(out);
 	stats->unread_bytes = rudp_recvbuf_available(in);
@@ -69,7 +68,6 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 {
 	*stats = (struct rudp_conn_stats){
 		.state = conn->state,
-		.id = conn->id,
 		.packets_sent = conn->packets_sent,
 		.packets_received = conn->packets_received,
 		.bytes_sent = conn->bytes_sent,
@@ -80,10 +78,6 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.stream_copied = conn->tail.copied_bytes,
 		.repairs_sent = conn->fec_sender.sent_packets,
 		.stream_repaired = conn->fec_store.repaired_bytes,
-		.packets_replayed = conn->packets_replayed,
-		.packets_forged = conn->packets_forged,
-		.key_updates = conn->keys.updates,
-		.key_exchanges = conn->keys.exchanges,
 		.pto_count = conn->reliability.pto_count,
 		.memory_bytes = memory_bytes(conn),
 		.authenticated = conn->ep->config.has_psk,

@@ -44,7 +44,6 @@ struct rudp_work {
 	uint64_t packet_from; /* the total when the current packet began */
 	uint64_t debt;
 	int64_t debt_at_ns; /* when debt was last updated */
-	uint64_t refused;   /* packets dropped, in whole or in part; total */
 };
 
 #endif

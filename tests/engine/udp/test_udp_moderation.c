@@ -118,7 +118,6 @@ Test(udp_moderation, bulk_is_read_at_common_times)
 {
 	receive_one_by_one(APART_NS, READS);
 	cr_assert(is_moderated());
-	cr_assert(eq(u64, engine.counts.moderations, 1));
 	cr_assert(lt(i64, engine.now_at_ns, rudp_udp_moderated_at_ns(&engine)));
 	cr_assert(zero(i64, rudp_udp_moderated_at_ns(&engine) % RUDP_MODERATION_NS_MAX));
 	for (int i = 0; i < 5; i++) {

@@ -122,7 +122,7 @@ Test(handshake, copies_of_one_syn_give_one_connection_and_the_same_synack)
 /* Not compared byte for byte: padding in the structure may have any value. */
 static bool are_equal(const struct rudp_conn_stats *a, const struct rudp_conn_stats *b)
 {
-	const size_t first = offsetof(struct rudp_conn_stats, id);
+	const size_t first = offsetof(struct rudp_conn_stats, srtt_ns);
 	const size_t end = offsetof(struct rudp_conn_stats, authenticated);
 
 	return a->state == b->state &&
