@@ -4,14 +4,14 @@
  *
  * If a bottleneck spaces datagrams by a tenth of a millisecond, each one would wake the engine and
  * then the program. These wake-ups are most of a receiver's cost. So under two conditions epoll
- * does not watch a socket: a single connection receives on it, and it has been woken at least twice
- * in an eighth of the round trip time. Then it is read at common times, up to four milliseconds
- * apart, until reads find little. Network cards moderate interrupts in the same way.
+ * does not watch a socket: all that it receives comes from a single peer, and it has been woken at
+ * least twice in an eighth of the round trip time. Then it is read at common times, up to four
+ * milliseconds apart, until reads find little. Network cards moderate interrupts in the same way.
  *
- * This delays the bytes and acknowledgements of that connection by less than an eighth of the
- * round trip time. There is no moderation for short round trips, for sockets that receive from
- * several peers, and at the start of a connection: then the spacing of acknowledgements measures
- * the path.
+ * This delays the bytes and acknowledgements of all connections with that peer by less than an
+ * eighth of the round trip time. There is no moderation for short round trips, for sockets that
+ * receive from several peers, and at the start of a connection: then the spacing of
+ * acknowledgements measures the path.
  *
  * Threads  the engine's.
  */
