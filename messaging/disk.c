@@ -222,7 +222,7 @@ static int open_or_create(struct rudpmsg_disk *disk, MDB_txn *txn, const char *n
 	uint8_t bytes[RUDPMSG_MARK_BYTES_MAX];
 	MDB_val key = {4, "mark"}, value = {0, bytes};
 	bool fresh = is_new(txn);
-	struct rudpmsg_mark mark;
+	struct rudpmsg_mark mark = {0};
 	int rc = open_databases(disk, txn, fresh ? MDB_CREATE : 0);
 
 	if (rc)

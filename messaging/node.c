@@ -198,7 +198,6 @@ static int make_config(struct rudpmsg_hub_config *config, const char *name,
 	if (options->ack > RUDPMSG_ACK_STORED || options->transport > RUDPMSG_TRANSPORT_TCP)
 		return complain(text, -EINVAL,
 				"options.ack or options.transport is not one of its enum");
-	memset(config, 0, sizeof *config);
 	strcpy(config->name, name);
 	config->ack = options->ack;
 	config->has_store = options->store_directory != NULL;
@@ -309,7 +308,7 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 		      const struct rudpmsg_options *options, char text[RUDPMSG_ERROR_TEXT_SIZE])
 {
 	char unwanted[RUDPMSG_ERROR_TEXT_SIZE];
-	struct rudpmsg_hub_config config;
+	struct rudpmsg_hub_config config = {0};
 	struct rudpmsg_node *node;
 	int rc;
 

@@ -66,7 +66,7 @@ int apo_take_over(struct apo_service *service)
 	service->metrics.wanted_path = NULL;
 	if (error == 0)
 		error = agree(service);
-	if (error < 0)
+	if (error != 0)
 		return error;
 	service->now_at_ns = rudp_clock_now_ns();
 	/* Sends what clients must be told: that some users could not be handed over. */

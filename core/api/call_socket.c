@@ -94,7 +94,7 @@ int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	rc = rudp_address_copy_in(fd, addr, len, &copy);
 	if (rc == 0)
 		rc = check_bind(&s, &copy, len, &local);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	if (s.state != RUDP_SOCKET_FRESH)
 		return -EINVAL;

@@ -24,6 +24,7 @@ static struct rudp_route_cache_entry *find(const struct rudp_route_cache *route_
 
 static void drop_entry(struct rudp_route_cache *route_cache, struct rudp_route_cache_entry *entry)
 {
+	/* The table has entry. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	HASH_DELETE(hh, route_cache->table, entry);
 	rudp_list_remove(&entry->age_link);
 	route_cache->count--;

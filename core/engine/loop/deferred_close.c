@@ -13,15 +13,16 @@
 #define STACK_BYTES (256u << 10)
 #define RESERVE 1024 /* needs no memory: it is full at 256, and a message brings 253 */
 
+static int reserve[RESERVE];
+
 static struct {
 	pthread_mutex_t lock;
 	int *waiting; /* a ring of capacity entries */
 	unsigned capacity, first, count;
 	unsigned threads; /* running; each takes the next when it has closed one */
 	unsigned closing;
-} all = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} all = {.lock = PTHREAD_MUTEX_INITIALIZER, .waiting = reserve, .capacity = RESERVE};
 
-static int reserve[RESERVE];
 static atomic_bool short_of_threads; /* the last thread that was needed could not be started */
 
 /* false: nothing is left, and the thread does not count any more. */
@@ -93,12 +94,12 @@ static void start_if_needed(void)
 /* The caller holds the lock. false: there is no memory for more entries. */
 static bool make_room(void)
 {
-	unsigned capacity = all.capacity ? 2 * all.capacity : RESERVE;
+	unsigned capacity = 2 * all.capacity;
 	int *places;
 
 	if (all.count < all.capacity)
 		return true;
-	places = all.capacity ? calloc(capacity, sizeof *places) : reserve;
+	places = calloc(capacity, sizeof *places);
 	if (!places)
 		return false;
 	for (unsigned i = 0; i < all.count; i++)

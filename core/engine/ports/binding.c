@@ -266,7 +266,7 @@ static int get_int(int fd, int level, int option)
 /* Reads address and options of the listener; changes nothing. */
 static int note_listener(struct rudp_binding *binding, int tcp_fd)
 {
-	struct sockaddr_in6 name;
+	struct sockaddr_in6 name = {0};
 	socklen_t len = sizeof name;
 
 	if (get_int(tcp_fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP ||
