@@ -52,8 +52,7 @@ static void check_urgent(struct rudp_report *report)
 	rudp_report_add(report, ok ? RUDP_DOCTOR_OK : RUDP_DOCTOR_WARN, "urgent-data", NULL,
 			ok ? "MSG_OOB works on AF_UNIX sockets"
 			   : "MSG_OOB does not work on AF_UNIX sockets (it needs Linux "
-			     "5.15): urgent bytes, which telnet and ftp use, are not "
-			     "transferred");
+			     "5.15): urgent bytes, which telnet and ftp use, are not transferred");
 	for (int i = 0; i < 2; i++)
 		if (ends[i] >= 0)
 			close(ends[i]);
@@ -228,8 +227,7 @@ static void check_io_uring(struct rudp_report *report)
 	else
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "io_uring", NULL,
 				"sockets that a program opens through io_uring "
-				"stay TCP, and rudp sockets cannot be connected "
-				"through it");
+				"stay TCP, and rudp sockets cannot be connected through it");
 }
 
 void rudp_doctor_confinement(struct rudp_report *report)

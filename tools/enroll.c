@@ -332,8 +332,7 @@ static void mention_account(const char *target, const struct answer *answer)
 	if (answer->account.is_there &&
 	    memcmp(answer->account.bytes, answer->host.bytes, RUDP_IDENTITY_BYTES) != 0)
 		printf("%s: programs that this account starts itself have another key, %s; 'rudp "
-		       "key "
-		       "enroll --port PORT %s' makes it known for their port\n",
+		       "key enroll --port PORT %s' makes it known for their port\n",
 		       target, rudp_fingerprint_full(answer->account.bytes, full), target);
 }
 

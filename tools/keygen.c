@@ -107,8 +107,7 @@ static const struct argp argp = {
 	.args_doc = "[FILE]",
 	.doc = "Writes a new key to the new file FILE, which only you can read, or to stdout.\v"
 	       "Copy the file to the other machine over a secure channel (scp), and name it on "
-	       "both sides with "
-	       "rudp run --key FILE.",
+	       "both sides with rudp run --key FILE.",
 };
 
 /* Printed to stderr, because stdout may be a file. */

@@ -118,13 +118,10 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "HOST:PORT\nHOST PORT",
 	.doc = "Tests whether a rudp listener answers, whether it has the same key, and whether "
-	       "its "
-	       "identity is the known one. A known host is also asked whether it accepts the "
-	       "identity "
-	       "of this user. The server's program sees no connection.\v"
+	       "its identity is the known one. A known host is also asked whether it accepts the "
+	       "identity of this user. The server's program sees no connection.\v"
 	       "Exit code: 0 if it answers, the keys match, the identity is the known one or "
-	       "unknown, "
-	       "and a known host accepts this user; 1 if not; 2 if it could not be asked.",
+	       "unknown, and a known host accepts this user; 1 if not; 2 if it could not be asked.",
 };
 
 /* Accepts HOST:PORT, [V6]:PORT, or two words. Returns false without a port. */
@@ -310,13 +307,11 @@ struct acquaintance {
 };
 static const struct acquaintance no_identity = {"none", "the listener has no identity"};
 static const struct acquaintance missing = {
-	"changed", "but the listener shows no identity at all; connections "
-		   "to it are refused"};
+	"changed", "but the listener shows no identity at all; connections to it are refused"};
 static const struct acquaintance unknown = {"unknown", "not among the known hosts"};
 static const struct acquaintance known = {"known", "as the known hosts say"};
 static const struct acquaintance changed = {
-	"changed", "but connections to it are refused: the known hosts have "
-		   "another key"};
+	"changed", "but connections to it are refused: the known hosts have another key"};
 static const struct acquaintance revoked = {
 	"revoked", "but connections to it are refused: its key is revoked"};
 

@@ -94,8 +94,7 @@ static const struct argp argp = {
 	.doc = "Shows the connections and listeners of rudp on this host, as `ss -tin' does for "
 	       "TCP.\v"
 	       "FILTER is as for ss(8): state established, dport = :80, dst 10.0.0.0/8, transport "
-	       "tcp, "
-	       "program nginx; joined by and, or, not and parentheses.",
+	       "tcp, program nginx; joined by and, or, not and parentheses.",
 };
 
 static bool is_wanted(const struct rudp_ss *ss, const struct rudp_filter *filter,

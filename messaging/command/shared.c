@@ -36,8 +36,7 @@ static const struct {
 	{EHOSTUNREACH, "the host does not exist, or there is no route to it"},
 	{EPROTO, "the program that answers there is not a messaging node"},
 	{EKEYREJECTED, "the node there has another key, or none is set here (RUDP_KEY_FILE); or "
-		       "the name of one of "
-		       "the two nodes belongs to another identity"},
+		       "the name of one of the two nodes belongs to another identity"},
 	{ENXIO, "the node there does not have the name given with --peer"},
 	{EEXIST, "the node there has the same name: each node needs its own --id"},
 	{EOPNOTSUPP, "--ack stored needs a node with a store there (--store)"},

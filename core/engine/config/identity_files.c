@@ -220,8 +220,7 @@ static bool on_vanished(struct rudp_identity_files *files, enum rudp_identity_fi
 	if (file != RUDP_FILE_AUTHORIZED_KEYS) {
 		snprintf(text, RUDP_KEY_TEXT_SIZE,
 			 "%.200s: there is no such file any more; what was in force stays so until "
-			 "the "
-			 "engine ends",
+			 "the engine ends",
 			 path);
 		return false;
 	}

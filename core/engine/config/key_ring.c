@@ -218,8 +218,7 @@ void rudp_key_ring_explain(const struct rudp_key_ring *ring, int64_t now_s,
 	if (ring->is_directory)
 		snprintf(text, RUDP_KEY_TEXT_SIZE,
 			 "RUDP_KEY_FILE: %.200s: none of its keys is valid now ('rudp key list' "
-			 "tells "
-			 "when they are)",
+			 "tells when they are)",
 			 ring->path);
 	else if (!key->id)
 		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: contains no usable key",

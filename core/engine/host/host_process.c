@@ -157,8 +157,7 @@ static void log_limits(const struct arguments *arguments)
 	if (arguments->is_limited)
 		rudp_log(RUDP_LOG_WARN,
 			 "started by a program with small limits (%s): serves only programs with "
-			 "the "
-			 "same limits",
+			 "the same limits",
 			 rudp_start_limits_text(text));
 }
 
@@ -266,14 +265,12 @@ static void warn_of_disable(void)
 		return;
 	if (strcmp(disable, "1") == 0)
 		fputs("rudp-engine: warning: RUDP_DISABLE=1: programs stay with plain TCP unless "
-		      "rudp run "
-		      "starts them\n",
+		      "rudp run starts them\n",
 		      stderr);
 	else
 		fprintf(stderr,
 			"rudp-engine: warning: RUDP_DISABLE: '%.64s' changes nothing; only 1 "
-			"switches the "
-			"shim off\n",
+			"switches the shim off\n",
 			disable);
 }
 

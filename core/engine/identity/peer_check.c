@@ -79,10 +79,8 @@ static int refuse_conflict(const struct rudp_engine *engine, const struct rudp_a
 	else
 		snprintf(why, sizeof why,
 			 "lines %u and %u of %s have different keys, and both apply: the program "
-			 "has "
-			 "found this address under the name %s. If one of them is out of date, "
-			 "remove "
-			 "it",
+			 "has found this address under the name %s. If one of them is out of date, "
+			 "remove it",
 			 other_line, line, path, name);
 	return refuse_connect(remote, why);
 }
@@ -190,8 +188,7 @@ int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
 		return expect_unknown(engine, remote, decision, expected);
 	case RUDP_HOST_REVOKED:
 		return refuse_connect(remote,
-				      "the key of this host is revoked in the file of known "
-				      "hosts");
+				      "the key of this host is revoked in the file of known hosts");
 	case RUDP_HOST_KNOWN:
 		break;
 	}
