@@ -28,12 +28,26 @@ static ssize_t discard_some(int fd, size_t len, int flags)
 				   : REAL(recvmsg)(fd, &message, flags);
 }
 
-/* Only the first read waits, unless MSG_WAITALL is set. */
-static ssize_t discard(int fd, size_t len, int flags)
+static size_t total_len(const struct msghdr *message)
 {
+	size_t len = 0;
+
+	for (size_t i = 0; i < message->msg_iovlen; i++)
+		len += message->msg_iov[i].iov_len;
+	return len;
+}
+
+/* Only the first read waits, unless MSG_WAITALL is set. */
+static ssize_t discard(int fd, struct msghdr *message, int flags)
+{
+	size_t len = total_len(message);
 	ssize_t done = discard_some(fd, len, flags);
 	ssize_t more = done;
 
+	if (done < 0)
+		return done;
+	message->msg_controllen = 0;
+	message->msg_flags = 0;
 	if (flags & MSG_PEEK)
 		return done;
 	if (!(flags & MSG_WAITALL))
@@ -78,15 +92,6 @@ static ssize_t peek_all(int fd, struct msghdr *message, size_t len, int flags)
 	}
 }
 
-static size_t total_len(const struct msghdr *message)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < message->msg_iovlen; i++)
-		len += message->msg_iov[i].iov_len;
-	return len;
-}
-
 static ssize_t receive(int fd, struct msghdr *message, int flags)
 {
 	int before = errno;
@@ -97,7 +102,7 @@ static ssize_t receive(int fd, struct msghdr *message, int flags)
 		return -1;
 	}
 	if (flags & MSG_TRUNC)
-		rc = discard(fd, total_len(message), flags);
+		rc = discard(fd, message, flags);
 	else if (flags & MSG_PEEK)
 		rc = peek_all(fd, message, total_len(message), flags);
 	else

@@ -82,6 +82,30 @@ static int check_bind(const struct rudp_socket *s, const struct sockaddr_storage
 	return rudp_address_check(s, &named, len, addr);
 }
 
+static bool was_listener(int fd, const struct rudp_socket *s)
+{
+	int listening = 0;
+	socklen_t len = sizeof listening;
+
+	return s->state == RUDP_SOCKET_BOUND &&
+	       rudp_raw_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
+	       listening;
+}
+
+/*
+ * TCP gives up the port when a connect attempt fails or a listener is shut down, unless bind()
+ * chose it.
+ */
+static bool lost_its_port(int fd, const struct rudp_socket *s)
+{
+	struct rudp_name own;
+
+	if (s->flags & RUDP_MARK_AUTOBOUND)
+		return was_listener(fd, s);
+	return s->flags & RUDP_MARK_PENDING && !rudp_socket_own_name(fd, &own) &&
+	       rudp_socket_progress(fd, s) == RUDP_PROGRESS_OVER;
+}
+
 int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct sockaddr_storage copy;
@@ -94,6 +118,10 @@ int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	rc = rudp_address_copy_in(fd, addr, len, &copy);
 	if (rc == 0)
 		rc = check_bind(&s, &copy, len, &local);
+	if (rc == 0 && lost_its_port(fd, &s)) {
+		rc = rudp_socket_renew(fd, &s);
+		rudp_socket_inspect(fd, &s);
+	}
 	if (rc != 0)
 		return rc;
 	if (s.state != RUDP_SOCKET_FRESH)
@@ -140,7 +168,9 @@ int rudp_socket_renew(int fd, const struct rudp_socket *s)
 {
 	struct rudp_name own;
 	struct rudp_socket fresh;
-	bool bound = rudp_socket_own_name(fd, &own);
+	/* An accepted socket has the name of its listener, but the port is not its own. */
+	bool bound = !(s->flags & (RUDP_MARK_ACCEPTED | RUDP_MARK_AUTOBOUND)) &&
+		     rudp_socket_own_name(fd, &own);
 	int rc = rudp_fd_replace_fresh(fd, s);
 
 	if (rc < 0 || !bound || !rudp_socket_inspect(fd, &fresh))
@@ -156,18 +186,9 @@ int rudp_socket_abort(int fd, const struct rudp_socket *s)
 	return rc == -EADDRINUSE ? 0 : rc;
 }
 
-static bool was_listener(int fd, const struct rudp_socket *s)
-{
-	int listening = 0;
-	socklen_t len = sizeof listening;
-
-	return s->state == RUDP_SOCKET_BOUND &&
-	       rudp_raw_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
-	       listening;
-}
-
 int rudp_call_listen(int fd, int backlog)
 {
+	unsigned marks = RUDP_MARK_LISTENING;
 	struct rudp_control_call call;
 	struct rudp_socket s;
 	int rc;
@@ -183,12 +204,14 @@ int rudp_call_listen(int fd, int backlog)
 			return rc;
 		rudp_socket_inspect(fd, &s);
 	}
+	if (s.state == RUDP_SOCKET_FRESH)
+		marks |= RUDP_MARK_AUTOBOUND;
 	rudp_socket_begin(&s, &call, RUDP_CONTROL_LISTEN, fd);
 	call.request.number = backlog;
 	rc = rudp_socket_call(&s, &call);
 	if (rc == 0)
 		rc = -call.reply.error;
 	if (rc == 0)
-		rc = rudp_mark_change(fd, RUDP_MARK_LISTENING, 0);
+		rc = rudp_mark_change(fd, marks, 0);
 	return rc;
 }

@@ -41,6 +41,7 @@ enum rudp_mark_flag {
 	RUDP_MARK_ABORTED = 1 << 10,   /* the program gave its connection up: ECONNRESET, once */
 	RUDP_MARK_REUSEADDR = 1 << 11, /* as NATIVE, for the option that every server sets */
 	RUDP_MARK_INQ = 1 << 12, /* TCP_INQ: recvmsg reports how many bytes are left to read */
+	RUDP_MARK_AUTOBOUND = 1 << 13, /* listen() chose the port: the next use has another one */
 };
 
 #define RUDP_STORED_OPTIONS_MAX 48

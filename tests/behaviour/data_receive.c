@@ -524,3 +524,27 @@ CHECK(unknown_flags_of_receiving)
 	say_data("MORE", data, recv(server, data, 1, MSG_MORE));
 	say_data("DONTROUTE", data, recv(server, data, 1, MSG_DONTROUTE));
 }
+
+CHECK(recvmsg_that_discards_sets_what_it_returns)
+{
+	struct sockaddr_storage addr;
+	char data[8], control[64];
+	struct iovec iov = {data, sizeof(data)};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	int server = listener(AF_INET, &addr), fd = fresh(AF_INET, 0);
+	must(connect_to(fd, &addr) == 0, "connect");
+	int accepted = accept(server, NULL, NULL);
+	must(send(fd, "abcd", 4, 0) == 4, "send");
+	wait_for(accepted, POLLIN);
+	message.msg_control = control;
+	message.msg_controllen = sizeof(control);
+	message.msg_flags = -1;
+	say_result("recvmsg", recvmsg(accepted, &message, MSG_TRUNC));
+	say("control %d, flags %d", (int)message.msg_controllen, message.msg_flags);
+	close(fd);
+	wait_for(accepted, POLLRDHUP);
+	message.msg_controllen = sizeof(control);
+	message.msg_flags = -1;
+	say_result("at the end", recvmsg(accepted, &message, MSG_TRUNC));
+	say("control %d, flags %d", (int)message.msg_controllen, message.msg_flags);
+}

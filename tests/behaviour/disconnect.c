@@ -139,3 +139,59 @@ CHECK(disconnect_of_a_refused_socket)
 	listener(AF_INET, &addr);
 	say_result("connect", connect_to(fd, &addr));
 }
+
+CHECK(disconnect_of_an_accepted_socket)
+{
+	struct sockaddr_storage addr, other;
+	int server = fresh(AF_INET, 0), fd = fresh(AF_INET, 0);
+	int second = listener(AF_INET, &other);
+	must(listen(server, 1) == 0, "listen");
+	name_of(server, &addr);
+	must(connect_to(fd, &addr) == 0, "connect");
+	int accepted = accept(server, NULL, NULL);
+	disconnect("AF_UNSPEC", accepted);
+	wait_for(fd, POLLHUP);
+	say_result("connect", connect_to(accepted, &other));
+	say_result("accept", accept(second, NULL, NULL) > 0);
+}
+
+CHECK(disconnect_of_a_listener_that_was_not_bound)
+{
+	struct sockaddr_storage any;
+	int fd = fresh(AF_INET, 0);
+	must(listen(fd, 1) == 0, "listen");
+	disconnect("AF_UNSPEC", fd);
+	address(&any, "127.0.0.1", 0);
+	say_result("bind", bind_to(fd, &any));
+	say_result("listen", listen(fd, 1));
+	say_result("bind again", bind_to(fd, &any));
+}
+
+CHECK(a_listener_that_was_not_bound_listens_again_beside_its_connection)
+{
+	struct sockaddr_storage addr;
+	int server = fresh(AF_INET, 0), fd = fresh(AF_INET, 0);
+	must(listen(server, 1) == 0, "listen");
+	name_of(server, &addr);
+	must(connect_to(fd, &addr) == 0, "connect");
+	int accepted = accept(server, NULL, NULL);
+	say_result("shutdown", shutdown(server, SHUT_RD));
+	say_result("listen", listen(server, 1));
+	say_result("shutdown", shutdown(server, SHUT_RD));
+	address(&addr, "127.0.0.1", 0);
+	say_result("bind", bind_to(server, &addr));
+	close(accepted);
+}
+
+CHECK(bind_after_a_failed_connect)
+{
+	struct sockaddr_storage addr, any;
+	int fd = fresh(AF_INET, SOCK_NONBLOCK);
+	refusing(AF_INET, &addr);
+	say_result("connect", connect_to(fd, &addr));
+	wait_for(fd, POLLHUP);
+	say_error("SO_ERROR", fd);
+	address(&any, "127.0.0.1", 0);
+	say_result("bind", bind_to(fd, &any));
+	say_result("bind again", bind_to(fd, &any));
+}
