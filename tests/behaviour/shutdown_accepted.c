@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "behaviour/setup.h"
 
 #define ROUNDS 20
 
@@ -56,4 +56,24 @@ CHECK(shutdown_of_a_connection_that_has_ended_leaves_the_listener)
 		shut_down_and_close(server);
 	}
 	say("connections: %d", ROUNDS);
+}
+
+CHECK(an_accepted_connection_outlives_the_shutdown_of_its_listener)
+{
+	for (int i = 0; i < 20; i++) {
+		struct sockaddr_storage addr;
+		char byte = 0;
+		int server = listener(AF_INET, &addr), fd = fresh(AF_INET, 0);
+		must(connect_to(fd, &addr) == 0, "connect");
+		int accepted = accept(server, NULL, NULL);
+		must(shutdown(server, SHUT_RD) == 0, "shutdown");
+		must(send(fd, "q", 1, MSG_NOSIGNAL) == 1, "send a question");
+		must(recv(accepted, &byte, 1, 0) == 1, "receive it");
+		must(send(accepted, "a", 1, MSG_NOSIGNAL) == 1, "send an answer");
+		must(recv(fd, &byte, 1, 0) == 1, "receive it");
+		close(server);
+		close(accepted);
+		close(fd);
+	}
+	say("all were answered");
 }

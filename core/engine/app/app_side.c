@@ -213,6 +213,13 @@ static void detect_sentinel(struct rudp_engine *engine, struct rudp_app *app)
 		app->may_read = false;
 }
 
+bool rudp_app_is_accepted(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->stage == RUDP_APP_UNDECIDED)
+		detect_sentinel(engine, app);
+	return app->stage == RUDP_APP_OPEN;
+}
+
 /* There was no memory for bytes, and no event reports when there is some again. */
 static void wait_for_memory(struct rudp_engine *engine, struct rudp_app *app)
 {

@@ -128,6 +128,8 @@ void rudp_app_note_failure(struct rudp_engine *engine, const struct rudp_app *ap
 			   enum rudp_failure_cause cause, int error);
 /* Moves bytes in both directions, then handles ends. May free the app. */
 void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app);
+/* Whether the program has accepted it by now, even if no event has reported that yet. */
+bool rudp_app_is_accepted(struct rudp_engine *engine, struct rudp_app *app);
 /* Pumps every app that found no memory: there may be some by now. */
 void rudp_app_retry_all(struct rudp_engine *engine);
 /*

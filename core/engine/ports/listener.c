@@ -352,7 +352,8 @@ void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_bi
 		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
 
 		before = link->prev;
-		if (app->binding_id == binding->id && app->stage == RUDP_APP_UNDECIDED)
+		if (app->binding_id == binding->id && app->stage == RUDP_APP_UNDECIDED &&
+		    !rudp_app_is_accepted(engine, app))
 			rudp_app_reset(engine, app);
 	}
 }
