@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "conversation/server/acceptor_private.h"
+#include "conversation/server/proxy_header.h"
 
 #define BACKLOG 4096
 #define ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
@@ -33,26 +34,26 @@ static void drop(struct apo_acceptor *acceptor, int fd, struct apo_ip_entry *ip_
 	close(fd);
 }
 
-static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-		      const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry,
-		      const char *refusal)
+static void hand_over(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
+		      struct apo_ip_entry *ip_entry, const char *refusal)
 {
 	/* acceptor->tls is NULL if the certificate has disappeared since the configuration was
 	 * checked. */
-	bool can_serve = !listen_on->is_tls || acceptor->tls;
+	bool can_serve = !arrival->listen.is_tls || acceptor->tls;
 	struct apo_adopt *adopt = can_serve ? malloc(sizeof *adopt) : NULL;
 
 	if (!adopt) {
-		drop(acceptor, fd, ip_entry);
+		drop(acceptor, arrival->fd, ip_entry);
 		return;
 	}
 	*adopt = (struct apo_adopt){.mail.kind = APO_MAIL_ADOPT,
-				    .fd = fd,
-				    .address = *address,
+				    .fd = arrival->fd,
+				    .address = arrival->address,
 				    .ip_entry = ip_entry,
-				    .is_web = listen_on->is_web,
+				    .is_web = arrival->listen.is_web,
+				    .is_proxied = arrival->is_proxied,
 				    .refusal = refusal};
-	if (listen_on->is_tls)
+	if (arrival->listen.is_tls)
 		adopt->tls = apo_tls_context_get(acceptor->tls);
 	if (refusal)
 		acceptor->refusals_count++;
@@ -62,14 +63,13 @@ static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_a
 	apo_mailbox_put(&acceptor->workers[acceptor->next_worker].box, &adopt->mail);
 }
 
-static void refuse(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-		   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry,
-		   const char *reason)
+static void refuse(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
+		   struct apo_ip_entry *ip_entry, const char *reason)
 {
 	if (acceptor->refusals_count < APO_REFUSALS_MAX)
-		hand_over(acceptor, fd, address, listen_on, ip_entry, reason);
+		hand_over(acceptor, arrival, ip_entry, reason);
 	else
-		drop(acceptor, fd, ip_entry);
+		drop(acceptor, arrival->fd, ip_entry);
 }
 
 /* Sessions of one peer go to the same worker, so that the end of one is reported before the
@@ -111,24 +111,22 @@ static void waiter_free(struct apo_acceptor *acceptor, struct apo_waiter *waiter
 	free(waiter);
 }
 
-void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			   const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry,
-			   int64_t until_ns)
+void apo_acceptor_let_wait(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
+			   struct apo_ip_entry *ip_entry, int64_t until_ns)
 {
 	struct apo_waiter *waiter = calloc(1, sizeof *waiter);
 
 	if (!waiter) {
-		drop(acceptor, fd, ip_entry);
+		drop(acceptor, arrival->fd, ip_entry);
 		return;
 	}
-	waiter->source = (struct apo_event_source){APO_SOURCE_WAITER, fd};
-	waiter->address = *address;
+	waiter->source = (struct apo_event_source){APO_SOURCE_WAITER, arrival->fd};
+	waiter->arrival = *arrival;
 	waiter->ip_entry = ip_entry;
-	waiter->listen = *listen_on;
 	waiter->until_ns = until_ns;
 	/* The bytes of a waiting client are not read; epoll only reports its end. */
 	if (apo_acceptor_watch(acceptor, &waiter->source, EPOLLRDHUP, EPOLL_CTL_ADD) < 0) {
-		drop(acceptor, fd, ip_entry);
+		drop(acceptor, arrival->fd, ip_entry);
 		free(waiter);
 		return;
 	}
@@ -144,11 +142,9 @@ static void end_waiting(struct apo_acceptor *acceptor, const char *refusal)
 
 	(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, waiter->source.fd, NULL);
 	if (refusal)
-		refuse(acceptor, waiter->source.fd, &waiter->address, &waiter->listen,
-		       waiter->ip_entry, refusal);
+		refuse(acceptor, &waiter->arrival, waiter->ip_entry, refusal);
 	else
-		hand_over(acceptor, waiter->source.fd, &waiter->address, &waiter->listen,
-			  waiter->ip_entry, NULL);
+		hand_over(acceptor, &waiter->arrival, waiter->ip_entry, NULL);
 	waiter_free(acceptor, waiter);
 }
 
@@ -180,11 +176,16 @@ void apo_acceptor_on_gone(struct apo_acceptor *acceptor, const struct apo_note *
 
 /* ---- accepting ---- */
 
-static const char *reason_against(struct apo_acceptor *acceptor, const struct rudp_addr *address,
+static const char *reason_against(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
 				  int64_t now_at_ns, struct apo_ip_entry **ip_entry)
 {
-	switch (apo_ip_limits_enter(&acceptor->ip_limits, acceptor->config, address, now_at_ns,
-				    ip_entry)) {
+	/* A trusted proxy itself examines whether the server lives, as often as it likes. */
+	if (!arrival->is_proxied && apo_proxy_is_trusted(acceptor->config, &arrival->address)) {
+		*ip_entry = apo_ip_limits_readmit(&acceptor->ip_limits, &arrival->address);
+		return NULL;
+	}
+	switch (apo_ip_limits_enter(&acceptor->ip_limits, acceptor->config, &arrival->address,
+				    now_at_ns, ip_entry)) {
 	case APO_IP_LIMIT_WELCOME:
 		break;
 	case APO_IP_LIMIT_TOO_MANY:
@@ -199,35 +200,44 @@ static const char *reason_against(struct apo_acceptor *acceptor, const struct ru
 	return NULL;
 }
 
-static void wait_for_turn(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			  const struct apo_listen *listen_on, struct apo_ip_entry *ip_entry,
-			  int64_t now_at_ns)
+static void wait_for_turn(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
+			  struct apo_ip_entry *ip_entry, int64_t now_at_ns)
 {
 	acceptor->counters.waited++;
-	apo_acceptor_let_wait(acceptor, fd, address, listen_on, ip_entry,
+	apo_acceptor_let_wait(acceptor, arrival, ip_entry,
 			      now_at_ns + acceptor->config->waiting_ns);
 }
 
-static void on_accepted(struct apo_acceptor *acceptor, int fd, const struct apo_listen *listen_on,
-			const struct rudp_addr *address, int64_t now_at_ns)
+void apo_acceptor_on_arrival(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
+			     int64_t now_at_ns)
 {
 	struct apo_ip_entry *ip_entry;
-	const char *reason = reason_against(acceptor, address, now_at_ns, &ip_entry);
+	const char *reason = reason_against(acceptor, arrival, now_at_ns, &ip_entry);
 
-	acceptor->counters.accepted++;
 	if (!ip_entry)
-		close(fd);
+		close(arrival->fd);
 	else if (reason)
-		refuse(acceptor, fd, address, listen_on, ip_entry, reason);
+		refuse(acceptor, arrival, ip_entry, reason);
 	else if (acceptor->active_count < acceptor->config->model.clients_max &&
 		 acceptor->waiting_count == 0)
-		hand_over(acceptor, fd, address, listen_on, ip_entry, NULL);
+		hand_over(acceptor, arrival, ip_entry, NULL);
 	else if (acceptor->waiting_count < acceptor->config->waiting_max)
-		wait_for_turn(acceptor, fd, address, listen_on, ip_entry, now_at_ns);
+		wait_for_turn(acceptor, arrival, ip_entry, now_at_ns);
 	else {
 		acceptor->counters.refused_full++;
-		refuse(acceptor, fd, address, listen_on, ip_entry, "The server is full");
+		refuse(acceptor, arrival, ip_entry, "The server is full");
 	}
+}
+
+static void on_accepted(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
+			int64_t now_at_ns)
+{
+	acceptor->counters.accepted++;
+	if (apo_proxy_is_trusted(acceptor->config, &arrival->address))
+		apo_acceptor_await_proxy(acceptor, arrival,
+					 now_at_ns + APO_PROXY_HEADER_TIMEOUT_NS);
+	else
+		apo_acceptor_on_arrival(acceptor, arrival, now_at_ns);
 }
 
 static void watch_listeners(struct apo_acceptor *acceptor, uint32_t events)
@@ -251,27 +261,38 @@ static void pause_accepting(struct apo_acceptor *acceptor, int error, int64_t no
 	watch_listeners(acceptor, 0);
 }
 
-void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_event_source *source,
-			      int64_t now_at_ns)
+static void on_listener(struct apo_acceptor *acceptor, struct apo_event_source *source,
+			int64_t now_at_ns)
 {
 	struct apo_listener *listener = (struct apo_listener *)(void *)source;
 	struct sockaddr_storage from;
-	struct rudp_addr address;
+	struct apo_arrival arrival = {.listen = listener->listen};
 	socklen_t len;
-	int fd, i;
+	int i;
 
 	for (i = 0; i < APO_ACCEPTS_AT_ONCE; i++) {
 		len = sizeof from;
-		fd = accept4(source->fd, (struct sockaddr *)&from, &len,
-			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
+		arrival.fd = accept4(source->fd, (struct sockaddr *)&from, &len,
+				     SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (arrival.fd < 0) {
 			pause_accepting(acceptor, errno, now_at_ns);
 			return;
 		}
-		if (rudp_addr_from_sockaddr(&address, (struct sockaddr *)&from, len) < 0)
-			memset(&address, 0, sizeof address);
-		on_accepted(acceptor, fd, &listener->listen, &address, now_at_ns);
+		if (rudp_addr_from_sockaddr(&arrival.address, (struct sockaddr *)&from, len) < 0)
+			memset(&arrival.address, 0, sizeof arrival.address);
+		on_accepted(acceptor, &arrival, now_at_ns);
 	}
+}
+
+void apo_acceptor_on_source(struct apo_acceptor *acceptor, struct apo_event_source *source,
+			    int64_t now_at_ns)
+{
+	if (source->kind == APO_SOURCE_LISTENER)
+		on_listener(acceptor, source, now_at_ns);
+	else if (source->kind == APO_SOURCE_PROXIED)
+		apo_acceptor_on_proxied(acceptor, source, now_at_ns);
+	else
+		apo_acceptor_on_waiter(acceptor, source);
 }
 
 /* ---- listening ---- */
@@ -426,6 +447,7 @@ int apo_acceptor_open(struct apo_acceptor *acceptor, int epoll_fd, struct apo_wo
 	acceptor->config = apo_config_get(config);
 	acceptor->accept_at_ns = RUDP_NEVER;
 	rudp_list_init(&acceptor->waiting);
+	rudp_list_init(&acceptor->proxied);
 	apo_ip_limits_init(&acceptor->ip_limits);
 	renew_tls(acceptor);
 	error = is_takeover ? 0 : open_wanted(acceptor);
@@ -459,6 +481,7 @@ void apo_acceptor_close(struct apo_acceptor *acceptor, const char *reason)
 {
 	acceptor->is_closed = true;
 	apo_acceptor_stop_listening(acceptor);
+	apo_acceptor_drop_proxied(acceptor);
 	while (acceptor->waiting_count > 0)
 		end_waiting(acceptor, reason);
 }
@@ -466,6 +489,7 @@ void apo_acceptor_close(struct apo_acceptor *acceptor, const char *reason)
 void apo_acceptor_fini(struct apo_acceptor *acceptor)
 {
 	apo_acceptor_stop_listening(acceptor);
+	apo_acceptor_drop_proxied(acceptor);
 	while (acceptor->waiting_count > 0)
 		apo_acceptor_on_waiter(
 			acceptor,
@@ -485,6 +509,7 @@ int64_t apo_acceptor_next_at_ns(const struct apo_acceptor *acceptor)
 	if (acceptor->waiting_count > 0)
 		first_ns =
 			RUDP_LIST_OWNER(acceptor->waiting.next, struct apo_waiter, link)->until_ns;
+	first_ns = rudp_time_min(first_ns, apo_acceptor_proxied_at_ns(acceptor));
 	return rudp_time_min(first_ns, acceptor->accept_at_ns);
 }
 
@@ -494,6 +519,7 @@ void apo_acceptor_on_time(struct apo_acceptor *acceptor, int64_t now_at_ns)
 		acceptor->accept_at_ns = RUDP_NEVER;
 		watch_listeners(acceptor, EPOLLIN);
 	}
+	apo_acceptor_expire_proxied(acceptor, now_at_ns);
 	while (acceptor->waiting_count > 0 &&
 	       RUDP_LIST_OWNER(acceptor->waiting.next, struct apo_waiter, link)->until_ns <=
 		       now_at_ns) {

@@ -8,8 +8,11 @@
  *          waiting_max others wait, after waiting_ns, or at a limit of its address. A worker then
  *          sends it an ERROR line with the reason and closes it after the client has received the
  *          line.
+ *          A connection of a trusted proxy is accepted in this sense once its header has named the
+ *          client (proxy_header.h); it is closed if that takes APO_PROXY_HEADER_TIMEOUT_NS.
  * Limits   APO_ACCEPTS_AT_ONCE connections of a listener in a turn; APO_REFUSALS_MAX refusals in
- *          progress: at more, connections are closed without an ERROR line.
+ *          progress: at more, connections are closed without an ERROR line. APO_PROXIED_MAX
+ *          connections whose header has not come yet: at more, they are closed.
  * Threads  the main thread.
  */
 #ifndef APO_SERVER_ACCEPTOR_H
@@ -21,6 +24,8 @@
 
 #define APO_ACCEPTS_AT_ONCE 64
 #define APO_REFUSALS_MAX 1000
+#define APO_PROXIED_MAX 1000
+#define APO_PROXY_HEADER_TIMEOUT_NS (5 * RUDP_NS_PER_S)
 
 #define APO_ACCEPTOR_COUNTERS(X)                                                                   \
 	X(accepted, "connections accepted")                                                        \
@@ -28,6 +33,7 @@
 	X(refused_waited, "refused because they had waited too long")                              \
 	X(refused_address, "refused because their address had too many")                           \
 	X(refused_pace, "refused because their address connected too often")                       \
+	X(refused_proxied, "closed because a trusted proxy did not name the client")               \
 	X(waited, "had to wait for a place")                                                       \
 	X(take_overs, "hand-overs to a new process")                                               \
 	X(hand_overs_failed, "times that a hand-over failed and this process continued")           \
@@ -45,6 +51,9 @@ struct apo_acceptor {
 	unsigned active_count, refusals_count;
 	struct rudp_list waiting; /* oldest first */
 	unsigned waiting_count;
+	struct rudp_list proxied; /* a header is to come; oldest first */
+	unsigned proxied_count;
+	struct rudp_log_ratelimit ratelimit; /* of lines about bad headers */
 	/* When accepting resumes after a pause; RUDP_NEVER: it is not paused. */
 	int64_t accept_at_ns;
 	bool is_closed;
@@ -73,10 +82,10 @@ void apo_acceptor_fini(struct apo_acceptor *acceptor);
  * it. */
 const char *apo_acceptor_admit(void *acceptor, struct apo_session *session);
 
-/* A listening socket is readable. */
-void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_event_source *source,
-			      int64_t now_at_ns);
-void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_event_source *source);
+/* Handles an event of a listening socket, of a connection that waits, or of one of a trusted proxy
+ * whose header has not come yet. */
+void apo_acceptor_on_source(struct apo_acceptor *acceptor, struct apo_event_source *source,
+			    int64_t now_at_ns);
 /* A worker reports that a connection has gone. */
 void apo_acceptor_on_gone(struct apo_acceptor *acceptor, const struct apo_note *note);
 

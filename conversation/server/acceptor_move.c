@@ -66,43 +66,55 @@ static void serialize_listeners(struct apo_upgrade_state *upgrade, struct apo_ac
 	}
 }
 
-static void read_waiter(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
+static void serialize_arrival(struct apo_upgrade_state *upgrade, struct apo_arrival *arrival)
 {
-	struct apo_ip_entry *ip_entry;
-	struct apo_waiter read;
-	int fd;
-
-	apo_serializer_bytes(&upgrade->serializer, &read.address, sizeof read.address);
-	serialize_listen(&upgrade->serializer, &read.listen);
-	apo_serializer_instant(&upgrade->serializer, &read.until_ns);
-	apo_upgrade_state_descriptor(upgrade, &fd);
-	if (fd < 0)
-		return;
-	ip_entry = upgrade->serializer.ok ? apo_acceptor_readmit(acceptor, &read.address) : NULL;
-	apo_serializer_expect(&upgrade->serializer, ip_entry != NULL);
-	if (!ip_entry) {
-		close(fd);
-		return;
-	}
-	apo_acceptor_let_wait(acceptor, fd, &read.address, &read.listen, ip_entry, read.until_ns);
+	apo_serializer_bytes(&upgrade->serializer, &arrival->address, sizeof arrival->address);
+	apo_serializer_flag(&upgrade->serializer, &arrival->is_proxied);
+	serialize_listen(&upgrade->serializer, &arrival->listen);
 }
 
-static void serialize_waiters(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
+static void read_waiter(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor,
+			bool has_address)
 {
-	struct rudp_list *link = acceptor->waiting.next;
-	uint32_t count = acceptor->waiting_count, i;
+	struct apo_arrival arrival;
+	struct apo_ip_entry *ip_entry;
+	int64_t until_ns;
+
+	serialize_arrival(upgrade, &arrival);
+	apo_serializer_instant(&upgrade->serializer, &until_ns);
+	apo_upgrade_state_descriptor(upgrade, &arrival.fd);
+	if (arrival.fd < 0)
+		return;
+	if (!has_address && upgrade->serializer.ok) {
+		apo_acceptor_await_proxy(acceptor, &arrival, until_ns);
+		return;
+	}
+	ip_entry = upgrade->serializer.ok ? apo_acceptor_readmit(acceptor, &arrival.address) : NULL;
+	apo_serializer_expect(&upgrade->serializer, ip_entry != NULL);
+	if (!ip_entry) {
+		close(arrival.fd);
+		return;
+	}
+	apo_acceptor_let_wait(acceptor, &arrival, ip_entry, until_ns);
+}
+
+/* has_address: the connections wait for a place, else for the header of a proxy. Nothing of a
+ * header has been taken from the socket. */
+static void serialize_waiters(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor,
+			      bool has_address)
+{
+	struct rudp_list *link = has_address ? acceptor->waiting.next : acceptor->proxied.next;
+	uint32_t count = has_address ? acceptor->waiting_count : acceptor->proxied_count, i;
 	struct apo_waiter *waiter;
 
-	apo_serializer_count(&upgrade->serializer, &count, 2 * sizeof waiter->address + 10);
+	apo_serializer_count(&upgrade->serializer, &count, 2 * sizeof(struct rudp_addr) + 11);
 	for (i = 0; i < count && upgrade->serializer.ok; i++) {
 		if (upgrade->serializer.is_reading) {
-			read_waiter(upgrade, acceptor);
+			read_waiter(upgrade, acceptor, has_address);
 			continue;
 		}
 		waiter = RUDP_LIST_OWNER(link, struct apo_waiter, link);
-		apo_serializer_bytes(&upgrade->serializer, &waiter->address,
-				     sizeof waiter->address);
-		serialize_listen(&upgrade->serializer, &waiter->listen);
+		serialize_arrival(upgrade, &waiter->arrival);
 		apo_serializer_instant(&upgrade->serializer, &waiter->until_ns);
 		apo_upgrade_state_descriptor(upgrade, &waiter->source.fd);
 		link = link->next;
@@ -115,7 +127,9 @@ void apo_acceptor_serialize(struct apo_upgrade_state *upgrade, struct apo_accept
 	apo_ip_limits_serialize(&upgrade->serializer, &acceptor->ip_limits);
 	serialize_listeners(upgrade, acceptor);
 	if (upgrade->serializer.ok)
-		serialize_waiters(upgrade, acceptor);
+		serialize_waiters(upgrade, acceptor, true);
+	if (upgrade->serializer.ok)
+		serialize_waiters(upgrade, acceptor, false);
 }
 
 struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,
@@ -140,8 +154,11 @@ void apo_acceptor_release(struct apo_acceptor *acceptor)
 				acceptor->listeners[i]->source.fd, NULL);
 	RUDP_LIST_EACH(struct apo_waiter, waiter, &acceptor->waiting, link)
 		(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, waiter->source.fd, NULL);
+	RUDP_LIST_EACH(struct apo_waiter, waiter, &acceptor->proxied, link)
+		(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, waiter->source.fd, NULL);
 	acceptor->is_closed = true;
 	apo_acceptor_stop_listening(acceptor);
+	apo_acceptor_drop_proxied(acceptor);
 	while (acceptor->waiting_count > 0)
 		apo_acceptor_on_waiter(
 			acceptor,

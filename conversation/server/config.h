@@ -16,10 +16,12 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "conversation/irc/network.h"
 #include "conversation/model/model.h"
 #include "conversation/web/handshake.h"
 
 #define APO_LISTENS_MAX 16
+#define APO_TRUSTED_PROXIES_MAX 16
 #define APO_OPERATORS_MAX 64
 #define APO_MOTD_LINES_MAX 1000
 #define APO_CLOAK_KEY_BYTES 32
@@ -37,6 +39,8 @@ struct apo_config {
 	unsigned listen_count;
 	const char *certificate_file, *key_file; /* NULL: no TLS */
 	struct apo_web_rules web;
+	struct apo_network trusted_proxies[APO_TRUSTED_PROXIES_MAX];
+	unsigned trusted_proxy_count;
 
 	unsigned workers;     /* 0: one for each processor */
 	int64_t drain_ns;     /* how long queued data may take to be written at the end */

@@ -42,6 +42,7 @@ const struct apo_config_row apo_config_rows[] = {
 
 	{"listen", "plain", APO_CONFIG_LISTEN, true, "", 0, 0, 0},
 	{"listen", "tls", APO_CONFIG_LISTEN_TLS, true, "", 0, 0, 0},
+	{"listen", "trusted-proxy", APO_CONFIG_TRUSTED_PROXY, true, "", 0, 0, 0},
 	ROW_TEXT("listen", "certificate", certificate_file),
 	ROW_TEXT("listen", "key", key_file),
 	ROW("listen", "sts-port", APO_CONFIG_PORT, model.sts_port, 1, 65535),
@@ -249,6 +250,16 @@ static const char *add_name(struct apo_config *config, const char **names, unsig
 	return NULL;
 }
 
+static const char *add_trusted_proxy(struct apo_config *config, const char *text)
+{
+	if (config->trusted_proxy_count == APO_TRUSTED_PROXIES_MAX)
+		return "is one too many";
+	if (!apo_network_read(config->trusted_proxies + config->trusted_proxy_count, text))
+		return "must be an address or a network: 192.0.2.1, 10.0.0.0/8, ::1";
+	config->trusted_proxy_count++;
+	return NULL;
+}
+
 const char *apo_config_set(struct apo_config *config, const struct apo_config_row *row,
 			   const char *text)
 {
@@ -287,6 +298,8 @@ const char *apo_config_set(struct apo_config *config, const struct apo_config_ro
 		if (!apo_web_is_origin(text))
 			return "must be https://HOST, https://HOST:PORT, the same with http, or *";
 		return add_name(config, config->web.origins, &config->web.origin_count, text);
+	case APO_CONFIG_TRUSTED_PROXY:
+		return add_trusted_proxy(config, text);
 	case APO_CONFIG_CLOAK_KEY:
 		wrong = apo_value_hex(text, config->cloak_key, sizeof config->cloak_key);
 		config->has_cloak_key = !wrong;

@@ -29,6 +29,7 @@ enum apo_config_kind {
 	APO_CONFIG_LISTEN_WEB_TLS,
 	APO_CONFIG_WEB_HOST,
 	APO_CONFIG_WEB_ORIGIN,
+	APO_CONFIG_TRUSTED_PROXY,
 };
 
 struct apo_config_row {

@@ -70,6 +70,7 @@ struct apo_conn {
 	bool wants_room;  /* tell the model when the queue becomes short */
 	bool has_ended;   /* the peer sends no more */
 	bool is_operator; /* exempt from flood control */
+	bool is_proxied;  /* address is the client's; the socket leads to a proxy */
 	bool has_failed;  /* the transport is broken; what it reports is ignored */
 };
 

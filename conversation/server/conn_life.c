@@ -63,7 +63,8 @@ static void tell_connected(struct apo_worker *worker, struct apo_conn *conn)
 	else
 		apo_cloak(worker->config, &conn->address, event->host);
 	event->fingerprint[0] = 0;
-	if (conn->stream.ops->fingerprint &&
+	/* Without TLS, the key behind the socket would be the proxy's. */
+	if (conn->stream.ops->fingerprint && (conn->stream.ops->is_secret || !conn->is_proxied) &&
 	    !conn->stream.ops->fingerprint(&conn->stream, event->fingerprint))
 		event->fingerprint[0] = 0;
 }
@@ -167,6 +168,7 @@ void apo_conn_adopt(struct apo_worker *worker, struct apo_adopt *adopt)
 		conn->address = adopt->address;
 		conn->ip_entry = adopt->ip_entry;
 		conn->refusal = adopt->refusal;
+		conn->is_proxied = adopt->is_proxied;
 		conn->state = APO_CONN_GREETING;
 		rudp_timer_arm(&worker->wheel, &conn->timer,
 			       worker->now_at_ns + worker->config->model.registration_timeout_ns);

@@ -49,6 +49,7 @@ struct apo_adopt {
 	struct apo_mail mail;
 	int fd;
 	bool is_web;                 /* WebSocket */
+	bool is_proxied;             /* the socket leads to a proxy of the client */
 	apo_tls_context *tls;        /* a reference, or NULL: no TLS */
 	struct apo_session *session; /* a reference: then there is neither fd nor tls; else NULL */
 	struct rudp_addr address;

@@ -264,10 +264,9 @@ static void on_source(struct apo_service *service, struct apo_event_source *sour
 		on_signal(service);
 		break;
 	case APO_SOURCE_LISTENER:
-		apo_acceptor_on_listener(&service->acceptor, source, service->now_at_ns);
-		break;
 	case APO_SOURCE_WAITER:
-		apo_acceptor_on_waiter(&service->acceptor, source);
+	case APO_SOURCE_PROXIED:
+		apo_acceptor_on_source(&service->acceptor, source, service->now_at_ns);
 		break;
 	case APO_SOURCE_METRICS:
 		apo_metrics_on_connection(&service->metrics, service->now_at_ns);

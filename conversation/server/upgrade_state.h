@@ -15,7 +15,7 @@
 
 #include "conversation/model/serializer.h"
 
-#define APO_UPGRADE_STATE_VERSION 3u
+#define APO_UPGRADE_STATE_VERSION 4u
 
 struct apo_acceptor;
 struct apo_history_thread;

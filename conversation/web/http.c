@@ -22,9 +22,7 @@ static struct apo_slice trimmed(const char *at, size_t len)
 	return (struct apo_slice){at, len};
 }
 
-/* The next element of a comma-separated list, without spaces around it; removes it from list.
- * Returns false at the end of the list. */
-static bool next_element(struct apo_slice *list, struct apo_slice *element)
+bool apo_http_next_element(struct apo_slice *list, struct apo_slice *element)
 {
 	const char *comma;
 	size_t len;
@@ -45,7 +43,7 @@ static bool contains(struct apo_slice list, const char *text)
 {
 	struct apo_slice element;
 
-	while (next_element(&list, &element))
+	while (apo_http_next_element(&list, &element))
 		if (apo_slice_is(element, text))
 			return true;
 	return false;
@@ -141,7 +139,7 @@ static void choose_protocol(struct apo_http_request *request, struct apo_slice l
 {
 	struct apo_slice element;
 
-	while (!request->is_binary && !request->is_text && next_element(&list, &element)) {
+	while (!request->is_binary && !request->is_text && apo_http_next_element(&list, &element)) {
 		request->is_binary = apo_slice_is(element, "binary.ircv3.net");
 		request->is_text = apo_slice_is(element, "text.ircv3.net");
 	}
@@ -159,6 +157,12 @@ static bool on_header(struct apo_http_request *request, struct seen *seen, struc
 		return set_once(&request->key, value);
 	if (apo_slice_is(name, "Sec-WebSocket-Version"))
 		return set_once(&request->version, value);
+	if (apo_slice_is(name, "X-Forwarded-For")) {
+		if (request->forwarded_count == APO_HTTP_FORWARDED_MAX)
+			return false;
+		request->forwarded_for[request->forwarded_count++] = value;
+		return true;
+	}
 	if (apo_slice_is(name, "If-None-Match"))
 		request->if_none_match = value;
 	else if (apo_slice_is(name, "Connection"))

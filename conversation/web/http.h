@@ -5,7 +5,8 @@
  *
  * Model    Strict: what RFC 9112 lets a server refuse is refused (line folding, lone CR or LF, a
  *          body, space before a colon, a header twice that may be there once).
- * Limits   APO_HTTP_HEAD_BYTES_MAX bytes, APO_HTTP_HEADERS_MAX headers. The time belongs to the
+ * Limits   APO_HTTP_HEAD_BYTES_MAX bytes, APO_HTTP_HEADERS_MAX headers, of them
+ *          APO_HTTP_FORWARDED_MAX X-Forwarded-For. The time belongs to the
  *          caller. Nothing is allocated.
  * Threads  any.
  */
@@ -17,6 +18,7 @@
 
 #define APO_HTTP_HEAD_BYTES_MAX 8192
 #define APO_HTTP_HEADERS_MAX 64
+#define APO_HTTP_FORWARDED_MAX 8 /* headers X-Forwarded-For */
 
 /* A part of the request's bytes; at is NULL if there is none. */
 struct apo_slice {
@@ -27,6 +29,8 @@ struct apo_slice {
 struct apo_http_request {
 	struct apo_slice method, target; /* the target begins with a slash */
 	struct apo_slice host, origin, key, version, if_none_match;
+	struct apo_slice forwarded_for[APO_HTTP_FORWARDED_MAX]; /* X-Forwarded-For, in order */
+	unsigned forwarded_count;
 	bool upgrades;  /* Connection contains upgrade, and Upgrade contains websocket */
 	bool is_binary; /* the subprotocol; neither: none that is known */
 	bool is_text;
@@ -48,6 +52,10 @@ enum apo_http_verdict {
  */
 enum apo_http_verdict apo_http_parse(const char *bytes, size_t len, size_t searched,
 				     struct apo_http_request *request);
+
+/* The next element of a comma-separated list, without spaces around it; removes it from list.
+ * Returns false at the end of the list. Empty elements are left out. */
+bool apo_http_next_element(struct apo_slice *list, struct apo_slice *element);
 
 /* ASCII letters are equal in both cases. */
 bool apo_slice_is(struct apo_slice slice, const char *text);

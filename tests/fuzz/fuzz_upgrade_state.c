@@ -67,7 +67,7 @@ static void make_good(void)
 	struct apo_ip_entry *ip_entry;
 	static struct server server;
 	struct rudp_addr address = {.family = AF_INET};
-	struct apo_listen listen_on = {.address = address};
+	struct apo_arrival arrival = {.address = address, .listen.address = address};
 	struct apo_upgrade_state upgrade;
 	unsigned i;
 	int pair[2];
@@ -82,8 +82,11 @@ static void make_good(void)
 		come_in(&server, i);
 	parts = server_parts(&server);
 	ip_entry = apo_acceptor_readmit(&server.acceptor, &address);
-	apo_acceptor_let_wait(&server.acceptor, dup(here), &address, &listen_on, ip_entry,
+	arrival.fd = dup(here);
+	apo_acceptor_let_wait(&server.acceptor, &arrival, ip_entry,
 			      parts.now_at_ns + RUDP_NS_PER_S);
+	arrival.fd = dup(here);
+	apo_acceptor_await_proxy(&server.acceptor, &arrival, parts.now_at_ns + RUDP_NS_PER_S);
 	apo_upgrade_state_to(&upgrade);
 	assert(apo_upgrade_state_write(&upgrade, &parts));
 	good_len = upgrade.serializer.len;

@@ -97,10 +97,7 @@ static void serve(void)
 
 	for (i = 0; i < count; i++) {
 		source = events[i].data.ptr;
-		if (source->kind == APO_SOURCE_LISTENER)
-			apo_acceptor_on_listener(&acceptor, source, now_ns);
-		else
-			apo_acceptor_on_waiter(&acceptor, source);
+		apo_acceptor_on_source(&acceptor, source, now_ns);
 	}
 }
 
@@ -329,4 +326,156 @@ Test(acceptor, a_port_in_use_is_an_error_and_leaves_no_listener)
 		   0));
 	cr_assert(lt(int, apo_acceptor_open(&second, epoll_fd, workers, WORKERS, &same, false), 0));
 	cr_assert(eq(uint, second.listener_count, 0));
+}
+
+/* ---- trusted proxies ---- */
+
+#define HEADER "PROXY TCP4 192.0.2.7 198.51.100.1 56324 6667\r\n"
+
+static void trust_loopback(void)
+{
+	cr_assert(apo_network_read(config.trusted_proxies, "127.0.0.0/8"));
+	config.trusted_proxy_count = 1;
+}
+
+static void send_text(unsigned i, const char *text)
+{
+	cr_assert(eq(sz, (size_t)write(callers[i], text, strlen(text)), strlen(text)));
+	serve();
+}
+
+/* The next connection is of that client, and its first bytes are these. */
+static void is_client(const char *address, const char *first)
+{
+	struct apo_adopt *adopt = given();
+	char text[RUDP_ADDR_TEXT_SIZE] = "";
+
+	cr_assert(ne(ptr, adopt, NULL));
+	cr_assert(eq(str, rudp_addr_format(&adopt->address, text), (char *)address));
+	cr_assert(adopt->is_proxied);
+	memset(text, 0, sizeof text);
+	cr_assert(eq(sz, (size_t)read(adopt->fd, text, strlen(first)), strlen(first)));
+	cr_assert(eq(str, (char *)text, (char *)first));
+	let_go(adopt);
+}
+
+Test(acceptor, the_header_of_a_trusted_proxy_names_the_client)
+{
+	trust_loopback();
+	call(0);
+	cr_assert(eq(ptr, given(), NULL));
+	send_text(0, "PROXY TCP4 192.0.2.7 ");
+	cr_assert(eq(ptr, given(), NULL));
+	send_text(0, "198.51.100.1 56324 6667\r\nNICK a\r\n");
+	is_client("192.0.2.7:56324", "NICK a\r\n");
+	cr_assert(eq(uint, acceptor.proxied_count, 0));
+}
+
+Test(acceptor, limits_count_the_clients_of_a_proxy_and_not_the_proxy)
+{
+	struct apo_adopt *inside[2];
+	unsigned i;
+
+	trust_loopback();
+	config.per_address_max = 1;
+	for (i = 0; i < 3; i++)
+		call(i);
+	send_text(0, HEADER);
+	inside[0] = given();
+	send_text(1, "PROXY TCP6 2001:db8::7 2001:db8::1 1 2\r\n");
+	inside[1] = given();
+	cr_assert(eq(ptr, (void *)inside[1]->refusal, NULL));
+	send_text(2, HEADER);
+	is_given("Too many connections from your address");
+	for (i = 0; i < 2; i++)
+		let_go(inside[i]);
+}
+
+Test(acceptor, a_trusted_proxy_must_name_the_client)
+{
+	static const char *const beginnings[] = {"NICK a\r\n", "PROXY TCP4 x\r\n"};
+	unsigned i;
+
+	trust_loopback();
+	for (i = 0; i < 2; i++) {
+		call(i);
+		send_text(i, beginnings[i]);
+	}
+	call(2);
+	close(callers[2]);
+	callers[2] = 0;
+	serve();
+	cr_assert(eq(ptr, given(), NULL));
+	cr_assert(eq(u64, acceptor.counters.refused_proxied, 3));
+	cr_assert(eq(uint, acceptor.proxied_count, 0));
+}
+
+Test(acceptor, the_header_of_a_proxy_has_a_time_limit)
+{
+	trust_loopback();
+	call(0);
+	cr_assert(
+		eq(i64, apo_acceptor_next_at_ns(&acceptor), now_ns + APO_PROXY_HEADER_TIMEOUT_NS));
+	apo_acceptor_on_time(&acceptor, now_ns + APO_PROXY_HEADER_TIMEOUT_NS - 1);
+	cr_assert(eq(uint, acceptor.proxied_count, 1));
+	apo_acceptor_on_time(&acceptor, now_ns + APO_PROXY_HEADER_TIMEOUT_NS);
+	cr_assert(eq(uint, acceptor.proxied_count, 0));
+	cr_assert(eq(u64, acceptor.counters.refused_proxied, 1));
+}
+
+Test(acceptor, checks_by_the_proxy_itself_have_its_address_and_no_limits)
+{
+	struct apo_adopt *adopt;
+	unsigned i;
+
+	trust_loopback();
+	config.connects_max = 1;
+	for (i = 0; i < 2; i++) {
+		call(i);
+		send_text(i, "PROXY UNKNOWN\r\n");
+		adopt = given();
+		cr_assert(ne(ptr, adopt, NULL));
+		cr_assert(rudp_addr_is_loopback(&adopt->address));
+		cr_assert(not(adopt->is_proxied));
+		cr_assert(eq(ptr, (void *)adopt->refusal, NULL));
+		let_go(adopt);
+	}
+}
+
+Test(acceptor, from_other_addresses_a_header_is_input_like_any)
+{
+	struct apo_adopt *adopt;
+	char first;
+
+	cr_assert(apo_network_read(config.trusted_proxies, "192.0.2.0/24"));
+	config.trusted_proxy_count = 1;
+	call(0);
+	adopt = given();
+	cr_assert(ne(ptr, adopt, NULL));
+	cr_assert(eq(sz, (size_t)write(callers[0], HEADER, 6), 6));
+	cr_assert(rudp_addr_is_loopback(&adopt->address));
+	cr_assert(eq(sz, (size_t)read(adopt->fd, &first, 1), 1));
+	cr_assert(eq(chr, first, 'P'));
+	let_go(adopt);
+}
+
+Test(acceptor, a_proxy_of_the_web_names_the_client_in_the_request)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7\r\n";
+
+	trust_loopback();
+	acceptor.listeners[0]->listen.is_web = true;
+	call(0);
+	send_text(0, request);
+	cr_assert(eq(ptr, given(), NULL));
+	send_text(0, "\r\n");
+	is_client("192.0.2.7:0", request); /* the worker reads the whole of it */
+	call(1);
+	send_text(1, HEADER);
+	is_client("192.0.2.7:56324", "");
+	call(2);
+	send_text(2, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	cr_assert(eq(ptr, given(), NULL));
+	cr_assert(eq(u64, acceptor.counters.refused_proxied, 1));
+	acceptor.listeners[0]->listen.is_web = false;
 }

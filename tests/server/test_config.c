@@ -362,6 +362,21 @@ Test(config, nobody_is_asked_for_a_passphrase, .timeout = 20)
 	unlink(key.name);
 }
 
+Test(config, trusted_proxies_are_addresses_and_networks)
+{
+	struct apo_config *config =
+		read_text(FINE "[listen]\ntrusted-proxy = 10.0.0.0/8\ntrusted-proxy = ::1\n");
+
+	cr_assert(ne(ptr, config, NULL), "%s", complaints);
+	cr_assert(eq(uint, config->trusted_proxy_count, 2));
+	cr_assert(eq(uint, config->trusted_proxies[0].prefix_bits, 104));
+	cr_assert(eq(uint, config->trusted_proxies[1].prefix_bits, 128));
+	apo_config_put(config);
+	refused("[listen]\ntrusted-proxy = proxy.test\n",
+		":7: listen: trusted-proxy must be an address or a network: 192.0.2.1, "
+		"10.0.0.0/8, ::1\n");
+}
+
 Test(config, web_listeners_have_a_section)
 {
 	struct apo_config *config =
