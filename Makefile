@@ -400,6 +400,12 @@ $(BUILD)/tests/behaviour: $(call tests_of,behaviour) $(BUILD)/tests/behaviour-mo
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -pthread -ldl
 
+$(BUILD)/tests/differences: override SAN :=
+$(BUILD)/tests/differences: $(call tests_of,differences)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^)
+
 $(BUILD)/tests/threads: $(call tests_of,threads) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -645,7 +651,7 @@ check-economy: $(BUILD)/tests/economy ## count the allocations and system calls 
 THREAD_TESTS := $(patsubst %,$(BUILD)/tests/%,threads threads-messages threads-shared \
 	threads-dispatch threads-conversation)
 check-build: all $(BUILD)/tests/sim $(BUILD)/tests/decode $(THREAD_TESTS) $(if $(filter check-unit,$(CHECKS)),$(UNIT_TESTS)) \
-	$(if $(filter check-behaviour,$(CHECKS)),$(BUILD)/tests/behaviour) \
+	$(if $(filter check-behaviour,$(CHECKS)),$(BUILD)/tests/behaviour $(BUILD)/tests/differences) \
 	$(if $(filter check-economy,$(CHECKS)),$(BUILD)/tests/economy) \
 	$(if $(filter check-integration,$(CHECKS)),$(INTEGRATION_PARTS))
 
@@ -662,6 +668,10 @@ sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
 
 fuzz: ## every fuzz target for TIME seconds (default 60)
 	@tests/fuzz/run.sh $(TOP_BUILD)/fuzz $(or $(TIME),60)
+
+.PHONY: differences
+differences: $(BUILD)/tests/differences $(PRODUCTS) ## random socket calls over kernel TCP and under the shim: SEED=n COUNT=n
+	@tests/differences/compare.py $(BUILD) $(or $(SEED),1) $(or $(COUNT),300)
 
 soak: all $(BUILD)/tests/sim $(BUILD)/tests/messaging $(INTEGRATION_PARTS) ## 20,000 seeds of the simulator, 11 virtual days of messages, deaths, each fuzz target (over an hour)
 	BUILD=$(abspath $(BUILD)) tests/soak.sh
