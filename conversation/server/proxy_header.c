@@ -67,7 +67,7 @@ static bool read_line(char *line, struct apo_proxy_header *header)
 	in_port_t source_port, destination_port;
 	int family, i;
 
-	/* Whatever follows UNKNOWN is to be ignored. */
+	/* The specification has receivers ignore the text after UNKNOWN. */
 	if (strcmp(line, "UNKNOWN") == 0 || strncmp(line, "UNKNOWN ", 8) == 0)
 		return true;
 	for (i = 0; i < 4; i++) {

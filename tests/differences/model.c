@@ -177,7 +177,7 @@ void model_unconnect(int slot)
 	end->own_port = 0;
 }
 
-/* What is not visible yet at an end, or NULL. */
+/* Names the first expected effect that an end does not show yet. NULL: it shows all. */
 static const char *missing(int slot)
 {
 	const struct end *end = model_end(slot);

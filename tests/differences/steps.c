@@ -392,8 +392,8 @@ static void step_fcntl(const struct step *step)
 		say("F_GETOWN %d", fcntl(fd, F_GETOWN) == getppid());
 		break;
 	case 5:
-		say("F_SETSIG %d F_GETSIG %d", fcntl(fd, F_SETSIG, (int)(step->y % 3)),
-		    fcntl(fd, F_GETSIG));
+		say("F_SETSIG %d", fcntl(fd, F_SETSIG, (int)(step->y % 3)));
+		say(" F_GETSIG %d", fcntl(fd, F_GETSIG));
 		break;
 	case 6:
 		say("F_SETFL all"),

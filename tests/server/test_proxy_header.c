@@ -170,7 +170,7 @@ Test(proxy_header, the_last_address_that_is_not_trusted_is_the_client)
 {
 	forwarded_is("X-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7:0");
 	forwarded_is("x-forwarded-for: 2001:db8::7\r\n", "[2001:db8::7]:0");
-	/* What stands before the address that the proxy has added is the client's claim. */
+	/* The proxy adds the last address; those before it are claims of the client. */
 	forwarded_is("X-Forwarded-For: 192.0.2.1, 192.0.2.7\r\n", "192.0.2.7:0");
 	forwarded_is("X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7:0");
 	forwarded_is("X-Forwarded-For: nonsense, 192.0.2.7\r\n", "192.0.2.7:0");

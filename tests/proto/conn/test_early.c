@@ -131,8 +131,7 @@ static void restart_server(void)
 	rudp_listener_set_early(pair.listener, EARLY_MAX);
 }
 
-/* What issue and protocol promise: one datagram there, and the answer comes back with the
- * SYNACK. */
+/* The request travels in one datagram, and the answer comes back with the SYNACK. */
 Test(early, the_answer_comes_after_one_round_trip)
 {
 	meet();
