@@ -78,6 +78,7 @@ on_exit() {
 	local status=$?
 	trap - EXIT INT TERM
 	set +e
+	[ "$status" = 0 ] || show_threads
 	[ "$status" = 0 ] || show_logs
 	stop_all
 	net_down

@@ -384,6 +384,7 @@ static void *check_all(void *of)
 	struct apo_auth_thread *auth_thread = of;
 	struct question *question;
 
+	pthread_setname_np(pthread_self(), "chat-auth"); /* for top -H */
 	while ((question = next_question(auth_thread))) {
 		work_on(auth_thread, question);
 		question_free(question);

@@ -86,6 +86,9 @@ static natsStatus set_options(natsOptions *options, const struct apo_config *con
 			options, config->cluster_credentials_file, NULL);
 	if (status == NATS_OK)
 		status = natsOptions_SetTimeout(options, CONNECT_MS);
+	/* Without a deadline, a server that does not read blocks each call, for ever. */
+	if (status == NATS_OK)
+		status = natsOptions_SetWriteDeadline(options, APO_BUS_WAIT_MS);
 	if (status == NATS_OK)
 		status = natsOptions_SetMaxReconnect(options, -1);
 	if (status == NATS_OK)

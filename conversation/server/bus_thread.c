@@ -22,6 +22,8 @@
 #define LOG_BYTES_MAX (INT64_C(1) << 30)
 #define DUPLICATES_NS (120 * RUDP_NS_PER_S) /* a repetition within that is recognized */
 #define SUBJECT_SIZE 128
+/* The library may first try to reach each server (CONNECT_MS), so the end gets more than that. */
+#define STOP_NS (40 * RUDP_NS_PER_S)
 
 enum request_kind { PUBLISH, CHUNK, HISTORY, WAKE, STOP };
 
@@ -352,6 +354,7 @@ static void *run(void *of)
 {
 	struct apo_bus_thread *bus_thread = of;
 
+	pthread_setname_np(pthread_self(), "chat-bus"); /* for top -H */
 	while (!bus_thread->bus->is_over)
 		turn(bus_thread);
 	close_bus(bus_thread->bus);
@@ -453,19 +456,26 @@ int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *
 	return -error;
 }
 
-void apo_bus_thread_stop(struct apo_bus_thread *bus_thread)
+bool apo_bus_thread_stop(struct apo_bus_thread *bus_thread)
 {
+	int64_t until_ns = rudp_clock_now_ns() + STOP_NS;
+	struct timespec until = {.tv_sec = until_ns / RUDP_NS_PER_S,
+				 .tv_nsec = until_ns % RUDP_NS_PER_S};
 	struct request *request;
 
 	if (!bus_thread->is_running)
-		return;
+		return true;
 	while (!(request = request_new(STOP, NULL, 0)))
 		;
 	apo_mailbox_put(&bus_thread->box, &request->mail);
-	pthread_join(bus_thread->thread, NULL);
-	nats_Close();
+	if (pthread_clockjoin_np(bus_thread->thread, NULL, CLOCK_MONOTONIC, &until) != 0 ||
+	    nats_CloseAndWait(APO_BUS_WAIT_MS) != NATS_OK) {
+		rudp_log(RUDP_LOG_ERROR, "cluster connection does not close, given up");
+		return false;
+	}
 	apo_mailbox_fini(&bus_thread->box);
 	apo_config_put(bus_thread->config);
 	free(bus_thread->bus);
 	bus_thread->is_running = false;
+	return true;
 }

@@ -63,8 +63,9 @@ struct apo_bus_thread {
 /* Starts the thread. Returns 0 or a negative errno value. */
 int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner,
 			 int mail_kind, struct apo_config *config);
-/* Ends it. Nobody takes mail from the owner's mailbox meanwhile. */
-void apo_bus_thread_stop(struct apo_bus_thread *bus_thread);
+/* Ends it. Nobody takes mail from the owner's mailbox meanwhile. Returns false if threads of the
+ * NATS library still run after 42 s; they use this object and the mailbox. */
+bool apo_bus_thread_stop(struct apo_bus_thread *bus_thread);
 
 /* The bytes are copied. */
 void apo_bus_thread_publish(struct apo_bus_thread *bus_thread, const void *bytes, size_t len,

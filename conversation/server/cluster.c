@@ -336,13 +336,16 @@ int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model,
 	return apo_bus_thread_start(&cluster->bus_thread, box, mail_kind, config);
 }
 
-void apo_cluster_stop(struct apo_cluster *cluster)
+bool apo_cluster_stop(struct apo_cluster *cluster)
 {
+	bool has_ended;
+
 	if (cluster->replica)
 		apo_replica_leave(cluster->replica);
-	apo_bus_thread_stop(&cluster->bus_thread);
+	has_ended = apo_bus_thread_stop(&cluster->bus_thread);
 	drop_snapshot(cluster);
 	if (cluster->replica)
 		apo_replica_free(cluster->replica);
 	cluster->replica = NULL;
+	return has_ended;
 }

@@ -33,8 +33,8 @@ struct apo_cluster {
 int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model,
 		      struct apo_history_thread *history_thread, struct apo_mailbox *box,
 		      int mail_kind, struct apo_config *config);
-/* The model's thread has ended. */
-void apo_cluster_stop(struct apo_cluster *cluster);
+/* The model's thread has ended. Returns the result of apo_bus_thread_stop. */
+bool apo_cluster_stop(struct apo_cluster *cluster);
 
 /* The call of the model. */
 bool apo_cluster_propose(struct apo_cluster *cluster, const void *event, size_t len, bool is_vital);

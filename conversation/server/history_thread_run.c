@@ -511,6 +511,7 @@ void *apo_history_thread_run(void *of)
 {
 	struct apo_history_thread *history_thread = of;
 
+	pthread_setname_np(pthread_self(), "chat-history"); /* for top -H */
 	while (!history_thread->is_over)
 		turn(history_thread);
 	return NULL;

@@ -419,6 +419,7 @@ void *apo_model_thread_run(void *of)
 {
 	struct apo_model_thread *model_thread = of;
 
+	pthread_setname_np(pthread_self(), "chat-model"); /* for top -H */
 	model_thread->is_over = model_thread->is_settling = false;
 	apo_model_hurry(model_thread->model, 0);
 	while (!model_thread->is_over && !atomic_load(&model_thread->is_abandoned) &&

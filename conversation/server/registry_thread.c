@@ -180,6 +180,7 @@ static void *run(void *of)
 {
 	struct apo_registry_thread *registry_thread = of;
 
+	pthread_setname_np(pthread_self(), "chat-registry"); /* for top -H */
 	while (!registry_thread->is_over)
 		turn(registry_thread);
 	return NULL;

@@ -528,10 +528,12 @@ static void stop_threads(struct apo_service *service)
 	apo_service_stop_workers(service);
 	if (service->is_model_thread_running)
 		pthread_join(service->model_thread.thread, NULL);
-	if (service->model_thread.cluster)
-		apo_cluster_stop(&service->cluster);
 	apo_auth_thread_stop(&service->auth_thread);
 	apo_service_stop_disk_threads(service);
+	/* All is on disk. Locks of the NATS library may block exit(). */
+	if (service->model_thread.cluster && !apo_cluster_stop(&service->cluster) &&
+	    service->serving_pid == 0)
+		_exit(EXIT_SUCCESS);
 }
 
 static void end(struct apo_service *service)

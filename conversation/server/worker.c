@@ -384,6 +384,7 @@ void *apo_worker_run(void *of)
 {
 	struct apo_worker *worker = of;
 
+	pthread_setname_np(pthread_self(), "chat-worker"); /* for top -H */
 	worker->is_over = false;
 	while (!worker->is_over)
 		apo_worker_turn(worker);

@@ -29,6 +29,18 @@ show_logs() {
 	done
 }
 
+# Prints where each thread of the programs that still run waits, after a test has failed.
+show_threads() {
+	local name task
+	for name in "${!PID[@]}"; do
+		has_ended "$name" && continue
+		printf -- '---- threads of %s\n' "$name" >&2
+		for task in "/proc/${PID[$name]}/task"/*; do
+			paste -d' ' "$task/comm" "$task/wchan" >&2
+		done
+	done
+}
+
 now_ms() {
 	local now=${EPOCHREALTIME/./}
 	echo $((now / 1000))
