@@ -64,12 +64,15 @@ talking() {
 	hears dan ' 366 dan #room '
 	say dan "CS REGISTER #room"
 	hears dan 'ChanServ.* NOTICE dan '
+	say dan "MODE #room +H"
+	hears dan ' MODE #room \+H'
 	say dan "TOPIC #room :kept"
 	hears dan ' TOPIC #room :kept'
 	say eve "JOIN #room"
 	hears eve ' 366 eve #room '
 	say dan "PRIVMSG #room :the first"
 	hears eve 'the first'
+	wait_until 10 "the first message is on the disk" is_exported "the first"
 	(for i in $(seq 2000); do say dan "PRIVMSG #room :line $i"; done) &
 	local pen=$!
 	hears eve ':line 100'
@@ -84,6 +87,10 @@ talking() {
 	admin 0 " records" --export "$TMP/late.json"
 	is_whole "$TMP/late.json"
 	ok "a consistent state, and the server goes on"
+}
+
+is_exported() {
+	"$BUILD/apollonion" --config "$TMP/conf" --export - 2>/dev/null | grep -F "$1" >/dev/null
 }
 
 # Positions increase, so the lines of one author are a prefix of what was said.
@@ -125,11 +132,13 @@ after() {
 	say eve "CHATHISTORY LATEST #room * 3"
 	hears eve 'PRIVMSG #room :line 1998'
 	hears eve 'PRIVMSG #room :line 2000'
+	say eve "MODE #room"
+	hears eve ' 324 eve #room \+Hnt'
 	say eve "CS INFO #room"
 	hears eve 'ChanServ.* NOTICE eve :.*dan'
 	leave eve
 	end_server
-	ok "accounts log in, and find channel and history"
+	ok "accounts log in, and find channel and history, which is still public"
 }
 
 full_disk() {

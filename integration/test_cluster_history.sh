@@ -121,6 +121,12 @@ same_history() {
 	expect_eq "$(texts)" private "private messages"
 	come cat 3
 	! asks cat "#a" || fail "a stranger reads the history"
+	does ann "JOIN #open" ann ' 366 ann #open '
+	does ann "MODE #open +H" ann ' MODE #open \+H'
+	does ann "PRIVMSG #open :for all" ann ' PRIVMSG #open :for all'
+	does cat "JOIN #open" cat ' 366 cat #open '
+	asks cat "#open" || fail "public history is refused"
+	expect_eq "$(texts)" "for all" "public history at another node"
 	does ann "MARKREAD #a timestamp=2024-01-02T03:04:05.678Z" ann3 'MARKREAD #a timestamp=2024-01-02T03:04:05.678Z'
 	equal_files 5
 	ok "messages, msgids, times and read markers are the same at all nodes"

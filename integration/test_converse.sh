@@ -305,6 +305,16 @@ missed_lines() {
 	head -n 300 "$TMP/text" >"$TMP/part"
 	expect_same "$TMP/part" "$TMP/mia.heard" "lines"
 	stop nina
+	register launch_plain rita
+	say rita "JOIN #open"
+	say rita "MODE #open +H"
+	say rita "PRIVMSG #open :said before quin came"
+	say rita "PING :all"
+	hears rita 'PONG .*all'
+	converse quin --tail '#open' --history 5 --count 1
+	finish quin 20
+	expect_eq "$(heard_by_tail quin)" "said before quin came" "public history"
+	leave rita
 	send TERM server
 	finish server 10
 	ok "each once, and in order"

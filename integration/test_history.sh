@@ -151,6 +151,45 @@ again() {
 	ok "$1 each reads what it has heard"
 }
 
+# Of a registered channel: what was said since an operator made it public, and nothing of before.
+public() {
+	section "public history"
+	come_in dan dan
+	say dan "JOIN #open"
+	hears dan ' 366 dan #open '
+	say dan "CS REGISTER #open"
+	hears dan 'NOTICE dan :#open is registered'
+	say dan "PRIVMSG #open :before"
+	say dan "MODE #open +H"
+	hears dan ' MODE #open \+H'
+	say dan "PRIVMSG #open :first"
+	say dan "PRIVMSG #open :second"
+	come_in guest
+	is_refused guest "LATEST #open * 10"
+	is_public guest
+	leave dan guest
+	ok "a guest who has joined reads it"
+	end_server
+	serve
+	come_in fay fay
+	is_public fay
+	send USR2 server
+	wait_until 60 "the next process has taken over" grep -qs ' taken over ' "$TMP/server.err"
+	come_in guest
+	is_public guest
+	finds fay "first second" "LATEST #open * 10"
+	leave fay guest
+	end_server
+	serve
+	ok "also after a restart, and a hand-over"
+}
+
+is_public() {
+	say "$1" "JOIN #open"
+	hears "$1" " 366 $1 #open "
+	finds "$1" "first second" "LATEST #open * 10"
+}
+
 # Killed when all is written: what was counted as kept is there.
 killed() {
 	come_in dan dan
@@ -210,6 +249,7 @@ again "beside it"
 end_server
 serve
 again "after a restart"
+public
 killed
 full_disk
 end_server

@@ -65,6 +65,7 @@ struct apo_question {
 	int64_t account_id, other_id; /* of account and other, as in apo_said.between_ids */
 	bool is_member;               /* the client is in the channel now */
 	int64_t since; /* client without an account: it may see messages after this position */
+	int64_t public_from; /* every member may see messages from this position on; 0: none */
 	struct apo_reference first, second;
 	unsigned limit;
 	/* REDACT, MAY_REDACT only. The client has had its nick since this position, so later

@@ -50,6 +50,7 @@ struct apo_registry_record {
 	int64_t set_at_s;  /* the registration, the entry, or the ban */
 	int64_t ends_at_s; /* BAN; 0: never */
 	int64_t created_at_s, used_at_s, topic_at_s; /* CHANNEL */
+	int64_t public_from; /* CHANNEL: the first position that every member may read; 0: none */
 };
 
 #define APO_REGISTRY_STRINGS 9

@@ -30,6 +30,7 @@ static const struct topic {
 	  "e <mask>: exception from bans and quiets", "I <mask>: needs no invitation",
 	  "q <mask>: quiet; who matches can join but not speak", "k <key>: JOIN needs the key",
 	  "l <number>: limit for the number of members", "C: no CTCP, except ACTION",
+	  "H: public history: members may read what was said since the mode was set",
 	  "M: only those with an account speak", "i: members need an invitation",
 	  "m: only operators and members with voice speak", "n: only members speak",
 	  "s: secret: hidden from others", "t: only operators change the topic",

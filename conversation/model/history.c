@@ -91,6 +91,12 @@ void apo_history_on_channel_restricted(struct apo_channel *channel)
 			     RUDP_LIST_OWNER(channel->absences.next, struct absence, of_channel));
 }
 
+void apo_history_on_public(struct apo_model *model, struct apo_channel *channel)
+{
+	channel->public_from =
+		channel->modes & APO_MODE_PUBLIC_HISTORY ? (int64_t)model->last_msgid + 1 : 0;
+}
+
 /* Ends the account's absences from the channel. Returns the start of the longest one that has not
  * expired; 0: there is none. */
 static int64_t take_absences(const struct apo_model *model, struct apo_channel *channel,

@@ -9,6 +9,8 @@
  *          account stays a member for history. If it joins again within absence_ns, its presence
  *          continues without a gap. The absence ends early when the channel disappears, or when the
  *          channel is restricted: by a ban, a key, or mode i.
+ * Public   While a channel has mode H, its members also see what was said before they joined, back
+ *          to the moment at which the mode was set.
  */
 #ifndef APO_MODEL_HISTORY_H
 #define APO_MODEL_HISTORY_H
@@ -35,6 +37,9 @@ void apo_history_on_account(struct apo_model *model, struct apo_client *client, 
 void apo_history_on_account_left(struct apo_model *model, struct apo_client *client);
 /* The channel was restricted: accounts that are absent from it are no longer members. */
 void apo_history_on_channel_restricted(struct apo_channel *channel);
+/* Mode H of the channel was set or removed, or the channel has another name, and so another
+ * history. */
+void apo_history_on_public(struct apo_model *model, struct apo_channel *channel);
 
 void apo_requests_forget(struct apo_model *model);
 

@@ -93,8 +93,10 @@ bool apo_asking_find_channel(struct apo_asking *asking)
 	snprintf(asking->shown, sizeof asking->shown, "%s",
 		 membership ? channel->name : asking->target);
 	asking->question.is_member = membership != NULL;
-	if (membership)
+	if (membership) {
 		asking->question.since = membership->since;
+		asking->question.public_from = channel->public_from;
+	}
 	return membership || asking->client->account;
 }
 

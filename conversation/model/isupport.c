@@ -37,7 +37,7 @@ static void collect(struct tokens *tokens, const struct apo_model_config *config
 	add(tokens, "BOT=B");
 	add(tokens, "CASEMAPPING=ascii");
 	add(tokens, "CHANLIMIT=#:%u", config->channels_per_client_max);
-	add(tokens, "CHANMODES=Ibeq,k,l,CMimnst");
+	add(tokens, "CHANMODES=Ibeq,k,l,C%sMimnst", config->has_history ? "H" : "");
 	add(tokens, "CHANNELLEN=%u", config->channel_len_max);
 	add(tokens, "CHANTYPES=#");
 	if (config->has_history)

@@ -204,6 +204,7 @@ struct apo_member_slot {
 #define APO_MODE_TOPIC 16u
 #define APO_MODE_NO_CTCP 32u
 #define APO_MODE_ACCOUNTS 64u
+#define APO_MODE_PUBLIC_HISTORY 128u
 #define APO_MODE_LETTERS_SIZE 16 /* of the letters of all flags */
 #define APO_TOPIC_BYTES_MAX 512
 
@@ -237,6 +238,7 @@ struct apo_channel {
 	char key[APO_KEY_BYTES_MAX + 1];
 	int64_t created_at_s, topic_at_s;
 	int64_t renamed_at_s;   /* 0: never */
+	int64_t public_from;    /* the first position that every member may read; 0: none */
 	char *topic, *topic_by; /* NULL: none */
 	struct rudp_list lists[APO_LIST_KINDS];
 	unsigned entry_count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MODE of channels: b e I q k l C M i m n s t o v. */
+/* MODE of channels: b e I q k l C H M i m n s t o v. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +18,9 @@ static const struct {
 	char letter;
 	uint32_t bit;
 } flags[] = {
-	{'C', APO_MODE_NO_CTCP},   {'M', APO_MODE_ACCOUNTS},    {'i', APO_MODE_INVITE_ONLY},
-	{'m', APO_MODE_MODERATED}, {'n', APO_MODE_NO_EXTERNAL}, {'s', APO_MODE_SECRET},
-	{'t', APO_MODE_TOPIC},
+	{'C', APO_MODE_NO_CTCP},     {'H', APO_MODE_PUBLIC_HISTORY}, {'M', APO_MODE_ACCOUNTS},
+	{'i', APO_MODE_INVITE_ONLY}, {'m', APO_MODE_MODERATED},      {'n', APO_MODE_NO_EXTERNAL},
+	{'s', APO_MODE_SECRET},      {'t', APO_MODE_TOPIC},
 };
 
 static const char list_letters[] = "beIq"; /* in the order of enum apo_list_kind */
@@ -367,6 +367,8 @@ static void change_flag(struct change *change, char letter)
 	change->channel->modes = after;
 	if (change->is_adding && bit == APO_MODE_INVITE_ONLY)
 		apo_history_on_channel_restricted(change->channel);
+	if (bit == APO_MODE_PUBLIC_HISTORY)
+		apo_history_on_public(change->model, change->channel);
 	note(change, letter, NULL);
 }
 
@@ -407,6 +409,12 @@ static bool takes_param(const struct change *change, char letter)
 	return strchr("beIqkov", letter) || (letter == 'l' && change->is_adding);
 }
 
+/* Without history mode H is unknown. */
+static bool is_offered(const struct apo_model *model, uint32_t flag)
+{
+	return flag != 0 && (flag != APO_MODE_PUBLIC_HISTORY || apo_history_is_on(model));
+}
+
 static void change_one(struct change *change, char letter)
 {
 	const char *list = strchr(list_letters, letter);
@@ -421,7 +429,7 @@ static void change_one(struct change *change, char letter)
 		change_limit(change);
 	else if (letter == 'o' || letter == 'v')
 		change_member(change, letter);
-	else if (flag_of(letter))
+	else if (is_offered(change->model, flag_of(letter)))
 		change_flag(change, letter);
 	else if ((letter & 0xc0) !=
 		 0x80) /* report a character of several bytes once, at its first byte */
@@ -438,7 +446,7 @@ static void tell_modes(struct apo_model *model, struct apo_client *client,
 	size_t len = 1, i, args_len = 0;
 
 	for (i = 0; i < sizeof flags / sizeof *flags; i++)
-		if (channel->modes & flags[i].bit)
+		if ((channel->modes & flags[i].bit) && is_offered(model, flags[i].bit))
 			modes[len++] = flags[i].letter;
 	if (channel->key[0]) {
 		modes[len++] = 'k';

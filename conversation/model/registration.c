@@ -39,7 +39,7 @@ void apo_registration_welcome(struct apo_model *model, struct apo_client *client
 	apo_reply(model, client, RPL_YOURHOST, config->server_name, config->version);
 	apo_reply(model, client, RPL_CREATED, started);
 	apo_reply(model, client, RPL_MYINFO, config->server_name, config->version, APO_USER_MODES,
-		  "CIMbeiklmnoqstv", "Ibekloqv");
+		  config->has_history ? "CHIMbeiklmnoqstv" : "CIMbeiklmnoqstv", "Ibekloqv");
 	apo_isupport_tell(model, client);
 	apo_lusers_tell(model, client);
 	apo_motd_tell(model, client);

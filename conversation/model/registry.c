@@ -48,6 +48,7 @@ void apo_registry_keep(struct apo_model *model, const struct apo_channel *channe
 					  .created_at_s = channel->created_at_s,
 					  .used_at_s = registration->used_at_s,
 					  .topic_at_s = channel->topic_at_s,
+					  .public_from = channel->public_from,
 				  });
 }
 

@@ -72,6 +72,10 @@ static int read_channel(struct apo_model *model, const struct apo_registry_recor
 	if (!channel)
 		return -ENOMEM;
 	channel->modes = apo_mode_bits(record->modes ? record->modes : "");
+	if (record->public_from > 0 && (channel->modes & APO_MODE_PUBLIC_HISTORY))
+		channel->public_from = record->public_from;
+	else
+		channel->modes &= ~APO_MODE_PUBLIC_HISTORY;
 	channel->limit = record->limit <= INT32_MAX ? record->limit : 0;
 	channel->created_at_s = record->created_at_s;
 	if (record->key && apo_is_word(record->key) && strlen(record->key) <= APO_KEY_BYTES_MAX)

@@ -3,7 +3,8 @@
  * RENAME (IRCv3 draft/channel-rename): a channel gets another name and keeps everything else.
  *
  * History    belongs to the name: what was said before stays under the old name, for those who were
- *            present; under the new one all members count as having just joined.
+ *            present; under the new one all members count as having just joined, and public history
+ *            begins.
  * Limits     Clients without the capability see PART and JOIN with the list of names, so a channel
  *            can have RENAME_OTHERS_MAX of them, and is renamed at most once in RENAME_SPAN_S.
  */
@@ -158,8 +159,10 @@ static int change_name(const struct rename *rename)
 	for (i = 0; i < channel->count && !rename->is_spelling; i++)
 		apo_history_on_left(rename->model, channel->member_slots[i].membership);
 	error = apo_channel_set_name(rename->model, channel, rename->name);
-	if (!rename->is_spelling)
+	if (!rename->is_spelling) {
 		apo_history_on_channel_restricted(channel);
+		apo_history_on_public(rename->model, channel);
+	}
 	for (i = 0; i < channel->count && !rename->is_spelling; i++)
 		apo_history_on_joined(rename->model, channel->member_slots[i].membership);
 	return error;

@@ -26,7 +26,7 @@
 #include <xxhash.h>
 
 /* Raised whenever the same events would lead to another state than before. */
-#define RULES_VERSION 6
+#define RULES_VERSION 7
 
 /* ---- copies of the same model ---- */
 

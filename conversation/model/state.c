@@ -263,7 +263,7 @@ bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
 #if __SIZEOF_POINTER__ == 8
 _Static_assert(sizeof(struct apo_client) == 448, "serialize the new member");
 _Static_assert(sizeof(struct apo_registration) == 1104, "serialize the new member");
-_Static_assert(sizeof(struct apo_channel) == 472, "serialize the new member");
+_Static_assert(sizeof(struct apo_channel) == 480, "serialize the new member");
 _Static_assert(sizeof(struct apo_membership) == 128, "serialize the new member");
 _Static_assert(sizeof(struct apo_access) == 168, "serialize the new member");
 _Static_assert(sizeof(struct apo_channel_registration) == 136, "serialize the new member");

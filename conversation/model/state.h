@@ -19,7 +19,7 @@
 #include "conversation/model/serializer.h"
 #include "conversation/model/model.h"
 
-#define APO_STATE_VERSION 12u
+#define APO_STATE_VERSION 13u
 #define APO_ORDINAL_NONE UINT32_MAX
 
 /* Gives every client its ordinal. Returns the number of clients. */

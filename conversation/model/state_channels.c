@@ -14,7 +14,7 @@
 #define ACCESS_BYTES_MIN 20
 #define MODES_ALL                                                                                  \
 	(APO_MODE_INVITE_ONLY | APO_MODE_MODERATED | APO_MODE_NO_EXTERNAL | APO_MODE_SECRET |      \
-	 APO_MODE_TOPIC | APO_MODE_NO_CTCP | APO_MODE_ACCOUNTS)
+	 APO_MODE_TOPIC | APO_MODE_NO_CTCP | APO_MODE_ACCOUNTS | APO_MODE_PUBLIC_HISTORY)
 
 /* ---- lists of masks ---- */
 
@@ -170,6 +170,10 @@ static void serialize_members(struct apo_state *state, struct apo_channel *chann
 
 	apo_serializer_u32(serializer, &channel->modes);
 	apo_serializer_expect(serializer, (channel->modes & ~MODES_ALL) == 0);
+	apo_serializer_i64(serializer, &channel->public_from);
+	apo_serializer_expect(serializer, channel->modes & APO_MODE_PUBLIC_HISTORY
+						  ? channel->public_from > 0
+						  : channel->public_from == 0);
 	apo_serializer_u32(serializer, &channel->limit);
 	apo_serializer_string(serializer, channel->key, sizeof channel->key);
 	apo_serializer_expect(serializer, !channel->key[0] || apo_is_word(channel->key));

@@ -42,9 +42,10 @@ const struct apo_backup_kind apo_backup_kinds[] = {
 	 "channels LEFT JOIN accounts ON accounts.id = founder ORDER BY channels.id",
 	 {"INSERT INTO channels (folded, name, founder, modes, key, topic, topic_by, "
 	  "user_limit, "
-	  "registered_at_s, created_at_s, used_at_s, topic_at_s) SELECT lower(?1), "
-	  "?1, " ID_OF("?2") ", ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?2 IS NULL "
-			     "OR " IS_ACCOUNT("?2")},
+	  "registered_at_s, created_at_s, used_at_s, topic_at_s, public_from) SELECT lower(?1), "
+	  "?1, " ID_OF(
+		  "?2") ", ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ifnull(?12, 0) WHERE ?2 IS NULL "
+			"OR " IS_ACCOUNT("?2")},
 	 "the founder must be an account of an earlier line",
 	 {{"name", "channels.name", APO_BACKUP_CHANNEL, false},
 	  {"founder", "accounts.name", APO_BACKUP_ACCOUNT, true},
@@ -56,7 +57,8 @@ const struct apo_backup_kind apo_backup_kinds[] = {
 	  {"registered_at_s", "registered_at_s", APO_BACKUP_SECONDS, false},
 	  {"created_at_s", "created_at_s", APO_BACKUP_SECONDS, false},
 	  {"used_at_s", "used_at_s", APO_BACKUP_SECONDS, false},
-	  {"topic_at_s", "topic_at_s", APO_BACKUP_SECONDS, false}}},
+	  {"topic_at_s", "topic_at_s", APO_BACKUP_SECONDS, false},
+	  {"public_from", "nullif(public_from, 0)", APO_BACKUP_POSITION, true}}},
 
 	{"entry",
 	 "channel_entries",

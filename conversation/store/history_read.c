@@ -136,7 +136,7 @@ static void merge(struct apo_page_reading *reading)
 int apo_history_find_presences(struct apo_page_reading *reading, int64_t account,
 			       const char *channel)
 {
-	const int64_t limit = APO_INTERVALS_MAX;
+	const int64_t limit = APO_INTERVALS_MAX - 1; /* one can be added */
 	sqlite3_stmt *statement =
 		apo_history_bind(reading->history, APO_SQL_PRESENCES, 1, &account);
 	int64_t last;
@@ -154,6 +154,20 @@ int apo_history_find_presences(struct apo_page_reading *reading, int64_t account
 	apo_sql_reset(statement);
 	merge(reading);
 	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+}
+
+/* Extends the intervals to everything from that position on. */
+static void add_public(struct apo_page_reading *reading, int64_t from)
+{
+	struct apo_interval *last;
+
+	while (reading->count > 0 && reading->intervals[reading->count - 1].first >= from)
+		reading->count--;
+	last = reading->count > 0 ? reading->intervals + reading->count - 1 : NULL;
+	if (last && last->last >= from - 1)
+		last->last = APO_POSITION_MAX;
+	else
+		apo_history_add_interval(reading, from, APO_POSITION_MAX);
 }
 
 /* Finds what the client may read of a channel. Returns 1; 0: it may read nothing there. */
@@ -175,6 +189,8 @@ static int find_in_channel(struct apo_page_reading *reading, const struct apo_qu
 	}
 	if (account < 0 || error < 0)
 		return account < 0 ? (int)account : error;
+	if (question->is_member && question->public_from > 0)
+		add_public(reading, question->public_from);
 	return question->is_member || reading->count > 0;
 }
 

@@ -19,15 +19,15 @@
 	X(ROLL_BACK, "ROLLBACK")                                                                   \
 	X(CHANNEL_SET,                                                                             \
 	  "INSERT INTO channels (folded, name, founder, modes, key, topic, topic_by, user_limit, " \
-	  "registered_at_s, created_at_s, used_at_s, topic_at_s) "                                 \
+	  "registered_at_s, created_at_s, used_at_s, topic_at_s, public_from) "                    \
 	  "VALUES (?1, ?2, " ACCOUNT_OF(                                                           \
-		  "?3") ", ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "                                \
+		  "?3") ", ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "                           \
 			"ON CONFLICT (folded) DO UPDATE SET name = ?2, founder = " ACCOUNT_OF(     \
 				"?3") ", "                                                         \
 				      "modes = ?4, key = ?5, topic = ?6, topic_by = ?7, "          \
 				      "user_limit = ?8, "                                          \
 				      "registered_at_s = ?9, created_at_s = ?10, used_at_s = "     \
-				      "?11, topic_at_s = ?12")                                     \
+				      "?11, topic_at_s = ?12, public_from = ?13")                  \
 	X(CHANNEL_DROP, "DELETE FROM channels WHERE folded = ?1")                                  \
 	X(ENTRIES_DROP, "DELETE FROM channel_entries WHERE channel = " CHANNEL_OF)                 \
 	X(ENTRY_SET,                                                                               \
@@ -62,10 +62,11 @@
 	X(KEYS, "SELECT name, fingerprint, account_keys.made_at_s FROM account_keys "              \
 		"JOIN accounts ON id = account ORDER BY account_keys.made_at_s, fingerprint")      \
 	X(WRITTEN_ADD, "INSERT INTO temp.written VALUES (?1)")                                     \
-	X(CHANNELS, "SELECT folded, channels.name, accounts.name, modes, key, topic, topic_by, "   \
-		    "user_limit, registered_at_s, created_at_s, used_at_s, topic_at_s "            \
-		    "FROM channels LEFT JOIN accounts ON accounts.id = founder "                   \
-		    "ORDER BY channels.id")                                                        \
+	X(CHANNELS,                                                                                \
+	  "SELECT folded, channels.name, accounts.name, modes, key, topic, topic_by, "             \
+	  "user_limit, registered_at_s, created_at_s, used_at_s, topic_at_s, public_from "         \
+	  "FROM channels LEFT JOIN accounts ON accounts.id = founder "                             \
+	  "ORDER BY channels.id")                                                                  \
 	X(ENTRIES, "SELECT list, ifnull(accounts.name, entry), set_by, set_at_s "                  \
 		   "FROM channel_entries LEFT JOIN accounts ON accounts.id = account "             \
 		   "WHERE channel = " CHANNEL_OF                                                   \
@@ -142,11 +143,11 @@ static int set_channel(struct apo_registry_db *registry, const struct apo_regist
 	sqlite3_stmt *statement = registry->statements[CHANNEL_SET];
 	const char *const texts[] = {record->channel, record->name,  record->by,      record->modes,
 				     record->key,     record->topic, record->topic_by};
-	const int64_t numbers[] = {record->limit, record->set_at_s, record->created_at_s,
-				   record->used_at_s, record->topic_at_s};
+	const int64_t numbers[] = {record->limit,     record->set_at_s,   record->created_at_s,
+				   record->used_at_s, record->topic_at_s, record->public_from};
 
 	bind_texts(statement, 7, texts);
-	bind_numbers(statement, 8, 5, numbers);
+	bind_numbers(statement, 8, 6, numbers);
 	return run(registry, CHANNEL_SET);
 }
 
@@ -344,6 +345,7 @@ static int read_channel(struct apo_registry_db *registry, sqlite3_stmt *statemen
 		.created_at_s = sqlite3_column_int64(statement, 9),
 		.used_at_s = sqlite3_column_int64(statement, 10),
 		.topic_at_s = sqlite3_column_int64(statement, 11),
+		.public_from = sqlite3_column_int64(statement, 12),
 	};
 	int error;
 

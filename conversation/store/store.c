@@ -136,6 +136,9 @@ static const char *const steps[APO_STORE_VERSION] = {
 	/* Hashes of passwords may have SCRAM keys behind them: programs of older versions would
 	 * refuse them at the login only. */
 	"",
+
+	/* The first position that every member may read; 0: none. */
+	"ALTER TABLE channels ADD COLUMN public_from INTEGER NOT NULL DEFAULT 0",
 };
 
 /* ---- helpers ---- */

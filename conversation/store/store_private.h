@@ -15,7 +15,7 @@ struct apo_store {
 };
 
 #define APO_STORE_APPLICATION_ID 0x41706f6c /* "Apol" */
-#define APO_STORE_VERSION 7
+#define APO_STORE_VERSION 8
 
 /* Creates our tables, or upgrades them to our version, completely or not at all. Returns NULL, or
  * the problem as text. */

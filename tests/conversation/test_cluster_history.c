@@ -199,6 +199,29 @@ Test(cluster_history, an_absence_ends_at_all_nodes_when_its_account_returns)
 	cr_assert(eq(uint, count(3, "presence "), 3));
 }
 
+/* Node 2 was away, so it has its state from another node. */
+Test(cluster_history, public_history_is_public_at_all_nodes)
+{
+	unsigned i;
+
+	say(0, 0, "PRIVMSG #a :before");
+	cluster->nodes[2].is_apart = true;
+	cluster_run(cluster, 30 * SECOND);
+	say(0, 0, "MODE #a +H");
+	cluster->nodes[2].is_apart = false;
+	cluster_run(cluster, 30 * SECOND);
+	cr_assert(cluster_is_live(cluster, 2));
+	cluster_join(cluster, 2, 0, "fay");
+	say(2, 0, CAPS);
+	say(2, 0, "JOIN #a");
+	for (i = 0; i < 3; i++) {
+		say(i, 0, "CHATHISTORY LATEST #a * 10");
+		cr_assert(ge(i64, cluster->nodes[i].public_from, 1));
+		cr_assert(eq(i64, cluster->nodes[i].public_from, cluster->nodes[0].public_from));
+		cluster_answer_history(cluster, i, APO_ASKED_NO_TARGET);
+	}
+}
+
 Test(cluster_history, a_node_that_was_away_has_what_it_missed)
 {
 	say(0, 0, "PRIVMSG #a :before");

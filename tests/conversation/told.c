@@ -68,6 +68,8 @@ static void ask_history(void *of, uint64_t asked, const struct apo_question *que
 	     question->channel ? question->channel : "-", question->other ? question->other : "-",
 	     question->since, question->is_member ? " in" : "", text_of(&question->first),
 	     text_of(&question->second), question->limit);
+	if (question->public_from)
+		tell("public from %" PRId64, question->public_from);
 }
 
 void told_init(struct fixture *fixture)

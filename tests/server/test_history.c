@@ -67,21 +67,25 @@ static enum apo_asked ask(const struct apo_question *question)
 	return apo_history_ask(file.history, question, page);
 }
 
-/* All that the account sees in #room: the first letter of each text. */
-static const char *seen_by(const char *account)
+/* The first letter of each text in the answer. */
+static const char *words_of(const struct apo_question *question)
 {
 	static char words[256];
 	unsigned i;
 
 	words[0] = '\0';
-	if (ask(&(struct apo_question){.way = APO_HISTORY_LATEST,
-				       .account = account,
-				       .channel = "#room",
-				       .limit = 100}) != APO_ASKED_DONE)
+	if (ask(question) != APO_ASKED_DONE)
 		return "nothing";
 	for (i = 0; i < page->count; i++)
 		strncat(words, page->said[i]->text, 1);
 	return words;
+}
+
+/* All that the account sees in #room. */
+static const char *seen_by(const char *account)
+{
+	return words_of(&(struct apo_question){
+		.way = APO_HISTORY_LATEST, .account = account, .channel = "#room", .limit = 100});
 }
 
 static void sees(const char *account, const char *words)
@@ -133,6 +137,35 @@ Test(history, without_an_account_history_begins_at_the_join)
 	cr_assert(eq(str, (char *)page->said[0]->text, "b"));
 	question.is_member = false;
 	cr_assert(eq(int, ask(&question), APO_ASKED_NO_TARGET));
+}
+
+Test(history, public_messages_are_seen_by_members_who_joined_later)
+{
+	struct apo_question question = {
+		.way = APO_HISTORY_LATEST, .channel = "#room", .is_member = true, .limit = 10};
+	int64_t id = join("dan", "#room");
+
+	say("#room", "a");
+	leave(id);
+	say("#room", "b");
+	question.public_from = last + 1;
+	say("#room", "c");
+	question.since = ++last;
+	say("#room", "d");
+	cr_assert(eq(str, (char *)words_of(&question), "cd"));
+	question.account = "eve";
+	cr_assert(eq(str, (char *)words_of(&question), "cd"));
+	question.account = "dan";
+	cr_assert(eq(str, (char *)words_of(&question), "acd"));
+	join("dan", "#room");
+	cr_assert(eq(str, (char *)words_of(&question), "acd"));
+	question.public_from = 1;
+	cr_assert(eq(str, (char *)words_of(&question), "abcd"));
+	question.public_from = 0;
+	cr_assert(eq(str, (char *)words_of(&question), "a"));
+	question.public_from = 1;
+	question.is_member = false;
+	cr_assert(eq(str, (char *)words_of(&question), "a"));
 }
 
 Test(history, private_messages_are_seen_by_both_accounts_only)

@@ -79,9 +79,10 @@ static int note(void *of, const struct apo_registry_record *record)
 
 	(void)of;
 	if (record->kind == APO_REGISTRY_CHANNEL)
-		snprintf(read_text + len, sizeof read_text - len, "%s by %s +%s %u [%s]; ",
+		snprintf(read_text + len, sizeof read_text - len, "%s by %s +%s %u [%s]%.*s; ",
 			 record->name, record->by ? record->by : "nobody", record->modes,
-			 record->limit, record->topic ? record->topic : "");
+			 record->limit, record->topic ? record->topic : "",
+			 record->public_from == 9 ? 7 : 0, " public");
 	else if (record->kind == APO_REGISTRY_AUDIT)
 		snprintf(read_text + len, sizeof read_text - len, "%ld %s %s %ld [%s]; ",
 			 (long)record->number, record->list, record->name, (long)record->set_at_s,
@@ -118,6 +119,18 @@ Test(registry, records_are_there_after_opening_again)
 	write_record(entry("#a", "o", "eve"));
 	write_record(channel("#b", "eve", NULL));
 	reads("#a by dan +nt 7 [topic]; #a+b bad!*@*; #a+o eve; #b by eve +nt 7 []; ");
+}
+
+Test(registry, a_channel_keeps_from_where_its_history_is_public)
+{
+	struct apo_registry_record record = channel("#a", "dan", NULL);
+
+	record.public_from = 9;
+	write_record(record);
+	reads("#a by dan +nt 7 [] public; ");
+	record.public_from = 0;
+	write_record(record);
+	reads("#a by dan +nt 7 []; ");
 }
 
 Test(registry, writing_again_replaces)
