@@ -121,6 +121,22 @@ names_alike() {
 	ok "they are challenged like others, always with the same salt"
 }
 
+# The keys are in the export, and those of an account that was made by --add-account, too.
+moved() {
+	section "another file of accounts"
+	end_server
+	"$BUILD/apollonion" --config "$TMP/conf" --add-account fay <<<"a third password"
+	"$BUILD/apollonion" --config "$TMP/conf" --export "$TMP/export.json" 2>"$TMP/admin.err"
+	rm "$TMP/accounts.db"*
+	"$BUILD/apollonion" --config "$TMP/conf" --import "$TMP/export.json" 2>"$TMP/admin.err"
+	expect_eq "$(has_keys dan)$(has_keys eve)$(has_keys fay)" 111 "accounts with keys"
+	serve
+	logs_in moved dan dan "correct horse"
+	logs_in fay fay fay "a third password"
+	is_refused thief eve "battery staple"
+	ok "accounts log in by the keys of a backup"
+}
+
 switched_off() {
 	section "switched off"
 	set_scram no
@@ -140,6 +156,7 @@ made_by_the_server
 real_client
 made_before
 names_alike
+moved
 switched_off
 end_server
 link_down

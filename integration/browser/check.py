@@ -4,7 +4,8 @@
 
     check.py chromium|firefox WEB-PORT IRC-PORT DIRECTORY [SCREENSHOTS]
 
-The account ann has the password "secret-words". Screenshots are written to SCREENSHOTS if it is there.
+The accounts ann, who can log in by SCRAM only, and eve, who can by PLAIN only, have the password "secret-words".
+Screenshots are written to SCREENSHOTS if it is there.
 """
 
 import os
@@ -103,14 +104,19 @@ def wait_line(browser, text):
     browser.wait(f"the line {text!r}", f"document.getElementById('log').textContent.includes({text!r})")
 
 
-def log_in(browser, port):
-    browser.resize(1000, 640)
+def try_to_log_in(browser, port, nick, password):
+    browser.visit("about:blank")
     browser.visit(f"http://127.0.0.1:{port}/#hall")
     browser.value("document.getElementById('nick').focus()")
-    browser.type("ann")
+    browser.type(nick)
     browser.value("document.getElementById('password').focus()")
-    browser.type("secret-words")
+    browser.type(password)
     browser.enter()
+
+
+def log_in(browser, port, nick="ann"):
+    browser.resize(1000, 640)
+    try_to_log_in(browser, port, nick, "secret-words")
     browser.wait("the channel", "document.getElementById('title').textContent === '#hall'")
     browser.wait("the people", "document.getElementById('people-list').textContent.includes('bob')")
     # The keyboard is where the next message is written.
@@ -172,6 +178,12 @@ def scroll_back(browser, friend, port):
     assert log_count(browser, "away [0]") == 1
 
 
+def logs_in_to_an_old_account(browser, port):
+    try_to_log_in(browser, port, "eve", "other-words")
+    browser.wait("the refusal", "document.body.textContent.includes('SASL authentication failed')")
+    log_in(browser, port, "eve")
+
+
 def can_be_read_aloud(browser):
     """Each control has a name, and no part of the page is wider than a phone."""
     unnamed = browser.value("Array.from(document.querySelectorAll('#chat button, #chat input, #chat textarea'))"
@@ -207,9 +219,10 @@ def main():
         scroll_back(browser, friend, cable.port)
         can_be_read_aloud(browser)
         shoot(browser, screenshots, "phone")
+        logs_in_to_an_old_account(browser, cable.port)
     finally:
         browser.close()
-    print(f"{kind}: logged in, talked, lost no line, scrolled back")
+    print(f"{kind}: logged in by SCRAM and PLAIN, talked, lost no line, scrolled back")
 
 
 main()

@@ -22,6 +22,7 @@ write_config() {
 		plain = 127.0.0.1:8067
 		[accounts]
 		file = $1
+		tries = 100
 		[history]
 		enabled = yes
 		[flood]
@@ -29,11 +30,27 @@ write_config() {
 	EOT
 }
 
+# make_accounts FILE: ann's hash is that of another password, and her keys of SCRAM are right, so she gets in by SCRAM
+# only; eve has no keys, so she gets in by PLAIN only.
+make_accounts() {
+	printf 'scram = %s\n' no >"$TMP/scram"
+	sed "/^\[accounts\]/r $TMP/scram" "$TMP/conf" >"$TMP/conf.plain"
+	"$BUILD/apollonion" --config "$TMP/conf" --add-account ann <<<"secret-words" >/dev/null
+	"$BUILD/apollonion" --config "$TMP/conf.plain" --add-account eve <<<"secret-words" >/dev/null
+	"$BUILD/apollonion" --config "$TMP/conf.plain" --add-account other <<<"other-words" >/dev/null
+	/usr/bin/python3 - "$1" <<-'EOT'
+		import sqlite3, sys
+		with sqlite3.connect(sys.argv[1]) as db:
+		    db.execute("UPDATE accounts SET password_hash = (SELECT password_hash FROM accounts WHERE name = 'other') || "
+		               "substr(password_hash, instr(password_hash, ';')) WHERE name = 'ann'")
+	EOT
+}
+
 # /usr/bin: the Python that finds modules of Debian packages.
 for browser in chromium firefox; do
 	section "$browser"
 	write_config "$TMP/$browser.db"
-	echo secret-words | "$BUILD/apollonion" --config "$TMP/conf" --add-account ann >/dev/null
+	make_accounts "$TMP/$browser.db"
 	launch_plain server b "$BUILD/apollonion" --config "$TMP/conf"
 	wait_until 10 "the server listens" grep -qs ' serving ' "$TMP/server.err"
 	launch_plain check b /usr/bin/python3 "$HERE/browser/check.py" "$browser" 8067 6667 "$TMP/$browser" ${SCREENSHOTS:+"$SCREENSHOTS"}

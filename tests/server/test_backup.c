@@ -72,10 +72,15 @@ static void run_sql(const char *path, const char *sql)
 	cr_assert(eq(int, sqlite3_close(db), SQLITE_OK));
 }
 
+#define SCRAM_SALT ":W22ZaJ0SNY7soEsUEjb6gQ==$"
+#define SCRAM_KEYS                                                                                 \
+	"SCRAM-SHA-256$4096" SCRAM_SALT "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"            \
+	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+
 /* Every column of every table has a value somewhere, and ids are as an import gives them. */
 static const char sample[] =
 	"INSERT INTO accounts (name, password_hash, made_at_s) VALUES "
-	"('Dan', '" HASH "', 1700000000), ('Eve', '" HASH "', 1700000001);"
+	"('Dan', '" HASH "', 1700000000), ('Eve', '" HASH ";" SCRAM_KEYS "', 1700000001);"
 	"INSERT INTO account_keys (fingerprint, account, made_at_s) VALUES ('" FINGERPRINT
 	"', 2, 1700000005);"
 	"INSERT INTO buffers (name, account_a, account_b, count) VALUES "
@@ -318,6 +323,14 @@ static const struct wrong_line {
 	{HEAD "{\"type\":\"channel\",\"topic\":\"\\ud800\"}\n",
 	 "in:2: topic must be a text without"},
 	{HEAD "{\"type\":\"account\",\"password\":\"secret\"}\n",
+	 "in:2: password must be the hash"},
+	{HEAD "{\"type\":\"account\",\"password\":\"" SCRAM_KEYS "\"}\n",
+	 "in:2: password must be the hash"},
+	{HEAD "{\"type\":\"account\",\"password\":\"" HASH ";\"}\n",
+	 "in:2: password must be the hash"},
+	{HEAD "{\"type\":\"account\",\"password\":\"" HASH ";" SCRAM_KEYS "x\"}\n",
+	 "in:2: password must be the hash"},
+	{HEAD "{\"type\":\"account\",\"password\":\"" HASH ";SCRAM-SHA-256$4096" SCRAM_SALT "\"}\n",
 	 "in:2: password must be the hash"},
 	{HEAD "{\"type\":\"key\",\"fingerprint\":\"SHA256:AAA\"}\n",
 	 "in:2: fingerprint must be the fing"},

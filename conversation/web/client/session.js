@@ -3,11 +3,13 @@
 // their lines, and the lines that wait for their echo. It knows nothing of the page: changed(room, what) tells.
 
 import { cut, fold, format, parse } from "./irc.js";
+import { Scram, hasScram } from "./scram.js";
 
 const WANTED = ["message-tags", "server-time", "batch", "labeled-response", "echo-message", "sasl", "multi-prefix",
 	"draft/chathistory", "draft/read-marker", "apollonion/receipts"];
 const LINE_ID = "+apollonion/line";
 const TEXT_BYTES_MAX = 350;	// leaves room for the source and a long target
+const SASL_BYTES = 400;		// of AUTHENTICATE; a shorter piece is the last one
 const PAGE = 50;		// lines of a request for history
 const LINES_MAX = 2000;		// kept for each room
 const OUTBOX_MAX = 200;
@@ -38,7 +40,7 @@ export class Session {
 		this.batches.clear();
 		for (const room of this.rooms.values())
 			room.isAsking = false;
-		this.isWelcome = false;
+		this.isWelcome = this.offersScram = false;
 		this.pinged = false;
 		this.heardAt = Date.now();
 		const socket = new WebSocket(this.url, ["text.ircv3.net"]);
@@ -109,8 +111,10 @@ export class Session {
 
 	onCap(message) {
 		const [, verb, ...rest] = message.params;
-		const names = rest[rest.length - 1].split(" ").map((name) => name.split("=", 1)[0]);
+		const list = rest[rest.length - 1].split(" "), names = list.map((name) => name.split("=", 1)[0]);
 		if (verb === "LS") {
+			if (list.some((name) => name.startsWith("sasl=") && name.slice(5).split(",").includes("SCRAM-SHA-256")))
+				this.offersScram = true;
 			names.forEach((name) => this.caps.add(name));
 			if (rest[0] === "*")
 				return;
@@ -123,7 +127,7 @@ export class Session {
 			if (!this.password)
 				this.send("CAP", "END");
 			else if (this.caps.has("sasl"))
-				this.send("AUTHENTICATE", "PLAIN");
+				this.logIn(hasScram && (this.offersScram || this.isPasswordKnown));
 			else
 				this.end("This server takes passwords only over a secure connection (https).");
 		} else if (verb === "NAK") {
@@ -131,11 +135,48 @@ export class Session {
 		}
 	}
 
-	authenticate() {
-		const bytes = new TextEncoder().encode(`\0${this.wantedNick}\0${this.password}`);
-		const text = btoa(String.fromCharCode(...bytes));
-		for (let at = 0; at <= text.length; at += 400)
-			this.send("AUTHENTICATE", text.slice(at, at + 400) || "+");
+	logIn(isScram) {
+		this.scram = isScram ? new Scram(this.wantedNick, this.password) : null;
+		this.pieces = "";
+		this.send("AUTHENTICATE", isScram ? "SCRAM-SHA-256" : "PLAIN");
+	}
+
+	authenticate(text) {
+		const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+		for (let at = 0; at <= base64.length; at += SASL_BYTES)
+			this.send("AUTHENTICATE", base64.slice(at, at + SASL_BYTES) || "+");
+	}
+
+	async onChallenge(piece) {
+		const { scram, socket } = this;
+		this.pieces += piece === "+" ? "" : piece;
+		if (piece.length >= SASL_BYTES && this.pieces.length < 2 * SASL_BYTES)
+			return;
+		const answer = scram ? await scram.answer(this.pieces).catch(() => null) : `\0${this.wantedNick}\0${this.password}`;
+		if (this.socket !== socket || this.scram !== scram)
+			return;
+		this.pieces = "";
+		if (answer === null) {
+			this.end("Not logged in: the server does not know the password.");
+			return;
+		}
+		this.isPasswordKnown ||= answer === "";
+		this.authenticate(answer);
+	}
+
+	onLoggedIn() {
+		if (this.scram && !this.scram.isServerRight)
+			this.changed(null, "notice", "The server has not proven that it knows the password.");
+		this.send("CAP", "END");
+	}
+
+	/** An account that was made before the server had SCRAM has no keys for it until the first login with the
+	 *  password. Not if the server has proven that it knows the password: then only an impostor refuses it. */
+	onLoginRefused(message) {
+		if (message.command === "904" && this.scram && !this.isPasswordKnown)
+			this.logIn(false);
+		else
+			this.end(message.params[message.params.length - 1]);
 	}
 
 	onWelcome(message) {
@@ -484,11 +525,11 @@ function onMarker(session, { params: [name, marker] }) {
 }
 
 const refuseNick = (session, message) => session.onNickRefused(message);
-const refuseLogin = (session, message) => session.end(message.params[message.params.length - 1]);
+const refuseLogin = (session, message) => session.onLoginRefused(message);
 
 const HANDLERS = {
 	CAP: (session, message) => session.onCap(message),
-	AUTHENTICATE: (session) => session.authenticate(),
+	AUTHENTICATE: (session, { params: [piece] }) => session.onChallenge(piece),
 	PING: (session, { params }) => session.send("PONG", ...params),
 	PONG: () => {},
 	BATCH: (session, message) => session.onBatch(message),
@@ -508,7 +549,7 @@ const HANDLERS = {
 	"001": (session, message) => session.onWelcome(message),
 	332: (session, { params: [, name, text] }) => onTopic(session, name, text),
 	353: onNames,
-	903: (session) => session.send("CAP", "END"),
+	903: (session) => session.onLoggedIn(),
 	904: refuseLogin,
 	902: refuseLogin,
 	432: refuseNick,
