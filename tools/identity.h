@@ -39,6 +39,15 @@ bool rudp_enroll_host(const struct rudp_identity_files *files, const char *host,
 		      const struct rudp_enroll_ports *ports,
 		      const uint8_t key[RUDP_IDENTITY_BYTES]);
 
+/* ask.c: asks about the keys that connections wait for (set first-contact ask), until it is
+ * interrupted, or has no input for an answer. */
+int rudp_key_ask(void);
+/*
+ * For a program that this process is about to execute: another process asks on their terminal until
+ * the program ends. Does nothing if the settings do not say "ask", or if there is no terminal.
+ */
+void rudp_ask_beside_program(void);
+
 /* Finds the places of the files of this user. false: an error was printed. */
 bool rudp_identity_places(struct rudp_identity_files *files);
 /* The first place of a file that exists, as an engine uses it, else the first. NULL: there is

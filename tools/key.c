@@ -89,10 +89,11 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "list\nrevoke FINGERPRINT|FILE\nnew [FILE]\nshow [FILE]\nhosts\n"
-		    "forget HOST\nenroll [--port PORT]... [USER@]HOST\ncheck",
+		    "forget HOST\nenroll [--port PORT]... [USER@]HOST\nask\ncheck",
 	.doc = "Shared keys: lists those of the running engines and of RUDP_KEY_FILE, or revokes "
 	       "one. Identities: makes a key pair, shows its public key, lists or removes known "
-	       "hosts, exchanges public keys with a host over ssh, or checks the files.\v"
+	       "hosts, exchanges public keys with a host over ssh, asks whether the keys of "
+	       "unknown hosts are right, or checks the files.\v"
 	       "A shared key that is revoked cannot begin a connection, and the connections that "
 	       "began with it are reset. The line `revoked' is added to its file.",
 };
@@ -441,6 +442,12 @@ static int enroll(const struct input *input)
 	return rudp_key_enroll(input->words[1], &input->ports);
 }
 
+static int ask(const struct input *input)
+{
+	(void)input;
+	return rudp_key_ask();
+}
+
 static int check_files(const struct input *input)
 {
 	(void)input;
@@ -453,10 +460,11 @@ static const struct action {
 	bool has_json, has_ports;
 	int (*run)(const struct input *input);
 } actions[] = {
-	{"list", 1, 1, true, false, list},     {"revoke", 2, 2, false, false, revoke_one},
-	{"new", 1, 2, false, false, make},     {"show", 1, 2, false, false, show},
-	{"hosts", 1, 1, true, false, hosts},   {"forget", 2, 2, false, false, forget},
-	{"enroll", 2, 2, false, true, enroll}, {"check", 1, 1, false, false, check_files},
+	{"list", 1, 1, true, false, list},          {"revoke", 2, 2, false, false, revoke_one},
+	{"new", 1, 2, false, false, make},          {"show", 1, 2, false, false, show},
+	{"hosts", 1, 1, true, false, hosts},        {"forget", 2, 2, false, false, forget},
+	{"enroll", 2, 2, false, true, enroll},      {"ask", 1, 1, false, false, ask},
+	{"check", 1, 1, false, false, check_files},
 };
 
 int rudp_tool_key(int argc, char **argv)
@@ -475,6 +483,7 @@ int rudp_tool_key(int argc, char **argv)
 	}
 	rudp_complain(
 		"expected list, list --json, revoke FINGERPRINT|FILE, new [FILE], show [FILE], "
-		"hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, or check");
+		"hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, ask, or "
+		"check");
 	return RUDP_EXIT_USAGE;
 }

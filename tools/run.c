@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "identity.h"
 #include "program.h"
 #include "proto/cc/cc_names.h"
 #include "strict.h"
@@ -264,6 +265,7 @@ static int execute(const struct run *run, const struct rudp_program *program)
 		rudp_complain("no memory for the environment");
 		return EXIT_OWN;
 	}
+	rudp_ask_beside_program();
 	if (run->strict && !enter_strict())
 		return EXIT_OWN;
 	execvp(run->command[0], run->command);

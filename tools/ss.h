@@ -54,6 +54,13 @@ int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_op
 		    uint64_t id, const struct rudp_addr *addr, struct rudp_control_reply *reply);
 
 /*
+ * Says whether the key is that of the host of a connect (RUDP_CONTROL_ASKED). Returns 0, or -errno;
+ * -ENOENT: the connect does not wait any more.
+ */
+int rudp_engine_answer(const struct rudp_engine_place *engine, uint64_t id, const uint8_t key[32],
+		       bool is_accepted);
+
+/*
  * Calls visit for every engine of this network namespace, and for every other process that has
  * bound such a name. visit returns 0 to continue.
  *

@@ -131,6 +131,21 @@ int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_op
 	return rc < 0 ? rc : -call.reply.error;
 }
 
+int rudp_engine_answer(const struct rudp_engine_place *engine, uint64_t id, const uint8_t key[32],
+		       bool is_accepted)
+{
+	struct rudp_control_call call;
+	int rc;
+
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_ANSWER, -1);
+	call.request.id = id;
+	call.request.number = is_accepted;
+	memcpy(call.request.value, key, 32);
+	call.timeout.tv_sec = STEP_S;
+	rc = make(engine, &call);
+	return rc < 0 ? rc : -call.reply.error;
+}
+
 /* Any process can bind such a name, so the number of answers and the total time are limited. */
 static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine,
 		    void *context)

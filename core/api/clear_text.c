@@ -24,10 +24,10 @@ enum demand {
 static const char *const variables[] = {
 	"RUDP_KEY_FILE", "RUDP_KEY", "RUDP_IDENTITY", "RUDP_KNOWN_HOSTS", "RUDP_AUTHORIZED_KEYS",
 };
-/* "use rudp", "require identity", "set first-contact refuse", "set known-hosts FILE":
+/* "use rudp", "require identity", "set first-contact ask" or "refuse", "set known-hosts FILE":
  * rudp.conf(5). */
 static const char *const rule_words[] = {
-	"rudp", "require", "refuse", "known-hosts", "authorized-keys",
+	"rudp", "require", "ask", "refuse", "known-hosts", "authorized-keys",
 };
 
 /* A search in a text that comes in pieces. */

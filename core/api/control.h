@@ -70,7 +70,9 @@
 	X(KEYS, 0)   /* cursor -> the next key; at the end ended: what invalid keys have ended */  \
 	X(REVOKE, 0) /* id of a key: refuse its handshakes -> ended: its connections */            \
 	X(FAILED, 0) /* cursor -> failure: the next one; id 0: no more */                          \
-	X(FORGET, 0) /* addr: a host, or family 0: all hosts -> forgotten */
+	X(FORGET, 0) /* addr: a host, or family 0: all hosts -> forgotten */                       \
+	X(ASKED, 0)  /* cursor -> info of the next connect that waits because of an unknown key */ \
+	X(ANSWER, 0) /* id and value: such a connect and its key; number: 1 accepted, 0 refused */
 
 #define RUDP_CONTROL_ENUM(name, fds) RUDP_CONTROL_##name,
 enum rudp_control_operation { RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ENUM) };
@@ -96,6 +98,7 @@ enum { RUDP_CONTROL_OPERATION_COUNT = 0 RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ONE
 	X(REFUSED, "the peer refused UDP")                                                         \
 	X(SILENT, "the peer did not answer over UDP in time")                                      \
 	X(REMEMBERED, "remembered from an earlier connection")                                     \
+	X(ASKED, "waits for 'rudp key ask', as the key of the host is not known")                  \
 	X(PEER, "the peer chose it")
 
 /* States of a key. */
@@ -163,13 +166,14 @@ struct rudp_control_request {
 	uint16_t operation;              /* enum rudp_control_operation */
 	uint32_t flags;                  /* enum rudp_control_flag */
 	uint8_t token[RUDP_TOKEN_BYTES]; /* zero when not known */
-	uint64_t id; /* ERROR, INFO; LIST, KEYS, FAILED: cursor, 0 first; REVOKE: the key */
+	/* ERROR, INFO, ANSWER; LIST, KEYS, FAILED, ASKED: cursor, 0 first; REVOKE: the key */
+	uint64_t id;
 	/* BIND, CONNECT, UDP_PORT_RELEASE; FORGET: its port does not matter */
 	struct rudp_addr addr;
 	int32_t number;        /* LISTEN: backlog; SHUTDOWN: how; SET: value length; CONNECT: number
 				   * of bytes for the SYN that follow the request in its message */
 	int32_t level, option; /* SET; CONNECT: level is the number of bytes of the names */
-	uint8_t value[64];     /* SET */
+	uint8_t value[64];     /* SET; ANSWER: the key that was shown */
 };
 
 /* All data about a connection or listener, for TCP_INFO, SIOCOUTQ and rudp ss. */
@@ -282,10 +286,10 @@ struct rudp_control_reply {
 	uint8_t token[RUDP_TOKEN_BYTES]; /* HELLO */
 	uint32_t pid;                    /* HELLO */
 	uint32_t early_bytes; /* CONNECT: of the bytes after the request, those accepted */
-	uint64_t id;          /* CONNECT; LIST, KEYS, FAILED: next cursor, 0 at the end */
+	uint64_t id;          /* CONNECT; LIST, KEYS, FAILED, ASKED: next cursor, 0 at the end */
 	struct rudp_addr local, remote;
 	union {
-		struct rudp_control_info info;     /* ERROR (state only), INFO, LIST */
+		struct rudp_control_info info;     /* ERROR (state only), INFO, LIST, ASKED */
 		struct rudp_control_engine engine; /* LIST, if id is 0; no larger than info */
 		struct rudp_control_key key;       /* KEYS; no larger than info */
 		struct rudp_control_ended ended;   /* KEYS, if id is 0; REVOKE */

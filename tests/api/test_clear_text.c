@@ -131,6 +131,7 @@ Test(clear_text, is_forbidden_by_rules_that_demand_rudp)
 				  "connect port 53 use tcp;any use\trudp;listen use tcp"));
 	cr_assert(is_forbidden_by("RUDP_POLICY", "connect use auto require identity"));
 	cr_assert(is_forbidden_by("RUDP_POLICY", "set first-contact refuse"));
+	cr_assert(is_forbidden_by("RUDP_POLICY", "set first-contact ask"));
 	cr_assert(is_forbidden_by("RUDP_POLICY", "set known-hosts /home/me/hosts"));
 	cr_assert(is_forbidden_by("RUDP_POLICY", "set authorized-keys /home/me/keys"));
 	cr_assert(not(is_forbidden_by("RUDP_POLICY", "any use auto; set head-start 100ms")));

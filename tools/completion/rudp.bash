@@ -88,7 +88,7 @@ _rudp_key() {
 		if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
 			_rudp_words "--json --port --help"
 		else
-			_rudp_words "list revoke new show hosts forget enroll check"
+			_rudp_words "list revoke new show hosts forget enroll ask check"
 		fi
 		;;
 	esac

@@ -12,7 +12,7 @@ complete -c rudp -n __fish_use_subcommand -a doctor -d 'find problems on this ma
 complete -c rudp -n __fish_use_subcommand -a help -d 'explain a command'
 complete -c rudp -n '__fish_seen_subcommand_from help' -a 'run ss keygen key forget ping doctor'
 complete -c rudp -n '__fish_seen_subcommand_from forget ping' -a '(__fish_print_hostnames)'
-complete -c rudp -n '__fish_seen_subcommand_from key' -a 'list revoke new show hosts forget enroll check'
+complete -c rudp -n '__fish_seen_subcommand_from key' -a 'list revoke new show hosts forget enroll ask check'
 complete -c rudp -n '__fish_seen_subcommand_from keygen' -F
 complete -c rudp -n '__fish_seen_subcommand_from run' -x -a '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c rudp -n '__fish_seen_subcommand_from run' -s c -l cc -x -a 'bbr cubic'

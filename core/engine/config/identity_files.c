@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The content of one file. Only the member of that file is used. */
@@ -288,12 +289,13 @@ static int write_host(const struct rudp_identity_files *files, const struct rudp
 		      const uint8_t public_key[RUDP_IDENTITY_BYTES])
 {
 	const char *path = rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS);
-	char host[RUDP_HOST_TEXT_SIZE];
+	char host[RUDP_HOST_TEXT_SIZE], at[RUDP_KEY_TIME_SIZE], comment[64];
 	int fd = path ? rudp_known_hosts_open(path) : -ENOENT, rc;
 
 	if (fd < 0)
 		return fd;
-	rc = rudp_known_hosts_append(fd, rudp_known_hosts_format(addr, host), public_key, NULL);
+	snprintf(comment, sizeof comment, "first contact %s", rudp_key_time_format(time(NULL), at));
+	rc = rudp_known_hosts_append(fd, rudp_known_hosts_format(addr, host), public_key, comment);
 	close(fd);
 	return rc;
 }

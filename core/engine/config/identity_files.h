@@ -113,8 +113,8 @@ const char *rudp_identity_file_setting(enum rudp_identity_file file);
 
 /*
  * Adds the key of a host that was met for the first time, for its address and port. It is in force
- * at once, and in the file of the known hosts, which is made if need be. If it cannot be written,
- * it is in force until files are wiped.
+ * at once, and in the file of the known hosts, with the time; the file is made if need be. If it
+ * cannot be written, it is in force until files are wiped.
  *
  * Returns  0; -errno of writing it: it is in force all the same; -ENOSPC or -ENOMEM: it may not be
  *          in force, as there are too many hosts or no memory.

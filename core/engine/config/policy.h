@@ -37,10 +37,15 @@
 enum rudp_way { RUDP_WAY_AUTO, RUDP_WAY_RUDP, RUDP_WAY_TCP };
 /*
  * What to do with a host whose key is not known: use it without asking for its key; accept its key
- * and remember it; or refuse the connection. The default is TAKE for an engine with an identity or
- * with known hosts, and OFF for others.
+ * and remember it; let the connection wait until a person has answered; or refuse it. The default
+ * is TAKE for an engine with an identity or with known hosts, and OFF for others.
  */
-enum rudp_first_contact { RUDP_CONTACT_OFF, RUDP_CONTACT_TAKE, RUDP_CONTACT_REFUSE };
+enum rudp_first_contact {
+	RUDP_CONTACT_OFF,
+	RUDP_CONTACT_TAKE,
+	RUDP_CONTACT_ASK,
+	RUDP_CONTACT_REFUSE
+};
 enum rudp_direction { RUDP_DIRECTION_CONNECT, RUDP_DIRECTION_LISTEN };
 
 struct rudp_policy_source;

@@ -249,7 +249,7 @@ static const struct {
 	     {"min", 60 * RUDP_NS_PER_S},
 	     {"h", 3600 * RUDP_NS_PER_S}};
 
-#define WORDS_MAX 3
+#define WORDS_MAX 4
 
 static const struct {
 	const char *name;
@@ -278,9 +278,10 @@ static const struct {
 				       WORDS,
 				       RUDP_CONTACT_OFF,
 				       RUDP_CONTACT_REFUSE,
-				       "off, take or refuse",
+				       "off, take, ask or refuse",
 				       {[RUDP_CONTACT_OFF] = "off",
 					[RUDP_CONTACT_TAKE] = "take",
+					[RUDP_CONTACT_ASK] = "ask",
 					[RUDP_CONTACT_REFUSE] = "refuse"}},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/connect/race.h"
+#include "engine/connect/race_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "engine/udp/udp.h"
 #include "engine/udp/udp_owner.h"
 
-static void arm(struct rudp_engine *engine, struct rudp_app *app)
+void rudp_race_arm(struct rudp_engine *engine, struct rudp_app *app)
 {
 	const struct rudp_race *race = &app->race;
 
@@ -84,6 +84,22 @@ static bool is_udp_port_of_program(struct rudp_engine *engine, const struct rudp
 	       !rudp_udp_has_port(engine, rudp_addr_port(wire)) && rudp_udp_owner_is_other(wire);
 }
 
+int rudp_race_begin_conn(struct rudp_engine *engine, struct rudp_app *app, struct rudp_udp *udp)
+{
+	struct rudp_addr wire = wire_address(engine, &app->remote);
+	int rc = 0;
+
+	app->carrier.conn = rudp_endpoint_connect(engine->ep, udp, &app->local, &wire,
+						  rudp_addr_port(&app->remote), &app->options.conn,
+						  engine->now_at_ns, &rc);
+	/* The connection has its own reference to the socket now. */
+	rudp_udp_release(engine, udp);
+	if (!app->carrier.conn)
+		return rc;
+	rudp_conn_set_user(app->carrier.conn, (void *)(uintptr_t)app->id);
+	return 0;
+}
+
 static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 		      const struct rudp_binding *binding)
 {
@@ -111,15 +127,7 @@ static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	if (rc < 0)
 		return rc;
 	set_local(engine, app, &local);
-	app->carrier.conn = rudp_endpoint_connect(engine->ep, udp, &app->local, &wire,
-						  rudp_addr_port(&app->remote), &app->options.conn,
-						  engine->now_at_ns, &rc);
-	/* The connection has its own reference to the socket now. */
-	rudp_udp_release(engine, udp);
-	if (!app->carrier.conn)
-		return rc;
-	rudp_conn_set_user(app->carrier.conn, (void *)(uintptr_t)app->id);
-	return 0;
+	return rudp_race_begin_conn(engine, app, udp);
 }
 
 static int connect_tcp(struct rudp_engine *engine, struct rudp_app *app)
@@ -135,15 +143,9 @@ static int connect_tcp(struct rudp_engine *engine, struct rudp_app *app)
 
 static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
 {
-	int64_t limit_ns = app->options.conn.connect_timeout_ns;
-	int64_t user_ns = app->options.conn.user_timeout_ns;
-
 	app->race.tcp_due_at_ns = RUDP_NEVER;
-	if (limit_ns > 0 && (user_ns == 0 || limit_ns < user_ns))
-		user_ns = limit_ns;
-	if (user_ns > 0)
-		app->race.give_up_at_ns = app->race.started_at_ns + user_ns;
-	arm(engine, app);
+	app->race.give_up_at_ns = rudp_race_limit_at_ns(app);
+	rudp_race_arm(engine, app);
 	/* Otherwise the kernel could still connect to a listener that its program has just
 	 * closed. */
 	rudp_binding_probe_port(engine, &app->remote);
@@ -212,7 +214,7 @@ static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
 	app->race.tcp_due_at_ns = engine->now_at_ns + head_start_ns;
 	rc = begin_rudp(engine, app, binding);
 	if (rc == 0)
-		arm(engine, app);
+		rudp_race_arm(engine, app);
 	if (rc == 0 || (binding && rc == -EADDRNOTAVAIL))
 		return rc;
 	app->reason = RUDP_REASON_REFUSED;
@@ -256,7 +258,7 @@ static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	if (options->deferred)
 		app->race.report_at_ns = RUDP_NEVER;
 	if (rc == 0)
-		arm(engine, app);
+		rudp_race_arm(engine, app);
 	if (rc == 0 && options->early)
 		app->early_bytes = (uint32_t)rudp_conn_write(app->carrier.conn, entry->early,
 							     entry->early_bytes, engine->now_at_ns);
@@ -326,7 +328,7 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 	race->way = entry->decision.way;
 	race->early = entry->decision.early;
 	race->requires_identity = entry->expected.requires_identity;
-	race->remembers = entry->expected.remembers;
+	race->first_contact = entry->expected.first_contact;
 	race->expects_key = entry->expected.has_key;
 	memcpy(race->key, entry->expected.key, sizeof race->key);
 	race->started_at_ns = engine->now_at_ns;
@@ -345,7 +347,7 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 }
 
 /* The refused key is the real cause: a listener with a key refuses TCP because of it. */
-static void fail(struct rudp_engine *engine, struct rudp_app *app, int error)
+void rudp_race_fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	if (app->race.key_is_refused)
 		error = EKEYREJECTED;
@@ -361,7 +363,7 @@ static void drop_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	app->carrier.tcp = NULL;
 }
 
-static void drop_conn(struct rudp_engine *engine, struct rudp_app *app)
+void rudp_race_drop_conn(struct rudp_engine *engine, struct rudp_app *app)
 {
 	rudp_conn_abandon(app->carrier.conn, engine->now_at_ns);
 	app->carrier.conn = NULL;
@@ -384,7 +386,7 @@ static void on_rudp_established(struct rudp_engine *engine, struct rudp_app *app
 	drop_tcp(engine, app);
 	drop_stored(&app->race);
 	app->race.tcp_due_at_ns = app->race.give_up_at_ns = app->race.report_at_ns = RUDP_NEVER;
-	arm(engine, app);
+	rudp_race_arm(engine, app);
 	on_answer(engine, app);
 	app->transport = RUDP_TRANSPORT_RUDP;
 	if (app->race.way == RUDP_WAY_AUTO)
@@ -426,7 +428,7 @@ static void on_tcp_established(struct rudp_engine *engine, struct rudp_app *app)
 		app->race.give_up_at_ns = app->race.started_at_ns + RUDP_RACE_LATE_NS;
 		extend_engine_life(engine, app);
 	}
-	arm(engine, app);
+	rudp_race_arm(engine, app);
 	store_result(engine, app, true);
 	app->carrier.by_tcp = true;
 	app->transport = RUDP_TRANSPORT_TCP;
@@ -443,7 +445,7 @@ static void on_late_answer(struct rudp_engine *engine, struct rudp_app *app, uns
 	if (events & RUDP_EVENT_ESTABLISHED)
 		store_result(engine, app, false);
 	if (events & RUDP_EVENT_ESTABLISHED || rudp_conn_error(app->carrier.conn))
-		drop_conn(engine, app);
+		rudp_race_drop_conn(engine, app);
 }
 
 /* A firewall gives EACCES, too. */
@@ -466,16 +468,16 @@ static void on_rudp_failed(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_peer_log_refusal(engine, app);
 	/* A listener that asks for identities does not serve TCP, so TCP would lead elsewhere. */
 	if (app->race.way != RUDP_WAY_AUTO || app->race.error || app->race.is_identity_refused) {
-		fail(engine, app, app->race.error ? app->race.error : error);
+		rudp_race_fail(engine, app, app->race.error ? app->race.error : error);
 		return;
 	}
-	drop_conn(engine, app);
+	rudp_race_drop_conn(engine, app);
 	app->race.key_is_refused = error == EKEYREJECTED;
 	app->reason = error == ETIMEDOUT ? RUDP_REASON_SILENT : RUDP_REASON_REFUSED;
 	if (!app->carrier.tcp)
 		rc = begin_tcp(engine, app);
 	if (rc < 0)
-		fail(engine, app, -rc);
+		rudp_race_fail(engine, app, -rc);
 }
 
 void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
@@ -484,6 +486,8 @@ void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigne
 		return;
 	if (app->carrier.by_tcp)
 		on_late_answer(engine, app, events);
+	else if (app->race.is_asked)
+		rudp_race_ask(engine, app);
 	else if (rudp_conn_error(app->carrier.conn))
 		on_rudp_failed(engine, app);
 	else if (events & RUDP_EVENT_ESTABLISHED)
@@ -512,13 +516,13 @@ static void on_tcp_failed(struct rudp_engine *engine, struct rudp_app *app, int 
 {
 	drop_tcp(engine, app);
 	if (!app->carrier.conn || error == ECONNREFUSED) {
-		fail(engine, app, error);
+		rudp_race_fail(engine, app, error);
 		return;
 	}
 	app->race.error = error;
 	app->race.give_up_at_ns =
 		engine->now_at_ns + rudp_policy_head_start_ns(engine->settings.policy);
-	arm(engine, app);
+	rudp_race_arm(engine, app);
 }
 
 void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app)
@@ -546,7 +550,7 @@ static void report_silence(struct rudp_engine *engine, struct rudp_app *app)
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
 	app->race.report_at_ns = RUDP_NEVER;
-	arm(engine, app);
+	rudp_race_arm(engine, app);
 	app->race.reported_error = error;
 	extend_engine_life(engine, app);
 	rudp_app_note_failure(engine, app, rudp_failure_cause_of(error), error);
@@ -566,9 +570,9 @@ static void on_timer(struct rudp_engine *engine, struct rudp_app *app)
 
 	if (app->carrier.by_tcp) {
 		if (app->carrier.conn)
-			drop_conn(engine, app);
+			rudp_race_drop_conn(engine, app);
 	} else if (engine->now_at_ns >= app->race.give_up_at_ns) {
-		fail(engine, app, give_up_error(app));
+		rudp_race_fail(engine, app, give_up_error(app));
 	} else if (engine->now_at_ns >= app->race.tcp_due_at_ns) {
 		rc = begin_tcp(engine, app);
 		if (rc < 0)
@@ -590,5 +594,7 @@ void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app)
 {
 	rudp_timer_cancel(&engine->race_timers, &app->race.timer);
 	drop_stored(&app->race);
+	if (app->race.udp)
+		rudp_udp_release(engine, app->race.udp);
 	rudp_connection_tuple_remove(&engine->tuples, &app->tuple);
 }

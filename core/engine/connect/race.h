@@ -31,11 +31,14 @@
 #define RUDP_RACE_REPORT_NS (3 * RUDP_NS_PER_S)
 /* How long a SYN waits for the first bytes of a program that has not asked for early data. */
 #define RUDP_RACE_DEFER_NS (10 * RUDP_NS_PER_MS)
+/* How long a connect waits for a person to say whether the key of the host is the right one. */
+#define RUDP_RACE_QUESTION_NS (120 * RUDP_NS_PER_S)
 
 struct rudp_app;
 struct rudp_stored_options;
 struct rudp_binding;
 struct rudp_engine;
+struct rudp_udp;
 
 /* The part of an app that is needed only while it connects. */
 struct rudp_race {
@@ -47,10 +50,13 @@ struct rudp_race {
 	int64_t give_up_at_ns;
 	int64_t report_at_ns; /* RUDP_NEVER: reported, or the peer answered */
 	int reported_error;   /* error listed while the connect still tries; 0: none */
-	bool requires_identity, remembers, expects_key; /* struct rudp_expected_peer */
-	uint8_t key[RUDP_STATIC_KEY_BYTES];             /* if expects_key */
-	bool is_identity_refused;                       /* by either side */
-	bool key_is_refused; /* the peer refused it over rudp; TCP may still work */
+	bool requires_identity, expects_key; /* struct rudp_expected_peer */
+	enum rudp_first_contact first_contact;
+	uint8_t key[RUDP_STATIC_KEY_BYTES]; /* if expects_key, or if is_asked: what it has shown */
+	bool is_asked;                      /* a person must say whether the key is the right one */
+	struct rudp_udp *udp;               /* if is_asked: held for the attempt after the answer */
+	bool is_identity_refused;           /* by either side */
+	bool key_is_refused;                /* the peer refused it over rudp; TCP may still work */
 	int error;           /* of the attempt that failed while the other one runs */
 	uint64_t binding_id; /* the program's bound socket; 0: none */
 	struct rudp_stored_options *stored; /* options for kernel TCP; NULL: none */
@@ -86,6 +92,16 @@ void rudp_race_on_deferred(struct rudp_engine *engine, struct rudp_app *app, uns
 void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events);
 void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_race_run_timers(struct rudp_engine *engine);
+/* The host of this connect has shown a key that a person must judge. The attempt is to fail. */
+void rudp_race_on_unknown_key(struct rudp_app *app, const uint8_t key[RUDP_STATIC_KEY_BYTES]);
+/*
+ * A person says whether the key that the host of this connect has shown is the right one. Accepted,
+ * it is stored, and all connects that wait because of this host and key go on; else they fail.
+ *
+ * Returns  0; -ENOENT: no such connect waits, or it does so because of another key.
+ */
+int rudp_race_answer(struct rudp_engine *engine, uint64_t id,
+		     const uint8_t key[RUDP_STATIC_KEY_BYTES], bool is_accepted);
 /* Frees the race's resources when the app is freed. */
 void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app);
 

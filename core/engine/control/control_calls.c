@@ -353,6 +353,25 @@ static int serve_forget(struct work *w)
 	return 0;
 }
 
+static int serve_asked(struct work *w)
+{
+	uint64_t cursor = w->request->id;
+
+	if (rudp_info_next_asked(w->engine, &cursor, &w->reply.info))
+		w->reply.id = cursor;
+	return 0;
+}
+
+static int serve_answer(struct work *w)
+{
+	if (!is_owner_or_root(w))
+		return -EACCES;
+	if (w->request->number != 0 && w->request->number != 1)
+		return -EINVAL;
+	return rudp_race_answer(w->engine, w->request->id, w->request->value,
+				w->request->number == 1);
+}
+
 enum right {
 	KNOWN,         /* the token; or the engine's user or root, not in another container */
 	KNOWN_OR_OURS, /* or a descriptor of this engine */
@@ -381,6 +400,8 @@ static const struct {
 	[RUDP_CONTROL_REVOKE] = {"REVOKE", serve_revoke, 0, KNOWN},
 	[RUDP_CONTROL_FAILED] = {"FAILED", serve_failed, 0, KNOWN},
 	[RUDP_CONTROL_FORGET] = {"FORGET", serve_forget, 0, KNOWN},
+	[RUDP_CONTROL_ASKED] = {"ASKED", serve_asked, 0, KNOWN},
+	[RUDP_CONTROL_ANSWER] = {"ANSWER", serve_answer, 0, KNOWN},
 };
 
 int rudp_control_fds(unsigned operation)
@@ -443,6 +464,8 @@ static bool starts_something_new(const struct work *w)
 	case RUDP_CONTROL_REVOKE:
 	case RUDP_CONTROL_FAILED:
 	case RUDP_CONTROL_FORGET:
+	case RUDP_CONTROL_ASKED:
+	case RUDP_CONTROL_ANSWER:
 		break;
 	}
 	return false;

@@ -129,6 +129,8 @@ static void fill_app(const struct rudp_engine *engine, const struct rudp_app *ap
 	info->policy_line = (uint16_t)app->policy_line;
 	if (app->carrier.conn && !app->carrier.by_tcp && app->stage != RUDP_APP_CONNECTING)
 		copy_peer(engine, app->carrier.conn, info);
+	if (app->race.is_asked)
+		memcpy(info->peer_key, app->race.key, sizeof info->peer_key);
 	if (app->carrier.by_tcp && info->cc_name[0] == 0)
 		rudp_tcp_congestion(app->carrier.tcp, info->cc_name);
 	add_queue(info, app);
@@ -228,6 +230,23 @@ bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_co
 		fill_app(engine, object, info);
 	else
 		fill_binding(engine, object, info);
+	return true;
+}
+
+bool rudp_info_next_asked(struct rudp_engine *engine, uint64_t *cursor,
+			  struct rudp_control_info *info)
+{
+	uint32_t place = *cursor > UINT32_MAX ? UINT32_MAX : (uint32_t)*cursor;
+	const struct rudp_app *app;
+	enum rudp_kind kind;
+
+	do
+		app = rudp_slots_next(&engine->slots, &place, RUDP_KIND_APP, RUDP_KIND_APP, &kind);
+	while (app && !app->race.is_asked);
+	if (!app)
+		return false;
+	*cursor = place;
+	fill_app(engine, app, info);
 	return true;
 }
 

@@ -19,6 +19,10 @@ enum rudp_state rudp_info_state(const struct rudp_app *app);
  */
 bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info);
 
+/* The same for connects that wait because the key of the host is not known. */
+bool rudp_info_next_asked(struct rudp_engine *engine, uint64_t *cursor,
+			  struct rudp_control_info *info);
+
 /*
  * The key at or after *cursor (0 first), and moves the cursor behind it. After the keys with a file
  * come keys without one that live connections use. Iterates over all connections. false: no more.

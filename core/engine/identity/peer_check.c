@@ -145,7 +145,7 @@ static void expect_on_this_host(const struct rudp_engine *engine,
 				struct rudp_expected_peer *expected)
 {
 	expected->asks = files_of(engine)->identity || expected->requires_identity;
-	expected->remembers = true;
+	expected->first_contact = RUDP_CONTACT_TAKE;
 }
 
 static int expect_unknown(const struct rudp_engine *engine, const struct rudp_addr *remote,
@@ -164,8 +164,9 @@ static int expect_unknown(const struct rudp_engine *engine, const struct rudp_ad
 				      "the rule requires an identity, the host is not known, "
 				      "and first-contact is off");
 	expected->asks = contact != RUDP_CONTACT_OFF;
-	expected->remembers = contact == RUDP_CONTACT_TAKE;
-	if (contact == RUDP_CONTACT_REFUSE && decision->way == RUDP_WAY_AUTO)
+	expected->first_contact = contact;
+	if ((contact == RUDP_CONTACT_ASK || contact == RUDP_CONTACT_REFUSE) &&
+	    decision->way == RUDP_WAY_AUTO)
 		decision->way = RUDP_WAY_RUDP;
 	return 0;
 }
@@ -219,14 +220,15 @@ static bool refuse_unknown(const struct rudp_app *app, const uint8_t *key)
 	return refuse_peer(app, key, why);
 }
 
-static void remember(struct rudp_engine *engine, const struct rudp_app *app, const uint8_t *key)
+void rudp_peer_remember(struct rudp_engine *engine, const struct rudp_addr *addr,
+			const uint8_t key[RUDP_STATIC_KEY_BYTES])
 {
 	struct rudp_identity_files *files = &engine->settings.identities;
 	char remote[RUDP_ADDR_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
 	const char *path = rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS);
-	int rc = rudp_identity_files_remember(files, &app->remote, key);
+	int rc = rudp_identity_files_remember(files, addr, key);
 
-	rudp_addr_format(&app->remote, remote);
+	rudp_addr_format(addr, remote);
 	rudp_fingerprint_full(key, fingerprint);
 	if (rc == 0)
 		rudp_log(RUDP_LOG_WARN,
@@ -239,26 +241,35 @@ static void remember(struct rudp_engine *engine, const struct rudp_app *app, con
 }
 
 /* A listener without an identity shows a key that lasts only until it ends. */
-static bool accept_unknown(struct rudp_engine *engine, const struct rudp_app *app,
+static bool accept_unknown(struct rudp_engine *engine, struct rudp_app *app,
 			   const struct rudp_credentials *credentials)
 {
 	const uint8_t *key = credentials->peer_key;
 
 	if (!credentials->peer_key_lasts)
-		return (!app->race.requires_identity && app->race.remembers) ||
+		return (!app->race.requires_identity &&
+			app->race.first_contact == RUDP_CONTACT_TAKE) ||
 		       refuse_peer(
 			       app, key,
 			       "is not an identity: the listener has none, and one is required");
 	if (rudp_addr_is_loopback(&app->remote))
 		return true;
-	if (!app->race.remembers)
-		return refuse_unknown(app, key);
-	remember(engine, app, key);
-	return true;
+	switch (app->race.first_contact) {
+	case RUDP_CONTACT_TAKE:
+		rudp_peer_remember(engine, &app->remote, key);
+		return true;
+	case RUDP_CONTACT_ASK:
+		rudp_race_on_unknown_key(app, key);
+		return false;
+	case RUDP_CONTACT_OFF:
+	case RUDP_CONTACT_REFUSE:
+		break;
+	}
+	return refuse_unknown(app, key);
 }
 
 /* The listener has answered. Files may have changed since the SYN left. */
-static bool is_expected(struct rudp_engine *engine, const struct rudp_app *app,
+static bool is_expected(struct rudp_engine *engine, struct rudp_app *app,
 			const struct rudp_credentials *credentials)
 {
 	const uint8_t *key = credentials->peer_key;
@@ -447,6 +458,6 @@ bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 	/* Without an app nobody uses the connection; it only shows that the peer answers. */
 	if (!app || is_expected(engine, app, credentials))
 		return true;
-	app->race.is_identity_refused = true;
+	app->race.is_identity_refused = !app->race.is_asked;
 	return false;
 }

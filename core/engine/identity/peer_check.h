@@ -39,8 +39,8 @@ struct rudp_expected_peer {
 	bool asks; /* it must show a key: this one, or whatever it has */
 	bool has_key;
 	uint8_t key[RUDP_STATIC_KEY_BYTES];
-	bool requires_identity; /* a rule says so */
-	bool remembers; /* the first contact accepts the key and stores it; else it refuses */
+	bool requires_identity;                /* a rule says so */
+	enum rudp_first_contact first_contact; /* if it has no key */
 };
 
 /* Names, each with its terminating 0, one after the other. */
@@ -61,6 +61,9 @@ int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
 /* The function authorize of struct rudp_endpoint_config. context: the engine. */
 bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 			 const struct rudp_credentials *credentials, void *listener_user);
+/* A person has accepted the key of a host that was not known (race_question.c). */
+void rudp_peer_remember(struct rudp_engine *engine, const struct rudp_addr *remote,
+			const uint8_t key[RUDP_STATIC_KEY_BYTES]);
 /* Logs what the user can do after the listener of this connect has refused because of
  * identities. */
 void rudp_peer_log_refusal(const struct rudp_engine *engine, const struct rudp_app *app);

@@ -40,7 +40,7 @@ static const struct wrong_policy identities[] = {
 	{"set identity id", "p:1:14: 'id' is not a whole path (/...) and does not begin with ~/"},
 	{"set known-hosts /a\nset known-hosts /b",
 	 "p:2:5: 'known-hosts' is set a second time (first in line 1)"},
-	{"set first-contact ask", "p:1:19: 'ask' is not off, take or refuse"},
+	{"set first-contact asks", "p:1:19: 'asks' is not off, take, ask or refuse"},
 };
 /* clang-format on */
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* race_private - what race.c and race_question.c have in common. */
+#ifndef RUDP_ENGINE_RACE_PRIVATE_H
+#define RUDP_ENGINE_RACE_PRIVATE_H
+
+#include "engine/connect/race.h"
+
+struct rudp_udp;
+
+/* Arms the timer of the race for the first of its times. */
+void rudp_race_arm(struct rudp_engine *engine, struct rudp_app *app);
+/*
+ * Sends a SYN from app->local to app->remote. The reference to the socket is released. Returns 0 or
+ * -errno.
+ */
+int rudp_race_begin_conn(struct rudp_engine *engine, struct rudp_app *app, struct rudp_udp *udp);
+void rudp_race_drop_conn(struct rudp_engine *engine, struct rudp_app *app);
+/* When the connect must end by the options of the program; RUDP_NEVER: no limit. */
+int64_t rudp_race_limit_at_ns(const struct rudp_app *app);
+/* The connect fails. Frees the app. */
+void rudp_race_fail(struct rudp_engine *engine, struct rudp_app *app, int error);
+
+/* The host has shown a key that nobody knows, and a person is asked. The connect waits. */
+void rudp_race_ask(struct rudp_engine *engine, struct rudp_app *app);
+
+#endif
