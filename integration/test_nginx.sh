@@ -12,14 +12,6 @@ NGINX=$(command -v nginx)
 # nginx writes the number of the connection and of the request on it.
 BACK_LOG=$TMP/back.log
 
-# Where the stream module is not built in, it is a file.
-stream_module() {
-	local modules
-	modules=$("$NGINX" -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
-	[ -e "$modules/ngx_stream_module.so" ] || return 0
-	echo "load_module $modules/ngx_stream_module.so;"
-}
-
 # write_conf GENERATION
 write_conf() {
 	mkdir -p "$TMP/nginx"

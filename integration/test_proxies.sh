@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Clients that reach Apollonion through HAProxy: the server knows their addresses, by the PROXY protocol before plain
+# Clients that reach Apollonion through HAProxy, nginx and stunnel: the server knows their addresses, by the PROXY protocol before plain
 # lines, before TLS and after HAProxy's own TLS, and by X-Forwarded-For before WebSocket. A ban meets the client, not
 # the proxy. From others a header is garbage, and a proxy without a header is refused.
 #
-#     a: nc, openssl, web_line.py ──── linkem ──── b: haproxy ─── apollonion
+#     a: nc, openssl, web_line.py ──── linkem ──── b: haproxy, nginx, stunnel ─── apollonion
 #
 # Takes 10 s.
 
@@ -12,10 +12,13 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=integration/lib/talk.sh
 . "$HERE/lib/talk.sh"
+# shellcheck source=integration/lib/servers.sh
+. "$HERE/lib/servers.sh"
 
 TCP_MEANT=1 # lib.sh asks
 export TCP_MEANT
 PORT=6667 V2_PORT=6668 TLS_PORT=6697 ENDED_TLS_PORT=6699 WEB_PORT=8067
+NGINX_PORT=6671 NGINX_TLS_PORT=6672 NGINX_WEB_PORT=8071 STUNNEL_PORT=6673
 OWN_PORT=7667 OWN_TLS_PORT=7697 OWN_WEB_PORT=7067 # of the server itself
 
 write_config() {
@@ -61,7 +64,7 @@ start_haproxy() {
 			server irc 127.0.0.1:$OWN_PORT send-proxy
 		listen v2
 			bind :::$V2_PORT v4v6
-			server irc 127.0.0.1:$OWN_PORT send-proxy-v2 check inter 200ms
+			server irc 127.0.0.1:$OWN_PORT send-proxy-v2 proxy-v2-options crc32c check inter 200ms
 		listen tls
 			bind :::$TLS_PORT v4v6
 			server irc [::1]:$OWN_TLS_PORT send-proxy-v2
@@ -77,6 +80,54 @@ start_haproxy() {
 	EOT
 	launch_plain haproxy b haproxy -db -f "$TMP/haproxy.conf"
 	PLAIN=1 wait_listening b "$WEB_PORT"
+}
+
+start_nginx_proxy() {
+	mkdir "$TMP/nginx"
+	cat >"$TMP/nginx.conf" <<-EOT
+		$(stream_module)
+		user $(worker_user);
+		pid $TMP/nginx.pid;
+		error_log $TMP/nginx.log;
+		daemon off;
+		events {}
+		stream {
+			proxy_protocol on;
+			server { listen [::]:$NGINX_PORT ipv6only=off; proxy_pass 127.0.0.1:$OWN_PORT; }
+			server { listen [::]:$NGINX_TLS_PORT ipv6only=off; proxy_pass [::1]:$OWN_TLS_PORT; }
+		}
+		http {
+			access_log off;
+			$(nginx_paths)
+			server {
+				listen [::]:$NGINX_WEB_PORT ipv6only=off;
+				location / {
+					proxy_pass http://127.0.0.1:$OWN_WEB_PORT;
+					proxy_http_version 1.1;
+					proxy_set_header Host \$http_host;
+					proxy_set_header Upgrade \$http_upgrade;
+					proxy_set_header Connection upgrade;
+					proxy_set_header X-Forwarded-For \$proxy_add_x_forwarded_for;
+				}
+			}
+		}
+	EOT
+	launch_plain nginx b nginx -p "$TMP" -e "$TMP/nginx.log" -c "$TMP/nginx.conf"
+	PLAIN=1 wait_listening b "$NGINX_WEB_PORT"
+}
+
+start_stunnel() {
+	cat >"$TMP/stunnel.conf" <<-EOT
+		foreground = yes
+		pid =
+		[irc]
+		accept = :::$STUNNEL_PORT
+		connect = 127.0.0.1:$OWN_PORT
+		cert = $TMP/both.pem
+		protocol = proxy
+	EOT
+	launch_plain stunnel b stunnel4 "$TMP/stunnel.conf"
+	PLAIN=1 wait_listening b "$STUNNEL_PORT"
 }
 
 counter() {
@@ -111,6 +162,25 @@ through_the_proxy() {
 	register launch_plain wanda python3 "$HERE/lib/web_line.py" "$B4" "$WEB_PORT"
 	is_from wanda "$A4"
 	leave tom eddy wanda
+}
+
+through_others() {
+	section "through nginx and stunnel"
+	register launch_plain nora nc "$B4" "$NGINX_PORT"
+	is_from nora "$A4"
+	register launch_plain nils nc "$B6" "$NGINX_PORT"
+	is_from nils "$A6"
+	register launch_plain nick openssl s_client -quiet -connect "$B4:$NGINX_TLS_PORT"
+	is_from nick "$A4"
+	register launch_plain will python3 "$HERE/lib/web_line.py" "$B4" "$NGINX_WEB_PORT"
+	is_from will "$A4"
+	register launch_plain stan openssl s_client -quiet -connect "$B4:$STUNNEL_PORT"
+	is_from stan "$A4"
+	register launch_plain susan openssl s_client -quiet -connect "[$B6]:$STUNNEL_PORT"
+	is_from susan "$A6"
+	leave nora nils nick will stan susan
+	stop nginx
+	stop stunnel
 }
 
 health_checks() {
@@ -177,7 +247,10 @@ write_config
 link_up --delay 1ms
 serve
 start_haproxy
+start_nginx_proxy
+start_stunnel
 through_the_proxy
+through_others
 health_checks
 strangers
 in_the_next_process

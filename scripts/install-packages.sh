@@ -23,7 +23,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	libfaketime
 	nats-server
 	nftables iptables
-	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
+	libnginx-mod-stream apache2-bin haproxy stunnel4 socat xinetd systemd nodejs default-jdk-headless)
 
 # The programs that measurements compare rudp with, and the measuring tools.
 bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine

@@ -18,6 +18,11 @@ enum v2_command { LOCAL = 0x20, PROXY = 0x21 };
 enum v2_family { UNSPECIFIED = 0x00, TCP4 = 0x11, TCP6 = 0x21, UNIX_STREAM = 0x31 };
 #define TCP4_BYTES 12
 #define TCP6_BYTES 36
+#define UNIX_BYTES 216
+#define EXTENSION_HEAD_BYTES 3 /* its type, and the length of its value */
+#define EXTENSION_CRC32C 0x03
+#define CRC32C_BYTES 4
+#define CRC32C_POLYNOMIAL 0x82f63b78u /* RFC 4960, appendix B; its bits in reverse order */
 
 static bool set_client(struct rudp_addr *client, int family, const void *host, in_port_t port)
 {
@@ -127,6 +132,49 @@ static bool read_payload(unsigned family, const uint8_t *payload, size_t len,
 	return family == UNSPECIFIED || family == UNIX_STREAM;
 }
 
+/* With zeros in the place of the checksum. */
+static uint32_t crc32c(const uint8_t *bytes, size_t len, size_t checksum_at)
+{
+	uint32_t crc = UINT32_MAX;
+	size_t i;
+	int bit;
+
+	for (i = 0; i < len; i++) {
+		crc ^= i - checksum_at < CRC32C_BYTES ? 0 : bytes[i];
+		for (bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? CRC32C_POLYNOMIAL : 0);
+	}
+	return ~crc;
+}
+
+static size_t address_bytes(unsigned family)
+{
+	if (family == TCP4)
+		return TCP4_BYTES;
+	if (family == TCP6)
+		return TCP6_BYTES;
+	return family == UNIX_STREAM ? UNIX_BYTES : 0;
+}
+
+/* A header without a checksum is right. */
+static bool is_checksum_right(const uint8_t *bytes, size_t len)
+{
+	size_t at = V2_HEAD_BYTES + address_bytes(bytes[13]), value_len;
+	uint32_t checksum;
+
+	for (; at + EXTENSION_HEAD_BYTES <= len; at += EXTENSION_HEAD_BYTES + value_len) {
+		value_len = (size_t)bytes[at + 1] << 8 | bytes[at + 2];
+		if (bytes[at] != EXTENSION_CRC32C)
+			continue;
+		at += EXTENSION_HEAD_BYTES;
+		if (value_len != CRC32C_BYTES || len - at < CRC32C_BYTES)
+			return false;
+		memcpy(&checksum, bytes + at, sizeof checksum);
+		return crc32c(bytes, len, at) == ntohl(checksum);
+	}
+	return true;
+}
+
 static enum apo_proxy_verdict parse_v2(const uint8_t *bytes, size_t len,
 				       struct apo_proxy_header *header)
 {
@@ -140,6 +188,8 @@ static enum apo_proxy_verdict parse_v2(const uint8_t *bytes, size_t len,
 		return APO_PROXY_MALFORMED;
 	if (len < header->len)
 		return APO_PROXY_INCOMPLETE;
+	if (!is_checksum_right(bytes, header->len))
+		return APO_PROXY_MALFORMED;
 	if (bytes[12] == LOCAL)
 		return APO_PROXY_OK;
 	return read_payload(bytes[13], bytes + V2_HEAD_BYTES, payload_len, header)

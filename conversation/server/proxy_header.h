@@ -4,8 +4,8 @@
  * header of the PROXY protocol, version 1 or 2, or in X-Forwarded-For of a web request.
  *
  * Model    The header of the PROXY protocol precedes everything else, also TLS. It names the client
- *          or nobody: then the connection is the proxy's own (command LOCAL, UNKNOWN). Extensions
- *          of version 2 (TLV) are skipped.
+ *          or nobody: then the connection is the proxy's own (command LOCAL, UNKNOWN). Of the
+ *          extensions of version 2 (TLV) the checksum (CRC32c) must be right; others are skipped.
  * Limits   APO_PROXY_HEADER_BYTES_MAX bytes with extensions. Nothing is allocated.
  * Threads  any.
  * Source   The PROXY protocol, versions 1 & 2 (haproxy.org, proxy-protocol.txt), section 2.

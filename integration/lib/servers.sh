@@ -30,6 +30,14 @@ nginx_paths() {
 	EOF
 }
 
+# Where the stream module is not built in, it is a file.
+stream_module() {
+	local modules
+	modules=$(nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+	[ -e "$modules/ngx_stream_module.so" ] || return 0
+	echo "load_module $modules/ngx_stream_module.so;"
+}
+
 # A minimal nginx of our own: it reads and writes no file of the machine's configuration. The test
 # may add to the server section by $TMP/nginx-server.conf.
 write_nginx_conf() {

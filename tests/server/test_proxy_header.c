@@ -107,6 +107,37 @@ Test(proxy_header, version_2_names_the_client)
 	client_is("192.0.2.7:56324");
 }
 
+/* Of another program. */
+Test(proxy_header, a_checksum_of_version_2_is_right)
+{
+	static const char head[] =
+		SIGNATURE "\x21\x11\0\x17\xc0\0\x02\x07\xc6\x33\x64\x01\xdc\x04\x1a\x0b"
+			  "\x04\0\x01x\x03\0\x04\xb8\x84\xcc\xab";
+	/* In the address, its port, the extensions before the checksum, and the checksum. */
+	static const size_t changes[] = {16, 25, 28, 31, 35, 38};
+	char wrong[sizeof head - 1];
+	size_t i;
+
+	is_whole_at(head, sizeof head - 1);
+	client_is("192.0.2.7:56324");
+	for (i = 0; i < sizeof changes / sizeof *changes; i++) {
+		memcpy(wrong, head, sizeof wrong);
+		wrong[changes[i]] ^= 1;
+		cr_assert(eq(int, parse(wrong, sizeof wrong), APO_PROXY_MALFORMED), "%zu",
+			  changes[i]);
+	}
+}
+
+/* Also in the proxy's own connections. */
+Test(proxy_header, a_checksum_has_four_bytes)
+{
+	static const char three[] = SIGNATURE "\x20\0\0\x06\x03\0\x03\0\0\0";
+	static const char cut[] = SIGNATURE "\x20\0\0\x06\x03\0\x04\0\0\0";
+
+	cr_assert(eq(int, parse(three, sizeof three - 1), APO_PROXY_MALFORMED));
+	cr_assert(eq(int, parse(cut, sizeof cut - 1), APO_PROXY_MALFORMED));
+}
+
 Test(proxy_header, version_2_may_name_nobody)
 {
 	static const char local[] = SIGNATURE "\x20\0\0\0";
