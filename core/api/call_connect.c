@@ -222,6 +222,18 @@ static void ask_for_reset(int fd, const struct rudp_socket *s)
 	rudp_socket_call(s, &call);
 }
 
+/* The connection has ended before. A reset that the program has not seen yet stays pending, as with
+ * TCP. */
+static int renew_ended(int fd, const struct rudp_socket *s)
+{
+	int error = rudp_socket_take_error(fd, s);
+	int rc = rudp_socket_renew(fd, s);
+
+	if (rc == 0 && error == ECONNRESET)
+		rudp_mark_change(fd, RUDP_MARK_ABORTED, 0);
+	return rc;
+}
+
 /* connect() with AF_UNSPEC undoes the present state. The peer gets a reset. */
 static int disconnect(int fd, struct rudp_socket *s)
 {
@@ -230,17 +242,20 @@ static int disconnect(int fd, struct rudp_socket *s)
 	if (s->state == RUDP_SOCKET_LISTENING)
 		return rudp_socket_renew(fd, s);
 	if (rudp_socket_progress(fd, s) == RUDP_PROGRESS_OVER)
-		return rudp_socket_renew(fd, s);
+		return renew_ended(fd, s);
 	ask_for_reset(fd, s);
 	return rudp_socket_abort(fd, s);
 }
 
-static int connect_by_state(int fd, const struct rudp_socket *s, const struct destination *to)
+static int connect_by_state(int fd, struct rudp_socket *s, const struct destination *to)
 {
+	int rc;
+
 	switch (s->state) {
 	case RUDP_SOCKET_FRESH:
 	case RUDP_SOCKET_BOUND:
-		return connect_new(fd, s, to);
+		rc = rudp_socket_renew_listener(fd, s);
+		return rc < 0 ? rc : connect_new(fd, s, to);
 	case RUDP_SOCKET_CONNECTED:
 		return s->flags & RUDP_MARK_PENDING ? connect_pending(fd, s) : -EISCONN;
 	case RUDP_SOCKET_LISTENING:

@@ -85,7 +85,7 @@ int rudp_call_receive_error(int fd, int error)
 
 	if ((error != EINVAL && error != ECONNRESET) || !rudp_socket_inspect(fd, &s))
 		return error;
-	if (error == EINVAL && s.flags & RUDP_MARK_ABORTED)
+	if (error == EINVAL && s.flags & RUDP_MARK_ABORTED && s.state != RUDP_SOCKET_LISTENING)
 		return rudp_socket_take_error(fd, &s);
 	if (error == EINVAL)
 		return s.state == RUDP_SOCKET_CONNECTED ? error : ENOTCONN;

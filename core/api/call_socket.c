@@ -186,6 +186,18 @@ int rudp_socket_abort(int fd, const struct rudp_socket *s)
 	return rc == -EADDRINUSE ? 0 : rc;
 }
 
+int rudp_socket_renew_listener(int fd, struct rudp_socket *s)
+{
+	int rc;
+
+	if (!was_listener(fd, s))
+		return 0;
+	rc = rudp_socket_renew(fd, s);
+	if (rc == 0)
+		rudp_socket_inspect(fd, s);
+	return rc;
+}
+
 int rudp_call_listen(int fd, int backlog)
 {
 	unsigned marks = RUDP_MARK_LISTENING;
@@ -197,13 +209,9 @@ int rudp_call_listen(int fd, int backlog)
 		return RUDP_NOT_OURS;
 	if (s.state == RUDP_SOCKET_CONNECTED)
 		return -EINVAL;
-	if (was_listener(fd, &s)) {
-		/* An AF_UNIX listener cannot listen again after shutdown; a TCP listener can. */
-		rc = rudp_socket_renew(fd, &s);
-		if (rc < 0)
-			return rc;
-		rudp_socket_inspect(fd, &s);
-	}
+	rc = rudp_socket_renew_listener(fd, &s);
+	if (rc < 0)
+		return rc;
 	if (s.state == RUDP_SOCKET_FRESH)
 		marks |= RUDP_MARK_AUTOBOUND;
 	rudp_socket_begin(&s, &call, RUDP_CONTROL_LISTEN, fd);

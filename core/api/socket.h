@@ -75,6 +75,12 @@ int rudp_socket_renew(int fd, const struct rudp_socket *s);
 int rudp_socket_abort(int fd, const struct rudp_socket *s);
 
 /*
+ * Renews a listener that was shut down, and inspects it again: TCP can bind it, listen and connect
+ * with it, AF_UNIX cannot. Returns  0, also for any other socket, or -errno.
+ */
+int rudp_socket_renew_listener(int fd, struct rudp_socket *s);
+
+/*
  * Makes a new unconnected rudp descriptor, or -errno. flags: its mark; type_flags: SOCK_NONBLOCK,
  * SOCK_CLOEXEC.
  */

@@ -459,3 +459,17 @@ CHECK(shut_rdwr_behind_a_later_connect_that_nobody_asked_about)
 	say_result("connect again", connect_to(fd, &addr));
 	say_poll("after", fd);
 }
+
+CHECK(the_end_of_file_shows_before_unread_bytes_are_read)
+{
+	int client, server;
+	connected_pair(AF_INET, &client, &server);
+	shutdown(client, SHUT_WR);
+	must(send(server, "unread", 6, 0) == 6, "send");
+	shutdown(server, SHUT_WR);
+	wait_for(client, POLLHUP);
+	say_poll("both directions have ended", client);
+	say_bytes("recv", client);
+	say_bytes("recv again", client);
+	say_poll("all is read", client);
+}

@@ -195,3 +195,41 @@ CHECK(bind_after_a_failed_connect)
 	say_result("bind", bind_to(fd, &any));
 	say_result("bind again", bind_to(fd, &any));
 }
+
+CHECK(disconnect_keeps_a_reset_that_was_not_seen)
+{
+	static const struct linger at_once = {.l_onoff = 1};
+	struct sockaddr_storage addr;
+	int server = listener(AF_INET, &addr), fd = fresh(AF_INET, 0);
+	must(connect_to(fd, &addr) == 0, "connect");
+	int accepted = accept(server, NULL, NULL);
+	must(setsockopt(accepted, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0, "linger");
+	close(accepted);
+	wait_for(fd, POLLHUP);
+	disconnect("AF_UNSPEC", fd);
+	say_bytes("recv", fd);
+	say_bytes("recv again", fd);
+}
+
+CHECK(disconnect_of_a_socket_that_listens_then)
+{
+	struct sockaddr_storage addr;
+	int server = listener(AF_INET, &addr), fd = fresh(AF_INET, 0);
+	must(connect_to(fd, &addr) == 0, "connect");
+	must(accept(server, NULL, NULL) >= 0, "accept");
+	disconnect("AF_UNSPEC", fd);
+	say_result("listen", listen(fd, 1));
+	say_bytes("recv", fd);
+}
+
+CHECK(a_listener_that_was_shut_down_connects)
+{
+	struct sockaddr_storage addr;
+	int other = listener(AF_INET, &addr), fd = fresh(AF_INET, 0);
+	must(listen(fd, 1) == 0, "listen");
+	say_result("shutdown", shutdown(fd, SHUT_RDWR));
+	say_result("connect", connect_to(fd, &addr));
+	int accepted = accept(other, NULL, NULL);
+	must(send(fd, "word", 4, 0) == 4, "send");
+	say_bytes("recv", accepted);
+}

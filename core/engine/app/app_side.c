@@ -280,19 +280,11 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
-/*
- * Passes the peer's FIN on to the program. If the program has shut its sending half, both halves
- * shut give POLLHUP, which some programs take for "nothing to read". So wait until it has read
- * everything.
- */
-static void send_eof(struct rudp_engine *engine, struct rudp_app *app)
+/* Passes the peer's FIN on to the program, after all bytes of the peer. */
+static void send_eof(struct rudp_app *app)
 {
 	if (!rudp_ends_owes_eof(&app->ends) || !rudp_carrier_receive_eof(&app->carrier))
 		return;
-	if (rudp_ends_has_write_ended(&app->ends) && rudp_app_unread(app) > 0) {
-		rudp_app_await_reading(engine, app);
-		return;
-	}
 	rudp_ends_on_eof_sent(&app->ends);
 	shutdown(app->fd, SHUT_WR);
 }
@@ -307,7 +299,7 @@ static bool handle_ends(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_ends_on_fin_sent(&app->ends);
 		rudp_carrier_shutdown_send(engine, &app->carrier);
 	}
-	send_eof(engine, app);
+	send_eof(app);
 	if (!rudp_ends_is_over(&app->ends))
 		return false;
 	rudp_app_consume_all(engine, app);
