@@ -76,7 +76,9 @@ int rudp_socket_abort(int fd, const struct rudp_socket *s);
 
 /*
  * Renews a listener that was shut down, and inspects it again: TCP can bind it, listen and connect
- * with it, AF_UNIX cannot. Returns  0, also for any other socket, or -errno.
+ * with it, AF_UNIX cannot.
+ *
+ * Returns  0, also for any other socket, or -errno.
  */
 int rudp_socket_renew_listener(int fd, struct rudp_socket *s);
 
