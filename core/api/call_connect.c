@@ -238,7 +238,7 @@ static int renew_ended(int fd, const struct rudp_socket *s)
 static int disconnect(int fd, struct rudp_socket *s)
 {
 	if (s->state == RUDP_SOCKET_FRESH || s->state == RUDP_SOCKET_BOUND)
-		return 0;
+		return rudp_socket_renew_listener(fd, s);
 	if (s->state == RUDP_SOCKET_LISTENING)
 		return rudp_socket_renew(fd, s);
 	if (rudp_socket_progress(fd, s) == RUDP_PROGRESS_OVER)

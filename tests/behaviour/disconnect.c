@@ -222,6 +222,15 @@ CHECK(disconnect_of_a_socket_that_listens_then)
 	say_bytes("recv", fd);
 }
 
+CHECK(disconnect_of_a_listener_that_was_shut_down)
+{
+	struct sockaddr_storage addr;
+	int fd = listener(AF_INET, &addr);
+	must(shutdown(fd, SHUT_RD) == 0, "shutdown");
+	disconnect("AF_UNSPEC", fd);
+	say_poll("after", fd);
+}
+
 CHECK(a_listener_that_was_shut_down_connects)
 {
 	struct sockaddr_storage addr;
