@@ -304,16 +304,42 @@ redirected() {
 	ok "to another host: refused; back to the own identity: refused"
 }
 
+# says_both_keys OLD NEW FILE: the two fingerprints are in one line of the file.
+says_both_keys() {
+	grep -F "$1" "$3" | grep -qF "$2" || fail "no line with both keys, the old one and the new one: $(cat "$3")"
+}
+
+# Wherever a user looks: the old fingerprint, the new one, and what to do.
+says_what_has_changed() {
+	local old=$1 new
+	new=$(grep -o 'SHA256:.*' "$TMP/server.new")
+	says_both_keys "$old" "$new" "$TMP/alice.log"
+	logs alice "has changed it, change that line, or use 'rudp key forget' and 'rudp key enroll'" || fail "no advice"
+	pings alice && fail "rudp ping finds nothing wrong"
+	grep -qF "identity $new" "$TMP/ping.out" || fail "rudp ping: $(cat "$TMP/ping.out")"
+	grep -qF "the known key is $old" "$TMP/ping.out" || fail "rudp ping: $(cat "$TMP/ping.out")"
+	grep -q "if you expect that: rudp key forget $B4; rudp key enroll $B4" "$TMP/ping.out" || fail "rudp ping: no advice"
+	# An engine in a thread of a program that has ended is asked no more.
+	engine_outlives || return 0
+	tool alice a ss --failed >"$TMP/failed"
+	says_both_keys "$old" "$new" "$TMP/failed"
+	tool alice a doctor >"$TMP/doctor.out" || fail "rudp doctor: $(cat "$TMP/doctor.out")"
+	says_both_keys "$old" "$new" "$TMP/doctor.out"
+	expect_match "$TMP/doctor.out" "rudp key forget $B4; rudp key enroll $B4" "rudp doctor"
+}
+
 rotated() {
 	section "a new key of the server"
+	local old
+	old=$(grep -o 'SHA256:.*' "$TMP/server.new")
 	mv "$TMP/server/rudp/id" "$TMP/server/rudp/id.old"
 	mv "$TMP/server/rudp/id.pub" "$TMP/server/rudp/id.pub.old"
 	person server
 	wait_until 4 "the changed key to be refused" is_refused alice
-	logs alice "is known as SHA256:" || fail "the log does not show the key that was known"
+	says_what_has_changed "$old"
 	put alice known_hosts <<<"$B4:8080 $(public_key server)"
 	wait_until 4 "the new key to be taken" asks alice
-	ok "refused until the line is changed, then taken"
+	ok "refused until the line is changed, then taken; log, ping, ss and doctor have both fingerprints"
 }
 
 bad_files() {

@@ -6,10 +6,12 @@
 
 #include "api/start_limits.h"
 #include "doctor.h"
+#include "engine/config/known_hosts.h"
 #include "engine/confine/confine.h"
 #include "ss.h"
 
 #define ENGINES_SHOWN_MAX 8
+#define CHANGES_SHOWN_MAX 4
 
 static const char *why_not_files(int error)
 {
@@ -88,6 +90,36 @@ void rudp_doctor_engine(struct rudp_report *report, const struct rudp_control_en
 		add_missing(report, engine);
 }
 
+/* Hosts whose connections were refused lately, as they have another key than the known hosts. */
+static void check_changed_keys(struct rudp_report *report)
+{
+	char text[RUDP_SS_CHANGE_SIZE], host[RUDP_HOST_TEXT_SIZE], remedy[RUDP_FINDING_TEXT_SIZE];
+	struct rudp_ss_list list;
+	struct rudp_addr remote;
+	unsigned shown = 0;
+
+	if (rudp_ss_collect_failed(&list) < 0)
+		list.failure_count = 0;
+	for (size_t i = list.failure_count; i-- > 0 && shown < CHANGES_SHOWN_MAX;) {
+		const struct rudp_ss_failure *failure = &list.failures[i];
+
+		if (!rudp_ss_key_has_changed(&failure->figures, text))
+			continue;
+		remote = failure->remote;
+		rudp_addr_set_port(&remote, 0);
+		rudp_known_hosts_format(&remote, host);
+		snprintf(remedy, sizeof remedy, "rudp key forget %s; rudp key enroll %s", host,
+			 host);
+		rudp_report_add(report, RUDP_DOCTOR_WARN, "known-hosts", remedy,
+				"connections of %s to %s port %u are refused: %s. If its owner "
+				"has changed it:",
+				failure->figures.program, host, rudp_addr_port(&failure->remote),
+				text);
+		shown++;
+	}
+	rudp_ss_list_fini(&list);
+}
+
 void rudp_doctor_engines(struct rudp_report *report)
 {
 	struct rudp_ss_list list;
@@ -100,4 +132,5 @@ void rudp_doctor_engines(struct rudp_report *report)
 					"no engine that you may ask is running");
 	}
 	rudp_ss_list_fini(&list);
+	check_changed_keys(report);
 }

@@ -110,6 +110,10 @@ void rudp_ss_print_summary(const struct rudp_ss_list *list);
 int rudp_ss_print_failed(const struct rudp_ss *ss, const struct rudp_ss_list *list);
 /* Removes the failures that the filter does not match. They count as closed connections. */
 void rudp_ss_filter_failed(struct rudp_ss_list *list, const struct rudp_filter *filter);
+/* The listener has another key than the known hosts: both fingerprints as text. */
+#define RUDP_SS_CHANGE_SIZE 160
+bool rudp_ss_key_has_changed(const struct rudp_control_failure *failure,
+			     char text[RUDP_SS_CHANGE_SIZE]);
 /* The word for programs of a cause of failure. */
 const char *rudp_ss_cause_word(unsigned cause);
 

@@ -118,26 +118,43 @@ static const char *error_name(int error)
 	return name ? name : "?";
 }
 
-/* Returns false if the peer has shown no key. */
-static bool fingerprint_of(const struct rudp_control_failure *failure,
-			   char text[RUDP_FINGERPRINT_FULL_SIZE])
+/* Returns NULL if there is no key. */
+static const char *fingerprint_of(const uint8_t key[RUDP_IDENTITY_BYTES],
+				  char text[RUDP_FINGERPRINT_FULL_SIZE])
 {
-	static const uint8_t none[sizeof failure->peer_key];
+	static const uint8_t none[RUDP_IDENTITY_BYTES];
 
-	if (memcmp(failure->peer_key, none, sizeof none) == 0)
+	return memcmp(key, none, sizeof none) == 0 ? NULL : rudp_fingerprint_full(key, text);
+}
+
+bool rudp_ss_key_has_changed(const struct rudp_control_failure *failure,
+			     char text[RUDP_SS_CHANGE_SIZE])
+{
+	char known[RUDP_FINGERPRINT_FULL_SIZE], shown[RUDP_FINGERPRINT_FULL_SIZE];
+	const char *new = fingerprint_of(failure->peer_key, shown);
+
+	if (failure->cause != RUDP_FAILURE_IDENTITY || !fingerprint_of(failure->known_key, known) ||
+	    memcmp(failure->known_key, failure->peer_key, sizeof failure->known_key) == 0)
 		return false;
-	rudp_fingerprint_full(failure->peer_key, text);
+	snprintf(text, RUDP_SS_CHANGE_SIZE, "it is known as %s, and shows %s now", known,
+		 new ? new : "another key or none");
 	return true;
 }
 
 static void print_reason(const struct rudp_control_failure *failure)
 {
-	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
-	bool has_key = fingerprint_of(failure, fingerprint);
+	char text[RUDP_FINGERPRINT_FULL_SIZE], change[RUDP_SS_CHANGE_SIZE];
+	const char *fingerprint = fingerprint_of(failure->peer_key, text);
 
+	if (rudp_ss_key_has_changed(failure, change)) {
+		printf("\n\t %s; if its owner has changed it: rudp key forget HOST; rudp key "
+		       "enroll HOST\n",
+		       change);
+		return;
+	}
 	printf("\n\t %s", cause_text(failure));
 	if (failure->why[0])
-		printf(": the key %s%s%s", has_key ? fingerprint : "", has_key ? " " : "",
+		printf(": the key %s%s%s", fingerprint ? fingerprint : "", fingerprint ? " " : "",
 		       failure->why);
 	putchar('\n');
 }
@@ -192,25 +209,26 @@ static void print_text(const struct rudp_ss *ss, const struct rudp_ss_list *list
 static json_t *object_of(const struct rudp_ss_failure *failure)
 {
 	const struct rudp_control_failure *figures = &failure->figures;
-	char at[TIME_SIZE], fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
-	bool has_key = fingerprint_of(figures, fingerprint);
+	char at[TIME_SIZE], shown[RUDP_FINGERPRINT_FULL_SIZE], known[RUDP_FINGERPRINT_FULL_SIZE];
 
 	time_of(figures, true, at);
-	return json_pack(
-		"{s:s?, s:s?, s:s, s:I, s:I, s:s, s:s, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o, "
-		"s:o}",
-		"identity", has_key ? fingerprint : NULL, "identity_problem",
-		figures->why[0] ? figures->why : NULL, "last_time", at, "age_ns",
-		(json_int_t)figures->age_ns, "count", (json_int_t)figures->count, "cause",
-		rudp_ss_cause_word(figures->cause), "text", cause_text(figures), "error",
-		figures->error ? json_string(error_name(figures->error)) : json_null(), "errno",
-		(int)figures->error, "transport", rudp_filter_transport_name(figures->transport),
-		"local_address", rudp_ss_json_address(&failure->local), "local_port",
-		rudp_ss_json_port(&failure->local), "peer_address",
-		rudp_ss_json_address(&failure->remote), "peer_port",
-		rudp_ss_json_port(&failure->remote), "program",
-		figures->pid ? json_string(figures->program) : json_null(), "pid",
-		figures->pid ? json_integer(figures->pid) : json_null());
+	return json_pack("{s:s?, s:s?, s:s?, s:s, s:I, s:I, s:s, s:s, s:o, s:i, s:s, s:o, s:o, "
+			 "s:o, s:o, s:o, "
+			 "s:o}",
+			 "identity", fingerprint_of(figures->peer_key, shown), "known_identity",
+			 fingerprint_of(figures->known_key, known), "identity_problem",
+			 figures->why[0] ? figures->why : NULL, "last_time", at, "age_ns",
+			 (json_int_t)figures->age_ns, "count", (json_int_t)figures->count, "cause",
+			 rudp_ss_cause_word(figures->cause), "text", cause_text(figures), "error",
+			 figures->error ? json_string(error_name(figures->error)) : json_null(),
+			 "errno", (int)figures->error, "transport",
+			 rudp_filter_transport_name(figures->transport), "local_address",
+			 rudp_ss_json_address(&failure->local), "local_port",
+			 rudp_ss_json_port(&failure->local), "peer_address",
+			 rudp_ss_json_address(&failure->remote), "peer_port",
+			 rudp_ss_json_port(&failure->remote), "program",
+			 figures->pid ? json_string(figures->program) : json_null(), "pid",
+			 figures->pid ? json_integer(figures->pid) : json_null());
 }
 
 static int print_json(const struct rudp_ss_list *list)

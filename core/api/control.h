@@ -247,8 +247,9 @@ struct rudp_control_failure {
 	uint8_t cause;     /* enum rudp_failure_cause */
 	uint8_t transport; /* enum rudp_transport */
 	char program[16];
-	uint8_t peer_key[32]; /* that the refused peer has shown last; zeros: none */
-	char why[64];         /* why this key is refused; empty: not reported */
+	uint8_t peer_key[32];  /* that the refused peer has shown last; zeros: none */
+	uint8_t known_key[32]; /* that the known hosts have for it; zeros: none */
+	char why[64];          /* why this key is refused; empty: not reported */
 };
 
 /* A key of an engine. */

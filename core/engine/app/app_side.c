@@ -450,6 +450,11 @@ void rudp_app_note_failure(struct rudp_engine *engine, const struct rudp_app *ap
 				       .remote = app->remote};
 
 	memcpy(failure.program, app->program.name, sizeof failure.program);
+	if (cause == RUDP_FAILURE_IDENTITY) {
+		memcpy(failure.peer_key, app->race.shown_key, sizeof failure.peer_key);
+		if (app->race.expects_key)
+			memcpy(failure.known_key, app->race.key, sizeof failure.known_key);
+	}
 	rudp_failures_add(&engine->failures, &failure);
 }
 

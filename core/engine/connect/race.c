@@ -12,9 +12,7 @@
 #include "engine/carrier/tcp.h"
 #include "engine/connect/connect.h"
 #include "engine/ports/binding.h"
-#include "engine/ports/port.h"
 #include "engine/udp/udp.h"
-#include "engine/udp/udp_owner.h"
 
 void rudp_race_arm(struct rudp_engine *engine, struct rudp_app *app)
 {
@@ -23,111 +21,6 @@ void rudp_race_arm(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_timer_arm(&engine->race_timers, &app->race.timer,
 		       rudp_time_min(rudp_time_min(race->tcp_due_at_ns, race->give_up_at_ns),
 				     race->report_at_ns));
-}
-
-/* Stores the local address and reserves the pair: no other connection to this peer may use it. */
-static void set_local(struct rudp_engine *engine, struct rudp_app *app,
-		      const struct rudp_addr *local)
-{
-	if (app->tuple.known && rudp_addr_equal(&app->local, local))
-		return;
-	app->local = *local;
-	rudp_connection_tuple_add(&engine->tuples, &app->tuple, local, &app->remote);
-}
-
-/*
- * If the program has bound its socket, the connection uses that address. The UDP socket stays
- * unconnected, as other connections may share it. If it is bound to any address, routing chooses
- * the local address.
- */
-static int from_binding(const struct rudp_binding *binding, const struct rudp_addr *remote,
-			struct rudp_udp **udp, struct rudp_addr *local)
-{
-	uint16_t port = rudp_addr_port(&binding->local);
-	int rc;
-
-	if (!rudp_addr_is_any(&binding->local)) {
-		if (binding->local.family != remote->family)
-			return -EINVAL;
-		*local = binding->local;
-	} else {
-		if (binding->local.family == AF_INET && remote->family == AF_INET6)
-			return -EINVAL;
-		rc = rudp_udp_source_for(remote, local);
-		if (rc < 0)
-			return rc;
-		rudp_addr_set_port(local, port);
-	}
-	*udp = binding->port->udp;
-	rudp_udp_hold(*udp);
-	return 0;
-}
-
-/* With a fixed UDP port only the SYN contains the target port. */
-static struct rudp_addr wire_address(const struct rudp_engine *engine, const struct rudp_addr *to)
-{
-	struct rudp_addr wire = *to;
-
-	if (rudp_policy_udp_port(engine->settings.policy))
-		rudp_addr_set_port(&wire, rudp_policy_udp_port(engine->settings.policy));
-	return wire;
-}
-
-/*
- * Peers on this host only: true if a program itself has the UDP port that the SYN would reach, so
- * that no engine answers there. Ports of this engine need no lookup.
- */
-static bool is_udp_port_of_program(struct rudp_engine *engine, const struct rudp_addr *local,
-				   const struct rudp_addr *wire)
-{
-	return (rudp_addr_is_loopback(wire) || rudp_addr_same_host(local, wire)) &&
-	       !rudp_udp_has_port(engine, rudp_addr_port(wire)) && rudp_udp_owner_is_other(wire);
-}
-
-int rudp_race_begin_conn(struct rudp_engine *engine, struct rudp_app *app, struct rudp_udp *udp)
-{
-	struct rudp_addr wire = wire_address(engine, &app->remote);
-	int rc = 0;
-
-	app->carrier.conn = rudp_endpoint_connect(engine->ep, udp, &app->local, &wire,
-						  rudp_addr_port(&app->remote), &app->options.conn,
-						  engine->now_at_ns, &rc);
-	/* The connection has its own reference to the socket now. */
-	rudp_udp_release(engine, udp);
-	if (!app->carrier.conn)
-		return rc;
-	rudp_conn_set_user(app->carrier.conn, (void *)(uintptr_t)app->id);
-	return 0;
-}
-
-static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
-		      const struct rudp_binding *binding)
-{
-	struct rudp_addr wire = wire_address(engine, &app->remote);
-	struct rudp_addr local = app->local;
-	struct rudp_udp *udp;
-	int rc;
-
-	if (binding) {
-		rc = from_binding(binding, &wire, &udp, &local);
-		if (rc == 0 &&
-		    rudp_connection_tuple_is_taken(engine->tuples, &local, &app->remote)) {
-			rudp_udp_release(engine, udp);
-			rc = -EADDRNOTAVAIL;
-		}
-	} else {
-		rc = rudp_udp_open_connected(engine, &wire, &app->options.route, &udp);
-		if (rc == 0)
-			local = udp->local;
-	}
-	if (rc == 0 && is_udp_port_of_program(engine, &local, &wire)) {
-		rudp_udp_release(engine, udp);
-		rc = -ECONNREFUSED;
-	}
-	if (rc < 0)
-		return rc;
-	set_local(engine, app, &local);
-	return rudp_race_begin_conn(engine, app, udp);
 }
 
 static int connect_tcp(struct rudp_engine *engine, struct rudp_app *app)
@@ -160,7 +53,7 @@ static void learn_tcp_local(struct rudp_engine *engine, struct rudp_app *app)
 
 	if (getsockname(app->carrier.tcp->fd, (struct sockaddr *)&name, &len) == 0 &&
 	    rudp_addr_from_sockaddr(&local, (struct sockaddr *)&name, len) == 0)
-		set_local(engine, app, &local);
+		rudp_race_set_local(engine, app, &local);
 }
 
 static bool find_in_route_cache(struct rudp_engine *engine, const struct rudp_app *app, bool *tcp,
@@ -212,7 +105,7 @@ static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
 		head_start_ns = RUDP_RACE_RTTS * rtt_ns;
 	app->transport = RUDP_TRANSPORT_RACING;
 	app->race.tcp_due_at_ns = engine->now_at_ns + head_start_ns;
-	rc = begin_rudp(engine, app, binding);
+	rc = rudp_race_begin_rudp(engine, app, binding);
 	if (rc == 0)
 		rudp_race_arm(engine, app);
 	if (rc == 0 || (binding && rc == -EADDRNOTAVAIL))
@@ -237,7 +130,7 @@ static bool is_expected_to_answer(struct rudp_engine *engine, const struct rudp_
 static bool may_be_early(struct rudp_engine *engine, const struct rudp_app *app,
 			 const struct rudp_race_entry *entry)
 {
-	struct rudp_addr wire = wire_address(engine, &app->remote);
+	struct rudp_addr wire = rudp_race_wire_address(engine, &app->remote);
 	bool asked = entry->defer || entry->early_bytes > 0;
 
 	return (asked || (app->race.early && is_expected_to_answer(engine, app))) &&
@@ -253,7 +146,7 @@ static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	options->early = may_be_early(engine, app, entry);
 	options->deferred = options->early && entry->early_bytes == 0;
 	options->deferred_max_ns = entry->defer ? 0 : RUDP_RACE_DEFER_NS;
-	rc = begin_rudp(engine, app, entry->binding);
+	rc = rudp_race_begin_rudp(engine, app, entry->binding);
 	/* A program that may write before the SYN leaves does not wait for an answer. */
 	if (options->deferred)
 		app->race.report_at_ns = RUDP_NEVER;
@@ -392,7 +285,7 @@ static void on_rudp_established(struct rudp_engine *engine, struct rudp_app *app
 	if (app->race.way == RUDP_WAY_AUTO)
 		app->reason = RUDP_REASON_ANSWERED;
 	if (app->fd < 0)
-		set_local(engine, app, rudp_conn_local(app->carrier.conn));
+		rudp_race_set_local(engine, app, rudp_conn_local(app->carrier.conn));
 	rudp_connect_on_established(engine, app);
 }
 
@@ -464,6 +357,9 @@ static void on_rudp_failed(struct rudp_engine *engine, struct rudp_app *app)
 
 	if (is_identity_refused_by_listener(app->carrier.conn))
 		app->race.is_identity_refused = true;
+	if (rudp_conn_refusal(app->carrier.conn) == RUDP_REFUSAL_OTHER_KEY &&
+	    rudp_race_look(engine, app))
+		return;
 	if (app->race.is_identity_refused)
 		rudp_peer_log_refusal(engine, app);
 	/* A listener that asks for identities does not serve TCP, so TCP would lead elsewhere. */
@@ -572,6 +468,8 @@ static void on_timer(struct rudp_engine *engine, struct rudp_app *app)
 		if (app->carrier.conn)
 			rudp_race_drop_conn(engine, app);
 	} else if (engine->now_at_ns >= app->race.give_up_at_ns) {
+		if (app->race.is_looking)
+			rudp_peer_log_refusal(engine, app);
 		rudp_race_fail(engine, app, give_up_error(app));
 	} else if (engine->now_at_ns >= app->race.tcp_due_at_ns) {
 		rc = begin_tcp(engine, app);

@@ -33,6 +33,8 @@
 #define RUDP_RACE_DEFER_NS (10 * RUDP_NS_PER_MS)
 /* How long a connect waits for a person to say whether the key of the host is the right one. */
 #define RUDP_RACE_QUESTION_NS (120 * RUDP_NS_PER_S)
+/* How long a connect that is refused waits for the key that the listener has now. */
+#define RUDP_RACE_LOOK_NS (1 * RUDP_NS_PER_S)
 
 struct rudp_app;
 struct rudp_stored_options;
@@ -52,13 +54,15 @@ struct rudp_race {
 	int reported_error;   /* error listed while the connect still tries; 0: none */
 	bool requires_identity, expects_key; /* struct rudp_expected_peer */
 	enum rudp_first_contact first_contact;
-	uint8_t key[RUDP_STATIC_KEY_BYTES]; /* if expects_key, or if is_asked: what it has shown */
-	bool is_asked;                      /* a person must say whether the key is the right one */
-	struct rudp_udp *udp;               /* if is_asked: held for the attempt after the answer */
-	bool is_identity_refused;           /* by either side */
-	bool key_is_refused;                /* the peer refused it over rudp; TCP may still work */
-	int error;           /* of the attempt that failed while the other one runs */
-	uint64_t binding_id; /* the program's bound socket; 0: none */
+	uint8_t key[RUDP_STATIC_KEY_BYTES];       /* if expects_key */
+	uint8_t shown_key[RUDP_STATIC_KEY_BYTES]; /* that was not accepted; zeros: none */
+	bool is_looking;          /* a second attempt only learns the key that the listener has */
+	bool is_asked;            /* a person must say whether the key is the right one */
+	struct rudp_udp *udp;     /* if is_asked: held for the attempt after the answer */
+	bool is_identity_refused; /* by either side */
+	bool key_is_refused;      /* the peer refused it over rudp; TCP may still work */
+	int error;                /* of the attempt that failed while the other one runs */
+	uint64_t binding_id;      /* the program's bound socket; 0: none */
 	struct rudp_stored_options *stored; /* options for kernel TCP; NULL: none */
 };
 
@@ -93,7 +97,7 @@ void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigne
 void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_race_run_timers(struct rudp_engine *engine);
 /* The host of this connect has shown a key that a person must judge. The attempt is to fail. */
-void rudp_race_on_unknown_key(struct rudp_app *app, const uint8_t key[RUDP_STATIC_KEY_BYTES]);
+void rudp_race_on_unknown_key(struct rudp_app *app);
 /*
  * A person says whether the key that the host of this connect has shown is the right one. Accepted,
  * it is stored, and all connects that wait because of this host and key go on; else they fail.

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/app/app_side.h"
 #include "engine/connect/race_private.h"
+#include "engine/ports/binding.h"
 #include "engine/udp/udp.h"
 
 int64_t rudp_race_limit_at_ns(const struct rudp_app *app)
@@ -22,12 +23,11 @@ int64_t rudp_race_limit_at_ns(const struct rudp_app *app)
 	return user_ns > 0 ? app->race.started_at_ns + user_ns : RUDP_NEVER;
 }
 
-void rudp_race_on_unknown_key(struct rudp_app *app, const uint8_t key[RUDP_STATIC_KEY_BYTES])
+void rudp_race_on_unknown_key(struct rudp_app *app)
 {
 	struct rudp_race *race = &app->race;
 
 	race->is_asked = true;
-	memcpy(race->key, key, sizeof race->key);
 	race->udp = rudp_conn_socket(app->carrier.conn);
 	rudp_udp_hold(race->udp);
 }
@@ -49,7 +49,7 @@ void rudp_race_ask(struct rudp_engine *engine, struct rudp_app *app)
 		 "%s (pid %u): %s is not known; its key is %s. The connection waits for %lld s: "
 		 "'rudp key ask' asks whether this is the right key",
 		 app->program.name, app->program.pid, rudp_addr_format(&app->remote, remote),
-		 rudp_fingerprint_full(race->key, fingerprint),
+		 rudp_fingerprint_full(race->shown_key, fingerprint),
 		 (long long)(RUDP_RACE_QUESTION_NS / RUDP_NS_PER_S));
 }
 
@@ -69,6 +69,7 @@ static void go_on(struct rudp_engine *engine, struct rudp_app *app)
 	race->udp = NULL;
 	race->is_asked = false;
 	race->expects_key = true;
+	memcpy(race->key, race->shown_key, sizeof race->key);
 	race->error = 0;
 	race->give_up_at_ns = RUDP_NEVER;
 	race->report_at_ns = engine->now_at_ns + RUDP_RACE_REPORT_NS;
@@ -86,7 +87,7 @@ static bool waits_for(const struct rudp_app *app, const struct rudp_addr *remote
 		      const uint8_t *key)
 {
 	return app->race.is_asked && rudp_addr_equal(&app->remote, remote) &&
-	       memcmp(app->race.key, key, sizeof app->race.key) == 0;
+	       memcmp(app->race.shown_key, key, sizeof app->race.shown_key) == 0;
 }
 
 int rudp_race_answer(struct rudp_engine *engine, uint64_t id,
@@ -112,4 +113,27 @@ int rudp_race_answer(struct rudp_engine *engine, uint64_t id,
 			refuse(engine, app);
 	}
 	return 0;
+}
+
+bool rudp_race_look(struct rudp_engine *engine, struct rudp_app *app)
+{
+	struct rudp_race *race = &app->race;
+	struct rudp_conn *refused = app->carrier.conn;
+
+	if (race->is_looking)
+		return false;
+	app->options.conn.asks_peer = true;
+	app->carrier.conn = NULL;
+	if (rudp_race_begin_rudp(engine, app, rudp_binding_find(engine, race->binding_id)) < 0) {
+		app->carrier.conn = refused;
+		return false;
+	}
+	rudp_conn_abandon(refused, engine->now_at_ns);
+	race->is_looking = true;
+	race->error = EACCES;
+	race->report_at_ns = RUDP_NEVER;
+	race->give_up_at_ns =
+		rudp_time_min(engine->now_at_ns + RUDP_RACE_LOOK_NS, rudp_race_limit_at_ns(app));
+	rudp_race_arm(engine, app);
+	return true;
 }

@@ -130,7 +130,7 @@ static void fill_app(const struct rudp_engine *engine, const struct rudp_app *ap
 	if (app->carrier.conn && !app->carrier.by_tcp && app->stage != RUDP_APP_CONNECTING)
 		copy_peer(engine, app->carrier.conn, info);
 	if (app->race.is_asked)
-		memcpy(info->peer_key, app->race.key, sizeof info->peer_key);
+		memcpy(info->peer_key, app->race.shown_key, sizeof info->peer_key);
 	if (app->carrier.by_tcp && info->cc_name[0] == 0)
 		rudp_tcp_congestion(app->carrier.tcp, info->cc_name);
 	add_queue(info, app);
@@ -296,6 +296,7 @@ bool rudp_info_next_failure(const struct rudp_engine *engine, uint64_t *cursor,
 						       .transport = (uint8_t)failure->transport};
 	memcpy(reply->failure.program, failure->program, sizeof reply->failure.program);
 	memcpy(reply->failure.peer_key, failure->peer_key, sizeof reply->failure.peer_key);
+	memcpy(reply->failure.known_key, failure->known_key, sizeof reply->failure.known_key);
 	if (failure->why)
 		snprintf(reply->failure.why, sizeof reply->failure.why, "%s", failure->why);
 	return true;

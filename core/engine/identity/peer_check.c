@@ -259,7 +259,7 @@ static bool accept_unknown(struct rudp_engine *engine, struct rudp_app *app,
 		rudp_peer_remember(engine, &app->remote, key);
 		return true;
 	case RUDP_CONTACT_ASK:
-		rudp_race_on_unknown_key(app, key);
+		rudp_race_on_unknown_key(app);
 		return false;
 	case RUDP_CONTACT_OFF:
 	case RUDP_CONTACT_REFUSE:
@@ -295,13 +295,21 @@ static bool is_expected(struct rudp_engine *engine, struct rudp_app *app,
 	return accept_unknown(engine, app, credentials);
 }
 
+static bool has_key(const uint8_t key[RUDP_STATIC_KEY_BYTES])
+{
+	static const uint8_t none[RUDP_STATIC_KEY_BYTES];
+
+	return memcmp(key, none, sizeof none) != 0;
+}
+
 /* The line of the address, or that of a name. After a change of the file there may be none. */
 static void log_other_key(const struct rudp_engine *engine, const struct rudp_app *app,
 			  const char *remote)
 {
 	const struct rudp_identity_files *files = files_of(engine);
 	const uint8_t *wanted = app->race.key;
-	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE], at[16] = "";
+	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE], shown[RUDP_FINGERPRINT_FULL_SIZE],
+		at[16] = "";
 	uint8_t known[RUDP_STATIC_KEY_BYTES];
 	unsigned line = RUDP_HOST_LINE_NONE;
 	const char *host = rudp_known_hosts_find_key(files->known_hosts, wanted);
@@ -314,12 +322,13 @@ static void log_other_key(const struct rudp_engine *engine, const struct rudp_ap
 		line = RUDP_HOST_LINE_NONE;
 	if (line < RUDP_HOST_LINE_NONE)
 		snprintf(at, sizeof at, ":%u", line);
-	rudp_log(
-		RUDP_LOG_ERROR,
-		"%s is known as %s (%s%s); 'rudp ping' shows the key that %s has now. If its owner "
-		"has changed it, change that line",
-		host ? host : "the host", rudp_fingerprint_full(wanted, fingerprint),
-		rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS), at, remote);
+	rudp_log(RUDP_LOG_ERROR,
+		 "%s is known as %s (%s%s), but %s shows %s now. If its owner has changed it, "
+		 "change that line, or use 'rudp key forget' and 'rudp key enroll'",
+		 host ? host : "the host", rudp_fingerprint_full(wanted, fingerprint),
+		 rudp_identity_files_path(files, RUDP_FILE_KNOWN_HOSTS), at, remote,
+		 has_key(app->race.shown_key) ? rudp_fingerprint_full(app->race.shown_key, shown)
+					      : "another key or none");
 }
 
 static void log_not_authorized(const struct rudp_engine *engine, const char *remote)
@@ -343,6 +352,10 @@ void rudp_peer_log_refusal(const struct rudp_engine *engine, const struct rudp_a
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
 	rudp_addr_format(&app->remote, remote);
+	if (app->race.is_looking) {
+		log_other_key(engine, app, remote);
+		return;
+	}
 	switch (rudp_conn_refusal(app->carrier.conn)) {
 	case RUDP_REFUSAL_OTHER_KEY:
 		log_other_key(engine, app, remote);
@@ -456,8 +469,13 @@ bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 		return is_admitted(engine, conn, credentials, listener_user);
 	app = rudp_app_find(engine, (uint64_t)(uintptr_t)rudp_conn_user(conn));
 	/* Without an app nobody uses the connection; it only shows that the peer answers. */
-	if (!app || is_expected(engine, app, credentials))
+	if (!app)
 		return true;
+	memcpy(app->race.shown_key, credentials->peer_key, sizeof app->race.shown_key);
+	if (!app->race.is_looking && is_expected(engine, app, credentials)) {
+		memset(app->race.shown_key, 0, sizeof app->race.shown_key);
+		return true;
+	}
 	app->race.is_identity_refused = !app->race.is_asked;
 	return false;
 }

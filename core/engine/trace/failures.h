@@ -34,7 +34,8 @@ struct rudp_failure {
 	char program[16];
 	struct rudp_addr local; /* of the listener; family 0: unknown */
 	struct rudp_addr remote;
-	uint8_t peer_key[RUDP_STATIC_KEY_BYTES]; /* that the peer has shown; zeros: none */
+	uint8_t peer_key[RUDP_STATIC_KEY_BYTES];  /* that the peer has shown; zeros: none */
+	uint8_t known_key[RUDP_STATIC_KEY_BYTES]; /* that was demanded of it; zeros: none */
 	const char *why; /* a static text whose subject is the key; NULL: none */
 };
 
