@@ -54,13 +54,11 @@ struct rudp_cc_loss {
 	uint64_t largest_lost_number;
 	uint64_t next_number;
 	uint64_t inflight_bytes; /* after the loss */
-	uint64_t delivered_total_bytes;
 	const struct rudp_rtt *rtt;
 	bool persistent_congestion;
 };
 
 struct rudp_cc_spurious {
-	int64_t now_at_ns;
 	uint64_t bytes;
 	uint32_t packets;
 	uint64_t largest_number; /* of the packets wrongly declared lost */

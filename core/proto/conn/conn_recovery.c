@@ -95,7 +95,6 @@ static void report_loss(struct rudp_conn *conn, const struct rudp_reliability_re
 		.largest_lost_number = result->lost_largest_number,
 		.next_number = conn->reliability.next,
 		.inflight_bytes = conn->reliability.bytes_in_flight,
-		.delivered_total_bytes = conn->reliability.delivered_bytes,
 		.rtt = &conn->rtt,
 		.persistent_congestion = result->persistent_congestion,
 	};
@@ -106,11 +105,9 @@ static void report_loss(struct rudp_conn *conn, const struct rudp_reliability_re
 	rudp_conn_known_on_lost(conn);
 }
 
-static void report_spurious(struct rudp_conn *conn, const struct rudp_reliability_result *result,
-			    int64_t now_at_ns)
+static void report_spurious(struct rudp_conn *conn, const struct rudp_reliability_result *result)
 {
 	struct rudp_cc_spurious spurious = {
-		.now_at_ns = now_at_ns,
 		.bytes = result->spurious_bytes,
 		.packets = result->spurious_packets,
 		.largest_number = result->spurious_largest_number,
@@ -208,7 +205,7 @@ static void on_result(struct rudp_conn *conn, const struct rudp_reliability_resu
 	if (result->answered_packets > 0)
 		conn->progress_at_ns = now_at_ns;
 	report_loss(conn, result, now_at_ns);
-	report_spurious(conn, result, now_at_ns);
+	report_spurious(conn, result);
 	report_ack(conn, result, now_at_ns);
 	rudp_conn_tail_on_result(conn, result, now_at_ns);
 	if (RUDP_IS_OBSERVED(conn))

@@ -148,7 +148,6 @@ void rudp_path_mtu_on_probe_sent(struct rudp_path_mtu *m, uint64_t number, uint3
 	m->probe_out = true;
 	m->probe_number = number;
 	m->spent_bytes += size_bytes;
-	m->probes++;
 }
 
 bool rudp_path_mtu_on_probe_answered(struct rudp_path_mtu *m, uint64_t number, uint32_t size_bytes,
@@ -241,7 +240,6 @@ bool rudp_path_mtu_on_lost(struct rudp_path_mtu *m, uint64_t number, uint32_t si
 		return false;
 	if (++m->suspects < RUDP_MTU_SUSPECTS)
 		return false;
-	m->black_holes++;
 	fall_back(m);
 	return true;
 }

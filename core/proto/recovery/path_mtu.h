@@ -64,9 +64,8 @@ struct rudp_path_mtu {
 	uint64_t probe_number; /* packet number of the last probe; UINT64_MAX: none */
 	/* number of the last large packet acknowledged; 0: none (0 is no data packet) */
 	uint64_t large_answered;
-	uint64_t spent_bytes;         /* bytes sent in probes */
-	int64_t raise_at_ns;          /* COMPLETE: when another search may start */
-	uint32_t probes, black_holes; /* for statistics */
+	uint64_t spent_bytes; /* bytes sent in probes */
+	int64_t raise_at_ns;  /* COMPLETE: when another search may start */
 };
 
 /* Initialises the search. enabled false: the base size is used for ever. */

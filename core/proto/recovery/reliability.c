@@ -283,7 +283,6 @@ static void measure_rtt(const struct pass *pass, struct rudp_rtt *rtt, int64_t a
 		pass->r->first_rtt_at_ns = pass->now_at_ns;
 	rudp_rtt_sample(rtt, pass->rtt_ns, ack_delay_ns);
 	pass->result->has_rtt = true;
-	pass->result->rtt_ns = pass->rtt_ns;
 }
 
 static void take_newest(const struct pass *pass)

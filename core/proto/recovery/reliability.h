@@ -175,10 +175,9 @@ struct rudp_reliability_result {
 	uint64_t spurious_bytes;
 	uint64_t spurious_largest_number;
 	bool persistent_congestion; /* RFC 9002 section 7.6 */
-	bool has_rtt;               /* rtt_ns is a sample (RFC 9002 section 5.1) */
-	int64_t rtt_ns;
-	bool has_sample;         /* newest is the record for the delivery rate sample */
-	struct rudp_sent newest; /* the newest packet among those newly acknowledged */
+	bool has_rtt;               /* the RTT was sampled (RFC 9002 section 5.1) */
+	bool has_sample;            /* newest is the record for the delivery rate sample */
+	struct rudp_sent newest;    /* the newest packet among those newly acknowledged */
 	uint64_t newest_number;
 	uint64_t inflight_before_bytes;
 };

@@ -222,7 +222,6 @@ static void lose_below(struct bench *bench, struct flow *flow, uint64_t end)
 	}
 	loss.next_number = flow->next;
 	loss.inflight_bytes = flow->inflight_bytes;
-	loss.delivered_total_bytes = flow->delivered_bytes;
 	if (loss.lost_packets > 0)
 		flow->cc.ops->on_loss(&flow->cc, &loss);
 }

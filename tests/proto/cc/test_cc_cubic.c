@@ -82,7 +82,6 @@ static void lose(struct rig *rig, uint64_t number, uint32_t packets, bool persis
 static void find_spurious(struct rig *rig, uint64_t number, uint32_t packets)
 {
 	struct rudp_cc_spurious spurious = {
-		.now_at_ns = rig->now_at_ns,
 		.bytes = packets * DATAGRAM,
 		.packets = packets,
 		.largest_number = number,

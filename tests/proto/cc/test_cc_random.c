@@ -94,8 +94,7 @@ static void lose_some(struct world *w)
 
 static void find_spurious(struct world *w)
 {
-	struct rudp_cc_spurious spurious = {.now_at_ns = w->now_at_ns,
-					    .packets = (uint32_t)random_below(w, 40) + 1,
+	struct rudp_cc_spurious spurious = {.packets = (uint32_t)random_below(w, 40) + 1,
 					    .largest_number = random_below(w, w->next + 1)};
 
 	spurious.bytes = spurious.packets * w->cc.datagram_bytes;

@@ -108,7 +108,7 @@ Test(path_mtu, an_interface_with_little_to_win_is_not_probed)
 {
 	begin(1252);
 	cr_assert(eq(int, mtu.state, RUDP_MTU_COMPLETE));
-	cr_assert(eq(uint, mtu.probes, 0));
+	cr_assert(eq(u64, mtu.spent_bytes, 0));
 	begin(0);
 	cr_assert(eq(int, mtu.state, RUDP_MTU_COMPLETE));
 	cr_assert(eq(u32, mtu.max_bytes, RUDP_DATAGRAM_BASE_BYTES));

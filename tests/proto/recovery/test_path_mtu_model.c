@@ -30,6 +30,7 @@ struct model {
 	uint32_t path_bytes, interface_bytes, proven_bytes;
 	unsigned loss_percent;
 	uint64_t carried_bytes, probe_bytes;
+	uint32_t probe_count;
 };
 
 static uint32_t draw_size(struct model *m, uint32_t most_bytes)
@@ -48,6 +49,7 @@ static void send_one(struct model *m)
 		cr_assert(lt(u32, m->mtu.bytes, size_bytes));
 		cr_assert(le(u32, size_bytes, m->interface_bytes));
 		rudp_path_mtu_on_probe_sent(&m->mtu, m->sent, size_bytes);
+		m->probe_count++;
 		m->probe_bytes += size_bytes;
 	} else {
 		size_bytes = random_below(&m->random, 4) ? m->mtu.bytes : 100;
@@ -125,7 +127,6 @@ Test(path_mtu_model, without_loss_the_size_found_is_the_path_s_to_a_sixteenth)
 		cr_assert(le(u32, m.mtu.bytes, m.path_bytes));
 		cr_assert(ge(u32, m.mtu.bytes + m.mtu.bytes / RUDP_MTU_RESOLUTION, m.path_bytes),
 			  "seed %lu", (unsigned long)seed);
-		cr_assert(eq(u32, m.mtu.black_holes, 0));
 	}
 }
 
@@ -138,7 +139,7 @@ Test(path_mtu_model, with_loss_nothing_larger_than_proven_leaves_and_probes_are_
 		m.loss_percent = (unsigned)random_below(&m.random, 30);
 		run(&m, STEPS);
 		cr_assert(le(u32, m.mtu.bytes, m.path_bytes));
-		cr_assert(le(u32, m.mtu.probes, PROBES_MAX), "seed %lu", (unsigned long)seed);
+		cr_assert(le(u32, m.probe_count, PROBES_MAX), "seed %lu", (unsigned long)seed);
 	}
 }
 
