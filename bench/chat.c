@@ -8,9 +8,12 @@
  *     idle N         N clients register, and then send nothing until the standard input ends
  *     join N         N registered clients join one channel at once
  *     quit N         N clients are in one channel, and all but one quit at once
- *     fanout N S     one of N in a channel sends for S seconds, as fast as its lines are delivered
+ *     fanout N S     one of N in a channel (or the first --senders of them) sends for S seconds, as
+ *                    fast as the lines are delivered
  *     pace N S       the same at 10,000 deliveries a second; measures their delay
  *
+ * PORT can be a list (1,2,3), for nodes of a network: the clients use them in turn. Nicks begin
+ * with the value of --nick.
  * Prints one line of JSON. A client that is closed before it quits ends the program: a failed
  * measurement has no result.
  */
@@ -28,6 +31,7 @@
 
 enum {
 	CLIENTS_MAX = 20000,
+	PORTS_MAX = 8,
 	LOGINS_AT_ONCE =
 		1024,     /* where nothing else is said: some servers serve them once a second */
 	PART_SIZE = 1024, /* of a line, between two reads */
@@ -46,7 +50,8 @@ struct client {
 	char part[PART_SIZE];
 };
 
-static const char *host, *port;
+static const char *host, *ports[PORTS_MAX], *nick = "c";
+static size_t port_count, sender_count = 1;
 static struct client clients[CLIENTS_MAX];
 static size_t client_count, logins_at_once = LOGINS_AT_ONCE;
 static int epoll;
@@ -92,11 +97,11 @@ static void connect_one(void)
 	struct client *client = clients + client_count;
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
 
-	client->fd = dial(host, port, NULL);
+	client->fd = dial(host, ports[client_count % port_count], NULL);
 	if (fcntl(client->fd, F_SETFL, O_NONBLOCK) < 0 ||
 	    epoll_ctl(epoll, EPOLL_CTL_ADD, client->fd, &event) < 0)
 		die("epoll_ctl");
-	sayf(client, "NICK c%zu\r\nUSER c%zu 0 * :a client\r\n", client_count, client_count);
+	sayf(client, "NICK %s%zu\r\nUSER c%zu 0 * :a client\r\n", nick, client_count, client_count);
 	client_count++;
 }
 
@@ -247,7 +252,7 @@ static void be_in_channel(size_t count)
 
 static void print_rate(const char *what, uint64_t count, double elapsed_s)
 {
-	printf("{\"%s\": %llu, \"elapsed_s\": %.6f, \"per_s\": %.1f, \"client_cpu_s\": %.3f}\n",
+	printf("\"%s\": %llu, \"elapsed_s\": %.6f, \"per_s\": %.1f, \"client_cpu_s\": %.3f}\n",
 	       what, (unsigned long long)count, elapsed_s, (double)count / elapsed_s, cpu_s());
 }
 
@@ -256,6 +261,7 @@ static void measure_logins(size_t count, size_t at_once)
 	double start_s = now_s();
 
 	log_in(count, at_once);
+	printf("{");
 	print_rate("logins", count, now_s() - start_s);
 }
 
@@ -287,6 +293,7 @@ static void measure_joins(size_t count)
 	start_s = now_s();
 	say_to_all(0, "JOIN #room\r\n");
 	serve_until(&joins, joins_of(count), "joins");
+	printf("{");
 	print_rate("joins_heard", joins, now_s() - start_s);
 }
 
@@ -301,18 +308,19 @@ static void measure_quits(size_t count)
 	say_to_all(1, "QUIT :gone\r\n");
 	serve_until(&closed, count - 1, "closed");
 	serve_until(&quits, count - 1, "quits");
+	printf("{");
 	print_rate("quits", count - 1, now_s() - start_s);
 }
 
-static void speak(bool has_time)
+static void speak(struct client *client, bool has_time)
 {
 	char filling[TEXT_LEN];
 
 	memset(filling, 'x', sizeof filling);
 	if (has_time)
-		sayf(clients, "PRIVMSG #room :@%.6f %.*s\r\n", now_s(), TEXT_LEN - 20, filling);
+		sayf(client, "PRIVMSG #room :@%.6f %.*s\r\n", now_s(), TEXT_LEN - 20, filling);
 	else
-		sayf(clients, "PRIVMSG #room :%.*s\r\n", TEXT_LEN, filling);
+		sayf(client, "PRIVMSG #room :%.*s\r\n", TEXT_LEN, filling);
 }
 
 static void measure_fanout(size_t count, double seconds)
@@ -326,9 +334,10 @@ static void measure_fanout(size_t count, double seconds)
 	until_s = start_s + seconds;
 	while (now_s() < until_s) {
 		for (; said < heard_by_last + WINDOW; said++)
-			speak(false);
+			speak(clients + said % sender_count, false);
 		serve(1000);
 	}
+	printf("{\"lines\": %llu, ", (unsigned long long)heard_by_last);
 	print_rate("deliveries", messages, now_s() - start_s);
 }
 
@@ -344,7 +353,7 @@ static void measure_pace(size_t count, double seconds)
 	start_s = next_s = now_s();
 	while (next_s < start_s + seconds) {
 		for (; now_s() >= next_s; next_s += gap_s)
-			speak(true);
+			speak(clients, true);
 		serve((int)((next_s - now_s()) * 1e3) > 0 ? (int)((next_s - now_s()) * 1e3) : 0);
 	}
 	for (start_s = now_s(); now_s() < start_s + 1;)
@@ -354,26 +363,52 @@ static void measure_pace(size_t count, double seconds)
 	puts("}");
 }
 
+/* Takes an option and its value. Returns false if the next argument is none. */
+static bool take_option(int *argc, char ***argv)
+{
+	const char *option = (*argv)[1];
+
+	if (*argc < 3 || strncmp(option, "--", 2) != 0)
+		return false;
+	if (strcmp(option, "--at-once") == 0)
+		logins_at_once = count_from((*argv)[2], CLIENTS_MAX);
+	else if (strcmp(option, "--senders") == 0)
+		sender_count = count_from((*argv)[2], CLIENTS_MAX);
+	else if (strcmp(option, "--nick") == 0)
+		nick = (*argv)[2];
+	else
+		return false;
+	*argc -= 2;
+	*argv += 2;
+	return true;
+}
+
+static void read_ports(char *list)
+{
+	char *port;
+
+	while (port_count < PORTS_MAX && (port = strsep(&list, ",")))
+		ports[port_count++] = port;
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const lines[] = {
-		"chat [--at-once LOGINS] HOST PORT login|connect|idle|join|quit CLIENTS",
-		"chat [--at-once LOGINS] HOST PORT fanout|pace CLIENTS SECONDS",
+		"chat [OPTION...] HOST PORT login|connect|idle|join|quit CLIENTS",
+		"chat [OPTION...] HOST PORT fanout|pace CLIENTS SECONDS",
+		"options: --at-once LOGINS, --senders CLIENTS, --nick BEGINNING",
 		NULL,
 	};
 	size_t count;
 	double seconds = 0;
 
 	raise_descriptor_limit();
-	if (argc > 2 && strcmp(argv[1], "--at-once") == 0) {
-		logins_at_once = count_from(argv[2], CLIENTS_MAX);
-		argc -= 2;
-		argv += 2;
-	}
+	while (take_option(&argc, &argv))
+		;
 	if (argc < 5 || argc > 6)
 		usage(lines);
 	host = argv[1];
-	port = argv[2];
+	read_ports(argv[2]);
 	count = count_from(argv[4], CLIENTS_MAX);
 	if (argc == 6)
 		seconds = (double)count_from(argv[5], 600);
@@ -388,7 +423,7 @@ int main(int argc, char **argv)
 		measure_joins(count);
 	else if (strcmp(argv[3], "quit") == 0 && argc == 5 && count > 1)
 		measure_quits(count);
-	else if (strcmp(argv[3], "fanout") == 0 && argc == 6 && count > 1)
+	else if (strcmp(argv[3], "fanout") == 0 && argc == 6 && count > sender_count)
 		measure_fanout(count, seconds);
 	else if (strcmp(argv[3], "pace") == 0 && argc == 6 && count > 1)
 		measure_pace(count, seconds);

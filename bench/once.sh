@@ -23,6 +23,8 @@ fi
 . "$HERE_BENCH/../integration/lib.sh"
 # shellcheck source=integration/lib/people.sh
 . "$HERE/lib/people.sh"
+# shellcheck source=integration/lib/nodes.sh
+. "$HERE/lib/nodes.sh"
 for file in usage variants link wild local crowd day chat exchange; do
 	# shellcheck source=/dev/null
 	. "$HERE_BENCH/lib/$file.sh"

@@ -26,7 +26,7 @@ from paths import PATHS, RANDOM, path_named  # noqa: E402
 PROGRAMS = ["bulk", "chat", "crowd", "day", "events", "fetch", "messages", "pingpong"]
 TOOLS = {"iperf": "iperf3", "redis": "redis-benchmark", "load": "hyperfine"}
 CARRIERS = {"tls": "stunnel4", "kcptun-fast2": "kcptun-client", "kcptun-fast3": "kcptun-client",
-            "ngircd": "ngircd", "inspircd": "inspircd", "mosquitto": "mosquitto"}
+            "apollonion-3": "nats-server", "ngircd": "ngircd", "inspircd": "inspircd", "mosquitto": "mosquitto"}
 JOB_LIMIT_S = 240
 END_LIMIT_S = 20
 LOOK_S = 0.05

@@ -144,6 +144,9 @@ def chat_bars():
         yield Bar(f"chat: logins to {count:,}, a second", figure("chat", f"login-{count}", "rate", ours), ">=", 5000, "")
     for what, limit_s in (("connect", 1), ("join", 1), ("quit", 0.9)):
         yield Bar(f"chat: 2,000 {what} at once", figure("chat", f"{what}-2000", "elapsed", ours), "<=", limit_s, "s")
+    for count in (100, 1000, 10000):
+        yield Bar(f"chat: fan-out to {count:,} by three nodes, of one process",
+                  over(figure("nodes", f"fanout-{count}", "rate", "apollonion-3"), figure("nodes", f"fanout-{count}", "rate", ours)), ">=", 0.8, "")
     yield Bar("chat: an idle client of 10,000", figure("chat", "idle-10000", "kb", ours), "<=", 3, "KB")
 
 

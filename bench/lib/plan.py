@@ -17,6 +17,7 @@ SHARES = ["rudp-bbr:tcp-cubic", "rudp-bbr:tcp-bbr", "rudp-bbr:rudp-bbr", "rudp-c
           "tcp-bbr:tcp-bbr", "kcptun-fast2:tcp-cubic"]
 CHATS = ["fanout-100", "fanout-1000", "fanout-2000", "pace-100", "pace-1000", "pace-2000", "login-1000", "login-10000",
          "connect-2000", "join-2000", "quit-2000", "idle-10000"]
+NODES = ["fanout-100", "fanout-1000", "fanout-10000", "login-10000", "idle-30000"]
 EXCHANGES = ["100-1", "100-50", "10000-1", "10000-50", "pace"]
 CARRIERS = ["rudpmsg-rudp", "rudpmsg-tcp", "rudpmsg-store", "mosquitto", "nng", "zeromq"]
 CROWDS = ["10", "100", "1000", "10000"]
@@ -25,7 +26,8 @@ WILD_PATHS = 200
 
 
 # What a server cannot do, and why. Tables show the reason; the run is skipped.
-CANNOT = {("chat", "connect-2000", "ngircd"): "only 10 may wait"}
+CANNOT = {("chat", "connect-2000", "ngircd"): "only 10 may wait",
+          ("nodes", "idle-30000", "apollonion"): "see above for 10,000"}
 
 
 def bulk_weight(case, variant):
@@ -124,6 +126,7 @@ PLAN = [
     Measurement("chat", CHATS, ["apollonion", "ngircd", "inspircd"], 3, 1.0, 9,
                 {"cases": ["fanout-100", "pace-100", "login-1000"], "rounds": 1, "seconds": 5,
                  "env": {"CHAT_SECONDS": "3"}}),
+    Measurement("nodes", NODES, ["apollonion", "apollonion-3"], 3, 1.0, 12, {"cases": ["fanout-1000"], "rounds": 1}),
     Measurement("exchange", EXCHANGES, CARRIERS, 3, 1.0, 6,
                 {"cases": ["100-1", "pace"], "rounds": 1, "seconds": 3, "env": {"EXCHANGE_PART": "5"}}),
     Measurement("idle_peers", ["tcp", "rudp"], ["rudpmsg"], 1, 1.0, 20),

@@ -17,7 +17,7 @@ NAMES = {
     "rudpmsg-rudp": "rudpmsg over rudp", "rudpmsg-tcp": "rudpmsg over TCP",
     "rudpmsg-store": "rudpmsg over rudp, on disk at both ends", "mosquitto": "mosquitto, QoS 1",
     "nng": "nng, no promise", "zeromq": "ZeroMQ, no promise", "rudpmsg": "rudpmsg",
-    "apollonion": "Apollonion", "ngircd": "ngIRCd", "inspircd": "InspIRCd",
+    "apollonion": "Apollonion", "apollonion-3": "three nodes of Apollonion", "ngircd": "ngIRCd", "inspircd": "InspIRCd",
     "rudp-bbr": "rudp, bbr (default)", "rudp-cubic": "rudp, cubic", "rudp-two": "rudp, bbr, two engines",
     "rudp-stranger": "rudp, bbr, path not known", "rudp-early": "rudp, bbr, early data by a rule",
     "rudp-nn": "NN, no key", "rudp-psk": "NN, a secret", "rudp-nk": "NK: the server is known",
@@ -113,6 +113,11 @@ FIGURES = {
         "rate": lambda r: r.get("per_s"), "elapsed": lambda r: r.get("elapsed_s"),
         "p99": lambda r: r["late_ms"]["p99"] if "late_ms" in r else None,
         "kb": lambda r: r["server_kb"] / r["logins"] if "server_kb" in r else None,
+    },
+    "nodes": {
+        "rate": lambda r: r["per_s"] if "per_s" in r else r["logins"] / r["elapsed_s"],
+        "kb": lambda r: r["server_kb"] / r["logins"] if "server_kb" in r else None,
+        "stream": lambda r: r["stream_bytes"] / r["lines"] if "stream_bytes" in r and "lines" in r else None,
     },
     "load": {"median": lambda r: r["median_ms"], "mean": lambda r: r["mean_ms"]},
     "crowd": {

@@ -152,6 +152,18 @@ def chat(results):
     return markdown([""] + [NAMES[v] for v in variants], rows)
 
 
+def nodes(results):
+    columns = [(f"fan-out to {n:,}, million/s", f"fanout-{n}", "rate", 1e6) for n in (100, 1000, 10000)]
+    columns += [("logins/s to 10,000", "login-10000", "rate", 1), ("logins/s to 30,000", "idle-30000", "rate", 1),
+                ("KB an idle client, of 30,000", "idle-30000", "kb", 1),
+                ("bytes of the stream a line, fan-out to 100", "fanout-100", "stream", 1)]
+    variants = results.variants("nodes")
+    rows = [[says] + [CANNOT.get(("nodes", case, v)) or
+                      cell([value / unit for value in results.values("nodes", case, v, figure)]) for v in variants]
+            for says, case, figure, unit in columns]
+    return markdown([""] + [NAMES[v] for v in variants], rows)
+
+
 def verdicts(results):
     rows = [[bar.says, f"{bar.comparison} {bar.limit:g} {bar.unit}".rstrip(),
              NONE if value is None else f"{number(value)} {bar.unit}".rstrip(),
@@ -283,6 +295,7 @@ TABLES = {
     "exchange": ("exchange", "Messages between two programs over loopback", exchange),
     "idle-peers": ("idle_peers", "Idle peers of the messaging library", lambda r: by_case(r, "idle_peers", "bytes", ["tcp", "rudp"])),
     "chat": ("chat", "Chat servers beside each other, over loopback", chat),
+    "nodes": ("nodes", "Three nodes of Apollonion on one machine, with three NATS servers, beside one process", nodes),
     "crowd": ("crowd", "Many connections open at once", crowd),
     "day": ("day", "A server's day: of each host with 2 Mbit/s, 10 download, 4 ask once a second, 40 are idle", day),
     "wild": ("wild_bulk", "Random paths: how many times better than the better one of kernel BBR and CUBIC",
