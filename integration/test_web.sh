@@ -124,12 +124,13 @@ requests() {
 }
 
 client_lines() {
-	section "the lines of the web client"
+	section "the lines and the login of the web client"
 	cp "$HERE/../conversation/web/client/irc.js" "$TMP/irc.mjs"
-	launch_plain lines a node "$HERE/lib/web_client.mjs" "$TMP/irc.mjs"
+	cp "$HERE/../conversation/web/client/scram.js" "$TMP/scram.mjs"
+	launch_plain lines a node "$HERE/lib/web_client.mjs" "$TMP/irc.mjs" "$TMP/scram.mjs"
 	finish lines 30
 	[ "$STATUS" = 0 ] || fail "$(cat "$TMP/lines.err")"
-	ok "are parsed, written and cut"
+	ok "are parsed, written and cut; SCRAM follows its example"
 }
 
 violations() {
