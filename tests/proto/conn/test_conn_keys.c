@@ -54,6 +54,35 @@ Test(conn_keys, the_connection_ends_at_the_usage_limit_of_a_key)
 	pair_fini(&pair);
 }
 
+/* A packet of the client arrives with one bit changed. */
+static void forge(struct pair *pair)
+{
+	struct pair_datagram *datagram;
+
+	rudp_conn_write(pair->conn[0], "z", 1, pair->now_ns);
+	pair_collect(pair);
+	while ((datagram = pair_take(pair))) {
+		datagram->data[datagram->len - 1] ^= 1;
+		pair_deliver(pair, datagram);
+		free(datagram);
+	}
+}
+
+Test(conn_keys, the_connection_ends_at_the_limit_of_forged_packets)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	pair.conn[1]->keys.forgeries = RUDP_KEY_FORGERIES_MAX - 2;
+	forge(&pair);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
+	forge(&pair);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_RESET_SENT));
+	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), EPROTO));
+	pair_fini(&pair);
+}
+
 Test(conn_keys, late_key_update_of_the_peer_is_waited_for)
 {
 	struct pair pair;
