@@ -70,9 +70,9 @@ loopback_bytes() {
 }
 
 # run_handshake full|resumed VARIANT: connections one after the other, by the kind of handshake. Without a request, so
-# nearly all of the engines' work is the handshake's.
+# nearly all of the engines' work is the handshake's; then as many with a request, for the time to the first byte.
 run_handshake() {
-	local before bytes
+	local before bytes cpu result PORT=$PORT
 	{
 		[ "$1" = resumed ] || echo "set resume off"
 		# Without an identity of its own a client asks no program of its host for one.
@@ -83,8 +83,12 @@ run_handshake() {
 	before=$(carriers_cpu_s)
 	bytes=$(loopback_bytes)
 	ask "$2" a "$BIN/fetch" run "$HOST" "$DIAL" "$SETUP_COUNT" 0 30
-	say "$RESULT" carriers_cpu_s "$(seconds_between "$before" "$(carriers_cpu_s)")" \
-		wire_bytes $(($(loopback_bytes) - bytes))
+	result=$RESULT cpu=$(seconds_between "$before" "$(carriers_cpu_s)") bytes=$(($(loopback_bytes) - bytes))
+	PORT=$((PORT + 1)) # another server, which waits for a request and answers with a byte
+	serve "$2" a fetch
+	carry "$2" a a 127.0.0.1 "$PORT"
+	ask "$2" a "$BIN/fetch" run "$HOST" "$DIAL" "$SETUP_COUNT" 1 30
+	say "$result" carriers_cpu_s "$cpu" wire_bytes "$bytes" request "$RESULT"
 }
 
 # run_events edge|level VARIANT: the server prints the result when its last connection has ended.

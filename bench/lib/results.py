@@ -101,6 +101,7 @@ FIGURES = {
               "connect_p99": lambda r: r["connect_ms"]["p99"] * 1e3,
               "carriers": lambda r: r["carriers_cpu_s"] / r["connections"] * 1e6},
     "handshake": {"rate": lambda r: r["per_second"], "connect_p50": lambda r: r["connect_ms"]["p50"] * 1e3,
+                  "first_byte": lambda r: r["request"]["first_byte_ms"]["p50"] * 1e3 if "request" in r else None,
                   "carriers": lambda r: r["carriers_cpu_s"] / r["connections"] * 1e6,
                   "wire": lambda r: r["wire_bytes"] / r["connections"]},
     "events": {"events": lambda r: r["events"] / r["requests"], "waits": lambda r: r["waits"] / r["requests"]},

@@ -125,8 +125,8 @@ def setup(results, case):
 
 def handshake(results, case):
     return by_figure(results, "handshake", case, [
-        ("a second", "rate"), ("connect p50, µs", "connect_p50"), ("CPU of both engines, µs each", "carriers"),
-        ("bytes on the wire each", "wire")])
+        ("a second", "rate"), ("connect p50, µs", "connect_p50"), ("first byte p50, µs", "first_byte"),
+        ("CPU of both engines, µs each", "carriers"), ("bytes on the wire each", "wire")])
 
 
 def exchange(results):

@@ -34,7 +34,7 @@ keys_for() {
 	[ -e "$TMP/server" ] || { person server && person client; }
 	[[ $kind == n? && $name == client ]] || KEYS+=("RUDP_IDENTITY=$TMP/$name/rudp/id")
 	[[ $kind == ?k && $name == client ]] || return 0
-	echo "127.0.0.1:$PORT $(public_key server)" | put client known_hosts
+	echo "127.0.0.1 $(public_key server)" | put client known_hosts
 	KEYS+=("RUDP_KNOWN_HOSTS=$TMP/client/rudp/known_hosts")
 }
 
