@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/conn/endpoint_private.h"
@@ -78,6 +79,43 @@ Test(psks, an_initiator_sends_the_first)
 	set(1, "ba");
 	pair_establish(&pair);
 	expect_key('a');
+}
+
+#define SYNS 64
+
+/* The bits that are the same in all SYNs of the first key of this side, and their values. */
+struct constant_bits {
+	uint8_t mask[RUDP_DATAGRAM_MIN_SYN_BYTES], value[RUDP_DATAGRAM_MIN_SYN_BYTES];
+};
+
+static void find_constant_bits(struct constant_bits *bits)
+{
+	memset(bits->mask, 0xff, sizeof bits->mask);
+	for (unsigned count = 0; count < SYNS; count++) {
+		struct pair_datagram *syn;
+
+		pair_connect(&pair, PAIR_PORT);
+		syn = pair_take(&pair);
+		cr_assert(eq(sz, syn->len, sizeof bits->mask));
+		for (size_t i = 0; i < sizeof bits->mask; i++) {
+			if (count > 0)
+				bits->mask[i] &= (uint8_t) ~(bits->value[i] ^ syn->data[i]);
+			bits->value[i] = syn->data[i] & bits->mask[i];
+		}
+		free(syn);
+		rudp_conn_abandon(pair.conn[0], pair.now_ns);
+	}
+}
+
+Test(psks, a_syn_does_not_show_which_key_it_has)
+{
+	struct constant_bits bits[2];
+
+	set(0, "a");
+	find_constant_bits(&bits[0]);
+	set(0, "b");
+	find_constant_bits(&bits[1]);
+	cr_assert(zero(int, memcmp(&bits[0], &bits[1], sizeof bits[0])));
 }
 
 /*
