@@ -89,11 +89,11 @@ bool rudp_stored_options_find(const struct rudp_stored_options *stored, int leve
  * asked for (0: it did not ask), because the connection's own send buffer has the other half. The
  * kernel doubles the value. It is at most what any user may ask for. It is at least large enough
  * that the socket stays writable while one byte that the engine has not read occupies it. AF_UNIX
- * counts the whole kernel buffer around such a byte (at most 37,120 bytes, on Linux 6.18), and is
- * writable while at most a quarter is in use.
+ * counts the whole kernel buffer around such a byte (at most 37,120 bytes after a write, and 66,304
+ * after a sendfile(), on Linux 6.18), and is writable while at most a quarter is in use.
  */
 #define RUDP_SOCKET_SNDBUF_BYTES 212992
-#define RUDP_SOCKET_SNDBUF_LEAST_BYTES 77824
+#define RUDP_SOCKET_SNDBUF_LEAST_BYTES 135168
 int rudp_socket_sndbuf(uint64_t asked_bytes);
 /* The same, for the SO_SNDBUF in the stored options. */
 int rudp_stored_options_sndbuf(const struct rudp_stored_options *stored);

@@ -16,7 +16,7 @@
  * and the receiver's socket), each doubled as by the kernel; the sender's socket; and one more
  * message in the receiver's. A writer that runs beside the engine fills all of it.
  */
-#define SMALL_BYTES_MAX (6 * SMALL_BUFFER_BYTES + (160 << 10) + SMALL_BUFFER_BYTES + 2 * 554)
+#define SMALL_BYTES_MAX (6 * SMALL_BUFFER_BYTES + (292 << 10) + SMALL_BUFFER_BYTES + 2 * 554)
 #define PROMISED_BYTES 131072 /* a window that was promised is never taken back */
 #define LARGE_PAUSE_MS 1000   /* kernel TCP under a relay sends into a small window with pauses */
 #define LARGE_PAUSES_MAX 1000
