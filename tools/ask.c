@@ -96,7 +96,7 @@ static void print_question(const struct asker *asker, const struct rudp_control_
 		rudp_fingerprint_words(info->peer_key, words));
 }
 
-/* What was typed before the question is no answer to it. */
+/* Input that was typed before the question is no answer to it, so it is dropped. */
 static enum answer ask(struct asker *asker, const struct rudp_control_info *info)
 {
 	enum answer answer = ANSWER_UNCLEAR;

@@ -222,16 +222,14 @@ static void ask_for_reset(int fd, const struct rudp_socket *s)
 	rudp_socket_call(s, &call);
 }
 
-/* The connection has ended before. A reset that the program has not seen yet stays pending, as with
- * TCP. */
+/*
+ * The connection has ended before. A reset that the program has not seen yet stays pending, as with
+ * TCP.
+ */
 static int renew_ended(int fd, const struct rudp_socket *s)
 {
-	int error = rudp_socket_take_error(fd, s);
-	int rc = rudp_socket_renew(fd, s);
-
-	if (rc == 0 && error == ECONNRESET)
-		rudp_mark_change(fd, RUDP_MARK_ABORTED, 0);
-	return rc;
+	return rudp_socket_take_error(fd, s) == ECONNRESET ? rudp_socket_abort(fd, s)
+							   : rudp_socket_renew(fd, s);
 }
 
 /* connect() with AF_UNSPEC undoes the present state. The peer gets a reset. */

@@ -69,8 +69,8 @@ int rudp_socket_true_error(const struct rudp_socket *s, int error);
 int rudp_socket_renew(int fd, const struct rudp_socket *s);
 
 /*
- * Renews a socket after the program gave its connection or connect attempt up. The next call on it
- * then reports ECONNRESET, as TCP does.
+ * Renews a socket after the program gave its connection or connect attempt up, or before it has
+ * seen a reset. The next call on it then reports ECONNRESET, as TCP does.
  */
 int rudp_socket_abort(int fd, const struct rudp_socket *s);
 

@@ -50,28 +50,27 @@ static void send_file_by_poll(int from, int to)
 	say("as in the file: %d", same);
 }
 
-CHECK(sendfile_by_poll_into_a_small_buffer_of_a_client)
+/* A listener's buffer size is that of the sockets which it accepts. */
+static void send_file_into_a_small_buffer(bool from_server)
 {
 	struct sockaddr_storage addr;
 	int listening = listener(AF_INET, &addr), client = fresh(AF_INET, 0), server;
 
-	set_option(client, SOL_SOCKET, SO_SNDBUF, SMALL_BUFFER_BYTES);
+	set_option(from_server ? listening : client, SOL_SOCKET, SO_SNDBUF, SMALL_BUFFER_BYTES);
 	must(connect_to(client, &addr) == 0, "connect");
 	server = accept(listening, NULL, NULL);
 	must(server >= 0, "accept");
-	send_file_by_poll(client, server);
+	send_file_by_poll(from_server ? server : client, from_server ? client : server);
+}
+
+CHECK(sendfile_by_poll_into_a_small_buffer_of_a_client)
+{
+	send_file_into_a_small_buffer(false);
 }
 
 CHECK(sendfile_by_poll_into_a_small_buffer_of_a_server)
 {
-	struct sockaddr_storage addr;
-	int listening = listener(AF_INET, &addr), client = fresh(AF_INET, 0), server;
-
-	set_option(listening, SOL_SOCKET, SO_SNDBUF, SMALL_BUFFER_BYTES);
-	must(connect_to(client, &addr) == 0, "connect");
-	server = accept(listening, NULL, NULL);
-	must(server >= 0, "accept");
-	send_file_by_poll(server, client);
+	send_file_into_a_small_buffer(true);
 }
 
 /* A relay of two connections. Each turn moves as much as its pipe can hold. */

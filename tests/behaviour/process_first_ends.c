@@ -351,7 +351,7 @@ CHECK(exec_that_fails_leaves_the_own_listener)
 	}
 }
 
-/* No port that the kernel chooses: a check beside this one could get it between two restarts. */
+/* A port that the kernel chooses could be given to a check beside this one between two restarts. */
 #define RESTARTED_PORT 2041
 
 static void listen_and_end(void)

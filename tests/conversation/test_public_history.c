@@ -36,12 +36,12 @@ static void begin(void)
 TestSuite(public_history, .init = begin, .fini = fixture_fini);
 
 /* eve asks; public_from: what the question says of public history. */
-static void asks(int64_t public_from)
+static void asks_about(const char *channel, int64_t public_from)
 {
 	char expected[64];
 
 	told_at = told_count;
-	fixture_say(&w, 0, "CHATHISTORY LATEST #a * 10");
+	fixture_say(&w, 0, "CHATHISTORY LATEST %s * 10", channel);
 	cr_assert(lt(uint, told_at, told_count));
 	told_at++;
 	snprintf(expected, sizeof expected, "public from %d", (int)public_from);
@@ -50,6 +50,11 @@ static void asks(int64_t public_from)
 	TOLD_NOTHING();
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_NO_TARGET, NULL, w.now_ns);
 	fixture_forget(&w);
+}
+
+static void asks(int64_t public_from)
+{
+	asks_about("#a", public_from);
 }
 
 Test(public_history, it_begins_when_an_operator_says_so)
@@ -105,10 +110,7 @@ Test(public_history, under_another_name_it_begins_anew)
 	fixture_say(&w, 1, "MODE #a +H");
 	told_talk(&w);
 	fixture_say(&w, 1, "RENAME #a #b");
-	told_at = told_count;
-	fixture_say(&w, 0, "CHATHISTORY LATEST #b * 10");
-	told_at++;
-	TOLD("public from 4");
+	asks_about("#b", 4);
 }
 
 Test(public_history, a_registered_channel_keeps_it)
@@ -132,13 +134,10 @@ Test(public_history, a_registered_channel_keeps_it)
 					    .public_from = 2};
 	cr_assert(eq(int, apo_model_on_record(w.model, &read), 0));
 	fixture_say(&w, 0, "JOIN #b");
-	told_at = told_count;
-	fixture_say(&w, 0, "CHATHISTORY LATEST #b * 10");
-	told_at++;
-	TOLD("public from 2");
+	asks_about("#b", 2);
 }
 
-/* From where would it be public? */
+/* Nobody could say from where on it is public. */
 Test(public_history, a_record_of_the_mode_without_a_position_is_not_believed)
 {
 	struct apo_registry_record read = {.kind = APO_REGISTRY_CHANNEL,

@@ -107,7 +107,7 @@ Test(proxy_header, version_2_names_the_client)
 	client_is("192.0.2.7:56324");
 }
 
-/* Of another program. */
+/* The checksum was computed by another program. */
 Test(proxy_header, a_checksum_of_version_2_is_right)
 {
 	static const char head[] =

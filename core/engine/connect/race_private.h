@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* race_private - what race.c and race_question.c have in common. */
+/* race_private - what race.c, race_begin.c and race_question.c share. */
 #ifndef RUDP_ENGINE_RACE_PRIVATE_H
 #define RUDP_ENGINE_RACE_PRIVATE_H
 
