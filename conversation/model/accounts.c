@@ -341,10 +341,9 @@ void apo_on_register(struct apo_model *model, struct apo_client *client,
 	}
 	apo_throttle_count(model, client, APO_THROTTLE_LOGINS);
 	if (model->shared)
-		model->calls->hash_password(model->of, apo_ticket_asker(ticket), password);
+		apo_ticket_ask(model, ticket, APO_AUTH_HASH, "", password);
 	else
-		model->calls->register_account(model->of, apo_ticket_asker(ticket), client->nick,
-					       password);
+		apo_ticket_ask(model, ticket, APO_AUTH_REGISTER, client->nick, password);
 }
 
 static void finish_register(struct apo_model *model, struct apo_client *client,

@@ -23,19 +23,18 @@ const char *const apo_cap_names[APO_CAP_COUNT] = {
 
 bool apo_caps_has_plain(const struct apo_model *model, const struct apo_client *client)
 {
-	return model->calls->check_account && (client->is_secure || model->config->plain_passwords);
+	return model->calls->has_accounts && (client->is_secure || model->config->plain_passwords);
 }
 
 /* It reveals no password, so the connection need not be secure. */
 bool apo_caps_has_external(const struct apo_model *model, const struct apo_client *client)
 {
-	return model->calls->check_account && model->calls->find_key && client->fingerprint;
+	return model->calls->has_accounts && client->fingerprint;
 }
 
 bool apo_caps_has_scram(const struct apo_model *model, const struct apo_client *client)
 {
-	return model->calls->find_scram && model->config->scram &&
-	       apo_caps_has_plain(model, client);
+	return model->config->scram && apo_caps_has_plain(model, client);
 }
 
 const char *apo_caps_mechanisms(const struct apo_model *model, const struct apo_client *client)
@@ -60,7 +59,7 @@ uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client
 		caps &= ~(uint32_t)APO_CAP_ACCOUNT_REGISTRATION;
 	if (!*apo_caps_mechanisms(model, client))
 		caps &= ~(uint32_t)APO_CAP_SASL;
-	if (!model->calls->register_account || !config->open_registration)
+	if (!model->calls->has_accounts || !config->open_registration)
 		caps &= ~(uint32_t)APO_CAP_ACCOUNT_REGISTRATION;
 	if (!model->calls->deliver_watched)
 		caps &= ~(uint32_t)APO_CAP_RECEIPTS;

@@ -51,7 +51,7 @@ struct apo_model;
 
 struct apo_operator {
 	const char *name;
-	const char *password_hash; /* passed to check_password unchanged */
+	const char *password_hash; /* asked about unchanged (APO_AUTH_PASSWORD) */
 	/* "user@host" with wildcards: who may become this operator; NULL: anybody. */
 	const char *mask;
 };
@@ -148,6 +148,46 @@ struct apo_asker {
 };
 
 /*
+ * Questions about passwords, accounts and keys: the texts that ask_auth is given with each of them,
+ * and what RIGHT and WRONG mean. A secret is described in irc/scram.h.
+ */
+enum apo_auth {
+	/* hash, password: does the password match the hash? */
+	APO_AUTH_PASSWORD,
+	/* name, password: is it the password of this account? */
+	APO_AUTH_ACCOUNT,
+	/* name, password: make an account. WRONG: there is one of that name. */
+	APO_AUTH_REGISTER,
+	/* name, password: remove the account. WRONG: the password is wrong, or there is no such
+	 * account. The answer comes after apo_model_on_account_gone. */
+	APO_AUTH_REMOVE,
+	/* name, "": the same for an operator, who needs no password. */
+	APO_AUTH_REMOVE_UNASKED,
+	/* name, fingerprint: does the key belong to this account ("": to any)? */
+	APO_AUTH_KEY,
+	/* name, fingerprint: add the key to the account. WRONG: it belongs to an account, or this
+	 * one has too many. */
+	APO_AUTH_KEY_ADD,
+	/* name, fingerprint: remove the key. WRONG: it is no key of the account. */
+	APO_AUTH_KEY_REMOVE,
+	/* name, "": the answer is the fingerprints with spaces between them. */
+	APO_AUTH_KEYS,
+	/* name, "": the answer is "nonce keys name": a random nonce in base64, the SCRAM keys of
+	 * the account, and its name as it was written when it was registered. WRONG: it has no
+	 * keys, or does not exist; the keys are invented ones then, always the same for this
+	 * name. */
+	APO_AUTH_SCRAM,
+	/* Only asked together with propose: the model has the accounts. */
+	/* name, secret ("": there is no such account): as APO_AUTH_SCRAM, from this secret. */
+	APO_AUTH_SCRAM_OF_SECRET,
+	/* "", password: the answer is a secret of the password. */
+	APO_AUTH_HASH,
+	/* secret, password: is it the password of this secret? If the answer has a text, it is a
+	 * secret of the same password that is to replace this one. */
+	APO_AUTH_SECRET,
+};
+
+/*
  * The model makes these calls during an event. They return at once, and none of them calls the
  * model. A member marked "optional" may be NULL: then the feature is neither available nor
  * advertised.
@@ -185,53 +225,12 @@ struct apo_model_calls {
 	 * (flood.h). */
 	void (*set_operator)(void *of, struct apo_peer who, bool is_operator);
 
-	/*
-	 * Does the password match the hash? The check is slow by design, so another thread makes
-	 * it: apo_model_on_checked with the ticket has the answer. Both texts are valid during the
-	 * call.
-	 */
-	void (*check_password)(void *of, struct apo_asker asker, const char *hash,
-			       const char *password);
-	/* Optional (SASL PLAIN): is it the password of this account? Answered by
-	 * apo_model_on_checked with the account's name as it was written when it was registered. */
-	void (*check_account)(void *of, struct apo_asker asker, const char *account,
-			      const char *password);
-	/* Optional (REGISTER), together with check_account: make an account. Answered by
-	 * apo_model_on_checked; WRONG: there is one of that name. */
-	void (*register_account)(void *of, struct apo_asker asker, const char *account,
-				 const char *password);
-	/* Optional, both together with check_account and propose. hash_password makes the secret of
-	 * an account (scram.h) from a password. Answered by apo_model_on_checked, with the secret
-	 * as text. check_secret: is it the password of this secret? If the answer has a text, it is
-	 * a secret of the same password that is to replace this one. */
-	void (*hash_password)(void *of, struct apo_asker asker, const char *password);
-	void (*check_secret)(void *of, struct apo_asker asker, const char *secret,
-			     const char *password);
-	/* Optional (SASL SCRAM-SHA-256), together with check_account: the keys of the account.
-	 * secret: that of the account, "": there is no such account; NULL: the owner has it.
-	 * Answered by apo_model_on_checked with the text "nonce keys name": a random nonce in
-	 * base64, the keys (scram.h), and the account's name as it was written when it was
-	 * registered. WRONG: it has no keys, or does not exist; the keys are invented ones then,
-	 * always the same for this name. */
-	void (*find_scram)(void *of, struct apo_asker asker, const char *account,
-			   const char *secret);
-	/* Optional (NickServ's DROP), together with check_account: remove the account. password
-	 * NULL: an operator asks. Answered by apo_model_on_checked, after
-	 * apo_model_on_account_gone; WRONG: the password is wrong, or there is no such account. */
-	void (*remove_account)(void *of, struct apo_asker asker, const char *account,
-			       const char *password);
-
-	/* Optional, all three or none, together with check_account: keys by which clients log in.
-	 * find_key: which account does the key belong to? account: the one that the client has
-	 * named; "": none. Answered by apo_model_on_checked; WRONG: it belongs to another one, or
-	 * to none. change_key: adds a key to the account, or removes one. WRONG: the key belongs to
-	 * an account, or this one has too many; or it is no key of the account. list_keys is
-	 * answered by the fingerprints, with spaces between them. */
-	void (*find_key)(void *of, struct apo_asker asker, const char *fingerprint,
-			 const char *account);
-	void (*change_key)(void *of, struct apo_asker asker, const char *account,
-			   const char *fingerprint, bool is_added);
-	void (*list_keys)(void *of, struct apo_asker asker, const char *account);
+	/* Checking a password is slow by design, so another thread does it: apo_model_on_checked
+	 * with the ticket has the answer. Both texts are valid during the call. */
+	void (*ask_auth)(void *of, struct apo_asker asker, enum apo_auth question,
+			 const char *about, const char *proof);
+	/* If not, APO_AUTH_PASSWORD is the only question. */
+	bool has_accounts;
 
 	/*
 	 * Optional, all or none: history (history.h). The owner stores and answers in the
@@ -257,7 +256,7 @@ struct apo_model_calls {
 	 * those that follow. */
 	void (*replace_history)(void *of, int64_t last);
 
-	/* Optional, together with check_account: registered channels. The owner writes the records
+	/* Optional, together with has_accounts: registered channels. The owner writes the records
 	 * in the order of the calls. Strings are valid during the call. */
 	void (*keep_record)(void *of, const struct apo_registry_record *record);
 
@@ -344,9 +343,8 @@ void apo_model_on_closed(struct apo_model *model, struct apo_peer who, const cha
 void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t recipient, bool arrived,
 			  int64_t now_at_ns);
 
-/* text: if check_account, register_account or remove_account succeeded, the account's name, one
- * word of at most 64 bytes (any other text counts as a wrong password); if list_keys succeeded, the
- * keys, NULL: none; else NULL. */
+/* text: what enum apo_auth says; if an account was found, made or removed, its name, one word of at
+ * most 64 bytes (any other text counts as a wrong password). NULL: none. */
 void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_checked result,
 			  const char *text, int64_t now_at_ns);
 

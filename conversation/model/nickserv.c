@@ -136,8 +136,8 @@ static void ask_to_drop(struct apo_model *model, struct apo_client *client, cons
 	else if (model->shared)
 		apo_shared_ask_account(model, ticket, account, password);
 	else
-		model->calls->remove_account(model->of, apo_ticket_asker(ticket), account,
-					     password);
+		apo_ticket_ask(model, ticket, password ? APO_AUTH_REMOVE : APO_AUTH_REMOVE_UNASKED,
+			       account, password ? password : "");
 }
 
 /* Which accounts exist stays secret: unless the client is logged in to the account, the answer is
@@ -146,7 +146,7 @@ static void on_drop(struct apo_model *model, struct apo_client *client, char *re
 {
 	const char *account = strsep(&rest, " "), *password = rest && *rest ? rest : NULL;
 
-	if (!model->calls->remove_account)
+	if (!model->calls->has_accounts)
 		answer(model, client, "Accounts are not removed here");
 	else if (!apo_nick_is_valid(account, APO_NICK_BYTES_MAX))
 		answer(model, client, "DROP <account> <password>");
@@ -196,8 +196,8 @@ static void change_key(struct apo_model *model, struct apo_client *client, const
 	ticket = apo_ticket_open(
 		model, client, is_added ? APO_TICKET_KEY_ADD : APO_TICKET_KEY_REMOVE, fingerprint);
 	if (ticket)
-		model->calls->change_key(model->of, apo_ticket_asker(ticket), client->account,
-					 fingerprint, is_added);
+		apo_ticket_ask(model, ticket, is_added ? APO_AUTH_KEY_ADD : APO_AUTH_KEY_REMOVE,
+			       client->account, fingerprint);
 	else
 		answer(model, client, "Another request is being handled; try again later");
 }
@@ -215,7 +215,7 @@ static void list_keys(struct apo_model *model, struct apo_client *client)
 	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_KEYS, NULL);
 	if (ticket)
-		model->calls->list_keys(model->of, apo_ticket_asker(ticket), client->account);
+		apo_ticket_ask(model, ticket, APO_AUTH_KEYS, client->account, "");
 	else
 		answer(model, client, "Another request is being handled; try again later");
 }
@@ -224,7 +224,7 @@ static void on_cert(struct apo_model *model, struct apo_client *client, char *re
 {
 	const char *what = strsep(&rest, " "), *key = rest && *rest ? rest : NULL;
 
-	if (!model->calls->find_key)
+	if (!model->calls->has_accounts)
 		answer(model, client, "Keys are not kept here");
 	else if (!client->account)
 		answer(model, client, "Log in to your account first (SASL)");
@@ -347,7 +347,7 @@ bool apo_nickserv_handle(struct apo_model *model, struct apo_client *client, con
 	char *rest = copy;
 	const struct row *row;
 
-	if (!model->calls->check_account)
+	if (!model->calls->has_accounts)
 		return false;
 	snprintf(copy, sizeof copy, "%s", text);
 	row = find_row(strsep(&rest, " "));

@@ -67,9 +67,8 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_OPERATOR, operator->name);
 	if (ticket)
-		model->calls->check_password(model->of,
-					     apo_ticket_asker(ticket), operator->password_hash,
-					     message->params[1]);
+		apo_ticket_ask(model, ticket, APO_AUTH_PASSWORD, operator->password_hash,
+			       message->params[1]);
 	else
 		apo_standard_reply(model, client, "FAIL", "OPER", "TEMPORARILY_UNAVAILABLE",
 				   "The password cannot be checked now; try again later");

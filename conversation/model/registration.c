@@ -68,9 +68,8 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_PASS, NULL);
 	if (ticket)
-		model->calls->check_password(model->of, apo_ticket_asker(ticket),
-					     model->config->password_hash,
-					     client->registration->password);
+		apo_ticket_ask(model, ticket, APO_AUTH_PASSWORD, model->config->password_hash,
+			       client->registration->password);
 	else
 		apo_client_end(model, client, "Out of memory");
 }

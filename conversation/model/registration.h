@@ -41,7 +41,7 @@ void apo_sasl_forget(struct apo_client *client);
 bool apo_sasl_may_try(struct apo_model *model, struct apo_client *client, const char *account);
 /* Logs in to the account; in a network of nodes all of them do it. */
 void apo_sasl_enter(struct apo_model *model, struct apo_client *client, const char *account);
-/* The answer to find_scram (sasl_scram.c). */
+/* The answer to APO_AUTH_SCRAM (sasl_scram.c). */
 void apo_scram_on_keys(struct apo_model *model, struct apo_client *client, enum apo_checked result,
 		       const char *text, const char *tried);
 /* A whole message of the client, decoded. */

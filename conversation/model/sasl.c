@@ -112,8 +112,7 @@ static bool check_key(struct apo_model *model, struct apo_client *client, const 
 		return false;
 	ticket = apo_ticket_open(model, client, APO_TICKET_KEY, account);
 	if (ticket)
-		model->calls->find_key(model->of, apo_ticket_asker(ticket), client->fingerprint,
-				       account);
+		apo_ticket_ask(model, ticket, APO_AUTH_KEY, account, client->fingerprint);
 	return ticket != NULL;
 }
 
@@ -140,7 +139,7 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 	if (ticket && model->shared)
 		apo_shared_ask_account(model, ticket, account, password);
 	else if (ticket)
-		model->calls->check_account(model->of, apo_ticket_asker(ticket), account, password);
+		apo_ticket_ask(model, ticket, APO_AUTH_ACCOUNT, account, password);
 	return ticket != NULL;
 }
 

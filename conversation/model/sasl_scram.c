@@ -76,7 +76,7 @@ static bool ask_for_keys(struct apo_model *model, struct apo_client *client, con
 	if (ticket && model->shared)
 		apo_shared_ask_scram(model, ticket, account);
 	else if (ticket)
-		model->calls->find_scram(model->of, apo_ticket_asker(ticket), account, NULL);
+		apo_ticket_ask(model, ticket, APO_AUTH_SCRAM, account, "");
 	return ticket != NULL;
 }
 

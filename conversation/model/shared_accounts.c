@@ -164,8 +164,7 @@ void apo_shared_ask_account(struct apo_model *model, struct apo_ticket *ticket, 
 	const struct apo_account_entry *entry = find(model, account);
 
 	ticket->account_id = entry ? entry->id : 0;
-	model->calls->check_secret(model->of, apo_ticket_asker(ticket),
-				   entry ? entry->secrets->hash : "", password);
+	apo_ticket_ask(model, ticket, APO_AUTH_SECRET, entry ? entry->secrets->hash : "", password);
 }
 
 void apo_shared_ask_scram(struct apo_model *model, const struct apo_ticket *ticket,
@@ -173,8 +172,8 @@ void apo_shared_ask_scram(struct apo_model *model, const struct apo_ticket *tick
 {
 	const struct apo_account_entry *entry = find(model, account);
 
-	model->calls->find_scram(model->of, apo_ticket_asker(ticket), account,
-				 entry ? entry->secrets->hash : "");
+	apo_ticket_ask(model, ticket, APO_AUTH_SCRAM_OF_SECRET, account,
+		       entry ? entry->secrets->hash : "");
 }
 
 const char *apo_shared_account_name(const struct apo_model *model, const char *account)

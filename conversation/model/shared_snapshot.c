@@ -90,7 +90,7 @@ static void read_client(struct apo_state *state, uint32_t ordinal)
 static void serialize_offers(struct apo_state *state)
 {
 	const struct apo_model_calls *calls = state->model->calls;
-	bool has_accounts = calls->check_account != NULL, theirs = has_accounts;
+	bool has_accounts = calls->has_accounts, theirs = has_accounts;
 	bool has_history = calls->keep != NULL, their_history = has_history;
 
 	apo_serializer_flag(state->serializer, &theirs);

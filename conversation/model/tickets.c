@@ -34,9 +34,12 @@ struct apo_ticket *apo_ticket_find(const struct apo_model *model, uint64_t id)
 	return RUDP_TABLE_FIND(by_id, model->tickets, &id);
 }
 
-struct apo_asker apo_ticket_asker(const struct apo_ticket *ticket)
+void apo_ticket_ask(const struct apo_model *model, const struct apo_ticket *ticket,
+		    enum apo_auth question, const char *about, const char *proof)
 {
-	return (struct apo_asker){ticket->id, apo_throttle_network(ticket->client)};
+	struct apo_asker asker = {ticket->id, apo_throttle_network(ticket->client)};
+
+	model->calls->ask_auth(model->of, asker, question, about, proof);
 }
 
 void apo_ticket_drop(struct apo_model *model, struct apo_client *client)

@@ -11,8 +11,9 @@
 struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *client,
 				   enum apo_ticket_kind kind, const char *about);
 struct apo_ticket *apo_ticket_find(const struct apo_model *model, uint64_t id);
-/* The argument for the calls that check a password. */
-struct apo_asker apo_ticket_asker(const struct apo_ticket *ticket);
+/* Asks the owner about a password, an account or a key (model.h, enum apo_auth). */
+void apo_ticket_ask(const struct apo_model *model, const struct apo_ticket *ticket,
+		    enum apo_auth question, const char *about, const char *proof);
 /* Removes the client's ticket, if it has one. */
 void apo_ticket_drop(struct apo_model *model, struct apo_client *client);
 

@@ -16,26 +16,10 @@
 /* No client is in this network (throttle.h). */
 #define REFRESH_NETWORK UINT64_MAX
 
-enum kind {
-	PASSWORD,
-	SECRET,
-	ACCOUNT,
-	REGISTER,
-	REMOVE,
-	REMOVE_UNASKED,
-	KEY,
-	KEY_ADD,
-	KEY_REMOVE,
-	KEYS,
-	HASH,
-	SCRAM, /* of an account in the store */
-	SCRAM_OF_SECRET,
-	REFRESH
-};
-
 struct question {
 	struct apo_fair_item item;
-	enum kind kind;
+	enum apo_auth kind;
+	bool is_refresh; /* instead of a question; nobody waits for an answer */
 	uint64_t ticket;
 	size_t password_len;
 	char about[APO_SECRET_SIZE]; /* the hash, the secret, or the account */
@@ -224,7 +208,7 @@ static enum apo_checked remove_account(struct apo_auth_thread *auth_thread,
 	enum apo_checked result = APO_CHECKED_RIGHT;
 	int error = apo_account_find(auth_thread->store, question->about, account);
 
-	if (error == 0 && question->kind == REMOVE)
+	if (error == 0 && question->kind == APO_AUTH_REMOVE)
 		result = verify(question, account->password_hash);
 	if (error == 0 && result == APO_CHECKED_RIGHT)
 		error = apo_account_remove(auth_thread->store, question->about);
@@ -266,7 +250,7 @@ static enum apo_checked find_key(struct apo_auth_thread *auth_thread,
 static enum apo_checked change_key(struct apo_auth_thread *auth_thread,
 				   const struct question *question, struct apo_account *account)
 {
-	int error = question->kind == KEY_ADD
+	int error = question->kind == APO_AUTH_KEY_ADD
 			    ? apo_account_key_add(auth_thread->store, question->about,
 						  question->password, time(NULL))
 			    : apo_account_key_remove(auth_thread->store, question->about,
@@ -334,44 +318,41 @@ static void work_on(struct apo_auth_thread *auth_thread, const struct question *
 	enum apo_checked result = APO_CHECKED_FAILED;
 
 	switch (question->kind) {
-	case PASSWORD:
+	case APO_AUTH_PASSWORD:
 		result = verify(question, question->about);
 		break;
-	case ACCOUNT:
+	case APO_AUTH_ACCOUNT:
 		result = check_account(auth_thread, question, &account);
 		break;
-	case REGISTER:
+	case APO_AUTH_REGISTER:
 		result = make_account(auth_thread, question, &account);
 		break;
-	case REMOVE:
-	case REMOVE_UNASKED:
+	case APO_AUTH_REMOVE:
+	case APO_AUTH_REMOVE_UNASKED:
 		result = remove_account(auth_thread, question, &account);
 		break;
-	case KEY:
+	case APO_AUTH_KEY:
 		result = find_key(auth_thread, question, &account);
 		break;
-	case KEY_ADD:
-	case KEY_REMOVE:
+	case APO_AUTH_KEY_ADD:
+	case APO_AUTH_KEY_REMOVE:
 		result = change_key(auth_thread, question, &account);
 		break;
-	case KEYS:
+	case APO_AUTH_KEYS:
 		list_keys(auth_thread, question);
 		return;
-	case HASH:
+	case APO_AUTH_HASH:
 		make_secret(auth_thread, question);
 		return;
-	case SECRET:
+	case APO_AUTH_SECRET:
 		check_secret(auth_thread, question);
 		return;
-	case SCRAM:
+	case APO_AUTH_SCRAM:
 		tell_new_names(auth_thread);
 		find_scram(auth_thread, question);
 		return;
-	case SCRAM_OF_SECRET:
+	case APO_AUTH_SCRAM_OF_SECRET:
 		tell_scram(auth_thread, question, question->about, "*");
-		return;
-	case REFRESH:
-		tell_all_names(auth_thread);
 		return;
 	}
 	tell_new_names(auth_thread);
@@ -386,7 +367,10 @@ static void *check_all(void *of)
 
 	pthread_setname_np(pthread_self(), "chat-auth"); /* for top -H */
 	while ((question = next_question(auth_thread))) {
-		work_on(auth_thread, question);
+		if (question->is_refresh)
+			tell_all_names(auth_thread);
+		else
+			work_on(auth_thread, question);
 		question_free(question);
 	}
 	return NULL;
@@ -394,10 +378,10 @@ static void *check_all(void *of)
 
 /* ---- questions ---- */
 
-static struct question *question_new(enum kind kind, uint64_t ticket, const char *about,
-				     const char *password)
+static struct question *question_new(enum apo_auth kind, uint64_t ticket, const char *about,
+				     const char *proof)
 {
-	size_t len = strlen(password);
+	size_t len = strlen(proof);
 	struct question *question;
 
 	if (strlen(about) >= sizeof question->about)
@@ -409,32 +393,25 @@ static struct question *question_new(enum kind kind, uint64_t ticket, const char
 	question->ticket = ticket;
 	question->password_len = len;
 	strcpy(question->about, about);
-	memcpy(question->password, password, len + 1);
+	memcpy(question->password, proof, len + 1);
 	return question;
 }
 
 /* The queue has no room: answers at once. */
 static void refuse(struct apo_auth_thread *auth_thread, struct question *question)
 {
-	if (question->kind != REFRESH)
+	if (!question->is_refresh)
 		answer(auth_thread, question->ticket, APO_CHECKED_FAILED, "");
 	question_free(question);
 }
 
-static void ask(struct apo_auth_thread *auth_thread, enum kind kind, struct apo_asker asker,
-		const char *about, const char *password)
+static void push(struct apo_auth_thread *auth_thread, struct question *question, uint64_t network)
 {
-	struct question *question = question_new(kind, asker.ticket, about, password);
 	struct question *refused;
 
-	if (!question) {
-		if (kind != REFRESH)
-			answer(auth_thread, asker.ticket, APO_CHECKED_FAILED, "");
-		return;
-	}
 	pthread_mutex_lock(&auth_thread->lock);
-	refused = question_of(
-		apo_fair_queue_push(&auth_thread->questions, &question->item, asker.network));
+	refused =
+		question_of(apo_fair_queue_push(&auth_thread->questions, &question->item, network));
 	pthread_mutex_unlock(&auth_thread->lock);
 	pthread_cond_signal(&auth_thread->asked);
 	if (refused)
@@ -442,75 +419,27 @@ static void ask(struct apo_auth_thread *auth_thread, enum kind kind, struct apo_
 }
 
 void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			 const char *hash, const char *password)
-{
-	ask(auth_thread, PASSWORD, asker, hash, password);
-}
-
-void apo_auth_thread_make_secret(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				 const char *password)
-{
-	ask(auth_thread, HASH, asker, "", password);
-}
-
-void apo_auth_thread_ask_secret(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				const char *secret, const char *password)
-{
-	ask(auth_thread, SECRET, asker, secret, password);
-}
-
-void apo_auth_thread_find_scram(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				const char *account, const char *secret, const char *fake)
-{
-	if (secret)
-		ask(auth_thread, SCRAM_OF_SECRET, asker, secret, fake);
-	else
-		ask(auth_thread, SCRAM, asker, account, fake);
-}
-
-void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				 const char *account, const char *password)
+			 enum apo_auth kind, const char *about, const char *proof)
 {
 	/* A name that is too long belongs to no account. */
-	ask(auth_thread, ACCOUNT, asker, strlen(account) < APO_SECRET_SIZE ? account : "",
-	    password);
-}
+	bool is_nobody = kind == APO_AUTH_ACCOUNT && strlen(about) >= APO_SECRET_SIZE;
+	struct question *question = question_new(kind, asker.ticket, is_nobody ? "" : about, proof);
 
-void apo_auth_thread_register(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			      const char *account, const char *password)
-{
-	ask(auth_thread, REGISTER, asker, account, password);
-}
-
-void apo_auth_thread_remove(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			    const char *account, const char *password)
-{
-	ask(auth_thread, password ? REMOVE : REMOVE_UNASKED, asker, account,
-	    password ? password : "");
-}
-
-void apo_auth_thread_find_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			      const char *fingerprint, const char *account)
-{
-	ask(auth_thread, KEY, asker, account, fingerprint);
-}
-
-void apo_auth_thread_change_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				const char *account, const char *fingerprint, bool is_added)
-{
-	ask(auth_thread, is_added ? KEY_ADD : KEY_REMOVE, asker, account, fingerprint);
-}
-
-void apo_auth_thread_list_keys(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			       const char *account)
-{
-	ask(auth_thread, KEYS, asker, account, "");
+	if (question)
+		push(auth_thread, question, asker.network);
+	else
+		answer(auth_thread, asker.ticket, APO_CHECKED_FAILED, "");
 }
 
 void apo_auth_thread_refresh(struct apo_auth_thread *auth_thread)
 {
-	if (auth_thread->store)
-		ask(auth_thread, REFRESH, (struct apo_asker){0, REFRESH_NETWORK}, "", "");
+	struct question *question =
+		auth_thread->store ? question_new(APO_AUTH_PASSWORD, 0, "", "") : NULL;
+
+	if (!question)
+		return;
+	question->is_refresh = true;
+	push(auth_thread, question, REFRESH_NETWORK);
 }
 
 bool apo_auth_thread_wait(struct apo_auth_thread *auth_thread, int64_t deadline_at_ns)

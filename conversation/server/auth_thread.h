@@ -48,41 +48,11 @@ int apo_auth_thread_start(struct apo_auth_thread *auth_thread, struct apo_mailbo
 /* Stops the thread. Waiting questions get no answer. */
 void apo_auth_thread_stop(struct apo_auth_thread *auth_thread);
 
+/* enum apo_auth (model.h) has the questions; the answer to each is the text of the mail. SCRAM and
+ * SCRAM_OF_SECRET get, instead of what is said there, the account or the secret, and the SCRAM keys
+ * that are shown if it has none. Without a store, questions about accounts must not be asked. */
 void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			 const char *hash, const char *password);
-
-/* The secret of a password (irc/scram.h), as the text of the answer. */
-void apo_auth_thread_make_secret(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				 const char *password);
-/* Is it the password of this secret? The text of the answer is one that is to replace it, or "". */
-void apo_auth_thread_ask_secret(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				const char *secret, const char *password);
-/* The SCRAM keys of the secret, or, if it is NULL, of the account in the store. fake: those of an
- * account that has none; only their salt and iterations count. model.h, find_scram, has the
- * answer. */
-void apo_auth_thread_find_scram(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				const char *account, const char *secret, const char *fake);
-
-/* Is it the password of the account? Only with a store, like the next ones. */
-void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				 const char *account, const char *password);
-/* Makes an account; WRONG if there is one of that name. */
-void apo_auth_thread_register(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			      const char *account, const char *password);
-/* Removes the account. password NULL: the caller needs none (an operator). WRONG if the password is
- * wrong or there is no such account. */
-void apo_auth_thread_remove(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			    const char *account, const char *password);
-/* Keys of accounts (store.h). find_key: which account does the key belong to? account: the one that
- * its owner has named, "": none; WRONG if it is another one, or none. change_key: WRONG if the key
- * cannot be added (it belongs to an account, or this one has too many), or is no key of the
- * account. list_keys: the fingerprints with spaces between them. */
-void apo_auth_thread_find_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			      const char *fingerprint, const char *account);
-void apo_auth_thread_change_key(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-				const char *account, const char *fingerprint, bool is_added);
-void apo_auth_thread_list_keys(struct apo_auth_thread *auth_thread, struct apo_asker asker,
-			       const char *account);
+			 enum apo_auth kind, const char *about, const char *password);
 /* Looks for names that another process has added or removed. There is no answer. */
 void apo_auth_thread_refresh(struct apo_auth_thread *auth_thread);
 

@@ -12,86 +12,31 @@
 #include "conversation/server/registry_thread.h"
 #include "conversation/store/copy.h"
 
-static void check_password(void *of, struct apo_asker asker, const char *hash, const char *password)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_ask(model_thread->auth_thread, asker, hash, password);
-}
-
-static void check_account(void *of, struct apo_asker asker, const char *account,
-			  const char *password)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_ask_account(model_thread->auth_thread, asker, account, password);
-}
-
-static void register_account(void *of, struct apo_asker asker, const char *account,
-			     const char *password)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_register(model_thread->auth_thread, asker, account, password);
-}
-
-static void hash_password(void *of, struct apo_asker asker, const char *password)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_make_secret(model_thread->auth_thread, asker, password);
-}
-
-static void check_secret(void *of, struct apo_asker asker, const char *secret, const char *password)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_ask_secret(model_thread->auth_thread, asker, secret, password);
-}
-
 /* An account without keys has the same salt each time, or one could tell it from others. */
-static void find_scram(void *of, struct apo_asker asker, const char *account, const char *secret)
+static void make_fake_keys(const struct apo_model_thread *model_thread, const char *account,
+			   char fake[APO_SCRAM_KEYS_SIZE])
 {
-	struct apo_model_thread *model_thread = of;
-	char folded[APO_NICK_BYTES_MAX + 2], about[sizeof folded + 8], fake[APO_SCRAM_KEYS_SIZE];
+	char folded[APO_NICK_BYTES_MAX + 2], about[sizeof folded + 8];
 	struct apo_scram_keys keys = {.iterations = APO_SCRAM_ITERATIONS};
 
 	apo_fold(folded, sizeof folded, account);
 	snprintf(about, sizeof about, "SCRAM %s", folded);
 	apo_cloak_derive(model_thread->config, about, keys.salt, sizeof keys.salt);
 	apo_scram_write_keys(&keys, fake);
-	apo_auth_thread_find_scram(model_thread->auth_thread, asker, account, secret, fake);
 }
 
-static void remove_account(void *of, struct apo_asker asker, const char *account,
-			   const char *password)
+static void ask_auth(void *of, struct apo_asker asker, enum apo_auth question, const char *about,
+		     const char *proof)
 {
 	struct apo_model_thread *model_thread = of;
+	char fake[APO_SCRAM_KEYS_SIZE];
 
-	apo_auth_thread_remove(model_thread->auth_thread, asker, account, password);
-}
-
-static void find_key(void *of, struct apo_asker asker, const char *fingerprint, const char *account)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_find_key(model_thread->auth_thread, asker, fingerprint, account);
-}
-
-static void change_key(void *of, struct apo_asker asker, const char *account,
-		       const char *fingerprint, bool is_added)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_change_key(model_thread->auth_thread, asker, account, fingerprint,
-				   is_added);
-}
-
-static void list_keys(void *of, struct apo_asker asker, const char *account)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_auth_thread_list_keys(model_thread->auth_thread, asker, account);
+	if (question == APO_AUTH_SCRAM || question == APO_AUTH_SCRAM_OF_SECRET) {
+		make_fake_keys(model_thread, about, fake);
+		about = question == APO_AUTH_SCRAM_OF_SECRET ? proof : about;
+		proof = fake;
+	}
+	apo_auth_thread_ask(model_thread->auth_thread, asker, question, about, proof);
 }
 
 /* In a network of nodes another thread writes accounts to the file, perhaps later than this, so
@@ -189,7 +134,9 @@ void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
 {
 	struct apo_model_calls *to = &model_thread->calls;
 
-	to->check_password = check_password;
+	to->ask_auth = ask_auth;
+	/* A node of a network has the accounts in its model. */
+	to->has_accounts = model_thread->auth_thread->store || model_thread->registry_thread;
 	if (model_thread->history_thread) {
 		to->keep = keep;
 		to->keep_joined = keep_joined;
@@ -203,17 +150,4 @@ void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
 		to->keep_record = keep_record;
 	if (model_thread->registry_thread && model_thread->cluster)
 		to->keep_copy = keep_copy;
-	/* A node of a network has the accounts in its model: check_account and the like only say
-	 * that there are accounts. */
-	if (model_thread->auth_thread->store || model_thread->registry_thread) {
-		to->check_account = check_account;
-		to->register_account = register_account;
-		to->hash_password = hash_password;
-		to->check_secret = check_secret;
-		to->find_scram = find_scram;
-		to->remove_account = remove_account;
-		to->find_key = find_key;
-		to->change_key = change_key;
-		to->list_keys = list_keys;
-	}
 }

@@ -140,39 +140,18 @@ void cluster_check_disks(struct cluster *cluster)
 
 /* ---- passwords ---- */
 
-void cluster_on_check(void *of, struct apo_asker asker, const char *against, const char *password)
+/* Copies of the model do not ask the owner about accounts. */
+void cluster_on_ask(void *of, struct apo_asker asker, enum apo_auth question, const char *about,
+		    const char *proof)
 {
 	struct cluster_node *node = of;
 
+	cr_assert(question == APO_AUTH_PASSWORD || question == APO_AUTH_HASH ||
+			  question == APO_AUTH_SECRET,
+		  "%d %s %s", (int)question, about, proof);
 	node->ticket = asker.ticket;
-	snprintf(node->against, sizeof node->against, "%s", against);
-	snprintf(node->password, sizeof node->password, "%s", password);
-}
-
-static void on_hash(void *of, struct apo_asker asker, const char *password)
-{
-	cluster_on_check(of, asker, "", password);
-}
-
-/* Copies of the model do not ask the owner about accounts. */
-static void on_account_asked(void *of, struct apo_asker asker, const char *account,
-			     const char *password)
-{
-	(void)of;
-	(void)asker;
-	cr_assert(false, "%s %s", account, password);
-}
-
-static void on_key_asked(void *of, struct apo_asker asker, const char *account,
-			 const char *fingerprint, bool is_added)
-{
-	(void)is_added;
-	on_account_asked(of, asker, account, fingerprint);
-}
-
-static void on_keys_asked(void *of, struct apo_asker asker, const char *account)
-{
-	on_account_asked(of, asker, account, "");
+	snprintf(node->against, sizeof node->against, "%s", about);
+	snprintf(node->password, sizeof node->password, "%s", proof);
 }
 
 static void on_copy(void *of)
@@ -184,14 +163,10 @@ void cluster_offer_accounts(struct cluster *cluster)
 {
 	struct apo_model_calls *calls = &cluster->calls;
 
-	calls->check_account = calls->register_account = calls->remove_account = on_account_asked;
-	calls->hash_password = on_hash;
-	calls->check_secret = cluster_on_check;
-	calls->find_key = on_account_asked;
-	calls->change_key = on_key_asked;
-	calls->list_keys = on_keys_asked;
+	calls->has_accounts = true;
 	calls->keep_record = cluster_keep_record;
 	calls->keep_copy = on_copy;
+	cluster->config.scram = false;
 	cluster->config.plain_passwords = cluster->config.open_registration = true;
 }
 

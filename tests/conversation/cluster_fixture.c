@@ -264,7 +264,7 @@ void cluster_init(struct cluster *cluster, uint64_t seed)
 						  .close = on_close,
 						  .hold = on_hold,
 						  .set_operator = on_set_operator,
-						  .check_password = cluster_on_check,
+						  .ask_auth = cluster_on_ask,
 						  .propose = on_propose};
 	cluster->now_ns = RUDP_NS_PER_S;
 	cluster->node_timeout_ns = 15 * RUDP_NS_PER_S;

@@ -191,9 +191,9 @@ void cluster_keep_record(void *node, const struct apo_registry_record *record);
 void cluster_add_line(struct cluster_disk *disk, const char *line);
 /* Those that begin with key. */
 void cluster_drop_lines(struct cluster_disk *disk, const char *key);
-/* Asks for a password: apo_model_calls.check_password. */
-void cluster_on_check(void *node, struct apo_asker asker, const char *against,
-		      const char *password);
+/* apo_model_calls.ask_auth */
+void cluster_on_ask(void *node, struct apo_asker asker, enum apo_auth question, const char *about,
+		    const char *proof);
 /* Adds the history of the node to the bytes of its state, and separates them again. */
 void cluster_add_history(const struct cluster_node *node, uint8_t **bytes, size_t *len);
 size_t cluster_take_history(struct cluster_node *node, const uint8_t *bytes, size_t len);

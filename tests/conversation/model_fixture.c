@@ -105,26 +105,16 @@ static void on_want_room(void *of, struct apo_peer who)
 	mock->is_room_wanted = true;
 }
 
-static void on_check(void *of, struct apo_asker asker, const char *against, const char *password)
+static void on_ask_auth(void *of, struct apo_asker asker, enum apo_auth question, const char *about,
+			const char *proof)
 {
 	struct fixture *fixture = of;
 
 	fixture->ticket = asker.ticket;
 	fixture->asked_network = asker.network;
-	snprintf(fixture->asked[0], sizeof fixture->asked[0], "%s", against);
-	snprintf(fixture->asked[1], sizeof fixture->asked[1], "%s", password ? password : "(none)");
-}
-
-static void on_change_key(void *of, struct apo_asker asker, const char *account,
-			  const char *fingerprint, bool is_added)
-{
-	on_check(of, asker, account, fingerprint);
-	((struct fixture *)of)->is_key_added = is_added;
-}
-
-static void on_list_keys(void *of, struct apo_asker asker, const char *account)
-{
-	on_check(of, asker, account, NULL);
+	fixture->asked_question = question;
+	snprintf(fixture->asked[0], sizeof fixture->asked[0], "%s", about);
+	snprintf(fixture->asked[1], sizeof fixture->asked[1], "%s", proof);
 }
 
 static void on_rehash(void *of, uint64_t ticket)
@@ -160,6 +150,7 @@ void fixture_init(struct fixture *fixture)
 	fixture->config.server_name = "irc.example";
 	fixture->config.network = "Example";
 	fixture->config.version = "apollonion-1";
+	fixture->config.scram = false;
 	fixture->calls = (struct apo_model_calls){
 		.deliver = on_deliver,
 		.deliver_watched = on_deliver_watched,
@@ -167,13 +158,8 @@ void fixture_init(struct fixture *fixture)
 		.hold = on_hold,
 		.want_room = on_want_room,
 		.set_operator = on_set_operator,
-		.check_password = on_check,
-		.check_account = on_check,
-		.register_account = on_check,
-		.remove_account = on_check,
-		.find_key = on_check,
-		.change_key = on_change_key,
-		.list_keys = on_list_keys,
+		.ask_auth = on_ask_auth,
+		.has_accounts = true,
 		.rehash = on_rehash,
 		.die = on_die,
 		.log = on_log,

@@ -50,7 +50,7 @@ struct fixture {
 	uint64_t ticket; /* of the last request */
 	uint64_t asked_network;
 	char asked[2][200];
-	bool is_key_added; /* of the last change of an account's keys */
+	enum apo_auth asked_question;
 	struct watched watched[FIXTURE_WATCHED];
 	unsigned watched_count;
 	unsigned deliver_calls, rehash_count, die_count, texts_open;

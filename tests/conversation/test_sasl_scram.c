@@ -13,16 +13,10 @@ static struct fixture w;
 static char challenge[2000]; /* the last server message, decoded */
 static struct apo_scram_client us;
 
-static void find_scram(void *of, struct apo_asker asker, const char *account, const char *secret)
-{
-	cr_assert(eq(ptr, (char *)secret, NULL));
-	w.calls.list_keys(of, asker, account);
-}
-
 static void begin(void)
 {
 	fixture_init(&w);
-	w.calls.find_scram = find_scram;
+	w.config.scram = true;
 	fixture_start(&w);
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 7, w.now_ns), 0));
 }

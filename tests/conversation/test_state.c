@@ -183,7 +183,7 @@ Test(state, changed_capabilities_are_announced)
 	apo_state_write(&serializer, w.model);
 	peer[0] = w.mocks[1].peer;
 	apo_model_free(w.model);
-	w.calls.check_account = NULL;
+	w.calls.has_accounts = false;
 	w.model = fixture_model(&w);
 	apo_serializer_from(&reading, serializer.bytes, serializer.len);
 	cr_assert(apo_state_read(&reading, w.model, peer, 1));

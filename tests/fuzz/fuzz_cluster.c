@@ -76,27 +76,15 @@ static void deliver_watched(void *of, unsigned worker, struct apo_text *text,
 
 static uint64_t asked; /* the ticket of a question about a password; 0: none */
 
-static void hash_password(void *of, struct apo_asker asker, const char *password)
-{
-	(void)of;
-	(void)password;
-	asked = asker.ticket;
-}
-
-static void check_password(void *of, struct apo_asker asker, const char *hash, const char *password)
-{
-	assert(hash);
-	hash_password(of, asker, password);
-}
-
 /* A copy of the model has the accounts itself. */
-static void ask_owner(void *of, struct apo_asker asker, const char *account, const char *password)
+static void ask_auth(void *of, struct apo_asker asker, enum apo_auth question, const char *about,
+		     const char *proof)
 {
 	(void)of;
-	(void)asker;
-	(void)account;
-	(void)password;
-	assert(false);
+	assert(question == APO_AUTH_PASSWORD || question == APO_AUTH_HASH ||
+	       question == APO_AUTH_SECRET);
+	assert(about && proof);
+	asked = asker.ticket;
 }
 
 static void keep_record(void *of, const struct apo_registry_record *record)
@@ -114,12 +102,8 @@ static const struct apo_model_calls calls = {
 	.close = close_peer,
 	.set_operator = set_operator,
 	.propose = propose,
-	.check_password = check_password,
-	.hash_password = hash_password,
-	.check_secret = check_password,
-	.check_account = ask_owner,
-	.register_account = ask_owner,
-	.remove_account = ask_owner,
+	.ask_auth = ask_auth,
+	.has_accounts = true,
 	.keep_record = keep_record,
 };
 
@@ -287,6 +271,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	apo_model_config_init(&config);
 	config.server_name = "s.e";
 	config.network = "N";
+	config.scram = false;
 	config.plain_passwords = config.open_registration = true;
 	if (data[0] % 3 == 0)
 		try_entry(data + 1, size - 1);

@@ -99,11 +99,12 @@ static void set_operator(void *of, struct apo_peer who, bool is_operator)
 	assert(is_there(who));
 }
 
-static void check_password(void *of, struct apo_asker asker, const char *hash, const char *password)
+static void ask_auth(void *of, struct apo_asker asker, enum apo_auth question, const char *about,
+		     const char *proof)
 {
 	(void)of;
-	(void)hash;
-	(void)password;
+	(void)question;
+	assert(about && proof);
 	last_ticket = asker.ticket;
 }
 
@@ -181,10 +182,8 @@ static const struct apo_model_calls calls = {
 	.hold = hold,
 	.want_room = want_room,
 	.set_operator = set_operator,
-	.check_password = check_password,
-	.check_account = check_password,
-	.register_account = check_password,
-	.remove_account = check_password,
+	.ask_auth = ask_auth,
+	.has_accounts = true,
 	.rehash = rehash,
 	.die = die,
 	.keep = keep,
@@ -321,6 +320,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.network = "N";
 	config.operators = &operator;
 	config.operator_count = 1;
+	config.scram = false;
 	config.has_history = true;
 	config.history_answer_max = 7;
 	config.list_entries_max = 5;

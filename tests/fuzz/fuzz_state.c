@@ -49,11 +49,12 @@ static void set_operator(void *of, struct apo_peer who, bool is_operator)
 	(void)is_operator;
 }
 
-static void check(void *of, struct apo_asker asker, const char *account, const char *password)
+static void ask_auth(void *of, struct apo_asker asker, enum apo_auth question, const char *about,
+		     const char *proof)
 {
 	(void)of;
-	(void)account;
-	(void)password;
+	(void)question;
+	assert(about && proof);
 	asked = asker.ticket;
 }
 
@@ -95,9 +96,8 @@ static const struct apo_model_calls calls = {
 	.deliver_watched = deliver_watched,
 	.close = close_peer,
 	.set_operator = set_operator,
-	.check_account = check,
-	.register_account = check,
-	.remove_account = check,
+	.ask_auth = ask_auth,
+	.has_accounts = true,
 	.keep = keep,
 	.keep_joined = keep_joined,
 	.keep_left = keep_left,
@@ -232,6 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	apo_model_config_init(&config);
 	config.server_name = "s.e";
 	config.network = "N";
+	config.scram = false;
 	config.has_history = true;
 	if (data[0] % 2 == 0) {
 		try_state(data + 1, size - 1);

@@ -99,16 +99,16 @@ static void ignore(void *of, int64_t id, const char *name)
 
 Test(auth_thread, an_account_is_created_reported_and_verified)
 {
-	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(1), APO_AUTH_REGISTER, "Dan", "correct horse");
 	told("Dan");
 	answered(1, APO_CHECKED_RIGHT, "Dan");
-	apo_auth_thread_ask_account(&auth_thread, FROM(2), "dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(2), APO_AUTH_ACCOUNT, "dan", "correct horse");
 	answered(2, APO_CHECKED_RIGHT, "Dan");
-	apo_auth_thread_ask_account(&auth_thread, FROM(3), "dan", "correct hors");
+	apo_auth_thread_ask(&auth_thread, FROM(3), APO_AUTH_ACCOUNT, "dan", "correct hors");
 	answered(3, APO_CHECKED_WRONG, "");
-	apo_auth_thread_ask_account(&auth_thread, FROM(4), "eve", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(4), APO_AUTH_ACCOUNT, "eve", "correct horse");
 	answered(4, APO_CHECKED_WRONG, "");
-	apo_auth_thread_register(&auth_thread, FROM(5), "DAN", "another horse");
+	apo_auth_thread_ask(&auth_thread, FROM(5), APO_AUTH_REGISTER, "DAN", "another horse");
 	answered(5, APO_CHECKED_WRONG, "");
 }
 
@@ -134,27 +134,27 @@ Test(auth_thread, keys_of_scram_are_made_when_the_password_is_known)
 	struct apo_account account;
 
 	auth_thread.makes_scram = true;
-	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(1), APO_AUTH_REGISTER, "Dan", "correct horse");
 	told("Dan");
 	answered(1, APO_CHECKED_RIGHT, "Dan");
-	apo_auth_thread_find_scram(&auth_thread, FROM(2), "dan", NULL, "fake");
+	apo_auth_thread_ask(&auth_thread, FROM(2), APO_AUTH_SCRAM, "dan", "fake");
 	scram_answered(APO_CHECKED_RIGHT, "SCRAM-SHA-256$200000:", "Dan");
-	apo_auth_thread_find_scram(&auth_thread, FROM(3), "eve", NULL, "fake");
+	apo_auth_thread_ask(&auth_thread, FROM(3), APO_AUTH_SCRAM, "eve", "fake");
 	scram_answered(APO_CHECKED_WRONG, "fake ", "*");
-	apo_auth_thread_ask_account(&auth_thread, FROM(4), "dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(4), APO_AUTH_ACCOUNT, "dan", "correct horse");
 	answered(4, APO_CHECKED_RIGHT, "Dan");
 	auth_thread.makes_scram = false;
-	apo_auth_thread_ask_account(&auth_thread, FROM(5), "dan", "correct hors");
+	apo_auth_thread_ask(&auth_thread, FROM(5), APO_AUTH_ACCOUNT, "dan", "correct hors");
 	answered(5, APO_CHECKED_WRONG, "");
-	apo_auth_thread_find_scram(&auth_thread, FROM(6), "dan", NULL, "fake");
+	apo_auth_thread_ask(&auth_thread, FROM(6), APO_AUTH_SCRAM, "dan", "fake");
 	scram_answered(APO_CHECKED_RIGHT, "SCRAM-SHA-256$200000:", "Dan");
-	apo_auth_thread_ask_account(&auth_thread, FROM(7), "dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(7), APO_AUTH_ACCOUNT, "dan", "correct horse");
 	answered(7, APO_CHECKED_RIGHT, "Dan");
 	cr_assert(eq(int, apo_account_find(store, "dan", &account), 0));
 	cr_assert(apo_secret_is_valid(account.password_hash));
 	cr_assert(eq(ptr, (char *)apo_secret_keys(account.password_hash), NULL));
 	auth_thread.makes_scram = true;
-	apo_auth_thread_ask_account(&auth_thread, FROM(8), "dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(8), APO_AUTH_ACCOUNT, "dan", "correct horse");
 	answered(8, APO_CHECKED_RIGHT, "Dan");
 	cr_assert(eq(int, apo_account_find(store, "dan", &account), 0));
 	cr_assert(apo_secret_is_valid(account.password_hash));
@@ -162,16 +162,16 @@ Test(auth_thread, keys_of_scram_are_made_when_the_password_is_known)
 	/* A node of a network has the secret itself. */
 	cr_assert(eq(int, apo_secret_make("secret", false, hash), 0));
 	cr_assert(apo_secret_renew(hash, "secret", true, renewed));
-	apo_auth_thread_ask_secret(&auth_thread, FROM(9), renewed, "secret");
+	apo_auth_thread_ask(&auth_thread, FROM(9), APO_AUTH_SECRET, renewed, "secret");
 	answered(9, APO_CHECKED_RIGHT, "");
-	apo_auth_thread_find_scram(&auth_thread, FROM(10), "dan", renewed, "fake");
+	apo_auth_thread_ask(&auth_thread, FROM(10), APO_AUTH_SCRAM_OF_SECRET, renewed, "fake");
 	scram_answered(APO_CHECKED_RIGHT, apo_secret_keys(renewed), "*");
-	apo_auth_thread_find_scram(&auth_thread, FROM(11), "dan", hash, "fake");
+	apo_auth_thread_ask(&auth_thread, FROM(11), APO_AUTH_SCRAM_OF_SECRET, hash, "fake");
 	scram_answered(APO_CHECKED_WRONG, "fake ", "*");
 	auth_thread.makes_scram = false;
-	apo_auth_thread_ask_secret(&auth_thread, FROM(12), renewed, "secret");
+	apo_auth_thread_ask(&auth_thread, FROM(12), APO_AUTH_SECRET, renewed, "secret");
 	answered(12, APO_CHECKED_RIGHT, hash);
-	apo_auth_thread_ask_secret(&auth_thread, FROM(13), renewed, "Secret");
+	apo_auth_thread_ask(&auth_thread, FROM(13), APO_AUTH_SECRET, renewed, "Secret");
 	answered(13, APO_CHECKED_WRONG, "");
 }
 
@@ -181,11 +181,11 @@ Test(auth_thread, a_given_hash_is_verified)
 
 	cr_assert(eq(int, apo_secret_make("secret", false, hash), 0));
 	cr_assert(eq(int, strncmp(hash, "$argon2id$", 10), 0));
-	apo_auth_thread_ask(&auth_thread, FROM(1), hash, "secret");
+	apo_auth_thread_ask(&auth_thread, FROM(1), APO_AUTH_PASSWORD, hash, "secret");
 	answered(1, APO_CHECKED_RIGHT, "");
-	apo_auth_thread_ask(&auth_thread, FROM(2), hash, "Secret");
+	apo_auth_thread_ask(&auth_thread, FROM(2), APO_AUTH_PASSWORD, hash, "Secret");
 	answered(2, APO_CHECKED_WRONG, "");
-	apo_auth_thread_ask(&auth_thread, FROM(3), "no hash", "secret");
+	apo_auth_thread_ask(&auth_thread, FROM(3), APO_AUTH_PASSWORD, "no hash", "secret");
 	answered(3, APO_CHECKED_WRONG, "");
 }
 
@@ -202,31 +202,31 @@ Test(auth_thread, accounts_that_another_process_adds_are_reported)
 	told_news(APO_ACCOUNTS_END, "");
 	cr_assert(eq(int, apo_account_add(other, "gus", "hash", 1), 0));
 	apo_store_close(other);
-	apo_auth_thread_ask_account(&auth_thread, FROM(1), "nobody", "x");
+	apo_auth_thread_ask(&auth_thread, FROM(1), APO_AUTH_ACCOUNT, "nobody", "x");
 	told("gus");
 	answered(1, APO_CHECKED_WRONG, "");
 }
 
 Test(auth_thread, removing_an_account_needs_its_password)
 {
-	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(1), APO_AUTH_REGISTER, "Dan", "correct horse");
 	told("Dan");
 	answered(1, APO_CHECKED_RIGHT, "Dan");
-	apo_auth_thread_remove(&auth_thread, FROM(2), "dan", "correct hors");
+	apo_auth_thread_ask(&auth_thread, FROM(2), APO_AUTH_REMOVE, "dan", "correct hors");
 	answered(2, APO_CHECKED_WRONG, "");
-	apo_auth_thread_remove(&auth_thread, FROM(3), "dan", "");
+	apo_auth_thread_ask(&auth_thread, FROM(3), APO_AUTH_REMOVE, "dan", "");
 	answered(3, APO_CHECKED_WRONG, "");
-	apo_auth_thread_remove(&auth_thread, FROM(4), "eve", NULL);
+	apo_auth_thread_ask(&auth_thread, FROM(4), APO_AUTH_REMOVE_UNASKED, "eve", "");
 	answered(4, APO_CHECKED_WRONG, "");
-	apo_auth_thread_remove(&auth_thread, FROM(5), "dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(5), APO_AUTH_REMOVE, "dan", "correct horse");
 	told_news(APO_ACCOUNT_IS_GONE, "Dan");
 	answered(5, APO_CHECKED_RIGHT, "Dan");
-	apo_auth_thread_ask_account(&auth_thread, FROM(6), "dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(6), APO_AUTH_ACCOUNT, "dan", "correct horse");
 	answered(6, APO_CHECKED_WRONG, "");
-	apo_auth_thread_register(&auth_thread, FROM(7), "dan", "another horse");
+	apo_auth_thread_ask(&auth_thread, FROM(7), APO_AUTH_REGISTER, "dan", "another horse");
 	told("dan");
 	answered(7, APO_CHECKED_RIGHT, "dan");
-	apo_auth_thread_remove(&auth_thread, FROM(8), "dan", NULL);
+	apo_auth_thread_ask(&auth_thread, FROM(8), APO_AUTH_REMOVE_UNASKED, "dan", "");
 	told_news(APO_ACCOUNT_IS_GONE, "dan");
 	answered(8, APO_CHECKED_RIGHT, "dan");
 }
@@ -258,10 +258,10 @@ Test(auth_thread, a_too_long_name_has_no_account)
 
 	memset(name, 'n', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
-	apo_auth_thread_ask_account(&auth_thread, FROM(1), name, "x");
+	apo_auth_thread_ask(&auth_thread, FROM(1), APO_AUTH_ACCOUNT, name, "x");
 	answered(1, APO_CHECKED_WRONG, "");
 	name[APO_NICK_BYTES_MAX + 1] = '\0';
-	apo_auth_thread_register(&auth_thread, FROM(2), name, "x");
+	apo_auth_thread_ask(&auth_thread, FROM(2), APO_AUTH_REGISTER, name, "x");
 	answered(2, APO_CHECKED_FAILED, "");
 }
 
@@ -277,9 +277,9 @@ Test(auth_thread, a_full_disk_only_fails_the_request)
 		snprintf(name, sizeof name, "name%u", i++);
 	while (apo_account_add(store, name, "a hash of many bytes, to fill pages", 1) == 0);
 	cr_assert(eq(int, apo_accounts_tell_new(store, ignore, NULL), 0));
-	apo_auth_thread_register(&auth_thread, FROM(1), name, "password");
+	apo_auth_thread_ask(&auth_thread, FROM(1), APO_AUTH_REGISTER, name, "password");
 	answered(1, APO_CHECKED_FAILED, "");
-	apo_auth_thread_ask_account(&auth_thread, FROM(2), name, "password");
+	apo_auth_thread_ask(&auth_thread, FROM(2), APO_AUTH_ACCOUNT, name, "password");
 	answered(2, APO_CHECKED_WRONG, "");
 }
 
@@ -291,7 +291,7 @@ Test(auth_thread, requests_beyond_the_queue_are_refused_at_once)
 
 	cr_assert(eq(int, apo_secret_make("secret", false, hash), 0));
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++)
-		apo_auth_thread_ask(&auth_thread, FROM(i), hash, "wrong");
+		apo_auth_thread_ask(&auth_thread, FROM(i), APO_AUTH_PASSWORD, hash, "wrong");
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++) {
 		answer = next(APO_MAIL_CHECKED);
 		failed += answer->result == APO_CHECKED_FAILED;
@@ -313,8 +313,8 @@ Test(auth_thread, a_network_that_fills_the_queue_leaves_room_for_another)
 
 	cr_assert(eq(int, apo_secret_make("secret", false, hash), 0));
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++)
-		apo_auth_thread_ask(&auth_thread, FROM(i), hash, "wrong");
-	apo_auth_thread_ask(&auth_thread, other, hash, "secret");
+		apo_auth_thread_ask(&auth_thread, FROM(i), APO_AUTH_PASSWORD, hash, "wrong");
+	apo_auth_thread_ask(&auth_thread, other, APO_AUTH_PASSWORD, hash, "secret");
 	for (i = 0; i < APO_CHECKS_MAX + 11; i++) {
 		answer = next(APO_MAIL_CHECKED);
 		if (answer->ticket == other.ticket) {
@@ -334,27 +334,27 @@ Test(auth_thread, a_network_that_fills_the_queue_leaves_room_for_another)
 
 Test(auth_thread, a_key_says_whose_account_it_is)
 {
-	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
+	apo_auth_thread_ask(&auth_thread, FROM(1), APO_AUTH_REGISTER, "Dan", "correct horse");
 	told("Dan");
 	answered(1, APO_CHECKED_RIGHT, "Dan");
-	apo_auth_thread_find_key(&auth_thread, FROM(2), KEY, "");
+	apo_auth_thread_ask(&auth_thread, FROM(2), APO_AUTH_KEY, "", KEY);
 	answered(2, APO_CHECKED_WRONG, "");
-	apo_auth_thread_change_key(&auth_thread, FROM(3), "dan", KEY, true);
+	apo_auth_thread_ask(&auth_thread, FROM(3), APO_AUTH_KEY_ADD, "dan", KEY);
 	answered(3, APO_CHECKED_RIGHT, "dan");
-	apo_auth_thread_find_key(&auth_thread, FROM(4), KEY, "");
+	apo_auth_thread_ask(&auth_thread, FROM(4), APO_AUTH_KEY, "", KEY);
 	answered(4, APO_CHECKED_RIGHT, "Dan");
-	apo_auth_thread_find_key(&auth_thread, FROM(5), KEY, "DAN");
+	apo_auth_thread_ask(&auth_thread, FROM(5), APO_AUTH_KEY, "DAN", KEY);
 	answered(5, APO_CHECKED_RIGHT, "Dan");
-	apo_auth_thread_find_key(&auth_thread, FROM(6), KEY, "eve");
+	apo_auth_thread_ask(&auth_thread, FROM(6), APO_AUTH_KEY, "eve", KEY);
 	answered(6, APO_CHECKED_WRONG, "");
-	apo_auth_thread_find_key(&auth_thread, FROM(7), OTHER_KEY, "dan");
+	apo_auth_thread_ask(&auth_thread, FROM(7), APO_AUTH_KEY, "dan", OTHER_KEY);
 	answered(7, APO_CHECKED_WRONG, "");
-	apo_auth_thread_list_keys(&auth_thread, FROM(8), "dan");
+	apo_auth_thread_ask(&auth_thread, FROM(8), APO_AUTH_KEYS, "dan", "");
 	answered(8, APO_CHECKED_RIGHT, KEY);
-	apo_auth_thread_change_key(&auth_thread, FROM(9), "dan", OTHER_KEY, false);
+	apo_auth_thread_ask(&auth_thread, FROM(9), APO_AUTH_KEY_REMOVE, "dan", OTHER_KEY);
 	answered(9, APO_CHECKED_WRONG, "");
-	apo_auth_thread_change_key(&auth_thread, FROM(10), "dan", KEY, false);
+	apo_auth_thread_ask(&auth_thread, FROM(10), APO_AUTH_KEY_REMOVE, "dan", KEY);
 	answered(10, APO_CHECKED_RIGHT, "dan");
-	apo_auth_thread_find_key(&auth_thread, FROM(11), KEY, "");
+	apo_auth_thread_ask(&auth_thread, FROM(11), APO_AUTH_KEY, "", KEY);
 	answered(11, APO_CHECKED_WRONG, "");
 }
