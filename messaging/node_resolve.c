@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Looks up host names in a thread of its own, because getaddrinfo blocks. */
-#include <errno.h>
 #include <stdio.h>
 
 #include "messaging/node_private.h"

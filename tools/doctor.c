@@ -9,8 +9,6 @@
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "tool.h"
 

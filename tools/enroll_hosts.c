@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The half of `rudp key enroll' that adds the host to the known hosts here. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Handles the lines that the server sends. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Logs in to the account before the welcome (SASL). */
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "conversation/converse/chat_private.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/irc/names.h"
 
-#include <ctype.h>
 #include <stdint.h>
 #include <string.h>
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "conversation/model/markers.h"
-#include "conversation/model/replies.h"
 #include "conversation/model/shared.h"
 
 #define ACCOUNT_BYTES_MIN 32

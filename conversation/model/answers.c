@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "conversation/model/clients.h"
-#include "conversation/model/commands.h"
 #include "conversation/model/history.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/shared.h"

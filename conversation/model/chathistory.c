@@ -7,10 +7,7 @@
 #include <strings.h>
 
 #include "conversation/model/answers.h"
-#include "conversation/model/channels.h"
-#include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/history.h"
 #include "conversation/model/history_ask.h"
 #include "conversation/model/multiline.h"
 #include "conversation/model/replies.h"

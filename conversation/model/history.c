@@ -7,7 +7,6 @@
 
 #include "conversation/model/accounts.h"
 #include "conversation/model/replies.h"
-#include "conversation/model/shared.h"
 #include "conversation/model/state_private.h"
 
 #define ABSENCE_BYTES_MIN 20

@@ -7,7 +7,6 @@
 
 #include "conversation/irc/scram.h"
 #include "conversation/model/accounts.h"
-#include "conversation/model/events.h"
 #include "conversation/model/registration.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/shared_accounts.h"

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "conversation/model/ban_commands.h"
 #include "conversation/model/clients.h"

@@ -14,7 +14,6 @@
 #include "conversation/model/caps.h"
 #include "conversation/model/chanserv.h"
 #include "conversation/model/clients.h"
-#include "conversation/model/commands.h"
 #include "conversation/model/messages.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/nickserv.h"

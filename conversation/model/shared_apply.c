@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Applies the events of the cluster, in all copies alike. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "conversation/model/audit.h"

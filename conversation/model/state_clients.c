@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Serializes clients (state.h). */
 #include <stdlib.h>
-#include <string.h>
 
 #include "conversation/model/accounts.h"
 #include "conversation/model/clients.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hand-over of the acceptor to another process. */
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 

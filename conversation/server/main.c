@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* apollonion - the chat server (apollonion(8)). */
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <sodium.h>

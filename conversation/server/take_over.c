@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The new process of a hand-over (upgrade_channel.h). */
 #include <errno.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/server/worker.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "conversation/store/sql.h"
-#include "conversation/store/store_private.h"
 
 #define CHANNEL_OF "(SELECT id FROM channels WHERE folded = ?1)"
 #define ACCOUNT_OF(number) "(SELECT id FROM accounts WHERE name = " number ")"

@@ -14,7 +14,6 @@
 #include "api/control_client.h"
 #include "api/option.h"
 #include "api/socket.h"
-#include "api/fd_replace.h"
 #include "api/raw_syscall.h"
 #include "api/tcp_info.h"
 #include "proto/cc/cc_names.h"

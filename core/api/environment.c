@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/environment.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>

@@ -2,7 +2,6 @@
 #include "api/epoll_entries.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>

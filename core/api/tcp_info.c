@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/tcp_info.h"
 
-#include <errno.h>
 #include <linux/tcp.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "api/address.h"
 #include "api/call.h"

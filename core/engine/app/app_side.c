@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/mark.h"
 #include "api/socket_name.h"
 #include "base/log.h"
 #include "engine/connect/connect.h"

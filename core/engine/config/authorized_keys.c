@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/config/authorized_keys.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the files of identities are. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

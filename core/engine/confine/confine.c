@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/confine/confine.h"
 
-#include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>

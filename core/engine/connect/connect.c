@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "engine/control/caller.h"
 #include "engine/ports/binding.h"
-#include "engine/udp/udp.h"
 
 /* Checks the address as kernel TCP does. The unspecified address means this host. */
 static int check_remote(struct rudp_addr *remote, unsigned mark_flags)

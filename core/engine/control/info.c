@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/control/info.h"
 
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>

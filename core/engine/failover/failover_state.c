@@ -2,7 +2,6 @@
 #include "engine/failover/failover_state.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "base/log.h"

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -23,7 +22,6 @@
 #include "engine/failover/failover_state.h"
 #include "engine/identity/peer_check.h"
 #include "engine/control/private_dir.h"
-#include "engine/ports/listener.h"
 #include "engine/loop/loop.h"
 #include "engine/config/memory_limit.h"
 #include "engine/ports/port_share.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds what no event reports: closed sockets, ended programs, and that the engine is not
  * needed. */
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>

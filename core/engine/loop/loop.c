@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "engine/app/app_side.h"
 #include "engine/control/control.h"
 #include "engine/ports/listener.h"

@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "engine/ports/port_share.h"
 #include "engine/udp/udp_owner.h"
 #include "engine/udp/udp_spare.h"

@@ -2,10 +2,8 @@
 /* Static keys: what the sides of a connection prove with them. docs/protocol.md section 6.1. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/hash.h"
-#include "base/log.h"
 #include "proto/conn/conn_handshake.h"
 #include "proto/conn/conn_identity.h"
 #include "proto/conn/endpoint_private.h"

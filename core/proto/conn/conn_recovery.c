@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Acknowledged, lost and overdue packets: docs/protocol.md sections 9 to 11. */
-#include <errno.h>
 
 #include "proto/conn/conn_identity.h"
 #include "proto/conn/conn_ids.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* All deadlines of a connection. */
-#include <errno.h>
 
 #include "proto/conn/conn_gate.h"
 #include "proto/conn/conn_identity.h"

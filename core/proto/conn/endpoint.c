@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "proto/conn/endpoint_private.h"
-#include "proto/crypto/cookie.h"
 
 struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *config,
 					int64_t now_at_ns)

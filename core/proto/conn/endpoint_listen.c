@@ -2,7 +2,6 @@
 /* LISTEN: turns SYNs into connections, one per attempt. docs/protocol.md section 6. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "proto/conn/endpoint_private.h"

@@ -13,7 +13,6 @@
 #include <openssl/sha.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <string.h>
 
 #define X25519 "X25519"
 
