@@ -176,11 +176,12 @@ static int ask_all(struct asker *asker)
 	return rc;
 }
 
-int rudp_key_ask(void)
+int rudp_key_ask(const struct rudp_key_arguments *arguments)
 {
 	struct asker asker = {.in_fd = STDIN_FILENO, .out = stdout, .program_fd = -1};
 	int rc;
 
+	(void)arguments;
 	fprintf(stderr, "waiting for connections to unknown hosts; Ctrl-C ends this\n");
 	rc = ask_all(&asker);
 	if (rc < 0)

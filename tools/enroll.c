@@ -336,8 +336,10 @@ static void mention_account(const char *target, const struct answer *answer)
 		       target, rudp_fingerprint_full(answer->account.bytes, full), target);
 }
 
-int rudp_key_enroll(const char *target, const struct rudp_enroll_ports *ports)
+int rudp_key_enroll(const struct rudp_key_arguments *arguments)
 {
+	const struct rudp_enroll_ports *ports = &arguments->ports;
+	const char *target = arguments->what;
 	struct rudp_identity_files files;
 	struct answer answer = {.is_authorized = false};
 	const struct shown_key *key = ports->count ? &answer.account : &answer.host;

@@ -84,7 +84,7 @@ static void print_text(const struct rudp_known_hosts *hosts)
 	}
 }
 
-int rudp_key_hosts(bool json)
+int rudp_key_hosts(const struct rudp_key_arguments *arguments)
 {
 	struct rudp_identity_files files;
 	struct rudp_known_hosts hosts = {.count = 0};
@@ -98,7 +98,7 @@ int rudp_key_hosts(bool json)
 		rudp_complain("%s", text);
 		return 1;
 	}
-	if (json)
+	if (arguments->json)
 		ok = print_json(&hosts);
 	else
 		print_text(&hosts);
@@ -251,8 +251,9 @@ static int forget_in(struct forget *forget, const char *path)
 	return rc < 0 || forget->removed == 0 || fflush(stdout) == EOF ? 1 : 0;
 }
 
-int rudp_key_forget(const char *host)
+int rudp_key_forget(const struct rudp_key_arguments *arguments)
 {
+	const char *host = arguments->what;
 	static struct rudp_resolved resolved;
 	static struct forget forget;
 	struct rudp_identity_files files;

@@ -168,13 +168,13 @@ static int write_pair(const struct rudp_identity *identity, const char *path)
 	return fflush(stdout) == EOF ? 1 : 0;
 }
 
-int rudp_key_new(const char *file)
+int rudp_key_new(const struct rudp_key_arguments *arguments)
 {
 	struct rudp_identity_files files;
 	struct rudp_identity identity = {.private_key = {0}};
-	const char *path = choose_path(&files, file, true);
+	const char *path = choose_path(&files, arguments->what, true);
 	uint8_t bytes[RUDP_IDENTITY_BYTES];
-	int rc = file || !path ? 0 : rudp_make_parents(path);
+	int rc = arguments->what || !path ? 0 : rudp_make_parents(path);
 
 	if (!path)
 		return 1;
@@ -224,10 +224,10 @@ static bool load_private(uint8_t key[RUDP_IDENTITY_BYTES], const char *path, cha
 	return ok;
 }
 
-int rudp_key_show(const char *file)
+int rudp_key_show(const struct rudp_key_arguments *arguments)
 {
 	struct rudp_identity_files files;
-	const char *path = choose_path(&files, file, false);
+	const char *path = choose_path(&files, arguments->what, false);
 	char text[RUDP_KEY_TEXT_SIZE], line[RUDP_PUBLIC_KEY_TEXT_SIZE],
 		name[RUDP_AUTHORIZED_NAME_SIZE];
 	uint8_t key[RUDP_IDENTITY_BYTES];
@@ -313,7 +313,7 @@ static bool check_authorized_keys(const char *path)
 	return true;
 }
 
-int rudp_key_check(void)
+int rudp_key_check(const struct rudp_key_arguments *arguments)
 {
 	static bool (*const checks[RUDP_IDENTITY_FILE_COUNT])(const char *path) = {
 		[RUDP_FILE_IDENTITY] = check_identity,
@@ -323,6 +323,7 @@ int rudp_key_check(void)
 	struct rudp_identity_files files;
 	bool ok = true;
 
+	(void)arguments;
 	if (!rudp_identity_places(&files))
 		return 1;
 	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++) {

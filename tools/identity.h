@@ -12,16 +12,6 @@
 
 #include "engine/config/identity_files.h"
 
-/* file: NULL for the default. */
-int rudp_key_new(const char *file);
-int rudp_key_show(const char *file);
-/* Checks the identity, the known hosts and the authorized keys. */
-int rudp_key_check(void);
-
-/* hosts.c: lists the known hosts; removes a host. */
-int rudp_key_hosts(bool json);
-int rudp_key_forget(const char *host);
-
 /* The ports for which the key of an account is fetched. None: the key of the host, for all
  * ports. */
 #define RUDP_ENROLL_PORTS_MAX 16
@@ -29,8 +19,26 @@ struct rudp_enroll_ports {
 	uint16_t list[RUDP_ENROLL_PORTS_MAX];
 	unsigned count;
 };
-/* enroll.c: exchanges public keys with a host over ssh(1). target: [USER@]HOST. */
-int rudp_key_enroll(const char *target, const struct rudp_enroll_ports *ports);
+
+/* The arguments of `rudp key ACTION'. */
+struct rudp_key_arguments {
+	const char *what; /* a file, a host ...; NULL: not given, so the default file */
+	bool json;
+	struct rudp_enroll_ports ports;
+};
+
+int rudp_key_new(const struct rudp_key_arguments *arguments);
+int rudp_key_show(const struct rudp_key_arguments *arguments);
+/* Checks the identity, the known hosts and the authorized keys. */
+int rudp_key_check(const struct rudp_key_arguments *arguments);
+/* hosts.c: lists the known hosts; removes a host. */
+int rudp_key_hosts(const struct rudp_key_arguments *arguments);
+int rudp_key_forget(const struct rudp_key_arguments *arguments);
+/* enroll.c: exchanges public keys with a host over ssh(1). what: [USER@]HOST. */
+int rudp_key_enroll(const struct rudp_key_arguments *arguments);
+/* ask.c: asks about the keys that connections wait for (set first-contact ask), until it is
+ * interrupted, or has no input for an answer. */
+int rudp_key_ask(const struct rudp_key_arguments *arguments);
 /*
  * Adds a host, as ssh connects to it, with its addresses to the known hosts. false: an error was
  * printed, and nothing is added unless writing failed.
@@ -39,9 +47,6 @@ bool rudp_enroll_host(const struct rudp_identity_files *files, const char *host,
 		      const struct rudp_enroll_ports *ports,
 		      const uint8_t key[RUDP_IDENTITY_BYTES]);
 
-/* ask.c: asks about the keys that connections wait for (set first-contact ask), until it is
- * interrupted, or has no input for an answer. */
-int rudp_key_ask(void);
 /*
  * For a program that this process is about to execute: another process asks on their terminal until
  * the program ends. Does nothing if the settings do not say "ask", or if there is no terminal.

@@ -39,10 +39,8 @@ struct revocation {
 static struct keys keys;
 
 struct input {
-	bool json;
-	struct rudp_enroll_ports ports;
-	const char *words[2]; /* the action, and what it is about */
-	unsigned word_count;
+	const char *action; /* NULL: not given */
+	struct rudp_key_arguments arguments;
 };
 
 static const struct argp_option options[] = {
@@ -70,15 +68,15 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case 'j':
-		input->json = true;
+		input->arguments.json = true;
 		return 0;
 	case 'p':
-		add_port(state, &input->ports, value);
+		add_port(state, &input->arguments.ports, value);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (input->word_count == 2)
+		if (input->arguments.what)
 			argp_error(state, "one key or host at a time");
-		input->words[input->word_count++] = value;
+		*(input->action ? &input->arguments.what : &input->action) = value;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -281,13 +279,13 @@ static bool print_json(void)
 	return ok;
 }
 
-static int list_keys(bool json)
+static int list(const struct rudp_key_arguments *arguments)
 {
 	bool ok = true;
 
 	if (collect() < 0)
 		return 1;
-	if (json)
+	if (arguments->json)
 		ok = print_json();
 	else
 		print_text();
@@ -365,8 +363,9 @@ static bool is_known(const struct revocation *r)
 	return r->files > 0;
 }
 
-static int revoke_key(const char *what)
+static int revoke_key(const struct rudp_key_arguments *arguments)
 {
+	const char *what = arguments->what;
 	struct revocation r = {.id = 0};
 	char id[RUDP_KEY_ID_SIZE], text[RUDP_KEY_TEXT_SIZE];
 	struct rudp_key key;
@@ -407,80 +406,41 @@ static int revoke_key(const char *what)
 	return r.failed || fflush(stdout) == EOF ? 1 : 0;
 }
 
-static int list(const struct input *input)
-{
-	return list_keys(input->json);
-}
-
-static int revoke_one(const struct input *input)
-{
-	return revoke_key(input->words[1]);
-}
-
-static int make(const struct input *input)
-{
-	return rudp_key_new(input->words[1]);
-}
-
-static int show(const struct input *input)
-{
-	return rudp_key_show(input->words[1]);
-}
-
-static int hosts(const struct input *input)
-{
-	return rudp_key_hosts(input->json);
-}
-
-static int forget(const struct input *input)
-{
-	return rudp_key_forget(input->words[1]);
-}
-
-static int enroll(const struct input *input)
-{
-	return rudp_key_enroll(input->words[1], &input->ports);
-}
-
-static int ask(const struct input *input)
-{
-	(void)input;
-	return rudp_key_ask();
-}
-
-static int check_files(const struct input *input)
-{
-	(void)input;
-	return rudp_key_check();
-}
+enum word { NO_WORD, OPTIONAL_WORD, ONE_WORD }; /* rudp_key_arguments.what */
 
 static const struct action {
 	const char *name;
-	unsigned words_min, words_max; /* with the name */
-	bool has_json, has_ports;
-	int (*run)(const struct input *input);
+	int (*run)(const struct rudp_key_arguments *arguments);
+	enum word word;
+	bool takes_json, takes_ports;
 } actions[] = {
-	{"list", 1, 1, true, false, list},          {"revoke", 2, 2, false, false, revoke_one},
-	{"new", 1, 2, false, false, make},          {"show", 1, 2, false, false, show},
-	{"hosts", 1, 1, true, false, hosts},        {"forget", 2, 2, false, false, forget},
-	{"enroll", 2, 2, false, true, enroll},      {"ask", 1, 1, false, false, ask},
-	{"check", 1, 1, false, false, check_files},
+	{"list", list, .word = NO_WORD, .takes_json = true},
+	{"revoke", revoke_key, .word = ONE_WORD},
+	{"new", rudp_key_new, .word = OPTIONAL_WORD},
+	{"show", rudp_key_show, .word = OPTIONAL_WORD},
+	{"hosts", rudp_key_hosts, .word = NO_WORD, .takes_json = true},
+	{"forget", rudp_key_forget, .word = ONE_WORD},
+	{"enroll", rudp_key_enroll, .word = ONE_WORD, .takes_ports = true},
+	{"ask", rudp_key_ask, .word = NO_WORD},
+	{"check", rudp_key_check, .word = NO_WORD},
 };
+
+static bool fits(const struct action *action, const struct rudp_key_arguments *arguments)
+{
+	return action->word != (arguments->what ? NO_WORD : ONE_WORD) &&
+	       (!arguments->json || action->takes_json) &&
+	       (!arguments->ports.count || action->takes_ports);
+}
 
 int rudp_tool_key(int argc, char **argv)
 {
-	struct input input = {.json = false};
+	struct input input = {.action = NULL};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &input);
-	for (size_t i = 0; input.word_count && i < sizeof actions / sizeof actions[0]; i++) {
-		const struct action *action = &actions[i];
-
-		if (strcmp(input.words[0], action->name) == 0 &&
-		    input.word_count >= action->words_min &&
-		    input.word_count <= action->words_max && (!input.json || action->has_json) &&
-		    (!input.ports.count || action->has_ports))
-			return action->run(&input);
-	}
+	for (size_t i = 0; input.action && i < sizeof actions / sizeof actions[0]; i++)
+		if (strcmp(input.action, actions[i].name) == 0 &&
+		    fits(&actions[i], &input.arguments))
+			return actions[i].run(&input.arguments);
 	rudp_complain(
 		"expected list, list --json, revoke FINGERPRINT|FILE, new [FILE], show [FILE], "
 		"hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, ask, or "
