@@ -382,7 +382,7 @@ void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigne
 		return;
 	if (app->carrier.by_tcp)
 		on_late_answer(engine, app, events);
-	else if (app->race.is_asked)
+	else if (app->race.asked_udp)
 		rudp_race_ask(engine, app);
 	else if (rudp_conn_error(app->carrier.conn))
 		on_rudp_failed(engine, app);
@@ -492,7 +492,7 @@ void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app)
 {
 	rudp_timer_cancel(&engine->race_timers, &app->race.timer);
 	drop_stored(&app->race);
-	if (app->race.udp)
-		rudp_udp_release(engine, app->race.udp);
+	if (app->race.asked_udp)
+		rudp_udp_release(engine, app->race.asked_udp);
 	rudp_connection_tuple_remove(&engine->tuples, &app->tuple);
 }

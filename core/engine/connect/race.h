@@ -56,9 +56,10 @@ struct rudp_race {
 	enum rudp_first_contact first_contact;
 	uint8_t key[RUDP_STATIC_KEY_BYTES];       /* if expects_key */
 	uint8_t shown_key[RUDP_STATIC_KEY_BYTES]; /* that was not accepted; zeros: none */
-	bool is_looking;          /* a second attempt only learns the key that the listener has */
-	bool is_asked;            /* a person must say whether the key is the right one */
-	struct rudp_udp *udp;     /* if is_asked: held for the attempt after the answer */
+	bool is_looking; /* a second attempt only learns the key that the listener has */
+	/* Held for the attempt after a person has said whether the key is the right one. NULL:
+	 * nobody is asked. */
+	struct rudp_udp *asked_udp;
 	bool is_identity_refused; /* by either side */
 	bool key_is_refused;      /* the peer refused it over rudp; TCP may still work */
 	int error;                /* of the attempt that failed while the other one runs */

@@ -27,9 +27,8 @@ void rudp_race_on_unknown_key(struct rudp_app *app)
 {
 	struct rudp_race *race = &app->race;
 
-	race->is_asked = true;
-	race->udp = rudp_conn_socket(app->carrier.conn);
-	rudp_udp_hold(race->udp);
+	race->asked_udp = rudp_conn_socket(app->carrier.conn);
+	rudp_udp_hold(race->asked_udp);
 }
 
 void rudp_race_ask(struct rudp_engine *engine, struct rudp_app *app)
@@ -62,12 +61,11 @@ static void refuse(struct rudp_engine *engine, struct rudp_app *app)
 static void go_on(struct rudp_engine *engine, struct rudp_app *app)
 {
 	struct rudp_race *race = &app->race;
-	struct rudp_udp *udp = race->udp;
+	struct rudp_udp *udp = race->asked_udp;
 	int rc;
 
 	rudp_race_drop_conn(engine, app);
-	race->udp = NULL;
-	race->is_asked = false;
+	race->asked_udp = NULL;
 	race->expects_key = true;
 	memcpy(race->key, race->shown_key, sizeof race->key);
 	race->error = 0;
@@ -86,7 +84,7 @@ static void go_on(struct rudp_engine *engine, struct rudp_app *app)
 static bool waits_for(const struct rudp_app *app, const struct rudp_addr *remote,
 		      const uint8_t *key)
 {
-	return app->race.is_asked && rudp_addr_equal(&app->remote, remote) &&
+	return app->race.asked_udp && rudp_addr_equal(&app->remote, remote) &&
 	       memcmp(app->race.shown_key, key, sizeof app->race.shown_key) == 0;
 }
 

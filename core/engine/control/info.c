@@ -128,7 +128,7 @@ static void fill_app(const struct rudp_engine *engine, const struct rudp_app *ap
 	info->policy_line = (uint16_t)app->policy_line;
 	if (app->carrier.conn && !app->carrier.by_tcp && app->stage != RUDP_APP_CONNECTING)
 		copy_peer(engine, app->carrier.conn, info);
-	if (app->race.is_asked)
+	if (app->race.asked_udp)
 		memcpy(info->peer_key, app->race.shown_key, sizeof info->peer_key);
 	if (app->carrier.by_tcp && info->cc_name[0] == 0)
 		rudp_tcp_congestion(app->carrier.tcp, info->cc_name);
@@ -241,7 +241,7 @@ bool rudp_info_next_asked(struct rudp_engine *engine, uint64_t *cursor,
 
 	do
 		app = rudp_slots_next(&engine->slots, &place, RUDP_KIND_APP, RUDP_KIND_APP, &kind);
-	while (app && !app->race.is_asked);
+	while (app && !app->race.asked_udp);
 	if (!app)
 		return false;
 	*cursor = place;

@@ -476,6 +476,6 @@ bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 		memset(app->race.shown_key, 0, sizeof app->race.shown_key);
 		return true;
 	}
-	app->race.is_identity_refused = !app->race.is_asked;
+	app->race.is_identity_refused = !app->race.asked_udp;
 	return false;
 }
