@@ -14,11 +14,6 @@ static bool fits(const char *text, size_t size)
 	return len > 0 && len < size;
 }
 
-static int bind_text(sqlite3_stmt *statement, int place, const char *text)
-{
-	return sqlite3_bind_text(statement, place, text, -1, SQLITE_STATIC);
-}
-
 static int copy_column(sqlite3_stmt *statement, int column, char *to, size_t size)
 {
 	const char *text = (const char *)sqlite3_column_text(statement, column);
@@ -33,91 +28,84 @@ static int copy_column(sqlite3_stmt *statement, int column, char *to, size_t siz
 
 int apo_account_find(struct apo_store *store, const char *name, struct apo_account *account)
 {
-	int result = bind_text(store->find, 1, name), error = 0;
+	sqlite3_stmt *find = store->statements[APO_STORE_FIND];
+	int result = apo_sql_bind_texts(find, 1, &name), error = 0;
 
 	if (result == SQLITE_OK)
-		result = sqlite3_step(store->find);
+		result = sqlite3_step(find);
 	if (result == SQLITE_ROW) {
-		error = copy_column(store->find, 0, account->name, sizeof account->name);
+		error = copy_column(find, 0, account->name, sizeof account->name);
 		if (error == 0)
-			error = copy_column(store->find, 1, account->password_hash,
+			error = copy_column(find, 1, account->password_hash,
 					    sizeof account->password_hash);
 	} else {
 		error = result == SQLITE_DONE ? -ENOENT : apo_sql_error(result);
 	}
-	apo_sql_reset(store->find);
+	apo_sql_reset(find);
 	return error;
 }
 
-/* Runs a statement; result is that of binding. If the file was moved, what is written would be lost
- * with this process. */
-static int write_row(struct apo_store *store, sqlite3_stmt *statement, int result)
+/* If the file was moved, what is written would be lost with this process. */
+int apo_store_write_row(struct apo_store *store, enum apo_store_statement which, int result)
 {
+	sqlite3_stmt *statement = store->statements[which];
+	int error;
+
 	if (result == SQLITE_OK)
 		result = apo_sql_has_moved(store->db) ? SQLITE_IOERR : sqlite3_step(statement);
-	return apo_sql_end(statement, result, 0);
-}
-
-static int write_one_row(struct apo_store *store, sqlite3_stmt *statement, int result)
-{
-	int error = write_row(store, statement, result);
-
-	if (error)
-		return error;
-	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
+	error = apo_sql_end(statement, result, 0);
+	return error == 0 && sqlite3_changes(store->db) != 1 ? -ENOENT : error;
 }
 
 int apo_account_add(struct apo_store *store, const char *name, const char *password_hash,
 		    int64_t made_at_s)
 {
+	sqlite3_stmt *add = store->statements[APO_STORE_ADD];
 	int result;
 
 	if (!fits(name, sizeof(((struct apo_account *)0)->name)) ||
 	    !fits(password_hash, APO_SECRET_SIZE))
 		return -EINVAL;
-	result = bind_text(store->add, 1, name);
+	result = apo_sql_bind_texts(add, 2, (const char *const[]){name, password_hash});
 	if (result == SQLITE_OK)
-		result = bind_text(store->add, 2, password_hash);
-	if (result == SQLITE_OK)
-		result = sqlite3_bind_int64(store->add, 3, made_at_s);
-	return write_row(store, store->add, result);
+		result = sqlite3_bind_int64(add, 3, made_at_s);
+	return apo_store_write_row(store, APO_STORE_ADD, result);
+}
+
+static int write_texts(struct apo_store *store, enum apo_store_statement which, unsigned count,
+		       const char *const *texts)
+{
+	return apo_store_write_row(store, which,
+				   apo_sql_bind_texts(store->statements[which], count, texts));
 }
 
 int apo_account_set_hash(struct apo_store *store, const char *name, const char *password_hash)
 {
-	int result;
+	const char *texts[] = {name, password_hash};
 
-	if (!fits(password_hash, APO_SECRET_SIZE))
-		return -EINVAL;
-	result = bind_text(store->set_hash, 1, name);
-	if (result == SQLITE_OK)
-		result = bind_text(store->set_hash, 2, password_hash);
-	return write_one_row(store, store->set_hash, result);
+	return fits(password_hash, APO_SECRET_SIZE)
+		       ? write_texts(store, APO_STORE_SET_HASH, 2, texts)
+		       : -EINVAL;
 }
 
 int apo_account_replace_hash(struct apo_store *store, const char *name, const char *old,
 			     const char *password_hash)
 {
-	int result;
+	const char *texts[] = {name, password_hash, old};
 
-	if (!fits(password_hash, APO_SECRET_SIZE))
-		return -EINVAL;
-	result = bind_text(store->replace_hash, 1, name);
-	if (result == SQLITE_OK)
-		result = bind_text(store->replace_hash, 2, password_hash);
-	if (result == SQLITE_OK)
-		result = bind_text(store->replace_hash, 3, old);
-	return write_one_row(store, store->replace_hash, result);
+	return fits(password_hash, APO_SECRET_SIZE)
+		       ? write_texts(store, APO_STORE_REPLACE_HASH, 3, texts)
+		       : -EINVAL;
 }
 
 int apo_account_remove(struct apo_store *store, const char *name)
 {
-	return write_one_row(store, store->remove, bind_text(store->remove, 1, name));
+	return write_texts(store, APO_STORE_REMOVE, 1, &name);
 }
 
 int apo_accounts_tell_new(struct apo_store *store, apo_tell_account *tell, void *of)
 {
-	sqlite3_stmt *statement = store->tell_new;
+	sqlite3_stmt *statement = store->statements[APO_STORE_TELL_NEW];
 	const char *name;
 	int result = sqlite3_bind_int64(statement, 1, store->last_told_id);
 

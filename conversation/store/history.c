@@ -267,13 +267,8 @@ static int prepare(struct apo_history *history)
 		APO_HISTORY_STATEMENTS(SQL)
 #undef SQL
 	};
-	int result = SQLITE_OK;
-	unsigned i;
 
-	for (i = 0; i < APO_SQL_COUNT && result == SQLITE_OK; i++)
-		result = sqlite3_prepare_v3(history->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-					    &history->statements[i], NULL);
-	return result;
+	return apo_sql_prepare(history->db, history->statements, sql, APO_SQL_COUNT);
 }
 
 static const char *open_history(struct apo_history *history, const char *file)
@@ -311,10 +306,7 @@ struct apo_history *apo_history_open(const char *file, char *reason, size_t reas
 
 void apo_history_close(struct apo_history *history)
 {
-	unsigned i;
-
-	for (i = 0; i < APO_SQL_COUNT; i++)
-		sqlite3_finalize(history->statements[i]);
+	apo_sql_finalize(history->statements, APO_SQL_COUNT);
 	sqlite3_close(history->db);
 	free(history);
 }

@@ -95,15 +95,6 @@ static int run(struct apo_registry_db *registry, enum statement which)
 	return apo_sql_end(statement, result, 0);
 }
 
-/* Binds strings as the first parameters; NULL is bound as NULL. */
-static void bind_texts(sqlite3_stmt *statement, unsigned count, const char *const *texts)
-{
-	unsigned i;
-
-	for (i = 0; i < count; i++)
-		(void)sqlite3_bind_text(statement, (int)i + 1, texts[i], -1, SQLITE_STATIC);
-}
-
 static void bind_numbers(sqlite3_stmt *statement, int first, unsigned count, const int64_t *numbers)
 {
 	unsigned i;
@@ -145,7 +136,7 @@ static int set_channel(struct apo_registry_db *registry, const struct apo_regist
 	const int64_t numbers[] = {record->limit,     record->set_at_s,   record->created_at_s,
 				   record->used_at_s, record->topic_at_s, record->public_from};
 
-	bind_texts(statement, 7, texts);
+	(void)apo_sql_bind_texts(statement, 7, texts);
 	bind_numbers(statement, 8, 6, numbers);
 	return run(registry, CHANNEL_SET);
 }
@@ -154,9 +145,9 @@ static int drop_channel(struct apo_registry_db *registry, const struct apo_regis
 {
 	int error;
 
-	bind_texts(registry->statements[ENTRIES_DROP], 1, &record->channel);
+	(void)apo_sql_bind_texts(registry->statements[ENTRIES_DROP], 1, &record->channel);
 	error = run(registry, ENTRIES_DROP);
-	bind_texts(registry->statements[CHANNEL_DROP], 1, &record->channel);
+	(void)apo_sql_bind_texts(registry->statements[CHANNEL_DROP], 1, &record->channel);
 	return error ? error : run(registry, CHANNEL_DROP);
 }
 
@@ -164,7 +155,7 @@ static int set_entry(struct apo_registry_db *registry, const struct apo_registry
 {
 	const char *const texts[] = {record->channel, record->list, record->name, record->by};
 
-	bind_texts(registry->statements[ENTRY_SET], 4, texts);
+	(void)apo_sql_bind_texts(registry->statements[ENTRY_SET], 4, texts);
 	bind_numbers(registry->statements[ENTRY_SET], 5, 1, &record->set_at_s);
 	return run(registry, ENTRY_SET);
 }
@@ -173,7 +164,7 @@ static int drop_entry(struct apo_registry_db *registry, const struct apo_registr
 {
 	const char *const texts[] = {record->channel, record->list, record->name};
 
-	bind_texts(registry->statements[ENTRY_DROP], 3, texts);
+	(void)apo_sql_bind_texts(registry->statements[ENTRY_DROP], 3, texts);
 	return run(registry, ENTRY_DROP);
 }
 
@@ -182,7 +173,7 @@ static int set_ban(struct apo_registry_db *registry, const struct apo_registry_r
 	const char *const texts[] = {record->list, record->name, record->by, record->reason};
 	const int64_t numbers[] = {record->set_at_s, record->ends_at_s};
 
-	bind_texts(registry->statements[BAN_SET], 4, texts);
+	(void)apo_sql_bind_texts(registry->statements[BAN_SET], 4, texts);
 	bind_numbers(registry->statements[BAN_SET], 5, 2, numbers);
 	return run(registry, BAN_SET);
 }
@@ -191,7 +182,7 @@ static int drop_ban(struct apo_registry_db *registry, const struct apo_registry_
 {
 	const char *const texts[] = {record->list, record->name};
 
-	bind_texts(registry->statements[BAN_DROP], 2, texts);
+	(void)apo_sql_bind_texts(registry->statements[BAN_DROP], 2, texts);
 	return run(registry, BAN_DROP);
 }
 
@@ -201,7 +192,7 @@ static int set_audit(struct apo_registry_db *registry, const struct apo_registry
 	const int64_t numbers[] = {record->number, record->set_at_s,
 				   strcmp(record->list, "open") == 0};
 
-	bind_texts(registry->statements[AUDIT_SET], 2, texts);
+	(void)apo_sql_bind_texts(registry->statements[AUDIT_SET], 2, texts);
 	bind_numbers(registry->statements[AUDIT_SET], 3, 3, numbers);
 	return run(registry, AUDIT_SET);
 }
@@ -219,10 +210,10 @@ static int set_account(struct apo_registry_db *registry, const struct apo_regist
 	const int64_t numbers[] = {record->number, record->set_at_s};
 	int error;
 
-	bind_texts(registry->statements[NAMESAKE_DROP], 1, texts);
+	(void)apo_sql_bind_texts(registry->statements[NAMESAKE_DROP], 1, texts);
 	bind_numbers(registry->statements[NAMESAKE_DROP], 3, 1, numbers);
 	error = run(registry, NAMESAKE_DROP);
-	bind_texts(registry->statements[ACCOUNT_SET], 2, texts);
+	(void)apo_sql_bind_texts(registry->statements[ACCOUNT_SET], 2, texts);
 	bind_numbers(registry->statements[ACCOUNT_SET], 3, 2, numbers);
 	if (error == 0)
 		error = run(registry, ACCOUNT_SET);
@@ -243,7 +234,7 @@ static int change_key(struct apo_registry_db *registry, const struct apo_registr
 {
 	const int64_t numbers[] = {record->number, record->set_at_s};
 
-	bind_texts(registry->statements[which], 1, &record->name);
+	(void)apo_sql_bind_texts(registry->statements[which], 1, &record->name);
 	bind_numbers(registry->statements[which], 2, which == KEY_SET ? 2 : 1, numbers);
 	return run(registry, which);
 }
@@ -316,7 +307,7 @@ static int read_entries(struct apo_registry_db *registry, const char *channel,
 	struct apo_registry_record record = {.kind = APO_REGISTRY_ENTRY, .channel = channel};
 	int result, error = 0;
 
-	bind_texts(statement, 1, &channel);
+	(void)apo_sql_bind_texts(statement, 1, &channel);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW && error == 0) {
 		record.list = column(statement, 0);
 		record.name = column(statement, 1);
@@ -460,12 +451,10 @@ static int prepare(struct apo_registry_db *registry)
 	int result =
 		sqlite3_exec(registry->db, "CREATE TEMP TABLE written (id INTEGER PRIMARY KEY)",
 			     NULL, NULL, NULL);
-	unsigned i;
 
-	for (i = 0; i < STATEMENT_COUNT && result == SQLITE_OK; i++)
-		result = sqlite3_prepare_v3(registry->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-					    &registry->statements[i], NULL);
-	return result;
+	return result == SQLITE_OK
+		       ? apo_sql_prepare(registry->db, registry->statements, sql, STATEMENT_COUNT)
+		       : result;
 }
 
 struct apo_registry_db *apo_registry_db_open(const char *file, char *reason, size_t reason_size)
@@ -485,10 +474,7 @@ struct apo_registry_db *apo_registry_db_open(const char *file, char *reason, siz
 
 void apo_registry_db_close(struct apo_registry_db *registry)
 {
-	unsigned i;
-
-	for (i = 0; i < STATEMENT_COUNT; i++)
-		sqlite3_finalize(registry->statements[i]);
+	apo_sql_finalize(registry->statements, STATEMENT_COUNT);
 	sqlite3_close(registry->db);
 	free(registry);
 }

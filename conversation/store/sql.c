@@ -34,6 +34,35 @@ const char *apo_sql_error_text(int result)
 	}
 }
 
+int apo_sql_prepare(sqlite3 *db, sqlite3_stmt **statements, const char *const *sql, unsigned count)
+{
+	int result = SQLITE_OK;
+	unsigned i;
+
+	for (i = 0; i < count && result == SQLITE_OK; i++)
+		result = sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+					    &statements[i], NULL);
+	return result;
+}
+
+void apo_sql_finalize(sqlite3_stmt *const *statements, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		sqlite3_finalize(statements[i]);
+}
+
+int apo_sql_bind_texts(sqlite3_stmt *statement, unsigned count, const char *const *texts)
+{
+	int result = SQLITE_OK;
+	unsigned i;
+
+	for (i = 0; i < count && result == SQLITE_OK; i++)
+		result = sqlite3_bind_text(statement, (int)i + 1, texts[i], -1, SQLITE_STATIC);
+	return result;
+}
+
 void apo_sql_reset(sqlite3_stmt *statement)
 {
 	(void)sqlite3_reset(statement);

@@ -14,6 +14,14 @@ int apo_sql_error(int result);
 /* The same error as text for the server's administrator. */
 const char *apo_sql_error_text(int result);
 
+/* Prepares statements that are used often. Returns a result of SQLite; those that were not prepared
+ * are NULL if they were before. */
+int apo_sql_prepare(sqlite3 *db, sqlite3_stmt **statements, const char *const *sql, unsigned count);
+void apo_sql_finalize(sqlite3_stmt *const *statements, unsigned count);
+/* Binds strings as the first parameters; NULL is bound as NULL. Returns a result of SQLite. The
+ * strings must stay until the statement is reset. */
+int apo_sql_bind_texts(sqlite3_stmt *statement, unsigned count, const char *const *texts);
+
 /* Resets a statement: releases its lock, and its parameters, which belong to the caller. */
 void apo_sql_reset(sqlite3_stmt *statement);
 /* Resets it after its last step had this result. Returns error, or that of the result. */

@@ -233,39 +233,13 @@ static const char *set_up(sqlite3 *db)
 
 static const char *prepare(struct apo_store *store)
 {
-	static const char find[] = "SELECT name, password_hash FROM accounts WHERE name = ?1";
-	static const char add[] =
-		"INSERT INTO accounts (name, password_hash, made_at_s) VALUES (?1, ?2, ?3)";
-	static const char set_hash[] = "UPDATE accounts SET password_hash = ?2 WHERE name = ?1";
-	static const char replace_hash[] =
-		"UPDATE accounts SET password_hash = ?2 WHERE name = ?1 AND password_hash = ?3";
-	static const char remove[] = "DELETE FROM accounts WHERE name = ?1";
-	static const char tell_new[] = "SELECT id, name FROM accounts WHERE id > ?1 ORDER BY id";
-	static const char key_find[] =
-		"SELECT name FROM account_keys JOIN accounts ON id = account "
-		"WHERE fingerprint = ?1";
-	static const char key_add[] = "INSERT INTO account_keys (fingerprint, account, made_at_s) "
-				      "SELECT ?2, id, ?3 FROM accounts WHERE name = ?1 AND "
-				      "(SELECT count(*) FROM account_keys WHERE account = id) < ?4";
-	static const char key_remove[] = "DELETE FROM account_keys WHERE fingerprint = ?2 AND "
-					 "account = (SELECT id FROM accounts WHERE name = ?1)";
-	static const char keys[] = "SELECT fingerprint FROM account_keys WHERE account = "
-				   "(SELECT id FROM accounts WHERE name = ?1) "
-				   "ORDER BY made_at_s, fingerprint";
-	const struct {
-		sqlite3_stmt **statement;
-		const char *sql;
-	} rows[] = {{&store->find, find},         {&store->key_find, key_find},
-		    {&store->key_add, key_add},   {&store->key_remove, key_remove},
-		    {&store->keys, keys},         {&store->add, add},
-		    {&store->set_hash, set_hash}, {&store->replace_hash, replace_hash},
-		    {&store->remove, remove},     {&store->tell_new, tell_new}};
-	size_t i;
-	int result = SQLITE_OK;
+	static const char *const sql[] = {
+#define SQL(name, text) text,
+		APO_STORE_STATEMENTS(SQL)
+#undef SQL
+	};
+	int result = apo_sql_prepare(store->db, store->statements, sql, APO_STORE_COUNT);
 
-	for (i = 0; i < sizeof rows / sizeof *rows && result == SQLITE_OK; i++)
-		result = sqlite3_prepare_v3(store->db, rows[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
-					    rows[i].statement, NULL);
 	return result == SQLITE_OK ? NULL : apo_sql_error_text(result);
 }
 
@@ -376,16 +350,7 @@ struct apo_store *apo_store_open(const char *file, char *reason, size_t reason_s
 
 void apo_store_close(struct apo_store *store)
 {
-	sqlite3_finalize(store->find);
-	sqlite3_finalize(store->add);
-	sqlite3_finalize(store->set_hash);
-	sqlite3_finalize(store->replace_hash);
-	sqlite3_finalize(store->remove);
-	sqlite3_finalize(store->tell_new);
-	sqlite3_finalize(store->key_find);
-	sqlite3_finalize(store->key_add);
-	sqlite3_finalize(store->key_remove);
-	sqlite3_finalize(store->keys);
+	apo_sql_finalize(store->statements, APO_STORE_COUNT);
 	sqlite3_close(store->db);
 	free(store);
 }
