@@ -84,7 +84,7 @@ Test(stored, is_empty_at_first)
 	cr_assert(eq(int, stored.count, 0));
 }
 
-Test(stored, needs_a_mark)
+Test(stored, options_are_stored_only_in_a_marked_socket)
 {
 	struct rudp_option option = {IPPROTO_TCP, TCP_MAXSEG, 1};
 

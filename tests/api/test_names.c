@@ -167,7 +167,7 @@ Test(names, shortened_and_lengthened_names_are_refused)
 	}
 }
 
-Test(names, strangers_are_refused)
+Test(names, other_texts_are_no_names)
 {
 	/* clang-format off */
 	static const char *const texts[] = {

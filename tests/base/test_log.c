@@ -52,7 +52,7 @@ Test(log, off_is_never_wanted)
 	cr_assert(eq(uint, heard.count, 0));
 }
 
-Test(log, no_hook_silences)
+Test(log, nothing_is_logged_without_a_hook)
 {
 	rudp_log_set(hear, &heard, RUDP_LOG_DEBUG);
 	rudp_log_set(NULL, NULL, RUDP_LOG_DEBUG);

@@ -135,7 +135,7 @@ Test(ring_history, at_maximum_capacity_uses_the_free_space)
 	expect_kept(200000 - CAPACITY_MAX);
 }
 
-Test(ring_history, counts_as_growth)
+Test(ring_history, kept_bytes_count_as_growth)
 {
 	pass(4096);
 	cr_assert(zero(sz, rudp_ring_growth(&ring, 5096)));

@@ -250,7 +250,7 @@ Test(answers, the_channel_ends_and_is_created_again_between_slices)
 	cr_assert(eq(uint, told.count[MEMBERS], 0));
 }
 
-Test(answers, the_client_leaves_between_slices)
+Test(answers, a_client_may_leave_between_slices)
 {
 	gather(NULL);
 	fixture_say(&w, ASKER, "WHO #all");

@@ -253,7 +253,7 @@ Test(bans, nobody_logs_in_to_a_suspended_account)
 
 /* ---- lists ---- */
 
-Test(bans, lists)
+Test(bans, the_bans_of_a_kind_are_listed)
 {
 	SAYS("DLINE 10.0.0.0/8 private", "Banned *");
 	SAYS("DLINE 1h 2001:DB8:0::/32", "Banned *");
@@ -350,7 +350,7 @@ static void is_network(const char *text, const char *written)
 	cr_assert(eq(str, to, (char *)written));
 }
 
-Test(network, forms)
+Test(network, only_addresses_with_valid_lengths_are_read)
 {
 	static const char *const wrong[] = {
 		"",           "x",          "1.2.3",      "1.2.3.4/",     "1.2.3.4/33",
@@ -373,7 +373,7 @@ Test(network, forms)
 		cr_assert(not(apo_network_read(&network, wrong[i])), "%s", wrong[i]);
 }
 
-Test(network, containment)
+Test(network, a_network_contains_itself_and_narrower_ones)
 {
 	struct apo_network wide, narrow, other;
 
@@ -386,7 +386,7 @@ Test(network, containment)
 	cr_assert(apo_network_contains(&wide, &wide));
 }
 
-Test(duration, forms)
+Test(duration, only_numbers_with_units_are_read)
 {
 	static const char *const wrong[] = {"",    "1",    "m",     "1x",  "1d1",
 					    "-1s", "0s",   "101y",  " 1s", "99999999999999999999s",

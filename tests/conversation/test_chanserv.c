@@ -105,7 +105,7 @@ Test(chanserv, only_an_operator_with_an_account_registers)
 	cr_assert(eq(u64, figures()->channels_registered, 1));
 }
 
-Test(chanserv, limits_of_an_account_and_of_the_server)
+Test(chanserv, an_account_and_the_server_have_limits_of_channels)
 {
 	w.config.channels_per_account_max = 1;
 	register_channel();
@@ -265,7 +265,7 @@ Test(chanserv, a_network_operator_may_drop_and_transfer)
 }
 
 /* The oldest operator of the list follows; without one the registration ends. */
-Test(chanserv, a_founders_account_that_is_removed)
+Test(chanserv, an_operator_of_the_list_follows_a_removed_founder)
 {
 	register_channel();
 	fixture_say(&w, 1, "CS VOP #a ADD hal");

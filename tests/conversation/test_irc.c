@@ -222,7 +222,7 @@ Test(utf8, every_character_is_valid_and_never_cut)
 	}
 }
 
-Test(names, nicks)
+Test(names, valid_nicks_are_told_from_others)
 {
 	cr_assert(apo_nick_is_valid("a", 1));
 	cr_assert(apo_nick_is_valid("[]\\`_^{|}-9", 30));
@@ -235,7 +235,7 @@ Test(names, nicks)
 	cr_assert(not(apo_nick_is_valid("abc", 2)));
 }
 
-Test(names, channels)
+Test(names, valid_channels_are_told_from_others)
 {
 	cr_assert(apo_channel_is_valid("#a", 2));
 	cr_assert(apo_channel_is_valid("##\xc3\xa9!", 64));
@@ -271,7 +271,7 @@ Test(names, user_names_are_corrected)
 	cr_assert(not(apo_user_clean(user, 10, "@ !")));
 }
 
-Test(names, shown_hosts)
+Test(names, valid_shown_hosts_are_told_from_others)
 {
 	cr_assert(apo_shown_host_is_valid("2001:db8::1"));
 	cr_assert(not(apo_shown_host_is_valid("::1")));

@@ -48,7 +48,7 @@ static void come_in(unsigned i, const char *nick, const char *fingerprint)
 	fixture_forget(&w);
 }
 
-Test(keys, forms_of_fingerprints)
+Test(keys, only_two_forms_of_fingerprints_are_valid)
 {
 	cr_assert(apo_fingerprint_is_valid(KEY));
 	cr_assert(apo_fingerprint_is_valid(CERTIFICATE));

@@ -222,7 +222,7 @@ Test(modes, a_list_is_sent_once_for_each_line)
 	QUIET(&w, 0);
 }
 
-Test(modes, moderated_and_external)
+Test(modes, n_and_m_decide_who_may_speak)
 {
 	fixture_say(&w, 2, "PRIVMSG #a :hello");
 	HEARS(&w, 2, ":irc.example 404 fay #a :Cannot send to channel");
@@ -238,7 +238,7 @@ Test(modes, moderated_and_external)
 	HEARS(&w, 1, ":dan!~dan@host0.example PRIVMSG #a :hello");
 }
 
-Test(modes, user_modes)
+Test(modes, a_user_changes_only_modes_of_its_own)
 {
 	fixture_say(&w, 0, "MODE dan");
 	HEARS(&w, 0, ":irc.example 221 dan +");

@@ -138,7 +138,7 @@ static void assert_is(const struct apo_message *message, const struct parts *par
 	cr_assert(eq(uint, message->tag_count, i), "%s", input);
 }
 
-Test(parser_cases, msg_split)
+Test(parser_cases, messages_are_read_as_published)
 {
 	struct apo_message message;
 	char line[APO_LINE_BYTES_MAX + 1];
@@ -208,7 +208,7 @@ static size_t join_tags(char *to, size_t cap, const struct apo_tag *tags)
 	return len;
 }
 
-Test(parser_cases, msg_join)
+Test(parser_cases, messages_are_written_as_published)
 {
 	struct apo_line line;
 	char text[1024];
@@ -233,7 +233,7 @@ Test(parser_cases, msg_join)
 	}
 }
 
-Test(parser_cases, userhost_split)
+Test(parser_cases, sources_are_split_as_published)
 {
 	static const struct {
 		const char *source;
@@ -269,7 +269,7 @@ Test(parser_cases, userhost_split)
 	}
 }
 
-Test(parser_cases, mask_match)
+Test(parser_cases, masks_match_as_published)
 {
 	static const struct {
 		const char *mask, *matches[4], *fails[5];
@@ -303,7 +303,7 @@ Test(parser_cases, mask_match)
 	}
 }
 
-Test(parser_cases, validate_hostname)
+Test(parser_cases, hostnames_are_valid_as_published)
 {
 	static const char *const valid[] = {"irc.example.com", "i.coolguy.net",   "irc-srv.net.uk",
 					    "iRC.CooLguY.NeT", "gsf.ds342.co.uk", "324.net.uk",

@@ -147,7 +147,7 @@ Test(queries, whowas_remembers_the_last_ones)
 	ANSWERS(&w, 0, "WHOWAS :", ":irc.example 431 dan :No nickname given");
 }
 
-Test(queries, userhost_and_ison)
+Test(queries, userhost_and_ison_name_those_who_are_here)
 {
 	fixture_say(&w, 1, "AWAY :x");
 	fixture_forget(&w);
@@ -419,7 +419,7 @@ Test(operators, chghost_is_sent_to_clients_with_the_capability)
 	HEARS(&w, 2, ":eve!~eve@staff.example PRIVMSG #a :x");
 }
 
-Test(operators, stats)
+Test(operators, stats_is_answered_to_operators)
 {
 	oper(0, "root");
 	fixture_say(&w, 0, "STATS o");

@@ -54,7 +54,7 @@ Test(burst, states_lose_with_their_own_probabilities)
 	cr_assert(epsilon_eq(dbl, seen.lost / 2e6, 0.25 * 0.5 + 0.75 * 0.1, 0.01));
 }
 
-Test(burst, none_loses_nothing)
+Test(burst, a_model_without_bursts_loses_nothing)
 {
 	struct burst_conf conf = {.to_good = 1};
 

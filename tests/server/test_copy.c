@@ -64,7 +64,7 @@ Test(copy, no_copy_replaces_another_one)
 	cr_assert(eq(int, apo_store_copy(file.path, to), -EEXIST));
 }
 
-Test(copy, of_no_file_nothing_is_left)
+Test(copy, a_missing_file_leaves_no_copy)
 {
 	char path[PATH_MAX], to[PATH_MAX];
 

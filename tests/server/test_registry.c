@@ -210,7 +210,7 @@ static struct apo_registry_record audit(int64_t number, const char *list)
 					    .set_at_s = 8};
 }
 
-Test(registry, audit_log)
+Test(registry, entries_of_the_audit_log_are_replaced_and_removed)
 {
 	struct apo_registry_record gone = audit(2, "closed");
 

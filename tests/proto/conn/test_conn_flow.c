@@ -185,7 +185,7 @@ Test(conn_flow, connection_that_has_sent_all_leaves)
 	cr_assert(zero(ptr, group_of(1)));
 }
 
-Test(conn_flow, who_dies_leaves)
+Test(conn_flow, a_dead_connection_leaves_its_group)
 {
 	round_trip();
 	rudp_conn_abandon(told[1].conn, pair.now_ns);

@@ -157,7 +157,7 @@ Test(conn_known, nothing_is_used_with_resume_off)
 	cr_assert(zero(u64, jumped()));
 }
 
-Test(conn_known, not_with_cubic)
+Test(conn_known, cubic_does_not_use_known_paths)
 {
 	know(RATE, RTT_NS);
 	pair_connect(&pair, PAIR_PORT);

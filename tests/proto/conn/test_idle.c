@@ -183,7 +183,7 @@ Test(idle, a_ping_is_answered_in_the_instant_in_which_it_comes)
 	pair_fini(&pair);
 }
 
-Test(idle, common_instants)
+Test(idle, common_instants_are_multiples_of_one_span)
 {
 	int64_t one = RUDP_TIME_COMMON_NS;
 
