@@ -234,7 +234,7 @@ static int forget_in(struct forget *forget, const char *path)
 
 	if (!rudp_known_hosts_load(&hosts, path, text) ||
 	    rudp_key_content_read(&content, &len, path, RUDP_KEY_FILE_PUBLIC,
-				  RUDP_KNOWN_HOSTS_BYTES_MAX, text) < 0) {
+				  RUDP_KNOWN_HOSTS_BYTES_MAX, NULL, text) < 0) {
 		rudp_complain("%s", text);
 		return 1;
 	}

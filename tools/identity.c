@@ -207,7 +207,7 @@ static bool load_public(uint8_t key[RUDP_IDENTITY_BYTES], const char *path, char
 	bool ok;
 
 	if (rudp_key_content_read(&content, &len, path, RUDP_KEY_FILE_PUBLIC,
-				  RUDP_IDENTITY_FILE_BYTES_MAX, text) < 0)
+				  RUDP_IDENTITY_FILE_BYTES_MAX, NULL, text) < 0)
 		return false;
 	ok = rudp_public_key_parse(key, content, len, path, text);
 	rudp_key_content_free(content, len);

@@ -77,7 +77,7 @@ bool rudp_authorized_keys_load(struct rudp_authorized_keys *keys, const char *pa
 
 	*keys = (struct rudp_authorized_keys){.count = 0};
 	if (rudp_key_content_read(&content, &len, path, RUDP_KEY_FILE_PUBLIC,
-				  RUDP_AUTHORIZED_KEYS_BYTES_MAX, text) < 0)
+				  RUDP_AUTHORIZED_KEYS_BYTES_MAX, NULL, text) < 0)
 		return false;
 	ok = rudp_authorized_keys_parse(keys, content, len, path, text);
 	rudp_key_content_free(content, len);

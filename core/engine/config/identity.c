@@ -109,7 +109,7 @@ bool rudp_identity_load(struct rudp_identity *identity, const char *path,
 
 	memset(identity, 0, sizeof *identity);
 	if (rudp_key_content_read(&content, &len, path, RUDP_KEY_FILE_SECRET,
-				  RUDP_IDENTITY_FILE_BYTES_MAX, text) < 0)
+				  RUDP_IDENTITY_FILE_BYTES_MAX, NULL, text) < 0)
 		return false;
 	ok = rudp_identity_parse(identity, content, len, path, text);
 	rudp_key_content_free(content, len);

@@ -149,7 +149,7 @@ static bool read_file(struct rudp_identity_files *files, enum rudp_identity_file
 	struct content content = {.identity = NULL};
 	char *bytes = NULL;
 	size_t len = 0;
-	int rc = rudp_key_content_read(&bytes, &len, path, kind, bytes_max[file], text);
+	int rc = rudp_key_content_read(&bytes, &len, path, kind, bytes_max[file], NULL, text);
 	bool ok;
 
 	if (rc == -ETIMEDOUT) /* without a stamp the file is read again soon */

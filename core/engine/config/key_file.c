@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/config/key_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-
-#include "engine/config/config_open.h"
 
 #define HEX_DIGITS (2 * RUDP_PSK_BYTES)
 #define TIME_CHARACTERS 20
@@ -210,19 +206,6 @@ bool rudp_key_parse(struct rudp_key *key, const char *content, size_t len, const
 	return key->id ? true : fault(text, path, "libcrypto cannot compute HMAC-SHA256");
 }
 
-static bool read_all(int fd, char *content, size_t *len)
-{
-	ssize_t n;
-
-	*len = 0;
-	while ((n = read(fd, content + *len, RUDP_KEY_FILE_BYTES_MAX + 1 - *len)) > 0) {
-		*len += (size_t)n;
-		if (*len > RUDP_KEY_FILE_BYTES_MAX)
-			return false;
-	}
-	return n == 0;
-}
-
 bool rudp_key_is_private(const struct stat *st, const char *path, char text[RUDP_KEY_TEXT_SIZE])
 {
 	const char *what = rudp_key_exposure(st);
@@ -230,44 +213,20 @@ bool rudp_key_is_private(const struct stat *st, const char *path, char text[RUDP
 	return what ? fault(text, path, what) : true;
 }
 
-static bool load_open_file(struct rudp_key *key, int fd, const char *path, char *text)
+bool rudp_key_load(struct rudp_key *key, const char *path, char text[RUDP_KEY_TEXT_SIZE])
 {
-	char content[RUDP_KEY_FILE_BYTES_MAX + 1];
-	struct stat st;
+	char *content, why[RUDP_KEY_TEXT_SIZE];
 	size_t len;
 	bool ok;
 
-	if (fstat(fd, &st) < 0)
-		return fault(text, path, strerrordesc_np(errno));
-	key->stamp = rudp_file_stamp_of(&st);
-	if (!S_ISREG(st.st_mode))
-		return fault(text, path, "is not a regular file");
-	if (!rudp_key_is_private(&st, path, text))
+	*key = (struct rudp_key){.id = 0};
+	if (rudp_key_content_read(&content, &len, path, RUDP_KEY_FILE_SECRET,
+				  RUDP_KEY_FILE_BYTES_MAX, &key->stamp, why) < 0) {
+		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.480s", why);
 		return false;
-	if (!read_all(fd, content, &len)) {
-		explicit_bzero(content, sizeof content);
-		return fault(text, path, "cannot be read, or is longer than 4096 bytes");
 	}
 	ok = rudp_key_parse(key, content, len, path, text);
-	explicit_bzero(content, sizeof content);
-	return ok;
-}
-
-bool rudp_key_load(struct rudp_key *key, const char *path, char text[RUDP_KEY_TEXT_SIZE])
-{
-	int fd = rudp_config_open(path), error = errno;
-	bool ok;
-
-	*key = (struct rudp_key){.id = 0};
-	if (fd < 0) {
-		/* Without a stamp the file is read again soon. */
-		if (error != ETIMEDOUT)
-			key->stamp = rudp_file_stamp_at(path);
-		fault(text, path, strerrordesc_np(error));
-		return false;
-	}
-	ok = load_open_file(key, fd, path, text);
-	close(fd);
+	rudp_key_content_free(content, len);
 	if (!ok)
 		explicit_bzero(key->psk, sizeof key->psk);
 	return ok;

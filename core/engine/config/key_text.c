@@ -190,7 +190,8 @@ static int read_all(int fd, char **content, size_t *len, size_t bytes_max)
 }
 
 static int read_open_file(int fd, char **content, size_t *len, const char *path,
-			  enum rudp_key_file_kind kind, size_t bytes_max, char *text)
+			  enum rudp_key_file_kind kind, size_t bytes_max,
+			  struct rudp_file_stamp *stamp, char *text)
 {
 	char what[64];
 	struct stat st;
@@ -198,6 +199,8 @@ static int read_open_file(int fd, char **content, size_t *len, const char *path,
 
 	if (fstat(fd, &st) < 0)
 		return fault(text, path, errno, NULL);
+	if (stamp)
+		*stamp = rudp_file_stamp_of(&st);
 	if (!S_ISREG(st.st_mode))
 		return fault(text, path, EINVAL, "is not a regular file");
 	if (wrong_rights(&st, kind))
@@ -212,13 +215,16 @@ static int read_open_file(int fd, char **content, size_t *len, const char *path,
 
 int rudp_key_content_read(char **content, size_t *len, const char *path,
 			  enum rudp_key_file_kind kind, size_t bytes_max,
-			  char text[RUDP_KEY_TEXT_SIZE])
+			  struct rudp_file_stamp *stamp, char text[RUDP_KEY_TEXT_SIZE])
 {
-	int fd = rudp_config_open(path), rc;
+	int fd = rudp_config_open(path), error = errno, rc;
 
-	if (fd < 0)
-		return fault(text, path, errno, NULL);
-	rc = read_open_file(fd, content, len, path, kind, bytes_max, text);
+	if (fd < 0) {
+		if (stamp && error != ETIMEDOUT)
+			*stamp = rudp_file_stamp_at(path);
+		return fault(text, path, error, NULL);
+	}
+	rc = read_open_file(fd, content, len, path, kind, bytes_max, stamp, text);
 	close(fd);
 	return rc;
 }

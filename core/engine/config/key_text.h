@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "engine/config/file_stamp.h"
+
 #define RUDP_KEY_BYTES 32
 #define RUDP_KEY_BASE64_LEN 44 /* 43 characters and one '=' */
 #define RUDP_KEY_TEXT_SIZE 512 /* of an error message */
@@ -70,7 +72,8 @@ enum rudp_key_file_kind {
 
 /*
  * Reads a regular file of at most bytes_max bytes. A 0 follows its last byte. The caller frees
- * *content with rudp_key_content_free().
+ * *content with rudp_key_content_free(). *stamp, unless stamp is NULL, becomes that of the file,
+ * also if it is refused. It stays if opening took too long: then the caller should try again soon.
  *
  * Returns  0; or -errno, and text says what is wrong ("PATH: ..."): -ENOENT if there is no file,
  *          -EPERM for wrong rights, -EFBIG, -EINVAL if it is not a regular file, or that of the
@@ -78,7 +81,7 @@ enum rudp_key_file_kind {
  */
 int rudp_key_content_read(char **content, size_t *len, const char *path,
 			  enum rudp_key_file_kind kind, size_t bytes_max,
-			  char text[RUDP_KEY_TEXT_SIZE]);
+			  struct rudp_file_stamp *stamp, char text[RUDP_KEY_TEXT_SIZE]);
 /* Erases and frees. content may be NULL. */
 void rudp_key_content_free(char *content, size_t len);
 

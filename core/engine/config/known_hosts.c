@@ -185,8 +185,8 @@ static bool add(struct reading *r, const struct rudp_known_host_entry *entry, si
 	return true;
 }
 
-/* The end of one host in a list of them. */
-static size_t host_len(const char *list, size_t len)
+/* The length of the first host of a list. */
+static size_t first_host_len(const char *list, size_t len)
 {
 	const char *comma = memchr(list, ',', len);
 
@@ -204,7 +204,7 @@ static bool read_hosts(struct reading *r, const struct rudp_key_word *list,
 
 	for (size_t at = 0; at <= list->len;) {
 		struct rudp_known_host_entry entry = *base;
-		size_t len = host_len(list->start + at, list->len - at), index;
+		size_t len = first_host_len(list->start + at, list->len - at), index;
 		const char *what = read_host(&entry, list->start + at, len, &index);
 
 		if (what)
@@ -347,7 +347,7 @@ bool rudp_known_hosts_load(struct rudp_known_hosts *hosts, const char *path,
 
 	*hosts = (struct rudp_known_hosts){.count = 0};
 	if (rudp_key_content_read(&content, &len, path, RUDP_KEY_FILE_PUBLIC,
-				  RUDP_KNOWN_HOSTS_BYTES_MAX, text) < 0)
+				  RUDP_KNOWN_HOSTS_BYTES_MAX, NULL, text) < 0)
 		return false;
 	ok = rudp_known_hosts_parse(hosts, content, len, path, text);
 	rudp_key_content_free(content, len);
