@@ -486,7 +486,6 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 bool rudp_conn_has_data_due(const struct rudp_conn *conn);
 
 /* Copies of sparse traffic (conn_tail.c). */
-int64_t rudp_conn_tail_at_ns(const struct rudp_conn *conn);
 void rudp_conn_on_tail(struct rudp_conn *conn, int64_t now_at_ns);
 /* Whether the chunk to be sent is a requested copy, not a retransmission after loss. */
 bool rudp_conn_tail_takes(struct rudp_conn *conn, const struct rudp_sendbuf_chunk *chunk);

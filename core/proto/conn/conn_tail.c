@@ -6,11 +6,6 @@
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
-int64_t rudp_conn_tail_at_ns(const struct rudp_conn *conn)
-{
-	return conn->tail.due_at_ns;
-}
-
 /* The first byte that was sent, is not acknowledged with all before it, and has no copy. */
 static uint64_t unguarded_start(const struct rudp_conn *conn)
 {
@@ -139,13 +134,11 @@ static uint64_t copy_start(const struct rudp_conn *conn)
 	return start - hole > RUDP_TAIL_BUNDLE_BYTES ? start - RUDP_TAIL_BUNDLE_BYTES : hole;
 }
 
-static void repair_tail(struct rudp_conn *conn)
-{
-	rudp_conn_fec_begin(conn, unguarded_start(conn));
-	guard_all(conn);
-}
-
-static void copy_tail(struct rudp_conn *conn, int64_t now_at_ns)
+/*
+ * Decides what protects the last bytes: repair symbols, a copy, nothing, or the same question
+ * later. If they are lost all the same, a probe time-out is left (docs/decisions/repairs.md).
+ */
+static void protect_tail(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_tail *tail = &conn->tail;
 	uint64_t start = copy_start(conn);
@@ -154,9 +147,10 @@ static void copy_tail(struct rudp_conn *conn, int64_t now_at_ns)
 	if (conn->reliability.pto_count > 0 || !rudp_tail_is_path_clear(tail, now_at_ns) ||
 	    tail->copy_count + RUDP_TAIL_BYTES / RUDP_DATAGRAM_BASE_BYTES >= RUDP_TAIL_COPIES_MAX)
 		guard_all(conn);
-	else if (is_burst(conn))
-		repair_tail(conn);
-	else if (!has_room(conn, bytes))
+	else if (is_burst(conn)) {
+		rudp_conn_fec_begin(conn, unguarded_start(conn));
+		guard_all(conn);
+	} else if (!has_room(conn, bytes))
 		rudp_tail_on_idle(tail, &conn->rtt, false, now_at_ns);
 	else if (!rudp_tail_spend(tail, bytes, now_at_ns))
 		guard_all(conn);
@@ -174,7 +168,7 @@ void rudp_conn_on_tail(struct rudp_conn *conn, int64_t now_at_ns)
 	if (conn->tail.ack_again)
 		repeat_ack(conn);
 	if (is_idle(conn) && has_unguarded(conn))
-		copy_tail(conn, now_at_ns);
+		protect_tail(conn, now_at_ns);
 }
 
 bool rudp_conn_tail_takes(struct rudp_conn *conn, const struct rudp_sendbuf_chunk *chunk)

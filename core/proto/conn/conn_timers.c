@@ -215,7 +215,7 @@ static int64_t send_at_ns(const struct rudp_conn *conn)
 {
 	int64_t at = rudp_time_min(conn->acks.due_at_ns, keepalive_at_ns(conn));
 
-	at = rudp_time_min(at, rudp_conn_tail_at_ns(conn));
+	at = rudp_time_min(at, conn->tail.due_at_ns);
 	if (conn->state != RUDP_STATE_TIME_WAIT)
 		at = rudp_time_min(at, rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
 								    conn->peer_ack_delay_ns));
@@ -396,7 +396,7 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		}
 		rudp_conn_on_overdue(conn, now_at_ns);
 	}
-	if (rudp_conn_tail_at_ns(conn) <= now_at_ns)
+	if (conn->tail.due_at_ns <= now_at_ns)
 		rudp_conn_on_tail(conn, now_at_ns);
 	rudp_conn_path_on_time(conn, now_at_ns);
 	if (keepalive_at_ns(conn) <= now_at_ns)
