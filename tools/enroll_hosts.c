@@ -9,33 +9,17 @@
 
 #define NAMES_MAX ((RUDP_RESOLVED_MAX + 1) * RUDP_ENROLL_PORTS_MAX)
 
-/* Another key is known for this host. */
-static bool complain_of_change(const char *host, const uint8_t old[RUDP_IDENTITY_BYTES],
-			       const uint8_t new[RUDP_IDENTITY_BYTES], bool is_revoked)
-{
-	char was[RUDP_FINGERPRINT_FULL_SIZE], is[RUDP_FINGERPRINT_FULL_SIZE];
-
-	if (is_revoked)
-		rudp_complain("%s: the key %s is revoked in the known hosts; nothing was added",
-			      host, rudp_fingerprint_full(new, is));
-	else
-		rudp_complain(
-			"%s: is known with the key %s, and now shows the key %s; if you expect "
-			"that, use 'rudp key forget %s' and try again",
-			host, rudp_fingerprint_full(old, was), rudp_fingerprint_full(new, is),
-			host);
-	return false;
-}
-
 /* Whether the host may be added: 1 yes, 0 it is known with this key, -1 an error was printed. */
 static int may_add(const struct rudp_known_hosts *hosts, const char *host,
 		   const uint8_t key[RUDP_IDENTITY_BYTES])
 {
+	char was[RUDP_FINGERPRINT_FULL_SIZE], is[RUDP_FINGERPRINT_FULL_SIZE];
 	uint8_t known[RUDP_IDENTITY_BYTES];
 	enum rudp_known_host found = rudp_known_hosts_find_name(hosts, host, known, NULL);
 
 	if (rudp_known_hosts_is_revoked(hosts, key)) {
-		complain_of_change(host, key, key, true);
+		rudp_complain("%s: the key %s is revoked in the known hosts; nothing was added",
+			      host, rudp_fingerprint_full(key, is));
 		return -1;
 	}
 	if (found == RUDP_HOST_UNKNOWN)
@@ -45,7 +29,10 @@ static int may_add(const struct rudp_known_hosts *hosts, const char *host,
 	/* With another key on all ports, the host may have this one on its port. */
 	if (!rudp_known_hosts_has(hosts, host))
 		return 1;
-	complain_of_change(host, known, key, false);
+	rudp_complain("%s: is known with the key %s, and now shows the key %s; if you expect that, "
+		      "use 'rudp key forget %s' and try again",
+		      host, rudp_fingerprint_full(known, was), rudp_fingerprint_full(key, is),
+		      host);
 	return -1;
 }
 

@@ -159,7 +159,7 @@ void cv_on_welcome(struct cv_chat *chat, const char *nick)
 	copy(chat->nick, sizeof chat->nick, nick);
 	cv_tell(chat, CV_STATUS, NULL, "registered as %s", nick);
 	cv_channels_join(chat);
-	cv_pump(chat);
+	cv_send_waiting(chat);
 }
 
 void cv_chat_on_link(struct cv_chat *chat, bool is_up)
@@ -187,7 +187,7 @@ void cv_chat_on_time(struct cv_chat *chat)
 	if (chat->retry_at_ns <= chat->now_at_ns && chat->state == CV_OFFLINE)
 		begin_session(chat);
 	cv_channels_on_time(chat);
-	cv_pump(chat);
+	cv_send_waiting(chat);
 }
 
 /* ---- the user's requests ---- */

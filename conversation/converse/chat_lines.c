@@ -262,7 +262,7 @@ static void on_join(struct cv_chat *chat, const struct heard *heard)
 	cv_members_add(&channel->members, heard->from.nick);
 	cv_tell(chat, CV_EVENT, channel->name, "%s has joined", heard->from.nick);
 	if (channel->state == CV_GATHERING)
-		cv_channel_on_company(chat, channel);
+		cv_channel_on_names(chat, channel);
 }
 
 static void leave(struct cv_chat *chat, const char *name, const char *nick, const char *how,
@@ -276,7 +276,7 @@ static void leave(struct cv_chat *chat, const char *name, const char *nick, cons
 	cv_tell(chat, CV_EVENT, channel->name, "%s %s%s%s", nick, how, *reason ? ": " : "", reason);
 	if (is_own(chat, nick)) {
 		cv_channel_drop(chat, channel);
-		cv_pump(chat);
+		cv_send_waiting(chat);
 	}
 }
 
@@ -360,7 +360,7 @@ static void on_names_end(struct cv_chat *chat, const struct heard *heard)
 	struct cv_channel *channel = cv_channel_of(chat, param(heard, 1));
 
 	if (channel)
-		cv_channel_on_company(chat, channel);
+		cv_channel_on_names(chat, channel);
 }
 
 static void on_not_joined(struct cv_chat *chat, const struct heard *heard)
@@ -375,7 +375,7 @@ static void on_not_joined(struct cv_chat *chat, const struct heard *heard)
 					.channel = channel->name,
 					.text = last_param(heard)});
 	cv_channel_drop(chat, channel);
-	cv_pump(chat);
+	cv_send_waiting(chat);
 }
 
 /* FAIL command code [context ...] :text */

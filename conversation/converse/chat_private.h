@@ -14,6 +14,7 @@
 #define CV_BATCHES_MAX 8
 #define CV_RECEIPTS_MAX 256
 #define CV_MSGID_SIZE 65
+#define CV_NAME_SIZE 40   /* of the name of a line of ours */
 #define CV_PAGE_LINES 100 /* lines of history in one request */
 #define CV_PAGES_MAX 100
 
@@ -130,9 +131,13 @@ struct cv_chat {
 	bool uses_key;                      /* login by SASL EXTERNAL */
 	struct cv_login login;
 	unsigned history;
-	uint64_t epoch, session, seed, stream, last_number;
-	bool has_epoch, is_confirmed; /* OPENED has come */
-	uint32_t offered, caps;       /* bits of cv_cap */
+	uint64_t stream, last_number; /* struct cv_start */
+	uint64_t seed;                /* the next session number */
+	uint64_t session;             /* 0: none */
+	bool is_confirmed;            /* the server has opened the session */
+	uint64_t epoch;               /* of the server's run */
+	bool has_epoch;
+	uint32_t offered, caps; /* bits of cv_cap */
 	int64_t now_at_ns, wall_ms, retry_at_ns, retry_ns;
 	struct cv_channel *channels[CV_CHANNELS_MAX];
 	unsigned channel_count;
@@ -166,7 +171,7 @@ void cv_channels_on_time(struct cv_chat *chat);
 int64_t cv_channels_next_at_ns(const struct cv_chat *chat);
 void cv_channel_on_joined(struct cv_chat *chat, struct cv_channel *channel);
 /* The list of NAMES is complete. */
-void cv_channel_on_company(struct cv_chat *chat, struct cv_channel *channel);
+void cv_channel_on_names(struct cv_chat *chat, struct cv_channel *channel);
 void cv_channel_on_history_end(struct cv_chat *chat, struct cv_channel *channel);
 /* true: the line was kept, to be shown after the history. */
 bool cv_channel_defers(struct cv_channel *channel, const char *line, size_t len);
@@ -186,7 +191,8 @@ void cv_login_on_challenge(struct cv_chat *chat, const char *piece);
 void cv_login_on_result(struct cv_chat *chat, const char *numeric, const char *text);
 
 /* ---- chat_say.c ---- */
-void cv_pump(struct cv_chat *chat);
+/* Sends lines that wait, as far as the window allows. */
+void cv_send_waiting(struct cv_chat *chat);
 /* Our line was echoed. is_whole: the echo is the complete answer. */
 void cv_on_echo(struct cv_chat *chat, uint64_t number, const struct cv_shown *echo,
 		const char *msgid, bool is_whole);
@@ -194,8 +200,6 @@ void cv_on_echo(struct cv_chat *chat, uint64_t number, const struct cv_shown *ec
 void cv_on_answered(struct cv_chat *chat, uint64_t number);
 /* Said lines are dropped: no later session will say them again. */
 void cv_lines_on_quit(struct cv_chat *chat);
-/* The name of one of our lines. */
-#define CV_NAME_SIZE 40
 void cv_on_refused(struct cv_chat *chat, uint64_t number, const char *reason);
 void cv_on_receipt(struct cv_chat *chat, uint64_t label, const struct apo_message *message,
 		   const char *time);

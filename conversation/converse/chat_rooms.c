@@ -142,7 +142,7 @@ void cv_chat_part(struct cv_chat *chat, const char *name, const char *reason)
 	if (chat->state == CV_READY)
 		cv_send_line(chat, "PART %s :%s", channel->name, reason);
 	cv_channel_drop(chat, channel);
-	cv_pump(chat);
+	cv_send_waiting(chat);
 }
 
 /* ---- missed messages ---- */
@@ -164,7 +164,7 @@ static void end_gathering(struct cv_chat *chat, struct cv_channel *channel)
 {
 	channel->state = CV_IN;
 	members_clear(&channel->awaited);
-	cv_pump(chat);
+	cv_send_waiting(chat);
 }
 
 static bool is_gathered(const struct cv_chat *chat, const struct cv_channel *channel)
@@ -194,7 +194,7 @@ void cv_channel_on_joined(struct cv_chat *chat, struct cv_channel *channel)
 	(void)chat;
 }
 
-void cv_channel_on_company(struct cv_chat *chat, struct cv_channel *channel)
+void cv_channel_on_names(struct cv_chat *chat, struct cv_channel *channel)
 {
 	bool has_history = chat->caps & 1u << CV_CAP_HISTORY;
 

@@ -100,7 +100,7 @@ int cv_chat_say(struct cv_chat *chat, const char *target, const char *text, uint
 		count++;
 	}
 	*last = chat->last_number;
-	cv_pump(chat);
+	cv_send_waiting(chat);
 	return count;
 }
 
@@ -121,7 +121,7 @@ static bool may_send(const struct cv_chat *chat)
 }
 
 /* Sends in order: a line that must wait delays those behind it. */
-void cv_pump(struct cv_chat *chat)
+void cv_send_waiting(struct cv_chat *chat)
 {
 	struct rudp_list *link = chat->lines.next;
 	const struct cv_channel *channel;
@@ -222,7 +222,7 @@ void cv_on_echo(struct cv_chat *chat, uint64_t number, const struct cv_shown *ec
 	if (msgid && !is_whole)
 		(void)add_receipt(chat, msgid, number);
 	let_go(chat, line, is_whole);
-	cv_pump(chat);
+	cv_send_waiting(chat);
 }
 
 void cv_on_answered(struct cv_chat *chat, uint64_t number)
@@ -231,7 +231,7 @@ void cv_on_answered(struct cv_chat *chat, uint64_t number)
 
 	if (line && line->state == CV_LINE_SAID)
 		let_go(chat, line, true);
-	cv_pump(chat);
+	cv_send_waiting(chat);
 }
 
 void cv_on_refused(struct cv_chat *chat, uint64_t number, const char *reason)
@@ -245,7 +245,7 @@ void cv_on_refused(struct cv_chat *chat, uint64_t number, const char *reason)
 					.text = reason,
 					.number = number});
 	drop(chat, line);
-	cv_pump(chat);
+	cv_send_waiting(chat);
 }
 
 static void on_final(struct cv_chat *chat, struct cv_receipt *receipt, bool is_missing)
@@ -259,7 +259,7 @@ static void on_final(struct cv_chat *chat, struct cv_receipt *receipt, bool is_m
 	line->is_final = true;
 	if (line->state == CV_LINE_SAID)
 		drop(chat, line);
-	cv_pump(chat);
+	cv_send_waiting(chat);
 }
 
 void cv_on_receipt(struct cv_chat *chat, uint64_t label, const struct apo_message *message,

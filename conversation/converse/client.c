@@ -32,6 +32,13 @@ void cv_complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+/* Without QUIT: after an error that the user has been told. */
+static void end_at_once(struct client *client)
+{
+	client->exit_code = CV_EXIT_FAILED;
+	client->is_over = true;
+}
+
 /* ---- calls of the chat ---- */
 
 static void send_later(void *of, const struct apo_frame *frame)
@@ -65,8 +72,7 @@ static void send_frames(struct client *client)
 	frames->len = 0;
 	if (error < 0 && !client->is_over) {
 		cv_complain("the messaging library takes no more: %s", strerror(-error));
-		client->exit_code = CV_EXIT_FAILED;
-		client->is_over = true;
+		end_at_once(client);
 	}
 }
 
@@ -191,8 +197,7 @@ static void on_event(struct client *client, const struct rudpmsg_event *event)
 		return;
 	cv_complain("the connection has ended and will not be made again: %s",
 		    cause_of(event->reason));
-	client->exit_code = CV_EXIT_FAILED;
-	client->is_over = true;
+	end_at_once(client);
 }
 
 static void take_messages(struct client *client)
@@ -215,14 +220,12 @@ static void end_turn(struct client *client)
 
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		cv_complain("cannot write to standard output: %s", strerror(errno));
-		client->exit_code = CV_EXIT_FAILED;
-		client->is_over = true;
+		end_at_once(client);
 		return;
 	}
 	if (client->outbox && cv_outbox_db_commit(client->outbox) < 0) {
 		cv_complain("the store cannot be written: %s", cv_outbox_db_error(client->outbox));
-		client->exit_code = CV_EXIT_FAILED;
-		client->is_over = true;
+		end_at_once(client);
 		return;
 	}
 	/* Before the frames are sent: one may be QUIT, and the messages must be done by then. */
@@ -253,7 +256,8 @@ static bool is_waiting(const struct client *client)
 		(client->options->mode == CV_SEND && cv_chat_unsaid(client->chat) > 0));
 }
 
-static void look_at_said(struct client *client)
+/* Leaves when nothing is left to be said or received, or when that takes too long. */
+static void leave_when_said(struct client *client)
 {
 	bool is_late = client->now_at_ns - client->progress_at_ns > client->options->timeout_ns;
 	char when[64];
@@ -288,13 +292,12 @@ static void on_signal(struct client *client)
 	leave(client, is_done ? CV_EXIT_DONE : CV_EXIT_FAILED);
 }
 
-static void look_at_end(struct client *client)
+static void check_end(struct client *client)
 {
-	look_at_said(client);
+	leave_when_said(client);
 	if (cv_chat_version_error(client->chat)) {
 		cv_complain("%s", cv_chat_version_error(client->chat));
-		client->exit_code = CV_EXIT_FAILED;
-		client->is_over = true;
+		end_at_once(client);
 	}
 	if (cv_chat_is_over(client->chat) || client->quit_at_ns <= client->now_at_ns)
 		client->is_over = true;
@@ -348,7 +351,7 @@ static void turn(struct client *client)
 	cv_chat_on_time(client->chat);
 	if (polls[1].revents)
 		on_signal(client);
-	look_at_end(client);
+	check_end(client);
 	end_turn(client);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fingerprint - how the key of a client is written: by it a client logs in (SASL EXTERNAL).
+ * fingerprint - the text form of the key with which a client logs in (SASL EXTERNAL).
  *
  * Forms   Of a TLS certificate: its SHA-256, 64 hexadecimal digits in lower case. Of a rudp
  *         identity (rudp_keys(5)): "SHA256:" and the SHA-256 of the public key, 43 characters of

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #define STACK_BYTES (256u << 10)
-#define RESERVE 1024 /* needs no memory: it is full at 256, and a message brings 253 */
+/* Places that need no allocation. Enough: messages are taken only while fewer than
+ * RUDP_DEFERRED_CLOSE_MAX (256) descriptors wait, and one message brings at most 253. */
+#define RESERVE 1024
 
 static int reserve[RESERVE];
 

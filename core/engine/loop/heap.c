@@ -31,7 +31,7 @@ static void trim(struct rudp_heap *heap)
 	heap->trim_at_ns = RUDP_NEVER;
 }
 
-static void put_off(struct rudp_heap *heap, int64_t now_at_ns)
+static void schedule_trim(struct rudp_heap *heap, int64_t now_at_ns)
 {
 	uint64_t rests = heap->rests - heap->rests_trimmed;
 	uint64_t worth = rests + heap->frees - heap->frees_trimmed;
@@ -47,14 +47,14 @@ static void put_off(struct rudp_heap *heap, int64_t now_at_ns)
 						 heap->rests_since_ns + RUDP_HEAP_PUT_OFF_MAX_NS);
 }
 
-void rudp_heap_look(struct rudp_heap *heap, uint64_t rests, uint64_t frees, int64_t now_at_ns)
+void rudp_heap_update(struct rudp_heap *heap, uint64_t rests, uint64_t frees, int64_t now_at_ns)
 {
 	if (rests != heap->rests || frees != heap->frees) {
 		if (rests != heap->rests && heap->rests == heap->rests_trimmed)
 			heap->rests_since_ns = now_at_ns;
 		heap->rests = rests;
 		heap->frees = frees;
-		put_off(heap, now_at_ns);
+		schedule_trim(heap, now_at_ns);
 	}
 	if (heap->trim_at_ns <= now_at_ns)
 		trim(heap);

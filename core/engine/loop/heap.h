@@ -15,17 +15,17 @@
 
 #include <stdint.h>
 
-/* Fewer idle and closed connections are not worth it */
+/* Fewer idle and closed connections are not worth a trim. */
 #define RUDP_HEAP_WORTH_MIN 64
-#define RUDP_HEAP_QUIET_NS (2 * RUDP_NS_PER_S) /* quiet: in this time fewer than ... */
-/* ... this many connections became idle or closed */
+/* The trim waits until fewer than RUDP_HEAP_QUIET_MAX connections became idle or closed in
+ * RUDP_HEAP_QUIET_NS. */
+#define RUDP_HEAP_QUIET_NS (2 * RUDP_NS_PER_S)
 #define RUDP_HEAP_QUIET_MAX 16
-/* Limit after the first connection that became idle */
+/* The trim does not wait longer after the first connection that became idle. */
 #define RUDP_HEAP_PUT_OFF_MAX_NS (20 * RUDP_NS_PER_S)
 
 struct rudp_heap {
-	/* Connections that became idle, and that closed, so far */
-	uint64_t rests, frees;
+	uint64_t rests, frees; /* connections that became idle, and that closed, so far */
 	uint64_t rests_trimmed, frees_trimmed; /* the same at the last trim */
 	uint64_t changes;                      /* rests + frees when the trim was last postponed */
 	int64_t rests_since_ns;                /* first rest after the last trim */
@@ -37,6 +37,6 @@ void rudp_heap_init(struct rudp_heap *heap);
  * rests: how often a connection has become idle and freed memory; frees: how many have closed; both
  * since the start. Calls malloc_trim() when it is time.
  */
-void rudp_heap_look(struct rudp_heap *heap, uint64_t rests, uint64_t frees, int64_t now_at_ns);
+void rudp_heap_update(struct rudp_heap *heap, uint64_t rests, uint64_t frees, int64_t now_at_ns);
 
 #endif
