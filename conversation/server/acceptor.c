@@ -315,11 +315,11 @@ int apo_bind_socket(const struct rudp_addr *address, int type)
 	return error;
 }
 
-static int listen_at(const struct apo_listen *listen_on)
+int apo_listen_socket(const struct rudp_addr *address, int backlog)
 {
-	int fd = apo_bind_socket(&listen_on->address, SOCK_STREAM | SOCK_NONBLOCK), error;
+	int fd = apo_bind_socket(address, SOCK_STREAM | SOCK_NONBLOCK), error;
 
-	if (fd < 0 || listen(fd, BACKLOG) == 0)
+	if (fd < 0 || listen(fd, backlog) == 0)
 		return fd;
 	error = -errno;
 	close(fd);
@@ -341,7 +341,8 @@ static int listener_open(struct apo_acceptor *acceptor, const struct apo_listen 
 	if (!listener)
 		return -ENOMEM;
 	listener->listen = *listen_on;
-	listener->source = (struct apo_event_source){APO_SOURCE_LISTENER, listen_at(listen_on)};
+	listener->source = (struct apo_event_source){
+		APO_SOURCE_LISTENER, apo_listen_socket(&listen_on->address, BACKLOG)};
 	error = listener->source.fd;
 	if (error >= 0)
 		error = apo_acceptor_watch(acceptor, &listener->source, EPOLLIN, EPOLL_CTL_ADD);
@@ -469,7 +470,7 @@ void apo_acceptor_configure(struct apo_acceptor *acceptor, struct apo_config *co
 	fill_places(acceptor);
 }
 
-void apo_acceptor_stop_listening(struct apo_acceptor *acceptor)
+static void stop_listening(struct apo_acceptor *acceptor)
 {
 	while (acceptor->listener_count > 0)
 		listener_close(acceptor->listeners[--acceptor->listener_count]);
@@ -479,20 +480,25 @@ void apo_acceptor_stop_listening(struct apo_acceptor *acceptor)
 void apo_acceptor_close(struct apo_acceptor *acceptor, const char *reason)
 {
 	acceptor->is_closed = true;
-	apo_acceptor_stop_listening(acceptor);
+	stop_listening(acceptor);
 	apo_acceptor_drop_proxied(acceptor);
 	while (acceptor->waiting_count > 0)
 		end_waiting(acceptor, reason);
 }
 
-void apo_acceptor_fini(struct apo_acceptor *acceptor)
+void apo_acceptor_drop_all(struct apo_acceptor *acceptor)
 {
-	apo_acceptor_stop_listening(acceptor);
+	stop_listening(acceptor);
 	apo_acceptor_drop_proxied(acceptor);
 	while (acceptor->waiting_count > 0)
 		apo_acceptor_on_waiter(
 			acceptor,
 			&RUDP_LIST_OWNER(acceptor->waiting.next, struct apo_waiter, link)->source);
+}
+
+void apo_acceptor_fini(struct apo_acceptor *acceptor)
+{
+	apo_acceptor_drop_all(acceptor);
 	apo_ip_limits_fini(&acceptor->ip_limits);
 	if (acceptor->tls)
 		apo_tls_context_put(acceptor->tls);

@@ -67,6 +67,8 @@ struct apo_acceptor {
 /* Makes a close-on-exec socket of that type (with further flags of socket(2)) bound to the address;
  * the address "any" includes IPv4. Returns the descriptor or a negative errno value. */
 int apo_bind_socket(const struct rudp_addr *address, int type);
+/* The same for a listening, non-blocking stream socket. */
+int apo_listen_socket(const struct rudp_addr *address, int backlog);
 
 /* Opens the listening sockets; is_takeover: none yet, they will be taken over. Returns 0, or a
  * negative errno value: the reason is in the log and nothing stays open. */

@@ -156,10 +156,5 @@ void apo_acceptor_release(struct apo_acceptor *acceptor)
 	RUDP_LIST_EACH(struct apo_waiter, waiter, &acceptor->proxied, link)
 		(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, waiter->source.fd, NULL);
 	acceptor->is_closed = true;
-	apo_acceptor_stop_listening(acceptor);
-	apo_acceptor_drop_proxied(acceptor);
-	while (acceptor->waiting_count > 0)
-		apo_acceptor_on_waiter(
-			acceptor,
-			&RUDP_LIST_OWNER(acceptor->waiting.next, struct apo_waiter, link)->source);
+	apo_acceptor_drop_all(acceptor);
 }

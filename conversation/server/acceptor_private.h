@@ -38,7 +38,8 @@ void apo_acceptor_let_wait(struct apo_acceptor *acceptor, const struct apo_arriv
 			   struct apo_ip_entry *ip_entry, int64_t until_ns);
 /* The waiting connection has ended. */
 void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_event_source *source);
-void apo_acceptor_stop_listening(struct apo_acceptor *acceptor);
+/* Closes the listeners and the connections that wait, without a last line. */
+void apo_acceptor_drop_all(struct apo_acceptor *acceptor);
 
 /* ---- connections of trusted proxies (acceptor_proxied.c) ---- */
 

@@ -253,17 +253,6 @@ bool apo_metrics_is_address(const char *path, struct rudp_addr *address)
 	return !strchr(path, '/') && !apo_value_address(path, address);
 }
 
-static int listen_at_address(const struct rudp_addr *address)
-{
-	int fd = apo_bind_socket(address, SOCK_STREAM | SOCK_NONBLOCK), error;
-
-	if (fd < 0 || listen(fd, APO_METRICS_CLIENTS_MAX) == 0)
-		return fd;
-	error = -errno;
-	close(fd);
-	return error;
-}
-
 static int listen_at(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -271,7 +260,7 @@ static int listen_at(const char *path)
 	int fd, error;
 
 	if (apo_metrics_is_address(path, &port))
-		return listen_at_address(&port);
+		return apo_listen_socket(&port, APO_METRICS_CLIENTS_MAX);
 	if (strlen(path) >= sizeof address.sun_path)
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path) + 1);
