@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Clients that reach Apollonion through HAProxy, nginx and stunnel: the server knows their addresses, by the PROXY protocol before plain
-# lines, before TLS and after HAProxy's own TLS, and by X-Forwarded-For before WebSocket. A ban meets the client, not
-# the proxy. From others a header is garbage, and a proxy without a header is refused.
+# lines, before TLS and after HAProxy's own TLS, and by X-Forwarded-For or Forwarded before WebSocket. A ban meets the
+# client, not the proxy. From others a header is garbage, and a proxy without a header is refused.
 #
 #     a: nc, openssl, web_line.py ──── linkem ──── b: haproxy, nginx, stunnel ─── apollonion
 #
@@ -18,7 +18,7 @@
 TCP_MEANT=1 # lib.sh asks
 export TCP_MEANT
 PORT=6667 V2_PORT=6668 TLS_PORT=6697 ENDED_TLS_PORT=6699 WEB_PORT=8067
-NGINX_PORT=6671 NGINX_TLS_PORT=6672 NGINX_WEB_PORT=8071 STUNNEL_PORT=6673
+NGINX_PORT=6671 NGINX_TLS_PORT=6672 NGINX_WEB_PORT=8071 NGINX_FORWARDED_PORT=8072 STUNNEL_PORT=6673
 OWN_PORT=7667 OWN_TLS_PORT=7697 OWN_WEB_PORT=7067 # of the server itself
 
 write_config() {
@@ -99,6 +99,14 @@ start_nginx_proxy() {
 		http {
 			access_log off;
 			$(nginx_paths)
+			map \$remote_addr \$node {
+				~: 'for="[\$remote_addr]:\$remote_port"';
+				default 'for=\$remote_addr';
+			}
+			map \$http_forwarded \$nodes {
+				'' \$node;
+				default '\$http_forwarded, \$node';
+			}
 			server {
 				listen [::]:$NGINX_WEB_PORT ipv6only=off;
 				location / {
@@ -108,6 +116,17 @@ start_nginx_proxy() {
 					proxy_set_header Upgrade \$http_upgrade;
 					proxy_set_header Connection upgrade;
 					proxy_set_header X-Forwarded-For \$proxy_add_x_forwarded_for;
+				}
+			}
+			server {
+				listen [::]:$NGINX_FORWARDED_PORT ipv6only=off;
+				location / {
+					proxy_pass http://127.0.0.1:$OWN_WEB_PORT;
+					proxy_http_version 1.1;
+					proxy_set_header Host \$http_host;
+					proxy_set_header Upgrade \$http_upgrade;
+					proxy_set_header Connection upgrade;
+					proxy_set_header Forwarded \$nodes;
 				}
 			}
 		}
@@ -174,21 +193,35 @@ through_others() {
 	is_from nick "$A4"
 	register launch_plain will python3 "$HERE/lib/web_line.py" "$B4" "$NGINX_WEB_PORT"
 	is_from will "$A4"
+	register launch_plain fred python3 "$HERE/lib/web_line.py" "$B4" "$NGINX_FORWARDED_PORT"
+	is_from fred "$A4"
+	register launch_plain fritz python3 "$HERE/lib/web_line.py" "$B6" "$NGINX_FORWARDED_PORT"
+	is_from fritz "$A6"
+	# A client that makes up the other header is refused; one that makes up an element of this one is found.
+	launch_plain asked a curl -s --max-time 20 -H 'X-Forwarded-For: 192.0.2.1' "http://$B4:$NGINX_FORWARDED_PORT/"
+	finish asked 30
+	wait_until 20 "a line about two headers" \
+		grep -q 'closed address=.* reason="its X-Forwarded-For and Forwarded do not name' "$TMP/server.err"
+	launch_plain asked a curl -sf --max-time 20 -o "$TMP/page" -H 'Forwarded: for=192.0.2.1' \
+		"http://$B4:$NGINX_FORWARDED_PORT/"
+	finish asked 30
+	expect_eq "$STATUS" 0 "curl's exit code"
 	register launch_plain stan openssl s_client -quiet -connect "$B4:$STUNNEL_PORT"
 	is_from stan "$A4"
 	register launch_plain susan openssl s_client -quiet -connect "[$B6]:$STUNNEL_PORT"
 	is_from susan "$A6"
-	leave nora nils nick will stan susan
+	leave nora nils nick will fred fritz stan susan
 	stop nginx
 	stop stunnel
 }
 
 health_checks() {
-	local before
+	local before refused
 	section "health checks"
 	before=$(counter acceptor_accepted_total)
+	refused=$(counter acceptor_refused_proxied_total)
 	wait_until 20 "HAProxy asks" has_grown acceptor_accepted_total $((before + 3))
-	expect_eq "$(counter acceptor_refused_proxied_total)" 0 "connections that named nobody"
+	expect_eq "$(counter acceptor_refused_proxied_total)" "$refused" "connections that named nobody"
 	ok "are no failures"
 }
 

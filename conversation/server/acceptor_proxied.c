@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "conversation/server/acceptor_private.h"
+#include "conversation/server/forwarded.h"
 #include "conversation/server/proxy_header.h"
 
 _Static_assert(APO_PROXY_HEADER_BYTES_MAX <= APO_HTTP_HEAD_BYTES_MAX, "one buffer for both");
@@ -78,8 +79,7 @@ static enum apo_proxy_verdict find_in_request(const struct apo_config *config, c
 		return APO_PROXY_INCOMPLETE;
 	if (verdict != APO_HTTP_OK)
 		return APO_PROXY_MALFORMED;
-	return apo_proxy_forwarded_client(config, &request, &header->client) ? APO_PROXY_OK
-									     : APO_PROXY_OTHER;
+	return apo_forwarded_client(config, &request, &header->client);
 }
 
 static enum apo_proxy_verdict find_client(const struct apo_acceptor *acceptor,
@@ -91,6 +91,15 @@ static enum apo_proxy_verdict find_client(const struct apo_acceptor *acceptor,
 	if (verdict == APO_PROXY_OTHER && arrival->listen.is_web && !arrival->listen.is_tls)
 		verdict = find_in_request(acceptor->config, (const char *)bytes, len, header);
 	return verdict;
+}
+
+static const char *reason_of(enum apo_proxy_verdict verdict)
+{
+	if (verdict == APO_PROXY_OTHER)
+		return "it does not name the client";
+	return verdict == APO_PROXY_AMBIGUOUS
+		       ? "its X-Forwarded-For and Forwarded do not name the same client"
+		       : "its header is malformed";
 }
 
 /* NULL: the header has been taken from the socket, and arrival is complete. */
@@ -130,8 +139,7 @@ void apo_acceptor_on_proxied(struct apo_acceptor *acceptor, struct apo_event_sou
 	else if (verdict == APO_PROXY_OK)
 		reason = take_header(&arrival, &header, bytes);
 	else
-		reason = verdict == APO_PROXY_OTHER ? "it does not name the client"
-						    : "its header is malformed";
+		reason = reason_of(verdict);
 	if (reason)
 		refuse(acceptor, &arrival, reason, now_at_ns);
 	else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proxy_header - the client's address, as a trusted proxy in front of the server tells it: in a
- * header of the PROXY protocol, version 1 or 2, or in X-Forwarded-For of a web request.
+ * proxy_header - the client's address, as a trusted proxy in front of the server tells it in a
+ * header of the PROXY protocol, version 1 or 2.
  *
  * Model    The header of the PROXY protocol precedes everything else, also TLS. It names the client
  *          or nobody: then the connection is the proxy's own (command LOCAL, UNKNOWN). Of the
@@ -15,7 +15,6 @@
 
 #include "base/addr.h"
 #include "conversation/server/config.h"
-#include "conversation/web/http.h"
 
 #define APO_PROXY_HEADER_BYTES_MAX 2048
 
@@ -24,6 +23,7 @@ enum apo_proxy_verdict {
 	APO_PROXY_INCOMPLETE,
 	APO_PROXY_OTHER,     /* it does not begin like a header */
 	APO_PROXY_MALFORMED, /* it does, and is wrong or too long */
+	APO_PROXY_AMBIGUOUS, /* X-Forwarded-For and Forwarded differ (forwarded.h) */
 };
 
 struct apo_proxy_header {
@@ -38,10 +38,5 @@ enum apo_proxy_verdict apo_proxy_header_parse(const uint8_t *bytes, size_t len,
 
 /* May the address tell the addresses of others? */
 bool apo_proxy_is_trusted(const struct apo_config *config, const struct rudp_addr *address);
-
-/* The last address in X-Forwarded-For that is not of a trusted proxy, or the first if all are; its
- * port is 0. false: there is none. */
-bool apo_proxy_forwarded_client(const struct apo_config *config,
-				const struct apo_http_request *request, struct rudp_addr *client);
 
 #endif

@@ -22,17 +22,31 @@ static struct apo_slice trimmed(const char *at, size_t len)
 	return (struct apo_slice){at, len};
 }
 
+/* Up to the first comma outside of quoted strings. */
+static size_t element_len(struct apo_slice list)
+{
+	bool is_quoted = false;
+	size_t i;
+
+	for (i = 0; i < list.len && (is_quoted || list.at[i] != ','); i++) {
+		if (list.at[i] == '"')
+			is_quoted = !is_quoted;
+		else if (is_quoted && list.at[i] == '\\' && i + 1 < list.len)
+			i++;
+	}
+	return i;
+}
+
 bool apo_http_next_element(struct apo_slice *list, struct apo_slice *element)
 {
-	const char *comma;
 	size_t len;
 
 	while (list->at && list->len > 0) {
-		comma = memchr(list->at, ',', list->len);
-		len = comma ? (size_t)(comma - list->at) : list->len;
+		len = element_len(*list);
 		*element = trimmed(list->at, len);
-		list->at += comma ? len + 1 : len;
-		list->len -= comma ? len + 1 : len;
+		len += len < list->len; /* the comma */
+		list->at += len;
+		list->len -= len;
 		if (element->len > 0)
 			return true;
 	}
@@ -51,15 +65,20 @@ static bool contains(struct apo_slice list, const char *text)
 
 /* ---- characters (RFC 9110 section 5.6.2, 5.5) ---- */
 
-static bool is_token(struct apo_slice slice)
+size_t apo_http_token_len(struct apo_slice slice)
 {
 	size_t i;
 
 	for (i = 0; i < slice.len; i++)
 		if (slice.at[i] <= ' ' || slice.at[i] > '~' ||
 		    strchr("\"(),/:;<=>?@[\\]{}", slice.at[i]))
-			return false;
-	return slice.len > 0;
+			break;
+	return i;
+}
+
+static bool is_token(struct apo_slice slice)
+{
+	return slice.len > 0 && apo_http_token_len(slice) == slice.len;
 }
 
 static bool is_value(struct apo_slice slice)
@@ -145,6 +164,14 @@ static void choose_protocol(struct apo_http_request *request, struct apo_slice l
 	}
 }
 
+static bool add(struct apo_http_lists *lists, struct apo_slice value)
+{
+	if (lists->count == APO_HTTP_FORWARDED_MAX)
+		return false;
+	lists->values[lists->count++] = value;
+	return true;
+}
+
 /* Returns false if the request must be refused. */
 static bool on_header(struct apo_http_request *request, struct seen *seen, struct apo_slice name,
 		      struct apo_slice value)
@@ -157,12 +184,10 @@ static bool on_header(struct apo_http_request *request, struct seen *seen, struc
 		return set_once(&request->key, value);
 	if (apo_slice_is(name, "Sec-WebSocket-Version"))
 		return set_once(&request->version, value);
-	if (apo_slice_is(name, "X-Forwarded-For")) {
-		if (request->forwarded_count == APO_HTTP_FORWARDED_MAX)
-			return false;
-		request->forwarded_for[request->forwarded_count++] = value;
-		return true;
-	}
+	if (apo_slice_is(name, "X-Forwarded-For"))
+		return add(&request->x_forwarded_for, value);
+	if (apo_slice_is(name, "Forwarded"))
+		return add(&request->forwarded, value);
 	if (apo_slice_is(name, "If-None-Match"))
 		request->if_none_match = value;
 	else if (apo_slice_is(name, "Connection"))

@@ -47,7 +47,7 @@ class Client:
     def handshake(self, options):
         head = [
             "GET / HTTP/1.1",
-            f"Host: {options.host}:{options.port}",
+            f"Host: [{options.host}]:{options.port}" if ":" in options.host else f"Host: {options.host}:{options.port}",
             "Connection: Upgrade",
             "Upgrade: websocket",
             "Sec-WebSocket-Version: 13",

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The header of a proxy: a whole header stays the same whatever follows, and none of its beginnings
- * is another one. The client in X-Forwarded-For.
+ * is another one. The client in X-Forwarded-For and Forwarded.
  */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "conversation/server/proxy_header.h"
+#include "conversation/server/forwarded.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,7 +47,7 @@ static void check_request(const char *bytes, size_t len)
 
 	assert(apo_network_read(config.trusted_proxies, "10.0.0.0/8"));
 	if (apo_http_parse(bytes, len, 0, &request) == APO_HTTP_OK &&
-	    apo_proxy_forwarded_client(&config, &request, &client))
+	    apo_forwarded_client(&config, &request, &client) == APO_PROXY_OK)
 		assert(client.family == AF_INET || client.family == AF_INET6);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Headers of the PROXY protocol, and addresses in X-Forwarded-For. */
+/* Headers of the PROXY protocol. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -175,47 +175,4 @@ Test(proxy_header, other_bytes_are_no_header)
 	cr_assert(eq(int, parse_text("PASS x\r\n"), APO_PROXY_OTHER));
 	cr_assert(eq(int, parse_text("proxy TCP4 "), APO_PROXY_OTHER));
 	cr_assert(eq(int, parse_text("\r\n\r\nNICK"), APO_PROXY_OTHER));
-}
-
-/* ---- X-Forwarded-For ---- */
-
-/* The client in a request with these headers; "-": none. */
-static void forwarded_is(const char *headers, const char *wanted)
-{
-	struct apo_config config = {.trusted_proxy_count = 2};
-	char text[512], found[RUDP_ADDR_TEXT_SIZE] = "-";
-	struct apo_http_request request;
-	struct rudp_addr client;
-	int len;
-
-	cr_assert(apo_network_read(config.trusted_proxies, "10.0.0.0/8"));
-	cr_assert(apo_network_read(config.trusted_proxies + 1, "2001:db8:1::/48"));
-	len = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", headers);
-	cr_assert(eq(int, apo_http_parse(text, (size_t)len, 0, &request), APO_HTTP_OK));
-	if (apo_proxy_forwarded_client(&config, &request, &client))
-		rudp_addr_format(&client, found);
-	cr_assert(eq(str, found, (char *)wanted), "%s", headers);
-}
-
-Test(proxy_header, the_last_address_that_is_not_trusted_is_the_client)
-{
-	forwarded_is("X-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7:0");
-	forwarded_is("x-forwarded-for: 2001:db8::7\r\n", "[2001:db8::7]:0");
-	/* The proxy adds the last address; those before it are claims of the client. */
-	forwarded_is("X-Forwarded-For: 192.0.2.1, 192.0.2.7\r\n", "192.0.2.7:0");
-	forwarded_is("X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7:0");
-	forwarded_is("X-Forwarded-For: nonsense, 192.0.2.7\r\n", "192.0.2.7:0");
-	/* Proxies behind proxies. */
-	forwarded_is("X-Forwarded-For: 192.0.2.7, 10.1.2.3, 2001:db8:1::2\r\n", "192.0.2.7:0");
-	forwarded_is("X-Forwarded-For: 10.0.0.9, 10.1.2.3\r\n", "10.0.0.9:0");
-}
-
-Test(proxy_header, without_an_address_of_the_client_there_is_none)
-{
-	forwarded_is("", "-");
-	forwarded_is("X-Forwarded-For:\r\n", "-");
-	forwarded_is("X-Forwarded-For: unknown\r\n", "-");
-	forwarded_is("X-Forwarded-For: 192.0.2.7, unknown\r\n", "-");
-	forwarded_is("X-Forwarded-For: 192.0.2.7:4711\r\n", "-");
-	forwarded_is("Forwarded: for=192.0.2.7\r\n", "-");
 }
