@@ -184,6 +184,29 @@ def logs_in_to_an_old_account(browser, port):
     log_in(browser, port, "eve")
 
 
+def sees_public_history(browser, friend, port):
+    """A guest sees what was said before she came if the channel has mode H, since that was set; else nothing."""
+    for word, channel in (("private", "#private"), ("public", "#public")):
+        friend.say(f"JOIN {channel}")
+        if word == "public":
+            friend.say(f"MODE {channel} +H")
+        friend.say(f"PRIVMSG {channel} :a {word} word before")
+        friend.say(f"PING {word}")
+        friend.hear(f" PONG irc.test :{word}")
+        browser.visit("about:blank")
+        browser.visit(f"http://127.0.0.1:{port}/{channel}")
+        browser.value("document.getElementById('nick').focus()")
+        browser.type(f"guest-{word}")
+        browser.enter()
+        browser.wait("the channel", f"document.getElementById('title').textContent === {channel!r}")
+        if word == "public":
+            wait_line(browser, "a public word before")
+        friend.hear(f":guest-{word}!")
+        friend.say(f"PRIVMSG {channel} :a {word} word after")
+        wait_line(browser, f"a {word} word after")
+        assert log_count(browser, f"a {word} word before") == (word == "public")
+
+
 def can_be_read_aloud(browser):
     """Each control has a name, and no part of the page is wider than a phone."""
     unnamed = browser.value("Array.from(document.querySelectorAll('#chat button, #chat input, #chat textarea'))"
@@ -219,10 +242,11 @@ def main():
         scroll_back(browser, friend, cable.port)
         can_be_read_aloud(browser)
         shoot(browser, screenshots, "phone")
+        sees_public_history(browser, friend, cable.port)
         logs_in_to_an_old_account(browser, cable.port)
     finally:
         browser.close()
-    print(f"{kind}: logged in by SCRAM and PLAIN, talked, lost no line, scrolled back")
+    print(f"{kind}: logged in by SCRAM and PLAIN, talked, lost no line, scrolled back, saw public history")
 
 
 main()
