@@ -195,7 +195,8 @@ static int enqueue(struct apo_replica *replica, const void *event, size_t len, s
 	rudp_write_u32(&writer, (uint32_t)len);
 	rudp_write_bytes(&writer, event, len);
 	queue->len = needed;
-	replica->beat_at_ns = replica->now_at_ns;
+	replica->beat_at_ns =
+		rudp_time_max(replica->now_at_ns, replica->flight_at_ns + APO_GATHER_NS);
 	return 0;
 }
 

@@ -28,9 +28,14 @@
 #define APO_REPLICA_QUEUE_BYTES_MAX (16u << 20)
 #define APO_REPLICA_BUFFER_BYTES_MAX (64u << 20)
 
-#define APO_BEAT_NS RUDP_NS_PER_S           /* the longest time between two entries of a node */
-#define APO_REPEAT_NS (RUDP_NS_PER_S)       /* then a publication without result is repeated */
-#define APO_RETRY_NS (250 * RUDP_NS_PER_MS) /* the same for one that has failed */
+#define APO_BEAT_NS RUDP_NS_PER_S /* the longest time between two entries of a node */
+/* The shortest time between two entries of a node with events: those that come meanwhile share an
+ * entry. An entry with one line costs nodes and servers nearly as much as one with twenty. */
+#define APO_GATHER_NS (3 * RUDP_NS_PER_MS)
+/* Then an entry that has not come back is published again, and the log asked whether it is stored;
+ * after the first repetition also if there is no answer. */
+#define APO_REPEAT_NS (500 * RUDP_NS_PER_MS)
+#define APO_RETRY_NS (250 * RUDP_NS_PER_MS) /* the same if the log does not take it */
 #define APO_CUT_OFF_NS (3 * RUDP_NS_PER_S)  /* an entry that is not in the log then: cut off */
 #define APO_GENESIS_NS (4 * RUDP_NS_PER_S)  /* of silence in the log */
 /* A node waits so long for one that joins and has kept a newer state. */
@@ -38,9 +43,9 @@
 #define APO_SNAPSHOT_NS                                                                            \
 	(10 * RUDP_NS_PER_S) /* without its own JOIN, or a snapshot, it joins anew */
 
-/* After that an entry that is stored but not delivered has the log subscribed again, or lets the
- * node join anew. */
-#define APO_SUBSCRIBE_NS (2 * RUDP_NS_PER_S)
+/* After that an entry that is stored, as a repetition has shown, but not delivered has the log
+ * subscribed again, or lets the node join anew. */
+#define APO_SUBSCRIBE_NS (1500 * RUDP_NS_PER_MS)
 #define APO_LOST_NS (20 * RUDP_NS_PER_S)
 
 struct apo_replica;
@@ -57,8 +62,9 @@ enum apo_reopening {
  * submit events.
  */
 struct apo_replica_calls {
-	/* Append the entry to the log; answered by apo_replica_on_published. number: of the entry
-	 * in this process; a repetition has the same one. The bytes are valid during the call. */
+	/* Append the entry to the log. number: of the entry in this process; a repetition has the
+	 * same one, and is answered by apo_replica_on_published. The bytes are valid during the
+	 * call. */
 	void (*publish)(void *of, const void *bytes, size_t len, uint64_t number);
 	/* Send the snapshot to the node that has joined at the position. */
 	void (*send_snapshot)(void *of, const char *name, uint64_t position, const void *bytes,

@@ -237,13 +237,13 @@ static void on_member(struct apo_replica *replica, struct apo_node *node, uint64
 }
 
 /* It counts if no node has appended EVENTS since its author's JOIN. Otherwise the author has not
- * seen them, or another GENESIS, in time; it joins anew. */
+ * seen them, or another GENESIS, in time; it joins anew. A repetition does not count. */
 static void on_genesis(struct apo_replica *replica, const struct apo_entry_head *head)
 {
 	const struct apo_node *author = node_named(replica, head->name);
 
 	if (author && author->incarnation == head->incarnation &&
-	    replica->events_position < author->id)
+	    head->number > author->last_number && replica->events_position < author->id)
 		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
 }
 

@@ -118,7 +118,9 @@ void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *clien
 	if (client->is_gone || apo_is_remote(model, client) || rudp_list_is_linked(&client->ending))
 		return;
 	client->sent_bytes += (uint32_t)sent_bytes;
-	if (!client->backlog && !is_full(model, client) && !awaits_answer(client))
+	/* Most clients say nothing more before their proposal comes back. */
+	if (!client->backlog && !is_full(model, client) &&
+	    (!awaits_answer(client) || client->is_proposing))
 		return;
 	if (backlog_of(model, client))
 		decide(model, client);
@@ -232,8 +234,8 @@ static void continue_answers(struct apo_model *model, struct apo_client *client)
 void apo_answers_hold_line(struct apo_model *model, struct apo_client *client, const char *line,
 			   size_t len)
 {
-	struct apo_backlog *backlog = client->backlog;
-	struct held_line *held = malloc(sizeof *held + len);
+	struct apo_backlog *backlog = backlog_of(model, client);
+	struct held_line *held = backlog ? malloc(sizeof *held + len) : NULL;
 
 	if (!held) {
 		apo_client_end(model, client, "Out of memory");
@@ -258,6 +260,15 @@ static void handle_held_line(struct apo_model *model, struct apo_client *client)
 	client->backlog->lines_bytes -= sizeof *held + held->len;
 	apo_line_handle(model, client, held->text, held->len);
 	free(held);
+}
+
+void apo_answers_hasten_lines(struct apo_model *model, struct apo_peer who)
+{
+	struct apo_client *client;
+
+	while ((client = apo_client_at(model, who)) && client->backlog &&
+	       !rudp_list_is_empty(&client->backlog->lines))
+		handle_held_line(model, client);
 }
 
 void apo_answers_serve(struct apo_model *model)

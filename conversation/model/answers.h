@@ -10,7 +10,8 @@
  *          next command is answered after the long answer, and its send queue always has room for
  *          messages of others.
  * Others   A client's lines also wait while another thread answers one of its commands: a password
- *          check (tickets.h), or a question to history (chathistory.c).
+ *          check (tickets.h), or a question to history (chathistory.c). If a proposal must come
+ *          back (shared.h), the worker is told only when a further line has come.
  * Changes  Between two slices members join, leave and change their nicks, and the channel or the
  *          client may disappear. An answer therefore keeps only its link in a list
  *          (safe_iterator.h), and reads everything else anew.
@@ -61,12 +62,14 @@ void apo_turn_count_examined(struct apo_model *model, unsigned count);
 
 /* ---- for model.c, replies.c and clients.c ---- */
 
-/* Queues a line of a client that is receiving a long answer. */
+/* Queues a line of a client that waits. */
 void apo_answers_hold_line(struct apo_model *model, struct apo_client *client, const char *line,
 			   size_t len);
 /* The client's turn has ended; it sent sent_bytes to the client. */
 void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *client,
 			       size_t sent_bytes);
+/* Handles all queued lines of a client whose connection has ended, without waiting for answers. */
+void apo_answers_hasten_lines(struct apo_model *model, struct apo_peer who);
 /* Sends one slice to one client, or handles one of its queued lines, in a turn of its own. */
 void apo_answers_serve(struct apo_model *model);
 /* Frees the client's answers and queued lines. The client is leaving. */

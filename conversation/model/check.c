@@ -44,13 +44,13 @@ static bool check_backlog(const struct apo_client *client)
 	const struct apo_backlog *backlog = client->backlog;
 
 	if (!backlog)
-		return !client->ticket && client->history_count < APO_REQUESTS_MAX &&
-		       !client->is_proposing;
+		return !client->ticket && client->history_count < APO_REQUESTS_MAX;
 	return backlog->client == client &&
 	       backlog->waits_for_room + rudp_list_is_linked(&backlog->ready) <= 1 &&
 	       (backlog->waits_for_room || rudp_list_is_linked(&backlog->ready) ||
 		(rudp_list_is_empty(&backlog->answers) &&
-		 (client->ticket || client->history_count >= APO_REQUESTS_MAX)));
+		 (client->ticket || client->history_count >= APO_REQUESTS_MAX ||
+		  client->is_proposing)));
 }
 
 static uint64_t count_members(const struct apo_channel *channel)

@@ -379,7 +379,7 @@ static void remove_client(struct apo_model *model, struct apo_client *client)
 {
 	const char *reason = client->end_reason ? client->end_reason : "Out of memory";
 
-	if (!client->is_gone && !apo_is_remote(model, client))
+	if (!client->is_gone && !client->is_unconnected && !apo_is_remote(model, client))
 		apo_connection_close(model, client->peer, client->host, reason);
 	if (apo_shared_propose_end(model, client, reason))
 		return;

@@ -286,7 +286,7 @@ void apo_model_on_line(struct apo_model *model, struct apo_peer who, const char 
 	client->heard_at_ns = now_at_ns;
 	model->figures.lines++;
 	len = len > APO_LINE_BYTES_MAX ? APO_LINE_BYTES_MAX + 1 : len;
-	if (!client->backlog) {
+	if (!client->backlog && !client->is_proposing) {
 		apo_line_handle(model, client, line, len);
 		return;
 	}
@@ -300,6 +300,12 @@ void apo_model_on_closed(struct apo_model *model, struct apo_peer who, const cha
 	struct apo_client *client = apo_client_at(model, who);
 
 	model->now_at_ns = now_at_ns;
+	/* The log keeps the order of lines and end; nobody reads answers any more. */
+	if (client && model->shared && client->is_registered) {
+		client->is_unconnected = true;
+		apo_answers_hasten_lines(model, who);
+		client = apo_client_at(model, who);
+	}
 	if (!client)
 		return;
 	apo_client_closed(model, client, reason);

@@ -164,7 +164,8 @@ struct apo_client {
 	bool hears_wallops : 1;
 	bool is_bot : 1;
 	bool is_gone : 1;
-	bool is_proposing : 1; /* its last command waits for the other copies (shared.h) */
+	bool is_unconnected : 1; /* its last lines are handled */
+	bool is_proposing : 1;   /* its last command waits for the other copies (shared.h) */
 	char *address, *host, *fingerprint; /* host may be changed by CHGHOST */
 	char *real, *away, *account;        /* NULL: none */
 	char nick[APO_NICK_BYTES_MAX + 1];  /* "": none yet, and not in the table */

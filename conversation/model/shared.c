@@ -396,7 +396,7 @@ static bool make_remote(struct apo_model *model, struct apo_client *client)
 	apo_monitor_clear(model, client);
 	apo_ticket_drop(model, client);
 	apo_answers_drop(model, client);
-	client->is_gone = client->is_proposing = false;
+	client->is_gone = client->is_unconnected = client->is_proposing = false;
 	free(client->end_reason);
 	client->end_reason = NULL;
 	return true;

@@ -89,6 +89,9 @@ static natsStatus set_options(natsOptions *options, const struct apo_config *con
 	/* Without a deadline, a server that does not read blocks each call, for ever. */
 	if (status == NATS_OK)
 		status = natsOptions_SetWriteDeadline(options, APO_BUS_WAIT_MS);
+	/* Otherwise another thread of the library is woken to send each entry. */
+	if (status == NATS_OK)
+		status = natsOptions_SetSendAsap(options, true);
 	if (status == NATS_OK)
 		status = natsOptions_SetMaxReconnect(options, -1);
 	if (status == NATS_OK)

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <nats/nats.h>
 #include <poll.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,6 @@
 #define RETRY_MS 1000
 #define LOG_AGE_NS (3600 * RUDP_NS_PER_S) /* entries are kept so long, for slow nodes */
 #define LOG_BYTES_MAX (INT64_C(1) << 30)
-#define DUPLICATES_NS (120 * RUDP_NS_PER_S) /* a repetition within that is recognized */
 #define SUBJECT_SIZE 128
 /* The library may first try to reach each server (CONNECT_MS), so the end gets more than that. */
 #define STOP_NS (40 * RUDP_NS_PER_S)
@@ -40,7 +38,7 @@ struct apo_bus {
 	jsCtx *js;
 	natsSubscription *entries, *chunks, *histories;
 	char log_subject[SUBJECT_SIZE], stream[SUBJECT_SIZE];
-	char process[17]; /* random, in the ids of messages */
+	uint64_t published; /* the number of the last publication */
 	struct apo_subscription subscription;
 	bool is_over;
 };
@@ -139,7 +137,6 @@ static bool make_stream(struct apo_bus_thread *bus_thread)
 	config.Replicas = bus_thread->config->cluster_replicas;
 	config.MaxAge = LOG_AGE_NS;
 	config.MaxBytes = LOG_BYTES_MAX;
-	config.Duplicates = DUPLICATES_NS;
 	status = js_AddStream(NULL, bus->js, &config, &attempt, &code);
 	/* Another node may have made it at the same time. */
 	return code == JSStreamNameExistErr || !apo_bus_has_failed(status, "new stream");
@@ -221,30 +218,32 @@ static bool open_bus(struct apo_bus_thread *bus_thread)
 
 /* ---- requests ---- */
 
-static uint64_t publish(struct apo_bus_thread *bus_thread, const struct request *request)
+/* Returns whether the stream has the entry. */
+static bool publish_asking(const struct apo_bus *bus, const struct request *request)
 {
-	struct apo_bus *bus = bus_thread->bus;
 	jsPubOptions options;
-	jsPubAck *ack = NULL;
-	char id[64];
-	uint64_t seq = 0;
 
-	snprintf(id, sizeof id, "%s-%" PRIu64, bus->process, request->number);
 	jsPubOptions_Init(&options);
 	options.MaxWait = APO_BUS_WAIT_MS;
-	options.MsgId = id;
-	if (js_Publish(&ack, bus->js, bus->log_subject, request->bytes, (int)request->len, &options,
-		       NULL) == NATS_OK)
-		seq = ack->Sequence;
-	jsPubAck_Destroy(ack);
-	return seq;
+	return js_Publish(NULL, bus->js, bus->log_subject, request->bytes, (int)request->len,
+			  &options, NULL) == NATS_OK;
 }
 
+/* An entry that comes back needs no answer of the stream, which would wake threads at both ends.
+ * Only a repetition asks for one. */
 static void on_publish(struct apo_bus_thread *bus_thread, const struct request *request)
 {
-	uint64_t seq = bus_thread->bus->entries ? publish(bus_thread, request) : 0;
+	struct apo_bus *bus = bus_thread->bus;
+	bool is_repetition = request->number == bus->published, is_stored = false;
 
-	tell(bus_thread, APO_BUS_PUBLISHED, seq, request->number, NULL, 0);
+	bus->published = request->number;
+	if (bus->entries && !is_repetition)
+		(void)natsConnection_Publish(bus->connection, bus->log_subject, request->bytes,
+					     (int)request->len);
+	else if (bus->entries)
+		is_stored = publish_asking(bus, request);
+	if (!bus->entries || is_repetition)
+		tell(bus_thread, APO_BUS_PUBLISHED, is_stored, request->number, NULL, 0);
 }
 
 static void send_to_node(struct apo_bus_thread *bus_thread, const struct request *request,
@@ -357,6 +356,9 @@ static void *run(void *of)
 	pthread_setname_np(pthread_self(), "chat-bus"); /* for top -H */
 	while (!bus_thread->bus->is_over)
 		turn(bus_thread);
+	/* The server has read the last entries when it answers. */
+	if (bus_thread->bus->connection)
+		(void)natsConnection_FlushTimeout(bus_thread->bus->connection, APO_BUS_WAIT_MS);
 	close_bus(bus_thread->bus);
 	nats_ReleaseThreadMemory();
 	return NULL;
@@ -433,8 +435,6 @@ static struct apo_bus *bus_new(const struct apo_config *config)
 		return NULL;
 	snprintf(bus->log_subject, sizeof bus->log_subject, "%s.log", config->cluster_name);
 	snprintf(bus->stream, sizeof bus->stream, "%s-log", config->cluster_name);
-	snprintf(bus->process, sizeof bus->process, "%08" PRIx32 "%08" PRIx32, randombytes_random(),
-		 randombytes_random());
 	return bus;
 }
 

@@ -5,12 +5,12 @@
  *
  * Model    It makes the stream if there is none. Requests are mail to the thread, results are mail
  *          to the owner (struct apo_bus_mail). One publication is in progress at a time
- *          (cluster/replica.h), so the thread waits for its result. The NATS library connects again
- *          by itself, and delivers entries in order; if it fails to, the owner has it subscribe
- *          again.
+ *          (cluster/replica.h). The first time it is only sent; the thread waits for the result of
+ *          a repetition. The NATS library connects again by itself, and delivers entries in order;
+ *          if it fails to, the owner has it subscribe again.
  *          The consumer of a subscription reads the copy of the stream that one server has, any of
  *          them. If that copy is wrong, another subscription helps: reopen.
- * Errors   A publication without result within APO_BUS_WAIT_MS is reported as failed. Connections
+ * Errors   A repetition without result within APO_BUS_WAIT_MS is reported as failed. Connections
  *          and subscriptions that fail are logged and tried again (cluster/subscription.h).
  * Threads  start, stop: the main thread. publish, reopen, send: the owner's thread.
  */
@@ -32,7 +32,7 @@
 enum apo_bus_news {
 	APO_BUS_READY,     /* entries from now on are delivered; once for each opening */
 	APO_BUS_ENTRY,     /* seq, bytes */
-	APO_BUS_PUBLISHED, /* number; seq 0: failed */
+	APO_BUS_PUBLISHED, /* number; seq 1: stored, 0: failed */
 	APO_BUS_CHUNK,     /* of a snapshot: bytes as they were sent */
 	APO_BUS_HISTORY,   /* a message between history threads: bytes as they were sent */
 	APO_BUS_UNREADABLE /* the log cannot be subscribed now; the thread tries again */

@@ -368,11 +368,16 @@ static void show_figures(struct apo_model_thread *model_thread)
 #undef SHOW
 }
 
-static int timeout_ms(const struct apo_model_thread *model_thread)
+static void wait_for_mail(struct apo_model_thread *model_thread)
 {
-	return rudp_time_poll_ms(rudp_time_min(apo_model_next_at_ns(model_thread->model),
-					       apo_cluster_next_at_ns(model_thread->cluster)),
-				 rudp_clock_now_ns());
+	struct pollfd wait = {.fd = model_thread->box.fd, .events = POLLIN};
+	int64_t until_ns = rudp_time_min(apo_model_next_at_ns(model_thread->model),
+					 apo_cluster_next_at_ns(model_thread->cluster));
+	int64_t left_ns = rudp_time_max(until_ns - rudp_clock_now_ns(), 0);
+	struct timespec left = {.tv_sec = left_ns / RUDP_NS_PER_S,
+				.tv_nsec = left_ns % RUDP_NS_PER_S};
+
+	(void)ppoll(&wait, 1, until_ns == RUDP_NEVER ? NULL : &left, NULL);
 }
 
 bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
@@ -398,9 +403,7 @@ bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
 
 static void turn(struct apo_model_thread *model_thread)
 {
-	struct pollfd wait = {.fd = model_thread->box.fd, .events = POLLIN};
-
-	(void)poll(&wait, 1, timeout_ms(model_thread));
+	wait_for_mail(model_thread);
 	(void)apo_model_thread_absorb(model_thread);
 	if (apo_model_next_at_ns(model_thread->model) <= model_thread->now_at_ns)
 		apo_model_on_time(model_thread->model, model_thread->now_at_ns);

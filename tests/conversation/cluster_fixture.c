@@ -124,12 +124,15 @@ static void on_publish(void *of, const void *bytes, size_t len, uint64_t number)
 {
 	struct cluster_node *node = of;
 	struct cluster_publication *publication = node->publications;
+	bool is_repetition = number == node->published;
 
+	node->published = number;
 	while (publication < node->publications + CLUSTER_MAIL && publication->is_used)
 		publication++;
 	if (publication == node->publications + CLUSTER_MAIL)
 		return; /* lost */
 	publication->is_used = true;
+	publication->is_repetition = is_repetition;
 	publication->bytes = malloc(len);
 	memcpy(publication->bytes, bytes, len);
 	publication->len = len;
@@ -307,7 +310,7 @@ void cluster_start(struct cluster *cluster, unsigned index)
 	node->next_seq = cluster->log_len + 1;
 	node->deliver_at_ns = cluster->now_ns;
 	node->open_at_ns = node->unreadable_at_ns = RUDP_NEVER;
-	node->starts++;
+	node->published = 0;
 	apo_replica_on_bus(node->replica);
 }
 

@@ -33,7 +33,7 @@ struct cluster_client {
 };
 
 struct cluster_publication {
-	bool is_used;
+	bool is_used, is_repetition;
 	uint8_t *bytes;
 	size_t len;
 	uint64_t number;
@@ -77,6 +77,7 @@ struct cluster_node {
 	struct apo_replica *replica;
 	struct cluster_client clients[CLUSTER_CLIENTS];
 	struct cluster_publication publications[CLUSTER_MAIL];
+	uint64_t published; /* the number of the last one */
 	struct cluster_answer answers[CLUSTER_MAIL];
 	struct cluster_snapshot snapshots[4];
 	uint64_t next_seq; /* to be delivered */
@@ -87,8 +88,7 @@ struct cluster_node {
 	int copy_shift;
 	uint64_t copy_at;
 	unsigned copies_left; /* bad ones, which it reads when it opens the log anew */
-	unsigned starts;
-	bool is_apart; /* it does not reach the log */
+	bool is_apart;        /* it does not reach the log */
 	/* The node appends to the log but gets nothing from it, and learns that when it
 	 * subscribes. */
 	bool is_deaf, is_told_unreadable;
@@ -113,8 +113,6 @@ struct cluster_node {
 struct cluster_entry {
 	uint8_t *bytes;
 	size_t len;
-	unsigned from, starts;
-	uint64_t number;
 };
 
 struct cluster {

@@ -91,47 +91,31 @@ void cluster_open_log(struct cluster *cluster, struct cluster_node *node)
 	apo_replica_on_bus(node->replica);
 }
 
-/* A publication that comes again has the sequence of the first time. */
-static uint64_t stored_before(const struct cluster *cluster, const struct cluster_node *node,
-			      uint64_t number)
+/* Takes the bytes. A repetition is stored again. */
+static void store(struct cluster *cluster, struct cluster_publication *publication)
 {
-	size_t i;
-
-	for (i = cluster->log_len; i > 0 && i + 200 > cluster->log_len; i--)
-		if (cluster->log[i - 1].from == node->index &&
-		    cluster->log[i - 1].starts == node->starts &&
-		    cluster->log[i - 1].number == number)
-			return i;
-	return 0;
-}
-
-static uint64_t store(struct cluster *cluster, const struct cluster_node *node,
-		      struct cluster_publication *publication)
-{
-	uint64_t seq = stored_before(cluster, node, publication->number);
-
-	if (seq)
-		return seq;
 	if (cluster->log_len == cluster->log_capacity) {
 		cluster->log_capacity = cluster->log_capacity ? 2 * cluster->log_capacity : 64;
 		cluster->log = realloc(cluster->log, cluster->log_capacity * sizeof *cluster->log);
 	}
 	cluster->log[cluster->log_len++] =
-		(struct cluster_entry){publication->bytes, publication->len, node->index,
-				       node->starts, publication->number};
+		(struct cluster_entry){publication->bytes, publication->len};
 	publication->bytes = NULL;
-	return cluster->log_len;
 }
 
-static void answer(struct cluster *cluster, struct cluster_node *node, uint64_t number,
-		   bool is_stored)
+/* Only repetitions are answered. */
+static void answer(struct cluster *cluster, struct cluster_node *node,
+		   const struct cluster_publication *publication, bool is_stored)
 {
 	struct cluster_answer *to = node->answers;
 
+	if (!publication->is_repetition)
+		return;
 	while (to < node->answers + CLUSTER_MAIL && to->is_used)
 		to++;
 	if (to < node->answers + CLUSTER_MAIL)
-		*to = (struct cluster_answer){true, number, is_stored, cluster_delay_ns(cluster)};
+		*to = (struct cluster_answer){true, publication->number, is_stored,
+					      cluster_delay_ns(cluster)};
 }
 
 static bool is_lost(struct cluster *cluster, const struct cluster_node *node)
@@ -143,7 +127,6 @@ static bool is_lost(struct cluster *cluster, const struct cluster_node *node)
 void cluster_take_publications(struct cluster *cluster, struct cluster_node *node)
 {
 	struct cluster_publication *publication;
-	uint64_t seq = 0;
 
 	for (publication = node->publications; publication < node->publications + CLUSTER_MAIL;
 	     publication++) {
@@ -151,11 +134,11 @@ void cluster_take_publications(struct cluster *cluster, struct cluster_node *nod
 			continue;
 		publication->is_used = false;
 		if (cluster->is_log_down) { /* its servers have no leader */
-			answer(cluster, node, publication->number, false);
+			answer(cluster, node, publication, false);
 		} else if (!is_lost(cluster, node)) {
-			seq = store(cluster, node, publication);
+			store(cluster, publication);
 			if (!is_lost(cluster, node))
-				answer(cluster, node, publication->number, seq != 0);
+				answer(cluster, node, publication, true);
 		}
 		free(publication->bytes);
 	}

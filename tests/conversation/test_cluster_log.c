@@ -1,10 +1,117 @@
 /* SPDX-License-Identifier: MIT */
-/* A node that can append to the log and cannot read it (cluster/replica.h). */
+/* A node and the log (cluster/replica.h), and the lines of its clients meanwhile. */
 #include "conversation/cluster_fixture.h"
 
 #include <stdlib.h>
 
+#include "conversation/cluster/replica_private.h"
 #include "conversation/irc/mask.h"
+
+static struct cluster *start(uint64_t seed, unsigned count)
+{
+	struct cluster *cluster = malloc(sizeof *cluster);
+
+	cluster_init(cluster, seed);
+	cluster_start_all(cluster, count);
+	return cluster;
+}
+
+static void end(struct cluster *cluster)
+{
+	cluster_check(cluster);
+	cluster_fini(cluster);
+	free(cluster);
+}
+
+/* Delivers what the node has published last, at once. */
+static void deliver(struct cluster_node *node)
+{
+	struct cluster_publication *publication = node->publications;
+
+	apo_replica_on_time(node->replica);
+	while (!publication->is_used || publication->number != node->published)
+		publication++;
+	apo_replica_on_entry(node->replica, node->replica->seen_seq + 1, publication->bytes,
+			     publication->len);
+}
+
+Test(cluster_log, entries_of_a_node_are_milliseconds_apart)
+{
+	struct cluster *cluster = start(40, 1);
+	struct cluster_node *node = &cluster->nodes[0];
+
+	cluster_join(cluster, 0, 0, "dan");
+	cluster_run(cluster, 100 * RUDP_NS_PER_MS);
+	cluster_say(cluster, 0, 0, "PRIVMSG dan :one");
+	cr_assert(eq(i64, apo_replica_next_at_ns(node->replica), cluster->now_ns));
+	deliver(node);
+	CLUSTER_HEARS(cluster, 0, 0, ":dan!* PRIVMSG dan :one");
+	cluster_say(cluster, 0, 0, "PRIVMSG dan :two");
+	cr_assert(eq(i64, apo_replica_next_at_ns(node->replica), cluster->now_ns + APO_GATHER_NS));
+	cluster_fini(cluster);
+	free(cluster);
+}
+
+/* The log may have the entry twice if the first one took long. */
+Test(cluster_log, a_repetition_of_the_beginning_is_ignored)
+{
+	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster_node *node = cluster->nodes;
+	struct cluster_entry *genesis;
+
+	cluster_init(cluster, 41);
+	cluster_start(cluster, 0);
+	while (!cluster_is_live(cluster, 0))
+		cluster_run(cluster, RUDP_NS_PER_MS);
+	cr_assert(eq(u64, node->replica->applied, 1));
+	genesis = &cluster->log[node->replica->seen_seq - 1];
+	apo_replica_on_entry(node->replica, node->replica->seen_seq + 1, genesis->bytes,
+			     genesis->len);
+	cr_assert(cluster_is_live(cluster, 0), "%s", node->reason);
+	cluster_fini(cluster);
+	free(cluster);
+}
+
+Test(cluster_log, a_client_is_held_when_it_says_more_than_one_line)
+{
+	struct cluster *cluster = start(42, 2);
+	struct cluster_client *client = &cluster->nodes[0].clients[0];
+
+	cluster_join(cluster, 0, 0, "dan");
+	cluster_say(cluster, 0, 0, "PRIVMSG dan :one");
+	cr_assert(not(client->is_held));
+	cluster_say(cluster, 0, 0, "PRIVMSG dan :two");
+	cr_assert(client->is_held);
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cr_assert(not(client->is_held));
+	CLUSTER_HEARS(cluster, 0, 0, ":dan!* PRIVMSG dan :one");
+	CLUSTER_HEARS(cluster, 0, 0, ":dan!* PRIVMSG dan :two");
+	end(cluster);
+}
+
+Test(cluster_log, what_a_client_says_before_it_leaves_is_said)
+{
+	struct cluster *cluster = start(43, 2);
+
+	cluster_join(cluster, 0, 0, "dan");
+	cluster_join(cluster, 1, 0, "eve");
+	cluster_say(cluster, 0, 0, "JOIN #a");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_say(cluster, 1, 0, "JOIN #a");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_forget(cluster);
+	cluster_say(cluster, 0, 0, "PRIVMSG #a :one");
+	cluster_say(cluster, 0, 0, "PRIVMSG #a :two");
+	cluster_say(cluster, 0, 0, "PING x");
+	cluster_say(cluster, 0, 0, "QUIT :bye");
+	cluster_close(cluster, 0, 0);
+	cluster_run(cluster, RUDP_NS_PER_S);
+	CLUSTER_HEARS(cluster, 1, 0, ":dan!* PRIVMSG #a :one");
+	CLUSTER_HEARS(cluster, 1, 0, ":dan!* PRIVMSG #a :two");
+	CLUSTER_HEARS(cluster, 1, 0, ":dan!* QUIT :*bye");
+	CLUSTER_QUIET(cluster, 1, 0);
+	end(cluster);
+}
 
 /* Node 0 appends an entry, and is delivered nothing for half a minute. */
 static void run_deaf(struct cluster *cluster, bool is_told)
