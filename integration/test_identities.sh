@@ -129,7 +129,7 @@ greeted_or_refused() {
 begin_session() {
 	local SETTINGS
 	is_person alice
-	launch session a nc.openbsd "$B4" 9000 </dev/null
+	launch session a nc.openbsd "$B4" "$GREETED" </dev/null
 	wait_until 4 "an answer" greeted_or_refused
 	! has_ended session
 }
@@ -199,21 +199,71 @@ revoked() {
 	put server authorized_keys <<<"@revoked $(public_key alice) alice"
 	wait_until 4 "the connection to end" has_ended session
 	is_refused alice || fail "a revoked key is good"
-	logs server "keys are revoked: [1-9][0-9]* connections of their owners are reset" || fail "the log does not say so"
+	logs server "identities have changed: [1-9][0-9]* connections are reset" || fail "the log does not say so"
+	alice_and_bob
+	ok "its connections are reset, and it begins no new one"
+}
+
+# greet PORT [RULES]: a server of one connection, which says hello and waits. An engine with other rules may
+# still hold the port of an earlier one.
+greet() {
+	GREETED=$1
+	is_person server "${2:-}"
+	launch hello b nc.openbsd -l "$1" < <(echo hello; exec sleep 60)
+	wait_listening b "$1"
+}
+
+alice_and_bob() {
 	printf '%s\n' "[groups=staff] $(public_key alice) alice" "$(public_key bob) bob" | put server authorized_keys
 	wait_until 4 "the server to serve again" asks alice
-	ok "its connections are reset, and it begins no new one"
 }
 
 removed() {
 	section "a line that is removed"
-	asks alice || fail "who is authorized is refused"
+	greet 9000
+	wait_until 4 "the first words" begin_session
 	put server authorized_keys <<<"$(public_key bob) bob"
 	wait_until 4 "its resumption to be refused" is_refused alice
 	asks bob "set first-contact take" || fail "another one is refused, too"
-	printf '%s\n' "[groups=staff] $(public_key alice) alice" "$(public_key bob) bob" | put server authorized_keys
-	wait_until 4 "the server to serve again" asks alice
-	ok "a resumed connection is refused as a new one is"
+	stop hello
+	wait "${PID[session]}" || fail "the open connection does not end as usual: exit $?"
+	alice_and_bob
+	ok "a resumed connection is refused as a new one is; an open one goes on"
+}
+
+removed_and_reset() {
+	section "a line that is removed, and open connections with it"
+	greet 9001 "set removed-peers reset"
+	wait_until 4 "the first words" begin_session
+	put server authorized_keys <<<"[listen=8080] $(public_key alice) alice"
+	wait_until 4 "the connection to end" has_ended session
+	logs server "is reset: the key .* is not authorized for this port" || fail "the log does not say why"
+	stop hello
+	alice_and_bob
+	ok "a connection that would be refused now is reset"
+}
+
+holds_udp() {
+	[ -n "$(on b ss -Huln "sport = :$1")" ]
+}
+
+# Over TCP nobody could prove who he is.
+without_udp() {
+	section "a listener that cannot use rudp"
+	launch_plain holder b nc.openbsd -lu 9002
+	wait_until 4 "the UDP port to be taken" holds_udp 9002
+	is_person server
+	launch late b nc.openbsd -l 9002 </dev/null
+	finish late 4
+	expect_match "$TMP/late.err" "Address already in use" "nc"
+	logs server "port 9002 is in use, in TCP or in UDP" || fail "the log does not say so"
+	stop holder
+	launch late b nc.openbsd -l 9002 </dev/null
+	wait_listening b 9002
+	on b nc.openbsd -lu 9002 </dev/null >"$TMP/early.out" 2>&1 && fail "another program has the UDP port, too"
+	expect_match "$TMP/early.out" "Address already in use" "nc"
+	stop late
+	ok "is refused, and keeps its UDP port"
 }
 
 # says PERSON WORD: sends a message under the name alpha. Both have the name; one key has it for good.
@@ -368,15 +418,14 @@ done
 rm "$TMP/nobody/rudp/id" "$TMP/nobody/rudp/id.pub"
 serve
 first_contact
-# A server of one connection, which says hello and waits.
-is_person server
-launch hello b nc.openbsd -l 9000 < <(echo hello; exec sleep 60)
-wait_listening b 9000
+greet 9000
 authorized
 shown
 inetd_services
 revoked
 removed
+removed_and_reset
+without_udp
 names_of_nodes
 rules
 impersonated

@@ -28,7 +28,7 @@ struct rudp_ss_failure {
 struct rudp_ss_list {
 	struct rudp_control_info *entries; /* strings are printable and end with 0 */
 	size_t count, capacity;
-	struct rudp_ss_failure *failures; /* newest last for each engine */
+	struct rudp_ss_failure *failures; /* newest last */
 	size_t failure_count, failure_capacity;
 	struct rudp_control_engine *engine_stats; /* of the engines that answered */
 	unsigned engines;                         /* number of engines that answered */

@@ -72,9 +72,21 @@ static int ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine
 	return -EPROTO;
 }
 
+static int compare_ages(const void *a, const void *b)
+{
+	int64_t older = ((const struct rudp_ss_failure *)a)->figures.age_ns;
+	int64_t newer = ((const struct rudp_ss_failure *)b)->figures.age_ns;
+
+	return (older < newer) - (older > newer);
+}
+
 int rudp_ss_collect_failed(struct rudp_ss_list *list)
 {
-	return rudp_ss_visit(list, ask, NULL);
+	int rc = rudp_ss_visit(list, ask, NULL);
+
+	if (list->failure_count > 0)
+		qsort(list->failures, list->failure_count, sizeof *list->failures, compare_ages);
+	return rc;
 }
 
 void rudp_ss_filter_failed(struct rudp_ss_list *list, const struct rudp_filter *filter)

@@ -162,6 +162,11 @@ bool rudp_policy_first_contact(const struct rudp_policy *policy, enum rudp_first
 	return true;
 }
 
+enum rudp_removed_peers rudp_policy_removed_peers(const struct rudp_policy *policy)
+{
+	return policy ? policy->removed_peers : RUDP_REMOVED_KEEP;
+}
+
 const char *rudp_policy_identity_path(const struct rudp_policy *policy,
 				      enum rudp_identity_file file)
 {
@@ -206,6 +211,8 @@ static void apply_settings(struct rudp_policy *policy)
 	policy->has_first_contact = effective(policy, RUDP_POLICY_FIRST_CONTACT, -1) >= 0;
 	policy->first_contact = (enum rudp_first_contact)effective(
 		policy, RUDP_POLICY_FIRST_CONTACT, RUDP_CONTACT_OFF);
+	policy->removed_peers = (enum rudp_removed_peers)effective(
+		policy, RUDP_POLICY_REMOVED_PEERS, RUDP_REMOVED_KEEP);
 	policy->names_programs =
 		names_programs(policy->environment) || names_programs(policy->file);
 }

@@ -46,6 +46,8 @@ enum rudp_first_contact {
 	RUDP_CONTACT_ASK,
 	RUDP_CONTACT_REFUSE
 };
+/* What to do with open connections that their listener would refuse after a change of the files. */
+enum rudp_removed_peers { RUDP_REMOVED_KEEP, RUDP_REMOVED_RESET };
 enum rudp_direction { RUDP_DIRECTION_CONNECT, RUDP_DIRECTION_LISTEN };
 
 struct rudp_policy_source;
@@ -60,7 +62,8 @@ struct rudp_policy {
 	bool early;            /* data may travel with the SYN, if asked for */
 	bool has_first_contact;
 	enum rudp_first_contact first_contact; /* if has_first_contact */
-	bool names_programs;                   /* if false, executables need not be looked up */
+	enum rudp_removed_peers removed_peers;
+	bool names_programs; /* if false, executables need not be looked up */
 
 	struct rudp_policy_source *environment, *file; /* never NULL */
 	struct rudp_policy_files *files;
@@ -138,6 +141,7 @@ bool rudp_policy_tail(const struct rudp_policy *policy);
 bool rudp_policy_early(const struct rudp_policy *policy);
 /* Returns false if no setting says what to do. */
 bool rudp_policy_first_contact(const struct rudp_policy *policy, enum rudp_first_contact *contact);
+enum rudp_removed_peers rudp_policy_removed_peers(const struct rudp_policy *policy);
 /* The path that a setting gives to this file; NULL: none. Valid until a reload. */
 const char *rudp_policy_identity_path(const struct rudp_policy *policy,
 				      enum rudp_identity_file file);

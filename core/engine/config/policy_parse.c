@@ -362,7 +362,7 @@ static bool read_setting(struct parser *p)
 	if (setting == RUDP_POLICY_SETTINGS_COUNT)
 		return unexpected(p, &name,
 				  "head-start, remember, udp-port, resume, tail, early, identity, "
-				  "known-hosts, authorized-keys or first-contact");
+				  "known-hosts, authorized-keys, first-contact or removed-peers");
 	if (is_set_twice(p, &name, p->source->settings[setting].line))
 		return false;
 	value = next_word(p);

@@ -283,6 +283,13 @@ static const struct {
 					[RUDP_CONTACT_TAKE] = "take",
 					[RUDP_CONTACT_ASK] = "ask",
 					[RUDP_CONTACT_REFUSE] = "refuse"}},
+	[RUDP_POLICY_REMOVED_PEERS] =
+		{"removed-peers",
+		 WORDS,
+		 RUDP_REMOVED_KEEP,
+		 RUDP_REMOVED_RESET,
+		 "keep or reset",
+		 {[RUDP_REMOVED_KEEP] = "keep", [RUDP_REMOVED_RESET] = "reset"}},
 };
 
 enum rudp_policy_setting rudp_policy_setting_find(const char *word, size_t len)

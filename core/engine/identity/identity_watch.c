@@ -35,24 +35,42 @@ static int use_identity(struct rudp_engine *engine)
 	return 0;
 }
 
-static bool is_revoked(const void *context, const struct rudp_credentials *credentials)
+static const char *why_bad(struct rudp_engine *engine, const struct rudp_conn *conn)
 {
-	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE];
+	const struct rudp_credentials *credentials = rudp_conn_credentials(conn);
 
-	if (!credentials->has_peer_key || !rudp_peer_is_revoked(context, credentials->peer_key))
+	if (credentials->has_peer_key && rudp_peer_is_revoked(engine, credentials->peer_key))
+		return "is revoked";
+	return rudp_policy_removed_peers(engine->settings.policy) == RUDP_REMOVED_RESET
+		       ? rudp_peer_why_removed(engine, conn)
+		       : NULL;
+}
+
+static bool is_bad(void *context, const struct rudp_conn *conn)
+{
+	const struct rudp_credentials *credentials = rudp_conn_credentials(conn);
+	char fingerprint[RUDP_FINGERPRINT_FULL_SIZE] = "of its identity",
+	     remote[RUDP_ADDR_TEXT_SIZE];
+	const char *why = why_bad(context, conn);
+
+	if (!why)
 		return false;
-	rudp_log(RUDP_LOG_INFO, "a connection is reset: the key %s of its peer is revoked",
-		 rudp_fingerprint_full(credentials->peer_key, fingerprint));
+	if (credentials->has_peer_key)
+		rudp_fingerprint_full(credentials->peer_key, fingerprint);
+	rudp_log(RUDP_LOG_INFO, "a connection with %s is reset: the key %s %s",
+		 rudp_addr_format(rudp_conn_remote(conn), remote), fingerprint, why);
 	return true;
 }
 
-static void end_revoked(struct rudp_engine *engine)
+static void end_bad(struct rudp_engine *engine)
 {
-	unsigned ended = rudp_endpoint_reset_bad(engine->ep, is_revoked, engine, engine->now_at_ns);
+	unsigned ended = rudp_endpoint_reset_bad(engine->ep, is_bad, engine, engine->now_at_ns);
 
 	if (ended)
 		rudp_log(RUDP_LOG_WARN,
-			 "keys are revoked: %u connections of their owners are reset", ended);
+			 "identities have changed: %u connections are reset, as their peers are "
+			 "revoked or removed",
+			 ended);
 }
 
 /* A peer that no file names proves its key again in a full handshake. */
@@ -125,7 +143,7 @@ void rudp_identity_watch(struct rudp_engine *engine)
 	rc = use_identity(engine);
 	if (rc < 0)
 		rudp_log(RUDP_LOG_ERROR, "the new identity is not used: %s", strerrordesc_np(-rc));
-	end_revoked(engine);
+	end_bad(engine);
 	withdraw_rights(engine);
 	review_listeners(engine);
 }

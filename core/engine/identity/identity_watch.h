@@ -8,7 +8,8 @@
  * Identity  New handshakes use the new one. All associations end, as they have proven the old one.
  * Revoked   Connections whose peer has proven a key that is revoked now are reset.
  * Removed   A peer without its line gets no new connection, resumed or not, and those that wait for
- *           their program are reset. Those that programs have go on.
+ *           their program are reset. Those that programs have go on, unless "set removed-peers
+ *           reset" (policy.h).
  * Listener  If it asks for identities now, it serves no more plain TCP.
  */
 #ifndef RUDP_ENGINE_IDENTITY_WATCH_H

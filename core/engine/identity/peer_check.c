@@ -389,10 +389,10 @@ bool rudp_peer_is_asked(const struct rudp_engine *engine, const struct rudp_deci
 /* NULL: the peer is admitted; else the log's text after "the key ...". */
 static const char *why_not(struct rudp_engine *engine, const struct rudp_conn *conn,
 			   const struct rudp_credentials *credentials,
-			   const struct rudp_binding *binding)
+			   const struct rudp_addr *local, const struct rudp_client_program *program)
 {
-	struct rudp_decision decision = rudp_engine_find_rule(engine, RUDP_DIRECTION_LISTEN,
-							      &binding->local, &binding->program);
+	struct rudp_decision decision =
+		rudp_engine_find_rule(engine, RUDP_DIRECTION_LISTEN, local, program);
 	enum rudp_authorization authorization;
 	const uint8_t *key = credentials->peer_key;
 	bool is_local = is_same_host(rudp_conn_local(conn), rudp_conn_remote(conn));
@@ -409,9 +409,9 @@ static const char *why_not(struct rudp_engine *engine, const struct rudp_conn *c
 		return NULL;
 	if (is_allowed_anyone(&decision) || (!decision.who && !files_of(engine)->authorized_keys))
 		return NULL;
-	authorization = rudp_authorized_keys_check(
-		files_of(engine)->authorized_keys, key, rudp_addr_port(&binding->local),
-		rudp_conn_remote(conn), time(NULL), decision.who, NULL);
+	authorization = rudp_authorized_keys_check(files_of(engine)->authorized_keys, key,
+						   rudp_addr_port(local), rudp_conn_remote(conn),
+						   time(NULL), decision.who, NULL);
 	return authorization == RUDP_AUTHORIZATION_OK ? NULL
 						      : rudp_authorization_text(authorization);
 }
@@ -450,13 +450,26 @@ static bool is_admitted(struct rudp_engine *engine, const struct rudp_conn *conn
 
 		if (!rudp_binding_serves_rudp(binding))
 			continue;
-		why = why_not(engine, conn, credentials, binding);
+		why = why_not(engine, conn, credentials, &binding->local, &binding->program);
 		if (why) {
 			note_refused_peer(engine, conn, credentials, binding, why);
 			return false;
 		}
 	}
 	return true;
+}
+
+const char *rudp_peer_why_removed(struct rudp_engine *engine, const struct rudp_conn *conn)
+{
+	const struct rudp_app *app =
+		rudp_app_find(engine, (uint64_t)(uintptr_t)rudp_conn_user(conn));
+	const struct rudp_binding *binding;
+
+	if (!app || !app->binding_id)
+		return NULL;
+	binding = rudp_binding_find(engine, app->binding_id);
+	return why_not(engine, conn, rudp_conn_credentials(conn),
+		       binding ? &binding->local : &app->local, &app->program);
 }
 
 bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,

@@ -61,6 +61,12 @@ int rudp_peer_expect(struct rudp_engine *engine, const struct rudp_addr *remote,
 /* The function authorize of struct rudp_endpoint_config. context: the engine. */
 bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 			 const struct rudp_credentials *credentials, void *listener_user);
+/*
+ * Whether a listener that has accepted this connection would refuse it now. If the listener is
+ * closed, the rule for the connection's own address is used. Returns NULL: it would not, or the
+ * connection is outgoing; else the log's text after "the key ...".
+ */
+const char *rudp_peer_why_removed(struct rudp_engine *engine, const struct rudp_conn *conn);
 /* A person has accepted the key of a host that was not known (race_question.c). */
 void rudp_peer_remember(struct rudp_engine *engine, const struct rudp_addr *remote,
 			const uint8_t key[RUDP_STATIC_KEY_BYTES]);

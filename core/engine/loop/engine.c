@@ -127,9 +127,13 @@ struct rudp_decision rudp_engine_find_rule(struct rudp_engine *engine,
 						.program = program->name,
 						.has_key = engine->settings.has_psk};
 	struct rudp_client_program now;
+	struct rudp_decision decision;
 
 	question.executable = executable_of(engine, program, &now);
-	return rudp_policy_decide(engine->settings.policy, &question);
+	decision = rudp_policy_decide(engine->settings.policy, &question);
+	if (direction == RUDP_DIRECTION_LISTEN && rudp_peer_is_asked(engine, &decision))
+		decision.way = RUDP_WAY_RUDP;
+	return decision;
 }
 
 struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,

@@ -186,7 +186,10 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 				 struct rudp_client_program *program);
 /* Applies the current settings of the policy. Checks its file at most once a second. */
 void rudp_engine_follow_policy(struct rudp_engine *engine);
-/* The policy's decision for this program and address: the peer's, or the listener's own. */
+/*
+ * The policy's decision for this program and address: the peer's, or the listener's own. A listener
+ * that asks its peers for identities uses rudp only: over TCP they cannot prove one.
+ */
 struct rudp_decision rudp_engine_find_rule(struct rudp_engine *engine,
 					   enum rudp_direction direction,
 					   const struct rudp_addr *addr,

@@ -240,8 +240,6 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 							   &binding->local, &binding->program);
 	int rc = 0;
 
-	if (decision.way == RUDP_WAY_AUTO && rudp_peer_is_asked(engine, &decision))
-		decision.way = RUDP_WAY_RUDP;
 	binding->way = decision.way;
 	binding->policy_line = decision.line;
 	binding->early = decision.early;

@@ -126,8 +126,8 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 
 /*
  * Programs use one number for TCP and UDP (iperf3 -u, HTTP/3). If another program has the UDP port,
- * the TCP port is still granted, unless the policy requires rudp. If the policy requires TCP, the
- * UDP port is not taken.
+ * the TCP port is still granted, unless only rudp is allowed. If only TCP is allowed, the UDP
+ * port is not taken.
  */
 static int hold_udp_or_hide(struct rudp_engine *engine, const struct rudp_binding *binding,
 			    const struct rudp_addr *local, struct rudp_udp **out)
@@ -247,6 +247,10 @@ int rudp_port_take(struct rudp_engine *engine, struct rudp_binding *binding)
 		rudp_udp_close_orphans(engine);
 		rc = hold_both(engine, binding, &udp);
 	}
+	if (rc == -EADDRINUSE)
+		rudp_log(RUDP_LOG_INFO, "%s (pid %u): port %u is in use, in TCP or in UDP",
+			 binding->program.name, binding->program.pid,
+			 rudp_addr_port(&binding->local));
 	if (rc < 0)
 		return rc;
 	if (rudp_binding_is_blocked(engine, binding)) {

@@ -215,15 +215,14 @@ unsigned rudp_endpoint_withdraw_rights(struct rudp_endpoint *ep,
 }
 
 unsigned rudp_endpoint_reset_bad(struct rudp_endpoint *ep,
-				 bool (*is_bad)(const void *context,
-						const struct rudp_credentials *credentials),
-				 const void *context, int64_t now_at_ns)
+				 bool (*is_bad)(void *context, const struct rudp_conn *conn),
+				 void *context, int64_t now_at_ns)
 {
 	struct rudp_conn *conn, *next;
 	unsigned count = 0;
 
 	HASH_ITER(hh, ep->by_short_id, conn, next) {
-		if (!rudp_conn_lives(conn) || !is_bad(context, &conn->credentials))
+		if (!rudp_conn_lives(conn) || !is_bad(context, conn))
 			continue;
 		rudp_conn_reset_for_both(conn, now_at_ns);
 		count++;

@@ -160,13 +160,12 @@ unsigned rudp_endpoint_set_psks(struct rudp_endpoint *ep, const struct rudp_psk 
 int rudp_endpoint_set_identity(struct rudp_endpoint *ep,
 			       const uint8_t private_key[RUDP_STATIC_KEY_BYTES]);
 /*
- * Resets the live connections whose credentials are bad. Their users and their peers get
- * ECONNRESET. Returns their number.
+ * Resets the live connections that are bad. Their users and their peers get ECONNRESET. Returns
+ * their number.
  */
 unsigned rudp_endpoint_reset_bad(struct rudp_endpoint *ep,
-				 bool (*is_bad)(const void *context,
-						const struct rudp_credentials *credentials),
-				 const void *context, int64_t now_at_ns);
+				 bool (*is_bad)(void *context, const struct rudp_conn *conn),
+				 void *context, int64_t now_at_ns);
 /*
  * To be called when authorize denies more than before. Removes the associations whose credentials
  * are not good, so that no early data is sent under them. Resets the connections that authorize

@@ -46,7 +46,7 @@ static unsigned line_for(const char *text, enum rudp_direction direction, const 
 #define CONDITION "expected early, peer, allow, require, the end of the line or ';'"
 #define SETTING                                                                                    \
 	"expected head-start, remember, udp-port, resume, tail, early, identity, known-hosts, "    \
-	"authorized-keys or first-contact"
+	"authorized-keys, first-contact or removed-peers"
 #define HEAD_START "is not a duration from 0ms to 10s (as in 250ms, 2s)"
 #define REMEMBER "is not a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"
 #define NOT_ADDRESS "is not an IPv4 or IPv6 address (host names are not allowed)"

@@ -40,6 +40,7 @@ static const struct wrong_policy identities[] = {
 	{"set identity id", "p:1:14: 'id' is not a whole path (/...) and does not begin with ~/"},
 	{"set known-hosts /a\nset known-hosts /b",
 	 "p:2:5: 'known-hosts' is set a second time (first in line 1)"},
+	{"set removed-peers drop", "p:1:19: 'drop' is not keep or reset"},
 	{"set first-contact asks", "p:1:19: 'asks' is not off, take, ask or refuse"},
 };
 /* clang-format on */
@@ -88,5 +89,19 @@ Test(policy_identities, files_of_identities_and_first_contact_are_set)
 	rudp_policy_free(policy);
 	policy = policy_make("", "");
 	cr_assert(not(rudp_policy_first_contact(policy, &contact)));
+	rudp_policy_free(policy);
+}
+
+Test(policy_identities, connections_of_removed_peers_are_kept_unless_a_setting_says_reset)
+{
+	struct rudp_policy *policy = policy_make("", "");
+
+	cr_assert(eq(int, rudp_policy_removed_peers(policy), RUDP_REMOVED_KEEP));
+	rudp_policy_free(policy);
+	policy = policy_make("", "set removed-peers reset");
+	cr_assert(eq(int, rudp_policy_removed_peers(policy), RUDP_REMOVED_RESET));
+	rudp_policy_free(policy);
+	policy = policy_make("set removed-peers keep", "set removed-peers reset");
+	cr_assert(eq(int, rudp_policy_removed_peers(policy), RUDP_REMOVED_KEEP));
 	rudp_policy_free(policy);
 }

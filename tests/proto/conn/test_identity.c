@@ -347,8 +347,10 @@ Test(identity, a_denied_key_cannot_resume)
 	cr_assert(zero(ptr, rudp_listener_accept(pair.listener)));
 }
 
-static bool has_key(const void *key, const struct rudp_credentials *credentials)
+static bool has_key(void *key, const struct rudp_conn *conn)
 {
+	const struct rudp_credentials *credentials = rudp_conn_credentials(conn);
+
 	return credentials->has_peer_key &&
 	       memcmp(credentials->peer_key, key, sizeof credentials->peer_key) == 0;
 }
