@@ -311,7 +311,7 @@ $(BUILD)/tests/proto: $(call units_of,proto proto/*) $(call obj,core/engine/conf
 		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lm -ldl
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=free -o $@ $^ -lcriterion -lcrypto -lm -ldl
 # A test intercepts the calls that write a mark.
 $(BUILD)/tests/api: $(call units_of,api) $(BUILD)/librudp.a
 	@mkdir -p $(@D)

@@ -150,6 +150,12 @@ static void skip_number(struct rudp_conn *conn)
 	conn->skip_number = next_skip_number(conn);
 }
 
+/* No packet may be sent any more: there is neither a key nor a number for it. */
+static bool is_spent(const struct rudp_conn *conn)
+{
+	return rudp_keys_is_spent(&conn->keys) || conn->reliability.next >= RUDP_VARINT_MAX;
+}
+
 /* Builds one packet at out. Returns its length, or 0 if nothing may or needs to be sent. */
 static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
 		    int64_t now_at_ns)
@@ -181,7 +187,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	    (plan.sent.content == RUDP_CONTENT_ACK && plan.sent.stream_bytes == 0 &&
 	     !plan.is_ack_only_due))
 		return 0;
-	if (rudp_keys_is_spent(&conn->keys)) {
+	if (is_spent(conn)) {
 		rudp_conn_fail(conn, EPROTO, now_at_ns);
 		return 0;
 	}
@@ -330,7 +336,7 @@ static bool put_mtu_probe(struct rudp_conn *conn, struct rudp_train *train,
 	if (!conn->has_keys || allowance->pacer_bytes == 0)
 		return false;
 	size_bytes = rudp_conn_mtu_probe_bytes(conn, now_at_ns);
-	if (size_bytes == 0 || !rudp_conn_may_record(conn) || rudp_keys_is_spent(&conn->keys) ||
+	if (size_bytes == 0 || !rudp_conn_may_record(conn) || is_spent(conn) ||
 	    rudp_keys_wake_to_send(&conn->keys) < 0)
 		return false;
 	put(conn, train, build_mtu_probe(conn, train->data, size_bytes, now_at_ns));

@@ -68,6 +68,21 @@ static void forge(struct pair *pair)
 	}
 }
 
+Test(conn_keys, a_connection_without_a_number_for_the_next_packet_ends)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	pair.conn[0]->reliability.base = pair.conn[0]->reliability.next = RUDP_VARINT_MAX;
+	rudp_conn_write(pair.conn[0], "x", 1, pair.now_ns);
+	pair_collect(&pair);
+	cr_assert(zero(uint, pair.wire_count));
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_CLOSED));
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EPROTO));
+	pair_fini(&pair);
+}
+
 Test(conn_keys, the_connection_ends_at_the_limit_of_forged_packets)
 {
 	struct pair pair;

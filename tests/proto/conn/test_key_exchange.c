@@ -6,12 +6,14 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/crypto/crypto_faults.h"
+#include "proto/crypto/freed_memory.h"
 #include "proto/pair.h"
 
 #define HOUR_NS (3600 * RUDP_NS_PER_S)
@@ -479,6 +481,53 @@ Test(key_exchange, ignores_copies_of_old_shares)
  * The initiator requests an exchange and never updates: the listener's keys are used until their
  * limit.
  */
+Test(key_exchange, leaves_no_private_key_in_memory)
+{
+	uint8_t private_key[RUDP_X25519_BYTES];
+	size_t len = sizeof private_key;
+
+	age();
+	rudp_conn_write(pair.conn[0], "key", 3, pair.now_ns);
+	pair_collect(&pair);
+	cr_assert(ne(ptr, pair.conn[0]->exchange, NULL));
+	cr_assert(eq(
+		int,
+		EVP_PKEY_get_raw_private_key(pair.conn[0]->exchange->own.pair, private_key, &len),
+		1));
+	freed_memory_watch(private_key, len);
+	pair_settle(&pair);
+	expect_exchanges(1);
+	cr_assert(zero(uint, freed_memory_with_secret()));
+}
+
+static bool has_mixed(int side)
+{
+	return pair.conn[side]->exchange && pair.conn[side]->exchange->is_mixed;
+}
+
+static bool has(const struct rudp_keys *keys, const uint8_t secret[RUDP_KEY_BYTES])
+{
+	return memmem(keys, sizeof *keys, secret, RUDP_KEY_BYTES) != NULL;
+}
+
+Test(key_exchange, leaves_no_secret_in_memory)
+{
+	uint8_t secret[RUDP_KEY_BYTES];
+
+	age();
+	rudp_conn_write(pair.conn[0], "key", 3, pair.now_ns);
+	for (int i = 0; i < 10 && !has_mixed(1); i++)
+		pair_travel(&pair, RUDP_NS_PER_MS);
+	cr_assert(has_mixed(1));
+	memcpy(secret, pair.conn[1]->exchange->secret, sizeof secret);
+	freed_memory_watch(secret, sizeof secret);
+	pair_settle(&pair);
+	expect_exchanges(1);
+	cr_assert(zero(uint, freed_memory_with_secret()));
+	for (int side = 0; side < 2; side++)
+		cr_assert(not(has(&pair.conn[side]->keys, secret)));
+}
+
 Test(key_exchange, of_a_peer_that_never_ends_it_spends_the_keys)
 {
 	struct rudp_x25519 key;
