@@ -33,6 +33,12 @@ carried_by() {
 		"the last connection of curl"
 }
 
+# An engine that serves nobody for a while ends. So does what it remembers.
+keep_engine() {
+	launch keeper a nc.openbsd -lk 9001
+	wait_listening a 9001
+}
+
 # begins HOW: the handshake of one more connection from a to port 9000 of side b.
 begins() {
 	launch sink b nc.openbsd -l 9000
@@ -129,6 +135,7 @@ others_may_not() {
 
 link_up --delay 5ms
 nothing_runs
+keep_engine
 tcp_is_forgotten
 failures_are_forgotten
 handshakes_are_full_again
