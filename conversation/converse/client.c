@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -324,12 +323,8 @@ static bool wants_input(const struct client *client)
 
 static void set_now(struct client *client)
 {
-	struct timespec wall;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
 	client->now_at_ns = rudp_clock_now_ns();
-	cv_chat_set_now(client->chat, client->now_at_ns,
-			(int64_t)wall.tv_sec * 1000 + wall.tv_nsec / RUDP_NS_PER_MS);
+	cv_chat_set_now(client->chat, client->now_at_ns, rudp_clock_wall_ms());
 }
 
 static void turn(struct client *client)

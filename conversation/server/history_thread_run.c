@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,14 +11,6 @@
 #include "conversation/server/history_sync.h"
 #include "conversation/server/history_thread_records.h"
 #include "conversation/server/records.h"
-
-static int64_t now_wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / RUDP_NS_PER_MS;
-}
 
 /* ---- records ---- */
 
@@ -431,7 +422,7 @@ static int prune_step(struct apo_history_thread *history_thread)
 
 	if (result == 0 && !history_thread->sync.is_on)
 		result = apo_history_prune(history_thread->history, &history_thread->retention,
-					   now_wall_ms());
+					   rudp_clock_wall_ms());
 	if (result < 0)
 		return result;
 	history_thread->counters.prunings += result > 0;

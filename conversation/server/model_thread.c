@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,14 +13,6 @@
 #include "conversation/server/cluster.h"
 #include "conversation/server/history_thread.h"
 #include "conversation/server/registry_thread.h"
-
-static int64_t wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / RUDP_NS_PER_MS;
-}
 
 /* ---- the calls of the model ---- */
 
@@ -386,8 +377,8 @@ bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
 	bool is_any = false;
 
 	model_thread->now_at_ns = rudp_clock_now_ns();
-	apo_model_set_wall(model_thread->model, wall_ms(), model_thread->now_at_ns);
-	apo_cluster_set_time(model_thread->cluster, model_thread->now_at_ns, wall_ms());
+	apo_model_set_wall(model_thread->model, rudp_clock_wall_ms(), model_thread->now_at_ns);
+	apo_cluster_set_time(model_thread->cluster, model_thread->now_at_ns, rudp_clock_wall_ms());
 	for (mail = apo_mailbox_take(&model_thread->box); mail; mail = next) {
 		next = mail->next;
 		on_mail(model_thread, mail);
@@ -450,7 +441,7 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 					.of = model_thread,
 					.workers = worker_count,
 					.now_at_ns = rudp_clock_now_ns(),
-					.wall_ms = wall_ms()};
+					.wall_ms = rudp_clock_wall_ms()};
 	unsigned i;
 
 	/* The id of the run: two runs of the server never start in the same millisecond. */

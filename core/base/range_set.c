@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/min_max.h"
+
 #define CAPACITY_MIN 8
 #define SHRINK_RATIO 8 /* Shrink when less than one part in 8 is used, ... */
 #define SHRINK_SLACK 4 /* ... to about four times what is used. */
@@ -277,11 +279,6 @@ bool rudp_range_set_covers(const struct rudp_range_set *set, uint64_t start, uin
 	return range && range->start <= start && range->end >= end;
 }
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 uint64_t rudp_range_set_total_within(struct rudp_range_set *set, uint64_t start, uint64_t end)
 {
 	uint32_t first = index_above(set, start), i;
@@ -290,7 +287,7 @@ uint64_t rudp_range_set_total_within(struct rudp_range_set *set, uint64_t start,
 	for (i = first; i < set->count && set->ranges[i].start < end; i++) {
 		uint64_t from = set->ranges[i].start > start ? set->ranges[i].start : start;
 
-		total += min_u64(set->ranges[i].end, end) - from;
+		total += rudp_min(set->ranges[i].end, end) - from;
 	}
 	count_work(set, i - first);
 	return total;

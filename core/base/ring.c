@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/min_max.h"
+
 #define CAPACITY_MIN_BYTES ((size_t)4096)
 #define SHRINK_SHARE 4
 #define CAPACITY_LIMIT_BYTES (SIZE_MAX / 2 + 1) /* the greatest power of two */
@@ -17,16 +19,6 @@ static size_t power_of_two_at_least(size_t n)
 	while (power < n)
 		power *= 2;
 	return power;
-}
-
-static size_t min_size(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 void rudp_ring_init(struct rudp_ring *ring, size_t capacity_max_bytes)
@@ -49,7 +41,7 @@ static int map(const struct rudp_ring *ring, uint64_t offset, size_t len, struct
 	if (!len)
 		return 0;
 	at = (size_t)offset & (ring->capacity_bytes - 1);
-	first = min_size(len, ring->capacity_bytes - at);
+	first = rudp_min(len, ring->capacity_bytes - at);
 	iov[0] = (struct iovec){ring->bytes + at, first};
 	if (first == len)
 		return 1;
@@ -103,7 +95,7 @@ static int resize(struct rudp_ring *ring, uint64_t from, size_t capacity_bytes)
 /* The capacity for content_bytes, which must not exceed the maximum. */
 static size_t fitting_capacity(const struct rudp_ring *ring, size_t content_bytes)
 {
-	return min_size(power_of_two_at_least(content_bytes > CAPACITY_MIN_BYTES
+	return rudp_min(power_of_two_at_least(content_bytes > CAPACITY_MIN_BYTES
 						      ? content_bytes
 						      : CAPACITY_MIN_BYTES),
 			ring->capacity_max_bytes);
@@ -123,7 +115,7 @@ static uint64_t oldest_wanted(const struct rudp_ring *ring, uint64_t end)
 
 size_t rudp_ring_growth(const struct rudp_ring *ring, uint64_t end)
 {
-	uint64_t highest = max_u64(end, ring->extent);
+	uint64_t highest = rudp_max(end, ring->extent);
 	uint64_t needed = highest - oldest_wanted(ring, highest);
 
 	if (end <= ring->head || needed <= ring->capacity_bytes ||
@@ -134,7 +126,7 @@ size_t rudp_ring_growth(const struct rudp_ring *ring, uint64_t end)
 
 int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end)
 {
-	uint64_t highest = max_u64(end, ring->extent);
+	uint64_t highest = rudp_max(end, ring->extent);
 	uint64_t oldest = oldest_wanted(ring, highest);
 
 	if (end <= ring->head || highest - oldest <= ring->capacity_bytes)
@@ -149,13 +141,13 @@ int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end)
 
 int rudp_ring_writable(struct rudp_ring *ring, size_t want, struct iovec iov[2])
 {
-	size_t len = min_size(want, rudp_ring_room(ring));
+	size_t len = rudp_min(want, rudp_ring_room(ring));
 
 	if (rudp_ring_reserve(ring, ring->tail + len))
-		len = min_size(len, ring->capacity_bytes - rudp_ring_used(ring));
+		len = rudp_min(len, ring->capacity_bytes - rudp_ring_used(ring));
 	/* The history here is lost even if the caller writes to it and never commits. */
 	if (ring->tail + len > ring->capacity_bytes)
-		ring->moved = max_u64(ring->moved, ring->tail + len - ring->capacity_bytes);
+		ring->moved = rudp_max(ring->moved, ring->tail + len - ring->capacity_bytes);
 	return map(ring, ring->tail, len, iov);
 }
 

@@ -48,7 +48,7 @@ static void bbr_on_sent(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
 
 	(void)inflight_bytes;
 	rudp_bbr_note_train_sent(b, number, now_at_ns);
-	b->next_number = bbr_max(b->next_number, number + 1);
+	b->next_number = rudp_max(b->next_number, number + 1);
 	b->now.sent_bytes += bytes;
 }
 
@@ -68,7 +68,7 @@ static void take_sample(struct bbr *b, const struct rudp_cc_ack *ack)
 	b->sample_bw = rudp_cc_rate(rate->delivered_bytes, rate->interval_ns);
 	/* The packet was sent before bandwidth was given to other connections, at a higher rate. */
 	if (ack->largest_acked_number < b->shifted_until_number)
-		b->sample_bw = bbr_min(b->sample_bw, b->max_bw);
+		b->sample_bw = rudp_min(b->sample_bw, b->max_bw);
 }
 
 static void update_model(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
@@ -96,7 +96,7 @@ static void bbr_on_ack(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
-	b->next_number = bbr_max(b->next_number, ack->next_number);
+	b->next_number = rudp_max(b->next_number, ack->next_number);
 	if (ack->has_rtt && !b->has_seen_rtt) {
 		b->has_seen_rtt = true;
 		rudp_bbr_init_pacing(cc, ack->rtt->latest_ns);
@@ -122,7 +122,7 @@ static void bbr_on_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 {
 	struct bbr *b = bbr_of(cc);
 
-	b->next_number = bbr_max(b->next_number, loss->next_number);
+	b->next_number = rudp_max(b->next_number, loss->next_number);
 	rudp_bbr_note_loss(cc, loss);
 	if (loss->persistent_congestion) {
 		rudp_bbr_save_cwnd(cc);
@@ -150,8 +150,8 @@ static void bbr_on_mtu(struct rudp_cc *cc, uint32_t datagram_bytes)
 
 	assert(datagram_bytes > 0);
 	cc->datagram_bytes = datagram_bytes;
-	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, rudp_bbr_cwnd_min_bytes(cc));
-	cc->ssthresh_bytes = bbr_max(cc->ssthresh_bytes, rudp_bbr_cwnd_min_bytes(cc));
+	cc->cwnd_bytes = rudp_max(cc->cwnd_bytes, rudp_bbr_cwnd_min_bytes(cc));
+	cc->ssthresh_bytes = rudp_max(cc->ssthresh_bytes, rudp_bbr_cwnd_min_bytes(cc));
 	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s,
 						       rudp_bbr_burst_rtt_ns(b), datagram_bytes);
 }
@@ -176,8 +176,8 @@ static bool bbr_measured(const struct rudp_cc *cc, struct rudp_cc_measured *out)
 	 */
 	if (!b->full_bw_reached && rudp_bbr_are_trains_sure(b))
 		out->bytes_per_s =
-			bbr_max(b->bw, b->has_jumped ? rudp_bbr_train_rate_bytes_per_s(b)
-						     : rudp_bbr_train_target_bytes_per_s(b));
+			rudp_max(b->bw, b->has_jumped ? rudp_bbr_train_rate_bytes_per_s(b)
+						      : rudp_bbr_train_target_bytes_per_s(b));
 	return true;
 }
 

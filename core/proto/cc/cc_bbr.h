@@ -138,6 +138,7 @@
 #ifndef RUDP_PROTO_CC_BBR_H
 #define RUDP_PROTO_CC_BBR_H
 
+#include "base/min_max.h"
 #include "proto/cc/cc.h"
 
 #define BBR_INFINITE UINT64_MAX
@@ -442,16 +443,6 @@ static inline struct bbr *bbr_of(struct rudp_cc *cc)
 static inline const struct bbr *bbr_of_const(const struct rudp_cc *cc)
 {
 	return (const struct bbr *)(const void *)cc->state;
-}
-
-static inline uint64_t bbr_min(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static inline uint64_t bbr_max(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 /* States (cc_bbr_states.c). */

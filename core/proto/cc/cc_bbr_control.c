@@ -44,8 +44,8 @@ uint64_t rudp_bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain
  */
 static uint64_t quantized(const struct rudp_cc *cc, uint64_t inflight)
 {
-	inflight = bbr_max(inflight, cc->send_quantum_bytes);
-	inflight = bbr_max(inflight, rudp_bbr_cwnd_min_bytes(cc));
+	inflight = rudp_max(inflight, cc->send_quantum_bytes);
+	inflight = rudp_max(inflight, rudp_bbr_cwnd_min_bytes(cc));
 	if (bbr_of_const(cc)->state == BBR_UP)
 		inflight += 2 * (uint64_t)cc->datagram_bytes;
 	return inflight;
@@ -58,25 +58,25 @@ uint64_t rudp_bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t
 
 uint64_t rudp_bbr_target_inflight_bytes(const struct rudp_cc *cc)
 {
-	return bbr_min(rudp_bbr_bdp_bytes(cc, bbr_of_const(cc)->bw, 100), cc->cwnd_bytes);
+	return rudp_min(rudp_bbr_bdp_bytes(cc, bbr_of_const(cc)->bw, 100), cc->cwnd_bytes);
 }
 
 uint64_t rudp_bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc)
 {
-	return bbr_max(rudp_bbr_bdp_bytes(cc, bbr_of_const(cc)->bw, BBR_PROBE_RTT_CWND_GAIN),
-		       rudp_bbr_cwnd_min_bytes(cc));
+	return rudp_max(rudp_bbr_bdp_bytes(cc, bbr_of_const(cc)->bw, BBR_PROBE_RTT_CWND_GAIN),
+			rudp_bbr_cwnd_min_bytes(cc));
 }
 
 static void set_rate(struct rudp_cc *cc, uint64_t rate)
 {
 	cc->pacing_bytes_per_s =
-		bbr_max(rate, rudp_cc_rate(rudp_bbr_cwnd_min_bytes(cc), PACING_WINDOW_NS_MAX));
+		rudp_max(rate, rudp_cc_rate(rudp_bbr_cwnd_min_bytes(cc), PACING_WINDOW_NS_MAX));
 	cc->send_quantum_bytes =
 		rudp_cc_quantum_bytes(cc->pacing_bytes_per_s,
 				      rudp_bbr_burst_rtt_ns(bbr_of_const(cc)), cc->datagram_bytes);
 	if (rudp_bbr_wants_trains(bbr_of_const(cc)))
-		cc->send_quantum_bytes = bbr_max(cc->send_quantum_bytes,
-						 rudp_cc_initial_window_bytes(cc->datagram_bytes));
+		cc->send_quantum_bytes = rudp_max(cc->send_quantum_bytes,
+						  rudp_cc_initial_window_bytes(cc->datagram_bytes));
 }
 
 /* The bandwidth is unknown: uses the window per RTT. */
@@ -103,7 +103,7 @@ void rudp_bbr_share(struct rudp_cc *cc, uint32_t starters)
 	b->starters = starters;
 	/* Only the handshake is acknowledged, and no earlier connection has measured the path. */
 	if (starters > 1 && b->round_count <= 1 && !b->has_jumped)
-		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(first / part, least));
+		cc->cwnd_bytes = rudp_min(cc->cwnd_bytes, rudp_max(first / part, least));
 }
 
 /*
@@ -131,12 +131,12 @@ static uint64_t startup_rate(const struct rudp_cc *cc, uint64_t rate)
 	uint64_t window_rate = rudp_cc_rate(cc->cwnd_bytes, b->min_rtt_ns);
 
 	if (rudp_bbr_are_trains_sure(b))
-		return bbr_max(rudp_cc_mul_div(window_rate, BBR_TRAIN_PACING_GAIN, 100), b->bw);
-	return bbr_max(rate, rudp_cc_mul_div(window_rate,
-					     rudp_bbr_is_far_by_trains(cc)
-						     ? BBR_STARTUP_PACING_GAIN
-						     : BBR_STARTUP_WINDOW_PACING_GAIN,
-					     100));
+		return rudp_max(rudp_cc_mul_div(window_rate, BBR_TRAIN_PACING_GAIN, 100), b->bw);
+	return rudp_max(rate, rudp_cc_mul_div(window_rate,
+					      rudp_bbr_is_far_by_trains(cc)
+						      ? BBR_STARTUP_PACING_GAIN
+						      : BBR_STARTUP_WINDOW_PACING_GAIN,
+					      100));
 }
 
 /*
@@ -174,12 +174,12 @@ void rudp_bbr_save_cwnd(struct rudp_cc *cc)
 	if (!b->loss_in_round && b->state != BBR_PROBE_RTT)
 		b->prior_cwnd_bytes = cc->cwnd_bytes;
 	else
-		b->prior_cwnd_bytes = bbr_max(b->prior_cwnd_bytes, cc->cwnd_bytes);
+		b->prior_cwnd_bytes = rudp_max(b->prior_cwnd_bytes, cc->cwnd_bytes);
 }
 
 void rudp_bbr_restore_cwnd(struct rudp_cc *cc)
 {
-	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, bbr_of_const(cc)->prior_cwnd_bytes);
+	cc->cwnd_bytes = rudp_max(cc->cwnd_bytes, bbr_of_const(cc)->prior_cwnd_bytes);
 }
 
 static void bound_cwnd(struct rudp_cc *cc)
@@ -188,15 +188,15 @@ static void bound_cwnd(struct rudp_cc *cc)
 	uint64_t cap = BBR_INFINITE;
 
 	if (b->state == BBR_PROBE_RTT)
-		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, rudp_bbr_probe_rtt_cwnd_bytes(cc));
+		cc->cwnd_bytes = rudp_min(cc->cwnd_bytes, rudp_bbr_probe_rtt_cwnd_bytes(cc));
 	if ((b->state == BBR_CRUISE && !rudp_bbr_is_beside_unresponsive(b)) ||
 	    b->state == BBR_PROBE_RTT)
 		cap = rudp_bbr_with_headroom(cc);
 	else if (rudp_bbr_is_probe_bw(b) || b->state == BBR_DRAIN)
 		cap = b->inflight_longterm;
-	cap = bbr_min(cap, b->inflight_shortterm);
-	cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(cap, rudp_bbr_cwnd_min_bytes(cc)));
-	cc->ssthresh_bytes = bbr_max(b->inflight_longterm, rudp_bbr_cwnd_min_bytes(cc));
+	cap = rudp_min(cap, b->inflight_shortterm);
+	cc->cwnd_bytes = rudp_min(cc->cwnd_bytes, rudp_max(cap, rudp_bbr_cwnd_min_bytes(cc)));
+	cc->ssthresh_bytes = rudp_max(b->inflight_longterm, rudp_bbr_cwnd_min_bytes(cc));
 }
 
 static void grow_in_startup(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t most)
@@ -231,7 +231,7 @@ static uint64_t limit_bytes(const struct rudp_cc *cc)
 	if (!b->up_alone)
 		held += rudp_bbr_extra_acked(b);
 	if (b->state == BBR_UP && b->up_extra_bytes < BBR_INFINITE)
-		most = bbr_min(most, bbr_max(held, b->up_inflight_bytes) + b->up_extra_bytes);
+		most = rudp_min(most, rudp_max(held, b->up_inflight_bytes) + b->up_extra_bytes);
 	return quantized(cc, most);
 }
 
@@ -241,12 +241,12 @@ static void set_cwnd(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	uint64_t most = limit_bytes(cc);
 
 	if (b->full_bw_reached)
-		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes + ack->acked_bytes, most);
+		cc->cwnd_bytes = rudp_min(cc->cwnd_bytes + ack->acked_bytes, most);
 	else if (b->holding)
 		cc->cwnd_bytes = rudp_bbr_inflight_bytes(cc, b->bw, BBR_HOLD_CWND_GAIN);
 	else
 		grow_in_startup(cc, ack, most);
-	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, rudp_bbr_cwnd_min_bytes(cc));
+	cc->cwnd_bytes = rudp_max(cc->cwnd_bytes, rudp_bbr_cwnd_min_bytes(cc));
 	bound_cwnd(cc);
 }
 
@@ -263,8 +263,8 @@ static uint32_t down_gain(const struct rudp_cc *cc, const struct rudp_cc_ack *ac
 	if (!b->up_alone || bdp == 0 || ack->inflight_bytes <= bdp)
 		return BBR_DOWN_PACING_GAIN;
 	excess = rudp_cc_mul_div(ack->inflight_bytes - bdp, 100, bdp);
-	excess = bbr_max(excess, 100 - BBR_DOWN_PACING_GAIN);
-	return (uint32_t)(100 - bbr_min(excess, 100 - BBR_DRAIN_PACING_GAIN));
+	excess = rudp_max(excess, 100 - BBR_DOWN_PACING_GAIN);
+	return (uint32_t)(100 - rudp_min(excess, 100 - BBR_DRAIN_PACING_GAIN));
 }
 
 static uint32_t pacing_gain(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)

@@ -97,7 +97,7 @@ static void raise_slope(struct rudp_cc *cc)
 
 	if (b->probe_up_rounds < BBR_PROBE_UP_ROUNDS_MAX)
 		b->probe_up_rounds++;
-	b->probe_up_acked_per_inc = bbr_max(cc->cwnd_bytes / growth, cc->datagram_bytes);
+	b->probe_up_acked_per_inc = rudp_max(cc->cwnd_bytes / growth, cc->datagram_bytes);
 }
 
 /*
@@ -187,7 +187,7 @@ static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 	    b->last.lost_bytes == 0 && b->rounds_since_probe > 1)
 		return true;
 	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns / part ||
-	       b->rounds_since_probe >= bbr_min(reno_rounds, most) / part;
+	       b->rounds_since_probe >= rudp_min(reno_rounds, most) / part;
 }
 
 /* If the group asks for a probe, half of the time is enough. */
@@ -226,9 +226,9 @@ uint64_t rudp_bbr_with_headroom(const struct rudp_cc *cc)
 
 	if (b->inflight_longterm == BBR_INFINITE)
 		return BBR_INFINITE;
-	headroom = bbr_max(b->inflight_longterm / 100 * BBR_HEADROOM, cc->datagram_bytes);
-	return bbr_max(b->inflight_longterm - bbr_min(headroom, b->inflight_longterm),
-		       rudp_bbr_cwnd_min_bytes(cc));
+	headroom = rudp_max(b->inflight_longterm / 100 * BBR_HEADROOM, cc->datagram_bytes);
+	return rudp_max(b->inflight_longterm - rudp_min(headroom, b->inflight_longterm),
+			rudp_bbr_cwnd_min_bytes(cc));
 }
 
 /*
@@ -322,8 +322,9 @@ static void take_inflight_too_high(struct rudp_cc *cc, const struct rudp_cc_ack 
 	b->prev_probe_too_high = true;
 	b->is_bw_probe_sample = false; /* one reaction for each probe */
 	if (!b->app_limited)
-		b->inflight_longterm = bbr_max(ack->rate.inflight_at_send_bytes,
-					       rudp_bbr_target_inflight_bytes(cc) / 100 * BBR_BETA);
+		b->inflight_longterm =
+			rudp_max(ack->rate.inflight_at_send_bytes,
+				 rudp_bbr_target_inflight_bytes(cc) / 100 * BBR_BETA);
 	if (b->state == BBR_UP) {
 		b->undo.left_up = true;
 		rudp_bbr_start_down(cc, ack->now_at_ns);
@@ -367,7 +368,7 @@ static bool adapt_longterm(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	}
 	if (b->inflight_longterm == BBR_INFINITE)
 		return false;
-	b->inflight_longterm = bbr_max(b->inflight_longterm, ack->rate.inflight_at_send_bytes);
+	b->inflight_longterm = rudp_max(b->inflight_longterm, ack->rate.inflight_at_send_bytes);
 	if (b->state == BBR_UP)
 		probe_longterm_upward(cc, ack);
 	return false;

@@ -89,13 +89,13 @@ void rudp_bbr_note_variation(struct rudp_cc *cc)
 	if (cc->flows > 1 || !rudp_bbr_is_probe_bw(b) || b->last.app_limited ||
 	    !rudp_bbr_had_round_delay(b))
 		return;
-	b->queue_rate = bbr_max(b->last.ack_rate, b->ack_rate_before);
-	less = bbr_min(b->queue_rate, before);
+	b->queue_rate = rudp_max(b->last.ack_rate, b->ack_rate_before);
+	less = rudp_min(b->queue_rate, before);
 	if (less == 0)
 		return;
-	change_ppm = rudp_cc_mul_div(bbr_max(b->queue_rate, before) - less, PPM, less);
+	change_ppm = rudp_cc_mul_div(rudp_max(b->queue_rate, before) - less, PPM, less);
 	b->variation_ppm =
-		(uint32_t)((b->variation_ppm * (VARIATION_WEIGHT - 1) + bbr_min(change_ppm, PPM)) /
+		(uint32_t)((b->variation_ppm * (VARIATION_WEIGHT - 1) + rudp_min(change_ppm, PPM)) /
 			   VARIATION_WEIGHT);
 	if (b->variation_ppm > BBR_VARIATION * PPM / 100)
 		b->varied_at_ns = b->now.started_at_ns;

@@ -27,7 +27,7 @@ bool rudp_bbr_flow(const struct rudp_cc *cc, struct rudp_cc_flow *out)
 		return false;
 	*out = (struct rudp_cc_flow){
 		.bytes_per_s = b->bw,
-		.delivered_bytes_per_s = bbr_max(b->last.ack_rate, b->ack_rate_before),
+		.delivered_bytes_per_s = rudp_max(b->last.ack_rate, b->ack_rate_before),
 		.round = b->round_count,
 		.may_shift =
 			(b->state == BBR_DOWN || b->state == BBR_CRUISE) && b->phase_rounds >= 2,

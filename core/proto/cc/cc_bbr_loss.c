@@ -102,10 +102,10 @@ static void learn_loss(struct rudp_cc *cc)
 		return;
 	ppm = rudp_cc_mul_div(b->last.lost_bytes, PPM, all);
 	b->loss_ppm = averaged(b->loss_ppm, ppm);
-	b->loss_peak_ppm = bbr_max(ppm, b->loss_peak_ppm - b->loss_peak_ppm / LOSS_PEAK_ROUNDS);
+	b->loss_peak_ppm = rudp_max(ppm, b->loss_peak_ppm - b->loss_peak_ppm / LOSS_PEAK_ROUNDS);
 	if (b->settled)
 		b->base_loss_ppm = averaged(b->base_loss_ppm, ppm);
-	b->base_loss_ppm = bbr_min(b->base_loss_ppm, b->loss_ppm);
+	b->base_loss_ppm = rudp_min(b->base_loss_ppm, b->loss_ppm);
 }
 
 /*
@@ -135,20 +135,20 @@ static uint64_t settled_rate(const struct bbr *b, bool queues)
 {
 	if (queues)
 		return percent_of(b->max_bw, BBR_BETA);
-	return rudp_cc_mul_div(b->max_bw, PPM - bbr_min(b->loss_ppm, PPM), PPM);
+	return rudp_cc_mul_div(b->max_bw, PPM - rudp_min(b->loss_ppm, PPM), PPM);
 }
 
 /* Packets that the path loses at any rate have passed the queue too, so they count as delivered. */
 static uint64_t with_path_loss(const struct bbr *b, uint64_t rate)
 {
-	return rudp_cc_mul_div(rate, PPM, PPM - bbr_min(b->base_loss_ppm, PPM / 2));
+	return rudp_cc_mul_div(rate, PPM, PPM - rudp_min(b->base_loss_ppm, PPM / 2));
 }
 
 /* In DOWN the queue must drain; from now on it must only not grow. */
 void rudp_bbr_stop_draining(struct bbr *b)
 {
 	if (b->settled)
-		b->bw_shortterm = bbr_min(with_path_loss(b, b->bw_shortterm), b->max_bw);
+		b->bw_shortterm = rudp_min(with_path_loss(b, b->bw_shortterm), b->max_bw);
 }
 
 /*
@@ -186,13 +186,13 @@ static void settle(struct bbr *b)
 	/*
 	 * The faster of two rounds: with jitter a single round is as often too long as too short.
 	 */
-	rate = bbr_max(b->last.ack_rate, b->ack_rate_before);
+	rate = rudp_max(b->last.ack_rate, b->ack_rate_before);
 	if (b->state == BBR_CRUISE)
 		rate = with_path_loss(b, rate);
 	if (queues)
 		rate = shared_rate(b, rate);
-	rate = bbr_max(rate, settled_rate(b, queues));
-	b->bw_shortterm = bbr_min(b->bw_shortterm, rate);
+	rate = rudp_max(rate, settled_rate(b, queues));
+	b->bw_shortterm = rudp_min(b->bw_shortterm, rate);
 	b->settled = true;
 }
 
@@ -276,8 +276,8 @@ void rudp_bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 void rudp_bbr_update_latest(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	b->loss_round_start = false;
-	b->bw_latest = bbr_max(b->bw_latest, b->sample_bw);
-	b->inflight_latest = bbr_max(b->inflight_latest, ack->rate.delivered_bytes);
+	b->bw_latest = rudp_max(b->bw_latest, b->sample_bw);
+	b->inflight_latest = rudp_max(b->inflight_latest, ack->rate.delivered_bytes);
 	if (ack->largest_acked_number < b->loss_round_end_number)
 		return;
 	b->loss_round_end_number = b->next_number;
@@ -315,15 +315,15 @@ void rudp_bbr_reset_shortterm(struct bbr *b)
 static void lower_bounds(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
-	uint64_t bw_latest = bbr_max(b->bw_latest, b->last.ack_rate);
+	uint64_t bw_latest = rudp_max(b->bw_latest, b->last.ack_rate);
 
 	if (b->bw_shortterm == BBR_INFINITE)
 		b->bw_shortterm = b->max_bw;
 	if (b->inflight_shortterm == BBR_INFINITE)
 		b->inflight_shortterm = cc->cwnd_bytes;
-	b->bw_shortterm = bbr_max(bw_latest, percent_of(b->bw_shortterm, BBR_BETA));
+	b->bw_shortterm = rudp_max(bw_latest, percent_of(b->bw_shortterm, BBR_BETA));
 	b->inflight_shortterm =
-		bbr_max(b->inflight_latest, percent_of(b->inflight_shortterm, BBR_BETA));
+		rudp_max(b->inflight_latest, percent_of(b->inflight_shortterm, BBR_BETA));
 }
 
 /* Once a loss round, and only for losses with evidence or for ECN marks. */

@@ -45,7 +45,7 @@ void rudp_bbr_average_marks(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 	uint64_t packets = delivered_packets(cc, &b->last);
-	uint64_t marked = bbr_min(b->last.shallow_packets, packets);
+	uint64_t marked = rudp_min(b->last.shallow_packets, packets);
 
 	if (packets > 0)
 		b->shallow_ppm = (uint32_t)((b->shallow_ppm * (SHARE_WEIGHT - 1) +
@@ -67,10 +67,10 @@ bool rudp_bbr_are_marks_many(const struct rudp_cc *cc)
 void rudp_bbr_answer_marks(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
-	uint64_t delivered = bbr_min(bbr_max(b->bw_latest, b->last.ack_rate), b->max_bw);
+	uint64_t delivered = rudp_min(rudp_max(b->bw_latest, b->last.ack_rate), b->max_bw);
 
-	b->bw_shortterm =
-		bbr_min(b->bw_shortterm, rudp_cc_mul_div(delivered, PPM - b->shallow_ppm / 2, PPM));
+	b->bw_shortterm = rudp_min(b->bw_shortterm,
+				   rudp_cc_mul_div(delivered, PPM - b->shallow_ppm / 2, PPM));
 }
 
 /* For rudp_cc_quantum_bytes(): a router with a shallow threshold marks bursts, too. */

@@ -49,7 +49,7 @@ void rudp_bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 
 	b->now.delivered_bytes += ack->acked_bytes;
 	b->now.app_limited |= b->app_limited;
-	b->now.bw_max = bbr_max(b->now.bw_max, b->sample_bw);
+	b->now.bw_max = rudp_max(b->now.bw_max, b->sample_bw);
 	b->round_acked_bytes += ack->acked_bytes;
 	b->round_start = ack->largest_acked_number >= b->round_end_number;
 	if (!b->round_start)
@@ -68,8 +68,8 @@ void rudp_bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack)
 	(void)ack;
 	if (b->sample_bw == 0 || (b->app_limited && b->sample_bw < b->max_bw))
 		return;
-	b->max_bw_slots[0] = bbr_max(b->max_bw_slots[0], b->sample_bw);
-	b->max_bw = bbr_max(b->max_bw_slots[0], b->max_bw_slots[1]);
+	b->max_bw_slots[0] = rudp_max(b->max_bw_slots[0], b->sample_bw);
+	b->max_bw = rudp_max(b->max_bw_slots[0], b->max_bw_slots[1]);
 }
 
 /*
@@ -95,7 +95,7 @@ static void put_extra_acked(struct bbr *b, uint64_t extra)
 		b->extra_acked[1] = b->full_bw_reached ? b->extra_acked[0] : 0;
 		b->extra_acked[0] = 0;
 	}
-	b->extra_acked[0] = bbr_max(b->extra_acked[0], extra);
+	b->extra_acked[0] = rudp_max(b->extra_acked[0], extra);
 }
 
 /* Draft section 5.5.9: how much more is acknowledged at once than the bandwidth explains. */
@@ -111,12 +111,12 @@ void rudp_bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *a
 		expected = 0;
 	}
 	b->extra_acked_sum += ack->acked_bytes;
-	put_extra_acked(b, bbr_min(b->extra_acked_sum - expected, cc->cwnd_bytes));
+	put_extra_acked(b, rudp_min(b->extra_acked_sum - expected, cc->cwnd_bytes));
 }
 
 uint64_t rudp_bbr_extra_acked(const struct bbr *b)
 {
-	return bbr_max(b->extra_acked[0], b->extra_acked[1]);
+	return rudp_max(b->extra_acked[0], b->extra_acked[1]);
 }
 
 void rudp_bbr_reset_full_bw(struct bbr *b)
@@ -147,5 +147,5 @@ void rudp_bbr_check_full_bw(struct bbr *b)
 
 void rudp_bbr_bound_bw(struct bbr *b)
 {
-	b->bw = bbr_min(b->max_bw, b->bw_shortterm);
+	b->bw = rudp_min(b->max_bw, b->bw_shortterm);
 }

@@ -196,7 +196,7 @@ static void leave_by_loss(struct rudp_cc *cc)
 
 	b->undo.left_startup = true;
 	b->full_bw_reached = true;
-	b->inflight_longterm = bbr_max(rudp_bbr_bdp_bytes(cc, b->max_bw, 100), b->inflight_latest);
+	b->inflight_longterm = rudp_max(rudp_bbr_bdp_bytes(cc, b->max_bw, 100), b->inflight_latest);
 }
 
 void rudp_bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)

@@ -53,7 +53,7 @@ static void put_rate(struct bbr *b, uint64_t rate)
 
 	if (i == BBR_TRAIN_COUNT_MAX)
 		return;
-	rate = bbr_min(rate, UINT32_MAX);
+	rate = rudp_min(rate, UINT32_MAX);
 	for (; i > 0 && b->train_rates[i - 1] > rate; i--)
 		b->train_rates[i] = b->train_rates[i - 1];
 	b->train_rates[i] = (uint32_t)rate;
@@ -73,7 +73,7 @@ static uint64_t train_rate(const struct bbr *b)
  */
 static uint64_t train_share(const struct bbr *b)
 {
-	return train_rate(b) / bbr_max(bbr_min((1 + b->starters) / 2, BBR_TRAIN_STARTERS_MAX), 1);
+	return train_rate(b) / rudp_max(rudp_min((1 + b->starters) / 2, BBR_TRAIN_STARTERS_MAX), 1);
 }
 
 /* The receiver waited for a packet that never arrived, so this ACK is delayed and tells no rate. */
@@ -171,7 +171,7 @@ bool rudp_bbr_is_far_by_trains(const struct rudp_cc *cc)
 static uint64_t grown(const struct rudp_cc *cc, uint64_t factor, uint64_t target)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t to = bbr_min(b->round_cwnd_bytes + factor * b->round_acked_bytes, target);
+	uint64_t to = rudp_min(b->round_cwnd_bytes + factor * b->round_acked_bytes, target);
 
 	return to > cc->cwnd_bytes ? to - cc->cwnd_bytes : 0;
 }
@@ -202,7 +202,7 @@ uint64_t rudp_bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ac
 	if (!rudp_bbr_are_trains_sure(b)) {
 		growth = grown(cc, BBR_TRAIN_GROWTH_FIRST,
 			       rudp_bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_TARGET_FIRST));
-		return bbr_max(growth, ack->acked_bytes);
+		return rudp_max(growth, ack->acked_bytes);
 	}
 	growth = grown(cc, BBR_TRAIN_GROWTH,
 		       rudp_bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_TARGET));

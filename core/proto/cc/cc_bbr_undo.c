@@ -37,12 +37,12 @@ static void undo(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
-	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, b->undo.cwnd_bytes);
+	cc->cwnd_bytes = rudp_max(cc->cwnd_bytes, b->undo.cwnd_bytes);
 	b->loss_in_round = false;
 	rudp_bbr_reset_full_bw(b);
-	b->bw_shortterm = bbr_max(b->bw_shortterm, b->undo.bw_shortterm);
-	b->inflight_shortterm = bbr_max(b->inflight_shortterm, b->undo.inflight_shortterm);
-	b->inflight_longterm = bbr_max(b->inflight_longterm, b->undo.inflight_longterm);
+	b->bw_shortterm = rudp_max(b->bw_shortterm, b->undo.bw_shortterm);
+	b->inflight_shortterm = rudp_max(b->inflight_shortterm, b->undo.inflight_shortterm);
+	b->inflight_longterm = rudp_max(b->inflight_longterm, b->undo.inflight_longterm);
 	if (b->undo.left_up)
 		b->prev_probe_too_high = false;
 	return_to_probe(cc);
@@ -52,7 +52,7 @@ static void undo(struct rudp_cc *cc)
 
 static uint64_t subtract(uint64_t value, uint64_t by)
 {
-	return value - bbr_min(value, by);
+	return value - rudp_min(value, by);
 }
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory of a connection, which counts in the endpoint's budget: stream/budget.h. */
+#include "base/min_max.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
@@ -29,18 +30,13 @@ void rudp_conn_uncharge(struct rudp_conn *conn)
 	conn->charged_bytes = 0;
 }
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* The program's limit if it has set one. */
 static uint64_t limit_of(uint64_t asked_bytes, uint64_t max_bytes)
 {
 	if (asked_bytes == 0)
 		return max_bytes;
-	return min_u64(max_bytes, asked_bytes > RUDP_BUFFER_LEAST_BYTES ? asked_bytes
-									: RUDP_BUFFER_LEAST_BYTES);
+	return rudp_min(max_bytes, asked_bytes > RUDP_BUFFER_LEAST_BYTES ? asked_bytes
+									 : RUDP_BUFFER_LEAST_BYTES);
 }
 
 void rudp_conn_limit_buffers(struct rudp_conn *conn)
@@ -48,7 +44,7 @@ void rudp_conn_limit_buffers(struct rudp_conn *conn)
 	uint64_t max_bytes = conn->ep->config.receive_buffer_max_bytes;
 
 	if (conn->is_same_host && conn->recvbuf.ring.head < RUDP_SAME_HOST_BULK_BYTES)
-		max_bytes = min_u64(max_bytes, RUDP_SAME_HOST_WINDOW_BYTES);
+		max_bytes = rudp_min(max_bytes, RUDP_SAME_HOST_WINDOW_BYTES);
 	rudp_recvbuf_limit(&conn->recvbuf, limit_of(conn->options.receive_max_bytes, max_bytes));
 }
 
@@ -80,10 +76,10 @@ static uint64_t wanted_bytes(const struct rudp_conn *conn)
 	uint64_t wanted = limit_of(conn->options.send_max_bytes, conn->send_limit_bytes);
 
 	if (is_peer_full(conn))
-		return min_u64(wanted, RUDP_SEND_LIMIT_FULL_BYTES);
+		return rudp_min(wanted, RUDP_SEND_LIMIT_FULL_BYTES);
 	if (conn->options.send_max_bytes > 0)
 		return wanted;
-	return min_u64(wanted + held_bytes(conn), conn->ep->config.send_buffer_max_bytes);
+	return rudp_min(wanted + held_bytes(conn), conn->ep->config.send_buffer_max_bytes);
 }
 
 size_t rudp_conn_send_allowance_bytes(const struct rudp_conn *conn)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Repair symbols (FEC) of longer bursts, sent and received: docs/protocol.md section 9.7. */
+#include "base/min_max.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
@@ -16,16 +17,6 @@
 #define PRIOR_LOST 1u
 #define KNOWN_PACKETS_MAX 1024u
 #define MILLION 1000000u
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 bool rudp_conn_fec_is_for(const struct rudp_conn *conn, uint64_t bytes)
 {
@@ -76,7 +67,7 @@ void rudp_conn_fec_begin(struct rudp_conn *conn, uint64_t start)
 		(uint64_t)RUDP_FEC_BLOCKS_MAX * RUDP_FEC_COUNT_MAX * symbol_bytes(conn, start);
 
 	r->end = conn->sendbuf.sent;
-	r->next = r->end - min_u64(most, r->end - start);
+	r->next = r->end - rudp_min(most, r->end - start);
 	r->rows_left = 0;
 }
 
@@ -102,7 +93,7 @@ static uint64_t unacked_bytes(const struct rudp_sendbuf *buf, uint64_t start, ui
 	const struct rudp_range *range;
 	uint64_t bytes = 0;
 
-	start = max_u64(start, buf->ring.head);
+	start = rudp_max(start, buf->ring.head);
 	while (start < end) {
 		range = rudp_range_set_find(&buf->acked, start);
 		if (!range || range->start >= end)
@@ -118,7 +109,7 @@ static unsigned affordable(struct rudp_fec_sender *r, unsigned rows, int64_t now
 	uint64_t bytes =
 		rudp_token_bucket_now(&r->bucket, BYTES_PER_S, BUCKET_MAX_BYTES, now_at_ns);
 
-	rows = (unsigned)min_u64(rows, bytes / r->block.symbol_bytes);
+	rows = (unsigned)rudp_min(rows, bytes / r->block.symbol_bytes);
 	r->bucket.bytes -= (uint64_t)rows * r->block.symbol_bytes;
 	return rows;
 }
@@ -128,13 +119,13 @@ static bool prepare_block(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_fec_sender *r = &conn->fec_sender;
 	uint32_t bytes = symbol_bytes(conn, r->next);
-	uint64_t span = min_u64(r->end - r->next, RUDP_FEC_BLOCK_BYTES_MAX);
+	uint64_t span = rudp_min(r->end - r->next, RUDP_FEC_BLOCK_BYTES_MAX);
 	uint64_t unacked;
 	unsigned rows;
 
 	r->block = (struct rudp_fec_block){
 		.start = r->next,
-		.count = (uint32_t)min_u64(span / bytes, RUDP_FEC_COUNT_MAX),
+		.count = (uint32_t)rudp_min(span / bytes, RUDP_FEC_COUNT_MAX),
 		.symbol_bytes = bytes,
 	};
 	r->row = 0;
@@ -145,7 +136,7 @@ static bool prepare_block(struct rudp_conn *conn, int64_t now_at_ns)
 		return true;
 	rows = rudp_fec_rows_for((unsigned)((unacked + bytes - 1) / bytes),
 				 loss_per_million(conn, now_at_ns));
-	r->rows_left = affordable(r, (unsigned)min_u64(rows, RUDP_FEC_SOLVE_MAX), now_at_ns);
+	r->rows_left = affordable(r, (unsigned)rudp_min(rows, RUDP_FEC_SOLVE_MAX), now_at_ns);
 	return true;
 }
 
@@ -224,7 +215,7 @@ void rudp_conn_fec_settle(struct rudp_conn *conn)
 
 	if (rudp_sendbuf_unacked(&conn->sendbuf) > 0)
 		return;
-	for (uint64_t number = max_u64(r->first_number, conn->reliability.base);
+	for (uint64_t number = rudp_max(r->first_number, conn->reliability.base);
 	     number < r->end_number; number++) {
 		const struct rudp_sent *sent = rudp_reliability_find(&conn->reliability, number);
 

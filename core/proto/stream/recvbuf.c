@@ -2,6 +2,7 @@
 #include "proto/stream/recvbuf.h"
 
 #include "base/log.h"
+#include "base/min_max.h"
 #include "proto/cc/cc_pace.h"
 #include "proto/recovery/rtt.h"
 
@@ -12,26 +13,16 @@
 /* part of the budget up to which history is kept; memory is scarce at half of it */
 #define HISTORY_BUDGET_SHARE 4
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 static uint64_t initial_window_bytes(const struct rudp_recvbuf *buf)
 {
-	return min_u64(RUDP_RECVBUF_INITIAL_WINDOW_BYTES, buf->window_max_bytes);
+	return rudp_min(RUDP_RECVBUF_INITIAL_WINDOW_BYTES, buf->window_max_bytes);
 }
 
 /* How far beyond head a new limit goes. */
 static uint64_t announced_bytes(const struct rudp_recvbuf *buf)
 {
 	return rudp_budget_is_scarce(buf->budget)
-		       ? min_u64(buf->window_bytes, RUDP_BUDGET_FLOOR_BYTES)
+		       ? rudp_min(buf->window_bytes, RUDP_BUDGET_FLOOR_BYTES)
 		       : buf->window_bytes;
 }
 
@@ -58,9 +49,9 @@ void rudp_recvbuf_fini(struct rudp_recvbuf *buf)
 
 void rudp_recvbuf_limit(struct rudp_recvbuf *buf, uint64_t window_max_bytes)
 {
-	buf->window_max_bytes = min_u64(window_max_bytes, buf->ring.capacity_max_bytes);
-	buf->window_bytes = max_u64(min_u64(buf->window_bytes, buf->window_max_bytes),
-				    initial_window_bytes(buf));
+	buf->window_max_bytes = rudp_min(window_max_bytes, buf->ring.capacity_max_bytes);
+	buf->window_bytes = rudp_max(rudp_min(buf->window_bytes, buf->window_max_bytes),
+				     initial_window_bytes(buf));
 	if (!buf->has_announced)
 		buf->window_end = announced_bytes(buf);
 }
@@ -88,7 +79,7 @@ static bool is_allowed(const struct rudp_recvbuf *buf, uint64_t offset, size_t l
 static void skip_to(struct rudp_ring *ring, uint64_t offset)
 {
 	ring->head = ring->tail = offset;
-	ring->extent = max_u64(ring->extent, offset);
+	ring->extent = rudp_max(ring->extent, offset);
 }
 
 /*
@@ -170,11 +161,11 @@ static void note_arrival(struct rudp_recvbuf *buf, size_t bytes, int64_t now_at_
 		buf->arrived_at_ns = now_at_ns;
 	}
 	buf->arrived_bytes += bytes;
-	wanted = max_u64(
-		min_u64(RUDP_RECVBUF_YOUNG_ROUNDS * buf->arrived_bytes, RUDP_RECVBUF_YOUNG_BYTES),
-		min_u64(RUDP_RECVBUF_WINDOW_ROUNDS * buf->arrived_bytes,
-			RUDP_RECVBUF_ARRIVAL_WINDOW_BYTES_MAX));
-	wanted = min_u64(wanted, buf->window_max_bytes);
+	wanted = rudp_max(
+		rudp_min(RUDP_RECVBUF_YOUNG_ROUNDS * buf->arrived_bytes, RUDP_RECVBUF_YOUNG_BYTES),
+		rudp_min(RUDP_RECVBUF_WINDOW_ROUNDS * buf->arrived_bytes,
+			 RUDP_RECVBUF_ARRIVAL_WINDOW_BYTES_MAX));
+	wanted = rudp_min(wanted, buf->window_max_bytes);
 	if (wanted > buf->window_bytes && !rudp_budget_is_scarce(buf->budget) &&
 	    rudp_ring_used(&buf->ring) < buf->arrived_bytes / 2)
 		buf->window_bytes = wanted;
@@ -184,7 +175,7 @@ enum rudp_verdict rudp_recvbuf_take(struct rudp_recvbuf *buf, uint64_t offset, c
 				    size_t len, bool fin, int64_t now_at_ns)
 {
 	uint64_t end = offset + len;
-	uint64_t start = max_u64(offset, buf->ring.tail);
+	uint64_t start = rudp_max(offset, buf->ring.tail);
 	uint64_t known = len; /* duplicate bytes */
 
 	if (!is_allowed(buf, offset, len, fin))
@@ -227,7 +218,7 @@ static void tune(struct rudp_recvbuf *buf, int64_t srtt_ns, int64_t now_at_ns)
 	if (timely && drained < buf->window_bytes / 2)
 		return;
 	if (timely && !rudp_budget_is_scarce(buf->budget))
-		buf->window_bytes = min_u64(2 * buf->window_bytes, buf->window_max_bytes);
+		buf->window_bytes = rudp_min(2 * buf->window_bytes, buf->window_max_bytes);
 	buf->drained_mark = buf->ring.head;
 	buf->drained_mark_at_ns = now_at_ns;
 }
@@ -273,7 +264,7 @@ void rudp_recvbuf_discard(struct rudp_recvbuf *buf)
 
 uint64_t rudp_recvbuf_window_end(const struct rudp_recvbuf *buf)
 {
-	return max_u64(buf->window_end, buf->ring.head + announced_bytes(buf));
+	return rudp_max(buf->window_end, buf->ring.head + announced_bytes(buf));
 }
 
 bool rudp_recvbuf_window_due(const struct rudp_recvbuf *buf)
@@ -286,7 +277,7 @@ bool rudp_recvbuf_window_due(const struct rudp_recvbuf *buf)
 
 void rudp_recvbuf_on_window_sent(struct rudp_recvbuf *buf, uint64_t window_end)
 {
-	buf->window_end = max_u64(buf->window_end, window_end);
+	buf->window_end = rudp_max(buf->window_end, window_end);
 	buf->has_announced = true;
 }
 

@@ -2,6 +2,7 @@
 #include "proto/stream/sendbuf.h"
 
 #include "base/log.h"
+#include "base/min_max.h"
 
 void rudp_sendbuf_init(struct rudp_sendbuf *buf, size_t capacity_max_bytes)
 {
@@ -28,16 +29,6 @@ size_t rudp_sendbuf_unsent(const struct rudp_sendbuf *buf)
 	return (size_t)(buf->ring.tail - buf->sent);
 }
 
-static uint64_t min_offset(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t max_offset(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 static bool is_fin_due(const struct rudp_sendbuf *buf)
 {
 	return buf->fin_wanted && !buf->fin_acked && (!buf->fin_sent || buf->fin_lost);
@@ -50,7 +41,7 @@ static bool due_bytes(const struct rudp_sendbuf *buf, uint64_t window_end, struc
 		*due = buf->lost.ranges[0];
 	else
 		*due = (struct rudp_range){buf->sent, buf->ring.tail};
-	due->end = min_offset(due->end, window_end);
+	due->end = rudp_min(due->end, window_end);
 	return due->start < due->end;
 }
 
@@ -77,7 +68,7 @@ bool rudp_sendbuf_next(const struct rudp_sendbuf *buf, size_t len_max, uint64_t 
 	if (len_max == 0)
 		return false;
 	chunk->offset = due.start;
-	chunk->len = (size_t)min_offset(due.end - due.start, len_max);
+	chunk->len = (size_t)rudp_min(due.end - due.start, len_max);
 	chunk->fin = fin_due && chunk->offset + chunk->len == tail;
 	chunk->again = due.start < buf->sent;
 	return true;
@@ -90,8 +81,8 @@ int rudp_sendbuf_on_sent(struct rudp_sendbuf *buf, const struct rudp_sendbuf_chu
 
 	if (err)
 		return err;
-	buf->sent = max_offset(buf->sent, end);
-	buf->reached = max_offset(buf->reached, end);
+	buf->sent = rudp_max(buf->sent, end);
+	buf->reached = rudp_max(buf->reached, end);
 	if (chunk->again)
 		buf->resent_bytes += chunk->len;
 	if (chunk->fin) {
@@ -136,13 +127,13 @@ static size_t advance(struct rudp_sendbuf *buf, uint64_t end)
 
 size_t rudp_sendbuf_on_acked(struct rudp_sendbuf *buf, uint64_t start, size_t len, bool fin)
 {
-	uint64_t end = min_offset(start + len, buf->sent);
+	uint64_t end = rudp_min(start + len, buf->sent);
 
 	if (fin && buf->fin_sent) {
 		buf->fin_acked = true;
 		buf->fin_lost = false;
 	}
-	start = max_offset(start, buf->ring.head);
+	start = rudp_max(start, buf->ring.head);
 	if (start >= end)
 		return 0;
 	if (start == buf->ring.head)
@@ -163,17 +154,17 @@ void rudp_sendbuf_on_lost(struct rudp_sendbuf *buf, uint64_t start, size_t len, 
 
 	if (fin && buf->fin_sent && !buf->fin_acked)
 		buf->fin_lost = true;
-	start = max_offset(start, buf->ring.head);
-	while (start < min_offset(end, buf->sent)) { /* go_back may lower sent */
+	start = rudp_max(start, buf->ring.head);
+	while (start < rudp_min(end, buf->sent)) { /* go_back may lower sent */
 		const struct rudp_range *acked = rudp_range_set_find(&buf->acked, start);
-		uint64_t hole_end = min_offset(end, buf->sent);
+		uint64_t hole_end = rudp_min(end, buf->sent);
 
 		if (acked && acked->start <= start) {
 			start = acked->end;
 			continue;
 		}
 		if (acked)
-			hole_end = min_offset(hole_end, acked->start);
+			hole_end = rudp_min(hole_end, acked->start);
 		want_again(buf, start, hole_end);
 		start = hole_end;
 	}
@@ -186,7 +177,7 @@ bool rudp_sendbuf_is_acked(const struct rudp_sendbuf *buf, uint64_t start, size_
 
 	if (fin && !buf->fin_acked)
 		return false;
-	start = max_offset(start, buf->ring.head);
+	start = rudp_max(start, buf->ring.head);
 	if (start >= end)
 		return true;
 	acked = rudp_range_set_find(&buf->acked, start);
@@ -202,7 +193,7 @@ uint64_t rudp_sendbuf_hole_start(const struct rudp_sendbuf *buf, uint64_t offset
 	if (range && range->start < offset)
 		return offset;
 	if (below == 0)
-		return min_offset(buf->ring.head, offset);
+		return rudp_min(buf->ring.head, offset);
 	return acked->ranges[below - 1].end;
 }
 
@@ -231,7 +222,7 @@ void rudp_sendbuf_probe_oldest(struct rudp_sendbuf *buf, size_t len_max)
 	uint64_t start = buf->ring.head;
 	uint64_t end = buf->acked.count > 0 ? buf->acked.ranges[0].start : buf->sent;
 
-	(void)rudp_range_set_add(&buf->lost, start, min_offset(end, start + len_max));
+	(void)rudp_range_set_add(&buf->lost, start, rudp_min(end, start + len_max));
 }
 
 #define CHECK(condition)                                                                           \
