@@ -56,13 +56,11 @@ static void serialize_lines(struct apo_serializer *serializer, struct apo_worker
 		apo_serializer_bytes(serializer, lines->kept, len);
 }
 
-static void write_queue(struct apo_serializer *serializer, struct apo_worker *worker,
-			struct apo_conn *conn)
+static void write_queue(struct apo_serializer *serializer, const struct apo_conn *conn)
 {
 	uint32_t i, from = conn->out.offset;
 	const struct apo_text *text;
 
-	(void)worker;
 	for (i = 0; i < conn->out.count; i++, from = 0) {
 		text = apo_sendq_text(&conn->out, i);
 		apo_serializer_bytes(serializer, (char *)text->bytes + from, text->len - from);
@@ -85,15 +83,14 @@ static void read_queue(struct apo_serializer *serializer, struct apo_conn *conn,
 		apo_share_put(share);
 }
 
-static void serialize_queue(struct apo_serializer *serializer, struct apo_worker *worker,
-			    struct apo_conn *conn)
+static void serialize_queue(struct apo_serializer *serializer, struct apo_conn *conn)
 {
 	uint32_t len = (uint32_t)conn->out.bytes;
 
 	apo_serializer_expect(serializer, conn->out.bytes <= APO_SERIALIZER_BYTES_MAX);
 	apo_serializer_count(serializer, &len, 1);
 	if (!serializer->is_reading)
-		write_queue(serializer, worker, conn);
+		write_queue(serializer, conn);
 	else if (len > 0)
 		read_queue(serializer, conn, len);
 	apo_serializer_u64(serializer, &conn->written_bytes);
@@ -153,7 +150,7 @@ void apo_conn_serialize(struct apo_serializer *serializer, struct apo_worker *wo
 		serialize_address(serializer, &conn->address);
 		serialize_flags(serializer, conn);
 		serialize_lines(serializer, worker, &conn->lines);
-		serialize_queue(serializer, worker, conn);
+		serialize_queue(serializer, conn);
 		if (!serializer->is_reading)
 			sent_bytes = conn->stream.ops->sent_bytes(&conn->stream);
 		apo_serializer_u64(serializer, &sent_bytes);

@@ -33,10 +33,10 @@ static bool ends_by_itself(const struct rudp_engine *engine)
 
 static bool is_client(struct rudp_engine *engine, uint32_t pid)
 {
-	for (struct rudp_list *link = engine->clients.next; link != &engine->clients;
-	     link = link->next)
-		if (RUDP_LIST_OWNER(link, struct client, link)->pid == pid)
+	RUDP_LIST_EACH(const struct client, client, &engine->clients, link) {
+		if (client->pid == pid)
 			return true;
+	}
 	return false;
 }
 
@@ -192,11 +192,10 @@ void rudp_engine_retire(struct rudp_engine *engine)
 	try_to_end(engine);
 }
 
-static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
+static bool is_delivered(const struct rudp_app *app)
 {
 	struct rudp_conn_stats stats;
 
-	(void)engine;
 	if (app->ends.out == RUDP_OUT_FAILED || app->stage != RUDP_APP_OPEN)
 		return true;
 	rudp_carrier_stats(&app->carrier, &stats);
@@ -217,7 +216,7 @@ static void close_as_program(struct rudp_engine *engine, struct rudp_app *app)
 static void close_delivered(struct rudp_engine *engine)
 {
 	RUDP_LIST_EACH_SAFE(struct rudp_app, app, &engine->apps, link) {
-		if (is_delivered(engine, app))
+		if (is_delivered(app))
 			close_as_program(engine, app);
 	}
 }

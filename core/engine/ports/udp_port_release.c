@@ -35,9 +35,10 @@ static bool may_release(struct rudp_engine *engine, const struct rudp_udp *udp)
 	/* All listeners share a fixed port. */
 	if (rudp_policy_udp_port(engine->settings.policy))
 		return false;
-	for (const struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
-		if (!may_be_plain(engine, RUDP_LIST_OWNER(link, struct rudp_port, link)))
+	RUDP_LIST_EACH(const struct rudp_port, port, &udp->ports, link) {
+		if (!may_be_plain(engine, port))
 			return false;
+	}
 	return !rudp_udp_has_conn(engine, udp);
 }
 
