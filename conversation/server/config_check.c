@@ -95,7 +95,10 @@ static void check_cluster(struct apo_config_reading *reading)
 		complain_of_cluster(reading, "servers",
 				    "needs a key in [cloak], the same at all nodes");
 	if (config->peers_port)
-		complain_of_cluster(reading, "servers", "cannot be used together with peers");
+		complain_of_cluster(reading, "servers",
+				    "cannot be used together with [peers]: remove one of the "
+				    "sections, and serve clients over messages (converse) by "
+				    "a server outside of the network");
 }
 
 static bool are_operators_whole(struct apo_config_reading *reading)

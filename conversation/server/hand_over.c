@@ -162,8 +162,9 @@ void apo_hand_over_begin(struct apo_service *service)
 	if (service->model_thread.cluster) {
 		service->acceptor.counters.hand_overs_failed++;
 		rudp_log(RUDP_LOG_ERROR,
-			 "not handed over reason=\"a node of a cluster is restarted "
-			 "instead\"");
+			 "not handed over reason=\"a node of a network is restarted instead: "
+			 "end it (SIGTERM) and start it, one node after the other; its clients "
+			 "connect again, meanwhile to other nodes\"");
 		return;
 	}
 	/* Errors in the configuration are reported here, before the successor would find them. */

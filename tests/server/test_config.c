@@ -151,6 +151,20 @@ Test(config, a_cluster_needs_a_node_and_equal_cloaks)
 				   "nodes\n");
 }
 
+Test(config, a_node_of_a_cluster_has_no_peers)
+{
+	struct temporary key = make_file(KEY, 0600);
+	char more[300];
+
+	snprintf(more, sizeof more,
+		 BUS "node = n1\n[cloak]\nenabled = no\n[peers]\nport = 6680\nkey = %s\n",
+		 key.name);
+	refused(more, ":7: cluster: servers cannot be used together with [peers]: remove one of "
+		      "the sections, and serve clients over messages (converse) by a server "
+		      "outside of the network\n");
+	unlink(key.name);
+}
+
 /* A configuration with which the server could not start is not accepted. */
 Test(config, a_key_of_peers_is_private_and_whole)
 {
