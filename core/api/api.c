@@ -134,7 +134,7 @@ PUBLIC int rudp_local_address(int fd, struct sockaddr *address, socklen_t *lengt
 
 PUBLIC int rudp_peer_address(int fd, struct sockaddr *address, socklen_t *length)
 {
-	int rc = rudp_call_getpeername(fd, address, length);
+	int rc = rudp_call_getpeername(fd, address, length, false);
 
 	return rc == RUDP_NOT_OURS ? getpeername(fd, address, length) : result_of(fd, rc);
 }

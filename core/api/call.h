@@ -98,7 +98,8 @@ int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
 int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags, bool quietly);
 int rudp_call_shutdown(int fd, int how);
 int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
-int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
+/* quietly: as above; a reset over loopback may then be noticed some microseconds late. */
+int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len, bool quietly);
 int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
 int rudp_call_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 

@@ -36,7 +36,22 @@ static bool is_shut_by_us(int fd, const struct rudp_socket *s)
 	       rudp_socket_true_error(s, 0) == 0;
 }
 
-int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+/*
+ * Over loopback, TCP shows bytes and a reset as soon as the peer's close() has returned. Programs
+ * may ask for the peer to learn whether the sender of the bytes is still there (Python's ssl does).
+ * So the engine, which often has both ends, first finishes what programs did before.
+ */
+static void let_engine_catch_up(int fd, const struct rudp_socket *s)
+{
+	struct rudp_control_call call;
+
+	if (!rudp_addr_same_host(&s->name.local, &s->name.remote) || rudp_raw_poll(fd, 0) != 0)
+		return;
+	rudp_socket_begin(s, &call, RUDP_CONTROL_CATCH_UP, -1);
+	(void)rudp_socket_call(s, &call);
+}
+
+int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len, bool quietly)
 {
 	struct rudp_socket s;
 
@@ -44,6 +59,8 @@ int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 		return RUDP_NOT_OURS;
 	if (s.state != RUDP_SOCKET_CONNECTED)
 		return -ENOTCONN;
+	if (!quietly)
+		let_engine_catch_up(fd, &s);
 	if (!is_shut_by_us(fd, &s) && rudp_socket_progress(fd, &s) != RUDP_PROGRESS_ESTABLISHED)
 		return -ENOTCONN;
 	return rudp_address_copy_out(fd, &s.name.remote, s.flags, addr, len);

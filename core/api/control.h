@@ -72,7 +72,8 @@
 	X(FAILED, 0) /* cursor -> failure: the next one; id 0: no more */                          \
 	X(FORGET, 0) /* addr: a host, or family 0: all hosts -> forgotten */                       \
 	X(ASKED, 0)  /* cursor -> info of the next connect that waits because of an unknown key */ \
-	X(ANSWER, 0) /* id and value: such a connect and its key; number: 1 accepted, 0 refused */
+	X(ANSWER, 0) /* id and value: such a connect and its key; number: 1 accepted, 0 refused */ \
+	X(CATCH_UP, 0) /* the reply comes when all that programs did before has taken effect */
 
 #define RUDP_CONTROL_ENUM(name, fds) RUDP_CONTROL_##name,
 enum rudp_control_operation { RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ENUM) };

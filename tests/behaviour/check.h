@@ -5,8 +5,9 @@
  *
  * A check prints only facts that do not vary from run to run ("port same: 1", never the port). It
  * waits for conditions and never for a fixed time. It does not rely on behaviour that kernel TCP
- * shows only because loopback is synchronous. It runs in a process and session of its own and ends
- * within RUN_SECONDS_MAX. It may leave descriptors, threads and processes behind.
+ * shows only because loopback is synchronous (except a reset at getpeername). It runs in a process
+ * and session of its own and ends within RUN_SECONDS_MAX. It may leave descriptors, threads and
+ * processes behind.
  *
  *   CHECK(a_short_sentence_that_is_unique)
  *   {

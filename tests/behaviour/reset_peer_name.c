@@ -51,6 +51,44 @@ static void reset_after(int how, bool has_bytes, bool by_linger)
 	close(client);
 }
 
+/* Returns whether the observer has no peer, but its bytes, as soon as the other end was closed. */
+static bool is_gone_at_once(bool by_linger)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof addr;
+	int closing, observer;
+	char bytes[8];
+	bool is_gone;
+
+	connected_pair(AF_INET, &closing, &observer);
+	if (by_linger) {
+		must(setsockopt(closing, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0,
+		     "SO_LINGER");
+	} else {
+		put(observer, "answer");
+		wait_unread(closing, 6);
+	}
+	put(closing, "unread");
+	close(closing);
+	is_gone = getpeername(observer, (struct sockaddr *)&addr, &len) < 0 &&
+		  recv(observer, bytes, sizeof bytes, MSG_DONTWAIT) == 6;
+	close(observer);
+	return is_gone;
+}
+
+/* Python's ssl asks for the peer to learn whether it is still there. */
+CHECK(who_was_reset_over_loopback_has_no_peer_at_once)
+{
+	int by_linger = 0, by_unread = 0;
+
+	for (int i = 0; i < 50; i++) {
+		by_linger += is_gone_at_once(true);
+		by_unread += is_gone_at_once(false);
+	}
+	say("gone at once: %d with SO_LINGER, %d with unread bytes", by_linger, by_unread);
+}
+
 CHECK(who_was_reset_has_no_peer)
 {
 	static const int shutdowns[] = {NO_SHUTDOWN, SHUT_WR, SHUT_RD};

@@ -89,6 +89,7 @@ void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
 	drop_held(engine, call);
 	close_channel(engine, call);
 	rudp_call_leave_aside(engine, call);
+	rudp_list_remove(&call->catching_up_link);
 	leave_list(engine, call);
 	rudp_slots_remove(&engine->slots, call->id);
 	free(call);

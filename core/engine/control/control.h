@@ -25,6 +25,8 @@
 
 #define RUDP_CALLS_MAX 65536
 #define RUDP_CALLS_PER_PASS 64
+/* A reset after the last bytes takes four turns, if each finds much else to do. */
+#define RUDP_CATCH_UP_TURNS 6
 #define RUDP_UNAUTHENTICATED_MAX 64
 /* A call without a pending connect is closed after this time. */
 #define RUDP_CALL_LINGER_NS (10 * RUDP_NS_PER_S)
@@ -59,10 +61,12 @@ struct rudp_call {
 	bool foreign; /* came through the open listener, whatever right it proves */
 	bool unauthenticated;
 	bool answered;
-	uint64_t app_id;             /* blocking CONNECT in progress; 0: none */
-	int64_t since_ns;            /* start of the call, or time of the reply */
-	struct rudp_list link;       /* in engine->calls or engine->unauthenticated_calls */
-	struct rudp_list aside_link; /* in engine->calls_aside */
+	uint64_t app_id;                   /* blocking CONNECT in progress; 0: none */
+	int64_t since_ns;                  /* start of the call, or time of the reply */
+	struct rudp_list link;             /* in engine->calls or engine->unauthenticated_calls */
+	struct rudp_list aside_link;       /* in engine->calls_aside */
+	struct rudp_list catching_up_link; /* in engine->calls_catching_up */
+	uint64_t since_turn;               /* CATCH_UP: the turn of the loop in which it came */
 };
 
 /*
@@ -100,6 +104,9 @@ bool rudp_calls_aside_look(struct rudp_engine *engine);
 /* To call before the engine sleeps; and the time when the next call aside is due, or RUDP_NEVER. */
 void rudp_calls_aside_settle(struct rudp_engine *engine);
 int64_t rudp_calls_aside_deadline_ns(const struct rudp_engine *engine);
+
+/* Answers those CATCH_UPs that have waited for RUDP_CATCH_UP_TURNS turns of the loop. */
+void rudp_calls_catch_up(struct rudp_engine *engine);
 
 void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint32_t events);
 /* Closes the held descriptors, then sends the reply. false: the caller has closed its end

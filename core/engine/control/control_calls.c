@@ -372,6 +372,28 @@ static int serve_answer(struct work *w)
 				w->request->number == 1);
 }
 
+static int serve_catch_up(struct work *w)
+{
+	w->call->since_turn = w->engine->turns;
+	rudp_list_append(&w->engine->calls_catching_up, &w->call->catching_up_link);
+	return LATER;
+}
+
+void rudp_calls_catch_up(struct rudp_engine *engine)
+{
+	struct rudp_control_reply reply = {.operation = RUDP_CONTROL_CATCH_UP};
+
+	while (!rudp_list_is_empty(&engine->calls_catching_up)) {
+		struct rudp_call *call = RUDP_LIST_OWNER(engine->calls_catching_up.next,
+							 struct rudp_call, catching_up_link);
+
+		if (engine->turns - call->since_turn < RUDP_CATCH_UP_TURNS)
+			return;
+		rudp_call_answer(engine, call, &reply);
+		rudp_call_close(engine, call);
+	}
+}
+
 enum right {
 	KNOWN,         /* the token; or the engine's user or root, not in another container */
 	KNOWN_OR_OURS, /* or a descriptor of this engine */
@@ -402,6 +424,7 @@ static const struct {
 	[RUDP_CONTROL_FORGET] = {"FORGET", serve_forget, 0, KNOWN},
 	[RUDP_CONTROL_ASKED] = {"ASKED", serve_asked, 0, KNOWN},
 	[RUDP_CONTROL_ANSWER] = {"ANSWER", serve_answer, 0, KNOWN},
+	[RUDP_CONTROL_CATCH_UP] = {"CATCH_UP", serve_catch_up, 0, KNOWN},
 };
 
 int rudp_control_fds(unsigned operation)
@@ -466,6 +489,7 @@ static bool starts_something_new(const struct work *w)
 	case RUDP_CONTROL_FORGET:
 	case RUDP_CONTROL_ASKED:
 	case RUDP_CONTROL_ANSWER:
+	case RUDP_CONTROL_CATCH_UP:
 		break;
 	}
 	return false;
@@ -489,8 +513,9 @@ static int check(struct work *w)
 		w->reply.flags = w->engine->retires ? RUDP_CONTROL_RETIRES : 0;
 		return -ECONNREFUSED;
 	}
-	/* A second operation during a connect on the same call would mix up two replies. */
-	if (w->call->app_id && operation != RUDP_CONTROL_GO_ON)
+	/* A second operation on a call that waits for its reply would mix up two replies. */
+	if ((w->call->app_id && operation != RUDP_CONTROL_GO_ON) ||
+	    rudp_list_is_linked(&w->call->catching_up_link))
 		return -EPROTO;
 	if (operations[operation].fds == 0)
 		return 0;

@@ -205,6 +205,7 @@ static void init_lists(struct rudp_engine *engine)
 	rudp_list_init(&engine->control_listeners);
 	rudp_list_init(&engine->calls);
 	rudp_list_init(&engine->calls_aside);
+	rudp_list_init(&engine->calls_catching_up);
 	rudp_list_init(&engine->unauthenticated_calls);
 	rudp_list_init(&engine->udps);
 	rudp_list_init(&engine->orphan_udps);

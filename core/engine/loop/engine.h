@@ -101,9 +101,10 @@ struct rudp_engine {
 
 	struct rudp_list control_listeners, calls, unauthenticated_calls, udps, apps, bindings,
 		clients;
-	struct rudp_list calls_aside; /* not in epoll; oldest first (control.h) */
-	struct rudp_list orphan_udps; /* without owner, and perhaps unused */
-	struct rudp_list spare_udps;  /* connected, but without a connection; oldest first */
+	struct rudp_list calls_aside;       /* not in epoll; oldest first (control.h) */
+	struct rudp_list calls_catching_up; /* oldest first */
+	struct rudp_list orphan_udps;       /* without owner, and perhaps unused */
+	struct rudp_list spare_udps;        /* connected, but without a connection; oldest first */
 	unsigned spare_udp_count;
 	struct rudp_list moderated_udps; /* not in epoll, read at intervals (udp_moderation.h) */
 	/* All udps and bindings by local port: list number rudp_port_bucket(). */

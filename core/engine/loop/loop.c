@@ -192,7 +192,8 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 	deadline = rudp_time_min(deadline, engine->roam.check_at_ns);
 	deadline = rudp_time_min(deadline, rudp_identity_deadline_ns(engine));
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty) ||
-	    !rudp_list_is_empty(&engine->orphan_udps))
+	    !rudp_list_is_empty(&engine->orphan_udps) ||
+	    !rudp_list_is_empty(&engine->calls_catching_up))
 		return 0;
 	if (deadline == RUDP_NEVER)
 		return RUDP_NEVER;
@@ -248,6 +249,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_housekeeping(engine);
 	transmit_and_receive(engine);
+	rudp_calls_catch_up(engine);
 	rudp_closer_due(&engine->closer, engine->now_at_ns);
 	if (rudp_calls_aside_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_calls_aside_settle(engine);

@@ -353,6 +353,7 @@ void rudp_conn_reset_after_delivery(struct rudp_conn *conn, int64_t now_at_ns)
 	if (conn->reset_after_delivery)
 		return;
 	conn->reset_after_delivery = true;
+	conn->ping_due = true; /* the peer acknowledges it, with the last bytes, without delay */
 	if (!conn->sendbuf.fin_sent)
 		conn->sendbuf.fin_wanted = false;
 	conn->close_at_ns = rudp_time_min(conn->close_at_ns, now_at_ns + RUDP_FIN_TIMEOUT_NS);

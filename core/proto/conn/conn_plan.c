@@ -134,6 +134,10 @@ static void add_signals(struct rudp_plan *plan)
 		plan->sent.content |= RUDP_CONTENT_URGENT;
 	}
 	add_arrived(plan);
+	if (conn->reset_after_delivery && conn->ping_due && rudp_frame_write_ping(&plan->head)) {
+		conn->ping_due = false;
+		plan->sent.content |= RUDP_CONTENT_PING;
+	}
 	if (is_blocked_by_peer(conn) && conn->blocked_sent != conn->peer_window_end &&
 	    rudp_frame_write_blocked(&plan->head, conn->peer_window_end)) {
 		conn->blocked_sent = conn->peer_window_end;

@@ -106,6 +106,18 @@ Test(conn_close, a_close_with_unread_bytes_resets_after_delivery)
 	}
 }
 
+/* A PING travels with the last bytes. */
+Test(conn_close, the_bytes_before_a_reset_are_acknowledged_without_delay)
+{
+	struct pair pair;
+
+	close_with_answer(&pair, 6, true);
+	pair_settle(&pair); /* no time passes */
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
+	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[0]), 6));
+	pair_fini(&pair);
+}
+
 Test(conn_close, bytes_after_close_reset_after_delivery)
 {
 	static char answer[100000], got[100000];
