@@ -46,7 +46,10 @@ static int ask(const struct sockaddr *addr, socklen_t len)
 
 int rudp_call_udp_port_release(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	return is_udp(fd) ? ask(addr, len) : RUDP_NOT_OURS; /* bind has just read addr */
+	int rc = is_udp(fd) ? ask(addr, len) : RUDP_NOT_OURS; /* bind has read addr */
+
+	/* The engine has closed its socket meanwhile, as the program has closed the TCP socket. */
+	return rc == -ENOENT ? 0 : rc;
 }
 
 /*

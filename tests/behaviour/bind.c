@@ -476,6 +476,26 @@ CHECK(rebind_after_close_without_connections)
 	say("ten times");
 }
 
+/* The engine may close its UDP socket while the program's bind fails because of it. */
+CHECK(udp_socket_after_close_of_a_tcp_socket)
+{
+	int refused = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		struct sockaddr_storage addr;
+		int tcp = fresh(AF_INET, 0), udp = socket(AF_INET, SOCK_DGRAM, 0);
+
+		address(&addr, "127.0.0.1", 2009);
+		must(bind_to(tcp, &addr) == 0, "bind");
+		close(tcp);
+		for (volatile int spin = i % 64 * 300; spin > 0; spin--)
+			;
+		refused += bind_to(udp, &addr) < 0;
+		close(udp);
+	}
+	say("refused: %d", refused);
+}
+
 CHECK(bound_socket_does_not_answer)
 {
 	struct sockaddr_storage addr;
