@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -82,14 +83,20 @@ static int check_bind(const struct rudp_socket *s, const struct sockaddr_storage
 	return rudp_address_check(s, &named, len, addr);
 }
 
+/*
+ * A listener that was shut down. POLLHUP tells it from one whose listen() in another thread or
+ * process has not set the mark yet.
+ */
 static bool was_listener(int fd, const struct rudp_socket *s)
 {
-	int listening = 0;
+	int listening = 0, bits;
 	socklen_t len = sizeof listening;
 
-	return s->state == RUDP_SOCKET_BOUND &&
-	       rudp_raw_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
-	       listening;
+	if (s->state != RUDP_SOCKET_BOUND ||
+	    rudp_raw_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening)
+		return false;
+	bits = rudp_raw_poll(fd, 0);
+	return bits > 0 && bits & POLLHUP;
 }
 
 /*

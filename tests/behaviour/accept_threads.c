@@ -279,3 +279,50 @@ CHECK(a_socket_listens_while_its_options_are_set)
 	finish(thread);
 	say("no listener: %d", refused);
 }
+
+struct listening {
+	int fd;
+	pthread_barrier_t *start;
+	int delay; /* in rounds of a loop */
+	int failed;
+};
+
+static void *listen_at_the_start(void *argument)
+{
+	struct listening *own = argument;
+
+	pthread_barrier_wait(own->start);
+	for (volatile int spin = own->delay; spin > 0; spin--)
+		;
+	own->failed = listen(own->fd, 5) < 0;
+	return NULL;
+}
+
+/* Workers that share a bound socket may all call listen(), as libuv's do after uv_write2(). */
+CHECK(two_threads_listen_on_one_socket)
+{
+	int failed = 0, refused = 0;
+
+	for (int i = 0; i < 500; i++) {
+		struct sockaddr_storage addr;
+		pthread_barrier_t start;
+		int fd = fresh(AF_INET, 0), copy = dup(fd), client = fresh(AF_INET, 0);
+		struct listening one = {fd, &start, 0, 0};
+		struct listening other = {copy, &start, i % 100 * 1000, 0};
+		pthread_t thread;
+
+		address(&addr, "127.0.0.1", 0);
+		must(bind_to(fd, &addr) == 0, "bind");
+		name_of(fd, &addr);
+		pthread_barrier_init(&start, NULL, 2);
+		thread = spawn(listen_at_the_start, &one);
+		listen_at_the_start(&other);
+		finish(thread);
+		failed += one.failed + other.failed;
+		refused += connect_to(client, &addr) < 0;
+		close(client);
+		close(copy);
+		close(fd);
+	}
+	say("failed: %d, refused: %d", failed, refused);
+}
