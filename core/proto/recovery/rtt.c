@@ -50,17 +50,17 @@ void rudp_rtt_sample(struct rudp_rtt *rtt, int64_t latest_ns, int64_t ack_delay_
 {
 	int64_t adjusted_ns;
 
-	rtt->latest_ns = adjusted_ns = rudp_time_max(latest_ns, SAMPLE_MIN_NS);
+	rtt->latest_ns = latest_ns = rudp_time_max(latest_ns, SAMPLE_MIN_NS);
 	if (rtt->samples++ == 0) {
 		take_first(rtt);
 		return;
 	}
-	rtt->min_ns = rudp_time_min(rtt->min_ns, rtt->latest_ns);
+	rtt->min_ns = rudp_time_min(rtt->min_ns, latest_ns);
 	/* An ACK delay that would give less than the minimum is ignored (RFC 9002 section 5.3). */
-	if (ack_delay_ns > 0 && rtt->latest_ns - rtt->min_ns >= ack_delay_ns)
-		adjusted_ns -= ack_delay_ns;
-	rtt->believed_ns = believable_ns(rtt, rtt->latest_ns);
-	adjusted_ns = believable_ns(rtt, adjusted_ns);
+	if (ack_delay_ns > 0 && latest_ns - rtt->min_ns >= ack_delay_ns)
+		rtt->latest_ns -= ack_delay_ns;
+	rtt->believed_ns = believable_ns(rtt, latest_ns);
+	adjusted_ns = believable_ns(rtt, rtt->latest_ns);
 	rtt->var_ns = (3 * rtt->var_ns + distance_ns(rtt->srtt_ns, adjusted_ns)) / 4;
 	rtt->srtt_ns = (7 * rtt->srtt_ns + adjusted_ns) / 8;
 }

@@ -21,8 +21,8 @@
 
 struct rudp_rtt {
 	uint64_t samples;
-	int64_t latest_ns;
-	int64_t believed_ns; /* latest_ns, limited to a plausible value */
+	int64_t latest_ns;   /* without the delay of the ACK, which is no queue */
+	int64_t believed_ns; /* with that delay, limited to a plausible value */
 	int64_t srtt_ns;
 	int64_t var_ns;
 	int64_t min_ns; /* RUDP_NEVER until the first sample */
@@ -40,6 +40,9 @@ void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns);
  * Adds a sample. latest_ns is the time from sending the largest newly acknowledged packet to its
  * ACK. ack_delay_ns is the delay reported by the peer, capped to its maximum once the handshake is
  * complete. A sample far above all earlier ones counts only in part.
+ *
+ * Below some 100 packets a second each ACK waits up to 25 ms for a second packet. Congestion
+ * control takes longer round trips for a queue, so it must not see that delay.
  */
 void rudp_rtt_sample(struct rudp_rtt *rtt, int64_t latest_ns, int64_t ack_delay_ns);
 

@@ -86,7 +86,8 @@ Test(rtt, ack_delay_is_taken_off)
 	rudp_rtt_sample(&rtt, 64 * MS, 24 * MS);
 	cr_assert(eq(i64, rtt.srtt_ns, 40 * MS));
 	cr_assert(eq(i64, rtt.var_ns, 15 * MS));
-	cr_assert(eq(i64, rtt.latest_ns, 64 * MS));
+	cr_assert(eq(i64, rtt.latest_ns, 40 * MS));
+	cr_assert(eq(i64, rtt.believed_ns, 64 * MS));
 }
 
 Test(rtt, ack_delay_never_leads_below_the_minimum)
