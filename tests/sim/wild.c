@@ -14,24 +14,59 @@
 #define S RUDP_NS_PER_S
 #define RUN_NS_MIN (10 * S)
 #define RUN_ROUND_TRIPS 30
-#define QUEUE_BYTES_MIN 15000
-#define SLOW_BACK_BITS_PER_S_MIN 100e3
 #define VARIANTS 3
 #define PATHS_MAX 10000
 #define CHECK_SEEDS 120
+#define CHECK_SLOW_SEEDS 60
 #define CHECK_BITS_PER_S_MAX 60e6 /* faster ones take long to simulate */
-#define CHECK_MEDIAN_MIN 0.98
-#define CHECK_TENTH_MIN 0.93
-#define CHECK_WORST_MIN 0.4
+
+const struct wild_kind wild_kind = {
+	.name = "wild",
+	.mbits_min = 1,
+	.mbits_max = 1000,
+	.rtt_ms_min = 1,
+	.rtt_ms_max = 600,
+	.queue_bdps_min = 0.1,
+	.queue_bdps_max = 10,
+	.queue_bytes_min = 15000,
+	.loss_min = 0.0001,
+	.loss_max = 0.15,
+	.burst_max = 8,
+	.jitter_by_rtt = 0.5,
+	.slow_back_chance = 1.0 / 7,
+	.slow_back_max = 50,
+	.slow_back_bits_per_s_min = 100e3,
+	.runs = 1,
+};
+const struct wild_kind wild_slow_kind = {
+	.name = "wild-slow",
+	.mbits_min = 0.2,
+	.mbits_max = 60,
+	.rtt_ms_min = 0.5,
+	.rtt_ms_max = 900,
+	.queue_bdps_min = 0.03,
+	.queue_bdps_max = 30,
+	.queue_bytes_min = 6000,
+	.loss_min = 0.001,
+	.loss_max = 0.2,
+	.burst_max = 20,
+	.jitter_by_rtt = 1,
+	.jitter_ms = 20,
+	.slow_back_chance = 1.0 / 3,
+	.slow_back_max = 100,
+	.slow_back_bits_per_s_min = 40e3,
+	.runs = 2,
+};
 
 static double log_between(struct prng *p, double low, double high)
 {
 	return low * pow(high / low, prng_unit(p));
 }
 
-static void draw_losses(struct prng *p, struct link_config *l)
+static void draw_losses(const struct wild_kind *kind, struct prng *p, struct link_config *l)
 {
-	double loss = log_between(p, 0.0001, 0.15), length = 2 + 6 * prng_unit(p);
+	double loss = log_between(p, kind->loss_min, kind->loss_max);
+	double length = 2 + (kind->burst_max - 2) * prng_unit(p);
 	bool loses = prng_chance(p, 0.6), bursts = prng_chance(p, 0.5);
 
 	if (loses && bursts) {
@@ -42,44 +77,46 @@ static void draw_losses(struct prng *p, struct link_config *l)
 	}
 }
 
-/* Up to half a round trip in each direction. */
-static void draw_jitter(struct prng *p, double rtt_ms, struct link_config *l)
+static void draw_jitter(const struct wild_kind *kind, struct prng *p, double rtt_ms,
+			struct link_config *l)
 {
 	double part = prng_unit(p) * prng_unit(p);
 	bool varies = prng_chance(p, 0.5);
 
 	l->jitter_ordered = prng_chance(p, 0.6);
 	if (varies)
-		l->jitter_ns = (int64_t)(rtt_ms / 2 * part * MS);
+		l->jitter_ns =
+			(int64_t)((rtt_ms * kind->jitter_by_rtt + kind->jitter_ms) * part * MS);
 }
 
-static void draw_way_back(struct prng *p, const struct link_config *up, struct link_config *down)
+static void draw_way_back(const struct wild_kind *kind, struct prng *p,
+			  const struct link_config *up, struct link_config *down)
 {
-	double slower = log_between(p, 4, 50);
-	bool slow = prng_chance(p, 1.0 / 7);
+	double slower = log_between(p, 4, kind->slow_back_max);
+	bool slow = prng_chance(p, kind->slow_back_chance);
 
 	*down = *up;
 	if (!slow)
 		return;
-	down->rate_bits_per_s = fmax(up->rate_bits_per_s / slower, SLOW_BACK_BITS_PER_S_MIN);
+	down->rate_bits_per_s = fmax(up->rate_bits_per_s / slower, kind->slow_back_bits_per_s_min);
 	down->rate_bits_per_s = fmin(down->rate_bits_per_s, up->rate_bits_per_s);
 }
 
-void wild_draw(uint64_t seed, struct wild_path *path)
+void wild_draw(const struct wild_kind *kind, uint64_t seed, struct wild_path *path)
 {
 	struct prng p = {seed * 7919 + 101};
-	double mbits = log_between(&p, 1, 1000);
+	double mbits = log_between(&p, kind->mbits_min, kind->mbits_max);
 
-	*path = (struct wild_path){.rtt_ms = log_between(&p, 1, 600)};
-	path->queue_bdps = log_between(&p, 0.1, 10);
+	*path = (struct wild_path){.rtt_ms = log_between(&p, kind->rtt_ms_min, kind->rtt_ms_max)};
+	path->queue_bdps = log_between(&p, kind->queue_bdps_min, kind->queue_bdps_max);
 	path->up.rate_bits_per_s = mbits * 1e6;
 	path->up.delay_ns = (int64_t)(path->rtt_ms * MS / 2);
 	path->up.queue_bytes = (size_t)(mbits * 125 * path->rtt_ms * path->queue_bdps);
-	if (path->up.queue_bytes < QUEUE_BYTES_MIN)
-		path->up.queue_bytes = QUEUE_BYTES_MIN;
-	draw_losses(&p, &path->up);
-	draw_jitter(&p, path->rtt_ms, &path->up);
-	draw_way_back(&p, &path->up, &path->down);
+	if (path->up.queue_bytes < kind->queue_bytes_min)
+		path->up.queue_bytes = kind->queue_bytes_min;
+	draw_losses(kind, &p, &path->up);
+	draw_jitter(kind, &p, path->rtt_ms, &path->up);
+	draw_way_back(kind, &p, &path->up, &path->down);
 	path->run_ns = RUN_NS_MIN;
 	if (path->run_ns < (int64_t)(RUN_ROUND_TRIPS * path->rtt_ms * MS))
 		path->run_ns = (int64_t)(RUN_ROUND_TRIPS * path->rtt_ms * MS);
@@ -115,6 +152,24 @@ static bool run(const struct wild_path *path, const char *cc, uint64_t seed, int
 	return true;
 }
 
+/* The mean of the runs, each with a seed of its own. */
+static bool run_all(const struct wild_kind *kind, const struct wild_path *path, const char *cc,
+		    uint64_t seed, struct outcome *mean)
+{
+	struct outcome one;
+
+	*mean = (struct outcome){.mbits = 0};
+	for (unsigned i = 0; i < kind->runs; i++) {
+		if (!run(path, cc, seed + i * UINT64_C(10000), 0, &one))
+			return false;
+		mean->mbits += one.mbits / kind->runs;
+		mean->wire += one.wire / kind->runs;
+		mean->queue_p99_ms += one.queue_p99_ms / kind->runs;
+		mean->queue_mean_ms += one.queue_mean_ms / kind->runs;
+	}
+	return true;
+}
+
 static void describe(uint64_t seed, const struct wild_path *path)
 {
 	const struct link_config *up = &path->up;
@@ -138,7 +193,8 @@ struct comparison {
 	double ratio, wire, queue; /* the queue above its bound, in BDP; at most 0: within it */
 };
 
-static bool compare(uint64_t seed, const char *cc, bool tell, struct comparison *c)
+static bool compare(const struct wild_kind *kind, uint64_t seed, const char *cc, bool tell,
+		    struct comparison *c)
 {
 	const char *const ccs[VARIANTS] = {cc, "kernel-bbr", "cubic"};
 	struct outcome of[VARIANTS];
@@ -146,9 +202,9 @@ static bool compare(uint64_t seed, const char *cc, bool tell, struct comparison 
 	double loss, best, queue_ms;
 	int better;
 
-	wild_draw(seed, &path);
+	wild_draw(kind, seed, &path);
 	for (int i = 0; i < VARIANTS; i++)
-		if (!run(&path, ccs[i], seed, 0, &of[i]))
+		if (!run_all(kind, &path, ccs[i], seed, &of[i]))
 			return false;
 	loss = 1 - (1 - path.up.loss) * (1 - path.up.burst_loss);
 	better = of[1].mbits > of[2].mbits ? 1 : 2;
@@ -191,7 +247,7 @@ static void summarize(struct comparison *c, size_t count)
 	       count, c[count / 2].ratio, c[count / 10].ratio, c[0].ratio, low, lost, wire, queue);
 }
 
-static int compare_all(uint64_t from, uint64_t count, const char *cc)
+static int compare_all(const struct wild_kind *kind, uint64_t from, uint64_t count, const char *cc)
 {
 	struct comparison *all;
 	int status = 0;
@@ -200,45 +256,57 @@ static int compare_all(uint64_t from, uint64_t count, const char *cc)
 		return 2;
 	all = calloc(count, sizeof *all);
 	for (uint64_t i = 0; all && i < count; i++)
-		status |= !compare(from + i, cc, true, &all[i]);
+		status |= !compare(kind, from + i, cc, true, &all[i]);
 	if (all && !status)
 		summarize(all, count);
 	free(all);
 	return status || !all;
 }
 
-static bool keeps(const char *what, const struct comparison *c, double least)
+static bool keeps(const struct wild_kind *kind, const char *what, const struct comparison *c,
+		  double least)
 {
 	if (c->ratio >= least)
 		return true;
-	printf("FAILED wild: the %s goodput by that of the better model is %.3f, not %.3f and "
+	printf("FAILED %s: the %s goodput by that of the better model is %.3f, not %.3f and "
 	       "more\n"
-	       "  replay: sim --wild %" PRIu64 " 1\n",
-	       what, c->ratio, least, c->seed);
+	       "  replay: sim --%s %" PRIu64 " 1\n",
+	       kind->name, what, c->ratio, least, kind->name, c->seed);
 	return false;
 }
 
-int wild_check(int *runs)
+struct bounds {
+	double median, tenth, worst; /* of the goodput by that of the better model, at least */
+};
+
+static int check(const struct wild_kind *kind, uint64_t seeds, const struct bounds *least,
+		 int *runs)
 {
 	struct comparison all[CHECK_SEEDS];
 	struct wild_path path;
 	size_t count = 0;
 	int failed = 0;
 
-	for (uint64_t seed = 1; seed <= CHECK_SEEDS; seed++) {
-		wild_draw(seed, &path);
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
+		wild_draw(kind, seed, &path);
 		if (path.up.rate_bits_per_s <= CHECK_BITS_PER_S_MAX)
-			failed |= !compare(seed, "bbr", false, &all[count++]);
+			failed |= !compare(kind, seed, "bbr", false, &all[count++]);
 	}
 	qsort(all, count, sizeof all[0], by_ratio);
-	failed |= !keeps("median of the", &all[count / 2], CHECK_MEDIAN_MIN);
-	failed |= !keeps("tenth percentile of the", &all[count / 10], CHECK_TENTH_MIN);
-	failed |= !keeps("lowest", &all[0], CHECK_WORST_MIN);
+	failed |= !keeps(kind, "median of the", &all[count / 2], least->median);
+	failed |= !keeps(kind, "tenth percentile of the", &all[count / 10], least->tenth);
+	failed |= !keeps(kind, "lowest", &all[0], least->worst);
 	++*runs;
 	printf("%-22s %3zu runs, %d failed   (random paths beside models of the kernel's BBR and "
 	       "CUBIC)\n",
-	       "wild", count, failed);
+	       kind->name, count * kind->runs, failed);
 	return failed;
+}
+
+int wild_check(int *runs)
+{
+	return check(&wild_kind, CHECK_SEEDS, &(struct bounds){0.98, 0.93, 0.4}, runs) +
+	       check(&wild_slow_kind, CHECK_SLOW_SEEDS, &(struct bounds){0.97, 0.82, 0.35}, runs);
 }
 
 static void print_way(const char *way, const struct link_config *l)
@@ -252,7 +320,7 @@ static void print_options(uint64_t seed)
 	struct wild_path path;
 	const struct link_config *up = &path.up;
 
-	wild_draw(seed, &path);
+	wild_draw(&wild_kind, seed, &path);
 	printf("wild-%" PRIu64 " mbits=%.3f rtt_ms=%.3f bdps=%.3f loss=%.6f seconds=%.1f\n", seed,
 	       up->rate_bits_per_s / 1e6, path.rtt_ms, path.queue_bdps, up->loss + up->burst_loss,
 	       (double)path.run_ns / S);
@@ -274,7 +342,7 @@ static int trace(uint64_t seed, int64_t every_ms, const char *cc)
 	struct wild_path path;
 	struct outcome outcome;
 
-	wild_draw(seed, &path);
+	wild_draw(&wild_kind, seed, &path);
 	if (!sim_cc_find(cc) || !run(&path, cc, seed, every_ms * MS, &outcome))
 		return 1;
 	describe(seed, &path);
@@ -294,6 +362,8 @@ int wild_command(int argc, char **argv)
 	if (argc >= 4 && strcmp(argv[1], "--wild-trace") == 0)
 		return trace(seed, atoll(argv[3]), cc);
 	if (argc >= 4 && strcmp(argv[1], "--wild") == 0)
-		return compare_all(seed, strtoull(argv[3], NULL, 10), cc);
+		return compare_all(&wild_kind, seed, strtoull(argv[3], NULL, 10), cc);
+	if (argc >= 4 && strcmp(argv[1], "--wild-slow") == 0)
+		return compare_all(&wild_slow_kind, seed, strtoull(argv[3], NULL, 10), cc);
 	return 2;
 }
