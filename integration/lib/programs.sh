@@ -75,6 +75,8 @@ launch() {
 	local name=$1 COMMAND
 	shift
 	command_of "$@"
+	# Now, and not when the process begins: a waiting test must not find what an earlier program of this name wrote.
+	true >"$TMP/$name.out" 2>"$TMP/$name.err"
 	"${COMMAND[@]}" <&0 >"$TMP/$name.out" 2>"$TMP/$name.err" &
 	PID[$name]=$!
 }
