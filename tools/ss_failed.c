@@ -72,12 +72,13 @@ static int ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine
 	return -EPROTO;
 }
 
+/* The newest comes last. */
 static int compare_ages(const void *a, const void *b)
 {
-	int64_t older = ((const struct rudp_ss_failure *)a)->figures.age_ns;
-	int64_t newer = ((const struct rudp_ss_failure *)b)->figures.age_ns;
+	int64_t age_a_ns = ((const struct rudp_ss_failure *)a)->figures.age_ns;
+	int64_t age_b_ns = ((const struct rudp_ss_failure *)b)->figures.age_ns;
 
-	return (older < newer) - (older > newer);
+	return (age_a_ns < age_b_ns) - (age_a_ns > age_b_ns);
 }
 
 int rudp_ss_collect_failed(struct rudp_ss_list *list)
