@@ -82,6 +82,23 @@ start_haproxy() {
 	PLAIN=1 wait_listening b "$WEB_PORT"
 }
 
+# web_server PORT HEADER: a part of the configuration of nginx; the header names the client.
+web_server() {
+	cat <<-EOT
+		server {
+			listen [::]:$1 ipv6only=off;
+			location / {
+				proxy_pass http://127.0.0.1:$OWN_WEB_PORT;
+				proxy_http_version 1.1;
+				proxy_set_header Host \$http_host;
+				proxy_set_header Upgrade \$http_upgrade;
+				proxy_set_header Connection upgrade;
+				proxy_set_header $2;
+			}
+		}
+	EOT
+}
+
 start_nginx_proxy() {
 	mkdir "$TMP/nginx"
 	cat >"$TMP/nginx.conf" <<-EOT
@@ -107,28 +124,8 @@ start_nginx_proxy() {
 				'' \$node;
 				default '\$http_forwarded, \$node';
 			}
-			server {
-				listen [::]:$NGINX_WEB_PORT ipv6only=off;
-				location / {
-					proxy_pass http://127.0.0.1:$OWN_WEB_PORT;
-					proxy_http_version 1.1;
-					proxy_set_header Host \$http_host;
-					proxy_set_header Upgrade \$http_upgrade;
-					proxy_set_header Connection upgrade;
-					proxy_set_header X-Forwarded-For \$proxy_add_x_forwarded_for;
-				}
-			}
-			server {
-				listen [::]:$NGINX_FORWARDED_PORT ipv6only=off;
-				location / {
-					proxy_pass http://127.0.0.1:$OWN_WEB_PORT;
-					proxy_http_version 1.1;
-					proxy_set_header Host \$http_host;
-					proxy_set_header Upgrade \$http_upgrade;
-					proxy_set_header Connection upgrade;
-					proxy_set_header Forwarded \$nodes;
-				}
-			}
+			$(web_server "$NGINX_WEB_PORT" "X-Forwarded-For \$proxy_add_x_forwarded_for")
+			$(web_server "$NGINX_FORWARDED_PORT" "Forwarded \$nodes")
 		}
 	EOT
 	launch_plain nginx b nginx -p "$TMP" -e "$TMP/nginx.log" -c "$TMP/nginx.conf"

@@ -485,6 +485,17 @@ char *cluster_next(struct cluster *cluster, unsigned index, unsigned number)
 	return line;
 }
 
+void cluster_meet(struct cluster *cluster)
+{
+	cluster_join(cluster, 0, 0, "dan");
+	cluster_join(cluster, 1, 0, "eve");
+	cluster_say(cluster, 0, 0, "JOIN #a");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_say(cluster, 1, 0, "JOIN #a");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_forget(cluster);
+}
+
 void cluster_forget(struct cluster *cluster)
 {
 	unsigned i, k;

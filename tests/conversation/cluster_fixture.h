@@ -171,6 +171,8 @@ void cluster_log_in(struct cluster *cluster, unsigned node, unsigned client, con
 void cluster_check_disks(struct cluster *cluster);
 /* The next line without its end; NULL if there is none. */
 char *cluster_next(struct cluster *cluster, unsigned node, unsigned client);
+/* dan on node 0 and eve on node 1 join #a; what they heard is forgotten. */
+void cluster_meet(struct cluster *cluster);
 void cluster_forget(struct cluster *cluster);
 
 /* All live nodes have applied the same log and have the same state; each model is valid. */

@@ -115,13 +115,7 @@ Test(cluster, a_kick_and_a_kill_reach_other_nodes)
 {
 	struct cluster *cluster = three_with_operator(4);
 
-	cluster_join(cluster, 0, 0, "dan");
-	cluster_join(cluster, 1, 0, "eve");
-	cluster_say(cluster, 0, 0, "JOIN #a");
-	cluster_run(cluster, RUDP_NS_PER_S);
-	cluster_say(cluster, 1, 0, "JOIN #a");
-	cluster_run(cluster, RUDP_NS_PER_S);
-	cluster_forget(cluster);
+	cluster_meet(cluster);
 	cluster_say(cluster, 0, 0, "KICK #a eve :out");
 	cluster_run(cluster, RUDP_NS_PER_S);
 	CLUSTER_HEARS(cluster, 1, 0, ":dan!* KICK #a eve :out");
@@ -222,13 +216,7 @@ Test(cluster, a_killed_node_leaves_with_its_clients)
 {
 	struct cluster *cluster = three(6);
 
-	cluster_join(cluster, 0, 0, "dan");
-	cluster_join(cluster, 1, 0, "eve");
-	cluster_say(cluster, 0, 0, "JOIN #a");
-	cluster_run(cluster, RUDP_NS_PER_S);
-	cluster_say(cluster, 1, 0, "JOIN #a");
-	cluster_run(cluster, RUDP_NS_PER_S);
-	cluster_forget(cluster);
+	cluster_meet(cluster);
 	cluster_kill(cluster, 0);
 	cluster_run(cluster, 14 * RUDP_NS_PER_S);
 	CLUSTER_QUIET(cluster, 1, 0);

@@ -93,13 +93,7 @@ Test(cluster_log, what_a_client_says_before_it_leaves_is_said)
 {
 	struct cluster *cluster = start(43, 2);
 
-	cluster_join(cluster, 0, 0, "dan");
-	cluster_join(cluster, 1, 0, "eve");
-	cluster_say(cluster, 0, 0, "JOIN #a");
-	cluster_run(cluster, RUDP_NS_PER_S);
-	cluster_say(cluster, 1, 0, "JOIN #a");
-	cluster_run(cluster, RUDP_NS_PER_S);
-	cluster_forget(cluster);
+	cluster_meet(cluster);
 	cluster_say(cluster, 0, 0, "PRIVMSG #a :one");
 	cluster_say(cluster, 0, 0, "PRIVMSG #a :two");
 	cluster_say(cluster, 0, 0, "PING x");

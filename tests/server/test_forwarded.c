@@ -6,7 +6,7 @@
 
 #include "conversation/server/forwarded.h"
 
-/* What the headers name: an address, or "-" (nobody), "bad", "two". */
+/* The headers name this: an address, or "-" (nobody), "bad", "two". */
 static void client_is(const char *headers, const char *wanted)
 {
 	struct apo_config config = {.trusted_proxy_count = 2};
@@ -98,7 +98,7 @@ Test(forwarded, a_hidden_node_is_no_address)
 	client_is("Forwarded: for=_SEVKISEK\r\n", "-");
 	client_is("Forwarded: for=\"_gazonk.1-x:_p\"\r\n", "-");
 	client_is("Forwarded: for=192.0.2.7, for=_hidden\r\n", "-");
-	/* What a client has claimed may be hidden. */
+	/* A claim of the client may be hidden. */
 	client_is("Forwarded: for=_hidden, for=192.0.2.7\r\n", "192.0.2.7:0");
 	client_is("Forwarded: for=unknown, for=192.0.2.7, for=10.1.2.3\r\n", "192.0.2.7:0");
 }

@@ -46,7 +46,7 @@ enum rudp_first_contact {
 	RUDP_CONTACT_ASK,
 	RUDP_CONTACT_REFUSE
 };
-/* What to do with open connections that their listener would refuse after a change of the files. */
+/* The fate of open connections that their listener would refuse after a change of the files. */
 enum rudp_removed_peers { RUDP_REMOVED_KEEP, RUDP_REMOVED_RESET };
 enum rudp_direction { RUDP_DIRECTION_CONNECT, RUDP_DIRECTION_LISTEN };
 
