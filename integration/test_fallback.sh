@@ -345,17 +345,15 @@ rules_for_listeners() {
 	ok "plain TCP alone"
 }
 
-# activated RULES ARGUMENT...: a service on side b that gets its listener ready-made.
+# activated RULES ARGUMENT...: a service on side b that gets its listener ready-made. KEY_FILE: its key.
 activated() {
 	local rules=$1
 	shift
-	next_port
 	: >"$TMP/service.out"
 	PLAIN=1 launch service b env -u LD_PRELOAD "RUDP_POLICY=$rules" \
 		"RUDP_ENGINE_PATH=$BUILD/rudp-engine" "RUDP_LOG=info:$TMP/engine-b.log" \
-		"RUDP_ENGINE=$THREADS" python3 "$HERE/lib/activate.py" "$B4" "$PORT" \
+		"RUDP_KEY_FILE=${KEY_FILE:-}" "RUDP_ENGINE=$THREADS" python3 "$HERE/lib/activate.py" "$B4" "$PORT" \
 		"$BUILD/librudp_shim.so" python3 -u "$HERE/lib/activated.py" "$@"
-	wait_listening_plain b "$PORT"
 }
 
 # asks HOW ANSWER
@@ -366,13 +364,16 @@ asks() {
 listeners_of_a_service_manager() {
 	section "a listener that came with the program (LISTEN_FDS)"
 	SETTINGS=(RUDP_KEY_FILE=)
+	next_port
 	activated ""
+	wait_listening_plain b "$PORT"
 	asks on
 	asks under
 	logged a "$B4:$PORT over tcp: the peer refused UDP" || fail "without a rule it should be left alone"
 	expect_match "$TMP/service.out" "^blocking at $PORT" "what the service sees of its socket"
 	stop service
 	ok "is left alone"
+	next_port
 	activated "listen use auto" --poll
 	wait_until 10 "the listener taken" logged b "listens on $B4:$PORT for rudp and plain TCP"
 	asks under
@@ -381,6 +382,47 @@ listeners_of_a_service_manager() {
 	expect_match "$TMP/service.out" "^blocking at $PORT" "what the service sees of its socket"
 	stop service
 	ok "unless a rule takes it: then it serves both, and was polled before it was asked"
+}
+
+# plain_errno: of a plain TCP client of the service.
+plain_errno() {
+	on a python3 - "$B4" "$PORT" <<-'EOF'
+		import socket
+		import sys
+		try:
+		    with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as peer:
+		        print("got", peer.recv(1))
+		except OSError as error:
+		    print(error.strerror)
+	EOF
+}
+
+a_key_forbids_plain_tcp() {
+	section "a listener that came with the program, and a key"
+	SETTINGS=()
+	next_port
+	KEY_FILE=$TMP/key activated ""
+	wait_until 10 "the listener taken" logged b "listens on $B4:$PORT for rudp"
+	expect_eq "$(plain_errno)" "Connection reset by peer" "errno of a plain TCP client"
+	asks under
+	expect_match "$TMP/service.out" "^blocking at $PORT" "what the service sees of its socket"
+	stop service
+	ok "it serves rudp alone; plain TCP is reset"
+	next_port
+	launch holder b nc.openbsd -u -l "$B4" "$PORT"
+	wait_until 10 "the UDP port taken" udp_port_of_another
+	KEY_FILE=$TMP/key activated ""
+	finish service 10
+	expect_match "$TMP/service.err" "Invalid argument" "what accept() says"
+	logged b "cannot serve $B4:$PORT, which came with the program, over rudp (Address already in use)" ||
+		fail "the log should say why"
+	expect_eq "$(plain_errno)" "Connection refused" "errno of a plain TCP client"
+	stop holder
+	ok "if rudp cannot serve it, nothing does"
+}
+
+udp_port_of_another() {
+	[ -n "$(on b ss -Huln "sport = :$PORT")" ]
 }
 
 # What is not acknowledged yet would be sent again over the next link.
@@ -438,6 +480,7 @@ if [ -z "$PLAIN" ]; then
 	rules_for_callers
 	rules_for_listeners
 	listeners_of_a_service_manager
+	a_key_forbids_plain_tcp
 	# Two engines cannot have one port.
 	[ "$THREADS" = thread ] || fixed_port
 fi

@@ -103,8 +103,12 @@ is_tcp_listening() {
 	[ -n "$(on b ss -Htln "sport = :$PORT")" ]
 }
 
-# Who opens the port decides: a listener that comes from outside the shim is kernel TCP, and stays so.
-inherited_tcp_stays_tcp() {
+is_served_by_rudp() {
+	grep -qE "python3 .* listens on .*:$PORT for rudp$" "$TMP/engine-b.log"
+}
+
+# The first client activates the program, which then may not serve it.
+inherited_tcp_becomes_rudp() {
 	local settings=() setting
 	for setting in $(settings_of b); do
 		settings+=(-E "$setting")
@@ -113,10 +117,12 @@ inherited_tcp_stays_tcp() {
 		2>"$TMP/tcp.err" &
 	PID[tcp]=$!
 	wait_until 10 "TCP port $PORT" is_tcp_listening
-	expect_eq "$(ask "$PORT" on b)" "$SUM $B4 $B4" "answer over kernel TCP"
+	expect_eq "$(ask "$PORT" on b)" "" "answer over kernel TCP"
+	wait_until 10 "the listener taken" is_served_by_rudp
+	expect_eq "$(ask "$PORT" under a)" "$SUM $A4 $B4" "answer over rudp"
 	finish tcp 10
 	expect_eq "$STATUS" 0 "exit code of the activated program"
-	ok "a listener from outside the shim stays kernel TCP"
+	ok "a listener from outside the shim serves rudp alone, because there is a key"
 }
 
 make_file page 1000000
@@ -131,6 +137,6 @@ else
 fi
 systemd_hands_over_a_listener
 systemd_starts_programs
-inherited_tcp_stays_tcp
+inherited_tcp_becomes_rudp
 prove_udp 6000000
 link_down

@@ -14,8 +14,8 @@
 
 /*
  * A service manager may pass sockets that exist before any interposed call. Only a process that was
- * given some asks the engine about them, and the engine takes only those that a rule of its policy
- * names.
+ * given some asks the engine about them. The engine takes those that a rule of its policy names,
+ * and all that may not serve plain TCP.
  */
 static void adopt_listeners(void)
 {

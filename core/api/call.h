@@ -38,10 +38,12 @@ int rudp_call_bindresvport(int fd, struct sockaddr_in *addr);
 int rudp_call_listen(int fd, int backlog);
 
 /*
- * Replaces fd, a listener of kernel TCP, by a rudp listener if a rule of the engine says so.
+ * Replaces fd, a listener of kernel TCP, by a rudp listener if a rule of the engine says so, or if
+ * plain TCP is forbidden.
  *
- * Returns  0; RUDP_NOT_OURS: fd is not a listening TCP socket; -EOPNOTSUPP: no rule takes it;
- *          -errno. If the result is not 0, nothing has changed.
+ * Returns  0; RUDP_NOT_OURS: fd is not a listening TCP socket; -EOPNOTSUPP: it stays with the
+ *          kernel; -EACCES, -ENOKEY, and any -errno while plain TCP is forbidden: fd is an unbound
+ *          socket now; other -errno: nothing has changed.
  */
 int rudp_call_adopt(int fd);
 

@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/syscall.h>
 
+#include "api/clear_text.h"
 #include "api/control_client.h"
 #include "api/engine_start.h"
 #include "api/socket.h"
@@ -53,18 +55,15 @@ static int ask_engine(const struct rudp_engine_ref *engine, int fresh, int liste
 	return rc < 0 ? rc : -call.reply.error;
 }
 
-int rudp_call_adopt(int fd)
+static int take(int fd, int domain)
 {
+	unsigned flags = flags_of(fd, domain);
 	struct rudp_engine_ref engine;
-	unsigned flags;
-	int domain, fresh, status, rc;
+	int fresh, status, rc;
 
-	if (!is_tcp_listener(fd, &domain))
-		return RUDP_NOT_OURS;
 	rc = rudp_engine_find(&engine);
 	if (rc < 0)
 		return rc;
-	flags = flags_of(fd, domain);
 	fresh = rudp_socket_make(flags, SOCK_CLOEXEC);
 	if (fresh < 0)
 		return fresh;
@@ -82,5 +81,30 @@ int rudp_call_adopt(int fd)
 	else
 		rudp_raw_close(fresh);
 	rudp_raw_fcntl(fd, F_SETFL, status);
+	return rc;
+}
+
+/* The program gets EINVAL from accept(), and nothing goes out in clear text. */
+static int replace_by_unbound(int fd, int domain)
+{
+	int unbound = rudp_socket_make(flags_of(fd, domain), SOCK_CLOEXEC);
+
+	if (unbound < 0)
+		unbound = (int)rudp_raw_syscall(SYS_socket, domain, SOCK_STREAM | SOCK_CLOEXEC, 0,
+						0, 0, 0);
+	return unbound < 0 ? unbound : rudp_fd_replace(fd, unbound);
+}
+
+int rudp_call_adopt(int fd)
+{
+	int domain, rc;
+
+	if (!is_tcp_listener(fd, &domain))
+		return RUDP_NOT_OURS;
+	rc = take(fd, domain);
+	if (rc == 0 || rc == -EOPNOTSUPP)
+		return rc;
+	if (rc == -EACCES || rc == -ENOKEY || rudp_clear_text_is_forbidden())
+		replace_by_unbound(fd, domain);
 	return rc;
 }

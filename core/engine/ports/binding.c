@@ -295,32 +295,56 @@ static int take_listener(struct rudp_binding *binding, int tcp_fd)
 	return binding->tcp_fd < 0 ? -errno : 0;
 }
 
-/* A listener that came with the program stays with the kernel unless a rule takes it. */
-static bool is_taken_by_rule(struct rudp_engine *engine, const struct rudp_binding *binding)
+static void log_refused(const struct rudp_binding *binding, int rc)
 {
-	struct rudp_decision decision = rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN,
-							   &binding->local, &binding->program);
+	char text[RUDP_ADDR_TEXT_SIZE];
 
-	return decision.line != 0 && decision.way != RUDP_WAY_TCP;
+	rudp_log(RUDP_LOG_ERROR,
+		 "%s (pid %u): cannot serve %s, which came with the program, over rudp (%s), and "
+		 "plain TCP is not allowed: it gets a socket that does not listen",
+		 binding->program.name, binding->program.pid,
+		 rudp_addr_format(&binding->local, text), strerrordesc_np(-rc));
+}
+
+/*
+ * Without a rule, a listener that came with the program stays with the kernel, unless plain TCP is
+ * forbidden.
+ */
+static bool is_taken(const struct rudp_decision *decision)
+{
+	return decision->way == RUDP_WAY_RUDP ||
+	       (decision->line != 0 && decision->way != RUDP_WAY_TCP);
+}
+
+static int adopt(struct rudp_engine *engine, struct rudp_binding *binding, int tcp_fd)
+{
+	struct rudp_decision decision;
+	int rc = note_listener(binding, tcp_fd);
+
+	if (rc < 0)
+		return rc;
+	decision = rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN, &binding->local,
+				      &binding->program);
+	if (!is_taken(&decision))
+		return -EOPNOTSUPP;
+	rc = take_listener(binding, tcp_fd);
+	if (rc == 0)
+		rc = rudp_port_take_adopted(engine, binding);
+	if (rc == 0 || decision.way != RUDP_WAY_RUDP)
+		return rc;
+	log_refused(binding, rc);
+	return -EACCES;
 }
 
 int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, int tcp_fd,
 		       uint32_t pid, struct rudp_binding **out)
 {
 	struct rudp_binding *binding = binding_alloc(engine, fd, mark_flags, pid);
-	int rc;
 
 	if (!binding)
 		return -ENOMEM;
 	*out = binding;
-	rc = note_listener(binding, tcp_fd);
-	if (rc == 0 && !is_taken_by_rule(engine, binding))
-		rc = -EOPNOTSUPP;
-	if (rc == 0)
-		rc = take_listener(binding, tcp_fd);
-	if (rc == 0)
-		rc = rudp_port_take_adopted(engine, binding);
-	return finish(engine, binding, fd, rc);
+	return finish(engine, binding, fd, adopt(engine, binding, tcp_fd));
 }
 
 void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding)

@@ -76,8 +76,8 @@ int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
  * The same for a kernel listener that came with the program (LISTEN_FDS): uses its address and a
  * duplicate of tcp_fd.
  *
- * Returns  0; -EINVAL: no listening TCP socket; -EOPNOTSUPP: no rule takes it, and it is unchanged;
- *          -errno.
+ * Returns  0; -EINVAL: no listening TCP socket; -EOPNOTSUPP: it stays with the kernel, unchanged;
+ *          -EACCES: rudp cannot serve it (logged), and plain TCP is forbidden; -errno.
  */
 int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, int tcp_fd,
 		       uint32_t pid, struct rudp_binding **out);

@@ -120,23 +120,27 @@ static int tcp_backlog_of(const struct rudp_binding *binding)
 	return sum > SOMAXCONN ? SOMAXCONN : (int)sum;
 }
 
+static int watch_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	int rc = rudp_engine_watch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, binding->id);
+
+	if (rc == 0)
+		binding->tcp_listening = binding->tcp_may_accept = true;
+	return rc;
+}
+
 static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
 {
 	struct rudp_binding *front = rudp_listener_on_tcp_for(binding);
 	struct rudp_stored_options stored;
 	bool has_stored = rudp_stored_options_get(fd, &stored) == 0;
 	int tcp_fd = front ? front->tcp_fd : binding->tcp_fd;
-	int rc;
 
+	guard_tcp(binding, false);
 	rudp_tcp_put_options(tcp_fd, has_stored ? &stored : NULL, &binding->options);
 	if (listen(tcp_fd, tcp_backlog_of(binding)) < 0)
 		return -errno;
-	if (front)
-		return 0;
-	rc = rudp_engine_watch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, binding->id);
-	if (rc == 0)
-		binding->tcp_listening = binding->tcp_may_accept = true;
-	return rc;
+	return front ? 0 : watch_tcp(engine, binding);
 }
 
 /*
@@ -181,6 +185,22 @@ static void stop_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 	 * port stays bound.
 	 */
 	(void)bind(binding->tcp_fd, &binding->local.sa, rudp_addr_len(&binding->local));
+}
+
+/*
+ * No plain TCP from now on. A service manager's socket goes on listening, because the manager
+ * shares it: its peers are reset (rudp_listener_on_tcp), where otherwise they would wait for ever.
+ */
+static int refuse_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	int rc = 0;
+
+	guard_tcp(binding, true);
+	if (!binding->adopted)
+		stop_tcp(engine, binding);
+	else if (!binding->tcp_listening)
+		rc = watch_tcp(engine, binding);
+	return rc;
 }
 
 static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
@@ -238,18 +258,17 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 {
 	struct rudp_decision decision = rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN,
 							   &binding->local, &binding->program);
-	int rc = 0;
+	int rc;
 
 	binding->way = decision.way;
 	binding->policy_line = decision.line;
 	binding->early = decision.early;
 	binding->listening = true;
-	guard_tcp(binding, binding->way == RUDP_WAY_RUDP);
 	/* A second listen() may find other rules than the first. */
 	if (binding->way != RUDP_WAY_RUDP)
 		rc = start_tcp(engine, binding, fd);
 	else
-		stop_tcp(engine, binding);
+		rc = refuse_tcp(engine, binding);
 	if (rc == 0 && binding->way != RUDP_WAY_TCP)
 		rc = start_rudp(engine, binding);
 	else
@@ -262,9 +281,7 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 void rudp_listener_forbid_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	binding->way = RUDP_WAY_RUDP;
-	guard_tcp(binding, true);
-	stop_tcp(engine, binding);
-	if (start_rudp(engine, binding) < 0)
+	if (refuse_tcp(engine, binding) < 0 || start_rudp(engine, binding) < 0)
 		rudp_listener_stop(engine, binding);
 	else
 		rudp_failover_listener(engine, binding);
@@ -302,7 +319,7 @@ int rudp_listener_go_on(struct rudp_engine *engine, struct rudp_binding *binding
 	int rc = 0;
 
 	if (binding->tcp_listening)
-		rc = rudp_engine_watch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, binding->id);
+		rc = watch_tcp(engine, binding);
 	if (rc == 0 && binding->way != RUDP_WAY_TCP)
 		rc = start_rudp(engine, binding);
 	return rc;

@@ -2,6 +2,7 @@
 /* Hands established connections, of rudp and of kernel TCP, over to the programs' accept queues. */
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include "engine/ports/listener.h"
 #include "engine/ports/port.h"
 #include "engine/udp/udp_spare.h"
+
+#define REFUSALS_PER_TURN 256
 
 static int connect_end(struct rudp_engine *engine, const struct rudp_binding *binding, int fd)
 {
@@ -225,6 +228,28 @@ static bool hand_over_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 	return true;
 }
 
+/* Resets a peer of a port that serves only rudp. false: there is none. */
+static bool refuse_one(struct rudp_binding *binding)
+{
+	struct linger at_once = {.l_onoff = 1};
+	int fd = accept4(binding->tcp_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return errno == EINTR || errno == ECONNABORTED;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	close(fd);
+	return true;
+}
+
+/* So many a turn, so that a flood of peers delays nobody. */
+static void refuse_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	for (int i = 0; i < REFUSALS_PER_TURN; i++)
+		if (!refuse_one(binding))
+			return;
+	rudp_engine_rewatch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, binding->id);
+}
+
 /* false: there is no connection, or no binding with room for it. */
 static bool accept_tcp(struct rudp_engine *engine, struct rudp_binding *front)
 {
@@ -257,6 +282,10 @@ void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 {
 	uint64_t id = binding->id;
 
+	if (binding->way == RUDP_WAY_RUDP) {
+		refuse_tcp(engine, binding);
+		return;
+	}
 	binding->tcp_may_accept = true;
 	/*
 	 * A hand-over may find that the program has closed. A binding that listens in its place
