@@ -31,6 +31,25 @@ struct apo_said {
 	int64_t between_ids[2]; /* their ids in the store; 0: the store finds them by name */
 };
 
+/* What history keeps besides messages. */
+enum apo_change_kind {
+	APO_CHANGE_JOINED,   /* the account is in the channel: it sees messages after position */
+	APO_CHANGE_LEFT,     /* the presence ended: the account sees nothing after position */
+	APO_CHANGE_READ,     /* the account has read the target's messages until time_ms */
+	APO_CHANGE_REDACTED, /* the message of the run at the position */
+};
+
+struct apo_change {
+	enum apo_change_kind kind;
+	int64_t presence;    /* JOINED, LEFT: identifies the presence; a position of its own */
+	int64_t position;    /* not of READ */
+	uint64_t run;        /* REDACTED */
+	int64_t time_ms;     /* READ */
+	const char *account; /* JOINED, READ; NULL in the others */
+	int64_t account_id;  /* as in apo_said.between_ids */
+	const char *target;  /* JOINED: the channel; READ: a channel or a nick; folded */
+};
+
 enum apo_reference_kind { APO_REFERENCE_NONE, APO_REFERENCE_MSGID, APO_REFERENCE_TIME };
 
 struct apo_reference {

@@ -53,21 +53,4 @@ struct apo_registry_record {
 	int64_t public_from; /* CHANNEL: the first position that every member may read; 0: none */
 };
 
-#define APO_REGISTRY_STRINGS 9
-
-/* The record's pointers, in the order in which strings follow a record in a message. */
-static inline void apo_registry_strings(struct apo_registry_record *record,
-					const char **strings[APO_REGISTRY_STRINGS])
-{
-	strings[0] = &record->channel;
-	strings[1] = &record->list;
-	strings[2] = &record->name;
-	strings[3] = &record->by;
-	strings[4] = &record->modes;
-	strings[5] = &record->key;
-	strings[6] = &record->topic;
-	strings[7] = &record->topic_by;
-	strings[8] = &record->reason;
-}
-
 #endif

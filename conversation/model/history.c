@@ -140,14 +140,21 @@ static void begin_absence(struct apo_channel *channel, uint64_t account_id, int6
 static void begin_presence(struct apo_model *model, struct apo_membership *membership,
 			   int64_t first)
 {
-	model->calls->keep_joined(model->of, membership->since, membership->pair.client->account,
-				  membership->pair.channel->folded, first);
+	model->calls->keep_change(model->of,
+				  &(struct apo_change){.kind = APO_CHANGE_JOINED,
+						       .presence = membership->since,
+						       .position = first,
+						       .account = membership->pair.client->account,
+						       .target = membership->pair.channel->folded});
 	membership->has_presence = true;
 }
 
 static void end_presence(struct apo_model *model, struct apo_membership *membership)
 {
-	model->calls->keep_left(model->of, membership->since, (int64_t)model->last_msgid);
+	model->calls->keep_change(model->of,
+				  &(struct apo_change){.kind = APO_CHANGE_LEFT,
+						       .presence = membership->since,
+						       .position = (int64_t)model->last_msgid});
 	membership->has_presence = false;
 }
 
@@ -156,7 +163,7 @@ void apo_history_on_joined(struct apo_model *model, struct apo_membership *membe
 	const char *account = membership->pair.client->account;
 	int64_t since;
 
-	if (!model->calls->keep_joined)
+	if (!model->calls->keep_change)
 		return;
 	membership->since = (int64_t)++model->last_msgid;
 	if (!account)
@@ -187,7 +194,7 @@ void apo_history_on_left(struct apo_model *model, struct apo_membership *members
 
 void apo_history_on_account(struct apo_model *model, struct apo_client *client, bool is_first)
 {
-	if (!model->calls->keep_joined)
+	if (!model->calls->keep_change)
 		return;
 	RUDP_LIST_EACH(struct apo_membership, membership, &client->memberships, of_client) {
 		/* Messages before this id were sent to the client under another account. */
@@ -228,7 +235,7 @@ void apo_membership_serialize_history(struct apo_state *state, struct apo_member
 	apo_serializer_expect(serializer,
 			      !membership->has_presence ||
 				      (membership->since > 0 && membership->pair.client->account));
-	if (serializer->is_reading && (!serializer->ok || !state->model->calls->keep_joined))
+	if (serializer->is_reading && (!serializer->ok || !state->model->calls->keep_change))
 		membership_forget(membership);
 }
 
@@ -282,7 +289,7 @@ static void read_absence(struct apo_state *state, struct apo_channel *channel)
 	apo_serializer_expect(state->serializer,
 			      absence.since >= 0 &&
 				      (uint64_t)absence.since <= state->model->last_msgid);
-	if (!state->serializer->ok || !state->model->calls->keep_joined)
+	if (!state->serializer->ok || !state->model->calls->keep_change)
 		return;
 	absence.account_id = apo_account_id(state->model, name);
 	if (absence.account_id != 0)

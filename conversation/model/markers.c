@@ -144,6 +144,14 @@ static unsigned markers_max(const struct apo_model *model, const struct apo_read
 	return readers || max < APO_SESSION_MARKERS_MAX ? max : APO_SESSION_MARKERS_MAX;
 }
 
+static void keep(struct apo_model *model, const char *account, const char *target, int64_t time_ms)
+{
+	model->calls->keep_change(model->of, &(struct apo_change){.kind = APO_CHANGE_READ,
+								  .account = account,
+								  .target = target,
+								  .time_ms = time_ms});
+}
+
 static void set(struct apo_model *model, struct apo_client *client, const char *target,
 		int64_t time_ms)
 {
@@ -164,7 +172,7 @@ static void set(struct apo_model *model, struct apo_client *client, const char *
 	}
 	if (time_ms > before_ms && readers) {
 		apo_fold(folded, sizeof folded, target);
-		model->calls->keep_marker(model->of, client->account, folded, time_ms);
+		keep(model, client->account, folded, time_ms);
 		tell_others(model, client, readers, target, time_ms);
 	}
 	tell(model, client, target, time_ms > before_ms ? time_ms : before_ms);
@@ -214,8 +222,7 @@ void apo_markers_keep_all(struct apo_model *model)
 
 	for (account = model->accounts; account; account = account->by_name.next)
 		for (marker = account->readers.markers; marker; marker = next_of(marker))
-			model->calls->keep_marker(model->of, account->folded, marker->folded,
-						  marker->time_ms);
+			keep(model, account->folded, marker->folded, marker->time_ms);
 }
 
 static void read_one(struct apo_serializer *serializer, struct apo_marker **markers)

@@ -238,19 +238,10 @@ struct apo_model_calls {
 	 * not. Strings are valid during the call.
 	 */
 	void (*keep)(void *of, const struct apo_said *said);
-	/* From position first on the account is present in the channel (folded). id identifies the
-	 * presence; it is a position of its own. */
-	void (*keep_joined)(void *of, int64_t id, const char *account, const char *channel,
-			    int64_t first);
-	/* The presence ended: the account sees nothing after position last. */
-	void (*keep_left)(void *of, int64_t id, int64_t last);
-	/* The account has read the messages of target (a channel or a nick, folded) until
-	 * time_ms. */
-	void (*keep_marker)(void *of, const char *account, const char *target, int64_t time_ms);
+	/* REDACTED comes only together with propose. */
+	void (*keep_change)(void *of, const struct apo_change *change);
 	/* Answered by apo_model_on_history with the ticket. */
 	void (*ask_history)(void *of, uint64_t ticket, const struct apo_question *question);
-	/* Together with propose: the message is redacted. */
-	void (*keep_redacted)(void *of, uint64_t run, int64_t position);
 	/* Together with propose: what is stored up to position last is to become what the other
 	 * copies have; messages, presences and redactions after it follow. There are no markers but
 	 * those that follow. */
@@ -355,7 +346,7 @@ void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_che
 int apo_model_on_account(struct apo_model *model, const char *account, int64_t id,
 			 int64_t now_at_ns);
 
-/* A marker that keep_marker stored in an earlier run. Returns 0, or -ENOMEM: it is not known. */
+/* A marker that was stored in an earlier run. Returns 0, or -ENOMEM: it is not known. */
 int apo_model_on_marker(struct apo_model *model, const char *account, const char *target,
 			int64_t time_ms);
 

@@ -212,7 +212,9 @@ static void apply(struct apo_model *model, const struct apo_history_request *req
 
 	if (!apo_msgid_read(request->redaction->msgid, &message))
 		return;
-	model->calls->keep_redacted(model->of, message.run, message.position);
+	model->calls->keep_change(model->of, &(struct apo_change){.kind = APO_CHANGE_REDACTED,
+								  .run = message.run,
+								  .position = message.position});
 	apo_turn_begin(model, request->client, request->label);
 	say_redaction(model, request->client, request);
 	apo_turn_end(model);

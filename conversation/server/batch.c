@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ROUNDED(bytes) (((bytes) + 7) & ~(size_t)7)
 
@@ -66,6 +67,36 @@ void *apo_batcher_add(struct apo_batcher *batcher, uint32_t kind, size_t size_by
 	record->size_bytes = (uint32_t)size;
 	record->kind = kind;
 	return record;
+}
+
+static const char **string_at(const void *record, size_t offset)
+{
+	return (const char **)(void *)((char *)record + offset);
+}
+
+void apo_batcher_add_strings(struct apo_batcher *batcher, uint32_t kind, const void *record,
+			     size_t size_bytes, const size_t *offsets, unsigned count)
+{
+	size_t size = size_bytes, len;
+	struct apo_record *added;
+	const char **string;
+	unsigned i;
+	char *to;
+
+	for (i = 0; i < count; i++)
+		if ((string = string_at(record, offsets[i])) && *string)
+			size += strlen(*string) + 1;
+	added = apo_batcher_add(batcher, kind, size);
+	memcpy(added + 1, (const struct apo_record *)record + 1, size_bytes - sizeof *added);
+	to = (char *)added + size_bytes;
+	for (i = 0; i < count; i++) {
+		string = string_at(added, offsets[i]);
+		if (!*string)
+			continue;
+		len = strlen(*string) + 1;
+		*string = memcpy(to, *string, len);
+		to += len;
+	}
 }
 
 bool apo_batcher_extend(struct apo_batcher *batcher, struct apo_record *last, size_t more_bytes)

@@ -56,6 +56,11 @@ void apo_batcher_fini(struct apo_batcher *batcher);
  * the batcher. */
 void *apo_batcher_add(struct apo_batcher *batcher, uint32_t kind, size_t size_bytes);
 
+/* Adds a copy of a record of size_bytes and of its strings, which follow it. The pointers at these
+ * offsets lead to the copies; those that are NULL stay so. */
+void apo_batcher_add_strings(struct apo_batcher *batcher, uint32_t kind, const void *record,
+			     size_t size_bytes, const size_t *offsets, unsigned count);
+
 /* Makes the last record longer by more_bytes. Returns false if the chunk is full. */
 bool apo_batcher_extend(struct apo_batcher *batcher, struct apo_record *last, size_t more_bytes);
 

@@ -4,6 +4,7 @@
 #include "conversation/server/history_thread.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,30 +12,6 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "conversation/server/history_thread_records.h"
-
-static size_t size_of(const char **const *strings, unsigned count)
-{
-	size_t size = 0;
-	unsigned i;
-
-	for (i = 0; i < count; i++)
-		size += *strings[i] ? strlen(*strings[i]) + 1 : 0;
-	return size;
-}
-
-static void copy(char *to, const char **const *strings, unsigned count)
-{
-	size_t size;
-	unsigned i;
-
-	for (i = 0; i < count; i++) {
-		if (!*strings[i])
-			continue;
-		size = strlen(*strings[i]) + 1;
-		memcpy(to, *strings[i], size);
-		to += size;
-	}
-}
 
 /* ---- called by the model's thread ---- */
 
@@ -52,62 +29,34 @@ static bool has_room(struct apo_history_thread *history_thread)
 
 void apo_history_thread_keep(struct apo_history_thread *history_thread, const struct apo_said *said)
 {
-	struct apo_said value = *said;
-	const char **strings[APO_SAID_STRINGS];
-	struct apo_record_said *record;
+	static const size_t strings[] = {
+		offsetof(struct apo_record_said, said.source),
+		offsetof(struct apo_record_said, said.target),
+		offsetof(struct apo_record_said, said.text),
+		offsetof(struct apo_record_said, said.account),
+		offsetof(struct apo_record_said, said.tags),
+		offsetof(struct apo_record_said, said.channel),
+		offsetof(struct apo_record_said, said.between[0]),
+		offsetof(struct apo_record_said, said.between[1]),
+	};
+	const struct apo_record_said record = {.said = *said};
 
-	if (!has_room(history_thread))
-		return;
-	apo_said_strings(&value, strings);
-	record = apo_batcher_add(&history_thread->batcher, APO_HISTORY_SAID,
-				 sizeof *record + size_of(strings, APO_SAID_STRINGS));
-	record->said = value;
-	copy(record->strings, strings, APO_SAID_STRINGS);
+	if (has_room(history_thread))
+		apo_batcher_add_strings(&history_thread->batcher, APO_HISTORY_SAID, &record,
+					sizeof record, strings, sizeof strings / sizeof *strings);
 }
 
-void apo_history_thread_joined(struct apo_history_thread *history_thread, int64_t id,
-			       const char *account, int64_t account_id, const char *channel,
-			       int64_t first)
+void apo_history_thread_change(struct apo_history_thread *history_thread,
+			       const struct apo_change *change)
 {
-	const char **strings[] = {&account, &channel};
-	struct apo_record_joined *record = apo_batcher_add(
-		&history_thread->batcher, APO_HISTORY_JOINED, sizeof *record + size_of(strings, 2));
+	static const size_t strings[] = {
+		offsetof(struct apo_record_changed, change.account),
+		offsetof(struct apo_record_changed, change.target),
+	};
+	const struct apo_record_changed record = {.change = *change};
 
-	record->id = id;
-	record->account_id = account_id;
-	record->first = first;
-	copy(record->strings, strings, 2);
-}
-
-void apo_history_thread_left(struct apo_history_thread *history_thread, int64_t id, int64_t last)
-{
-	struct apo_record_left *record =
-		apo_batcher_add(&history_thread->batcher, APO_HISTORY_LEFT, sizeof *record);
-
-	record->id = id;
-	record->last = last;
-}
-
-void apo_history_thread_marked(struct apo_history_thread *history_thread, const char *account,
-			       int64_t account_id, const char *target, int64_t time_ms)
-{
-	const char **strings[] = {&account, &target};
-	struct apo_record_marked *record = apo_batcher_add(
-		&history_thread->batcher, APO_HISTORY_MARKED, sizeof *record + size_of(strings, 2));
-
-	record->account_id = account_id;
-	record->time_ms = time_ms;
-	copy(record->strings, strings, 2);
-}
-
-void apo_history_thread_redacted(struct apo_history_thread *history_thread, uint64_t run,
-				 int64_t position)
-{
-	struct apo_record_redacted *record =
-		apo_batcher_add(&history_thread->batcher, APO_HISTORY_REDACTED, sizeof *record);
-
-	record->run = run;
-	record->position = position;
+	apo_batcher_add_strings(&history_thread->batcher, APO_HISTORY_CHANGED, &record,
+				sizeof record, strings, sizeof strings / sizeof *strings);
 }
 
 void apo_history_thread_replace(struct apo_history_thread *history_thread, int64_t last)
@@ -141,16 +90,16 @@ void apo_history_thread_on_alone(struct apo_history_thread *history_thread)
 void apo_history_thread_ask(struct apo_history_thread *history_thread, uint64_t ticket,
 			    const struct apo_question *question)
 {
-	struct apo_question value = *question;
-	const char **strings[APO_QUESTION_STRINGS];
-	struct apo_record_asked *record;
+	static const size_t strings[] = {
+		offsetof(struct apo_record_asked, question.account),
+		offsetof(struct apo_record_asked, question.channel),
+		offsetof(struct apo_record_asked, question.other),
+		offsetof(struct apo_record_asked, question.nick),
+	};
+	const struct apo_record_asked record = {.ticket = ticket, .question = *question};
 
-	apo_question_strings(&value, strings);
-	record = apo_batcher_add(&history_thread->batcher, APO_HISTORY_ASKED,
-				 sizeof *record + size_of(strings, APO_QUESTION_STRINGS));
-	record->ticket = ticket;
-	record->question = value;
-	copy(record->strings, strings, APO_QUESTION_STRINGS);
+	apo_batcher_add_strings(&history_thread->batcher, APO_HISTORY_ASKED, &record, sizeof record,
+				strings, sizeof strings / sizeof *strings);
 	atomic_store(&history_thread->is_urgent, true);
 }
 

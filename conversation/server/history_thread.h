@@ -139,15 +139,8 @@ void apo_history_thread_stop(struct apo_history_thread *history_thread);
 
 void apo_history_thread_keep(struct apo_history_thread *history_thread,
 			     const struct apo_said *said);
-/* account_id: in the store; 0: it is found by its name. */
-void apo_history_thread_joined(struct apo_history_thread *history_thread, int64_t id,
-			       const char *account, int64_t account_id, const char *channel,
-			       int64_t first);
-void apo_history_thread_left(struct apo_history_thread *history_thread, int64_t id, int64_t last);
-void apo_history_thread_marked(struct apo_history_thread *history_thread, const char *account,
-			       int64_t account_id, const char *target, int64_t time_ms);
-void apo_history_thread_redacted(struct apo_history_thread *history_thread, uint64_t run,
-				 int64_t position);
+void apo_history_thread_change(struct apo_history_thread *history_thread,
+			       const struct apo_change *change);
 /* The file is to become equal to those of other nodes, up to position last. */
 void apo_history_thread_replace(struct apo_history_thread *history_thread, int64_t last);
 /* A message from the history thread of another node. */

@@ -12,40 +12,6 @@
 #include "conversation/server/history_thread_records.h"
 #include "conversation/server/records.h"
 
-/* ---- records ---- */
-
-static void point(const char *at, const char **const *strings, unsigned count)
-{
-	unsigned i;
-
-	for (i = 0; i < count; i++) {
-		if (!*strings[i])
-			continue;
-		*strings[i] = at;
-		at += strlen(at) + 1;
-	}
-}
-
-static struct apo_said said_in(const struct apo_record_said *record)
-{
-	struct apo_said said = record->said;
-	const char **strings[APO_SAID_STRINGS];
-
-	apo_said_strings(&said, strings);
-	point(record->strings, strings, APO_SAID_STRINGS);
-	return said;
-}
-
-static struct apo_question question_in(const struct apo_record_asked *record)
-{
-	struct apo_question question = record->question;
-	const char **strings[APO_QUESTION_STRINGS];
-
-	apo_question_strings(&question, strings);
-	point(record->strings, strings, APO_QUESTION_STRINGS);
-	return question;
-}
-
 /* ---- joins and parts that could not be written ---- */
 
 static bool reserve_unwritten(struct apo_history_thread *history_thread)
@@ -64,10 +30,35 @@ static bool reserve_unwritten(struct apo_history_thread *history_thread)
 	return true;
 }
 
-static bool is_unlosable(const struct apo_record *record)
+static const struct apo_change *change_in(const struct apo_record *record)
 {
-	return record->kind == APO_HISTORY_JOINED || record->kind == APO_HISTORY_LEFT ||
-	       record->kind == APO_HISTORY_MARKED || record->kind == APO_HISTORY_REDACTED;
+	return &((const struct apo_record_changed *)record)->change;
+}
+
+static bool is_end(const struct apo_record *record)
+{
+	return record->kind == APO_HISTORY_CHANGED &&
+	       (change_in(record)->kind == APO_CHANGE_LEFT ||
+		change_in(record)->kind == APO_CHANGE_REDACTED);
+}
+
+static void move(const char **string, const void *to, const void *from)
+{
+	if (*string)
+		*string = (const char *)to + (*string - (const char *)from);
+}
+
+/* A record with its strings. NULL without memory. */
+static struct apo_record *copy_of(const struct apo_record *record)
+{
+	struct apo_record_changed *copy = malloc(record->size_bytes);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, record, record->size_bytes);
+	move(&copy->change.account, copy, record);
+	move(&copy->change.target, copy, record);
+	return &copy->record;
 }
 
 /* A record of a part is never dropped: history would show the account as present. Nor is that of a
@@ -75,17 +66,15 @@ static bool is_unlosable(const struct apo_record *record)
 static void keep_unwritten(struct apo_history_thread *history_thread,
 			   const struct apo_record *record)
 {
-	bool has_left = record->kind == APO_HISTORY_LEFT || record->kind == APO_HISTORY_REDACTED;
 	struct apo_record *copy = NULL;
 
-	if (!has_left && history_thread->unwritten_count >= APO_UNWRITTEN_MAX)
+	if (!is_end(record) && history_thread->unwritten_count >= APO_UNWRITTEN_MAX)
 		return;
 	if (reserve_unwritten(history_thread))
-		copy = malloc(record->size_bytes);
+		copy = copy_of(record);
 	if (copy)
-		history_thread->unwritten[history_thread->unwritten_count++] =
-			memcpy(copy, record, record->size_bytes);
-	else if (has_left)
+		history_thread->unwritten[history_thread->unwritten_count++] = copy;
+	else if (is_end(record))
 		history_thread->has_lost_parts = true;
 }
 
@@ -113,7 +102,7 @@ static void fail_group(struct apo_history_thread *history_thread)
 	for (i = 0; i < history_thread->group_count; i++)
 		for (record = NULL; (record = apo_batch_next(history_thread->group[i], record));) {
 			history_thread->counters.lost += record->kind == APO_HISTORY_SAID;
-			if (is_unlosable(record))
+			if (record->kind == APO_HISTORY_CHANGED)
 				keep_unwritten(history_thread, record);
 		}
 }
@@ -142,8 +131,7 @@ static int end_writing(struct apo_history_thread *history_thread)
 static int write_said(struct apo_history_thread *history_thread,
 		      const struct apo_record_said *record)
 {
-	struct apo_said said = said_in(record);
-	int error = apo_history_add(history_thread->history, &said);
+	int error = apo_history_add(history_thread->history, &record->said);
 
 	if (error == 0)
 		history_thread->group_messages++;
@@ -153,53 +141,11 @@ static int write_said(struct apo_history_thread *history_thread,
 }
 
 /* The presence may exist already: a group may fail after it has reached the disk. */
-static int write_joined(struct apo_history_thread *history_thread,
-			const struct apo_record_joined *record)
+static int write_changed(struct apo_history_thread *history_thread, const struct apo_record *record)
 {
-	const char *channel = record->strings + strlen(record->strings) + 1;
-	int error;
+	int error = apo_history_change(history_thread->history, change_in(record));
 
-	if (record->account_id)
-		error = apo_presence_begin_of(history_thread->history, record->id,
-					      record->account_id, channel, record->first);
-	else
-		error = apo_presence_begin(history_thread->history, record->id, record->strings,
-					   channel, record->first);
 	return error == -EEXIST ? 0 : error;
-}
-
-static int write_left(struct apo_history_thread *history_thread,
-		      const struct apo_record_left *record)
-{
-	return apo_presence_end(history_thread->history, record->id, record->last);
-}
-
-static int write_marked(struct apo_history_thread *history_thread,
-			const struct apo_record_marked *record)
-{
-	const char *target = record->strings + strlen(record->strings) + 1;
-
-	if (record->account_id)
-		return apo_marker_set_of(history_thread->history, record->account_id, target,
-					 record->time_ms);
-	return apo_marker_set(history_thread->history, record->strings, target, record->time_ms);
-}
-
-static int write_redacted(struct apo_history_thread *history_thread,
-			  const struct apo_record_redacted *record)
-{
-	return apo_history_drop(history_thread->history, record->run, record->position);
-}
-
-static int write_kept(struct apo_history_thread *history_thread, const struct apo_record *record)
-{
-	if (record->kind == APO_HISTORY_LEFT)
-		return write_left(history_thread, (const void *)record);
-	if (record->kind == APO_HISTORY_MARKED)
-		return write_marked(history_thread, (const void *)record);
-	if (record->kind == APO_HISTORY_REDACTED)
-		return write_redacted(history_thread, (const void *)record);
-	return write_joined(history_thread, (const void *)record);
 }
 
 static int write_unwritten(struct apo_history_thread *history_thread)
@@ -208,7 +154,7 @@ static int write_unwritten(struct apo_history_thread *history_thread)
 	int error = 0;
 
 	for (i = 0; i < history_thread->unwritten_count && error == 0; i++)
-		error = write_kept(history_thread, history_thread->unwritten[i]);
+		error = write_changed(history_thread, history_thread->unwritten[i]);
 	return error;
 }
 
@@ -279,16 +225,16 @@ static void release(struct apo_history_thread *history_thread, bool is_written)
 /* Outside a transaction no message is redacted. */
 static void answer(struct apo_history_thread *history_thread, const struct apo_record_asked *record)
 {
-	struct apo_question question = question_in(record);
+	const struct apo_question *question = &record->question;
 	struct apo_history_mail *mail = mail_new(record);
 
 	/* Outside a transaction, unwritten records may contain parts: then no page is shown. */
-	if (question.way != APO_HISTORY_REDACT && !history_thread->has_lost_parts &&
+	if (question->way != APO_HISTORY_REDACT && !history_thread->has_lost_parts &&
 	    !history_thread->sync.is_on &&
 	    (history_thread->is_writing || history_thread->unwritten_count == 0))
 		mail->page = apo_page_new();
 	if (mail->page)
-		mail->asked = apo_history_ask(history_thread->history, &question, mail->page);
+		mail->asked = apo_history_ask(history_thread->history, question, mail->page);
 	if (history_thread->held)
 		hold(history_thread, mail);
 	else
@@ -297,12 +243,12 @@ static void answer(struct apo_history_thread *history_thread, const struct apo_r
 
 static int redact(struct apo_history_thread *history_thread, const struct apo_record_asked *record)
 {
-	struct apo_question question = question_in(record);
 	struct apo_history_mail *mail = mail_new(record);
 	int error = 0;
 
 	if (!history_thread->has_lost_parts)
-		error = apo_history_redact(history_thread->history, &question, &mail->asked);
+		error = apo_history_redact(history_thread->history, &record->question,
+					   &mail->asked);
 	if (error < 0)
 		mail->asked = APO_ASKED_FAILED;
 	hold(history_thread, mail);
@@ -332,8 +278,7 @@ static int write_record(struct apo_history_thread *history_thread, const struct 
 {
 	int error = 0;
 
-	if (history_thread->sync.is_on &&
-	    (record->kind == APO_HISTORY_LEFT || record->kind == APO_HISTORY_REDACTED)) {
+	if (history_thread->sync.is_on && is_end(record)) {
 		keep_unwritten(history_thread, record);
 		return 0;
 	}
@@ -341,20 +286,11 @@ static int write_record(struct apo_history_thread *history_thread, const struct 
 	case APO_HISTORY_SAID:
 		error = write_said(history_thread, (const void *)record);
 		break;
-	case APO_HISTORY_JOINED:
-		error = write_joined(history_thread, (const void *)record);
-		break;
-	case APO_HISTORY_LEFT:
-		error = write_left(history_thread, (const void *)record);
-		break;
-	case APO_HISTORY_MARKED:
-		error = write_marked(history_thread, (const void *)record);
+	case APO_HISTORY_CHANGED:
+		error = write_changed(history_thread, record);
 		break;
 	case APO_HISTORY_ASKED:
 		error = write_asked(history_thread, (const void *)record);
-		break;
-	case APO_HISTORY_REDACTED:
-		error = write_redacted(history_thread, (const void *)record);
 		break;
 	case APO_HISTORY_REPLACE:
 		error = begin_replacing(history_thread, (const void *)record);

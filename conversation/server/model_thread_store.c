@@ -58,35 +58,13 @@ static void keep(void *of, const struct apo_said *said)
 	apo_history_thread_keep(model_thread->history_thread, &kept);
 }
 
-static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
-			int64_t first)
+static void keep_change(void *of, const struct apo_change *change)
 {
 	struct apo_model_thread *model_thread = of;
+	struct apo_change kept = *change;
 
-	apo_history_thread_joined(model_thread->history_thread, id, account,
-				  id_of(model_thread, account), channel, first);
-}
-
-static void keep_left(void *of, int64_t id, int64_t last)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_history_thread_left(model_thread->history_thread, id, last);
-}
-
-static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_history_thread_marked(model_thread->history_thread, account,
-				  id_of(model_thread, account), target, time_ms);
-}
-
-static void keep_redacted(void *of, uint64_t run, int64_t position)
-{
-	struct apo_model_thread *model_thread = of;
-
-	apo_history_thread_redacted(model_thread->history_thread, run, position);
+	kept.account_id = id_of(model_thread, change->account);
+	apo_history_thread_change(model_thread->history_thread, &kept);
 }
 
 static void replace_history(void *of, int64_t last)
@@ -139,11 +117,8 @@ void apo_model_thread_add_store_calls(struct apo_model_thread *model_thread)
 	to->has_accounts = model_thread->auth_thread->store || model_thread->registry_thread;
 	if (model_thread->history_thread) {
 		to->keep = keep;
-		to->keep_joined = keep_joined;
-		to->keep_left = keep_left;
-		to->keep_marker = keep_marker;
+		to->keep_change = keep_change;
 		to->ask_history = ask_history;
-		to->keep_redacted = keep_redacted;
 		to->replace_history = replace_history;
 	}
 	if (model_thread->registry_thread)

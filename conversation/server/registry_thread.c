@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +15,7 @@ enum mail_kind { BATCH, STOP };
 
 struct message {
 	struct apo_record head;
-	struct apo_registry_record record; /* a pointer that is not NULL: its string follows */
-	char strings[];
+	struct apo_registry_record record;
 };
 
 /* ---- called by the model's thread ---- */
@@ -43,23 +43,18 @@ static bool has_room(struct apo_registry_thread *registry_thread,
 void apo_registry_thread_keep(struct apo_registry_thread *registry_thread,
 			      const struct apo_registry_record *record)
 {
-	struct apo_registry_record value = *record;
-	const char **strings[APO_REGISTRY_STRINGS];
-	struct message *message;
-	size_t size = 0, i;
-	char *to;
+	static const size_t strings[] = {
+		offsetof(struct message, record.channel), offsetof(struct message, record.list),
+		offsetof(struct message, record.name),    offsetof(struct message, record.by),
+		offsetof(struct message, record.modes),   offsetof(struct message, record.key),
+		offsetof(struct message, record.topic),   offsetof(struct message, record.topic_by),
+		offsetof(struct message, record.reason),
+	};
+	const struct message message = {.record = *record};
 
-	if (!has_room(registry_thread, record))
-		return;
-	apo_registry_strings(&value, strings);
-	for (i = 0; i < APO_REGISTRY_STRINGS; i++)
-		size += *strings[i] ? strlen(*strings[i]) + 1 : 0;
-	message = apo_batcher_add(&registry_thread->batcher, 0, sizeof *message + size);
-	message->record = value;
-	to = message->strings;
-	for (i = 0; i < APO_REGISTRY_STRINGS; i++)
-		if (*strings[i])
-			to = stpcpy(to, *strings[i]) + 1;
+	if (has_room(registry_thread, record))
+		apo_batcher_add_strings(&registry_thread->batcher, 0, &message, sizeof message,
+					strings, sizeof strings / sizeof *strings);
 }
 
 void apo_registry_thread_flush(struct apo_registry_thread *registry_thread)
@@ -68,23 +63,6 @@ void apo_registry_thread_flush(struct apo_registry_thread *registry_thread)
 }
 
 /* ---- the thread ---- */
-
-static int write_message(struct apo_registry_thread *registry_thread, const struct message *message)
-{
-	struct apo_registry_record record = message->record;
-	const char **strings[APO_REGISTRY_STRINGS];
-	const char *at = message->strings;
-	unsigned i;
-
-	apo_registry_strings(&record, strings);
-	for (i = 0; i < APO_REGISTRY_STRINGS; i++) {
-		if (!*strings[i])
-			continue;
-		*strings[i] = at;
-		at += strlen(at) + 1;
-	}
-	return apo_registry_db_write(registry_thread->registry, &record);
-}
 
 static int write_all(struct apo_registry_thread *registry_thread)
 {
@@ -96,7 +74,8 @@ static int write_all(struct apo_registry_thread *registry_thread)
 	for (mail = registry_thread->waiting; mail && error == 0; mail = mail->next)
 		for (record = NULL;
 		     error == 0 && (record = apo_batch_next((const void *)mail, record)); count++)
-			error = write_message(registry_thread, (const void *)record);
+			error = apo_registry_db_write(registry_thread->registry,
+						      &((const struct message *)record)->record);
 	if (error == 0)
 		error = apo_registry_db_commit(registry_thread->registry);
 	if (error == 0)

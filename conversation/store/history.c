@@ -177,30 +177,25 @@ int apo_history_add(struct apo_history *history, const struct apo_said *said)
 
 /* ---- presences ---- */
 
-int apo_presence_begin(struct apo_history *history, int64_t id, const char *account,
-		       const char *channel, int64_t first)
+static int begin_presence(struct apo_history *history, const struct apo_change *change)
 {
-	int64_t owner = apo_history_account(history, account);
-
-	return owner <= 0 ? (int)owner : apo_presence_begin_of(history, id, owner, channel, first);
-}
-
-int apo_presence_begin_of(struct apo_history *history, int64_t id, int64_t account_id,
-			  const char *channel, int64_t first)
-{
-	const int64_t values[] = {id, account_id};
+	const int64_t values[] = {
+		change->presence,
+		apo_history_account_or(history, change->account_id, change->account)};
 	sqlite3_stmt *statement;
 
+	if (values[1] <= 0)
+		return (int)values[1];
 	statement = apo_history_bind(history, APO_SQL_PRESENCE_BEGIN, 2, values);
-	(void)sqlite3_bind_text(statement, 3, channel, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(statement, 4, first);
+	(void)sqlite3_bind_text(statement, 3, change->target, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(statement, 4, change->position);
 	return apo_history_run(statement);
 }
 
 /* A presence without messages gives access to nothing, so it is not kept. */
-int apo_presence_end(struct apo_history *history, int64_t id, int64_t last)
+static int end_presence(struct apo_history *history, const struct apo_change *change)
 {
-	const int64_t values[] = {id, last};
+	const int64_t values[] = {change->presence, change->position};
 	int error = apo_history_run(apo_history_bind(history, APO_SQL_PRESENCE_END, 2, values));
 
 	return error ? error
@@ -209,23 +204,33 @@ int apo_presence_end(struct apo_history *history, int64_t id, int64_t last)
 
 /* ---- markers ---- */
 
-int apo_marker_set(struct apo_history *history, const char *account, const char *target,
-		   int64_t time_ms)
+static int set_marker(struct apo_history *history, const struct apo_change *change)
 {
-	int64_t owner = apo_history_account(history, account);
-
-	return owner <= 0 ? (int)owner : apo_marker_set_of(history, owner, target, time_ms);
-}
-
-int apo_marker_set_of(struct apo_history *history, int64_t account_id, const char *target,
-		      int64_t time_ms)
-{
-	const int64_t values[] = {account_id, time_ms};
+	const int64_t values[] = {
+		apo_history_account_or(history, change->account_id, change->account),
+		change->time_ms};
 	sqlite3_stmt *statement;
 
+	if (values[0] <= 0)
+		return (int)values[0];
 	statement = apo_history_bind(history, APO_SQL_MARKER_SET, 2, values);
-	(void)sqlite3_bind_text(statement, 3, target, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(statement, 3, change->target, -1, SQLITE_STATIC);
 	return apo_history_run(statement);
+}
+
+int apo_history_change(struct apo_history *history, const struct apo_change *change)
+{
+	switch (change->kind) {
+	case APO_CHANGE_JOINED:
+		return begin_presence(history, change);
+	case APO_CHANGE_LEFT:
+		return end_presence(history, change);
+	case APO_CHANGE_READ:
+		return set_marker(history, change);
+	case APO_CHANGE_REDACTED:
+		return apo_history_drop(history, change->run, change->position);
+	}
+	return -EINVAL;
 }
 
 int apo_markers_drop(struct apo_history *history)

@@ -59,21 +59,9 @@ void apo_history_roll_back(struct apo_history *history);
  * Also -EEXIST: the position is in use, and nothing has changed. */
 int apo_history_add(struct apo_history *history, const struct apo_said *said);
 
-/* The account is in the channel from now on: it may read messages after position first. id is a
- * position that nothing else uses. */
-int apo_presence_begin(struct apo_history *history, int64_t id, const char *account,
-		       const char *channel, int64_t first);
-int apo_presence_begin_of(struct apo_history *history, int64_t id, int64_t account_id,
-			  const char *channel, int64_t first);
-/* The account has left: it may read messages up to position last. */
-int apo_presence_end(struct apo_history *history, int64_t id, int64_t last);
-
-/* The account has read the target's messages up to this time. A marker never goes back. */
-int apo_marker_set(struct apo_history *history, const char *account, const char *target,
-		   int64_t time_ms);
-
-int apo_marker_set_of(struct apo_history *history, int64_t account_id, const char *target,
-		      int64_t time_ms);
+/* A change that names no account that exists is not kept, with 0. READ: a marker never goes back.
+ * REDACTED: the message is removed, whoever asks. Also -EEXIST: the presence has begun already. */
+int apo_history_change(struct apo_history *history, const struct apo_change *change);
 /* Removes all markers. */
 int apo_markers_drop(struct apo_history *history);
 
@@ -86,9 +74,6 @@ int apo_markers_drop(struct apo_history *history);
  */
 int apo_history_redact(struct apo_history *history, const struct apo_question *question,
 		       enum apo_asked *asked);
-
-/* Removes the message, whoever asks. If there is none, nothing changes. */
-int apo_history_drop(struct apo_history *history, uint64_t run, int64_t position);
 
 /* ---- reading; may be called between begin and commit, and sees what was written ---- */
 

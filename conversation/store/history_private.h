@@ -25,8 +25,7 @@
 		       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                         \
 	X(MESSAGE_FIND, "SELECT run, time_ms, source, account FROM messages WHERE "                \
 			"position = ?1 AND buffer = ?2")                                           \
-	X(MESSAGE_DROP, "DELETE FROM messages WHERE position = ?1")                                \
-	X(MESSAGE_DROP_OF, "DELETE FROM messages WHERE position = ?1 AND run = ?2")                \
+	X(MESSAGE_DROP, "DELETE FROM messages WHERE position = ?1 AND run = ?2")                   \
 	X(PRESENCE_BEGIN, "INSERT INTO presence (id, account, channel, first) "                    \
 			  "VALUES (?1, ?2, ?3, ?4)")                                               \
 	X(PRESENCE_END, "UPDATE presence SET last = ?2 WHERE id = ?1")                             \
@@ -105,6 +104,8 @@ int apo_history_run(sqlite3_stmt *statement);
 int apo_history_use_buffer(struct apo_history *history, const char *name, int64_t a, int64_t b);
 /* Adds a message to the remembered buffer. */
 int apo_history_add_row(struct apo_history *history, const struct apo_said *said);
+/* Removes the message, whoever asks. If there is none, nothing changes. */
+int apo_history_drop(struct apo_history *history, uint64_t run, int64_t position);
 /* Writes the count of the remembered buffer to the database, and forgets the buffer. */
 int apo_history_settle(struct apo_history *history);
 

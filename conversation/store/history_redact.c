@@ -58,16 +58,6 @@ static int find(struct apo_page_reading *reading, const struct apo_question *que
 	return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : apo_sql_error(result);
 }
 
-/* The trigger of the table removes the buffer with its last message, so its count must be right. */
-static int drop(struct apo_history *history, int64_t position)
-{
-	int error = history->buffer_name[0] ? apo_history_settle(history) : 0;
-
-	return error ? error
-		     : apo_history_run(
-			       apo_history_bind(history, APO_SQL_MESSAGE_DROP, 1, &position));
-}
-
 static int redact(struct apo_page_reading *reading, const struct apo_question *question,
 		  enum apo_asked *asked)
 {
@@ -78,7 +68,8 @@ static int redact(struct apo_page_reading *reading, const struct apo_question *q
 		return result < 0 ? result : 0;
 	result = find(reading, question, asked);
 	if (result == 0 && *asked == APO_ASKED_DONE && question->way == APO_HISTORY_REDACT)
-		result = drop(reading->history, question->first.position);
+		result = apo_history_drop(reading->history, question->first.run,
+					  question->first.position);
 	return result;
 }
 
@@ -95,12 +86,12 @@ int apo_history_redact(struct apo_history *history, const struct apo_question *q
 	return error;
 }
 
+/* The trigger of the table removes the buffer with its last message, so its count must be right. */
 int apo_history_drop(struct apo_history *history, uint64_t run, int64_t position)
 {
 	const int64_t values[] = {position, (int64_t)run};
 	int error = history->buffer_name[0] ? apo_history_settle(history) : 0;
 
 	return error ? error
-		     : apo_history_run(
-			       apo_history_bind(history, APO_SQL_MESSAGE_DROP_OF, 2, values));
+		     : apo_history_run(apo_history_bind(history, APO_SQL_MESSAGE_DROP, 2, values));
 }

@@ -86,6 +86,24 @@ static void on_redacted(void *of, uint64_t run, int64_t position)
 	cluster_drop_lines(history_of(of), key);
 }
 
+static void on_change(void *of, const struct apo_change *change)
+{
+	switch (change->kind) {
+	case APO_CHANGE_JOINED:
+		on_joined(of, change->presence, change->account, change->target, change->position);
+		break;
+	case APO_CHANGE_LEFT:
+		on_left(of, change->presence, change->position);
+		break;
+	case APO_CHANGE_READ:
+		on_marker(of, change->account, change->target, change->time_ms);
+		break;
+	case APO_CHANGE_REDACTED:
+		on_redacted(of, change->run, change->position);
+		break;
+	}
+}
+
 static void on_ask(void *of, uint64_t ticket, const struct apo_question *question)
 {
 	struct cluster_node *node = of;
@@ -145,10 +163,7 @@ void cluster_offer_history(struct cluster *cluster)
 
 	cluster_offer_accounts(cluster);
 	calls->keep = on_keep;
-	calls->keep_joined = on_joined;
-	calls->keep_left = on_left;
-	calls->keep_marker = on_marker;
-	calls->keep_redacted = on_redacted;
+	calls->keep_change = on_change;
 	calls->ask_history = on_ask;
 	calls->replace_history = on_replace;
 	cluster->config.has_history = true;

@@ -123,8 +123,7 @@ Test(history_moves, history_can_be_switched_off_by_a_hand_over)
 	apo_state_write(&serializer, w.model);
 	apo_model_free(w.model);
 	w.calls.keep = NULL;
-	w.calls.keep_joined = NULL;
-	w.calls.keep_left = NULL;
+	w.calls.keep_change = NULL;
 	w.calls.ask_history = NULL;
 	w.model = fixture_model(&w);
 	apo_serializer_from(&reading, serializer.bytes, serializer.len);

@@ -18,23 +18,6 @@ static void keep(void *of, const struct apo_said *said)
 	(void)said;
 }
 
-static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
-			int64_t first)
-{
-	(void)of;
-	(void)id;
-	(void)account;
-	(void)channel;
-	(void)first;
-}
-
-static void keep_left(void *of, int64_t id, int64_t last)
-{
-	(void)of;
-	(void)id;
-	(void)last;
-}
-
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
 {
 	(void)of;
@@ -42,10 +25,12 @@ static void ask_history(void *of, uint64_t ticket, const struct apo_question *qu
 	(void)question;
 }
 
-static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
+static void keep_change(void *of, const struct apo_change *change)
 {
 	(void)of;
-	snprintf(kept, sizeof kept, "%s %s %" PRId64, account, target, time_ms);
+	if (change->kind == APO_CHANGE_READ)
+		snprintf(kept, sizeof kept, "%s %s %" PRId64, change->account, change->target,
+			 change->time_ms);
 }
 
 static void begin(void)
@@ -53,10 +38,8 @@ static void begin(void)
 	kept[0] = '\0';
 	fixture_init(&w);
 	w.calls.keep = keep;
-	w.calls.keep_joined = keep_joined;
-	w.calls.keep_left = keep_left;
 	w.calls.ask_history = ask_history;
-	w.calls.keep_marker = keep_marker;
+	w.calls.keep_change = keep_change;
 	w.config.has_history = true;
 	fixture_start(&w);
 }

@@ -137,24 +137,22 @@ static unsigned named(const char *account)
 	return who;
 }
 
-static void keep_joined(void *of, int64_t id, const char *account, const char *folded,
-			int64_t first)
+static void on_joined(const struct apo_change *change)
 {
-	unsigned who = named(account), channel = (unsigned)(folded[1] - '0');
+	unsigned who = named(change->account), channel = (unsigned)(change->target[1] - '0');
+	bool is_resumed = change->position < change->presence;
 
-	(void)of;
 	cr_assert(eq(i64, s.presence[who][channel], 0));
-	cr_assert(eq(int, first < id, s.is_absent[who][channel]));
-	s.resumed += first < id;
-	s.presence[who][channel] = id;
+	cr_assert(eq(int, is_resumed, s.is_absent[who][channel]));
+	s.resumed += is_resumed;
+	s.presence[who][channel] = change->presence;
 	s.is_absent[who][channel] = false;
 }
 
-static void keep_left(void *of, int64_t id, int64_t last)
+static void on_left(int64_t id, int64_t last)
 {
 	unsigned who, channel, found = 0;
 
-	(void)of;
 	cr_assert(ge(i64, last, id));
 	for (who = 0; who < CLIENTS; who++)
 		for (channel = 0; channel < CHANNELS; channel++)
@@ -165,12 +163,13 @@ static void keep_left(void *of, int64_t id, int64_t last)
 	cr_assert(eq(uint, found, 1), "%" PRId64 " had not joined", id);
 }
 
-static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
+static void keep_change(void *of, const struct apo_change *change)
 {
 	(void)of;
-	(void)account;
-	(void)target;
-	(void)time_ms;
+	if (change->kind == APO_CHANGE_JOINED)
+		on_joined(change);
+	else if (change->kind == APO_CHANGE_LEFT)
+		on_left(change->presence, change->position);
 }
 
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
@@ -535,9 +534,7 @@ static void run(uint64_t seed)
 		begin_channel(channel);
 	fixture_init(&w);
 	w.calls.keep = keep;
-	w.calls.keep_joined = keep_joined;
-	w.calls.keep_left = keep_left;
-	w.calls.keep_marker = keep_marker;
+	w.calls.keep_change = keep_change;
 	w.calls.ask_history = ask_history;
 	w.config.has_history = true;
 	w.slice_bytes = seed % 2 ? 0 : 60; /* most answers need several slices */

@@ -31,17 +31,14 @@ static void keep(void *of, const struct apo_said *said)
 		tell("between %s %s", said->between[0], said->between[1]);
 }
 
-static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
-			int64_t first)
+static void keep_change(void *of, const struct apo_change *change)
 {
 	(void)of;
-	tell("%" PRId64 " %s in %s from %" PRId64, id, account, channel, first);
-}
-
-static void keep_left(void *of, int64_t id, int64_t last)
-{
-	(void)of;
-	tell("%" PRId64 " until %" PRId64, id, last);
+	if (change->kind == APO_CHANGE_JOINED)
+		tell("%" PRId64 " %s in %s from %" PRId64, change->presence, change->account,
+		     change->target, change->position);
+	else if (change->kind == APO_CHANGE_LEFT)
+		tell("%" PRId64 " until %" PRId64, change->presence, change->position);
 }
 
 static const char *text_of(const struct apo_reference *one)
@@ -77,8 +74,7 @@ void told_init(struct fixture *fixture)
 	told_count = told_at = 0;
 	fixture_init(fixture);
 	fixture->calls.keep = keep;
-	fixture->calls.keep_joined = keep_joined;
-	fixture->calls.keep_left = keep_left;
+	fixture->calls.keep_change = keep_change;
 	fixture->calls.ask_history = ask_history;
 	fixture->config.has_history = true;
 }

@@ -128,24 +128,24 @@ static void keep(void *of, const struct apo_said *said)
 	last_position = said->position;
 }
 
-static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
-			int64_t first)
+static void keep_change(void *of, const struct apo_change *change)
 {
 	(void)of;
-	assert(id > last_position && account && channel && first <= id);
-	last_position = id;
-}
-
-static void keep_left(void *of, int64_t id, int64_t last)
-{
-	(void)of;
-	assert(id <= last);
-}
-
-static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
-{
-	(void)of;
-	assert(account && target && *target && time_ms > 0);
+	switch (change->kind) {
+	case APO_CHANGE_JOINED:
+		assert(change->presence > last_position && change->account && change->target &&
+		       change->position <= change->presence);
+		last_position = change->presence;
+		break;
+	case APO_CHANGE_LEFT:
+		assert(change->presence <= change->position);
+		break;
+	case APO_CHANGE_READ:
+		assert(change->account && change->target && *change->target && change->time_ms > 0);
+		break;
+	case APO_CHANGE_REDACTED:
+		assert(false);
+	}
 }
 
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
@@ -187,9 +187,7 @@ static const struct apo_model_calls calls = {
 	.rehash = rehash,
 	.die = die,
 	.keep = keep,
-	.keep_joined = keep_joined,
-	.keep_left = keep_left,
-	.keep_marker = keep_marker,
+	.keep_change = keep_change,
 	.ask_history = ask_history,
 };
 

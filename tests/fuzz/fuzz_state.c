@@ -64,24 +64,24 @@ static void keep(void *of, const struct apo_said *said)
 	assert(said->position > 0);
 }
 
-static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
-			int64_t first)
+static void keep_change(void *of, const struct apo_change *change)
 {
 	(void)of;
-	assert(id > 0 && first >= 0 && first <= id && *account && *channel == '#');
-}
-
-static void keep_left(void *of, int64_t id, int64_t last)
-{
-	(void)of;
-	assert(id > 0 && last >= id);
-}
-
-static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
-{
-	(void)of;
-	(void)target;
-	assert(*account && time_ms > 0);
+	switch (change->kind) {
+	case APO_CHANGE_JOINED:
+		assert(change->presence > 0 && change->position >= 0 &&
+		       change->position <= change->presence && *change->account &&
+		       *change->target == '#');
+		break;
+	case APO_CHANGE_LEFT:
+		assert(change->presence > 0 && change->position >= change->presence);
+		break;
+	case APO_CHANGE_READ:
+		assert(*change->account && change->time_ms > 0);
+		break;
+	case APO_CHANGE_REDACTED:
+		assert(false);
+	}
 }
 
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
@@ -99,9 +99,7 @@ static const struct apo_model_calls calls = {
 	.ask_auth = ask_auth,
 	.has_accounts = true,
 	.keep = keep,
-	.keep_joined = keep_joined,
-	.keep_left = keep_left,
-	.keep_marker = keep_marker,
+	.keep_change = keep_change,
 	.ask_history = ask_history,
 };
 

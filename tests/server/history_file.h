@@ -8,6 +8,25 @@
 
 #define HASH "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$aGFzaA"
 
+/* Changes for apo_history_change and apo_history_thread_change. */
+#define JOINED(id, who, who_id, channel, first)                                                    \
+	(&(struct apo_change){.kind = APO_CHANGE_JOINED,                                           \
+			      .presence = id,                                                      \
+			      .account = who,                                                      \
+			      .account_id = who_id,                                                \
+			      .target = channel,                                                   \
+			      .position = first})
+#define LEFT(id, last)                                                                             \
+	(&(struct apo_change){.kind = APO_CHANGE_LEFT, .presence = id, .position = last})
+#define READ(who, who_id, what, time)                                                              \
+	(&(struct apo_change){.kind = APO_CHANGE_READ,                                             \
+			      .account = who,                                                      \
+			      .account_id = who_id,                                                \
+			      .target = what,                                                      \
+			      .time_ms = time})
+#define REDACTED(of_run, at)                                                                       \
+	(&(struct apo_change){.kind = APO_CHANGE_REDACTED, .run = of_run, .position = at})
+
 struct history_file {
 	char directory[64], path[80];
 	struct apo_store *store;

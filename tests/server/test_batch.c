@@ -223,3 +223,38 @@ Test(batch, many_senders_lose_nothing_and_wake_the_taker)
 	}
 	apo_mailbox_fini(&box);
 }
+
+struct named {
+	struct apo_record record;
+	const char *name, *none, *other;
+};
+
+Test(batch, strings_are_copied_with_their_record)
+{
+	static const size_t strings[] = {offsetof(struct named, name), offsetof(struct named, none),
+					 offsetof(struct named, other)};
+	char name[] = "dan", other[] = "";
+	const struct named given = {.name = name, .other = other};
+	struct apo_mailbox to, back;
+	struct apo_batcher batcher;
+	const struct named *named;
+	struct apo_mail *mail;
+
+	open_boxes(&to, &back, &batcher);
+	apo_batcher_add_strings(&batcher, 7, &given, sizeof given, strings, 3);
+	add(&batcher, 1);
+	strcpy(name, "eve");
+	apo_batcher_flush(&batcher);
+	mail = apo_mailbox_take(&to);
+	named = (const void *)apo_batch_next((const void *)mail, NULL);
+	cr_assert(eq(u32, named->record.kind, 7));
+	cr_assert(eq(str, (char *)named->name, "dan"));
+	cr_assert(eq(ptr, (void *)named->none, NULL));
+	cr_assert(eq(str, (char *)named->other, ""));
+	cr_assert(eq(u64,
+		     ((const struct numbered *)apo_batch_next((const void *)mail, &named->record))
+			     ->number,
+		     1));
+	apo_batch_done((struct apo_batch *)mail);
+	close_boxes(&to, &back, &batcher);
+}

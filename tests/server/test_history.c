@@ -34,13 +34,14 @@ static int64_t join(const char *account, const char *channel)
 {
 	int64_t id = ++last;
 
-	cr_assert(eq(int, apo_presence_begin(file.history, id, account, channel, id), 0));
+	cr_assert(
+		eq(int, apo_history_change(file.history, JOINED(id, account, 0, channel, id)), 0));
 	return id;
 }
 
 static void leave(int64_t id)
 {
-	cr_assert(eq(int, apo_presence_end(file.history, id, last), 0));
+	cr_assert(eq(int, apo_history_change(file.history, LEFT(id, last)), 0));
 }
 
 static void end_group(void)
@@ -334,10 +335,10 @@ Test(history, markers_go_forward_and_go_with_their_account)
 {
 	char all[128] = "";
 
-	cr_assert(eq(int, apo_marker_set(file.history, "DAN", "#room", 5), 0));
-	cr_assert(eq(int, apo_marker_set(file.history, "dan", "#room", 3), 0));
-	cr_assert(eq(int, apo_marker_set(file.history, "eve", "dan", 7), 0));
-	cr_assert(eq(int, apo_marker_set(file.history, "nobody", "dan", 7), 0));
+	cr_assert(eq(int, apo_history_change(file.history, READ("DAN", 0, "#room", 5)), 0));
+	cr_assert(eq(int, apo_history_change(file.history, READ("dan", 0, "#room", 3)), 0));
+	cr_assert(eq(int, apo_history_change(file.history, READ("eve", 0, "dan", 7)), 0));
+	cr_assert(eq(int, apo_history_change(file.history, READ("nobody", 0, "dan", 7)), 0));
 	end_group();
 	cr_assert(eq(int, apo_account_remove(file.store, "eve"), 0));
 	cr_assert(eq(int, apo_account_add(file.store, "eve", HASH, 2), 0));

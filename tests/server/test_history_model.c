@@ -76,7 +76,7 @@ static void move(void)
 	unsigned i = dice(SEATS);
 
 	if (seats[i].id) {
-		cr_assert(eq(int, apo_presence_end(file.history, seats[i].id, last), 0));
+		cr_assert(eq(int, apo_history_change(file.history, LEFT(seats[i].id, last)), 0));
 		seats[i].id = 0;
 		return;
 	}
@@ -84,8 +84,8 @@ static void move(void)
 	seats[i].account = dice(ACCOUNTS);
 	seats[i].channel = dice(CHANNELS);
 	cr_assert(eq(int,
-		     apo_presence_begin(file.history, last, names[seats[i].account],
-					channels[seats[i].channel], last),
+		     apo_history_change(file.history, JOINED(last, names[seats[i].account], 0,
+							     channels[seats[i].channel], last)),
 		     0));
 }
 

@@ -12,7 +12,8 @@ TestSuite(history_redact, .init = begin, .fini = end);
 static void join(const char *account)
 {
 	last++;
-	cr_assert(eq(int, apo_presence_begin(file.history, last, account, "#room", last), 0));
+	cr_assert(eq(int, apo_history_change(file.history, JOINED(last, account, 0, "#room", last)),
+		     0));
 }
 
 static int64_t say_in(const char *channel, const char *source, const char *account,

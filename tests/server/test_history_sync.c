@@ -112,10 +112,10 @@ static void fill(struct node *node, int64_t first, int64_t last)
 	for (; first <= last; first++) {
 		say(node, first, 1);
 		if (first % 100 == 0)
-			apo_history_thread_joined(&node->thread, first + ROWS, "dan", 1, "#a",
-						  first);
+			apo_history_thread_change(&node->thread,
+						  JOINED(first + ROWS, "dan", 1, "#a", first));
 		if (first % 200 == 0)
-			apo_history_thread_left(&node->thread, first + ROWS, first);
+			apo_history_thread_change(&node->thread, LEFT(first + ROWS, first));
 		apo_history_thread_flush(&node->thread);
 	}
 }
@@ -251,7 +251,7 @@ Test(history_sync, only_what_differs_is_fetched)
 
 	fill(nodes, 1, ROWS);
 	fill(nodes + 1, 1, ROWS - 100);
-	apo_history_thread_redacted(&nodes[0].thread, 1, 2 * ROWS / 3);
+	apo_history_thread_change(&nodes[0].thread, REDACTED(1, 2 * ROWS / 3));
 	apo_history_thread_replace(&nodes[1].thread, 3 * ROWS);
 	apo_history_thread_flush(&nodes[0].thread);
 	apo_history_thread_flush(&nodes[1].thread);
@@ -269,10 +269,10 @@ Test(history_sync, what_the_others_do_not_have_is_removed)
 	fill(nodes + 1, 1, 100);
 	say(nodes + 1, 150, 9);
 	say(nodes + 1, 20000, 9); /* after the position */
-	apo_history_thread_joined(&nodes[1].thread, 20001, "dan", 1, "#a", 20001);
-	apo_history_thread_marked(&nodes[1].thread, "dan", 1, "#a", 7);
+	apo_history_thread_change(&nodes[1].thread, JOINED(20001, "dan", 1, "#a", 20001));
+	apo_history_thread_change(&nodes[1].thread, READ("dan", 1, "#a", 7));
 	apo_history_thread_replace(&nodes[1].thread, 10000);
-	apo_history_thread_marked(&nodes[1].thread, "eve", 2, "#a", 8);
+	apo_history_thread_change(&nodes[1].thread, READ("eve", 2, "#a", 8));
 	say(nodes + 1, 20000, 1); /* what the network says there */
 	say(nodes, 20000, 1);
 	apo_history_thread_flush(&nodes[0].thread);
@@ -292,8 +292,8 @@ Test(history_sync, parts_and_redactions_meanwhile_are_not_lost)
 	apo_history_thread_flush(&nodes[1].thread);
 	cr_assert(eq(int, read_by(nodes + 1, "dan"), -1));
 	for (i = 0; i < NODES; i++) {
-		apo_history_thread_redacted(&nodes[i].thread, 1, 250);
-		apo_history_thread_left(&nodes[i].thread, 300 + ROWS, 400);
+		apo_history_thread_change(&nodes[i].thread, REDACTED(1, 250));
+		apo_history_thread_change(&nodes[i].thread, LEFT(300 + ROWS, 400));
 		apo_history_thread_flush(&nodes[i].thread);
 	}
 	nodes[1].is_deaf = false;

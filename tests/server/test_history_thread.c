@@ -135,14 +135,14 @@ Test(history_thread, a_sender_finds_its_message)
 {
 	unsigned i;
 
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	say(2, "a");
 	sees("dan", "a");
 	for (i = 3; i < 50; i++) {
 		say(i, "b");
 		cr_assert(eq(sz, strlen(seen_by("dan")), i - 1));
 	}
-	apo_history_thread_left(&history_thread, 1, 49);
+	apo_history_thread_change(&history_thread, LEFT(1, 49));
 	say(50, "c");
 	cr_assert(eq(sz, strlen(seen_by("dan")), 48));
 	sees("eve", "nothing");
@@ -150,7 +150,7 @@ Test(history_thread, a_sender_finds_its_message)
 
 Test(history_thread, queued_records_are_written_at_the_end)
 {
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	say(2, "a");
 	say(3, "b");
 	stop();
@@ -191,7 +191,7 @@ static enum apo_asked redacted(void)
 
 Test(history_thread, a_redacted_message_is_not_shown)
 {
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	say(2, "a");
 	say(3, "b");
 	redact(2);
@@ -204,7 +204,7 @@ Test(history_thread, a_redacted_message_is_not_shown)
 /* No redaction is reported that is not on disk. */
 Test(history_thread, a_redaction_that_is_not_written_fails)
 {
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	say(2, "a");
 	sees("dan", "a");
 	by_other("BEGIN IMMEDIATE");
@@ -222,11 +222,11 @@ Test(history_thread, a_redaction_that_is_not_written_fails)
  * present later. */
 Test(history_thread, a_leave_is_not_lost_when_the_disk_fails)
 {
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	say(2, "a");
 	sees("dan", "a");
 	by_other("BEGIN IMMEDIATE");
-	apo_history_thread_left(&history_thread, 1, 2);
+	apo_history_thread_change(&history_thread, LEFT(1, 2));
 	say(3, "b");
 	sees("dan", "failed");
 	sees("eve", "failed");
@@ -247,10 +247,10 @@ Test(history_thread, a_join_is_not_lost_when_the_disk_fails)
 	int64_t marked = 0;
 
 	by_other("BEGIN IMMEDIATE");
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
-	apo_history_thread_joined(&history_thread, 2, "eve", 0, "#a", 2);
-	apo_history_thread_left(&history_thread, 1, 2);
-	apo_history_thread_marked(&history_thread, "eve", 0, "#a", 7);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
+	apo_history_thread_change(&history_thread, JOINED(2, "eve", 0, "#a", 2));
+	apo_history_thread_change(&history_thread, LEFT(1, 2));
+	apo_history_thread_change(&history_thread, READ("eve", 0, "#a", 7));
 	say(3, "a");
 	sees("eve", "failed");
 	say(4, "b");
@@ -267,7 +267,7 @@ Test(history_thread, a_join_is_not_lost_when_the_disk_fails)
 /* No part is missing: what is on the disk can be read although nothing can be written. */
 Test(history_thread, a_database_that_cannot_be_written_can_be_read)
 {
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	say(2, "a");
 	sees("dan", "a");
 	by_other("BEGIN IMMEDIATE");
@@ -287,7 +287,7 @@ Test(history_thread, a_slow_disk_loses_only_messages)
 	int64_t position;
 
 	memset(text, 'x', sizeof text - 1);
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	say(2, "a");
 	sees("dan", "a");
 	/* The thread is idle now; its next write waits for the lock. */
@@ -298,7 +298,7 @@ Test(history_thread, a_slow_disk_loses_only_messages)
 		apo_history_thread_flush(&history_thread);
 		cr_assert(lt(i64, position, 100000));
 	}
-	apo_history_thread_left(&history_thread, 1, position);
+	apo_history_thread_change(&history_thread, LEFT(1, position));
 	say(++position, "c");
 	by_other("COMMIT");
 	cr_assert(ge(sz, strlen(seen_by("dan")) + 1, 2));
@@ -311,7 +311,7 @@ Test(history_thread, another_retention_is_used_at_once)
 {
 	int64_t i;
 
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	for (i = 2; i < 1002; i++)
 		say(i, "a");
 	sees("eve", "nothing");
@@ -324,7 +324,7 @@ Test(history_thread, another_retention_is_used_at_once)
 
 Test(history_thread, a_paused_thread_has_written_all_and_can_continue)
 {
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	say(2, "a");
 	cr_assert(apo_history_thread_pause(&history_thread));
 	cr_assert(eq(u64, history_thread.counters.kept, 1));
@@ -337,11 +337,11 @@ Test(history_thread, a_paused_thread_has_written_all_and_can_continue)
  * later. */
 Test(history_thread, pausing_fails_while_leaves_are_not_written)
 {
-	apo_history_thread_joined(&history_thread, 1, "dan", 0, "#a", 1);
+	apo_history_thread_change(&history_thread, JOINED(1, "dan", 0, "#a", 1));
 	say(2, "a");
 	sees("dan", "a");
 	by_other("BEGIN IMMEDIATE");
-	apo_history_thread_left(&history_thread, 1, 2);
+	apo_history_thread_change(&history_thread, LEFT(1, 2));
 	cr_assert(not(apo_history_thread_pause(&history_thread)));
 	by_other("COMMIT");
 	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
