@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "ss.h"
 #include "tool.h"
 
 struct input {
@@ -125,7 +126,7 @@ static bool print_json(const struct rudp_report *report)
 
 		ok = o && json_array_append_new(array, o) == 0;
 	}
-	ok = ok && json_dumpf(array, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF;
+	ok = ok && rudp_json_print(array);
 	json_decref(array);
 	return ok;
 }

@@ -3,20 +3,17 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "identity.h"
 #include "ss.h"
 #include "tool.h"
 
-#define ADDRESSES_MAX 64 /* of one name; others are ignored with a message */
-
 struct forget {
 	const char *host; /* NULL: all */
-	struct rudp_addr addrs[ADDRESSES_MAX];
-	unsigned addr_count;
+	struct rudp_resolved at;
 	uint64_t routes, failures, associations, paths;
 	unsigned engines, denied, failed;
 };
@@ -49,8 +46,8 @@ static int forget_at(void *context, const struct rudp_engine_place *engine)
 	struct rudp_control_reply reply;
 	int rc = 0;
 
-	for (unsigned i = 0; rc == 0 && i < forget->addr_count; i++) {
-		rc = rudp_engine_ask(engine, RUDP_CONTROL_FORGET, 0, &forget->addrs[i], &reply);
+	for (unsigned i = 0; rc == 0 && i < forget->at.count; i++) {
+		rc = rudp_engine_ask(engine, RUDP_CONTROL_FORGET, 0, &forget->at.addrs[i], &reply);
 		if (rc < 0)
 			break;
 		forget->routes += reply.forgotten.routes;
@@ -72,27 +69,12 @@ static int forget_at(void *context, const struct rudp_engine_place *engine)
 
 static bool resolve(struct forget *forget)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-	int rc = getaddrinfo(forget->host, NULL, &hints, &found);
+	const char *why = rudp_resolve(&forget->at, forget->host);
 
-	if (rc != 0) {
-		rudp_complain("%s: %s%s", forget->host,
-			      rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc),
+	if (why)
+		rudp_complain("%s: %s%s", forget->host, why,
 			      strchr(forget->host, ':') ? "; expected a host without a port" : "");
-		return false;
-	}
-	for (const struct addrinfo *at = found; at; at = at->ai_next) {
-		if (forget->addr_count == ADDRESSES_MAX) {
-			rudp_complain("%s has more than %d addresses: only the first are forgotten",
-				      forget->host, ADDRESSES_MAX);
-			break;
-		}
-		if (rudp_addr_from_sockaddr(&forget->addrs[forget->addr_count], at->ai_addr,
-					    at->ai_addrlen) == 0)
-			forget->addr_count++;
-	}
-	freeaddrinfo(found);
-	return true;
+	return !why;
 }
 
 static void print(const struct forget *forget)
@@ -120,7 +102,7 @@ int rudp_tool_forget(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &forget);
 	if (!forget.host)
-		forget.addrs[forget.addr_count++] = (struct rudp_addr){.family = AF_UNSPEC};
+		forget.at.addrs[forget.at.count++] = (struct rudp_addr){.family = AF_UNSPEC};
 	else if (!resolve(&forget))
 		return RUDP_EXIT_USAGE;
 	rc = rudp_engines_visit(forget_at, &forget);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "identity.h"
+#include "ss.h"
 #include "tool.h"
 
 const char *rudp_resolve(struct rudp_resolved *resolved, const char *host)
@@ -22,11 +23,16 @@ const char *rudp_resolve(struct rudp_resolved *resolved, const char *host)
 	resolved->count = 0;
 	if (rc != 0)
 		return rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc);
-	for (const struct addrinfo *at = found; at && resolved->count < RUDP_RESOLVED_MAX;
-	     at = at->ai_next)
+	for (const struct addrinfo *at = found; at; at = at->ai_next) {
+		if (resolved->count == RUDP_RESOLVED_MAX) {
+			rudp_complain("%s has more than %d addresses: only the first are used",
+				      host, RUDP_RESOLVED_MAX);
+			break;
+		}
 		if (rudp_addr_from_sockaddr(&resolved->addrs[resolved->count], at->ai_addr,
 					    at->ai_addrlen) == 0)
 			resolved->count++;
+	}
 	freeaddrinfo(found);
 	return NULL;
 }
@@ -66,7 +72,7 @@ static bool print_json(const struct rudp_known_hosts *hosts)
 						     rudp_fingerprint_full(entry->public_key, full),
 						     "line", (int)entry->line)) == 0;
 	}
-	ok = ok && json_dumpf(o, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF;
+	ok = ok && rudp_json_print(o);
 	json_decref(o);
 	return ok;
 }

@@ -71,7 +71,7 @@ struct rudp_resolved {
 	struct rudp_addr addrs[RUDP_RESOLVED_MAX];
 	unsigned count;
 };
-/* Returns NULL, or why host, a name or an address, cannot be resolved. */
+/* Returns NULL, or why host, a name or an address, cannot be resolved. Says if some do not fit. */
 const char *rudp_resolve(struct rudp_resolved *resolved, const char *host);
 
 #endif

@@ -274,7 +274,7 @@ static bool print_json(void)
 	o = json_pack("{s:o, s:I, s:I}", "keys", list, "ended_connections",
 		      (json_int_t)keys.ended.connections, "ended_associations",
 		      (json_int_t)keys.ended.associations);
-	ok = ok && o && json_dumpf(o, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF;
+	ok = ok && o && rudp_json_print(o);
 	json_decref(o);
 	return ok;
 }

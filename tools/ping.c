@@ -16,6 +16,7 @@
 #include "fingerprint.h"
 #include "identity.h"
 #include "probe.h"
+#include "ss.h"
 #include "tool.h"
 
 #define COUNT_DEFAULT 4
@@ -479,8 +480,7 @@ static bool print_json(const struct ping *ping)
 		loss_percent(ping), "rtt_min_ns", good ? json_integer(ping->min_ns) : json_null(),
 		"rtt_avg_ns", good ? json_integer(ping->sum_ns / (int64_t)good) : json_null(),
 		"rtt_max_ns", good ? json_integer(ping->max_ns) : json_null());
-	bool ok = o && json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0 &&
-		  putchar('\n') != EOF;
+	bool ok = o && rudp_json_print(o);
 
 	json_decref(o);
 	return ok;

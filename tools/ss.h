@@ -81,12 +81,11 @@ void rudp_ss_list_fini(struct rudp_ss_list *list);
 int rudp_ss_collect_failed(struct rudp_ss_list *list);
 
 /* Asks one engine and may add to the list. Returns 0 or -errno; -ENOMEM ends the visit. */
-typedef int rudp_ss_ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine,
-			void *context);
+typedef int rudp_ss_ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine);
 /*
  * Empties the list, asks every engine, and counts those that do not answer. As rudp_ss_collect.
  */
-int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask, void *context);
+int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask);
 /* Makes text from another process safe for a terminal: printable, and with a final 0. */
 void rudp_ss_clean(char *text, size_t size);
 
@@ -120,6 +119,8 @@ const char *rudp_ss_cause_word(unsigned cause);
 /* Writes ADDRESS:PORT, with the service name of the port unless numeric; "*" for unknown parts. */
 #define RUDP_SS_SIDE_SIZE (RUDP_ADDR_TEXT_SIZE + 64)
 char *rudp_ss_side(const struct rudp_addr *addr, bool numeric, char text[RUDP_SS_SIDE_SIZE]);
+/* Prints JSON and a newline. Returns false if that failed. */
+bool rudp_json_print(const json_t *root);
 /* The address alone, and the port alone; null if not known. */
 json_t *rudp_ss_json_address(const struct rudp_addr *addr);
 json_t *rudp_ss_json_port(const struct rudp_addr *addr);

@@ -56,11 +56,10 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_reply *reply
 	return 0;
 }
 
-static int ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine, void *context)
+static int ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine)
 {
 	struct rudp_control_reply reply = {.id = 0};
 
-	(void)context;
 	for (unsigned i = 0; i < PER_ENGINE_MAX; i++) {
 		int rc = rudp_engine_ask(engine, RUDP_CONTROL_FAILED, reply.id, NULL, &reply);
 
@@ -83,7 +82,7 @@ static int compare_ages(const void *a, const void *b)
 
 int rudp_ss_collect_failed(struct rudp_ss_list *list)
 {
-	int rc = rudp_ss_visit(list, ask, NULL);
+	int rc = rudp_ss_visit(list, ask);
 
 	if (list->failure_count > 0)
 		qsort(list->failures, list->failure_count, sizeof *list->failures, compare_ages);
@@ -252,9 +251,8 @@ static int print_json(const struct rudp_ss_list *list)
 	for (size_t i = 0; rc == 0 && i < list->failure_count; i++)
 		if (json_array_append_new(array, object_of(&list->failures[i])) < 0)
 			rc = -ENOMEM;
-	if (rc == 0)
-		rc = json_dumpf(array, stdout, JSON_INDENT(1)) < 0 || putchar('\n') == EOF ? -EIO
-											   : 0;
+	if (rc == 0 && !rudp_json_print(array))
+		rc = -EIO;
 	json_decref(array);
 	return rc;
 }

@@ -13,7 +13,11 @@
 #include "proto/conn/conn.h"
 #include "ss.h"
 
-#define FORMAT (JSON_INDENT(1) | JSON_REAL_PRECISION(6))
+bool rudp_json_print(const json_t *root)
+{
+	return json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0 &&
+	       putchar('\n') != EOF;
+}
 
 /*
  * Peers and programs choose some of these numbers, so they are limited to the range of JSON
@@ -253,7 +257,7 @@ int rudp_ss_print_json(const struct rudp_ss *ss, const struct rudp_ss_list *list
 
 	if (!root)
 		return -ENOMEM;
-	rc = json_dumpf(root, stdout, FORMAT) < 0 || putchar('\n') == EOF ? -EIO : 0;
+	rc = rudp_json_print(root) ? 0 : -EIO;
 	json_decref(root);
 	return rc;
 }

@@ -101,18 +101,20 @@ static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engin
 	return 0;
 }
 
-/* rudp_control_make() to this engine. */
+/* Makes the call to this engine. Returns 0, or -errno, which may be the engine's answer. */
 static int make(const struct rudp_engine_place *engine, struct rudp_control_call *call)
 {
 	int rc;
 
+	call->timeout.tv_sec = STEP_S;
 	call->path = engine->path[0] ? engine->path : NULL;
 	rc = rudp_control_make(call);
-	if (rc != -ENOENT || !call->path)
-		return rc;
-	/* The path belongs to another mount namespace. */
-	call->path = NULL;
-	return rudp_control_make(call);
+	if (rc == -ENOENT && call->path) {
+		/* The path belongs to another mount namespace. */
+		call->path = NULL;
+		rc = rudp_control_make(call);
+	}
+	return rc < 0 ? rc : -call->reply.error;
 }
 
 int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
@@ -125,35 +127,29 @@ int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_op
 	call.request.id = id;
 	if (addr)
 		call.request.addr = *addr;
-	call.timeout.tv_sec = STEP_S;
 	rc = make(engine, &call);
 	*reply = call.reply;
-	return rc < 0 ? rc : -call.reply.error;
+	return rc;
 }
 
 int rudp_engine_answer(const struct rudp_engine_place *engine, uint64_t id, const uint8_t key[32],
 		       bool is_accepted)
 {
 	struct rudp_control_call call;
-	int rc;
 
 	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_ANSWER, -1);
 	call.request.id = id;
 	call.request.number = is_accepted;
 	memcpy(call.request.value, key, 32);
-	call.timeout.tv_sec = STEP_S;
-	rc = make(engine, &call);
-	return rc < 0 ? rc : -call.reply.error;
+	return make(engine, &call);
 }
 
 /* Any process can bind such a name, so the number of answers and the total time are limited. */
-static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine,
-		    void *context)
+static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine)
 {
 	int64_t end_at_ns = rudp_clock_now_ns() + ENGINE_NS;
 	struct rudp_control_reply reply = {.id = 0};
 
-	(void)context;
 	for (unsigned i = 0; i < RUDP_SS_PER_ENGINE_MAX; i++) {
 		int rc = rudp_engine_ask(engine, RUDP_CONTROL_LIST, reply.id, NULL, &reply);
 
@@ -225,19 +221,18 @@ int rudp_engines_visit(rudp_engine_visit *visit, void *context)
 struct asking {
 	struct rudp_ss_list *list;
 	rudp_ss_ask *ask;
-	void *context;
 };
 
 static int ask_engine(void *argument, const struct rudp_engine_place *engine)
 {
 	const struct asking *asking = argument;
 
-	return count_answer(asking->list, asking->ask(asking->list, engine, asking->context));
+	return count_answer(asking->list, asking->ask(asking->list, engine));
 }
 
-int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask, void *context)
+int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask)
 {
-	struct asking asking = {list, ask, context};
+	struct asking asking = {list, ask};
 
 	*list = (struct rudp_ss_list){.count = 0};
 	return rudp_engines_visit(ask_engine, &asking);
@@ -245,7 +240,7 @@ int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask, void *context)
 
 int rudp_ss_collect(struct rudp_ss_list *list)
 {
-	return rudp_ss_visit(list, list_all, NULL);
+	return rudp_ss_visit(list, list_all);
 }
 
 void rudp_ss_list_fini(struct rudp_ss_list *list)
