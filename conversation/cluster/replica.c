@@ -83,6 +83,7 @@ static void launch(struct apo_replica *replica, size_t len)
 	replica->is_in_flight = true;
 	replica->publication++;
 	replica->flight_len = len;
+	replica->flight_events = 0;
 	replica->flight_at_ns = replica->now_at_ns;
 	replica->stored_at_ns = replica->subscribe_at_ns = RUDP_NEVER;
 	replica->beat_at_ns = replica->now_at_ns + APO_BEAT_NS;
@@ -110,7 +111,7 @@ static void launch_events(struct apo_replica *replica)
 	struct rudp_writer writer = rudp_writer(replica->flight, APO_REPLICA_ENTRY_BYTES_MAX);
 	struct apo_entry_head head = head_of(replica, APO_ENTRY_EVENTS);
 	struct apo_queue *queue = &replica->queue;
-	size_t taken = 0, next;
+	size_t taken = 0, events = 0, next;
 
 	head.about = replica->applied;
 	head.seen = apo_replica_digest(replica);
@@ -121,11 +122,14 @@ static void launch_events(struct apo_replica *replica)
 			break;
 		rudp_write_bytes(&writer, queue->bytes + taken, next);
 		taken += next;
+		events++;
 	}
 	if (taken > 0) /* else the queue may have no memory yet */
 		memmove(queue->bytes, queue->bytes + taken, queue->len - taken);
 	queue->len -= taken;
+	queue->events -= events;
 	launch(replica, rudp_writer_len(&writer));
+	replica->flight_events = events;
 }
 
 static void set_cut_off(struct apo_replica *replica, bool is_cut_off)
@@ -148,6 +152,7 @@ static void excuse_others(struct apo_replica *replica)
 void apo_replica_landed(struct apo_replica *replica)
 {
 	replica->is_in_flight = false;
+	replica->awaited_events = replica->flight_events + replica->queue.events;
 	replica->repeat_at_ns = RUDP_NEVER;
 	if (replica->is_cut_off)
 		excuse_others(replica);
@@ -195,8 +200,7 @@ static int enqueue(struct apo_replica *replica, const void *event, size_t len, s
 	rudp_write_u32(&writer, (uint32_t)len);
 	rudp_write_bytes(&writer, event, len);
 	queue->len = needed;
-	replica->beat_at_ns =
-		rudp_time_max(replica->now_at_ns, replica->flight_at_ns + APO_GATHER_NS);
+	queue->events++;
 	return 0;
 }
 
@@ -250,7 +254,7 @@ void apo_replica_rejoin(struct apo_replica *replica, const char *reason)
 
 	replica->state = APO_REPLICA_OFF;
 	replica->is_in_flight = false;
-	replica->queue.len = 0;
+	replica->queue.len = replica->queue.events = 0;
 	replica->is_cut_off = replica->must_rejoin = false;
 	memset(replica->nodes, 0, sizeof replica->nodes);
 	replica->shared_wall_ms = 0;
@@ -438,6 +442,19 @@ static struct apo_node *silent_node(struct apo_replica *replica)
 	return NULL;
 }
 
+/* Clients that speak without pause send their next lines soon after their last ones have come back.
+ * So an entry waits for as many events as these were. */
+static int64_t entry_at_ns(const struct apo_replica *replica)
+{
+	const struct apo_queue *queue = &replica->queue;
+
+	if (queue->events == 0)
+		return replica->beat_at_ns;
+	if (queue->events >= replica->awaited_events || queue->len >= APO_GATHER_BYTES)
+		return replica->now_at_ns;
+	return replica->flight_at_ns + APO_GATHER_NS;
+}
+
 static void launch_next(struct apo_replica *replica)
 {
 	struct apo_node *silent = silent_node(replica);
@@ -448,7 +465,7 @@ static void launch_next(struct apo_replica *replica)
 		head.about = silent->id;
 		head.seen = silent->last_position;
 		launch_head(replica, &head);
-	} else if (replica->now_at_ns >= replica->beat_at_ns) {
+	} else if (replica->now_at_ns >= entry_at_ns(replica)) {
 		launch_events(replica);
 	}
 }
@@ -501,7 +518,7 @@ int64_t apo_replica_next_at_ns(const struct apo_replica *replica)
 		next_at_ns = rudp_time_min(next_at_ns, genesis_at_ns(replica));
 	if (replica->state != APO_REPLICA_LIVE || replica->is_in_flight)
 		return next_at_ns;
-	next_at_ns = replica->beat_at_ns;
+	next_at_ns = entry_at_ns(replica);
 	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++)
 		if (node->id && node->id != replica->self)
 			next_at_ns = rudp_time_min(next_at_ns,

@@ -29,9 +29,11 @@
 #define APO_REPLICA_BUFFER_BYTES_MAX (64u << 20)
 
 #define APO_BEAT_NS RUDP_NS_PER_S /* the longest time between two entries of a node */
-/* The shortest time between two entries of a node with events: those that come meanwhile share an
- * entry. An entry with one line costs nodes and servers nearly as much as one with twenty. */
-#define APO_GATHER_NS (3 * RUDP_NS_PER_MS)
+/* An entry with one line costs nodes and servers nearly as much as one with twenty. So an entry
+ * waits for as many events as were in the node's last one or waited when that one came back, but
+ * not longer than this after the last one was published, and not with so many bytes. */
+#define APO_GATHER_NS (6 * RUDP_NS_PER_MS)
+#define APO_GATHER_BYTES (8u << 10)
 /* Then an entry that has not come back is published again, and the log asked whether it is stored;
  * after the first repetition also if there is no answer. */
 #define APO_REPEAT_NS (500 * RUDP_NS_PER_MS)

@@ -33,7 +33,7 @@ struct apo_waiting_entry {
 /* Events that wait for publication, as records of one entry or of several ones. */
 struct apo_queue {
 	uint8_t *bytes;
-	size_t len, capacity;
+	size_t len, capacity, events;
 };
 
 #define APO_REPLICA_DIGESTS 1024 /* a power of two */
@@ -79,14 +79,15 @@ struct apo_replica {
 
 	/* The publication in progress. */
 	uint8_t *flight;
-	size_t flight_len;
+	size_t flight_len, flight_events;
 	int64_t flight_at_ns, repeat_at_ns;
 	int64_t stored_at_ns, subscribe_at_ns; /* RUDP_NEVER: it is not known to be stored */
 	uint64_t publication;                  /* its number in this process */
 	bool is_in_flight;
 
 	struct apo_queue queue;
-	int64_t beat_at_ns; /* when the next entry is due, even without events */
+	size_t awaited_events; /* as many were in the last own entry, or waited when it came back */
+	int64_t beat_at_ns;    /* when the next entry is due, even without events */
 	bool is_cut_off;
 	bool must_rejoin; /* a vital event is lost */
 };

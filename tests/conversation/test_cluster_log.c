@@ -35,7 +35,7 @@ static void deliver(struct cluster_node *node)
 			     publication->len);
 }
 
-Test(cluster_log, entries_of_a_node_are_milliseconds_apart)
+Test(cluster_log, lines_of_a_lone_client_do_not_wait)
 {
 	struct cluster *cluster = start(40, 1);
 	struct cluster_node *node = &cluster->nodes[0];
@@ -47,7 +47,56 @@ Test(cluster_log, entries_of_a_node_are_milliseconds_apart)
 	deliver(node);
 	CLUSTER_HEARS(cluster, 0, 0, ":dan!* PRIVMSG dan :one");
 	cluster_say(cluster, 0, 0, "PRIVMSG dan :two");
+	cr_assert(eq(i64, apo_replica_next_at_ns(node->replica), cluster->now_ns));
+	cluster_fini(cluster);
+	free(cluster);
+}
+
+/* A node with two clients, whose line waits while that of the other one is on its way and comes
+ * back. */
+static struct cluster *start_two_speakers(uint64_t seed)
+{
+	struct cluster *cluster = start(seed, 1);
+	struct cluster_node *node = &cluster->nodes[0];
+
+	cluster_join(cluster, 0, 0, "dan");
+	cluster_join(cluster, 0, 1, "eve");
+	cluster_run(cluster, 100 * RUDP_NS_PER_MS);
+	cluster_say(cluster, 0, 0, "PRIVMSG dan :one");
+	apo_replica_on_time(node->replica);
+	cluster_say(cluster, 0, 1, "PRIVMSG eve :one");
+	deliver(node);
+	return cluster;
+}
+
+Test(cluster_log, an_entry_waits_for_as_many_lines_as_spoke_before)
+{
+	struct cluster *cluster = start_two_speakers(52);
+	struct cluster_node *node = &cluster->nodes[0];
+
 	cr_assert(eq(i64, apo_replica_next_at_ns(node->replica), cluster->now_ns + APO_GATHER_NS));
+	cluster_say(cluster, 0, 0, "PRIVMSG dan :two");
+	cr_assert(eq(i64, apo_replica_next_at_ns(node->replica), cluster->now_ns));
+	deliver(node);
+	CLUSTER_HEARS(cluster, 0, 0, ":dan!* PRIVMSG dan :one");
+	CLUSTER_HEARS(cluster, 0, 0, ":dan!* PRIVMSG dan :two");
+	CLUSTER_HEARS(cluster, 0, 1, ":eve!* PRIVMSG eve :one");
+	cluster_say(cluster, 0, 1, "PRIVMSG eve :two");
+	cr_assert(eq(i64, apo_replica_next_at_ns(node->replica), cluster->now_ns + APO_GATHER_NS));
+	cluster_fini(cluster);
+	free(cluster);
+}
+
+Test(cluster_log, an_entry_with_many_bytes_does_not_wait)
+{
+	struct cluster *cluster = start_two_speakers(53);
+	struct apo_replica *replica = cluster->nodes[0].replica;
+	static const char event[APO_GATHER_BYTES];
+
+	replica->awaited_events = 3;
+	cr_assert(eq(i64, apo_replica_next_at_ns(replica), cluster->now_ns + APO_GATHER_NS));
+	cr_assert(eq(int, apo_replica_submit(replica, event, sizeof event, false), 0));
+	cr_assert(eq(i64, apo_replica_next_at_ns(replica), cluster->now_ns));
 	cluster_fini(cluster);
 	free(cluster);
 }
