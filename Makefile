@@ -319,7 +319,7 @@ $(BUILD)/tests/api: $(call units_of,api) $(BUILD)/librudp.a
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=rudp_raw_setsockopt -o $@ $^ -lcriterion -pthread -ldl
 # A test makes send() fail, as if the kernel had no memory.
 $(BUILD)/tests/engine: $(call units_of,engine engine/*) \
-		$(call obj,tests/proto/pair.c tests/proto/faulty_ring.c) $(BUILD)/libengine.a \
+		$(call obj,tests/proto/pair.c tests/proto/checks.c tests/proto/faulty_ring.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a | $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -382,6 +382,7 @@ $(BUILD)/tests/conversation: $(call units_of,conversation) $(BUILD)/libconversat
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcriterion -lcrypto -lsodium -pthread -ldl
 $(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/trace/qlog*.c) $(NETMODEL_SRC)) \
+		$(call obj,tests/proto/checks.c) \
 		$(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)

@@ -143,7 +143,4 @@ size_t cv_chat_unsaid(const struct cv_chat *chat);
 size_t cv_chat_receipts_open(const struct cv_chat *chat);
 uint64_t cv_chat_receipts_missing(const struct cv_chat *chat);
 
-/* Checks every invariant. For tests. */
-bool cv_chat_check(const struct cv_chat *chat);
-
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chat_check.h"
 #include "conversation/irc/message.h"
 
 #define CAPS "message-tags batch echo-message labeled-response apollonion/receipts"
@@ -475,7 +476,7 @@ void fake_server_fini(struct fake_server *fake_server)
 	for (i = 0; i < fake_server->client_count; i++) {
 		struct fake_server_client *one = fake_server->clients + i;
 
-		cr_assert(cv_chat_check(one->chat));
+		cr_assert(chat_check(one->chat));
 		cv_chat_free(one->chat);
 		clear(&one->to_server);
 		clear(&one->to_client);
@@ -504,7 +505,7 @@ bool fake_server_step(struct fake_server *fake_server, unsigned client, bool is_
 		on_got(fake_server, client);
 	}
 	free(queued);
-	cr_assert(cv_chat_check(one->chat));
+	cr_assert(chat_check(one->chat));
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "proto/checks.h"
 #include "proto/stream/fec_store.h"
 
 #define STREAM_BYTES (1u << 18)

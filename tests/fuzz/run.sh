@@ -33,7 +33,7 @@ for source in core/base/*.c core/proto/*/*.c core/api/*.c core/engine/*/*.c tool
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
 	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c conversation/cluster/*.c \
 	conversation/model/*.c conversation/server/*.c conversation/store/*.c conversation/web/*.c \
-	"$out/made/web_files.c"; do
+	tests/proto/checks.c "$out/made/web_files.c"; do
 	case $source in
 	conversation/server/main.c | core/engine/host/host_*.c) ;;
 	*) sources+=("$source") ;;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "proto/checks.h"
 
 #define PORT 7
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/checks.h"
 #include "proto/conn/conn_ids.h"
 
 static void seeded_random(void *context, void *out, size_t len)

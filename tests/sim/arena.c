@@ -9,6 +9,7 @@
 #include "lies.h"
 #include "link.h"
 #include "pattern.h"
+#include "proto/checks.h"
 #include "proto/conn/conn_ids.h"
 #include "proto/conn/conn_keys.h"
 

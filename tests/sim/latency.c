@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "flight.h"
+#include "proto/checks.h"
 #include "proto/conn/endpoint.h"
 
 #define PORT 443

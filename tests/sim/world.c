@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "age.h"
+#include "proto/checks.h"
 #include "trace.h"
 #include "world_private.h"
 

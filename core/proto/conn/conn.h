@@ -253,7 +253,4 @@ size_t rudp_conn_urgent_ahead(const struct rudp_conn *conn);
 
 void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats);
 
-/* For tests: checks every invariant. If one is broken, logs it and returns false. */
-bool rudp_conn_check(const struct rudp_conn *conn);
-
 #endif

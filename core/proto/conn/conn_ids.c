@@ -283,22 +283,3 @@ void rudp_conn_ids_free(struct rudp_conn *conn)
 	rudp_pool_give(&conn->ep->conn_ids, ids);
 	conn->ids = NULL;
 }
-
-static bool is_listed(const struct rudp_conn *conn, const struct rudp_other_id *own)
-{
-	return !own || (own->conn == conn && own->short_id == (uint32_t)own->id &&
-			rudp_endpoint_find_other(conn->ep, own->short_id) == own);
-}
-
-bool rudp_conn_ids_check(const struct rudp_conn *conn)
-{
-	const struct rudp_conn_ids *ids = conn->ids;
-
-	if (!ids)
-		return true;
-	if (!is_listed(conn, ids->current) || !is_listed(conn, ids->spare) ||
-	    !is_listed(conn, ids->previous))
-		return false;
-	return (!ids->previous || ids->current) && (!ids->is_first_over || ids->current) &&
-	       (ids->spare || !ids->is_spare_due);
-}

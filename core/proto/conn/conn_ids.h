@@ -102,7 +102,5 @@ void rudp_conn_ids_on_time(struct rudp_conn *conn, int64_t now_at_ns);
 
 size_t rudp_conn_ids_bytes(const struct rudp_conn *conn);
 void rudp_conn_ids_free(struct rudp_conn *conn);
-/* Checks the invariants. */
-bool rudp_conn_ids_check(const struct rudp_conn *conn);
 
 #endif

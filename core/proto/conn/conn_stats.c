@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Statistics of a connection, and the check of its invariants. */
-#include "base/log.h"
 #include "proto/conn/conn_ids.h"
 #include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
@@ -90,45 +89,4 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 	};
 	fill_path(conn, stats);
 	fill_stream(conn, stats);
-}
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			rudp_log(RUDP_LOG_ERROR, "connection %016llx in %s: broken: %s",           \
-				 (unsigned long long)conn->id, rudp_state_name(conn->state),       \
-				 #condition);                                                      \
-			return false;                                                              \
-		}                                                                                  \
-	} while (0)
-
-bool rudp_conn_check(const struct rudp_conn *conn)
-{
-	bool ended = conn->state == RUDP_STATE_RESET_SENT || conn->state == RUDP_STATE_TIME_WAIT ||
-		     conn->state == RUDP_STATE_CLOSED;
-
-	CHECK(conn->short_id == (uint32_t)conn->id);
-	CHECK(rudp_conn_ids_check(conn));
-	CHECK(rudp_reliability_check(&conn->reliability));
-	CHECK(rudp_sendbuf_check(&conn->sendbuf));
-	CHECK(rudp_recvbuf_check(&conn->recvbuf));
-	CHECK(conn->charged_bytes == rudp_conn_buffer_bytes(conn));
-	CHECK(conn->dead == (conn->state == RUDP_STATE_CLOSED));
-	CHECK(conn->cc.cwnd_bytes >= 2 * (uint64_t)conn->cc.datagram_bytes);
-	CHECK(ended || conn->sendbuf.sent <= conn->peer_window_end);
-	CHECK(conn->sendbuf.fin_sent || !conn->sendbuf.fin_acked);
-	CHECK(conn->recvbuf.window_end >= conn->recvbuf.ring.tail || ended);
-	CHECK(rudp_ring_used(&conn->sendbuf.ring) <= conn->ep->config.send_buffer_max_bytes);
-	CHECK(rudp_path_mtu_check(&conn->path.mtu));
-	CHECK(conn->path.datagram_bytes == conn->path.mtu.bytes);
-	CHECK(conn->cc.datagram_bytes == conn->path.datagram_bytes);
-	CHECK(!conn->exchange || conn->has_keys);
-	CHECK((conn->handshake != NULL) <= conn->initiator);
-	CHECK(!conn->is_early || conn->state == RUDP_STATE_SYN_RCVD);
-	CHECK(!conn->is_deferred || conn->dead ||
-	      (conn->state == RUDP_STATE_SYN_SENT && rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
-	       !conn->handshake_due));
-	CHECK(conn->path.validated || conn->initiator ||
-	      conn->path.sent_bytes <= RUDP_AMPLIFICATION_FACTOR * conn->path.received_bytes);
-	return true;
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "proto/conn/endpoint_private.h"
 
 struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *config,
@@ -422,99 +421,4 @@ struct rudp_conn *rudp_endpoint_find(const struct rudp_endpoint *ep, uint64_t id
 const struct rudp_verdict_counts *rudp_endpoint_verdicts(const struct rudp_endpoint *ep)
 {
 	return &ep->verdicts;
-}
-
-static bool has_right_path_key(const struct rudp_conn *conn)
-{
-	struct rudp_path_key key = rudp_path_key_of(conn->path.socket, &conn->path.remote);
-
-	return !conn->is_path_known ||
-	       (conn->path.socket && memcmp(&key, &conn->path_key, sizeof key) == 0);
-}
-
-static bool check_links(const struct rudp_conn *conn)
-{
-	if (has_right_path_key(conn) &&
-	    rudp_list_is_linked(&conn->user_link) == (conn->path.socket != NULL) &&
-	    rudp_list_is_linked(&conn->returner_link) == (conn->previous != NULL))
-		return true;
-	rudp_log(RUDP_LOG_ERROR, "connection %016llx is missing from the lists of its sockets",
-		 (unsigned long long)conn->id);
-	return false;
-}
-
-/* The counters of the hosts must equal the sums over the connections. */
-static bool check_hosts(const struct rudp_endpoint *ep)
-{
-	const struct rudp_host *host, *next_host;
-	const struct rudp_conn *conn, *next;
-	uint64_t bytes_per_s = 0, wanted = 0;
-	unsigned host_holders = 0, starting = 0, holders = 0, flows = 0;
-
-	HASH_ITER(hh, ep->hosts.table, host, next_host) {
-		host_holders += host->holders;
-		starting += host->starting;
-		for (const struct rudp_flow_group *group = host->flow_groups; group;
-		     group = group->next) {
-			holders += group->holders;
-			flows += group->flows;
-			bytes_per_s += group->bytes_per_s;
-			wanted += group->wanted_bytes_per_s;
-		}
-	}
-	host_holders -= starting + holders;
-	HASH_ITER(hh, ep->by_short_id, conn, next) {
-		starting -= conn->known.startup_host != NULL;
-		holders -= conn->flow.group != NULL;
-		flows -= conn->flow.is_member;
-		bytes_per_s -= conn->flow.flow.counted_bytes_per_s;
-		wanted -= conn->flow.flow.asked_bytes_per_s;
-	}
-	if (host_holders == 0 && starting == 0 && holders == 0 && flows == 0 && bytes_per_s == 0 &&
-	    wanted == 0 && rudp_host_cache_check(&ep->hosts))
-		return true;
-	rudp_log(RUDP_LOG_ERROR, "the table of hosts is inconsistent with the connections");
-	return false;
-}
-
-bool rudp_endpoint_check(const struct rudp_endpoint *ep)
-{
-	struct rudp_conn *conn, *next;
-	unsigned half_open = 0, early = 0;
-	uint64_t charged_bytes = ep->owner_bytes;
-
-	HASH_ITER(hh, ep->by_short_id, conn, next) {
-		if (!rudp_conn_check(conn))
-			return false;
-		if (!check_links(conn))
-			return false;
-		half_open += (conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early) ||
-			     (rudp_conn_identity_is_awaited(conn) && conn->listener);
-		early += conn->is_early;
-		charged_bytes += conn->charged_bytes;
-	}
-	if (charged_bytes != ep->budget.used_bytes) {
-		rudp_log(RUDP_LOG_ERROR, "endpoint counts %llu bytes of buffers, has %llu",
-			 (unsigned long long)ep->budget.used_bytes,
-			 (unsigned long long)charged_bytes);
-		return false;
-	}
-	if (!rudp_associations_check(&ep->associations)) {
-		rudp_log(RUDP_LOG_ERROR, "the tables of associations are inconsistent");
-		return false;
-	}
-	if (!check_hosts(ep))
-		return false;
-	if (early != ep->early_count) {
-		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u early connections, has %u",
-			 ep->early_count, early);
-		return false;
-	}
-	if (half_open != ep->half_open_count ||
-	    !rudp_syn_shares_check(&ep->syn_shares, half_open)) {
-		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u half-open connections, has %u",
-			 ep->half_open_count, half_open);
-		return false;
-	}
-	return true;
 }

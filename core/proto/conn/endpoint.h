@@ -354,7 +354,4 @@ struct rudp_conn *rudp_endpoint_find_peer(const struct rudp_endpoint *ep, const 
 					  const struct rudp_addr *remote);
 const struct rudp_verdict_counts *rudp_endpoint_verdicts(const struct rudp_endpoint *ep);
 
-/* Checks the invariants of the endpoint and of every connection. For tests and the simulator. */
-bool rudp_endpoint_check(const struct rudp_endpoint *ep);
-
 #endif

@@ -115,16 +115,3 @@ void rudp_syn_shares_remove(struct rudp_syn_shares *shares, const struct rudp_ad
 {
 	change(shares, from, -1);
 }
-
-bool rudp_syn_shares_check(const struct rudp_syn_shares *shares, unsigned count)
-{
-	for (unsigned row = 0; row < RUDP_SYN_SHARE_ROWS; row++) {
-		unsigned total = 0;
-
-		for (unsigned i = 0; i < RUDP_SYN_SHARE_COUNTS; i++)
-			total += shares->counts[0][row][i];
-		if (total != count)
-			return false;
-	}
-	return true;
-}

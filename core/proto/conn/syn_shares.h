@@ -57,7 +57,4 @@ bool rudp_syn_shares_same(int length, const struct rudp_addr *a, const struct ru
 void rudp_syn_shares_add(struct rudp_syn_shares *shares, const struct rudp_addr *from);
 void rudp_syn_shares_remove(struct rudp_syn_shares *shares, const struct rudp_addr *from);
 
-/* True if count connections were added and not removed. For tests. */
-bool rudp_syn_shares_check(const struct rudp_syn_shares *shares, unsigned count);
-
 #endif

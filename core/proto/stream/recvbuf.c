@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/stream/recvbuf.h"
 
-#include "base/log.h"
 #include "base/min_max.h"
 #include "proto/cc/cc_pace.h"
 #include "proto/recovery/rtt.h"
@@ -279,34 +278,4 @@ void rudp_recvbuf_on_window_sent(struct rudp_recvbuf *buf, uint64_t window_end)
 {
 	buf->window_end = rudp_max(buf->window_end, window_end);
 	buf->has_announced = true;
-}
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			rudp_log(RUDP_LOG_ERROR, "recvbuf: broken invariant: " #condition);        \
-			return false;                                                              \
-		}                                                                                  \
-	} while (0)
-
-bool rudp_recvbuf_check(const struct rudp_recvbuf *buf)
-{
-	const struct rudp_ring *ring = &buf->ring;
-	const struct rudp_range_set *pending = &buf->pending;
-
-	CHECK(ring->head <= ring->tail && ring->tail <= ring->extent);
-	CHECK(buf->discarding || ring->tail - ring->head <= ring->capacity_bytes);
-	CHECK(buf->discarding || highest(buf) <= ring->extent);
-	CHECK(!buf->discarding || (ring->head == ring->tail && ring->capacity_bytes == 0));
-	CHECK(highest(buf) <= buf->window_end && highest(buf) <= buf->final_size);
-	CHECK(buf->window_bytes >= initial_window_bytes(buf));
-	CHECK(buf->window_bytes <= buf->window_max_bytes);
-	CHECK(buf->window_max_bytes <= ring->capacity_max_bytes);
-	CHECK(buf->window_end <= ring->head + ring->capacity_max_bytes);
-	CHECK(buf->drained_mark <= ring->head);
-	for (uint32_t i = 0; i < pending->count; i++) {
-		CHECK(pending->ranges[i].start < pending->ranges[i].end);
-		CHECK(pending->ranges[i].start > (i > 0 ? pending->ranges[i - 1].end : ring->tail));
-	}
-	return true;
 }

@@ -104,6 +104,4 @@ bool rudp_recvbuf_window_due(const struct rudp_recvbuf *buf);
 /* window_end was sent in a frame. */
 void rudp_recvbuf_on_window_sent(struct rudp_recvbuf *buf, uint64_t window_end);
 
-bool rudp_recvbuf_check(const struct rudp_recvbuf *buf);
-
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/stream/sendbuf.h"
 
-#include "base/log.h"
 #include "base/min_max.h"
 
 void rudp_sendbuf_init(struct rudp_sendbuf *buf, size_t capacity_max_bytes)
@@ -223,45 +222,4 @@ void rudp_sendbuf_probe_oldest(struct rudp_sendbuf *buf, size_t len_max)
 	uint64_t end = buf->acked.count > 0 ? buf->acked.ranges[0].start : buf->sent;
 
 	(void)rudp_range_set_add(&buf->lost, start, rudp_min(end, start + len_max));
-}
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			rudp_log(RUDP_LOG_ERROR, "sendbuf: broken invariant: " #condition);        \
-			return false;                                                              \
-		}                                                                                  \
-	} while (0)
-
-static bool check_inside(const struct rudp_sendbuf *buf, const struct rudp_range_set *set)
-{
-	for (uint32_t i = 0; i < set->count; i++) {
-		CHECK(set->ranges[i].start >= buf->ring.head);
-		CHECK(set->ranges[i].start < set->ranges[i].end);
-		CHECK(set->ranges[i].end <= buf->sent);
-		CHECK(i == 0 || set->ranges[i - 1].end < set->ranges[i].start);
-	}
-	return true;
-}
-
-static bool check_disjoint(const struct rudp_range_set *a, const struct rudp_range_set *b)
-{
-	for (uint32_t i = 0; i < a->count; i++) {
-		const struct rudp_range *other = rudp_range_set_find(b, a->ranges[i].start);
-
-		CHECK(!other || other->start >= a->ranges[i].end);
-	}
-	return true;
-}
-
-bool rudp_sendbuf_check(const struct rudp_sendbuf *buf)
-{
-	CHECK(buf->ring.head <= buf->sent && buf->sent <= buf->reached);
-	CHECK(buf->reached <= buf->ring.tail);
-	CHECK(!buf->fin_sent || buf->fin_wanted);
-	CHECK(!buf->fin_lost || (buf->fin_sent && !buf->fin_acked));
-	CHECK(!buf->fin_acked || buf->fin_sent);
-	CHECK(buf->acked.count == 0 || buf->acked.ranges[0].start > buf->ring.head);
-	return check_inside(buf, &buf->lost) && check_inside(buf, &buf->acked) &&
-	       check_disjoint(&buf->lost, &buf->acked);
 }

@@ -84,6 +84,4 @@ void rudp_sendbuf_probe(struct rudp_sendbuf *buf, size_t len_max);
 /* The same with the oldest bytes. */
 void rudp_sendbuf_probe_oldest(struct rudp_sendbuf *buf, size_t len_max);
 
-bool rudp_sendbuf_check(const struct rudp_sendbuf *buf);
-
 #endif

@@ -17,6 +17,7 @@
 #include "engine/app/options.h"
 #include "engine/carrier/tcp.h"
 #include "engine/loop/engine.h"
+#include "proto/checks.h"
 #include "proto/stream/budget.h"
 
 #define WAIT_MS 30000

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "burst.h"
+#include "proto/checks.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 #include <criterion/new/assert.h>
 #include <stdlib.h>
 
+#include "proto/checks.h"
 #include "proto/conn/endpoint_private.h"
 #include "proto/pair.h"
 #include "proto/stream/recvbuf.h"

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "proto/checks.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 #include "proto/pair.h"

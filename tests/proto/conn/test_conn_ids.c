@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "proto/checks.h"
 #include "proto/conn/conn_ids.h"
 #include "proto/conn/endpoint_private.h"
 #include "proto/crypto/cookie.h"

@@ -7,6 +7,7 @@
 #include <criterion/new/assert.h>
 #include <stdlib.h>
 
+#include "proto/checks.h"
 #include "proto/conn/conn_private.h"
 #include "proto/pair.h"
 

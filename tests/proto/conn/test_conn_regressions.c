@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/checks.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 #include "proto/pair.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "proto/checks.h"
 #include "proto/conn/endpoint_private.h"
 #include "proto/pair.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "proto/checks.h"
 #include "proto/conn/endpoint_private.h"
 #include "proto/pair.h"
 #include "proto/recovery/sender.h"

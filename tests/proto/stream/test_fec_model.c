@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/random.h"
+#include "proto/checks.h"
 #include "proto/stream/fec_store.h"
 
 #define STREAM_BYTES (1u << 20) /* the first window */

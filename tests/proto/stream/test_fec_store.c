@@ -15,6 +15,7 @@
 #include <criterion/new/assert.h>
 
 #include "base/random.h"
+#include "proto/checks.h"
 
 #define STREAM_BYTES (1u << 20) /* the first window */
 #define SYMBOL_MAX 1500u

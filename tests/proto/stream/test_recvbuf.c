@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "base/random.h"
+#include "proto/checks.h"
 #include "proto/stream/recvbuf.h"
 
 #define MS RUDP_NS_PER_MS

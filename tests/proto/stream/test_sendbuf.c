@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/random.h"
+#include "proto/checks.h"
 #include "proto/stream/sendbuf.h"
 
 #define CAPACITY_BYTES (64u << 10)

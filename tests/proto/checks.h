@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * checks - the invariants of an endpoint and of its parts, for unit tests, the simulator and
+ * fuzzers. Each returns false if one is broken, and logs which.
+ */
+#ifndef RUDP_TESTS_CHECKS_H
+#define RUDP_TESTS_CHECKS_H
+
+#include "proto/conn/endpoint.h"
+#include "proto/conn/syn_shares.h"
+#include "proto/stream/recvbuf.h"
+#include "proto/stream/sendbuf.h"
+
+/* The endpoint and each of its connections. */
+bool rudp_endpoint_check(const struct rudp_endpoint *ep);
+/* The counts are those of count half-open connections. */
+bool rudp_syn_shares_check(const struct rudp_syn_shares *shares, unsigned count);
+bool rudp_recvbuf_check(const struct rudp_recvbuf *buf);
+bool rudp_sendbuf_check(const struct rudp_sendbuf *buf);
+
+#endif
