@@ -399,7 +399,7 @@ $(BUILD)/tests/behaviour: override SAN :=
 $(BUILD)/tests/behaviour: $(call tests_of,behaviour) $(BUILD)/tests/behaviour-module.so
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) -Wl,--enable-new-dtags,-rpath,'$$ORIGIN' -o $@ $(filter %.o,$^) -pthread -ldl
 
 $(BUILD)/tests/differences: override SAN :=
 $(BUILD)/tests/differences: $(call tests_of,differences)

@@ -13,6 +13,7 @@
 #ifndef RUDP_SHIM_REAL_H
 #define RUDP_SHIM_REAL_H
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -51,7 +52,8 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
 	X(read) X(readv) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg)                                \
 	X(__read_chk) X(__recv_chk) X(__recvfrom_chk)                                              \
 	X(execve) X(execvpe) X(execveat) X(fexecve) X(posix_spawn) X(posix_spawnp)              \
-	X(system) X(popen) X(_exit) X(daemon) X(prctl) X(getaddrinfo)
+	X(system) X(popen) X(_exit) X(daemon) X(prctl) X(getaddrinfo)     \
+	X(dlopen)
 /* clang-format on */
 #define RUDP_REAL_LATER_NAMES(X) X(pidfd_spawn) X(pidfd_spawnp)
 

@@ -25,7 +25,8 @@
 /*
  * DEEPBIND keeps the engine's libcrypto apart from the program's. Its malloc() and free() are those
  * of libc, too. If the program has others, libc's functions use those: so the engine must not free
- * what they have allocated (getline, strdup). Sanitizers do not support DEEPBIND.
+ * what they have allocated (getline, strdup). Sanitizers do not support DEEPBIND. The shim's dlopen
+ * removes it, so the engine is loaded by dlmopen, which is not interposed.
  */
 #if RUDP_WITH_ASAN || RUDP_WITH_TSAN
 #define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL)
@@ -92,7 +93,7 @@ static int open_library(void **library)
 		if (fd < 0)
 			continue;
 		rudp_raw_close(fd);
-		*library = dlopen(path, OPEN_FLAGS);
+		*library = dlmopen(LM_ID_BASE, path, OPEN_FLAGS);
 		if (*library)
 			return 0;
 	}

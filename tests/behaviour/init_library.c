@@ -49,6 +49,7 @@ static void say_text(const char *who, int fd)
 
 typedef int dial_function(int port);
 typedef int connection_function(void);
+typedef int family_function(int fd);
 
 static void *symbol(void *module, const char *name)
 {
@@ -65,15 +66,19 @@ static void use_module(int flags)
 	int waiting = listener(AF_INET, &addr);
 	void *module = dlopen(module_path(), flags);
 	dial_function *module_dial = (dial_function *)(long)symbol(module, "module_dial");
+	family_function *family = (family_function *)(long)symbol(module, "module_family");
 	int client = module_dial(port_of(&addr));
 	int server = accept(waiting, NULL, NULL);
 
 	say_alive("its connection", client, server);
 	say_result("getpeername", getpeername(client, (struct sockaddr *)&addr, &len));
 	say("family %d", addr.ss_family);
+	say("the module sees family %d", family(client));
 	say_result("shutdown", shutdown(client, SHUT_WR));
 	say_rest("peer", server);
 	close(client);
+	connected_pair(AF_INET, &client, &server);
+	say("of the program's connection: %d, %d", family(client), family(server));
 	say_result("dlclose", dlclose(module));
 }
 
@@ -82,10 +87,18 @@ CHECK(a_module_connects)
 	use_module(RTLD_NOW | RTLD_LOCAL);
 }
 
-/* This library calls libc directly, without any preloaded library. */
+/* libc alone would let this library call libc directly, without any preloaded library. */
 CHECK(a_module_that_binds_deeply_connects)
 {
 	use_module(RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+}
+
+/* dlopen searches the RUNPATH of its caller, which is $ORIGIN here. */
+CHECK(a_module_is_found_by_the_run_path_of_the_program)
+{
+	void *module = dlopen(strrchr(module_path(), '/') + 1, RTLD_NOW);
+
+	say("found: %d", module != NULL);
 }
 
 CHECK(a_module_opens_sockets_when_it_comes_and_goes)

@@ -23,7 +23,7 @@ static int run_about_shim(const char *before, const char *after, char output[OUT
 static const char interposed[] =
 	"_Exit __connect __read __read_chk __recv_chk __recvfrom_chk __send _exit "
 	"accept accept4 bind bindresvport "
-	"connect daemon execl execle execlp execv execve execveat execvp execvpe fexecve "
+	"connect daemon dlopen execl execle execlp execv execve execveat execvp execvpe fexecve "
 	"getaddrinfo getpeername getsockname getsockopt ioctl listen pidfd_spawn pidfd_spawnp "
 	"popen "
 	"posix_spawn posix_spawnp "

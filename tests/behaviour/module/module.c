@@ -14,6 +14,7 @@
 int module_dial(int port);
 int module_connection(void);
 int module_sent(void);
+int module_family(int fd);
 
 static int connection = -1;
 
@@ -34,6 +35,14 @@ __attribute__((visibility("default"))) int module_dial(int port)
 __attribute__((visibility("default"))) int module_connection(void)
 {
 	return connection;
+}
+
+__attribute__((visibility("default"))) int module_family(int fd)
+{
+	struct sockaddr_storage addr = {0};
+	socklen_t len = sizeof(addr);
+
+	return getpeername(fd, (struct sockaddr *)&addr, &len) < 0 ? -1 : addr.ss_family;
 }
 
 static void *send_to_itself(void *sent)
