@@ -198,12 +198,8 @@ static void propose(struct apo_model *model, const struct apo_history_request *r
 	apo_serializer_to(&serializer);
 	apo_shared_event(&serializer, APO_SHARED_REDACT, apo_shared_number(request->client));
 	serialize(&serializer, &copy, reason);
-	if (apo_shared_propose(model, &serializer, false)) {
-		request->client->is_proposing = true;
-		apo_turn_defer(model);
-	} else {
+	if (!apo_shared_propose_command(model, request->client, &serializer))
 		apo_shared_refuse(model, request->client, "REDACT");
-	}
 }
 
 static void apply(struct apo_model *model, const struct apo_history_request *request)

@@ -281,6 +281,16 @@ bool apo_shared_propose(struct apo_model *model, struct apo_serializer *serializ
 	return is_accepted;
 }
 
+bool apo_shared_propose_command(struct apo_model *model, struct apo_client *client,
+				struct apo_serializer *serializer)
+{
+	if (!apo_shared_propose(model, serializer, false))
+		return false;
+	client->is_proposing = true;
+	apo_turn_defer(model);
+	return true;
+}
+
 void apo_shared_refuse(struct apo_model *model, struct apo_client *client, const char *command)
 {
 	apo_standard_reply(model, client, "FAIL", command, "TEMPORARILY_UNAVAILABLE",
@@ -303,12 +313,8 @@ void apo_shared_propose_line(struct apo_model *model, struct apo_client *client,
 	apo_shared_event(&serializer, APO_SHARED_LINE, apo_shared_number(client));
 	apo_serializer_u32(&serializer, &count);
 	apo_serializer_bytes(&serializer, (void *)line, len);
-	if (apo_shared_propose(model, &serializer, false)) {
-		client->is_proposing = true;
-		apo_turn_defer(model);
-	} else {
+	if (!apo_shared_propose_command(model, client, &serializer))
 		apo_shared_refuse(model, client, message->command);
-	}
 }
 
 void apo_shared_propose_client(struct apo_model *model, struct apo_client *client)
@@ -341,12 +347,8 @@ bool apo_shared_propose_operator(struct apo_model *model, struct apo_client *cli
 	apo_shared_event(&serializer, APO_SHARED_OPERATOR, apo_shared_number(client));
 	apo_serializer_string(&serializer, copy, sizeof copy);
 	apo_serializer_string(&serializer, label, sizeof label);
-	if (apo_shared_propose(model, &serializer, false)) {
-		client->is_proposing = true;
-		apo_turn_defer(model);
-	} else {
+	if (!apo_shared_propose_command(model, client, &serializer))
 		apo_shared_refuse(model, client, "OPER");
-	}
 	return true;
 }
 

@@ -51,12 +51,8 @@ static bool propose(struct apo_model *model, struct apo_client *client, enum apo
 	apo_serializer_to(&serializer);
 	apo_shared_event(&serializer, kind, apo_shared_number(client));
 	serialize(&serializer, event);
-	is_accepted = apo_shared_propose(model, &serializer, false);
+	is_accepted = apo_shared_propose_command(model, client, &serializer);
 	explicit_bzero(event, sizeof *event);
-	if (is_accepted) {
-		client->is_proposing = true;
-		apo_turn_defer(model);
-	}
 	return is_accepted;
 }
 

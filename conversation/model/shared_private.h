@@ -28,6 +28,9 @@ void apo_shared_event(struct apo_serializer *serializer, enum apo_shared_kind ki
 		      uint64_t number);
 /* Proposes the event, and frees it. Returns false if it is refused. */
 bool apo_shared_propose(struct apo_model *model, struct apo_serializer *serializer, bool is_vital);
+/* The same for a command of a client, whose next lines wait until the event is applied. */
+bool apo_shared_propose_command(struct apo_model *model, struct apo_client *client,
+				struct apo_serializer *serializer);
 /* Tells the client that its command is refused. */
 void apo_shared_refuse(struct apo_model *model, struct apo_client *client, const char *command);
 /* Writes or reads what others may know of a client, except its nick. */
