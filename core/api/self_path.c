@@ -13,6 +13,7 @@
 
 #define CHUNK_BYTES 512
 #define PATH_FIELD 5 /* address permissions offset device inode path */
+#define DELETED " (deleted)"
 
 static char path[RUDP_SELF_PATH_SIZE];
 static atomic_bool known;
@@ -119,6 +120,17 @@ static int find_in_child(void *argument)
 	return 0;
 }
 
+/*
+ * The kernel marks a file that was replaced since it was loaded, as by an upgrade. LD_PRELOAD is
+ * divided at spaces, so the mark would be the name of another library.
+ */
+static size_t length_without_mark(const char *text, size_t len)
+{
+	size_t mark = strlen(DELETED);
+
+	return len > mark && memcmp(text + len - mark, DELETED, mark) == 0 ? len - mark : len;
+}
+
 const char *rudp_self_path(void)
 {
 	struct scan s = {.target = (uintptr_t)rudp_self_path};
@@ -131,7 +143,7 @@ const char *rudp_self_path(void)
 	if (s.result < 0)
 		return NULL;
 	/* Threads that come here at the same time write the same bytes. */
-	memcpy(path, s.text, s.len);
+	memcpy(path, s.text, length_without_mark(s.text, s.len));
 	atomic_store_explicit(&known, true, memory_order_release);
 	return path;
 }

@@ -131,6 +131,22 @@ Test(library, stands_in_front_of_what_is_preloaded_already, .disabled = SANITIZE
 	cr_assert(ne(ptr, strstr(output, "librudp_shim.so:libc.so.6\n"), NULL));
 }
 
+/* An upgrade replaces the file of the shim while programs run. */
+Test(library, is_loaded_again_after_its_file_was_replaced, .disabled = SANITIZED)
+{
+	char command[COMMAND_BYTES], output[OUTPUT_BYTES_MAX];
+
+	snprintf(command, sizeof command,
+		 "d=$(mktemp -d /tmp/rudp-shim.XXXXXX) && cp '%s' $d/shim.so && "
+		 "cp $d/shim.so $d/new && cd $d && LD_PRELOAD=$d/shim.so python3 -c '"
+		 "import os; os.rename(\"new\", \"shim.so\"); "
+		 "os.execve(\"/usr/bin/env\", [\"env\"], {})' 2>&1; rm -r $d",
+		 in_build("librudp_shim.so"));
+	cr_assert(eq(int, run(command, output), 0));
+	cr_assert(eq(ptr, strstr(output, "ERROR"), NULL));
+	cr_assert(ne(ptr, strstr(output, "/shim.so\n"), NULL));
+}
+
 Test(library, hands_no_engine_on_to_a_setuid_program, .disabled = SANITIZED)
 {
 	static const char before[] = "d=$(mktemp -d /tmp/rudp-shim.XXXXXX) && "
