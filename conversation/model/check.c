@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks every invariant of the model by visiting all of it. For tests. */
+/* Checks every invariant of the model by visiting all of it. */
 #include <string.h>
 
 #include "conversation/model/answers.h"
