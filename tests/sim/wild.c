@@ -337,12 +337,12 @@ static void print_options(uint64_t seed)
 	printf("\n");
 }
 
-static int trace(uint64_t seed, int64_t every_ms, const char *cc)
+static int trace(const struct wild_kind *kind, uint64_t seed, int64_t every_ms, const char *cc)
 {
 	struct wild_path path;
 	struct outcome outcome;
 
-	wild_draw(&wild_kind, seed, &path);
+	wild_draw(kind, seed, &path);
 	if (!sim_cc_find(cc) || !run(&path, cc, seed, every_ms * MS, &outcome))
 		return 1;
 	describe(seed, &path);
@@ -360,7 +360,9 @@ int wild_command(int argc, char **argv)
 		return 0;
 	}
 	if (argc >= 4 && strcmp(argv[1], "--wild-trace") == 0)
-		return trace(seed, atoll(argv[3]), cc);
+		return trace(&wild_kind, seed, atoll(argv[3]), cc);
+	if (argc >= 4 && strcmp(argv[1], "--wild-slow-trace") == 0)
+		return trace(&wild_slow_kind, seed, atoll(argv[3]), cc);
 	if (argc >= 4 && strcmp(argv[1], "--wild") == 0)
 		return compare_all(&wild_kind, seed, strtoull(argv[3], NULL, 10), cc);
 	if (argc >= 4 && strcmp(argv[1], "--wild-slow") == 0)

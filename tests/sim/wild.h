@@ -48,7 +48,8 @@ int wild_check(int *runs);
  * The commands: --wild FROM COUNT [CC] runs paths and prints how BBR (or CC) compares, and
  * --wild-slow does so with slow ones;
  * --wild-options SEED prints the path's facts and the options that make linkem the same path;
- * --wild-trace SEED MS [CC] prints the time series of one. Returns the exit code.
+ * --wild-trace SEED MS [CC] prints the time series of one, and --wild-slow-trace of a slow one.
+ * Returns the exit code.
  */
 int wild_command(int argc, char **argv);
 
