@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A server answers and closes with the request unread. The client reads the answer, then the reset.
- * tests/proto/conn/test_conn_close.c tests answers that do not leave at once.
+ * If the client reads nothing, it still learns of the reset. tests/proto/conn/test_conn_close.c
+ * tests answers that do not leave at once.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +14,8 @@
 #include "behaviour/data.h"
 #include "behaviour/setup.h"
 
-#define ROUNDS 25 /* whether the engine sees the write and the close together is chance */
+#define FULL_MS 300 /* without room: the peer's buffers are full, too */
+#define ROUNDS 25   /* whether the engine sees the write and the close together is chance */
 
 static const struct linger at_once = {.l_onoff = 1};
 
@@ -64,4 +68,46 @@ CHECK(a_long_answer_before_a_close_with_unread_data_arrives)
 CHECK(an_answer_before_a_lingering_close_arrives)
 {
 	answer_and_close(70, true);
+}
+
+/* Writes until both buffers of the connection are full. */
+static void fill(int fd)
+{
+	static const char bytes[65536];
+	struct pollfd writable = {.fd = fd, .events = POLLOUT};
+
+	must(fcntl(fd, F_SETFL, O_NONBLOCK) == 0, "O_NONBLOCK");
+	do
+		while (send(fd, bytes, sizeof bytes, 0) > 0)
+			;
+	while (poll(&writable, 1, FULL_MS) > 0);
+}
+
+CHECK(a_reset_reaches_a_client_that_does_not_read)
+{
+	char bytes[65536];
+	int client, server;
+	ssize_t n;
+
+	connected_pair(AF_INET, &client, &server);
+	put(client, "request");
+	wait_unread(server, 7);
+	fill(server);
+	close(server);
+	wait_for(client, POLLRDHUP);
+	while ((n = recv(client, bytes, sizeof bytes, 0)) > 0)
+		;
+	say_result("in the end", n);
+}
+
+CHECK(a_reset_reaches_a_client_that_neither_reads_nor_can_write)
+{
+	int client, server;
+
+	connected_pair(AF_INET, &client, &server);
+	fill(client);
+	fill(server);
+	close(server);
+	wait_for(client, POLLOUT);
+	say("it can write: %d", send(client, "more", 4, MSG_NOSIGNAL) == 4);
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "base/min_max.h"
 #include "engine/app/app_side.h"
 #include "engine/loop/deferred_close.h"
 
@@ -62,7 +63,7 @@ static bool at_mark(const struct rudp_app *app)
 	return ioctl(app->fd, SIOCATMARK, &mark) == 0 && mark;
 }
 
-static size_t queued_bytes(const struct rudp_app *app)
+size_t rudp_app_queued_bytes(const struct rudp_app *app)
 {
 	int bytes = 0;
 
@@ -187,7 +188,7 @@ static bool drain_by_asking(struct rudp_engine *engine, struct rudp_app *app)
 	size_t moved = 0;
 
 	while (moved < RUDP_APP_PASS_BYTES) {
-		size_t queued = queued_bytes(app);
+		size_t queued = rudp_app_queued_bytes(app);
 		size_t fresh = queued - app->unread_tail;
 
 		app->bulk = moved + fresh >= RUDP_APP_PEEK_BYTES;
@@ -336,7 +337,7 @@ bool rudp_app_is_drained(const struct rudp_app *app)
 	bool exhausted = rudp_ends_has_write_ended(&app->ends) && !app->may_read &&
 			 app->stage == RUDP_APP_OPEN;
 
-	return exhausted || queued_bytes(app) <= app->unread_tail;
+	return exhausted || rudp_app_queued_bytes(app) <= app->unread_tail;
 }
 
 static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t keep)
@@ -359,6 +360,17 @@ static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t k
 void rudp_app_consume(struct rudp_engine *engine, struct rudp_app *app)
 {
 	consume(engine, app, 1);
+}
+
+void rudp_app_discard_written(struct rudp_engine *engine, struct rudp_app *app)
+{
+	size_t queued;
+
+	do {
+		queued = rudp_app_queued_bytes(app);
+		app->unread_tail = (uint32_t)rudp_min(queued, RUDP_SCRATCH_BYTES);
+		rudp_app_consume(engine, app);
+	} while (queued > RUDP_SCRATCH_BYTES && app->unread_tail <= 1);
 }
 
 void rudp_app_before_delivery(struct rudp_engine *engine, struct rudp_app *app)

@@ -105,6 +105,18 @@ static bool grow_sndbuf(struct rudp_app *app)
 	return setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0;
 }
 
+/* The kernel grants more than its default maximum only to a privileged engine. */
+void rudp_app_make_room(struct rudp_app *app)
+{
+	int bytes =
+		RUDP_APP_SNDBUF_BYTES + (int)(2 * rudp_carrier_receive_available(&app->carrier));
+
+	app->has_final_sndbuf = true;
+	if (setsockopt(app->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
+		setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	app->may_write = true;
+}
+
 static ssize_t send_with_flags(const struct rudp_app *app, const struct msghdr *message, int flags)
 {
 	if (message->msg_iovlen > 1)

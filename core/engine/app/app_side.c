@@ -229,18 +229,22 @@ static void wait_for_memory(struct rudp_engine *engine, struct rudp_app *app)
 
 /*
  * After all bytes the engine closes its end with unread input, so the kernel gives the program
- * ECONNRESET, as with TCP. A program that writes gets the error at once.
+ * ECONNRESET, as with TCP. TCP tells that also to a program that reads nothing. So the socket's
+ * buffer should take all that has arrived; if it does not, a program that writes gets the error.
  */
 static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->stage == RUDP_APP_UNDECIDED)
 		return; /* a close now would look like an end of file to the accepting program */
+	if (rudp_ends_may_deliver(&app->ends) && rudp_carrier_receive_available(&app->carrier) > 0)
+		rudp_app_make_room(app);
 	if (app->may_write)
 		while (rudp_ends_may_deliver(&app->ends) && rudp_app_deliver(engine, app))
 			;
 	if (rudp_ends_may_deliver(&app->ends) &&
 	    rudp_carrier_receive_available(&app->carrier) > 0) {
 		shutdown(app->fd, SHUT_RD);
+		rudp_app_discard_written(engine, app);
 		if (app->may_write)
 			wait_for_memory(engine, app);
 		return;
@@ -251,6 +255,22 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 bool rudp_app_close_resets(const struct rudp_app *app)
 {
 	return rudp_ends_close_resets(&app->ends, app->options.reset_on_close);
+}
+
+/*
+ * TCP resets as soon as a program closes with unread input. Here the peer first gets what the
+ * program wrote, as long as it reads.
+ */
+static bool has_reader(const struct rudp_engine *engine, struct rudp_app *app)
+{
+	uint32_t left = (uint32_t)rudp_app_queued_bytes(app);
+
+	if (left != app->left_bytes || app->left_at_ns == 0 ||
+	    !rudp_carrier_waits_for_reader(&app->carrier)) {
+		app->left_bytes = left;
+		app->left_at_ns = engine->now_at_ns;
+	}
+	return engine->now_at_ns - app->left_at_ns < RUDP_NO_READER_NS;
 }
 
 /*
@@ -272,8 +292,16 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_app_again(engine, app);
 		return false;
 	}
-	if (rudp_ends_may_drain(&app->ends) && !rudp_app_is_drained(app))
-		return false;
+	if (rudp_ends_may_drain(&app->ends) && !rudp_app_is_drained(app)) {
+		if (!rudp_ends_left_unread(&app->ends))
+			return false;
+		if (has_reader(engine, app)) {
+			wait_for_memory(engine, app);
+			return false;
+		}
+		rudp_app_reset(engine, app);
+		return true;
+	}
 	rudp_app_consume_all(engine, app);
 	rudp_app_free(engine, app);
 	return true;

@@ -89,6 +89,8 @@ struct rudp_app {
 	struct rudp_list unread_link;  /* in engine->unread */
 	int64_t unread_at_ns;          /* when unread_link was put there */
 	uint64_t reset_due_turn;       /* loop turn of the last pass before a reset */
+	uint32_t left_bytes;           /* what a closed program has written and is not forwarded */
+	int64_t left_at_ns;            /* when that changed */
 };
 
 /* Returns  an app without a carrier; NULL: no memory. */
@@ -146,11 +148,15 @@ bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app);
 bool rudp_app_close_resets(const struct rudp_app *app);
 /* The program has shut down or closed, whether or not epoll has reported it. */
 bool rudp_app_has_half_closed(const struct rudp_app *app);
+/* In the queue of the program's socket, the unread tail included. */
+size_t rudp_app_queued_bytes(const struct rudp_app *app);
 /* All that the program has written so far has been forwarded. */
 bool rudp_app_is_drained(const struct rudp_app *app);
 /* Consumes the forwarded bytes: all but one; or all. */
 void rudp_app_consume(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_app_consume_all(struct rudp_engine *engine, struct rudp_app *app);
+/* The same for bytes that nobody will get: the program may write again, and then learns why. */
+void rudp_app_discard_written(struct rudp_engine *engine, struct rudp_app *app);
 /*
  * To call before bytes are delivered to the program: consumes enough waiting answers (see above).
  */
@@ -163,6 +169,8 @@ int64_t rudp_app_consume_at_ns(const struct rudp_engine *engine);
  * (app_out.c).
  */
 void rudp_app_limit_unread(struct rudp_app *app);
+/* Enlarges the program's buffer to take all that has arrived, as far as the kernel allows. */
+void rudp_app_make_room(struct rudp_app *app);
 /* From the receive buffer to the program (app_out.c). true: more can be moved now. */
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app);
 /*

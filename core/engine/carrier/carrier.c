@@ -9,6 +9,12 @@ size_t rudp_carrier_send_room(const struct rudp_carrier *carrier)
 			       : rudp_conn_send_room(carrier->conn);
 }
 
+bool rudp_carrier_waits_for_reader(const struct rudp_carrier *carrier)
+{
+	return carrier->by_tcp ? rudp_tcp_send_room(carrier->tcp) == 0
+			       : rudp_conn_waits_for_reader(carrier->conn);
+}
+
 int rudp_carrier_send_reserve(struct rudp_carrier *carrier, size_t want, struct iovec iov[2])
 {
 	return carrier->by_tcp ? rudp_tcp_send_reserve(carrier->tcp, want, iov)

@@ -344,19 +344,29 @@ static bool is_attempt_only(const struct rudp_conn *conn)
 	       !(conn->options.early && rudp_ring_used(&conn->sendbuf.ring) > 0);
 }
 
+/* The peer's program does not read: TCP would have reset at the close. */
+static void wait_for_reader(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (rudp_conn_waits_for_reader(conn))
+		conn->close_at_ns = rudp_time_min(conn->close_at_ns, now_at_ns + RUDP_NO_READER_NS);
+	else
+		conn->close_at_ns = conn->reset_by_ns;
+}
+
 void rudp_conn_reset_after_delivery(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0 || conn->reliability.next == 0) {
 		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
 		return;
 	}
-	if (conn->reset_after_delivery)
-		return;
-	conn->reset_after_delivery = true;
-	conn->ping_due = true; /* the peer acknowledges it, with the last bytes, without delay */
-	if (!conn->sendbuf.fin_sent)
-		conn->sendbuf.fin_wanted = false;
-	conn->close_at_ns = rudp_time_min(conn->close_at_ns, now_at_ns + RUDP_FIN_TIMEOUT_NS);
+	if (conn->reset_by_ns == 0) {
+		conn->reset_by_ns =
+			rudp_time_min(conn->close_at_ns, now_at_ns + RUDP_FIN_TIMEOUT_NS);
+		conn->ping_due = true; /* the peer acknowledges it at once, with the last bytes */
+		if (!conn->sendbuf.fin_sent)
+			conn->sendbuf.fin_wanted = false;
+	}
+	wait_for_reader(conn, now_at_ns);
 }
 
 static void close_conn(struct rudp_conn *conn, bool unread, int64_t now_at_ns)

@@ -90,6 +90,7 @@ struct rudp_conn_options {
 #define RUDP_USER_TIMEOUT_NS (924 * RUDP_NS_PER_S)    /* as Linux with tcp_retries2 15 */
 #define RUDP_IDLE_TIMEOUT_NS (7200 * RUDP_NS_PER_S)   /* only our own pings are unanswered */
 #define RUDP_FIN_TIMEOUT_NS (60 * RUDP_NS_PER_S)      /* as Linux with tcp_fin_timeout */
+#define RUDP_NO_READER_NS (1 * RUDP_NS_PER_S)         /* after a close with unread input */
 
 /* How a connection began: docs/protocol.md sections 6.1 and 6.7. The texts are those of rudp ss. */
 #define RUDP_HANDSHAKE_KINDS(X)                                                                    \
@@ -172,6 +173,8 @@ int rudp_conn_error(const struct rudp_conn *conn);
  * (rudp_conn_send_allowance_bytes).
  */
 size_t rudp_conn_send_room(const struct rudp_conn *conn);
+/* The peer has acknowledged all that its window allows: only its program can make room. */
+bool rudp_conn_waits_for_reader(const struct rudp_conn *conn);
 int rudp_conn_send_reserve(struct rudp_conn *conn, size_t want, struct iovec iov[2]);
 void rudp_conn_send_commit(struct rudp_conn *conn, size_t n, int64_t now_at_ns);
 size_t rudp_conn_write(struct rudp_conn *conn, const void *bytes, size_t len, int64_t now_at_ns);

@@ -54,6 +54,11 @@ static bool is_peer_full(const struct rudp_conn *conn)
 	return conn->sendbuf.ring.head > 0 && conn->sendbuf.ring.head >= conn->peer_window_end;
 }
 
+bool rudp_conn_waits_for_reader(const struct rudp_conn *conn)
+{
+	return is_peer_full(conn) && conn->reliability.bytes_in_flight == 0;
+}
+
 /*
  * The bytes that the peer has already, but behind a lost packet. A packet that is lost several
  * times holds them for as many round trips, and meanwhile the program must be able to write more.

@@ -134,7 +134,7 @@ static void add_signals(struct rudp_plan *plan)
 		plan->sent.content |= RUDP_CONTENT_URGENT;
 	}
 	add_arrived(plan);
-	if (conn->reset_after_delivery && conn->ping_due && rudp_frame_write_ping(&plan->head)) {
+	if (conn->reset_by_ns > 0 && conn->ping_due && rudp_frame_write_ping(&plan->head)) {
 		conn->ping_due = false;
 		plan->sent.content |= RUDP_CONTENT_PING;
 	}

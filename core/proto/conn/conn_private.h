@@ -194,12 +194,11 @@ struct rudp_conn {
 	void *trace; /* owned by the observer */
 	enum rudp_state state;
 	bool initiator;
-	bool user_closed;          /* rudp_conn_close() was called: no more events are reported */
-	bool reset_after_delivery; /* rudp_conn_reset_after_delivery() waits to send RESET */
-	bool in_queue;             /* in its listener's established queue */
-	bool is_deferred;          /* SYN_SENT without a SYN: nothing was written yet */
-	bool is_early;             /* passive, SYN_RCVD, but already accepted: it has early data */
-	bool dead;                 /* can only be freed */
+	bool user_closed; /* rudp_conn_close() was called: no more events are reported */
+	bool in_queue;    /* in its listener's established queue */
+	bool is_deferred; /* SYN_SENT without a SYN: nothing was written yet */
+	bool is_early;    /* passive, SYN_RCVD, but already accepted: it has early data */
+	bool dead;        /* can only be freed */
 	int error;
 	uint8_t refusal; /* enum rudp_refusal of the listener; 0: none */
 	unsigned events;
@@ -286,6 +285,7 @@ struct rudp_conn {
 	int64_t refreshed_at_ns;  /* when a packet last refreshed the NAT mapping without a ping */
 	int64_t time_wait_end_ns; /* limit of close_at_ns in TIME_WAIT */
 	int64_t close_at_ns;      /* TIME_WAIT, RESET_SENT, FIN_WAIT_2 without user, ... */
+	int64_t reset_by_ns; /* rudp_conn_reset_after_delivery() waits until then; 0: it does not */
 	int64_t forget_keys_at_ns;
 	int64_t keys_from_ns; /* when the send key was set */
 	int64_t trim_at_ns;
@@ -326,7 +326,8 @@ int rudp_reset_error(uint64_t reason);
 void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns);
 /*
  * The user has closed and bytes of the peer stay unread: sends RESET when the peer has acknowledged
- * all that was written, at the latest after RUDP_FIN_TIMEOUT_NS.
+ * all that was written, at the latest after RUDP_FIN_TIMEOUT_NS, or if its window stays full for
+ * RUDP_NO_READER_NS.
  */
 void rudp_conn_reset_after_delivery(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns);

@@ -162,7 +162,7 @@ static void note_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 	bool fin_acked = conn->sendbuf.fin_acked;
 	bool all;
 
-	if (conn->reset_after_delivery) {
+	if (conn->reset_by_ns > 0) {
 		rudp_conn_reset_after_delivery(conn, now_at_ns);
 		return;
 	}

@@ -63,6 +63,8 @@ static void on_window(struct rudp_conn *conn, uint64_t window_end)
 	if (window_end <= conn->peer_window_end)
 		return;
 	conn->peer_window_end = window_end;
+	if (conn->reset_by_ns > 0)
+		conn->close_at_ns = conn->reset_by_ns;
 	if (rudp_conn_send_room(conn) > room)
 		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
 }

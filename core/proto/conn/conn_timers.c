@@ -370,7 +370,7 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	discount_suspend(conn, now_at_ns);
 	if (conn->close_at_ns <= now_at_ns) {
-		if (conn->reset_after_delivery && conn->state < RUDP_STATE_TIME_WAIT)
+		if (conn->reset_by_ns > 0 && conn->state < RUDP_STATE_TIME_WAIT)
 			rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
 		else
 			rudp_conn_die(conn, now_at_ns);

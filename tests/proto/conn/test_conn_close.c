@@ -158,3 +158,50 @@ Test(conn_close, a_reset_waits_a_minute_for_the_delivery)
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
 	pair_fini(&pair);
 }
+
+/* Side 1 has written more than the window of side 0, and closes with a request unread. */
+static size_t close_with_a_full_window(struct pair *pair)
+{
+	static char answer[4 << 20];
+	size_t written = 0, n;
+
+	pair_init(pair, 0, 0);
+	pair_establish(pair);
+	rudp_conn_write(pair->conn[0], "request", 7, pair->now_ns);
+	pair_settle(pair);
+	while ((n = rudp_conn_write(pair->conn[1], answer, sizeof answer, pair->now_ns)) > 0) {
+		written += n;
+		pair_run(pair, 50 * RUDP_NS_PER_MS);
+	}
+	cr_assert(rudp_conn_waits_for_reader(pair->conn[1]));
+	rudp_conn_close(pair->conn[1], pair->now_ns);
+	return written;
+}
+
+Test(conn_close, a_reset_waits_a_second_for_a_program_that_does_not_read)
+{
+	struct pair pair;
+
+	close_with_a_full_window(&pair);
+	pair_run(&pair, RUDP_NO_READER_NS - 100 * RUDP_NS_PER_MS);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), 0));
+	pair_run(&pair, 200 * RUDP_NS_PER_MS);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
+	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
+	pair_fini(&pair);
+}
+
+Test(conn_close, a_reset_waits_for_a_program_that_reads_slowly)
+{
+	static char got[300000];
+	struct pair pair;
+	size_t written = close_with_a_full_window(&pair), n = 0;
+
+	for (int i = 0; i < 60 && n < written; i++) {
+		n += pair_read(&pair, 0, got, sizeof got);
+		pair_run(&pair, 900 * RUDP_NS_PER_MS);
+	}
+	cr_assert(eq(sz, n, written));
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
+	pair_fini(&pair);
+}
