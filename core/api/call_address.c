@@ -36,21 +36,6 @@ static bool is_shut_by_us(int fd, const struct rudp_socket *s)
 	       rudp_socket_true_error(s, 0) == 0;
 }
 
-/*
- * Over loopback, TCP shows bytes and a reset as soon as the peer's close() has returned. Programs
- * may ask for the peer to learn whether the sender of the bytes is still there (Python's ssl does).
- * So the engine, which often has both ends, first finishes what programs did before.
- */
-static void let_engine_catch_up(int fd, const struct rudp_socket *s)
-{
-	struct rudp_control_call call;
-
-	if (!rudp_addr_same_host(&s->name.local, &s->name.remote) || rudp_raw_poll(fd, 0) != 0)
-		return;
-	rudp_socket_begin(s, &call, RUDP_CONTROL_CATCH_UP, -1);
-	(void)rudp_socket_call(s, &call);
-}
-
 int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len, bool quietly)
 {
 	struct rudp_socket s;
@@ -59,8 +44,9 @@ int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len, bool qu
 		return RUDP_NOT_OURS;
 	if (s.state != RUDP_SOCKET_CONNECTED)
 		return -ENOTCONN;
+	/* Programs may ask to learn whether the sender of bytes is still there (Python's ssl). */
 	if (!quietly)
-		let_engine_catch_up(fd, &s);
+		rudp_socket_catch_up(fd, &s, 0);
 	if (!is_shut_by_us(fd, &s) && rudp_socket_progress(fd, &s) != RUDP_PROGRESS_ESTABLISHED)
 		return -ENOTCONN;
 	return rudp_address_copy_out(fd, &s.name.remote, s.flags, addr, len);

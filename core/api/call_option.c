@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 
 #include "api/address.h"
@@ -113,8 +114,13 @@ static int get_special(int fd, const struct rudp_socket *s, int option, void *va
 	case SO_ERROR: {
 		/* First write 0, so that a wrong pointer does not clear the pending error. */
 		int rc = write_int(fd, 0, value, len);
-		int error = rc == 0 ? rudp_socket_take_error(fd, s) : 0;
+		int error;
 
+		/* While it connects: a program that polls before it has called connect() may ask
+		 * at once because of that event (nng), and takes 0 for a connection. */
+		if (rc == 0 && s->state == RUDP_SOCKET_CONNECTED)
+			rudp_socket_catch_up(fd, s, POLLOUT);
+		error = rc == 0 ? rudp_socket_take_error(fd, s) : 0;
 		if (error)
 			memcpy(value, &error, *len);
 		return rc;

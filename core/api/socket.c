@@ -94,6 +94,16 @@ int rudp_socket_true_error(const struct rudp_socket *s, int error)
 	return call.reply.error;
 }
 
+void rudp_socket_catch_up(int fd, const struct rudp_socket *s, short unless)
+{
+	struct rudp_control_call call;
+
+	if (!rudp_addr_same_host(&s->name.local, &s->name.remote) || rudp_raw_poll(fd, unless) != 0)
+		return;
+	rudp_socket_begin(s, &call, RUDP_CONTROL_CATCH_UP, -1);
+	(void)rudp_socket_call(s, &call);
+}
+
 int rudp_socket_take_error(int fd, const struct rudp_socket *s)
 {
 	int error = 0;

@@ -51,6 +51,13 @@ int rudp_socket_family(const struct rudp_socket *s);
 bool rudp_socket_is_nonblocking(int fd);
 
 /*
+ * Over loopback, TCP shows what the peer has done, or a refusal, as soon as the call that caused it
+ * has returned. So the engine, which often has both ends, first finishes what programs did before.
+ * Not if fd is dead, or poll() shows one of the events of unless.
+ */
+void rudp_socket_catch_up(int fd, const struct rudp_socket *s, short unless);
+
+/*
  * Takes the error that SO_ERROR would give, translated to TCP's errno; 0 if there is none. As with
  * TCP, an error is given once: the kernel keeps and clears it, and the engine tells the true errno.
  */

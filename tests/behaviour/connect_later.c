@@ -425,3 +425,15 @@ CHECK(many_connects_at_once)
 	say("%d connected, %d accepted", done, accepted);
 	say_result("accept", accept(server, NULL, NULL));
 }
+
+CHECK(a_refusal_over_loopback_is_known_at_once)
+{
+	for (int i = 0; i < 10; i++) {
+		struct sockaddr_storage addr;
+		refusing(AF_INET, &addr);
+		int fd = fresh(AF_INET, SOCK_NONBLOCK);
+		say_result("connect", connect_to(fd, &addr));
+		say_error("SO_ERROR", fd);
+		close(fd);
+	}
+}
