@@ -259,18 +259,19 @@ bool rudp_app_close_resets(const struct rudp_app *app)
 
 /*
  * TCP resets as soon as a program closes with unread input. Here the peer first gets what the
- * program wrote, as long as it reads.
+ * program wrote, as long as it reads and the network carries something.
  */
-static bool has_reader(const struct rudp_engine *engine, struct rudp_app *app)
+static bool is_taken(const struct rudp_engine *engine, struct rudp_app *app)
 {
 	uint32_t left = (uint32_t)rudp_app_queued_bytes(app);
+	int64_t limit_ns = rudp_carrier_waits_for_reader(&app->carrier) ? RUDP_NO_READER_NS
+									: RUDP_FIN_TIMEOUT_NS;
 
-	if (left != app->left_bytes || app->left_at_ns == 0 ||
-	    !rudp_carrier_waits_for_reader(&app->carrier)) {
+	if (left != app->left_bytes || app->left_at_ns == 0) {
 		app->left_bytes = left;
 		app->left_at_ns = engine->now_at_ns;
 	}
-	return engine->now_at_ns - app->left_at_ns < RUDP_NO_READER_NS;
+	return engine->now_at_ns - app->left_at_ns < limit_ns;
 }
 
 /*
@@ -295,7 +296,7 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 	if (rudp_ends_may_drain(&app->ends) && !rudp_app_is_drained(app)) {
 		if (!rudp_ends_left_unread(&app->ends))
 			return false;
-		if (has_reader(engine, app)) {
+		if (is_taken(engine, app)) {
 			wait_for_memory(engine, app);
 			return false;
 		}

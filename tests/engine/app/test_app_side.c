@@ -229,6 +229,59 @@ Test(app_side, a_descriptor_in_the_stream_does_not_block_the_engine, .timeout = 
 	close_over_protocol();
 }
 
+static void pass_time(int64_t ns, bool carries)
+{
+	if (carries)
+		pair_run(&pair, ns);
+	else
+		pair_wait(&pair, ns);
+	pair_drop(&pair);
+	engine.now_at_ns = pair.now_ns;
+	rudp_app_retry_all(&engine);
+}
+
+/* The program has filled all buffers, and closes with input unread. carries: the network does. */
+static void abort_with_full_buffers(bool carries)
+{
+	static const char block[16384];
+
+	open_over_protocol();
+	deliver_to_program();
+	while (send(program, block, sizeof block, 0) > 0) {
+		rudp_app_on_epoll(&engine, app, EPOLLIN);
+		pass_time(50 * RUDP_NS_PER_MS, carries);
+	}
+	close(program);
+	rudp_app_on_epoll(&engine, app, EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
+}
+
+static void expect_reset_within(int64_t ns, bool carries)
+{
+	pass_time(ns, carries);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_RESET_SENT));
+	program = -1;
+	app = rudp_app_new(&engine, &(struct rudp_sock_options){0}, &pair.addr[0], &pair.addr[0]);
+	pair_fini(&pair);
+}
+
+Test(app_side, what_is_left_after_an_abort_waits_a_second_for_a_reader)
+{
+	abort_with_full_buffers(true);
+	pass_time(RUDP_NO_READER_NS - 100 * RUDP_NS_PER_MS, true);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
+	expect_reset_within(200 * RUDP_NS_PER_MS, true);
+}
+
+Test(app_side, what_is_left_after_an_abort_waits_a_minute_for_the_network)
+{
+	abort_with_full_buffers(false);
+	for (int i = 0; i < 59; i++)
+		pass_time(RUDP_NS_PER_S, false);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
+	expect_reset_within(2 * RUDP_NS_PER_S, false);
+}
+
 /* SOCK_SEQPACKET refuses urgent bytes, like SOCK_STREAM without CONFIG_AF_UNIX_OOB. */
 Test(app_side, an_urgent_byte_that_the_kernel_does_not_know_is_delivered)
 {
