@@ -459,6 +459,25 @@ static bool is_in_command_line(const char *pid, const char *word)
 	return len > 0 && memmem(text, (size_t)len, word, strlen(word)) != NULL;
 }
 
+static size_t network_of(const char *pid, char name[100])
+{
+	char path[300];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
+	len = readlink(path, name, 100);
+	return len > 0 ? (size_t)len : 0;
+}
+
+/* The same check may run over another transport at this moment, in a network of its own. */
+static bool is_of_this_run(const char *pid)
+{
+	char own[100], other[100];
+	size_t len = network_of("self", own);
+
+	return network_of(pid, other) == len && memcmp(own, other, len) == 0;
+}
+
 static int count_processes(const char *word)
 {
 	DIR *all = opendir("/proc");
@@ -468,7 +487,7 @@ static int count_processes(const char *word)
 	must(all != NULL, "opendir of /proc");
 	while ((entry = readdir(all)))
 		count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-			 is_in_command_line(entry->d_name, word);
+			 is_of_this_run(entry->d_name) && is_in_command_line(entry->d_name, word);
 	closedir(all);
 	return count;
 }
