@@ -31,7 +31,7 @@ struct apo_said {
 	int64_t between_ids[2]; /* their ids in the store; 0: the store finds them by name */
 };
 
-/* What history keeps besides messages. */
+/* A change that the history stores beside the messages. */
 enum apo_change_kind {
 	APO_CHANGE_JOINED,   /* the account is in the channel: it sees messages after position */
 	APO_CHANGE_LEFT,     /* the presence ended: the account sees nothing after position */

@@ -153,7 +153,7 @@ static bool has_right_path_key(const struct rudp_conn *conn)
 	       (conn->path.socket && memcmp(&key, &conn->path_key, sizeof key) == 0);
 }
 
-/* It is in the lists of its sockets. */
+/* The connection is in the lists of its sockets. */
 static bool check_links(const struct rudp_conn *conn)
 {
 	CHECK(has_right_path_key(conn));

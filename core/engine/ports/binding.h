@@ -44,7 +44,7 @@ struct rudp_binding {
 	enum rudp_way way;    /* which transports its listener serves */
 	unsigned policy_line; /* line of the rule that decided; 0: none */
 	bool early;           /* that rule allows data in the SYN */
-	/* tcp_fd listens, also for other bindings of the port (listener.h) */
+	/* tcp_fd listens, also for other bindings of the port, or only to refuse (listener.h) */
 	bool tcp_listening;
 	bool tcp_may_accept; /* an edge has been seen and not used up */
 	bool reuse_address, reuse_port, v6only;

@@ -44,7 +44,7 @@ void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_bi
 
 /* Hands over as many connections as the programs have room for. */
 void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port);
-/* Accepts plain TCP peers of the port. */
+/* Accepts plain TCP peers of the port; resets them if it serves only rudp. */
 void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *binding);
 /* The binding whose kernel socket listens for this one, perhaps itself; NULL: none. */
 struct rudp_binding *rudp_listener_on_tcp_for(const struct rudp_binding *binding);

@@ -241,7 +241,7 @@ static bool refuse_one(struct rudp_binding *binding)
 	return true;
 }
 
-/* So many a turn, so that a flood of peers delays nobody. */
+/* The number of refusals in a turn is limited, so that a flood of peers delays nobody. */
 static void refuse_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	for (int i = 0; i < REFUSALS_PER_TURN; i++)
