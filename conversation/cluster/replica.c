@@ -185,7 +185,7 @@ static int enqueue(struct apo_replica *replica, const void *event, size_t len, s
 	struct rudp_writer writer;
 	uint8_t *bytes;
 
-	if (needed > max || len > APO_REPLICA_ENTRY_BYTES_MAX - APO_ENTRY_HEAD_BYTES_MAX - 4)
+	if (needed > max || len > APO_REPLICA_EVENT_BYTES_MAX)
 		return -ENOBUFS;
 	while (capacity < needed)
 		capacity = capacity ? 2 * capacity : QUEUE_FIRST;

@@ -136,6 +136,15 @@ const char *apo_replica_name(const struct apo_replica *replica);
 unsigned apo_replica_other(const struct apo_replica *replica, unsigned nth,
 			   char name[APO_NODE_NAME_BYTES_MAX + 1], bool *is_oldest);
 
+/* Writes all that another process needs to go on as this node, which must be live. The caller frees
+ * *bytes. Returns false if it is not live, or if memory is short. */
+bool apo_replica_save(const struct apo_replica *replica, uint8_t **bytes, size_t *len);
+/* Into a new replica of the same name. It is live at once, and publishes again what was on its way.
+ * The log is needed from the entry after *seen_seq on. Returns false if the bytes do not fit: then
+ * only apo_replica_free may be called. */
+bool apo_replica_resume(struct apo_replica *replica, const void *bytes, size_t len,
+			uint64_t *seen_seq);
+
 int64_t apo_replica_next_at_ns(const struct apo_replica *replica);
 void apo_replica_on_time(struct apo_replica *replica);
 

@@ -8,12 +8,11 @@
 
 #include "conversation/cluster/replica_private.h"
 
-#define NODE_BYTES_MAX (1 + APO_NODE_NAME_BYTES_MAX + 4 * 8)
-#define SNAPSHOT_HEAD_BYTES_MAX (8 + 8 + 8 + 8 + 1 + APO_NODES_MAX * NODE_BYTES_MAX)
+#define SNAPSHOT_HEAD_BYTES_MAX (8 + 8 + 8 + 8 + APO_NODES_BYTES_MAX)
 
 /* ---- nodes ---- */
 
-static struct apo_node *node_by_id(struct apo_replica *replica, uint64_t id)
+struct apo_node *apo_replica_node_by_id(struct apo_replica *replica, uint64_t id)
 {
 	struct apo_node *node;
 
@@ -190,7 +189,7 @@ static void on_events(struct apo_replica *replica, uint64_t node, struct rudp_re
 static void on_gone(struct apo_replica *replica, const struct apo_node *author,
 		    const struct apo_entry_head *head)
 {
-	struct apo_node *node = node_by_id(replica, head->about);
+	struct apo_node *node = apo_replica_node_by_id(replica, head->about);
 
 	if (!node || (node != author && node->last_position != head->seen))
 		return; /* it has gone already, or is alive */
@@ -289,7 +288,7 @@ void apo_replica_apply(struct apo_replica *replica, uint64_t position, const voi
 
 /* ---- snapshots ---- */
 
-static void write_nodes(const struct apo_replica *replica, struct rudp_writer *writer)
+void apo_replica_write_nodes(const struct apo_replica *replica, struct rudp_writer *writer)
 {
 	const struct apo_node *node;
 	uint8_t count = 0;
@@ -325,7 +324,7 @@ void apo_replica_send_snapshot(struct apo_replica *replica, const struct apo_ent
 		rudp_write_u64(&writer, replica->run);
 		rudp_write_u64(&writer, (uint64_t)replica->shared_wall_ms);
 		rudp_write_u64(&writer, apo_replica_digest(replica));
-		write_nodes(replica, &writer);
+		apo_replica_write_nodes(replica, &writer);
 		rudp_write_bytes(&writer, state, state_len);
 		replica->calls->send_snapshot(replica->of, join->name, position, whole,
 					      rudp_writer_len(&writer));
@@ -356,6 +355,16 @@ static bool read_node(struct apo_replica *replica, struct rudp_reader *reader)
 	return node && reader->ok;
 }
 
+bool apo_replica_read_nodes(struct apo_replica *replica, struct rudp_reader *reader)
+{
+	unsigned count;
+
+	for (count = rudp_read_u8(reader); count > 0; count--)
+		if (!read_node(replica, reader))
+			return false;
+	return reader->ok;
+}
+
 bool apo_replica_is_addressee(const struct apo_replica *replica, const void *bytes, size_t len)
 {
 	struct rudp_reader reader = rudp_reader(bytes, len);
@@ -368,15 +377,12 @@ bool apo_replica_read_snapshot(struct apo_replica *replica, uint64_t position, c
 			       size_t len, uint64_t *digest)
 {
 	struct rudp_reader reader = rudp_reader(bytes, len);
-	unsigned count;
 
 	(void)rudp_read_u64(&reader); /* the incarnation */
 	replica->run = rudp_read_u64(&reader);
 	replica->shared_wall_ms = (int64_t)rudp_read_u64(&reader);
 	*digest = rudp_read_u64(&reader);
-	for (count = rudp_read_u8(&reader); count > 0; count--)
-		if (!read_node(replica, &reader))
-			return false;
-	return reader.ok && node_by_id(replica, position) &&
+	return apo_replica_read_nodes(replica, &reader) &&
+	       apo_replica_node_by_id(replica, position) &&
 	       replica->calls->load(replica->of, reader.next, rudp_reader_left(&reader));
 }

@@ -37,6 +37,7 @@ struct apo_queue {
 };
 
 #define APO_REPLICA_DIGESTS 1024 /* a power of two */
+#define APO_REPLICA_EVENT_BYTES_MAX (APO_REPLICA_ENTRY_BYTES_MAX - APO_ENTRY_HEAD_BYTES_MAX - 4)
 
 struct apo_replica {
 	const struct apo_replica_calls *calls;
@@ -102,6 +103,12 @@ struct apo_node *apo_replica_node_add(struct apo_replica *replica, uint64_t id,
 				      const struct apo_entry_head *head);
 /* The own entry in flight has come back. */
 void apo_replica_landed(struct apo_replica *replica);
+/* NULL if there is none. */
+struct apo_node *apo_replica_node_by_id(struct apo_replica *replica, uint64_t id);
+/* Nodes in snapshots, and in what another process takes over: at most APO_NODES_BYTES_MAX. */
+#define APO_NODES_BYTES_MAX (1 + APO_NODES_MAX * (1 + APO_NODE_NAME_BYTES_MAX + 4 * 8))
+void apo_replica_write_nodes(const struct apo_replica *replica, struct rudp_writer *writer);
+bool apo_replica_read_nodes(struct apo_replica *replica, struct rudp_reader *reader);
 /* The digest of the log up to the last applied position. */
 uint64_t apo_replica_digest(const struct apo_replica *replica);
 /* To the node that has joined with this entry. */

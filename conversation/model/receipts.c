@@ -398,6 +398,26 @@ static void serialize_recipient(struct apo_state *state, struct recipient *r)
 	apo_serializer_flag(state->serializer, &r->is_settled);
 	apo_serializer_flag(state->serializer, &r->has_arrived);
 	apo_serializer_expect(state->serializer, r->is_settled || !r->has_arrived);
+	if (!state->model->shared)
+		return;
+	apo_serializer_flag(state->serializer, &r->is_told);
+	apo_serializer_u64(state->serializer, &r->home.node);
+	apo_serializer_u64(state->serializer, &r->home.number);
+}
+
+static void serialize_home(struct apo_state *state, struct watch *watch)
+{
+	uint64_t position = watch->position;
+
+	if (!state->model->shared)
+		return;
+	apo_serializer_u64(state->serializer, &position);
+	apo_serializer_u64(state->serializer, &watch->home);
+	if (state->serializer->is_reading && state->serializer->ok)
+		apo_serializer_expect(
+			state->serializer,
+			position > 0 && !find_position(state->model->receipts, position) &&
+				set_position(state->model->receipts, watch, position));
 }
 
 static void serialize_members(struct apo_state *state, struct watch *watch, int64_t *due_at_ns)
@@ -414,6 +434,7 @@ static void serialize_members(struct apo_state *state, struct watch *watch, int6
 	apo_serializer_string(serializer, watch->target, sizeof watch->target);
 	apo_serializer_expect(serializer, apo_is_word(watch->msgid) && apo_is_word(watch->target));
 	apo_state_anybody(state, &watch->sender);
+	serialize_home(state, watch);
 }
 
 /* Adds each recipient as soon as it is read, so that watch_free puts the references if reading
@@ -432,8 +453,9 @@ static void read_recipients(struct apo_state *state, struct watch *watch, uint32
 		watch->settled += r.is_settled;
 		watch->arrived += r.has_arrived;
 	}
-	/* If all recipients were settled, the watch would have been freed. */
-	apo_serializer_expect(state->serializer, watch->settled < watch->count);
+	/* If all recipients were settled, the watch would have been freed, unless the sender's node
+	 * has not been told. */
+	apo_serializer_expect(state->serializer, watch->settled < watch->count || watch->home);
 }
 
 static void read_watch(struct apo_state *state, uint64_t id, uint32_t count)

@@ -196,7 +196,7 @@ static void propose(struct apo_model *model, const struct apo_history_request *r
 
 	strcpy(reason, request->redaction->reason);
 	apo_serializer_to(&serializer);
-	apo_shared_event(&serializer, APO_SHARED_REDACT, apo_shared_number(request->client));
+	apo_shared_event(&serializer, APO_SHARED_REDACT, apo_shared_number(model, request->client));
 	serialize(&serializer, &copy, reason);
 	if (!apo_shared_propose_command(model, request->client, &serializer))
 		apo_shared_refuse(model, request->client, "REDACT");

@@ -140,19 +140,39 @@ void apo_shared_free(struct apo_model *model)
 	model->shared = NULL;
 }
 
-uint64_t apo_shared_number(const struct apo_client *client)
+/* Another process gives other places to the same clients, and then their former places to new
+ * ones. The count of hand-overs keeps the numbers apart. */
+uint64_t apo_shared_number(const struct apo_model *model, const struct apo_client *client)
 {
-	return (uint64_t)client->peer.worker << 56 | (uint64_t)client->peer.slot << 32 |
-	       client->peer.generation;
+	if (client->is_registered)
+		return apo_shared_key_of(model, client).number;
+	return (uint64_t)model->shared->hand_overs << 48 | (uint64_t)client->peer.worker << 40 |
+	       (uint64_t)client->peer.slot << 16 | (client->peer.generation & 0xffff);
 }
 
-struct apo_client *apo_shared_own_client(const struct apo_model *model, uint64_t number)
+struct apo_client *apo_shared_own_waiting(const struct apo_model *model, struct apo_shared_key key)
 {
-	struct apo_peer peer = {.worker = (uint8_t)(number >> 56),
-				.slot = number >> 32 & 0xffffff,
-				.generation = (uint32_t)number};
+	const struct apo_slots *slots = &model->slots[key.number >> 40 & 0xff];
+	uint32_t slot = key.number >> 16 & 0xffffff;
+	struct apo_client *client = slot < slots->count ? slots->clients[slot] : NULL;
 
-	return peer.worker < model->workers ? apo_client_at(model, peer) : NULL;
+	return key.node == model->shared->self && client && client->is_proposing &&
+			       !client->is_registered &&
+			       apo_shared_number(model, client) == key.number
+		       ? client
+		       : NULL;
+}
+
+bool apo_shared_is_proposing(const struct apo_model *model)
+{
+	const struct apo_slots *slots;
+	uint32_t i;
+
+	for (slots = model->slots; model->shared && slots < model->slots + model->workers; slots++)
+		for (i = 0; i < slots->count; i++)
+			if (slots->clients[i] && slots->clients[i]->is_proposing)
+				return true;
+	return false;
 }
 
 /* Half of the places at least are free, so the search is short. */
@@ -310,7 +330,7 @@ void apo_shared_propose_line(struct apo_model *model, struct apo_client *client,
 	}
 	count = (uint32_t)len;
 	apo_serializer_to(&serializer);
-	apo_shared_event(&serializer, APO_SHARED_LINE, apo_shared_number(client));
+	apo_shared_event(&serializer, APO_SHARED_LINE, apo_shared_number(model, client));
 	apo_serializer_u32(&serializer, &count);
 	apo_serializer_bytes(&serializer, (void *)line, len);
 	if (!apo_shared_propose_command(model, client, &serializer))
@@ -322,7 +342,7 @@ void apo_shared_propose_client(struct apo_model *model, struct apo_client *clien
 	struct apo_serializer serializer;
 
 	apo_serializer_to(&serializer);
-	apo_shared_event(&serializer, APO_SHARED_CLIENT, apo_shared_number(client));
+	apo_shared_event(&serializer, APO_SHARED_CLIENT, apo_shared_number(model, client));
 	apo_serializer_string(&serializer, client->registration->wanted,
 			      sizeof client->registration->wanted);
 	apo_shared_describe(&serializer, model, client);
@@ -344,7 +364,7 @@ bool apo_shared_propose_operator(struct apo_model *model, struct apo_client *cli
 	snprintf(label, sizeof label, "%s", model->turn.is_labeled ? model->turn.label : "");
 	snprintf(copy, sizeof copy, "%s", name);
 	apo_serializer_to(&serializer);
-	apo_shared_event(&serializer, APO_SHARED_OPERATOR, apo_shared_number(client));
+	apo_shared_event(&serializer, APO_SHARED_OPERATOR, apo_shared_number(model, client));
 	apo_serializer_string(&serializer, copy, sizeof copy);
 	apo_serializer_string(&serializer, label, sizeof label);
 	if (!apo_shared_propose_command(model, client, &serializer))
@@ -418,7 +438,7 @@ bool apo_shared_propose_end(struct apo_model *model, struct apo_client *client, 
 		return false;
 	snprintf(text, sizeof text, "%s", reason);
 	apo_serializer_to(&serializer);
-	apo_shared_event(&serializer, APO_SHARED_END, apo_shared_number(client));
+	apo_shared_event(&serializer, APO_SHARED_END, apo_shared_number(model, client));
 	apo_serializer_string(&serializer, text, sizeof text);
 	/* If it is refused, the owner leaves the cluster, and all clients end. */
 	(void)apo_shared_propose(model, &serializer, true);

@@ -37,6 +37,7 @@ struct apo_shared {
 	struct apo_account_key_entry *keys; /* of accounts (account_secrets.h) */
 	bool is_loaded;                     /* the shared state is that of another copy */
 	int64_t expiry_minute; /* of wall_ms, at the last search for unused registrations */
+	uint16_t hand_overs;   /* of this copy from one process to the next */
 };
 
 /* A client of the cluster: the node that it is connected to, and its number there. */
@@ -87,5 +88,8 @@ bool apo_shared_propose_note(struct apo_model *model, const char *action, const 
 /* The client has been removed. */
 void apo_shared_forget(struct apo_model *model, const struct apo_client *client);
 void apo_shared_free(struct apo_model *model);
+
+/* Does a client of this copy wait for its proposal? */
+bool apo_shared_is_proposing(const struct apo_model *model);
 
 #endif

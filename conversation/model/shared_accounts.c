@@ -49,7 +49,7 @@ static bool propose(struct apo_model *model, struct apo_client *client, enum apo
 	snprintf(event->label, sizeof event->label, "%s",
 		 model->turn.is_labeled ? model->turn.label : "");
 	apo_serializer_to(&serializer);
-	apo_shared_event(&serializer, kind, apo_shared_number(client));
+	apo_shared_event(&serializer, kind, apo_shared_number(model, client));
 	serialize(&serializer, event);
 	is_accepted = apo_shared_propose_command(model, client, &serializer);
 	explicit_bzero(event, sizeof *event);

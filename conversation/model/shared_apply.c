@@ -151,20 +151,19 @@ static void apply_remote_client(struct apo_model *model, struct apo_shared_key k
 static void apply_client(struct apo_model *model, struct apo_shared_key key,
 			 struct apo_serializer *serializer)
 {
-	struct apo_client *client = apo_client_blank((struct apo_peer){0}), *own = NULL;
+	struct apo_client *client = apo_client_blank((struct apo_peer){0});
+	struct apo_client *own = apo_shared_own_waiting(model, key);
 	char nick[APO_NICK_BYTES_MAX + 1];
 
 	if (!client)
 		return;
 	apo_serializer_string(serializer, nick, sizeof nick);
 	apo_shared_describe(serializer, model, client);
-	if (key.node == model->shared->self)
-		own = apo_shared_own_client(model, key.number);
-	if (!serializer->ok || (own && own->is_registered)) {
+	if (!serializer->ok || apo_shared_find(model, key.node, key.number)) {
 		apo_client_discard(client);
 		return;
 	}
-	if (own && own->is_proposing) {
+	if (own) {
 		apo_client_discard(client);
 		apply_own_client(model, key, own, nick);
 		return;
@@ -227,15 +226,6 @@ static void apply_note(struct apo_model *model, struct apo_serializer *serialize
 		apo_audit_note_copy(model, action, text);
 }
 
-/* A client of this node that the others do not know yet; NULL: none. */
-static struct apo_client *own_waiting(const struct apo_model *model, struct apo_shared_key key)
-{
-	struct apo_client *client =
-		key.node == model->shared->self ? apo_shared_own_client(model, key.number) : NULL;
-
-	return client && client->is_proposing ? client : NULL;
-}
-
 static void apply(struct apo_model *model, uint64_t node, struct apo_serializer *serializer)
 {
 	struct apo_shared_key key = {.node = node};
@@ -261,7 +251,7 @@ static void apply(struct apo_model *model, uint64_t node, struct apo_serializer 
 	entry = apo_shared_find(model, node, key.number);
 	if ((kind >= APO_SHARED_REGISTER && kind <= APO_SHARED_KEY) || kind == APO_SHARED_SECRET) {
 		apo_shared_apply_account(model, (enum apo_shared_kind)kind,
-					 entry ? entry->client : own_waiting(model, key),
+					 entry ? entry->client : apo_shared_own_waiting(model, key),
 					 serializer);
 		return;
 	}

@@ -43,9 +43,12 @@ struct apo_shared_client *apo_shared_find(const struct apo_model *model, uint64_
 /* Returns false if memory is short. */
 bool apo_shared_add(struct apo_model *model, struct apo_shared_key key, struct apo_client *client);
 
-/* The number of a client that is connected here, and back: NULL if it has gone. */
-uint64_t apo_shared_number(const struct apo_client *client);
-struct apo_client *apo_shared_own_client(const struct apo_model *model, uint64_t number);
+/* The number of a client that is connected here. It keeps the number with which it registered, also
+ * in another process. */
+uint64_t apo_shared_number(const struct apo_model *model, const struct apo_client *client);
+/* A client of this copy that the others do not know yet and that waits for its proposal; NULL:
+ * none. */
+struct apo_client *apo_shared_own_waiting(const struct apo_model *model, struct apo_shared_key key);
 /* A free place for a remote client. */
 struct apo_peer apo_shared_remote_peer(struct apo_model *model);
 

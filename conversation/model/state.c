@@ -11,13 +11,15 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/registry.h"
+#include "conversation/model/shared.h"
 
 #define COMMAND_NAME_SIZE 32
 
 bool apo_model_is_settled(const struct apo_model *model)
 {
 	return HASH_CNT(by_id, model->tickets) == 0 && !model->requests &&
-	       rudp_list_is_empty(&model->ending) && model->backlog_count == 0;
+	       rudp_list_is_empty(&model->ending) && model->backlog_count == 0 &&
+	       !apo_shared_is_proposing(model);
 }
 
 /* ---- clients by ordinal ---- */
@@ -32,11 +34,16 @@ uint32_t apo_state_number(struct apo_model *model)
 
 	HASH_ITER(by_nick, model->by_nick, client, next)
 		client->ordinal = count++;
-	for (slots = model->slots; slots < model->slots + model->workers; slots++)
+	for (slots = model->slots; slots < model->slots + APO_WORKERS_MAX; slots++)
 		for (i = 0; i < slots->count; i++)
 			if (slots->clients[i] && !slots->clients[i]->nick[0])
 				slots->clients[i]->ordinal = count++;
 	return count;
+}
+
+uint32_t apo_state_remote(const struct apo_model *model)
+{
+	return model->shared ? model->shared->remote_count : 0;
 }
 
 uint32_t apo_state_ordinal(const struct apo_model *model, struct apo_peer peer)
@@ -56,8 +63,7 @@ static bool gather_clients(struct apo_state *state)
 	state->account_keys = apo_accounts_list(state->model, &state->account_key_count);
 	if (!state->clients || !state->account_keys)
 		return false;
-	for (slots = state->model->slots; slots < state->model->slots + state->model->workers;
-	     slots++)
+	for (slots = state->model->slots; slots < state->model->slots + APO_WORKERS_MAX; slots++)
 		for (i = 0; i < slots->count; i++)
 			if (slots->clients[i])
 				state->clients[slots->clients[i]->ordinal] = slots->clients[i];
@@ -153,13 +159,15 @@ static void serialize_figures(struct apo_state *state)
 /* ---- the whole state ---- */
 
 /* New message ids must also exceed those in the history of this process, which may be another
- * one. */
+ * one. In a network it may not. */
 static void serialize_last_msgid(struct apo_state *state)
 {
 	uint64_t last = state->model->last_msgid;
 
 	apo_serializer_u64(state->serializer, &last);
-	apo_serializer_expect(state->serializer, last <= INT64_MAX / 2);
+	apo_serializer_expect(state->serializer,
+			      last <= INT64_MAX / 2 &&
+				      (!state->model->shared || last >= state->model->last_msgid));
 	if (state->serializer->ok && last > state->model->last_msgid)
 		state->model->last_msgid = last;
 }
@@ -186,7 +194,11 @@ static void serialize_all(struct apo_state *state)
 {
 	serialize_counters(state);
 	serialize_caps(state);
+	if (state->model->shared && state->serializer->ok)
+		apo_shared_serialize(state);
 	apo_clients_serialize(state);
+	if (state->model->shared && state->serializer->ok)
+		apo_shared_keys_serialize(state);
 	apo_channels_serialize(state);
 	apo_monitor_serialize(state);
 	apo_receipts_serialize(state);
@@ -248,8 +260,9 @@ bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
 	serialize_offers(&state, offered);
 	apo_serializer_expect(serializer, serializer->ok && apo_model_check(model));
 	for (i = 0; i < count && serializer->ok; i++)
-		apo_caps_tell_changes(model, state.clients[i],
-				      offered[state.clients[i]->is_secure]);
+		if (!apo_is_remote(model, state.clients[i]))
+			apo_caps_tell_changes(model, state.clients[i],
+					      offered[state.clients[i]->is_secure]);
 	free(state.clients);
 	free(state.channels);
 	return serializer->ok;

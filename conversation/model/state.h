@@ -8,6 +8,8 @@
  *          there. Timers, receipts, message ids, invitations, throttles of passwords and presences
  *          in history continue. Not transferred: accounts and their read markers (the new process
  *          reads them from the store before), and what lives only during a turn.
+ * Copies   A model that is one of several copies (shared.h) also transfers the accounts, the remote
+ *          clients, and the keys of all clients. So it is the same copy in the new process.
  * Trust    The input is untrusted: it is complete and consistent, or nothing of it is used.
  * Version  APO_STATE_VERSION identifies the format; another version is refused. If you add a member
  *          to one of the model's structs, serialize it in its module and raise the version. The
@@ -22,8 +24,10 @@
 #define APO_STATE_VERSION 13u
 #define APO_ORDINAL_NONE UINT32_MAX
 
-/* Gives every client its ordinal. Returns the number of clients. */
+/* Gives every client its ordinal, remote ones included. Returns the number of clients. */
 uint32_t apo_state_number(struct apo_model *model);
+/* How many of them are remote. */
+uint32_t apo_state_remote(const struct apo_model *model);
 /* The ordinal of the client that is this peer; APO_ORDINAL_NONE if there is none. */
 uint32_t apo_state_ordinal(const struct apo_model *model, struct apo_peer peer);
 
@@ -31,8 +35,9 @@ uint32_t apo_state_ordinal(const struct apo_model *model, struct apo_peer peer);
 void apo_state_write(struct apo_serializer *serializer, struct apo_model *model);
 
 /*
- * Reads the state into a new model. peers[ordinal] is the peer of each client; count must equal the
- * number of clients. Clients are told which capabilities differ in this process.
+ * Reads the state into a new model. peers[ordinal] is the peer of each client; a remote one has a
+ * worker that the model does not have. count must equal the number of clients. Clients are told
+ * which capabilities differ in this process.
  *
  * Returns  false: the state is refused. Then only apo_model_free may be called for the model.
  */

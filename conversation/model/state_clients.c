@@ -9,6 +9,7 @@
 #include "conversation/model/multiline.h"
 #include "conversation/model/registration.h"
 #include "conversation/model/server_notices.h"
+#include "conversation/model/shared_private.h"
 #include "conversation/model/state_private.h"
 
 #define TEXT_BYTES_MAX 512
@@ -149,9 +150,27 @@ static void read_notices(struct apo_model *model, struct apo_client *client)
 	apo_notices_set(model, client, kinds);
 }
 
+/* Where the client is found in this process. A client that is at another node gets a free place. */
+static struct apo_peer place_of(struct apo_state *state, uint32_t ordinal)
+{
+	struct apo_peer peer = state->peers[ordinal];
+	bool is_remote = peer.worker >= state->model->workers;
+
+	apo_serializer_expect(state->serializer, !is_remote || state->model->shared);
+	return is_remote && state->model->shared ? apo_shared_remote_peer(state->model) : peer;
+}
+
+/* The clients of a network have accounts that it has, and others than its own are registered. */
+static bool is_right_copy(const struct apo_model *model, const struct apo_client *client)
+{
+	return !model->shared ||
+	       ((!apo_is_remote(model, client) || client->is_registered) &&
+		(!client->account || apo_account_entry_of(model, client->account)));
+}
+
 static void read_client(struct apo_state *state, uint32_t ordinal)
 {
-	struct apo_client *client = apo_client_blank(state->peers[ordinal]);
+	struct apo_client *client = apo_client_blank(place_of(state, ordinal));
 	int64_t due_at_ns;
 
 	if (!client) {
@@ -160,12 +179,15 @@ static void read_client(struct apo_state *state, uint32_t ordinal)
 	}
 	serialize_members(state, client, &due_at_ns);
 	if (state->serializer->ok && is_right(state->model, client) &&
-	    apo_client_insert(state->model, client) == 0) {
+	    is_right_copy(state->model, client) && apo_client_insert(state->model, client) == 0) {
 		client->ordinal = ordinal;
 		if (client->account && apo_account_attach(state->model, client) < 0)
 			state->serializer->ok = false;
 		read_notices(state->model, client);
-		rudp_timer_arm(&state->model->wheel, &client->timer, due_at_ns);
+		if (apo_is_remote(state->model, client))
+			state->model->shared->remote_count++;
+		else
+			rudp_timer_arm(&state->model->wheel, &client->timer, due_at_ns);
 		state->clients[ordinal] = client;
 	} else {
 		state->serializer->ok = false;

@@ -34,6 +34,9 @@ void apo_absences_serialize(struct apo_state *state, struct apo_channel *channel
 
 void apo_clients_serialize(struct apo_state *state);
 void apo_channels_serialize(struct apo_state *state);
+/* If the model is one of several copies: what precedes the clients, and their keys. */
+void apo_shared_serialize(struct apo_state *state);
+void apo_shared_keys_serialize(struct apo_state *state);
 void apo_monitor_serialize(struct apo_state *state);
 void apo_receipts_serialize(struct apo_state *state);
 void apo_throttles_serialize(struct apo_state *state);

@@ -32,10 +32,21 @@ static bool is_live(const struct cluster_node *node)
 
 static struct cluster_client *client_at(struct cluster_node *node, struct apo_peer peer)
 {
-	struct cluster_client *client = &node->clients[peer.slot];
+	struct cluster_client *client = node->clients;
 
 	cr_assert(lt(uint, peer.slot, CLUSTER_CLIENTS));
+	while (client->peer.slot != peer.slot)
+		client++;
 	return client->peer.generation == peer.generation && client->is_connected ? client : NULL;
+}
+
+static unsigned client_number(struct cluster_node *node, struct apo_peer peer)
+{
+	unsigned number = 0;
+
+	while (node->clients[number].peer.slot != peer.slot)
+		number++;
+	return number;
 }
 
 static void hear(struct cluster_node *node, struct cluster_client *client, const char *bytes,
@@ -82,8 +93,8 @@ static void on_deliver_watched(void *of, unsigned worker, struct apo_text *text,
 
 	on_deliver(of, worker, text, to, count);
 	for (i = 0; i < count && node->watched_count < CLUSTER_WATCHED; i++)
-		node->watched[node->watched_count++] =
-			(struct cluster_watched){watch, first + (uint32_t)i, to[i].slot};
+		node->watched[node->watched_count++] = (struct cluster_watched){
+			watch, first + (uint32_t)i, client_number(node, to[i])};
 }
 
 static void on_close(void *of, struct apo_peer who, struct apo_text *last_words)
@@ -255,7 +266,7 @@ static const struct apo_replica_calls replica_calls = {.publish = on_publish,
 
 void cluster_init(struct cluster *cluster, uint64_t seed)
 {
-	unsigned i;
+	unsigned i, k;
 
 	memset(cluster, 0, sizeof *cluster);
 	apo_model_config_init(&cluster->config);
@@ -276,6 +287,8 @@ void cluster_init(struct cluster *cluster, uint64_t seed)
 		cluster->nodes[i].cluster = cluster;
 		cluster->nodes[i].index = i;
 		snprintf(cluster->nodes[i].name, sizeof cluster->nodes[i].name, "n%u", i);
+		for (k = 0; k < CLUSTER_CLIENTS; k++)
+			cluster->nodes[i].clients[k].peer.slot = k & 0xff;
 	}
 }
 
@@ -285,25 +298,37 @@ static int64_t wall_ms(const struct cluster_node *node)
 	return WALL_MS + node->cluster->now_ns / MS + 700 * (int64_t)node->index;
 }
 
+struct apo_model *cluster_new_model(struct cluster_node *node)
+{
+	struct apo_model_start start = {.config = &node->cluster->config,
+					.calls = &node->cluster->calls,
+					.of = node,
+					.workers = 1,
+					.now_at_ns = node->cluster->now_ns,
+					.wall_ms = wall_ms(node)};
+
+	return apo_model_new(&start);
+}
+
+struct apo_replica *cluster_new_replica(struct cluster_node *node)
+{
+	struct apo_replica_start start = {.calls = &replica_calls,
+					  .of = node,
+					  .name = node->name,
+					  .random = cluster_random(node->cluster, UINT64_MAX),
+					  .node_timeout_ns = node->cluster->node_timeout_ns,
+					  .now_at_ns = node->cluster->now_ns,
+					  .wall_ms = wall_ms(node)};
+
+	return apo_replica_new(&start);
+}
+
 void cluster_start(struct cluster *cluster, unsigned index)
 {
 	struct cluster_node *node = &cluster->nodes[index];
-	struct apo_model_start model = {.config = &cluster->config,
-					.calls = &cluster->calls,
-					.of = node,
-					.workers = 1,
-					.now_at_ns = cluster->now_ns,
-					.wall_ms = wall_ms(node)};
-	struct apo_replica_start replica = {.calls = &replica_calls,
-					    .of = node,
-					    .name = node->name,
-					    .random = cluster_random(cluster, UINT64_MAX),
-					    .node_timeout_ns = cluster->node_timeout_ns,
-					    .now_at_ns = cluster->now_ns,
-					    .wall_ms = wall_ms(node)};
 
-	node->model = apo_model_new(&model);
-	node->replica = apo_replica_new(&replica);
+	node->model = cluster_new_model(node);
+	node->replica = cluster_new_replica(node);
 	cluster_drop_disk(node);
 	node->watched_count = 0;
 	node->copy_shift = 0;
@@ -371,7 +396,7 @@ static void step(struct cluster *cluster)
 	struct cluster_node *node;
 
 	for (node = cluster->nodes; node < cluster->nodes + CLUSTER_NODES; node++) {
-		if (!node->model) {
+		if (!node->model || node->is_standing) {
 			cluster_take_publications(cluster, node);
 			continue;
 		}
@@ -423,7 +448,6 @@ void cluster_connect(struct cluster *cluster, unsigned index, unsigned number)
 	struct apo_peer_facts facts = {.address = "192.0.2.1", .host = host};
 
 	snprintf(host, sizeof host, "h%u-%u.example", index, number);
-	client->peer.slot = number & 0xff;
 	client->peer.generation++;
 	client->is_connected = true;
 	client->is_held = false;

@@ -5,7 +5,7 @@
  *
  * The log stores entries with sequences without gaps. Publications and deliveries take random
  * times. A publication may get lost before or after it is stored; a delivery may come twice. A node
- * may be unable to reach the log, or be killed.
+ * may be unable to reach the log, be killed, or be handed over to another process.
  */
 #ifndef CLUSTER_FIXTURE_H
 #define CLUSTER_FIXTURE_H
@@ -89,11 +89,12 @@ struct cluster_node {
 	uint64_t copy_at;
 	unsigned copies_left; /* bad ones, which it reads when it opens the log anew */
 	bool is_apart;        /* it does not reach the log */
+	bool is_standing;     /* it is being handed over: it does nothing */
 	/* The node appends to the log but gets nothing from it, and learns that when it
 	 * subscribes. */
 	bool is_deaf, is_told_unreadable;
 	int64_t unreadable_at_ns; /* when it is told next */
-	unsigned resets, cut_offs, copies;
+	unsigned resets, cut_offs, copies, moves;
 	/* The last password that the model has asked about. */
 	uint64_t ticket;
 	char against[APO_SECRET_SIZE], password[200];
@@ -141,6 +142,11 @@ uint64_t cluster_random(struct cluster *cluster, uint64_t below);
 /* With an empty disk. */
 void cluster_start(struct cluster *cluster, unsigned node);
 void cluster_kill(struct cluster *cluster, unsigned node);
+/* Another process takes over the node, if that is possible within some seconds, which pass.
+ * is_failing: the other process ends when it has the state. Returns whether it has taken over. */
+bool cluster_hand_over(struct cluster *cluster, unsigned node, bool is_failing);
+/* Reads the state of the node's model with one bit changed, for each byte, and each part of it. */
+void cluster_read_damaged(struct cluster *cluster, unsigned node);
 /* Passes virtual time. */
 void cluster_run(struct cluster *cluster, int64_t span_ns);
 /* Starts the first count nodes, and waits until they are live. */
@@ -185,7 +191,7 @@ void cluster_deviate(struct cluster *cluster, unsigned node, int shift, unsigned
 /* One fault, or its end. kind: a random number; most numbers mean none. */
 void cluster_fault(struct cluster *cluster, unsigned node, unsigned kind);
 
-/* ---- cluster_disk.c, cluster_history.c and cluster_log.c, for the fixture ---- */
+/* ---- cluster_disk.c, cluster_history.c, cluster_log.c and cluster_move.c, for the fixture ---- */
 
 void cluster_keep_record(void *node, const struct apo_registry_record *record);
 void cluster_add_line(struct cluster_disk *disk, const char *line);
@@ -199,6 +205,9 @@ void cluster_add_history(const struct cluster_node *node, uint8_t **bytes, size_
 size_t cluster_take_history(struct cluster_node *node, const uint8_t *bytes, size_t len);
 void cluster_drop_disk(struct cluster_node *node);
 
+/* A model and a replica of the node, which are new. */
+struct apo_model *cluster_new_model(struct cluster_node *node);
+struct apo_replica *cluster_new_replica(struct cluster_node *node);
 /* When something that is sent now arrives. */
 int64_t cluster_delay_ns(struct cluster *cluster);
 /* The number of entries in the node's copy of the log. */

@@ -50,6 +50,13 @@ void cluster_fault(struct cluster *cluster, unsigned node, unsigned kind)
 		cluster_deviate(cluster, node, (int)cluster_random(cluster, 7) - 3,
 				(unsigned)cluster_random(cluster, 3));
 		break;
+	case 11:
+		(void)cluster_hand_over(cluster, node, false);
+		break;
+	case 12:
+		(void)cluster_hand_over(cluster, node, true);
+		(void)cluster_hand_over(cluster, node, false);
+		break;
 	default:
 		break;
 	}

@@ -58,6 +58,37 @@ Test(cluster_accounts, an_account_is_known_at_all_nodes)
 	end(cluster);
 }
 
+Test(cluster_accounts, a_hand_over_keeps_passwords_keys_and_channels)
+{
+	struct cluster *cluster = with_account(1);
+	unsigned i;
+
+	cluster_say(cluster, 0, 0, "JOIN #a");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_say(cluster, 0, 0, "CS REGISTER #a");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	for (i = 0; i < 3; i++)
+		cr_assert(cluster_hand_over(cluster, i, false));
+	cluster_forget(cluster);
+	cluster_join(cluster, 1, 0, "eve");
+	cluster_log_in(cluster, 1, 0, "dan", "wrong");
+	CLUSTER_HEARS(cluster, 1, 0, "* 904 eve *");
+	cluster_log_in(cluster, 1, 0, "dan", "sesame-1");
+	CLUSTER_HEARS(cluster, 1, 0, "* 900 eve * dan *");
+	CLUSTER_HEARS(cluster, 1, 0, "* 903 eve *");
+	cluster_say(cluster, 1, 0, "JOIN #a");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	CLUSTER_HEARS(cluster, 1, 0, ":eve!* JOIN #a");
+	CLUSTER_HEARS(cluster, 0, 0, ":eve!* JOIN #a");
+	CLUSTER_HEARS(cluster, 0, 0, "* MODE #a +o eve");
+	cluster_join(cluster, 0, 1, "fay");
+	cluster_say(cluster, 0, 1, "REGISTER * * sesame-2");
+	cluster_check_password(cluster, 0);
+	cluster_run(cluster, RUDP_NS_PER_S);
+	CLUSTER_HEARS(cluster, 0, 1, "* 900 fay * fay *");
+	end(cluster);
+}
+
 #define KEYS                                                                                       \
 	";SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"                                            \
 	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"                                            \

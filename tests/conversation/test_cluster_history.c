@@ -222,6 +222,26 @@ Test(cluster_history, public_history_is_public_at_all_nodes)
 	}
 }
 
+Test(cluster_history, a_hand_over_keeps_presences_absences_and_markers)
+{
+	unsigned i;
+
+	say(0, 0, "MARKREAD #a timestamp=2023-01-02T03:04:05.678Z");
+	say(1, 0, "QUIT");
+	for (i = 0; i < 3; i++)
+		cr_assert(cluster_hand_over(cluster, i, false));
+	cluster_run(cluster, SECOND);
+	cluster_forget(cluster);
+	say(0, 0, "MARKREAD #a");
+	CLUSTER_HEARS(cluster, 0, 0, "* MARKREAD #a timestamp=2023-01-02T03:04:05.678Z");
+	say(0, 0, "PRIVMSG #a :for eve, too");
+	say(0, 0, "PART #a");
+	for (i = 0; i < 3; i++) {
+		cr_assert(eq(uint, count(i, "said "), 1));
+		cr_assert(eq(uint, count(i, "presence "), 2));
+	}
+}
+
 Test(cluster_history, a_node_that_was_away_has_what_it_missed)
 {
 	say(0, 0, "PRIVMSG #a :before");

@@ -121,3 +121,31 @@ Test(cluster_receipts, while_a_node_is_cut_off_they_wait)
 	cr_assert(ne(ptr, line, NULL));
 	cr_assert(apo_mask_is_match(":irc.example RECEIPT * #a 4 4 final", line), "%s", line);
 }
+
+static void move(unsigned node)
+{
+	cr_assert(cluster_hand_over(cluster, node, false));
+	cluster_run(cluster, RUDP_NS_PER_S / 10);
+}
+
+/* The sender's node counts on, and the other one tells what is missing, in their next processes. */
+Test(cluster_receipts, a_hand_over_keeps_them_open)
+{
+	char *line;
+
+	say("PRIVMSG #a :hello");
+	acknowledge(0, 1);
+	acknowledge(1, 0);
+	acknowledge(2, 0);
+	move(0);
+	move(2);
+	cluster_run(cluster, 3 * RUDP_NS_PER_S);
+	cluster_forget(cluster);
+	acknowledge(2, 1);
+	while ((line = cluster_next(cluster, 0, 0)) && !strstr(line, " final"))
+		;
+	cr_assert(ne(ptr, line, NULL));
+	cr_assert(apo_mask_is_match(":irc.example RECEIPT * #a 4 4 final", line), "%s", line);
+	say("PRIVMSG #a :again");
+	CLUSTER_HEARS(cluster, 0, 0, ":irc.example RECEIPT * #a 0 4 sent");
+}
