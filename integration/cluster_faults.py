@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """cluster_faults.py BUILD [FAULTS [SEED]]: three nodes of Apollonion over three NATS servers, with random faults.
 
-Nodes and NATS servers are killed, paused, restarted and cut off while clients at all nodes talk. At the end the recorded
-sessions and the files of the nodes are checked:
+Nodes and NATS servers are killed, paused, restarted and cut off, and nodes are handed over to other processes, while
+clients at all nodes talk. At the end the recorded sessions and the files of the nodes are checked:
 
   history       all files have the same messages, presences and read markers
   order         each session hears msgids in increasing order
@@ -12,6 +12,7 @@ sessions and the files of the nodes are checked:
                 sessions ended so, and how many echoed messages they had that the network does not have, is printed.
   nicks         no two sessions had the same nick at the same time
   receipts      never more have received a message than were asked; without faults all have
+  hand-overs    without other faults they succeed, and no client is disconnected
 
     harness ──── 10.8.I.0/24 ──── node nI, nats-server sI ──── bridge 10.9.0.0/24     (namespaces of their own)
 
@@ -22,6 +23,7 @@ import asyncio
 import base64
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -59,7 +61,7 @@ class Host:
     def __init__(self, number, directory, build):
         self.number, self.directory, self.build = number, directory, build
         self.holder = subprocess.Popen(["unshare", "-n", "sleep", "infinity"])
-        self.processes = {}
+        self.processes, self.log_begins = {}, {}
         wait_for(lambda: os.readlink(f"/proc/{self.holder.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
         self.connect("bus", f"10.9.0.{number}/24")
         run("ip", "link", "set", f"bus{number}", "master", "bridge")
@@ -99,14 +101,40 @@ class Host:
     def start(self, kind):
         program = ["nats-server", "-c"] if kind == "s" else [f"{self.build}/apollonion", "--config"]
         log = open(self.directory / f"{kind}{self.number}.log", "ab")
+        self.log_begins[kind] = log.tell()
         self.processes[kind] = subprocess.Popen(
             ["nsenter", "-t", str(self.holder.pid), "-n", *program, str(self.directory / f"{kind}{self.number}.conf")],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )
         log.close()
 
+    def log(self, kind):
+        """What the process has logged, with all that took over from it."""
+        with open(self.directory / f"{kind}{self.number}.log", encoding="utf-8") as log:
+            log.seek(self.log_begins[kind])
+            return log.read()
+
     def signal(self, kind, number):
-        self.processes[kind].send_signal(number)
+        """To the process that serves. After a hand-over the first one is there as long as that."""
+        served = re.findall(r" taken over pid=(\d+) ", self.log(kind))
+        if not served:
+            self.processes[kind].send_signal(number)
+        elif self.processes[kind].poll() is None:
+            os.kill(int(served[-1]), number)
+
+    def hand_over(self):
+        """Returns whether another process serves now."""
+        before = self.log("n")
+
+        def count(words):
+            return self.log("n").count(words) - before.count(words)
+
+        self.signal("n", signal.SIGUSR2)
+        wait_for(lambda: count(" not handed over ") or count(" taken over "), 90)
+        if count(" not handed over "):
+            return False
+        wait_for(lambda: count(" acting as proxy ") or count(" ended\n"), 60)
+        return True
 
     def end(self, kind, number):
         self.signal(kind, number)
@@ -166,7 +194,7 @@ class Client:
     def __init__(self, world, node, number):
         self.world, self.node, self.name = world, node, f"c{node}{number}"
         self.random = random.Random(f"{world.seed} {self.name}")
-        self.count = 0
+        self.count = self.first = 0
         self.sessions = []
         self.writer = None
 
@@ -263,7 +291,8 @@ class World:
         self.hosts = {i: Host(i, directory, build) for i in NODES}
         self.clients = [Client(self, i, k) for i in NODES for k in range(CLIENTS)]
         self.faults = []
-        self.wrong_ends = self.lost_echoes = 0
+        self.is_calm = False
+        self.wrong_ends = self.lost_echoes = self.hand_overs = self.refused = 0
 
     def members(self):
         return [c for c in self.clients if c.writer and c.sessions and c.sessions[-1].is_member]
@@ -312,13 +341,15 @@ class World:
     # ---- faults ----
 
     async def fault(self):
-        kind = self.random.choice(("kill n", "kill s", "pause n", "pause s", "restart n", "cut off "))
+        kind = self.random.choice(("kill n", "kill s", "pause n", "pause s", "restart n", "cut off ") + 2 * ("hand over n",))
         host = self.hosts[self.random.choice(NODES)]
         span_s = self.random.uniform(0.5, 6) if self.random.random() < 0.7 else self.random.uniform(8, 16)
         text = f"{kind}{host.number} for {span_s:.1f} s"
         process = kind[-1]
         self.faults.append(text)
-        if kind.startswith("cut"):
+        if kind.startswith("hand"):
+            await self.hand_over(host)
+        elif kind.startswith("cut"):
             host.set_link("down")
         elif kind.startswith("pause"):
             host.signal(process, signal.SIGSTOP)
@@ -329,9 +360,20 @@ class World:
             host.set_link("up")
         elif kind.startswith("pause"):
             host.signal(process, signal.SIGCONT)
-        else:
+        elif not kind.startswith("hand"):
             host.start(process)
         return text
+
+    async def hand_over(self, host):
+        connections = {c: (c.first, c.writer) for c in self.clients}
+        if await asyncio.to_thread(host.hand_over):
+            self.hand_overs += 1
+        elif self.is_calm:
+            raise Failure(f"n{host.number} was not handed over")
+        else:
+            self.refused += 1
+        if self.is_calm and connections != {c: (c.first, c.writer) for c in self.clients}:
+            raise Failure(f"a client was disconnected when n{host.number} was handed over")
 
     async def run(self, count):
         for host in self.hosts.values():
@@ -345,7 +387,8 @@ class World:
             for i in range(count):
                 began = time.monotonic()
                 text = await self.fault()
-                if self.random.random() < 0.7:
+                self.is_calm = self.random.random() < 0.7
+                if self.is_calm:
                     await self.become_one()
                 print(f"{i + 1}: {text}; {time.monotonic() - began:.0f} s", flush=True)
             await self.become_one()
@@ -462,7 +505,8 @@ def main():
     messages = len({m for session in world.sessions() for _, m in session.heard})
     print(f"ok: {count} faults, {messages} messages, {len(world.sessions())} sessions;\n"
           f"{world.wrong_ends} sessions were ended by nodes that had read a wrong copy of the stream, "
-          f"with {world.lost_echoes} echoed messages that the network does not have")
+          f"with {world.lost_echoes} echoed messages that the network does not have;\n"
+          f"{world.hand_overs} hand-overs, {world.refused} refused because of other faults")
     shutil.rmtree(directory)
 
 

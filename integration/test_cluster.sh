@@ -109,15 +109,6 @@ receipts() {
 	ok "recipients at other nodes are counted"
 }
 
-no_hand_over() {
-	section "a node is told to hand over"
-	send USR2 n2
-	wait_until 20 "n2 refuses, and says what to do" \
-		grep -qs 'not handed over reason="a node of a network is restarted instead: end it (SIGTERM)' "$TMP/n2.err"
-	does bob "PRIVMSG #a :still here" ann ':bob!.* PRIVMSG #a :still here'
-	ok "it refuses and goes on"
-}
-
 killed_node() {
 	section "a node is killed"
 	send KILL n1
@@ -202,7 +193,6 @@ together
 same_order
 accounts
 receipts
-no_hand_over
 killed_node
 killed_bus
 ended_node

@@ -439,7 +439,7 @@ static struct apo_bus *bus_new(const struct apo_config *config)
 }
 
 int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner,
-			 int mail_kind, struct apo_config *config)
+			 int mail_kind, struct apo_config *config, uint64_t after_seq)
 {
 	int error = apo_mailbox_init(&bus_thread->box);
 
@@ -447,6 +447,7 @@ int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *
 		return error;
 	bus_thread->owner = owner;
 	bus_thread->mail_kind = mail_kind;
+	bus_thread->delivered_seq = after_seq;
 	bus_thread->config = apo_config_get(config);
 	bus_thread->bus = bus_new(config);
 	error = bus_thread->bus && nats_Open(-1) == NATS_OK
@@ -456,18 +457,27 @@ int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *
 	return -error;
 }
 
+void apo_bus_thread_end(struct apo_bus_thread *bus_thread)
+{
+	struct request *request;
+
+	if (!bus_thread->is_running || bus_thread->is_ending)
+		return;
+	while (!(request = request_new(STOP, NULL, 0)))
+		;
+	apo_mailbox_put(&bus_thread->box, &request->mail);
+	bus_thread->is_ending = true;
+}
+
 bool apo_bus_thread_stop(struct apo_bus_thread *bus_thread)
 {
 	int64_t until_ns = rudp_clock_now_ns() + STOP_NS;
 	struct timespec until = {.tv_sec = until_ns / RUDP_NS_PER_S,
 				 .tv_nsec = until_ns % RUDP_NS_PER_S};
-	struct request *request;
 
 	if (!bus_thread->is_running)
 		return true;
-	while (!(request = request_new(STOP, NULL, 0)))
-		;
-	apo_mailbox_put(&bus_thread->box, &request->mail);
+	apo_bus_thread_end(bus_thread);
 	if (pthread_clockjoin_np(bus_thread->thread, NULL, CLOCK_MONOTONIC, &until) != 0 ||
 	    nats_CloseAndWait(APO_BUS_WAIT_MS) != NATS_OK) {
 		rudp_log(RUDP_LOG_ERROR, "cluster connection does not close, given up");

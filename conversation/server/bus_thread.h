@@ -52,7 +52,7 @@ struct apo_bus_thread {
 	struct apo_mailbox *owner;
 	int mail_kind; /* of the mail to the owner */
 	struct apo_config *config;
-	bool is_running; /* owned by the main thread */
+	bool is_running, is_ending; /* owned by the main thread */
 	/* Objects of the NATS library, owned by the thread (bus_thread.c). */
 	struct apo_bus *bus;
 	/* The last entry delivered; 0: none. */
@@ -60,9 +60,12 @@ struct apo_bus_thread {
 	_Atomic int reopening; /* enum apo_reopening */
 };
 
-/* Starts the thread. Returns 0 or a negative errno value. */
+/* Starts the thread, which delivers the entries after this sequence; 0: new ones only. Returns 0 or
+ * a negative errno value. */
 int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *owner,
-			 int mail_kind, struct apo_config *config);
+			 int mail_kind, struct apo_config *config, uint64_t after_seq);
+/* Lets it close its connection soon. apo_bus_thread_stop follows. */
+void apo_bus_thread_end(struct apo_bus_thread *bus_thread);
 /* Ends it. Nobody takes mail from the owner's mailbox meanwhile. Returns false if threads of the
  * NATS library still run after 42 s; they use this object and the mailbox. */
 bool apo_bus_thread_stop(struct apo_bus_thread *bus_thread);

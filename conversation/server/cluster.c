@@ -3,13 +3,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "conversation/model/model.h"
+#include "conversation/server/records.h"
+#include "conversation/server/upgrade_state.h"
 
 #define CHUNK_HEAD_BYTES (8 + 8 + 4 + 4)
 #define SNAPSHOT_BYTES_MAX ((size_t)1 << 30)
@@ -316,9 +320,8 @@ void apo_cluster_on_time(struct apo_cluster *cluster)
 
 /* ---- the main thread ---- */
 
-int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model,
-		      struct apo_history_thread *history_thread, struct apo_mailbox *box,
-		      int mail_kind, struct apo_config *config)
+int apo_cluster_init(struct apo_cluster *cluster, struct apo_model *model,
+		     struct apo_history_thread *history_thread, struct apo_config *config)
 {
 	struct apo_replica_start start = {.calls = &calls,
 					  .of = cluster,
@@ -328,24 +331,130 @@ int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model,
 					  .node_timeout_ns = config->cluster_timeout_ns,
 					  .now_at_ns = rudp_clock_now_ns()};
 
+	cluster->now_at_ns = start.now_at_ns;
+	cluster->config = apo_config_get(config);
 	cluster->model = model;
 	cluster->history_thread = history_thread;
 	cluster->replica = apo_replica_new(&start);
-	if (!cluster->replica)
-		return -ENOMEM;
-	return apo_bus_thread_start(&cluster->bus_thread, box, mail_kind, config);
+	return cluster->replica ? 0 : -ENOMEM;
+}
+
+int apo_cluster_start(struct apo_cluster *cluster, struct apo_mailbox *box)
+{
+	return apo_bus_thread_start(&cluster->bus_thread, box, APO_MAIL_CLUSTER, cluster->config,
+				    cluster->seen_seq);
 }
 
 bool apo_cluster_stop(struct apo_cluster *cluster)
 {
 	bool has_ended;
 
-	if (cluster->replica)
+	if (cluster->replica && !cluster->is_handed_over)
 		apo_replica_leave(cluster->replica);
 	has_ended = apo_bus_thread_stop(&cluster->bus_thread);
 	drop_snapshot(cluster);
 	if (cluster->replica)
 		apo_replica_free(cluster->replica);
 	cluster->replica = NULL;
+	apo_config_put(cluster->config);
 	return has_ended;
+}
+
+/* ---- hand-over ---- */
+
+#define INSTEAD "end the server (SIGTERM) and start it instead"
+#define OTHER_NODE                                                                                 \
+	"servers (or none), node and name of [cluster], and the file of [accounts], cannot be "    \
+	"changed in this way; " INSTEAD
+#define OTHER_RULES                                                                                \
+	"the new program has other rules or limits than the other nodes of the network; end all "  \
+	"nodes (SIGTERM) and start them with it instead"
+
+const char *apo_cluster_refusal(const struct apo_cluster *cluster, const struct apo_config *next)
+{
+	if ((cluster != NULL) != (next->cluster_servers != NULL))
+		return OTHER_NODE;
+	if (!cluster)
+		return NULL;
+	if (apo_config_is_other(cluster->config->cluster_node, next->cluster_node) ||
+	    apo_config_is_other(cluster->config->cluster_name, next->cluster_name) ||
+	    apo_config_is_other(cluster->config->accounts_file, next->accounts_file))
+		return OTHER_NODE;
+	if (!atomic_load(&cluster->is_live))
+		return "this node is not in its network; try again when its log says \"cluster "
+		       "joined\"";
+	if (atomic_load(&cluster->is_cut_off))
+		return "this node is cut off from its network; try again when its log says "
+		       "\"cluster no longer cut off\"";
+	return NULL;
+}
+
+static void serialize_word(struct apo_serializer *serializer, const char *own)
+{
+	char word[PATH_MAX];
+
+	snprintf(word, sizeof word, "%s", own ? own : "");
+	apo_serializer_string(serializer, word, sizeof word);
+	apo_serializer_expect(serializer, !apo_config_is_other(word, own));
+}
+
+/* Returns the reason why this process cannot go on as the node; NULL: it can. */
+static const char *serialize_identity(struct apo_serializer *serializer,
+				      const struct apo_config *config)
+{
+	uint64_t fingerprint = apo_model_shared_fingerprint(&config->model), theirs = fingerprint;
+
+	apo_serializer_u64(serializer, &theirs);
+	apo_serializer_expect(serializer, theirs == fingerprint);
+	if (!serializer->ok)
+		return OTHER_RULES;
+	serialize_word(serializer, config->cluster_node);
+	serialize_word(serializer, config->cluster_name);
+	serialize_word(serializer, config->accounts_file);
+	return serializer->ok ? NULL : OTHER_NODE;
+}
+
+static void write_replica(struct apo_serializer *serializer, const struct apo_cluster *cluster)
+{
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+	uint32_t count;
+
+	apo_serializer_expect(serializer, apo_replica_save(cluster->replica, &bytes, &len));
+	count = (uint32_t)len;
+	apo_serializer_count(serializer, &count, 1);
+	if (serializer->ok)
+		apo_serializer_bytes(serializer, bytes, len);
+	free(bytes);
+}
+
+static void read_replica(struct apo_serializer *serializer, struct apo_cluster *cluster)
+{
+	const uint8_t *bytes;
+	uint32_t count = 0;
+
+	apo_serializer_count(serializer, &count, 1);
+	bytes = serializer->ok ? rudp_read_bytes(&serializer->reader, count) : NULL;
+	apo_serializer_expect(serializer, bytes && apo_replica_resume(cluster->replica, bytes,
+								      count, &cluster->seen_seq));
+}
+
+void apo_cluster_serialize(struct apo_upgrade_state *upgrade, struct apo_cluster *cluster)
+{
+	upgrade->wrong = serialize_identity(&upgrade->serializer, cluster->config);
+	if (upgrade->wrong)
+		return;
+	if (!upgrade->serializer.is_reading) {
+		write_replica(&upgrade->serializer, cluster);
+		return;
+	}
+	apo_replica_set_time(cluster->replica, cluster->now_at_ns, 0);
+	read_replica(&upgrade->serializer, cluster);
+	atomic_store(&cluster->is_live, upgrade->serializer.ok);
+}
+
+void apo_cluster_on_handed_over(struct apo_cluster *cluster)
+{
+	cluster->is_handed_over = true;
+	apo_bus_thread_end(&cluster->bus_thread);
 }

@@ -3,7 +3,11 @@
  * cluster - makes the model of this process one of the copies of a network of nodes: it connects
  * the replica (cluster/replica.h), the model (model/shared.h) and the bus (bus_thread.h).
  *
- * Threads  start, stop: the main thread. The others: the model's thread. Figures: any.
+ * Hand-over  the next process goes on as the same node, with the state of replica and model. The
+ *          bus of this process stays open until that is certain: if the hand-over fails, the mail
+ *          that has come meanwhile is handled, and nothing is lost.
+ * Threads  init, start, stop, hand-over: the main thread. The others: the model's thread. Figures:
+ *          any.
  */
 #ifndef APO_SERVER_CLUSTER_H
 #define APO_SERVER_CLUSTER_H
@@ -14,12 +18,17 @@
 #include "conversation/server/bus_thread.h"
 #include "conversation/server/history_thread.h"
 
+struct apo_upgrade_state;
+
 struct apo_cluster {
 	struct apo_replica *replica;
 	struct apo_bus_thread bus_thread;
+	struct apo_config *config; /* with which this process began */
 	struct apo_model *model;
 	struct apo_history_thread *history_thread; /* NULL: there is no history */
 	int64_t now_at_ns;
+	uint64_t seen_seq;   /* the last sequence that the previous process has read; 0: none */
+	bool is_handed_over; /* another process goes on as this node */
 	/* A snapshot that arrives in chunks. */
 	uint8_t *snapshot;
 	size_t snapshot_len, snapshot_capacity;
@@ -28,13 +37,21 @@ struct apo_cluster {
 	atomic_bool is_live, is_cut_off;
 };
 
-/* The model offers propose. history_thread may be NULL. mail_kind: of the mail to its mailbox.
- * Returns 0 or a negative errno value. */
-int apo_cluster_start(struct apo_cluster *cluster, struct apo_model *model,
-		      struct apo_history_thread *history_thread, struct apo_mailbox *box,
-		      int mail_kind, struct apo_config *config);
+/* The model offers propose. history_thread may be NULL. Returns 0 or -ENOMEM. */
+int apo_cluster_init(struct apo_cluster *cluster, struct apo_model *model,
+		     struct apo_history_thread *history_thread, struct apo_config *config);
+/* Connects to the bus. box: of the model's thread. Returns 0 or a negative errno value. */
+int apo_cluster_start(struct apo_cluster *cluster, struct apo_mailbox *box);
 /* The model's thread has ended. Returns the result of apo_bus_thread_stop. */
 bool apo_cluster_stop(struct apo_cluster *cluster);
+
+/* Why the node cannot be handed over now to a process with this configuration, and what to do.
+ * NULL: it can. cluster NULL: the server is alone. */
+const char *apo_cluster_refusal(const struct apo_cluster *cluster, const struct apo_config *next);
+/* The node, in the state for the next process (upgrade_state.h). The model's thread has ended. */
+void apo_cluster_serialize(struct apo_upgrade_state *upgrade, struct apo_cluster *cluster);
+/* The next process serves as this node. */
+void apo_cluster_on_handed_over(struct apo_cluster *cluster);
 
 /* The call of the model. */
 bool apo_cluster_propose(struct apo_cluster *cluster, const void *event, size_t len, bool is_vital);

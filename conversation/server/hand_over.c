@@ -151,6 +151,7 @@ static int start_successor(struct apo_service *service)
 
 void apo_hand_over_begin(struct apo_service *service)
 {
+	const char *wrong;
 	int error;
 
 	if (service->successor_pid > 0 || service->predecessor.fd >= 0) {
@@ -158,19 +159,13 @@ void apo_hand_over_begin(struct apo_service *service)
 			 "not handed over reason=\"another hand-over is in progress\"");
 		return;
 	}
-	/* Clients of a cluster belong to this process: the others would see them leave. */
-	if (service->model_thread.cluster) {
-		service->acceptor.counters.hand_overs_failed++;
-		rudp_log(RUDP_LOG_ERROR,
-			 "not handed over reason=\"a node of a network is restarted instead: "
-			 "end it (SIGTERM) and start it, one node after the other; its clients "
-			 "connect again, meanwhile to other nodes\"");
-		return;
-	}
 	/* Errors in the configuration are reported here, before the successor would find them. */
-	if (!apo_service_reload(service)) {
+	wrong = apo_service_reload(service)
+			? apo_cluster_refusal(service->model_thread.cluster, service->config)
+			: "the configuration is wrong";
+	if (wrong) {
 		service->acceptor.counters.hand_overs_failed++;
-		rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"the configuration is wrong\"");
+		rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"%s\"", wrong);
 		return;
 	}
 	service->successor_until_ns = service->now_at_ns + HELLO_NS;
@@ -237,7 +232,8 @@ static bool settle(struct apo_service *service)
 	return is_in_time;
 }
 
-/* Delivers what is still in the mailboxes. Nothing new is read, so the rounds come to an end. */
+/* Delivers what is still in the mailboxes. Nothing new is read from clients, and only seldom does
+ * something of other nodes come within a round, so the rounds come to an end. */
 static void drain_mailboxes(struct apo_service *service)
 {
 	service->model_thread.is_unattended = true;
@@ -247,10 +243,25 @@ static void drain_mailboxes(struct apo_service *service)
 	service->model_thread.is_unattended = false;
 }
 
-/* Stops all threads. Returns NULL, or the reason why that failed. History is last, since all
- * messages have been passed to it by then. */
+/* Returns NULL, or the reason why that failed. */
+static const char *stop_history(struct apo_service *service)
+{
+	bool is_written;
+
+	if (!service->has_history)
+		return NULL;
+	is_written = apo_history_thread_pause(&service->history_thread);
+	if (service->history_thread.sync.is_on)
+		return "history is still compared with that of other nodes; try again when the "
+		       "log says \"history is that of the other nodes\"";
+	return is_written ? NULL : "history cannot be written";
+}
+
+/* Stops all threads but that of the bus, whose mail waits. Returns NULL, or the reason why that
+ * failed. History is last, since all messages have been passed to it by then. */
 static const char *stop_all(struct apo_service *service)
 {
+	const char *wrong;
 	bool is_settled;
 
 	apo_service_stop_workers(service);
@@ -260,9 +271,12 @@ static const char *stop_all(struct apo_service *service)
 		return "the server ends";
 	if (!is_settled || !apo_model_is_settled(service->model_thread.model) ||
 	    !apo_auth_thread_wait(&service->auth_thread, service->now_at_ns + SETTLE_NS))
-		return "password checks or questions to history take too long";
-	if (service->has_history && !apo_history_thread_pause(&service->history_thread))
-		return "history cannot be written";
+		return "password checks, questions to history or the network take too long";
+	wrong = stop_history(service);
+	if (!wrong)
+		wrong = apo_cluster_refusal(service->model_thread.cluster, service->config);
+	if (wrong)
+		return wrong;
 	if (service->store && !apo_registry_thread_pause(&service->registry_thread))
 		return "registered channels cannot be written";
 	return NULL;
@@ -329,6 +343,8 @@ static void finish_hand_over(struct apo_service *service, const struct apo_upgra
 		 upgrade->serializer.len);
 	service->serving_pid = service->successor_pid;
 	service->successor_pid = 0;
+	if (service->model_thread.cluster)
+		apo_cluster_on_handed_over(&service->cluster);
 	/* Nothing more is sent on the channel; closing it will tell the successor that this process
 	 * has ended. */
 	(void)epoll_ctl(service->epoll_fd, EPOLL_CTL_DEL, service->successor.fd, NULL);

@@ -470,7 +470,9 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 		apo_batcher_init(model_thread->to_workers + i, &workers[i].box, &model_thread->box,
 				 APO_MAIL_BATCH, 0);
 	model_thread->config = apo_config_get(config);
-	return 0;
+	return model_thread->cluster ? apo_cluster_init(model_thread->cluster, model_thread->model,
+							history_thread, config)
+				     : 0;
 }
 
 static void drop(struct apo_mail *mail)

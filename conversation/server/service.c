@@ -132,7 +132,7 @@ static void use(struct apo_service *service, struct apo_config *config)
 
 	if (apo_config_has_other_cluster(config, service->config))
 		rudp_log(RUDP_LOG_WARN,
-			 "configuration of the cluster takes effect after a restart");
+			 "configuration of the cluster takes effect after a restart or hand-over");
 	if (apo_config_has_other_peers(config, service->config))
 		rudp_log(RUDP_LOG_WARN, "configuration of peers takes effect after a restart");
 	if (config->workers != service->config->workers ||
@@ -496,15 +496,13 @@ static int begin(struct apo_service *service)
 	apo_metrics_init(&service->metrics);
 	service->messaging_node.source = (struct apo_event_source){APO_SOURCE_PEERS, -1};
 	error = apo_acceptor_open(&service->acceptor, service->epoll_fd, service->workers,
-				  service->worker_count, config, service->predecessor.fd >= 0);
+				  service->worker_count, config, service->is_takeover);
 	if (error == 0)
-		error = service->predecessor.fd >= 0 ? apo_take_over(service) : open_all(service);
+		error = service->is_takeover ? apo_take_over(service) : open_all(service);
 	if (error == 0)
 		error = apo_service_start_disk_threads(service);
 	if (error == 0 && config->cluster_servers)
-		error = apo_cluster_start(&service->cluster, service->model_thread.model,
-					  apo_service_history_thread(service),
-					  &service->model_thread.box, APO_MAIL_CLUSTER, config);
+		error = apo_cluster_start(&service->cluster, &service->model_thread.box);
 	if (error == 0)
 		error = apo_service_start_workers(service);
 	return error < 0 ? error : apo_service_start_model_thread(service);

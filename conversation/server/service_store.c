@@ -125,7 +125,8 @@ int apo_service_load_accounts(struct apo_service *service)
 				  .now_at_ns = rudp_clock_now_ns()};
 	int error = 0;
 
-	if (!service->store)
+	/* A node takes them over with its state: all copies have them in the same order. */
+	if (!service->store || (service->model_thread.cluster && service->is_takeover))
 		return 0;
 	error = apo_accounts_tell_new(service->store, load_account, &loading);
 	if (error == 0)
@@ -197,6 +198,7 @@ struct apo_server_parts apo_service_parts(struct apo_service *service)
 					 .acceptor = &service->acceptor,
 					 .metrics = &service->metrics,
 					 .peers = &service->messaging_node.peers,
+					 .cluster = service->model_thread.cluster,
 					 .history_thread = apo_service_history_thread(service),
 					 .history_file = history_file(service),
 					 .now_at_ns = service->now_at_ns};

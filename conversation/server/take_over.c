@@ -33,6 +33,8 @@ static int receive(struct apo_service *service, struct apo_upgrade_state *upgrad
 			       received.fd_count);
 	if (error == 0 && !apo_upgrade_state_read(upgrade, &parts))
 		error = -EPROTO;
+	if (upgrade->wrong)
+		rudp_log(RUDP_LOG_ERROR, "not taken over reason=\"%s\"", upgrade->wrong);
 	apo_received_state_fini(&received);
 	if (error == 0 && !upgrade->continues_history)
 		error = apo_service_begin_history(service);

@@ -9,6 +9,7 @@
 
 #include "conversation/model/state.h"
 #include "conversation/server/cloak.h"
+#include "conversation/server/cluster.h"
 #include "conversation/server/conn_move.h"
 #include "conversation/server/acceptor.h"
 #include "conversation/server/history_thread.h"
@@ -16,6 +17,7 @@
 #include "conversation/server/peers.h"
 
 #define MAGIC "Apollonion's cargo"
+#define MAGIC_OF_NODE "Apollonion's node"
 #define CONN_BYTES_MIN 9
 #define LOST "Connection lost: the server was replaced"
 
@@ -136,6 +138,10 @@ static void serialize_history(struct apo_upgrade_state *upgrade,
 	snprintf(file, sizeof file, "%s", own);
 	apo_serializer_string(&upgrade->serializer, file, sizeof file);
 	upgrade->continues_history = upgrade->serializer.ok && own[0] && strcmp(file, own) == 0;
+	/* All copies of a network have the same history. */
+	apo_serializer_expect(&upgrade->serializer, !parts->cluster || !parts->history_thread ||
+							    !upgrade->serializer.is_reading ||
+							    upgrade->continues_history);
 	for (i = 0; i < HISTORY_COUNT && counters && !upgrade->serializer.is_reading; i++)
 		values[i] = atomic_load(counters + i);
 	apo_serializer_counters(&upgrade->serializer, history_names, HISTORY_COUNT, values);
@@ -161,15 +167,17 @@ static void write_conn(struct apo_upgrade_state *upgrade, struct apo_worker *wor
 		upgrade->left++;
 }
 
-/* Each client of the model has a connection: the threads stand still and no event is pending. */
+/* Each client of this server has a connection: the threads stand still and no event is pending. */
 static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts,
 			uint32_t count)
 {
-	uint32_t slot, ordinal, written = 0;
+	uint32_t slot, ordinal, written = 0, remote = apo_state_remote(parts->model);
 	struct apo_worker *worker;
 	struct apo_conn *conn;
 
 	apo_serializer_u32(&upgrade->serializer, &count);
+	if (parts->cluster)
+		apo_serializer_u32(&upgrade->serializer, &remote);
 	for (worker = parts->workers; worker < parts->workers + parts->worker_count; worker++)
 		for (slot = 0; slot < worker->slot_count; slot++) {
 			conn = apo_worker_conn(worker, slot);
@@ -181,7 +189,7 @@ static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_serv
 			write_conn(upgrade, worker, conn, ordinal);
 			written++;
 		}
-	apo_serializer_expect(&upgrade->serializer, written == count);
+	apo_serializer_expect(&upgrade->serializer, written + remote == count);
 }
 
 /* ---- reading connections ---- */
@@ -197,7 +205,7 @@ struct reading {
 	const struct apo_server_parts *parts;
 	struct place *places; /* by ordinal */
 	struct apo_peer *peers;
-	uint32_t count;
+	uint32_t count, remote; /* clients, and those of other nodes among them */
 };
 
 static void read_moved(struct reading *reading, struct place *place)
@@ -267,7 +275,7 @@ static void end_left_behind(struct reading *reading)
 
 	for (i = 0; i < reading->count; i++) {
 		place = reading->places + i;
-		if (place->moves)
+		if (!place->conn || place->moves)
 			continue;
 		for (watch = place->conn->watches; watch; watch = watch->next)
 			apo_model_on_receipt(parts->model, watch->watch, watch->recipient, false,
@@ -295,7 +303,12 @@ static bool read_all(struct reading *reading)
 	struct apo_upgrade_state *upgrade = reading->upgrade;
 	uint32_t i;
 
-	for (i = 0; i < reading->count && upgrade->serializer.ok; i++)
+	if (reading->parts->cluster)
+		apo_serializer_u32(&upgrade->serializer, &reading->remote);
+	apo_serializer_expect(&upgrade->serializer, reading->remote <= reading->count);
+	for (i = 0; i < reading->count; i++) /* those of other nodes have no connection */
+		reading->peers[i] = (struct apo_peer){.worker = APO_WORKERS_MAX - 1};
+	for (i = reading->remote; i < reading->count && upgrade->serializer.ok; i++)
 		read_conn(reading, i);
 	if (!upgrade->serializer.ok || !apo_state_read(&upgrade->serializer, reading->parts->model,
 						       reading->peers, reading->count))
@@ -329,10 +342,14 @@ static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_serve
 
 static void serialize_head(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts)
 {
-	char magic[32] = MAGIC;
+	const char *own = parts->cluster ? MAGIC_OF_NODE : MAGIC;
+	char magic[32];
 
+	snprintf(magic, sizeof magic, "%s", own);
 	apo_serializer_string(&upgrade->serializer, magic, sizeof magic);
-	apo_serializer_expect(&upgrade->serializer, strcmp(magic, MAGIC) == 0);
+	apo_serializer_expect(&upgrade->serializer, strcmp(magic, own) == 0);
+	if (parts->cluster && upgrade->serializer.ok)
+		apo_cluster_serialize(upgrade, parts->cluster);
 	apo_cloak_serialize(&upgrade->serializer);
 	serialize_worker_counters(&upgrade->serializer, parts);
 	serialize_history(upgrade, parts);

@@ -18,6 +18,7 @@
 #define APO_UPGRADE_STATE_VERSION 4u
 
 struct apo_acceptor;
+struct apo_cluster;
 struct apo_history_thread;
 struct apo_metrics;
 struct apo_model;
@@ -31,6 +32,7 @@ struct apo_upgrade_state {
 	uint32_t fds_read;
 	unsigned long moved, left; /* connections that were handed over, and that could not be */
 	bool continues_history;    /* reading: both processes keep history in the same file */
+	const char *wrong;         /* reading: why it is refused, and what to do; NULL: not known */
 };
 
 /* The parts of a server that are written, or that the state is read into. */
@@ -41,6 +43,7 @@ struct apo_server_parts {
 	struct apo_acceptor *acceptor;
 	struct apo_metrics *metrics;
 	struct apo_peers *peers;                   /* only their counters */
+	struct apo_cluster *cluster;               /* NULL: this server is alone */
 	struct apo_history_thread *history_thread; /* NULL: there is no history */
 	const char *history_file;                  /* NULL: none */
 	int64_t now_at_ns;

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Many clients in one channel. All of them talk, and check that each hears every line once and in order.
 
-    chatters.py HOST PORT CLIENTS READY_FILE
+    chatters.py HOST PORT[,PORT...] CLIENTS READY_FILE
 
 Writes READY_FILE when all are in the channel, talks until SIGTERM, then waits until every client has heard
 the last line of every other. Lines are sent in two pieces, and some clients do not read for a while, so that
 there are always incomplete lines and full buffers. Exit code 0: nothing was lost, doubled or out of order,
 and no message id came twice.
+
+Several ports are those of the nodes of a network, which the clients use in turn. Then clients hear themselves, too,
+and say the next line when the last one has come back. All must hear all lines in the same order. A node that is cut
+off refuses lines; these are said again.
 """
 
 import random
@@ -22,10 +26,12 @@ PACE_S = 0.005  # between two lines, all clients together
 LAZY_S = 0.3  # a lazy client does not read for this time
 PATIENCE_S = 60
 SAID = re.compile(rb"(?:@(\S+) )?:c(\d+)!\S+ PRIVMSG #crowd :(\d+|end)\r\n")
+NEWS = re.compile(rb"\S+ NOTICE c\d+ :This server is (cut off from|connected to) its network.*\r\n")
+REFUSED = re.compile(rb"\S+ NOTICE c\d+ :.*cut off from its network; try again later\r\n")
 
 
 class Client:
-    def __init__(self, address, number, clients):
+    def __init__(self, address, number, clients, is_networked):
         self.socket = socket.socket()
         if number % 20 == 0:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -39,11 +45,16 @@ class Client:
         self.ids = set()
         self.rest = None
         self.lazy_until = 0.0
-        if number == 0:
+        self.is_networked = is_networked
+        self.waiting = None  # in a network: what has not come back yet
+        self.order = []
+        if is_networked:
+            self.say("CAP REQ :message-tags echo-message")
+        elif number == 0:
             self.say("CAP REQ :message-tags")
         self.say(f"NICK c{number}")
         self.say(f"USER c{number} 0 * :c")
-        if number == 0:
+        if is_networked or number == 0:
             self.say("CAP END")
         self.wait_for(b" 001 ")
         self.say("JOIN #crowd")
@@ -67,6 +78,7 @@ class Client:
         self.socket.sendall(line[:cut])
         self.rest = line[cut:]
         self.said += 1
+        self.waiting = text if self.is_networked else None
 
     def end_line(self):
         if self.rest:
@@ -90,11 +102,20 @@ class Client:
             self.socket.sendall(b"PONG" + line[4:])
             return
         said = SAID.fullmatch(line)
+        if self.waiting and REFUSED.fullmatch(line):
+            self.say(f"PRIVMSG #crowd :{self.waiting}")
+            return
+        if self.is_networked and NEWS.fullmatch(line):
+            return
         if not said:
             if b" JOIN " not in line and b" MODE " not in line:
                 sys.exit(f"c{self.number} heard {line!r}")
             return
         who, what = int(said[2]), said[3]
+        if self.is_networked:
+            self.order.append(said[0])
+        if who == self.number:
+            self.waiting = None
         if said[1]:
             if said[1] in self.ids:
                 sys.exit(f"{said[1]!r} came twice")
@@ -109,9 +130,10 @@ class Client:
 
 
 def main():
-    address = (sys.argv[1], int(sys.argv[2]))
+    ports = [int(port) for port in sys.argv[2].split(",")]
     count = int(sys.argv[3])
-    clients = [Client(address, number, count) for number in range(count)]
+    is_networked = len(ports) > 1
+    clients = [Client((sys.argv[1], ports[i % len(ports)]), i, count, is_networked) for i in range(count)]
     selector = selectors.DefaultSelector()
     for client in clients:
         selector.register(client.socket, selectors.EVENT_READ, client)
@@ -132,19 +154,27 @@ def main():
         if speaking:
             speaking.end_line()
         speaking = random.choice(clients)
-        speaking.begin_line(str(speaking.said))
+        if speaking.waiting:
+            speaking = None
+        else:
+            speaking.begin_line(str(speaking.said))
         random.choice(clients).lazy_until = now + LAZY_S
     if speaking:
         speaking.end_line()
-    for client in clients:
-        client.begin_line("end")
-        client.end_line()
+    talking = list(clients)
+    last_words = count if is_networked else count - 1
     give_up_at = time.monotonic() + PATIENCE_S
-    while any(client.ended < count - 1 for client in clients):
+    while any(client.ended < last_words for client in clients):
         if time.monotonic() > give_up_at:
-            sys.exit(f"missing: {sum(count - 1 - client.ended for client in clients)} last words")
+            sys.exit(f"missing: {sum(last_words - client.ended for client in clients)} last words")
+        for client in [client for client in talking if not client.waiting]:
+            client.begin_line("end")
+            client.end_line()
+            talking.remove(client)
         for key, _ in selector.select(1):
             key.data.read()
+    if any(client.order != clients[0].order for client in clients):
+        sys.exit("not all have heard the same in the same order")
     said = sum(client.said - 1 for client in clients)
     print(f"{said} lines of {count} clients, each heard once by all the others")
 

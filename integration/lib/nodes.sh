@@ -60,7 +60,30 @@ write_node() {
 # start_node NUMBER SIDE
 start_node() {
 	rm -f "$TMP/n$1.err"
-	launch_plain "n$1" "$2" "$BUILD/apollonion" --config "$TMP/n$1.conf"
+	launch_plain "n$1" "$2" "${PROGRAM:-$BUILD/apollonion}" --config "$TMP/n$1.conf"
+}
+
+# times NODE WORDS: in its log.
+times() {
+	grep -c -- "$2" "$TMP/n$1.err" || true
+}
+
+has_times() {
+	[ "$(times "$1" "$2")" -ge "$3" ]
+}
+
+has_one_process() {
+	[ "$(times "$1" ' acting as proxy of pid=')" -gt 0 ] && [ "$(times "$1" ' ended$')" -ge $((HANDED[$1] - 1)) ]
+}
+
+declare -A HANDED=()
+
+# hand_over_node NUMBER: the next process serves, and the one before has ended, or is the proxy of all later ones.
+hand_over_node() {
+	HANDED[$1]=$((${HANDED[$1]:-0} + 1))
+	send USR2 "n$1"
+	wait_until 60 "the next process of n$1 has taken over" has_times "$1" ' taken over ' "${HANDED[$1]}"
+	wait_until 30 "the process before of n$1 has ended" has_one_process "$1"
 }
 
 wait_joined() {
