@@ -503,6 +503,20 @@ CHECK(a_filter_may_be_taken_off)
 	    option_value(trio.client, IPPROTO_TCP, TCP_USER_TIMEOUT));
 }
 
+/* A millisecond is over before a delayed acknowledgement comes. */
+CHECK(a_short_tcp_user_timeout_does_not_end_a_connection_that_is_answered)
+{
+	struct trio trio = make_trio(AF_INET);
+	set_option(trio.client, IPPROTO_TCP, TCP_USER_TIMEOUT, 1);
+	say_result("send", send(trio.client, "x", 1, 0));
+	wait_for(trio.server, POLLIN);
+	poll(NULL, 0, 300);
+	say_poll("client", trio.client);
+	say_error("SO_ERROR", trio.client);
+	say_result("send", send(trio.server, "y", 1, 0));
+	say_bytes("recv", trio.client);
+}
+
 CHECK(devices_have_names_and_numbers)
 {
 	int fd = fresh(AF_INET, 0);

@@ -18,6 +18,8 @@ int64_t rudp_race_limit_at_ns(const struct rudp_app *app)
 	int64_t limit_ns = app->options.conn.connect_timeout_ns;
 	int64_t user_ns = app->options.conn.user_timeout_ns;
 
+	if (user_ns > 0)
+		user_ns = rudp_time_max(user_ns, RUDP_CONNECT_TIMEOUT_LEAST_NS);
 	if (limit_ns > 0 && (user_ns == 0 || limit_ns < user_ns))
 		user_ns = limit_ns;
 	return user_ns > 0 ? app->race.started_at_ns + user_ns : RUDP_NEVER;

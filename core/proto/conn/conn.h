@@ -88,9 +88,12 @@ struct rudp_conn_options {
 #define RUDP_BUFFER_LEAST_BYTES 4096
 #define RUDP_CONNECT_TIMEOUT_NS (127 * RUDP_NS_PER_S) /* as Linux with tcp_syn_retries 6 */
 #define RUDP_USER_TIMEOUT_NS (924 * RUDP_NS_PER_S)    /* as Linux with tcp_retries2 15 */
-#define RUDP_IDLE_TIMEOUT_NS (7200 * RUDP_NS_PER_S)   /* only our own pings are unanswered */
-#define RUDP_FIN_TIMEOUT_NS (60 * RUDP_NS_PER_S)      /* as Linux with tcp_fin_timeout */
-#define RUDP_NO_READER_NS (1 * RUDP_NS_PER_S)         /* after a close with unread input */
+/* Least effect of TCP_USER_TIMEOUT: on the first SYN (as in Linux), on data (its least RTO). */
+#define RUDP_CONNECT_TIMEOUT_LEAST_NS (1 * RUDP_NS_PER_S)
+#define RUDP_USER_TIMEOUT_LEAST_NS (200 * RUDP_NS_PER_MS)
+#define RUDP_IDLE_TIMEOUT_NS (7200 * RUDP_NS_PER_S) /* only our own pings are unanswered */
+#define RUDP_FIN_TIMEOUT_NS (60 * RUDP_NS_PER_S)    /* as Linux with tcp_fin_timeout */
+#define RUDP_NO_READER_NS (1 * RUDP_NS_PER_S)       /* after a close with unread input */
 
 /* How a connection began: docs/protocol.md sections 6.1 and 6.7. The texts are those of rudp ss. */
 #define RUDP_HANDSHAKE_KINDS(X)                                                                    \

@@ -68,12 +68,28 @@ static bool is_last_fin_forgotten(const struct rudp_conn *conn, int64_t now_at_n
 	       rudp_host_cache_has_refused(&conn->ep->hosts, &conn->path.remote, now_at_ns);
 }
 
+/*
+ * TCP_USER_TIMEOUT. A short one does not end a connection before a packet could be answered: Linux
+ * looks at it only when a retransmission was in vain, too.
+ */
+static int64_t user_timeout_ns(const struct rudp_conn *conn)
+{
+	int64_t least = rudp_time_max(2 * rudp_conn_pto_ns(conn), RUDP_USER_TIMEOUT_LEAST_NS);
+
+	if (conn->options.user_timeout_ns == 0)
+		return RUDP_USER_TIMEOUT_NS;
+	return rudp_time_max(conn->options.user_timeout_ns, least);
+}
+
 /* TCP_USER_TIMEOUT counts from the first SYN, as in Linux. */
 static int64_t handshake_max_ns(const struct rudp_conn *conn)
 {
 	int64_t max = or_default(conn->options.connect_timeout_ns, RUDP_CONNECT_TIMEOUT_NS);
 
-	return rudp_time_min(max, or_default(conn->options.user_timeout_ns, max));
+	if (conn->options.user_timeout_ns == 0)
+		return max;
+	return rudp_time_min(
+		max, rudp_time_max(conn->options.user_timeout_ns, RUDP_CONNECT_TIMEOUT_LEAST_NS));
 }
 
 /* A deferred SYN: a program that has written nothing may be waiting for the peer to write first. */
@@ -100,8 +116,7 @@ static int64_t give_up_at_ns(const struct rudp_conn *conn)
 		return conn->progress_at_ns + RUDP_IDLE_TIMEOUT_NS;
 	if (is_only_fin_left(conn))
 		return conn->progress_at_ns + RUDP_LAST_ACK_NS;
-	return conn->progress_at_ns +
-	       or_default(conn->options.user_timeout_ns, RUDP_USER_TIMEOUT_NS);
+	return conn->progress_at_ns + user_timeout_ns(conn);
 }
 
 /*

@@ -209,6 +209,43 @@ Test(conn, long_silence_is_etimedout)
 	pair_fini(&pair);
 }
 
+/* Without a floor, the answer of a healthy peer would come too late. */
+Test(conn, a_user_timeout_below_the_rtt_lets_the_peer_answer)
+{
+	struct pair pair;
+	struct rudp_conn_options options = {.user_timeout_ns = RUDP_NS_PER_MS};
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
+	rudp_conn_write(pair.conn[0], "x", 1, pair.now_ns);
+	pair_collect(&pair);
+	pair.now_ns += 100 * RUDP_NS_PER_MS;
+	rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+	pair_run(&pair, RUDP_NS_PER_S);
+	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
+	pair_fini(&pair);
+}
+
+Test(conn, a_user_timeout_below_the_rtt_ends_a_silent_connection)
+{
+	struct pair pair;
+	struct rudp_conn_options options = {.user_timeout_ns = RUDP_NS_PER_MS};
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
+	rudp_conn_write(pair.conn[0], "x", 1, pair.now_ns);
+	for (int i = 0; i < 10; i++) {
+		pair_collect(&pair);
+		pair_drop(&pair);
+		pair.now_ns += 100 * RUDP_NS_PER_MS;
+		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+	}
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ETIMEDOUT));
+	pair_fini(&pair);
+}
+
 Test(conn, keepalive_finds_a_peer_that_is_gone)
 {
 	struct pair pair;
