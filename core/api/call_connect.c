@@ -13,6 +13,7 @@
 #include "api/name_notes.h"
 #include "api/option.h"
 #include "api/socket.h"
+#include "api/socket_name.h"
 #include "api/fd_replace.h"
 #include "api/raw_syscall.h"
 
@@ -27,13 +28,34 @@ struct destination {
 	struct rudp_early *early; /* NULL: connect(2) */
 };
 
-/* The any address means this host, as with TCP. A stream cannot go to multicast or broadcast. */
-static int check_destination(const struct rudp_socket *s, const struct sockaddr_storage *copy,
-			     struct rudp_addr *remote)
+/*
+ * The any address means this host, as with TCP: the IPv4 address to which the socket is bound, else
+ * loopback, of IPv4 if the socket is bound to an IPv4 address.
+ */
+static void resolve_any(int fd, const struct rudp_socket *s, struct rudp_addr *remote)
+{
+	uint16_t port = rudp_addr_port(remote);
+	struct rudp_name own;
+
+	if (!rudp_addr_is_any(remote))
+		return;
+	if (s->state == RUDP_SOCKET_BOUND && rudp_socket_own_name(fd, &own) &&
+	    own.local.family == AF_INET) {
+		if (remote->family == AF_INET6)
+			own.local.in4.sin_addr.s_addr = INADDR_ANY;
+		*remote = own.local;
+		rudp_addr_set_port(remote, port);
+	}
+	rudp_addr_resolve_any(remote);
+}
+
+/* A stream cannot go to multicast or broadcast. */
+static int check_destination(int fd, const struct rudp_socket *s,
+			     const struct sockaddr_storage *copy, struct rudp_addr *remote)
 {
 	if (copy->ss_family == AF_INET6 && remote->family == AF_INET && s->flags & RUDP_MARK_V6ONLY)
 		return -ENETUNREACH;
-	rudp_addr_resolve_any(remote);
+	resolve_any(fd, s, remote);
 	if (remote->family == AF_INET && ntohl(remote->in4.sin_addr.s_addr) >= 0xe0000000)
 		return -ENETUNREACH;
 	if (remote->family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&remote->in6.sin6_addr))
@@ -143,7 +165,7 @@ static int connect_new(int fd, const struct rudp_socket *s, const struct destina
 	int rc = rudp_address_check(s, &to->copy, to->len, &remote);
 
 	if (rc == 0)
-		rc = check_destination(s, &to->copy, &remote);
+		rc = check_destination(fd, s, &to->copy, &remote);
 	if (rc < 0)
 		return rc;
 	if (to->wants_kernel && to->wants_kernel(&remote))

@@ -182,7 +182,13 @@ int rudp_socket_renew(int fd, const struct rudp_socket *s)
 
 	if (rc < 0 || !bound || !rudp_socket_inspect(fd, &fresh))
 		return rc;
-	return bind_to(fd, &fresh, &own.local);
+	rc = bind_to(fd, &fresh, &own.local);
+	/* The engine may still hold the port for the old connection: keep at least the address. */
+	if (rc == -EADDRINUSE) {
+		rudp_addr_set_port(&own.local, 0);
+		rc = bind_to(fd, &fresh, &own.local);
+	}
+	return rc;
 }
 
 int rudp_socket_abort(int fd, const struct rudp_socket *s)
@@ -190,7 +196,7 @@ int rudp_socket_abort(int fd, const struct rudp_socket *s)
 	int rc = rudp_socket_renew(fd, s);
 
 	rudp_mark_change(fd, RUDP_MARK_ABORTED, 0);
-	return rc == -EADDRINUSE ? 0 : rc;
+	return rc;
 }
 
 int rudp_socket_renew_listener(int fd, struct rudp_socket *s)

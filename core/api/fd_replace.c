@@ -60,6 +60,18 @@ static void copy_options(int from, int to, const struct rudp_socket *s)
 				    (socklen_t)strlen(congestion));
 }
 
+/* Whom SIGIO and SIGURG reach, and with which signal. */
+static void copy_owner(int from, int to)
+{
+	struct f_owner_ex owner = {.pid = 0};
+	int number = rudp_raw_fcntl(from, F_GETSIG, 0);
+
+	if (rudp_raw_fcntl(from, F_GETOWN_EX, (long)(uintptr_t)&owner) == 0 && owner.pid != 0)
+		rudp_raw_fcntl(to, F_SETOWN_EX, (long)(uintptr_t)&owner);
+	if (number > 0)
+		rudp_raw_fcntl(to, F_SETSIG, number);
+}
+
 int rudp_fd_replace(int fd, int replacement)
 {
 	struct rudp_epoll_entries entries;
@@ -68,13 +80,17 @@ int rudp_fd_replace(int fd, int replacement)
 	long rc;
 
 	if (status > 0)
-		rudp_raw_fcntl(replacement, F_SETFL, status);
+		rudp_raw_fcntl(replacement, F_SETFL, status & ~O_ASYNC);
+	copy_owner(fd, replacement);
 	rudp_epoll_entries_find(fd, &entries);
 	rc = rudp_raw_syscall(SYS_dup3, replacement, fd,
 			      descriptor > 0 && descriptor & FD_CLOEXEC ? O_CLOEXEC : 0, 0, 0, 0);
 	rudp_raw_close(replacement);
 	if (rc < 0)
 		return (int)rc;
+	/* The signal names the number on which O_ASYNC was set. */
+	if (status > 0 && status & O_ASYNC)
+		rudp_raw_fcntl(fd, F_SETFL, status);
 	rudp_epoll_entries_restore(fd, &entries);
 	return 0;
 }

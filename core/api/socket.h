@@ -69,9 +69,8 @@ int rudp_socket_take_error(int fd, const struct rudp_socket *s);
 int rudp_socket_true_error(const struct rudp_socket *s, int error);
 
 /*
- * Replaces fd by a new socket with the options and the bound name of the old one (call_socket.c).
- *
- * Returns  0 or -errno; -EADDRINUSE: fd is a new socket, but the name could not be bound again.
+ * Replaces fd by a new socket with the options and the bound address of the old one, and its port
+ * if that is free (call_socket.c). Returns 0 or -errno.
  */
 int rudp_socket_renew(int fd, const struct rudp_socket *s);
 

@@ -178,6 +178,25 @@ CHECK(refused_later_connect_is_tried_again_without_asking)
 	say_error("SO_ERROR", fd);
 }
 
+CHECK(reset_before_the_second_connect_of_a_bound_socket)
+{
+	struct sockaddr_storage addr, own;
+	int listening = listener(AF_INET, &addr), fd = fresh(AF_INET, SOCK_NONBLOCK);
+	address(&own, "127.0.0.2", 0);
+	say_result("bind", bind_to(fd, &own));
+	(void)connect_to(fd, &addr);
+	wait_for(fd, POLLOUT);
+	wait_for(listening, POLLIN);
+	close(listening);
+	wait_for(fd, POLLHUP);
+	listening = listener(AF_INET, &addr);
+	say_result("connect", connect_to(fd, &addr));
+	say_result("connect again", connect_to(fd, &addr));
+	wait_for(fd, POLLOUT);
+	name_of(fd, &own);
+	say_address("own", &own, address_len(&own));
+}
+
 CHECK(refused_later_connect_keeps_the_bound_name)
 {
 	struct sockaddr_storage addr, name, after;

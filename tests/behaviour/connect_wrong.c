@@ -118,6 +118,31 @@ CHECK(connect_to_port_zero)
 	say_result("IPv6", connect_to(fd, &addr));
 }
 
+CHECK(connect_to_any_address_means_the_bound_ipv4_address)
+{
+	static const char *const bound[] = {"127.0.0.2", "::ffff:127.0.0.2", "::ffff:0.0.0.0"};
+	static const char *const to[] = {"0.0.0.0", "::ffff:0.0.0.0", "::"};
+	struct sockaddr_storage addr, own;
+	int listening = fresh(AF_INET, 0);
+	address(&own, "0.0.0.0", 0);
+	say_result("bind", bind_to(listening, &own));
+	say_result("listen", listen(listening, 16));
+	name_of(listening, &own);
+	uint16_t port = port_of(&own);
+	for (size_t i = 0; i < sizeof(bound) / sizeof(bound[0]); i++) {
+		for (size_t j = i > 0; j < (i > 0 ? 3 : 1); j++) {
+			address(&own, bound[i], 0);
+			int fd = fresh(own.ss_family, 0);
+			say_result(bound[i], bind_to(fd, &own));
+			address(&addr, to[j], port);
+			say_result(to[j], connect_to(fd, &addr));
+			peer_of(fd, &addr);
+			say_address("peer", &addr, address_len(&addr));
+			close(fd);
+		}
+	}
+}
+
 CHECK(connect_to_any_address_means_loopback)
 {
 	struct sockaddr_storage addr, peer;

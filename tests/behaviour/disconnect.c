@@ -3,7 +3,9 @@
 #include "behaviour/setup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,6 +35,48 @@ CHECK(disconnect_of_a_fresh_socket)
 	say_poll("after", fd);
 	say_names(fd);
 	say_result("connect", connect_to(fd, &addr));
+}
+
+static volatile sig_atomic_t signalled_fd = -1;
+
+static void note_descriptor(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	signalled_fd = info->si_fd;
+}
+
+static bool is_signalled(void *unused)
+{
+	(void)unused;
+	return signalled_fd >= 0;
+}
+
+CHECK(disconnect_keeps_the_owner_for_sigio)
+{
+	struct sigaction action = {.sa_sigaction = note_descriptor, .sa_flags = SA_SIGINFO};
+	struct sockaddr_storage addr;
+	int listening = listener(AF_INET, &addr), fd = fresh(AF_INET, 0);
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL); /* it would interrupt connect() */
+	sigaction(SIGRTMIN, &action, NULL);
+	say_result("connect", connect_to(fd, &addr));
+	close(accept(listening, NULL, NULL));
+	say_result("F_SETOWN", fcntl(fd, F_SETOWN, getpid()));
+	say_result("F_SETSIG", fcntl(fd, F_SETSIG, SIGRTMIN));
+	say_result("F_SETFL", fcntl(fd, F_SETFL, O_ASYNC));
+	disconnect("AF_UNSPEC", fd);
+	say_result("connect", connect_to(fd, &addr));
+	say("F_GETOWN is we: %d", fcntl(fd, F_GETOWN) == getpid());
+	say("F_GETSIG is ours: %d", fcntl(fd, F_GETSIG) == SIGRTMIN);
+	int server = accept(listening, NULL, NULL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	signalled_fd = -1;
+	must(write(server, "x", 1) == 1, "write");
+	wait_true(is_signalled, NULL);
+	say("names the socket: %d", signalled_fd == fd);
 }
 
 CHECK(disconnect_with_a_short_address)
