@@ -671,8 +671,9 @@ fuzz: ## every fuzz target for TIME seconds (default 60)
 	@tests/fuzz/run.sh $(TOP_BUILD)/fuzz $(or $(TIME),60)
 
 .PHONY: differences
-differences: $(BUILD)/tests/differences $(PRODUCTS) ## random socket calls over kernel TCP and under the shim: SEED=n COUNT=n
-	@tests/differences/compare.py $(BUILD) $(or $(SEED),1) $(or $(COUNT),300)
+differences: $(BUILD)/tests/differences $(PRODUCTS) ## random socket calls over kernel TCP and under the shim: SEED=n COUNT=n STEPS=n
+	@tests/differences/compare.py $(BUILD) $(or $(SEED),1) $(or $(COUNT),300) \
+		$(if $(STEPS),--steps $(STEPS))
 
 soak: all $(BUILD)/tests/sim $(BUILD)/tests/messaging $(INTEGRATION_PARTS) ## 20,000 seeds of the simulator, 11 virtual days of messages, deaths, each fuzz target (over an hour)
 	BUILD=$(abspath $(BUILD)) tests/soak.sh

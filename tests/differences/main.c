@@ -2,7 +2,7 @@
 /*
  * differences - makes random sequences of socket calls, and writes what they return.
  *
- *   differences FIRST_SEED COUNT [LEFT_OUT_STEP...]
+ *   differences FIRST_SEED COUNT STEPS [LEFT_OUT_STEP...]
  *
  * compare.py runs it with kernel TCP and under the shim; the logs must be equal.
  */
@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STEPS = 60, LIMIT_S = 20 };
+enum { STEPS_MAX = 500, LIMIT_S = 60 };
 
 static char line[4096];
 static size_t line_length;
@@ -92,15 +92,23 @@ static int slot_of(const struct step *step)
 	return slot;
 }
 
-static void run_step(struct step *step)
+/* An epoll instance tells the state of all sockets. */
+static const char *known_reason(const struct step *step)
 {
-	if (strcmp(step->kind->name, "socket") != 0)
-		step->slot = slot_of(step);
-	say("%s %d ", step->kind->name, step->slot);
-	if (!step->in_child) {
-		step->kind->run(step);
-		return;
+	const char *reason = NULL;
+	if (strcmp(step->kind->name, "epoll_wait") != 0)
+		return model_known(step->slot, step->kind->watches);
+	for (int slot = 0; slot < SLOTS && !reason; slot++) {
+		const struct end *end = model_end(slot);
+		reason = model_known(slot, true);
+		if (!reason && end && end->is_one_shot && end->was_retried)
+			reason = "an EPOLLONESHOT entry of a socket that connects again";
 	}
+	return reason;
+}
+
+static void run_in_child(const struct step *step)
+{
 	say("(child) ");
 	flush_line();
 	pid_t child = fork();
@@ -114,7 +122,21 @@ static void run_step(struct step *step)
 		say("child ended with %x", (unsigned)status);
 }
 
-static void run_sequence(uint64_t seed, char **left_out)
+static void run_step(struct step *step)
+{
+	if (strcmp(step->kind->name, "socket") != 0)
+		step->slot = slot_of(step);
+	const char *reason = known_reason(step);
+	say("%s %d ", step->kind->name, step->slot);
+	if (step->in_child)
+		run_in_child(step);
+	else
+		step->kind->run(step);
+	if (reason)
+		say(" [known: %s]", reason);
+}
+
+static void run_sequence(uint64_t seed, int steps, char **left_out)
 {
 	uint64_t state = seed;
 	char message[128];
@@ -123,7 +145,7 @@ static void run_sequence(uint64_t seed, char **left_out)
 	(void)signal(SIGPIPE, on_sigpipe);
 	model_init();
 	/* Once the model is wrong, the moments of later steps are not comparable. */
-	for (int i = 0; i < STEPS && is_known; i++) {
+	for (int i = 0; i < steps && is_known; i++) {
 		struct step step = draw(&state);
 		bool run = true;
 		for (char **number = left_out; *number; number++)
@@ -142,8 +164,10 @@ static void run_sequence(uint64_t seed, char **left_out)
 
 int main(int argc, char **argv)
 {
-	if (argc < 3) {
-		(void)fprintf(stderr, "usage: differences FIRST_SEED COUNT [LEFT_OUT_STEP...]\n");
+	int steps = argc < 4 ? 0 : atoi(argv[3]);
+	if (steps < 1 || steps > STEPS_MAX) {
+		(void)fprintf(stderr,
+			      "usage: differences FIRST_SEED COUNT STEPS [LEFT_OUT_STEP...]\n");
 		return 2;
 	}
 	uint64_t first = strtoull(argv[1], NULL, 10);
@@ -152,7 +176,7 @@ int main(int argc, char **argv)
 		flush_line();
 		pid_t child = fork();
 		if (child == 0) {
-			run_sequence(seed, argv + 3);
+			run_sequence(seed, steps, argv + 4);
 			_exit(0);
 		}
 		int status = 0;

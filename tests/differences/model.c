@@ -52,7 +52,10 @@ void model_note_port(int slot)
 	struct end *end = model_end(slot);
 	if (getsockname(model->fds[slot], (struct sockaddr *)&address, &size) == 0)
 		end->own_port = ntohs(address.sin6_port);
-	(void)model_port_name(end->own_port);
+	/* A name of its own even if the number was in use before: that is chance. */
+	if (end->own_port)
+		model->ports[model->ports_count++] = end->own_port;
+	end->port_name = model_port_name(end->own_port);
 }
 
 static int listener_at(uint16_t port)
@@ -71,6 +74,7 @@ void model_connected(int slot, uint16_t port)
 	model_note_port(slot);
 	end->connected = end->made = true;
 	end->reset = end->wrote_end = end->read_end = end->spent = false;
+	end->reset_after_end = end->has_read = end->is_unsure = end->has_stale_error = false;
 	end->unread = 0;
 	end->peer_port = port;
 	if (listener < 0) {
@@ -83,6 +87,7 @@ void model_connected(int slot, uint16_t port)
 	accepted->queue_of = listener;
 	accepted->connected = accepted->made = true;
 	accepted->own_port = port;
+	accepted->port_name = model->ends[listener].port_name;
 	accepted->peer_port = end->own_port;
 	accepted->peer = number;
 	accepted->linger_off = model->ends[listener].linger_off;
@@ -105,6 +110,7 @@ void model_accepted(int slot, uint16_t peer_port)
 
 static void reset(struct end *end)
 {
+	end->reset_after_end |= !end->reset && end->peer >= 0 && model->ends[end->peer].wrote_end;
 	end->reset = true;
 	end->unread = 0;
 }
@@ -144,8 +150,10 @@ static void abandon(struct end *end)
 	if (end->peer < 0)
 		return;
 	struct end *peer = &model->ends[end->peer];
-	if ((end->unread > 0 || end->linger_off) && !end->reset)
+	if ((end->unread > 0 || end->linger_off) && !end->reset) {
 		reset(peer);
+		peer->is_unsure = end->read_end && end->wrote_end;
+	}
 	end->wrote_end = true;
 	end->unread = 0;
 }
@@ -167,14 +175,47 @@ void model_unconnect(int slot)
 	struct end *end = model_end(slot);
 	if (end->listening)
 		model_shutdown(slot, SHUT_RD);
+	end->has_stale_error |=
+		!end->connected || end->reset_after_end || (end->read_end && end->wrote_end);
 	end->was_listener = false;
 	end->spent = true;
-	if (end->peer >= 0 && !end->reset)
+	if (end->peer >= 0 && !end->reset) {
 		reset(&model->ends[end->peer]);
+		end->is_unsure = end->read_end && end->wrote_end;
+		model->ends[end->peer].is_unsure = end->is_unsure;
+	}
 	end->connected = end->reset = end->wrote_end = end->read_end = false;
 	end->unread = 0;
 	end->peer = -1;
 	end->own_port = 0;
+}
+
+bool model_has_waiting(int slot)
+{
+	for (int i = 0; i < model->ends_count; i++)
+		if (model->ends[i].queue_of == model->end_of[slot])
+			return true;
+	return false;
+}
+
+const char *model_known(int slot, bool watches)
+{
+	const struct end *end = model_end(slot);
+	if (!end)
+		return NULL;
+	const struct end *peer = end->peer < 0 ? NULL : &model->ends[end->peer];
+	bool peer_ended = end->reset || (peer && peer->wrote_end);
+	if (end->is_unsure || (end->read_end && end->wrote_end && peer_ended))
+		return "what the peer does after SHUT_RDWR";
+	if (end->has_stale_error)
+		return "errors that were not read before AF_UNSPEC";
+	if (watches && end->was_listener)
+		return "poll of a listener that was shut down";
+	if (watches && end->spent && end->made)
+		return "POLLERR after AF_UNSPEC";
+	if (watches && end->reset_after_end && end->has_read)
+		return "POLLERR and SO_ERROR after the peer's end of file";
+	return NULL;
 }
 
 /* Names the first expected effect that an end does not show yet. NULL: it shows all. */
@@ -185,16 +226,12 @@ static const char *missing(int slot)
 	int available = 0;
 	(void)poll(&entry, 1, 0);
 	if (end->listening) {
-		for (int i = 0; i < model->ends_count; i++)
-			if (model->ends[i].queue_of == model->end_of[slot] &&
-			    !(entry.revents & POLLIN))
-				return "a connection";
-		return NULL;
+		return model_has_waiting(slot) && !(entry.revents & POLLIN) ? "a connection" : NULL;
 	}
 	if (!end->connected || end->peer < 0 || end->peer == model->end_of[slot])
 		return NULL;
 	if (end->reset)
-		return entry.revents & POLLHUP ? NULL : "a reset";
+		return end->is_unsure || entry.revents & POLLHUP ? NULL : "a reset";
 	/* librudp_shim(7): unread bytes hide it from a socket that has ended its own direction. */
 	if (model->ends[end->peer].wrote_end && !(end->wrote_end && end->unread > 0) &&
 	    !(entry.revents & POLLRDHUP))

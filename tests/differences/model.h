@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum { SLOTS = 6, ENDS_MAX = 128, PORTS_MAX = 256 };
+enum { SLOTS = 6, ENDS_MAX = 1024, PORTS_MAX = 2048 };
 
 /* One socket, whatever number of descriptors it has. */
 struct end {
@@ -25,11 +25,19 @@ struct end {
 	bool spent; /* no longer connected, or connect() has failed: its name differs from TCP's */
 	bool wrote_end, read_end; /* shutdown() of each direction */
 	bool reset;               /* the connection is gone */
+	bool reset_after_end;     /* the peer had ended its direction before */
+	bool has_read;            /* a read was tried since the connection was made */
+	bool is_unsure;           /* whether the connection was reset is not known */
+	bool has_stale_error;     /* AF_UNSPEC came before an error was read */
+	bool is_one_shot;         /* an epoll entry reports it once */
+	bool was_retried;         /* connect() after one that failed replaced the socket */
+	bool was_mapped;          /* a connect() to a mapped IPv4 address has failed */
 	bool linger_off;          /* SO_LINGER of 0: close() resets */
 	int queue_of;             /* the listener in whose queue the end waits, or -1 */
 	int peer;                 /* -1 without a connection */
 	uint16_t own_port, peer_port;
-	int unread; /* bytes that the peer wrote and this end has not read */
+	int port_name; /* of own_port */
+	int unread;    /* bytes that the peer wrote and this end has not read */
 };
 
 struct model {
@@ -58,6 +66,12 @@ void model_sent(int slot, long bytes);
 void model_shutdown(int slot, int how);
 void model_closed(int slot);
 void model_unconnect(int slot);
+
+/* Whether a connection waits for accept() at this listener. */
+bool model_has_waiting(int slot);
+/* Why librudp_shim(7) permits the next call on the slot to differ from TCP, or NULL. "Watches": the
+ * call tells the state, as poll() does. */
+const char *model_known(int slot, bool watches);
 
 /* Waits until all expected effects are visible. False, and a message, if one was not within 3 s. */
 bool model_settle(char *message, int size);

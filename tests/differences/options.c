@@ -10,7 +10,10 @@
 		level, name, #name                                                                 \
 	}
 
-/* Options whose values depend on traffic or time (TCP_INFO, TCP_MAXSEG) are not among them. */
+/*
+ * Options whose values depend on traffic or time (TCP_INFO, TCP_MAXSEG) are not among them, nor is
+ * SO_PRIORITY, which IP_TOS sets (librudp_shim(7)).
+ */
 static const struct {
 	int level, name;
 	const char *text;
@@ -27,7 +30,7 @@ static const struct {
 	OPTION(SOL_SOCKET, SO_OOBINLINE),
 	OPTION(SOL_SOCKET, SO_BROADCAST),
 	OPTION(SOL_SOCKET, SO_DONTROUTE),
-	OPTION(SOL_SOCKET, SO_PRIORITY),
+	OPTION(SOL_SOCKET, SO_MARK),
 	OPTION(SOL_SOCKET, SO_RCVTIMEO),
 	OPTION(SOL_SOCKET, SO_SNDTIMEO),
 	OPTION(SOL_SOCKET, SO_PASSCRED),
@@ -70,13 +73,18 @@ void step_getsockopt(const struct step *step)
 	static const int lengths[] = {4, 4, 4, 16, 8, 3, 1, 0, -1, 64};
 	unsigned char value[64];
 	unsigned index = step->z % 3 ? step->x % OPTIONS : 0; /* SO_ERROR often */
+	bool bad = step->z % 37 == 0;
+	/* TCP takes the error although it cannot store it. */
+	if (bad && options[index].name == SO_ERROR)
+		return;
 	socklen_t length = (socklen_t)lengths[step->y % 10];
 	memset(value, 0x55, sizeof(value));
 	int result = getsockopt(model->fds[step->slot], options[index].level, options[index].name,
-				step->z % 37 ? value : (unsigned char *)8,
-				step->z % 41 ? &length : NULL);
+				bad ? (unsigned char *)8 : value, step->z % 41 ? &length : NULL);
 	say("%s size %d", options[index].text, lengths[step->y % 10]);
 	say_result(result);
+	if (bad)
+		return;
 	if (options[index].name == SO_PEERCRED && options[index].level == SOL_SOCKET)
 		memset(value, value[0] ? 1 : 0, 4);
 	say(" length %d:", (int)length);
@@ -93,6 +101,15 @@ void step_setsockopt(const struct step *step)
 	int level = options[index].level, name = options[index].name;
 	socklen_t length = (socklen_t)lengths[step->y % 10];
 	struct end *end = model_end(step->slot);
+	/* TCP permits it again without a port, see librudp_shim(7). */
+	if (end && (end->made || end->was_listener) && level == IPPROTO_IPV6 && name == IPV6_V6ONLY)
+		return;
+	/* librudp_shim(7): bind() takes a port at once. */
+	if (level == IPPROTO_IP && name == IP_BIND_ADDRESS_NO_PORT)
+		return;
+	/* librudp_shim(7): connections that wait for accept() get it, too. */
+	if (end && end->listening && model_has_waiting(step->slot))
+		return;
 	/* See librudp_shim(7) for the first two; receive would wait for the third. */
 	if (level == SOL_SOCKET &&
 	    (name == SO_RCVLOWAT || name == SO_PEEK_OFF || name == SO_PASSCRED))

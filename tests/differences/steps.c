@@ -113,6 +113,9 @@ static void step_listen(const struct step *step)
 {
 	static const int backlogs[] = {-1, 16, 128, 4096};
 	struct end *end = model_end(step->slot);
+	/* The socket is replaced under one number of one process only, see librudp_shim(7). */
+	if (end && (end->was_listener || end->spent) && (step->in_child || end->copies > 1))
+		return;
 	int result = listen(fd_of(step), backlogs[step->x % 4]);
 	say("%d", backlogs[step->x % 4]);
 	say_result(result);
@@ -128,23 +131,31 @@ static void connect_to(const struct step *step, const struct sockaddr_storage *a
 {
 	struct end *end = model_end(step->slot);
 	bool was_connected = end && end->connected;
+	if (end && end->spent)
+		end->was_retried = true;
 	int result = connect(fd_of(step), (const struct sockaddr *)address, length);
 	say_result(result);
 	if (result < 0 && errno == EINPROGRESS) {
 		struct pollfd entry = {.fd = fd_of(step), .events = POLLOUT};
 		int ready = poll(&entry, 1, 3000);
-		say(", poll %d %x", ready, (unsigned)entry.revents & ~(unsigned)POLLWRBAND);
+		/* AF_UNIX reports an error shortly before its buffer is writable. */
+		int hidden = POLLWRBAND | (entry.revents & POLLERR ? POLLOUT : 0);
+		say(", poll %d %x", ready, (unsigned)(entry.revents & ~hidden));
 		if (ready == 1 && !(entry.revents & (POLLERR | POLLHUP)))
 			result = 0;
-		else if (step->z & 1)
-			say(", again"),
-				say_result(connect(fd_of(step), (const struct sockaddr *)address,
-						   length));
+		else if (step->z & 1) {
+			say(", again");
+			say_result(connect(fd_of(step), (const struct sockaddr *)address, length));
+			if (end)
+				end->was_retried = true;
+		}
 	}
 	if (result == 0 && end && !was_connected)
 		model_connected(step->slot, port);
-	else if (end && !end->connected)
+	else if (end && (!end->connected || (end->reset && errno == ECONNRESET))) {
+		end->connected = false;
 		end->spent = true;
+	}
 }
 
 static void step_connect(const struct step *step)
@@ -158,13 +169,22 @@ static void step_connect(const struct step *step)
 	if (to && family == AF_INET6 && to->family == AF_INET)
 		host = 3;
 	socklen_t length = wrong_length(address_for(family, host, port, &address), step->z / 2);
+	/* The socket is replaced under one number only, see librudp_shim(7). */
+	if (end && end->was_listener && end->copies > 1)
+		return;
+	/* The kernel never connects a socket to an IPv6 address that has tried a mapped one. */
+	if (end && end->was_mapped && host != 3 && host != 4)
+		return;
 	/* A socket that connects to its own port is carried by kernel TCP, see librudp_shim(7). */
 	if (port == 0 || (end && port == end->own_port)) {
 		say("not to itself");
 		return;
 	}
-	say("host %u port %d length %d", host, model_port_name(port), (int)length);
+	say("host %u port %d length %d", host, port == NOBODY_PORT ? 0 : to->port_name,
+	    (int)length);
 	connect_to(step, &address, length, port);
+	if (end && end->spent && family == AF_INET6 && (host == 3 || host == 4))
+		model_end(step->slot)->was_mapped = true;
 }
 
 static void step_disconnect(const struct step *step)
@@ -295,8 +315,8 @@ static void step_shutdown(const struct step *step)
 {
 	int how = step->x % 13 == 0 ? 3 : (int)(step->x % 3);
 	const struct end *end = model_end(step->slot);
-	/* After SHUT_RDWR, the shim does not ask whether the peer has ended its direction, too. */
-	if (end && end->connected && end->read_end && end->wrote_end)
+	/* Of a connection that has ended, see librudp_shim(7). TCP's connect() then fails. */
+	if (end && end->reset)
 		return;
 	/* An AF_UNIX socket that was shut down could not be connected any more. */
 	if (end && !end->listening && !end->connected && how != 3)
@@ -440,10 +460,8 @@ static void step_ioctl(const struct step *step)
 static void step_poll(const struct step *step)
 {
 	const struct end *end = model_end(step->slot);
-	/* librudp_shim(7): a listener that was shut down, a socket that was disconnected, unread
-	 * bytes before the ends of both directions. */
-	if (end &&
-	    (end->was_listener || (end->spent && end->made) || (end->wrote_end && end->unread > 0)))
+	/* librudp_shim(7): unread bytes before the ends of both directions. */
+	if (end && end->wrote_end && end->unread > 0)
 		return;
 	struct pollfd entry = {.fd = fd_of(step), .events = 0x7ff & ~(POLLWRBAND)};
 	fd_set in, out, err;
@@ -484,7 +502,10 @@ static void step_epoll_ctl(const struct step *step)
 	event.events = (step->y % 2 ? EPOLLIN | EPOLLRDHUP : 0) | (step->y % 3 ? EPOLLOUT : 0) |
 		       kinds[step->z % 4];
 	say("operation %d events %x", operation, event.events);
-	say_result(epoll_ctl(epoll_number(), operation, fd_of(step), &event));
+	int result = epoll_ctl(epoll_number(), operation, fd_of(step), &event);
+	say_result(result);
+	if (result == 0 && model_end(step->slot))
+		model_end(step->slot)->is_one_shot = event.events & EPOLLONESHOT;
 }
 
 static void step_epoll_wait(const struct step *step)
@@ -511,28 +532,28 @@ static void step_stat(const struct step *step)
 
 /* clang-format off */
 const struct step_kind step_kinds[] = {
-	{"socket", 14, false, step_socket},
-	{"bind", 8, true, step_bind},
-	{"listen", 9, true, step_listen},
-	{"connect", 16, false, step_connect},
-	{"disconnect", 3, false, step_disconnect},
-	{"pair", 16, false, step_pair},
-	{"accept", 14, false, step_accept},
-	{"name", 10, true, step_name},
-	{"shutdown", 5, true, step_shutdown},
-	{"close", 5, false, step_close},
-	{"dup", 3, false, step_dup},
-	{"pass", 2, false, step_pass},
-	{"fcntl", 4, true, step_fcntl},
-	{"ioctl", 4, true, step_ioctl},
-	{"poll", 8, true, step_poll},
-	{"epoll_ctl", 6, false, step_epoll_ctl},
-	{"epoll_wait", 6, false, step_epoll_wait},
-	{"stat", 1, true, step_stat},
-	{"getsockopt", 10, true, step_getsockopt},
-	{"setsockopt", 8, true, step_setsockopt},
-	{"send", 12, true, step_send},
-	{"receive", 12, true, step_receive},
+	{"socket", 14, false, false, step_socket},
+	{"bind", 8, true, false, step_bind},
+	{"listen", 9, true, false, step_listen},
+	{"connect", 16, false, false, step_connect},
+	{"disconnect", 3, false, false, step_disconnect},
+	{"pair", 16, false, false, step_pair},
+	{"accept", 14, false, false, step_accept},
+	{"name", 10, true, false, step_name},
+	{"shutdown", 5, true, false, step_shutdown},
+	{"close", 5, false, false, step_close},
+	{"dup", 3, false, false, step_dup},
+	{"pass", 2, false, false, step_pass},
+	{"fcntl", 4, true, false, step_fcntl},
+	{"ioctl", 4, true, false, step_ioctl},
+	{"poll", 8, true, true, step_poll},
+	{"epoll_ctl", 6, false, false, step_epoll_ctl},
+	{"epoll_wait", 6, false, true, step_epoll_wait},
+	{"stat", 1, true, false, step_stat},
+	{"getsockopt", 10, true, true, step_getsockopt},
+	{"setsockopt", 8, true, false, step_setsockopt},
+	{"send", 12, true, false, step_send},
+	{"receive", 12, true, false, step_receive},
 };
 /* clang-format on */
 const int step_kinds_count = sizeof(step_kinds) / sizeof(step_kinds[0]);

@@ -19,6 +19,7 @@ struct step_kind {
 	const char *name;
 	unsigned weight;
 	bool may_be_in_child;
+	bool watches; /* it tells the state of the socket */
 	void (*run)(const struct step *step);
 };
 

@@ -20,6 +20,7 @@ void step_send(const struct step *step)
 	const struct end *end = model_end(step->slot);
 	unsigned way = step->y % 6;
 	long result;
+	int signals = model->sigpipes;
 	for (int i = 0; i < size; i++)
 		bytes[i] = (char)(i * 7 + (int)step->x);
 	/* Differences of librudp_shim(7): write() without a connection or after a reset, data after
@@ -53,7 +54,7 @@ void step_send(const struct step *step)
 		result = send(fd, from, (size_t)size, flag | MSG_DONTROUTE);
 	say("way %u flags %x size %d%s", way, (unsigned)flag, size, bad ? " EFAULT" : "");
 	say_result(result);
-	say(" signals %d", model->sigpipes);
+	say(" signals %d", model->sigpipes - signals);
 	model_sent(step->slot, result);
 }
 
@@ -124,6 +125,8 @@ void step_receive(const struct step *step)
 	for (int i = 0; i < size; i++)
 		hash = hash * 31 + (unsigned char)bytes[i];
 	say(" hash %x", hash);
+	if (end)
+		end->has_read = true;
 	if (result > 0 && end && !(flag & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE)))
 		end->unread -= (int)result;
 }
