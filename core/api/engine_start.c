@@ -61,9 +61,29 @@ void rudp_engine_forget(const struct rudp_nonce *nonce)
 		atomic_compare_exchange_strong(&current, &number, 0);
 }
 
+/* The engine that RUDP_NONCE and RUDP_TOKEN name. */
+static bool named_in_environment(struct rudp_engine_ref *engine)
+{
+	const char *nonce = rudp_environment_get("RUDP_NONCE");
+	const char *token = rudp_environment_get("RUDP_TOKEN");
+	struct rudp_nonce token_bytes;
+
+	/* A token has the size and the text form of a nonce. */
+	if (!nonce || !token || !rudp_nonce_parse(&engine->nonce, nonce) ||
+	    !rudp_nonce_parse(&token_bytes, token))
+		return false;
+	memcpy(engine->token, token_bytes.bytes, RUDP_TOKEN_BYTES);
+	return true;
+}
+
 void rudp_engine_token(const struct rudp_nonce *nonce, uint8_t token[RUDP_TOKEN_BYTES])
 {
+	struct rudp_engine_ref named;
+
 	memset(token, 0, RUDP_TOKEN_BYTES);
+	/* A program that has only inherited or received sockets has not looked for an engine. */
+	if (named_in_environment(&named) && memcmp(&named.nonce, nonce, sizeof *nonce) == 0)
+		memcpy(token, named.token, RUDP_TOKEN_BYTES);
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (memcmp(&slots[i].nonce, nonce, sizeof *nonce) == 0)
 			memcpy(token, slots[i].token, RUDP_TOKEN_BYTES);
@@ -105,21 +125,14 @@ static bool answers(const struct rudp_nonce *nonce)
 
 static bool from_environment(struct rudp_engine_ref *engine)
 {
-	const char *nonce = rudp_environment_get("RUDP_NONCE");
-	const char *token = rudp_environment_get("RUDP_TOKEN");
 	const char *settings = rudp_environment_get("RUDP_SETTINGS");
-	struct rudp_nonce token_bytes;
 	char hash[17];
 
-	if (!nonce || !token || !settings || atomic_load(&environment_is_stale))
+	if (!settings || atomic_load(&environment_is_stale))
 		return false;
 	snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rudp_environment_hash_written());
-	/* A token has the size and the text form of a nonce. */
-	if (strcmp(hash, settings) != 0 || !rudp_nonce_parse(&engine->nonce, nonce) ||
-	    !rudp_nonce_parse(&token_bytes, token))
-		return false;
-	memcpy(engine->token, token_bytes.bytes, RUDP_TOKEN_BYTES);
-	return answers(&engine->nonce);
+	return strcmp(hash, settings) == 0 && named_in_environment(engine) &&
+	       answers(&engine->nonce);
 }
 
 int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine)

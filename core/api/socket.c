@@ -89,7 +89,8 @@ int rudp_socket_true_error(const struct rudp_socket *s, int error)
 	if (s->state != RUDP_SOCKET_CONNECTED)
 		return error;
 	rudp_socket_begin(s, &call, RUDP_CONTROL_ERROR, -1);
-	if (rudp_socket_call(s, &call) < 0 || call.reply.error <= 0)
+	/* A refusal of the call itself names no connection. */
+	if (rudp_socket_call(s, &call) < 0 || call.reply.id != s->name.id || call.reply.error <= 0)
 		return error;
 	return call.reply.error;
 }

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +65,17 @@ PART(connects)
 	say_new_connection("in the new program");
 }
 
+/* The peer resets when it has the byte. */
+PART(is_reset_as_another_user)
+{
+	struct pollfd entry = {.fd = fd};
+
+	must(setgid(65534) == 0 && setuid(65534) == 0, "setuid of the part");
+	must(write(fd, "r", 1) == 1, "write of the part");
+	must(poll(&entry, 1, -1) == 1, "poll of the part");
+	say_rest("read", fd);
+}
+
 /* A client that stays open as KEPT_FD across exec, and the other end. */
 static int keep_client(void)
 {
@@ -92,6 +105,35 @@ static void exec_echo(become *how)
 	shutdown(server, SHUT_WR);
 	say_end("program", pid);
 	say_rest("then", server);
+}
+
+/* The executed program makes no socket before it changes its user. */
+static void reset_another_user(bool ends_first)
+{
+	struct linger at_once = {.l_onoff = 1};
+	int server = keep_client();
+	pid_t pid = begin_child();
+	char byte;
+
+	if (pid == 0)
+		become_part("is_reset_as_another_user", KEPT_FD);
+	close(KEPT_FD);
+	must(read(server, &byte, 1) == 1, "read");
+	if (ends_first)
+		shutdown(server, SHUT_WR);
+	must(setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0, "linger");
+	close(server);
+	say_end("program", pid);
+}
+
+CHECK(a_reset_reaches_an_executed_program_that_changed_its_user)
+{
+	reset_another_user(false);
+}
+
+CHECK(a_reset_after_the_end_reaches_an_executed_program_that_changed_its_user)
+{
+	reset_another_user(true);
 }
 
 CHECK(exec_keeps_a_connection)
