@@ -29,11 +29,17 @@ struct rudp_nonce nonce;
 uint8_t token[RUDP_TOKEN_BYTES];
 pid_t engine_pid;
 
-static void run_engine(int ready, bool has_dir)
+static void run_engine(int ready, bool has_dir, const char *rules)
 {
 	static struct rudp_engine engine;
 	static struct rudp_settings settings;
+	char error[RUDP_POLICY_TEXT_SIZE];
 
+	if (rules) {
+		settings.policy = rudp_policy_new();
+		cr_assert(rudp_policy_parse(settings.policy, true, rules, strlen(rules), "rules",
+					    error));
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
 	if (rudp_engine_init(&engine, &settings) < 0)
@@ -49,14 +55,14 @@ static void run_engine(int ready, bool has_dir)
 	_exit(0);
 }
 
-static void start(bool has_dir)
+static void start(bool has_dir, const char *rules)
 {
 	int ends[2];
 
 	cr_assert(zero(int, pipe(ends)));
 	engine_pid = fork();
 	if (engine_pid == 0)
-		run_engine(ends[1], has_dir);
+		run_engine(ends[1], has_dir, rules);
 	cr_assert(eq(int, (int)read(ends[0], &nonce, sizeof nonce), (int)sizeof nonce));
 	cr_assert(eq(int, (int)read(ends[0], token, sizeof token), (int)sizeof token));
 	close(ends[0]);
@@ -65,12 +71,17 @@ static void start(bool has_dir)
 
 void engine_start(void)
 {
-	start(true);
+	start(true, NULL);
+}
+
+void engine_start_with(const char *rules)
+{
+	start(true, rules);
 }
 
 void engine_start_without_dir(void)
 {
-	start(false);
+	start(false, NULL);
 }
 
 unsigned first_free_number(void)

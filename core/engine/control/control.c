@@ -425,29 +425,16 @@ static void send_refusal(const struct rudp_control_listener *listener, int fd)
 	close_unserved(listener, fd);
 }
 
-/* If there is no free descriptor now, a later call tries again. */
-static void keep_spare(struct rudp_engine *engine)
-{
-	if (engine->spare_fd < 0)
-		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
 /* Without free descriptors one caller is accepted and refused, so that it does not wait for
  * ever. */
 static void refuse_one_caller(struct rudp_engine *engine,
 			      const struct rudp_control_listener *listener)
 {
-	int fd;
+	int fd = rudp_engine_accept_spare(engine, listener->fd);
 
-	keep_spare(engine);
-	if (engine->spare_fd >= 0) {
-		close(engine->spare_fd);
-		engine->spare_fd = -1;
-		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd >= 0)
-			send_refusal(listener, fd);
-		keep_spare(engine);
-	}
+	if (fd >= 0)
+		send_refusal(listener, fd);
+	rudp_engine_keep_spare(engine);
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a request of a program was refused");
 	pause_listeners(engine);

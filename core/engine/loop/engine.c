@@ -289,7 +289,8 @@ int rudp_engine_init_supervised(struct rudp_engine *engine, const struct rudp_se
 			    sched_getaffinity(0, sizeof processors, &processors) == 0 &&
 				    CPU_COUNT(&processors) > 1,
 			    engine->now_at_ns);
-	engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	engine->spare_fd = -1;
+	rudp_engine_keep_spare(engine);
 	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (engine->epoll_fd < 0)
 		return -errno;
@@ -374,4 +375,27 @@ void rudp_engine_fini(struct rudp_engine *engine)
 	if (engine->epoll_fd >= 0)
 		close(engine->epoll_fd);
 	rudp_settings_fini(&engine->settings);
+}
+
+void rudp_engine_keep_spare(struct rudp_engine *engine)
+{
+	if (engine->spare_fd < 0)
+		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+int rudp_engine_accept_spare(struct rudp_engine *engine, int listener)
+{
+	int fd, error;
+
+	rudp_engine_keep_spare(engine);
+	if (engine->spare_fd < 0)
+		return -1;
+	close(engine->spare_fd);
+	engine->spare_fd = -1;
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	error = errno;
+	if (fd < 0)
+		rudp_engine_keep_spare(engine);
+	errno = error;
+	return fd;
 }

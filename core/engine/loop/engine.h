@@ -182,6 +182,14 @@ static inline size_t rudp_port_bucket(const struct rudp_addr *local)
 int rudp_engine_watch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id);
 int rudp_engine_rewatch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id);
 
+/* Opens spare_fd again. If there is no free descriptor now, a later call tries again. */
+void rudp_engine_keep_spare(struct rudp_engine *engine);
+/*
+ * accept4() without a free descriptor: the connection gets the number of spare_fd. The caller
+ * closes it, then calls rudp_engine_keep_spare(). Returns -1 and errno on failure.
+ */
+int rudp_engine_accept_spare(struct rudp_engine *engine, int listener);
+
 /* Name and executable of the process, at most PROGRAM_NAME_AGE_NS (1 s) old. */
 void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 				 struct rudp_client_program *program);

@@ -229,15 +229,18 @@ static bool hand_over_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 }
 
 /* Resets a peer of a port that serves only rudp. false: there is none. */
-static bool refuse_one(struct rudp_binding *binding)
+static bool refuse_one(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	struct linger at_once = {.l_onoff = 1};
-	int fd = accept4(binding->tcp_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(binding->tcp_fd, NULL, NULL, SOCK_CLOEXEC);
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		fd = rudp_engine_accept_spare(engine, binding->tcp_fd);
 	if (fd < 0)
 		return errno == EINTR || errno == ECONNABORTED;
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	close(fd);
+	rudp_engine_keep_spare(engine);
 	return true;
 }
 
@@ -245,7 +248,7 @@ static bool refuse_one(struct rudp_binding *binding)
 static void refuse_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	for (int i = 0; i < REFUSALS_PER_TURN; i++)
-		if (!refuse_one(binding))
+		if (!refuse_one(engine, binding))
 			return;
 	rudp_engine_rewatch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, binding->id);
 }

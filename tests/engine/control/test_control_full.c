@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "engine/running_engine.h"
@@ -82,4 +83,35 @@ Test(control_full, an_unauthenticated_descriptor_does_not_block_if_its_call_has_
 	if (geteuid() != 0)
 		cr_skip_test("needs root, to change the user");
 	expect_no_block(1);
+}
+
+static void start_for_rudp_alone(void)
+{
+	engine_start_with("listen use rudp");
+}
+
+TestSuite(control_full_adopted, .init = start_for_rudp_alone, .fini = engine_end, .timeout = 300);
+
+/* The service manager's socket listens for plain TCP, which the engine must refuse. */
+Test(control_full_adopted, a_plain_client_is_reset_without_a_free_number)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_ADOPT);
+	struct rudp_addr address;
+	int fds[] = {fresh(), kernel_listener(&address)};
+	int to = channel(), client = socket(AF_INET, SOCK_STREAM, 0);
+	struct pollfd one = {.fd = client, .events = POLLIN};
+	struct rlimit limit;
+	char byte;
+
+	send_raw(to, &request, sizeof request, fds, 2);
+	cr_assert(zero(int, answer(to).error));
+	close(to);
+	wait_until_the_engine_sleeps();
+	limit.rlim_cur = limit.rlim_max = first_free_number();
+	cr_assert(zero(int, prlimit(engine_pid, RLIMIT_NOFILE, &limit, NULL)));
+	cr_assert(zero(int, connect(client, &address.sa, rudp_addr_len(&address))));
+	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000 / 3), 1));
+	cr_assert(eq(int, (int)read(client, &byte, 1), -1));
+	cr_assert(eq(int, errno, ECONNRESET));
+	close(client);
 }
