@@ -147,6 +147,8 @@ class Host:
         run("ip", "link", "set", f"bus{self.number}", state)
 
     def close(self):
+        if "n" in self.processes:
+            self.signal("n", signal.SIGKILL)  # the process that serves may be a later one
         for process in (*self.processes.values(), self.holder):
             if process.poll() is None:
                 process.kill()
