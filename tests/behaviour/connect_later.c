@@ -445,6 +445,35 @@ CHECK(many_connects_at_once)
 	say_result("accept", accept(server, NULL, NULL));
 }
 
+/*
+ * Programs tell their connections apart by this order, ZeroMQ's tests among them. Relayed TCP
+ * connections begin when each UDP socket has been refused.
+ */
+CHECK(rudp_later_connects_arrive_in_the_order_of_the_calls)
+{
+	struct sockaddr_storage addr, own, peer;
+	int later[5], in_order = 0;
+	for (int round = 0; round < 20; round++) {
+		int listening = listener(AF_INET, &addr);
+		for (int i = 0; i < 5; i++) {
+			later[i] = fresh(AF_INET, SOCK_NONBLOCK);
+			(void)connect_to(later[i], &addr);
+		}
+		for (int i = 0; i < 5; i++) {
+			socklen_t len = sizeof(peer);
+			int server = accept(listening, (struct sockaddr *)&peer, &len);
+			wait_for(later[i], POLLOUT);
+			name_of(later[i], &own);
+			in_order += same_address(&own, &peer);
+			close(server);
+		}
+		for (int i = 0; i < 5; i++)
+			close(later[i]);
+		close(listening);
+	}
+	say("in order: %d", in_order);
+}
+
 CHECK(a_refusal_over_loopback_is_known_at_once)
 {
 	for (int i = 0; i < 10; i++) {

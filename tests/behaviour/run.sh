@@ -91,17 +91,21 @@ if ! unshare --user true 2>/dev/null; then
 	[ ${#checks[@]} != 0 ] || exit 0
 fi
 
-# checks_of WAY
+# checks_of WAY: rudp_ is of rudp alone, not of kernel TCP that is relayed.
 checks_of() {
 	if [ "$1" = early ]; then
 		printf '%s\n' "${checks[@]}" | grep -E '^(fast_open|no_way)_'
+	elif [ "$1" = relayed ]; then
+		printf '%s\n' "${checks[@]}" | grep -v '^rudp_'
 	else
 		printf '%s\n' "${checks[@]}"
 	fi
 }
 
 # That may concern none of the checks asked for; the program that is given no name runs them all.
-[ -n "$(checks_of early)" ] || unset 'hosts[-1]'
+for i in "${!hosts[@]}"; do
+	[ -n "$(checks_of "${hosts[i]}")" ] || unset "hosts[i]"
+done
 
 # observe WAY SETTING...: what all checks say, one file a check in $tmp/WAY/.
 observe() {

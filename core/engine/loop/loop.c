@@ -133,12 +133,19 @@ static void run_conn_events(struct rudp_engine *engine)
 		on_conn_event(engine, conn);
 }
 
+/* Sockets of this engine that have received trains, in the order of the trains. */
+struct own_sockets {
+	struct rudp_udp *udps[RUDP_FEW_TRAINS];
+	int count;
+};
+
 /* Sends one train. false: there was none. *own: the receiving socket, if it belongs to this
  * engine. */
 static bool transmit_one(struct rudp_engine *engine, struct rudp_udp **own)
 {
 	struct rudp_train train = {.data = engine->train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
 
+	*own = NULL;
 	if (!rudp_endpoint_transmit(engine->ep, &train, engine->now_at_ns))
 		return false;
 	if (!train.socket || train.len == 0)
@@ -148,32 +155,39 @@ static bool transmit_one(struct rudp_engine *engine, struct rudp_udp **own)
 	return true;
 }
 
-/* Returns this engine's socket that received the last train; NULL: none, or there were many
- * trains. */
-static struct rudp_udp *transmit(struct rudp_engine *engine)
+/* If there are many trains, *own is empty. */
+static void transmit(struct rudp_engine *engine, struct own_sockets *own)
 {
-	struct rudp_udp *own = NULL;
+	struct rudp_udp *udp;
 	int count = 0;
 
-	while (count < RUDP_TRAINS_PER_TURN && transmit_one(engine, &own))
-		count++;
-	return count <= RUDP_FEW_TRAINS ? own : NULL;
+	own->count = 0;
+	while (count < RUDP_TRAINS_PER_TURN && transmit_one(engine, &udp)) {
+		if (count++ < RUDP_FEW_TRAINS && udp &&
+		    (own->count == 0 || own->udps[own->count - 1] != udp))
+			own->udps[own->count++] = udp;
+	}
+	if (count > RUDP_FEW_TRAINS)
+		own->count = 0;
 }
 
 /*
  * On loopback the peer is often in this very engine. Then the datagrams have arrived already and
  * need not wait for epoll: a handshake, a request or a reply goes from socket to socket in one
- * turn.
+ * turn. The sockets are read in the order of the trains, so that connections of one program arrive
+ * at accept in the order in which it has opened them.
  */
 static void transmit_and_receive(struct rudp_engine *engine)
 {
-	struct rudp_udp *own = transmit(engine);
+	struct own_sockets own;
 
-	for (int i = 0; own && i < RUDP_HOPS_PER_TURN; i++) {
+	transmit(engine, &own);
+	for (int i = 0; own.count && i < RUDP_HOPS_PER_TURN; i++) {
 		engine->now_at_ns = rudp_clock_now_ns();
-		rudp_udp_receive(engine, own);
+		for (int j = 0; j < own.count; j++)
+			rudp_udp_receive(engine, own.udps[j]);
 		run_conn_events(engine);
-		own = transmit(engine);
+		transmit(engine, &own);
 	}
 }
 
