@@ -16,6 +16,7 @@
 #define TRACE_MS_DEFAULT 10
 #define CROWD_NS (15 * S)
 #define CROWD_SETTLED_NS (3 * S)
+#define CROWD_SEEDS 3
 #define CHECK_SEEDS 9    /* odd: the median is checked */
 #define STALLED_SEEDS 15 /* the time of the stalls has a large effect */
 #define OBJECT_SEEDS 5
@@ -486,7 +487,7 @@ static int check_stalling(int *runs)
 /*
  * Many flows at once share the link, although each has only a few packets in flight. BBR's losses
  * are bounded: with windows of four packets no single round shows heavy losses, and earlier more
- * was lost than arrived.
+ * was lost than arrived. From seed to seed Jain's index of BBR is 0.90 to 0.97.
  */
 static const struct crowd {
 	const char *cc;
@@ -499,19 +500,22 @@ static bool check_crowd(const struct crowd *crowd)
 	struct check check = {.path = path_find("P1"), .ok = true};
 	struct bulk_config config;
 	struct bulk_result result;
-	double jain, dropped;
+	double jain[CROWD_SEEDS], dropped[CROWD_SEEDS];
 
-	path_configure(check.path, crowd->cc, 1, &config);
-	config.flow_count = crowd->flows;
-	for (uint32_t i = 0; i < crowd->flows; i++)
-		config.flows[i] = (struct bulk_flow){.cc = crowd->cc, .start_at_ns = i * MS};
-	config.end_at_ns = CROWD_NS;
-	config.measure_from_at_ns = CROWD_SETTLED_NS;
-	check.ok &= bulk_run(&config, &result);
-	jain = bulk_jain(&config, &result);
-	dropped = (double)result.dropped_packets;
-	expect(&check, "Jain's index of a crowd", &jain, 1, crowd->jain, 1);
-	expect(&check, "packets dropped of a crowd", &dropped, 1, 0, crowd->dropped);
+	for (unsigned seed = 0; seed < CROWD_SEEDS; seed++) {
+		path_configure(check.path, crowd->cc, seed + 1, &config);
+		config.flow_count = crowd->flows;
+		for (uint32_t i = 0; i < crowd->flows; i++)
+			config.flows[i] =
+				(struct bulk_flow){.cc = crowd->cc, .start_at_ns = i * MS};
+		config.end_at_ns = CROWD_NS;
+		config.measure_from_at_ns = CROWD_SETTLED_NS;
+		check.ok &= bulk_run(&config, &result);
+		jain[seed] = bulk_jain(&config, &result);
+		dropped[seed] = (double)result.dropped_packets;
+	}
+	expect(&check, "Jain's index of a crowd", jain, CROWD_SEEDS, crowd->jain, 1);
+	expect(&check, "packets dropped of a crowd", dropped, CROWD_SEEDS, 0, crowd->dropped);
 	return check.ok;
 }
 
@@ -519,10 +523,10 @@ static int check_crowds(int *runs)
 {
 	int failures = 0;
 
-	for (size_t i = 0; i < sizeof crowds / sizeof crowds[0]; i++, ++*runs)
+	for (size_t i = 0; i < sizeof crowds / sizeof crowds[0]; i++, *runs += CROWD_SEEDS)
 		failures += !check_crowd(&crowds[i]);
 	printf("%-22s %3zu runs, %d failed   (200 flows of CUBIC, 400 of BBR over P1)\n", "crowd",
-	       sizeof crowds / sizeof crowds[0], failures);
+	       CROWD_SEEDS * sizeof crowds / sizeof crowds[0], failures);
 	return failures;
 }
 

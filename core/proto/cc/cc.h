@@ -114,7 +114,7 @@ struct rudp_cc_ops {
 };
 
 /* Room for the private state of an algorithm. */
-#define RUDP_CC_STATE_BYTES 1184
+#define RUDP_CC_STATE_BYTES 1192
 
 /* Kinds of periodic probes. Connections on one path probe together if they can. */
 enum rudp_cc_probe {

@@ -75,13 +75,13 @@
  *
  * Alone on the path. If a probe began without a queue, the next may be 252 rounds away instead of
  * 63, up to the limit of 2 s to 3 s for all. On a path of 10 ms that is a quarter of the probes,
- * each of which makes a queue. Bandwidth lost to losses is restored every 63 rounds while there is
- * no queue, but only to 95 % of the measured bandwidth: that is the largest sample, and ACK
- * aggregation raises it up to 7 % above the link. The draft paces 1 % below the bandwidth, so that
- * queues drain. A flow that is alone has drained its queue when DOWN ends and needs no margin on
- * paths of 32 ms or more, where a stall of a host is a small part of an RTT. A queue left by
- * overestimation or by a stall is drained at 90 % once it has lasted four rounds, longer than the
- * probe of another flow.
+ * each of which makes a queue. Bandwidth given up for a queue returns when the queue is gone
+ * (docs/bbr.md). Bandwidth lost to losses is restored every 63 rounds while there is no queue, but
+ * only to 95 % of the measured bandwidth: that is the largest sample, and ACK aggregation raises it
+ * up to 7 % above the link. The draft paces 1 % below the bandwidth, so that queues drain. A flow
+ * that is alone has drained its queue when DOWN ends and needs no margin on paths of 32 ms or more,
+ * where a stall of a host is a small part of an RTT. A queue left by overestimation or by a stall
+ * is drained at 90 % once it has lasted four rounds, longer than the probe of another flow.
  *
  * Settling. The bandwidths that several flows find by probing add up to more than the link. The
  * draft lets the excess stand as a queue of one BDP, or be lost. Here, while there is a queue
@@ -196,6 +196,7 @@
 #define BBR_FALL_SPAN_NS_MIN (20 * RUDP_NS_PER_MS)
 #define BBR_VARIES_NS (10 * RUDP_NS_PER_S) /* how long a change of the rate is remembered */
 #define BBR_VARIATION 9                    /* percent: the average change of a varying rate */
+#define BBR_VARIATION_DATAGRAMS_MIN 10     /* one packet more is no change of the rate */
 #define BBR_SPARSE_WINDOWS 8 /* in initial windows: sparse traffic has less in flight */
 #define BBR_FULL_BW_ROUNDS 3
 #define BBR_STARTUP_LOSSES_MIN 6
@@ -330,11 +331,12 @@ struct bbr {
 
 	/* Detects that the path's rate changes. A fall is measured in spans of min_rtt. */
 	int64_t fall_since_at_ns, fall_rtt_min_ns;
-	uint64_t fall_bytes;    /* delivered_total_bytes at the start of the span */
-	uint32_t fall_spans;    /* number of spans with a fall in a row */
-	int64_t varied_at_ns;   /* the rate last became higher or much lower, or varied; 0: never */
-	uint64_t queue_rate;    /* delivered in the last round, if it had a queue; 0: it had none */
-	uint32_t variation_ppm; /* average change of queue_rate from round to round */
+	uint64_t fall_bytes;  /* delivered_total_bytes at the start of the span */
+	uint32_t fall_spans;  /* number of spans with a fall in a row */
+	int64_t varied_at_ns; /* the rate last became higher or much lower, or varied; 0: never */
+	uint64_t queue_rate;  /* delivered in the last round, if it had a queue; 0: it had none */
+	uint64_t settled_queue_rate; /* average of such rounds since settled for a queue; 0: none */
+	uint32_t variation_ppm;      /* average change of queue_rate from round to round */
 
 	/* Volume in bytes. */
 	uint64_t inflight_latest, inflight_shortterm, inflight_longterm;
@@ -459,6 +461,8 @@ void rudp_bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 /* A path whose rate changes (cc_bbr_fall.c). */
 void rudp_bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void rudp_bbr_note_variation(struct rudp_cc *cc);
+bool rudp_bbr_is_rate_varying(const struct bbr *b);
+bool rudp_bbr_has_rate_changed(const struct bbr *b);
 
 /* The PROBE_BW cycle (cc_bbr_cycle.c). */
 void rudp_bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns);

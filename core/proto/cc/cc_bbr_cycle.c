@@ -12,12 +12,6 @@ static uint64_t random_below(struct bbr *b, uint64_t limit, int64_t now_at_ns)
 	return rudp_split_mix(&b->random) % limit;
 }
 
-/* The rate of the path has changed recently, so it may change again. */
-static bool has_rate_changed(const struct bbr *b, int64_t now_at_ns)
-{
-	return b->varied_at_ns > 0 && now_at_ns - b->varied_at_ns < BBR_VARIES_NS;
-}
-
 static void pick_probe_wait(struct bbr *b, int64_t now_at_ns)
 {
 	b->rounds_since_probe = random_below(b, 2, now_at_ns);
@@ -49,7 +43,7 @@ static void note_growth(struct bbr *b, int64_t now_at_ns)
 {
 	if (b->up_alone && !b->prev_probe_too_high && has_grown(b, BBR_FULL_BW_GROWTH))
 		b->varied_at_ns = now_at_ns;
-	if (has_rate_changed(b, now_at_ns) && has_grown(b, BBR_UP_BW_GROWTH))
+	if (rudp_bbr_has_rate_changed(b) && has_grown(b, BBR_UP_BW_GROWTH))
 		b->has_probed = false;
 }
 
@@ -183,7 +177,7 @@ static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 	uint64_t reno_rounds = rudp_bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
 	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
 
-	if (has_rate_changed(b, now_at_ns) && b->round_start && b->delayed_rounds == 0 &&
+	if (rudp_bbr_has_rate_changed(b) && b->round_start && b->delayed_rounds == 0 &&
 	    b->last.lost_bytes == 0 && b->rounds_since_probe > 1)
 		return true;
 	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns / part ||
@@ -199,23 +193,29 @@ static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
 }
 
 /*
- * Bandwidth lost to losses would return only with the next probe, which is far away for a flow that
- * is alone. If there is no queue, it returns as soon as it is clear that the losses do not stop at
- * the lowered rate, else as often as others probe: a host that stalled for a moment looks like
+ * Bandwidth given up for a queue or losses would return only with the next probe, which is far away
+ * for a flow that is alone. If for a queue that is gone, the rate becomes what was delivered while
+ * it lasted. If for losses without a queue, it returns as soon as it is clear that they do not stop
+ * at the lowered rate, else as often as others probe: a host that stalled for a moment looks like
  * congestion. Not all of it returns, because the largest sample is above what the path carries. If
- * the losses return with it, it settles again.
+ * the queue or the losses return with it, it settles again.
  */
 static void regain_bandwidth(struct bbr *b)
 {
+	bool queued = b->settled_queue_rate > 0;
 	uint64_t least = rudp_bbr_alone_least(b);
 
+	if (queued)
+		least = rudp_min(least, b->settled_queue_rate);
 	if (!b->up_alone || !b->round_start || rudp_bbr_had_round_delay(b) || b->bw >= least)
 		return;
-	if (b->rounds_since_probe % BBR_RENO_ROUNDS_MAX != 0 && !rudp_bbr_have_losses_stayed(b))
+	if (!queued && b->rounds_since_probe % BBR_RENO_ROUNDS_MAX != 0 &&
+	    !rudp_bbr_have_losses_stayed(b))
 		return;
 	rudp_bbr_reset_shortterm(b);
 	b->bw_shortterm = least;
 	b->settled = false;
+	b->settled_queue_rate = 0;
 }
 
 /* The long-term bound with headroom for other flows. */
@@ -285,7 +285,8 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		forget_longterm(b, ack);
 		return true;
 	}
-	if (b->round_start && b->up_rounds >= 2 && has_grown(b, BBR_UP_STARTUP_GROWTH)) {
+	if (b->round_start && b->up_rounds >= 2 && has_grown(b, BBR_UP_STARTUP_GROWTH) &&
+	    !rudp_bbr_is_rate_varying(b)) {
 		rudp_bbr_start_again(cc, b->up_base_ns + rudp_time_max(b->up_spread_ns, 0));
 		return false;
 	}

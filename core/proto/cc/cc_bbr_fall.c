@@ -10,7 +10,8 @@
  *            on average (over some 16 rounds), the path varies. Other flows rarely change it by
  *            that much: docs/bbr.md has figures.
  *
- * For ten seconds after either, probes are frequent (cc_bbr_cycle.c).
+ * For ten seconds after either, probes are frequent (cc_bbr_cycle.c), and may make a queue of half
+ * an RTT (cc_bbr_rtt.c). Rounds of fewer than ten packets tell neither.
  */
 #include "proto/cc/cc_bbr.h"
 
@@ -18,6 +19,13 @@
 
 #define PPM UINT64_C(1000000)
 #define VARIATION_WEIGHT 16
+
+/* With fewer packets one that arrives earlier or later changes the rate of a round too much. */
+static bool is_round_large(const struct rudp_cc *cc)
+{
+	return bbr_of_const(cc)->last.delivered_bytes >=
+	       BBR_VARIATION_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes;
+}
 
 static void start_span(struct bbr *b, const struct rudp_cc_ack *ack)
 {
@@ -49,7 +57,8 @@ static void apply_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64
 	/* Samples of packets sent before cover the time before the fall, too. */
 	b->shifted_until_number = b->next_number;
 	b->has_probed = false; /* probe soon: the rate may rise again */
-	b->varied_at_ns = ack->now_at_ns;
+	if (is_round_large(cc))
+		b->varied_at_ns = ack->now_at_ns;
 	rudp_bbr_start_drain(cc);
 }
 
@@ -87,7 +96,7 @@ void rudp_bbr_note_variation(struct rudp_cc *cc)
 
 	b->queue_rate = 0;
 	if (cc->flows > 1 || !rudp_bbr_is_probe_bw(b) || b->last.app_limited ||
-	    !rudp_bbr_had_round_delay(b))
+	    !rudp_bbr_had_round_delay(b) || !is_round_large(cc))
 		return;
 	b->queue_rate = rudp_max(b->last.ack_rate, b->ack_rate_before);
 	less = rudp_min(b->queue_rate, before);
@@ -97,6 +106,17 @@ void rudp_bbr_note_variation(struct rudp_cc *cc)
 	b->variation_ppm =
 		(uint32_t)((b->variation_ppm * (VARIATION_WEIGHT - 1) + rudp_min(change_ppm, PPM)) /
 			   VARIATION_WEIGHT);
-	if (b->variation_ppm > BBR_VARIATION * PPM / 100)
+	if (rudp_bbr_is_rate_varying(b))
 		b->varied_at_ns = b->now.started_at_ns;
+}
+
+bool rudp_bbr_is_rate_varying(const struct bbr *b)
+{
+	return b->variation_ppm > BBR_VARIATION * PPM / 100;
+}
+
+/* The rate of the path fell, rose or varied recently, so it may change again. */
+bool rudp_bbr_has_rate_changed(const struct bbr *b)
+{
+	return b->varied_at_ns > 0 && b->now.started_at_ns - b->varied_at_ns < BBR_VARIES_NS;
 }

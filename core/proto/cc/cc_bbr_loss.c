@@ -7,6 +7,7 @@
 #define PPM UINT64_C(1000000)
 #define LOSS_PEAK_ROUNDS 128
 #define LOSS_WEIGHT 8         /* the average covers about eight rounds */
+#define QUEUE_RATE_WEIGHT 4   /* likewise, rounds with a queue */
 #define LOSS_DATAGRAMS_MIN 10 /* smaller rounds are no basis for a rate */
 #define QUEUE_SAMPLES_MIN 4   /* of the current round, before its minimum counts */
 
@@ -123,6 +124,7 @@ void rudp_bbr_start_settling(struct bbr *b)
 	b->phase_rounds = 0;
 	b->queue_vanished = false;
 	b->settled = false;
+	b->settled_queue_rate = 0;
 	b->lowered_sent = b->lowered_lost = b->lowered_rounds = 0;
 }
 
@@ -165,6 +167,15 @@ static uint64_t shared_rate(const struct bbr *b, uint64_t delivered)
 	return percent_of(delivered, BBR_SHARED);
 }
 
+/* Delivered while there is a queue, on average: what the path carries, or our share of it. */
+static void note_queue_rate(struct bbr *b, uint64_t rate)
+{
+	uint64_t before = b->settled_queue_rate;
+
+	b->settled_queue_rate =
+		before == 0 ? rate : (before * (QUEUE_RATE_WEIGHT - 1) + rate) / QUEUE_RATE_WEIGHT;
+}
+
 /*
  * The bandwidths that several flows find by probing add up to more than the link. If the excess
  * stands in a queue or is lost, cruise at what is delivered instead. The rate stays above what a
@@ -189,8 +200,10 @@ static void settle(struct bbr *b)
 	rate = rudp_max(b->last.ack_rate, b->ack_rate_before);
 	if (b->state == BBR_CRUISE)
 		rate = with_path_loss(b, rate);
-	if (queues)
+	if (queues) {
+		note_queue_rate(b, rate);
 		rate = shared_rate(b, rate);
+	}
 	rate = rudp_max(rate, settled_rate(b, queues));
 	b->bw_shortterm = rudp_min(b->bw_shortterm, rate);
 	b->settled = true;

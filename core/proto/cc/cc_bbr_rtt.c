@@ -38,9 +38,15 @@ void rudp_bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 		close_delay_bucket(b, ack->now_at_ns);
 }
 
-/* The bound between jitter and a queue: an eighth of the RTT, 4 ms to 16 ms (as in RFC 9406). */
+/*
+ * The bound between jitter and a queue: an eighth of the RTT, 4 ms to 16 ms (as in RFC 9406). While
+ * the rate of the path changes, a probe may make a queue of half an RTT: without a queue, a higher
+ * rate is not noticed.
+ */
 int64_t rudp_bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns)
 {
+	if (least_ns == BBR_PROBE_DELAY_NS_MIN && rudp_bbr_has_rate_changed(b))
+		return rudp_time_max(b->min_rtt_ns / 2, least_ns);
 	return rudp_time_min(rudp_time_max(b->min_rtt_ns / BBR_DELAY_DIVISOR, least_ns),
 			     BBR_DELAY_NS_MAX);
 }

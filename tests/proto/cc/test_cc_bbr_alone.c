@@ -106,6 +106,47 @@ Test(cc_bbr_alone, next_to_others_bandwidth_returns_with_the_probe)
 	cr_assert(eq(u64, rig->b->bw_shortterm, BBR_INFINITE));
 }
 
+/* CRUISE, after a queue that became longer; the rate is that of the last rounds or less. */
+static struct bbr_rig *after_a_queue(void)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	cr_assert(rig->b->up_alone);
+	for (int i = 0; i < 8; i++) {
+		rig->rtt.latest_ns = RTT_NS + (i < 4 ? RTT_NS / 6 : RTT_NS / 3);
+		bbr_rig_round(rig, RATE);
+	}
+	cr_assert(le(u64, rig->b->bw, RATE / 4 * 3));
+	cr_assert(ge(u64, rig->b->settled_queue_rate, rig->b->bw + 1));
+	rig->rtt.latest_ns = RTT_NS;
+	return rig;
+}
+
+Test(cc_bbr_alone, bandwidth_given_up_for_a_queue_returns_when_it_is_gone)
+{
+	struct bbr_rig *rig = after_a_queue();
+	uint64_t delivered = rig->b->settled_queue_rate;
+
+	bbr_rig_round(rig, RATE);
+	bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	cr_assert(ge(u64, rig->b->bw, delivered / 100 * 98));
+	cr_assert(le(u64, rig->b->bw, rig->b->max_bw / 100 * 95));
+	cr_assert(eq(u64, rig->b->settled_queue_rate, 0));
+}
+
+Test(cc_bbr_alone, next_to_others_it_does_not)
+{
+	struct bbr_rig *rig = after_a_queue();
+	uint64_t lowered = rig->b->bw;
+
+	rig->b->up_alone = false;
+	for (int i = 0; i < 4; i++)
+		bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	cr_assert(le(u64, rig->b->bw, lowered));
+}
+
 Test(cc_bbr_alone, own_queue_is_drained_after_four_rounds)
 {
 	struct bbr_rig *rig = near_and_alone();

@@ -226,6 +226,48 @@ Test(cc_bbr_fall, rate_that_moves_within_a_flow_group_does_not_vary)
 	cr_assert(ge(uint, rounds_to_probe(rig), 20));
 }
 
+Test(cc_bbr_fall, probe_of_a_varying_path_may_make_a_queue_of_half_an_rtt)
+{
+	struct bbr_rig *rig = after_rounds_with_a_queue(1, RTT_NS / 2);
+
+	cr_assert(eq(i64, rudp_bbr_delay_bound_ns(rig->b, BBR_PROBE_DELAY_NS_MIN), RTT_NS / 2));
+	cr_assert(eq(i64, rudp_bbr_delay_bound_ns(rig->b, BBR_DELAY_NS_MIN), RTT_NS / 8));
+	rig->rtt.latest_ns = RTT_NS;
+	bbr_rig_until(rig, BBR_UP);
+	rig->cwnd_limited = true;
+	rig->rtt.latest_ns = RTT_NS + RTT_NS / 3;
+	bbr_rig_round(rig, RATE * 5 / 4);
+	bbr_rig_round(rig, RATE * 3 / 2);
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+}
+
+Test(cc_bbr_fall, probe_of_a_varying_path_that_finds_more_stays_a_probe)
+{
+	struct bbr_rig *rig = after_rounds_with_a_queue(1, RTT_NS / 2);
+
+	rig->rtt.latest_ns = RTT_NS;
+	bbr_rig_until(rig, BBR_UP);
+	rig->cwnd_limited = true;
+	for (int i = 0; i < 8 && rig->b->state == BBR_UP; i++)
+		bbr_rig_round(rig, RATE * 2);
+	cr_assert(ge(u64, rig->b->max_bw, RATE * 2));
+	cr_assert(rig->b->full_bw_reached);
+}
+
+/* The same changes as above, but seen by datagrams that are so large that a window has few. */
+Test(cc_bbr_fall, rounds_of_a_few_packets_tell_no_variation)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->cc.datagram_bytes = ROUND_PACKETS * DATAGRAM / (BBR_VARIATION_DATAGRAMS_MIN - 1);
+	for (int i = 0; i < 40; i++) {
+		rig->rtt.latest_ns = RTT_NS + QUEUE_NS + (i / 2 % 2) * RTT_NS / 2;
+		bbr_rig_round(rig, RATE);
+	}
+	cr_assert(eq(u32, rig->b->variation_ppm, 0));
+	cr_assert(eq(i64, rig->b->varied_at_ns, 0));
+}
+
 /* A probe of an empty path that finds half more bandwidth and loses so many bytes of a window. */
 static struct bbr_rig *after_growth(uint64_t lost_bytes)
 {
