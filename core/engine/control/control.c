@@ -77,15 +77,21 @@ static void leave_list(struct rudp_engine *engine, struct rudp_call *call)
 		engine->call_count--;
 }
 
-void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
+/* Nobody waits for the blocking connect of this call any more, so its attempt ends. */
+static void end_attempt(struct rudp_engine *engine, struct rudp_call *call)
 {
 	struct rudp_app *app = rudp_app_find(engine, call->app_id);
 
-	/* The caller of a blocking connect has gone, so its connection attempt ends. */
-	if (app) {
-		app->call_id = 0;
-		rudp_app_free(engine, app);
-	}
+	call->app_id = 0;
+	if (!app || app->call_id != call->id)
+		return;
+	app->call_id = 0;
+	rudp_app_free(engine, app);
+}
+
+void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
+{
+	end_attempt(engine, call);
 	drop_held(engine, call);
 	close_channel(engine, call);
 	rudp_call_leave_aside(engine, call);
@@ -115,7 +121,7 @@ bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 	is_there = send(call->fd, reply, sizeof *reply, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 		   errno == EAGAIN;
 	call->answered = true;
-	call->app_id = 0;
+	end_attempt(engine, call);
 	call->since_ns = engine->now_at_ns;
 	return is_there;
 }
