@@ -8,7 +8,8 @@
 #include "conversation/model/commands.h"
 
 #define UNKNOWN_PENALTY_MS 500
-#define BYTES_PER_MS 2 /* a line of 500 bytes costs 250 ms more */
+#define EMPTY_PENALTY_MS 20 /* without it, a flood of them delays the clients of the same worker */
+#define BYTES_PER_MS 2      /* a line of 500 bytes costs 250 ms more */
 #define NAME_BYTES_MAX 16
 /* A line of a batch: BATCH has a penalty of its own, and the batch its limits (multiline.h). */
 #define BATCHED_PENALTY_MS 100
@@ -58,6 +59,8 @@ uint32_t apo_flood_penalty_ms(const char *line, size_t len)
 	char name[NAME_BYTES_MAX + 1];
 	const struct apo_command *row;
 
+	if (len == 0)
+		return EMPTY_PENALTY_MS;
 	if (is_batched(line, len))
 		return BATCHED_PENALTY_MS + (uint32_t)len / BYTES_PER_MS;
 	find_command(line, len, name);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* The cost of the line in milliseconds: that of its command, and a part for its length. No line is
- * free, since each is answered, even if the sender may not send it. Operators pay nothing; the
+ * free, not even an empty one or one that the sender may not send. Operators pay nothing; the
  * caller knows who is one (set_operator in model.h). */
 uint32_t apo_flood_penalty_ms(const char *line, size_t len);
 

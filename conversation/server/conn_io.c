@@ -56,9 +56,10 @@ static size_t hand_over(struct apo_worker *worker, struct apo_conn *conn, const 
 		if (n == 0)
 			break;
 		used += n;
-		if (!line || line_len == 0)
+		if (!line)
 			continue;
-		tell_line(worker, conn, line, line_len);
+		if (line_len > 0)
+			tell_line(worker, conn, line, line_len);
 		if (worker->config->flood_burst_ms > 0 && !conn->is_operator)
 			apo_flood_pay(&conn->flood, apo_flood_penalty_ms(line, line_len),
 				      worker->now_at_ns);

@@ -19,7 +19,8 @@ Test(flood, a_line_costs_its_command_and_its_length)
 	cr_assert(eq(u32, penalty("WHO"), 2000 + 1));
 	cr_assert(eq(u32, penalty("NONSENSE"), 500 + 4));
 	cr_assert(eq(u32, penalty("OVERLONGCOMMANDNAME x"), 500 + 10));
-	cr_assert(eq(u32, penalty(""), 500));
+	cr_assert(eq(u32, penalty(""), 20));
+	cr_assert(eq(u32, penalty(" "), 500));
 	cr_assert(eq(u32, penalty("@tags"), 500 + 2));
 	cr_assert(eq(u32, penalty("QUIT :so long"), 100 + 6));
 }

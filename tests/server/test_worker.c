@@ -349,13 +349,12 @@ Test(worker, the_log_of_refusals_is_rate_limited)
 	rudp_log_set(NULL, NULL, RUDP_LOG_OFF);
 }
 
-Test(worker, a_line_without_end_is_excess_flood)
+static void expect_excess_flood_of(char byte)
 {
-	int fd = connect_one();
 	static char much[4001];
-	int i;
+	int fd = connect_one(), i;
 
-	memset(much, 'x', 4000);
+	memset(much, byte, 4000);
 	for (i = 0; i < 10 && !strstr(turn(), "Excess Flood"); i++)
 		say(fd, much);
 	cr_assert(lt(int, i, 10));
@@ -363,6 +362,18 @@ Test(worker, a_line_without_end_is_excess_flood)
 		     (void *)strstr(read_all(fd), "ERROR :Closing Link: local (Excess Flood)\r\n"),
 		     NULL));
 	close(fd);
+}
+
+Test(worker, a_line_without_end_is_excess_flood)
+{
+	expect_excess_flood_of('x');
+}
+
+Test(worker, too_many_empty_lines_are_excess_flood)
+{
+	config.flood_burst_ms = 1;
+	expect_excess_flood_of('\n');
+	config.flood_burst_ms = 0;
 }
 
 Test(worker, penalties_delay_lines_without_loss)
