@@ -496,6 +496,24 @@ CHECK(udp_socket_after_close_of_a_tcp_socket)
 	say("refused: %d", refused);
 }
 
+/* A server that restarts binds TCP and UDP. Its last connection has ended a moment ago. */
+CHECK(udp_socket_after_the_end_of_a_connection)
+{
+	struct sockaddr_storage addr;
+	int tcp = listener(AF_INET, &addr), udp = socket(AF_INET, SOCK_DGRAM, 0);
+	int client = fresh(AF_INET, 0), server;
+
+	must(connect_to(client, &addr) == 0, "connect");
+	server = accept(tcp, NULL, NULL);
+	must(shutdown(server, SHUT_WR) == 0, "shutdown");
+	say_bytes("client", client);
+	close(client);
+	say_bytes("server", server);
+	close(server);
+	close(tcp);
+	say_result("bind", bind_to(udp, &addr));
+}
+
 CHECK(bound_socket_does_not_answer)
 {
 	struct sockaddr_storage addr;

@@ -39,7 +39,8 @@ static bool may_release(struct rudp_engine *engine, const struct rudp_udp *udp)
 		if (!may_be_plain(engine, port))
 			return false;
 	}
-	return !rudp_udp_has_conn(engine, udp);
+	/* In TIME_WAIT everything is exchanged. Programs that restart bind the port meanwhile. */
+	return !rudp_endpoint_uses_socket(engine->ep, udp, RUDP_STATE_LAST_ACK);
 }
 
 static int move_port(struct rudp_engine *engine, struct rudp_port *port)

@@ -346,14 +346,14 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 
 bool rudp_udp_has_conn(const struct rudp_engine *engine, const struct rudp_udp *udp)
 {
-	return rudp_endpoint_uses_socket(engine->ep, udp, false);
+	return rudp_endpoint_uses_socket(engine->ep, udp, RUDP_STATE_TIME_WAIT);
 }
 
 /* If datagrams wait for space in the socket, they may be the last of a connection: do not close. */
 static void close_if_unused(struct rudp_engine *engine, struct rudp_udp *udp, bool ended_well)
 {
 	if (udp->owners == 0 && udp->pending_count == 0 &&
-	    !rudp_endpoint_uses_socket(engine->ep, udp, true) &&
+	    !rudp_endpoint_uses_socket(engine->ep, udp, RUDP_STATE_RESET_SENT) &&
 	    !(ended_well && rudp_udp_spare(engine, udp)))
 		rudp_udp_close(engine, udp);
 }

@@ -292,11 +292,13 @@ struct rudp_conn *rudp_endpoint_next_event(struct rudp_endpoint *ep);
  */
 void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep, bool *in_order);
 /*
- * True if a live connection uses this socket. after_reset: counts also a connection that was reset
- * on this side and only repeats its RESET for a while; kernel TCP would already have forgotten it.
+ * True if a live connection whose state is not after last uses this socket. RUDP_STATE_RESET_SENT:
+ * all; RUDP_STATE_TIME_WAIT: not one that was reset on this side and only repeats its RESET for a
+ * while, which kernel TCP would already have forgotten; RUDP_STATE_LAST_ACK: not one that has
+ * exchanged everything and only answers repeated packets.
  */
 bool rudp_endpoint_uses_socket(const struct rudp_endpoint *ep, const void *socket,
-			       bool after_reset);
+			       enum rudp_state last);
 /* The owner has closed the socket: connections on it send nothing until they are rebound. */
 void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *socket);
 /* Moves a connection to another local socket (connection migration). The new path is validated. */

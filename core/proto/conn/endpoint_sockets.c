@@ -82,14 +82,15 @@ void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep, bool *in_order)
 	return NULL;
 }
 
-bool rudp_endpoint_uses_socket(const struct rudp_endpoint *ep, const void *handle, bool after_reset)
+bool rudp_endpoint_uses_socket(const struct rudp_endpoint *ep, const void *handle,
+			       enum rudp_state last)
 {
 	const struct rudp_endpoint_socket *socket = find(ep, handle);
 
 	if (!socket)
 		return false;
 	RUDP_LIST_EACH(const struct rudp_conn, conn, &socket->users, user_link) {
-		if (!conn->dead && (after_reset || conn->state != RUDP_STATE_RESET_SENT))
+		if (!conn->dead && conn->state <= last)
 			return true;
 	}
 	return false;
