@@ -29,6 +29,7 @@
 #include "engine/confine/proc_read.h"
 
 #define NOT_SUPPORTED 77
+#define ASKED_AGAIN_MAX 100
 
 static char directory[] = "/tmp/rudp-confine.XXXXXX";
 static struct rudp_settings settings;
@@ -312,6 +313,20 @@ Test(confine, the_text_lists_what_is_in_force)
 		     "not dumpable, capabilities, files (Landlock)"));
 }
 
+/* Asks again after a time-out and its pause: the supervisor may wait for a processor. */
+static ssize_t read_of(pid_t pid, enum rudp_proc_file file, char *text)
+{
+	ssize_t len;
+
+	for (int i = 0; i < ASKED_AGAIN_MAX; i++) {
+		len = rudp_proc_read((uint32_t)pid, file, text, RUDP_PROC_READ_BYTES);
+		if (len != -ETIMEDOUT && len != -EACCES)
+			break;
+		usleep(100 * 1000);
+	}
+	return len;
+}
+
 /* The engine itself may not read this of a process outside its domain. */
 static int asks_its_supervisor(void *context, struct rudp_failover_state *keep)
 {
@@ -324,10 +339,10 @@ static int asks_its_supervisor(void *context, struct rudp_failover_state *keep)
 	snprintf(path, sizeof path, "/proc/%d/exe", (int)*other);
 	if (has(RUDP_CONFINE_FILES) && readlink(path, text, sizeof text) >= 0)
 		return 1;
-	len = rudp_proc_read((uint32_t)*other, RUDP_PROC_EXE, text, sizeof text);
+	len = read_of(*other, RUDP_PROC_EXE, text);
 	if (len <= 0 || text[0] != '/')
 		return 2;
-	return rudp_proc_read((uint32_t)*other, RUDP_PROC_COMM, text, sizeof text) > 0 ? 0 : 3;
+	return read_of(*other, RUDP_PROC_COMM, text) > 0 ? 0 : 3;
 }
 
 static int asks_a_dead_supervisor(void *context, struct rudp_failover_state *keep)
