@@ -529,6 +529,7 @@ void rudp_bbr_note_marks(struct bbr *b, const struct rudp_cc_ack *ack);
 void rudp_bbr_average_marks(struct rudp_cc *cc);
 bool rudp_bbr_are_marks_many(const struct rudp_cc *cc);
 void rudp_bbr_answer_marks(struct rudp_cc *cc);
+void rudp_bbr_grow_unmarked(struct rudp_cc *cc);
 int64_t rudp_bbr_burst_rtt_ns(const struct bbr *b);
 
 /* Unresponsive flows (cc_bbr_unresponsive.c). */

@@ -200,11 +200,13 @@ static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
  * congestion. Not all of it returns, because the largest sample is above what the path carries. If
  * the queue or the losses return with it, it settles again.
  */
-static void regain_bandwidth(struct bbr *b)
+static void regain_bandwidth(struct rudp_cc *cc)
 {
+	struct bbr *b = bbr_of(cc);
 	bool queued = b->settled_queue_rate > 0;
 	uint64_t least = rudp_bbr_alone_least(b);
 
+	rudp_bbr_grow_unmarked(cc);
 	if (queued)
 		least = rudp_min(least, b->settled_queue_rate);
 	if (!b->up_alone || !b->round_start || rudp_bbr_had_round_delay(b) || b->bw >= least)
@@ -392,7 +394,7 @@ void rudp_bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		if (is_time_to_probe(cc, ack->now_at_ns))
 			rudp_bbr_start_refill(cc);
 		else
-			regain_bandwidth(b);
+			regain_bandwidth(cc);
 		break;
 	case BBR_REFILL:
 		if (b->round_start)

@@ -73,6 +73,22 @@ void rudp_bbr_answer_marks(struct rudp_cc *cc)
 				   rudp_cc_mul_div(delivered, PPM - b->shallow_ppm / 2, PPM));
 }
 
+/*
+ * A round without marks has ended: one datagram for each RTT more (RFC 8257 section 3.4). After a
+ * stall a host sends a burst, which is marked at any rate. So its rate would only fall.
+ */
+void rudp_bbr_grow_unmarked(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t most = rudp_bbr_alone_least(b);
+
+	if (!b->round_start || b->shallow_ppm == 0 || b->last.shallow_packets > 0 ||
+	    b->bw_shortterm >= most || rudp_bbr_had_round_delay(b))
+		return;
+	b->bw_shortterm =
+		rudp_min(b->bw_shortterm + rudp_cc_rate(cc->datagram_bytes, b->min_rtt_ns), most);
+}
+
 /* For rudp_cc_quantum_bytes(): a router with a shallow threshold marks bursts, too. */
 int64_t rudp_bbr_burst_rtt_ns(const struct bbr *b)
 {

@@ -45,6 +45,23 @@ Test(cc_bbr_marks, without_a_queue_the_rate_falls_by_half_of_their_share)
 	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
 
+Test(cc_bbr_marks, without_marks_the_rate_grows_by_a_datagram_in_an_rtt)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	uint64_t before;
+
+	mark_rounds(rig, 20, PIECE_PACKETS / 5);
+	mark_rounds(rig, 1, 0); /* a round ends with the first ACK of the next one */
+	before = rig->b->bw;
+	mark_rounds(rig, 3, 0);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	cr_assert(eq(u64, rig->b->bw, before + 3 * rudp_cc_rate(DATAGRAM, RTT_NS)));
+	mark_rounds(rig, 1, PIECE_PACKETS / 5);
+	before = rig->b->bw;
+	mark_rounds(rig, 1, PIECE_PACKETS / 5);
+	cr_assert(le(u64, rig->b->bw, before));
+}
+
 Test(cc_bbr_marks, more_marks_than_packets_are_all_of_them)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
