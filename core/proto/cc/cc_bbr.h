@@ -497,6 +497,7 @@ uint64_t rudp_bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ac
 /* Delay: min_rtt, PROBE_RTT, detection of a queue (cc_bbr_rtt.c). */
 void rudp_bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
 int64_t rudp_bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns);
+int64_t rudp_bbr_probe_bound_ns(const struct bbr *b);
 bool rudp_bbr_has_delay_grown(const struct bbr *b, int64_t base_ns);
 int64_t rudp_bbr_drained_rtt_ns(const struct bbr *b);
 void rudp_bbr_note_drained(struct bbr *b);

@@ -102,7 +102,7 @@ static void raise_slope(struct rudp_cc *cc)
  */
 static uint64_t first_extra_bytes(const struct bbr *b)
 {
-	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	int64_t bound_ns = rudp_bbr_probe_bound_ns(b);
 
 	if (b->foreign || rudp_bbr_is_queue_evident(b))
 		return BBR_INFINITE;
@@ -126,8 +126,7 @@ static void raise_extra(struct bbr *b)
 static bool is_alone(const struct bbr *b)
 {
 	return !b->foreign && b->up_base_ns != RUDP_NEVER &&
-	       b->up_base_ns <= rudp_bbr_drained_rtt_ns(b) +
-					rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	       b->up_base_ns <= rudp_bbr_drained_rtt_ns(b) + rudp_bbr_probe_bound_ns(b);
 }
 
 static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)

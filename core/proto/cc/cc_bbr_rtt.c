@@ -38,17 +38,22 @@ void rudp_bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 		close_delay_bucket(b, ack->now_at_ns);
 }
 
-/*
- * The bound between jitter and a queue: an eighth of the RTT, 4 ms to 16 ms (as in RFC 9406). While
- * the rate of the path changes, a probe may make a queue of half an RTT: without a queue, a higher
- * rate is not noticed.
- */
+/* The bound between jitter and a queue: an eighth of the RTT, 4 ms to 16 ms (as in RFC 9406). */
 int64_t rudp_bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns)
 {
-	if (least_ns == BBR_PROBE_DELAY_NS_MIN && rudp_bbr_has_rate_changed(b))
-		return rudp_time_max(b->min_rtt_ns / 2, least_ns);
 	return rudp_time_min(rudp_time_max(b->min_rtt_ns / BBR_DELAY_DIVISOR, least_ns),
 			     BBR_DELAY_NS_MAX);
+}
+
+/*
+ * The bound in a probe. It is lower, because the probe causes the queue that it looks for. While
+ * the rate of the path changes, it is half an RTT: without a queue, a higher rate is not noticed.
+ */
+int64_t rudp_bbr_probe_bound_ns(const struct bbr *b)
+{
+	if (rudp_bbr_has_rate_changed(b))
+		return rudp_time_max(b->min_rtt_ns / 2, BBR_PROBE_DELAY_NS_MIN);
+	return rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
 static bool is_delay_above(const struct bbr *b, int64_t base_ns, int64_t bound_ns)
@@ -90,17 +95,13 @@ bool rudp_bbr_had_round_delay(const struct bbr *b)
 {
 	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < BBR_DELAY_SAMPLES_SPARSE)
 		return false;
-	return b->last.rtt_min_ns >
-	       rudp_bbr_drained_rtt_ns(b) + rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	return b->last.rtt_min_ns > rudp_bbr_drained_rtt_ns(b) + rudp_bbr_probe_bound_ns(b);
 }
 
-/*
- * The bound is lower in a probe, because the probe causes the queue that it looks for. But it is
- * above the variation of the round before.
- */
+/* The bound is above the variation of the round before. */
 bool rudp_bbr_has_probe_delay(const struct bbr *b)
 {
-	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	int64_t bound_ns = rudp_bbr_probe_bound_ns(b);
 
 	return is_delay_above(b, b->up_base_ns,
 			      rudp_time_max(bound_ns, b->up_spread_ns + bound_ns / 2));

@@ -230,7 +230,7 @@ Test(cc_bbr_fall, probe_of_a_varying_path_may_make_a_queue_of_half_an_rtt)
 {
 	struct bbr_rig *rig = after_rounds_with_a_queue(1, RTT_NS / 2);
 
-	cr_assert(eq(i64, rudp_bbr_delay_bound_ns(rig->b, BBR_PROBE_DELAY_NS_MIN), RTT_NS / 2));
+	cr_assert(eq(i64, rudp_bbr_probe_bound_ns(rig->b), RTT_NS / 2));
 	cr_assert(eq(i64, rudp_bbr_delay_bound_ns(rig->b, BBR_DELAY_NS_MIN), RTT_NS / 8));
 	rig->rtt.latest_ns = RTT_NS;
 	bbr_rig_until(rig, BBR_UP);
