@@ -80,13 +80,15 @@ void rudp_engine_token(const struct rudp_nonce *nonce, uint8_t token[RUDP_TOKEN_
 {
 	struct rudp_engine_ref named;
 
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (memcmp(&slots[i].nonce, nonce, sizeof *nonce) == 0) {
+			memcpy(token, slots[i].token, RUDP_TOKEN_BYTES);
+			return;
+		}
 	memset(token, 0, RUDP_TOKEN_BYTES);
 	/* A program that has only inherited or received sockets has not looked for an engine. */
 	if (named_in_environment(&named) && memcmp(&named.nonce, nonce, sizeof *nonce) == 0)
 		memcpy(token, named.token, RUDP_TOKEN_BYTES);
-	for (unsigned i = 0; i < SLOTS; i++)
-		if (memcmp(&slots[i].nonce, nonce, sizeof *nonce) == 0)
-			memcpy(token, slots[i].token, RUDP_TOKEN_BYTES);
 }
 
 bool rudp_engine_was_of(const struct rudp_nonce *nonce, uint32_t uid)
