@@ -89,7 +89,7 @@ static void read(struct cluster_node *node, const struct moved *moved)
 	cr_assert(apo_replica_resume(node->replica, moved->replica, moved->replica_len, &seen_seq));
 	cr_assert(read_model(node, peers, moved->count, moved->state.bytes, moved->state.len));
 	free(peers);
-	/* What is on its way to the log still comes there; answers went to the process before. */
+	/* Entries on their way to the log still come there; answers went to the process before. */
 	for (i = 0; i < CLUSTER_MAIL; i++)
 		node->answers[i].is_used = false;
 	node->published = 0;

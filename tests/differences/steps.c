@@ -315,7 +315,8 @@ static void step_shutdown(const struct step *step)
 {
 	int how = step->x % 13 == 0 ? 3 : (int)(step->x % 3);
 	const struct end *end = model_end(step->slot);
-	/* Of a connection that has ended, see librudp_shim(7). TCP's connect() then fails. */
+	/* The shutdown of a connection that was reset differs, see librudp_shim(7); TCP's next
+	 * connect() fails. */
 	if (end && end->reset)
 		return;
 	/* An AF_UNIX socket that was shut down could not be connected any more. */
