@@ -31,10 +31,10 @@ run_wild_object() {
 
 # request_plan RATE-MBPS RTT-MS: the number of connections with requests, and their rate.
 request_plan() {
-	awk -v mbps="$1" -v rtt_ms="$2" -v load="$WILD_REQUEST_LOAD" -v most="$WILD_REQUEST_CONNECTIONS_MAX" \
+	awk -v mbps="$1" -v rtt_ms="$2" -v part="$WILD_REQUEST_LOAD" -v most="$WILD_REQUEST_CONNECTIONS_MAX" \
 		-v most_each="$WILD_REQUESTS_EACH_MAX" -v bits=$(((REQUEST_BYTES + RESPONSE_BYTES) * 8)) -v seconds="$WILD_REQUEST_SECONDS" '
 		BEGIN {
-			connections = int(mbps * 1e3 * rtt_ms * load / bits)
+			connections = int(mbps * 1e3 * rtt_ms * part / bits)
 			connections = connections < 1 ? 1 : connections > most ? most : connections
 			each = int(seconds * 1e3 / rtt_ms)
 			print connections, (each > most_each ? most_each : each)
