@@ -518,6 +518,7 @@ void rudp_bbr_reset_shortterm(struct bbr *b);
 void rudp_bbr_close_loss_account(struct rudp_cc *cc);
 void rudp_bbr_start_settling(struct bbr *b);
 void rudp_bbr_stop_draining(struct bbr *b);
+uint64_t rudp_bbr_with_path_loss(const struct bbr *b, uint64_t rate);
 bool rudp_bbr_is_queue_evident(const struct bbr *b);
 bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc);
 uint64_t rudp_bbr_alone_least(const struct bbr *b);

@@ -141,7 +141,7 @@ static uint64_t settled_rate(const struct bbr *b, bool queues)
 }
 
 /* Packets that the path loses at any rate have passed the queue too, so they count as delivered. */
-static uint64_t with_path_loss(const struct bbr *b, uint64_t rate)
+uint64_t rudp_bbr_with_path_loss(const struct bbr *b, uint64_t rate)
 {
 	return rudp_cc_mul_div(rate, PPM, PPM - rudp_min(b->base_loss_ppm, PPM / 2));
 }
@@ -150,7 +150,7 @@ static uint64_t with_path_loss(const struct bbr *b, uint64_t rate)
 void rudp_bbr_stop_draining(struct bbr *b)
 {
 	if (b->settled)
-		b->bw_shortterm = rudp_min(with_path_loss(b, b->bw_shortterm), b->max_bw);
+		b->bw_shortterm = rudp_bbr_with_path_loss(b, b->bw_shortterm);
 }
 
 /*
@@ -199,7 +199,7 @@ static void settle(struct bbr *b)
 	 */
 	rate = rudp_max(b->last.ack_rate, b->ack_rate_before);
 	if (b->state == BBR_CRUISE)
-		rate = with_path_loss(b, rate);
+		rate = rudp_bbr_with_path_loss(b, rate);
 	if (queues) {
 		note_queue_rate(b, rate);
 		rate = shared_rate(b, rate);

@@ -103,7 +103,7 @@ void rudp_bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *a
 {
 	struct bbr *b = bbr_of(cc);
 	int64_t span_ns = rudp_time_max(ack->now_at_ns - b->extra_acked_since_at_ns, 0);
-	uint64_t expected = rudp_cc_bytes_in(b->bw, span_ns);
+	uint64_t expected = rudp_cc_bytes_in(rudp_min(b->bw, b->max_bw), span_ns);
 
 	if (b->extra_acked_sum <= expected) {
 		b->extra_acked_sum = 0;
@@ -145,7 +145,13 @@ void rudp_bbr_check_full_bw(struct bbr *b)
 		b->full_bw_reached = true;
 }
 
+/*
+ * Rate samples count what arrives. To keep a path full that loses packets at any rate, those have to
+ * be sent, too. Probes send more anyway.
+ */
 void rudp_bbr_bound_bw(struct bbr *b)
 {
-	b->bw = rudp_min(b->max_bw, b->bw_shortterm);
+	uint64_t bw = b->state == BBR_CRUISE ? rudp_bbr_with_path_loss(b, b->max_bw) : b->max_bw;
+
+	b->bw = rudp_min(bw, b->bw_shortterm);
 }

@@ -290,6 +290,20 @@ static uint64_t after_lowering(uint32_t lost, int64_t rtt_ns, unsigned rounds)
 	return bw_percent(lowered(lost, rtt_ns, rounds));
 }
 
+Test(cc_bbr_loss, cruise_sends_in_addition_what_the_path_loses)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->b->base_loss_ppm = rig->b->loss_ppm = 100000;
+	lossy_rounds(rig, 2, ROUND_PACKETS / 10, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	cr_assert(ge(u64, bw_percent(rig), 110));
+	for (int i = 0; i < 100 && rig->b->state != BBR_UP; i++)
+		lossy_rounds(rig, 1, ROUND_PACKETS / 10, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+	cr_assert(eq(u64, bw_percent(rig), 100));
+}
+
 Test(cc_bbr_loss, bandwidth_returns_if_the_losses_stay_at_a_lowered_rate)
 {
 	cr_assert(eq(u64, after_lowering(10, RTT_NS, BBR_LOWERED_ROUNDS - 1), 70));
