@@ -162,13 +162,15 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 }
 
 /*
- * A quick time-out: a receiver acknowledges two probes after a quarter of the RTT at the latest
- * (docs/protocol.md section 9.4). A burst of losses that has taken the ACKs of a window is then
- * over soon.
+ * A quick time-out, of more than one packet: a receiver acknowledges the second one after a quarter
+ * of the RTT at the latest (docs/protocol.md section 9.4). So there were losses, of packets or of
+ * the ACKs, and a short path has lost many round trips after the longest delay of an ACK.
  */
 static int64_t quick_pto_ns(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns)
 {
-	return rudp_rtt_pto_ns(rtt, rudp_time_min(ack_delay_max_ns, rtt->srtt_ns / 4));
+	int64_t delay_ns = rudp_time_max(rtt->srtt_ns / 4, RUDP_PTO_QUICK_DELAY_NS);
+
+	return rudp_rtt_pto_ns(rtt, rudp_time_min(ack_delay_max_ns, delay_ns));
 }
 
 /*
@@ -199,7 +201,7 @@ int64_t rudp_reliability_pto_ns(const struct rudp_reliability *r, const struct r
 	uint32_t quick, steady, shift;
 
 	if (r->pto_count == 0)
-		return base_ns; /* nearly always: this is asked for each packet */
+		return r->outstanding > 1 ? quick_pto_ns(rtt, ack_delay_max_ns) : base_ns;
 	steady = steady_ptos(rtt, ack_delay_max_ns, &quick);
 	shift = r->pto_count > steady ? r->pto_count - steady : 0;
 	if (shift == 0 && r->pto_count <= quick)

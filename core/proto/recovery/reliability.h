@@ -51,7 +51,9 @@
  */
 #define RUDP_PTO_STEADY_NS (600 * RUDP_NS_PER_MS)
 #define RUDP_PTO_STEADY_FIRST_NS (200 * RUDP_NS_PER_MS)
-#define RUDP_PTO_QUICK 16        /* time-outs after the first that wait less for a delayed ACK */
+#define RUDP_PTO_QUICK 16 /* time-outs after the first that wait less for a delayed ACK */
+/* A busy host answers within this time. Without it, hosts that are late would send many probes. */
+#define RUDP_PTO_QUICK_DELAY_NS (4 * RUDP_NS_PER_MS)
 #define RUDP_PTO_CAP_FACTOR 3    /* the backed-off PTO is at most the larger of 3 PTOs ... */
 #define RUDP_PTO_DITHER_PARTS 16 /* at the cap the PTO is shorter by 0 to 4 sixteenths, in turn */
 #define RUDP_PTO_DITHER_STEPS 5

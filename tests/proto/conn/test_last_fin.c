@@ -5,14 +5,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "proto/conn/conn.h"
+#include "proto/conn/conn_private.h"
 #include "proto/pair.h"
+
+#define STEP_NS (10 * RUDP_NS_PER_MS)
 
 /* Time passes for the server, and it receives nothing. */
 static void run_deaf(struct pair *pair, int64_t ns)
 {
 	for (int64_t end = pair->now_ns + ns; pair->now_ns < end;) {
-		pair->now_ns += 10 * RUDP_NS_PER_MS;
+		pair->now_ns += STEP_NS;
 		rudp_endpoint_on_time(pair->ep[1], pair->now_ns);
 		pair_collect(pair);
 		while (pair->wire_count)
@@ -59,7 +61,7 @@ Test(last_fin, a_last_fin_is_retransmitted_before_it_is_given_up)
 	struct rudp_conn *last = begin_last_ack(&pair);
 
 	rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
-	run_deaf(&pair, 50 * RUDP_NS_PER_MS);
+	run_deaf(&pair, (RUDP_LAST_FIN_PROBES - 1) * STEP_NS); /* a time-out in each step */
 	cr_assert(eq(int, rudp_conn_state(last), RUDP_STATE_LAST_ACK));
 	pair_run(&pair, RUDP_NS_PER_S); /* and its retransmission is acknowledged */
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));

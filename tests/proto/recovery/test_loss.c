@@ -126,13 +126,12 @@ Test(loss, probes_come_one_pto_after_the_last_packet)
 	int64_t quick_ns = RTT + 1 * MS + RTT / 4;
 	int64_t pto_ns = RTT + 1 * MS + SENDER_ACK_DELAY_NS;
 
-	sender_data(s, 3);
+	sender_data(s, 1);
 	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + pto_ns));
 	sender_wait(s, 10 * MS);
-	sender_data(s, 1);
 	sender_acks(s, 1);
-	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + pto_ns));
-	sender_wait(s, pto_ns - 1);
+	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns - 10 * MS + pto_ns));
+	sender_wait(s, pto_ns - 10 * MS - 1);
 	cr_assert(eq(u32, sender_retransmit(s), 0));
 	sender_wait(s, 1);
 	cr_assert(eq(u32, sender_retransmit(s), 2));
@@ -143,6 +142,21 @@ Test(loss, probes_come_one_pto_after_the_last_packet)
 		cr_assert(eq(u32, sender_retransmit(s), 2));
 	}
 	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + 2 * pto_ns));
+}
+
+Test(loss, one_of_several_packets_is_acknowledged_early)
+{
+	int64_t quick_ns = RTT + 1 * MS + RTT / 4;
+
+	sender_data(s, 2);
+	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + quick_ns));
+	sender_wait(s, 10 * MS);
+	sender_data(s, 1);
+	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + quick_ns));
+	sender_wait(s, quick_ns - 1);
+	cr_assert(eq(u32, sender_retransmit(s), 0));
+	sender_wait(s, 1);
+	cr_assert(eq(u32, sender_retransmit(s), 2));
 }
 
 /* At the cap the interval is 16/16, 15/16 ... 12/16 of it, in turn. */
@@ -181,7 +195,7 @@ Test(loss, backoff_begins_when_the_probes_of_a_short_path_have_taken_600_ms)
 	pto_ns = rudp_rtt_pto_ns(&near->rtt, SENDER_ACK_DELAY_NS);
 	while (taken_ns <= RUDP_PTO_STEADY_NS - pto_ns) {
 		bool is_quick = near->r.pto_count > 0 && near->r.pto_count <= RUDP_PTO_QUICK;
-		int64_t want_ns = is_quick ? pto_ns - SENDER_ACK_DELAY_NS + MS / 4 : pto_ns;
+		int64_t want_ns = is_quick ? pto_ns - SENDER_ACK_DELAY_NS + 4 * MS : pto_ns;
 
 		cr_assert(eq(i64,
 			     rudp_reliability_pto_ns(&near->r, &near->rtt, SENDER_ACK_DELAY_NS),
