@@ -146,8 +146,8 @@ void rudp_bbr_check_full_bw(struct bbr *b)
 }
 
 /*
- * Rate samples count what arrives. To keep a path full that loses packets at any rate, those have to
- * be sent, too. Probes send more anyway.
+ * Rate samples count what arrives. To keep a path full that loses packets at any rate, those have
+ * to be sent, too. Probes send more anyway.
  */
 void rudp_bbr_bound_bw(struct bbr *b)
 {
