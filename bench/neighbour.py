@@ -6,7 +6,8 @@ In a network namespace of its own, user 12345 has an engine, a program that call
 connection over it. User 12346 attacks. For each attack: the time of the victim's calls and of its exchanges, and of
 the first socket of programs that start an engine, in milliseconds. The victim's programs have real-time priority, so
 other load of the machine counts little. "burner" attacks nothing and only uses processors: the difference from it is
-what an attack does.
+what an attack does. The attacks whose names begin with "own_" are of programs of the victim, to which nothing is
+promised.
 """
 import array
 import ctypes
@@ -14,6 +15,7 @@ import json
 import mmap
 import os
 import pathlib
+import resource
 import select
 import signal
 import socket
@@ -29,6 +31,8 @@ SECONDS, STARTS = 5, 10
 SPARE = 8  # descriptors that an engine keeps for its next connections
 REQUEST = b"\1\0\4\0".ljust(136, b"\0")  # a request with a token that is wrong
 PROCESSES = 2
+HALF_REQUESTS = 3000
+OWN_CALLERS, OWN_CALLERS_STAY_S = 18000, 12
 PYTHON = "/usr/bin/python3"  # one that every user may execute
 
 
@@ -36,6 +40,12 @@ def control_names():
     """The abstract names at which engines listen for calls."""
     lines = pathlib.Path("/proc/net/unix").read_text().splitlines()
     return ["\0" + word[1:] for word in (line.split()[-1] for line in lines) if word.startswith("@rudp1e")]
+
+
+def own_names():
+    """The paths at which the victim's engines listen for calls, which other users cannot reach."""
+    lines = pathlib.Path("/proc/net/unix").read_text().splitlines()
+    return [word for word in (line.split()[-1] for line in lines) if "/rudp/rudp1e" in word]
 
 
 def call(name):
@@ -267,6 +277,62 @@ def deaf_callers():
         time.sleep(1)
 
 
+def raise_limit():
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+
+def send_part(caller):
+    try:
+        caller.send(REQUEST[:50])
+    except OSError:
+        pass  # the engine has closed the call
+
+
+def half_requests(names=control_names):
+    """Callers that stay after no request or a part of one, many at a time, which close together."""
+    raise_limit()
+    while True:
+        callers = []
+        while len(callers) < HALF_REQUESTS:
+            for name in names():
+                caller = call(name)
+                if caller and len(callers) % 2:
+                    send_part(caller)
+                callers.append(caller)
+        time.sleep(0.1)
+
+
+def own_half_requests():
+    half_requests(own_names)
+
+
+def own_silent_callers():
+    """Callers that send no request, nearly as many as the engine has descriptors. It closes them after 10 s."""
+    raise_limit()
+    name = own_names()[0]
+    while True:
+        callers = [call(name) for _ in range(OWN_CALLERS // PROCESSES)]
+        time.sleep(OWN_CALLERS_STAY_S)
+        del callers
+
+
+own_silent_callers.seconds = OWN_CALLERS_STAY_S + 3
+
+
+def own_requests():
+    """Whole requests in as many calls as possible: CATCH_UP, LIST, HELLO."""
+    while True:
+        for name in own_names():
+            callers = [caller for caller in (call(name) for _ in range(200)) if caller]
+            for number, caller in enumerate(callers):
+                operation = (18, 11, 0)[number % 3]
+                try:
+                    caller.send(struct.pack("<HH", 1, operation).ljust(len(REQUEST), b"\0"))
+                except OSError:
+                    pass
+
+
 def short_callers():
     while True:
         for name in control_names():
@@ -402,8 +468,9 @@ def nobody():
     signal.pause()
 
 
-ATTACKS = [nobody, burner, descriptors, chains, odd_kinds, rare_kinds, large_files, credentials, deaf_callers, stuck_files, held_locks, short_callers,
-           silent_callers, stopped_callers, signals, names]
+ATTACKS = [nobody, burner, descriptors, chains, odd_kinds, rare_kinds, large_files, credentials, deaf_callers, stuck_files, held_locks, half_requests,
+           short_callers, silent_callers, stopped_callers, signals, names, own_half_requests, own_silent_callers,
+           own_requests]
 
 
 def prefer(pid, flags=0):
@@ -437,9 +504,9 @@ def probe():
     client = socket.create_connection(listener.getsockname())
     server = listener.accept()[0]
     print("ready", flush=True)
-    sys.stdin.readline()
+    seconds = sys.stdin.readline()
     calls, exchanges = [], []
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + float(seconds)
     while time.monotonic() < end:
         begin = time.perf_counter()
         with socket.socket() as one:
@@ -476,7 +543,7 @@ def attackers(attack):
     for _ in range(PROCESSES):
         pid = os.fork()
         if pid == 0:
-            as_user(ATTACKER)
+            as_user(VICTIM if attack.__name__.startswith("own_") else ATTACKER)
             sys.stderr = open(os.devnull, "w")
             try:
                 attack()
@@ -521,7 +588,7 @@ def measure(build, home, attack, number):
     prefer_engines()
     before = descriptors_of_engines()
     pids = attackers(attack)
-    program.stdin.write("go\n")
+    program.stdin.write(f"{getattr(attack, 'seconds', SECONDS)}\n")
     program.stdin.flush()
     said = json.loads(program.stdout.readline())
     # Each of these settings has an engine of its own.

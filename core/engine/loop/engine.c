@@ -283,7 +283,8 @@ int rudp_engine_init_supervised(struct rudp_engine *engine, const struct rudp_se
 		rudp_private_dir_clean(engine->run_dir);
 	engine->now_at_ns = rudp_clock_now_ns();
 	(void)rudp_qlog_open(&engine->qlog, engine->settings.qlog_path, &engine->now_at_ns);
-	engine->housekeeping_at_ns = engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
+	engine->housekeeping_at_ns = engine->stale_calls_at_ns =
+		engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
 	rudp_timer_wheel_init(&engine->race_timers, engine->now_at_ns);
 	rudp_busy_poll_init(&engine->busy_poll,
 			    sched_getaffinity(0, sizeof processors, &processors) == 0 &&

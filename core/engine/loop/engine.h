@@ -121,7 +121,7 @@ struct rudp_engine {
 	struct rudp_connection_tuple *tuples; /* address pairs of outgoing connections */
 	struct rudp_route_cache route_cache;
 
-	int64_t housekeeping_at_ns;
+	int64_t housekeeping_at_ns, stale_calls_at_ns;
 	int64_t retry_at_ns; /* next try of what lacked descriptors, memory or room */
 	/* When listeners that were paused for lack of descriptors open again. */
 	int64_t listeners_open_at_ns;

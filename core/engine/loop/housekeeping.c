@@ -88,12 +88,28 @@ void rudp_client_on_event(struct rudp_engine *engine, uint64_t id)
 		rudp_ports_leaving_end(engine);
 }
 
-static void close_stale_calls(struct rudp_engine *engine, struct rudp_list *calls)
+/* Closes at most RUDP_CALLS_PER_PASS of them. true: there may be more. */
+static bool close_some_stale(struct rudp_engine *engine, struct rudp_list *calls)
 {
+	int count = 0;
+
 	RUDP_LIST_EACH_SAFE(struct rudp_call, call, calls, link) {
-		if (!call->app_id && engine->now_at_ns - call->since_ns > RUDP_CALL_LINGER_NS)
-			rudp_call_close(engine, call);
+		if (call->app_id || engine->now_at_ns - call->since_ns <= RUDP_CALL_LINGER_NS)
+			continue;
+		rudp_call_close(engine, call);
+		if (++count == RUDP_CALLS_PER_PASS)
+			return true;
 	}
+	return false;
+}
+
+/* The rest follows in the next turn, as thousands would delay this one. */
+static void close_stale_calls(struct rudp_engine *engine)
+{
+	bool is_more = close_some_stale(engine, &engine->calls);
+
+	is_more |= close_some_stale(engine, &engine->unauthenticated_calls);
+	engine->stale_calls_at_ns = engine->now_at_ns + (is_more ? 0 : RUDP_HOUSEKEEPING_NS);
 }
 
 bool rudp_engine_is_idle(const struct rudp_engine *engine)
@@ -260,13 +276,13 @@ void rudp_housekeeping(struct rudp_engine *engine)
 		retry(engine);
 	if (engine->listeners_open_at_ns <= engine->now_at_ns)
 		rudp_control_listeners_reopen(engine);
+	if (engine->stale_calls_at_ns <= engine->now_at_ns)
+		close_stale_calls(engine);
 	if (engine->housekeeping_at_ns > engine->now_at_ns)
 		return;
 	rudp_drop_log_report(&engine->drop_log, rudp_endpoint_verdicts(engine->ep),
 			     engine->now_at_ns);
 	rudp_binding_probe_all(engine);
-	close_stale_calls(engine, &engine->calls);
-	close_stale_calls(engine, &engine->unauthenticated_calls);
 	rudp_deferred_close_go_on();
 	if (engine->stopping)
 		drain(engine);
@@ -280,11 +296,12 @@ void rudp_housekeeping(struct rudp_engine *engine)
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 {
 	bool ends = ends_by_itself(engine) && rudp_engine_is_idle(engine);
-	bool needed = engine->binding_count || engine->call_count ||
-		      engine->unauthenticated_count || engine->stopping ||
-		      rudp_deferred_close_is_short() || (ends && !has_knowledge_to_keep(engine));
+	bool needed = engine->binding_count || engine->stopping || rudp_deferred_close_is_short() ||
+		      (ends && !has_knowledge_to_keep(engine));
 	int64_t deadline = rudp_time_min(engine->retry_at_ns, engine->listeners_open_at_ns);
 
+	if (engine->call_count || engine->unauthenticated_count)
+		deadline = rudp_time_min(deadline, engine->stale_calls_at_ns);
 	if (ends && has_knowledge_to_keep(engine))
 		deadline = rudp_time_min(deadline, engine->keep_until_ns);
 	return needed ? rudp_time_min(deadline, engine->housekeeping_at_ns) : deadline;
