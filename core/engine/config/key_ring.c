@@ -152,6 +152,14 @@ void rudp_key_ring_revoke(struct rudp_key_ring *ring, uint64_t id)
 			ring->entries[i].key.is_revoked = true;
 }
 
+bool rudp_key_ring_has(const struct rudp_key_ring *ring, uint64_t id)
+{
+	for (unsigned i = 0; i < ring->count; i++)
+		if (ring->entries[i].key.id == id)
+			return true;
+	return false;
+}
+
 static bool is_revoked(const struct rudp_key_ring *ring, uint64_t id)
 {
 	for (unsigned i = 0; i < ring->count; i++)

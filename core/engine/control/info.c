@@ -325,14 +325,6 @@ static void fill_key(const struct rudp_engine *engine, unsigned index,
 		strcpy(info->file, path);
 }
 
-static bool has_file(const struct rudp_key_ring *ring, uint64_t id)
-{
-	for (unsigned i = 0; i < ring->count; i++)
-		if (ring->entries[i].key.id == id)
-			return true;
-	return false;
-}
-
 /* The next higher id of a key without a file; 0: none. */
 static uint64_t next_withdrawn(const struct rudp_engine *engine, uint64_t after)
 {
@@ -340,7 +332,7 @@ static uint64_t next_withdrawn(const struct rudp_engine *engine, uint64_t after)
 
 	do
 		id = rudp_endpoint_next_psk(engine->ep, id);
-	while (id && has_file(&engine->settings.keys, id));
+	while (id && rudp_key_ring_has(&engine->settings.keys, id));
 	return id;
 }
 

@@ -154,11 +154,24 @@ void rudp_key_watch(struct rudp_engine *engine)
 	use_keys(engine);
 }
 
-unsigned rudp_key_revoke(struct rudp_engine *engine, uint64_t id)
+/* A key that has a file would be valid again if it was forgotten. */
+static void note_revoked(struct rudp_engine *engine, uint64_t id)
 {
 	struct rudp_key_use *use = &engine->key_use;
+	uint64_t *place;
 
-	use->revoked[use->revocations++ % RUDP_KEYS_REVOKED_MAX] = id;
+	for (unsigned i = 0; i < RUDP_KEYS_REVOKED_MAX; i++)
+		if (use->revoked[i] == id)
+			return;
+	do
+		place = &use->revoked[use->revocations++ % RUDP_KEYS_REVOKED_MAX];
+	while (*place && rudp_key_ring_has(&engine->settings.keys, *place));
+	*place = id;
+}
+
+unsigned rudp_key_revoke(struct rudp_engine *engine, uint64_t id)
+{
+	note_revoked(engine, id);
 	rudp_key_ring_revoke(&engine->settings.keys, id);
 	use_keys(engine);
 	return end_conns(engine, id);

@@ -14,7 +14,7 @@
  *          directory that it started with. After that the paths could name other files. The times
  *          of keys still count.
  * Limits   The engine remembers RUDP_KEYS_REVOKED_MAX keys that were revoked by rudp_key_revoke();
- *          the oldest is forgotten.
+ *          the oldest without a file is forgotten. There are fewer files than that.
  */
 #ifndef RUDP_ENGINE_KEY_WATCH_H
 #define RUDP_ENGINE_KEY_WATCH_H

@@ -179,6 +179,32 @@ Test(key_watch, a_key_revoked_by_command_does_not_come_back)
 	expect_keys("1");
 }
 
+Test(key_watch, of_many_revoked_keys_those_with_a_file_do_not_come_back)
+{
+	make("b", '2', "");
+	begin(directory);
+	rudp_key_revoke(&engine, id_of('2'));
+	for (uint64_t other = 1; other <= 4 * RUDP_KEYS_REVOKED_MAX; other++)
+		rudp_key_revoke(&engine, other);
+	make("b", '2', "# touched\n");
+	look();
+	expect_keys("1");
+}
+
+Test(key_watch, revoking_a_key_again_brings_none_back)
+{
+	make("b", '2', "");
+	begin(directory);
+	rudp_key_revoke(&engine, id_of('2'));
+	cr_assert(zero(int, unlink(path_of("b"))));
+	look();
+	for (int i = 0; i < 2 * RUDP_KEYS_REVOKED_MAX; i++)
+		rudp_key_revoke(&engine, 1);
+	make("b", '2', "");
+	look();
+	expect_keys("1");
+}
+
 /* The next key of the list. */
 static struct rudp_control_key listed(uint64_t *cursor)
 {
