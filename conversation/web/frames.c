@@ -134,6 +134,12 @@ static void complete_fragments(struct decoding *decoding)
 	complete_message(decoding, opcode, before + decoding->payload_len);
 }
 
+/* Frames that complete no message would cost their sender nothing (flood.h). */
+static void add_empty_line(struct decoding *decoding)
+{
+	decoding->lines[decoding->decoded->lines_len++] = '\n';
+}
+
 static void on_data(struct decoding *decoding, const struct wslay_frame_iocb *frame)
 {
 	struct apo_web_input *input = decoding->input;
@@ -148,6 +154,7 @@ static void on_data(struct decoding *decoding, const struct wslay_frame_iocb *fr
 		if (!keep(&input->message, &input->message_bytes, decoding->payload,
 			  decoding->payload_len))
 			stop(decoding, APO_WEB_INTERNAL_ERROR);
+		add_empty_line(decoding);
 	}
 }
 
@@ -189,8 +196,10 @@ static void on_frame(struct decoding *decoding, const struct wslay_frame_iocb *f
 		decoded->has_ping = true;
 		decoded->ping_len = (uint8_t)decoding->payload_len;
 		memcpy(decoded->ping, decoding->payload, decoding->payload_len);
+		add_empty_line(decoding);
 		break;
 	case WSLAY_PONG:
+		add_empty_line(decoding);
 		break;
 	default:
 		on_data(decoding, frame);

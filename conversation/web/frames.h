@@ -62,7 +62,8 @@ struct apo_web_decoded {
  * Returns their number. */
 size_t apo_web_input_restore(struct apo_web_input *input, char *bytes);
 
-/* Decodes bytes, which begin with those that were kept. lines: gets each complete message and a LF;
+/* Decodes bytes, which begin with those that were kept. lines: gets each complete message and a LF,
+ * and an empty line for each ping, pong and unfinished fragment, so that flood control counts them;
  * it has room for len + APO_WEB_MESSAGE_BYTES_MAX + 1 bytes. */
 void apo_web_decode(struct apo_web_input *input, const char *bytes, size_t len, char *lines,
 		    struct apo_web_decoded *decoded);

@@ -216,6 +216,30 @@ Test(stream_web, a_violation_is_told_and_ends_the_connection)
 	cr_assert(eq(uint, gone, 1));
 }
 
+/* Each of them takes the time of a short line, but completes none. */
+Test(stream_web, frames_without_lines_are_excess_flood)
+{
+	static const unsigned firsts[] = {0x89 /* ping */, 0x8a /* pong */, 0x00 /* fragment */};
+	size_t i, count;
+
+	config.flood_burst_ms = 1;
+	for (i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+		int fd = open_one();
+
+		if (firsts[i] == 0x00)
+			say_frame(fd, 0x01, "NICK a");
+		for (count = 0; count < 20000 && !strstr(heard, "Excess Flood"); count++) {
+			say_frame(fd, firsts[i], "");
+			if (count % 100 == 0)
+				turn();
+		}
+		cr_assert(lt(sz, count, 20000), "%x", firsts[i]);
+		close(fd);
+		turn();
+	}
+	config.flood_burst_ms = 0;
+}
+
 Test(stream_web, an_end_by_the_model_has_a_close_frame)
 {
 	int fd = open_one();
