@@ -13,6 +13,8 @@
 
 #include "conversation/server/tls.h"
 
+#define RECORDS_AT_ONCE 64 /* so that many short records delay other connections little */
+
 /* ---- contexts ---- */
 
 /* Any client certificate is accepted, signed or not: it serves only to show its fingerprint. */
@@ -84,6 +86,8 @@ apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *k
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 					  SSL_MODE_RELEASE_BUFFERS);
+	/* Otherwise one read goes on as long as the peer sends key updates. */
+	SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any_certificate);
 	SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
 	SSL_CTX_set_session_id_context(context, (const unsigned char *)"apollonion", 10);
@@ -172,12 +176,11 @@ static int tls_greet(struct apo_stream *stream)
 	return error ? error : -ECONNRESET;
 }
 
-/* Reads until the buffer is full: data left inside OpenSSL would not make the descriptor
- * readable. */
+/* Whole records: what is left of one inside OpenSSL would not make the descriptor readable. */
 static ssize_t tls_read(struct apo_stream *stream, void *bytes, size_t size)
 {
 	size_t n = 0;
-	int result, why;
+	int result, why, records = 0;
 
 	do {
 		ERR_clear_error();
@@ -186,7 +189,7 @@ static ssize_t tls_read(struct apo_stream *stream, void *bytes, size_t size)
 		if (result <= 0)
 			break;
 		n += (size_t)result;
-	} while (n < size);
+	} while (n < size && (++records < RECORDS_AT_ONCE || SSL_pending(stream->of) > 0));
 	if (result > 0)
 		return (ssize_t)n;
 	why = verdict(stream, result, false);
