@@ -30,8 +30,8 @@ TestSuite(housekeeping, .init = init, .fini = fini);
 /* Callers that send no request. */
 static void call_in_silence(int callers[CALLERS])
 {
-	struct rudp_control_listener *listener = RUDP_LIST_OWNER(
-		engine.control_listeners.next, struct rudp_control_listener, link);
+	struct rudp_control_listener *listener =
+		RUDP_LIST_OWNER(engine.control_listeners.next, struct rudp_control_listener, link);
 	struct sockaddr_un un;
 	socklen_t len = sizeof un;
 
