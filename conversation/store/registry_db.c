@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/store/registry_db.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conversation/store/sql.h"
 
-#define CHANNEL_OF "(SELECT id FROM channels WHERE folded = ?1)"
-#define ACCOUNT_OF(number) "(SELECT id FROM accounts WHERE name = " number ")"
+#define CHANNEL_OF "(SELECT id FROM channels WHERE folded = :channel)"
+#define ACCOUNT_OF(name) "(SELECT id FROM accounts WHERE name = " name ")"
+#define IS_OF_ACCOUNTS "IN ('" APO_REGISTRY_OPERATORS "', '" APO_REGISTRY_VOICES "')"
 
+/* Parameters and columns have the names of members of a record. Each column has AS: only then
+ * SQLite promises its name. */
+/* clang-format off */
 #define STATEMENTS(X)                                                                              \
 	X(BEGIN, "BEGIN IMMEDIATE")                                                                \
 	X(COMMIT, "COMMIT")                                                                        \
@@ -19,58 +26,76 @@
 	X(CHANNEL_SET,                                                                             \
 	  "INSERT INTO channels (folded, name, founder, modes, key, topic, topic_by, user_limit, " \
 	  "registered_at_s, created_at_s, used_at_s, topic_at_s, public_from) "                    \
-	  "VALUES (?1, ?2, " ACCOUNT_OF(                                                           \
-		  "?3") ", ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "                           \
-			"ON CONFLICT (folded) DO UPDATE SET name = ?2, founder = " ACCOUNT_OF(     \
-				"?3") ", "                                                         \
-				      "modes = ?4, key = ?5, topic = ?6, topic_by = ?7, "          \
-				      "user_limit = ?8, "                                          \
-				      "registered_at_s = ?9, created_at_s = ?10, used_at_s = "     \
-				      "?11, topic_at_s = ?12, public_from = ?13")                  \
-	X(CHANNEL_DROP, "DELETE FROM channels WHERE folded = ?1")                                  \
+	  "VALUES (:channel, :name, " ACCOUNT_OF(":by") ", :modes, :key, :topic, :topic_by, "      \
+	  ":limit, :set_at_s, :created_at_s, :used_at_s, :topic_at_s, :public_from) "              \
+	  "ON CONFLICT (folded) DO UPDATE SET name = excluded.name, founder = excluded.founder, "  \
+	  "modes = excluded.modes, key = excluded.key, topic = excluded.topic, "                   \
+	  "topic_by = excluded.topic_by, user_limit = excluded.user_limit, "                       \
+	  "registered_at_s = excluded.registered_at_s, created_at_s = excluded.created_at_s, "     \
+	  "used_at_s = excluded.used_at_s, topic_at_s = excluded.topic_at_s, "                     \
+	  "public_from = excluded.public_from")                                                    \
+	X(CHANNEL_DROP, "DELETE FROM channels WHERE folded = :channel")                            \
 	X(ENTRIES_DROP, "DELETE FROM channel_entries WHERE channel = " CHANNEL_OF)                 \
 	X(ENTRY_SET,                                                                               \
 	  "INSERT INTO channel_entries (channel, list, entry, account, set_by, set_at_s) "         \
-	  "SELECT id, ?2, ?3, CASE WHEN ?2 IN ('o', 'v') THEN " ACCOUNT_OF(                        \
-		  "?3") " END, ?4, ?5 "                                                            \
-			"FROM channels WHERE folded = ?1 "                                         \
-			"ON CONFLICT (channel, list, entry) DO UPDATE SET set_by = ?4, set_at_s "  \
-			"= ?5, "                                                                   \
-			"account = excluded.account")                                              \
+	  "SELECT id, :list, :name, CASE WHEN :list " IS_OF_ACCOUNTS " THEN " ACCOUNT_OF(":name")  \
+	  " END, :by, :set_at_s FROM channels WHERE folded = :channel "                            \
+	  "ON CONFLICT (channel, list, entry) DO UPDATE SET set_by = excluded.set_by, "            \
+	  "set_at_s = excluded.set_at_s, account = excluded.account")                              \
 	X(ENTRY_DROP, "DELETE FROM channel_entries WHERE channel = " CHANNEL_OF                    \
-		      " AND list = ?2 AND entry = ?3")                                             \
-	X(BAN_SET, "INSERT INTO bans (kind, target, set_by, reason, set_at_s, ends_at_s) "         \
-		   "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (kind, target) DO UPDATE SET "     \
-		   "set_by = ?3, reason = ?4, set_at_s = ?5, ends_at_s = ?6")                      \
-	X(BAN_DROP, "DELETE FROM bans WHERE kind = ?1 AND target = ?2")                            \
-	X(BANS, "SELECT kind, target, set_by, reason, set_at_s, ends_at_s FROM bans ORDER BY id")  \
+	  " AND list = :list AND entry = :name")                                                   \
+	X(BAN_SET,                                                                                 \
+	  "INSERT INTO bans (kind, target, set_by, reason, set_at_s, ends_at_s) "                  \
+	  "VALUES (:list, :name, :by, :reason, :set_at_s, :ends_at_s) "                            \
+	  "ON CONFLICT (kind, target) DO UPDATE SET set_by = excluded.set_by, "                    \
+	  "reason = excluded.reason, set_at_s = excluded.set_at_s, "                               \
+	  "ends_at_s = excluded.ends_at_s")                                                        \
+	X(BAN_DROP, "DELETE FROM bans WHERE kind = :list AND target = :name")                      \
+	X(BANS,                                                                                    \
+	  "SELECT kind AS list, target AS name, set_by AS \"by\", reason AS reason, "              \
+	  "set_at_s AS set_at_s, ends_at_s AS ends_at_s FROM bans ORDER BY id")                    \
 	X(AUDIT_SET,                                                                               \
 	  "INSERT INTO audit (action, text, number, at_s, is_open) "                               \
-	  "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (number) DO UPDATE SET is_open = ?5")           \
-	X(AUDIT_DROP, "DELETE FROM audit WHERE number = ?1")                                       \
-	X(AUDIT, "SELECT number, is_open, at_s, action, text FROM audit ORDER BY number")          \
-	X(NAMESAKE_DROP, "DELETE FROM accounts WHERE name = ?1 AND id <> ?3")                      \
+	  "VALUES (:name, :reason, :number, :set_at_s, :list = 'open') "                           \
+	  "ON CONFLICT (number) DO UPDATE SET is_open = excluded.is_open")                         \
+	X(AUDIT_DROP, "DELETE FROM audit WHERE number = :number")                                  \
+	X(AUDIT,                                                                                   \
+	  "SELECT number AS number, iif(is_open, 'open', 'closed') AS list, at_s AS set_at_s, "    \
+	  "action AS name, text AS reason FROM audit ORDER BY number")                             \
+	X(NAMESAKE_DROP, "DELETE FROM accounts WHERE name = :name AND id <> :number")              \
 	X(ACCOUNT_SET,                                                                             \
-	  "INSERT INTO accounts (name, password_hash, id, made_at_s) VALUES (?1, ?2, ?3, ?4) "     \
-	  "ON CONFLICT (id) DO UPDATE SET name = ?1, password_hash = ?2, made_at_s = ?4")          \
-	X(ACCOUNT_DROP, "DELETE FROM accounts WHERE id = ?1")                                      \
-	X(ACCOUNTS, "SELECT id, name, password_hash, made_at_s FROM accounts ORDER BY id")         \
-	X(KEY_SET, "INSERT INTO account_keys (fingerprint, account, made_at_s) "                   \
-		   "VALUES (?1, ?2, ?3) ON CONFLICT (fingerprint) DO UPDATE SET account = ?2")     \
-	X(KEY_DROP, "DELETE FROM account_keys WHERE fingerprint = ?1 AND account = ?2")            \
-	X(KEYS, "SELECT name, fingerprint, account_keys.made_at_s FROM account_keys "              \
-		"JOIN accounts ON id = account ORDER BY account_keys.made_at_s, fingerprint")      \
-	X(WRITTEN_ADD, "INSERT INTO temp.written VALUES (?1)")                                     \
+	  "INSERT INTO accounts (name, password_hash, id, made_at_s) "                             \
+	  "VALUES (:name, :reason, :number, :set_at_s) ON CONFLICT (id) DO UPDATE SET "            \
+	  "name = excluded.name, password_hash = excluded.password_hash, "                         \
+	  "made_at_s = excluded.made_at_s")                                                        \
+	X(ACCOUNT_DROP, "DELETE FROM accounts WHERE id = :number")                                 \
+	X(ACCOUNTS,                                                                                \
+	  "SELECT id AS number, name AS name, password_hash AS reason, made_at_s AS set_at_s "     \
+	  "FROM accounts ORDER BY id")                                                             \
+	X(KEY_SET,                                                                                 \
+	  "INSERT INTO account_keys (fingerprint, account, made_at_s) "                            \
+	  "VALUES (:name, :number, :set_at_s) "                                                    \
+	  "ON CONFLICT (fingerprint) DO UPDATE SET account = excluded.account")                    \
+	X(KEY_DROP, "DELETE FROM account_keys WHERE fingerprint = :name AND account = :number")    \
+	X(KEYS,                                                                                    \
+	  "SELECT name AS \"by\", fingerprint AS name, account_keys.made_at_s AS set_at_s "        \
+	  "FROM account_keys JOIN accounts ON id = account "                                       \
+	  "ORDER BY account_keys.made_at_s, fingerprint")                                          \
+	X(WRITTEN_ADD, "INSERT INTO temp.written VALUES (:number)")                                \
 	X(CHANNELS,                                                                                \
-	  "SELECT folded, channels.name, accounts.name, modes, key, topic, topic_by, "             \
-	  "user_limit, registered_at_s, created_at_s, used_at_s, topic_at_s, public_from "         \
-	  "FROM channels LEFT JOIN accounts ON accounts.id = founder "                             \
-	  "ORDER BY channels.id")                                                                  \
-	X(ENTRIES, "SELECT list, ifnull(accounts.name, entry), set_by, set_at_s "                  \
-		   "FROM channel_entries LEFT JOIN accounts ON accounts.id = account "             \
-		   "WHERE channel = " CHANNEL_OF                                                   \
-		   " AND (list NOT IN ('o', 'v') OR accounts.name IS NOT NULL) "                   \
-		   "ORDER BY channel_entries.id")
+	  "SELECT folded AS channel, channels.name AS name, accounts.name AS \"by\", "             \
+	  "modes AS modes, key AS key, topic AS topic, topic_by AS topic_by, "                     \
+	  "user_limit AS \"limit\", registered_at_s AS set_at_s, created_at_s AS created_at_s, "   \
+	  "used_at_s AS used_at_s, topic_at_s AS topic_at_s, public_from AS public_from "          \
+	  "FROM channels LEFT JOIN accounts ON accounts.id = founder ORDER BY channels.id")        \
+	X(ENTRIES,                                                                                 \
+	  "SELECT list AS list, ifnull(accounts.name, entry) AS name, set_by AS \"by\", "          \
+	  "set_at_s AS set_at_s "                                                                  \
+	  "FROM channel_entries LEFT JOIN accounts ON accounts.id = account "                      \
+	  "WHERE channel = " CHANNEL_OF                                                            \
+	  " AND (NOT list " IS_OF_ACCOUNTS " OR accounts.name IS NOT NULL) "                       \
+	  "ORDER BY channel_entries.id")
+/* clang-format on */
 
 enum statement {
 #define STATEMENT(name, sql) name,
@@ -85,7 +110,88 @@ struct apo_registry_db {
 	bool is_replacing; /* between ALL_BEGIN and ALL_END */
 };
 
-/* ---- statements ---- */
+/* ---- records as parameters and columns ---- */
+
+#define MEMBERS(X)                                                                                 \
+	X(channel, TEXT)                                                                           \
+	X(list, TEXT)                                                                              \
+	X(name, TEXT)                                                                              \
+	X(by, TEXT)                                                                                \
+	X(modes, TEXT)                                                                             \
+	X(key, TEXT)                                                                               \
+	X(topic, TEXT)                                                                             \
+	X(topic_by, TEXT)                                                                          \
+	X(reason, TEXT)                                                                            \
+	X(number, NUMBER)                                                                          \
+	X(limit, COUNT)                                                                            \
+	X(set_at_s, NUMBER)                                                                        \
+	X(ends_at_s, NUMBER)                                                                       \
+	X(created_at_s, NUMBER)                                                                    \
+	X(used_at_s, NUMBER)                                                                       \
+	X(topic_at_s, NUMBER)                                                                      \
+	X(public_from, NUMBER)
+
+static const struct member {
+	const char *name;
+	size_t offset;
+	enum { TEXT, NUMBER, COUNT } type;
+} members[] = {
+#define MEMBER(name, type) {#name, offsetof(struct apo_registry_record, name), type},
+	MEMBERS(MEMBER)
+#undef MEMBER
+};
+
+static const struct member *member_named(const char *name)
+{
+	const struct member *member = members;
+
+	for (; strcmp(member->name, name) != 0; member++)
+		assert(member + 1 < members + sizeof members / sizeof *members);
+	return member;
+}
+
+/* Binds the members that the statement has as parameters. */
+static void bind_record(sqlite3_stmt *statement, const struct apo_registry_record *record)
+{
+	const struct member *member;
+	const void *value;
+	int i;
+
+	for (i = 1; i <= sqlite3_bind_parameter_count(statement); i++) {
+		member = member_named(sqlite3_bind_parameter_name(statement, i) + 1);
+		value = (const char *)record + member->offset;
+		if (member->type == TEXT)
+			(void)sqlite3_bind_text(statement, i, *(const char *const *)value, -1,
+						SQLITE_STATIC);
+		else
+			(void)sqlite3_bind_int64(statement, i,
+						 member->type == COUNT ? *(const uint32_t *)value
+								       : *(const int64_t *)value);
+	}
+}
+
+/* Returns 0, or -ENOMEM: a text cannot be read. */
+static int read_columns(sqlite3_stmt *row, struct apo_registry_record *record)
+{
+	const struct member *member;
+	void *value;
+	int i;
+
+	for (i = 0; i < sqlite3_column_count(row); i++) {
+		member = member_named(sqlite3_column_name(row, i));
+		value = (char *)record + member->offset;
+		if (member->type == COUNT)
+			*(uint32_t *)value = (uint32_t)sqlite3_column_int64(row, i);
+		else if (member->type == NUMBER)
+			*(int64_t *)value = sqlite3_column_int64(row, i);
+		else if (sqlite3_column_type(row, i) != SQLITE_NULL &&
+			 !(*(const char **)value = (const char *)sqlite3_column_text(row, i)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* ---- writing ---- */
 
 static int run(struct apo_registry_db *registry, enum statement which)
 {
@@ -94,21 +200,6 @@ static int run(struct apo_registry_db *registry, enum statement which)
 
 	return apo_sql_end(statement, result, 0);
 }
-
-static void bind_numbers(sqlite3_stmt *statement, int first, unsigned count, const int64_t *numbers)
-{
-	unsigned i;
-
-	for (i = 0; i < count; i++)
-		(void)sqlite3_bind_int64(statement, first + (int)i, numbers[i]);
-}
-
-static const char *column(sqlite3_stmt *statement, int number)
-{
-	return (const char *)sqlite3_column_text(statement, number);
-}
-
-/* ---- writing ---- */
 
 int apo_registry_db_begin(struct apo_registry_db *registry)
 {
@@ -126,117 +217,6 @@ void apo_registry_db_roll_back(struct apo_registry_db *registry)
 	/* SQLite may have rolled back itself. */
 	if (!sqlite3_get_autocommit(registry->db))
 		(void)run(registry, ROLL_BACK);
-}
-
-static int set_channel(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	sqlite3_stmt *statement = registry->statements[CHANNEL_SET];
-	const char *const texts[] = {record->channel, record->name,  record->by,      record->modes,
-				     record->key,     record->topic, record->topic_by};
-	const int64_t numbers[] = {record->limit,     record->set_at_s,   record->created_at_s,
-				   record->used_at_s, record->topic_at_s, record->public_from};
-
-	(void)apo_sql_bind_texts(statement, 7, texts);
-	bind_numbers(statement, 8, 6, numbers);
-	return run(registry, CHANNEL_SET);
-}
-
-static int drop_channel(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	int error;
-
-	(void)apo_sql_bind_texts(registry->statements[ENTRIES_DROP], 1, &record->channel);
-	error = run(registry, ENTRIES_DROP);
-	(void)apo_sql_bind_texts(registry->statements[CHANNEL_DROP], 1, &record->channel);
-	return error ? error : run(registry, CHANNEL_DROP);
-}
-
-static int set_entry(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	const char *const texts[] = {record->channel, record->list, record->name, record->by};
-
-	(void)apo_sql_bind_texts(registry->statements[ENTRY_SET], 4, texts);
-	bind_numbers(registry->statements[ENTRY_SET], 5, 1, &record->set_at_s);
-	return run(registry, ENTRY_SET);
-}
-
-static int drop_entry(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	const char *const texts[] = {record->channel, record->list, record->name};
-
-	(void)apo_sql_bind_texts(registry->statements[ENTRY_DROP], 3, texts);
-	return run(registry, ENTRY_DROP);
-}
-
-static int set_ban(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	const char *const texts[] = {record->list, record->name, record->by, record->reason};
-	const int64_t numbers[] = {record->set_at_s, record->ends_at_s};
-
-	(void)apo_sql_bind_texts(registry->statements[BAN_SET], 4, texts);
-	bind_numbers(registry->statements[BAN_SET], 5, 2, numbers);
-	return run(registry, BAN_SET);
-}
-
-static int drop_ban(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	const char *const texts[] = {record->list, record->name};
-
-	(void)apo_sql_bind_texts(registry->statements[BAN_DROP], 2, texts);
-	return run(registry, BAN_DROP);
-}
-
-static int set_audit(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	const char *const texts[] = {record->name, record->reason};
-	const int64_t numbers[] = {record->number, record->set_at_s,
-				   strcmp(record->list, "open") == 0};
-
-	(void)apo_sql_bind_texts(registry->statements[AUDIT_SET], 2, texts);
-	bind_numbers(registry->statements[AUDIT_SET], 3, 3, numbers);
-	return run(registry, AUDIT_SET);
-}
-
-static int drop_audit(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	bind_numbers(registry->statements[AUDIT_DROP], 1, 1, &record->number);
-	return run(registry, AUDIT_DROP);
-}
-
-/* An account of the same name with another id has gone. */
-static int set_account(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	const char *const texts[] = {record->name, record->reason};
-	const int64_t numbers[] = {record->number, record->set_at_s};
-	int error;
-
-	(void)apo_sql_bind_texts(registry->statements[NAMESAKE_DROP], 1, texts);
-	bind_numbers(registry->statements[NAMESAKE_DROP], 3, 1, numbers);
-	error = run(registry, NAMESAKE_DROP);
-	(void)apo_sql_bind_texts(registry->statements[ACCOUNT_SET], 2, texts);
-	bind_numbers(registry->statements[ACCOUNT_SET], 3, 2, numbers);
-	if (error == 0)
-		error = run(registry, ACCOUNT_SET);
-	if (error || !registry->is_replacing)
-		return error;
-	bind_numbers(registry->statements[WRITTEN_ADD], 1, 1, numbers);
-	return run(registry, WRITTEN_ADD);
-}
-
-static int drop_account(struct apo_registry_db *registry, const struct apo_registry_record *record)
-{
-	bind_numbers(registry->statements[ACCOUNT_DROP], 1, 1, &record->number);
-	return run(registry, ACCOUNT_DROP);
-}
-
-static int change_key(struct apo_registry_db *registry, const struct apo_registry_record *record,
-		      enum statement which)
-{
-	const int64_t numbers[] = {record->number, record->set_at_s};
-
-	(void)apo_sql_bind_texts(registry->statements[which], 1, &record->name);
-	bind_numbers(registry->statements[which], 2, which == KEY_SET ? 2 : 1, numbers);
-	return run(registry, which);
 }
 
 static int execute(struct apo_registry_db *registry, const char *sql)
@@ -262,181 +242,93 @@ static int end_all(struct apo_registry_db *registry)
 		       "DELETE FROM accounts WHERE id NOT IN (SELECT id FROM temp.written)");
 }
 
+/* The statements that write a record of each kind. BEGIN: there is no second one. */
+static const enum statement writes[][2] = {
+	[APO_REGISTRY_CHANNEL] = {CHANNEL_SET},
+	[APO_REGISTRY_CHANNEL_GONE] = {ENTRIES_DROP, CHANNEL_DROP},
+	[APO_REGISTRY_ENTRY] = {ENTRY_SET},
+	[APO_REGISTRY_ENTRY_GONE] = {ENTRY_DROP},
+	[APO_REGISTRY_BAN] = {BAN_SET},
+	[APO_REGISTRY_BAN_GONE] = {BAN_DROP},
+	[APO_REGISTRY_AUDIT] = {AUDIT_SET},
+	[APO_REGISTRY_AUDIT_GONE] = {AUDIT_DROP},
+	/* An account of the same name with another id has gone. */
+	[APO_REGISTRY_ACCOUNT] = {NAMESAKE_DROP, ACCOUNT_SET},
+	[APO_REGISTRY_ACCOUNT_GONE] = {ACCOUNT_DROP},
+	[APO_REGISTRY_KEY] = {KEY_SET},
+	[APO_REGISTRY_KEY_GONE] = {KEY_DROP},
+};
+
+static int write_record(struct apo_registry_db *registry, enum statement which,
+			const struct apo_registry_record *record)
+{
+	bind_record(registry->statements[which], record);
+	return run(registry, which);
+}
+
 int apo_registry_db_write(struct apo_registry_db *registry,
 			  const struct apo_registry_record *record)
 {
-	switch (record->kind) {
-	case APO_REGISTRY_CHANNEL:
-		return set_channel(registry, record);
-	case APO_REGISTRY_CHANNEL_GONE:
-		return drop_channel(registry, record);
-	case APO_REGISTRY_ENTRY:
-		return set_entry(registry, record);
-	case APO_REGISTRY_ENTRY_GONE:
-		return drop_entry(registry, record);
-	case APO_REGISTRY_BAN:
-		return set_ban(registry, record);
-	case APO_REGISTRY_BAN_GONE:
-		return drop_ban(registry, record);
-	case APO_REGISTRY_AUDIT:
-		return set_audit(registry, record);
-	case APO_REGISTRY_AUDIT_GONE:
-		return drop_audit(registry, record);
-	case APO_REGISTRY_ACCOUNT:
-		return set_account(registry, record);
-	case APO_REGISTRY_ACCOUNT_GONE:
-		return drop_account(registry, record);
-	case APO_REGISTRY_KEY:
-		return change_key(registry, record, KEY_SET);
-	case APO_REGISTRY_KEY_GONE:
-		return change_key(registry, record, KEY_DROP);
-	case APO_REGISTRY_ALL_BEGIN:
+	int error;
+
+	if (record->kind == APO_REGISTRY_ALL_BEGIN)
 		return begin_all(registry);
-	case APO_REGISTRY_ALL_END:
+	if (record->kind == APO_REGISTRY_ALL_END)
 		return end_all(registry);
-	}
-	return -EINVAL;
+	error = write_record(registry, writes[record->kind][0], record);
+	if (error == 0 && writes[record->kind][1] != BEGIN)
+		error = write_record(registry, writes[record->kind][1], record);
+	if (error == 0 && record->kind == APO_REGISTRY_ACCOUNT && registry->is_replacing)
+		error = write_record(registry, WRITTEN_ADD, record);
+	return error;
 }
 
 /* ---- reading ---- */
 
-static int read_entries(struct apo_registry_db *registry, const char *channel,
-			apo_tell_record *tell, void *of)
+/* Tells a record for each row; what the row does not have is that of common, which also has the
+ * parameters. After each channel come its entries. */
+static int read_rows(struct apo_registry_db *registry, enum statement which,
+		     const struct apo_registry_record *common, apo_tell_record *tell, void *of)
 {
-	sqlite3_stmt *statement = registry->statements[ENTRIES];
-	struct apo_registry_record record = {.kind = APO_REGISTRY_ENTRY, .channel = channel};
+	sqlite3_stmt *statement = registry->statements[which];
+	struct apo_registry_record record;
 	int result, error = 0;
 
-	(void)apo_sql_bind_texts(statement, 1, &channel);
-	while ((result = sqlite3_step(statement)) == SQLITE_ROW && error == 0) {
-		record.list = column(statement, 0);
-		record.name = column(statement, 1);
-		record.by = column(statement, 2);
-		record.set_at_s = sqlite3_column_int64(statement, 3);
-		error = record.list && record.name && record.by ? tell(of, &record) : -ENOMEM;
+	bind_record(statement, common);
+	while (error == 0 && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+		record = *common;
+		error = read_columns(statement, &record);
+		if (error == 0)
+			error = tell(of, &record);
+		if (error == 0 && which == CHANNELS)
+			error = read_rows(registry, ENTRIES,
+					  &(struct apo_registry_record){.kind = APO_REGISTRY_ENTRY,
+									.channel = record.channel},
+					  tell, of);
 	}
 	return apo_sql_end(statement, result, error);
 }
 
-static int read_channel(struct apo_registry_db *registry, sqlite3_stmt *statement,
-			apo_tell_record *tell, void *of)
+static int read_kind(struct apo_registry_db *registry, enum statement which,
+		     enum apo_registry_kind kind, apo_tell_record *tell, void *of)
 {
-	struct apo_registry_record record = {
-		.kind = APO_REGISTRY_CHANNEL,
-		.channel = column(statement, 0),
-		.name = column(statement, 1),
-		.by = column(statement, 2),
-		.modes = column(statement, 3),
-		.key = column(statement, 4),
-		.topic = column(statement, 5),
-		.topic_by = column(statement, 6),
-		.limit = (uint32_t)sqlite3_column_int64(statement, 7),
-		.set_at_s = sqlite3_column_int64(statement, 8),
-		.created_at_s = sqlite3_column_int64(statement, 9),
-		.used_at_s = sqlite3_column_int64(statement, 10),
-		.topic_at_s = sqlite3_column_int64(statement, 11),
-		.public_from = sqlite3_column_int64(statement, 12),
-	};
-	int error;
-
-	if (!record.channel || !record.name)
-		return -ENOMEM;
-	error = tell(of, &record);
-	return error ? error : read_entries(registry, record.channel, tell, of);
-}
-
-static int read_ban(struct apo_registry_db *registry, sqlite3_stmt *statement,
-		    apo_tell_record *tell, void *of)
-{
-	struct apo_registry_record record = {
-		.kind = APO_REGISTRY_BAN,
-		.list = column(statement, 0),
-		.name = column(statement, 1),
-		.by = column(statement, 2),
-		.reason = column(statement, 3),
-		.set_at_s = sqlite3_column_int64(statement, 4),
-		.ends_at_s = sqlite3_column_int64(statement, 5),
-	};
-
-	(void)registry;
-	return record.list && record.name && record.by && record.reason ? tell(of, &record)
-									: -ENOMEM;
-}
-
-static int read_audit(struct apo_registry_db *registry, sqlite3_stmt *statement,
-		      apo_tell_record *tell, void *of)
-{
-	struct apo_registry_record record = {
-		.kind = APO_REGISTRY_AUDIT,
-		.number = sqlite3_column_int64(statement, 0),
-		.list = sqlite3_column_int64(statement, 1) ? "open" : "closed",
-		.set_at_s = sqlite3_column_int64(statement, 2),
-		.name = column(statement, 3),
-		.reason = column(statement, 4),
-	};
-
-	(void)registry;
-	return record.name && record.reason ? tell(of, &record) : -ENOMEM;
-}
-
-static int read_account(struct apo_registry_db *registry, sqlite3_stmt *statement,
-			apo_tell_record *tell, void *of)
-{
-	struct apo_registry_record record = {
-		.kind = APO_REGISTRY_ACCOUNT,
-		.number = sqlite3_column_int64(statement, 0),
-		.name = column(statement, 1),
-		.reason = column(statement, 2),
-		.set_at_s = sqlite3_column_int64(statement, 3),
-	};
-
-	(void)registry;
-	return record.name && record.reason ? tell(of, &record) : -ENOMEM;
-}
-
-static int read_key(struct apo_registry_db *registry, sqlite3_stmt *statement,
-		    apo_tell_record *tell, void *of)
-{
-	struct apo_registry_record record = {
-		.kind = APO_REGISTRY_KEY,
-		.by = column(statement, 0),
-		.name = column(statement, 1),
-		.set_at_s = sqlite3_column_int64(statement, 2),
-	};
-
-	(void)registry;
-	return record.name && record.by ? tell(of, &record) : -ENOMEM;
-}
-
-/* One row of a statement. */
-typedef int read_row(struct apo_registry_db *registry, sqlite3_stmt *statement,
-		     apo_tell_record *tell, void *of);
-
-static int read_rows(struct apo_registry_db *registry, enum statement which, read_row *read,
-		     apo_tell_record *tell, void *of)
-{
-	sqlite3_stmt *statement = registry->statements[which];
-	int result, error = 0;
-
-	while (error == 0 && (result = sqlite3_step(statement)) == SQLITE_ROW)
-		error = read(registry, statement, tell, of);
-	return apo_sql_end(statement, result, error);
+	return read_rows(registry, which, &(struct apo_registry_record){.kind = kind}, tell, of);
 }
 
 int apo_registry_db_read(struct apo_registry_db *registry, apo_tell_record *tell, void *of)
 {
-	int error = read_rows(registry, BANS, read_ban, tell, of);
+	int error = read_kind(registry, BANS, APO_REGISTRY_BAN, tell, of);
 
 	if (error == 0)
-		error = read_rows(registry, AUDIT, read_audit, tell, of);
-	return error ? error : read_rows(registry, CHANNELS, read_channel, tell, of);
+		error = read_kind(registry, AUDIT, APO_REGISTRY_AUDIT, tell, of);
+	return error ? error : read_kind(registry, CHANNELS, APO_REGISTRY_CHANNEL, tell, of);
 }
 
 int apo_registry_db_read_accounts(struct apo_registry_db *registry, apo_tell_record *tell, void *of)
 {
-	int error = read_rows(registry, ACCOUNTS, read_account, tell, of);
+	int error = read_kind(registry, ACCOUNTS, APO_REGISTRY_ACCOUNT, tell, of);
 
-	return error ? error : read_rows(registry, KEYS, read_key, tell, of);
+	return error ? error : read_kind(registry, KEYS, APO_REGISTRY_KEY, tell, of);
 }
 
 /* ---- opening and closing ---- */
