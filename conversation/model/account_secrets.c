@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conversation/model/markers.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/shared.h"
 
 #define ACCOUNT_BYTES_MIN 32
@@ -21,33 +22,29 @@ struct apo_account_key_entry {
 
 /* ---- what is written ---- */
 
-static void keep(struct apo_model *model, const struct apo_registry_record *record)
-{
-	if (model->calls->keep_record && !model->is_reading_registry)
-		model->calls->keep_record(model->of, record);
-}
-
 void apo_account_keep(struct apo_model *model, const struct apo_account_entry *account,
 		      bool is_there)
 {
 	const struct apo_account_secrets *secrets = account->secrets;
 
-	keep(model, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_ACCOUNT
-								   : APO_REGISTRY_ACCOUNT_GONE,
-						  .number = account->kept_id,
-						  .name = secrets->name,
-						  .reason = is_there ? secrets->hash : NULL,
-						  .set_at_s = secrets->made_at_s});
+	apo_registry_keep_record(
+		model, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_ACCOUNT
+								      : APO_REGISTRY_ACCOUNT_GONE,
+						     .number = account->kept_id,
+						     .name = secrets->name,
+						     .reason = is_there ? secrets->hash : NULL,
+						     .set_at_s = secrets->made_at_s});
 }
 
 static void keep_key(struct apo_model *model, const struct apo_account_key_entry *key,
 		     bool is_there)
 {
-	keep(model, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_KEY
-								   : APO_REGISTRY_KEY_GONE,
-						  .number = key->account->kept_id,
-						  .name = key->fingerprint,
-						  .set_at_s = key->made_at_s});
+	apo_registry_keep_record(
+		model, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_KEY
+								      : APO_REGISTRY_KEY_GONE,
+						     .number = key->account->kept_id,
+						     .name = key->fingerprint,
+						     .set_at_s = key->made_at_s});
 }
 
 static struct apo_account_key_entry *key_of(const struct rudp_list *link)

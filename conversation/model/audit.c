@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conversation/irc/utf8.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/server_notices.h"
 #include "conversation/model/shared.h"
 
@@ -39,16 +40,14 @@ static struct apo_audit_entry *entry_of(const struct rudp_list *link)
 
 static void keep(struct apo_model *model, const struct apo_audit_entry *entry, bool is_there)
 {
-	if (!model->calls->keep_record || model->is_reading_registry)
-		return;
-	model->calls->keep_record(
-		model->of, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_AUDIT
-									  : APO_REGISTRY_AUDIT_GONE,
-							 .list = entry->is_open ? "open" : "closed",
-							 .name = entry->action,
-							 .reason = entry->text,
-							 .number = entry->number,
-							 .set_at_s = entry->at_s});
+	apo_registry_keep_record(
+		model, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_AUDIT
+								      : APO_REGISTRY_AUDIT_GONE,
+						     .list = entry->is_open ? "open" : "closed",
+						     .name = entry->action,
+						     .reason = entry->text,
+						     .number = entry->number,
+						     .set_at_s = entry->at_s});
 }
 
 void apo_audit_keep_all(struct apo_model *model)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conversation/model/clients.h"
+#include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 
 /* A network wider than these must be meant ("FORCE"): an IPv4 /8, an IPv6 /16. */
@@ -236,17 +237,15 @@ static void keep(struct apo_model *model, const struct apo_ban *ban, bool is_the
 {
 	const char list[] = {APO_BAN_KINDS_TEXT[ban->kind], '\0'};
 
-	if (!model->calls->keep_record || model->is_reading_registry)
-		return;
-	model->calls->keep_record(
-		model->of, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_BAN
-									  : APO_REGISTRY_BAN_GONE,
-							 .list = list,
-							 .name = ban->target,
-							 .by = is_there ? ban->by : NULL,
-							 .reason = is_there ? ban->reason : NULL,
-							 .set_at_s = ban->set_at_s,
-							 .ends_at_s = ban->ends_at_s});
+	apo_registry_keep_record(
+		model, &(struct apo_registry_record){.kind = is_there ? APO_REGISTRY_BAN
+								      : APO_REGISTRY_BAN_GONE,
+						     .list = list,
+						     .name = ban->target,
+						     .by = is_there ? ban->by : NULL,
+						     .reason = is_there ? ban->reason : NULL,
+						     .set_at_s = ban->set_at_s,
+						     .ends_at_s = ban->ends_at_s});
 }
 
 void apo_bans_keep_all(struct apo_model *model)

@@ -25,46 +25,52 @@ bool apo_registry_is_on(const struct apo_model *model)
 
 /* ---- what is written ---- */
 
+void apo_registry_keep_record(struct apo_model *model, const struct apo_registry_record *record)
+{
+	if (apo_registry_is_on(model) && !model->is_reading_registry)
+		model->calls->keep_record(model->of, record);
+}
+
 void apo_registry_keep(struct apo_model *model, const struct apo_channel *channel)
 {
 	const struct apo_channel_registration *registration = channel->registration;
 	char modes[APO_MODE_LETTERS_SIZE];
 
-	if (!registration || !apo_registry_is_on(model) || model->is_reading_registry)
+	if (!registration)
 		return;
 	apo_mode_letters(channel->modes, modes);
-	model->calls->keep_record(model->of,
-				  &(struct apo_registry_record){
-					  .kind = APO_REGISTRY_CHANNEL,
-					  .channel = channel->folded,
-					  .name = channel->name,
-					  .by = registration->founder,
-					  .modes = modes,
-					  .key = channel->key[0] ? channel->key : NULL,
-					  .topic = channel->topic,
-					  .topic_by = channel->topic ? channel->topic_by : NULL,
-					  .limit = channel->limit,
-					  .set_at_s = registration->made_at_s,
-					  .created_at_s = channel->created_at_s,
-					  .used_at_s = registration->used_at_s,
-					  .topic_at_s = channel->topic_at_s,
-					  .public_from = channel->public_from,
-				  });
+	apo_registry_keep_record(model,
+				 &(struct apo_registry_record){
+					 .kind = APO_REGISTRY_CHANNEL,
+					 .channel = channel->folded,
+					 .name = channel->name,
+					 .by = registration->founder,
+					 .modes = modes,
+					 .key = channel->key[0] ? channel->key : NULL,
+					 .topic = channel->topic,
+					 .topic_by = channel->topic ? channel->topic_by : NULL,
+					 .limit = channel->limit,
+					 .set_at_s = registration->made_at_s,
+					 .created_at_s = channel->created_at_s,
+					 .used_at_s = registration->used_at_s,
+					 .topic_at_s = channel->topic_at_s,
+					 .public_from = channel->public_from,
+				 });
 }
 
 static void keep_entry(struct apo_model *model, const struct apo_channel *channel, const char *list,
 		       const char *name, const char *by, int64_t set_at_s)
 {
-	if (!channel->registration || !apo_registry_is_on(model) || model->is_reading_registry)
+	if (!channel->registration)
 		return;
-	model->calls->keep_record(model->of,
-				  &(struct apo_registry_record){
-					  .kind = by ? APO_REGISTRY_ENTRY : APO_REGISTRY_ENTRY_GONE,
-					  .channel = channel->folded,
-					  .list = list,
-					  .name = name,
-					  .by = by,
-					  .set_at_s = set_at_s});
+	apo_registry_keep_record(model,
+				 &(struct apo_registry_record){.kind = by ? APO_REGISTRY_ENTRY
+									  : APO_REGISTRY_ENTRY_GONE,
+							       .channel = channel->folded,
+							       .list = list,
+							       .name = name,
+							       .by = by,
+							       .set_at_s = set_at_s});
 }
 
 void apo_registry_keep_mask(struct apo_model *model, const struct apo_channel *channel,
@@ -127,10 +133,9 @@ void apo_registry_forget(struct apo_model *model, struct apo_channel *channel)
 
 void apo_registry_remove(struct apo_model *model, struct apo_channel *channel)
 {
-	if (apo_registry_is_on(model))
-		model->calls->keep_record(
-			model->of, &(struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL_GONE,
-								 .channel = channel->folded});
+	apo_registry_keep_record(model,
+				 &(struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL_GONE,
+							       .channel = channel->folded});
 	apo_registry_forget(model, channel);
 	apo_channel_free_if_empty(model, channel);
 }
@@ -148,16 +153,16 @@ void apo_registry_keep_all(struct apo_model *model, const struct apo_channel *ch
 void apo_registry_on_renamed(struct apo_model *model, const struct apo_channel *channel,
 			     const char *former)
 {
-	if (!channel->registration || !apo_registry_is_on(model))
+	if (!channel->registration)
 		return;
 	if (strcmp(channel->folded, former) == 0) {
 		keep_masks(model, channel);
 		return;
 	}
 	apo_registry_keep_all(model, channel);
-	model->calls->keep_record(model->of,
-				  &(struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL_GONE,
-								.channel = former});
+	apo_registry_keep_record(model,
+				 &(struct apo_registry_record){.kind = APO_REGISTRY_CHANNEL_GONE,
+							       .channel = former});
 }
 
 unsigned apo_registry_count_of(const struct apo_model *model, const char *account)

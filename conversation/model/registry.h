@@ -33,6 +33,8 @@ struct apo_channel_registration {
 
 /* Can channels be registered here? */
 bool apo_registry_is_on(const struct apo_model *model);
+/* The owner writes the record, if it writes any, unless the record is being read. */
+void apo_registry_keep_record(struct apo_model *model, const struct apo_registry_record *record);
 /* Returns 0 or -ENOMEM. */
 int apo_registry_add(struct apo_model *model, struct apo_channel *channel, const char *founder);
 /* Ends the registration. If the channel is empty, it is freed. */

@@ -233,18 +233,18 @@ static void keep_all(struct apo_model *model)
 		model->calls->replace_history(model->of, (int64_t)model->last_msgid);
 		apo_markers_keep_all(model);
 	}
-	if (!model->calls->keep_record)
+	if (!apo_registry_is_on(model))
 		return;
-	model->calls->keep_record(model->of,
-				  &(struct apo_registry_record){.kind = APO_REGISTRY_ALL_BEGIN});
+	apo_registry_keep_record(model,
+				 &(struct apo_registry_record){.kind = APO_REGISTRY_ALL_BEGIN});
 	apo_accounts_keep_all(model);
 	for (channel = model->channels; channel; channel = channel->by_name.next)
 		if (channel->registration)
 			apo_registry_keep_all(model, channel);
 	apo_bans_keep_all(model);
 	apo_audit_keep_all(model);
-	model->calls->keep_record(model->of,
-				  &(struct apo_registry_record){.kind = APO_REGISTRY_ALL_END});
+	apo_registry_keep_record(model,
+				 &(struct apo_registry_record){.kind = APO_REGISTRY_ALL_END});
 }
 
 /* If the state cannot be read, the model has what it had before. */
