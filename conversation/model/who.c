@@ -69,67 +69,55 @@ static const char *address_for(const struct who *who, const struct apo_client *o
 	return apo_word(other->address);
 }
 
-static void write_field(const struct who *who, const struct apo_client *other, const char *channel,
-			const char *flags, char field, char *to, size_t size)
+/* The value of a field, but the real name. idle has the text of the idle time. */
+static const char *field_of(const struct who *who, const struct apo_client *other,
+			    const char *channel, const char *flags, char field, const char *idle)
 {
-	const struct apo_model *model = who->model;
-	long idle_s = (long)((model->now_at_ns - other->spoke_at_ns) / RUDP_NS_PER_S);
-
 	switch (field) {
 	case 't':
-		snprintf(to, size, "%s", who->token[0] ? who->token : "0");
-		break;
+		return who->token[0] ? who->token : "0";
 	case 'c':
-		snprintf(to, size, "%s", channel);
-		break;
+		return channel;
 	case 'u':
-		snprintf(to, size, "%s", other->user);
-		break;
+		return other->user;
 	case 'i':
-		snprintf(to, size, "%s", address_for(who, other));
-		break;
+		return address_for(who, other);
 	case 'h':
-		snprintf(to, size, "%s", other->host);
-		break;
+		return other->host;
 	case 's':
-		snprintf(to, size, "%s", model->config->server_name);
-		break;
+		return who->model->config->server_name;
 	case 'n':
-		snprintf(to, size, "%s", other->nick);
-		break;
+		return other->nick;
 	case 'f':
-		snprintf(to, size, "%s", flags);
-		break;
+		return flags;
 	case 'd':
-		snprintf(to, size, "0");
-		break;
+		return "0";
 	case 'l':
-		snprintf(to, size, "%ld", idle_s);
-		break;
+		return idle;
 	case 'a':
-		snprintf(to, size, "%s", other->account ? other->account : "0");
-		break;
-	case 'o':
-		snprintf(to, size, "n/a");
-		break;
+		return other->account ? other->account : "0";
 	default:
-		snprintf(to, size, ":%s", other->real);
+		return "n/a";
 	}
 }
 
 static void tell_extended(struct who *who, const struct apo_client *other, const char *channel,
 			  const char *flags)
 {
-	char value[APO_BODY_BYTES_MAX];
+	char idle[24];
 	struct apo_line line;
 	const char *field;
 
+	snprintf(idle, sizeof idle, "%ld",
+		 (long)((who->model->now_at_ns - other->spoke_at_ns) / RUDP_NS_PER_S));
 	apo_numeric_begin(who->model, who->client, &line, RPL_WHOSPCRPL);
 	for (field = FIELDS; *field; field++) {
 		if (!strchr(who->fields, *field))
 			continue;
-		write_field(who, other, channel, flags, *field, value, sizeof value);
-		apo_line_param(&line, value);
+		if (*field == 'r')
+			apo_line_last(&line, other->real);
+		else
+			apo_line_param(&line, field_of(who, other, channel, flags, *field, idle));
 	}
 	apo_line_end(&line);
 	apo_tell(who->model, who->client, &line);
