@@ -2,6 +2,7 @@
 #include "conversation/irc/message.h"
 
 #include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -219,14 +220,20 @@ void apo_line_last(struct apo_line *line, const char *value)
 	put(line, value, strlen(value));
 }
 
-void apo_line_vformat(struct apo_line *line, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void vput(struct apo_line *line, const char *format,
+						       va_list args)
 {
 	char text[2 * APO_BODY_BYTES_MAX];
 	int len = vsnprintf(text, sizeof text, format, args);
 
-	put(line, " ", 1);
 	if (len > 0)
 		put(line, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+}
+
+void apo_line_vformat(struct apo_line *line, const char *format, va_list args)
+{
+	put(line, " ", 1);
+	vput(line, format, args);
 }
 
 void apo_line_format(struct apo_line *line, const char *format, ...)
@@ -242,6 +249,29 @@ void apo_line_end(struct apo_line *line)
 {
 	line->bytes[line->len++] = '\r';
 	line->bytes[line->len++] = '\n';
+}
+
+void apo_line_vprint(struct apo_line *line, const char *source, const char *format, va_list args)
+{
+	apo_line_begin(line, source, "");
+	vput(line, format, args);
+	apo_line_end(line);
+}
+
+void apo_line_print(struct apo_line *line, const char *source, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	apo_line_vprint(line, source, format, args);
+	va_end(args);
+}
+
+void apo_line_batch(struct apo_line *line, const char *source, char sign, uint64_t number,
+		    const char *type, const char *about)
+{
+	apo_line_print(line, source, "BATCH %c%" PRIu64 "%s%s%s%s", sign, number, type ? " " : "",
+		       type ? type : "", about ? " " : "", about ? about : "");
 }
 
 static char escape_of(char c)

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define APO_BODY_BYTES_MAX 512         /* without tags, with CR LF */
 #define APO_CLIENT_TAGS_BYTES_MAX 4096 /* tags that a client may send: "@", 4094 bytes, space */
@@ -97,6 +98,15 @@ void apo_line_vformat(struct apo_line *line, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 /* Writes CR LF, for which there is always room. */
 void apo_line_end(struct apo_line *line);
+/* Writes a whole line: ":source ", unless source is NULL, the formatted rest, and its end. */
+void apo_line_print(struct apo_line *line, const char *source, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void apo_line_vprint(struct apo_line *line, const char *source, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+/* Writes a whole line BATCH with that number. sign: '+' begins the batch, '-' ends it. type and
+ * about, the parameters of its beginning, may be NULL. */
+void apo_line_batch(struct apo_line *line, const char *source, char sign, uint64_t number,
+		    const char *type, const char *about);
 /* The number of bytes that still fit before CR LF. */
 size_t apo_line_room(const struct apo_line *line);
 

@@ -155,9 +155,7 @@ static void say_account(struct apo_model *model, struct apo_client *client)
 	struct apo_say say = apo_say_by(client, &line);
 	const uint32_t caps = APO_CAP_EXTENDED_MONITOR | APO_CAP_ACCOUNT_NOTIFY;
 
-	apo_line_from(&line, client, "ACCOUNT");
-	apo_line_param(&line, client->account ? client->account : "*");
-	apo_line_end(&line);
+	apo_line_print_from(&line, client, "ACCOUNT %s", client->account ? client->account : "*");
 	if (client->caps & APO_CAP_ACCOUNT_NOTIFY)
 		apo_say_to(model, client, &say);
 	apo_say_common(model, client, &say, &(struct apo_audience){.with = APO_CAP_ACCOUNT_NOTIFY});
@@ -350,7 +348,6 @@ static void finish_register(struct apo_model *model, struct apo_client *client,
 			    enum apo_checked result, const char *account)
 {
 	static const struct refusal taken = {"ACCOUNT_EXISTS", "That name is registered already"};
-	struct apo_line line;
 
 	if (result != APO_CHECKED_RIGHT || !account ||
 	    apo_account_enter(model, client, account) < 0) {
@@ -363,12 +360,9 @@ static void finish_register(struct apo_model *model, struct apo_client *client,
 		return;
 	apo_throttle_count(model, client, APO_THROTTLE_REGISTRATIONS);
 	apo_event_logged_in(model, client, true);
-	apo_line_begin(&line, model->config->server_name, "REGISTER");
-	apo_line_param(&line, "SUCCESS");
-	apo_line_param(&line, account);
-	apo_line_last(&line, "The account is yours, and you are logged in to it");
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, model->config->server_name,
+		       "REGISTER SUCCESS %s :The account is yours, and you are logged in to it",
+		       account);
 }
 
 void apo_account_on_registered(struct apo_model *model, struct apo_client *client,

@@ -113,16 +113,8 @@ static void write_value(char *to, size_t size, const struct apo_model *model,
 static void tell_line(struct apo_model *model, struct apo_client *client, const char *what,
 		      bool is_last, const char *list)
 {
-	struct apo_line line;
-
-	apo_line_begin(&line, model->config->server_name, "CAP");
-	apo_line_param(&line, apo_shown_nick(client));
-	apo_line_param(&line, what);
-	if (!is_last)
-		apo_line_param(&line, "*");
-	apo_line_last(&line, list);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, model->config->server_name, "CAP %s %s %s:%s",
+		       apo_shown_nick(client), what, is_last ? "" : "* ", list);
 }
 
 /* Room for the list in a line with any names of server and client. */
@@ -177,7 +169,6 @@ static void request(struct apo_model *model, struct apo_client *client, const ch
 	char copy[APO_BODY_BYTES_MAX];
 	char *rest = copy, *word;
 	bool is_right = true, is_new;
-	struct apo_line line;
 
 	snprintf(copy, sizeof copy, "%s", list);
 	while ((word = strsep(&rest, " "))) {
@@ -190,12 +181,8 @@ static void request(struct apo_model *model, struct apo_client *client, const ch
 	is_new = is_right && (caps & ~client->caps & APO_CAP_METADATA);
 	if (is_right)
 		apo_client_set_caps(client, caps);
-	apo_line_begin(&line, model->config->server_name, "CAP");
-	apo_line_param(&line, apo_shown_nick(client));
-	apo_line_param(&line, is_right ? "ACK" : "NAK");
-	apo_line_last(&line, list);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, model->config->server_name, "CAP %s %s :%s",
+		       apo_shown_nick(client), is_right ? "ACK" : "NAK", list);
 	if (is_new && client->is_registered)
 		apo_metadata_tell_own(model, client);
 }

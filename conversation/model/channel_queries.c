@@ -210,10 +210,7 @@ static void set_topic(struct apo_model *model, struct apo_client *client,
 	}
 	channel->topic_at_s = apo_wall_s(model);
 	apo_registry_keep(model, channel);
-	apo_line_from(&line, client, "TOPIC");
-	apo_line_param(&line, channel->name);
-	apo_line_last(&line, cut);
-	apo_line_end(&line);
+	apo_line_print_from(&line, client, "TOPIC %s :%s", channel->name, cut);
 	say = apo_say_by(client, &line);
 	apo_say_channel(model, channel, &say, &(struct apo_audience){0});
 }

@@ -21,6 +21,12 @@ size_t apo_prefixes(const struct apo_client *client, uint32_t modes, char to[3])
  * why. */
 struct apo_membership *apo_membership_wanted(struct apo_model *model, struct apo_client *client,
 					     const char *name);
+/* The client of that nick. NULL: there is none, and the client has been told. */
+struct apo_client *apo_client_wanted(struct apo_model *model, struct apo_client *client,
+				     const char *nick);
+/* The member of that nick. NULL: there is none, and the client has been told. */
+struct apo_membership *apo_member_wanted(struct apo_model *model, struct apo_client *client,
+					 const struct apo_channel *channel, const char *nick);
 /* Copies at most max bytes of text, never a part of a character, to a buffer of
  * APO_BODY_BYTES_MAX. */
 const char *apo_cut(char *to, const char *text, size_t max);

@@ -378,10 +378,8 @@ static void on_invite(struct request *request)
 	    0)
 		return;
 	apo_chanserv_source(request->model, source);
-	apo_line_begin(&line, source, "INVITE");
-	apo_line_param(&line, request->client->nick);
-	apo_line_param(&line, request->channel->name);
-	apo_line_end(&line);
+	apo_line_print(&line, source, "INVITE %s %s", request->client->nick,
+		       request->channel->name);
 	apo_tell(request->model, request->client, &line);
 }
 

@@ -164,10 +164,8 @@ static void tell_said(struct apo_model *model, struct apo_client *client,
 	struct apo_line line;
 
 	snprintf(msgid, sizeof msgid, "%" PRIx64 "-%" PRIx64, said->run, (uint64_t)said->position);
-	apo_line_begin(&line, said->source, said->is_notice ? "NOTICE" : "PRIVMSG");
-	apo_line_param(&line, said->target);
-	apo_line_last(&line, said->text);
-	apo_line_end(&line);
+	apo_line_print(&line, said->source, "%s %s :%s", said->is_notice ? "NOTICE" : "PRIVMSG",
+		       said->target, said->text);
 	apo_say_to(
 		model, client,
 		&(struct apo_say){.line = &line,
@@ -182,15 +180,10 @@ static void tell_target(struct apo_model *model, struct apo_client *client,
 			const struct apo_said *said)
 {
 	char stamp[APO_STAMP_BYTES];
-	struct apo_line line;
 
 	apo_stamp_write(stamp, said->time_ms);
-	apo_line_begin(&line, model->config->server_name, "CHATHISTORY");
-	apo_line_param(&line, "TARGETS");
-	apo_line_param(&line, said->target);
-	apo_line_param(&line, stamp);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, model->config->server_name, "CHATHISTORY TARGETS %s %s",
+		       said->target, stamp);
 }
 
 /* The answer to a question, with a copy of the page, since a slow client takes it in slices. */

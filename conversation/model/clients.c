@@ -261,12 +261,7 @@ void apo_client_registered(struct apo_model *model, struct apo_client *client)
 
 static void ping(struct apo_model *model, struct apo_client *client)
 {
-	struct apo_line line;
-
-	apo_line_begin(&line, NULL, "PING");
-	apo_line_last(&line, model->config->server_name);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, NULL, "PING :%s", model->config->server_name);
 	client->is_pinged = true;
 	rudp_timer_arm(&model->wheel, &client->timer,
 		       model->now_at_ns + model->config->ping_timeout_ns);
@@ -324,7 +319,7 @@ static void say_quit(struct apo_model *model, struct apo_client *client, const c
 	struct apo_line line;
 	struct apo_say say = apo_say_by(client, &line);
 
-	apo_line_from_last(&line, client, "QUIT", reason);
+	apo_line_print_from(&line, client, "QUIT :%s", reason);
 	say.is_unlabeled = true;
 	apo_say_common(model, client, &say, &(struct apo_audience){0});
 }
@@ -367,9 +362,7 @@ void apo_connection_close(struct apo_model *model, struct apo_peer peer, const c
 	struct apo_text *text;
 	struct apo_line line;
 
-	apo_line_begin(&line, NULL, "ERROR");
-	apo_line_format(&line, ":Closing Link: %s (%s)", host, reason);
-	apo_line_end(&line);
+	apo_line_print(&line, NULL, "ERROR :Closing Link: %s (%s)", host, reason);
 	text = apo_text_copy(line.bytes, line.len);
 	model->calls->close(model->of, peer, text);
 	apo_text_put(text);

@@ -84,19 +84,6 @@ static bool wants_batch(const struct apo_client *client)
 	return (client->caps & APO_CAP_BATCH) && (client->caps & APO_CAP_EXTENDED_ISUPPORT);
 }
 
-static void tell_batch(struct apo_model *model, struct apo_client *client, char sign,
-		       uint64_t batch)
-{
-	struct apo_line line;
-
-	apo_line_begin(&line, model->config->server_name, "BATCH");
-	apo_line_format(&line, "%c%" PRIu64, sign, batch);
-	if (sign == '+')
-		apo_line_param(&line, "draft/isupport");
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
-}
-
 static void tell_line(struct apo_model *model, struct apo_client *client, const char *text,
 		      uint64_t batch)
 {
@@ -133,10 +120,10 @@ void apo_isupport_tell(struct apo_model *model, struct apo_client *client)
 	uint64_t batch = wants_batch(client) ? ++model->last_batch : 0;
 
 	if (batch)
-		tell_batch(model, client, '+', batch);
+		apo_tell_batch(model, client, '+', batch, "draft/isupport", NULL);
 	tell(model, client, batch);
 	if (batch)
-		tell_batch(model, client, '-', batch);
+		apo_tell_batch(model, client, '-', batch, NULL, NULL);
 }
 
 /* The whole answer is the batch, with the label of the command. */

@@ -39,6 +39,27 @@ struct apo_membership *apo_membership_wanted(struct apo_model *model, struct apo
 	return membership;
 }
 
+struct apo_client *apo_client_wanted(struct apo_model *model, struct apo_client *client,
+				     const char *nick)
+{
+	struct apo_client *other = apo_client_named(model, nick);
+
+	if (!other)
+		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(nick));
+	return other;
+}
+
+struct apo_membership *apo_member_wanted(struct apo_model *model, struct apo_client *client,
+					 const struct apo_channel *channel, const char *nick)
+{
+	struct apo_client *other = apo_client_wanted(model, client, nick);
+	struct apo_membership *member = other ? apo_membership_find(model, other, channel) : NULL;
+
+	if (other && !member)
+		apo_reply(model, client, ERR_USERNOTINCHANNEL, other->nick, channel->name);
+	return member;
+}
+
 /* ---- JOIN ---- */
 
 static void say_join(struct apo_model *model, struct apo_client *client,
@@ -47,21 +68,16 @@ static void say_join(struct apo_model *model, struct apo_client *client,
 	struct apo_line line;
 	struct apo_say say = apo_say_by(client, &line);
 
-	apo_line_from(&line, client, "JOIN");
-	apo_line_param(&line, channel->name);
-	apo_line_end(&line);
+	apo_line_print_from(&line, client, "JOIN %s", channel->name);
 	apo_say_channel(model, channel, &say,
 			&(struct apo_audience){.without = APO_CAP_EXTENDED_JOIN});
-	apo_line_from(&line, client, "JOIN");
-	apo_line_param(&line, channel->name);
-	apo_line_param(&line, client->account ? client->account : "*");
-	apo_line_last(&line, client->real);
-	apo_line_end(&line);
+	apo_line_print_from(&line, client, "JOIN %s %s :%s", channel->name,
+			    client->account ? client->account : "*", client->real);
 	apo_say_channel(model, channel, &say,
 			&(struct apo_audience){.with = APO_CAP_EXTENDED_JOIN});
 	if (!client->away)
 		return;
-	apo_line_from_last(&line, client, "AWAY", client->away);
+	apo_line_print_from(&line, client, "AWAY :%s", client->away);
 	apo_say_channel(model, channel, &say,
 			&(struct apo_audience){.with = APO_CAP_AWAY_NOTIFY, .except = client});
 }
@@ -236,39 +252,28 @@ void apo_on_part(struct apo_model *model, struct apo_client *client,
 static void kick(struct apo_model *model, struct apo_client *client, const char *name,
 		 const char *nick, const char *text)
 {
-	struct apo_membership *membership = apo_membership_wanted(model, client, name),
-			      *victim = NULL;
-	struct apo_client *other;
+	struct apo_membership *own = apo_membership_wanted(model, client, name), *victim;
+	const struct apo_channel *channel;
 	struct apo_line line;
 	struct apo_say say;
 
-	if (!membership)
+	if (!own)
 		return;
-	if (!(apo_membership_slot(membership)->modes & APO_MEMBERSHIP_OPERATOR)) {
-		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, membership->pair.channel->name);
-		return;
-	}
-	other = apo_client_named(model, nick);
-	if (!other) {
-		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(nick));
+	channel = own->pair.channel;
+	if (!(apo_membership_slot(own)->modes & APO_MEMBERSHIP_OPERATOR)) {
+		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, channel->name);
 		return;
 	}
-	victim = apo_membership_find(model, other, membership->pair.channel);
-	if (!victim) {
-		apo_reply(model, client, ERR_USERNOTINCHANNEL, other->nick,
-			  membership->pair.channel->name);
+	victim = apo_member_wanted(model, client, channel, nick);
+	if (!victim)
 		return;
-	}
-	apo_line_from(&line, client, "KICK");
-	apo_line_param(&line, membership->pair.channel->name);
-	apo_line_param(&line, other->nick);
-	apo_line_last(&line, text);
-	apo_line_end(&line);
+	nick = victim->pair.client->nick;
+	apo_line_print_from(&line, client, "KICK %s %s :%s", channel->name, nick, text);
 	if (client->is_operator)
-		apo_audit_note(model, "kick", "%s from %s by %s: %s", other->nick,
-			       membership->pair.channel->name, client->nick, text);
+		apo_audit_note(model, "kick", "%s from %s by %s: %s", nick, channel->name,
+			       client->nick, text);
 	say = apo_say_by(client, &line);
-	apo_say_channel(model, membership->pair.channel, &say, &(struct apo_audience){0});
+	apo_say_channel(model, channel, &say, &(struct apo_audience){0});
 	apo_membership_remove(model, victim);
 }
 
@@ -312,10 +317,7 @@ static void say_invite(struct apo_model *model, struct apo_client *client, struc
 	struct apo_line line;
 	struct apo_say say = apo_say_by(client, &line);
 
-	apo_line_from(&line, client, "INVITE");
-	apo_line_param(&line, other->nick);
-	apo_line_param(&line, channel->name);
-	apo_line_end(&line);
+	apo_line_print_from(&line, client, "INVITE %s %s", other->nick, channel->name);
 	apo_say_to(model, other, &say);
 	apo_say_channel(model, channel, &say,
 			&(struct apo_audience){.with = APO_CAP_INVITE_NOTIFY, .except = client});
@@ -339,12 +341,8 @@ void apo_on_invite(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_NEEDMOREPARAMS, "INVITE");
 		return;
 	}
-	other = apo_client_named(model, message->params[0]);
-	if (!other) {
-		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
-		return;
-	}
-	membership = apo_membership_wanted(model, client, message->params[1]);
+	other = apo_client_wanted(model, client, message->params[0]);
+	membership = other ? apo_membership_wanted(model, client, message->params[1]) : NULL;
 	if (!membership)
 		return;
 	channel = membership->pair.channel;

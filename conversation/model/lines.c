@@ -33,12 +33,37 @@ void apo_line_from(struct apo_line *line, const struct apo_client *client, const
 	apo_line_begin(line, source, command);
 }
 
-void apo_line_from_last(struct apo_line *line, const struct apo_client *client, const char *command,
-			const char *last)
+void apo_line_print_from(struct apo_line *line, const struct apo_client *client, const char *format,
+			 ...)
 {
-	apo_line_from(line, client, command);
-	apo_line_last(line, last);
-	apo_line_end(line);
+	char source[APO_SOURCE_BYTES_MAX + 1];
+	va_list args;
+
+	apo_client_source(client, source);
+	va_start(args, format);
+	apo_line_vprint(line, source, format, args);
+	va_end(args);
+}
+
+void apo_tell_batch(struct apo_model *model, struct apo_client *client, char sign, uint64_t number,
+		    const char *type, const char *about)
+{
+	struct apo_line line;
+
+	apo_line_batch(&line, model->config->server_name, sign, number, type, about);
+	apo_tell(model, client, &line);
+}
+
+void apo_tell_print(struct apo_model *model, struct apo_client *client, const char *source,
+		    const char *format, ...)
+{
+	struct apo_line line;
+	va_list args;
+
+	va_start(args, format);
+	apo_line_vprint(&line, source, format, args);
+	va_end(args);
+	apo_tell(model, client, &line);
 }
 
 void apo_numeric_begin(const struct apo_model *model, const struct apo_client *client,
@@ -69,16 +94,11 @@ void apo_vnotice(struct apo_model *model, struct apo_client *client, const char 
 		 const char *format, va_list args)
 {
 	char text[APO_BODY_BYTES_MAX], source[APO_SOURCE_BYTES_MAX + 1];
-	struct apo_line line;
 
 	vsnprintf(text, sizeof text, format, args);
 	snprintf(source, sizeof source, "%s%s%s", service ? service : "",
 		 service ? "!services@" : "", model->config->server_name);
-	apo_line_begin(&line, source, "NOTICE");
-	apo_line_param(&line, apo_shown_nick(client));
-	apo_line_last(&line, text);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, source, "NOTICE %s :%s", apo_shown_nick(client), text);
 }
 
 void apo_notice(struct apo_model *model, struct apo_client *client, const char *format, ...)
@@ -93,16 +113,8 @@ void apo_notice(struct apo_model *model, struct apo_client *client, const char *
 static void reply(struct apo_model *model, struct apo_client *client, const char *type,
 		  const char *command, const char *code, const char *about, const char *text)
 {
-	struct apo_line line;
-
-	apo_line_begin(&line, model->config->server_name, type);
-	apo_line_param(&line, command);
-	apo_line_param(&line, code);
-	if (about)
-		apo_line_param(&line, about);
-	apo_line_last(&line, text);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, model->config->server_name, "%s %s %s%s%s :%s", type, command,
+		       code, about ? " " : "", about ? about : "", text);
 }
 
 void apo_fail_about(struct apo_model *model, struct apo_client *client, const char *command,

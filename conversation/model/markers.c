@@ -81,19 +81,12 @@ int apo_model_on_marker(struct apo_model *model, const char *account, const char
 static void tell(struct apo_model *model, struct apo_client *client, const char *target,
 		 int64_t time_ms)
 {
-	char stamp[APO_STAMP_BYTES];
-	struct apo_line line;
+	char stamp[APO_STAMP_BYTES] = "*";
 
-	apo_line_begin(&line, model->config->server_name, "MARKREAD");
-	apo_line_param(&line, target);
-	if (time_ms > 0) {
+	if (time_ms > 0)
 		apo_stamp_write(stamp, time_ms);
-		apo_line_format(&line, "timestamp=%s", stamp);
-	} else {
-		apo_line_param(&line, "*");
-	}
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, model->config->server_name, "MARKREAD %s %s%s", target,
+		       time_ms > 0 ? "timestamp=" : "", stamp);
 }
 
 static int64_t time_of(struct apo_marker *markers, const char *target)

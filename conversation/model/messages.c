@@ -361,7 +361,7 @@ void apo_on_wallops(struct apo_model *model, struct apo_client *client,
 	struct apo_client *other, *next;
 	struct apo_line line;
 
-	apo_line_from_last(&line, client, "WALLOPS", message->params[0]);
+	apo_line_print_from(&line, client, "WALLOPS :%s", message->params[0]);
 	HASH_ITER(by_nick, model->by_nick, other, next)
 		if (other->is_registered && other->hears_wallops)
 			apo_tell(model, other, &line);

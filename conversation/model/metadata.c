@@ -69,13 +69,8 @@ static bool may_change(const struct target *target)
 static void begin_line(struct apo_line *line, const char *source, const char *name, const char *key,
 		       const char *value)
 {
-	apo_line_begin(line, source, "METADATA");
-	apo_line_param(line, name);
-	apo_line_param(line, key);
-	apo_line_param(line, "*");
-	if (value)
-		apo_line_last(line, value);
-	apo_line_end(line);
+	apo_line_print(line, source, "METADATA %s %s *%s%s", name, key, value ? " :" : "",
+		       value ? value : "");
 }
 
 static void tell_change(const struct target *target, const char *key, const char *value)
@@ -113,33 +108,17 @@ static void tell_list(struct apo_model *model, struct apo_client *client, const 
 	}
 }
 
-static void tell_batch(struct apo_model *model, struct apo_client *client, const char *reference,
-		       const char *type, const char *about)
-{
-	struct apo_line line;
-
-	apo_line_begin(&line, model->config->server_name, "BATCH");
-	apo_line_param(&line, reference);
-	if (type)
-		apo_line_param(&line, type);
-	if (about)
-		apo_line_param(&line, about);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
-}
-
 /* A session begins without metadata, so the batch that the specification asks for is empty. A
  * client that switches the capability on later asks for its keys itself, by LIST. */
 void apo_metadata_tell_own(struct apo_model *model, struct apo_client *client)
 {
-	char reference[24];
+	uint64_t batch;
 
 	if (!(client->caps & APO_CAP_BATCH))
 		return;
-	snprintf(reference, sizeof reference, "+%" PRIu64, ++model->last_batch);
-	tell_batch(model, client, reference, "metadata", client->nick);
-	*reference = '-';
-	tell_batch(model, client, reference, NULL, NULL);
+	batch = ++model->last_batch;
+	apo_tell_batch(model, client, '+', batch, "metadata", client->nick);
+	apo_tell_batch(model, client, '-', batch, NULL, NULL);
 }
 
 /* ---- of a channel and its members ---- */

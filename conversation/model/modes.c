@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conversation/model/answers.h"
+#include "conversation/model/channel_queries.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
@@ -83,10 +84,8 @@ static void say_changes(struct change *change)
 		return;
 	change->letters[change->letters_len] = '\0';
 	change->args[change->args_len] = '\0';
-	apo_line_from(&line, change->client, "MODE");
-	apo_line_param(&line, change->channel->name);
-	apo_line_format(&line, "%s%s", change->letters, change->args);
-	apo_line_end(&line);
+	apo_line_print_from(&line, change->client, "MODE %s %s%s", change->channel->name,
+			    change->letters, change->args);
 	apo_say_channel(change->model, change->channel, &say, &(struct apo_audience){0});
 	change->letters_len = change->args_len = 0;
 	change->said_sign = '\0';
@@ -376,7 +375,6 @@ static void change_member(struct change *change, char letter)
 {
 	uint32_t bit = letter == 'o' ? APO_MEMBERSHIP_OPERATOR : APO_MEMBERSHIP_VOICE;
 	const char *nick = take_param(change);
-	struct apo_client *other;
 	struct apo_member_slot *place;
 	struct apo_membership *membership;
 
@@ -386,22 +384,14 @@ static void change_member(struct change *change, char letter)
 		apo_reply(change->model, change->client, ERR_NEEDMOREPARAMS, "MODE");
 		return;
 	}
-	other = apo_client_named(change->model, nick);
-	membership = other ? apo_membership_find(change->model, other, change->channel) : NULL;
-	if (!other) {
-		apo_reply(change->model, change->client, ERR_NOSUCHNICK, apo_word(nick));
+	membership = apo_member_wanted(change->model, change->client, change->channel, nick);
+	if (!membership)
 		return;
-	}
-	if (!membership) {
-		apo_reply(change->model, change->client, ERR_USERNOTINCHANNEL, other->nick,
-			  change->channel->name);
-		return;
-	}
 	place = apo_membership_slot(membership);
 	if (!(place->modes & bit) == !change->is_adding)
 		return;
 	place->modes ^= bit;
-	note(change, letter, other->nick);
+	note(change, letter, membership->pair.client->nick);
 }
 
 static bool takes_param(const struct change *change, char letter)

@@ -49,10 +49,7 @@ static bool part_next(struct part *part)
 
 static void line_of(const struct apo_multiline *multiline, const char *text, struct apo_line *line)
 {
-	apo_line_begin(line, multiline->source, "PRIVMSG");
-	apo_line_param(line, multiline->target);
-	apo_line_last(line, text);
-	apo_line_end(line);
+	apo_line_print(line, multiline->source, "PRIVMSG %s :%s", multiline->target, text);
 }
 
 /* Fills in the lines that are not empty, one after the other, of the form without a batch. */
@@ -124,14 +121,12 @@ static void write_end(struct apo_model *model, const struct apo_say *say, uint32
 	size_t tags_len = sign == '+' ? apo_tags_write(model, say, caps, tags) : 0;
 	struct apo_line line;
 
-	apo_line_begin(&line, sign == '+' ? say->multiline->source : model->config->server_name,
-		       "BATCH");
-	apo_line_format(&line, "%c%" PRIu64, sign, model->last_batch);
-	if (sign == '+') {
-		apo_line_param(&line, "draft/multiline");
-		apo_line_param(&line, say->multiline->target);
-	}
-	apo_line_end(&line);
+	if (sign == '+')
+		apo_line_batch(&line, say->multiline->source, '+', model->last_batch,
+			       "draft/multiline", say->multiline->target);
+	else
+		apo_line_batch(&line, model->config->server_name, '-', model->last_batch, NULL,
+			       NULL);
 	emit(outer, tags, tags_len, &line, sink, of);
 }
 

@@ -77,8 +77,6 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
 			     enum apo_checked result, const char *tried)
 {
-	struct apo_line line;
-
 	if (result != APO_CHECKED_RIGHT) {
 		if (result == APO_CHECKED_WRONG) {
 			note_failure(model, client, tried, "password");
@@ -96,31 +94,22 @@ void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
 	if (!apo_is_remote(model, client))
 		model->calls->set_operator(model->of, client->peer, true);
 	apo_reply(model, client, RPL_YOUREOPER);
-	apo_line_begin(&line, client->nick, "MODE");
-	apo_line_param(&line, client->nick);
-	apo_line_last(&line, "+o");
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, client->nick, "MODE %s :+o", client->nick);
 	apo_notices_set(model, client, APO_NOTICE_FIRST);
 }
 
 void apo_on_kill(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {
-	struct apo_client *other = apo_client_named(model, message->params[0]);
+	struct apo_client *other = apo_client_wanted(model, client, message->params[0]);
 	char reason[APO_BODY_BYTES_MAX * 2], text[APO_BODY_BYTES_MAX];
 	struct apo_line line;
 
-	if (!other) {
-		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
+	if (!other)
 		return;
-	}
 	apo_cut(text, message->params[1], model->config->kick_len_max);
 	apo_audit_note(model, "kill", "%s by %s: %s", other->nick, client->nick, text);
-	apo_line_from(&line, client, "KILL");
-	apo_line_param(&line, other->nick);
-	apo_line_last(&line, text);
-	apo_line_end(&line);
+	apo_line_print_from(&line, client, "KILL %s :%s", other->nick, text);
 	apo_tell(model, other, &line);
 	snprintf(reason, sizeof reason, "Killed (%s (%s))", client->nick, text);
 	model->figures.kills++;
@@ -169,10 +158,7 @@ static void say_host(struct apo_model *model, struct apo_client *other, const ch
 	struct apo_line line;
 	struct apo_say say = apo_say_by(other, &line);
 
-	apo_line_from(&line, other, "CHGHOST");
-	apo_line_param(&line, other->user);
-	apo_line_param(&line, host);
-	apo_line_end(&line);
+	apo_line_print_from(&line, other, "CHGHOST %s %s", other->user, host);
 	if (apo_text_set(&other->host, host) < 0)
 		return;
 	if (other->caps & APO_CAP_CHGHOST)
@@ -186,12 +172,12 @@ static void say_host(struct apo_model *model, struct apo_client *other, const ch
 void apo_on_chghost(struct apo_model *model, struct apo_client *client,
 		    const struct apo_message *message)
 {
-	struct apo_client *other = apo_client_named(model, message->params[0]);
+	struct apo_client *other = apo_client_wanted(model, client, message->params[0]);
 	const char *host = message->params[1];
 
-	if (!other) {
-		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
-	} else if (!apo_shown_host_is_valid(host)) {
+	if (!other)
+		return;
+	if (!apo_shown_host_is_valid(host)) {
 		apo_standard_reply(model, client, "FAIL", "CHGHOST", "INVALID_HOST",
 				   "Not a valid host name");
 	} else {

@@ -245,7 +245,7 @@ void apo_nick_change(struct apo_model *model, struct apo_client *client, const c
 	bool is_other = !apo_is_same(client->nick, nick);
 	char before[APO_NICK_BYTES_MAX + 1];
 
-	apo_line_from_last(&line, client, "NICK", nick);
+	apo_line_print_from(&line, client, "NICK :%s", nick);
 	apo_whowas_add(model, client);
 	strcpy(before, client->nick);
 	if (apo_client_set_nick(model, client, nick) < 0) {
@@ -313,8 +313,6 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 void apo_on_ping(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {
-	struct apo_line line;
-
 	if (message->param_count == 0) {
 		apo_reply(model, client, ERR_NEEDMOREPARAMS, "PING");
 		return;
@@ -323,11 +321,8 @@ void apo_on_ping(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_NOORIGIN);
 		return;
 	}
-	apo_line_begin(&line, model->config->server_name, "PONG");
-	apo_line_param(&line, model->config->server_name);
-	apo_line_last(&line, message->params[0]);
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, model->config->server_name, "PONG %s :%s",
+		       model->config->server_name, message->params[0]);
 }
 
 /* PONG only proves that the client is alive. */

@@ -307,11 +307,8 @@ bool apo_registry_change_member(struct apo_model *model, struct apo_membership *
 		return false;
 	slot->modes ^= bit;
 	apo_chanserv_source(model, source);
-	apo_line_begin(&line, source, "MODE");
-	apo_line_param(&line, membership->pair.channel->name);
-	apo_line_format(&line, "%c%s %s", is_adding ? '+' : '-', list_of(bit),
-			membership->pair.client->nick);
-	apo_line_end(&line);
+	apo_line_print(&line, source, "MODE %s %c%s %s", membership->pair.channel->name,
+		       is_adding ? '+' : '-', list_of(bit), membership->pair.client->nick);
 	apo_say_channel(model, membership->pair.channel,
 			&(struct apo_say){.line = &line, .is_unlabeled = true},
 			&(struct apo_audience){0});

@@ -89,11 +89,8 @@ static void tell_those_who_can(const struct rename *rename, const char *former)
 	struct apo_line line;
 	struct apo_say say = apo_say_by(rename->client, &line);
 
-	apo_line_from(&line, rename->client, "RENAME");
-	apo_line_param(&line, former);
-	apo_line_param(&line, rename->channel->name);
-	apo_line_last(&line, rename->reason);
-	apo_line_end(&line);
+	apo_line_print_from(&line, rename->client, "RENAME %s %s :%s", former,
+			    rename->channel->name, rename->reason);
 	apo_say_channel(rename->model, rename->channel, &say,
 			&(struct apo_audience){.with = APO_CAP_CHANNEL_RENAME});
 }

@@ -154,18 +154,6 @@ static void append_to_batch(struct apo_model *model, const char *line, size_t le
 	append_tagged(model, "batch", batch, line, len);
 }
 
-static void write_batch_end(struct apo_model *model, struct apo_line *line, char sign,
-			    const char *type, const char *about)
-{
-	apo_line_begin(line, model->config->server_name, "BATCH");
-	apo_line_format(line, "%c%" PRIu64, sign, model->turn.batch);
-	if (type)
-		apo_line_param(line, type);
-	if (about)
-		apo_line_param(line, about);
-	apo_line_end(line);
-}
-
 static void append_escaped_label(struct apo_model *model, const char *line, size_t len)
 {
 	char label[APO_LABEL_BYTES_MAX * 2 + 1];
@@ -191,7 +179,8 @@ static void open_batch(struct apo_model *model)
 	char bytes[APO_BODY_BYTES_MAX * 2];
 
 	turn->batch = ++model->last_batch;
-	write_batch_end(model, &line, '+', "labeled-response", NULL);
+	apo_line_batch(&line, model->config->server_name, '+', turn->batch, "labeled-response",
+		       NULL);
 	append_escaped_label(model, bytes, encode_answer(model, &say, bytes));
 	if (turn->has_first)
 		append_to_batch(model, turn->first, turn->first_len);
@@ -296,7 +285,7 @@ void apo_turn_batch(struct apo_model *model, const char *type, const char *about
 	size_t len;
 
 	turn->batch = ++model->last_batch;
-	write_batch_end(model, &line, '+', type, about);
+	apo_line_batch(&line, model->config->server_name, '+', turn->batch, type, about);
 	len = encode_answer(model, &say, bytes);
 	if (turn->is_labeled)
 		append_escaped_label(model, bytes, len);
@@ -314,13 +303,12 @@ static void end_label(struct apo_model *model)
 	char bytes[APO_BODY_BYTES_MAX * 2];
 
 	if (!turn->is_answered) {
-		apo_line_begin(&line, model->config->server_name, "ACK");
-		apo_line_end(&line);
+		apo_line_print(&line, model->config->server_name, "ACK");
 		append_escaped_label(model, bytes, encode_answer(model, &say, bytes));
 	} else if (turn->has_first) {
 		append_escaped_label(model, turn->first, turn->first_len);
 	} else {
-		write_batch_end(model, &line, '-', NULL, NULL);
+		apo_line_batch(&line, model->config->server_name, '-', turn->batch, NULL, NULL);
 		append(model, bytes, encode_answer(model, &say, bytes));
 	}
 }

@@ -48,7 +48,12 @@ void apo_say_common(struct apo_model *model, struct apo_client *client, const st
 
 /* Sends a line that has no tags of its own. */
 void apo_tell(struct apo_model *model, struct apo_client *client, const struct apo_line *line);
-
+/* Sends the server's line that begins or ends a batch (apo_line_batch). */
+void apo_tell_batch(struct apo_model *model, struct apo_client *client, char sign, uint64_t number,
+		    const char *type, const char *about);
+/* Sends a line without tags of its own: that source (NULL: none) and the formatted rest. */
+void apo_tell_print(struct apo_model *model, struct apo_client *client, const char *source,
+		    const char *format, ...) __attribute__((format(printf, 4, 5)));
 void apo_numeric(struct apo_model *model, struct apo_client *client, enum apo_numeric numeric,
 		 const char *format, ...) __attribute__((format(printf, 4, 5)));
 #define apo_reply(model, client, name, ...)                                                        \
@@ -79,10 +84,9 @@ void apo_standard_reply(struct apo_model *model, struct apo_client *client, cons
 void apo_client_source(const struct apo_client *client, char to[APO_SOURCE_BYTES_MAX + 1]);
 /* Begins ":nick!user@host command". */
 void apo_line_from(struct apo_line *line, const struct apo_client *client, const char *command);
-/* A complete line of the client with one parameter, which may contain spaces. */
-void apo_line_from_last(struct apo_line *line, const struct apo_client *client, const char *command,
-			const char *last);
-
+/* Writes a whole line ":nick!user@host", the formatted rest, and its end. */
+void apo_line_print_from(struct apo_line *line, const struct apo_client *client, const char *format,
+			 ...) __attribute__((format(printf, 3, 4)));
 /* The nick; "*" before there is one. */
 const char *apo_shown_nick(const struct apo_client *client);
 /* The text if it is one valid word, else "*". For texts of clients in a place where IRC needs one

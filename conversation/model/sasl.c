@@ -55,7 +55,6 @@ static enum apo_mechanism mechanism_of(const struct apo_model *model,
 static void begin(struct apo_model *model, struct apo_client *client, const char *mechanism)
 {
 	enum apo_mechanism number = mechanism_of(model, client, mechanism);
-	struct apo_line line;
 
 	if (number == APO_MECHANISM_NONE) {
 		apo_reply(model, client, RPL_SASLMECHS, apo_caps_mechanisms(model, client));
@@ -68,10 +67,7 @@ static void begin(struct apo_model *model, struct apo_client *client, const char
 		return;
 	}
 	client->registration->mechanism = (uint8_t)number;
-	apo_line_begin(&line, NULL, "AUTHENTICATE");
-	apo_line_param(&line, "+");
-	apo_line_end(&line);
-	apo_tell(model, client, &line);
+	apo_tell_print(model, client, NULL, "AUTHENTICATE +");
 }
 
 /* Returns the number of decoded bytes, without the terminator; -1: not base64. EVP_DecodeBlock

@@ -49,16 +49,12 @@ static void send(struct apo_model *model, struct apo_client *client, const char 
 {
 	char base64[APO_SCRAM_MESSAGE_BYTES_MAX * 3], piece[APO_SASL_PIECE_BYTES + 1];
 	size_t len = strlen(text), at = 0;
-	struct apo_line line;
 
 	len = (size_t)EVP_EncodeBlock((unsigned char *)base64, (const unsigned char *)text,
 				      (int)len);
 	do {
 		snprintf(piece, sizeof piece, "%s", at < len ? base64 + at : "+");
-		apo_line_begin(&line, NULL, "AUTHENTICATE");
-		apo_line_param(&line, piece);
-		apo_line_end(&line);
-		apo_tell(model, client, &line);
+		apo_tell_print(model, client, NULL, "AUTHENTICATE %s", piece);
 		at += APO_SASL_PIECE_BYTES;
 	} while (at <= len);
 }

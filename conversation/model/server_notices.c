@@ -47,10 +47,8 @@ void apo_server_notice(struct apo_model *model, uint32_t kind, const char *forma
 	for (i = 0; i < model->listener_count; i++) {
 		if (!(model->listeners[i]->notices & kind))
 			continue;
-		apo_line_begin(&line, model->config->server_name, "NOTICE");
-		apo_line_param(&line, model->listeners[i]->nick);
-		apo_line_format(&line, ":*** %s", text);
-		apo_line_end(&line);
+		apo_line_print(&line, model->config->server_name, "NOTICE %s :*** %s",
+			       model->listeners[i]->nick, text);
 		apo_say_to(model, model->listeners[i],
 			   &(struct apo_say){.line = &line, .is_unlabeled = true});
 	}

@@ -69,7 +69,7 @@ void apo_on_setname(struct apo_model *model, struct apo_client *client,
 		apo_client_end(model, client, "Out of memory");
 		return;
 	}
-	apo_line_from_last(&line, client, "SETNAME", real);
+	apo_line_print_from(&line, client, "SETNAME :%s", real);
 	if (client->caps & APO_CAP_SETNAME)
 		apo_say_to(model, client, &say);
 	apo_say_common(model, client, &say, &(struct apo_audience){.with = APO_CAP_SETNAME});
@@ -144,7 +144,6 @@ static void change_self(struct apo_model *model, struct apo_client *client, cons
 {
 	char said[2 * APO_BODY_BYTES_MAX], said_sign = '\0', sign = '+';
 	bool is_unknown = false;
-	struct apo_line line;
 	size_t len = 0;
 
 	for (; *modes; modes++) {
@@ -161,11 +160,7 @@ static void change_self(struct apo_model *model, struct apo_client *client, cons
 	}
 	said[len] = '\0';
 	if (len > 0) {
-		apo_line_begin(&line, client->nick, "MODE");
-		apo_line_param(&line, client->nick);
-		apo_line_last(&line, said);
-		apo_line_end(&line);
-		apo_tell(model, client, &line);
+		apo_tell_print(model, client, client->nick, "MODE %s :%s", client->nick, said);
 	}
 	if (is_unknown)
 		apo_reply(model, client, ERR_UMODEUNKNOWNFLAG);
