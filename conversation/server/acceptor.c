@@ -17,14 +17,6 @@
 #define BACKLOG 4096
 #define ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
 
-int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_event_source *source,
-		       uint32_t events, int how)
-{
-	struct epoll_event event = {.events = events, .data.ptr = source};
-
-	return epoll_ctl(acceptor->epoll_fd, how, source->fd, &event) < 0 ? -errno : 0;
-}
-
 /* ---- to a worker ---- */
 
 static void drop(struct apo_acceptor *acceptor, int fd, struct apo_ip_entry *ip_entry)
@@ -124,7 +116,7 @@ void apo_acceptor_let_wait(struct apo_acceptor *acceptor, const struct apo_arriv
 	waiter->ip_entry = ip_entry;
 	waiter->until_ns = until_ns;
 	/* The bytes of a waiting client are not read; epoll only reports its end. */
-	if (apo_acceptor_watch(acceptor, &waiter->source, EPOLLRDHUP, EPOLL_CTL_ADD) < 0) {
+	if (apo_source_watch(acceptor->epoll_fd, &waiter->source, EPOLLRDHUP, EPOLL_CTL_ADD) < 0) {
 		drop(acceptor, arrival->fd, ip_entry);
 		free(waiter);
 		return;
@@ -244,8 +236,8 @@ static void watch_listeners(struct apo_acceptor *acceptor, uint32_t events)
 	unsigned i;
 
 	for (i = 0; i < acceptor->listener_count; i++)
-		(void)apo_acceptor_watch(acceptor, &acceptor->listeners[i]->source, events,
-					 EPOLL_CTL_MOD);
+		(void)apo_source_watch(acceptor->epoll_fd, &acceptor->listeners[i]->source, events,
+				       EPOLL_CTL_MOD);
 }
 
 /* The listener stays readable; without a pause the loop would spin until a connection ends. */
@@ -345,7 +337,8 @@ static int listener_open(struct apo_acceptor *acceptor, const struct apo_listen 
 		APO_SOURCE_LISTENER, apo_listen_socket(&listen_on->address, BACKLOG)};
 	error = listener->source.fd;
 	if (error >= 0)
-		error = apo_acceptor_watch(acceptor, &listener->source, EPOLLIN, EPOLL_CTL_ADD);
+		error = apo_source_watch(acceptor->epoll_fd, &listener->source, EPOLLIN,
+					 EPOLL_CTL_ADD);
 	if (error >= 0) {
 		acceptor->listeners[acceptor->listener_count++] = listener;
 		rudp_log(RUDP_LOG_INFO, "listening address=%s tls=%s web=%s",

@@ -45,8 +45,8 @@ static void read_listener(struct apo_upgrade_state *upgrade, struct apo_acceptor
 	apo_upgrade_state_descriptor(upgrade, &listener->source.fd);
 	if (upgrade->serializer.ok)
 		apo_serializer_expect(&upgrade->serializer,
-				      apo_acceptor_watch(acceptor, &listener->source, EPOLLIN,
-							 EPOLL_CTL_ADD) == 0);
+				      apo_source_watch(acceptor->epoll_fd, &listener->source,
+						       EPOLLIN, EPOLL_CTL_ADD) == 0);
 }
 
 static void serialize_listeners(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)

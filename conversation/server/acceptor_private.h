@@ -26,9 +26,6 @@ struct apo_waiter {
 	int64_t until_ns;
 };
 
-int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_event_source *source,
-		       uint32_t events, int how);
-
 /* Applies the limits of the address; admits, refuses or lets wait. Takes the socket. */
 void apo_acceptor_on_arrival(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
 			     int64_t now_at_ns);

@@ -56,7 +56,8 @@ void apo_acceptor_await_proxy(struct apo_acceptor *acceptor, const struct apo_ar
 	waiter->arrival = *arrival;
 	waiter->until_ns = until_ns;
 	/* Bytes that stay in the socket must not be reported again until more have come. */
-	if (apo_acceptor_watch(acceptor, &waiter->source, EPOLLIN | EPOLLET, EPOLL_CTL_ADD) < 0) {
+	if (apo_source_watch(acceptor->epoll_fd, &waiter->source, EPOLLIN | EPOLLET,
+			     EPOLL_CTL_ADD) < 0) {
 		close(arrival->fd);
 		free(waiter);
 		return;

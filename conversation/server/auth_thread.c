@@ -74,6 +74,17 @@ static void log_store(const struct apo_auth_thread *auth_thread, const char *wha
 		 apo_store_error(auth_thread->store));
 }
 
+/* The result of a question to the store, whose error is logged. */
+static enum apo_checked result_of(struct apo_auth_thread *auth_thread, int error, const char *what)
+{
+	if (error == 0)
+		return APO_CHECKED_RIGHT;
+	if (error == -ENOENT || error == -EEXIST || error == -EINVAL)
+		return APO_CHECKED_WRONG;
+	log_store(auth_thread, what);
+	return APO_CHECKED_FAILED;
+}
+
 static enum apo_checked verify(const struct question *question, const char *secret)
 {
 	return apo_secret_is_of(secret, question->password) ? APO_CHECKED_RIGHT : APO_CHECKED_WRONG;
@@ -144,15 +155,10 @@ static enum apo_checked check_account(struct apo_auth_thread *auth_thread,
 				      const struct question *question, struct apo_account *account)
 {
 	int error = apo_account_find(auth_thread->store, question->about, account);
-	enum apo_checked result;
+	enum apo_checked result = result_of(auth_thread, error, "not read");
 
-	if (error == -ENOENT)
-		return APO_CHECKED_WRONG;
-	if (error < 0) {
-		log_store(auth_thread, "not read");
-		return APO_CHECKED_FAILED;
-	}
-	result = verify(question, account->password_hash);
+	if (result == APO_CHECKED_RIGHT)
+		result = verify(question, account->password_hash);
 	if (result == APO_CHECKED_RIGHT)
 		renew_account(auth_thread, question, account);
 	return result;
@@ -225,16 +231,6 @@ static enum apo_checked remove_account(struct apo_auth_thread *auth_thread,
 }
 
 /* ---- keys ---- */
-
-static enum apo_checked result_of(struct apo_auth_thread *auth_thread, int error, const char *what)
-{
-	if (error == 0)
-		return APO_CHECKED_RIGHT;
-	if (error == -ENOENT || error == -EEXIST || error == -EINVAL)
-		return APO_CHECKED_WRONG;
-	log_store(auth_thread, what);
-	return APO_CHECKED_FAILED;
-}
 
 /* question->about: the account that the owner of the key has named; "": none. */
 static enum apo_checked find_key(struct apo_auth_thread *auth_thread,

@@ -336,13 +336,9 @@ static bool is_repeated(const struct request *request)
 
 static void turn(struct apo_bus_thread *bus_thread)
 {
-	struct pollfd wait = {.fd = bus_thread->box.fd, .events = POLLIN};
-	struct apo_mail *mail, *next;
-
 	tend(bus_thread);
-	(void)poll(&wait, 1, bus_thread->bus->entries ? RETRY_MS : RETRY_MS / 2);
-	for (mail = apo_mailbox_take(&bus_thread->box); mail; mail = next) {
-		next = mail->next;
+	apo_mailbox_wait(&bus_thread->box, bus_thread->bus->entries ? RETRY_MS : RETRY_MS / 2);
+	APO_MAIL_EACH(mail, &bus_thread->box) {
 		if (!bus_thread->bus->is_over && !is_repeated((const struct request *)mail))
 			on_request(bus_thread, (const struct request *)mail);
 		free(mail);

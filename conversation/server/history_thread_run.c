@@ -415,17 +415,13 @@ static int timeout_ms(const struct apo_history_thread *history_thread)
 
 static void turn(struct apo_history_thread *history_thread)
 {
-	struct pollfd wait = {.fd = history_thread->box.fd, .events = POLLIN};
-	struct apo_mail *mail, *next;
 	bool is_urgent;
 
-	(void)poll(&wait, 1, timeout_ms(history_thread));
+	apo_mailbox_wait(&history_thread->box, timeout_ms(history_thread));
 	/* Before the mail is taken: a question that comes later sets the flag again. */
 	is_urgent = atomic_exchange(&history_thread->is_urgent, false);
-	for (mail = apo_mailbox_take(&history_thread->box); mail; mail = next) {
-		next = mail->next;
+	APO_MAIL_EACH(mail, &history_thread->box)
 		on_mail(history_thread, mail);
-	}
 	if (is_urgent || history_thread->is_over ||
 	    history_thread->group_at_ns <= rudp_clock_now_ns())
 		work(history_thread);

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -62,4 +63,11 @@ struct apo_mail *apo_mailbox_take(struct apo_mailbox *box)
 		oldest = newest;
 	}
 	return oldest;
+}
+
+void apo_mailbox_wait(const struct apo_mailbox *box, int timeout_ms)
+{
+	struct pollfd wait = {.fd = box->fd, .events = POLLIN};
+
+	(void)poll(&wait, 1, timeout_ms);
 }

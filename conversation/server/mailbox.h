@@ -12,6 +12,7 @@
 #define APO_SERVER_MAILBOX_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /* Embedded in each message, which must stay in memory until it is taken. */
 struct apo_mail {
@@ -41,5 +42,13 @@ void apo_mailbox_forget_wake(struct apo_mailbox *box);
 /* Takes all mail, linked by next, oldest first; NULL if there is none. The descriptor becomes
  * unreadable until new mail comes. */
 struct apo_mail *apo_mailbox_take(struct apo_mailbox *box);
+
+/* A loop over all mail that it takes: declares mail. The body may free it. */
+#define APO_MAIL_EACH(mail, box)                                                                   \
+	for (struct apo_mail *mail = apo_mailbox_take(box), *mail##_next;                          \
+	     mail && ((mail##_next = mail->next), true); mail = mail##_next)
+
+/* Waits for mail for that time; -1: for ever. */
+void apo_mailbox_wait(const struct apo_mailbox *box, int timeout_ms);
 
 #endif

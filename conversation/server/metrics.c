@@ -138,17 +138,9 @@ static void answer(const struct apo_metrics *metrics, int fd)
 
 /* ---- the socket ---- */
 
-static int tell_epoll(const struct apo_metrics *metrics, int how, struct apo_event_source *source,
-		      uint32_t events)
-{
-	struct epoll_event event = {.events = events, .data.ptr = source};
-
-	return epoll_ctl(metrics->epoll_fd, how, source->fd, &event) < 0 ? -errno : 0;
-}
-
 static int watch(const struct apo_metrics *metrics, struct apo_event_source *source)
 {
-	return tell_epoll(metrics, EPOLL_CTL_ADD, source, EPOLLIN);
+	return apo_source_watch(metrics->epoll_fd, source, EPOLLIN, EPOLL_CTL_ADD);
 }
 
 static void client_close(struct apo_event_source *client)
@@ -164,7 +156,7 @@ static void pause_accepting(struct apo_metrics *metrics, int error, int64_t now_
 	if (error != EMFILE && error != ENFILE && error != ENOMEM && error != ENOBUFS)
 		return;
 	metrics->accept_at_ns = now_at_ns + ACCEPT_PAUSE_NS;
-	(void)tell_epoll(metrics, EPOLL_CTL_MOD, &metrics->source, 0);
+	(void)apo_source_watch(metrics->epoll_fd, &metrics->source, 0, EPOLL_CTL_MOD);
 }
 
 int64_t apo_metrics_next_at_ns(const struct apo_metrics *metrics)
@@ -178,7 +170,7 @@ void apo_metrics_on_time(struct apo_metrics *metrics, int64_t now_at_ns)
 		return;
 	metrics->accept_at_ns = RUDP_NEVER;
 	if (metrics->source.fd >= 0)
-		(void)tell_epoll(metrics, EPOLL_CTL_MOD, &metrics->source, EPOLLIN);
+		(void)apo_source_watch(metrics->epoll_fd, &metrics->source, EPOLLIN, EPOLL_CTL_MOD);
 }
 
 void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns)

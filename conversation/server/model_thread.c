@@ -228,13 +228,11 @@ static void flush(struct apo_model_thread *model_thread)
 /* apo_model_thread_abandon sets is_abandoned before it wakes this thread. */
 static void wait_for_workers(struct apo_model_thread *model_thread)
 {
-	struct pollfd wait = {.fd = model_thread->box.fd, .events = POLLIN};
-
 	if (model_thread->is_unattended || !is_worker_behind(model_thread))
 		return;
 	flush(model_thread);
 	while (!atomic_load(&model_thread->is_abandoned) && is_worker_behind(model_thread)) {
-		(void)poll(&wait, 1, -1);
+		apo_mailbox_wait(&model_thread->box, -1);
 		apo_mailbox_forget_wake(&model_thread->box);
 	}
 	/* The wake-up that was consumed may have announced mail. */
@@ -373,14 +371,12 @@ static void wait_for_mail(struct apo_model_thread *model_thread)
 
 bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
 {
-	struct apo_mail *mail, *next;
 	bool is_any = false;
 
 	model_thread->now_at_ns = rudp_clock_now_ns();
 	apo_model_set_wall(model_thread->model, rudp_clock_wall_ms(), model_thread->now_at_ns);
 	apo_cluster_set_time(model_thread->cluster, model_thread->now_at_ns, rudp_clock_wall_ms());
-	for (mail = apo_mailbox_take(&model_thread->box); mail; mail = next) {
-		next = mail->next;
+	APO_MAIL_EACH(mail, &model_thread->box) {
 		on_mail(model_thread, mail);
 		is_any = true;
 	}
@@ -490,12 +486,8 @@ static void drop(struct apo_mail *mail)
 
 void apo_model_thread_drop_mail(struct apo_model_thread *model_thread)
 {
-	struct apo_mail *mail, *next;
-
-	for (mail = apo_mailbox_take(&model_thread->box); mail; mail = next) {
-		next = mail->next;
+	APO_MAIL_EACH(mail, &model_thread->box)
 		drop(mail);
-	}
 }
 
 void apo_model_thread_fini(struct apo_model_thread *model_thread)

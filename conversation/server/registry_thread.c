@@ -141,14 +141,10 @@ static void on_mail(struct apo_registry_thread *registry_thread, struct apo_mail
 
 static void turn(struct apo_registry_thread *registry_thread)
 {
-	struct pollfd wait = {.fd = registry_thread->box.fd, .events = POLLIN};
-	struct apo_mail *mail, *next;
-
-	(void)poll(&wait, 1, rudp_time_poll_ms(registry_thread->retry_at_ns, rudp_clock_now_ns()));
-	for (mail = apo_mailbox_take(&registry_thread->box); mail; mail = next) {
-		next = mail->next;
+	apo_mailbox_wait(&registry_thread->box,
+			 rudp_time_poll_ms(registry_thread->retry_at_ns, rudp_clock_now_ns()));
+	APO_MAIL_EACH(mail, &registry_thread->box)
 		on_mail(registry_thread, mail);
-	}
 	/* While the disk fails, new records wait with the others. */
 	if (registry_thread->retry_at_ns == RUDP_NEVER || registry_thread->is_over ||
 	    registry_thread->retry_at_ns <= rudp_clock_now_ns())

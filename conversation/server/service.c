@@ -212,10 +212,7 @@ static void on_request(struct apo_service *service, struct apo_operator_request 
 
 void apo_service_take_mail(struct apo_service *service)
 {
-	struct apo_mail *mail = apo_mailbox_take(&service->box), *next;
-
-	for (; mail; mail = next) {
-		next = mail->next;
+	APO_MAIL_EACH(mail, &service->box) {
 		if (mail->kind == APO_MAIL_BATCH)
 			on_batch(service, (struct apo_batch *)mail);
 		else
@@ -340,12 +337,10 @@ static void turn(struct apo_service *service)
 int apo_service_watch(struct apo_service *service, struct apo_event_source *source,
 		      enum apo_event_source_kind kind, int fd)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
-
 	*source = (struct apo_event_source){kind, fd};
 	if (fd < 0)
 		return -errno;
-	return epoll_ctl(service->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+	return apo_source_watch(service->epoll_fd, source, EPOLLIN, EPOLL_CTL_ADD);
 }
 
 static int watch_signals(struct apo_service *service)

@@ -254,12 +254,8 @@ static void on_mail(struct apo_worker *worker, struct apo_mail *mail)
 
 static void take_mail(struct apo_worker *worker)
 {
-	struct apo_mail *mail = apo_mailbox_take(&worker->box), *next;
-
-	for (; mail; mail = next) {
-		next = mail->next;
+	APO_MAIL_EACH(mail, &worker->box)
 		on_mail(worker, mail);
-	}
 }
 
 /* ---- a turn ---- */
