@@ -10,6 +10,7 @@
 #define APO_MESSAGE_RECORD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define APO_POSITION_MAX INT64_MAX
@@ -30,6 +31,12 @@ struct apo_said {
 	const char *between[2]; /* ... between these two accounts */
 	int64_t between_ids[2]; /* their ids in the store; 0: the store finds them by name */
 };
+
+/* The bytes of a message with the strings that apo_said_copy copies. */
+size_t apo_said_size(struct apo_said *said);
+/* Copies a message, with its strings to at, but without its channel or accounts. Returns the place
+ * for the next strings. */
+char *apo_said_copy(struct apo_said *to, const struct apo_said *from, char *at);
 
 /* A change that the history stores beside the messages. */
 enum apo_change_kind {

@@ -196,46 +196,6 @@ struct telling {
 	struct apo_said said[]; /* followed by their strings */
 };
 
-#define STRINGS 5
-
-static void strings_of(struct apo_said *said, const char **strings[STRINGS])
-{
-	strings[0] = &said->source;
-	strings[1] = &said->target;
-	strings[2] = &said->text;
-	strings[3] = &said->account;
-	strings[4] = &said->tags;
-}
-
-static size_t size_of(struct apo_said *said)
-{
-	const char **strings[STRINGS];
-	size_t size = sizeof *said;
-	unsigned i;
-
-	strings_of(said, strings);
-	for (i = 0; i < STRINGS; i++)
-		size += *strings[i] ? strlen(*strings[i]) + 1 : 0;
-	return size;
-}
-
-/* Returns the place for the next strings. */
-static char *copy_said(struct apo_said *to, const struct apo_said *from, char *at)
-{
-	const char **strings[STRINGS], *text;
-	unsigned i;
-
-	*to = *from;
-	to->channel = to->between[0] = to->between[1] = NULL;
-	strings_of(to, strings);
-	for (i = 0; i < STRINGS; i++)
-		if ((text = *strings[i])) {
-			*strings[i] = at;
-			at = stpcpy(at, text) + 1;
-		}
-	return at;
-}
-
 static void tell_failed(struct apo_model *model, struct apo_client *client,
 			const struct telling *telling)
 {
@@ -288,7 +248,7 @@ static struct telling *telling_new(struct apo_model *model,
 	char *at;
 
 	for (i = 0; i < count; i++)
-		size += size_of(page->said[i]);
+		size += apo_said_size(page->said[i]);
 	telling = apo_answer_new(model, request->client, size, tell);
 	if (!telling)
 		return NULL;
@@ -298,7 +258,7 @@ static struct telling *telling_new(struct apo_model *model,
 	memcpy(telling->target, request->target, sizeof telling->target);
 	at = (char *)(telling->said + count);
 	for (i = 0; i < count; i++)
-		at = copy_said(telling->said + i, page->said[i], at);
+		at = apo_said_copy(telling->said + i, page->said[i], at);
 	return telling;
 }
 

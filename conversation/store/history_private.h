@@ -136,7 +136,7 @@ static inline const char *apo_column_text(sqlite3_stmt *statement, int column)
 void apo_page_clear(struct apo_page *page);
 /* Copies a message into one allocation, without its channel or accounts, which the asker knows.
  * Adds its size to bytes. NULL without memory. */
-struct apo_said *apo_said_copy(const struct apo_said *from, size_t *bytes);
+struct apo_said *apo_page_copy(struct apo_said *from, size_t *bytes);
 
 /* Adds an interval. Call it for the interval that ends last first. */
 void apo_history_add_interval(struct apo_page_reading *reading, int64_t first, int64_t last);

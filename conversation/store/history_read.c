@@ -23,7 +23,7 @@ static int add_row(struct apo_page_reading *reading, sqlite3_stmt *row)
 
 	if (!said.source || !said.target || !said.text)
 		return -ENOMEM;
-	copy = apo_said_copy(&said, &reading->bytes);
+	copy = apo_page_copy(&said, &reading->bytes);
 	if (!copy)
 		return -ENOMEM;
 	reading->page->said[reading->page->count++] = copy;

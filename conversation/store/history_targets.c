@@ -33,7 +33,7 @@ static int add_newest(struct apo_page_reading *reading, const struct apo_questio
 		named = (struct apo_said){.position = said->position,
 					  .time_ms = said->time_ms,
 					  .target = target ? target : said->target};
-		reading->page->said[before] = apo_said_copy(&named, &reading->bytes);
+		reading->page->said[before] = apo_page_copy(&named, &reading->bytes);
 		reading->page->count += reading->page->said[before] != NULL;
 		error = reading->page->said[before] ? 0 : -ENOMEM;
 	}
