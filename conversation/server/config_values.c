@@ -95,18 +95,10 @@ const char *apo_value_address(const char *text, struct rudp_addr *address)
 
 const char *apo_value_hex(const char *text, uint8_t *key, size_t bytes)
 {
-	static const char digits[] = "0123456789abcdef";
-	size_t i;
+	size_t len = 0;
+	bool is_hex = sodium_hex2bin(key, bytes, text, strlen(text), NULL, &len, NULL) == 0;
 
-	if (strlen(text) != 2 * bytes || strspn(text, "0123456789abcdefABCDEF") != 2 * bytes)
-		return "must be 64 hexadecimal digits";
-	for (i = 0; i < bytes; i++) {
-		const char *high = strchr(digits, text[2 * i] | 0x20);
-		const char *low = strchr(digits, text[2 * i + 1] | 0x20);
-
-		key[i] = (uint8_t)((high - digits) << 4 | (low - digits));
-	}
-	return NULL;
+	return is_hex && len == bytes ? NULL : "must be 64 hexadecimal digits";
 }
 
 const char *apo_value_hash(const char *text)

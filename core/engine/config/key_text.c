@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include "engine/config/config_open.h"
 
@@ -117,20 +118,7 @@ size_t rudp_key_from_base64(uint8_t key[RUDP_KEY_BYTES], const char *text)
 
 char *rudp_key_to_base64(const uint8_t key[RUDP_KEY_BYTES], char text[RUDP_KEY_BASE64_LEN + 1])
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t bits = 0;
-	unsigned have = 0;
-	char *out = text;
-
-	for (size_t i = 0; i < RUDP_KEY_BYTES; i++) {
-		bits = bits << 8 | key[i];
-		for (have += 8; have >= 6; have -= 6)
-			*out++ = digits[bits >> (have - 6) & 63];
-	}
-	*out++ = digits[bits << (6 - have) & 63];
-	*out++ = '=';
-	*out = 0;
+	EVP_EncodeBlock((unsigned char *)text, key, RUDP_KEY_BYTES);
 	return text;
 }
 
