@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/grow.h"
 #include "base/time.h"
 #include "engine/config/identity.h"
 #include "proto/conn/conn.h"
@@ -40,15 +41,8 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_reply *reply
 {
 	struct rudp_ss_failure *entry;
 
-	if (list->failure_count == list->failure_capacity) {
-		size_t capacity = list->failure_capacity ? 2 * list->failure_capacity : 64;
-		void *more = reallocarray(list->failures, capacity, sizeof *list->failures);
-
-		if (!more)
-			return -ENOMEM;
-		list->failures = more;
-		list->failure_capacity = capacity;
-	}
+	if (!RUDP_GROW(list->failures, list->failure_count, list->failure_capacity, 64))
+		return -ENOMEM;
 	entry = &list->failures[list->failure_count++];
 	*entry = (struct rudp_ss_failure){reply->local, reply->remote, reply->failure};
 	rudp_ss_clean(entry->figures.program, sizeof entry->figures.program);

@@ -8,6 +8,7 @@
 #include "api/control_client.h"
 #include "api/names.h"
 #include "base/clock.h"
+#include "base/grow.h"
 #include "base/time.h"
 #include "proto/conn/conn.h"
 #include "proto/wire/packet.h"
@@ -71,15 +72,8 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_info *info)
 {
 	struct rudp_control_info *entry;
 
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? 2 * list->capacity : 64;
-		void *more = reallocarray(list->entries, capacity, sizeof *list->entries);
-
-		if (!more)
-			return -ENOMEM;
-		list->entries = more;
-		list->capacity = capacity;
-	}
+	if (!RUDP_GROW(list->entries, list->count, list->capacity, 64))
+		return -ENOMEM;
 	entry = &list->entries[list->count++];
 	*entry = *info;
 	rudp_ss_clean(entry->program, sizeof entry->program);

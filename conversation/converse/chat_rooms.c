@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "conversation/converse/chat_private.h"
 
 /* ---- members ---- */
@@ -32,13 +33,8 @@ void cv_members_add(struct cv_members *members, const char *nick)
 		members->is_partial = true;
 		return;
 	}
-	if (members->count == members->capacity) {
-		members->capacity = members->capacity ? 2 * members->capacity : 8;
-		members->names =
-			realloc(members->names, members->capacity * sizeof *members->names);
-		if (!members->names)
-			abort();
-	}
+	if (!RUDP_GROW(members->names, members->count, members->capacity, 8))
+		abort();
 	snprintf(members->names[members->count++], sizeof *members->names, "%s", nick);
 }
 

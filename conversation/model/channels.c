@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "conversation/model/extban.h"
 #include "conversation/model/history.h"
 #include "conversation/model/metadata.h"
@@ -137,27 +138,12 @@ struct apo_membership *apo_membership_find(const struct apo_model *model,
 	return RUDP_TABLE_FIND(by_pair, model->memberships, &pair);
 }
 
-static int reserve_member_slot(struct apo_channel *channel)
-{
-	uint32_t capacity = channel->capacity ? 2 * channel->capacity : SLOTS_FIRST;
-	struct apo_member_slot *member_slots;
-
-	if (channel->count < channel->capacity)
-		return 0;
-	member_slots = realloc(channel->member_slots, capacity * sizeof *member_slots);
-	if (!member_slots)
-		return -ENOMEM;
-	channel->member_slots = member_slots;
-	channel->capacity = capacity;
-	return 0;
-}
-
 struct apo_membership *apo_membership_put(struct apo_model *model, struct apo_client *client,
 					  struct apo_channel *channel, uint32_t modes)
 {
 	struct apo_membership *membership;
 
-	if (reserve_member_slot(channel) < 0)
+	if (!RUDP_GROW(channel->member_slots, channel->count, channel->capacity, SLOTS_FIRST))
 		return NULL;
 	membership = calloc(1, sizeof *membership);
 	if (!membership)

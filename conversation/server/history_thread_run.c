@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/grow.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "conversation/server/history_sync.h"
@@ -13,22 +14,6 @@
 #include "conversation/server/records.h"
 
 /* ---- joins and parts that could not be written ---- */
-
-static bool reserve_unwritten(struct apo_history_thread *history_thread)
-{
-	size_t cap =
-		history_thread->unwritten_capacity ? 2 * history_thread->unwritten_capacity : 64;
-	struct apo_record **unwritten;
-
-	if (history_thread->unwritten_count < history_thread->unwritten_capacity)
-		return true;
-	unwritten = realloc(history_thread->unwritten, cap * sizeof(struct apo_record *));
-	if (!unwritten)
-		return false;
-	history_thread->unwritten = unwritten;
-	history_thread->unwritten_capacity = cap;
-	return true;
-}
 
 static const struct apo_change *change_in(const struct apo_record *record)
 {
@@ -70,7 +55,8 @@ static void keep_unwritten(struct apo_history_thread *history_thread,
 
 	if (!is_end(record) && history_thread->unwritten_count >= APO_UNWRITTEN_MAX)
 		return;
-	if (reserve_unwritten(history_thread))
+	if (RUDP_GROW(history_thread->unwritten, history_thread->unwritten_count,
+		      history_thread->unwritten_capacity, 64))
 		copy = copy_of(record);
 	if (copy)
 		history_thread->unwritten[history_thread->unwritten_count++] = copy;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "conversation/model/state.h"
 #include "conversation/server/cloak.h"
 #include "conversation/server/cluster.h"
@@ -47,18 +48,11 @@ void apo_upgrade_state_fini(struct apo_upgrade_state *upgrade)
 
 static void add_descriptor(struct apo_upgrade_state *upgrade, int fd)
 {
-	uint32_t capacity = upgrade->fd_capacity ? 2 * upgrade->fd_capacity : 64;
-	int *fds;
+	bool has_room = RUDP_GROW(upgrade->fds, upgrade->fd_count, upgrade->fd_capacity, 64);
 
-	if (upgrade->fd_count == upgrade->fd_capacity) {
-		fds = realloc(upgrade->fds, capacity * sizeof *fds);
-		apo_serializer_expect(&upgrade->serializer, fds != NULL);
-		if (!fds)
-			return;
-		upgrade->fds = fds;
-		upgrade->fd_capacity = capacity;
-	}
-	upgrade->fds[upgrade->fd_count++] = fd;
+	apo_serializer_expect(&upgrade->serializer, has_room);
+	if (has_room)
+		upgrade->fds[upgrade->fd_count++] = fd;
 }
 
 void apo_upgrade_state_descriptor(struct apo_upgrade_state *upgrade, int *fd)

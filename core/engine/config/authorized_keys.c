@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "engine/config/authorized_private.h"
 
 #define KEYS_AT_FIRST 16
@@ -22,21 +23,13 @@ const char *rudp_authorization_text(enum rudp_authorization authorization)
 static bool add(struct rudp_authorized_keys *keys, const struct rudp_authorized_key *key,
 		const char *path, char *text)
 {
-	unsigned capacity = keys->capacity ? 2 * keys->capacity : KEYS_AT_FIRST;
-	struct rudp_authorized_key *more;
+	bool is_full = keys->count == RUDP_AUTHORIZED_KEYS_MAX;
 
-	if (keys->count == RUDP_AUTHORIZED_KEYS_MAX)
-		return rudp_key_fault_at(text, path, key->line, 1, "there are more than 4096 keys",
+	if (is_full || !RUDP_GROW(keys->list, keys->count, keys->capacity, KEYS_AT_FIRST))
+		return rudp_key_fault_at(text, path, key->line, 1,
+					 is_full ? "there are more than 4096 keys"
+						 : "there is no memory for this key",
 					 "expected a shorter file");
-	if (keys->count == keys->capacity) {
-		more = realloc(keys->list, capacity * sizeof *more);
-		if (!more)
-			return rudp_key_fault_at(text, path, key->line, 1,
-						 "there is no memory for this key",
-						 "expected a shorter file");
-		keys->list = more;
-		keys->capacity = capacity;
-	}
 	keys->list[keys->count++] = *key;
 	return true;
 }

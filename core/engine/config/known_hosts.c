@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/grow.h"
+
 #define ENTRIES_AT_FIRST 16
 #define NAME_LEN_MAX 253 /* RFC 1035: 255 bytes in a message */
 #define PORT_DIGITS_MAX 5
@@ -156,19 +158,10 @@ bool rudp_known_hosts_is_host(const char *text)
 /* Makes room for one more entry. Returns 0, -ENOMEM or -ENOSPC. */
 static int grow(struct rudp_known_hosts *hosts)
 {
-	unsigned capacity = hosts->capacity ? 2 * hosts->capacity : ENTRIES_AT_FIRST;
-	struct rudp_known_host_entry *more;
-
 	if (hosts->count == RUDP_KNOWN_HOSTS_MAX)
 		return -ENOSPC;
-	if (hosts->count < hosts->capacity)
-		return 0;
-	more = realloc(hosts->entries, capacity * sizeof *more);
-	if (!more)
-		return -ENOMEM;
-	hosts->entries = more;
-	hosts->capacity = capacity;
-	return 0;
+	return RUDP_GROW(hosts->entries, hosts->count, hosts->capacity, ENTRIES_AT_FIRST) ? 0
+											  : -ENOMEM;
 }
 
 static bool add(struct reading *r, const struct rudp_known_host_entry *entry, size_t column)

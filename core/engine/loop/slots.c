@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/grow.h"
+
 #define NO_SLOT UINT32_MAX
 #define GENERATION_MASK 0xffffffu
 #define CAPACITY_FIRST 64
@@ -24,27 +26,10 @@ static uint64_t id_of(uint32_t slot, enum rudp_kind kind, uint32_t generation)
 	return (uint64_t)generation << 40 | (uint64_t)kind << 32 | slot;
 }
 
-/* Makes room for one more slot. */
-static bool grow(struct rudp_slots *slots)
-{
-	uint32_t capacity = slots->capacity ? 2 * slots->capacity : CAPACITY_FIRST;
-	struct rudp_slot *grown;
-
-	if (slots->count < slots->capacity)
-		return true;
-	if (capacity > RUDP_SLOTS_MAX)
-		return false;
-	grown = realloc(slots->slots, capacity * sizeof *grown);
-	if (!grown)
-		return false;
-	slots->slots = grown;
-	slots->capacity = capacity;
-	return true;
-}
-
 static uint32_t add_slot(struct rudp_slots *slots)
 {
-	if (!grow(slots))
+	if (slots->count == RUDP_SLOTS_MAX ||
+	    !RUDP_GROW(slots->slots, slots->count, slots->capacity, CAPACITY_FIRST))
 		return NO_SLOT;
 	slots->slots[slots->count] =
 		(struct rudp_slot){.generation = slots->generation_first, .kind = RUDP_KIND_FREE};
