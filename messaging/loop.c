@@ -16,7 +16,7 @@
 struct rudpmsg_loop {
 	pthread_t thread;
 	int epoll_fd;
-	struct watch wake;
+	struct rudpmsg_watch wake;
 	pthread_mutex_t lock; /* protects the members below, and each member's due, is_leaving and
 			       * has_left */
 	pthread_cond_t left;
@@ -128,11 +128,11 @@ static bool wake_up(struct rudpmsg_loop *loop)
 
 static void on_event(struct rudpmsg_loop *loop, const struct epoll_event *event)
 {
-	struct watch *watch = event->data.ptr;
+	struct rudpmsg_watch *watch = event->data.ptr;
 	struct rudpmsg_loop_member *member = watch->member;
 	uint64_t count;
 
-	if (watch->kind == WATCH_WAKE) {
+	if (watch->kind == RUDPMSG_WATCH_WAKE) {
 		while (read(watch->fd, &count, sizeof count) < 0 && errno == EINTR)
 			;
 		return;
@@ -170,7 +170,7 @@ static void *run(void *context)
 
 /* ---- descriptors ---- */
 
-static int epoll_set(int epoll_fd, struct watch *watch, unsigned before, unsigned events)
+static int epoll_set(int epoll_fd, struct rudpmsg_watch *watch, unsigned before, unsigned events)
 {
 	struct epoll_event event = {.events = events, .data.ptr = watch};
 	int operation = events == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
@@ -180,7 +180,7 @@ static int epoll_set(int epoll_fd, struct watch *watch, unsigned before, unsigne
 	return epoll_ctl(epoll_fd, operation, watch->fd, &event) < 0 ? -errno : 0;
 }
 
-int rudpmsg_loop_watch(struct watch *watch, unsigned before, unsigned events)
+int rudpmsg_loop_watch(struct rudpmsg_watch *watch, unsigned before, unsigned events)
 {
 	const struct rudpmsg_loop *loop = watch->member->loop;
 
@@ -213,7 +213,8 @@ static int loop_new(struct rudpmsg_loop **out)
 	rudp_list_init(&loop->ready);
 	rudp_timer_wheel_init(&loop->timers, rudp_clock_now_ns());
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	loop->wake = (struct watch){WATCH_WAKE, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), NULL};
+	loop->wake = (struct rudpmsg_watch){RUDPMSG_WATCH_WAKE,
+					    eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), NULL};
 	rc = loop->epoll_fd < 0 || loop->wake.fd < 0 ? -errno : 0;
 	if (rc == 0)
 		rc = epoll_set(loop->epoll_fd, &loop->wake, 0, EPOLLIN);

@@ -33,10 +33,10 @@ struct rudpmsg_loop_member {
 };
 
 /* Target of the data pointer of an epoll event. */
-enum watch_kind { WATCH_WAKE, WATCH_LISTENER, WATCH_STREAM };
+enum rudpmsg_watch_kind { RUDPMSG_WATCH_WAKE, RUDPMSG_WATCH_LISTENER, RUDPMSG_WATCH_STREAM };
 
-struct watch {
-	enum watch_kind kind;
+struct rudpmsg_watch {
+	enum rudpmsg_watch_kind kind;
 	int fd; /* -1: none, or none any more */
 	struct rudpmsg_loop_member *member;
 };
@@ -60,14 +60,14 @@ void rudpmsg_loop_note_write(struct rudpmsg_loop_member *member, int64_t now_at_
 
 /* Changes the events that the descriptor is watched for, from before to events; 0: none. Returns 0
  * or -errno. Nothing is watched for a node that has left. */
-int rudpmsg_loop_watch(struct watch *watch, unsigned before, unsigned events);
+int rudpmsg_loop_watch(struct rudpmsg_watch *watch, unsigned before, unsigned events);
 
 /* ---- what a node does in its loop's thread ---- */
 
 /* Does the work in the node's lists. Returns the instant of the next call if nothing happens
  * before. */
 int64_t rudpmsg_node_serve(struct rudpmsg_loop_member *member);
-void rudpmsg_node_on_event(struct watch *watch, unsigned events);
+void rudpmsg_node_on_event(struct rudpmsg_watch *watch, unsigned events);
 /* The loop must not watch any descriptor of this node from now on. */
 void rudpmsg_node_on_leave(struct rudpmsg_loop_member *member);
 

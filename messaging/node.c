@@ -464,7 +464,7 @@ static int open_listeners(const struct rudpmsg_node *node, const struct addrinfo
 /* A listener that is watched stays, even if the next one fails: the loop may be using it. */
 static int add_listeners(struct rudpmsg_node *node, const int *fds, int count)
 {
-	struct watch *watch;
+	struct rudpmsg_watch *watch;
 	int rc = 0, i = 0;
 
 	pthread_mutex_lock(&node->lock);
@@ -472,7 +472,7 @@ static int add_listeners(struct rudpmsg_node *node, const int *fds, int count)
 		rc = -EMFILE;
 	for (; i < count && rc == 0; i += rc == 0) {
 		watch = node->listeners + node->listener_count;
-		*watch = (struct watch){WATCH_LISTENER, fds[i], &node->member};
+		*watch = (struct rudpmsg_watch){RUDPMSG_WATCH_LISTENER, fds[i], &node->member};
 		rc = rudpmsg_loop_watch(watch, 0, EPOLLIN);
 		node->listener_count += rc == 0;
 	}

@@ -84,7 +84,7 @@ static void listeners_watch(struct rudpmsg_node *node, unsigned before, unsigned
 	pthread_mutex_unlock(&node->lock);
 }
 
-static void accept_some(struct rudpmsg_node *node, const struct watch *listener)
+static void accept_some(struct rudpmsg_node *node, const struct rudpmsg_watch *listener)
 {
 	int fd, i;
 
@@ -325,11 +325,11 @@ static void on_stream(struct rudpmsg_node *node, struct stream *stream, unsigned
 		read_some(node, stream);
 }
 
-void rudpmsg_node_on_event(struct watch *watch, unsigned events)
+void rudpmsg_node_on_event(struct rudpmsg_watch *watch, unsigned events)
 {
 	struct rudpmsg_node *node = node_of(watch->member);
 
-	if (watch->kind == WATCH_LISTENER)
+	if (watch->kind == RUDPMSG_WATCH_LISTENER)
 		accept_some(node, watch);
 	else
 		on_stream(node, (struct stream *)(void *)watch, events);

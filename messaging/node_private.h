@@ -30,8 +30,8 @@
 #define ACCEPT_PAUSE_NS (RUDP_NS_PER_S / 10)
 
 struct stream {
-	struct watch watch;   /* first */
-	struct rudp_list all; /* node->streams */
+	struct rudpmsg_watch watch; /* first */
+	struct rudp_list all;       /* node->streams */
 	struct rudpmsg_link *link;
 	struct addrinfo *addresses, *next; /* resolved addresses; the next one to try */
 	bool is_dialing;
@@ -56,7 +56,7 @@ struct rudpmsg_node {
 	struct rudpmsg_loop_member member;
 	int event_fd;
 	struct rudp_list streams; /* used by the loop thread only */
-	struct watch listeners[RUDPMSG_LISTENERS_MAX];
+	struct rudpmsg_watch listeners[RUDPMSG_LISTENERS_MAX];
 	unsigned listener_count;
 	int64_t accept_at_ns; /* no descriptor was left: listeners pause until then; 0: no pause */
 	bool is_due;          /* the loop was told of work, or is serving the node */

@@ -14,7 +14,7 @@ struct stream *rudpmsg_stream_new(struct rudpmsg_node *node, int fd)
 
 	if (!stream)
 		return NULL;
-	stream->watch = (struct watch){WATCH_STREAM, fd, &node->member};
+	stream->watch = (struct rudpmsg_watch){RUDPMSG_WATCH_STREAM, fd, &node->member};
 	rudp_list_append(&node->streams, &stream->all);
 	return stream;
 }

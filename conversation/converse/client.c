@@ -32,7 +32,7 @@ void cv_complain(const char *format, ...)
 }
 
 /* Without QUIT: after an error that the user has been told. */
-static void end_at_once(struct client *client)
+static void end_at_once(struct cv_client *client)
 {
 	client->exit_code = CV_EXIT_FAILED;
 	client->is_over = true;
@@ -42,7 +42,7 @@ static void end_at_once(struct client *client)
 
 static void send_later(void *of, const struct apo_frame *frame)
 {
-	struct frame_list *frames = &((struct client *)of)->frames;
+	struct frame_list *frames = &((struct cv_client *)of)->frames;
 	size_t needed = frames->len + 2 + APO_FRAME_BYTES_MAX, n;
 
 	if (needed > frames->size) {
@@ -57,7 +57,7 @@ static void send_later(void *of, const struct apo_frame *frame)
 	frames->len += 2 + n;
 }
 
-static void send_frames(struct client *client)
+static void send_frames(struct cv_client *client)
 {
 	struct frame_list *frames = &client->frames;
 	size_t at = 0, n;
@@ -77,7 +77,7 @@ static void send_frames(struct client *client)
 
 static void keep_line(void *of, uint64_t number, const char *target, const char *text)
 {
-	struct client *client = of;
+	struct cv_client *client = of;
 
 	if (client->outbox)
 		cv_outbox_db_line(client->outbox, number, target, text);
@@ -85,7 +85,7 @@ static void keep_line(void *of, uint64_t number, const char *target, const char 
 
 static void drop_line(void *of, uint64_t number)
 {
-	struct client *client = of;
+	struct cv_client *client = of;
 
 	if (client->outbox)
 		cv_outbox_db_drop(client->outbox, number);
@@ -93,7 +93,7 @@ static void drop_line(void *of, uint64_t number)
 
 static void keep_received(void *of, uint32_t place, uint64_t hash)
 {
-	struct client *client = of;
+	struct cv_client *client = of;
 
 	if (client->outbox)
 		cv_outbox_db_received(client->outbox, place, hash);
@@ -101,7 +101,7 @@ static void keep_received(void *of, uint32_t place, uint64_t hash)
 
 static void keep_last(void *of, const char *channel, const char *msgid)
 {
-	struct client *client = of;
+	struct cv_client *client = of;
 
 	if (client->outbox)
 		cv_outbox_db_last(client->outbox, channel, msgid);
@@ -110,7 +110,7 @@ static void keep_last(void *of, const char *channel, const char *msgid)
 /* ---- output ---- */
 
 /* Begins to quit. The exit code of the first call counts. */
-static void leave(struct client *client, int exit_code)
+static void leave(struct cv_client *client, int exit_code)
 {
 	if (client->quit_at_ns != RUDP_NEVER)
 		return;
@@ -119,7 +119,7 @@ static void leave(struct client *client, int exit_code)
 	cv_chat_quit(client->chat, "converse");
 }
 
-static void show_tail(struct client *client, const struct cv_shown *shown)
+static void show_tail(struct cv_client *client, const struct cv_shown *shown)
 {
 	char text[CV_FORMAT_SIZE];
 	bool is_said = shown->kind == CV_MESSAGE || shown->kind == CV_NOTICE;
@@ -132,7 +132,7 @@ static void show_tail(struct client *client, const struct cv_shown *shown)
 		leave(client, CV_EXIT_DONE);
 }
 
-static void show_on_stderr(struct client *client, const struct cv_shown *shown)
+static void show_on_stderr(struct cv_client *client, const struct cv_shown *shown)
 {
 	char text[CV_FORMAT_SIZE];
 
@@ -143,7 +143,7 @@ static void show_on_stderr(struct client *client, const struct cv_shown *shown)
 
 static void show(void *of, const struct cv_shown *shown)
 {
-	struct client *client = of;
+	struct cv_client *client = of;
 	char text[CV_FORMAT_SIZE];
 
 	client->failed_count += shown->kind == CV_FAILED;
@@ -188,7 +188,7 @@ static const char *cause_of(int error)
 	}
 }
 
-static void on_event(struct client *client, const struct rudpmsg_event *event)
+static void on_event(struct cv_client *client, const struct rudpmsg_event *event)
 {
 	if (event->kind == RUDPMSG_EVENT_CONNECTED || event->kind == RUDPMSG_EVENT_BROKEN)
 		cv_chat_on_link(client->chat, event->kind == RUDPMSG_EVENT_CONNECTED);
@@ -199,7 +199,7 @@ static void on_event(struct client *client, const struct rudpmsg_event *event)
 	end_at_once(client);
 }
 
-static void take_messages(struct client *client)
+static void take_messages(struct cv_client *client)
 {
 	struct rudpmsg_message *message;
 
@@ -213,7 +213,7 @@ static void take_messages(struct client *client)
 }
 
 /* Stores everything of this turn before the server is told that it is handled. */
-static void end_turn(struct client *client)
+static void end_turn(struct cv_client *client)
 {
 	unsigned i;
 
@@ -236,7 +236,7 @@ static void end_turn(struct client *client)
 
 /* ---- quitting ---- */
 
-static void complain_unsaid(const struct client *client, const char *when)
+static void complain_unsaid(const struct cv_client *client, const char *when)
 {
 	size_t unsaid = cv_chat_unsaid(client->chat);
 
@@ -248,7 +248,7 @@ static void complain_unsaid(const struct client *client, const char *when)
 }
 
 /* Is the client waiting for lines to be said, or for receipts, and not for the user to type? */
-static bool is_waiting(const struct client *client)
+static bool is_waiting(const struct cv_client *client)
 {
 	return client->quit_at_ns == RUDP_NEVER &&
 	       (client->has_input_ended ||
@@ -256,7 +256,7 @@ static bool is_waiting(const struct client *client)
 }
 
 /* Leaves when nothing is left to be said or received, or when that takes too long. */
-static void leave_when_said(struct client *client)
+static void leave_when_said(struct cv_client *client)
 {
 	bool is_late = client->now_at_ns - client->progress_at_ns > client->options->timeout_ns;
 	char when[64];
@@ -282,7 +282,7 @@ static void leave_when_said(struct client *client)
 }
 
 /* The user has interrupted us. */
-static void on_signal(struct client *client)
+static void on_signal(struct cv_client *client)
 {
 	bool is_done = client->options->mode != CV_SEND && cv_chat_unsaid(client->chat) == 0;
 
@@ -291,7 +291,7 @@ static void on_signal(struct client *client)
 	leave(client, is_done ? CV_EXIT_DONE : CV_EXIT_FAILED);
 }
 
-static void check_end(struct client *client)
+static void check_end(struct cv_client *client)
 {
 	leave_when_said(client);
 	if (cv_chat_version_error(client->chat)) {
@@ -304,7 +304,7 @@ static void check_end(struct client *client)
 
 /* ---- turns ---- */
 
-static int timeout_ms(const struct client *client)
+static int timeout_ms(const struct cv_client *client)
 {
 	int64_t next_ns = rudp_time_min(cv_chat_next_at_ns(client->chat), client->quit_at_ns);
 
@@ -314,20 +314,20 @@ static int timeout_ms(const struct client *client)
 	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns());
 }
 
-static bool wants_input(const struct client *client)
+static bool wants_input(const struct cv_client *client)
 {
 	return client->options->mode != CV_TAIL && !client->has_input_ended &&
 	       client->quit_at_ns == RUDP_NEVER &&
 	       (client->options->mode == CV_TALK || cv_chat_unsaid(client->chat) < SEND_AHEAD);
 }
 
-static void set_now(struct client *client)
+static void set_now(struct cv_client *client)
 {
 	client->now_at_ns = rudp_clock_now_ns();
 	cv_chat_set_now(client->chat, client->now_at_ns, rudp_clock_wall_ms());
 }
 
-static void turn(struct client *client)
+static void turn(struct cv_client *client)
 {
 	struct pollfd polls[] = {
 		{.fd = rudpmsg_fd(client->node), .events = POLLIN},
@@ -378,7 +378,7 @@ static const struct cv_calls calls = {
 	send_later, show, keep_line, drop_line, keep_received, keep_last,
 };
 
-static void join_all(struct client *client)
+static void join_all(struct cv_client *client)
 {
 	char *rest = NULL, *name;
 
@@ -391,7 +391,7 @@ static void join_all(struct client *client)
 		cv_client_join(client, name, "");
 }
 
-static bool make_chat(struct client *client)
+static bool make_chat(struct cv_client *client)
 {
 	struct cv_start start = {.calls = &calls,
 				 .of = client,
@@ -424,7 +424,7 @@ static bool make_chat(struct client *client)
 	return true;
 }
 
-static bool connect_server(struct client *client)
+static bool connect_server(struct cv_client *client)
 {
 	const struct cv_options *options = client->options;
 	const struct rudpmsg_options node = {.ack = RUDPMSG_ACK_RECEIVED,
@@ -450,7 +450,7 @@ static bool connect_server(struct client *client)
 	return error == 0;
 }
 
-static void end(struct client *client)
+static void end(struct cv_client *client)
 {
 	if (client->node) {
 		(void)rudpmsg_node_close(client->node, RUDP_NS_PER_S, NULL);
@@ -466,7 +466,7 @@ static void end(struct client *client)
 
 int cv_client_run(const struct cv_options *options)
 {
-	struct client *client = calloc(1, sizeof *client);
+	struct cv_client *client = calloc(1, sizeof *client);
 	int exit_code = CV_EXIT_FAILED;
 
 	if (!client)

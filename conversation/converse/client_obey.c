@@ -6,12 +6,12 @@
 #include "conversation/converse/client_private.h"
 #include "conversation/converse/command.h"
 
-static void print(struct client *client, const char *text)
+static void print(struct cv_client *client, const char *text)
 {
 	cv_input_print(client->input, text);
 }
 
-static void say(struct client *client, const char *target, const char *text)
+static void say(struct cv_client *client, const char *target, const char *text)
 {
 	uint64_t last;
 	int result;
@@ -31,7 +31,7 @@ static void say(struct client *client, const char *target, const char *text)
 						: "-- that cannot be said");
 }
 
-void cv_client_join(struct client *client, const char *channel, const char *key)
+void cv_client_join(struct cv_client *client, const char *channel, const char *key)
 {
 	int result = cv_chat_join(client->chat, channel, key);
 
@@ -42,7 +42,7 @@ void cv_client_join(struct client *client, const char *channel, const char *key)
 						: "-- you are in too many channels");
 }
 
-static void say_action(struct client *client, const char *target, const char *what)
+static void say_action(struct cv_client *client, const char *target, const char *what)
 {
 	char text[APO_FRAME_LINE_MAX];
 
@@ -50,7 +50,7 @@ static void say_action(struct client *client, const char *target, const char *wh
 	say(client, target, text);
 }
 
-static void raw(struct client *client, const char *command, const char *first, const char *rest)
+static void raw(struct cv_client *client, const char *command, const char *first, const char *rest)
 {
 	char line[512];
 
@@ -59,7 +59,7 @@ static void raw(struct client *client, const char *command, const char *first, c
 		print(client, "-- not now: there is no session");
 }
 
-static void help(struct client *client)
+static void help(struct cv_client *client)
 {
 	unsigned i;
 
@@ -68,7 +68,7 @@ static void help(struct client *client)
 }
 
 /* The input has ended: quits after the remaining lines are said (client.c). */
-static void end_input(struct client *client)
+static void end_input(struct cv_client *client)
 {
 	char text[128];
 	size_t unsaid = cv_chat_unsaid(client->chat);
@@ -83,7 +83,7 @@ static void end_input(struct client *client)
 	print(client, text);
 }
 
-static void obey(struct client *client, struct cv_command command)
+static void obey(struct cv_client *client, struct cv_command command)
 {
 	switch (command.kind) {
 	case CV_SAY_COMMAND:
@@ -127,7 +127,7 @@ static void obey(struct client *client, struct cv_command command)
 
 void cv_client_on_input(void *of, char *line)
 {
-	struct client *client = of;
+	struct cv_client *client = of;
 
 	if (client->has_input_ended)
 		return;

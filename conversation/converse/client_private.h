@@ -15,7 +15,7 @@ struct frame_list {
 	size_t len, size;
 };
 
-struct client {
+struct cv_client {
 	const struct cv_options *options;
 	struct cv_chat *chat;
 	struct cv_outbox_db *outbox; /* NULL: none */
@@ -35,7 +35,7 @@ struct client {
 
 /* ---- client_obey.c ---- */
 
-void cv_client_join(struct client *client, const char *channel, const char *key);
+void cv_client_join(struct cv_client *client, const char *channel, const char *key);
 /* A line was typed or read from the pipe. NULL: the end of the input. */
 void cv_client_on_input(void *client, char *line);
 

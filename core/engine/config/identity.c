@@ -36,7 +36,7 @@ void rudp_identity_wipe(struct rudp_identity *identity)
 }
 
 /* Takes the key off the line, which comes after its type. */
-static bool read_key(uint8_t key[RUDP_KEY_BYTES], struct rudp_key_line *line, const char *path,
+static bool read_key(uint8_t key[RUDP_FILE_KEY_BYTES], struct rudp_key_line *line, const char *path,
 		     const char *expected, char *text)
 {
 	struct rudp_key_word word = rudp_key_word_next(line);
@@ -58,7 +58,7 @@ static bool read_key(uint8_t key[RUDP_KEY_BYTES], struct rudp_key_line *line, co
 	return true;
 }
 
-static bool read_private_key(uint8_t key[RUDP_KEY_BYTES], struct rudp_key_line *line,
+static bool read_private_key(uint8_t key[RUDP_FILE_KEY_BYTES], struct rudp_key_line *line,
 			     const char *path, char *text)
 {
 	struct rudp_key_word type = rudp_key_word_next(line);
@@ -81,7 +81,7 @@ bool rudp_identity_parse(struct rudp_identity *identity, const char *content, si
 {
 	struct rudp_key_line line = {.number = 0};
 	const char *at = content, *end = content + len;
-	uint8_t key[RUDP_KEY_BYTES];
+	uint8_t key[RUDP_FILE_KEY_BYTES];
 	bool ok;
 
 	memset(identity, 0, sizeof *identity);

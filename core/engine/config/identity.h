@@ -18,7 +18,7 @@
 
 #include "engine/config/key_text.h"
 
-#define RUDP_IDENTITY_BYTES RUDP_KEY_BYTES
+#define RUDP_IDENTITY_BYTES RUDP_FILE_KEY_BYTES
 #define RUDP_IDENTITY_FILE_BYTES_MAX 4096
 #define RUDP_IDENTITY_TYPE "rudp-x25519-private"
 #define RUDP_PUBLIC_KEY_TYPE "rudp-x25519"

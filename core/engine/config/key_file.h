@@ -21,7 +21,7 @@
 #include "engine/config/file_stamp.h"
 #include "engine/config/key_text.h"
 
-#define RUDP_PSK_BYTES RUDP_KEY_BYTES
+#define RUDP_PSK_BYTES RUDP_FILE_KEY_BYTES
 #define RUDP_KEY_TIME_SIZE 24 /* "2026-12-01T00:00:00Z" */
 #define RUDP_KEY_ID_SIZE 20   /* "xxxx-xxxx-xxxx-xxxx" */
 #define RUDP_KEY_FILE_BYTES_MAX 4096

@@ -91,7 +91,7 @@ static int base64_value(char c)
 	return -1;
 }
 
-size_t rudp_key_from_base64(uint8_t key[RUDP_KEY_BYTES], const char *text)
+size_t rudp_key_from_base64(uint8_t key[RUDP_FILE_KEY_BYTES], const char *text)
 {
 	uint32_t bits = 0;
 	unsigned have = 0;
@@ -116,15 +116,15 @@ size_t rudp_key_from_base64(uint8_t key[RUDP_KEY_BYTES], const char *text)
 	return text[RUDP_KEY_BASE64_LEN - 1] == '=' ? RUDP_KEY_BASE64_LEN : RUDP_KEY_BASE64_LEN - 1;
 }
 
-char *rudp_key_to_base64(const uint8_t key[RUDP_KEY_BYTES], char text[RUDP_KEY_BASE64_LEN + 1])
+char *rudp_key_to_base64(const uint8_t key[RUDP_FILE_KEY_BYTES], char text[RUDP_KEY_BASE64_LEN + 1])
 {
-	EVP_EncodeBlock((unsigned char *)text, key, RUDP_KEY_BYTES);
+	EVP_EncodeBlock((unsigned char *)text, key, RUDP_FILE_KEY_BYTES);
 	return text;
 }
 
-bool rudp_key_is_zero(const uint8_t key[RUDP_KEY_BYTES])
+bool rudp_key_is_zero(const uint8_t key[RUDP_FILE_KEY_BYTES])
 {
-	static const uint8_t zeros[RUDP_KEY_BYTES];
+	static const uint8_t zeros[RUDP_FILE_KEY_BYTES];
 
 	return CRYPTO_memcmp(key, zeros, sizeof zeros) == 0;
 }

@@ -17,7 +17,7 @@
 
 #include "engine/config/file_stamp.h"
 
-#define RUDP_KEY_BYTES 32
+#define RUDP_FILE_KEY_BYTES 32
 #define RUDP_KEY_BASE64_LEN 44 /* 43 characters and one '=' */
 #define RUDP_KEY_TEXT_SIZE 512 /* of an error message */
 
@@ -53,11 +53,12 @@ bool rudp_key_fault_at(char text[RUDP_KEY_TEXT_SIZE], const char *path, unsigned
  * Decodes RUDP_KEY_BASE64_LEN characters; those of RFC 4648 section 5 are also accepted. Returns
  * the index of the first wrong character, or RUDP_KEY_BASE64_LEN.
  */
-size_t rudp_key_from_base64(uint8_t key[RUDP_KEY_BYTES], const char *text);
+size_t rudp_key_from_base64(uint8_t key[RUDP_FILE_KEY_BYTES], const char *text);
 /* Returns text. */
-char *rudp_key_to_base64(const uint8_t key[RUDP_KEY_BYTES], char text[RUDP_KEY_BASE64_LEN + 1]);
+char *rudp_key_to_base64(const uint8_t key[RUDP_FILE_KEY_BYTES],
+			 char text[RUDP_KEY_BASE64_LEN + 1]);
 /* A file made by dd from /dev/zero gives this key, and an attacker tries it first. */
-bool rudp_key_is_zero(const uint8_t key[RUDP_KEY_BYTES]);
+bool rudp_key_is_zero(const uint8_t key[RUDP_FILE_KEY_BYTES]);
 
 /*
  * Says what is wrong with the rights of a file that holds a secret: only its owner may read or

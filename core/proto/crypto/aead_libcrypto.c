@@ -45,7 +45,7 @@ static OSSL_PARAM tag_param(uint8_t *tag)
 static bool begin(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad, size_t aad_len,
 		  const OSSL_PARAM *params)
 {
-	uint8_t nonce[RUDP_NONCE_BYTES];
+	uint8_t nonce[RUDP_AEAD_NONCE_BYTES];
 	int n;
 
 	rudp_aead_write_nonce(nonce, aead->cipher, counter);

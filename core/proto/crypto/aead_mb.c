@@ -99,7 +99,7 @@ static uint8_t *chacha_seal(const struct rudp_aead *aead, const uint8_t *nonce, 
 static size_t seal(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad, size_t aad_len,
 		   const struct iovec *in, int in_count, uint8_t *out)
 {
-	uint8_t nonce[RUDP_NONCE_BYTES];
+	uint8_t nonce[RUDP_AEAD_NONCE_BYTES];
 	uint8_t *end;
 
 	rudp_aead_write_nonce(nonce, aead->cipher, counter);
@@ -125,7 +125,7 @@ static bool is_equal(const uint8_t *a, const uint8_t *b, size_t len)
 static bool open_packet(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad,
 			size_t aad_len, const uint8_t *in, size_t len, uint8_t *out)
 {
-	uint8_t nonce[RUDP_NONCE_BYTES], tag[RUDP_AEAD_TAG_BYTES], sent[RUDP_AEAD_TAG_BYTES];
+	uint8_t nonce[RUDP_AEAD_NONCE_BYTES], tag[RUDP_AEAD_TAG_BYTES], sent[RUDP_AEAD_TAG_BYTES];
 
 	memcpy(sent, in + len, sizeof sent);
 	rudp_aead_write_nonce(nonce, aead->cipher, counter);

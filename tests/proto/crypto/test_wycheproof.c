@@ -16,7 +16,7 @@
 #define BYTES_MAX 1024
 #define FIELDS_MAX 8
 
-uint8_t vector_nonce[RUDP_NONCE_BYTES];
+uint8_t vector_nonce[RUDP_AEAD_NONCE_BYTES];
 
 /* One line of a file. */
 struct fields {
@@ -119,8 +119,8 @@ static void run_aead(const struct fields *fields, const void *of)
 	size_t cut;
 
 	cr_assert(eq(sz, fields->len[KEY], RUDP_KEY_BYTES));
-	cr_assert(eq(sz, fields->len[NONCE], RUDP_NONCE_BYTES));
-	memcpy(vector_nonce, fields->bytes[NONCE], RUDP_NONCE_BYTES);
+	cr_assert(eq(sz, fields->len[NONCE], RUDP_AEAD_NONCE_BYTES));
+	memcpy(vector_nonce, fields->bytes[NONCE], RUDP_AEAD_NONCE_BYTES);
 	cr_assert(eq(int, rudp_aead_init(&opener, *cipher, false, fields->bytes[KEY]), 0));
 	expect_open(fields, &opener);
 	rudp_aead_fini(&opener);
