@@ -8,7 +8,7 @@
 #include "proto/conn/conn_identity.h"
 #include "proto/conn/conn_ids.h"
 #include "proto/conn/endpoint_private.h"
-#include "proto/recovery/path_mtu.h"
+#include "proto/recovery/reliability_private.h"
 
 #define CHECK(condition)                                                                           \
 	do {                                                                                       \
@@ -91,6 +91,75 @@ bool rudp_syn_shares_check(const struct rudp_syn_shares *shares, unsigned count)
 			return false;
 	}
 	return true;
+}
+
+/* ---- recovery ---- */
+
+#define RECORDS_CAPACITY_MIN 8u /* the ring begins with so many (sent_records.c) */
+
+static bool check_records(const struct rudp_reliability *r)
+{
+	CHECK(r->capacity == 0 || r->capacity >= RECORDS_CAPACITY_MIN);
+	CHECK(r->capacity <= RUDP_SENT_RECORDS_MAX);
+	CHECK((r->capacity & (r->capacity - 1)) == 0);
+	CHECK(r->base <= r->next && r->next - r->base <= r->capacity);
+	CHECK(r->largest_answered == RUDP_NUMBER_NONE || r->largest_answered < r->next);
+	CHECK(r->loss_next <= r->next);
+	CHECK(r->packet_threshold >= RUDP_PACKET_THRESHOLD);
+	CHECK(r->packet_threshold <= RUDP_PACKET_THRESHOLD_MAX);
+	CHECK(r->reorder_shift_eighths >= RUDP_REORDER_EIGHTHS);
+	CHECK(r->reorder_shift_eighths <= RUDP_REORDER_EIGHTHS_MAX);
+	CHECK(r->spurious_packets <= r->lost_packets);
+	CHECK(r->outstanding > 0 || r->loss_at_ns == RUDP_NEVER);
+	return true;
+}
+
+static bool check_record(const struct rudp_reliability *r, uint64_t number, uint64_t run_end)
+{
+	const struct rudp_sent *sent = rudp_sent_at(r, number);
+
+	CHECK(sent->fate <= RUDP_FATE_LOST);
+	CHECK(sent->expects <= RUDP_EXPECTS_ACK);
+	CHECK(!sent->in_flight || sent->expects != RUDP_EXPECTS_NOTHING);
+	CHECK(sent->fate != RUDP_FATE_LOST || sent->expects != RUDP_EXPECTS_NOTHING);
+	CHECK(!rudp_sent_is_awaited(sent) || number >= r->loss_next);
+	CHECK(sent->fate != RUDP_FATE_ANSWERED ||
+	      (sent->answered_run > 0 && number + sent->answered_run <= run_end));
+	return true;
+}
+
+bool rudp_reliability_check(const struct rudp_reliability *r)
+{
+	uint64_t bytes_in_flight = 0;
+	uint64_t outstanding = 0;
+	uint64_t run_end = r->next; /* end of the run of answered records that contains number */
+
+	if (!check_records(r))
+		return false;
+	for (uint64_t number = r->next; number-- > r->base;) {
+		const struct rudp_sent *sent = rudp_sent_at(r, number);
+
+		if (sent->fate != RUDP_FATE_ANSWERED)
+			run_end = number;
+		if (!check_record(r, number, run_end))
+			return false;
+		outstanding += rudp_sent_is_awaited(sent);
+		if (rudp_sent_is_awaited(sent) && sent->in_flight)
+			bytes_in_flight += sent->size_bytes;
+	}
+	CHECK(bytes_in_flight == r->bytes_in_flight);
+	CHECK(outstanding == r->outstanding);
+	return true;
+}
+
+bool rudp_path_mtu_check(const struct rudp_path_mtu *m)
+{
+	if (m->bytes < RUDP_DATAGRAM_BASE_BYTES || m->max_bytes > RUDP_DATAGRAM_MAX_BYTES)
+		return false;
+	if (m->state == RUDP_MTU_DISABLED && m->bytes != RUDP_DATAGRAM_BASE_BYTES)
+		return false;
+	return m->bytes <= m->max_bytes && (!m->failed_bytes || m->bytes < m->failed_bytes) &&
+	       m->suspects < RUDP_MTU_SUSPECTS && m->losses < RUDP_MTU_PROBES_MAX;
 }
 
 /* ---- connections ---- */

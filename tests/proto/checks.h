@@ -8,6 +8,8 @@
 
 #include "proto/conn/endpoint.h"
 #include "proto/conn/syn_shares.h"
+#include "proto/recovery/path_mtu.h"
+#include "proto/recovery/reliability.h"
 #include "proto/stream/recvbuf.h"
 #include "proto/stream/sendbuf.h"
 
@@ -17,5 +19,7 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep);
 bool rudp_syn_shares_check(const struct rudp_syn_shares *shares, unsigned count);
 bool rudp_recvbuf_check(const struct rudp_recvbuf *buf);
 bool rudp_sendbuf_check(const struct rudp_sendbuf *buf);
+bool rudp_reliability_check(const struct rudp_reliability *r);
+bool rudp_path_mtu_check(const struct rudp_path_mtu *m);
 
 #endif

@@ -291,13 +291,3 @@ void rudp_path_mtu_forget_probe(struct rudp_path_mtu *m)
 	m->probe_out = false;
 	m->suspects = 0;
 }
-
-bool rudp_path_mtu_check(const struct rudp_path_mtu *m)
-{
-	if (m->bytes < RUDP_DATAGRAM_BASE_BYTES || m->max_bytes > RUDP_DATAGRAM_MAX_BYTES)
-		return false;
-	if (m->state == RUDP_MTU_DISABLED && m->bytes != RUDP_DATAGRAM_BASE_BYTES)
-		return false;
-	return m->bytes <= m->max_bytes && (!m->failed_bytes || m->bytes < m->failed_bytes) &&
-	       m->suspects < RUDP_MTU_SUSPECTS && m->losses < RUDP_MTU_PROBES_MAX;
-}

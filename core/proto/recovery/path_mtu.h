@@ -118,7 +118,4 @@ void rudp_path_mtu_on_hint(struct rudp_path_mtu *m, uint32_t max_bytes, uint64_t
 /* Forgets the probe in flight: the path was not used in between. */
 void rudp_path_mtu_forget_probe(struct rudp_path_mtu *m);
 
-/* Checks the invariant. For tests. */
-bool rudp_path_mtu_check(const struct rudp_path_mtu *m);
-
 #endif

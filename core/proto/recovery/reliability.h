@@ -278,7 +278,4 @@ static inline uint64_t rudp_reliability_lost_packets(const struct rudp_reliabili
 /* The record of number, or NULL if it is no longer kept. */
 const struct rudp_sent *rudp_reliability_find(const struct rudp_reliability *r, uint64_t number);
 
-/* Checks the invariants; logs a broken one and returns false. For tests and the simulator. */
-bool rudp_reliability_check(const struct rudp_reliability *r);
-
 #endif

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The ring of sent-packet records: its memory, how long records are kept, and its invariants. */
+/* The ring of sent-packet records: its memory, and how long records are kept. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "proto/recovery/reliability_private.h"
 
 #define CAPACITY_MIN 8u
@@ -139,67 +138,4 @@ const struct rudp_sent *rudp_reliability_find(const struct rudp_reliability *r, 
 	if (number < r->base || number >= r->next)
 		return NULL;
 	return rudp_sent_at(r, number);
-}
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			rudp_log(RUDP_LOG_ERROR, "reliability: broken invariant: " #condition);    \
-			return false;                                                              \
-		}                                                                                  \
-	} while (0)
-
-static bool check_state(const struct rudp_reliability *r)
-{
-	CHECK(r->capacity == 0 || r->capacity >= CAPACITY_MIN);
-	CHECK(r->capacity <= RUDP_SENT_RECORDS_MAX);
-	CHECK((r->capacity & (r->capacity - 1)) == 0);
-	CHECK(r->base <= r->next && kept(r) <= r->capacity);
-	CHECK(r->largest_answered == RUDP_NUMBER_NONE || r->largest_answered < r->next);
-	CHECK(r->loss_next <= r->next);
-	CHECK(r->packet_threshold >= RUDP_PACKET_THRESHOLD);
-	CHECK(r->packet_threshold <= RUDP_PACKET_THRESHOLD_MAX);
-	CHECK(r->reorder_shift_eighths >= RUDP_REORDER_EIGHTHS);
-	CHECK(r->reorder_shift_eighths <= RUDP_REORDER_EIGHTHS_MAX);
-	CHECK(r->spurious_packets <= r->lost_packets);
-	CHECK(r->outstanding > 0 || r->loss_at_ns == RUDP_NEVER);
-	return true;
-}
-
-static bool check_record(const struct rudp_reliability *r, uint64_t number, uint64_t run_end)
-{
-	const struct rudp_sent *sent = rudp_sent_at(r, number);
-
-	CHECK(sent->fate <= RUDP_FATE_LOST);
-	CHECK(sent->expects <= RUDP_EXPECTS_ACK);
-	CHECK(!sent->in_flight || sent->expects != RUDP_EXPECTS_NOTHING);
-	CHECK(sent->fate != RUDP_FATE_LOST || sent->expects != RUDP_EXPECTS_NOTHING);
-	CHECK(!rudp_sent_is_awaited(sent) || number >= r->loss_next);
-	CHECK(sent->fate != RUDP_FATE_ANSWERED ||
-	      (sent->answered_run > 0 && number + sent->answered_run <= run_end));
-	return true;
-}
-
-bool rudp_reliability_check(const struct rudp_reliability *r)
-{
-	uint64_t bytes_in_flight = 0;
-	uint64_t outstanding = 0;
-	uint64_t run_end = r->next; /* end of the run of answered records that contains number */
-
-	if (!check_state(r))
-		return false;
-	for (uint64_t number = r->next; number-- > r->base;) {
-		const struct rudp_sent *sent = rudp_sent_at(r, number);
-
-		if (sent->fate != RUDP_FATE_ANSWERED)
-			run_end = number;
-		if (!check_record(r, number, run_end))
-			return false;
-		outstanding += rudp_sent_is_awaited(sent);
-		if (rudp_sent_is_awaited(sent) && sent->in_flight)
-			bytes_in_flight += sent->size_bytes;
-	}
-	CHECK(bytes_in_flight == r->bytes_in_flight);
-	CHECK(outstanding == r->outstanding);
-	return true;
 }

@@ -3,6 +3,7 @@
 #include <criterion/new/assert.h>
 
 #include "sender.h"
+#include "proto/checks.h"
 
 #define MS RUDP_NS_PER_MS
 #define RTT (80 * MS)

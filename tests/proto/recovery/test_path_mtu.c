@@ -4,6 +4,7 @@
 
 #include "proto/recovery/path_mtu.h"
 #include "proto/wire/packet.h"
+#include "proto/checks.h"
 
 #define ETHERNET 1472u
 #define IPV4 28u

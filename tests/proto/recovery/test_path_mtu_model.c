@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "proto/recovery/path_mtu.h"
 #include "proto/wire/packet.h"
+#include "proto/checks.h"
 
 #define WORLDS 3000
 #define STEPS 1500

@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "sender.h"
+#include "proto/checks.h"
 
 #define MS RUDP_NS_PER_MS
 

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "proto/recovery/reliability.h"
+#include "proto/checks.h"
 
 #define STEPS 3000
 #define NUMBERS_MAX 12000
