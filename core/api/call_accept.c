@@ -15,13 +15,6 @@
 	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY | RUDP_MARK_NATIVE |     \
 		    RUDP_MARK_REUSEADDR | RUDP_MARK_REUSEPORT | RUDP_MARK_INQ))
 
-static bool peer_credentials(int fd, struct ucred *peer)
-{
-	socklen_t len = sizeof *peer;
-
-	return rudp_raw_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) == 0;
-}
-
 /*
  * The engine called listen() on the listener, so SO_PEERCRED of the listener and of a genuine
  * connection are equal. One difference is allowed: an engine in a thread of a program that was root
@@ -31,7 +24,7 @@ static bool is_from(const struct ucred *engine, int fd)
 {
 	struct ucred peer;
 
-	return peer_credentials(fd, &peer) && engine->pid == peer.pid &&
+	return rudp_raw_peer(fd, &peer) == 0 && engine->pid == peer.pid &&
 	       (engine->uid == peer.uid || engine->uid == 0);
 }
 
@@ -48,7 +41,7 @@ static bool is_from_successor(int listener, const struct ucred *before, int fd,
 	struct ucred peer, engine;
 	struct rudp_socket s;
 
-	if (!peer_credentials(fd, &peer) || (peer.uid != before->uid && before->uid != 0))
+	if (rudp_raw_peer(fd, &peer) < 0 || (peer.uid != before->uid && before->uid != 0))
 		return false;
 	if (quietly)
 		return peer.uid == before->uid;
@@ -56,12 +49,12 @@ static bool is_from_successor(int listener, const struct ucred *before, int fd,
 	    memcmp(&s.name.nonce, &name->nonce, sizeof name->nonce) != 0)
 		return false;
 	/* Another thread or process may have asked meanwhile. */
-	if (peer_credentials(listener, &engine) && is_from(&engine, fd))
+	if (rudp_raw_peer(listener, &engine) == 0 && is_from(&engine, fd))
 		return true;
 	rudp_socket_begin(&s, &call, RUDP_CONTROL_LISTEN, listener);
 	call.request.number = RUDP_CONTROL_AS_BEFORE;
 	return rudp_socket_call(&s, &call) == 0 && call.reply.error == 0 &&
-	       peer_credentials(listener, &engine) && is_from(&engine, fd);
+	       rudp_raw_peer(listener, &engine) == 0 && is_from(&engine, fd);
 }
 
 /*
@@ -73,7 +66,7 @@ static int accept_from_engine(int listener, int flags, bool quietly, struct rudp
 {
 	struct ucred engine;
 
-	if (!peer_credentials(listener, &engine))
+	if (rudp_raw_peer(listener, &engine) < 0)
 		return -EBADF;
 	for (;;) {
 		struct sockaddr_un un;

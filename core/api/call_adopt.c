@@ -15,31 +15,23 @@
 #include "api/fd_replace.h"
 #include "api/raw_syscall.h"
 
-static int get_int(int fd, int level, int option)
-{
-	int value = 0;
-	socklen_t len = sizeof value;
-
-	return rudp_raw_getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
-}
-
 static bool is_tcp_listener(int fd, int *domain)
 {
-	*domain = get_int(fd, SOL_SOCKET, SO_DOMAIN);
+	*domain = rudp_raw_option(fd, SOL_SOCKET, SO_DOMAIN);
 	return (*domain == AF_INET || *domain == AF_INET6) &&
-	       get_int(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP &&
-	       get_int(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+	       rudp_raw_option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP &&
+	       rudp_raw_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
 }
 
 static unsigned flags_of(int fd, int domain)
 {
 	unsigned flags = domain == AF_INET6 ? RUDP_MARK_IPV6 : 0;
 
-	if (domain == AF_INET6 && get_int(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1)
+	if (domain == AF_INET6 && rudp_raw_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1)
 		flags |= RUDP_MARK_V6ONLY;
-	if (get_int(fd, IPPROTO_TCP, TCP_NODELAY) == 1)
+	if (rudp_raw_option(fd, IPPROTO_TCP, TCP_NODELAY) == 1)
 		flags |= RUDP_MARK_NODELAY;
-	if (get_int(fd, SOL_SOCKET, SO_REUSEPORT) == 1)
+	if (rudp_raw_option(fd, SOL_SOCKET, SO_REUSEPORT) == 1)
 		flags |= RUDP_MARK_REUSEPORT;
 	return flags;
 }

@@ -89,11 +89,9 @@ static int check_bind(const struct rudp_socket *s, const struct sockaddr_storage
  */
 static bool was_listener(int fd, const struct rudp_socket *s)
 {
-	int listening = 0, bits;
-	socklen_t len = sizeof listening;
+	int bits;
 
-	if (s->state != RUDP_SOCKET_BOUND ||
-	    rudp_raw_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening)
+	if (s->state != RUDP_SOCKET_BOUND || rudp_raw_option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
 		return false;
 	bits = rudp_raw_poll(fd, 0);
 	return bits > 0 && bits & POLLHUP;

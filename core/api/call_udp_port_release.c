@@ -11,18 +11,10 @@
 #include "api/engine_start.h"
 #include "api/raw_syscall.h"
 
-static int get_int(int fd, int option)
-{
-	int value = -1;
-	socklen_t len = sizeof value;
-
-	rudp_raw_getsockopt(fd, SOL_SOCKET, option, &value, &len);
-	return value;
-}
-
 static bool is_udp(int fd)
 {
-	return get_int(fd, SO_TYPE) == SOCK_DGRAM && get_int(fd, SO_PROTOCOL) == IPPROTO_UDP;
+	return rudp_raw_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM &&
+	       rudp_raw_option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_UDP;
 }
 
 /* addr must be readable. */
@@ -73,8 +65,8 @@ int rudp_call_udp_port_release_shared(int fd, const struct sockaddr *addr, sockl
 	struct rudp_engine_ref engine;
 	struct sockaddr_storage copy;
 
-	if (get_int(fd, SO_REUSEPORT) != 1 || !is_udp(fd) || !rudp_engine_known(&engine) ||
-	    copy_in(addr, len, &copy) < 0)
+	if (rudp_raw_option(fd, SOL_SOCKET, SO_REUSEPORT) != 1 || !is_udp(fd) ||
+	    !rudp_engine_known(&engine) || copy_in(addr, len, &copy) < 0)
 		return 0;
 	return ask((struct sockaddr *)&copy, len) == -EADDRINUSE ? -EADDRINUSE : 0;
 }

@@ -51,9 +51,8 @@ static bool needs_no_trust(const struct rudp_control_call *call)
 static int check_listening_user(int channel, const struct rudp_control_call *call)
 {
 	struct ucred credentials;
-	socklen_t len = sizeof credentials;
 	struct stat made;
-	int rc = rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &credentials, &len);
+	int rc = rudp_raw_peer(channel, &credentials);
 
 	if (rc < 0)
 		return rc;
@@ -119,9 +118,8 @@ static bool is_not_there(int error)
 static bool is_of_known_user(int channel, const struct rudp_nonce *nonce)
 {
 	struct ucred credentials;
-	socklen_t len = sizeof credentials;
 
-	return rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0 &&
+	return rudp_raw_peer(channel, &credentials) == 0 &&
 	       (credentials.uid == 0 || rudp_engine_was_of(nonce, credentials.uid));
 }
 

@@ -103,9 +103,8 @@ bool rudp_engine_was_of(const struct rudp_nonce *nonce, uint32_t uid)
 static bool is_ours(int channel)
 {
 	struct ucred credentials;
-	socklen_t len = sizeof credentials;
 
-	return rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0 &&
+	return rudp_raw_peer(channel, &credentials) == 0 &&
 	       (credentials.uid == 0 || credentials.uid == geteuid());
 }
 

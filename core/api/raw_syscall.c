@@ -123,6 +123,21 @@ int rudp_raw_getsockopt(int fd, int level, int option, void *value, socklen_t *l
 	return (int)CALL(SYS_getsockopt, fd, level, option, value, len, 0);
 }
 
+int rudp_raw_option(int fd, int level, int option)
+{
+	int value = -1;
+	socklen_t len = sizeof value;
+
+	return rudp_raw_getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
+}
+
+int rudp_raw_peer(int fd, struct ucred *peer)
+{
+	socklen_t len = sizeof *peer;
+
+	return rudp_raw_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len);
+}
+
 int rudp_raw_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
 	return (int)CALL(SYS_setsockopt, fd, level, option, value, len, 0);

@@ -23,6 +23,10 @@ int rudp_raw_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int rudp_raw_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
 int rudp_raw_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
 int rudp_raw_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
+/* The value of an option that is an int; -1: there is none. */
+int rudp_raw_option(int fd, int level, int option);
+/* Reads SO_PEERCRED: the process at the other end of a Unix socket. Returns 0 or -errno. */
+int rudp_raw_peer(int fd, struct ucred *peer);
 int rudp_raw_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 int rudp_raw_shutdown(int fd, int how);
 ssize_t rudp_raw_sendmsg(int fd, const struct msghdr *message, int flags);

@@ -37,12 +37,9 @@ bool rudp_socket_inspect(int fd, struct rudp_socket *s)
 
 bool rudp_socket_recognise(int fd, struct rudp_socket *s)
 {
-	int domain = 0;
-	socklen_t len = sizeof domain;
-
 	if (rudp_socket_inspect(fd, s))
 		return true;
-	if (rudp_raw_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
+	if (rudp_raw_option(fd, SOL_SOCKET, SO_DOMAIN) != AF_UNIX)
 		return false;
 	memset(s, 0, sizeof *s);
 	find_state(fd, s);
@@ -107,16 +104,14 @@ void rudp_socket_catch_up(int fd, const struct rudp_socket *s, short unless)
 
 int rudp_socket_take_error(int fd, const struct rudp_socket *s)
 {
-	int error = 0;
-	socklen_t len = sizeof error;
+	int error;
 
 	if (s->flags & RUDP_MARK_ABORTED) {
 		rudp_mark_change(fd, 0, RUDP_MARK_ABORTED);
 		return ECONNRESET;
 	}
-	if (rudp_raw_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error == 0)
-		return 0;
-	return rudp_socket_true_error(s, error);
+	error = rudp_raw_option(fd, SOL_SOCKET, SO_ERROR);
+	return error > 0 ? rudp_socket_true_error(s, error) : 0;
 }
 
 int rudp_socket_make(unsigned flags, int type_flags)
