@@ -14,7 +14,5 @@
 
 /* Writes 64 bits of a hash that is used for nothing else. Returns false if libcrypto fails. */
 bool rudp_fingerprint(const uint8_t psk[RUDP_PSK_BYTES], char text[RUDP_FINGERPRINT_SIZE]);
-/* Skips "RUDP_KEY_FILE: " at the beginning of an error, for a file that was given by an option. */
-const char *rudp_without_variable(const char *text);
 
 #endif

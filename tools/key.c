@@ -373,7 +373,7 @@ static int revoke_key(const struct rudp_key_arguments *arguments)
 
 	if (file && !rudp_key_load(&key, file, text)) {
 		rudp_complain("%s is neither the fingerprint nor the file of a shared key: %s",
-			      file, rudp_without_variable(text));
+			      file, rudp_key_without_variable(text));
 		rudp_complain("to revoke an identity, put @revoked in front of its line in "
 			      "authorized_keys, or of known_hosts (rudp_keys(5))");
 		return 1;

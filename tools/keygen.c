@@ -215,14 +215,6 @@ static int make(const struct keygen *keygen)
 	return rc;
 }
 
-const char *rudp_without_variable(const char *text)
-{
-	static const char variable[] = "RUDP_KEY_FILE: ";
-
-	return strncmp(text, variable, sizeof variable - 1) == 0 ? text + sizeof variable - 1
-								 : text;
-}
-
 bool rudp_fingerprint(const uint8_t psk[RUDP_PSK_BYTES], char text[RUDP_FINGERPRINT_SIZE])
 {
 	uint64_t id = rudp_key_id(psk);
@@ -251,7 +243,7 @@ static int check(const char *file)
 
 	explicit_bzero(key.psk, sizeof key.psk);
 	if (!ok) {
-		rudp_complain("%s", rudp_without_variable(text));
+		rudp_complain("%s", rudp_key_without_variable(text));
 		return 1;
 	}
 	printf("%s: is usable and private, fingerprint %s\n", file,

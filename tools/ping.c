@@ -199,7 +199,7 @@ static bool load_key(struct ping *ping)
 	if (ping->has_psk)
 		return true;
 	rudp_complain("%s%s", ping->key_file ? "--key: " : "",
-		      ping->key_file ? rudp_without_variable(text) : text);
+		      ping->key_file ? rudp_key_without_variable(text) : text);
 	if (access(file, F_OK) < 0)
 		rudp_complain("make a key with `rudp keygen %s', or copy the file that the other "
 			      "machine has",

@@ -34,16 +34,6 @@ static void check_tls(struct apo_config_reading *reading)
 				    "listen: %s", reason);
 }
 
-/* The library names its environment variable in the error; here a key of the file takes its
- * place. */
-static const char *without_variable(const char *text)
-{
-	static const char variable[] = "RUDP_KEY_FILE: ";
-	size_t len = sizeof variable - 1;
-
-	return strncmp(text, variable, len) == 0 ? text + len : text;
-}
-
 /* Without a key, anybody could connect under any name. */
 static void check_peers_key(struct apo_config_reading *reading)
 {
@@ -56,7 +46,7 @@ static void check_peers_key(struct apo_config_reading *reading)
 				    "peers: key is missing");
 	else if (!rudp_key_load_sent(psk, file, text))
 		apo_config_complain(reading, apo_config_line(reading, "peers", "key"),
-				    "peers: key %s", without_variable(text));
+				    "peers: key %s", rudp_key_without_variable(text));
 	explicit_bzero(psk, sizeof psk);
 }
 

@@ -268,3 +268,11 @@ bool rudp_key_load_sent(uint8_t psk[RUDP_PSK_BYTES], const char *path,
 	rudp_key_ring_wipe(&ring);
 	return count > 0;
 }
+
+const char *rudp_key_without_variable(const char *text)
+{
+	static const char variable[] = "RUDP_KEY_FILE: ";
+
+	return strncmp(text, variable, sizeof variable - 1) == 0 ? text + sizeof variable - 1
+								 : text;
+}

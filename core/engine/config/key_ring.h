@@ -71,5 +71,7 @@ void rudp_key_keep_first(void *text, const char *complaint);
 /* For tools: the key to send now. false: text says what is wrong. */
 bool rudp_key_load_sent(uint8_t psk[RUDP_PSK_BYTES], const char *path,
 			char text[RUDP_KEY_TEXT_SIZE]);
+/* Skips "RUDP_KEY_FILE: " at the beginning of an error, for a file that was named elsewhere. */
+const char *rudp_key_without_variable(const char *text);
 
 #endif
