@@ -29,9 +29,10 @@ struct apo_entry_head {
 	uint64_t incarnation; /* of the node: random, another one after each start */
 	uint64_t number;      /* of the entry in the incarnation: 1, 2, 3 ... */
 	int64_t wall_ms;      /* the author's clock */
-	/* EVENTS: the last position that the author has applied, and the digest of its log up to
-	 * there. GONE: the position of the node's JOIN, and of the last entry seen of it. GENESIS:
-	 * 0, and the run of msgids. JOIN: how new the state is that the node has kept, and 0. */
+	/* EVENTS: the last position that the author has applied, 0 if it ends, and the digest of
+	 * its log up to there. GONE: the position of the node's JOIN, and of the last entry seen of
+	 * it. GENESIS: 0, and the run of msgids. JOIN: how new the state is that the node has kept,
+	 * and 0. */
 	uint64_t about, seen;
 };
 

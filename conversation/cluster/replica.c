@@ -106,14 +106,14 @@ static size_t record_bytes(const uint8_t *record)
 }
 
 /* As many of the waiting events as fit. */
-static void launch_events(struct apo_replica *replica)
+static void launch_events(struct apo_replica *replica, uint64_t about)
 {
 	struct rudp_writer writer = rudp_writer(replica->flight, APO_REPLICA_ENTRY_BYTES_MAX);
 	struct apo_entry_head head = head_of(replica, APO_ENTRY_EVENTS);
 	struct apo_queue *queue = &replica->queue;
 	size_t taken = 0, events = 0, next;
 
-	head.about = replica->applied;
+	head.about = about;
 	head.seen = apo_replica_digest(replica);
 	apo_entry_write(&writer, &head);
 	while (taken < queue->len) {
@@ -222,11 +222,12 @@ void apo_replica_leave(struct apo_replica *replica)
 
 	if (replica->state != APO_REPLICA_LIVE)
 		return;
-	/* Nobody waits for the results any more. Without its predecessors an entry is ignored. */
+	/* Nobody waits for the results any more. Without its predecessors an entry is ignored. The
+	 * predecessors are not applied yet, so the entries do not say up to where this node is. */
 	if (replica->is_in_flight)
 		transmit(replica);
 	while (replica->queue.len > 0)
-		launch_events(replica);
+		launch_events(replica, 0);
 	head = head_of(replica, APO_ENTRY_GONE);
 	head.about = replica->self;
 	launch_head(replica, &head);
@@ -257,6 +258,7 @@ void apo_replica_rejoin(struct apo_replica *replica, const char *reason)
 	replica->queue.len = replica->queue.events = 0;
 	replica->is_cut_off = replica->must_rejoin = false;
 	memset(replica->nodes, 0, sizeof replica->nodes);
+	memset(replica->foreign, 0, sizeof replica->foreign);
 	replica->shared_wall_ms = 0;
 	drop_waiting(replica);
 	if (was_live)
@@ -466,7 +468,7 @@ static void launch_next(struct apo_replica *replica)
 		head.seen = silent->last_position;
 		launch_head(replica, &head);
 	} else if (replica->now_at_ns >= entry_at_ns(replica)) {
-		launch_events(replica);
+		launch_events(replica, replica->applied);
 	}
 }
 

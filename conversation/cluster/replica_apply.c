@@ -126,35 +126,48 @@ static void add_digest(struct apo_replica *replica, uint64_t position, const voi
 		replica->first_digest = position - APO_REPLICA_DIGESTS + 1;
 }
 
+/* A node applies its own last entry before it publishes the next one. If the author counts fewer
+ * positions than this node did up to that last entry, the author's network has begun later. */
+static bool is_behind(const struct apo_node *author, const struct apo_entry_head *head)
+{
+	return head->about < author->last_position;
+}
+
 /* Has the author applied another log than this node? Then the log has lost entries that were
  * delivered to one of them, or servers have copies that differ. */
 static void compare_logs(const struct apo_replica *replica, struct apo_node *author,
-			 const struct apo_entry_head *head)
+			 const struct apo_entry_head *head, bool is_author_behind)
 {
-	if (head->about >= replica->applied) /* not before this entry */
+	if (head->about >= replica->applied /* not before this entry */ || is_author_behind)
 		author->is_of_other_log = true;
 	else if (head->about >= replica->first_digest)
 		author->is_of_other_log =
 			replica->digests[head->about % APO_REPLICA_DIGESTS] != head->seen;
 }
 
-/* At least half of the nodes that seem to be alive have applied another log than this node. Then it
- * is for this node to join anew. */
-static bool has_no_majority(const struct apo_replica *replica)
+static bool is_alive(const struct apo_replica *replica, const struct apo_node *node)
+{
+	return node->id == replica->self || replica->now_at_ns - node->heard_at_ns < APO_CUT_OFF_NS;
+}
+
+/* Most of the nodes that seem to be alive have applied another log than this node; or half of them,
+ * and the author's network is not known to be younger. Then it is for this node to join anew. */
+static bool has_no_majority(const struct apo_replica *replica, bool is_author_behind)
 {
 	const struct apo_node *node;
 	unsigned same = 0, other = 0;
 
 	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++) {
-		if (!node->id || (node->id != replica->self &&
-				  replica->now_at_ns - node->heard_at_ns >= APO_CUT_OFF_NS))
+		if (!node->id || !is_alive(replica, node))
 			continue;
 		if (node->is_of_other_log)
 			other++;
 		else
 			same++;
 	}
-	return other >= same;
+	for (node = replica->foreign; node < replica->foreign + APO_NODES_MAX; node++)
+		other += node->is_of_other_log && is_alive(replica, node);
+	return is_author_behind ? other > same : other >= same;
 }
 
 /* ---- entries ---- */
@@ -199,13 +212,19 @@ static void on_gone(struct apo_replica *replica, const struct apo_node *author,
 		remove_node(replica, node);
 }
 
-/* Returns false if this node must join anew. */
+/* Returns false if this node must join anew. An author that ends does not say what it has
+ * applied. */
 static bool is_log_right(struct apo_replica *replica, struct apo_node *author,
 			 const struct apo_entry_head *head)
 {
-	if (head->kind == APO_ENTRY_EVENTS)
-		compare_logs(replica, author, head);
-	if (!author->is_of_other_log || !has_no_majority(replica))
+	bool is_author_behind = is_behind(author, head);
+
+	if (head->kind != APO_ENTRY_EVENTS || head->about == 0)
+		return true;
+	if (author->id)
+		compare_logs(replica, author, head, is_author_behind);
+	author->last_position = replica->applied;
+	if (!author->is_of_other_log || !has_no_majority(replica, is_author_behind))
 		return true;
 	apo_replica_rejoin(replica, "other nodes have applied another log");
 	return false;
@@ -246,16 +265,33 @@ static void on_genesis(struct apo_replica *replica, const struct apo_entry_head 
 		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
 }
 
-/* This node has begun a network, though one was alive whose entries its copy of the log lacked:
- * that one has more entries than this node, which is still alone. */
-static bool is_beside_network(const struct apo_replica *replica, const struct apo_entry_head *head)
+/* A new author replaces the one that was silent for longest. */
+static struct apo_node *foreign_node(struct apo_replica *replica, const struct apo_entry_head *head)
 {
-	const struct apo_node *node;
+	struct apo_node *node, *oldest = replica->foreign;
 
-	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++)
-		if (node->id && node->id != replica->self)
-			return false;
-	return head->kind == APO_ENTRY_EVENTS && head->about >= replica->applied;
+	for (node = replica->foreign; node < replica->foreign + APO_NODES_MAX; node++) {
+		if (node->incarnation == head->incarnation)
+			return node;
+		if (node->heard_at_ns < oldest->heard_at_ns)
+			oldest = node;
+	}
+	*oldest = (struct apo_node){.incarnation = head->incarnation};
+	return oldest;
+}
+
+/* The author is not in the table. A node that is GONE may have had one entry on its way, since it
+ * reads GONE before that one comes back. An author of two entries is a node of another network. */
+static void on_foreign_events(struct apo_replica *replica, const struct apo_entry_head *head)
+{
+	struct apo_node *author = foreign_node(replica, head);
+
+	if (head->number <= author->last_number)
+		return; /* a repetition */
+	author->is_of_other_log = author->last_number != 0;
+	author->heard_at_ns = replica->now_at_ns;
+	author->last_number = head->number;
+	(void)is_log_right(replica, author, head);
 }
 
 void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes,
@@ -282,8 +318,8 @@ void apo_replica_apply(struct apo_replica *replica, uint64_t position, const voi
 	node = node_named(replica, head.name);
 	if (node && node->incarnation == head.incarnation)
 		on_member(replica, node, position, &head, &reader);
-	else if (is_beside_network(replica, &head))
-		apo_replica_rejoin(replica, "an older network uses this log");
+	else if (head.kind == APO_ENTRY_EVENTS)
+		on_foreign_events(replica, &head);
 }
 
 /* ---- snapshots ---- */

@@ -58,6 +58,9 @@ struct apo_replica {
 	uint64_t first_digest;
 	uint64_t events_position; /* of the last EVENTS that was applied */
 
+	/* Authors of EVENTS that are not in the table, for this node only; their ids are 0. */
+	struct apo_node foreign[APO_NODES_MAX];
+
 	/* A sequence is that of the copy of the log that is delivered to this node; those of two
 	 * servers can differ for ever. A position is the same for all nodes. */
 	uint64_t seen_seq;      /* the last sequence delivered */

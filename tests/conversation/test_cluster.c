@@ -552,3 +552,14 @@ Test(cluster, random_faults_leave_equal_copies)
 		moves += run_story(seed);
 	cr_assert(ge(uint, moves, 100));
 }
+
+/* Stories that ended with two networks on one log before nodes compared networks of other ages, and
+ * networks that they are not in. */
+Test(cluster, two_networks_on_one_log_become_one)
+{
+	static const uint64_t seeds[] = {977, 1372, 1391, 2167, 2250, 2504, 3095, 4138, 4744};
+	size_t i;
+
+	for (i = 0; i < sizeof seeds / sizeof *seeds; i++)
+		(void)run_story(seeds[i]);
+}

@@ -194,6 +194,90 @@ Test(cluster_log, an_entry_that_can_be_read_and_does_not_come_is_lost)
 	free(cluster);
 }
 
+/* The copy of node 2 lacks that the others have begun a network without it, and it is ahead of
+ * them. */
+Test(cluster_log, a_node_that_is_ahead_of_most_others_joins_them)
+{
+	struct cluster *cluster = malloc(sizeof *cluster);
+	unsigned i;
+
+	cluster_init(cluster, 11);
+	cluster_start(cluster, 0);
+	cluster_run(cluster, 300 * RUDP_NS_PER_S);
+	cluster_start(cluster, 2);
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_kill(cluster, 0);
+	cluster_join(cluster, 2, 0, "eve");
+	cluster->nodes[2].is_apart = true;
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_deviate(cluster, 2, -2, 0); /* without JOIN and GENESIS of node 0 */
+	cluster_start(cluster, 0);
+	cluster_run(cluster, 8 * RUDP_NS_PER_S);
+	cr_assert(cluster_is_live(cluster, 0));
+	cluster_start(cluster, 1);
+	cluster_run(cluster, 5 * RUDP_NS_PER_S);
+	cluster->nodes[2].is_apart = false;
+	cluster_run(cluster, 30 * RUDP_NS_PER_S);
+	cr_assert(eq(uint, cluster->nodes[2].resets, 1), "%s", cluster->nodes[2].reason);
+	cr_assert(not(cluster->nodes[2].clients[0].is_connected));
+	for (i = 0; i < 3; i++)
+		cr_assert(cluster_is_live(cluster, i));
+	cr_assert(eq(uint, cluster->nodes[0].resets + cluster->nodes[1].resets, 0));
+	end(cluster);
+}
+
+/* A node that starts on such a copy begins a network beside the one that is there. */
+Test(cluster_log, a_node_that_begins_beside_a_single_one_joins_it)
+{
+	struct cluster *cluster;
+	uint64_t seed;
+
+	for (seed = 1; seed <= 20; seed++) {
+		cluster = malloc(sizeof *cluster);
+		cluster_init(cluster, 600 + seed);
+		cluster_start(cluster, 0);
+		cluster_run(cluster, 30 * RUDP_NS_PER_S);
+		cluster_join(cluster, 0, 0, "dan");
+		cluster_start(cluster, 1);
+		cluster->nodes[1].is_deaf = true;
+		cluster_run(cluster, 100 * RUDP_NS_PER_MS);
+		cluster->nodes[1].is_deaf = false;
+		cluster_deviate(cluster, 1, -(int)cluster_random(cluster, 8) - 1, 0);
+		cluster_run(cluster, 40 * RUDP_NS_PER_S);
+		cr_assert(cluster_is_live(cluster, 1));
+		cr_assert(eq(uint, cluster->nodes[0].resets, 0), "%s", cluster->nodes[0].reason);
+		cr_assert(cluster->nodes[0].clients[0].is_connected);
+		end(cluster);
+	}
+}
+
+/* The last entries of a node do not wait for each other, and those of two nodes may alternate. */
+Test(cluster_log, a_node_stays_when_most_others_end_at_once)
+{
+	struct cluster *cluster;
+	uint64_t seed;
+	unsigned i;
+
+	for (seed = 60; seed < 80; seed++) {
+		cluster = start(seed, 3);
+		for (i = 1; i < 3; i++)
+			cluster_join(cluster, i, 0, i == 1 ? "dan" : "eve");
+		for (i = 1; i < 3; i++) {
+			while (!cluster->nodes[i].replica->is_in_flight)
+				cluster_run(cluster, RUDP_NS_PER_MS);
+			cluster_say(cluster, i, 0, "AWAY :for good");
+		}
+		for (i = 1; i < 3; i++) {
+			apo_replica_leave(cluster->nodes[i].replica);
+			cluster->nodes[i].is_standing = true; /* does no more */
+		}
+		cluster_run(cluster, 5 * RUDP_NS_PER_S);
+		cr_assert(eq(uint, cluster->nodes[0].resets, 0), "%s", cluster->nodes[0].reason);
+		cluster_fini(cluster);
+		free(cluster);
+	}
+}
+
 /* Each of the nodes publishes when the servers of the log have lost their leader. */
 Test(cluster_log, nodes_are_back_soon_after_the_log_is)
 {
