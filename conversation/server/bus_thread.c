@@ -45,14 +45,15 @@ struct apo_bus {
 
 /* ---- mail to the owner ---- */
 
-/* Without memory the mail is lost, as on a network: it is repeated, or the node joins anew. */
-static void tell(struct apo_bus_thread *bus_thread, enum apo_bus_news news, uint64_t seq,
+/* Returns false if memory is short. Then the mail is lost, as on a network: it is repeated, or the
+ * node joins anew. */
+static bool tell(struct apo_bus_thread *bus_thread, enum apo_bus_news news, uint64_t seq,
 		 uint64_t number, const void *bytes, size_t len)
 {
 	struct apo_bus_mail *mail = calloc(1, sizeof *mail + len);
 
 	if (!mail)
-		return;
+		return false;
 	mail->mail.kind = bus_thread->mail_kind;
 	mail->news = news;
 	mail->seq = seq;
@@ -61,6 +62,26 @@ static void tell(struct apo_bus_thread *bus_thread, enum apo_bus_news news, uint
 	if (len > 0)
 		memcpy(mail->bytes, bytes, len);
 	apo_mailbox_put(bus_thread->owner, &mail->mail);
+	return true;
+}
+
+static size_t entry_bytes(size_t len)
+{
+	return sizeof(struct apo_bus_mail) + len;
+}
+
+void apo_bus_thread_deliver(struct apo_bus_thread *bus_thread, uint64_t seq, const void *bytes,
+			    size_t len)
+{
+	apo_backlog_add(&bus_thread->backlog, entry_bytes(len));
+	atomic_store(&bus_thread->delivered_seq, seq);
+	if (!tell(bus_thread, APO_BUS_ENTRY, seq, 0, bytes, len))
+		apo_backlog_remove(&bus_thread->backlog, entry_bytes(len));
+}
+
+void apo_bus_thread_on_handled(struct apo_bus_thread *bus_thread, const struct apo_bus_mail *mail)
+{
+	apo_backlog_remove(&bus_thread->backlog, entry_bytes(mail->len));
 }
 
 /* Called by a thread of the library. */
@@ -72,11 +93,9 @@ static void on_entry(natsConnection *connection, natsSubscription *subscription,
 
 	(void)connection;
 	(void)subscription;
-	if (natsMsg_GetMetaData(&meta, message) == NATS_OK) {
-		atomic_store(&bus_thread->delivered_seq, meta->Sequence.Stream);
-		tell(bus_thread, APO_BUS_ENTRY, meta->Sequence.Stream, 0, natsMsg_GetData(message),
-		     (size_t)natsMsg_GetDataLength(message));
-	}
+	if (natsMsg_GetMetaData(&meta, message) == NATS_OK)
+		apo_bus_thread_deliver(bus_thread, meta->Sequence.Stream, natsMsg_GetData(message),
+				       (size_t)natsMsg_GetDataLength(message));
 	jsMsgMetaData_Destroy(meta);
 	natsMsg_Destroy(message);
 }
@@ -86,8 +105,8 @@ static void on_chunk(natsConnection *connection, natsSubscription *subscription,
 {
 	(void)connection;
 	(void)subscription;
-	tell(of, APO_BUS_CHUNK, 0, 0, natsMsg_GetData(message),
-	     (size_t)natsMsg_GetDataLength(message));
+	(void)tell(of, APO_BUS_CHUNK, 0, 0, natsMsg_GetData(message),
+		   (size_t)natsMsg_GetDataLength(message));
 	natsMsg_Destroy(message);
 }
 
@@ -96,8 +115,8 @@ static void on_history(natsConnection *connection, natsSubscription *subscriptio
 {
 	(void)connection;
 	(void)subscription;
-	tell(of, APO_BUS_HISTORY, 0, 0, natsMsg_GetData(message),
-	     (size_t)natsMsg_GetDataLength(message));
+	(void)tell(of, APO_BUS_HISTORY, 0, 0, natsMsg_GetData(message),
+		   (size_t)natsMsg_GetDataLength(message));
 	natsMsg_Destroy(message);
 }
 
@@ -161,7 +180,7 @@ static bool subscribe_entries(struct apo_bus_thread *bus_thread, uint64_t after_
 			      &attempt, &options, NULL);
 	if (!apo_bus_has_failed(status, "subscription"))
 		return true;
-	tell(bus_thread, APO_BUS_UNREADABLE, 0, 0, NULL, 0);
+	(void)tell(bus_thread, APO_BUS_UNREADABLE, 0, 0, NULL, 0);
 	return false;
 }
 
@@ -243,7 +262,7 @@ static void on_publish(struct apo_bus_thread *bus_thread, const struct request *
 	else if (bus->entries)
 		is_stored = publish_asking(bus, request);
 	if (!bus->entries || is_repetition)
-		tell(bus_thread, APO_BUS_PUBLISHED, is_stored, request->number, NULL, 0);
+		(void)tell(bus_thread, APO_BUS_PUBLISHED, is_stored, request->number, NULL, 0);
 }
 
 static void send_to_node(struct apo_bus_thread *bus_thread, const struct request *request,
@@ -290,6 +309,11 @@ static enum apo_reopening reopen(struct apo_bus_thread *bus_thread)
 	/* Before the first entry there is none to go on from. */
 	if (asked == APO_REOPEN_NEXT && !atomic_load(&bus_thread->delivered_seq))
 		asked = APO_REOPEN_NOT;
+	/* The entry that the owner misses waits, as others do. */
+	if (asked == APO_REOPEN_NEXT && apo_backlog_figures(&bus_thread->backlog).is_full) {
+		(void)tell(bus_thread, APO_BUS_UNREADABLE, 0, 0, NULL, 0);
+		asked = APO_REOPEN_NOT;
+	}
 	due = apo_subscription_due(&bus->subscription, asked, rudp_clock_now_ns());
 	if (due == APO_REOPEN_NOT)
 		return due;
@@ -318,7 +342,7 @@ static void tend(struct apo_bus_thread *bus_thread)
 	if (is_open && !is_next) {
 		rudp_log(RUDP_LOG_INFO, "cluster connected node=%s",
 			 bus_thread->config->cluster_node);
-		tell(bus_thread, APO_BUS_READY, 0, 0, NULL, 0);
+		(void)tell(bus_thread, APO_BUS_READY, 0, 0, NULL, 0);
 	}
 }
 
@@ -441,6 +465,7 @@ int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *
 
 	if (error < 0)
 		return error;
+	apo_backlog_init(&bus_thread->backlog, APO_BUS_BACKLOG_BYTES_MAX);
 	bus_thread->owner = owner;
 	bus_thread->mail_kind = mail_kind;
 	bus_thread->delivered_seq = after_seq;
@@ -459,6 +484,7 @@ void apo_bus_thread_end(struct apo_bus_thread *bus_thread)
 
 	if (!bus_thread->is_running || bus_thread->is_ending)
 		return;
+	apo_backlog_end(&bus_thread->backlog);
 	while (!(request = request_new(STOP, NULL, 0)))
 		;
 	apo_mailbox_put(&bus_thread->box, &request->mail);
@@ -480,6 +506,7 @@ bool apo_bus_thread_stop(struct apo_bus_thread *bus_thread)
 		return false;
 	}
 	apo_mailbox_fini(&bus_thread->box);
+	apo_backlog_fini(&bus_thread->backlog);
 	apo_config_put(bus_thread->config);
 	free(bus_thread->bus);
 	bus_thread->is_running = false;

@@ -10,6 +10,9 @@
  *          if it fails to, the owner has it subscribe again.
  *          The consumer of a subscription reads the copy of the stream that one server has, any of
  *          them. If that copy is wrong, another subscription helps: reopen.
+ *          Entries that the owner has not handled yet are bounded (backlog.h): at more, the thread
+ *          of the library stops, and the flow control of JetStream stops the server. Nothing is
+ *          lost, since the stream keeps the entries.
  * Errors   A repetition without result within APO_BUS_WAIT_MS is reported as failed. Connections
  *          and subscriptions that fail are logged and tried again (cluster/subscription.h).
  * Threads  start, stop: the main thread. publish, reopen, send: the owner's thread.
@@ -23,11 +26,13 @@
 #include <stdint.h>
 
 #include "conversation/cluster/replica.h"
+#include "conversation/server/backlog.h"
 #include "conversation/server/config.h"
 #include "conversation/server/mailbox.h"
 
 #define APO_BUS_WAIT_MS 2000
-#define APO_BUS_CHUNK_BYTES (256u << 10) /* of a snapshot; NATS carries 1 MB in a message */
+#define APO_BUS_BACKLOG_BYTES_MAX (64u << 20) /* of entries for the owner */
+#define APO_BUS_CHUNK_BYTES (256u << 10)      /* of a snapshot; NATS carries 1 MB in a message */
 
 enum apo_bus_news {
 	APO_BUS_READY,     /* entries from now on are delivered; once for each opening */
@@ -55,6 +60,7 @@ struct apo_bus_thread {
 	bool is_running, is_ending; /* owned by the main thread */
 	/* Objects of the NATS library, owned by the thread (bus_thread.c). */
 	struct apo_bus *bus;
+	struct apo_backlog backlog;
 	/* The last entry delivered; 0: none. */
 	_Atomic uint64_t delivered_seq;
 	_Atomic int reopening; /* enum apo_reopening */
@@ -69,6 +75,12 @@ void apo_bus_thread_end(struct apo_bus_thread *bus_thread);
 /* Ends it. Nobody takes mail from the owner's mailbox meanwhile. Returns false if threads of the
  * NATS library still run after 42 s; they use this object and the mailbox. */
 bool apo_bus_thread_stop(struct apo_bus_thread *bus_thread);
+
+/* An entry of the log, for the owner. Waits if too many wait for it. */
+void apo_bus_thread_deliver(struct apo_bus_thread *bus_thread, uint64_t seq, const void *bytes,
+			    size_t len);
+/* The owner has handled the entry. */
+void apo_bus_thread_on_handled(struct apo_bus_thread *bus_thread, const struct apo_bus_mail *mail);
 
 /* The bytes are copied. */
 void apo_bus_thread_publish(struct apo_bus_thread *bus_thread, const void *bytes, size_t len,

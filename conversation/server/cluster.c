@@ -291,6 +291,7 @@ void apo_cluster_on_mail(struct apo_cluster *cluster, const struct apo_bus_mail 
 		break;
 	case APO_BUS_ENTRY:
 		apo_replica_on_entry(cluster->replica, mail->seq, mail->bytes, mail->len);
+		apo_bus_thread_on_handled(&cluster->bus_thread, mail);
 		break;
 	case APO_BUS_PUBLISHED:
 		apo_replica_on_published(cluster->replica, mail->number, mail->seq != 0);

@@ -102,14 +102,20 @@ static void put_history(FILE *out, const struct apo_metrics *metrics)
 
 static void put_cluster(FILE *out, const struct apo_metrics *metrics)
 {
-	const struct apo_cluster *cluster = metrics->model_thread->cluster;
+	struct apo_cluster *cluster = metrics->model_thread->cluster;
+	struct apo_backlog_figures backlog;
 
 	if (!cluster)
 		return;
+	backlog = apo_backlog_figures(&cluster->bus_thread.backlog);
 	put(out, "cluster_live", "1: this node is part of its network", "gauge",
 	    atomic_load(&cluster->is_live));
 	put(out, "cluster_cut_off", "1: this node is cut off, and refuses changes", "gauge",
 	    atomic_load(&cluster->is_cut_off));
+	put(out, "cluster_backlog_bytes", "entries of the log that this node has not applied yet",
+	    "gauge", backlog.bytes);
+	put(out, "cluster_backlog_stops_total", "how often too many entries of the log waited",
+	    "counter", backlog.stops);
 }
 
 static void answer(const struct apo_metrics *metrics, int fd)
