@@ -15,8 +15,6 @@ export TCP_MEANT
 # shellcheck source=integration/lib/nodes.sh
 . "$HERE/lib/nodes.sh"
 
-ROUTES='"nats://127.0.0.1:6221", "nats://127.0.0.1:6222", "nats://127.0.0.1:6223"'
-
 together() {
 	local name
 	section "one network"
@@ -184,11 +182,7 @@ ended_node() {
 	ok "its clients quit at once"
 }
 
-for i in 1 2 3; do
-	write_nats "$i" 127.0.0.1 "$ROUTES"
-	write_node "$i" 4221 4222 4223
-done
-start_all_at_b
+start_network
 together
 same_order
 accounts

@@ -16,7 +16,6 @@ export TCP_MEANT
 # shellcheck source=integration/lib/nodes.sh
 . "$HERE/lib/nodes.sh"
 
-ROUTES='"nats://127.0.0.1:6221", "nats://127.0.0.1:6222", "nats://127.0.0.1:6223"'
 CAPS='draft/chathistory draft/message-redaction draft/read-marker batch echo-message message-tags sasl server-time'
 
 # come NAME NODE: with the capabilities of history.
@@ -47,15 +46,6 @@ asks() {
 
 texts() {
 	sed -nE 's/.* (PRIVMSG|NOTICE) \S+ :(.*)/\2/p' <<<"$ANSWER" | paste -sd' '
-}
-
-# The rows of the node's file that do not depend on it.
-rows_of() {
-	python3 "$HERE/lib/history_rows.py" "$TMP/n$1.db"
-}
-
-files_are_equal() {
-	[ "$(rows_of 1)" = "$(rows_of 2)" ] && [ "$(rows_of 1)" = "$(rows_of 3)" ]
 }
 
 equal_files() {
@@ -215,11 +205,7 @@ all_stopped() {
 }
 
 NODE_MORE=$'[history]\nenabled = yes\nanswer = 1000'
-for i in 1 2 3; do
-	write_nats "$i" 127.0.0.1 "$ROUTES"
-	write_node "$i" 4221 4222 4223
-done
-start_all_at_b
+start_network
 metrics
 same_history
 redacted

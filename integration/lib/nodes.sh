@@ -22,7 +22,7 @@ start_nats() {
 	launch_plain "s$1" "$2" nats-server -c "$TMP/s$1.conf"
 }
 
-# Lines at the end of each node's configuration.
+# Lines at the end of each node's configuration; @ is the node's number.
 NODE_MORE=
 
 # write_node NUMBER PORT...: those of NATS servers on its side.
@@ -52,7 +52,7 @@ write_node() {
 		servers = ${servers%,}
 		node = n$node
 		node-timeout = 10m
-		$NODE_MORE
+		${NODE_MORE//@/$node}
 	EOT
 	"$BUILD/apollonion" --config "$TMP/n$node.conf" --check-config >/dev/null || fail "the configuration is wrong"
 }
@@ -107,6 +107,25 @@ start_all_at_b() {
 		start_nats "$i" b
 	done
 	start_nodes_at_b
+}
+
+# A whole network over the loopback of side b.
+start_network() {
+	local i routes='"nats://127.0.0.1:6221", "nats://127.0.0.1:6222", "nats://127.0.0.1:6223"'
+	for i in 1 2 3; do
+		write_nats "$i" 127.0.0.1 "$routes"
+		write_node "$i" 4221 4222 4223
+	done
+	start_all_at_b
+}
+
+# rows_of NUMBER: of the history in the node's file, without what depends on the node.
+rows_of() {
+	python3 "$HERE/lib/history_rows.py" "$TMP/n$1.db"
+}
+
+files_are_equal() {
+	[ "$(rows_of 1)" = "$(rows_of 2)" ] && [ "$(rows_of 1)" = "$(rows_of 3)" ]
 }
 
 # count_heard NAME EXTENDED-REGEX
