@@ -161,11 +161,11 @@ static void clear_name(int fd, struct msghdr *message)
 }
 
 /* Sets the output members to what the kernel leaves at an end of file. */
-static ssize_t set_end_of_file(struct msghdr *message)
+static ssize_t set_end_of_file(struct msghdr *message, int flags)
 {
 	message->msg_namelen = 0;
 	message->msg_controllen = 0;
-	message->msg_flags = 0;
+	message->msg_flags = flags & MSG_CMSG_CLOEXEC;
 	return 0;
 }
 
@@ -180,7 +180,7 @@ RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	else
 		rc = REAL(recvmsg)(fd, message, flags);
 	if (rc < 0)
-		return received(fd, rc, flags, before) == 0 ? set_end_of_file(message) : rc;
+		return received(fd, rc, flags, before) == 0 ? set_end_of_file(message, flags) : rc;
 	clear_name(fd, message);
 	if (room > 0)
 		rudp_receive_queue_add(fd, message, room);

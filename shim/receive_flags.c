@@ -47,7 +47,7 @@ static ssize_t discard(int fd, struct msghdr *message, int flags)
 	if (done < 0)
 		return done;
 	message->msg_controllen = 0;
-	message->msg_flags = 0;
+	message->msg_flags = flags & MSG_CMSG_CLOEXEC;
 	if (flags & MSG_PEEK)
 		return done;
 	if (!(flags & MSG_WAITALL))

@@ -547,4 +547,6 @@ CHECK(recvmsg_that_discards_sets_what_it_returns)
 	message.msg_flags = -1;
 	say_result("at the end", recvmsg(accepted, &message, MSG_TRUNC));
 	say("control %d, flags %d", (int)message.msg_controllen, message.msg_flags);
+	say_result("again", recvmsg(accepted, &message, MSG_TRUNC | MSG_CMSG_CLOEXEC));
+	say("flags %x", message.msg_flags);
 }

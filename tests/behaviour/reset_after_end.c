@@ -92,9 +92,9 @@ CHECK(the_end_after_a_reset_leaves_errno_alone)
 
 CHECK(a_message_after_end_and_reset_is_left_as_at_the_end)
 {
-	static const int flags[] = {0, MSG_WAITALL, MSG_TRUNC};
+	static const int flags[] = {0, MSG_WAITALL, MSG_TRUNC, MSG_CMSG_CLOEXEC};
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		char bytes[8], control[64];
 		struct iovec iov = {bytes, sizeof bytes};
 		struct msghdr message = {.msg_iov = &iov,
