@@ -94,11 +94,12 @@ void model_connected(int slot, uint16_t port)
 	end->peer = other;
 }
 
-void model_accepted(int slot, uint16_t peer_port)
+void model_accepted(int slot, int listener, uint16_t peer_port)
 {
 	for (int i = 0; i < model->ends_count; i++) {
 		struct end *end = &model->ends[i];
-		if (end->queue_of >= 0 && end->peer_port == peer_port) {
+		if (end->queue_of >= 0 && end->queue_of == listener &&
+		    (peer_port == 0 || end->peer_port == peer_port)) {
 			end->queue_of = -1;
 			end->copies = 1;
 			model->end_of[slot] = i;

@@ -61,7 +61,8 @@ int model_port_name(uint16_t port);
 void model_note_port(int slot);
 
 void model_connected(int slot, uint16_t port);
-void model_accepted(int slot, uint16_t peer_port);
+/* listener: the number of its end. peer_port 0: not known, as the connection was reset. */
+void model_accepted(int slot, int listener, uint16_t peer_port);
 void model_sent(int slot, long bytes);
 void model_shutdown(int slot, int how);
 void model_closed(int slot);

@@ -224,6 +224,7 @@ static void step_accept(const struct step *step)
 	struct sockaddr_storage address, peer;
 	socklen_t length = lengths[step->y % 6], peer_length = sizeof(peer);
 	struct end *end = model_end(step->slot);
+	int listener = model->end_of[step->slot];
 	bool named = step->x % 3;
 	int flag = step->z % 2 ? flags[step->z / 2 % 5] : -1;
 	memset(&address, 0x55, sizeof(address));
@@ -250,7 +251,7 @@ static void step_accept(const struct step *step)
 		peer = address;
 	else
 		(void)getpeername(fd, (struct sockaddr *)&peer, &peer_length);
-	model_accepted(step->other, ntohs(((struct sockaddr_in *)&peer)->sin_port));
+	model_accepted(step->other, listener, ntohs(((struct sockaddr_in *)&peer)->sin_port));
 	say(" nonblocking %d cloexec %d", (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0,
 	    fcntl(fd, F_GETFD));
 }
