@@ -51,6 +51,7 @@ struct rudp_cc_loss {
 	uint64_t lost_bytes;
 	uint64_t acked_bytes; /* by the ACK that revealed the loss; 0: a timer did */
 	uint32_t lost_packets;
+	uint32_t lost_runs; /* of packets in a row */
 	uint64_t largest_lost_number;
 	uint64_t next_number;
 	uint64_t inflight_bytes; /* after the loss */

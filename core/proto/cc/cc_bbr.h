@@ -199,7 +199,7 @@
 #define BBR_VARIATION_DATAGRAMS_MIN 10     /* one packet more is no change of the rate */
 #define BBR_SPARSE_WINDOWS 8 /* in initial windows: sparse traffic has less in flight */
 #define BBR_FULL_BW_ROUNDS 3
-#define BBR_STARTUP_LOSSES_MIN 6
+#define BBR_STARTUP_RUNS_MIN 4 /* of losses; the draft has 6, of one round alone */
 #define BBR_DRAIN_ROUNDS_MAX 3
 #define BBR_DOWN_ROUNDS_MAX 4
 #define BBR_CWND_DATAGRAMS_MIN 4
@@ -279,7 +279,7 @@ struct bbr_round {
 	uint64_t sent_bytes;
 	uint64_t delivered_bytes;
 	uint64_t lost_bytes;
-	uint32_t lost_packets;
+	uint32_t lost_runs;       /* of packets in a row */
 	uint32_t marked_packets;  /* CE-marked, with a queue */
 	uint32_t shallow_packets; /* CE-marked, without a queue */
 	uint32_t rtt_samples;
@@ -408,6 +408,7 @@ struct bbr {
 	bool was_short; /* the last round delivered fewer bytes than were sent */
 	bool loss_round_start, loss_in_round, mark_in_round, shortfall, evidence_in_round;
 	bool shallow_in_round;                  /* marks without a queue */
+	uint16_t tally_lost_runs;               /* like tally_bytes */
 	uint32_t shallow_ppm;                   /* their share, averaged over rounds */
 	uint32_t tally_bytes, tally_lost_bytes; /* of the last small rounds together */
 	uint64_t loss_ppm;                      /* average over rounds of DOWN and CRUISE */

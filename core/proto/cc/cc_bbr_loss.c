@@ -52,15 +52,18 @@ static void tally_losses(struct rudp_cc *cc)
 	uint64_t most = BBR_TALLY_DATAGRAMS_MAX * (uint64_t)cc->datagram_bytes;
 	uint64_t bytes = b->tally_bytes + b->last.delivered_bytes + b->last.lost_bytes;
 	uint64_t lost_bytes = b->tally_lost_bytes + b->last.lost_bytes;
+	uint32_t lost_runs = b->tally_lost_runs + b->last.lost_runs;
 
 	if (bytes > 2 * most) { /* a large round is judged by itself */
-		bytes = lost_bytes = 0;
+		bytes = lost_bytes = lost_runs = 0;
 	} else if (bytes > most) {
 		bytes /= 2;
 		lost_bytes /= 2;
+		lost_runs /= 2;
 	}
 	b->tally_bytes = (uint32_t)bytes;
 	b->tally_lost_bytes = (uint32_t)lost_bytes;
+	b->tally_lost_runs = (uint16_t)rudp_min(lost_runs, UINT16_MAX);
 }
 
 static bool is_tally_heavy(const struct rudp_cc *cc)
@@ -277,7 +280,7 @@ void rudp_bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 	struct bbr *b = bbr_of(cc);
 
 	b->now.lost_bytes += loss->lost_bytes;
-	b->now.lost_packets += loss->lost_packets;
+	b->now.lost_runs += loss->lost_runs;
 	if (!b->loss_in_round) {
 		b->loss_round_end_number = b->next_number;
 		rudp_bbr_save_for_undo(cc, loss);
@@ -361,15 +364,17 @@ void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
 }
 
 /*
- * Draft section 5.3.1.3, checked at the end of each round: enough losses, and evidence. A queue is
- * no evidence here: STARTUP holds for a queue and tells it from jitter, with or without losses.
+ * Draft section 5.3.1.3, checked at the end of each round: enough runs of losses, and evidence. A
+ * queue is no evidence here: STARTUP holds for a queue and tells it from jitter, with or without
+ * losses.
  */
 bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 	const struct bbr_round *round = &b->last;
 
-	return b->round_start && round->lost_packets >= BBR_STARTUP_LOSSES_MIN &&
+	return b->round_start &&
+	       rudp_max(round->lost_runs, b->tally_lost_runs) >= BBR_STARTUP_RUNS_MIN &&
 	       round->lost_bytes >
 		       percent_of(round->lost_bytes + round->delivered_bytes, BBR_LOSS_THRESH) &&
 	       are_losses_evident(cc);

@@ -66,8 +66,6 @@ void rudp_bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *s
 	uint64_t from_last = subtract(spurious->bytes, b->now.lost_bytes);
 
 	b->now.lost_bytes = subtract(b->now.lost_bytes, spurious->bytes);
-	b->now.lost_packets -=
-		spurious->packets < b->now.lost_packets ? spurious->packets : b->now.lost_packets;
 	b->last.lost_bytes = subtract(b->last.lost_bytes, from_last);
 	if (!b->undo.is_set || spurious->largest_number < b->undo.from_number)
 		return;

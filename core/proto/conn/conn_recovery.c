@@ -91,6 +91,7 @@ static void report_loss(struct rudp_conn *conn, const struct rudp_reliability_re
 		.lost_bytes = result->lost_bytes,
 		.acked_bytes = result->answered_bytes,
 		.lost_packets = result->lost_packets,
+		.lost_runs = result->lost_runs,
 		.largest_lost_number = result->lost_largest_number,
 		.next_number = conn->reliability.next,
 		.inflight_bytes = conn->reliability.bytes_in_flight,

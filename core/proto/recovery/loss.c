@@ -106,6 +106,11 @@ static void note_lost(const struct rudp_sent *sent, uint64_t number,
 		result->lost_bytes += sent->size_bytes;
 }
 
+static bool begins_run(const struct rudp_reliability *r, uint64_t number)
+{
+	return number <= r->base || rudp_sent_at(r, number - 1)->fate != RUDP_FATE_LOST;
+}
+
 static void declare_lost(struct rudp_reliability *r, uint64_t number, int64_t now_at_ns,
 			 struct rudp_reliability_result *result)
 {
@@ -121,6 +126,7 @@ static void declare_lost(struct rudp_reliability *r, uint64_t number, int64_t no
 		r->lost_bytes += sent->in_flight ? sent->size_bytes : 0;
 		count_recovery(r, number);
 		note_lost(sent, number, result);
+		result->lost_runs += begins_run(r, number);
 	}
 	r->owner.on_lost(r->owner.context, number, sent);
 }

@@ -170,6 +170,7 @@ struct rudp_reliability_result {
 	/* of newly acknowledged in-flight packets, spurious losses included */
 	uint64_t answered_bytes;
 	uint32_t lost_packets;
+	uint32_t lost_runs; /* of packets in a row */
 	uint64_t lost_bytes;
 	int64_t lost_oldest_sent_at_ns; /* sent_at_ns of the oldest packet declared lost */
 	uint64_t lost_largest_number;

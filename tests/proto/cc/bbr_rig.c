@@ -82,12 +82,13 @@ uint64_t bbr_rig_gain(const struct bbr_rig *rig)
 	return (rig->cc.pacing_bytes_per_s * 10000 / kept + rig->b->bw / 2) / rig->b->bw;
 }
 
-void bbr_rig_lose(struct bbr_rig *rig, uint32_t packets)
+static void lose(struct bbr_rig *rig, uint32_t packets, uint32_t runs)
 {
 	struct rudp_cc_loss loss = {
 		.now_at_ns = rig->now_at_ns,
 		.lost_bytes = packets * DATAGRAM,
 		.lost_packets = packets,
+		.lost_runs = runs,
 		.largest_lost_number = rig->acked,
 		.next_number = rig->next,
 		.inflight_bytes = rig->inflight_bytes,
@@ -95,6 +96,16 @@ void bbr_rig_lose(struct bbr_rig *rig, uint32_t packets)
 	};
 
 	rig->cc.ops->on_loss(&rig->cc, &loss);
+}
+
+void bbr_rig_lose(struct bbr_rig *rig, uint32_t packets)
+{
+	lose(rig, packets, packets);
+}
+
+void bbr_rig_lose_run(struct bbr_rig *rig, uint32_t packets)
+{
+	lose(rig, packets, 1);
 }
 
 void bbr_rig_until(struct bbr_rig *rig, enum bbr_state state)

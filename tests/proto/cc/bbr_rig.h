@@ -49,7 +49,9 @@ void bbr_rig_pieces(struct bbr_rig *rig, unsigned count, uint64_t packets, int64
  */
 uint64_t bbr_rig_gain(const struct bbr_rig *rig);
 
+/* Loses packets, none next to another, or a run of them. */
 void bbr_rig_lose(struct bbr_rig *rig, uint32_t packets);
+void bbr_rig_lose_run(struct bbr_rig *rig, uint32_t packets);
 
 /*
  * Runs round trips at the rate of the path until the state is reached. The test fails if it never

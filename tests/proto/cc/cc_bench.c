@@ -218,6 +218,7 @@ static void lose_below(struct bench *bench, struct flow *flow, uint64_t end)
 		flow->lost_bytes += DATAGRAM_BYTES;
 		loss.lost_bytes += DATAGRAM_BYTES;
 		loss.lost_packets++;
+		loss.lost_runs++;
 		loss.largest_lost_number = flow->oldest;
 	}
 	loss.next_number = flow->next;

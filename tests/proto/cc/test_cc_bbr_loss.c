@@ -50,6 +50,19 @@ Test(cc_bbr_loss, startup_ends_by_heavy_loss)
 	cr_assert(lt(u64, rig->b->inflight_longterm, BBR_INFINITE));
 }
 
+/* A radio link that gives up for a moment, not a full queue: that loses a packet here and there. */
+Test(cc_bbr_loss, startup_goes_on_after_a_burst_of_losses)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	bbr_rig_round(rig, RATE / 16);
+	for (uint64_t rate = RATE / 8; rate < RATE; rate *= 2) {
+		bbr_rig_lose_run(rig, 200);
+		bbr_rig_round(rig, rate);
+	}
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+}
+
 Test(cc_bbr_loss, loss_without_evidence_sets_no_bound)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();

@@ -87,6 +87,7 @@ static void lose_some(struct world *w)
 	if (loss.lost_bytes == 0)
 		return;
 	loss.lost_packets = (uint32_t)(loss.lost_bytes / w->cc.datagram_bytes + 1);
+	loss.lost_runs = loss.lost_packets;
 	loss.largest_lost_number = random_below(w, w->next);
 	loss.inflight_bytes = w->inflight_bytes;
 	w->cc.ops->on_loss(&w->cc, &loss);

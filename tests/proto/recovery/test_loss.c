@@ -46,6 +46,20 @@ Test(loss, third_packet_after_declares_lost)
 	cr_assert(eq(u64, s->r.lost_bytes, SENDER_PACKET_BYTES));
 }
 
+Test(loss, packets_lost_in_a_row_are_one_run)
+{
+	sender_data(s, 8);
+	sender_wait(s, RTT);
+	acked(4, 5);
+	cr_assert(all(eq(u32, s->result.lost_packets, 2), eq(u32, s->result.lost_runs, 1)));
+	sender_wait(s, RTT);
+	acked(7, 8); /* two packets more of the same run */
+	cr_assert(all(eq(u32, s->result.lost_packets, 2), eq(u32, s->result.lost_runs, 0)));
+	sender_wait(s, 2 * RTT);
+	sender_retransmit(s); /* two behind one that has arrived */
+	cr_assert(all(eq(u32, s->result.lost_packets, 2), eq(u32, s->result.lost_runs, 1)));
+}
+
 Test(loss, a_lost_mtu_probe_is_reported_to_the_owner_only)
 {
 	uint64_t lost = s->r.lost_packets;
