@@ -65,7 +65,7 @@ static long fill_up(int fd, size_t piece)
 {
 	long taken = fill_with(fd, piece, LARGE_PAUSE_MS, LARGE_PAUSES_MAX);
 
-	return taken + fill_with(fd, 1, PAUSE_MS, PAUSES_MAX);
+	return taken + fill_with(fd, 1, LARGE_PAUSE_MS, PAUSES_MAX);
 }
 
 static long read_rest(int fd)
