@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What one read of a TLS stream takes from a peer that sends many short records. */
+/* One read of a TLS stream is bounded, also if the peer sends many short records. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -146,7 +146,7 @@ Test(stream_tls, a_read_takes_a_part_of_many_key_updates)
 	cr_assert(eq(chr, bytes[0], 'x'));
 }
 
-/* What does not fit stays inside OpenSSL, so a record is read as a whole. */
+/* A record is read as a whole: the rest of it would stay inside OpenSSL. */
 Test(stream_tls, a_long_record_is_read_as_a_whole)
 {
 	static char sent[12000], bytes[2 * sizeof sent];

@@ -170,7 +170,7 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 /*
  * A quick time-out, of more than one packet: a receiver acknowledges the second one after a quarter
  * of the RTT at the latest (docs/protocol.md section 9.4). So there were losses, of packets or of
- * the ACKs, and a short path has lost many round trips after the longest delay of an ACK.
+ * the ACKs. To wait for the longest delay of an ACK would cost a short path many round trips.
  */
 static int64_t quick_pto_ns(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns)
 {

@@ -168,41 +168,45 @@ Test(key_watch, connections_of_a_withdrawn_key_continue)
 	cr_assert(eq(uint, rudp_key_revoke(&engine, id_of('2')), 0));
 }
 
-Test(key_watch, a_key_revoked_by_command_does_not_come_back)
+/* The key in file b is revoked by command. */
+static void begin_with_revoked(void)
 {
 	make("b", '2', "");
 	begin(directory);
 	rudp_key_revoke(&engine, id_of('2'));
-	expect_keys("1");
-	make("b", '2', "# touched\n");
+}
+
+/* File b is written again. */
+static void expect_still_revoked(const char *rest)
+{
+	make("b", '2', rest);
 	look();
 	expect_keys("1");
+}
+
+Test(key_watch, a_key_revoked_by_command_does_not_come_back)
+{
+	begin_with_revoked();
+	expect_keys("1");
+	expect_still_revoked("# touched\n");
 }
 
 Test(key_watch, of_many_revoked_keys_those_with_a_file_do_not_come_back)
 {
-	make("b", '2', "");
-	begin(directory);
-	rudp_key_revoke(&engine, id_of('2'));
+	begin_with_revoked();
 	for (uint64_t other = 1; other <= 4 * RUDP_KEYS_REVOKED_MAX; other++)
 		rudp_key_revoke(&engine, other);
-	make("b", '2', "# touched\n");
-	look();
-	expect_keys("1");
+	expect_still_revoked("# touched\n");
 }
 
 Test(key_watch, revoking_a_key_again_brings_none_back)
 {
-	make("b", '2', "");
-	begin(directory);
-	rudp_key_revoke(&engine, id_of('2'));
+	begin_with_revoked();
 	cr_assert(zero(int, unlink(path_of("b"))));
 	look();
 	for (int i = 0; i < 2 * RUDP_KEYS_REVOKED_MAX; i++)
 		rudp_key_revoke(&engine, 1);
-	make("b", '2', "");
-	look();
-	expect_keys("1");
+	expect_still_revoked("");
 }
 
 /* The next key of the list. */
