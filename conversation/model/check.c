@@ -7,6 +7,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/history.h"
 #include "conversation/model/shared.h"
+#include "conversation/model/shared_peers.h"
 
 struct sums {
 	uint64_t clients, unregistered, operators, invisible, memberships, named, watches, invites,
@@ -114,7 +115,7 @@ static bool check_shared(const struct apo_model *model, struct sums *sums)
 		if (!entry->client->is_registered ||
 		    apo_client_at(model, entry->client->peer) != entry->client)
 			return false;
-	return remote == model->shared->remote_count &&
+	return apo_shared_peers_check(model) && remote == model->shared->remote_count &&
 	       HASH_CNT(by_key, model->shared->by_key) == sums->clients &&
 	       HASH_CNT(by_client, model->shared->by_client) == sums->clients;
 }

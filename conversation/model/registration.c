@@ -18,6 +18,7 @@
 #include "conversation/model/server.h"
 #include "conversation/model/shared.h"
 #include "conversation/model/server_notices.h"
+#include "conversation/model/shared_peers.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/user.h"
 #include "conversation/model/whowas.h"
@@ -83,12 +84,15 @@ static bool is_own(const struct apo_client *client, const struct apo_client *oth
 		(other->account && apo_is_same(other->account, client->account)));
 }
 
-/* The client may still log in to the account that has a right to the nick. */
+/* The other client is a session of the same one, or the client may still log in to the account that
+ * has a right to the nick. */
 static bool may_become_own(const struct apo_model *model, const struct apo_client *client,
 			   const struct apo_client *other, const char *nick)
 {
 	if (client->is_registered)
 		return false;
+	if (model->shared && apo_shared_is_same_peer(client, other))
+		return true;
 	if (client->account)
 		return is_own(client, other, nick);
 	return client->registration->is_choosing_caps &&

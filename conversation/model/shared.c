@@ -18,6 +18,7 @@
 #include "conversation/model/monitor.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/replies.h"
+#include "conversation/model/shared_peers.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
@@ -25,7 +26,7 @@
 #include <xxhash.h>
 
 /* Raised whenever the same events would lead to another state than before. */
-#define RULES_VERSION 7
+#define RULES_VERSION 8
 
 /* ---- copies of the same model ---- */
 
@@ -81,6 +82,13 @@ struct apo_shared_client *apo_shared_find(const struct apo_model *model, uint64_
 	return RUDP_TABLE_FIND(by_key, model->shared->by_key, &key);
 }
 
+static void drop(struct apo_model *model, struct apo_shared_client *entry)
+{
+	HASH_DELETE(by_key, model->shared->by_key, entry);
+	HASH_DELETE(by_client, model->shared->by_client, entry);
+	free(entry);
+}
+
 bool apo_shared_add(struct apo_model *model, struct apo_shared_key key, struct apo_client *client)
 {
 	struct apo_shared_client *entry = calloc(1, sizeof *entry);
@@ -96,6 +104,10 @@ bool apo_shared_add(struct apo_model *model, struct apo_shared_key key, struct a
 	if (!RUDP_TABLE_ADD(by_client, model->shared->by_client, client, entry)) {
 		HASH_DELETE(by_key, model->shared->by_key, entry);
 		free(entry);
+		return false;
+	}
+	if (!apo_shared_peer_add(model, client)) {
+		drop(model, entry);
 		return false;
 	}
 	return true;
@@ -120,9 +132,8 @@ void apo_shared_forget(struct apo_model *model, const struct apo_client *client)
 	entry = RUDP_TABLE_FIND(by_client, model->shared->by_client, &client);
 	if (!entry)
 		return;
-	HASH_DELETE(by_key, model->shared->by_key, entry);
-	HASH_DELETE(by_client, model->shared->by_client, entry);
-	free(entry);
+	apo_shared_peer_forget(model, client);
+	drop(model, entry);
 }
 
 void apo_shared_free(struct apo_model *model)
@@ -132,10 +143,9 @@ void apo_shared_free(struct apo_model *model)
 	if (!model->shared)
 		return;
 	HASH_ITER(by_key, model->shared->by_key, entry, next) {
-		HASH_DELETE(by_key, model->shared->by_key, entry);
-		HASH_DELETE(by_client, model->shared->by_client, entry);
-		free(entry);
+		drop(model, entry);
 	}
+	apo_shared_peers_free(model);
 	free(model->shared);
 	model->shared = NULL;
 }

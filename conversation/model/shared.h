@@ -26,6 +26,7 @@
 #define APO_REMOTE_WORKER (APO_WORKERS_MAX - 1)
 
 struct apo_account_key_entry;
+struct apo_shared_peer;
 
 struct apo_shared {
 	uint64_t self; /* this node; 0: it is no part of a cluster now */
@@ -34,6 +35,7 @@ struct apo_shared {
 	int64_t wall_ms;   /* the time that all copies use for events */
 	uint32_t remote_count, remote_hint;
 	struct apo_shared_client *by_key, *by_client;
+	struct apo_shared_peer *peers;      /* shared_peers.h */
 	struct apo_account_key_entry *keys; /* of accounts (account_secrets.h) */
 	bool is_loaded;                     /* the shared state is that of another copy */
 	int64_t expiry_minute; /* of wall_ms, at the last search for unused registrations */

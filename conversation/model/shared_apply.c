@@ -16,6 +16,7 @@
 #include "conversation/model/receipts.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/shared_accounts.h"
+#include "conversation/model/shared_peers.h"
 #include "conversation/model/whowas.h"
 
 #define TEXT_BYTES_MAX 512
@@ -107,6 +108,7 @@ bool apo_shared_insert(struct apo_model *model, struct apo_shared_key key,
 /* Copies decide alike: client has the account that the event tells, if that still exists. */
 static bool may_register(struct apo_model *model, struct apo_client *client, const char *nick)
 {
+	apo_shared_peer_replace(model, client);
 	if (!apo_registration_may_take(model, client, nick))
 		return false;
 	if (apo_account_allows_nick(model, client, nick))

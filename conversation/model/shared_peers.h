@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shared_peers - clients over messages in a network of nodes: one id is one client.
+ *
+ * Model    Such a client is known by its id (its host is "ID.peer") and by the key that it has
+ *          proven, if any. If it registers at one node while a session of it is left at another,
+ *          whose node may have died, that session ends, in all copies alike. So the nick is free.
+ *          Another key, or none, under the same id is another client.
+ */
+#ifndef APO_SHARED_PEERS_H
+#define APO_SHARED_PEERS_H
+
+#include "conversation/model/model_private.h"
+
+struct apo_shared_peer;
+
+bool apo_shared_is_same_peer(const struct apo_client *a, const struct apo_client *b);
+/* Ends the registered session of the same client, if there is one. It must not be the client of the
+ * turn. */
+void apo_shared_peer_replace(struct apo_model *model, const struct apo_client *client);
+
+/* ---- for shared.c: the clients of its tables ---- */
+
+/* Returns false if memory is short, or another session of the same client is in the table. */
+bool apo_shared_peer_add(struct apo_model *model, struct apo_client *client);
+void apo_shared_peer_forget(struct apo_model *model, const struct apo_client *client);
+void apo_shared_peers_free(struct apo_model *model);
+
+/* Are exactly the clients over messages of shared's tables in this one? */
+bool apo_shared_peers_check(const struct apo_model *model);
+
+#endif
