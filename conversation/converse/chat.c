@@ -73,7 +73,7 @@ static void begin_session(struct cv_chat *chat)
 	cv_send_line(chat, "USER %s 0 * :%s", chat->user, chat->user);
 }
 
-static void on_session_lost(struct cv_chat *chat)
+void cv_session_lost(struct cv_chat *chat)
 {
 	memset(chat->batches, 0, sizeof chat->batches);
 	cv_channels_on_session_lost(chat);
@@ -95,22 +95,47 @@ static void on_hello(struct cv_chat *chat, const struct apo_frame *hello)
 	if (chat->session) {
 		cv_tell(chat, CV_STATUS, NULL, "%s",
 			is_other_run ? "the server was restarted" : "the session was lost");
-		on_session_lost(chat);
+		cv_session_lost(chat);
 	}
 	begin_session(chat);
+}
+
+/* The session has ended. Pauses become longer, so that two programs with one id do not end each
+ * other's sessions without pause. */
+static void retry_later(struct cv_chat *chat)
+{
+	if (chat->state == CV_READY && chat->now_at_ns - chat->ready_at_ns >= CV_STEADY_NS)
+		chat->retry_ns = CV_RETRY_FIRST_NS;
+	cv_session_lost(chat);
+	if (chat->state == CV_OVER)
+		return;
+	chat->retry_at_ns = chat->now_at_ns + chat->retry_ns;
+	chat->retry_ns = rudp_time_min(2 * chat->retry_ns, CV_RETRY_MAX_NS);
 }
 
 static void on_close(struct cv_chat *chat, const struct apo_frame *close)
 {
 	if (close->session != chat->session)
 		return;
-	on_session_lost(chat);
-	if (chat->state == CV_OVER)
+	retry_later(chat);
+	if (chat->state != CV_OVER)
+		cv_tell(chat, CV_STATUS, NULL, "the server has closed the session: %.*s",
+			(int)close->text_len, close->text);
+}
+
+void cv_session_give_up(struct cv_chat *chat, const char *reason)
+{
+	static const char text[] = "Trying again later";
+	struct apo_frame close = {.kind = APO_FRAME_CLOSE,
+				  .session = chat->session,
+				  .text = text,
+				  .text_len = sizeof text - 1};
+
+	if (!chat->session)
 		return;
-	cv_tell(chat, CV_STATUS, NULL, "the server has closed the session: %.*s",
-		(int)close->text_len, close->text);
-	chat->retry_at_ns = chat->now_at_ns + chat->retry_ns;
-	chat->retry_ns = rudp_time_min(2 * chat->retry_ns, CV_RETRY_MAX_NS);
+	cv_tell(chat, CV_STATUS, NULL, "the server does nothing now: %s", reason);
+	chat->calls->send(chat->of, &close);
+	retry_later(chat);
 }
 
 void cv_chat_on_message(struct cv_chat *chat, const void *bytes, size_t len)
@@ -155,7 +180,7 @@ void cv_on_welcome(struct cv_chat *chat, const char *nick)
 		return;
 	}
 	chat->state = CV_READY;
-	chat->retry_ns = CV_RETRY_FIRST_NS;
+	chat->ready_at_ns = chat->now_at_ns;
 	copy(chat->nick, sizeof chat->nick, nick);
 	cv_tell(chat, CV_STATUS, NULL, "registered as %s", nick);
 	cv_channels_join(chat);
@@ -164,6 +189,9 @@ void cv_on_welcome(struct cv_chat *chat, const char *nick)
 
 void cv_chat_on_link(struct cv_chat *chat, bool is_up)
 {
+	if (!is_up && !chat->is_linked)
+		return;
+	chat->is_linked = is_up;
 	cv_tell(chat, CV_STATUS, NULL, "%s",
 		is_up ? "connected"
 		      : "the connection is broken; what is said waits for the next one");
@@ -175,19 +203,26 @@ void cv_chat_set_now(struct cv_chat *chat, int64_t now_at_ns, int64_t wall_ms)
 {
 	chat->now_at_ns = now_at_ns;
 	chat->wall_ms = wall_ms;
+	cv_servers_note(chat);
 }
 
 int64_t cv_chat_next_at_ns(const struct cv_chat *chat)
 {
-	return rudp_time_min(chat->retry_at_ns, cv_channels_next_at_ns(chat));
+	return rudp_time_min(rudp_time_min(chat->retry_at_ns, cv_servers_next_at_ns(chat)),
+			     cv_channels_next_at_ns(chat));
 }
 
 void cv_chat_on_time(struct cv_chat *chat)
 {
-	if (chat->retry_at_ns <= chat->now_at_ns && chat->state == CV_OFFLINE)
-		begin_session(chat);
+	if (chat->retry_at_ns <= chat->now_at_ns && chat->state == CV_OFFLINE) {
+		chat->is_server_left = chat->has_other_servers;
+		chat->retry_at_ns = RUDP_NEVER;
+		if (!chat->is_server_left)
+			begin_session(chat);
+	}
 	cv_channels_on_time(chat);
 	cv_send_waiting(chat);
+	cv_servers_note(chat);
 }
 
 /* ---- the user's requests ---- */
@@ -246,7 +281,8 @@ struct cv_chat *cv_chat_new(const struct cv_start *start)
 	chat->seed = start->seed;
 	chat->history = start->history;
 	chat->last_number = start->last_number;
-	chat->retry_at_ns = RUDP_NEVER;
+	chat->has_other_servers = start->has_other_servers;
+	chat->retry_at_ns = chat->unwell_at_ns = RUDP_NEVER;
 	chat->retry_ns = CV_RETRY_FIRST_NS;
 	copy(chat->wanted_nick, sizeof chat->wanted_nick, start->nick);
 	copy(chat->nick, sizeof chat->nick, start->nick);

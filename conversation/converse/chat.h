@@ -10,6 +10,9 @@
  *          recognize duplicates. docs/conversation.md, "converse".
  * Restart  After a lost session, lines for a channel wait until the members that were in it are
  *          back, at most CV_GATHER_NS.
+ * Servers  Several servers can be nodes of one network. If there is no link, or no welcome, for
+ *          some time, or the server refuses, the owner is asked to connect to another one. The
+ *          session is lost then, as after a restart.
  * Limits   At most CV_WINDOW lines are under way, so that flood control does not act on us.
  * Threads  none: one owner, which implements cv_calls.
  * Memory   If there is none left, the process ends (abort). Nothing that was acknowledged is lost.
@@ -35,6 +38,14 @@
 #define CV_HISTORY_NS (10 * RUDP_NS_PER_S) /* after this time we go on without the history */
 #define CV_RETRY_FIRST_NS (1 * RUDP_NS_PER_S)
 #define CV_RETRY_MAX_NS (30 * RUDP_NS_PER_S)
+/* A session that has lasted so long was no failure: the pause after its end is the first one. */
+#define CV_STEADY_NS (60 * RUDP_NS_PER_S)
+/* A server that is syncing its history is asked again so often, once a second. */
+#define CV_HISTORY_RETRIES 60
+/* If there are other servers: after this time without a link, or with a link and without the
+ * welcome, the next one is tried. */
+#define CV_LINK_NS (3 * RUDP_NS_PER_S)
+#define CV_WELCOME_NS (20 * RUDP_NS_PER_S)
 
 enum cv_kind {
 	CV_MESSAGE, /* nick has said text to channel; a private one if channel is our nick */
@@ -86,6 +97,7 @@ struct cv_start {
 	uint64_t seed;        /* random, for session numbers */
 	unsigned history;     /* lines to show when a channel is joined for the first time */
 	uint64_t last_number; /* largest number of a line that this stream ever had */
+	bool has_other_servers;
 };
 
 struct cv_chat;
@@ -108,6 +120,10 @@ void cv_chat_set_now(struct cv_chat *chat, int64_t now_at_ns, int64_t wall_ms);
 void cv_chat_on_message(struct cv_chat *chat, const void *bytes, size_t len);
 /* The link to the server is up or broken. The user is told; the session goes on. */
 void cv_chat_on_link(struct cv_chat *chat, bool is_up);
+/* Should the owner connect to another server now? Never without has_other_servers. */
+bool cv_chat_wants_other_server(const struct cv_chat *chat);
+/* The owner has ended the connection, and connects to this server from now on. */
+void cv_chat_on_other_server(struct cv_chat *chat, const char *server);
 int64_t cv_chat_next_at_ns(const struct cv_chat *chat);
 void cv_chat_on_time(struct cv_chat *chat);
 

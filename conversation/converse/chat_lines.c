@@ -378,24 +378,45 @@ static void on_not_joined(struct cv_chat *chat, const struct heard *heard)
 	cv_send_waiting(chat);
 }
 
-/* FAIL command code [context ...] :text */
-static void on_fail(struct cv_chat *chat, const struct heard *heard)
+static bool is_about(const struct heard *heard, const struct cv_channel *channel)
 {
+	bool is_named = false;
 	unsigned i;
 
-	if (strcmp(param(heard, 0), "CHATHISTORY") != 0) {
-		cv_tell(chat, CV_INFO, NULL, "%s: %s", param(heard, 0), last_param(heard));
-		return;
+	for (i = 2; i + 1 < heard->message.param_count; i++) {
+		if (apo_is_same(param(heard, i), channel->name))
+			return true;
+		is_named = is_named || *param(heard, i) == '#';
 	}
+	return !is_named;
+}
+
+/* The server compares its history with that of other nodes, or cannot read it just now: what was
+ * missed is requested again, lest it be skipped. */
+static void on_no_history(struct cv_chat *chat, const struct heard *heard)
+{
+	bool is_for_now = strcmp(param(heard, 1), "MESSAGE_ERROR") == 0;
+	unsigned i;
+
 	for (i = 0; i < chat->channel_count; i++) {
 		struct cv_channel *channel = chat->channels[i];
 
-		if (channel->state != CV_CATCHING_UP)
+		if (channel->state != CV_CATCHING_UP || !is_about(heard, channel) ||
+		    (is_for_now && cv_channel_asks_later(chat, channel)))
 			continue;
 		cv_tell(chat, CV_INFO, NULL, "no history of %s: %s", channel->name,
 			last_param(heard));
 		cv_channel_on_history_end(chat, channel);
 	}
+}
+
+/* FAIL command code [context ...] :text */
+static void on_fail(struct cv_chat *chat, const struct heard *heard)
+{
+	if (strcmp(param(heard, 0), "CHATHISTORY") == 0)
+		on_no_history(chat, heard);
+	else
+		cv_tell(chat, CV_INFO, NULL, "%s: %s", param(heard, 0), last_param(heard));
 }
 
 static void ignore(struct cv_chat *chat, const struct heard *heard)
@@ -458,6 +479,14 @@ static bool is_refusal(const struct heard *heard)
 
 	return heard->label && (((*command == '4' || *command == '5') && strlen(command) == 3) ||
 				strcmp(command, "FAIL") == 0);
+}
+
+/* A server that is cut off from its network refuses what changes anything, for a time. */
+static bool is_refusal_for_now(const struct heard *heard)
+{
+	return strcmp(heard->message.command, "FAIL") == 0 &&
+	       strcmp(param(heard, 1), "TEMPORARILY_UNAVAILABLE") == 0 &&
+	       (strcmp(param(heard, 0), "PRIVMSG") == 0 || strcmp(param(heard, 0), "JOIN") == 0);
 }
 
 static bool is_time(const char *time)
@@ -529,6 +558,10 @@ void cv_on_line(struct cv_chat *chat, const char *line, size_t len, bool is_pres
 		heard.batch = NULL;
 		if (strcmp(heard.message.command, "PRIVMSG") == 0)
 			on_message(chat, &heard);
+		return;
+	}
+	if (is_refusal_for_now(&heard)) {
+		cv_session_give_up(chat, last_param(&heard));
 		return;
 	}
 	if (is_refusal(&heard)) {

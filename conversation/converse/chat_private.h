@@ -50,11 +50,13 @@ struct cv_channel {
 	char name[APO_CHANNEL_BYTES_MAX + 1], key[64];
 	char last[CV_MSGID_SIZE]; /* msgid of the last message; "": none */
 	enum cv_channel_state state;
-	int64_t until_ns; /* deadline of CATCHING_UP and GATHERING */
+	int64_t until_ns;  /* deadline of CATCHING_UP and GATHERING */
+	int64_t ask_at_ns; /* when the history is requested again; RUDP_NEVER: not */
 	struct cv_members members, awaited;
 	struct rudp_list deferred;
 	unsigned deferred_count;
 	unsigned page_lines, pages; /* of the history that is being received */
+	unsigned retries;           /* requests of history that failed */
 };
 
 /* State of a line in the present session. */
@@ -139,6 +141,11 @@ struct cv_chat {
 	bool has_epoch;
 	uint32_t offered, caps; /* bits of cv_cap */
 	int64_t now_at_ns, wall_ms, retry_at_ns, retry_ns;
+	int64_t ready_at_ns;    /* of the present session's welcome */
+	bool has_other_servers; /* the owner knows some */
+	bool is_linked;
+	bool is_server_left;  /* the server has refused, so another one is to be tried */
+	int64_t unwell_at_ns; /* since when there is no link, or no welcome; RUDP_NEVER: well */
 	struct cv_channel *channels[CV_CHANNELS_MAX];
 	unsigned channel_count;
 	struct rudp_list lines; /* the outbox, by number */
@@ -160,6 +167,14 @@ void cv_show(struct cv_chat *chat, struct cv_shown shown);
 void cv_tell(struct cv_chat *chat, enum cv_kind kind, const char *channel, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 void cv_on_welcome(struct cv_chat *chat, const char *nick);
+void cv_session_lost(struct cv_chat *chat);
+/* The server is cut off from its network: ends the session, and begins another one later. */
+void cv_session_give_up(struct cv_chat *chat, const char *reason);
+
+/* ---- chat_servers.c ---- */
+/* The link or the state may have changed. */
+void cv_servers_note(struct cv_chat *chat);
+int64_t cv_servers_next_at_ns(const struct cv_chat *chat);
 
 /* ---- chat_rooms.c ---- */
 struct cv_channel *cv_channel_of(const struct cv_chat *chat, const char *name);
@@ -173,6 +188,8 @@ void cv_channel_on_joined(struct cv_chat *chat, struct cv_channel *channel);
 /* The list of NAMES is complete. */
 void cv_channel_on_names(struct cv_chat *chat, struct cv_channel *channel);
 void cv_channel_on_history_end(struct cv_chat *chat, struct cv_channel *channel);
+/* The server cannot answer now. false: it was asked often enough. */
+bool cv_channel_asks_later(struct cv_chat *chat, struct cv_channel *channel);
 /* true: the line was kept, to be shown after the history. */
 bool cv_channel_defers(struct cv_channel *channel, const char *line, size_t len);
 void cv_members_add(struct cv_members *members, const char *nick);

@@ -147,6 +147,7 @@ static void ask_history(struct cv_chat *chat, struct cv_channel *channel)
 {
 	channel->state = CV_CATCHING_UP;
 	channel->until_ns = chat->now_at_ns + CV_HISTORY_NS;
+	channel->ask_at_ns = RUDP_NEVER;
 	channel->page_lines = 0;
 	channel->pages++;
 	if (channel->last[0])
@@ -198,7 +199,7 @@ void cv_channel_on_names(struct cv_chat *chat, struct cv_channel *channel)
 		end_gathering(chat, channel);
 	if (channel->state != CV_JOINING)
 		return;
-	channel->pages = 0;
+	channel->pages = channel->retries = 0;
 	if (has_history && (channel->last[0] || chat->history > 0))
 		ask_history(chat, channel);
 	else
@@ -270,6 +271,16 @@ void cv_channels_on_session_lost(struct cv_chat *chat)
 		lose(chat->channels[i]);
 }
 
+bool cv_channel_asks_later(struct cv_chat *chat, struct cv_channel *channel)
+{
+	if (channel->retries == CV_HISTORY_RETRIES)
+		return false;
+	channel->retries++;
+	channel->pages--; /* of this request */
+	channel->ask_at_ns = channel->until_ns = chat->now_at_ns + RUDP_NS_PER_S;
+	return true;
+}
+
 static bool is_waiting(const struct cv_channel *channel)
 {
 	return channel->state == CV_CATCHING_UP || channel->state == CV_GATHERING;
@@ -295,7 +306,9 @@ void cv_channels_on_time(struct cv_chat *chat)
 
 		if (!is_waiting(channel) || channel->until_ns > chat->now_at_ns)
 			continue;
-		if (channel->state == CV_CATCHING_UP)
+		if (channel->state == CV_CATCHING_UP && channel->ask_at_ns != RUDP_NEVER)
+			ask_history(chat, channel);
+		else if (channel->state == CV_CATCHING_UP)
 			cv_channel_on_history_end(chat, channel);
 		else
 			end_gathering(chat, channel);

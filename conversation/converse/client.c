@@ -63,7 +63,7 @@ static void send_frames(struct cv_client *client)
 	size_t at = 0, n;
 	int error = 0;
 
-	for (; at < frames->len && error == 0; at += 2 + n) {
+	for (; client->conn && at < frames->len && error == 0; at += 2 + n) {
 		n = (size_t)frames->bytes[at] << 8 | frames->bytes[at + 1];
 		error = rudpmsg_send(client->node, client->conn, frames->bytes + at + 2, n, 0,
 				     NULL);
@@ -188,12 +188,52 @@ static const char *cause_of(int error)
 	}
 }
 
+/* Is it an error that lasts until somebody changes something? */
+static bool is_lasting(int error)
+{
+	static const int errors[] = {EKEYREJECTED, ENXIO, EEXIST, EPROTO, ENOKEY, EACCES};
+	size_t i;
+
+	for (i = 0; i < sizeof errors / sizeof *errors; i++)
+		if (error == errors[i])
+			return true;
+	return false;
+}
+
+/* The present server cannot be used. May another one be, or this one later? */
+static bool may_go_on(struct cv_client *client, int error)
+{
+	client->refusing_count = is_lasting(error) ? client->refusing_count + 1 : 0;
+	return client->options->server_count > 1 &&
+	       client->refusing_count < client->options->server_count;
+}
+
+static const char *name_of_server(struct cv_client *client)
+{
+	const struct cv_server *server = client->options->servers + client->server;
+
+	snprintf(client->server_name, sizeof client->server_name, "%s port %u", server->host,
+		 (unsigned)server->port);
+	return client->server_name;
+}
+
 static void on_event(struct cv_client *client, const struct rudpmsg_event *event)
 {
+	if (event->conn != client->conn)
+		return; /* of a former server */
 	if (event->kind == RUDPMSG_EVENT_CONNECTED || event->kind == RUDPMSG_EVENT_BROKEN)
 		cv_chat_on_link(client->chat, event->kind == RUDPMSG_EVENT_CONNECTED);
+	if (event->kind == RUDPMSG_EVENT_CONNECTED)
+		client->refusing_count = 0;
 	if (event->kind != RUDPMSG_EVENT_DISCONNECTED)
 		return;
+	client->conn = 0;
+	cv_chat_on_link(client->chat, false);
+	if (may_go_on(client, event->reason)) {
+		cv_complain("no connection to %s: %s", name_of_server(client),
+			    cause_of(event->reason));
+		return;
+	}
 	cv_complain("the connection has ended and will not be made again: %s",
 		    cause_of(event->reason));
 	end_at_once(client);
@@ -203,7 +243,8 @@ static void take_messages(struct cv_client *client)
 {
 	struct rudpmsg_message *message;
 
-	while (client->taken_count < MESSAGES_AT_ONCE && !cv_chat_is_over(client->chat)) {
+	while (client->conn && client->taken_count < MESSAGES_AT_ONCE &&
+	       !cv_chat_is_over(client->chat)) {
 		message = client->taken + client->taken_count;
 		if (rudpmsg_receive(client->node, client->conn, 0, message) < 0)
 			return;
@@ -302,6 +343,37 @@ static void check_end(struct cv_client *client)
 		client->is_over = true;
 }
 
+/* ---- servers ---- */
+
+/* Connects to the present server. false: no server can be used. */
+static bool dial(struct cv_client *client, int64_t timeout_ns)
+{
+	const struct cv_server *server = client->options->servers + client->server;
+	int error = rudpmsg_connect(client->node, server->host, server->port, server->peer,
+				    timeout_ns, &client->conn);
+
+	if (error == -EINPROGRESS && timeout_ns > 0)
+		cv_complain("%s does not answer at %s yet; trying again", server->peer,
+			    name_of_server(client));
+	if (error == 0 || error == -EINPROGRESS)
+		return true;
+	client->conn = 0;
+	cv_complain("cannot connect to %s: %s", name_of_server(client), cause_of(-error));
+	return may_go_on(client, -error);
+}
+
+static void try_next_server(struct cv_client *client)
+{
+	if (client->conn) {
+		(void)rudpmsg_disconnect(client->node, client->conn, false, 0);
+		client->refusing_count = 0;
+	}
+	client->server = (client->server + 1) % client->options->server_count;
+	cv_chat_on_other_server(client->chat, name_of_server(client));
+	if (!dial(client, 0))
+		end_at_once(client);
+}
+
 /* ---- turns ---- */
 
 static int timeout_ms(const struct cv_client *client)
@@ -348,6 +420,8 @@ static void turn(struct cv_client *client)
 		on_signal(client);
 	check_end(client);
 	end_turn(client);
+	if (!client->is_over && cv_chat_wants_other_server(client->chat))
+		try_next_server(client);
 }
 
 /* ---- start and end ---- */
@@ -401,7 +475,8 @@ static bool make_chat(struct cv_client *client)
 				 .uses_key = client->options->uses_key,
 				 .stream = draw(),
 				 .seed = draw(),
-				 .history = client->options->history};
+				 .history = client->options->history,
+				 .has_other_servers = client->options->server_count > 1};
 	char reason[512];
 
 	if (client->options->store) {
@@ -431,23 +506,12 @@ static bool connect_server(struct cv_client *client)
 					     .backoff_max_ns = BACKOFF_MAX_NS,
 					     .handshake_timeout_ns = 5 * RUDP_NS_PER_S};
 	char reason[RUDPMSG_ERROR_TEXT_SIZE];
-	int error = rudpmsg_node_open(&client->node, options->id, &node, reason);
 
-	if (error < 0) {
+	if (rudpmsg_node_open(&client->node, options->id, &node, reason) < 0) {
 		cv_complain("%s", reason);
 		return false;
 	}
-	error = rudpmsg_connect(client->node, options->host, options->port, options->peer,
-				RUDP_NS_PER_S, &client->conn);
-	if (error == -EINPROGRESS) {
-		cv_complain("%s does not answer at %s port %u yet; trying again", options->peer,
-			    options->host, (unsigned)options->port);
-		error = 0;
-	}
-	if (error < 0)
-		cv_complain("cannot connect to %s port %u: %s", options->host,
-			    (unsigned)options->port, cause_of(-error));
-	return error == 0;
+	return dial(client, RUDP_NS_PER_S);
 }
 
 static void end(struct cv_client *client)

@@ -25,9 +25,18 @@ enum {
 
 enum cv_mode { CV_TALK, CV_SEND, CV_TAIL };
 
-struct cv_options {
+#define CV_SERVERS_MAX 16
+
+struct cv_server {
+	char peer[RUDPMSG_NAME_MAX + 1]; /* its id */
 	char host[256];
 	uint16_t port;
+};
+
+struct cv_options {
+	/* The nodes of one network: if one is not there, the next one is tried. */
+	struct cv_server servers[CV_SERVERS_MAX];
+	unsigned server_count;
 	const char *id, *nick, *peer, *store; /* store NULL: none */
 	const char *password;                 /* NULL: none */
 	bool uses_key;                        /* log in by our rudp identity */

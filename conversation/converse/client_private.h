@@ -21,7 +21,10 @@ struct cv_client {
 	struct cv_outbox_db *outbox; /* NULL: none */
 	struct cv_input *input;
 	struct rudpmsg_node *node;
-	rudpmsg_conn_id conn;
+	rudpmsg_conn_id conn;    /* 0: none */
+	unsigned server;         /* of options->servers, to which conn is */
+	char server_name[280];   /* its address, for people */
+	unsigned refusing_count; /* servers in a row that cannot be used */
 	struct rudpmsg_message taken[MESSAGES_AT_ONCE];
 	unsigned taken_count;
 	struct frame_list frames;

@@ -15,12 +15,13 @@
 #define NICK_LEN_MAX 30
 
 static const char help[] =
-	"usage: converse --server HOST[:PORT] --id NAME [OPTION...]\n"
+	"usage: converse --server [ID@]HOST[:PORT]... --id NAME [OPTION...]\n"
 	"\n"
 	"Chats on an Apollonion server over the messaging library. No line is lost or said twice\n"
 	"when the network breaks or the server restarts. /help lists the commands.\n"
 	"\n"
-	"  -s, --server HOST[:PORT]  address of the server (port 6680)\n"
+	"  -s, --server [ID@]HOST[:PORT]  address of the server (port 6680), and its id;\n"
+	"                        several times for a network: if one is down, the next is tried\n"
 	"  -i, --id NAME         name of this client; each running client needs another\n"
 	"  -k, --key FILE        the server's key (default: RUDP_KEY_FILE)\n"
 	"      --peer NAME       the id of the server (default: apollonion)\n"
@@ -70,24 +71,44 @@ static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *
 	return false;
 }
 
-/* Parses HOST, HOST:PORT, [HOST] or [HOST]:PORT. */
+/* Parses HOST, HOST:PORT, [HOST] or [HOST]:PORT, each perhaps after ID@. */
 static bool read_server(struct cv_options *options, const char *text)
 {
-	const char *from = *text == '[' ? text + 1 : text;
-	size_t len = strcspn(from, *text == '[' ? "]" : ":");
-	const char *rest = from + len + (*text == '[' && from[len]);
+	struct cv_server *server = options->servers + options->server_count;
+	const char *at = strchr(text, '@'), *host = at ? at + 1 : text;
+	const char *from = *host == '[' ? host + 1 : host;
+	size_t len = strcspn(from, *host == '[' ? "]" : ":"), id_len = at ? (size_t)(at - text) : 0;
+	const char *rest = from + len + (*host == '[' && from[len]);
 	uint64_t port = DEFAULT_PORT;
 
-	if (len == 0 || len >= sizeof options->host || (*rest && *rest != ':')) {
-		cv_complain("--server '%s' must be HOST or HOST:PORT", text);
+	if (options->server_count == CV_SERVERS_MAX) {
+		cv_complain("--server can be given %d times at most", CV_SERVERS_MAX);
+		return false;
+	}
+	if (len == 0 || len >= sizeof server->host || (*rest && *rest != ':') ||
+	    (at && id_len == 0) || id_len >= sizeof server->peer) {
+		cv_complain("--server '%s' must be HOST or HOST:PORT, or ID@ and one of these",
+			    text);
 		return false;
 	}
 	if (*rest && !read_number(rest + 1, 1, 65535, &port))
 		return false;
-	memcpy(options->host, from, len);
-	options->host[len] = 0;
-	options->port = (uint16_t)port;
+	snprintf(server->peer, sizeof server->peer, "%.*s", (int)id_len, text);
+	snprintf(server->host, sizeof server->host, "%.*s", (int)len, from);
+	server->port = (uint16_t)port;
+	options->server_count++;
 	return true;
+}
+
+/* Servers without an id have that of --peer. */
+static void name_servers(struct cv_options *options)
+{
+	unsigned i;
+
+	for (i = 0; i < options->server_count; i++)
+		if (!options->servers[i].peer[0])
+			snprintf(options->servers[i].peer, sizeof options->servers[i].peer, "%s",
+				 options->peer);
 }
 
 static bool read_password(struct cv_options *options, const char *file)
@@ -184,7 +205,7 @@ static int read_option(struct cv_options *options, int option, char *value)
 
 static const char *wrong_with(const struct cv_options *options)
 {
-	if (!options->id || !options->host[0])
+	if (!options->id || options->server_count == 0)
 		return "--server and --id are needed";
 	if (!apo_frame_name_is_valid(options->id))
 		return "--id must be of letters, digits, dots and dashes, 50 at most";
@@ -223,6 +244,7 @@ int main(int argc, char **argv)
 		options.nick = options.id ? options.id : "";
 	if (options.history == UINT32_MAX)
 		options.history = options.mode == CV_TALK ? 20 : 0;
+	name_servers(&options);
 	wrong = wrong_with(&options);
 	if (wrong) {
 		cv_complain("%s", wrong);

@@ -272,13 +272,25 @@ static void on_authenticate(struct fake_server *fake_server, unsigned client, co
 	fake_server_tell(fake_server, client, "AUTHENTICATE +");
 }
 
+static bool refuses(struct fake_server *fake_server, const struct apo_message *message)
+{
+	if (strcmp(message->command, "CHATHISTORY") == 0)
+		return fake_server->failures > 0 && fake_server->failures-- > 0;
+	return fake_server->is_cut_off &&
+	       (strcmp(message->command, "JOIN") == 0 || strcmp(message->command, "PRIVMSG") == 0);
+}
+
 static void on_line(struct fake_server *fake_server, unsigned client, char *line, size_t len)
 {
 	struct fake_server_client *one = fake_server->clients + client;
 	struct apo_message message;
 
 	cr_assert(eq(int, apo_message_parse(line, len, &message), APO_MESSAGE_OK), "%s", line);
-	if (strcmp(message.command, "CAP") == 0 && strcmp(message.params[0], "LS") == 0)
+	if (refuses(fake_server, &message))
+		fake_server_tell(fake_server, client, ":s FAIL %s %s :No", message.command,
+				 fake_server->is_cut_off ? "TEMPORARILY_UNAVAILABLE"
+							 : "MESSAGE_ERROR LATEST #a");
+	else if (strcmp(message.command, "CAP") == 0 && strcmp(message.params[0], "LS") == 0)
 		fake_server_tell(fake_server, client, ":s CAP * LS :%s", fake_server->caps);
 	else if (strcmp(message.command, "CAP") == 0 && strcmp(message.params[0], "REQ") == 0)
 		fake_server_tell(fake_server, client, ":s CAP * ACK :%s", message.params[1]);

@@ -72,6 +72,8 @@ struct fake_server {
 	struct apo_scram scram;
 	bool is_scram;       /* the login that has begun */
 	const char *history; /* answer to CHATHISTORY; NULL: the server does not support it */
+	unsigned failures;   /* so many requests of history fail */
+	bool is_cut_off;     /* JOIN and PRIVMSG are refused for now */
 	char asked[512];     /* the password that the server received */
 	struct random random;
 };
