@@ -84,11 +84,6 @@ static void check_cluster(struct apo_config_reading *reading)
 	if (config->is_cloaked && !config->has_cloak_key)
 		complain_of_cluster(reading, "servers",
 				    "needs a key in [cloak], the same at all nodes");
-	if (config->peers_port)
-		complain_of_cluster(reading, "servers",
-				    "cannot be used together with [peers]: remove one of the "
-				    "sections, and serve clients over messages (converse) by "
-				    "a server outside of the network");
 }
 
 static bool are_operators_whole(struct apo_config_reading *reading)

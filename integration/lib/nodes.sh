@@ -24,6 +24,8 @@ start_nats() {
 
 # Lines at the end of each node's configuration; @ is the node's number.
 NODE_MORE=
+# How nodes are launched: launch_native if they have [peers].
+NODE_HOW=launch_plain
 
 # write_node NUMBER PORT...: those of NATS servers on its side.
 write_node() {
@@ -60,7 +62,7 @@ write_node() {
 # start_node NUMBER SIDE
 start_node() {
 	rm -f "$TMP/n$1.err"
-	launch_plain "n$1" "$2" "${PROGRAM:-$BUILD/apollonion}" --config "$TMP/n$1.conf"
+	"$NODE_HOW" "n$1" "$2" "${PROGRAM:-$BUILD/apollonion}" --config "$TMP/n$1.conf"
 }
 
 # times NODE WORDS: in its log.

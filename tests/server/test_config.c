@@ -151,17 +151,19 @@ Test(config, a_cluster_needs_a_node_and_equal_cloaks)
 				   "nodes\n");
 }
 
-Test(config, a_node_of_a_cluster_has_no_peers)
+Test(config, a_node_of_a_cluster_may_have_peers)
 {
 	struct temporary key = make_file(KEY, 0600);
-	char more[300];
+	struct apo_config *config;
+	char text[400];
 
-	snprintf(more, sizeof more,
-		 BUS "node = n1\n[cloak]\nenabled = no\n[peers]\nport = 6680\nkey = %s\n",
+	snprintf(text, sizeof text,
+		 FINE BUS "node = n1\n[cloak]\nenabled = no\n[peers]\nport = 6680\nkey = %s\n",
 		 key.name);
-	refused(more, ":7: cluster: servers cannot be used together with [peers]: remove one of "
-		      "the sections, and serve clients over messages (converse) by a server "
-		      "outside of the network\n");
+	config = read_text(text);
+	cr_assert(ne(ptr, config, NULL), "%s", complaints);
+	cr_assert(eq(uint, config->peers_port, 6680));
+	apo_config_put(config);
 	unlink(key.name);
 }
 

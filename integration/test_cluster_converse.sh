@@ -1,0 +1,216 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# converse and three nodes of Apollonion over three real NATS servers: nodes are killed while lines flow, one is ended,
+# one is handed over. Their clients go on at other nodes under their nicks, and no line is lost or comes twice. Takes
+# 40 s.
+#
+#     converse, nc ──── node n1, n2, n3 ──── nats-server s1, s2, s3 (all on the loopback of a namespace)
+
+LOOPBACK=1
+TCP_MEANT=1 # lib.sh asks
+export TCP_MEANT
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=integration/lib/talk.sh
+. "$HERE/lib/talk.sh"
+# shellcheck source=integration/lib/nodes.sh
+. "$HERE/lib/nodes.sh"
+
+LINES=600
+seq -f 'line %g of what must arrive, once' $LINES >"$TMP/text"
+echo sesame-1 >"$TMP/password"
+
+# converse NAME "NODE..." [OPTION...]: it tries the nodes in this order.
+converse() {
+	local name=$1 node servers=()
+	for node in $2; do
+		servers+=(--server "n$node@127.0.0.1:668$node")
+	done
+	shift 2
+	launch_native "$name" a "$BUILD/converse" --id "$name" --timeout 400 "${servers[@]}" "$@"
+}
+
+# An account, registered at node 1.
+register_account() {
+	enter "$1" 1
+	does "$1" "REGISTER * * $(cat "$TMP/password")" "$1" " REGISTER SUCCESS $1 "
+	leave "$1"
+}
+
+# has_come NAME COUNT: so often it has begun a session at a node.
+has_come() {
+	[ "$(grep -c 'registered as' "$TMP/$1.err")" -ge "$2" ]
+}
+
+# The node that it has gone to last, from this one on.
+node_of() {
+	local last
+	last=$(grep -oE 'connecting to \S+ port 668[1-3]' "$TMP/$1.err" | tail -n 1)
+	echo "${last:-$2}" | grep -o '.$'
+}
+
+declare -A COME=() AT=()
+
+# note_sessions: of bob and cara, before something happens to a node.
+note_sessions() {
+	local name
+	for name in bob cara; do
+		COME[$name]=$(grep -c 'registered as' "$TMP/$name.err")
+	done
+	AT=([bob]=$(node_of bob 1) [cara]=$(node_of cara 3))
+}
+
+# wait_for_sessions NODE: those who were there go on elsewhere, or there again.
+wait_for_sessions() {
+	local name
+	for name in bob cara; do
+		[ "${AT[$name]}" != "$1" ] || wait_until 30 "$name begins another session" has_come "$name" $((COME[$name] + 1))
+	done
+}
+
+has_lines() {
+	[ "$(wc -l <"$TMP/$1.out")" -ge "$2" ]
+}
+
+heard_by_tail() {
+	cut -f 3 "$TMP/$1.out"
+}
+
+heard_by_nc() {
+	tr -d '\r' <"$TMP/$1.out" | sed -n 's/^.* PRIVMSG #hall :\(line .*\)$/\1/p'
+}
+
+# heard_by_eve LINES: what she has heard since she had heard so many lines.
+heard_by_eve() {
+	tail -n "+$(($1 + 1))" "$TMP/eve.out" | tr -d '\r'
+}
+
+has_names_since() {
+	heard_by_eve "$1" | grep ' 366 eve #hall ' >/dev/null
+}
+
+# Now, and not when she asked last.
+is_in_hall() {
+	local before
+	before=$(wc -l <"$TMP/eve.out")
+	say eve "NAMES #hall"
+	wait_until 20 "the names of #hall" has_names_since "$before"
+	heard_by_eve "$before" | grep -E " 353 eve = #hall :(.* )?[@+]?$1( |\$)" >/dev/null
+}
+
+# listener NAME "NODE..." [OPTION...]: prints what is said in #hall, and is there.
+listener() {
+	converse "$@" --tail '#hall'
+	wait_until 20 "$1 is in the channel" is_in_hall "$1"
+}
+
+kill_node() {
+	send KILL "n$1"
+	finish "n$1" 5
+}
+
+bring_back() {
+	start_node "$1" b
+	wait_joined "$1"
+}
+
+# The sender and bob are at the node that is killed, cara is not, nor is eve (nc).
+killed_twice() {
+	local name
+	section "the node of a sender and of a listener is killed, twice, among $LINES lines"
+	register_account anna
+	register_account bob
+	enter eve 3
+	does eve "JOIN #hall" eve ' 366 eve #hall '
+	listener bob "1 2" --password "$TMP/password"
+	listener cara "3 1"
+	rm -f "$TMP/go-on"
+	converse anna "1 2" --send '#hall' --password "$TMP/password" < <(in_two_parts "$TMP/text" $((LINES / 2)))
+	wait_until 30 "a part of the lines" has_lines cara 100
+	kill_node 1
+	wait_until 30 "anna comes to another node" has_come anna 2
+	wait_until 30 "bob comes to another node" has_come bob 2
+	wait_until 60 "the first half of the lines" has_lines cara $((LINES / 2))
+	bring_back 1
+	: >"$TMP/go-on"
+	wait_until 30 "more lines" has_lines cara $((LINES / 2 + 100))
+	kill_node 2
+	wait_until 30 "bob comes back to the first node" has_come bob 3
+	finish anna 120
+	# 3: a line went to the session that bob had left at a dead node, so nobody knows whether he has it.
+	[ "$STATUS" = 0 ] || [ "$STATUS" = 3 ] || fail "exit code of the sender: $STATUS"
+	wait_until 60 "all lines to bob" has_lines bob $LINES
+	wait_until 60 "all lines to cara" has_lines cara $LINES
+	for name in bob cara; do
+		heard_by_tail "$name" >"$TMP/$name.heard"
+		expect_same "$TMP/text" "$TMP/$name.heard" "lines that $name has heard"
+	done
+	ok "each line came once and in order"
+	# nc does not know line ids: it may hear a line again that had no final receipt yet.
+	heard_by_nc eve >"$TMP/eve.heard"
+	awk '!heard[$0]++' "$TMP/eve.heard" >"$TMP/eve.once"
+	expect_same "$TMP/text" "$TMP/eve.once" "lines that nc has heard"
+	expect_between 0 $(($(wc -l <"$TMP/eve.heard") - LINES)) 512 "lines that nc has heard again"
+	for name in anna bob; do
+		! grep -q "registered as ${name}_" "$TMP/$name.err" || fail "$name has lost the nick"
+	done
+	hears eve ':bob!\S+@bob.peer QUIT :Replaced by another session of bob.peer'
+	hears_not eve ':(anna|bob)_'
+	ok "they have kept their nicks"
+	bring_back 2
+}
+
+# all_hear LINE "NODE...": dan says it, at the first of the nodes that runs; bob and cara hear it.
+all_hear() {
+	local name
+	wait_until 60 "cara is in the channel" is_in_hall cara
+	wait_until 60 "bob is in the channel" is_in_hall bob
+	echo "$1" >"$TMP/line"
+	LINES=$((LINES + 1))
+	converse dan "$2" --send '#hall' <"$TMP/line"
+	finish dan 60
+	expect_eq "$STATUS" 0 "exit code of the sender"
+	for name in bob cara; do
+		wait_until 20 "the line to $name" has_lines "$name" "$LINES"
+		expect_eq "$(heard_by_tail "$name" | tail -n 1)" "$1" "what $name has heard"
+	done
+}
+
+# cara, who has no account, goes to node 1.
+ended() {
+	section "a node is ended"
+	note_sessions
+	send TERM n3
+	finish n3 60
+	drop eve
+	wait_for_sessions 3
+	enter eve 2
+	does eve "JOIN #hall" eve ' 366 eve #hall '
+	all_hear "after the end" "3 2"
+	ok "its clients go on at other nodes, and who comes finds a node that runs"
+}
+
+handed_over() {
+	section "a node is handed over"
+	note_sessions
+	hand_over_node 1
+	wait_for_sessions 1
+	all_hear "after the hand-over" 1
+	stop bob
+	stop cara
+	leave eve
+	ok "its clients over messages go on, and the next process serves such clients"
+}
+
+# The engine of this namespace serves nodes and clients; each node has an id of its own.
+NODE_HOW=launch_native
+NODE_MORE="[peers]
+port = 668@
+key = $TMP/key
+id = n@
+[history]
+enabled = yes"
+start_network
+killed_twice
+ended
+handed_over
