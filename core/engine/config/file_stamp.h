@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file_stamp - detects that a file is missing, and changes of a file: if two stamps of a path are
- * equal, its content is the same.
+ * file_stamp - detects that a file is missing, and changes of a file.
+ *
+ * Limits   A file that changes twice within one tick of its file system's clock can keep its stamp.
+ *          So after a change, the next RUDP_FILE_LOOKS looks compare the content as well.
  */
 #ifndef RUDP_ENGINE_FILE_STAMP_H
 #define RUDP_ENGINE_FILE_STAMP_H
@@ -9,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+
+/* At intervals of RUDP_KEY_LOOK_NS these take 2 s: the longest tick, that of FAT. */
+#define RUDP_FILE_LOOKS 4
 
 /* All zeros: there is no file. */
 struct rudp_file_stamp {

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hash.h"
+
 /* The content of one file. Only the member of that file is used. */
 struct content {
 	struct rudp_identity *identity;
@@ -128,12 +130,44 @@ static void look(const struct rudp_identity_place *place, struct rudp_identity_p
 	}
 }
 
-static bool has_changed(const struct rudp_identity_place *place)
+/* Reads the file of a place whose index is set. Returns as rudp_key_content_read() does. */
+static int read_content(struct rudp_identity_files *files, enum rudp_identity_file file,
+			char **bytes, size_t *len, char *text)
 {
-	struct rudp_identity_place now;
+	const struct rudp_identity_place *place = &files->places[file];
+	enum rudp_key_file_kind kind =
+		file == RUDP_FILE_IDENTITY ? RUDP_KEY_FILE_SECRET : RUDP_KEY_FILE_PUBLIC;
+
+	return rudp_key_content_read(bytes, len, place->paths[place->index], kind, bytes_max[file],
+				     NULL, text);
+}
+
+/* Nobody but the owner chooses the content, so the hash needs no secret key. */
+static uint64_t hash_of(const char *bytes, size_t len)
+{
+	static const uint8_t key[16];
+
+	return rudp_siphash(key, bytes, len);
+}
+
+static bool has_changed(struct rudp_identity_files *files, enum rudp_identity_file file)
+{
+	struct rudp_identity_place *place = &files->places[file], now;
+	char *bytes, text[RUDP_KEY_TEXT_SIZE];
+	uint64_t content;
+	size_t len;
 
 	look(place, &now);
-	return now.index != place->index || !rudp_file_stamp_equal(&now.stamp, &place->stamp);
+	if (now.index != place->index || !rudp_file_stamp_equal(&now.stamp, &place->stamp))
+		return true;
+	if (place->looks == 0 || place->index == place->count)
+		return false;
+	place->looks--;
+	if (read_content(files, file, &bytes, &len, text) < 0)
+		return false;
+	content = hash_of(bytes, len);
+	rudp_key_content_free(bytes, len);
+	return content != place->content;
 }
 
 /*
@@ -143,19 +177,19 @@ static bool has_changed(const struct rudp_identity_place *place)
 static bool read_file(struct rudp_identity_files *files, enum rudp_identity_file file, char *text)
 {
 	struct rudp_identity_place *place = &files->places[file];
-	enum rudp_key_file_kind kind =
-		file == RUDP_FILE_IDENTITY ? RUDP_KEY_FILE_SECRET : RUDP_KEY_FILE_PUBLIC;
 	const char *path = place->paths[place->index];
 	struct content content = {.identity = NULL};
 	char *bytes = NULL;
 	size_t len = 0;
-	int rc = rudp_key_content_read(&bytes, &len, path, kind, bytes_max[file], NULL, text);
+	int rc = read_content(files, file, &bytes, &len, text);
 	bool ok;
 
+	place->looks = RUDP_FILE_LOOKS;
 	if (rc == -ETIMEDOUT) /* without a stamp the file is read again soon */
 		place->stamp = (struct rudp_file_stamp){.inode = 0};
 	if (rc < 0)
 		return false;
+	place->content = hash_of(bytes, len);
 	snprintf(text, RUDP_KEY_TEXT_SIZE, "%.200s: there is no memory for it", path);
 	ok = parse(files, file, &content, bytes, len, path, text);
 	rudp_key_content_free(bytes, len);
@@ -262,7 +296,7 @@ bool rudp_identity_files_watch(struct rudp_identity_files *files, rudp_key_compl
 	bool changed = false;
 
 	for (unsigned i = 0; i < RUDP_IDENTITY_FILE_COUNT; i++)
-		if (has_changed(&files->places[i]) && watch_file(files, i, complain, context))
+		if (has_changed(files, i) && watch_file(files, i, complain, context))
 			changed = true;
 	return changed;
 }

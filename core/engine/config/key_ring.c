@@ -145,6 +145,33 @@ bool rudp_key_ring_is_stale(const struct rudp_key_ring *ring)
 	return false;
 }
 
+static void ignore(void *context, const char *text)
+{
+	(void)context;
+	(void)text;
+}
+
+static bool are_equal(const struct rudp_ring_entry *a, const struct rudp_ring_entry *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->key.id == b->key.id &&
+	       a->key.not_before_s == b->key.not_before_s &&
+	       a->key.not_after_s == b->key.not_after_s && a->key.is_revoked == b->key.is_revoked;
+}
+
+bool rudp_key_ring_differs(const struct rudp_key_ring *ring)
+{
+	struct rudp_key_ring now;
+	bool is_same;
+
+	rudp_key_ring_load(&now, ring->path, ignore, NULL);
+	is_same = now.is_directory == ring->is_directory && now.has_refused == ring->has_refused &&
+		  now.count == ring->count;
+	for (unsigned i = 0; is_same && i < ring->count; i++)
+		is_same = are_equal(&now.entries[i], &ring->entries[i]);
+	rudp_key_ring_wipe(&now);
+	return !is_same;
+}
+
 void rudp_key_ring_revoke(struct rudp_key_ring *ring, uint64_t id)
 {
 	for (unsigned i = 0; i < ring->count; i++)

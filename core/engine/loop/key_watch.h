@@ -4,7 +4,8 @@
  * withdrawn and revoked without a restart of any program.
  *
  * When     at the start of a turn of the loop, at most every RUDP_KEY_LOOK_NS: before the
- *          handshakes of the turn, and without a timer of its own. It costs one stat() per file.
+ *          handshakes of the turn, and without a timer of its own. It costs one stat() per file;
+ *          in the two seconds after a change also reading them (file_stamp.h).
  * Change   If files, their content or the valid keys have changed, new handshakes use the keys that
  *          are valid now. Associations of all other keys end. Established connections continue,
  *          unless their key is revoked.
@@ -31,6 +32,7 @@ struct rudp_engine;
 struct rudp_key_use {
 	int64_t look_at_ns;
 	bool must_read;                           /* read the files even if they have not changed */
+	unsigned looks;                           /* of RUDP_FILE_LOOKS that are left */
 	bool is_withdrawn;                        /* no key is valid */
 	unsigned count;                           /* of keys in use */
 	uint64_t ids[RUDP_PSKS_MAX];              /* ids of these; the first is sent */

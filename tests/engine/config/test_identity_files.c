@@ -263,6 +263,29 @@ Test(identity_files, a_wrong_new_file_is_reported_once_and_the_old_one_counts)
 	cr_assert(eq(u32, known(1), 2));
 }
 
+/* As on a file system whose clock has not advanced since the file was read. */
+static void keep_stamp(enum rudp_identity_file file)
+{
+	struct rudp_identity_place *place = &files.places[file];
+
+	place->stamp = rudp_file_stamp_at(place->paths[place->index]);
+}
+
+Test(identity_files, a_file_changed_twice_in_a_tick_is_read_again)
+{
+	make_all();
+	cr_assert(load());
+	make_text("rudp/known_hosts", "10.0.0.1 " TWO "\n");
+	keep_stamp(RUDP_FILE_KNOWN_HOSTS);
+	cr_assert(watch());
+	cr_assert(eq(uint, known(1), 2));
+	for (int i = 0; i < RUDP_FILE_LOOKS; i++)
+		cr_assert(not(watch()));
+	make_text("rudp/known_hosts", "10.0.0.1 " ONE "\n");
+	keep_stamp(RUDP_FILE_KNOWN_HOSTS);
+	cr_assert(not(watch()));
+}
+
 Test(identity_files, rights_that_became_wrong_change_nothing)
 {
 	make_all();

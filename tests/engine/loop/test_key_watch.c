@@ -105,6 +105,8 @@ Test(key_watch, times_of_keys_take_effect_without_a_change_of_files)
 	make("b", '2', "not-before 2020-01-01T00:00:00Z\n");
 	begin(directory);
 	expect_keys("21");
+	for (int i = 0; i < RUDP_FILE_LOOKS; i++)
+		look();
 	key = &engine.settings.keys.entries[1].key;
 	key->not_after_s = key->not_before_s + 1; /* as if that second was now */
 	look();
@@ -141,6 +143,39 @@ Test(key_watch, a_file_that_replaces_another_is_read)
 	cr_assert(zero(int, chmod(single, 0644)));
 	look();
 	cr_assert(engine.key_use.is_withdrawn);
+}
+
+/* As on a file system whose clock has not advanced since the file was read. */
+static void keep_stamp(unsigned index, const char *name)
+{
+	engine.settings.keys.entries[index].key.stamp = rudp_file_stamp_at(path_of(name));
+}
+
+Test(key_watch, a_file_changed_twice_in_a_tick_is_read_again)
+{
+	make("b", '2', "");
+	begin(directory);
+	look();
+	make("b", '3', "");
+	keep_stamp(1, "b");
+	look();
+	expect_keys("31");
+	make("b", '3', "revoked\n");
+	keep_stamp(1, "b");
+	look();
+	expect_keys("1");
+}
+
+Test(key_watch, files_that_keep_their_stamps_are_soon_not_read_any_more)
+{
+	make("b", '2', "");
+	begin(directory);
+	for (int i = 0; i < RUDP_FILE_LOOKS; i++)
+		look();
+	make("b", '3', "");
+	keep_stamp(1, "b");
+	look();
+	expect_keys("21");
 }
 
 Test(key_watch, a_key_revoked_in_its_file_resets_its_connections)
