@@ -25,6 +25,19 @@ static void block_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 		rudp_list_append(&hub->read_blocked, &link->read_blocked);
 }
 
+/* Before the handshake is over, no memory is used for a message, since it is not allowed then. */
+static enum rudpmsg_wire_verdict read_frame(const struct rudpmsg_hub *hub,
+					    const struct rudpmsg_link *link,
+					    struct rudpmsg_frame *frame, size_t *used)
+{
+	const struct rudpmsg_chunk *chunk = link->chunk;
+	bool may_have_messages = link->state == LINK_READY || link->was_ready;
+
+	return rudpmsg_frame_read(chunk->bytes + link->parsed, chunk->used - link->parsed,
+				  may_have_messages ? hub->config.limits.message_bytes_max : 0,
+				  frame, used);
+}
+
 /* Makes room to read after the unparsed bytes. An incomplete frame moves to a new chunk. */
 static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 {
@@ -39,9 +52,7 @@ static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	}
 	if (old && old->size - old->used >= READ_ROOM_MIN_BYTES)
 		return true;
-	if (rest > 0 && rudpmsg_frame_read(old->bytes + link->parsed, rest,
-					   hub->config.limits.message_bytes_max, &frame,
-					   &wanted) != RUDPMSG_WIRE_MORE)
+	if (rest > 0 && read_frame(hub, link, &frame, &wanted) != RUDPMSG_WIRE_MORE)
 		wanted = 0; /* complete, but reading stopped before it was parsed */
 	chunk = rudpmsg_chunk_new((wanted > rest ? wanted : rest) + RUDPMSG_CHUNK_BYTES);
 	if (!chunk)
@@ -265,9 +276,7 @@ static void parse(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t no
 	size_t used;
 
 	while (link->state != LINK_ENDED && link->state != LINK_CLOSING && !is_behind(hub, link)) {
-		verdict = rudpmsg_frame_read(link->chunk->bytes + link->parsed,
-					     link->chunk->used - link->parsed,
-					     hub->config.limits.message_bytes_max, &frame, &used);
+		verdict = read_frame(hub, link, &frame, &used);
 		if (verdict == RUDPMSG_WIRE_MORE)
 			return;
 		if (verdict != RUDPMSG_WIRE_OK) {
@@ -301,9 +310,7 @@ static void await_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	size_t used;
 
 	do {
-		verdict = rudpmsg_frame_read(link->chunk->bytes + link->parsed,
-					     link->chunk->used - link->parsed,
-					     hub->config.limits.message_bytes_max, &frame, &used);
+		verdict = read_frame(hub, link, &frame, &used);
 		if (verdict == RUDPMSG_WIRE_OK && frame.type == RUDPMSG_FRAME_CLOSE) {
 			rudpmsg_link_end(hub, link);
 			return;

@@ -250,6 +250,19 @@ Test(hub_ends, a_truncated_close_is_a_protocol_error)
 	close_ended();
 }
 
+/* Otherwise each link without a handshake could make the node keep a message of any size. */
+Test(hub_ends, a_message_before_the_handshake_is_refused_by_its_head)
+{
+	uint8_t head[RUDPMSG_MESSAGE_HEAD_BYTES];
+	struct rudpmsg_link *link = rudpmsg_hub_on_accepted(hub, NULL, now_ns);
+
+	rudpmsg_message_head_write(head, 1, 100);
+	send_bytes(link, head, RUDPMSG_FRAME_HEAD_BYTES);
+	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_PROTOCOL));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
+	close_ended();
+}
+
 Test(hub_ends, a_node_with_our_own_name_is_refused)
 {
 	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
