@@ -17,6 +17,7 @@ struct apo_guest {
 	struct apo_session *previous;
 	struct rudp_list queued; /* in peers->queued while the previous session has not ended */
 	bool hello_pending;      /* the send queue had no room for it */
+	bool is_refusal_logged;  /* since opens_from_ns: a peer cannot fill the log */
 	unsigned opens;          /* since opens_from_ns */
 	int64_t opens_from_ns;
 	char name[RUDPMSG_NAME_MAX + 1];
@@ -115,6 +116,7 @@ static bool opens_too_often(struct apo_peers *peers, struct apo_guest *guest, in
 	if (now_at_ns - guest->opens_from_ns >= peers->config->connects_ns) {
 		guest->opens_from_ns = now_at_ns;
 		guest->opens = 0;
+		guest->is_refusal_logged = false;
 	}
 	return ++guest->opens > peers->config->connects_max;
 }
@@ -123,10 +125,10 @@ static bool opens_too_often(struct apo_peers *peers, struct apo_guest *guest, in
 static const char *make_session(struct apo_peers *peers, struct apo_guest *guest, uint64_t number,
 				int64_t now_at_ns)
 {
-	if (!apo_frame_name_is_valid(guest->name))
-		return "Your id must consist of letters, digits, dots and dashes, at most 50";
 	if (opens_too_often(peers, guest, now_at_ns))
 		return "You open sessions too often, wait a while";
+	if (!apo_frame_name_is_valid(guest->name))
+		return "Your id must consist of letters, digits, dots and dashes, at most 50";
 	guest->session = apo_session_new(peers->carrier, guest->conn, number, guest->name);
 	return guest->session ? NULL : "Out of memory";
 }
@@ -135,7 +137,9 @@ static void refuse(struct apo_peers *peers, struct apo_guest *guest, uint64_t nu
 		   const char *reason)
 {
 	peers->counters.refused++;
-	rudp_log(RUDP_LOG_INFO, "refused peer=%s reason=\"%s\"", guest->name, reason);
+	if (!guest->is_refusal_logged)
+		rudp_log(RUDP_LOG_INFO, "refused peer=%s reason=\"%s\"", guest->name, reason);
+	guest->is_refusal_logged = true;
 	say_close(peers, guest, number, reason);
 	end_session(guest, 0);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "conversation/server/peers.h"
 #include "lone_worker.h"
 
@@ -273,6 +274,27 @@ Test(peers, opens_are_limited_in_rate)
 		open_session(number);
 	bring(APO_FRAME_OPEN, 5, "");
 	cr_assert(eq(str, what_was_sent(), "CLOSE 5 You open sessions too often, wait a while\n"));
+}
+
+static void count_line(void *of, enum rudp_log_level level, const char *text)
+{
+	(void)level;
+	(void)text;
+	++*(unsigned *)of;
+}
+
+Test(peers, a_peer_that_is_refused_again_and_again_does_not_fill_the_log)
+{
+	unsigned lines = 0;
+	uint64_t number;
+
+	rudp_log_set(count_line, &lines, RUDP_LOG_INFO);
+	for (number = 1; number <= 100; number++) {
+		room = 10;
+		bring(APO_FRAME_OPEN, number, "");
+	}
+	rudp_log_set(NULL, NULL, RUDP_LOG_OFF);
+	cr_assert(eq(uint, lines, 1));
 }
 
 Test(peers, lines_without_room_wait_and_arrive_in_order)
