@@ -117,7 +117,7 @@ class Recovery:
         return self.rtt.smoothed + max(4 * self.rtt.variation, GRANULARITY_S) + self.peers_ack_delay_s
 
     def pto_interval(self):
-        return min(self.pto() * 2 ** self.backoff, max(CAP_PTOS * self.pto(), CAP_S))
+        return min(self.pto() * 2 ** min(self.backoff, 32), max(CAP_PTOS * self.pto(), CAP_S))
 
     def pto_at(self):
         if self.last_eliciting_at is None or not self.has_eliciting():
