@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # converse and three nodes of Apollonion over three real NATS servers: nodes are killed while lines flow, one is ended,
-# one is handed over. Their clients go on at other nodes under their nicks, and no line is lost or comes twice. Takes
-# 40 s.
+# one is handed over, one stands still, one is cut off. Their clients go on at other nodes under their nicks, and no line
+# is lost or comes twice. Takes 80 s.
 #
 #     converse, nc ──── node n1, n2, n3 ──── nats-server s1, s2, s3 (all on the loopback of a namespace)
 
@@ -109,7 +109,9 @@ kill_node() {
 	finish "n$1" 5
 }
 
+# bring_back NODE [PORT...]: with other NATS servers.
 bring_back() {
+	[ $# -lt 2 ] || write_node "$@"
 	start_node "$1" b
 	wait_joined "$1"
 }
@@ -131,7 +133,7 @@ killed_twice() {
 	wait_until 30 "anna comes to another node" has_come anna 2
 	wait_until 30 "bob comes to another node" has_come bob 2
 	wait_until 60 "the first half of the lines" has_lines cara $((LINES / 2))
-	bring_back 1
+	bring_back 1 4221
 	: >"$TMP/go-on"
 	wait_until 30 "more lines" has_lines cara $((LINES / 2 + 100))
 	kill_node 2
@@ -202,6 +204,51 @@ handed_over() {
 	ok "its clients over messages go on, and the next process serves such clients"
 }
 
+# says_two WHAT: hal, who has said a line at node 1, says another one after that has happened to the node.
+says_two() {
+	printf '%s\n' "before $1" "after $1" >"$TMP/two"
+	rm -f "$TMP/go-on"
+	converse hal "1 2" --send '#hall' < <(in_two_parts "$TMP/two" 1)
+	LINES=$((LINES + 1))
+	wait_until 30 "the first line" has_lines gil "$LINES"
+}
+
+goes_on() {
+	: >"$TMP/go-on"
+	finish hal 120
+	expect_eq "$STATUS" 0 "exit code of the sender"
+	LINES=$((LINES + 1))
+	expect_eq "$(wc -l <"$TMP/gil.out")" "$LINES" "number of lines that gil has heard"
+	expect_eq "$(heard_by_tail gil | tail -n 2)" "$(cat "$TMP/two")" "what gil has heard"
+	has_come hal 2 || fail "hal is still at the first node"
+}
+
+# Node 1 knows only the NATS server s1.
+frozen_and_cut_off() {
+	section "a node stands still"
+	send TERM n1 # after the hand-over it is the proxy of the next process
+	finish n1 60
+	bring_back 1
+	enter eve 2
+	does eve "JOIN #hall" eve ' 366 eve #hall '
+	listener gil 2
+	LINES=0
+	says_two "it stood still"
+	send STOP n1
+	goes_on
+	send CONT n1
+	ok "what is not answered is said at another node"
+	section "a node is cut off"
+	says_two "it was cut off"
+	send KILL s1
+	finish s1 5
+	wait_until 60 "n1 is cut off" grep -qs ' cluster cut off: ' "$TMP/n1.err"
+	goes_on
+	stop gil
+	leave eve
+	ok "what is refused is said at another node"
+}
+
 # The engine of this namespace serves nodes and clients; each node has an id of its own.
 NODE_HOW=launch_native
 NODE_MORE="[peers]
@@ -214,3 +261,4 @@ start_network
 killed_twice
 ended
 handed_over
+frozen_and_cut_off

@@ -10,7 +10,7 @@
  *          recognize duplicates. docs/conversation.md, "converse".
  * Restart  After a lost session, lines for a channel wait until the members that were in it are
  *          back, at most CV_GATHER_NS.
- * Servers  Several servers can be nodes of one network. If there is no link, or no welcome, for
+ * Servers  Several servers can be nodes of one network. If there is no link, or no answer, for
  *          some time, or the server refuses, the owner is asked to connect to another one. The
  *          session is lost then, as after a restart.
  * Limits   At most CV_WINDOW lines are under way, so that flood control does not act on us.
@@ -42,10 +42,10 @@
 #define CV_STEADY_NS (60 * RUDP_NS_PER_S)
 /* A server that is syncing its history is asked again so often, once a second. */
 #define CV_HISTORY_RETRIES 60
-/* If there are other servers: after this time without a link, or with a link and without the
- * welcome, the next one is tried. */
+/* If there are other servers: after this time without a link, or with a link and without an answer
+ * to the login or to a line, the next one is tried. */
 #define CV_LINK_NS (3 * RUDP_NS_PER_S)
-#define CV_WELCOME_NS (20 * RUDP_NS_PER_S)
+#define CV_ANSWER_NS (20 * RUDP_NS_PER_S)
 
 enum cv_kind {
 	CV_MESSAGE, /* nick has said text to channel; a private one if channel is our nick */

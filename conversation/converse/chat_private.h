@@ -145,6 +145,7 @@ struct cv_chat {
 	bool has_other_servers; /* the owner knows some */
 	bool is_linked;
 	bool is_server_left;  /* the server has refused, so another one is to be tried */
+	int64_t answer_at_ns; /* when lines were answered last, or the first one was sent */
 	int64_t unwell_at_ns; /* since when there is no link, or no welcome; RUDP_NEVER: well */
 	struct cv_channel *channels[CV_CHANNELS_MAX];
 	unsigned channel_count;

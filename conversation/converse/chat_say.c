@@ -43,6 +43,8 @@ static struct cv_line *add(struct cv_chat *chat, uint64_t number, const char *ta
 static void drop(struct cv_chat *chat, struct cv_line *line)
 {
 	rudp_list_remove(&line->link);
+	if (line->state == CV_LINE_UNDER_WAY)
+		chat->answer_at_ns = chat->now_at_ns;
 	chat->line_count--;
 	chat->under_way -= line->state == CV_LINE_UNDER_WAY;
 	chat->said_count -= line->state == CV_LINE_SAID;
@@ -109,7 +111,8 @@ static void send_line(struct cv_chat *chat, struct cv_line *line)
 	char name[CV_NAME_SIZE];
 
 	line->state = CV_LINE_UNDER_WAY;
-	chat->under_way++;
+	if (chat->under_way++ == 0)
+		chat->answer_at_ns = chat->now_at_ns;
 	cv_send_line(chat, "@label=%" PRIu64 ";" CV_LINE_TAG "=%s PRIVMSG %s :%s", line->number,
 		     name_of(chat, line->number, name), line->target, line->text);
 }
@@ -215,6 +218,7 @@ void cv_on_echo(struct cv_chat *chat, uint64_t number, const struct cv_shown *ec
 
 	if (!line)
 		return;
+	chat->answer_at_ns = chat->now_at_ns;
 	chat->under_way -= line->state == CV_LINE_UNDER_WAY;
 	chat->said_count += line->state != CV_LINE_SAID;
 	line->state = CV_LINE_SAID;

@@ -17,8 +17,8 @@ int64_t cv_servers_next_at_ns(const struct cv_chat *chat)
 	if (chat->is_server_left)
 		return chat->now_at_ns;
 	if (chat->unwell_at_ns == RUDP_NEVER)
-		return RUDP_NEVER;
-	return chat->unwell_at_ns + (chat->is_linked ? CV_WELCOME_NS : CV_LINK_NS);
+		return chat->under_way > 0 ? chat->answer_at_ns + CV_ANSWER_NS : RUDP_NEVER;
+	return chat->unwell_at_ns + (chat->is_linked ? CV_ANSWER_NS : CV_LINK_NS);
 }
 
 bool cv_chat_wants_other_server(const struct cv_chat *chat)

@@ -46,7 +46,7 @@ static void close_session(void)
 
 Test(chat_servers, without_a_link_another_one_is_tried)
 {
-	fake_server_wait(&fake_server, CV_WELCOME_NS);
+	fake_server_wait(&fake_server, CV_ANSWER_NS);
 	cr_assert(not(cv_chat_wants_other_server(chat)));
 	cv_chat_on_link(chat, false);
 	fake_server_wait(&fake_server, 0);
@@ -69,7 +69,7 @@ Test(chat_servers, a_short_break_ends_no_session)
 	cv_chat_on_link(chat, false);
 	fake_server_wait(&fake_server, CV_LINK_NS - 1);
 	cv_chat_on_link(chat, true);
-	fake_server_wait(&fake_server, CV_WELCOME_NS);
+	fake_server_wait(&fake_server, CV_ANSWER_NS);
 	cr_assert(not(cv_chat_wants_other_server(chat)));
 	cr_assert(eq(u64, chat->session, session));
 }
@@ -79,10 +79,25 @@ Test(chat_servers, without_a_welcome_another_one_is_tried)
 	cv_chat_on_other_server(chat, "b");
 	fake_server_wait(&fake_server, CV_LINK_NS - 1);
 	cv_chat_on_link(chat, true);
-	fake_server_wait(&fake_server, CV_WELCOME_NS - CV_LINK_NS);
+	fake_server_wait(&fake_server, CV_ANSWER_NS - CV_LINK_NS);
 	cr_assert(not(cv_chat_wants_other_server(chat)));
 	fake_server_wait(&fake_server, 1);
 	cr_assert(cv_chat_wants_other_server(chat));
+}
+
+Test(chat_servers, a_server_that_does_not_answer_a_line_is_left)
+{
+	fake_server_say(&fake_server, 0, "one");
+	fake_server_wait(&fake_server, CV_ANSWER_NS - 1);
+	fake_server_say(&fake_server, 0, "two");
+	cr_assert(not(cv_chat_wants_other_server(chat)));
+	cr_assert(eq(i64, cv_chat_next_at_ns(chat), fake_server.now_ns + 1));
+	fake_server_wait(&fake_server, 1);
+	cr_assert(cv_chat_wants_other_server(chat));
+	fake_server_settle(&fake_server); /* the answers come late */
+	cr_assert(not(cv_chat_wants_other_server(chat)));
+	fake_server_wait(&fake_server, 10 * CV_ANSWER_NS);
+	cr_assert(not(cv_chat_wants_other_server(chat)));
 }
 
 Test(chat_servers, a_server_that_closes_the_session_is_left)
@@ -98,7 +113,7 @@ Test(chat_servers, the_only_server_is_never_left)
 {
 	chat->has_other_servers = false;
 	cv_chat_on_link(chat, false);
-	fake_server_wait(&fake_server, 100 * CV_WELCOME_NS);
+	fake_server_wait(&fake_server, 100 * CV_ANSWER_NS);
 	cr_assert(not(cv_chat_wants_other_server(chat)));
 	cv_chat_on_link(chat, true);
 	close_session();
