@@ -3,7 +3,6 @@
  * The storer: a thread that writes the hub's batches to the store. While one batch is being written
  * the next one fills (group commit). So the busier the node, the more messages share a commit.
  */
-#include <errno.h>
 
 #include "messaging/node_private.h"
 

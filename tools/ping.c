@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/time.h"
 #include "engine/config/settings.h"
-#include "fingerprint.h"
 #include "identity.h"
 #include "probe.h"
 #include "ss.h"

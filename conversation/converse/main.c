@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "conversation/converse/client.h"
 #include "conversation/irc/frame.h"
 #include "conversation/irc/names.h"

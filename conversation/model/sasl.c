@@ -8,7 +8,6 @@
 
 #include "conversation/model/accounts.h"
 #include "conversation/model/caps.h"
-#include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/events.h"
 #include "conversation/model/replies.h"

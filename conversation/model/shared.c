@@ -11,7 +11,6 @@
 #include "conversation/model/answers.h"
 #include "conversation/model/audit.h"
 #include "conversation/model/bans.h"
-#include "conversation/model/caps.h"
 #include "conversation/model/chanserv.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/messages.h"

@@ -4,7 +4,6 @@
 #define XXH_INLINE_ALL
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

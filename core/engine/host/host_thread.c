@@ -20,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "engine/app/join.h"
 #include "engine/control/private_dir.h"
 #include "engine/host/thread_to_process.h"

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "proto/cc/cc_pace.h"
-
 #define INITIAL_WINDOW_DATAGRAMS 10
 #define INITIAL_WINDOW_DATAGRAMS_MIN 2
 #define INITIAL_WINDOW_BYTES 14720

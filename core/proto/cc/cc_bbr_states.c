@@ -4,8 +4,6 @@
 
 #include <assert.h>
 
-#include "proto/cc/cc_pace.h"
-
 #define BIT(state) (1u << BBR_##state)
 
 /*

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/conn/conn_handshake.h"
-#include "proto/conn/conn_identity.h"
 #include "proto/conn/conn_ids.h"
 #include "proto/conn/endpoint.h"
 
