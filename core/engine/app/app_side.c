@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/raw_syscall.h"
 #include "api/socket_name.h"
 #include "base/log.h"
 #include "engine/connect/connect.h"
@@ -426,9 +427,6 @@ static bool hangup_is_close(const struct rudp_app *app)
 
 void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_t events)
 {
-	int error = 0;
-	socklen_t len = sizeof error;
-
 	if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP))
 		app->may_read = true;
 	app->urgent = events & EPOLLPRI;
@@ -436,8 +434,7 @@ void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_
 		app->may_write = true;
 	if (events & EPOLLRDHUP)
 		rudp_ends_on_write_end(&app->ends);
-	if (events & EPOLLERR && getsockopt(app->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
-	    error)
+	if (events & EPOLLERR && rudp_raw_option(app->fd, SOL_SOCKET, SO_ERROR) > 0)
 		on_closed(app, true);
 	else if (events & EPOLLHUP && hangup_is_close(app))
 		on_closed(app, false);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "api/mark.h"
+#include "api/raw_syscall.h"
 #include "base/time.h"
 
 #define SYN_TIMEOUT_FIRST_S 1 /* TCP_SYNCNT n allows 1 + 2 + 4 + ... seconds, n + 1 terms */
@@ -48,16 +49,11 @@ static void read_native(struct rudp_sock_options *options, int fd)
 {
 	struct linger linger = {0};
 	socklen_t len = sizeof linger;
-	int value = 0;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0)
 		options->reset_on_close = linger.l_onoff && linger.l_linger == 0;
-	len = sizeof value;
-	if (getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len) == 0)
-		options->conn.keepalive = value != 0;
-	len = sizeof value;
-	if (getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, &len) == 0)
-		options->reuse_address = value != 0;
+	options->conn.keepalive = rudp_raw_option(fd, SOL_SOCKET, SO_KEEPALIVE) > 0;
+	options->reuse_address = rudp_raw_option(fd, SOL_SOCKET, SO_REUSEADDR) > 0;
 }
 
 /* As in TCP, 0 means the smallest buffer, not the default size. */

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/raw_syscall.h"
 #include "engine/carrier/tcp_private.h"
 #include "engine/udp/udp.h"
 
@@ -39,11 +40,9 @@ static int open_socket_for(const struct rudp_addr *local, const struct rudp_addr
 static int connect_to(int fd, const struct rudp_addr *remote)
 {
 	struct sockaddr_in6 name;
-	int family = 0;
-	socklen_t len = sizeof family;
+	int family = rudp_raw_option(fd, SOL_SOCKET, SO_DOMAIN);
+	socklen_t len = rudp_udp_address_for((sa_family_t)family, remote, &name);
 
-	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len);
-	len = rudp_udp_address_for((sa_family_t)family, remote, &name);
 	if (connect(fd, (struct sockaddr *)&name, len) == 0 || errno == EINPROGRESS)
 		return 0;
 	return -errno;

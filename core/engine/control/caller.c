@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/raw_syscall.h"
 #include "engine/app/app_side.h"
 #include "engine/confine/proc_read.h"
 #include "engine/control/caller_process.h"
@@ -48,19 +49,15 @@ int rudp_caller_check_user(const struct rudp_call *call)
 
 bool rudp_caller_fd_is_unix(int fd)
 {
-	int domain = AF_UNSPEC;
-	socklen_t len = sizeof domain;
-
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+	return rudp_raw_option(fd, SOL_SOCKET, SO_DOMAIN) == AF_UNIX;
 }
 
 bool rudp_peer_is_engine(const struct rudp_engine *engine, int fd)
 {
 	struct ucred peer;
-	socklen_t len = sizeof peer;
 
 	/* An engine in a thread changes its user together with the program. */
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	return rudp_raw_peer(fd, &peer) == 0 &&
 	       ((uint32_t)peer.pid == engine->pid || (uint32_t)peer.pid == engine->pid_before) &&
 	       (peer.uid == engine->uid || peer.uid == geteuid());
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/raw_syscall.h"
 #include "base/log.h"
 #include "engine/app/app_side.h"
 #include "engine/control/caller.h"
@@ -450,15 +451,14 @@ static struct rudp_call *call_new(struct rudp_engine *engine,
 				  const struct rudp_control_listener *listener, int fd)
 {
 	struct rudp_call *call = calloc(1, sizeof *call);
-	struct ucred peer = {0};
-	socklen_t len = sizeof peer;
+	struct ucred peer;
 
 	if (!call)
 		return NULL;
 	call->fd = fd;
 	call->held_fd = call->second_fd = -1;
 	call->since_ns = engine->now_at_ns;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+	if (rudp_raw_peer(fd, &peer) < 0)
 		goto free_call;
 	call->pid = (uint32_t)peer.pid;
 	call->uid = peer.uid;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/raw_syscall.h"
 #include "base/log.h"
 #include "engine/failover/failover_state.h"
 #include "engine/ports/listener.h"
@@ -46,11 +47,7 @@ void rudp_failover_identify(struct rudp_engine *engine)
 
 static bool has_protocol(int fd, int protocol)
 {
-	int value = -1;
-	socklen_t len = sizeof value;
-
-	return fd > 0 && getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &value, &len) == 0 &&
-	       value == protocol;
+	return fd > 0 && rudp_raw_option(fd, SOL_SOCKET, SO_PROTOCOL) == protocol;
 }
 
 static bool matches_kernel(const struct rudp_failover_record *record)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "api/raw_syscall.h"
 #include "engine/app/app_side.h"
 #include "engine/carrier/tcp.h"
 #include "engine/loop/deferred_close.h"
@@ -61,13 +62,11 @@ static bool is_listener_of_program(const struct rudp_engine *engine,
 				   const struct rudp_binding *binding, int fd)
 {
 	struct ucred peer;
-	socklen_t len = sizeof peer;
 
 	if (binding->path_fd >= 0)
 		return true;
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       (peer.uid == engine->uid || peer.uid == geteuid() || peer.uid == binding->uid ||
-		peer.uid == 0);
+	return rudp_raw_peer(fd, &peer) == 0 && (peer.uid == engine->uid || peer.uid == geteuid() ||
+						 peer.uid == binding->uid || peer.uid == 0);
 }
 
 /* The other user gets no connection. It may have sent descriptors, so the close is deferred. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/names.h"
+#include "api/raw_syscall.h"
 #include "engine/ports/binding.h"
 #include "engine/ports/port_share.h"
 #include "engine/udp/udp.h"
@@ -72,11 +73,9 @@ static bool is_leaving(uint16_t port)
 	struct sockaddr_un un;
 	socklen_t len = name_port(port, &un);
 	struct ucred owner;
-	socklen_t size = sizeof owner;
 	int fd = make_socket();
 	bool leaves = fd >= 0 && connect(fd, (struct sockaddr *)&un, len) == 0 &&
-		      getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &size) == 0 &&
-		      owner.uid == geteuid();
+		      rudp_raw_peer(fd, &owner) == 0 && owner.uid == geteuid();
 
 	if (fd >= 0)
 		close(fd);
