@@ -193,12 +193,11 @@ static bool settings_say_ask(void)
 {
 	struct rudp_settings settings;
 	char text[RUDP_SETTINGS_TEXT_SIZE];
-	enum rudp_first_contact contact;
 	bool ask;
 
 	if (rudp_settings_load(&settings, getenv, geteuid(), text) != RUDP_SETTINGS_OK)
 		return false; /* the engine has checked them: they have changed since */
-	ask = rudp_policy_first_contact(settings.policy, &contact) && contact == RUDP_CONTACT_ASK;
+	ask = rudp_policy_settings(settings.policy)->first_contact == RUDP_CONTACT_ASK;
 	rudp_settings_fini(&settings);
 	return ask;
 }

@@ -76,8 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (rudp_policy_parse(policy, data[0] & 8, text, len, "p", error)) {
 			ask(policy, data, text, len);
 			assert(strlen(rudp_policy_describe(policy, line, sizeof line)) > 0);
-			assert(rudp_policy_head_start_ns(policy) >= 0);
-			assert(rudp_policy_remember_ns(policy) >= 0);
+			assert(rudp_policy_settings(policy)->head_start_ns >= 0);
+			assert(rudp_policy_settings(policy)->remember_ns >= 0);
 		} else {
 			assert(strncmp(error, "p:", 2) == 0 && strlen(error) < sizeof error);
 			assert(strtoul(error + 2, NULL, 10) <= count_lines(text, len));

@@ -11,6 +11,13 @@
 
 #define DNS_PORT 53
 
+static const struct rudp_policy_settings defaults = {.head_start_ns = RUDP_POLICY_HEAD_START_NS,
+						     .remember_ns = RUDP_POLICY_REMEMBER_NS,
+						     .resume = true,
+						     .tail = true,
+						     .first_contact = RUDP_CONTACT_OFF,
+						     .removed_peers = RUDP_REMOVED_KEEP};
+
 bool rudp_policy_network_has(const struct rudp_policy_network *network,
 			     const struct rudp_addr *addr)
 {
@@ -124,47 +131,9 @@ bool rudp_policy_next_clear(const struct rudp_policy *policy, unsigned *index,
 	return false;
 }
 
-int64_t rudp_policy_head_start_ns(const struct rudp_policy *policy)
+const struct rudp_policy_settings *rudp_policy_settings(const struct rudp_policy *policy)
 {
-	return policy ? policy->head_start_ns : RUDP_POLICY_HEAD_START_NS;
-}
-
-int64_t rudp_policy_remember_ns(const struct rudp_policy *policy)
-{
-	return policy ? policy->remember_ns : RUDP_POLICY_REMEMBER_NS;
-}
-
-uint16_t rudp_policy_udp_port(const struct rudp_policy *policy)
-{
-	return policy ? policy->udp_port : 0;
-}
-
-bool rudp_policy_resume(const struct rudp_policy *policy)
-{
-	return !policy || policy->resume;
-}
-
-bool rudp_policy_tail(const struct rudp_policy *policy)
-{
-	return !policy || policy->tail;
-}
-
-bool rudp_policy_early(const struct rudp_policy *policy)
-{
-	return policy && policy->early;
-}
-
-bool rudp_policy_first_contact(const struct rudp_policy *policy, enum rudp_first_contact *contact)
-{
-	if (!policy || !policy->has_first_contact)
-		return false;
-	*contact = policy->first_contact;
-	return true;
-}
-
-enum rudp_removed_peers rudp_policy_removed_peers(const struct rudp_policy *policy)
-{
-	return policy ? policy->removed_peers : RUDP_REMOVED_KEEP;
+	return policy ? &policy->in_effect : &defaults;
 }
 
 const char *rudp_policy_identity_path(const struct rudp_policy *policy,
@@ -174,11 +143,6 @@ const char *rudp_policy_identity_path(const struct rudp_policy *policy,
 		return policy->environment->identity[file].path;
 	return policy && policy->file->identity[file].line ? policy->file->identity[file].path
 							   : NULL;
-}
-
-bool rudp_policy_names_programs(const struct rudp_policy *policy)
-{
-	return policy && policy->names_programs;
 }
 
 static int64_t effective(const struct rudp_policy *policy, enum rudp_policy_setting setting,
@@ -201,20 +165,22 @@ static bool names_programs(const struct rudp_policy_source *source)
 
 static void apply_settings(struct rudp_policy *policy)
 {
-	policy->head_start_ns =
-		effective(policy, RUDP_POLICY_HEAD_START, RUDP_POLICY_HEAD_START_NS);
-	policy->remember_ns = effective(policy, RUDP_POLICY_REMEMBER, RUDP_POLICY_REMEMBER_NS);
-	policy->udp_port = (uint16_t)effective(policy, RUDP_POLICY_UDP_PORT, 0);
-	policy->resume = effective(policy, RUDP_POLICY_RESUME, true);
-	policy->tail = effective(policy, RUDP_POLICY_TAIL, true);
-	policy->early = effective(policy, RUDP_POLICY_EARLY, false);
-	policy->has_first_contact = effective(policy, RUDP_POLICY_FIRST_CONTACT, -1) >= 0;
-	policy->first_contact = (enum rudp_first_contact)effective(
-		policy, RUDP_POLICY_FIRST_CONTACT, RUDP_CONTACT_OFF);
-	policy->removed_peers = (enum rudp_removed_peers)effective(
-		policy, RUDP_POLICY_REMOVED_PEERS, RUDP_REMOVED_KEEP);
-	policy->names_programs =
-		names_programs(policy->environment) || names_programs(policy->file);
+	int64_t contact = effective(policy, RUDP_POLICY_FIRST_CONTACT, -1);
+
+	policy->in_effect = (struct rudp_policy_settings){
+		.head_start_ns = effective(policy, RUDP_POLICY_HEAD_START, defaults.head_start_ns),
+		.remember_ns = effective(policy, RUDP_POLICY_REMEMBER, defaults.remember_ns),
+		.udp_port = (uint16_t)effective(policy, RUDP_POLICY_UDP_PORT, defaults.udp_port),
+		.resume = effective(policy, RUDP_POLICY_RESUME, defaults.resume),
+		.tail = effective(policy, RUDP_POLICY_TAIL, defaults.tail),
+		.early = effective(policy, RUDP_POLICY_EARLY, defaults.early),
+		.has_first_contact = contact >= 0,
+		.first_contact =
+			contact >= 0 ? (enum rudp_first_contact)contact : defaults.first_contact,
+		.removed_peers = (enum rudp_removed_peers)effective(
+			policy, RUDP_POLICY_REMOVED_PEERS, defaults.removed_peers),
+		.names_programs =
+			names_programs(policy->environment) || names_programs(policy->file)};
 }
 
 void rudp_policy_take(struct rudp_policy *policy, struct rudp_policy_source **place,
@@ -294,7 +260,7 @@ static bool asks_for_early(const struct rudp_policy_source *source)
 
 static const char *describe_early(const struct rudp_policy *policy)
 {
-	if (policy->early)
+	if (policy->in_effect.early)
 		return ", early on";
 	if (asks_for_early(policy->environment) || asks_for_early(policy->file))
 		return ", early off: rules that say early need 'set early on'";
@@ -304,11 +270,12 @@ static const char *describe_early(const struct rudp_policy *policy)
 char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t size)
 {
 	const struct rudp_policy_source *environment = policy->environment, *file = policy->file;
+	const struct rudp_policy_settings *settings = &policy->in_effect;
 	char head_start[32], remember[32], port[32] = "that of the connection";
 	char in_file[240] = "no file";
 
-	if (policy->udp_port)
-		snprintf(port, sizeof port, "%u", policy->udp_port);
+	if (settings->udp_port)
+		snprintf(port, sizeof port, "%u", settings->udp_port);
 	if (*file->name)
 		snprintf(in_file, sizeof in_file, "%u rule%s in %.200s", file->rule_count,
 			 plural(file->rule_count), file->name);
@@ -316,9 +283,9 @@ char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t 
 		 "%u rule%s in " RUDP_POLICY_VARIABLE
 		 ", %s; head-start %s, remember %s, udp-port %s%s%s%s",
 		 environment->rule_count, plural(environment->rule_count), in_file,
-		 duration(policy->head_start_ns, head_start),
-		 policy->remember_ns ? duration(policy->remember_ns, remember) : "off", port,
-		 policy->resume ? "" : ", resume off", policy->tail ? "" : ", tail off",
+		 duration(settings->head_start_ns, head_start),
+		 settings->remember_ns ? duration(settings->remember_ns, remember) : "off", port,
+		 settings->resume ? "" : ", resume off", settings->tail ? "" : ", tail off",
 		 describe_early(policy));
 	return text;
 }

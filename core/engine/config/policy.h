@@ -53,7 +53,7 @@ enum rudp_direction { RUDP_DIRECTION_CONNECT, RUDP_DIRECTION_LISTEN };
 struct rudp_policy_source;
 struct rudp_policy_files;
 
-struct rudp_policy {
+struct rudp_policy_settings {
 	int64_t head_start_ns; /* head start of rudp before TCP, in auto */
 	int64_t remember_ns;   /* how long the result of a race is remembered */
 	uint16_t udp_port;     /* 0: same as the connection's port */
@@ -63,8 +63,11 @@ struct rudp_policy {
 	bool has_first_contact;
 	enum rudp_first_contact first_contact; /* if has_first_contact */
 	enum rudp_removed_peers removed_peers;
-	bool names_programs; /* if false, executables need not be looked up */
+	bool names_programs; /* by rules; if false, executables need not be looked up */
+};
 
+struct rudp_policy {
+	struct rudp_policy_settings in_effect;
 	struct rudp_policy_source *environment, *file; /* never NULL */
 	struct rudp_policy_files *files;
 };
@@ -133,19 +136,10 @@ bool rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns);
 /* In these functions a NULL policy means no rules and default settings. */
 struct rudp_decision rudp_policy_decide(const struct rudp_policy *policy,
 					const struct rudp_policy_question *question);
-int64_t rudp_policy_head_start_ns(const struct rudp_policy *policy);
-int64_t rudp_policy_remember_ns(const struct rudp_policy *policy);
-uint16_t rudp_policy_udp_port(const struct rudp_policy *policy);
-bool rudp_policy_resume(const struct rudp_policy *policy);
-bool rudp_policy_tail(const struct rudp_policy *policy);
-bool rudp_policy_early(const struct rudp_policy *policy);
-/* Returns false if no setting says what to do. */
-bool rudp_policy_first_contact(const struct rudp_policy *policy, enum rudp_first_contact *contact);
-enum rudp_removed_peers rudp_policy_removed_peers(const struct rudp_policy *policy);
+const struct rudp_policy_settings *rudp_policy_settings(const struct rudp_policy *policy);
 /* The path that a setting gives to this file; NULL: none. Valid until a reload. */
 const char *rudp_policy_identity_path(const struct rudp_policy *policy,
 				      enum rudp_identity_file file);
-bool rudp_policy_names_programs(const struct rudp_policy *policy);
 
 /*
  * Finds the next rule, in order, that lets connections to or from other hosts use TCP, which is

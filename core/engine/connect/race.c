@@ -60,7 +60,7 @@ static bool find_in_route_cache(struct rudp_engine *engine, const struct rudp_ap
 				int64_t *rtt_ns)
 {
 	return rudp_route_cache_find(&engine->route_cache, &app->remote,
-				     rudp_policy_remember_ns(engine->settings.policy),
+				     rudp_policy_settings(engine->settings.policy)->remember_ns,
 				     engine->now_at_ns, tcp, rtt_ns);
 }
 
@@ -92,7 +92,7 @@ static int begin_only_tcp(struct rudp_engine *engine, struct rudp_app *app)
 static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
 		      const struct rudp_binding *binding)
 {
-	int64_t head_start_ns = rudp_policy_head_start_ns(engine->settings.policy);
+	int64_t head_start_ns = rudp_policy_settings(engine->settings.policy)->head_start_ns;
 	int64_t rtt_ns = 0;
 	bool tcp = false;
 	int rc;
@@ -175,8 +175,8 @@ static void copy_stored_options(struct rudp_race *race, const struct rudp_race_e
 static void extend_engine_life(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	if (!rudp_addr_is_loopback(&app->remote))
-		engine->keep_until_ns =
-			engine->now_at_ns + rudp_policy_remember_ns(engine->settings.policy);
+		engine->keep_until_ns = engine->now_at_ns +
+					rudp_policy_settings(engine->settings.policy)->remember_ns;
 }
 
 /* The kernel refuses to send: there is no route, or a local firewall forbids it. */
@@ -417,7 +417,7 @@ static void on_tcp_failed(struct rudp_engine *engine, struct rudp_app *app, int 
 	}
 	app->race.error = error;
 	app->race.give_up_at_ns =
-		engine->now_at_ns + rudp_policy_head_start_ns(engine->settings.policy);
+		engine->now_at_ns + rudp_policy_settings(engine->settings.policy)->head_start_ns;
 	rudp_race_arm(engine, app);
 }
 

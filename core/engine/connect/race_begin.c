@@ -53,8 +53,8 @@ struct rudp_addr rudp_race_wire_address(const struct rudp_engine *engine,
 {
 	struct rudp_addr wire = *to;
 
-	if (rudp_policy_udp_port(engine->settings.policy))
-		rudp_addr_set_port(&wire, rudp_policy_udp_port(engine->settings.policy));
+	if (rudp_policy_settings(engine->settings.policy)->udp_port)
+		rudp_addr_set_port(&wire, rudp_policy_settings(engine->settings.policy)->udp_port);
 	return wire;
 }
 

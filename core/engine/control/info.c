@@ -267,7 +267,8 @@ void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engi
 			rudp_endpoint_verdicts(engine->ep)->count[RUDP_VERDICT_NO_MEMORY],
 		.pid = (uint32_t)engine->pid,
 		.remembered_tcp = rudp_route_cache_tcp_count(
-			&engine->route_cache, rudp_policy_remember_ns(engine->settings.policy),
+			&engine->route_cache,
+			rudp_policy_settings(engine->settings.policy)->remember_ns,
 			engine->now_at_ns),
 		.confined = engine->confinement.in_force,
 		.files_error = engine->confinement.files_error,

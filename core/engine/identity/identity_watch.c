@@ -41,7 +41,7 @@ static const char *why_bad(struct rudp_engine *engine, const struct rudp_conn *c
 
 	if (credentials->has_peer_key && rudp_peer_is_revoked(engine, credentials->peer_key))
 		return "is revoked";
-	return rudp_policy_removed_peers(engine->settings.policy) == RUDP_REMOVED_RESET
+	return rudp_policy_settings(engine->settings.policy)->removed_peers == RUDP_REMOVED_RESET
 		       ? rudp_peer_why_removed(engine, conn)
 		       : NULL;
 }

@@ -133,10 +133,10 @@ static int find_host(const struct rudp_engine *engine, const struct rudp_addr *r
 static enum rudp_first_contact first_contact(const struct rudp_engine *engine)
 {
 	const struct rudp_identity_files *files = files_of(engine);
-	enum rudp_first_contact contact;
+	const struct rudp_policy_settings *settings = rudp_policy_settings(engine->settings.policy);
 
-	if (rudp_policy_first_contact(engine->settings.policy, &contact))
-		return contact;
+	if (settings->has_first_contact)
+		return settings->first_contact;
 	return files->identity || files->known_hosts ? RUDP_CONTACT_TAKE : RUDP_CONTACT_OFF;
 }
 

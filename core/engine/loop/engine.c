@@ -82,7 +82,7 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 		len = rudp_proc_read(pid, RUDP_PROC_COMM, name, RUDP_PROGRAM_NAME_BYTES);
 		if (len > 0 && name[len - 1] == '\n')
 			name[len - 1] = 0;
-		if (rudp_policy_names_programs(engine->settings.policy))
+		if (rudp_policy_settings(engine->settings.policy)->names_programs)
 			read_executable_name(&engine->last_program);
 		engine->last_program_at_ns = engine->now_at_ns;
 	}
@@ -94,16 +94,17 @@ static bool is_tail_on(const struct rudp_engine *engine)
 {
 	const struct rudp_settings *settings = &engine->settings;
 
-	return settings->has_tail ? !settings->tail_off : rudp_policy_tail(settings->policy);
+	return settings->has_tail ? !settings->tail_off
+				  : rudp_policy_settings(settings->policy)->tail;
 }
 
 void rudp_engine_follow_policy(struct rudp_engine *engine)
 {
 	if (rudp_settings_refresh(&engine->settings, engine->now_at_ns))
 		engine->identity_use.must_apply = true;
-	rudp_endpoint_set_resume(engine->ep, rudp_policy_resume(engine->settings.policy));
+	rudp_endpoint_set_resume(engine->ep, rudp_policy_settings(engine->settings.policy)->resume);
 	rudp_endpoint_set_tail(engine->ep, is_tail_on(engine));
-	rudp_endpoint_set_early(engine->ep, rudp_policy_early(engine->settings.policy));
+	rudp_endpoint_set_early(engine->ep, rudp_policy_settings(engine->settings.policy)->early);
 }
 
 /* A rule about executables may have been added after the program was looked up. */
@@ -111,7 +112,8 @@ static const char *executable_of(struct rudp_engine *engine,
 				 const struct rudp_client_program *program,
 				 struct rudp_client_program *now)
 {
-	if (program->executable[0] || !rudp_policy_names_programs(engine->settings.policy))
+	if (program->executable[0] ||
+	    !rudp_policy_settings(engine->settings.policy)->names_programs)
 		return program->executable;
 	rudp_engine_look_at_program(engine, program->pid, now);
 	return now->executable;
@@ -175,9 +177,9 @@ static int make_endpoint(struct rudp_engine *engine)
 		.memory_max_bytes = engine->settings.memory_max_bytes,
 		.cc = engine->settings.cc,
 		.tail_off = !is_tail_on(engine),
-		.early_off = !rudp_policy_early(engine->settings.policy),
+		.early_off = !rudp_policy_settings(engine->settings.policy)->early,
 		.observer = rudp_qlog_observer(&engine->qlog),
-		.resume_off = !rudp_policy_resume(engine->settings.policy)};
+		.resume_off = !rudp_policy_settings(engine->settings.policy)->resume};
 
 	if (!config.memory_max_bytes)
 		config.memory_max_bytes = rudp_memory_default_bytes();

@@ -100,7 +100,7 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 					   .device = binding->options.route.device};
 	struct rudp_udp *udp = rudp_udp_find(engine, local, binding->v6only);
 	uint16_t port = rudp_addr_port(local);
-	uint16_t fixed = rudp_policy_udp_port(engine->settings.policy);
+	uint16_t fixed = rudp_policy_settings(engine->settings.policy)->udp_port;
 	int rc;
 
 	if (fixed)
@@ -270,6 +270,6 @@ int rudp_port_take_adopted(struct rudp_engine *engine, struct rudp_binding *bind
 
 bool rudp_port_is_hidden(const struct rudp_engine *engine, const struct rudp_port *port)
 {
-	return !rudp_policy_udp_port(engine->settings.policy) &&
+	return !rudp_policy_settings(engine->settings.policy)->udp_port &&
 	       rudp_addr_port(&port->udp->local) != port->number;
 }

@@ -33,7 +33,7 @@ static bool may_be_plain(struct rudp_engine *engine, const struct rudp_port *por
 static bool may_release(struct rudp_engine *engine, const struct rudp_udp *udp)
 {
 	/* All listeners share a fixed port. */
-	if (rudp_policy_udp_port(engine->settings.policy))
+	if (rudp_policy_settings(engine->settings.policy)->udp_port)
 		return false;
 	RUDP_LIST_EACH(const struct rudp_port, port, &udp->ports, link) {
 		if (!may_be_plain(engine, port))

@@ -44,8 +44,8 @@ void policy_expect_faults(const struct wrong_policy *wrong, size_t count)
 		cr_expect(eq(str, policy_error, (char *)wrong[i].error), "%s", wrong[i].text);
 		/* Nothing of the wrong text is in force: the old rules and settings still are. */
 		cr_expect(eq(u32, policy_ask(policy, LISTEN, "1.1.1.1:1", NULL, NULL).line, 1));
-		cr_expect(eq(u16, policy->udp_port, 9));
-		cr_expect(eq(i64, policy->remember_ns, RUDP_POLICY_REMEMBER_NS));
+		cr_expect(eq(u16, policy->in_effect.udp_port, 9));
+		cr_expect(eq(i64, policy->in_effect.remember_ns, RUDP_POLICY_REMEMBER_NS));
 		rudp_policy_free(policy);
 	}
 }

@@ -23,8 +23,8 @@ Test(policy, tells_whether_a_rule_names_programs)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct rudp_policy *policy = policy_make(cases[i].environment, cases[i].file);
 
-		cr_assert(eq(int, rudp_policy_names_programs(policy), cases[i].names), "case %zu",
-			  i);
+		cr_assert(eq(int, rudp_policy_settings(policy)->names_programs, cases[i].names),
+			  "case %zu", i);
 		rudp_policy_free(policy);
 	}
 }
@@ -270,8 +270,8 @@ Test(policy, the_environment_takes_precedence_over_the_file)
 	cr_assert(eq(str, (char *)decision.source, "RUDP_POLICY"));
 	decision = policy_ask(policy, CONNECT, "1.1.1.1:81", NULL, NULL);
 	cr_assert(eq(int, decision.way, RUDP_WAY_TCP));
-	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), RUDP_NS_PER_S));
-	cr_assert(eq(i64, rudp_policy_remember_ns(policy), 3600 * RUDP_NS_PER_S));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->head_start_ns, RUDP_NS_PER_S));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->remember_ns, 3600 * RUDP_NS_PER_S));
 	rudp_policy_free(policy);
 }
 
@@ -411,26 +411,26 @@ Test(policy, settings_are_read_to_their_limits)
 {
 	struct rudp_policy *policy = policy_make("", "");
 
-	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), 250 * RUDP_NS_PER_MS));
-	cr_assert(eq(i64, rudp_policy_remember_ns(policy), 600 * RUDP_NS_PER_S));
-	cr_assert(zero(u16, rudp_policy_udp_port(policy)));
-	cr_assert(eq(i64, rudp_policy_head_start_ns(NULL), 250 * RUDP_NS_PER_MS));
-	cr_assert(eq(i64, rudp_policy_remember_ns(NULL), 600 * RUDP_NS_PER_S));
-	cr_assert(zero(u16, rudp_policy_udp_port(NULL)));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->head_start_ns, 250 * RUDP_NS_PER_MS));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->remember_ns, 600 * RUDP_NS_PER_S));
+	cr_assert(zero(u16, rudp_policy_settings(policy)->udp_port));
+	cr_assert(eq(i64, rudp_policy_settings(NULL)->head_start_ns, 250 * RUDP_NS_PER_MS));
+	cr_assert(eq(i64, rudp_policy_settings(NULL)->remember_ns, 600 * RUDP_NS_PER_S));
+	cr_assert(zero(u16, rudp_policy_settings(NULL)->udp_port));
 	rudp_policy_free(policy);
 	policy = policy_make("", "set head-start 10s;set remember 24h;set udp-port 65535");
-	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), 10 * RUDP_NS_PER_S));
-	cr_assert(eq(i64, rudp_policy_remember_ns(policy), 86400 * RUDP_NS_PER_S));
-	cr_assert(eq(u16, rudp_policy_udp_port(policy), 65535));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->head_start_ns, 10 * RUDP_NS_PER_S));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->remember_ns, 86400 * RUDP_NS_PER_S));
+	cr_assert(eq(u16, rudp_policy_settings(policy)->udp_port, 65535));
 	rudp_policy_free(policy);
 	policy = policy_make("", "set head-start 0ms;set remember 0;set udp-port 1");
-	cr_assert(zero(i64, rudp_policy_head_start_ns(policy)));
-	cr_assert(zero(i64, rudp_policy_remember_ns(policy)));
-	cr_assert(eq(u16, rudp_policy_udp_port(policy), 1));
+	cr_assert(zero(i64, rudp_policy_settings(policy)->head_start_ns));
+	cr_assert(zero(i64, rudp_policy_settings(policy)->remember_ns));
+	cr_assert(eq(u16, rudp_policy_settings(policy)->udp_port, 1));
 	rudp_policy_free(policy);
 	policy = policy_make("", "set head-start 0;set remember 90s");
-	cr_assert(zero(i64, rudp_policy_head_start_ns(policy)));
-	cr_assert(eq(i64, rudp_policy_remember_ns(policy), 90 * RUDP_NS_PER_S));
+	cr_assert(zero(i64, rudp_policy_settings(policy)->head_start_ns));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->remember_ns, 90 * RUDP_NS_PER_S));
 	rudp_policy_free(policy);
 }
 
@@ -477,18 +477,18 @@ Test(policy, resume_and_tail_are_on_unless_set_off)
 {
 	char text[RUDP_POLICY_TEXT_SIZE];
 
-	cr_assert(all(rudp_policy_resume(NULL), rudp_policy_tail(NULL)));
+	cr_assert(all(rudp_policy_settings(NULL)->resume, rudp_policy_settings(NULL)->tail));
 	for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
 		struct rudp_policy *policy = policy_with_switch("resume", i);
 
-		cr_assert(eq(int, rudp_policy_resume(policy), switches[i].on));
-		cr_assert(rudp_policy_tail(policy));
+		cr_assert(eq(int, rudp_policy_settings(policy)->resume, switches[i].on));
+		cr_assert(rudp_policy_settings(policy)->tail);
 		rudp_policy_describe(policy, text, sizeof text);
 		cr_assert(eq(int, strstr(text, "resume off") == NULL, switches[i].on));
 		rudp_policy_free(policy);
 		policy = policy_with_switch("tail", i);
-		cr_assert(eq(int, rudp_policy_tail(policy), switches[i].on));
-		cr_assert(rudp_policy_resume(policy));
+		cr_assert(eq(int, rudp_policy_settings(policy)->tail, switches[i].on));
+		cr_assert(rudp_policy_settings(policy)->resume);
 		rudp_policy_describe(policy, text, sizeof text);
 		cr_assert(eq(int, strstr(text, ", tail off") == NULL, switches[i].on));
 		rudp_policy_free(policy);
@@ -507,7 +507,7 @@ Test(policy, a_rule_may_ask_for_early_data)
 	cr_assert(not(policy_ask(policy, CONNECT, "1.2.3.4:81", "", "").early));
 	cr_assert(policy_ask(policy, LISTEN, "1.2.3.4:81", "", "").early);
 	/* The rule asks for early data; the setting still forbids it. */
-	cr_assert(not(rudp_policy_early(policy)));
+	cr_assert(not(rudp_policy_settings(policy)->early));
 	rudp_policy_describe(policy, text, sizeof text);
 	cr_assert(ne(ptr, strstr(text, ", early off: rules that say early need 'set early on'"),
 		     NULL));
@@ -528,12 +528,12 @@ Test(policy, early_is_off_unless_set_on)
 		     {"", "set early on", true},
 		     {"set early off", "set early on", false}};
 
-	cr_assert(not(rudp_policy_early(NULL)));
+	cr_assert(not(rudp_policy_settings(NULL)->early));
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct rudp_policy *policy = policy_make(cases[i].environment, cases[i].file);
 		char text[RUDP_POLICY_TEXT_SIZE];
 
-		cr_assert(eq(int, rudp_policy_early(policy), cases[i].on));
+		cr_assert(eq(int, rudp_policy_settings(policy)->early, cases[i].on));
 		rudp_policy_describe(policy, text, sizeof text);
 		cr_assert(eq(int, strstr(text, ", early on") != NULL, cases[i].on));
 		rudp_policy_free(policy);

@@ -212,13 +212,13 @@ Test(policy_file, given_to_another_user_is_not_reloaded)
 	write_to(path, "set head-start 2s");
 	cr_assert(zero(int, chown(path, NOBODY, NOBODY)));
 	rudp_policy_refresh(policy, 2 * RUDP_NS_PER_S);
-	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), RUDP_NS_PER_S));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->head_start_ns, RUDP_NS_PER_S));
 	cr_assert(ne(ptr, strstr(logged, "belongs to user 65534"), NULL), "logged: %s", logged);
 	cr_assert(ne(ptr, strstr(logged, "the old policy stays in force"), NULL), "logged: %s",
 		  logged);
 	cr_assert(zero(int, chown(path, 0, 0)));
 	rudp_policy_refresh(policy, 4 * RUDP_NS_PER_S);
-	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), 2 * RUDP_NS_PER_S));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->head_start_ns, 2 * RUDP_NS_PER_S));
 	rudp_policy_free(policy);
 }
 
@@ -374,7 +374,7 @@ Test(policy_file, is_reloaded_after_a_change)
 	cr_assert(eq(u32, line_of(policy), 1));
 	rudp_policy_refresh(policy, now_ns + RUDP_NS_PER_S);
 	cr_assert(eq(u32, line_of(policy), 2));
-	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), RUDP_NS_PER_S));
+	cr_assert(eq(i64, rudp_policy_settings(policy)->head_start_ns, RUDP_NS_PER_S));
 	cr_assert(eq(u32, logged_count, 1));
 	rudp_policy_refresh(policy, now_ns + 9 * RUDP_NS_PER_S);
 	cr_assert(eq(u32, logged_count, 1));
@@ -439,11 +439,11 @@ Test(policy_file, with_a_new_error_is_logged_once_and_not_applied)
 		 path);
 	cr_assert(eq(str, logged, expected));
 	cr_assert(eq(u32, line_of(policy), 3));
-	cr_assert(eq(u16, rudp_policy_udp_port(policy), 7));
+	cr_assert(eq(u16, rudp_policy_settings(policy)->udp_port, 7));
 	write_to(path, "any use tcp # right again");
 	rudp_policy_refresh(policy, 19 * RUDP_NS_PER_S);
 	cr_assert(eq(u32, line_of(policy), 1));
-	cr_assert(zero(u16, rudp_policy_udp_port(policy)));
+	cr_assert(zero(u16, rudp_policy_settings(policy)->udp_port));
 	rudp_policy_free(policy);
 }
 

@@ -76,7 +76,6 @@ Test(policy_identities, files_of_identities_and_first_contact_are_set)
 	struct rudp_policy *policy = policy_make("set identity /a/id",
 						 "set identity /b/id; set known-hosts ~/known; set "
 						 "first-contact refuse");
-	enum rudp_first_contact contact = RUDP_CONTACT_OFF;
 
 	cr_assert(eq(str, (char *)rudp_policy_identity_path(policy, RUDP_FILE_IDENTITY),
 		     (char *)"/a/id"));
@@ -84,11 +83,11 @@ Test(policy_identities, files_of_identities_and_first_contact_are_set)
 		     (char *)"~/known"));
 	cr_assert(eq(ptr, (void *)rudp_policy_identity_path(policy, RUDP_FILE_AUTHORIZED_KEYS),
 		     NULL));
-	cr_assert(rudp_policy_first_contact(policy, &contact));
-	cr_assert(eq(int, contact, RUDP_CONTACT_REFUSE));
+	cr_assert(rudp_policy_settings(policy)->has_first_contact);
+	cr_assert(eq(int, rudp_policy_settings(policy)->first_contact, RUDP_CONTACT_REFUSE));
 	rudp_policy_free(policy);
 	policy = policy_make("", "");
-	cr_assert(not(rudp_policy_first_contact(policy, &contact)));
+	cr_assert(not(rudp_policy_settings(policy)->has_first_contact));
 	rudp_policy_free(policy);
 }
 
@@ -96,12 +95,12 @@ Test(policy_identities, connections_of_removed_peers_are_kept_unless_a_setting_s
 {
 	struct rudp_policy *policy = policy_make("", "");
 
-	cr_assert(eq(int, rudp_policy_removed_peers(policy), RUDP_REMOVED_KEEP));
+	cr_assert(eq(int, rudp_policy_settings(policy)->removed_peers, RUDP_REMOVED_KEEP));
 	rudp_policy_free(policy);
 	policy = policy_make("", "set removed-peers reset");
-	cr_assert(eq(int, rudp_policy_removed_peers(policy), RUDP_REMOVED_RESET));
+	cr_assert(eq(int, rudp_policy_settings(policy)->removed_peers, RUDP_REMOVED_RESET));
 	rudp_policy_free(policy);
 	policy = policy_make("set removed-peers keep", "set removed-peers reset");
-	cr_assert(eq(int, rudp_policy_removed_peers(policy), RUDP_REMOVED_KEEP));
+	cr_assert(eq(int, rudp_policy_settings(policy)->removed_peers, RUDP_REMOVED_KEEP));
 	rudp_policy_free(policy);
 }
