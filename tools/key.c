@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/config/config_path.h"
 #include "engine/config/key_ring.h"
-#include "fingerprint.h"
 #include "identity.h"
 #include "ss.h"
 #include "tool.h"
@@ -166,7 +166,7 @@ static void add_own_files(void)
 	char absolute[RUDP_PLACE_SIZE], name[RUDP_KEY_PATH_SIZE + RUDP_KEY_NAME_SIZE];
 	unsigned count;
 
-	if (!path || !*path || !rudp_place_absolute(path, absolute))
+	if (!path || !*path || rudp_config_absolute(absolute, sizeof absolute, path) < 0)
 		return;
 	rudp_key_ring_load(&ring, absolute, say, NULL);
 	count = rudp_key_ring_choose(&ring, time(NULL), psks);

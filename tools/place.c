@@ -60,14 +60,3 @@ bool rudp_place_find(const char *file, char path[RUDP_PLACE_SIZE])
 	name_expected_place(here, file, path);
 	return false;
 }
-
-bool rudp_place_absolute(const char *path, char absolute[RUDP_PLACE_SIZE])
-{
-	char here[RUDP_PLACE_SIZE] = "";
-	int len;
-
-	if (path[0] != '/' && !getcwd(here, sizeof here - 1))
-		return false;
-	len = snprintf(absolute, RUDP_PLACE_SIZE, "%s%s%s", here, path[0] == '/' ? "" : "/", path);
-	return len > 0 && len < RUDP_PLACE_SIZE;
-}

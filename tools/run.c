@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/config/config_path.h"
 #include "identity.h"
 #include "program.h"
 #include "proto/cc/cc_names.h"
@@ -51,7 +52,7 @@ static bool set_file(const char *variable, const char *prefix, size_t prefix_len
 	char absolute[RUDP_PLACE_SIZE], value[VALUE_SIZE];
 	int len;
 
-	if (!rudp_place_absolute(file, absolute)) {
+	if (rudp_config_absolute(absolute, sizeof absolute, file) < 0) {
 		rudp_complain("this file name is too long: %s", file);
 		return false;
 	}

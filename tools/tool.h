@@ -46,7 +46,4 @@ void rudp_complain_as(const char *name);
  */
 bool rudp_place_find(const char *file, char path[RUDP_PLACE_SIZE]);
 
-/* Makes path absolute. Returns false if it does not fit, or if there is no working directory. */
-bool rudp_place_absolute(const char *path, char absolute[RUDP_PLACE_SIZE]);
-
 #endif

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static int (*opener)(const char *path, bool append);
 
@@ -33,4 +35,21 @@ int rudp_config_open_append(const char *path)
 void rudp_config_open_by(int (*other)(const char *path, bool append))
 {
 	opener = other;
+}
+
+int rudp_config_read(int fd, char **content, size_t *len, size_t bytes_max)
+{
+	size_t size = bytes_max + 1;
+	ssize_t n = 0;
+
+	*len = 0;
+	*content = malloc(size + 1);
+	if (!*content)
+		return -ENOMEM;
+	while (*len < size && (n = read(fd, *content + *len, size - *len)) > 0)
+		*len += (size_t)n;
+	(*content)[*len] = 0;
+	if (n < 0)
+		return -errno;
+	return *len > bytes_max ? -EFBIG : 0;
 }

@@ -9,6 +9,7 @@
 #define RUDP_ENGINE_CONFIG_OPEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Opens a file or directory for reading, with O_NONBLOCK: opening a FIFO must not block the caller.
@@ -25,5 +26,11 @@ int rudp_config_open_append(const char *path);
  * rudp_config_open_append() does. It returns a descriptor or -errno. NULL: none.
  */
 void rudp_config_open_by(int (*other)(const char *path, bool append));
+
+/*
+ * Reads a whole file. *content has a 0 behind its *len bytes; the caller frees it, also after an
+ * error. Returns 0 or -errno; -EFBIG: the file has more than bytes_max bytes.
+ */
+int rudp_config_read(int fd, char **content, size_t *len, size_t bytes_max);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the files of identities are. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "engine/config/config_path.h"
 #include "engine/config/identity_files.h"
 
 #define SYSTEM_DIRECTORY "/etc/rudp"
@@ -29,54 +30,46 @@ static bool too_long(const struct rudp_identity_place *place, const char *path, 
 	return false;
 }
 
-static bool add(struct rudp_identity_place *place, const char *directory, const char *between,
-		const char *path, char *text)
+/* rc: of the function that has written the next path, which is that of name. */
+static bool add(struct rudp_identity_place *place, int rc, const char *name, char *text)
 {
-	int len = snprintf(place->paths[place->count], RUDP_KEY_PATH_SIZE, "%s%s%s", directory,
-			   between, path);
-
-	if (len <= 0 || len >= RUDP_KEY_PATH_SIZE)
-		return too_long(place, path, text);
+	if (rc < 0)
+		return too_long(place, name, text);
 	place->count++;
 	return true;
 }
 
-/* The engine reads the file again later, perhaps from another working directory. */
-static bool add_variable(struct rudp_identity_place *place, const char *path, char *text)
+static bool add_absolute(struct rudp_identity_place *place, const char *path, char *text)
 {
-	char directory[RUDP_KEY_PATH_SIZE];
+	char *to = place->paths[place->count];
 
-	if (path[0] == '/')
-		return add(place, "", "", path, text);
-	if (!getcwd(directory, sizeof directory))
-		return too_long(place, path, text);
-	return add(place, directory, "/", path, text);
+	return add(place, rudp_config_absolute(to, RUDP_KEY_PATH_SIZE, path), path, text);
 }
 
 static bool add_setting(struct rudp_identity_place *place, const char *path, const char *home,
 			char *text)
 {
+	char *to = place->paths[place->count];
+
 	if (strncmp(path, "~/", 2) != 0)
-		return add(place, "", "", path, text);
+		return add_absolute(place, path, text);
 	if (home && home[0] == '/')
-		return add(place, home, "/", path + 2, text);
+		return add(place, rudp_config_join(to, RUDP_KEY_PATH_SIZE, home, path + 2), path,
+			   text);
 	snprintf(text, RUDP_KEY_TEXT_SIZE, "%s: %.200s: HOME is not set", place->named_by, path);
 	return false;
 }
 
-/* XDG Base Directory Specification: a relative directory must be ignored. */
 static bool add_defaults(struct rudp_identity_place *place, char *(*get)(const char *name),
 			 const char *file, uint32_t uid, char *text)
 {
-	const char *config = get("XDG_CONFIG_HOME"), *home = get("HOME");
+	int rc = rudp_config_of_user(place->paths[0], RUDP_KEY_PATH_SIZE, get, file);
 
-	if (config && config[0] == '/') {
-		if (!add(place, config, "/rudp/", file, text))
-			return false;
-	} else if (home && home[0] == '/' && !add(place, home, "/.config/rudp/", file, text)) {
+	if (rc != -ENOENT && !add(place, rc, file, text))
 		return false;
-	}
-	return uid != 0 || add(place, SYSTEM_DIRECTORY, "/", file, text);
+	rc = rudp_config_join(place->paths[place->count], RUDP_KEY_PATH_SIZE, SYSTEM_DIRECTORY,
+			      file);
+	return uid != 0 || add(place, rc, file, text);
 }
 
 /* The place of a file that no variable names. set: of rudp.conf; NULL: none. */
@@ -112,7 +105,7 @@ bool rudp_identity_files_place(struct rudp_identity_files *files, char *(*get)(c
 			return false;
 		if (variable && *variable) {
 			files->places[i].named_by = names[i].variable;
-			ok = add_variable(&files->places[i], variable, text);
+			ok = add_absolute(&files->places[i], variable, text);
 		} else {
 			ok = find(files, i, named ? named[i] : NULL, &files->places[i], text);
 		}

@@ -160,23 +160,6 @@ static int fault(char *text, const char *path, int error, const char *what)
 	return -error;
 }
 
-static int read_all(int fd, char **content, size_t *len, size_t bytes_max)
-{
-	size_t size = bytes_max + 1;
-	ssize_t n = 0;
-
-	*len = 0;
-	*content = malloc(size + 1);
-	if (!*content)
-		return -ENOMEM;
-	while (*len < size && (n = read(fd, *content + *len, size - *len)) > 0)
-		*len += (size_t)n;
-	(*content)[*len] = 0;
-	if (n < 0)
-		return -errno;
-	return *len > bytes_max ? -EFBIG : 0;
-}
-
 static int read_open_file(int fd, char **content, size_t *len, const char *path,
 			  enum rudp_key_file_kind kind, size_t bytes_max,
 			  struct rudp_file_stamp *stamp, char *text)
@@ -193,7 +176,7 @@ static int read_open_file(int fd, char **content, size_t *len, const char *path,
 		return fault(text, path, EINVAL, "is not a regular file");
 	if (wrong_rights(&st, kind))
 		return fault(text, path, EPERM, wrong_rights(&st, kind));
-	rc = read_all(fd, content, len, bytes_max);
+	rc = rudp_config_read(fd, content, len, bytes_max);
 	if (rc == 0)
 		return 0;
 	rudp_key_content_free(*content, *len);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "engine/config/config_open.h"
+#include "engine/config/config_path.h"
 #include "engine/config/file_stamp.h"
 #include "engine/config/policy_private.h"
 
@@ -80,29 +81,19 @@ static bool is_trusted(const struct rudp_policy_files *files, const struct stat 
 	return fail(files, error, path, text);
 }
 
-static ssize_t read_all(int fd, char *text, size_t size)
-{
-	size_t len = 0;
-	ssize_t n;
-
-	while ((n = read(fd, text + len, size - len)) > 0)
-		len += (size_t)n;
-	return n < 0 ? -errno : (ssize_t)len;
-}
-
 static struct rudp_policy_source *parse_open_file(const struct rudp_policy_files *files, int fd,
 						  const char *path, char *error)
 {
 	struct rudp_policy_source *source = NULL;
-	char *text = malloc(RUDP_POLICY_FILE_BYTES_MAX + 1);
-	ssize_t len = text ? read_all(fd, text, RUDP_POLICY_FILE_BYTES_MAX + 1) : -ENOMEM;
+	char *text;
+	size_t len;
+	int rc = rudp_config_read(fd, &text, &len, RUDP_POLICY_FILE_BYTES_MAX);
 
-	if (len < 0)
-		fail(files, error, path, strerrordesc_np((int)-len));
-	else if (len > RUDP_POLICY_FILE_BYTES_MAX)
-		fail(files, error, path, "is longer than 256 KB");
+	if (rc == 0)
+		source = rudp_policy_parse_source(text, len, path, error);
 	else
-		source = rudp_policy_parse_source(text, (size_t)len, path, error);
+		fail(files, error, path,
+		     rc == -EFBIG ? "is longer than 256 KB" : strerrordesc_np(-rc));
 	free(text);
 	return source;
 }
@@ -201,52 +192,31 @@ bool rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns)
 	return true;
 }
 
-static bool add_path(struct rudp_policy_files *files, const char *directory, const char *rest,
-		     char *error)
+/* rc: of the function that has written the next path. */
+static bool add_path(struct rudp_policy_files *files, int rc, const char *name, char *error)
 {
-	char *path = files->paths[files->count++];
-	int len = snprintf(path, RUDP_POLICY_PATH_SIZE, "%s%s", directory, rest);
-
-	return (len > 0 && len < RUDP_POLICY_PATH_SIZE) ||
-	       fail(files, error, directory, "the path is too long");
-}
-
-/* Makes the path absolute: if the engine runs in a thread, the program may call chdir() later. */
-static bool add_named(struct rudp_policy_files *files, const char *name, char *error)
-{
-	char *path = files->paths[0];
-	size_t len;
-
-	files->named = true;
-	if (*name == '/')
-		return add_path(files, name, "", error);
-	if (!getcwd(path, RUDP_POLICY_PATH_SIZE))
-		return fail(files, error, name, strerrordesc_np(errno));
-	len = strlen(path);
-	files->count = 1;
-	if (len + 1 + strlen(name) >= RUDP_POLICY_PATH_SIZE)
-		return fail(files, error, name, "the path is too long");
-	stpcpy(stpcpy(path + len, "/"), name);
+	if (rc < 0)
+		return fail(files, error, name,
+			    rc == -ENAMETOOLONG ? "the path is too long" : strerrordesc_np(-rc));
+	files->count++;
 	return true;
 }
 
 static bool find_files(struct rudp_policy_files *files, char *(*get)(const char *name), char *error)
 {
 	const char *named = get(FILE_VARIABLE);
-	const char *config = get("XDG_CONFIG_HOME");
-	const char *home = get("HOME");
+	char *path = files->paths[0];
+	int rc;
 
-	if (named && *named)
-		return add_named(files, named, error);
-	/* XDG Base Directory Specification: a relative directory must be ignored. */
-	if (config && *config == '/') {
-		if (!add_path(files, config, "/rudp/rudp.conf", error))
-			return false;
-	} else if (home && *home == '/' &&
-		   !add_path(files, home, "/.config/rudp/rudp.conf", error)) {
+	files->named = named && *named;
+	if (files->named)
+		return add_path(files, rudp_config_absolute(path, RUDP_POLICY_PATH_SIZE, named),
+				named, error);
+	rc = rudp_config_of_user(path, RUDP_POLICY_PATH_SIZE, get, "rudp.conf");
+	if (rc != -ENOENT && !add_path(files, rc, path, error))
 		return false;
-	}
-	return add_path(files, RUDP_POLICY_SYSTEM_FILE, "", error);
+	strcpy(files->paths[files->count++], RUDP_POLICY_SYSTEM_FILE);
+	return true;
 }
 
 static bool load(struct rudp_policy *policy, char *(*get)(const char *name), char *error)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "engine/config/config_path.h"
 #include "engine/config/policy.h"
 
 _Static_assert(RUDP_POLICY_TEXT_SIZE == RUDP_SETTINGS_TEXT_SIZE, "a policy error fits");
@@ -36,22 +37,6 @@ static enum rudp_settings_fault wrong(struct reading *r, const char *format, ...
 	return RUDP_SETTINGS_BAD_VALUE;
 }
 
-/*
- * Makes the path absolute: the engine checks the file again later, from another working directory.
- * false: the path is too long.
- */
-static bool set_key_path(char path[RUDP_KEY_PATH_SIZE], const char *value)
-{
-	char directory[RUDP_SETTINGS_PATH_SIZE] = "";
-	int len;
-
-	if (value[0] != '/' && !getcwd(directory, sizeof directory))
-		return false;
-	len = snprintf(path, RUDP_KEY_PATH_SIZE, "%s%s%s", directory, directory[0] ? "/" : "",
-		       value);
-	return len < RUDP_KEY_PATH_SIZE;
-}
-
 static bool choose_key(struct reading *r)
 {
 	struct rudp_psk psks[RUDP_PSKS_MAX];
@@ -69,7 +54,7 @@ static enum rudp_settings_fault read_key_file(struct reading *r, const char *val
 {
 	char path[RUDP_KEY_PATH_SIZE];
 
-	if (!set_key_path(path, value)) {
+	if (rudp_config_absolute(path, sizeof path, value) < 0) {
 		snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
 			 "RUDP_KEY_FILE: %.200s: its full path has more than %d characters", value,
 			 RUDP_SETTINGS_PATH_SIZE - 1);
