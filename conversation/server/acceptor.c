@@ -15,7 +15,6 @@
 #include "conversation/server/proxy_header.h"
 
 #define BACKLOG 4096
-#define ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
 
 /* ---- to a worker ---- */
 
@@ -95,10 +94,10 @@ const char *apo_acceptor_admit(void *of, struct apo_session *session)
 
 /* ---- waiting ---- */
 
-static void waiter_free(struct apo_acceptor *acceptor, struct apo_waiter *waiter)
+void apo_waiter_free(unsigned *count, struct apo_waiter *waiter)
 {
 	rudp_list_remove(&waiter->link);
-	acceptor->waiting_count--;
+	--*count;
 	free(waiter);
 }
 
@@ -136,7 +135,7 @@ static void end_waiting(struct apo_acceptor *acceptor, const char *refusal)
 		refuse(acceptor, &waiter->arrival, waiter->ip_entry, refusal);
 	else
 		hand_over(acceptor, &waiter->arrival, waiter->ip_entry, NULL);
-	waiter_free(acceptor, waiter);
+	apo_waiter_free(&acceptor->waiting_count, waiter);
 }
 
 static void fill_places(struct apo_acceptor *acceptor)
@@ -151,7 +150,7 @@ void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_event_sour
 	struct apo_waiter *waiter = (struct apo_waiter *)(void *)source;
 
 	drop(acceptor, source->fd, waiter->ip_entry);
-	waiter_free(acceptor, waiter);
+	apo_waiter_free(&acceptor->waiting_count, waiter);
 }
 
 void apo_acceptor_on_gone(struct apo_acceptor *acceptor, const struct apo_note *note)
@@ -240,15 +239,19 @@ static void watch_listeners(struct apo_acceptor *acceptor, uint32_t events)
 				       EPOLL_CTL_MOD);
 }
 
-/* The listener stays readable; without a pause the loop would spin until a connection ends. */
+bool apo_accept_must_pause(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
 static void pause_accepting(struct apo_acceptor *acceptor, int error, int64_t now_at_ns)
 {
-	if (error != EMFILE && error != ENFILE && error != ENOMEM && error != ENOBUFS)
+	if (!apo_accept_must_pause(error))
 		return;
 	acceptor->counters.accept_failures++;
 	if (acceptor->accept_at_ns == RUDP_NEVER)
 		rudp_log(RUDP_LOG_WARN, "accepting paused reason=\"%s\"", strerror(error));
-	acceptor->accept_at_ns = now_at_ns + ACCEPT_PAUSE_NS;
+	acceptor->accept_at_ns = now_at_ns + APO_ACCEPT_PAUSE_NS;
 	watch_listeners(acceptor, 0);
 }
 

@@ -26,6 +26,7 @@
 #define APO_REFUSALS_MAX 1000
 #define APO_PROXIED_MAX 1000
 #define APO_PROXY_HEADER_TIMEOUT_NS (5 * RUDP_NS_PER_S)
+#define APO_ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
 
 #define APO_ACCEPTOR_COUNTERS(X)                                                                   \
 	X(accepted, "connections accepted")                                                        \
@@ -69,6 +70,10 @@ struct apo_acceptor {
 int apo_bind_socket(const struct rudp_addr *address, int type);
 /* The same for a listening, non-blocking stream socket. */
 int apo_listen_socket(const struct rudp_addr *address, int backlog);
+
+/* accept(2) has failed for want of descriptors or memory. The listener stays readable: without a
+ * pause of APO_ACCEPT_PAUSE_NS the loop would spin. */
+bool apo_accept_must_pause(int error);
 
 /* Opens the listening sockets; is_takeover: none yet, they will be taken over. Returns 0, or a
  * negative errno value: the reason is in the log and nothing stays open. */

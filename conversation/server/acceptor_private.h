@@ -26,6 +26,9 @@ struct apo_waiter {
 	int64_t until_ns;
 };
 
+/* Takes it out of its list, which has one element less then. Its socket stays open. */
+void apo_waiter_free(unsigned *count, struct apo_waiter *waiter);
+
 /* Applies the limits of the address; admits, refuses or lets wait. Takes the socket. */
 void apo_acceptor_on_arrival(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
 			     int64_t now_at_ns);

@@ -19,13 +19,6 @@
 
 _Static_assert(APO_PROXY_HEADER_BYTES_MAX <= APO_HTTP_HEAD_BYTES_MAX, "one buffer for both");
 
-static void waiter_free(struct apo_acceptor *acceptor, struct apo_waiter *waiter)
-{
-	rudp_list_remove(&waiter->link);
-	acceptor->proxied_count--;
-	free(waiter);
-}
-
 static void refuse(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
 		   const char *reason, int64_t now_at_ns)
 {
@@ -134,7 +127,7 @@ void apo_acceptor_on_proxied(struct apo_acceptor *acceptor, struct apo_event_sou
 	if (n > 0 && verdict == APO_PROXY_INCOMPLETE)
 		return;
 	(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
-	waiter_free(acceptor, waiter);
+	apo_waiter_free(&acceptor->proxied_count, waiter);
 	if (n <= 0)
 		reason = "it ended before its header was whole";
 	else if (verdict == APO_PROXY_OK)
@@ -164,7 +157,7 @@ void apo_acceptor_expire_proxied(struct apo_acceptor *acceptor, int64_t now_at_n
 	while (apo_acceptor_proxied_at_ns(acceptor) <= now_at_ns) {
 		refuse(acceptor, &oldest(acceptor)->arrival, "its header has not come in time",
 		       now_at_ns);
-		waiter_free(acceptor, oldest(acceptor));
+		apo_waiter_free(&acceptor->proxied_count, oldest(acceptor));
 	}
 }
 
@@ -172,6 +165,6 @@ void apo_acceptor_drop_proxied(struct apo_acceptor *acceptor)
 {
 	while (acceptor->proxied_count > 0) {
 		close(oldest(acceptor)->source.fd);
-		waiter_free(acceptor, oldest(acceptor));
+		apo_waiter_free(&acceptor->proxied_count, oldest(acceptor));
 	}
 }

@@ -16,7 +16,6 @@
 #include "conversation/server/config_values.h"
 #include "conversation/server/upgrade_state.h"
 
-#define ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
 #define SEND_BUFFER_BYTES (128 << 10) /* the kernel may begin with one that is too small */
 
 /* ---- text ---- */
@@ -156,12 +155,11 @@ static void client_close(struct apo_event_source *client)
 	client->fd = -1;
 }
 
-/* The listener stays readable; without a pause the loop would spin until descriptors are free. */
 static void pause_accepting(struct apo_metrics *metrics, int error, int64_t now_at_ns)
 {
-	if (error != EMFILE && error != ENFILE && error != ENOMEM && error != ENOBUFS)
+	if (!apo_accept_must_pause(error))
 		return;
-	metrics->accept_at_ns = now_at_ns + ACCEPT_PAUSE_NS;
+	metrics->accept_at_ns = now_at_ns + APO_ACCEPT_PAUSE_NS;
 	(void)apo_source_watch(metrics->epoll_fd, &metrics->source, 0, EPOLL_CTL_MOD);
 }
 
