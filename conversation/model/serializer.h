@@ -61,6 +61,17 @@ void apo_serializer_text(struct apo_serializer *serializer, char **text, size_t 
 void apo_serializer_counters(struct apo_serializer *serializer, const char *const *names,
 			     uint32_t count, uint64_t *values);
 
+#define APO_SERIALIZER_NAME(name, help) #name,
+/* The same for counters that LIST(X) names, as X(name, help): a struct or an array of uint64_t. */
+#define APO_SERIALIZE_COUNTERS(serializer, LIST, counters)                                         \
+	do {                                                                                       \
+		static const char *const names[] = {LIST(APO_SERIALIZER_NAME)};                    \
+		enum { COUNT = sizeof names / sizeof *names };                                     \
+		_Static_assert(sizeof(counters) == COUNT * sizeof(uint64_t), "one for each name"); \
+		_Static_assert(COUNT <= APO_SERIALIZER_COUNTERS_MAX, "all can be read again");     \
+		apo_serializer_counters(serializer, names, COUNT, (uint64_t *)&(counters));        \
+	} while (0)
+
 /* Refuses the whole state if is_right is false. */
 void apo_serializer_expect(struct apo_serializer *serializer, bool is_right);
 /* True if all bytes were read and all values were right. */

@@ -139,23 +139,6 @@ static void serialize_command_counts(struct apo_state *state)
 	}
 }
 
-static const char *const figure_names[] = {
-#define FIGURE_NAME(name, help) #name,
-	APO_MODEL_FIGURES(FIGURE_NAME)
-#undef FIGURE_NAME
-};
-
-#define FIGURE_COUNT (sizeof figure_names / sizeof *figure_names)
-_Static_assert(sizeof(struct apo_model_figures) == FIGURE_COUNT * sizeof(uint64_t),
-	       "the figures are an array of uint64_t");
-_Static_assert(FIGURE_COUNT <= APO_SERIALIZER_COUNTERS_MAX, "all figures can be read again");
-
-static void serialize_figures(struct apo_state *state)
-{
-	apo_serializer_counters(state->serializer, figure_names, FIGURE_COUNT,
-				(uint64_t *)&state->model->figures);
-}
-
 /* ---- the whole state ---- */
 
 /* New message ids must also exceed those in the history of this process, which may be another
@@ -207,7 +190,7 @@ static void serialize_all(struct apo_state *state)
 	apo_audit_serialize(state);
 	apo_whowas_serialize(state);
 	serialize_command_counts(state);
-	serialize_figures(state);
+	APO_SERIALIZE_COUNTERS(state->serializer, APO_MODEL_FIGURES, state->model->figures);
 }
 
 static void serialize_offers(struct apo_state *state, uint32_t offered[2])

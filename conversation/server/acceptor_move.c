@@ -7,22 +7,6 @@
 #include "conversation/server/upgrade_state.h"
 #include "conversation/server/acceptor_private.h"
 
-static const char *const counter_names[] = {
-#define COUNTER_NAME(name, help) #name,
-	APO_ACCEPTOR_COUNTERS(COUNTER_NAME)
-#undef COUNTER_NAME
-};
-
-static void serialize_counters(struct apo_serializer *serializer, struct apo_acceptor *acceptor)
-{
-	const uint32_t count = sizeof counter_names / sizeof *counter_names;
-
-	_Static_assert(sizeof acceptor->counters ==
-			       sizeof counter_names / sizeof *counter_names * sizeof(uint64_t),
-		       "the counters are an array of uint64_t");
-	apo_serializer_counters(serializer, counter_names, count, (uint64_t *)&acceptor->counters);
-}
-
 static void serialize_listen(struct apo_serializer *serializer, struct apo_listen *listen_on)
 {
 	apo_serializer_bytes(serializer, &listen_on->address, sizeof listen_on->address);
@@ -122,7 +106,7 @@ static void serialize_waiters(struct apo_upgrade_state *upgrade, struct apo_acce
 
 void apo_acceptor_serialize(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
-	serialize_counters(&upgrade->serializer, acceptor);
+	APO_SERIALIZE_COUNTERS(&upgrade->serializer, APO_ACCEPTOR_COUNTERS, acceptor->counters);
 	apo_ip_limits_serialize(&upgrade->serializer, &acceptor->ip_limits);
 	serialize_listeners(upgrade, acceptor);
 	if (upgrade->serializer.ok)

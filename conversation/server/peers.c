@@ -309,18 +309,7 @@ void apo_peers_fini(struct apo_peers *peers)
 
 /* ---- hand-over ---- */
 
-static const char *const counter_names[] = {
-#define COUNTER_NAME(name, help) #name,
-	APO_PEERS_COUNTERS(COUNTER_NAME)
-#undef COUNTER_NAME
-};
-
 void apo_peers_serialize(struct apo_serializer *serializer, struct apo_peers *peers)
 {
-	const uint32_t count = sizeof counter_names / sizeof *counter_names;
-
-	_Static_assert(sizeof peers->counters ==
-			       sizeof counter_names / sizeof *counter_names * sizeof(uint64_t),
-		       "the counters are an array of uint64_t");
-	apo_serializer_counters(serializer, counter_names, count, (uint64_t *)&peers->counters);
+	APO_SERIALIZE_COUNTERS(serializer, APO_PEERS_COUNTERS, peers->counters);
 }

@@ -71,15 +71,7 @@ void apo_upgrade_state_descriptor(struct apo_upgrade_state *upgrade, int *fd)
 
 /* ---- counters: the first worker continues the sums of all workers ---- */
 
-static const char *const counter_names[] = {
-#define COUNTER_NAME(name, help) #name,
-	APO_WORKER_COUNTERS(COUNTER_NAME)
-#undef COUNTER_NAME
-};
-
-#define COUNTER_COUNT (sizeof counter_names / sizeof *counter_names)
-_Static_assert(sizeof(struct apo_worker_counters) == COUNTER_COUNT * sizeof(uint64_t),
-	       "the counters are an array of uint64_t");
+#define COUNTER_COUNT (sizeof(struct apo_worker_counters) / sizeof(uint64_t))
 
 static uint64_t sum_of(const struct apo_server_parts *parts, size_t counter)
 {
@@ -102,22 +94,14 @@ static void serialize_worker_counters(struct apo_serializer *serializer,
 
 	for (i = 0; i < COUNTER_COUNT && !serializer->is_reading; i++)
 		values[i] = sum_of(parts, i);
-	apo_serializer_counters(serializer, counter_names, COUNTER_COUNT, values);
+	APO_SERIALIZE_COUNTERS(serializer, APO_WORKER_COUNTERS, values);
 	for (i = 0; i < COUNTER_COUNT && serializer->is_reading && serializer->ok; i++)
 		atomic_fetch_add_explicit(counters + i, values[i], memory_order_relaxed);
 }
 
 /* ---- counters of history ---- */
 
-static const char *const history_names[] = {
-#define HISTORY_NAME(name, help) #name,
-	APO_HISTORY_THREAD_COUNTERS(HISTORY_NAME)
-#undef HISTORY_NAME
-};
-
-#define HISTORY_COUNT (sizeof history_names / sizeof *history_names)
-_Static_assert(sizeof((struct apo_history_thread *)0)->counters == HISTORY_COUNT * sizeof(uint64_t),
-	       "the counters are an array of uint64_t");
+#define HISTORY_COUNT (sizeof((struct apo_history_thread *)0)->counters / sizeof(uint64_t))
 
 static void serialize_history(struct apo_upgrade_state *upgrade,
 			      const struct apo_server_parts *parts)
@@ -138,7 +122,7 @@ static void serialize_history(struct apo_upgrade_state *upgrade,
 							    upgrade->continues_history);
 	for (i = 0; i < HISTORY_COUNT && counters && !upgrade->serializer.is_reading; i++)
 		values[i] = atomic_load(counters + i);
-	apo_serializer_counters(&upgrade->serializer, history_names, HISTORY_COUNT, values);
+	APO_SERIALIZE_COUNTERS(&upgrade->serializer, APO_HISTORY_THREAD_COUNTERS, values);
 	for (i = 0; i < HISTORY_COUNT && counters && upgrade->serializer.is_reading; i++)
 		atomic_fetch_add(counters + i, values[i]);
 }
