@@ -130,14 +130,6 @@ static bool is_meant(const struct forget *forget, const char *host, size_t len)
 	return false;
 }
 
-/* The length of the next host in the list. */
-static size_t host_len(const char *list, size_t len)
-{
-	const char *comma = memchr(list, ',', len);
-
-	return comma ? (size_t)(comma - list) : len;
-}
-
 static unsigned count_meant(const struct forget *forget, const struct rudp_key_word *list,
 			    unsigned *all)
 {
@@ -145,7 +137,7 @@ static unsigned count_meant(const struct forget *forget, const struct rudp_key_w
 
 	*all = 0;
 	for (size_t at = 0; at <= list->len;) {
-		size_t len = host_len(list->start + at, list->len - at);
+		size_t len = rudp_key_until(list->start + at, list->len - at, ',');
 
 		meant += is_meant(forget, list->start + at, len);
 		++*all;
@@ -159,7 +151,7 @@ static void write_others(const struct forget *forget, const struct rudp_key_word
 	const char *comma = "";
 
 	for (size_t at = 0; at <= list->len;) {
-		size_t len = host_len(list->start + at, list->len - at);
+		size_t len = rudp_key_until(list->start + at, list->len - at, ',');
 
 		if (!is_meant(forget, list->start + at, len)) {
 			fprintf(out, "%s%.*s", comma, (int)len, list->start + at);

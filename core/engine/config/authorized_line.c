@@ -117,21 +117,13 @@ static const struct option {
 };
 #define OPTIONS (sizeof options / sizeof options[0])
 
-/* The length of text up to the character, or len. */
-static size_t up_to(const char *text, size_t len, char c)
-{
-	const char *found = memchr(text, c, len);
-
-	return found ? (size_t)(found - text) : len;
-}
-
 static bool read_values(struct reading *r, const struct option *option, const char *values,
 			size_t len, size_t column)
 {
 	unsigned count = 0;
 
 	for (size_t at = 0; at <= len; count++) {
-		size_t value_len = up_to(values + at, len - at, ';');
+		size_t value_len = rudp_key_until(values + at, len - at, ';');
 
 		if (value_len == 0)
 			return fault_at(r, column + at, "there is no value",
@@ -149,7 +141,7 @@ static bool read_values(struct reading *r, const struct option *option, const ch
 static bool read_option(struct reading *r, const char *text, size_t len, size_t column,
 			unsigned *seen)
 {
-	size_t name_len = up_to(text, len, '='), i = 0;
+	size_t name_len = rudp_key_until(text, len, '='), i = 0;
 
 	while (i < OPTIONS && (strlen(options[i].name) != name_len ||
 			       memcmp(options[i].name, text, name_len) != 0))
@@ -170,7 +162,7 @@ static bool read_option(struct reading *r, const char *text, size_t len, size_t 
 static bool read_options(struct reading *r, const struct rudp_key_word *word)
 {
 	const char *text = word->start + 1;
-	size_t len = up_to(text, word->len - 1, ']');
+	size_t len = rudp_key_until(text, word->len - 1, ']');
 	unsigned seen = 0;
 
 	if (len + 2 > word->len)
@@ -180,7 +172,7 @@ static bool read_options(struct reading *r, const struct rudp_key_word *word)
 		return fault_at(r, word->column + len + 2, "there is no blank after the options",
 				EXPECTED_LINE);
 	for (size_t at = 0; at <= len;) {
-		size_t option_len = up_to(text + at, len - at, ',');
+		size_t option_len = rudp_key_until(text + at, len - at, ',');
 
 		if (!read_option(r, text + at, option_len, word->column + 1 + at, &seen))
 			return false;

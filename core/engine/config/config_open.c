@@ -53,3 +53,16 @@ int rudp_config_read(int fd, char **content, size_t *len, size_t bytes_max)
 		return -errno;
 	return *len > bytes_max ? -EFBIG : 0;
 }
+
+ssize_t rudp_read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -errno : read(fd, text, size - 1);
+
+	if (fd >= 0 && len < 0)
+		len = -errno;
+	if (fd >= 0)
+		close(fd);
+	text[len > 0 ? len : 0] = 0;
+	return len;
+}

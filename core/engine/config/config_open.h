@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * Opens a file or directory for reading, with O_NONBLOCK: opening a FIFO must not block the caller.
@@ -32,5 +33,11 @@ void rudp_config_open_by(int (*other)(const char *path, bool append));
  * error. Returns 0 or -errno; -EFBIG: the file has more than bytes_max bytes.
  */
 int rudp_config_read(int fd, char **content, size_t *len, size_t bytes_max);
+
+/*
+ * Reads the first size - 1 bytes of a file of the system, and puts a 0 behind them, also after an
+ * error. Returns their number, or -errno.
+ */
+ssize_t rudp_read_text(const char *path, char *text, size_t size);
 
 #endif

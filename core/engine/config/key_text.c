@@ -68,6 +68,13 @@ bool rudp_key_word_is(const struct rudp_key_word *word, const char *text)
 	return strlen(text) == word->len && memcmp(text, word->start, word->len) == 0;
 }
 
+size_t rudp_key_until(const char *text, size_t len, char c)
+{
+	const char *found = memchr(text, c, len);
+
+	return found ? (size_t)(found - text) : len;
+}
+
 bool rudp_key_fault_at(char text[RUDP_KEY_TEXT_SIZE], const char *path, unsigned line,
 		       size_t column, const char *what, const char *expected)
 {

@@ -57,6 +57,9 @@ size_t rudp_key_from_base64(uint8_t key[RUDP_FILE_KEY_BYTES], const char *text);
 /* Returns text. */
 char *rudp_key_to_base64(const uint8_t key[RUDP_FILE_KEY_BYTES],
 			 char text[RUDP_KEY_BASE64_LEN + 1]);
+/* The length of text up to the character, or len: an item of a list. */
+size_t rudp_key_until(const char *text, size_t len, char c);
+
 /* A file made by dd from /dev/zero gives this key, and an attacker tries it first. */
 bool rudp_key_is_zero(const uint8_t key[RUDP_FILE_KEY_BYTES]);
 

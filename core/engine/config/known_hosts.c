@@ -178,14 +178,6 @@ static bool add(struct reading *r, const struct rudp_known_host_entry *entry, si
 	return true;
 }
 
-/* The length of the first host of a list. */
-static size_t first_host_len(const char *list, size_t len)
-{
-	const char *comma = memchr(list, ',', len);
-
-	return comma ? (size_t)(comma - list) : len;
-}
-
 /*
  * Adds an entry for each host of the list. A revoked key has only one entry, for the whole list;
  * there its hosts are only checked.
@@ -197,7 +189,7 @@ static bool read_hosts(struct reading *r, const struct rudp_key_word *list,
 
 	for (size_t at = 0; at <= list->len;) {
 		struct rudp_known_host_entry entry = *base;
-		size_t len = first_host_len(list->start + at, list->len - at), index;
+		size_t len = rudp_key_until(list->start + at, list->len - at, ','), index;
 		const char *what = read_host(&entry, list->start + at, len, &index);
 
 		if (what)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/config/memory_limit.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,18 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/config/config_open.h"
+
 #define UNIFIED "0::" /* the line of version 2: hierarchy 0, no controllers */
-
-/* Reads a file as a string; empty if it cannot be read. */
-static void read_text(const char *path, char *out, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, out, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	out[n > 0 ? n : 0] = 0;
-}
 
 /*
  * memory.max of the group in this directory. "max" means no limit; the host's root group has no
@@ -32,7 +22,7 @@ static uint64_t limit_of(const char *directory)
 
 	if ((size_t)snprintf(path, sizeof path, "%s/memory.max", directory) >= sizeof path)
 		return UINT64_MAX;
-	read_text(path, text, sizeof text);
+	rudp_read_text(path, text, sizeof text);
 	return text[0] >= '0' && text[0] <= '9' ? strtoull(text, NULL, 10) : UINT64_MAX;
 }
 
@@ -71,7 +61,7 @@ uint64_t rudp_memory_default_bytes(void)
 	char membership[PATH_MAX];
 	uint64_t group_bytes;
 
-	read_text("/proc/self/cgroup", membership, sizeof membership);
+	rudp_read_text("/proc/self/cgroup", membership, sizeof membership);
 	group_bytes = rudp_memory_group_bytes(membership, "/sys/fs/cgroup");
 	if (group_bytes < bytes)
 		bytes = group_bytes;

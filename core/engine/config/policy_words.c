@@ -205,8 +205,7 @@ int rudp_policy_read_allowed(char who[RUDP_POLICY_WHO_SIZE], const char *word, s
 	int index = copy_word(who, RUDP_POLICY_WHO_SIZE, word, len, error);
 
 	for (size_t at = 0; index == GOOD && at <= len; at++) {
-		const char *comma = memchr(word + at, ',', len - at);
-		size_t one_len = comma ? (size_t)(comma - word) - at : len - at;
+		size_t one_len = rudp_key_until(word + at, len - at, ',');
 
 		if (one_len != len && one_len == sizeof RUDP_POLICY_ANYONE - 1 &&
 		    memcmp(word + at, RUDP_POLICY_ANYONE, one_len) == 0) {

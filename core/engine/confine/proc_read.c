@@ -26,29 +26,7 @@ static int64_t paused_until_ns;
 static bool
 	owes_descriptor; /* a request to open a file timed out; its descriptor may still arrive */
 
-static ssize_t read_file(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -errno;
-	len = read(fd, text, size);
-	if (len < 0)
-		len = -errno;
-	close(fd);
-	return len;
-}
-
-ssize_t rudp_read_text(const char *path, char *text, size_t size)
-{
-	ssize_t len = read_file(path, text, size - 1);
-
-	text[len > 0 ? len : 0] = 0;
-	return len;
-}
-
-/* Reads without the supervisor's help. */
+/* Reads at most size - 1 bytes, without the supervisor's help. */
 static ssize_t read_proc(uint32_t pid, unsigned file, char *text, size_t size)
 {
 	char path[48];
@@ -56,8 +34,8 @@ static ssize_t read_proc(uint32_t pid, unsigned file, char *text, size_t size)
 
 	snprintf(path, sizeof path, "/proc/%u/%s", pid, files[file]);
 	if (file != RUDP_PROC_EXE)
-		return read_file(path, text, size);
-	len = readlink(path, text, size);
+		return rudp_read_text(path, text, size);
+	len = readlink(path, text, size - 1);
 	return len < 0 ? -errno : len;
 }
 
@@ -130,7 +108,7 @@ static ssize_t ask(struct rudp_proc_question *question, uint32_t pid, unsigned f
 
 ssize_t rudp_proc_read(uint32_t pid, enum rudp_proc_file file, char *text, size_t size)
 {
-	ssize_t len = read_proc(pid, file, text, size - 1);
+	ssize_t len = read_proc(pid, file, text, size);
 
 	/* ENOENT: with hidepid (proc(5)) /proc hides processes that this one may not inspect. */
 	if (supervisor_question && (len == -EACCES || len == -EPERM || len == -ENOENT))

@@ -66,8 +66,6 @@ void rudp_proc_read_via(struct rudp_proc_question *question);
  * Returns  the number of bytes, or -errno: -ESRCH or -ENOENT, -EACCES, -ETIMEDOUT.
  */
 ssize_t rudp_proc_read(uint32_t pid, enum rudp_proc_file file, char *text, size_t size);
-/* The same for a file that this process may read itself. Returns the number of bytes, or -errno. */
-ssize_t rudp_read_text(const char *path, char *text, size_t size);
 
 /*
  * The supervisor's part: answers the open question, if there is one. It opens only files that

@@ -10,7 +10,7 @@
 
 #include "api/raw_syscall.h"
 #include "engine/app/app_side.h"
-#include "engine/confine/proc_read.h"
+#include "engine/config/config_open.h"
 #include "engine/control/caller_process.h"
 #include "engine/ports/binding.h"
 

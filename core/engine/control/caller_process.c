@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "engine/config/config_open.h"
 #include "engine/confine/proc_read.h"
 
 #define STATUS_BYTES 512 /* enough to reach the Uid line */

@@ -21,7 +21,7 @@
 #include "engine/control/control.h"
 #include "engine/loop/deferred_close.h"
 #include "engine/loop/loop.h"
-#include "engine/confine/proc_read.h"
+#include "engine/config/config_open.h"
 #include "engine/ports/port_leaving.h"
 #include "engine/control/private_dir.h"
 #include "engine/host/shared_memory.h"

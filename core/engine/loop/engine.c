@@ -18,6 +18,7 @@
 #include "base/table.h"
 #include "engine/app/app_side.h"
 #include "engine/ports/binding.h"
+#include "engine/config/config_open.h"
 #include "engine/control/control.h"
 #include "engine/failover/failover_state.h"
 #include "engine/identity/peer_check.h"
@@ -44,18 +45,6 @@ int rudp_engine_rewatch(struct rudp_engine *engine, int fd, uint32_t events, uin
 	struct epoll_event event = {.events = events, .data.u64 = id};
 
 	return epoll_ctl(engine->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
-}
-
-static size_t read_file(const char *path, void *out, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return 0;
-	n = read(fd, out, size);
-	close(fd);
-	return n > 0 ? (size_t)n : 0;
 }
 
 static void read_executable_name(struct rudp_client_program *program)
@@ -153,13 +142,14 @@ struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_di
  */
 static void derive_reset_secret(const struct rudp_engine *engine, uint8_t secret[32])
 {
-	uint8_t text[MACHINE_ID_BYTES + 32];
-	size_t len = read_file("/etc/machine-id", text, MACHINE_ID_BYTES);
+	char text[MACHINE_ID_BYTES + 32];
+	ssize_t id_len = rudp_read_text("/etc/machine-id", text, MACHINE_ID_BYTES + 1);
+	size_t len = id_len > 0 ? (size_t)id_len : 0;
 	unsigned out_len = 32;
 
-	len += (size_t)snprintf((char *)text + len, sizeof text - len, "%u " RESET_LABEL,
-				engine->uid);
-	if (!HMAC(EVP_sha256(), engine->settings.psk, RUDP_PSK_BYTES, text, len, secret, &out_len))
+	len += (size_t)snprintf(text + len, sizeof text - len, "%u " RESET_LABEL, engine->uid);
+	if (!HMAC(EVP_sha256(), engine->settings.psk, RUDP_PSK_BYTES, (const uint8_t *)text, len,
+		  secret, &out_len))
 		rudp_random_fill(secret, 32);
 }
 
