@@ -97,7 +97,7 @@ static void drop_registration(struct apo_client *client)
 	client->registration = NULL;
 }
 
-static void client_free(struct apo_client *client)
+void apo_client_discard(struct apo_client *client)
 {
 	drop_registration(client);
 	apo_client_drop_batch(client);
@@ -127,11 +127,6 @@ struct apo_client *apo_client_blank(struct apo_peer peer)
 	return client;
 }
 
-void apo_client_discard(struct apo_client *client)
-{
-	client_free(client);
-}
-
 struct apo_client *apo_client_gone_new(void)
 {
 	struct apo_client *client = apo_client_blank((struct apo_peer){0});
@@ -154,7 +149,7 @@ static struct apo_client *allocate(struct apo_peer peer, const struct apo_peer_f
 	if (!client->registration || apo_text_set(&client->address, facts->address) < 0 ||
 	    apo_text_set(&client->host, facts->host) < 0 ||
 	    apo_text_set(&client->fingerprint, facts->fingerprint) < 0) {
-		client_free(client);
+		apo_client_discard(client);
 		return NULL;
 	}
 	return client;
@@ -413,7 +408,7 @@ struct apo_client *apo_client_get(struct apo_client *client)
 void apo_client_put(struct apo_client *client)
 {
 	if (--client->references == 0 && client->is_gone)
-		client_free(client);
+		apo_client_discard(client);
 }
 
 static void forget(struct apo_model *model, struct apo_client *client)

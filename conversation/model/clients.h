@@ -24,7 +24,7 @@ struct apo_client *apo_client_blank(struct apo_peer peer);
 int apo_client_insert(struct apo_model *model, struct apo_client *client);
 /* Puts it into the place of its peer only. Returns as apo_client_insert. */
 int apo_client_place(struct apo_model *model, struct apo_client *client);
-/* Frees a client that was not added to the tables. */
+/* Frees a client that is not in the tables. */
 void apo_client_discard(struct apo_client *client);
 /* A client that has already gone, with one reference to it. */
 struct apo_client *apo_client_gone_new(void);

@@ -105,13 +105,6 @@ static bool read_answer(char *text, struct apo_scram_keys *keys, const char **no
 	return apo_scram_read_keys(keys, words[1]);
 }
 
-static int64_t id_of(const struct apo_model *model, const char *account)
-{
-	const struct apo_account_entry *entry = apo_account_entry_of(model, account);
-
-	return entry ? entry->kept_id : 0;
-}
-
 static bool challenge(struct apo_model *model, struct apo_client *client, bool is_right,
 		      const char *text)
 {
@@ -126,7 +119,7 @@ static bool challenge(struct apo_model *model, struct apo_client *client, bool i
 		name = apo_shared_account_name(model, login->scram.user);
 	if (is_readable && is_right && name) {
 		snprintf(login->account, sizeof login->account, "%s", name);
-		login->account_id = id_of(model, name);
+		login->account_id = apo_model_shared_account_id(model, name);
 	}
 	if (is_readable) {
 		login->began_at_ns = model->now_at_ns;
@@ -183,7 +176,8 @@ static void take_end(struct apo_model *model, struct apo_client *client, size_t 
 		model->now_at_ns - login->began_at_ns > model->config->registration_timeout_ns;
 	char account[APO_NICK_BYTES_MAX + 1];
 
-	if (len > 0 || is_late || id_of(model, login->account) != login->account_id) {
+	if (len > 0 || is_late ||
+	    apo_model_shared_account_id(model, login->account) != login->account_id) {
 		refuse(model, client, len > 0 ? "other-error" : NULL);
 		return;
 	}

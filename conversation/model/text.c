@@ -28,30 +28,22 @@ struct apo_text *apo_text_copy(const void *bytes, size_t len)
 	return text;
 }
 
+/* The caller has a reference already, so no ordering is needed. */
 struct apo_text *apo_text_get(struct apo_text *text)
 {
-	apo_text_get_many(text, 1);
+	atomic_fetch_add_explicit(&text->references, 1, memory_order_relaxed);
 	return text;
 }
 
-/* The caller has a reference already, so no ordering is needed. */
-void apo_text_get_many(struct apo_text *text, unsigned count)
-{
-	atomic_fetch_add_explicit(&text->references, count, memory_order_relaxed);
-}
-
+/* Acquire and release: all reads of other threads come before the free. */
 void apo_text_put(struct apo_text *text)
 {
-	if (text)
-		apo_text_put_many(text, 1);
-}
+	unsigned before;
 
-/* Acquire and release: all reads of other threads come before the free. */
-void apo_text_put_many(struct apo_text *text, unsigned count)
-{
-	unsigned before = atomic_fetch_sub_explicit(&text->references, count, memory_order_acq_rel);
-
-	assert(before >= count);
-	if (before == count)
+	if (!text)
+		return;
+	before = atomic_fetch_sub_explicit(&text->references, 1, memory_order_acq_rel);
+	assert(before > 0);
+	if (before == 1)
 		free(text);
 }

@@ -25,12 +25,9 @@ struct apo_text *apo_text_new(size_t len);
 /* Like apo_text_new, with a copy of the bytes. */
 struct apo_text *apo_text_copy(const void *bytes, size_t len);
 
-/* Takes one more reference, or several with one atomic operation (one for each recipient of a
- * batch). */
+/* Takes one more reference. */
 struct apo_text *apo_text_get(struct apo_text *text);
-void apo_text_get_many(struct apo_text *text, unsigned count);
-/* Releases references; the last release frees the text. NULL is ignored. */
+/* Releases a reference; the last release frees the text. NULL is ignored. */
 void apo_text_put(struct apo_text *text);
-void apo_text_put_many(struct apo_text *text, unsigned count);
 
 #endif
