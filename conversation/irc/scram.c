@@ -93,8 +93,8 @@ void apo_scram_write_keys(const struct apo_scram_keys *keys, char text[APO_SCRAM
 		 stored, server);
 }
 
-/* Reads base64 of exactly size bytes, and the character after it. Returns NULL if the text has
- * other ones. */
+/* Reads base64 of exactly size bytes, up to the character end. Returns the text after that, or NULL
+ * if the text has no such part. */
 static const char *read_bytes(const char *text, uint8_t *to, size_t size, char end)
 {
 	const char *stop = text ? strchr(text, end) : NULL;
@@ -124,7 +124,7 @@ bool apo_scram_read_keys(struct apo_scram_keys *keys, const char *text)
 	at = read_bytes(at, keys->server_key, sizeof keys->server_key, '\0');
 	if (!at)
 		return false;
-	/* Numbers have other forms, too. */
+	/* strtoul() also accepts forms that are never written: "+1", "01". */
 	apo_scram_write_keys(keys, again);
 	return strcmp(again, text) == 0;
 }

@@ -7,9 +7,10 @@
  *
  * Source   RFC 5802 (messages), RFC 7677 (SHA-256), RFC 5803 (the keys as text). There is no
  *          channel binding.
- * Text     Passwords and names are taken as they are: SASLprep (RFC 4013) is not applied. It
- *          changes no ASCII.
- * Messages are decoded from base64 already, and end with a 0. Those of a peer are not trusted.
+ * Text     Passwords and names are taken as they are: SASLprep (RFC 4013), which would change no
+ *          ASCII, is not applied.
+ * Input    Messages are decoded from base64 already, and end with a 0. Those of a peer are not
+ *          trusted.
  */
 #ifndef APO_SCRAM_H
 #define APO_SCRAM_H
@@ -20,11 +21,10 @@
 
 #define APO_SCRAM_NAME "SCRAM-SHA-256"
 #define APO_SASL_PIECE_BYTES 400 /* of AUTHENTICATE (IRCv3 sasl); a shorter piece is the last one */
-/* As many take about a tenth of a second, like the argon2id hash beside them. Clients need as
- * long. */
+/* The work takes server and client about a tenth of a second, as the argon2id hash does. */
 #define APO_SCRAM_ITERATIONS 200000u
-#define APO_SCRAM_ITERATIONS_MIN 4096u    /* RFC 7677: a client does not accept fewer */
-#define APO_SCRAM_ITERATIONS_MAX 2000000u /* a server could keep a client busy with more */
+#define APO_SCRAM_ITERATIONS_MIN 4096u    /* RFC 7677: a client refuses fewer */
+#define APO_SCRAM_ITERATIONS_MAX 2000000u /* more would let a server keep a client busy */
 #define APO_SCRAM_HASH_BYTES 32
 #define APO_SCRAM_SALT_BYTES 16
 #define APO_SCRAM_NONCE_SIZE 33 /* ours, as text: 24 random bytes in base64 */
