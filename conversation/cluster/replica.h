@@ -120,6 +120,8 @@ void apo_replica_on_entry(struct apo_replica *replica, uint64_t seq, const void 
 void apo_replica_on_published(struct apo_replica *replica, uint64_t number, bool is_stored);
 /* The log cannot be read now: an entry that is not delivered is not lost for that reason. */
 void apo_replica_on_unreadable(struct apo_replica *replica);
+/* Returns whether the snapshot that begins with these bytes is for this incarnation of the node. */
+bool apo_replica_is_addressee(const struct apo_replica *replica, const void *bytes, size_t len);
 /* A snapshot for the JOIN at this position. */
 void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
 			     size_t len);

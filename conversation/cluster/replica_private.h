@@ -117,8 +117,6 @@ uint64_t apo_replica_digest(const struct apo_replica *replica);
 /* To the node that has joined with this entry. */
 void apo_replica_send_snapshot(struct apo_replica *replica, const struct apo_entry_head *join,
 			       uint64_t position);
-/* Returns whether the snapshot is for this incarnation of the node. */
-bool apo_replica_is_addressee(const struct apo_replica *replica, const void *bytes, size_t len);
 /* Reads the nodes and the state of a snapshot, and the digest. Returns false if it does not fit. */
 bool apo_replica_read_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
 			       size_t len, uint64_t *digest);

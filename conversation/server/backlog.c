@@ -3,9 +3,9 @@
 
 #include "base/log.h"
 
-void apo_backlog_init(struct apo_backlog *backlog, size_t bytes_max)
+void apo_backlog_init(struct apo_backlog *backlog, const char *what, size_t bytes_max)
 {
-	*backlog = (struct apo_backlog){.bytes_max = bytes_max};
+	*backlog = (struct apo_backlog){.what = what, .bytes_max = bytes_max};
 	pthread_mutex_init(&backlog->lock, NULL);
 	pthread_cond_init(&backlog->room, NULL);
 }
@@ -22,7 +22,7 @@ void apo_backlog_add(struct apo_backlog *backlog, size_t bytes)
 	if (backlog->bytes >= backlog->bytes_max && !backlog->is_full && !backlog->has_ended) {
 		backlog->is_full = true;
 		backlog->stops++;
-		rudp_log(RUDP_LOG_WARN, "cluster entries wait bytes=%zu", backlog->bytes);
+		rudp_log(RUDP_LOG_WARN, "cluster %s wait bytes=%zu", backlog->what, backlog->bytes);
 	}
 	while (backlog->is_full && !backlog->has_ended)
 		pthread_cond_wait(&backlog->room, &backlog->lock);

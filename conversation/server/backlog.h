@@ -19,7 +19,8 @@ struct apo_backlog {
 	pthread_mutex_t lock;
 	pthread_cond_t room;
 	size_t bytes, bytes_max;
-	uint64_t stops; /* how often the senders have stopped */
+	const char *what; /* for the log: the mail that waits */
+	uint64_t stops;   /* how often the senders have stopped */
 	bool is_full, has_ended;
 };
 
@@ -29,7 +30,7 @@ struct apo_backlog_figures {
 	bool is_full; /* senders wait */
 };
 
-void apo_backlog_init(struct apo_backlog *backlog, size_t bytes_max);
+void apo_backlog_init(struct apo_backlog *backlog, const char *what, size_t bytes_max);
 void apo_backlog_fini(struct apo_backlog *backlog);
 
 /* Call it before the mail is put. Waits while the backlog is full, and logs that it has become

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "conversation/cluster/entry.h"
+#include "conversation/cluster/replica.h"
 #include "conversation/cluster/subscription.h"
 #include "conversation/server/bus_connection.h"
 
@@ -41,6 +42,7 @@ struct apo_bus {
 	uint64_t published; /* the number of the last publication */
 	struct apo_subscription subscription;
 	bool is_over;
+	bool was_too_long; /* the last entry; of the library's thread that delivers entries */
 };
 
 /* ---- mail to the owner ---- */
@@ -81,7 +83,24 @@ void apo_bus_thread_deliver(struct apo_bus_thread *bus_thread, uint64_t seq, con
 
 void apo_bus_thread_on_handled(struct apo_bus_thread *bus_thread, const struct apo_bus_mail *mail)
 {
-	apo_backlog_remove(&bus_thread->backlog, entry_bytes(mail->len));
+	apo_backlog_remove(mail->news == APO_BUS_ENTRY ? &bus_thread->backlog : &bus_thread->own,
+			   entry_bytes(mail->len));
+}
+
+/* All nodes take an entry for empty that none of them can have appended. */
+static size_t entry_len(struct apo_bus *bus, const natsMsg *message)
+{
+	size_t len = (size_t)natsMsg_GetDataLength(message);
+	bool is_too_long = len > APO_REPLICA_ENTRY_BYTES_MAX;
+
+	if (is_too_long && !bus->was_too_long)
+		rudp_log(
+			RUDP_LOG_WARN,
+			"cluster entry ignored bytes=%zu reason=\"no node appends such a long one; "
+			"who may append to the log?\"",
+			len);
+	bus->was_too_long = is_too_long;
+	return is_too_long ? 0 : len;
 }
 
 /* Called by a thread of the library. */
@@ -95,8 +114,21 @@ static void on_entry(natsConnection *connection, natsSubscription *subscription,
 	(void)subscription;
 	if (natsMsg_GetMetaData(&meta, message) == NATS_OK)
 		apo_bus_thread_deliver(bus_thread, meta->Sequence.Stream, natsMsg_GetData(message),
-				       (size_t)natsMsg_GetDataLength(message));
+				       entry_len(bus_thread->bus, message));
 	jsMsgMetaData_Destroy(meta);
+	natsMsg_Destroy(message);
+}
+
+/* A message for this node alone, outside the log. */
+static void deliver_own(struct apo_bus_thread *bus_thread, enum apo_bus_news news, natsMsg *message)
+{
+	size_t len = (size_t)natsMsg_GetDataLength(message);
+
+	if (len <= APO_BUS_MESSAGE_BYTES_MAX) {
+		apo_backlog_add(&bus_thread->own, entry_bytes(len));
+		if (!tell(bus_thread, news, 0, 0, natsMsg_GetData(message), len))
+			apo_backlog_remove(&bus_thread->own, entry_bytes(len));
+	}
 	natsMsg_Destroy(message);
 }
 
@@ -105,9 +137,7 @@ static void on_chunk(natsConnection *connection, natsSubscription *subscription,
 {
 	(void)connection;
 	(void)subscription;
-	(void)tell(of, APO_BUS_CHUNK, 0, 0, natsMsg_GetData(message),
-		   (size_t)natsMsg_GetDataLength(message));
-	natsMsg_Destroy(message);
+	deliver_own(of, APO_BUS_CHUNK, message);
 }
 
 static void on_history(natsConnection *connection, natsSubscription *subscription, natsMsg *message,
@@ -115,9 +145,7 @@ static void on_history(natsConnection *connection, natsSubscription *subscriptio
 {
 	(void)connection;
 	(void)subscription;
-	(void)tell(of, APO_BUS_HISTORY, 0, 0, natsMsg_GetData(message),
-		   (size_t)natsMsg_GetDataLength(message));
-	natsMsg_Destroy(message);
+	deliver_own(of, APO_BUS_HISTORY, message);
 }
 
 /* For each request of an attempt to subscribe. */
@@ -365,6 +393,9 @@ static void turn(struct apo_bus_thread *bus_thread)
 	APO_MAIL_EACH(mail, &bus_thread->box) {
 		if (!bus_thread->bus->is_over && !is_repeated((const struct request *)mail))
 			on_request(bus_thread, (const struct request *)mail);
+		if (mail->kind == CHUNK || mail->kind == HISTORY)
+			atomic_fetch_sub(&bus_thread->unsent_bytes,
+					 ((const struct request *)mail)->len);
 		free(mail);
 	}
 }
@@ -432,6 +463,7 @@ static void put_for_node(struct apo_bus_thread *bus_thread, enum request_kind ki
 	if (!request)
 		return; /* as if it got lost */
 	snprintf(request->name, sizeof request->name, "%s", name);
+	atomic_fetch_add(&bus_thread->unsent_bytes, len);
 	apo_mailbox_put(&bus_thread->box, &request->mail);
 }
 
@@ -441,10 +473,16 @@ void apo_bus_thread_send_chunk(struct apo_bus_thread *bus_thread, const char *na
 	put_for_node(bus_thread, CHUNK, name, bytes, len);
 }
 
+bool apo_bus_thread_is_behind(const struct apo_bus_thread *bus_thread)
+{
+	return atomic_load(&bus_thread->unsent_bytes) > APO_BUS_UNSENT_BYTES_MAX;
+}
+
 void apo_bus_thread_send_history(struct apo_bus_thread *bus_thread, const char *name,
 				 const void *bytes, size_t len)
 {
-	put_for_node(bus_thread, HISTORY, name, bytes, len);
+	if (!apo_bus_thread_is_behind(bus_thread))
+		put_for_node(bus_thread, HISTORY, name, bytes, len);
 }
 
 static struct apo_bus *bus_new(const struct apo_config *config)
@@ -465,7 +503,9 @@ int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *
 
 	if (error < 0)
 		return error;
-	apo_backlog_init(&bus_thread->backlog, APO_BUS_BACKLOG_BYTES_MAX);
+	apo_backlog_init(&bus_thread->backlog, "entries", APO_BUS_BACKLOG_BYTES_MAX);
+	apo_backlog_init(&bus_thread->own, "messages of nodes", APO_BUS_BACKLOG_BYTES_MAX);
+	atomic_store(&bus_thread->unsent_bytes, 0);
 	bus_thread->owner = owner;
 	bus_thread->mail_kind = mail_kind;
 	bus_thread->delivered_seq = after_seq;
@@ -485,6 +525,7 @@ void apo_bus_thread_end(struct apo_bus_thread *bus_thread)
 	if (!bus_thread->is_running || bus_thread->is_ending)
 		return;
 	apo_backlog_end(&bus_thread->backlog);
+	apo_backlog_end(&bus_thread->own);
 	while (!(request = request_new(STOP, NULL, 0)))
 		;
 	apo_mailbox_put(&bus_thread->box, &request->mail);
@@ -507,6 +548,7 @@ bool apo_bus_thread_stop(struct apo_bus_thread *bus_thread)
 	}
 	apo_mailbox_fini(&bus_thread->box);
 	apo_backlog_fini(&bus_thread->backlog);
+	apo_backlog_fini(&bus_thread->own);
 	apo_config_put(bus_thread->config);
 	free(bus_thread->bus);
 	bus_thread->is_running = false;

@@ -33,6 +33,8 @@
 #define APO_BUS_WAIT_MS 2000
 #define APO_BUS_BACKLOG_BYTES_MAX (64u << 20) /* of entries for the owner */
 #define APO_BUS_CHUNK_BYTES (256u << 10)      /* of a snapshot; NATS carries 1 MB in a message */
+#define APO_BUS_MESSAGE_BYTES_MAX (APO_BUS_CHUNK_BYTES + 256) /* longer ones are ignored */
+#define APO_BUS_UNSENT_BYTES_MAX (16u << 20)                  /* of messages to other nodes */
 
 enum apo_bus_news {
 	APO_BUS_READY,     /* entries from now on are delivered; once for each opening */
@@ -60,7 +62,9 @@ struct apo_bus_thread {
 	bool is_running, is_ending; /* owned by the main thread */
 	/* Objects of the NATS library, owned by the thread (bus_thread.c). */
 	struct apo_bus *bus;
-	struct apo_backlog backlog;
+	struct apo_backlog backlog; /* of entries */
+	struct apo_backlog own;     /* of chunks and messages between history threads */
+	atomic_size_t unsent_bytes; /* of messages to other nodes that wait for this thread */
 	/* The last entry delivered; 0: none. */
 	_Atomic uint64_t delivered_seq;
 	_Atomic int reopening; /* enum apo_reopening */
@@ -79,8 +83,12 @@ bool apo_bus_thread_stop(struct apo_bus_thread *bus_thread);
 /* An entry of the log, for the owner. Waits if too many wait for it. */
 void apo_bus_thread_deliver(struct apo_bus_thread *bus_thread, uint64_t seq, const void *bytes,
 			    size_t len);
-/* The owner has handled the entry. */
+/* The owner has handled the mail: an entry, a chunk or a message between history threads. */
 void apo_bus_thread_on_handled(struct apo_bus_thread *bus_thread, const struct apo_bus_mail *mail);
+
+/* Many messages to other nodes wait to be sent. Further ones may get lost, too: so a server that
+ * reads nothing costs at most APO_BUS_UNSENT_BYTES_MAX and one snapshot. */
+bool apo_bus_thread_is_behind(const struct apo_bus_thread *bus_thread);
 
 /* The bytes are copied. */
 void apo_bus_thread_publish(struct apo_bus_thread *bus_thread, const void *bytes, size_t len,

@@ -17,6 +17,8 @@
 
 #define CHUNK_HEAD_BYTES (8 + 8 + 4 + 4)
 #define SNAPSHOT_BYTES_MAX ((size_t)1 << 30)
+#define SNAPSHOTS_AT_ONCE APO_NODES_MAX /* all nodes start at the same time */
+#define SNAPSHOT_EVERY_NS RUDP_NS_PER_S /* after that */
 
 /* ---- snapshots in chunks ---- */
 
@@ -74,16 +76,21 @@ static void drop_snapshot(struct apo_cluster *cluster)
 	cluster->snapshot_next = 0;
 }
 
-/* The chunks of one sender come in order; that of another sender ends the snapshot. */
+/* The chunks of one sender come in order; that of another sender ends the snapshot. Only a node
+ * that joins needs one, and only readers of the log know its incarnation: whoever may only publish
+ * can neither use its memory nor disturb a snapshot. */
 static void on_chunk(struct apo_cluster *cluster, const struct apo_bus_mail *mail)
 {
 	struct rudp_reader reader = rudp_reader(mail->bytes, mail->len);
 	uint64_t position = rudp_read_u64(&reader), sender = rudp_read_u64(&reader);
 	uint32_t number = rudp_read_u32(&reader), count = rudp_read_u32(&reader);
 
-	if (!reader.ok)
+	if (!reader.ok || atomic_load(&cluster->is_live))
 		return;
 	if (number == 0) {
+		if (!apo_replica_is_addressee(cluster->replica, reader.next,
+					      rudp_reader_left(&reader)))
+			return;
 		drop_snapshot(cluster);
 		cluster->snapshot_position = position;
 		cluster->snapshot_sender = sender;
@@ -187,14 +194,37 @@ static void node_gone(void *of, uint64_t node, const char *name)
 {
 	struct apo_cluster *cluster = of;
 
-	rudp_log(RUDP_LOG_WARN, "cluster node has gone node=%s", name);
+	if (rudp_log_ratelimit_allows(&cluster->log_ratelimit, cluster->now_at_ns))
+		rudp_log(RUDP_LOG_WARN, "cluster node has gone node=%s", name);
 	apo_model_shared_node_gone(cluster->model, node, name, cluster->now_at_ns);
+}
+
+/* Whoever may append to the log can pretend to be nodes that join, and each snapshot costs this
+ * thread the time of writing the whole state. A node that gets none joins again. */
+static bool may_save(struct apo_cluster *cluster)
+{
+	int64_t saved_at_ns = cluster->snapshots_at_ns + SNAPSHOT_EVERY_NS;
+
+	/* As if all of the last ones were due by now, but at most SNAPSHOTS_AT_ONCE. */
+	saved_at_ns = rudp_time_max(saved_at_ns,
+				    cluster->now_at_ns - SNAPSHOTS_AT_ONCE * SNAPSHOT_EVERY_NS);
+	if (saved_at_ns <= cluster->now_at_ns && !apo_bus_thread_is_behind(&cluster->bus_thread)) {
+		cluster->snapshots_at_ns = saved_at_ns;
+		return true;
+	}
+	if (rudp_log_ratelimit_allows(&cluster->log_ratelimit, cluster->now_at_ns))
+		rudp_log(RUDP_LOG_WARN,
+			 "cluster snapshot refused reason=\"nodes join more often than they can be "
+			 "sent; who may append to the log?\"");
+	return false;
 }
 
 static bool save(void *of, uint8_t **bytes, size_t *len)
 {
 	struct apo_cluster *cluster = of;
 
+	if (!may_save(cluster))
+		return false;
 	return apo_model_shared_save(cluster->model, bytes, len);
 }
 
@@ -220,6 +250,7 @@ static void live(void *of, uint64_t node, uint64_t run)
 {
 	struct apo_cluster *cluster = of;
 
+	drop_snapshot(cluster);
 	apo_model_shared_begin(cluster->model, node, run, cluster->now_at_ns);
 	atomic_store(&cluster->is_live, true);
 	rudp_log(RUDP_LOG_INFO, "cluster joined position=%" PRIu64, node);
@@ -298,9 +329,11 @@ void apo_cluster_on_mail(struct apo_cluster *cluster, const struct apo_bus_mail 
 		break;
 	case APO_BUS_CHUNK:
 		on_chunk(cluster, mail);
+		apo_bus_thread_on_handled(&cluster->bus_thread, mail);
 		break;
 	case APO_BUS_HISTORY:
 		on_history(cluster, mail);
+		apo_bus_thread_on_handled(&cluster->bus_thread, mail);
 		break;
 	case APO_BUS_UNREADABLE:
 		apo_replica_on_unreadable(cluster->replica);

@@ -14,6 +14,7 @@
 
 #include <stdatomic.h>
 
+#include "base/log_ratelimit.h"
 #include "conversation/cluster/replica.h"
 #include "conversation/server/bus_thread.h"
 #include "conversation/server/history_thread.h"
@@ -34,6 +35,10 @@ struct apo_cluster {
 	size_t snapshot_len, snapshot_capacity;
 	uint64_t snapshot_position, snapshot_sender;
 	uint32_t snapshot_next;
+	/* Snapshots for other nodes: when the last one would have been due at the highest rate. */
+	int64_t snapshots_at_ns;
+	/* Of lines that whoever appends to the log can cause. */
+	struct rudp_log_ratelimit log_ratelimit;
 	atomic_bool is_live, is_cut_off;
 };
 

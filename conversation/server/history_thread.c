@@ -71,9 +71,11 @@ void apo_history_thread_replace(struct apo_history_thread *history_thread, int64
 void apo_history_thread_on_peer(struct apo_history_thread *history_thread, const char *name,
 				const void *bytes, size_t len)
 {
-	struct apo_record_peer *record =
-		apo_batcher_add(&history_thread->batcher, APO_HISTORY_PEER, sizeof *record + len);
+	struct apo_record_peer *record;
 
+	if (atomic_fetch_add(&history_thread->peers_waiting, 1) >= APO_PEERS_AT_ONCE)
+		return;
+	record = apo_batcher_add(&history_thread->batcher, APO_HISTORY_PEER, sizeof *record + len);
 	snprintf(record->name, sizeof record->name, "%s", name);
 	record->len = len;
 	memcpy(record->bytes, bytes, len);

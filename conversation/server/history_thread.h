@@ -36,6 +36,7 @@
 /* Joins and parts that could not be written; at more, accounts see less. */
 #define APO_UNWRITTEN_MAX 100000
 #define APO_GROUP_BATCHES 64 /* batches that are written at once */
+#define APO_PEERS_AT_ONCE 16 /* messages of other nodes in that time; they are repeated */
 
 #define APO_HISTORY_THREAD_COUNTERS(X)                                                             \
 	X(kept, "messages that were written to history")                                           \
@@ -71,6 +72,7 @@ struct apo_history_thread {
 	bool is_dropping;            /* owned by the model's thread: dropping was logged */
 	bool is_running;             /* owned by the main thread */
 	atomic_bool is_urgent;       /* a question waits */
+	atomic_uint peers_waiting;   /* messages of other nodes since the last group */
 
 	/* The members below belong to the history thread. */
 	struct apo_retention retention;
@@ -143,7 +145,7 @@ void apo_history_thread_change(struct apo_history_thread *history_thread,
 			       const struct apo_change *change);
 /* The file is to become equal to those of other nodes, up to position last. */
 void apo_history_thread_replace(struct apo_history_thread *history_thread, int64_t last);
-/* A message from the history thread of another node. */
+/* A message from the history thread of another node. It is ignored if too many of them wait. */
 void apo_history_thread_on_peer(struct apo_history_thread *history_thread, const char *name,
 				const void *bytes, size_t len);
 /* No other node has the history: that of this node is the right one as it is. */

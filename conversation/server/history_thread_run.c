@@ -333,6 +333,7 @@ static void work(struct apo_history_thread *history_thread)
 	for (i = 0; i < history_thread->group_count; i++)
 		apo_batch_done(history_thread->group[i]);
 	history_thread->group_count = history_thread->group_answers = 0;
+	atomic_store(&history_thread->peers_waiting, 0);
 }
 
 /* ---- pruning ---- */

@@ -21,7 +21,7 @@ static void begin(void)
 {
 	cr_assert(eq(int, apo_mailbox_init(&box), 0));
 	bus.owner = &box;
-	apo_backlog_init(&bus.backlog, MAX);
+	apo_backlog_init(&bus.backlog, "entries", MAX);
 }
 
 static void end(void)
@@ -107,4 +107,23 @@ Test(backlog, an_entry_larger_than_the_limit_is_delivered)
 	cr_assert(eq(uint, handle(), 1));
 	cr_assert(eq(u64, apo_backlog_figures(&bus.backlog).stops, 0));
 	free(entry);
+}
+
+/* As while the server reads nothing. */
+Test(backlog, of_messages_to_other_nodes_a_bounded_number_waits)
+{
+	static uint8_t message[APO_BUS_CHUNK_BYTES];
+	struct apo_mail *mail, *next;
+	unsigned i, count = 0;
+
+	cr_assert(eq(int, apo_mailbox_init(&bus.box), 0));
+	for (i = 0; i < 200; i++)
+		apo_bus_thread_send_history(&bus, "n2", message, sizeof message);
+	for (mail = apo_mailbox_take(&bus.box); mail; mail = next, count++) {
+		next = mail->next;
+		free(mail);
+	}
+	cr_assert(eq(uint, count, APO_BUS_UNSENT_BYTES_MAX / APO_BUS_CHUNK_BYTES + 1));
+	cr_assert(apo_bus_thread_is_behind(&bus));
+	apo_mailbox_fini(&bus.box);
 }

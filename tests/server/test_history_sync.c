@@ -20,6 +20,7 @@ static struct node {
 	struct apo_mailbox box;
 	struct apo_history_mail *answer; /* the last one; NULL: none */
 	unsigned asked;                  /* messages that it has sent to any other node */
+	unsigned answered;               /* to the one that has asked */
 	bool is_alone;                   /* they reach nobody, which it is told */
 	bool is_deaf;                    /* they get lost */
 } nodes[NODES];
@@ -127,6 +128,7 @@ static void carry(struct node *from, struct apo_history_peer_mail *mail)
 	struct node *to = from == nodes ? nodes + 1 : nodes;
 
 	from->asked += !mail->name[0];
+	from->answered += mail->name[0] != 0;
 	if (from->is_deaf)
 		return;
 	if (from->is_alone)
@@ -361,8 +363,27 @@ Test(history_sync, malformed_messages_change_nothing)
 	for (i = 0; i < 64; i++) {
 		bytes[0] = (uint8_t)(i % 5);
 		apo_history_thread_on_peer(&nodes[1].thread, "n9", bytes, i);
+		if (i % (APO_PEERS_AT_ONCE / 2) == 0)
+			(void)read_by(nodes + 1, "dan");
 	}
 	apo_history_thread_flush(&nodes[1].thread);
 	run_until_equal(nodes + 1);
 	check_equal();
+}
+
+/* Each costs reading a page, which would delay what clients ask. */
+Test(history_sync, of_many_questions_at_once_only_some_are_answered)
+{
+	static const uint8_t ask[34] = {[0] = 1, [9] = APO_TABLE_MESSAGES, [25] = 5};
+	unsigned i;
+
+	fill(nodes, 1, 10);
+	(void)read_by(nodes, "dan");
+	nodes[0].is_deaf = true; /* its answers get lost */
+	cr_assert(apo_history_thread_pause(&nodes[0].thread));
+	for (i = 0; i < 100; i++)
+		apo_history_thread_on_peer(&nodes[0].thread, "n1", ask, sizeof ask);
+	cr_assert(eq(int, apo_history_thread_start(&nodes[0].thread), 0));
+	(void)read_by(nodes, "dan");
+	cr_assert(eq(uint, nodes[0].answered, APO_PEERS_AT_ONCE));
 }
