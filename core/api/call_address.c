@@ -101,8 +101,12 @@ static bool is_over(int fd)
 
 static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 {
-	int bits = rudp_raw_poll(fd, 0);
+	int bits;
 
+	/* SHUT_WR, which is common, is not worth asking the engine. */
+	if (how != SHUT_WR)
+		rudp_socket_catch_up(fd, s, 0);
+	bits = rudp_raw_poll(fd, 0);
 	if (s->flags & RUDP_MARK_PENDING) {
 		enum rudp_progress progress = rudp_socket_progress(fd, s);
 

@@ -133,6 +133,21 @@ CHECK(shutdown_after_both_ends_are_over_is_not_connected)
 	say_result("client shutdown RD", shutdown(client, SHUT_RD));
 }
 
+/* Nothing waits for the peer's end to arrive. */
+CHECK(shutdown_right_after_both_ends_are_over_is_not_connected)
+{
+	int client, server, count = 0;
+	for (int i = 0; i < 50; i++) {
+		connected_pair(AF_INET, &client, &server);
+		must(shutdown(client, SHUT_WR) == 0, "shutdown");
+		wait_for(server, POLLRDHUP);
+		close(server);
+		count += shutdown(client, i % 2 ? SHUT_RD : SHUT_RDWR) < 0 && errno == ENOTCONN;
+		close(client);
+	}
+	say("not connected: %d", count);
+}
+
 CHECK(shutdown_checks_how)
 {
 	int client, server;
