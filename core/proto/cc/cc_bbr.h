@@ -402,6 +402,7 @@ struct bbr {
 	bool up_at_longterm; /* inflight_longterm limited the window */
 	uint32_t probe_up_rounds;
 	bool is_bw_probe_sample, prev_probe_too_high, prev_probe_precautionary;
+	bool holds_long_queue; /* the path has held half an RTT, and did not overflow with less */
 
 	/* Loss. */
 	uint64_t loss_round_end_number;
@@ -462,6 +463,7 @@ void rudp_bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 /* A path whose rate changes (cc_bbr_fall.c). */
 void rudp_bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void rudp_bbr_note_variation(struct rudp_cc *cc);
+bool rudp_bbr_was_queue_long(const struct bbr *b);
 bool rudp_bbr_is_rate_varying(const struct bbr *b);
 bool rudp_bbr_has_rate_changed(const struct bbr *b);
 

@@ -322,6 +322,7 @@ static void take_inflight_too_high(struct rudp_cc *cc, const struct rudp_cc_ack 
 	struct bbr *b = bbr_of(cc);
 
 	b->prev_probe_too_high = true;
+	b->holds_long_queue = rudp_bbr_was_queue_long(b);
 	b->is_bw_probe_sample = false; /* one reaction for each probe */
 	if (!b->app_limited)
 		b->inflight_longterm =

@@ -84,6 +84,14 @@ void rudp_bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	apply_fall(cc, ack, rate);
 }
 
+/* The last round had a queue of half an RTT. */
+bool rudp_bbr_was_queue_long(const struct bbr *b)
+{
+	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_min_ns == RUDP_NEVER)
+		return false;
+	return b->last.rtt_min_ns > rudp_bbr_drained_rtt_ns(b) + b->min_rtt_ns / 2;
+}
+
 /*
  * A round has ended. The faster of two rounds counts: with jitter a single round is as often too
  * long as too short. Connections of a flow group move bandwidth between them, which says nothing
@@ -94,6 +102,7 @@ void rudp_bbr_note_variation(struct rudp_cc *cc)
 	struct bbr *b = bbr_of(cc);
 	uint64_t before = b->queue_rate, less, change_ppm;
 
+	b->holds_long_queue |= rudp_bbr_was_queue_long(b);
 	b->queue_rate = 0;
 	if (cc->flows > 1 || !rudp_bbr_is_probe_bw(b) || b->last.app_limited ||
 	    !rudp_bbr_had_round_delay(b) || !is_round_large(cc))

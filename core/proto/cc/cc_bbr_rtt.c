@@ -47,11 +47,12 @@ int64_t rudp_bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns)
 
 /*
  * The bound in a probe. It is lower, because the probe causes the queue that it looks for. While
- * the rate of the path changes, it is half an RTT: without a queue, a higher rate is not noticed.
+ * the rate of the path varies, it is half an RTT: without a queue, a higher rate is not noticed.
+ * A single change is no reason: another flow may have paused.
  */
 int64_t rudp_bbr_probe_bound_ns(const struct bbr *b)
 {
-	if (rudp_bbr_has_rate_changed(b))
+	if (b->holds_long_queue && rudp_bbr_is_rate_varying(b) && rudp_bbr_has_rate_changed(b))
 		return rudp_time_max(b->min_rtt_ns / 2, BBR_PROBE_DELAY_NS_MIN);
 	return rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }

@@ -241,6 +241,39 @@ Test(cc_bbr_fall, probe_of_a_varying_path_may_make_a_queue_of_half_an_rtt)
 	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
 }
 
+/* The queue of the path is too short: losses would end each probe. */
+Test(cc_bbr_fall, probe_of_a_varying_path_makes_a_short_queue_after_one_that_lost)
+{
+	struct bbr_rig *rig = after_rounds_with_a_queue(1, RTT_NS / 2);
+
+	rig->rtt.latest_ns = RTT_NS;
+	bbr_rig_until(rig, BBR_UP);
+	rig->lost_bytes = (uint64_t)ROUND_PACKETS * DATAGRAM / 2;
+	for (int i = 0; i < 3 && rig->b->state == BBR_UP; i++)
+		bbr_rig_round(rig, RATE * 5 / 4);
+	cr_assert(rig->b->prev_probe_too_high);
+	cr_assert(eq(i64, rudp_bbr_probe_bound_ns(rig->b), RTT_NS / 8));
+	/* Until the path has held such a queue again. */
+	rig->lost_bytes = 0;
+	rig->rtt.latest_ns = RTT_NS + RTT_NS / 2 + 1;
+	bbr_rig_round(rig, RATE);
+	bbr_rig_round(rig, RATE);
+	cr_assert(eq(i64, rudp_bbr_probe_bound_ns(rig->b), RTT_NS / 2));
+}
+
+Test(cc_bbr_fall, no_queue_is_long_before_the_round_trip_is_known)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	cr_assert(eq(i64, rig->b->min_rtt_ns, RUDP_NEVER));
+	rig->b->last.rtt_min_ns = RTT_NS;
+	cr_assert(not(rudp_bbr_was_queue_long(rig->b)));
+	rig->b->min_rtt_ns = RTT_NS / 2;
+	cr_assert(rudp_bbr_was_queue_long(rig->b));
+	rig->b->last.rtt_min_ns = RUDP_NEVER;
+	cr_assert(not(rudp_bbr_was_queue_long(rig->b)));
+}
+
 Test(cc_bbr_fall, probe_of_a_varying_path_that_finds_more_stays_a_probe)
 {
 	struct bbr_rig *rig = after_rounds_with_a_queue(1, RTT_NS / 2);
@@ -285,7 +318,11 @@ static struct bbr_rig *after_growth(uint64_t lost_bytes)
 
 Test(cc_bbr_fall, growth_that_ends_with_a_queue_is_a_change_of_the_path)
 {
-	cr_assert(ge(i64, after_growth(0)->b->varied_at_ns, 1));
+	struct bbr_rig *rig = after_growth(0);
+
+	cr_assert(ge(i64, rig->b->varied_at_ns, 1));
+	/* Another flow may have paused, so the next probe makes no longer queue. */
+	cr_assert(eq(i64, rudp_bbr_probe_bound_ns(rig->b), RTT_NS / 8));
 }
 
 /* A policer lets through what it has saved up, and then drops. */

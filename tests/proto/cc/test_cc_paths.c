@@ -149,7 +149,7 @@ Test(cc_paths, bbr_recovers_from_an_outage)
 
 Test(cc_paths, bbr_flows_share)
 {
-	static const int64_t starts_ms[] = {0, 400, 1000, 10000};
+	static const int64_t starts_ms[] = {0, 400, 800, 1000, 7000, 10000};
 
 	for (size_t i = 0; i < sizeof(starts_ms) / sizeof(starts_ms[0]); i++) {
 		struct bench_spec deep =
