@@ -38,9 +38,10 @@
  * window, the window grows fourfold in the RTT instead of twofold. Once three trains agree (within
  * a quarter of their median) it grows twentyfold, paced over the RTT, up to 80 % of their estimate,
  * and by a quarter in each RTT after that. If the window reaches 1.5 times the estimate and no
- * queue shows, the trains were wrong, and the window doubles again. A train whose ACKs arrive all
- * at once gives no estimate; then STARTUP is that of the draft. Without a queue the median of the
- * trains is the bandwidth of the bottleneck; if other flows fill it, about our share of it.
+ * queue shows, the trains were wrong, and the window doubles again. A STARTUP that continues after
+ * a probe begins without trains. A train whose ACKs arrive all at once gives no estimate; then
+ * STARTUP is that of the draft. Without a queue the median of the trains is the bandwidth of the
+ * bottleneck; if other flows fill it, about our share of it.
  *
  * Known paths (host_cache.h). If earlier connections have measured the path, the first window is
  * four fifths of a BDP, and its trains tell whether the path holds more.
@@ -486,6 +487,7 @@ void rudp_bbr_check_full_bw(struct bbr *b);
 void rudp_bbr_bound_bw(struct bbr *b);
 
 /* Packet trains and the growth that they allow (cc_bbr_train.c). */
+void rudp_bbr_forget_trains(struct bbr *b);
 void rudp_bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns);
 void rudp_bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack);
 bool rudp_bbr_wants_trains(const struct bbr *b);

@@ -288,6 +288,7 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 	}
 	if (b->round_start && b->up_rounds >= 2 && has_grown(b, BBR_UP_STARTUP_GROWTH) &&
 	    !rudp_bbr_is_rate_varying(b)) {
+		rudp_bbr_forget_trains(b);
 		rudp_bbr_start_again(cc, b->up_base_ns + rudp_time_max(b->up_spread_ns, 0));
 		return false;
 	}

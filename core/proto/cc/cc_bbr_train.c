@@ -6,6 +6,8 @@
  */
 #include "proto/cc/cc_bbr.h"
 
+#include <string.h>
+
 #include "proto/cc/cc_pace.h"
 
 bool rudp_bbr_wants_trains(const struct bbr *b)
@@ -45,6 +47,13 @@ void rudp_bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns)
 	packets = number + 1 - b->leaving_number;
 	if (packets >= BBR_TRAIN_DATAGRAMS_MIN && packets <= BBR_TRAIN_DATAGRAMS_MAX)
 		watch(b, b->leaving_number, (uint8_t)packets);
+}
+
+void rudp_bbr_forget_trains(struct bbr *b)
+{
+	memset(b->trains, 0, sizeof b->trains);
+	b->train_count = 0;
+	b->trains_wrong = false;
 }
 
 static void put_rate(struct bbr *b, uint64_t rate)

@@ -167,6 +167,23 @@ Test(cc_bbr_train, wrong_trains_are_ignored_from_then_on)
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, PATH_BYTES * 3 / 2 + 4 * DATAGRAM));
 }
 
+/* The path may carry more now. */
+Test(cc_bbr_train, startup_that_continues_after_a_probe_does_not_use_earlier_trains)
+{
+	struct bbr_rig *rig = with_trains(3);
+
+	cr_assert(rudp_bbr_are_trains_sure(rig->b));
+	for (int i = 0; i < 40 && rig->b->state != BBR_UP; i++)
+		bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+	rig->cwnd_limited = true;
+	for (int i = 0; i < 8 && rig->b->state == BBR_UP; i++)
+		bbr_rig_round(rig, RATE * 2);
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+	cr_assert(eq(u32, rig->b->train_count, 0));
+	cr_assert(eq(int, rudp_bbr_are_trains_sure(rig->b), 0));
+}
+
 Test(cc_bbr_train, an_application_that_writes_little_gains_nothing)
 {
 	struct bbr_rig *rig = bbr_rig_new();
