@@ -79,7 +79,7 @@ static int64_t startup_base_ns(const struct bbr *b)
 }
 
 /*
- * A part of the delay that ended STARTUP is still there, or it changes as no queue can. Other
+ * A quarter of the delay that ended STARTUP is still there, or it changes as no queue can. Other
  * connections of this host may be the reason for a lasting delay. A base that is not known yet is
  * RUDP_NEVER.
  */
@@ -87,7 +87,8 @@ static bool is_delay_still_there(const struct bbr *b)
 {
 	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
 	int64_t base_ns = startup_base_ns(b);
-	int64_t left_ns = rudp_time_max(bound_ns, (b->hold_peak_ns - base_ns) / BBR_JITTER_PARTS);
+	int64_t left_ns =
+		rudp_time_max(BBR_DELAY_NS_MIN, (b->hold_peak_ns - base_ns) / BBR_JITTER_PARTS);
 
 	return b->left_by_delay && b->starters <= 1 &&
 	       (b->last.delay_max_ns - base_ns > left_ns || b->last.fall_max_ns > 2 * bound_ns);

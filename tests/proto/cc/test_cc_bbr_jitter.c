@@ -178,6 +178,16 @@ Test(cc_bbr_jitter, probe_bw_goes_on_if_less_than_a_quarter_of_the_delay_is_left
 	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
 }
 
+/* On a long path a quarter may be less than the bound for a queue, which is 6.25 ms here. */
+Test(cc_bbr_jitter, quarter_of_a_delay_counts_after_drain_even_if_it_is_short)
+{
+	struct bbr_rig *rig = drained_after_delay(1, RTT_NS + 4 * MS(5), RTT_NS + MS(5));
+
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
+	rig = drained_after_delay(1, RTT_NS + 4 * MS(5), RTT_NS + MS(5) + 1);
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+}
+
 Test(cc_bbr_jitter, probe_bw_goes_on_if_others_that_start_may_keep_the_delay)
 {
 	struct bbr_rig *rig = drained_after_delay(2, LATE_RTT_NS, LATE_RTT_NS);
