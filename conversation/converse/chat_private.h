@@ -189,7 +189,7 @@ void cv_channel_on_joined(struct cv_chat *chat, struct cv_channel *channel);
 /* The list of NAMES is complete. */
 void cv_channel_on_names(struct cv_chat *chat, struct cv_channel *channel);
 void cv_channel_on_history_end(struct cv_chat *chat, struct cv_channel *channel);
-/* The server cannot answer now. false: it was asked often enough. */
+/* Asks the server again later. Returns false if it was asked often enough. */
 bool cv_channel_asks_later(struct cv_chat *chat, struct cv_channel *channel);
 /* true: the line was kept, to be shown after the history. */
 bool cv_channel_defers(struct cv_channel *channel, const char *line, size_t len);

@@ -188,7 +188,7 @@ static const char *cause_of(int error)
 	}
 }
 
-/* Is it an error that lasts until somebody changes something? */
+/* Errors that last until somebody changes the configuration. */
 static bool is_lasting(int error)
 {
 	static const int errors[] = {EKEYREJECTED, ENXIO, EEXIST, EPROTO, ENOKEY, EACCES};
@@ -200,7 +200,7 @@ static bool is_lasting(int error)
 	return false;
 }
 
-/* The present server cannot be used. May another one be, or this one later? */
+/* The present server cannot be used. Returns whether to try another one, or this one again. */
 static bool may_go_on(struct cv_client *client, int error)
 {
 	client->refusing_count = is_lasting(error) ? client->refusing_count + 1 : 0;

@@ -9,7 +9,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/shared.h"
 
-/* Of the host, a space, and the fingerprint. */
+/* The host, a space and the fingerprint. */
 #define ID_SIZE (APO_HOST_BYTES_MAX + 1 + APO_FINGERPRINT_SIZE)
 
 struct apo_shared_peer {

@@ -26,7 +26,7 @@ bool apo_shared_peer_add(struct apo_model *model, struct apo_client *client);
 void apo_shared_peer_forget(struct apo_model *model, const struct apo_client *client);
 void apo_shared_peers_free(struct apo_model *model);
 
-/* Are exactly the clients over messages of shared's tables in this one? */
+/* Returns whether this table has exactly the clients over messages that shared's tables have. */
 bool apo_shared_peers_check(const struct apo_model *model);
 
 #endif

@@ -86,8 +86,8 @@ void apo_bus_thread_deliver(struct apo_bus_thread *bus_thread, uint64_t seq, con
 /* The owner has handled the mail: an entry, a chunk or a message between history threads. */
 void apo_bus_thread_on_handled(struct apo_bus_thread *bus_thread, const struct apo_bus_mail *mail);
 
-/* Many messages to other nodes wait to be sent. Further ones may get lost, too: so a server that
- * reads nothing costs at most APO_BUS_UNSENT_BYTES_MAX and one snapshot. */
+/* Returns whether too many messages to other nodes wait, so that further ones are dropped. A NATS
+ * server that reads nothing costs at most APO_BUS_UNSENT_BYTES_MAX and one snapshot. */
 bool apo_bus_thread_is_behind(const struct apo_bus_thread *bus_thread);
 
 /* The bytes are copied. */

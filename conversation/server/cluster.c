@@ -199,13 +199,13 @@ static void node_gone(void *of, uint64_t node, const char *name)
 	apo_model_shared_node_gone(cluster->model, node, name, cluster->now_at_ns);
 }
 
-/* Whoever may append to the log can pretend to be nodes that join, and each snapshot costs this
- * thread the time of writing the whole state. A node that gets none joins again. */
+/* The rate of snapshots is limited: each takes the time to write the whole state, and anybody who
+ * may append to the log can pretend to be nodes that join. A node that gets none joins again. */
 static bool may_save(struct apo_cluster *cluster)
 {
 	int64_t saved_at_ns = cluster->snapshots_at_ns + SNAPSHOT_EVERY_NS;
 
-	/* As if all of the last ones were due by now, but at most SNAPSHOTS_AT_ONCE. */
+	/* A node that was idle may write SNAPSHOTS_AT_ONCE without a pause. */
 	saved_at_ns = rudp_time_max(saved_at_ns,
 				    cluster->now_at_ns - SNAPSHOTS_AT_ONCE * SNAPSHOT_EVERY_NS);
 	if (saved_at_ns <= cluster->now_at_ns && !apo_bus_thread_is_behind(&cluster->bus_thread)) {

@@ -37,7 +37,7 @@ struct apo_cluster {
 	uint32_t snapshot_next;
 	/* Snapshots for other nodes: when the last one would have been due at the highest rate. */
 	int64_t snapshots_at_ns;
-	/* Of lines that whoever appends to the log can cause. */
+	/* Limits the log lines that entries of others can cause. */
 	struct rudp_log_ratelimit log_ratelimit;
 	atomic_bool is_live, is_cut_off;
 };

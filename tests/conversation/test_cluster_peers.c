@@ -131,7 +131,7 @@ Test(cluster_peers, one_id_is_one_client_of_the_network)
 		     "ERROR :Closing Link: a.peer (Replaced by another session of a.peer)"));
 }
 
-/* What is under way from the session that has ended, or from one that registers, does no harm. */
+/* Lines under way from a session that has ended, or from one that registers, do no harm. */
 Test(cluster_peers, two_that_come_at_once_leave_one)
 {
 	unsigned i;

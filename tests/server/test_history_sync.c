@@ -371,7 +371,7 @@ Test(history_sync, malformed_messages_change_nothing)
 	check_equal();
 }
 
-/* Each costs reading a page, which would delay what clients ask. */
+/* An answer costs reading a page, which would delay the answers to clients. */
 Test(history_sync, of_many_questions_at_once_only_some_are_answered)
 {
 	static const uint8_t ask[34] = {[0] = 1, [9] = APO_TABLE_MESSAGES, [25] = 5};

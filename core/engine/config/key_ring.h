@@ -50,7 +50,7 @@ bool rudp_key_ring_load(struct rudp_key_ring *ring, const char *path, rudp_key_c
 void rudp_key_ring_wipe(struct rudp_key_ring *ring);
 /* A file or the directory has changed since it was read. Costs one stat() per file. */
 bool rudp_key_ring_is_stale(const struct rudp_key_ring *ring);
-/* The files say something else than when they were read, whatever their stamps. Reads them all. */
+/* Returns whether the files have another content than when they were loaded. Reads them all. */
 bool rudp_key_ring_differs(const struct rudp_key_ring *ring);
 /* A file has this key. */
 bool rudp_key_ring_has(const struct rudp_key_ring *ring, uint64_t id);
