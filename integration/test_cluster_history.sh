@@ -7,14 +7,8 @@
 #     nc ──── node n1, n2, n3 ──── nats-server s1, s2, s3 (all on the loopback of a namespace)
 
 LOOPBACK=1
-TCP_MEANT=1 # lib.sh asks
-export TCP_MEANT
-# shellcheck source=integration/lib.sh
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=integration/lib/talk.sh
-. "$HERE/lib/talk.sh"
 # shellcheck source=integration/lib/nodes.sh
-. "$HERE/lib/nodes.sh"
+. "$(dirname "$0")/lib/nodes.sh"
 
 CAPS='draft/chathistory draft/message-redaction draft/read-marker batch echo-message message-tags sasl server-time'
 

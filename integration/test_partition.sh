@@ -7,14 +7,8 @@
 #
 #     a: n1, n2, s1, s2 ──── veth ──── b: n3, s3
 
-TCP_MEANT=1 # lib.sh asks
-export TCP_MEANT
-# shellcheck source=integration/lib.sh
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=integration/lib/talk.sh
-. "$HERE/lib/talk.sh"
 # shellcheck source=integration/lib/nodes.sh
-. "$HERE/lib/nodes.sh"
+. "$(dirname "$0")/lib/nodes.sh"
 
 ROUTES="\"nats://$A4:6221\", \"nats://$A4:6222\", \"nats://$B4:6223\""
 

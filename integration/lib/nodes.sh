@@ -1,6 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Nodes of a network of Apollonion, n1, n2 ..., and NATS servers, s1, s2 ...; needs talk.sh.
+# Nodes of a network of Apollonion, n1, n2 ..., and NATS servers, s1, s2 .... A test sources this file instead of lib.sh.
+
+TCP_MEANT=1 # lib.sh asks
+export TCP_MEANT
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=integration/lib/talk.sh
+. "$HERE/lib/talk.sh"
 
 # write_nats NUMBER ADDRESS ROUTES: clients use the loopback of its side, other servers the address.
 write_nats() {

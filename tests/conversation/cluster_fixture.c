@@ -264,11 +264,12 @@ static const struct apo_replica_calls replica_calls = {.publish = on_publish,
 
 /* ---- life ---- */
 
-void cluster_init(struct cluster *cluster, uint64_t seed)
+struct cluster *cluster_new(uint64_t seed)
 {
+	struct cluster *cluster = calloc(1, sizeof *cluster);
 	unsigned i, k;
 
-	memset(cluster, 0, sizeof *cluster);
+	cr_assert(ne(ptr, cluster, NULL));
 	apo_model_config_init(&cluster->config);
 	cluster->config.server_name = "irc.example";
 	cluster->config.network = "Example";
@@ -290,6 +291,7 @@ void cluster_init(struct cluster *cluster, uint64_t seed)
 		for (k = 0; k < CLUSTER_CLIENTS; k++)
 			cluster->nodes[i].clients[k].peer.slot = k & 0xff;
 	}
+	return cluster;
 }
 
 static int64_t wall_ms(const struct cluster_node *node)
@@ -367,7 +369,7 @@ void cluster_kill(struct cluster *cluster, unsigned index)
 	}
 }
 
-void cluster_fini(struct cluster *cluster)
+void cluster_free(struct cluster *cluster)
 {
 	unsigned i, k;
 
@@ -381,6 +383,7 @@ void cluster_fini(struct cluster *cluster)
 		cluster_drop_disk(&cluster->nodes[i]);
 	cluster_lose(cluster, cluster->log_len);
 	free(cluster->log);
+	free(cluster);
 }
 
 /* ---- time ---- */

@@ -132,11 +132,10 @@ struct cluster {
 	void *of; /* of the test */
 };
 
-/* The cluster is about 200 kB for each client: allocate it. */
-void cluster_init(struct cluster *cluster, uint64_t seed);
+struct cluster *cluster_new(uint64_t seed);
 /* Before the first start: the nodes have accounts. The hash of a password is it after "hash-". */
 void cluster_offer_accounts(struct cluster *cluster);
-void cluster_fini(struct cluster *cluster);
+void cluster_free(struct cluster *cluster);
 uint64_t cluster_random(struct cluster *cluster, uint64_t below);
 
 /* With an empty disk. */

@@ -11,9 +11,8 @@
 
 static struct cluster *three(uint64_t seed)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(seed);
 
-	cluster_init(cluster, seed);
 	cluster_start_all(cluster, 3);
 	return cluster;
 }
@@ -22,9 +21,8 @@ static struct cluster *three(uint64_t seed)
 static struct cluster *three_with_operator(uint64_t seed)
 {
 	static const struct apo_operator root = {.name = "root", .password_hash = "x"};
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(seed);
 
-	cluster_init(cluster, seed);
 	cluster->config.operators = &root;
 	cluster->config.operator_count = 1;
 	cluster_start_all(cluster, 3);
@@ -33,8 +31,7 @@ static struct cluster *three_with_operator(uint64_t seed)
 
 static void end(struct cluster *cluster)
 {
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 Test(cluster, a_nick_belongs_to_one_client_of_the_network)
@@ -363,10 +360,9 @@ Test(cluster, a_node_that_was_cut_off_joins_through_another_copy_of_the_log)
 
 Test(cluster, other_limits_keep_a_node_out)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(10);
 	struct apo_model_config other;
 
-	cluster_init(cluster, 10);
 	cluster_start_all(cluster, 2);
 	other = cluster->config;
 	other.topic_len_max--;

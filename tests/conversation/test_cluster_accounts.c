@@ -12,9 +12,8 @@
 static struct cluster *with_account(uint64_t seed)
 {
 	static const struct apo_operator root = {.name = "root", .password_hash = "hash-x"};
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(seed);
 
-	cluster_init(cluster, seed);
 	cluster_offer_accounts(cluster);
 	cluster->config.operators = &root;
 	cluster->config.operator_count = 1;
@@ -30,8 +29,7 @@ static void end(struct cluster *cluster)
 {
 	cluster_check(cluster);
 	cluster_check_disks(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 Test(cluster_accounts, an_account_is_known_at_all_nodes)
@@ -493,10 +491,9 @@ static void act(struct cluster *cluster)
 
 static void run_story(uint64_t seed)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(seed);
 	unsigned i, step, node;
 
-	cluster_init(cluster, seed);
 	cluster_offer_accounts(cluster);
 	cluster->config.login_tries_max = cluster->config.registrations_max = 10000;
 	cluster_start_all(cluster, 3);

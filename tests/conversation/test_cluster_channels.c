@@ -10,15 +10,13 @@ static struct cluster *cluster; /* of three nodes */
 
 static void begin(void)
 {
-	cluster = malloc(sizeof *cluster);
-	cluster_init(cluster, 1);
+	cluster = cluster_new(1);
 	cluster_start_all(cluster, 3);
 }
 
 static void end(void)
 {
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 TestSuite(cluster_channels, .init = begin, .fini = end);

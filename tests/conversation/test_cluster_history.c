@@ -31,8 +31,7 @@ static void register_account(unsigned node, unsigned client)
 /* dan is at node 0 and eve at node 1, with accounts and in #a. */
 static void begin(void)
 {
-	cluster = malloc(sizeof *cluster);
-	cluster_init(cluster, 1);
+	cluster = cluster_new(1);
 	cluster_offer_history(cluster);
 	cluster_start_all(cluster, 3);
 	cluster_join(cluster, 0, 0, "dan");
@@ -50,8 +49,7 @@ static void end(void)
 {
 	cluster_check(cluster);
 	cluster_check_disks(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 TestSuite(cluster_history, .init = begin, .fini = end);
@@ -354,10 +352,9 @@ static void act(struct cluster *some)
 
 static unsigned run_story(uint64_t seed)
 {
-	struct cluster *some = malloc(sizeof *some);
+	struct cluster *some = cluster_new(seed);
 	unsigned i, step, said;
 
-	cluster_init(some, seed);
 	cluster_offer_history(some);
 	some->config.login_tries_max = some->config.registrations_max = 10000;
 	some->config.absence_ns = 20 * SECOND;
@@ -383,8 +380,7 @@ static unsigned run_story(uint64_t seed)
 	cluster_check(some);
 	cluster_check_disks(some);
 	said = cluster_count_history(some, 0, "said ");
-	cluster_fini(some);
-	free(some);
+	cluster_free(some);
 	return said;
 }
 

@@ -9,9 +9,8 @@
 
 static struct cluster *start(uint64_t seed, unsigned count)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(seed);
 
-	cluster_init(cluster, seed);
 	cluster_start_all(cluster, count);
 	return cluster;
 }
@@ -19,8 +18,7 @@ static struct cluster *start(uint64_t seed, unsigned count)
 static void end(struct cluster *cluster)
 {
 	cluster_check(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 /* Delivers what the node has published last, at once. */
@@ -48,8 +46,7 @@ Test(cluster_log, lines_of_a_lone_client_do_not_wait)
 	CLUSTER_HEARS(cluster, 0, 0, ":dan!* PRIVMSG dan :one");
 	cluster_say(cluster, 0, 0, "PRIVMSG dan :two");
 	cr_assert(eq(i64, apo_replica_next_at_ns(node->replica), cluster->now_ns));
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 /* A node with two clients, whose line waits while that of the other one is on its way and comes
@@ -83,8 +80,7 @@ Test(cluster_log, an_entry_waits_for_as_many_lines_as_spoke_before)
 	CLUSTER_HEARS(cluster, 0, 1, ":eve!* PRIVMSG eve :one");
 	cluster_say(cluster, 0, 1, "PRIVMSG eve :two");
 	cr_assert(eq(i64, apo_replica_next_at_ns(node->replica), cluster->now_ns + APO_GATHER_NS));
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 Test(cluster_log, an_entry_with_many_bytes_does_not_wait)
@@ -97,18 +93,16 @@ Test(cluster_log, an_entry_with_many_bytes_does_not_wait)
 	cr_assert(eq(i64, apo_replica_next_at_ns(replica), cluster->now_ns + APO_GATHER_NS));
 	cr_assert(eq(int, apo_replica_submit(replica, event, sizeof event, false), 0));
 	cr_assert(eq(i64, apo_replica_next_at_ns(replica), cluster->now_ns));
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 /* The log may have the entry twice if the first one took long. */
 Test(cluster_log, a_repetition_of_the_beginning_is_ignored)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(41);
 	struct cluster_node *node = cluster->nodes;
 	struct cluster_entry *genesis;
 
-	cluster_init(cluster, 41);
 	cluster_start(cluster, 0);
 	while (!cluster_is_live(cluster, 0))
 		cluster_run(cluster, RUDP_NS_PER_MS);
@@ -117,8 +111,7 @@ Test(cluster_log, a_repetition_of_the_beginning_is_ignored)
 	apo_replica_on_entry(node->replica, node->replica->seen_seq + 1, genesis->bytes,
 			     genesis->len);
 	cr_assert(cluster_is_live(cluster, 0), "%s", node->reason);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 Test(cluster_log, a_client_is_held_when_it_says_more_than_one_line)
@@ -157,9 +150,10 @@ Test(cluster_log, what_a_client_says_before_it_leaves_is_said)
 }
 
 /* Node 0 appends an entry, and is delivered nothing for half a minute. */
-static void run_deaf(struct cluster *cluster, bool is_told)
+static struct cluster *run_deaf(bool is_told)
 {
-	cluster_init(cluster, 20 + is_told);
+	struct cluster *cluster = cluster_new(20 + is_told);
+
 	cluster->node_timeout_ns = 120 * RUDP_NS_PER_S;
 	cluster_start_all(cluster, 3);
 	cluster_join(cluster, 0, 0, "dan");
@@ -168,40 +162,36 @@ static void run_deaf(struct cluster *cluster, bool is_told)
 	cluster_run(cluster, 30 * RUDP_NS_PER_S);
 	cluster->nodes[0].is_deaf = false;
 	cluster_run(cluster, 20 * RUDP_NS_PER_S);
+	return cluster;
 }
 
 Test(cluster_log, an_entry_is_not_lost_as_long_as_the_log_cannot_be_read)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = run_deaf(true);
 
-	run_deaf(cluster, true);
 	cr_assert(eq(uint, cluster->nodes[0].resets, 0), "%s", cluster->nodes[0].reason);
 	cr_assert(cluster->nodes[0].clients[0].is_connected);
 	cluster_check(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 Test(cluster_log, an_entry_that_can_be_read_and_does_not_come_is_lost)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = run_deaf(false);
 
-	run_deaf(cluster, false);
 	cr_assert(eq(uint, cluster->nodes[0].resets, 1));
 	cr_assert(not(cluster->nodes[0].clients[0].is_connected));
 	cluster_check(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 /* The copy of node 2 lacks that the others have begun a network without it, and it is ahead of
  * them. */
 Test(cluster_log, a_node_that_is_ahead_of_most_others_joins_them)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(11);
 	unsigned i;
 
-	cluster_init(cluster, 11);
 	cluster_start(cluster, 0);
 	cluster_run(cluster, 300 * RUDP_NS_PER_S);
 	cluster_start(cluster, 2);
@@ -233,8 +223,7 @@ Test(cluster_log, a_node_that_begins_beside_a_single_one_joins_it)
 	uint64_t seed;
 
 	for (seed = 1; seed <= 20; seed++) {
-		cluster = malloc(sizeof *cluster);
-		cluster_init(cluster, 600 + seed);
+		cluster = cluster_new(600 + seed);
 		cluster_start(cluster, 0);
 		cluster_run(cluster, 30 * RUDP_NS_PER_S);
 		cluster_join(cluster, 0, 0, "dan");
@@ -273,18 +262,16 @@ Test(cluster_log, a_node_stays_when_most_others_end_at_once)
 		}
 		cluster_run(cluster, 5 * RUDP_NS_PER_S);
 		cr_assert(eq(uint, cluster->nodes[0].resets, 0), "%s", cluster->nodes[0].reason);
-		cluster_fini(cluster);
-		free(cluster);
+		cluster_free(cluster);
 	}
 }
 
 /* Each of the nodes publishes when the servers of the log have lost their leader. */
 Test(cluster_log, nodes_are_back_soon_after_the_log_is)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(30);
 	unsigned i;
 
-	cluster_init(cluster, 30);
 	cluster_start_all(cluster, 3);
 	for (i = 0; i < 3; i++)
 		cluster_join(cluster, i, 0, i == 0 ? "dan" : i == 1 ? "eve" : "fay");
@@ -298,6 +285,5 @@ Test(cluster_log, nodes_are_back_soon_after_the_log_is)
 		CLUSTER_HEARS(cluster, i, 0, "* NOTICE * :*connected to its network again*");
 	}
 	cluster_check(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }

@@ -16,8 +16,7 @@ static struct cluster *cluster;
 /* dan is at node 0 and eve at node 1, both in #a. */
 static void begin(void)
 {
-	cluster = malloc(sizeof *cluster);
-	cluster_init(cluster, 1);
+	cluster = cluster_new(1);
 	cluster_start_all(cluster, 3);
 	cluster_meet(cluster);
 }
@@ -25,8 +24,7 @@ static void begin(void)
 static void end(void)
 {
 	cluster_check(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 TestSuite(cluster_move, .init = begin, .fini = end);

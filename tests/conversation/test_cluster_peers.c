@@ -17,8 +17,7 @@ static struct cluster *cluster;
  * silence of less than two minutes. */
 static void begin(void)
 {
-	cluster = malloc(sizeof *cluster);
-	cluster_init(cluster, 1);
+	cluster = cluster_new(1);
 	cluster->node_timeout_ns = 120 * RUDP_NS_PER_S;
 	cluster_start_all(cluster, 3);
 	cluster_join(cluster, 2, 0, "dan");
@@ -30,8 +29,7 @@ static void begin(void)
 static void end(void)
 {
 	cluster_check(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 TestSuite(cluster_peers, .init = begin, .fini = end);

@@ -19,8 +19,7 @@ static void begin(void)
 	} rows[] = {{0, 0, "dan"}, {0, 1, "eve"}, {1, 0, "fay"}, {2, 0, "gus"}, {2, 1, "hal"}};
 	size_t i;
 
-	cluster = malloc(sizeof *cluster);
-	cluster_init(cluster, 1);
+	cluster = cluster_new(1);
 	cluster_start_all(cluster, 3);
 	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
 		cluster_join(cluster, rows[i].node, rows[i].client, rows[i].nick);
@@ -35,8 +34,7 @@ static void begin(void)
 static void end(void)
 {
 	cluster_check(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
 
 TestSuite(cluster_receipts, .init = begin, .fini = end);

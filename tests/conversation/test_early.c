@@ -131,9 +131,8 @@ Test(early, away_is_set_before_the_welcome)
 /* The other nodes of a network learn it at the welcome. */
 Test(early_cluster, away_is_known_at_all_nodes)
 {
-	struct cluster *cluster = malloc(sizeof *cluster);
+	struct cluster *cluster = cluster_new(1);
 
-	cluster_init(cluster, 1);
 	cluster_start_all(cluster, 3);
 	cluster_connect(cluster, 0, 0);
 	cluster_say(cluster, 0, 0, "CAP REQ draft/pre-away");
@@ -147,6 +146,5 @@ Test(early_cluster, away_is_known_at_all_nodes)
 	cluster_run(cluster, RUDP_NS_PER_S);
 	CLUSTER_HEARS(cluster, 1, 0, "* 301 eve dan :gone");
 	cluster_check(cluster);
-	cluster_fini(cluster);
-	free(cluster);
+	cluster_free(cluster);
 }
