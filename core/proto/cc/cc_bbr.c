@@ -146,14 +146,11 @@ static void bbr_on_idle_restart(struct rudp_cc *cc, int64_t now_at_ns)
 
 static void bbr_on_mtu(struct rudp_cc *cc, uint32_t datagram_bytes)
 {
-	const struct bbr *b = bbr_of_const(cc);
-
 	assert(datagram_bytes > 0);
 	cc->datagram_bytes = datagram_bytes;
 	cc->cwnd_bytes = rudp_max(cc->cwnd_bytes, rudp_bbr_cwnd_min_bytes(cc));
 	cc->ssthresh_bytes = rudp_max(cc->ssthresh_bytes, rudp_bbr_cwnd_min_bytes(cc));
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s,
-						       rudp_bbr_burst_rtt_ns(b), datagram_bytes);
+	cc->send_quantum_bytes = rudp_bbr_quantum_bytes(cc);
 }
 
 static bool bbr_measured(const struct rudp_cc *cc, struct rudp_cc_measured *out)

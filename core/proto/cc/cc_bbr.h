@@ -524,6 +524,8 @@ void rudp_bbr_close_loss_account(struct rudp_cc *cc);
 void rudp_bbr_start_settling(struct bbr *b);
 void rudp_bbr_stop_draining(struct bbr *b);
 uint64_t rudp_bbr_with_path_loss(const struct bbr *b, uint64_t rate);
+/* The smallest RTT of the last or of the current round, whichever is larger; 0: unknown. */
+int64_t rudp_bbr_fastest_rtt_ns(const struct bbr *b);
 bool rudp_bbr_is_queue_evident(const struct bbr *b);
 bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc);
 uint64_t rudp_bbr_alone_least(const struct bbr *b);
@@ -537,7 +539,7 @@ void rudp_bbr_average_marks(struct rudp_cc *cc);
 bool rudp_bbr_are_marks_many(const struct rudp_cc *cc);
 void rudp_bbr_answer_marks(struct rudp_cc *cc);
 void rudp_bbr_grow_unmarked(struct rudp_cc *cc);
-int64_t rudp_bbr_burst_rtt_ns(const struct bbr *b);
+uint64_t rudp_bbr_quantum_bytes(const struct rudp_cc *cc);
 
 /* Unresponsive flows (cc_bbr_unresponsive.c). */
 void rudp_bbr_look_for_unresponsive(struct bbr *b);

@@ -71,9 +71,7 @@ static void set_rate(struct rudp_cc *cc, uint64_t rate)
 {
 	cc->pacing_bytes_per_s =
 		rudp_max(rate, rudp_cc_rate(rudp_bbr_cwnd_min_bytes(cc), PACING_WINDOW_NS_MAX));
-	cc->send_quantum_bytes =
-		rudp_cc_quantum_bytes(cc->pacing_bytes_per_s,
-				      rudp_bbr_burst_rtt_ns(bbr_of_const(cc)), cc->datagram_bytes);
+	cc->send_quantum_bytes = rudp_bbr_quantum_bytes(cc);
 	if (rudp_bbr_wants_trains(bbr_of_const(cc)))
 		cc->send_quantum_bytes = rudp_max(cc->send_quantum_bytes,
 						  rudp_cc_initial_window_bytes(cc->datagram_bytes));

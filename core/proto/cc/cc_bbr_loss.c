@@ -16,19 +16,21 @@ static uint64_t percent_of(uint64_t bytes, uint64_t percent)
 	return rudp_cc_mul_div(bytes, percent, 100);
 }
 
-bool rudp_bbr_is_queue_evident(const struct bbr *b)
+int64_t rudp_bbr_fastest_rtt_ns(const struct bbr *b)
 {
-	int64_t bound_ns, rtt_ns = 0;
+	int64_t rtt_ns = b->last.rtt_samples > 0 ? b->last.rtt_min_ns : 0;
 
-	if (b->min_rtt_ns == RUDP_NEVER)
-		return false;
-	bound_ns =
-		rudp_bbr_drained_rtt_ns(b) + b->min_rtt_ns / BBR_QUEUE_DIVISOR + BBR_QUEUE_NS_MIN;
-	if (b->last.rtt_samples > 0)
-		rtt_ns = b->last.rtt_min_ns;
 	if (b->now.rtt_samples >= QUEUE_SAMPLES_MIN)
 		rtt_ns = rudp_time_max(rtt_ns, b->now.rtt_min_ns);
-	return rtt_ns > bound_ns;
+	return rtt_ns;
+}
+
+bool rudp_bbr_is_queue_evident(const struct bbr *b)
+{
+	if (b->min_rtt_ns == RUDP_NEVER)
+		return false;
+	return rudp_bbr_fastest_rtt_ns(b) >
+	       rudp_bbr_drained_rtt_ns(b) + b->min_rtt_ns / BBR_QUEUE_DIVISOR + BBR_QUEUE_NS_MIN;
 }
 
 static bool is_heavy(const struct rudp_cc *cc, uint64_t lost_bytes, uint64_t of_bytes)

@@ -12,21 +12,44 @@
 #define PPM UINT64_C(1000000)
 #define SHARE_WEIGHT 16 /* the average covers about 16 rounds (RFC 8257 section 3.3) */
 #define MANY_PACKETS_MIN 8
+#define PPM_SEEN 100 /* a share above 0: there were such marks */
 #define SHALLOW_RTT_NS (2 * RUDP_NS_PER_MS)
 
+/*
+ * The last packets have waited, and in this or the last round all have. With jitter alone the
+ * fastest of a round has not.
+ */
 static bool has_queue(const struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	int64_t delay_ns = b->delay_ns == RUDP_NEVER ? ack->rtt->latest_ns : b->delay_ns;
+	int64_t fastest_ns = rudp_bbr_fastest_rtt_ns(b);
 
-	return b->min_rtt_ns == RUDP_NEVER ||
-	       delay_ns > rudp_bbr_drained_rtt_ns(b) + BBR_QUEUE_NS_MIN;
+	if (b->min_rtt_ns == RUDP_NEVER)
+		return true;
+	if (fastest_ns > 0)
+		delay_ns = rudp_time_min(delay_ns, fastest_ns);
+	return delay_ns > rudp_bbr_drained_rtt_ns(b) + BBR_QUEUE_NS_MIN;
+}
+
+/*
+ * The packets were sent in trains, or right after: a router with a shallow threshold marks most
+ * packets of a train at any rate.
+ */
+static bool are_of_trains(const struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	return b->state == BBR_STARTUP &&
+	       (rudp_bbr_wants_trains(b) ||
+		ack->largest_acked_number < b->leaving_number + BBR_TRAIN_DATAGRAMS_MAX);
 }
 
 void rudp_bbr_note_marks(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	if (ack->ecn_ce_new == 0)
 		return;
-	if (has_queue(b, ack)) {
+	if (are_of_trains(b, ack)) {
+		if (b->shallow_ppm == 0)
+			b->shallow_ppm = PPM_SEEN;
+	} else if (has_queue(b, ack)) {
 		b->now.marked_packets += (uint32_t)ack->ecn_ce_new;
 		b->mark_in_round = true;
 	} else {
@@ -89,8 +112,20 @@ void rudp_bbr_grow_unmarked(struct rudp_cc *cc)
 		rudp_min(b->bw_shortterm + rudp_cc_rate(cc->datagram_bytes, b->min_rtt_ns), most);
 }
 
-/* For rudp_cc_quantum_bytes(): a router with a shallow threshold marks bursts, too. */
-int64_t rudp_bbr_burst_rtt_ns(const struct bbr *b)
+/*
+ * A router with a shallow threshold marks bursts, too: of two packets the second, if the link takes
+ * longer for one than the threshold.
+ */
+uint64_t rudp_bbr_quantum_bytes(const struct rudp_cc *cc)
 {
-	return b->shallow_ppm == 0 ? b->min_rtt_ns : rudp_time_min(b->min_rtt_ns, SHALLOW_RTT_NS);
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t rate = cc->pacing_bytes_per_s, quantum;
+
+	if (b->shallow_ppm == 0)
+		return rudp_cc_quantum_bytes(rate, b->min_rtt_ns, cc->datagram_bytes);
+	quantum = rudp_cc_quantum_bytes(rate, rudp_time_min(b->min_rtt_ns, SHALLOW_RTT_NS),
+					cc->datagram_bytes);
+	if (quantum <= RUDP_CC_QUANTUM_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes)
+		return cc->datagram_bytes;
+	return quantum;
 }

@@ -12,7 +12,8 @@
 
 bool rudp_bbr_wants_trains(const struct bbr *b)
 {
-	return b->state == BBR_STARTUP && b->train_count < BBR_TRAIN_COUNT_MAX;
+	return b->state == BBR_STARTUP && b->train_count < BBR_TRAIN_COUNT_MAX &&
+	       b->shallow_ppm == 0;
 }
 
 /*

@@ -28,6 +28,26 @@ Test(cc_bbr_marks, with_a_queue_they_are_losses)
 	cr_assert(eq(u32, rig->b->shallow_ppm, 0));
 }
 
+/* Nine of ten packets wait for 10 ms, which eight samples take for a queue. */
+Test(cc_bbr_marks, with_jitter_they_are_no_losses)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	for (unsigned i = 0; i < ROUND_PACKETS - PIECE_PACKETS; i++)
+		rig->cc.ops->on_sent(&rig->cc, rig->next++, DATAGRAM, rig->inflight_bytes,
+				     rig->now_at_ns);
+	for (unsigned i = 0; i < 3; i++) {
+		rig->marks = 1;
+		bbr_rig_piece(rig, PIECE_PACKETS, RTT_NS + MS(10));
+		rig->marks = 0;
+		bbr_rig_piece(rig, PIECE_PACKETS, RTT_NS);
+		rig->marks = 1;
+		bbr_rig_pieces(rig, 8, PIECE_PACKETS, RTT_NS + MS(10));
+	}
+	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+	cr_assert(ge(u32, rig->b->shallow_ppm, 1));
+}
+
 Test(cc_bbr_marks, without_a_queue_the_rate_falls_by_half_of_their_share)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -90,6 +110,43 @@ Test(cc_bbr_marks, bursts_become_a_quarter)
 	mark_rounds(rig, 2, 1);
 	cr_assert(eq(u64, rig->cc.send_quantum_bytes,
 		     rudp_cc_bytes_in(rig->cc.pacing_bytes_per_s, MS(1) / 4)));
+}
+
+Test(cc_bbr_marks, a_slow_sender_sends_packets_one_by_one)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	rig->cc.pacing_bytes_per_s = RATE / 10;
+	cr_assert(eq(u64, rudp_bbr_quantum_bytes(&rig->cc), 2 * DATAGRAM));
+	rig->b->shallow_ppm = 1;
+	cr_assert(eq(u64, rudp_bbr_quantum_bytes(&rig->cc), DATAGRAM));
+}
+
+static void send_train(struct bbr_rig *rig)
+{
+	for (unsigned i = 0; i < 10; i++)
+		rig->cc.ops->on_sent(&rig->cc, rig->next++, DATAGRAM, rig->inflight_bytes,
+				     rig->now_at_ns);
+	rig->now_at_ns += MS(1);
+}
+
+Test(cc_bbr_marks, those_of_trains_only_end_the_trains)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	for (unsigned i = 0; i < 3; i++)
+		send_train(rig);
+	cr_assert(rudp_bbr_wants_trains(rig->b));
+	rig->now_at_ns += RTT_NS;
+	rig->marks = 2;
+	for (unsigned i = 0; i < 15; i++)
+		bbr_rig_ack(rig, 2, RATE / 100);
+	cr_assert(not(rudp_bbr_wants_trains(rig->b)));
+	cr_assert(lt(u64, rig->cc.send_quantum_bytes, 10 * DATAGRAM));
+	cr_assert(not(rig->b->holding));
+	rig->marks = PIECE_PACKETS;
+	bbr_rig_round(rig, RATE / 2);
+	cr_assert(rig->b->holding);
 }
 
 /* A probe that half of its packets wait in, without a longer delay. */

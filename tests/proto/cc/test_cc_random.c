@@ -140,7 +140,7 @@ static void run(const struct rudp_cc_ops *ops, uint64_t cwnd_datagrams_min)
 			cr_assert(
 				ge(u64, w.cc.cwnd_bytes, cwnd_datagrams_min * w.cc.datagram_bytes));
 			cr_assert(ge(u64, w.cc.pacing_bytes_per_s, 1));
-			cr_assert(ge(u64, w.cc.send_quantum_bytes, 2 * w.cc.datagram_bytes));
+			cr_assert(ge(u64, w.cc.send_quantum_bytes, w.cc.datagram_bytes));
 			cr_assert(ge(u64, w.cc.ssthresh_bytes, w.cc.datagram_bytes));
 		}
 	}
