@@ -5,6 +5,7 @@
 #ifndef RUDP_SIM_PRNG_H
 #define RUDP_SIM_PRNG_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,12 @@ static inline void prng_fill(void *context, void *out, size_t len)
 static inline double prng_unit(struct prng *prng)
 {
 	return nm_random_unit(&prng->state);
+}
+
+/* Its logarithm is uniform between those of low and high. */
+static inline double prng_log_between(struct prng *prng, double low, double high)
+{
+	return low * pow(high / low, prng_unit(prng));
 }
 
 static inline bool prng_chance(struct prng *prng, double probability)

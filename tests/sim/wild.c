@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "kernel_bbr.h"
+#include "wild_access.h"
 
 #define MS RUDP_NS_PER_MS
 #define S RUDP_NS_PER_S
@@ -18,6 +19,7 @@
 #define PATHS_MAX 10000
 #define CHECK_SEEDS 120
 #define CHECK_SLOW_SEEDS 60
+#define CHECK_ACCESS_SEEDS 50
 #define CHECK_BITS_PER_S_MAX 60e6 /* faster ones take long to simulate */
 
 const struct wild_kind wild_kind = {
@@ -57,15 +59,29 @@ const struct wild_kind wild_slow_kind = {
 	.slow_back_bits_per_s_min = 40e3,
 	.runs = 2,
 };
-
-static double log_between(struct prng *p, double low, double high)
-{
-	return low * pow(high / low, prng_unit(p));
-}
+const struct wild_kind wild_access_kind = {
+	.name = "wild-access",
+	.mbits_min = 1,
+	.mbits_max = 300,
+	.rtt_ms_min = 4,
+	.rtt_ms_max = 300,
+	.queue_bdps_min = 0.3,
+	.queue_bdps_max = 10,
+	.queue_bytes_min = 30000,
+	.loss_min = 0.0001,
+	.loss_max = 0.05,
+	.burst_max = 8,
+	.jitter_by_rtt = 0.3,
+	.slow_back_chance = 1.0 / 7,
+	.slow_back_max = 30,
+	.slow_back_bits_per_s_min = 200e3,
+	.is_access = true,
+	.runs = 2,
+};
 
 static void draw_losses(const struct wild_kind *kind, struct prng *p, struct link_config *l)
 {
-	double loss = log_between(p, kind->loss_min, kind->loss_max);
+	double loss = prng_log_between(p, kind->loss_min, kind->loss_max);
 	double length = 2 + (kind->burst_max - 2) * prng_unit(p);
 	bool loses = prng_chance(p, 0.6), bursts = prng_chance(p, 0.5);
 
@@ -92,7 +108,7 @@ static void draw_jitter(const struct wild_kind *kind, struct prng *p, double rtt
 static void draw_way_back(const struct wild_kind *kind, struct prng *p,
 			  const struct link_config *up, struct link_config *down)
 {
-	double slower = log_between(p, 4, kind->slow_back_max);
+	double slower = prng_log_between(p, 4, kind->slow_back_max);
 	bool slow = prng_chance(p, kind->slow_back_chance);
 
 	*down = *up;
@@ -105,10 +121,11 @@ static void draw_way_back(const struct wild_kind *kind, struct prng *p,
 void wild_draw(const struct wild_kind *kind, uint64_t seed, struct wild_path *path)
 {
 	struct prng p = {seed * 7919 + 101};
-	double mbits = log_between(&p, kind->mbits_min, kind->mbits_max);
+	double mbits = prng_log_between(&p, kind->mbits_min, kind->mbits_max);
 
-	*path = (struct wild_path){.rtt_ms = log_between(&p, kind->rtt_ms_min, kind->rtt_ms_max)};
-	path->queue_bdps = log_between(&p, kind->queue_bdps_min, kind->queue_bdps_max);
+	*path = (struct wild_path){
+		.rtt_ms = prng_log_between(&p, kind->rtt_ms_min, kind->rtt_ms_max)};
+	path->queue_bdps = prng_log_between(&p, kind->queue_bdps_min, kind->queue_bdps_max);
 	path->up.rate_bits_per_s = mbits * 1e6;
 	path->up.delay_ns = (int64_t)(path->rtt_ms * MS / 2);
 	path->up.queue_bytes = (size_t)(mbits * 125 * path->rtt_ms * path->queue_bdps);
@@ -120,6 +137,8 @@ void wild_draw(const struct wild_kind *kind, uint64_t seed, struct wild_path *pa
 	path->run_ns = RUN_NS_MIN;
 	if (path->run_ns < (int64_t)(RUN_ROUND_TRIPS * path->rtt_ms * MS))
 		path->run_ns = (int64_t)(RUN_ROUND_TRIPS * path->rtt_ms * MS);
+	if (kind->is_access)
+		wild_draw_access(&p, path);
 }
 
 struct outcome {
@@ -170,11 +189,11 @@ static bool run_all(const struct wild_kind *kind, const struct wild_path *path, 
 	return true;
 }
 
-static void describe(uint64_t seed, const struct wild_path *path)
+static void describe(const struct wild_kind *kind, uint64_t seed, const struct wild_path *path)
 {
 	const struct link_config *up = &path->up;
 
-	printf("wild-%-4" PRIu64 " %6.1f Mbit/s %5.1f ms queue %5.2f", seed,
+	printf("%s-%-4" PRIu64 " %6.1f Mbit/s %5.1f ms queue %5.2f", kind->name, seed,
 	       up->rate_bits_per_s / 1e6, path->rtt_ms, path->queue_bdps);
 	printf("  jitter %5.1f %s", (double)up->jitter_ns / MS,
 	       up->jitter_ns == 0   ? "-   "
@@ -186,6 +205,7 @@ static void describe(uint64_t seed, const struct wild_path *path)
 		printf("  loss %5.2f %%     ", 100 * up->loss);
 	if (path->down.rate_bits_per_s < up->rate_bits_per_s)
 		printf("  back %.2f", path->down.rate_bits_per_s / 1e6);
+	wild_describe_access(path);
 }
 
 struct comparison {
@@ -214,7 +234,7 @@ static bool compare(const struct wild_kind *kind, uint64_t seed, const char *cc,
 				 (of[0].queue_p99_ms - queue_ms) / path.rtt_ms};
 	if (!tell)
 		return true;
-	describe(seed, &path);
+	describe(kind, seed, &path);
 	printf("  | %7.2f %7.2f %7.2f Mbit/s | ratio %.3f ideal %.3f wire %.3f | queue %.1f (%.1f) "
 	       "%.1f "
 	       "%.1f ms\n",
@@ -306,7 +326,9 @@ static int check(const struct wild_kind *kind, uint64_t seeds, const struct boun
 int wild_check(int *runs)
 {
 	return check(&wild_kind, CHECK_SEEDS, &(struct bounds){0.98, 0.93, 0.4}, runs) +
-	       check(&wild_slow_kind, CHECK_SLOW_SEEDS, &(struct bounds){0.97, 0.82, 0.35}, runs);
+	       check(&wild_slow_kind, CHECK_SLOW_SEEDS, &(struct bounds){0.97, 0.82, 0.35}, runs) +
+	       check(&wild_access_kind, CHECK_ACCESS_SEEDS, &(struct bounds){0.97, 0.90, 0.70},
+		     runs);
 }
 
 static void print_way(const char *way, const struct link_config *l)
@@ -345,27 +367,43 @@ static int trace(const struct wild_kind *kind, uint64_t seed, int64_t every_ms, 
 	wild_draw(kind, seed, &path);
 	if (!sim_cc_find(cc) || !run(&path, cc, seed, every_ms * MS, &outcome))
 		return 1;
-	describe(seed, &path);
+	describe(kind, seed, &path);
 	printf(" | %.2f Mbit/s, queue p99 %.1f ms\n", outcome.mbits, outcome.queue_p99_ms);
 	return 0;
+}
+
+/* The kind of --KIND and of --KIND-trace; NULL: there is none. */
+static const struct wild_kind *find_kind(const char *option, bool *traces)
+{
+	static const struct wild_kind *const kinds[] = {&wild_kind, &wild_slow_kind,
+							&wild_access_kind};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		size_t len = strlen(kinds[i]->name);
+
+		if (strncmp(option, "--", 2) != 0 || strncmp(option + 2, kinds[i]->name, len) != 0)
+			continue;
+		*traces = strcmp(option + 2 + len, "-trace") == 0;
+		if (*traces || option[2 + len] == '\0')
+			return kinds[i];
+	}
+	return NULL;
 }
 
 int wild_command(int argc, char **argv)
 {
 	const char *cc = argc > 4 ? argv[4] : "bbr";
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
+	const struct wild_kind *kind;
+	bool traces;
 
 	if (argc == 3 && strcmp(argv[1], "--wild-options") == 0) {
 		print_options(seed);
 		return 0;
 	}
-	if (argc >= 4 && strcmp(argv[1], "--wild-trace") == 0)
-		return trace(&wild_kind, seed, atoll(argv[3]), cc);
-	if (argc >= 4 && strcmp(argv[1], "--wild-slow-trace") == 0)
-		return trace(&wild_slow_kind, seed, atoll(argv[3]), cc);
-	if (argc >= 4 && strcmp(argv[1], "--wild") == 0)
-		return compare_all(&wild_kind, seed, strtoull(argv[3], NULL, 10), cc);
-	if (argc >= 4 && strcmp(argv[1], "--wild-slow") == 0)
-		return compare_all(&wild_slow_kind, seed, strtoull(argv[3], NULL, 10), cc);
-	return 2;
+	kind = argc >= 4 ? find_kind(argv[1], &traces) : NULL;
+	if (!kind)
+		return 2;
+	return traces ? trace(kind, seed, atoll(argv[3]), cc)
+		      : compare_all(kind, seed, strtoull(argv[3], NULL, 10), cc);
 }

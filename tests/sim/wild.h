@@ -11,6 +11,8 @@
  *           0.5 to 900 ms, queues of 0.03 to 30 BDP (5 packets at least), up to 20 % lost, bursts
  *           of up to 20, jitter of up to a round trip and 10 ms each way, one of three with a slow
  *           way back. Losses in bursts depend on chance so much that each path is run twice.
+ * Access    a third one of paths of 1 to 300 Mbit/s and 4 to 300 ms that also do what access
+ *           networks do (wild_access.h); each is run twice.
  * Measure   one flow that always has data, for 10 s or 30 round trips: BBR beside the models of the
  *           kernel's BBR and of CUBIC, each alone on the same path.
  */
@@ -26,10 +28,11 @@ struct wild_kind {
 	double loss_min, loss_max, burst_max;
 	double jitter_by_rtt, jitter_ms; /* each way, at most: a part of the round trip, and more */
 	double slow_back_chance, slow_back_max, slow_back_bits_per_s_min;
-	unsigned runs; /* of each path, with other losses */
+	bool is_access; /* also what wild_access.h draws */
+	unsigned runs;  /* of each path, with other losses */
 };
 
-extern const struct wild_kind wild_kind, wild_slow_kind;
+extern const struct wild_kind wild_kind, wild_slow_kind, wild_access_kind;
 
 struct wild_path {
 	struct link_config up, down;
@@ -45,10 +48,10 @@ void wild_draw(const struct wild_kind *kind, uint64_t seed, struct wild_path *pa
 int wild_check(int *runs);
 
 /*
- * The commands: --wild FROM COUNT [CC] runs paths and prints how BBR (or CC) compares, and
- * --wild-slow does so with slow ones;
- * --wild-options SEED prints the path's facts and the options that make linkem the same path;
- * --wild-trace SEED MS [CC] prints the time series of one, and --wild-slow-trace of a slow one.
+ * The commands: --wild FROM COUNT [CC] runs paths and prints how BBR (or CC) compares;
+ * --wild-trace SEED MS [CC] prints the time series of one. --wild-slow, --wild-slow-trace,
+ * --wild-access and --wild-access-trace do so with the other distributions.
+ * --wild-options SEED prints the path's facts and the options that make linkem the same path.
  * Returns the exit code.
  */
 int wild_command(int argc, char **argv);
