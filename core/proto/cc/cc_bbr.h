@@ -29,6 +29,9 @@
  * of the probe, the end of STARTUP. Without evidence a loss is only recorded. An ECN mark during a
  * queue is a loss with evidence of its own, one without a queue is not (cc_bbr_marks.c).
  *
+ * Policed probes. A probe ends, too, if its rounds together lose 10 points more than CRUISE (at
+ * least ten packets in four places): rounds of a slow path are too small for Heavy and Excess.
+ *
  * First flight. It is 32 datagrams. RFC 9002 section 7.2 allows 10, for senders that may send them
  * in one burst. Here they are sent in trains of at most ten, over a third of the RTT, so the first
  * RTT brings three bandwidth estimates. It saves an RTT on a long path.
@@ -165,6 +168,8 @@
 #define BBR_UP_STARTUP_GROWTH 150 /* in a probe, which then continues as STARTUP */
 #define BBR_HEAVY_LOSS 20
 #define BBR_EXCESS_LOSS 10
+#define BBR_POLICED_LOSSES_MIN 10
+#define BBR_POLICED_RUNS_MIN 4
 #define BBR_SHORTFALL 80
 #define BBR_SHARED 95
 #define BBR_ALONE_LEAST 95
@@ -421,8 +426,11 @@ struct bbr {
 	bool settled;                /* the rate was lowered to what is delivered, in this cycle */
 	bool queue_vanished;         /* at some time in this cycle */
 	uint32_t unlowered_loss_ppm; /* loss_ppm before the rate was lowered */
-	uint32_t lowered_sent, lowered_lost; /* datagrams since then, in whole rounds */
+	/* datagrams at a lowered rate, or of a probe; in whole rounds */
+	uint32_t counted_sent, counted_lost;
 	uint8_t lowered_rounds;
+	uint8_t counted_runs; /* of losses in a probe */
+	bool policed;         /* the last probe lost what the path does not carry */
 	struct bbr_undo undo;
 
 	/* packets below it were sent before we gave bandwidth away */
@@ -532,6 +540,9 @@ uint64_t rudp_bbr_alone_least(const struct bbr *b);
 /* At least half of the losses are still there at a lowered rate: they are the path's own. */
 bool rudp_bbr_have_losses_stayed(const struct bbr *b);
 bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void rudp_bbr_start_probe_count(struct bbr *b);
+/* Counts the round that has ended. */
+bool rudp_bbr_is_probe_policed(struct rudp_cc *cc);
 
 /* ECN marks (cc_bbr_marks.c). */
 void rudp_bbr_note_marks(struct bbr *b, const struct rudp_cc_ack *ack);

@@ -148,6 +148,7 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	b->up_limited = false;
 	b->up_at_longterm = false;
 	b->up_rounds = 0;
+	rudp_bbr_start_probe_count(b);
 	rudp_bbr_enter(cc, BBR_UP);
 	raise_slope(cc);
 }
@@ -166,8 +167,9 @@ static bool is_probing_together(const struct rudp_cc *cc)
 /*
  * Draft section 5.3.3.8: probe after 2 s to 3 s, or after as many rounds as Reno (with the windows
  * of all flows that probe together) needs to regain half its window, but at most 63. A flow that is
- * alone need not keep pace with Reno: four times that limit. A path whose rate changed recently may
- * carry more as soon as there is neither queue nor loss. part: divides these times.
+ * alone need not keep pace with Reno: four times that limit, and only that limit if the last probe
+ * met a policer. A path whose rate changed recently may carry more as soon as there is neither
+ * queue nor loss. part: divides these times.
  */
 static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 {
@@ -176,6 +178,8 @@ static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 	uint64_t reno_rounds = rudp_bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
 	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
 
+	if (b->up_alone && b->policed)
+		reno_rounds = most;
 	if (rudp_bbr_has_rate_changed(b) && b->round_start && b->delayed_rounds == 0 &&
 	    b->last.lost_bytes == 0 && b->rounds_since_probe > 1)
 		return true;
@@ -284,6 +288,11 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 	    (rudp_bbr_are_marks_many(cc) ||
 	     (rudp_bbr_has_probe_delay(b) && !is_delay_foreign(b)))) {
 		forget_longterm(b, ack);
+		return true;
+	}
+	if (b->round_start && b->ack_phase == BBR_ACKS_PROBE_FEEDBACK &&
+	    rudp_bbr_is_probe_policed(cc)) {
+		b->policed = true;
 		return true;
 	}
 	if (b->round_start && b->up_rounds >= 2 && has_grown(b, BBR_UP_STARTUP_GROWTH) &&

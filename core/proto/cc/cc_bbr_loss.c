@@ -130,7 +130,7 @@ void rudp_bbr_start_settling(struct bbr *b)
 	b->queue_vanished = false;
 	b->settled = false;
 	b->settled_queue_rate = 0;
-	b->lowered_sent = b->lowered_lost = b->lowered_rounds = 0;
+	b->counted_sent = b->counted_lost = b->lowered_rounds = 0;
 }
 
 /*
@@ -220,6 +220,13 @@ uint64_t rudp_bbr_alone_least(const struct bbr *b)
 	return percent_of(b->max_bw, BBR_ALONE_LEAST);
 }
 
+static void count_round(const struct rudp_cc *cc, struct bbr *b)
+{
+	b->counted_lost += (uint32_t)(b->last.lost_bytes / cc->datagram_bytes);
+	b->counted_sent +=
+		(uint32_t)((b->last.delivered_bytes + b->last.lost_bytes) / cc->datagram_bytes);
+}
+
 /*
  * Counts the losses at a lowered rate, as long as nobody keeps a queue: the losses of a shared
  * queue may be those of others.
@@ -231,23 +238,21 @@ static void count_lowered(const struct rudp_cc *cc, struct bbr *b)
 	if (!lowered)
 		b->unlowered_loss_ppm = (uint32_t)b->loss_ppm;
 	if (!lowered || !b->up_alone || rudp_bbr_had_round_delay(b)) {
-		b->lowered_sent = b->lowered_lost = b->lowered_rounds = 0;
+		b->counted_sent = b->counted_lost = b->lowered_rounds = 0;
 		return;
 	}
 	if (b->lowered_rounds < BBR_LOWERED_ROUNDS)
 		b->lowered_rounds++;
 	if (b->lowered_rounds <= 2)
 		return;
-	b->lowered_lost += (uint32_t)(b->last.lost_bytes / cc->datagram_bytes);
-	b->lowered_sent +=
-		(uint32_t)((b->last.delivered_bytes + b->last.lost_bytes) / cc->datagram_bytes);
+	count_round(cc, b);
 }
 
 bool rudp_bbr_have_losses_stayed(const struct bbr *b)
 {
 	return b->lowered_rounds >= BBR_LOWERED_ROUNDS &&
-	       b->lowered_lost >= BBR_LOWERED_LOSSES_MIN &&
-	       b->lowered_lost >= rudp_cc_mul_div(b->lowered_sent, b->unlowered_loss_ppm / 2, PPM);
+	       b->counted_lost >= BBR_LOWERED_LOSSES_MIN &&
+	       b->counted_lost >= rudp_cc_mul_div(b->counted_sent, b->unlowered_loss_ppm / 2, PPM);
 }
 
 /*
@@ -410,4 +415,27 @@ bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_c
 	       is_tally_heavy(cc) ||
 	       (lost >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
 		lost > expected + percent_of(inflight, BBR_EXCESS_LOSS));
+}
+
+void rudp_bbr_start_probe_count(struct bbr *b)
+{
+	b->counted_sent = b->counted_lost = b->counted_runs = 0;
+	b->policed = false;
+}
+
+/*
+ * A round of a probe has ended. A policer drops what exceeds its rate, without a queue. The rounds
+ * of the probe are judged together, because those of a slow path have only a few packets. Losses in
+ * one or two places may be bursts of a radio link.
+ */
+bool rudp_bbr_is_probe_policed(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	count_round(cc, b);
+	b->counted_runs = (uint8_t)rudp_min(b->counted_runs + b->last.lost_runs, UINT8_MAX);
+	return b->counted_lost >= BBR_POLICED_LOSSES_MIN &&
+	       b->counted_runs >= BBR_POLICED_RUNS_MIN &&
+	       b->counted_lost > rudp_cc_mul_div(b->counted_sent,
+						 b->loss_ppm + PPM / 100 * BBR_EXCESS_LOSS, PPM);
 }

@@ -354,7 +354,7 @@ Test(cc_bbr_loss, losses_at_a_lowered_rate_are_forgotten_with_the_next_probe)
 	bbr_rig_until(rig, BBR_UP);
 	rudp_bbr_start_down(&rig->cc, rig->now_at_ns);
 	cr_assert(eq(u8, rig->b->lowered_rounds, 0));
-	cr_assert(eq(u32, rig->b->lowered_sent, 0));
+	cr_assert(eq(u32, rig->b->counted_sent, 0));
 }
 
 Test(cc_bbr_loss, rate_that_returned_and_loses_settles_again)
@@ -368,4 +368,52 @@ Test(cc_bbr_loss, rate_that_returned_and_loses_settles_again)
 	cr_assert(ge(u64, bw_percent(rig), BBR_ALONE_LEAST - 1));
 	lossy_rounds(rig, 6, ROUND_PACKETS * 15 / 100, RATE);
 	cr_assert(rig->b->settled);
+}
+
+/* A probe whose packets are dropped by a policer, or by a radio link in one burst. */
+static void lose_in_probe(struct bbr_rig *rig, void (*lose)(struct bbr_rig *rig, uint32_t packets))
+{
+	bbr_rig_until(rig, BBR_UP);
+	lose(rig, ROUND_PACKETS / 6);
+	bbr_rig_round(rig, RATE);
+}
+
+Test(cc_bbr_loss, a_policer_ends_a_probe_without_a_bound)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	lose_in_probe(rig, bbr_rig_lose);
+	cr_assert(ne(int, (int)rig->b->state, BBR_UP));
+	cr_assert(rig->b->policed);
+	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, a_burst_is_no_policer)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	lose_in_probe(rig, bbr_rig_lose_run);
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+	cr_assert(not(rig->b->policed));
+}
+
+/* The rounds until the next probe on a path of ten packets. */
+static unsigned rounds_to_probe(bool policed)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	unsigned rounds = 0;
+
+	rig->b->policed = policed;
+	while (rig->b->state == BBR_CRUISE && rounds < 200) {
+		rig->b->bw_shortterm = RATE / 50;
+		bbr_rig_round(rig, RATE / 50);
+		rounds++;
+	}
+	return rounds;
+}
+
+Test(cc_bbr_loss, a_policer_is_not_probed_as_often_as_reno_would)
+{
+	cr_assert(le(uint, rounds_to_probe(false), 15));
+	cr_assert(ge(uint, rounds_to_probe(true), (unsigned)(BBR_PROBE_WAIT_NS / RTT_NS) - 5));
 }
