@@ -337,6 +337,31 @@ static void report(struct apo_model *model, struct watch *watch)
 		watch_free(model->receipts, watch);
 }
 
+static void settle_gone(struct watch *watch, uint64_t node)
+{
+	struct recipient *r;
+
+	for (r = watch->recipients; r < watch->recipients + watch->count; r++) {
+		if (r->is_settled || r->home.node != node)
+			continue;
+		r->is_settled = true;
+		watch->settled++;
+	}
+}
+
+void apo_receipts_on_node_gone(struct apo_model *model, uint64_t node)
+{
+	struct watch *watch, *next;
+
+	HASH_ITER(by_id, model->receipts->watches, watch, next) {
+		if (watch->home)
+			continue;
+		settle_gone(watch, node);
+		if (watch->settled == watch->count)
+			report(model, watch);
+	}
+}
+
 void apo_receipts_close(struct apo_model *model, uint64_t id)
 {
 	struct watch *watch = id ? find(model->receipts, id) : NULL;

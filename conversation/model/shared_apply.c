@@ -328,6 +328,7 @@ void apo_model_shared_node_gone(struct apo_model *model, uint64_t node, const ch
 	for (entry = model->shared->by_key; entry; entry = entry->by_key.next)
 		if (entry->key.node == node)
 			apo_client_end(model, entry->client, reason);
+	apo_receipts_on_node_gone(model, node);
 	end_applying(model, own);
 }
 
