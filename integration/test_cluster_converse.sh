@@ -9,6 +9,8 @@
 LOOPBACK=1
 # shellcheck source=integration/lib/nodes.sh
 . "$(dirname "$0")/lib/nodes.sh"
+# shellcheck source=integration/lib/people.sh
+. "$HERE/lib/people.sh"
 
 LINES=600
 seq -f 'line %g of what must arrive, once' $LINES >"$TMP/text"
@@ -21,7 +23,18 @@ converse() {
 		servers+=(--server "n$node@127.0.0.1:668$node")
 	done
 	shift 2
-	launch_native "$name" a "$BUILD/converse" --id "$name" --timeout 400 "${servers[@]}" "$@"
+	launch_native "$name" a "$BUILD/converse" --id "$name" --key "$TMP/key" --timeout 400 "${servers[@]}" "$@"
+}
+
+# as_person PERSON COMMAND...: the programs that the command launches have that person's identity.
+as_person() {
+	local SETTINGS
+	is_person "$1" "set first-contact take"
+	"${@:2}"
+}
+
+launch_node() {
+	as_person "$1" launch_native "$@"
 }
 
 # An account, registered at node 1.
@@ -37,7 +50,7 @@ has_come() {
 }
 
 # The nodes at which they begin; on a slow machine one may have gone on to the next before the first answered.
-declare -A FIRST=([anna]=1 [bob]=1 [cara]=3 [hal]=1)
+declare -A FIRST=([anna]=1 [bob]=1 [cara]=3 [ines]=1 [hal]=1)
 
 # The node that it has gone to last.
 node_of() {
@@ -140,9 +153,8 @@ killed_twice() {
 	finish anna 120
 	# 3: a line went to the session that bob had left at a dead node, so nobody knows whether he has it.
 	[ "$STATUS" = 0 ] || [ "$STATUS" = 3 ] || fail "exit code of the sender: $STATUS"
-	wait_until 60 "all lines to bob" has_lines bob $LINES
-	wait_until 60 "all lines to cara" has_lines cara $LINES
 	for name in bob cara; do
+		wait_until 60 "all lines to $name" has_lines "$name" $LINES
 		heard_by_tail "$name" >"$TMP/$name.heard"
 		expect_same "$TMP/text" "$TMP/$name.heard" "lines that $name has heard"
 	done
@@ -159,6 +171,29 @@ killed_twice() {
 	hears_not eve ':(anna|bob)_'
 	ok "they have kept their nicks"
 	bring_back 2
+}
+
+# ines has no account, but an identity. The line is said at another node, and she is away for 3 s at least.
+guest_missed() {
+	section "the node of a guest is killed"
+	as_person ines listener ines "1 2"
+	printf '%s\n' "before" "meanwhile" >"$TMP/two"
+	rm -f "$TMP/go-on"
+	converse dan 3 --send '#hall' < <(in_two_parts "$TMP/two" 1)
+	wait_until 30 "the first line" has_lines ines 1
+	note_sessions ines
+	kill_node 1
+	: >"$TMP/go-on"
+	hears eve ':dan!.* PRIVMSG #hall :meanwhile'
+	wait_for_sessions 1
+	wait_until 60 "the line that ines has missed" has_lines ines 2
+	heard_by_tail ines >"$TMP/ines.heard"
+	expect_same "$TMP/two" "$TMP/ines.heard" "lines that ines has heard"
+	stop dan
+	stop ines
+	LINES=$((LINES + 2))
+	bring_back 1
+	ok "the guest gets what was said meanwhile"
 }
 
 # all_hear LINE "NODE...": dan says it, at the first of the nodes that runs; bob and cara hear it.
@@ -249,15 +284,19 @@ frozen_and_cut_off() {
 }
 
 # The engine of this namespace serves nodes and clients; each node has an id of its own.
-NODE_HOW=launch_native
+NODE_HOW=launch_node
 NODE_MORE="[peers]
 port = 668@
 key = $TMP/key
 id = n@
 [history]
 enabled = yes"
+for name in n1 n2 n3 ines; do
+	person "$name"
+done
 start_network
 killed_twice
+guest_missed
 ended
 handed_over
 frozen_and_cut_off

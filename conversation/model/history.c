@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/history.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,21 @@
 
 #define ABSENCE_BYTES_MIN 20
 
+/* Whoever can be absent: an account, or a client without one by the key that it has proven. Both 0:
+ * nobody. */
+struct absentee {
+	uint64_t account_id; /* apo_account_id */
+	const char *key;
+};
+
 struct absence {
 	struct rudp_list of_channel;
-	uint64_t account_id; /* apo_account_id */
-	int64_t since;       /* the last position before the absence */
-	int64_t end_at_ns;   /* by absence_now_ns */
+	uint64_t account_id; /* 0: that of a key */
+	/* Of an account: the last position before the absence. Of a key: the beginning of the
+	 * membership, whose messages a client without account sees. */
+	int64_t since;
+	int64_t end_at_ns; /* by absence_now_ns */
+	char key[APO_FINGERPRINT_SIZE];
 };
 
 bool apo_history_is_on(const struct apo_model *model)
@@ -96,10 +107,25 @@ void apo_history_on_public(struct apo_model *model, struct apo_channel *channel)
 		channel->modes & APO_MODE_PUBLIC_HISTORY ? (int64_t)model->last_msgid + 1 : 0;
 }
 
-/* Ends the account's absences from the channel. Returns the start of the longest one that has not
- * expired; 0: there is none. */
+static struct absentee absentee_of(const struct apo_model *model, const struct apo_client *client)
+{
+	const char *key = client->fingerprint;
+
+	if (client->account)
+		return (struct absentee){.account_id = apo_account_id(model, client->account)};
+	return (struct absentee){.key = key && apo_fingerprint_is_valid(key) ? key : NULL};
+}
+
+static bool is_of(const struct absence *absence, struct absentee who)
+{
+	return who.key ? strcmp(absence->key, who.key) == 0
+		       : absence->account_id != 0 && absence->account_id == who.account_id;
+}
+
+/* Ends the absences from the channel. Returns the start of the longest one that has not expired; 0:
+ * there is none. */
 static int64_t take_absences(const struct apo_model *model, struct apo_channel *channel,
-			     uint64_t account_id)
+			     struct absentee who)
 {
 	struct rudp_list *link, *next;
 	struct absence *absence;
@@ -108,7 +134,7 @@ static int64_t take_absences(const struct apo_model *model, struct apo_channel *
 	for (link = channel->absences.next; link != &channel->absences; link = next) {
 		next = link->next;
 		absence = RUDP_LIST_OWNER(link, struct absence, of_channel);
-		if (absence->account_id != account_id)
+		if (!is_of(absence, who))
 			continue;
 		if (absence->end_at_ns > absence_now_ns(model) &&
 		    (since == 0 || absence->since < since))
@@ -118,19 +144,38 @@ static int64_t take_absences(const struct apo_model *model, struct apo_channel *
 	return since;
 }
 
-/* If memory is short there is no absence: the account then sees fewer messages. */
-static void begin_absence(struct apo_channel *channel, uint64_t account_id, int64_t since,
+/* Anybody can make any number of keys, so the absence of a key never displaces that of an account.
+ * Returns false if there is no room. */
+static bool make_room(struct apo_channel *channel, struct absentee who)
+{
+	struct absence *oldest;
+
+	if (channel->absence_count < APO_ABSENCES_MAX)
+		return true;
+	RUDP_LIST_EACH(struct absence, absence, &channel->absences, of_channel) {
+		if (absence->account_id == 0) {
+			absence_free(channel, absence);
+			return true;
+		}
+	}
+	if (who.key)
+		return false;
+	oldest = RUDP_LIST_OWNER(channel->absences.next, struct absence, of_channel);
+	absence_free(channel, oldest);
+	return true;
+}
+
+/* If memory is short there is no absence: whoever is absent then sees fewer messages. */
+static void begin_absence(struct apo_channel *channel, struct absentee who, int64_t since,
 			  int64_t end_at_ns)
 {
-	struct absence *absence = calloc(1, sizeof *absence);
+	struct absence *absence = make_room(channel, who) ? calloc(1, sizeof *absence) : NULL;
 
 	if (!absence)
 		return;
-	if (channel->absence_count >= APO_ABSENCES_MAX)
-		absence_free(channel,
-			     RUDP_LIST_OWNER(channel->absences.next, struct absence, of_channel));
-	*absence =
-		(struct absence){.account_id = account_id, .since = since, .end_at_ns = end_at_ns};
+	*absence = (struct absence){
+		.account_id = who.account_id, .since = since, .end_at_ns = end_at_ns};
+	snprintf(absence->key, sizeof absence->key, "%s", who.key ? who.key : "");
 	rudp_list_append(&channel->absences, &absence->of_channel);
 	channel->absence_count++;
 }
@@ -160,35 +205,37 @@ static void end_presence(struct apo_model *model, struct apo_membership *members
 
 void apo_history_on_joined(struct apo_model *model, struct apo_membership *membership)
 {
-	const char *account = membership->pair.client->account;
+	const struct apo_client *client = membership->pair.client;
 	int64_t since;
 
 	if (!model->calls->keep_change)
 		return;
 	membership->since = (int64_t)++model->last_msgid;
-	if (!account)
-		return;
-	since = take_absences(model, membership->pair.channel, apo_account_id(model, account));
-	begin_presence(model, membership, since ? since : membership->since);
+	since = take_absences(model, membership->pair.channel, absentee_of(model, client));
+	if (client->account)
+		begin_presence(model, membership, since ? since : membership->since);
+	else if (since)
+		membership->since = since;
 }
 
 void apo_history_on_left(struct apo_model *model, struct apo_membership *membership)
 {
-	const char *account = membership->pair.client->account;
-	uint64_t account_id =
-		account && membership->has_presence ? apo_account_id(model, account) : 0;
+	const struct apo_client *client = membership->pair.client;
+	bool is_seen = client->account ? membership->has_presence : membership->since != 0;
+	struct absentee who = absentee_of(model, client);
 
 	if (model->is_forgetting)
 		return;
 	if (membership->has_presence)
 		end_presence(model, membership);
-	if (account_id == 0)
+	if (!is_seen || (who.account_id == 0 && !who.key))
 		return;
 	/* The client left, or was removed: then its other connections' absences end, too. */
-	if (!membership->pair.client->is_gone)
-		(void)take_absences(model, membership->pair.channel, account_id);
+	if (!client->is_gone)
+		(void)take_absences(model, membership->pair.channel, who);
 	else if (model->config->absence_ns > 0)
-		begin_absence(membership->pair.channel, account_id, (int64_t)model->last_msgid,
+		begin_absence(membership->pair.channel, who,
+			      client->account ? (int64_t)model->last_msgid : membership->since,
 			      absence_now_ns(model) + model->config->absence_ns);
 }
 
@@ -246,14 +293,16 @@ static int compare_keys(const void *a, const void *b)
 	return left->id < right->id ? -1 : left->id > right->id;
 }
 
-/* NULL: the account was removed. */
+/* The account, or the key. NULL: the account was removed. */
 static const char *name_of(const struct apo_state *state, const struct absence *absence)
 {
 	struct apo_account_key wanted = {.id = absence->account_id};
-	const struct apo_account_key *found =
-		bsearch(&wanted, state->account_keys, state->account_key_count,
-			sizeof *state->account_keys, compare_keys);
+	const struct apo_account_key *found;
 
+	if (absence->account_id == 0)
+		return absence->key;
+	found = bsearch(&wanted, state->account_keys, state->account_key_count,
+			sizeof *state->account_keys, compare_keys);
 	return found ? found->name : NULL;
 }
 
@@ -266,10 +315,14 @@ static void serialize_end(struct apo_state *state, struct absence *absence)
 		apo_serializer_instant(state->serializer, &absence->end_at_ns);
 }
 
-/* Written with the account's name, since ids are valid in one process only. */
+#define NAME_SIZE APO_FINGERPRINT_SIZE
+static_assert(APO_ACCOUNT_BYTES_MAX < NAME_SIZE, "an account or a key");
+
+/* Written with the account's name, since ids are valid in one process only. No nick is as long as a
+ * key, so no account has such a name. */
 static void write_absence(struct apo_state *state, struct absence *absence)
 {
-	char name[APO_ACCOUNT_BYTES_MAX + 1];
+	char name[NAME_SIZE];
 
 	snprintf(name, sizeof name, "%s", name_of(state, absence));
 	apo_serializer_string(state->serializer, name, sizeof name);
@@ -281,7 +334,8 @@ static void write_absence(struct apo_state *state, struct absence *absence)
 static void read_absence(struct apo_state *state, struct apo_channel *channel)
 {
 	struct absence absence = {.since = 0};
-	char name[APO_ACCOUNT_BYTES_MAX + 1];
+	struct absentee who = {0};
+	char name[NAME_SIZE];
 
 	apo_serializer_string(state->serializer, name, sizeof name);
 	apo_serializer_i64(state->serializer, &absence.since);
@@ -291,9 +345,12 @@ static void read_absence(struct apo_state *state, struct apo_channel *channel)
 				      (uint64_t)absence.since <= state->model->last_msgid);
 	if (!state->serializer->ok || !state->model->calls->keep_change)
 		return;
-	absence.account_id = apo_account_id(state->model, name);
-	if (absence.account_id != 0)
-		begin_absence(channel, absence.account_id, absence.since, absence.end_at_ns);
+	if (apo_fingerprint_is_valid(name))
+		who.key = name;
+	else
+		who.account_id = apo_account_id(state->model, name);
+	if (who.key || who.account_id != 0)
+		begin_absence(channel, who, absence.since, absence.end_at_ns);
 }
 
 void apo_absences_serialize(struct apo_state *state, struct apo_channel *channel)

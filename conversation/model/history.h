@@ -8,7 +8,8 @@
  * Absence  If the connection of an account is lost (it did not leave and was not removed), the
  *          account stays a member for history. If it joins again within absence_ns, its presence
  *          continues without a gap. The absence ends early when the channel disappears, or when the
- *          channel is restricted: by a ban, a key, or mode i.
+ *          channel is restricted: by a ban, a key, or mode i. The same holds for a client without
+ *          account that has proven a key, and comes again with it.
  * Public   While a channel has mode H, its members also see what was said before they joined, back
  *          to the moment at which the mode was set.
  */
@@ -35,7 +36,7 @@ void apo_history_on_left(struct apo_model *model, struct apo_membership *members
  * out. */
 void apo_history_on_account(struct apo_model *model, struct apo_client *client, bool is_first);
 void apo_history_on_account_left(struct apo_model *model, struct apo_client *client);
-/* The channel was restricted: accounts that are absent from it are no longer members. */
+/* The channel was restricted: whoever is absent from it is no longer a member. */
 void apo_history_on_channel_restricted(struct apo_channel *channel);
 /* Mode H of the channel was set or removed, or the channel has another name, and so another
  * history. */

@@ -105,7 +105,7 @@ struct cluster_node {
 	/* The last question to history. */
 	uint64_t question;
 	enum apo_history_way way;
-	int64_t public_from; /* of the last question */
+	int64_t public_from, since; /* of the last question */
 	struct cluster_watched watched[CLUSTER_WATCHED];
 	unsigned watched_count;
 	char reason[100]; /* of the last reset */

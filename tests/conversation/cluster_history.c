@@ -111,6 +111,7 @@ static void on_ask(void *of, uint64_t ticket, const struct apo_question *questio
 	node->question = ticket;
 	node->way = question->way;
 	node->public_from = question->public_from;
+	node->since = question->since;
 }
 
 static void on_replace(void *of, int64_t last)

@@ -8,8 +8,8 @@
 
 #include "conversation/irc/mask.h"
 
-#define KEY "rudp:1111111111111111111111111111111111111111111"
-#define OTHER_KEY "rudp:2222222222222222222222222222222222222222222"
+#define KEY "SHA256:1111111111111111111111111111111111111111111"
+#define OTHER_KEY "SHA256:2222222222222222222222222222222222222222222"
 
 static struct cluster *cluster;
 
@@ -19,6 +19,7 @@ static void begin(void)
 {
 	cluster = cluster_new(1);
 	cluster->node_timeout_ns = 120 * RUDP_NS_PER_S;
+	cluster_offer_history(cluster);
 	cluster_start_all(cluster, 3);
 	cluster_join(cluster, 2, 0, "dan");
 	cluster_say(cluster, 2, 0, "JOIN #a");
@@ -57,7 +58,7 @@ static void connect_peer(unsigned index, unsigned number, const char *id, const 
 static void come(unsigned node, unsigned client, const char *id, const char *key, const char *nick)
 {
 	connect_peer(node, client, id, key);
-	cluster_say(cluster, node, client, "CAP REQ batch");
+	cluster_say(cluster, node, client, "CAP REQ :batch draft/chathistory");
 	cluster_say(cluster, node, client, "NICK %s", nick);
 	cluster_say(cluster, node, client, "USER u 0 * :u");
 	cluster_say(cluster, node, client, "CAP END");
@@ -83,6 +84,37 @@ Test(cluster_peers, a_client_of_a_killed_node_has_its_nick_at_another_one)
 	CLUSTER_HEARS(cluster, 2, 0, ":anna!~u@a.peer QUIT :Replaced by another session of a.peer");
 	join(1, 0);
 	CLUSTER_HEARS(cluster, 2, 0, ":anna!~u@a.peer JOIN #a");
+}
+
+/* From which position on the client may see what was said. */
+static int64_t sees_from(unsigned node, unsigned client)
+{
+	cluster_say(cluster, node, client, "CHATHISTORY LATEST #a * 10");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_answer_history(cluster, node, APO_ASKED_NO_TARGET);
+	return cluster->nodes[node].since;
+}
+
+/* Node 3 gets the state from another one while anna is away. */
+Test(cluster_peers, a_guest_sees_what_the_death_of_its_node_let_it_miss)
+{
+	int64_t since;
+
+	come(0, 0, "a", KEY, "anna");
+	join(0, 0);
+	since = sees_from(0, 0);
+	cluster_kill(cluster, 0);
+	cluster_say(cluster, 2, 0, "PRIVMSG #a :meanwhile");
+	come(1, 0, "a", KEY, "anna");
+	join(1, 0);
+	cr_assert(eq(i64, sees_from(1, 0), since));
+	cluster_kill(cluster, 1);
+	cluster_run(cluster, 130 * RUDP_NS_PER_S); /* until the nodes have gone */
+	cluster_start(cluster, 3);
+	cluster_run(cluster, 20 * RUDP_NS_PER_S);
+	come(3, 0, "a", KEY, "anna");
+	join(3, 0);
+	cr_assert(eq(i64, sees_from(3, 0), since));
 }
 
 Test(cluster_peers, another_key_is_another_client)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/model/history.h"
 #include "conversation/told.h"
 
 static struct fixture w;
@@ -193,6 +194,119 @@ Test(history, a_kick_does_not_affect_other_channels)
 	told_talk(&w);
 	fixture_say(&w, 3, "JOIN #a");
 	TOLD("5 dan in #a from 5");
+}
+
+#define KEY "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define OTHER_KEY "SHA256:BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+/* A guest (client 1) joins #a. */
+static void join_with_key(const char *key)
+{
+	w.mocks[1].fingerprint = key;
+	fixture_join(&w, 1, "guest", "draft/chathistory");
+	fixture_say(&w, 1, "JOIN #a");
+}
+
+/* The guest joins at position 2 and is lost; the next message has position 3. */
+static void lose_guest(const char *key)
+{
+	fixture_join(&w, 0, "eve", NULL);
+	fixture_say(&w, 0, "JOIN #a");
+	join_with_key(key);
+	fixture_close(&w, 1, "gone");
+	told_talk(&w);
+}
+
+static void guest_sees_from(unsigned position)
+{
+	char expected[80];
+
+	snprintf(expected, sizeof expected, "way %d - #a - since %u in: * * 5", APO_HISTORY_LATEST,
+		 position);
+	fixture_say(&w, 1, "CHATHISTORY LATEST #a * 5");
+	TOLD(expected);
+	TOLD_NOTHING();
+	apo_model_on_history(w.model, told_ticket, APO_ASKED_FAILED, NULL, w.now_ns);
+}
+
+Test(history, a_guest_is_known_again_by_the_key)
+{
+	lose_guest(KEY);
+	join_with_key(KEY);
+	guest_sees_from(2);
+	fixture_close(&w, 1, "gone"); /* and once more */
+	join_with_key(KEY);
+	guest_sees_from(2);
+	fixture_say(&w, 1, "PART #a");
+	fixture_say(&w, 1, "JOIN #a");
+	guest_sees_from(6);
+}
+
+Test(history, a_guest_without_the_same_key_is_another_one)
+{
+	static const struct {
+		const char *before, *after;
+	} rows[] = {{NULL, NULL}, {KEY, NULL}, {KEY, OTHER_KEY}, {NULL, KEY}, {"x", "x"}};
+	unsigned i;
+
+	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+		lose_guest(rows[i].before);
+		join_with_key(rows[i].after);
+		guest_sees_from(4);
+		fixture_fini();
+		begin();
+	}
+}
+
+Test(history, what_ends_the_membership_of_the_absent_ends_that_of_guests)
+{
+	lose_guest(KEY);
+	fixture_say(&w, 0, "MODE #a +b *!*@nowhere");
+	join_with_key(KEY);
+	guest_sees_from(4);
+	fixture_close(&w, 1, "gone");
+	fixture_say(&w, 0, "MODE #a +l 9");
+	join_with_key(KEY);
+	guest_sees_from(4);
+	fixture_close(&w, 1, "gone");
+	w.now_ns += w.config.absence_ns;
+	join_with_key(KEY);
+	guest_sees_from(6);
+}
+
+/* What was said under the account is no business of the guest, and the other way round. */
+Test(history, an_account_and_a_guest_with_its_key_are_different)
+{
+	told_join_two(&w);
+	w.mocks[1].fingerprint = KEY;
+	fixture_close(&w, 1, "gone");
+	TOLD("2 until 2");
+	join_with_key(KEY);
+	guest_sees_from(3);
+	fixture_close(&w, 1, "gone");
+	told_log_in(&w, 1, "dan", NULL);
+	fixture_say(&w, 1, "JOIN #a");
+	TOLD("4 dan in #a from 2");
+}
+
+/* An account stays, whoever comes and goes with new keys. */
+Test(history, absent_guests_displace_no_account)
+{
+	char key[] = KEY;
+	unsigned i;
+
+	told_join_two(&w);
+	fixture_close(&w, 1, "gone");
+	TOLD("2 until 2");
+	for (i = 0; i <= APO_ABSENCES_MAX; i++) {
+		snprintf(key, sizeof key, "SHA256:%043u", i);
+		join_with_key(key);
+		fixture_close(&w, 1, "gone");
+	}
+	w.mocks[1].fingerprint = NULL;
+	told_log_in(&w, 1, "dan", NULL);
+	fixture_say(&w, 1, "JOIN #a");
+	cr_assert(eq(str, strstr(told[told_at], " from "), " from 2"));
 }
 
 Test(history, a_login_keeps_the_presence_before_it)

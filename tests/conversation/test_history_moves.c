@@ -43,6 +43,21 @@ Test(history_moves, absences_continue_in_another_process)
 	TOLD_NOTHING();
 }
 
+Test(history_moves, the_absence_of_a_key_continues_in_another_process)
+{
+	told_join_two(&w);
+	w.mocks[2].fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+	fixture_join(&w, 2, "fay", "draft/chathistory");
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_close(&w, 2, "gone");
+	fixture_hand_over(&w);
+	told_talk(&w);
+	fixture_join(&w, 2, "fay", "draft/chathistory");
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_say(&w, 2, "CHATHISTORY LATEST #a * 5");
+	TOLD("way 4 - #a - since 3 in: * * 5");
+}
+
 Test(history_moves, an_absence_ends_at_its_time_in_another_process)
 {
 	told_join_two(&w);
