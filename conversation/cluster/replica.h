@@ -50,6 +50,11 @@
 #define APO_SUBSCRIBE_NS (1500 * RUDP_NS_PER_MS)
 #define APO_LOST_NS (20 * RUDP_NS_PER_S)
 
+/* A clock that is further ahead of those of most nodes is wrong. More than the longest silence of
+ * a node that is not GONE by default, or all clocks would seem to be wrong if most nodes are
+ * dead. */
+#define APO_CLOCK_AHEAD_MS 60000
+
 struct apo_replica;
 
 enum apo_reopening {

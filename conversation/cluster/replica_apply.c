@@ -44,6 +44,7 @@ struct apo_node *apo_replica_node_add(struct apo_replica *replica, uint64_t id,
 					  .incarnation = head->incarnation,
 					  .last_number = head->number,
 					  .last_position = id,
+					  .wall_ms = head->wall_ms,
 					  .heard_at_ns = replica->now_at_ns};
 		strcpy(node->name, head->name);
 		return node;
@@ -294,6 +295,28 @@ static void on_foreign_events(struct apo_replica *replica, const struct apo_entr
 	(void)is_log_right(replica, author, head);
 }
 
+/* The time of the network would never come back from that of a clock which is years ahead. */
+static bool is_clock_right(const struct apo_replica *replica, int64_t wall_ms)
+{
+	const struct apo_node *node;
+	unsigned members = 0, agreeing = 0;
+
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++) {
+		if (!node->id)
+			continue;
+		members++;
+		agreeing += wall_ms - node->wall_ms <= APO_CLOCK_AHEAD_MS;
+	}
+	return 2 * agreeing > members;
+}
+
+static void advance_time(struct apo_replica *replica, int64_t wall_ms)
+{
+	if (wall_ms > replica->shared_wall_ms && is_clock_right(replica, wall_ms))
+		replica->shared_wall_ms = wall_ms;
+	replica->calls->time(replica->of, replica->shared_wall_ms);
+}
+
 void apo_replica_apply(struct apo_replica *replica, uint64_t position, const void *bytes,
 		       size_t len)
 {
@@ -304,9 +327,12 @@ void apo_replica_apply(struct apo_replica *replica, uint64_t position, const voi
 	add_digest(replica, position, bytes, len);
 	if (!apo_entry_read(&reader, &head))
 		return;
-	if (head.wall_ms > replica->shared_wall_ms)
-		replica->shared_wall_ms = head.wall_ms;
-	replica->calls->time(replica->of, replica->shared_wall_ms);
+	node = node_named(replica, head.name);
+	if (node && node->incarnation != head.incarnation)
+		node = NULL;
+	if (node)
+		node->wall_ms = head.wall_ms;
+	advance_time(replica, head.wall_ms);
 	if (head.kind == APO_ENTRY_JOIN) {
 		on_join(replica, position, &head);
 		return;
@@ -315,8 +341,7 @@ void apo_replica_apply(struct apo_replica *replica, uint64_t position, const voi
 		on_genesis(replica, &head);
 		return;
 	}
-	node = node_named(replica, head.name);
-	if (node && node->incarnation == head.incarnation)
+	if (node)
 		on_member(replica, node, position, &head, &reader);
 	else if (head.kind == APO_ENTRY_EVENTS)
 		on_foreign_events(replica, &head);
@@ -341,6 +366,7 @@ void apo_replica_write_nodes(const struct apo_replica *replica, struct rudp_writ
 		rudp_write_u64(writer, node->incarnation);
 		rudp_write_u64(writer, node->last_number);
 		rudp_write_u64(writer, node->last_position);
+		rudp_write_u64(writer, (uint64_t)node->wall_ms);
 	}
 }
 
@@ -386,9 +412,11 @@ static bool read_node(struct apo_replica *replica, struct rudp_reader *reader)
 	if (!apo_node_name_is_valid(head.name) || id == 0)
 		return false;
 	node = apo_replica_node_add(replica, id, &head);
-	if (node)
-		node->last_position = rudp_read_u64(reader);
-	return node && reader->ok;
+	if (!node)
+		return false;
+	node->last_position = rudp_read_u64(reader);
+	node->wall_ms = (int64_t)rudp_read_u64(reader);
+	return reader->ok && node->wall_ms >= 0;
 }
 
 bool apo_replica_read_nodes(struct apo_replica *replica, struct rudp_reader *reader)

@@ -17,6 +17,7 @@ struct apo_node {
 	uint64_t id; /* the position of its JOIN; 0: the entry is free */
 	uint64_t incarnation;
 	uint64_t last_number, last_position; /* of its last entry */
+	int64_t wall_ms;                     /* its clock, as of its last entry */
 	int64_t heard_at_ns;
 	bool is_of_other_log; /* its last digest that this node could compare was another one */
 	char name[APO_NODE_NAME_BYTES_MAX + 1];
@@ -50,7 +51,7 @@ struct apo_replica {
 	/* The shared state of the cluster itself. */
 	struct apo_node nodes[APO_NODES_MAX];
 	uint64_t run;
-	int64_t shared_wall_ms; /* of the last entry; it never goes backwards */
+	int64_t shared_wall_ms; /* it never goes backwards */
 	/* Digests of the log up to each of the last applied positions, at the position modulo the
 	 * size; before first_digest there is none. Nodes with equal digests have applied the
 	 * same. */
@@ -109,7 +110,7 @@ void apo_replica_landed(struct apo_replica *replica);
 /* NULL if there is none. */
 struct apo_node *apo_replica_node_by_id(struct apo_replica *replica, uint64_t id);
 /* Nodes in snapshots, and in what another process takes over: at most APO_NODES_BYTES_MAX. */
-#define APO_NODES_BYTES_MAX (1 + APO_NODES_MAX * (1 + APO_NODE_NAME_BYTES_MAX + 4 * 8))
+#define APO_NODES_BYTES_MAX (1 + APO_NODES_MAX * (1 + APO_NODE_NAME_BYTES_MAX + 5 * 8))
 void apo_replica_write_nodes(const struct apo_replica *replica, struct rudp_writer *writer);
 bool apo_replica_read_nodes(struct apo_replica *replica, struct rudp_reader *reader);
 /* The digest of the log up to the last applied position. */

@@ -175,10 +175,25 @@ static void publish(void *of, const void *bytes, size_t len, uint64_t number)
 	apo_bus_thread_publish(&cluster->bus_thread, bytes, len, number);
 }
 
+/* Nobody else tells the administrator that a clock is wrong. */
+static void note_clock(struct apo_cluster *cluster, int64_t shared_wall_ms)
+{
+	int64_t ahead_ms = cluster->wall_ms - shared_wall_ms;
+	bool is_off = ahead_ms > APO_CLOCK_AHEAD_MS || -ahead_ms > APO_CLOCK_AHEAD_MS;
+
+	if (is_off == cluster->is_clock_off)
+		return;
+	cluster->is_clock_off = is_off;
+	rudp_log(is_off ? RUDP_LOG_WARN : RUDP_LOG_INFO,
+		 "cluster clock of this machine %s ahead=%" PRId64 "s",
+		 is_off ? "differs from the network's" : "is the network's again", ahead_ms / 1000);
+}
+
 static void set_time(void *of, int64_t wall_ms)
 {
 	struct apo_cluster *cluster = of;
 
+	note_clock(cluster, wall_ms);
 	apo_model_shared_time(cluster->model, wall_ms, cluster->now_at_ns);
 }
 
@@ -311,6 +326,7 @@ void apo_cluster_set_time(struct apo_cluster *cluster, int64_t now_at_ns, int64_
 	if (!cluster)
 		return;
 	cluster->now_at_ns = now_at_ns;
+	cluster->wall_ms = wall_ms;
 	apo_replica_set_time(cluster->replica, now_at_ns, wall_ms);
 }
 

@@ -27,7 +27,8 @@ struct apo_cluster {
 	struct apo_config *config; /* with which this process began */
 	struct apo_model *model;
 	struct apo_history_thread *history_thread; /* NULL: there is no history */
-	int64_t now_at_ns;
+	int64_t now_at_ns, wall_ms;
+	bool is_clock_off;   /* it differs from the time of the network, which has been logged */
 	uint64_t seen_seq;   /* the last sequence that the previous process has read; 0: none */
 	bool is_handed_over; /* another process goes on as this node */
 	/* A snapshot that arrives in chunks. */

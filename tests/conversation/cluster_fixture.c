@@ -297,7 +297,7 @@ struct cluster *cluster_new(uint64_t seed)
 static int64_t wall_ms(const struct cluster_node *node)
 {
 	/* The nodes' clocks differ. */
-	return WALL_MS + node->cluster->now_ns / MS + 700 * (int64_t)node->index;
+	return WALL_MS + node->cluster->now_ns / MS + 700 * (int64_t)node->index + node->clock_ms;
 }
 
 struct apo_model *cluster_new_model(struct cluster_node *node)

@@ -88,6 +88,7 @@ struct cluster_node {
 	int copy_shift;
 	uint64_t copy_at;
 	unsigned copies_left; /* bad ones, which it reads when it opens the log anew */
+	int64_t clock_ms;     /* so far its clock is ahead */
 	bool is_apart;        /* it does not reach the log */
 	bool is_standing;     /* it is being handed over: it does nothing */
 	/* The node appends to the log but gets nothing from it, and learns that when it
