@@ -12,11 +12,20 @@
 #define RECONNECT_MS 500 /* between two attempts to reach the same server */
 #define URLS_MAX 16
 
+/* What the NATS server says, if it has: the status of an error of JetStream is only "Error". */
+static const char *reason_of(natsStatus status)
+{
+	natsStatus last = NATS_OK;
+	const char *text = nats_GetLastError(&last);
+
+	return last == status && text && *text ? text : natsStatus_GetText(status);
+}
+
 bool apo_bus_has_failed(natsStatus status, const char *what)
 {
 	if (status != NATS_OK)
-		rudp_log(RUDP_LOG_WARN, "cluster %s failed reason=\"%s\"", what,
-			 natsStatus_GetText(status));
+		rudp_log(RUDP_LOG_WARN, "cluster %s failed reason=\"%.200s\"", what,
+			 reason_of(status));
 	return status != NATS_OK;
 }
 

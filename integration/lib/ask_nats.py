@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""ask_nats.py PORT SUBJECT: asks a NATS server on the loopback, and prints the answer."""
+"""ask_nats.py [ADDRESS:]PORT SUBJECT: asks a NATS server, on the loopback or there, and prints the answer."""
 
 import socket
 import sys
 
 
 def main():
-    port, subject = sys.argv[1:]
-    with socket.create_connection(("127.0.0.1", int(port)), timeout=40) as sock:
+    server, subject = sys.argv[1:]
+    address, _, port = server.rpartition(":")
+    with socket.create_connection((address or "127.0.0.1", int(port)), timeout=40) as sock:
         lines = sock.makefile("rb")
         lines.readline()  # INFO
         sock.sendall(b"CONNECT {\"verbose\":false}\r\nSUB answer 1\r\nPUB %s answer 0\r\n\r\n" % subject.encode())

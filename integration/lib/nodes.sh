@@ -9,11 +9,14 @@ export TCP_MEANT
 # shellcheck source=integration/lib/talk.sh
 . "$HERE/lib/talk.sh"
 
-# write_nats NUMBER ADDRESS ROUTES: clients use the loopback of its side, other servers the address.
+# Where nodes find NATS servers: on the loopback of their side, or elsewhere.
+NATS_HOST=127.0.0.1
+
+# write_nats NUMBER ADDRESS ROUTES: other servers use the address.
 write_nats() {
 	cat >"$TMP/s$1.conf" <<-EOT
 		server_name: s$1
-		listen: 127.0.0.1:422$1
+		listen: $NATS_HOST:422$1
 		jetstream { store_dir: "$TMP/store$1" }
 		cluster {
 			name: test
@@ -34,11 +37,11 @@ NODE_MORE=
 # How nodes are launched: launch_native if they have [peers].
 NODE_HOW=launch_plain
 
-# write_node NUMBER PORT...: those of NATS servers on its side.
+# write_node NUMBER PORT...: those of NATS servers.
 write_node() {
 	local node=$1 servers
 	shift
-	servers=$(printf 'nats://127.0.0.1:%s,' "$@")
+	servers=$(printf "nats://$NATS_HOST:%s," "$@")
 	cat >"$TMP/n$node.conf" <<-EOT
 		[server]
 		name = irc.test
