@@ -159,7 +159,6 @@ full_disk() {
 DISK=$TMP/disk
 mkdir "$DISK" "$TMP/old"
 mount -t tmpfs -o size=256k tmpfs "$DISK"
-trap 'status=$?; umount -l "$DISK"; (exit "$status"); on_exit' EXIT
 write_config "$TMP/old"
 link_up --delay 1ms
 for name in dan eve; do
