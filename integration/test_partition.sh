@@ -110,10 +110,19 @@ part() {
 	say cat "NICK carol"
 	say cat "JOIN #new"
 	say cat "PRIVMSG #a :from the smaller side"
+	say cat "REGISTER * * sesame-1"
 	say cat "NAMES #a"
 	hears_more cat "$REFUSED" $((refusals + 2))
 	hears_more cat ' 366 cat #a ' "$answers"
-	ok "the side without quorum tells its users, refuses NICK, JOIN and messages, and answers questions"
+	hears cat ' FAIL REGISTER TEMPORARILY_UNAVAILABLE '
+	ok "the side without quorum tells its users, refuses NICK, JOIN, messages and REGISTER, and answers questions"
+	talk launch_at_b new nc 127.0.0.1 7003
+	say new "NICK new"
+	say new "USER new 0 * :new"
+	hears new 'ERROR :.*cut off from its network; try another one'
+	hears_not new ' 001 '
+	drop new
+	ok "it sends new clients away"
 	does ann "PRIVMSG #a :from the larger side" bob ':ann!.* PRIVMSG #a :from the larger side'
 	does bob "NICK bert" ann ':bob!.* NICK :?bert'
 	does ann "JOIN #new" ann ':ann!.* JOIN #new'
