@@ -49,6 +49,23 @@ static void on_help(struct apo_model *model, struct apo_client *client, char *re
 		answer(model, client, "%s", lines[i]);
 }
 
+/* ---- habits of other networks ---- */
+
+static void on_identify(struct apo_model *model, struct apo_client *client, char *rest)
+{
+	(void)rest;
+	answer(model, client,
+	       "There is no IDENTIFY: set SASL in your client, with your account and its password, "
+	       "and connect again");
+}
+
+static void on_register(struct apo_model *model, struct apo_client *client, char *rest)
+{
+	(void)rest;
+	answer(model, client,
+	       "To register the nick that you have, send /quote REGISTER * * <password>");
+}
+
 /* ---- GHOST and REGAIN ---- */
 
 static bool is_own(const struct apo_client *client, const struct apo_client *other,
@@ -311,8 +328,11 @@ static const struct row {
 	void (*handler)(struct apo_model *model, struct apo_client *client, char *rest);
 	bool is_shared;
 } rows[] = {
-	{"CERT", on_cert, false},      {"DROP", on_drop, false},       {"GHOST", on_ghost, true},
-	{"HELP", on_help, false},      {"RECOVER", on_regain, true},   {"REGAIN", on_regain, true},
+	{"CERT", on_cert, false},      {"DROP", on_drop, false},
+	{"GHOST", on_ghost, true},     {"HELP", on_help, false},
+	{"ID", on_identify, false},    {"IDENTIFY", on_identify, false},
+	{"LOGIN", on_identify, false}, {"RECOVER", on_regain, true},
+	{"REGAIN", on_regain, true},   {"REGISTER", on_register, false},
 	{"SUSPEND", on_suspend, true}, {"UNREGISTER", on_drop, false},
 };
 

@@ -161,6 +161,13 @@ Test(nickserv, nobody_can_take_the_nick_nickserv)
 	HEARS(&w, 2, ":irc.example 433 fay nickSERV :Nickname is already in use");
 	fixture_say(&w, 2, "NS nonsense");
 	SAYS(2, "fay", "Unknown command; HELP lists the commands");
+	fixture_say(&w, 2, "NS IDENTIFY fay pw");
+	SAYS(2, "fay",
+	     "There is no IDENTIFY: set SASL in your client, with your account and its password, "
+	     "and "
+	     "connect again");
+	fixture_say(&w, 2, "PRIVMSG NickServ :register pw fay@example");
+	SAYS(2, "fay", "To register the nick that you have, send /quote REGISTER * * <password>");
 	fixture_say(&w, 2, "NOTICE NickServ :HELP");
 	QUIET(&w, 2);
 	fixture_say(&w, 2, "PRIVMSG nickserv :HELP");
