@@ -3,7 +3,8 @@
 """cluster_faults.py BUILD [FAULTS [SEED]]: three nodes of Apollonion over three NATS servers, with random faults.
 
 Nodes and NATS servers are killed, paused, restarted and cut off, and nodes are handed over to other processes, while
-clients at all nodes talk. At the end the recorded sessions and the files of the nodes are checked:
+clients at all nodes talk, some over TCP, and some with converse, which goes from node to node. At the end the
+recorded sessions and the files of the nodes are checked:
 
   history       all files have the same messages, presences and read markers
   order         each session hears msgids in increasing order
@@ -12,6 +13,7 @@ clients at all nodes talk. At the end the recorded sessions and the files of the
                 sessions ended so, and how many echoed messages they had that the network does not have, is printed.
   nicks         no two sessions had the same nick at the same time
   receipts      never more have received a message than were asked; without faults all have
+  converse      whoever listens has got each line once and in order: with an account, and with an identity instead
   hand-overs    without other faults they succeed, and no client is disconnected
 
     harness ──── 10.8.I.0/24 ──── node nI, nats-server sI ──── bridge 10.9.0.0/24     (namespaces of their own)
@@ -31,12 +33,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
+
+from lib.converse import Converse, environment, make_identity
 
 NODES = (1, 2, 3)
 CLIENTS = 2  # at each node
 NICKS = ["ann", "bob", "cat", "dog", "eel", "fox", "gnu"]
 ACCOUNT, PASSWORD = "keeper", "sesame-sesame"
+SENDER, LISTENER, GUEST = "sam", "tess", "gil"  # converse; the guest has an identity, and no account
 CAPS = "sasl message-tags echo-message draft/read-marker apollonion/receipts"
 NODE_TIMEOUT_S = 10
 WRONG_S = 20 + 16  # a node notices within 20 s that it reads a wrong copy; a fault lasts up to 16 s
@@ -94,6 +100,7 @@ class Host:
             "[limits]\nclients = 100\n[flood]\nburst = off\n[cloak]\nenabled = no\n"
             f"[accounts]\nfile = {self.directory}/n{self.number}.db\ntries = 100000\n"
             "[history]\nenabled = yes\nmessages = 1000000\n"  # each node removes more in its own time
+            f"[peers]\nport = 6680\nkey = {self.directory}/key\nid = n{self.number}\n"
             f"[cluster]\nservers = {servers}\nnode = n{self.number}\n"
             f"node-timeout = {NODE_TIMEOUT_S}s\n"
         )
@@ -105,6 +112,7 @@ class Host:
         self.processes[kind] = subprocess.Popen(
             ["nsenter", "-t", str(self.holder.pid), "-n", *program, str(self.directory / f"{kind}{self.number}.conf")],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env=environment(self.directory, self.build, f"n{self.number}"),
         )
         log.close()
 
@@ -284,14 +292,20 @@ class Client:
 
 class World:
     def __init__(self, build, seed, directory):
-        self.seed, self.directory = seed, directory
+        self.seed, self.directory, self.build = seed, directory, build
         self.random = random.Random(seed)
         self.is_quiet = False
         run("ip", "link", "set", "lo", "up")
         run("ip", "link", "add", "bridge", "type", "bridge")
         run("ip", "link", "set", "bridge", "up")
+        for name in (*(f"n{i}" for i in NODES), GUEST):
+            make_identity(directory, build, name)
+        (directory / "key").touch(mode=0o600)
+        (directory / "key").write_text(os.urandom(32).hex())
+        (directory / "password").write_text(PASSWORD)
         self.hosts = {i: Host(i, directory, build) for i in NODES}
         self.clients = [Client(self, i, k) for i in NODES for k in range(CLIENTS)]
+        self.sender, self.listeners, self.said = None, [], 0  # of #b
         self.faults = []
         self.is_calm = False
         self.wrong_ends = self.lost_echoes = self.hand_overs = self.refused = 0
@@ -302,6 +316,7 @@ class World:
     async def become_one(self):
         """Waits until all clients have heard one new message of each."""
         end = time.monotonic() + LIVE_S
+        said = self.said
         while time.monotonic() < end:
             begun = {c: c.count for c in self.clients}
             if len(self.members()) == len(self.clients):
@@ -309,7 +324,7 @@ class World:
                     await asyncio.sleep(0.1)
                     new = [{t for _, (_, _, t) in c.sessions[-1].heard[-400:]} for c in self.clients]
                     if all(any(f"{c.name} {n}" in texts for n in range(begun[c] + 1, c.count + 1))
-                           for c in self.clients for texts in new):
+                           for c in self.clients for texts in new) and self.have_heard(said + 1):
                         return
             await asyncio.sleep(0.2)
         raise Failure(f"the nodes are not one network after {LIVE_S} s: " + self.story())
@@ -317,28 +332,70 @@ class World:
     def story(self):
         return " / ".join(self.faults[-5:])
 
-    async def register(self):
+    async def register(self, account, more=(), until="SUCCESS|ACCOUNT_EXISTS"):
         client = Client(self, 1, 9)
-        client.hear = lambda line: done.set() if "SUCCESS" in line or "ACCOUNT_EXISTS" in line else (
-            client.say("PONG :x") if line.startswith("PING") else None)
-        done = asyncio.Event()
-        while not done.is_set():
+        while True:
             try:
                 reader, client.writer = await asyncio.open_connection("10.8.1.1", 6667)
-                client.say(f"NICK {ACCOUNT}")
-                client.say("USER u 0 * :r")
-                client.say("CAP REQ draft/account-registration")
-                client.say("CAP END")
-                client.say(f"REGISTER * * {PASSWORD}")
-                while not done.is_set():
-                    line = await asyncio.wait_for(reader.readline(), 10)
-                    if not line:
-                        break
-                    client.hear(line.decode())
-                client.writer.close()
+                for line in (f"NICK {account}", "USER u 0 * :r", "CAP REQ draft/account-registration", "CAP END",
+                             f"REGISTER * * {PASSWORD}", *more):
+                    client.say(line)
+                while line := (await asyncio.wait_for(reader.readline(), 10)).decode():
+                    if re.search(until, line):
+                        client.writer.close()
+                        return
+                    if line.startswith("PING"):
+                        client.say("PONG :x")
             except (OSError, asyncio.TimeoutError):
                 pass
             await asyncio.sleep(0.5)
+
+    # ---- converse ----
+
+    @staticmethod
+    def nodes(first):
+        """In the order in which a client tries them."""
+        return [f"n{i}@10.8.{i}.1" for i in (*range(first, len(NODES) + 1), *range(1, first))]
+
+    async def start_converse(self):
+        """#b is registered: so it does not end when nobody can be there, and with it the absence of the listeners."""
+        await self.register(ACCOUNT, ("JOIN #b", "CS REGISTER #b"), "#b is registered")
+        for account in (SENDER, LISTENER):
+            await self.register(account)
+        named = ("--password", str(self.directory / "password"))
+        self.listeners = [
+            Converse(self.directory, self.build, LISTENER, self.nodes(1), "--tail", "#b", *named),
+            Converse(self.directory, self.build, GUEST, self.nodes(2), "--tail", "#b"),
+        ]
+        self.sender = Converse(self.directory, self.build, SENDER, self.nodes(3), "--send", "#b", "--timeout", "400",
+                               *named)
+
+    async def talk(self):
+        pauses = random.Random(f"{self.seed} {SENDER}")
+        while not self.is_quiet:
+            await asyncio.sleep(pauses.uniform(0.05, 0.4))
+            self.said += 1
+            self.sender.say(str(self.said))
+
+    def have_heard(self, number):
+        return all(one.heard()[-1:] >= [number] for one in self.listeners)
+
+    async def end_converse(self):
+        self.sender.process.stdin.close()
+        await until(lambda: self.sender.process.poll() is not None, "the end of the sender", LIVE_S)
+        # 3: nobody knows whether a session that was left at a dead node has the line.
+        if self.sender.process.poll() not in (0, 3):
+            raise Failure(f"exit code of the sender: {self.sender.process.poll()}")
+        await until(lambda: self.have_heard(self.said), "the last line of the sender", LIVE_S)
+
+    def check_converse(self):
+        """A listener's first line may be any of those before the first fault."""
+        for one in self.listeners:
+            heard = one.heard()
+            missing, extra = Counter(range(heard[0], self.said + 1)), Counter(heard)
+            missing, extra = missing - extra, extra - missing
+            if missing or extra or heard != sorted(heard):
+                raise Failure(f"{one.name} lacks {list(missing)}, has {list(extra)} again; order {heard == sorted(heard)}")
 
     # ---- faults ----
 
@@ -382,8 +439,9 @@ class World:
             host.start("s")
         for host in self.hosts.values():
             host.start("n")
-        await self.register()
-        tasks = [asyncio.create_task(client.run()) for client in self.clients]
+        await self.start_converse()
+        talk = asyncio.create_task(self.talk())
+        tasks = [talk, *(asyncio.create_task(client.run()) for client in self.clients)]
         try:
             await self.become_one()
             for i in range(count):
@@ -394,6 +452,9 @@ class World:
                     await self.become_one()
                 print(f"{i + 1}: {text}; {time.monotonic() - began:.0f} s", flush=True)
             await self.become_one()
+            self.is_quiet = True
+            await talk
+            await self.end_converse()
             await self.settle()
         finally:
             for task in tasks:
@@ -402,7 +463,6 @@ class World:
 
     async def settle(self):
         """Without faults receipts are complete. Then nothing is said any more, and the files become equal."""
-        self.is_quiet = True
         await asyncio.sleep(2)
         client = self.clients[0]
         before = len(client.sessions[-1].receipts)
@@ -420,6 +480,10 @@ class World:
             check=True, capture_output=True, text=True,
         ).stdout
 
+    def close(self):
+        for process in (*self.listeners, *filter(None, [self.sender]), *self.hosts.values()):
+            process.close()
+
     # ---- checks ----
 
     def sessions(self):
@@ -430,6 +494,7 @@ class World:
         for session in self.sessions():
             self.check_session(session, said)
         self.check_nicks()
+        self.check_converse()
         for session in self.sessions():
             for words in session.receipts:
                 if words[3] != "*" and int(words[3]) > int(words[4]):
@@ -437,7 +502,7 @@ class World:
 
     def history(self):
         database = sqlite3.connect(self.directory / "n1.db")
-        return list(database.execute("SELECT position, run, text FROM messages ORDER BY position"))
+        return list(database.execute("SELECT position, run, text FROM messages JOIN buffers ON buffers.id = buffer WHERE name = '#a' ORDER BY position"))
 
     def check_session(self, session, said):
         """What it heard must be a part of history without gaps, apart from an end that a wrong copy of the stream explains."""
@@ -488,7 +553,7 @@ async def until(condition, what, limit_s=30):
 def main():
     if os.environ.get("CLUSTER_FAULTS_INSIDE") is None:
         os.environ["CLUSTER_FAULTS_INSIDE"] = "1"
-        os.execvp("unshare", ["unshare", "-n", sys.executable, *sys.argv])
+        os.execvp("unshare", ["unshare", "-n", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv])
     build = str(Path(sys.argv[1]).resolve())
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.SystemRandom().randrange(1 << 32)
@@ -502,10 +567,9 @@ def main():
         print(f"FAIL seed {seed}: {failure}\nlast faults: {world.story()}\nlogs: {directory}")
         sys.exit(1)
     finally:
-        for host in world.hosts.values():
-            host.close()
+        world.close()
     messages = len({m for session in world.sessions() for _, m in session.heard})
-    print(f"ok: {count} faults, {messages} messages, {len(world.sessions())} sessions;\n"
+    print(f"ok: {count} faults, {messages} messages, {len(world.sessions())} sessions, {world.said} lines of converse;\n"
           f"{world.wrong_ends} sessions were ended by nodes that had read a wrong copy of the stream, "
           f"with {world.lost_echoes} echoed messages that the network does not have;\n"
           f"{world.hand_overs} hand-overs, {world.refused} refused because of other faults")
