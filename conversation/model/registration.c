@@ -75,13 +75,16 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 		apo_client_end(model, client, "Out of memory");
 }
 
-/* Has the client's account a right to the nick that another client has? */
+/* Has the client's account - or without one, the key that it has proven - a right to the nick that
+ * another client has? */
 static bool is_own(const struct apo_client *client, const struct apo_client *other,
 		   const char *nick)
 {
-	return client->account &&
-	       (apo_is_same(client->account, nick) ||
-		(other->account && apo_is_same(other->account, client->account)));
+	if (client->account)
+		return apo_is_same(client->account, nick) ||
+		       (other->account && apo_is_same(other->account, client->account));
+	return !other->account && client->fingerprint && other->fingerprint &&
+	       strcmp(client->fingerprint, other->fingerprint) == 0;
 }
 
 /* The other client is a session of the same one, or the client may still log in to the account that
@@ -93,9 +96,9 @@ static bool may_become_own(const struct apo_model *model, const struct apo_clien
 		return false;
 	if (model->shared && apo_shared_is_same_peer(client, other))
 		return true;
-	if (client->account)
-		return is_own(client, other, nick);
-	return client->registration->is_choosing_caps &&
+	if (is_own(client, other, nick))
+		return true;
+	return !client->account && client->registration->is_choosing_caps &&
 	       (apo_caps_offered(model, client) & APO_CAP_SASL) &&
 	       (other->account || apo_account_id(model, nick) != 0);
 }
@@ -129,7 +132,8 @@ bool apo_registration_may_take(struct apo_model *model, struct apo_client *clien
 		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
 		return false;
 	}
-	snprintf(reason, sizeof reason, "Replaced by another session of %s", client->account);
+	snprintf(reason, sizeof reason, "Replaced by another session of %s",
+		 client->account ? client->account : client->host);
 	model->figures.ghosts++;
 	apo_client_end_now(model, other, reason);
 	return true;

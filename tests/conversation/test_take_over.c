@@ -116,6 +116,53 @@ Test(take_over, nicks_of_strangers_are_refused_at_once)
 }
 
 /* Else two programs with one nick would end each other's sessions for ever. */
+#define KEY "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define OTHER_KEY "SHA256:BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+/* Without an account. */
+static void come_with_key(unsigned i, const char *nick, const char *key)
+{
+	w.mocks[i].fingerprint = key;
+	fixture_connect(&w, i);
+	fixture_say(&w, i, "NICK %s", nick);
+	fixture_say(&w, i, "USER u 0 * :u");
+}
+
+Test(take_over, a_guest_gets_the_nick_by_the_same_key)
+{
+	fixture_join(&w, 0, "eve", NULL);
+	come_with_key(1, "guest", KEY);
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_wait(&w, 61 * RUDP_NS_PER_S);
+	fixture_forget(&w);
+	come_with_key(3, "guest", KEY);
+	HEARS_LIKE(&w, 3, ":irc.example 001 guest :*");
+	HEARS(&w, 0, ":guest!~u@host1.example QUIT :Replaced by another session of host3.example");
+}
+
+Test(take_over, a_guest_does_not_get_the_nick_of_an_account_or_another_key)
+{
+	static const struct {
+		const char *before, *after;
+	} rows[] = {{KEY, OTHER_KEY}, {KEY, NULL}, {NULL, NULL}};
+	unsigned i;
+
+	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+		come_with_key(1, "guest", rows[i].before);
+		fixture_wait(&w, 61 * RUDP_NS_PER_S);
+		come_with_key(3, "guest", rows[i].after);
+		HEARS_LIKE(&w, 3, ":irc.example 433 * guest *");
+		fixture_close(&w, 1, "gone");
+		fixture_close(&w, 3, "gone");
+		w.mocks[3].len = w.mocks[3].at = 0;
+	}
+	w.mocks[1].fingerprint = KEY;
+	stale_dan();
+	come_with_key(3, "dan", KEY);
+	HEARS_LIKE(&w, 3, ":irc.example 433 * dan *");
+}
+
 Test(take_over, a_session_that_began_a_moment_ago_is_kept)
 {
 	come(1, "dan");
