@@ -187,6 +187,15 @@ stored() {
 	)" = "$1" ]
 }
 
+# is_wrong_usage WORDS OPTION...: which are complained of.
+is_wrong_usage() {
+	local words=$1 status=0
+	shift
+	"$BUILD/converse" --server "$B4" --key "$TMP/key" "$@" 2>"$TMP/usage" </dev/null || status=$?
+	expect_eq "$status" 2 "exit code of wrong usage: $*"
+	expect_match "$TMP/usage" "$words" "what is wrong"
+}
+
 exit_codes() {
 	section "what exit codes tell"
 	kill_server
@@ -224,9 +233,14 @@ exit_codes() {
 	finish ida 20
 	expect_eq "$STATUS" 1 "exit code with another name"
 	expect_match "$TMP/ida.err" 'does not have the name given with --peer' "why"
-	local status=0
-	"$BUILD/converse" --id 'two words' --server "$B4" --key "$TMP/key" 2>"$TMP/usage" || status=$?
-	expect_eq "$status" 2 "exit code of wrong usage"
+	launch_native ida a "$BUILD/converse" --server nowhere.invalid --id ida --send '#hall' <"$TMP/hello"
+	finish ida 20
+	expect_eq "$STATUS" 1 "exit code when there is no such host"
+	expect_match "$TMP/ida.err" 'the host does not exist' "why"
+	is_wrong_usage "--id must be" --id 'two words'
+	is_wrong_usage "--send must name" --id ida --send '#hall,bad'
+	is_wrong_usage "--tail must name" --id ida --tail hall
+	is_wrong_usage "--join must name" --id ida --join '#hall,hall'
 	"$BUILD/converse" --help >"$TMP/help"
 	expect_match "$TMP/help" '--store' "the help"
 	RECEIPTS=60s

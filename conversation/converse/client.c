@@ -181,6 +181,8 @@ static const char *cause_of(int error)
 		return "the program there is not a server that accepts converse ([peers])";
 	case ENOKEY:
 		return "the key cannot be used; 'rudp keygen --check FILE' says why";
+	case EHOSTUNREACH:
+		return "the host does not exist, or there is no route to it";
 	case EACCES:
 		return "no rudp engine can be found or started here; 'rudp doctor' says why";
 	default:

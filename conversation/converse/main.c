@@ -202,6 +202,29 @@ static int read_option(struct cv_options *options, int option, char *value)
 	}
 }
 
+/* A channel, perhaps only its operators or its voiced members, or a nick. */
+static bool is_target(const char *text)
+{
+	const char *channel = text + (*text == '@' || *text == '+');
+
+	return apo_channel_is_valid(channel, APO_CHANNEL_BYTES_MAX) ||
+	       apo_nick_is_valid(text, NICK_LEN_MAX);
+}
+
+static bool are_channels(const char *names)
+{
+	char name[APO_CHANNEL_BYTES_MAX + 2]; /* a longer one is no channel either */
+	size_t len;
+
+	for (; *names; names += len + (names[len] == ',')) {
+		len = strcspn(names, ",");
+		snprintf(name, sizeof name, "%.*s", (int)len, names);
+		if (len > 0 && !apo_channel_is_valid(name, APO_CHANNEL_BYTES_MAX))
+			return false;
+	}
+	return true;
+}
+
 static const char *wrong_with(const struct cv_options *options)
 {
 	if (!options->id || options->server_count == 0)
@@ -216,8 +239,10 @@ static const char *wrong_with(const struct cv_options *options)
 	if (options->mode == CV_TAIL &&
 	    !apo_channel_is_valid(options->target, APO_CHANNEL_BYTES_MAX))
 		return "--tail must name a channel";
-	if (options->mode == CV_SEND && !apo_is_word(options->target))
+	if (options->mode == CV_SEND && !is_target(options->target))
 		return "--send must name a channel or a nick";
+	if (options->join && !are_channels(options->join))
+		return "--join must name channels, with commas between them";
 	if (!getenv("RUDP_KEY_FILE"))
 		return "--key FILE is needed: the key that the server has";
 	return NULL;
