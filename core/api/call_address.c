@@ -45,8 +45,8 @@ int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len, bool qu
 	if (s.state != RUDP_SOCKET_CONNECTED)
 		return -ENOTCONN;
 	/* Programs may ask to learn whether the sender of bytes is still there (Python's ssl). */
-	if (!quietly)
-		rudp_socket_catch_up(fd, &s, 0);
+	if (!quietly && rudp_raw_poll(fd, 0) == 0)
+		rudp_socket_catch_up(&s);
 	if (!is_shut_by_us(fd, &s) && rudp_socket_progress(fd, &s) != RUDP_PROGRESS_ESTABLISHED)
 		return -ENOTCONN;
 	return rudp_address_copy_out(fd, &s.name.remote, s.flags, addr, len);
@@ -90,6 +90,12 @@ static bool resets_on_close(int fd)
 	       linger.l_onoff && linger.l_linger == 0;
 }
 
+/* The kernel refuses even no bytes after SHUT_WR. */
+static bool has_shut_writing(int fd)
+{
+	return rudp_raw_sendto(fd, NULL, 0, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0) == -EPIPE;
+}
+
 /* Whether both directions have ended, so that the engine has freed the connection or soon will. */
 static bool is_over(int fd)
 {
@@ -103,9 +109,9 @@ static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 {
 	int bits;
 
-	/* SHUT_WR, which is common, is not worth asking the engine. */
-	if (how != SHUT_WR)
-		rudp_socket_catch_up(fd, s, 0);
+	/* The first SHUT_WR, which is common, is not worth asking the engine. */
+	if (how != SHUT_WR || has_shut_writing(fd))
+		rudp_socket_catch_up(s);
 	bits = rudp_raw_poll(fd, 0);
 	if (s->flags & RUDP_MARK_PENDING) {
 		enum rudp_progress progress = rudp_socket_progress(fd, s);

@@ -118,8 +118,8 @@ static int get_special(int fd, const struct rudp_socket *s, int option, void *va
 
 		/* While it connects: a program that polls before it has called connect() may ask
 		 * at once because of that event (nng), and takes 0 for a connection. */
-		if (rc == 0 && s->state == RUDP_SOCKET_CONNECTED)
-			rudp_socket_catch_up(fd, s, POLLOUT);
+		if (rc == 0 && s->state == RUDP_SOCKET_CONNECTED && rudp_raw_poll(fd, POLLOUT) == 0)
+			rudp_socket_catch_up(s);
 		error = rc == 0 ? rudp_socket_take_error(fd, s) : 0;
 		if (error)
 			memcpy(value, &error, *len);

@@ -92,11 +92,11 @@ int rudp_socket_true_error(const struct rudp_socket *s, int error)
 	return call.reply.error;
 }
 
-void rudp_socket_catch_up(int fd, const struct rudp_socket *s, short unless)
+void rudp_socket_catch_up(const struct rudp_socket *s)
 {
 	struct rudp_control_call call;
 
-	if (!rudp_addr_same_host(&s->name.local, &s->name.remote) || rudp_raw_poll(fd, unless) != 0)
+	if (!rudp_addr_same_host(&s->name.local, &s->name.remote))
 		return;
 	rudp_socket_begin(s, &call, RUDP_CONTROL_CATCH_UP, -1);
 	(void)rudp_socket_call(s, &call);

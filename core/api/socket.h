@@ -53,9 +53,8 @@ bool rudp_socket_is_nonblocking(int fd);
 /*
  * Over loopback, TCP shows what the peer has done, or a refusal, as soon as the call that caused it
  * has returned. So the engine, which often has both ends, first finishes what programs did before.
- * Not if fd is dead, or poll() shows one of the events of unless.
  */
-void rudp_socket_catch_up(int fd, const struct rudp_socket *s, short unless);
+void rudp_socket_catch_up(const struct rudp_socket *s);
 
 /*
  * Takes the error that SO_ERROR would give, translated to TCP's errno; 0 if there is none. As with
