@@ -29,23 +29,40 @@ struct rudp_nonce nonce;
 uint8_t token[RUDP_TOKEN_BYTES];
 pid_t engine_pid;
 
-static void run_engine(int ready, bool has_dir, const char *rules)
+/* What the engine of a test has of its settings. */
+struct start {
+	bool has_dir;
+	const char *rules, *keys; /* NULL: none */
+};
+
+static void read_keys(struct rudp_settings *settings, const char *path)
+{
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+
+	cr_assert(zero(int, setenv("RUDP_KEY_FILE", path, 1)));
+	cr_assert(eq(int, rudp_settings_load(settings, getenv, geteuid(), text), RUDP_SETTINGS_OK),
+		  "%s", text);
+}
+
+static void run_engine(int ready, const struct start *as)
 {
 	static struct rudp_engine engine;
 	static struct rudp_settings settings;
 	char error[RUDP_POLICY_TEXT_SIZE];
 
-	if (rules) {
+	if (as->keys)
+		read_keys(&settings, as->keys);
+	if (as->rules) {
 		settings.policy = rudp_policy_new();
-		cr_assert(rudp_policy_parse(settings.policy, true, rules, strlen(rules), "rules",
-					    error));
+		cr_assert(rudp_policy_parse(settings.policy, true, as->rules, strlen(as->rules),
+					    "rules", error));
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
 	if (rudp_engine_init(&engine, &settings) < 0)
 		_exit(1);
 	engine.stays = true;
-	if (!has_dir)
+	if (!as->has_dir)
 		engine.run_dir[0] = 0;
 	rudp_join_open(&engine);
 	if (write(ready, &engine.nonce, sizeof engine.nonce) < 0 ||
@@ -55,14 +72,14 @@ static void run_engine(int ready, bool has_dir, const char *rules)
 	_exit(0);
 }
 
-static void start(bool has_dir, const char *rules)
+static void start(struct start as)
 {
 	int ends[2];
 
 	cr_assert(zero(int, pipe(ends)));
 	engine_pid = fork();
 	if (engine_pid == 0)
-		run_engine(ends[1], has_dir, rules);
+		run_engine(ends[1], &as);
 	cr_assert(eq(int, (int)read(ends[0], &nonce, sizeof nonce), (int)sizeof nonce));
 	cr_assert(eq(int, (int)read(ends[0], token, sizeof token), (int)sizeof token));
 	close(ends[0]);
@@ -71,17 +88,22 @@ static void start(bool has_dir, const char *rules)
 
 void engine_start(void)
 {
-	start(true, NULL);
+	start((struct start){.has_dir = true});
 }
 
 void engine_start_with(const char *rules)
 {
-	start(true, rules);
+	start((struct start){.has_dir = true, .rules = rules});
+}
+
+void engine_start_with_keys(const char *path)
+{
+	start((struct start){.has_dir = true, .keys = path});
 }
 
 void engine_start_without_dir(void)
 {
-	start(false, NULL);
+	start((struct start){0});
 }
 
 unsigned first_free_number(void)

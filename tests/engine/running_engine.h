@@ -20,6 +20,8 @@ extern pid_t engine_pid;
 void engine_start(void);
 /* The same with the rules of rudp.conf(5). */
 void engine_start_with(const char *rules);
+/* The same with RUDP_KEY_FILE. */
+void engine_start_with_keys(const char *path);
 /* The same, but the engine cannot make a private directory. */
 void engine_start_without_dir(void);
 void engine_end(void);

@@ -90,6 +90,7 @@ struct rudp_engine {
 	struct rudp_failures failures;
 	int64_t now_at_ns;
 	uint64_t turns;            /* turns of the loop so far; begins at 1 */
+	bool has_conn_events;      /* events of connections that are left for the next turn */
 	struct rudp_random random; /* random numbers for the endpoint */
 	struct rudp_qlog qlog;
 	struct rudp_heap heap;

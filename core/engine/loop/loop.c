@@ -125,12 +125,15 @@ static void on_conn_event(struct rudp_engine *engine, struct rudp_conn *conn)
 		rudp_listener_pump(engine, rudp_listener_user(listener));
 }
 
+/* Many connections have events at once if the key of all of them is revoked. */
 static void run_conn_events(struct rudp_engine *engine)
 {
 	struct rudp_conn *conn;
+	int count = 0;
 
-	while ((conn = rudp_endpoint_next_event(engine->ep)))
+	while (count++ < RUDP_CONN_EVENTS_PER_PASS && (conn = rudp_endpoint_next_event(engine->ep)))
 		on_conn_event(engine, conn);
+	engine->has_conn_events = count > RUDP_CONN_EVENTS_PER_PASS;
 }
 
 /* Sockets of this engine that have received trains, in the order of the trains. */
@@ -207,7 +210,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 	deadline = rudp_time_min(deadline, rudp_identity_deadline_ns(engine));
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty) ||
 	    !rudp_list_is_empty(&engine->orphan_udps) ||
-	    !rudp_list_is_empty(&engine->calls_catching_up))
+	    !rudp_list_is_empty(&engine->calls_catching_up) || engine->has_conn_events)
 		return 0;
 	if (deadline == RUDP_NEVER)
 		return RUDP_NEVER;
