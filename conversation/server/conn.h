@@ -53,7 +53,7 @@ struct apo_conn {
 	struct rudp_list watched; /* worker->watched */
 	struct apo_sendq out;
 	struct apo_lines lines;
-	struct apo_flood flood;
+	struct apo_flood flood, empty_records;
 	struct apo_text_watch *watches; /* oldest first */
 	struct apo_text_watch *watches_last;
 	uint64_t written_bytes;
@@ -83,6 +83,10 @@ struct apo_peer apo_conn_peer(const struct apo_worker *worker, const struct apo_
 
 /* Continues the TLS handshake. */
 void apo_conn_greet(struct apo_worker *worker, struct apo_conn *conn);
+
+/* Records without bytes reach neither flood control nor the receive queue. Returns false if the
+ * client has sent too many of them. */
+bool apo_conn_may_go_on(const struct apo_worker *worker, struct apo_conn *conn);
 
 /* Handles events of epoll. */
 void apo_conn_on_events(struct apo_worker *worker, struct apo_conn *conn, uint32_t events);

@@ -7,6 +7,9 @@
 #include "conversation/server/worker.h"
 
 #define LINGER_NS (1 * RUDP_NS_PER_S) /* for the peer to close its side, too */
+/* A client updates its keys after gigabytes, or hours. Each update costs some 10 us here. */
+#define EMPTY_RECORD_MS 1000u
+#define EMPTY_RECORDS_BURST_MS 60000u
 #define ROOM_PARTS 4 /* there is room when at most that fraction of the queue is used */
 
 /* ---- in ---- */
@@ -75,6 +78,18 @@ static void read_later(struct apo_worker *worker, struct apo_conn *conn)
 	apo_conn_arm(worker, conn);
 }
 
+bool apo_conn_may_go_on(const struct apo_worker *worker, struct apo_conn *conn)
+{
+	uint32_t count = conn->stream.empty_records;
+
+	if (count == 0)
+		return true;
+	conn->stream.empty_records = 0;
+	apo_flood_pay(&conn->empty_records, count * EMPTY_RECORD_MS, worker->now_at_ns);
+	return apo_flood_ready_at_ns(&conn->empty_records, EMPTY_RECORDS_BURST_MS) <=
+	       worker->now_at_ns;
+}
+
 static ssize_t read_more(struct apo_worker *worker, struct apo_conn *conn, char *room)
 {
 	ssize_t n;
@@ -116,6 +131,10 @@ void apo_conn_read(struct apo_worker *worker, struct apo_conn *conn)
 		end_reading(worker, conn, (int)-n);
 		return;
 	}
+	if (!apo_conn_may_go_on(worker, conn)) {
+		apo_conn_expel(worker, conn, "Excess Flood");
+		return;
+	}
 	conn->has_ended = n == 0;
 	if (conn->has_ended && !conn->is_held && !conn->is_paused) {
 		apo_conn_lost(worker, conn, "Connection closed");
@@ -146,7 +165,7 @@ static void read_to_the_end(struct apo_worker *worker, struct apo_conn *conn)
 {
 	ssize_t n = conn->stream.ops->read(&conn->stream, worker->in, APO_READ_BYTES);
 
-	if (n > 0 || n == -EAGAIN)
+	if ((n > 0 || n == -EAGAIN) && apo_conn_may_go_on(worker, conn))
 		return;
 	conn->has_ended = true;
 	conn->has_failed = n < 0;

@@ -73,7 +73,7 @@ void apo_conn_greet(struct apo_worker *worker, struct apo_conn *conn)
 {
 	int result = conn->stream.ops->greet(&conn->stream);
 
-	if (result == -EAGAIN) {
+	if (result == -EAGAIN && apo_conn_may_go_on(worker, conn)) {
 		apo_conn_arm(worker, conn);
 		return;
 	}

@@ -68,6 +68,20 @@ static bool is_private(const char *key_file, char *reason, size_t reason_size)
 	return false;
 }
 
+/* Key updates, attempts to renegotiate, warnings. */
+static void count_empty_record(int is_written, int version, int type, const void *bytes, size_t len,
+			       SSL *ssl, void *of)
+{
+	struct apo_stream *stream = of;
+
+	(void)version;
+	(void)bytes;
+	(void)len;
+	(void)ssl;
+	if (stream && !is_written && (type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT))
+		stream->empty_records++;
+}
+
 apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *key_file,
 				     char *reason, size_t reason_size)
 {
@@ -88,6 +102,7 @@ apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *k
 					  SSL_MODE_RELEASE_BUFFERS);
 	/* Otherwise one read goes on as long as the peer sends key updates. */
 	SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
+	SSL_CTX_set_msg_callback(context, count_empty_record);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any_certificate);
 	SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
 	SSL_CTX_set_session_id_context(context, (const unsigned char *)"apollonion", 10);
@@ -182,6 +197,7 @@ static ssize_t tls_read(struct apo_stream *stream, void *bytes, size_t size)
 	size_t n = 0;
 	int result, why, records = 0;
 
+	SSL_set_msg_callback_arg(stream->of, stream);
 	do {
 		ERR_clear_error();
 		result = SSL_read(stream->of, (char *)bytes + n,

@@ -221,6 +221,8 @@ static ssize_t read_inner(struct apo_stream *stream, char *bytes, size_t size)
 	ssize_t n = web->inner.ops->read(&web->inner, bytes, size);
 
 	stream->wants_out = web->inner.wants_out;
+	stream->empty_records += web->inner.empty_records;
+	web->inner.empty_records = 0;
 	return n;
 }
 
