@@ -54,7 +54,7 @@ void command_complain(const char *format, ...) __attribute__((format(printf, 1, 
 
 /* Another program with our --id has connected to the peer. Prints which one, if /proc shows it. */
 void command_complain_of_same_id(const struct command_options *options);
-/* Finds another process in proc ("/proc") that was started with this --id; self is skipped. text
+/* Finds another process of this user in proc ("/proc") that has this --id; self is skipped. text
  * gets its process id and command line. false: none was found. */
 bool command_find_same_id(const char *proc, long self, const char *id,
 			  char text[COMMAND_PROCESS_TEXT_SIZE]);

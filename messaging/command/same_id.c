@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds another process on this host with the same --id, by the command lines in /proc. */
+/*
+ * Finds another process of this user with the same --id, by the command lines in /proc.
+ *
+ * A command line is in the memory of its process. Another user can make that memory a file of a
+ * FUSE file system, and so block whoever reads it (proc(5)).
+ */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,22 +17,34 @@
 #define LINE_BYTES_MAX 4096  /* of a command line; the rest is not read */
 #define PROCESSES_MAX 100000 /* processes that are examined */
 
-static size_t read_line(int proc, const char *pid, char line[LINE_BYTES_MAX + 1])
+/* Returns the number of bytes; a zero byte follows them. */
+static size_t read_file(int proc, const char *pid, const char *name, char text[LINE_BYTES_MAX + 1])
 {
 	char path[64];
 	ssize_t n = -1;
 	int fd;
 
-	if ((size_t)snprintf(path, sizeof path, "%s/cmdline", pid) >= sizeof path)
+	text[0] = '\0';
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", pid, name) >= sizeof path)
 		return 0;
 	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		n = read(fd, line, LINE_BYTES_MAX);
+		n = read(fd, text, LINE_BYTES_MAX);
 		close(fd);
 	}
 	n = n < 0 ? 0 : n;
-	line[n] = '\0';
+	text[n] = '\0';
 	return (size_t)n;
+}
+
+/* The owner of the directory says less: root owns that of a process that is not dumpable. */
+static bool is_of_this_user(int proc, const char *pid, char text[LINE_BYTES_MAX + 1])
+{
+	const char *line;
+
+	read_file(proc, pid, "status", text);
+	line = strstr(text, "\nUid:");
+	return line && strtoul(line + sizeof "\nUid:" - 1, NULL, 10) == getuid();
 }
 
 /* The value of --id in this argument or the next one. NULL: it is another option. */
@@ -88,9 +105,10 @@ bool command_find_same_id(const char *proc, long self, const char *id,
 		if (!entry)
 			break;
 		pid = strtol(entry->d_name, NULL, 10);
-		if (pid <= 0 || pid == self)
+		if (pid <= 0 || pid == self ||
+		    !is_of_this_user(dirfd(processes), entry->d_name, line))
 			continue;
-		length = read_line(dirfd(processes), entry->d_name, line);
+		length = read_file(dirfd(processes), entry->d_name, "cmdline", line);
 		is_found = has_id(line, length, id);
 		if (is_found) {
 			make_printable(line, length);

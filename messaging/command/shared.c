@@ -78,7 +78,7 @@ void command_complain_of_same_id(const struct command_options *options)
 	command_complain("another program uses --id %s, and has taken the link to %s%s%s: %s",
 			 options->id, options->peer ? options->peer : "the peer",
 			 options->to_host[0] ? " at " : "", options->to_host,
-			 is_here ? other : "no process of this host seems to use it");
+			 is_here ? other : "no process of this user seems to use it here");
 }
 
 static int connect_within(const struct command_options *options, struct rudpmsg_node *node,

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,13 +28,26 @@ static void remove_proc(void)
 
 TestSuite(same_id, .init = make_proc, .fini = remove_proc);
 
+static void begin_process(const char *pid, uid_t user)
+{
+	char path[128];
+	FILE *status;
+
+	snprintf(path, sizeof path, "%s/%s", proc, pid);
+	cr_assert(eq(int, mkdir(path, 0700), 0));
+	snprintf(path, sizeof path, "%s/%s/status", proc, pid);
+	status = fopen(path, "we");
+	cr_assert(ne(ptr, status, NULL));
+	fprintf(status, "Name:\trudpmsg\nUid:\t%u\t%u\t%u\t%u\n", user, user, user, user);
+	fclose(status);
+}
+
 static void write_process(const char *pid, const char *line, size_t length)
 {
 	char path[128];
 	int fd;
 
-	snprintf(path, sizeof path, "%s/%s", proc, pid);
-	cr_assert(eq(int, mkdir(path, 0700), 0));
+	begin_process(pid, getuid());
 	snprintf(path, sizeof path, "%s/%s/cmdline", proc, pid);
 	fd = open(path, O_WRONLY | O_CREAT, 0600);
 	cr_assert(le(int, 0, fd));
@@ -81,6 +95,17 @@ Test(same_id, is_not_seen_in_other_programs_or_other_words)
 	PROCESS("self", "rudpmsg\0send\0--id\0alpha");
 	cr_expect(not(command_find_same_id(proc, 5, "alpha", text)));
 	cr_expect(not(command_find_same_id("/nowhere/at/all", 5, "alpha", text)));
+}
+
+/* Reading the FIFO would block, as a command line does that another user has mapped from FUSE. */
+Test(same_id, command_lines_of_other_users_are_not_read, .timeout = 10)
+{
+	char text[COMMAND_PROCESS_TEXT_SIZE], path[128];
+
+	begin_process("3", getuid() + 1);
+	snprintf(path, sizeof path, "%s/3/cmdline", proc);
+	cr_assert(zero(int, mkfifo(path, 0600)));
+	cr_expect(not(command_find_same_id(proc, 5, "alpha", text)));
 }
 
 Test(same_id, other_programs_text_is_made_printable_and_cut)
