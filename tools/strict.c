@@ -100,11 +100,16 @@ static int deny_tcp(void)
 	return rc;
 }
 
+/* The kernel takes the lower 32 bits of an int, and seccomp compares 64. */
+static struct scmp_arg_cmp is_int(unsigned argument, int value)
+{
+	return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)value);
+}
+
 static int deny_socket(scmp_filter_ctx filter, int family, int protocol)
 {
 	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 2,
-				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0),
-				SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)protocol, 0));
+				is_int(0, family), is_int(2, protocol));
 }
 
 static int deny_fast_open(scmp_filter_ctx filter, int call, unsigned argument)
@@ -124,7 +129,7 @@ static int deny_rest(scmp_filter_ctx filter)
 		rc = deny_socket(filter, AF_INET6, IPPROTO_MPTCP);
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, AF_SMC, 0));
+				      is_int(0, AF_SMC));
 	if (rc == 0)
 		rc = deny_fast_open(filter, SCMP_SYS(sendto), 3);
 	if (rc == 0)

@@ -56,6 +56,8 @@ static int open_listener(void)
 	return fd;
 }
 
+#define HIGH_BIT (1L << 32) /* the kernel ignores it in an int */
+
 static bool is_denied(ssize_t rc, int error)
 {
 	return rc < 0 && errno == error;
@@ -78,11 +80,15 @@ static int try_all(void)
 		return 4;
 	if (!is_denied(tcp(IPPROTO_MPTCP), EPROTONOSUPPORT))
 		return 5;
-	if (!is_denied(syscall(SYS_io_uring_setup, 1, NULL), ENOSYS))
+	if (!is_denied(
+		    syscall(SYS_socket, HIGH_BIT | AF_INET, SOCK_STREAM, HIGH_BIT | IPPROTO_MPTCP),
+		    EPROTONOSUPPORT))
 		return 6;
-	if (sendto(socket(AF_INET, SOCK_DGRAM, 0), "x", 1, 0, name, sizeof listening) != 1)
+	if (!is_denied(syscall(SYS_io_uring_setup, 1, NULL), ENOSYS))
 		return 7;
-	return socket(AF_UNIX, SOCK_STREAM, 0) < 0 ? 8 : 0;
+	if (sendto(socket(AF_INET, SOCK_DGRAM, 0), "x", 1, 0, name, sizeof listening) != 1)
+		return 8;
+	return socket(AF_UNIX, SOCK_STREAM, 0) < 0 ? 9 : 0;
 }
 
 Test(strict, no_tcp_is_possible_afterwards_but_udp_is, .timeout = 10)
