@@ -10,11 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "api/control_client.h"
+#include "engines.h"
 #include "filter.h"
 
 #define RUDP_SS_PER_ENGINE_MAX 2000000u /* a process that lists more is no engine */
-#define RUDP_SS_ENGINES_MAX 4096u
 
 struct rudp_ss {
 	bool all, listening, processes, numeric, no_header, json, summary, failed;
@@ -36,37 +35,6 @@ struct rudp_ss_list {
 	unsigned full;                            /* number of engines without a free descriptor */
 	unsigned silent;                          /* number of engines without a correct answer */
 };
-
-/* The address of an engine. */
-struct rudp_engine_place {
-	struct rudp_nonce nonce;
-	char path[sizeof((struct sockaddr_un *)0)
-			  ->sun_path]; /* "": only its abstract name is known */
-};
-
-typedef int rudp_engine_visit(void *context, const struct rudp_engine_place *engine);
-
-/*
- * Makes one call. Calls that list take reply->id of the call before, 0 at first; reply->id is 0 at
- * the end. addr may be NULL. Returns 0, or -errno, which may be the engine's answer.
- */
-int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
-		    uint64_t id, const struct rudp_addr *addr, struct rudp_control_reply *reply);
-
-/*
- * Says whether the key is that of the host of a connect (RUDP_CONTROL_ASKED). Returns 0, or -errno;
- * -ENOENT: the connect does not wait any more.
- */
-int rudp_engine_answer(const struct rudp_engine_place *engine, uint64_t id, const uint8_t key[32],
-		       bool is_accepted);
-
-/*
- * Calls visit for every engine of this network namespace, and for every other process that has
- * bound such a name. visit returns 0 to continue.
- *
- * Returns  0; the value that visit returned; -errno: /proc/net/unix cannot be read.
- */
-int rudp_engines_visit(rudp_engine_visit *visit, void *context);
 
 /*
  * Gets the connections and listeners of every engine of this network namespace. fini frees the

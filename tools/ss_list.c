@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
-#include "api/control_client.h"
-#include "api/names.h"
 #include "base/clock.h"
 #include "base/grow.h"
 #include "base/time.h"
@@ -14,51 +10,7 @@
 #include "proto/wire/packet.h"
 #include "ss.h"
 
-#define NAMES "/proc/net/unix"
-#define LISTENS 0x10000ul /* __SO_ACCEPTCON: accepted connections have the same name, without it */
-#define STEP_S 2          /* a running engine answers at once */
-#define ENGINE_NS (20 * RUDP_NS_PER_S)
-
-/* Returns false if the line is not that of an engine. */
-static bool read_line(const char *line, struct rudp_engine_place *engine)
-{
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	struct rudp_name name;
-	unsigned long flags;
-	char path[sizeof un.sun_path];
-	size_t len;
-
-	if (sscanf(line, "%*s %*s %*s %lx %*s %*s %*s %107s", &flags, path) != 2 ||
-	    !(flags & LISTENS) || (path[0] != '@' && path[0] != '/'))
-		return false;
-	len = strlen(path);
-	memcpy(un.sun_path, path, len);
-	if (path[0] == '@')
-		un.sun_path[0] = 0;
-	if (rudp_name_parse(&name, &un,
-			    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) !=
-	    RUDP_NAME_CONTROL)
-		return false;
-	*engine = (struct rudp_engine_place){.nonce = name.nonce};
-	if (path[0] == '/')
-		memcpy(engine->path, path, len + 1);
-	return true;
-}
-
-/* An engine has two names: a path, for its user and root, and an abstract name. */
-static void note(struct rudp_engine_place *engines, size_t *count,
-		 const struct rudp_engine_place *engine)
-{
-	for (size_t i = 0; i < *count; i++) {
-		if (memcmp(&engines[i].nonce, &engine->nonce, sizeof engine->nonce) != 0)
-			continue;
-		if (!engines[i].path[0])
-			engines[i] = *engine;
-		return;
-	}
-	if (*count < RUDP_SS_ENGINES_MAX)
-		engines[(*count)++] = *engine;
-}
+#define ENGINE_NS (5 * RUDP_NS_PER_S) /* 20,000 connections take less than a second */
 
 void rudp_ss_clean(char *text, size_t size)
 {
@@ -95,53 +47,11 @@ static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engin
 	return 0;
 }
 
-/* Makes the call to this engine. Returns 0, or -errno, which may be the engine's answer. */
-static int make(const struct rudp_engine_place *engine, struct rudp_control_call *call)
-{
-	int rc;
-
-	call->timeout.tv_sec = STEP_S;
-	call->path = engine->path[0] ? engine->path : NULL;
-	rc = rudp_control_make(call);
-	if (rc == -ENOENT && call->path) {
-		/* The path belongs to another mount namespace. */
-		call->path = NULL;
-		rc = rudp_control_make(call);
-	}
-	return rc < 0 ? rc : -call->reply.error;
-}
-
-int rudp_engine_ask(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
-		    uint64_t id, const struct rudp_addr *addr, struct rudp_control_reply *reply)
-{
-	struct rudp_control_call call;
-	int rc;
-
-	rudp_control_begin(&call, &engine->nonce, operation, -1);
-	call.request.id = id;
-	if (addr)
-		call.request.addr = *addr;
-	rc = make(engine, &call);
-	*reply = call.reply;
-	return rc;
-}
-
-int rudp_engine_answer(const struct rudp_engine_place *engine, uint64_t id, const uint8_t key[32],
-		       bool is_accepted)
-{
-	struct rudp_control_call call;
-
-	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_ANSWER, -1);
-	call.request.id = id;
-	call.request.number = is_accepted;
-	memcpy(call.request.value, key, 32);
-	return make(engine, &call);
-}
-
 /* Any process can bind such a name, so the number of answers and the total time are limited. */
 static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine)
 {
-	int64_t end_at_ns = rudp_clock_now_ns() + ENGINE_NS;
+	int64_t end_at_ns =
+		rudp_clock_now_ns() + (engine->is_hasty ? RUDP_ENGINE_HASTY_NS : ENGINE_NS);
 	struct rudp_control_reply reply = {.id = 0};
 
 	for (unsigned i = 0; i < RUDP_SS_PER_ENGINE_MAX; i++) {
@@ -170,6 +80,7 @@ static int count_answer(struct rudp_ss_list *list, int rc)
 	case -EMFILE:
 		list->full++;
 		return 0;
+	case -ENOENT:
 	case -ECONNREFUSED: /* the engine has ended meanwhile */
 	case -ECONNRESET:
 		return 0;
@@ -179,37 +90,6 @@ static int count_answer(struct rudp_ss_list *list, int rc)
 		list->silent++;
 		return 0;
 	}
-}
-
-static size_t find_engines(FILE *names, struct rudp_engine_place *engines)
-{
-	struct rudp_engine_place engine;
-	char *line = NULL;
-	size_t size = 0, count = 0;
-
-	while (getline(&line, &size, names) > 0)
-		if (read_line(line, &engine))
-			note(engines, &count, &engine);
-	free(line);
-	return count;
-}
-
-int rudp_engines_visit(rudp_engine_visit *visit, void *context)
-{
-	struct rudp_engine_place *engines = calloc(RUDP_SS_ENGINES_MAX, sizeof *engines);
-	FILE *names = fopen(NAMES, "re");
-	size_t count;
-	int rc = names ? 0 : -errno;
-
-	if (!engines)
-		rc = -ENOMEM;
-	count = rc == 0 ? find_engines(names, engines) : 0;
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = visit(context, &engines[i]);
-	if (names)
-		fclose(names);
-	free(engines);
-	return rc;
 }
 
 struct asking {

@@ -56,6 +56,8 @@ static int check_listening_user(int channel, const struct rudp_control_call *cal
 
 	if (rc < 0)
 		return rc;
+	if (call->user)
+		return credentials.uid == *call->user ? 0 : -ECONNREFUSED;
 	if (needs_no_trust(call) || credentials.uid == 0 ||
 	    rudp_engine_was_of(&call->to.nonce, credentials.uid) ||
 	    (call->fd >= 0 && fstat(call->fd, &made) == 0 && made.st_uid == credentials.uid))

@@ -21,6 +21,7 @@
 struct rudp_control_call {
 	struct rudp_name to;                 /* CONTROL or WELL_KNOWN */
 	const char *path;                    /* of a control socket, used instead of to; or NULL */
+	const uint32_t *user;                /* who must listen there; NULL: see below */
 	int fd;                              /* passed to the engine; -1: none */
 	int second_fd;                       /* ADOPT: passed after fd; else -1 */
 	bool interruptible;                  /* a signal or the timeout makes it send GO_ON */

@@ -43,11 +43,11 @@ static void serve(int listener, answer_function *answer)
 		int fd = accept(listener, NULL, NULL);
 		struct rudp_control_request request;
 		struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION};
+		ssize_t n = recv(fd, &request, sizeof request, 0);
 
-		if (recv(fd, &request, sizeof request, 0) == (ssize_t)sizeof request &&
-		    answer(&request, &reply))
+		if (n == (ssize_t)sizeof request && answer(&request, &reply))
 			send(fd, &reply, sizeof reply, MSG_NOSIGNAL);
-		else
+		else if (n != 0) /* ss first connects to learn who listens */
 			pause();
 		close(fd);
 	}
