@@ -117,11 +117,14 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 		return rc;
 	/*
 	 * Our own sockets with this port are connected, or bound to another address. The TCP side
-	 * has allowed the port already, so let the UDP sockets share it.
+	 * has allowed the port already, so let the UDP sockets share it. Only for this moment: with
+	 * SO_REUSEADDR, another user may bind the port too, and gets its datagrams.
 	 */
-	rudp_udp_share_port(engine, port);
+	rudp_udp_share_port(engine, port, true);
 	options.reuse_address = true;
-	return open_udp(engine, binding, local, &options, out);
+	rc = open_udp(engine, binding, local, &options, out);
+	rudp_udp_share_port(engine, port, false);
+	return rc;
 }
 
 /*

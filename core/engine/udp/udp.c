@@ -403,12 +403,12 @@ bool rudp_udp_has_port(struct rudp_engine *engine, uint16_t port)
 	return next_with_port(engine, port, NULL) != NULL;
 }
 
-void rudp_udp_share_port(struct rudp_engine *engine, uint16_t port)
+void rudp_udp_share_port(struct rudp_engine *engine, uint16_t port, bool is_shared)
 {
 	struct rudp_udp *udp = NULL;
 
 	while ((udp = next_with_port(engine, port, udp)))
-		set_int(udp->fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		set_int(udp->fd, SOL_SOCKET, SO_REUSEADDR, is_shared);
 }
 
 void rudp_udp_on_event(struct rudp_engine *engine, struct rudp_udp *udp, uint32_t events)

@@ -392,6 +392,39 @@ Test(neighbour, a_listener_that_was_closed_gives_its_port_back)
 	cr_assert(zero(int, ask(&request, fresh()).error));
 }
 
+/* A socket that may share its port, bound there. Returns its address. */
+static struct rudp_addr bind_sharing(const char *host, uint16_t port)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
+	struct rudp_control_reply reply;
+	int fd = fresh(), on = 1;
+
+	cr_assert(zero(int, setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)));
+	cr_assert(zero(int, rudp_mark_set(fd, RUDP_MARK_REUSEADDR)));
+	cr_assert(zero(int, rudp_addr_parse(&request.addr, host)));
+	rudp_addr_set_port(&request.addr, port);
+	reply = ask(&request, fd);
+	cr_assert(zero(int, reply.error));
+	return reply.local;
+}
+
+/* The engine's UDP sockets share the port with each other, and with nobody else: the last socket
+ * that is bound there gets the datagrams. */
+Test(neighbour, nobody_else_binds_the_udp_port_of_two_addresses)
+{
+	struct rudp_addr one = bind_sharing("127.0.0.2:0", 0), any;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+
+	any = bind_sharing("0.0.0.0:0", rudp_addr_port(&one));
+	cr_assert(zero(int, setresuid(NOBODY, NOBODY, 0)));
+	cr_assert(zero(int, setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)));
+	cr_assert(eq(int, bind(fd, &any.sa, rudp_addr_len(&any)), -1));
+	cr_assert(eq(int, errno, EADDRINUSE));
+	cr_assert(eq(int, bind(fd, &one.sa, rudp_addr_len(&one)), -1));
+	cr_assert(zero(int, setresuid(0, 0, 0)));
+	close(fd);
+}
+
 static void read_names(const char *file, char names[256])
 {
 	char path[80];
