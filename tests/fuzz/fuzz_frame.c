@@ -66,19 +66,16 @@ static bool write_frame(struct rudp_writer *w, const struct rudp_frame *frame,
 	case RUDP_FRAME_STREAM_FIN:
 		return write_stream(w, frame);
 	case RUDP_FRAME_WINDOW:
-		return rudp_frame_write_window(w, frame->offset);
 	case RUDP_FRAME_BLOCKED:
-		return rudp_frame_write_blocked(w, frame->offset);
+	case RUDP_FRAME_URGENT:
+	case RUDP_FRAME_ARRIVED:
+		return rudp_frame_write_value(w, frame->type, frame->offset);
 	case RUDP_FRAME_RESET:
-		return rudp_frame_write_reset(w, frame->reason);
+		return rudp_frame_write_value(w, RUDP_FRAME_RESET, frame->reason);
 	case RUDP_FRAME_PATH_CHALLENGE:
 	case RUDP_FRAME_PATH_RESPONSE:
 		return rudp_frame_write_path(w, frame->type == RUDP_FRAME_PATH_RESPONSE,
 					     frame->path);
-	case RUDP_FRAME_URGENT:
-		return rudp_frame_write_urgent(w, frame->offset);
-	case RUDP_FRAME_ARRIVED:
-		return rudp_frame_write_arrived(w, frame->offset);
 	case RUDP_FRAME_KEY_SHARE:
 		return rudp_frame_write_key_share(w, frame->share.number, frame->share.public_key);
 	case RUDP_FRAME_IDENTITY:

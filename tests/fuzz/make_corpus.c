@@ -99,7 +99,7 @@ static void make_frames(void)
 	struct rudp_writer w = rudp_writer(bytes, sizeof bytes);
 
 	write_ack(&w, 3, NULL);
-	rudp_frame_write_window(&w, 1 << 20);
+	rudp_frame_write_value(&w, RUDP_FRAME_WINDOW, 1 << 20);
 	rudp_frame_write_stream_head(&w, 70000, 12, false);
 	rudp_write_bytes(&w, "stream bytes", 12);
 	save("frame", "packet_of_data", bytes, rudp_writer_len(&w));
@@ -110,13 +110,13 @@ static void make_frames(void)
 	rudp_write_zeros(&w, 20);
 	save("frame", "packet_of_a_new_path", bytes, rudp_writer_len(&w));
 	w = rudp_writer(bytes, sizeof bytes);
-	rudp_frame_write_blocked(&w, 524288);
-	rudp_frame_write_urgent(&w, 99);
+	rudp_frame_write_value(&w, RUDP_FRAME_BLOCKED, 524288);
+	rudp_frame_write_value(&w, RUDP_FRAME_URGENT, 99);
 	rudp_frame_write_stream_head(&w, 100, 0, true);
-	rudp_frame_write_reset(&w, RUDP_RESET_APPLICATION);
+	rudp_frame_write_value(&w, RUDP_FRAME_RESET, RUDP_RESET_APPLICATION);
 	save("frame", "packet_of_an_end", bytes, rudp_writer_len(&w));
 	w = rudp_writer(bytes, sizeof bytes);
-	rudp_frame_write_window(&w, 1 << 20);
+	rudp_frame_write_value(&w, RUDP_FRAME_WINDOW, 1 << 20);
 	rudp_frame_write_repair_head(&w, 70000, RUDP_FEC_COUNT_MAX, RUDP_FEC_ROWS_MAX - 1);
 	rudp_write_bytes(&w, "a sum of stream bytes", 21);
 	save("frame", "packet_of_a_sum", bytes, rudp_writer_len(&w));

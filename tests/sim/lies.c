@@ -80,28 +80,30 @@ static void write_small(struct rudp_writer *w, const struct rudp_conn *conn, str
 			rudp_frame_write_ping(w);
 			break;
 		case 1:
-			rudp_frame_write_window(w, below(prng, RUDP_VARINT_MAX));
+			rudp_frame_write_value(w, RUDP_FRAME_WINDOW, below(prng, RUDP_VARINT_MAX));
 			break;
 		case 2:
-			rudp_frame_write_blocked(w, below(prng, RUDP_VARINT_MAX));
+			rudp_frame_write_value(w, RUDP_FRAME_BLOCKED, below(prng, RUDP_VARINT_MAX));
 			break;
 		case 3:
-			rudp_frame_write_urgent(w, below(prng, conn->peer_window_end));
+			rudp_frame_write_value(w, RUDP_FRAME_URGENT,
+					       below(prng, conn->peer_window_end));
 			break;
 		case 4:
 			rudp_frame_write_path(w, false, path);
 			break;
 		default:
-			rudp_frame_write_arrived(w, conn->recvbuf.ring.tail);
+			rudp_frame_write_value(w, RUDP_FRAME_ARRIVED, conn->recvbuf.ring.tail);
 		}
 	}
 }
 
 static void write_credit(struct rudp_writer *w, const struct rudp_conn *conn, struct prng *prng)
 {
-	rudp_frame_write_window(w, RUDP_VARINT_MAX);
+	rudp_frame_write_value(w, RUDP_FRAME_WINDOW, RUDP_VARINT_MAX);
 	for (unsigned i = 0; i < 10; i++)
-		rudp_frame_write_blocked(w, below(prng, conn->peer_window_end + 1));
+		rudp_frame_write_value(w, RUDP_FRAME_BLOCKED,
+				       below(prng, conn->peer_window_end + 1));
 	write_byte(w, prng_chance(prng, RARELY) ? conn->peer_window_end
 						: below(prng, conn->peer_window_end));
 }

@@ -69,7 +69,7 @@ static void add_window(struct rudp_plan *plan)
 	struct rudp_conn *conn = plan->conn;
 	uint64_t end = rudp_recvbuf_window_end(&conn->recvbuf);
 
-	if (!conn->window_due || !rudp_frame_write_window(&plan->head, end))
+	if (!conn->window_due || !rudp_frame_write_value(&plan->head, RUDP_FRAME_WINDOW, end))
 		return;
 	rudp_recvbuf_on_window_sent(&conn->recvbuf, end);
 	conn->window_due = false;
@@ -114,7 +114,8 @@ static void add_arrived(struct rudp_plan *plan)
 {
 	struct rudp_conn *conn = plan->conn;
 
-	if (!conn->arrived_due || !rudp_frame_write_arrived(&plan->head, conn->recvbuf.ring.tail))
+	if (!conn->arrived_due ||
+	    !rudp_frame_write_value(&plan->head, RUDP_FRAME_ARRIVED, conn->recvbuf.ring.tail))
 		return;
 	rudp_conn_fec_on_told(conn);
 	plan->sent.content |= RUDP_CONTENT_ARRIVED;
@@ -125,11 +126,13 @@ static void add_signals(struct rudp_plan *plan)
 	struct rudp_conn *conn = plan->conn;
 
 	add_keys(plan);
-	if (conn->reset_due && rudp_frame_write_reset(&plan->head, conn->reset_reason)) {
+	if (conn->reset_due &&
+	    rudp_frame_write_value(&plan->head, RUDP_FRAME_RESET, conn->reset_reason)) {
 		conn->reset_due = false;
 		plan->sent.content |= RUDP_CONTENT_RESET;
 	}
-	if (conn->urgent_due && rudp_frame_write_urgent(&plan->head, conn->urgent_out)) {
+	if (conn->urgent_due &&
+	    rudp_frame_write_value(&plan->head, RUDP_FRAME_URGENT, conn->urgent_out)) {
 		conn->urgent_due = false;
 		plan->sent.content |= RUDP_CONTENT_URGENT;
 	}
@@ -139,7 +142,7 @@ static void add_signals(struct rudp_plan *plan)
 		plan->sent.content |= RUDP_CONTENT_PING;
 	}
 	if (is_blocked_by_peer(conn) && conn->blocked_sent != conn->peer_window_end &&
-	    rudp_frame_write_blocked(&plan->head, conn->peer_window_end)) {
+	    rudp_frame_write_value(&plan->head, RUDP_FRAME_BLOCKED, conn->peer_window_end)) {
 		conn->blocked_sent = conn->peer_window_end;
 		plan->sent.content |= RUDP_CONTENT_BLOCKED;
 	}

@@ -208,38 +208,13 @@ bool rudp_frame_write_ping(struct rudp_writer *w)
 	return finish(w, &before);
 }
 
-static bool write_one(struct rudp_writer *w, uint8_t type, uint64_t value)
+bool rudp_frame_write_value(struct rudp_writer *w, enum rudp_frame_type type, uint64_t value)
 {
 	struct rudp_writer before = *w;
 
-	rudp_write_u8(w, type);
+	rudp_write_u8(w, (uint8_t)type);
 	rudp_write_varint(w, value);
 	return finish(w, &before);
-}
-
-bool rudp_frame_write_window(struct rudp_writer *w, uint64_t offset)
-{
-	return write_one(w, RUDP_FRAME_WINDOW, offset);
-}
-
-bool rudp_frame_write_blocked(struct rudp_writer *w, uint64_t offset)
-{
-	return write_one(w, RUDP_FRAME_BLOCKED, offset);
-}
-
-bool rudp_frame_write_reset(struct rudp_writer *w, uint64_t reason)
-{
-	return write_one(w, RUDP_FRAME_RESET, reason);
-}
-
-bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset)
-{
-	return write_one(w, RUDP_FRAME_URGENT, offset);
-}
-
-bool rudp_frame_write_arrived(struct rudp_writer *w, uint64_t offset)
-{
-	return write_one(w, RUDP_FRAME_ARRIVED, offset);
 }
 
 bool rudp_frame_write_key_share(struct rudp_writer *w, uint64_t number,

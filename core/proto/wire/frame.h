@@ -130,14 +130,11 @@ enum rudp_verdict rudp_frame_next(struct rudp_reader *reader, struct rudp_frame 
  * RUDP_ACK_RANGES_MAX. ecn is NULL or {ECT(0), ECT(1), CE}.
  */
 bool rudp_frame_write_ping(struct rudp_writer *w);
+/* A frame that has one number: WINDOW, BLOCKED, RESET, URGENT or ARRIVED. */
+bool rudp_frame_write_value(struct rudp_writer *w, enum rudp_frame_type type, uint64_t value);
 bool rudp_frame_write_ack(struct rudp_writer *w, const struct rudp_range_set *received,
 			  int64_t delay_ns, const uint64_t ecn[3]);
-bool rudp_frame_write_window(struct rudp_writer *w, uint64_t offset);
-bool rudp_frame_write_blocked(struct rudp_writer *w, uint64_t offset);
-bool rudp_frame_write_reset(struct rudp_writer *w, uint64_t reason);
 bool rudp_frame_write_path(struct rudp_writer *w, bool response, const uint8_t data[8]);
-bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset);
-bool rudp_frame_write_arrived(struct rudp_writer *w, uint64_t offset);
 bool rudp_frame_write_key_share(struct rudp_writer *w, uint64_t number,
 				const uint8_t public_key[RUDP_KEY_SHARE_BYTES]);
 bool rudp_frame_write_identity(struct rudp_writer *w,

@@ -25,17 +25,17 @@ static bool put_padding(struct rudp_writer *w)
 
 static bool put_window(struct rudp_writer *w)
 {
-	return rudp_frame_write_window(w, 0x1234);
+	return rudp_frame_write_value(w, RUDP_FRAME_WINDOW, 0x1234);
 }
 
 static bool put_blocked(struct rudp_writer *w)
 {
-	return rudp_frame_write_blocked(w, 0x12345678);
+	return rudp_frame_write_value(w, RUDP_FRAME_BLOCKED, 0x12345678);
 }
 
 static bool put_reset(struct rudp_writer *w)
 {
-	return rudp_frame_write_reset(w, RUDP_RESET_PROTOCOL);
+	return rudp_frame_write_value(w, RUDP_FRAME_RESET, RUDP_RESET_PROTOCOL);
 }
 
 static bool put_challenge(struct rudp_writer *w)
@@ -50,7 +50,7 @@ static bool put_response(struct rudp_writer *w)
 
 static bool put_urgent(struct rudp_writer *w)
 {
-	return rudp_frame_write_urgent(w, RUDP_VARINT_MAX);
+	return rudp_frame_write_value(w, RUDP_FRAME_URGENT, RUDP_VARINT_MAX);
 }
 
 static bool put_repair_head(struct rudp_writer *w)
@@ -259,7 +259,8 @@ Test(frame, too_large_a_value_is_not_written)
 	uint8_t bytes[64];
 	struct rudp_writer w = rudp_writer(bytes, sizeof bytes);
 
-	cr_assert(eq(int, rudp_frame_write_window(&w, RUDP_VARINT_MAX + 1), false));
+	cr_assert(
+		eq(int, rudp_frame_write_value(&w, RUDP_FRAME_WINDOW, RUDP_VARINT_MAX + 1), false));
 	cr_assert(eq(int, rudp_frame_write_stream_head(&w, RUDP_VARINT_MAX + 1, 0, false), false));
 	cr_assert(eq(int, rudp_frame_write_stream_head(&w, 0, 65536, false), false));
 	cr_assert(eq(int, rudp_frame_write_repair_head(&w, RUDP_VARINT_MAX + 1, 1, 0), false));
