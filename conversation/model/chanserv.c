@@ -34,17 +34,8 @@ void apo_chanserv_source(const struct apo_model *model, char to[APO_SOURCE_BYTES
 		 model->config->server_name);
 }
 
-static void answer(const struct request *request, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void answer(const struct request *request, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	apo_vnotice(request->model, request->client, APO_CHANSERV, format, args);
-	va_end(args);
-}
+#define answer(request, ...)                                                                       \
+	apo_service_notice((request)->model, (request)->client, APO_CHANSERV, __VA_ARGS__)
 
 static void log_change(const struct request *request, const char *what, const char *about)
 {

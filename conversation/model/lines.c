@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines that many commands send: numerics, notices, failures, and those with a client as source. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -90,24 +91,18 @@ void apo_numeric(struct apo_model *model, struct apo_client *client, enum apo_nu
 	apo_tell(model, client, &line);
 }
 
-void apo_vnotice(struct apo_model *model, struct apo_client *client, const char *service,
-		 const char *format, va_list args)
+void apo_service_notice(struct apo_model *model, struct apo_client *client, const char *service,
+			const char *format, ...)
 {
 	char text[APO_BODY_BYTES_MAX], source[APO_SOURCE_BYTES_MAX + 1];
-
-	vsnprintf(text, sizeof text, format, args);
-	snprintf(source, sizeof source, "%s%s%s", service ? service : "",
-		 service ? "!services@" : "", model->config->server_name);
-	apo_tell_print(model, client, source, "NOTICE %s :%s", apo_shown_nick(client), text);
-}
-
-void apo_notice(struct apo_model *model, struct apo_client *client, const char *format, ...)
-{
 	va_list args;
 
 	va_start(args, format);
-	apo_vnotice(model, client, NULL, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	snprintf(source, sizeof source, "%s%s%s", service ? service : "",
+		 service ? "!services@" : "", model->config->server_name);
+	apo_tell_print(model, client, source, "NOTICE %s :%s", apo_shown_nick(client), text);
 }
 
 static void reply(struct apo_model *model, struct apo_client *client, const char *type,

@@ -20,17 +20,7 @@
 
 /* ---- replies ---- */
 
-static void answer(struct apo_model *model, struct apo_client *client, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void answer(struct apo_model *model, struct apo_client *client, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	apo_vnotice(model, client, APO_NICKSERV, format, args);
-	va_end(args);
-}
+#define answer(model, client, ...) apo_service_notice(model, client, APO_NICKSERV, __VA_ARGS__)
 
 static void on_help(struct apo_model *model, struct apo_client *client, char *rest)
 {

@@ -12,8 +12,6 @@
 #ifndef APO_REPLIES_H
 #define APO_REPLIES_H
 
-#include <stdarg.h>
-
 #include "conversation/irc/numerics.h"
 #include "conversation/model/model_private.h"
 
@@ -62,12 +60,11 @@ void apo_numeric(struct apo_model *model, struct apo_client *client, enum apo_nu
 void apo_numeric_begin(const struct apo_model *model, const struct apo_client *client,
 		       struct apo_line *line, enum apo_numeric numeric);
 
-/* Sends ":server NOTICE nick :text". */
-void apo_notice(struct apo_model *model, struct apo_client *client, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-/* The same from a service, such as ChanServ; NULL: from the server. */
-void apo_vnotice(struct apo_model *model, struct apo_client *client, const char *service,
-		 const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+/* Sends ":service!services@server NOTICE nick :text", from a service such as ChanServ; NULL: from
+ * the server (":server NOTICE nick :text"). */
+void apo_service_notice(struct apo_model *model, struct apo_client *client, const char *service,
+			const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define apo_notice(model, client, ...) apo_service_notice(model, client, NULL, __VA_ARGS__)
 /* Sends "FAIL command code [about] :text" (IRCv3 standard-replies). Only for codes that a
  * specification of IRCv3 defines: such a reply needs no capability. about may be several words. */
 void apo_fail(struct apo_model *model, struct apo_client *client, const char *command,
