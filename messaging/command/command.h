@@ -50,8 +50,6 @@ int command_bench(const struct command_options *options);
  * and *exit_code is set. */
 struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg_conn_id *conn,
 				  int *exit_code);
-void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* Another program with our --id has connected to the peer. Prints which one, if /proc shows it. */
 void command_complain_of_same_id(const struct command_options *options);
 /* Finds another process of this user in proc ("/proc") that has this --id; self is skipped. text

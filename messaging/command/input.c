@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads messages from standard input: lines or frames. */
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static bool reserve(char **bytes, size_t *capacity, size_t wanted)
 		return true;
 	grown = realloc(*bytes, wanted);
 	if (!grown) {
-		command_complain("no memory for a message of %zu bytes", wanted);
+		warnx("no memory for a message of %zu bytes", wanted);
 		return false;
 	}
 	*bytes = grown;
@@ -26,9 +27,9 @@ static bool reserve(char **bytes, size_t *capacity, size_t wanted)
 static long fail_to_read(FILE *in, const char *unless)
 {
 	if (ferror(in))
-		command_complain("cannot read standard input: %s", strerror(errno));
+		warnx("cannot read standard input: %s", strerror(errno));
 	else
-		command_complain("%s", unless);
+		warnx("%s", unless);
 	return -2;
 }
 
@@ -44,8 +45,8 @@ static long read_frame(FILE *in, char **bytes, size_t *capacity)
 		return fail_to_read(in, cut_off);
 	length = ntohl(length);
 	if (length > COMMAND_MESSAGE_MAX) {
-		command_complain("a frame has %u bytes, more than the %u that a message may have",
-				 length, COMMAND_MESSAGE_MAX);
+		warnx("a frame has %u bytes, more than the %u that a message may have", length,
+		      COMMAND_MESSAGE_MAX);
 		return -2;
 	}
 	if (!reserve(bytes, capacity, length ? length : 1))
@@ -63,8 +64,8 @@ static long read_line(FILE *in, char **bytes, size_t *capacity)
 
 	while ((byte = getc_unlocked(in)) != EOF && byte != '\n') {
 		if (length == COMMAND_MESSAGE_MAX) {
-			command_complain("a line is longer than %u bytes, the limit for a message",
-					 COMMAND_MESSAGE_MAX);
+			warnx("a line is longer than %u bytes, the limit for a message",
+			      COMMAND_MESSAGE_MAX);
 			return -2;
 		}
 		if (length == *capacity && !reserve(bytes, capacity, 2 * length + 256))

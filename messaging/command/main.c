@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <argp.h>
+#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -188,8 +189,7 @@ int main(int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, 0, &first, &options))
 		return EXIT_USAGE;
 	if (first + 1 < argc) {
-		command_complain("unexpected argument '%s'; see %s --help", argv[first + 1],
-				 argv[0]);
+		warnx("unexpected argument '%s'; see %s --help", argv[first + 1], argv[0]);
 		return EXIT_USAGE;
 	}
 	for (i = 0; first < argc && i < sizeof commands / sizeof *commands; i++) {
@@ -197,16 +197,15 @@ int main(int argc, char **argv)
 			continue;
 		if (!options.id || (commands[i].needs_peer && !options.to_port) ||
 		    (!options.to_port && !options.listen_port)) {
-			command_complain("%s needs --id NAME and %s", argv[first],
-					 commands[i].needs_peer
-						 ? "--to HOST:PORT"
-						 : "--to HOST:PORT or --listen PORT");
+			warnx("%s needs --id NAME and %s", argv[first],
+			      commands[i].needs_peer ? "--to HOST:PORT"
+						     : "--to HOST:PORT or --listen PORT");
 			return EXIT_USAGE;
 		}
 		return commands[i].run(&options);
 	}
-	command_complain("%s%s%sexpected one of send, receive, pipe, bench; see %s --help",
-			 first < argc ? "'" : "", first < argc ? argv[first] : "",
-			 first < argc ? "' is no command: " : "", argv[0]);
+	warnx("%s%s%sexpected one of send, receive, pipe, bench; see %s --help",
+	      first < argc ? "'" : "", first < argc ? argv[first] : "",
+	      first < argc ? "' is no command: " : "", argv[0]);
 	return EXIT_USAGE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,19 +10,6 @@
 #include "rudp/rudp.h"
 
 #define NOTICE_NS INT64_C(1000000000) /* without an answer for this long the user is told */
-
-void command_complain(const char *format, ...)
-{
-	va_list args;
-
-	flockfile(stderr);
-	fputs("rudpmsg: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	funlockfile(stderr);
-}
 
 /* The meaning of errors of connecting, for people who type commands. */
 static const struct {
@@ -75,10 +62,9 @@ void command_complain_of_same_id(const struct command_options *options)
 	char other[COMMAND_PROCESS_TEXT_SIZE];
 	bool is_here = command_find_same_id("/proc", (long)getpid(), options->id, other);
 
-	command_complain("another program uses --id %s, and has taken the link to %s%s%s: %s",
-			 options->id, options->peer ? options->peer : "the peer",
-			 options->to_host[0] ? " at " : "", options->to_host,
-			 is_here ? other : "no process of this user seems to use it here");
+	warnx("another program uses --id %s, and has taken the link to %s%s%s: %s", options->id,
+	      options->peer ? options->peer : "the peer", options->to_host[0] ? " at " : "",
+	      options->to_host, is_here ? other : "no process of this user seems to use it here");
 }
 
 static int connect_within(const struct command_options *options, struct rudpmsg_node *node,
@@ -93,11 +79,10 @@ static void report_waiting(const struct command_options *options, int error)
 {
 	if (options->quiet)
 		return;
-	command_complain("no answer %s%s%sat %s port %u yet%s%s; trying again",
-			 options->peer ? "from " : "", options->peer ? options->peer : "",
-			 options->peer ? " " : "", options->to_host, (unsigned)options->to_port,
-			 error == -ECONNREFUSED ? ": " : "",
-			 error == -ECONNREFUSED ? refusal(options) : "");
+	warnx("no answer %s%s%sat %s port %u yet%s%s; trying again", options->peer ? "from " : "",
+	      options->peer ? options->peer : "", options->peer ? " " : "", options->to_host,
+	      (unsigned)options->to_port, error == -ECONNREFUSED ? ": " : "",
+	      error == -ECONNREFUSED ? refusal(options) : "");
 }
 
 static int connect_peer(const struct command_options *options, struct rudpmsg_node *node,
@@ -118,15 +103,15 @@ static int connect_peer(const struct command_options *options, struct rudpmsg_no
 		rc = connect_within(options, node, options->timeout_ns - first_ns, conn);
 	}
 	if (rc < 0) {
-		command_complain("cannot connect to %s port %u: %s", options->to_host,
-				 (unsigned)options->to_port,
-				 rc == -ECONNREFUSED ? refusal(options) : cause_of(-rc));
+		warnx("cannot connect to %s port %u: %s", options->to_host,
+		      (unsigned)options->to_port,
+		      rc == -ECONNREFUSED ? refusal(options) : cause_of(-rc));
 		if (rc == -ESTALE)
 			command_complain_of_same_id(options);
 		return rc;
 	}
 	if (!options->quiet && rudpmsg_conn_name(node, *conn, name) == 0)
-		command_complain("connected to %s", name);
+		warnx("connected to %s", name);
 	return 0;
 }
 
@@ -144,11 +129,10 @@ static bool has_transport(const struct command_options *options)
 		return true;
 	}
 	if (errno == EACCES || errno == EPROTONOSUPPORT)
-		command_complain(
-			"no rudp engine can be found or started here; 'rudp doctor' says why. "
-			"--tcp works without one");
+		warnx("no rudp engine can be found or started here; 'rudp doctor' says why. "
+		      "--tcp works without one");
 	else
-		command_complain("rudp cannot be used here: %s", cause_of(errno));
+		warnx("rudp cannot be used here: %s", cause_of(errno));
 	return false;
 }
 
@@ -165,21 +149,20 @@ struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg
 		return NULL;
 	rc = rudpmsg_node_open(&node, options->id, &options->node, text);
 	if (rc < 0) {
-		command_complain("%s", text);
+		warnx("%s", text);
 		return NULL;
 	}
 	if (options->listen_port) {
 		rc = rudpmsg_listen(node, options->listen_host[0] ? options->listen_host : NULL,
 				    options->listen_port);
 		if (rc < 0) {
-			command_complain("cannot listen on %s%sport %u: %s", options->listen_host,
-					 options->listen_host[0] ? " " : "",
-					 (unsigned)options->listen_port, cause_of(-rc));
+			warnx("cannot listen on %s%sport %u: %s", options->listen_host,
+			      options->listen_host[0] ? " " : "", (unsigned)options->listen_port,
+			      cause_of(-rc));
 			goto free_node;
 		}
 		if (!options->quiet)
-			command_complain("%s listens on port %u", options->id,
-					 (unsigned)options->listen_port);
+			warnx("%s listens on port %u", options->id, (unsigned)options->listen_port);
 	}
 	if (options->to_port && connect_peer(options, node, conn) < 0) {
 		*exit_code = EXIT_NOT_DELIVERED;
@@ -203,6 +186,6 @@ bool command_write_message(const struct command_options *options, FILE *out,
 	good = good && (options->framed || fputc('\n', out) != EOF);
 	good = good && fflush(out) == 0;
 	if (!good)
-		command_complain("cannot write to standard output: %s", strerror(errno));
+		warnx("cannot write to standard output: %s", strerror(errno));
 	return good;
 }

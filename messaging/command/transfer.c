@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands send, receive and pipe. */
+#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -22,8 +23,7 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 	while ((length = command_read_message(options, stdin, &bytes, &capacity)) >= 0) {
 		rc = rudpmsg_submit(node, conn, bytes, (size_t)length, RUDPMSG_FOREVER, &last);
 		if (rc < 0) {
-			command_complain("message %" PRIu64 " was not accepted: %s", sent + 1,
-					 strerror(-rc));
+			warnx("message %" PRIu64 " was not accepted: %s", sent + 1, strerror(-rc));
 			exit_code = EXIT_NOT_DELIVERED;
 			break;
 		}
@@ -80,17 +80,16 @@ static int close_node(const struct command_options *options, struct rudpmsg_node
 		pthread_join(watch->thread, NULL);
 	rudpmsg_stats(node, &stats, sizeof stats);
 	if (stats.messages_failed > 0)
-		command_complain("%" PRIu64 " messages failed%s", stats.messages_failed,
-				 stats.store_failures > 0 ? ": the store could not take them" : "");
+		warnx("%" PRIu64 " messages failed%s", stats.messages_failed,
+		      stats.store_failures > 0 ? ": the store could not take them" : "");
 	if (rc < 0)
-		command_complain(
-			"%" PRIu64 " of %" PRIu64 " messages were not acknowledged within %" PRId64
-			" s (--timeout), and %s",
-			left, stats.messages_acknowledged + left,
-			options->timeout_ns / INT64_C(1000000000),
-			options->node.store_directory ? "are kept in the store" : "are lost");
+		warnx("%" PRIu64 " of %" PRIu64 " messages were not acknowledged within %" PRId64
+		      " s (--timeout), and %s",
+		      left, stats.messages_acknowledged + left,
+		      options->timeout_ns / INT64_C(1000000000),
+		      options->node.store_directory ? "are kept in the store" : "are lost");
 	else if (!options->quiet && stats.messages_acknowledged > 0)
-		command_complain("%" PRIu64 " messages delivered", stats.messages_acknowledged);
+		warnx("%" PRIu64 " messages delivered", stats.messages_acknowledged);
 	return rc < 0 || stats.messages_failed > 0 ? EXIT_NOT_DELIVERED : EXIT_DELIVERED;
 }
 
@@ -186,7 +185,7 @@ int command_pipe(const struct command_options *options)
 		return exit_code;
 	if (await_peer(node, &conn) < 0 ||
 	    pthread_create(&thread, NULL, run_receiver, &receiver) != 0) {
-		command_complain("cannot wait for a peer");
+		warnx("cannot wait for a peer");
 		rudpmsg_node_free(node);
 		return EXIT_NOT_DELIVERED;
 	}
