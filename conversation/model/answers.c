@@ -300,12 +300,13 @@ void apo_model_on_room(struct apo_model *model, struct apo_peer who, int64_t now
 
 void apo_model_hurry(struct apo_model *model, uint32_t bytes_max)
 {
-	struct apo_slots *slots;
-	uint32_t i;
+	struct apo_client *client;
 
 	model->hurried_bytes = bytes_max;
-	for (slots = model->slots; slots < model->slots + model->workers; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (bytes_max > 0 && slots->clients[i] && slots->clients[i]->backlog)
-				on_room(model, slots->clients[i]);
+	if (bytes_max == 0)
+		return;
+	APO_OWN_CLIENTS_EACH(client, model) {
+		if (client->backlog)
+			on_room(model, client);
+	}
 }

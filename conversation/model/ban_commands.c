@@ -138,17 +138,15 @@ static bool has_room(const struct request *request)
 static unsigned enforce(const struct request *request, const struct apo_ban *ban)
 {
 	struct apo_model *model = request->model;
-	const struct apo_slots *slots;
+	struct apo_client *client;
 	unsigned count = 0;
-	uint32_t i;
 
-	/* Those of other nodes, too (shared.h). */
-	for (slots = model->slots; slots < model->slots + APO_WORKERS_MAX; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i] && apo_ban_is_match(ban, slots->clients[i])) {
-				apo_ban_enforce(model, slots->clients[i], ban);
-				count++;
-			}
+	APO_CLIENTS_EACH(client, model) {
+		if (apo_ban_is_match(ban, client)) {
+			apo_ban_enforce(model, client, ban);
+			count++;
+		}
+	}
 	return count;
 }
 

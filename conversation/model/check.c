@@ -164,14 +164,14 @@ static bool check_watched(const struct apo_model *model, const struct sums *sums
 bool apo_model_check(const struct apo_model *model)
 {
 	const struct apo_model_figures *figures = &model->figures;
-	const struct apo_slots *slots;
+	const struct apo_client *client;
 	struct sums sums = {0};
 	uint32_t i;
 
-	for (slots = model->slots; slots < model->slots + model->workers; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i] && !check_client(model, slots->clients[i], &sums))
-				return false;
+	APO_OWN_CLIENTS_EACH(client, model) {
+		if (!check_client(model, client, &sums))
+			return false;
+	}
 	if (!check_shared(model, &sums))
 		return false;
 	for (i = 0; i < model->workers * APO_VARIANTS; i++)

@@ -46,6 +46,21 @@ struct apo_client *apo_client_at(const struct apo_model *model, struct apo_peer 
 	return client && client->peer.generation == peer.generation ? client : NULL;
 }
 
+struct apo_client *apo_client_next(const struct apo_model *model, unsigned worker_count,
+				   struct apo_client_position *position)
+{
+	const struct apo_slots *slots;
+	struct apo_client *client;
+
+	for (; position->worker < worker_count; position->worker++, position->slot = 0) {
+		slots = &model->slots[position->worker];
+		while (position->slot < slots->count)
+			if ((client = slots->clients[position->slot++]))
+				return client;
+	}
+	return NULL;
+}
+
 struct apo_client *apo_nick_owner(const struct apo_model *model, const char *nick)
 {
 	/* A longer nick is cut to this size and matches no client. */
@@ -422,13 +437,11 @@ static void forget(struct apo_model *model, struct apo_client *client)
 
 void apo_clients_forget(struct apo_model *model)
 {
-	struct apo_slots *slots;
-	uint32_t i;
+	struct apo_client *client;
+	unsigned i;
 
-	for (slots = model->slots; slots < model->slots + APO_WORKERS_MAX; slots++) {
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i])
-				forget(model, slots->clients[i]);
-		free(slots->clients);
-	}
+	APO_CLIENTS_EACH(client, model)
+		forget(model, client);
+	for (i = 0; i < APO_WORKERS_MAX; i++)
+		free(model->slots[i].clients);
 }

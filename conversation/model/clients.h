@@ -12,6 +12,24 @@ struct apo_client *apo_nick_owner(const struct apo_model *model, const char *nic
 /* The registered client that has the nick; NULL if there is none. */
 struct apo_client *apo_client_named(const struct apo_model *model, const char *nick);
 
+/* A position among the clients of the first worker_count workers; all zeros: the beginning. */
+struct apo_client_position {
+	unsigned worker;
+	uint32_t slot;
+};
+/* The next client; NULL: there is no more. Clients may come and end meanwhile. */
+struct apo_client *apo_client_next(const struct apo_model *model, unsigned worker_count,
+				   struct apo_client_position *position);
+
+/* A loop over the clients that are connected here; client is a variable. */
+#define APO_OWN_CLIENTS_EACH(client, model)                                                        \
+	for (struct apo_client_position client##_position = {0, 0};                                \
+	     ((client) = apo_client_next(model, (model)->workers, &client##_position));)
+/* The same, then over those of other nodes (shared.h). */
+#define APO_CLIENTS_EACH(client, model)                                                            \
+	for (struct apo_client_position client##_position = {0, 0};                                \
+	     ((client) = apo_client_next(model, APO_WORKERS_MAX, &client##_position));)
+
 /* NULL if memory is short. */
 struct apo_client *apo_client_new(struct apo_model *model, struct apo_peer peer,
 				  const struct apo_peer_facts *facts);

@@ -127,28 +127,14 @@ int64_t apo_wall_due_at_ns(const struct apo_model *model, int64_t wall_s)
 
 /* ---- all clients ---- */
 
-typedef void each_client(struct apo_model *model, struct apo_client *client, const void *of);
-
-static void for_each_client(struct apo_model *model, each_client *call, const void *of)
-{
-	struct apo_slots *slots;
-	uint32_t i;
-
-	for (slots = model->slots; slots < model->slots + model->workers; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i])
-				call(model, slots->clients[i], of);
-}
-
 struct before {
 	uint32_t caps[2]; /* offered to clients that are not secure, and that are */
 	bool is_isupport_other;
 };
 
-static void tell_changes(struct apo_model *model, struct apo_client *client, const void *of)
+static void tell_changes(struct apo_model *model, struct apo_client *client,
+			 const struct before *before)
 {
-	const struct before *before = of;
-
 	apo_caps_tell_changes(model, client, before->caps[client->is_secure]);
 	if (before->is_isupport_other && client->is_registered)
 		apo_isupport_tell(model, client);
@@ -159,6 +145,7 @@ const struct apo_model_config *apo_model_configure(struct apo_model *model,
 {
 	const struct apo_model_config *old = model->config;
 	struct apo_client sample = {.is_secure = false};
+	struct apo_client *client;
 	struct before before;
 
 	before.caps[0] = apo_caps_offered(model, &sample);
@@ -167,24 +154,22 @@ const struct apo_model_config *apo_model_configure(struct apo_model *model,
 	before.is_isupport_other = apo_isupport_is_other(old, config);
 	model->config = config;
 	apo_whowas_trim(model);
-	for_each_client(model, tell_changes, &before);
+	APO_OWN_CLIENTS_EACH(client, model)
+		tell_changes(model, client, &before);
 	apo_turn_end(model);
 	return old;
 }
 
-static void end_client(struct apo_model *model, struct apo_client *client, const void *of)
-{
-	(void)of;
-	apo_client_end(model, client, model->end_reason);
-}
-
 void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_ns)
 {
+	struct apo_client *client;
+
 	model->now_at_ns = now_at_ns;
 	if (model->end_reason[0])
 		return;
 	snprintf(model->end_reason, sizeof model->end_reason, "%s", reason);
-	for_each_client(model, end_client, NULL);
+	APO_OWN_CLIENTS_EACH(client, model)
+		apo_client_end(model, client, model->end_reason);
 	apo_turn_end(model);
 }
 
@@ -386,20 +371,16 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 	apo_turn_end(model);
 }
 
-static void log_out(struct apo_model *model, struct apo_client *client, const void *of)
-{
-	(void)of;
-	apo_account_leave_if_gone(model, client);
-}
-
 /* The clients of a network in the order that all copies of the model have. */
 static void log_out_all(struct apo_model *model)
 {
 	struct apo_shared_client *entry = model->shared ? model->shared->by_key : NULL;
+	struct apo_client *client;
 
 	for (; entry; entry = entry->by_key.next)
 		apo_account_leave_if_gone(model, entry->client);
-	for_each_client(model, log_out, NULL);
+	APO_OWN_CLIENTS_EACH(client, model)
+		apo_account_leave_if_gone(model, client);
 }
 
 bool apo_account_end(struct apo_model *model, const char *account)

@@ -174,13 +174,14 @@ struct apo_client *apo_shared_own_waiting(const struct apo_model *model, struct 
 
 bool apo_shared_is_proposing(const struct apo_model *model)
 {
-	const struct apo_slots *slots;
-	uint32_t i;
+	const struct apo_client *client;
 
-	for (slots = model->slots; model->shared && slots < model->slots + model->workers; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i] && slots->clients[i]->is_proposing)
-				return true;
+	if (!model->shared)
+		return false;
+	APO_OWN_CLIENTS_EACH(client, model) {
+		if (client->is_proposing)
+			return true;
+	}
 	return false;
 }
 

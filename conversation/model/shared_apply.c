@@ -349,14 +349,12 @@ void apo_model_shared_begin(struct apo_model *model, uint64_t self, uint64_t run
 
 static void end_own(struct apo_model *model, const char *reason)
 {
-	struct apo_slots *slots;
-	uint32_t i;
+	struct apo_client *client;
 
-	for (slots = model->slots; slots < model->slots + model->workers; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i] &&
-			    (slots->clients[i]->is_registered || slots->clients[i]->is_proposing))
-				apo_client_end(model, slots->clients[i], reason);
+	APO_OWN_CLIENTS_EACH(client, model) {
+		if (client->is_registered || client->is_proposing)
+			apo_client_end(model, client, reason);
+	}
 }
 
 void apo_model_shared_end(struct apo_model *model, const char *reason, int64_t now_at_ns)
@@ -377,18 +375,16 @@ void apo_model_shared_end(struct apo_model *model, const char *reason, int64_t n
 
 void apo_model_shared_cut_off(struct apo_model *model, bool is_cut_off, int64_t now_at_ns)
 {
-	struct apo_slots *slots;
-	uint32_t i;
+	struct apo_client *client;
 
 	model->now_at_ns = now_at_ns;
 	model->shared->is_cut_off = is_cut_off;
-	for (slots = model->slots; slots < model->slots + model->workers; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i] && slots->clients[i]->is_registered)
-				apo_notice(model, slots->clients[i], "%s",
-					   is_cut_off ? "This server is cut off from its network: "
-							"what you say now reaches nobody"
-						      : "This server is connected to its network "
-							"again");
+	APO_OWN_CLIENTS_EACH(client, model) {
+		if (client->is_registered)
+			apo_notice(model, client, "%s",
+				   is_cut_off ? "This server is cut off from its network: what you "
+						"say now reaches nobody"
+					      : "This server is connected to its network again");
+	}
 	apo_turn_end(model);
 }

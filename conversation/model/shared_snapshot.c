@@ -198,15 +198,13 @@ static void forget_lasting(struct apo_model *model)
 /* A client that has logged in before its welcome belongs to an account of the state before. */
 static void end_logged_in(struct apo_model *model)
 {
-	struct apo_slots *slots;
-	uint32_t i;
+	struct apo_client *client;
 
-	for (slots = model->slots; slots < model->slots + model->workers; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i] && slots->clients[i]->account)
-				apo_client_end(model, slots->clients[i],
-					       "This server has joined its network; please connect "
-					       "again");
+	APO_OWN_CLIENTS_EACH(client, model) {
+		if (client->account)
+			apo_client_end(model, client,
+				       "This server has joined its network; please connect again");
+	}
 	apo_turn_end(model);
 }
 

@@ -29,15 +29,14 @@ bool apo_model_is_settled(const struct apo_model *model)
 uint32_t apo_state_number(struct apo_model *model)
 {
 	struct apo_client *client, *next;
-	struct apo_slots *slots;
-	uint32_t count = 0, i;
+	uint32_t count = 0;
 
 	HASH_ITER(by_nick, model->by_nick, client, next)
 		client->ordinal = count++;
-	for (slots = model->slots; slots < model->slots + APO_WORKERS_MAX; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i] && !slots->clients[i]->nick[0])
-				slots->clients[i]->ordinal = count++;
+	APO_CLIENTS_EACH(client, model) {
+		if (!client->nick[0])
+			client->ordinal = count++;
+	}
 	return count;
 }
 
@@ -55,18 +54,15 @@ uint32_t apo_state_ordinal(const struct apo_model *model, struct apo_peer peer)
 
 static bool gather_clients(struct apo_state *state)
 {
-	struct apo_slots *slots;
-	uint32_t i;
+	struct apo_client *client;
 
 	state->client_count = apo_state_number(state->model);
 	state->clients = calloc((size_t)state->client_count + 1, sizeof(struct apo_client *));
 	state->account_keys = apo_accounts_list(state->model, &state->account_key_count);
 	if (!state->clients || !state->account_keys)
 		return false;
-	for (slots = state->model->slots; slots < state->model->slots + APO_WORKERS_MAX; slots++)
-		for (i = 0; i < slots->count; i++)
-			if (slots->clients[i])
-				state->clients[slots->clients[i]->ordinal] = slots->clients[i];
+	APO_CLIENTS_EACH(client, state->model)
+		state->clients[client->ordinal] = client;
 	return true;
 }
 
