@@ -196,36 +196,36 @@ static bool read_early(struct parser *p, const struct word *word, struct rudp_po
 	return true;
 }
 
-static bool read_peer(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
+/* Reads the next word by the parser of such words. */
+static bool read_text(struct parser *p, char *to, const char *expected,
+		      int (*read)(char *to, const char *word, size_t len, char *error))
 {
 	char text[RUDP_POLICY_TEXT_SIZE];
-	struct word value;
+	struct word value = next_word(p);
 
+	if (!value.len)
+		return unexpected(p, &value, expected);
+	return report(p, &value, read(to, value.start, value.len, text), text);
+}
+
+static bool read_peer(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
+{
 	if (rule->listen)
 		return fail(p, word, 0, "'peer' goes with 'connect' only");
 	if (*rule->who)
 		return fail(p, word, 0, "'peer' is repeated");
-	value = next_word(p);
-	if (!value.len)
-		return unexpected(p, &value, "a host as the file of known hosts has it");
-	return report(p, &value, rudp_policy_read_peer(rule->who, value.start, value.len, text),
-		      text);
+	return read_text(p, rule->who, "a host as the file of known hosts has it",
+			 rudp_policy_read_peer);
 }
 
 static bool read_allow(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
 {
-	char text[RUDP_POLICY_TEXT_SIZE];
-	struct word value;
-
 	if (rule->connect)
 		return fail(p, word, 0, "'allow' goes with 'listen' only");
 	if (*rule->who)
 		return fail(p, word, 0, "'allow' is repeated");
-	value = next_word(p);
-	if (!value.len)
-		return unexpected(p, &value, "a name, a group such as @admins, or anyone");
-	return report(p, &value, rudp_policy_read_allowed(rule->who, value.start, value.len, text),
-		      text);
+	return read_text(p, rule->who, "a name, a group such as @admins, or anyone",
+			 rudp_policy_read_allowed);
 }
 
 static bool read_require(struct parser *p, const struct word *word, struct rudp_policy_rule *rule)
@@ -333,19 +333,11 @@ static enum rudp_identity_file find_identity_file(const struct word *name)
 
 static bool read_path(struct parser *p, const struct word *name, enum rudp_identity_file file)
 {
-	char text[RUDP_POLICY_TEXT_SIZE];
-	struct word value;
-
 	if (is_set_twice(p, name, p->source->identity[file].line))
 		return false;
-	value = next_word(p);
-	if (!value.len)
-		return unexpected(p, &value, "the path of a file");
 	p->source->identity[file].line = name->line;
-	return report(
-		p, &value,
-		rudp_policy_read_path(p->source->identity[file].path, value.start, value.len, text),
-		text);
+	return read_text(p, p->source->identity[file].path, "the path of a file",
+			 rudp_policy_read_path);
 }
 
 static bool read_setting(struct parser *p)
