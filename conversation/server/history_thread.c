@@ -148,32 +148,25 @@ int apo_history_thread_start(struct apo_history_thread *history_thread)
 	return -error;
 }
 
-static bool tell(struct apo_history_thread *history_thread, int kind,
-		 const struct apo_config *config)
-{
-	struct apo_history_thread_configure *mail = calloc(1, sizeof *mail);
-
-	if (!mail)
-		return false;
-	mail->mail.kind = kind;
-	if (config)
-		mail->retention = retention_of(config);
-	apo_mailbox_put(&history_thread->box, &mail->mail);
-	return true;
-}
-
 void apo_history_thread_configure(struct apo_history_thread *history_thread,
 				  const struct apo_config *config)
 {
-	if (!tell(history_thread, APO_HISTORY_THREAD_CONFIGURE, config))
+	struct apo_history_thread_configure *mail = calloc(1, sizeof *mail);
+
+	if (!mail) {
 		rudp_log(RUDP_LOG_ERROR, "history not configured reason=\"%s\"", strerror(ENOMEM));
+		return;
+	}
+	mail->mail.kind = APO_HISTORY_THREAD_CONFIGURE;
+	mail->retention = retention_of(config);
+	apo_mailbox_put(&history_thread->box, &mail->mail);
 }
 
 bool apo_history_thread_pause(struct apo_history_thread *history_thread)
 {
 	apo_history_thread_flush(history_thread);
-	while (!tell(history_thread, APO_HISTORY_THREAD_STOP, NULL))
-		;
+	history_thread->stop.kind = APO_HISTORY_THREAD_STOP;
+	apo_mailbox_put(&history_thread->box, &history_thread->stop);
 	pthread_join(history_thread->thread, NULL);
 	history_thread->is_running = false;
 	return history_thread->unwritten_count == 0 && !history_thread->has_lost_parts;

@@ -66,6 +66,7 @@ struct apo_history_sync {
 struct apo_history_thread {
 	pthread_t thread;
 	struct apo_mailbox box;
+	struct apo_mail stop; /* the last mail: ends the thread */
 	struct apo_mailbox *answers;
 	struct apo_history *history; /* used only by the thread while it runs */
 	struct apo_batcher batcher;  /* used only by the model's thread */

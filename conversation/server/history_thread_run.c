@@ -381,12 +381,11 @@ static void on_mail(struct apo_history_thread *history_thread, struct apo_mail *
 	case APO_HISTORY_THREAD_CONFIGURE:
 		history_thread->retention = configure->retention;
 		history_thread->prune_at_ns = rudp_clock_now_ns();
-		break;
+		free(mail);
+		return;
 	case APO_HISTORY_THREAD_STOP:
 		history_thread->is_over = true;
-		break;
 	}
-	free(mail);
 }
 
 static int timeout_ms(const struct apo_history_thread *history_thread)

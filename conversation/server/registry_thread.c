@@ -129,7 +129,6 @@ static void on_mail(struct apo_registry_thread *registry_thread, struct apo_mail
 
 	if (mail->kind == STOP) {
 		registry_thread->is_over = true;
-		free(mail);
 		return;
 	}
 	while ((record = apo_batch_next((const void *)mail, record)))
@@ -193,13 +192,9 @@ int apo_registry_thread_start(struct apo_registry_thread *registry_thread)
 
 bool apo_registry_thread_pause(struct apo_registry_thread *registry_thread)
 {
-	struct apo_mail *mail;
-
 	apo_registry_thread_flush(registry_thread);
-	while (!(mail = calloc(1, sizeof *mail)))
-		;
-	mail->kind = STOP;
-	apo_mailbox_put(&registry_thread->box, mail);
+	registry_thread->stop.kind = STOP;
+	apo_mailbox_put(&registry_thread->box, &registry_thread->stop);
 	pthread_join(registry_thread->thread, NULL);
 	registry_thread->is_running = false;
 	return registry_thread->waiting == NULL;

@@ -27,6 +27,7 @@
 struct apo_registry_thread {
 	pthread_t thread;
 	struct apo_mailbox box;
+	struct apo_mail stop;             /* the last mail: ends the thread */
 	struct apo_registry_db *registry; /* used only by the thread while it runs */
 	char *file;                       /* its name; never changes */
 	struct apo_batcher batcher;       /* used only by the model's thread */
