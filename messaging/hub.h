@@ -78,8 +78,8 @@ void rudpmsg_hub_on_ended(struct rudpmsg_hub *hub, struct rudpmsg_link *link, in
 /* Fills iov with the bytes to write to the link next, in at most count pieces. 0: nothing to write.
  * Valid until the next call of the hub. */
 int rudpmsg_hub_write_next(struct rudpmsg_link *link, struct iovec *iov, int count);
-/* Is this piece a control frame (an ACK, for example), not part of a message? Then the caller may
- * write a copy of it while others call the hub. */
+/* Returns whether this piece is a control frame (an ACK, for example), not part of a message. The
+ * caller may write a copy of a control frame while others call the hub. */
 bool rudpmsg_hub_is_control(const struct rudpmsg_link *link, const struct iovec *piece);
 void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes);
 
@@ -150,7 +150,8 @@ void rudpmsg_hub_connect_forget(struct rudpmsg_hub *hub, uint64_t ticket);
 /* A call of connect has failed with error (positive). Removes the connection if it never had a link
  * and has nothing queued. */
 void rudpmsg_hub_connect_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int error);
-/* Is this error of an attempt (negative) temporary: does it end as soon as the peer runs? */
+/* Returns whether this error of an attempt (negative) is temporary: it ends as soon as the peer
+ * runs. */
 bool rudpmsg_hub_is_temporary(int error);
 /* The pause after that many failed attempts in a row. */
 int64_t rudpmsg_hub_backoff_ns(struct rudpmsg_hub *hub, unsigned failures);

@@ -67,7 +67,7 @@ void rudpmsg_conn_on_retry(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, i
 		rudpmsg_conn_retry_later(hub, conn, now_at_ns);
 }
 
-/* Would another attempt be refused as well? */
+/* Returns whether another attempt would be refused as well. */
 static bool is_final(enum rudpmsg_reason reason)
 {
 	switch (reason) {

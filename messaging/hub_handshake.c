@@ -69,8 +69,8 @@ static void note_stream(struct rudpmsg_conn *conn, struct rudpmsg_link *link, ui
 		rudpmsg_conn_take_stream(conn, stream);
 }
 
-/* Does the peer of this link have the key that the name is bound to? conn NULL: the peer has no
- * connection. A name that is bound to no key belongs to any. */
+/* Returns whether the peer of this link has the key that the name is bound to. conn NULL: the peer
+ * has no connection. A name that is bound to no key belongs to any. */
 static bool has_right_key(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn,
 			  const char *name, const struct rudpmsg_link *link)
 {

@@ -211,7 +211,8 @@ void rudpmsg_conn_leave(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int 
 void rudpmsg_conn_note_active(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 			      int64_t now_at_ns);
 void rudpmsg_hub_on_quiet(struct rudpmsg_hub *hub, int64_t now_at_ns);
-/* May a link be made for this connection? While the node closes, only if it has messages queued. */
+/* Returns whether a link may be made for this connection: while the node closes, only if it has
+ * messages queued. */
 bool rudpmsg_conn_may_link(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn);
 void rudpmsg_conn_free_all(struct rudpmsg_hub *hub);
 
@@ -286,8 +287,8 @@ bool rudpmsg_link_trim(struct rudpmsg_link *link);
 
 /* hub_store.c. Without a store none of these does anything. */
 
-/* Can another message of length bytes be stored? 0: yes, and storing the next one cannot fail.
- * -EAGAIN not now; -ENOMEM; -ENOSPC, -EIO the store has failed. */
+/* Tests whether another message of length bytes can be stored. Returns 0: it can, and storing the
+ * next one cannot fail. -EAGAIN not now; -ENOMEM; -ENOSPC, -EIO the store has failed. */
 int rudpmsg_store_room(struct rudpmsg_hub *hub, size_t length);
 void rudpmsg_store_sent(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t id,
 			const void *bytes, size_t length);

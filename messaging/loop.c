@@ -102,7 +102,7 @@ static int timeout_ms(const struct rudpmsg_loop *loop)
 	return rudp_time_poll_ms(rudp_timer_wheel_next_at_ns(&loop->timers), rudp_clock_now_ns());
 }
 
-/* How long epoll_wait may wait: not at all while a node has work. */
+/* Returns the time that epoll_wait may wait: none while a node has work. */
 static int prepare_to_wait(struct rudpmsg_loop *loop)
 {
 	int wait_ms = timeout_ms(loop);

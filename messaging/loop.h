@@ -50,9 +50,10 @@ void rudpmsg_loop_leave(struct rudpmsg_loop_member *member);
 void rudpmsg_loop_serve(struct rudpmsg_loop_member *member);
 
 /*
- * May the calling thread write for the node, in place of waking the loop? Yes, if the loop sleeps
- * and its nodes have written nothing for RUDPMSG_WRITE_PAUSE_NS. A single message is then sent
- * without a change of threads. When there are many messages, the loop is better: it combines them.
+ * Returns whether the calling thread may write for the node, in place of waking the loop: if the
+ * loop sleeps and its nodes have written nothing for RUDPMSG_WRITE_PAUSE_NS. A single message is
+ * then sent without a change of threads. When there are many messages, the loop is better: it
+ * combines them.
  */
 bool rudpmsg_loop_may_write(struct rudpmsg_loop_member *member, int64_t now_at_ns);
 /* Records that bytes were written for the node now. */

@@ -50,8 +50,8 @@ void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint
 			 bool has_store);
 void rudpmsg_outbox_fini(struct rudpmsg_outbox *outbox);
 
-/* Is there room for another message of length bytes? An empty outbox takes a message of any
- * length. */
+/* Returns whether there is room for another message of length bytes. An empty outbox takes a
+ * message of any length. */
 bool rudpmsg_outbox_has_room(const struct rudpmsg_outbox *outbox, size_t length);
 
 /*
@@ -74,9 +74,10 @@ uint64_t rudpmsg_outbox_roll_back(struct rudpmsg_outbox *outbox, int reason);
 /* A new link: all messages count as not sent. Returns how many will be sent again. */
 uint64_t rudpmsg_outbox_on_link(struct rudpmsg_outbox *outbox);
 
-/* Is there something to write? */
+/* Returns whether there is something to write. */
 bool rudpmsg_outbox_is_due(const struct rudpmsg_outbox *outbox);
-/* Is a frame written in part? Then nothing else may be written to the link before its end. */
+/* Returns whether a frame is written in part. Nothing else may be written to the link before its
+ * end. */
 bool rudpmsg_outbox_is_in_frame(const struct rudpmsg_outbox *outbox);
 /* Bytes to the end of that frame; 0 at a boundary. */
 size_t rudpmsg_outbox_frame_rest(const struct rudpmsg_outbox *outbox);

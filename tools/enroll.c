@@ -96,7 +96,7 @@ struct shown_key {
 	uint8_t bytes[RUDP_IDENTITY_BYTES];
 };
 
-/* What the host has answered. */
+/* The answer of the host. */
 struct answer {
 	bool is_authorized, was_changed, is_revoked, is_installed;
 	struct shown_key host, account;

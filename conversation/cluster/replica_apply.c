@@ -79,7 +79,7 @@ const char *apo_replica_name(const struct apo_replica *replica)
 	return replica->name;
 }
 
-/* How many of the other nodes are older than the node. */
+/* Returns the number of other nodes that are older than the node. */
 static unsigned rank_of(const struct apo_replica *replica, const struct apo_node *node)
 {
 	const struct apo_node *other;
@@ -134,8 +134,8 @@ static bool is_behind(const struct apo_node *author, const struct apo_entry_head
 	return head->about < author->last_position;
 }
 
-/* Has the author applied another log than this node? Then the log has lost entries that were
- * delivered to one of them, or servers have copies that differ. */
+/* Returns whether the author has applied another log than this node. If so, the log has lost
+ * entries that were delivered to one of them, or servers have copies that differ. */
 static void compare_logs(const struct apo_replica *replica, struct apo_node *author,
 			 const struct apo_entry_head *head, bool is_author_behind)
 {

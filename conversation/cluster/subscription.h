@@ -35,7 +35,7 @@ enum apo_reopening apo_subscription_due(struct apo_subscription *subscription,
 					enum apo_reopening asked, int64_t now_at_ns);
 /* Whether an attempt may begin. If so it has begun. */
 bool apo_subscription_try(struct apo_subscription *subscription, int64_t now_at_ns);
-/* How long an attempt waits for each answer. */
+/* The time that an attempt waits for each answer. */
 int64_t apo_subscription_wait_ns(const struct apo_subscription *subscription);
 /* The result of the attempt. */
 void apo_subscription_on_result(struct apo_subscription *subscription, bool is_open,

@@ -57,8 +57,9 @@ enum apo_frame_verdict apo_frame_read(const void *bytes, size_t len, struct apo_
  * length. */
 size_t apo_frame_write(const struct apo_frame *frame, void *bytes);
 
-/* Is the name allowed for a client? The server makes it part of the client's host name: 1 to
- * APO_FRAME_NAME_MAX letters, digits, ".", "-" and "_", beginning with a letter or digit. */
+/* Returns whether the name is allowed for a client. The server makes it part of the client's host
+ * name: 1 to APO_FRAME_NAME_MAX letters, digits, ".", "-" and "_", beginning with a letter or
+ * digit. */
 #define APO_FRAME_NAME_MAX 50
 bool apo_frame_name_is_valid(const char *name);
 

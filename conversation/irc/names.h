@@ -27,7 +27,7 @@ bool apo_is_same(const char *a, const char *b);
 bool apo_nick_is_valid(const char *nick, size_t len_max);
 /* "#", then any bytes but space, comma, controls, ":" and DEL; 2 to len_max bytes in all. */
 bool apo_channel_is_valid(const char *name, size_t len_max);
-/* Is it meant as a channel name, valid or not? */
+/* Returns whether the text is meant as a channel name, valid or not. */
 bool apo_channel_is_meant(const char *name);
 /* A server's name: labels of letters, digits and "-" (RFC 1123), with at least one dot. */
 bool apo_host_is_valid(const char *host);
@@ -43,7 +43,8 @@ bool apo_user_clean(char *to, size_t len_max, const char *user);
 
 bool apo_is_letter(char c); /* an ASCII letter */
 
-/* Can it be a parameter that is not the last one: not empty, no space, no ":" in front? */
+/* Returns whether the text can be a parameter that is not the last one: not empty, no space, no ":"
+ * in front. */
 bool apo_is_word(const char *text);
 
 #endif

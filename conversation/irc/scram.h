@@ -50,9 +50,9 @@ bool apo_scram_read_keys(struct apo_scram_keys *keys, const char *text);
 
 /* The keys in the secret of an account; NULL: it has none. */
 const char *apo_secret_keys(const char *secret);
-/* Is it the secret of the same password hash, with or without keys? */
+/* Returns whether both secrets have the same password hash, with or without keys. */
 bool apo_secret_is_same_hash(const char *a, const char *b);
-/* Is the part behind the hash valid? */
+/* Returns whether the part behind the hash is valid. */
 bool apo_secret_is_valid(const char *secret);
 
 /* ---- the server ---- */
@@ -99,7 +99,7 @@ bool apo_scram_begin(struct apo_scram_client *client, const char *user, const ch
  * message is not valid, or asks for too little or too much work. */
 bool apo_scram_answer(struct apo_scram_client *client, const char *password, const char *text,
 		      char final[APO_SCRAM_MESSAGE_BYTES_MAX * 2]);
-/* Does the server know the password? text: server-final-message. */
+/* Returns whether the server knows the password. text: server-final-message. */
 bool apo_scram_is_server_right(const struct apo_scram_client *client, const char *text);
 
 #endif

@@ -43,7 +43,7 @@ static int64_t days_before(int64_t year)
 	       (1969 / 4 - 1969 / 100 + 1969 / 400);
 }
 
-/* Does text have digits where the pattern has zeros, and otherwise equal the pattern? */
+/* Returns whether text has digits where the pattern has zeros, and otherwise equals the pattern. */
 static bool is_of_form(const char *text, const char *pattern)
 {
 	for (; *pattern; text++, pattern++)

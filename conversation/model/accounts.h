@@ -26,7 +26,7 @@ struct apo_account_entry *apo_account_entry_of(const struct apo_model *model, co
 /* Reserves the name for its account. It may be reserved already. kept_id: the account's id in the
  * store, 0 if unknown. Returns 0 or -ENOMEM. */
 int apo_account_remember(struct apo_model *model, const char *name, int64_t kept_id);
-/* Is there an account of that name with another id than kept_id? */
+/* Returns whether there is an account of that name with another id than kept_id. */
 bool apo_account_is_other(const struct apo_model *model, const char *name, int64_t kept_id);
 void apo_accounts_forget(struct apo_model *model);
 /* Returns false if there is no account of that name. */

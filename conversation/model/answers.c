@@ -75,7 +75,7 @@ void apo_answers_drop(struct apo_model *model, struct apo_client *client)
 	model->backlog_count--;
 }
 
-/* Would more exceed the send queue of a client that does not read? */
+/* Returns whether more would exceed the send queue of a client that does not read. */
 static bool is_full(const struct apo_model *model, const struct apo_client *client)
 {
 	return model->calls->want_room && model->hurried_bytes == 0 &&

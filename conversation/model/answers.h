@@ -10,8 +10,8 @@
  *          next command is answered after the long answer, and its send queue always has room for
  *          messages of others.
  * Others   A client's lines also wait while another thread answers one of its commands: a password
- *          check (tickets.h), or a question to history (chathistory.c). If a proposal must come
- *          back (shared.h), the worker is told only when a further line has come.
+ *          check (tickets.h), or a question to history (chathistory.c). While a proposal must come
+ *          back (shared.h), the worker is told to hold the client only when its next line comes.
  * Changes  Between two slices members join, leave and change their nicks, and the channel or the
  *          client may disappear. An answer therefore keeps only its link in a list
  *          (safe_iterator.h), and reads everything else anew.
@@ -55,7 +55,7 @@ void apo_answer_begin(struct apo_model *model, struct apo_client *client,
 void apo_answer_queue(struct apo_model *model, struct apo_client *client,
 		      struct apo_answer *answer);
 
-/* Has this turn sent, or examined, as much as one turn may? */
+/* Returns whether this turn has sent, or examined, as much as one turn may. */
 bool apo_turn_is_long(const struct apo_model *model);
 /* Counts that many examined clients or channels. */
 void apo_turn_count_examined(struct apo_model *model, unsigned count);

@@ -440,7 +440,7 @@ static enum apo_ban_kind kind_of(const char *list)
 	return at ? (enum apo_ban_kind)(at - APO_BAN_KINDS_TEXT) : APO_BAN_KINDS;
 }
 
-/* Is the target as apo_ban_complete writes it? */
+/* Returns whether the target is as apo_ban_complete writes it. */
 static bool is_complete(enum apo_ban_kind kind, const char *target)
 {
 	char complete[APO_BAN_TARGET_BYTES_MAX + 1];

@@ -52,7 +52,7 @@ void apo_bans_fini(struct apo_model *model);
  * Returns  NULL: it is in to, which has APO_BAN_TARGET_BYTES_MAX + 1 bytes. Else what is wrong.
  */
 const char *apo_ban_complete(char *to, enum apo_ban_kind kind, const char *target);
-/* Does the complete target match so many that it must be a mistake? */
+/* Returns whether the complete target matches so many that it must be a mistake. */
 bool apo_ban_is_broad(enum apo_ban_kind kind, const char *target);
 
 /* Fills in the network of a ban, from its complete target. */
@@ -74,7 +74,7 @@ const struct apo_ban *apo_ban_of_address(const struct apo_model *model, const ch
 const struct apo_ban *apo_ban_of_account(const struct apo_model *model, const char *account);
 const struct apo_ban *apo_ban_of_real(const struct apo_model *model, const char *real);
 bool apo_ban_is_match(const struct apo_ban *ban, const struct apo_client *client);
-/* Does user@host, with the host that is shown or with the address, match the mask? */
+/* Returns whether user@host, with the host that is shown or with the address, matches the mask. */
 bool apo_user_host_is_match(const char *mask, const struct apo_client *client);
 
 /* Tells the client that it is banned, and ends it when the turn is over. */

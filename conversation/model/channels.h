@@ -36,8 +36,8 @@ bool apo_is_operator_in(const struct apo_model *model, const struct apo_client *
 
 /* Marks the client and every client that shares a channel with it. Returns the mark. */
 uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client);
-/* May the client know that the channel exists? A secret one is hidden from clients that are not in
- * it. */
+/* Returns whether the client may know that the channel exists. A secret one is hidden from clients
+ * that are not in it. */
 bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel *channel,
 			 const struct apo_client *client);
 
@@ -47,11 +47,12 @@ extern const char *const apo_list_names[APO_LIST_KINDS];
 void apo_mode_letters(uint32_t modes, char letters[APO_MODE_LETTERS_SIZE]);
 uint32_t apo_mode_bits(const char *letters);
 
-/* Does an entry of the list I match the client, so that it needs no invitation? */
+/* Returns whether an entry of the list I matches the client, so that it needs no invitation. */
 bool apo_channel_invites(const struct apo_channel *channel, const struct apo_client *client);
-/* Is the client banned, without an exception? */
+/* Returns whether the client is banned, without an exception. */
 bool apo_channel_bans(const struct apo_channel *channel, const struct apo_client *client);
-/* Is the client banned, muted or quieted, without an exception? Then it may not speak. */
+/* Returns whether the client is banned, muted or quieted, without an exception, and so may not
+ * speak. */
 bool apo_channel_mutes(const struct apo_channel *channel, const struct apo_client *client);
 /* Returns 1: added; 0: the mask was in the list already; -ENOMEM. */
 int apo_entry_add(struct apo_channel *channel, enum apo_list_kind kind, const char *mask,

@@ -10,7 +10,8 @@
 
 #define APO_CHANSERV "ChanServ"
 
-/* Is it ChanServ's nick? It is reserved even if the server registers no channels. */
+/* Returns whether it is ChanServ's nick, which is reserved even if the server registers no
+ * channels. */
 bool apo_chanserv_is_meant(const char *nick);
 /* Handles a command. Returns false if channels cannot be registered, so there is no such
  * recipient. */

@@ -10,7 +10,7 @@ static const struct {
 	const char *name;
 } types[] = {{'a', "account"}, {'m', "mute"}, {'r', "realname"}};
 
-/* Does the part that would be the nick contain a colon? */
+/* Returns whether the part that would be the nick contains a colon. */
 static bool is_extended(const char *mask)
 {
 	return mask[strcspn(mask, ":!@")] == ':';

@@ -28,11 +28,11 @@
  */
 const char *apo_extban_complete(char *to, size_t cap, enum apo_list_kind kind, const char *mask);
 
-/* Is the completed entry a mute? */
+/* Returns whether the completed entry is a mute. */
 bool apo_extban_is_mute(const char *mask);
 
-/* Does the completed entry match the client? shown and real are its source with the visible host
- * and with the address. */
+/* Returns whether the completed entry matches the client. shown and real are its source with the
+ * visible host and with the address. */
 bool apo_extban_is_match(const char *mask, const struct apo_client *client, const char *shown,
 			 const char *real);
 

@@ -36,7 +36,7 @@ static void find_command(const char *line, size_t len, char name[NAME_BYTES_MAX 
 	name[word_len] = '\0';
 }
 
-/* Does the line have the tag batch? The model delivers no such line by itself. */
+/* Returns whether the line has the tag batch. The model delivers no such line by itself. */
 static bool is_batched(const char *line, size_t len)
 {
 	static const char tag[] = "batch=";

@@ -5,7 +5,7 @@
 
 #include "conversation/model/model_private.h"
 
-/* May the client send messages to the channel? */
+/* Returns whether the client may send messages to the channel. */
 bool apo_may_speak(const struct apo_model *model, const struct apo_client *client,
 		   const struct apo_channel *channel);
 
@@ -14,8 +14,8 @@ bool apo_may_speak(const struct apo_model *model, const struct apo_client *clien
 const char *apo_relayed_tags(const struct apo_client *client, const struct apo_message *message,
 			     char *to, size_t cap);
 
-/* Is a service among the targets of a message, which commas separate? Its commands may have a
- * password in them. */
+/* Returns whether a service is among the targets of a message, which commas separate. Its commands
+ * may have a password in them. */
 bool apo_targets_have_service(const char *targets);
 
 /* Sends a PRIVMSG of several lines (multiline.h) of the client. tags NULL: none. */

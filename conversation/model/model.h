@@ -152,9 +152,9 @@ struct apo_asker {
  * and what RIGHT and WRONG mean. A secret is described in irc/scram.h.
  */
 enum apo_auth {
-	/* hash, password: does the password match the hash? */
+	/* hash, password. RIGHT: the password matches the hash. */
 	APO_AUTH_PASSWORD,
-	/* name, password: is it the password of this account? */
+	/* name, password. RIGHT: it is the password of this account. */
 	APO_AUTH_ACCOUNT,
 	/* name, password: make an account. WRONG: there is one of that name. */
 	APO_AUTH_REGISTER,
@@ -163,7 +163,7 @@ enum apo_auth {
 	APO_AUTH_REMOVE,
 	/* name, "": the same for an operator, who needs no password. */
 	APO_AUTH_REMOVE_UNASKED,
-	/* name, fingerprint: does the key belong to this account ("": to any)? */
+	/* name, fingerprint. RIGHT: the key belongs to this account ("": to any). */
 	APO_AUTH_KEY,
 	/* name, fingerprint: add the key to the account. WRONG: it belongs to an account, or this
 	 * one has too many. */
@@ -182,8 +182,8 @@ enum apo_auth {
 	APO_AUTH_SCRAM_OF_SECRET,
 	/* "", password: the answer is a secret of the password. */
 	APO_AUTH_HASH,
-	/* secret, password: is it the password of this secret? If the answer has a text, it is a
-	 * secret of the same password that is to replace this one. */
+	/* secret, password. RIGHT: it is the password of this secret. If the answer has a text, it
+	 * is a secret of the same password that is to replace this one. */
 	APO_AUTH_SECRET,
 };
 

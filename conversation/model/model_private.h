@@ -306,8 +306,8 @@ struct apo_say {
 	const char *tags;            /* client-only tags, escaped, without "@"; NULL: none */
 	uint64_t watch;              /* the sender wants receipts; 0: it does not */
 	int64_t at_ms;               /* when it was sent, in ms since 1970; 0: now */
-	/* Instead of line: several ones (multiline.h); NULL: none. is_batch: the form of those,
-	 * where the recipients' capabilities are not looked at. */
+	/* Instead of line: several ones (multiline.h); NULL: none. is_batch: they are a batch,
+	 * whatever the capabilities of the recipients. */
 	const struct apo_multiline *multiline;
 	bool is_batch;
 	uint64_t batch; /* the batch that it is in, besides the labeled response; 0: none */
@@ -315,7 +315,7 @@ struct apo_say {
 	bool is_unlabeled;
 };
 
-/* Which members of a channel, or of all channels of a client, get the line. */
+/* The members of a channel, or of all channels of a client, that get the line. */
 struct apo_audience {
 	/* Capabilities: the recipient has all of the former, none of the latter. */
 	uint32_t with, without;

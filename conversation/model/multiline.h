@@ -31,7 +31,7 @@ void apo_multiline_serialize(struct apo_state *state, struct apo_client *client)
 
 /* ---- sending ---- */
 
-/* Does the text have several lines? */
+/* Returns whether the text has several lines. */
 bool apo_multiline_is(const char *text);
 
 /* A message of several lines to send (apo_say.multiline). */
@@ -56,7 +56,7 @@ struct apo_text *apo_multiline_encode(struct apo_model *model, const struct apo_
 typedef void apo_say_sink(struct apo_model *model, const struct apo_say *say);
 void apo_multiline_split(struct apo_model *model, const struct apo_say *say, apo_say_sink *sink);
 
-/* Does a client with these capabilities get batches? */
+/* Returns whether a client with these capabilities gets batches. */
 static inline bool apo_multiline_is_known(uint32_t caps)
 {
 	return (caps & APO_CAP_MULTILINE) && (caps & APO_CAP_BATCH);

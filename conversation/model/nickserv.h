@@ -10,12 +10,12 @@
 
 #define APO_NICKSERV "NickServ"
 
-/* Is it NickServ's nick? It is reserved even if the server has no accounts. */
+/* Returns whether it is NickServ's nick, which is reserved even if the server has no accounts. */
 bool apo_nickserv_is_meant(const char *nick);
 /* Handles a command. Returns false if the server has no accounts, so there is no such recipient. */
 bool apo_nickserv_handle(struct apo_model *model, struct apo_client *client, const char *text);
 
-/* Do all copies of the model (shared.h) handle the command? */
+/* Returns whether all copies of the model (shared.h) handle the command. */
 bool apo_nickserv_is_shared(const char *text);
 
 /* Sends the reply to DROP. If the account was removed, apo_model_on_account_gone has been called

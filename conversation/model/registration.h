@@ -37,7 +37,8 @@ void apo_sasl_on_key(struct apo_model *model, struct apo_client *client, enum ap
 /* Ends the exchange of AUTHENTICATE, wipes what it held, and frees the registration of a client
  * that needs it no more. */
 void apo_sasl_forget(struct apo_client *client);
-/* May the client's address try a password? Otherwise the client and the log are told why not. */
+/* Returns whether the client's address may try a password. If not, the client and the log are told
+ * why. */
 bool apo_sasl_may_try(struct apo_model *model, struct apo_client *client, const char *account);
 /* Logs in to the account; in a network of nodes all of them do it. */
 void apo_sasl_enter(struct apo_model *model, struct apo_client *client, const char *account);

@@ -31,7 +31,7 @@ struct apo_channel_registration {
 	char founder[APO_ACCOUNT_BYTES_MAX + 1];
 };
 
-/* Can channels be registered here? */
+/* Returns whether channels can be registered here. */
 bool apo_registry_is_on(const struct apo_model *model);
 /* The owner writes the record, if it writes any, unless the record is being read. */
 void apo_registry_keep_record(struct apo_model *model, const struct apo_registry_record *record);

@@ -10,8 +10,8 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/replies.h"
 
-/* Does the parameter name this server, or one of its clients? If not, the client is told and false
- * is returned. */
+/* Returns whether the parameter names this server, or one of its clients. If not, the client is
+ * told. */
 static bool is_here(struct apo_model *model, struct apo_client *client,
 		    const struct apo_message *message, unsigned i)
 {

@@ -6,7 +6,7 @@
 #include "conversation/model/model_private.h"
 
 void apo_isupport_tell(struct apo_model *model, struct apo_client *client);
-/* Would the two configurations give different ISUPPORT lines? */
+/* Returns whether the two configurations give different ISUPPORT lines. */
 bool apo_isupport_is_other(const struct apo_model_config *a, const struct apo_model_config *b);
 void apo_lusers_tell(struct apo_model *model, struct apo_client *client);
 void apo_motd_tell(struct apo_model *model, struct apo_client *client);

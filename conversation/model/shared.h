@@ -58,7 +58,7 @@ static inline bool apo_is_remote(const struct apo_model *model, const struct apo
 	return client->peer.worker >= model->workers;
 }
 
-/* Is this the turn of an event that all copies apply alike? */
+/* Returns whether this is the turn of an event that all copies apply alike. */
 static inline bool apo_shared_is_applying(const struct apo_model *model)
 {
 	return model->shared && model->shared->is_applying;
@@ -70,7 +70,7 @@ static inline bool apo_shared_is_applying(const struct apo_model *model)
 struct apo_shared_key apo_shared_key_of(const struct apo_model *model,
 					const struct apo_client *client);
 
-/* Must the line be proposed instead of being handled now? */
+/* Returns whether the line must be proposed instead of being handled now. */
 bool apo_shared_wants(struct apo_model *model, const struct apo_client *client,
 		      const struct apo_message *message);
 /* Proposes the line of the turn's client, or refuses it. */
@@ -91,7 +91,7 @@ bool apo_shared_propose_note(struct apo_model *model, const char *action, const 
 void apo_shared_forget(struct apo_model *model, const struct apo_client *client);
 void apo_shared_free(struct apo_model *model);
 
-/* Does a client of this copy wait for its proposal? */
+/* Returns whether a client of this copy waits for its proposal. */
 bool apo_shared_is_proposing(const struct apo_model *model);
 
 #endif

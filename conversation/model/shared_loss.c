@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Does the state of another copy lack accounts or registered channels that this one has had? */
+/* Compares the state of another copy with that before: accounts and registered channels that it
+ * lacks are lost. */
 #include <stdlib.h>
 #include <string.h>
 

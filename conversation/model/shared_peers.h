@@ -3,9 +3,9 @@
  * shared_peers - clients over messages in a network of nodes: one id is one client.
  *
  * Model    Such a client is known by its id (its host is "ID.peer") and by the key that it has
- *          proven, if any. If it registers at one node while a session of it is left at another,
- *          whose node may have died, that session ends, in all copies alike. So the nick is free.
- *          Another key, or none, under the same id is another client.
+ *          proven, if any. If it registers while a session of it is left at another node, which may
+ *          have died, all copies end that session, and its nick is free. A client with the same id
+ *          and another key, or none, is another client.
  */
 #ifndef APO_SHARED_PEERS_H
 #define APO_SHARED_PEERS_H

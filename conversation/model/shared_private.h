@@ -55,7 +55,7 @@ struct apo_peer apo_shared_remote_peer(struct apo_model *model);
 /* The accounts and registered channels of the model. NULL if memory is short. */
 struct apo_lasting *apo_lasting_new(const struct apo_model *model);
 void apo_lasting_free(struct apo_lasting *lasting);
-/* Does the model lack some of them now? True if that is not known (before is NULL). */
+/* Returns whether the model lacks some of them now. True if that is not known (before is NULL). */
 bool apo_lasting_is_lost(const struct apo_model *model, const struct apo_lasting *before);
 
 /* Adds a remote client, complete but for its place, to the model; takes ownership. Returns false if

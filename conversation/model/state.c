@@ -248,8 +248,8 @@ bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
 }
 
 /*
- * A build stops here if one of these structs changed its size. Must the new member be handed over?
- * If so, serialize it with the others of its struct and raise APO_STATE_VERSION. Then enter the new
+ * A build stops here if one of these structs changed its size. If the new member must be handed
+ * over, serialize it with the others of its struct and raise APO_STATE_VERSION. Then enter the new
  * size here.
  */
 #if __SIZEOF_POINTER__ == 8

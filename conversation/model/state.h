@@ -26,7 +26,7 @@
 
 /* Gives every client its ordinal, remote ones included. Returns the number of clients. */
 uint32_t apo_state_number(struct apo_model *model);
-/* How many of them are remote. */
+/* Returns the number of them that are remote. */
 uint32_t apo_state_remote(const struct apo_model *model);
 /* The ordinal of the client that is this peer; APO_ORDINAL_NONE if there is none. */
 uint32_t apo_state_ordinal(const struct apo_model *model, struct apo_peer peer);

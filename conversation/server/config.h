@@ -97,8 +97,8 @@ struct apo_config *apo_config_read(const char *file, apo_complain *complain, voi
 bool apo_config_is_other(const char *a, const char *b);
 bool apo_config_has_other_peers(const struct apo_config *a, const struct apo_config *b);
 bool apo_config_has_other_cluster(const struct apo_config *a, const struct apo_config *b);
-/* May a running server use next instead of config? All nodes of a cluster must treat the same
- * events alike at any time. complain gets the reason. */
+/* Returns whether a running server may use next instead of config. All nodes of a cluster must
+ * treat the same events alike at any time. complain gets the reason. */
 bool apo_config_may_follow(const struct apo_config *config, const struct apo_config *next,
 			   apo_complain *complain, void *of);
 

@@ -23,7 +23,8 @@ const char *apo_value_bool(const char *text, bool *is);
 const char *apo_value_address(const char *text, struct rudp_addr *address);
 /* 2 * bytes hexadecimal digits. */
 const char *apo_value_hex(const char *text, uint8_t *key, size_t bytes);
-/* Is it a hash written by apollonion --hash-password? A plain password would never match. */
+/* Checks that it is a hash written by apollonion --hash-password. A plain password would never
+ * match. */
 const char *apo_value_hash(const char *text);
 
 #endif

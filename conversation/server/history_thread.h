@@ -48,7 +48,7 @@
 	X(answers, "questions that were answered")                                                 \
 	X(answers_failed, "questions that could not be answered")
 
-/* How the file is made equal to those of other nodes (history_sync.c). */
+/* The progress of making the file equal to those of other nodes (history_sync.c). */
 struct apo_history_sync {
 	bool is_on;
 	bool must_clear; /* what must not be in the file is not removed from the disk yet */

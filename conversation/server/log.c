@@ -18,7 +18,7 @@ static _Atomic int log_fd = STDERR_FILENO;
 static bool is_journal;
 static _Atomic(enum rudp_log_level) level_wanted;
 
-/* systemd passes the device and inode of the journal's socket; is it the standard error? */
+/* Compares standard error with the journal's socket, whose device and inode systemd passes. */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");

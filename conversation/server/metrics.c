@@ -196,7 +196,7 @@ void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns)
 		client_close(client);
 }
 
-/* Is the request complete, with the blank line after its fields? */
+/* Returns whether the request is complete, with the blank line after its fields. */
 static bool is_complete(struct apo_metrics_request *request, const char *bytes, size_t len)
 {
 	size_t i;
@@ -228,7 +228,7 @@ void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_event_source 
 	client_close(client);
 }
 
-/* Was the socket file left behind by a process that was killed? */
+/* Returns whether the socket file was left behind by a process that was killed. */
 static bool is_abandoned(const struct sockaddr_un *address)
 {
 	struct stat there;

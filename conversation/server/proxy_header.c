@@ -197,7 +197,7 @@ static enum apo_proxy_verdict parse_v2(const uint8_t *bytes, size_t len,
 		       : APO_PROXY_MALFORMED;
 }
 
-/* Are the bytes equal to the pattern, as far as both go? */
+/* Returns whether the bytes are equal to the pattern, as far as both go. */
 static bool begins_like(const uint8_t *bytes, size_t len, const void *pattern, size_t pattern_len)
 {
 	return memcmp(bytes, pattern, len < pattern_len ? len : pattern_len) == 0;

@@ -36,7 +36,7 @@ struct apo_proxy_header {
 enum apo_proxy_verdict apo_proxy_header_parse(const uint8_t *bytes, size_t len,
 					      struct apo_proxy_header *header);
 
-/* May the address tell the addresses of others? */
+/* Returns whether the address may tell the addresses of others. */
 bool apo_proxy_is_trusted(const struct apo_config *config, const struct rudp_addr *address);
 
 #endif

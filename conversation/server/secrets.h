@@ -14,7 +14,7 @@
 /* The hash of a password for the configuration. has_scram: with SCRAM keys, as an account has it.
  * Returns 0 or -ENOMEM. */
 int apo_secret_make(const char *password, bool has_scram, char secret[APO_SECRET_SIZE]);
-/* Is it the password of the secret, or of a hash of the configuration? */
+/* Returns whether it is the password of the secret, or of a hash of the configuration. */
 bool apo_secret_is_of(const char *secret, const char *password);
 /* The password is right. Writes the secret that is to replace the old one, with or without SCRAM
  * keys. Returns false if none is. */

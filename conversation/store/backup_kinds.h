@@ -64,7 +64,8 @@ static inline bool apo_backup_is_number_type(enum apo_backup_type type)
 	return type >= APO_BACKUP_FLAG;
 }
 
-/* Does a string, or a number, fit the type? expected gets what the type expects, as text. */
+/* Each returns whether a string, or a number, fits the type. expected gets what the type expects,
+ * as text. */
 bool apo_backup_is_text(enum apo_backup_type type, const char *text, const char **expected);
 bool apo_backup_is_number(enum apo_backup_type type, int64_t number, const char **expected);
 #endif

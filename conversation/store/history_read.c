@@ -261,8 +261,8 @@ static int position_of_time(struct apo_history *history, int64_t time_ms, int64_
 	return error;
 }
 
-/* Does the message exist, or did it? It may have been pruned, or be of a kind that is not kept. So
- * it is enough if its neighbours do not contradict it. Returns 1: yes; 0: no. */
+/* Tests whether the message exists or has existed. It may have been pruned, or be of a kind that is
+ * not kept. So it is enough if its neighbours do not contradict it. Returns 1 or 0, or an error. */
 static int is_place(struct apo_history *history, const struct apo_reference *reference)
 {
 	struct place before, behind;

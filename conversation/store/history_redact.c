@@ -28,8 +28,8 @@ static bool is_author(const struct apo_question *question, const char *source, c
 	       strncmp(source, question->nick, len) == 0;
 }
 
-/* May the client remove the message of this row? Without access to it, it does not learn that the
- * message exists. */
+/* Returns whether the client may remove the message of this row. Without access to it, it does not
+ * learn that the message exists. */
 static enum apo_asked judge(const struct apo_page_reading *reading,
 			    const struct apo_question *question, sqlite3_stmt *row)
 {

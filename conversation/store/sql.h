@@ -34,8 +34,8 @@ int apo_sql_number(sqlite3 *db, const char *sql, int64_t *number);
  * a result of SQLite. The caller closes *db, also after an error. */
 int apo_sql_open(const char *file, sqlite3 **db);
 
-/* Has the file been removed or replaced? SQLite does not notice, and would go on to write to a file
- * that nobody can open any more. */
+/* Returns whether the file has been removed or replaced. SQLite does not notice, and would go on to
+ * write to a file that nobody can open any more. */
 bool apo_sql_has_moved(sqlite3 *db);
 /* The last error of the database as text, including that one. */
 const char *apo_sql_last_error_text(sqlite3 *db);

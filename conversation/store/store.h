@@ -29,7 +29,8 @@ struct apo_account {
 /* Opens the file, or creates it (mode 600). NULL: reason has one line without line end, which names
  * the file. */
 struct apo_store *apo_store_open(const char *file, char *reason, size_t reason_size);
-/* Could an existing file be opened, judging by its contents? It is only read. false: as above. */
+/* Returns whether an existing file could be opened, judging by its contents. It is only read.
+ * false: as above. */
 bool apo_store_try(const char *file, char *reason, size_t reason_size);
 void apo_store_close(struct apo_store *store);
 

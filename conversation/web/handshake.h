@@ -45,7 +45,8 @@ void apo_web_answer(const struct apo_web_rules *rules, const char *server_name,
 /* For requests that could not be parsed. */
 void apo_web_answer_error(enum apo_http_verdict verdict, struct apo_web_answer *answer);
 
-/* Could text be a name of a host, or the origin of a page ("https://chat.example.org:8443")? */
+/* Each returns whether text could be a name of a host, or the origin of a page
+ * ("https://chat.example.org:8443"). */
 bool apo_web_is_host(const char *text);
 bool apo_web_is_origin(const char *text);
 

@@ -148,7 +148,8 @@ bool rudp_environment_is_for_engine(const char *variable)
 	       (is_relevant(variable) && !rudp_environment_is_ours(variable));
 }
 
-/* Where a relative file name begins in this variable, or NULL. RUDP_LOG is level or level:file. */
+/* Returns where a relative file name begins in this variable, or NULL. RUDP_LOG is level or
+ * level:file. */
 static const char *relative_part(const char *variable)
 {
 	const char *file = NULL;

@@ -97,8 +97,9 @@ bool rudp_ends_is_over(const struct rudp_ends *ends);
 /* The program sees both directions shut, so closing the engine's end changes nothing for it. */
 bool rudp_ends_is_shut(const struct rudp_ends *ends);
 /*
- * The kernel reports EPOLLHUP: is it a close? Not if both halves were shut, one of them by the
- * engine. If a close has to reset, by_shutdown tells shutdown() and close() apart.
+ * The kernel reports EPOLLHUP. Returns whether it is a close: it is none if both halves were shut,
+ * one of them by the engine. If a close has to reset, by_shutdown tells shutdown() and close()
+ * apart.
  */
 bool rudp_ends_hangup_is_close(const struct rudp_ends *ends, bool resets_on_close);
 

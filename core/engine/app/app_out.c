@@ -22,7 +22,8 @@ static size_t cut_iov(struct iovec *iov, int count, size_t len)
 	return entries;
 }
 
-/* How many bytes may go in one send. flags: with MSG_OOB if it is the urgent byte. */
+/* Returns the number of bytes that may go in one send. flags: with MSG_OOB if it is the urgent
+ * byte. */
 static size_t send_limit(const struct rudp_app *app, int *flags)
 {
 	size_t ahead = rudp_carrier_urgent_ahead(&app->carrier);

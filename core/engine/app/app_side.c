@@ -184,9 +184,9 @@ static void on_closed(struct rudp_app *app, bool left_unread)
 }
 
 /*
- * Looks at the first bytes: the sentinel of the shim's accept, or data of a program that accepted
- * without the shim? Nothing may be read before this is known: a sentinel that comes meanwhile would
- * be taken for data.
+ * Tells by the first bytes whether they are the sentinel of the shim's accept, or data of a program
+ * that accepted without the shim. Nothing may be read before this is known: a sentinel that comes
+ * meanwhile would be taken for data.
  */
 static void detect_sentinel(struct rudp_engine *engine, struct rudp_app *app)
 {

@@ -148,7 +148,7 @@ void rudp_tcp_fill(struct rudp_tcp *tcp)
 			return;
 }
 
-/* How much to write: up to the urgent byte, or that byte alone. */
+/* Returns the number of bytes to write: up to the urgent byte, or that byte alone. */
 static size_t write_portion(const struct rudp_tcp *tcp, int *flags)
 {
 	size_t used = rudp_ring_used(&tcp->out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the files of identities are. */
+/* Finds the files of identities. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

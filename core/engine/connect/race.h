@@ -29,11 +29,12 @@
 #define RUDP_RACE_RTTS 3
 /* After this time without an answer, a connect is logged and listed in failures.h. */
 #define RUDP_RACE_REPORT_NS (3 * RUDP_NS_PER_S)
-/* How long a SYN waits for the first bytes of a program that has not asked for early data. */
+/* The time that a SYN waits for the first bytes of a program that has not asked for early data. */
 #define RUDP_RACE_DEFER_NS (10 * RUDP_NS_PER_MS)
-/* How long a connect waits for a person to say whether the key of the host is the right one. */
+/* The time that a connect waits for a person to say whether the key of the host is the right
+ * one. */
 #define RUDP_RACE_QUESTION_NS (120 * RUDP_NS_PER_S)
-/* How long a connect that is refused waits for the key that the listener has now. */
+/* The time that a refused connect waits for the key that the listener has now. */
 #define RUDP_RACE_LOOK_NS (1 * RUDP_NS_PER_S)
 
 struct rudp_app;

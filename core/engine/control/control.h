@@ -126,7 +126,7 @@ void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,
 /* The message may bring descriptors: its token is right, or a descriptor may be the proof. */
 bool rudp_control_may_bring_fds(const struct rudp_engine *engine,
 				const struct rudp_control_request *request);
-/* How many descriptors this operation takes. */
+/* Returns the number of descriptors that this operation takes. */
 int rudp_control_fds(unsigned operation);
 const char *rudp_control_name(unsigned operation);
 

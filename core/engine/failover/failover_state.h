@@ -66,7 +66,7 @@ void rudp_failover_forget_control_listener(struct rudp_engine *engine,
 					   const struct rudp_control_listener *listener);
 void rudp_failover_end(struct rudp_engine *engine);
 
-/* How many listeners a successor will have. */
+/* The number of listeners that a successor will have. */
 unsigned rudp_failover_count(const struct rudp_failover_state *failover);
 /* The descriptors that a successor needs, sorted and without duplicates. Returns how many. */
 size_t rudp_failover_fds(const struct rudp_failover_state *failover,

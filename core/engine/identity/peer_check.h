@@ -78,7 +78,8 @@ void rudp_peer_log_refusal(const struct rudp_engine *engine, const struct rudp_a
 bool rudp_peer_is_asked(const struct rudp_engine *engine, const struct rudp_decision *decision);
 bool rudp_peer_is_revoked(const struct rudp_engine *engine,
 			  const uint8_t key[RUDP_STATIC_KEY_BYTES]);
-/* How the files call the owner of a key: a name, a host, or "" for nobody. Returns text. */
+/* Writes the name that the files have for the owner of a key: a name, a host, or "" for nobody.
+ * Returns text. */
 char *rudp_peer_name(const struct rudp_engine *engine, const uint8_t key[RUDP_STATIC_KEY_BYTES],
 		     char text[RUDP_PEER_TEXT_SIZE]);
 

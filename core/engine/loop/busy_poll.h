@@ -52,7 +52,7 @@ struct rudp_busy_poll {
 };
 
 void rudp_busy_poll_init(struct rudp_busy_poll *busy_poll, bool has_processors, int64_t now_at_ns);
-/* How long to poll before the next sleep; 0: not at all. */
+/* Returns the time to poll before the next sleep; 0: not at all. */
 int64_t rudp_busy_poll_span_ns(struct rudp_busy_poll *busy_poll, int64_t now_at_ns);
 /*
  * A poll has found an event that was not there when it began, or nothing; polled_ns: how long it

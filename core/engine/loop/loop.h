@@ -23,7 +23,8 @@ void rudp_engine_run(struct rudp_engine *engine);
  * them. */
 void rudp_engine_signals(sigset_t *set);
 void rudp_engine_watch_signals(struct rudp_engine *engine);
-/* How long to poll for events before sleeping: RUDP_BUSY_POLL, or what busy_poll.h decides. */
+/* Returns the time to poll for events before sleeping: RUDP_BUSY_POLL, or what busy_poll.h
+ * decides. */
 int64_t rudp_engine_busy_poll_ns(struct rudp_engine *engine);
 
 /* Work that no event or only a deadline triggers (housekeeping.c). */

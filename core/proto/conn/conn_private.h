@@ -90,7 +90,7 @@
 #define RUDP_TIME_WAIT_PTOS 3
 /* The least TIME_WAIT: a busy peer repeats its FIN later than a PTO. */
 #define RUDP_TIME_WAIT_MIN_NS (500 * RUDP_NS_PER_MS)
-/* How long a last FIN is repeated after the user has closed. */
+/* The time that a last FIN is repeated after the user has closed. */
 #define RUDP_LAST_ACK_NS (100 * RUDP_NS_PER_S)
 #define RUDP_LAST_FIN_PROBES 3 /* then ICMP "port unreachable" ends it at once */
 /* The limit of TIME_WAIT, however long the peer repeats packets. */

@@ -324,7 +324,7 @@ struct rudp_forgotten {
 struct rudp_forgotten rudp_endpoint_forget_host(struct rudp_endpoint *ep,
 						const struct rudp_addr *host);
 
-/* How often idle connections have released memory, in total. */
+/* The number of times that idle connections have released memory. */
 uint64_t rudp_endpoint_rest_count(const struct rudp_endpoint *ep);
 /* The number of connections freed, in total. */
 uint64_t rudp_endpoint_free_count(const struct rudp_endpoint *ep);

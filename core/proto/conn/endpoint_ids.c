@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which connection has which id. docs/protocol.md sections 2, 12.4, 13.1. */
+/* Finds connections by their ids. docs/protocol.md sections 2, 12.4, 13.1. */
 #include <errno.h>
 
 #include "proto/conn/conn_ids.h"

@@ -29,7 +29,8 @@
 #define RUDP_ASSOCIATION_FRESH_NS (120 * RUDP_NS_PER_S) /* how long it works without a new DH */
 #define RUDP_ASSOCIATION_SLACK_NS (15 * RUDP_NS_PER_S)  /* extra for the listener: SYNs in flight */
 #define RUDP_ASSOCIATION_LINGER_NS (30 * RUDP_NS_PER_S) /* after it was replaced */
-/* How many SYNs from a validated address are trusted before the address must be validated again. */
+/* The number of SYNs from a validated address that are trusted before the address must be validated
+ * again. */
 #define RUDP_ASSOCIATION_TRUSTS 8
 
 /* One association that was given, and one that was taken; defined in association.c. */

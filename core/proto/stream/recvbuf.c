@@ -17,7 +17,7 @@ static uint64_t initial_window_bytes(const struct rudp_recvbuf *buf)
 	return rudp_min(RUDP_RECVBUF_INITIAL_WINDOW_BYTES, buf->window_max_bytes);
 }
 
-/* How far beyond head a new limit goes. */
+/* Returns the distance from head to a new limit. */
 static uint64_t announced_bytes(const struct rudp_recvbuf *buf)
 {
 	return rudp_budget_is_scarce(buf->budget)
