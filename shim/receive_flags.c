@@ -9,7 +9,7 @@
 #include "deadline.h"
 #include "real.h"
 #include "receive_all.h"
-#include "receive_look.h"
+#include "receive_check.h"
 
 #define DISCARDED_BYTES 65536
 #define PEEK_PAUSE_NS_MIN 50000

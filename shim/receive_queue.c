@@ -10,7 +10,7 @@
 #include "api/raw_syscall.h"
 #include "filtered.h"
 #include "real.h"
-#include "receive_look.h"
+#include "receive_check.h"
 
 #define TCP_INQ_OPTION 36 /* and the type of its control message, TCP_CM_INQ */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "receive_look.h"
+#include "receive_check.h"
 
 #include <errno.h>
 #include <sys/syscall.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receive_look - lets the kernel check a struct msghdr that the shim must read itself. A wrong
+ * receive_check - lets the kernel check a struct msghdr that the shim must read itself. A wrong
  * pointer gives EFAULT, as with TCP, and never a signal.
  */
-#ifndef RUDP_SHIM_RECEIVE_LOOK_H
-#define RUDP_SHIM_RECEIVE_LOOK_H
+#ifndef RUDP_SHIM_RECEIVE_CHECK_H
+#define RUDP_SHIM_RECEIVE_CHECK_H
 
 #include <sys/socket.h>
 
