@@ -11,8 +11,8 @@
 
 /* ---- hashes ---- */
 
-void apo_scram_hmac(const uint8_t key[APO_SCRAM_HASH_BYTES], const char *text, size_t len,
-		    uint8_t to[APO_SCRAM_HASH_BYTES])
+static void hmac(const uint8_t key[APO_SCRAM_HASH_BYTES], const char *text, size_t len,
+		 uint8_t to[APO_SCRAM_HASH_BYTES])
 {
 	crypto_auth_hmacsha256(to, (const uint8_t *)text, len, key);
 }
@@ -49,8 +49,8 @@ void apo_scram_salted_password(const char *password, size_t len, const uint8_t *
 void apo_scram_keys_of(struct apo_scram_keys *keys, const uint8_t salted[APO_SCRAM_HASH_BYTES],
 		       uint8_t client_key[APO_SCRAM_HASH_BYTES])
 {
-	apo_scram_hmac(salted, "Client Key", 10, client_key);
-	apo_scram_hmac(salted, "Server Key", 10, keys->server_key);
+	hmac(salted, "Client Key", 10, client_key);
+	hmac(salted, "Server Key", 10, keys->server_key);
 	crypto_hash_sha256(keys->stored_key, client_key, APO_SCRAM_HASH_BYTES);
 }
 

@@ -7,8 +7,6 @@
 
 #define APO_SCRAM_BASE64_SIZE 45 /* of 32 bytes */
 
-void apo_scram_hmac(const uint8_t key[APO_SCRAM_HASH_BYTES], const char *text, size_t len,
-		    uint8_t to[APO_SCRAM_HASH_BYTES]);
 void apo_scram_salted_password(const char *password, size_t len, const uint8_t *salt,
 			       size_t salt_len, uint32_t iterations,
 			       uint8_t to[APO_SCRAM_HASH_BYTES]);

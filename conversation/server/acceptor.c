@@ -145,7 +145,8 @@ static void fill_places(struct apo_acceptor *acceptor)
 		end_waiting(acceptor, NULL);
 }
 
-void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_event_source *source)
+/* The waiting connection has ended. */
+static void on_waiter(struct apo_acceptor *acceptor, struct apo_event_source *source)
 {
 	struct apo_waiter *waiter = (struct apo_waiter *)(void *)source;
 
@@ -286,7 +287,7 @@ void apo_acceptor_on_source(struct apo_acceptor *acceptor, struct apo_event_sour
 	else if (source->kind == APO_SOURCE_PROXIED)
 		apo_acceptor_on_proxied(acceptor, source, now_at_ns);
 	else
-		apo_acceptor_on_waiter(acceptor, source);
+		on_waiter(acceptor, source);
 }
 
 /* ---- listening ---- */
@@ -487,7 +488,7 @@ void apo_acceptor_drop_all(struct apo_acceptor *acceptor)
 	stop_listening(acceptor);
 	apo_acceptor_drop_proxied(acceptor);
 	while (acceptor->waiting_count > 0)
-		apo_acceptor_on_waiter(
+		on_waiter(
 			acceptor,
 			&RUDP_LIST_OWNER(acceptor->waiting.next, struct apo_waiter, link)->source);
 }

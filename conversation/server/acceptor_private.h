@@ -36,8 +36,6 @@ void apo_acceptor_on_arrival(struct apo_acceptor *acceptor, const struct apo_arr
  * of ip_entry; both are released if memory is short. */
 void apo_acceptor_let_wait(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
 			   struct apo_ip_entry *ip_entry, int64_t until_ns);
-/* The waiting connection has ended. */
-void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_event_source *source);
 /* Closes the listeners and the connections that wait, without a last line. */
 void apo_acceptor_drop_all(struct apo_acceptor *acceptor);
 
