@@ -26,7 +26,7 @@ struct apo_waiter {
 	int64_t until_ns;
 };
 
-/* Takes it out of its list, which has one element less then. Its socket stays open. */
+/* Takes the waiter out of its list, whose length is *count, and frees it. The socket stays open. */
 void apo_waiter_free(unsigned *count, struct apo_waiter *waiter);
 
 /* Applies the limits of the address; admits, refuses or lets wait. Takes the socket. */
@@ -44,14 +44,14 @@ void apo_acceptor_drop_all(struct apo_acceptor *acceptor);
 /* The connection waits for the proxy's header, until until_ns. Takes ownership of the socket. */
 void apo_acceptor_await_proxy(struct apo_acceptor *acceptor, const struct apo_arrival *arrival,
 			      int64_t until_ns);
-/* Its socket is readable. */
+/* The socket of a connection that waits for the header is readable. */
 void apo_acceptor_on_proxied(struct apo_acceptor *acceptor, struct apo_event_source *source,
 			     int64_t now_at_ns);
-/* When the first of them runs out of time. */
+/* Returns the earliest deadline of the connections that wait for the header. */
 int64_t apo_acceptor_proxied_at_ns(const struct apo_acceptor *acceptor);
 /* Closes the connections whose header has not come in time. */
 void apo_acceptor_expire_proxied(struct apo_acceptor *acceptor, int64_t now_at_ns);
-/* Closes all of them. */
+/* Closes all connections that wait for the header. */
 void apo_acceptor_drop_proxied(struct apo_acceptor *acceptor);
 
 #endif

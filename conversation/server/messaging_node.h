@@ -32,7 +32,7 @@ struct apo_messaging_node {
 int apo_messaging_node_open(struct apo_messaging_node *messaging_node,
 			    const struct apo_config *config,
 			    const char *(*admit)(void *of, struct apo_session *session), void *of);
-/* Applies the limits of a new configuration that can change. */
+/* Applies those limits of a new configuration that can change while the server runs. */
 void apo_messaging_node_configure(struct apo_messaging_node *messaging_node,
 				  const struct apo_config *config);
 /* The descriptor is readable, or has_more is set. */

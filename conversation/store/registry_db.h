@@ -36,7 +36,8 @@ int apo_registry_db_write(struct apo_registry_db *registry,
 int apo_registry_db_commit(struct apo_registry_db *registry);
 void apo_registry_db_roll_back(struct apo_registry_db *registry);
 
-/* Is called for a record; strings are valid during the call. A negative value ends the reading. */
+/* A function that gets a record, whose strings are valid during the call. A negative return value
+ * ends the reading. */
 typedef int apo_tell_record(void *of, const struct apo_registry_record *record);
 /* Calls tell for each ban, each entry of the audit log, and each channel, followed by its entries
  * in the order in which they were added. The founder is NULL if its account was removed; accounts

@@ -73,7 +73,8 @@ int apo_account_key_remove(struct apo_store *store, const char *account, const c
  * -EIO. */
 int apo_account_keys(struct apo_store *store, const char *account, char keys[APO_KEYS_TEXT_SIZE]);
 
-/* Is called for an account. id is never used again, not even for an account of the same name. */
+/* A function that gets an account. id is never used again, not even for an account of the same
+ * name. */
 typedef void apo_tell_account(void *of, int64_t id, const char *name);
 
 /*

@@ -3,13 +3,13 @@
  * peer_check - what the other side of a connection must prove, and whether what it has proven is
  * accepted.
  *
- * Connect  A host with a line in known_hosts, for its address or for a name under which the program
- *          has found the address, must prove that key, and TCP is not used unless a rule says so.
+ * Connect  A host must prove the key that known_hosts has for its address, or for a name under
+ *          which the program has found the address. TCP is then not used, unless a rule says so.
  *          If several lines apply and have different keys, no key is good: whoever answers for one
  *          name must not take away what another line demands. "peer NAME" in a rule means the key
- *          of that line instead. The key of another host is asked for, and what happens then is the
- *          first contact (policy.h). Keys of loopback addresses are not remembered: other programs
- *          get the same ports later.
+ *          of that line instead. A host without a line is asked for its key; what happens then is
+ *          the first contact (policy.h). Keys of loopback addresses are not remembered: other
+ *          programs get the same ports later.
  * Listen   If there are authorized keys, a peer must prove one of them, unless the rule for the
  *          listener says "allow anyone". "allow WHO" allows only these. "require identity" alone
  *          allows every peer that proves a key of its own; which one is for the program to judge.
