@@ -5,12 +5,12 @@
  * Model    What changes the shared state - the registered clients, the channels and what they say -
  *          is not done at once, but proposed to the owner (apo_model_calls.propose) as an event.
  *          The owner puts the events of all nodes into one order and gives each to all copies
- *          (apo_shared_apply), which then have the same state. A client whose connection is at
- *          another node is remote here: it has no slot of a worker, and nothing is sent to it.
+ *          (apo_model_shared_apply), which then have the same state. A client whose connection is
+ *          at another node is remote here: it has no slot of a worker, and nothing is sent to it.
  *          Its own lines wait until its last proposal is applied (answers.h). Everything else -
  *          what is before the welcome, MONITOR, questions, long answers - is the business of the
  *          client's own node.
- * Same     All copies must have the same program and limits: apo_shared_fingerprint.
+ * Same     All copies must have the same program and limits: apo_model_shared_fingerprint.
  * Accounts, bans, registered channels and the audit log outlive the network: each copy passes
  *          changes to its owner, who writes them to its disk (account_secrets.h).
  * History  each copy passes the same messages, presences and redactions to its owner. Questions are
