@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,11 +21,7 @@
 bool rudp_caller_has_token(const struct rudp_engine *engine,
 			   const struct rudp_control_request *request)
 {
-	uint8_t difference = 0;
-
-	for (int i = 0; i < RUDP_TOKEN_BYTES; i++)
-		difference |= (uint8_t)(engine->token[i] ^ request->token[i]);
-	return difference == 0;
+	return CRYPTO_memcmp(engine->token, request->token, RUDP_TOKEN_BYTES) == 0;
 }
 
 /* Without a free descriptor the process of a caller cannot be examined. */

@@ -6,6 +6,7 @@
 #if defined(__has_include) && __has_include(<intel-ipsec-mb.h>)
 
 #include <intel-ipsec-mb.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,16 +113,6 @@ static size_t seal(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad,
 	return (size_t)(end - out) + RUDP_AEAD_TAG_BYTES;
 }
 
-/* Compares in constant time. */
-static bool is_equal(const uint8_t *a, const uint8_t *b, size_t len)
-{
-	uint8_t difference = 0;
-
-	for (size_t i = 0; i < len; i++)
-		difference |= (uint8_t)(a[i] ^ b[i]);
-	return difference == 0;
-}
-
 static bool open_packet(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad,
 			size_t aad_len, const uint8_t *in, size_t len, uint8_t *out)
 {
@@ -143,7 +134,7 @@ static bool open_packet(struct rudp_aead *aead, uint64_t counter, const uint8_t 
 							 len);
 		IMB_CHACHA20_POLY1305_DEC_FINALIZE(manager, &state, tag, sizeof tag);
 	}
-	return is_equal(tag, sent, sizeof tag);
+	return CRYPTO_memcmp(tag, sent, sizeof tag) == 0;
 }
 
 /*
