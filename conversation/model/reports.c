@@ -9,6 +9,7 @@
 #include "conversation/model/audit.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/history_ask.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/shared.h"
 #include "conversation/model/throttle.h"
@@ -124,16 +125,6 @@ static void write_client(char *to, size_t size, const struct apo_client *client)
 		 client->account ? client->account : "*");
 }
 
-/* The id of a message: two hexadecimal numbers. */
-static bool is_msgid(const char *text)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t len = strspn(text, digits);
-
-	return len > 0 && text[len] == '-' && text[len + 1] && strlen(text) < APO_MSGID_BYTES &&
-	       !text[len + 1 + strspn(text + len + 1, digits)];
-}
-
 static void fail(struct apo_model *model, struct apo_client *client, const char *code,
 		 const char *text)
 {
@@ -145,9 +136,10 @@ static void report(struct apo_model *model, struct apo_client *client, const cha
 {
 	const struct apo_client *other = apo_client_named(model, target);
 	char text[APO_AUDIT_TEXT_BYTES_MAX + 1], by[256], about[256];
+	struct apo_reference message;
 	int64_t number;
 
-	if (!other && !is_msgid(target)) {
+	if (!other && !apo_msgid_read(target, &message)) {
 		fail(model, client, "INVALID_TARGET", "There is no such user, and it is no msgid");
 		return;
 	}
