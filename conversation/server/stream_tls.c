@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <sodium.h>
 
 #include "conversation/server/tls.h"
 
@@ -250,12 +251,11 @@ static bool tls_fingerprint(const struct apo_stream *stream, char text[APO_FINGE
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	X509 *certificate = SSL_get0_peer_certificate(stream->of);
-	unsigned length = 0, i;
+	unsigned length = 0;
 
 	if (!certificate || X509_digest(certificate, EVP_sha256(), digest, &length) != 1)
 		return false;
-	for (i = 0; i < length; i++)
-		snprintf(text + (size_t)2 * i, 3, "%02x", digest[i]);
+	sodium_bin2hex(text, APO_FINGERPRINT_SIZE, digest, length);
 	return true;
 }
 
