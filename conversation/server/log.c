@@ -10,8 +10,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "conversation/irc/stamp.h"
 
 /* Once the log is a file the number never changes: dup3 replaces the file. */
 static _Atomic int log_fd = STDERR_FILENO;
@@ -29,34 +31,24 @@ static bool stderr_is_journal(void)
 	       fstat(STDERR_FILENO, &is) == 0 && is.st_dev == device && is.st_ino == inode;
 }
 
-static int time_text(char *text, size_t size)
-{
-	struct timespec now;
-	struct tm parts;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &parts);
-	return snprintf(text, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ ", parts.tm_year + 1900,
-			parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-			now.tv_nsec / 1000000);
-}
-
 /* Writes a line with one system call, so that lines of several threads do not mix. */
 static void write_line(void *context, enum rudp_log_level level, const char *text)
 {
 	static const char *const priorities[] = {"", "<3>", "<4>", "<6>", "<7>"};
 	const char *name = rudp_log_level_name(level);
-	char head[64];
+	char head[APO_STAMP_BYTES + 1];
 	struct iovec parts[5];
 	ssize_t ignored;
 
 	(void)context;
 	if (level > atomic_load_explicit(&level_wanted, memory_order_relaxed))
 		return;
-	if (is_journal)
-		snprintf(head, sizeof head, "%s", priorities[level]);
-	else
-		time_text(head, sizeof head);
+	if (is_journal) {
+		strcpy(head, priorities[level]);
+	} else {
+		apo_stamp_write(head, rudp_clock_wall_ms());
+		strcpy(head + APO_STAMP_BYTES - 1, " ");
+	}
 	parts[0] = (struct iovec){head, strlen(head)};
 	parts[1] = (struct iovec){(void *)(uintptr_t)name, is_journal ? 0 : strlen(name)};
 	parts[2] = (struct iovec){(void *)(uintptr_t) " ", is_journal ? 0 : 1};
