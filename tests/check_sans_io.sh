@@ -34,7 +34,7 @@ is_pure() {
 	mem@(cpy|move|set|cmp|chr|rchr|mem|ccpy) | mempcpy | explicit_bzero) return 0 ;;
 	str@(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|pbrk)) return 0 ;;
 	inet_@(pton|ntop)) return 0 ;;
-	str@(rchr|sep) | strftime | gmtime_r) return 0 ;; # figures only: no name of a day, no zone
+	str@(rchr|sep) | strftime | gmtime_r | timegm) return 0 ;; # figures only: no name of a day, no zone
 	?(__isoc23_)strto@(l|ll|ul|ull) | __isoc@(99|23)_sscanf) return 0 ;; # whole numbers: of no locale
 	str@(cpy|ncpy|cat|ncat|dup) | stpcpy | stpncpy | bcmp) return 0 ;;
 	malloc | calloc | realloc | reallocarray | free | aligned_alloc) return 0 ;;

@@ -29,20 +29,6 @@ void apo_stamp_write(char to[APO_STAMP_BYTES], int64_t wall_ms)
 	snprintf(to, APO_STAMP_BYTES, "%s.%03uZ", date, (unsigned)(kept_ms % 1000) % 1000u);
 }
 
-static bool is_leap(int64_t year)
-{
-	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
-/* Days from 1970 to the first of January of the year. */
-static int64_t days_before(int64_t year)
-{
-	int64_t last = year - 1;
-
-	return (year - 1970) * 365 + (last / 4 - last / 100 + last / 400) -
-	       (1969 / 4 - 1969 / 100 + 1969 / 400);
-}
-
 /* Returns whether text has digits where the pattern has zeros, and otherwise equals the pattern. */
 static bool is_of_form(const char *text, const char *pattern)
 {
@@ -63,9 +49,9 @@ static unsigned digits(const char *text, unsigned count)
 
 bool apo_stamp_read(const char *text, int64_t *wall_ms)
 {
-	static const unsigned char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	unsigned year, month, day, hour, minute, second, i;
-	int64_t days;
+	unsigned year, month, day, hour, minute, second;
+	struct tm date = {0};
+	int64_t days_s;
 
 	if (!is_of_form(text, "0000-00-00T00:00:00.000Z"))
 		return false;
@@ -75,13 +61,14 @@ bool apo_stamp_read(const char *text, int64_t *wall_ms)
 	hour = digits(text + 11, 2);
 	minute = digits(text + 14, 2);
 	second = digits(text + 17, 2);
-	if (year < 1970 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 ||
-	    second > 60 || day > lengths[month - 1] + (unsigned)(month == 2 && is_leap(year)))
+	date.tm_year = (int)year - 1900;
+	date.tm_mon = (int)month - 1;
+	date.tm_mday = (int)day;
+	days_s = timegm(&date); /* changes a date that does not exist */
+	if (year < 1970 || date.tm_mon != (int)month - 1 || date.tm_mday != (int)day || hour > 23 ||
+	    minute > 59 || second > 60)
 		return false;
-	days = days_before(year) + day - 1;
-	for (i = 0; i + 1 < month; i++)
-		days += lengths[i] + (i == 1 && is_leap(year));
-	*wall_ms = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + digits(text + 20, 3);
+	*wall_ms = (days_s + (hour * 60 + minute) * 60 + second) * 1000 + digits(text + 20, 3);
 	return true;
 }
 

@@ -324,6 +324,40 @@ Test(stamp, an_instant_is_written_to_the_millisecond)
 	cr_assert(eq(str, stamp, "1970-01-01T00:00:00.000Z"));
 }
 
+Test(stamp, only_dates_that_exist_are_read)
+{
+	static const struct {
+		const char *text;
+		int64_t wall_ms; /* -1: it is not read */
+	} cases[] = {
+		{"1970-01-01T00:00:00.000Z", 0},
+		{"2011-10-18T15:50:58.004Z", INT64_C(1318953058004)},
+		{"2000-02-29T00:00:00.000Z", INT64_C(951782400000)},
+		{"2016-12-31T23:59:60.000Z", INT64_C(1483228800000)}, /* a leap second */
+		{"9999-12-31T23:59:59.999Z", INT64_C(253402300799999)},
+		{"1969-12-31T23:59:59.999Z", -1},
+		{"2100-02-29T00:00:00.000Z", -1},
+		{"2011-06-31T00:00:00.000Z", -1},
+		{"2011-00-18T00:00:00.000Z", -1},
+		{"2011-13-18T00:00:00.000Z", -1},
+		{"2011-10-00T00:00:00.000Z", -1},
+		{"2011-10-18T24:00:00.000Z", -1},
+		{"2011-10-18T00:60:00.000Z", -1},
+		{"2011-10-18T00:00:61.000Z", -1},
+		{"2011-10-18T00:00:00Z", -1},
+		{"2011-10-18T00:00:00.000Zx", -1},
+	};
+	int64_t wall_ms;
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		wall_ms = -1;
+		cr_assert(eq(int, apo_stamp_read(cases[i].text, &wall_ms), cases[i].wall_ms >= 0),
+			  "%s", cases[i].text);
+		cr_assert(eq(i64, wall_ms, cases[i].wall_ms), "%s", cases[i].text);
+	}
+}
+
 Test(stamp, an_instant_without_a_form_becomes_the_nearest)
 {
 	char stamp[APO_STAMP_BYTES];
