@@ -143,6 +143,17 @@ static bool has_gone(int rc, const struct rudp_control_call *call)
 }
 
 /*
+ * A call that a dying engine will never read can still be queued in its socket, and is reset a
+ * moment later, when the kernel closes the socket. Then nobody listens there any more.
+ */
+static int call_once_more_if_reset(struct rudp_control_call *call)
+{
+	int rc = rudp_control_make(call);
+
+	return rc == -ECONNRESET ? rudp_control_make(call) : rc;
+}
+
+/*
  * A fresh socket belongs to no engine yet. If the known engine has ended, is about to end, or
  * cannot be reached, another engine can serve it. (EPERM: Landlock keeps a program from sockets
  * that were bound before its restriction.)
@@ -155,7 +166,7 @@ static int call_remembered(struct rudp_control_call *call)
 	if (rc < 0)
 		return rc;
 	call->to.nonce = engine.nonce;
-	rc = rudp_control_make(call);
+	rc = call_once_more_if_reset(call);
 	if (!has_gone(rc, call))
 		return rc;
 	rudp_engine_forget(&engine.nonce);

@@ -373,6 +373,33 @@ Test(supervisor, gives_up_an_engine_that_is_killed_again_and_again)
 }
 
 /*
+ * A process that dies closes its sockets after it has lost its memory, and so its name in /proc.
+ * Until then it can be called, but never answers. Here the test has the dead engine's socket.
+ */
+Test(supervisor, another_engine_serves_a_socket_whose_call_is_reset)
+{
+	expect("def path_of_calls(pid):\n"
+	       "    own = [os.stat(f).st_ino for f in glob.glob('/proc/%d/fd/*' % pid)]\n"
+	       "    for words in map(str.split, open('/proc/net/unix').readlines()[1:]):\n"
+	       "        if len(words) == 8 and '/rudp1e' in words[7] and int(words[6]) in own:\n"
+	       "            return words[7]\n"
+	       "talk('before', listen())\n"
+	       "path = path_of_calls(only('rudp-engine'))\n"
+	       "kill(only('rudp-supervisor'))\n"
+	       "kill(only('rudp-engine'))\n"
+	       "os.unlink(path)\n"
+	       "dead = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+	       "dead.bind(path)\n"
+	       "dead.listen(1)\n"
+	       "def die():\n"
+	       "    select.select([dead], [], [])\n"
+	       "    dead.close()\n"
+	       "threading.Thread(target=die).start()\n"
+	       "talk('new', listen())\n",
+	       "", "before word from him\nnew word from him\n");
+}
+
+/*
  * A request to end that is sent to the supervisor is for the engine, which first delivers its data.
  */
 Test(supervisor, passes_on_that_it_shall_end)
