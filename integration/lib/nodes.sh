@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 # Nodes of a network of Apollonion, n1, n2 ..., and NATS servers, s1, s2 .... A test sources this file instead of lib.sh.
 
-TCP_MEANT=1 # lib.sh asks
-export TCP_MEANT
-# shellcheck source=integration/lib.sh
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=integration/lib/talk.sh
-. "$HERE/lib/talk.sh"
+if [ -z "${HERE:-}" ]; then # bench/once.sh has what it needs
+	TCP_MEANT=1         # lib.sh asks
+	export TCP_MEANT
+	# shellcheck source=integration/lib.sh
+	. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+	# shellcheck source=integration/lib/talk.sh
+	. "$HERE/lib/talk.sh"
+fi
 
 # Where nodes find NATS servers: on the loopback of their side, or elsewhere.
 NATS_HOST=127.0.0.1
