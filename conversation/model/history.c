@@ -12,8 +12,8 @@
 
 #define ABSENCE_BYTES_MIN 20
 
-/* Whoever can be absent: an account, or a client without one by the key that it has proven. Both 0:
- * nobody. */
+/* An account that is absent, or a client without account, which is known by the key that it has
+ * proven. Both 0: nobody. */
 struct absentee {
 	uint64_t account_id; /* apo_account_id */
 	const char *key;
@@ -22,8 +22,9 @@ struct absentee {
 struct absence {
 	struct rudp_list of_channel;
 	uint64_t account_id; /* 0: that of a key */
-	/* Of an account: the last position before the absence. Of a key: the beginning of the
-	 * membership, whose messages a client without account sees. */
+	/* The last position before the absence, if it is that of an account. If it is that of a
+	 * key, the position at which the membership began: a client without account sees the
+	 * messages since then. */
 	int64_t since;
 	int64_t end_at_ns; /* by absence_now_ns */
 	char key[APO_FINGERPRINT_SIZE];

@@ -12,7 +12,8 @@
 #define RECONNECT_MS 500 /* between two attempts to reach the same server */
 #define URLS_MAX 16
 
-/* What the NATS server says, if it has: the status of an error of JetStream is only "Error". */
+/* Returns the NATS server's own text if there is one: the text of a JetStream status is only
+ * "Error". */
 static const char *reason_of(natsStatus status)
 {
 	natsStatus last = NATS_OK;

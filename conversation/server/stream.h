@@ -29,7 +29,8 @@ struct apo_stream {
 	bool has_output; /* bytes wait to be written although no write is pending: call write, also
 			     * with length 0 */
 	bool has_input;  /* there may be more to read without an event of the descriptor */
-	/* What reads have taken that gave no bytes, as key updates. The owner sets it to 0. */
+	/* The number of records read that had no bytes for the owner, such as key updates. The
+	 * owner sets it to 0. */
 	uint32_t empty_records;
 	bool is_going_away; /* set before finish: the server, not the client, is the reason */
 };

@@ -41,7 +41,7 @@ static void see_the_peer(int fd)
 	(void)getpeername(fd, (struct sockaddr *)&addr, &len);
 }
 
-/* Whether the program itself has shut both directions by the first calls of an order. */
+/* Returns whether the program itself has shut both directions by the first calls of an order. */
 static bool has_shut_both(int order, int calls)
 {
 	unsigned shut = 0;
@@ -51,7 +51,7 @@ static bool has_shut_both(int order, int calls)
 	return shut == 3;
 }
 
-/* What differs from TCP is left out: a call after both the program and the peer have ended. */
+/* A call after both the program and the peer have ended differs from TCP, and is left out. */
 static void one_order(enum peer_step step, int before, int order)
 {
 	char line[128] = "";

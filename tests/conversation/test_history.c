@@ -274,7 +274,8 @@ Test(history, what_ends_the_membership_of_the_absent_ends_that_of_guests)
 	guest_sees_from(6);
 }
 
-/* What was said under the account is no business of the guest, and the other way round. */
+/* A guest does not see the messages of the time that it spent as the account, nor the account those
+ * of the guest. */
 Test(history, an_account_and_a_guest_with_its_key_are_different)
 {
 	told_join_two(&w);

@@ -29,7 +29,7 @@ struct rudp_nonce nonce;
 uint8_t token[RUDP_TOKEN_BYTES];
 pid_t engine_pid;
 
-/* What the engine of a test has of its settings. */
+/* The settings that the engine of a test starts with. */
 struct start {
 	bool has_dir;
 	const char *rules, *keys; /* NULL: none */

@@ -154,7 +154,7 @@ struct rudp_udp *rudp_udp_find(struct rudp_engine *engine, const struct rudp_add
 struct rudp_udp *rudp_udp_own_at(struct rudp_engine *engine, const struct rudp_addr *to);
 /* Whether any socket of this engine has this port. */
 bool rudp_udp_has_port(struct rudp_engine *engine, uint16_t port);
-/* Whether other sockets, of any user, may bind this port of the engine's sockets. */
+/* Allows or forbids other sockets, of any user, to bind this port of the engine's sockets. */
 void rudp_udp_share_port(struct rudp_engine *engine, uint16_t port, bool is_shared);
 
 /* Handles an epoll event (udp_receive.c, udp_send.c). */

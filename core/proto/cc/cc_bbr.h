@@ -168,13 +168,11 @@
 #define BBR_UP_STARTUP_GROWTH 150 /* in a probe, which then continues as STARTUP */
 #define BBR_HEAVY_LOSS 20
 #define BBR_EXCESS_LOSS 10
-#define BBR_POLICED_LOSSES_MIN 10
-#define BBR_POLICED_RUNS_MIN 4
 #define BBR_SHORTFALL 80
 #define BBR_SHARED 95
 #define BBR_ALONE_LEAST 95
 #define BBR_LOWERED_ROUNDS 6 /* rounds at a lowered rate, of which the first two show the old one */
-#define BBR_LOWERED_LOSSES_MIN 10
+#define BBR_COUNTED_LOSSES_MIN 10 /* fewer tell no rate of losses */
 
 #define BBR_STARTUP_WINDOW_PACING_GAIN 150
 #define BBR_TRAIN_PACING_GAIN 110
@@ -205,7 +203,7 @@
 #define BBR_VARIATION_DATAGRAMS_MIN 10     /* one packet more is no change of the rate */
 #define BBR_SPARSE_WINDOWS 8 /* in initial windows: sparse traffic has less in flight */
 #define BBR_FULL_BW_ROUNDS 3
-#define BBR_STARTUP_RUNS_MIN 4 /* of losses; the draft has 6, of one round alone */
+#define BBR_LOSS_RUNS_MIN 4 /* in STARTUP the draft has 6, of one round alone */
 #define BBR_DRAIN_ROUNDS_MAX 3
 #define BBR_DOWN_ROUNDS_MAX 4
 #define BBR_CWND_DATAGRAMS_MIN 4
@@ -541,8 +539,8 @@ uint64_t rudp_bbr_alone_least(const struct bbr *b);
 bool rudp_bbr_have_losses_stayed(const struct bbr *b);
 bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void rudp_bbr_start_probe_count(struct bbr *b);
-/* Counts the round that has ended. */
-bool rudp_bbr_is_probe_policed(struct rudp_cc *cc);
+/* A round of a probe has ended. Returns whether the probe is policed. */
+bool rudp_bbr_judge_probe(struct rudp_cc *cc);
 
 /* ECN marks (cc_bbr_marks.c). */
 void rudp_bbr_note_marks(struct bbr *b, const struct rudp_cc_ack *ack);

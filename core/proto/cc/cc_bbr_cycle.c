@@ -290,11 +290,8 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		forget_longterm(b, ack);
 		return true;
 	}
-	if (b->round_start && b->ack_phase == BBR_ACKS_PROBE_FEEDBACK &&
-	    rudp_bbr_is_probe_policed(cc)) {
-		b->policed = true;
+	if (b->round_start && b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && rudp_bbr_judge_probe(cc))
 		return true;
-	}
 	if (b->round_start && b->up_rounds >= 2 && has_grown(b, BBR_UP_STARTUP_GROWTH) &&
 	    !rudp_bbr_is_rate_varying(b)) {
 		rudp_bbr_forget_trains(b);

@@ -251,7 +251,7 @@ static void count_lowered(const struct rudp_cc *cc, struct bbr *b)
 bool rudp_bbr_have_losses_stayed(const struct bbr *b)
 {
 	return b->lowered_rounds >= BBR_LOWERED_ROUNDS &&
-	       b->counted_lost >= BBR_LOWERED_LOSSES_MIN &&
+	       b->counted_lost >= BBR_COUNTED_LOSSES_MIN &&
 	       b->counted_lost >= rudp_cc_mul_div(b->counted_sent, b->unlowered_loss_ppm / 2, PPM);
 }
 
@@ -381,7 +381,7 @@ bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
 	const struct bbr_round *round = &b->last;
 
 	return b->round_start &&
-	       rudp_max(round->lost_runs, b->tally_lost_runs) >= BBR_STARTUP_RUNS_MIN &&
+	       rudp_max(round->lost_runs, b->tally_lost_runs) >= BBR_LOSS_RUNS_MIN &&
 	       round->lost_bytes >
 		       percent_of(round->lost_bytes + round->delivered_bytes, BBR_LOSS_THRESH) &&
 	       are_losses_evident(cc);
@@ -424,18 +424,19 @@ void rudp_bbr_start_probe_count(struct bbr *b)
 }
 
 /*
- * A round of a probe has ended. A policer drops what exceeds its rate, without a queue. The rounds
- * of the probe are judged together, because those of a slow path have only a few packets. Losses in
- * one or two places may be bursts of a radio link.
+ * A policer drops what exceeds its rate, without a queue. The rounds of the probe are judged
+ * together, because those of a slow path have only a few packets. Losses in one or two places may
+ * be bursts of a radio link.
  */
-bool rudp_bbr_is_probe_policed(struct rudp_cc *cc)
+bool rudp_bbr_judge_probe(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
 	count_round(cc, b);
 	b->counted_runs = (uint8_t)rudp_min(b->counted_runs + b->last.lost_runs, UINT8_MAX);
-	return b->counted_lost >= BBR_POLICED_LOSSES_MIN &&
-	       b->counted_runs >= BBR_POLICED_RUNS_MIN &&
-	       b->counted_lost > rudp_cc_mul_div(b->counted_sent,
-						 b->loss_ppm + PPM / 100 * BBR_EXCESS_LOSS, PPM);
+	b->policed =
+		b->counted_lost >= BBR_COUNTED_LOSSES_MIN && b->counted_runs >= BBR_LOSS_RUNS_MIN &&
+		b->counted_lost > rudp_cc_mul_div(b->counted_sent,
+						  b->loss_ppm + PPM / 100 * BBR_EXCESS_LOSS, PPM);
+	return b->policed;
 }
