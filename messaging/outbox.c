@@ -304,11 +304,14 @@ static uint64_t offset_behind(const struct rudpmsg_outbox *outbox, uint64_t id)
 static void copy_frame(struct rudp_ring *to, const struct rudpmsg_outbox *outbox, uint64_t offset,
 		       size_t size)
 {
-	struct iovec iov[2];
-	int i, count = rudp_ring_readable(&outbox->ring, offset, size, iov);
+	struct iovec piece[2];
 
-	for (i = 0; i < count; i++)
-		rudp_ring_write(to, iov[i].iov_base, iov[i].iov_len);
+	while (size > 0) {
+		rudp_ring_readable(&outbox->ring, offset, size, piece);
+		rudp_ring_write(to, piece[0].iov_base, piece[0].iov_len);
+		offset += piece[0].iov_len;
+		size -= piece[0].iov_len;
+	}
 }
 
 uint64_t rudpmsg_outbox_longer(const struct rudpmsg_outbox *outbox, uint64_t id, uint64_t bytes_max)
@@ -340,8 +343,10 @@ uint64_t rudpmsg_outbox_fail_longer(struct rudpmsg_outbox *outbox, uint64_t byte
 	if (failed == 0)
 		return 0;
 	rudp_ring_init(&ring, SIZE_MAX / 4);
-	if (rudp_ring_reserve(&ring, kept) < 0)
+	if (rudp_ring_reserve(&ring, kept) < 0) {
+		rudp_ring_fini(&ring);
 		return 0;
+	}
 	for (offset = outbox->ring.head; offset < outbox->ring.tail; offset += frame.size) {
 		frame = frame_at(outbox, offset);
 		if (frame.size > size_max)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,37 +28,84 @@ void rudp_ring_init(struct rudp_ring *ring, size_t capacity_max_bytes)
 	*ring = (struct rudp_ring){.capacity_max_bytes = power_of_two_at_least(capacity_max_bytes)};
 }
 
+static size_t block_bytes(const struct rudp_ring *ring)
+{
+	return rudp_min(ring->capacity_bytes, RUDP_RING_BLOCK_BYTES);
+}
+
+static size_t block_count(const struct rudp_ring *ring)
+{
+	return ring->capacity_bytes ? ring->capacity_bytes / block_bytes(ring) : 0;
+}
+
+/* The place of the block of the byte at offset; NULL in it: that block has no memory yet. */
+static uint8_t **block_at(const struct rudp_ring *ring, uint64_t offset)
+{
+	return &ring->blocks[((size_t)offset & (ring->capacity_bytes - 1)) / RUDP_RING_BLOCK_BYTES];
+}
+
+/* The part of [start, end) in the block of start. */
+static struct iovec piece_at(const struct rudp_ring *ring, uint64_t start, uint64_t end)
+{
+	size_t at = (size_t)start & (block_bytes(ring) - 1);
+	uint8_t *block = *block_at(ring, start);
+
+	return (struct iovec){
+		.iov_base = block ? block + at : NULL,
+		.iov_len = (size_t)rudp_min(end - start, block_bytes(ring) - at),
+	};
+}
+
+/* Maps [start, end), which must fit into the memory, or as much of it as two pieces hold. */
+static int map(const struct rudp_ring *ring, uint64_t start, uint64_t end, struct iovec iov[2])
+{
+	int pieces = 0;
+
+	for (; start < end && pieces < 2; pieces++) {
+		iov[pieces] = piece_at(ring, start, end);
+		start += iov[pieces].iov_len;
+	}
+	return pieces;
+}
+
+/* Allocates the missing blocks of [start, end). */
+static int allocate(const struct rudp_ring *ring, uint64_t start, uint64_t end)
+{
+	for (; start < end; start += piece_at(ring, start, end).iov_len) {
+		uint8_t **block = block_at(ring, start);
+
+		if (!*block)
+			*block = malloc(block_bytes(ring));
+		if (!*block)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Copies bytes to [start, end), whose blocks exist. */
+static void copy_in(const struct rudp_ring *ring, uint64_t start, uint64_t end,
+		    const uint8_t *bytes)
+{
+	while (start < end) {
+		struct iovec piece = piece_at(ring, start, end);
+
+		memcpy(piece.iov_base, bytes, piece.iov_len);
+		bytes += piece.iov_len;
+		start += piece.iov_len;
+	}
+}
+
+static void free_blocks(const struct rudp_ring *ring)
+{
+	for (size_t i = 0; i < block_count(ring); i++)
+		free(ring->blocks[i]);
+	free(ring->blocks);
+}
+
 void rudp_ring_fini(struct rudp_ring *ring)
 {
-	free(ring->bytes);
+	free_blocks(ring);
 	*ring = (struct rudp_ring){.capacity_max_bytes = ring->capacity_max_bytes};
-}
-
-/* Maps [offset, offset + len), which must fit into the memory, to at most two pieces. */
-static int map(const struct rudp_ring *ring, uint64_t offset, size_t len, struct iovec iov[2])
-{
-	size_t at, first;
-
-	if (!len)
-		return 0;
-	at = (size_t)offset & (ring->capacity_bytes - 1);
-	first = rudp_min(len, ring->capacity_bytes - at);
-	iov[0] = (struct iovec){ring->bytes + at, first};
-	if (first == len)
-		return 1;
-	iov[1] = (struct iovec){ring->bytes, len - first};
-	return 2;
-}
-
-static void copy_in(struct rudp_ring *ring, uint64_t offset, const uint8_t *from, size_t len)
-{
-	struct iovec iov[2];
-	int pieces = map(ring, offset, len, iov);
-
-	for (int i = 0; i < pieces; i++) {
-		memcpy(iov[i].iov_base, from, iov[i].iov_len);
-		from += iov[i].iov_len;
-	}
 }
 
 uint64_t rudp_ring_kept(const struct rudp_ring *ring)
@@ -70,24 +118,62 @@ uint64_t rudp_ring_kept(const struct rudp_ring *ring)
 	return kept < ring->head ? kept : ring->head;
 }
 
-/* Moves [from, extent) to new memory. That includes bytes written beyond the tail. */
+/* The first and the last byte are in one block, because the ring is wrapped there. */
+static bool is_wrapped(const struct rudp_ring *ring, uint64_t start, uint64_t end)
+{
+	uint64_t last = end - 1;
+
+	return start / RUDP_RING_BLOCK_BYTES != last / RUDP_RING_BLOCK_BYTES &&
+	       block_at(ring, start) == block_at(ring, last);
+}
+
+/*
+ * Gives [start, end) from one ring to another that has room for it. Blocks change hands; bytes are
+ * copied only between blocks of different sizes, which are few, and where one block holds both
+ * ends in one of the rings. Without memory nothing has changed.
+ */
+static int transfer(const struct rudp_ring *to, const struct rudp_ring *from, uint64_t start,
+		    uint64_t end)
+{
+	bool are_equal = block_bytes(to) == block_bytes(from);
+	bool is_shared = are_equal && start < end && is_wrapped(from, start, end);
+
+	while (start < end) {
+		uint8_t **source = block_at(from, start), **dest = block_at(to, start);
+		struct iovec piece = piece_at(from, start, end);
+		uint64_t piece_end = start + piece.iov_len;
+
+		if (*source && are_equal && !*dest && !is_shared) {
+			*dest = *source;
+			*source = NULL;
+		} else if (*source) {
+			if (allocate(to, start, piece_end))
+				return -ENOMEM;
+			copy_in(to, start, piece_end, piece.iov_base);
+		}
+		is_shared = false;
+		start = piece_end;
+	}
+	return 0;
+}
+
+/* Moves [from, extent) to another capacity. That includes bytes written beyond the tail. */
 static int resize(struct rudp_ring *ring, uint64_t from, size_t capacity_bytes)
 {
 	struct rudp_ring to = *ring;
-	uint64_t offset = from;
-	struct iovec iov[2];
-	int pieces = map(ring, offset, (size_t)(ring->extent - offset), iov);
 
-	to.bytes = malloc(capacity_bytes);
-	if (!to.bytes)
-		return -ENOMEM;
 	to.capacity_bytes = capacity_bytes;
 	to.moved = from;
-	for (int i = 0; i < pieces; i++) {
-		copy_in(&to, offset, iov[i].iov_base, iov[i].iov_len);
-		offset += iov[i].iov_len;
+	to.blocks = malloc(block_count(&to) * sizeof *to.blocks);
+	if (!to.blocks)
+		return -ENOMEM;
+	for (size_t i = 0; i < block_count(&to); i++)
+		to.blocks[i] = NULL;
+	if (transfer(&to, ring, from, ring->extent)) {
+		free_blocks(&to);
+		return -ENOMEM;
 	}
-	free(ring->bytes);
+	free_blocks(ring);
 	*ring = to;
 	return 0;
 }
@@ -124,7 +210,8 @@ size_t rudp_ring_growth(const struct rudp_ring *ring, uint64_t end)
 	return fitting_capacity(ring, (size_t)needed) - ring->capacity_bytes;
 }
 
-int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end)
+/* Grows so that [head, end) has places. -ENOBUFS or -ENOMEM: the ring is unchanged. */
+static int grow(struct rudp_ring *ring, uint64_t end)
 {
 	uint64_t highest = rudp_max(end, ring->extent);
 	uint64_t oldest = oldest_wanted(ring, highest);
@@ -139,16 +226,30 @@ int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end)
 	return end - ring->head <= ring->capacity_bytes ? 0 : -ENOMEM;
 }
 
+int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end)
+{
+	int err = grow(ring, end);
+
+	return err ? err : allocate(ring, ring->tail, end);
+}
+
 int rudp_ring_writable(struct rudp_ring *ring, size_t want, struct iovec iov[2])
 {
 	size_t len = rudp_min(want, rudp_ring_room(ring));
+	uint64_t start = ring->tail, end;
+	int pieces = 0;
 
-	if (rudp_ring_reserve(ring, ring->tail + len))
+	if (grow(ring, ring->tail + len))
 		len = rudp_min(len, ring->capacity_bytes - rudp_ring_used(ring));
+	end = start + len;
+	for (; start < end && pieces < 2 && allocate(ring, start, start + 1) == 0; pieces++) {
+		iov[pieces] = piece_at(ring, start, end);
+		start += iov[pieces].iov_len;
+	}
 	/* The history here is lost even if the caller writes to it and never commits. */
-	if (ring->tail + len > ring->capacity_bytes)
-		ring->moved = rudp_max(ring->moved, ring->tail + len - ring->capacity_bytes);
-	return map(ring, ring->tail, len, iov);
+	if (start > ring->capacity_bytes)
+		ring->moved = rudp_max(ring->moved, start - ring->capacity_bytes);
+	return pieces;
 }
 
 void rudp_ring_commit(struct rudp_ring *ring, size_t n)
@@ -171,6 +272,7 @@ int rudp_ring_write(struct rudp_ring *ring, const void *buf, size_t len)
 
 int rudp_ring_write_at(struct rudp_ring *ring, uint64_t offset, const void *buf, size_t len)
 {
+	uint64_t end = offset + len;
 	int err;
 
 	assert(offset >= ring->head);
@@ -178,12 +280,14 @@ int rudp_ring_write_at(struct rudp_ring *ring, uint64_t offset, const void *buf,
 		return 0;
 	if (len > ring->capacity_max_bytes || offset > UINT64_MAX - len)
 		return -ENOBUFS;
-	err = rudp_ring_reserve(ring, offset + len);
+	err = grow(ring, end);
+	if (!err)
+		err = allocate(ring, offset, end);
 	if (err)
 		return err;
-	copy_in(ring, offset, buf, len);
-	if (ring->extent < offset + len)
-		ring->extent = offset + len;
+	copy_in(ring, offset, end, buf);
+	if (ring->extent < end)
+		ring->extent = end;
 	return 0;
 }
 
@@ -191,13 +295,13 @@ int rudp_ring_readable(const struct rudp_ring *ring, uint64_t offset, size_t len
 		       struct iovec iov[2])
 {
 	assert(offset >= ring->head && offset <= ring->tail && len <= ring->tail - offset);
-	return map(ring, offset, len, iov);
+	return map(ring, offset, offset + len, iov);
 }
 
 int rudp_ring_look(const struct rudp_ring *ring, uint64_t offset, size_t len, struct iovec iov[2])
 {
 	assert(offset >= rudp_ring_kept(ring) && offset + len <= ring->extent);
-	return map(ring, offset, len, iov);
+	return map(ring, offset, offset + len, iov);
 }
 
 void rudp_ring_consume(struct rudp_ring *ring, size_t n)
@@ -212,8 +316,8 @@ void rudp_ring_trim(struct rudp_ring *ring)
 	size_t capacity_bytes;
 
 	if (!content_bytes) {
-		free(ring->bytes);
-		ring->bytes = NULL;
+		free_blocks(ring);
+		ring->blocks = NULL;
 		ring->capacity_bytes = 0;
 		ring->moved = ring->head;
 		return;

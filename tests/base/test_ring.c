@@ -16,6 +16,7 @@
 #include "random.h"
 
 #define CAPACITY_MAX ((size_t)65536)
+#define WRITE_MAX (8 * CAPACITY_MAX)
 
 /* The expected byte at an offset of the stream, different in each turn of the ring. */
 static uint8_t byte_at(uint64_t offset)
@@ -29,7 +30,8 @@ static void fill(uint8_t *bytes, uint64_t offset, size_t len)
 		bytes[i] = byte_at(offset + i);
 }
 
-static void expect_held(const struct rudp_ring *ring, uint64_t offset, size_t len)
+/* Checks the pieces of one call, which are all of a block's length. Returns their length. */
+static size_t expect_pieces(const struct rudp_ring *ring, uint64_t offset, size_t len)
 {
 	struct iovec iov[2];
 	int pieces = rudp_ring_readable(ring, offset, len, iov);
@@ -43,12 +45,24 @@ static void expect_held(const struct rudp_ring *ring, uint64_t offset, size_t le
 			if (bytes[n] != byte_at(offset + seen))
 				cr_fatal("offset %llu", (unsigned long long)(offset + seen));
 	}
-	cr_assert(eq(sz, seen, len));
+	cr_assert(all(le(sz, seen, len),
+		      ge(sz, seen, len < RUDP_RING_BLOCK_BYTES ? len : RUDP_RING_BLOCK_BYTES)));
+	return seen;
+}
+
+static void expect_held(const struct rudp_ring *ring, uint64_t offset, size_t len)
+{
+	while (len > 0) {
+		size_t seen = expect_pieces(ring, offset, len);
+
+		offset += seen;
+		len -= seen;
+	}
 }
 
 static int write_tail(struct rudp_ring *ring, size_t len)
 {
-	static uint8_t bytes[2 * CAPACITY_MAX];
+	static uint8_t bytes[WRITE_MAX];
 
 	fill(bytes, ring->tail, len);
 	return rudp_ring_write(ring, bytes, len);
@@ -56,7 +70,7 @@ static int write_tail(struct rudp_ring *ring, size_t len)
 
 static int write_at(struct rudp_ring *ring, uint64_t offset, size_t len)
 {
-	static uint8_t bytes[2 * CAPACITY_MAX];
+	static uint8_t bytes[WRITE_MAX];
 
 	fill(bytes, offset, len);
 	return rudp_ring_write_at(ring, offset, bytes, len);
@@ -68,7 +82,7 @@ Test(ring, starts_without_memory)
 	struct iovec iov[2];
 
 	rudp_ring_init(&ring, CAPACITY_MAX);
-	cr_assert(eq(ptr, ring.bytes, NULL));
+	cr_assert(eq(ptr, ring.blocks, NULL));
 	cr_assert(eq(sz, rudp_ring_used(&ring), 0));
 	cr_assert(eq(sz, rudp_ring_room(&ring), CAPACITY_MAX));
 	cr_assert(eq(int, rudp_ring_readable(&ring, 0, 0, iov), 0));
@@ -77,7 +91,7 @@ Test(ring, starts_without_memory)
 	rudp_ring_consume(&ring, 0);
 	rudp_ring_commit(&ring, 0);
 	rudp_ring_trim(&ring);
-	cr_assert(eq(ptr, ring.bytes, NULL));
+	cr_assert(eq(ptr, ring.blocks, NULL));
 	rudp_ring_fini(&ring);
 }
 
@@ -174,7 +188,7 @@ Test(ring, trim_frees_unneeded_memory)
 	rudp_ring_consume(&ring, 5000);
 	rudp_ring_trim(&ring);
 	cr_assert(eq(sz, ring.capacity_bytes, 0));
-	cr_assert(eq(ptr, ring.bytes, NULL));
+	cr_assert(eq(ptr, ring.blocks, NULL));
 	cr_assert(eq(int, write_tail(&ring, 10), 0));
 	expect_held(&ring, CAPACITY_MAX, 10);
 	rudp_ring_fini(&ring);
@@ -283,7 +297,7 @@ Test(ring, without_memory_a_write_changes_nothing)
 }
 
 /* The reference implementation: one bool per byte of the whole stream, true if written. */
-#define STREAM_LEN ((size_t)1 << 20)
+#define STREAM_LEN ((size_t)8 << 20)
 
 struct model {
 	struct rudp_ring ring;
@@ -337,7 +351,7 @@ static void step_writable(struct model *model, size_t want)
 		offset += iov[i].iov_len;
 	}
 	if (fault_count() == 0 && want <= rudp_ring_room(ring))
-		cr_assert(eq(u64, offset, ring->tail + want));
+		cr_assert(ge(u64, offset, ring->tail + rudp_min(want, RUDP_RING_BLOCK_BYTES)));
 	cr_assert(le(u64, offset, ring->tail + want));
 	memset(&model->written[ring->tail], true, offset - ring->tail);
 	rudp_ring_commit(ring, (size_t)(offset - ring->tail));
@@ -428,4 +442,114 @@ Test(ring, behaves_like_a_plain_array)
 	run_model(2, 8192, 3000);
 	run_model(3, 32768, 3000);
 	run_model(4, 65536, 60000);
+	run_model(5, 8 * RUDP_RING_BLOCK_BYTES, 200000);
+	run_model(6, 16 * RUDP_RING_BLOCK_BYTES, 500000);
+}
+
+/* The addresses of the bytes at [from, end), one of each block's length. */
+static unsigned note_places(const struct rudp_ring *ring, uint64_t from, uint64_t end,
+			    const void *places[])
+{
+	struct iovec iov[2];
+	unsigned count = 0;
+
+	for (; from < end; from += RUDP_RING_BLOCK_BYTES) {
+		rudp_ring_readable(ring, from, 1, iov);
+		places[count++] = iov[0].iov_base;
+	}
+	return count;
+}
+
+static unsigned moved_places(const struct rudp_ring *ring, uint64_t from, uint64_t end,
+			     const void *before[])
+{
+	const void *after[64];
+	unsigned count = note_places(ring, from, end, after), moved = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		moved += after[i] != before[i];
+	return moved;
+}
+
+/* A packet that makes a ring of megabytes grow must not cost more than another. */
+Test(ring, copies_at_most_one_block_when_its_capacity_changes)
+{
+	const void *places[64];
+	struct rudp_ring ring;
+	uint64_t from = 1000;
+
+	rudp_ring_init(&ring, 64 * RUDP_RING_BLOCK_BYTES);
+	write_tail(&ring, from);
+	rudp_ring_consume(&ring, from);
+	for (unsigned blocks = 8; blocks < 32; blocks *= 2) {
+		write_tail(&ring, blocks * RUDP_RING_BLOCK_BYTES - rudp_ring_used(&ring));
+		cr_assert(eq(sz, ring.capacity_bytes, blocks * RUDP_RING_BLOCK_BYTES));
+		note_places(&ring, from, ring.tail, places);
+		write_tail(&ring, 1);
+		cr_assert(eq(sz, ring.capacity_bytes, 2 * blocks * RUDP_RING_BLOCK_BYTES));
+		cr_assert(le(uint, moved_places(&ring, from, ring.tail - 1, places), 1));
+		expect_held(&ring, from, rudp_ring_used(&ring));
+	}
+	rudp_ring_consume(&ring, rudp_ring_used(&ring) - 3 * RUDP_RING_BLOCK_BYTES);
+	note_places(&ring, ring.head, ring.tail, places);
+	rudp_ring_shrink(&ring);
+	cr_assert(eq(sz, ring.capacity_bytes, 4 * RUDP_RING_BLOCK_BYTES));
+	cr_assert(zero(uint, moved_places(&ring, ring.head, ring.tail, places)));
+	expect_held(&ring, ring.head, rudp_ring_used(&ring));
+	rudp_ring_fini(&ring);
+}
+
+/* A single byte far beyond the tail takes a block, not all memory up to it. */
+Test(ring, has_memory_only_where_bytes_are)
+{
+	struct rudp_ring ring;
+
+	rudp_ring_init(&ring, 64 * RUDP_RING_BLOCK_BYTES);
+	fault_arm(0);
+	write_at(&ring, 40 * RUDP_RING_BLOCK_BYTES, 1);
+	cr_assert(eq(uint, fault_count(), 2)); /* the list of blocks, and one block */
+	write_at(&ring, 40 * RUDP_RING_BLOCK_BYTES + 1, 1000);
+	cr_assert(eq(uint, fault_count(), 2));
+	rudp_ring_fini(&ring);
+}
+
+Test(ring, gives_long_ranges_in_parts)
+{
+	struct rudp_ring ring;
+	struct iovec iov[2];
+
+	rudp_ring_init(&ring, 8 * RUDP_RING_BLOCK_BYTES);
+	cr_assert(eq(int, rudp_ring_writable(&ring, 3 * RUDP_RING_BLOCK_BYTES, iov), 2));
+	cr_assert(eq(sz, iov[0].iov_len + iov[1].iov_len, 2 * RUDP_RING_BLOCK_BYTES));
+	write_tail(&ring, 4 * RUDP_RING_BLOCK_BYTES);
+	cr_assert(eq(int, rudp_ring_readable(&ring, 10, 3 * RUDP_RING_BLOCK_BYTES, iov), 2));
+	cr_assert(eq(sz, iov[0].iov_len + iov[1].iov_len, 2 * RUDP_RING_BLOCK_BYTES - 10));
+	rudp_ring_fini(&ring);
+}
+
+Test(ring, reserved_bytes_need_no_memory_when_they_are_written)
+{
+	struct rudp_ring ring;
+
+	rudp_ring_init(&ring, 8 * RUDP_RING_BLOCK_BYTES);
+	write_tail(&ring, 1000);
+	cr_assert(zero(int, rudp_ring_reserve(&ring, 1000 + 3 * RUDP_RING_BLOCK_BYTES)));
+	fault_arm(1);
+	cr_assert(zero(int, write_tail(&ring, 3 * RUDP_RING_BLOCK_BYTES)));
+	cr_assert(zero(uint, fault_count()));
+	expect_held(&ring, 0, rudp_ring_used(&ring));
+	rudp_ring_fini(&ring);
+}
+
+/* The second block has no memory: only the first piece is given. */
+Test(ring, writable_gives_the_pieces_that_have_memory)
+{
+	struct rudp_ring ring;
+	struct iovec iov[2];
+
+	rudp_ring_init(&ring, 8 * RUDP_RING_BLOCK_BYTES);
+	fault_arm(3);
+	cr_assert(eq(int, rudp_ring_writable(&ring, 2 * RUDP_RING_BLOCK_BYTES, iov), 1));
+	cr_assert(eq(sz, iov[0].iov_len, RUDP_RING_BLOCK_BYTES));
+	rudp_ring_fini(&ring);
 }

@@ -144,15 +144,17 @@ void session_close_side(struct session *s, struct side *side)
 void session_read_side(struct session *s, int host, struct side *side, size_t max)
 {
 	struct iovec iov[2];
-	int count = rudp_conn_receive_readable(side->conn, iov);
-	size_t done = 0;
 
-	for (int i = 0; i < count; i++)
-		for (size_t k = 0; k < iov[i].iov_len && done < max; k++, done++)
-			require(s->hostile || ((uint8_t *)iov[i].iov_base)[k] ==
-						      pattern(!host, side->read + done));
-	side->read += done;
-	rudp_conn_receive_consume(side->conn, done, s->now_ns);
+	while (max > 0 && rudp_conn_receive_readable(side->conn, iov) > 0) {
+		size_t len = iov[0].iov_len < max ? iov[0].iov_len : max;
+
+		for (size_t k = 0; k < len; k++)
+			require(s->hostile ||
+				((uint8_t *)iov[0].iov_base)[k] == pattern(!host, side->read + k));
+		side->read += len;
+		max -= len;
+		rudp_conn_receive_consume(side->conn, len, s->now_ns);
+	}
 	if (rudp_conn_receive_eof(side->conn) && side->twin && !s->hostile)
 		require(side->twin->shut);
 }

@@ -294,15 +294,14 @@ struct rudp_conn_stats pair_stats(const struct pair *pair, int side)
 size_t pair_read(struct pair *pair, int side, char *out, size_t cap)
 {
 	struct iovec iov[2];
-	int count = rudp_conn_receive_readable(pair->conn[side], iov);
 	size_t done = 0;
 
-	for (int i = 0; i < count; i++) {
-		size_t n = iov[i].iov_len < cap - done ? iov[i].iov_len : cap - done;
+	while (done < cap && rudp_conn_receive_readable(pair->conn[side], iov) > 0) {
+		size_t n = iov[0].iov_len < cap - done ? iov[0].iov_len : cap - done;
 
-		memcpy(out + done, iov[i].iov_base, n);
+		memcpy(out + done, iov[0].iov_base, n);
+		rudp_conn_receive_consume(pair->conn[side], n, pair->now_ns);
 		done += n;
 	}
-	rudp_conn_receive_consume(pair->conn[side], done, pair->now_ns);
 	return done;
 }

@@ -177,16 +177,15 @@ static void write_on(struct arena *a, struct rudp_conn *conn, int index, int fro
 static void read_on(struct arena *a, struct rudp_conn *conn, int index, int from, uint64_t *read)
 {
 	struct iovec iov[2];
-	int count = rudp_conn_receive_readable(conn, iov);
-	size_t len = 0;
 
-	for (int i = 0; i < count; i++)
-		for (size_t n = 0; n < iov[i].iov_len; n++, len++)
-			if (((const uint8_t *)iov[i].iov_base)[n] !=
-			    pattern(index, from, *read + len))
+	while (rudp_conn_receive_readable(conn, iov) > 0) {
+		for (size_t n = 0; n < iov[0].iov_len; n++)
+			if (((const uint8_t *)iov[0].iov_base)[n] !=
+			    pattern(index, from, *read + n))
 				FAIL(a, "a wrong byte in the honest stream %d", index);
-	rudp_conn_receive_consume(conn, len, a->now_ns);
-	*read += len;
+		*read += iov[0].iov_len;
+		rudp_conn_receive_consume(conn, iov[0].iov_len, a->now_ns);
+	}
 }
 
 static bool add_exchanges(void *context, struct rudp_conn *conn)

@@ -40,28 +40,35 @@ static void accept_all(struct world *w)
 	}
 }
 
+/* Returns how many of these bytes are as they were written. */
+static size_t right_bytes(const struct side *side, int host, int index, const uint8_t *bytes,
+			  size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && bytes[n] == pattern(index, !host, side->read + n))
+		n++;
+	return n;
+}
+
 static void read_some(struct world *w, int host, int index, size_t max)
 {
 	struct side *side = &w->side[host][index];
 	struct iovec iov[2];
-	int count = rudp_conn_receive_readable(side->conn, iov);
-	size_t done = 0;
 
-	for (int i = 0; i < count; i++) {
-		const uint8_t *bytes = iov[i].iov_base;
+	while (max > 0 && rudp_conn_receive_readable(side->conn, iov) > 0) {
+		size_t len = iov[0].iov_len < max ? iov[0].iov_len : max;
+		size_t right = right_bytes(side, host, index, iov[0].iov_base, len);
 
-		for (size_t k = 0; k < iov[i].iov_len && done < max; k++, done++) {
-			if (bytes[k] == pattern(index, !host, side->read + done))
-				continue;
+		if (right < len) {
 			world_fail(w, "connection %d: wrong byte at offset %" PRIu64, index,
-				   side->read + done);
+				   side->read + right);
 			return;
 		}
+		side->read += len;
+		max -= len;
+		rudp_conn_receive_consume(side->conn, len, w->now_ns);
 	}
-	if (done == 0)
-		return;
-	side->read += done;
-	rudp_conn_receive_consume(side->conn, done, w->now_ns);
 	if (side->read > side->to_read)
 		world_fail(w, "connection %d: more bytes than were written", index);
 }

@@ -37,17 +37,30 @@ void rudp_conn_send_commit(struct rudp_conn *conn, size_t n, int64_t now_at_ns)
 	rudp_endpoint_touch(conn->ep, conn);
 }
 
-size_t rudp_conn_write(struct rudp_conn *conn, const void *bytes, size_t len, int64_t now_at_ns)
+/* Stores the first of len bytes, as many as two pieces of memory hold. Returns how many. */
+static size_t write_some(struct rudp_conn *conn, const uint8_t *bytes, size_t len,
+			 int64_t now_at_ns)
 {
 	struct iovec iov[2];
 	int count = rudp_conn_send_reserve(conn, len, iov);
 	size_t done = 0;
 
 	for (int i = 0; i < count; i++) {
-		memcpy(iov[i].iov_base, (const uint8_t *)bytes + done, iov[i].iov_len);
+		memcpy(iov[i].iov_base, bytes + done, iov[i].iov_len);
 		done += iov[i].iov_len;
 	}
 	rudp_conn_send_commit(conn, done, now_at_ns);
+	return done;
+}
+
+size_t rudp_conn_write(struct rudp_conn *conn, const void *bytes, size_t len, int64_t now_at_ns)
+{
+	size_t done = 0, more;
+
+	do {
+		more = write_some(conn, (const uint8_t *)bytes + done, len - done, now_at_ns);
+		done += more;
+	} while (more > 0 && done < len);
 	return done;
 }
 

@@ -146,14 +146,14 @@ size_t burst_hear(void)
 {
 	uint64_t offset = burst_listening()->recvbuf.ring.head;
 	struct iovec iov[2];
-	int count = rudp_conn_receive_readable(burst_listening(), iov);
 	size_t heard = 0;
 
-	for (int i = 0; i < count; i++)
-		for (size_t k = 0; k < iov[i].iov_len; k++, heard++)
-			if (((uint8_t *)iov[i].iov_base)[k] != byte_at(offset + heard))
+	while (rudp_conn_receive_readable(burst_listening(), iov) > 0) {
+		for (size_t k = 0; k < iov[0].iov_len; k++, heard++)
+			if (((uint8_t *)iov[0].iov_base)[k] != byte_at(offset + heard))
 				cr_fatal("wrong at %llu", (unsigned long long)(offset + heard));
-	rudp_conn_receive_consume(burst_listening(), heard, burst.pair.now_ns);
+		rudp_conn_receive_consume(burst_listening(), iov[0].iov_len, burst.pair.now_ns);
+	}
 	return heard;
 }
 

@@ -31,16 +31,14 @@ static void burst(size_t len)
 static void read_all(void)
 {
 	struct iovec iov[2];
-	int count = rudp_conn_receive_readable(pair.conn[0], iov);
-	size_t len = 0;
 
-	for (int i = 0; i < count; i++)
-		for (size_t k = 0; k < iov[i].iov_len; k++, len++)
-			cr_assert(eq(u8, ((uint8_t *)iov[i].iov_base)[k],
-				     pattern(0, 1, read_bytes + len)));
-	if (len > 0)
-		rudp_conn_receive_consume(pair.conn[0], len, pair.now_ns);
-	read_bytes += len;
+	while (rudp_conn_receive_readable(pair.conn[0], iov) > 0) {
+		for (size_t k = 0; k < iov[0].iov_len; k++)
+			cr_assert(eq(u8, ((uint8_t *)iov[0].iov_base)[k],
+				     pattern(0, 1, read_bytes + k)));
+		read_bytes += iov[0].iov_len;
+		rudp_conn_receive_consume(pair.conn[0], iov[0].iov_len, pair.now_ns);
+	}
 }
 
 /* Delivers everything on the wire except the datagram with this index; -1: everything. */
