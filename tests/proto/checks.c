@@ -144,7 +144,7 @@ bool rudp_reliability_check(const struct rudp_reliability *r)
 		if (!check_record(r, number, run_end))
 			return false;
 		outstanding += rudp_sent_is_awaited(sent);
-		if (rudp_sent_is_awaited(sent) && sent->in_flight)
+		if (number >= r->path_first && rudp_sent_is_awaited(sent) && sent->in_flight)
 			bytes_in_flight += sent->size_bytes;
 	}
 	CHECK(bytes_in_flight == r->bytes_in_flight);

@@ -182,6 +182,7 @@ static int run(void *context, struct rudp_failover_state *failover)
 
 	if (rc < 0)
 		return fail_errno("cannot start", rc);
+	rudp_heap_own();
 	rudp_time_slice_shorten();
 	rudp_engine_watch_signals(&engine);
 	rc = publish_first(&engine, arguments->hash);

@@ -277,7 +277,8 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	/* The heap of a thread belongs to its program. */
 	if (!engine->stays)
 		rudp_heap_update(&engine->heap, rudp_endpoint_rest_count(engine->ep),
-				 rudp_endpoint_free_count(engine->ep), engine->now_at_ns);
+				 rudp_endpoint_free_count(engine->ep),
+				 rudp_endpoint_budget(engine->ep)->used_bytes, engine->now_at_ns);
 }
 
 int64_t rudp_engine_busy_poll_ns(struct rudp_engine *engine)

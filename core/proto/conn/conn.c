@@ -165,6 +165,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	rudp_key_exchange_free(conn->exchange);
 	rudp_identity_proof_free(conn->identity_proof);
 	rudp_reliability_fini(&conn->reliability);
+	rudp_conn_ack_drop(conn);
 	rudp_acks_fini(&conn->acks);
 	rudp_replay_fini(&conn->replay);
 	rudp_sendbuf_fini(&conn->sendbuf);

@@ -266,7 +266,7 @@ void rudp_conn_fec_on_taken(struct rudp_conn *conn)
 /*
  * If the peer has exceeded its work limit, decoding is skipped: the bytes are retransmitted anyway.
  */
-static void decode_turn(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_fec_turn(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct taker taker = {conn, now_at_ns};
 
@@ -280,19 +280,6 @@ static void decode_turn(struct rudp_conn *conn, int64_t now_at_ns)
 			     &taker);
 	rudp_conn_work_end(conn, 0, now_at_ns);
 	rudp_conn_fec_on_taken(conn);
-}
-
-bool rudp_endpoint_fec(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at_ns)
-{
-	struct rudp_conn *conn = RUDP_LIST_OWNER(ep->ready.next, struct rudp_conn, ready_link);
-
-	if (rudp_list_is_empty(&ep->ready) || !conn->fec_store.has_news)
-		return true;
-	if (*turns == RUDP_FEC_TURNS_MAX)
-		return false;
-	++*turns;
-	decode_turn(conn, now_at_ns);
-	return true;
 }
 
 void rudp_conn_fec_on_told(struct rudp_conn *conn)

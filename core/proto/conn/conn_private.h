@@ -239,6 +239,7 @@ struct rudp_conn {
 
 	struct rudp_rtt rtt;
 	struct rudp_reliability reliability;
+	struct rudp_ack_work *ack_work; /* a long ACK that is not yet done; NULL: none */
 	struct rudp_acks acks;
 	struct rudp_cc cc;
 	struct rudp_pacer pacer;
@@ -359,6 +360,12 @@ void rudp_conn_work_begin(struct rudp_conn *conn);
 bool rudp_conn_work_may_go_on(const void *conn);
 void rudp_conn_work_end(struct rudp_conn *conn, uint64_t free_units, int64_t now_at_ns);
 
+/* Work is left that connections do by turns: rudp_endpoint_work_turn(). */
+static inline bool rudp_conn_has_work(const struct rudp_conn *conn)
+{
+	return conn->fec_store.has_news || conn->ack_work;
+}
+
 /* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
 /* Sends the SYN of a deferred connection: there is data, or the wait is over. */
@@ -460,6 +467,9 @@ extern void rudp_conn_on_answered(void *context, uint64_t number, const struct r
 extern void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *sent);
 enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack *ack,
 				   int64_t now_at_ns);
+/* turn: processes the next part of ack_work. drop: the connection is over. */
+void rudp_conn_ack_turn(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_ack_drop(struct rudp_conn *conn);
 /* The peer has answered the handshake packet, whose number is 0. */
 void rudp_conn_on_answer(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns);
@@ -522,6 +532,8 @@ void rudp_conn_fec_on_sent(struct rudp_conn *conn, uint64_t number);
 void rudp_conn_fec_end(struct rudp_conn *conn);
 /* The ACKs of repair symbols are no longer waited for, if all stream bytes are acknowledged. */
 void rudp_conn_fec_settle(struct rudp_conn *conn);
+/* Decodes a limited part of what has arrived. */
+void rudp_conn_fec_turn(struct rudp_conn *conn, int64_t now_at_ns);
 /* A REPAIR frame has arrived. */
 enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame);
 /*

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Acknowledged, lost and overdue packets: docs/protocol.md sections 9 to 11. */
+#include <stdlib.h>
 
 #include "proto/conn/conn_identity.h"
 #include "proto/conn/conn_ids.h"
 #include "proto/conn/conn_keys.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
+
+struct rudp_ack_work {
+	struct rudp_ack_pass pass;
+	struct rudp_ack ack;
+};
 
 void rudp_conn_on_answered(void *context, uint64_t number, const struct rudp_sent *sent)
 {
@@ -200,7 +206,7 @@ enum rudp_verdict rudp_conn_on_arrived(struct rudp_conn *conn, uint64_t offset, 
 }
 
 static void on_result(struct rudp_conn *conn, const struct rudp_reliability_result *result,
-		      size_t room_before, int64_t now_at_ns)
+		      int64_t now_at_ns)
 {
 	if (result->answered_packets > 0)
 		conn->progress_at_ns = now_at_ns;
@@ -215,40 +221,106 @@ static void on_result(struct rudp_conn *conn, const struct rudp_reliability_resu
 	rudp_conn_grow_send_limit(conn);
 	if (rudp_budget_is_scarce(&conn->ep->budget))
 		rudp_ring_shrink(&conn->sendbuf.ring);
-	if (rudp_conn_send_room(conn) > room_before)
-		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
 	if (result->answered_packets > 0)
 		note_sent_all(conn, now_at_ns);
+}
+
+/* The counts of marks are those of all packets that the ACK covers. */
+static void on_marks(struct rudp_conn *conn, const struct rudp_ack *ack, int64_t now_at_ns)
+{
+	rudp_ecn_on_ack(&conn->ecn, ack);
+	if (conn->ecn.ce_new > 0)
+		rudp_tail_on_congestion(&conn->tail, &conn->rtt, now_at_ns);
+}
+
+static void raise_writable(struct rudp_conn *conn, size_t room_before)
+{
+	if (rudp_conn_send_room(conn) > room_before)
+		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
+}
+
+/* The whole ACK was processed, or another one follows. */
+static void on_ack_done(struct rudp_conn *conn, const struct rudp_ack_pass *pass, int64_t now_at_ns)
+{
+	rudp_conn_prove_offer(conn, pass->ack->largest);
+	on_result(conn, &pass->result, now_at_ns);
+	/* Any ACK after our RESET acknowledges the RESET: nothing else is outstanding. */
+	if (conn->state == RUDP_STATE_RESET_SENT && !conn->reset_due &&
+	    conn->reliability.outstanding == 0)
+		rudp_conn_die(conn, now_at_ns);
+}
+
+static bool step_on(struct rudp_conn *conn, struct rudp_ack_pass *pass, int64_t now_at_ns)
+{
+	if (!rudp_reliability_recv_step(&conn->reliability, &conn->rtt, pass,
+					conn->peer_ack_delay_ns, now_at_ns))
+		return false;
+	on_marks(conn, pass->ack, now_at_ns);
+	on_ack_done(conn, pass, now_at_ns);
+	return true;
+}
+
+/* What is left of the ACK is left to a later one, which covers the same packets. */
+static void end_pass(struct rudp_conn *conn, struct rudp_ack_pass *pass, int64_t now_at_ns)
+{
+	rudp_reliability_recv_end(&conn->reliability, &conn->rtt, pass, conn->peer_ack_delay_ns,
+				  now_at_ns);
+	on_ack_done(conn, pass, now_at_ns);
+}
+
+void rudp_conn_ack_drop(struct rudp_conn *conn)
+{
+	free(conn->ack_work);
+	conn->ack_work = NULL;
+}
+
+static void keep_work(struct rudp_conn *conn, struct rudp_ack_pass *pass, int64_t now_at_ns)
+{
+	conn->ack_work = malloc(sizeof *conn->ack_work);
+	if (!conn->ack_work) {
+		end_pass(conn, pass, now_at_ns);
+		return;
+	}
+	*conn->ack_work = (struct rudp_ack_work){*pass, *pass->ack};
+	conn->ack_work->pass.ack = &conn->ack_work->ack;
 }
 
 enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack *ack,
 				   int64_t now_at_ns)
 {
-	struct rudp_reliability_result result;
 	size_t room = rudp_conn_send_room(conn);
-	enum rudp_verdict verdict = rudp_reliability_recv(
-		&conn->reliability, &conn->rtt, ack, conn->peer_ack_delay_ns, now_at_ns, &result);
+	struct rudp_ack_pass pass;
+	enum rudp_verdict verdict;
 
+	if (conn->ack_work)
+		end_pass(conn, &conn->ack_work->pass, now_at_ns);
+	rudp_conn_ack_drop(conn);
+	verdict = rudp_reliability_recv_begin(&conn->reliability, ack, now_at_ns, &pass);
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
-	rudp_conn_prove_offer(conn, ack->largest);
-	rudp_ecn_on_ack(&conn->ecn, ack);
-	if (conn->ecn.ce_new > 0)
-		rudp_tail_on_congestion(&conn->tail, &conn->rtt, now_at_ns);
-	on_result(conn, &result, room, now_at_ns);
-	/* Any ACK after our RESET acknowledges the RESET: nothing else is outstanding. */
-	if (conn->state == RUDP_STATE_RESET_SENT && !conn->reset_due &&
-	    conn->reliability.outstanding == 0)
-		rudp_conn_die(conn, now_at_ns);
+	if (!step_on(conn, &pass, now_at_ns))
+		keep_work(conn, &pass, now_at_ns);
+	raise_writable(conn, room);
 	return RUDP_VERDICT_OK;
+}
+
+void rudp_conn_ack_turn(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	size_t room = rudp_conn_send_room(conn);
+
+	if (step_on(conn, &conn->ack_work->pass, now_at_ns))
+		rudp_conn_ack_drop(conn);
+	raise_writable(conn, room);
 }
 
 void rudp_conn_on_answer(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_reliability_result result;
+	size_t room = rudp_conn_send_room(conn);
 
 	rudp_reliability_recv_answer(&conn->reliability, &conn->rtt, 0, now_at_ns, &result);
-	on_result(conn, &result, rudp_conn_send_room(conn), now_at_ns);
+	on_result(conn, &result, now_at_ns);
+	raise_writable(conn, room);
 }
 
 /* Chooses ack-eliciting content for a probe: the data that the peer most likely lacks. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits the computation that a peer can cause: work.h. */
 #include "proto/conn/conn_private.h"
+#include "proto/conn/endpoint_private.h"
 
 uint64_t rudp_conn_work_total(const struct rudp_conn *conn)
 {
@@ -52,4 +53,22 @@ void rudp_conn_work_end(struct rudp_conn *conn, uint64_t free_units, int64_t now
 		return;
 	pay_debt(&conn->work, now_at_ns);
 	conn->work.debt += units - free_units;
+}
+
+bool rudp_endpoint_work_turn(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at_ns)
+{
+	struct rudp_conn *conn = RUDP_LIST_OWNER(ep->ready.next, struct rudp_conn, ready_link);
+
+	if (rudp_list_is_empty(&ep->ready) || !rudp_conn_has_work(conn))
+		return true;
+	if (*turns == RUDP_WORK_TURNS_MAX)
+		return false;
+	++*turns;
+	if (conn->dead)
+		rudp_conn_ack_drop(conn);
+	if (conn->ack_work)
+		rudp_conn_ack_turn(conn, now_at_ns);
+	if (conn->fec_store.has_news)
+		rudp_conn_fec_turn(conn, now_at_ns);
+	return true;
 }

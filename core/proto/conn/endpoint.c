@@ -312,14 +312,15 @@ bool rudp_endpoint_transmit(struct rudp_endpoint *ep, struct rudp_train *train, 
 	reap(ep);
 	if (rudp_endpoint_transmit_answer(ep, train))
 		return true;
-	while (rudp_endpoint_fec(ep, &turns, now_at_ns) && (link = rudp_list_pop(&ep->ready))) {
+	while (rudp_endpoint_work_turn(ep, &turns, now_at_ns) &&
+	       (link = rudp_list_pop(&ep->ready))) {
 		conn = RUDP_LIST_OWNER(link, struct rudp_conn, ready_link);
 		if (!conn->dead && conn->path.socket &&
 		    rudp_conn_transmit(conn, train, now_at_ns)) {
 			rudp_endpoint_touch(ep, conn); /* to the end of the ready list */
 			return true;
 		}
-		if (conn->fec_store.has_news)
+		if (rudp_conn_has_work(conn))
 			rudp_endpoint_touch(ep, conn);
 		else
 			settle(ep, conn, now_at_ns);

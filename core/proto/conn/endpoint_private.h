@@ -19,8 +19,8 @@
 #define RUDP_ANSWER_MAX_BYTES RUDP_SYNACK_MAX_BYTES
 /* as many connections as a browser opens at once; cheap if never used */
 #define RUDP_SPARE_KEYS_MAX 16
-/* steps of FEC decoding in one transmit, about 1 ms; then received datagrams come first */
-#define RUDP_FEC_TURNS_MAX 64u
+/* turns of work in one transmit, about 1 ms; then received datagrams come first */
+#define RUDP_WORK_TURNS_MAX 64u
 /* limit for one on_time, even if timers are armed again at once */
 #define RUDP_TIMERS_PER_PASS 100000
 
@@ -109,11 +109,11 @@ struct rudp_endpoint {
 };
 
 /*
- * Lets the next ready connection do a limited part of its FEC decoding (conn_fec.c). *turns counts
- * the steps of this transmit, at most RUDP_FEC_TURNS_MAX. False: the limit is reached, and decoding
- * continues in the next transmit.
+ * Lets the next ready connection do a limited part of its work: the rest of a long ACK, or FEC
+ * decoding (conn_work.c). *turns counts the turns of this transmit, at most RUDP_WORK_TURNS_MAX.
+ * False: the limit is reached, and work continues in the next transmit.
  */
-bool rudp_endpoint_fec(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at_ns);
+bool rudp_endpoint_work_turn(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at_ns);
 /* A connection may have something to send, another deadline, or buffers of another size. */
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn);
 void rudp_endpoint_random(struct rudp_endpoint *ep, void *out, size_t len);

@@ -16,8 +16,10 @@
  *           rest is added to a debt, which decreases by RUDP_WORK_PER_S. A connection whose debt
  *           reaches RUDP_WORK_DEBT_MAX accepts no packet (TOO_COSTLY) until it is lower. So one
  *           connection can take 1 % of a processor from the others.
+ * Turns     A packet leaves longer work to later turns, in which connections alternate and packets
+ *           of others arrive: an ACK of many packets (RUDP_FATES_PER_CALL at a time), and FEC.
  * Excluded  Work that the peer has paid for otherwise: acknowledged and lost packets of this side,
- *           once each; decryption; bytes copied when a buffer grows, once per doubling.
+ *           once each; decryption; the block that is copied when a buffer grows (ring.h).
  * Threads   none: belongs to one connection.
  */
 #ifndef RUDP_PROTO_WORK_H
@@ -36,7 +38,7 @@
 #define RUDP_WORK_KEYS 500u     /* a change of the key phase */
 /* Answering a KEY_SHARE, two X25519 operations: not with its packet, and at most once a minute. */
 #define RUDP_WORK_EXCHANGE 8000u
-/* Connections solve their blocks in turn, this much in each turn; one step may exceed it. */
+/* Connections solve their blocks by turns, this much in each turn; one step may exceed it. */
 #define RUDP_WORK_FEC_TURN 400u
 
 struct rudp_work {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Loss detection (RFC 9002 section 6): packet and time thresholds, and probe time-outs. */
+#include <limits.h>
+
 #include "proto/recovery/reliability_private.h"
 
 /*
@@ -116,6 +118,7 @@ static void declare_lost(struct rudp_reliability *r, uint64_t number, int64_t no
 {
 	struct rudp_sent *sent = rudp_sent_at(r, number);
 
+	rudp_sent_judge_path(r, number, sent);
 	sent->fate = RUDP_FATE_LOST;
 	sent->lost_at_ns = now_at_ns;
 	r->outstanding--;
@@ -131,14 +134,15 @@ static void declare_lost(struct rudp_reliability *r, uint64_t number, int64_t no
 	r->owner.on_lost(r->owner.context, number, sent);
 }
 
-void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
-		      int64_t ack_delay_max_ns, int64_t now_at_ns,
+bool rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
+		      int64_t ack_delay_max_ns, int64_t now_at_ns, unsigned most,
 		      struct rudp_reliability_result *result)
 {
 	int64_t delay_ns = loss_delay_ns(r, rtt);
 	uint32_t packet_threshold = r->packet_threshold; /* losses found below may lower it */
 	uint64_t end = r->largest_answered == RUDP_NUMBER_NONE ? 0 : r->largest_answered;
 	uint64_t number = r->loss_next > r->base ? r->loss_next : r->base;
+	bool is_whole = true;
 
 	r->loss_at_ns = RUDP_NEVER;
 	while (number < end) {
@@ -148,6 +152,11 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 		if (awaited && end - number < packet_threshold &&
 		    sent->sent_at_ns > now_at_ns - delay_ns) {
 			r->loss_at_ns = sent->sent_at_ns + delay_ns;
+			break;
+		}
+		if (awaited && most-- == 0) {
+			r->loss_at_ns = now_at_ns;
+			is_whole = false;
 			break;
 		}
 		if (sent->fate == RUDP_FATE_ANSWERED) {
@@ -163,8 +172,11 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 		number++;
 	}
 	r->loss_next = number;
-	rudp_sent_records_prune(r, now_at_ns - RUDP_LOST_KEPT_PTOS *
-						       rudp_rtt_pto_ns(rtt, ack_delay_max_ns));
+	/* more steps than a call adds lost records */
+	rudp_sent_records_prune(
+		r, now_at_ns - RUDP_LOST_KEPT_PTOS * rudp_rtt_pto_ns(rtt, ack_delay_max_ns),
+		2 * RUDP_FATES_PER_CALL);
+	return is_whole;
 }
 
 /*
@@ -236,7 +248,7 @@ unsigned rudp_reliability_retransmit(struct rudp_reliability *r, const struct ru
 {
 	*result = (struct rudp_reliability_result){.inflight_before_bytes = r->bytes_in_flight};
 	if (r->loss_at_ns <= now_at_ns)
-		rudp_loss_detect(r, rtt, ack_delay_max_ns, now_at_ns, result);
+		(void)rudp_loss_detect(r, rtt, ack_delay_max_ns, now_at_ns, UINT_MAX, result);
 	if (result->lost_packets > 0 ||
 	    rudp_reliability_deadline_ns(r, rtt, ack_delay_max_ns) > now_at_ns)
 		return 0;

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "base/min_max.h"
 #include "proto/recovery/reliability_private.h"
 
 #define HAS_A_BIT(name, value, eliciting)                                                          \
@@ -11,19 +12,12 @@
 RUDP_FRAMES(HAS_A_BIT)
 #undef HAS_A_BIT
 
-/* State of processing one ACK (or SYNACK): results that are known only at its end. */
-struct pass {
+/* One call for an ACK. */
+struct step {
 	struct rudp_reliability *r;
-	struct rudp_reliability_result *result;
+	struct rudp_ack_pass *pass;
 	int64_t now_at_ns;
-	uint64_t largest_before; /* RUDP_NUMBER_NONE: nothing was acknowledged before */
-	uint64_t rtt_number;     /* its acknowledgement gives an RTT sample, if it is new */
-	int64_t rtt_ns;          /* RUDP_NEVER: no RTT sample */
-	bool eliciting;          /* a newly acknowledged packet was ack-eliciting */
-	/* newest packet in flight that is newly acknowledged; RUDP_NUMBER_NONE: none */
-	uint64_t newest;
-	/* largest distance of a late packet below the largest acknowledged number */
-	uint64_t extent;
+	unsigned left; /* packets that it may still settle */
 };
 
 int rudp_reliability_init(struct rudp_reliability *r, const struct rudp_reliability_owner *owner)
@@ -127,6 +121,7 @@ void rudp_reliability_resend(struct rudp_reliability *r, uint64_t number, int64_
 	sent = rudp_sent_at(r, number);
 	if (sent->fate == RUDP_FATE_ANSWERED)
 		return;
+	rudp_sent_judge_path(r, number, sent);
 	sent->sent_at_ns = now_at_ns;
 	sent->resent = true;
 	if (sent->fate == RUDP_FATE_OUTSTANDING) {
@@ -147,6 +142,7 @@ void rudp_reliability_settle(struct rudp_reliability *r, uint64_t number)
 	sent = rudp_sent_at(r, number);
 	if (!rudp_sent_is_awaited(sent))
 		return;
+	rudp_sent_judge_path(r, number, sent);
 	if (--r->outstanding == 0)
 		r->loss_at_ns = RUDP_NEVER;
 	if (sent->in_flight)
@@ -162,11 +158,11 @@ void rudp_reliability_on_app_limited(struct rudp_reliability *r)
 	r->app_limited_until = until > 0 ? until : 1;
 }
 
-static void note_spurious(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
+static void note_spurious(struct step *step, uint64_t number, const struct rudp_sent *sent)
 {
-	struct rudp_reliability_result *result = pass->result;
+	struct rudp_reliability_result *result = &step->pass->result;
 
-	pass->r->spurious_packets++;
+	step->r->spurious_packets++;
 	result->spurious_packets++;
 	result->spurious_largest_number = number;
 	if (sent->in_flight)
@@ -174,7 +170,8 @@ static void note_spurious(struct pass *pass, uint64_t number, const struct rudp_
 }
 
 /* RFC 8985 section 6.2 step 3: the packet was overtaken, whether or not it was declared lost. */
-static void note_reordering(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
+static void note_reordering(struct rudp_ack_pass *pass, uint64_t number,
+			    const struct rudp_sent *sent)
 {
 	if (pass->largest_before == RUDP_NUMBER_NONE || number > pass->largest_before ||
 	    sent->resent || (sent->content & RUDP_CONTENT_EXTRA))
@@ -183,40 +180,42 @@ static void note_reordering(struct pass *pass, uint64_t number, const struct rud
 		pass->extent = pass->largest_before - number;
 }
 
-static void note_delivered(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
+static void note_delivered(struct step *step, uint64_t number, const struct rudp_sent *sent)
 {
-	struct rudp_reliability *r = pass->r;
+	struct rudp_reliability *r = step->r;
 
-	pass->result->answered_bytes += sent->size_bytes;
+	step->pass->result.answered_bytes += sent->size_bytes;
 	r->delivered_bytes += sent->size_bytes;
-	r->delivered_at_ns = pass->now_at_ns;
+	r->delivered_at_ns = step->now_at_ns;
 	/* A resent packet gives no sample, because it is unknown which copy was acknowledged. */
 	if (!sent->resent)
-		pass->newest = number;
+		step->pass->newest = number;
 }
 
 /* Marks a packet as acknowledged that was not so before. */
-static void answer(struct pass *pass, uint64_t number)
+static void answer(struct step *step, uint64_t number)
 {
-	struct rudp_reliability *r = pass->r;
+	struct rudp_reliability *r = step->r;
+	struct rudp_ack_pass *pass = step->pass;
 	struct rudp_sent *sent = rudp_sent_at(r, number);
 	bool awaited = rudp_sent_is_awaited(sent);
 
+	rudp_sent_judge_path(r, number, sent);
 	note_reordering(pass, number, sent);
 	if (sent->fate == RUDP_FATE_LOST && !(sent->content & RUDP_CONTENT_EXTRA))
-		note_spurious(pass, number, sent);
+		note_spurious(step, number, sent);
 	r->outstanding -= awaited;
 	if (awaited && sent->in_flight)
 		r->bytes_in_flight -= sent->size_bytes;
 	sent->fate = RUDP_FATE_ANSWERED;
 	sent->answered_run = 1;
 	r->answered_packets++;
-	pass->result->answered_packets++;
+	pass->result.answered_packets++;
 	pass->eliciting |= sent->expects != RUDP_EXPECTS_NOTHING;
 	if (sent->in_flight)
-		note_delivered(pass, number, sent);
-	if (number == pass->rtt_number && !sent->resent)
-		pass->rtt_ns = pass->now_at_ns - sent->sent_at_ns;
+		note_delivered(step, number, sent);
+	if (number == pass->ack->largest && !sent->resent)
+		pass->rtt_ns = pass->arrived_at_ns - sent->sent_at_ns;
 	r->owner.on_answered(r->owner.context, number, sent);
 }
 
@@ -237,67 +236,32 @@ static uint64_t step_over(struct rudp_reliability *r, uint64_t number)
 /*
  * Marks [start, end) as acknowledged. ACKs repeat earlier ones, so each run of acknowledged records
  * is skipped at once, as in a union-find structure with path halving.
+ *
+ * Returns  false: no packet may be settled any more, and some are left.
  */
-static void answer_range(struct pass *pass, uint64_t start, uint64_t end)
+static bool answer_range(struct step *step, uint64_t start, uint64_t end)
 {
-	struct rudp_reliability *r = pass->r;
+	struct rudp_reliability *r = step->r;
+	struct rudp_ack_pass *pass = step->pass;
 	uint64_t number;
 
-	if (start < r->base)
-		start = r->base;
+	start = rudp_max(start, rudp_max(r->base, pass->from));
 	for (number = start; number < end;) {
-		if (rudp_sent_at(r, number)->fate == RUDP_FATE_ANSWERED)
+		if (rudp_sent_at(r, number)->fate == RUDP_FATE_ANSWERED) {
 			number = step_over(r, number);
-		else
-			answer(pass, number++);
+			continue;
+		}
+		if (step->left == 0)
+			break;
+		step->left--;
+		answer(step, number++);
 	}
-	if (number > start)
+	if (number > start) {
 		rudp_sent_at(r, start)->answered_run = (uint32_t)(number - start);
-}
-
-static void begin(struct pass *pass, struct rudp_reliability *r,
-		  struct rudp_reliability_result *result, uint64_t rtt_number, int64_t now_at_ns)
-{
-	*result = (struct rudp_reliability_result){.inflight_before_bytes = r->bytes_in_flight};
-	*pass = (struct pass){
-		.r = r,
-		.result = result,
-		.now_at_ns = now_at_ns,
-		.largest_before = r->largest_answered,
-		.rtt_number = rtt_number,
-		.rtt_ns = RUDP_NEVER,
-		.newest = RUDP_NUMBER_NONE,
-	};
-}
-
-/*
- * RFC 9002 section 5.1: a sample needs that the largest number is newly acknowledged, and that a
- * newly acknowledged packet was ack-eliciting.
- */
-static void measure_rtt(const struct pass *pass, struct rudp_rtt *rtt, int64_t ack_delay_ns)
-{
-	if (pass->rtt_ns == RUDP_NEVER || !pass->eliciting)
-		return;
-	/* Also after a change of path, when the owner has reset the RTT. */
-	if (rtt->samples == 0)
-		pass->r->first_rtt_at_ns = pass->now_at_ns;
-	rudp_rtt_sample(rtt, pass->rtt_ns, ack_delay_ns);
-	pass->result->has_rtt = true;
-}
-
-static void take_newest(const struct pass *pass)
-{
-	struct rudp_reliability *r = pass->r;
-	struct rudp_reliability_result *result = pass->result;
-
-	if (r->app_limited_until > 0 && r->delivered_bytes > r->app_limited_until)
-		r->app_limited_until = 0;
-	if (pass->newest == RUDP_NUMBER_NONE)
-		return;
-	result->has_sample = true;
-	result->newest = *rudp_sent_at(r, pass->newest);
-	result->newest_number = pass->newest;
-	r->first_sent_at_ns = result->newest.sent_at_ns;
+		pass->largest = rudp_min(number, end) - 1;
+	}
+	pass->from = number;
+	return number >= end;
 }
 
 static bool may_go_on(const struct rudp_reliability *r)
@@ -305,76 +269,142 @@ static bool may_go_on(const struct rudp_reliability *r)
 	return !r->owner.may_go_on || r->owner.may_go_on(r->owner.context);
 }
 
-static void finish(struct pass *pass, struct rudp_rtt *rtt, uint64_t largest, int64_t ack_delay_ns,
-		   int64_t ack_delay_max_ns)
+/* The record may be gone when the pass ends. */
+static void take_newest(const struct step *step)
 {
-	struct rudp_reliability *r = pass->r;
+	struct rudp_ack_pass *pass = step->pass;
 
-	if (pass->result->answered_packets == 0)
+	if (pass->newest == RUDP_NUMBER_NONE || pass->newest == pass->result.newest_number)
 		return;
-	if (r->largest_answered == RUDP_NUMBER_NONE || largest > r->largest_answered)
-		r->largest_answered = largest;
-	measure_rtt(pass, rtt, ack_delay_ns);
-	take_newest(pass);
+	pass->result.newest = *rudp_sent_at(step->r, pass->newest);
+	pass->result.newest_number = pass->newest;
+}
+
+/* Returns false if packets are left. */
+static bool answer_all(struct step *step)
+{
+	struct rudp_ack_pass *pass = step->pass;
+	bool is_whole = true;
+
+	while (is_whole && pass->ranges_left > 0) {
+		const struct rudp_range *range = &pass->ack->ranges[pass->ranges_left - 1];
+
+		is_whole = answer_range(step, range->start, range->end);
+		pass->ranges_left -= is_whole;
+		if (!may_go_on(step->r))
+			break;
+	}
+	take_newest(step);
+	return is_whole;
+}
+
+/*
+ * RFC 9002 section 5.1: a sample needs that the largest number is newly acknowledged, and that a
+ * newly acknowledged packet was ack-eliciting.
+ */
+static void measure_rtt(const struct step *step, struct rudp_rtt *rtt, int64_t ack_delay_ns)
+{
+	struct rudp_ack_pass *pass = step->pass;
+
+	if (pass->rtt_ns == RUDP_NEVER || !pass->eliciting)
+		return;
+	/* Also after a change of path, when the owner has reset the RTT. */
+	if (rtt->samples == 0)
+		step->r->first_rtt_at_ns = step->now_at_ns;
+	rudp_rtt_sample(rtt, pass->rtt_ns, ack_delay_ns);
+	pass->result.has_rtt = true;
+}
+
+static void sample_rate(struct rudp_reliability *r, struct rudp_ack_pass *pass)
+{
+	if (r->app_limited_until > 0 && r->delivered_bytes > r->app_limited_until)
+		r->app_limited_until = 0;
+	if (pass->newest == RUDP_NUMBER_NONE)
+		return;
+	pass->result.has_sample = true;
+	r->first_sent_at_ns = pass->result.newest.sent_at_ns;
+}
+
+/* All packets of the ACK are settled that will be. */
+static void on_answered_all(const struct step *step, struct rudp_rtt *rtt, int64_t ack_delay_max_ns)
+{
+	struct rudp_reliability *r = step->r;
+	struct rudp_ack_pass *pass = step->pass;
+
+	pass->is_answered = true;
+	if (pass->result.answered_packets == 0)
+		return;
+	if (r->largest_answered == RUDP_NUMBER_NONE || pass->largest > r->largest_answered)
+		r->largest_answered = pass->largest;
+	measure_rtt(step, rtt, rudp_time_min(pass->ack->delay_ns, ack_delay_max_ns));
+	sample_rate(r, pass);
 	r->pto_count = 0;
 	if (pass->extent > 0)
 		rudp_loss_on_reordering(r, pass->extent);
-	if (pass->result->spurious_packets > 0)
+	if (pass->result.spurious_packets > 0)
 		rudp_loss_on_spurious(r);
-	rudp_loss_detect(r, rtt, ack_delay_max_ns, pass->now_at_ns, pass->result);
 }
 
 void rudp_reliability_leave_path(struct rudp_reliability *r)
 {
-	uint64_t number = r->path_first > r->base ? r->path_first : r->base;
-
-	/*
-	 * A peer may change its address with each packet, so each record must be visited only once.
-	 */
-	for (; r->bytes_in_flight > 0 && number < r->next; number++) {
-		struct rudp_sent *sent = rudp_sent_at(r, number);
-
-		if (!rudp_sent_is_awaited(sent))
-			continue;
-		if (sent->in_flight)
-			r->bytes_in_flight -= sent->size_bytes;
-		sent->in_flight = false;
-		sent->resent = true; /* it is unknown by which path its acknowledgement comes */
-		sent->content &= (unsigned)~RUDP_CONTENT_ECT; /* it tests nothing on the new path */
-	}
-	r->path_first = r->next;
+	r->path_first = r->next; /* rudp_sent_judge_path() */
+	r->bytes_in_flight = 0;
 	r->lost_run_from_ns = RUDP_NEVER;
 	r->app_limited_until = 0;
 	r->pto_count = 0;
 }
 
-enum rudp_verdict rudp_reliability_recv(struct rudp_reliability *r, struct rudp_rtt *rtt,
-					const struct rudp_ack *ack, int64_t ack_delay_max_ns,
-					int64_t now_at_ns, struct rudp_reliability_result *result)
+enum rudp_verdict rudp_reliability_recv_begin(struct rudp_reliability *r,
+					      const struct rudp_ack *ack, int64_t now_at_ns,
+					      struct rudp_ack_pass *pass)
 {
-	uint32_t left = ack->range_count;
-	struct pass pass;
+	*pass = (struct rudp_ack_pass){
+		.result = {.inflight_before_bytes = r->bytes_in_flight,
+			   .newest_number = RUDP_NUMBER_NONE},
+		.ack = ack,
+		.ranges_left = ack->range_count,
+		.arrived_at_ns = now_at_ns,
+		.rtt_ns = RUDP_NEVER,
+		.largest_before = r->largest_answered,
+		.newest = RUDP_NUMBER_NONE,
+	};
+	return covers_only_sent(r, ack) ? RUDP_VERDICT_OK : RUDP_VERDICT_BAD_ACK;
+}
 
-	begin(&pass, r, result, ack->largest, now_at_ns);
-	if (!covers_only_sent(r, ack))
-		return RUDP_VERDICT_BAD_ACK;
-	do {
-		left--;
-		answer_range(&pass, ack->ranges[left].start, ack->ranges[left].end);
-	} while (left > 0 && may_go_on(r));
-	finish(&pass, rtt, ack->ranges[left].end - 1,
-	       rudp_time_min(ack->delay_ns, ack_delay_max_ns), ack_delay_max_ns);
-	return RUDP_VERDICT_OK;
+bool rudp_reliability_recv_step(struct rudp_reliability *r, struct rudp_rtt *rtt,
+				struct rudp_ack_pass *pass, int64_t ack_delay_max_ns,
+				int64_t now_at_ns)
+{
+	struct step step = {r, pass, now_at_ns, RUDP_FATES_PER_CALL};
+
+	if (!pass->is_answered) {
+		if (!answer_all(&step))
+			return false;
+		on_answered_all(&step, rtt, ack_delay_max_ns);
+	}
+	return pass->result.answered_packets == 0 ||
+	       rudp_loss_detect(r, rtt, ack_delay_max_ns, now_at_ns, RUDP_FATES_PER_CALL,
+				&pass->result);
+}
+
+void rudp_reliability_recv_end(struct rudp_reliability *r, struct rudp_rtt *rtt,
+			       struct rudp_ack_pass *pass, int64_t ack_delay_max_ns,
+			       int64_t now_at_ns)
+{
+	struct step step = {r, pass, now_at_ns, 0};
+
+	if (!pass->is_answered)
+		on_answered_all(&step, rtt, ack_delay_max_ns);
 }
 
 void rudp_reliability_recv_answer(struct rudp_reliability *r, struct rudp_rtt *rtt, uint64_t number,
 				  int64_t now_at_ns, struct rudp_reliability_result *result)
 {
-	struct pass pass;
+	struct rudp_ack ack = {
+		.largest = number, .ranges = {{number, number + 1}}, .range_count = 1};
+	struct rudp_ack_pass pass;
 
-	begin(&pass, r, result, number, now_at_ns);
-	if (number >= r->next)
-		return;
-	answer_range(&pass, number, number + 1);
-	finish(&pass, rtt, number, 0, 0);
+	if (rudp_reliability_recv_begin(r, &ack, now_at_ns, &pass) == RUDP_VERDICT_OK)
+		(void)rudp_reliability_recv_step(r, rtt, &pass, 0, now_at_ns);
+	*result = pass.result;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ring of sent-packet records: its memory, and how long records are kept. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,11 +74,11 @@ static uint64_t prunable(const struct rudp_reliability *r, int64_t lost_until_ns
 	return 0;
 }
 
-void rudp_sent_records_prune(struct rudp_reliability *r, int64_t lost_until_ns)
+void rudp_sent_records_prune(struct rudp_reliability *r, int64_t lost_until_ns, unsigned steps)
 {
 	uint64_t n;
 
-	while (r->base < r->next && (n = prunable(r, lost_until_ns)) > 0)
+	while (steps-- > 0 && r->base < r->next && (n = prunable(r, lost_until_ns)) > 0)
 		r->base += n;
 }
 
@@ -85,7 +86,7 @@ void rudp_sent_records_prune(struct rudp_reliability *r, int64_t lost_until_ns)
 static void prune_for_room(struct rudp_reliability *r, int64_t lost_until_ns)
 {
 	do {
-		rudp_sent_records_prune(r, lost_until_ns);
+		rudp_sent_records_prune(r, lost_until_ns, UINT_MAX);
 		if (r->base == r->next || rudp_sent_at(r, r->base)->expects != RUDP_EXPECTS_NOTHING)
 			return;
 		r->base++;

@@ -17,9 +17,9 @@ Test(heap, a_few_idle_and_closed_connections_do_not_trim)
 
 	rudp_heap_init(&heap);
 	for (uint64_t i = 1; i < RUDP_HEAP_WORTH_MIN; i++)
-		rudp_heap_update(&heap, i / 2, i - i / 2, (int64_t)i * S);
+		rudp_heap_update(&heap, i / 2, i - i / 2, 0, (int64_t)i * S);
 	cr_assert(eq(i64, heap.trim_at_ns, RUDP_NEVER));
-	rudp_heap_update(&heap, RUDP_HEAP_WORTH_MIN / 2, RUDP_HEAP_WORTH_MIN / 2, 100 * S);
+	rudp_heap_update(&heap, RUDP_HEAP_WORTH_MIN / 2, RUDP_HEAP_WORTH_MIN / 2, 0, 100 * S);
 	cr_assert(eq(i64, heap.trim_at_ns, 100 * S + RUDP_HEAP_QUIET_NS));
 }
 
@@ -28,14 +28,14 @@ Test(heap, many_idle_connections_trim_once_when_it_is_quiet)
 	struct rudp_heap heap;
 
 	rudp_heap_init(&heap);
-	rudp_heap_update(&heap, 1000, 0, 1 * S);
+	rudp_heap_update(&heap, 1000, 0, 0, 1 * S);
 	cr_assert(eq(i64, heap.trim_at_ns, 1 * S + RUDP_HEAP_QUIET_NS));
-	rudp_heap_update(&heap, 2000, 0, 2 * S);
+	rudp_heap_update(&heap, 2000, 0, 0, 2 * S);
 	cr_assert(eq(i64, heap.trim_at_ns, 2 * S + RUDP_HEAP_QUIET_NS));
-	rudp_heap_update(&heap, 2000, 0, 2 * S + RUDP_HEAP_QUIET_NS);
+	rudp_heap_update(&heap, 2000, 0, 0, 2 * S + RUDP_HEAP_QUIET_NS);
 	cr_assert(eq(u64, heap.rests_trimmed, 2000));
 	cr_assert(eq(i64, heap.trim_at_ns, RUDP_NEVER));
-	rudp_heap_update(&heap, 2000, 0, 100 * S);
+	rudp_heap_update(&heap, 2000, 0, 0, 100 * S);
 	cr_assert(eq(i64, heap.trim_at_ns, RUDP_NEVER));
 }
 
@@ -47,7 +47,7 @@ Test(heap, continuous_changes_do_not_postpone_the_trim_for_ever)
 
 	rudp_heap_init(&heap);
 	while (heap.rests_trimmed == 0 && now < 60 * S)
-		rudp_heap_update(&heap, rests += 100, 0, now += S / 2);
+		rudp_heap_update(&heap, rests += 100, 0, 0, now += S / 2);
 	cr_assert(ge(u64, heap.rests_trimmed, 1));
 	cr_assert(le(i64, now, RUDP_HEAP_PUT_OFF_MAX_NS + 1 * S));
 }
@@ -60,11 +60,11 @@ Test(heap, while_connections_open_and_close_it_does_not_trim)
 
 	rudp_heap_init(&heap);
 	while (now < 600 * S) {
-		rudp_heap_update(&heap, 0, frees += RUDP_HEAP_QUIET_MAX, now += S);
+		rudp_heap_update(&heap, 0, frees += RUDP_HEAP_QUIET_MAX, 0, now += S);
 		cr_assert(lt(i64, now, heap.trim_at_ns));
 	}
 	cr_assert(eq(u64, heap.frees_trimmed, 0));
-	rudp_heap_update(&heap, 0, frees, now + RUDP_HEAP_QUIET_NS);
+	rudp_heap_update(&heap, 0, frees, 0, now + RUDP_HEAP_QUIET_NS);
 	cr_assert(eq(u64, heap.frees_trimmed, frees));
 }
 
@@ -75,10 +75,28 @@ Test(heap, a_rare_close_does_not_postpone_the_trim)
 	uint64_t frees = 20000;
 
 	rudp_heap_init(&heap);
-	rudp_heap_update(&heap, 0, frees, now);
+	rudp_heap_update(&heap, 0, frees, 0, now);
 	while (heap.frees_trimmed == 0 && now < 60 * S)
-		rudp_heap_update(&heap, 0, ++frees, now += S / 4);
+		rudp_heap_update(&heap, 0, ++frees, 0, now += S / 4);
 	cr_assert(eq(i64, now, 1 * S + RUDP_HEAP_QUIET_NS));
+}
+
+Test(heap, large_buffers_are_returned_once_when_they_were_freed)
+{
+	struct rudp_heap heap;
+
+	rudp_heap_init(&heap);
+	rudp_heap_update(&heap, 0, 0, 2 * RUDP_HEAP_WORTH_BYTES, 1 * S);
+	rudp_heap_update(&heap, 0, 1, RUDP_HEAP_WORTH_BYTES + 1, 2 * S);
+	cr_assert(eq(i64, heap.trim_at_ns, RUDP_NEVER));
+	rudp_heap_update(&heap, 0, 1, RUDP_HEAP_WORTH_BYTES, 3 * S);
+	cr_assert(eq(i64, heap.trim_at_ns, 3 * S + RUDP_HEAP_QUIET_NS));
+	rudp_heap_update(&heap, 0, 2, 0, 4 * S);
+	cr_assert(eq(i64, heap.trim_at_ns, 3 * S + RUDP_HEAP_QUIET_NS));
+	rudp_heap_update(&heap, 0, 2, 0, 5 * S);
+	cr_assert(all(eq(i64, heap.trim_at_ns, RUDP_NEVER), zero(u64, heap.peak_bytes)));
+	rudp_heap_update(&heap, 0, 2, 0, 100 * S);
+	cr_assert(eq(i64, heap.trim_at_ns, RUDP_NEVER));
 }
 
 #if !RUDP_WITH_ASAN /* it has its own allocator, which keeps freed memory */
@@ -107,8 +125,8 @@ Test(heap, free_pages_between_used_ones_are_returned)
 		cr_assert(eq(int,
 			     sscanf(line, "%ld %ld", &ignored, pass ? &pages_after : &pages_before),
 			     2));
-		rudp_heap_update(&heap, 1000, 0, 1 * S);
-		rudp_heap_update(&heap, 1000, 0, 10 * S);
+		rudp_heap_update(&heap, 1000, 0, 0, 1 * S);
+		rudp_heap_update(&heap, 1000, 0, 0, 10 * S);
 	}
 	cr_assert(ge(long, pages_before - pages_after, 1501));
 	for (int i = 0; i < PIECES; i++)

@@ -201,7 +201,7 @@ Test(work, of_solving_is_done_in_turns)
 		unsigned none = 0;
 
 		cr_assert(lt(uint, turns, 1000));
-		rudp_endpoint_fec(pair.ep[1], &none, pair.now_ns);
+		rudp_endpoint_work_turn(pair.ep[1], &none, pair.now_ns);
 		cr_assert(le(u64, rudp_conn_work_total(server) - before,
 			     RUDP_WORK_FEC_TURN + RUDP_FEC_STEP_WORK_MAX + FRAME_MAX));
 	}
@@ -220,12 +220,12 @@ Test(work, of_blocks_without_news_is_none)
 
 	for (unsigned block = 0; block < RUDP_FEC_BLOCKS_MAX; block++)
 		say_sum(block, 0);
-	rudp_endpoint_fec(pair.ep[1], &none, pair.now_ns);
+	rudp_endpoint_work_turn(pair.ep[1], &none, pair.now_ns);
 	cr_assert(not(server->fec_store.has_news));
 	say_pings(1);
 	cr_assert(not(server->fec_store.has_news));
 	before = rudp_conn_work_total(server);
-	rudp_endpoint_fec(pair.ep[1], &none, pair.now_ns);
+	rudp_endpoint_work_turn(pair.ep[1], &none, pair.now_ns);
 	cr_assert(eq(u64, rudp_conn_work_total(server), before));
 	rudp_conn_charge(server);
 }
@@ -255,4 +255,124 @@ Test(work, of_an_ack_is_bounded)
 	cr_assert(eq(u32, s->result.answered_packets, 2));
 	cr_assert(eq(u64, s->r.largest_answered, 9));
 	sender_free(s);
+}
+
+/* The server has sent this many packets, each with 100 bytes of the stream. Returns the first. */
+static uint64_t send_records(unsigned count)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t first = server->reliability.next;
+	struct rudp_sent sent = {
+		.sent_at_ns = pair.now_ns,
+		.size_bytes = 150,
+		.stream_bytes = 100,
+		.expects = RUDP_EXPECTS_ACK,
+		.content = RUDP_CONTENT_STREAM | RUDP_CONTENT_ECT,
+		.in_flight = true,
+	};
+
+	for (unsigned i = 0; i < count; i++) {
+		static const uint8_t text[100];
+
+		sent.stream_start = server->sendbuf.ring.tail;
+		cr_assert(eq(sz, rudp_conn_write(server, text, sizeof text, pair.now_ns), 100));
+		cr_assert(rudp_reliability_can_send(&server->reliability));
+		rudp_reliability_send(&server->reliability, &sent);
+		server->ecn.sent++;
+		server->sendbuf.sent = server->sendbuf.reached = server->sendbuf.ring.tail;
+	}
+	return first;
+}
+
+/* The client acknowledges [start, end), which it has received with ECT(0). */
+static enum rudp_verdict say_ack(uint64_t start, uint64_t end)
+{
+	const uint64_t marks[3] = {end - start, 0, 0};
+	struct rudp_range_set received;
+	uint8_t frames[FRAMES_BYTES];
+	struct rudp_writer w = rudp_writer(frames, sizeof frames);
+
+	rudp_range_set_init(&received, 1);
+	cr_assert(zero(int, rudp_range_set_add(&received, start, end)));
+	cr_assert(rudp_frame_write_ack(&w, &received, 0, marks));
+	rudp_range_set_fini(&received);
+	return pair_say(&pair, 0, number++, frames, rudp_writer_len(&w));
+}
+
+/* One turn of the server. Returns the number of packets that it settles. */
+static uint64_t take_turn(void)
+{
+	uint64_t before = pair.conn[1]->reliability.answered_packets;
+	unsigned none = 0;
+
+	rudp_endpoint_work_turn(pair.ep[1], &none, pair.now_ns);
+	return pair.conn[1]->reliability.answered_packets - before;
+}
+
+Test(work, of_a_long_ack_is_done_in_turns)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t first = send_records(1000), before = server->reliability.answered_packets;
+	unsigned turns = 0;
+
+	pair.now_ns += 50 * RUDP_NS_PER_MS;
+	cr_assert(eq(int, say_ack(first, first + 1000), RUDP_VERDICT_OK));
+	cr_assert(eq(u64, server->reliability.answered_packets - before, RUDP_FATES_PER_CALL));
+	for (; server->ack_work; turns++) {
+		cr_assert(eq(i64, rudp_endpoint_deadline_ns(pair.ep[1]), 0));
+		cr_assert(eq(u8, server->ecn.ce_new, 0));
+		cr_assert(le(u64, take_turn(), RUDP_FATES_PER_CALL));
+	}
+	cr_assert(eq(uint, turns, (1000 - 1) / RUDP_FATES_PER_CALL));
+	cr_assert(eq(u64, server->reliability.answered_packets - before, 1000));
+	cr_assert(zero(sz, rudp_sendbuf_unacked(&server->sendbuf)));
+	/* The marks were compared with all packets of the ACK. */
+	cr_assert(eq(int, server->ecn.state, RUDP_ECN_CAPABLE));
+	rudp_conn_charge(server);
+	cr_assert(rudp_endpoint_check(pair.ep[1]));
+}
+
+Test(work, of_a_long_ack_goes_on_in_transmit)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t first = send_records(1000);
+
+	pair.now_ns += 50 * RUDP_NS_PER_MS;
+	say_ack(first, first + 1000);
+	pair_collect(&pair);
+	cr_assert(all(eq(ptr, server->ack_work, NULL), zero(u64, server->reliability.outstanding)));
+}
+
+/* A later one covers what the first has left. */
+Test(work, of_a_long_ack_goes_on_with_the_next)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t first = send_records(1000);
+
+	say_ack(first, first + 900);
+	say_ack(first, first + 1000);
+	say_ack(first, first + 950); /* was overtaken */
+	while (server->ack_work)
+		cr_assert(ge(u64, take_turn(), 1));
+	cr_assert(eq(u64, server->reliability.outstanding, 50));
+	say_ack(first, first + 1000);
+	while (server->ack_work)
+		take_turn();
+	cr_assert(zero(u64, server->reliability.outstanding));
+	cr_assert(eq(u64, pair_stats(&pair, 1).packets_lost, 0));
+	cr_assert(eq(int, server->ecn.state, RUDP_ECN_CAPABLE));
+}
+
+Test(work, of_a_long_ack_ends_with_the_connection)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t first = send_records(1000);
+	static const uint8_t reset[] = {RUDP_FRAME_RESET, 0};
+
+	say_ack(first, first + 1000);
+	cr_assert(ne(ptr, server->ack_work, NULL));
+	pair_say(&pair, 0, number++, reset, sizeof reset);
+	while (server->ack_work)
+		take_turn();
+	cr_assert(rudp_endpoint_check(pair.ep[1]));
 }

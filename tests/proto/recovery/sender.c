@@ -91,14 +91,29 @@ void sender_wait(struct sender *s, int64_t ns)
 	s->now_at_ns += ns;
 }
 
+enum rudp_verdict sender_recv(struct sender *s, const struct rudp_ack *ack)
+{
+	struct rudp_ack_pass pass;
+	enum rudp_verdict verdict = rudp_reliability_recv_begin(&s->r, ack, s->now_at_ns, &pass);
+
+	while (verdict == RUDP_VERDICT_OK && !sender_step(s, &pass))
+		;
+	s->result = pass.result;
+	return verdict;
+}
+
+bool sender_step(struct sender *s, struct rudp_ack_pass *pass)
+{
+	return rudp_reliability_recv_step(&s->r, &s->rtt, pass, SENDER_ACK_DELAY_NS, s->now_at_ns);
+}
+
 enum rudp_verdict sender_acked_two(struct sender *s, uint64_t low_end, uint64_t start, uint64_t end)
 {
 	struct rudp_ack ack = {.largest = end - 1, .ranges = {{start, end}}, .range_count = 1};
 
 	if (low_end > 0)
 		ack.ranges[ack.range_count++] = (struct rudp_range){0, low_end};
-	return rudp_reliability_recv(&s->r, &s->rtt, &ack, SENDER_ACK_DELAY_NS, s->now_at_ns,
-				     &s->result);
+	return sender_recv(s, &ack);
 }
 
 enum rudp_verdict sender_acked(struct sender *s, uint64_t start, uint64_t end)

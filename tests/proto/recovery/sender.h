@@ -32,6 +32,9 @@ void sender_mtu_probe(struct sender *s);
 /* Advances the clock. */
 void sender_wait(struct sender *s, int64_t ns);
 
+/* Processes a whole ACK; a part of one that has begun. */
+enum rudp_verdict sender_recv(struct sender *s, const struct rudp_ack *ack);
+bool sender_step(struct sender *s, struct rudp_ack_pass *pass);
 /* Processes an ACK of [start, end), or of [start, end) and [0, low_end) below it. */
 enum rudp_verdict sender_acked(struct sender *s, uint64_t start, uint64_t end);
 enum rudp_verdict sender_acked_two(struct sender *s, uint64_t low_end, uint64_t start,

@@ -497,3 +497,28 @@ Test(loss, acks_alone_are_never_lost)
 	cr_assert(eq(u8, s->lost[first], 0));
 	cr_assert(eq(u64, s->result.lost_largest_number, first + 4));
 }
+
+Test(loss, of_many_packets_is_declared_in_parts)
+{
+	const struct rudp_ack ack = {
+		.largest = first + 999, .ranges = {{first + 999, first + 1000}}, .range_count = 1};
+	struct rudp_ack_pass pass;
+	unsigned parts = 1;
+
+	sender_data(s, 1000);
+	sender_wait(s, RTT);
+	rudp_reliability_recv_begin(&s->r, &ack, s->now_at_ns, &pass);
+	for (; !sender_step(s, &pass); parts++) {
+		cr_assert(eq(u64, s->r.lost_packets, parts * RUDP_FATES_PER_CALL));
+		cr_assert(le(i64, sender_deadline_ns(s), s->now_at_ns));
+		cr_assert(eq(int, rudp_reliability_check(&s->r), 1));
+	}
+	cr_assert(eq(uint, pass.result.lost_packets, 1000 - RUDP_PACKET_THRESHOLD));
+	cr_assert(eq(uint, parts,
+		     (pass.result.lost_packets + RUDP_FATES_PER_CALL - 1) / RUDP_FATES_PER_CALL));
+	sender_wait(s, RTT / 4);
+	sender_retransmit(s); /* the time threshold */
+	cr_assert(eq(u32, s->result.lost_packets, RUDP_PACKET_THRESHOLD - 1));
+	for (uint64_t number = first; number < first + 999; number++)
+		cr_assert(eq(u8, s->lost[number], 1));
+}

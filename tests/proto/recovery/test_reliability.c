@@ -147,7 +147,8 @@ Test(reliability, reported_delay_is_capped)
 	sender_settle(s, 50 * MS);
 	sender_data(s, 1);
 	sender_wait(s, 130 * MS);
-	rudp_reliability_recv(&s->r, &s->rtt, &ack, 25 * MS, s->now_at_ns, &s->result);
+	cr_assert(eq(i64, SENDER_ACK_DELAY_NS, 25 * MS));
+	sender_recv(s, &ack);
 	/* 130 - 25, not 130 - 60 */
 	cr_assert(eq(i64, s->rtt.srtt_ns, (7 * 50 * MS + 105 * MS) / 8));
 }
@@ -337,21 +338,87 @@ Test(reliability, at_the_limit_old_losses_are_forgotten)
 	cr_assert(eq(u64, s->r.next, 7 + RUDP_SENT_RECORDS_MAX));
 }
 
-/*
- * A peer may change its address with each packet: each outstanding record is visited once in all.
- */
-Test(reliability, leaving_a_path_walks_over_each_record_once)
+/* Whatever becomes of packets of an earlier path, it changes no measurement of the new one. */
+Test(reliability, packets_of_an_earlier_path_count_for_nothing)
 {
-	sender_data(s, 3000);
+	sender_settle(s, 50 * RUDP_NS_PER_MS);
+	sender_data(s, 300);
 	rudp_reliability_leave_path(&s->r);
 	cr_assert(eq(u64, s->r.bytes_in_flight, 0));
 	sender_data(s, 2);
-	cr_assert(eq(u64, s->r.path_first, 3000)); /* where the next visit starts */
 	cr_assert(eq(u64, s->r.bytes_in_flight, 2 * SENDER_PACKET_BYTES));
+	sender_wait(s, 70 * RUDP_NS_PER_MS);
+	sender_acked(s, 200, 400); /* the others are lost */
+	cr_assert(all(eq(u32, s->result.answered_packets, 200), not(s->result.has_rtt)));
+	cr_assert(all(zero(u64, s->result.answered_bytes), zero(u64, s->result.lost_bytes)));
+	cr_assert(ge(u32, s->result.lost_packets, 90));
+	cr_assert(eq(u64, s->r.bytes_in_flight, 2 * SENDER_PACKET_BYTES));
+	cr_assert(eq(int, rudp_reliability_check(&s->r), 1));
+	sender_acked(s, 400, 402);
+	cr_assert(all(eq(u64, s->result.answered_bytes, 2 * SENDER_PACKET_BYTES),
+		      not(not(s->result.has_rtt))));
 	rudp_reliability_leave_path(&s->r);
-	cr_assert(eq(u64, s->r.path_first, 3002));
-	cr_assert(eq(u64, s->r.bytes_in_flight, 0));
-	cr_assert(eq(u64, s->r.outstanding, 3002));
+	cr_assert(zero(u64, s->r.bytes_in_flight));
+}
+
+/* 1,000 packets at once would keep other connections waiting. */
+Test(reliability, an_ack_of_many_packets_is_processed_in_parts)
+{
+	const struct rudp_ack ack = {.largest = 999, .ranges = {{10, 1000}}, .range_count = 1};
+	struct rudp_ack_pass pass;
+	unsigned parts = 1;
+
+	sender_data(s, 1000);
+	sender_wait(s, 50 * RUDP_NS_PER_MS);
+	cr_assert(eq(int, rudp_reliability_recv_begin(&s->r, &ack, s->now_at_ns, &pass),
+		     RUDP_VERDICT_OK));
+	for (; !sender_step(s, &pass); parts++) {
+		cr_assert(eq(u64, s->r.answered_packets, parts * RUDP_FATES_PER_CALL));
+		cr_assert(zero(u64, rudp_reliability_lost_packets(&s->r)));
+		cr_assert(eq(int, rudp_reliability_check(&s->r), 1));
+		sender_wait(s, RUDP_NS_PER_MS); /* of other connections */
+	}
+	cr_assert(eq(uint, parts, (990 + RUDP_FATES_PER_CALL - 1) / RUDP_FATES_PER_CALL));
+	cr_assert(eq(i64, s->rtt.latest_ns, 50 * RUDP_NS_PER_MS)); /* until the ACK arrived */
+	/* The owner learns of it as of one event. */
+	cr_assert(all(eq(u32, pass.result.answered_packets, 990),
+		      eq(u32, pass.result.lost_packets, 10), eq(u64, s->r.largest_answered, 999),
+		      eq(u64, pass.result.newest_number, 999)));
+}
+
+/* Ranges between which a part ends, and packets that were acknowledged before. */
+Test(reliability, parts_of_an_ack_end_anywhere)
+{
+	const struct rudp_ack ack = {
+		.largest = 1999,
+		.ranges = {{1500, 2000}, {RUDP_FATES_PER_CALL, 1400}, {0, RUDP_FATES_PER_CALL - 1}},
+		.range_count = 3};
+
+	sender_data(s, 2000);
+	sender_acked(s, 300, 1300);
+	sender_recv(s, &ack);
+	cr_assert(eq(u64, s->r.answered_packets, 2000 - 101));
+	for (unsigned number = 0; number < 2000; number++)
+		cr_assert(
+			eq(u8, s->answered[number],
+			   number != RUDP_FATES_PER_CALL - 1 && (number < 1400 || number > 1499)));
+}
+
+/* Another ACK may come before the first is done, and covers what that has left. */
+Test(reliability, a_pass_may_end_early)
+{
+	const struct rudp_ack ack = {.largest = 899, .ranges = {{0, 900}}, .range_count = 1};
+	struct rudp_ack_pass pass;
+
+	sender_data(s, 1000);
+	rudp_reliability_recv_begin(&s->r, &ack, s->now_at_ns, &pass);
+	cr_assert(not(sender_step(s, &pass)));
+	rudp_reliability_recv_end(&s->r, &s->rtt, &pass, SENDER_ACK_DELAY_NS, s->now_at_ns);
+	cr_assert(eq(u32, pass.result.answered_packets, RUDP_FATES_PER_CALL));
+	cr_assert(eq(u64, s->r.largest_answered, RUDP_FATES_PER_CALL - 1));
+	sender_acked(s, 0, 1000);
+	cr_assert(zero(u64, s->r.outstanding));
+	cr_assert(eq(u64, s->result.answered_packets, 1000 - RUDP_FATES_PER_CALL));
 }
 
 Test(reliability, trim_gives_memory_back_and_keeps_the_records)

@@ -266,25 +266,25 @@ static void check_result(const struct rudp_reliability_result *result)
 
 static void deliver_ack(const struct rudp_ack *ack)
 {
-	struct rudp_reliability_result result;
+	struct rudp_ack_pass pass;
 
 	expect_nothing();
 	expect_ack(ack);
-	cr_assert(eq(int,
-		     rudp_reliability_recv(&m.r, &m.rtt, ack, ACK_DELAY_NS, m.now_at_ns, &result),
+	cr_assert(eq(int, rudp_reliability_recv_begin(&m.r, ack, m.now_at_ns, &pass),
 		     RUDP_VERDICT_OK));
-	check_result(&result);
+	while (!rudp_reliability_recv_step(&m.r, &m.rtt, &pass, ACK_DELAY_NS, m.now_at_ns))
+		;
+	check_result(&pass.result);
 }
 
 static void forge_ack(void)
 {
 	struct rudp_reliability before = m.r;
-	struct rudp_reliability_result result;
+	struct rudp_ack_pass pass;
 	struct rudp_ack ack = {
 		.largest = m.next, .ranges = {{m.next, m.next + 1}}, .range_count = 1};
 
-	cr_assert(eq(int,
-		     rudp_reliability_recv(&m.r, &m.rtt, &ack, ACK_DELAY_NS, m.now_at_ns, &result),
+	cr_assert(eq(int, rudp_reliability_recv_begin(&m.r, &ack, m.now_at_ns, &pass),
 		     RUDP_VERDICT_BAD_ACK));
 	cr_assert(eq(int, memcmp(&before, &m.r, sizeof before), 0));
 }
