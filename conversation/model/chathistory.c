@@ -147,6 +147,8 @@ void apo_on_chathistory(struct apo_model *model, struct apo_client *client,
 		is_found = apo_asking_find_channel(&asking);
 	else if (asking.question.way != APO_HISTORY_TARGETS)
 		is_found = apo_asking_find_other(&asking);
+	/* Clients match the batch with their request by the name that they asked for. */
+	snprintf(asking.shown, sizeof asking.shown, "%s", asking.target);
 	if (!is_found)
 		fail_target(model, client, asking.way, asking.target);
 	else if (!apo_asking_send(&asking, NULL))

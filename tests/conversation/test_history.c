@@ -500,13 +500,13 @@ static void ask_and_answer(const char *tags, enum apo_asked asked)
 			     w.now_ns);
 }
 
-Test(history, an_answer_is_a_batch_of_lines_as_they_were)
+Test(history, an_answer_is_a_batch_with_the_target_as_requested)
 {
 	told_log_in(&w, 1, "dan", TOLD_CAPS);
 	fixture_say(&w, 1, "JOIN #Room");
 	fixture_forget(&w);
 	ask_and_answer("", APO_ASKED_DONE);
-	HEARS_LIKE(&w, 1, "@time=2023-* :irc.example BATCH +1 chathistory #Room");
+	HEARS_LIKE(&w, 1, "@time=2023-* :irc.example BATCH +1 chathistory #room");
 	HEARS(&w, 1,
 	      "@batch=1;time=2020-09-13T12:26:40.123Z;account=eve;msgid=abc-1f;+x=y "
 	      ":eve!~eve@host PRIVMSG #Room :hello");
@@ -525,12 +525,12 @@ Test(history, the_batch_has_the_label)
 	page.count = 0;
 	ask_and_answer("@label=7 ", APO_ASKED_DONE);
 	page.count = 2;
-	HEARS_LIKE(&w, 1, "@label=7;time=2023-* :irc.example BATCH +1 chathistory #Room");
+	HEARS_LIKE(&w, 1, "@label=7;time=2023-* :irc.example BATCH +1 chathistory #room");
 	HEARS_LIKE(&w, 1, "@time=2023-* :irc.example BATCH -1");
 	QUIET(&w, 1);
 	ask_and_answer("@label=8 ", APO_ASKED_FAILED);
 	HEARS_LIKE(&w, 1,
-		   "@label=8;time=* :irc.example FAIL CHATHISTORY MESSAGE_ERROR LATEST #Room :*");
+		   "@label=8;time=* :irc.example FAIL CHATHISTORY MESSAGE_ERROR LATEST #room :*");
 	QUIET(&w, 1);
 }
 
@@ -544,11 +544,11 @@ Test(history, without_batch_the_answer_is_lines)
 	HEARS(&w, 1, ":fay!~fay@host NOTICE #Room :hi");
 	ask_and_answer("", APO_ASKED_NO_TARGET);
 	HEARS(&w, 1,
-	      ":irc.example FAIL CHATHISTORY INVALID_TARGET LATEST #Room "
+	      ":irc.example FAIL CHATHISTORY INVALID_TARGET LATEST #room "
 	      ":Messages could not be retrieved");
 	ask_and_answer("", APO_ASKED_NO_MESSAGE);
 	HEARS(&w, 1,
-	      ":irc.example FAIL CHATHISTORY INVALID_PARAMS LATEST #Room "
+	      ":irc.example FAIL CHATHISTORY INVALID_PARAMS LATEST #room "
 	      ":There is no such message");
 	QUIET(&w, 1);
 }
