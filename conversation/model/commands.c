@@ -47,8 +47,8 @@ const struct apo_command apo_commands[] = {
 	 "JOIN <channel>{,<channel>} [<key>{,<key>}]: enter channels; JOIN 0: leave all"},
 	{"KICK", apo_on_kick, APO_BY_USER, 2, 3, 1000,
 	 "KICK <channel> <nick>{,<nick>} [<text>]: remove somebody from a channel"},
-	{"KILL", apo_on_kill, APO_BY_OPER, 2, 2, 500,
-	 "KILL <nick> <text>: end somebody's connection (operators)"},
+	{"KILL", apo_on_kill, APO_BY_OPER, 1, 2, 500,
+	 "KILL <nick> [<text>]: end somebody's connection (operators)"},
 	{"KLINE", apo_on_kline, APO_BY_OPER, 1, ALL, 500,
 	 "KLINE [NOKILL] [FORCE] [<duration>] <user@host or nick> [<reason>], KLINE LIST [<mask>]: "
 	 "ban users from the server (HELP BANS)"},

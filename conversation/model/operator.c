@@ -107,7 +107,8 @@ void apo_on_kill(struct apo_model *model, struct apo_client *client,
 
 	if (!other)
 		return;
-	apo_cut(text, message->params[1], model->config->kick_len_max);
+	apo_cut(text, message->param_count > 1 ? message->params[1] : "No reason",
+		model->config->kick_len_max);
 	apo_audit_note(model, "kill", "%s by %s: %s", other->nick, client->nick, text);
 	apo_line_print_from(&line, client, "KILL %s :%s", other->nick, text);
 	apo_tell(model, other, &line);

@@ -43,7 +43,7 @@ Test(help, help_knows_every_command)
 
 Test(help, help_explains_syntax_permission_and_penalty)
 {
-	ANSWERS(&w, 0, "HELPOP kill", ":irc.example 704 dan KILL :KILL <nick> <text>");
+	ANSWERS(&w, 0, "HELPOP kill", ":irc.example 704 dan KILL :KILL <nick> [<text>]");
 	HEARS(&w, 0, ":irc.example 705 dan KILL :end somebody's connection (operators)");
 	HEARS(&w, 0,
 	      ":irc.example 705 dan KILL :For operators of the server. Penalty of flood control: "

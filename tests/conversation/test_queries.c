@@ -369,6 +369,9 @@ Test(operators, kill_ends_a_connection)
 	HEARS(&w, 2, ":eve!~eve@host1.example QUIT :Killed (dan (bad manners))");
 	fixture_say(&w, 0, "KILL eve :again");
 	HEARS(&w, 0, ":irc.example 401 dan eve :No such nick or channel");
+	fixture_say(&w, 0, "KILL fay");
+	HEARS(&w, 2, ":dan!~dan@host0.example KILL fay :No reason");
+	cr_assert(w.mocks[2].is_closed);
 	fixture_say(&w, 0, "KILL dan :enough");
 	cr_assert(w.mocks[0].is_closed);
 	cr_assert(eq(u64, apo_model_figures(w.model)->operators, 0));
