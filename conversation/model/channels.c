@@ -306,6 +306,9 @@ int apo_entry_add(struct apo_channel *channel, enum apo_list_kind kind, const ch
 	entry->number = ++channel->last_entry;
 	rudp_list_append(&channel->lists[kind], &entry->link);
 	channel->entry_count++;
+	if (kind == APO_LIST_BAN) /* who is banned now was invited before, perhaps by mistake */
+		RUDP_LIST_EACH(struct apo_invite, invite, &channel->invites, of_channel)
+			invite->lifts_bans = false;
 	return 1;
 }
 
@@ -338,12 +341,15 @@ void apo_invite_remove(struct apo_invite *invite)
 	free(invite);
 }
 
-int apo_invite_add(struct apo_client *client, struct apo_channel *channel, unsigned max)
+int apo_invite_add(struct apo_client *client, struct apo_channel *channel, bool lifts_bans,
+		   unsigned max)
 {
-	struct apo_invite *invite;
+	struct apo_invite *invite = apo_invite_find(client, channel);
 
-	if (apo_invite_find(client, channel))
+	if (invite) {
+		invite->lifts_bans |= lifts_bans;
 		return 0;
+	}
 	invite = calloc(1, sizeof *invite);
 	if (!invite)
 		return -ENOMEM;
@@ -352,6 +358,7 @@ int apo_invite_add(struct apo_client *client, struct apo_channel *channel, unsig
 			RUDP_LIST_OWNER(client->invites.next, struct apo_invite, of_client));
 	invite->client = client;
 	invite->channel = channel;
+	invite->lifts_bans = lifts_bans;
 	rudp_list_append(&client->invites, &invite->of_client);
 	rudp_list_append(&channel->invites, &invite->of_channel);
 	client->invite_count++;

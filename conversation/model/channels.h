@@ -54,7 +54,8 @@ bool apo_channel_bans(const struct apo_channel *channel, const struct apo_client
 /* Returns whether the client is banned, muted or quieted, without an exception, and so may not
  * speak. */
 bool apo_channel_mutes(const struct apo_channel *channel, const struct apo_client *client);
-/* Returns 1: added; 0: the mask was in the list already; -ENOMEM. */
+/* Returns 1: added; 0: the mask was in the list already; -ENOMEM. A ban also holds for clients
+ * that are invited. */
 int apo_entry_add(struct apo_channel *channel, enum apo_list_kind kind, const char *mask,
 		  const char *by, int64_t set_at_s);
 /* Returns true if the mask was in the list. */
@@ -62,9 +63,10 @@ bool apo_entry_remove(struct apo_channel *channel, enum apo_list_kind kind, cons
 
 struct apo_invite *apo_invite_find(const struct apo_client *client,
 				   const struct apo_channel *channel);
-/* Returns 0 or -ENOMEM. A second invitation changes nothing. At more than max the client's oldest
- * one is removed. */
-int apo_invite_add(struct apo_client *client, struct apo_channel *channel, unsigned max);
+/* Returns 0 or -ENOMEM. A second invitation only adds that bans are lifted. At more than max the
+ * client's oldest one is removed. */
+int apo_invite_add(struct apo_client *client, struct apo_channel *channel, bool lifts_bans,
+		   unsigned max);
 void apo_invite_remove(struct apo_invite *invite);
 
 #endif

@@ -365,8 +365,8 @@ static void on_invite(struct request *request)
 
 	if (!is_manager(request))
 		return;
-	if (apo_invite_add(request->client, request->channel, request->model->config->invites_max) <
-	    0)
+	if (apo_invite_add(request->client, request->channel, true,
+			   request->model->config->invites_max) < 0)
 		return;
 	apo_chanserv_source(request->model, source);
 	apo_line_print(&line, source, "INVITE %s %s", request->client->nick,

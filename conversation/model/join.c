@@ -86,17 +86,19 @@ static void say_join(struct apo_model *model, struct apo_client *client,
 static enum apo_numeric refusal(const struct apo_client *client, const struct apo_channel *channel,
 				const char *key)
 {
+	const struct apo_invite *invite = apo_invite_find(client, channel);
+
 	/* Its founder and operators cannot be locked out of a registered channel. */
 	if (apo_registry_modes(channel, client->account) & APO_MEMBERSHIP_OPERATOR)
 		return 0;
 	if (channel->key[0] && strcmp(channel->key, key) != 0)
 		return ERR_BADCHANNELKEY;
-	if (apo_channel_bans(channel, client))
+	if (!(invite && invite->lifts_bans) && apo_channel_bans(channel, client))
 		return ERR_BANNEDFROMCHAN;
-	if ((channel->modes & APO_MODE_INVITE_ONLY) && !apo_invite_find(client, channel) &&
+	if ((channel->modes & APO_MODE_INVITE_ONLY) && !invite &&
 	    !apo_channel_invites(channel, client))
 		return ERR_INVITEONLYCHAN;
-	if (channel->limit && channel->count >= channel->limit && !apo_invite_find(client, channel))
+	if (channel->limit && channel->count >= channel->limit && !invite)
 		return ERR_CHANNELISFULL;
 	return 0;
 }
@@ -332,6 +334,7 @@ void apo_on_invite(struct apo_model *model, struct apo_client *client,
 	struct apo_client *other;
 	struct apo_channel *channel;
 	struct apo_membership *membership;
+	bool is_operator;
 
 	if (message->param_count == 0) {
 		list_invites(model, client);
@@ -346,12 +349,12 @@ void apo_on_invite(struct apo_model *model, struct apo_client *client,
 	if (!membership)
 		return;
 	channel = membership->pair.channel;
-	if ((channel->modes & APO_MODE_INVITE_ONLY) &&
-	    !(apo_membership_slot(membership)->modes & APO_MEMBERSHIP_OPERATOR))
+	is_operator = apo_membership_slot(membership)->modes & APO_MEMBERSHIP_OPERATOR;
+	if ((channel->modes & APO_MODE_INVITE_ONLY) && !is_operator)
 		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, channel->name);
 	else if (apo_membership_find(model, other, channel))
 		apo_reply(model, client, ERR_USERONCHANNEL, other->nick, channel->name);
-	else if (apo_invite_add(other, channel, model->config->invites_max) < 0)
+	else if (apo_invite_add(other, channel, is_operator, model->config->invites_max) < 0)
 		apo_client_end(model, client, "Out of memory");
 	else
 		say_invite(model, client, other, channel);

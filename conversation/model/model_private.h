@@ -257,6 +257,7 @@ struct apo_invite {
 	struct rudp_list of_client, of_channel;
 	struct apo_client *client;
 	struct apo_channel *channel;
+	bool lifts_bans; /* it is an operator's, and no ban was set since */
 };
 
 /* MONITOR: a name that clients watch, and the list of its watches. */

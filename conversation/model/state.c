@@ -260,5 +260,6 @@ _Static_assert(sizeof(struct apo_membership) == 128, "serialize the new member")
 _Static_assert(sizeof(struct apo_access) == 168, "serialize the new member");
 _Static_assert(sizeof(struct apo_channel_registration) == 136, "serialize the new member");
 _Static_assert(sizeof(struct apo_entry) == 40, "serialize the new member");
+_Static_assert(sizeof(struct apo_invite) == 56, "serialize the new member");
 _Static_assert(offsetof(struct apo_model, turn) == 11720, "serialize the new member");
 #endif

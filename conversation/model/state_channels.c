@@ -271,18 +271,24 @@ static void serialize_invites(struct apo_state *state, struct apo_client *client
 	struct rudp_list *link = client->invites.next;
 	uint32_t count = client->invite_count, i;
 	struct apo_channel *channel = NULL;
+	struct apo_invite *invite;
+	bool lifts_bans = false;
 
-	apo_serializer_count(state->serializer, &count, 4);
+	apo_serializer_count(state->serializer, &count, 5);
 	apo_serializer_expect(state->serializer, count <= UINT16_MAX);
 	for (i = 0; i < count && state->serializer->ok; i++) {
 		if (!state->serializer->is_reading) {
-			channel = RUDP_LIST_OWNER(link, struct apo_invite, of_client)->channel;
+			invite = RUDP_LIST_OWNER(link, struct apo_invite, of_client);
+			channel = invite->channel;
+			lifts_bans = invite->lifts_bans;
 			link = link->next;
 		}
 		serialize_channel(state, &channel);
+		apo_serializer_flag(state->serializer, &lifts_bans);
 		if (state->serializer->is_reading && state->serializer->ok)
-			apo_serializer_expect(state->serializer,
-					      apo_invite_add(client, channel, UINT16_MAX) == 0);
+			apo_serializer_expect(
+				state->serializer,
+				apo_invite_add(client, channel, lifts_bans, UINT16_MAX) == 0);
 	}
 }
 

@@ -252,6 +252,39 @@ Test(channels, an_invitation_is_good_for_one_join)
 	HEARS(&w, 1, ":eve!~eve@host1.example JOIN #a");
 }
 
+Test(channels, an_operators_invitation_lifts_a_ban_for_one_join)
+{
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_say(&w, 0, "MODE #a +b eve!*@*");
+	fixture_say(&w, 0, "INVITE eve #a");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "JOIN #a", ":eve!~eve@host1.example JOIN #a");
+	fixture_say(&w, 0, "KICK #a eve");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "JOIN #a", ":irc.example 474 eve #a :Cannot join channel (+b)");
+}
+
+Test(channels, the_invitation_of_a_member_lifts_no_ban)
+{
+	fixture_gather(&w, 2, "#a");
+	fixture_say(&w, 0, "MODE #a +b fay!*@*");
+	fixture_say(&w, 1, "INVITE fay #a");
+	fixture_forget(&w);
+	ANSWERS(&w, 2, "JOIN #a", ":irc.example 474 fay #a :Cannot join channel (+b)");
+	fixture_say(&w, 0, "INVITE fay #a");
+	fixture_forget(&w);
+	ANSWERS(&w, 2, "JOIN #a", ":fay!~fay@host2.example JOIN #a");
+}
+
+Test(channels, a_ban_holds_for_those_invited_before)
+{
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_say(&w, 0, "INVITE eve #a");
+	fixture_say(&w, 0, "MODE #a +b eve!*@*");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "JOIN #a", ":irc.example 474 eve #a :Cannot join channel (+b)");
+}
+
 Test(channels, invite_explains_its_refusals)
 {
 	fixture_gather(&w, 3, "#a");

@@ -43,6 +43,7 @@ static void populate(void)
 	fixture_say(&w, 1, "MODE #a +ovbkl eve fay *!*@bad.example key 77");
 	fixture_say(&w, 1, "MODE #a +bIe x y z");
 	fixture_say(&w, 1, "TOPIC #a :what it is about");
+	fixture_say(&w, 1, "MODE #b +b *!~gus@*");
 	fixture_say(&w, 1, "INVITE gus #b");
 	fixture_say(&w, 4, "AWAY :for lunch");
 	fixture_say(&w, 4, "MONITOR + Dan,nobody");
