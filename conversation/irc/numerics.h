@@ -142,6 +142,7 @@
 	X(RPL_MONLIST, 732, ":%s")                                                                 \
 	X(RPL_ENDOFMONLIST, 733, ":End of MONITOR list")                                           \
 	X(ERR_MONLISTFULL, 734, "%u %s :Monitor list is full")                                     \
+	X(RPL_WHOISKEYVALUE, 760, "%s %s * :%s")                                                   \
 	X(RPL_KEYVALUE, 761, "%s %s * :%s")                                                        \
 	X(RPL_KEYNOTSET, 766, "%s %s :Key is not set")                                             \
 	X(RPL_METADATASUBOK, 770, "%s")                                                            \

@@ -186,6 +186,23 @@ void apo_metadata_on_joined(struct apo_model *model, struct apo_client *client,
 		tell_channel(model, client, channel);
 }
 
+void apo_metadata_tell_whois(struct apo_model *model, struct apo_client *client,
+			     const struct apo_client *other)
+{
+	static const char *const keys[] = {"display-name", "homepage", "pronouns", "status"};
+	const struct apo_metadata *item;
+	unsigned i;
+
+	if (!(client->caps & APO_CAP_METADATA))
+		return;
+	for (i = 0; i < sizeof keys / sizeof *keys; i++) {
+		item = apo_metadata_find(other->metadata, keys[i]);
+		if (item)
+			apo_reply(model, client, RPL_WHOISKEYVALUE, other->nick, item->key,
+				  item->value);
+	}
+}
+
 /* ---- subcommands: values ---- */
 
 static void begin_batch(const struct target *target, const char *type, const char *about)
@@ -362,14 +379,44 @@ static void add_key(struct keys *keys, const char *key)
 		tell_keys(keys);
 }
 
+/* A channel with more members is not searched for values. */
+#define SEARCHED_MEMBERS_MAX 100
+
+static bool has_subscribed(const struct apo_client *client, const struct apo_metadata *list)
+{
+	while (list && !apo_metadata_find(client->subscriptions, list->key))
+		list = list->next;
+	return list != NULL;
+}
+
+static bool may_have_values(const struct target *target, const struct apo_channel *channel)
+{
+	const struct apo_client *member;
+	uint32_t i;
+
+	if (channel->count > SEARCHED_MEMBERS_MAX ||
+	    has_subscribed(target->client, channel->metadata))
+		return true;
+	apo_turn_count_examined(target->model, channel->count);
+	for (i = 0; i < channel->count; i++) {
+		member = channel->member_slots[i].membership->pair.client;
+		if (member != target->client && has_subscribed(target->client, member->metadata))
+			return true;
+	}
+	return false;
+}
+
 /* The current values can be asked for, channel by channel, by SYNC. */
 static void offer_sync(const struct target *target)
 {
 	const struct rudp_list *head = &target->client->memberships;
 
+	if (apo_is_remote(target->model, target->client))
+		return;
 	RUDP_LIST_EACH(struct apo_membership, membership, head, of_client)
-		apo_reply(target->model, target->client, RPL_METADATASYNCLATER,
-			  membership->pair.channel->name);
+		if (may_have_values(target, membership->pair.channel))
+			apo_reply(target->model, target->client, RPL_METADATASYNCLATER,
+				  membership->pair.channel->name);
 }
 
 /* Returns false if no further key can be subscribed to. */

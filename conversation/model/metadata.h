@@ -44,6 +44,10 @@ void apo_metadata_tell_own(struct apo_model *model, struct apo_client *client);
 void apo_metadata_on_joined(struct apo_model *model, struct apo_client *client,
 			    struct apo_channel *channel);
 
+/* Sends the client what is for people to read, as lines of a WHOIS. */
+void apo_metadata_tell_whois(struct apo_model *model, struct apo_client *client,
+			     const struct apo_client *other);
+
 void apo_metadata_serialize(struct apo_serializer *serializer, struct apo_metadata **list);
 void apo_metadata_serialize_keys(struct apo_serializer *serializer, struct apo_metadata **list);
 

@@ -6,6 +6,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/metadata.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/channel_queries.h"
 #include "conversation/model/words.h"
@@ -71,6 +72,7 @@ static void tell_all(struct apo_model *model, struct apo_client *client,
 	if (other->is_secure)
 		apo_reply(model, client, RPL_WHOISSECURE, other->nick);
 	tell_private(model, client, other);
+	apo_metadata_tell_whois(model, client, other);
 	apo_reply(model, client, RPL_WHOISIDLE, other->nick,
 		  (long)((model->now_at_ns - other->spoke_at_ns) / RUDP_NS_PER_S),
 		  (long)other->signed_on_s);

@@ -43,7 +43,7 @@ Test(metadata, a_value_is_set_and_asked_for)
 Test(metadata, subscribers_in_common_channels_are_told)
 {
 	ANSWERS(&w, 1, "METADATA * SUB avatar color", FROM "770 eve avatar color");
-	HEARS(&w, 1, FROM "774 eve #a");
+	QUIET(&w, 1);
 	ANSWERS(&w, 2, "METADATA * SUB color", FROM "770 fay color");
 	fixture_say(&w, 0, "METADATA * SET color :blue");
 	HEARS(&w, 1, ":dan!~dan@host0.example METADATA dan color * :blue");
@@ -60,6 +60,48 @@ Test(metadata, subscribers_in_common_channels_are_told)
 	ANSWERS(&w, 1, "METADATA * SUBS", FROM "BATCH +4 metadata-subs");
 	HEARS(&w, 1, "@batch=4 " FROM "772 eve avatar");
 	HEARS(&w, 1, FROM "BATCH -4");
+}
+
+Test(metadata, a_subscriber_is_told_where_values_are)
+{
+	fixture_say(&w, 0, "JOIN #b,#c");
+	fixture_say(&w, 1, "JOIN #b,#c");
+	fixture_say(&w, 0, "METADATA #b SET color :red");
+	fixture_say(&w, 1, "METADATA * SET color :blue");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "METADATA * SUB url color", FROM "770 eve url color");
+	HEARS(&w, 1, FROM "774 eve #b");
+	QUIET(&w, 1);
+	fixture_say(&w, 0, "METADATA * SET url :x");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "METADATA * SUB size");
+	HEARS(&w, 1, FROM "770 eve size");
+	HEARS(&w, 1, FROM "774 eve #a");
+	HEARS(&w, 1, FROM "774 eve #b");
+	HEARS(&w, 1, FROM "774 eve #c");
+	QUIET(&w, 1);
+}
+
+Test(metadata, whois_shows_what_people_read)
+{
+	fixture_say(&w, 0, "METADATA * SET color :blue");
+	fixture_say(&w, 0, "METADATA * SET status :out");
+	fixture_say(&w, 0, "METADATA * SET display-name :Dan I");
+	fixture_say(&w, 2, "CAP REQ -draft/metadata-2");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "WHOIS dan");
+	HEARS_LIKE(&w, 1, FROM "311 eve dan *");
+	HEARS_LIKE(&w, 1, FROM "319 eve dan *");
+	HEARS_LIKE(&w, 1, FROM "312 eve dan *");
+	HEARS(&w, 1, FROM "760 eve dan display-name * :Dan I");
+	HEARS(&w, 1, FROM "760 eve dan status * :out");
+	HEARS_LIKE(&w, 1, FROM "317 eve dan *");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "WHOIS dan");
+	HEARS_LIKE(&w, 2, FROM "311 fay dan *");
+	HEARS_LIKE(&w, 2, FROM "319 fay dan *");
+	HEARS_LIKE(&w, 2, FROM "312 fay dan *");
+	HEARS_LIKE(&w, 2, FROM "317 fay dan *");
 }
 
 Test(metadata, whoever_joins_is_told_and_tells)
