@@ -130,6 +130,7 @@
 	X(ERR_USERSDONTMATCH, 502, ":Cannot change mode for other users")                          \
 	X(ERR_HELPNOTFOUND, 524, "%s :No help on this subject")                                    \
 	X(ERR_INVALIDKEY, 525, "%s :Key is not well-formed")                                       \
+	X(ERR_CANTSENDTOUSER, 531, "%s :This user takes no CTCP")                                  \
 	X(RPL_WHOISSECURE, 671, "%s :is using a secure connection")                                \
 	X(ERR_INVALIDMODEPARAM, 696, "%s %c %s :%s")                                               \
 	X(RPL_HELPSTART, 704, "%s :%s")                                                            \

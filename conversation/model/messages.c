@@ -128,6 +128,8 @@ static void refuse(struct post *post, enum apo_numeric why, const char *target)
 		apo_reply(post->model, post->client, ERR_CANNOTSENDTOCHAN, target);
 	else if (why == ERR_NEEDREGGEDNICK)
 		apo_reply(post->model, post->client, ERR_NEEDREGGEDNICK, target);
+	else if (why == ERR_CANTSENDTOUSER)
+		apo_reply(post->model, post->client, ERR_CANTSENDTOUSER, target);
 	else if (why == ERR_NOSUCHCHANNEL)
 		apo_reply(post->model, post->client, ERR_NOSUCHCHANNEL, apo_word(target));
 	else
@@ -229,9 +231,28 @@ static bool post_to_service(struct post *post, const char *nick)
 	       apo_chanserv_handle(post->model, post->client, post->text);
 }
 
+/* The reason to refuse a message; 0: it is sent. */
+static enum apo_numeric refusal(const struct post *post, const struct apo_client *other)
+{
+	const struct apo_client *client = post->client;
+
+	/* Operators of the server can be asked for help. */
+	if (apo_account_is_missing(post->model, client) && !other->is_operator)
+		return ERR_NEEDREGGEDNICK;
+	if (other == client || client->is_operator)
+		return 0;
+	if (other->refuses_guests && !client->account)
+		return ERR_NEEDREGGEDNICK;
+	/* A NOTICE is the answer to a CTCP of that user. */
+	if (other->refuses_ctcp && !post->is_quiet && is_ctcp(post->text))
+		return ERR_CANTSENDTOUSER;
+	return 0;
+}
+
 static void post_to_client(struct post *post, const char *nick)
 {
 	struct apo_client *other = apo_client_named(post->model, nick);
+	enum apo_numeric why;
 	struct apo_say say;
 
 	if (!other) {
@@ -239,9 +260,9 @@ static void post_to_client(struct post *post, const char *nick)
 			refuse(post, ERR_NOSUCHNICK, nick);
 		return;
 	}
-	/* Operators of the server can be asked for help. */
-	if (apo_account_is_missing(post->model, post->client) && !other->is_operator) {
-		refuse(post, ERR_NEEDREGGEDNICK, other->nick);
+	why = refusal(post, other);
+	if (why) {
+		refuse(post, why, other->nick);
 		return;
 	}
 	say = prepare(post, other->nick);

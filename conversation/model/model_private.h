@@ -163,6 +163,8 @@ struct apo_client {
 	bool is_invisible : 1;
 	bool hears_wallops : 1;
 	bool is_bot : 1;
+	bool refuses_guests : 1; /* messages of clients that are not logged in */
+	bool refuses_ctcp : 1;
 	bool is_gone : 1;
 	bool is_unconnected : 1; /* its last lines are handled */
 	bool is_proposing : 1;   /* its last command waits for the other copies (shared.h) */

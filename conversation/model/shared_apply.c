@@ -34,12 +34,16 @@ static void describe_flags(struct apo_serializer *serializer, struct apo_client 
 	flags |= (uint8_t)(client->is_invisible << 2);
 	flags |= (uint8_t)(client->hears_wallops << 3);
 	flags |= (uint8_t)(client->is_bot << 4);
+	flags |= (uint8_t)(client->refuses_guests << 5);
+	flags |= (uint8_t)(client->refuses_ctcp << 6);
 	apo_serializer_u8(serializer, &flags);
 	client->is_secure = flags >> 0 & 1;
 	client->is_operator = flags >> 1 & 1;
 	client->is_invisible = flags >> 2 & 1;
 	client->hears_wallops = flags >> 3 & 1;
 	client->is_bot = flags >> 4 & 1;
+	client->refuses_guests = flags >> 5 & 1;
+	client->refuses_ctcp = flags >> 6 & 1;
 }
 
 void apo_shared_describe(struct apo_serializer *serializer, const struct apo_model *model,

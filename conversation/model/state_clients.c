@@ -29,6 +29,8 @@ static void serialize_flags(struct apo_state *state, struct apo_client *client)
 	flags |= (uint16_t)(client->hears_wallops << 6);
 	flags |= (uint16_t)(client->reports_end << 7);
 	flags |= (uint16_t)(client->is_bot << 8);
+	flags |= (uint16_t)(client->refuses_guests << 9);
+	flags |= (uint16_t)(client->refuses_ctcp << 10);
 	apo_serializer_u16(state->serializer, &flags);
 	client->is_registered = flags >> 0 & 1;
 	client->has_cap_302 = flags >> 1 & 1;
@@ -39,6 +41,8 @@ static void serialize_flags(struct apo_state *state, struct apo_client *client)
 	client->hears_wallops = flags >> 6 & 1;
 	client->reports_end = flags >> 7 & 1;
 	client->is_bot = flags >> 8 & 1;
+	client->refuses_guests = flags >> 9 & 1;
+	client->refuses_ctcp = flags >> 10 & 1;
 }
 
 static void serialize_caps(struct apo_state *state, uint32_t *caps)

@@ -81,11 +81,15 @@ void apo_on_setname(struct apo_model *model, struct apo_client *client,
 
 static void tell_own_modes(struct apo_model *model, struct apo_client *client)
 {
-	char modes[7] = "+";
+	char modes[sizeof APO_USER_MODES + 1] = "+";
 	size_t len = 1;
 
 	if (client->is_bot)
 		modes[len++] = 'B';
+	if (client->refuses_guests)
+		modes[len++] = 'R';
+	if (client->refuses_ctcp)
+		modes[len++] = 'T';
 	if (client->is_invisible)
 		modes[len++] = 'i';
 	if (client->is_operator)
@@ -122,6 +126,14 @@ static bool change_own(struct apo_model *model, struct apo_client *client, char 
 	}
 	if (letter == 'B' && client->is_bot != is_adding) {
 		client->is_bot = is_adding;
+		return true;
+	}
+	if (letter == 'R' && client->refuses_guests != is_adding) {
+		client->refuses_guests = is_adding;
+		return true;
+	}
+	if (letter == 'T' && client->refuses_ctcp != is_adding) {
+		client->refuses_ctcp = is_adding;
 		return true;
 	}
 	if (letter == 'w' && client->hears_wallops != is_adding) {

@@ -5,7 +5,7 @@
 
 #include "conversation/model/model_private.h"
 
-#define APO_USER_MODES "Biosw"
+#define APO_USER_MODES "BRTiosw"
 
 /* MODE of the client's own nick: APO_USER_MODES. modes NULL: shows the current ones. parameter: of
  * mode s; NULL: none. */

@@ -44,7 +44,7 @@ Test(registration, the_welcome_contains_the_clients_name)
 	      ":irc.example 002 dan :Your host is irc.example, running version apollonion-1");
 	HEARS(&w, 0, ":irc.example 003 dan :This server was started 2023-11-14T22:13:20.000Z");
 	HEARS(&w, 0,
-	      ":irc.example 004 dan irc.example apollonion-1 Biosw CIMbeiklmnoqstv Ibekloqv");
+	      ":irc.example 004 dan irc.example apollonion-1 BRTiosw CIMbeiklmnoqstv Ibekloqv");
 	fixture_forget(&w);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Protection from spam: required accounts, mode M, and the limit of registrations. */
+/* Protection from spam: required accounts, mode M, user modes R and T, and the limit of
+ * registrations. */
 #include <string.h>
 
 #include "conversation/told.h"
@@ -37,6 +38,51 @@ Test(spam, mode_M_lets_accounts_and_the_voiced_speak)
 	fixture_hand_over(&w);
 	fixture_forget(&w);
 	ANSWERS(&w, 0, "MODE #a", ":irc.example 324 eve #a +Mnt");
+}
+
+Test(spam, user_mode_R_refuses_messages_of_guests)
+{
+	told_log_in(&w, 3, "gus", NULL);
+	ANSWERS(&w, 1, "MODE dan +R", ":dan MODE dan :+R");
+	fixture_hand_over(&w);
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "MODE dan", ":irc.example 221 dan +R");
+	ANSWERS(&w, 0, "PRIVMSG dan :x", ":irc.example 477 eve dan :Log in to an account first");
+	fixture_say(&w, 0, "NOTICE dan :x");
+	QUIET(&w, 0);
+	QUIET(&w, 1);
+	fixture_say(&w, 1, "PRIVMSG eve :hello");
+	HEARS(&w, 0, ":dan!~dan@host1.example PRIVMSG eve :hello");
+	fixture_say(&w, 3, "PRIVMSG dan :with an account");
+	HEARS(&w, 1, ":gus!~gus@host3.example PRIVMSG dan :with an account");
+	fixture_say(&w, 1, "MODE dan -R");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "PRIVMSG dan :x");
+	HEARS(&w, 1, ":eve!~eve@host0.example PRIVMSG dan :x");
+}
+
+Test(spam, user_mode_T_refuses_ctcp)
+{
+	ANSWERS(&w, 1, "MODE dan +T", ":dan MODE dan :+T");
+	fixture_hand_over(&w);
+	fixture_forget(&w);
+	ANSWERS(&w, 0, "PRIVMSG dan :\001VERSION\001",
+		":irc.example 531 eve dan :This user takes no CTCP");
+	QUIET(&w, 1);
+	fixture_say(&w, 0, "PRIVMSG dan :\001ACTION waves\001");
+	HEARS(&w, 1, ":eve!~eve@host0.example PRIVMSG dan :\001ACTION waves\001");
+	fixture_say(&w, 0, "NOTICE dan :\001VERSION eve's\001");
+	HEARS(&w, 1, ":eve!~eve@host0.example NOTICE dan :\001VERSION eve's\001");
+}
+
+Test(spam, operators_of_the_server_may_write_to_everybody)
+{
+	ANSWERS(&w, 1, "MODE dan +RT", ":dan MODE dan :+RT");
+	fixture_say(&w, 0, "OPER root x");
+	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
+	fixture_forget(&w);
+	fixture_say(&w, 0, "PRIVMSG dan :\001VERSION\001");
+	HEARS(&w, 1, ":eve!~eve@host0.example PRIVMSG dan :\001VERSION\001");
 }
 
 Test(spam, required_accounts_are_needed_to_join_and_speak)
