@@ -301,10 +301,7 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 		return &suspended;
 	if (HASH_CNT(by_name, model->accounts) >= model->config->accounts_max)
 		return &full;
-	return apo_throttle_is_open(model, client, APO_THROTTLE_LOGINS) &&
-			       apo_throttle_is_open(model, client, APO_THROTTLE_REGISTRATIONS)
-		       ? NULL
-		       : &too_often;
+	return apo_throttle_is_open(model, client, APO_THROTTLE_REGISTRATIONS) ? NULL : &too_often;
 }
 
 static void refuse(struct apo_model *model, struct apo_client *client,
@@ -337,7 +334,8 @@ void apo_on_register(struct apo_model *model, struct apo_client *client,
 		refuse(model, client, &unavailable, name);
 		return;
 	}
-	apo_throttle_count(model, client, APO_THROTTLE_LOGINS);
+	/* Counted at once, so that many connections together get no further than one. */
+	apo_throttle_count(model, client, APO_THROTTLE_REGISTRATIONS);
 	if (model->shared)
 		apo_ticket_ask(model, ticket, APO_AUTH_HASH, "", password);
 	else
@@ -358,7 +356,6 @@ static void finish_register(struct apo_model *model, struct apo_client *client,
 	model->figures.accounts_registered++;
 	if (apo_is_remote(model, client))
 		return;
-	apo_throttle_count(model, client, APO_THROTTLE_REGISTRATIONS);
 	apo_event_logged_in(model, client, true);
 	apo_tell_print(model, client, model->config->server_name,
 		       "REGISTER SUCCESS %s :The account is yours, and you are logged in to it",

@@ -88,7 +88,7 @@ struct apo_model_config {
 	unsigned nick_len_max, user_len_max, real_len_max, channel_len_max, topic_len_max,
 		away_len_max, kick_len_max, key_len_max;
 
-	unsigned registrations_max; /* accounts that an address may register in an hour */
+	unsigned registrations_max; /* REGISTERs of an address in an hour */
 	unsigned clients_max;       /* registered or not; further ones are closed with a reason */
 	unsigned channels_max;      /* all channels at once */
 	unsigned channels_per_client_max;

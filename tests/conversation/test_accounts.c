@@ -493,11 +493,26 @@ Test(accounts, requests_have_the_network_of_the_client)
 	cr_assert(ne(u64, w.asked_network, first));
 }
 
-Test(accounts, registering_counts_as_a_try)
+Test(accounts, registering_uses_up_no_tries_of_passwords)
 {
+	unsigned i;
+
+	fixture_join(&w, 1, "dan", "draft/account-registration sasl");
+	for (i = 0; i <= w.config.login_tries_max; i++) {
+		fixture_say(&w, 1, "REGISTER * * password");
+		fixture_answer(&w, APO_CHECKED_FAILED, NULL);
+	}
+	fixture_say(&w, 1, "AUTHENTICATE PLAIN");
+	fixture_say(&w, 1, "AUTHENTICATE " DAN);
+	fixture_forget(&w);
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	HEARS_LIKE(&w, 1, ":irc.example 900 dan *");
+}
+
+Test(accounts, registrations_that_fail_count_too)
+{
+	w.config.registrations_max = 2;
 	fixture_join(&w, 1, "dan", "draft/account-registration");
-	fixture_say(&w, 1, "REGISTER * * password");
-	fixture_answer(&w, APO_CHECKED_FAILED, NULL);
 	fixture_say(&w, 1, "REGISTER * * password");
 	fixture_answer(&w, APO_CHECKED_FAILED, NULL);
 	fixture_say(&w, 1, "REGISTER * * password");
