@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/converse/client_private.h"
 
+#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +19,6 @@
 #define SEND_AHEAD 256 /* lines read from a pipe before the first of them was said */
 #define QUIT_NS (2 * RUDP_NS_PER_S)
 #define BACKOFF_MAX_NS (2 * RUDP_NS_PER_S)
-
-void cv_complain(const char *format, ...)
-{
-	va_list args;
-
-	fputs("converse: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
 
 /* Without QUIT: after an error that the user has been told. */
 static void end_at_once(struct cv_client *client)
@@ -70,7 +59,7 @@ static void send_frames(struct cv_client *client)
 	}
 	frames->len = 0;
 	if (error < 0 && !client->is_over) {
-		cv_complain("the messaging library takes no more: %s", strerror(-error));
+		warnx("the messaging library takes no more: %s", strerror(-error));
 		end_at_once(client);
 	}
 }
@@ -138,7 +127,7 @@ static void show_on_stderr(struct cv_client *client, const struct cv_shown *show
 
 	if (shown->kind == CV_FAILED || shown->kind == CV_NOT_JOINED ||
 	    (!client->options->is_quiet && shown->kind == CV_STATUS))
-		cv_complain("%s", cv_format(text, shown, cv_chat_own_nick(client->chat)));
+		warnx("%s", cv_format(text, shown, cv_chat_own_nick(client->chat)));
 }
 
 static void show(void *of, const struct cv_shown *shown)
@@ -232,12 +221,10 @@ static void on_event(struct cv_client *client, const struct rudpmsg_event *event
 	client->conn = 0;
 	cv_chat_on_link(client->chat, false);
 	if (may_go_on(client, event->reason)) {
-		cv_complain("no connection to %s: %s", name_of_server(client),
-			    cause_of(event->reason));
+		warnx("no connection to %s: %s", name_of_server(client), cause_of(event->reason));
 		return;
 	}
-	cv_complain("the connection has ended and will not be made again: %s",
-		    cause_of(event->reason));
+	warnx("the connection has ended and will not be made again: %s", cause_of(event->reason));
 	end_at_once(client);
 }
 
@@ -261,12 +248,12 @@ static void end_turn(struct cv_client *client)
 	unsigned i;
 
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		cv_complain("cannot write to standard output: %s", strerror(errno));
+		warnx("cannot write to standard output: %s", strerror(errno));
 		end_at_once(client);
 		return;
 	}
 	if (client->outbox && cv_outbox_db_commit(client->outbox) < 0) {
-		cv_complain("the store cannot be written: %s", cv_outbox_db_error(client->outbox));
+		warnx("the store cannot be written: %s", cv_outbox_db_error(client->outbox));
 		end_at_once(client);
 		return;
 	}
@@ -279,15 +266,14 @@ static void end_turn(struct cv_client *client)
 
 /* ---- quitting ---- */
 
-static void complain_unsaid(const struct cv_client *client, const char *when)
+static void warn_unsaid(const struct cv_client *client, const char *when)
 {
 	size_t unsaid = cv_chat_unsaid(client->chat);
 
 	if (unsaid > 0)
-		cv_complain("%zu %s not said%s, and %s %s", unsaid,
-			    unsaid == 1 ? "line was" : "lines were", when,
-			    unsaid == 1 ? "is" : "are",
-			    client->outbox ? "kept in the store" : "lost");
+		warnx("%zu %s not said%s, and %s %s", unsaid,
+		      unsaid == 1 ? "line was" : "lines were", when, unsaid == 1 ? "is" : "are",
+		      client->outbox ? "kept in the store" : "lost");
 }
 
 /* Is the client waiting for lines to be said, or for receipts, and not for the user to type? */
@@ -311,7 +297,7 @@ static void leave_when_said(struct cv_client *client)
 			return;
 		snprintf(when, sizeof when, " within %" PRId64 " s (--timeout)",
 			 client->options->timeout_ns / RUDP_NS_PER_S);
-		complain_unsaid(client, when);
+		warn_unsaid(client, when);
 		leave(client, CV_EXIT_FAILED);
 	} else if (client->options->mode == CV_TALK)
 		leave(client, CV_EXIT_DONE);
@@ -330,7 +316,7 @@ static void on_signal(struct cv_client *client)
 	bool is_done = client->options->mode != CV_SEND && cv_chat_unsaid(client->chat) == 0;
 
 	if (client->quit_at_ns == RUDP_NEVER)
-		complain_unsaid(client, "");
+		warn_unsaid(client, "");
 	leave(client, is_done ? CV_EXIT_DONE : CV_EXIT_FAILED);
 }
 
@@ -338,7 +324,7 @@ static void check_end(struct cv_client *client)
 {
 	leave_when_said(client);
 	if (cv_chat_version_error(client->chat)) {
-		cv_complain("%s", cv_chat_version_error(client->chat));
+		warnx("%s", cv_chat_version_error(client->chat));
 		end_at_once(client);
 	}
 	if (cv_chat_is_over(client->chat) || client->quit_at_ns <= client->now_at_ns)
@@ -355,12 +341,12 @@ static bool dial(struct cv_client *client, int64_t timeout_ns)
 				    timeout_ns, &client->conn);
 
 	if (error == -EINPROGRESS && timeout_ns > 0)
-		cv_complain("%s does not answer at %s yet; trying again", server->peer,
-			    name_of_server(client));
+		warnx("%s does not answer at %s yet; trying again", server->peer,
+		      name_of_server(client));
 	if (error == 0 || error == -EINPROGRESS)
 		return true;
 	client->conn = 0;
-	cv_complain("cannot connect to %s: %s", name_of_server(client), cause_of(-error));
+	warnx("cannot connect to %s: %s", name_of_server(client), cause_of(-error));
 	return may_go_on(client, -error);
 }
 
@@ -486,7 +472,7 @@ static bool make_chat(struct cv_client *client)
 			cv_outbox_db_open(client->options->store, client->options->id,
 					  &start.stream, &start.last_number, reason, sizeof reason);
 		if (!client->outbox) {
-			cv_complain("%s", reason);
+			warnx("%s", reason);
 			return false;
 		}
 	}
@@ -495,7 +481,7 @@ static bool make_chat(struct cv_client *client)
 	client->progress_at_ns = client->now_at_ns;
 	join_all(client);
 	if (client->outbox && cv_outbox_db_restore(client->outbox, client->chat) < 0) {
-		cv_complain("%s cannot be read", client->options->store);
+		warnx("%s cannot be read", client->options->store);
 		return false;
 	}
 	return true;
@@ -510,7 +496,7 @@ static bool connect_server(struct cv_client *client)
 	char reason[RUDPMSG_ERROR_TEXT_SIZE];
 
 	if (rudpmsg_node_open(&client->node, options->id, &node, reason) < 0) {
-		cv_complain("%s", reason);
+		warnx("%s", reason);
 		return false;
 	}
 	return dial(client, RUDP_NS_PER_S);

@@ -49,8 +49,6 @@ struct cv_options {
 	bool is_quiet;
 };
 
-void cv_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* Returns an exit code. */
 int cv_client_run(const struct cv_options *options);
 

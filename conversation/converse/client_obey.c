@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Executes what the user types. */
+#include <err.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -25,7 +26,7 @@ static void say(struct cv_client *client, const char *target, const char *text)
 		return;
 	client->failed_count++;
 	if (client->options->mode == CV_SEND)
-		cv_complain("a line that is not UTF-8 cannot be said");
+		warnx("a line that is not UTF-8 cannot be said");
 	else
 		print(client, result == -EAGAIN ? "-- too many lines are waiting already"
 						: "-- that cannot be said");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* converse - a chat client that loses no line and says no line twice (converse(1)). */
+#include <err.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -65,8 +66,8 @@ static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *
 	*number = strtoull(text, &end, 10);
 	if (errno == 0 && *text >= '0' && *text <= '9' && !*end && *number >= min && *number <= max)
 		return true;
-	cv_complain("'%s' must be a number from %llu to %llu", text, (unsigned long long)min,
-		    (unsigned long long)max);
+	warnx("'%s' must be a number from %llu to %llu", text, (unsigned long long)min,
+	      (unsigned long long)max);
 	return false;
 }
 
@@ -81,13 +82,12 @@ static bool read_server(struct cv_options *options, const char *text)
 	uint64_t port = DEFAULT_PORT;
 
 	if (options->server_count == CV_SERVERS_MAX) {
-		cv_complain("--server can be given %d times at most", CV_SERVERS_MAX);
+		warnx("--server can be given %d times at most", CV_SERVERS_MAX);
 		return false;
 	}
 	if (len == 0 || len >= sizeof server->host || (*rest && *rest != ':') ||
 	    (at && id_len == 0) || id_len >= sizeof server->peer) {
-		cv_complain("--server '%s' must be HOST or HOST:PORT, or ID@ and one of these",
-			    text);
+		warnx("--server '%s' must be HOST or HOST:PORT, or ID@ and one of these", text);
 		return false;
 	}
 	if (*rest && !read_number(rest + 1, 1, 65535, &port))
@@ -117,7 +117,7 @@ static bool read_password(struct cv_options *options, const char *file)
 	bool is_read = in && fgets(password, sizeof password, in);
 
 	if (!is_read)
-		cv_complain("--password %s: %s", file, in ? "is empty" : strerror(errno));
+		warnx("--password %s: %s", file, in ? "is empty" : strerror(errno));
 	if (in)
 		fclose(in);
 	if (!is_read)
@@ -126,14 +126,14 @@ static bool read_password(struct cv_options *options, const char *file)
 	options->password = password;
 	if (*password && strlen(password) <= CV_PASSWORD_MAX)
 		return true;
-	cv_complain("--password %s: must have 1 to %d bytes", file, CV_PASSWORD_MAX);
+	warnx("--password %s: must have 1 to %d bytes", file, CV_PASSWORD_MAX);
 	return false;
 }
 
 static bool set_mode(struct cv_options *options, enum cv_mode mode, const char *target)
 {
 	if (options->mode != CV_TALK) {
-		cv_complain("--send and --tail do not go together");
+		warnx("--send and --tail do not go together");
 		return false;
 	}
 	options->mode = mode;
@@ -261,7 +261,7 @@ int main(int argc, char **argv)
 			return result < 0 ? CV_EXIT_USAGE : CV_EXIT_DONE;
 	}
 	if (optind < argc) {
-		cv_complain("%s: what is that? converse --help says how it is used", argv[optind]);
+		warnx("unexpected argument '%s'; see converse --help", argv[optind]);
 		return CV_EXIT_USAGE;
 	}
 	if (!options.nick)
@@ -271,7 +271,7 @@ int main(int argc, char **argv)
 	name_servers(&options);
 	wrong = wrong_with(&options);
 	if (wrong) {
-		cv_complain("%s", wrong);
+		warnx("%s", wrong);
 		return CV_EXIT_USAGE;
 	}
 	return cv_client_run(&options);
