@@ -188,7 +188,7 @@ static void run_turns(void)
 		engine.now_at_ns = rudp_clock_now_ns();
 		engine.turns++;
 		turn(&engine, events, count > 0 ? count : 0);
-		while (rudp_calls_aside_look(&engine))
+		while (rudp_calls_aside_serve(&engine))
 			;
 		rudp_calls_aside_settle(&engine);
 		assert(!engine.over);

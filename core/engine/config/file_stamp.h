@@ -3,7 +3,7 @@
  * file_stamp - detects that a file is missing, and changes of a file.
  *
  * Limits   A file that changes twice within one tick of its file system's clock can keep its stamp.
- *          So after a change, the next RUDP_FILE_LOOKS looks compare the content as well.
+ *          So after a change, the next RUDP_FILE_COMPARISONS checks compare the content as well.
  */
 #ifndef RUDP_ENGINE_FILE_STAMP_H
 #define RUDP_ENGINE_FILE_STAMP_H
@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* At intervals of RUDP_KEY_LOOK_NS these take 2 s: the longest tick, that of FAT. */
-#define RUDP_FILE_LOOKS 4
+/* At intervals of RUDP_KEY_CHECK_NS these take 2 s: the longest tick, that of FAT. */
+#define RUDP_FILE_COMPARISONS 4
 
 /* All zeros: there is no file. */
 struct rudp_file_stamp {

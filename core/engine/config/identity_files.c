@@ -118,7 +118,7 @@ static void put_in_force(struct rudp_identity_files *files, enum rudp_identity_f
 }
 
 /* Sets index and stamp of now to those of the first path that exists. */
-static void look(const struct rudp_identity_place *place, struct rudp_identity_place *now)
+static void find_file(const struct rudp_identity_place *place, struct rudp_identity_place *now)
 {
 	static const struct rudp_file_stamp none;
 
@@ -157,12 +157,12 @@ static bool has_changed(struct rudp_identity_files *files, enum rudp_identity_fi
 	uint64_t content;
 	size_t len;
 
-	look(place, &now);
+	find_file(place, &now);
 	if (now.index != place->index || !rudp_file_stamp_equal(&now.stamp, &place->stamp))
 		return true;
-	if (place->looks == 0 || place->index == place->count)
+	if (place->comparisons_left == 0 || place->index == place->count)
 		return false;
-	place->looks--;
+	place->comparisons_left--;
 	if (read_content(files, file, &bytes, &len, text) < 0)
 		return false;
 	content = hash_of(bytes, len);
@@ -184,7 +184,7 @@ static bool read_file(struct rudp_identity_files *files, enum rudp_identity_file
 	int rc = read_content(files, file, &bytes, &len, text);
 	bool ok;
 
-	place->looks = RUDP_FILE_LOOKS;
+	place->comparisons_left = RUDP_FILE_COMPARISONS;
 	if (rc == -ETIMEDOUT) /* without a stamp the file is read again soon */
 		place->stamp = (struct rudp_file_stamp){.inode = 0};
 	if (rc < 0)
@@ -230,7 +230,7 @@ bool rudp_identity_files_load(struct rudp_identity_files *files, char text[RUDP_
 	for (unsigned i = 0; ok && i < RUDP_IDENTITY_FILE_COUNT; i++) {
 		struct rudp_identity_place *place = &files->places[i];
 
-		look(place, place);
+		find_file(place, place);
 		if (leads_nowhere(place, text)) {
 			ok = false;
 		} else if (place->index < place->count) {
@@ -276,7 +276,7 @@ static bool watch_file(struct rudp_identity_files *files, enum rudp_identity_fil
 	char text[RUDP_KEY_TEXT_SIZE], all[RUDP_KEY_TEXT_SIZE + 64];
 	bool existed = place->index < place->count, changed;
 
-	look(place, place);
+	find_file(place, place);
 	if (place->index == place->count) {
 		changed = existed && on_vanished(files, file, text);
 		if (existed)
@@ -346,7 +346,7 @@ int rudp_identity_files_remember(struct rudp_identity_files *files, const struct
 	rc = rudp_known_hosts_add(files->known_hosts, addr, public_key);
 	if (rc < 0)
 		return rc;
-	/* The file is read again when it is looked at next, as it has changed. */
+	/* The file is read again at the next check, as it has changed. */
 	saved = write_host(files, addr, public_key);
 	rc = saved < 0 ? keep_unsaved(files, addr, public_key) : 0;
 	return rc < 0 ? rc : saved;

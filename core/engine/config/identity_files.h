@@ -48,7 +48,7 @@ struct rudp_identity_place {
 	unsigned index;               /* of the path that was read; count: none existed */
 	struct rudp_file_stamp stamp; /* of the file when it was read */
 	uint64_t content;             /* a hash of what was read */
-	unsigned looks;               /* of RUDP_FILE_LOOKS that are left */
+	unsigned comparisons_left;    /* at most RUDP_FILE_COMPARISONS */
 };
 
 struct rudp_unsaved_host {
@@ -94,8 +94,8 @@ bool rudp_identity_files_replace(struct rudp_identity_files *files,
  */
 bool rudp_identity_files_load(struct rudp_identity_files *files, char text[RUDP_KEY_TEXT_SIZE]);
 /*
- * Reads those files again that have changed. Looking costs one or two stat() per file, and reading
- * it in the looks after a change (file_stamp.h). complain gets each error. The pointers in files
+ * Reads those files again that have changed. A check costs one or two stat() per file, and reading
+ * it in the checks after a change (file_stamp.h). complain gets each error. The pointers in files
  * may change.
  *
  * Returns  true: what is in force may have changed.

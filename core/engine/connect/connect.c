@@ -60,7 +60,7 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 	struct rudp_app *app;
 	int rc;
 
-	rudp_engine_look_at_program(engine, call->pid, &program);
+	rudp_engine_read_program(engine, call->pid, &program);
 	entry->decision = rudp_engine_decide(engine, RUDP_DIRECTION_CONNECT, remote, &program);
 	if (entry->decision.way == RUDP_WAY_TCP && !entry->binding) {
 		log_left_to_kernel(&program, remote, &entry->decision);

@@ -468,7 +468,7 @@ static void on_timer(struct rudp_engine *engine, struct rudp_app *app)
 		if (app->carrier.conn)
 			rudp_race_drop_conn(engine, app);
 	} else if (engine->now_at_ns >= app->race.give_up_at_ns) {
-		if (app->race.is_looking)
+		if (app->race.is_asking_key)
 			rudp_peer_log_refusal(engine, app);
 		rudp_race_fail(engine, app, give_up_error(app));
 	} else if (engine->now_at_ns >= app->race.tcp_due_at_ns) {

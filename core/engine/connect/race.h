@@ -57,7 +57,7 @@ struct rudp_race {
 	enum rudp_first_contact first_contact;
 	uint8_t key[RUDP_STATIC_KEY_BYTES];       /* if expects_key */
 	uint8_t shown_key[RUDP_STATIC_KEY_BYTES]; /* that was not accepted; zeros: none */
-	bool is_looking; /* a second attempt only learns the key that the listener has */
+	bool is_asking_key; /* a second attempt only learns the key that the listener has */
 	/* Held for the attempt after a person has said whether the key is the right one. NULL:
 	 * nobody is asked. */
 	struct rudp_udp *asked_udp;

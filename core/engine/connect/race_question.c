@@ -120,7 +120,7 @@ bool rudp_race_look(struct rudp_engine *engine, struct rudp_app *app)
 	struct rudp_race *race = &app->race;
 	struct rudp_conn *refused = app->carrier.conn;
 
-	if (race->is_looking)
+	if (race->is_asking_key)
 		return false;
 	app->options.conn.asks_peer = true;
 	app->carrier.conn = NULL;
@@ -129,7 +129,7 @@ bool rudp_race_look(struct rudp_engine *engine, struct rudp_app *app)
 		return false;
 	}
 	rudp_conn_abandon(refused, engine->now_at_ns);
-	race->is_looking = true;
+	race->is_asking_key = true;
 	race->error = EACCES;
 	race->report_at_ns = RUDP_NEVER;
 	race->give_up_at_ns =

@@ -47,7 +47,7 @@ static bool serve_or_close(struct rudp_engine *engine, struct rudp_call *call)
 	return !call || call->app_id || call->answered != was_answered;
 }
 
-bool rudp_calls_aside_look(struct rudp_engine *engine)
+bool rudp_calls_aside_serve(struct rudp_engine *engine)
 {
 	struct rudp_list *link = engine->calls_aside.next;
 

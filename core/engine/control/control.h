@@ -93,14 +93,14 @@ struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id);
 /*
  * Calls aside (calls_aside.c) are not watched by epoll. Over loopback a request comes, is answered,
  * and its call is closed, each within some microseconds: epoll registration would cost as much as
- * the connect itself. While the engine polls it looks at the oldest of these calls itself. Before
+ * the connect itself. While the engine polls it checks the oldest of these calls itself. Before
  * it sleeps, epoll gets the calls without a reply, and those that are still open RUDP_ASIDE_NS
  * after their reply.
  */
 void rudp_call_put_aside(struct rudp_engine *engine, struct rudp_call *call);
 void rudp_call_leave_aside(struct rudp_engine *engine, struct rudp_call *call);
 /* Serves or closes the oldest that does not wait for its reply. false: nothing new has come. */
-bool rudp_calls_aside_look(struct rudp_engine *engine);
+bool rudp_calls_aside_serve(struct rudp_engine *engine);
 /* To call before the engine sleeps; and the time when the next call aside is due, or RUDP_NEVER. */
 void rudp_calls_aside_settle(struct rudp_engine *engine);
 int64_t rudp_calls_aside_deadline_ns(const struct rudp_engine *engine);

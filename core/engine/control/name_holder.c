@@ -8,11 +8,11 @@
 
 #define TABLE "/proc/thread-self/net/unix" /* the thread's network namespace */
 
-static bool may_read(struct rudp_name_looks *looks, int64_t now_at_ns)
+static bool may_read(struct rudp_name_reads *reads, int64_t now_at_ns)
 {
-	if (now_at_ns - looks->since_ns >= RUDP_NAME_LOOKS_NS || looks->since_ns == 0)
-		*looks = (struct rudp_name_looks){.since_ns = now_at_ns};
-	return looks->count++ < RUDP_NAME_LOOKS_MAX;
+	if (now_at_ns - reads->since_ns >= RUDP_NAME_READS_NS || reads->since_ns == 0)
+		*reads = (struct rudp_name_reads){.since_ns = now_at_ns};
+	return reads->count++ < RUDP_NAME_READS_MAX;
 }
 
 /*
@@ -28,13 +28,13 @@ static bool is_line_of(const char *line, const char *name, size_t name_len, uint
 	       sscanf(line, "%*s %*s %*s %*s %*s %*s %" SCNu64, &number) == 1 && number == inode;
 }
 
-bool rudp_name_is_held(struct rudp_name_looks *looks, const struct sockaddr_un *name, socklen_t len,
+bool rudp_name_is_held(struct rudp_name_reads *reads, const struct sockaddr_un *name, socklen_t len,
 		       uint64_t inode, int64_t now_at_ns)
 {
 	size_t name_len = len - offsetof(struct sockaddr_un, sun_path) - 1;
 	char line[512];
 	bool found = false;
-	FILE *table = may_read(looks, now_at_ns) ? fopen(TABLE, "re") : NULL;
+	FILE *table = may_read(reads, now_at_ns) ? fopen(TABLE, "re") : NULL;
 
 	if (!table)
 		return true;

@@ -9,7 +9,7 @@
 #include "engine/ports/binding.h"
 #include "engine/ports/listener.h"
 
-#define IDLE_LOOK_NS RUDP_NS_PER_S
+#define IDLE_CHECK_NS RUDP_NS_PER_S
 
 /* Returns 0, or -errno with nothing changed. */
 static int use_identity(struct rudp_engine *engine)
@@ -129,9 +129,9 @@ void rudp_identity_watch(struct rudp_engine *engine)
 	struct rudp_identity_use *use = &engine->identity_use;
 	int rc;
 
-	if (engine->now_at_ns < use->look_at_ns)
+	if (engine->now_at_ns < use->check_at_ns)
 		return;
-	use->look_at_ns = engine->now_at_ns + RUDP_KEY_LOOK_NS;
+	use->check_at_ns = engine->now_at_ns + RUDP_KEY_CHECK_NS;
 	if (rudp_key_may_read_files(engine)) {
 		rudp_engine_follow_policy(engine);
 		if (rudp_identity_files_watch(&engine->settings.identities, complain, NULL))
@@ -154,5 +154,5 @@ int64_t rudp_identity_deadline_ns(const struct rudp_engine *engine)
 
 	if (engine->app_count == 0 || (!files->known_hosts && !files->authorized_keys))
 		return RUDP_NEVER;
-	return engine->identity_use.look_at_ns - RUDP_KEY_LOOK_NS + IDLE_LOOK_NS;
+	return engine->identity_use.check_at_ns - RUDP_KEY_CHECK_NS + IDLE_CHECK_NS;
 }

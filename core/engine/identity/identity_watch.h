@@ -23,7 +23,7 @@
 struct rudp_engine;
 
 struct rudp_identity_use {
-	int64_t look_at_ns;
+	int64_t check_at_ns;
 	bool must_apply; /* the rules have changed */
 	bool has_identity;
 	uint8_t public_key[RUDP_IDENTITY_BYTES]; /* in use, if has_identity */

@@ -352,7 +352,7 @@ void rudp_peer_log_refusal(const struct rudp_engine *engine, const struct rudp_a
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
 	rudp_addr_format(&app->remote, remote);
-	if (app->race.is_looking) {
+	if (app->race.is_asking_key) {
 		log_other_key(engine, app, remote);
 		return;
 	}
@@ -485,7 +485,7 @@ bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 	if (!app)
 		return true;
 	memcpy(app->race.shown_key, credentials->peer_key, sizeof app->race.shown_key);
-	if (!app->race.is_looking && is_expected(engine, app, credentials)) {
+	if (!app->race.is_asking_key && is_expected(engine, app, credentials)) {
 		memset(app->race.shown_key, 0, sizeof app->race.shown_key);
 		return true;
 	}

@@ -59,8 +59,8 @@ static void read_executable_name(struct rudp_client_program *program)
 		 RUDP_EXECUTABLE_NAME_BYTES - 1, slash ? slash + 1 : target);
 }
 
-void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
-				 struct rudp_client_program *program)
+void rudp_engine_read_program(struct rudp_engine *engine, uint32_t pid,
+			      struct rudp_client_program *program)
 {
 	char *name = engine->last_program.name;
 	ssize_t len;
@@ -104,7 +104,7 @@ static const char *executable_of(struct rudp_engine *engine,
 	if (program->executable[0] ||
 	    !rudp_policy_settings(engine->settings.policy)->names_programs)
 		return program->executable;
-	rudp_engine_look_at_program(engine, program->pid, now);
+	rudp_engine_read_program(engine, program->pid, now);
 	return now->executable;
 }
 

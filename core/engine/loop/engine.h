@@ -96,7 +96,7 @@ struct rudp_engine {
 	struct rudp_heap heap;
 	struct rudp_closer closer;
 	struct rudp_busy_poll busy_poll;
-	struct rudp_name_looks name_looks;
+	struct rudp_name_reads name_reads;
 	struct rudp_sockets sockets;
 	struct rudp_roam roam;
 
@@ -192,8 +192,8 @@ void rudp_engine_keep_spare(struct rudp_engine *engine);
 int rudp_engine_accept_spare(struct rudp_engine *engine, int listener);
 
 /* Name and executable of the process, at most PROGRAM_NAME_AGE_NS (1 s) old. */
-void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
-				 struct rudp_client_program *program);
+void rudp_engine_read_program(struct rudp_engine *engine, uint32_t pid,
+			      struct rudp_client_program *program);
 /* Applies the current settings of the policy. Checks its file at most once a second. */
 void rudp_engine_follow_policy(struct rudp_engine *engine);
 /*

@@ -105,7 +105,7 @@ static void read_keys(struct rudp_engine *engine)
 	struct rudp_key_ring *ring = &engine->settings.keys;
 
 	engine->key_use.must_read = false;
-	engine->key_use.looks = RUDP_FILE_LOOKS;
+	engine->key_use.comparisons_left = RUDP_FILE_COMPARISONS;
 	rudp_key_ring_load(ring, ring->path, complain, NULL);
 	apply_revocations(engine);
 }
@@ -125,7 +125,7 @@ void rudp_key_begin(struct rudp_engine *engine)
 	/* Errors in the files were found before the log was open: read them again to log the
 	 * errors. */
 	engine->key_use.must_read = engine->settings.keys.has_refused;
-	engine->key_use.looks = RUDP_FILE_LOOKS;
+	engine->key_use.comparisons_left = RUDP_FILE_COMPARISONS;
 	count = rudp_key_ring_choose(&engine->settings.keys, time(NULL), psks);
 	if (count > 0)
 		set_keys(engine, psks, count);
@@ -149,9 +149,9 @@ static bool have_changed(struct rudp_engine *engine)
 
 	if (use->must_read || rudp_key_ring_is_stale(&engine->settings.keys))
 		return true;
-	if (use->looks == 0)
+	if (use->comparisons_left == 0)
 		return false;
-	use->looks--;
+	use->comparisons_left--;
 	return rudp_key_ring_differs(&engine->settings.keys);
 }
 
@@ -159,9 +159,9 @@ void rudp_key_watch(struct rudp_engine *engine)
 {
 	struct rudp_key_use *use = &engine->key_use;
 
-	if (!engine->settings.has_psk || engine->now_at_ns < use->look_at_ns)
+	if (!engine->settings.has_psk || engine->now_at_ns < use->check_at_ns)
 		return;
-	use->look_at_ns = engine->now_at_ns + RUDP_KEY_LOOK_NS;
+	use->check_at_ns = engine->now_at_ns + RUDP_KEY_CHECK_NS;
 	if (rudp_key_may_read_files(engine) && have_changed(engine))
 		read_keys(engine);
 	use_keys(engine);

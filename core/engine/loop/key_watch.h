@@ -3,7 +3,7 @@
  * key_watch - checks the key files for changes while the engine runs. Keys can be added, replaced,
  * withdrawn and revoked without a restart of any program.
  *
- * When     at the start of a turn of the loop, at most every RUDP_KEY_LOOK_NS: before the
+ * When     at the start of a turn of the loop, at most every RUDP_KEY_CHECK_NS: before the
  *          handshakes of the turn, and without a timer of its own. It costs one stat() per file;
  *          in the two seconds after a change also reading them (file_stamp.h).
  * Change   If files, their content or the valid keys have changed, new handshakes use the keys that
@@ -23,16 +23,16 @@
 #include "base/time.h"
 #include "engine/config/key_ring.h"
 
-#define RUDP_KEY_LOOK_NS (500 * RUDP_NS_PER_MS)
+#define RUDP_KEY_CHECK_NS (500 * RUDP_NS_PER_MS)
 #define RUDP_KEYS_REVOKED_MAX 16
 
 struct rudp_engine;
 
 /* The keys that an engine uses. */
 struct rudp_key_use {
-	int64_t look_at_ns;
+	int64_t check_at_ns;
 	bool must_read;                           /* read the files even if they have not changed */
-	unsigned looks;                           /* of RUDP_FILE_LOOKS that are left */
+	unsigned comparisons_left;                /* at most RUDP_FILE_COMPARISONS */
 	bool is_withdrawn;                        /* no key is valid */
 	unsigned count;                           /* of keys in use */
 	uint64_t ids[RUDP_PSKS_MAX];              /* ids of these; the first is sent */

@@ -292,7 +292,7 @@ int64_t rudp_engine_busy_poll_ns(struct rudp_engine *engine)
  * left. */
 static bool do_idle_work(struct rudp_engine *engine)
 {
-	return rudp_calls_aside_look(engine) || rudp_closer_one(&engine->closer) ||
+	return rudp_calls_aside_serve(engine) || rudp_closer_one(&engine->closer) ||
 	       rudp_sockets_make(&engine->sockets);
 }
 

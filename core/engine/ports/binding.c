@@ -121,7 +121,7 @@ static bool is_gone(struct rudp_engine *engine, struct rudp_binding *binding)
 	if (binding->path_fd >= 0)
 		return false;
 	len = rudp_binding_address(engine, binding, &un);
-	if (rudp_name_is_held(&engine->name_looks, &un, len, binding->inode, engine->now_at_ns))
+	if (rudp_name_is_held(&engine->name_reads, &un, len, binding->inode, engine->now_at_ns))
 		return false;
 	rudp_binding_close(engine, binding);
 	return true;
@@ -217,7 +217,7 @@ static struct rudp_binding *binding_alloc(struct rudp_engine *engine, int fd, un
 	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
 	rudp_sock_options_read(&binding->options, fd, (int)mark_flags, &engine->settings);
 	binding->reuse_address = binding->options.reuse_address;
-	rudp_engine_look_at_program(engine, pid, &binding->program);
+	rudp_engine_read_program(engine, pid, &binding->program);
 	return binding;
 }
 

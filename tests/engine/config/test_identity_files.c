@@ -279,7 +279,7 @@ Test(identity_files, a_file_changed_twice_in_a_tick_is_read_again)
 	keep_stamp(RUDP_FILE_KNOWN_HOSTS);
 	cr_assert(watch());
 	cr_assert(eq(uint, known(1), 2));
-	for (int i = 0; i < RUDP_FILE_LOOKS; i++)
+	for (int i = 0; i < RUDP_FILE_COMPARISONS; i++)
 		cr_assert(not(watch()));
 	make_text("rudp/known_hosts", "10.0.0.1 " ONE "\n");
 	keep_stamp(RUDP_FILE_KNOWN_HOSTS);

@@ -163,9 +163,9 @@ Test(calls_aside, a_late_request_is_found_by_polling)
 	int fd = caller();
 
 	cr_assert(eq(u32, engine.calls_aside_count, 1));
-	cr_assert(not(rudp_calls_aside_look(&engine)));
+	cr_assert(not(rudp_calls_aside_serve(&engine)));
 	ask_list(fd);
-	cr_assert(rudp_calls_aside_look(&engine));
+	cr_assert(rudp_calls_aside_serve(&engine));
 	cr_assert(is_answered(fd));
 	cr_assert(zero(u32, engine.call_count));
 	cr_assert(zero(u32, engine.calls_aside_count));
@@ -189,10 +189,10 @@ Test(calls_aside, an_answered_call_ends_when_its_caller_closes)
 	int fd = caller();
 
 	answer();
-	cr_assert(not(rudp_calls_aside_look(&engine)));
+	cr_assert(not(rudp_calls_aside_serve(&engine)));
 	cr_assert(is_answered(fd));
 	close(fd);
-	cr_assert(rudp_calls_aside_look(&engine));
+	cr_assert(rudp_calls_aside_serve(&engine));
 	cr_assert(zero(u32, engine.call_count));
 }
 
@@ -285,7 +285,7 @@ Test(calls_aside, a_call_that_waits_does_not_hide_later_ones)
 	first()->app_id = UINT64_MAX; /* of no app: but the engine skips this call */
 	late = caller();
 	ask_list(late);
-	cr_assert(rudp_calls_aside_look(&engine));
+	cr_assert(rudp_calls_aside_serve(&engine));
 	cr_assert(is_answered(late));
 	close(late);
 	close(waiting);

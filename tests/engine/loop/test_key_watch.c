@@ -50,7 +50,7 @@ static uint64_t id_of(char digit)
 /* Time passes until the next check. */
 static void look(void)
 {
-	engine.now_at_ns += RUDP_KEY_LOOK_NS;
+	engine.now_at_ns += RUDP_KEY_CHECK_NS;
 	rudp_key_watch(&engine);
 }
 
@@ -105,7 +105,7 @@ Test(key_watch, times_of_keys_take_effect_without_a_change_of_files)
 	make("b", '2', "not-before 2020-01-01T00:00:00Z\n");
 	begin(directory);
 	expect_keys("21");
-	for (int i = 0; i < RUDP_FILE_LOOKS; i++)
+	for (int i = 0; i < RUDP_FILE_COMPARISONS; i++)
 		look();
 	key = &engine.settings.keys.entries[1].key;
 	key->not_after_s = key->not_before_s + 1; /* as if that second was now */
@@ -170,7 +170,7 @@ Test(key_watch, files_that_keep_their_stamps_are_soon_not_read_any_more)
 {
 	make("b", '2', "");
 	begin(directory);
-	for (int i = 0; i < RUDP_FILE_LOOKS; i++)
+	for (int i = 0; i < RUDP_FILE_COMPARISONS; i++)
 		look();
 	make("b", '3', "");
 	keep_stamp(1, "b");
