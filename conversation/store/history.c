@@ -253,7 +253,7 @@ int apo_history_begin_run(struct apo_history *history)
 	return result == SQLITE_OK ? 0 : apo_sql_error(result);
 }
 
-static int look(struct apo_history *history)
+static int read_numbers(struct apo_history *history)
 {
 	static const char positions[] =
 		"SELECT max((SELECT ifnull(max(position), 0) FROM messages), "
@@ -292,7 +292,7 @@ static const char *open_history(struct apo_history *history, const char *file)
 	if (result == SQLITE_OK)
 		result = prepare(history);
 	if (result == SQLITE_OK)
-		result = look(history);
+		result = read_numbers(history);
 	return result == SQLITE_OK ? NULL : apo_sql_error_text(result);
 }
 

@@ -221,8 +221,8 @@ struct place {
 	uint64_t run;
 };
 
-static int look(struct apo_history *history, enum apo_history_statement which, int64_t position,
-		struct place *place)
+static int find_neighbour(struct apo_history *history, enum apo_history_statement which,
+			  int64_t position, struct place *place)
 {
 	sqlite3_stmt *statement = apo_history_bind(history, which, 1, &position);
 	int result = sqlite3_step(statement);
@@ -246,12 +246,12 @@ static int position_of_time(struct apo_history *history, int64_t time_ms, int64_
 {
 	int64_t low = 1, high, middle;
 	struct place place;
-	int error = look(history, APO_SQL_BEFORE, APO_POSITION_MAX, &place);
+	int error = find_neighbour(history, APO_SQL_BEFORE, APO_POSITION_MAX, &place);
 
 	high = error == 0 && place.is_there ? place.position + 1 : 1;
 	while (error == 0 && low < high) {
 		middle = low + (high - low) / 2;
-		error = look(history, APO_SQL_AT_OR_BEHIND, middle, &place);
+		error = find_neighbour(history, APO_SQL_AT_OR_BEHIND, middle, &place);
 		if (!place.is_there || place.time_ms >= time_ms)
 			high = middle;
 		else
@@ -266,11 +266,11 @@ static int position_of_time(struct apo_history *history, int64_t time_ms, int64_
 static int is_place(struct apo_history *history, const struct apo_reference *reference)
 {
 	struct place before, behind;
-	int error = look(history, APO_SQL_BEFORE, reference->position, &before);
+	int error = find_neighbour(history, APO_SQL_BEFORE, reference->position, &before);
 
 	if (error < 0)
 		return error;
-	error = look(history, APO_SQL_AT_OR_BEHIND, reference->position, &behind);
+	error = find_neighbour(history, APO_SQL_AT_OR_BEHIND, reference->position, &behind);
 	if (error < 0)
 		return error;
 	if (behind.is_there && behind.position == reference->position)

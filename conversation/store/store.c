@@ -306,7 +306,7 @@ static int open_to_read(const char *file, sqlite3 **db)
 	return result;
 }
 
-static const char *look_at(sqlite3 *db)
+static const char *check_file(sqlite3 *db)
 {
 	int64_t pages = 0;
 	int result;
@@ -327,7 +327,7 @@ bool apo_store_try(const char *file, char *reason, size_t reason_size)
 {
 	sqlite3 *db = NULL;
 	int result = open_to_read(file, &db);
-	const char *wrong = result == SQLITE_OK ? look_at(db) : apo_sql_error_text(result);
+	const char *wrong = result == SQLITE_OK ? check_file(db) : apo_sql_error_text(result);
 
 	if (wrong)
 		snprintf(reason, reason_size, "%s: %s", file, wrong);
