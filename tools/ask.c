@@ -3,6 +3,7 @@
  * rudp key ask: asks a person whether the keys of hosts are right that connections wait for (set
  * first-contact ask).
  */
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +20,6 @@
 #include "engine/config/settings.h"
 #include "identity.h"
 #include "ss.h"
-#include "tool.h"
 
 #define INTERVAL_MS 250
 #define PER_ENGINE_MAX 1024u /* a process that lists more questions is no engine */
@@ -185,7 +185,7 @@ int rudp_key_ask(const struct rudp_key_arguments *arguments)
 	fprintf(stderr, "waiting for connections to unknown hosts; Ctrl-C ends this\n");
 	rc = ask_all(&asker);
 	if (rc < 0)
-		rudp_complain("cannot look for engines: %s", strerror(-rc));
+		warnx("cannot look for engines: %s", strerror(-rc));
 	return rc < 0 ? 1 : 0;
 }
 

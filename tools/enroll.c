@@ -7,6 +7,7 @@
  * shell there. Of this host only the line of the public key is in the script; its characters are
  * those of base64 and of names. What the host answers is parsed as data.
  */
+#include <err.h>
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -241,21 +242,19 @@ static bool ask_host(struct answer *answer, const char *target, const char *line
 	snprintf(full_script, sizeof full_script, script, line, wanted);
 	rc = run_script(target, full_script, text);
 	if (rc == -ENOENT || rc == NO_PROGRAM)
-		rudp_complain("ssh is not installed here; install it (openssh-client), or copy the "
-			      "keys in another way (rudp(1), KEY)");
+		warnx("ssh is not installed here; install it (openssh-client), or copy the "
+		      "keys in another way (rudp(1), KEY)");
 	else if (rc < 0)
-		rudp_complain("ssh: %s", strerror(-rc));
+		warnx("ssh: %s", strerror(-rc));
 	else if (rc == SSH_FAILED)
-		rudp_complain("%s: ssh could not log in; try 'ssh %s'", target, target);
+		warnx("%s: ssh could not log in; try 'ssh %s'", target, target);
 	else
 		parse_answer(answer, text);
 	if (answer->is_revoked)
-		rudp_complain("%s: the key of this host is revoked in authorized_keys there",
-			      target);
+		warnx("%s: the key of this host is revoked in authorized_keys there", target);
 	else if (rc >= 0 && rc != SSH_FAILED && rc != NO_PROGRAM && !answer->is_authorized)
-		rudp_complain(
-			"%s: the key could not be written to authorized_keys there (exit code %d)",
-			target, rc);
+		warnx("%s: the key could not be written to authorized_keys there (exit code %d)",
+		      target, rc);
 	return answer->is_authorized && !answer->is_revoked;
 }
 
@@ -287,14 +286,12 @@ static bool own_line(const struct rudp_identity_files *files, char line[256])
 	struct rudp_identity identity;
 
 	if (!path) {
-		rudp_complain(
-			"HOME is not set; name the files in RUDP_IDENTITY and RUDP_KNOWN_HOSTS");
+		warnx("HOME is not set; name the files in RUDP_IDENTITY and RUDP_KNOWN_HOSTS");
 		return false;
 	}
 	if (!rudp_identity_load(&identity, path, text)) {
-		rudp_complain("%s%s", text,
-			      access(path, F_OK) < 0 ? "; make an identity with 'rudp key new'"
-						     : "");
+		warnx("%s%s", text,
+		      access(path, F_OK) < 0 ? "; make an identity with 'rudp key new'" : "");
 		return false;
 	}
 	rudp_identity_own_name(name);
@@ -307,21 +304,18 @@ static bool own_line(const struct rudp_identity_files *files, char line[256])
 static void complain_of_no_key(const char *target, const struct answer *answer, bool wants_account)
 {
 	if (!answer->is_installed)
-		rudp_complain(
-			"%s: has no rudp; install it there (the package rudp, or `make install'), "
-			"then repeat this command",
-			target);
+		warnx("%s: has no rudp; install it there (the package rudp, or `make install'), "
+		      "then repeat this command",
+		      target);
 	else if (wants_account)
-		rudp_complain(
-			"%s: this account has no identity; make one there ('rudp key new'), then "
-			"repeat this command",
-			target);
+		warnx("%s: this account has no identity; make one there ('rudp key new'), then "
+		      "repeat this command",
+		      target);
 	else
-		rudp_complain(
-			"%s: that host has no identity; root makes one there with 'rudp key new "
-			"/etc/rudp/id'. For programs that this account starts itself, name their "
-			"ports: 'rudp key enroll --port PORT %s'",
-			target, target);
+		warnx("%s: that host has no identity; root makes one there with 'rudp key new "
+		      "/etc/rudp/id'. For programs that this account starts itself, name their "
+		      "ports: 'rudp key enroll --port PORT %s'",
+		      target, target);
 }
 
 /* The programs of the account have a key of their own, which was not asked for. */
@@ -346,9 +340,9 @@ int rudp_key_enroll(const struct rudp_key_arguments *arguments)
 	char line[256], host[HOST_SIZE];
 
 	if (!is_target(target)) {
-		rudp_complain("'%.100s' is not [USER@]HOST, the host as ssh knows it; for example: "
-			      "rudp key enroll root@server",
-			      target);
+		warnx("'%.100s' is not [USER@]HOST, the host as ssh knows it; for example: "
+		      "rudp key enroll root@server",
+		      target);
 		return RUDP_EXIT_USAGE;
 	}
 	if (!rudp_identity_places(&files) || !own_line(&files, line) ||

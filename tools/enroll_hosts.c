@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The half of `rudp key enroll' that adds the host to the known hosts here. */
+#include <err.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "identity.h"
-#include "tool.h"
 
 #define NAMES_MAX ((RUDP_RESOLVED_MAX + 1) * RUDP_ENROLL_PORTS_MAX)
 
@@ -18,8 +18,8 @@ static int may_add(const struct rudp_known_hosts *hosts, const char *host,
 	enum rudp_known_host found = rudp_known_hosts_find_name(hosts, host, known, NULL);
 
 	if (rudp_known_hosts_is_revoked(hosts, key)) {
-		rudp_complain("%s: the key %s is revoked in the known hosts; nothing was added",
-			      host, rudp_fingerprint_full(key, is));
+		warnx("%s: the key %s is revoked in the known hosts; nothing was added", host,
+		      rudp_fingerprint_full(key, is));
 		return -1;
 	}
 	if (found == RUDP_HOST_UNKNOWN)
@@ -29,10 +29,9 @@ static int may_add(const struct rudp_known_hosts *hosts, const char *host,
 	/* With another key on all ports, the host may have this one on its port. */
 	if (!rudp_known_hosts_has(hosts, host))
 		return 1;
-	rudp_complain("%s: is known with the key %s, and now shows the key %s; if you expect that, "
-		      "use 'rudp key forget %s' and try again",
-		      host, rudp_fingerprint_full(known, was), rudp_fingerprint_full(key, is),
-		      host);
+	warnx("%s: is known with the key %s, and now shows the key %s; if you expect that, "
+	      "use 'rudp key forget %s' and try again",
+	      host, rudp_fingerprint_full(known, was), rudp_fingerprint_full(key, is), host);
 	return -1;
 }
 
@@ -87,11 +86,11 @@ static bool collect_names(struct names *names, const char *host,
 	const char *why = rudp_resolve(&resolved, host);
 
 	if (why)
-		rudp_complain("%s: %s; it is known by its name only", host, why);
+		warnx("%s: %s; it is known by its name only", host, why);
 	if (!ports->count && is_loopback(&resolved)) {
-		rudp_complain("%s: is a loopback address, where each program may have another key; "
-			      "nothing was added to the known hosts here. Name the ports (--port)",
-			      host);
+		warnx("%s: is a loopback address, where each program may have another key; "
+		      "nothing was added to the known hosts here. Name the ports (--port)",
+		      host);
 		return false;
 	}
 	for (unsigned i = 0; i < ports->count; i++)
@@ -125,7 +124,7 @@ static bool write_names(const struct rudp_known_hosts *hosts, const char *path,
 	if (fd >= 0)
 		close(fd);
 	if (fd < 0 || rc < 0)
-		rudp_complain("%s: %s", path, strerror(-(fd < 0 ? fd : rc)));
+		warnx("%s: %s", path, strerror(-(fd < 0 ? fd : rc)));
 	return fd >= 0 && rc == 0;
 }
 
@@ -139,7 +138,7 @@ bool rudp_enroll_host(const struct rudp_identity_files *files, const char *host,
 	bool ok;
 
 	if (access(path, F_OK) == 0 && !rudp_known_hosts_load(&hosts, path, text)) {
-		rudp_complain("%s", text);
+		warnx("%s", text);
 		return false;
 	}
 	ok = collect_names(&names, host, ports) && write_names(&hosts, path, &names, key);

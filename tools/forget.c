@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rudp forget: removes what the engines know about one host or all hosts. */
 #include <argp.h>
+#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -60,9 +61,9 @@ static int forget_at(void *context, const struct rudp_engine_place *engine)
 	/* An engine that has ended meanwhile knows nothing any more. */
 	if (rc < 0 && rc != -EACCES && rc != -ECONNREFUSED && rc != -ECONNRESET) {
 		forget->failed++;
-		rudp_complain("an engine has forgotten nothing: %s",
-			      rc == -EPROTO ? "it has another version (it forgets all when it ends)"
-					    : strerror(-rc));
+		warnx("an engine has forgotten nothing: %s",
+		      rc == -EPROTO ? "it has another version (it forgets all when it ends)"
+				    : strerror(-rc));
 	}
 	return 0;
 }
@@ -72,8 +73,8 @@ static bool resolve(struct forget *forget)
 	const char *why = rudp_resolve(&forget->at, forget->host);
 
 	if (why)
-		rudp_complain("%s: %s%s", forget->host, why,
-			      strchr(forget->host, ':') ? "; expected a host without a port" : "");
+		warnx("%s: %s%s", forget->host, why,
+		      strchr(forget->host, ':') ? "; expected a host without a port" : "");
 	return !why;
 }
 
@@ -89,10 +90,9 @@ static void print(const struct forget *forget)
 		       host, forget->routes, forget->failures, forget->associations, forget->paths,
 		       forget->engines);
 	if (forget->denied)
-		rudp_complain(
-			"engines of other users or containers, which have forgotten nothing: %u "
-			"(root can ask those of users)",
-			forget->denied);
+		warnx("engines of other users or containers, which have forgotten nothing: %u "
+		      "(root can ask those of users)",
+		      forget->denied);
 }
 
 int rudp_tool_forget(int argc, char **argv)
@@ -107,7 +107,7 @@ int rudp_tool_forget(int argc, char **argv)
 		return RUDP_EXIT_USAGE;
 	rc = rudp_engines_visit(forget_at, &forget);
 	if (rc < 0) {
-		rudp_complain("cannot look for engines: %s", strerror(-rc));
+		warnx("cannot look for engines: %s", strerror(-rc));
 		return 1;
 	}
 	print(&forget);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rudp key hosts, forget: the known hosts. */
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -25,8 +26,8 @@ const char *rudp_resolve(struct rudp_resolved *resolved, const char *host)
 		return rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc);
 	for (const struct addrinfo *at = found; at; at = at->ai_next) {
 		if (resolved->count == RUDP_RESOLVED_MAX) {
-			rudp_complain("%s has more than %d addresses: only the first are used",
-				      host, RUDP_RESOLVED_MAX);
+			warnx("%s has more than %d addresses: only the first are used", host,
+			      RUDP_RESOLVED_MAX);
 			break;
 		}
 		if (rudp_addr_from_sockaddr(&resolved->addrs[resolved->count], at->ai_addr,
@@ -46,7 +47,7 @@ static const char *path_of_hosts(struct rudp_identity_files *files)
 		return NULL;
 	path = rudp_identity_find(files, RUDP_FILE_KNOWN_HOSTS);
 	if (!path)
-		rudp_complain("HOME is not set; name the file in RUDP_KNOWN_HOSTS");
+		warnx("HOME is not set; name the file in RUDP_KNOWN_HOSTS");
 	return path;
 }
 
@@ -101,7 +102,7 @@ int rudp_key_hosts(const struct rudp_key_arguments *arguments)
 	if (!path)
 		return 1;
 	if (access(path, F_OK) == 0 && !rudp_known_hosts_load(&hosts, path, text)) {
-		rudp_complain("%s", text);
+		warnx("%s", text);
 		return 1;
 	}
 	if (arguments->json)
@@ -233,17 +234,17 @@ static int forget_in(struct forget *forget, const char *path)
 	if (!rudp_known_hosts_load(&hosts, path, text) ||
 	    rudp_key_content_read(&content, &len, path, RUDP_KEY_FILE_PUBLIC,
 				  RUDP_KNOWN_HOSTS_BYTES_MAX, NULL, text) < 0) {
-		rudp_complain("%s", text);
+		warnx("%s", text);
 		return 1;
 	}
 	rudp_known_hosts_fini(&hosts);
 	rc = replace_file(forget, path, content, len);
 	rudp_key_content_free(content, len);
 	if (rc < 0)
-		rudp_complain("%s: %s", path, strerror(-rc));
+		warnx("%s: %s", path, strerror(-rc));
 	else if (forget->removed == 0)
-		rudp_complain("%s: there is no entry for %s; 'rudp key hosts' lists the hosts",
-			      path, forget->host);
+		warnx("%s: there is no entry for %s; 'rudp key hosts' lists the hosts", path,
+		      forget->host);
 	else
 		printf("%s: entries removed for %s: %u\n", path, forget->host, forget->removed);
 	return rc < 0 || forget->removed == 0 || fflush(stdout) == EOF ? 1 : 0;
@@ -260,8 +261,7 @@ int rudp_key_forget(const struct rudp_key_arguments *arguments)
 	if (!path)
 		return 1;
 	if (!rudp_known_hosts_is_host(host)) {
-		rudp_complain("'%.100s' is neither a name nor an address, with :PORT or without",
-			      host);
+		warnx("'%.100s' is neither a name nor an address, with :PORT or without", host);
 		return RUDP_EXIT_USAGE;
 	}
 	forget.host = host;

@@ -4,6 +4,7 @@
 #include "engine/config/policy.h"
 #include "identity.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -14,8 +15,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "tool.h"
 
 #define HOST_NAME_SIZE 256
 #define PUBLIC_SUFFIX ".pub"
@@ -34,7 +33,7 @@ bool rudp_identity_places(struct rudp_identity_files *files)
 		named[i] = rudp_policy_identity_path(policy, i);
 	ok = ok && rudp_identity_files_place(files, getenv, named, geteuid(), text);
 	if (!ok)
-		rudp_complain("%s", text);
+		warnx("%s", text);
 	rudp_policy_free(policy);
 	return ok;
 }
@@ -77,9 +76,9 @@ static const char *choose_path(struct rudp_identity_files *files, const char *fi
 		path = (is_new ? rudp_identity_files_path : rudp_identity_find)(files,
 										RUDP_FILE_IDENTITY);
 	if (!path)
-		rudp_complain("HOME is not set; name the file");
+		warnx("HOME is not set; name the file");
 	else if (strlen(path) >= RUDP_KEY_PATH_SIZE)
-		rudp_complain("%.200s...: the path is too long", path);
+		warnx("%.200s...: the path is too long", path);
 	else
 		return path;
 	return NULL;
@@ -104,12 +103,11 @@ static void complain_of_open(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	if (errno == ENOENT && slash && slash > path)
-		rudp_complain("%s: %s; mkdir -p %.*s makes its directory", path, strerror(errno),
-			      (int)(slash - path), path);
+		warnx("%s: %s; mkdir -p %.*s makes its directory", path, strerror(errno),
+		      (int)(slash - path), path);
 	else
-		rudp_complain("%s: %s", path,
-			      errno == EEXIST ? "already exists and was not changed"
-					      : strerror(errno));
+		warnx("%s: %s", path,
+		      errno == EEXIST ? "already exists and was not changed" : strerror(errno));
 }
 
 static int write_new(const char *path, mode_t mode, const char *content)
@@ -122,7 +120,7 @@ static int write_new(const char *path, mode_t mode, const char *content)
 		return -1;
 	}
 	if (fchmod(fd, mode) < 0 || write(fd, content, (size_t)len) != len || fsync(fd) < 0) {
-		rudp_complain("%s: %s", path, strerror(errno));
+		warnx("%s: %s", path, strerror(errno));
 		close(fd);
 		unlink(path);
 		return -1;
@@ -152,7 +150,7 @@ static int write_pair(const struct rudp_identity *identity, const char *path)
 	snprintf(line, sizeof line, "%s %s\n", rudp_public_key_format(identity->public_key, key),
 		 name);
 	if (access(public_path, F_OK) == 0) {
-		rudp_complain("%s: already exists and was not changed", public_path);
+		warnx("%s: already exists and was not changed", public_path);
 		return 1;
 	}
 	rc = write_new(path, 0600, rudp_identity_format(identity, secret));
@@ -179,12 +177,12 @@ int rudp_key_new(const struct rudp_key_arguments *arguments)
 	if (!path)
 		return 1;
 	if (rc < 0) {
-		rudp_complain("%s: %s", path, strerror(-rc));
+		warnx("%s: %s", path, strerror(-rc));
 		return 1;
 	}
 	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes ||
 	    !rudp_identity_init(&identity, bytes)) {
-		rudp_complain("cannot make a key: %s", strerror(errno));
+		warnx("cannot make a key: %s", strerror(errno));
 		return 1;
 	}
 	rc = write_pair(&identity, path);
@@ -235,8 +233,8 @@ int rudp_key_show(const struct rudp_key_arguments *arguments)
 	if (!path)
 		return 1;
 	if (!(is_public_path(path) ? load_public : load_private)(key, path, text)) {
-		rudp_complain("%s%s", text,
-			      access(path, F_OK) < 0 ? "; 'rudp key new' makes an identity" : "");
+		warnx("%s%s", text,
+		      access(path, F_OK) < 0 ? "; 'rudp key new' makes an identity" : "");
 		return 1;
 	}
 	rudp_identity_own_name(name);
@@ -254,18 +252,17 @@ static bool check_identity(const char *path)
 
 	snprintf(public_path, sizeof public_path, "%s" PUBLIC_SUFFIX, path);
 	if (!load_private(key, path, text)) {
-		rudp_complain("%s", text);
+		warnx("%s", text);
 		return false;
 	}
 	if (access(public_path, F_OK) == 0) {
 		if (!load_public(other, public_path, text)) {
-			rudp_complain("%s", text);
+			warnx("%s", text);
 			return false;
 		}
 		if (memcmp(key, other, sizeof key) != 0) {
-			rudp_complain(
-				"%s: is not the public key of %s; 'rudp key show' prints that",
-				public_path, path);
+			warnx("%s: is not the public key of %s; 'rudp key show' prints that",
+			      public_path, path);
 			return false;
 		}
 	}
@@ -280,7 +277,7 @@ static bool check_known_hosts(const char *path)
 	unsigned revoked = 0;
 
 	if (!rudp_known_hosts_load(&hosts, path, text)) {
-		rudp_complain("%s", text);
+		warnx("%s", text);
 		return false;
 	}
 	for (unsigned i = 0; i < hosts.count; i++)
@@ -299,7 +296,7 @@ static bool check_authorized_keys(const char *path)
 	int64_t now_s = time(NULL);
 
 	if (!rudp_authorized_keys_load(&keys, path, text)) {
-		rudp_complain("%s", text);
+		warnx("%s", text);
 		return false;
 	}
 	while (rudp_authorized_keys_line(&keys, count, &line)) {
@@ -336,8 +333,7 @@ int rudp_key_check(const struct rudp_key_arguments *arguments)
 		if (at < place->count)
 			ok = checks[i](place->paths[at]) && ok;
 		else if (must_exist)
-			rudp_complain("%s: %s: there is no such file", place->named_by,
-				      place->paths[0]);
+			warnx("%s: %s: there is no such file", place->named_by, place->paths[0]);
 		else if (place->count)
 			printf("%s: does not exist\n", place->paths[0]);
 		ok = ok && (at < place->count || !must_exist);

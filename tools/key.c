@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rudp key: lists the keys of all engines that the caller may ask, or revokes a key. */
 #include <argp.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -143,7 +144,7 @@ static bool is_told(uint64_t id)
 static void say(void *context, const char *text)
 {
 	(void)context;
-	rudp_complain("%s", text);
+	warnx("%s", text);
 }
 
 static enum rudp_key_state state_of(const struct rudp_key *key, const struct rudp_psk *psks,
@@ -192,7 +193,7 @@ static int collect(void)
 	int rc = rudp_engines_visit(ask_keys, NULL);
 
 	if (rc < 0)
-		rudp_complain("cannot look for engines: %s", strerror(-rc));
+		warnx("cannot look for engines: %s", strerror(-rc));
 	add_own_files();
 	return rc;
 }
@@ -223,8 +224,7 @@ static void print_text(void)
 	for (unsigned i = 0; i < keys.count; i++)
 		print_key(&keys.list[i]);
 	if (keys.count == 0)
-		rudp_complain(
-			"no shared key is in use; for identities: rudp key show, rudp key hosts");
+		warnx("no shared key is in use; for identities: rudp key show, rudp key hosts");
 	if (keys.ended.connections || keys.ended.associations)
 		printf("ended with their keys: %" PRIu64 " connections, %" PRIu64 " associations\n",
 		       keys.ended.connections, keys.ended.associations);
@@ -290,10 +290,9 @@ static int list(const struct rudp_key_arguments *arguments)
 	else
 		print_text();
 	if (keys.denied)
-		rudp_complain(
-			"%u engines of other users or containers not shown (root sees those of "
-			"users)",
-			keys.denied);
+		warnx("%u engines of other users or containers not shown (root sees those of "
+		      "users)",
+		      keys.denied);
 	return !ok || fflush(stdout) == EOF ? 1 : 0;
 }
 
@@ -339,8 +338,8 @@ static void mark_file(struct revocation *r, const char *file)
 	if (key.is_revoked || append(file))
 		return;
 	r->failed = true;
-	rudp_complain("%s: %s; remove the file, or new engines will accept the key again", file,
-		      strerror(errno));
+	warnx("%s: %s; remove the file, or new engines will accept the key again", file,
+	      strerror(errno));
 }
 
 static int revoke_at(void *context, const struct rudp_engine_place *engine)
@@ -372,10 +371,10 @@ static int revoke_key(const struct rudp_key_arguments *arguments)
 	const char *file = parse_id(what, &r.id) ? NULL : what;
 
 	if (file && !rudp_key_load(&key, file, text)) {
-		rudp_complain("%s is neither the fingerprint nor the file of a shared key: %s",
-			      file, rudp_key_without_variable(text));
-		rudp_complain("to revoke an identity, put @revoked in front of its line in "
-			      "authorized_keys, or of known_hosts (rudp_keys(5))");
+		warnx("%s is neither the fingerprint nor the file of a shared key: %s", file,
+		      rudp_key_without_variable(text));
+		warnx("to revoke an identity, put @revoked in front of its line in "
+		      "authorized_keys, or of known_hosts (rudp_keys(5))");
 		return 1;
 	}
 	if (file)
@@ -389,20 +388,18 @@ static int revoke_key(const struct rudp_key_arguments *arguments)
 		if (keys.list[i].id == r.id && keys.list[i].file[0])
 			mark_file(&r, keys.list[i].file);
 	if (!is_known(&r)) {
-		rudp_complain(
-			"no engine and no file of RUDP_KEY_FILE has the key %s; 'rudp key list' "
-			"shows those that are known",
-			what);
+		warnx("no engine and no file of RUDP_KEY_FILE has the key %s; 'rudp key list' "
+		      "shows those that are known",
+		      what);
 		return 1;
 	}
 	rudp_engines_visit(revoke_at, &r);
 	printf("%s: revoked, %" PRIu64 " connections were reset\n", rudp_key_id_format(r.id, id),
 	       r.connections);
 	if (r.denied)
-		rudp_complain(
-			"%u engines of other users or containers have not revoked it (root can "
-			"ask those of users)",
-			r.denied);
+		warnx("%u engines of other users or containers have not revoked it (root can "
+		      "ask those of users)",
+		      r.denied);
 	return r.failed || fflush(stdout) == EOF ? 1 : 0;
 }
 
@@ -441,9 +438,8 @@ int rudp_tool_key(int argc, char **argv)
 		if (strcmp(input.action, actions[i].name) == 0 &&
 		    fits(&actions[i], &input.arguments))
 			return actions[i].run(&input.arguments);
-	rudp_complain(
-		"expected list, list --json, revoke FINGERPRINT|FILE, new [FILE], show [FILE], "
-		"hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, ask, or "
-		"check");
+	warnx("expected list, list --json, revoke FINGERPRINT|FILE, new [FILE], show [FILE], "
+	      "hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, ask, or "
+	      "check");
 	return RUDP_EXIT_USAGE;
 }

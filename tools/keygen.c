@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rudp keygen: makes a key file with 32 random bytes, or checks a key file. */
 #include <argp.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -117,20 +118,19 @@ static void print_next_step(const uint8_t key[RUDP_PSK_BYTES], const struct keyg
 	const char *file = keygen->file;
 
 	if (rudp_fingerprint(key, fingerprint))
-		rudp_complain("%s: a new key, fingerprint %s%s%s%s%s", file, fingerprint,
-			      keygen->not_before ? ", not before " : "",
-			      keygen->not_before ? keygen->not_before : "",
-			      keygen->not_after ? ", not after " : "",
-			      keygen->not_after ? keygen->not_after : "");
+		warnx("%s: a new key, fingerprint %s%s%s%s%s", file, fingerprint,
+		      keygen->not_before ? ", not before " : "",
+		      keygen->not_before ? keygen->not_before : "",
+		      keygen->not_after ? ", not after " : "",
+		      keygen->not_after ? keygen->not_after : "");
 	if (keygen->not_before)
-		rudp_complain(
-			"next: copy it into the directory of keys of both machines before that "
-			"time (scp -p %s HOST:DIRECTORY/); engines load it by themselves",
-			file);
+		warnx("next: copy it into the directory of keys of both machines before that "
+		      "time (scp -p %s HOST:DIRECTORY/); engines load it by themselves",
+		      file);
 	else
-		rudp_complain("next: copy it to the other machine (scp -p %s HOST:), and start the "
-			      "programs at both ends with rudp run --key %s",
-			      file, file);
+		warnx("next: copy it to the other machine (scp -p %s HOST:), and start the "
+		      "programs at both ends with rudp run --key %s",
+		      file, file);
 }
 
 static bool make_line(uint8_t key[RUDP_PSK_BYTES], char line[LINE_BYTES])
@@ -166,13 +166,12 @@ static int write_file(const char *file, const char *content, size_t len)
 	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0) {
-		rudp_complain("%s: %s", file,
-			      errno == EEXIST ? "already exists and was not changed"
-					      : strerror(errno));
+		warnx("%s: %s", file,
+		      errno == EEXIST ? "already exists and was not changed" : strerror(errno));
 		return 1;
 	}
 	if (fchmod(fd, 0600) < 0 || write(fd, content, len) != (ssize_t)len || fsync(fd) < 0) {
-		rudp_complain("%s: %s", file, strerror(errno));
+		warnx("%s: %s", file, strerror(errno));
 		close(fd);
 		unlink(file);
 		return 1;
@@ -184,13 +183,12 @@ static int write_file(const char *file, const char *content, size_t len)
 static int write_stdout(const char *content, size_t len)
 {
 	if (write(STDOUT_FILENO, content, len) != (ssize_t)len) {
-		rudp_complain("stdout: %s", strerror(errno));
+		warnx("stdout: %s", strerror(errno));
 		return 1;
 	}
 	if (isatty(STDOUT_FILENO))
-		rudp_complain(
-			"this key is visible on your screen; `rudp keygen FILE' writes one to a "
-			"file that only you can read");
+		warnx("this key is visible on your screen; `rudp keygen FILE' writes one to a "
+		      "file that only you can read");
 	return 0;
 }
 
@@ -203,7 +201,7 @@ static int make(const struct keygen *keygen)
 	int rc;
 
 	if (!make_line(key, content)) {
-		rudp_complain("the kernel gives no random bytes: %s", strerror(errno));
+		warnx("the kernel gives no random bytes: %s", strerror(errno));
 		return 1;
 	}
 	len = add_times(content, keygen);
@@ -243,7 +241,7 @@ static int check(const char *file)
 
 	explicit_bzero(key.psk, sizeof key.psk);
 	if (!ok) {
-		rudp_complain("%s", rudp_key_without_variable(text));
+		warnx("%s", rudp_key_without_variable(text));
 		return 1;
 	}
 	printf("%s: is usable and private, fingerprint %s\n", file,

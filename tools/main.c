@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rudp COMMAND ...: finds the sub-command and calls it. */
 #include <argp.h>
+#include <err.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static void usage(FILE *out)
 
 static int unknown(const char *name)
 {
-	rudp_complain("there is no command '%s'", name);
+	warnx("there is no command '%s'", name);
 	usage(stderr);
 	return RUDP_EXIT_USAGE;
 }
@@ -43,7 +44,7 @@ static int unknown(const char *name)
 static int start(const struct command *command, int argc, char **argv)
 {
 	argv[0] = (char *)command->full_name;
-	rudp_complain_as(command->full_name);
+	program_invocation_short_name = argv[0]; /* for warnx() */
 	return command->run(argc, argv);
 }
 
@@ -72,6 +73,8 @@ int main(int argc, char **argv)
 	const struct command *command;
 
 	argp_err_exit_status = RUDP_EXIT_USAGE;
+	program_invocation_short_name = "rudp"; /* of warnx() */
+	setlinebuf(stdout); /* errors keep their place among the output, even in a file */
 	argp_program_version = "rudp " RUDP_VERSION_TEXT;
 	if (argc < 2) {
 		usage(stderr);

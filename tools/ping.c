@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rudp ping: sends a SYN at intervals and prints the answers. */
 #include <argp.h>
+#include <err.h>
 #include <errno.h>
 #include <jansson.h>
 #include <netdb.h>
@@ -157,28 +158,26 @@ static bool resolve(struct ping *ping)
 	int rc;
 
 	if (is_beyond_ports(ping->service)) {
-		rudp_complain("%s port %s: ports go from 1 to 65535", ping->host, ping->service);
+		warnx("%s port %s: ports go from 1 to 65535", ping->host, ping->service);
 		return false;
 	}
 	rc = getaddrinfo(ping->host, ping->service, &hints, &found);
 	if (rc == EAI_SERVICE) {
-		rudp_complain(
-			"'%s' is not a port; expected a number from 1 to 65535, or the name of "
-			"a service",
-			ping->service);
+		warnx("'%s' is not a port; expected a number from 1 to 65535, or the name of "
+		      "a service",
+		      ping->service);
 		return false;
 	}
 	if (rc != 0) {
-		rudp_complain("%s port %s: %s", ping->host, ping->service,
-			      rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+		warnx("%s port %s: %s", ping->host, ping->service,
+		      rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
 		return false;
 	}
 	rc = rudp_addr_from_sockaddr(&ping->remote, found->ai_addr, found->ai_addrlen);
 	freeaddrinfo(found);
 	ping->port = rudp_addr_port(&ping->remote);
 	if (rc < 0 || ping->port == 0) {
-		rudp_complain("%s port %s: nothing can listen on this address", ping->host,
-			      ping->service);
+		warnx("%s port %s: nothing can listen on this address", ping->host, ping->service);
 		return false;
 	}
 	rudp_addr_resolve_any(&ping->remote);
@@ -197,12 +196,12 @@ static bool load_key(struct ping *ping)
 	ping->has_psk = rudp_key_load_sent(ping->psk, file, text);
 	if (ping->has_psk)
 		return true;
-	rudp_complain("%s%s", ping->key_file ? "--key: " : "",
-		      ping->key_file ? rudp_key_without_variable(text) : text);
+	warnx("%s%s", ping->key_file ? "--key: " : "",
+	      ping->key_file ? rudp_key_without_variable(text) : text);
 	if (access(file, F_OK) < 0)
-		rudp_complain("make a key with `rudp keygen %s', or copy the file that the other "
-			      "machine has",
-			      file);
+		warnx("make a key with `rudp keygen %s', or copy the file that the other "
+		      "machine has",
+		      file);
 	return false;
 }
 
@@ -214,7 +213,7 @@ static bool load_identities(struct ping *ping)
 		return false;
 	if (rudp_identity_files_load(&ping->files, text))
 		return true;
-	rudp_complain("%s", text);
+	warnx("%s", text);
 	return false;
 }
 
@@ -504,13 +503,13 @@ static int ping_host(struct ping *ping)
 				ping->files.identity ? ping->files.identity->private_key : NULL,
 				&rc);
 	if (!probe) {
-		rudp_complain("%s: %s", ping->host, strerror(-rc));
+		warnx("%s: %s", ping->host, strerror(-rc));
 		return RUDP_EXIT_USAGE;
 	}
 	rc = ask_all(ping, probe, &mask);
 	rudp_probe_close(probe);
 	if (rc < 0)
-		rudp_complain("%s: %s", ping->host, local_fault(-rc));
+		warnx("%s: %s", ping->host, local_fault(-rc));
 	if (ping->json && !print_json(ping))
 		rc = -EIO;
 	else if (!ping->json && (rc == 0 || ping->sent > 0))
@@ -528,8 +527,8 @@ int rudp_tool_ping(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &ping);
 	if (!split(&ping)) {
-		rudp_complain("'%s' has no port; expected HOST:PORT, [ADDRESS]:PORT or HOST PORT",
-			      ping.words[0]);
+		warnx("'%s' has no port; expected HOST:PORT, [ADDRESS]:PORT or HOST PORT",
+		      ping.words[0]);
 		return RUDP_EXIT_USAGE;
 	}
 	if (!load_key(&ping) || !load_identities(&ping) || !resolve(&ping))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rudp run: checks the program and the settings, sets the environment and executes the program. */
 #include <argp.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -53,7 +54,7 @@ static bool set_file(const char *variable, const char *prefix, size_t prefix_len
 	int len;
 
 	if (rudp_config_absolute(absolute, sizeof absolute, file) < 0) {
-		rudp_complain("this file name is too long: %s", file);
+		warnx("this file name is too long: %s", file);
 		return false;
 	}
 	len = snprintf(value, sizeof value, "%.*s%s", (int)prefix_len, prefix, absolute);
@@ -120,20 +121,20 @@ static int check_key(const char *file)
 	int error = access(file, R_OK) < 0 ? errno : 0;
 
 	if (error)
-		rudp_complain("--key %s: %s", file, strerror(error));
+		warnx("--key %s: %s", file, strerror(error));
 	if (error == ENOENT)
-		rudp_complain("make a key with `rudp keygen %s', or copy the file that the other "
-			      "machine has",
-			      file);
+		warnx("make a key with `rudp keygen %s', or copy the file that the other "
+		      "machine has",
+		      file);
 	return error ? EXIT_OWN : 0;
 }
 
 /* The engine has already printed the error, with the names of the variables. */
 static void report_not_started(const struct run *run)
 {
-	rudp_complain("%s was not started%s%s", run->command[0],
-		      run->key ? "; --key sets RUDP_KEY_FILE" : "",
-		      run->policy ? "; --policy sets RUDP_POLICY_FILE" : "");
+	warnx("%s was not started%s%s", run->command[0],
+	      run->key ? "; --key sets RUDP_KEY_FILE" : "",
+	      run->policy ? "; --policy sets RUDP_POLICY_FILE" : "");
 }
 
 static const struct argp argp = {
@@ -150,13 +151,12 @@ static int refuse(const struct rudp_program *program, enum rudp_program_fault fa
 {
 	const char *advice = rudp_program_advice(fault);
 
-	rudp_complain("%s %s%s%s%s", program->culprit, rudp_program_text(fault),
-		      program->detail[0] ? " (" : "", program->detail,
-		      program->detail[0] ? ")" : "");
+	warnx("%s %s%s%s%s", program->culprit, rudp_program_text(fault),
+	      program->detail[0] ? " (" : "", program->detail, program->detail[0] ? ")" : "");
 	if (strcmp(program->culprit, program->path) != 0)
-		rudp_complain("it is the interpreter of %s", program->path);
+		warnx("it is the interpreter of %s", program->path);
 	if (advice)
-		rudp_complain("instead: %s", advice);
+		warnx("instead: %s", advice);
 	return rudp_program_exit_code(fault);
 }
 
@@ -164,14 +164,13 @@ static int refuse(const struct rudp_program *program, enum rudp_program_fault fa
 static bool find_shim(struct run *run)
 {
 	if (!rudp_place_find(SHIM, run->shim)) {
-		rudp_complain("%s is missing; build it with `make', or install rudp again",
-			      run->shim);
+		warnx("%s is missing; build it with `make', or install rudp again", run->shim);
 		return false;
 	}
 	if (strpbrk(run->shim, ": \t\n")) {
-		rudp_complain("the path %s contains a blank or a colon, which LD_PRELOAD does not "
-			      "allow; move it to another directory",
-			      run->shim);
+		warnx("the path %s contains a blank or a colon, which LD_PRELOAD does not "
+		      "allow; move it to another directory",
+		      run->shim);
 		return false;
 	}
 	return true;
@@ -190,7 +189,7 @@ static int check_settings(void)
 	if (named && *named)
 		snprintf(engine, sizeof engine, "%s", named);
 	else if (!rudp_place_find(ENGINE, engine)) {
-		rudp_complain("%s is missing; build it with `make', or install rudp again", engine);
+		warnx("%s is missing; build it with `make', or install rudp again", engine);
 		return EXIT_OWN;
 	}
 	posix_spawn_file_actions_init(&actions);
@@ -198,7 +197,7 @@ static int check_settings(void)
 	rc = posix_spawn(&pid, engine, &actions, NULL, words, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (rc != 0) {
-		rudp_complain("%s cannot be started: %s", engine, strerror(rc));
+		warnx("%s cannot be started: %s", engine, strerror(rc));
 		return EXIT_OWN;
 	}
 	while (waitpid(pid, &status, 0) < 0)
@@ -239,7 +238,7 @@ static bool prepare_strict(void)
 	char why[RUDP_STRICT_WHY_SIZE];
 
 	if (!rudp_strict_is_possible(why)) {
-		rudp_complain("--strict: the kernel cannot deny TCP to the program: %s", why);
+		warnx("--strict: the kernel cannot deny TCP to the program: %s", why);
 		return false;
 	}
 	return setenv("RUDP_POLICY", STRICT_POLICY, 1) == 0;
@@ -250,27 +249,27 @@ static bool enter_strict(void)
 	int rc = rudp_strict_start_engine();
 
 	if (rc < 0) {
-		rudp_complain("--strict: no engine can be started: %s; rudp doctor may say why",
-			      strerror(-rc));
+		warnx("--strict: no engine can be started: %s; rudp doctor may say why",
+		      strerror(-rc));
 		return false;
 	}
 	rc = rudp_strict_enter();
 	if (rc < 0)
-		rudp_complain("--strict: TCP cannot be denied to the program: %s", strerror(-rc));
+		warnx("--strict: TCP cannot be denied to the program: %s", strerror(-rc));
 	return rc == 0;
 }
 
 static int execute(const struct run *run, const struct rudp_program *program)
 {
 	if (!set_preload(run->shim)) {
-		rudp_complain("no memory for the environment");
+		warnx("no memory for the environment");
 		return EXIT_OWN;
 	}
 	rudp_ask_beside_program();
 	if (run->strict && !enter_strict())
 		return EXIT_OWN;
 	execvp(run->command[0], run->command);
-	rudp_complain("%s: %s", program->path, strerror(errno));
+	warnx("%s: %s", program->path, strerror(errno));
 	return errno == ENOENT ? EXIT_MISSING : EXIT_NOT_RUN;
 }
 
@@ -290,10 +289,9 @@ int rudp_tool_run(int argc, char **argv)
 	if (fault != RUDP_PROGRAM_NONE)
 		return refuse(&program, fault);
 	if (program.is_go)
-		rudp_complain(
-			"note: %s is a Go program: only the sockets of its C libraries use rudp, "
-			"those of its Go code use TCP",
-			program.path);
+		warnx("note: %s is a Go program: only the sockets of its C libraries use rudp, "
+		      "those of its Go code use TCP",
+		      program.path);
 	/* The user asks for rudp here, whatever the outer environment says. */
 	unsetenv("RUDP_DISABLE");
 	if (run.key && check_key(run.key) != 0)

@@ -3,6 +3,7 @@
 #include "ss.h"
 
 #include <argp.h>
+#include <err.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,18 +124,16 @@ static void filter_list(const struct rudp_ss *ss, const struct rudp_filter *filt
 static void report_missing(const struct rudp_ss_list *list)
 {
 	if (list->denied)
-		rudp_complain(
-			"%u engine%s of other users or containers not shown (root sees those of "
-			"users)",
-			list->denied, list->denied == 1 ? "" : "s");
+		warnx("%u engine%s of other users or containers not shown (root sees those of "
+		      "users)",
+		      list->denied, list->denied == 1 ? "" : "s");
 	if (list->full)
-		rudp_complain(
-			"%u engine%s not shown: no free descriptor for this call, or for further "
-			"connections (ulimit -Hn)",
-			list->full, list->full == 1 ? "" : "s");
+		warnx("%u engine%s not shown: no free descriptor for this call, or for further "
+		      "connections (ulimit -Hn)",
+		      list->full, list->full == 1 ? "" : "s");
 	if (list->silent)
-		rudp_complain("%u engine%s did not answer correctly: another version, or hanging",
-			      list->silent, list->silent == 1 ? "" : "s");
+		warnx("%u engine%s did not answer correctly: another version, or hanging",
+		      list->silent, list->silent == 1 ? "" : "s");
 }
 
 static int show(const struct rudp_ss *ss, const struct rudp_ss_list *list)
@@ -152,7 +151,7 @@ static int show(const struct rudp_ss *ss, const struct rudp_ss_list *list)
 	if (fflush(stdout) == EOF)
 		rc = -errno;
 	if (rc < 0)
-		rudp_complain("cannot write: %s", strerror(-rc));
+		warnx("cannot write: %s", strerror(-rc));
 	return rc < 0 ? 1 : 0;
 }
 
@@ -163,7 +162,7 @@ static bool read_filter(struct rudp_filter *filter, const char *text)
 
 	if (rudp_filter_parse(filter, text, error, &at))
 		return true;
-	rudp_complain("filter, column %u: %s", at + 1, error);
+	warnx("filter, column %u: %s", at + 1, error);
 	fprintf(stderr, "  %s\n  %*s^\n", text, (int)at, "");
 	return false;
 }
@@ -180,7 +179,7 @@ int rudp_tool_ss(int argc, char **argv)
 		return RUDP_EXIT_USAGE;
 	rc = input.ss.failed ? rudp_ss_collect_failed(&list) : rudp_ss_collect(&list);
 	if (rc < 0) {
-		rudp_complain("cannot look for engines: %s", strerror(-rc));
+		warnx("cannot look for engines: %s", strerror(-rc));
 		rudp_ss_list_fini(&list);
 		return 1;
 	}

@@ -3,7 +3,8 @@
  * tool - the functions that all sub-commands of rudp use.
  *
  * Each sub-command has one function here, and a file of its own name. The function gets the command
- * line, with argv[0] "rudp NAME". It prints errors to stderr and returns the exit code.
+ * line, with argv[0] "rudp NAME". It prints errors by warnx(3), whose lines begin with that name,
+ * and returns the exit code.
  *
  * Threads  one.
  */
@@ -28,12 +29,6 @@ RUDP_TOOLS(RUDP_TOOL_DECLARE)
 #undef RUDP_TOOL_DECLARE
 
 #define RUDP_EXIT_USAGE 2
-
-/* Prints one line to stderr, after "rudp NAME: ". */
-void rudp_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Sets the name in that line, which is "rudp" at first. The caller keeps name valid. */
-void rudp_complain_as(const char *name);
 
 #define RUDP_PLACE_SIZE 4096
 
