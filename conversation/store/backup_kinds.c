@@ -250,45 +250,22 @@ bool apo_backup_is_text(enum apo_backup_type type, const char *text, const char 
 	return false;
 }
 
-static bool is_between(int64_t number, int64_t min, int64_t max)
-{
-	return number >= min && number <= max;
-}
-
 bool apo_backup_is_number(enum apo_backup_type type, int64_t number, const char **expected)
 {
-	switch (type) {
-	case APO_BACKUP_FLAG:
-		*expected = "true or false";
-		return is_between(number, 0, 1);
-	case APO_BACKUP_COUNT:
-		*expected = "a number from 0 to 2147483647";
-		return is_between(number, 0, INT32_MAX);
-	case APO_BACKUP_POSITION:
-		*expected = "a number from 1 to 4611686018427387903";
-		return is_between(number, 1, POSITION_MAX);
-	case APO_BACKUP_START:
-		*expected = "a number from 0 to 4611686018427387903";
-		return is_between(number, 0, POSITION_MAX);
-	case APO_BACKUP_SECONDS:
-		*expected = "seconds since 1970";
-		return is_between(number, 0, SECONDS_MAX);
-	case APO_BACKUP_MILLISECONDS:
-		*expected = "milliseconds since 1970";
-		return is_between(number, 0, SECONDS_MAX * 1000);
-	case APO_BACKUP_ACCOUNT:
-	case APO_BACKUP_HASH:
-	case APO_BACKUP_KEY:
-	case APO_BACKUP_CHANNEL:
-	case APO_BACKUP_FOLDED:
-	case APO_BACKUP_LIST:
-	case APO_BACKUP_BAN_KIND:
-	case APO_BACKUP_LETTERS:
-	case APO_BACKUP_WORD:
-	case APO_BACKUP_TEXT:
-	case APO_BACKUP_LINES:
-	case APO_BACKUP_RUN:
-		break;
-	}
-	return false;
+	static const struct {
+		const char *expected;
+		int64_t min, max;
+	} ranges[] = {
+		[APO_BACKUP_FLAG] = {"true or false", 0, 1},
+		[APO_BACKUP_COUNT] = {"a number from 0 to 2147483647", 0, INT32_MAX},
+		[APO_BACKUP_POSITION] = {"a number from 1 to 4611686018427387903", 1, POSITION_MAX},
+		[APO_BACKUP_START] = {"a number from 0 to 4611686018427387903", 0, POSITION_MAX},
+		[APO_BACKUP_SECONDS] = {"seconds since 1970", 0, SECONDS_MAX},
+		[APO_BACKUP_MILLISECONDS] = {"milliseconds since 1970", 0, SECONDS_MAX * 1000},
+	};
+
+	if (!apo_backup_is_number_type(type))
+		return false;
+	*expected = ranges[type].expected;
+	return number >= ranges[type].min && number <= ranges[type].max;
 }
