@@ -276,26 +276,8 @@ enum rudp_program_fault rudp_program_check(struct rudp_program *program, const c
 	return check_file(&c, program->path);
 }
 
-static const struct {
-	int exit_code;
-	const char *text, *advice;
-} faults[] = {
-#define FAULT(name, code, what, instead) {code, what, instead},
-	RUDP_PROGRAM_FAULTS(FAULT)
-#undef FAULT
+const struct rudp_program_report rudp_program_reports[] = {
+#define REPORT(name, code, what, instead) {code, what, instead},
+	RUDP_PROGRAM_FAULTS(REPORT)
+#undef REPORT
 };
-
-int rudp_program_exit_code(enum rudp_program_fault fault)
-{
-	return faults[fault].exit_code;
-}
-
-const char *rudp_program_text(enum rudp_program_fault fault)
-{
-	return faults[fault].text;
-}
-
-const char *rudp_program_advice(enum rudp_program_fault fault)
-{
-	return faults[fault].advice;
-}

@@ -80,10 +80,12 @@ enum rudp_program_fault rudp_program_check(struct rudp_program *program, const c
 					   const char *search,
 					   const struct rudp_program_caller *caller);
 
-/* The exit code, the text and the advice (or NULL) of a fault. */
-int rudp_program_exit_code(enum rudp_program_fault fault);
-const char *rudp_program_text(enum rudp_program_fault fault);
-const char *rudp_program_advice(enum rudp_program_fault fault);
+/* What to tell of each fault. */
+struct rudp_program_report {
+	int exit_code;
+	const char *text, *advice; /* advice NULL: none */
+};
+extern const struct rudp_program_report rudp_program_reports[];
 
 /* elf.c: reads the ELF file that is open at fd. interpreter becomes "" if the file names none. */
 #define RUDP_INTERPRETER_SIZE 256

@@ -149,15 +149,15 @@ static const struct argp argp = {
 
 static int refuse(const struct rudp_program *program, enum rudp_program_fault fault)
 {
-	const char *advice = rudp_program_advice(fault);
+	const struct rudp_program_report *report = &rudp_program_reports[fault];
 
-	warnx("%s %s%s%s%s", program->culprit, rudp_program_text(fault),
-	      program->detail[0] ? " (" : "", program->detail, program->detail[0] ? ")" : "");
+	warnx("%s %s%s%s%s", program->culprit, report->text, program->detail[0] ? " (" : "",
+	      program->detail, program->detail[0] ? ")" : "");
 	if (strcmp(program->culprit, program->path) != 0)
 		warnx("it is the interpreter of %s", program->path);
-	if (advice)
-		warnx("instead: %s", advice);
-	return rudp_program_exit_code(fault);
+	if (report->advice)
+		warnx("instead: %s", report->advice);
+	return report->exit_code;
 }
 
 /* LD_PRELOAD has no quoting for its separators. */

@@ -65,11 +65,6 @@ bool rudp_ss_has_peer_key(const struct rudp_control_info *info);
 const char *rudp_ss_suite(const struct rudp_control_info *info);
 /* The kind of handshake: full, resumed, resumed+dh; "" without encryption. */
 const char *rudp_ss_handshake_kind(const struct rudp_control_info *info);
-/*
- * Bytes (of a listener: connections) that wait for the program, and for the peer's acknowledgement.
- */
-uint64_t rudp_ss_receive_queue(const struct rudp_control_info *info);
-uint64_t rudp_ss_send_queue(const struct rudp_control_info *info);
 
 void rudp_ss_print_text(const struct rudp_ss *ss, const struct rudp_ss_list *list);
 void rudp_ss_print_summary(const struct rudp_ss_list *list);

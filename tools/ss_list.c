@@ -166,13 +166,3 @@ const char *rudp_ss_handshake_kind(const struct rudp_control_info *info)
 		return "";
 	return texts[info->handshake_kind];
 }
-
-uint64_t rudp_ss_receive_queue(const struct rudp_control_info *info)
-{
-	return info->state == RUDP_STATE_LISTEN ? info->queued : info->unread_bytes;
-}
-
-uint64_t rudp_ss_send_queue(const struct rudp_control_info *info)
-{
-	return info->state == RUDP_STATE_LISTEN ? info->backlog : info->unacked_bytes;
-}

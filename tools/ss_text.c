@@ -173,8 +173,11 @@ static void print_program(const struct rudp_control_info *info)
 static void print_entry(const struct rudp_ss *ss, const struct rudp_control_info *info, int local,
 			int peer)
 {
+	bool is_listener = info->state == RUDP_STATE_LISTEN;
+
 	printf("%-10s %-7" PRIu64 " %-7" PRIu64 " %*s %*s", rudp_filter_state_name(info->state),
-	       rudp_ss_receive_queue(info), rudp_ss_send_queue(info), local,
+	       is_listener ? info->queued : info->unread_bytes,
+	       is_listener ? info->backlog : info->unacked_bytes, local,
 	       side_of(&info->local, ss->numeric).text, peer,
 	       side_of(&info->remote, ss->numeric).text);
 	if (ss->processes)
