@@ -165,7 +165,7 @@ static void on_timer(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t n
 		rudpmsg_hub_on_quiet(hub, now_at_ns);
 		break;
 	case TIMER_STORE:
-		rudpmsg_store_on_time(hub);
+		rudpmsg_store_want_batch(hub);
 		break;
 	}
 }

@@ -16,7 +16,7 @@ static bool is_behind(const struct rudpmsg_hub *hub, const struct rudpmsg_link *
 {
 	return link->state == LINK_READY &&
 	       (link->conn->inbox.bytes >= hub->config.limits.unread_bytes_max ||
-		rudpmsg_store_is_full(hub));
+		rudpmsg_batch_is_full(hub->filling));
 }
 
 static void block_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link)

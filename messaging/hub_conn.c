@@ -236,7 +236,7 @@ static bool trim(struct rudpmsg_conn *conn)
 {
 	bool is_chunk_free = !conn->link || rudpmsg_link_trim(conn->link);
 
-	rudpmsg_outbox_trim(&conn->outbox);
+	rudp_ring_trim(&conn->outbox.ring);
 	rudpmsg_inbox_trim(&conn->inbox);
 	return is_chunk_free && conn->outbox.count == 0 && rudpmsg_inbox_is_empty(&conn->inbox);
 }

@@ -305,9 +305,8 @@ void rudpmsg_store_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
 void rudpmsg_store_note_sender(struct rudpmsg_hub *hub, struct sender *sender);
 /* -ENOMEM: the sender stays. */
 int rudpmsg_store_drop_sender(struct rudpmsg_hub *hub, struct sender *sender);
-/* true: the batch is full, and no message may be read until the store has taken it. */
-bool rudpmsg_store_is_full(const struct rudpmsg_hub *hub);
-void rudpmsg_store_on_time(struct rudpmsg_hub *hub);
+/* The store is to take what has changed. */
+void rudpmsg_store_want_batch(struct rudpmsg_hub *hub);
 void rudpmsg_store_init(struct rudpmsg_hub *hub);
 void rudpmsg_store_fini(struct rudpmsg_hub *hub);
 

@@ -29,11 +29,6 @@ void rudpmsg_store_fini(struct rudpmsg_hub *hub)
 	rudpmsg_chunk_put(hub->restored_chunk);
 }
 
-bool rudpmsg_store_is_full(const struct rudpmsg_hub *hub)
-{
-	return rudpmsg_batch_is_full(hub->filling);
-}
-
 int rudpmsg_store_room(struct rudpmsg_hub *hub, size_t length)
 {
 	if (!hub->config.has_store)
@@ -47,7 +42,7 @@ int rudpmsg_store_room(struct rudpmsg_hub *hub, size_t length)
 
 /* ---- when to store ---- */
 
-static void want_batch(struct rudpmsg_hub *hub)
+void rudpmsg_store_want_batch(struct rudpmsg_hub *hub)
 {
 	hub->is_store_due = true;
 	hub->changes |= RUDPMSG_CHANGED_STORE;
@@ -59,15 +54,10 @@ static void want_batch_soon(struct rudpmsg_hub *hub)
 		rudpmsg_hub_arm(hub, &hub->store_timer, hub->seen_at_ns + STORE_SOON_NS);
 }
 
-void rudpmsg_store_on_time(struct rudpmsg_hub *hub)
-{
-	want_batch(hub);
-}
-
 void rudpmsg_hub_store_now(struct rudpmsg_hub *hub)
 {
 	if (!rudpmsg_hub_is_saved(hub))
-		want_batch(hub);
+		rudpmsg_store_want_batch(hub);
 }
 
 int rudpmsg_hub_store_error(const struct rudpmsg_hub *hub)
@@ -112,7 +102,7 @@ void rudpmsg_store_sent(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint
 	op.peer = conn->sender->number;
 	rudpmsg_batch_add(hub->filling, &op);
 	rudpmsg_store_note(hub, conn);
-	want_batch(hub);
+	rudpmsg_store_want_batch(hub);
 }
 
 void rudpmsg_store_received(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t id,
@@ -130,7 +120,7 @@ void rudpmsg_store_received(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, 
 	op.from = ++conn->received_as;
 	rudpmsg_batch_add(hub->filling, &op);
 	rudpmsg_store_note(hub, conn);
-	want_batch(hub);
+	rudpmsg_store_want_batch(hub);
 }
 
 static int add_span(struct rudpmsg_hub *hub, enum rudpmsg_op_kind kind, uint64_t peer,
@@ -374,7 +364,7 @@ static void on_failure(struct rudpmsg_hub *hub, struct rudpmsg_batch *batch, int
 	hub->stats.store_failures++;
 	/* A batch of positions only, which needs almost no room, may still succeed. */
 	if (had_puts) {
-		want_batch(hub);
+		rudpmsg_store_want_batch(hub);
 		return;
 	}
 	hub->store_error = error;

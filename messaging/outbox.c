@@ -384,11 +384,6 @@ enum rudpmsg_state rudpmsg_outbox_state(const struct rudpmsg_outbox *outbox, uin
 	return id <= outbox->sent_id ? RUDPMSG_STATE_SENT : RUDPMSG_STATE_QUEUED;
 }
 
-void rudpmsg_outbox_trim(struct rudpmsg_outbox *outbox)
-{
-	rudp_ring_trim(&outbox->ring);
-}
-
 bool rudpmsg_outbox_check(const struct rudpmsg_outbox *outbox)
 {
 	uint64_t offset = outbox->ring.head, count = 0, previous = 0;

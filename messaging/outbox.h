@@ -118,9 +118,6 @@ void rudpmsg_outbox_note_failure(struct rudpmsg_outbox *outbox, uint64_t from, u
 enum rudpmsg_state rudpmsg_outbox_state(const struct rudpmsg_outbox *outbox, uint64_t id,
 					int *reason);
 
-/* Frees memory that is not needed now. Called when the connection has been quiet. */
-void rudpmsg_outbox_trim(struct rudpmsg_outbox *outbox);
-
 /* Checks the invariants by parsing the frames. For tests. */
 bool rudpmsg_outbox_check(const struct rudpmsg_outbox *outbox);
 
