@@ -296,7 +296,8 @@ static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 /* This pass is the last, unless the queue holds more than one read takes. */
 static bool is_last_pass(const struct rudp_app *app)
 {
-	return rudp_ends_is_shut(&app->ends) && !rudp_app_close_resets(app);
+	return rudp_ends_is_shut(&app->ends) &&
+	       !rudp_ends_close_resets(&app->ends, app->options.reset_on_close);
 }
 
 /*

@@ -253,11 +253,6 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_app_free(engine, app);
 }
 
-bool rudp_app_close_resets(const struct rudp_app *app)
-{
-	return rudp_ends_close_resets(&app->ends, app->options.reset_on_close);
-}
-
 /*
  * TCP resets as soon as a program closes with unread input. Here the peer first gets what the
  * program wrote, as long as it reads and the network carries something.
@@ -285,7 +280,7 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_app_reset(engine, app);
 		return true;
 	}
-	if (rudp_app_close_resets(app)) {
+	if (rudp_ends_close_resets(&app->ends, app->options.reset_on_close)) {
 		/* The last bytes may leave in the transmit phase at the end of this turn. */
 		if (app->ends.out != RUDP_OUT_RESETTING) {
 			rudp_ends_on_reset_due(&app->ends);

@@ -144,8 +144,6 @@ void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app);
 
 /* From the program to the send buffer (app_in.c). true: more can be moved now. */
 bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app);
-/* The program's close resets the connection, so a byte must stay unread in the engine's end. */
-bool rudp_app_close_resets(const struct rudp_app *app);
 /* The program has shut down or closed, whether or not epoll has reported it. */
 bool rudp_app_has_half_closed(const struct rudp_app *app);
 /* In the queue of the program's socket, the unread tail included. */

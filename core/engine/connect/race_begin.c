@@ -37,7 +37,7 @@ static int from_binding(const struct rudp_binding *binding, const struct rudp_ad
 	} else {
 		if (binding->local.family == AF_INET && remote->family == AF_INET6)
 			return -EINVAL;
-		rc = rudp_udp_source_for(remote, local);
+		rc = rudp_udp_source_by(remote, &(struct rudp_udp_route){0}, local);
 		if (rc < 0)
 			return rc;
 		rudp_addr_set_port(local, port);

@@ -56,7 +56,7 @@ static bool orphan_blocks(const struct rudp_engine *engine, const struct rudp_ud
 			  const struct rudp_binding *binding)
 {
 	return udp->owners == 0 && !binding->reuse_address && !binding->reuse_port &&
-	       rudp_udp_has_conn(engine, udp);
+	       rudp_endpoint_uses_socket(engine->ep, udp, RUDP_STATE_TIME_WAIT);
 }
 
 /*

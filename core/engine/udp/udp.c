@@ -269,11 +269,6 @@ int rudp_udp_open_hidden(struct rudp_engine *engine, const struct rudp_addr *loc
 	return rudp_udp_open(engine, &hidden, &options, out);
 }
 
-int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source)
-{
-	return rudp_udp_source_by(remote, &(struct rudp_udp_route){0}, source);
-}
-
 int rudp_udp_connect_anew(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
@@ -342,11 +337,6 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 	close(udp->fd);
 	rudp_port_share_leave(engine, udp);
 	rudp_pool_give(&engine->udp_pool, udp);
-}
-
-bool rudp_udp_has_conn(const struct rudp_engine *engine, const struct rudp_udp *udp)
-{
-	return rudp_endpoint_uses_socket(engine->ep, udp, RUDP_STATE_TIME_WAIT);
 }
 
 /* If datagrams wait for space in the socket, they may be the last of a connection: do not close. */

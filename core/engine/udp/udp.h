@@ -111,7 +111,6 @@ int rudp_udp_adopt(struct rudp_engine *engine, int fd, bool v6only, struct rudp_
 int rudp_udp_open_hidden(struct rudp_engine *engine, const struct rudp_addr *local, bool v6only,
 			 bool freebind, struct rudp_udp **out);
 /* The source address that routing would choose for remote, with port 0. Returns 0 or -errno. */
-int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source);
 int rudp_udp_source_by(const struct rudp_addr *remote, const struct rudp_udp_route *route,
 		       struct rudp_addr *source);
 /*
@@ -141,7 +140,6 @@ void rudp_udp_release(struct rudp_engine *engine, struct rudp_udp *udp);
 /* Closes the orphans that have become unused since the last call, or keeps them as spares. */
 void rudp_udp_close_orphans(struct rudp_engine *engine);
 /* Whether a connection occupies its port: any connection except one that was reset. */
-bool rudp_udp_has_conn(const struct rudp_engine *engine, const struct rudp_udp *udp);
 void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp);
 
 /* This engine's socket with exactly this local address (family, host, port, v6only); or NULL. */

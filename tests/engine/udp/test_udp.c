@@ -373,7 +373,7 @@ Test(udp, a_socket_is_closed_when_its_connection_ends)
 	rudp_udp_release(&engine, connected);
 	rudp_udp_close_orphans(&engine);
 	cr_assert(eq(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP), connected));
-	cr_assert(rudp_udp_has_conn(&engine, connected));
+	cr_assert(rudp_endpoint_uses_socket(engine.ep, connected, RUDP_STATE_TIME_WAIT));
 	rudp_conn_abandon(conn, engine.now_at_ns);
 	while (rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns))
 		;
