@@ -103,11 +103,6 @@ struct apo_upgrade_state;
 /* Listeners, waiting connections, connection counts of addresses, counters. Reading needs an
  * acceptor that was opened with is_takeover. */
 void apo_acceptor_serialize(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor);
-/* Counts a connection that was taken over. NULL if memory is short. */
-struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,
-					  const struct rudp_addr *address);
-/* count connections are with the workers. */
-void apo_acceptor_set_active(struct apo_acceptor *acceptor, unsigned count);
 /* Opens the listeners of the configuration that are not open yet. Errors go to the log. */
 void apo_acceptor_listen(struct apo_acceptor *acceptor);
 /* Forgets listeners and waiting connections, which now belong to another process. */

@@ -72,7 +72,9 @@ static void read_waiter(struct apo_upgrade_state *upgrade, struct apo_acceptor *
 		apo_acceptor_await_proxy(acceptor, &arrival, until_ns);
 		return;
 	}
-	ip_entry = upgrade->serializer.ok ? apo_acceptor_readmit(acceptor, &arrival.address) : NULL;
+	ip_entry = upgrade->serializer.ok
+			   ? apo_ip_limits_readmit(&acceptor->ip_limits, &arrival.address)
+			   : NULL;
 	apo_serializer_expect(&upgrade->serializer, ip_entry != NULL);
 	if (!ip_entry) {
 		close(arrival.fd);
@@ -113,17 +115,6 @@ void apo_acceptor_serialize(struct apo_upgrade_state *upgrade, struct apo_accept
 		serialize_waiters(upgrade, acceptor, true);
 	if (upgrade->serializer.ok)
 		serialize_waiters(upgrade, acceptor, false);
-}
-
-struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,
-					  const struct rudp_addr *address)
-{
-	return apo_ip_limits_readmit(&acceptor->ip_limits, address);
-}
-
-void apo_acceptor_set_active(struct apo_acceptor *acceptor, unsigned count)
-{
-	acceptor->active_count = count;
 }
 
 /* The other process keeps the sockets open, so closing them here does not remove them from

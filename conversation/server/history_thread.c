@@ -105,11 +105,6 @@ void apo_history_thread_ask(struct apo_history_thread *history_thread, uint64_t 
 	atomic_store(&history_thread->is_urgent, true);
 }
 
-void apo_history_thread_flush(struct apo_history_thread *history_thread)
-{
-	apo_batcher_flush(&history_thread->batcher);
-}
-
 /* ---- called by the main thread ---- */
 
 static struct apo_retention retention_of(const struct apo_config *config)
@@ -164,7 +159,7 @@ void apo_history_thread_configure(struct apo_history_thread *history_thread,
 
 bool apo_history_thread_pause(struct apo_history_thread *history_thread)
 {
-	apo_history_thread_flush(history_thread);
+	apo_batcher_flush(&history_thread->batcher);
 	history_thread->stop.kind = APO_HISTORY_THREAD_STOP;
 	apo_mailbox_put(&history_thread->box, &history_thread->stop);
 	pthread_join(history_thread->thread, NULL);

@@ -69,11 +69,12 @@ struct apo_history_thread {
 	struct apo_mail stop; /* the last mail: ends the thread */
 	struct apo_mailbox *answers;
 	struct apo_history *history; /* used only by the thread while it runs */
-	struct apo_batcher batcher;  /* used only by the model's thread */
-	bool is_dropping;            /* owned by the model's thread: dropping was logged */
-	bool is_running;             /* owned by the main thread */
-	atomic_bool is_urgent;       /* a question waits */
-	atomic_uint peers_waiting;   /* messages of other nodes since the last group */
+	struct apo_batcher
+		batcher;  /* used only by the model's thread, flushed at the end of its turns */
+	bool is_dropping; /* owned by the model's thread: dropping was logged */
+	bool is_running;  /* owned by the main thread */
+	atomic_bool is_urgent;     /* a question waits */
+	atomic_uint peers_waiting; /* messages of other nodes since the last group */
 
 	/* The members below belong to the history thread. */
 	struct apo_retention retention;
@@ -153,7 +154,5 @@ void apo_history_thread_on_peer(struct apo_history_thread *history_thread, const
 void apo_history_thread_on_alone(struct apo_history_thread *history_thread);
 void apo_history_thread_ask(struct apo_history_thread *history_thread, uint64_t ticket,
 			    const struct apo_question *question);
-/* Call it at the end of each turn of the model. */
-void apo_history_thread_flush(struct apo_history_thread *history_thread);
 
 #endif

@@ -150,12 +150,6 @@ void apo_messaging_node_on_closed(struct apo_messaging_node *messaging_node)
 		apo_peers_on_closed(&messaging_node->peers);
 }
 
-void apo_messaging_node_configure(struct apo_messaging_node *messaging_node,
-				  const struct apo_config *config)
-{
-	messaging_node->peers.config = config;
-}
-
 void apo_messaging_node_close(struct apo_messaging_node *messaging_node, int64_t deadline_at_ns)
 {
 	int64_t left_ns = deadline_at_ns - rudp_clock_now_ns();

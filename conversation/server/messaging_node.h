@@ -32,9 +32,6 @@ struct apo_messaging_node {
 int apo_messaging_node_open(struct apo_messaging_node *messaging_node,
 			    const struct apo_config *config,
 			    const char *(*admit)(void *of, struct apo_session *session), void *of);
-/* Applies those limits of a new configuration that can change while the server runs. */
-void apo_messaging_node_configure(struct apo_messaging_node *messaging_node,
-				  const struct apo_config *config);
 /* The descriptor is readable, or has_more is set. */
 void apo_messaging_node_on_readable(struct apo_messaging_node *messaging_node, int64_t now_at_ns);
 /* A worker has closed a client. */

@@ -163,11 +163,6 @@ static void pause_accepting(struct apo_metrics *metrics, int error, int64_t now_
 	(void)apo_source_watch(metrics->epoll_fd, &metrics->source, 0, EPOLL_CTL_MOD);
 }
 
-int64_t apo_metrics_next_at_ns(const struct apo_metrics *metrics)
-{
-	return metrics->accept_at_ns;
-}
-
 void apo_metrics_on_time(struct apo_metrics *metrics, int64_t now_at_ns)
 {
 	if (metrics->accept_at_ns > now_at_ns)

@@ -71,7 +71,6 @@ void apo_metrics_release(struct apo_metrics *metrics);
 void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns);
 void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_event_source *client);
 
-int64_t apo_metrics_next_at_ns(const struct apo_metrics *metrics);
 void apo_metrics_on_time(struct apo_metrics *metrics, int64_t now_at_ns);
 
 #endif

@@ -397,9 +397,9 @@ static void turn(struct apo_model_thread *model_thread)
 	apo_cluster_on_time(model_thread->cluster);
 	flush(model_thread);
 	if (model_thread->history_thread)
-		apo_history_thread_flush(model_thread->history_thread);
+		apo_batcher_flush(&model_thread->history_thread->batcher);
 	if (model_thread->registry_thread)
-		apo_registry_thread_flush(model_thread->registry_thread);
+		apo_batcher_flush(&model_thread->registry_thread->batcher);
 	show_figures(model_thread);
 	wait_for_workers(model_thread);
 }

@@ -57,11 +57,6 @@ void apo_registry_thread_keep(struct apo_registry_thread *registry_thread,
 					strings, sizeof strings / sizeof *strings);
 }
 
-void apo_registry_thread_flush(struct apo_registry_thread *registry_thread)
-{
-	apo_batcher_flush(&registry_thread->batcher);
-}
-
 /* ---- the thread ---- */
 
 static int write_all(struct apo_registry_thread *registry_thread)
@@ -192,7 +187,7 @@ int apo_registry_thread_start(struct apo_registry_thread *registry_thread)
 
 bool apo_registry_thread_pause(struct apo_registry_thread *registry_thread)
 {
-	apo_registry_thread_flush(registry_thread);
+	apo_batcher_flush(&registry_thread->batcher);
 	registry_thread->stop.kind = STOP;
 	apo_mailbox_put(&registry_thread->box, &registry_thread->stop);
 	pthread_join(registry_thread->thread, NULL);

@@ -30,8 +30,9 @@ struct apo_registry_thread {
 	struct apo_mail stop;             /* the last mail: ends the thread */
 	struct apo_registry_db *registry; /* used only by the thread while it runs */
 	char *file;                       /* its name; never changes */
-	struct apo_batcher batcher;       /* used only by the model's thread */
-	bool is_dropping;                 /* owned by the model's thread: dropping was logged */
+	struct apo_batcher
+		batcher;   /* used only by the model's thread, flushed at the end of its turns */
+	bool is_dropping;  /* owned by the model's thread: dropping was logged */
 	bool is_replacing; /* owned by the model's thread: between ALL_BEGIN and _END */
 	bool is_running;   /* owned by the main thread */
 
@@ -59,7 +60,5 @@ void apo_registry_thread_stop(struct apo_registry_thread *registry_thread);
 
 void apo_registry_thread_keep(struct apo_registry_thread *registry_thread,
 			      const struct apo_registry_record *record);
-/* Call it at the end of each turn of the model. */
-void apo_registry_thread_flush(struct apo_registry_thread *registry_thread);
 
 #endif

@@ -143,7 +143,7 @@ static void use(struct apo_service *service, struct apo_config *config)
 	(void)use_log(config);
 	use_history(service, config);
 	apo_acceptor_configure(&service->acceptor, config);
-	apo_messaging_node_configure(&service->messaging_node, config);
+	service->messaging_node.peers.config = config;
 	for (i = 0; i < service->worker_count; i++)
 		send_configuration(&service->workers[i].box, config, NULL, "");
 	apo_config_put(service->config);
@@ -288,7 +288,7 @@ static int timeout_ms(const struct apo_service *service)
 		return 0;
 	next_ns = rudp_time_min(next_ns, apo_hand_over_next_at_ns(service));
 	next_ns = rudp_time_min(next_ns, service->node_at_ns);
-	next_ns = rudp_time_min(next_ns, apo_metrics_next_at_ns(&service->metrics));
+	next_ns = rudp_time_min(next_ns, service->metrics.accept_at_ns);
 	if (service->state == APO_ENDING)
 		next_ns = rudp_time_min(next_ns, service->deadline_at_ns);
 	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns());

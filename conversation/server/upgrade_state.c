@@ -198,7 +198,8 @@ static void read_moved(struct reading *reading, struct place *place)
 	conn->ip_entry = NULL;
 	apo_conn_serialize(&reading->upgrade->serializer, place->worker, conn, true);
 	if (reading->upgrade->serializer.ok)
-		conn->ip_entry = apo_acceptor_readmit(reading->parts->acceptor, &conn->address);
+		conn->ip_entry =
+			apo_ip_limits_readmit(&reading->parts->acceptor->ip_limits, &conn->address);
 	apo_serializer_expect(&reading->upgrade->serializer, conn->ip_entry != NULL);
 }
 
@@ -308,7 +309,7 @@ static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_serve
 		if (!upgrade->continues_history)
 			apo_state_begin_history(parts->model);
 		end_left_behind(&reading);
-		apo_acceptor_set_active(parts->acceptor, (unsigned)upgrade->moved);
+		parts->acceptor->active_count = (unsigned)upgrade->moved;
 	} else if (reading.places)
 		undo(&reading);
 	free(reading.places);

@@ -53,7 +53,7 @@ static void come_in(struct server *server, unsigned i)
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = fds[0];
 	adopt->address.family = AF_INET;
-	adopt->ip_entry = apo_acceptor_readmit(&server->acceptor, &adopt->address);
+	adopt->ip_entry = apo_ip_limits_readmit(&server->acceptor.ip_limits, &adopt->address);
 	apo_mailbox_put(&server->workers[i % WORKERS].box, &adopt->mail);
 	assert(send(fds[1], said[i], strlen(said[i]), MSG_NOSIGNAL) > 0);
 	server_turn(server);
@@ -81,7 +81,7 @@ static void make_good(void)
 	for (i = 0; i < CLIENTS; i++)
 		come_in(&server, i);
 	parts = server_parts(&server);
-	ip_entry = apo_acceptor_readmit(&server.acceptor, &address);
+	ip_entry = apo_ip_limits_readmit(&server.acceptor.ip_limits, &address);
 	arrival.fd = dup(here);
 	apo_acceptor_let_wait(&server.acceptor, &arrival, ip_entry,
 			      parts.now_at_ns + RUDP_NS_PER_S);

@@ -117,7 +117,7 @@ static void fill(struct node *node, int64_t first, int64_t last)
 						  JOINED(first + ROWS, "dan", 1, "#a", first));
 		if (first % 200 == 0)
 			apo_history_thread_change(&node->thread, LEFT(first + ROWS, first));
-		apo_history_thread_flush(&node->thread);
+		apo_batcher_flush(&node->thread.batcher);
 	}
 }
 
@@ -136,8 +136,8 @@ static void carry(struct node *from, struct apo_history_peer_mail *mail)
 	else
 		apo_history_thread_on_peer(&to->thread, from == nodes ? "n0" : "n1", mail->bytes,
 					   mail->len);
-	apo_history_thread_flush(&from->thread);
-	apo_history_thread_flush(&to->thread);
+	apo_batcher_flush(&from->thread.batcher);
+	apo_batcher_flush(&to->thread.batcher);
 }
 
 static void take(struct node *node)
@@ -179,7 +179,7 @@ static int read_by(struct node *node, const char *account)
 						      .account = account,
 						      .channel = "#a",
 						      .limit = 1000});
-	apo_history_thread_flush(&node->thread);
+	apo_batcher_flush(&node->thread.batcher);
 	while (!node->answer)
 		wait_and_take();
 	cr_assert(eq(u64, node->answer->ticket, ticket));
@@ -240,7 +240,7 @@ Test(history_sync, an_empty_file_gets_everything)
 	fill(nodes, 1, ROWS);
 	say_privately(nodes, 3 * ROWS);
 	apo_history_thread_replace(&nodes[1].thread, 3 * ROWS);
-	apo_history_thread_flush(&nodes[1].thread);
+	apo_batcher_flush(&nodes[1].thread.batcher);
 	run_until_equal(nodes + 1);
 	cr_assert(ge(uint, nodes[1].asked, 5)); /* several pages */
 	cr_assert(eq(i64, number(nodes + 1, "SELECT count(*) FROM messages"), ROWS + 1));
@@ -255,8 +255,8 @@ Test(history_sync, only_what_differs_is_fetched)
 	fill(nodes + 1, 1, ROWS - 100);
 	apo_history_thread_change(&nodes[0].thread, REDACTED(1, 2 * ROWS / 3));
 	apo_history_thread_replace(&nodes[1].thread, 3 * ROWS);
-	apo_history_thread_flush(&nodes[0].thread);
-	apo_history_thread_flush(&nodes[1].thread);
+	apo_batcher_flush(&nodes[0].thread.batcher);
+	apo_batcher_flush(&nodes[1].thread.batcher);
 	run_until_equal(nodes + 1);
 	check_equal();
 	(void)apo_history_thread_pause(&nodes[1].thread);
@@ -277,8 +277,8 @@ Test(history_sync, what_the_others_do_not_have_is_removed)
 	apo_history_thread_change(&nodes[1].thread, READ("eve", 2, "#a", 8));
 	say(nodes + 1, 20000, 1); /* what the network says there */
 	say(nodes, 20000, 1);
-	apo_history_thread_flush(&nodes[0].thread);
-	apo_history_thread_flush(&nodes[1].thread);
+	apo_batcher_flush(&nodes[0].thread.batcher);
+	apo_batcher_flush(&nodes[1].thread.batcher);
 	run_until_equal(nodes + 1);
 	check_equal();
 	cr_assert(eq(i64, number(nodes + 1, "SELECT sum(time_ms) FROM markers"), 8));
@@ -291,12 +291,12 @@ Test(history_sync, parts_and_redactions_meanwhile_are_not_lost)
 	fill(nodes, 1, 500);
 	nodes[1].is_deaf = true;
 	apo_history_thread_replace(&nodes[1].thread, 10000);
-	apo_history_thread_flush(&nodes[1].thread);
+	apo_batcher_flush(&nodes[1].thread.batcher);
 	cr_assert(eq(int, read_by(nodes + 1, "dan"), -1));
 	for (i = 0; i < NODES; i++) {
 		apo_history_thread_change(&nodes[i].thread, REDACTED(1, 250));
 		apo_history_thread_change(&nodes[i].thread, LEFT(300 + ROWS, 400));
-		apo_history_thread_flush(&nodes[i].thread);
+		apo_batcher_flush(&nodes[i].thread.batcher);
 	}
 	nodes[1].is_deaf = false;
 	run_until_equal(nodes + 1);
@@ -309,7 +309,7 @@ Test(history_sync, without_other_nodes_the_file_stays_as_it_is)
 	fill(nodes + 1, 1, 100);
 	nodes[1].is_alone = true;
 	apo_history_thread_replace(&nodes[1].thread, 10000);
-	apo_history_thread_flush(&nodes[1].thread);
+	apo_batcher_flush(&nodes[1].thread.batcher);
 	run_until_equal(nodes + 1);
 	cr_assert(eq(i64, number(nodes + 1, "SELECT count(*) FROM messages"), 100));
 }
@@ -323,7 +323,7 @@ Test(history_sync, two_that_wait_for_each_other)
 	fill(nodes + 1, 1, 50);
 	for (i = 0; i < NODES; i++) {
 		apo_history_thread_replace(&nodes[i].thread, 10000);
-		apo_history_thread_flush(&nodes[i].thread);
+		apo_batcher_flush(&nodes[i].thread.batcher);
 	}
 	while (nodes[0].asked < 3)
 		wait_and_take();
@@ -341,7 +341,7 @@ Test(history_sync, a_page_that_cannot_be_written_is_not_lost)
 
 	fill(nodes, 1, 100);
 	apo_history_thread_replace(&nodes[1].thread, 10000);
-	apo_history_thread_flush(&nodes[1].thread);
+	apo_batcher_flush(&nodes[1].thread.batcher);
 	cr_assert(eq(int, read_by(nodes + 1, "dan"), -1));
 	cr_assert(eq(int, sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK));
 	while (nodes[1].thread.counters.groups_failed == 0)
@@ -359,14 +359,14 @@ Test(history_sync, malformed_messages_change_nothing)
 
 	fill(nodes, 1, 100);
 	apo_history_thread_replace(&nodes[1].thread, 10000);
-	apo_history_thread_flush(&nodes[1].thread);
+	apo_batcher_flush(&nodes[1].thread.batcher);
 	for (i = 0; i < 64; i++) {
 		bytes[0] = (uint8_t)(i % 5);
 		apo_history_thread_on_peer(&nodes[1].thread, "n9", bytes, i);
 		if (i % (APO_PEERS_AT_ONCE / 2) == 0)
 			(void)read_by(nodes + 1, "dan");
 	}
-	apo_history_thread_flush(&nodes[1].thread);
+	apo_batcher_flush(&nodes[1].thread.batcher);
 	run_until_equal(nodes + 1);
 	check_equal();
 }

@@ -104,7 +104,7 @@ static const char *seen_by(const char *account)
 						      .account = account,
 						      .channel = "#a",
 						      .limit = 100});
-	apo_history_thread_flush(&history_thread);
+	apo_batcher_flush(&history_thread.batcher);
 	answer = next_answer();
 	cr_assert(eq(int, answer->mail.kind, APO_MAIL_HISTORY));
 	cr_assert(eq(u64, answer->ticket, ticket));
@@ -180,7 +180,7 @@ static enum apo_asked redacted(void)
 	struct apo_history_mail *answer;
 	enum apo_asked asked;
 
-	apo_history_thread_flush(&history_thread);
+	apo_batcher_flush(&history_thread.batcher);
 	answer = next_answer();
 	asked = answer->asked;
 	cr_assert(eq(u64, answer->ticket, ticket));
@@ -295,7 +295,7 @@ Test(history_thread, a_slow_disk_loses_only_messages)
 	by_other("BEGIN IMMEDIATE");
 	for (position = 3; history_thread.counters.dropped < 100; position++) {
 		say(position, text);
-		apo_history_thread_flush(&history_thread);
+		apo_batcher_flush(&history_thread.batcher);
 		cr_assert(lt(i64, position, 100000));
 	}
 	apo_history_thread_change(&history_thread, LEFT(1, position));

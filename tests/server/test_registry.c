@@ -235,7 +235,7 @@ Test(registry, the_thread_writes_in_order)
 	cr_assert(eq(int, apo_registry_thread_start(&thread), 0));
 	keep(channel("#a", "dan", "first"));
 	keep(entry("#a", "b", "bad!*@*"));
-	apo_registry_thread_flush(&thread);
+	apo_batcher_flush(&thread.batcher);
 	keep(channel("#a", "dan", "second"));
 	cr_assert(apo_registry_thread_pause(&thread));
 	cr_assert(eq(u64, thread.kept, 3));

@@ -79,7 +79,7 @@ static void come_in(unsigned i)
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = fds[0];
 	adopt->address.family = AF_INET;
-	adopt->ip_entry = apo_acceptor_readmit(&old.acceptor, &adopt->address);
+	adopt->ip_entry = apo_ip_limits_readmit(&old.acceptor.ip_limits, &adopt->address);
 	ends[i] = fds[1];
 	apo_mailbox_put(&old.workers[i % WORKERS].box, &adopt->mail);
 	snprintf(text, sizeof text, "NICK c%u\r\nUSER c 0 * :c\r\nJOIN #a\r\n", i);
