@@ -35,7 +35,6 @@ static bool has_room(struct apo_registry_thread *registry_thread,
 	if (is_full && !registry_thread->is_dropping)
 		rudp_log(RUDP_LOG_ERROR,
 			 "changes of registered channels are lost reason=\"the disk is too slow\"");
-	registry_thread->dropped += is_full;
 	registry_thread->is_dropping = is_full;
 	return !is_full;
 }

@@ -43,7 +43,7 @@ struct apo_registry_thread {
 	int64_t retry_at_ns;      /* RUDP_NEVER: nothing has failed */
 	bool is_over;
 
-	_Atomic uint64_t kept, dropped, failures;
+	_Atomic uint64_t kept, failures;
 };
 
 /* Takes ownership of registry in any case. room is woken when waiting records have been written.

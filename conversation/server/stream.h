@@ -36,7 +36,6 @@ struct apo_stream {
 };
 
 struct apo_stream_ops {
-	const char *name;
 	bool is_secret; /* encrypted */
 	bool can_move;  /* its whole state is the descriptor and the argument of apo_stream_moved */
 	/* Continues the handshake; 0: it is complete. */

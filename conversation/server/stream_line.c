@@ -70,7 +70,6 @@ static bool line_fingerprint(const struct apo_stream *stream, char text[APO_FING
 }
 
 static const struct apo_stream_ops line_ops = {
-	.name = "line",
 	.can_move = true,
 	.greet = line_greet,
 	.read = line_read,

@@ -331,7 +331,6 @@ static bool peer_fingerprint(const struct apo_stream *stream, char text[APO_FING
 }
 
 static const struct apo_stream_ops peer_ops = {
-	.name = "peer",
 	.is_secret = true,
 	.greet = peer_greet,
 	.read = peer_read,

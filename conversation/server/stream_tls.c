@@ -260,7 +260,6 @@ static bool tls_fingerprint(const struct apo_stream *stream, char text[APO_FINGE
 }
 
 static const struct apo_stream_ops tls_ops = {
-	.name = "TLS",
 	.is_secret = true,
 	.greet = tls_greet,
 	.read = tls_read,

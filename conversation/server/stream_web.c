@@ -495,9 +495,8 @@ static bool web_fingerprint(const struct apo_stream *stream, char text[APO_FINGE
 	.unacknowledged_bytes = web_unacknowledged_bytes, .fingerprint = web_fingerprint,          \
 	.claimed_bytes = web_claimed_bytes, .violation = web_violation
 
-static const struct apo_stream_ops web_ops = {.name = "web", .can_move = true, WEB_OPS};
-static const struct apo_stream_ops web_tls_ops = {
-	.name = "web over TLS", .is_secret = true, WEB_OPS};
+static const struct apo_stream_ops web_ops = {.can_move = true, WEB_OPS};
+static const struct apo_stream_ops web_tls_ops = {.is_secret = true, WEB_OPS};
 
 /* ---- the beginning ---- */
 

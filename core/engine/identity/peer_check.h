@@ -29,7 +29,6 @@
 #include "proto/conn/conn.h"
 
 struct rudp_app;
-struct rudp_binding;
 struct rudp_engine;
 
 #define RUDP_PEER_TEXT_SIZE 320

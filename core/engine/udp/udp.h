@@ -33,8 +33,6 @@ struct rudp_queued_train {
 	uint8_t tos;
 };
 
-struct rudp_port;
-
 /* The socket options of a program that affect routing. */
 struct rudp_udp_route {
 	int device;    /* interface index; 0: as routing says */
