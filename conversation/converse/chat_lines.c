@@ -254,7 +254,7 @@ static void on_join(struct cv_chat *chat, const struct heard *heard)
 	if (is_own(chat, heard->from.nick)) {
 		channel = channel ? channel : cv_channel_add(chat, param(heard, 0));
 		if (channel)
-			cv_channel_on_joined(chat, channel);
+			cv_channel_on_joined(channel);
 		return;
 	}
 	if (!channel)

@@ -185,7 +185,7 @@ void cv_channels_join(struct cv_chat *chat);
 void cv_channels_on_session_lost(struct cv_chat *chat);
 void cv_channels_on_time(struct cv_chat *chat);
 int64_t cv_channels_next_at_ns(const struct cv_chat *chat);
-void cv_channel_on_joined(struct cv_chat *chat, struct cv_channel *channel);
+void cv_channel_on_joined(struct cv_channel *channel);
 /* The list of NAMES is complete. */
 void cv_channel_on_names(struct cv_chat *chat, struct cv_channel *channel);
 void cv_channel_on_history_end(struct cv_chat *chat, struct cv_channel *channel);

@@ -184,11 +184,10 @@ static void gather(struct cv_chat *chat, struct cv_channel *channel)
 		end_gathering(chat, channel);
 }
 
-void cv_channel_on_joined(struct cv_chat *chat, struct cv_channel *channel)
+void cv_channel_on_joined(struct cv_channel *channel)
 {
 	members_clear(&channel->members);
 	channel->state = CV_JOINING;
-	(void)chat;
 }
 
 void cv_channel_on_names(struct cv_chat *chat, struct cv_channel *channel)

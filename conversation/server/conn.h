@@ -130,7 +130,7 @@ void apo_conn_watch(struct apo_worker *worker, struct apo_conn *conn, uint64_t w
 void apo_conn_add_watch(struct apo_worker *worker, struct apo_conn *conn,
 			struct apo_text_watch *watch);
 /* More of the queue has been written to the transport. */
-void apo_conn_on_written(struct apo_worker *worker, struct apo_conn *conn);
+void apo_conn_on_written(struct apo_conn *conn);
 /* Reports the watched texts that have arrived. */
 void apo_conn_poll_watches(struct apo_worker *worker, struct apo_conn *conn);
 /* Reports the remaining texts as not arrived. */

@@ -264,7 +264,7 @@ void apo_conn_write(struct apo_worker *worker, struct apo_conn *conn)
 	ssize_t result = conn->is_blocked ? -EAGAIN : write_some(worker, conn);
 
 	if (conn->watches)
-		apo_conn_on_written(worker, conn);
+		apo_conn_on_written(conn);
 	conn->is_blocked = result == -EAGAIN;
 	tell_room(worker, conn);
 	if (result < 0 && result != -EAGAIN)

@@ -51,12 +51,11 @@ void apo_conn_watch(struct apo_worker *worker, struct apo_conn *conn, uint64_t w
 
 /* From now on positions count the transport's bytes: with TLS these differ and are more. Bytes
  * written later in the same turn are included, so a receipt may be late but never early. */
-void apo_conn_on_written(struct apo_worker *worker, struct apo_conn *conn)
+void apo_conn_on_written(struct apo_conn *conn)
 {
 	uint64_t sent_bytes = conn->stream.ops->sent_bytes(&conn->stream);
 	struct apo_text_watch *watch;
 
-	(void)worker;
 	for (watch = conn->watches; watch; watch = watch->next) {
 		if (watch->is_written)
 			continue;

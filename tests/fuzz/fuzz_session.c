@@ -115,7 +115,7 @@ static void set_options(struct session *s, struct side *side)
 		.keepalive_probes = session_next(s),
 	};
 
-	rudp_conn_set_options(side->conn, &options, s->now_ns);
+	rudp_conn_set_options(side->conn, &options);
 }
 
 static void call(struct session *s)
@@ -148,7 +148,7 @@ static void call(struct session *s)
 		side->shut = true;
 		return;
 	case 7:
-		rudp_conn_shutdown_receive(side->conn, s->now_ns);
+		rudp_conn_shutdown_receive(side->conn);
 		return;
 	case 8:
 		rudp_conn_reset(side->conn, session_next(s) % 5, s->now_ns);
@@ -169,7 +169,7 @@ static void call(struct session *s)
 		rudp_conn_set_cc(side->conn, session_next(s) & 1 ? "cubic" : "bbr", s->now_ns);
 		return;
 	case 14:
-		rudp_conn_mark_urgent(side->conn, s->now_ns);
+		rudp_conn_mark_urgent(side->conn);
 		return;
 	default: /* as after very many packets */
 		if (side->conn->has_keys && side->conn->keys.sent_under_key > 0)

@@ -40,10 +40,10 @@ static size_t send_limit(const struct rudp_app *app, int *flags)
  * The program has shut its reading side but lives: the engine reads and drops its data, as TCP
  * does.
  */
-static void discard_input(struct rudp_engine *engine, struct rudp_app *app)
+static void discard_input(struct rudp_app *app)
 {
 	rudp_ends_on_shutdown_receive(&app->ends);
-	rudp_carrier_shutdown_receive(engine, &app->carrier);
+	rudp_carrier_shutdown_receive(&app->carrier);
 }
 
 static bool has_closed(const struct rudp_app *app)
@@ -57,13 +57,13 @@ static bool has_closed(const struct rudp_app *app)
  * EPIPE means SHUT_RD, or a close that epoll is about to report. After a close the undelivered data
  * must stay unread: it makes the close a reset. The kernel reports ECONNRESET only once.
  */
-static void on_refusal(struct rudp_engine *engine, struct rudp_app *app, int error)
+static void on_refusal(struct rudp_app *app, int error)
 {
 	if (error == ECONNRESET) {
 		rudp_ends_on_closed(&app->ends, true);
 		app->may_read = true; /* its last bytes, whether or not epoll has reported them */
 	} else if (error == EPIPE && !has_closed(app)) {
-		discard_input(engine, app);
+		discard_input(app);
 	}
 }
 
@@ -182,7 +182,7 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		if (errno == EAGAIN)
 			rudp_app_await_reading(engine, app);
 		else
-			on_refusal(engine, app, errno);
+			on_refusal(app, errno);
 		return false;
 	}
 	return true;

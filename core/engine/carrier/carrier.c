@@ -34,7 +34,7 @@ void rudp_carrier_mark_urgent(struct rudp_engine *engine, struct rudp_carrier *c
 	if (carrier->by_tcp)
 		rudp_tcp_mark_urgent(engine, carrier->tcp);
 	else
-		rudp_conn_mark_urgent(carrier->conn, engine->now_at_ns);
+		rudp_conn_mark_urgent(carrier->conn);
 }
 
 void rudp_carrier_shutdown_send(struct rudp_engine *engine, struct rudp_carrier *carrier)
@@ -78,12 +78,12 @@ bool rudp_carrier_receive_eof(const struct rudp_carrier *carrier)
 			       : rudp_conn_receive_eof(carrier->conn);
 }
 
-void rudp_carrier_shutdown_receive(struct rudp_engine *engine, struct rudp_carrier *carrier)
+void rudp_carrier_shutdown_receive(struct rudp_carrier *carrier)
 {
 	if (carrier->by_tcp)
 		rudp_tcp_shutdown_receive(carrier->tcp);
 	else
-		rudp_conn_shutdown_receive(carrier->conn, engine->now_at_ns);
+		rudp_conn_shutdown_receive(carrier->conn);
 }
 
 /* The peer of a rudp connection sends again what there was no memory for. */

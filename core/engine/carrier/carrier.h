@@ -39,7 +39,7 @@ void rudp_carrier_receive_consume(struct rudp_engine *engine, struct rudp_carrie
 				  size_t n);
 size_t rudp_carrier_urgent_ahead(const struct rudp_carrier *carrier);
 bool rudp_carrier_receive_eof(const struct rudp_carrier *carrier);
-void rudp_carrier_shutdown_receive(struct rudp_engine *engine, struct rudp_carrier *carrier);
+void rudp_carrier_shutdown_receive(struct rudp_carrier *carrier);
 /* Data has arrived, and there is no memory for it. */
 bool rudp_carrier_is_starved(const struct rudp_carrier *carrier);
 /* Drops received data after rudp_carrier_shutdown_receive(). true: there is more. */

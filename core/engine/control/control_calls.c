@@ -191,7 +191,7 @@ static int serve_shutdown(struct work *w)
 	}
 	if (app && (how == SHUT_RD || how == SHUT_RDWR)) {
 		rudp_ends_on_shutdown_receive(&app->ends);
-		rudp_carrier_shutdown_receive(w->engine, &app->carrier);
+		rudp_carrier_shutdown_receive(&app->carrier);
 		rudp_app_again(w->engine, app);
 		return 0;
 	}
@@ -255,7 +255,7 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 		rc = set_on_tcp(w, app->carrier.tcp->fd, len);
 	if (!conn || app->carrier.by_tcp)
 		return rc;
-	rudp_conn_set_options(conn, &app->options.conn, w->engine->now_at_ns);
+	rudp_conn_set_options(conn, &app->options.conn);
 	return app->options.conn.cc == cc
 		       ? 0
 		       : rudp_conn_set_cc(conn, app->options.conn.cc->name, w->engine->now_at_ns);

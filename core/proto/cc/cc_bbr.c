@@ -87,7 +87,7 @@ static void update_model(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		rudp_bbr_close_loss_account(cc);
 	}
 	rudp_bbr_update_latest(b, ack);
-	rudp_bbr_update_max_bw(b, ack);
+	rudp_bbr_update_max_bw(b);
 	rudp_bbr_adapt_lower_bounds(cc);
 	rudp_bbr_update_extra_acked(cc, ack);
 }

@@ -484,7 +484,7 @@ uint64_t rudp_bbr_with_headroom(const struct rudp_cc *cc);
 /* Rounds, bandwidth, ACK aggregation, full pipe (cc_bbr_model.c). */
 void rudp_bbr_start_round(struct bbr *b);
 void rudp_bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
-void rudp_bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack);
+void rudp_bbr_update_max_bw(struct bbr *b);
 void rudp_bbr_advance_max_bw(struct bbr *b);
 void rudp_bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 uint64_t rudp_bbr_extra_acked(const struct bbr *b);

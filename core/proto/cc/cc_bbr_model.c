@@ -63,9 +63,8 @@ void rudp_bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 }
 
 /* App-limited samples count only if they are larger than max_bw. */
-void rudp_bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack)
+void rudp_bbr_update_max_bw(struct bbr *b)
 {
-	(void)ack;
 	if (b->sample_bw == 0 || (b->app_limited && b->sample_bw < b->max_bw))
 		return;
 	b->max_bw_slots[0] = rudp_max(b->max_bw_slots[0], b->sample_bw);

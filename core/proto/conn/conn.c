@@ -297,9 +297,8 @@ void rudp_conn_shutdown_send(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_endpoint_touch(conn->ep, conn);
 }
 
-void rudp_conn_shutdown_receive(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_shutdown_receive(struct rudp_conn *conn)
 {
-	(void)now_at_ns;
 	rudp_recvbuf_discard(&conn->recvbuf);
 	/* The peer sent BLOCKED long ago and now waits: only a new window makes it send again. */
 	if (rudp_recvbuf_window_due(&conn->recvbuf))

@@ -197,7 +197,7 @@ void rudp_conn_shutdown_send(struct rudp_conn *conn, int64_t now_at_ns);
  * The program will read no more: buffered and later bytes are dropped. The peer is not told
  * (SHUT_RD).
  */
-void rudp_conn_shutdown_receive(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_shutdown_receive(struct rudp_conn *conn);
 
 /* Aborts both directions at once: sends RESET, repeated until the peer acknowledges it. */
 void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int64_t now_at_ns);
@@ -245,13 +245,12 @@ uint8_t rudp_conn_refusal(const struct rudp_conn *conn);
 void rudp_conn_on_too_big(struct rudp_conn *conn, uint32_t max_bytes, bool local,
 			  int64_t now_at_ns);
 
-void rudp_conn_set_options(struct rudp_conn *conn, const struct rudp_conn_options *options,
-			   int64_t now_at_ns);
+void rudp_conn_set_options(struct rudp_conn *conn, const struct rudp_conn_options *options);
 /* Returns 0 or -ENOENT. */
 int rudp_conn_set_cc(struct rudp_conn *conn, const char *name, int64_t now_at_ns);
 
 /* Marks the newest byte as urgent (MSG_OOB) and sends its offset to the peer. */
-void rudp_conn_mark_urgent(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_mark_urgent(struct rudp_conn *conn);
 /*
  * The bytes up to and including the peer's urgent byte that are still to be read; 0: there is none.
  */

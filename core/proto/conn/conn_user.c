@@ -103,9 +103,8 @@ bool rudp_conn_receive_eof(const struct rudp_conn *conn)
 	return rudp_recvbuf_is_drained(&conn->recvbuf);
 }
 
-void rudp_conn_mark_urgent(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_mark_urgent(struct rudp_conn *conn)
 {
-	(void)now_at_ns;
 	if (conn->sendbuf.ring.tail == 0)
 		return;
 	conn->urgent_out = conn->sendbuf.ring.tail - 1;
@@ -120,12 +119,10 @@ size_t rudp_conn_urgent_ahead(const struct rudp_conn *conn)
 	return conn->urgent_in > head ? (size_t)(conn->urgent_in - head) : 0;
 }
 
-void rudp_conn_set_options(struct rudp_conn *conn, const struct rudp_conn_options *options,
-			   int64_t now_at_ns)
+void rudp_conn_set_options(struct rudp_conn *conn, const struct rudp_conn_options *options)
 {
 	size_t room = rudp_conn_send_room(conn);
 
-	(void)now_at_ns;
 	conn->options = *options;
 	rudp_conn_limit_buffers(conn);
 	if (rudp_conn_send_room(conn) > room)

@@ -295,7 +295,7 @@ Test(app_side, an_urgent_byte_that_the_kernel_does_not_know_is_delivered)
 	rudp_app_take_conn(app, pair.conn[0]);
 	app->stage = RUDP_APP_OPEN;
 	rudp_conn_write(pair.conn[1], "u", 1, pair.now_ns);
-	rudp_conn_mark_urgent(pair.conn[1], pair.now_ns);
+	rudp_conn_mark_urgent(pair.conn[1]);
 	rudp_conn_write(pair.conn[1], "word", 4, pair.now_ns);
 	pair_run(&pair, RUDP_NS_PER_MS);
 	engine.now_at_ns = pair.now_ns;

@@ -195,7 +195,7 @@ static void shut(struct side *s, int how)
 
 	if (how != SHUT_WR && app) {
 		rudp_ends_on_shutdown_receive(&app->ends);
-		rudp_carrier_shutdown_receive(&engine, &app->carrier);
+		rudp_carrier_shutdown_receive(&app->carrier);
 		rudp_app_again(&engine, app);
 	}
 	if (how != SHUT_RD && s->has_linger && app)

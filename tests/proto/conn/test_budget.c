@@ -267,7 +267,7 @@ static struct rudp_conn *with_a_hole(const struct rudp_conn_options *options)
 {
 	struct rudp_conn *conn = pair.conn[0];
 
-	rudp_conn_set_options(conn, options, pair.now_ns);
+	rudp_conn_set_options(conn, options);
 	rudp_conn_write(conn, bytes, sizeof bytes, pair.now_ns);
 	pair_collect(&pair);
 	free(pair_take(&pair));
@@ -299,12 +299,12 @@ Test(budget_pair, options_bound_the_buffers_of_both_directions)
 {
 	struct rudp_conn_options options = {.send_max_bytes = 20000, .receive_max_bytes = 1};
 
-	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
+	rudp_conn_set_options(pair.conn[0], &options);
 	cr_assert(eq(sz, rudp_conn_send_room(pair.conn[0]), 20000));
 	cr_assert(eq(u64, pair.conn[0]->recvbuf.window_bytes, RUDP_BUFFER_LEAST_BYTES));
 	options.send_max_bytes = 0;
 	pair_events(&pair, 0);
-	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
+	rudp_conn_set_options(pair.conn[0], &options);
 	cr_assert(eq(uint, pair_events(&pair, 0) & RUDP_EVENT_WRITABLE, RUDP_EVENT_WRITABLE));
 }
 

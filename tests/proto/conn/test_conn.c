@@ -195,7 +195,7 @@ static void write_with_timeout(struct pair *pair, int64_t user_timeout_ns)
 
 	pair_init(pair, 0, 0);
 	pair_establish(pair);
-	rudp_conn_set_options(pair->conn[0], &options, pair->now_ns);
+	rudp_conn_set_options(pair->conn[0], &options);
 	rudp_conn_write(pair->conn[0], "x", 1, pair->now_ns);
 }
 
@@ -253,7 +253,7 @@ Test(conn, keepalive_finds_a_peer_that_is_gone)
 
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
-	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
+	rudp_conn_set_options(pair.conn[0], &options);
 	pair_run(&pair, 15 * RUDP_NS_PER_S); /* the peer answers: the connection continues */
 	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
 	for (int i = 0; i < 250; i++) {
@@ -327,7 +327,7 @@ Test(conn, urgent_mark_reaches_the_reader)
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
 	rudp_conn_write(pair.conn[0], "abc!", 4, pair.now_ns);
-	rudp_conn_mark_urgent(pair.conn[0], pair.now_ns);
+	rudp_conn_mark_urgent(pair.conn[0]);
 	rudp_conn_write(pair.conn[0], "def", 3, pair.now_ns);
 	pair_settle(&pair);
 	cr_assert(ne(uint, pair_events(&pair, 1) & RUDP_EVENT_URGENT, 0));
@@ -487,7 +487,7 @@ Test(conn, bytes_after_shut_rd_and_close_reset_the_peer)
 
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
-	rudp_conn_shutdown_receive(pair.conn[1], pair.now_ns);
+	rudp_conn_shutdown_receive(pair.conn[1]);
 	rudp_conn_write(pair.conn[0], "dropped", 7, pair.now_ns);
 	pair_run(&pair, 100 * RUDP_NS_PER_MS);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), 0));

@@ -171,7 +171,7 @@ Test(conn_fec_ends, no_symbols_are_sent_after_a_reset_by_the_peer)
 Test(conn_fec_ends, shutdown_of_reading_frees_the_symbols)
 {
 	leave_sums_waiting();
-	rudp_conn_shutdown_receive(burst_listening(), burst.pair.now_ns);
+	rudp_conn_shutdown_receive(burst_listening());
 	burst.drops_repeats = false;
 	burst_run_for(20 * burst.rtt_ns);
 	cr_assert(zero(u64, burst_listening()->fec_store.bytes));

@@ -63,7 +63,7 @@ Test(conn_regressions, shutdown_of_reading_unblocks_the_writer)
 	fill_window(&pair);
 	rudp_conn_stats(pair.conn[0], &stats);
 	cr_assert(ge(u64, stats.unsent_bytes, 1));
-	rudp_conn_shutdown_receive(pair.conn[1], pair.now_ns);
+	rudp_conn_shutdown_receive(pair.conn[1]);
 	pair_run(&pair, RUDP_NS_PER_S);
 	rudp_conn_stats(pair.conn[0], &stats);
 	cr_assert(eq(u64, stats.unacked_bytes, 0));
@@ -77,7 +77,7 @@ Test(conn_regressions, a_writer_blocked_by_the_window_detects_a_dead_peer)
 
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
-	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
+	rudp_conn_set_options(pair.conn[0], &options);
 	fill_window(&pair);
 	pair_run(&pair, 60 * RUDP_NS_PER_S); /* it may wait for ever while the peer answers */
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
@@ -127,7 +127,7 @@ Test(conn_regressions, a_dead_connection_that_nobody_has_closed_answers_as_if_un
 
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
-	rudp_conn_set_options(pair.conn[1], &options, pair.now_ns);
+	rudp_conn_set_options(pair.conn[1], &options);
 	rudp_conn_write(pair.conn[1], "x", 1, pair.now_ns);
 	run_undelivered(&pair, 5 * RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ETIMEDOUT));

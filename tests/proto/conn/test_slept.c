@@ -137,7 +137,7 @@ Test(slept, keepalive_probes_again_first)
 					    .keepalive_interval_ns = S,
 					    .keepalive_probes = 3};
 
-	rudp_conn_set_options(pair.conn[1], &options, pair.now_ns);
+	rudp_conn_set_options(pair.conn[1], &options);
 	pair_run(&pair, 9 * S);
 	pair_wait(&pair, 2 * S); /* it has sent a probe */
 	cr_assert(ge(uint, pair.wire_count, 1));
