@@ -95,8 +95,9 @@ struct apo_config *apo_config_read(const char *file, apo_complain *complain, voi
 
 /* NULL is an empty string. */
 bool apo_config_is_other(const char *a, const char *b);
-bool apo_config_has_other_peers(const struct apo_config *a, const struct apo_config *b);
-bool apo_config_has_other_cluster(const struct apo_config *a, const struct apo_config *b);
+/* The section has texts, numbers and times only. */
+bool apo_config_has_other_section(const struct apo_config *a, const struct apo_config *b,
+				  const char *section);
 /* Returns whether a running server may use next instead of config. All nodes of a cluster must
  * treat the same events alike at any time. complain gets the reason. */
 bool apo_config_may_follow(const struct apo_config *config, const struct apo_config *next,

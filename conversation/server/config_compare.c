@@ -2,32 +2,30 @@
 /* Compares a new configuration with the one in use. */
 #include <string.h>
 
-#include "conversation/server/config.h"
+#include "conversation/server/config_rows.h"
 
 bool apo_config_is_other(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") != 0;
 }
 
-bool apo_config_has_other_peers(const struct apo_config *a, const struct apo_config *b)
+static bool has_other(const struct apo_config_row *row, const void *a, const void *b)
 {
-	return a->peers_port != b->peers_port || a->peers_max != b->peers_max ||
-	       a->peers_away_ns != b->peers_away_ns ||
-	       apo_config_is_other(a->peers_id, b->peers_id) ||
-	       apo_config_is_other(a->peers_key_file, b->peers_key_file);
+	if (row->kind == APO_CONFIG_TEXT)
+		return apo_config_is_other(*(const char *const *)a, *(const char *const *)b);
+	return memcmp(a, b, row->size) != 0;
 }
 
-bool apo_config_has_other_cluster(const struct apo_config *a, const struct apo_config *b)
+bool apo_config_has_other_section(const struct apo_config *a, const struct apo_config *b,
+				  const char *section)
 {
-	return a->cluster_replicas != b->cluster_replicas ||
-	       a->cluster_timeout_ns != b->cluster_timeout_ns ||
-	       apo_config_is_other(a->cluster_servers, b->cluster_servers) ||
-	       apo_config_is_other(a->cluster_node, b->cluster_node) ||
-	       apo_config_is_other(a->cluster_name, b->cluster_name) ||
-	       apo_config_is_other(a->cluster_ca_file, b->cluster_ca_file) ||
-	       apo_config_is_other(a->cluster_certificate_file, b->cluster_certificate_file) ||
-	       apo_config_is_other(a->cluster_key_file, b->cluster_key_file) ||
-	       apo_config_is_other(a->cluster_credentials_file, b->cluster_credentials_file);
+	const struct apo_config_row *row;
+
+	for (row = apo_config_rows; row < apo_config_rows + apo_config_row_count; row++)
+		if (strcmp(row->section, section) == 0 &&
+		    has_other(row, (const char *)a + row->offset, (const char *)b + row->offset))
+			return true;
+	return false;
 }
 
 bool apo_config_may_follow(const struct apo_config *config, const struct apo_config *next,

@@ -15,9 +15,10 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 #define AT(member) offsetof(struct apo_config, member)
+#define SIZE(member) sizeof(((struct apo_config *)NULL)->member)
 #define ROW(section, key, kind, member, min, max)                                                  \
 	{                                                                                          \
-		section, key, kind, false, #member, AT(member), min, max                           \
+		section, key, kind, false, #member, AT(member), SIZE(member), min, max             \
 	}
 #define ROW_TEXT(section, key, member) ROW(section, key, APO_CONFIG_TEXT, member, 0, 0)
 #define ROW_COUNT(section, key, member, min, max)                                                  \
@@ -40,19 +41,19 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("server", "workers", workers, 0, APO_WORKERS_MAX),
 	ROW_SPAN("server", "drain", drain_ns, 0, 600 * RUDP_NS_PER_S),
 
-	{"listen", "plain", APO_CONFIG_LISTEN, true, "", 0, 0, 0},
-	{"listen", "tls", APO_CONFIG_LISTEN_TLS, true, "", 0, 0, 0},
-	{"listen", "trusted-proxy", APO_CONFIG_TRUSTED_PROXY, true, "", 0, 0, 0},
+	{"listen", "plain", APO_CONFIG_LISTEN, true, "", 0, 0, 0, 0},
+	{"listen", "tls", APO_CONFIG_LISTEN_TLS, true, "", 0, 0, 0, 0},
+	{"listen", "trusted-proxy", APO_CONFIG_TRUSTED_PROXY, true, "", 0, 0, 0, 0},
 	ROW_TEXT("listen", "certificate", certificate_file),
 	ROW_TEXT("listen", "key", key_file),
 	ROW("listen", "sts-port", APO_CONFIG_PORT, model.sts_port, 1, 65535),
 	ROW("listen", "sts-duration", APO_CONFIG_SECONDS, model.sts_duration_s, 0, YEAR_NS),
 	ROW("listen", "plain-passwords", APO_CONFIG_BOOLEAN, model.plain_passwords, 0, 0),
 
-	{"web", "plain", APO_CONFIG_LISTEN_WEB, true, "", 0, 0, 0},
-	{"web", "tls", APO_CONFIG_LISTEN_WEB_TLS, true, "", 0, 0, 0},
-	{"web", "host", APO_CONFIG_WEB_HOST, true, "", 0, 0, 0},
-	{"web", "origin", APO_CONFIG_WEB_ORIGIN, true, "", 0, 0, 0},
+	{"web", "plain", APO_CONFIG_LISTEN_WEB, true, "", 0, 0, 0, 0},
+	{"web", "tls", APO_CONFIG_LISTEN_WEB_TLS, true, "", 0, 0, 0, 0},
+	{"web", "host", APO_CONFIG_WEB_HOST, true, "", 0, 0, 0, 0},
+	{"web", "origin", APO_CONFIG_WEB_ORIGIN, true, "", 0, 0, 0, 0},
 	ROW("web", "client", APO_CONFIG_BOOLEAN, web.has_client, 0, 0),
 
 	ROW_COUNT("limits", "clients", model.clients_max, 1, 1000000),

@@ -36,9 +36,9 @@ struct apo_config_row {
 	const char *section, *key;
 	enum apo_config_kind kind;
 	bool is_repeated;
-	const char *member; /* the name in apo_model_config_check, after "model." */
-	size_t offset;
-	uint64_t min, max; /* of numbers; spans are in nanoseconds */
+	const char *member;  /* the name in apo_model_config_check, after "model." */
+	size_t offset, size; /* of the member of struct apo_config */
+	uint64_t min, max;   /* of numbers; spans are in nanoseconds */
 };
 
 extern const struct apo_config_row apo_config_rows[];

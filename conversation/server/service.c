@@ -130,10 +130,10 @@ static void use(struct apo_service *service, struct apo_config *config)
 {
 	unsigned i;
 
-	if (apo_config_has_other_cluster(config, service->config))
+	if (apo_config_has_other_section(config, service->config, "cluster"))
 		rudp_log(RUDP_LOG_WARN,
 			 "configuration of the cluster takes effect after a restart or hand-over");
-	if (apo_config_has_other_peers(config, service->config))
+	if (apo_config_has_other_section(config, service->config, "peers"))
 		rudp_log(RUDP_LOG_WARN, "configuration of peers takes effect after a restart");
 	if (config->workers != service->config->workers ||
 	    apo_config_is_other(config->metrics_path, service->config->metrics_path) ||

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conversation/server/config.h"
+#include "conversation/server/config_rows.h"
 
 #define HASH                                                                                       \
 	"$argon2id$v=19$m=65536,t=2,p=1$V3EPOOjEAdyMhKMqD9wcVg$"                                   \
@@ -412,4 +412,35 @@ Test(config, web_listeners_have_a_section)
 	refused("[web]\norigin = c.test\n", ":7: web: origin must be https://HOST, "
 					    "https://HOST:PORT, the same with http, or *\n");
 	refused("[web]\ntls = 8443\n", ": listen: tls needs certificate and key\n");
+}
+
+/* Compares a configuration with one in which only the member of this row differs. */
+static void differs_in(const struct apo_config_row *row, bool by_text)
+{
+	static struct apo_config is, was;
+	bool is_peers = strcmp(row->section, "peers") == 0;
+
+	memset(&was, 0, sizeof was);
+	memset(&is, 0, sizeof is);
+	if (by_text)
+		*(const char **)((char *)&is + row->offset) = "other";
+	else
+		((char *)&is)[row->offset + row->size - 1] = 1;
+	cr_expect(apo_config_has_other_section(&is, &was, row->section), "%s", row->key);
+	cr_expect(not(apo_config_has_other_section(&is, &was, is_peers ? "cluster" : "peers")));
+}
+
+Test(config, a_section_is_another_if_one_of_its_keys_is)
+{
+	struct apo_config *config = read_text(FINE "[cluster]\nname = one\n");
+	struct apo_config *same = read_text(FINE "[cluster]\nname = one\n");
+	size_t i;
+
+	cr_assert(not(apo_config_has_other_section(config, same, "cluster")));
+	apo_config_put(config);
+	apo_config_put(same);
+	for (i = 0; i < apo_config_row_count; i++)
+		if (strcmp(apo_config_rows[i].section, "peers") == 0 ||
+		    strcmp(apo_config_rows[i].section, "cluster") == 0)
+			differs_in(apo_config_rows + i, apo_config_rows[i].kind == APO_CONFIG_TEXT);
 }
