@@ -11,12 +11,11 @@
 
 #define DNS_PORT 53
 
-static const struct rudp_policy_settings defaults = {.head_start_ns = RUDP_POLICY_HEAD_START_NS,
-						     .remember_ns = RUDP_POLICY_REMEMBER_NS,
-						     .resume = true,
-						     .tail = true,
-						     .first_contact = RUDP_CONTACT_OFF,
-						     .removed_peers = RUDP_REMOVED_KEEP};
+static const struct rudp_policy_settings defaults = {
+#define DEFAULT(name, type, member, value) .member = value,
+	RUDP_POLICY_SETTINGS(DEFAULT)
+#undef DEFAULT
+};
 
 bool rudp_policy_network_has(const struct rudp_policy_network *network,
 			     const struct rudp_addr *addr)
@@ -165,22 +164,15 @@ static bool names_programs(const struct rudp_policy_source *source)
 
 static void apply_settings(struct rudp_policy *policy)
 {
-	int64_t contact = effective(policy, RUDP_POLICY_FIRST_CONTACT, -1);
-
 	policy->in_effect = (struct rudp_policy_settings){
-		.head_start_ns = effective(policy, RUDP_POLICY_HEAD_START, defaults.head_start_ns),
-		.remember_ns = effective(policy, RUDP_POLICY_REMEMBER, defaults.remember_ns),
-		.udp_port = (uint16_t)effective(policy, RUDP_POLICY_UDP_PORT, defaults.udp_port),
-		.resume = effective(policy, RUDP_POLICY_RESUME, defaults.resume),
-		.tail = effective(policy, RUDP_POLICY_TAIL, defaults.tail),
-		.early = effective(policy, RUDP_POLICY_EARLY, defaults.early),
-		.has_first_contact = contact >= 0,
-		.first_contact =
-			contact >= 0 ? (enum rudp_first_contact)contact : defaults.first_contact,
-		.removed_peers = (enum rudp_removed_peers)effective(
-			policy, RUDP_POLICY_REMOVED_PEERS, defaults.removed_peers),
+		.has_first_contact = effective(policy, RUDP_POLICY_FIRST_CONTACT, -1) >= 0,
 		.names_programs =
-			names_programs(policy->environment) || names_programs(policy->file)};
+			names_programs(policy->environment) || names_programs(policy->file),
+#define EFFECTIVE(name, type, member, value)                                                       \
+	.member = (type)effective(policy, RUDP_POLICY_##name, value),
+		RUDP_POLICY_SETTINGS(EFFECTIVE)
+#undef EFFECTIVE
+	};
 }
 
 void rudp_policy_take(struct rudp_policy *policy, struct rudp_policy_source **place,

@@ -53,17 +53,28 @@ enum rudp_direction { RUDP_DIRECTION_CONNECT, RUDP_DIRECTION_LISTEN };
 struct rudp_policy_source;
 struct rudp_policy_files;
 
+/*
+ * The settings, with type, member and default: the head start of rudp before TCP (in auto); how
+ * long the result of a race is remembered; the UDP port (0: that of the connection); session
+ * resumption with endpoints that this host has met; second copies of sparse traffic; data in the
+ * SYN, if asked for; the two above. policy_words.c has their names and values.
+ */
+#define RUDP_POLICY_SETTINGS(X)                                                                    \
+	X(HEAD_START, int64_t, head_start_ns, RUDP_POLICY_HEAD_START_NS)                           \
+	X(REMEMBER, int64_t, remember_ns, RUDP_POLICY_REMEMBER_NS)                                 \
+	X(UDP_PORT, uint16_t, udp_port, 0)                                                         \
+	X(RESUME, bool, resume, true)                                                              \
+	X(TAIL, bool, tail, true)                                                                  \
+	X(EARLY, bool, early, false)                                                               \
+	X(FIRST_CONTACT, enum rudp_first_contact, first_contact, RUDP_CONTACT_OFF)                 \
+	X(REMOVED_PEERS, enum rudp_removed_peers, removed_peers, RUDP_REMOVED_KEEP)
+
 struct rudp_policy_settings {
-	int64_t head_start_ns; /* head start of rudp before TCP, in auto */
-	int64_t remember_ns;   /* how long the result of a race is remembered */
-	uint16_t udp_port;     /* 0: same as the connection's port */
-	bool resume;           /* session resumption with endpoints that this host has met */
-	bool tail;             /* sparse traffic is protected by second copies */
-	bool early;            /* data may travel with the SYN, if asked for */
-	bool has_first_contact;
-	enum rudp_first_contact first_contact; /* if has_first_contact */
-	enum rudp_removed_peers removed_peers;
-	bool names_programs; /* by rules; if false, executables need not be looked up */
+#define RUDP_POLICY_MEMBER(name, type, member, value) type member;
+	RUDP_POLICY_SETTINGS(RUDP_POLICY_MEMBER)
+#undef RUDP_POLICY_MEMBER
+	bool has_first_contact; /* first_contact is set */
+	bool names_programs;    /* by rules; if false, executables need not be looked up */
 };
 
 struct rudp_policy {

@@ -8,17 +8,9 @@
 
 #define RUDP_POLICY_VARIABLE "RUDP_POLICY"
 
-enum rudp_policy_setting {
-	RUDP_POLICY_HEAD_START,
-	RUDP_POLICY_REMEMBER,
-	RUDP_POLICY_UDP_PORT,
-	RUDP_POLICY_RESUME,
-	RUDP_POLICY_TAIL,
-	RUDP_POLICY_EARLY,
-	RUDP_POLICY_FIRST_CONTACT,
-	RUDP_POLICY_REMOVED_PEERS,
-	RUDP_POLICY_SETTINGS_COUNT,
-};
+#define RUDP_POLICY_SETTING(name, type, member, value) RUDP_POLICY_##name,
+enum rudp_policy_setting { RUDP_POLICY_SETTINGS(RUDP_POLICY_SETTING) RUDP_POLICY_SETTINGS_COUNT };
+#undef RUDP_POLICY_SETTING
 
 /* family 0: any address. Bits beyond the prefix are 0. */
 struct rudp_policy_network {
