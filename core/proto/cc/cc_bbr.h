@@ -577,6 +577,5 @@ void rudp_bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns);
 void rudp_bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent);
 void rudp_bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void rudp_bbr_save_cwnd(struct rudp_cc *cc);
-void rudp_bbr_restore_cwnd(struct rudp_cc *cc);
 
 #endif

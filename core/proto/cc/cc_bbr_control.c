@@ -175,11 +175,6 @@ void rudp_bbr_save_cwnd(struct rudp_cc *cc)
 		b->prior_cwnd_bytes = rudp_max(b->prior_cwnd_bytes, cc->cwnd_bytes);
 }
 
-void rudp_bbr_restore_cwnd(struct rudp_cc *cc)
-{
-	cc->cwnd_bytes = rudp_max(cc->cwnd_bytes, bbr_of_const(cc)->prior_cwnd_bytes);
-}
-
 static void bound_cwnd(struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);

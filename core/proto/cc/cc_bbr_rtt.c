@@ -212,7 +212,7 @@ static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
 	b->probe_rtt_last_at_ns = now_at_ns;
 	b->probe_rtt_end_number = b->next_number;
 	detect_foreign(b, steady, now_at_ns);
-	rudp_bbr_restore_cwnd(cc);
+	cc->cwnd_bytes = rudp_max(cc->cwnd_bytes, b->prior_cwnd_bytes);
 	rudp_bbr_reset_shortterm(b);
 	if (!b->full_bw_reached) {
 		rudp_bbr_enter_startup(cc);

@@ -71,7 +71,7 @@ static void put_rate(struct bbr *b, uint64_t rate)
 }
 
 /* The median, or the lower of two: jitter and late ACKs make both extremes useless. */
-static uint64_t train_rate(const struct bbr *b)
+uint64_t rudp_bbr_train_rate_bytes_per_s(const struct bbr *b)
 {
 	return b->train_rates[(b->train_count - 1) / 2];
 }
@@ -83,7 +83,8 @@ static uint64_t train_rate(const struct bbr *b)
  */
 static uint64_t train_share(const struct bbr *b)
 {
-	return train_rate(b) / rudp_max(rudp_min((1 + b->starters) / 2, BBR_TRAIN_STARTERS_MAX), 1);
+	return rudp_bbr_train_rate_bytes_per_s(b) /
+	       rudp_max(rudp_min((1 + b->starters) / 2, BBR_TRAIN_STARTERS_MAX), 1);
 }
 
 /* The receiver waited for a packet that never arrived, so this ACK is delayed and tells no rate. */
@@ -130,14 +131,9 @@ void rudp_bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack)
 		watch_ack(b, &b->trains[i], ack);
 }
 
-uint64_t rudp_bbr_train_rate_bytes_per_s(const struct bbr *b)
-{
-	return train_rate(b);
-}
-
 uint64_t rudp_bbr_train_target_bytes_per_s(const struct bbr *b)
 {
-	return rudp_cc_mul_div(train_rate(b), BBR_TRAIN_TARGET, 100);
+	return rudp_cc_mul_div(rudp_bbr_train_rate_bytes_per_s(b), BBR_TRAIN_TARGET, 100);
 }
 
 /* Enough trains agree with the median. */
@@ -148,7 +144,7 @@ bool rudp_bbr_are_trains_sure(const struct bbr *b)
 
 	if (b->train_count < BBR_TRAIN_COUNT_SURE || b->trains_wrong)
 		return false;
-	rate = train_rate(b);
+	rate = rudp_bbr_train_rate_bytes_per_s(b);
 	apart = rudp_cc_mul_div(rate, BBR_TRAIN_AGREE, 100);
 	for (uint32_t i = 0; i < b->train_count; i++)
 		agree += b->train_rates[i] >= rate - apart && b->train_rates[i] <= rate + apart;

@@ -121,7 +121,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	rudp_ecn_init(&conn->ecn);
 	rudp_tail_init(&conn->tail, ep->config.tail_off, now_at_ns);
 	rudp_conn_fec_init(conn, now_at_ns);
-	rudp_conn_known_init(conn, now_at_ns);
+	conn->known.noted_at_ns = now_at_ns;
 	rudp_sendbuf_init(&conn->sendbuf, ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes, &ep->budget);
 	conn->send_limit_bytes = RUDP_SEND_LIMIT_MIN_BYTES;

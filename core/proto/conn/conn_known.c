@@ -69,11 +69,6 @@ static void follow_startup(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_conn_known_leave(conn);
 }
 
-void rudp_conn_known_init(struct rudp_conn *conn, int64_t now_at_ns)
-{
-	conn->known.noted_at_ns = now_at_ns;
-}
-
 void rudp_conn_known_may_start(struct rudp_conn *conn)
 {
 	conn->known.is_to_start = conn->cc.is_starting;

@@ -29,7 +29,6 @@ struct rudp_conn_known {
 	int64_t presumed_rtt_ns; /* RTT taken from there until one is measured; 0: none */
 };
 
-void rudp_conn_known_init(struct rudp_conn *conn, int64_t now_at_ns);
 /*
  * The first RTT is measured, or the connection may send without one: known values may be used from
  * now on.
