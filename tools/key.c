@@ -439,7 +439,6 @@ int rudp_tool_key(int argc, char **argv)
 		    fits(&actions[i], &input.arguments))
 			return actions[i].run(&input.arguments);
 	warnx("expected list, list --json, revoke FINGERPRINT|FILE, new [FILE], show [FILE], "
-	      "hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, ask, or "
-	      "check");
+	      "hosts, hosts --json, forget HOST, enroll [--port PORT] [USER@]HOST, ask, or check");
 	return RUDP_EXIT_USAGE;
 }

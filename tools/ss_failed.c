@@ -219,8 +219,7 @@ static json_t *object_of(const struct rudp_ss_failure *failure)
 
 	time_of(figures, true, at);
 	return json_pack("{s:s?, s:s?, s:s?, s:s, s:I, s:I, s:s, s:s, s:o, s:i, s:s, s:o, s:o, "
-			 "s:o, s:o, s:o, "
-			 "s:o}",
+			 "s:o, s:o, s:o, s:o}",
 			 "identity", fingerprint_of(figures->peer_key, shown), "known_identity",
 			 fingerprint_of(figures->known_key, known), "identity_problem",
 			 figures->why[0] ? figures->why : NULL, "last_time", at, "age_ns",

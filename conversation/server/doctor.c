@@ -87,8 +87,7 @@ static void try_start(struct doctor *doctor, const struct apo_config *config)
 			 config->log_file != NULL, false},
 		[METRICS] = {"server: metrics",
 			     "let the server's user write the directory, and remove what lies "
-			     "there; or "
-			     "choose an address of this machine",
+			     "there; or choose an address of this machine",
 			     config->metrics_path != NULL, false},
 		[LISTEN] = {"listen",
 			    "choose an address of this machine; a port below 1024 needs "
@@ -97,8 +96,7 @@ static void try_start(struct doctor *doctor, const struct apo_config *config)
 		[PEERS] = {"peers", "choose another port", config->peers_port != 0, false},
 		[ACCOUNTS] = {"accounts",
 			      "let the server's user read and write the file and its directory; "
-			      "restore a "
-			      "damaged file with --import",
+			      "restore a damaged file with --import",
 			      config->accounts_file != NULL, false}};
 	unsigned i;
 

@@ -125,8 +125,7 @@ static const char *check_empty(sqlite3 *db)
 	if (result != SQLITE_OK)
 		return apo_sql_error_text(result);
 	return has_rows ? "has accounts, channels or history already: an import needs an empty or "
-			  "new "
-			  "file"
+			  "new file"
 			: NULL;
 }
 

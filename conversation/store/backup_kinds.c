@@ -40,8 +40,7 @@ const struct apo_backup_kind apo_backup_kinds[] = {
 	{"channel",
 	 "channels",
 	 "channels LEFT JOIN accounts ON accounts.id = founder ORDER BY channels.id",
-	 {"INSERT INTO channels (folded, name, founder, modes, key, topic, topic_by, "
-	  "user_limit, "
+	 {"INSERT INTO channels (folded, name, founder, modes, key, topic, topic_by, user_limit, "
 	  "registered_at_s, created_at_s, used_at_s, topic_at_s, public_from) SELECT lower(?1), "
 	  "?1, " ID_OF(
 		  "?2") ", ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ifnull(?12, 0) WHERE ?2 IS NULL "
@@ -63,8 +62,7 @@ const struct apo_backup_kind apo_backup_kinds[] = {
 	{"entry",
 	 "channel_entries",
 	 "channel_entries JOIN channels ON channels.id = channel "
-	 "LEFT JOIN accounts ON accounts.id = account "
-	 "WHERE list NOT IN " ACCOUNT_LISTS
+	 "LEFT JOIN accounts ON accounts.id = account WHERE list NOT IN " ACCOUNT_LISTS
 	 " OR accounts.id IS NOT NULL ORDER BY channels.id, channel_entries.id",
 	 {"INSERT INTO channel_entries (channel, list, entry, account, set_by, set_at_s) "
 	  "SELECT id, ?2, ?3, CASE WHEN ?2 IN " ACCOUNT_LISTS
