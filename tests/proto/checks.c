@@ -231,6 +231,19 @@ static bool check_links(const struct rudp_conn *conn)
 	return true;
 }
 
+bool rudp_host_cache_check(const struct rudp_host_cache *all)
+{
+	const struct rudp_host *host, *next;
+	unsigned count = 0;
+
+	HASH_ITER(hh, all->table, host, next)
+		count += host->holders == 0;
+	for (const struct rudp_list *link = all->by_use.next; link != &all->by_use;
+	     link = link->next)
+		count--;
+	return count == 0 && all->idle_count <= RUDP_HOST_CACHE_MAX;
+}
+
 /* The counters of the hosts must equal the sums over the connections. */
 static bool check_hosts(const struct rudp_endpoint *ep)
 {

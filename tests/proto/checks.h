@@ -6,6 +6,7 @@
 #ifndef RUDP_TESTS_CHECKS_H
 #define RUDP_TESTS_CHECKS_H
 
+#include "proto/cc/host_cache.h"
 #include "proto/conn/endpoint.h"
 #include "proto/conn/syn_shares.h"
 #include "proto/recovery/path_mtu.h"
@@ -21,5 +22,7 @@ bool rudp_recvbuf_check(const struct rudp_recvbuf *buf);
 bool rudp_sendbuf_check(const struct rudp_sendbuf *buf);
 bool rudp_reliability_check(const struct rudp_reliability *r);
 bool rudp_path_mtu_check(const struct rudp_path_mtu *m);
+/* Count, list and table of hosts agree and are within the limit. */
+bool rudp_host_cache_check(const struct rudp_host_cache *all);
 
 #endif

@@ -333,16 +333,3 @@ uint64_t rudp_host_cache_take_recent(struct rudp_host_cache *all, const struct r
 		*rtt_ns = path->min_rtt_ns;
 	return share;
 }
-
-bool rudp_host_cache_check(const struct rudp_host_cache *all)
-{
-	const struct rudp_host *host, *next;
-	unsigned count = 0;
-
-	HASH_ITER(hh, all->table, host, next)
-		count += host->holders == 0;
-	for (const struct rudp_list *link = all->by_use.next; link != &all->by_use;
-	     link = link->next)
-		count--;
-	return count == 0 && all->idle_count <= RUDP_HOST_CACHE_MAX;
-}

@@ -175,7 +175,4 @@ bool rudp_host_cache_is_same_length(int64_t known_ns, int64_t rtt_ns);
 int64_t rudp_host_cache_rtt_ns(struct rudp_host_cache *all, const struct rudp_addr *remote,
 			       int64_t now_at_ns);
 
-/* Checks that count, list and table are consistent and within the limit. For tests. */
-bool rudp_host_cache_check(const struct rudp_host_cache *all);
-
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "proto/cc/flow_group.h"
+#include "proto/checks.h"
 
 #define S RUDP_NS_PER_S
 #define FLOWS_MAX 40

@@ -5,6 +5,7 @@
 #include <criterion/new/assert.h>
 
 #include "base/fault.h"
+#include "proto/checks.h"
 
 #define MS RUDP_NS_PER_MS
 #define START_NS (5 * RUDP_NS_PER_S)
