@@ -64,7 +64,7 @@
 #define RUDP_PTO_CAP_NS (2 * RUDP_NS_PER_S)
 #define RUDP_PROBES_PER_PTO 2
 #define RUDP_PERSISTENT_CONGESTION_PTOS 3 /* RFC 9002 section 7.6.1 */
-#define RUDP_FATES_PER_CALL 128           /* they cost 3 us, or 20 if no record is in a cache */
+#define RUDP_FATES_PER_CALL 128           /* they cost 3 us */
 #define RUDP_SKIPPED_KEPT 4               /* how many skipped packet numbers are remembered */
 #define RUDP_LOST_KEPT_PTOS 3             /* after this many PTOs a loss is never found spurious */
 
