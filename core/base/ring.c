@@ -11,6 +11,8 @@
 
 #define CAPACITY_MIN_BYTES ((size_t)4096)
 #define SHRINK_SHARE 4
+/* Kept without keep_bytes, too: as many as a block of repair symbols has. */
+#define HISTORY_BYTES (3 * RUDP_RING_BLOCK_BYTES)
 #define CAPACITY_LIMIT_BYTES (SIZE_MAX / 2 + 1) /* the greatest power of two */
 
 static size_t power_of_two_at_least(size_t n)
@@ -68,20 +70,6 @@ static int map(const struct rudp_ring *ring, uint64_t start, uint64_t end, struc
 	return pieces;
 }
 
-/* Allocates the missing blocks of [start, end). */
-static int allocate(const struct rudp_ring *ring, uint64_t start, uint64_t end)
-{
-	for (; start < end; start += piece_at(ring, start, end).iov_len) {
-		uint8_t **block = block_at(ring, start);
-
-		if (!*block)
-			*block = malloc(block_bytes(ring));
-		if (!*block)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 /* Copies bytes to [start, end), whose blocks exist. */
 static void copy_in(const struct rudp_ring *ring, uint64_t start, uint64_t end,
 		    const uint8_t *bytes)
@@ -118,6 +106,42 @@ uint64_t rudp_ring_kept(const struct rudp_ring *ring)
 	return kept < ring->head ? kept : ring->head;
 }
 
+/*
+ * Takes the oldest block of bytes that were consumed and need not be kept, so that a long stream
+ * needs no more blocks than it has bytes, and stays in the processor's caches. NULL: there is none.
+ */
+static uint8_t *take_consumed(struct rudp_ring *ring)
+{
+	uint64_t start = rudp_ring_kept(ring) + RUDP_RING_BLOCK_BYTES - 1;
+	uint8_t **place, *block;
+
+	start -= start % RUDP_RING_BLOCK_BYTES;
+	if (ring->capacity_bytes <= RUDP_RING_BLOCK_BYTES ||
+	    start + RUDP_RING_BLOCK_BYTES + HISTORY_BYTES + ring->keep_bytes > ring->head)
+		return NULL;
+	place = block_at(ring, start);
+	block = *place;
+	*place = NULL;
+	ring->moved = start + RUDP_RING_BLOCK_BYTES;
+	return block;
+}
+
+/* Gets the missing blocks of [start, end). */
+static int allocate(struct rudp_ring *ring, uint64_t start, uint64_t end)
+{
+	for (; start < end; start += piece_at(ring, start, end).iov_len) {
+		uint8_t **block = block_at(ring, start);
+
+		if (!*block)
+			*block = take_consumed(ring);
+		if (!*block)
+			*block = malloc(block_bytes(ring));
+		if (!*block)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* The first and the last byte are in one block, because the ring is wrapped there. */
 static bool is_wrapped(const struct rudp_ring *ring, uint64_t start, uint64_t end)
 {
@@ -132,7 +156,7 @@ static bool is_wrapped(const struct rudp_ring *ring, uint64_t start, uint64_t en
  * copied only between blocks of different sizes, which are few, and where one block holds both
  * ends in one of the rings. Without memory nothing has changed.
  */
-static int transfer(const struct rudp_ring *to, const struct rudp_ring *from, uint64_t start,
+static int transfer(struct rudp_ring *to, const struct rudp_ring *from, uint64_t start,
 		    uint64_t end)
 {
 	bool are_equal = block_bytes(to) == block_bytes(from);

@@ -7,10 +7,10 @@
  * Memory     Blocks of RUDP_RING_BLOCK_BYTES, or one smaller block. A block is allocated when its
  *            first byte is written. When the capacity changes, blocks change their place instead of
  *            being copied: with 32 MB a copy took 10 ms, in which no other connection was served.
- *            At most one block is copied.
+ *            At most one block is copied. Blocks of consumed bytes are used again.
  * Pieces     Functions that give bytes in place give at most two pieces, which are all if they are
  *            at most RUDP_RING_BLOCK_BYTES long. The caller then asks for the rest.
- * History    Consumed bytes stay readable until new bytes overwrite them. keep_bytes makes the
+ * History    Consumed bytes stay readable until new bytes take their memory. keep_bytes makes the
  *            memory grow so that this many bytes below head stay readable, if there are as many.
  *            Bytes in [head, tail) always have precedence.
  * Invariant  tail - head <= capacity_bytes <= capacity_max_bytes (after any successful call).

@@ -513,6 +513,27 @@ Test(ring, has_memory_only_where_bytes_are)
 	rudp_ring_fini(&ring);
 }
 
+/* A stream of megabytes with little unread at a time uses the same few blocks. */
+Test(ring, uses_the_blocks_of_consumed_bytes_again)
+{
+	struct rudp_ring ring;
+
+	rudp_ring_init(&ring, 64 * RUDP_RING_BLOCK_BYTES);
+	write_tail(&ring, 8 * RUDP_RING_BLOCK_BYTES);
+	write_tail(&ring, 8 * RUDP_RING_BLOCK_BYTES);
+	rudp_ring_consume(&ring, rudp_ring_used(&ring));
+	write_tail(&ring, 8 * RUDP_RING_BLOCK_BYTES); /* the capacity grows */
+	fault_arm(0);
+	for (int i = 0; i < 200; i++) {
+		rudp_ring_consume(&ring, rudp_ring_used(&ring) - 100);
+		cr_assert(zero(int, write_tail(&ring, 3 * RUDP_RING_BLOCK_BYTES + 7)));
+		expect_held(&ring, ring.head, rudp_ring_used(&ring));
+		cr_assert(le(u64, rudp_ring_kept(&ring) + 3 * RUDP_RING_BLOCK_BYTES, ring.head));
+	}
+	cr_assert(zero(uint, fault_count()));
+	rudp_ring_fini(&ring);
+}
+
 Test(ring, gives_long_ranges_in_parts)
 {
 	struct rudp_ring ring;
