@@ -212,9 +212,11 @@ static void print_calls(const struct counts *of, double per)
 	putchar('\n');
 }
 
-/* Keeps the part of a measurement with the fewest calls. A process that waits for a processor reads
- * and answers late: it moves less at once and sends separate ACKs, which costs calls, and more bytes
- * wait in buffers, which costs allocations. */
+/*
+ * Keeps the part of a measurement with the fewest calls. A process that waits for a processor reads
+ * and answers late: it moves less at once and sends separate ACKs, which costs calls, and more
+ * bytes wait in buffers, which costs allocations.
+ */
 static void keep_least(struct counts *least, const struct counts *before)
 {
 	const struct counts cost = since(before);
