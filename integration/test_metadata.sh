@@ -43,7 +43,6 @@ setting() {
 	have eve "draft/metadata-2 batch"
 	say eve "METADATA * SUB display-name url"
 	hears eve ' 770 eve :?display-name url'
-	hears eve ' 774 eve :?#hall'
 	say dan "METADATA * SET display-name :Dan the first"
 	hears dan ' 761 dan dan display-name \* :Dan the first'
 	hears eve '^:dan!\S+ METADATA dan display-name \* :Dan the first'
