@@ -266,9 +266,10 @@ commands() {
 	say carla "$(printf 'PRIVMSG #hall :red \033[31malert')"
 	wait_until 10 "the receipts" grep -q 'delivered 1/1' "$TMP/jo.out"
 	wait_until 10 "carla's line" grep -qF '<carla> red ^[[31malert' "$TMP/jo.out"
-	say jo "/quit"
+	say jo "/quit see you"
 	finish jo 20
 	expect_eq "$STATUS" 0 "exit code"
+	hears carla '^:joan!\S+ QUIT :.*see you'
 	grep -q 'there is no such command' "$TMP/jo.out" || fail "a wrong command is not told"
 	! grep -q "$(printf '\033')" "$TMP/jo.out" || fail "an escape sequence of others was shown"
 	ok "commands do what they say, and escapes of others are harmless"

@@ -105,7 +105,7 @@ static void leave(struct cv_client *client, int exit_code)
 		return;
 	client->exit_code = exit_code;
 	client->quit_at_ns = client->now_at_ns + QUIT_NS;
-	cv_chat_quit(client->chat, "converse");
+	cv_chat_quit(client->chat, client->quit_text[0] ? client->quit_text : "converse");
 }
 
 static void show_tail(struct cv_client *client, const struct cv_shown *shown)

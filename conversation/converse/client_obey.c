@@ -3,9 +3,11 @@
 #include <err.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "conversation/converse/client_private.h"
 #include "conversation/converse/command.h"
+#include "conversation/irc/utf8.h"
 
 static void print(struct cv_client *client, const char *text)
 {
@@ -84,6 +86,13 @@ static void end_input(struct cv_client *client)
 	print(client, text);
 }
 
+static void set_quit_text(struct cv_client *client, const char *text)
+{
+	size_t len = apo_utf8_cut(text, strlen(text), sizeof client->quit_text - 1);
+
+	snprintf(client->quit_text, sizeof client->quit_text, "%.*s", (int)len, text);
+}
+
 static void obey(struct cv_client *client, struct cv_command command)
 {
 	switch (command.kind) {
@@ -118,6 +127,7 @@ static void obey(struct cv_client *client, struct cv_command command)
 		help(client);
 		break;
 	case CV_QUIT_COMMAND:
+		set_quit_text(client, command.rest);
 		end_input(client);
 		break;
 	case CV_NO_COMMAND:

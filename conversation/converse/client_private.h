@@ -15,6 +15,9 @@ struct frame_list {
 	size_t len, size;
 };
 
+/* A line of IRC has room for it with the prefix that others get. */
+#define CV_QUIT_TEXT_SIZE 301
+
 struct cv_client {
 	const struct cv_options *options;
 	struct cv_chat *chat;
@@ -29,6 +32,7 @@ struct cv_client {
 	unsigned taken_count;
 	struct frame_list frames;
 	char present[APO_CHANNEL_BYTES_MAX + 2]; /* channel that typed text goes to; "": none */
+	char quit_text[CV_QUIT_TEXT_SIZE];       /* that others read; "": the name of converse */
 	int signal_fd;
 	int64_t now_at_ns, progress_at_ns, quit_at_ns; /* RUDP_NEVER: not yet */
 	uint64_t shown_count, failed_count;

@@ -86,6 +86,7 @@ Test(command, each_command_is_parsed_with_its_words)
 	reads("/nick eve", "", CV_NICK_COMMAND, "eve", "");
 	reads("/raw WHOIS anna", "", CV_RAW_COMMAND, "WHOIS anna", "WHOIS anna");
 	reads("/quit", "", CV_QUIT_COMMAND, "", "");
+	reads("/quit see you", "#a", CV_QUIT_COMMAND, "see you", "see you");
 	reads("/nonsense", "#a", CV_NO_COMMAND, "", "");
 	reads("/", "#a", CV_NO_COMMAND, "", "");
 }
