@@ -46,7 +46,7 @@ static void send_all(void)
 {
 	uint64_t state = 1;
 
-	if (sent.bytes)
+	if (sent.blocks)
 		return;
 	for (size_t i = 0; i < sizeof stream; i++) {
 		state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
