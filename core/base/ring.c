@@ -188,11 +188,10 @@ static int resize(struct rudp_ring *ring, uint64_t from, size_t capacity_bytes)
 
 	to.capacity_bytes = capacity_bytes;
 	to.moved = from;
-	to.blocks = malloc(block_count(&to) * sizeof *to.blocks);
+	assert(block_count(&to) > 0);
+	to.blocks = calloc(block_count(&to), sizeof *to.blocks);
 	if (!to.blocks)
 		return -ENOMEM;
-	for (size_t i = 0; i < block_count(&to); i++)
-		to.blocks[i] = NULL;
 	if (transfer(&to, ring, from, ring->extent)) {
 		free_blocks(&to);
 		return -ENOMEM;

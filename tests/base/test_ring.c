@@ -7,7 +7,9 @@
 #include "fault.h"
 
 #define malloc fault_malloc
+#define calloc fault_calloc
 #include "base/ring.c"
+#undef calloc
 #undef malloc
 
 #include <criterion/criterion.h>

@@ -8,5 +8,7 @@
 #include "../base/fault.c"
 
 #define malloc fault_malloc
+#define calloc fault_calloc
 #include "base/ring.c"
+#undef calloc
 #undef malloc
