@@ -80,7 +80,7 @@ enum rudp_program_fault rudp_program_check(struct rudp_program *program, const c
 					   const char *search,
 					   const struct rudp_program_caller *caller);
 
-/* What to tell of each fault. */
+/* The message about each fault. */
 struct rudp_program_report {
 	int exit_code;
 	const char *text, *advice; /* advice NULL: none */

@@ -260,7 +260,7 @@ static bool step_on(struct rudp_conn *conn, struct rudp_ack_pass *pass, int64_t 
 	return true;
 }
 
-/* What is left of the ACK is left to a later one, which covers the same packets. */
+/* Leaves the rest of the ACK to a later one, which covers the same packets. */
 static void end_pass(struct rudp_conn *conn, struct rudp_ack_pass *pass, int64_t now_at_ns)
 {
 	rudp_reliability_recv_end(&conn->reliability, &conn->rtt, pass, conn->peer_ack_delay_ns,
@@ -308,8 +308,10 @@ void rudp_conn_ack_turn(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	size_t room = rudp_conn_send_room(conn);
 
+	rudp_conn_work_begin(conn);
 	if (step_on(conn, &conn->ack_work->pass, now_at_ns))
 		rudp_conn_ack_drop(conn);
+	rudp_conn_work_end(conn, RUDP_WORK_FREE, now_at_ns);
 	raise_writable(conn, room);
 }
 

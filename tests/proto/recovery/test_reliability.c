@@ -338,7 +338,7 @@ Test(reliability, at_the_limit_old_losses_are_forgotten)
 	cr_assert(eq(u64, s->r.next, 7 + RUDP_SENT_RECORDS_MAX));
 }
 
-/* Whatever becomes of packets of an earlier path, it changes no measurement of the new one. */
+/* The fate of packets of an earlier path changes no measurement of the new one. */
 Test(reliability, packets_of_an_earlier_path_count_for_nothing)
 {
 	sender_settle(s, 50 * RUDP_NS_PER_MS);
