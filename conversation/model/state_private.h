@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* state_private - shared by the modules of the model that serialize their part of its state
  * (state.h). */
-/* state_private - shared by the modules of the model that serialize their part of its state
- * (state.h). */
 #ifndef APO_STATE_PRIVATE_H
 #define APO_STATE_PRIVATE_H
 
