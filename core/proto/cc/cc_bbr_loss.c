@@ -265,6 +265,7 @@ void rudp_bbr_close_loss_account(struct rudp_cc *cc)
 	tally_losses(cc);
 	rudp_bbr_look_for_unresponsive(b);
 	rudp_bbr_check_drained(cc);
+	rudp_bbr_correct_drained(b);
 	b->evidence_in_round |= has_evidence(cc);
 	rudp_bbr_note_variation(cc);
 	b->delayed_rounds = rudp_bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;

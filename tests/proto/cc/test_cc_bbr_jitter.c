@@ -269,6 +269,21 @@ Test(cc_bbr_jitter, delay_that_falls_among_packets_that_arrive_together_is_of_th
 	cr_assert(eq(i64, rig->b->drained_rtt_ns, RTT_NS + MS(8)));
 }
 
+Test(cc_bbr_jitter, round_close_to_the_smallest_rtt_corrects_that_of_a_drained_one)
+{
+	struct bbr_rig *rig = drained_between(RTT_NS + MS(4), RTT_NS + MS(14), MS(10));
+	int64_t close_ns = RTT_NS + RTT_NS / BBR_SAME_RTT_DIVISOR;
+
+	bbr_rig_until(rig, BBR_CRUISE);
+	rig->b->drained_rtt_ns = RTT_NS + MS(4);
+	bbr_rig_pieces(rig, 30, PIECE_PACKETS, close_ns + 1);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	cr_assert(eq(i64, rig->b->drained_rtt_ns, RTT_NS + MS(4)));
+	bbr_rig_pieces(rig, 30, PIECE_PACKETS, close_ns);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	cr_assert(eq(i64, rig->b->drained_rtt_ns, close_ns));
+}
+
 /* A probe after a round whose delay was first RTT_NS and then varied by spread_ns. */
 static struct bbr_rig *probe_after(int64_t spread_ns)
 {
