@@ -85,19 +85,31 @@ static void stop(struct rudp_engine *engine, struct rudp_udp *udp)
 	rudp_udp_rewatch(engine, udp);
 }
 
+/* packets: those that the connection has received. A round trip or more since the last check. */
+static bool has_settled(struct rudp_moderation *m, uint64_t packets)
+{
+	uint64_t before = m->packets;
+
+	m->packets = packets;
+	return packets >= RUDP_MODERATION_PACKETS_MIN && packets >= before &&
+	       packets - before <= before / RUDP_MODERATION_GROWTH_DIVISOR;
+}
+
 static int64_t wanted_span_ns(struct rudp_engine *engine, struct rudp_udp *udp)
 {
-	const struct rudp_conn *conn =
-		rudp_endpoint_find_peer(engine->ep, udp, &udp->moderation.from);
+	struct rudp_moderation *m = &udp->moderation;
+	const struct rudp_conn *conn = rudp_endpoint_find_peer(engine->ep, udp, &m->from);
 	struct rudp_conn_stats stats;
 
+	m->check_at_ns = engine->now_at_ns + RUDP_MODERATION_CHECK_NS;
 	/* A user who asks for busy polling wants low latency. */
 	if (!conn || (engine->settings.has_busy_poll && engine->settings.busy_poll_ns > 0))
 		return 0;
 	rudp_conn_stats(conn, &stats);
-	if (stats.packets_received < RUDP_MODERATION_PACKETS_MIN)
+	if (stats.min_rtt_ns == RUDP_NEVER)
 		return 0;
-	return span_of(stats.min_rtt_ns);
+	m->check_at_ns = rudp_time_max(m->check_at_ns, engine->now_at_ns + stats.min_rtt_ns);
+	return has_settled(m, stats.packets_received) ? span_of(stats.min_rtt_ns) : 0;
 }
 
 void rudp_udp_moderate(struct rudp_engine *engine, struct rudp_udp *udp, bool alone)
@@ -111,13 +123,11 @@ void rudp_udp_moderate(struct rudp_engine *engine, struct rudp_udp *udp, bool al
 		m->gap_ns = FAR_APART_NS;
 		return;
 	}
-	if (m->span_ns > 0 || !on_read(m, engine->now_at_ns))
+	if (m->span_ns > 0 || !on_read(m, engine->now_at_ns) || engine->now_at_ns < m->check_at_ns)
 		return;
 	span_ns = wanted_span_ns(engine, udp);
 	if (m->gap_ns * RUDP_MODERATION_WAKES_MIN <= span_ns)
 		start(engine, udp, span_ns);
-	else if (span_ns == 0)
-		m->gap_ns = FAR_APART_NS; /* ask again after some time */
 }
 
 static void read_due(struct rudp_engine *engine, struct rudp_udp *udp)

@@ -10,8 +10,9 @@
  *
  * This delays the bytes and acknowledgements of all connections with that peer by less than an
  * eighth of the round trip time. There is no moderation for short round trips, for sockets that
- * receive from several peers, and at the start of a connection: then the spacing of
- * acknowledgements measures the path.
+ * receive from several peers, and while the rate of a connection grows: then the spacing of
+ * acknowledgements measures the path. In slow start a round trip brings as much as all before it;
+ * here it may bring an eighth of that.
  *
  * Threads  the engine's.
  */
@@ -34,7 +35,9 @@ struct rudp_udp;
 #define RUDP_MODERATION_WAKES_MIN 2      /* per interval; fewer are not worth it */
 #define RUDP_MODERATION_HEARD_MAX 64u    /* per read; more should not have to wait so long */
 #define RUDP_MODERATION_PACKETS_MIN 512u /* received by the connection before moderation */
-#define RUDP_MODERATION_SPARSE_MAX 2     /* reads in a row with fewer than two datagrams */
+#define RUDP_MODERATION_GROWTH_DIVISOR 8 /* of these, the most that a round trip may add */
+#define RUDP_MODERATION_CHECK_NS (8 * RUDP_MODERATION_NS_MAX) /* at least a round trip apart */
+#define RUDP_MODERATION_SPARSE_MAX 2 /* reads in a row with fewer than two datagrams */
 
 /* Part of struct rudp_udp. */
 struct rudp_moderation {
@@ -44,6 +47,8 @@ struct rudp_moderation {
 	int64_t gap_ns;  /* between two reads, smoothed */
 	int64_t span_ns; /* interval between reads; 0: not moderated */
 	int64_t read_due_at_ns;
+	int64_t check_at_ns;   /* when to check again whether to moderate */
+	uint64_t packets;      /* received by the connection until the last check */
 	unsigned heard;        /* datagrams in the current read */
 	unsigned sparse_reads; /* reads in a row that found too little */
 };

@@ -15,7 +15,7 @@
 #define APART_NS (100 * RUDP_NS_PER_US)
 #define RTT_NS (RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MAX)
 
-enum { READS = 100 }; /* enough for the average to settle */
+enum { READS = 3 * RTT_NS / APART_NS }; /* enough for two checks */
 
 static struct rudp_engine engine;
 static struct rudp_udp *udp;
@@ -209,6 +209,34 @@ Test(udp_moderation, not_at_the_start_of_a_connection)
 	conn->packets_received = RUDP_MODERATION_PACKETS_MIN - 1;
 	receive_one_by_one(APART_NS, 2 * READS);
 	cr_assert(not(is_moderated()));
+}
+
+static void receive_for_a_round_trip(void)
+{
+	receive_one_by_one(APART_NS, RTT_NS / APART_NS + 1);
+}
+
+Test(udp_moderation, not_while_a_round_trip_brings_more_than_an_eighth_of_all_before)
+{
+	for (uint64_t packets = 800; packets < 100000; packets += packets / 8 + 1) {
+		conn->packets_received = packets;
+		receive_for_a_round_trip();
+		cr_assert(not(is_moderated()));
+	}
+	conn->packets_received = udp->moderation.packets / 8 * 9;
+	receive_for_a_round_trip();
+	cr_assert(is_moderated());
+}
+
+Test(udp_moderation, another_connection_with_fewer_packets_is_counted_anew)
+{
+	conn->packets_received = 100000;
+	receive_for_a_round_trip();
+	conn->packets_received = 1000;
+	receive_for_a_round_trip();
+	cr_assert(not(is_moderated()));
+	receive_for_a_round_trip();
+	cr_assert(is_moderated());
 }
 
 Test(udp_moderation, not_with_busy_polling)
