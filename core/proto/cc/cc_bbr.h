@@ -514,7 +514,6 @@ int64_t rudp_bbr_drained_rtt_ns(const struct bbr *b);
 void rudp_bbr_note_drained(struct bbr *b);
 void rudp_bbr_correct_drained(struct bbr *b);
 bool rudp_bbr_had_round_delay(const struct bbr *b);
-bool rudp_bbr_had_short_delay(const struct bbr *b);
 bool rudp_bbr_has_probe_delay(const struct bbr *b);
 void rudp_bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns);
 void rudp_bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack);

@@ -146,13 +146,11 @@ void rudp_bbr_check_full_bw(struct bbr *b)
 
 /*
  * Rate samples count what arrives. To keep a path full that loses packets at any rate, those have
- * to be sent, too. Probes send more anyway. A standing queue shows that the path is full without
- * that, because the largest sample is above what the path carries.
+ * to be sent, too. Probes send more anyway.
  */
 void rudp_bbr_bound_bw(struct bbr *b)
 {
-	bool adds_loss = b->state == BBR_CRUISE && !rudp_bbr_had_short_delay(b);
-	uint64_t bw = adds_loss ? rudp_bbr_with_path_loss(b, b->max_bw) : b->max_bw;
+	uint64_t bw = b->state == BBR_CRUISE ? rudp_bbr_with_path_loss(b, b->max_bw) : b->max_bw;
 
 	b->bw = rudp_min(bw, b->bw_shortterm);
 }

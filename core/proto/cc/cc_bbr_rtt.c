@@ -105,26 +105,12 @@ void rudp_bbr_correct_drained(struct bbr *b)
 		b->drained_rtt_ns = rtt_ns;
 }
 
-static bool have_all_waited(const struct bbr *b, uint32_t samples, int64_t bound_ns)
-{
-	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < samples)
-		return false;
-	return b->last.rtt_min_ns > rudp_bbr_drained_rtt_ns(b) + bound_ns;
-}
-
 /* Every packet of a whole round was delayed: jitter never does that. */
 bool rudp_bbr_had_round_delay(const struct bbr *b)
 {
-	return have_all_waited(b, BBR_DELAY_SAMPLES_SPARSE, rudp_bbr_probe_bound_ns(b));
-}
-
-/*
- * The same with a delay that is too short to slow down for. In a round of few samples all packets
- * may have such a delay by chance.
- */
-bool rudp_bbr_had_short_delay(const struct bbr *b)
-{
-	return have_all_waited(b, 2 * BBR_DELAY_SAMPLES, rudp_bbr_probe_bound_ns(b) / 4);
+	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < BBR_DELAY_SAMPLES_SPARSE)
+		return false;
+	return b->last.rtt_min_ns > rudp_bbr_drained_rtt_ns(b) + rudp_bbr_probe_bound_ns(b);
 }
 
 /* The bound is above the variation of the round before. */

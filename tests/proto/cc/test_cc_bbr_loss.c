@@ -223,42 +223,6 @@ Test(cc_bbr_loss, settling_leaves_room_for_the_losses_of_the_path)
 	cr_assert(lt(u64, rig->b->bw_shortterm, 9900000));
 }
 
-/* CRUISE on a path that loses 3 %, after rounds of that many ACKs, all of packets that waited. */
-static struct bbr_rig *cruising_beside_queue(unsigned acks, int64_t queue_ns)
-{
-	struct bbr_rig *rig = bbr_rig_cruising();
-
-	rig->rtt.latest_ns = RTT_NS + queue_ns;
-	rig->next += ROUND_PACKETS; /* in flight */
-	for (unsigned i = 0; i < 3 * acks; i++) {
-		rig->b->base_loss_ppm = rig->b->loss_ppm = 30000;
-		rig->next += ROUND_PACKETS / acks;
-		rig->now_at_ns += RTT_NS / acks;
-		bbr_rig_ack(rig, ROUND_PACKETS / acks, RATE);
-	}
-	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
-	return rig;
-}
-
-Test(cc_bbr_loss, cruise_adds_the_losses_of_the_path_until_a_queue_stands)
-{
-	int64_t short_ns = RTT_NS / BBR_DELAY_DIVISOR / 4;
-	struct bbr_rig *rig = cruising_beside_queue(20, short_ns);
-
-	cr_assert(eq(u64, rig->b->bw, rudp_bbr_with_path_loss(rig->b, rig->b->max_bw)));
-	cr_assert(ge(u64, rig->b->bw, RATE / 100 * 102));
-	rig = cruising_beside_queue(20, short_ns + 1);
-	cr_assert(eq(u64, rig->b->bw, rig->b->max_bw));
-}
-
-/* All packets of a small round wait now and then because of jitter. */
-Test(cc_bbr_loss, cruise_adds_the_losses_of_the_path_after_rounds_of_few_samples)
-{
-	struct bbr_rig *rig = cruising_beside_queue(10, 3 * RUDP_NS_PER_MS);
-
-	cr_assert(ge(u64, rig->b->bw, RATE / 100 * 102));
-}
-
 Test(cc_bbr_loss, probe_that_loses_without_a_queue_goes_on)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
