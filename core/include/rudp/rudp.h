@@ -37,9 +37,10 @@ extern "C" {
  *
  * Returns  a descriptor: the lowest free number.
  * Errors   EAFNOSUPPORT (another family); EINVAL (other flags); ENOKEY (the key file cannot be
- *          used); EACCES (a key is set, but no engine runs and none can be started);
- *          EPROTONOSUPPORT (no engine can be found or started, or this process may not create
- *          AF_UNIX sockets); EMFILE, ENFILE, ENOMEM.
+ *          used); EACCES (no engine runs or can be started, and clear text is forbidden by a
+ *          key, an identity, known hosts, authorized keys or a rule); EPROTONOSUPPORT (the same
+ *          without such, or this process may not create AF_UNIX sockets); EMFILE, ENFILE,
+ *          ENOMEM.
  */
 int rudp_socket(int family, int flags);
 
