@@ -265,6 +265,7 @@ static void end_pass(struct rudp_conn *conn, struct rudp_ack_pass *pass, int64_t
 {
 	rudp_reliability_recv_end(&conn->reliability, &conn->rtt, pass, conn->peer_ack_delay_ns,
 				  now_at_ns);
+	rudp_ecn_on_ack_left(&conn->ecn, pass->ack->largest);
 	on_ack_done(conn, pass, now_at_ns);
 }
 

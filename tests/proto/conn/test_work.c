@@ -376,3 +376,20 @@ Test(work, of_a_long_ack_ends_with_the_connection)
 		take_turn();
 	cr_assert(rudp_endpoint_check(pair.ep[1]));
 }
+
+/* It reports fewer marks than packets were settled. */
+Test(work, of_a_long_ack_outlives_the_marks_of_one_that_it_has_overtaken)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t first = send_records(1000);
+
+	say_ack(first, first + 1000);
+	while (server->reliability.answered_packets < 500)
+		take_turn();
+	cr_assert(ne(ptr, server->ack_work, NULL));
+	say_ack(first, first + 100); /* was overtaken */
+	say_ack(first, first + 1000);
+	while (server->ack_work)
+		take_turn();
+	cr_assert(eq(int, server->ecn.state, RUDP_ECN_CAPABLE));
+}
