@@ -26,6 +26,7 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
 	rudp_rtt_init(&conn->rtt, rudp_time_max(known_ns, RUDP_RTT_INITIAL_NS));
 	rudp_reliability_leave_path(&conn->reliability);
+	rudp_conn_ack_on_path_left(conn);
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 	rudp_tail_restart(&conn->tail, now_at_ns);
 	rudp_ecn_restart(&conn->ecn);

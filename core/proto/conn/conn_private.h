@@ -467,8 +467,12 @@ extern void rudp_conn_on_answered(void *context, uint64_t number, const struct r
 extern void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *sent);
 enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack *ack,
 				   int64_t now_at_ns);
-/* turn: processes the next part of ack_work. drop: the connection is over. */
+/*
+ * turn: processes the next part of ack_work. drop: the connection is over. on_path_left: what was
+ * measured so far does not concern the new path.
+ */
 void rudp_conn_ack_turn(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_ack_on_path_left(struct rudp_conn *conn);
 void rudp_conn_ack_drop(struct rudp_conn *conn);
 /* The peer has answered the handshake packet, whose number is 0. */
 void rudp_conn_on_answer(struct rudp_conn *conn, int64_t now_at_ns);

@@ -275,6 +275,12 @@ void rudp_conn_ack_drop(struct rudp_conn *conn)
 	conn->ack_work = NULL;
 }
 
+void rudp_conn_ack_on_path_left(struct rudp_conn *conn)
+{
+	if (conn->ack_work)
+		rudp_reliability_recv_forget(&conn->ack_work->pass);
+}
+
 static void keep_work(struct rudp_conn *conn, struct rudp_ack_pass *pass, int64_t now_at_ns)
 {
 	conn->ack_work = malloc(sizeof *conn->ack_work);

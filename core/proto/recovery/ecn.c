@@ -13,6 +13,7 @@ void rudp_ecn_restart(struct rudp_ecn *ecn)
 	ecn->test_left = RUDP_ECN_TEST_PACKETS;
 	ecn->test_sent = 0;
 	ecn->test_lost = 0;
+	ecn->answered = 0;
 }
 
 uint8_t rudp_ecn_mark(struct rudp_ecn *ecn)

@@ -387,6 +387,16 @@ bool rudp_reliability_recv_step(struct rudp_reliability *r, struct rudp_rtt *rtt
 				&pass->result);
 }
 
+void rudp_reliability_recv_forget(struct rudp_ack_pass *pass)
+{
+	pass->result = (struct rudp_reliability_result){
+		.answered_packets = pass->result.answered_packets,
+		.newest_number = RUDP_NUMBER_NONE,
+	};
+	pass->newest = RUDP_NUMBER_NONE;
+	pass->extent = 0;
+}
+
 void rudp_reliability_recv_end(struct rudp_reliability *r, struct rudp_rtt *rtt,
 			       struct rudp_ack_pass *pass, int64_t ack_delay_max_ns,
 			       int64_t now_at_ns)

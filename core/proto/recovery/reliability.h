@@ -254,6 +254,7 @@ void rudp_reliability_settle(struct rudp_reliability *r, uint64_t number);
  *        never sent.
  * step   settles some packets. Returns true if the ACK is done: pass->result is for the owner then.
  * end    ends the pass instead, which another ACK may follow: that covers the packets left.
+ * forget what was measured so far is not for the owner: the path has changed between two steps.
  */
 enum rudp_verdict rudp_reliability_recv_begin(struct rudp_reliability *r,
 					      const struct rudp_ack *ack, int64_t now_at_ns,
@@ -261,6 +262,7 @@ enum rudp_verdict rudp_reliability_recv_begin(struct rudp_reliability *r,
 bool rudp_reliability_recv_step(struct rudp_reliability *r, struct rudp_rtt *rtt,
 				struct rudp_ack_pass *pass, int64_t ack_delay_max_ns,
 				int64_t now_at_ns);
+void rudp_reliability_recv_forget(struct rudp_ack_pass *pass);
 void rudp_reliability_recv_end(struct rudp_reliability *r, struct rudp_rtt *rtt,
 			       struct rudp_ack_pass *pass, int64_t ack_delay_max_ns,
 			       int64_t now_at_ns);

@@ -377,6 +377,27 @@ Test(work, of_a_long_ack_ends_with_the_connection)
 	cr_assert(rudp_endpoint_check(pair.ep[1]));
 }
 
+/* docs/protocol.md section 13: what was sent on the old path measures nothing on the new one. */
+Test(work, of_a_long_ack_measures_nothing_after_a_change_of_path)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t first = send_records(1000), cwnd_bytes;
+	struct rudp_addr other;
+
+	rudp_addr_parse(&other, "10.9.9.9:4444");
+	pair.now_ns += 50 * RUDP_NS_PER_MS;
+	say_ack(first, first + 1000);
+	cr_assert(ne(ptr, server->ack_work, NULL));
+	rudp_conn_rebind(server, &pair.addr[1], &other, pair.now_ns);
+	cwnd_bytes = server->cc.cwnd_bytes;
+	while (server->ack_work)
+		take_turn();
+	cr_assert(eq(u64, server->cc.cwnd_bytes, cwnd_bytes));
+	cr_assert(zero(u64, server->rtt.samples));
+	cr_assert(eq(int, server->ecn.state, RUDP_ECN_TESTING));
+	cr_assert(zero(u64, server->reliability.outstanding));
+}
+
 /* It reports fewer marks than packets were settled. */
 Test(work, of_a_long_ack_outlives_the_marks_of_one_that_it_has_overtaken)
 {
