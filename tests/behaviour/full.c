@@ -44,17 +44,20 @@ static bool is_writable(int fd, int ms)
 }
 
 /*
- * Writes pieces of this size as long as there is room after a pause. Returns the number of bytes.
- * Ends the check if the connection does not become full.
+ * Writes pieces of this size as long as there is room after a pause, even if it is too little for
+ * POLLOUT. Returns the number of bytes. Ends the check if the connection does not become full.
  */
 static long fill_with(int fd, size_t piece, int pause_ms, int pauses_max)
 {
 	long taken = fill(fd, piece);
 
 	for (int i = 0; i < pauses_max; i++) {
-		if (!is_writable(fd, pause_ms))
+		bool was_writable = is_writable(fd, pause_ms);
+		long more = fill(fd, piece);
+
+		if (!was_writable && more == 0)
 			return taken;
-		taken += fill(fd, piece);
+		taken += more;
 	}
 	say("not full after %d pauses", pauses_max);
 	exit(0);
