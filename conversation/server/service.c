@@ -122,7 +122,8 @@ static void use_history(struct apo_service *service, struct apo_config *config)
 	if (service->has_history)
 		apo_history_thread_configure(&service->history_thread, config);
 	else if (config->model.has_history)
-		rudp_log(RUDP_LOG_WARN, "configuration of history takes effect after a restart");
+		rudp_log(RUDP_LOG_WARN,
+			 "configuration of history takes effect after a restart or hand-over");
 	config->model.has_history = config->model.has_history && service->has_history;
 }
 
@@ -134,12 +135,13 @@ static void use(struct apo_service *service, struct apo_config *config)
 		rudp_log(RUDP_LOG_WARN,
 			 "configuration of the cluster takes effect after a restart or hand-over");
 	if (apo_config_has_other_section(config, service->config, "peers"))
-		rudp_log(RUDP_LOG_WARN, "configuration of peers takes effect after a restart");
+		rudp_log(RUDP_LOG_WARN,
+			 "configuration of peers takes effect after a restart or hand-over");
 	if (config->workers != service->config->workers ||
 	    apo_config_is_other(config->metrics_path, service->config->metrics_path) ||
 	    apo_config_is_other(config->accounts_file, service->config->accounts_file))
 		rudp_log(RUDP_LOG_WARN, "configuration of workers, metrics and the accounts "
-					"file takes effect after a restart");
+					"file takes effect after a restart or hand-over");
 	(void)use_log(config);
 	use_history(service, config);
 	apo_acceptor_configure(&service->acceptor, config);

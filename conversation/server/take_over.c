@@ -100,7 +100,7 @@ static void open_messaging_node(struct apo_service *service)
 	if (error == 0)
 		return;
 	if (error != -EADDRINUSE || !service->messaging_node.may_wait) {
-		rudp_log(RUDP_LOG_ERROR, "no messaging connections until a restart");
+		rudp_log(RUDP_LOG_ERROR, "no messaging connections until a restart or hand-over");
 		return;
 	}
 	service->node_at_ns = service->now_at_ns + service->node_wait_ns;
