@@ -136,14 +136,25 @@ static void refuse(struct post *post, enum apo_numeric why, const char *target)
 		apo_reply(post->model, post->client, ERR_NOSUCHNICK, apo_word(target));
 }
 
-/* CTCP: a text between bytes 1 (the last one may be missing). ACTION ("/me") is a message. */
-static bool is_ctcp(const char *text)
+/* CTCP: a line between bytes 1 (the last one may be missing). ACTION ("/me") is a message. */
+static bool is_ctcp_line(const char *line)
 {
 	static const char action[] = "\001ACTION";
 	size_t len = sizeof action - 1;
 
-	return text && *text == '\001' &&
-	       (strncmp(text, action, len) != 0 || !strchr(" \001", text[len]));
+	return *line == '\001' &&
+	       (strncmp(line, action, len) != 0 || !strchr(" \001\n\r", line[len]));
+}
+
+/* Clients without draft/multiline get each line of a text as a message of its own. */
+static bool is_ctcp(const char *text)
+{
+	for (; text; text = strpbrk(text, "\n\r")) {
+		text += strspn(text, "\n\r");
+		if (is_ctcp_line(text))
+			return true;
+	}
+	return false;
 }
 
 bool apo_may_speak(const struct apo_model *model, const struct apo_client *client,

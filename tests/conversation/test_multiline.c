@@ -99,6 +99,38 @@ Test(multiline, without_an_echo_the_answer_is_ACK)
 	QUIET(&w, 0);
 }
 
+/* To clients without batches the second line is a message of its own. */
+static void say_ctcp(const char *target, const char *first, const char *second)
+{
+	fixture_say(&w, 0, "BATCH +1 draft/multiline %s", target);
+	fixture_say(&w, 0, "@batch=1 PRIVMSG %s :%s", target, first);
+	fixture_say(&w, 0, "@batch=1 PRIVMSG %s :%s", target, second);
+	fixture_say(&w, 0, "BATCH -1");
+}
+
+Test(multiline, ctcp_in_a_later_line_is_refused)
+{
+	fixture_say(&w, 0, "MODE #a +C");
+	fixture_say(&w, 2, "MODE fay +T");
+	fixture_forget(&w);
+	say_ctcp("#a", "hello", "\001VERSION\001");
+	HEARS(&w, 0, ":irc.example 404 dan #a :Cannot send to channel");
+	say_ctcp("fay", "", "\001VERSION\001");
+	HEARS(&w, 0, ":irc.example 531 dan fay :This user takes no CTCP");
+	QUIET(&w, 2);
+	QUIET(&w, 3);
+}
+
+Test(multiline, an_action_in_any_line_is_no_ctcp)
+{
+	fixture_say(&w, 2, "MODE fay +T");
+	fixture_forget(&w);
+	say_ctcp("fay", "\001ACTION", "\001ACTION waves\001");
+	HEARS_LIKE(&w, 2, "*PRIVMSG fay :\001ACTION");
+	HEARS_LIKE(&w, 2, "*PRIVMSG fay :\001ACTION waves\001");
+	QUIET(&w, 2);
+}
+
 Test(multiline, a_refusal_has_the_label)
 {
 	fixture_say(&w, 3, "MODE #a +m");
