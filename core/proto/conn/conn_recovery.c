@@ -265,7 +265,6 @@ static void end_pass(struct rudp_conn *conn, struct rudp_ack_pass *pass, int64_t
 {
 	rudp_reliability_recv_end(&conn->reliability, &conn->rtt, pass, conn->peer_ack_delay_ns,
 				  now_at_ns);
-	rudp_ecn_on_ack_left(&conn->ecn, pass->ack->largest);
 	on_ack_done(conn, pass, now_at_ns);
 }
 
@@ -299,6 +298,9 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 	struct rudp_ack_pass pass;
 	enum rudp_verdict verdict;
 
+	/* This ACK was overtaken: the one that is processed in turns covers its packets, too. */
+	if (conn->ack_work && ack->largest < conn->ack_work->ack.largest)
+		return RUDP_VERDICT_OK;
 	if (conn->ack_work)
 		end_pass(conn, &conn->ack_work->pass, now_at_ns);
 	rudp_conn_ack_drop(conn);

@@ -79,9 +79,3 @@ void rudp_ecn_on_ack(struct rudp_ecn *ecn, const struct rudp_ack *ack)
 	ecn->ect0 = ack->ecn_ect0;
 	ecn->ce = ack->ecn_ce;
 }
-
-void rudp_ecn_on_ack_left(struct rudp_ecn *ecn, uint64_t largest)
-{
-	if (largest > 0 && (ecn->largest == UINT64_MAX || ecn->largest < largest - 1))
-		ecn->largest = largest - 1; /* one with the same largest number is checked */
-}

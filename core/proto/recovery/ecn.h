@@ -56,10 +56,4 @@ void rudp_ecn_on_lost(struct rudp_ecn *ecn);
  * An ACK was processed; on_answered was called for each marked packet that it newly acknowledged.
  */
 void rudp_ecn_on_ack(struct rudp_ecn *ecn, const struct rudp_ack *ack);
-/*
- * Packets of an ACK were acknowledged, but its counts are left to a later one. ACKs below it, which
- * it has overtaken, may count fewer.
- */
-void rudp_ecn_on_ack_left(struct rudp_ecn *ecn, uint64_t largest);
-
 #endif
