@@ -27,8 +27,8 @@
  * Creates a socket. domain is AF_INET or AF_INET6; type is SOCK_STREAM, with SOCK_NONBLOCK or
  * SOCK_CLOEXEC.
  *
- * Returns  a descriptor; -ENOKEY, -EACCES: a key is set, but rudp cannot be used; RUDP_NOT_OURS:
- *          use kernel TCP; -errno.
+ * Returns  a descriptor; -ENOKEY: the key file cannot be used; -EACCES: rudp cannot be used, and
+ *          clear text is forbidden (clear_text.h); RUDP_NOT_OURS: use kernel TCP; -errno.
  */
 int rudp_call_socket(int domain, int type);
 
@@ -39,10 +39,10 @@ int rudp_call_listen(int fd, int backlog);
 
 /*
  * Replaces fd, a listener of kernel TCP, by a rudp listener if a rule of the engine says so, or if
- * plain TCP is forbidden.
+ * clear text is forbidden (clear_text.h).
  *
  * Returns  0; RUDP_NOT_OURS: fd is not a listening TCP socket; -EOPNOTSUPP: it stays with the
- *          kernel; -EACCES, -ENOKEY, and any -errno while plain TCP is forbidden: fd is an unbound
+ *          kernel; -EACCES, -ENOKEY, and any -errno while clear text is forbidden: fd is an unbound
  *          socket now; other -errno: nothing has changed.
  */
 int rudp_call_adopt(int fd);

@@ -33,7 +33,7 @@ struct rudp_engine_ref {
 
 /*
  * Returns  0; -ENOENT: no engine runs and none can be started, use kernel TCP; -ENOKEY: the key
- *          file cannot be used; -EACCES: no engine, but a key is set, so clear text is not allowed;
+ *          file cannot be used; -EACCES: as -ENOENT, but clear text is forbidden (clear_text.h);
  *          -EMFILE, -ENFILE: no descriptor is free to load the thread's library, or none at all.
  *          This process remembers every failure but these two, and does not try again.
  */

@@ -37,10 +37,9 @@ extern "C" {
  *
  * Returns  a descriptor: the lowest free number.
  * Errors   EAFNOSUPPORT (another family); EINVAL (other flags); ENOKEY (the key file cannot be
- *          used); EACCES (no engine runs or can be started, and clear text is forbidden by a
- *          key, an identity, known hosts, authorized keys or a rule); EPROTONOSUPPORT (the same
- *          without such, or this process may not create AF_UNIX sockets); EMFILE, ENFILE,
- *          ENOMEM.
+ *          used); EMFILE, ENFILE, ENOMEM. If no engine runs or can be started, or if this process
+ *          may not create AF_UNIX sockets: EACCES if a key, an identity, known hosts, authorized
+ *          keys or a rule forbid clear text, else EPROTONOSUPPORT.
  */
 int rudp_socket(int family, int flags);
 
@@ -66,9 +65,9 @@ int rudp_bind(int fd, const struct sockaddr *address, socklen_t length);
  * From then on the other functions act as the kernel's calls, and rudp_stats fails with ENOTSOCK.
  *
  * Errors   ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EINPROGRESS, EALREADY, EISCONN,
- *          EINTR, EKEYREJECTED (the peer has another key), EACCES (its identity is not the known
- *          one, or it does not accept the own one), EINVAL, EAFNOSUPPORT, EFAULT, EBADF,
- *          ENOTSOCK.
+ *          EINTR, EKEYREJECTED (the peer has another key), EACCES (the peer's identity is not
+ *          the known one, or the peer refuses the identity of this end), EINVAL, EAFNOSUPPORT,
+ *          EFAULT, EBADF, ENOTSOCK.
  */
 int rudp_connect(int fd, const struct sockaddr *address, socklen_t length);
 
@@ -133,8 +132,8 @@ struct rudp_stats {
 	uint64_t id;
 	char state[16];              /* "ESTABLISHED", ... */
 	char congestion_control[16]; /* "bbr", ... */
-	char congestion_state[16];   /* the algorithm's name for it */
-	uint8_t authenticated;       /* a key is in use at both ends */
+	char congestion_state[16];   /* the algorithm's name for its state */
+	uint8_t authenticated;       /* 1 if both ends use the same shared key, else 0 */
 	uint8_t reserved[7];
 	uint64_t srtt_ns, rttvar_ns, min_rtt_ns;
 	uint64_t cwnd_bytes, inflight_bytes, pacing_bytes_per_s;
@@ -159,8 +158,8 @@ int rudp_stats(int fd, struct rudp_stats *stats, size_t size);
 /* The key of the other side of a connection, and its owner's name. */
 struct rudp_peer_identity {
 	uint8_t public_key[32]; /* X25519; rudp_keys(5) */
-	/* how the engine's files call its owner: in authorized_keys, or else in known_hosts; "": no
-	 * file does, or its line is gone */
+	/* The owner's name in the engine's authorized_keys, else in its known_hosts; "" if neither
+	 * file has a line with this key. */
 	char name[64];
 };
 

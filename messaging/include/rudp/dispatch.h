@@ -13,9 +13,9 @@
  *
  * Order    Posts to one connection stay in order. A message that rudpmsg_send sends meanwhile can
  *          come between them.
- * Bounds   Every queue has a limit below. At a limit the caller waits, at most for its timeout, or
+ * Bounds   Every queue has a limit below. At a limit the call waits, at most for its timeout, or
  *          fails at once. Nothing is dropped silently: if the program does not read the outcomes,
- *          posting stops in the end.
+ *          it cannot post any more when outcomes_max is reached.
  * Threads  A dispatcher has none; the node's loop thread serves its queues. Any thread may call any
  *          function at any time, except rudpmsg_dispatcher_free.
  * Errors   Functions return 0 or a negative errno value, and take timeouts, as in rudp/msg.h.
@@ -66,7 +66,7 @@ int rudpmsg_dispatcher_open(struct rudpmsg_dispatcher **dispatcher, struct rudpm
 /*
  * Closes the dispatcher: it takes no more posts. With drain the call waits, at most timeout_ns,
  * until the connections have taken all waiting posts. The remaining posts fail with ECANCELED.
- * Outcomes can still be read afterwards. Whether accepted messages arrive is not waited for here:
+ * Outcomes can still be read afterwards. The call does not wait for acknowledgements:
  * rudpmsg_node_close does that.
  *
  * Returns  0; -ETIMEDOUT the time was too short, and *failed posts were cancelled. failed may be
@@ -121,7 +121,7 @@ int rudpmsg_outcome(struct rudpmsg_dispatcher *dispatcher, struct rudpmsg_outcom
 int rudpmsg_outcome_wait(struct rudpmsg_dispatcher *dispatcher, int64_t timeout_ns,
 			 struct rudpmsg_outcome *outcome);
 
-/* Counters since the dispatcher was opened. The first three are present numbers. */
+/* The first three are present numbers, the others counters since the dispatcher was opened. */
 #define RUDPMSG_DISPATCH_COUNTERS(X)                                                               \
 	X(posts_waiting)                                                                           \
 	X(bytes_waiting)                                                                           \

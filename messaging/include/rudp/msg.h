@@ -80,10 +80,10 @@ struct rudpmsg_limits {
 	/* [16 MiB] Memory of a connection for received messages that are not done: the node stops
 	 * reading, and the stream's flow control stops the peer. */
 	uint64_t unread_bytes_max;
-	/* [65,536] The node removes a connection that the peer used to dial, and that has no link
-	 * and nothing queued or unread (event DISCONNECTED, ENFILE). If there is none,
-	 * rudpmsg_connect fails with ENFILE, and unauthenticated peers are refused. Calls of
-	 * rudpmsg_connect under way have the same limit. */
+	/* [65,536] Connections: the node removes one that the peer used to dial, and that has no
+	 * link and nothing queued or unread (event DISCONNECTED, ENFILE). If there is none,
+	 * rudpmsg_connect fails with ENFILE, and unauthenticated peers are refused. The same limit
+	 * holds for the number of calls of rudpmsg_connect under way. */
 	uint32_t connections_max;
 	/* [256] Links whose handshake is not over: the oldest is closed. */
 	uint32_t unauthenticated_max;
@@ -103,7 +103,7 @@ struct rudpmsg_options {
 	 * made, with mode 0700. */
 	const char *store_directory;
 	enum rudpmsg_transport transport;
-	enum rudpmsg_ack ack; /* what peers are asked for, for the messages of this node */
+	enum rudpmsg_ack ack; /* the acknowledgement that this node asks its peers for */
 	struct rudpmsg_limits limits;
 	/* [10 s] */
 	int64_t handshake_timeout_ns;
@@ -181,11 +181,11 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
  *          program uses the name of this node and has the link to that peer; -EKEYREJECTED the peer
  *          has another pre-shared key, or one of the two names is bound to another identity
  *          (rudpmsg_conn_key); -ENOKEY the key file cannot be used; -EACCES this system does not
- *          allow it, or a key is configured and no rudp engine runs; -EUSERS the peer has reached
- *          its connections_max; -EOPNOTSUPP options.ack is STORED, and the peer has no store;
- *          -ECANCELED this program disconnected meanwhile; -ECONNABORTED the peer disconnected;
- *          -ESHUTDOWN; -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET without a peer_name, or after
- *          options.give_up_ns; -EMFILE, -ENOMEM and other errors of connect(2).
+ *          allow it, or no rudp engine runs and clear text is forbidden (rudp_socket); -EUSERS the
+ *          peer has reached its connections_max; -EOPNOTSUPP options.ack is STORED, and the peer
+ *          has no store; -ECANCELED this program disconnected meanwhile; -ECONNABORTED the peer
+ *          disconnected; -ESHUTDOWN; -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET without a peer_name, or
+ *          after options.give_up_ns; -EMFILE, -ENOMEM and other errors of connect(2).
  */
 int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
 		    const char *peer_name, int64_t timeout_ns, rudpmsg_conn_id *conn);
@@ -230,7 +230,7 @@ int rudpmsg_conn_key(struct rudpmsg_node *node, rudpmsg_conn_id conn,
  * Forgets the key of a name, after the peer has a new one: the next key that a peer of that name
  * proves is bound to it. A link that exists stays.
  *
- * Returns  0; -ENOENT: the name is bound to no key; -EINVAL: it is no name.
+ * Returns  0; -ENOENT: the name is bound to no key; -EINVAL: peer_name is not a valid name.
  */
 int rudpmsg_forget_key(struct rudpmsg_node *node, const char *peer_name);
 
@@ -263,7 +263,7 @@ int rudpmsg_submit(struct rudpmsg_node *node, rudpmsg_conn_id conn, const void *
 /*
  * Waits until a submitted message, and all messages before it, are accepted or have failed.
  *
- * Blocks   for as long as the disk takes.
+ * Blocks   until the disk has finished the write.
  * Returns  0; -ENOSPC, -EIO the store could not write it; -ENOENT there is no such connection or
  *          message, or the connection was removed meanwhile.
  */
@@ -275,7 +275,7 @@ struct rudpmsg_message {
 	rudpmsg_message_id id; /* chosen by the sender */
 	const void *bytes;
 	size_t length;
-	uint64_t place; /* for the node's own use, as is reserved */
+	uint64_t place; /* place and reserved: for the node only */
 	void *reserved;
 };
 
@@ -294,8 +294,8 @@ int rudpmsg_receive(struct rudpmsg_node *node, rudpmsg_conn_id conn, int64_t tim
 /* Tells the node that the application has handled the message. If the sender asked for
  * RUDPMSG_ACK_HANDLED, the node acknowledges it now. With a store the message is not delivered
  * again, unless the process dies before the store knows: within 20 ms, or longer if the disk takes
- * longer. The messages of a connection may be done in any order; the node acknowledges up to the
- * first gap. */
+ * longer. The messages of a connection may be reported in any order; the node acknowledges up to
+ * the first one that is not. */
 void rudpmsg_done(struct rudpmsg_node *node, struct rudpmsg_message *message);
 
 /* The state of a sent message. */
@@ -333,8 +333,8 @@ enum rudpmsg_event_kind {
 	 * dial. ESTALE: another program uses the name of this node, and has connected to the
 	 * same peer. */
 	RUDPMSG_EVENT_BROKEN,
-	/* There are messages for rudpmsg_receive. Comes again only after all messages were
-	 * taken. */
+	/* There are messages for rudpmsg_receive. The event comes again only after all messages
+	 * were taken. */
 	RUDPMSG_EVENT_READABLE,
 	/* All messages up to id are acknowledged. */
 	RUDPMSG_EVENT_ACKNOWLEDGED,
