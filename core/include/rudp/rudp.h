@@ -151,7 +151,8 @@ struct rudp_stats {
  * programs and libraries of different releases work together: a newer library fills only size
  * bytes, and an older one sets the members that it does not know to 0.
  *
- * Errors   ENOTCONN, EINVAL (size 0), EBADF, ENOTSOCK, ECONNREFUSED (the engine has ended).
+ * Errors   ENOTCONN, EINVAL (size 0), EBADF, ENOTSOCK, ECONNREFUSED (the engine has ended), EACCES
+ *          (the engine serves another user, or cannot be found).
  */
 int rudp_stats(int fd, struct rudp_stats *stats, size_t size);
 
@@ -167,8 +168,8 @@ struct rudp_peer_identity {
  * Reads the identity that the peer of a connection has proven. A listener's rules and authorized
  * keys have been applied before rudp_accept returned the connection. size is as for rudp_stats.
  *
- * Errors   ENODATA (the peer has proven none), ENOTCONN, EINVAL (size 0), EBADF, ENOTSOCK (also a
- *          kernel TCP socket), ECONNREFUSED (the engine has ended).
+ * Errors   ENODATA (the peer has proven none), ENOTSOCK (also a kernel TCP socket), and those of
+ *          rudp_stats.
  */
 int rudp_peer_identity(int fd, struct rudp_peer_identity *identity, size_t size);
 
@@ -181,8 +182,8 @@ int rudp_peer_identity(int fd, struct rudp_peer_identity *identity, size_t size)
  *
  * Source   Derived from the handshake hash of Noise, revision 34 section 11.2; for a resumed
  *          connection, from both messages of its handshake: docs/protocol.md section 6.9.
- * Errors   ENOTCONN (not connected), ENOTSUP (TCP carries the connection), EBADF, ENOTSOCK (also a
- *          kernel TCP socket), ECONNREFUSED (the engine has ended).
+ * Errors   ENOTCONN (not connected), ENOTSUP (TCP carries the connection), ENOTSOCK (also a kernel
+ *          TCP socket), and those of rudp_stats, except EINVAL.
  */
 int rudp_channel_binding(int fd, uint8_t binding[32]);
 
