@@ -251,18 +251,23 @@ void apo_registry_set_founder(struct apo_model *model, struct apo_channel *chann
 	apo_registry_keep(model, channel);
 }
 
-/* A founder whose account has gone is followed by the oldest operator of the list. */
+/*
+ * A founder whose account has gone is followed by the account that has been operator for the
+ * longest time. The order of the list does not tell: it is another one after a restart.
+ */
 static void replace_founder(struct apo_model *model, struct apo_channel *channel)
 {
-	const struct rudp_list *head = &channel->registration->access, *link;
+	const struct rudp_list *head = &channel->registration->access;
 	char account[APO_ACCOUNT_BYTES_MAX + 1] = "";
-	const struct apo_access *access;
+	const struct apo_access *oldest = NULL;
 
-	for (link = head->next; link != head && !account[0]; link = link->next) {
-		access = RUDP_LIST_OWNER(link, struct apo_access, link);
-		if (access->modes & APO_MEMBERSHIP_OPERATOR)
-			strcpy(account, access->account);
+	RUDP_LIST_EACH(const struct apo_access, access, head, link) {
+		if ((access->modes & APO_MEMBERSHIP_OPERATOR) &&
+		    (!oldest || access->set_at_s < oldest->set_at_s))
+			oldest = access;
 	}
+	if (oldest)
+		strcpy(account, oldest->account);
 	apo_audit_note(model, "channel-founder-gone", "%s next=%s", channel->name,
 		       account[0] ? account : "(none)");
 	if (account[0])

@@ -264,17 +264,21 @@ Test(chanserv, a_network_operator_may_drop_and_transfer)
 	HEARS_LIKE(&w, 2, "*:#a: founder hal, registered 2023-*");
 }
 
-/* The oldest operator of the list follows; without one the registration ends. */
+/* The one who has been operator for longest; without operators the registration ends. */
 Test(chanserv, an_operator_of_the_list_follows_a_removed_founder)
 {
 	register_channel();
 	fixture_say(&w, 1, "CS VOP #a ADD hal");
 	fixture_say(&w, 1, "CS AOP #a ADD eve");
+	w.now_ns += 2 * RUDP_NS_PER_S;
+	fixture_say(&w, 1, "CS AOP #a ADD hal");
 	kept[0] = '\0';
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
 	KEPT("entry-gone #a o eve - - - -\nchannel #a - #a eve nt - -\n");
-	fixture_say(&w, 1, "PART #a");
 	apo_model_on_account_gone(w.model, "eve", w.now_ns);
+	KEPT("entry-gone #a o hal - - - -\nchannel #a - #a hal nt - -\n");
+	fixture_say(&w, 1, "PART #a");
+	apo_model_on_account_gone(w.model, "hal", w.now_ns);
 	KEPT("gone #a - - - - - -\n");
 	cr_assert(eq(u64, figures()->channels, 0));
 }
