@@ -298,7 +298,10 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 	struct rudp_ack_pass pass;
 	enum rudp_verdict verdict;
 
-	/* This ACK was overtaken: the one that is processed in turns covers its packets, too. */
+	/*
+	 * This ACK was overtaken. The one that is processed in turns covers its packets, too,
+	 * unless the peer has dropped their ranges because it keeps too many.
+	 */
 	if (conn->ack_work && ack->largest < conn->ack_work->ack.largest)
 		return RUDP_VERDICT_OK;
 	if (conn->ack_work)

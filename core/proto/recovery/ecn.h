@@ -56,4 +56,5 @@ void rudp_ecn_on_lost(struct rudp_ecn *ecn);
  * An ACK was processed; on_answered was called for each marked packet that it newly acknowledged.
  */
 void rudp_ecn_on_ack(struct rudp_ecn *ecn, const struct rudp_ack *ack);
+
 #endif
