@@ -299,11 +299,11 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 	enum rudp_verdict verdict;
 
 	/*
-	 * This ACK was overtaken. The one that is processed in turns covers its packets, too,
-	 * unless the peer has dropped their ranges because it keeps too many.
+	 * This ACK was overtaken, so it is only checked. The one that is processed in turns covers
+	 * its packets, too, unless the peer has dropped their ranges because it keeps too many.
 	 */
 	if (conn->ack_work && ack->largest < conn->ack_work->ack.largest)
-		return RUDP_VERDICT_OK;
+		return rudp_reliability_recv_begin(&conn->reliability, ack, now_at_ns, &pass);
 	if (conn->ack_work)
 		end_pass(conn, &conn->ack_work->pass, now_at_ns);
 	rudp_conn_ack_drop(conn);

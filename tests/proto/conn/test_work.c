@@ -410,3 +410,14 @@ Test(work, of_a_long_ack_goes_on_after_one_that_it_has_overtaken)
 	cr_assert(zero(u64, server->reliability.outstanding));
 	cr_assert(eq(int, server->ecn.state, RUDP_ECN_CAPABLE));
 }
+
+Test(work, of_a_long_ack_lets_no_overtaken_one_cover_a_skipped_number)
+{
+	struct rudp_conn *server = pair.conn[1];
+	uint64_t first = send_records(1000);
+
+	say_ack(first, first + 1000);
+	cr_assert(ne(ptr, server->ack_work, NULL));
+	server->reliability.skipped[0] = first + 50;
+	cr_assert(eq(int, say_ack(first, first + 100), RUDP_VERDICT_BAD_ACK));
+}
