@@ -48,6 +48,7 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_pool_init(&ep->syn_answers, sizeof(struct rudp_syn_answer));
 	rudp_pool_init(&ep->conn_ids, sizeof(struct rudp_conn_ids));
 	rudp_pool_init(&ep->other_ids, sizeof(struct rudp_other_id));
+	rudp_pool_init(&ep->socket_pool, sizeof(struct rudp_endpoint_socket));
 	rudp_associations_init(&ep->associations);
 	rudp_host_cache_init(&ep->hosts);
 	ep->answer_limit.second_at_ns = now_at_ns;
@@ -73,6 +74,7 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 	rudp_pool_fini(&ep->syn_answers);
 	rudp_pool_fini(&ep->conn_ids);
 	rudp_pool_fini(&ep->other_ids);
+	rudp_pool_fini(&ep->socket_pool);
 	rudp_x25519_fini(&ep->static_key);
 	while (ep->spare_key_count > 0)
 		rudp_x25519_fini(&ep->spare_keys[--ep->spare_key_count]);

@@ -97,6 +97,7 @@ struct rudp_endpoint {
 	struct rudp_timer_wheel wheel;
 	struct rudp_pool conns, syn_answers;  /* memory of connections and of their SYNACKs */
 	struct rudp_pool conn_ids, other_ids; /* memory of ids beside those of the handshake */
+	struct rudp_pool socket_pool;         /* memory of sockets */
 	struct rudp_answer answers[RUDP_ANSWERS_MAX];
 	unsigned answer_first, answer_count;
 	struct rudp_answer_limit answer_limit;

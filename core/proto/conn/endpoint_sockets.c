@@ -23,14 +23,14 @@ static struct rudp_endpoint_socket *find_or_add(struct rudp_endpoint *ep, const 
 
 	if (socket)
 		return socket;
-	socket = calloc(1, sizeof *socket);
+	socket = rudp_pool_take(&ep->socket_pool);
 	if (!socket)
 		return NULL;
 	socket->handle = (uint64_t)(uintptr_t)handle;
 	rudp_list_init(&socket->users);
 	rudp_list_init(&socket->returners);
 	if (!RUDP_TABLE_ADD(hh, ep->sockets, handle, socket)) {
-		free(socket);
+		rudp_pool_give(&ep->socket_pool, socket);
 		return NULL;
 	}
 	return socket;
@@ -42,7 +42,7 @@ static void remove_if_unused(struct rudp_endpoint *ep, struct rudp_endpoint_sock
 	    rudp_list_is_linked(&socket->unused_link))
 		return;
 	HASH_DELETE(hh, ep->sockets, socket);
-	free(socket);
+	rudp_pool_give(&ep->socket_pool, socket);
 }
 
 static bool ended_in_order(const struct rudp_conn *conn)
@@ -189,7 +189,7 @@ void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *handle)
 	}
 	rudp_list_remove(&socket->unused_link);
 	HASH_DELETE(hh, ep->sockets, socket);
-	free(socket);
+	rudp_pool_give(&ep->socket_pool, socket);
 }
 
 /* The next connection in the hash bucket with the same path, or NULL. */
