@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Loss detection (RFC 9002 section 6): packet and time thresholds, and probe time-outs. */
-#include <limits.h>
-
 #include "proto/recovery/reliability_private.h"
 
 /*
@@ -246,10 +244,13 @@ unsigned rudp_reliability_retransmit(struct rudp_reliability *r, const struct ru
 				     int64_t ack_delay_max_ns, int64_t now_at_ns,
 				     struct rudp_reliability_result *result)
 {
+	bool is_whole = true;
+
 	*result = (struct rudp_reliability_result){.inflight_before_bytes = r->bytes_in_flight};
 	if (r->loss_at_ns <= now_at_ns)
-		(void)rudp_loss_detect(r, rtt, ack_delay_max_ns, now_at_ns, UINT_MAX, result);
-	if (result->lost_packets > 0 ||
+		is_whole = rudp_loss_detect(r, rtt, ack_delay_max_ns, now_at_ns,
+					    RUDP_FATES_PER_CALL, result);
+	if (!is_whole || result->lost_packets > 0 ||
 	    rudp_reliability_deadline_ns(r, rtt, ack_delay_max_ns) > now_at_ns)
 		return 0;
 	/*

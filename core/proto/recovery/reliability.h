@@ -18,9 +18,10 @@
  *            fate is.
  * Invariant  bytes_in_flight == sum of size_bytes over records from path_first on that are
  *            in_flight and OUTSTANDING.
- * Cost       amortised O(1) per packet and O(ranges) per ACK, for any window size. One call settles
- *            of recv_step settles at most RUDP_FATES_PER_CALL packets each way, acknowledged and
- *            lost: 100,000 at once took 2 ms, in which no other connection was served.
+ * Cost       amortised O(1) per packet and O(ranges) per ACK, for any window size. One call of
+ *            recv_step or retransmit settles at most RUDP_FATES_PER_CALL packets each way,
+ *            acknowledged and lost: 100,000 at once took 2 ms, in which no other connection was
+ *            served.
  * Limits     RUDP_SENT_RECORDS_MAX records; beyond that rudp_reliability_can_send is false.
  * Threads    none: one owner at a time. The owner's callbacks must not call back into this module.
  * Source     RFC 9002 section 6 and appendix A; RFC 4015 (idea of undoing spurious losses); RFC
@@ -279,8 +280,9 @@ void rudp_reliability_recv_answer(struct rudp_reliability *r, struct rudp_rtt *r
 void rudp_reliability_leave_path(struct rudp_reliability *r);
 
 /*
- * retransmit: to be called at or after the deadline. Declares packets lost by the time threshold
- * (calls on_lost). If none is lost and the probe time-out has expired, counts it.
+ * retransmit: to be called at or after the deadline. Declares at most RUDP_FATES_PER_CALL packets
+ * lost by the packet or time threshold (calls on_lost); if some are left, the deadline has passed
+ * still. If none is lost and the probe time-out has expired, counts it.
  *
  * Returns  the number of probe packets to send, regardless of the congestion window: 0 or 2 (RFC
  *          9002 section 6.2.4).

@@ -522,3 +522,27 @@ Test(loss, of_many_packets_is_declared_in_parts)
 	for (uint64_t number = first; number < first + 999; number++)
 		cr_assert(eq(u8, s->lost[number], 1));
 }
+
+/* The next ACK ends a pass that has declared only some of the packets: the timer finds the rest. */
+Test(loss, left_by_a_pass_is_declared_in_parts_too)
+{
+	const struct rudp_ack ack = {
+		.largest = first + 999, .ranges = {{first + 999, first + 1000}}, .range_count = 1};
+	unsigned lost = RUDP_FATES_PER_CALL;
+	struct rudp_ack_pass pass;
+
+	sender_data(s, 1000);
+	sender_wait(s, RTT);
+	rudp_reliability_recv_begin(&s->r, &ack, s->now_at_ns, &pass);
+	cr_assert(not(sender_step(s, &pass)));
+	rudp_reliability_recv_end(&s->r, &s->rtt, &pass, SENDER_ACK_DELAY_NS, s->now_at_ns);
+	while (lost < 1000 - RUDP_PACKET_THRESHOLD) {
+		cr_assert(le(i64, sender_deadline_ns(s), s->now_at_ns));
+		cr_assert(zero(uint, sender_retransmit(s)));
+		cr_assert(all(ge(u32, s->result.lost_packets, 1),
+			      le(u32, s->result.lost_packets, RUDP_FATES_PER_CALL)));
+		lost += s->result.lost_packets;
+	}
+	cr_assert(eq(uint, lost, 1000 - RUDP_PACKET_THRESHOLD));
+	cr_assert(zero(u32, s->r.pto_count));
+}
