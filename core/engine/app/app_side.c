@@ -290,8 +290,10 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 		return false;
 	}
 	if (rudp_ends_may_drain(&app->ends) && !rudp_app_is_drained(app)) {
-		if (!rudp_ends_left_unread(&app->ends))
+		if (!rudp_ends_left_unread(&app->ends)) {
+			rudp_carrier_orphan(engine, &app->carrier);
 			return false;
+		}
 		if (is_taken(engine, app)) {
 			wait_for_memory(engine, app);
 			return false;

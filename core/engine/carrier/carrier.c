@@ -15,6 +15,14 @@ bool rudp_carrier_waits_for_reader(const struct rudp_carrier *carrier)
 			       : rudp_conn_waits_for_reader(carrier->conn);
 }
 
+void rudp_carrier_orphan(struct rudp_engine *engine, struct rudp_carrier *carrier)
+{
+	if (carrier->by_tcp)
+		rudp_tcp_orphan(carrier->tcp);
+	else if (carrier->conn)
+		rudp_conn_orphan(carrier->conn, engine->now_at_ns);
+}
+
 int rudp_carrier_send_reserve(struct rudp_carrier *carrier, size_t want, struct iovec iov[2])
 {
 	return carrier->by_tcp ? rudp_tcp_send_reserve(carrier->tcp, want, iov)

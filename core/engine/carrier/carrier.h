@@ -28,6 +28,11 @@ struct rudp_carrier {
 size_t rudp_carrier_send_room(const struct rudp_carrier *carrier);
 /* There is no room, and as far as is known it is the peer's program that does not read. */
 bool rudp_carrier_waits_for_reader(const struct rudp_carrier *carrier);
+/*
+ * The program has closed, and not all that it wrote is sent: a peer that does not read is given up
+ * after RUDP_ORPHAN_NS.
+ */
+void rudp_carrier_orphan(struct rudp_engine *engine, struct rudp_carrier *carrier);
 int rudp_carrier_send_reserve(struct rudp_carrier *carrier, size_t want, struct iovec iov[2]);
 void rudp_carrier_send_commit(struct rudp_engine *engine, struct rudp_carrier *carrier, size_t n);
 void rudp_carrier_mark_urgent(struct rudp_engine *engine, struct rudp_carrier *carrier);

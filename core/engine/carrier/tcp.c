@@ -211,6 +211,20 @@ void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp)
 	destroy(engine, tcp);
 }
 
+/* A time-out that the program has chosen stays. */
+void rudp_tcp_orphan(struct rudp_tcp *tcp)
+{
+	unsigned limit_ms = RUDP_ORPHAN_NS / RUDP_NS_PER_MS, chosen_ms = 0;
+	socklen_t len = sizeof chosen_ms;
+
+	if (tcp->has_orphan_limit)
+		return;
+	tcp->has_orphan_limit = true;
+	getsockopt(tcp->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &chosen_ms, &len);
+	if (chosen_ms == 0)
+		setsockopt(tcp->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
+}
+
 void rudp_tcp_close(struct rudp_engine *engine, struct rudp_tcp *tcp)
 {
 	tcp->app_id = 0;
@@ -226,8 +240,10 @@ void rudp_tcp_close(struct rudp_engine *engine, struct rudp_tcp *tcp)
 	rudp_tcp_flush(tcp);
 	if (rudp_ring_used(&tcp->out) == 0)
 		destroy(engine, tcp);
-	else
+	else {
+		rudp_tcp_orphan(tcp);
 		rudp_tcp_set_dirty(engine, tcp);
+	}
 }
 
 void rudp_tcp_close_all(struct rudp_engine *engine)

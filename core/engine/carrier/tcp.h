@@ -7,7 +7,8 @@
  * urgent byte.
  *
  * Life     connecting -> established -> (both directions ended) closed. After rudp_tcp_close() it
- * is an orphan: the rest of its ring is written, then the kernel takes over.
+ * is an orphan: the rest of its ring is written, then the kernel takes over. The kernel's limit for
+ * sockets without a program does not apply before that, so it gets another one (rudp_tcp_orphan).
  */
 #ifndef RUDP_ENGINE_TCP_H
 #define RUDP_ENGINE_TCP_H
@@ -37,9 +38,10 @@ struct rudp_tcp {
 	bool fin_wanted, fin_sent;
 	bool peer_fin;
 	bool reset_on_close; /* closing it sends a reset */
-	bool discarding;     /* received bytes are dropped (SHUT_RD) */
-	int deferred_error;  /* errno that the kernel reports once; received bytes come first */
-	int error;           /* the connection is over and all bytes have been read */
+	bool has_orphan_limit;
+	bool discarding;    /* received bytes are dropped (SHUT_RD) */
+	int deferred_error; /* errno that the kernel reports once; received bytes come first */
+	int error;          /* the connection is over and all bytes have been read */
 	uint64_t urgent_out, urgent_in; /* ring offset one past the urgent byte; 0: none */
 	struct rudp_ring out, in;
 	struct rudp_endpoint *ep; /* the rings count against its memory budget */
@@ -99,6 +101,8 @@ bool rudp_tcp_is_starved(const struct rudp_tcp *tcp);
 /* Drops bytes received after rudp_tcp_shutdown_receive(). true: more is waiting. */
 bool rudp_tcp_discard(struct rudp_tcp *tcp);
 void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp);
+/* Limits how long the kernel waits for a peer that does not read: RUDP_ORPHAN_NS. */
+void rudp_tcp_orphan(struct rudp_tcp *tcp);
 void rudp_tcp_close(struct rudp_engine *engine, struct rudp_tcp *tcp);
 /*
  * Sets one option that the program has set on its own end, on the kernel socket fd. Returns 0 or

@@ -369,10 +369,19 @@ void rudp_conn_reset_after_delivery(struct rudp_conn *conn, int64_t now_at_ns)
 	wait_for_reader(conn, now_at_ns);
 }
 
+void rudp_conn_orphan(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->orphan_at_ns > 0)
+		return;
+	conn->orphan_at_ns = now_at_ns;
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
 static void close_conn(struct rudp_conn *conn, bool unread, int64_t now_at_ns)
 {
 	if (conn->user_closed)
 		return;
+	rudp_conn_orphan(conn, now_at_ns);
 	conn->user_closed = true;
 	conn->user = NULL;
 	conn->events = 0;

@@ -94,6 +94,11 @@ struct rudp_conn_options {
 #define RUDP_IDLE_TIMEOUT_NS (7200 * RUDP_NS_PER_S) /* only our own pings are unanswered */
 #define RUDP_FIN_TIMEOUT_NS (60 * RUDP_NS_PER_S)    /* as Linux with tcp_fin_timeout */
 #define RUDP_NO_READER_NS (1 * RUDP_NS_PER_S)       /* after a close with unread input */
+/*
+ * After another close. Linux gives up when its probes of a closed window are 120 s apart: 341 s,
+ * measured over loopback.
+ */
+#define RUDP_ORPHAN_NS (340 * RUDP_NS_PER_S)
 
 /* How a connection began: docs/protocol.md sections 6.1 and 6.7. The texts are those of rudp ss. */
 #define RUDP_HANDSHAKE_KINDS(X)                                                                    \
@@ -212,6 +217,11 @@ void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int6
 void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns);
 /* The same for a user that has left bytes unread in its own buffers. */
 void rudp_conn_close_unread(struct rudp_conn *conn, int64_t now_at_ns);
+/*
+ * The program is gone, but the user still has bytes of it to write. From now on, as after
+ * rudp_conn_close(), a peer whose window stays full for RUDP_ORPHAN_NS is given up (ETIMEDOUT).
+ */
+void rudp_conn_orphan(struct rudp_conn *conn, int64_t now_at_ns);
 
 /*
  * Drops the connection at any time without telling the peer; call it instead of rudp_conn_close().

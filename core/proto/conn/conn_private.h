@@ -286,6 +286,8 @@ struct rudp_conn {
 	int64_t refreshed_at_ns;  /* when a packet last refreshed the NAT mapping without a ping */
 	int64_t time_wait_end_ns; /* limit of close_at_ns in TIME_WAIT */
 	int64_t close_at_ns;      /* TIME_WAIT, RESET_SENT, FIN_WAIT_2 without user, ... */
+	/* rudp_conn_orphan(), or since then the peer's last larger window; 0: not an orphan */
+	int64_t orphan_at_ns;
 	int64_t reset_by_ns; /* rudp_conn_reset_after_delivery() waits until then; 0: it does not */
 	int64_t forget_keys_at_ns;
 	int64_t keys_from_ns; /* when the send key was set */

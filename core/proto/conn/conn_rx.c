@@ -56,7 +56,7 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 	return verdict;
 }
 
-static void on_window(struct rudp_conn *conn, uint64_t window_end)
+static void on_window(struct rudp_conn *conn, uint64_t window_end, int64_t now_at_ns)
 {
 	size_t room = rudp_conn_send_room(conn);
 
@@ -65,6 +65,8 @@ static void on_window(struct rudp_conn *conn, uint64_t window_end)
 	conn->peer_window_end = window_end;
 	if (conn->reset_by_ns > 0)
 		conn->close_at_ns = conn->reset_by_ns;
+	if (conn->orphan_at_ns > 0)
+		conn->orphan_at_ns = now_at_ns;
 	if (rudp_conn_send_room(conn) > room)
 		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
 }
@@ -93,7 +95,7 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 	case RUDP_FRAME_STREAM_FIN:
 		return on_stream(conn, frame, now_at_ns);
 	case RUDP_FRAME_WINDOW:
-		on_window(conn, frame->offset);
+		on_window(conn, frame->offset, now_at_ns);
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_BLOCKED:
 		/* Our last WINDOW may have been lost, or the window has grown since. */

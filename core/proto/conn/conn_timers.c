@@ -110,6 +110,8 @@ static int64_t give_up_at_ns(const struct rudp_conn *conn)
 		return RUDP_NEVER;
 	if (is_handshaking(conn) || rudp_conn_identity_is_awaited(conn))
 		return conn->opened_at_ns + handshake_max_ns(conn);
+	if (conn->orphan_at_ns > 0 && owes_delivery(conn) && rudp_conn_waits_for_reader(conn))
+		return conn->orphan_at_ns + RUDP_ORPHAN_NS;
 	if (!rudp_state_is_established(conn->state) || conn->reliability.outstanding == 0)
 		return RUDP_NEVER;
 	if (!owes_delivery(conn))

@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -280,6 +281,29 @@ Test(app_side, what_is_left_after_an_abort_waits_a_minute_for_the_network)
 		pass_time(RUDP_NS_PER_S, false);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
 	expect_reset_within(2 * RUDP_NS_PER_S, false);
+}
+
+/* The peer's host answers all the time. */
+Test(app_side, what_is_left_after_a_close_does_not_wait_for_ever_for_a_reader)
+{
+	static const char block[16384];
+
+	open_over_protocol();
+	while (send(program, block, sizeof block, 0) > 0) {
+		rudp_app_on_epoll(&engine, app, EPOLLIN);
+		pass_time(50 * RUDP_NS_PER_MS, true);
+	}
+	close(program);
+	program = -1;
+	rudp_app_on_epoll(&engine, app, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+	pass_time(RUDP_ORPHAN_NS - RUDP_NS_PER_S, true);
+	cr_assert(zero(int, rudp_conn_error(pair.conn[0])));
+	pass_time(30 * RUDP_NS_PER_S, true); /* probes of the window are 25 s apart */
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ETIMEDOUT));
+	rudp_app_on_conn(&engine, app, RUDP_EVENT_FAILED);
+	cr_assert(zero(uint, engine.app_count));
+	app = rudp_app_new(&engine, &(struct rudp_sock_options){0}, &pair.addr[0], &pair.addr[0]);
+	pair_fini(&pair);
 }
 
 /* SOCK_SEQPACKET refuses urgent bytes, like SOCK_STREAM without CONFIG_AF_UNIX_OOB. */

@@ -246,6 +246,36 @@ Test(tcp, an_orphan_ends_when_its_peer_closes_without_reading)
 		step();
 }
 
+static int user_timeout_ms(void)
+{
+	int ms = -1;
+	socklen_t len = sizeof ms;
+
+	getsockopt(tcp->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len);
+	return ms;
+}
+
+/* The kernel's own limit is for sockets that no process has. */
+Test(tcp, an_orphan_does_not_wait_for_ever_for_a_reader)
+{
+	put_all_there_is_room_for();
+	cr_assert(zero(int, user_timeout_ms()));
+	rudp_tcp_close(&engine, tcp);
+	cr_assert(eq(int, user_timeout_ms(), RUDP_ORPHAN_NS / RUDP_NS_PER_MS));
+}
+
+Test(tcp, an_orphan_keeps_the_time_out_of_its_program)
+{
+	const int ms = 500;
+
+	setsockopt(tcp->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+	put_all_there_is_room_for();
+	rudp_tcp_close(&engine, tcp);
+	cr_assert(eq(int, user_timeout_ms(), ms));
+	while (engine.tcp_count > 0) /* as the peer does not read */
+		step();
+}
+
 /* Bytes received before shutdown_receive() must not keep the window closed forever. */
 Test(tcp, discarding_continues_to_the_end)
 {

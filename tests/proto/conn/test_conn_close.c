@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proto/conn/conn_private.h"
 #include "proto/pair.h"
 
 Test(conn_close, close_with_unread_bytes_resets_the_peer)
@@ -159,21 +160,30 @@ Test(conn_close, a_reset_waits_a_minute_for_the_delivery)
 	pair_fini(&pair);
 }
 
-/* Side 1 has written more than the window of side 0, and closes with a request unread. */
-static size_t close_with_a_full_window(struct pair *pair)
+/* Side 1 writes more than the window of side 0. Returns the number of bytes. */
+static size_t fill_window(struct pair *pair)
 {
 	static char answer[4 << 20];
 	size_t written = 0, n;
 
-	pair_init(pair, 0, 0);
-	pair_establish(pair);
-	rudp_conn_write(pair->conn[0], "request", 7, pair->now_ns);
-	pair_settle(pair);
 	while ((n = rudp_conn_write(pair->conn[1], answer, sizeof answer, pair->now_ns)) > 0) {
 		written += n;
 		pair_run(pair, 50 * RUDP_NS_PER_MS);
 	}
 	cr_assert(rudp_conn_waits_for_reader(pair->conn[1]));
+	return written;
+}
+
+/* The same, and closes with a request unread. */
+static size_t close_with_a_full_window(struct pair *pair)
+{
+	size_t written;
+
+	pair_init(pair, 0, 0);
+	pair_establish(pair);
+	rudp_conn_write(pair->conn[0], "request", 7, pair->now_ns);
+	pair_settle(pair);
+	written = fill_window(pair);
 	rudp_conn_close(pair->conn[1], pair->now_ns);
 	return written;
 }
@@ -203,5 +213,46 @@ Test(conn_close, a_reset_waits_for_a_program_that_reads_slowly)
 	}
 	cr_assert(eq(sz, n, written));
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
+	pair_fini(&pair);
+}
+
+/* The peer's host answers, but its program does not read, and this program has closed. */
+Test(conn_close, an_orphan_does_not_wait_for_ever_for_a_reader)
+{
+	static char got[100000];
+	struct pair pair;
+	uint64_t window_end;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	fill_window(&pair);
+	rudp_conn_close(pair.conn[1], pair.now_ns);
+	window_end = pair.conn[1]->peer_window_end;
+	pair_run(&pair, RUDP_ORPHAN_NS - 10 * RUDP_NS_PER_S);
+	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
+	while (pair.conn[1]->peer_window_end == window_end) {
+		cr_assert(ge(sz, pair_read(&pair, 0, got, sizeof got), 1));
+		pair_run(&pair, 50 * RUDP_NS_PER_MS);
+	}
+	pair_run(&pair, RUDP_ORPHAN_NS - 10 * RUDP_NS_PER_S); /* the time began anew */
+	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
+	pair_run(&pair, 60 * RUDP_NS_PER_S);
+	cr_assert(zero(uint, rudp_endpoint_conn_count(pair.ep[1])));
+	cr_assert(not(rudp_conn_receive_eof(pair.conn[0])));
+	pair_fini(&pair);
+}
+
+Test(conn_close, an_open_connection_waits_for_its_reader)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	fill_window(&pair);
+	pair_run(&pair, 2 * RUDP_ORPHAN_NS);
+	cr_assert(zero(int, rudp_conn_error(pair.conn[1])));
+	rudp_conn_orphan(pair.conn[1], pair.now_ns);
+	pair_run(&pair, RUDP_ORPHAN_NS + 30 * RUDP_NS_PER_S);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ETIMEDOUT));
 	pair_fini(&pair);
 }
