@@ -66,8 +66,9 @@ int rudp_bind(int fd, const struct sockaddr *address, socklen_t length);
  *
  * Errors   ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EINPROGRESS, EALREADY, EISCONN,
  *          EINTR, EKEYREJECTED (the peer has another key), EACCES (the peer's identity is not
- *          the known one, or the peer refuses the identity of this end), EINVAL, EAFNOSUPPORT,
- *          EFAULT, EBADF, ENOTSOCK.
+ *          the known one, or the peer refuses the identity of this end; or the engine has ended
+ *          since rudp_socket, there is no other, and clear text is forbidden), EINVAL,
+ *          EAFNOSUPPORT, EFAULT, EBADF, ENOTSOCK.
  */
 int rudp_connect(int fd, const struct sockaddr *address, socklen_t length);
 
