@@ -163,7 +163,8 @@ static void clear_name(int fd, struct msghdr *message)
 /* Sets the output members to what the kernel leaves at an end of file. */
 static ssize_t set_end_of_file(struct msghdr *message, int flags)
 {
-	message->msg_namelen = 0;
+	if (message->msg_name)
+		message->msg_namelen = 0;
 	message->msg_controllen = 0;
 	message->msg_flags = flags & MSG_CMSG_CLOEXEC;
 	return 0;

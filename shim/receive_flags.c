@@ -110,7 +110,8 @@ static ssize_t receive(int fd, struct msghdr *message, int flags)
 	if (rc < 0)
 		return rc;
 	errno = before; /* an error that ended the wait for more bytes is not reported */
-	message->msg_namelen = 0;
+	if (message->msg_name)
+		message->msg_namelen = 0;
 	return rc;
 }
 

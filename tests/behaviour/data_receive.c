@@ -550,3 +550,19 @@ CHECK(recvmsg_that_discards_sets_what_it_returns)
 	say_result("again", recvmsg(accepted, &message, MSG_TRUNC | MSG_CMSG_CLOEXEC));
 	say("flags %x", message.msg_flags);
 }
+
+CHECK(recvmsg_without_a_name_leaves_its_length)
+{
+	static const int flags[] = {0, MSG_TRUNC, MSG_WAITALL, MSG_PEEK | MSG_WAITALL};
+	char data[4];
+	struct iovec iov = {data, sizeof(data)};
+	int client, server;
+	connected_pair(AF_INET, &client, &server);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_namelen = 128};
+		put(client, "abcd");
+		wait_unread(server, 4);
+		say_result("recvmsg", recvmsg(server, &message, flags[i]));
+		say("length %d", (int)message.msg_namelen);
+	}
+}
