@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -36,6 +37,17 @@ CHECK(who_reads_after_end_and_reset_finds_the_end)
 	say_bytes("recv", client);
 	say_bytes("recv", client);
 	say_result("send", send(client, "x", 1, MSG_NOSIGNAL));
+}
+
+CHECK(stdio_after_end_and_reset)
+{
+	char line[8];
+	FILE *file = fdopen(client_of_a_server_that_answers_and_resets(), "r");
+
+	must(file != NULL, "fdopen");
+	must(fgets(line, sizeof line, file) != NULL, "fgets");
+	say("%s, end %d, error %d", line, feof(file) != 0, ferror(file) != 0);
+	say("more %d, end %d, error %d", fgetc(file), feof(file) != 0, ferror(file) != 0);
 }
 
 CHECK(every_way_of_reading_after_end_and_reset_finds_the_end)

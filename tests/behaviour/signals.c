@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,6 +303,26 @@ CHECK(alarm_ends_a_connect)
 	say_result("connect", connect_to(fd, &addr));
 	say("signals: %d", (int)signals);
 	close(fd);
+}
+
+static sigjmp_buf before_connect;
+
+static void jump(int number)
+{
+	siglongjmp(before_connect, number);
+}
+
+CHECK(a_handler_jumps_out_of_a_connect)
+{
+	struct sockaddr_storage addr;
+	silent(AF_INET, &addr);
+	int fd = fresh(AF_INET, 0);
+	on_signal(SIGALRM, jump, 0);
+	alarm_in(150);
+	if (sigsetjmp(before_connect, 1) == 0)
+		say_result("connect", connect_to(fd, &addr));
+	close(fd);
+	say("numbers in use: %d", dup(fresh(AF_INET, 0)) - fd);
 }
 
 CHECK(alarm_ends_an_accept)
