@@ -4,7 +4,8 @@
  *
  * History    belongs to the name: what was said before stays under the old name, for those who were
  *            present; under the new one all members count as having just joined, and public history
- *            begins.
+ *            begins. The time of creation is that of the change, so that operators cannot redact
+ *            messages of another channel that had the new name before.
  * Limits     Clients without the capability see PART and JOIN with the list of names, so a channel
  *            can have RENAME_OTHERS_MAX of them, and is renamed at most once in RENAME_SPAN_S.
  */
@@ -157,6 +158,7 @@ static int change_name(const struct rename *rename)
 		apo_history_on_left(rename->model, channel->member_slots[i].membership);
 	error = apo_channel_set_name(rename->model, channel, rename->name);
 	if (!rename->is_spelling) {
+		channel->created_at_s = apo_wall_s(rename->model);
 		apo_history_on_channel_restricted(channel);
 		apo_history_on_public(rename->model, channel);
 	}

@@ -148,3 +148,22 @@ Test(redact, there_is_none_without_history)
 	ANSWERS(&w, 2, "CAP REQ draft/message-redaction",
 		":irc.example CAP fay NAK :draft/message-redaction");
 }
+
+/* Those of another channel that had the name before are not its operators' business. */
+Test(redact, operators_oversee_what_came_since_the_channel_has_its_name)
+{
+	const int64_t founded_ms = 1700000000000;
+
+	fixture_say(&w, 0, "REDACT #room abc-5");
+	cr_assert(eq(i64, told_oversees_ms, founded_ms));
+	answer(APO_ASKED_NO_MESSAGE);
+	fixture_wait(&w, 61 * RUDP_NS_PER_S);
+	fixture_say(&w, 0, "RENAME #room #ROOM");
+	fixture_say(&w, 0, "REDACT #room abc-5");
+	cr_assert(eq(i64, told_oversees_ms, founded_ms));
+	answer(APO_ASKED_NO_MESSAGE);
+	fixture_wait(&w, 61 * RUDP_NS_PER_S);
+	fixture_say(&w, 0, "RENAME #room #Hall");
+	fixture_say(&w, 0, "REDACT #hall abc-5");
+	cr_assert(eq(i64, told_oversees_ms, founded_ms + 2 * 61 * 1000));
+}

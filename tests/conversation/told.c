@@ -8,6 +8,7 @@
 char told[TOLD_MAX][160];
 unsigned told_count, told_at;
 uint64_t told_ticket;
+int64_t told_oversees_ms;
 
 __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
 {
@@ -60,6 +61,7 @@ static void ask_history(void *of, uint64_t asked, const struct apo_question *que
 {
 	(void)of;
 	told_ticket = asked;
+	told_oversees_ms = question->oversees_ms;
 	tell("way %d %s %s %s since %" PRId64 "%s: %s %s %u", (int)question->way,
 	     question->account ? question->account : "-",
 	     question->channel ? question->channel : "-", question->other ? question->other : "-",

@@ -11,7 +11,8 @@
 /* The lines that the test has not taken begin at told[told_at]. */
 extern char told[TOLD_MAX][160];
 extern unsigned told_count, told_at;
-extern uint64_t told_ticket; /* of the last question */
+extern uint64_t told_ticket;     /* of the last question */
+extern int64_t told_oversees_ms; /* of the last question */
 
 /* Before fixture_start. */
 void told_init(struct fixture *fixture);
