@@ -108,6 +108,7 @@
 	X(ERR_NONICKNAMEGIVEN, 431, ":No nickname given")                                          \
 	X(ERR_ERRONEUSNICKNAME, 432, "%s :Erroneous nickname")                                     \
 	X(ERR_NICKNAMEINUSE, 433, "%s :Nickname is already in use")                                \
+	X(ERR_BANONCHAN, 435, "%s %s :Cannot change nick while banned or muted there")             \
 	X(ERR_USERNOTINCHANNEL, 441, "%s %s :They aren't on that channel")                         \
 	X(ERR_NOTONCHANNEL, 442, "%s :You're not on that channel")                                 \
 	X(ERR_USERONCHANNEL, 443, "%s %s :is already on channel")                                  \

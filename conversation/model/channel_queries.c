@@ -10,6 +10,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/messages.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/words.h"
@@ -230,6 +231,8 @@ void apo_on_topic(struct apo_model *model, struct apo_client *client,
 	if ((membership->pair.channel->modes & APO_MODE_TOPIC) &&
 	    !(apo_membership_slot(membership)->modes & APO_MEMBERSHIP_OPERATOR))
 		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, membership->pair.channel->name);
+	else if (!apo_may_speak(model, client, membership->pair.channel))
+		apo_reply(model, client, ERR_CANNOTSENDTOCHAN, membership->pair.channel->name);
 	else
 		set_topic(model, client, membership->pair.channel, message->params[1]);
 }

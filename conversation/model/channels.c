@@ -276,6 +276,16 @@ bool apo_channel_mutes(const struct apo_channel *channel, const struct apo_clien
 		apo_channel_bans(channel, client));
 }
 
+const struct apo_channel *apo_channel_that_mutes(const struct apo_client *client)
+{
+	RUDP_LIST_EACH(struct apo_membership, membership, &client->memberships, of_client) {
+		if (!apo_membership_slot(membership)->modes &&
+		    apo_channel_mutes(membership->pair.channel, client))
+			return membership->pair.channel;
+	}
+	return NULL;
+}
+
 static struct apo_entry *entry_find(struct apo_channel *channel, enum apo_list_kind kind,
 				    const char *mask)
 {

@@ -54,6 +54,9 @@ bool apo_channel_bans(const struct apo_channel *channel, const struct apo_client
 /* Returns whether the client is banned, muted or quieted, without an exception, and so may not
  * speak. */
 bool apo_channel_mutes(const struct apo_channel *channel, const struct apo_client *client);
+/* A channel in which the client is a muted member without voice; NULL: there is none. Such a client
+ * keeps its nick and real name, since lists match by them. */
+const struct apo_channel *apo_channel_that_mutes(const struct apo_client *client);
 /* Returns 1: added; 0: the mask was in the list already; -ENOMEM. A ban also holds for clients
  * that are invited. */
 int apo_entry_add(struct apo_channel *channel, enum apo_list_kind kind, const char *mask,

@@ -10,6 +10,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/markers.h"
+#include "conversation/model/messages.h"
 #include "conversation/model/metadata.h"
 #include "conversation/model/registry.h"
 #include "conversation/model/replies.h"
@@ -196,7 +197,7 @@ static void part(struct apo_model *model, struct apo_membership *membership, con
 
 	apo_line_from(&line, client, "PART");
 	apo_line_param(&line, membership->pair.channel->name);
-	if (text && *text)
+	if (text && *text && apo_may_speak(model, client, membership->pair.channel))
 		apo_line_last(&line, apo_cut(cut, text, model->config->kick_len_max));
 	apo_line_end(&line);
 	say = apo_say_by(client, &line);

@@ -7,6 +7,7 @@
 #include "conversation/model/accounts.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/caps.h"
+#include "conversation/model/channels.h"
 #include "conversation/model/chanserv.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
@@ -268,6 +269,16 @@ void apo_nick_change(struct apo_model *model, struct apo_client *client, const c
 	}
 }
 
+static void change_nick(struct apo_model *model, struct apo_client *client, const char *nick)
+{
+	const struct apo_channel *channel = apo_channel_that_mutes(client);
+
+	if (channel)
+		apo_reply(model, client, ERR_BANONCHAN, nick, channel->name);
+	else
+		apo_nick_change(model, client, nick);
+}
+
 void apo_on_nick(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {
@@ -309,7 +320,7 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	if (client->is_registered)
-		apo_nick_change(model, client, nick);
+		change_nick(model, client, nick);
 	else if (apo_client_set_nick(model, client, nick) < 0)
 		apo_client_end(model, client, "Out of memory");
 	else

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conversation/model/bans.h"
+#include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
@@ -63,6 +64,11 @@ void apo_on_setname(struct apo_model *model, struct apo_client *client,
 	if (!apo_shared_is_applying(model) && apo_ban_of_real(model, real)) {
 		apo_fail(model, client, "SETNAME", "CANNOT_CHANGE_REALNAME",
 			 "That name is banned from this server");
+		return;
+	}
+	if (apo_channel_that_mutes(client)) {
+		apo_fail(model, client, "SETNAME", "CANNOT_CHANGE_REALNAME",
+			 "You are banned or muted in one of your channels");
 		return;
 	}
 	if (apo_text_set(&client->real, real) < 0) {

@@ -210,3 +210,56 @@ Test(extbans, marks_of_bots_and_mode_C_survive_a_hand_over)
 	ANSWERS(&w, 0, "MODE #a b",
 		":irc.example 367 dan #a a:x dan!~dan@host0.example 1700000000");
 }
+
+/* ---- ways round a mute ---- */
+
+Test(extbans, the_muted_take_no_other_nick)
+{
+	fixture_say(&w, 0, "MODE #a +b m:eve");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "NICK evan",
+		":irc.example 435 eve evan #a :Cannot change nick while banned or muted there");
+	QUIET(&w, 0);
+	fixture_say(&w, 0, "MODE #a +v eve");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "NICK evan", ":eve!~eve@host1.example NICK :evan");
+}
+
+Test(extbans, the_muted_take_no_other_real_name)
+{
+	fixture_say(&w, 0, "MODE #a +q r:real?eve");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "SETNAME :somebody",
+		":irc.example FAIL SETNAME CANNOT_CHANGE_REALNAME "
+		":You are banned or muted in one of your channels");
+	fixture_say(&w, 0, "MODE #a -q r:real?eve");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "SETNAME :somebody");
+	QUIET(&w, 1);
+}
+
+Test(extbans, who_may_not_speak_leaves_without_a_text)
+{
+	fixture_say(&w, 0, "MODE #a +b m:eve");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "PART #a :shouting", ":eve!~eve@host1.example PART #a");
+	HEARS(&w, 0, ":eve!~eve@host1.example PART #a");
+	fixture_say(&w, 0, "MODE #a -b+m m:eve");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "PART #a :shouting");
+	HEARS(&w, 0, ":eve!~eve@host1.example PART #a");
+	fixture_say(&w, 0, "PART #a :bye");
+	HEARS(&w, 0, ":dan!~dan@host0.example PART #a :bye");
+}
+
+Test(extbans, who_may_not_speak_sets_no_topic)
+{
+	fixture_say(&w, 0, "MODE #a -t+b m:eve");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "TOPIC #a :shouting", ":irc.example 404 eve #a :Cannot send to channel");
+	QUIET(&w, 0);
+	fixture_say(&w, 0, "MODE #a -b m:eve");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "TOPIC #a :x", ":eve!~eve@host1.example TOPIC #a :x");
+}

@@ -112,6 +112,13 @@ static bool has_account(unsigned who)
 	return who % 2 == 1;
 }
 
+static bool may_speak(unsigned who, unsigned channel)
+{
+	if (s.membership[who][channel] & (OP | VOICE))
+		return true;
+	return !s.mode[channel]['m'] && (s.membership[who][channel] || !s.mode[channel]['n']);
+}
+
 static void close_channel(unsigned channel)
 {
 	unsigned i;
@@ -295,7 +302,7 @@ static void part(unsigned who, unsigned channel)
 	fixture_say(&w, who, "PART #%u :x y", channel);
 	if (!s.membership[who][channel])
 		return;
-	snprintf(what, sizeof what, "PART #%u :x y", channel);
+	snprintf(what, sizeof what, "PART #%u%s", channel, may_speak(who, channel) ? " :x y" : "");
 	from(line, who, what);
 	expect_channel(channel, CLIENTS, line);
 	leave(who, channel);
@@ -339,11 +346,8 @@ static void say_to_channel(unsigned who, unsigned channel)
 	char line[LINE], what[64];
 	const char *command = below(2) ? "PRIVMSG" : "NOTICE";
 	unsigned number = below(1000);
-	bool may = s.membership[who][channel] & (OP | VOICE);
-
 	fixture_say(&w, who, "%s #%u :word %u", command, channel, number);
-	may |= !s.mode[channel]['m'] && (s.membership[who][channel] || !s.mode[channel]['n']);
-	if (count_in(channel) == 0 || !may) {
+	if (count_in(channel) == 0 || !may_speak(who, channel)) {
 		s.refused++;
 		return;
 	}
@@ -415,7 +419,7 @@ static void topic(unsigned who, unsigned channel)
 
 	snprintf(what, sizeof what, "TOPIC #%u :about %u", channel, below(100));
 	fixture_say(&w, who, "%s", what);
-	if (!s.membership[who][channel] ||
+	if (!s.membership[who][channel] || !may_speak(who, channel) ||
 	    (s.mode[channel]['t'] && !(s.membership[who][channel] & OP)))
 		return;
 	from(line, who, what);
