@@ -22,7 +22,7 @@
 	X(RPL_STATSKLINE, 216, "K %s %ld %ld %s :%s")                                              \
 	X(RPL_ENDOFSTATS, 219, "%s :End of STATS")                                                 \
 	X(RPL_UMODEIS, 221, "%s")                                                                  \
-	X(RPL_STATSDLINE, 225, "D %s %ld %ld %s :%s")                                              \
+	X(RPL_STATSDLINE, 225, "D %s%s %ld %ld %s :%s")                                            \
 	X(RPL_STATSUPTIME, 242, ":Server up %lu days %lu:%02lu:%02lu")                             \
 	X(RPL_STATSOLINE, 243, "O %s * %s")                                                        \
 	X(RPL_STATSXLINE, 247, "X %s %ld %ld %s :%s")                                              \

@@ -14,6 +14,7 @@
 #include "conversation/model/words.h"
 
 #define LISTED_MAX 500 /* bans that one answer shows */
+#define IPV6_HOST_BITS 64
 
 static const struct {
 	const char *add, *remove, *what;
@@ -44,17 +45,34 @@ static void fail(const struct request *request, const char *code, const char *te
 
 /* ---- what is asked for ---- */
 
+/* A host of IPv6 is banned with its network, since it can choose any address there. */
+static void write_around(char to[APO_SOURCE_BYTES_MAX], const char *address)
+{
+	struct apo_network network;
+
+	if (!apo_network_read_address(&network, address)) {
+		snprintf(to, APO_SOURCE_BYTES_MAX, "%s", address);
+		return;
+	}
+	if (!apo_network_is_ipv4(&network))
+		network = apo_network_around(&network, IPV6_HOST_BITS);
+	apo_network_write(to, &network);
+}
+
 /* The nick of a user stands for the user's address. */
 static void name_user(const struct request *request, const char *word, char *to, size_t size)
 {
 	const struct apo_client *other = NULL;
+	char around[APO_SOURCE_BYTES_MAX];
 
 	if (apo_nick_is_valid(word, APO_NICK_BYTES_MAX))
 		other = apo_client_named(request->model, word);
+	if (other)
+		write_around(around, other->address);
 	if (other && request->kind == APO_BAN_ADDRESS)
-		snprintf(to, size, "%s", other->address);
+		snprintf(to, size, "%s", around);
 	else if (other && request->kind == APO_BAN_HOST)
-		snprintf(to, size, "%s@%s", other->user, other->address);
+		snprintf(to, size, "%s@%s", other->user, around);
 	else
 		snprintf(to, size, "%s", word);
 }
@@ -226,8 +244,8 @@ static void tell(struct apo_model *model, struct apo_client *client, const struc
 
 	switch (ban->kind) {
 	case APO_BAN_ADDRESS:
-		apo_reply(model, client, RPL_STATSDLINE, ban->target, set_at_s, ends_at_s, ban->by,
-			  ban->reason);
+		apo_reply(model, client, RPL_STATSDLINE, ban->target[0] == ':' ? "0" : "",
+			  ban->target, set_at_s, ends_at_s, ban->by, ban->reason);
 		break;
 	case APO_BAN_HOST:
 		apo_reply(model, client, RPL_STATSKLINE, ban->target, set_at_s, ends_at_s, ban->by,

@@ -285,7 +285,7 @@ void fixture_connect(struct fixture *fixture, unsigned i)
 {
 	struct mock *mock = &fixture->mocks[i];
 	char host[32], address[32];
-	struct apo_peer_facts facts = {.address = address,
+	struct apo_peer_facts facts = {.address = mock->address ? mock->address : address,
 				       .host = host,
 				       .fingerprint = mock->fingerprint,
 				       .is_secure = i % 2,

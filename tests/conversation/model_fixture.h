@@ -27,6 +27,7 @@ struct mock {
 	size_t len, at, cap;
 	bool reports_end;        /* passed on when it connects, as is the next */
 	const char *fingerprint; /* of its key; NULL: none */
+	const char *address;     /* NULL: 192.0.2. and its index */
 	bool is_connected, is_closed, is_operator;
 	bool is_slow; /* it reads nothing, so there is no room until fixture_read */
 	bool is_held; /* the model wants no lines from it */

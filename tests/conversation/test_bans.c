@@ -192,6 +192,30 @@ Test(bans, a_nick_stands_for_its_address)
 			  "disconnected: 1");
 }
 
+/* The owner of a network of IPv6 has all its addresses: one of them alone would ban nobody. */
+Test(bans, a_nick_stands_for_its_network_of_ipv6)
+{
+	w.mocks[1].address = "2001:db8:0:7::1";
+	w.mocks[2].address = "2001:db8:0:8::1";
+	fixture_join(&w, 1, "eve", NULL);
+	fixture_join(&w, 2, "fay", NULL);
+	SAYS("DLINE eve", "Banned until removed: address 2001:db8:0:7::/64; clients "
+			  "disconnected: 1");
+	SAYS("KLINE fay", "Banned until removed: user@host ~fay@2001:db8:0:8::/64; clients "
+			  "disconnected: 1");
+	w.mocks[1].address = "2001:db8:0:7:1:2:3:4";
+	fixture_connect(&w, 1);
+	cr_assert(w.mocks[1].is_closed);
+}
+
+Test(bans, an_address_that_begins_with_a_colon_is_shown_as_one_word)
+{
+	SAYS("DLINE 0::1 no", "Banned until removed: address ::1; *");
+	ANSWERS(&w, 0, "DLINE LIST 0::1", ":irc.example 225 root D 0::1 1700000000 0 root :no");
+	HEARS_LIKE(&w, 0, "* 219 *");
+	SAYS("UNDLINE 0::1", "No longer banned: address ::1");
+}
+
 /* ---- user@host, real names ---- */
 
 Test(bans, user_and_host_are_compared_at_the_welcome)
