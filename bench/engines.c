@@ -17,7 +17,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "base/hash.h"
 #include "base/table.h"
 #include "plain.h"
 #include "speaker.h"

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/filter.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/wire.h"

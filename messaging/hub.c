@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/split_mix.h"
 #include "messaging/hub_private.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections: creation and removal, look-up, and giving back the memory of quiet ones. */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

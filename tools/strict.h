@@ -12,7 +12,6 @@
 #define RUDP_TOOLS_STRICT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #define RUDP_STRICT_WHY_SIZE 160
 

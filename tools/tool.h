@@ -12,7 +12,6 @@
 #define RUDP_TOOLS_TOOL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* Name, and the text of `rudp help`. */
 #define RUDP_TOOLS(X)                                                                              \

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions: how they begin, and how they are lost. */
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>

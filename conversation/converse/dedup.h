@@ -7,7 +7,6 @@
 #define CV_DEDUP_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define CV_DEDUP_MAX 8192 /* a power of two */

@@ -4,9 +4,6 @@
 #ifndef CV_FORMAT_H
 #define CV_FORMAT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "conversation/converse/chat.h"
 
 #define CV_FORMAT_SIZE 8192

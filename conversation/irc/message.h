@@ -12,7 +12,6 @@
 #define APO_MESSAGE_H
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

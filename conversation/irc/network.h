@@ -9,7 +9,6 @@
 #define APO_NETWORK_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define APO_NETWORK_TEXT_SIZE 52

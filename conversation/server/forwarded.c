@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/server/forwarded.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/server/history_sync.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 

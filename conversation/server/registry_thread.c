@@ -2,7 +2,6 @@
 #include "conversation/server/registry_thread.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>

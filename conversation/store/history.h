@@ -15,7 +15,6 @@
 #ifndef APO_STORE_HISTORY_H
 #define APO_STORE_HISTORY_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

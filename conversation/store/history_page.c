@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Pages: the answers of the history. Another thread frees them. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "conversation/store/history_private.h"
 

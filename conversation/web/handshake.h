@@ -12,8 +12,6 @@
 #ifndef APO_WEB_HANDSHAKE_H
 #define APO_WEB_HANDSHAKE_H
 
-#include <stdint.h>
-
 #include "conversation/web/frames.h"
 #include "conversation/web/http.h"
 

@@ -20,7 +20,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/un.h>
 
 #include "api/names.h"
 

@@ -5,9 +5,6 @@
 #ifndef RUDP_API_SELF_PATH_H
 #define RUDP_API_SELF_PATH_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #define RUDP_SELF_PATH_SIZE 1024
 
 /*

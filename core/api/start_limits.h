@@ -13,7 +13,6 @@
 #ifndef RUDP_API_START_LIMITS_H
 #define RUDP_API_START_LIMITS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #define RUDP_START_LIMITS_TEXT_SIZE 256

@@ -3,7 +3,6 @@
 #ifndef RUDP_BASE_GROW_H
 #define RUDP_BASE_GROW_H
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 /* first: the capacity of an array that is NULL yet. false: memory is short, and nothing changed. */

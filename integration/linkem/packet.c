@@ -3,7 +3,6 @@
 #include "checksum.h"
 
 #include <netinet/in.h>
-#include <string.h>
 
 enum {
 	V4_HEADER_BYTES = 20,

@@ -4,7 +4,6 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "bench/speaker.h"

@@ -3,7 +3,6 @@
 #include "conversation/cluster_fixture.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 void cluster_lose(struct cluster *cluster, size_t count)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Accounts: protected nicks, REGISTER, and limits of tries. The store is a mock. */
 #include <stdio.h>
-#include <string.h>
 
 #include "conversation/model_fixture.h"
 

@@ -2,7 +2,6 @@
 /* The audit log, reports of users, and server notices. The store is a mock. */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "conversation/model_fixture.h"
 

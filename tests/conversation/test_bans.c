@@ -2,7 +2,6 @@
 /* Bans of the server: DLINE, KLINE, XLINE and NickServ's SUSPEND. The store is a mock. */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "conversation/irc/network.h"
 #include "conversation/irc/stamp.h"

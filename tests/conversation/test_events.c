@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of the log about logins. */
-#include <string.h>
 
 #include "conversation/model_fixture.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* History after a hand-over to another process (state.h). */
 #include <stdio.h>
-#include <string.h>
 
 #include "conversation/model/state.h"
 #include "conversation/told.h"

@@ -2,7 +2,6 @@
 /* Read markers: MARKREAD, and which connections are told. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "conversation/model_fixture.h"
 

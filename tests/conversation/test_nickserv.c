@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* NickServ: ghost sessions, and DROP. The store is a mock. */
 #include <stdio.h>
-#include <string.h>
 
 #include "conversation/model_fixture.h"
 

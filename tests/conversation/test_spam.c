@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Protection from spam: required accounts, mode M, user modes R and T, and the limit of
  * registrations. */
-#include <string.h>
 
 #include "conversation/told.h"
 

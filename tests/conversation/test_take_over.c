@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A user who logs in by SASL takes the nick over from a stale session. The store is a mock. */
-#include <string.h>
 
 #include "conversation/model_fixture.h"
 

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 char told[TOLD_MAX][160];
 unsigned told_count, told_at;

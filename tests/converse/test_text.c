@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "conversation/converse/clean.h"
 #include "conversation/converse/command.h"

@@ -4,7 +4,6 @@
  * end. The input is a list of places in a good file (3 bytes) and what is put there (1 byte).
  */
 #include <assert.h>
-#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,6 @@
 #include "conversation/irc/mask.h"
 #include "conversation/irc/message.h"
 #include "conversation/irc/names.h"
-#include "conversation/irc/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "conversation/model/state.h"
 #include "tests/server/still_server.h"
 
 #define CLIENTS 3

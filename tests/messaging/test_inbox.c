@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
-#include <string.h>
 
 #include "base/random.h"
 #include "messaging/inbox.h"

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #include "messaging/node_private.h"
 #include "messaging/unix_transport.h"

@@ -3,7 +3,6 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/random.h"
 #include "messaging/outbox.h"

@@ -5,7 +5,6 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

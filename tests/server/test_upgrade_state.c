@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "conversation/model/state.h"
 #include "conversation/server/upgrade_channel.h"
 #include "still_server.h"
 

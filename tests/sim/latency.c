@@ -2,7 +2,6 @@
 #include "latency.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/time.h"
 #include "flight.h"

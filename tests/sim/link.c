@@ -2,7 +2,6 @@
 #include "link.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/time.h"
 

@@ -16,7 +16,6 @@
 #ifndef RUDP_ENGINE_JOIN_H
 #define RUDP_ENGINE_JOIN_H
 
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 

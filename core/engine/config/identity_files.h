@@ -19,7 +19,6 @@
 #define RUDP_ENGINE_IDENTITY_FILES_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "engine/config/authorized_keys.h"

@@ -2,7 +2,6 @@
 #include "engine/confine/proc_read.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hands established connections, of rudp and of kernel TCP, over to the programs' accept queues. */
 #include <errno.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>

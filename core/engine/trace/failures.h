@@ -14,7 +14,6 @@
 #ifndef RUDP_ENGINE_FAILURES_H
 #define RUDP_ENGINE_FAILURES_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "api/control.h"

@@ -13,7 +13,6 @@
 #ifndef RUDP_ENGINE_QLOG_H
 #define RUDP_ENGINE_QLOG_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"

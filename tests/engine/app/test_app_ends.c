@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
-#include <string.h>
 
 #include "base/random.h"
 #include "engine/app/app_ends.h"

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Which key a host is known to have. */
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

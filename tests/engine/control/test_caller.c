@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -20,7 +19,6 @@
 #include <unistd.h>
 
 #include "engine/control/caller.h"
-#include "engine/control/caller_process.h"
 
 #define NOBODY 65534
 #define MARK 5

@@ -9,7 +9,6 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The TOS of a connected socket: in a control message, or set on the socket when it repeats. */
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <poll.h>

@@ -4,7 +4,6 @@
 #include <criterion/new/assert.h>
 
 #include "bbr_rig.h"
-#include "proto/cc/cc_pace.h"
 
 #define MS(n) ((n)*RUDP_NS_PER_MS)
 #define BOUND_NS (RTT_NS / BBR_DELAY_DIVISOR) /* between jitter and a queue */

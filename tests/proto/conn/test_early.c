@@ -4,7 +4,6 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "proto/checks.h"
 #include "proto/pair.h"

@@ -4,7 +4,6 @@
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <string.h>
 
 #include "proto/recovery/prr.h"
 
