@@ -246,6 +246,24 @@ static ssize_t peek(struct rudp_engine *engine, struct rudp_app *app, struct rea
 	return n;
 }
 
+/* Takes the unread tail out of the queue, except for its last keep bytes. */
+static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t keep)
+{
+	rudp_list_remove(&app->unread_link);
+	app->unread_answers = 0;
+	while (app->unread_tail > keep) {
+		struct iovec iov = {engine->scratch, app->unread_tail - keep};
+		bool is_cut;
+		ssize_t n = receive(app, &iov, 1, &is_cut);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		app->unread_tail -= (uint32_t)n;
+	}
+}
+
 /*
  * The first bytes after a delivery to the program are an answer, and likely all of it: leave them
  * unread.
@@ -254,7 +272,7 @@ static void leave_unread(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->answered || app->was_full || app->unread_tail > RUDP_APP_PEEK_BYTES) {
 		app->was_full = false;
-		rudp_app_consume(engine, app);
+		consume(engine, app, 1);
 		return;
 	}
 	app->answered = true;
@@ -341,28 +359,6 @@ bool rudp_app_is_drained(const struct rudp_app *app)
 	return exhausted || rudp_app_queued_bytes(app) <= app->unread_tail;
 }
 
-static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t keep)
-{
-	rudp_list_remove(&app->unread_link);
-	app->unread_answers = 0;
-	while (app->unread_tail > keep) {
-		struct iovec iov = {engine->scratch, app->unread_tail - keep};
-		bool is_cut;
-		ssize_t n = receive(app, &iov, 1, &is_cut);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		app->unread_tail -= (uint32_t)n;
-	}
-}
-
-void rudp_app_consume(struct rudp_engine *engine, struct rudp_app *app)
-{
-	consume(engine, app, 1);
-}
-
 void rudp_app_discard_written(struct rudp_engine *engine, struct rudp_app *app)
 {
 	size_t queued;
@@ -370,7 +366,7 @@ void rudp_app_discard_written(struct rudp_engine *engine, struct rudp_app *app)
 	do {
 		queued = rudp_app_queued_bytes(app);
 		app->unread_tail = (uint32_t)rudp_min(queued, RUDP_SCRATCH_BYTES);
-		rudp_app_consume(engine, app);
+		consume(engine, app, 1);
 	} while (queued > RUDP_SCRATCH_BYTES && app->unread_tail <= 1);
 }
 
@@ -379,7 +375,7 @@ void rudp_app_before_delivery(struct rudp_engine *engine, struct rudp_app *app)
 	app->answered = false;
 	if (app->unread_answers == RUDP_APP_UNREAD_ANSWERS ||
 	    app->unread_tail > RUDP_APP_PEEK_BYTES / 2)
-		rudp_app_consume(engine, app);
+		consume(engine, app, 1);
 }
 
 void rudp_app_consume_all(struct rudp_engine *engine, struct rudp_app *app)
@@ -404,5 +400,5 @@ int64_t rudp_app_consume_at_ns(const struct rudp_engine *engine)
 void rudp_app_consume_due(struct rudp_engine *engine)
 {
 	while (rudp_app_consume_at_ns(engine) <= engine->now_at_ns)
-		rudp_app_consume(engine, oldest_unread(engine));
+		consume(engine, oldest_unread(engine), 1);
 }

@@ -150,8 +150,7 @@ bool rudp_app_has_half_closed(const struct rudp_app *app);
 size_t rudp_app_queued_bytes(const struct rudp_app *app);
 /* All that the program has written so far has been forwarded. */
 bool rudp_app_is_drained(const struct rudp_app *app);
-/* Consumes the forwarded bytes: all but one; or all. */
-void rudp_app_consume(struct rudp_engine *engine, struct rudp_app *app);
+/* Consumes all forwarded bytes, the last one too. */
 void rudp_app_consume_all(struct rudp_engine *engine, struct rudp_app *app);
 /* The same for bytes that nobody will get: the program may write again, and then learns why. */
 void rudp_app_discard_written(struct rudp_engine *engine, struct rudp_app *app);
