@@ -72,8 +72,7 @@ void apo_stream_open_line(struct apo_stream *stream, int fd);
  * transport. */
 void apo_stream_moved(struct apo_stream *stream, int fd, uint64_t sent_bytes);
 
-/* The bytes of a socket that the peer has not acknowledged: SIOCOUTQ; 0 if the kernel cannot
- * tell. */
-uint64_t apo_socket_unacknowledged_bytes(int fd);
+/* unacknowledged_bytes of transports that are one socket: SIOCOUTQ; 0 if the kernel cannot tell. */
+uint64_t apo_stream_unacknowledged_in_socket(const struct apo_stream *stream);
 
 #endif

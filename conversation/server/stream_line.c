@@ -13,11 +13,11 @@
  * memory. */
 _Static_assert(sizeof(void *) >= sizeof(uint64_t), "counts bytes in a pointer");
 
-uint64_t apo_socket_unacknowledged_bytes(int fd)
+uint64_t apo_stream_unacknowledged_in_socket(const struct apo_stream *stream)
 {
 	int bytes = 0;
 
-	return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
+	return ioctl(stream->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
 }
 
 static int line_greet(struct apo_stream *stream)
@@ -59,11 +59,6 @@ static uint64_t line_sent_bytes(const struct apo_stream *stream)
 	return (uint64_t)(uintptr_t)stream->of;
 }
 
-static uint64_t line_unacknowledged_bytes(const struct apo_stream *stream)
-{
-	return apo_socket_unacknowledged_bytes(stream->fd);
-}
-
 static bool line_fingerprint(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE])
 {
 	return apo_identity_of_socket(stream->fd, text);
@@ -77,7 +72,7 @@ static const struct apo_stream_ops line_ops = {
 	.finish = line_finish,
 	.close = line_close,
 	.sent_bytes = line_sent_bytes,
-	.unacknowledged_bytes = line_unacknowledged_bytes,
+	.unacknowledged_bytes = apo_stream_unacknowledged_in_socket,
 	.fingerprint = line_fingerprint,
 };
 

@@ -242,11 +242,6 @@ static uint64_t tls_sent_bytes(const struct apo_stream *stream)
 	return BIO_number_written(SSL_get_wbio(stream->of));
 }
 
-static uint64_t tls_unacknowledged_bytes(const struct apo_stream *stream)
-{
-	return apo_socket_unacknowledged_bytes(stream->fd);
-}
-
 static bool tls_fingerprint(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -267,7 +262,7 @@ static const struct apo_stream_ops tls_ops = {
 	.finish = tls_finish,
 	.close = tls_close,
 	.sent_bytes = tls_sent_bytes,
-	.unacknowledged_bytes = tls_unacknowledged_bytes,
+	.unacknowledged_bytes = apo_stream_unacknowledged_in_socket,
 	.fingerprint = tls_fingerprint,
 };
 
