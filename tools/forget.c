@@ -35,8 +35,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[HOST]",
 	.doc = "Makes the running engines forget what they know about HOST, a name or an address, "
-	       "or about all hosts: that TCP was faster, failures, associations for resumption, "
-	       "and measured paths. Connections continue.\v"
+	       "or about all hosts: whether TCP was faster, failed connections, associations for "
+	       "resumption, and measured paths. Connections continue.\v"
 	       "The next connection tries rudp again. Exit code: 1 if an engine could not "
 	       "be asked.",
 };

@@ -47,7 +47,9 @@ struct input {
 static const struct argp_option options[] = {
 	{"json", 'j', NULL, 0, "list, hosts: as JSON, one object", 0},
 	{"port", 'p', "PORT", 0,
-	 "enroll: the host is to have the key of its account, on this port; may be repeated", 0},
+	 "enroll: programs of the account listen on this port, so the account's key is "
+	 "expected there; may be repeated",
+	 0},
 	{0},
 };
 

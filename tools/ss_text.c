@@ -216,7 +216,7 @@ static void print_dropped(const struct rudp_control_engine *engine)
 {
 	if (engine->dropped_trains)
 		printf("Sockets of engine %u: %" PRIu64
-		       " trains of packets dropped for lack of room\n",
+		       " batches of packets dropped because the send buffer was full\n",
 		       engine->pid, engine->dropped_trains);
 }
 

@@ -16,7 +16,7 @@ enum { OPTION_TCP = 1000, OPTION_FRAMED, OPTION_SIZE, OPTION_STORE };
 
 static const struct argp_option known[] = {
 	{"id", 'i', "NAME", 0, "name of this node (required)", 0},
-	{"to", 't', "HOST[:PORT]", 0, "dial the node at this address (port 8080)", 0},
+	{"to", 't', "HOST[:PORT]", 0, "connect to the node at this address (port 8080)", 0},
 	{"peer", 'p', "NAME", 0, "the node at that address must have this name", 0},
 	{"listen", 'l', "[HOST:]PORT", 0, "accept links on this address", 0},
 	{"ack", 'a', "received|handled|stored", 0, "what an acknowledgement means (handled)", 0},
@@ -34,16 +34,16 @@ static const struct argp_option known[] = {
 };
 
 static const char doc[] =
-	"Sends and receives messages between named nodes. Each arrives at least once, even if the\n"
-	"network breaks meanwhile."
+	"Sends and receives messages between named nodes. Each arrives at least once, even if the "
+	"network fails meanwhile."
 	"\vsend     sends standard input to the peer, one message per line, until all are "
 	"acknowledged\n"
 	"receive  writes messages to standard output\n"
 	"pipe     both\n"
 	"bench    measures messages per second: --listen at one end, --to at the other\n"
 	"\n"
-	"With --store, undelivered messages are kept. The next send or pipe of this node delivers\n"
-	"them first; it may have nothing on standard input.\n"
+	"With --store, undelivered messages are kept. The next send or pipe of this node delivers "
+	"them first; its standard input may be empty.\n"
 	"\n"
 	"Exit code 0: all was delivered; 1: not all; 2: wrong usage. More: rudpmsg(1).";
 

@@ -41,7 +41,7 @@ static void report(enum rudp_ready_letter what, const void *more, size_t len)
 	memcpy(line + 1, more, len);
 	/* Without a reader (started by hand) the write fails, which is no error. */
 	if (write(RUDP_READY_FD, line, 1 + len) < 0)
-		rudp_log(RUDP_LOG_DEBUG, "no process waits until this engine is ready");
+		rudp_log(RUDP_LOG_DEBUG, "no process waits for the readiness message");
 	close(RUDP_READY_FD);
 }
 
@@ -295,8 +295,8 @@ static int check_settings(void)
 /* Also on stderr, for a user who starts it by hand. */
 static int usage(void)
 {
-	static const char text[] = "usage: rudp-engine --check | --version | SETTINGS_HASH, 16 hex "
-				   "digits (so the rudp library starts it)";
+	static const char text[] = "usage: rudp-engine --check | --version | SETTINGS_HASH (16 "
+				   "hex digits; only the rudp library uses it)";
 
 	fprintf(stderr, "%s\n", text);
 	return fail(RUDP_READY_ERROR, text);
