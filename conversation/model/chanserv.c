@@ -77,7 +77,7 @@ static bool is_founder(const struct request *request)
 	return false;
 }
 
-/* The founder, or an operator of the list. */
+/* The founder, or an operator on the access list. */
 static bool is_manager(const struct request *request)
 {
 	if (!is_registered(request))
@@ -179,7 +179,7 @@ static void on_drop(struct request *request)
 	apo_registry_remove(request->model, request->channel);
 }
 
-/* The new founder must be an operator of the list, so that a mistyped name is refused. */
+/* The new founder must be an operator on the access list, so that a mistyped name is refused. */
 static void on_transfer(struct request *request)
 {
 	char before[APO_ACCOUNT_BYTES_MAX + 1];

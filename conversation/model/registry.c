@@ -350,7 +350,7 @@ void apo_registry_on_login(struct apo_model *model, struct apo_client *client)
 
 /* ---- expiry ---- */
 
-/* Returns whether the founder or an operator of the list is in the channel. */
+/* Returns whether the founder or an operator on the access list is in the channel. */
 static bool is_in_use(const struct apo_channel *channel)
 {
 	const struct apo_client *client;

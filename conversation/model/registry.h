@@ -27,7 +27,7 @@ struct apo_channel_registration {
 	struct rudp_list access; /* in the order of being added */
 	unsigned access_count;
 	int64_t made_at_s;
-	int64_t used_at_s; /* the founder or an operator of the list was in the channel */
+	int64_t used_at_s; /* when the founder or an operator on the access list was last here */
 	char founder[APO_ACCOUNT_BYTES_MAX + 1];
 };
 
@@ -78,7 +78,7 @@ void apo_registry_keep_mask(struct apo_model *model, const struct apo_channel *c
 			    const char *list, const char *mask, const char *by, bool is_there);
 
 /* Removes accounts that no longer exist from all lists. If a founder's account has gone, the first
- * operator of the list becomes founder; without one the registration ends. */
+ * operator on the access list becomes founder; without one the registration ends. */
 void apo_registry_check_accounts(struct apo_model *model);
 
 /* Ends registrations that nobody has used for the configured time. */

@@ -96,7 +96,7 @@ static size_t entry_len(struct apo_bus *bus, const natsMsg *message)
 		rudp_log(
 			RUDP_LOG_WARN,
 			"cluster entry ignored bytes=%zu reason=\"no node appends such a long one; "
-			"who may append to the log?\"",
+			"check who may write to the stream\"",
 			len);
 	bus->was_too_long = is_too_long;
 	return is_too_long ? 0 : len;

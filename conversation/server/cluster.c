@@ -186,7 +186,8 @@ static void note_clock(struct apo_cluster *cluster, int64_t shared_wall_ms)
 	cluster->is_clock_off = is_off;
 	rudp_log(is_off ? RUDP_LOG_WARN : RUDP_LOG_INFO,
 		 "cluster clock of this machine %s ahead=%" PRId64 "s",
-		 is_off ? "differs from the network's" : "is the network's again", ahead_ms / 1000);
+		 is_off ? "differs from the network's" : "agrees with the network's again",
+		 ahead_ms / 1000);
 }
 
 static void set_time(void *of, int64_t wall_ms)
@@ -230,7 +231,7 @@ static bool may_save(struct apo_cluster *cluster)
 	if (rudp_log_ratelimit_allows(&cluster->log_ratelimit, cluster->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
 			 "cluster snapshot refused reason=\"nodes join more often than they can be "
-			 "sent; who may append to the log?\"");
+			 "sent; check who may write to the stream\"");
 	return false;
 }
 

@@ -284,7 +284,9 @@ int rudp_thread_to_process(struct rudp_engine *engine, const struct rudp_thread_
 	for (int i = 0; rc == -EDEADLK && i < RUDP_MOVE_TRIES_MAX; i++)
 		rc = try_to_move(&move);
 	if (rc < 0)
-		rudp_log(RUDP_LOG_WARN, "cannot continue in a process, ends with its program: %s",
+		rudp_log(RUDP_LOG_WARN,
+			 "cannot move to a process of its own; this engine will end with its "
+			 "program: %s",
 			 strerrordesc_np(-rc));
 	return rc;
 }

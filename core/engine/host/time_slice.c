@@ -20,5 +20,6 @@ void rudp_time_slice_shorten(void)
 		if (syscall(SYS_sched_setattr, 0, &attr, 0) == 0)
 			return;
 	}
-	rudp_log(RUDP_LOG_DEBUG, "the time slice stays as it is: %s", strerror(errno));
+	rudp_log(RUDP_LOG_DEBUG, "cannot shorten the time slice of the scheduler: %s",
+		 strerror(errno));
 }

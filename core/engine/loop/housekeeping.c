@@ -181,7 +181,7 @@ static void begin_to_stop(struct rudp_engine *engine, int64_t max_ns)
 	engine->stopping = true;
 	engine->stop_at_ns = engine->now_at_ns + max_ns;
 	engine->housekeeping_at_ns = engine->now_at_ns;
-	rudp_log(RUDP_LOG_INFO, "was asked to end; %u connections are open", engine->app_count);
+	rudp_log(RUDP_LOG_INFO, "ending on request; %u connections are open", engine->app_count);
 }
 
 void rudp_engine_stop(struct rudp_engine *engine)
