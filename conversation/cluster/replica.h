@@ -30,29 +30,30 @@
 
 #define APO_BEAT_NS RUDP_NS_PER_S /* the longest time between two entries of a node */
 /* An entry with one line costs nodes and servers nearly as much as one with twenty. So an entry
- * waits for as many events as were in the node's last one or waited when that one came back, but
- * not longer than this after the last one was published, and not with so many bytes. */
+ * waits for as many events as the node's last entry had, or as waited when that one came back. It
+ * waits at most APO_GATHER_NS after the last one was published, or until it has APO_GATHER_BYTES.
+ */
 #define APO_GATHER_NS (6 * RUDP_NS_PER_MS)
 #define APO_GATHER_BYTES (8u << 10)
-/* Then an entry that has not come back is published again, and the log asked whether it is stored;
- * after the first repetition also if there is no answer. */
+/* An entry that has not come back after this time is published again, and the log is asked whether
+ * it is stored. */
 #define APO_REPEAT_NS (500 * RUDP_NS_PER_MS)
-#define APO_RETRY_NS (250 * RUDP_NS_PER_MS) /* the same if the log does not take it */
-#define APO_CUT_OFF_NS (3 * RUDP_NS_PER_S)  /* an entry that is not in the log then: cut off */
-#define APO_GENESIS_NS (4 * RUDP_NS_PER_S)  /* of silence in the log */
-/* A node waits so long for one that joins and has kept a newer state. */
+#define APO_RETRY_NS (250 * RUDP_NS_PER_MS) /* the same after the log has refused it */
+#define APO_CUT_OFF_NS (3 * RUDP_NS_PER_S)  /* an entry not back by then: the node is cut off */
+/* After this time without EVENTS in the log, a joining node begins the network. */
+#define APO_GENESIS_NS (4 * RUDP_NS_PER_S)
+/* Before that, a node waits this long for another joining node that has kept a newer state. */
 #define APO_YIELD_NS (2 * APO_GENESIS_NS)
-#define APO_SNAPSHOT_NS                                                                            \
-	(10 * RUDP_NS_PER_S) /* without its own JOIN, or a snapshot, it joins anew */
+/* A node that has read neither its JOIN nor a snapshot for this long joins anew. */
+#define APO_SNAPSHOT_NS (10 * RUDP_NS_PER_S)
 
-/* After that an entry that is stored, as a repetition has shown, but not delivered has the log
- * subscribed again, or lets the node join anew. */
+/* If an entry is known to be stored but is not delivered, the node subscribes to the log again
+ * after the first of these times, and joins anew after the second. */
 #define APO_SUBSCRIBE_NS (1500 * RUDP_NS_PER_MS)
 #define APO_LOST_NS (20 * RUDP_NS_PER_S)
 
-/* A clock that is further ahead of those of most nodes is wrong. More than the longest silence of
- * a node that is not GONE by default, or all clocks would seem to be wrong if most nodes are
- * dead. */
+/* A clock that is further ahead of those of most nodes is wrong. The limit is longer than the
+ * default node-timeout: otherwise all clocks would seem wrong if most nodes are dead. */
 #define APO_CLOCK_AHEAD_MS 60000
 
 struct apo_replica;
@@ -69,9 +70,9 @@ enum apo_reopening {
  * submit events.
  */
 struct apo_replica_calls {
-	/* Append the entry to the log. number: of the entry in this process; a repetition has the
-	 * same one, and is answered by apo_replica_on_published. The bytes are valid during the
-	 * call. */
+	/* Append the entry to the log, and report the result by apo_replica_on_published. number
+	 * counts the entries of this process; a repetition has the number of the first try. The
+	 * bytes are valid during the call. */
 	void (*publish)(void *of, const void *bytes, size_t len, uint64_t number);
 	/* Send the snapshot to the node that has joined at the position. */
 	void (*send_snapshot)(void *of, const char *name, uint64_t position, const void *bytes,
@@ -86,7 +87,7 @@ struct apo_replica_calls {
 	bool (*save)(void *of, uint8_t **bytes, size_t *len);
 	/* Replaces the empty state. Returns false if it does not fit this node: it stays empty. */
 	bool (*load)(void *of, const void *bytes, size_t len);
-	/* This node is part of the cluster now; node: its own number. run: of msgids. */
+	/* This node is part of the cluster now, under this number. run: the run of the msgids. */
 	void (*live)(void *of, uint64_t node, uint64_t run);
 	/* This node is no part of the cluster any more: its state becomes empty. */
 	void (*reset)(void *of, const char *reason);
@@ -95,7 +96,7 @@ struct apo_replica_calls {
 	/* The position of the state that this node keeps on disk; 0: it keeps none. If no node is
 	 * alive, the node with the highest position of those that join begins the network. */
 	uint64_t (*kept)(void *of);
-	/* Own entries no longer come back from the log, or do again. */
+	/* Own entries no longer come back from the log (true), or do so again (false). */
 	void (*cut_off)(void *of, bool is_cut_off);
 };
 
@@ -131,24 +132,24 @@ bool apo_replica_is_addressee(const struct apo_replica *replica, const void *byt
 void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
 			     size_t len);
 
-/* Appends an event to the log, sooner or later. is_vital: if that fails, the node joins anew.
+/* Queues an event for the log. is_vital: if the event cannot be appended, the node joins anew.
  * Returns 0, -EAGAIN (not live), -ENOBUFS or -ENOMEM. */
 int apo_replica_submit(struct apo_replica *replica, const void *event, size_t len, bool is_vital);
 /* Tells the others that this node ends, after the events that wait, as its last publication. */
 void apo_replica_leave(struct apo_replica *replica);
 
 const char *apo_replica_name(const struct apo_replica *replica);
-/* The nth of the other nodes of the cluster, the oldest first and again from the beginning. Returns
+/* Writes the name of the nth of the other nodes (modulo their number), the oldest first. Returns
  * how many there are; 0: name is not set. is_oldest: this node is older than all of them. */
 unsigned apo_replica_other(const struct apo_replica *replica, unsigned nth,
 			   char name[APO_NODE_NAME_BYTES_MAX + 1], bool *is_oldest);
 
-/* Writes all that another process needs to go on as this node, which must be live. The caller frees
- * *bytes. Returns false if it is not live, or if memory is short. */
+/* Writes the state with which another process continues as this node. The caller frees *bytes.
+ * Returns false if the node is not live, or if memory is short. */
 bool apo_replica_save(const struct apo_replica *replica, uint8_t **bytes, size_t *len);
-/* Into a new replica of the same name. It is live at once, and publishes again what was on its way.
- * The log is needed from the entry after *seen_seq on. Returns false if the bytes do not fit: then
- * only apo_replica_free may be called. */
+/* Restores a saved node into a new replica of the same name. It is live at once, and publishes the
+ * entry that was in flight again. The caller must deliver the log from the entry after *seen_seq
+ * on. Returns false if the bytes are invalid: then only apo_replica_free may be called. */
 bool apo_replica_resume(struct apo_replica *replica, const void *bytes, size_t len,
 			uint64_t *seen_seq);
 

@@ -52,7 +52,7 @@ struct apo_node *apo_replica_node_add(struct apo_replica *replica, uint64_t id,
 	return NULL;
 }
 
-/* The node is forgotten first: node_gone must not find it any more. */
+/* The node is removed from the table first, so that node_gone does not find it there. */
 static void remove_node(struct apo_replica *replica, struct apo_node *node)
 {
 	struct apo_node gone = *node;
@@ -151,8 +151,8 @@ static bool is_alive(const struct apo_replica *replica, const struct apo_node *n
 	return node->id == replica->self || replica->now_at_ns - node->heard_at_ns < APO_CUT_OFF_NS;
 }
 
-/* Most of the nodes that seem to be alive have applied another log than this node; or half of them,
- * and the author's network is not known to be younger. Then it is for this node to join anew. */
+/* Returns whether most of the nodes that seem to be alive have applied another log than this node;
+ * half of them are enough unless the author's network is known to be younger. */
 static bool has_no_majority(const struct apo_replica *replica, bool is_author_behind)
 {
 	const struct apo_node *node;
@@ -295,7 +295,7 @@ static void on_foreign_events(struct apo_replica *replica, const struct apo_entr
 	(void)is_log_right(replica, author, head);
 }
 
-/* The time of the network would never come back from that of a clock which is years ahead. */
+/* The time of the network never goes backwards, so a clock that is years ahead must not set it. */
 static bool is_clock_right(const struct apo_replica *replica, int64_t wall_ms)
 {
 	const struct apo_node *node;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Hand-over of a node to another process. Others see the same incarnation go on: the log has
- * nothing of it. */
+/* Hand-over of a node to another process. It appends nothing to the log: other nodes see the same
+ * incarnation continue. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,7 +96,8 @@ static bool read_name(const struct apo_replica *replica, struct rudp_reader *rea
 	return name && len == strlen(replica->name) && memcmp(name, replica->name, len) == 0;
 }
 
-/* The entry that was on its way has its number, so it does no harm if it is in the log already. */
+/* The entry that was in flight keeps its number: if it is in the log already, the repetition is
+ * ignored. */
 static bool read_flight(struct apo_replica *replica, struct rudp_reader *reader)
 {
 	struct apo_entry_head head;
@@ -160,7 +161,7 @@ bool apo_replica_resume(struct apo_replica *replica, const void *bytes, size_t l
 		return false;
 	replica->state = APO_REPLICA_LIVE;
 	replica->publication = 1;
-	/* Nothing was read or published meanwhile, so all times begin now. */
+	/* Nothing was read or published during the hand-over, so all timers restart. */
 	replica->flight_at_ns = replica->beat_at_ns = replica->now_at_ns;
 	replica->repeat_at_ns = replica->is_in_flight ? replica->now_at_ns : RUDP_NEVER;
 	replica->stored_at_ns = replica->subscribe_at_ns = RUDP_NEVER;

@@ -19,7 +19,7 @@ struct apo_node {
 	uint64_t last_number, last_position; /* of its last entry */
 	int64_t wall_ms;                     /* its clock, as of its last entry */
 	int64_t heard_at_ns;
-	bool is_of_other_log; /* its last digest that this node could compare was another one */
+	bool is_of_other_log; /* its last comparable digest differed from that of this node */
 	char name[APO_NODE_NAME_BYTES_MAX + 1];
 };
 
@@ -52,9 +52,9 @@ struct apo_replica {
 	struct apo_node nodes[APO_NODES_MAX];
 	uint64_t run;
 	int64_t shared_wall_ms; /* it never goes backwards */
-	/* Digests of the log up to each of the last applied positions, at the position modulo the
-	 * size; before first_digest there is none. Nodes with equal digests have applied the
-	 * same. */
+	/* Digests of the log up to each of the last applied positions, at index position modulo
+	 * APO_REPLICA_DIGESTS; positions before first_digest have none. Nodes with equal digests
+	 * have applied the same entries. */
 	uint64_t digests[APO_REPLICA_DIGESTS];
 	uint64_t first_digest;
 	uint64_t events_position; /* of the last EVENTS that was applied */
@@ -72,7 +72,7 @@ struct apo_replica {
 	unsigned attempts;      /* to join, since this node was live */
 	int64_t since_at_ns;    /* JOINING, WAITING: since when */
 	int64_t quiet_at_ns;    /* WAITING: since when there is silence */
-	int64_t yield_until_ns; /* WAITING: another one is to begin the network until then */
+	int64_t yield_until_ns; /* WAITING: until then another node may begin the network */
 	bool is_other_alive;    /* WAITING: another node has appended EVENTS since the own JOIN */
 	struct rudp_list waiting;
 	size_t waiting_bytes;
@@ -91,7 +91,7 @@ struct apo_replica {
 	bool is_in_flight;
 
 	struct apo_queue queue;
-	size_t awaited_events; /* as many were in the last own entry, or waited when it came back */
+	size_t awaited_events; /* in the last own entry, or waiting when it came back */
 	int64_t beat_at_ns;    /* when the next entry is due, even without events */
 	bool is_cut_off;
 	bool must_rejoin; /* a vital event is lost */

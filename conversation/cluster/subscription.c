@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/cluster/subscription.h"
 
-/* Its first entry has so long to come before another subscription may replace it. */
+/* A new subscription may be replaced only if its first entry has not come after this time. */
 #define FRESH_NS APO_SUBSCRIBE_NS
 
 static bool is_about_earlier(const struct apo_subscription *subscription, int64_t now_at_ns)

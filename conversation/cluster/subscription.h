@@ -5,9 +5,9 @@
  *
  * Model    A request is lost, without an error, while the servers have no leader, or if the leader
  *          gives the consumer to a server that has just died. So the first waits are short, and
- *          each one that passes without answer is followed by one half as long again.
- *          A replica asks for a new subscription whenever an entry of its own does not come. A
- *          request from before the present subscription is not about it, so it is dropped.
+ *          each wait without an answer is followed by one that is half as long again.
+ *          A replica asks for a new subscription whenever an entry of its own does not come back.
+ *          A request made before the present subscription began is outdated, and is dropped.
  * Limits   One request waits: the one that asks for most. Attempts begin APO_SUBSCRIPTION_PAUSE_NS
  *          apart at least.
  * Threads  none: one owner at a time makes all calls. No I/O and no clock.

@@ -3,11 +3,11 @@
  * acks - records which packets were received and decides when to send an acknowledgement.
  *
  * Rule     docs/protocol.md section 9.4. An ACK is sent after every second ack-eliciting packet
- *          while the connection is young, later after every eighth, and after every eighth behind
- *          the peer's FIN. It is sent after RUDP_ACK_EVERY_BYTES, and at the latest after the
- *          acknowledgement delay. It is sent at once if a packet arrives out of order, leaves a gap
- *          or is marked CE. Such immediate ACKs are at least RTT/64 apart: otherwise a path that
- *          reorders all the time would cause one ACK for each packet.
+ *          at first, and after every eighth from RUDP_ACK_YOUNG_PACKETS packets or the peer's FIN
+ *          on. It is sent after RUDP_ACK_EVERY_BYTES, and at the latest after the acknowledgement
+ *          delay. It is sent at once if a packet arrives out of order, leaves a gap or is marked
+ *          CE. Such immediate ACKs are at least RTT/64 apart: otherwise a path that reorders all
+ *          the time would cause one ACK for each packet.
  * Limits   RUDP_ACKS_RANGES_MAX ranges are kept. Beyond that the oldest ranges are dropped.
  */
 #ifndef RUDP_PROTO_ACKS_H

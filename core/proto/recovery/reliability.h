@@ -190,7 +190,7 @@ struct rudp_reliability_result {
 	uint64_t inflight_before_bytes;
 };
 
-/* An ACK that is being processed. Only result is for others, and only when the ACK is done. */
+/* An ACK that is being processed. Others read only result, and only when the ACK is done. */
 struct rudp_ack_pass {
 	struct rudp_reliability_result result;
 	const struct rudp_ack *ack;
@@ -253,9 +253,9 @@ void rudp_reliability_settle(struct rudp_reliability *r, uint64_t number);
  *
  * begin  checks the ACK, which must stay where it is. Returns OK, or BAD_ACK: it covers a number
  *        never sent.
- * step   settles some packets. Returns true if the ACK is done: pass->result is for the owner then.
- * end    ends the pass instead, which another ACK may follow: that covers the packets left.
- * forget what was measured so far is not for the owner: the path has changed between two steps.
+ * step   settles some packets. Returns true if the ACK is done: then the owner uses pass->result.
+ * end    ends the pass before it is done. The next ACK covers the remaining packets.
+ * forget discards the measurements of the pass, because the path has changed between two steps.
  */
 enum rudp_verdict rudp_reliability_recv_begin(struct rudp_reliability *r,
 					      const struct rudp_ack *ack, int64_t now_at_ns,

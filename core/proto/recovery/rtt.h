@@ -42,7 +42,7 @@ void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns);
  * complete. A sample far above all earlier ones counts only in part.
  *
  * Below some 100 packets a second each ACK waits up to 25 ms for a second packet. Congestion
- * control takes longer round trips for a queue, so it must not see that delay.
+ * control would mistake that delay for a queue, so it must not see it.
  */
 void rudp_rtt_sample(struct rudp_rtt *rtt, int64_t latest_ns, int64_t ack_delay_ns);
 
