@@ -42,7 +42,7 @@ void rudpmsg_link_greet(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int6
 }
 
 /* Fails messages that the peer does not take: each of them would end every new link, and the
- * messages behind it would never arrive. */
+ * messages after it would never arrive. */
 static void fail_longer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
 	uint64_t id = 0, count;

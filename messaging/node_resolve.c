@@ -28,7 +28,7 @@ static void *run(void *context)
 			continue;
 		}
 		stream = RUDP_LIST_OWNER(link, struct stream, resolved);
-		/* Skip a stream that was given up meanwhile: it must not delay those behind it. */
+		/* Skip a stream that was given up meanwhile: it must not delay those after it. */
 		if (stream->link) {
 			pthread_mutex_unlock(&node->lock);
 			look_up(stream);

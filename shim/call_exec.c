@@ -145,7 +145,7 @@ static size_t count_arguments(const char *first, va_list list)
 	return count;
 }
 
-/* Leaves the list behind the final NULL. */
+/* Leaves the list after the final NULL. */
 static void take_arguments(char **out, const char *first, va_list *list)
 {
 	*out = (char *)first;

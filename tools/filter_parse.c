@@ -53,7 +53,7 @@ static const struct {
 /* word is the current token; "" at the end. */
 struct parser {
 	struct rudp_filter *filter;
-	const char *start, *next; /* of the token, and behind it */
+	const char *start, *next; /* of the token, and after it */
 	char word[RUDP_FILTER_WORD_SIZE];
 	char *error;
 	unsigned depth;

@@ -38,7 +38,7 @@
 #define CV_HISTORY_NS (10 * RUDP_NS_PER_S) /* after this time we go on without the history */
 #define CV_RETRY_FIRST_NS (1 * RUDP_NS_PER_S)
 #define CV_RETRY_MAX_NS (30 * RUDP_NS_PER_S)
-/* A session that has lasted so long was no failure: the pause after its end is the first one. */
+/* A session that has lasted this long was no failure: the pause after its end is the first one. */
 #define CV_STEADY_NS (60 * RUDP_NS_PER_S)
 /* A server that is syncing its history is asked again so often, once a second. */
 #define CV_HISTORY_RETRIES 60

@@ -123,7 +123,7 @@ static bool may_send(const struct cv_chat *chat)
 	return chat->under_way < CV_WINDOW && chat->under_way + chat->said_count < CV_RECEIPTS_MAX;
 }
 
-/* Sends in order: a line that must wait delays those behind it. */
+/* Sends in order: a line that must wait delays those after it. */
 void cv_send_waiting(struct cv_chat *chat)
 {
 	struct rudp_list *link = chat->lines.next;

@@ -52,7 +52,7 @@ bool apo_scram_read_keys(struct apo_scram_keys *keys, const char *text);
 const char *apo_secret_keys(const char *secret);
 /* Returns whether both secrets have the same password hash, with or without keys. */
 bool apo_secret_is_same_hash(const char *a, const char *b);
-/* Returns whether the part behind the hash is valid. */
+/* Returns whether the part after the hash is valid. */
 bool apo_secret_is_valid(const char *secret);
 
 /* ---- the server ---- */

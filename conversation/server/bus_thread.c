@@ -17,7 +17,7 @@
 #include "conversation/server/bus_connection.h"
 
 #define RETRY_MS 1000
-#define LOG_AGE_NS (3600 * RUDP_NS_PER_S) /* entries are kept so long, for slow nodes */
+#define LOG_AGE_NS (3600 * RUDP_NS_PER_S) /* entries are kept this long, for slow nodes */
 #define LOG_BYTES_MAX (INT64_C(1) << 30)
 #define SUBJECT_SIZE 128
 /* The library may first try to reach each server (CONNECT_MS), so the end gets more than that. */

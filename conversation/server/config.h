@@ -74,7 +74,7 @@ struct apo_config {
 	const char *cluster_ca_file, *cluster_certificate_file, *cluster_key_file; /* NULL: none */
 	const char *cluster_credentials_file;                                      /* NULL: none */
 	unsigned cluster_replicas;  /* of the stream */
-	int64_t cluster_timeout_ns; /* a node that is silent so long has gone */
+	int64_t cluster_timeout_ns; /* a node that is silent for this long counts as gone */
 
 	bool is_cloaked;
 	uint8_t cloak_key[APO_CLOAK_KEY_BYTES];

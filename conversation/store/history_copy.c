@@ -74,7 +74,7 @@ int apo_history_copy(struct apo_history *history, enum apo_history_table table, 
 	*last = position;
 	if (result != SQLITE_ROW)
 		return apo_sql_error(result);
-	return position > first ? 0 : -ENOMEM; /* no row is so long */
+	return position > first ? 0 : -ENOMEM; /* a page has room for the longest row */
 }
 
 /* ---- reading ---- */

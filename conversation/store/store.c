@@ -133,7 +133,7 @@ static const char *const steps[APO_STORE_VERSION] = {
 	"  DELETE FROM account_keys WHERE account = old.id;"
 	"END",
 
-	/* Hashes of passwords may have SCRAM keys behind them: programs of older versions would
+	/* Hashes of passwords may be followed by SCRAM keys: programs of older versions would
 	 * refuse them at the login only. */
 	"",
 

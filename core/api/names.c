@@ -13,9 +13,8 @@
 #define ADDR_CHARS 30
 #define SETTINGS_CHARS 16
 #define UID_DIGITS_MAX 10
-#define BYTES_MAX ADDR_BYTES
 #define NAME_OFFSET                                                                                \
-	(offsetof(struct sockaddr_un, sun_path) + 1) /* behind the 0 of an abstract name */
+	(offsetof(struct sockaddr_un, sun_path) + 1) /* after the 0 of an abstract name */
 
 /* The longest that follows a directory, its slash and the 0 at its end included. */
 #define PATH_NAME_MAX (1 + PREFIX_LEN + 1 + NONCE_CHARS + ID_CHARS + ADDR_CHARS + 1)
@@ -24,7 +23,7 @@ _Static_assert(UID_DIGITS_MAX + 2 * (1 + SETTINGS_CHARS) < NONCE_CHARS + ID_CHAR
 	       "a bound name is the longest of those in a directory");
 _Static_assert(PREFIX_LEN + 1 + NONCE_CHARS + ID_CHARS + 2 * ADDR_CHARS <
 		       sizeof(((struct sockaddr_un *)0)->sun_path),
-	       "a connection's name fits into sun_path behind its 0");
+	       "a connection's name fits into sun_path after its 0");
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char digits[] = "0123456789abcdef";

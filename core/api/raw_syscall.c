@@ -47,7 +47,7 @@ long rudp_raw_syscall(long number, long a, long b, long c, long d, long e, long 
 
 #else
 
-/* libc's own syscall(), found behind the shim's, which has the same name. */
+/* libc's own syscall(), the next one after the shim's, which has the same name. */
 long rudp_raw_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	static long (*next)(long, ...);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory has `skipped` free entries before the first range, and free ones behind the last. Most
+ * The memory has `skipped` free entries before the first range, and free ones after the last. Most
  * of these sets are queues: ranges are added at the upper end and removed at the lower end.
  * Removing from the lower end must not move all other ranges.
  */
@@ -125,7 +125,7 @@ static int reserve_front(struct rudp_range_set *set)
 	return 0;
 }
 
-/* Ensures a free entry behind the last range. */
+/* Ensures a free entry after the last range. */
 static int reserve_back(struct rudp_range_set *set)
 {
 	if (!set->ranges) {

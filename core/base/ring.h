@@ -68,14 +68,14 @@ size_t rudp_ring_growth(const struct rudp_ring *ring, uint64_t end);
 int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end);
 
 /*
- * Gives space behind the tail for up to want bytes. Grows the memory if possible; else gives less.
+ * Gives space after the tail for up to want bytes. Grows the memory if possible; else gives less.
  * The history that was in this space is lost.
  *
  * Returns  the number of iov entries filled, 0..2. Valid until the next call that may grow.
  */
 int rudp_ring_writable(struct rudp_ring *ring, size_t want, struct iovec iov[2]);
 
-/* Moves the tail over n bytes that the caller has written behind it. */
+/* Moves the tail over n bytes that the caller has written after it. */
 void rudp_ring_commit(struct rudp_ring *ring, size_t n);
 
 /* Appends all of buf. Returns 0, or -ENOBUFS or -ENOMEM with nothing written. */

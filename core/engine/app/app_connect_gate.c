@@ -153,7 +153,7 @@ void rudp_app_open_gate(struct rudp_engine *engine, struct rudp_app *app)
 	uint32_t left = app->gate_bytes ? app->gate_bytes - 1 : 0;
 
 	/*
-	 * Reads exactly the gate, as the program may have written behind it. The gate's last byte
+	 * Reads exactly the gate, as the program may have written after it. The gate's last byte
 	 * is the sentinel.
 	 */
 	while (left > 0) {

@@ -140,7 +140,7 @@ static bool take_last(struct rudp_engine *engine, struct rudp_app *app,
 	return true;
 }
 
-/* Takes one urgent byte from the head of the queue, with more bytes behind it. */
+/* Takes one urgent byte from the head of the queue, with more bytes after it. */
 static bool take_urgent(struct rudp_engine *engine, struct rudp_app *app, struct reading *reading)
 {
 	if (take(app, reading, 1) != 1)

@@ -333,7 +333,7 @@ static bool handle_ends(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
-/* The handshake is over and its event is pending: the peer must get the bytes behind the gate. */
+/* The handshake is over and its event is pending: the peer must get the bytes after the gate. */
 static bool is_about_to_open(const struct rudp_app *app)
 {
 	enum rudp_state state = app->stage == RUDP_APP_CONNECTING && app->carrier.conn
@@ -372,7 +372,7 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 	bool more = false;
 
 	if (app->stage == RUDP_APP_CONNECTING || app->stage == RUDP_APP_WAITING) {
-		/* The peer may have the early bytes: the bytes behind the gate must follow. */
+		/* The peer may have the early bytes: the bytes after the gate must follow. */
 		if (rudp_ends_is_closed(&app->ends) && app->early_bytes == 0 &&
 		    !is_about_to_open(app))
 			rudp_app_free(engine, app);

@@ -83,7 +83,7 @@ void rudp_authorized_keys_fini(struct rudp_authorized_keys *keys)
 	*keys = (struct rudp_authorized_keys){.count = 0};
 }
 
-/* The lines of a key: *end is behind the last. */
+/* The lines of a key; *end points after the last one. */
 static const struct rudp_authorized_key *lines_of(const struct rudp_authorized_keys *keys,
 						  const uint8_t public_key[RUDP_IDENTITY_BYTES],
 						  const struct rudp_authorized_key **end)

@@ -29,13 +29,13 @@ int rudp_config_open_append(const char *path);
 void rudp_config_open_by(int (*other)(const char *path, bool append));
 
 /*
- * Reads a whole file. *content has a 0 behind its *len bytes; the caller frees it, also after an
+ * Reads a whole file. *content has a 0 after its *len bytes; the caller frees it, also after an
  * error. Returns 0 or -errno; -EFBIG: the file has more than bytes_max bytes.
  */
 int rudp_config_read(int fd, char **content, size_t *len, size_t bytes_max);
 
 /*
- * Reads the first size - 1 bytes of a file of the system, and puts a 0 behind them, also after an
+ * Reads the first size - 1 bytes of a file of the system, and puts a 0 after them, also after an
  * error. Returns their number, or -errno.
  */
 ssize_t rudp_read_text(const char *path, char *text, size_t size);

@@ -158,7 +158,7 @@ static enum rudp_settings_fault read_log(struct reading *r, const char *value)
 		return wrong(
 			r,
 			"RUDP_LOG: '%.64s' does not begin with a level; allowed are off, error, "
-			"warn, info and debug, and behind a colon a file",
+			"warn, info and debug, followed by a colon and a file if wanted",
 			value);
 	}
 	if (colon && colon[1])

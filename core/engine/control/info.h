@@ -13,7 +13,7 @@ bool rudp_info_fill(struct rudp_engine *engine, uint64_t id, struct rudp_control
 enum rudp_state rudp_info_state(const struct rudp_app *app);
 
 /*
- * The object at or after *cursor (0 first), and moves the cursor behind it. After the sockets of
+ * The object at or after *cursor (0 first), and moves the cursor past it. After the sockets of
  * programs come connections that no program has: closed but not finished, or not accepted yet.
  * false: no more.
  */
@@ -24,7 +24,7 @@ bool rudp_info_next_asked(struct rudp_engine *engine, uint64_t *cursor,
 			  struct rudp_control_info *info);
 
 /*
- * The key at or after *cursor (0 first), and moves the cursor behind it. After the keys with a file
+ * The key at or after *cursor (0 first), and moves the cursor past it. After the keys with a file
  * come keys without one that live connections use. Iterates over all connections. false: no more.
  */
 bool rudp_info_next_key(const struct rudp_engine *engine, uint64_t *cursor,

@@ -33,7 +33,7 @@ struct rudp_udp;
 #define RUDP_MODERATION_NS_MIN (INT64_C(1) << 18) /* powers of two; shorter ones save too little */
 #define RUDP_MODERATION_RTT_DIVISOR 8
 #define RUDP_MODERATION_WAKES_MIN 2      /* per interval; fewer are not worth it */
-#define RUDP_MODERATION_HEARD_MAX 64u    /* per read; more should not have to wait so long */
+#define RUDP_MODERATION_HEARD_MAX 64u    /* datagrams per read; more should be read sooner */
 #define RUDP_MODERATION_PACKETS_MIN 512u /* received by the connection before moderation */
 #define RUDP_MODERATION_GROWTH_DIVISOR 8 /* of these, the most that a round trip may add */
 #define RUDP_MODERATION_CHECK_NS (8 * RUDP_MODERATION_NS_MAX) /* at least a round trip apart */

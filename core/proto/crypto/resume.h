@@ -109,7 +109,7 @@ int rudp_resume_read_syn(struct rudp_resume *resume, const uint8_t secret[RUDP_R
 			 size_t message_len, uint8_t *payload);
 
 /*
- * Writes the SYNACK's message behind its header, and the keys. random is 32 random bytes of the
+ * Writes the SYNACK's message after its header, and the keys. random is 32 random bytes of the
  * caller; with DH the ephemeral key is sent instead, and random is not used.
  *
  * Returns  bytes written; -EBADMSG (all-zero shared secret); -ENOMEM.

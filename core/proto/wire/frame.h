@@ -142,14 +142,14 @@ bool rudp_frame_write_identity(struct rudp_writer *w,
 bool rudp_frame_write_spare_id(struct rudp_writer *w, const struct rudp_spare_id *spare);
 
 /*
- * Appends the header of a STREAM frame. The caller must put its len bytes behind it. The length
+ * Appends the header of a STREAM frame. The caller must put its len bytes after it. The length
  * always takes two bytes (not variable), so that the size of the header does not depend on it.
  */
 bool rudp_frame_write_stream_head(struct rudp_writer *w, uint64_t offset, size_t len, bool fin);
 size_t rudp_frame_stream_head_bytes(uint64_t offset);
 
 /*
- * Appends the header of a REPAIR frame. The caller must put the repair symbol behind it; it extends
+ * Appends the header of a REPAIR frame. The caller must put the repair symbol after it; it extends
  * to the end of the packet.
  */
 bool rudp_frame_write_repair_head(struct rudp_writer *w, uint64_t offset, uint8_t count,
