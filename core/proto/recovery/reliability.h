@@ -281,8 +281,8 @@ void rudp_reliability_leave_path(struct rudp_reliability *r);
 
 /*
  * retransmit: to be called at or after the deadline. Declares at most RUDP_FATES_PER_CALL packets
- * lost by the packet or time threshold (calls on_lost); if some are left, the deadline has passed
- * still. If none is lost and the probe time-out has expired, counts it.
+ * lost by the packet or time threshold (calls on_lost); if some are left, the deadline stays, and
+ * the next call continues. If none is lost and the probe time-out has expired, counts it.
  *
  * Returns  the number of probe packets to send, regardless of the congestion window: 0 or 2 (RFC
  *          9002 section 6.2.4).
