@@ -74,6 +74,9 @@ struct rudp_finding *rudp_report_add(struct rudp_report *report, enum rudp_docto
 	va_start(arguments, format);
 	vsnprintf(finding->text, sizeof finding->text, format, arguments);
 	va_end(arguments);
+	/* Some texts contain the output of other programs, and go to a terminal or into JSON. */
+	rudp_ss_clean(finding->text, sizeof finding->text);
+	rudp_ss_clean(finding->remedy, sizeof finding->remedy);
 	return finding;
 }
 
@@ -100,18 +103,6 @@ static void print_text(const struct rudp_report *report)
 	       count_of(report, RUDP_DOCTOR_FAIL));
 }
 
-/* Some texts contain the output of other programs. JSON does not allow text that is not UTF-8. */
-static json_t *text_of(const char *text)
-{
-	char clean[RUDP_FINDING_TEXT_SIZE];
-	size_t i;
-
-	for (i = 0; text[i]; i++)
-		clean[i] = text[i] > '~' || text[i] < ' ' ? '?' : text[i];
-	clean[i] = 0;
-	return json_string(clean);
-}
-
 static bool print_json(const struct rudp_report *report)
 {
 	json_t *array = json_array();
@@ -119,9 +110,9 @@ static bool print_json(const struct rudp_report *report)
 
 	for (unsigned i = 0; ok && i < report->count; i++) {
 		const struct rudp_finding *finding = &report->findings[i];
-		json_t *remedy = finding->remedy[0] ? text_of(finding->remedy) : json_null();
+		json_t *remedy = finding->remedy[0] ? json_string(finding->remedy) : json_null();
 		json_t *o = json_pack("{s:s, s:s, s:o, s:o}", "check", finding->check, "verdict",
-				      words[finding->verdict], "text", text_of(finding->text),
+				      words[finding->verdict], "text", json_string(finding->text),
 				      "remedy", remedy);
 
 		ok = o && json_array_append_new(array, o) == 0;

@@ -73,3 +73,15 @@ Test(doctor, an_engine_that_is_not_confined_is_named)
 	cr_assert(eq(int, finding_of(0, 0)->verdict, RUDP_DOCTOR_NOTE));
 	cr_assert(ne(ptr, strstr(report.findings[0].text, "RUDP_ENGINE=thread"), NULL));
 }
+
+/* A rule that is wrong is quoted, and file names may hold any byte. */
+Test(doctor, control_characters_do_not_reach_the_terminal)
+{
+	const struct rudp_finding *finding;
+
+	report.count = 0;
+	finding = rudp_report_add(&report, RUDP_DOCTOR_FAIL, "settings", "rm a\033[2Jb", "%s",
+				  "line 1\r\033]0;x\a");
+	cr_assert(eq(str, (char *)finding->text, "line 1??]0;x?"));
+	cr_assert(eq(str, (char *)finding->remedy, "rm a?[2Jb"));
+}
