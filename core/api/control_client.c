@@ -16,7 +16,10 @@
 #include "api/run_dir.h"
 #include "api/raw_syscall.h"
 
-#define ACCEPT_TIMEOUT_S 10 /* an engine accepts callers in each turn of its event loop */
+/* An engine accepts callers and answers them in each turn of its event loop. */
+#define STEP_TIMEOUT_S 10
+
+static const struct timeval step_timeout = {STEP_TIMEOUT_S, 0};
 
 void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce *nonce,
 			enum rudp_control_operation operation, int fd)
@@ -65,17 +68,18 @@ static int check_listening_user(int channel, const struct rudp_control_call *cal
 	return credentials.uid == geteuid() ? 0 : -ECONNREFUSED;
 }
 
-/* The listening process may be no engine: it may never accept or never answer. */
+/*
+ * The listening process may be no engine, or an engine that is stopped: it may never accept or
+ * never answer. Only the answer to an interruptible call may take as long as the peer does.
+ */
 static void limit_steps(int channel, const struct rudp_control_call *call)
 {
-	static const struct timeval accept_timeout = {ACCEPT_TIMEOUT_S, 0};
-	bool all = has_timeout(call) && !call->interruptible;
+	const struct timeval *limit =
+		has_timeout(call) && !call->interruptible ? &call->timeout : &step_timeout;
 
-	rudp_raw_setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO,
-			    all ? &call->timeout : &accept_timeout, sizeof accept_timeout);
-	if (all)
-		rudp_raw_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
-				    sizeof call->timeout);
+	rudp_raw_setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, limit, sizeof *limit);
+	if (!call->interruptible)
+		rudp_raw_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, limit, sizeof *limit);
 }
 
 static int connect_channel(int channel, const struct sockaddr_un *un, socklen_t len)
@@ -265,11 +269,10 @@ static ssize_t receive(int channel, struct rudp_control_reply *reply)
 static ssize_t leave(int channel, struct rudp_control_call *call)
 {
 	struct rudp_control_request request = call->request;
-	static const struct timeval no_timeout;
 	int rc;
 
 	request.operation = RUDP_CONTROL_GO_ON;
-	rudp_raw_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &no_timeout, sizeof no_timeout);
+	rudp_raw_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &step_timeout, sizeof step_timeout);
 	rc = send_request(channel, call, &request, -1, -1);
 	/* EPIPE: the reply to the first request was on its way and the engine has closed. */
 	return rc < 0 && rc != -EPIPE ? rc : receive(channel, &call->reply);

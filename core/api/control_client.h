@@ -25,7 +25,7 @@ struct rudp_control_call {
 	int fd;                              /* passed to the engine; -1: none */
 	int second_fd;                       /* ADOPT: passed after fd; else -1 */
 	bool interruptible;                  /* a signal or the timeout makes it send GO_ON */
-	struct timeval timeout;              /* of each step of the call; zero: none */
+	struct timeval timeout;              /* of each step of the call; zero: see below */
 	char *names;                         /* CONNECT: request.level bytes (name_notes.h) */
 	const struct iovec *early;           /* CONNECT: request.number bytes of the program */
 	int early_count;                     /* at most RUDP_CONTROL_EARLY_PIECES */
@@ -55,7 +55,8 @@ void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce 
  *          -ECONNREFUSED: no such engine, or a process of another user has its name;
  *          -ECONNRESET: the engine ended; -EPROTO: it has another version of the control protocol;
  *          -EFAULT: early is a wrong pointer, and nothing was sent;
- *          -ETIMEDOUT: the timeout of a call that is not interruptible; or another -errno.
+ *          -ETIMEDOUT: the engine did not answer within the timeout of a call that is not
+ *          interruptible (without one, within 10 s), or a GO_ON within 10 s; or another -errno.
  */
 int rudp_control_make(struct rudp_control_call *call);
 

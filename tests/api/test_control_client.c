@@ -480,3 +480,26 @@ Test(control_client, gives_up_on_a_well_known_name_that_does_not_answer, .timeou
 	close(listener);
 	remove_run_dir(dir, &un);
 }
+
+/* As an engine that is stopped: the kernel connects the channel and takes the request. */
+static void expect_no_answer(bool interruptible)
+{
+	struct engine *engine = prepare(serve_nothing);
+	struct rudp_control_call call;
+
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_CONNECT, -1);
+	call.interruptible = interruptible;
+	call.timeout.tv_usec = interruptible ? 1000 : 0;
+	cr_assert(eq(int, rudp_control_make(&call), -ETIMEDOUT));
+	close(engine->listener);
+}
+
+Test(control_client, does_not_wait_for_ever_for_an_answer, .timeout = 60)
+{
+	expect_no_answer(false);
+}
+
+Test(control_client, does_not_wait_for_ever_for_the_answer_to_go_on, .timeout = 60)
+{
+	expect_no_answer(true);
+}
