@@ -9,6 +9,7 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -137,10 +138,6 @@ static int spawn_ssh(pid_t *pid, const char *target, int in[2], int out[2])
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-	for (unsigned i = 0; i < 2; i++) {
-		posix_spawn_file_actions_addclose(&actions, in[i]);
-		posix_spawn_file_actions_addclose(&actions, out[i]);
-	}
 	error = posix_spawnp(pid, "ssh", &actions, NULL, command, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return -error;
@@ -165,7 +162,7 @@ static int run_script(const char *target, const char *text, char answer[ANSWER_S
 	int in[2] = {-1, -1}, out[2] = {-1, -1}, status, rc;
 	pid_t pid;
 
-	if (pipe(in) < 0 || pipe(out) < 0) {
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0) {
 		rc = -errno;
 		close_pipe(in);
 		close_pipe(out);

@@ -200,6 +200,15 @@ Test(key_hosts, enrolling_exchanges_the_keys_once)
 	expect("test -e $FILES/there/.config/rudp/id || echo none", 0, "none");
 }
 
+/* The pipes to ssh then get the lowest numbers. */
+Test(key_hosts, enrolling_works_without_standard_input)
+{
+	make_ssh();
+	make_host_key();
+	expect("eval \"$ENROLL me@there\" 2>&1 <&-", 0,
+	       "me@there: the key of this host is now authorized");
+}
+
 Test(key_hosts, enrolling_ports_fetches_the_key_of_the_account)
 {
 	make_ssh();
