@@ -12,19 +12,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "engine/config/config_path.h"
 #include "engine/config/key_ring.h"
 #include "identity.h"
 #include "ss.h"
 #include "tool.h"
 
-#define KEYS_MAX 1024u      /* of all engines */
 #define PER_ENGINE_MAX 256u /* a process that lists more keys is no engine */
 
 /* The keys of the engines, and those in the files of RUDP_KEY_FILE. */
 struct keys {
-	struct rudp_control_key list[KEYS_MAX];
-	unsigned count;
+	struct rudp_control_key *list;
+	unsigned count, capacity;
 	struct rudp_control_ended ended; /* sums over all engines */
 	unsigned denied;
 };
@@ -103,15 +103,11 @@ static void add(const struct rudp_control_key *key)
 {
 	struct rudp_control_key *entry;
 
-	if (keys.count == KEYS_MAX)
-		return;
+	if (!RUDP_GROW(keys.list, keys.count, keys.capacity, 16))
+		errx(1, "out of memory");
 	entry = &keys.list[keys.count++];
 	*entry = *key;
-	/* Text from another process goes to a terminal. */
-	entry->file[sizeof entry->file - 1] = 0;
-	for (char *c = entry->file; *c; c++)
-		if (*c < ' ' || *c == 0x7f)
-			*c = '?';
+	rudp_ss_clean(entry->file, sizeof entry->file);
 }
 
 static int ask_keys(void *context, const struct rudp_engine_place *engine)
