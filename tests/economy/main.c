@@ -37,8 +37,7 @@
  */
 #define BYTES_OF_16_PACKETS (16 * 1200)
 #define CALLS_PER_16_PACKETS_MAX 1.6
-#define BULK_ALLOCATIONS_MAX                                                                       \
-	8 /* memory for trains that wait, RUDP_SPARE_TRAINS_MAX, which is kept */
+#define BULK_ALLOCATIONS_MAX 1 /* of half of the parts; in others buffers grow, see below */
 #define CALLS_PER_EXCHANGE_MAX 11
 #define EXCHANGE_ALLOCATIONS_MAX 0
 
@@ -213,8 +212,7 @@ static void print_calls(const struct counts *of, double per)
 
 /*
  * Keeps the part of a measurement with the fewest calls. A process that waits for a processor reads
- * and answers late: it moves less at once and sends separate ACKs, which costs calls, and more
- * bytes wait in buffers, which costs allocations.
+ * and answers late: it moves less at once and sends separate ACKs, which costs calls.
  */
 static void keep_least(struct counts *least, const struct counts *before)
 {
@@ -224,18 +222,32 @@ static void keep_least(struct counts *least, const struct counts *before)
 		*least = cost;
 }
 
+static int compare(const void *a, const void *b)
+{
+	const unsigned long *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/*
+ * When one end waits for a processor, bytes wait in the buffers of the other, which grow: that may
+ * be in any part, so the allocations of a single part say nothing.
+ */
 static void measure_bulk(int fd)
 {
 	const double trains = (double)BULK_BYTES / BYTES_OF_16_PACKETS;
+	unsigned long allocations[BULKS];
 	struct counts before, least = {0};
 
 	bulk(fd, WARM_BYTES);
 	for (int i = 0; i < BULKS; i++) {
 		before = *counts;
 		bulk(fd, BULK_BYTES);
+		allocations[i] = since(&before).allocations;
 		keep_least(&least, &before);
 	}
-	expect_at_most("bulk: allocations", (double)least.allocations, BULK_ALLOCATIONS_MAX);
+	qsort(allocations, BULKS, sizeof allocations[0], compare);
+	expect_at_most("bulk: allocations", (double)allocations[BULKS / 2], BULK_ALLOCATIONS_MAX);
 	expect_at_most("bulk: system calls for 16 packets of 1200 bytes",
 		       (double)all_calls(&least) / trains, CALLS_PER_16_PACKETS_MAX);
 	print_calls(&least, trains);
