@@ -33,7 +33,7 @@ struct keys {
 struct revocation {
 	uint64_t id;
 	uint64_t connections;
-	unsigned denied, files;
+	unsigned denied, silent, files;
 	bool failed;
 };
 
@@ -340,6 +340,12 @@ static void mark_file(struct revocation *r, const char *file)
 	      strerror(errno));
 }
 
+/* Other errors tell that the engine has no keys, or has ended. */
+static bool is_silence(int rc)
+{
+	return rc < 0 && rc != -EACCES && rc != -ENOKEY && rc != -ECONNREFUSED && rc != -ECONNRESET;
+}
+
 static int revoke_at(void *context, const struct rudp_engine_place *engine)
 {
 	struct revocation *r = context;
@@ -347,6 +353,7 @@ static int revoke_at(void *context, const struct rudp_engine_place *engine)
 	int rc = rudp_engine_ask(engine, RUDP_CONTROL_REVOKE, r->id, NULL, &reply);
 
 	r->denied += rc == -EACCES;
+	r->silent += is_silence(rc);
 	if (rc == 0)
 		r->connections += reply.ended.connections;
 	return 0;
@@ -398,7 +405,11 @@ static int revoke_key(const struct rudp_key_arguments *arguments)
 		warnx("%u engines of other users or containers have not revoked it (root can "
 		      "ask those of users)",
 		      r.denied);
-	return r.failed || fflush(stdout) == EOF ? 1 : 0;
+	if (r.silent)
+		warnx("%u engines have not answered: they may still have connections with the key; "
+		      "revoke it again, or end these engines",
+		      r.silent);
+	return r.failed || r.silent || fflush(stdout) == EOF ? 1 : 0;
 }
 
 enum word { NO_WORD, OPTIONAL_WORD, ONE_WORD }; /* rudp_key_arguments.what */

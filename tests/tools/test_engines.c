@@ -16,6 +16,7 @@
 #include "../../tools/engines.h"
 #include "api/names.h"
 #include "base/clock.h"
+#include "files.h"
 
 #define USER 1000 /* of the programs of this test */
 #define OTHER 2000
@@ -165,4 +166,18 @@ Test(engines, of_a_user_that_never_answer_delay_root_little)
 	cr_assert(eq(uint, seen[0].uid, 0));
 	cr_assert(eq(uint, seen_count, RUDP_ENGINES_PER_USER_MAX + 1));
 	cr_assert(lt(i64, rudp_clock_now_ns() - since_ns, 20 * RUDP_NS_PER_S));
+}
+
+Test(engines, that_do_not_answer_are_told_by_key_revoke)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	files_init();
+	pretend_by_name(0, &nonce);
+	cr_assert(
+		eq(int,
+		   files_run("$RUDP keygen $FILES/key && $RUDP key revoke $FILES/key 2>&1", output),
+		   1));
+	cr_assert(ne(ptr, strstr(output, "1 engines have not answered"), NULL));
+	files_fini();
 }
