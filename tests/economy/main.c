@@ -237,13 +237,14 @@ static void measure_bulk(int fd)
 {
 	const double trains = (double)BULK_BYTES / BYTES_OF_16_PACKETS;
 	unsigned long allocations[BULKS];
-	struct counts before, least = {0};
+	struct counts before, cost, least = {0};
 
 	bulk(fd, WARM_BYTES);
 	for (int i = 0; i < BULKS; i++) {
 		before = *counts;
 		bulk(fd, BULK_BYTES);
-		allocations[i] = since(&before).allocations;
+		cost = since(&before);
+		allocations[i] = cost.allocations;
 		keep_least(&least, &before);
 	}
 	qsort(allocations, BULKS, sizeof allocations[0], compare);
