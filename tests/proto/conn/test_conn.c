@@ -497,3 +497,33 @@ Test(conn, bytes_after_shut_rd_and_close_reset_the_peer)
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
 	pair_fini(&pair);
 }
+
+/* Its ACK is lost, so the sender probes with bytes that the receiver has. */
+Test(conn, a_probe_with_known_bytes_is_acknowledged_at_once)
+{
+	struct pair_datagram *datagram;
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	pair_run(&pair, RUDP_NS_PER_S);
+	pair.conn[0]->rtt.srtt_ns = pair.conn[1]->rtt.srtt_ns = 40 * RUDP_NS_PER_MS;
+	pair.conn[1]->acks.packets = RUDP_ACK_YOUNG_PACKETS; /* it acknowledges every eighth */
+	rudp_conn_write(pair.conn[0], "request", 7, pair.now_ns);
+	pair_collect(&pair);
+	while (pair.conn[0]->reliability.pto_count == 0) {
+		while ((datagram = pair_take(&pair))) {
+			if (datagram->to == 1)
+				pair_deliver(&pair, datagram);
+			free(datagram);
+		}
+		pair_wait(&pair, RUDP_NS_PER_MS);
+	}
+	cr_assert(eq(uint, pair.wire_count, 2));
+	datagram = pair_take(&pair);
+	pair_deliver(&pair, datagram);
+	free(datagram);
+	pair_collect(&pair);
+	cr_assert(eq(uint, pair.wire_count, 2)); /* the other probe, and the ACK */
+	pair_fini(&pair);
+}

@@ -157,23 +157,3 @@ Test(conn_arrived, of_unsent_bytes_is_a_violation)
 
 	cr_assert(eq(int, pair_say(&pair, 1, 1000, arrived, sizeof arrived), RUDP_VERDICT_BAD_ACK));
 }
-
-/* The ACK is lost, so the sender probes with bytes that the receiver has. */
-Test(conn_arrived, a_probe_with_known_bytes_is_acknowledged_at_once)
-{
-	struct pair_datagram *probe;
-
-	pair.conn[1]->acks.packets = RUDP_ACK_YOUNG_PACKETS; /* it acknowledges every eighth */
-	rudp_conn_write(pair.conn[0], "request", 7, pair.now_ns);
-	pair_collect(&pair);
-	while (pair.conn[0]->reliability.pto_count == 0) {
-		deliver_without(NONE, 0);
-		pair_wait(&pair, MS);
-	}
-	cr_assert(eq(uint, pair.wire_count, 2));
-	probe = pair_take(&pair);
-	pair_deliver(&pair, probe);
-	free(probe);
-	pair_collect(&pair);
-	cr_assert(eq(uint, pair.wire_count, 2)); /* the other probe, and the ACK */
-}
