@@ -201,8 +201,6 @@ static bool subscribe_entries(struct apo_bus_thread *bus_thread, uint64_t after_
 	options.Ordered = true;
 	options.Config.DeliverPolicy = after_seq ? js_DeliverByStartSequence : js_DeliverNew;
 	options.Config.OptStartSeq = after_seq ? after_seq + 1 : 0;
-	natsSubscription_Destroy(bus->entries);
-	bus->entries = NULL;
 	status = js_Subscribe(&bus->entries, bus->js, bus->log_subject, on_entry, bus_thread,
 			      &attempt, &options, NULL);
 	if (!apo_bus_has_failed(status, "subscription"))
@@ -211,17 +209,17 @@ static bool subscribe_entries(struct apo_bus_thread *bus_thread, uint64_t after_
 	return false;
 }
 
-/* Messages for this node alone, outside the log. */
+/* Messages for this node alone, outside the log, for as long as the connection lasts. */
 static bool subscribe_own(struct apo_bus_thread *bus_thread, const char *what,
 			  natsSubscription **subscription, natsMsgHandler handler)
 {
 	const struct apo_config *config = bus_thread->config;
 	char subject[SUBJECT_SIZE];
 
+	if (*subscription)
+		return true;
 	snprintf(subject, sizeof subject, "%s.%s.%s", config->cluster_name, what,
 		 config->cluster_node);
-	natsSubscription_Destroy(*subscription);
-	*subscription = NULL;
 	return !apo_bus_has_failed(natsConnection_Subscribe(subscription,
 							    bus_thread->bus->connection, subject,
 							    handler, bus_thread),
@@ -236,8 +234,17 @@ static bool subscribe_all_own(struct apo_bus_thread *bus_thread)
 	       subscribe_own(bus_thread, "history", &bus->histories, on_history);
 }
 
+/*
+ * The library (3.4.1) frees a subscription even if its reading thread is about to deliver a message
+ * to it: the heap was corrupted, or both threads waited for ever, in 5 of 200 processes that
+ * subscribed 20 times each. So the subscription ends first, and is freed when the answer to a PING,
+ * or the end of the reading thread, shows that this thread no longer uses it.
+ */
 static void close_bus(struct apo_bus *bus)
 {
+	if (bus->entries)
+		(void)natsSubscription_Unsubscribe(bus->entries); /* deletes the consumer */
+	natsConnection_Close(bus->connection);
 	natsSubscription_Destroy(bus->entries);
 	natsSubscription_Destroy(bus->chunks);
 	natsSubscription_Destroy(bus->histories);
@@ -246,6 +253,20 @@ static void close_bus(struct apo_bus *bus)
 	bus->entries = bus->chunks = bus->histories = NULL;
 	bus->js = NULL;
 	bus->connection = NULL;
+}
+
+/* Also closes the connection if the server does not answer. */
+static void unsubscribe_entries(struct apo_bus *bus)
+{
+	if (!bus->entries)
+		return;
+	(void)natsSubscription_Unsubscribe(bus->entries);
+	if (natsConnection_FlushTimeout(bus->connection, APO_BUS_WAIT_MS) != NATS_OK) {
+		close_bus(bus);
+		return;
+	}
+	natsSubscription_Destroy(bus->entries);
+	bus->entries = NULL;
 }
 
 /* Returns true when entries are delivered: those after the last one, if a subscription was lost. */
@@ -346,8 +367,8 @@ static enum apo_reopening reopen(struct apo_bus_thread *bus_thread)
 		return due;
 	if (due == APO_REOPEN_CONNECT)
 		close_bus(bus);
-	natsSubscription_Destroy(bus->entries);
-	bus->entries = NULL;
+	else
+		unsubscribe_entries(bus);
 	if (due == APO_REOPEN_NEXT)
 		rudp_log(RUDP_LOG_WARN, "cluster subscribes again after=%" PRIu64,
 			 atomic_load(&bus_thread->delivered_seq));
@@ -363,7 +384,8 @@ static void tend(struct apo_bus_thread *bus_thread)
 
 	if (!apo_subscription_try(subscription, rudp_clock_now_ns()))
 		return;
-	is_open = is_next ? subscribe_entries(bus_thread, atomic_load(&bus_thread->delivered_seq))
+	is_open = is_next && bus_thread->bus->js
+			  ? subscribe_entries(bus_thread, atomic_load(&bus_thread->delivered_seq))
 			  : open_bus(bus_thread);
 	apo_subscription_on_result(subscription, is_open, rudp_clock_now_ns());
 	if (is_open && !is_next) {
