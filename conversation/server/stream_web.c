@@ -144,6 +144,9 @@ static ssize_t web_write(struct apo_stream *stream, const void *bytes, size_t le
 		stream->has_output = false;
 		return (ssize_t)used;
 	}
+	/* RFC 6455 section 5.5.1: no data frame follows a close frame. */
+	if (web->is_finished)
+		return (ssize_t)length;
 	used = apo_web_encode(web->input.type, bytes, length, frames, sizeof frames, &frames_len);
 	if (used == SIZE_MAX)
 		return -ENOMEM;

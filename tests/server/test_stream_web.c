@@ -197,6 +197,26 @@ Test(stream_web, the_clients_close_is_answered)
 	close(fd);
 }
 
+/* RFC 6455 section 5.5.1: no data frame follows a close frame. The model may still answer what came
+ * before the client's close frame. */
+Test(stream_web, no_message_follows_a_close_frame)
+{
+	int fd = open_one();
+
+	config.flood_burst_ms = 1;
+	say_frame(fd, 0x81, "PING :x");
+	say_frame(fd, 0x81, "PING :y"); /* waits for flood control */
+	say_frame(fd, 0x88, "\x03\xe8");
+	cr_assert(eq(str, (char *)turn(), "PING :x\n"));
+	lone_deliver(&lone, last_peer, "PONG\r\n", 0);
+	turn();
+	config.flood_burst_ms = 0;
+	cr_assert(eq(sz, read_all(fd), 4));
+	cr_assert(eq(int, memcmp(got, "\x88\x02\x03\xe8", 4), 0));
+	close(fd);
+	turn();
+}
+
 Test(stream_web, a_violation_is_told_and_ends_the_connection)
 {
 	static const char reason[] = "WebSocket message is not UTF-8";
