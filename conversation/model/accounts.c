@@ -9,6 +9,7 @@
 #include "conversation/model/account_secrets.h"
 #include "conversation/model/bans.h"
 #include "conversation/model/caps.h"
+#include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/events.h"
 #include "conversation/model/history.h"
@@ -255,25 +256,35 @@ static const char *nick_of(const struct apo_client *client)
 							: client->registration->wanted;
 }
 
+/* A client that waits for its welcome may want the nick of another session, which has it until then
+ * at least. */
+static bool is_held_by_other(const struct apo_model *model, const struct apo_client *client,
+			     const char *nick)
+{
+	const struct apo_client *owner = apo_nick_owner(model, nick);
+
+	return owner && owner != client;
+}
+
 static const struct refusal unavailable = {"TEMPORARILY_UNAVAILABLE",
-					   "The account could not be registered; try again later"};
+					   "The account could not be registered; try again later"},
+			    too_early = {"COMPLETE_CONNECTION_REQUIRED",
+					 "Register your connection first (NICK and USER)"},
+			    inside = {"ALREADY_AUTHENTICATED", "You are logged in already"},
+			    other_name = {"ACCOUNT_NAME_MUST_BE_NICK",
+					  "The name of an account must be your nick"},
+			    taken = {"ACCOUNT_EXISTS", "That name is registered already"};
 
 static const struct refusal *refusal_of(struct apo_model *model, const struct apo_client *client,
 					const char *name, const char *password)
 {
-	static const struct refusal too_early = {"COMPLETE_CONNECTION_REQUIRED",
-						 "Register your connection first (NICK and USER)"},
-				    disabled = {"TEMPORARILY_UNAVAILABLE",
+	static const struct refusal disabled = {"TEMPORARILY_UNAVAILABLE",
 						"Accounts cannot be registered here, or not over "
 						"a connection that others can read"},
-				    inside = {"ALREADY_AUTHENTICATED", "You are logged in already"},
-				    other_name = {"ACCOUNT_NAME_MUST_BE_NICK",
-						  "The name of an account must be your nick"},
 				    weak = {"WEAK_PASSWORD", NULL},
 				    no_nick = {"NEED_NICK", "Choose a nick first (NICK)"},
 				    too_long = {"UNACCEPTABLE_PASSWORD",
 						"A password has at most 300 bytes"},
-				    taken = {"ACCOUNT_EXISTS", "That name is registered already"},
 				    suspended = {"BAD_ACCOUNT_NAME", "That name is suspended"},
 				    full = {"TEMPORARILY_UNAVAILABLE",
 					    "There are too many accounts"},
@@ -289,7 +300,7 @@ static const struct refusal *refusal_of(struct apo_model *model, const struct ap
 		return &disabled;
 	if (client->account)
 		return &inside;
-	if (!apo_is_same(name, nick_of(client)))
+	if (!apo_is_same(name, nick_of(client)) || is_held_by_other(model, client, name))
 		return &other_name;
 	if (strlen(password) < model->config->password_len_min)
 		return &weak;
@@ -322,8 +333,10 @@ void apo_on_register(struct apo_model *model, struct apo_client *client,
 	const struct refusal *refusal;
 	struct apo_ticket *ticket;
 
-	if (strcmp(name, "*") == 0)
-		name = *nick_of(client) ? nick_of(client) : "*";
+	if (!*nick_of(client))
+		name = "*";
+	else if (strcmp(name, "*") == 0)
+		name = nick_of(client);
 	refusal = refusal_of(model, client, name, password);
 	if (refusal) {
 		refuse(model, client, refusal, name);
@@ -345,12 +358,15 @@ void apo_on_register(struct apo_model *model, struct apo_client *client,
 static void finish_register(struct apo_model *model, struct apo_client *client,
 			    enum apo_checked result, const char *account)
 {
-	static const struct refusal taken = {"ACCOUNT_EXISTS", "That name is registered already"};
+	const char *nick = *nick_of(client) ? nick_of(client) : "*";
 
 	if (result != APO_CHECKED_RIGHT || !account ||
 	    apo_account_enter(model, client, account) < 0) {
-		refuse(model, client, result == APO_CHECKED_WRONG ? &taken : &unavailable,
-		       apo_shown_nick(client));
+		refuse(model, client,
+		       result != APO_CHECKED_WRONG             ? &unavailable
+		       : is_held_by_other(model, client, nick) ? &other_name
+							       : &taken,
+		       nick);
 		return;
 	}
 	model->figures.accounts_registered++;
@@ -374,6 +390,13 @@ void apo_account_on_registered(struct apo_model *model, struct apo_client *clien
 void apo_on_verify(struct apo_model *model, struct apo_client *client,
 		   const struct apo_message *message)
 {
-	apo_fail_about(model, client, "VERIFY", "INVALID_CODE", apo_word(message->params[0]),
-		       "No account waits for a code here");
+	static const struct refusal invalid = {"INVALID_CODE", "No account waits for a code here"};
+	const struct refusal *refusal = &invalid;
+
+	if (!client->is_registered && !apo_account_is_early(model))
+		refusal = &too_early;
+	else if (client->account)
+		refusal = &inside;
+	apo_fail_about(model, client, "VERIFY", refusal->code, apo_word(message->params[0]),
+		       refusal->text);
 }

@@ -119,7 +119,7 @@ const struct apo_command apo_commands[] = {
 	 "USER <name> 0 * <real name>: your user name and real name, before anything else"},
 	{"USERHOST", apo_on_userhost, APO_BY_USER, 1, 5, 500,
 	 "USERHOST <nick> ...: users and hosts of up to five"},
-	{"VERIFY", apo_on_verify, APO_BY_USER, 2, 2, 1000,
+	{"VERIFY", apo_on_verify, APO_BY_ANY, 2, 2, 1000,
 	 "VERIFY <account> <code>: no account waits for a code here"},
 	{"VERSION", apo_on_version, APO_BY_USER, 0, 1, 500, "VERSION: the version of the server"},
 	{"WALLOPS", apo_on_wallops, APO_BY_OPER, 1, 1, 500,

@@ -25,7 +25,7 @@
 #include <xxhash.h>
 
 /* Raised whenever the same events would lead to another state than before. */
-#define RULES_VERSION 12
+#define RULES_VERSION 13
 
 /* ---- copies of the same model ---- */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conversation/model/account_secrets.h"
+#include "conversation/model/clients.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/registration.h"
 #include "conversation/model/replies.h"
@@ -219,9 +220,14 @@ bool apo_shared_on_checked(struct apo_model *model, struct apo_client *client,
 
 /* ---- events ---- */
 
-static enum apo_checked add_account(struct apo_model *model, const struct event *event)
+/* A user may have taken the nick since REGISTER was accepted. client: NULL at other nodes than its
+ * own before the welcome; until then it has no nick. */
+static enum apo_checked add_account(struct apo_model *model, const struct apo_client *client,
+				    const struct event *event)
 {
-	if (apo_account_entry_of(model, event->name))
+	const struct apo_client *owner = apo_nick_owner(model, event->name);
+
+	if (apo_account_entry_of(model, event->name) || (owner && owner != client))
 		return APO_CHECKED_WRONG;
 	if (HASH_CNT(by_name, model->accounts) >= model->config->accounts_max ||
 	    apo_account_add_shared(model, event->name, (int64_t)++model->last_msgid, event->more,
@@ -272,7 +278,7 @@ static void apply(struct apo_model *model, enum apo_shared_kind kind, struct apo
 	if (account && (!account->secrets || account->kept_id != event->id))
 		account = NULL;
 	if (kind == APO_SHARED_REGISTER) {
-		result = add_account(model, event);
+		result = add_account(model, client, event);
 		if (client)
 			apo_account_on_registered(model, client, result, event->name);
 	} else if (kind == APO_SHARED_DROP) {

@@ -194,6 +194,8 @@ Test(accounts, register_before_the_welcome_is_a_setting)
 	HEARS_LIKE(&w, 1, ":irc.example CAP * LS :*");
 	refused(1, "REGISTER * * password",
 		":irc.example FAIL REGISTER NEED_NICK * :Choose a nick first (NICK)");
+	refused(1, "REGISTER dan * password",
+		":irc.example FAIL REGISTER NEED_NICK * :Choose a nick first (NICK)");
 	fixture_say(&w, 1, "NICK dan");
 	fixture_say(&w, 1, "REGISTER * * password");
 	fixture_say(&w, 1, "USER dan 0 * :Dan");
@@ -203,6 +205,44 @@ Test(accounts, register_before_the_welcome_is_a_setting)
 	HEARS_LIKE(&w, 1, ":irc.example 900 dan dan!*@host1.example dan *");
 	HEARS_LIKE(&w, 1, ":irc.example REGISTER SUCCESS dan *");
 	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
+}
+
+/* The nick belongs to another session until the welcome, and that may refuse it. Otherwise anybody
+ * could register the nick of a user, and the welcome would end the user's session. */
+Test(accounts, only_the_nicks_holder_can_register_it)
+{
+	w.config.early_registration = true;
+	fixture_join(&w, 1, "dan", "draft/account-registration");
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_say(&w, 1, "NICK zoe");
+	fixture_forget(&w);
+	fixture_connect(&w, 3);
+	fixture_say(&w, 3, "CAP REQ :sasl standard-replies");
+	fixture_say(&w, 3, "NICK zoe");
+	fixture_forget(&w);
+	refused(3, "REGISTER * * password",
+		":irc.example FAIL REGISTER ACCOUNT_NAME_MUST_BE_NICK zoe "
+		":The name of an account must be your nick");
+}
+
+Test(accounts, verify_says_why_there_is_nothing_to_verify)
+{
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "CAP REQ standard-replies");
+	fixture_say(&w, 1, "NICK dan");
+	fixture_forget(&w);
+	refused(1, "VERIFY dan 123",
+		":irc.example FAIL VERIFY COMPLETE_CONNECTION_REQUIRED dan :Register your "
+		"connection first (NICK and USER)");
+	w.config.early_registration = true;
+	refused(1, "VERIFY dan 123",
+		":irc.example FAIL VERIFY INVALID_CODE dan :No account waits for a code here");
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_forget(&w);
+	refused(1, "VERIFY dan 123",
+		":irc.example FAIL VERIFY ALREADY_AUTHENTICATED dan :You are logged in already");
 }
 
 /* It would get around the password of the server. */

@@ -160,6 +160,27 @@ Test(cluster_accounts, of_two_at_once_one_has_the_account)
 	end(cluster);
 }
 
+/* Also if a user of another node takes it after REGISTER was accepted. */
+Test(cluster_accounts, only_the_nicks_holder_can_register_it)
+{
+	struct cluster *cluster = with_account(2);
+
+	cluster->config.early_registration = true;
+	cluster_connect(cluster, 1, 0);
+	cluster_say(cluster, 1, 0, "CAP REQ :sasl draft/account-registration");
+	cluster_say(cluster, 1, 0, "NICK zoe");
+	cluster_say(cluster, 1, 0, "REGISTER * * sesame-2");
+	cluster_say(cluster, 0, 0, "NICK zoe");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_forget(cluster);
+	cluster_check_password(cluster, 1);
+	cluster_run(cluster, RUDP_NS_PER_S);
+	CLUSTER_HEARS(cluster, 1, 0, "* FAIL REGISTER ACCOUNT_NAME_MUST_BE_NICK zoe *");
+	cluster_say(cluster, 1, 0, "REGISTER * * sesame-2");
+	CLUSTER_HEARS(cluster, 1, 0, "* FAIL REGISTER ACCOUNT_NAME_MUST_BE_NICK zoe *");
+	end(cluster);
+}
+
 Test(cluster_accounts, a_nick_belongs_to_its_account_at_all_nodes)
 {
 	struct cluster *cluster = with_account(3);
