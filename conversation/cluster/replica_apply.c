@@ -409,7 +409,8 @@ static bool read_node(struct apo_replica *replica, struct rudp_reader *reader)
 	id = rudp_read_u64(reader);
 	head.incarnation = rudp_read_u64(reader);
 	head.number = rudp_read_u64(reader);
-	if (!apo_node_name_is_valid(head.name) || id == 0)
+	if (!apo_node_name_is_valid(head.name) || id == 0 || apo_replica_node_by_id(replica, id) ||
+	    node_named(replica, head.name))
 		return false;
 	node = apo_replica_node_add(replica, id, &head);
 	if (!node)
@@ -429,6 +430,19 @@ bool apo_replica_read_nodes(struct apo_replica *replica, struct rudp_reader *rea
 	return reader->ok;
 }
 
+bool apo_replica_knows_itself(struct apo_replica *replica, uint64_t id, uint64_t applied)
+{
+	const struct apo_node *self = apo_replica_node_by_id(replica, id), *node;
+
+	if (!self || strcmp(self->name, replica->name) != 0 ||
+	    self->incarnation != replica->incarnation || self->last_number > replica->number)
+		return false;
+	for (node = replica->nodes; node < replica->nodes + APO_NODES_MAX; node++)
+		if (node->id > applied || node->last_position > applied)
+			return false;
+	return replica->shared_wall_ms >= 0 && replica->shared_wall_ms <= APO_WALL_MS_MAX;
+}
+
 bool apo_replica_is_addressee(const struct apo_replica *replica, const void *bytes, size_t len)
 {
 	struct rudp_reader reader = rudp_reader(bytes, len);
@@ -446,7 +460,7 @@ bool apo_replica_read_snapshot(struct apo_replica *replica, uint64_t position, c
 	replica->run = rudp_read_u64(&reader);
 	replica->shared_wall_ms = (int64_t)rudp_read_u64(&reader);
 	*digest = rudp_read_u64(&reader);
-	return apo_replica_read_nodes(replica, &reader) &&
-	       apo_replica_node_by_id(replica, position) &&
+	return position <= INT64_MAX && apo_replica_read_nodes(replica, &reader) &&
+	       apo_replica_knows_itself(replica, position, position) &&
 	       replica->calls->load(replica->of, reader.next, rudp_reader_left(&reader));
 }

@@ -142,21 +142,14 @@ static bool read_queue(struct apo_replica *replica, struct rudp_reader *reader)
 	return true;
 }
 
-static bool is_right(struct apo_replica *replica)
-{
-	const struct apo_node *self = apo_replica_node_by_id(replica, replica->self);
-
-	return self && strcmp(self->name, replica->name) == 0 &&
-	       self->incarnation == replica->incarnation && self->last_number <= replica->number;
-}
-
 bool apo_replica_resume(struct apo_replica *replica, const void *bytes, size_t len,
 			uint64_t *seen_seq)
 {
 	struct rudp_reader reader = rudp_reader(bytes, len);
 
 	if (!read_name(replica, &reader) || !read_log(replica, &reader) ||
-	    !apo_replica_read_nodes(replica, &reader) || !is_right(replica) ||
+	    !apo_replica_read_nodes(replica, &reader) ||
+	    !apo_replica_knows_itself(replica, replica->self, replica->applied) ||
 	    !read_flight(replica, &reader) || !read_queue(replica, &reader))
 		return false;
 	replica->state = APO_REPLICA_LIVE;

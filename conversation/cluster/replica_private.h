@@ -113,6 +113,11 @@ struct apo_node *apo_replica_node_by_id(struct apo_replica *replica, uint64_t id
 #define APO_NODES_BYTES_MAX (1 + APO_NODES_MAX * (1 + APO_NODE_NAME_BYTES_MAX + 5 * 8))
 void apo_replica_write_nodes(const struct apo_replica *replica, struct rudp_writer *writer);
 bool apo_replica_read_nodes(struct apo_replica *replica, struct rudp_reader *reader);
+/* The last millisecond of the year 9999: the model computes with the time. */
+#define APO_WALL_MS_MAX INT64_C(253402300799999)
+/* Returns whether the nodes and the time that were read fit each other: this node is among them
+ * under the id, and nothing comes after the last position applied. */
+bool apo_replica_knows_itself(struct apo_replica *replica, uint64_t id, uint64_t applied);
 /* The digest of the log up to the last applied position. */
 uint64_t apo_replica_digest(const struct apo_replica *replica);
 /* To the node that has joined with this entry. */

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* A snapshot from another node that contradicts itself: it is refused, and the model is not asked. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wire.h"
+#include "conversation/cluster/replica_private.h"
+#include "conversation/cluster_fixture.h"
+#include "conversation/model/state.h"
+
+#define HEAD_BYTES 32                  /* incarnation, run, time, digest */
+#define NODE_BYTES (1 + 2 + 5 * 8)     /* names are "n0", "n1" and "n2" */
+#define NODE_AT(n) (HEAD_BYTES + 1 + (n)*NODE_BYTES)
+#define ID_AT(n) (NODE_AT(n) + 3)
+#define INCARNATION_AT(n) (ID_AT(n) + 8)
+#define LAST_POSITION_AT(n) (ID_AT(n) + 24)
+
+static struct cluster *cluster;
+static struct cluster_snapshot *snapshot; /* for node 2 */
+
+/* Two nodes are live, and a snapshot is on its way to the third one. */
+static void begin(void)
+{
+	unsigned i;
+
+	cluster = cluster_new(1);
+	cluster_start_all(cluster, 2);
+	cluster_join(cluster, 0, 0, "dan");
+	cluster_start(cluster, 2);
+	while (!snapshot) {
+		cluster_run(cluster, RUDP_NS_PER_MS);
+		for (i = 0; i < 4; i++)
+			if (cluster->nodes[2].snapshots[i].is_used)
+				snapshot = &cluster->nodes[2].snapshots[i];
+	}
+	snapshot->at_ns = RUDP_NEVER;
+}
+
+static void end(void)
+{
+	cluster_free(cluster);
+}
+
+TestSuite(cluster_snapshot, .init = begin, .fini = end);
+
+static void put_u64(uint8_t *at, uint64_t value)
+{
+	struct rudp_writer writer = rudp_writer(at, 8);
+
+	rudp_write_u64(&writer, value);
+}
+
+/* Returns whether a replica that waits for the snapshot takes it. */
+static bool is_taken(uint64_t position, const uint8_t *bytes, size_t len)
+{
+	struct apo_replica *replica = cluster_new_replica(&cluster->nodes[2]);
+	uint64_t digest;
+	bool is_read;
+
+	replica->incarnation = cluster->nodes[2].replica->incarnation;
+	replica->number = cluster->nodes[2].replica->number;
+	is_read = apo_replica_read_snapshot(replica, position, bytes, len, &digest);
+	apo_replica_free(replica);
+	return is_read;
+}
+
+Test(cluster_snapshot, one_that_contradicts_itself_is_refused)
+{
+	static const struct {
+		size_t at;
+		uint64_t value;
+	} changes[] = {
+		{16, (uint64_t)INT64_MAX},       /* the time of the network */
+		{16, UINT64_MAX},                /* negative */
+		{INCARNATION_AT(2), 1},          /* this node is another one */
+		{ID_AT(1), (uint64_t)INT64_MAX}, /* a node that joins after this one */
+		{LAST_POSITION_AT(1), UINT64_MAX},
+	};
+	uint64_t position = snapshot->position;
+	uint8_t *bytes = malloc(snapshot->len);
+	size_t i;
+
+	for (i = 0; i < sizeof changes / sizeof *changes; i++) {
+		memcpy(bytes, snapshot->bytes, snapshot->len);
+		put_u64(bytes + changes[i].at, changes[i].value);
+		cr_assert(not(is_taken(position, bytes, snapshot->len)), "%zu", i);
+	}
+	memcpy(bytes, snapshot->bytes, snapshot->len);
+	memcpy(bytes + ID_AT(1), bytes + ID_AT(0), 8); /* two nodes with one id */
+	cr_assert(not(is_taken(position, bytes, snapshot->len)));
+	memcpy(bytes, snapshot->bytes, snapshot->len);
+	memcpy(bytes + NODE_AT(1), bytes + NODE_AT(0), 3); /* with one name */
+	cr_assert(not(is_taken(position, bytes, snapshot->len)));
+	memcpy(bytes, snapshot->bytes, snapshot->len);
+	put_u64(bytes + ID_AT(2), UINT64_MAX); /* positions that wrap */
+	cr_assert(not(is_taken(UINT64_MAX, bytes, snapshot->len)));
+	cr_assert(is_taken(position, snapshot->bytes, snapshot->len));
+	free(bytes);
+}
