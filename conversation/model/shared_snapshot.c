@@ -109,6 +109,7 @@ static void serialize(struct apo_state *state)
 	apo_serializer_expect(state->serializer, theirs == fingerprint);
 	serialize_offers(state);
 	apo_serializer_u64(state->serializer, &model->last_msgid);
+	apo_serializer_expect(state->serializer, model->last_msgid <= INT64_MAX / 2);
 	apo_serializer_i64(state->serializer, &model->shared->expiry_minute);
 	if (state->serializer->ok)
 		apo_accounts_serialize(state);

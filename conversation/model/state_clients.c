@@ -14,6 +14,8 @@
 
 #define TEXT_BYTES_MAX 512
 #define CLIENT_BYTES_MIN 100
+/* More than the longest silence in a snapshot (shared_snapshot.c). */
+#define PAST_NS_MAX (INT64_C(1) << 62)
 
 /* Each flag is one bit. */
 static void serialize_flags(struct apo_state *state, struct apo_client *client)
@@ -88,12 +90,21 @@ static void serialize_registration(struct apo_state *state, struct apo_client *c
 			     client->registration->sasl_len);
 }
 
+/* A client of another node may have been silent since before this machine started: then the instant
+ * is negative. */
+static void serialize_past(struct apo_serializer *serializer, int64_t *at_ns)
+{
+	apo_serializer_i64(serializer, at_ns);
+	apo_serializer_expect(serializer, *at_ns > -PAST_NS_MAX && *at_ns < INT64_MAX / 4);
+	*at_ns = serializer->ok ? *at_ns : 0;
+}
+
 static void serialize_times(struct apo_state *state, struct apo_client *client, int64_t *due_at_ns)
 {
 	*due_at_ns = client->timer.deadline_at_ns;
-	apo_serializer_instant(state->serializer, &client->connected_at_ns);
-	apo_serializer_instant(state->serializer, &client->heard_at_ns);
-	apo_serializer_instant(state->serializer, &client->spoke_at_ns);
+	serialize_past(state->serializer, &client->connected_at_ns);
+	serialize_past(state->serializer, &client->heard_at_ns);
+	serialize_past(state->serializer, &client->spoke_at_ns);
 	apo_serializer_second(state->serializer, &client->signed_on_s);
 	apo_serializer_i64(state->serializer, &client->nick_since);
 	apo_serializer_expect(state->serializer,

@@ -8,8 +8,8 @@
 #include "conversation/cluster_fixture.h"
 #include "conversation/model/state.h"
 
-#define HEAD_BYTES 32                  /* incarnation, run, time, digest */
-#define NODE_BYTES (1 + 2 + 5 * 8)     /* names are "n0", "n1" and "n2" */
+#define HEAD_BYTES 32              /* incarnation, run, time, digest */
+#define NODE_BYTES (1 + 2 + 5 * 8) /* names are "n0", "n1" and "n2" */
 #define NODE_AT(n) (HEAD_BYTES + 1 + (n)*NODE_BYTES)
 #define ID_AT(n) (NODE_AT(n) + 3)
 #define INCARNATION_AT(n) (ID_AT(n) + 8)
@@ -95,5 +95,59 @@ Test(cluster_snapshot, one_that_contradicts_itself_is_refused)
 	put_u64(bytes + ID_AT(2), UINT64_MAX); /* positions that wrap */
 	cr_assert(not(is_taken(UINT64_MAX, bytes, snapshot->len)));
 	cr_assert(is_taken(position, snapshot->bytes, snapshot->len));
+	free(bytes);
+}
+
+/* ---- the state of the model ---- */
+
+#define LAST_MSGID_AT 10 /* after the fingerprint and two flags */
+
+static bool is_loaded(const uint8_t *bytes, size_t len)
+{
+	struct apo_model *model = cluster_new_model(&cluster->nodes[1]);
+	bool is_read = apo_model_shared_load(model, bytes, len, cluster->now_ns);
+
+	apo_model_free(model);
+	return is_read;
+}
+
+/* Ids of messages and accounts are signed on disk, and grow from there. */
+Test(cluster_snapshot, ids_that_would_wrap_are_refused)
+{
+	uint8_t *bytes;
+	size_t len;
+
+	cr_assert(apo_model_shared_save(cluster->nodes[0].model, &bytes, &len));
+	cr_assert(is_loaded(bytes, len));
+	put_u64(bytes + LAST_MSGID_AT, UINT64_MAX - 1);
+	cr_assert(not(is_loaded(bytes, len)));
+	free(bytes);
+}
+
+/* The clock that counts instants begins when the machine starts. */
+Test(cluster_snapshot, a_node_on_a_machine_that_has_just_started_can_be_handed_over)
+{
+	struct apo_peer elsewhere = {.worker = APO_WORKERS_MAX - 1};
+	struct apo_serializer serializer, state;
+	struct apo_model *model;
+	uint8_t *bytes;
+	size_t len;
+
+	cluster_run(cluster, 60 * RUDP_NS_PER_S);
+	cr_assert(apo_model_shared_save(cluster->nodes[0].model, &bytes, &len));
+	cluster->now_ns = RUDP_NS_PER_S;
+	model = cluster_new_model(&cluster->nodes[1]);
+	cr_assert(apo_model_shared_load(model, bytes, len, cluster->now_ns));
+	apo_model_shared_begin(model, 2, 1, cluster->now_ns);
+	cr_assert(eq(uint, apo_state_number(model), 1));
+	apo_serializer_to(&serializer);
+	apo_state_write(&serializer, model);
+	cr_assert(serializer.ok);
+	apo_model_free(model);
+	model = cluster_new_model(&cluster->nodes[1]);
+	apo_serializer_from(&state, serializer.bytes, serializer.len);
+	cr_assert(apo_state_read(&state, model, &elsewhere, 1));
+	apo_serializer_fini(&serializer);
+	apo_model_free(model);
 	free(bytes);
 }
