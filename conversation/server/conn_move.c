@@ -132,13 +132,18 @@ static void serialize_watches(struct apo_serializer *serializer, struct apo_work
 	}
 }
 
-static void serialize_web(struct apo_serializer *serializer, struct apo_stream *stream)
+/* Bytes that the stream has encoded already will be consumed from the queue. */
+static void serialize_web(struct apo_serializer *serializer, struct apo_conn *conn)
 {
-	bool is_web = apo_stream_is_web(stream);
+	bool is_web = apo_stream_is_web(&conn->stream);
 
 	apo_serializer_flag(serializer, &is_web);
-	if (serializer->ok && is_web)
-		apo_stream_web_serialize(serializer, stream);
+	if (!serializer->ok || !is_web)
+		return;
+	apo_stream_web_serialize(serializer, &conn->stream);
+	if (serializer->ok)
+		apo_serializer_expect(serializer, conn->stream.ops->claimed_bytes(&conn->stream) <=
+							  conn->out.bytes);
 }
 
 void apo_conn_serialize(struct apo_serializer *serializer, struct apo_worker *worker,
@@ -156,7 +161,7 @@ void apo_conn_serialize(struct apo_serializer *serializer, struct apo_worker *wo
 		apo_serializer_u64(serializer, &sent_bytes);
 		if (serializer->is_reading)
 			apo_stream_moved(&conn->stream, conn->stream.fd, sent_bytes);
-		serialize_web(serializer, &conn->stream);
+		serialize_web(serializer, conn);
 	}
 	serialize_watches(serializer, worker, conn);
 }

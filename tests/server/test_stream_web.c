@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conversation/server/conn_move.h"
 #include "conversation/server/stream_web.h"
 #include "lone_worker.h"
 
@@ -447,5 +448,44 @@ Test(stream_web, a_message_half_read_and_one_half_written_are_handed_over)
 	len += (size_t)recv(fd, got + len, sizeof got - len, MSG_DONTWAIT);
 	cr_assert(eq(sz, len % 904, 0));
 	moved.ops->close(&moved);
+	close(fd);
+}
+
+/* Returns whether another connection can be made of what is written of this one. */
+static bool can_be_handed_over(struct apo_conn *conn)
+{
+	struct apo_conn *other = apo_worker_take_slot(&lone.worker);
+	struct apo_serializer out, in;
+	bool is_right;
+
+	apo_serializer_to(&out);
+	apo_conn_serialize(&out, &lone.worker, conn, true);
+	apo_serializer_from(&in, out.bytes, out.len);
+	apo_stream_open_line(&other->stream, dup(conn->stream.fd));
+	apo_conn_serialize(&in, &lone.worker, other, true);
+	is_right = out.ok && apo_serializer_is_whole(&in);
+	apo_serializer_fini(&out);
+	apo_conn_forget(&lone.worker, other);
+	return is_right;
+}
+
+/* They would be consumed from an empty queue. */
+Test(stream_web, bytes_that_are_written_but_not_queued_are_not_taken_over)
+{
+	char line[1000];
+	int fd = open_one();
+	struct apo_conn *conn = apo_worker_conn(&lone.worker, last_peer.slot);
+	unsigned i;
+
+	config.send_queue_bytes = 16 << 20;
+	snprintf(line, sizeof line, "%0900u\r\n", 1);
+	for (i = 0; i < 300; i++)
+		lone_deliver(&lone, last_peer, line, 0);
+	turn();
+	cr_assert(lt(sz, 0, conn->stream.ops->claimed_bytes(&conn->stream)));
+	cr_assert(can_be_handed_over(conn));
+	apo_sendq_fini(&conn->out);
+	cr_assert(not(can_be_handed_over(conn)));
+	apo_conn_lost(&lone.worker, conn, "over");
 	close(fd);
 }
