@@ -7,6 +7,7 @@
 
 #include "conversation/model/accounts.h"
 #include "conversation/model/ban_commands.h"
+#include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/audit.h"
@@ -112,10 +113,15 @@ static void on_ghost(struct apo_model *model, struct apo_client *client, char *r
 static void on_regain(struct apo_model *model, struct apo_client *client, char *rest)
 {
 	const char *nick = strsep(&rest, " ");
+	const struct apo_channel *channel = apo_channel_that_mutes(client);
 	struct apo_client *other;
 
 	if (!find_ghost(model, client, nick, &other))
 		return;
+	if (channel) {
+		apo_reply(model, client, ERR_BANONCHAN, nick, channel->name);
+		return;
+	}
 	if (other)
 		end_ghost(model, client, other);
 	apo_nick_change(model, client, nick);

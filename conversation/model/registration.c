@@ -360,6 +360,8 @@ void apo_on_quit(struct apo_model *model, struct apo_client *client,
 	const char *text = message->params[0];
 	size_t len = apo_utf8_cut(text, strlen(text), model->config->kick_len_max);
 
+	if (apo_channel_that_mutes(client))
+		len = 0; /* all channels hear the same text */
 	snprintf(reason, sizeof reason, "Quit: %.*s", (int)len, text);
 	apo_client_end(model, client, reason);
 }

@@ -238,6 +238,25 @@ Test(extbans, the_muted_take_no_other_real_name)
 	QUIET(&w, 1);
 }
 
+Test(extbans, the_muted_quit_without_a_text)
+{
+	fixture_say(&w, 0, "MODE #a +b m:eve");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "QUIT :shouting");
+	HEARS(&w, 0, ":eve!~eve@host1.example QUIT :Quit: ");
+}
+
+/* As with Solanum, ergo and InspIRCd. */
+Test(extbans, the_muted_may_be_away)
+{
+	fixture_join(&w, 3, "gus", "away-notify");
+	fixture_say(&w, 3, "JOIN #a");
+	fixture_say(&w, 0, "MODE #a +b m:eve");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "AWAY :gone");
+	HEARS(&w, 3, ":eve!~eve@host1.example AWAY :gone");
+}
+
 Test(extbans, who_may_not_speak_leaves_without_a_text)
 {
 	fixture_say(&w, 0, "MODE #a +b m:eve");

@@ -108,6 +108,28 @@ Test(nickserv, regain_ends_an_unregistered_connection_too)
 	cr_assert(w.mocks[2].is_closed);
 }
 
+/* As with NICK; the ghost stays. */
+Test(nickserv, the_muted_cannot_regain_a_nick)
+{
+	come_as_dan(3, "dan_", NULL);
+	fixture_join(&w, 2, "fay", NULL);
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_say(&w, 3, "JOIN #a");
+	fixture_say(&w, 2, "MODE #a +b m:dan_");
+	fixture_connect(&w, 4);
+	fixture_say(&w, 4, "NICK dan");
+	fixture_forget(&w);
+	fixture_say(&w, 3, "NS REGAIN dan");
+	HEARS(&w, 3,
+	      ":irc.example 435 dan_ dan #a :Cannot change nick while banned or muted there");
+	QUIET(&w, 3);
+	cr_assert(not(w.mocks[4].is_closed));
+	fixture_say(&w, 2, "MODE #a +v dan_");
+	fixture_forget(&w);
+	fixture_say(&w, 3, "NS REGAIN dan");
+	HEARS(&w, 3, ":dan_!~dan@host3.example NICK :dan");
+}
+
 Test(nickserv, ghost_ends_another_session_of_the_account)
 {
 	come_as_dan(1, "guest", NULL);
