@@ -61,13 +61,14 @@ void apo_shared_describe(struct apo_serializer *serializer, const struct apo_mod
 	apo_shared_describe_account(serializer, model, client);
 }
 
-static bool is_right(const struct apo_model *model, const struct apo_client *client)
+/* What another node tells of a client has all that the model takes for granted. */
+static bool is_right(const struct apo_client *client)
 {
 	if (client->notices && (!client->is_operator || client->notices > APO_NOTICE_ALL))
 		return false;
 	return client->address && client->host && apo_shown_host_is_valid(client->host) &&
-	       apo_nick_is_valid(client->nick, APO_NICK_BYTES_MAX) &&
-	       !apo_nick_owner(model, client->nick) && apo_is_word(client->user) && client->real;
+	       apo_nick_is_valid(client->nick, APO_NICK_BYTES_MAX) && apo_is_word(client->user) &&
+	       client->real;
 }
 
 static void count(struct apo_model *model, const struct apo_client *client)
@@ -86,8 +87,8 @@ bool apo_shared_insert(struct apo_model *model, struct apo_shared_key key,
 	uint32_t notices = client->notices;
 
 	client->peer = apo_shared_remote_peer(model);
-	if (!is_right(model, client) || apo_shared_find(model, key.node, key.number) ||
-	    !apo_shared_add(model, key, client)) {
+	if (!is_right(client) || apo_nick_owner(model, client->nick) ||
+	    apo_shared_find(model, key.node, key.number) || !apo_shared_add(model, key, client)) {
 		apo_client_discard(client);
 		return false;
 	}
@@ -143,7 +144,7 @@ static void apply_remote_client(struct apo_model *model, struct apo_shared_key k
 	client->connected_at_ns = client->heard_at_ns = client->spoke_at_ns = model->now_at_ns;
 	client->signed_on_s = apo_wall_s(model);
 	client->peer.worker = APO_REMOTE_WORKER; /* it is sent nothing */
-	if (!may_register(model, client, client->nick)) {
+	if (!is_right(client) || !may_register(model, client, client->nick)) {
 		apo_client_discard(client);
 		return;
 	}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A snapshot from another node that contradicts itself: it is refused, and the model is not asked. */
+/* Snapshots and events from another node that contradict themselves, or are incomplete. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/wire.h"
 #include "conversation/cluster/replica_private.h"
 #include "conversation/cluster_fixture.h"
+#include "conversation/irc/mask.h"
 #include "conversation/model/state.h"
 
 #define HEAD_BYTES 32              /* incarnation, run, time, digest */
@@ -150,4 +151,37 @@ Test(cluster_snapshot, a_node_on_a_machine_that_has_just_started_can_be_handed_o
 	apo_serializer_fini(&serializer);
 	apo_model_free(model);
 	free(bytes);
+}
+
+/* ---- events ---- */
+
+/* A client without host, address and real name. */
+Test(cluster_snapshot, an_incomplete_client_is_ignored)
+{
+	char nick[] = "eve", user[] = "~e";
+	struct apo_model *model = cluster->nodes[0].model;
+	uint8_t kind = 1 /* a client */, no = 0;
+	struct apo_serializer event;
+	uint64_t number = 7;
+	uint32_t zero = 0;
+	int64_t id = 0;
+	unsigned i;
+
+	apo_serializer_to(&event);
+	apo_serializer_u8(&event, &kind);
+	apo_serializer_u64(&event, &number);
+	apo_serializer_string(&event, nick, sizeof nick);
+	apo_serializer_string(&event, user, sizeof user);
+	for (i = 0; i < 5; i++) /* host, address, fingerprint, real name, away */
+		apo_serializer_u8(&event, &no);
+	apo_serializer_u32(&event, &zero); /* capabilities */
+	apo_serializer_u8(&event, &no);    /* flags */
+	apo_serializer_u8(&event, &no);    /* server notices */
+	apo_serializer_u8(&event, &no);    /* account */
+	apo_serializer_i64(&event, &id);
+	apo_model_shared_apply(model, 99, event.bytes, event.len, cluster->now_ns);
+	apo_serializer_fini(&event);
+	cr_assert(apo_model_check(model));
+	cluster_say(cluster, 0, 0, "WHOIS eve");
+	CLUSTER_HEARS(cluster, 0, 0, "* 401 dan eve *");
 }
