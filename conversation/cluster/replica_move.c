@@ -79,8 +79,9 @@ static bool read_log(struct apo_replica *replica, struct rudp_reader *reader)
 	replica->first_digest = rudp_read_u64(reader);
 	replica->applied = rudp_read_u64(reader);
 	if (!reader->ok || replica->seen_seq == 0 || replica->self == 0 ||
-	    replica->applied > INT64_MAX || replica->first_digest < replica->self ||
-	    replica->applied < replica->first_digest ||
+	    replica->applied > INT64_MAX ||
+	    replica->seen_seq + replica->ahead != replica->applied ||
+	    replica->first_digest < replica->self || replica->applied < replica->first_digest ||
 	    replica->applied - replica->first_digest >= APO_REPLICA_DIGESTS)
 		return false;
 	for (position = replica->first_digest; position <= replica->applied; position++)

@@ -344,6 +344,22 @@ Test(cluster_move, changed_bytes_do_no_harm)
 	free(bytes);
 }
 
+/* The next entry would have a position that does not follow the last one. */
+Test(cluster_move, positions_that_do_not_fit_the_log_are_refused)
+{
+	const size_t ahead_at = 1 + 2 + 5 * 8; /* behind the name "n0" and five numbers */
+	struct apo_replica *replica = fresh();
+	uint64_t seen_seq;
+	uint8_t *bytes;
+	size_t len;
+
+	cr_assert(apo_replica_save(cluster->nodes[0].replica, &bytes, &len));
+	bytes[ahead_at + 7]++;
+	cr_assert(not(apo_replica_resume(replica, bytes, len, &seen_seq)));
+	apo_replica_free(replica);
+	free(bytes);
+}
+
 Test(cluster_move, a_damaged_state_does_no_harm)
 {
 	cluster_join(cluster, 2, 0, "fay");
