@@ -24,9 +24,9 @@
 	X(clients_max, 20000, 1, 10000000)                                                         \
 	X(channels_max, 50000, 1, 10000000)                                                        \
 	X(channels_per_client_max, 100, 1, 60000)                                                  \
-	X(list_entries_max, 100, 1, 10000)                                                         \
+	X(list_entries_max, 100, 1, APO_LIST_ENTRIES_MAX)                                          \
 	X(monitor_max, 100, 1, 10000)                                                              \
-	X(invites_max, 20, 1, 1000)                                                                \
+	X(invites_max, 20, 1, APO_INVITES_MAX)                                                     \
 	X(targets_max, 4, 1, 100)                                                                  \
 	X(modes_max, 6, 1, 12)                                                                     \
 	X(whowas_max, 1000, 0, 1000000)                                                            \
@@ -43,7 +43,7 @@
 	X(network_bans_max, 10000, 0, 1000000)                                                     \
 	X(audit_max, 5000, 0, 100000)                                                              \
 	X(reports_max, 200, 0, 10000)                                                              \
-	X(access_max, 100, 1, 1000)                                                                \
+	X(access_max, 100, 1, APO_ACCESS_MAX)                                                      \
 	X(markers_max, 500, 0, 1000000)                                                            \
 	X(history_answer_max, 100, 1, APO_PAGE_MAX)
 

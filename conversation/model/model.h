@@ -32,6 +32,11 @@
 #define APO_PASSWORD_BYTES_MAX 300 /* it must fit in a line, also in later commands */
 
 #define APO_WORKERS_MAX 256
+/* The most that can be configured: a channel's entries and accounts are searched one by one, and so
+ * are a client's invitations. A state with more is refused. */
+#define APO_LIST_ENTRIES_MAX 10000
+#define APO_ACCESS_MAX 1000
+#define APO_INVITES_MAX 1000
 #define APO_SLOTS_MAX (1u << 24) /* of one worker */
 
 /*

@@ -56,6 +56,9 @@ static void serialize_list(struct apo_serializer *serializer, struct apo_channel
 	uint32_t count = list_length(list), i;
 
 	apo_serializer_count(serializer, &count, ENTRY_BYTES_MIN);
+	apo_serializer_expect(serializer,
+			      !serializer->is_reading ||
+				      count <= APO_LIST_ENTRIES_MAX - channel->entry_count);
 	for (i = 0; i < count && serializer->ok; i++) {
 		serialize_entry(serializer, channel, kind,
 				serializer->is_reading
@@ -141,6 +144,7 @@ static void serialize_registration(struct apo_state *state, struct apo_channel *
 	apo_serializer_second(serializer, &channel->registration->used_at_s);
 	count = channel->registration->access_count;
 	apo_serializer_count(serializer, &count, ACCESS_BYTES_MIN);
+	apo_serializer_expect(serializer, !serializer->is_reading || count <= APO_ACCESS_MAX);
 	link = channel->registration->access.next;
 	for (i = 0; i < count && serializer->ok; i++) {
 		serialize_access(state, channel,
@@ -275,7 +279,7 @@ static void serialize_invites(struct apo_state *state, struct apo_client *client
 	bool lifts_bans = false;
 
 	apo_serializer_count(state->serializer, &count, 5);
-	apo_serializer_expect(state->serializer, count <= UINT16_MAX);
+	apo_serializer_expect(state->serializer, count <= APO_INVITES_MAX);
 	for (i = 0; i < count && state->serializer->ok; i++) {
 		if (!state->serializer->is_reading) {
 			invite = RUDP_LIST_OWNER(link, struct apo_invite, of_client);
@@ -288,7 +292,7 @@ static void serialize_invites(struct apo_state *state, struct apo_client *client
 		if (state->serializer->is_reading && state->serializer->ok)
 			apo_serializer_expect(
 				state->serializer,
-				apo_invite_add(client, channel, lifts_bans, UINT16_MAX) == 0);
+				apo_invite_add(client, channel, lifts_bans, APO_INVITES_MAX) == 0);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/channels.h"
 #include "conversation/model/state.h"
 #include "conversation/model_fixture.h"
 
@@ -224,6 +225,32 @@ Test(state, a_truncated_state_is_refused)
 	cr_assert(is_read(w.state, w.state_len));
 	for (len = 0; len < w.state_len; len++)
 		cr_assert(not(is_read(w.state, len)), "%zu of %zu", len, w.state_len);
+}
+
+/* They are searched one by one, so many of them would occupy the reader for hours. */
+Test(state, more_entries_than_can_be_configured_are_refused)
+{
+	struct apo_serializer serializer;
+	struct apo_channel *channel;
+	char mask[32];
+	unsigned i;
+
+	fixture_join(&w, 1, "dan", NULL);
+	fixture_say(&w, 1, "JOIN #a");
+	channel = apo_channel_find(w.model, "#a");
+	for (i = 0; i <= APO_LIST_ENTRIES_MAX; i++) {
+		snprintf(mask, sizeof mask, "m%u!*@*", i);
+		cr_assert(eq(int, apo_entry_add(channel, APO_LIST_BAN, mask, "dan", 1), 1));
+	}
+	for (i = 0; i < 2; i++) {
+		(void)apo_state_number(w.model);
+		apo_serializer_to(&serializer);
+		apo_state_write(&serializer, w.model);
+		cr_assert(serializer.ok);
+		cr_assert(eq(int, is_read(serializer.bytes, serializer.len), i == 1));
+		apo_serializer_fini(&serializer);
+		cr_assert(apo_entry_remove(channel, APO_LIST_BAN, "m0!*@*") == (i == 0));
+	}
 }
 
 static void silent(void *of, unsigned worker, struct apo_text *text, const struct apo_peer *to,
