@@ -178,8 +178,9 @@ static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		return;
 	}
 	/* After TAKEN_OVER wait longest: otherwise two programs with one name would take the link
-	 * from each other at each round trip. */
-	if (reason == RUDPMSG_REASON_STORE || reason == RUDPMSG_REASON_TAKEN_OVER)
+	 * from each other at each round trip. After PROTOCOL the next link would end likewise. */
+	if (reason == RUDPMSG_REASON_STORE || reason == RUDPMSG_REASON_TAKEN_OVER ||
+	    reason == RUDPMSG_REASON_PROTOCOL)
 		link->conn->failures = LONGEST_PAUSE_FAILURES;
 	rudpmsg_link_on_broken(hub, link, rudpmsg_reason_error(reason), now_at_ns);
 }

@@ -225,6 +225,7 @@ void rudpmsg_link_on_violation(struct rudpmsg_hub *hub, struct rudpmsg_link *lin
 	hub->stats.frames_malformed++;
 	switch (link->state) {
 	case LINK_READY:
+		conn->failures = LONGEST_PAUSE_FAILURES; /* the next link would end likewise */
 		rudpmsg_link_bye(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		on_link_lost(hub, conn, EPROTO, now_at_ns);
 		break;

@@ -293,29 +293,62 @@ Test(hub_ends, connecting_again_does_not_return_the_previous_error)
 	close_ended();
 }
 
-/* Otherwise two programs with one name would take the link from each other as fast as they can
- * dial. */
-Test(hub_ends, a_link_that_another_program_took_is_dialed_again_after_the_longest_pause)
+/* Dials the peer, whose program is there and answers. */
+static struct rudpmsg_link *answered_link(rudpmsg_conn_id *conn)
 {
 	struct rudpmsg_handshake handshake = make_handshake("peer", 1);
-	struct rudpmsg_frame frame;
 	struct rudpmsg_link *link;
-	rudpmsg_conn_id conn;
+	struct rudpmsg_frame frame;
 	uint64_t ticket;
 
-	conn = connect_to("peer", &ticket);
+	*conn = connect_to("peer", &ticket);
 	link = rudpmsg_hub_next_dial(hub);
 	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
 	read_output(link);
 	cr_assert(eq(int, next_frame(&frame), RUDPMSG_FRAME_HANDSHAKE));
 	send_handshake(link, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake);
-	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), 0));
-	say_bye(link, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_TAKEN_OVER);
-	cr_expect(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -ESTALE));
+	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, *conn)), 0));
+	return link;
+}
+
+static void is_dialed_again_after_the_longest_pause(void)
+{
 	rudpmsg_hub_on_time(hub, now_ns + RUDP_NS_PER_S / 4); /* longer than the first pause */
 	cr_expect(eq(ptr, rudpmsg_hub_next_dial(hub), NULL));
 	rudpmsg_hub_on_time(hub, now_ns + 2 * RUDP_NS_PER_S);
 	cr_expect(ne(ptr, rudpmsg_hub_next_dial(hub), NULL));
+}
+
+/* It would do the same on the next link. */
+Test(hub_ends, a_peer_that_violates_the_protocol_is_dialed_again_after_the_longest_pause)
+{
+	rudpmsg_conn_id conn;
+
+	send_message(answered_link(&conn), 0);
+	cr_expect(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -EPROTO));
+	is_dialed_again_after_the_longest_pause();
+	close_ended();
+}
+
+Test(hub_ends, a_peer_that_finds_a_violation_is_dialed_again_after_the_longest_pause)
+{
+	rudpmsg_conn_id conn;
+
+	say_bye(answered_link(&conn), RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_PROTOCOL);
+	cr_expect(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -EPROTO));
+	is_dialed_again_after_the_longest_pause();
+	close_ended();
+}
+
+/* Otherwise two programs with one name would take the link from each other as fast as they can
+ * dial. */
+Test(hub_ends, a_link_that_another_program_took_is_dialed_again_after_the_longest_pause)
+{
+	rudpmsg_conn_id conn;
+
+	say_bye(answered_link(&conn), RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_TAKEN_OVER);
+	cr_expect(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -ESTALE));
+	is_dialed_again_after_the_longest_pause();
 	close_ended();
 }
 
