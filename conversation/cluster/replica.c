@@ -317,7 +317,7 @@ static void on_own_genesis(struct apo_replica *replica, uint64_t seq,
 	drop_waiting(replica);
 	(void)apo_replica_node_add(replica, 1, head);
 	replica->run = head->seen;
-	replica->shared_wall_ms = head->wall_ms;
+	replica->shared_wall_ms = rudp_time_min(head->wall_ms, APO_WALL_MS_MAX);
 	replica->join_seq = seq;
 	enter_live(replica, 1, replica->run ^ head->incarnation);
 }

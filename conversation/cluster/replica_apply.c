@@ -312,7 +312,8 @@ static bool is_clock_right(const struct apo_replica *replica, int64_t wall_ms)
 
 static void advance_time(struct apo_replica *replica, int64_t wall_ms)
 {
-	if (wall_ms > replica->shared_wall_ms && is_clock_right(replica, wall_ms))
+	if (wall_ms > replica->shared_wall_ms && wall_ms <= APO_WALL_MS_MAX &&
+	    is_clock_right(replica, wall_ms))
 		replica->shared_wall_ms = wall_ms;
 	replica->calls->time(replica->of, replica->shared_wall_ms);
 }

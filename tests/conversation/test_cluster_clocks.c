@@ -86,6 +86,15 @@ Test(cluster_clocks, when_most_are_ahead_they_are_right)
 	cluster->nodes[0].clock_ms = HOUR_MS;
 }
 
+/* No node could take over or join a network whose time is outside of the calendar. */
+Test(cluster_clocks, when_most_are_outside_of_the_calendar_they_are_wrong)
+{
+	cluster->nodes[1].clock_ms = cluster->nodes[2].clock_ms = 9000 * YEAR_MS;
+	expect_right_time();
+	cr_assert(cluster_hand_over(cluster, 0, false));
+	cluster->nodes[1].clock_ms = cluster->nodes[2].clock_ms = 0;
+}
+
 /* The one that is left may not wait until the time of the others, as of their last words, fits. */
 Test(cluster_clocks, nodes_that_are_dead_hold_up_nobody)
 {
