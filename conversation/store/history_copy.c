@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/irc/utf8.h"
+#include "conversation/store/backup_kinds.h"
 #include "conversation/store/history_private.h"
 
 #define NUMBERS 4 /* of a message, in the order of APO_MESSAGE_COLUMNS */
@@ -130,6 +132,40 @@ static void read_message(struct rudp_reader *reader, struct message *message)
 		reader->ok = false;
 }
 
+/* ---- what is read: as strict as a backup is, since clients are told it as lines ---- */
+
+static bool is_text(enum apo_backup_type type, const char *text)
+{
+	const char *expected;
+
+	return apo_utf8_is_valid(text, strlen(text)) && apo_backup_is_text(type, text, &expected);
+}
+
+static bool is_word(const char *text)
+{
+	return is_text(APO_BACKUP_WORD, text);
+}
+
+static bool is_right(const struct apo_said *said)
+{
+	return is_word(said->source) && is_word(said->target) &&
+	       (!said->account || is_word(said->account)) && (!said->tags || is_word(said->tags)) &&
+	       is_text(APO_BACKUP_LINES, said->text);
+}
+
+/* The buffer of a channel, or of the accounts a and b. */
+static bool is_buffer(const char *name, int64_t a, int64_t b)
+{
+	char private_name[APO_BUFFER_NAME_SIZE];
+
+	if (a == 0 && b == 0)
+		return is_text(APO_BACKUP_FOLDED, name);
+	apo_history_name_private(private_name, a, b);
+	return strcmp(name, private_name) == 0;
+}
+
+/* ---- adding ---- */
+
 static int add_message(struct apo_history *history, const struct message *message, char *room)
 {
 	struct apo_said said = {.position = message->numbers[0],
@@ -145,6 +181,8 @@ static int add_message(struct apo_history *history, const struct message *messag
 	said.tags = terminate(&room, message->texts[3]);
 	said.text = terminate(&room, message->texts[4]);
 	buffer = terminate(&room, message->texts[5]);
+	if (!is_right(&said) || !is_buffer(buffer, message->a, message->b))
+		return -EINVAL;
 	error = apo_history_use_buffer(history, buffer, message->a, message->b);
 	return error ? error : apo_history_add_row(history, &said);
 }
@@ -172,15 +210,16 @@ static int paste_presence(struct apo_history *history, struct rudp_reader *reade
 {
 	int64_t numbers[4];
 	struct text channel;
+	const char *name;
 
 	numbers[0] = *position = (int64_t)rudp_read_u64(reader);
 	numbers[1] = (int64_t)rudp_read_u64(reader);
 	channel = read_text(reader);
 	numbers[2] = (int64_t)rudp_read_u64(reader);
 	numbers[3] = (int64_t)rudp_read_u64(reader);
-	if (!reader->ok || !channel.bytes)
-		return -EINVAL;
-	return add_presence(history, numbers, terminate(&room, channel));
+	name = reader->ok ? terminate(&room, channel) : NULL;
+	return name && is_text(APO_BACKUP_FOLDED, name) ? add_presence(history, numbers, name)
+							: -EINVAL;
 }
 
 int apo_history_paste(struct apo_history *history, enum apo_history_table table, int64_t first,
