@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What another node of a cluster sends, as an enemy would write it: an entry of the log, a snapshot
- * of the shared state (a good one with changes, three bytes each: where, and what), or events of a
- * node (a byte for the length, then the event). A snapshot is refused, or a model comes of it that
- * keeps its invariants; so does each event. Nothing is sent to clients of other nodes.
+ * What another node of a cluster sends, as an enemy would write it: an entry of the log, a
+ * snapshot of the shared state (a good one with changes, three bytes each: where, and what),
+ * events of a node (a byte for the length, then the event), or good events with such changes. A
+ * snapshot is refused, or a model comes of it that keeps its invariants; so does each event.
+ * Nothing is sent to clients of other nodes.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wire.h"
 #include "conversation/cluster/entry.h"
 #include "conversation/model/model.h"
 
@@ -107,11 +109,30 @@ static const struct apo_model_calls calls = {
 	.keep_record = keep_record,
 };
 
+/* Good events: those of the clients of a model, each behind its length. */
+static struct {
+	uint8_t bytes[1 << 16];
+	size_t len;
+	bool is_on;
+} recorded;
+
+static void record(const uint8_t *bytes, size_t len)
+{
+	struct rudp_writer writer =
+		rudp_writer(recorded.bytes + recorded.len, sizeof recorded.bytes - recorded.len);
+
+	rudp_write_u16(&writer, (uint16_t)len);
+	rudp_write_bytes(&writer, bytes, len);
+	if (recorded.is_on && writer.ok)
+		recorded.len += rudp_writer_len(&writer);
+}
+
 static void apply_proposed(struct apo_model *model)
 {
 	unsigned i;
 
 	for (i = 0; i < proposed.count; i++) {
+		record(proposed.bytes[i], proposed.len[i]);
 		apo_model_shared_apply(model, SELF, proposed.bytes[i], proposed.len[i],
 				       RUDP_NS_PER_S);
 		free(proposed.bytes[i]);
@@ -250,6 +271,51 @@ static void try_events(const uint8_t *data, size_t size)
 	end(model);
 }
 
+static void record_good(void)
+{
+	struct apo_model *model = model_new();
+
+	recorded.len = 0;
+	recorded.is_on = true;
+	begin(model);
+	enter(model, 0, "NICK b");
+	enter(model, 1, "NICK c");
+	say_all(model, 0);
+	say_all(model, 1);
+	recorded.is_on = false;
+	end(model);
+}
+
+/* The lengths stay as they are, so that a change concerns one event only. */
+static void try_changed_events(const uint8_t *changes, size_t size)
+{
+	struct rudp_reader reader;
+	struct apo_model *model;
+	const uint8_t *event;
+	size_t len, at;
+
+	record_good();
+	for (; size >= 3; changes += 3, size -= 3) {
+		at = (size_t)(changes[0] << 8 | changes[1]) % recorded.len;
+		for (reader = rudp_reader(recorded.bytes, recorded.len);
+		     (len = rudp_read_u16(&reader)) > 0; (void)rudp_read_bytes(&reader, len))
+			if (recorded.bytes + at >= reader.next &&
+			    recorded.bytes + at < reader.next + len)
+				recorded.bytes[at] = changes[2];
+	}
+	model = model_new();
+	begin(model);
+	enter(model, 2, "NICK e");
+	reader = rudp_reader(recorded.bytes, recorded.len);
+	while ((len = rudp_read_u16(&reader)) > 0 && (event = rudp_read_bytes(&reader, len))) {
+		apo_model_shared_apply(model, OTHER, event, len, RUDP_NS_PER_S);
+		apply_proposed(model);
+		assert(apo_model_check(model));
+	}
+	say_all(model, 2);
+	end(model);
+}
+
 static void try_entry(const uint8_t *data, size_t size)
 {
 	struct rudp_reader reader = rudp_reader(data, size);
@@ -273,11 +339,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.network = "N";
 	config.scram = false;
 	config.plain_passwords = config.open_registration = true;
-	if (data[0] % 3 == 0)
+	if (data[0] % 4 == 0)
 		try_entry(data + 1, size - 1);
-	else if (data[0] % 3 == 1)
+	else if (data[0] % 4 == 1)
 		try_snapshot(data + 1, size - 1);
-	else
+	else if (data[0] % 4 == 2)
 		try_events(data + 1, size - 1);
+	else
+		try_changed_events(data + 1, size - 1);
 	return 0;
 }

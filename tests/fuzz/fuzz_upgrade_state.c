@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "tests/server/still_server.h"
 
-#define CLIENTS 3
+#define CLIENTS 4 /* the last one over WebSocket, with a half frame */
 #define FDS_MAX 15
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,23 +38,34 @@ static uint8_t *good;
 static size_t good_len;
 static uint32_t good_fds;
 
+#define FRAME(first, len) first len "\0\0\0\0" /* with a mask of zeros */
+static const char over_web[] =
+	"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	"\r\n" FRAME("\x81", "\x86") "NICK w" FRAME("\x81", "\x8c") "USER u 0 * r" FRAME(
+		"\x81", "\x87") "JOIN #a" FRAME("\x01", "\x83") "PRI" FRAME("\x80", "\x89") "V";
+
 static void come_in(struct server *server, unsigned i)
 {
-	static const char *const said[CLIENTS] = {
+	static const char *const said[CLIENTS - 1] = {
 		"NICK b\r\nUSER u 0 * :r\r\nJOIN #a\r\n",
 		"CAP REQ :apollonion/receipts message-tags\r\nNICK a\r\nUSER u 0 * :r\r\nCAP "
 		"END\r\nJOIN #a\r\nPRIVMSG #a :x\r\nPRIVMSG #a :hal",
 		"NICK c\r\n"};
 	struct apo_adopt *adopt = calloc(1, sizeof *adopt);
+	bool is_web = i == CLIENTS - 1;
+	const char *text = is_web ? over_web : said[i];
+	size_t len = is_web ? sizeof over_web - 1 : strlen(text);
 	int fds[2];
 
 	assert(adopt && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = fds[0];
+	adopt->is_web = is_web;
 	adopt->address.family = AF_INET;
 	adopt->ip_entry = apo_ip_limits_readmit(&server->acceptor.ip_limits, &adopt->address);
 	apo_mailbox_put(&server->workers[i % WORKERS].box, &adopt->mail);
-	assert(send(fds[1], said[i], strlen(said[i]), MSG_NOSIGNAL) > 0);
+	assert(send(fds[1], text, len, MSG_NOSIGNAL) == (ssize_t)len);
 	server_turn(server);
 	if (i == 0) /* what it is told from now on is still to be written, and watched */
 		server->workers[0].chunks[0][0].is_blocked = true;
