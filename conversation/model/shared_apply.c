@@ -206,7 +206,7 @@ static void apply_operator(struct apo_model *model, struct apo_client *client,
 	apo_serializer_string(serializer, name, sizeof name);
 	apo_serializer_string(serializer, label, sizeof label);
 	client->is_proposing = false;
-	if (!serializer->ok)
+	if (!serializer->ok || client->is_operator)
 		return;
 	apo_turn_begin(model, client, label);
 	apo_operator_on_checked(model, client, APO_CHECKED_RIGHT, name);

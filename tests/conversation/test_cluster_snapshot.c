@@ -185,3 +185,28 @@ Test(cluster_snapshot, an_incomplete_client_is_ignored)
 	cluster_say(cluster, 0, 0, "WHOIS eve");
 	CLUSTER_HEARS(cluster, 0, 0, "* 401 dan eve *");
 }
+
+/* dan has the number of its place at node 0: the first one, for the first time. */
+Test(cluster_snapshot, an_operator_becomes_one_only_once)
+{
+	struct apo_model *model = cluster->nodes[0].model;
+	char name[] = "root", label[] = "";
+	uint64_t number = 1;
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		uint8_t kind = 3 /* an operator */;
+		struct apo_serializer event;
+
+		apo_serializer_to(&event);
+		apo_serializer_u8(&event, &kind);
+		apo_serializer_u64(&event, &number);
+		apo_serializer_string(&event, name, sizeof name);
+		apo_serializer_string(&event, label, sizeof label);
+		apo_model_shared_apply(model, cluster->nodes[0].replica->self, event.bytes,
+				       event.len, cluster->now_ns);
+		apo_serializer_fini(&event);
+		cr_assert(eq(u64, apo_model_figures(model)->operators, 1));
+	}
+	cr_assert(apo_model_check(model));
+}
