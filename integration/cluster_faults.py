@@ -132,6 +132,7 @@ class Host:
 
     def hand_over(self):
         """Returns whether another process serves now."""
+        wait_for(lambda: " serving name=" in self.log("n"))  # the signal ends a program that is just starting
         before = self.log("n")
 
         def count(words):
