@@ -238,17 +238,16 @@ static bool is_listed(const struct apo_channel *channel, enum apo_list_kind kind
 		      const struct apo_client *client, bool with_mutes)
 {
 	const struct rudp_list *head = &channel->lists[kind];
-	char shown[APO_SOURCE_BYTES_MAX + 1], real[APO_SOURCE_BYTES_MAX + 1];
+	struct apo_source_forms forms;
 	const char *mask;
 
 	if (rudp_list_is_empty(head))
 		return false;
-	apo_client_source(client, shown);
-	snprintf(real, sizeof real, "%s!%s@%s", client->nick, client->user, client->address);
+	apo_source_forms_write(&forms, client);
 	RUDP_LIST_EACH(struct apo_entry, entry, head, link) {
 		mask = entry->mask;
 		if ((with_mutes || !apo_extban_is_mute(mask)) &&
-		    apo_extban_is_match(mask, client, shown, real))
+		    apo_extban_is_match(mask, client, &forms))
 			return true;
 	}
 	return false;

@@ -118,6 +118,7 @@ void apo_client_discard(struct apo_client *client)
 	apo_client_drop_batch(client);
 	free(client->address);
 	free(client->host);
+	free(client->given_host);
 	free(client->fingerprint);
 	free(client->real);
 	free(client->away);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conversation/model/replies.h"
+
 static const struct {
 	char letter;
 	const char *name;
@@ -72,8 +74,23 @@ bool apo_extban_is_mute(const char *mask)
 	return short_type(mask) == 'm';
 }
 
-bool apo_extban_is_match(const char *mask, const struct apo_client *client, const char *shown,
-			 const char *real)
+static void write_form(char to[APO_SOURCE_BYTES_MAX + 1], const struct apo_client *client,
+		       const char *host)
+{
+	snprintf(to, APO_SOURCE_BYTES_MAX + 1, "%s!%s@%s", client->nick, client->user, host);
+}
+
+void apo_source_forms_write(struct apo_source_forms *forms, const struct apo_client *client)
+{
+	apo_client_source(client, forms->shown);
+	write_form(forms->real, client, client->address);
+	forms->given[0] = '\0';
+	if (client->given_host)
+		write_form(forms->given, client, client->given_host);
+}
+
+bool apo_extban_is_match(const char *mask, const struct apo_client *client,
+			 const struct apo_source_forms *forms)
 {
 	if (short_type(mask) == 'm')
 		mask += 2;
@@ -83,6 +100,8 @@ bool apo_extban_is_match(const char *mask, const struct apo_client *client, cons
 	case 'r':
 		return client->real && apo_mask_is_match(mask + 2, client->real);
 	default:
-		return apo_mask_is_match(mask, shown) || apo_mask_is_match(mask, real);
+		return apo_mask_is_match(mask, forms->shown) ||
+		       apo_mask_is_match(mask, forms->given) ||
+		       apo_mask_is_match(mask, forms->real);
 	}
 }

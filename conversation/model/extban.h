@@ -31,9 +31,17 @@ const char *apo_extban_complete(char *to, size_t cap, enum apo_list_kind kind, c
 /* Returns whether the completed entry is a mute. */
 bool apo_extban_is_mute(const char *mask);
 
-/* Returns whether the completed entry matches the client. shown and real are its source with the
- * visible host and with the address. */
-bool apo_extban_is_match(const char *mask, const struct apo_client *client, const char *shown,
-			 const char *real);
+/* The source of a client in the forms that a mask may match. */
+struct apo_source_forms {
+	char shown[APO_SOURCE_BYTES_MAX + 1]; /* with the visible host */
+	char given[APO_SOURCE_BYTES_MAX + 1]; /* with the one before CHGHOST; "": it is the same */
+	char real[APO_SOURCE_BYTES_MAX + 1];  /* with the address */
+};
+
+void apo_source_forms_write(struct apo_source_forms *forms, const struct apo_client *client);
+
+/* Returns whether the completed entry matches the client, whose forms are given. */
+bool apo_extban_is_match(const char *mask, const struct apo_client *client,
+			 const struct apo_source_forms *forms);
 
 #endif

@@ -168,9 +168,10 @@ struct apo_client {
 	bool is_gone : 1;
 	bool is_unconnected : 1; /* its last lines are handled */
 	bool is_proposing : 1;   /* its last command waits for the other copies (shared.h) */
-	char *address, *host, *fingerprint; /* host may be changed by CHGHOST */
-	char *real, *away, *account;        /* NULL: none */
-	char nick[APO_NICK_BYTES_MAX + 1];  /* "": none yet, and not in the table */
+	char *address, *host, *fingerprint;
+	char *given_host; /* host before an operator changed it by CHGHOST; NULL: it was not */
+	char *real, *away, *account;       /* NULL: none */
+	char nick[APO_NICK_BYTES_MAX + 1]; /* "": none yet, and not in the table */
 	char folded[APO_NICK_BYTES_MAX + 1];
 	char user[APO_USER_BYTES_MAX + 1]; /* "": none yet */
 };

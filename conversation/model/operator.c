@@ -153,6 +153,21 @@ void apo_on_die(struct apo_model *model, struct apo_client *client,
 
 /* ---- CHGHOST ---- */
 
+/* Entries of lists that match the given host still apply (channels.c). */
+static bool set_host(struct apo_client *client, const char *host)
+{
+	char *copy = strdup(host);
+
+	if (!copy)
+		return false;
+	if (client->given_host)
+		free(client->host);
+	else
+		client->given_host = client->host;
+	client->host = copy;
+	return true;
+}
+
 /* Clients without the capability CHGHOST get no line; the client's next line shows the new host. */
 static void say_host(struct apo_model *model, struct apo_client *other, const char *host)
 {
@@ -160,7 +175,7 @@ static void say_host(struct apo_model *model, struct apo_client *other, const ch
 	struct apo_say say = apo_say_by(other, &line);
 
 	apo_line_print_from(&line, other, "CHGHOST %s %s", other->user, host);
-	if (apo_text_set(&other->host, host) < 0)
+	if (!set_host(other, host))
 		return;
 	if (other->caps & APO_CAP_CHGHOST)
 		apo_say_to(model, other, &say);

@@ -51,6 +51,7 @@ void apo_shared_describe(struct apo_serializer *serializer, const struct apo_mod
 {
 	apo_serializer_string(serializer, client->user, sizeof client->user);
 	apo_serializer_text(serializer, &client->host, APO_HOST_BYTES_MAX);
+	apo_serializer_text(serializer, &client->given_host, APO_HOST_BYTES_MAX);
 	apo_serializer_text(serializer, &client->address, APO_HOST_BYTES_MAX);
 	apo_serializer_text(serializer, &client->fingerprint, TEXT_BYTES_MAX);
 	apo_serializer_text(serializer, &client->real, TEXT_BYTES_MAX);
@@ -65,6 +66,8 @@ void apo_shared_describe(struct apo_serializer *serializer, const struct apo_mod
 static bool is_right(const struct apo_client *client)
 {
 	if (client->notices && (!client->is_operator || client->notices > APO_NOTICE_ALL))
+		return false;
+	if (client->given_host && !apo_shown_host_is_valid(client->given_host))
 		return false;
 	return client->address && client->host && apo_shown_host_is_valid(client->host) &&
 	       apo_nick_is_valid(client->nick, APO_NICK_BYTES_MAX) && apo_is_word(client->user) &&

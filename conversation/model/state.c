@@ -253,7 +253,7 @@ bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
  * size here.
  */
 #if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct apo_client) == 448, "serialize the new member");
+_Static_assert(sizeof(struct apo_client) == 456, "serialize the new member");
 _Static_assert(sizeof(struct apo_registration) == 1104, "serialize the new member");
 _Static_assert(sizeof(struct apo_channel) == 480, "serialize the new member");
 _Static_assert(sizeof(struct apo_membership) == 128, "serialize the new member");

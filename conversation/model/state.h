@@ -21,7 +21,7 @@
 #include "conversation/model/serializer.h"
 #include "conversation/model/model.h"
 
-#define APO_STATE_VERSION 14u
+#define APO_STATE_VERSION 15u
 #define APO_ORDINAL_NONE UINT32_MAX
 
 /* Gives every client its ordinal, remote ones included. Returns the number of clients. */

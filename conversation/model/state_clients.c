@@ -126,6 +126,7 @@ static void serialize_members(struct apo_state *state, struct apo_client *client
 	apo_serializer_u8(serializer, &client->notices);
 	apo_serializer_text(serializer, &client->address, APO_HOST_BYTES_MAX);
 	apo_serializer_text(serializer, &client->host, APO_HOST_BYTES_MAX);
+	apo_serializer_text(serializer, &client->given_host, APO_HOST_BYTES_MAX);
 	apo_serializer_text(serializer, &client->fingerprint, TEXT_BYTES_MAX);
 	apo_serializer_text(serializer, &client->real, TEXT_BYTES_MAX);
 	apo_serializer_text(serializer, &client->away, TEXT_BYTES_MAX);
@@ -143,6 +144,8 @@ static void serialize_members(struct apo_state *state, struct apo_client *client
 static bool is_right(const struct apo_model *model, const struct apo_client *client)
 {
 	if (!client->address || !client->host || !apo_shown_host_is_valid(client->host))
+		return false;
+	if (client->given_host && !apo_shown_host_is_valid(client->given_host))
 		return false;
 	if (client->nick[0] && (!apo_nick_is_valid(client->nick, APO_NICK_BYTES_MAX) ||
 				apo_nick_owner(model, client->nick)))

@@ -140,6 +140,28 @@ Test(cluster, a_kick_and_a_kill_reach_other_nodes)
 	end(cluster);
 }
 
+Test(cluster, chghost_lifts_no_ban_at_any_node)
+{
+	struct cluster *cluster = three_with_operator(6);
+
+	cluster_join(cluster, 0, 0, "dan");
+	cluster_join(cluster, 1, 0, "eve");
+	make_operator(cluster, 0);
+	cluster_say(cluster, 0, 0, "JOIN #a");
+	cluster_say(cluster, 0, 0, "MODE #a +b *!*@h1-0.example");
+	cluster_say(cluster, 0, 0, "CHGHOST eve staff.example");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_kill(cluster, 2);
+	cluster_start(cluster, 2); /* it learns the former host from the others */
+	cluster_run(cluster, 2 * RUDP_NS_PER_S);
+	cluster_forget(cluster);
+	cluster_say(cluster, 1, 0, "JOIN #a");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	CLUSTER_HEARS(cluster, 1, 0, "* 474 eve #a *");
+	cluster_check(cluster);
+	end(cluster);
+}
+
 Test(cluster, reports_and_the_audit_log_are_those_of_the_network)
 {
 	struct cluster *cluster = three_with_operator(5);

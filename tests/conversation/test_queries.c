@@ -422,6 +422,26 @@ Test(operators, chghost_is_sent_to_clients_with_the_capability)
 	HEARS(&w, 2, ":eve!~eve@staff.example PRIVMSG #a :x");
 }
 
+Test(operators, chghost_lifts_no_ban)
+{
+	oper(0, "root");
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_say(&w, 0, "MODE #a +b *!*@host1.example");
+	fixture_say(&w, 0, "CHGHOST eve staff.example");
+	fixture_say(&w, 0, "CHGHOST eve other.example");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "JOIN #a", ":irc.example 474 eve #a :Cannot join channel (+b)");
+	fixture_hand_over(&w);
+	ANSWERS(&w, 1, "JOIN #a", ":irc.example 474 eve #a :Cannot join channel (+b)");
+	fixture_say(&w, 0, "MODE #a -b+b *!*@host1.example *!*@other.example");
+	fixture_forget(&w);
+	ANSWERS(&w, 1, "JOIN #a", ":irc.example 474 eve #a :Cannot join channel (+b)");
+	fixture_say(&w, 0, "MODE #a -b *!*@other.example");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "JOIN #a");
+	HEARS(&w, 0, ":eve!~eve@other.example JOIN #a");
+}
+
 Test(operators, stats_is_answered_to_operators)
 {
 	oper(0, "root");
