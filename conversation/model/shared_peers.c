@@ -18,13 +18,20 @@ struct apo_shared_peer {
 	char id[];
 };
 
+/* CHGHOST neither changes who a peer is nor makes one of another client. */
+static const char *host_of(const struct apo_client *client)
+{
+	return client->given_host ? client->given_host : client->host;
+}
+
 /* Hosts of other clients are addresses, or cloaks, which end with ".ip". */
 static bool is_peer(const struct apo_client *client)
 {
 	static const char tail[] = ".peer";
-	size_t len = strlen(client->host), tail_len = sizeof tail - 1;
+	const char *host = host_of(client);
+	size_t len = strlen(host), tail_len = sizeof tail - 1;
 
-	return len > tail_len && strcmp(client->host + len - tail_len, tail) == 0;
+	return len > tail_len && strcmp(host + len - tail_len, tail) == 0;
 }
 
 static const char *fingerprint_of(const struct apo_client *client)
@@ -34,7 +41,7 @@ static const char *fingerprint_of(const struct apo_client *client)
 
 bool apo_shared_is_same_peer(const struct apo_client *a, const struct apo_client *b)
 {
-	return is_peer(a) && strcmp(a->host, b->host) == 0 &&
+	return is_peer(a) && strcmp(host_of(a), host_of(b)) == 0 &&
 	       strcmp(fingerprint_of(a), fingerprint_of(b)) == 0;
 }
 
@@ -42,7 +49,7 @@ static struct apo_shared_peer *find(const struct apo_model *model, const struct 
 {
 	char id[ID_SIZE];
 
-	snprintf(id, sizeof id, "%s %s", client->host, fingerprint_of(client));
+	snprintf(id, sizeof id, "%s %s", host_of(client), fingerprint_of(client));
 	return RUDP_TABLE_FIND_KEY(by_id, model->shared->peers, id, strlen(id));
 }
 
@@ -53,14 +60,14 @@ void apo_shared_peer_replace(struct apo_model *model, const struct apo_client *c
 
 	if (!peer)
 		return;
-	snprintf(reason, sizeof reason, "Replaced by another session of %s", client->host);
+	snprintf(reason, sizeof reason, "Replaced by another session of %s", host_of(client));
 	model->figures.ghosts++;
 	apo_client_end_now(model, peer->client, reason);
 }
 
 bool apo_shared_peer_add(struct apo_model *model, struct apo_client *client)
 {
-	size_t len = strlen(client->host) + 1 + strlen(fingerprint_of(client));
+	size_t len = strlen(host_of(client)) + 1 + strlen(fingerprint_of(client));
 	struct apo_shared_peer *peer;
 
 	if (!is_peer(client))
@@ -71,7 +78,7 @@ bool apo_shared_peer_add(struct apo_model *model, struct apo_client *client)
 	if (!peer)
 		return false;
 	peer->client = client;
-	snprintf(peer->id, len + 1, "%s %s", client->host, fingerprint_of(client));
+	snprintf(peer->id, len + 1, "%s %s", host_of(client), fingerprint_of(client));
 	if (RUDP_TABLE_ADD_KEY(by_id, model->shared->peers, peer->id, len, peer))
 		return true;
 	free(peer);

@@ -17,7 +17,11 @@ static struct cluster *cluster;
  * silence of less than two minutes. */
 static void begin(void)
 {
+	static const struct apo_operator root = {.name = "root", .password_hash = "x"};
+
 	cluster = cluster_new(1);
+	cluster->config.operators = &root;
+	cluster->config.operator_count = 1;
 	cluster->node_timeout_ns = 120 * RUDP_NS_PER_S;
 	cluster_offer_history(cluster);
 	cluster_start_all(cluster, 3);
@@ -219,4 +223,44 @@ Test(cluster_peers, at_most_one_session_of_an_id_is_left)
 	}
 	cluster_run(cluster, 10 * RUDP_NS_PER_S);
 	cluster_forget(cluster);
+}
+
+/* ---- CHGHOST ---- */
+
+static void make_dan_operator(void)
+{
+	cluster_say(cluster, 2, 0, "OPER root x");
+	apo_model_on_checked(cluster->nodes[2].model, cluster->nodes[2].ticket, APO_CHECKED_RIGHT,
+			     NULL, cluster->now_ns);
+	cluster_run(cluster, RUDP_NS_PER_S);
+}
+
+Test(cluster_peers, another_host_does_not_change_who_a_client_is)
+{
+	make_dan_operator();
+	come(0, 0, "a", KEY, "anna");
+	cluster_say(cluster, 2, 0, "CHGHOST anna staff.example");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	come(1, 0, "a", KEY, "anna");
+	CLUSTER_HEARS(cluster, 1, 0, "* 001 anna *");
+	cr_assert(not(cluster->nodes[0].clients[0].is_connected));
+	cluster_say(cluster, 2, 0, "CHGHOST anna staff.example");
+	cluster_say(cluster, 1, 0, "QUIT");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	come(0, 0, "a", KEY, "anna");
+	CLUSTER_HEARS(cluster, 0, 0, "* 001 anna *");
+}
+
+Test(cluster_peers, no_other_client_becomes_one_by_its_host)
+{
+	make_dan_operator();
+	cluster_join(cluster, 0, 0, "eve");
+	cluster_join(cluster, 1, 0, "fay");
+	cluster_say(cluster, 2, 0, "CHGHOST eve a.peer");
+	cluster_say(cluster, 2, 0, "CHGHOST fay a.peer");
+	cluster_run(cluster, RUDP_NS_PER_S);
+	cluster_kill(cluster, 1);
+	cluster_start(cluster, 1);
+	cluster_run(cluster, 2 * RUDP_NS_PER_S);
+	cluster_join(cluster, 1, 1, "gil");
 }
