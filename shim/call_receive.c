@@ -8,12 +8,14 @@
  * Each call is made by rudp_receive_special() or by the kernel (rudp_receive_is_ours() decides).
  * Its result passes through received().
  */
+#include <fcntl.h>
 #include <limits.h>
 
 #include "api/address.h"
 #include "api/call.h"
 #include "api/mark.h"
 #include "api/names.h"
+#include "api/socket.h"
 #include "filtered.h"
 #include "real.h"
 #include "receive_flags.h"
@@ -83,6 +85,42 @@ RUDP_EXPORT ssize_t readv(int fd, const struct iovec *pieces, int count)
 	ssize_t rc = REAL(readv)(fd, pieces, count);
 
 	return count < 0 || count > IOV_MAX ? rc : received(fd, rc, 0, before);
+}
+
+/*
+ * A TCP socket takes only its own O_NONBLOCK into account. An AF_UNIX socket also takes
+ * SPLICE_F_NONBLOCK, which is meant for the pipe. So this waits, as a read does, and tries again.
+ * EAGAIN with input unread comes from a full pipe.
+ */
+static ssize_t splice_again(int in, int out, off64_t *out_at, size_t len, unsigned flags)
+{
+	char byte;
+	ssize_t rc = -1;
+
+	while (rc < 0 && errno == EAGAIN && REAL(recv)(in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       errno == EAGAIN && REAL(recv)(in, &byte, 1, MSG_PEEK) >= 0)
+		rc = REAL(splice)(in, NULL, out, out_at, len, flags);
+	return rc;
+}
+
+static bool splice_waits(int in, unsigned flags)
+{
+	return errno == EAGAIN && flags & SPLICE_F_NONBLOCK && !rudp_is_filtered() &&
+	       !rudp_socket_is_nonblocking(in) && rudp_mark_get(in) >= 0;
+}
+
+RUDP_EXPORT ssize_t splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t len,
+			   unsigned flags)
+{
+	int before = errno;
+	ssize_t rc = REAL(splice)(in, in_at, out, out_at, len, flags);
+
+	if (rc < 0 && splice_waits(in, flags)) {
+		rc = splice_again(in, out, out_at, len, flags);
+		if (rc >= 0)
+			errno = before;
+	}
+	return rc < 0 && errno == ECONNRESET ? received(in, rc, 0, before) : rc;
 }
 
 RUDP_EXPORT ssize_t recv(int fd, void *data, size_t len, int flags)

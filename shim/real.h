@@ -15,6 +15,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <spawn.h>
@@ -49,7 +50,7 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
 	X(socket) X(bind) X(bindresvport) X(connect) X(listen) X(accept) X(accept4) X(shutdown)    \
 	X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(ioctl)                         \
 	X(send) X(sendto) X(sendmsg) X(sendmmsg)                                                   \
-	X(read) X(readv) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg)                                \
+	X(read) X(readv) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg) X(splice)                      \
 	X(__read_chk) X(__recv_chk) X(__recvfrom_chk)                                              \
 	X(execve) X(execvpe) X(execveat) X(fexecve) X(posix_spawn) X(posix_spawnp)              \
 	X(system) X(popen) X(_exit) X(daemon) X(prctl) X(getaddrinfo)     \

@@ -149,6 +149,56 @@ CHECK(splice_from_a_socket)
 	say_result("no pipe", splice(server, NULL, client, NULL, 1000, 0));
 }
 
+struct late {
+	int fd;
+	pid_t tid; /* of the thread that waits for the bytes */
+};
+
+static void *send_late(void *argument)
+{
+	struct late *late = argument;
+	wait_in_syscall(getpid(), late->tid, ANY_SYSCALL);
+	put(late->fd, "late");
+	return NULL;
+}
+
+/* SPLICE_F_NONBLOCK is about the pipe; whether the socket waits is up to its own O_NONBLOCK. */
+CHECK(splice_without_waiting_for_the_pipe_waits_for_the_socket)
+{
+	int client, server, ends[2];
+	connected_pair(AF_INET, &client, &server);
+	must(pipe(ends) == 0, "pipe");
+	struct late late = {client, gettid()};
+	pthread_t thread = spawn(send_late, &late);
+	errno = EXDEV;
+	say_result("splice", splice(server, NULL, ends[1], NULL, 100, SPLICE_F_NONBLOCK));
+	say("errno unchanged: %d", errno == EXDEV);
+	finish(thread);
+	set_timeout(server, SO_RCVTIMEO, 50);
+	long begun_ms = ms_now();
+	say_result("time-out", splice(server, NULL, ends[1], NULL, 100, SPLICE_F_NONBLOCK));
+	say("waited: %d", ms_now() - begun_ms >= 40);
+	set_timeout(server, SO_RCVTIMEO, 0);
+	set_blocking(server, false);
+	say_result("non-blocking", splice(server, NULL, ends[1], NULL, 100, SPLICE_F_NONBLOCK));
+	set_blocking(server, true);
+	shutdown(client, SHUT_WR);
+	say_result("end", splice(server, NULL, ends[1], NULL, 100, SPLICE_F_NONBLOCK));
+}
+
+CHECK(splice_without_waiting_for_the_pipe_finds_it_full)
+{
+	static const char page[4096];
+	int client, server, ends[2];
+	connected_pair(AF_INET, &client, &server);
+	must(pipe(ends) == 0 && fcntl(ends[1], F_SETPIPE_SZ, (int)sizeof page) > 0, "pipe");
+	must(write(ends[1], page, sizeof page) == (ssize_t)sizeof page, "write");
+	put(client, "more");
+	wait_unread(server, 4);
+	say_result("splice", splice(server, NULL, ends[1], NULL, 100, SPLICE_F_NONBLOCK));
+	say_bytes("recv", server);
+}
+
 CHECK(splice_to_a_socket)
 {
 	int client, server, ends[2];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A reset by a peer that has ended its direction before, and a reset after this end has done so. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -57,9 +58,9 @@ CHECK(every_way_of_reading_after_end_and_reset_finds_the_end)
 	struct mmsghdr message = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof addr;
-	int fd[6];
+	int fd[7], ends[2];
 
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 7; i++) {
 		fd[i] = client_of_a_server_that_answers_and_resets();
 		swallow(fd[i], 6);
 	}
@@ -70,6 +71,8 @@ CHECK(every_way_of_reading_after_end_and_reset_finds_the_end)
 	say_result("recvmmsg", recvmmsg(fd[4], &message, 1, 0, NULL));
 	say("length %u", message.msg_len);
 	say_result("recv of all", recv(fd[5], bytes, sizeof bytes, MSG_WAITALL));
+	must(pipe(ends) == 0, "pipe");
+	say_result("splice", splice(fd[6], NULL, ends[1], NULL, sizeof bytes, 0));
 }
 
 CHECK(the_end_after_a_reset_leaves_errno_alone)

@@ -28,7 +28,7 @@ static const char interposed[] =
 	"popen "
 	"posix_spawn posix_spawnp "
 	"prctl read readv recv recvfrom recvmmsg recvmsg send sendmmsg sendmsg sendto setsockopt "
-	"shutdown socket syscall system ";
+	"shutdown socket splice syscall system ";
 
 Test(library, exports_the_interposed_names_and_nothing_else)
 {
