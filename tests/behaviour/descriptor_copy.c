@@ -4,7 +4,8 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-#include "behaviour/check.h"
+#include "behaviour/data.h"
+#include "behaviour/setup.h"
 #include "behaviour/traffic.h"
 
 CHECK(dup_shares_the_connection)
@@ -59,6 +60,67 @@ CHECK(dup2_of_one_socket_over_another_moves_it)
 	say("dup2: %d", dup2(first[0], second[0]) == second[0]);
 	say_rest("peer of the second", second[1]);
 	say_alive("the first under the second's number", second[0], first[1]);
+}
+
+struct reader {
+	int fd;
+	_Atomic pid_t tid;
+	char data[16];
+	ssize_t rc;
+};
+
+static void *read_seven(void *argument)
+{
+	struct reader *reader = argument;
+
+	reader->tid = gettid();
+	reader->rc = recv(reader->fd, reader->data, 7, MSG_WAITALL);
+	return NULL;
+}
+
+static bool has_begun(void *argument)
+{
+	return ((struct reader *)argument)->tid != 0;
+}
+
+static bool has_three(void *argument)
+{
+	const volatile struct reader *reader = argument;
+
+	return reader->data[2] != 0;
+}
+
+/* The thread waits for the first bytes, or for the rest, when its number gets another socket. */
+static void replace_while_it_waits(bool for_the_rest)
+{
+	struct trio one = make_trio(AF_INET), two = make_trio(AF_INET);
+	struct reader reader = {.fd = one.server};
+	pthread_t thread;
+
+	must(dup(one.server) >= 0, "dup"); /* so that the connection stays open */
+	if (for_the_rest) {
+		put(one.client, "one");
+		wait_unread(one.server, 3);
+	}
+	thread = spawn(read_seven, &reader);
+	wait_true(has_begun, &reader);
+	wait_in_syscall(getpid(), reader.tid, ANY_SYSCALL);
+	must(dup2(two.server, one.server) == one.server, "dup2");
+	put(two.client, "two");
+	wait_unread(two.server, 3);
+	if (!for_the_rest)
+		put(one.client, "one");
+	wait_true(has_three, &reader);
+	put(one.client, "more");
+	finish(thread);
+	say_data("the thread", reader.data, reader.rc);
+	say_bytes("under its number", one.server);
+}
+
+CHECK(dup2_over_a_socket_of_which_a_thread_wants_all)
+{
+	replace_while_it_waits(true);
+	replace_while_it_waits(false);
 }
 
 CHECK(dup2_of_a_socket_to_itself_changes_nothing)
