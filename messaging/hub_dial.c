@@ -322,7 +322,7 @@ void rudpmsg_hub_connect_forget(struct rudpmsg_hub *hub, uint64_t number)
 	if (!ticket)
 		return;
 	if (ticket->link) {
-		ticket->is_forgotten = true; /* the attempt goes on and may make a connection */
+		ticket->is_forgotten = true; /* the attempt continues, and may succeed */
 		return;
 	}
 	ticket_free(hub, ticket);

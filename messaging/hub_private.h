@@ -275,7 +275,7 @@ void rudpmsg_link_on_time(struct rudpmsg_hub *hub, struct rudpmsg_link *link, in
 /* Our store cannot take received messages. The peer keeps them, and must not be back too soon. */
 void rudpmsg_link_on_store_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 				  int64_t now_at_ns);
-/* The application or the store has caught up: reading from the link goes on. */
+/* The application or the store has caught up: reading from the link continues. */
 void rudpmsg_link_read_on(struct rudpmsg_hub *hub, struct rudpmsg_link *link);
 /* A READY link has broken; its connection remains. error is a positive errno value. */
 void rudpmsg_link_on_broken(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int error,

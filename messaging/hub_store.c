@@ -329,7 +329,7 @@ static bool is_delete(enum rudpmsg_op_kind kind)
 	return false;
 }
 
-/* Keeps deletions for the next batch; records are written anew. */
+/* Keeps deletions for the next batch; records are written again. */
 static void keep_deletes(struct rudpmsg_batch *to, const struct rudpmsg_batch *from)
 {
 	struct rudpmsg_op op;

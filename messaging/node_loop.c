@@ -21,7 +21,7 @@ static bool read_once(struct rudpmsg_node *node, struct stream *stream)
 
 	pthread_mutex_lock(&node->lock);
 	size = stream->link ? rudpmsg_hub_read_room(node->hub, stream->link, &room) : 0;
-	if (size == 0) /* reading goes on once messages are taken: rudpmsg_hub_next_read */
+	if (size == 0) /* reading continues once messages are taken: rudpmsg_hub_next_read */
 		(void)rudpmsg_stream_watch(stream, false, stream->wants_out);
 	pthread_mutex_unlock(&node->lock);
 	if (size == 0)

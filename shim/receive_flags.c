@@ -15,7 +15,7 @@
 #define PEEK_PAUSE_NS_MIN 50000
 #define PEEK_PAUSE_NS_MAX 5000000
 
-/* All threads share this buffer, because nobody reads what is written to it. */
+/* All threads share this buffer, because its content is never read. */
 static char discarded[DISCARDED_BYTES];
 
 static ssize_t discard_some(int fd, size_t len, int flags)

@@ -84,7 +84,7 @@ struct rudp_early {
  * Does the connect of a sendmsg with MSG_FASTOPEN, and sends the first bytes with the SYN if the
  * engine allows it. addr is NULL if the program gave no address.
  *
- * Returns  0: connected, the caller sends the rest; -EINPROGRESS: the handshake goes on, and with
+ * Returns  0: connected, the caller sends the rest; -EINPROGRESS: the handshake continues, and with
  *          taken 0 nothing has been sent, as with TCP; RUDP_NOT_OURS: not a rudp descriptor, or a
  *          kernel TCP socket has just replaced it, so make the same call on that; -EISCONN,
  *          -EALREADY, -EOPNOTSUPP (net.ipv4.tcp_fastopen is off), -EINVAL, or as rudp_call_connect.

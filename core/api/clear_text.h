@@ -2,7 +2,7 @@
 /*
  * clear_text - decides, without an engine, whether a program's sockets may be kernel TCP instead.
  *
- * If no engine can be started, nobody can evaluate the rules and the known hosts. So clear text is
+ * Without an engine the rules and the known hosts cannot be evaluated. So clear text is
  * forbidden for all sockets of the program as soon as its user has anything that forbids it for
  * some of them:
  *

@@ -283,7 +283,7 @@ struct waiting {
 	struct rudp_control_call *call;
 };
 
-/* If the thread is cancelled, the connect attempt goes on, as with TCP. */
+/* If the thread is cancelled, the connect attempt continues, as with TCP. */
 static void on_cancelled(void *argument)
 {
 	const struct waiting *waiting = argument;

@@ -77,8 +77,8 @@ bool rudp_engine_thread_is_torn(void);
 void rudp_engine_leave_thread(void);
 
 /*
- * Call it before exec() or daemon(): an engine in a thread of this process moves to a process of
- * its own. There it goes on to serve this process and others.
+ * Call it before exec() or daemon(): an engine in a thread of this process moves to a new
+ * process, and continues to serve this process and others there.
  */
 void rudp_engine_move_thread(void);
 

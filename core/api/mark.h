@@ -66,7 +66,7 @@ struct rudp_stored_options {
 
 /* Returns flags >= 0 if fd is marked as a rudp socket, -1 if not (errno unchanged). */
 int rudp_mark_get(int fd);
-/* Sets the mark of a new socket that nobody else has yet. Returns 0 or -errno. */
+/* Sets the mark of a new socket that no other thread has yet. Returns 0 or -errno. */
 int rudp_mark_set(int fd, unsigned flags);
 /*
  * Sets and clears bits in the mark of any other socket. Returns 0, -EINVAL (not marked) or -errno.

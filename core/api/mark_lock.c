@@ -29,7 +29,7 @@ static bool is_of_other_process(uint32_t thread)
 	return rudp_raw_syscall(SYS_tgkill, getpid(), (long)thread, 0, 0, 0, 0) == -ESRCH;
 }
 
-/* Sleeps with futex, which seccomp filters of threaded programs allow. Nobody wakes this thread. */
+/* Sleeps with futex, which seccomp filters of threaded programs allow. No thread wakes it. */
 static void sleep_briefly(uint32_t seen)
 {
 	const struct timespec span = {.tv_nsec = SLEEP_NS};

@@ -12,7 +12,7 @@
  * if it can. But when another thread unblocks the signal meanwhile, that thread takes it. A main
  * thread that has not woken yet then stays in a call that only its signal ends, as CPython's join()
  * of a thread does. A handler that interrupts such a thread sees that its own thread holds the
- * lock, and goes on nested. If it leaves by siglongjmp, the lock stays taken until another thread
+ * lock, and continues nested. If it leaves by siglongjmp, the lock stays taken until another thread
  * has waited for ten seconds.
  *
  * The lock cannot stay locked for ever. A child of fork takes it over if another thread of its

@@ -23,7 +23,7 @@ static struct note notes[RUDP_NAME_NOTES];
 static unsigned newest;
 static atomic_bool is_used; /* programs that resolve no name take no lock */
 
-/* Continues while the machine sleeps, and nobody sets it. */
+/* The clock also runs while the machine sleeps, and cannot be set. */
 static time_t now_s(void)
 {
 	struct timespec now = {.tv_sec = 0};

@@ -26,7 +26,7 @@
  *	control     "DIR/rudp1e" nonce(22) "-" network
  *	well-known  "DIR/rudp1w" uid "-" settings(16 hex) "-" network
  *
- * The engine connects the sockets of programs to one listener of its own, which nobody else can
+ * The engine connects the sockets of programs to one listener of its own, which no other user can
  * reach (engine/app/join.h). Its name is a path relative to DIR, so that it can be recognised by
  * its first bytes:
  *

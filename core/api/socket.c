@@ -144,7 +144,7 @@ static bool has_gone(int rc, const struct rudp_control_call *call)
 
 /*
  * A call that a dying engine will never read can still be queued in its socket, and is reset a
- * moment later, when the kernel closes the socket. Then nobody listens there any more.
+ * moment later, when the kernel closes the socket. Then no process listens there any more.
  */
 static int call_once_more_if_reset(struct rudp_control_call *call)
 {

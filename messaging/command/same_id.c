@@ -3,7 +3,7 @@
  * Finds another process of this user with the same --id, by the command lines in /proc.
  *
  * A command line is in the memory of its process. Another user can make that memory a file of a
- * FUSE file system, and so block whoever reads it (proc(5)).
+ * FUSE file system, and so block any process that reads it (proc(5)).
  */
 #include <ctype.h>
 #include <dirent.h>

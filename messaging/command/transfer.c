@@ -36,7 +36,7 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 	return length == -2 ? EXIT_NOT_DELIVERED : exit_code;
 }
 
-/* Reports once that another program uses the --id. The node goes on, and takes the link back. */
+/* Reports once that another program uses the --id. The node continues, and takes the link back. */
 struct id_watch {
 	const struct command_options *options;
 	struct rudpmsg_node *node;

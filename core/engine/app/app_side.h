@@ -15,8 +15,8 @@
  * Some unread bytes: reading frees space in the program's send buffer, and each time raises an
  * EPOLLOUT edge. Kernel TCP raises that edge only after the buffer was full. So the engine peeks
  * (MSG_PEEK) at a short answer and forwards it. It consumes the answer when the next bytes for the
- * program arrive, so both edges become one event. If the program goes on writing without waiting,
- * the engine consumes at once.
+ * program arrive, so both edges become one event. If the program continues to write without
+ * waiting, the engine consumes at once.
  *
  * All ends are edge-triggered. What one pass leaves over waits in engine->ready.
  */
@@ -152,7 +152,7 @@ size_t rudp_app_queued_bytes(const struct rudp_app *app);
 bool rudp_app_is_drained(const struct rudp_app *app);
 /* Consumes all forwarded bytes, the last one too. */
 void rudp_app_consume_all(struct rudp_engine *engine, struct rudp_app *app);
-/* The same for bytes that nobody will get: the program may write again, and then learns why. */
+/* Discards bytes that the peer will not get: the program may write again, and gets the error. */
 void rudp_app_discard_written(struct rudp_engine *engine, struct rudp_app *app);
 /*
  * To call before bytes are delivered to the program: consumes enough waiting answers (see above).

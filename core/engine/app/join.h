@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * join - connects the sockets of programs to the engine, through one listener that nobody else can
- * reach.
+ * join - connects the sockets of programs to the engine, through one listener that no other user
+ * can reach.
  *
  * connect(2) needs a listener at the other end. This one has a path in the private directory, which
  * is removed at once, so only a process with a descriptor of the file can connect: the engine. All

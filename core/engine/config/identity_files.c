@@ -142,7 +142,7 @@ static int read_content(struct rudp_identity_files *files, enum rudp_identity_fi
 				     NULL, text);
 }
 
-/* Nobody but the owner chooses the content, so the hash needs no secret key. */
+/* Only the owner chooses the content, so the hash needs no secret key. */
 static uint64_t hash_of(const char *bytes, size_t len)
 {
 	static const uint8_t key[16];

@@ -11,8 +11,8 @@
  * Change   If a file changes, it is read again. If the new file has an error, what the old file
  *          said stays in force, and the error is reported once.
  * Removal  If the file of the identity or of the known hosts disappears, what it said stays in
- *          force: a connection must not become less safe. If the authorized keys disappear, nobody
- *          is authorized.
+ *          force: a connection must not become less safe. If the authorized keys disappear, no
+ *          peer is authorized.
  * Threads  none: one owner at a time.
  */
 #ifndef RUDP_ENGINE_IDENTITY_FILES_H

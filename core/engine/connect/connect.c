@@ -216,7 +216,7 @@ static int join_now(struct rudp_engine *engine, struct rudp_app *app)
 	return rc;
 }
 
-/* The program goes on while the engine does the rest, which fails if the kernel has no memory. */
+/* The program runs on while the engine does the rest, which fails if the kernel has no memory. */
 static int answer_and_end_join(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (!answer(engine, app, 0))

@@ -59,7 +59,7 @@ struct rudp_race {
 	uint8_t shown_key[RUDP_STATIC_KEY_BYTES]; /* that was not accepted; zeros: none */
 	bool is_asking_key; /* a second attempt only learns the key that the listener has */
 	/* Held for the attempt after a person has said whether the key is the right one. NULL:
-	 * nobody is asked. */
+	 * no question was asked. */
 	struct rudp_udp *asked_udp;
 	bool is_identity_refused; /* by either side */
 	bool key_is_refused;      /* the peer refused it over rudp; TCP may still work */

@@ -35,7 +35,7 @@ void rudp_race_fail(struct rudp_engine *engine, struct rudp_app *app, int error)
  * the second attempt, or it cannot be made.
  */
 bool rudp_race_look(struct rudp_engine *engine, struct rudp_app *app);
-/* The host has shown a key that nobody knows, and a person is asked. The connect waits. */
+/* The host has shown an unknown key, and a person is asked. The connect waits. */
 void rudp_race_ask(struct rudp_engine *engine, struct rudp_app *app);
 
 #endif

@@ -41,7 +41,7 @@ void rudp_race_ask(struct rudp_engine *engine, struct rudp_app *app)
 	if (app->reason == RUDP_REASON_ASKED)
 		return; /* another event of the attempt that is over */
 	app->reason = RUDP_REASON_ASKED;
-	race->error = EACCES; /* if nobody answers in time */
+	race->error = EACCES; /* if there is no answer in time */
 	race->report_at_ns = RUDP_NEVER;
 	race->give_up_at_ns = rudp_time_min(engine->now_at_ns + RUDP_RACE_QUESTION_NS,
 					    rudp_race_limit_at_ns(app));

@@ -31,9 +31,9 @@ bool rudp_caller_has_capability(const struct rudp_call *call, unsigned capabilit
  * Whether the process is in the user namespace of the engine and has the same root directory. If
  * not, it is in another container.
  *
- * User namespaces: from Linux 6.11 on the kernel tells them. Before, and for a process that is not
- * dumpable, user namespaces with equal maps count as the same one. Without a privilege nobody can
- * create a namespace whose map equals the engine's.
+ * User namespaces: from Linux 6.11 on the kernel reports them. Before, and for a process that is
+ * not dumpable, user namespaces with equal maps count as the same one. An unprivileged process
+ * cannot create a namespace whose map equals the engine's.
  *
  * Root directories: a mount namespace by itself does not count, since services of systemd have one
  * of their own and are no containers. A caller whose pid the engine does not see is in another

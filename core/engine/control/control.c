@@ -77,7 +77,7 @@ static void leave_list(struct rudp_engine *engine, struct rudp_call *call)
 		engine->call_count--;
 }
 
-/* Nobody waits for the blocking connect of this call any more, so its attempt ends. */
+/* The caller of this blocking connect does not wait any more, so its attempt ends. */
 static void end_attempt(struct rudp_engine *engine, struct rudp_call *call)
 {
 	struct rudp_app *app = rudp_app_find(engine, call->app_id);

@@ -208,7 +208,7 @@ static int serve_shutdown(struct work *w)
 
 /*
  * While the SYN with a program's first bytes is unanswered, the program may be connected already. A
- * full buffer must not make its next shutdown(2) give up an attempt that still goes on.
+ * full buffer must not make its next shutdown(2) give up an attempt that is still in progress.
  */
 static enum rudp_state state_for_program(const struct rudp_app *app)
 {

@@ -32,7 +32,7 @@ __attribute__((visibility("default"))) void rudp_engine_stop_thread(void);
 
 /*
  * To call before the program executes another program, or becomes a daemon. As above, but if no
- * process can take over, or the program goes on, nothing changes for the program.
+ * process can take over, or the program continues, nothing changes for the program.
  * Threads  any.
  */
 __attribute__((visibility("default"))) void rudp_engine_move_thread(void);

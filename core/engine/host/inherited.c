@@ -76,7 +76,7 @@ static void reset_scheduling(void)
 	reset_processors();
 }
 
-/* Nobody may go below the last value that a privileged process has set. */
+/* The kernel allows no value below the last one that a privileged process has set. */
 static void reset_oom_score(void)
 {
 	char text[16] = "";

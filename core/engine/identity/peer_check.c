@@ -481,7 +481,7 @@ bool rudp_peer_authorize(void *context, const struct rudp_conn *conn,
 	if (listener_user)
 		return is_admitted(engine, conn, credentials, listener_user);
 	app = rudp_app_find(engine, (uint64_t)(uintptr_t)rudp_conn_user(conn));
-	/* Without an app nobody uses the connection; it only shows that the peer answers. */
+	/* Without an app no program uses the connection; it only shows that the peer answers. */
 	if (!app)
 		return true;
 	memcpy(app->race.shown_key, credentials->peer_key, sizeof app->race.shown_key);

@@ -5,8 +5,8 @@
  *
  * Connect  A host must prove the key that known_hosts has for its address, or for a name under
  *          which the program has found the address. TCP is then not used, unless a rule says so.
- *          If several lines apply and have different keys, no key is good: whoever answers for one
- *          name must not take away what another line demands. "peer NAME" in a rule means the key
+ *          If several lines apply and have different keys, no key is good: the owner of one name
+ *          must not cancel the requirement of another line. "peer NAME" in a rule means the key
  *          of that line instead. A host without a line is asked for its key; what happens then is
  *          the first contact (policy.h). Keys of loopback addresses are not remembered: other
  *          programs get the same ports later.
@@ -77,7 +77,7 @@ void rudp_peer_log_refusal(const struct rudp_engine *engine, const struct rudp_a
 bool rudp_peer_is_asked(const struct rudp_engine *engine, const struct rudp_decision *decision);
 bool rudp_peer_is_revoked(const struct rudp_engine *engine,
 			  const uint8_t key[RUDP_STATIC_KEY_BYTES]);
-/* Writes the name that the files have for the owner of a key: a name, a host, or "" for nobody.
+/* Writes the name that the files have for the owner of a key: a name, a host, or "" if unknown.
  * Returns text. */
 char *rudp_peer_name(const struct rudp_engine *engine, const uint8_t key[RUDP_STATIC_KEY_BYTES],
 		     char text[RUDP_PEER_TEXT_SIZE]);

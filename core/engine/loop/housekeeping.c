@@ -122,8 +122,8 @@ bool rudp_engine_is_idle(const struct rudp_engine *engine)
 /*
  * A caller that is about to connect must not be lost. First the listener is shut down: connects are
  * refused from now on, and the shim starts another engine. Then the callers in its queue are
- * served, and only then the name is given up. If there were any, the engine goes on for them,
- * without its well-known name.
+ * served, and only then the name is given up. If there were callers, the engine continues to serve
+ * them, without its well-known name.
  */
 static void try_to_end(struct rudp_engine *engine)
 {

@@ -145,8 +145,8 @@ static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, i
 
 /*
  * When a socket stops listening the kernel resets its pending handshakes. The engine closes it some
- * time after the program has closed its listener. So the socket goes on listening for another
- * binding.
+ * time after the program has closed its listener. So the socket continues to listen for
+ * another binding.
  */
 static bool hand_tcp_socket_over(struct rudp_engine *engine, struct rudp_binding *binding)
 {
@@ -188,8 +188,8 @@ static void stop_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 }
 
 /*
- * No plain TCP from now on. A service manager's socket goes on listening, because the manager
- * shares it: its peers are reset (rudp_listener_on_tcp), where otherwise they would wait for ever.
+ * No plain TCP from now on. A service manager's socket continues to listen, because the manager
+ * shares it. Its peers are reset (rudp_listener_on_tcp): otherwise they would wait for ever.
  */
 static int refuse_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 {

@@ -11,8 +11,8 @@
  * If the policy allows it, plain TCP peers are served on the same port. The kernel socket that
  * holds the port for the binding then listens, too, and its connections are relayed (tcp.h). Of
  * bindings that share a port (SO_REUSEPORT) one listens for all, with the options set last by any
- * of them, and they are served in turn. When that binding closes, its socket goes on listening for
- * the others.
+ * of them, and they are served in turn. When that binding closes, its socket continues to listen
+ * for the others.
  */
 #ifndef RUDP_ENGINE_LISTENER_H
 #define RUDP_ENGINE_LISTENER_H

@@ -55,7 +55,7 @@ static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *bindi
 /*
  * An abstract name may be another user's by now, if the program has closed its socket. SO_PEERCRED
  * names the process that called listen() last: this engine, or the program itself. A path is called
- * through its file, which nobody can replace.
+ * through its file, which no other user can replace.
  */
 static bool is_listener_of_program(const struct rudp_engine *engine,
 				   const struct rudp_binding *binding, int fd)
@@ -121,7 +121,7 @@ static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, st
 	if (rc == 0)
 		rc = rudp_app_attach(engine, app, app->fd);
 	if (rc < 0) {
-		/* The listener was shut down or closed: nobody will accept the connection. */
+		/* The listener was shut down or closed: no program will accept it. */
 		rudp_app_reset(engine, app);
 		if (rc == -ECONNREFUSED && rudp_binding_probe(engine, binding))
 			rudp_listener_stop(engine, binding);
@@ -242,7 +242,7 @@ static bool refuse_one(struct rudp_engine *engine, struct rudp_binding *binding)
 	return true;
 }
 
-/* The number of refusals in a turn is limited, so that a flood of peers delays nobody. */
+/* The number of refusals in a turn is limited, so that many refused peers delay no other. */
 static void refuse_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	for (int i = 0; i < REFUSALS_PER_TURN; i++)

@@ -23,7 +23,7 @@
 struct rudp_port {
 	struct rudp_udp *udp;
 	uint16_t number;                /* the port that a SYN must name to reach this listener */
-	struct rudp_listener *listener; /* of the protocol; NULL: nobody listens */
+	struct rudp_listener *listener; /* of the protocol; NULL: no listener */
 	struct rudp_list bindings;      /* the first gets the next connection */
 	struct rudp_list link;          /* in udp->ports */
 };

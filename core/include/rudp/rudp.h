@@ -177,7 +177,7 @@ int rudp_peer_identity(int fd, struct rudp_peer_identity *identity, size_t size)
 /*
  * Reads the channel binding (RFC 5056) of a connection: 32 bytes that are equal at both ends of
  * this connection and of no other one, resumed ones included. A login protocol that signs or hashes
- * them proves that nobody in the middle ends one rudp connection and begins another. They are
+ * them proves that no man in the middle ends one connection and begins another. They are
  * unique, not secret, and reveal no key. They stay the same while the keys of the connection
  * change.
  *

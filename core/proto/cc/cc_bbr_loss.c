@@ -228,8 +228,8 @@ static void count_round(const struct rudp_cc *cc, struct bbr *b)
 }
 
 /*
- * Counts the losses at a lowered rate, as long as nobody keeps a queue: the losses of a shared
- * queue may be those of others.
+ * Counts the losses at a lowered rate while there is no queue: other flows may cause the losses of
+ * a shared queue.
  */
 static void count_lowered(const struct rudp_cc *cc, struct bbr *b)
 {

@@ -27,7 +27,7 @@ struct rudp_identity_proof {
 };
 
 /*
- * About that message. is_awaited: the listener gives the connection to nobody before it has
+ * About that message. is_awaited: the listener gives the connection to no program before it has
  * arrived; is_due: the initiator must send it; on_identity: it has arrived in an IDENTITY frame;
  * on_acked, on_lost: the fate of the packet with our frame.
  */

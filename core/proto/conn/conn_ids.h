@@ -3,9 +3,9 @@
  * conn_ids - ids beside those of the handshake, so that a connection that moves to another network
  * cannot be recognized there: docs/protocol.md section 13.1.
  *
- * Each side sends the other one a spare id, in a SPARE_ID frame. Whoever learns of a new path sends
- * to the other side's spare id from then on, and gets another spare. A spare id has a random offset
- * that is added to the packet numbers in headers.
+ * Each side sends the other one a spare id, in a SPARE_ID frame. The side that learns of a new path
+ * sends to the other side's spare id from then on, and gets another spare id. A spare id has a
+ * random offset that is added to the packet numbers in headers.
  *
  * The ids of the handshake, conn->id and conn->peer_id, stay the name of the connection within this
  * host (log, traces, rudp ss, search for its SYN), whichever ids its packets have.

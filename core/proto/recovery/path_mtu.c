@@ -82,7 +82,7 @@ static void complete(struct rudp_path_mtu *m, int64_t now_at_ns)
 	m->losses = 0;
 }
 
-/* Goes on to the next size, or ends the search. */
+/* Continues with the next size, or ends the search. */
 static void move_on(struct rudp_path_mtu *m, int64_t now_at_ns)
 {
 	m->probe_bytes = 0;

@@ -168,9 +168,10 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
  * Blocks   until there is a link, at most timeout_ns. If the peer refuses, does not answer or
  *          resets the link, the call dials again, with pauses of options.backoff_first_ns to
  *          options.backoff_max_ns.
- * Returns  0: there is a link. -EINPROGRESS: there is none yet, and the node goes on dialing after
- *          the call; rudpmsg_conn_error says why there is none, and the event CONNECTED reports a
- *          link. Both set *conn. If a connection with that peer existed before, it is the same one.
+ * Returns  0: there is a link. -EINPROGRESS: there is none yet, and the node continues to dial
+ *          after the call; rudpmsg_conn_error says why there is none, and the event CONNECTED
+ *          reports a link. Both set *conn. If a connection with that peer existed before, it is the
+ *          same one.
  *          Without a peer_name the node does not go on dialing: after timeout_ns the call returns
  *          the error of the last attempt. A handshake that is under way then can still succeed and
  *          bring the event CONNECTED.
