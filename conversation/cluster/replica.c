@@ -222,7 +222,7 @@ void apo_replica_leave(struct apo_replica *replica)
 
 	if (replica->state != APO_REPLICA_LIVE)
 		return;
-	/* Nobody waits for the results any more. Without its predecessors an entry is ignored. The
+	/* The results are not awaited any more. Without its predecessors an entry is ignored. The
 	 * predecessors are not applied yet, so the entries do not say up to where this node is. */
 	if (replica->is_in_flight)
 		transmit(replica);
@@ -331,7 +331,7 @@ static void load(struct apo_replica *replica, uint64_t position, const void *byt
 	memset(replica->nodes, 0, sizeof replica->nodes);
 	if (!apo_replica_read_snapshot(replica, position, bytes, len, &digest)) {
 		memset(replica->nodes, 0, sizeof replica->nodes);
-		return; /* it joins anew after APO_SNAPSHOT_NS */
+		return; /* it joins again after APO_SNAPSHOT_NS */
 	}
 	enter_live(replica, position, digest);
 	while (replica->state == APO_REPLICA_LIVE && (link = rudp_list_pop(&replica->waiting))) {
@@ -399,7 +399,7 @@ static void on_early_entry(struct apo_replica *replica, uint64_t seq, const void
 		if (is_own(replica, &head) && !replica->is_other_alive)
 			on_own_genesis(replica, seq, &head);
 		else
-			apo_replica_rejoin(replica, "the cluster has begun anew");
+			apo_replica_rejoin(replica, "the cluster has begun again");
 		return;
 	}
 	if (is_entry && head.kind == APO_ENTRY_EVENTS)
@@ -474,7 +474,7 @@ static void launch_next(struct apo_replica *replica)
 
 static int64_t genesis_at_ns(const struct apo_replica *replica)
 {
-	/* The first entry of a new log: nobody can be alive. */
+	/* The first entry of a new log: no other node can be alive. */
 	if (replica->is_other_alive)
 		return RUDP_NEVER;
 	if (replica->join_seq == 1 && replica->seen_seq == 1 &&

@@ -10,7 +10,7 @@
  * Limits   APO_REPLICA_QUEUE_BYTES_MAX of events that wait for publication: submit refuses more,
  *          vital ones at twice that.
  *          APO_REPLICA_BUFFER_BYTES_MAX of entries that wait for the snapshot: at more, the node
- *          joins anew. APO_NODES_MAX nodes: a further JOIN is ignored.
+ *          joins again. APO_NODES_MAX nodes: a further JOIN is ignored.
  * Threads  none: one owner at a time makes all calls and implements all of apo_replica_calls.
  */
 #ifndef APO_CLUSTER_REPLICA_H
@@ -44,11 +44,11 @@
 #define APO_GENESIS_NS (4 * RUDP_NS_PER_S)
 /* Before that, a node waits this long for another joining node that has kept a newer state. */
 #define APO_YIELD_NS (2 * APO_GENESIS_NS)
-/* A node that has read neither its JOIN nor a snapshot for this long joins anew. */
+/* A node that has read neither its JOIN nor a snapshot for this long joins again. */
 #define APO_SNAPSHOT_NS (10 * RUDP_NS_PER_S)
 
 /* If an entry is known to be stored but is not delivered, the node subscribes to the log again
- * after the first of these times, and joins anew after the second. */
+ * after the first of these times, and joins again after the second. */
 #define APO_SUBSCRIBE_NS (1500 * RUDP_NS_PER_MS)
 #define APO_LOST_NS (20 * RUDP_NS_PER_S)
 
@@ -122,7 +122,7 @@ void apo_replica_on_bus(struct apo_replica *replica);
 /* An entry of the log, with its sequence in the copy that is delivered to this node. Sequences have
  * no gaps; an entry may be delivered again. */
 void apo_replica_on_entry(struct apo_replica *replica, uint64_t seq, const void *bytes, size_t len);
-/* The publication with this number is stored; false: it failed, or nobody knows whether it did. */
+/* The publication with this number is stored; false: it failed, or that is unknown. */
 void apo_replica_on_published(struct apo_replica *replica, uint64_t number, bool is_stored);
 /* The log cannot be read now: an entry that is not delivered is not lost for that reason. */
 void apo_replica_on_unreadable(struct apo_replica *replica);
@@ -132,8 +132,8 @@ bool apo_replica_is_addressee(const struct apo_replica *replica, const void *byt
 void apo_replica_on_snapshot(struct apo_replica *replica, uint64_t position, const void *bytes,
 			     size_t len);
 
-/* Queues an event for the log. is_vital: if the event cannot be appended, the node joins anew.
- * Returns 0, -EAGAIN (not live), -ENOBUFS or -ENOMEM. */
+/* Queues an event for the log. is_vital: if the event cannot be appended, the node joins
+ * again. Returns 0, -EAGAIN (not live), -ENOBUFS or -ENOMEM. */
 int apo_replica_submit(struct apo_replica *replica, const void *event, size_t len, bool is_vital);
 /* Tells the others that this node ends, after the events that wait, as its last publication. */
 void apo_replica_leave(struct apo_replica *replica);

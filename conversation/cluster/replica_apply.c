@@ -62,7 +62,7 @@ static void remove_node(struct apo_replica *replica, struct apo_node *node)
 }
 
 /* The oldest node that seems to be alive, apart from the one that joins. If two nodes differ about
- * that, the second snapshot is ignored; if none sends one, the node joins anew. */
+ * that, the second snapshot is ignored; if none sends one, the node joins again. */
 static bool is_giver(const struct apo_replica *replica, uint64_t position)
 {
 	const struct apo_node *node;
@@ -213,7 +213,7 @@ static void on_gone(struct apo_replica *replica, const struct apo_node *author,
 		remove_node(replica, node);
 }
 
-/* Returns false if this node must join anew. An author that ends does not say what it has
+/* Returns false if this node must join again. An author that ends does not say what it has
  * applied. */
 static bool is_log_right(struct apo_replica *replica, struct apo_node *author,
 			 const struct apo_entry_head *head)
@@ -256,14 +256,14 @@ static void on_member(struct apo_replica *replica, struct apo_node *node, uint64
 }
 
 /* It counts if no node has appended EVENTS since its author's JOIN. Otherwise the author has not
- * seen them, or another GENESIS, in time; it joins anew. A repetition does not count. */
+ * seen them, or another GENESIS, in time; it joins again. A repetition does not count. */
 static void on_genesis(struct apo_replica *replica, const struct apo_entry_head *head)
 {
 	const struct apo_node *author = node_named(replica, head->name);
 
 	if (author && author->incarnation == head->incarnation &&
 	    head->number > author->last_number && replica->events_position < author->id)
-		apo_replica_rejoin(replica, "the cluster has begun anew without this node");
+		apo_replica_rejoin(replica, "the cluster has begun again without this node");
 }
 
 /* A new author replaces the one that was silent for longest. */
@@ -379,7 +379,7 @@ void apo_replica_send_snapshot(struct apo_replica *replica, const struct apo_ent
 	size_t state_len = 0;
 
 	if (!replica->calls->save(replica->of, &state, &state_len))
-		return; /* the node joins anew */
+		return; /* the node joins again */
 	whole = malloc(SNAPSHOT_HEAD_BYTES_MAX + state_len);
 	if (whole) {
 		writer = rudp_writer(whole, SNAPSHOT_HEAD_BYTES_MAX + state_len);

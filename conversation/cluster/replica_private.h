@@ -7,7 +7,7 @@
 #include "conversation/cluster/replica.h"
 
 enum apo_replica_state {
-	APO_REPLICA_OFF,     /* there is no bus yet, or it opens anew */
+	APO_REPLICA_OFF,     /* there is no bus yet, or it is being reopened */
 	APO_REPLICA_JOINING, /* its JOIN is not in the log yet */
 	APO_REPLICA_WAITING, /* for the snapshot, or for silence */
 	APO_REPLICA_LIVE
@@ -97,7 +97,7 @@ struct apo_replica {
 	bool must_rejoin; /* a vital event is lost */
 };
 
-/* Leaves the cluster, and joins anew when the bus has been opened anew. reason: a static sentence
+/* Leaves the cluster, and joins again when the bus has been reopened. reason: a static sentence
  * for the log. */
 void apo_replica_rejoin(struct apo_replica *replica, const char *reason);
 /* Applies the entry at the next position. */

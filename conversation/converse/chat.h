@@ -118,7 +118,7 @@ void cv_chat_set_now(struct cv_chat *chat, int64_t now_at_ns, int64_t wall_ms);
 /* ---- events ---- */
 
 void cv_chat_on_message(struct cv_chat *chat, const void *bytes, size_t len);
-/* The link to the server is up or broken. The user is told; the session goes on. */
+/* The link to the server is up or broken. The user is told; the session continues. */
 void cv_chat_on_link(struct cv_chat *chat, bool is_up);
 /* Returns whether the owner is to connect to another server now. Needs has_other_servers. */
 bool cv_chat_wants_other_server(const struct cv_chat *chat);

@@ -197,7 +197,7 @@ static void restore_last(struct cv_chat *chat, sqlite3_stmt *query)
 	cv_chat_restore_last(chat, text_of(query, 0), text_of(query, 1));
 }
 
-/* Places in the ring are assigned anew, from 0, in the order of age. */
+/* New places in the ring are assigned, from 0, in the order of age. */
 int cv_outbox_db_restore(struct cv_outbox_db *outbox, struct cv_chat *chat)
 {
 	if (run(outbox,

@@ -14,7 +14,7 @@
  *          back (shared.h), the worker is told to hold the client only when its next line comes.
  * Changes  Between two slices members join, leave and change their nicks, and the channel or the
  *          client may disappear. An answer therefore keeps only its link in a list
- *          (safe_iterator.h), and reads everything else anew.
+ *          (safe_iterator.h), and reads everything else again.
  * Limits   APO_HELD_LINES_BYTES_MAX of waiting lines of one client: at more it is closed with
  *          "Excess Flood". A worker that was told to hold the client does not send so many.
  */

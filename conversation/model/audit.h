@@ -21,7 +21,7 @@
 struct apo_audit_entry {
 	struct rudp_list link; /* in the order of numbers */
 	int64_t number, at_s;
-	bool is_open;                                /* a report that nobody has closed */
+	bool is_open;                                /* a report that is not closed */
 	char action[APO_AUDIT_ACTION_BYTES_MAX + 1]; /* one word */
 	char text[];
 };

@@ -93,7 +93,7 @@ static bool tell_channel_names(struct apo_model *model, struct apo_client *clien
 	return is_over;
 }
 
-/* Goes on to the next channel of the list. Returns false if there is none. */
+/* Continues with the next channel of the list. Returns false if there is none. */
 static bool next_channel(struct apo_model *model, struct names *names)
 {
 	const char *name = strsep(&names->rest, ",");

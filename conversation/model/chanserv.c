@@ -413,7 +413,7 @@ static void on_list(struct request *request)
 static void on_help(struct request *request)
 {
 	static const char *const lines[] = {
-		"REGISTER <channel>: the channel becomes yours and is kept while nobody is in it",
+		"REGISTER <channel>: the channel becomes yours and is kept while it has no member",
 		"AOP <channel> ADD|DEL|LIST <account>: accounts that become operators on joining",
 		"VOP <channel> ADD|DEL|LIST <account>: accounts that get voice on joining",
 		"AMODE <channel> [+o|-o|+v|-v <account>]: both in one; ACCESS: the list",

@@ -94,7 +94,7 @@ static bool check_client(const struct apo_model *model, const struct apo_client 
 	return check_backlog(client) && check_membership(model, client, sums);
 }
 
-/* Each registered client is in the table of the cluster, and nobody else. */
+/* The table of the cluster has each registered client, and no other. */
 static bool check_shared(const struct apo_model *model, struct sums *sums)
 {
 	const struct apo_slots *slots = &model->slots[APO_REMOTE_WORKER];

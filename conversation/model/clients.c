@@ -228,7 +228,7 @@ int apo_client_set_nick(struct apo_model *model, struct apo_client *client, cons
 	if (client->nick[0])
 		HASH_DELETE(by_nick, model->by_nick, client);
 	if (put_into_table(model, client, nick) < 0) {
-		/* The table had room for the old nick before, and nobody has taken it. */
+		/* The table had room for the old nick before, and no client has taken it. */
 		if (client->nick[0] && put_into_table(model, client, client->nick) < 0)
 			client->nick[0] = '\0';
 		return -ENOMEM;

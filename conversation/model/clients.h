@@ -37,7 +37,7 @@ struct apo_client *apo_client_new(struct apo_model *model, struct apo_peer peer,
 
 /* A client without any data yet; NULL if memory is short. */
 struct apo_client *apo_client_blank(struct apo_peer peer);
-/* Adds a complete client, whose nick nobody else has, to the tables. Returns 0, -ENOMEM, or
+/* Adds a complete client, whose nick no other has, to the tables. Returns 0, -ENOMEM, or
  * -EEXIST: its peer is taken. */
 int apo_client_insert(struct apo_model *model, struct apo_client *client);
 /* Puts it into the place of its peer only. Returns as apo_client_insert. */

@@ -20,7 +20,7 @@ static const struct topic {
 	 {"DLINE <address, network or nick>: as in 192.0.2.0/24; UNDLINE ends it",
 	  "KLINE <user@host or nick>: with * and ?; the host may be a network; UNKLINE",
 	  "XLINE <real name>: with * and ?; write ? for a space; UNXLINE",
-	  "NS SUSPEND ADD <account>: nobody can log in to it; NS SUSPEND DEL <account>",
+	  "NS SUSPEND ADD <account>: no login to it is possible; NS SUSPEND DEL <account>",
 	  "<duration>: 30m, 2h, 7d, 1d12h; without one until the ban is removed",
 	  "NOKILL: connected users stay", "FORCE: also if it bans very many, or yourself",
 	  "<command> LIST [<mask>]: shows bans; of an address also those around it"}},

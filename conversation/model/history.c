@@ -13,7 +13,7 @@
 #define ABSENCE_BYTES_MIN 20
 
 /* An account that is absent, or a client without account, which is known by the key that it has
- * proven. Both 0: nobody. */
+ * proven. Both 0: none. */
 struct absentee {
 	uint64_t account_id; /* apo_account_id */
 	const char *key;
@@ -166,7 +166,7 @@ static bool make_room(struct apo_channel *channel, struct absentee who)
 	return true;
 }
 
-/* If memory is short there is no absence: whoever is absent then sees fewer messages. */
+/* If memory is short no absence is recorded: the absent client then sees fewer messages. */
 static void begin_absence(struct apo_channel *channel, struct absentee who, int64_t since,
 			  int64_t end_at_ns)
 {

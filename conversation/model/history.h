@@ -36,7 +36,7 @@ void apo_history_on_left(struct apo_model *model, struct apo_membership *members
  * out. */
 void apo_history_on_account(struct apo_model *model, struct apo_client *client, bool is_first);
 void apo_history_on_account_left(struct apo_model *model, struct apo_client *client);
-/* The channel was restricted: whoever is absent from it is no longer a member. */
+/* The channel was restricted: absent clients are no longer members. */
 void apo_history_on_channel_restricted(struct apo_channel *channel);
 /* Mode H of the channel was set or removed, or the channel has another name, and so another
  * history. */

@@ -300,7 +300,7 @@ static void post_to(struct post *post, const char *target)
 		post_to_client(post, target);
 }
 
-/* A command to a service may have a password in it: nobody else gets it. */
+/* A command to a service may have a password in it: no other recipient gets it. */
 static bool is_shared_with_service(const struct post *post, const char *targets)
 {
 	if (!post->text || !strchr(targets, ',') || !apo_targets_have_service(targets))
@@ -308,7 +308,7 @@ static bool is_shared_with_service(const struct post *post, const char *targets)
 	if (!post->is_quiet)
 		apo_standard_reply(post->model, post->client, "FAIL", post->command,
 				   "INVALID_TARGET",
-				   "Nobody has got this: a message to a service has no other "
+				   "Not delivered: a message to a service has no other "
 				   "recipients");
 	return true;
 }

@@ -285,7 +285,7 @@ void apo_model_on_closed(struct apo_model *model, struct apo_peer who, const cha
 	struct apo_client *client = apo_client_at(model, who);
 
 	model->now_at_ns = now_at_ns;
-	/* The log keeps the order of lines and end; nobody reads answers any more. */
+	/* The log keeps the order of lines and end; answers are not read any more. */
 	if (client && model->shared && client->is_registered) {
 		client->is_unconnected = true;
 		apo_answers_hasten_lines(model, who);

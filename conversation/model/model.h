@@ -310,7 +310,7 @@ struct apo_peer_facts {
 	const char *host;
 	/* The fingerprint of the key that the client has proven (irc/fingerprint.h); NULL: none. */
 	const char *fingerprint;
-	bool is_secure;   /* nobody on the path can read the connection */
+	bool is_secure;   /* no observer on the path can read the connection */
 	bool reports_end; /* the transport reports when the peer has gone, so no PING is sent */
 };
 
@@ -456,7 +456,7 @@ bool apo_model_shared_load(struct apo_model *model, const void *bytes, size_t le
 	X(bans, "bans of the server")                                                              \
 	X(ban_refusals, "clients that were refused or disconnected since they are banned")         \
 	X(channels_registered, "registered channels")                                              \
-	X(channels_expired, "registrations of channels that ended since nobody used them")         \
+	X(channels_expired, "registrations of channels that ended because they were not used")     \
 	X(ghosts, "sessions ended by NickServ's GHOST and REGAIN")                                 \
 	X(redactions, "messages that were removed by REDACT")                                      \
 	X(history_asked, "questions to history")                                                   \

@@ -103,7 +103,7 @@ static void on_ghost(struct apo_model *model, struct apo_client *client, char *r
 	if (!find_ghost(model, client, nick, &other))
 		return;
 	if (!other) {
-		answer(model, client, "Nobody has the nick %s", nick);
+		answer(model, client, "No client has the nick %s", nick);
 		return;
 	}
 	end_ghost(model, client, other);
@@ -195,8 +195,8 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 
 /* ---- CERT ---- */
 
-/* Only a key that its owner has shown in this session: nobody can claim the key of somebody
- * else. */
+/* Only a key that its owner has shown in this session: no client can claim the key of
+ * another. */
 static void change_key(struct apo_model *model, struct apo_client *client, const char *fingerprint,
 		       bool is_added)
 {

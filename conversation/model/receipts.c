@@ -107,7 +107,7 @@ static struct watch *find_position(const struct apo_receipts *receipts, uint64_t
 	return RUDP_TABLE_FIND(by_position, receipts->by_position, &position);
 }
 
-/* A node that has joined anew may use a position again. Returns false if memory is short. */
+/* A node that has joined again may use a position again. Returns false if memory is short. */
 static bool set_position(struct apo_receipts *receipts, struct watch *watch, uint64_t position)
 {
 	struct watch *before = find_position(receipts, position);

@@ -30,7 +30,7 @@ void apo_receipts_expect(struct apo_model *model, uint64_t watch, struct apo_cli
 /* Another node tells what its clients have received of the message at the position, by an event. */
 void apo_receipts_apply(struct apo_model *model, uint64_t node, uint64_t position,
 			struct apo_serializer *serializer);
-/* The node tells no more what its clients have received: nobody will know. */
+/* The node reports no more receipts: what its clients have received stays unknown. */
 void apo_receipts_on_node_gone(struct apo_model *model, uint64_t node);
 /* All has been delivered: the sender is told the number of recipients. */
 void apo_receipts_close(struct apo_model *model, uint64_t watch);

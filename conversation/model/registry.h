@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * registry - registered channels: the founder, the accounts that are operators or have voice, and
- * keeping the channel with its topic, modes and lists while nobody is in it.
+ * keeping the channel with its topic, modes and lists while it has no member.
  *
  * Model    The model has all registrations in memory and passes each change to the owner
  *          (apo_model_calls.keep_record), who writes it to disk.
@@ -81,7 +81,7 @@ void apo_registry_keep_mask(struct apo_model *model, const struct apo_channel *c
  * operator on the access list becomes founder; without one the registration ends. */
 void apo_registry_check_accounts(struct apo_model *model);
 
-/* Ends registrations that nobody has used for the configured time. */
+/* Ends registrations that were not used for the configured time. */
 void apo_registry_on_time(struct apo_model *model);
 /* The same in a copy of the model: once in a minute of the time that all copies share. */
 void apo_registry_on_shared_time(struct apo_model *model);

@@ -147,7 +147,7 @@ static void tell_others(const struct rename *rename, const char *former)
 
 /* ---- the change ---- */
 
-/* The presence of the members under the old name ends before the change, and begins anew after. */
+/* The presence under the old name ends before the change, and another begins after it. */
 static int change_name(const struct rename *rename)
 {
 	struct apo_channel *channel = rename->channel;

@@ -31,7 +31,7 @@ struct apo_shared_peer;
 struct apo_shared {
 	uint64_t self; /* this node; 0: it is no part of a cluster now */
 	bool is_cut_off, is_applying;
-	bool is_resetting; /* nobody is told who leaves */
+	bool is_resetting; /* no client is told who leaves */
 	int64_t wall_ms;   /* the time that all copies use for events */
 	uint32_t remote_count, remote_hint;
 	struct apo_shared_client *by_key, *by_client;
@@ -82,7 +82,7 @@ void apo_shared_propose_client(struct apo_model *model, struct apo_client *clien
 bool apo_shared_propose_operator(struct apo_model *model, struct apo_client *client,
 				 const char *name);
 /* A client that was ended is to be removed. Returns false if it is to be removed at once. Else it
- * has been proposed, and the client is remote from now on, or freed if nobody knows it yet. */
+ * has been proposed, and the client is remote from now on, or freed if no node knows it yet. */
 bool apo_shared_propose_end(struct apo_model *model, struct apo_client *client, const char *reason);
 /* An entry of the audit log that arises at this node only: it is for all copies. Returns false if
  * it is to be added now. */

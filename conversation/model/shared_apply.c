@@ -391,7 +391,7 @@ void apo_model_shared_cut_off(struct apo_model *model, bool is_cut_off, int64_t 
 		if (client->is_registered)
 			apo_notice(model, client, "%s",
 				   is_cut_off ? "This server is cut off from its network: what you "
-						"say now reaches nobody"
+						"say now is not delivered"
 					      : "This server is connected to its network again");
 	}
 	apo_turn_end(model);

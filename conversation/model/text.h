@@ -3,7 +3,7 @@
  * text - encoded lines, written once and shared by all recipients.
  *
  * A text holds one or more whole lines, each with its CR LF, as they are sent. Its creator writes
- * the bytes before it shares the text; after that nobody changes them.
+ * the bytes before it shares the text; after that they do not change.
  *
  * Threads    any, once it is shared: the reference count is atomic, the bytes do not change.
  */

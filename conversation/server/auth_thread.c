@@ -19,7 +19,7 @@
 struct question {
 	struct apo_fair_item item;
 	enum apo_auth kind;
-	bool is_refresh; /* instead of a question; nobody waits for an answer */
+	bool is_refresh; /* instead of a question; no answer is awaited */
 	uint64_t ticket;
 	size_t password_len;
 	char about[APO_SECRET_SIZE]; /* the hash, the secret, or the account */

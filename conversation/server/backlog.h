@@ -37,7 +37,7 @@ void apo_backlog_fini(struct apo_backlog *backlog);
  * full. */
 void apo_backlog_add(struct apo_backlog *backlog, size_t bytes);
 void apo_backlog_remove(struct apo_backlog *backlog, size_t bytes);
-/* The owner handles nothing any more: nobody waits from now on. */
+/* The owner handles nothing any more: no thread waits from now on. */
 void apo_backlog_end(struct apo_backlog *backlog);
 
 struct apo_backlog_figures apo_backlog_figures(struct apo_backlog *backlog);

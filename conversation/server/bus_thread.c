@@ -47,7 +47,7 @@ struct apo_bus {
 /* ---- mail to the owner ---- */
 
 /* Returns false if memory is short. Then the mail is lost, as on a network: it is repeated, or the
- * node joins anew. */
+ * node joins again. */
 static bool tell(struct apo_bus_thread *bus_thread, enum apo_bus_news news, uint64_t seq,
 		 uint64_t number, const void *bytes, size_t len)
 {
@@ -167,7 +167,7 @@ static bool make_stream(struct apo_bus_thread *bus_thread)
 	jsOptions attempt = attempt_options(bus);
 	natsStatus status = js_GetStreamInfo(&info, bus->js, bus->stream, &attempt, &code);
 
-	/* A stream that has lost entries, or was made anew, has others with these sequences. */
+	/* A stream that has lost entries, or was created again, has others with these sequences. */
 	if (status == NATS_OK && info->State.LastSeq < atomic_load(&bus_thread->delivered_seq))
 		atomic_store(&bus_thread->delivered_seq, 0);
 	jsStreamInfo_Destroy(info);

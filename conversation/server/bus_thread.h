@@ -76,7 +76,7 @@ int apo_bus_thread_start(struct apo_bus_thread *bus_thread, struct apo_mailbox *
 			 int mail_kind, struct apo_config *config, uint64_t after_seq);
 /* Lets it close its connection soon. apo_bus_thread_stop follows. */
 void apo_bus_thread_end(struct apo_bus_thread *bus_thread);
-/* Ends it. Nobody takes mail from the owner's mailbox meanwhile. Returns false if threads of the
+/* Ends it. No thread takes mail from the owner's mailbox meanwhile. Returns false if threads of the
  * NATS library still run after 42 s; they use this object and the mailbox. */
 bool apo_bus_thread_stop(struct apo_bus_thread *bus_thread);
 
@@ -93,7 +93,7 @@ bool apo_bus_thread_is_behind(const struct apo_bus_thread *bus_thread);
 /* The bytes are copied. */
 void apo_bus_thread_publish(struct apo_bus_thread *bus_thread, const void *bytes, size_t len,
 			    uint64_t number);
-/* Subscribes anew, within a second or as soon as that is possible. READY answers, except after
+/* Subscribes again, within a second or as soon as that is possible. READY answers, except after
  * APO_REOPEN_NEXT. */
 void apo_bus_thread_reopen(struct apo_bus_thread *bus_thread, enum apo_reopening how);
 /* A part of a snapshot for the node of that name. */

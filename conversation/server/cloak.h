@@ -26,8 +26,8 @@ char *apo_address_text(const struct rudp_addr *address, char text[APO_HOST_SIZE]
 void apo_cloak(const struct apo_config *config, const struct rudp_addr *address,
 	       char host[APO_HOST_SIZE]);
 
-/* At most 16 bytes that are always the same for a text. Without the key of cloaks nobody can
- * compute them. */
+/* At most 16 bytes that are always the same for a text. They cannot be computed without
+ * the key of cloaks. */
 void apo_cloak_derive(const struct apo_config *config, const char *text, uint8_t *to, size_t size);
 
 /* Initializes libsodium and the random key of this process, for configurations without a key. Call

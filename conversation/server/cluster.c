@@ -77,8 +77,8 @@ static void drop_snapshot(struct apo_cluster *cluster)
 }
 
 /* The chunks of one sender come in order; that of another sender ends the snapshot. Only a node
- * that joins needs one, and only readers of the log know its incarnation: whoever may only publish
- * can neither use its memory nor disturb a snapshot. */
+ * that joins needs one, and only readers of the log know its incarnation: a process that
+ * may only publish can neither use its memory nor disturb a snapshot. */
 static void on_chunk(struct apo_cluster *cluster, const struct apo_bus_mail *mail)
 {
 	struct rudp_reader reader = rudp_reader(mail->bytes, mail->len);
@@ -175,7 +175,7 @@ static void publish(void *of, const void *bytes, size_t len, uint64_t number)
 	apo_bus_thread_publish(&cluster->bus_thread, bytes, len, number);
 }
 
-/* Nobody else tells the administrator that a clock is wrong. */
+/* No other module tells the administrator that a clock is wrong. */
 static void note_clock(struct apo_cluster *cluster, int64_t shared_wall_ms)
 {
 	int64_t ahead_ms = cluster->wall_ms - shared_wall_ms;

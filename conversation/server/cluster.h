@@ -3,7 +3,7 @@
  * cluster - makes the model of this process one of the copies of a network of nodes: it connects
  * the replica (cluster/replica.h), the model (model/shared.h) and the bus (bus_thread.h).
  *
- * Hand-over  the next process goes on as the same node, with the state of replica and model. The
+ * Hand-over  the next process continues as the same node, with the state of replica and model. The
  *          bus of this process stays open until that is certain: if the hand-over fails, the mail
  *          that has come meanwhile is handled, and nothing is lost.
  * Threads  init, start, stop, hand-over: the main thread. The others: the model's thread. Figures:
@@ -30,7 +30,7 @@ struct apo_cluster {
 	int64_t now_at_ns, wall_ms;
 	bool is_clock_off;   /* it differs from the time of the network, which has been logged */
 	uint64_t seen_seq;   /* the last sequence that the previous process has read; 0: none */
-	bool is_handed_over; /* another process goes on as this node */
+	bool is_handed_over; /* another process continues as this node */
 	/* A snapshot that arrives in chunks. */
 	uint8_t *snapshot;
 	size_t snapshot_len, snapshot_capacity;

@@ -6,8 +6,8 @@
  *     curl --unix-socket /run/apollonion/metrics http://localhost/metrics
  *     curl http://127.0.0.1:9180/metrics
  *
- * Model    Any request is answered, and its connection is closed. Nobody proves who it is: the
- *          file's mode or the address decides who may read.
+ * Model    Any request is answered, and its connection is closed. There is no authentication:
+ *          the file's mode or the address decides which processes may read.
  * Limits   APO_METRICS_CLIENTS_MAX clients at once; at more the oldest is dropped. Without
  *          descriptors or memory, accepting pauses for a while. A request has
  *          APO_METRICS_REQUEST_MAX bytes at most; at more its connection is closed.

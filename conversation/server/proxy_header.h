@@ -3,8 +3,8 @@
  * proxy_header - the client's address, as a trusted proxy in front of the server tells it in a
  * header of the PROXY protocol, version 1 or 2.
  *
- * Model    The header of the PROXY protocol precedes everything else, also TLS. It names the client
- *          or nobody: then the connection is the proxy's own (command LOCAL, UNKNOWN). Of the
+ * Model    The header of the PROXY protocol precedes everything else, also TLS. It may name
+ *          the client. If not, the connection is the proxy's own (command LOCAL, UNKNOWN). Of the
  *          extensions of version 2 (TLV) the checksum (CRC32c) must be right; others are skipped.
  * Limits   APO_PROXY_HEADER_BYTES_MAX bytes with extensions. Nothing is allocated.
  * Threads  any.

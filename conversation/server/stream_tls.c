@@ -101,7 +101,7 @@ apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *k
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 					  SSL_MODE_RELEASE_BUFFERS);
-	/* Otherwise one read goes on as long as the peer sends key updates. */
+	/* Otherwise one read continues as long as the peer sends key updates. */
 	SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_msg_callback(context, count_empty_record);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any_certificate);

@@ -177,7 +177,7 @@ bool apo_backup_import(const char *file, FILE *in, const char *in_name, uint64_t
 	if (result != SQLITE_OK)
 		snprintf(reason, reason_size, "%s: %s", file, apo_sql_error_text(result));
 	if (!is_done && is_new && db && !sqlite3_get_autocommit(db))
-		(void)unlink(file); /* still locked by this transaction, so nobody else uses it */
+		(void)unlink(file); /* locked by this transaction, so no other uses it */
 	sqlite3_close(db);
 	return is_done;
 }

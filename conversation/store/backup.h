@@ -5,7 +5,7 @@
  * Format   docs/conversation.md, "Backup". The first line has the version; the last one has the
  *          number of records, so a file that was cut is recognized. Records name accounts and
  *          channels by their names, not by ids of the database. What belongs to a removed account
- *          is left out: nobody can reach it any more.
+ *          is left out: it cannot be reached any more.
  * Export   One read transaction: a consistent state, also while the server writes.
  * Import   One write transaction into a database without records that no other process has open.
  *          After an error nothing has changed.

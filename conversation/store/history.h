@@ -32,7 +32,7 @@ struct apo_history *apo_history_open(const char *file, char *reason, size_t reas
 void apo_history_close(struct apo_history *history);
 
 /*
- * Before anything else is written, unless this process goes on where another has handed over to it:
+ * Before anything else is written, unless another process has handed over to this one:
  * presences that a run before has left open end with the last message that there is.
  *
  * Returns  0, or an error as of writing.
@@ -59,7 +59,7 @@ void apo_history_roll_back(struct apo_history *history);
 int apo_history_add(struct apo_history *history, const struct apo_said *said);
 
 /* A change that names no account that exists is not kept, with 0. READ: a marker never goes back.
- * REDACTED: the message is removed, whoever asks. Also -EEXIST: the presence has begun already. */
+ * REDACTED: the message is removed for any requester. Also -EEXIST: the presence has begun. */
 int apo_history_change(struct apo_history *history, const struct apo_change *change);
 /* Removes all markers. */
 int apo_markers_drop(struct apo_history *history);

@@ -104,7 +104,7 @@ int apo_history_run(sqlite3_stmt *statement);
 int apo_history_use_buffer(struct apo_history *history, const char *name, int64_t a, int64_t b);
 /* Adds a message to the remembered buffer. */
 int apo_history_add_row(struct apo_history *history, const struct apo_said *said);
-/* Removes the message, whoever asks. If there is none, nothing changes. */
+/* Removes the message for any requester. If there is none, nothing changes. */
 int apo_history_drop(struct apo_history *history, uint64_t run, int64_t position);
 /* Writes the count of the remembered buffer to the database, and forgets the buffer. */
 int apo_history_settle(struct apo_history *history);

@@ -35,7 +35,7 @@ int apo_sql_number(sqlite3 *db, const char *sql, int64_t *number);
 int apo_sql_open(const char *file, sqlite3 **db);
 
 /* Returns whether the file has been removed or replaced. SQLite does not notice, and would go on to
- * write to a file that nobody can open any more. */
+ * write to a file that cannot be opened any more. */
 bool apo_sql_has_moved(sqlite3 *db);
 /* The last error of the database as text, including that one. */
 const char *apo_sql_last_error_text(sqlite3 *db);

@@ -113,7 +113,7 @@ static const char *const steps[APO_STORE_VERSION] = {
 	"  UNIQUE (kind, target)"
 	") STRICT",
 
-	/* The audit log. is_open: a report that nobody has closed. */
+	/* The audit log. is_open: a report that is not closed. */
 	"CREATE TABLE audit ("
 	"  number INTEGER PRIMARY KEY,"
 	"  is_open INTEGER NOT NULL,"

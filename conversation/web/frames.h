@@ -50,7 +50,7 @@ struct apo_web_input { /* initialize with zeros */
 
 struct apo_web_decoded {
 	size_t lines_len;
-	/* Why the connection must end: 0: it goes on. */
+	/* Why the connection must end: 0: it continues. */
 	uint16_t close_code;
 	bool is_peers_close; /* the peer has sent a close frame with that code */
 	bool has_ping;

@@ -265,7 +265,7 @@ static bool on_vanished(struct rudp_identity_files *files, enum rudp_identity_fi
 	else if (files->authorized_keys)
 		rudp_authorized_keys_fini(files->authorized_keys);
 	snprintf(text, RUDP_KEY_TEXT_SIZE,
-		 "%.200s: there is no such file any more; nobody is authorized", path);
+		 "%.200s: there is no such file any more; no peer is authorized", path);
 	return true;
 }
 

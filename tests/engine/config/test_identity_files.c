@@ -314,7 +314,7 @@ Test(identity_files, files_that_disappear_allow_nothing_more)
 	cr_assert(eq(u32, known(1), 1));
 	cr_assert(zero(int, unlink(path_of("rudp/authorized_keys"))));
 	cr_assert(watch());
-	EXPECT_SAID(complaints, "nobody is authorized");
+	EXPECT_SAID(complaints, "no peer is authorized");
 	cr_assert(ne(ptr, files.authorized_keys, NULL));
 	cr_assert(not(is_authorized(1)));
 	make_text("rudp/authorized_keys", ONE " alice\n");
