@@ -13,7 +13,7 @@ recorded sessions and the files of the nodes are checked:
                 sessions ended so, and how many echoed messages they had that the network does not have, is printed.
   nicks         no two sessions had the same nick at the same time
   receipts      never more have received a message than were asked; without faults all have
-  converse      whoever listens has got each line once and in order: with an account, and with an identity instead
+  converse      each reader has got each line once and in order: with an account, and with an identity instead
   hand-overs    without other faults they succeed, and no client is disconnected
 
     harness ──── 10.8.I.0/24 ──── node nI, nats-server sI ──── bridge 10.9.0.0/24     (namespaces of their own)
@@ -271,7 +271,7 @@ class Client:
         elif words[0] == "433" and not session.nick:
             self.say("NICK " + self.random.choice(NICKS))
         elif words[0] == "NICK" and source == session.nick:
-            # The old nick is free from here on: another session record goes on with the new one.
+            # The old nick is free from here on: another session record continues with the new one.
             follower = Session(self)
             follower.nick, follower.is_member = words[1], session.is_member
             self.sessions.append(follower)
@@ -359,7 +359,7 @@ class World:
         return [f"n{i}@10.8.{i}.1" for i in (*range(first, len(NODES) + 1), *range(1, first))]
 
     async def start_converse(self):
-        """#b is registered: so it does not end when nobody can be there, and with it the absence of the listeners."""
+        """#b is registered: so it, and the absence of the listeners, does not end when it has no member."""
         await self.register(ACCOUNT, ("JOIN #b", "CS REGISTER #b"), "#b is registered")
         for account in (SENDER, LISTENER):
             await self.register(account)
@@ -384,7 +384,7 @@ class World:
     async def end_converse(self):
         self.sender.process.stdin.close()
         await until(lambda: self.sender.process.poll() is not None, "the end of the sender", LIVE_S)
-        # 3: nobody knows whether a session that was left at a dead node has the line.
+        # 3: it is unknown whether a session that was left at a dead node has the line.
         if self.sender.process.poll() not in (0, 3):
             raise Failure(f"exit code of the sender: {self.sender.process.poll()}")
         await until(lambda: self.have_heard(self.said), "the last line of the sender", LIVE_S)

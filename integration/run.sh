@@ -32,7 +32,7 @@ interrupted() {
 }
 trap interrupted INT TERM
 
-# Left behind by a test that was killed: the process id in the name belongs to nobody any more.
+# Left behind by a test that was killed: the process id in the name belongs to no process any more.
 sweep() {
 	local ns pid
 	for ns in /run/netns/rudp*[ab]; do

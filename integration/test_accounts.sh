@@ -235,7 +235,7 @@ kill_and_again
 operators
 regain
 end_server
-serve # its tries are counted anew
+serve # its tries are counted from 0 again
 removing
 end_server
 serve

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Registered channels of Apollonion with a real server and openssl as the client: a channel is kept with its ban, key
-# and topic when nobody is in it, when the server is killed, ends, or hands over.
+# and topic when it has no member, when the server is killed, ends, or hands over.
 #
 #     a: openssl s_client ──── linkem ──── b: apollonion
 

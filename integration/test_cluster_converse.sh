@@ -151,7 +151,7 @@ killed_twice() {
 	kill_node 2
 	wait_for_sessions 2
 	finish anna 120
-	# 3: a line went to the session that bob had left at a dead node, so nobody knows whether he has it.
+	# 3: a line went to the session that bob had left at a dead node, so it is unknown whether he has it.
 	[ "$STATUS" = 0 ] || [ "$STATUS" = 3 ] || fail "exit code of the sender: $STATUS"
 	for name in bob cara; do
 		wait_until 60 "all lines to $name" has_lines "$name" $LINES

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # All three nodes of a network are handed over to other processes, one after the other, while clients of all nodes talk:
 # no client is lost, no line is lost or doubled, and all hear the same order. And whatever is wrong with the other
-# process, the one that serves goes on. Takes 60 s.
+# process, the one that serves continues. Takes 60 s.
 #
 #     clients ──── node n1, n2, n3 ──── nats-server s1, s2, s3 (all on the loopback of a namespace)
 
@@ -71,7 +71,7 @@ single_clients() {
 	ok "they are in the next process what they were"
 }
 
-# fails_with WORDS: n1 is not handed over, says why, and goes on.
+# fails_with WORDS: n1 is not handed over, says why, and continues.
 fails_with() {
 	local failed
 	failed=$(times 1 ' not handed over ')

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # converse and Apollonion: no line is lost and none is doubled over a link that loses packets and goes
-# dark, nor when the server is killed and started anew; pipes have true exit codes.
+# dark, nor when the server is killed and started again; pipes have true exit codes.
 #
 #     a: converse, nc ──── linkem ──── b: apollonion
 #

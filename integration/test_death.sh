@@ -57,7 +57,7 @@ worker_is_killed() {
 	stop_server nginx
 }
 
-# A server that would send for a long time learns that nobody wants it any more.
+# A server that would send for a long time learns that its peer has gone.
 caller_is_ended_by() {
 	launch server b nc.openbsd -N -l "$PORT" <"$TMP/www/page" 8<&-
 	wait_listening b "$PORT"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Apollonion hands over to another process (SIGUSR2) while clients talk, over TCP and over rudp on a link
 # that loses packets: no line is lost or doubled. And whatever is wrong with the other process, the one
-# that serves goes on.
+# that serves continues.
 #
 #     a: clients that count, nc, openssl ──── linkem ──── b: apollonion, one after the other
 #
@@ -209,7 +209,7 @@ with_tls() {
 	ok "who comes over TLS is told to come again, and the others that it has gone"
 }
 
-# fails_with WORDS: nothing is handed over, and the same process goes on.
+# fails_with WORDS: nothing is handed over, and the same process continues.
 fails_with() {
 	local failed kept
 	failed=$(times ' not handed over ')
@@ -357,7 +357,7 @@ signals_are_passed_on() {
 	ok "SIGHUP and SIGTERM reach the process that serves"
 }
 
-# hand_over_by PID: whoever that is, the next process takes over, and the one that served is gone or
+# hand_over_by PID: whichever process that is, the next process takes over, and the one that served is gone or
 # stands in.
 hand_over_by() {
 	local taken

@@ -48,7 +48,7 @@ no_engine_left() {
 	done
 }
 
-# Those that an ended program's thread has left go when nobody needs them.
+# Those that an ended program's thread has left go when no engine needs them.
 one_engine_left() {
 	[ "$(engine_of "$1" | wc -l)" = 1 ]
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A transfer goes on after a blackout of 3 s, and while a NAT keeps changing the caller's port and
+# A transfer continues after a blackout of 3 s, and while a NAT keeps changing the caller's port and
 # address.
 #
 #     a: curl ── NAT ── linkem: 20 ms, 20 Mbit/s, dark for a while ──── b: nginx

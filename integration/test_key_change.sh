@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A key is replaced, removed and put back while a server runs, which nobody restarts; keys of a directory
+# A key is replaced, removed and put back while a server runs, without a restart; keys of a directory
 # take each other's place without a connection that fails, and one is revoked with its connections.
 #
 #     a: curl ──── linkem: 5 ms ──── b: nginx

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # rudpmsg: lines arrive once each and in order over a link that loses packets and goes dark, and none
-# is missing when the receiver is killed and started anew.
+# is missing when the receiver is killed and started again.
 #
 #     a: rudpmsg send ── linkem: 5 ms, 1 % loss, dark for a while ──── b: rudpmsg receive
 #

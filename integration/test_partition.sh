@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A network of three nodes of Apollonion is parted: one node and the NATS server that leads the stream are on a side
-# without quorum. The node tells its users and refuses changes; the other side goes on. When the link is back, all are one
+# without quorum. The node tells its users and refuses changes; the other side continues. When the link is back, all are one
 # network again. nats-server 2.9.10 leaves the former leader with another copy of the stream now and then: then a
-# node that has read this copy must notice, end its clients and join anew. Takes 35 s.
+# node that has read this copy must notice, end its clients and join again. Takes 35 s.
 #
 #     a: n1, n2, s1, s2 ──── veth ──── b: n3, s3
 

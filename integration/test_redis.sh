@@ -93,7 +93,7 @@ has_clients() {
 	cli INFO clients | tr -d '\r' | grep -x "connected_clients:$1" >/dev/null
 }
 
-# A child writes the log anew while its parent serves on; then everything is read back from it.
+# A child writes the log again while its parent serves on; then everything is read back from it.
 fork_while_clients_write() {
 	local before
 	# One round without end: between two rounds it has connections that the server does not know yet.
@@ -104,7 +104,7 @@ fork_while_clients_write() {
 	expect_match "$TMP/persistence" '^aof_last_bgrewrite_status:ok' "status of the rewrite"
 	expect_eq "$(cli CLIENT KILL TYPE normal SKIPME yes)" 20 "writers that the server has cut off"
 	finish writer 10
-	# Under the shim whoever writes first after a reset has a broken pipe (librudp_shim(7)).
+	# Under the shim the side that writes first after a reset has a broken pipe (librudp_shim(7)).
 	expect_match "$TMP/writer.err" 'Server closed|reset by peer|Broken pipe|All clients disconnected' \
 		"what the writers say"
 	before=$(digest_of b "$B4")

@@ -53,7 +53,7 @@ closed_port() {
 	ok "nc says: connection refused"
 }
 
-# A host that is there, with a server, on whose other ports nobody listens.
+# A host that is there, with a server, without listeners on its other ports.
 closed_port_beside_an_open_one() {
 	section "closed port beside an open one"
 	launch server b nc.openbsd -l 9000

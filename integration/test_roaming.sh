@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The client's host joins another network in the middle: its address is another one, or its interface.
-# What it has open goes on, a download and a session in which nothing was said meanwhile.
+# Its open connections continue: a download and a session in which nothing was said meanwhile.
 #
 #     a: curl, socat ──── linkem (and another) ──── b: python3 -m http.server, socat
 #

@@ -111,7 +111,7 @@ forwards() {
 	stop python
 }
 
-# At SIGHUP sshd executes itself anew; sessions of its children go on.
+# At SIGHUP sshd executes itself again; sessions of its children continue.
 restarts() {
 	engine_outlives || return 0
 	exec 9<>"$TMP/input"

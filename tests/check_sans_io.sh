@@ -69,7 +69,7 @@ is_cipher() {
 	case $1 in
 	EVP_* | OSSL_* | SHA256_* | CRYPTO_memcmp | OPENSSL_cleanse | OPENSSL_init_crypto) return 0 ;;
 	__cpu_model | __cpu_indicator_init) return 0 ;;
-	pthread_once) return 0 ;; # the algorithms are looked up once a process, whoever comes first
+	pthread_once) return 0 ;; # the algorithms are looked up once a process, by the first caller
 	esac
 	return 1
 }

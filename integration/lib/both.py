@@ -19,7 +19,7 @@ if "tcp-first" in sys.argv:
 connection, _ = server.accept()
 connection.sendall(b"hello\n")
 connection.close()
-if share:  # every datagram is ours, whoever sends it (engines ask, too: not those)
+if share:  # the program gets every datagram, from any sender (not the queries of engines)
     for number in range(40):
         caller = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         caller.sendto(b"number %d" % number, where)

@@ -82,7 +82,7 @@ net_up() {
 	done
 }
 
-# Both sides are in this namespace, with a port that nobody uses.
+# Both sides are in this namespace, with an unused port.
 loopback_up() {
 	A4=127.0.0.1 B4=127.0.0.1 A6=::1 B6=::1
 	until PORT=$((20000 + RANDOM % 10000)) && [ -z "$(ss -Htuan "sport = :$PORT")" ]; do

@@ -168,7 +168,7 @@ is_connected() {
 }
 
 # was_told cut_off|connected NAME...: the last notice that each of them has got. A node can be cut off for seconds
-# whenever a NATS server dies, so the number of notices is known to nobody.
+# whenever a NATS server dies, so the number of notices is unknown.
 was_told() {
 	local name state=$1
 	shift

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* A phase that begins within so many intervals of the last one goes on with its rate (appendix). */
+/* A phase that begins this many intervals after the last, or sooner, keeps its rate (appendix). */
 enum { PHASE_MEMORY_INTERVALS = 16 };
 
 const struct nm_codel_conf nm_codel_default = {NM_CODEL_TARGET_NS, NM_CODEL_INTERVAL_NS};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A private session directory for a test, and engine names that nobody else has. */
+/* A private session directory for a test, and engine names that no other test has. */
 #ifndef RUDP_TESTS_API_SESSION_H
 #define RUDP_TESTS_API_SESSION_H
 

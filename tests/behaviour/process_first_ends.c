@@ -62,7 +62,7 @@ static void serve_until_channel_ends(int waiting, int channel)
 	_exit(0);
 }
 
-/* Waits until nobody listens there any more. */
+/* Waits until no process listens there any more. */
 static bool is_refused(void *addr)
 {
 	int client = dial(addr);

@@ -240,7 +240,7 @@ static void fill(int fd)
 	static char bytes[65536];
 	int flags = fcntl(fd, F_GETFL);
 	must(fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0, "F_SETFL");
-	/* Full means that nothing is taken for a moment while nobody reads. */
+	/* Full means that nothing is taken for a moment while no process reads. */
 	for (int idle = 0; idle < 50;) {
 		ssize_t n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
 		if (n > 0) {

@@ -245,7 +245,7 @@ Test(engines, the_death_of_one_ends_its_connections_and_no_others)
 	for (unsigned i = 0; i < CONNECTIONS; i++)
 		cr_expect(eq(int, rudp_conn_error(stage.conns[i]),
 			     engine_of(stage.conns[i]) == 1 ? ECONNRESET : 0));
-	/* The successor serves whoever comes, from the same hosts. */
+	/* The successor serves all clients, from the same hosts. */
 	connect_all();
 	stage.answers = 0;
 	ask_all();

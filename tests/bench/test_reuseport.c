@@ -175,7 +175,7 @@ Test(reuseport, a_foreign_socket_that_joins_gets_no_datagram)
 	group_close(&group);
 }
 
-/* A port of that host where nobody is. */
+/* A port of that host without a listener. */
 static struct rudp_addr closed_port(const char *host)
 {
 	int fd = group_speaker(host);

@@ -82,12 +82,12 @@ struct cluster_node {
 	struct cluster_snapshot snapshots[4];
 	uint64_t next_seq; /* to be delivered */
 	int64_t deliver_at_ns;
-	int64_t open_at_ns; /* the log opens anew; RUDP_NEVER: it is open */
+	int64_t open_at_ns; /* the log opens again; RUDP_NEVER: it is open */
 	/* The copy of the log that is delivered to the node has so many entries more after its
 	 * first copy_at ones, or lacks so many. */
 	int copy_shift;
 	uint64_t copy_at;
-	unsigned copies_left; /* bad ones, which it reads when it opens the log anew */
+	unsigned copies_left; /* bad ones, which it reads when it opens the log again */
 	int64_t clock_ms;     /* so far its clock is ahead */
 	bool is_apart;        /* it does not reach the log */
 	bool is_standing;     /* it is being handed over: it does nothing */

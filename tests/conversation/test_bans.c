@@ -191,7 +191,7 @@ Test(bans, a_nick_stands_for_its_address)
 			  "disconnected: 1");
 }
 
-/* The owner of a network of IPv6 has all its addresses: one of them alone would ban nobody. */
+/* The owner of a network of IPv6 has all its addresses: a ban of one would have no effect. */
 Test(bans, a_nick_stands_for_its_network_of_ipv6)
 {
 	w.mocks[1].address = "2001:db8:0:7::1";

@@ -69,7 +69,7 @@ Test(cluster_bounds, of_events_that_wait_for_the_log)
 	one_hears_the_other();
 }
 
-/* Events that must not be forgotten have as much room again. After that the node joins anew. */
+/* Events that must not be forgotten have as much room again. After that the node joins again. */
 Test(cluster_bounds, of_vital_events_that_wait_for_the_log)
 {
 	cluster->is_log_down = true;

@@ -290,7 +290,7 @@ Test(history, an_account_and_a_guest_with_its_key_are_different)
 	TOLD("4 dan in #a from 2");
 }
 
-/* An account stays, whoever comes and goes with new keys. */
+/* An account stays when clients with new keys come and go. */
 Test(history, absent_guests_displace_no_account)
 {
 	char key[] = KEY;

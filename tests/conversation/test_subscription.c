@@ -98,7 +98,7 @@ Test(subscription, an_earlier_request_does_not_replace_a_new_subscription)
 		     APO_REOPEN_NEXT));
 }
 
-/* A node that joins anew must not go on with a subscription from before. */
+/* A node that joins again must not continue with a subscription from before. */
 Test(subscription, a_request_for_the_end_of_the_log_waits_and_is_not_forgotten)
 {
 	struct apo_subscription subscription = {.is_open = false};

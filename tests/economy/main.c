@@ -49,7 +49,7 @@
 #define SETUPS 500
 #define SETUP_CALLS_MAX 25
 #define SETUP_ALLOCATIONS_MAX 26
-/* The program waits for these; the rest is done while it goes on. */
+/* The program waits for these; the rest is done while it continues. */
 #define SETUP_BEFORE_ANSWER_MAX 7
 /* System calls of the calling program; that of its end is a read, a shutdown and a close. */
 #define TRACED_SETUPS 20

@@ -265,7 +265,7 @@ static int make_lingering(void)
 
 static bool send_message(int to, const void *bytes, size_t len, const int *fds, size_t count);
 
-/* A socket in which a descriptor lies that nobody will read. */
+/* A socket that contains a descriptor that is never read. */
 static int wrap(int fd)
 {
 	int ends[2];

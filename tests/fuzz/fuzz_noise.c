@@ -8,7 +8,7 @@
  *	DAMAGED    patches to a good message: pairs of place (2 bytes) and what to flip there (1)
  *	RESIZED    the new length of a good message (2 bytes), then what fills it up
  * Finding  a crash, a payload beyond its buffer, a changed message that authenticates, a handshake
- *          that goes on after an error, a good message that is refused.
+ *          that continues after an error, a good message that is refused.
  */
 #include <errno.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 /*
  * Messages of SASL SCRAM-SHA-256, as a hostile client, server or file has them. The input is a
  * first and a final message of a client, a challenge of a server, and keys, each up to a line end.
- * Whoever knows no password gets in only by a proof that the fuzzer cannot make; a client that
+ * A client without the password logs in only by a proof that the fuzzer cannot make; a client that
  * knows it gets in after each first message that is accepted.
  */
 #include <assert.h>

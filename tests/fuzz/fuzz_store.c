@@ -4,7 +4,7 @@
  * says, it is refused, or the hub that comes of it keeps its invariants and can be used.
  *
  * The input is a sequence of rows: kind, length (2), peer (1), number (1), value. A row whose kind
- * has bit 7 is sealed anew, as a forger would, so that what lies behind the checksums is within
+ * has bit 7 is sealed again, as a forger would, so that what lies behind the checksums is within
  * reach.
  */
 #include <assert.h>

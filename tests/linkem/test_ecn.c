@@ -20,7 +20,7 @@ static unsigned get_ecn(const struct sample *sample)
 	return sample->data[1] >> (sample->data[0] >> 4 == 6 ? 4 : 0) & 3u;
 }
 
-/* A sample of IPv4 gets its header checksum anew: the field is the sum of the rest. */
+/* A sample of IPv4 gets a new header checksum: the field is the sum of the rest. */
 static struct sample with_ecn(unsigned version, unsigned bits)
 {
 	struct sample sample = sample_make(version, IPPROTO_UDP, 5000, 80, 100);

@@ -76,7 +76,7 @@ Test(record, no_bit_of_a_peer_can_be_changed)
 		cr_assert(eq(int, rudpmsg_peer_read(bytes, bit, PEER, &out), -EBADMSG));
 }
 
-/* Sealed by whoever can make sums: what it says must still make sense. */
+/* Any process can seal a record with a right sum: its content must be checked, too. */
 Test(record, an_inconsistent_peer_record_is_refused)
 {
 	uint8_t bytes[RUDPMSG_PEER_BYTES_MAX];

@@ -68,7 +68,7 @@ Test(bottleneck, packet_limit_drops_the_tail)
 	load_finish(&b);
 }
 
-/* The reference implementation keeps every admitted packet, and computes everything anew. */
+/* The reference implementation keeps every admitted packet, and computes everything again. */
 enum { MODEL_STEPS = 3000 };
 
 static struct model {

@@ -216,7 +216,7 @@ Test(backup, what_belongs_to_removed_accounts_is_left_out)
 	run_sql(file, sample);
 	run_sql(file, "DELETE FROM accounts WHERE name = 'Eve'");
 	text = export_of(file);
-	cr_assert(eq(ptr, strstr(text, "to you"), NULL)); /* nobody can read it */
+	cr_assert(eq(ptr, strstr(text, "to you"), NULL)); /* no account can read it */
 	cr_assert(eq(ptr, strstr(text, "\"list\":\"o\""), NULL));
 	cr_assert(ne(ptr, strstr(text, "two\\nlines\\u0002"), NULL));
 	cr_assert(import_of(other_file, text, strlen(text)), "%s", reason);

@@ -253,7 +253,7 @@ Test(config, mistakes_are_reported_with_line_and_key)
 	refused("[history]\nage = 1s\n", ":7: history: age must be from 60s to 3153600000s\n");
 }
 
-/* With a plain password nobody could ever log in, and the reason would be hard to find. */
+/* With a plain password no login could succeed, and the reason would be hard to find. */
 Test(config, a_password_is_its_hash)
 {
 	struct apo_config *config = read_text(FINE "[server]\npassword = " HASH "\n");

@@ -21,7 +21,7 @@ static struct node {
 	struct apo_history_mail *answer; /* the last one; NULL: none */
 	unsigned asked;                  /* messages that it has sent to any other node */
 	unsigned answered;               /* to the one that has asked */
-	bool is_alone;                   /* they reach nobody, which it is told */
+	bool is_alone;                   /* they reach no node, which it is told */
 	bool is_deaf;                    /* they get lost */
 } nodes[NODES];
 

@@ -176,7 +176,7 @@ Test(password_terminal, a_signal_ends_the_program_with_the_terminal_as_before)
 	check_ended_by_signal(child);
 }
 
-/* The program stands in write(), since nobody reads its prompt. */
+/* The program blocks in write(), because its prompt is not read. */
 Test(password_terminal, a_signal_before_the_program_reads_is_not_lost)
 {
 	char full[4096] = "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * wild_access - draws for a random path what access networks do to packets. Each effect is drawn by
- * itself, so that they meet in combinations that nobody has thought of.
+ * itself, so that they meet in combinations that no test names.
  *
  * Rate      one of four follows a synthetic trace of LTE, Wi-Fi or Starlink; one of five others
  *           changes once, to 0.1 to 10 times, after a fifth to a half of the run.

@@ -363,7 +363,7 @@ inline inbox_done(n) {
 	deliver(n, handled[n])
 }
 
-/* rudpmsg_inbox_restart: the application gets the rest of the old stream, nobody hears of that. */
+/* rudpmsg_inbox_restart: the application gets the rest of the old stream, without an event. */
 inline take_stream(n, number_of_it) {
 	do
 	:: waiting[n] > 0 -> inbox_done(n)
@@ -545,7 +545,7 @@ inline on_message(n, s, id) {
 	inbox_add(n, id)
 }
 
-/* Nobody here breaks the protocol, so nobody must be accused of it: on_violation. */
+/* No process here breaks the protocol, so no violation may be reported: on_violation. */
 inline on_ack(n, s, id) {
 #ifdef NO_ACK_FROM_BEFORE
 	assert(id <= sent_id[n] || id <= answered[n]);
@@ -667,7 +667,7 @@ inline app_disconnect(n) {
 
 /* kill -9, and a new process. */
 inline restart(n) {
-	printf("%d is killed and started anew\n", n);
+	printf("%d is killed and started again\n", n);
 	slot = 0;
 	do
 	:: slot < STREAMS ->
@@ -796,7 +796,7 @@ end:	do
 proctype judge() {
 end:	do
 	:: atomic { timeout && !TIMER_WAITS(0) && !TIMER_WAITS(1) ->
-		assert(!IS_ASLEEP(0) && !IS_ASLEEP(1)); /* nobody is blocked for ever */
+		assert(!IS_ASLEEP(0) && !IS_ASLEEP(1)); /* no process is blocked for ever */
 		assert(was_ended || ONE_LINK);
 		assert(was_ended || (IS_DELIVERED(0) && IS_DELIVERED(1)));
 		assert(was_ended || (app[0] != GONE && app[1] != GONE));

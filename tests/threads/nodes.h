@@ -55,7 +55,7 @@ static inline bool has_port(int (*name)(int, struct sockaddr *, socklen_t *), in
 
 /* A thread: until it is over every stream to or from this port breaks now and then, at both ends,
  * but not before something has come since: on a busy machine nothing might, ever. Other sockets are
- * those of whoever has started the test. */
+ * those of the process that has started the test. */
 static inline void *cut_streams(void *of_port)
 {
 	const uint16_t *port = of_port;

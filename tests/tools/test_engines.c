@@ -56,7 +56,7 @@ static void fini(void)
 
 TestSuite(engines, .init = init, .fini = fini, .timeout = 60);
 
-/* Listens as this user, and accepts nobody. */
+/* Listens as this user, and accepts no caller. */
 static void listen_as(uid_t user, const struct sockaddr_un *un, socklen_t len)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

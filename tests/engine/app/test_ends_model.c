@@ -359,7 +359,7 @@ static void accept_connection(void)
 	server->app->stage = RUDP_APP_UNDECIDED;
 }
 
-/* Reads all that can still be read; a program that lives goes on reading. */
+/* Reads all that can still be read; a program that lives continues to read. */
 static void read_all(void)
 {
 	bool more = true;

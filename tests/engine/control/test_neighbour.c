@@ -281,7 +281,7 @@ Test(neighbour, a_full_queue_at_the_open_listener_delays_no_call_of_the_owner)
 		callers[count++] = fd;
 	}
 	cr_assert(not(in), "the queue ends");
-	own = channel(); /* there is room, although the engine accepts nobody */
+	own = channel(); /* there is room, although the engine accepts no caller */
 	cr_assert(zero(int, kill(engine_pid, SIGCONT)));
 	expect_a_prompt_answer();
 	close(own);

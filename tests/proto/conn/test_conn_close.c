@@ -234,7 +234,7 @@ Test(conn_close, an_orphan_does_not_wait_for_ever_for_a_reader)
 		cr_assert(ge(sz, pair_read(&pair, 0, got, sizeof got), 1));
 		pair_run(&pair, 50 * RUDP_NS_PER_MS);
 	}
-	pair_run(&pair, RUDP_ORPHAN_NS - 10 * RUDP_NS_PER_S); /* the time began anew */
+	pair_run(&pair, RUDP_ORPHAN_NS - 10 * RUDP_NS_PER_S); /* the time began again */
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
 	pair_run(&pair, 60 * RUDP_NS_PER_S);
 	cr_assert(zero(uint, rudp_endpoint_conn_count(pair.ep[1])));

@@ -461,7 +461,7 @@ Test(conn_ids, only_the_token_of_the_id_in_use_resets)
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
 }
 
-/* Its packet with the other id is answered by a token that was computed anew. */
+/* Its packet with the other id is answered by a token that was computed again. */
 Test(conn_ids, a_peer_that_has_forgotten_is_noticed_after_a_move)
 {
 	exchange();

@@ -363,7 +363,7 @@ Test(early_trust, no_more_than_a_first_window_however_much_is_known)
 	cr_assert(le(u64, pair.conn[1]->cc.pacing_bytes_per_s, 105 * RATE));
 }
 
-/* Bytes in flight are acknowledged first. The window then starts anew, as on an unknown path. */
+/* Bytes in flight are acknowledged first. The window then starts again, as on an unknown path. */
 Test(early_trust, another_round_trip_than_the_known_one_takes_it_back)
 {
 	ask_and_serve(ANSWER);

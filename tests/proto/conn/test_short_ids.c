@@ -150,7 +150,7 @@ Test(short_ids, a_full_id_must_match_in_both_halves)
 	pair_deliver_as(&pair, datagram, RUDP_VERDICT_UNKNOWN_ID);
 }
 
-/* The tag covers the header: nobody on the path can convert one form into the other. */
+/* The tag covers the header: an attacker on the path cannot convert one form into the other. */
 Test(short_ids, forms_cannot_be_exchanged)
 {
 	struct pair_datagram *datagram;

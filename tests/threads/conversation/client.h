@@ -18,7 +18,7 @@ struct client {
 /* The test has failed: the server is killed, the process ends. */
 __attribute__((format(printf, 1, 2))) _Noreturn void fail(const char *format, ...);
 
-/* false: nobody listens. */
+/* false: there is no listener. */
 bool open_client(struct client *client);
 __attribute__((format(printf, 2, 3))) bool say(struct client *client, const char *format, ...);
 bool say_bytes(struct client *client, const char *bytes, size_t len);

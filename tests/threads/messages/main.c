@@ -3,7 +3,7 @@
  * Many threads over the nodes of the messaging library: the test for ThreadSanitizer, and a test by
  * itself. Clients send from several threads to one server whose threads share the receiving, over
  * plain TCP on loopback, while every stream of the process is cut again and again and connections
- * come and go. Each message must come exactly once, and closing must wake whoever is blocked.
+ * come and go. Each message must come exactly once, and closing must wake each blocked thread.
  *
  * With the argument "store" all of them have stores, in memory that looks like a disk (/dev/shm).
  */
