@@ -571,7 +571,7 @@ Test(cluster, random_faults_leave_equal_copies)
 	cr_assert(ge(uint, moves, 100));
 }
 
-/* Stories that ended with two networks on one log before nodes compared networks of other ages, and
+/* Stories that ended with two networks on one log before nodes compared networks by age, and
  * networks that they are not in. */
 Test(cluster, two_networks_on_one_log_become_one)
 {
