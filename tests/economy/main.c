@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -340,6 +341,17 @@ static int listen_somewhere(void)
 	return fd;
 }
 
+/*
+ * On a loaded machine the order in which programs and engine run would cost up to four more calls
+ * for each exchange. The engine inherits the priority. Who may not set it needs an idle machine.
+ */
+static void go_first(void)
+{
+	const struct sched_param least = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+
+	(void)sched_setscheduler(0, SCHED_FIFO, &least);
+}
+
 int main(int argc, char **argv)
 {
 	const int on = 1;
@@ -351,6 +363,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	share_counts();
+	go_first();
 	setenv("RUDP_ENGINE", "process", 1);
 	setenv("RUDP_ENGINE_PATH", argv[1], 1);
 	/* Looking for the next event instead of sleeping asks as often as there is time. */
