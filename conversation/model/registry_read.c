@@ -25,6 +25,16 @@ static unsigned list_kind(const char *list)
 	return kind;
 }
 
+static int read_access(struct apo_model *model, struct apo_channel *channel, uint32_t modes,
+		       const struct apo_registry_record *record)
+{
+	if (strlen(record->name) > APO_ACCOUNT_BYTES_MAX ||
+	    strlen(record->by) > APO_ACCOUNT_BYTES_MAX ||
+	    channel->registration->access_count >= APO_ACCESS_MAX)
+		return -EINVAL;
+	return apo_access_set(model, channel, record->name, modes, record->by, record->set_at_s);
+}
+
 static int read_entry(struct apo_model *model, struct apo_channel *channel,
 		      const struct apo_registry_record *record)
 {
@@ -34,14 +44,13 @@ static int read_entry(struct apo_model *model, struct apo_channel *channel,
 	if (!is_entry(record))
 		return -EINVAL;
 	if (strcmp(record->list, APO_REGISTRY_OPERATORS) == 0)
-		return apo_access_set(model, channel, record->name, APO_MEMBERSHIP_OPERATOR,
-				      record->by, record->set_at_s);
+		return read_access(model, channel, APO_MEMBERSHIP_OPERATOR, record);
 	if (strcmp(record->list, APO_REGISTRY_VOICES) == 0)
-		return apo_access_set(model, channel, record->name, APO_MEMBERSHIP_VOICE,
-				      record->by, record->set_at_s);
+		return read_access(model, channel, APO_MEMBERSHIP_VOICE, record);
 	kind = list_kind(record->list);
 	if (kind == APO_LIST_KINDS || strlen(record->name) >= APO_MASK_BYTES_MAX ||
-	    strlen(record->by) > APO_SOURCE_BYTES_MAX)
+	    strlen(record->by) > APO_SOURCE_BYTES_MAX ||
+	    channel->entry_count >= APO_LIST_ENTRIES_MAX)
 		return -EINVAL;
 	rc = apo_entry_add(channel, (enum apo_list_kind)kind, record->name, record->by,
 			   record->set_at_s);

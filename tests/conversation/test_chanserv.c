@@ -395,6 +395,36 @@ Test(chanserv, records_of_the_store_are_read)
 	ANSWERS(&w, 1, "MODE #b", ":irc.example 324 dan #B +mnsk k");
 }
 
+/* Returns how many entries of the list are read until one is refused. */
+static unsigned read_entries(const char *list)
+{
+	char name[16];
+	struct apo_registry_record entry = {.kind = APO_REGISTRY_ENTRY,
+					    .channel = "#b",
+					    .list = list,
+					    .name = name,
+					    .by = "eve"};
+	unsigned count = 0;
+
+	do
+		snprintf(name, sizeof name, "n%u", count++);
+	while (apo_model_on_record(w.model, &entry) == 0 && count < 2 * APO_LIST_ENTRIES_MAX);
+	cr_assert(eq(int, apo_model_on_record(w.model, &entry), -EINVAL));
+	return count - 1;
+}
+
+/* More could not be handed over. */
+Test(chanserv, the_store_has_no_more_entries_than_a_state)
+{
+	static const struct apo_registry_record channel = {
+		.kind = APO_REGISTRY_CHANNEL, .channel = "#b", .name = "#b", .by = "eve"};
+
+	cr_assert(eq(int, apo_model_on_record(w.model, &channel), 0));
+	cr_assert(eq(uint, read_entries("o"), APO_ACCESS_MAX));
+	cr_assert(eq(uint, read_entries("b"), APO_LIST_ENTRIES_MAX));
+	fixture_hand_over(&w);
+}
+
 Test(chanserv, nobody_takes_its_nick)
 {
 	ANSWERS(&w, 2, "NICK chanserv",
