@@ -41,16 +41,22 @@ static int try_keys(struct answering *a)
 {
 	const struct rudp_packet *syn = a->syn;
 	const struct rudp_endpoint *ep = a->conn->ep;
+	struct rudp_noise_es es = {0};
 	int len = -EBADMSG;
 
 	for (unsigned i = 0; i < ep->psk_count && len == -EBADMSG; i++) {
 		rudp_noise_fini(&a->noise);
 		if (rudp_handshake_start_noise(a->conn, &a->noise, false, syn->id, syn->target_port,
-					       &ep->psks[i]) < 0)
-			return -ENOMEM;
+					       &ep->psks[i]) < 0) {
+			len = -ENOMEM;
+			break;
+		}
+		rudp_noise_share_es(&a->noise, &es);
 		len = rudp_noise_read(&a->noise, syn->body, message_bytes(syn), a->payload,
 				      sizeof a->payload);
 	}
+	rudp_noise_share_es(&a->noise, NULL);
+	rudp_wipe(&es, sizeof es);
 	return len;
 }
 

@@ -135,6 +135,29 @@ static void mix_ephemeral(struct rudp_noise *noise, const uint8_t public_key[RUD
 		mix_key(noise, public_key);
 }
 
+void rudp_noise_share_es(struct rudp_noise *noise, struct rudp_noise_es *es)
+{
+	noise->es = es;
+}
+
+static int compute_shared(const struct rudp_noise *noise, enum token token,
+			  const struct rudp_x25519 *own, const uint8_t *remote,
+			  uint8_t shared[RUDP_NOISE_DH_BYTES])
+{
+	struct rudp_noise_es *es = token == ES ? noise->es : NULL;
+	int rc = 0;
+
+	if (es && es->is_known)
+		memcpy(shared, es->shared, sizeof es->shared);
+	else
+		rc = rudp_x25519_shared(own, remote, shared);
+	if (es && rc == 0) {
+		memcpy(es->shared, shared, sizeof es->shared);
+		es->is_known = true;
+	}
+	return rc;
+}
+
 /* Tokens ee, es, se, ss: the first letter is the initiator's key, the second the responder's. */
 static int mix_shared(struct rudp_noise *noise, enum token token)
 {
@@ -146,9 +169,8 @@ static int mix_shared(struct rudp_noise *noise, enum token token)
 	int rc;
 
 	assert(remote_static ? noise->has_remote_static : noise->has_remote);
-	rc = rudp_x25519_shared(own_static ? &noise->own_static : &noise->ephemeral,
-				remote_static ? noise->remote_static : noise->remote_public,
-				shared);
+	rc = compute_shared(noise, token, own_static ? &noise->own_static : &noise->ephemeral,
+			    remote_static ? noise->remote_static : noise->remote_public, shared);
 	if (rc == 0)
 		mix_key(noise, shared);
 	rudp_wipe(shared, sizeof shared);

@@ -50,6 +50,15 @@ struct rudp_noise_setup {
 	size_t prologue_len;
 };
 
+/*
+ * The result of token es. It does not depend on the pre-shared key, so attempts to read a message
+ * with several of them compute it once. It is secret: its owner wipes it.
+ */
+struct rudp_noise_es {
+	bool is_known;
+	uint8_t shared[RUDP_NOISE_DH_BYTES];
+};
+
 struct rudp_noise {
 	enum rudp_noise_pattern pattern;
 	enum rudp_cipher cipher;
@@ -64,6 +73,7 @@ struct rudp_noise {
 	uint8_t hash[RUDP_NOISE_HASH_BYTES];
 	uint8_t key[RUDP_KEY_BYTES];
 	uint8_t psk[RUDP_KEY_BYTES];
+	struct rudp_noise_es *es; /* NULL: not shared */
 	struct rudp_x25519 ephemeral;
 	struct rudp_x25519 own_static;
 	uint8_t remote_public[RUDP_NOISE_DH_BYTES];
@@ -79,6 +89,8 @@ struct rudp_noise {
  * generation.
  */
 void rudp_noise_start(struct rudp_noise *noise, const struct rudp_noise_setup *setup);
+/* The next read takes the result of es from *es, or sets it. NULL: it computes es for itself. */
+void rudp_noise_share_es(struct rudp_noise *noise, struct rudp_noise_es *es);
 /* Moves a key pair, which no other handshake uses, into noise. *ephemeral is empty afterwards. */
 void rudp_noise_give_key(struct rudp_noise *noise, struct rudp_x25519 *ephemeral);
 

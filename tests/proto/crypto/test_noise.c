@@ -218,6 +218,44 @@ Test(noise, any_other_length_is_refused)
 	fini_ends(&ends);
 }
 
+/* The second key is the right one. */
+Test(noise, several_keys_cost_one_result_of_es)
+{
+	static const uint8_t other_psk[32] = {0x8};
+	struct rudp_x25519 own_static =
+		key_of("0000000000000000000000000000000000000000000000000000000000000001");
+	struct rudp_noise_setup setup = {.pattern = RUDP_NOISE_NK,
+					 .initiator = true,
+					 .cipher = RUDP_CIPHER_AES_256_GCM,
+					 .psk = psk,
+					 .remote_static = own_static.public_key};
+	uint8_t message[MESSAGE_CAP], payload[MESSAGE_CAP];
+	const uint8_t *keys[] = {other_psk, psk, psk};
+	const int expected[] = {-EBADMSG, 5, -EBADMSG};
+	struct rudp_noise_es es = {0};
+	struct rudp_noise noise;
+	int len;
+
+	cr_assert(zero(int, noise_begin(&noise, &setup, key_a)));
+	len = rudp_noise_write(&noise, "hello", 5, message, sizeof message);
+	cr_assert(ge(int, len, 5));
+	rudp_noise_fini(&noise);
+	setup.initiator = false;
+	setup.own_static = &own_static;
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		setup.psk = keys[i];
+		rudp_noise_start(&noise, &setup);
+		rudp_noise_share_es(&noise, &es);
+		es.shared[0] ^= i == 2; /* it is not computed again */
+		cr_assert(eq(int,
+			     rudp_noise_read(&noise, message, (size_t)len, payload, sizeof payload),
+			     expected[i]));
+		cr_assert(es.is_known);
+		rudp_noise_fini(&noise);
+	}
+	rudp_x25519_fini(&own_static);
+}
+
 Test(noise, a_payload_that_does_not_fit_is_refused)
 {
 	uint8_t message[MESSAGE_CAP], payload[5] = {9, 9, 9, 9, 9};
