@@ -248,7 +248,7 @@ receipts() {
 	ok "bob is frozen: delivered to 2 of 3, bob is missing"
 	send CONT bob
 	hears alice ' RECEIPT \S+ #hall 3 3 final$'
-	ok "bob goes on: delivered to 3 of 3"
+	ok "bob continues: delivered to 3 of 3"
 	send STOP bob
 	fill bob 50000 >&"${PEN[filler]}"
 	wait_until 30 "the filling is queued" counter_is_at_least messages_total 100002

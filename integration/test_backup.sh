@@ -55,7 +55,7 @@ admin() {
 	grep -qF -- "$words" "$TMP/admin.err" || fail "apollonion $*: no '$words'"
 }
 
-# A channel with a topic and history that dan and eve have, while dan goes on to talk.
+# A channel with a topic and history that dan and eve have, while dan continues to talk.
 talking() {
 	section "an export beside a server that writes"
 	come_in dan
@@ -86,7 +86,7 @@ talking() {
 	end_server
 	admin 0 " records" --export "$TMP/late.json"
 	is_whole "$TMP/late.json"
-	ok "a consistent state, and the server goes on"
+	ok "a consistent state, and the server continues"
 }
 
 is_exported() {

@@ -100,7 +100,7 @@ slow() {
 	all_speak slow
 	link_up --delay 1
 	all_speak fast
-	ok "each command takes a round trip, and all goes on"
+	ok "each command takes a round trip, and the network works"
 }
 
 fill() {
@@ -137,7 +137,7 @@ full_disk_of_node() {
 	wait_until 30 "the files are equal" files_are_equal
 	enter bob 2
 	does bob "JOIN #a" bob ' 366 '
-	ok "all goes on, and what is missing in its file comes when it joins again"
+	ok "the network works, and what is missing in its file comes when it joins again"
 }
 
 # The clients of node n1, and others, see the right time.

@@ -119,7 +119,7 @@ over_a_bad_link() {
 
 # nc's connection dies with the server: what it hears twice then, it hears on two connections.
 server_killed() {
-	section "the server is killed among $LINES lines, and started anew"
+	section "the server is killed among $LINES lines, and started again"
 	link_up --delay 5ms --rate 4M --loss 1% --seed 6
 	listener dora
 	rm -f "$TMP/go-on"

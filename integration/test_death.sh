@@ -121,7 +121,7 @@ engine_pids() {
 	done
 }
 
-# Not even then may a part look like the whole; and who listens goes on, with the same key.
+# Not even then may a part look like the whole; and a listener stays, with the same key.
 engine_is_killed() {
 	local pids
 	start_nginx
@@ -184,7 +184,7 @@ server_again() {
 	stop_server python
 }
 
-# Its programs live: they keep what they have, and begin anew elsewhere.
+# Its programs live: they keep what they have, and begin again elsewhere.
 engine_is_asked_to_end_with_programs_that_live() {
 	launch server b python3 "$HERE/lib/ends.py" listen "$B4" "$PORT" look
 	wait_listening b "$PORT"
@@ -201,7 +201,7 @@ engine_is_asked_to_end_with_programs_that_live() {
 	finish client 5
 	expect_eq "$(awk 'END {print($1, $3)}' "$TMP/server.out")" "1 reset" "what the server has read"
 	expect_eq "$(awk 'END {print($1, $3)}' "$TMP/client.out")" "1 reset" "what the client has read"
-	ok "an engine that is asked to end carries what there is, others begin anew; at once means a reset"
+	ok "an engine that is asked to end carries what there is, others begin again; at once means a reset"
 }
 
 make_page page 50000000

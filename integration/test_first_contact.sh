@@ -88,7 +88,7 @@ on_the_terminal() {
 	expect_same "$TMP/www/page" "$TMP/curl.out" "page"
 	expect_eq "$(known)" "$HOST_LINE" "the known hosts"
 	expect_match "$TMP/$WHO/rudp/known_hosts" " first contact 20[0-9-]*T[0-9:]*Z$" "the line"
-	ok "yes: the connection goes on, and the host is known"
+	ok "yes: the connection continues, and the host is known"
 	begin again curl -sS -o "$TMP/curl.out" "$URL/page"
 	finish again 20
 	expect_eq "$STATUS" 0 "exit code of curl"

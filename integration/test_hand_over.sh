@@ -149,7 +149,7 @@ has_batches() {
 
 # Who was there when a line was said reads it in the next process; who was absent or had gone, as before.
 with_history() {
-	section "history goes on"
+	section "history continues"
 	member mia
 	member max
 	member moe

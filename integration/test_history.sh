@@ -210,7 +210,7 @@ killed() {
 	again "after kill -9"
 }
 
-# The file may not grow any more: the talk goes on, and history says so.
+# The file may not grow any more: the talk continues, and history says so.
 full_disk() {
 	section "a full disk"
 	come_in dan dan
@@ -231,7 +231,7 @@ full_disk() {
 	finds eve "y4 y5" "LATEST #full * 2"
 	grep -q 'history written again' "$TMP/server.err" || fail "it does not say that it writes again"
 	leave dan eve
-	ok "on a full disk the talk goes on, and history when there is room again"
+	ok "on a full disk the talk continues, and history when there is room again"
 }
 
 DISK=$TMP/disk

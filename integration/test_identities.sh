@@ -228,7 +228,7 @@ removed() {
 	stop hello
 	wait "${PID[session]}" || fail "the open connection does not end as usual: exit $?"
 	alice_and_bob
-	ok "a resumed connection is refused as a new one is; an open one goes on"
+	ok "a resumed connection is refused as a new one is; an open one continues"
 }
 
 removed_and_reset() {

@@ -115,7 +115,7 @@ others() {
 }
 
 again() {
-	section "the server starts anew"
+	section "the server starts again"
 	end_server
 	"$BUILD/apollonion" --config "$TMP/conf" --export "$TMP/export" || fail "the export fails"
 	grep -q "\"type\":\"key\",\"account\":\"alice\",\"fingerprint\":\"$FINGERPRINT\"" "$TMP/export" ||

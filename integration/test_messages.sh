@@ -56,7 +56,7 @@ all_at_once() {
 
 # What the first has printed and not acknowledged when it died comes again, and nothing else does.
 killed_receiver() {
-	section "$1: the receiver is killed and started anew"
+	section "$1: the receiver is killed and started again"
 	link_up --delay 5ms --rate 1M --loss 1% --seed 6
 	receiver first
 	rm -f "$TMP/go-on"

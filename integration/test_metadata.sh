@@ -80,7 +80,7 @@ handed_over() {
 	hears fay ' METADATA #lobby url \* :http://irc.test/'
 	hears fay ' METADATA dan display-name \* :Dan the first'
 	hears_not fay ' FAIL '
-	ok "values and subscriptions are kept, and whoever joins is told"
+	ok "values and subscriptions are kept, and a client that joins is told"
 }
 
 configure

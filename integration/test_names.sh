@@ -79,7 +79,7 @@ ok "is enough, and the address is not stored"
 
 section "another address for the name"
 answers "$B6" web.example evil.example
-asks "$TAKE" "http://web.example:$PORT/page" && fail "whoever answers is accepted"
+asks "$TAKE" "http://web.example:$PORT/page" && fail "any peer that answers is accepted"
 wait_until 4 "the reason in the log" logs "web.example is known as SHA256:"
 expect_eq "$(wc -l <"$TMP/alice/rudp/known_hosts")" 1 "lines in the file of known hosts"
 pings "web.example:$PORT" && fail "rudp ping finds nothing wrong"

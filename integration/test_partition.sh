@@ -126,7 +126,7 @@ part() {
 	does ann "PRIVMSG #a :from the larger side" bob ':ann!.* PRIVMSG #a :from the larger side'
 	does bob "NICK bert" ann ':bob!.* NICK :?bert'
 	does ann "JOIN #new" ann ':ann!.* JOIN #new'
-	ok "the other side goes on"
+	ok "the other side continues"
 }
 
 # lefts NODE: how often it has left the network.
@@ -217,7 +217,7 @@ heal() {
 	elif [ "${left[1]}" -eq 0 ]; then
 		hears ann ':dog!.* QUIT :Node n3 has gone'
 	fi
-	note "nodes that joined anew: n1 ${left[1]}, n2 ${left[2]}, n3 ${left[3]} times"
+	note "nodes that joined again: n1 ${left[1]}, n2 ${left[2]}, n3 ${left[3]} times"
 	if [ "${left[1]}${left[2]}" = 00 ]; then
 		does eel "PRIVMSG #a :the end" bob ':eel!.* PRIVMSG #a :the end'
 		hears ann ':eel!.* PRIVMSG #a :the end'

@@ -119,13 +119,13 @@ restarts() {
 	echo before >&9
 	wait_until 10 "the first answer" grep -q before "$TMP/long.out"
 	send HUP sshd
-	wait_until 10 "sshd to start anew" has_started 2
-	expect_eq "$(ssh_a server echo again)" again "answer of the server that has started anew"
+	wait_until 10 "sshd to start again" has_started 2
+	expect_eq "$(ssh_a server echo again)" again "answer of the server that has started again"
 	echo after >&9
 	exec 9>&-
 	finish long 10
 	expect_eq "$(cat "$TMP/long.out")" $'before\nafter' "session across the restart"
-	ok "sshd starts itself anew, and a session goes on"
+	ok "sshd starts itself again, and a session continues"
 }
 
 # Times that it has said that it listens, once per address.

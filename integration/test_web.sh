@@ -199,7 +199,7 @@ hand_over() {
 	leave zoe wanda nick
 	kill -TERM "$(sed -n 's/.* taken over pid=\([0-9]*\) .*/\1/p' "$TMP/server.err")"
 	finish server 20
-	ok "WebSocket without TLS goes on, with TLS is told to come again"
+	ok "WebSocket without TLS continues, with TLS is told to come again"
 }
 
 over_rudp() {

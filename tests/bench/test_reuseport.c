@@ -209,7 +209,7 @@ static unsigned who_hears_error(const struct group *group, unsigned sender,
 
 /*
  * The kernel looks for the socket of an ICMP error without a datagram, so the program does not run:
- * it hashes the addresses, whoever has sent. Three of four errors come to a wrong engine.
+ * it hashes the addresses, whichever socket has sent. Three of four errors come to a wrong engine.
  */
 Test(reuseport, icmp_errors_go_by_addresses_and_not_to_the_sender)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The frames of the messaging library, and a hub that is told them: as a stranger, as the peer that
- * was dialed, and as whoever answers. Whatever is said, in whatever pieces, the hub keeps its
+ * was dialed, and as the side that answers. For any bytes, in any pieces, the hub keeps its
  * invariants. The input's first byte chooses the role and the pieces; the rest is said. In place of
  * each 0xfe a word of the language is said, which the byte behind it chooses, so that deep states
  * are within reach.

@@ -256,7 +256,7 @@ class Pair(unittest.TestCase):
         while link.step() and other.state != "CLOSED":
             pass
         self.assertEqual((other.error, link.b.accepted), ("ETIMEDOUT", []))
-        # Time goes on to the next timer of the other end.
+        # Time advances to the next timer of the other end.
         self.assertLess(link.now, 128 + link.a.settings.keepalive_s)
 
     def test_identities_that_are_not_accepted(self):

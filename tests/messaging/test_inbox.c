@@ -18,7 +18,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	rudpmsg_inbox_fini(&inbox);
-	cr_assert(eq(uint, chunk->references, 1), "whoever took a reference gave it back");
+	cr_assert(eq(uint, chunk->references, 1), "each reference that was taken is given back");
 	rudpmsg_chunk_put(chunk);
 }
 

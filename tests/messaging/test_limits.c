@@ -89,7 +89,7 @@ Test(limits, a_longer_message_from_a_peer_ends_its_link)
 	cr_assert(eq(int, next_reason(), RUDPMSG_REASON_PROTOCOL));
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_received, 1));
-	cr_assert(ne(ptr, rudpmsg_hub_find(hub, "peer"), NULL), "the connection goes on");
+	cr_assert(ne(ptr, rudpmsg_hub_find(hub, "peer"), NULL), "the connection continues");
 }
 
 /* ---- queue_messages_max: 10, queue_bytes_max: 5000 with the heads ---- */

@@ -468,7 +468,7 @@ inline establish(n, s, its_run, its_stream, its_peer_stream, its_received) {
 	fi
 }
 
-/* What stands at both ends falls to none but a dialer that has lost it, or was started anew. */
+/* What stands at both ends falls to none but a dialer that has lost it, or was started again. */
 inline give_up_others(n, s) {
 	if
 	:: link[n] ->
@@ -814,7 +814,7 @@ init {
 	}
 }
 
-/* However the steps are taken: none goes on for ever without getting there. */
+/* In any order of the steps, the end is reached. */
 #ifdef LTL
 ltl settles { <>[] (link[0] != 0 && link[0] == link[1] && app[0] == FINISHED && app[1] == FINISHED) }
 #endif
