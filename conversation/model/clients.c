@@ -143,6 +143,15 @@ struct apo_client *apo_client_blank(struct apo_peer peer)
 	return client;
 }
 
+bool apo_client_has_valid_facts(const struct apo_client *client)
+{
+	if (!client->address || !client->host || !apo_shown_host_is_valid(client->host))
+		return false;
+	if (client->given_host && !apo_shown_host_is_valid(client->given_host))
+		return false;
+	return !client->notices || (client->is_operator && client->notices <= APO_NOTICE_ALL);
+}
+
 struct apo_client *apo_client_gone_new(void)
 {
 	struct apo_client *client = apo_client_blank((struct apo_peer){0});

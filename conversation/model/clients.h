@@ -44,6 +44,8 @@ int apo_client_insert(struct apo_model *model, struct apo_client *client);
 int apo_client_place(struct apo_model *model, struct apo_client *client);
 /* Frees a client that is not in the tables. */
 void apo_client_discard(struct apo_client *client);
+/* Returns whether the address, the hosts and the notices of a client that was read are valid. */
+bool apo_client_has_valid_facts(const struct apo_client *client);
 /* A client that has already gone, with one reference to it. */
 struct apo_client *apo_client_gone_new(void);
 

@@ -62,14 +62,10 @@ void apo_shared_describe(struct apo_serializer *serializer, const struct apo_mod
 	apo_shared_describe_account(serializer, model, client);
 }
 
-/* What another node tells of a client has all that the model takes for granted. */
+/* Checks what all other files take for granted of a client of another node. */
 static bool is_right(const struct apo_client *client)
 {
-	if (client->notices && (!client->is_operator || client->notices > APO_NOTICE_ALL))
-		return false;
-	if (client->given_host && !apo_shown_host_is_valid(client->given_host))
-		return false;
-	return client->address && client->host && apo_shown_host_is_valid(client->host) &&
+	return apo_client_has_valid_facts(client) &&
 	       apo_nick_is_valid(client->nick, APO_NICK_BYTES_MAX) && apo_is_word(client->user) &&
 	       client->real;
 }

@@ -143,9 +143,7 @@ static void serialize_members(struct apo_state *state, struct apo_client *client
 /* Checks what all other files take for granted. */
 static bool is_right(const struct apo_model *model, const struct apo_client *client)
 {
-	if (!client->address || !client->host || !apo_shown_host_is_valid(client->host))
-		return false;
-	if (client->given_host && !apo_shown_host_is_valid(client->given_host))
+	if (!apo_client_has_valid_facts(client))
 		return false;
 	if (client->nick[0] && (!apo_nick_is_valid(client->nick, APO_NICK_BYTES_MAX) ||
 				apo_nick_owner(model, client->nick)))
@@ -153,8 +151,6 @@ static bool is_right(const struct apo_model *model, const struct apo_client *cli
 	if (client->user[0] && (!apo_is_word(client->user) || !client->real))
 		return false;
 	if (client->account && !apo_is_word(client->account))
-		return false;
-	if (client->notices && (!client->is_operator || client->notices > APO_NOTICE_ALL))
 		return false;
 	return client->is_registered ? client->nick[0] && client->user[0]
 				     : client->registration != NULL;
