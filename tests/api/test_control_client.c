@@ -481,7 +481,7 @@ Test(control_client, gives_up_on_a_well_known_name_that_does_not_answer, .timeou
 	remove_run_dir(dir, &un);
 }
 
-/* As an engine that is stopped: the kernel connects the channel and takes the request. */
+/* The kernel connects the channel of a stopped engine, and takes the request. */
 static void expect_no_answer(bool interruptible)
 {
 	struct engine *engine = prepare(serve_nothing);

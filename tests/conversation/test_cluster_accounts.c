@@ -160,7 +160,7 @@ Test(cluster_accounts, of_two_at_once_one_has_the_account)
 	end(cluster);
 }
 
-/* Also if a user of another node takes it after REGISTER was accepted. */
+/* A user of another node may take the nick after REGISTER was accepted. */
 Test(cluster_accounts, only_the_nicks_holder_can_register_it)
 {
 	struct cluster *cluster = with_account(2);

@@ -246,7 +246,7 @@ Test(extbans, the_muted_quit_without_a_text)
 	HEARS(&w, 0, ":eve!~eve@host1.example QUIT :Quit: ");
 }
 
-/* As with Solanum, ergo and InspIRCd. */
+/* Solanum, ergo and InspIRCd do the same. */
 Test(extbans, the_muted_may_be_away)
 {
 	fixture_join(&w, 3, "gus", "away-notify");

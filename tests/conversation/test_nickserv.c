@@ -108,7 +108,7 @@ Test(nickserv, regain_ends_an_unregistered_connection_too)
 	cr_assert(w.mocks[2].is_closed);
 }
 
-/* As with NICK; the ghost stays. */
+/* REGAIN is refused as NICK is, and the ghost stays. */
 Test(nickserv, the_muted_cannot_regain_a_nick)
 {
 	come_as_dan(3, "dan_", NULL);

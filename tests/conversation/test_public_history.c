@@ -137,7 +137,7 @@ Test(public_history, a_registered_channel_keeps_it)
 	asks_about("#b", 2);
 }
 
-/* It would be unknown from where on it is public. */
+/* The position from which the history is public would be unknown. */
 Test(public_history, a_record_of_the_mode_without_a_position_is_not_believed)
 {
 	struct apo_registry_record read = {.kind = APO_REGISTRY_CHANNEL,

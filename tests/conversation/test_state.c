@@ -227,7 +227,7 @@ Test(state, a_truncated_state_is_refused)
 		cr_assert(not(is_read(w.state, len)), "%zu of %zu", len, w.state_len);
 }
 
-/* They are searched one by one, so many of them would occupy the reader for hours. */
+/* Entries are searched one by one, so a long list would occupy the reader for hours. */
 Test(state, more_entries_than_can_be_configured_are_refused)
 {
 	struct apo_serializer serializer;

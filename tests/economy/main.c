@@ -343,9 +343,10 @@ static int listen_somewhere(void)
 
 /*
  * On a loaded machine the order in which programs and engine run would cost up to four more calls
- * for each exchange. The engine inherits the priority. Who may not set it needs an idle machine.
+ * for each exchange. The engine inherits the priority. Without the right to set it, the test needs
+ * an idle machine.
  */
-static void go_first(void)
+static void raise_priority(void)
 {
 	const struct sched_param least = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
 
@@ -363,7 +364,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	share_counts();
-	go_first();
+	raise_priority();
 	setenv("RUDP_ENGINE", "process", 1);
 	setenv("RUDP_ENGINE_PATH", argv[1], 1);
 	/* Looking for the next event instead of sleeping asks as often as there is time. */

@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What the replica has published last: it comes back from the log. */
+/* The last entry that the replica has published. It comes back from the log. */
 static uint8_t published[APO_REPLICA_ENTRY_BYTES_MAX];
 static size_t published_len;
 static bool is_live;

@@ -319,7 +319,7 @@ static void is_dialed_again_after_the_longest_pause(void)
 	cr_expect(ne(ptr, rudpmsg_hub_next_dial(hub), NULL));
 }
 
-/* It would do the same on the next link. */
+/* A peer that violates the protocol would do the same on the next link. */
 Test(hub_ends, a_peer_that_violates_the_protocol_is_dialed_again_after_the_longest_pause)
 {
 	rudpmsg_conn_id conn;

@@ -152,7 +152,7 @@ Test(bus_thread, ends_subscriptions_while_entries_come)
 		apo_bus_thread_end(&readers[i]);
 	for (i = 0; i < READERS; i++)
 		cr_assert(eq(int, pthread_join(readers[i].thread, NULL), 0));
-	/* It also waits for all threads of the library. */
+	/* The end of the last one waits for all threads of the library. */
 	cr_assert(apo_bus_thread_stop(&author));
 	APO_MAIL_EACH(mail, &box)
 		free(mail);

@@ -469,7 +469,7 @@ static bool can_be_handed_over(struct apo_conn *conn)
 	return is_right;
 }
 
-/* They would be consumed from an empty queue. */
+/* The stream would consume such bytes from an empty queue. */
 Test(stream_web, bytes_that_are_written_but_not_queued_are_not_taken_over)
 {
 	char line[1000];

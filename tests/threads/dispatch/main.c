@@ -187,7 +187,7 @@ static void expect_outcome(struct rudpmsg_dispatcher *of, rudpmsg_ticket ticket,
 	check(outcome.reason, reason, "its reason");
 }
 
-/* What each call says at a limit, and after the node was closed: no call is answered. */
+/* The peer never answers. Calls fail at a limit, and after the node was closed. */
 static void close_with_posts_waiting(void)
 {
 	struct rudpmsg_dispatch_options one = {.posts_max = 1};
